@@ -1,0 +1,53 @@
+package ports
+
+import (
+	"context"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// RuntimeReader reads records with their revisions, and lists in pages that
+// all stand at one revision. Its promises are RuntimeRecordStore's.
+type RuntimeReader interface {
+	// GetVersioned is Get with the revision at which the record was last changed.
+	GetVersioned(ctx context.Context, gameID string) (VersionedRecord, error)
+
+	// ListPage returns one page of the records that match the query, ordered by
+	// key. A query with Revision 0 starts a list as of now; to continue, repeat
+	// the query with the page's Revision, and its Next as After. An empty Next
+	// means that the list is complete.
+	//
+	// A revision that has been compacted is runtime.ErrCompacted and one that
+	// the store has not reached runtime.ErrForeignRevision. An unknown status, a
+	// negative revision or a limit outside 1 to MaxPageLimit is
+	// runtime.ErrInvalid. Damaged values do not fail the page: they come in
+	// Corrupt and never count against the limit.
+	ListPage(ctx context.Context, query PageQuery) (Page, error)
+}
+
+// MaxPageLimit is the largest page that ListPage serves.
+const MaxPageLimit = 10_000
+
+// PageQuery selects records; empty filters select all.
+type PageQuery struct {
+	Status runtime.Status
+	Region string
+	Node   string
+	// Limit is how many records the page holds at most, 1 to MaxPageLimit.
+	Limit int
+	// Revision is the revision that the list stands at; 0 is now.
+	Revision int64
+	// After is the Next of the page before; empty starts at the beginning.
+	After string
+}
+
+// Page is one page of a list.
+type Page struct {
+	// Revision is the revision at which the whole list stands.
+	Revision int64
+	Records  []VersionedRecord
+	// Next continues the list; it is opaque. Empty means that this page is the last.
+	Next string
+	// Corrupt names the values met on the way that could not be read.
+	Corrupt []*runtime.CorruptError
+}

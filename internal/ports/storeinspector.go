@@ -1,0 +1,92 @@
+package ports
+
+import "context"
+
+// StoreInspector tells what the store is and proves that it keeps its rules.
+type StoreInspector interface {
+	// Info returns the store's identity and state by a linearizable read, so it
+	// fails with runtime.ErrUnavailable when the store cannot be written either.
+	Info(ctx context.Context) (StoreInfo, error)
+
+	// Check compares records, index and ledger at one revision. With repair it
+	// then mends what can be mended, each by a compare-and-swap pinned to what
+	// was seen; a record is never changed, and a value that cannot be read never
+	// rewritten.
+	Check(ctx context.Context, repair bool) (CheckReport, error)
+}
+
+// StoreInfo describes the store as of one moment.
+type StoreInfo struct {
+	// ID is the identity that a revision belongs to; see WatchOptions.Store.
+	ID       string
+	Revision int64
+	// SchemaVersion is the version of the layout of the keys.
+	SchemaVersion int
+	Members       []StoreMember
+	// Alarms are those the store has raised, in its own words.
+	Alarms []string
+}
+
+// StoreMember is one member of the cluster that keeps the store.
+type StoreMember struct {
+	ID         string
+	Name       string
+	ClientURLs []string
+	Leader     bool
+	Learner    bool
+	// Version, DBBytes, DBBytesInUse and QuotaBytes are what the member itself
+	// answered; where it did not, they are zero and Error says why.
+	Version      string
+	DBBytes      int64
+	DBBytesInUse int64
+	QuotaBytes   int64
+	Error        string
+}
+
+// FindingKind names one way in which a store can break its rules.
+type FindingKind string
+
+// The kinds of finding.
+const (
+	FindingRecordUnreadable FindingKind = "record_unreadable"
+	FindingKeyForeign       FindingKind = "key_foreign"
+	FindingIndexMissing     FindingKind = "index_missing"
+	FindingIndexExtra       FindingKind = "index_extra"
+	FindingIndexValue       FindingKind = "index_value"
+	FindingLedgerMissing    FindingKind = "ledger_missing"
+	FindingLedgerMismatch   FindingKind = "ledger_mismatch"
+	FindingLedgerUnreadable FindingKind = "ledger_unreadable"
+)
+
+// Finding is one broken rule, with the key that breaks it.
+type Finding struct {
+	Kind   FindingKind
+	Key    string
+	GameID string // empty where the key does not tell
+	Detail string
+	// Repair says what a repair would do, empty where only a person can decide.
+	Repair string
+	// Repaired reports that it was done.
+	Repaired bool
+	// RepairError says why a repair that was asked for did not happen.
+	RepairError string
+}
+
+// CheckReport is what Check found.
+type CheckReport struct {
+	Revision      int64
+	Records       int
+	IndexKeys     int
+	LedgerEntries int
+	Findings      []Finding
+}
+
+// Clean reports that nothing is left to mend.
+func (r CheckReport) Clean() bool {
+	for _, f := range r.Findings {
+		if !f.Repaired {
+			return false
+		}
+	}
+	return true
+}
