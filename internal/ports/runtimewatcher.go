@@ -61,6 +61,14 @@ type WatchOptions struct {
 	GameID string
 }
 
+// Matches reports whether a record passes the filters.
+func (o WatchOptions) Matches(record runtime.RuntimeRecord) bool {
+	return (o.Status == "" || o.Status == record.Status) &&
+		(o.Region == "" || o.Region == record.Region) &&
+		(o.Node == "" || o.Node == record.Node) &&
+		(o.GameID == "" || o.GameID == record.GameID)
+}
+
 // EventType is the kind of a RuntimeEvent.
 type EventType string
 

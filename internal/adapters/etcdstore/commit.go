@@ -1,0 +1,169 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// prepared is one write made ready: the same bytes are sent however often it
+// has to be sent.
+type prepared struct {
+	change   change
+	base     view
+	after    runtime.RuntimeRecord
+	compares []clientv3.Cmp
+	puts     []clientv3.Op
+	truth    []clientv3.Op // what a failed compare brings back
+}
+
+// prepare computes the transaction that makes the change: the record, its index
+// and its ledger entry in one, if nobody has touched the record since base, its
+// index key is what it ought to be, and the fence holds.
+func (s *Store) prepare(c change, base view) (*prepared, error) {
+	w := &prepared{change: c, base: base}
+	stored := storedRecord{LastOp: lastOp{ID: c.origin.OperationID, Seq: base.newestSeq() + 1, Verb: c.verb}}
+	entry := storedEntry{
+		Seq: stored.LastOp.Seq, To: c.to, At: c.at,
+		OperationID: c.origin.OperationID, Actor: c.origin.Actor, Reason: c.origin.Reason,
+	}
+	var before runtime.RuntimeRecord
+	if base.record != nil {
+		before = base.record.RuntimeRecord
+		stored.Unknown = base.record.Unknown
+		entry.From = before.Status
+	}
+	after, err := c.apply(before)
+	if err != nil {
+		return nil, err
+	}
+	w.after, stored.RuntimeRecord = after, after
+	entry.ContainerID, entry.Image = after.CurrentContainerID, after.CurrentImageRef
+
+	recordValue, err := encodeRecord(stored)
+	if err != nil {
+		return nil, err
+	}
+	entryValue, err := encodeEntry(entry)
+	if err != nil {
+		return nil, err
+	}
+
+	recordKey := s.keys.record(c.gameID)
+	w.compares = []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(recordKey), "=", base.revision())}
+	w.truth = []clientv3.Op{
+		clientv3.OpGet(recordKey),
+		clientv3.OpGet(s.keys.ledgerOf(c.gameID), clientv3.WithPrefix()),
+	}
+	if base.record != nil {
+		indexKey := s.keys.index(before.Status, c.gameID)
+		// The index key exists whenever the record is what the first compare
+		// says, so a missing one, on which a value compare is false, is damage.
+		w.compares = append(w.compares, clientv3.Compare(clientv3.Value(indexKey), "=", before.CurrentContainerID))
+		if before.Status != after.Status {
+			w.puts = append(w.puts, clientv3.OpDelete(indexKey))
+		}
+	}
+	if c.fence != nil {
+		w.compares = append(w.compares, clientv3.Compare(clientv3.CreateRevision(c.fence.Key), "=", c.fence.CreateRevision))
+		w.truth = append(w.truth, clientv3.OpGet(c.fence.Key, clientv3.WithKeysOnly()))
+	}
+	w.puts = append(w.puts,
+		clientv3.OpPut(recordKey, recordValue),
+		clientv3.OpPut(s.keys.index(after.Status, c.gameID), after.CurrentContainerID),
+		clientv3.OpPut(s.keys.ledgerEntry(c.gameID, entry.Seq), entryValue),
+	)
+	return w, nil
+}
+
+// outcome is what became of a prepared write.
+type outcome struct {
+	applied  bool
+	revision int64 // of the write, when applied
+	lost     view  // what stands instead, when not
+}
+
+// commit sends the write until it knows what became of it. The same bytes go
+// out every time, with the same operation id and the same compared revision, so
+// that of all the tries at most one is applied, however late it lands.
+//
+// It returns an error when nothing was written and never will be, or one that
+// errors.Is runtime.ErrOutcomeUnknown when ctx ended first.
+func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
+	pause := newPause()
+	for doubts := 0; ; {
+		if ctx.Err() != nil && doubts == 0 {
+			return outcome{}, unavailable(ctx, errNotSent)
+		}
+		resp, err := attempt(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+			return s.client.Txn(ctx).If(w.compares...).Then(w.puts...).Else(w.truth...).Commit()
+		})
+		if err == nil {
+			return s.settle(ctx, w, resp, doubts > 0)
+		}
+		verdict := judge(err)
+		switch {
+		case verdict == unknown:
+			doubts++
+		case verdict == refused && doubts == 0:
+			return outcome{}, translate(err)
+		}
+		// Past a doubtful try a refusal decides nothing: the earlier one may have
+		// been applied, or may yet be. Only an answered compare can tell.
+		if !pause.wait(ctx) {
+			if doubts == 0 {
+				return outcome{}, unavailable(ctx, err)
+			}
+			return outcome{}, inDoubt(ctx, w, err)
+		}
+		s.log.Debug("etcd did not answer a write; sending it again", "game_id", w.change.gameID, "operation_id", w.change.origin.OperationID, "error", err)
+	}
+}
+
+var errNotSent = errors.New("the write was not sent")
+
+func inDoubt(ctx context.Context, w *prepared, last error) error {
+	return fmt.Errorf("%w (operation %s): %w: last try: %v", runtime.ErrOutcomeUnknown, w.change.origin.OperationID, context.Cause(ctx), last)
+}
+
+// settle reads what an answered transaction says. doubted tells that an earlier
+// try of the same write may have been applied.
+func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnResponse, doubted bool) (outcome, error) {
+	if resp.Succeeded {
+		return outcome{applied: true, revision: resp.Header.GetRevision()}, nil
+	}
+	stands, err := s.readView(resp.Responses)
+	if err != nil {
+		return outcome{}, err
+	}
+	if stands.revision() == w.base.revision() {
+		return outcome{}, s.unmet(w, resp)
+	}
+	if doubted {
+		revision, err := s.resolve(ctx, w, stands)
+		if err != nil || revision > 0 {
+			return outcome{applied: revision > 0, revision: revision}, err
+		}
+	}
+	return outcome{lost: stands}, nil
+}
+
+// unmet explains a compare that failed though the record is the one expected.
+func (s *Store) unmet(w *prepared, resp *clientv3.TxnResponse) error {
+	if w.change.fence != nil {
+		leader := resp.Responses[len(w.truth)-1].GetResponseRange().GetKvs()
+		if len(leader) == 0 || leader[0].GetCreateRevision() != w.change.fence.CreateRevision {
+			return fmt.Errorf("%w: %s is not held since revision %d", runtime.ErrFenced, w.change.fence.Key, w.change.fence.CreateRevision)
+		}
+	}
+	if w.base.record == nil {
+		return errors.New("etcd refused to insert a record that is not there")
+	}
+	before := w.base.record
+	return &runtime.CorruptError{Key: s.keys.index(before.Status, w.change.gameID), GameID: w.change.gameID,
+		Reason: fmt.Sprintf("the index key is missing or does not hold the record's container id %q", before.CurrentContainerID)}
+}

@@ -1,0 +1,95 @@
+package etcdstore
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// ledgerSlots is how many ledger entries a game keeps. It is part of the
+// layout: entry seq lives in slot seq modulo ledgerSlots. It is more than one
+// game gains while one of its writes is being resolved, short of a stampede of
+// writers; what the ring has lost then, the record's own history still tells.
+const ledgerSlots = 32
+
+// keyspace builds and reads every key; no other file knows what one looks like.
+// Each family is a prefix that ends in a slash, so that none covers another.
+type keyspace struct{ prefix string }
+
+func newKeyspace(prefix string) keyspace {
+	return keyspace{prefix: strings.TrimRight(prefix, "/")}
+}
+
+func (k keyspace) records() string { return k.prefix + "/runtimes/" }
+func (k keyspace) indexes() string { return k.prefix + "/runtimes-by-status/" }
+func (k keyspace) ledgers() string { return k.prefix + "/transitions/" }
+func (k keyspace) schema() string  { return k.prefix + "/meta/schema" }
+
+func (k keyspace) record(gameID string) string { return k.records() + escape(gameID) }
+
+func (k keyspace) indexesOf(status runtime.Status) string {
+	return k.indexes() + string(status) + "/"
+}
+
+func (k keyspace) index(status runtime.Status, gameID string) string {
+	return k.indexesOf(status) + escape(gameID)
+}
+
+func (k keyspace) ledgerOf(gameID string) string { return k.ledgers() + escape(gameID) + "/" }
+
+func (k keyspace) ledgerEntry(gameID string, seq int64) string {
+	return k.ledgerOf(gameID) + fmt.Sprintf("%02d", seq%ledgerSlots)
+}
+
+// after returns the smallest key that sorts behind key.
+func after(key string) string { return key + "\x00" }
+
+// end returns the first key behind everything that starts with prefix.
+func end(prefix string) string { return clientv3.GetPrefixRangeEnd(prefix) }
+
+// gameOfRecord gives back the game id that a record's key was made from.
+func (k keyspace) gameOfRecord(key string) (string, error) {
+	return unescape(strings.TrimPrefix(key, k.records()))
+}
+
+// parseIndex gives back what an index key was made from.
+func (k keyspace) parseIndex(key string) (runtime.Status, string, error) {
+	word, segment, _ := strings.Cut(strings.TrimPrefix(key, k.indexes()), "/")
+	status, err := runtime.ParseStatus("status", word)
+	if err != nil {
+		return "", "", err
+	}
+	gameID, err := unescape(segment)
+	return status, gameID, err
+}
+
+// parseLedger gives back the game id and the slot of a ledger entry's key.
+func (k keyspace) parseLedger(key string) (gameID string, slot int64, err error) {
+	segment, word, _ := strings.Cut(strings.TrimPrefix(key, k.ledgers()), "/")
+	slot, err = strconv.ParseInt(word, 10, 64)
+	if err != nil || slot < 0 || slot >= ledgerSlots || fmt.Sprintf("%02d", slot) != word {
+		return "", 0, fmt.Errorf("%q is not a slot from 00 to %d", word, ledgerSlots-1)
+	}
+	gameID, err = unescape(segment)
+	return gameID, slot, err
+}
+
+// escape makes a game id one printable path segment, the same for nobody else:
+// percent-encoding is injective, and unescape takes its exact output only.
+func escape(gameID string) string { return url.PathEscape(gameID) }
+
+func unescape(segment string) (string, error) {
+	gameID, err := url.PathUnescape(segment)
+	if err != nil || escape(gameID) != segment {
+		return "", fmt.Errorf("%q is not an escaped game id", segment)
+	}
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return "", err
+	}
+	return gameID, nil
+}

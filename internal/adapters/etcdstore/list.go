@@ -1,0 +1,229 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// getsPerTxn is how many records one transaction fetches by key: etcd allows
+// 128 operations.
+const getsPerTxn = 100
+
+// List implements ports.RuntimeRecordStore.
+func (s *Store) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
+	return s.listAll(ctx, "")
+}
+
+// ListByStatus implements ports.RuntimeRecordStore through the status index.
+func (s *Store) ListByStatus(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
+	if _, err := runtime.ParseStatus("status", string(status)); err != nil {
+		return nil, err
+	}
+	return s.listAll(ctx, status)
+}
+
+func (s *Store) listAll(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
+	records := []runtime.RuntimeRecord{}
+	var faults []error
+	query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit}
+	for {
+		page, err := s.ListPage(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, rec := range page.Records {
+			records = append(records, rec.Record)
+		}
+		for _, fault := range page.Corrupt {
+			faults = append(faults, fault)
+		}
+		if page.Next == "" {
+			return records, errors.Join(faults...)
+		}
+		query.Revision, query.After = page.Revision, page.Next
+	}
+}
+
+// ListPage implements ports.RuntimeReader. A query by status goes through the
+// index; any other reads the records in order.
+func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
+	if err := query.Validate(); err != nil {
+		return ports.Page{}, err
+	}
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return ports.Page{}, err
+	}
+	defer done()
+	l := &lister{store: s, query: query, page: ports.Page{Revision: query.Revision, Records: []ports.VersionedRecord{}}}
+	if err := l.fill(ctx); err != nil {
+		return ports.Page{}, fmt.Errorf("list: %w", err)
+	}
+	return l.page, nil
+}
+
+// lister fills one page.
+type lister struct {
+	store  *Store
+	query  ports.PageQuery
+	family string // prefix of the keys it scans
+	page   ports.Page
+	// last is the end of the key that was dealt with last, without the family;
+	// where a page is full the next one starts behind it.
+	last string
+}
+
+// fill scans key after key until the page is full or the keys are at their end.
+func (l *lister) fill(ctx context.Context) error {
+	take := l.takeRecords
+	l.family = l.store.keys.records()
+	if l.query.Status != "" {
+		take = l.takeIndexed
+		l.family = l.store.keys.indexesOf(l.query.Status)
+	}
+	from := l.family
+	if l.query.After != "" {
+		from = after(l.family + l.query.After)
+	}
+	if l.query.Revision == 0 && l.query.Status != "" {
+		if err := l.vouchForIndex(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := l.store.scan(ctx, l.family, from, l.page.Revision, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
+		l.page.Revision = revision
+		full, err := take(ctx, kvs)
+		return !full, err
+	})
+	return err
+}
+
+// takeRecords adds the records among kvs that match, and reports whether the
+// page is full.
+func (l *lister) takeRecords(_ context.Context, kvs []*mvccpb.KeyValue) (bool, error) {
+	for _, kv := range kvs {
+		rec, err := l.store.keys.decodeRecord(kv)
+		if l.full(kv, rec, err) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// takeIndexed adds the records that the index keys name and that match.
+func (l *lister) takeIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) (bool, error) {
+	for start := 0; start < len(kvs); start += getsPerTxn {
+		chunk := kvs[start:min(start+getsPerTxn, len(kvs))]
+		records, err := l.fetchIndexed(ctx, chunk)
+		if err != nil {
+			return false, err
+		}
+		for i, kv := range chunk {
+			rec, err := l.checkIndexed(kv, records[i])
+			if l.full(kv, rec, err) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// fetchIndexed reads the record behind each index key at the page's revision;
+// nil where there is none, or where the key names no game.
+func (l *lister) fetchIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) ([]*mvccpb.KeyValue, error) {
+	gets := make([]clientv3.Op, len(kvs))
+	for i, kv := range kvs {
+		segment := string(kv.GetKey())[len(l.family):]
+		gets[i] = clientv3.OpGet(l.store.keys.records()+segment, clientv3.WithRev(l.page.Revision))
+	}
+	resp, err := read(ctx, l.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return l.store.client.Txn(ctx).Then(gets...).Commit()
+	})
+	if err != nil {
+		return nil, err
+	}
+	records := make([]*mvccpb.KeyValue, len(kvs))
+	for i, answer := range resp.Responses {
+		if found := answer.GetResponseRange().GetKvs(); len(found) > 0 {
+			records[i] = found[0]
+		}
+	}
+	return records, nil
+}
+
+// checkIndexed decodes the record behind an index key and compares the two.
+func (l *lister) checkIndexed(index, record *mvccpb.KeyValue) (*current, error) {
+	if record == nil {
+		return nil, &runtime.CorruptError{Key: string(index.GetKey()), Reason: "the index names a game without a record"}
+	}
+	rec, err := l.store.keys.decodeRecord(record)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Status != l.query.Status {
+		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: rec.GameID,
+			Reason: fmt.Sprintf("the index says %s and the record says %s", l.query.Status, rec.Status)}
+	}
+	if string(index.GetValue()) != rec.CurrentContainerID {
+		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: rec.GameID,
+			Reason: fmt.Sprintf("the index says container %q and the record says %q", index.GetValue(), rec.CurrentContainerID)}
+	}
+	return rec, nil
+}
+
+// full deals with what was found at a key: a record goes on the page if it
+// matches, a damaged value into Corrupt. It reports true, and sets Next, when
+// the record had no room any more: only then is it sure that more follows.
+func (l *lister) full(kv *mvccpb.KeyValue, rec *current, err error) bool {
+	fault, corrupt := errors.AsType[*runtime.CorruptError](err)
+	switch {
+	case corrupt:
+		l.page.Corrupt = append(l.page.Corrupt, fault)
+	case l.query.Region != "" && rec.Region != l.query.Region, l.query.Node != "" && rec.Node != l.query.Node:
+	case len(l.page.Records) == l.query.Limit:
+		l.page.Next = l.last
+		return true
+	default:
+		l.page.Records = append(l.page.Records, rec.versioned())
+	}
+	l.last = string(kv.GetKey())[len(l.family):]
+	return false
+}
+
+// vouchForIndex reports what the scan of one status cannot see: a record whose
+// index key is missing, or stands under another status. Each record has exactly
+// one index key, so the two families are of one size, and only when they are
+// not is a full comparison worth its cost.
+func (l *lister) vouchForIndex(ctx context.Context) error {
+	keys := l.store.keys
+	resp, err := read(ctx, l.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return l.store.client.Txn(ctx).Then(
+			clientv3.OpGet(keys.records(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
+			clientv3.OpGet(keys.indexes(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
+		).Commit()
+	})
+	if err != nil {
+		return err
+	}
+	l.page.Revision = resp.Header.GetRevision()
+	if resp.Responses[0].GetResponseRange().GetCount() == resp.Responses[1].GetResponseRange().GetCount() {
+		return nil
+	}
+	c, err := l.store.checkAt(ctx, l.page.Revision)
+	if err != nil {
+		return err
+	}
+	for _, f := range c.findings {
+		if f.Kind == ports.FindingIndexMissing {
+			l.page.Corrupt = append(l.page.Corrupt, &runtime.CorruptError{Key: f.Key, GameID: f.GameID, Reason: f.Detail})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package etcdstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Get implements ports.RuntimeRecordStore.
+func (s *Store) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, error) {
+	found, err := s.GetVersioned(ctx, gameID)
+	return found.Record, err
+}
+
+// GetVersioned implements ports.RuntimeReader by one linearizable read.
+func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.VersionedRecord, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedRecord{}, err
+	}
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return ports.VersionedRecord{}, err
+	}
+	defer done()
+	rec, err := s.currentOf(ctx, gameID)
+	if err != nil {
+		return ports.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, err)
+	}
+	return rec.versioned(), nil
+}
+
+// currentOf reads the game's record; no record is runtime.ErrNotFound.
+func (s *Store) currentOf(ctx context.Context, gameID string) (*current, error) {
+	resp, err := s.get(ctx, s.keys.record(gameID))
+	if err != nil {
+		return nil, err
+	}
+	if len(resp.Kvs) == 0 {
+		return nil, runtime.ErrNotFound
+	}
+	return s.keys.decodeRecord(resp.Kvs[0])
+}
+
+// versioned returns the record as callers get it, sharing no memory with c.
+func (c *current) versioned() ports.VersionedRecord {
+	return ports.VersionedRecord{Record: c.Clone(), Revision: c.modRevision}
+}
+
+// History implements ports.RuntimeLedger by one read of record and ring at one
+// revision.
+func (s *Store) History(ctx context.Context, gameID string) ([]runtime.LedgerEntry, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return nil, err
+	}
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	seen, err := s.look(ctx, gameID)
+	if err != nil {
+		return nil, fmt.Errorf("history of game %q: %w", gameID, err)
+	}
+	if seen.record == nil {
+		return nil, fmt.Errorf("history of game %q: %w", gameID, runtime.ErrNotFound)
+	}
+	return seen.history(), errors.Join(seen.ledgerFaults...)
+}
+
+// view is a game's record and ledger at one revision.
+type view struct {
+	record *current // nil where there is none
+	ledger []runtime.LedgerEntry
+	// ledgerFaults are the *runtime.CorruptErrors of entries not in ledger.
+	ledgerFaults []error
+}
+
+// look reads a game's record and ledger in one linearizable transaction.
+func (s *Store) look(ctx context.Context, gameID string) (view, error) {
+	resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return s.client.Txn(ctx).Then(
+			clientv3.OpGet(s.keys.record(gameID)),
+			clientv3.OpGet(s.keys.ledgerOf(gameID), clientv3.WithPrefix()),
+		).Commit()
+	})
+	if err != nil {
+		return view{}, err
+	}
+	return s.readView(resp.Responses)
+}
+
+// lookWhereAbsent reads a game's record, and its ledger only where there is no
+// record, in one linearizable transaction.
+func (s *Store) lookWhereAbsent(ctx context.Context, gameID string) (view, error) {
+	key := s.keys.record(gameID)
+	resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return s.client.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(key), ">", 0)).
+			Then(clientv3.OpGet(key)).
+			Else(clientv3.OpGet(key), clientv3.OpGet(s.keys.ledgerOf(gameID), clientv3.WithPrefix())).
+			Commit()
+	})
+	if err != nil {
+		return view{}, err
+	}
+	return s.readView(resp.Responses)
+}
+
+// readView takes a record and its ledger from the first two answers of a
+// transaction that asked for them in this order, or for the record alone.
+func (s *Store) readView(answers []*pb.ResponseOp) (v view, err error) {
+	if kvs := answers[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
+		if v.record, err = s.keys.decodeRecord(kvs[0]); err != nil {
+			return view{}, err
+		}
+	}
+	if len(answers) == 1 {
+		return v, nil
+	}
+	for _, kv := range answers[1].GetResponseRange().GetKvs() {
+		entry, err := s.keys.decodeEntry(kv)
+		if err != nil {
+			v.ledgerFaults = append(v.ledgerFaults, err)
+			continue
+		}
+		v.ledger = append(v.ledger, entry)
+	}
+	return v, nil
+}
+
+// history returns the entries that lead to the present record, newest first.
+// An entry numbered above the record's is of an earlier life of the same id.
+func (v view) history() []runtime.LedgerEntry {
+	entries := slices.DeleteFunc(slices.Clone(v.ledger), func(e runtime.LedgerEntry) bool {
+		return e.Seq > v.record.LastOp.Seq
+	})
+	slices.SortFunc(entries, func(a, b runtime.LedgerEntry) int { return cmp.Compare(b.Seq, a.Seq) })
+	return entries
+}
+
+// revision is that of the record's last change, 0 where there is no record.
+func (v view) revision() int64 {
+	if v.record == nil {
+		return 0
+	}
+	return v.record.modRevision
+}
+
+// newestSeq returns the number of the newest ledger entry, 0 without one. A
+// game that is inserted again goes on counting from there.
+func (v view) newestSeq() int64 {
+	newest := int64(0)
+	if v.record != nil {
+		newest = v.record.LastOp.Seq
+	}
+	for _, e := range v.ledger {
+		newest = max(newest, e.Seq)
+	}
+	return newest
+}

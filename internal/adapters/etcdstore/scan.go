@@ -1,0 +1,35 @@
+package etcdstore
+
+import (
+	"context"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// scanPage is how many keys one range request to etcd returns at most, so that
+// no response grows with the store.
+const scanPage = 500
+
+// scan reads the keys of a family from the given one on, in order, in pages
+// that all stand at one revision: the given one, or for 0 that of the first
+// page. It returns that revision. page is called for each page, the first one
+// even if it is empty, and says whether to go on.
+func (s *Store) scan(ctx context.Context, family, from string, revision int64, page func(revision int64, kvs []*mvccpb.KeyValue) (more bool, err error)) (int64, error) {
+	for {
+		resp, err := s.get(ctx, from, clientv3.WithRange(end(family)), clientv3.WithLimit(scanPage), clientv3.WithRev(revision))
+		if err != nil {
+			return 0, err
+		}
+		if revision == 0 {
+			// Only the first answer tells where the scan stands: the header of a
+			// read at a given revision carries the newest one instead.
+			revision = resp.Header.GetRevision()
+		}
+		more, err := page(revision, resp.Kvs)
+		if err != nil || !more || !resp.More {
+			return revision, err
+		}
+		from = after(string(resp.Kvs[len(resp.Kvs)-1].GetKey()))
+	}
+}

@@ -1,0 +1,134 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/ports"
+)
+
+var (
+	_ ports.RuntimeRecordStore = (*Store)(nil)
+	_ ports.RuntimeWriter      = (*Store)(nil)
+	_ ports.RuntimeReader      = (*Store)(nil)
+	_ ports.RuntimeLedger      = (*Store)(nil)
+	_ ports.RuntimeWatcher     = (*Store)(nil)
+	_ ports.StoreInspector     = (*Store)(nil)
+)
+
+// Options tune a store. The zero value works.
+type Options struct {
+	// Prefix goes before every key, so that a cluster can be shared; it is best
+	// a path such as "/eu". A trailing slash makes no difference. Empty is the
+	// root.
+	Prefix string
+	// CallTimeout bounds one request to etcd; default 3 s. A request that meets
+	// it is repeated while its operation lasts.
+	CallTimeout time.Duration
+	// OperationTimeout bounds an operation whose caller set no deadline;
+	// default 15 s. A caller's own deadline counts as it is.
+	OperationTimeout time.Duration
+	// ProbeInterval is how long a watch may be silent before the store asks
+	// etcd whether it is still alive, and how long etcd then has to answer
+	// before the watch is opened anew; default 2 s. Bookmarks come at this pace.
+	ProbeInterval time.Duration
+	// Logger hears of healed watches and repeated requests; nil is silence.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.CallTimeout <= 0 {
+		o.CallTimeout = 3 * time.Second
+	}
+	if o.OperationTimeout <= 0 {
+		o.OperationTimeout = 15 * time.Second
+	}
+	if o.ProbeInterval <= 0 {
+		o.ProbeInterval = 2 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Store keeps runtime records on one etcd cluster, under one prefix. It is safe
+// for concurrent use. Several stores, in one process or in many, may work on
+// the same prefix.
+type Store struct {
+	client *clientv3.Client
+	keys   keyspace
+	opts   Options
+	log    *slog.Logger
+	id     string
+
+	closing context.Context
+	close   context.CancelCauseFunc
+	mu      sync.Mutex     // orders begin and Close, so that no call joins after
+	calls   sync.WaitGroup // operations and watches under way
+}
+
+// errClosed ends whatever a store is still asked after Close.
+var errClosed = errors.New("the store has been closed")
+
+// Open returns a store on the cluster that client talks to. It reads the
+// store's identity, and writes one where there is none yet.
+//
+// The client stays the caller's: Close does not close it. A client that repeats
+// requests by itself does no harm, since every write compares a revision. With
+// the in-process client of an embedded member the store works as over the
+// network.
+//
+// It returns runtime.ErrIncompatible for a layout newer than this version's,
+// runtime.ErrCorrupt for an identity that it cannot read, and
+// runtime.ErrUnavailable when etcd does not answer before ctx, or else
+// Options.OperationTimeout, ends.
+func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, error) {
+	s := &Store{client: client, keys: newKeyspace(opts.Prefix), opts: opts.withDefaults()}
+	s.log = s.opts.Logger
+	s.closing, s.close = context.WithCancelCause(context.WithoutCancel(ctx))
+
+	id, err := s.identify(ctx)
+	if err != nil {
+		s.close(errClosed)
+		return nil, err
+	}
+	s.id = id
+	return s, nil
+}
+
+// Close ends every call and every watch of the store and waits for them. It
+// may be called more than once and always returns nil.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.close(errClosed)
+	s.mu.Unlock()
+	s.calls.Wait()
+	return nil
+}
+
+// begin starts an operation: it ends with ctx or with the store. The returned
+// function must be called when the operation is over.
+func (s *Store) begin(ctx context.Context) (context.Context, func(), error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Err() != nil {
+		return nil, nil, unavailable(s.closing, nil)
+	}
+	s.calls.Add(1)
+	bound, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.closing, func() { cancel(errClosed) })
+	return bound, func() {
+		stop()
+		cancel(context.Canceled)
+		s.calls.Done()
+	}, nil
+}

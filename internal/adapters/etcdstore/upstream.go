@@ -1,0 +1,180 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/google/uuid"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// maxBufferedEvents bounds the events that wait for one slow consumer, some
+// 2 KB each. Beyond it the upstream is let go of, and opened again where the
+// consumer stands once it has caught up: etcd keeps the rest meanwhile.
+const maxBufferedEvents = 2048
+
+// Why an upstream is over. Both are healed by opening another one behind the
+// last processed revision.
+var (
+	errBehind = errors.New("the consumer is too slow for the buffer")
+	errBroken = errors.New("the watch of etcd broke")
+)
+
+// upstream is one watch of etcd on all records. A goroutine of its own takes
+// the answers from the client, whose buffer is unbounded and is lost when the
+// watch closes, and keeps them until the consumer comes.
+type upstream struct {
+	store     *Store
+	ctx       context.Context // of the etcd watch; carries the key of its stream
+	cancel    context.CancelFunc
+	responses chan clientv3.WatchResponse
+	buffered  atomic.Int64
+	done      chan struct{}
+	behind    bool // set before responses is closed
+	// asked tells that a request for progress is out since the last response.
+	asked bool
+}
+
+// openUpstream watches every change behind the revision.
+func (s *Store) openUpstream(ctx context.Context, revision int64) *upstream {
+	// A stream of its own: watches that share one share its progress, and it
+	// starves while any of them waits for a revision yet to come.
+	ctx = metadata.AppendToOutgoingContext(ctx, "rtmanager-watch", uuid.NewString())
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
+	u := &upstream{
+		store: s, ctx: ctx, cancel: cancel,
+		responses: make(chan clientv3.WatchResponse, maxBufferedEvents),
+		done:      make(chan struct{}),
+	}
+	incoming := s.client.Watch(ctx, s.keys.records(), clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithRev(revision+1))
+	go u.receive(incoming)
+	return u
+}
+
+func (u *upstream) receive(incoming clientv3.WatchChan) {
+	defer close(u.done)
+	defer close(u.responses)
+	for resp := range incoming {
+		if !u.keep(resp) {
+			u.behind = true
+			u.cancel() // or the client would go on filling its own buffer
+			return
+		}
+	}
+}
+
+// keep stores a response for the consumer, unless the buffer is full. A single
+// response always fits: it is one step of etcd's own replay.
+func (u *upstream) keep(resp clientv3.WatchResponse) bool {
+	size := int64(len(resp.Events))
+	if waiting := u.buffered.Add(size); waiting > maxBufferedEvents && waiting > size {
+		return false
+	}
+	select {
+	case u.responses <- resp:
+		return true
+	default:
+		return false
+	}
+}
+
+// close ends the watch and waits until nothing of it is left.
+func (u *upstream) close() {
+	u.cancel()
+	<-u.done
+}
+
+// next waits for the next response, or for the end of a silence that turned out
+// to be healthy: the response is zero then. A silent upstream is asked for a sign of
+// life: etcd's own leader check does not exist on the in-process client, and
+// nowhere does a vanished server announce itself. position is the revision that
+// the consumer has processed; where etcd has nothing newer, silence is right,
+// and a linearizable read proves that etcd is there.
+//
+// The error is runtime.ErrCompacted, runtime.ErrForeignRevision when etcd has
+// gone back behind position, errBehind, errBroken, or the reason why ctx ended.
+func (u *upstream) next(ctx context.Context, position int64) (clientv3.WatchResponse, error) {
+	silence := time.NewTimer(u.store.opts.ProbeInterval)
+	defer silence.Stop()
+	select {
+	case resp, open := <-u.responses:
+		if !open {
+			return resp, u.end(ctx)
+		}
+		u.asked = false
+		u.buffered.Add(-int64(len(resp.Events)))
+		return resp, responseError(resp)
+	case <-ctx.Done():
+		return clientv3.WatchResponse{}, context.Cause(ctx)
+	case <-silence.C:
+		return clientv3.WatchResponse{}, u.probe(ctx, position)
+	}
+}
+
+func (u *upstream) end(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case u.behind:
+		return errBehind
+	default:
+		return errBroken
+	}
+}
+
+func responseError(resp clientv3.WatchResponse) error {
+	err := resp.Err()
+	switch {
+	case err == nil:
+		return nil
+	case resp.CompactRevision > 0, errors.Is(err, rpctypes.ErrCompacted):
+		return runtime.ErrCompacted
+	case judge(err) == refused:
+		return translate(err)
+	default:
+		return errors.Join(errBroken, err)
+	}
+}
+
+// probe finds out whether a silent upstream is alive, and asks it for its
+// progress where etcd has moved on without it. A question that has gone
+// unanswered since the last probe means that the upstream is dead.
+func (u *upstream) probe(ctx context.Context, position int64) error {
+	head, err := u.store.head(ctx)
+	switch {
+	case err != nil:
+		return errors.Join(errBroken, err)
+	case head < position:
+		return runtime.ErrForeignRevision
+	case head == position:
+		u.asked = false
+		return nil
+	case u.asked:
+		return errBroken
+	}
+	u.asked = true
+	call, cancel := context.WithTimeout(u.ctx, u.store.opts.CallTimeout)
+	defer cancel()
+	if err := u.store.client.RequestProgress(call); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
+}
+
+// head returns etcd's revision by one linearizable read, tried once.
+func (s *Store) head(ctx context.Context) (int64, error) {
+	resp, err := attempt(ctx, s, func(ctx context.Context) (*clientv3.GetResponse, error) {
+		return s.client.Get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
+	})
+	if err != nil {
+		return 0, err
+	}
+	return resp.Header.GetRevision(), nil
+}

@@ -1,0 +1,236 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Watch implements ports.RuntimeWatcher. Events are derived from the records
+// alone: index and ledger are never watched beside them, since two watches are
+// delivered in any order.
+func (s *Store) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
+	return func(yield func(ports.RuntimeEvent, error) bool) {
+		if err := options.Validate(); err != nil {
+			yield(ports.RuntimeEvent{}, err)
+			return
+		}
+		ctx, done, err := s.begin(ctx)
+		if err != nil {
+			yield(ports.RuntimeEvent{}, err)
+			return
+		}
+		defer done()
+		w := &watch{store: s, options: options, yield: yield, position: options.FromRevision, pause: newPause()}
+		if err := w.run(ctx); err != nil && !errors.Is(err, errConsumerLeft) {
+			yield(ports.RuntimeEvent{}, fmt.Errorf("watch: %w", err))
+		}
+	}
+}
+
+// errConsumerLeft unwinds a watch whose consumer has stopped ranging.
+var errConsumerLeft = errors.New("the consumer has left")
+
+// watch is one consumer's stream. All of it runs in the consumer's loop but for
+// the goroutine of the upstream.
+type watch struct {
+	store   *Store
+	options ports.WatchOptions
+	yield   func(ports.RuntimeEvent, error) bool
+	// position is the last revision that has been delivered in full.
+	position int64
+	// bookmarked is the last position that the consumer was told of, and
+	// bookmarkedAt when; bookmarks keep ProbeInterval apart from it.
+	bookmarked   int64
+	bookmarkedAt time.Time
+	// known holds, for a consumer that cannot stop, the records it was told of
+	// and that match its filter, to find out what vanished across a resync.
+	known map[string]runtime.RuntimeRecord
+	// pause spaces attempts to open a broken upstream; healthy tells that the
+	// last one has been heard of.
+	pause   pause
+	healthy bool
+}
+
+func (w *watch) run(ctx context.Context) error {
+	if w.options.Resync {
+		w.known = map[string]runtime.RuntimeRecord{}
+	}
+	err := w.start(ctx)
+	for {
+		if err == nil {
+			err = w.follow(ctx)
+		}
+		switch {
+		case errors.Is(err, errConsumerLeft):
+			return err
+		case ctx.Err() != nil:
+			return unavailable(ctx, err)
+		case errors.Is(err, errBehind):
+			err = nil
+		case errors.Is(err, errBroken):
+			err = w.heal(ctx, err)
+		case w.options.Resync && (errors.Is(err, runtime.ErrCompacted) || errors.Is(err, runtime.ErrForeignRevision)):
+			err = w.resync(ctx)
+		default:
+			return err
+		}
+	}
+}
+
+// heal waits a little before a broken upstream is opened again.
+func (w *watch) heal(ctx context.Context, broken error) error {
+	if w.healthy {
+		w.store.log.Warn("watch of etcd broke; opening it again", "revision", w.position, "error", broken)
+	}
+	w.healthy = false
+	if !w.pause.wait(ctx) {
+		return unavailable(ctx, broken)
+	}
+	return nil
+}
+
+// start opens the stream: with a snapshot, or behind a revision of this store.
+func (w *watch) start(ctx context.Context) error {
+	if w.options.Store != "" && w.options.Store != w.store.id {
+		return fmt.Errorf("%w: it is of store %q and this is %q", runtime.ErrForeignRevision, w.options.Store, w.store.id)
+	}
+	if w.position == 0 {
+		return w.snapshot(ctx)
+	}
+	resp, err := w.store.get(ctx, w.store.keys.schema())
+	if err != nil {
+		return err
+	}
+	if head := resp.Header.GetRevision(); head < w.position {
+		return fmt.Errorf("%w: revision %d lies in the future, the store stands at %d", runtime.ErrForeignRevision, w.position, head)
+	}
+	w.bookmarked = w.position
+	return nil
+}
+
+// follow delivers every change behind the position until its upstream is over.
+func (w *watch) follow(ctx context.Context) error {
+	up := w.store.openUpstream(ctx, w.position)
+	defer up.close()
+	for {
+		resp, err := up.next(ctx, w.position)
+		if err != nil {
+			return err
+		}
+		w.pause, w.healthy = newPause(), true
+		if err := w.deliver(ctx, resp); err != nil {
+			return err
+		}
+	}
+}
+
+// deliver hands on one response, revision by revision, and moves the position
+// behind each. A response of progress moves it to where etcd says that nothing
+// more is to come.
+func (w *watch) deliver(ctx context.Context, resp clientv3.WatchResponse) error {
+	for events := range revisions(resp.Events) {
+		revision := events[0].Kv.GetModRevision()
+		if revision <= w.position {
+			continue // heard before the upstream was opened again
+		}
+		if err := w.deliverRevision(ctx, events); err != nil {
+			return err
+		}
+		w.position = revision
+	}
+	if resp.IsProgressNotify() && resp.Header.GetRevision() > w.position {
+		w.position = resp.Header.GetRevision()
+	}
+	if w.position > w.bookmarked && time.Since(w.bookmarkedAt) >= w.store.opts.ProbeInterval {
+		return w.bookmark()
+	}
+	return nil
+}
+
+// revisions splits events, which come in order, by the revision they carry.
+func revisions(events []*clientv3.Event) iter.Seq[[]*clientv3.Event] {
+	return func(yield func([]*clientv3.Event) bool) {
+		for len(events) > 0 {
+			revision := events[0].Kv.GetModRevision()
+			n := slices.IndexFunc(events, func(e *clientv3.Event) bool { return e.Kv.GetModRevision() != revision })
+			if n < 0 {
+				n = len(events)
+			}
+			if !yield(events[:n]) {
+				return
+			}
+			events = events[n:]
+		}
+	}
+}
+
+// deliverRevision hands on what one revision changed, as far as it passes the
+// filter; the last event delivered is marked as such.
+func (w *watch) deliverRevision(ctx context.Context, events []*clientv3.Event) error {
+	var pass []told
+	for _, ev := range events {
+		t, err := w.store.tell(ctx, ev)
+		if err != nil {
+			return err
+		}
+		if w.passes(t) {
+			pass = append(pass, t)
+		}
+	}
+	for i, t := range pass {
+		t.event.Last = i == len(pass)-1
+		if err := w.send(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bookmark tells the consumer that everything up to the position is delivered.
+func (w *watch) bookmark() error {
+	return w.send(told{event: ports.RuntimeEvent{Type: ports.EventBookmark, Revision: w.position, Last: true}})
+}
+
+// send yields one event, or the report of a damaged value.
+func (w *watch) send(t told) error {
+	if t.event.Last {
+		w.bookmarked, w.bookmarkedAt = t.event.Revision, time.Now()
+	}
+	w.remember(t.event)
+	if !w.yield(t.event, t.fault) {
+		return errConsumerLeft
+	}
+	return nil
+}
+
+// remember keeps known as the consumer has it.
+func (w *watch) remember(event ports.RuntimeEvent) {
+	if w.known == nil || event.GameID == "" {
+		return
+	}
+	if event.After != nil && w.options.Matches(*event.After) {
+		w.known[event.GameID] = event.After.Clone()
+	} else {
+		delete(w.known, event.GameID)
+	}
+}
+
+// passes reports whether the consumer's filter lets a change through: the
+// record matched before or matches after. A damaged value has no status to
+// filter by and is reported to whoever watches its game.
+func (w *watch) passes(t told) bool {
+	if t.fault != nil {
+		return w.options.GameID == "" || w.options.GameID == t.event.GameID
+	}
+	matches := func(rec *runtime.RuntimeRecord) bool { return rec != nil && w.options.Matches(*rec) }
+	return matches(t.event.Before) || matches(t.event.After)
+}

@@ -1,0 +1,199 @@
+package etcdstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Upsert implements ports.RuntimeRecordStore.
+func (s *Store) Upsert(ctx context.Context, record runtime.RuntimeRecord) error {
+	_, err := s.Put(ctx, ports.PutInput{Record: record})
+	return err
+}
+
+// Put implements ports.RuntimeWriter. It compares and swaps like every write:
+// a blind put that was sent twice could undo somebody else's.
+func (s *Store) Put(ctx context.Context, input ports.PutInput) (ports.VersionedRecord, error) {
+	if err := input.Validate(); err != nil {
+		return ports.VersionedRecord{}, err
+	}
+	record := input.Record.InUTC()
+	return s.write(ctx, change{
+		gameID: record.GameID,
+		verb:   verbUpsert,
+		to:     record.Status,
+		at:     record.LastOpAt,
+		origin: input.Origin,
+		fence:  input.Fence,
+		expect: func(cur *current) error { return expectRevision(record.GameID, input.IfRevision, cur) },
+		apply:  func(runtime.RuntimeRecord) (runtime.RuntimeRecord, error) { return record, nil },
+	})
+}
+
+// UpdateStatus implements ports.RuntimeRecordStore.
+func (s *Store) UpdateStatus(ctx context.Context, input ports.UpdateStatusInput) error {
+	_, err := s.Transition(ctx, ports.TransitionInput{UpdateStatusInput: input})
+	return err
+}
+
+// Transition implements ports.RuntimeWriter.
+func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ports.VersionedRecord, error) {
+	if err := input.Validate(); err != nil {
+		return ports.VersionedRecord{}, err
+	}
+	return s.write(ctx, change{
+		gameID: input.GameID,
+		verb:   verbTransition,
+		to:     input.To,
+		at:     input.Now.UTC(),
+		origin: input.Origin,
+		fence:  input.Fence,
+		expect: func(cur *current) error { return expectTransition(input.UpdateStatusInput, cur) },
+		apply: func(rec runtime.RuntimeRecord) (runtime.RuntimeRecord, error) {
+			return rec.Apply(input.To, input.Now)
+		},
+	})
+}
+
+// change is one write of one game. Its functions are pure: they run again for
+// every record that a lost race brings.
+type change struct {
+	gameID string
+	verb   verb
+	to     runtime.Status
+	at     time.Time
+	origin ports.Origin
+	fence  *ports.Fence
+	// expect returns nil when the caller's expectations hold for the record;
+	// nil stands for no record.
+	expect func(*current) error
+	// apply makes the new record from the present one, zero where there is none.
+	apply func(runtime.RuntimeRecord) (runtime.RuntimeRecord, error)
+}
+
+// write carries a change out: it reads the record, and swaps it for the changed
+// one as long as the change's expectations hold.
+func (s *Store) write(ctx context.Context, c change) (ports.VersionedRecord, error) {
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return ports.VersionedRecord{}, err
+	}
+	defer done()
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+
+	result, err := s.swap(ctx, c)
+	if err != nil {
+		return ports.VersionedRecord{}, fmt.Errorf("%s game %q: %w", c.verb, c.gameID, err)
+	}
+	return result, nil
+}
+
+func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, error) {
+	base, err := s.basis(ctx, c)
+	if err != nil {
+		return ports.VersionedRecord{}, err
+	}
+	if c.origin.OperationID == "" {
+		c.origin.OperationID = newOperationID()
+	}
+	for {
+		if earlier, repeated := base.operation(c.origin.OperationID); repeated {
+			return repeat(c, earlier, base)
+		}
+		if err := c.expect(base.record); err != nil {
+			return ports.VersionedRecord{}, err
+		}
+		w, err := s.prepare(c, base)
+		if err != nil {
+			return ports.VersionedRecord{}, err
+		}
+		out, err := s.commit(ctx, w)
+		if err != nil {
+			return ports.VersionedRecord{}, err
+		}
+		if out.applied {
+			return ports.VersionedRecord{Record: w.after.Clone(), Revision: out.revision}, nil
+		}
+		// Another writer was faster. Whether that matters is for the change's
+		// expectations to say, of a record that etcd has just shown to be there.
+		base = out.lost
+	}
+}
+
+// basis reads what a change is computed from. The ledger is needed where the
+// caller brought an operation id, to see whether it has been carried out before,
+// and where the record is absent, to go on numbering.
+func (s *Store) basis(ctx context.Context, c change) (view, error) {
+	switch {
+	case c.origin.OperationID != "":
+		return s.look(ctx, c.gameID)
+	case c.verb == verbUpsert:
+		return s.lookWhereAbsent(ctx, c.gameID)
+	default:
+		rec, err := s.currentOf(ctx, c.gameID)
+		return view{record: rec}, err
+	}
+}
+
+// operation finds what an earlier write with this id left in the ledger.
+func (v view) operation(id string) (runtime.LedgerEntry, bool) {
+	i := slices.IndexFunc(v.ledger, func(e runtime.LedgerEntry) bool { return e.OperationID == id })
+	if i < 0 {
+		return runtime.LedgerEntry{}, false
+	}
+	return v.ledger[i], true
+}
+
+// repeat answers a change whose operation id has been carried out before.
+func repeat(c change, earlier runtime.LedgerEntry, now view) (ports.VersionedRecord, error) {
+	if earlier.To != c.to {
+		return ports.VersionedRecord{}, &runtime.InvalidError{Field: "operation_id",
+			Reason: fmt.Sprintf("%q has been used for a write to %s; use a fresh one", c.origin.OperationID, earlier.To)}
+	}
+	if now.record == nil {
+		return ports.VersionedRecord{}, runtime.ErrNotFound
+	}
+	return now.record.versioned(), nil
+}
+
+func newOperationID() string { return "op_" + uuid.Must(uuid.NewV7()).String() }
+
+func expectRevision(gameID string, want *int64, cur *current) error {
+	conflict := &runtime.ConflictError{GameID: gameID, Expectation: runtime.ExpectRevision}
+	if cur != nil {
+		conflict.Current, conflict.Revision = cur.Clone(), cur.modRevision
+	}
+	if want == nil || *want == conflict.Revision {
+		return nil
+	}
+	conflict.Expected = strconv.FormatInt(*want, 10)
+	conflict.Actual = strconv.FormatInt(conflict.Revision, 10)
+	return conflict
+}
+
+func expectTransition(in ports.UpdateStatusInput, cur *current) error {
+	if cur == nil {
+		return runtime.ErrNotFound
+	}
+	conflict := &runtime.ConflictError{GameID: in.GameID, Current: cur.Clone(), Revision: cur.modRevision}
+	switch {
+	case cur.Status != in.ExpectedFrom:
+		conflict.Expectation = runtime.ExpectStatus
+		conflict.Expected, conflict.Actual = string(in.ExpectedFrom), string(cur.Status)
+	case in.ExpectedContainerID != "" && cur.CurrentContainerID != in.ExpectedContainerID:
+		conflict.Expectation = runtime.ExpectContainerID
+		conflict.Expected, conflict.Actual = in.ExpectedContainerID, cur.CurrentContainerID
+	default:
+		return nil
+	}
+	return conflict
+}
