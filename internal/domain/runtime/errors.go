@@ -95,10 +95,10 @@ type ConflictError struct {
 
 func (e *ConflictError) Error() string {
 	if e.Revision == 0 {
-		return fmt.Sprintf("game %q: expected %s %q, but there is no record", e.GameID, e.Expectation, e.Expected)
+		return fmt.Sprintf("expected %s %q, but there is no record", e.Expectation, e.Expected)
 	}
-	return fmt.Sprintf("game %q: expected %s %q, found %q (the record is %s since revision %d)",
-		e.GameID, e.Expectation, e.Expected, e.Actual, e.Current.Status, e.Revision)
+	return fmt.Sprintf("expected %s %q, found %q (the record is %s since revision %d)",
+		e.Expectation, e.Expected, e.Actual, e.Current.Status, e.Revision)
 }
 
 // Is reports whether target is ErrConflict.

@@ -1,0 +1,46 @@
+package runtime_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		err      error
+		sentinel error
+		text     string
+	}{
+		{"invalid", &runtime.InvalidError{Field: "now", Reason: "is required"}, runtime.ErrInvalid, "now is required"},
+		{"conflict", &runtime.ConflictError{
+			GameID: "g", Expectation: runtime.ExpectStatus, Expected: "running", Actual: "stopped",
+			Current: record(runtime.StatusStopped), Revision: 7,
+		}, runtime.ErrConflict, `expected status "running", found "stopped" (the record is stopped since revision 7)`},
+		{"conflict without record", &runtime.ConflictError{
+			GameID: "g", Expectation: runtime.ExpectRevision, Expected: "7", Actual: "0",
+		}, runtime.ErrConflict, `expected revision "7", but there is no record`},
+		{"corrupt", &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, runtime.ErrCorrupt, "key \"/runtimes/g\": is not JSON; see `rtmanager fsck`"},
+		{"transition", &runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, runtime.ErrInvalidTransition, `transition is not allowed from "removed" to "running": nothing follows "removed"`},
+	}
+	sentinels := []error{
+		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced,
+		runtime.ErrOutcomeUnknown, runtime.ErrCompacted, runtime.ErrForeignRevision, runtime.ErrCorrupt,
+		runtime.ErrReadOnly, runtime.ErrUnavailable, runtime.ErrIncompatible,
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			require.EqualError(t, tt.err, tt.text)
+			for _, sentinel := range sentinels {
+				require.Equal(t, sentinel == tt.sentinel, errors.Is(fmt.Errorf("wrapped: %w", tt.err), sentinel), "is %v", sentinel)
+			}
+		})
+	}
+}

@@ -1,0 +1,106 @@
+package runtime_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+func TestRecordValidateAccepts(t *testing.T) {
+	t.Parallel()
+	for _, status := range runtime.Statuses() {
+		require.NoError(t, record(status).Validate(), "%s", status)
+	}
+	bare := record(runtime.StatusRunning)
+	bare.Region, bare.Node, bare.CurrentImageRef, bare.EngineEndpoint = "", "", "", ""
+	require.NoError(t, bare.Validate(), "region, node, image and endpoint may be empty")
+}
+
+func TestRecordValidateRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		status runtime.Status
+		spoil  func(*runtime.RuntimeRecord)
+		want   string
+	}{
+		{"no game id", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.GameID = "" }, "game_id is empty; name the game"},
+		{"no status", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.Status = "" }, `status "" is not a status; use one of running, stopped, removed`},
+		{"unknown status", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.Status = "Running" }, `status "Running" is not a status; use one of running, stopped, removed`},
+		{"no created_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.CreatedAt = time.Time{} }, "created_at is required"},
+		{"no last_op_at", runtime.StatusRemoved, func(r *runtime.RuntimeRecord) { r.LastOpAt = time.Time{} }, "last_op_at is required"},
+		{"negative generation", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.Generation = -1 }, "generation must not be negative"},
+		{"running without container", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.CurrentContainerID = "" }, "current_container_id is required while running"},
+		{"running without started_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.StartedAt = nil }, "started_at is required while running"},
+		{"running with stopped_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.StoppedAt = instantPtr(2) }, "stopped_at must be absent while running"},
+		{"running with removed_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.RemovedAt = instantPtr(2) }, "removed_at must be absent while running"},
+		{"stopped without container", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.CurrentContainerID = "" }, "current_container_id is required while stopped"},
+		{"stopped without stopped_at", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.StoppedAt = nil }, "stopped_at is required while stopped"},
+		{"stopped with removed_at", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.RemovedAt = instantPtr(2) }, "removed_at must be absent while stopped"},
+		{"removed without removed_at", runtime.StatusRemoved, func(r *runtime.RuntimeRecord) { r.RemovedAt = nil }, "removed_at is required once removed"},
+		{"removed with container", runtime.StatusRemoved, func(r *runtime.RuntimeRecord) { r.CurrentContainerID = "c1" }, "current_container_id must be empty once removed"},
+		{"zero started_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.StartedAt = &time.Time{} }, "started_at must be absent or an instant, not the zero time"},
+		{"zero stopped_at", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.StoppedAt = &time.Time{} }, "stopped_at must be absent or an instant, not the zero time"},
+		{"zero removed_at", runtime.StatusRemoved, func(r *runtime.RuntimeRecord) { r.RemovedAt = &time.Time{} }, "removed_at must be absent or an instant, not the zero time"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := record(tt.status)
+			tt.spoil(&r)
+			err := r.Validate()
+			require.ErrorIs(t, err, runtime.ErrInvalid)
+			require.EqualError(t, err, tt.want)
+			var invalid *runtime.InvalidError
+			require.True(t, errors.As(err, &invalid))
+		})
+	}
+}
+
+func TestRecordValidateReturnsEveryFault(t *testing.T) {
+	t.Parallel()
+	require.EqualError(t, runtime.RuntimeRecord{Status: runtime.StatusRunning}.Validate(),
+		"game_id is empty; name the game\ncreated_at is required\nlast_op_at is required\n"+
+			"current_container_id is required while running\nstarted_at is required while running")
+}
+
+func TestRecordClone(t *testing.T) {
+	t.Parallel()
+	r := record(runtime.StatusRemoved)
+	c := r.Clone()
+	require.Equal(t, r, c)
+	*c.StartedAt, *c.StoppedAt, *c.RemovedAt = instant(50), instant(50), instant(50)
+	require.Equal(t, record(runtime.StatusRemoved), r)
+}
+
+func TestRecordInUTC(t *testing.T) {
+	t.Parallel()
+	local := record(runtime.StatusRemoved)
+	zone := time.FixedZone("", 3600)
+	for _, at := range []*time.Time{&local.CreatedAt, &local.LastOpAt, local.StartedAt, local.StoppedAt, local.RemovedAt} {
+		*at = at.In(zone)
+	}
+	require.Equal(t, record(runtime.StatusRemoved), local.InUTC())
+	require.Equal(t, zone, local.StartedAt.Location(), "the record itself is left alone")
+
+	r := record(runtime.StatusRunning)
+	r.LastOpAt = time.Now()
+	require.NotContains(t, r.InUTC().LastOpAt.String(), "m=", "no monotonic clock reading")
+}
+
+func TestRecordJSONNames(t *testing.T) {
+	t.Parallel()
+	encoded, err := json.Marshal(record(runtime.StatusRunning))
+	require.NoError(t, err)
+	require.JSONEq(t, `{
+		"game_id": "game-1", "status": "running", "region": "eu", "node": "n1", "current_container_id": "c1",
+		"current_image_ref": "engine:1", "engine_endpoint": "http://10.0.0.1", "state_path": "/state",
+		"docker_network": "net", "generation": 2, "created_at": "2026-03-01T12:00:00.123456789Z",
+		"last_op_at": "2026-03-01T12:01:00.123456789Z", "started_at": "2026-03-01T12:01:00.123456789Z"
+	}`, string(encoded))
+}

@@ -1,0 +1,34 @@
+package runtime_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+func TestStatusIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, s := range runtime.Statuses() {
+		require.True(t, s.IsKnown(), "%q", s)
+		parsed, err := runtime.ParseStatus("status", string(s))
+		require.NoError(t, err)
+		require.Equal(t, s, parsed)
+	}
+	for _, word := range []string{"", "Running", " running", "paused", "removed\n"} {
+		require.False(t, runtime.Status(word).IsKnown(), "%q", word)
+		parsed, err := runtime.ParseStatus("to", word)
+		require.Empty(t, parsed)
+		var invalid *runtime.InvalidError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, "to", invalid.Field)
+		require.ErrorContains(t, err, "running, stopped, removed")
+	}
+}
+
+func TestStatusesIsTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	runtime.Statuses()[0] = "scribbled"
+	require.Equal(t, []runtime.Status{"running", "stopped", "removed"}, runtime.Statuses())
+}
