@@ -19,7 +19,7 @@ func (s *Store) Check(ctx context.Context, repair bool) (ports.CheckReport, erro
 		return ports.CheckReport{}, err
 	}
 	defer done()
-	c, err := s.checkAt(ctx, 0)
+	c, err := asOfNow(ctx, func(ctx context.Context) (*checker, error) { return s.checkAt(ctx, 0) })
 	if err != nil {
 		return ports.CheckReport{}, fmt.Errorf("check: %w", err)
 	}
@@ -43,7 +43,7 @@ type checker struct {
 type checkedGame struct {
 	unreadable bool
 	record     *current // nil when unreadable
-	indexed    bool     // its one rightful index key was there
+	indexed    bool     // its one rightful index key was there; of an unreadable record, any
 	newest     bool     // the ledger entry of its last operation was there
 }
 
@@ -131,6 +131,7 @@ func (c *checker) checkIndex(kv *mvccpb.KeyValue) {
 		c.find(ports.FindingIndexExtra, key, gameID, c.dropIndex(kv, nil), "the index names a game without a record")
 	case game.unreadable:
 		// What its index ought to be, only the record could say.
+		game.indexed = true
 	case game.record.Status != status:
 		c.find(ports.FindingIndexExtra, key, gameID, c.dropIndex(kv, game.record), "the index says %s and the record says %s", status, game.record.Status)
 	case string(kv.GetValue()) != game.record.CurrentContainerID:

@@ -45,12 +45,14 @@ const (
 // current is a record as etcd holds it at one revision.
 type current struct {
 	storedRecord
-	modRevision int64
+	createRevision int64 // of this life of the record; changes only when it is deleted and inserted again
+	modRevision    int64
 }
 
 func encodeRecord(rec storedRecord) (string, error) {
 	rec.Schema = recordSchema
-	value, err := json.Marshal(rec)
+	// Without the option escapes in unknown members would be spelled anew.
+	value, err := json.Marshal(rec, jsontext.PreserveRawStrings(true))
 	if err != nil {
 		return "", &runtime.InvalidError{Field: "record", Reason: "cannot be stored: " + err.Error()}
 	}
@@ -68,7 +70,7 @@ func (k keyspace) decodeRecord(kv *mvccpb.KeyValue) (*current, error) {
 	corrupt := func(format string, args ...any) (*current, error) {
 		return nil, &runtime.CorruptError{Key: key, GameID: gameID, Reason: fmt.Sprintf(format, args...)}
 	}
-	rec := &current{modRevision: kv.GetModRevision()}
+	rec := &current{createRevision: kv.GetCreateRevision(), modRevision: kv.GetModRevision()}
 	if err := json.Unmarshal(kv.GetValue(), &rec.storedRecord); err != nil {
 		// A newer schema may have changed the types that just failed to fit, and
 		// then its number is the better explanation.

@@ -8,6 +8,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // prepared is one write made ready: the same bytes are sent however often it
@@ -23,7 +24,7 @@ type prepared struct {
 
 // prepare computes the transaction that makes the change: the record, its index
 // and its ledger entry in one, if nobody has touched the record since base, its
-// index key is what it ought to be, and the fence holds.
+// index keys are what they ought to be, and the fence holds.
 func (s *Store) prepare(c change, base view) (*prepared, error) {
 	w := &prepared{change: c, base: base}
 	stored := storedRecord{LastOp: lastOp{ID: c.origin.OperationID, Seq: base.newestSeq() + 1, Verb: c.verb}}
@@ -59,14 +60,9 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 		clientv3.OpGet(recordKey),
 		clientv3.OpGet(s.keys.ledgerOf(c.gameID), clientv3.WithPrefix()),
 	}
-	if base.record != nil {
-		indexKey := s.keys.index(before.Status, c.gameID)
-		// The index key exists whenever the record is what the first compare
-		// says, so a missing one, on which a value compare is false, is damage.
-		w.compares = append(w.compares, clientv3.Compare(clientv3.Value(indexKey), "=", before.CurrentContainerID))
-		if before.Status != after.Status {
-			w.puts = append(w.puts, clientv3.OpDelete(indexKey))
-		}
+	s.compareIndex(w)
+	if base.record != nil && before.Status != after.Status {
+		w.puts = append(w.puts, clientv3.OpDelete(s.keys.index(before.Status, c.gameID)))
 	}
 	if c.fence != nil {
 		w.compares = append(w.compares, clientv3.Compare(clientv3.CreateRevision(c.fence.Key), "=", c.fence.CreateRevision))
@@ -82,9 +78,8 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 
 // outcome is what became of a prepared write.
 type outcome struct {
-	applied  bool
-	revision int64 // of the write, when applied
-	lost     view  // what stands instead, when not
+	written *ports.VersionedRecord // what the write left; nil when it was not applied
+	lost    view                   // what stands instead, when not
 }
 
 // commit sends the write until it knows what became of it. The same bytes go
@@ -118,7 +113,7 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 			if doubts == 0 {
 				return outcome{}, unavailable(ctx, err)
 			}
-			return outcome{}, inDoubt(ctx, w, err)
+			return outcome{}, unknownOutcome(ctx, w.change.origin.OperationID, err)
 		}
 		s.log.Debug("etcd did not answer a write; sending it again", "game_id", w.change.gameID, "operation_id", w.change.origin.OperationID, "error", err)
 	}
@@ -126,30 +121,27 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 
 var errNotSent = errors.New("the write was not sent")
 
-func inDoubt(ctx context.Context, w *prepared, last error) error {
-	return fmt.Errorf("%w (operation %s): %w: last try: %v", runtime.ErrOutcomeUnknown, w.change.origin.OperationID, context.Cause(ctx), last)
-}
-
-// settle reads what an answered transaction says. doubted tells that an earlier
-// try of the same write may have been applied.
+// settle reads what an answered transaction says. A failed compare may be the
+// work of an earlier try of the same write: one that was in doubt, or one that
+// the etcd client has sent on its own and never spoke of. So every one is
+// resolved, doubted or not.
 func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnResponse, doubted bool) (outcome, error) {
 	if resp.Succeeded {
-		return outcome{applied: true, revision: resp.Header.GetRevision()}, nil
+		return outcome{written: &ports.VersionedRecord{Record: w.after.Clone(), Revision: resp.Header.GetRevision()}}, nil
 	}
 	stands, err := s.readView(resp.Responses)
-	if err != nil {
+	switch {
+	case err != nil && doubted:
+		return outcome{}, unknownOutcome(ctx, w.change.origin.OperationID, err)
+	case err != nil:
 		return outcome{}, err
-	}
-	if stands.revision() == w.base.revision() {
+	case stands.revision() == w.base.revision():
 		return outcome{}, s.unmet(w, resp)
+	case stands.record == nil && !doubted:
+		return outcome{lost: stands}, nil
 	}
-	if doubted {
-		revision, err := s.resolve(ctx, w, stands)
-		if err != nil || revision > 0 {
-			return outcome{applied: revision > 0, revision: revision}, err
-		}
-	}
-	return outcome{lost: stands}, nil
+	written, err := s.resolve(ctx, w, stands)
+	return outcome{written: written, lost: stands}, err
 }
 
 // unmet explains a compare that failed though the record is the one expected.
@@ -160,10 +152,8 @@ func (s *Store) unmet(w *prepared, resp *clientv3.TxnResponse) error {
 			return fmt.Errorf("%w: %s is not held since revision %d", runtime.ErrFenced, w.change.fence.Key, w.change.fence.CreateRevision)
 		}
 	}
-	if w.base.record == nil {
-		return errors.New("etcd refused to insert a record that is not there")
+	if err := s.indexDamage(w, resp); err != nil {
+		return err
 	}
-	before := w.base.record
-	return &runtime.CorruptError{Key: s.keys.index(before.Status, w.change.gameID), GameID: w.change.gameID,
-		Reason: fmt.Sprintf("the index key is missing or does not hold the record's container id %q", before.CurrentContainerID)}
+	return errors.New("etcd refused a write though all that it compares holds")
 }

@@ -67,13 +67,37 @@ func translate(err error) error {
 // errPatience is the cause of a context that the store itself has bounded.
 var errPatience = errors.New("etcd did not answer in time")
 
-// unavailable is the error of an operation that ended before etcd answered. The
-// caller's own end is given back as such: who gave up is told by the context,
-// never by the error, since a request's own deadline looks just the same.
-func unavailable(ctx context.Context, last error) error {
+// ending says why ctx has ended: by its own error, which is what callers look
+// for, together with its cause where that is another one. An end that the store
+// itself has made is its cause alone.
+func ending(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	if ctx.Err() != nil && !errors.Is(cause, errPatience) && !errors.Is(cause, errClosed) {
+	if errors.Is(cause, errPatience) || errors.Is(cause, errClosed) || errors.Is(cause, ctx.Err()) {
 		return cause
 	}
-	return fmt.Errorf("%w: %v", runtime.ErrUnavailable, errors.Join(cause, last))
+	return fmt.Errorf("%w: %w", ctx.Err(), cause)
+}
+
+// unavailable is the error of an operation that ended before etcd answered. The
+// caller's own end is given back as such: who gave up is told by the context,
+// never by the error, since a request's own deadline looks just the same. For
+// the same reason the last try's error is told as text only.
+func unavailable(ctx context.Context, last error) error {
+	if ctx.Err() == nil {
+		return fmt.Errorf("%w: %s", runtime.ErrUnavailable, last.Error())
+	}
+	end := ending(ctx)
+	if errors.Is(end, errPatience) || errors.Is(end, errClosed) {
+		return fmt.Errorf("%w: %w: last try: %s", runtime.ErrUnavailable, end, last.Error())
+	}
+	return end
+}
+
+// unknownOutcome is the error of a write whose fate its caller cannot learn any
+// more. why is told as text only: it is no second answer beside this one.
+func unknownOutcome(ctx context.Context, operationID string, why error) error {
+	if ctx.Err() == nil {
+		return fmt.Errorf("%w (operation %s): %s", runtime.ErrOutcomeUnknown, operationID, why.Error())
+	}
+	return fmt.Errorf("%w (operation %s): %w: %s", runtime.ErrOutcomeUnknown, operationID, ending(ctx), why.Error())
 }

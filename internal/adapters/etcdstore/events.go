@@ -15,6 +15,9 @@ import (
 type told struct {
 	event ports.RuntimeEvent
 	fault error
+	// blind tells that the value before the change could not be read, so that
+	// nobody knows which filters it passed.
+	blind bool
 }
 
 // fault reports a value that decodeRecord could not read.
@@ -33,7 +36,8 @@ func fault(err error, revision int64) told {
 func (s *Store) tell(ctx context.Context, ev *clientv3.Event) (told, error) {
 	event := ports.RuntimeEvent{Revision: ev.Kv.GetModRevision()}
 	before, err := s.before(ctx, ev)
-	if err != nil {
+	blind := errors.Is(err, runtime.ErrCorrupt) // which was reported when it was written
+	if err != nil && !blind {
 		return told{}, err
 	}
 	if before != nil {
@@ -41,7 +45,7 @@ func (s *Store) tell(ctx context.Context, ev *clientv3.Event) (told, error) {
 		event.Before, event.GameID = &rec, rec.GameID
 	}
 	if ev.Type == clientv3.EventTypeDelete {
-		return s.tellDelete(event, ev), nil
+		return s.tellDelete(event, ev, blind), nil
 	}
 	after, err := s.keys.decodeRecord(ev.Kv)
 	if err != nil {
@@ -53,22 +57,22 @@ func (s *Store) tell(ctx context.Context, ev *clientv3.Event) (told, error) {
 	if after.LastOp.Verb == verbTransition {
 		event.Type = ports.EventTransitioned
 	}
-	return told{event: event}, nil
+	return told{event: event, blind: blind}, nil
 }
 
 // tellDelete makes the event of a deletion, whose value etcd does not repeat:
 // the key alone tells the game.
-func (s *Store) tellDelete(event ports.RuntimeEvent, ev *clientv3.Event) told {
+func (s *Store) tellDelete(event ports.RuntimeEvent, ev *clientv3.Event, blind bool) told {
 	gameID, err := s.keys.gameOfRecord(string(ev.Kv.GetKey()))
 	if err != nil {
 		return fault(&runtime.CorruptError{Key: string(ev.Kv.GetKey()), Reason: "the key is not a game's: " + err.Error()}, event.Revision)
 	}
 	event.Type, event.GameID = ports.EventDeleted, gameID
-	return told{event: event}
+	return told{event: event, blind: blind}
 }
 
-// before returns the record that a change replaced; nil where there was none,
-// or none that can be read.
+// before returns the record that a change replaced, nil where there was none. It
+// returns runtime.ErrCorrupt for one that cannot be read.
 func (s *Store) before(ctx context.Context, ev *clientv3.Event) (*current, error) {
 	if ev.IsCreate() {
 		return nil, nil
@@ -86,9 +90,5 @@ func (s *Store) before(ctx context.Context, ev *clientv3.Event) (*current, error
 		}
 		kv = resp.Kvs[0]
 	}
-	rec, err := s.keys.decodeRecord(kv)
-	if err != nil {
-		return nil, nil //nolint:nilerr // reported when it was written; here there is just no record to show
-	}
-	return rec, nil
+	return s.keys.decodeRecord(kv)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/ports"
@@ -31,7 +30,7 @@ func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
 	}
 	for _, a := range alarms.Alarms {
-		info.Alarms = append(info.Alarms, fmt.Sprintf("%s on member %x", pb.AlarmType(a.GetAlarm()), a.GetMemberID()))
+		info.Alarms = append(info.Alarms, fmt.Sprintf("%s on member %x", a.GetAlarm(), a.GetMemberID()))
 	}
 	return info, nil
 }

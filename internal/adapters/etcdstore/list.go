@@ -30,13 +30,25 @@ func (s *Store) ListByStatus(ctx context.Context, status runtime.Status) ([]runt
 }
 
 func (s *Store) listAll(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
-	records := []runtime.RuntimeRecord{}
 	var faults []error
+	records, err := asOfNow(ctx, func(ctx context.Context) (records []runtime.RuntimeRecord, err error) {
+		records, faults, err = s.listOnce(ctx, status)
+		return records, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return records, errors.Join(faults...)
+}
+
+// listOnce reads page after page at the revision of the first one.
+func (s *Store) listOnce(ctx context.Context, status runtime.Status) (records []runtime.RuntimeRecord, faults []error, err error) {
+	records = []runtime.RuntimeRecord{}
 	query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit}
 	for {
 		page, err := s.ListPage(ctx, query)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, rec := range page.Records {
 			records = append(records, rec.Record)
@@ -45,7 +57,7 @@ func (s *Store) listAll(ctx context.Context, status runtime.Status) ([]runtime.R
 			faults = append(faults, fault)
 		}
 		if page.Next == "" {
-			return records, errors.Join(faults...)
+			return records, faults, nil
 		}
 		query.Revision, query.After = page.Revision, page.Next
 	}
@@ -62,11 +74,23 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 		return ports.Page{}, err
 	}
 	defer done()
-	l := &lister{store: s, query: query, page: ports.Page{Revision: query.Revision, Records: []ports.VersionedRecord{}}}
-	if err := l.fill(ctx); err != nil {
+	fill := func(ctx context.Context) (ports.Page, error) { return s.fillPage(ctx, query) }
+	var page ports.Page
+	if query.Revision == 0 {
+		page, err = asOfNow(ctx, fill)
+	} else {
+		page, err = fill(ctx)
+	}
+	if err != nil {
 		return ports.Page{}, fmt.Errorf("list: %w", err)
 	}
-	return l.page, nil
+	return page, nil
+}
+
+func (s *Store) fillPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
+	l := &lister{store: s, query: query, page: ports.Page{Revision: query.Revision, Records: []ports.VersionedRecord{}}}
+	err := l.fill(ctx)
+	return l.page, err
 }
 
 // lister fills one page.
@@ -167,13 +191,8 @@ func (l *lister) checkIndexed(index, record *mvccpb.KeyValue) (*current, error) 
 	if err != nil {
 		return nil, err
 	}
-	if rec.Status != l.query.Status {
-		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: rec.GameID,
-			Reason: fmt.Sprintf("the index says %s and the record says %s", l.query.Status, rec.Status)}
-	}
-	if string(index.GetValue()) != rec.CurrentContainerID {
-		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: rec.GameID,
-			Reason: fmt.Sprintf("the index says container %q and the record says %q", index.GetValue(), rec.CurrentContainerID)}
+	if reason := indexFault(rec, l.query.Status, index); reason != "" {
+		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: rec.GameID, Reason: reason}
 	}
 	return rec, nil
 }
@@ -195,35 +214,4 @@ func (l *lister) full(kv *mvccpb.KeyValue, rec *current, err error) bool {
 	}
 	l.last = string(kv.GetKey())[len(l.family):]
 	return false
-}
-
-// vouchForIndex reports what the scan of one status cannot see: a record whose
-// index key is missing, or stands under another status. Each record has exactly
-// one index key, so the two families are of one size, and only when they are
-// not is a full comparison worth its cost.
-func (l *lister) vouchForIndex(ctx context.Context) error {
-	keys := l.store.keys
-	resp, err := read(ctx, l.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return l.store.client.Txn(ctx).Then(
-			clientv3.OpGet(keys.records(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
-			clientv3.OpGet(keys.indexes(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
-		).Commit()
-	})
-	if err != nil {
-		return err
-	}
-	l.page.Revision = resp.Header.GetRevision()
-	if resp.Responses[0].GetResponseRange().GetCount() == resp.Responses[1].GetResponseRange().GetCount() {
-		return nil
-	}
-	c, err := l.store.checkAt(ctx, l.page.Revision)
-	if err != nil {
-		return err
-	}
-	for _, f := range c.findings {
-		if f.Kind == ports.FindingIndexMissing {
-			l.page.Corrupt = append(l.page.Corrupt, &runtime.CorruptError{Key: f.Key, GameID: f.GameID, Reason: f.Detail})
-		}
-	}
-	return nil
 }

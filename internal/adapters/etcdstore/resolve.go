@@ -2,38 +2,60 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
-// resolve finds out whether a write with a doubtful try was applied, now that
-// the record is another one than it was computed from, so that no try of it can
-// be applied any more. It returns the revision of the write, 0 if it was not
-// applied, and an error that errors.Is runtime.ErrOutcomeUnknown when neither
-// the record nor the ledger nor etcd's history can tell.
-func (s *Store) resolve(ctx context.Context, w *prepared, stands view) (int64, error) {
+// resolve finds out whether an earlier try of a write was applied, now that the
+// record is another one than it was computed from, so that no try of it can be
+// applied any more. It returns what the write left, nil if it was not applied,
+// and an error that errors.Is runtime.ErrOutcomeUnknown when neither the record
+// nor the ledger nor etcd's history can tell.
+func (s *Store) resolve(ctx context.Context, w *prepared, stands view) (*ports.VersionedRecord, error) {
 	id := w.change.origin.OperationID
 	if stands.record != nil && stands.record.LastOp.ID == id {
-		return stands.record.modRevision, nil
+		written := stands.record.versioned()
+		return &written, nil
 	}
 	if entry, found := stands.operation(id); found {
-		return entry.Revision, nil
+		return s.writtenAt(ctx, w, entry.Revision), nil
 	}
 	if stands.covers(w.base) {
-		return 0, nil
+		return nil, nil
 	}
 	if stands.record == nil {
-		return 0, fmt.Errorf("%w (operation %s): the record has been deleted since", runtime.ErrOutcomeUnknown, id)
+		return nil, unknownOutcome(ctx, id, errDeleted)
 	}
 	return s.searchHistory(ctx, w, stands)
+}
+
+var errDeleted = errors.New("the record has been deleted since")
+
+// writtenAt returns the record that the write left at the revision. What etcd
+// does not tell any more is what the write was to leave: only a twin, sent by
+// somebody else with the same operation id, could have left another one.
+func (s *Store) writtenAt(ctx context.Context, w *prepared, revision int64) *ports.VersionedRecord {
+	written := ports.VersionedRecord{Record: w.after.Clone(), Revision: revision}
+	resp, err := s.get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(revision))
+	if err != nil || len(resp.Kvs) == 0 {
+		return &written
+	}
+	if rec, err := s.keys.decodeRecord(resp.Kvs[0]); err == nil && rec.LastOp.ID == w.change.origin.OperationID {
+		written = rec.versioned()
+	}
+	return &written
 }
 
 // covers reports whether the ledger holds every write of the game since base,
 // so that an operation it does not name was not applied.
 func (v view) covers(base view) bool {
+	if base.record != nil && v.record != nil && v.record.createRevision > base.revision() {
+		return false // deleted and inserted again, and perhaps numbered anew
+	}
 	newest, oldest := v.newestSeq(), base.newestSeq()
 	if len(v.ledgerFaults) > 0 || newest < oldest {
 		return false
@@ -51,24 +73,25 @@ func (v view) covers(base view) bool {
 // has had since the write was computed, which etcd keeps until compaction. It
 // goes backwards, one value a read: the write is near the head unless writers
 // have stampeded, and reads at a revision can neither miss nor repeat a value.
-func (s *Store) searchHistory(ctx context.Context, w *prepared, stands view) (int64, error) {
+func (s *Store) searchHistory(ctx context.Context, w *prepared, stands view) (*ports.VersionedRecord, error) {
 	id := w.change.origin.OperationID
 	for at := stands.revision(); at > w.base.revision(); {
 		resp, err := s.get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(at))
 		if err != nil {
-			return 0, fmt.Errorf("%w (operation %s): its trace may be gone: %w", runtime.ErrOutcomeUnknown, id, err)
+			return nil, unknownOutcome(ctx, id, fmt.Errorf("its trace may be gone: %w", err))
 		}
 		if len(resp.Kvs) == 0 && w.base.record != nil {
-			return 0, fmt.Errorf("%w (operation %s): the record has been deleted and inserted again", runtime.ErrOutcomeUnknown, id)
+			return nil, unknownOutcome(ctx, id, errDeleted)
 		}
 		if len(resp.Kvs) == 0 {
-			return 0, nil // back at the absence that the write was computed from
+			return nil, nil // back at the absence that the write was computed from
 		}
 		rec, err := s.keys.decodeRecord(resp.Kvs[0])
 		if err == nil && rec.LastOp.ID == id {
-			return rec.modRevision, nil
+			written := rec.versioned()
+			return &written, nil
 		}
 		at = resp.Kvs[0].GetModRevision() - 1
 	}
-	return 0, nil
+	return nil, nil
 }

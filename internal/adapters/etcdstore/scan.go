@@ -2,9 +2,12 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // scanPage is how many keys one range request to etcd returns at most, so that
@@ -31,5 +34,24 @@ func (s *Store) scan(ctx context.Context, family, from string, revision int64, p
 			return revision, err
 		}
 		from = after(string(resp.Kvs[len(resp.Kvs)-1].GetKey()))
+	}
+}
+
+// readTries is how often a read as of now is begun at most.
+const readTries = 5
+
+// asOfNow runs a read that takes several requests at one revision of its own
+// choice, and begins anew when compaction has overtaken it: its caller named no
+// revision that could be too old.
+func asOfNow[T any](ctx context.Context, ask func(ctx context.Context) (T, error)) (T, error) {
+	pause := newPause()
+	for try := 1; ; try++ {
+		answer, err := ask(ctx)
+		if !errors.Is(err, runtime.ErrCompacted) {
+			return answer, err
+		}
+		if try == readTries || !pause.wait(ctx) {
+			return answer, unavailable(ctx, err)
+		}
 	}
 }

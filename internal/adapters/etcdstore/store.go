@@ -3,12 +3,14 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -115,13 +117,13 @@ func (s *Store) Close() error {
 // begin starts an operation: it ends with ctx or with the store. The returned
 // function must be called when the operation is over.
 func (s *Store) begin(ctx context.Context) (context.Context, func(), error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, context.Cause(ctx)
+	if ctx.Err() != nil {
+		return nil, nil, ending(ctx)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing.Err() != nil {
-		return nil, nil, unavailable(s.closing, nil)
+		return nil, nil, fmt.Errorf("%w: %w", runtime.ErrUnavailable, errClosed)
 	}
 	s.calls.Add(1)
 	bound, cancel := context.WithCancelCause(ctx)

@@ -18,7 +18,10 @@ import (
 // maxBufferedEvents bounds the events that wait for one slow consumer, some
 // 2 KB each. Beyond it the upstream is let go of, and opened again where the
 // consumer stands once it has caught up: etcd keeps the rest meanwhile.
-const maxBufferedEvents = 2048
+const (
+	maxBufferedEvents    = 2048
+	maxBufferedResponses = 256
+)
 
 // Why an upstream is over. Both are healed by opening another one behind the
 // last processed revision.
@@ -50,17 +53,19 @@ func (s *Store) openUpstream(ctx context.Context, revision int64) *upstream {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	u := &upstream{
 		store: s, ctx: ctx, cancel: cancel,
-		responses: make(chan clientv3.WatchResponse, maxBufferedEvents),
+		responses: make(chan clientv3.WatchResponse, maxBufferedResponses),
 		done:      make(chan struct{}),
 	}
-	incoming := s.client.Watch(ctx, s.keys.records(), clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithRev(revision+1))
-	go u.receive(incoming)
+	go u.receive(revision)
 	return u
 }
 
-func (u *upstream) receive(incoming clientv3.WatchChan) {
+func (u *upstream) receive(revision int64) {
 	defer close(u.done)
 	defer close(u.responses)
+	// Opened here, because the client blocks for as long as it has no connection
+	// and the consumer has to notice that too.
+	incoming := u.store.client.Watch(u.ctx, u.store.keys.records(), clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithRev(revision+1))
 	for resp := range incoming {
 		if !u.keep(resp) {
 			u.behind = true

@@ -65,6 +65,9 @@ func (w *watch) run(ctx context.Context) error {
 		w.known = map[string]runtime.RuntimeRecord{}
 	}
 	err := w.start(ctx)
+	if errors.Is(err, runtime.ErrForeignRevision) || errors.Is(err, runtime.ErrUnavailable) {
+		return err // once the stream has begun, the first may be resynced and the second is healed
+	}
 	for {
 		if err == nil {
 			err = w.follow(ctx)
@@ -76,7 +79,7 @@ func (w *watch) run(ctx context.Context) error {
 			return unavailable(ctx, err)
 		case errors.Is(err, errBehind):
 			err = nil
-		case errors.Is(err, errBroken):
+		case errors.Is(err, errBroken), errors.Is(err, runtime.ErrUnavailable):
 			err = w.heal(ctx, err)
 		case w.options.Resync && (errors.Is(err, runtime.ErrCompacted) || errors.Is(err, runtime.ErrForeignRevision)):
 			err = w.resync(ctx)
@@ -205,7 +208,9 @@ func (w *watch) send(t told) error {
 	if t.event.Last {
 		w.bookmarked, w.bookmarkedAt = t.event.Revision, time.Now()
 	}
-	w.remember(t.event)
+	if t.fault == nil {
+		w.remember(t.event)
+	}
 	if !w.yield(t.event, t.fault) {
 		return errConsumerLeft
 	}
@@ -226,9 +231,9 @@ func (w *watch) remember(event ports.RuntimeEvent) {
 
 // passes reports whether the consumer's filter lets a change through: the
 // record matched before or matches after. A damaged value has no status to
-// filter by and is reported to whoever watches its game.
+// filter by: whoever watches its game hears of it, and of what replaces it.
 func (w *watch) passes(t told) bool {
-	if t.fault != nil {
+	if t.fault != nil || t.blind {
 		return w.options.GameID == "" || w.options.GameID == t.event.GameID
 	}
 	matches := func(rec *runtime.RuntimeRecord) bool { return rec != nil && w.options.Matches(*rec) }

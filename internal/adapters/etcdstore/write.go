@@ -106,8 +106,8 @@ func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, erro
 		c.origin.OperationID = newOperationID()
 	}
 	for {
-		if earlier, repeated := base.operation(c.origin.OperationID); repeated {
-			return repeat(c, earlier, base)
+		if _, repeated := base.operation(c.origin.OperationID); repeated {
+			return repeat(base)
 		}
 		if err := c.expect(base.record); err != nil {
 			return ports.VersionedRecord{}, err
@@ -120,8 +120,8 @@ func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, erro
 		if err != nil {
 			return ports.VersionedRecord{}, err
 		}
-		if out.applied {
-			return ports.VersionedRecord{Record: w.after.Clone(), Revision: out.revision}, nil
+		if out.written != nil {
+			return *out.written, nil
 		}
 		// Another writer was faster. Whether that matters is for the change's
 		// expectations to say, of a record that etcd has just shown to be there.
@@ -154,11 +154,7 @@ func (v view) operation(id string) (runtime.LedgerEntry, bool) {
 }
 
 // repeat answers a change whose operation id has been carried out before.
-func repeat(c change, earlier runtime.LedgerEntry, now view) (ports.VersionedRecord, error) {
-	if earlier.To != c.to {
-		return ports.VersionedRecord{}, &runtime.InvalidError{Field: "operation_id",
-			Reason: fmt.Sprintf("%q has been used for a write to %s; use a fresh one", c.origin.OperationID, earlier.To)}
-	}
+func repeat(now view) (ports.VersionedRecord, error) {
 	if now.record == nil {
 		return ports.VersionedRecord{}, runtime.ErrNotFound
 	}

@@ -1,0 +1,119 @@
+package etcdstore_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// BenchmarkTransition holds UpdateStatus against what it is made of: the bare
+// etcd transaction with the same compares and puts, sent by one writer who knows
+// every revision beforehand. roundtrips/op counts requests to etcd.
+//
+//	go test -run '^$' -bench Transition -count 6 ./internal/adapters/etcdstore
+func BenchmarkTransition(b *testing.B) {
+	for _, link := range []struct {
+		name   string
+		client func(testing.TB) *clientv3.Client
+	}{{"tcp", etcdtest.Client}, {"inprocess", etcdtest.InProcess}} {
+		b.Run("store="+link.name, func(b *testing.B) { benchmarkStore(b, link.client(b)) })
+		b.Run("bare="+link.name, func(b *testing.B) { benchmarkBare(b, link.client(b)) })
+	}
+}
+
+func benchmarkStore(b *testing.B, client *clientv3.Client) {
+	ctx := b.Context()
+	kv := &countingKV{KV: client.KV}
+	client.KV = kv
+	store, err := etcdstore.Open(ctx, client, etcdstore.Options{Prefix: etcdtest.Prefix(b)})
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, store.Close()) })
+	require.NoError(b, store.Upsert(ctx, runningRecord("game-1")))
+
+	input := ports.UpdateStatusInput{GameID: "game-1", ExpectedFrom: runtime.StatusRunning, ExpectedContainerID: "container-1", To: runtime.StatusStopped, Now: time.Now()}
+	kv.requests.Store(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := store.UpdateStatus(ctx, input); err != nil {
+			b.Fatal(err)
+		}
+		input.ExpectedFrom, input.To = input.To, input.ExpectedFrom
+	}
+	b.ReportMetric(float64(kv.requests.Load())/float64(b.N), "roundtrips/op")
+}
+
+// benchmarkBare sends the transaction that a transition is, with values of the
+// same size, taken from a record that the store has written.
+func benchmarkBare(b *testing.B, client *clientv3.Client) {
+	ctx := b.Context()
+	prefix := etcdtest.Prefix(b)
+	store, err := etcdstore.Open(ctx, client, etcdstore.Options{Prefix: prefix})
+	require.NoError(b, err)
+	require.NoError(b, store.Upsert(ctx, runningRecord("game-1")))
+	require.NoError(b, store.Close())
+
+	record, index := prefix+"/runtimes/game-1", prefix+"/runtimes-by-status/"
+	written, err := client.Get(ctx, record)
+	require.NoError(b, err)
+	entry, err := client.Get(ctx, prefix+"/transitions/game-1/01")
+	require.NoError(b, err)
+	revision := written.Kvs[0].GetModRevision()
+	from, to := "running", "stopped"
+
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		resp, err := client.Txn(ctx).
+			If(clientv3.Compare(clientv3.ModRevision(record), "=", revision),
+				clientv3.Compare(clientv3.Value(index+from+"/game-1"), "=", "container-1"),
+				clientv3.Compare(clientv3.CreateRevision(index+to+"/game-1"), "=", 0),
+				clientv3.Compare(clientv3.CreateRevision(index+"removed/game-1"), "=", 0)).
+			Then(clientv3.OpDelete(index+from+"/game-1"),
+				clientv3.OpPut(record, string(written.Kvs[0].GetValue())),
+				clientv3.OpPut(index+to+"/game-1", "container-1"),
+				clientv3.OpPut(fmt.Sprintf("%s/transitions/game-1/%02d", prefix, n%32), string(entry.Kvs[0].GetValue()))).
+			Else(clientv3.OpGet(record)).
+			Commit()
+		if err != nil || !resp.Succeeded {
+			b.Fatalf("bare transaction: %v, succeeded %v", err, resp != nil && resp.Succeeded)
+		}
+		revision = resp.Header.GetRevision()
+		from, to = to, from
+	}
+	b.ReportMetric(1, "roundtrips/op")
+}
+
+func runningRecord(gameID string) runtime.RuntimeRecord {
+	now := time.Now().UTC()
+	return runtime.RuntimeRecord{
+		GameID: gameID, Status: runtime.StatusRunning, Region: "eu-west", Node: "node-1",
+		CurrentContainerID: "container-1", CurrentImageRef: "registry.example/games/engine:1.4.2",
+		EngineEndpoint: "http://10.0.0.1:7777", StatePath: "/var/lib/games/" + gameID, DockerNetwork: "games",
+		Generation: 1, CreatedAt: now, LastOpAt: now, StartedAt: &now,
+	}
+}
+
+// countingKV counts the requests that go to etcd.
+type countingKV struct {
+	clientv3.KV
+	requests atomic.Int64
+}
+
+func (c *countingKV) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	c.requests.Add(1)
+	return c.KV.Get(ctx, key, opts...)
+}
+
+func (c *countingKV) Txn(ctx context.Context) clientv3.Txn {
+	c.requests.Add(1)
+	return c.KV.Txn(ctx)
+}

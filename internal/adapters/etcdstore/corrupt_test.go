@@ -1,0 +1,200 @@
+package etcdstore_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// damagedRig is a store with two good games and "bad", a running one that was
+// good when it was written.
+func damagedRig(t *testing.T) rig {
+	t.Helper()
+	r := sharedRig(t)
+	r.put(runningRecord("good-1"))
+	r.put(stoppedRecord("good-2"))
+	r.put(runningRecord("bad"))
+	return r
+}
+
+// damagedRecords are values that no version of today can use.
+func damagedRecords() map[string]string {
+	good := `{"game_id":"bad","status":"running","current_container_id":"container-1"`
+	return map[string]string{
+		"not JSON":            `garbage`,
+		"empty":               ``,
+		"an array":            `[1,2]`,
+		"null":                `null`,
+		"doubled members":     good + `,"node":"a","node":"b"}`,
+		"invalid UTF-8":       good + `,"node":"` + "\xff" + `"}`,
+		"a newer schema":      good + `,"schema":2}`,
+		"an unknown status":   strings.Replace(good, "running", "paused", 1) + `}`,
+		"the id of another":   strings.Replace(good, "bad", "good-1", 1) + `}`,
+		"cut off":             good,
+		"a type gone astray":  good + `,"generation":{}}`,
+		"a whole other thing": `{"layout":1,"store_id":"x"}`,
+	}
+}
+
+func TestDamagedRecordIsReportedAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, value := range damagedRecords() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := damagedRig(t)
+			r.plant("/runtimes/bad", value)
+			before := r.dump()
+
+			r.requireReadsReport("/runtimes/bad", "bad", true)
+			r.requireWritesRefused("bad", "/runtimes/bad")
+			r.requireFinding(ports.FindingRecordUnreadable, "/runtimes/bad", "bad", "")
+
+			report, err := r.Check(t.Context(), true)
+			require.NoError(t, err)
+			require.False(t, report.Clean(), "a repair must not touch it")
+			require.Equal(t, before, r.dump(), "the store changed what it refused")
+			r.move("good-1", runtime.StatusRunning, runtime.StatusStopped)
+		})
+	}
+}
+
+// TestDamagedRecordWithoutIndex is damage that the scan of one status alone
+// would not come across.
+func TestDamagedRecordWithoutIndex(t *testing.T) {
+	t.Parallel()
+	r := damagedRig(t)
+	r.plant("/runtimes/new", "garbage")
+	r.requireReadsReport("/runtimes/new", "new", true)
+	r.requireWritesRefused("new", "/runtimes/new")
+}
+
+func TestForeignKeyIsReportedAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"/runtimes/a/b", "/runtimes/%2f", "/runtimes/", "/runtimes/" + strings.Repeat("x", 300)} {
+		r := damagedRig(t)
+		r.plant(key, handWritten("a/b", ""))
+		before := r.dump()
+		r.requireReadsReport(key, "", false)
+		r.requireFinding(ports.FindingKeyForeign, key, "", "")
+		_, err := r.Check(t.Context(), true)
+		require.NoError(t, err)
+		require.Equal(t, before, r.dump())
+		r.move("bad", runtime.StatusRunning, runtime.StatusStopped)
+	}
+}
+
+// requireReadsReport wants every read verb to name the key, and those that read
+// many to bring the good games all the same.
+func (r rig) requireReadsReport(key, gameID string, ofGame bool) {
+	r.t.Helper()
+	ctx := r.t.Context()
+	if ofGame {
+		_, err := r.Get(ctx, gameID)
+		r.requireCorrupt(err, key, gameID, "Get")
+		_, err = r.GetVersioned(ctx, gameID)
+		r.requireCorrupt(err, key, gameID, "GetVersioned")
+		_, err = r.History(ctx, gameID)
+		r.requireCorrupt(err, key, gameID, "History")
+	}
+	records, err := r.List(ctx)
+	r.requireCorrupt(err, key, gameID, "List")
+	require.Subset(r.t, idsOf(records), []string{"good-1", "good-2"})
+	for status, good := range map[runtime.Status]string{runtime.StatusRunning: "good-1", runtime.StatusStopped: "good-2"} {
+		records, err := r.ListByStatus(ctx, status)
+		if status == runtime.StatusRunning {
+			r.requireCorrupt(err, key, gameID, "ListByStatus")
+		}
+		require.Contains(r.t, idsOf(records), good)
+	}
+	page, err := r.ListPage(ctx, ports.PageQuery{Limit: 1})
+	require.NoError(r.t, err)
+	for page.Next != "" && len(page.Corrupt) == 0 {
+		page, err = r.ListPage(ctx, ports.PageQuery{Limit: 1, Revision: page.Revision, After: page.Next})
+		require.NoError(r.t, err)
+	}
+	require.Len(r.t, page.Corrupt, 1, "ListPage")
+	r.requireCorrupt(page.Corrupt[0], key, gameID, "ListPage")
+	r.requireSnapshotReports(key, gameID)
+}
+
+func (r rig) requireSnapshotReports(key, gameID string) {
+	r.t.Helper()
+	var faults []error
+	for event, err := range r.Watch(within(r.t, patience), ports.WatchOptions{}) {
+		if err != nil {
+			require.Equal(r.t, gameID, event.GameID)
+			require.Positive(r.t, event.Revision)
+			faults = append(faults, err)
+		}
+		if event.Type == ports.EventSynced {
+			break
+		}
+	}
+	require.Len(r.t, faults, 1, "the snapshot of a watch")
+	r.requireCorrupt(faults[0], key, gameID, "Watch")
+}
+
+func (r rig) requireCorrupt(err error, key, gameID, what string) {
+	r.t.Helper()
+	fault, ok := errors.AsType[*runtime.CorruptError](err)
+	require.True(r.t, ok, "%s: got %v, want the damage at %s", what, err, key)
+	require.Equal(r.t, r.prefix+key, fault.Key, what)
+	require.Equal(r.t, gameID, fault.GameID, what)
+	require.NotEmpty(r.t, fault.Reason, what)
+}
+
+// requireWritesRefused wants every write of the game to fail for the key and
+// change nothing.
+func (r rig) requireWritesRefused(gameID, key string) {
+	r.t.Helper()
+	before := r.dump()
+	for what, write := range map[string]func(context.Context) error{
+		"upsert": func(ctx context.Context) error { return r.Upsert(ctx, runningRecord(gameID)) },
+		"upsert to another status": func(ctx context.Context) error {
+			return r.Upsert(ctx, stoppedRecord(gameID))
+		},
+		"put with an operation id": func(ctx context.Context) error {
+			_, err := r.Put(ctx, ports.PutInput{Record: runningRecord(gameID), Origin: ports.Origin{OperationID: "x"}})
+			return err
+		},
+		"transition": func(ctx context.Context) error { return r.UpdateStatus(ctx, stopInput(gameID)) },
+		"guarded transition": func(ctx context.Context) error {
+			input := moveInput(gameID, runtime.StatusRunning, runtime.StatusRemoved)
+			input.ExpectedContainerID = "container-1"
+			return r.UpdateStatus(ctx, input)
+		},
+	} {
+		r.requireCorrupt(write(r.t.Context()), key, gameID, what)
+	}
+	require.Equal(r.t, before, r.dump(), "a refused write changed something")
+}
+
+// requireFinding wants Check to find exactly this.
+func (r rig) requireFinding(kind ports.FindingKind, key, gameID, repair string) {
+	r.t.Helper()
+	report, err := r.Check(r.t.Context(), false)
+	require.NoError(r.t, err)
+	require.Len(r.t, report.Findings, 1, "%+v", report.Findings)
+	f := report.Findings[0]
+	require.Equal(r.t, kind, f.Kind)
+	require.Equal(r.t, r.prefix+key, f.Key)
+	require.Equal(r.t, gameID, f.GameID)
+	require.NotEmpty(r.t, f.Detail)
+	require.Contains(r.t, f.Repair, repair)
+	require.Equal(r.t, repair == "", f.Repair == "", "what a repair would do: %q", f.Repair)
+	require.False(r.t, report.Clean())
+}
+
+func idsOf(records []runtime.RuntimeRecord) []string {
+	var ids []string
+	for _, rec := range records {
+		ids = append(ids, rec.GameID)
+	}
+	return ids
+}

@@ -1,0 +1,79 @@
+package etcdstore_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// historyOf returns every change under a key of the store since the store was
+// opened, straight from etcd. It ends with a marker of its own.
+func (r rig) historyOf(key string) []*clientv3.Event {
+	r.t.Helper()
+	schema, err := r.etcd.Get(r.t.Context(), r.prefix+"/meta/schema")
+	require.NoError(r.t, err)
+	return r.historySince(schema.Kvs[0].GetCreateRevision(), key)
+}
+
+func (r rig) historySince(revision int64, key string) []*clientv3.Event {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	end := r.plant("/test/end-of-history", "")
+	var events []*clientv3.Event
+	for resp := range r.etcd.Watch(ctx, r.prefix+"/", clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithRev(revision)) {
+		require.NoError(r.t, resp.Err(), "read etcd's history")
+		for _, ev := range resp.Events {
+			if ev.Kv.GetModRevision() == end {
+				return events
+			}
+			if strings.HasPrefix(string(ev.Kv.GetKey()), r.prefix+key) {
+				events = append(events, ev)
+			}
+		}
+	}
+	require.Fail(r.t, "etcd's history did not come to its end", "%v", ctx.Err())
+	return nil
+}
+
+// storedLastOp is what a stored record says of the write that made it.
+type storedLastOp struct {
+	ID   string `json:"id"`
+	Seq  int64  `json:"seq"`
+	Verb string `json:"verb"`
+}
+
+// lastOpOf reads a stored record without the code under test; what cannot be
+// read has none.
+func lastOpOf(t *testing.T, value []byte) storedLastOp {
+	t.Helper()
+	var stored struct {
+		LastOp storedLastOp `json:"last_op"`
+	}
+	if json.Unmarshal(value, &stored) != nil {
+		return storedLastOp{}
+	}
+	return stored.LastOp
+}
+
+// filterKeys keeps the values whose key starts so.
+func filterKeys(values map[string]rawValue, prefix string) map[string]rawValue {
+	kept := map[string]rawValue{}
+	for key, value := range values {
+		if strings.HasPrefix(key, prefix) {
+			kept[key] = value
+		}
+	}
+	return kept
+}
+
+func entryOf(t *testing.T, value []byte) storedEntry {
+	t.Helper()
+	var entry storedEntry
+	require.NoError(t, json.Unmarshal(value, &entry), "ledger entry %s", value)
+	return entry
+}

@@ -1,0 +1,187 @@
+package etcdstore
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"", "/eu", "/eu/", "/eu//", "eu"} {
+		k := newKeyspace(prefix)
+		clean := strings.TrimRight(prefix, "/")
+		require.Equal(t, clean+"/runtimes/a%2Fb", k.record("a/b"), "prefix %q", prefix)
+		require.Equal(t, clean+"/runtimes-by-status/stopped/a%2Fb", k.index(runtime.StatusStopped, "a/b"))
+		require.Equal(t, clean+"/transitions/a%2Fb/00", k.ledgerEntry("a/b", 0))
+		require.Equal(t, clean+"/transitions/a%2Fb/31", k.ledgerEntry("a/b", 31))
+		require.Equal(t, clean+"/transitions/a%2Fb/01", k.ledgerEntry("a/b", 33))
+		require.Equal(t, clean+"/meta/schema", k.schema())
+	}
+}
+
+// TestFamiliesAreApart wants no family of keys to be inside the range of
+// another, which a prefix without its slash would be.
+func TestFamiliesAreApart(t *testing.T) {
+	t.Parallel()
+	k := newKeyspace("/eu")
+	families := []string{k.records(), k.indexes(), k.ledgers(), "/eu/meta/"}
+	for i, a := range families {
+		for j, b := range families {
+			require.Equal(t, i == j, strings.HasPrefix(b, a), "%q is in the range of %q", b, a)
+		}
+	}
+}
+
+func TestForeignKeysAreNotRead(t *testing.T) {
+	t.Parallel()
+	k := newKeyspace("/eu")
+	for _, key := range []string{
+		"/eu/runtimes/", "/eu/runtimes/a/b", "/eu/runtimes/%2f", "/eu/runtimes/%zz", "/eu/runtimes/%",
+		"/eu/runtimes/a%62", "/eu/runtimes/%00", "/eu/runtimes/.", "/eu/runtimes/%FF", "/eu/runtimes/a b",
+		"/eu/runtimes/\xff", "/eu/runtimes/" + strings.Repeat("x", 257),
+	} {
+		_, err := k.gameOfRecord(key)
+		require.Error(t, err, "%q was read as a record's key", key)
+	}
+	for _, key := range []string{
+		"/eu/runtimes-by-status/paused/a", "/eu/runtimes-by-status/running", "/eu/runtimes-by-status/running/",
+		"/eu/runtimes-by-status/running/a/b", "/eu/runtimes-by-status//a", "/eu/runtimes-by-status/Running/a",
+	} {
+		_, _, err := k.parseIndex(key)
+		require.Error(t, err, "%q was read as an index key", key)
+	}
+	for _, key := range []string{
+		"/eu/transitions/a", "/eu/transitions/a/", "/eu/transitions/a/1", "/eu/transitions/a/32", "/eu/transitions/a/-1",
+		"/eu/transitions/a/+1", "/eu/transitions/a/00/0", "/eu/transitions/a/001", "/eu/transitions//00",
+	} {
+		_, _, err := k.parseLedger(key)
+		require.Error(t, err, "%q was read as a ledger key", key)
+	}
+}
+
+// requireFaithfulKeys wants every key of the id to give the id back, and to be
+// one printable segment.
+func requireFaithfulKeys(t *testing.T, k keyspace, gameID string) {
+	segment := escape(gameID)
+	if strings.Contains(segment, "/") || strings.ContainsFunc(segment, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		t.Fatalf("%q escapes to %q, which is not one printable segment", gameID, segment)
+	}
+	back, err := k.gameOfRecord(k.record(gameID))
+	if err != nil || back != gameID {
+		t.Fatalf("record key of %q gives back %q, %v", gameID, back, err)
+	}
+	status, back, err := k.parseIndex(k.index(runtime.StatusRemoved, gameID))
+	if err != nil || back != gameID || status != runtime.StatusRemoved {
+		t.Fatalf("index key of %q gives back %s %q, %v", gameID, status, back, err)
+	}
+	back, slot, err := k.parseLedger(k.ledgerEntry(gameID, 45))
+	if err != nil || back != gameID || slot != 13 {
+		t.Fatalf("ledger key of %q gives back %q slot %d, %v", gameID, back, slot, err)
+	}
+}
+
+// requireApart wants two different ids to share no key, and the ranges of their
+// ledgers to hold nothing of each other.
+func requireApart(t *testing.T, k keyspace, a, b string) {
+	if a == b {
+		return
+	}
+	if escape(a) == escape(b) {
+		t.Fatalf("%q and %q escape to the same %q", a, b, escape(a))
+	}
+	if strings.HasPrefix(k.ledgerEntry(a, 1), k.ledgerOf(b)) || strings.HasPrefix(k.ledgerEntry(b, 1), k.ledgerOf(a)) {
+		t.Fatalf("the ledgers of %q and %q are not apart", a, b)
+	}
+}
+
+// TestOneMillionIDs takes a million random ids through the escaping and back,
+// and holds neighbours against each other.
+func TestOneMillionIDs(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	k := newKeyspace("/eu")
+	previous := "first"
+	for range 1_000_000 {
+		id := randomID(rng, previous)
+		segment := escape(id)
+		back, err := unescape(segment)
+		if err != nil || back != id {
+			t.Fatalf("%q escapes to %q and comes back as %q, %v", id, segment, back, err)
+		}
+		if strings.IndexByte(segment, '/') >= 0 {
+			t.Fatalf("%q escapes to %q, which is not one segment", id, segment)
+		}
+		requireApart(t, k, id, previous)
+		previous = id
+	}
+}
+
+// alphabet is made of what an escaping could confuse.
+var alphabet = []string{
+	"a", "A", "0", "2", "F", "f", "/", "%", "%2F", "%25", "+", " ", ".", "..", "-", "_", "~", ":", "@", "?", "#", "&", "=", "\"", "\\",
+	"é", "e\u0301", "🎲", "ש", "\u00a0", "\u200d", "\ufffd", "\U0010fffd",
+}
+
+// randomID returns a valid id: made of the alphabet, or the previous id changed
+// a little, since close neighbours are the ones that could meet.
+func randomID(rng *rand.Rand, previous string) string {
+	for {
+		var id string
+		switch rng.IntN(4) {
+		case 0:
+			id = previous + alphabet[rng.IntN(len(alphabet))]
+		case 1:
+			id = escape(previous)
+		default:
+			var b strings.Builder
+			for range 1 + rng.IntN(8) {
+				b.WriteString(alphabet[rng.IntN(len(alphabet))])
+			}
+			id = b.String()
+		}
+		if runtime.ValidateGameID(id) == nil {
+			return id
+		}
+		previous = "next"
+	}
+}
+
+func FuzzGameIDKey(f *testing.F) {
+	for i, word := range alphabet {
+		f.Add(word, alphabet[len(alphabet)-1-i])
+	}
+	f.Add("a/b", "a%2Fb")
+	f.Add("a", "a/00")
+	f.Add(strings.Repeat("🎲", 64), strings.Repeat("/", 256))
+	f.Add("\xff", "\x00")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		k := newKeyspace("/eu")
+		for _, id := range []string{a, b} {
+			if runtime.ValidateGameID(id) != nil {
+				continue
+			}
+			requireFaithfulKeys(t, k, id)
+		}
+		if runtime.ValidateGameID(a) == nil && runtime.ValidateGameID(b) == nil {
+			requireApart(t, k, a, b)
+		}
+		// The other way: whatever is read as a key is the key of what was read.
+		if id, err := unescape(a); err == nil {
+			if escape(id) != a || !utf8.ValidString(id) {
+				t.Fatalf("%q is read as %q, whose segment is %q", a, id, escape(id))
+			}
+		}
+		if !bytes.Contains([]byte(end(k.ledgerOf(a))), []byte("/eu/transitions/")) {
+			t.Fatalf("the ledger's range of %q leaves its family", a)
+		}
+	})
+}

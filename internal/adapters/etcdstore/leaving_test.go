@@ -1,0 +1,103 @@
+package etcdstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestCallerLeavesWhileInDoubt(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
+		"after the commit": lostReply, "before the commit": lostRequest,
+	} {
+		t.Run("cancelled "+name, func(t *testing.T) {
+			t.Parallel()
+			r := newFaultyRig(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			r.faults.onFirstWrite(lost(cancel))
+			_, err := r.stop(ctx)
+			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorContains(t, err, opID)
+		})
+		t.Run("deadline "+name, func(t *testing.T) {
+			t.Parallel()
+			r := newFaultyRig(t)
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			r.faults.onFirstWrite(lost(func() { <-ctx.Done() }))
+			_, err := r.stop(ctx)
+			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+		t.Run("with a cause "+name, func(t *testing.T) {
+			t.Parallel()
+			r := newFaultyRig(t)
+			gone := errors.New("the operator has left")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			r.faults.onFirstWrite(lost(func() { cancel(gone) }))
+			_, err := r.stop(ctx)
+			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
+			require.ErrorIs(t, err, context.Canceled, "the context's own error")
+			require.ErrorIs(t, err, gone, "and its cause")
+		})
+	}
+}
+
+func TestStoreLosesPatienceWhileInDoubt(t *testing.T) {
+	t.Parallel()
+	client, faults := newFaulty(t)
+	r := newRig(t, client, etcdstore.Options{OperationTimeout: 50 * time.Millisecond})
+	r.put(runningRecord("game"))
+	faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) { return nil, errLost })
+	err := r.UpdateStatus(t.Context(), stopInput("game"))
+	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
+	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller set no deadline")
+}
+
+func TestContextEndedBeforeAnythingWasSent(t *testing.T) {
+	t.Parallel()
+	r := newFaultyRig(t)
+	r.faults.onWrite(nil)
+
+	ended, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("a reason")
+	cancel(cause)
+	_, err := r.stop(ended)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, cause)
+	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
+
+	reading, cancel2 := context.WithCancel(t.Context())
+	defer cancel2()
+	r.faults.onRead(func(context.Context) error { cancel2(); return nil })
+	_, err = r.Put(reading, ports.PutInput{Record: runningRecord("game")})
+	require.ErrorIs(t, err, context.Canceled)
+	r.faults.onRead(func(ctx context.Context) error { cancel2(); return ctx.Err() })
+	err = r.UpdateStatus(reading, stopInput("game"))
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
+
+	refused, cancel3 := context.WithCancel(t.Context())
+	r.faults.onRead(nil)
+	r.faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) {
+		cancel3()
+		return nil, rpctypes.ErrTooManyRequests
+	})
+	_, err = r.stop(refused)
+	require.ErrorIs(t, err, context.Canceled, "etcd has said no and the caller left: it was not done")
+	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
+	require.Equal(t, 1, r.faults.sent())
+	r.faults.onWrite(nil)
+	r.requireApplied(0, "nothing was sent")
+}

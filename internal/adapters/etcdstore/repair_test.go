@@ -1,0 +1,87 @@
+package etcdstore_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// TestRepairRacesAWrite changes the game between the check and the repair: the
+// repair gives way.
+func TestRepairRacesAWrite(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ harm, meanwhile func(r rig) }{
+		"ledger, and the game moves on": {
+			func(r rig) { r.uproot("/transitions/game/01") },
+			func(r rig) { r.move("game", runtime.StatusRunning, runtime.StatusStopped) },
+		},
+		"index, and somebody else mends it": {
+			func(r rig) { r.uproot("/runtimes-by-status/running/game") },
+			func(r rig) { r.plant("/runtimes-by-status/running/game", "container-1") },
+		},
+		"extra index, and the record follows it": {
+			func(r rig) { r.plant("/runtimes-by-status/stopped/game", "container-1") },
+			func(r rig) { r.plantRecord(stoppedRecord("game")) },
+		},
+		"extra index, and somebody changes it": {
+			func(r rig) { r.plant("/runtimes-by-status/stopped/game", "x") },
+			func(r rig) { r.plant("/runtimes-by-status/stopped/game", "y") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newFaultyRig(t)
+			c.harm(r.others)
+			var before map[string]rawValue
+			r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+				c.meanwhile(r.others)
+				before = r.others.dump()
+				return send(ctx)
+			})
+			report, err := r.Check(t.Context(), true)
+			require.NoError(t, err)
+			require.Len(t, report.Findings, 1)
+			require.False(t, report.Findings[0].Repaired)
+			require.Contains(t, report.Findings[0].RepairError, "changed")
+			require.Equal(t, before, r.dump(), "the repair did not give way")
+		})
+	}
+}
+
+// TestChecksRaceWrites repairs over and over while writers work: there is never
+// anything to find, since a check stands at one revision.
+func TestChecksRaceWrites(t *testing.T) {
+	t.Parallel()
+	r := sharedRig(t)
+	r.put(runningRecord("game"))
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for n := range 4 {
+		wg.Go(func() {
+			for turn := range 40 {
+				assert.NoError(t, r.Upsert(t.Context(), runningRecord(fmt.Sprint("game-", (n+turn)%6))))
+				_ = r.UpdateStatus(t.Context(), stopInput(fmt.Sprint("game-", turn%6)))
+			}
+		})
+	}
+	checked := make(chan int)
+	go func() {
+		defer close(checked)
+		for ctx.Err() == nil {
+			report, err := r.Check(t.Context(), true)
+			assert.NoError(t, err)
+			assert.Empty(t, report.Findings, "at revision %d", report.Revision)
+		}
+	}()
+	wg.Wait()
+	cancel()
+	<-checked
+	r.requireClean()
+}

@@ -1,0 +1,177 @@
+package etcdstore_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// patience is how long a test waits for what must happen before it fails.
+const patience = 20 * time.Second
+
+// rig is a store together with a plain client that looks at its keys, and
+// meddles with them, behind its back.
+type rig struct {
+	*etcdstore.Store
+	t      *testing.T
+	etcd   *clientv3.Client
+	prefix string
+}
+
+// newRig opens a store on the client, under a prefix of its own.
+func newRig(t *testing.T, client *clientv3.Client, opts etcdstore.Options) rig {
+	t.Helper()
+	if opts.Prefix == "" {
+		opts.Prefix = etcdtest.Prefix(t)
+	}
+	return rig{Store: openStore(t, client, opts), t: t, etcd: client, prefix: opts.Prefix}
+}
+
+// sharedRig opens a store in the package's server.
+func sharedRig(t *testing.T) rig {
+	t.Helper()
+	return newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
+}
+
+// another opens a second store on the same keys, which no fault reaches.
+func (r rig) another() rig {
+	r.t.Helper()
+	return newRig(r.t, etcdtest.InProcess(r.t), etcdstore.Options{Prefix: r.prefix})
+}
+
+func openStore(t *testing.T, client *clientv3.Client, opts etcdstore.Options) *etcdstore.Store {
+	t.Helper()
+	store, err := etcdstore.Open(t.Context(), client, opts)
+	require.NoError(t, err, "open the store under %q", opts.Prefix)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+// plant writes a raw value under the store's prefix.
+func (r rig) plant(key, value string) int64 {
+	r.t.Helper()
+	resp, err := r.etcd.Put(r.t.Context(), r.prefix+key, value)
+	require.NoError(r.t, err, "plant %s", key)
+	return resp.Header.GetRevision()
+}
+
+// uproot deletes one raw key under the store's prefix.
+func (r rig) uproot(key string) int64 {
+	r.t.Helper()
+	resp, err := r.etcd.Delete(r.t.Context(), r.prefix+key)
+	require.NoError(r.t, err, "delete %s", key)
+	require.EqualValues(r.t, 1, resp.Deleted, "there was no key %s", key)
+	return resp.Header.GetRevision()
+}
+
+// value returns the raw value of one key under the store's prefix.
+func (r rig) value(key string) string {
+	r.t.Helper()
+	values := r.dump()
+	require.Contains(r.t, values, key)
+	return values[key].value
+}
+
+// rawValue is a value as etcd has it, with the revision it was last changed at.
+type rawValue struct {
+	value    string
+	revision int64
+}
+
+// dump returns everything below the store's prefix, by the keys without it.
+func (r rig) dump() map[string]rawValue {
+	r.t.Helper()
+	return r.dumpAt(0)
+}
+
+func (r rig) dumpAt(revision int64) map[string]rawValue {
+	r.t.Helper()
+	resp, err := r.etcd.Get(r.t.Context(), r.prefix+"/", clientv3.WithPrefix(), clientv3.WithRev(revision))
+	require.NoError(r.t, err, "dump at revision %d", revision)
+	values := make(map[string]rawValue, len(resp.Kvs))
+	for _, kv := range resp.Kvs {
+		values[string(kv.GetKey())[len(r.prefix):]] = rawValue{string(kv.GetValue()), kv.GetModRevision()}
+	}
+	return values
+}
+
+func (r rig) head() int64 {
+	r.t.Helper()
+	resp, err := r.etcd.Get(r.t.Context(), r.prefix+"/meta/schema")
+	require.NoError(r.t, err)
+	return resp.Header.GetRevision()
+}
+
+func (r rig) put(rec runtime.RuntimeRecord) ports.VersionedRecord {
+	r.t.Helper()
+	written, err := r.Put(r.t.Context(), ports.PutInput{Record: rec})
+	require.NoError(r.t, err, "put %q", rec.GameID)
+	return written
+}
+
+func (r rig) move(gameID string, from, to runtime.Status) ports.VersionedRecord {
+	r.t.Helper()
+	written, err := r.Transition(r.t.Context(), ports.TransitionInput{UpdateStatusInput: moveInput(gameID, from, to)})
+	require.NoError(r.t, err, "move %q from %s to %s", gameID, from, to)
+	return written
+}
+
+// overwrite upserts the game so many times.
+func (r rig) overwrite(gameID string, times int) {
+	r.t.Helper()
+	for range times {
+		r.put(runningRecord(gameID))
+	}
+}
+
+// operations returns the operation ids in the game's ledger, newest first.
+func (r rig) operations(gameID string) []string {
+	r.t.Helper()
+	entries, err := r.History(r.t.Context(), gameID)
+	require.NoError(r.t, err)
+	var ids []string
+	for _, e := range entries {
+		ids = append(ids, e.OperationID)
+	}
+	return ids
+}
+
+func (r rig) requireClean() {
+	r.t.Helper()
+	report, err := r.Check(r.t.Context(), false)
+	require.NoError(r.t, err, "check")
+	require.Empty(r.t, report.Findings, "check found broken rules")
+}
+
+func moveInput(gameID string, from, to runtime.Status) ports.UpdateStatusInput {
+	return ports.UpdateStatusInput{GameID: gameID, ExpectedFrom: from, To: to, Now: time.Now()}
+}
+
+func stopInput(gameID string) ports.UpdateStatusInput {
+	return moveInput(gameID, runtime.StatusRunning, runtime.StatusStopped)
+}
+
+// stoppedRecord is runningRecord after it was stopped.
+func stoppedRecord(gameID string) runtime.RuntimeRecord {
+	rec, err := runningRecord(gameID).Apply(runtime.StatusStopped, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return rec
+}
+
+// within returns a context that ends when a test has waited long enough.
+func within(t *testing.T, limit time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}

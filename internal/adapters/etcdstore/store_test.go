@@ -1,0 +1,240 @@
+package etcdstore_test
+
+import (
+	"context"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/ports/storetest"
+)
+
+// TestConformance runs every behaviour of the ports over both kinds of client.
+func TestConformance(t *testing.T) {
+	for name, client := range map[string]func(testing.TB) *clientv3.Client{"tcp": etcdtest.Client, "in process": etcdtest.InProcess} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, harness(func(t *testing.T) *clientv3.Client { return client(t) }))
+		})
+	}
+}
+
+// TestModel compares the store with the model on random programs; storetest
+// names the environment variables that make it larger. The programs compact, so
+// they have a server of their own.
+func TestModel(t *testing.T) {
+	server := etcdtest.Start(t)
+	client := server.InProcess()
+	storetest.RunModel(t, harness(func(*testing.T) *clientv3.Client { return client }), 10, 100)
+}
+
+func harness(client func(*testing.T) *clientv3.Client) storetest.Harness {
+	open := func(t *testing.T, client *clientv3.Client) storetest.Store {
+		return newRig(t, client, etcdstore.Options{ProbeInterval: 200 * time.Millisecond})
+	}
+	return storetest.Harness{
+		Open:      func(t *testing.T) storetest.Store { return open(t, client(t)) },
+		OpenAlone: func(t *testing.T) storetest.Store { return open(t, etcdtest.Start(t).Client()) },
+		Compact: func(t *testing.T, store storetest.Store, revision int64) {
+			_, err := store.(rig).etcd.Compact(t.Context(), revision)
+			require.NoError(t, err, "compact at %d", revision)
+		},
+		Delete: func(t *testing.T, store storetest.Store, gameID string) { deleteGame(t, store.(rig), gameID) },
+		Fences: &storetest.Fences{
+			Grant: func(t *testing.T, store storetest.Store) ports.Fence {
+				r := store.(rig)
+				return ports.Fence{Key: r.prefix + "/leaders/test", CreateRevision: r.plant("/leaders/test", "me")}
+			},
+			Revoke: func(_ *testing.T, store storetest.Store, _ ports.Fence) { store.(rig).uproot("/leaders/test") },
+		},
+	}
+}
+
+// deleteGame takes a game away as somebody with etcdctl could.
+func deleteGame(t *testing.T, r rig, gameID string) {
+	t.Helper()
+	ops := []clientv3.Op{
+		clientv3.OpDelete(r.prefix + "/runtimes/" + url.PathEscape(gameID)),
+		clientv3.OpDelete(r.prefix+"/transitions/"+url.PathEscape(gameID)+"/", clientv3.WithPrefix()),
+	}
+	for _, status := range runtime.Statuses() {
+		ops = append(ops, clientv3.OpDelete(r.prefix+"/runtimes-by-status/"+string(status)+"/"+url.PathEscape(gameID)))
+	}
+	_, err := r.etcd.Txn(t.Context()).Then(ops...).Commit()
+	require.NoError(t, err, "delete %q", gameID)
+}
+
+func TestIdentityIsStableAndOfOnePrefix(t *testing.T) {
+	t.Parallel()
+	first := sharedRig(t)
+	second := first.another()
+	require.Equal(t, storeID(t, first), storeID(t, second), "two stores on one prefix")
+	require.NotEqual(t, storeID(t, first), storeID(t, sharedRig(t)), "stores on two prefixes")
+	trailing := newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: first.prefix + "/"})
+	require.Equal(t, storeID(t, first), storeID(t, trailing), "a slash at the end of the prefix makes no difference")
+}
+
+func TestIdentityIsOfOneCluster(t *testing.T) {
+	t.Parallel()
+	first := sharedRig(t)
+	elsewhere := newRig(t, etcdtest.Start(t, func(cfg *embed.Config) { cfg.InitialClusterToken = "elsewhere" }).InProcess(), etcdstore.Options{})
+	elsewhere.plant("/meta/schema", first.value("/meta/schema"))
+	moved := newRig(t, elsewhere.etcd, etcdstore.Options{Prefix: elsewhere.prefix})
+	require.NotEqual(t, storeID(t, first), storeID(t, moved), "the schema key was carried to another cluster")
+}
+
+func storeID(t *testing.T, r rig) string {
+	t.Helper()
+	info, err := r.Info(t.Context())
+	require.NoError(t, err)
+	return info.ID
+}
+
+func TestManyOpensAtOnceAgreeOnTheIdentity(t *testing.T) {
+	t.Parallel()
+	client, prefix := etcdtest.InProcess(t), etcdtest.Prefix(t)
+	ids := make(chan string, 8)
+	failures := make(chan error, 8)
+	for range cap(ids) {
+		go func() {
+			store, err := etcdstore.Open(t.Context(), client, etcdstore.Options{Prefix: prefix})
+			if err != nil {
+				failures <- err
+				ids <- ""
+				return
+			}
+			info, err := store.Info(t.Context())
+			failures <- err
+			ids <- info.ID
+		}()
+	}
+	want := <-ids
+	for range cap(ids) - 1 {
+		require.Equal(t, want, <-ids)
+	}
+	for range cap(ids) {
+		require.NoError(t, <-failures)
+	}
+}
+
+func TestOpenRefusesWhatItDoesNotUnderstand(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		schema string
+		want   error
+	}{
+		"a newer layout":   {`{"layout":2,"store_id":"x"}`, runtime.ErrIncompatible},
+		"no JSON":          {`layout one`, runtime.ErrCorrupt},
+		"an empty value":   {``, runtime.ErrCorrupt},
+		"no identity":      {`{"layout":1}`, runtime.ErrCorrupt},
+		"no layout":        {`{"store_id":"x"}`, runtime.ErrCorrupt},
+		"a layout of text": {`{"layout":"1","store_id":"x"}`, runtime.ErrCorrupt},
+		"a list":           {`[1]`, runtime.ErrCorrupt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, prefix := etcdtest.InProcess(t), etcdtest.Prefix(t)
+			r := rig{t: t, etcd: client, prefix: prefix}
+			r.plant("/meta/schema", c.schema)
+			before := r.dump()
+			store, err := etcdstore.Open(t.Context(), client, etcdstore.Options{Prefix: prefix})
+			require.ErrorIs(t, err, c.want)
+			require.ErrorContains(t, err, prefix+"/meta/schema")
+			require.Nil(t, store)
+			require.Equal(t, before, r.dump(), "Open changed what it refused")
+		})
+	}
+}
+
+func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	client := server.Client()
+	server.Stop()
+
+	began := time.Now()
+	_, err := etcdstore.Open(t.Context(), client, etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: 200 * time.Millisecond})
+	require.ErrorIs(t, err, runtime.ErrUnavailable, "by the store's own bound")
+	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller set no deadline")
+	require.Less(t, time.Since(began), patience/4)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = etcdstore.Open(ctx, client, etcdstore.Options{CallTimeout: 50 * time.Millisecond})
+	require.ErrorIs(t, err, context.DeadlineExceeded, "by the caller's bound")
+}
+
+func TestUnreachableLaterIsUnavailable(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: 200 * time.Millisecond})
+	written := r.put(runningRecord("game"))
+	server.Stop()
+
+	_, err := r.Get(t.Context(), "game")
+	require.ErrorIs(t, err, runtime.ErrUnavailable)
+	require.ErrorIs(t, r.UpdateStatus(t.Context(), stopInput("game")), runtime.ErrUnavailable, "nothing was sent: the read before it failed")
+	_, err = r.List(t.Context())
+	require.ErrorIs(t, err, runtime.ErrUnavailable)
+	_, err = r.Info(t.Context())
+	require.ErrorIs(t, err, runtime.ErrUnavailable)
+	for _, err := range r.Watch(t.Context(), ports.WatchOptions{}) {
+		require.ErrorIs(t, err, runtime.ErrUnavailable)
+	}
+
+	server.Restart()
+	require.Eventually(t, func() bool {
+		found, err := r.GetVersioned(t.Context(), "game")
+		return err == nil && found.Revision == written.Revision
+	}, patience, 10*time.Millisecond, "the store did not come back with etcd")
+}
+
+func TestCloseEndsCallsAndWatches(t *testing.T) {
+	t.Parallel()
+	client, block := newFaulty(t)
+	r := newRig(t, client, etcdstore.Options{})
+	r.put(runningRecord("game"))
+
+	entered := make(chan struct{})
+	block.onWrite(func(ctx context.Context, _ int, _ sendTxn) (*clientv3.TxnResponse, error) {
+		close(entered)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	write := make(chan error, 1)
+	go func() { write <- r.UpdateStatus(t.Context(), stopInput("game")) }()
+	synced, watch := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for event, err := range r.Watch(t.Context(), ports.WatchOptions{}) {
+			if event.Type == ports.EventSynced {
+				close(synced)
+			}
+			if err != nil {
+				watch <- err
+			}
+		}
+	}()
+	<-entered
+	<-synced
+
+	require.NoError(t, r.Close())
+	require.ErrorIs(t, <-write, runtime.ErrOutcomeUnknown, "the write under way was sent and never answered")
+	require.ErrorIs(t, <-watch, runtime.ErrUnavailable)
+	require.NoError(t, r.Close(), "the second time")
+	_, err := r.Get(t.Context(), "game")
+	require.ErrorIs(t, err, runtime.ErrUnavailable, "a call after Close")
+	require.NotErrorIs(t, err, context.Canceled, "the caller's context has not ended")
+	for _, err := range r.Watch(t.Context(), ports.WatchOptions{}) {
+		require.ErrorIs(t, err, runtime.ErrUnavailable, "a watch after Close")
+	}
+	_, err = client.Get(t.Context(), "anything")
+	require.NoError(t, err, "the client stays the caller's")
+}

@@ -1,0 +1,116 @@
+package etcdstore_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestDamagedValueDoesNotEndTheStream(t *testing.T) {
+	t.Parallel()
+	r := sharedRig(t)
+	good := r.put(runningRecord("game"))
+	s := r.watch(ports.WatchOptions{FromRevision: good.Revision})
+	other := r.watch(ports.WatchOptions{FromRevision: good.Revision, GameID: "other"})
+
+	revision := r.plant("/runtimes/game", "garbage")
+	event, err := s.fault()
+	r.requireCorrupt(err, "/runtimes/game", "game", "watch")
+	require.Equal(t, "game", event.GameID)
+	require.Equal(t, revision, event.Revision)
+	require.Nil(t, event.After)
+
+	mended := r.plant("/runtimes/game", handWritten("game", ""))
+	event = s.event()
+	require.Equal(t, mended, event.Revision)
+	require.Equal(t, ports.EventUpserted, event.Type)
+	require.Nil(t, event.Before, "what cannot be read cannot be shown")
+
+	r.plant("/runtimes/a/b", "foreign")
+	event, err = s.fault()
+	r.requireCorrupt(err, "/runtimes/a/b", "", "watch")
+	require.Empty(t, event.GameID)
+
+	last := r.put(runningRecord("other"))
+	s.change(last)
+	other.change(last)
+}
+
+// TestWhatCannotBeReadAnyMoreIsStillSeenGoing has a game leave while its value
+// is damaged: nobody knows whether it was inside the filter, so all are told.
+func TestWhatCannotBeReadAnyMoreIsStillSeenGoing(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]ports.WatchOptions{
+		"no filter": {}, "by status": {Status: runtime.StatusRunning}, "by game": {GameID: "game"}, "by region": {Region: "eu-west"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := sharedRig(t)
+			options.FromRevision = r.put(runningRecord("game")).Revision
+			s := r.watch(options)
+			r.plant("/runtimes/game", "garbage")
+			_, err := s.fault()
+			require.ErrorIs(t, err, runtime.ErrCorrupt)
+			revision := r.uproot("/runtimes/game")
+			event := s.event()
+			require.Equal(t, ports.EventDeleted, event.Type)
+			require.Equal(t, "game", event.GameID)
+			require.Equal(t, revision, event.Revision)
+			require.Nil(t, event.Before)
+		})
+	}
+}
+
+// TestDeletedByHand deletes the record's key alone, as with etcdctl.
+func TestDeletedByHand(t *testing.T) {
+	t.Parallel()
+	r := sharedRig(t)
+	written := r.put(runningRecord("a/b"))
+	s := r.watch(ports.WatchOptions{FromRevision: written.Revision, Status: runtime.StatusRunning})
+	revision := r.uproot("/runtimes/a%2Fb")
+	require.Equal(t, ports.RuntimeEvent{
+		Type: ports.EventDeleted, Revision: revision, GameID: "a/b", Before: &written.Record, Last: true,
+	}, s.event())
+}
+
+// withoutPrevious hands events on without the value before the change, as etcd
+// does at the edge of compaction.
+func withoutPrevious(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+	for resp := range open() {
+		events := make([]*clientv3.Event, len(resp.Events))
+		for i, ev := range resp.Events {
+			events[i] = (*clientv3.Event)(&mvccpb.Event{Type: ev.Type, Kv: ev.Kv})
+		}
+		resp.Events = events
+		if !passOne(ctx, resp, out) {
+			return
+		}
+	}
+}
+
+func TestValueBeforeIsNeverMadeUp(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	client := server.InProcess()
+	watchThrough(client, withoutPrevious)
+	r := newRig(t, client, etcdstore.Options{})
+	first := r.put(runningRecord("game"))
+	s := r.watch(ports.WatchOptions{FromRevision: first.Revision})
+	moved := r.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	require.Equal(t, first.Record, *s.change(moved).Before, "read back from etcd")
+	deleted := r.uproot("/runtimes/game")
+	require.Equal(t, moved.Record, *s.event().Before)
+
+	late := r.watch(ports.WatchOptions{FromRevision: moved.Revision})
+	_, err := client.Compact(t.Context(), deleted)
+	require.NoError(t, err)
+	late.ends(runtime.ErrCompacted)
+}

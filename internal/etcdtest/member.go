@@ -1,0 +1,119 @@
+package etcdtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+)
+
+// startTimeout is far more than the 20 ms that a start takes, so that a loaded
+// machine does not fail a test.
+const startTimeout = 20 * time.Second
+
+// member is one running embedded etcd.
+type member struct {
+	etcd *embed.Etcd
+	// end cancels the streams that clients keep open. Without it etcd waits for
+	// them 5 s before it stops.
+	end context.CancelFunc
+}
+
+// settings are those of a quick, quiet, forgetful server below dir.
+func settings(dir string) *embed.Config {
+	cfg := embed.NewConfig()
+	cfg.Name = "etcdtest"
+	cfg.Dir = filepath.Join(dir, "etcd")
+	cfg.ListenClientUrls = []url.URL{loopback("127.0.0.1:0")}
+	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
+	cfg.ListenPeerUrls = []url.URL{loopback("127.0.0.1:0")}
+	cfg.AdvertisePeerUrls = cfg.ListenPeerUrls
+	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
+	cfg.TickMs, cfg.ElectionMs = 1, 10
+	cfg.UnsafeNoFsync = true
+	cfg.EnableGRPCGateway = false
+	cfg.WatchProgressNotifyInterval = 100 * time.Millisecond
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	return cfg
+}
+
+func loopback(host string) url.URL { return url.URL{Scheme: "http", Host: host} }
+
+func start(cfg *embed.Config) (*member, error) {
+	open, end := context.WithCancel(context.Background())
+	tuned := *cfg
+	tuned.GRPCAdditionalServerOptions = append([]grpc.ServerOption{grpc.ChainStreamInterceptor(endStreamsWith(open))}, cfg.GRPCAdditionalServerOptions...)
+	etcd, err := embed.StartEtcd(&tuned)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	timeout := time.NewTimer(startTimeout)
+	defer timeout.Stop()
+	select {
+	case <-etcd.Server.ReadyNotify():
+		return &member{etcd: etcd, end: end}, nil
+	case err = <-etcd.Err():
+	case <-etcd.Server.StopNotify():
+		err = errors.New("server stopped by itself")
+	case <-timeout.C:
+		err = fmt.Errorf("not ready after %v", startTimeout)
+	}
+	end()
+	etcd.Server.Stop() // Close waits for ever for a server that never became ready
+	etcd.Close()
+	return nil, err
+}
+
+func (m *member) endpoint() string { return "http://" + m.etcd.Clients[0].Addr().String() }
+
+func (m *member) stop() {
+	m.end()
+	m.etcd.Close()
+}
+
+// endStreamsWith ends every open stream together with ctx.
+func endStreamsWith(ctx context.Context) grpc.StreamServerInterceptor {
+	return func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		bound, cancel := context.WithCancel(stream.Context())
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		return handler(srv, &boundStream{ServerStream: stream, ctx: bound})
+	}
+}
+
+type boundStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *boundStream) Context() context.Context { return s.ctx }
+
+func dial(tb testing.TB, endpoint string) *clientv3.Client {
+	tb.Helper()
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints:       []string{endpoint},
+		Logger:          zap.NewNop(),
+		MaxUnaryRetries: 1,
+	})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func inProcess(tb testing.TB, m *member) *clientv3.Client {
+	tb.Helper()
+	client := v3client.New(m.etcd.Server)
+	tb.Cleanup(func() { _ = client.Close() }) // always says "context canceled"
+	return client
+}

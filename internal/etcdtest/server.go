@@ -1,0 +1,95 @@
+package etcdtest
+
+import (
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+)
+
+// Server is an etcd server of one test, which may stop it, restart it, fill it
+// or compact it. It is safe for concurrent use.
+type Server struct {
+	tb  testing.TB
+	dir string
+
+	mu       sync.Mutex
+	cfg      *embed.Config
+	member   *member // nil while stopped
+	endpoint string
+}
+
+// Start returns a running server on a directory of its own. Each of tune may
+// change its settings before it starts; see Quota. The server is stopped and its
+// directory removed when the test ends.
+func Start(tb testing.TB, tune ...func(*embed.Config)) *Server {
+	tb.Helper()
+	s := &Server{tb: tb, dir: tb.TempDir()}
+	s.cfg = settings(s.dir)
+	for _, change := range tune {
+		change(s.cfg)
+	}
+	s.Restart()
+	tb.Cleanup(s.Stop)
+	return s
+}
+
+// Quota limits a server's space, in bytes; beyond it every put is refused with
+// NOSPACE.
+func Quota(bytes int64) func(*embed.Config) {
+	return func(cfg *embed.Config) { cfg.QuotaBackendBytes = bytes }
+}
+
+// Client returns a new client of the server over TCP. It is closed when the
+// test ends and may be used across a Restart.
+func (s *Server) Client() *clientv3.Client {
+	s.tb.Helper()
+	return dial(s.tb, s.Endpoint())
+}
+
+// InProcess returns a new client without a network in between. It is closed
+// when the test ends; after a Restart it still calls the member that is gone.
+func (s *Server) InProcess() *clientv3.Client {
+	s.tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.NotNil(s.tb, s.member, "the server is stopped")
+	return inProcess(s.tb, s.member)
+}
+
+// Endpoint returns the client URL, which stays the same across a Restart.
+func (s *Server) Endpoint() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endpoint
+}
+
+// Dir returns the directory that holds the data directory "etcd".
+func (s *Server) Dir() string { return s.dir }
+
+// Stop ends the server and its clients' streams, and keeps its data. A stopped
+// server is left alone.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.member != nil {
+		s.member.stop()
+		s.member = nil
+	}
+}
+
+// Restart stops the server if it runs and starts it again on the same data and
+// the same address.
+func (s *Server) Restart() {
+	s.tb.Helper()
+	s.Stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	started, err := start(s.cfg)
+	require.NoError(s.tb, err, "start an etcd server on %s", s.dir)
+	s.member, s.endpoint = started, started.endpoint()
+	s.cfg.ListenClientUrls = []url.URL{loopback(started.etcd.Clients[0].Addr().String())}
+}
