@@ -1,0 +1,172 @@
+package embeddedetcd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+)
+
+// dataDir is a data directory that this process holds the lock of:
+//
+//	DIR/lock          locked while a process uses DIR; holds its process id
+//	DIR/cluster.json  which cluster the data belongs to, written once
+//	DIR/etcd          etcd's own data
+type dataDir struct {
+	path    string
+	lock    *fileutil.LockedFile
+	cluster cluster
+}
+
+// cluster is the content of cluster.json.
+type cluster struct {
+	Token string `json:"cluster_token"`
+	// PeerURL is what the member advertised when it was born, and does for ever.
+	PeerURL string `json:"peer_url"`
+}
+
+func (d dataDir) etcdDir() string     { return filepath.Join(d.path, "etcd") }
+func (d dataDir) clusterFile() string { return filepath.Join(d.path, "cluster.json") }
+
+// lockDataDir creates the directory if need be and takes its lock, which the
+// kernel drops when the process dies, however it dies.
+func lockDataDir(path string) (dataDir, error) {
+	refuse := func(err error) (dataDir, error) {
+		return dataDir{}, fmt.Errorf("data directory %s cannot be used: %w; choose another with --data-dir", path, err)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return refuse(err)
+	}
+	if err := makePrivate(path); err != nil {
+		return refuse(err)
+	}
+	name := filepath.Join(path, "lock")
+	lock, err := fileutil.TryLockFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, fileutil.ErrLocked) {
+		return dataDir{}, fmt.Errorf("data directory %s is in use by %s; stop it or use another --data-dir", path, holder(name))
+	}
+	if err != nil {
+		return refuse(plain(err))
+	}
+	d := dataDir{path: path, lock: lock}
+	if err := errors.Join(lock.Truncate(0), writeAt(lock, strconv.Itoa(os.Getpid())+"\n")); err != nil {
+		return refuse(errors.Join(err, d.unlock()))
+	}
+	return d, nil
+}
+
+// unlock leaves the file in place: removing it would let two processes lock
+// two files of one name.
+func (d dataDir) unlock() error { return d.lock.Close() }
+
+// makePrivate creates the directory for this user alone. One that somebody
+// else has prepared keeps its mode unless it is empty, since it may hold more
+// than our data; DIR/etcd is private in any case.
+func makePrivate(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil || len(entries) > 0 {
+		return err
+	}
+	// A mounted volume may belong to another user and still be writable to us.
+	if err := os.Chmod(path, 0o700); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// plain drops the name of the lock library's function from an error.
+func plain(err error) error {
+	if inner := new(fs.PathError); errors.As(err, &inner) {
+		return inner
+	}
+	return err
+}
+
+// holder says who has the lock, as far as the lock file tells.
+func holder(name string) string {
+	content, err := os.ReadFile(name)
+	pid := strings.TrimSpace(string(content))
+	if err != nil || pid == "" {
+		return "another process"
+	}
+	return "process " + pid
+}
+
+func writeAt(f *fileutil.LockedFile, text string) error {
+	_, err := f.WriteAt([]byte(text), 0)
+	return err
+}
+
+// joinCluster binds the directory to a cluster, or checks that it is already
+// bound to the same one, and fills d.cluster. peerURL counts at the first time
+// only.
+func (d *dataDir) joinCluster(token, peerURL string) error {
+	content, err := os.ReadFile(d.clusterFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.foundCluster(cluster{Token: token, PeerURL: peerURL})
+	}
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", d.path, err)
+	}
+	if err := json.Unmarshal(content, &d.cluster); err != nil || d.cluster.Token == "" || d.cluster.PeerURL == "" {
+		return fmt.Errorf("data directory %s: cluster.json does not name a cluster_token and a peer_url; restore it from a backup or use another --data-dir", d.path)
+	}
+	if d.cluster.Token != token {
+		return fmt.Errorf("data directory %s belongs to cluster %q, not %q; use --etcd-cluster-token %s or another --data-dir",
+			d.path, d.cluster.Token, token, d.cluster.Token)
+	}
+	return nil
+}
+
+// foundCluster writes cluster.json before etcd writes anything, so that data
+// without it was never ours.
+func (d *dataDir) foundCluster(c cluster) error {
+	entries, err := os.ReadDir(d.etcdDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("data directory %s: %w", d.path, err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("data directory %s holds etcd data but no cluster.json, so it was not made by rtmanager; use another --data-dir", d.path)
+	}
+	content, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeDurably(d.clusterFile(), append(content, '\n')); err != nil {
+		return fmt.Errorf("data directory %s: %w", d.path, err)
+	}
+	d.cluster = c
+	return nil
+}
+
+// writeDurably makes the file appear whole or not at all, at whatever moment
+// the process or the machine dies.
+func writeDurably(name string, content []byte) error {
+	draft := name + ".new"
+	f, err := os.OpenFile(draft, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(draft, name); err != nil {
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close())
+}

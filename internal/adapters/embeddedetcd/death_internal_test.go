@@ -1,0 +1,37 @@
+package embeddedetcd
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Only from within can a healthy member be made to die by itself.
+func TestDeathIsReported(t *testing.T) {
+	t.Parallel()
+	member, err := Start(t.Context(), Config{
+		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
+		TickInterval: 10 * time.Millisecond, ElectionTimeout: 50 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	member.etcd.Server.Stop()
+
+	select {
+	case err := <-member.Err():
+		require.ErrorContains(t, err, member.data.etcdDir())
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "the member has stopped and nobody was told")
+	}
+	require.NoError(t, member.Close())
+}
+
+func TestCloseGivesUpAfterItsTimeout(t *testing.T) {
+	t.Parallel()
+	data, err := lockDataDir(t.TempDir())
+	require.NoError(t, err)
+	member := &Member{data: data, stopTimeout: time.Millisecond}
+	stuck := make(chan struct{})
+	require.ErrorContains(t, member.closeEtcd(func() { <-stuck }), "has not stopped within 1ms")
+	close(stuck)
+}

@@ -1,0 +1,117 @@
+package logging
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// ForEtcd returns a logger for an etcd server or client that passes its lines
+// on with component=etcd. What etcd calls information is detail to whoever runs
+// this daemon and becomes debug; its own debug lines are dropped. Warnings and
+// errors keep their level, except those in harmless.
+func ForEtcd(logger *slog.Logger) *zap.Logger {
+	return zap.New(&core{handler: logger.Handler().WithAttrs([]slog.Attr{slog.String("component", "etcd")})})
+}
+
+// harmless are lines that a clean start or close of an embedded etcd logs as a
+// warning or an error. A line counts if its message is one of the keys and its
+// error, if a text is given, contains one of the texts.
+var harmless = map[string][]string{
+	// Settings we have chosen: loopback only, and no authentication.
+	"Running http and grpc server on single port. This is not recommended for production.": nil,
+	"simple token is not cryptographically signed":                                         nil,
+	// The version of a new data directory is not known in its first seconds.
+	"failed to update storage version": {"cannot detect storage schema version"},
+	// Listeners that end because they were closed.
+	"setting up serving from embedded etcd failed.": closedListener,
+	"stopping insecure grpc server due to error":    closedListener,
+	"stopped insecure grpc server due to error":     closedListener,
+}
+
+var closedListener = []string{"mux: server closed", "http: Server closed", "use of closed network connection"}
+
+// core is a zapcore.Core in front of a slog.Handler.
+type core struct{ handler slog.Handler }
+
+// Enabled tells zap whether a line is worth building.
+func (c *core) Enabled(level zapcore.Level) bool {
+	return level >= zapcore.InfoLevel && c.handler.Enabled(context.Background(), slogLevel(level))
+}
+
+// With returns a core that adds the fields to every line.
+func (c *core) With(fields []zapcore.Field) zapcore.Core {
+	return &core{handler: c.handler.WithAttrs(attrs(fields))}
+}
+
+// Check adds the core to those that will write the line.
+func (c *core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(entry.Level) {
+		return checked.AddCore(entry, c)
+	}
+	return checked
+}
+
+// Write hands the line to slog.
+func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	level := slogLevel(entry.Level)
+	if isHarmless(entry.Message, fields) {
+		level = slog.LevelDebug
+	}
+	ctx := context.Background()
+	if !c.handler.Enabled(ctx, level) {
+		return nil
+	}
+	record := slog.NewRecord(entry.Time, level, entry.Message, 0)
+	record.AddAttrs(attrs(fields)...)
+	return c.handler.Handle(ctx, record)
+}
+
+// Sync does nothing: slog's handlers do not buffer.
+func (c *core) Sync() error { return nil }
+
+func slogLevel(level zapcore.Level) slog.Level {
+	switch {
+	case level <= zapcore.InfoLevel:
+		return slog.LevelDebug
+	case level == zapcore.WarnLevel:
+		return slog.LevelWarn
+	default:
+		return slog.LevelError
+	}
+}
+
+func isHarmless(message string, fields []zapcore.Field) bool {
+	texts, known := harmless[message]
+	if !known || texts == nil {
+		return known
+	}
+	for _, field := range fields {
+		err, ok := field.Interface.(error)
+		if !ok || field.Type != zapcore.ErrorType {
+			continue
+		}
+		for _, text := range texts {
+			if strings.Contains(err.Error(), text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// attrs keeps the order of the fields.
+func attrs(fields []zapcore.Field) []slog.Attr {
+	converted := make([]slog.Attr, 0, len(fields))
+	for _, field := range fields {
+		encoder := zapcore.NewMapObjectEncoder()
+		field.AddTo(encoder)
+		if value, ok := encoder.Fields[field.Key]; ok {
+			converted = append(converted, slog.Any(field.Key, value))
+		}
+	}
+	return converted
+}

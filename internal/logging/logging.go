@@ -1,0 +1,44 @@
+// Package logging sets up the one logger of a process and carries etcd's own
+// log into it.
+package logging
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// The formats of log lines.
+const (
+	FormatAuto = "auto" // text for a terminal, JSON for everything else
+	FormatText = "text"
+	FormatJSON = "json"
+)
+
+// New returns a logger that writes lines of at least the given level to w, in
+// the format named: FormatAuto, FormatText or FormatJSON. Any other is an error.
+func New(w io.Writer, level slog.Leveler, format string) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{Level: level}
+	if format == FormatAuto {
+		format = FormatJSON
+		if isTerminal(w) {
+			format = FormatText
+		}
+	}
+	switch format {
+	case FormatText:
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case FormatJSON:
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	default:
+		return nil, fmt.Errorf("log format %q is unknown; use %s, %s or %s", format, FormatAuto, FormatText, FormatJSON)
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
