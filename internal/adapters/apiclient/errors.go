@@ -1,0 +1,111 @@
+package apiclient
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// serverError is what the server said, with the domain's sentinel for it.
+type serverError struct {
+	text     string
+	sentinel error
+}
+
+func (e *serverError) Error() string { return e.text }
+func (e *serverError) Unwrap() error { return e.sentinel }
+
+// answerError is an error answer that is none of the domain's: the server
+// refused the client, or something else than the API answered.
+type answerError struct {
+	status int
+	text   string
+}
+
+func (e *answerError) Error() string { return e.text }
+
+// errorOf returns what an answer other than 200 means.
+func errorOf(response *http.Response) error {
+	problem, ok := problemFrom(response)
+	if !ok {
+		return &answerError{response.StatusCode, fmt.Sprintf("%s answered %s, which is not an answer of the API",
+			response.Request.URL.Redacted(), response.Status)}
+	}
+	return errorFrom(problem)
+}
+
+// errorFrom is the inverse of the server's table from errors to problems.
+func errorFrom(p *wire.Problem) error {
+	switch p.Code {
+	case wire.CodeInvalid:
+		return invalidFrom(p)
+	case wire.CodeConflict, wire.CodePreconditionFailed:
+		return conflictFrom(p)
+	case wire.CodeInvalidTransition:
+		return &runtime.TransitionError{From: runtime.Status(p.From), To: runtime.Status(p.To)}
+	case wire.CodeCorrupt:
+		return &runtime.CorruptError{Key: p.Key, GameID: p.GameID, Reason: p.Reason}
+	}
+	if sentinel := sentinelOf(p.Code); sentinel != nil {
+		return &serverError{text: p.Error(), sentinel: sentinel}
+	}
+	return &answerError{p.Status, p.Title + ": " + p.Error()}
+}
+
+// sentinelOf returns the domain's error of a code, nil for a code of HTTP's own.
+func sentinelOf(code string) error {
+	switch code {
+	case wire.CodeNotFound:
+		return runtime.ErrNotFound
+	case wire.CodeFenced:
+		return runtime.ErrFenced
+	case wire.CodeCompacted:
+		return runtime.ErrCompacted
+	case wire.CodeForeignRevision:
+		return runtime.ErrForeignRevision
+	case wire.CodeReadOnly:
+		return runtime.ErrReadOnly
+	case wire.CodeIncompatible:
+		return runtime.ErrIncompatible
+	case wire.CodeOutcomeUnknown:
+		return runtime.ErrOutcomeUnknown
+	case wire.CodeUnavailable, wire.CodeTooManyStreams, wire.CodeRequestTimeout:
+		return runtime.ErrUnavailable
+	case wire.CodePayloadTooLarge:
+		return runtime.ErrInvalid
+	}
+	return nil
+}
+
+func invalidFrom(p *wire.Problem) error {
+	var faults []error
+	for _, fault := range p.Errors {
+		field := fault.Location
+		if _, name, ok := strings.Cut(fault.Location, "."); ok {
+			field = name
+		}
+		faults = append(faults, &runtime.InvalidError{Field: field, Reason: fault.Message})
+	}
+	switch len(faults) {
+	case 0:
+		return &runtime.InvalidError{Field: "request", Reason: "is refused: " + p.Error()}
+	case 1:
+		return faults[0]
+	}
+	return errors.Join(faults...)
+}
+
+func conflictFrom(p *wire.Problem) error {
+	conflict := &runtime.ConflictError{
+		GameID: p.GameID, Expectation: runtime.Expectation(p.Expectation),
+		Expected: p.Expected, Actual: p.Actual, Revision: p.Revision,
+	}
+	if p.Current != nil {
+		conflict.Current = *p.Current
+	}
+	return conflict
+}

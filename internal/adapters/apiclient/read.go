@@ -1,0 +1,165 @@
+package apiclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Pages that List asks for, and how often it starts over when the store has
+// forgotten the revision that a long list stands at.
+const (
+	listPageLimit = 5_000
+	listAttempts  = 3
+)
+
+// Get implements ports.RuntimeRecordStore.
+func (c *Client) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, error) {
+	found, err := c.GetVersioned(ctx, gameID)
+	return found.Record, err
+}
+
+// GetVersioned implements ports.RuntimeReader.
+func (c *Client) GetVersioned(ctx context.Context, gameID string) (ports.VersionedRecord, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedRecord{}, err
+	}
+	var record runtime.RuntimeRecord
+	header, err := c.read(ctx, call{path: gamePath(gameID, "")}, &record)
+	if err != nil {
+		return ports.VersionedRecord{}, err
+	}
+	return versioned(record, header)
+}
+
+// versioned adds the revision that an answer's ETag holds.
+func versioned(record runtime.RuntimeRecord, header http.Header) (ports.VersionedRecord, error) {
+	tag, err := strconv.Unquote(header.Get("ETag"))
+	revision, errParse := strconv.ParseInt(tag, 10, 64)
+	if err != nil || errParse != nil {
+		return ports.VersionedRecord{}, fmt.Errorf("the answer's ETag %q is not a revision", header.Get("ETag"))
+	}
+	return ports.VersionedRecord{Record: record, Revision: revision}, nil
+}
+
+// List implements ports.RuntimeRecordStore.
+func (c *Client) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
+	return c.list(ctx, ports.PageQuery{Limit: listPageLimit})
+}
+
+// ListByStatus implements ports.RuntimeRecordStore.
+func (c *Client) ListByStatus(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
+	if _, err := runtime.ParseStatus("status", string(status)); err != nil {
+		return nil, err
+	}
+	return c.list(ctx, ports.PageQuery{Status: status, Limit: listPageLimit})
+}
+
+func (c *Client) list(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
+	for attempt := 1; ; attempt++ {
+		records, err := c.pages(ctx, query)
+		if !errors.Is(err, runtime.ErrCompacted) || attempt == listAttempts {
+			return records, err
+		}
+	}
+}
+
+// pages follows one list to its end.
+func (c *Client) pages(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
+	records := []runtime.RuntimeRecord{}
+	var damaged []error
+	for {
+		page, err := c.ListPage(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Records {
+			records = append(records, r.Record)
+		}
+		for _, corrupt := range page.Corrupt {
+			damaged = append(damaged, corrupt)
+		}
+		if page.Next == "" {
+			return records, errors.Join(damaged...)
+		}
+		query.Revision, query.After = page.Revision, page.Next
+	}
+}
+
+// ListPage implements ports.RuntimeReader.
+func (c *Client) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
+	if err := query.Validate(); err != nil {
+		return ports.Page{}, err
+	}
+	parameters := url.Values{"limit": {strconv.Itoa(query.Limit)}}
+	setIfGiven(parameters, "status", string(query.Status))
+	setIfGiven(parameters, "region", query.Region)
+	setIfGiven(parameters, "node", query.Node)
+	setIfGiven(parameters, "continue", query.After)
+	if query.Revision != 0 {
+		parameters.Set("revision", strconv.FormatInt(query.Revision, 10))
+	}
+	var page wire.Page
+	if _, err := c.read(ctx, call{path: "/v1/runtimes", query: parameters}, &page); err != nil {
+		return ports.Page{}, err
+	}
+	return page.PortsPage(), nil
+}
+
+func setIfGiven(parameters url.Values, name, value string) {
+	if value != "" {
+		parameters.Set(name, value)
+	}
+}
+
+// History implements ports.RuntimeLedger.
+func (c *Client) History(ctx context.Context, gameID string) ([]runtime.LedgerEntry, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return nil, err
+	}
+	var history wire.History
+	if _, err := c.read(ctx, call{path: gamePath(gameID, "/history")}, &history); err != nil {
+		return nil, err
+	}
+	var damaged []error
+	for _, corrupt := range history.Corrupt {
+		damaged = append(damaged, corrupt.Err())
+	}
+	return history.Items, errors.Join(damaged...)
+}
+
+// Info implements ports.StoreInspector.
+func (c *Client) Info(ctx context.Context) (ports.StoreInfo, error) {
+	cluster, err := c.Cluster(ctx)
+	return cluster.StoreInfo(), err
+}
+
+// Cluster returns what Info returns together with who answered.
+func (c *Client) Cluster(ctx context.Context) (wire.Cluster, error) {
+	var cluster wire.Cluster
+	_, err := c.read(ctx, call{path: "/v1/cluster"}, &cluster)
+	return cluster, err
+}
+
+// Check implements ports.StoreInspector. It takes as long as the server does:
+// only ctx bounds it.
+func (c *Client) Check(ctx context.Context, repair bool) (ports.CheckReport, error) {
+	request := call{method: http.MethodGet, path: "/v1/fsck"}
+	if repair {
+		request = call{method: http.MethodPost, path: "/v1/fsck/repair"}
+	}
+	var report wire.Check
+	_, err := c.roundTrip(ctx, request, &report)
+	var unsent *sendError
+	if repair && errors.As(err, &unsent) && unsent.mayHaveArrived {
+		return ports.CheckReport{}, errors.Join(fmt.Errorf("repair: %w: %w", runtime.ErrOutcomeUnknown, unsent.err), ctx.Err())
+	}
+	return report.Report(), c.settleRead(ctx, err)
+}

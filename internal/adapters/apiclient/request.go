@@ -1,0 +1,130 @@
+package apiclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// maxProblemBytes bounds what is read of an error's body.
+const maxProblemBytes = 1 << 20
+
+// call is one request of the API.
+type call struct {
+	method string
+	// path is escaped and comes after the base URL.
+	path   string
+	query  url.Values
+	header http.Header
+	body   []byte
+}
+
+func gamePath(gameID string, more string) string {
+	return "/v1/runtimes/" + url.PathEscape(gameID) + more
+}
+
+// sendError is a try that got no answer.
+type sendError struct {
+	err error
+	// mayHaveArrived is false when no connection was had, so that the server
+	// cannot have seen the request.
+	mayHaveArrived bool
+}
+
+func (e *sendError) Error() string { return e.err.Error() }
+func (e *sendError) Unwrap() error { return e.err }
+
+// send makes one try and returns the answer, whatever its status. Any error is
+// a *sendError.
+func (c *Client) send(ctx context.Context, call call) (*http.Response, error) {
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	target := strings.TrimSuffix(c.base.String(), "/") + call.path
+	if len(call.query) > 0 {
+		target += "?" + call.query.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, call.method, target, bytes.NewReader(call.body))
+	if err != nil {
+		return nil, &sendError{err: err}
+	}
+	for name, values := range call.header {
+		request.Header[name] = values
+	}
+	request.Header.Set("User-Agent", "rtmanager/"+c.cfg.Version)
+	if call.body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, &sendError{err: err, mayHaveArrived: connected.Load()}
+	}
+	return response, nil
+}
+
+// roundTrip makes one try and decodes the answer into target, which may be nil.
+// An answer other than 200 is an error as errorOf gives it.
+func (c *Client) roundTrip(ctx context.Context, call call, target any) (http.Header, error) {
+	response, err := c.send(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, errorOf(response)
+	}
+	if err := json.NewDecoder(response.Body).Decode(target); err != nil {
+		return nil, &sendError{err: fmt.Errorf("read the answer: %w", err), mayHaveArrived: true}
+	}
+	// What is left is the end of the stream; reading it frees the connection.
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxProblemBytes))
+	return response.Header, nil
+}
+
+// read is roundTrip for calls that change nothing, within the time that one
+// try may take.
+func (c *Client) read(ctx context.Context, call call, target any) (http.Header, error) {
+	call.method = http.MethodGet
+	tryCtx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+	defer cancel()
+	header, err := c.roundTrip(tryCtx, call, target)
+	return header, c.settleRead(ctx, err)
+}
+
+// settleRead gives a read without an answer its error: the caller's own when
+// it gave up, and else that the server is not to be reached.
+func (c *Client) settleRead(ctx context.Context, err error) error {
+	var unsent *sendError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &unsent):
+		return fmt.Errorf("server %s: %w: %w", c.base.Redacted(), runtime.ErrUnavailable, unsent.err)
+	}
+	return err
+}
+
+// problemFrom reads an error's body; it returns false when the body is not
+// this API's.
+func problemFrom(response *http.Response) (*wire.Problem, bool) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
+	var problem wire.Problem
+	if err != nil || json.Unmarshal(body, &problem) != nil || !strings.HasPrefix(problem.Type, wire.ProblemTypePrefix) {
+		return nil, false
+	}
+	return &problem, true
+}

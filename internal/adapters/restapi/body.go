@@ -1,0 +1,81 @@
+package restapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+)
+
+// maxBodyBytes is the largest request body.
+const maxBodyBytes = 1 << 20
+
+type bodyKey struct{}
+
+// withBody reads the request's body, within its limits of size and time, for
+// the handler to find by bodyOf. Huma would read it too, but leaves its read
+// deadline on the connection, which then cancels a handler that is still busy.
+func (s *Server) withBody(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	if p := checkContentType(r.Header); p != nil {
+		writeProblem(w, p)
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(s.cfg.BodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		// What is left of the body is not read: the connection is of no more use.
+		w.Header().Set("Connection", "close")
+		writeProblem(w, bodyProblem(err))
+		return
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	next(huma.WithValue(ctx, bodyKey{}, body))
+}
+
+// bodyOf returns what withBody has read.
+func bodyOf(ctx context.Context) []byte {
+	body, _ := ctx.Value(bodyKey{}).([]byte)
+	return body
+}
+
+func bodyProblem(err error) *wire.Problem {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return newProblem(http.StatusRequestEntityTooLarge, wire.CodePayloadTooLarge, "Payload too large",
+			"the body may have at most 1 MiB")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return newProblem(http.StatusRequestTimeout, wire.CodeRequestTimeout, "Request timeout",
+			"the body took too long to arrive")
+	}
+	return badRequest("body", "could not be read to its end")
+}
+
+// checkContentType allows JSON, and no word at all, which is what a plain
+// request from a script says.
+func checkContentType(header http.Header) *wire.Problem {
+	refuse := func(detail string) *wire.Problem {
+		return newProblem(http.StatusUnsupportedMediaType, wire.CodeUnsupportedMediaType, "Unsupported media type", detail)
+	}
+	if encoding := header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return refuse("Content-Encoding " + clip(encoding) + " is not supported; send the body as it is")
+	}
+	given := header.Get("Content-Type")
+	if given == "" {
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(given); err != nil || media != "application/json" {
+		return refuse("Content-Type " + clip(given) + " is not supported; send application/json")
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package restapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// errorRow says how one error of the domain is told over HTTP.
+type errorRow struct {
+	target error
+	status int
+	code   string
+	title  string
+	// terse hides the error's own text, which may speak of the server's inside;
+	// the log has it.
+	terse bool
+}
+
+// errorTable is the one table from errors to HTTP. Its order matters where an
+// error answers to several targets: an unknown outcome comes together with the
+// error of the context that ended.
+func errorTable() []errorRow {
+	return []errorRow{
+		{runtime.ErrOutcomeUnknown, http.StatusGatewayTimeout, wire.CodeOutcomeUnknown, "Outcome of the write is unknown", true},
+		{runtime.ErrNotFound, http.StatusNotFound, wire.CodeNotFound, "No such game", false},
+		{runtime.ErrConflict, http.StatusConflict, wire.CodeConflict, "Record is not as expected", false},
+		{runtime.ErrInvalidTransition, http.StatusUnprocessableEntity, wire.CodeInvalidTransition, "Transition is not allowed", false},
+		{runtime.ErrInvalid, http.StatusBadRequest, wire.CodeInvalid, "Invalid request", false},
+		{runtime.ErrFenced, http.StatusConflict, wire.CodeFenced, "Fence does not hold any more", false},
+		{runtime.ErrCompacted, http.StatusGone, wire.CodeCompacted, "Revision has been compacted", false},
+		{runtime.ErrForeignRevision, http.StatusBadRequest, wire.CodeForeignRevision, "Revision is not of this store", false},
+		{runtime.ErrCorrupt, http.StatusInternalServerError, wire.CodeCorrupt, "Store holds a damaged value", false},
+		{runtime.ErrReadOnly, http.StatusInsufficientStorage, wire.CodeReadOnly, "Store is read-only", true},
+		{runtime.ErrIncompatible, http.StatusInternalServerError, wire.CodeIncompatible, "Store is not compatible", true},
+		{runtime.ErrUnavailable, http.StatusServiceUnavailable, wire.CodeUnavailable, "Store is unavailable", true},
+		{context.DeadlineExceeded, http.StatusServiceUnavailable, wire.CodeUnavailable, "Store is unavailable", true},
+		{context.Canceled, http.StatusServiceUnavailable, wire.CodeUnavailable, "Request was given up", true},
+	}
+}
+
+// locate gives the place in the request of a field that the domain refused.
+type locate func(field string) string
+
+// problemOf returns the error as a problem. Faults of the input are placed by
+// where; the status is 422 when one of them lies in the body, else 400.
+func problemOf(err error, where locate) *wire.Problem {
+	var problem *wire.Problem
+	if errors.As(err, &problem) {
+		return problem
+	}
+	for _, row := range errorTable() {
+		if !errors.Is(err, row.target) {
+			continue
+		}
+		p := newProblem(row.status, row.code, row.title, err.Error())
+		if row.terse {
+			p.Detail = row.target.Error()
+		}
+		describe(p, err, where)
+		return p
+	}
+	return newProblem(http.StatusInternalServerError, wire.CodeInternal, "Internal error", "the server's log says more")
+}
+
+// describe adds what the domain's error types carry.
+func describe(p *wire.Problem, err error, where locate) {
+	var conflict *runtime.ConflictError
+	var transition *runtime.TransitionError
+	var corrupt *runtime.CorruptError
+	switch {
+	case errors.As(err, &conflict):
+		describeConflict(p, conflict)
+	case errors.As(err, &transition):
+		p.From, p.To = string(transition.From), string(transition.To)
+	case p.Code == wire.CodeInvalid:
+		describeFaults(p, faultsOf(err, where))
+	case errors.As(err, &corrupt):
+		p.Key, p.GameID, p.Reason = corrupt.Key, corrupt.GameID, corrupt.Reason
+	}
+}
+
+func describeConflict(p *wire.Problem, conflict *runtime.ConflictError) {
+	if conflict.Expectation == runtime.ExpectRevision {
+		p.Status, p.Code = http.StatusPreconditionFailed, wire.CodePreconditionFailed
+		p.Type = wire.ProblemTypePrefix + p.Code
+	}
+	p.GameID = conflict.GameID
+	p.Expectation = string(conflict.Expectation)
+	p.Expected, p.Actual = conflict.Expected, conflict.Actual
+	if conflict.Revision != 0 {
+		p.Current, p.Revision = &conflict.Current, conflict.Revision
+	}
+}
+
+func describeFaults(p *wire.Problem, faults []wire.Fault) {
+	p.Errors = faults
+	texts := make([]string, len(faults))
+	for i, f := range faults {
+		texts[i] = f.Location + " " + f.Message
+		if strings.HasPrefix(f.Location, "body") {
+			p.Status = http.StatusUnprocessableEntity
+		}
+	}
+	if len(texts) > 0 {
+		p.Detail = strings.Join(texts, "; ")
+	}
+}
+
+// faultsOf returns every *runtime.InvalidError in err's tree, in order.
+func faultsOf(err error, where locate) []wire.Fault {
+	if invalid, ok := err.(*runtime.InvalidError); ok {
+		return []wire.Fault{{Location: where(invalid.Field), Message: invalid.Reason}}
+	}
+	var faults []wire.Fault
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			faults = append(faults, faultsOf(inner, where)...)
+		}
+	case interface{ Unwrap() error }:
+		faults = faultsOf(e.Unwrap(), where)
+	}
+	return faults
+}
+
+func newProblem(status int, code, title, detail string) *wire.Problem {
+	return &wire.Problem{Type: wire.ProblemTypePrefix + code, Title: title, Status: status, Detail: detail, Code: code}
+}
+
+// badRequest is a fault outside the body.
+func badRequest(location, format string, args ...any) *wire.Problem {
+	return invalidProblem(http.StatusBadRequest, wire.Fault{Location: location, Message: fmt.Sprintf(format, args...)})
+}
+
+func invalidProblem(status int, faults ...wire.Fault) *wire.Problem {
+	p := newProblem(status, wire.CodeInvalid, "Invalid request", "")
+	describeFaults(p, faults)
+	p.Status = status
+	return p
+}
+
+// fail is how a handler returns an error of the store: as a problem, logged
+// when the fault is the server's.
+func (s *Server) fail(ctx context.Context, err error, where locate) error {
+	p := problemOf(err, where)
+	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+		s.cfg.Logger.Error("request failed", "code", p.Code, "error", err)
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter}})
+	}
+	return p
+}
+
+// retryAfter is how many seconds a client should wait before it tries again.
+const retryAfter = "1"
+
+// writeProblem answers outside of huma's handlers.
+func writeProblem(w http.ResponseWriter, p *wire.Problem) {
+	w.Header().Set("Content-Type", wire.ProblemMediaType)
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(p.Status)
+	// A client that has gone is no news: the connection's end says so.
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+// plainProblem turns the errors that huma itself makes into ours.
+func plainProblem(_ huma.Context, _ string, v any) (any, error) {
+	e, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	p := newProblem(e.Status, wire.CodeInvalid, e.Title, e.Detail)
+	if e.Status >= http.StatusInternalServerError {
+		p = newProblem(e.Status, wire.CodeInternal, "Internal error", "the server's log says more")
+	}
+	for _, d := range e.Errors {
+		p.Errors = append(p.Errors, wire.Fault{Location: d.Location, Message: d.Message})
+	}
+	return p, nil
+}

@@ -1,0 +1,50 @@
+package restapi
+
+import (
+	"context"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+type listInput struct {
+	Status      string `query:"status" enum:"running,stopped,removed" doc:"Only records of this status"`
+	Region      string `query:"region" doc:"Only records of this region"`
+	Node        string `query:"node" doc:"Only records of this node"`
+	Limit       int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The most records on one page"`
+	Continue    string `query:"continue" doc:"The continue of the page before, with the same filters"`
+	Consistency string `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"How fresh the list must be at least. Local is at present served by a linearizable read, so it is never older than asked"`
+	Revision    int64  `query:"revision" minimum:"0" doc:"The revision that the list stands at; 0 or absent is now"`
+}
+
+type listOutput struct{ Body wire.Page }
+
+func (s *Server) listRuntimes(ctx context.Context, in *listInput) (*listOutput, error) {
+	query := ports.PageQuery{
+		Status: runtime.Status(in.Status), Region: in.Region, Node: in.Node,
+		Limit: in.Limit, Revision: in.Revision,
+	}
+	storeID, err := s.learnStoreID(ctx)
+	if err != nil {
+		return nil, s.fail(ctx, err, inQuery)
+	}
+	if in.Continue != "" {
+		position, problem := openToken(storeID, in.Continue, query)
+		if problem != nil {
+			return nil, problem
+		}
+		query.Revision, query.After = position.Revision, position.After
+	}
+	page, err := s.store.ListPage(ctx, query)
+	if err != nil {
+		return nil, s.fail(ctx, err, inQuery)
+	}
+	body := wire.PageFrom(page)
+	if page.Next != "" {
+		body.Continue = sealToken(storeID, query, page.Revision, page.Next)
+	}
+	return &listOutput{Body: body}, nil
+}
+
+func inQuery(field string) string { return "query." + field }

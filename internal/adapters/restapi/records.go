@@ -1,0 +1,201 @@
+package restapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// recordOutput is a record with its revision as the ETag.
+type recordOutput struct {
+	ETag string `header:"ETag" doc:"The revision at which the record was last changed, in double quotes"`
+	Body runtime.RuntimeRecord
+}
+
+func recordAnswer(v ports.VersionedRecord) *recordOutput {
+	return &recordOutput{ETag: etag(v.Revision), Body: v.Record}
+}
+
+type getInput struct {
+	GameInput
+	IfNoneMatch string `header:"If-None-Match" doc:"Answers 304 when the record still has this ETag"`
+}
+
+func (s *Server) getRuntime(ctx context.Context, in *getInput) (*recordOutput, error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.store.GetVersioned(ctx, id)
+	if err != nil {
+		return nil, s.fail(ctx, err, inPath)
+	}
+	if in.IfNoneMatch != "" && matchesTag(in.IfNoneMatch, found.Revision) {
+		return nil, huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"Etag": {etag(found.Revision)}})
+	}
+	return recordAnswer(found), nil
+}
+
+type putInput struct {
+	GameInput
+	OriginInput
+	Reason      string `header:"Rtmanager-Reason" doc:"Why, for the ledger; text beyond ASCII in the notation of RFC 8187"`
+	IfMatch     string `header:"If-Match" doc:"Writes only over a record with this ETag, or with one of a list; * asks that there be a record"`
+	IfNoneMatch string `header:"If-None-Match" doc:"Only *: writes only if there is no record"`
+}
+
+func (s *Server) putRuntime(ctx context.Context, in *putInput) (*recordOutput, error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	origin, err := in.origin(in.Reason)
+	if err != nil {
+		return nil, err
+	}
+	condition, problem := parsePrecondition(in.IfMatch, in.IfNoneMatch)
+	if problem != nil {
+		return nil, problem
+	}
+	record, err := s.recordBody(bodyOf(ctx), id)
+	if err != nil {
+		return nil, err
+	}
+	written, err := s.put(ctx, ports.PutInput{Record: record, Origin: origin}, condition)
+	s.audit("put", id, origin, record.Status, written, err)
+	if err != nil {
+		return nil, s.fail(ctx, err, inRecordBody)
+	}
+	return recordAnswer(written), nil
+}
+
+// recordBody returns the record that a body describes for the game.
+func (s *Server) recordBody(body []byte, id string) (runtime.RuntimeRecord, error) {
+	var record runtime.RuntimeRecord
+	members, err := decodeBody(s.registry, s.recordSchema, body, &record)
+	if err != nil {
+		return runtime.RuntimeRecord{}, err
+	}
+	if _, given := members["game_id"]; given && record.GameID != id {
+		return runtime.RuntimeRecord{}, invalidProblem(http.StatusUnprocessableEntity,
+			wire.Fault{Location: "body.game_id", Message: "is not the game of the path; leave it out or repeat the path's"})
+	}
+	record.GameID = id
+	if err := record.Validate(); err != nil {
+		return runtime.RuntimeRecord{}, problemOf(err, inRecordBody)
+	}
+	return record.InUTC(), nil
+}
+
+// put writes under the precondition. One that names no single revision is
+// settled by reading first and pinning the write to what was read; another
+// writer in between only means to look again.
+func (s *Server) put(ctx context.Context, input ports.PutInput, condition precondition) (ports.VersionedRecord, error) {
+	if condition.empty() {
+		return s.store.Put(ctx, input)
+	}
+	if revision, ok := condition.exact(); ok {
+		input.IfRevision = &revision
+		return s.store.Put(ctx, input)
+	}
+	for {
+		found, err := s.store.GetVersioned(ctx, input.Record.GameID)
+		if err != nil && !errors.Is(err, runtime.ErrNotFound) {
+			return ports.VersionedRecord{}, err
+		}
+		if err != nil || !condition.holds(found.Revision) {
+			return ports.VersionedRecord{}, unmet(input.Record.GameID, condition, found)
+		}
+		input.IfRevision = &found.Revision
+		written, err := s.store.Put(ctx, input)
+		if !errors.Is(err, runtime.ErrConflict) {
+			return written, err
+		}
+	}
+}
+
+func unmet(id string, condition precondition, found ports.VersionedRecord) error {
+	conflict := &runtime.ConflictError{
+		GameID: id, Expectation: runtime.ExpectRevision, Expected: "any",
+		Actual: "none", Current: found.Record, Revision: found.Revision,
+	}
+	if found.Revision != 0 {
+		conflict.Actual = strconv.FormatInt(found.Revision, 10)
+	}
+	if !condition.any {
+		conflict.Expected = "one of the listed"
+	}
+	return conflict
+}
+
+type historyOutput struct{ Body wire.History }
+
+func (s *Server) getHistory(ctx context.Context, in *GameInput) (*historyOutput, error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.store.History(ctx, id)
+	damaged, rest := splitCorrupt(err)
+	if rest != nil || (err != nil && entries == nil) {
+		return nil, s.fail(ctx, err, inPath)
+	}
+	if entries == nil {
+		entries = []runtime.LedgerEntry{}
+	}
+	return &historyOutput{Body: wire.History{GameID: id, Items: entries, Corrupt: wire.CorruptFrom(damaged)}}, nil
+}
+
+// splitCorrupt parts the damaged values in err's tree from every other error.
+func splitCorrupt(err error) (damaged []*runtime.CorruptError, rest error) {
+	var corrupt *runtime.CorruptError
+	joined, isJoined := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil, nil
+	case isJoined:
+		for _, inner := range joined.Unwrap() {
+			d, r := splitCorrupt(inner)
+			damaged, rest = append(damaged, d...), errors.Join(rest, r)
+		}
+		return damaged, rest
+	case errors.As(err, &corrupt):
+		return []*runtime.CorruptError{corrupt}, nil
+	}
+	return nil, err
+}
+
+func inPath(field string) string { return "path." + field }
+
+// inRecordBody places the fields of a PUT: what came by header, and the rest.
+func inRecordBody(field string) string {
+	if field == "reason" {
+		return "header." + wire.HeaderReason
+	}
+	return inStatusBody(field)
+}
+
+// inStatusBody places the fields of a status change.
+func inStatusBody(field string) string {
+	switch field {
+	case "operation_id":
+		return "header." + wire.HeaderIdempotencyKey
+	case "actor":
+		return "header." + wire.HeaderActor
+	}
+	return "body." + field
+}
+
+// audit leaves one line for each write that was asked of the store, refused
+// ones included.
+func (s *Server) audit(verb, id string, origin ports.Origin, to runtime.Status, written ports.VersionedRecord, err error) {
+	s.cfg.Logger.Info("write", "verb", verb, "game_id", id, "to", to, "actor", origin.Actor,
+		"operation_id", origin.OperationID, "revision", written.Revision, "error", err)
+}

@@ -1,0 +1,140 @@
+package restapi
+
+import (
+	"context"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+)
+
+// serveHTTP takes every request: it counts it, guards it, finds its route and
+// turns whatever net/http would say in plain text into a problem.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	res := &response{ResponseWriter: w}
+	seen := request{started: time.Now(), method: r.Method, route: "none"}
+	defer func() { s.finish(res, seen, recover()) }()
+
+	// Refreshed by every request, since a deadline outlives the one it was set for.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.RequestTimeout + s.cfg.WriteTimeout))
+	res.Header().Set("X-Content-Type-Options", "nosniff")
+	res.Header().Set("Cache-Control", "no-store")
+
+	if p := s.guard(r); p != nil {
+		writeProblem(res, p)
+		return
+	}
+	r, p := markGameID(r)
+	if p != nil {
+		writeProblem(res, p)
+		return
+	}
+	handler, pattern := s.mux.Handler(r)
+	if pattern == "" {
+		writeProblem(res, noRoute(res, r, handler))
+		return
+	}
+	seen.route = routeOf(pattern)
+	if strings.HasPrefix(seen.route, "/v1/") {
+		if id, err := s.learnStoreID(r.Context()); err == nil {
+			res.Header().Set(wire.HeaderStore, id)
+		}
+	}
+	ctx, cancel := s.bound(r.Context(), seen.route, res)
+	defer cancel()
+	s.mux.ServeHTTP(res, r.WithContext(ctx))
+}
+
+// bound gives the work of a request its deadline. A stream has none; a check
+// of the whole store has a long one, and both outlive the time in which a
+// request has to be read.
+func (s *Server) bound(ctx context.Context, route string, w http.ResponseWriter) (context.Context, context.CancelFunc) {
+	timeout := s.cfg.RequestTimeout
+	control := http.NewResponseController(w)
+	switch {
+	case route == routeWatch:
+		_ = control.SetReadDeadline(time.Time{})
+		return context.WithCancel(ctx)
+	case strings.HasPrefix(route, routeCheck):
+		_ = control.SetReadDeadline(time.Time{})
+		timeout = s.cfg.CheckTimeout
+		_ = control.SetWriteDeadline(time.Now().Add(timeout + s.cfg.WriteTimeout))
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+// request is what is remembered of a request until it has been answered.
+type request struct {
+	started       time.Time
+	method, route string
+}
+
+// finish answers for a handler that panicked, and counts.
+func (s *Server) finish(res *response, seen request, panicked any) {
+	if panicked == http.ErrAbortHandler {
+		panic(panicked)
+	}
+	if panicked != nil {
+		s.cfg.Logger.Error("handler panicked", "method", seen.method, "route", seen.route,
+			"panic", panicked, "stack", string(debug.Stack()))
+		if res.status == 0 {
+			writeProblem(res, newProblem(http.StatusInternalServerError, wire.CodeInternal, "Internal error", "the server's log says more"))
+		}
+	}
+	s.metrics.observe(seen, res.status)
+	s.cfg.Logger.Debug("request", "method", seen.method, "route", seen.route,
+		"status", res.status, "duration", time.Since(seen.started))
+}
+
+// routeOf strips the method from a pattern of the mux.
+func routeOf(pattern string) string {
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		return path
+	}
+	return pattern
+}
+
+// noRoute asks the mux's own answer whether the path or the method is unknown.
+func noRoute(w http.ResponseWriter, r *http.Request, answer http.Handler) *wire.Problem {
+	verdict := &verdict{header: http.Header{}}
+	answer.ServeHTTP(verdict, r)
+	if allow := verdict.header.Get("Allow"); allow != "" {
+		w.Header().Set("Allow", allow)
+		return newProblem(http.StatusMethodNotAllowed, wire.CodeMethodNotAllowed, "Method not allowed",
+			r.Method+" is not offered here; use "+allow)
+	}
+	return newProblem(http.StatusNotFound, wire.CodeNoSuchRoute, "No such route",
+		"nothing is served at this path; /openapi.json lists what is")
+}
+
+// verdict keeps the header of an answer that is not sent.
+type verdict struct{ header http.Header }
+
+func (v *verdict) Header() http.Header         { return v.header }
+func (v *verdict) Write(p []byte) (int, error) { return len(p), nil }
+func (v *verdict) WriteHeader(int)             {}
+
+// response remembers the status that was sent.
+type response struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *response) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *response) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,146 @@
+package restapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// form is how a stream is written.
+type form interface {
+	mediaType() string
+	// preamble is what the stream opens with.
+	preamble() string
+	// element frames one JSON document; data ends in a line feed.
+	element(buffer *bytes.Buffer, event wire.Event, data []byte)
+	// beat is what keeps an idle stream alive. The position is the last
+	// revision that may be resumed from, 0 for none yet.
+	beat(position int64) string
+}
+
+// sseForm is text/event-stream as the HTML standard has it.
+type sseForm struct{}
+
+func (sseForm) mediaType() string { return wire.EventStreamMediaType }
+
+func (sseForm) preamble() string { return "retry: 2000\n\n" }
+
+func (sseForm) element(buffer *bytes.Buffer, event wire.Event, data []byte) {
+	fmt.Fprintf(buffer, "event: %s\n", event.Type)
+	if event.Last {
+		fmt.Fprintf(buffer, "id: %d\n", event.Revision)
+	}
+	buffer.WriteString("data: ")
+	buffer.Write(data)
+	buffer.WriteByte('\n')
+}
+
+func (sseForm) beat(int64) string { return ": hb\n\n" }
+
+// ndjsonForm is one JSON document a line. It has no comments, so an idle stream
+// repeats the bookmark that holds anyway: true, parsed by every reader, and a
+// write that finds out whether the reader is still there.
+type ndjsonForm struct{}
+
+func (ndjsonForm) mediaType() string { return wire.NDJSONMediaType }
+
+func (ndjsonForm) preamble() string { return "" }
+
+func (ndjsonForm) element(buffer *bytes.Buffer, _ wire.Event, data []byte) { buffer.Write(data) }
+
+func (ndjsonForm) beat(position int64) string {
+	return fmt.Sprintf(`{"type":%q,"revision":%d,"last":%t}`+"\n", ports.EventBookmark, position, position > 0)
+}
+
+// eventWriter writes one stream. After its first failed write, err is set and
+// it does nothing more.
+type eventWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	form    form
+	timeout time.Duration
+	beats   time.Duration
+	buffer  bytes.Buffer
+
+	opened   bool
+	position int64
+	err      error
+}
+
+func newEventWriter(w http.ResponseWriter, form form, timeout, beats time.Duration) *eventWriter {
+	return &eventWriter{w: w, control: http.NewResponseController(w), form: form, timeout: timeout, beats: beats}
+}
+
+// open sends the 200, once.
+func (e *eventWriter) open() {
+	if e.opened {
+		return
+	}
+	e.opened = true
+	header := e.w.Header()
+	header.Set("Content-Type", e.form.mediaType())
+	header.Set("X-Accel-Buffering", "no")
+	header.Set(wire.HeaderHeartbeat, strconv.Itoa(max(1, int(e.beats.Seconds()))))
+	e.w.WriteHeader(http.StatusOK)
+	e.send(e.form.preamble())
+}
+
+func (e *eventWriter) event(event ports.RuntimeEvent) {
+	e.element(wire.EventFrom(event))
+	switch {
+	case event.Type == ports.EventResync:
+		e.position = 0 // what came before is not to be resumed from any more
+	case event.Last:
+		e.position = event.Revision
+	}
+}
+
+// problem writes an error; about says which game and revision it concerns.
+func (e *eventWriter) problem(about ports.RuntimeEvent, p *wire.Problem, final bool) {
+	e.element(wire.Event{
+		Type: wire.TypeError, Revision: about.Revision, GameID: about.GameID, Error: p, Final: &final,
+	})
+}
+
+func (e *eventWriter) heartbeat() {
+	e.open()
+	e.send(e.form.beat(e.position))
+	e.flush()
+}
+
+func (e *eventWriter) element(event wire.Event) {
+	e.open()
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(event); err != nil {
+		panic(err) // a wire.Event of a store's event always marshals
+	}
+	e.buffer.Reset()
+	e.form.element(&e.buffer, event, data.Bytes())
+	e.send(e.buffer.String())
+}
+
+// send writes under a deadline: a reader that takes nothing for that long is
+// cut off rather than held.
+func (e *eventWriter) send(text string) {
+	if e.err != nil || text == "" {
+		return
+	}
+	_ = e.control.SetWriteDeadline(time.Now().Add(e.timeout))
+	_, e.err = e.w.Write([]byte(text))
+}
+
+func (e *eventWriter) flush() {
+	if e.err != nil || !e.opened {
+		return
+	}
+	_ = e.control.SetWriteDeadline(time.Now().Add(e.timeout))
+	e.err = e.control.Flush()
+}
