@@ -16,7 +16,7 @@ import (
 // dataDir is a data directory that this process holds the lock of:
 //
 //	DIR/lock          locked while a process uses DIR; holds its process id
-//	DIR/cluster.json  which cluster the data belongs to, written once
+//	DIR/cluster.json  which cluster the data belongs to
 //	DIR/etcd          etcd's own data
 type dataDir struct {
 	path    string
@@ -29,6 +29,8 @@ type cluster struct {
 	Token string `json:"cluster_token"`
 	// PeerURL is what the member advertised when it was born, and does for ever.
 	PeerURL string `json:"peer_url"`
+	// Bootstrapped tells that the member has once been ready.
+	Bootstrapped bool `json:"bootstrapped"`
 }
 
 func (d dataDir) etcdDir() string     { return filepath.Join(d.path, "etcd") }
@@ -138,6 +140,21 @@ func (d *dataDir) foundCluster(c cluster) error {
 	if len(entries) > 0 {
 		return fmt.Errorf("data directory %s holds etcd data but no cluster.json, so it was not made by rtmanager; use another --data-dir", d.path)
 	}
+	return d.writeCluster(c)
+}
+
+// noteBootstrapped remembers that the member has been ready, which tells a
+// later start that the data is whole.
+func (d *dataDir) noteBootstrapped() error {
+	if d.cluster.Bootstrapped {
+		return nil
+	}
+	c := d.cluster
+	c.Bootstrapped = true
+	return d.writeCluster(c)
+}
+
+func (d *dataDir) writeCluster(c cluster) error {
 	content, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err

@@ -76,6 +76,9 @@ func (m *Member) boot(ctx, open context.Context, cfg Config) error {
 		if err == nil {
 			err = m.awaitReady(ctx)
 		}
+		if err == nil {
+			err = m.data.noteBootstrapped()
+		}
 		if err != nil {
 			return errors.Join(err, m.abandon())
 		}
@@ -100,6 +103,9 @@ func (m *Member) launch(ctx, open context.Context, cfg Config) error {
 			return err
 		}
 		if err := m.data.joinCluster(cfg.ClusterToken, at.peer.String()); err != nil {
+			return err
+		}
+		if err := m.data.discardStillbirth(); err != nil {
 			return err
 		}
 		if err := os.MkdirAll(m.data.etcdDir(), 0o700); err != nil {
