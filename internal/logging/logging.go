@@ -18,6 +18,9 @@ const (
 	FormatJSON = "json"
 )
 
+// Formats returns the words that New takes as a format.
+func Formats() []string { return []string{FormatAuto, FormatText, FormatJSON} }
+
 // New returns a logger that writes lines of at least the given level to w, in
 // the format named: FormatAuto, FormatText or FormatJSON. Any other is an error.
 func New(w io.Writer, level slog.Leveler, format string) (*slog.Logger, error) {

@@ -77,7 +77,9 @@ func TestEtcdLevels(t *testing.T) {
 		"serving, no reason":   {func(l *zap.Logger) { l.Error("setting up serving from embedded etcd failed.") }, "ERROR"},
 		"first start":          {storageVersion("cannot detect storage schema version: missing confstate information"), "DEBUG"},
 		"storage version, bad": {storageVersion("disk on fire"), "ERROR"},
-		"single port":          {func(l *zap.Logger) { l.Warn("Running http and grpc server on single port. This is not recommended for production.") }, "DEBUG"},
+		"single port": {func(l *zap.Logger) {
+			l.Warn("Running http and grpc server on single port. This is not recommended for production.")
+		}, "DEBUG"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

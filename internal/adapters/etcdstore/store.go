@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ type Options struct {
 	// a path such as "/eu". A trailing slash makes no difference. Empty is the
 	// root.
 	Prefix string
+	// WatchClient, when not nil, makes the watches, so that they have a connection
+	// of their own: a large read on a shared one holds up its watches.
+	WatchClient *clientv3.Client
 	// CallTimeout bounds one request to etcd; default 3 s. A request that meets
 	// it is repeated while its operation lasts.
 	CallTimeout time.Duration
@@ -64,10 +68,12 @@ func (o Options) withDefaults() Options {
 // the same prefix.
 type Store struct {
 	client *clientv3.Client
-	keys   keyspace
-	opts   Options
-	log    *slog.Logger
-	id     string
+	// watchClient is client where none was given for watches.
+	watchClient *clientv3.Client
+	keys        keyspace
+	opts        Options
+	log         *slog.Logger
+	id          string
 
 	closing context.Context
 	close   context.CancelCauseFunc
@@ -81,7 +87,7 @@ var errClosed = errors.New("the store has been closed")
 // Open returns a store on the cluster that client talks to. It reads the
 // store's identity, and writes one where there is none yet.
 //
-// The client stays the caller's: Close does not close it. A client that repeats
+// The clients stay the caller's: Close does not close them. A client that repeats
 // requests by itself does no harm, since every write compares a revision. With
 // the in-process client of an embedded member the store works as over the
 // network.
@@ -91,7 +97,10 @@ var errClosed = errors.New("the store has been closed")
 // runtime.ErrUnavailable when etcd does not answer before ctx, or else
 // Options.OperationTimeout, ends.
 func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, error) {
-	s := &Store{client: client, keys: newKeyspace(opts.Prefix), opts: opts.withDefaults()}
+	s := &Store{
+		client: client, watchClient: cmp.Or(opts.WatchClient, client),
+		keys: newKeyspace(opts.Prefix), opts: opts.withDefaults(),
+	}
 	s.log = s.opts.Logger
 	s.closing, s.close = context.WithCancelCause(context.WithoutCancel(ctx))
 
@@ -103,6 +112,9 @@ func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, e
 	s.id = id
 	return s, nil
 }
+
+// ID returns the identity of the store, which its revisions belong to.
+func (s *Store) ID() string { return s.id }
 
 // Close ends every call and every watch of the store and waits for them. It
 // may be called more than once and always returns nil.

@@ -65,7 +65,7 @@ func (u *upstream) receive(revision int64) {
 	defer close(u.responses)
 	// Opened here, because the client blocks for as long as it has no connection
 	// and the consumer has to notice that too.
-	incoming := u.store.client.Watch(u.ctx, u.store.keys.records(), clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithRev(revision+1))
+	incoming := u.store.watchClient.Watch(u.ctx, u.store.keys.records(), clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithRev(revision+1))
 	for resp := range incoming {
 		if !u.keep(resp) {
 			u.behind = true
@@ -167,7 +167,7 @@ func (u *upstream) probe(ctx context.Context, position int64) error {
 	u.asked = true
 	call, cancel := context.WithTimeout(u.ctx, u.store.opts.CallTimeout)
 	defer cancel()
-	if err := u.store.client.RequestProgress(call); err != nil {
+	if err := u.store.watchClient.RequestProgress(call); err != nil {
 		return errors.Join(errBroken, err)
 	}
 	return nil

@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// listPage is how many records a list asks for at a time.
+const listPage = 1000
+
+type listFlags struct {
+	filter      recordFilter
+	limit       int
+	consistency string
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var flags listFlags
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List records, as of one revision",
+		Long: `List shows every record, or those that pass the filters. However long the list,
+all of it stands at one revision.
+
+Stored values that cannot be read are reported on standard error after the
+list, and make the exit code 1. With -o json the output is the API's object,
+{"revision":…,"items":[…]}; with --limit it names in "continue" where the list
+was cut off.
+
+Linearizable, the default, shows everything that anybody was told is done.
+Local would accept an older answer; the daemon answers both alike at present.`,
+		Example: `  rtmanager list
+  rtmanager list --status running --region eu
+  rtmanager list -o wide
+  rtmanager list -o json | jq -r '.items[].game_id'`,
+		Args: noArguments,
+	}
+	flags.filter.bind(cmd)
+	cmd.Flags().IntVar(&flags.limit, "limit", 0, "stop after `N` records; 0 lists all")
+	cmd.Flags().StringVar(&flags.consistency, "consistency", "linearizable", "linearizable or local")
+	_ = cmd.RegisterFlagCompletionFunc("consistency", cobra.FixedCompletions([]string{"linearizable", "local"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), flags) })
+	return cmd
+}
+
+func (a *app) list(ctx context.Context, flags listFlags) error {
+	if !slices.Contains([]string{"linearizable", "local"}, flags.consistency) {
+		return &runtime.InvalidError{Field: "consistency", Reason: fmt.Sprintf("%q is not one; use linearizable or local", flags.consistency)}
+	}
+	if flags.limit < 0 {
+		return &runtime.InvalidError{Field: "limit", Reason: fmt.Sprintf("is %d; use 1 or more, or 0 for all", flags.limit)}
+	}
+	var all ports.Page
+	err := a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) (err error) {
+		all, err = collect(ctx, client, flags)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.printList(all); err != nil {
+		return err
+	}
+	if all.Next != "" {
+		fmt.Fprintf(a.streams.Err, "rtmanager: list: stopped at --limit %d; there are more\n", flags.limit)
+	}
+	return a.reportDamage(all.Corrupt)
+}
+
+// collect follows the pages to the end or to the limit, and gives them as one.
+func collect(ctx context.Context, client *apiclient.Client, flags listFlags) (ports.Page, error) {
+	query := ports.PageQuery{
+		Status: flags.filter.status(), Region: flags.filter.region, Node: flags.filter.node,
+	}
+	all := ports.Page{Records: []ports.VersionedRecord{}}
+	for {
+		query.Limit = listPage
+		if flags.limit > 0 {
+			query.Limit = min(listPage, flags.limit-len(all.Records))
+		}
+		page, err := client.ListPage(ctx, query)
+		if err != nil {
+			return ports.Page{}, err
+		}
+		all.Revision, all.Next = page.Revision, page.Next
+		all.Records = append(all.Records, page.Records...)
+		all.Corrupt = append(all.Corrupt, page.Corrupt...)
+		if page.Next == "" || flags.limit > 0 && len(all.Records) >= flags.limit {
+			return all, nil
+		}
+		query.Revision, query.After = page.Revision, page.Next
+	}
+}
+
+func (a *app) printList(all ports.Page) error {
+	if encoder, ok := a.encoder(a.streams.Out); ok {
+		page := wire.PageFrom(all)
+		page.Continue = all.Next
+		return encoder.encode(page)
+	}
+	if len(all.Records) == 0 && len(all.Corrupt) == 0 {
+		fmt.Fprintf(a.streams.Err, "rtmanager: list: no such records at revision %d\n", all.Revision)
+		return nil
+	}
+	return a.printTable(a.recordTable(all.Records))
+}
+
+// reportDamage names each value that could not be read and returns an error
+// when there was one.
+func (a *app) reportDamage(damaged []*runtime.CorruptError) error {
+	for _, d := range damaged {
+		fmt.Fprintf(a.streams.Err, "rtmanager: damaged: key %q: %s\n", d.Key, printable(d.Reason))
+	}
+	if len(damaged) == 0 {
+		return nil
+	}
+	return damageError(len(damaged))
+}
+
+// damageError counts the values that could not be read.
+type damageError int
+
+func (e damageError) Error() string {
+	if e == 1 {
+		return "1 stored value could not be read"
+	}
+	return fmt.Sprintf("%d stored values could not be read", int(e))
+}
+
+// Is reports whether target is runtime.ErrCorrupt.
+func (e damageError) Is(target error) bool { return target == runtime.ErrCorrupt }

@@ -1,0 +1,86 @@
+// Package daemon puts the parts of one rtmanager daemon together: it starts
+// etcd, the store and the API in this order and stops them in the other.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/config"
+)
+
+// Ready says where a daemon that has begun to serve is reached.
+type Ready struct {
+	API   string // http://HOST:PORT
+	Etcd  string // client URLs of etcd, separated by commas
+	Store string // identity of the store
+	After time.Duration
+}
+
+// Run runs a daemon until ctx ends, which is how it is stopped, and then
+// returns nil once everything has been put away. It calls ready, once, when it
+// serves. It returns an error, which names the setting to change where there is
+// one, for what keeps it from starting: a taken address, a data directory it
+// cannot use, an etcd that does not answer (runtime.ErrUnavailable) or keeps
+// another layout (runtime.ErrIncompatible); and for the death of a part.
+func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Logger, ready func(Ready)) (err error) {
+	began := time.Now()
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	// First, because it is quick and the likeliest to fail.
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("the API cannot listen on %s: %w; choose another address with --listen", cfg.Listen, err)
+	}
+	defer func() { _ = listener.Close() }() // again, where Serve was not reached
+
+	etcd, err := openEtcd(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, etcd.close()) }()
+
+	store, err := etcdstore.Open(ctx, etcd.client, etcdstore.Options{
+		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, Logger: logger.With("component", "store"),
+	})
+	if err != nil {
+		return fmt.Errorf("etcd at %s: %w", etcd.urls, err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+
+	api, err := restapi.New(store, restapi.Config{
+		Logger: logger.With("component", "api"), Version: version, Region: cfg.Region, Node: cfg.Node, InsecureHosts: cfg.Insecure,
+	})
+	if err != nil {
+		return err
+	}
+	return serve(ctx, api, listener, etcd.died, func() {
+		ready(Ready{API: "http://" + listener.Addr().String(), Etcd: etcd.urls, Store: store.ID(), After: time.Since(began)})
+	})
+}
+
+// serve runs the API until ctx ends or etcd dies.
+func serve(ctx context.Context, api *restapi.Server, listener net.Listener, etcdDied <-chan error, ready func()) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	served := make(chan error, 1)
+	go func() { served <- api.Serve(ctx, listener) }()
+	ready()
+
+	var died error
+	select {
+	case err := <-served:
+		return err
+	case died = <-etcdDied:
+		stop(died)
+	case <-ctx.Done():
+	}
+	return errors.Join(died, <-served)
+}

@@ -1,0 +1,124 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/embeddedetcd"
+	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/logging"
+)
+
+// etcd is the cluster that a daemon works on, embedded or not.
+type etcd struct {
+	client *clientv3.Client
+	// watchClient has a connection of its own, so that large reads do not hold up
+	// watches. The in-process client has no connection and serves both.
+	watchClient *clientv3.Client
+	urls        string
+	died        <-chan error // the embedded member's unasked end
+	close       func() error
+}
+
+func openEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
+	if cfg.Embedded() {
+		return startMember(ctx, cfg, logger)
+	}
+	return connect(ctx, cfg, logger)
+}
+
+func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
+	member, err := embeddedetcd.Start(ctx, embeddedetcd.Config{
+		DataDir: cfg.DataDir, ListenClientURL: cfg.EtcdListenClient, ListenPeerURL: cfg.EtcdListenPeer,
+		ClusterToken: cfg.EtcdClusterToken, QuotaBytes: cfg.EtcdQuotaBytes, CompactionRetention: cfg.EtcdRetention,
+		Logger: logging.ForEtcd(logger),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &etcd{
+		client: member.Client(), watchClient: member.Client(), urls: member.ClientURL(),
+		died: member.Err(), close: member.Close,
+	}, nil
+}
+
+// connect makes the clients of an external cluster. Whether it is there, the
+// store finds out.
+func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
+	settings, err := clientSettings(ctx, cfg, logger)
+	if err != nil {
+		return nil, err
+	}
+	var clients []*clientv3.Client
+	closeAll := func() error {
+		for _, c := range clients {
+			_ = c.Close() // always says "context canceled"
+		}
+		return nil
+	}
+	for range 2 {
+		c, err := clientv3.New(settings)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("etcd at %s: %w", strings.Join(cfg.EtcdEndpoints, ","), err), closeAll())
+		}
+		clients = append(clients, c)
+	}
+	return &etcd{client: clients[0], watchClient: clients[1], urls: strings.Join(cfg.EtcdEndpoints, ","), close: closeAll}, nil
+}
+
+func clientSettings(ctx context.Context, cfg config.Config, logger *slog.Logger) (clientv3.Config, error) {
+	secure, err := clientTLS(cfg)
+	if err != nil {
+		return clientv3.Config{}, err
+	}
+	password, err := passwordOf(cfg)
+	if err != nil {
+		return clientv3.Config{}, err
+	}
+	return clientv3.Config{
+		// Its context outlives the start that ctx may be bounded for: Close ends it.
+		Context:   context.WithoutCancel(ctx),
+		Endpoints: cfg.EtcdEndpoints, TLS: secure, Username: cfg.EtcdUser, Password: password,
+		DialTimeout: 10 * time.Second,
+		// A peer that vanished without a word is noticed; servers refuse pings that
+		// come more often than every 5 s.
+		DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
+		// The store repeats requests itself, and knows which may be.
+		MaxUnaryRetries: 1,
+		Logger:          logging.ForEtcd(logger),
+	}, nil
+}
+
+// clientTLS returns nil where nothing asks for TLS. An https endpoint does, and
+// is then checked against the machine's own authorities if no other is given.
+func clientTLS(cfg config.Config) (*tls.Config, error) {
+	info := transport.TLSInfo{TrustedCAFile: cfg.EtcdCACert, CertFile: cfg.EtcdCert, KeyFile: cfg.EtcdKey}
+	if info.TrustedCAFile == "" && info.CertFile == "" && !strings.HasPrefix(cfg.EtcdEndpoints[0], "https:") {
+		return nil, nil
+	}
+	secure, err := info.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("--etcd-cacert, --etcd-cert, --etcd-key: %w", err)
+	}
+	return secure, nil
+}
+
+func passwordOf(cfg config.Config) (string, error) {
+	if cfg.EtcdPasswordFile == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(cfg.EtcdPasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("--etcd-password-file: %w", err)
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
+}

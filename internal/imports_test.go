@@ -1,0 +1,65 @@
+// Package internal_test holds the direction of imports, so that it cannot drift.
+package internal_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "galaxy/rtmanager/internal/"
+
+// allowed says, for each room, which other rooms its product code may import. A
+// room ending in a slash stands for everything below it.
+var allowed = map[string][]string{
+	"domain/runtime":        {},
+	"ports":                 {"domain/"},
+	"ports/storetest":       {"domain/", "ports", "adapters/memstore"},
+	"adapters/memstore":     {"domain/", "ports"},
+	"adapters/etcdstore":    {"domain/", "ports"},
+	"adapters/embeddedetcd": {},
+	"adapters/restapi/wire": {"domain/", "ports"},
+	"adapters/restapi":      {"domain/", "ports", "adapters/restapi/wire"},
+	"adapters/apiclient":    {"domain/", "ports", "adapters/restapi/wire"},
+	"config":                {},
+	"logging":               {},
+	"etcdtest":              {},
+	"daemon":                {"domain/", "ports", "adapters/", "config", "logging"},
+	"cli":                   {"domain/", "ports", "adapters/apiclient", "adapters/restapi/wire", "config", "daemon", "logging"},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "./...").Output()
+	require.NoError(t, err, "list the packages")
+
+	for line := range strings.Lines(string(out)) {
+		path, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		room, ours := strings.CutPrefix(path, module)
+		if !ours {
+			continue // the package of this very test
+		}
+		rooms, known := allowed[room]
+		require.True(t, known, "package %s has no row in the table of allowed imports", path)
+		for _, imported := range strings.Fields(imports) {
+			target, internal := strings.CutPrefix(imported, module)
+			require.True(t, !internal || permits(rooms, target), "%s must not import %s", room, target)
+		}
+	}
+}
+
+func TestDomainImportsTheStandardLibraryOnly(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", `{{if not .Standard}}{{.ImportPath}}{{end}}`, "./domain/...").Output()
+	require.NoError(t, err, "list what the domain depends on")
+	require.Equal(t, []string{module + "domain/runtime"}, strings.Fields(string(out)))
+}
+
+func permits(rooms []string, target string) bool {
+	for _, room := range rooms {
+		if room == target || strings.HasSuffix(room, "/") && strings.HasPrefix(target, room) {
+			return true
+		}
+	}
+	return false
+}
