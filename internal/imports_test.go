@@ -23,9 +23,9 @@ var allowed = map[string][]string{
 	"adapters/restapi/wire": {"domain/", "ports"},
 	"adapters/restapi":      {"domain/", "ports", "adapters/restapi/wire"},
 	"adapters/apiclient":    {"domain/", "ports", "adapters/restapi/wire"},
-	"config":                {},
+	"config":                {"logging"},
 	"logging":               {},
-	"etcdtest":              {},
+	"etcdtest":              {"adapters/embeddedetcd"},
 	"daemon":                {"domain/", "ports", "adapters/", "config", "logging"},
 	"cli":                   {"domain/", "ports", "adapters/apiclient", "adapters/restapi/wire", "config", "daemon", "logging"},
 }

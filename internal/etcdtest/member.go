@@ -15,6 +15,8 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+
+	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 )
 
 // startTimeout is far more than the 20 ms that a start takes, so that a loaded
@@ -52,7 +54,7 @@ func loopback(host string) url.URL { return url.URL{Scheme: "http", Host: host} 
 func start(cfg *embed.Config) (*member, error) {
 	open, end := context.WithCancel(context.Background())
 	tuned := *cfg
-	tuned.GRPCAdditionalServerOptions = append([]grpc.ServerOption{grpc.ChainStreamInterceptor(endStreamsWith(open))}, cfg.GRPCAdditionalServerOptions...)
+	tuned.GRPCAdditionalServerOptions = append([]grpc.ServerOption{grpc.ChainStreamInterceptor(embeddedetcd.EndStreamsWith(open))}, cfg.GRPCAdditionalServerOptions...)
 	etcd, err := embed.StartEtcd(&tuned)
 	if err != nil {
 		end()
@@ -81,23 +83,6 @@ func (m *member) stop() {
 	m.end()
 	m.etcd.Close()
 }
-
-// endStreamsWith ends every open stream together with ctx.
-func endStreamsWith(ctx context.Context) grpc.StreamServerInterceptor {
-	return func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		bound, cancel := context.WithCancel(stream.Context())
-		defer cancel()
-		defer context.AfterFunc(ctx, cancel)()
-		return handler(srv, &boundStream{ServerStream: stream, ctx: bound})
-	}
-}
-
-type boundStream struct {
-	grpc.ServerStream
-	ctx context.Context
-}
-
-func (s *boundStream) Context() context.Context { return s.ctx }
 
 func dial(tb testing.TB, endpoint string) *clientv3.Client {
 	tb.Helper()

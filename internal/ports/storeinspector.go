@@ -4,6 +4,10 @@ import "context"
 
 // StoreInspector tells what the store is and proves that it keeps its rules.
 type StoreInspector interface {
+	// Revision returns the store's present revision by a linearizable read. It is
+	// the cheapest proof that the store answers.
+	Revision(ctx context.Context) (int64, error)
+
 	// Info returns the store's identity and state by a linearizable read, so it
 	// fails with runtime.ErrUnavailable when the store cannot be written either.
 	Info(ctx context.Context) (StoreInfo, error)

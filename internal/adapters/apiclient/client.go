@@ -12,14 +12,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-var (
-	_ ports.RuntimeRecordStore = (*Client)(nil)
-	_ ports.RuntimeWriter      = (*Client)(nil)
-	_ ports.RuntimeReader      = (*Client)(nil)
-	_ ports.RuntimeLedger      = (*Client)(nil)
-	_ ports.RuntimeWatcher     = (*Client)(nil)
-	_ ports.StoreInspector     = (*Client)(nil)
-)
+var _ ports.Store = (*Client)(nil)
 
 // Config tunes a Client. The zero value is usable; a zero duration means the
 // default named beside it.

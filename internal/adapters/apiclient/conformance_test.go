@@ -10,6 +10,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/apiclient"
 	"galaxy/rtmanager/internal/adapters/memstore"
 	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/ports/storetest"
 )
 
@@ -44,11 +45,11 @@ func overHTTP(t *testing.T, cfg apiclient.Config, middleware func(http.Handler) 
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Harness{
-		Open: func(t *testing.T) storetest.Store { return overHTTP(t, apiclient.Config{}, nil) },
-		Compact: func(t *testing.T, store storetest.Store, revision int64) {
+		Open: func(t *testing.T) ports.Store { return overHTTP(t, apiclient.Config{}, nil) },
+		Compact: func(t *testing.T, store ports.Store, revision int64) {
 			require.NoError(t, store.(remote).store.Compact(revision))
 		},
-		Delete: func(_ *testing.T, store storetest.Store, gameID string) {
+		Delete: func(_ *testing.T, store ports.Store, gameID string) {
 			store.(remote).store.Delete(gameID)
 		},
 		RefusesInvalidRecords: true,

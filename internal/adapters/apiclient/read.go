@@ -135,6 +135,12 @@ func (c *Client) History(ctx context.Context, gameID string) ([]runtime.LedgerEn
 	return history.Items, errors.Join(damaged...)
 }
 
+// Revision implements ports.StoreInspector.
+func (c *Client) Revision(ctx context.Context) (int64, error) {
+	cluster, err := c.Cluster(ctx)
+	return cluster.Revision, err
+}
+
 // Info implements ports.StoreInspector.
 func (c *Client) Info(ctx context.Context) (ports.StoreInfo, error) {
 	cluster, err := c.Cluster(ctx)

@@ -3,7 +3,6 @@ package apiclient
 import (
 	"slices"
 
-	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -49,16 +48,10 @@ func (w *watcher) toldIDs() []string {
 func (w *watcher) remember(event ports.RuntimeEvent) {
 	switch {
 	case w.told == nil || event.GameID == "" || event.Type == "":
-	case event.After != nil && w.matches(*event.After):
+	case event.After != nil && w.options.Matches(*event.After):
 		record := event.After.Clone()
 		w.told[event.GameID] = &record
 	default:
 		delete(w.told, event.GameID)
 	}
-}
-
-func (w *watcher) matches(r runtime.RuntimeRecord) bool {
-	o := w.options
-	return (o.Status == "" || o.Status == r.Status) && (o.Region == "" || o.Region == r.Region) &&
-		(o.Node == "" || o.Node == r.Node) && (o.GameID == "" || o.GameID == r.GameID)
 }

@@ -56,7 +56,7 @@ func settings(open context.Context, cfg Config, data dataDir, at addresses) (*em
 	}
 	e.CorruptCheckTime = 12 * time.Hour
 
-	e.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainStreamInterceptor(endStreamsWith(open))}
+	e.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainStreamInterceptor(EndStreamsWith(open))}
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(cfg.Logger)
 	return e, nil
 }

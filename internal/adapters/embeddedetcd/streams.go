@@ -6,10 +6,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// endStreamsWith ends every stream of a client together with ctx. etcd's own
-// close waits several seconds for streams such as an `etcdctl watch` that
-// somebody has left open.
-func endStreamsWith(ctx context.Context) grpc.StreamServerInterceptor {
+// EndStreamsWith returns an interceptor for a server of etcd that ends every
+// stream of a client together with ctx. etcd's own close waits several seconds
+// for streams such as an `etcdctl watch` that somebody has left open.
+func EndStreamsWith(ctx context.Context) grpc.StreamServerInterceptor {
 	return func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		bound, cancel := context.WithCancel(stream.Context())
 		defer cancel()

@@ -3,14 +3,30 @@ package etcdstore
 import (
 	"context"
 	"fmt"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/ports"
 )
 
+// Revision implements ports.StoreInspector.
+func (s *Store) Revision(ctx context.Context) (int64, error) {
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	head, err := s.get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
+	if err != nil {
+		return 0, fmt.Errorf("revision: %w", err)
+	}
+	return head.Header.GetRevision(), nil
+}
+
 // Info implements ports.StoreInspector. The revision comes from a linearizable
-// read; what members say of themselves is asked of each in turn.
+// read; what members say of themselves is asked of all at once, and not
+// waited for longer than memberPatience.
 func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
@@ -44,27 +60,45 @@ func (s *Store) members(ctx context.Context) ([]ports.StoreMember, error) {
 	for i, m := range list.Members {
 		members[i] = ports.StoreMember{
 			ID: fmt.Sprintf("%x", m.GetID()), Name: m.GetName(), ClientURLs: m.GetClientURLs(), Learner: m.GetIsLearner(),
-			Error: "not among the endpoints that this process talks to",
+			Error: "did not answer, or is not among the endpoints that this process talks to",
 		}
 	}
 	endpoints := s.client.Endpoints()
 	if len(endpoints) == 0 {
 		endpoints = []string{""} // the in-process client has its one member
 	}
+	answers := make(chan *clientv3.StatusResponse)
 	for _, endpoint := range endpoints {
-		s.askMember(ctx, endpoint, members)
+		go func() { answers <- s.askMember(ctx, endpoint) }()
+	}
+	for range endpoints {
+		if status := <-answers; status != nil {
+			fillIn(members, status)
+		}
 	}
 	return members, nil
 }
 
-// askMember fills in what the member behind an endpoint says of itself. A member
-// that does not answer stays without, which is what Error says.
-func (s *Store) askMember(ctx context.Context, endpoint string, members []ports.StoreMember) {
-	status, err := attempt(ctx, s, func(ctx context.Context) (*clientv3.StatusResponse, error) { return s.client.Status(ctx, endpoint) })
+// memberPatience bounds how long one member that is not there holds up what the
+// others have to say.
+const memberPatience = time.Second
+
+// askMember returns what the member behind an endpoint says of itself, nil for
+// one that does not answer.
+func (s *Store) askMember(ctx context.Context, endpoint string) *clientv3.StatusResponse {
+	ctx, cancel := context.WithTimeout(ctx, memberPatience)
+	defer cancel()
+	status, err := s.client.Status(ctx, endpoint)
 	if err != nil {
 		s.log.Debug("etcd member did not answer", "endpoint", endpoint, "error", err)
-		return
+		return nil
 	}
+	return status
+}
+
+// fillIn adds what a member said of itself to its row. A row that nobody fills
+// says so in Error.
+func fillIn(members []ports.StoreMember, status *clientv3.StatusResponse) {
 	for i := range members {
 		if members[i].ID != fmt.Sprintf("%x", status.Header.GetMemberId()) {
 			continue

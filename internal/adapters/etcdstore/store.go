@@ -15,14 +15,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-var (
-	_ ports.RuntimeRecordStore = (*Store)(nil)
-	_ ports.RuntimeWriter      = (*Store)(nil)
-	_ ports.RuntimeReader      = (*Store)(nil)
-	_ ports.RuntimeLedger      = (*Store)(nil)
-	_ ports.RuntimeWatcher     = (*Store)(nil)
-	_ ports.StoreInspector     = (*Store)(nil)
-)
+var _ ports.Store = (*Store)(nil)
 
 // Options tune a store. The zero value works.
 type Options struct {

@@ -37,23 +37,23 @@ func TestModel(t *testing.T) {
 }
 
 func harness(client func(*testing.T) *clientv3.Client) storetest.Harness {
-	open := func(t *testing.T, client *clientv3.Client) storetest.Store {
+	open := func(t *testing.T, client *clientv3.Client) ports.Store {
 		return newRig(t, client, etcdstore.Options{ProbeInterval: 200 * time.Millisecond})
 	}
 	return storetest.Harness{
-		Open:      func(t *testing.T) storetest.Store { return open(t, client(t)) },
-		OpenAlone: func(t *testing.T) storetest.Store { return open(t, etcdtest.Start(t).Client()) },
-		Compact: func(t *testing.T, store storetest.Store, revision int64) {
+		Open:      func(t *testing.T) ports.Store { return open(t, client(t)) },
+		OpenAlone: func(t *testing.T) ports.Store { return open(t, etcdtest.Start(t).Client()) },
+		Compact: func(t *testing.T, store ports.Store, revision int64) {
 			_, err := store.(rig).etcd.Compact(t.Context(), revision)
 			require.NoError(t, err, "compact at %d", revision)
 		},
-		Delete: func(t *testing.T, store storetest.Store, gameID string) { deleteGame(t, store.(rig), gameID) },
+		Delete: func(t *testing.T, store ports.Store, gameID string) { deleteGame(t, store.(rig), gameID) },
 		Fences: &storetest.Fences{
-			Grant: func(t *testing.T, store storetest.Store) ports.Fence {
+			Grant: func(t *testing.T, store ports.Store) ports.Fence {
 				r := store.(rig)
 				return ports.Fence{Key: r.prefix + "/leaders/test", CreateRevision: r.plant("/leaders/test", "me")}
 			},
-			Revoke: func(_ *testing.T, store storetest.Store, _ ports.Fence) { store.(rig).uproot("/leaders/test") },
+			Revoke: func(_ *testing.T, store ports.Store, _ ports.Fence) { store.(rig).uproot("/leaders/test") },
 		},
 	}
 }

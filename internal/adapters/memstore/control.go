@@ -6,13 +6,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Revision returns the revision of the last change.
-func (s *Store) Revision() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.revision
-}
-
 // SetFence makes a fence on the key hold for this create revision and no other,
 // as if a leader had been elected. It does not move the store's revision.
 func (s *Store) SetFence(key string, createRevision int64) {

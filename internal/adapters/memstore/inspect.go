@@ -9,6 +9,13 @@ import (
 // schemaVersion is the version of the layout that this store is a model of.
 const schemaVersion = 1
 
+// Revision returns the revision of the last change; see ports.StoreInspector.
+func (s *Store) Revision(ctx context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.revision, ctx.Err()
+}
+
 // Info returns the identity and the present revision; see ports.StoreInspector.
 // There are no members and no alarms.
 func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {

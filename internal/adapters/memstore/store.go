@@ -14,14 +14,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-var (
-	_ ports.RuntimeRecordStore = (*Store)(nil)
-	_ ports.RuntimeWriter      = (*Store)(nil)
-	_ ports.RuntimeReader      = (*Store)(nil)
-	_ ports.RuntimeLedger      = (*Store)(nil)
-	_ ports.RuntimeWatcher     = (*Store)(nil)
-	_ ports.StoreInspector     = (*Store)(nil)
-)
+var _ ports.Store = (*Store)(nil)
 
 // Store is one store in memory. All methods are safe for concurrent use. It
 // holds no goroutine and needs no closing.

@@ -22,21 +22,21 @@ func TestStore(t *testing.T) {
 func harness() storetest.Harness {
 	var elections atomic.Int64
 	return storetest.Harness{
-		Open: func(*testing.T) storetest.Store { return memstore.New() },
-		Compact: func(t *testing.T, s storetest.Store, revision int64) {
+		Open: func(*testing.T) ports.Store { return memstore.New() },
+		Compact: func(t *testing.T, s ports.Store, revision int64) {
 			require.NoError(t, s.(*memstore.Store).Compact(revision))
 		},
-		Delete: func(_ *testing.T, s storetest.Store, gameID string) {
+		Delete: func(_ *testing.T, s ports.Store, gameID string) {
 			s.(*memstore.Store).Delete(gameID)
 		},
 		Fences: &storetest.Fences{
-			Grant: func(_ *testing.T, s storetest.Store) ports.Fence {
+			Grant: func(_ *testing.T, s ports.Store) ports.Fence {
 				store := s.(*memstore.Store)
 				fence := ports.Fence{Key: "/leaders/test", CreateRevision: elections.Add(1)}
 				store.SetFence(fence.Key, fence.CreateRevision)
 				return fence
 			},
-			Revoke: func(_ *testing.T, s storetest.Store, fence ports.Fence) {
+			Revoke: func(_ *testing.T, s ports.Store, fence ports.Fence) {
 				s.(*memstore.Store).DropFence(fence.Key)
 			},
 		},

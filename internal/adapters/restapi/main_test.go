@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/memstore"
 	"galaxy/rtmanager/internal/adapters/restapi"
 	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/ports"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,7 +42,7 @@ func start(t testing.TB, cfg restapi.Config) *fixture {
 	return f
 }
 
-func startOver(t testing.TB, store restapi.Store, cfg restapi.Config) *fixture {
+func startOver(t testing.TB, store ports.Store, cfg restapi.Config) *fixture {
 	t.Helper()
 	api, err := restapi.New(store, cfg)
 	require.NoError(t, err)

@@ -176,7 +176,9 @@ func TestContinueTokens(t *testing.T) {
 	require.Equal(t, "query.continue", p.Errors[0].Location, "a token of another store")
 
 	require.Equal(t, 200, f.send("PUT", "/v1/runtimes/g0", "", running).StatusCode)
-	require.NoError(t, f.store.Compact(f.store.Revision()))
+	expiredAt, err := f.store.Revision(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, f.store.Compact(expiredAt))
 	expired := f.send("GET", "/v1/runtimes?limit=1&continue="+token, "", "")
 	require.Equal(t, http.StatusGone, expired.StatusCode, expired.body)
 	require.Equal(t, wire.CodeCompacted, expired.problem(t).Code)

@@ -19,16 +19,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Store is what the API serves: every port of one store.
-type Store interface {
-	ports.RuntimeRecordStore
-	ports.RuntimeWriter
-	ports.RuntimeReader
-	ports.RuntimeLedger
-	ports.RuntimeWatcher
-	ports.StoreInspector
-}
-
 // Config tunes a Server. The zero value is usable; a zero duration or number
 // means the default named beside it.
 type Config struct {
@@ -96,7 +86,7 @@ func (c Config) withDefaults() Config {
 
 // Server is the HTTP face of one store. It is safe for concurrent use.
 type Server struct {
-	store   Store
+	store   ports.Store
 	cfg     Config
 	mux     *http.ServeMux
 	metrics *metrics
@@ -118,7 +108,7 @@ type Server struct {
 // New returns a server of the store. It does not touch the store, so it works
 // before the store does. It fails for a nil store, for a negative setting and
 // for a registry that already holds other metrics of the same names.
-func New(store Store, cfg Config) (*Server, error) {
+func New(store ports.Store, cfg Config) (*Server, error) {
 	if store == nil {
 		return nil, errors.New("restapi: a store is required")
 	}

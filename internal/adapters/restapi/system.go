@@ -71,7 +71,7 @@ func (s *Server) getReady(ctx context.Context, _ *emptyInput) (*healthOutput, er
 	if !serving.OK {
 		serving.Error = "server is shutting down"
 	}
-	_, err := s.store.Info(ctx)
+	_, err := s.store.Revision(ctx)
 	store := healthCheck{Name: "store", OK: err == nil}
 	if err != nil {
 		store.Error = problemOf(err, inQuery).Detail

@@ -29,14 +29,14 @@ func compactionBehaviours(h Harness) []behaviour {
 
 // compactedGames writes a history, compacts at its last revision and returns
 // the revisions.
-func compactedGames(t *testing.T, h Harness, s Store) []int64 {
+func compactedGames(t *testing.T, h Harness, s ports.Store) []int64 {
 	t.Helper()
 	revisions := lifeOfGames(t, s)
 	h.Compact(t, s, revisions[len(revisions)-1])
 	return revisions
 }
 
-func compactKeepsRecords(t *testing.T, h Harness, s Store) {
+func compactKeepsRecords(t *testing.T, h Harness, s ports.Store) {
 	revisions := lifeOfGames(t, s)
 	before := []state{stateOf(t, s, game(0)), stateOf(t, s, game(1)), stateOf(t, s, game(2))}
 	h.Compact(t, s, revisions[len(revisions)-1])
@@ -48,13 +48,13 @@ func compactKeepsRecords(t *testing.T, h Harness, s Store) {
 	require.Len(t, all, 3)
 }
 
-func compactEndsWatch(t *testing.T, h Harness, s Store) {
+func compactEndsWatch(t *testing.T, h Harness, s ports.Store) {
 	revisions := compactedGames(t, h, s)
 	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0]}).fails(runtime.ErrCompacted)
 	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], GameID: game(2)}).fails(runtime.ErrCompacted)
 }
 
-func compactResync(t *testing.T, h Harness, s Store) {
+func compactResync(t *testing.T, h Harness, s ports.Store) {
 	revisions := compactedGames(t, h, s)
 	want, err := s.List(t.Context())
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func compactResync(t *testing.T, h Harness, s Store) {
 	requireChange(t, w, ports.EventUpserted, nil, put(t, s, running("next")))
 }
 
-func compactResyncFiltered(t *testing.T, h Harness, s Store) {
+func compactResyncFiltered(t *testing.T, h Harness, s ports.Store) {
 	revisions := compactedGames(t, h, s)
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], Resync: true, GameID: game(1)})
 	require.Equal(t, ports.EventResync, w.event().Type)
@@ -74,7 +74,7 @@ func compactResyncFiltered(t *testing.T, h Harness, s Store) {
 	require.Equal(t, []string{game(1)}, ids(records))
 }
 
-func compactWatchAtFloor(t *testing.T, h Harness, s Store) {
+func compactWatchAtFloor(t *testing.T, h Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	moved := transition(t, s, stop("a", 5))
 	last := transition(t, s, resume("a", 6))
@@ -84,7 +84,7 @@ func compactWatchAtFloor(t *testing.T, h Harness, s Store) {
 	requireChange(t, w, ports.EventTransitioned, &moved.Record, last)
 }
 
-func compactLiveWatch(t *testing.T, h Harness, s Store) {
+func compactLiveWatch(t *testing.T, h Harness, s ports.Store) {
 	w := synced(t, s, ports.WatchOptions{})
 	revisions := lifeOfGames(t, s)
 	last := revisions[len(revisions)-1]
@@ -93,7 +93,7 @@ func compactLiveWatch(t *testing.T, h Harness, s Store) {
 	requireChange(t, w, ports.EventUpserted, nil, put(t, s, running("next")))
 }
 
-func compactEndsList(t *testing.T, h Harness, s Store) {
+func compactEndsList(t *testing.T, h Harness, s ports.Store) {
 	revisions := compactedGames(t, h, s)
 	for _, query := range []ports.PageQuery{{}, {Status: runtime.StatusRemoved}, {Region: "eu"}} {
 		query.Limit, query.Revision = 10, revisions[0]
@@ -103,7 +103,7 @@ func compactEndsList(t *testing.T, h Harness, s Store) {
 	}
 }
 
-func compactListAtFloor(t *testing.T, h Harness, s Store) {
+func compactListAtFloor(t *testing.T, h Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	put(t, s, running("b"))
 	h.Compact(t, s, first.Revision)
@@ -111,7 +111,7 @@ func compactListAtFloor(t *testing.T, h Harness, s Store) {
 	require.Equal(t, []ports.VersionedRecord{first}, got)
 }
 
-func compactMidList(t *testing.T, h Harness, s Store) {
+func compactMidList(t *testing.T, h Harness, s ports.Store) {
 	for n := range 4 {
 		put(t, s, running(game(n)))
 	}
@@ -123,7 +123,7 @@ func compactMidList(t *testing.T, h Harness, s Store) {
 	require.ErrorIs(t, err, runtime.ErrCompacted)
 }
 
-func compactWritesGoOn(t *testing.T, h Harness, s Store) {
+func compactWritesGoOn(t *testing.T, h Harness, s ports.Store) {
 	compactedGames(t, h, s)
 	put(t, s, running(game(0)))
 	pingPong(t, s, game(0), 4)

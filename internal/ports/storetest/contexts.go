@@ -24,7 +24,7 @@ func ended(t *testing.T) context.Context {
 	return ctx
 }
 
-func endedReads(t *testing.T, _ Harness, s Store) {
+func endedReads(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	ctx := ended(t)
 	for method, call := range map[string]func() error{
@@ -41,7 +41,7 @@ func endedReads(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func endedWrites(t *testing.T, _ Harness, s Store) {
+func endedWrites(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	before := stateOf(t, s, "a")
 	ctx := ended(t)

@@ -26,7 +26,7 @@ func deletionBehaviours(h Harness) []behaviour {
 	}
 }
 
-func deletedIsGone(t *testing.T, h Harness, s Store) {
+func deletedIsGone(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	put(t, s, running("b"))
 	h.Delete(t, s, "a")
@@ -51,34 +51,34 @@ func requireDeleted(t *testing.T, w *watchReader, before ports.VersionedRecord) 
 	require.Greater(t, event.Revision, before.Revision)
 }
 
-func deletedEvent(t *testing.T, h Harness, s Store) {
+func deletedEvent(t *testing.T, h Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	w := synced(t, s, ports.WatchOptions{})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
-func deletedInFilter(t *testing.T, h Harness, s Store) {
+func deletedInFilter(t *testing.T, h Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	w := synced(t, s, ports.WatchOptions{Status: runtime.StatusRunning, Region: before.Record.Region})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
-func deletedOutsideFilter(t *testing.T, h Harness, s Store) {
+func deletedOutsideFilter(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	w := synced(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	h.Delete(t, s, "a")
 	requireChange(t, w, ports.EventUpserted, nil, put(t, s, running("next")))
 }
 
-func deletedReplayed(t *testing.T, h Harness, s Store) {
+func deletedReplayed(t *testing.T, h Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	h.Delete(t, s, "a")
 	requireDeleted(t, openWatch(t, s, ports.WatchOptions{FromRevision: before.Revision}), before)
 }
 
-func deletedNotInSnapshot(t *testing.T, h Harness, s Store) {
+func deletedNotInSnapshot(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	put(t, s, running("b"))
 	h.Delete(t, s, "a")
@@ -86,21 +86,21 @@ func deletedNotInSnapshot(t *testing.T, h Harness, s Store) {
 	require.Equal(t, []string{"b"}, ids(records))
 }
 
-func deletedInEarlierList(t *testing.T, h Harness, s Store) {
+func deletedInEarlierList(t *testing.T, h Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	h.Delete(t, s, "a")
 	got, _ := collect(t, s, ports.PageQuery{Limit: 10, Revision: before.Revision})
 	require.Equal(t, []ports.VersionedRecord{before}, got)
 }
 
-func deletedTransition(t *testing.T, h Harness, s Store) {
+func deletedTransition(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	h.Delete(t, s, "a")
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), stop("a", 5)), runtime.ErrNotFound)
 	requireEmpty(t, s)
 }
 
-func deletedComesBack(t *testing.T, h Harness, s Store) {
+func deletedComesBack(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	h.Delete(t, s, "a")
 	w := synced(t, s, ports.WatchOptions{})

@@ -24,7 +24,7 @@ func fenceBehaviours(h Harness) []behaviour {
 }
 
 // requireFenced wants every kind of write to be refused for the fence.
-func requireFenced(t *testing.T, s Store, fence ports.Fence) {
+func requireFenced(t *testing.T, s ports.Store, fence ports.Fence) {
 	t.Helper()
 	before := stateOf(t, s, "a")
 	written, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
@@ -40,7 +40,7 @@ func requireFenced(t *testing.T, s Store, fence ports.Fence) {
 }
 
 // requireNotFenced wants both kinds of write to pass, and leaves "a" running.
-func requireNotFenced(t *testing.T, s Store, fence ports.Fence) {
+func requireNotFenced(t *testing.T, s ports.Store, fence ports.Fence) {
 	t.Helper()
 	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
 	require.NoError(t, err, "transition")
@@ -48,19 +48,19 @@ func requireNotFenced(t *testing.T, s Store, fence ports.Fence) {
 	require.NoError(t, err, "put")
 }
 
-func fenceHolds(t *testing.T, h Harness, s Store) {
+func fenceHolds(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	requireNotFenced(t, s, h.Fences.Grant(t, s))
 }
 
-func fenceRevoked(t *testing.T, h Harness, s Store) {
+func fenceRevoked(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	fence := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, fence)
 	requireFenced(t, s, fence)
 }
 
-func fenceOtherRevision(t *testing.T, h Harness, s Store) {
+func fenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	fence := h.Fences.Grant(t, s)
 	for _, off := range []int64{-1, 1, 1 << 40} {
@@ -69,13 +69,13 @@ func fenceOtherRevision(t *testing.T, h Harness, s Store) {
 	requireNotFenced(t, s, fence)
 }
 
-func fenceUnknownKey(t *testing.T, h Harness, s Store) {
+func fenceUnknownKey(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	fence := h.Fences.Grant(t, s)
 	requireFenced(t, s, ports.Fence{Key: fence.Key + "-never", CreateRevision: fence.CreateRevision})
 }
 
-func fenceReplaced(t *testing.T, h Harness, s Store) {
+func fenceReplaced(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	old := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, old)
@@ -83,7 +83,7 @@ func fenceReplaced(t *testing.T, h Harness, s Store) {
 	requireFenced(t, s, old)
 }
 
-func fenceAndConflict(t *testing.T, h Harness, s Store) {
+func fenceAndConflict(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	before := stateOf(t, s, "a")
 	fence := h.Fences.Grant(t, s)

@@ -77,14 +77,14 @@ func operation(input ports.UpdateStatusInput, operationID string) ports.Transiti
 	return ports.TransitionInput{UpdateStatusInput: input, Origin: ports.Origin{OperationID: operationID}}
 }
 
-func put(t *testing.T, s Store, r runtime.RuntimeRecord) ports.VersionedRecord {
+func put(t *testing.T, s ports.Store, r runtime.RuntimeRecord) ports.VersionedRecord {
 	t.Helper()
 	written, err := s.Put(t.Context(), ports.PutInput{Record: r})
 	require.NoError(t, err, "put %q", r.GameID)
 	return written
 }
 
-func transition(t *testing.T, s Store, input ports.UpdateStatusInput) ports.VersionedRecord {
+func transition(t *testing.T, s ports.Store, input ports.UpdateStatusInput) ports.VersionedRecord {
 	t.Helper()
 	written, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: input})
 	require.NoError(t, err, "move %q from %s to %s", input.GameID, input.ExpectedFrom, input.To)
@@ -92,7 +92,7 @@ func transition(t *testing.T, s Store, input ports.UpdateStatusInput) ports.Vers
 }
 
 // head returns a revision that no write made so far is above.
-func head(t *testing.T, s Store) int64 {
+func head(t *testing.T, s ports.Store) int64 {
 	t.Helper()
 	info, err := s.Info(t.Context())
 	require.NoError(t, err, "info")
@@ -100,7 +100,7 @@ func head(t *testing.T, s Store) int64 {
 }
 
 // farFuture is a revision that no store reaches while a test runs.
-func farFuture(t *testing.T, s Store) int64 { return head(t, s) + 1<<40 }
+func farFuture(t *testing.T, s ports.Store) int64 { return head(t, s) + 1<<40 }
 
 func ids(records []runtime.RuntimeRecord) []string {
 	names := make([]string, 0, len(records))

@@ -17,16 +17,16 @@ func idBehaviours() []behaviour {
 		{name: "an id that is a prefix of another is another game", test: idsArePrefixFree},
 	}
 	for name, id := range goodIDs() {
-		behaviours = append(behaviours, behaviour{name: "good: " + name, test: func(t *testing.T, _ Harness, s Store) { idWorks(t, s, id) }})
+		behaviours = append(behaviours, behaviour{name: "good: " + name, test: func(t *testing.T, _ Harness, s ports.Store) { idWorks(t, s, id) }})
 	}
 	for name, id := range badIDs() {
-		behaviours = append(behaviours, behaviour{name: "bad: " + name, test: func(t *testing.T, _ Harness, s Store) { idRefused(t, s, id) }})
+		behaviours = append(behaviours, behaviour{name: "bad: " + name, test: func(t *testing.T, _ Harness, s ports.Store) { idRefused(t, s, id) }})
 	}
 	return behaviours
 }
 
 // idWorks takes one game through its life by every method.
-func idWorks(t *testing.T, s Store, id string) {
+func idWorks(t *testing.T, s ports.Store, id string) {
 	requireRoundTrip(t, s, running(id))
 	moved := transition(t, s, stop(id, 5))
 	require.Equal(t, id, moved.Record.GameID)
@@ -56,7 +56,7 @@ func idWorks(t *testing.T, s Store, id string) {
 }
 
 // idRefused wants every method to refuse the id and nothing to be written.
-func idRefused(t *testing.T, s Store, id string) {
+func idRefused(t *testing.T, s ports.Store, id string) {
 	ctx := t.Context()
 	calls := map[string]func() error{
 		"Get":          func() error { _, err := s.Get(ctx, id); return err },
@@ -79,14 +79,14 @@ func idRefused(t *testing.T, s Store, id string) {
 }
 
 // firstError returns what comes first out of a watch: nil for an event.
-func firstError(ctx context.Context, s Store, options ports.WatchOptions) error {
+func firstError(ctx context.Context, s ports.Store, options ports.WatchOptions) error {
 	for _, err := range s.Watch(ctx, options) {
 		return err
 	}
 	return nil
 }
 
-func idsSideBySide(t *testing.T, _ Harness, s Store) {
+func idsSideBySide(t *testing.T, _ Harness, s ports.Store) {
 	want := map[string]runtime.RuntimeRecord{}
 	for name, id := range goodIDs() {
 		r := running(id)
@@ -106,7 +106,7 @@ func idsSideBySide(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func idsAreNotNormalised(t *testing.T, _ Harness, s Store) {
+func idsAreNotNormalised(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("caf\u00e9"))
 	_, err := s.Get(t.Context(), "cafe\u0301")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -114,7 +114,7 @@ func idsAreNotNormalised(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, runtime.StatusRunning, stateOf(t, s, "caf\u00e9").Record.Status)
 }
 
-func idsArePrefixFree(t *testing.T, _ Harness, s Store) {
+func idsArePrefixFree(t *testing.T, _ Harness, s ports.Store) {
 	longer := []string{"a/b", "a0", "a%2Fb", "aa", "a/", "a\u00e9"}
 	for _, id := range longer {
 		put(t, s, running(id))

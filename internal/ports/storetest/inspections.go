@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/ports"
 )
 
 func inspectBehaviours() []behaviour {
@@ -11,6 +13,7 @@ func inspectBehaviours() []behaviour {
 		{name: "Info gives an identity that stays", test: infoIdentity},
 		{name: "two stores have two identities", test: infoIdentities},
 		{name: "Info's revision is not below the last write", test: infoRevision},
+		{name: "Revision is not below the last write, nor above Info's", test: plainRevision},
 		{name: "Info names the version of the layout", test: infoSchema},
 		{name: "Check of an empty store is clean", test: checkEmpty},
 		{name: "Check counts records, index keys and ledger entries", test: checkCounts},
@@ -18,7 +21,7 @@ func inspectBehaviours() []behaviour {
 	}
 }
 
-func infoIdentity(t *testing.T, _ Harness, s Store) {
+func infoIdentity(t *testing.T, _ Harness, s ports.Store) {
 	first, err := s.Info(t.Context())
 	require.NoError(t, err)
 	require.NotEmpty(t, first.ID)
@@ -29,7 +32,7 @@ func infoIdentity(t *testing.T, _ Harness, s Store) {
 	require.Empty(t, second.Alarms)
 }
 
-func infoIdentities(t *testing.T, h Harness, s Store) {
+func infoIdentities(t *testing.T, h Harness, s ports.Store) {
 	mine, err := s.Info(t.Context())
 	require.NoError(t, err)
 	other, err := h.Open(t).Info(t.Context())
@@ -37,7 +40,7 @@ func infoIdentities(t *testing.T, h Harness, s Store) {
 	require.NotEqual(t, mine.ID, other.ID)
 }
 
-func infoRevision(t *testing.T, _ Harness, s Store) {
+func infoRevision(t *testing.T, _ Harness, s ports.Store) {
 	require.Positive(t, head(t, s))
 	for n := range 5 {
 		written := put(t, s, running(game(n)))
@@ -45,13 +48,23 @@ func infoRevision(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func infoSchema(t *testing.T, _ Harness, s Store) {
+func plainRevision(t *testing.T, _ Harness, s ports.Store) {
+	for n := range 5 {
+		written := put(t, s, running(game(n)))
+		revision, err := s.Revision(t.Context())
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, revision, written.Revision)
+		require.LessOrEqual(t, revision, head(t, s))
+	}
+}
+
+func infoSchema(t *testing.T, _ Harness, s ports.Store) {
 	info, err := s.Info(t.Context())
 	require.NoError(t, err)
 	require.Positive(t, info.SchemaVersion)
 }
 
-func checkEmpty(t *testing.T, _ Harness, s Store) {
+func checkEmpty(t *testing.T, _ Harness, s ports.Store) {
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err)
 	require.True(t, report.Clean())
@@ -61,7 +74,7 @@ func checkEmpty(t *testing.T, _ Harness, s Store) {
 	require.Positive(t, report.Revision)
 }
 
-func checkCounts(t *testing.T, _ Harness, s Store) {
+func checkCounts(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	put(t, s, stopped("b"))
 	last := transition(t, s, stop("a", 5))
@@ -73,7 +86,7 @@ func checkCounts(t *testing.T, _ Harness, s Store) {
 	require.GreaterOrEqual(t, report.Revision, last.Revision)
 }
 
-func checkRepairsNothing(t *testing.T, _ Harness, s Store) {
+func checkRepairsNothing(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	pingPong(t, s, "a", 3)
 	before := stateOf(t, s, "a")

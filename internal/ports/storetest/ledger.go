@@ -25,14 +25,14 @@ func ledgerBehaviours() []behaviour {
 	}
 }
 
-func historyMissing(t *testing.T, _ Harness, s Store) {
+func historyMissing(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("other"))
 	entries, err := s.History(t.Context(), "a")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Empty(t, entries)
 }
 
-func historyInsert(t *testing.T, _ Harness, s Store) {
+func historyInsert(t *testing.T, _ Harness, s ports.Store) {
 	written, err := s.Put(t.Context(), ports.PutInput{
 		Record: running("a"),
 		Origin: ports.Origin{OperationID: "op-1", Actor: "lobby", Reason: "first start"},
@@ -46,7 +46,7 @@ func historyInsert(t *testing.T, _ Harness, s Store) {
 	}}, stateOf(t, s, "a").history)
 }
 
-func historyOverwrite(t *testing.T, _ Harness, s Store) {
+func historyOverwrite(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, removed("a"))
 	put(t, s, running("a"))
 	newest := stateOf(t, s, "a").history[0]
@@ -55,7 +55,7 @@ func historyOverwrite(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, int64(2), newest.Seq)
 }
 
-func historyTransition(t *testing.T, _ Harness, s Store) {
+func historyTransition(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	moved, err := s.Transition(t.Context(), ports.TransitionInput{
 		UpdateStatusInput: move("a", runtime.StatusRunning, runtime.StatusRemoved, 5),
@@ -71,7 +71,7 @@ func historyTransition(t *testing.T, _ Harness, s Store) {
 }
 
 // pingPong stops and resumes a running game, n writes in all.
-func pingPong(t *testing.T, s Store, gameID string, n int) []ports.VersionedRecord {
+func pingPong(t *testing.T, s ports.Store, gameID string, n int) []ports.VersionedRecord {
 	t.Helper()
 	written := make([]ports.VersionedRecord, 0, n)
 	for i := range n {
@@ -96,7 +96,7 @@ func requireContiguous(t *testing.T, newestFirst []runtime.LedgerEntry) {
 	}
 }
 
-func historyOrder(t *testing.T, _ Harness, s Store) {
+func historyOrder(t *testing.T, _ Harness, s ports.Store) {
 	want := []int64{put(t, s, running("a")).Revision}
 	for _, written := range pingPong(t, s, "a", 9) {
 		want = append([]int64{written.Revision}, want...)
@@ -111,7 +111,7 @@ func historyOrder(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, int64(10), entries[0].Seq)
 }
 
-func historyNewest(t *testing.T, _ Harness, s Store) {
+func historyNewest(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	for range 5 {
 		pingPong(t, s, "a", 2)
@@ -125,7 +125,7 @@ func historyNewest(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func historyBounded(t *testing.T, _ Harness, s Store) {
+func historyBounded(t *testing.T, _ Harness, s ports.Store) {
 	const writes = 101
 	put(t, s, running("a"))
 	pingPong(t, s, "a", writes-1)
@@ -136,7 +136,7 @@ func historyBounded(t *testing.T, _ Harness, s Store) {
 	requireContiguous(t, entries)
 }
 
-func historyText(t *testing.T, _ Harness, s Store) {
+func historyText(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	for i, text := range []string{"", "ops@example.org", "Jörg 🎲", `"quoted" <b>&`, " spaces "} {
 		_, err := s.Put(t.Context(), ports.PutInput{Record: running("a"), Origin: ports.Origin{Actor: text, Reason: text + text}})
@@ -147,7 +147,7 @@ func historyText(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func historyPerGame(t *testing.T, _ Harness, s Store) {
+func historyPerGame(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	put(t, s, running("b"))
 	pingPong(t, s, "a", 4)
@@ -155,7 +155,7 @@ func historyPerGame(t *testing.T, _ Harness, s Store) {
 	require.Len(t, stateOf(t, s, "b").history, 1)
 }
 
-func historySharesNothing(t *testing.T, _ Harness, s Store) {
+func historySharesNothing(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	want := stateOf(t, s, "a").history
 	stateOf(t, s, "a").history[0].Actor = "scribbled"

@@ -20,7 +20,7 @@ type pair struct {
 	t          *testing.T
 	h          Harness
 	model      *memstore.Store
-	store      Store
+	store      ports.Store
 	toModel    map[int64]int64 // the store's revisions as the model's
 	writes     []written       // in order
 	floor      int             // writes before this one are compacted
@@ -41,29 +41,29 @@ func (p *pair) run(s step) error {
 	switch s.kind {
 	case "upsert":
 		r := s.record()
-		return p.both(s.game, func(ctx context.Context, side Store) answer {
+		return p.both(s.game, func(ctx context.Context, side ports.Store) answer {
 			return answer{err: side.Upsert(ctx, r.Clone())}
 		})
 	case "put":
 		return p.put(s)
 	case "update":
-		return p.both(s.game, func(ctx context.Context, side Store) answer {
+		return p.both(s.game, func(ctx context.Context, side ports.Store) answer {
 			return answer{err: side.UpdateStatus(ctx, s.input())}
 		})
 	case "transition":
-		return p.both(s.game, func(ctx context.Context, side Store) answer {
+		return p.both(s.game, func(ctx context.Context, side ports.Store) answer {
 			v, err := side.Transition(ctx, ports.TransitionInput{UpdateStatusInput: s.input(), Origin: s.origin()})
 			return answer{versions: []ports.VersionedRecord{v}, err: err}
 		})
 	case "get":
 		return p.read(s.game)
 	case "list":
-		return p.both(s.game, func(ctx context.Context, side Store) answer {
+		return p.both(s.game, func(ctx context.Context, side ports.Store) answer {
 			records, err := side.List(ctx)
 			return answer{records: byID(records), count: len(records), err: err}
 		})
 	case "listByStatus":
-		return p.both(s.game, func(ctx context.Context, side Store) answer {
+		return p.both(s.game, func(ctx context.Context, side ports.Store) answer {
 			records, err := side.ListByStatus(ctx, s.from)
 			return answer{records: byID(records), count: len(records), err: err}
 		})
@@ -107,17 +107,20 @@ type answer struct {
 
 // both calls both sides, learns which revisions belong together if the call
 // wrote, and compares.
-func (p *pair) both(game string, call func(context.Context, Store) answer) error {
-	return p.each(game, func(ctx context.Context, side Store, _ func(written) int64) answer { return call(ctx, side) })
+func (p *pair) both(game string, call func(context.Context, ports.Store) answer) error {
+	return p.each(game, func(ctx context.Context, side ports.Store, _ func(written) int64) answer { return call(ctx, side) })
 }
 
 // each is both for calls that name revisions, which differ between the sides;
 // the function that call is given takes the side's own revision of a write.
-func (p *pair) each(game string, call func(context.Context, Store, func(written) int64) answer) error {
-	before := p.model.Revision()
+func (p *pair) each(game string, call func(context.Context, ports.Store, func(written) int64) answer) error {
+	before, err := p.model.Revision(p.t.Context())
+	if err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
 	want := call(p.t.Context(), p.model, func(w written) int64 { return w.model })
 	got := call(p.t.Context(), p.store, func(w written) int64 { return w.store })
-	if p.model.Revision() > before {
+	if after, _ := p.model.Revision(p.t.Context()); after > before {
 		if err := p.learn(game); err != nil {
 			return err
 		}
@@ -217,7 +220,7 @@ func (p *pair) translateText(revision string) string {
 
 // read compares what both sides say of one game.
 func (p *pair) read(game string) error {
-	return p.both(game, func(ctx context.Context, side Store) answer {
+	return p.both(game, func(ctx context.Context, side ports.Store) answer {
 		v, err := side.GetVersioned(ctx, game)
 		return answer{versions: []ports.VersionedRecord{v}, err: err}
 	})
@@ -225,7 +228,7 @@ func (p *pair) read(game string) error {
 
 func (p *pair) put(s step) error {
 	expected, given := p.expected(s)
-	return p.each(s.game, func(ctx context.Context, side Store, own func(written) int64) answer {
+	return p.each(s.game, func(ctx context.Context, side ports.Store, own func(written) int64) answer {
 		input := ports.PutInput{Record: s.record(), Origin: s.origin()}
 		if given {
 			input.IfRevision = pointer(own(expected))
@@ -262,7 +265,7 @@ func (p *pair) earlier(s step) written { return p.writes[p.earlierIndex(s)] }
 func (p *pair) earlierIndex(s step) int { return max(0, len(p.writes)-1-s.write) }
 
 func (p *pair) history(s step) error {
-	return p.both(s.game, func(ctx context.Context, side Store) answer {
+	return p.both(s.game, func(ctx context.Context, side ports.Store) answer {
 		entries, err := side.History(ctx, s.game)
 		return answer{entries: entries, err: err}
 	})
@@ -274,7 +277,7 @@ func (p *pair) page(s step) error {
 	if s.limit%2 == 1 && len(p.writes) > 0 {
 		at = p.earlier(s)
 	}
-	return p.each(s.game, func(ctx context.Context, side Store, own func(written) int64) answer {
+	return p.each(s.game, func(ctx context.Context, side ports.Store, own func(written) int64) answer {
 		query := ports.PageQuery{Region: s.region, Node: s.node, Limit: s.limit, Revision: own(at)}
 		if s.container == "" {
 			query.Status = s.from
@@ -335,7 +338,7 @@ func (p *pair) watch(s step, resync bool) error {
 		return fmt.Errorf("mark the end of the watch: %w", err)
 	}
 	end := p.writes[len(p.writes)-1]
-	return p.each(s.game, func(ctx context.Context, side Store, own func(written) int64) answer {
+	return p.each(s.game, func(ctx context.Context, side ports.Store, own func(written) int64) answer {
 		options.FromRevision = own(from)
 		return replay(ctx, side, options, own(end))
 	})
@@ -344,7 +347,7 @@ func (p *pair) watch(s step, resync bool) error {
 // replay reads a stream up to the write at the revision. The events of a
 // snapshot come in any order and stand at any revision, so they are returned as
 // records.
-func replay(ctx context.Context, side Store, options ports.WatchOptions, end int64) answer {
+func replay(ctx context.Context, side ports.Store, options ports.WatchOptions, end int64) answer {
 	ctx, cancel := context.WithTimeout(ctx, watchPatience)
 	defer cancel()
 	seen := answer{records: map[string]runtime.RuntimeRecord{}}

@@ -25,7 +25,7 @@ func operationBehaviours() []behaviour {
 	}
 }
 
-func repeatTransition(t *testing.T, _ Harness, s Store) {
+func repeatTransition(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	first, err := s.Transition(t.Context(), operation(stop("a", 5), "op"))
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func repeatTransition(t *testing.T, _ Harness, s Store) {
 	requireUntouched(t, s, before)
 }
 
-func repeatPut(t *testing.T, _ Harness, s Store) {
+func repeatPut(t *testing.T, _ Harness, s ports.Store) {
 	input := ports.PutInput{Record: running("a"), Origin: ports.Origin{OperationID: "op"}}
 	first, err := s.Put(t.Context(), input)
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func repeatPut(t *testing.T, _ Harness, s Store) {
 	requireUntouched(t, s, before)
 }
 
-func repeatConditionalPut(t *testing.T, _ Harness, s Store) {
+func repeatConditionalPut(t *testing.T, _ Harness, s ports.Store) {
 	input := ports.PutInput{Record: running("a"), IfRevision: pointer(int64(0)), Origin: ports.Origin{OperationID: "op"}}
 	first, err := s.Put(t.Context(), input)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func repeatConditionalPut(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, first, again)
 }
 
-func repeatOtherContents(t *testing.T, _ Harness, s Store) {
+func repeatOtherContents(t *testing.T, _ Harness, s ports.Store) {
 	origin := ports.Origin{OperationID: "op"}
 	first, err := s.Put(t.Context(), ports.PutInput{Record: running("a"), Origin: origin})
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func repeatOtherContents(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, first, again)
 }
 
-func repeatLater(t *testing.T, _ Harness, s Store) {
+func repeatLater(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	_, err := s.Transition(t.Context(), operation(stop("a", 5), "op"))
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func repeatLater(t *testing.T, _ Harness, s Store) {
 	requireUntouched(t, s, before)
 }
 
-func repeatABA(t *testing.T, _ Harness, s Store) {
+func repeatABA(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	_, err := s.Transition(t.Context(), operation(stop("a", 5), "op-x"))
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func repeatABA(t *testing.T, _ Harness, s Store) {
 	requireUntouched(t, s, before)
 }
 
-func operationPerGame(t *testing.T, _ Harness, s Store) {
+func operationPerGame(t *testing.T, _ Harness, s ports.Store) {
 	for _, gameID := range []string{"a", "b"} {
 		put(t, s, running(gameID))
 		_, err := s.Transition(t.Context(), operation(stop(gameID, 5), "op"))
@@ -102,7 +102,7 @@ func operationPerGame(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func operationAfterConflict(t *testing.T, _ Harness, s Store) {
+func operationAfterConflict(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	_, err := s.Transition(t.Context(), operation(stop("a", 5), "op"))
 	require.ErrorIs(t, err, runtime.ErrConflict)
@@ -112,7 +112,7 @@ func operationAfterConflict(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, runtime.StatusStopped, moved.Record.Status)
 }
 
-func operationFresh(t *testing.T, _ Harness, s Store) {
+func operationFresh(t *testing.T, _ Harness, s ports.Store) {
 	require.NoError(t, s.Upsert(t.Context(), running("a")))
 	require.NoError(t, s.UpdateStatus(t.Context(), stop("a", 5)))
 	transition(t, s, resume("a", 6))
@@ -124,7 +124,7 @@ func operationFresh(t *testing.T, _ Harness, s Store) {
 	require.Len(t, seen, 3, "no two writes share an operation id")
 }
 
-func operationConcurrent(t *testing.T, _ Harness, s Store) {
+func operationConcurrent(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	const senders = 16
 	var wg sync.WaitGroup

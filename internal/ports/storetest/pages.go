@@ -38,7 +38,7 @@ func pageBehaviours() []behaviour {
 }
 
 // collect follows a query through all its pages.
-func collect(t *testing.T, s Store, query ports.PageQuery) (records []ports.VersionedRecord, revision int64) {
+func collect(t *testing.T, s ports.Store, query ports.PageQuery) (records []ports.VersionedRecord, revision int64) {
 	t.Helper()
 	for {
 		page, err := s.ListPage(t.Context(), query)
@@ -59,7 +59,7 @@ func collect(t *testing.T, s Store, query ports.PageQuery) (records []ports.Vers
 }
 
 // variedGames writes n games over all statuses, two regions and three nodes.
-func variedGames(t *testing.T, s Store, n int) []ports.VersionedRecord {
+func variedGames(t *testing.T, s ports.Store, n int) []ports.VersionedRecord {
 	t.Helper()
 	written := make([]ports.VersionedRecord, 0, n)
 	for i := range n {
@@ -71,7 +71,7 @@ func variedGames(t *testing.T, s Store, n int) []ports.VersionedRecord {
 	return written
 }
 
-func pageEmpty(t *testing.T, _ Harness, s Store) {
+func pageEmpty(t *testing.T, _ Harness, s ports.Store) {
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, page.Records)
@@ -79,13 +79,13 @@ func pageEmpty(t *testing.T, _ Harness, s Store) {
 	require.Positive(t, page.Revision)
 }
 
-func pagesOfOne(t *testing.T, _ Harness, s Store) {
+func pagesOfOne(t *testing.T, _ Harness, s ports.Store) {
 	want := variedGames(t, s, 7)
 	got, _ := collect(t, s, ports.PageQuery{Limit: 1})
 	require.Equal(t, want, got)
 }
 
-func pageSizes(t *testing.T, _ Harness, s Store) {
+func pageSizes(t *testing.T, _ Harness, s ports.Store) {
 	want := variedGames(t, s, 25)
 	for _, limit := range []int{2, 3, 7, 24, 26, 100} {
 		got, _ := collect(t, s, ports.PageQuery{Limit: limit})
@@ -93,7 +93,7 @@ func pageSizes(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func pageExact(t *testing.T, _ Harness, s Store) {
+func pageExact(t *testing.T, _ Harness, s ports.Store) {
 	want := variedGames(t, s, 5)
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 5})
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func pageExact(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, want, got)
 }
 
-func pageLargest(t *testing.T, _ Harness, s Store) {
+func pageLargest(t *testing.T, _ Harness, s ports.Store) {
 	want := variedGames(t, s, 3)
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: ports.MaxPageLimit})
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func pageLargest(t *testing.T, _ Harness, s Store) {
 	require.Empty(t, page.Next)
 }
 
-func pageRevisions(t *testing.T, _ Harness, s Store) {
+func pageRevisions(t *testing.T, _ Harness, s ports.Store) {
 	variedGames(t, s, 3)
 	want := transition(t, s, stop(game(0), 5))
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10})
@@ -119,8 +119,8 @@ func pageRevisions(t *testing.T, _ Harness, s Store) {
 	require.GreaterOrEqual(t, page.Revision, want.Revision)
 }
 
-func pageFilter(query ports.PageQuery) func(*testing.T, Harness, Store) {
-	return func(t *testing.T, _ Harness, s Store) {
+func pageFilter(query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
+	return func(t *testing.T, _ Harness, s ports.Store) {
 		var want []ports.VersionedRecord
 		for _, v := range variedGames(t, s, 40) {
 			if (query.Status == "" || v.Record.Status == query.Status) &&
@@ -138,7 +138,7 @@ func pageFilter(query ports.PageQuery) func(*testing.T, Harness, Store) {
 	}
 }
 
-func pageFilterNothing(t *testing.T, _ Harness, s Store) {
+func pageFilterNothing(t *testing.T, _ Harness, s ports.Store) {
 	variedGames(t, s, 10)
 	for _, query := range []ports.PageQuery{{Region: "mars"}, {Node: "node-1x"}, {Region: "e"}, {Status: runtime.StatusStopped, Node: "none"}} {
 		query.Limit = 3
@@ -147,7 +147,7 @@ func pageFilterNothing(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func pagesPinned(t *testing.T, _ Harness, s Store) {
+func pagesPinned(t *testing.T, _ Harness, s ports.Store) {
 	want := variedGames(t, s, 9)
 	query := ports.PageQuery{Limit: 2}
 	first, err := s.ListPage(t.Context(), query)
@@ -166,7 +166,7 @@ func pagesPinned(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, want, got)
 }
 
-func pagesPinnedFiltered(t *testing.T, _ Harness, s Store) {
+func pagesPinnedFiltered(t *testing.T, _ Harness, s ports.Store) {
 	var want []ports.VersionedRecord
 	for n := range 6 {
 		want = append(want, put(t, s, running(game(n))))
@@ -183,7 +183,7 @@ func pagesPinnedFiltered(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, want, append(first.Records, rest...))
 }
 
-func pageEarlier(t *testing.T, _ Harness, s Store) {
+func pageEarlier(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	second := transition(t, s, stop("a", 5))
 	third := put(t, s, running("b"))
@@ -198,7 +198,7 @@ func pageEarlier(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func pageFresh(t *testing.T, _ Harness, s Store) {
+func pageFresh(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 20 {
 		written := put(t, s, running(game(n)))
 		got, revision := collect(t, s, ports.PageQuery{Limit: 100})
@@ -207,15 +207,15 @@ func pageFresh(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func pageFuture(t *testing.T, _ Harness, s Store) {
+func pageFuture(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 1, Revision: farFuture(t, s)})
 	require.ErrorIs(t, err, runtime.ErrForeignRevision)
 	require.Zero(t, page)
 }
 
-func pageInvalid(field string, query ports.PageQuery) func(*testing.T, Harness, Store) {
-	return func(t *testing.T, _ Harness, s Store) {
+func pageInvalid(field string, query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
+	return func(t *testing.T, _ Harness, s ports.Store) {
 		page, err := s.ListPage(t.Context(), query)
 		requireInvalid(t, err, field)
 		require.Zero(t, page)

@@ -24,12 +24,12 @@ func putBehaviours() []behaviour {
 	}
 }
 
-func putIf(t *testing.T, s Store, r runtime.RuntimeRecord, revision int64) (ports.VersionedRecord, error) {
+func putIf(t *testing.T, s ports.Store, r runtime.RuntimeRecord, revision int64) (ports.VersionedRecord, error) {
 	t.Helper()
 	return s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: &revision})
 }
 
-func putReturns(t *testing.T, _ Harness, s Store) {
+func putReturns(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	require.Equal(t, running("a"), first.Record)
 	require.Positive(t, first.Revision)
@@ -39,12 +39,12 @@ func putReturns(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, second, stateOf(t, s, "a").VersionedRecord)
 }
 
-func putUnconditional(t *testing.T, _ Harness, s Store) {
+func putUnconditional(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, removed("a"))
 	require.Equal(t, running("a"), put(t, s, running("a")).Record)
 }
 
-func putExpectsNone(t *testing.T, _ Harness, s Store) {
+func putExpectsNone(t *testing.T, _ Harness, s ports.Store) {
 	written, err := putIf(t, s, running("a"), 0)
 	require.NoError(t, err)
 	require.Equal(t, written, stateOf(t, s, "a").VersionedRecord)
@@ -52,7 +52,7 @@ func putExpectsNone(t *testing.T, _ Harness, s Store) {
 
 // requireRevisionConflict checks the whole ConflictError of a Put on game "a"
 // that exists, and that nothing was written.
-func requireRevisionConflict(t *testing.T, s Store, expected int64) {
+func requireRevisionConflict(t *testing.T, s ports.Store, expected int64) {
 	t.Helper()
 	before := stateOf(t, s, "a")
 	written, err := putIf(t, s, removed("a"), expected)
@@ -71,12 +71,12 @@ func requireRevisionConflict(t *testing.T, s Store, expected int64) {
 	requireUntouched(t, s, before)
 }
 
-func putExpectsNoneConflict(t *testing.T, _ Harness, s Store) {
+func putExpectsNoneConflict(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	requireRevisionConflict(t, s, 0)
 }
 
-func putExpectsPresent(t *testing.T, _ Harness, s Store) {
+func putExpectsPresent(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	second, err := putIf(t, s, stopped("a"), first.Revision)
 	require.NoError(t, err)
@@ -87,14 +87,14 @@ func putExpectsPresent(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, third, stateOf(t, s, "a").VersionedRecord)
 }
 
-func putExpectsStale(t *testing.T, _ Harness, s Store) {
+func putExpectsStale(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	put(t, s, running("a"))
 	requireRevisionConflict(t, s, first.Revision)
 	requireRevisionConflict(t, s, farFuture(t, s))
 }
 
-func putExpectsMissing(t *testing.T, _ Harness, s Store) {
+func putExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
 	other := put(t, s, running("other"))
 	_, err := putIf(t, s, running("a"), other.Revision)
 	var conflict *runtime.ConflictError
@@ -109,13 +109,13 @@ func putExpectsMissing(t *testing.T, _ Harness, s Store) {
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 }
 
-func putExpectsNegative(t *testing.T, _ Harness, s Store) {
+func putExpectsNegative(t *testing.T, _ Harness, s ports.Store) {
 	_, err := putIf(t, s, running("a"), -1)
 	requireInvalid(t, err, "if_revision")
 	requireEmpty(t, s)
 }
 
-func putExpectsOther(t *testing.T, _ Harness, s Store) {
+func putExpectsOther(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	other := put(t, s, running("b"))
 	requireRevisionConflict(t, s, other.Revision)

@@ -47,7 +47,7 @@ func atOnce(n int, run func(n int) error) []error {
 // requireOneWinner returns the index of the only nil among the errors; every
 // other one has to be a conflict on the expectation that carries the present
 // record of the game.
-func requireOneWinner(t *testing.T, s Store, gameID string, failed []error, expectation runtime.Expectation) int {
+func requireOneWinner(t *testing.T, s ports.Store, gameID string, failed []error, expectation runtime.Expectation) int {
 	t.Helper()
 	winner := -1
 	now := stateOf(t, s, gameID)
@@ -67,7 +67,7 @@ func requireOneWinner(t *testing.T, s Store, gameID string, failed []error, expe
 	return winner
 }
 
-func raceTransition(t *testing.T, _ Harness, s Store) {
+func raceTransition(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	failed := atOnce(64, func(n int) error { return s.UpdateStatus(t.Context(), stop("a", 100+n)) })
 	winner := requireOneWinner(t, s, "a", failed, runtime.ExpectStatus)
@@ -77,7 +77,7 @@ func raceTransition(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceInsert(t *testing.T, _ Harness, s Store) {
+func raceInsert(t *testing.T, _ Harness, s ports.Store) {
 	failed := atOnce(32, func(n int) error {
 		r := running("a")
 		r.Generation = int64(n)
@@ -91,7 +91,7 @@ func raceInsert(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceRevision(t *testing.T, _ Harness, s Store) {
+func raceRevision(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	failed := atOnce(32, func(n int) error {
 		r := stopped("a")
@@ -106,7 +106,7 @@ func raceRevision(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceStopRemove(t *testing.T, _ Harness, s Store) {
+func raceStopRemove(t *testing.T, _ Harness, s ports.Store) {
 	for round := range 10 {
 		gameID := game(round)
 		put(t, s, running(gameID))
@@ -120,7 +120,7 @@ func raceStopRemove(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceUpserts(t *testing.T, _ Harness, s Store) {
+func raceUpserts(t *testing.T, _ Harness, s ports.Store) {
 	const writers = 24
 	failed := atOnce(writers, func(n int) error {
 		_, err := s.Put(t.Context(), ports.PutInput{
@@ -141,7 +141,7 @@ func raceUpserts(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceManyGames(t *testing.T, _ Harness, s Store) {
+func raceManyGames(t *testing.T, _ Harness, s ports.Store) {
 	const games = 32
 	failed := atOnce(games, func(n int) error {
 		if err := s.Upsert(t.Context(), running(game(n))); err != nil {
@@ -159,7 +159,7 @@ func raceManyGames(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceLong(t *testing.T, _ Harness, s Store) {
+func raceLong(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	const writers, tries = 8, 12
 	succeeded := make([]int64, writers)
@@ -189,7 +189,7 @@ func raceLong(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceUpsertTransition(t *testing.T, _ Harness, s Store) {
+func raceUpsertTransition(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	failed := atOnce(16, func(n int) error {
 		if n%2 == 0 {
@@ -216,7 +216,7 @@ func raceUpsertTransition(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceReader(t *testing.T, _ Harness, s Store) {
+func raceReader(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	failed := atOnce(4, func(n int) error {
 		if n == 0 {
@@ -250,7 +250,7 @@ func raceReader(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceList(t *testing.T, _ Harness, s Store) {
+func raceList(t *testing.T, _ Harness, s ports.Store) {
 	write := func(gameID string, generation int64) error {
 		r := running(gameID)
 		r.Generation = generation
@@ -281,7 +281,7 @@ func raceList(t *testing.T, _ Harness, s Store) {
 	requireClean(t, s)
 }
 
-func raceListByStatus(t *testing.T, _ Harness, s Store) {
+func raceListByStatus(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 5 {
 		put(t, s, running(game(n)))
 	}

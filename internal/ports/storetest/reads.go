@@ -30,14 +30,14 @@ func readBehaviours() []behaviour {
 	}
 }
 
-func getMissing(t *testing.T, _ Harness, s Store) {
+func getMissing(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("there"))
 	found, err := s.Get(t.Context(), "missing")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Zero(t, found, "beside an error the record is zero")
 }
 
-func getWritten(t *testing.T, _ Harness, s Store) {
+func getWritten(t *testing.T, _ Harness, s ports.Store) {
 	for _, status := range runtime.Statuses() {
 		want := record(string(status), status)
 		require.NoError(t, s.Upsert(t.Context(), want))
@@ -47,7 +47,7 @@ func getWritten(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func getVersioned(t *testing.T, _ Harness, s Store) {
+func getVersioned(t *testing.T, _ Harness, s ports.Store) {
 	written := put(t, s, running("a"))
 	read, err := s.GetVersioned(t.Context(), "a")
 	require.NoError(t, err)
@@ -60,27 +60,27 @@ func getVersioned(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, moved, read)
 }
 
-func getVersionedMissing(t *testing.T, _ Harness, s Store) {
+func getVersionedMissing(t *testing.T, _ Harness, s ports.Store) {
 	found, err := s.GetVersioned(t.Context(), "missing")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Zero(t, found)
 }
 
-func revisionIsPerGame(t *testing.T, _ Harness, s Store) {
+func revisionIsPerGame(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	second := put(t, s, running("b"))
 	require.Greater(t, second.Revision, first.Revision)
 	require.Equal(t, first, stateOf(t, s, "a").VersionedRecord)
 }
 
-func listEmpty(t *testing.T, _ Harness, s Store) {
+func listEmpty(t *testing.T, _ Harness, s ports.Store) {
 	records, err := s.List(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, records)
 	require.Empty(t, records)
 }
 
-func listAll(t *testing.T, _ Harness, s Store) {
+func listAll(t *testing.T, _ Harness, s ports.Store) {
 	want := []runtime.RuntimeRecord{running("a"), stopped("b"), removed("c"), running("d")}
 	for _, r := range want {
 		put(t, s, r)
@@ -90,7 +90,7 @@ func listAll(t *testing.T, _ Harness, s Store) {
 	require.ElementsMatch(t, want, got)
 }
 
-func listByStatus(t *testing.T, _ Harness, s Store) {
+func listByStatus(t *testing.T, _ Harness, s ports.Store) {
 	want := map[runtime.Status][]runtime.RuntimeRecord{
 		runtime.StatusRunning: {running("a"), running("d")},
 		runtime.StatusStopped: {stopped("b")},
@@ -108,7 +108,7 @@ func listByStatus(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func listByStatusEmpty(t *testing.T, _ Harness, s Store) {
+func listByStatusEmpty(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	got, err := s.ListByStatus(t.Context(), runtime.StatusRemoved)
 	require.NoError(t, err)
@@ -116,7 +116,7 @@ func listByStatusEmpty(t *testing.T, _ Harness, s Store) {
 	require.Empty(t, got)
 }
 
-func listByStatusFollowsTransition(t *testing.T, _ Harness, s Store) {
+func listByStatusFollowsTransition(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	require.NoError(t, s.UpdateStatus(t.Context(), stop("a", 5)))
 	requireOnlyUnder(t, s, "a", runtime.StatusStopped)
@@ -126,7 +126,7 @@ func listByStatusFollowsTransition(t *testing.T, _ Harness, s Store) {
 	requireOnlyUnder(t, s, "a", runtime.StatusRemoved)
 }
 
-func listByStatusFollowsUpsert(t *testing.T, _ Harness, s Store) {
+func listByStatusFollowsUpsert(t *testing.T, _ Harness, s ports.Store) {
 	for _, status := range []runtime.Status{runtime.StatusRemoved, runtime.StatusRunning, runtime.StatusStopped, runtime.StatusRemoved} {
 		put(t, s, record("a", status))
 		requireOnlyUnder(t, s, "a", status)
@@ -134,7 +134,7 @@ func listByStatusFollowsUpsert(t *testing.T, _ Harness, s Store) {
 }
 
 // requireOnlyUnder fails unless the game is listed once, under the status.
-func requireOnlyUnder(t *testing.T, s Store, gameID string, status runtime.Status) {
+func requireOnlyUnder(t *testing.T, s ports.Store, gameID string, status runtime.Status) {
 	t.Helper()
 	for _, other := range runtime.Statuses() {
 		want := []string{}
@@ -147,7 +147,7 @@ func requireOnlyUnder(t *testing.T, s Store, gameID string, status runtime.Statu
 	}
 }
 
-func listByUnknownStatus(t *testing.T, _ Harness, s Store) {
+func listByUnknownStatus(t *testing.T, _ Harness, s ports.Store) {
 	for _, status := range []runtime.Status{"", "Running", "running ", "paused"} {
 		got, err := s.ListByStatus(t.Context(), status)
 		require.ErrorIs(t, err, runtime.ErrInvalid, "status %q", status)
@@ -155,7 +155,7 @@ func listByUnknownStatus(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func listMany(t *testing.T, _ Harness, s Store) {
+func listMany(t *testing.T, _ Harness, s ports.Store) {
 	const games = 300
 	for n := range games {
 		r := running(game(n))
@@ -171,7 +171,7 @@ func listMany(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func readsShareNothing(t *testing.T, _ Harness, s Store) {
+func readsShareNothing(t *testing.T, _ Harness, s ports.Store) {
 	want := stopped("a")
 	written := put(t, s, stopped("a"))
 	scribble(&written.Record)
@@ -188,7 +188,7 @@ func readsShareNothing(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, want, stateOf(t, s, "a").Record, "after the record that GetVersioned returned was changed")
 }
 
-func listsShareNothing(t *testing.T, _ Harness, s Store) {
+func listsShareNothing(t *testing.T, _ Harness, s ports.Store) {
 	want := stopped("a")
 	put(t, s, want)
 	for range 2 {

@@ -60,8 +60,8 @@ func requireInvalid(t *testing.T, err error, field string) {
 }
 
 // refusesRecord spoils a good record and wants Upsert and Put to refuse it.
-func refusesRecord(field string, spoil func(*runtime.RuntimeRecord)) func(*testing.T, Harness, Store) {
-	return func(t *testing.T, _ Harness, s Store) {
+func refusesRecord(field string, spoil func(*runtime.RuntimeRecord)) func(*testing.T, Harness, ports.Store) {
+	return func(t *testing.T, _ Harness, s ports.Store) {
 		r := running("a")
 		spoil(&r)
 		requireInvalid(t, s.Upsert(t.Context(), r), field)
@@ -71,7 +71,7 @@ func refusesRecord(field string, spoil func(*runtime.RuntimeRecord)) func(*testi
 	}
 }
 
-func refusesText(t *testing.T, _ Harness, s Store) {
+func refusesText(t *testing.T, _ Harness, s ports.Store) {
 	for _, spoil := range []func(*runtime.RuntimeRecord){
 		func(r *runtime.RuntimeRecord) { r.Region = "\xff" },
 		func(r *runtime.RuntimeRecord) { r.Node = "n\xc0" },
@@ -88,7 +88,7 @@ func refusesText(t *testing.T, _ Harness, s Store) {
 	requireEmpty(t, s)
 }
 
-func refusalKeepsRecord(t *testing.T, _ Harness, s Store) {
+func refusalKeepsRecord(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	before := stateOf(t, s, "a")
 	bad := stopped("a")
@@ -98,8 +98,8 @@ func refusalKeepsRecord(t *testing.T, _ Harness, s Store) {
 }
 
 // refusesMove spoils a good transition and wants it refused, unwritten.
-func refusesMove(field string, spoil func(*ports.UpdateStatusInput)) func(*testing.T, Harness, Store) {
-	return func(t *testing.T, _ Harness, s Store) {
+func refusesMove(field string, spoil func(*ports.UpdateStatusInput)) func(*testing.T, Harness, ports.Store) {
+	return func(t *testing.T, _ Harness, s ports.Store) {
 		put(t, s, running("a"))
 		before := stateOf(t, s, "a")
 		input := stop("a", 5)
@@ -111,7 +111,7 @@ func refusesMove(field string, spoil func(*ports.UpdateStatusInput)) func(*testi
 	}
 }
 
-func refusesBeforeLooking(t *testing.T, _ Harness, s Store) {
+func refusesBeforeLooking(t *testing.T, _ Harness, s ports.Store) {
 	input := stop("missing", 5)
 	input.Now = time.Time{}
 	requireInvalid(t, s.UpdateStatus(t.Context(), input), "now")
@@ -119,7 +119,7 @@ func refusesBeforeLooking(t *testing.T, _ Harness, s Store) {
 	require.ErrorIs(t, err, runtime.ErrInvalidTransition)
 }
 
-func keepsLongOrigin(t *testing.T, _ Harness, s Store) {
+func keepsLongOrigin(t *testing.T, _ Harness, s ports.Store) {
 	origin := ports.Origin{
 		OperationID: strings.Repeat("o", 128),
 		Actor:       strings.Repeat("é", 128),
@@ -135,7 +135,7 @@ func keepsLongOrigin(t *testing.T, _ Harness, s Store) {
 }
 
 // requireOrigin fails unless the newest ledger entry of game "a" holds the origin.
-func requireOrigin(t *testing.T, s Store, want ports.Origin) {
+func requireOrigin(t *testing.T, s ports.Store, want ports.Origin) {
 	t.Helper()
 	newest := stateOf(t, s, "a").history[0]
 	got := ports.Origin{OperationID: newest.OperationID, Actor: newest.Actor, Reason: newest.Reason}
@@ -143,8 +143,8 @@ func requireOrigin(t *testing.T, s Store, want ports.Origin) {
 }
 
 // refusesOrigin wants both kinds of write to refuse the origin, unwritten.
-func refusesOrigin(field string, origin ports.Origin) func(*testing.T, Harness, Store) {
-	return func(t *testing.T, _ Harness, s Store) {
+func refusesOrigin(field string, origin ports.Origin) func(*testing.T, Harness, ports.Store) {
+	return func(t *testing.T, _ Harness, s ports.Store) {
 		_, err := s.Put(t.Context(), ports.PutInput{Record: running("new"), Origin: origin})
 		requireInvalid(t, err, field)
 		requireEmpty(t, s)

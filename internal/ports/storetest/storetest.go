@@ -12,16 +12,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Store is what an adapter has to be: all the ports of the record store at once.
-type Store interface {
-	ports.RuntimeRecordStore
-	ports.RuntimeWriter
-	ports.RuntimeReader
-	ports.RuntimeLedger
-	ports.RuntimeWatcher
-	ports.StoreInspector
-}
-
 // Harness says how to get at an adapter and what it is able to do. A nil
 // function is a capability that the adapter does not have; the behaviours that
 // need it are then not registered.
@@ -29,19 +19,19 @@ type Harness struct {
 	// Open returns a fresh and empty store that shares no games with any other,
 	// and cleans up after itself by t.Cleanup. Stores may share one counter of
 	// revisions, as those in one etcd do.
-	Open func(t *testing.T) Store
+	Open func(t *testing.T) ports.Store
 
 	// OpenAlone is Open for behaviours that compact, which would pull history
 	// from under other stores with the same counter. Nil means that Open's stores
 	// are alone already.
-	OpenAlone func(t *testing.T) Store
+	OpenAlone func(t *testing.T) ports.Store
 
 	// Compact makes the store forget what happened up to the revision.
-	Compact func(t *testing.T, store Store, revision int64)
+	Compact func(t *testing.T, store ports.Store, revision int64)
 
 	// Delete takes a game's record, index and ledger away behind the store's
 	// back, in one revision.
-	Delete func(t *testing.T, store Store, gameID string)
+	Delete func(t *testing.T, store ports.Store, gameID string)
 
 	// Fences is nil for an adapter that cannot carry them.
 	Fences *Fences
@@ -54,15 +44,15 @@ type Harness struct {
 // Fences makes leaders and ends their leadership.
 type Fences struct {
 	// Grant returns a fence that holds until it is revoked.
-	Grant func(t *testing.T, store Store) ports.Fence
+	Grant func(t *testing.T, store ports.Store) ports.Fence
 	// Revoke ends it, as if the leader's lease had run out.
-	Revoke func(t *testing.T, store Store, fence ports.Fence)
+	Revoke func(t *testing.T, store ports.Store, fence ports.Fence)
 }
 
 // behaviour is one promise, named by a sentence, with the steps that prove it.
 type behaviour struct {
 	name string
-	test func(t *testing.T, h Harness, s Store)
+	test func(t *testing.T, h Harness, s ports.Store)
 	// alone is set for behaviours that compact
 	alone bool
 }
@@ -122,7 +112,7 @@ func prove(t *testing.T, h Harness, b behaviour) {
 }
 
 // requireClean fails unless records, index and ledger agree.
-func requireClean(t *testing.T, s Store) {
+func requireClean(t *testing.T, s ports.Store) {
 	t.Helper()
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err, "check")
@@ -131,7 +121,7 @@ func requireClean(t *testing.T, s Store) {
 }
 
 // requireEmpty fails unless the store has no record at all.
-func requireEmpty(t *testing.T, s Store) {
+func requireEmpty(t *testing.T, s ports.Store) {
 	t.Helper()
 	records, err := s.List(t.Context())
 	require.NoError(t, err, "list")
@@ -145,7 +135,7 @@ type state struct {
 }
 
 // stateOf reads the game's record and ledger.
-func stateOf(t *testing.T, s Store, gameID string) state {
+func stateOf(t *testing.T, s ports.Store, gameID string) state {
 	t.Helper()
 	record, err := s.GetVersioned(t.Context(), gameID)
 	require.NoError(t, err, "get %q", gameID)
@@ -155,7 +145,7 @@ func stateOf(t *testing.T, s Store, gameID string) state {
 }
 
 // requireUntouched fails if anything was written to the game since before.
-func requireUntouched(t *testing.T, s Store, before state) {
+func requireUntouched(t *testing.T, s ports.Store, before state) {
 	t.Helper()
 	require.Equal(t, before, stateOf(t, s, before.Record.GameID), "the game was to stay untouched")
 }

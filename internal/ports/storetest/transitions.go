@@ -43,13 +43,13 @@ func pairBehaviour(from, to runtime.Status) behaviour {
 		runtime.StatusStopped: {runtime.StatusRunning, runtime.StatusRemoved},
 	}
 	if slices.Contains(allowed[from], to) {
-		return behaviour{name: fmt.Sprintf("%s to %s is allowed", from, to), test: func(t *testing.T, _ Harness, s Store) {
+		return behaviour{name: fmt.Sprintf("%s to %s is allowed", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
 			put(t, s, record("a", from))
 			require.NoError(t, s.UpdateStatus(t.Context(), move("a", from, to, 5)))
 			require.Equal(t, to, stateOf(t, s, "a").Record.Status)
 		}}
 	}
-	return behaviour{name: fmt.Sprintf("%s to %s is refused", from, to), test: func(t *testing.T, _ Harness, s Store) {
+	return behaviour{name: fmt.Sprintf("%s to %s is refused", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
 		put(t, s, record("a", from))
 		before := stateOf(t, s, "a")
 		for _, gameID := range []string{"a", "missing"} {
@@ -71,7 +71,7 @@ func requirePairRefused(t *testing.T, err error, from, to runtime.Status) {
 
 // requireEffects applies the transition and fails unless the record becomes
 // exactly what want makes of it.
-func requireEffects(t *testing.T, s Store, before runtime.RuntimeRecord, to runtime.Status, want func(*runtime.RuntimeRecord)) {
+func requireEffects(t *testing.T, s ports.Store, before runtime.RuntimeRecord, to runtime.Status, want func(*runtime.RuntimeRecord)) {
 	t.Helper()
 	put(t, s, before)
 	require.NoError(t, s.UpdateStatus(t.Context(), move(before.GameID, before.Status, to, 30)))
@@ -81,31 +81,31 @@ func requireEffects(t *testing.T, s Store, before runtime.RuntimeRecord, to runt
 	require.Equal(t, after, stateOf(t, s, before.GameID).Record)
 }
 
-func stopEffects(t *testing.T, _ Harness, s Store) {
+func stopEffects(t *testing.T, _ Harness, s ports.Store) {
 	requireEffects(t, s, running("a"), runtime.StatusStopped, func(r *runtime.RuntimeRecord) {
 		r.StoppedAt = instantPtr(30)
 	})
 }
 
-func removeRunningEffects(t *testing.T, _ Harness, s Store) {
+func removeRunningEffects(t *testing.T, _ Harness, s ports.Store) {
 	requireEffects(t, s, running("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
 		r.RemovedAt, r.CurrentContainerID = instantPtr(30), ""
 	})
 }
 
-func removeStoppedEffects(t *testing.T, _ Harness, s Store) {
+func removeStoppedEffects(t *testing.T, _ Harness, s ports.Store) {
 	requireEffects(t, s, stopped("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
 		r.RemovedAt, r.CurrentContainerID = instantPtr(30), ""
 	})
 }
 
-func resumeEffects(t *testing.T, _ Harness, s Store) {
+func resumeEffects(t *testing.T, _ Harness, s ports.Store) {
 	requireEffects(t, s, stopped("a"), runtime.StatusRunning, func(r *runtime.RuntimeRecord) {
 		r.StartedAt, r.StoppedAt = instantPtr(30), nil
 	})
 }
 
-func transitionNow(t *testing.T, _ Harness, s Store) {
+func transitionNow(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	input := stop("a", 5)
 	input.Now = instant(5).Add(7 * time.Nanosecond).In(time.FixedZone("UTC-8", -8*3600))
@@ -116,13 +116,13 @@ func transitionNow(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, moved, stateOf(t, s, "a").VersionedRecord)
 }
 
-func transitionIntoPast(t *testing.T, _ Harness, s Store) {
+func transitionIntoPast(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	moved := transition(t, s, stop("a", -100))
 	require.Equal(t, instant(-100), moved.Record.LastOpAt)
 }
 
-func guardHolds(t *testing.T, _ Harness, s Store) {
+func guardHolds(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	input := stop("a", 5)
 	input.ExpectedContainerID = "container-1"
@@ -130,14 +130,14 @@ func guardHolds(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, runtime.StatusStopped, stateOf(t, s, "a").Record.Status)
 }
 
-func guardEmpty(t *testing.T, _ Harness, s Store) {
+func guardEmpty(t *testing.T, _ Harness, s ports.Store) {
 	r := running("a")
 	r.CurrentContainerID = "whatever"
 	put(t, s, r)
 	require.NoError(t, s.UpdateStatus(t.Context(), stop("a", 5)))
 }
 
-func transitionMissing(t *testing.T, _ Harness, s Store) {
+func transitionMissing(t *testing.T, _ Harness, s ports.Store) {
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), stop("a", 5)), runtime.ErrNotFound)
 	written, err := s.Transition(t.Context(), operation(stop("a", 5), "op"))
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -146,14 +146,14 @@ func transitionMissing(t *testing.T, _ Harness, s Store) {
 	requireEmpty(t, s)
 }
 
-func transitionMissingGuarded(t *testing.T, _ Harness, s Store) {
+func transitionMissingGuarded(t *testing.T, _ Harness, s ports.Store) {
 	input := stop("a", 5)
 	input.ExpectedContainerID = "container-1"
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), input), runtime.ErrNotFound)
 	requireEmpty(t, s)
 }
 
-func removedStays(t *testing.T, _ Harness, s Store) {
+func removedStays(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, removed("a"))
 	before := stateOf(t, s, "a")
 	for _, from := range runtime.Statuses() {
@@ -164,7 +164,7 @@ func removedStays(t *testing.T, _ Harness, s Store) {
 	requireUntouched(t, s, before)
 }
 
-func transitionReturns(t *testing.T, _ Harness, s Store) {
+func transitionReturns(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	moved := transition(t, s, stop("a", 5))
 	require.Greater(t, moved.Revision, first.Revision)
@@ -173,7 +173,7 @@ func transitionReturns(t *testing.T, _ Harness, s Store) {
 	require.NotEqual(t, moved.Record, stateOf(t, s, "a").Record, "the returned record shares no memory with the store")
 }
 
-func transitionIsLocal(t *testing.T, _ Harness, s Store) {
+func transitionIsLocal(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	put(t, s, running("b"))
 	before := stateOf(t, s, "b")
@@ -196,7 +196,7 @@ func conflictBehaviours() []behaviour {
 }
 
 // requireConflict makes the transition fail and checks the whole ConflictError.
-func requireConflict(t *testing.T, s Store, input ports.UpdateStatusInput, want runtime.ConflictError) {
+func requireConflict(t *testing.T, s ports.Store, input ports.UpdateStatusInput, want runtime.ConflictError) {
 	t.Helper()
 	before := stateOf(t, s, input.GameID)
 	want.GameID, want.Current, want.Revision = input.GameID, before.Record, before.Revision
@@ -210,14 +210,14 @@ func requireConflict(t *testing.T, s Store, input ports.UpdateStatusInput, want 
 	requireUntouched(t, s, before)
 }
 
-func conflictStatus(t *testing.T, _ Harness, s Store) {
+func conflictStatus(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	requireConflict(t, s, stop("a", 5), runtime.ConflictError{
 		Expectation: runtime.ExpectStatus, Expected: "running", Actual: "stopped",
 	})
 }
 
-func conflictContainer(t *testing.T, _ Harness, s Store) {
+func conflictContainer(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	input := stop("a", 5)
 	input.ExpectedContainerID = "container-0"
@@ -226,7 +226,7 @@ func conflictContainer(t *testing.T, _ Harness, s Store) {
 	})
 }
 
-func conflictRemoved(t *testing.T, _ Harness, s Store) {
+func conflictRemoved(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, removed("a"))
 	for _, from := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
 		requireConflict(t, s, move("a", from, runtime.StatusRemoved, 5), runtime.ConflictError{
@@ -235,7 +235,7 @@ func conflictRemoved(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func conflictBoth(t *testing.T, _ Harness, s Store) {
+func conflictBoth(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	input := stop("a", 5)
 	input.ExpectedContainerID = "container-0"
@@ -251,7 +251,7 @@ func conflictBoth(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func conflictSecond(t *testing.T, _ Harness, s Store) {
+func conflictSecond(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	transition(t, s, stop("a", 5))
 	requireConflict(t, s, stop("a", 5), runtime.ConflictError{
@@ -259,7 +259,7 @@ func conflictSecond(t *testing.T, _ Harness, s Store) {
 	})
 }
 
-func conflictAfterUpsert(t *testing.T, _ Harness, s Store) {
+func conflictAfterUpsert(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	other := running("a")
 	other.CurrentContainerID = "container-2"
@@ -271,7 +271,7 @@ func conflictAfterUpsert(t *testing.T, _ Harness, s Store) {
 	})
 }
 
-func conflictWritesNothing(t *testing.T, _ Harness, s Store) {
+func conflictWritesNothing(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	before := stateOf(t, s, "a")
 	for n := range 10 {
@@ -281,7 +281,7 @@ func conflictWritesNothing(t *testing.T, _ Harness, s Store) {
 	requireOnlyUnder(t, s, "a", runtime.StatusStopped)
 }
 
-func conflictSharesNothing(t *testing.T, _ Harness, s Store) {
+func conflictSharesNothing(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, s.UpdateStatus(t.Context(), stop("a", 5)), &conflict)
@@ -289,7 +289,7 @@ func conflictSharesNothing(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, stopped("a"), stateOf(t, s, "a").Record)
 }
 
-func conflictGuardExact(t *testing.T, _ Harness, s Store) {
+func conflictGuardExact(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	for _, guard := range []string{"container", "container-11", "Container-1", "container-1 "} {
 		input := stop("a", 5)

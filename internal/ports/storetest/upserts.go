@@ -36,7 +36,7 @@ func upsertBehaviours(h Harness) []behaviour {
 }
 
 // requireRoundTrip upserts the record and fails unless it comes back equal.
-func requireRoundTrip(t *testing.T, s Store, want runtime.RuntimeRecord) {
+func requireRoundTrip(t *testing.T, s ports.Store, want runtime.RuntimeRecord) {
 	t.Helper()
 	require.NoError(t, s.Upsert(t.Context(), want.Clone()), "upsert")
 	got, err := s.Get(t.Context(), want.GameID)
@@ -44,14 +44,14 @@ func requireRoundTrip(t *testing.T, s Store, want runtime.RuntimeRecord) {
 	require.Equal(t, want, got)
 }
 
-func upsertInserts(t *testing.T, _ Harness, s Store) {
+func upsertInserts(t *testing.T, _ Harness, s ports.Store) {
 	requireRoundTrip(t, s, running("a"))
 	got, err := s.List(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, ids(got))
 }
 
-func upsertOverwrites(t *testing.T, _ Harness, s Store) {
+func upsertOverwrites(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, removed("a"))
 	requireRoundTrip(t, s, runtime.RuntimeRecord{
 		GameID:             "a",
@@ -64,7 +64,7 @@ func upsertOverwrites(t *testing.T, _ Harness, s Store) {
 	})
 }
 
-func upsertNeverConflicts(t *testing.T, _ Harness, s Store) {
+func upsertNeverConflicts(t *testing.T, _ Harness, s ports.Store) {
 	for _, from := range runtime.Statuses() {
 		for _, to := range runtime.Statuses() {
 			put(t, s, record("a", from))
@@ -73,7 +73,7 @@ func upsertNeverConflicts(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func upsertRevives(t *testing.T, _ Harness, s Store) {
+func upsertRevives(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, removed("a"))
 	fresh := running("a")
 	fresh.CurrentContainerID, fresh.Generation = "container-2", 4
@@ -81,7 +81,7 @@ func upsertRevives(t *testing.T, _ Harness, s Store) {
 	transition(t, s, stop("a", 20))
 }
 
-func upsertTwice(t *testing.T, _ Harness, s Store) {
+func upsertTwice(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	require.NoError(t, s.Upsert(t.Context(), running("a")))
 	after := stateOf(t, s, "a")
@@ -90,7 +90,7 @@ func upsertTwice(t *testing.T, _ Harness, s Store) {
 	require.Len(t, after.history, 2)
 }
 
-func upsertNanoseconds(t *testing.T, _ Harness, s Store) {
+func upsertNanoseconds(t *testing.T, _ Harness, s ports.Store) {
 	for _, nanos := range []int{0, 1, 10, 999_999_999, 120_000_000} {
 		r := stopped("a")
 		r.CreatedAt = time.Date(2026, 3, 1, 0, 0, 0, nanos, time.UTC)
@@ -100,7 +100,7 @@ func upsertNanoseconds(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func upsertUTC(t *testing.T, _ Harness, s Store) {
+func upsertUTC(t *testing.T, _ Harness, s ports.Store) {
 	zone := time.FixedZone("UTC+5:30", 5*3600+1800)
 	want := stopped("a")
 	local := want.Clone()
@@ -113,14 +113,14 @@ func upsertUTC(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, want, got, "as Get returns it")
 }
 
-func upsertExtremeYears(t *testing.T, _ Harness, s Store) {
+func upsertExtremeYears(t *testing.T, _ Harness, s ports.Store) {
 	r := running("a")
 	r.CreatedAt = time.Date(0, time.January, 1, 0, 0, 0, 0, time.UTC)
 	*r.StartedAt = time.Date(9999, time.December, 31, 23, 59, 59, 999_999_999, time.UTC)
 	requireRoundTrip(t, s, r)
 }
 
-func upsertText(t *testing.T, _ Harness, s Store) {
+func upsertText(t *testing.T, _ Harness, s ports.Store) {
 	for _, text := range []string{"", " ", "naïve 🎲 \u2028\u2029", `<a href="x">&amp;'\n`, "tab\tand\nnewline\x00\x7f", "cafe\u0301", "\ufeff\ufffd"} {
 		r := running("a")
 		r.Region, r.Node, r.CurrentImageRef, r.EngineEndpoint, r.StatePath, r.DockerNetwork = text, text, text, text, text, text
@@ -129,20 +129,20 @@ func upsertText(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func upsertGeneration(t *testing.T, _ Harness, s Store) {
+func upsertGeneration(t *testing.T, _ Harness, s ports.Store) {
 	r := running("a")
 	r.Generation = 1<<63 - 1
 	requireRoundTrip(t, s, r)
 }
 
-func upsertLarge(t *testing.T, _ Harness, s Store) {
+func upsertLarge(t *testing.T, _ Harness, s ports.Store) {
 	r := running("a")
 	r.StatePath = strings.Repeat("p", ports.MaxRecordBytes-2048)
 	requireRoundTrip(t, s, r)
 	transition(t, s, stop("a", 5))
 }
 
-func upsertSharesNothing(t *testing.T, _ Harness, s Store) {
+func upsertSharesNothing(t *testing.T, _ Harness, s ports.Store) {
 	passed := stopped("a")
 	require.NoError(t, s.Upsert(t.Context(), passed))
 	scribble(&passed)
@@ -151,14 +151,14 @@ func upsertSharesNothing(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, stopped("a"), got)
 }
 
-func upsertZeroFields(t *testing.T, _ Harness, s Store) {
+func upsertZeroFields(t *testing.T, _ Harness, s ports.Store) {
 	for _, status := range runtime.Statuses() {
 		requireRoundTrip(t, s, runtime.RuntimeRecord{GameID: "a", Status: status})
 		requireRoundTrip(t, s, runtime.RuntimeRecord{GameID: "b", Status: status, StoppedAt: &time.Time{}})
 	}
 }
 
-func upsertContradiction(t *testing.T, _ Harness, s Store) {
+func upsertContradiction(t *testing.T, _ Harness, s ports.Store) {
 	r := running("a")
 	r.RemovedAt, r.CurrentContainerID, r.Generation = instantPtr(9), "", -1
 	requireRoundTrip(t, s, r)

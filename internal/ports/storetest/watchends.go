@@ -28,7 +28,7 @@ func watchEndBehaviours() []behaviour {
 	}
 }
 
-func endByBreak(t *testing.T, _ Harness, s Store) {
+func endByBreak(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 5 {
 		put(t, s, running(game(n)))
 	}
@@ -44,7 +44,7 @@ func endByBreak(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func endByCancel(t *testing.T, _ Harness, s Store) {
+func endByCancel(t *testing.T, _ Harness, s ports.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := openWatchIn(t, ctx, cancel, s, ports.WatchOptions{})
 	w.snapshot()
@@ -52,7 +52,7 @@ func endByCancel(t *testing.T, _ Harness, s Store) {
 	w.fails(context.Canceled)
 }
 
-func endByDeadline(t *testing.T, _ Harness, s Store) {
+func endByDeadline(t *testing.T, _ Harness, s ports.Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	var ended []error
@@ -65,14 +65,14 @@ func endByDeadline(t *testing.T, _ Harness, s Store) {
 	require.ErrorIs(t, ended[0], context.DeadlineExceeded)
 }
 
-func endBeforeStart(t *testing.T, _ Harness, s Store) {
+func endBeforeStart(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	openWatchIn(t, ctx, cancel, s, ports.WatchOptions{}).fails(context.Canceled)
 }
 
-func endUnread(t *testing.T, _ Harness, s Store) {
+func endUnread(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	w := openWatchIn(t, ctx, cancel, s, ports.WatchOptions{})
@@ -90,16 +90,16 @@ func endUnread(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func endFuture(t *testing.T, _ Harness, s Store) {
+func endFuture(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	openWatch(t, s, ports.WatchOptions{FromRevision: farFuture(t, s)}).fails(runtime.ErrForeignRevision)
 }
 
-func endFutureResync(t *testing.T, _ Harness, s Store) {
+func endFutureResync(t *testing.T, _ Harness, s ports.Store) {
 	openWatch(t, s, ports.WatchOptions{FromRevision: farFuture(t, s), Resync: true}).fails(runtime.ErrForeignRevision)
 }
 
-func endOtherStore(t *testing.T, h Harness, s Store) {
+func endOtherStore(t *testing.T, h Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	other, err := h.Open(t).Info(t.Context())
 	require.NoError(t, err)
@@ -108,8 +108,8 @@ func endOtherStore(t *testing.T, h Harness, s Store) {
 	}
 }
 
-func endInvalid(field string, options ports.WatchOptions) func(*testing.T, Harness, Store) {
-	return func(t *testing.T, _ Harness, s Store) {
+func endInvalid(field string, options ports.WatchOptions) func(*testing.T, Harness, ports.Store) {
+	return func(t *testing.T, _ Harness, s ports.Store) {
 		var ended []error
 		for event, err := range s.Watch(t.Context(), options) {
 			require.Zero(t, event)

@@ -33,14 +33,14 @@ func watchBehaviours() []behaviour {
 	}
 }
 
-func watchEmpty(t *testing.T, _ Harness, s Store) {
+func watchEmpty(t *testing.T, _ Harness, s ports.Store) {
 	w := openWatch(t, s, ports.WatchOptions{})
 	records, revision := w.snapshot()
 	require.Empty(t, records)
 	require.Positive(t, revision)
 }
 
-func watchSnapshot(t *testing.T, _ Harness, s Store) {
+func watchSnapshot(t *testing.T, _ Harness, s ports.Store) {
 	want := []runtime.RuntimeRecord{running("a"), stopped("b"), removed("c")}
 	for _, r := range want {
 		put(t, s, r)
@@ -49,14 +49,14 @@ func watchSnapshot(t *testing.T, _ Harness, s Store) {
 	require.ElementsMatch(t, want, records)
 }
 
-func watchSyncedRevision(t *testing.T, _ Harness, s Store) {
+func watchSyncedRevision(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	newest := put(t, s, running("b"))
 	_, revision := openWatch(t, s, ports.WatchOptions{}).snapshot()
 	require.GreaterOrEqual(t, revision, newest.Revision)
 }
 
-func watchFollows(t *testing.T, _ Harness, s Store) {
+func watchFollows(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	w := openWatch(t, s, ports.WatchOptions{})
 	_, synced := w.snapshot()
@@ -82,7 +82,7 @@ func eventRevisions(events []ports.RuntimeEvent) []int64 {
 }
 
 // synced opens a watch and reads its snapshot.
-func synced(t *testing.T, s Store, options ports.WatchOptions) *watchReader {
+func synced(t *testing.T, s ports.Store, options ports.WatchOptions) *watchReader {
 	t.Helper()
 	w := openWatch(t, s, options)
 	w.snapshot()
@@ -100,24 +100,24 @@ func requireChange(t *testing.T, w *watchReader, kind ports.EventType, before *r
 	require.Equal(t, &after.Record, event.After)
 }
 
-func watchInsert(t *testing.T, _ Harness, s Store) {
+func watchInsert(t *testing.T, _ Harness, s ports.Store) {
 	w := synced(t, s, ports.WatchOptions{})
 	requireChange(t, w, ports.EventUpserted, nil, put(t, s, stopped("a")))
 }
 
-func watchOverwrite(t *testing.T, _ Harness, s Store) {
+func watchOverwrite(t *testing.T, _ Harness, s ports.Store) {
 	before := put(t, s, removed("a"))
 	w := synced(t, s, ports.WatchOptions{})
 	requireChange(t, w, ports.EventUpserted, &before.Record, put(t, s, running("a")))
 }
 
-func watchSameUpsert(t *testing.T, _ Harness, s Store) {
+func watchSameUpsert(t *testing.T, _ Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	w := synced(t, s, ports.WatchOptions{})
 	requireChange(t, w, ports.EventUpserted, &before.Record, put(t, s, running("a")))
 }
 
-func watchTransition(t *testing.T, _ Harness, s Store) {
+func watchTransition(t *testing.T, _ Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	w := synced(t, s, ports.WatchOptions{})
 	after := transition(t, s, stop("a", 5))
@@ -125,7 +125,7 @@ func watchTransition(t *testing.T, _ Harness, s Store) {
 	requireChange(t, w, ports.EventTransitioned, &after.Record, transition(t, s, move("a", runtime.StatusStopped, runtime.StatusRemoved, 6)))
 }
 
-func watchRevision(t *testing.T, _ Harness, s Store) {
+func watchRevision(t *testing.T, _ Harness, s ports.Store) {
 	w := synced(t, s, ports.WatchOptions{})
 	written := put(t, s, running("a"))
 	require.Equal(t, written.Revision, w.event().Revision)
@@ -133,7 +133,7 @@ func watchRevision(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, stateOf(t, s, "a").Revision, w.event().Revision)
 }
 
-func watchChain(t *testing.T, _ Harness, s Store) {
+func watchChain(t *testing.T, _ Harness, s ports.Store) {
 	w := synced(t, s, ports.WatchOptions{})
 	for n := range 3 {
 		put(t, s, running(game(n)))
@@ -155,14 +155,14 @@ func requireChain(t *testing.T, events []ports.RuntimeEvent) {
 	}
 }
 
-func watchConflict(t *testing.T, _ Harness, s Store) {
+func watchConflict(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	w := synced(t, s, ports.WatchOptions{})
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), stop("a", 5)), runtime.ErrConflict)
 	require.Equal(t, put(t, s, running("next")).Revision, w.event().Revision)
 }
 
-func watchRepeat(t *testing.T, _ Harness, s Store) {
+func watchRepeat(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	_, err := s.Transition(t.Context(), operation(stop("a", 5), "op"))
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func watchRepeat(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, put(t, s, running("next")).Revision, w.event().Revision)
 }
 
-func watchLast(t *testing.T, _ Harness, s Store) {
+func watchLast(t *testing.T, _ Harness, s ports.Store) {
 	w := synced(t, s, ports.WatchOptions{})
 	put(t, s, running("a"))
 	require.True(t, w.event().Last)
@@ -180,7 +180,7 @@ func watchLast(t *testing.T, _ Harness, s Store) {
 	require.True(t, w.event().Last)
 }
 
-func watchLazy(t *testing.T, _ Harness, s Store) {
+func watchLazy(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	w := openWatch(t, s, ports.WatchOptions{})
 	moved := transition(t, s, stop("a", 5))
@@ -189,7 +189,7 @@ func watchLazy(t *testing.T, _ Harness, s Store) {
 	require.GreaterOrEqual(t, revision, moved.Revision)
 }
 
-func watchSlow(t *testing.T, _ Harness, s Store) {
+func watchSlow(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	slow, quick := synced(t, s, ports.WatchOptions{}), synced(t, s, ports.WatchOptions{})
 	want := revisionsOf(pingPong(t, s, "a", 100))
@@ -198,7 +198,7 @@ func watchSlow(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, want, eventRevisions(slow.until(last)))
 }
 
-func watchMany(t *testing.T, _ Harness, s Store) {
+func watchMany(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	watches := []*watchReader{}
 	for range 8 {
@@ -210,7 +210,7 @@ func watchMany(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func watchSharesNothing(t *testing.T, _ Harness, s Store) {
+func watchSharesNothing(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	first, second := openWatch(t, s, ports.WatchOptions{}), openWatch(t, s, ports.WatchOptions{})
 	scribble(first.event().After)
@@ -229,7 +229,7 @@ func watchSharesNothing(t *testing.T, _ Harness, s Store) {
 
 // watchAmidWrites opens watches while writers are at work; each has to arrive at
 // what the store holds in the end.
-func watchAmidWrites(t *testing.T, _ Harness, s Store) {
+func watchAmidWrites(t *testing.T, _ Harness, s ports.Store) {
 	const writers, rounds = 4, 12
 	progress := make(chan struct{}, writers*rounds)
 	done := make(chan error, 1)

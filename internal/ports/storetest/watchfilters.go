@@ -28,21 +28,21 @@ func filterBehaviours() []behaviour {
 	}
 }
 
-func filterSnapshot(options ports.WatchOptions, want ...string) func(*testing.T, Harness, Store) {
-	return func(t *testing.T, _ Harness, s Store) {
+func filterSnapshot(options ports.WatchOptions, want ...string) func(*testing.T, Harness, ports.Store) {
+	return func(t *testing.T, _ Harness, s ports.Store) {
 		variedGames(t, s, 6)
 		records, _ := openWatch(t, s, options).snapshot()
 		require.ElementsMatch(t, want, ids(records))
 	}
 }
 
-func filterEnters(t *testing.T, _ Harness, s Store) {
+func filterEnters(t *testing.T, _ Harness, s ports.Store) {
 	before := put(t, s, stopped("a"))
 	w := synced(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, transition(t, s, resume("a", 5)))
 }
 
-func filterLeaves(t *testing.T, _ Harness, s Store) {
+func filterLeaves(t *testing.T, _ Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	w := synced(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, transition(t, s, stop("a", 5)))
@@ -52,7 +52,7 @@ func filterLeaves(t *testing.T, _ Harness, s Store) {
 	requireChange(t, w, ports.EventUpserted, &back.Record, put(t, s, left))
 }
 
-func filterRegion(t *testing.T, _ Harness, s Store) {
+func filterRegion(t *testing.T, _ Harness, s ports.Store) {
 	there := running("a")
 	there.Region = "us"
 	here := put(t, s, running("a"))
@@ -62,7 +62,7 @@ func filterRegion(t *testing.T, _ Harness, s Store) {
 	requireChange(t, fresh, ports.EventUpserted, &here.Record, moved)
 }
 
-func filterOutside(t *testing.T, _ Harness, s Store) {
+func filterOutside(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	w := synced(t, s, ports.WatchOptions{Status: runtime.StatusRemoved})
 	pingPong(t, s, "a", 5)
@@ -70,7 +70,7 @@ func filterOutside(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, last.Revision, w.event().Revision)
 }
 
-func filterOutsideInsert(t *testing.T, _ Harness, s Store) {
+func filterOutsideInsert(t *testing.T, _ Harness, s ports.Store) {
 	w := synced(t, s, ports.WatchOptions{Node: "node-2"})
 	put(t, s, running("a"))
 	other := running("b")
@@ -78,7 +78,7 @@ func filterOutsideInsert(t *testing.T, _ Harness, s Store) {
 	requireChange(t, w, ports.EventUpserted, nil, put(t, s, other))
 }
 
-func filterGame(t *testing.T, _ Harness, s Store) {
+func filterGame(t *testing.T, _ Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	put(t, s, running("b"))
 	w := synced(t, s, ports.WatchOptions{GameID: "a"})
@@ -86,7 +86,7 @@ func filterGame(t *testing.T, _ Harness, s Store) {
 	requireChange(t, w, ports.EventTransitioned, &before.Record, transition(t, s, stop("a", 5)))
 }
 
-func filterFutureGame(t *testing.T, _ Harness, s Store) {
+func filterFutureGame(t *testing.T, _ Harness, s ports.Store) {
 	w := openWatch(t, s, ports.WatchOptions{GameID: "a"})
 	records, _ := w.snapshot()
 	require.Empty(t, records)
@@ -94,7 +94,7 @@ func filterFutureGame(t *testing.T, _ Harness, s Store) {
 	requireChange(t, w, ports.EventUpserted, nil, put(t, s, running("a")))
 }
 
-func filterResume(t *testing.T, _ Harness, s Store) {
+func filterResume(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	lifeOfGames(t, s)
 	stoppedAt := transition(t, s, stop("a", 5))
@@ -106,7 +106,7 @@ func filterResume(t *testing.T, _ Harness, s Store) {
 
 // filterCombined changes a game so that either filter alone matches on some
 // side, but never both on the same: such a change is not delivered.
-func filterCombined(t *testing.T, _ Harness, s Store) {
+func filterCombined(t *testing.T, _ Harness, s ports.Store) {
 	runningThere := running("a")
 	runningThere.Region = "us"
 	put(t, s, runningThere)

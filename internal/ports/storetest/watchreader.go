@@ -26,13 +26,13 @@ type watchReader struct {
 
 // openWatch starts to read the stream that the options ask for. The watch ends
 // with the test, or when nothing is heard in time.
-func openWatch(t *testing.T, s Store, options ports.WatchOptions) *watchReader {
+func openWatch(t *testing.T, s ports.Store, options ports.WatchOptions) *watchReader {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), watchPatience)
 	return openWatchIn(t, ctx, cancel, s, options)
 }
 
-func openWatchIn(t *testing.T, ctx context.Context, cancel context.CancelFunc, s Store, options ports.WatchOptions) *watchReader {
+func openWatchIn(t *testing.T, ctx context.Context, cancel context.CancelFunc, s ports.Store, options ports.WatchOptions) *watchReader {
 	next, stop := iter.Pull2(s.Watch(ctx, options))
 	t.Cleanup(func() {
 		cancel()

@@ -24,7 +24,7 @@ func resumeBehaviours() []behaviour {
 
 // lifeOfGames writes changes to three games, one after the other, and returns
 // the revision of each.
-func lifeOfGames(t *testing.T, s Store) []int64 {
+func lifeOfGames(t *testing.T, s ports.Store) []int64 {
 	t.Helper()
 	var revisions []int64
 	for n := range 3 {
@@ -37,7 +37,7 @@ func lifeOfGames(t *testing.T, s Store) []int64 {
 	return revisions
 }
 
-func resumeAnywhere(t *testing.T, _ Harness, s Store) {
+func resumeAnywhere(t *testing.T, _ Harness, s ports.Store) {
 	revisions := lifeOfGames(t, s)
 	last := revisions[len(revisions)-1]
 	for i := range len(revisions) - 1 {
@@ -46,7 +46,7 @@ func resumeAnywhere(t *testing.T, _ Harness, s Store) {
 	}
 }
 
-func resumeSameEvents(t *testing.T, _ Harness, s Store) {
+func resumeSameEvents(t *testing.T, _ Harness, s ports.Store) {
 	w := synced(t, s, ports.WatchOptions{})
 	revisions := lifeOfGames(t, s)
 	last := revisions[len(revisions)-1]
@@ -56,7 +56,7 @@ func resumeSameEvents(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, live[4:], replayed)
 }
 
-func resumeFromSynced(t *testing.T, _ Harness, s Store) {
+func resumeFromSynced(t *testing.T, _ Harness, s ports.Store) {
 	lifeOfGames(t, s)
 	_, revision := openWatch(t, s, ports.WatchOptions{}).snapshot()
 	want := lifeOfGames(t, s)
@@ -64,13 +64,13 @@ func resumeFromSynced(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, want, eventRevisions(events))
 }
 
-func resumeFromHead(t *testing.T, _ Harness, s Store) {
+func resumeFromHead(t *testing.T, _ Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: head(t, s)})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, transition(t, s, stop("a", 5)))
 }
 
-func resumeGoesLive(t *testing.T, _ Harness, s Store) {
+func resumeGoesLive(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	want := revisionsOf(pingPong(t, s, "a", 4))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision})
@@ -79,7 +79,7 @@ func resumeGoesLive(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, want, eventRevisions(w.until(want[3])))
 }
 
-func resumeOwnStore(t *testing.T, _ Harness, s Store) {
+func resumeOwnStore(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	info, err := s.Info(t.Context())
 	require.NoError(t, err)
@@ -89,14 +89,14 @@ func resumeOwnStore(t *testing.T, _ Harness, s Store) {
 	require.Len(t, records, 1)
 }
 
-func resumeBetween(t *testing.T, _ Harness, s Store) {
+func resumeBetween(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	moved := transition(t, s, stop("a", 5))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision - 1})
 	require.Equal(t, []int64{first.Revision, moved.Revision}, eventRevisions(w.until(moved.Revision)))
 }
 
-func resumeWithoutSnapshot(t *testing.T, _ Harness, s Store) {
+func resumeWithoutSnapshot(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	put(t, s, running("b"))
 	last := put(t, s, running("c"))
