@@ -40,6 +40,8 @@ type Config struct {
 	// EtcdUser and the content of EtcdPasswordFile are what the cluster knows this
 	// daemon by; empty is nobody.
 	EtcdUser, EtcdPasswordFile string
+	// EtcdDialTimeout is how long a start waits for EtcdEndpoints to answer.
+	EtcdDialTimeout time.Duration
 
 	// EtcdListenClient and EtcdListenPeer are where the embedded member listens:
 	// http and a loopback host; port 0 takes a free one.
@@ -82,6 +84,7 @@ func Default() Config {
 	return Config{
 		DataDir:          defaultDataDir(),
 		Listen:           "127.0.0.1:8080",
+		EtcdDialTimeout:  15 * time.Second,
 		EtcdListenClient: "http://127.0.0.1:2379",
 		EtcdListenPeer:   "http://127.0.0.1:0",
 		EtcdClusterToken: "rtmanager",
@@ -140,6 +143,7 @@ func (c Config) Validate() error {
 	}
 	fault((c.EtcdCert == "") != (c.EtcdKey == ""), "--etcd-cert and --etcd-key go together")
 	fault((c.EtcdUser == "") != (c.EtcdPasswordFile == ""), "--etcd-user and --etcd-password-file go together")
+	fault(c.EtcdDialTimeout <= 0, "--etcd-dial-timeout %s must be more than nothing", c.EtcdDialTimeout)
 	fault(strings.ContainsFunc(c.EtcdPrefix, func(r rune) bool { return r < ' ' || r == 0x7f }), "--etcd-prefix %q holds a control character", c.EtcdPrefix)
 	fault(c.Node == "", "--node is empty; name this daemon")
 	fault(!slices.Contains(engines(), c.Engine), "--engine %q is not an engine; use one of %s", c.Engine, strings.Join(engines(), ", "))

@@ -43,6 +43,7 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	f.StringVar(&c.EtcdKey, "etcd-key", c.EtcdKey, "`FILE` with the key of --etcd-cert")
 	f.StringVar(&c.EtcdUser, "etcd-user", c.EtcdUser, "`NAME` that --etcd-endpoints know this daemon by")
 	f.StringVar(&c.EtcdPasswordFile, "etcd-password-file", c.EtcdPasswordFile, "`FILE` with the password of --etcd-user")
+	f.DurationVar(&c.EtcdDialTimeout, "etcd-dial-timeout", c.EtcdDialTimeout, "how long a start waits for --etcd-endpoints to answer")
 	f.StringVar(&c.EtcdListenClient, "etcd-listen-client", c.EtcdListenClient, "`URL` at which the embedded etcd serves clients such as etcdctl")
 	f.StringVar(&c.EtcdListenPeer, "etcd-listen-peer", c.EtcdListenPeer, "`URL` at which the embedded etcd listens for peers")
 	f.StringVar(&c.EtcdClusterToken, "etcd-cluster-token", c.EtcdClusterToken, "`NAME` of the cluster that --data-dir belongs to")

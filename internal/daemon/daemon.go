@@ -47,11 +47,9 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	}
 	defer func() { err = errors.Join(err, etcd.close()) }()
 
-	store, err := etcdstore.Open(ctx, etcd.client, etcdstore.Options{
-		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, Logger: logger.With("component", "store"),
-	})
+	store, err := openStore(ctx, cfg, etcd, logger)
 	if err != nil {
-		return fmt.Errorf("etcd at %s: %w", etcd.urls, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
@@ -64,6 +62,23 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	return serve(ctx, api, listener, etcd.died, func() {
 		ready(Ready{API: "http://" + listener.Addr().String(), Etcd: etcd.urls, Store: store.ID(), After: time.Since(began)})
 	})
+}
+
+// openStore waits for etcd as long as the settings say.
+func openStore(ctx context.Context, cfg config.Config, etcd *etcd, logger *slog.Logger) (*etcdstore.Store, error) {
+	bound, cancel := context.WithTimeout(ctx, cfg.EtcdDialTimeout)
+	defer cancel()
+	store, err := etcdstore.Open(bound, etcd.client, etcdstore.Options{
+		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, Logger: logger.With("component", "store"),
+	})
+	switch {
+	case err == nil:
+		return store, nil
+	case bound.Err() != nil && ctx.Err() == nil:
+		return nil, noAnswer(cfg, etcd.urls, err)
+	default:
+		return nil, fmt.Errorf("etcd at %s: %w", etcd.urls, err)
+	}
 }
 
 // serve runs the API until ctx ends or etcd dies.

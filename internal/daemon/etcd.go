@@ -15,6 +15,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/logging"
 )
 
@@ -58,6 +59,7 @@ func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd
 	if err != nil {
 		return nil, err
 	}
+	urls := strings.Join(cfg.EtcdEndpoints, ",")
 	var clients []*clientv3.Client
 	closeAll := func() error {
 		for _, c := range clients {
@@ -66,13 +68,21 @@ func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd
 		return nil
 	}
 	for range 2 {
-		c, err := clientv3.New(settings)
+		c, err := clientv3.New(settings) // waits for etcd where there is a user to log in
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = noAnswer(cfg, urls, err)
+		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("etcd at %s: %w", strings.Join(cfg.EtcdEndpoints, ","), err), closeAll())
+			return nil, errors.Join(fmt.Errorf("connect to etcd: %w", err), closeAll())
 		}
 		clients = append(clients, c)
 	}
-	return &etcd{client: clients[0], watchClient: clients[1], urls: strings.Join(cfg.EtcdEndpoints, ","), close: closeAll}, nil
+	return &etcd{client: clients[0], watchClient: clients[1], urls: urls, close: closeAll}, nil
+}
+
+// noAnswer is the error of a start that waited for etcd in vain.
+func noAnswer(cfg config.Config, urls string, last error) error {
+	return fmt.Errorf("etcd at %s: %w: no answer within %s (--etcd-dial-timeout): %s", urls, runtime.ErrUnavailable, cfg.EtcdDialTimeout, last.Error())
 }
 
 func clientSettings(ctx context.Context, cfg config.Config, logger *slog.Logger) (clientv3.Config, error) {
@@ -88,7 +98,7 @@ func clientSettings(ctx context.Context, cfg config.Config, logger *slog.Logger)
 		// Its context outlives the start that ctx may be bounded for: Close ends it.
 		Context:   context.WithoutCancel(ctx),
 		Endpoints: cfg.EtcdEndpoints, TLS: secure, Username: cfg.EtcdUser, Password: password,
-		DialTimeout: 10 * time.Second,
+		DialTimeout: cfg.EtcdDialTimeout,
 		// A peer that vanished without a word is noticed; servers refuse pings that
 		// come more often than every 5 s.
 		DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,

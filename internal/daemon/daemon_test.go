@@ -1,0 +1,159 @@
+package daemon_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/daemon"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
+
+// patience bounds every wait of these tests; none gets near it.
+const patience = 30 * time.Second
+
+// settings are those of a daemon on free ports and a fresh directory.
+func settings(t *testing.T) config.Config {
+	t.Helper()
+	cfg := config.Default()
+	cfg.DataDir = t.TempDir()
+	cfg.Listen = "127.0.0.1:0"
+	cfg.EtcdListenClient = "http://127.0.0.1:0"
+	return cfg
+}
+
+// onEtcd are settings of a daemon on an etcd that exists.
+func onEtcd(t *testing.T, endpoints ...string) config.Config {
+	t.Helper()
+	cfg := settings(t)
+	cfg.DataDir = ""
+	cfg.EtcdEndpoints = endpoints
+	cfg.EtcdPrefix = etcdtest.Prefix(t)
+	return cfg
+}
+
+// running is a daemon in this process.
+type running struct {
+	daemon.Ready
+	client *apiclient.Client
+	stop   func() error // waits; may be called again
+}
+
+// start runs a daemon until the test ends or stops it.
+func start(t *testing.T, cfg config.Config) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ready := make(chan daemon.Ready, 1)
+	ended := make(chan struct{})
+	var result error
+	go func() {
+		defer close(ended)
+		result = daemon.Run(ctx, cfg, "test", slog.New(slog.DiscardHandler), func(r daemon.Ready) { ready <- r })
+	}()
+	r := &running{stop: func() error {
+		cancel()
+		<-ended
+		return result
+	}}
+	t.Cleanup(func() { require.NoError(t, r.stop()) })
+	select {
+	case r.Ready = <-ready:
+	case <-ended:
+		require.NoError(t, result)
+		require.Fail(t, "the daemon ended before it was ready")
+	}
+	client, err := apiclient.New(r.API, apiclient.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	r.client = client
+	return r
+}
+
+// refused runs a daemon that must not start and returns why.
+func refused(t *testing.T, cfg config.Config) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := daemon.Run(ctx, cfg, "test", slog.New(slog.DiscardHandler), func(daemon.Ready) {
+		assert.Fail(t, "the daemon says that it is ready")
+	})
+	require.Error(t, err)
+	return err
+}
+
+func record(gameID string) runtime.RuntimeRecord {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return runtime.RuntimeRecord{
+		GameID: gameID, Status: runtime.StatusRunning, CurrentContainerID: "c1",
+		CreatedAt: at, LastOpAt: at, StartedAt: &at,
+	}
+}
+
+func stop(gameID string) ports.UpdateStatusInput {
+	return ports.UpdateStatusInput{
+		GameID: gameID, ExpectedFrom: runtime.StatusRunning, To: runtime.StatusStopped, Now: time.Now(),
+	}
+}
+
+// statusOf returns the status code of a GET.
+func statusOf(t require.TestingT, url string) int {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode
+}
+
+func TestEmbeddedDaemonKeepsItsRecordsAcrossRuns(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	first := start(t, cfg)
+	require.NoError(t, first.client.Upsert(t.Context(), record("game")))
+	require.NoError(t, first.stop())
+
+	second := start(t, cfg)
+	require.Equal(t, first.Store, second.Store, "the identity of the store must stay")
+	got, err := second.client.Get(t.Context(), "game")
+	require.NoError(t, err)
+	require.Equal(t, record("game"), got)
+}
+
+func TestTakenAddressIsRefusedBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	cfg := settings(t)
+	cfg.Listen = taken.Addr().String()
+
+	err = refused(t, cfg)
+	require.ErrorContains(t, err, "cannot listen on "+cfg.Listen)
+	require.ErrorContains(t, err, "--listen")
+	entries, err := os.ReadDir(cfg.DataDir)
+	require.NoError(t, err)
+	require.Empty(t, entries, "the data directory must not have been touched")
+}
+
+func TestBadSettingsAreRefused(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	cfg.Listen, cfg.Engine = "0.0.0.0:0", "podman"
+	err := refused(t, cfg)
+	require.ErrorContains(t, err, "--listen")
+	require.ErrorContains(t, err, "--engine")
+}
