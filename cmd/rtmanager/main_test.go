@@ -3,7 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -44,7 +48,7 @@ type daemonProcess struct {
 
 func startDaemon(t *testing.T) *daemonProcess {
 	t.Helper()
-	d := &daemonProcess{t: t, dir: t.TempDir(), listen: "127.0.0.1:0"}
+	d := &daemonProcess{t: t, dir: t.TempDir(), listen: stableAddress(t)}
 	d.start()
 	client, err := apiclient.New("http://"+d.listen, apiclient.Config{MaxBackoff: 50 * time.Millisecond})
 	require.NoError(t, err)
@@ -54,6 +58,21 @@ func startDaemon(t *testing.T) *daemonProcess {
 		require.NoError(t, d.stop())
 	})
 	return d
+}
+
+// stableAddress returns an address that is free and stays so while the daemon
+// is away: unlike port 0 it is not one that clients on this machine are given.
+func stableAddress(t *testing.T) string {
+	t.Helper()
+	for {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		require.NoError(t, err)
+		require.NoError(t, listener.Close())
+		return listener.Addr().String()
+	}
 }
 
 var readyLine = regexp.MustCompile(`^ready api=http://(127\.0\.0\.1:\d+) etcd=http://127\.0\.0\.1:\d+ `)
@@ -76,7 +95,7 @@ func (d *daemonProcess) start() {
 	require.NoError(d.t, err, "the daemon must say that it is ready")
 	found := readyLine.FindStringSubmatch(line)
 	require.NotNil(d.t, found, "ready line %q", line)
-	d.listen = found[1]
+	require.Equal(d.t, d.listen, found[1])
 	go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process
 }
 

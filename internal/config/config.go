@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -158,8 +159,8 @@ func (c Config) validateListen() error {
 	if err != nil {
 		return fmt.Errorf("--listen %q is not HOST:PORT, such as 127.0.0.1:8080", c.Listen)
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
-		return fmt.Errorf("--listen %q: %q is not a port", c.Listen, port)
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("--listen %q: %q is not a port from 0 to 65535", c.Listen, port)
 	}
 	if !c.Insecure && !IsLoopback(host) {
 		return fmt.Errorf("--listen %q can be reached from other machines, and the API has neither TLS nor authentication; use a loopback address behind a proxy that has, or --insecure", c.Listen)
