@@ -29,14 +29,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: tour README.md")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	if err := run(ctx, os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "tour:", err)
 		os.Exit(1)
 	}
 	fmt.Println("the tour prints what the README shows")
 }
 
-func run(readme string) error {
+func run(ctx context.Context, readme string) error {
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		return err
@@ -49,13 +51,13 @@ func run(readme string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
-	listen, err := stableAddress()
+	listen, err := stableAddress(ctx)
 	if err != nil {
 		return err
 	}
-	t := &tour{dir: dir, listen: listen, etcd: "http://127.0.0.1:0"}
+	t := &tour{ctx: ctx, dir: dir, listen: listen, etcd: "http://127.0.0.1:0"}
 	defer t.stop()
 	for _, s := range steps {
 		fmt.Println("$", s.command)
@@ -68,9 +70,9 @@ func run(readme string) error {
 
 // stableAddress returns an address that is free and stays so while the daemon
 // is away: unlike port 0 it is not one that clients on this machine are given.
-func stableAddress() (string, error) {
+func stableAddress(ctx context.Context) (string, error) {
 	for {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
 		if errors.Is(err, syscall.EADDRINUSE) {
 			continue
 		}
@@ -112,8 +114,10 @@ func parse(readme string) []step {
 const shownAPI = "http://127.0.0.1:8080"
 
 type tour struct {
+	ctx          context.Context // bounds all of it
 	dir          string
-	listen, etcd string // addresses to listen on
+	listen, etcd string   // addresses to listen on
+	env          []string // of the README's reader, once there is a daemon
 	daemon       *exec.Cmd
 	watches      []*watch
 }
@@ -134,7 +138,7 @@ func (t *tour) take(s step) error {
 	case strings.HasPrefix(s.command, "rtmanager watch"):
 		return t.watch(s)
 	}
-	cmd := exec.Command("bash", "-c", strings.ReplaceAll(s.command, shownAPI, "http://"+t.listen))
+	cmd := t.command("bash", "-c", strings.ReplaceAll(s.command, shownAPI, "http://"+t.listen))
 	out, err := cmd.CombinedOutput()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		return err
@@ -142,9 +146,16 @@ func (t *tour) take(s step) error {
 	return compare(s, string(out))
 }
 
+// command is one of the reader's.
+func (t *tour) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.ctx, name, args...)
+	cmd.Env = append(os.Environ(), t.env...)
+	return cmd
+}
+
 // serve starts the daemon and waits for its ready line.
 func (t *tour) serve(s step) error {
-	t.daemon = exec.Command("rtmanager", "serve", "--data-dir", t.dir+"/data", "--listen", t.listen, "--etcd-listen-client", t.etcd)
+	t.daemon = t.command("rtmanager", "serve", "--data-dir", t.dir+"/data", "--listen", t.listen, "--etcd-listen-client", t.etcd)
 	stdout, err := t.daemon.StdoutPipe()
 	if err != nil {
 		return err
@@ -161,16 +172,14 @@ func (t *tour) serve(s step) error {
 	if found == nil {
 		return fmt.Errorf("not a ready line: %q", line)
 	}
-	os.Setenv("USER", "ada") // the README's reader
-	os.Setenv("RTMANAGER_SERVER", "http://"+found[1])
-	os.Setenv("ETCDCTL_ENDPOINTS", found[2])
+	t.env = []string{"USER=ada", "RTMANAGER_SERVER=http://" + found[1], "ETCDCTL_ENDPOINTS=" + found[2]}
 	return compare(s, line)
 }
 
 // watch runs under a terminal of its own, since that is how a reader sees it.
 func (t *tour) watch(s step) error {
-	w := &watch{step: s, cmd: exec.Command("script", "-qfec", s.command, "/dev/null"), output: &lockedBuffer{}}
-	w.cmd.Env = append(os.Environ(), "NO_COLOR=1")
+	w := &watch{step: s, cmd: t.command("script", "-qfec", s.command, "/dev/null"), output: &lockedBuffer{}}
+	w.cmd.Env = append(w.cmd.Env, "NO_COLOR=1")
 	w.cmd.Stdout = w.output
 	if err := w.cmd.Start(); err != nil {
 		return err
