@@ -29,16 +29,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: tour README.md")
 		os.Exit(2)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	if err := run(ctx, os.Args[1]); err != nil {
+	if err := run(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "tour:", err)
 		os.Exit(1)
 	}
 	fmt.Println("the tour prints what the README shows")
 }
 
-func run(ctx context.Context, readme string) error {
+func run(readme string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		return err
