@@ -48,7 +48,9 @@ type daemonProcess struct {
 
 func startDaemon(t *testing.T) *daemonProcess {
 	t.Helper()
-	d := &daemonProcess{t: t, dir: t.TempDir(), listen: stableAddress(t)}
+	listen, err := stableAddress()
+	require.NoError(t, err)
+	d := &daemonProcess{t: t, dir: t.TempDir(), listen: listen}
 	d.start()
 	client, err := apiclient.New("http://"+d.listen, apiclient.Config{MaxBackoff: 50 * time.Millisecond})
 	require.NoError(t, err)
@@ -62,20 +64,20 @@ func startDaemon(t *testing.T) *daemonProcess {
 
 // stableAddress returns an address that is free and stays so while the daemon
 // is away: unlike port 0 it is not one that clients on this machine are given.
-func stableAddress(t *testing.T) string {
-	t.Helper()
+func stableAddress() (string, error) {
 	for {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
 		if errors.Is(err, syscall.EADDRINUSE) {
 			continue
 		}
-		require.NoError(t, err)
-		require.NoError(t, listener.Close())
-		return listener.Addr().String()
+		if err != nil {
+			return "", err
+		}
+		return listener.Addr().String(), listener.Close()
 	}
 }
 
-var readyLine = regexp.MustCompile(`^ready api=http://(127\.0\.0\.1:\d+) etcd=http://127\.0\.0\.1:\d+ `)
+var readyLine = regexp.MustCompile(`^ready api=http://(127\.0\.0\.1:\d+) etcd=(http://127\.0\.0\.1:\d+) `)
 
 // start runs the daemon and waits until it is ready.
 func (d *daemonProcess) start() {

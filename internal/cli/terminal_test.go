@@ -1,0 +1,94 @@
+package cli_test
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/memstore"
+	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/cli"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// inTerminal runs a command line as a person would who sits at a terminal, and
+// returns what it wrote and its exit code.
+func inTerminal(t *testing.T, server string, env map[string]string, args ...string) (string, int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := cli.Main(t.Context(), append(args, "--server", server), cli.Streams{
+		In: strings.NewReader(""), Out: &out, Err: &errs, Terminal: true,
+		LookupEnv: func(name string) (string, bool) { value, ok := env[name]; return value, ok },
+		Now:       func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) },
+	})
+	return out.String() + errs.String(), code
+}
+
+// aGame is served by a real API; its texts are long and hostile.
+func aGame(t *testing.T) (server string) {
+	t.Helper()
+	store := memstore.New()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	require.NoError(t, store.Upsert(t.Context(), runtime.RuntimeRecord{
+		GameID: "chess-17", Status: runtime.StatusRunning, CreatedAt: at, LastOpAt: at, StartedAt: &at,
+		CurrentContainerID: strings.Repeat("4f1c9a", 10), Node: "eu\x1b[2J", Region: "\u202eeu",
+	}))
+	api, err := restapi.New(store, restapi.Config{})
+	require.NoError(t, err)
+	web := httptest.NewServer(api.Handler())
+	t.Cleanup(func() {
+		web.CloseClientConnections()
+		web.Close()
+	})
+	return web.URL
+}
+
+func TestTerminalHasColoursAndShortensIDs(t *testing.T) {
+	t.Parallel()
+	server := aGame(t)
+	text, code := inTerminal(t, server, nil, "list")
+	require.Zero(t, code, text)
+	require.Contains(t, text, "\x1b[32mrunning\x1b[0m")
+	require.Contains(t, text, " 4f1c9a4f1c9a… ")
+	require.Contains(t, text, " 24h")
+
+	text, _ = inTerminal(t, server, nil, "list", "-o", "wide")
+	require.Contains(t, text, strings.Repeat("4f1c9a", 10), "the wide form has all of it")
+}
+
+func TestColoursCanBeRefused(t *testing.T) {
+	t.Parallel()
+	server := aGame(t)
+	for name, run := range map[string]struct {
+		env  map[string]string
+		args []string
+	}{
+		"NO_COLOR":   {map[string]string{"NO_COLOR": "1"}, []string{"list"}},
+		"TERM":       {map[string]string{"TERM": "dumb"}, []string{"list"}},
+		"--no-color": {nil, []string{"list", "--no-color"}},
+	} {
+		text, code := inTerminal(t, server, run.env, run.args...)
+		require.Zero(t, code, text)
+		require.NotContains(t, text, "\x1b", name)
+	}
+}
+
+// What a record holds must not steer the terminal it is shown on.
+func TestTextsOfARecordCannotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	server := aGame(t)
+	for _, verb := range [][]string{
+		{"list"}, {"list", "-o", "wide"}, {"get", "chess-17"}, {"list", "-o", "json"}, {"list", "-o", "yaml"},
+		{"set-status", "chess-17", "--from", "stopped", "--to", "running"},
+	} {
+		text, _ := inTerminal(t, server, map[string]string{"NO_COLOR": "1"}, verb...)
+		require.NotContains(t, text, "\x1b", "%v", verb)
+		if form := verb[len(verb)-1]; form != "json" && form != "yaml" { // those are for programs, which want the value
+			require.NotContains(t, text, "\u202e", "%v", verb)
+		}
+	}
+}
