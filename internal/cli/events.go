@@ -58,6 +58,7 @@ func (p *eventRows) print(event ports.RuntimeEvent) error {
 		return nil
 	case ports.EventBookmark:
 		return nil
+	default: // tells of a record
 	}
 	if p.headers {
 		p.headers = false
@@ -112,13 +113,14 @@ func (p *eventRows) row(event ports.RuntimeEvent) []string {
 
 // change says in a person's words what happened to the status.
 func change(kind ports.EventType, from, to string) string {
-	switch {
-	case kind == ports.EventSnapshot:
+	switch kind {
+	case ports.EventSnapshot:
 		return to
-	case kind == ports.EventDeleted:
+	case ports.EventDeleted:
 		return cell(from) + " → deleted"
+	default:
+		return arrow(from, to)
 	}
-	return arrow(from, to)
 }
 
 func (p *eventRows) line(cells []string) error {

@@ -91,7 +91,7 @@ func (a *app) withClient(ctx context.Context, use func(context.Context, *apiclie
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	ctx, cancel := a.globals.bounded(ctx)
 	defer cancel()
 	return use(ctx, client)

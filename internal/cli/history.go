@@ -47,7 +47,7 @@ func (a *app) history(ctx context.Context, gameID string) error {
 
 // damagedValues returns the damaged values that an error is joined of.
 func damagedValues(err error) []*runtime.CorruptError {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the join itself, not something in it
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return nil
 	}

@@ -68,7 +68,7 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	buffered := bufio.NewWriter(a.streams.Out)
 	printer := a.eventPrinter(buffered)
 	for event, err := range client.Watch(ctx, ports.WatchOptions{

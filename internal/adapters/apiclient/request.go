@@ -121,9 +121,9 @@ func (c *Client) settleRead(ctx context.Context, err error) error {
 // problemFrom reads an error's body; it returns false when the body is not
 // this API's.
 func problemFrom(response *http.Response) (*wire.Problem, bool) {
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes)) // half a body is no JSON
 	var problem wire.Problem
-	if err != nil || json.Unmarshal(body, &problem) != nil || !strings.HasPrefix(problem.Type, wire.ProblemTypePrefix) {
+	if json.Unmarshal(body, &problem) != nil || !strings.HasPrefix(problem.Type, wire.ProblemTypePrefix) {
 		return nil, false
 	}
 	return &problem, true

@@ -42,8 +42,8 @@ func TestKilledMemberComesBackWithEveryAcknowledgedWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var acknowledged []string
-	for _, lifetime := range []time.Duration{25, 35, 50, 80, 120, 200, 400, 30, 60, 600} {
-		acknowledged = append(acknowledged, runVictim(t, dir, lifetime*time.Millisecond)...)
+	for _, milliseconds := range []int{25, 35, 50, 80, 120, 200, 400, 30, 60, 600} {
+		acknowledged = append(acknowledged, runVictim(t, dir, time.Duration(milliseconds)*time.Millisecond)...)
 	}
 
 	member := start(t, config(dir))

@@ -88,7 +88,7 @@ func (m *Member) boot(ctx, open context.Context, cfg Config) error {
 	// etcd takes no context while it opens its files. The lock goes when it is
 	// through, and not before.
 	go func() {
-		<-launched
+		<-launched //nolint:errcheck // whether it failed is of no interest any more
 		_ = m.abandon()
 	}()
 	return fmt.Errorf("start etcd: %w", context.Cause(ctx))

@@ -87,7 +87,7 @@ func withoutPrevious(ctx context.Context, _ int, open func() clientv3.WatchChan,
 	for resp := range open() {
 		events := make([]*clientv3.Event, len(resp.Events))
 		for i, ev := range resp.Events {
-			events[i] = (*clientv3.Event)(&mvccpb.Event{Type: ev.Type, Kv: ev.Kv})
+			events[i] = &mvccpb.Event{Type: ev.Type, Kv: ev.Kv}
 		}
 		resp.Events = events
 		if !passOne(ctx, resp, out) {

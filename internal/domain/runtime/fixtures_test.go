@@ -27,6 +27,7 @@ func record(status runtime.Status) runtime.RuntimeRecord {
 		r.StoppedAt = instantPtr(2)
 	case runtime.StatusRemoved:
 		r.StoppedAt, r.RemovedAt, r.CurrentContainerID = instantPtr(2), instantPtr(3), ""
+	default: // running as it is
 	}
 	return r
 }

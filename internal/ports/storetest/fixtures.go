@@ -49,6 +49,7 @@ func record(gameID string, status runtime.Status) runtime.RuntimeRecord {
 		r.RemovedAt = instantPtr(3)
 		r.LastOpAt = instant(3)
 		r.CurrentContainerID = ""
+	default: // running as it is
 	}
 	return r
 }

@@ -182,6 +182,11 @@ func (p *pair) translate(revision int64) int64 {
 	return -revision
 }
 
+// disagreement tells both errors and is neither: either may be nil.
+func disagreement(want, got error) error {
+	return fmt.Errorf("model fails with %v; store fails with %v", want, got) //nolint:errorlint // told, not wrapped
+}
+
 // compareErrors wants errors of one class that carry the same.
 func (p *pair) compareErrors(want, got error) error {
 	for _, class := range []error{
@@ -190,11 +195,11 @@ func (p *pair) compareErrors(want, got error) error {
 		runtime.ErrReadOnly, runtime.ErrUnavailable, runtime.ErrIncompatible,
 	} {
 		if errors.Is(want, class) != errors.Is(got, class) {
-			return fmt.Errorf("model fails with %v; store fails with %v", want, got)
+			return disagreement(want, got)
 		}
 	}
 	if (want == nil) != (got == nil) {
-		return fmt.Errorf("model fails with %v; store fails with %v", want, got)
+		return disagreement(want, got)
 	}
 	var wantConflict, gotConflict *runtime.ConflictError
 	if errors.As(want, &wantConflict) && errors.As(got, &gotConflict) {
@@ -255,6 +260,7 @@ func (p *pair) expected(s step) (expected written, given bool) {
 		if len(p.writes) > 0 {
 			return p.earlier(s), true
 		}
+	default: // expects nothing
 	}
 	return written{}, false
 }
@@ -365,6 +371,7 @@ func replay(ctx context.Context, side ports.Store, options ports.WatchOptions, e
 			continue
 		case ports.EventResync, ports.EventSynced:
 			event.Revision = 0
+		default: // a change, told as it is
 		}
 		seen.events = append(seen.events, event)
 		// a snapshot may already hold the last write

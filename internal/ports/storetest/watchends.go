@@ -46,7 +46,7 @@ func endByBreak(t *testing.T, _ Harness, s ports.Store) {
 
 func endByCancel(t *testing.T, _ Harness, s ports.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
-	w := openWatchIn(t, ctx, cancel, s, ports.WatchOptions{})
+	w := openWatchIn(ctx, t, cancel, s, ports.WatchOptions{})
 	w.snapshot()
 	cancel()
 	w.fails(context.Canceled)
@@ -69,13 +69,13 @@ func endBeforeStart(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	openWatchIn(t, ctx, cancel, s, ports.WatchOptions{}).fails(context.Canceled)
+	openWatchIn(ctx, t, cancel, s, ports.WatchOptions{}).fails(context.Canceled)
 }
 
 func endUnread(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	ctx, cancel := context.WithCancel(t.Context())
-	w := openWatchIn(t, ctx, cancel, s, ports.WatchOptions{})
+	w := openWatchIn(ctx, t, cancel, s, ports.WatchOptions{})
 	w.snapshot()
 	pingPong(t, s, "a", 20)
 	cancel()

@@ -29,10 +29,10 @@ type watchReader struct {
 func openWatch(t *testing.T, s ports.Store, options ports.WatchOptions) *watchReader {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), watchPatience)
-	return openWatchIn(t, ctx, cancel, s, options)
+	return openWatchIn(ctx, t, cancel, s, options)
 }
 
-func openWatchIn(t *testing.T, ctx context.Context, cancel context.CancelFunc, s ports.Store, options ports.WatchOptions) *watchReader {
+func openWatchIn(ctx context.Context, t *testing.T, cancel context.CancelFunc, s ports.Store, options ports.WatchOptions) *watchReader {
 	next, stop := iter.Pull2(s.Watch(ctx, options))
 	t.Cleanup(func() {
 		cancel()
