@@ -118,13 +118,11 @@ func (c *Client) settleRead(ctx context.Context, err error) error {
 	return err
 }
 
-// problemFrom reads an error's body; it returns false when the body is not
-// this API's.
+// problemFrom reads an error's body; it returns false, and no use of a problem,
+// when the body is not this API's.
 func problemFrom(response *http.Response) (*wire.Problem, bool) {
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes)) // half a body is no JSON
 	var problem wire.Problem
-	if json.Unmarshal(body, &problem) != nil || !strings.HasPrefix(problem.Type, wire.ProblemTypePrefix) {
-		return nil, false
-	}
-	return &problem, true
+	err := json.Unmarshal(body, &problem)
+	return &problem, err == nil && strings.HasPrefix(problem.Type, wire.ProblemTypePrefix)
 }
