@@ -25,12 +25,16 @@ import (
 //
 //	serve [FLAG...]     a daemon on free ports and $WORK/data; waits until it is ready
 //	watch NAME [ARG...] a watch in the background whose output goes to the file NAME
+//	also NAME [FLAG...] a further daemon in the background, whose output goes to the file NAME
+//	ask NAME            from here on the verbs talk to that daemon
 //	await FILE TEXT     until the file holds the text
-//	interrupt WHAT      SIGINT to the daemon ("serve") or a watch; its exit code must be 0 or 130
+//	interrupt WHAT      SIGINT to a daemon (the first is "serve") or a watch; its exit code must be 0 or 130
+//	terminate WHAT      the same with SIGTERM
 //	kill9               SIGKILL to the daemon
 //	exits N COMMAND     the command's exit code is N
 //	prints FILE         standard output is the file's text, instants, ids and ages aside
-//	etcdput, etcddel    behind the daemon's back
+//	etcdput, etcddel, etcdcompact
+//	                    behind the daemon's back
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -38,9 +42,10 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serveCommand, "watch": watchCommand, "await": awaitCommand, "interrupt": interruptCommand,
-			"kill9": killCommand, "exits": exitsCommand, "prints": printsCommand,
-			"etcdput": etcdPutCommand, "etcddel": etcdDeleteCommand,
+			"serve": serveCommand, "watch": watchCommand, "also": alsoCommand, "ask": askCommand, "await": awaitCommand,
+			"interrupt": signalCommand(syscall.SIGINT), "terminate": signalCommand(syscall.SIGTERM), "kill9": killCommand,
+			"exits": exitsCommand, "prints": printsCommand,
+			"etcdput": etcdPutCommand, "etcddel": etcdDeleteCommand, "etcdcompact": etcdCompactCommand,
 		},
 	})
 }
@@ -118,12 +123,31 @@ func serveCommand(ts *testscript.TestScript, neg bool, args []string) {
 	begin(ts, "serve", append([]string{
 		"serve", "--data-dir", ts.MkAbs("data"), "--listen", listen, "--etcd-listen-client", "http://127.0.0.1:0",
 	}, args...)...)
-	ready := readyLine.FindStringSubmatch(await(ts, "serve", "\n"))
+	ask(ts, "serve")
+}
+
+// ask points the verbs at a daemon once it is ready.
+func ask(ts *testscript.TestScript, name string) {
+	ready := readyLine.FindStringSubmatch(await(ts, name, "\n"))
 	if ready == nil {
-		ts.Fatalf("serve: not a ready line: %s", ts.ReadFile("serve"))
+		ts.Fatalf("%s: not a ready line: %s", name, ts.ReadFile(name))
 	}
 	ts.Setenv("RTMANAGER_SERVER", "http://"+ready[1])
 	ts.Setenv("ETCD", ready[2])
+}
+
+func askCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 || running(ts)[args[0]] == nil {
+		ts.Fatalf("usage: ask NAME, of a daemon that runs")
+	}
+	ask(ts, args[0])
+}
+
+func alsoCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 1 || running(ts)[args[0]] != nil {
+		ts.Fatalf("usage: also NAME [FLAG...], of a daemon that does not run")
+	}
+	begin(ts, args[0], append([]string{"serve"}, args[1:]...)...)
 }
 
 func watchCommand(ts *testscript.TestScript, _ bool, args []string) {
@@ -159,18 +183,22 @@ func await(ts *testscript.TestScript, file, text string) string {
 	}
 }
 
-func interruptCommand(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 || running(ts)[args[0]] == nil {
-		ts.Fatalf("usage: interrupt NAME, of what runs")
-	}
-	cmd, want := running(ts)[args[0]], 130
-	if args[0] == "serve" {
-		want = 0
-	}
-	delete(running(ts), args[0])
-	ts.Check(cmd.Process.Signal(syscall.SIGINT))
-	if code := codeOf(ts, cmd.Wait()); code != want {
-		ts.Fatalf("%s ended with exit code %d, not %d", args[0], code, want)
+// signalCommand ends a process in order: a daemon then exits with 0, a verb that
+// was interrupted with 130.
+func signalCommand(signal syscall.Signal) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		if len(args) != 1 || running(ts)[args[0]] == nil {
+			ts.Fatalf("the process to end must be the name of one that runs")
+		}
+		cmd, want := running(ts)[args[0]], 130
+		if cmd.Args[1] == "serve" {
+			want = 0
+		}
+		delete(running(ts), args[0])
+		ts.Check(cmd.Process.Signal(signal))
+		if code := codeOf(ts, cmd.Wait()); code != want {
+			ts.Fatalf("%s ended with exit code %d, not %d:\n%s", args[0], code, want, ts.ReadFile(args[0]+".err"))
+		}
 	}
 }
 
@@ -251,6 +279,21 @@ func etcdDeleteCommand(ts *testscript.TestScript, _ bool, args []string) {
 		if err == nil && deleted.Deleted != 1 {
 			err = fmt.Errorf("there is no key %q", args[0])
 		}
+		return err
+	})
+}
+
+// etcdCompactCommand makes etcd forget everything before its present revision.
+func etcdCompactCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 0 {
+		ts.Fatalf("usage: etcdcompact")
+	}
+	onEtcd(ts, func(ctx context.Context, client *clientv3.Client) error {
+		head, err := client.Get(ctx, "/")
+		if err != nil {
+			return err
+		}
+		_, err = client.Compact(ctx, head.Header.GetRevision(), clientv3.WithCompactPhysical())
 		return err
 	})
 }

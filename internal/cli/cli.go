@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -46,13 +48,18 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	cmd, err := root.ExecuteContextC(ctx)
+	var write writeError
 	switch {
 	case err == nil:
 		return exitOK
 	case !a.started:
 		// Nothing ran yet, so what is wrong is the command line itself.
 		err = usageError{err: err, see: cmd.CommandPath()}
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		// Whoever interrupts knows that, but not what became of a write.
+		if errors.As(err, &write) {
+			a.report(err)
+		}
 		return exitInterrupted
 	}
 	a.report(err)
@@ -64,6 +71,7 @@ type app struct {
 	streams Streams
 	globals globals
 	started bool // a verb has begun to run
+	daemon  bool // this process is one, so hints about another do not apply
 }
 
 func (a *app) root() *cobra.Command {
@@ -85,6 +93,7 @@ talk to a daemon.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	a.globals.bind(root, a.streams)
+	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.listCommand(), a.getCommand(), a.putCommand(), a.setStatusCommand(),
 		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.versionCommand(), a.completionCommand(),
@@ -97,7 +106,7 @@ talk to a daemon.`,
 // verbs share, and names the command and its game in every error.
 func (a *app) verb(body func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := a.globals.check(); err != nil {
+		if err := errors.Join(a.globals.check(), noEmptyFlags(cmd)); err != nil {
 			return err
 		}
 		a.started = true
@@ -105,6 +114,53 @@ func (a *app) verb(body func(cmd *cobra.Command, args []string) error) func(*cob
 			return fmt.Errorf("%s: %w", strings.Join(append([]string{cmd.Name()}, plainAll(args)...), " "), err)
 		}
 		return nil
+	}
+}
+
+// noEmptyFlags refuses a flag that is given as an empty text. That is a script's
+// unset variable, and taken for "not given" it would drop a guard or a filter in
+// silence. Only a reason may be empty; serve's settings have their own rules.
+func noEmptyFlags(cmd *cobra.Command) error {
+	if cmd.Name() == "serve" {
+		return nil
+	}
+	var faults []error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "reason" {
+			faults = append(faults, fmt.Errorf("--%s is empty; give it a value or leave it out", f.Name))
+		}
+	})
+	return errors.Join(faults...)
+}
+
+// helpCommand is cobra's, but for an error where there is nothing to tell.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Tell about a verb or a topic",
+		Long:  "Help tells about a verb or a topic, as --help does.",
+		Example: `  rtmanager help set-status
+  rtmanager help exit-codes`,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			var verbs []string
+			for _, verb := range cmd.Root().Commands() {
+				if len(args) == 0 && strings.HasPrefix(verb.Name(), begun) && (verb.IsAvailableCommand() || verb.IsAdditionalHelpTopicCommand()) {
+					verbs = append(verbs, cobra.CompletionWithDesc(verb.Name(), verb.Short))
+				}
+			}
+			return verbs, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return fmt.Errorf("help is about one verb or topic, got %q", args)
+			}
+			about.InitDefaultHelpFlag() // or the help would not list it
+			return about.Help()
+		},
 	}
 }
 

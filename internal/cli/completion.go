@@ -58,11 +58,11 @@ func (a *app) completeGame(cmd *cobra.Command, args []string, begun string) ([]s
 	}
 	a.globals.timeout = completionPatience
 	var ids []string
-	_ = a.withClient(cmd.Context(), func(ctx context.Context, client *apiclient.Client) error {
+	_ = a.call(cmd.Context(), func(ctx context.Context, client *apiclient.Client) error {
 		page, err := client.ListPage(ctx, ports.PageQuery{Limit: ports.MaxPageLimit})
 		for _, v := range page.Records {
 			id := v.Record.GameID
-			if strings.HasPrefix(id, begun) && !strings.ContainsAny(id, " \t$`'\"\\!*?;&|<>()[]{}#~") {
+			if strings.HasPrefix(id, begun) && shellWord(id) == id {
 				ids = append(ids, cobra.CompletionWithDesc(id, string(v.Record.Status)))
 			}
 		}

@@ -2,22 +2,26 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	yamlreader "go.yaml.in/yaml/v2"
 	"sigs.k8s.io/yaml"
 
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // decodeRecords reads records from JSON, one value after the other, or from
-// YAML documents. Each is a record, a list of records, or an object with such a
-// list as "items". Nothing at all is an error.
+// YAML documents. Each is a record, a list of records, or the object that list
+// prints, with such a list as "items". Nothing at all is an error.
 func decodeRecords(text []byte) ([]runtime.RuntimeRecord, error) {
-	documents, err := splitDocuments(text)
+	documents, err := splitDocuments(bytes.TrimPrefix(text, []byte("\ufeff")))
 	if err != nil {
 		return nil, err
 	}
@@ -36,14 +40,40 @@ func decodeRecords(text []byte) ([]runtime.RuntimeRecord, error) {
 }
 
 // splitDocuments returns each document as JSON.
-func splitDocuments(text []byte) ([]json.RawMessage, error) {
+func splitDocuments(text []byte) ([]jsontext.Value, error) {
 	start := bytes.TrimSpace(text)
-	if len(start) > 0 && (start[0] == '{' || start[0] == '[') {
-		return splitJSON(text)
+	if len(start) == 0 || start[0] != '{' && start[0] != '[' {
+		return convertYAML(text)
 	}
-	var documents []json.RawMessage
+	documents, err := splitJSON(text)
+	if err != nil {
+		// YAML begins like that too, and then reads on where JSON does not.
+		if converted, errYAML := convertYAML(text); errYAML == nil {
+			return converted, nil
+		}
+	}
+	return documents, err
+}
+
+func splitJSON(text []byte) ([]jsontext.Value, error) {
+	var documents []jsontext.Value
+	decoder := jsontext.NewDecoder(bytes.NewReader(text))
+	for {
+		document, err := decoder.ReadValue()
+		switch {
+		case errors.Is(err, io.EOF):
+			return documents, nil
+		case err != nil:
+			return nil, fmt.Errorf("document %d: not JSON: %s", len(documents)+1, strings.TrimPrefix(err.Error(), "jsontext: "))
+		}
+		documents = append(documents, document.Clone())
+	}
+}
+
+func convertYAML(text []byte) ([]jsontext.Value, error) {
+	var documents []jsontext.Value
 	for i, part := range splitYAML(string(text)) {
-		converted, err := yaml.YAMLToJSONStrict([]byte(part))
+		converted, err := convertDocument(part)
 		if err != nil {
 			return nil, fmt.Errorf("document %d: %w", i+1, err)
 		}
@@ -54,45 +84,85 @@ func splitDocuments(text []byte) ([]json.RawMessage, error) {
 	return documents, nil
 }
 
-func splitJSON(text []byte) ([]json.RawMessage, error) {
-	var documents []json.RawMessage
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var document json.RawMessage
-		err := decoder.Decode(&document)
-		switch {
-		case errors.Is(err, io.EOF):
-			return documents, nil
-		case err != nil:
-			return nil, fmt.Errorf("document %d: not JSON: %w", len(documents)+1, err)
-		}
-		documents = append(documents, document)
+// convertDocument returns null for a document without content. What follows the
+// end of the document is an error, since the conversion would ignore it.
+func convertDocument(text string) (jsontext.Value, error) {
+	switch {
+	case strings.TrimSpace(text) == "": // a tab alone would be an error
+		return jsontext.Value("null"), nil
+	case !utf8.ValidString(text):
+		return nil, errors.New("is not UTF-8 text")
 	}
+	reader := yamlreader.NewDecoder(strings.NewReader(text))
+	for range 2 {
+		err := reader.Decode(new(any))
+		if errors.Is(err, io.EOF) {
+			return yaml.YAMLToJSONStrict([]byte(text))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("goes on after its end")
 }
 
-// splitYAML cuts at the lines that begin a new document. No other line of YAML
-// can begin like that.
+// splitYAML cuts at the lines that begin or end a document: the library reads
+// the first one and says nothing of the others. No other line of YAML can begin
+// like that.
 func splitYAML(text string) []string {
 	parts := []string{""}
-	for l := range strings.Lines(text) {
-		if strings.TrimRight(l, " \r\n") == "---" || strings.HasPrefix(l, "--- ") {
-			parts = append(parts, strings.TrimPrefix(l, "---"))
-			continue
+	for line := range strings.Lines(text) {
+		part := &parts[len(parts)-1]
+		switch {
+		case isMarker(line, "---") && isDirectives(*part):
+			*part += line // still the same document's
+		case isMarker(line, "---"):
+			parts = append(parts, strings.TrimPrefix(line, "---"))
+		case isMarker(line, "..."):
+			parts = append(parts, "")
+		default:
+			*part += line
 		}
-		parts[len(parts)-1] += l
 	}
 	return parts
 }
 
-func decodeDocument(document json.RawMessage) ([]runtime.RuntimeRecord, error) {
-	if document[0] == '[' {
-		return decodeItems(document)
+func isMarker(line, marker string) bool {
+	rest, found := strings.CutPrefix(line, marker)
+	return found && (rest == "" || strings.ContainsAny(rest[:1], " \t\r\n"))
+}
+
+// isDirectives reports lines such as "%YAML 1.2", which come before a document
+// and belong to it.
+func isDirectives(text string) bool {
+	found := false
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "%"):
+			found = true
+		case strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#"):
+			return false
+		}
+	}
+	return found
+}
+
+func decodeDocument(document jsontext.Value) ([]runtime.RuntimeRecord, error) {
+	switch document.Kind() {
+	case '[':
+		var records []runtime.RuntimeRecord
+		return records, decodeStrict(document, &records)
+	case '{':
+	default:
+		return nil, fmt.Errorf("%s is neither a record nor a list of records", kindName(document.Kind()))
 	}
 	var list struct {
-		Items json.RawMessage `json:"items"`
+		Items jsontext.Value `json:"items"`
 	}
 	if err := json.Unmarshal(document, &list); err == nil && list.Items != nil {
-		return decodeItems(list.Items)
+		var page wire.Page
+		err := decodeStrict(document, &page)
+		return page.Items, err
 	}
 	var record runtime.RuntimeRecord
 	if err := decodeStrict(document, &record); err != nil {
@@ -101,16 +171,8 @@ func decodeDocument(document json.RawMessage) ([]runtime.RuntimeRecord, error) {
 	return []runtime.RuntimeRecord{record}, nil
 }
 
-func decodeItems(items json.RawMessage) ([]runtime.RuntimeRecord, error) {
-	var records []runtime.RuntimeRecord
-	err := decodeStrict(items, &records)
-	return records, err
-}
-
-// decodeStrict refuses fields that a record does not have: they are typing
-// errors that would otherwise vanish in silence.
-func decodeStrict(text []byte, target any) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(target)
+// decodeStrict refuses fields that the target does not have, and a field twice:
+// they are typing errors that would otherwise vanish in silence.
+func decodeStrict(document jsontext.Value, target any) error {
+	return explain(json.Unmarshal(document, target, json.RejectUnknownMembers(true)))
 }

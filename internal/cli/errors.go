@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"unicode"
 
+	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // usageError is a fault of the command line itself.
@@ -19,20 +22,35 @@ type usageError struct {
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
-// writeError is a write that failed, with the operation id under which it can
-// be repeated safely.
+// writeError is a write that failed.
 type writeError struct {
-	err         error
-	operationID string
+	err error
+	// unknown says what to do should its outcome be unknown.
+	unknown string
+	to      runtime.Status // of a transition
 }
 
 func (e writeError) Error() string { return e.err.Error() }
 func (e writeError) Unwrap() error { return e.err }
 
+// repeatable is what to do about a write that can be repeated by hand.
+func repeatable(origin ports.Origin) string {
+	return "it may have been done or not; repeating it with --operation-id " + shellWord(origin.OperationID) + " is safe"
+}
+
+// advisedError is an error that brings its own hint.
+type advisedError struct {
+	err    error
+	advice string
+}
+
+func (e advisedError) Error() string { return e.err.Error() }
+func (e advisedError) Unwrap() error { return e.err }
+
 // report tells of the error: what and why, who won a conflict, what to do next.
 func (a *app) report(err error) {
-	text := strings.Join(strings.Split(printable(err.Error()), "\n"), "\n  ")
-	fmt.Fprintf(a.streams.Err, "rtmanager: %s\n", text)
+	lines := strings.FieldsFunc(printable(err.Error()), func(r rune) bool { return r == '\n' })
+	fmt.Fprintf(a.streams.Err, "rtmanager: %s\n", strings.Join(lines, "\n  "))
 	var conflict *runtime.ConflictError
 	if errors.As(err, &conflict) && conflict.Revision != 0 {
 		fmt.Fprintf(a.streams.Err, "  stands: %s\n", a.winner(conflict))
@@ -52,6 +70,7 @@ func (a *app) winner(conflict *runtime.ConflictError) string {
 // hint says what to do about the error, empty where the error itself does.
 func (a *app) hint(err error) string {
 	var usage usageError
+	var advised advisedError
 	var write writeError
 	var conflict *runtime.ConflictError
 	switch {
@@ -60,14 +79,19 @@ func (a *app) hint(err error) string {
 			return ""
 		}
 		return fmt.Sprintf("see `%s --help`", usage.see)
+	case a.daemon:
+		return ""
+	case errors.As(err, &advised):
+		return advised.advice
 	case errors.As(err, &conflict):
-		return conflictHint(conflict)
+		errors.As(err, &write)
+		return conflictHint(conflict, write.to)
 	case errors.Is(err, runtime.ErrNotFound):
 		return "`rtmanager list` shows the games there are"
 	case errors.Is(err, runtime.ErrOutcomeUnknown) && errors.As(err, &write):
-		return "it may have been done or not; repeating it with --operation-id " + write.operationID + " is safe"
+		return write.unknown
 	case errors.Is(err, runtime.ErrUnavailable):
-		return fmt.Sprintf("asked %s; start a daemon with `rtmanager serve`, or name another with --server or RTMANAGER_SERVER", printable(a.globals.server))
+		return a.unavailableHint(err)
 	case errors.Is(err, runtime.ErrCompacted):
 		return "start over with a snapshot: leave --from-revision out, or add --resync"
 	case errors.Is(err, runtime.ErrForeignRevision):
@@ -82,8 +106,22 @@ func (a *app) hint(err error) string {
 	return ""
 }
 
-func conflictHint(conflict *runtime.ConflictError) string {
-	look := "`rtmanager history " + plain(conflict.GameID) + "` shows who changed it"
+// unavailableHint tells a daemon that does not answer from one that does, but
+// has no store to answer from.
+func (a *app) unavailableHint(err error) string {
+	server := printable(config.RedactURL(a.globals.server))
+	var unanswered *url.Error
+	if errors.As(err, &unanswered) {
+		return fmt.Sprintf("asked %s; start a daemon with `rtmanager serve`, or name another with --server or RTMANAGER_SERVER", server)
+	}
+	return fmt.Sprintf("the daemon at %s answers, but cannot do this now; its log says why", server)
+}
+
+// conflictHint is for a write that wanted the status to become to; empty is for
+// a put.
+func conflictHint(conflict *runtime.ConflictError, to runtime.Status) string {
+	look := "`rtmanager history " + shellWord(conflict.GameID) + "` shows who changed it"
+	stands := conflict.Current.Status
 	switch {
 	case conflict.Revision == 0:
 		return "leave --if-revision out, or use 0, to insert it"
@@ -91,14 +129,22 @@ func conflictHint(conflict *runtime.ConflictError) string {
 		return fmt.Sprintf("%s; --if-revision %d would overwrite what stands", look, conflict.Revision)
 	case conflict.Expectation == runtime.ExpectContainerID:
 		return look + "; --container-id guards against acting on another container than the one you saw"
+	case stands == to:
+		return fmt.Sprintf("%s; it is %s already", look, to)
+	case runtime.Transition(stands, to) != nil:
+		return fmt.Sprintf("%s; what is %s cannot become %s", look, cell(string(stands)), to)
 	}
-	return fmt.Sprintf("%s; --from %s acts on what stands", look, conflict.Current.Status)
+	return fmt.Sprintf("%s; --from %s acts on what stands", look, stands)
 }
 
-// printable keeps what came from elsewhere from steering the terminal.
+// printable keeps what came from elsewhere from steering the terminal. Lines stay
+// lines, and a tab becomes a blank.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\n' && !unicode.IsPrint(r) {
+		switch {
+		case r == '\t':
+			return ' '
+		case r != '\n' && !unicode.IsPrint(r):
 			return unicode.ReplacementChar
 		}
 		return r

@@ -129,7 +129,7 @@ func (p *eventRows) line(cells []string) error {
 		return err
 	}
 	for i := range p.widths {
-		p.widths[i] = max(p.widths[i], len([]rune(cells[i])))
+		p.widths[i] = max(p.widths[i], columns(cells[i]))
 	}
 	_, err := io.WriteString(p.out, line(cells, p.widths, p.app.globals.painter()))
 	return err

@@ -54,8 +54,11 @@ func exitCodesTopic() *cobra.Command {
     4  there is no record of this game
     5  the daemon, or the store behind it, could not be reached
   124  --timeout ran out first
-  130  interrupted, which is how a watch normally ends`,
-		Example: `  rtmanager set-status game-1 --from running --to stopped
+  130  interrupted, which is how a watch normally ends
+
+A script can act on it:
+
+  rtmanager set-status game-1 --from running --to stopped
   case $? in
     0) echo stopped ;;
     3) echo "somebody else was faster" ;;

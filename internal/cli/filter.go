@@ -16,7 +16,13 @@ func (f *recordFilter) bind(cmd *cobra.Command) {
 	completeStatus(cmd, "status")
 }
 
-func (f *recordFilter) status() runtime.Status { return runtime.Status(f.statusWord) }
+// status returns the status to filter by, empty for none.
+func (f *recordFilter) status() (runtime.Status, error) {
+	if f.statusWord == "" {
+		return "", nil
+	}
+	return runtime.ParseStatus("--status", f.statusWord)
+}
 
 // completeStatus offers the status words for a flag.
 func completeStatus(cmd *cobra.Command, flag string) {

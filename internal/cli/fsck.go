@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,9 +44,12 @@ It takes as long as the store is large: --timeout counts only when it is given.`
 }
 
 func (a *app) fsck(ctx context.Context, repair bool) error {
-	return a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
 		report, err := client.Check(ctx, repair)
-		if err != nil {
+		switch {
+		case err != nil && repair:
+			return writeError{err: err, unknown: "some of it may have been mended; `rtmanager fsck` shows what is left"}
+		case err != nil:
 			return err
 		}
 		if err := a.printReport(report, repair); err != nil {
@@ -58,7 +63,7 @@ func (a *app) printReport(report ports.CheckReport, repair bool) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
 		return encoder.encode(wire.CheckFrom(report))
 	}
-	out := a.streams.Out
+	out := new(strings.Builder)
 	fmt.Fprintf(out, "checked %s, %s, %s at revision %d\n", counted(report.Records, "record"),
 		counted(report.IndexKeys, "index key"), counted(report.LedgerEntries, "ledger entry"), report.Revision)
 	for _, f := range report.Findings {
@@ -71,7 +76,8 @@ func (a *app) printReport(report ports.CheckReport, repair bool) error {
 	if len(report.Findings) == 0 {
 		fmt.Fprintln(out, "clean: every rule holds")
 	}
-	return nil
+	_, err := io.WriteString(a.streams.Out, out.String())
+	return err
 }
 
 func repairLine(f ports.Finding, asked bool) string {

@@ -29,7 +29,7 @@ reads back.`,
 }
 
 func (a *app) get(ctx context.Context, gameID string) error {
-	return a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
 		found, err := client.GetVersioned(ctx, gameID)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/config"
 )
 
 // The forms of output. The empty one is a verb's own readable form.
@@ -45,9 +46,11 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 		return otherwise
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&g.server, "server", env("RTMANAGER_SERVER", defaultServer), "`URL` of the daemon; also RTMANAGER_SERVER")
-	flags.StringVarP(&g.output, "output", "o", env("RTMANAGER_OUTPUT", ""), "`FORM` of the output: "+strings.Join(outputs(), ", ")+"; also RTMANAGER_OUTPUT")
-	flags.DurationVar(&g.timeout, "timeout", 30*time.Second, "how long one call may take; 0 is without end")
+	flags.StringVar(&g.server, "server", defaultServer, "`URL` of the daemon; also RTMANAGER_SERVER")
+	flags.StringVarP(&g.output, "output", "o", "", "`FORM` of the output: "+strings.Join(outputs(), ", ")+"; also RTMANAGER_OUTPUT")
+	// Set here and not as defaults, which the help would show.
+	g.server, g.output = env("RTMANAGER_SERVER", g.server), env("RTMANAGER_OUTPUT", g.output)
+	flags.DurationVar(&g.timeout, "timeout", 30*time.Second, "how long one call to the daemon may take, such as 90s; 0 is without end")
 	flags.BoolVar(&g.noColor, "no-color", false, "no colours; NO_COLOR and TERM=dumb do the same")
 	flags.BoolVar(&g.noHeaders, "no-headers", false, "tables without their first line")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs(), cobra.ShellCompDirectiveNoFileComp))
@@ -57,10 +60,10 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 
 func (g *globals) check() error {
 	if g.output != "" && !slices.Contains(outputs(), g.output) {
-		return fmt.Errorf("output %q is not a form; use one of %s (-o or RTMANAGER_OUTPUT)", g.output, strings.Join(outputs(), ", "))
+		return fmt.Errorf("--output or RTMANAGER_OUTPUT %q is not a form; use one of %s", g.output, strings.Join(outputs(), ", "))
 	}
 	if g.timeout < 0 {
-		return fmt.Errorf("timeout %s is negative; use 0 for no limit", g.timeout)
+		return fmt.Errorf("--timeout %s is negative; use 0 for no limit", g.timeout)
 	}
 	return nil
 }
@@ -78,35 +81,46 @@ func (g *globals) bounded(ctx context.Context) (context.Context, context.CancelF
 // connect returns a client of the daemon; nothing is sent yet.
 func (g *globals) connect(cfg apiclient.Config) (*apiclient.Client, error) {
 	cfg.Version = clientVersion().Version
+	cfg.WriteTimeout = forever // only --timeout bounds it
 	client, err := apiclient.New(g.server, cfg)
 	if err != nil {
-		return nil, usageError{err: err}
+		return nil, usageError{err: fmt.Errorf("--server or RTMANAGER_SERVER %q is not the address of a daemon; use http://HOST:PORT or https://HOST:PORT", config.RedactURL(g.server))}
 	}
 	return client, nil
 }
 
-// withClient connects, bounds the time, and lets go of the connection after.
+const forever = 100 * 365 * 24 * time.Hour
+
+// call makes one call to the daemon, in the time that it has.
+func (a *app) call(ctx context.Context, use func(context.Context, *apiclient.Client) error) error {
+	return a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
+		ctx, cancel := a.globals.bounded(ctx)
+		defer cancel()
+		return use(ctx, client)
+	})
+}
+
+// withClient connects, and lets go of the connection after. Each call bounds its
+// time by itself.
 func (a *app) withClient(ctx context.Context, use func(context.Context, *apiclient.Client) error) error {
 	client, err := a.globals.connect(apiclient.Config{})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = client.Close() }()
-	ctx, cancel := a.globals.bounded(ctx)
-	defer cancel()
 	return use(ctx, client)
 }
 
 // streamTransport says when a stream has begun, which a watch that waits for
 // changes could not know from its events.
 type streamTransport struct {
-	http.RoundTripper
+	*http.Transport
 	begun func()
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t streamTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := t.RoundTripper.RoundTrip(request)
+	response, err := t.Transport.RoundTrip(request)
 	if err == nil && response.StatusCode == http.StatusOK {
 		t.begun()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,7 @@ the most recent entries only.`,
 }
 
 func (a *app) history(ctx context.Context, gameID string) error {
-	return a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
 		entries, err := client.History(ctx, gameID)
 		damaged := damagedValues(err)
 		if err != nil && len(damaged) == 0 {
@@ -86,9 +87,10 @@ func (a *app) printHistory(gameID string, entries []runtime.LedgerEntry, damaged
 // arrow shows a change of status; an empty one is no record.
 func arrow(from, to string) string { return cell(from) + " → " + cell(to) }
 
-// reasonCell lets a sentence stand as it is, if it is one that can be printed.
+// reasonCell lets a sentence stand as it is, if it is one that can be printed in
+// one line and taken for nothing else.
 func reasonCell(reason string) string {
-	if reason == "" || printable(reason) != reason {
+	if reason == "" || reason == "-" || strings.TrimSpace(reason) != reason || strings.Contains(reason, "\n") || printable(reason) != reason {
 		return cell(reason)
 	}
 	return reason

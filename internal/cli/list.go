@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,8 +14,13 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// listPage is how many records a list asks for at a time.
-const listPage = 1000
+const (
+	// listPage is how many records a list asks for at a time.
+	listPage = 1000
+	// listAttempts is how often a list starts over whose revision the store has
+	// forgotten on the way.
+	listAttempts = 3
+)
 
 type listFlags struct {
 	filter      recordFilter
@@ -53,16 +59,19 @@ Local would accept an older answer; the daemon answers both alike at present.`,
 }
 
 func (a *app) list(ctx context.Context, flags listFlags) error {
-	if !slices.Contains([]string{"linearizable", "local"}, flags.consistency) {
-		return &runtime.InvalidError{Field: "consistency", Reason: fmt.Sprintf("%q is not one; use linearizable or local", flags.consistency)}
-	}
-	if flags.limit < 0 {
-		return &runtime.InvalidError{Field: "limit", Reason: fmt.Sprintf("is %d; use 1 or more, or 0 for all", flags.limit)}
+	query, err := flags.query()
+	if err != nil {
+		return err
 	}
 	var all ports.Page
-	err := a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) (err error) {
-		all, err = collect(ctx, client, flags)
-		return err
+	err = a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) (err error) {
+		for range listAttempts {
+			all, err = a.collect(ctx, client, query, flags.limit)
+			if !errors.Is(err, runtime.ErrCompacted) {
+				return err
+			}
+		}
+		return advisedError{err, "the list took longer than the store remembers its revision; filter it, or make the store remember longer"}
 	})
 	if err != nil {
 		return err
@@ -76,29 +85,45 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 	return a.reportDamage(all.Corrupt)
 }
 
-// collect follows the pages to the end or to the limit, and gives them as one.
-func collect(ctx context.Context, client *apiclient.Client, flags listFlags) (ports.Page, error) {
-	query := ports.PageQuery{
-		Status: flags.filter.status(), Region: flags.filter.region, Node: flags.filter.node,
+// query returns what to ask for, without the size of its pages.
+func (f listFlags) query() (ports.PageQuery, error) {
+	var faults []error
+	if !slices.Contains([]string{"linearizable", "local"}, f.consistency) {
+		faults = append(faults, &runtime.InvalidError{Field: "--consistency", Reason: fmt.Sprintf("%q is not one; use linearizable or local", f.consistency)})
 	}
+	if f.limit < 0 {
+		faults = append(faults, &runtime.InvalidError{Field: "--limit", Reason: fmt.Sprintf("is %d; use 1 or more, or 0 for all", f.limit)})
+	}
+	status, err := f.filter.status()
+	return ports.PageQuery{Status: status, Region: f.filter.region, Node: f.filter.node}, errors.Join(append(faults, err)...)
+}
+
+// collect follows the pages to the end or to the limit, and gives them as one.
+func (a *app) collect(ctx context.Context, client *apiclient.Client, query ports.PageQuery, limit int) (ports.Page, error) {
 	all := ports.Page{Records: []ports.VersionedRecord{}}
 	for {
 		query.Limit = listPage
-		if flags.limit > 0 {
-			query.Limit = min(listPage, flags.limit-len(all.Records))
+		if limit > 0 {
+			query.Limit = min(listPage, limit-len(all.Records))
 		}
-		page, err := client.ListPage(ctx, query)
+		page, err := a.page(ctx, client, query)
 		if err != nil {
 			return ports.Page{}, err
 		}
 		all.Revision, all.Next = page.Revision, page.Next
 		all.Records = append(all.Records, page.Records...)
 		all.Corrupt = append(all.Corrupt, page.Corrupt...)
-		if page.Next == "" || flags.limit > 0 && len(all.Records) >= flags.limit {
+		if page.Next == "" || limit > 0 && len(all.Records) >= limit {
 			return all, nil
 		}
 		query.Revision, query.After = page.Revision, page.Next
 	}
+}
+
+func (a *app) page(ctx context.Context, client *apiclient.Client, query ports.PageQuery) (ports.Page, error) {
+	ctx, cancel := a.globals.bounded(ctx)
+	defer cancel()
+	return client.ListPage(ctx, query)
 }
 
 func (a *app) printList(all ports.Page) error {

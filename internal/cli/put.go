@@ -31,8 +31,8 @@ YAML or JSON and holds one record, several documents, or a list with "items",
 such as list and get write it. An unknown field is an error.
 
 All records are checked before the first one is written. They are then written
-one after the other, each atomically; the first failure ends it and those
-before stay written.
+one after the other, each atomically and with its own --timeout; the first
+failure ends it and those before stay written.
 
 With --if-revision the write is done only if the record was last changed at
 that revision, and with 0 only if there is none; otherwise it is a conflict.`,
@@ -54,23 +54,27 @@ that revision, and with 0 only if there is none; otherwise it is a conflict.`,
 }
 
 func (a *app) put(ctx context.Context, flags putFlags) error {
+	if err := flags.check(); err != nil {
+		return err
+	}
 	records, err := a.readRecords(flags.file)
 	if err != nil {
 		return err
 	}
 	if len(records) > 1 && (flags.pinned || flags.origin.operationID != "") {
-		return usageError{err: fmt.Errorf("--if-revision and --operation-id are for one record; %s holds %d", flags.file, len(records))}
+		return usageError{err: fmt.Errorf("--if-revision and --operation-id are for one record; %s holds %d", sourceName(flags.file), len(records))}
 	}
-	if err := validateAll(records); err != nil {
+	inputs := a.inputs(records, flags)
+	if err := validateAll(inputs); err != nil {
 		return err
 	}
 	return a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
 		var written []ports.VersionedRecord
 		var failed error
-		for _, record := range records {
+		for _, input := range inputs {
 			var stands ports.VersionedRecord
-			if stands, failed = a.putOne(ctx, client, record, flags); failed != nil {
-				failed = fmt.Errorf("%s: %w", plain(record.GameID), failed)
+			if stands, failed = a.putOne(ctx, client, input); failed != nil {
+				failed = stopped(failed, input, len(written), len(inputs))
 				break
 			}
 			written = append(written, stands)
@@ -81,16 +85,42 @@ func (a *app) put(ctx context.Context, flags putFlags) error {
 	})
 }
 
-func (a *app) putOne(ctx context.Context, client *apiclient.Client, record runtime.RuntimeRecord, flags putFlags) (ports.VersionedRecord, error) {
-	input := ports.PutInput{Record: record, Origin: a.origin(flags.origin)}
-	if flags.pinned {
-		input.IfRevision = &flags.ifRevision
+func (f *putFlags) check() error {
+	err := f.origin.check()
+	if f.ifRevision < 0 {
+		err = errors.Join(err, &runtime.InvalidError{Field: "--if-revision", Reason: fmt.Sprintf("is %d; a revision is never negative", f.ifRevision)})
 	}
-	written, err := client.Put(ctx, input)
-	if err != nil {
-		return written, writeError{err: err, operationID: input.Origin.OperationID}
+	return err
+}
+
+// inputs gives each record an origin of its own.
+func (a *app) inputs(records []runtime.RuntimeRecord, flags putFlags) []ports.PutInput {
+	inputs := make([]ports.PutInput, len(records))
+	for i, record := range records {
+		inputs[i] = ports.PutInput{Record: record, Origin: a.origin(flags.origin)}
+		if flags.pinned {
+			inputs[i].IfRevision = &flags.ifRevision
+		}
 	}
-	return written, nil
+	return inputs
+}
+
+func (a *app) putOne(ctx context.Context, client *apiclient.Client, input ports.PutInput) (ports.VersionedRecord, error) {
+	ctx, cancel := a.globals.bounded(ctx)
+	defer cancel()
+	return client.Put(ctx, input)
+}
+
+// stopped says at which record a put stopped, and how far it had come.
+func stopped(err error, at ports.PutInput, written, all int) error {
+	game := at.Record.GameID
+	failed := writeError{err: fmt.Errorf("%s: %w", plain(game), err), unknown: repeatable(at.Origin)}
+	if all > 1 {
+		failed.err = fmt.Errorf("%w\n%d of %s had been written before", failed.err, written, counted(all, "record"))
+		failed.unknown = fmt.Sprintf("it may have been done or not; look for operation %s in `rtmanager history -o wide %s`",
+			at.Origin.OperationID, shellWord(game))
+	}
+	return failed
 }
 
 func (a *app) readRecords(file string) ([]runtime.RuntimeRecord, error) {
@@ -102,21 +132,32 @@ func (a *app) readRecords(file string) ([]runtime.RuntimeRecord, error) {
 		text, err = os.ReadFile(file)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; -f wants a file with records, or - for standard input", err)
 	}
 	records, err := decodeRecords(text)
 	if err != nil {
-		return nil, usageError{err: fmt.Errorf("%s: %w", plain(file), err)}
+		return nil, usageError{err: fmt.Errorf("%s: %w", sourceName(file), err)}
 	}
 	return records, nil
 }
 
+func sourceName(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return plain(file)
+}
+
 // validateAll finds every fault of every record, before anything is written.
-func validateAll(records []runtime.RuntimeRecord) error {
+func validateAll(inputs []ports.PutInput) error {
 	var faults []error
-	for i, record := range records {
-		if err := record.Validate(); err != nil {
-			faults = append(faults, fmt.Errorf("record %d (game %q): %w", i+1, record.GameID, err))
+	for i, input := range inputs {
+		err := input.Record.Validate()
+		if err == nil {
+			err = input.Validate() // what the store asks for beyond that
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("record %d (game %.64q): %w", i+1, input.Record.GameID, err))
 		}
 	}
 	return errors.Join(faults...)

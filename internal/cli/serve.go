@@ -50,6 +50,7 @@ RTMANAGER_DATA_DIR) and a setting of the YAML file that --config names
 }
 
 func (a *app) serve(ctx context.Context, cfg config.Config) error {
+	a.daemon = true
 	level, err := cfg.Level()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,7 +33,7 @@ stopped to removed. A removed game comes back only through put.`,
 		Example: `  rtmanager set-status game-1 --from running --to stopped
   rtmanager set-status game-1 --from running --to stopped --container-id 4f1c --reason maintenance
   rtmanager set-status game-1 --from stopped --to removed --now 2026-03-01T12:00:00Z
-  rtmanager set-status game-1 --from stopped --to running --operation-id deploy-42   # safe to repeat`,
+  rtmanager set-status game-1 --from stopped --to running --operation-id deploy-42 # safe to repeat`,
 		Args:              oneGame,
 		ValidArgsFunction: a.completeGame,
 	}
@@ -52,28 +53,40 @@ stopped to removed. A removed game comes back only through put.`,
 }
 
 func (a *app) setStatus(ctx context.Context, gameID string, flags setStatusFlags) error {
-	now := a.streams.Now()
-	if flags.now != "" {
-		given, err := time.Parse(time.RFC3339Nano, flags.now)
-		if err != nil {
-			return &runtime.InvalidError{Field: "now", Reason: fmt.Sprintf("%q is not an instant; write it like 2026-03-01T12:00:00Z", flags.now)}
-		}
-		now = given
+	from, errFrom := runtime.ParseStatus("--from", flags.from)
+	to, errTo := runtime.ParseStatus("--to", flags.to)
+	now, errNow := a.instantOf(flags.now)
+	if err := errors.Join(runtime.ValidateGameID(gameID), errFrom, errTo, errNow, flags.origin.check()); err != nil {
+		return err
 	}
 	input := ports.TransitionInput{
 		UpdateStatusInput: ports.UpdateStatusInput{
-			GameID: gameID, ExpectedFrom: runtime.Status(flags.from), ExpectedContainerID: flags.containerID,
-			To: runtime.Status(flags.to), Now: now,
+			GameID: gameID, ExpectedFrom: from, ExpectedContainerID: flags.containerID, To: to, Now: now,
 		},
 		Origin: a.origin(flags.origin),
 	}
-	return a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
 		written, err := client.Transition(ctx, input)
 		if err != nil {
-			return writeError{err: err, operationID: input.Origin.OperationID}
+			return writeError{err: err, unknown: repeatable(input.Origin), to: to}
 		}
 		return a.printRecords([]ports.VersionedRecord{written}, func(v ports.VersionedRecord) string {
 			return fmt.Sprintf("%s %s → %s, revision %d", plain(gameID), input.ExpectedFrom, input.To, v.Revision)
 		})
 	})
+}
+
+// instantOf reads the flag --now; without it, it is this machine's clock.
+func (a *app) instantOf(text string) (time.Time, error) {
+	if text == "" {
+		return a.streams.Now(), nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	switch {
+	case err != nil:
+		return at, &runtime.InvalidError{Field: "--now", Reason: fmt.Sprintf("%q is not an instant; write it like 2026-03-01T12:00:00Z", text)}
+	case at.IsZero():
+		return at, &runtime.InvalidError{Field: "--now", Reason: fmt.Sprintf("%q is the zero time; give the instant of the transition", text)}
+	}
+	return at, nil
 }

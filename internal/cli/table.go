@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -27,7 +26,7 @@ func (t *table) write(out io.Writer, headers bool, paint func(string) string) er
 	widths := make([]int, len(t.header))
 	for _, row := range all {
 		for i, text := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+			widths[i] = max(widths[i], columns(text))
 		}
 	}
 	buffered := bufio.NewWriter(out)
@@ -47,7 +46,7 @@ func line(cells []string, widths []int, paint func(string) string) string {
 			b.WriteString(text)
 		}
 		if i < len(cells)-1 {
-			b.WriteString(strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(text))+2))
+			b.WriteString(strings.Repeat(" ", max(0, widths[i]-columns(text))+2))
 		}
 	}
 	b.WriteByte('\n')

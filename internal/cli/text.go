@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/width"
 )
 
 // plain returns a value as it is where a reader cannot mistake it, and quoted
@@ -20,12 +23,48 @@ func plain(value string) string {
 	return value
 }
 
+// plainAll is plain for the arguments of a command line, as a message names
+// them: the start of each is enough.
 func plainAll(values []string) []string {
 	all := make([]string, len(values))
 	for i, v := range values {
-		all[i] = plain(v)
+		all[i] = plain(clip(v, 64))
 	}
 	return all
+}
+
+// shellWord returns a value in a form that a POSIX shell reads as that one
+// argument, so that a command that is suggested can be taken as it is, whatever
+// an id is made of. What cannot be printed is written as bash, zsh and ksh
+// understand it.
+func shellWord(value string) string {
+	odd := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_@%+=:,./-", r)
+	}
+	switch {
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return ansiQuoted(value)
+	case value == "" || value[0] == '-' || value[0] == '=' || strings.ContainsFunc(value, odd):
+		value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+	}
+	if strings.HasPrefix(value, "'-") {
+		return "-- " + value // quotes alone do not keep it from being a flag
+	}
+	return value
+}
+
+func ansiQuoted(value string) string {
+	var b strings.Builder
+	b.WriteString("$'")
+	for _, c := range []byte(value) {
+		if c < ' ' || c > '~' || c == '\'' || c == '\\' {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('\'')
+	return b.String()
 }
 
 // cell is plain for a table, where nothing is a dash.
@@ -34,6 +73,22 @@ func cell(value string) string {
 		return "-"
 	}
 	return plain(value)
+}
+
+// columns is how many columns of a terminal the text takes: East Asian letters
+// and most emoji take two, and marks that sit on another letter none.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		switch kind := width.LookupRune(r).Kind(); {
+		case unicode.In(r, unicode.Mn, unicode.Me):
+		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 // clip shortens a value to so many characters.

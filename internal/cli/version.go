@@ -74,7 +74,7 @@ func (a *app) version(ctx context.Context, clientOnly bool) error {
 	versions.Client = clientVersion()
 	var unanswered error
 	if !clientOnly {
-		unanswered = a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
+		unanswered = a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
 			cluster, err := client.Cluster(ctx)
 			if err == nil {
 				versions.Server = &cluster

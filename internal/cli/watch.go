@@ -30,7 +30,8 @@ func (a *app) watchCommand() *cobra.Command {
 		Long: `Watch shows the records as they are and then every change of every one of them,
 in order and once, until it is interrupted (exit code 130). With --from-revision
 it shows the changes after that revision instead. A daemon that goes away and
-comes back is waited for, and nothing is missed.
+comes back is waited for, and nothing is missed. A --timeout that is given ends
+it too (exit code 124).
 
 With a filter, a game that leaves it is shown leaving. When the store has
 forgotten what came after the revision, the watch ends with an error, or with
@@ -52,11 +53,22 @@ CONTAINER and NODE. With -o json each line is one event of the API.`,
 	_ = cmd.RegisterFlagCompletionFunc("game", func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		return a.completeGame(cmd, nil, begun)
 	})
-	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context(), flags) })
+	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error {
+		if !cmd.Flags().Changed("timeout") {
+			a.globals.timeout = 0
+		}
+		return a.watch(cmd.Context(), flags)
+	})
 	return cmd
 }
 
 func (a *app) watch(ctx context.Context, flags watchFlags) error {
+	options, err := flags.options()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.globals.bounded(ctx)
+	defer cancel()
 	connection := &connectionTalk{app: a}
 	client, err := a.globals.connect(apiclient.Config{
 		OnReconnect: connection.lost,
@@ -71,10 +83,7 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 	defer func() { _ = client.Close() }()
 	buffered := bufio.NewWriter(a.streams.Out)
 	printer := a.eventPrinter(buffered)
-	for event, err := range client.Watch(ctx, ports.WatchOptions{
-		FromRevision: flags.from, Resync: flags.resync, GameID: flags.game,
-		Status: flags.filter.status(), Region: flags.filter.region, Node: flags.filter.node,
-	}) {
+	for event, err := range client.Watch(ctx, options) {
 		var corrupt *runtime.CorruptError
 		switch {
 		case errors.As(err, &corrupt) && event.Revision != 0:
@@ -93,6 +102,17 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 		}
 	}
 	return nil
+}
+
+func (f watchFlags) options() (ports.WatchOptions, error) {
+	status, err := f.filter.status()
+	if f.from < 0 {
+		err = errors.Join(err, &runtime.InvalidError{Field: "--from-revision", Reason: fmt.Sprintf("is %d; a revision is never negative", f.from)})
+	}
+	return ports.WatchOptions{
+		FromRevision: f.from, Resync: f.resync, GameID: f.game,
+		Status: status, Region: f.filter.region, Node: f.filter.node,
+	}, err
 }
 
 // connectionTalk tells a person that the connection was lost and is back, once

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,10 +49,10 @@ type Config struct {
 	// EtcdClusterToken names the cluster that DataDir belongs to.
 	EtcdClusterToken string
 	// EtcdQuotaBytes is the size of the embedded database at which it turns
-	// read-only, in bytes.
+	// read-only, in bytes; at least 1 MiB.
 	EtcdQuotaBytes int64
 	// EtcdRetention is how long old revisions are kept, and so how long a watch
-	// may be away and still resume.
+	// may be away and still resume; at least 1 s.
 	EtcdRetention time.Duration
 
 	// Region and Node say who this daemon is. Node is the host's name by default.
@@ -135,12 +134,9 @@ func (c Config) Validate() error {
 	}
 	faults = append(faults, c.validateListen())
 	if c.Embedded() {
-		fault(c.DataDir == "", "--data-dir is needed: this user has no home directory to keep data in")
-		fault(c.EtcdCACert+c.EtcdCert+c.EtcdKey+c.EtcdUser+c.EtcdPasswordFile != "",
-			"--etcd-cacert, --etcd-cert, --etcd-key, --etcd-user and --etcd-password-file are for --etcd-endpoints, which are not given")
-	}
-	for _, endpoint := range c.EtcdEndpoints {
-		faults = append(faults, validateEndpoint(endpoint))
+		faults = append(faults, c.validateEmbedded())
+	} else {
+		faults = append(faults, c.validateEndpoints())
 	}
 	fault((c.EtcdCert == "") != (c.EtcdKey == ""), "--etcd-cert and --etcd-key go together")
 	fault((c.EtcdUser == "") != (c.EtcdPasswordFile == ""), "--etcd-user and --etcd-password-file go together")
@@ -175,23 +171,4 @@ func IsLoopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
-}
-
-func validateEndpoint(endpoint string) error {
-	u, err := url.Parse(endpoint)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery+u.Fragment != "" {
-		return fmt.Errorf("--etcd-endpoints: %q is not a client URL such as http://10.0.0.1:2379", redact(endpoint, u))
-	}
-	return nil
-}
-
-// redact keeps a password that was put into a URL out of the message about it.
-func redact(text string, u *url.URL) string {
-	if u == nil {
-		return "(unreadable URL)"
-	}
-	if u.User == nil {
-		return text
-	}
-	return u.Redacted()
 }

@@ -1,13 +1,19 @@
 package config
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
+	yamlreader "go.yaml.in/yaml/v2"
 	"sigs.k8s.io/yaml"
 )
 
@@ -58,17 +64,22 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	return l
 }
 
-// Load returns the settings once the flags have been parsed. It fails, naming
-// flag, variable or file, for a value that does not parse, for a file that
-// cannot be read or sets what is no setting, and for what Validate refuses.
+// Load returns the settings once the flags have been parsed. It fails with
+// every fault, naming flag, variable or file, for a value that does not parse
+// and for a file that cannot be read or sets what is no setting; and where there
+// is no such fault, for what Validate refuses.
 func (l *Loader) Load() (Config, error) {
-	if err := l.fromEnv(); err != nil {
+	if err := errors.Join(l.fromEnv(), l.fromFile()); err != nil {
 		return Config{}, err
 	}
-	if err := l.fromFile(); err != nil {
+	// Taken for "none", it would begin a new store in silence, in a place of its own.
+	if l.flags.Changed("etcd-endpoints") && l.cfg.Embedded() {
+		return Config{}, errors.New("--etcd-endpoints is empty; name the client URLs of a cluster, or leave it out to embed etcd")
+	}
+	if err := l.cfg.Validate(); err != nil {
 		return Config{}, err
 	}
-	return l.cfg, l.cfg.Validate()
+	return l.cfg, nil
 }
 
 // EnvOf returns the variable that stands for a flag.
@@ -101,17 +112,48 @@ func (l *Loader) fromFile() error {
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
-	var settings map[string]any
-	if err := yaml.UnmarshalStrict(text, &settings); err != nil {
+	settings, err := parseSettings(text)
+	if err != nil {
 		return fmt.Errorf("--config %s: %w", l.file, err)
 	}
 	var faults []error
-	for name, value := range settings {
-		if err := l.setFromFile(name, value); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if err := l.setFromFile(name, settings[name]); err != nil {
 			faults = append(faults, fmt.Errorf("--config %s: %w", l.file, err))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// parseSettings returns the values by name. Numbers keep their digits.
+func parseSettings(text []byte) (map[string]any, error) {
+	converted, err := yaml.YAMLToJSONStrict(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := oneDocument(text); err != nil {
+		return nil, err
+	}
+	var settings map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(converted))
+	decoder.UseNumber()
+	if err := decoder.Decode(&settings); err != nil {
+		return nil, errors.New("must be settings, one NAME: VALUE a line")
+	}
+	return settings, nil
+}
+
+// oneDocument looks for what the conversion to JSON would ignore.
+func oneDocument(text []byte) error {
+	reader := yamlreader.NewDecoder(bytes.NewReader(text))
+	for range 2 {
+		if err := reader.Decode(new(any)); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return errors.New("holds more than one YAML document, of which only the first would count")
 }
 
 func (l *Loader) setFromFile(name string, value any) error {
@@ -122,36 +164,50 @@ func (l *Loader) setFromFile(name string, value any) error {
 	if f.Changed {
 		return nil
 	}
-	text, err := settingText(value)
-	if err == nil {
-		err = l.flags.Set(name, text)
-	}
+	text, err := settingText(f.Value.Type(), value)
 	if err != nil {
+		return fmt.Errorf("%s %w", name, err)
+	}
+	if err := l.flags.Set(name, text); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
 
-// settingText writes a value of YAML as a flag would have it.
-func settingText(value any) (string, error) {
-	switch v := value.(type) {
-	case string:
-		return v, nil
-	case bool:
-		return fmt.Sprint(v), nil
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), nil
-	case []any:
-		items := make([]string, len(v))
-		for i, item := range v {
-			text, ok := item.(string)
-			if !ok {
-				return "", fmt.Errorf("item %d is not a text", i+1)
-			}
-			items[i] = text
+// settingText writes a value of YAML as a flag of that type would have it. What
+// YAML has read as something else than was meant is refused: a region "no" is
+// not false, and a node "0x10" is not 16.
+func settingText(kind string, value any) (string, error) {
+	switch kind {
+	case "bool":
+		if v, ok := value.(bool); ok {
+			return strconv.FormatBool(v), nil
 		}
-		return strings.Join(items, ","), nil
-	default:
-		return "", errors.New("is neither a text, a number, true or false, nor a list of texts")
+		return "", errors.New("must be true or false")
+	case "int64":
+		if v, ok := value.(json.Number); ok {
+			return v.String(), nil
+		}
+		return "", errors.New("must be a number")
+	case "stringSlice":
+		if v, ok := value.([]any); ok {
+			return listText(v)
+		}
 	}
+	if v, ok := value.(string); ok {
+		return v, nil
+	}
+	return "", errors.New("must be a text; put it in quotes")
+}
+
+func listText(items []any) (string, error) {
+	texts := make([]string, len(items))
+	for i, item := range items {
+		text, ok := item.(string)
+		if !ok {
+			return "", fmt.Errorf("must be a list of texts; item %d is none", i+1)
+		}
+		texts[i] = text
+	}
+	return strings.Join(texts, ","), nil
 }

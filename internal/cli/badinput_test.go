@@ -1,0 +1,160 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// verbs are those that talk to a daemon, each with arguments that are in order.
+var verbs = map[string][]string{
+	"list": {}, "get": {"game"}, "put": {"-f", "-"}, "set-status": {"game", "--from", "running", "--to", "stopped"},
+	"watch": {}, "history": {"game"}, "fsck": {}, "version": {},
+}
+
+// Each is refused before anything is sent: nobody listens, and that would be
+// another exit code.
+func TestBadFlagsOfEveryVerb(t *testing.T) {
+	t.Parallel()
+	for verb, sound := range verbs {
+		for name, c := range map[string]struct {
+			args []string
+			want string
+		}{
+			"unknown flag":     {[]string{"--frobnicate"}, "unknown flag: --frobnicate"},
+			"unknown letter":   {[]string{"-x"}, "unknown shorthand flag: 'x' in -x"},
+			"no value":         {[]string{"--server"}, "flag needs an argument: --server"},
+			"unknown form":     {[]string{"-o", "xml"}, `--output or RTMANAGER_OUTPUT "xml" is not a form; use one of table, wide, json, yaml`},
+			"form in capitals": {[]string{"-o", "JSON"}, `--output or RTMANAGER_OUTPUT "JSON" is not a form`},
+			"empty form":       {[]string{"-o", ""}, "--output is empty; give it a value or leave it out"},
+			"empty server":     {[]string{"--server", ""}, "--server is empty"},
+			"no unit":          {[]string{"--timeout", "5"}, `invalid argument "5" for "--timeout" flag`},
+			"negative timeout": {[]string{"--timeout", "-1s"}, "--timeout -1s is negative; use 0 for no limit"},
+			"not a switch":     {[]string{"--no-color=maybe"}, `invalid argument "maybe" for "--no-color" flag`},
+		} {
+			t.Run(verb+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				args := append(append([]string{verb}, sound...), c.args...)
+				got := run(t, "", args...)
+				got.requireCode(t, 2, args)
+				require.Contains(t, got.err, "rtmanager: "+c.want, "%q complained", args)
+				require.Contains(t, got.err, "hint: see `rtmanager "+verb+" --help`\n", "%q complained", args)
+				require.Empty(t, got.out)
+			})
+		}
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 257)
+	setStatus := func(more ...string) []string { return append([]string{"set-status", "game"}, more...) }
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown verb":  {[]string{"frobnicate"}, `unknown command "frobnicate" for "rtmanager"`},
+		"nearly a verb": {[]string{"wacth"}, "\n  Did you mean this?\n   watch\n"},
+		"verb in caps":  {[]string{"LIST"}, `unknown command "LIST"`},
+		"unknown help":  {[]string{"help", "frobnicate"}, `unknown command "frobnicate"`},
+		"help of two":   {[]string{"help", "get", "list"}, "help is about one verb or topic"},
+		"no game":       {[]string{"get"}, "get wants one GAME, got 0 arguments"},
+		"two games":     {[]string{"history", "a", "b"}, "history wants one GAME, got 2 arguments"},
+		"no file":       {[]string{"put"}, `required flag(s) "filename" not set`},
+		"file as word":  {[]string{"put", "game.yaml"}, `put takes no arguments, got "game.yaml"`},
+		"empty file":    {[]string{"put", "-f", ""}, "--filename is empty; give it a value or leave it out"},
+		"no statuses":   {setStatus(), `required flag(s) "from", "to" not set`},
+		"no shell":      {[]string{"completion"}, "completion wants one shell: bash, zsh, fish, powershell"},
+		"unknown shell": {[]string{"completion", "tcsh"}, "use one of bash, zsh, fish, powershell"},
+
+		"empty id":         {[]string{"get", ""}, `get "": game_id is empty; name the game`},
+		"blank id":         {[]string{"get", " \u2003 "}, "is blank; name the game"},
+		"long id":          {[]string{"get", long}, "has 257 bytes; at most 256 are allowed"},
+		"tab in id":        {[]string{"get", "a\tb"}, `game_id "a\tb" holds a control character`},
+		"escape in id":     {[]string{"history", "a\x1b[2J"}, `game_id "a\x1b[2J" holds a control character`},
+		"no UTF-8":         {[]string{"get", "a\xff"}, `game_id "a\xff" is not valid UTF-8`},
+		"path step":        {[]string{"get", ".."}, `game_id ".." cannot be an id`},
+		"watch a bad id":   {[]string{"watch", "--game", long}, "has 257 bytes"},
+		"change a bad id":  {[]string{"set-status", " ", "--from", "running", "--to", "stopped"}, "is blank"},
+		"every fault":      {[]string{"set-status", " ", "--from", "x", "--to", "y", "--now", "z"}, "\n  --from \"x\" is not a status; use one of running, stopped, removed\n  --to \"y\" is not a status; use one of running, stopped, removed\n  --now \"z\" is not an instant"},
+		"status in caps":   {setStatus("--from", "Running", "--to", "stopped"), `--from "Running" is not a status; use one of`},
+		"empty status":     {setStatus("--from", "", "--to", "stopped"), "--from is empty"},
+		"same status":      {setStatus("--from", "running", "--to", "running"), `from "running" to "running": running may become stopped or removed`},
+		"back from death":  {setStatus("--from", "removed", "--to", "running"), `nothing follows "removed"`},
+		"no such pair":     {setStatus("--from", "removed", "--to", "stopped"), "transition is not allowed"},
+		"empty guard":      {setStatus("--from", "running", "--to", "stopped", "--container-id", ""), "--container-id is empty; give it a value or leave it out"},
+		"empty operation":  {setStatus("--from", "running", "--to", "stopped", "--operation-id", ""), "--operation-id is empty"},
+		"long operation":   {setStatus("--from", "running", "--to", "stopped", "--operation-id", long), "--operation-id has 257 bytes; at most 128 are allowed"},
+		"long reason":      {setStatus("--from", "running", "--to", "stopped", "--reason", strings.Repeat(long, 4)), "--reason has 1028 bytes; at most 1024"},
+		"empty instant":    {setStatus("--from", "running", "--to", "stopped", "--now", ""), "--now is empty"},
+		"no instant":       {setStatus("--from", "running", "--to", "stopped", "--now", "noon"), `--now "noon" is not an instant; write it like 2026-03-01T12:00:00Z`},
+		"date only":        {setStatus("--from", "running", "--to", "stopped", "--now", "2026-03-01"), "is not an instant"},
+		"zero instant":     {setStatus("--from", "running", "--to", "stopped", "--now", "0001-01-01T00:00:00Z"), "is the zero time; give the instant of the transition"},
+		"list of nothing":  {[]string{"list", "--status", ""}, "--status is empty"},
+		"list of unknown":  {[]string{"list", "--status", "dead"}, `--status "dead" is not a status`},
+		"list of no place": {[]string{"list", "--region", "", "--node", ""}, "--node is empty; give it a value or leave it out\n  --region is empty"},
+		"negative limit":   {[]string{"list", "--limit", "-1"}, "--limit is -1; use 1 or more, or 0 for all"},
+		"huge limit":       {[]string{"list", "--limit", "99999999999999999999"}, "value out of range"},
+		"word as limit":    {[]string{"list", "--limit", "many"}, `invalid argument "many" for "--limit" flag`},
+		"consistency":      {[]string{"list", "--consistency", "eventual"}, `--consistency "eventual" is not one; use linearizable or local`},
+		"list's faults":    {[]string{"list", "--consistency", "x", "--limit", "-1", "--status", "x"}, "\n  --limit is -1; use 1 or more, or 0 for all\n  --status \"x\""},
+		"watch of unknown": {[]string{"watch", "--status", "dead"}, `--status "dead" is not a status`},
+		"watch of no game": {[]string{"watch", "--game", ""}, "--game is empty"},
+		"negative from":    {[]string{"watch", "--from-revision", "-1"}, "--from-revision is -1; a revision is never negative"},
+		"negative if":      {[]string{"put", "-f", "-", "--if-revision", "-1"}, "--if-revision is -1; a revision is never negative"},
+		"list with words":  {[]string{"list", "extra"}, `list takes no arguments, got "extra"`},
+		"fsck with words":  {[]string{"fsck", "game"}, `fsck takes no arguments, got "game"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := run(t, "", c.args...)
+			got.requireCode(t, 2, c.args)
+			require.Contains(t, got.err, c.want, "%q complained", c.args)
+			require.Empty(t, got.out)
+			require.NotContains(t, got.err, "\x1b", "what is quoted must not steer the terminal")
+			require.Less(t, len(got.err), 1000, "a long argument must not bury the message")
+		})
+	}
+}
+
+func TestBadEnvironment(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  map[string]string
+		args []string
+		want string
+	}{
+		"form":        {map[string]string{"RTMANAGER_OUTPUT": "x"}, []string{"list"}, `--output or RTMANAGER_OUTPUT "x" is not a form`},
+		"server":      {map[string]string{"RTMANAGER_SERVER": "localhost:8080"}, []string{"list"}, `--server or RTMANAGER_SERVER "localhost:8080" is not the address of a daemon; use http://HOST:PORT`},
+		"secret":      {map[string]string{"RTMANAGER_SERVER": "ftp://ada:secret@host"}, []string{"list"}, `"ftp://…@host" is not the address`},
+		"odd address": {map[string]string{"RTMANAGER_SERVER": "http://a b"}, []string{"list"}, `"http://a b" is not the address`},
+		"query":       {map[string]string{"RTMANAGER_SERVER": "http://a?b"}, []string{"watch"}, `"http://a?b" is not the address`},
+		"listen":      {map[string]string{"RTMANAGER_LISTEN": "x"}, []string{"serve", "--data-dir", "d"}, `--listen "x" is not HOST:PORT`},
+		"number":      {map[string]string{"RTMANAGER_ETCD_QUOTA_BYTES": "x"}, []string{"serve", "--data-dir", "d"}, `environment variable RTMANAGER_ETCD_QUOTA_BYTES: invalid argument "x"`},
+		"file":        {map[string]string{"RTMANAGER_CONFIG": "missing.yaml"}, []string{"serve", "--data-dir", "d"}, "--config: open missing.yaml: no such file"},
+		"engine":      {map[string]string{"RTMANAGER_ENGINE": "docker"}, []string{"serve", "--data-dir", "d"}, "--engine docker is not in this version"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := commandLine{args: c.args, env: c.env}.run(t.Context())
+			got.requireCode(t, 2, c.args)
+			require.Contains(t, got.err, c.want)
+			require.NotContains(t, got.err, "secret")
+		})
+	}
+}
+
+// What the environment says is only a default, and not shown as the program's.
+func TestFlagsWinOverTheEnvironment(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"RTMANAGER_OUTPUT": "x", "RTMANAGER_SERVER": "http://ada:secret@host"}
+	got := commandLine{args: []string{"version", "--client", "-o", "json", "--server", nobody}, env: env}.run(t.Context())
+	got.requireCode(t, 0, "version --client")
+	require.Contains(t, got.out, `{"client":{"version":`)
+
+	got = commandLine{args: []string{"--help"}, env: env}.run(t.Context())
+	got.requireCode(t, 0, "--help")
+	require.Contains(t, got.out, `(default "http://127.0.0.1:8080")`)
+	require.NotContains(t, got.out, "secret")
+}

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+// commands returns the root and everything below it, afresh.
+func commands() []*cobra.Command {
+	a := &app{streams: Streams{Out: new(bytes.Buffer), Err: new(bytes.Buffer), Now: time.Now, LookupEnv: func(string) (string, bool) { return "", false }}}
+	root := a.root()
+	all := []*cobra.Command{root}
+	for i := 0; i < len(all); i++ {
+		all = append(all, all[i].Commands()...)
+	}
+	return all
+}
+
+func TestEveryVerbTellsAboutItself(t *testing.T) {
+	t.Parallel()
+	for _, cmd := range commands() {
+		name := cmd.CommandPath()
+		require.NotEmpty(t, cmd.Short, name)
+		require.False(t, strings.HasSuffix(cmd.Short, "."), "%s: a short line is no sentence", name)
+		require.NotEmpty(t, cmd.Long, name)
+		for line := range strings.Lines(cmd.Long + "\n" + cmd.Example) {
+			require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), 100, "%s: a line of help that a terminal would break: %s", name, line)
+		}
+		var text bytes.Buffer
+		cmd.SetOut(&text)
+		require.NoError(t, cmd.Help(), name)
+		if cmd.IsAdditionalHelpTopicCommand() {
+			require.Empty(t, cmd.Example, "%s: a topic's example is never shown", name)
+		} else {
+			require.Contains(t, text.String(), "\nExamples:\n", name)
+		}
+	}
+}
+
+// exampleCommands are the calls of rtmanager in an example, as argument lists.
+func exampleCommands(t *testing.T, example string) [][]string {
+	t.Helper()
+	var calls [][]string
+	for line := range strings.Lines(example) {
+		_, after, found := strings.Cut(line, "rtmanager ")
+		for found {
+			var rest string
+			rest, after, found = cutCommand(after)
+			calls = append(calls, shellFields(t, rest))
+			if found {
+				_, after, found = strings.Cut(after, "rtmanager ")
+			}
+		}
+	}
+	return calls
+}
+
+// cutCommand cuts at what ends a simple command, outside of quotes.
+func cutCommand(text string) (command, after string, found bool) {
+	quote := rune(0)
+	for i, r := range text {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+		case r == '\'' || r == '"':
+			quote = r
+		case strings.ContainsRune("|&;><#)", r):
+			return text[:i], text[i+1:], true
+		}
+	}
+	return text, "", false
+}
+
+// shellFields splits at blanks; quotes keep theirs.
+func shellFields(t *testing.T, text string) []string {
+	t.Helper()
+	var fields []string
+	field, quote, within := "", rune(0), false
+	for _, r := range strings.TrimSpace(text) + " " {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote, within = r, true
+		case quote == 0 && r == ' ':
+			if within {
+				fields = append(fields, field)
+			}
+			field, within = "", false
+		default:
+			field, within = field+string(r), true
+		}
+	}
+	require.Zero(t, quote, "a quote without its other half in %q", text)
+	return fields
+}
+
+// Every example must be one that the program takes: its verb, flags, values of
+// flags, and number of arguments.
+func TestExamplesAreTaken(t *testing.T) {
+	t.Parallel()
+	count := 0
+	for _, about := range commands() {
+		calls := exampleCommands(t, about.Example)
+		if about.IsAdditionalHelpTopicCommand() {
+			calls = exampleCommands(t, about.Long)
+		}
+		require.NotEmpty(t, calls, "%s has an example without a call", about.CommandPath())
+		shown := false
+		for _, call := range calls {
+			root := commands()[0]
+			cmd, rest, err := root.Find(call)
+			require.NoError(t, err, "example of %s: %q", about.CommandPath(), call)
+			require.NoError(t, cmd.ParseFlags(rest), "example of %s: %q", about.CommandPath(), call)
+			require.NoError(t, cmd.ValidateArgs(cmd.Flags().Args()), "example of %s: %q", about.CommandPath(), call)
+			require.NoError(t, cmd.ValidateRequiredFlags(), "example of %s: %q", about.CommandPath(), call)
+			require.NoError(t, noEmptyFlags(cmd), "example of %s: %q", about.CommandPath(), call)
+			shown = shown || cmd.Name() == about.Name()
+			count++
+		}
+		require.True(t, shown || !about.Runnable(), "no example of %s shows it", about.CommandPath())
+	}
+	require.Greater(t, count, 30, "examples that were found at all")
+}
+
+// The shells' own interface, through which they ask what can be completed.
+func TestCompletionWithoutADaemon(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		line string
+		want string
+	}{
+		{"|", "completion\tfsck\tget\thelp\thistory\tlist\tput\tserve\tset-status\tversion\twatch"},
+		{"set|", "set-status"},
+		{"help fs|", "fsck"},
+		{"help ex|", "exit-codes"},
+		{"list --status |", "running\tstopped\tremoved"},
+		{"list --consistency |", "linearizable\tlocal"},
+		{"set-status game --from |", "running\tstopped\tremoved"},
+		{"watch --status |", "running\tstopped\tremoved"},
+		{"get -o |", "table\twide\tjson\tyaml"},
+		{"completion |", "bash\tzsh\tfish\tpowershell"},
+		{"get |", ""},
+		{"get one |", ""},
+	} {
+		var out bytes.Buffer
+		line := strings.TrimSuffix(c.line, "|")
+		words := strings.Fields(line)
+		if line == "" || strings.HasSuffix(line, " ") {
+			words = append(words, "")
+		}
+		code := Main(context.Background(), append([]string{cobra.ShellCompNoDescRequestCmd}, words...), Streams{
+			Out: &out, Err: new(bytes.Buffer), Now: time.Now,
+			LookupEnv: func(name string) (string, bool) { return "http://127.0.0.1:1", name == "RTMANAGER_SERVER" },
+		})
+		require.Zero(t, code, c.line)
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		require.Equal(t, c.want, strings.Join(lines[:len(lines)-1], "\t"), "completing %q", c.line)
+	}
+}

@@ -1,0 +1,136 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/config"
+)
+
+// load is what a daemon does: it binds, parses its arguments and loads. The
+// data directory is given so that a test does not depend on a home.
+func load(t *testing.T, env map[string]string, args ...string) (config.Config, error) {
+	t.Helper()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	loader := config.Bind(flags, func(name string) (string, bool) {
+		value, given := env[name]
+		return value, given
+	})
+	require.NoError(t, flags.Parse(append([]string{"--data-dir", "data"}, args...)), "parse %q", args)
+	return loader.Load()
+}
+
+// file writes a file of settings and returns its name.
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "settings.yaml")
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	return name
+}
+
+func TestFlagsWinOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
+	t.Parallel()
+	name := file(t, "region: file\nnode: file\nlog-level: warn\netcd-retention: 1h\netcd-endpoints: [http://f:1, http://f:2]\n")
+	env := map[string]string{
+		"RTMANAGER_REGION": "env", "RTMANAGER_NODE": "env", "RTMANAGER_ETCD_ENDPOINTS": "http://e:1,http://e:2",
+		"RTMANAGER_LOG_LEVEL": "",
+	}
+	c, err := load(t, env, "--config", name, "--region", "flag")
+	require.NoError(t, err)
+	require.Equal(t, "flag", c.Region)
+	require.Equal(t, "env", c.Node)
+	require.Equal(t, []string{"http://e:1", "http://e:2"}, c.EtcdEndpoints, "a list is replaced, not added to")
+	require.Equal(t, "warn", c.LogLevel, "an empty variable is as good as none")
+	require.Equal(t, time.Hour, c.EtcdRetention)
+	require.Equal(t, config.Default().EtcdDialTimeout, c.EtcdDialTimeout, "what nobody sets stays")
+}
+
+func TestAFlagAtItsDefaultIsStillGiven(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, map[string]string{"RTMANAGER_REGION": "env"}, "--region", config.Default().Region)
+	require.NoError(t, err)
+	require.Equal(t, config.Default().Region, c.Region)
+}
+
+// Every flag has its variable, and takes from it what it takes itself.
+func TestEveryFlagHasAVariable(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{
+		"listen": "127.0.0.1:1", "insecure": "true", "etcd-endpoints": "https://e:1", "etcd-prefix": "/p",
+		"etcd-cacert": "ca", "etcd-cert": "cert", "etcd-key": "key", "etcd-user": "u", "etcd-password-file": "pw",
+		"etcd-dial-timeout": "3s", "etcd-listen-client": "http://127.0.0.1:3", "etcd-listen-peer": "http://127.0.0.1:4",
+		"etcd-cluster-token": "t", "etcd-quota-bytes": "9007199254740993", "etcd-retention": "5s", "region": "r", "node": "n",
+		"engine": "none", "log-level": "error", "log-format": "text", "data-dir": "d",
+	}
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	env := map[string]string{}
+	loader := config.Bind(flags, func(name string) (string, bool) { value, ok := env[name]; return value, ok })
+	flags.VisitAll(func(f *pflag.Flag) {
+		value, known := values[f.Name]
+		require.True(t, known || f.Name == "config", "flag --%s is not in this test", f.Name)
+		if known {
+			env[config.EnvOf(f.Name)] = value
+		}
+	})
+	require.Contains(t, env, "RTMANAGER_ETCD_LISTEN_CLIENT", "how a name is made")
+	require.NoError(t, flags.Parse(nil))
+
+	c, err := loader.Load()
+	require.NoError(t, err)
+	require.Equal(t, config.Config{
+		Listen: "127.0.0.1:1", Insecure: true, EtcdEndpoints: []string{"https://e:1"}, EtcdPrefix: "/p",
+		EtcdCACert: "ca", EtcdCert: "cert", EtcdKey: "key", EtcdUser: "u", EtcdPasswordFile: "pw",
+		EtcdDialTimeout: 3 * time.Second, EtcdListenClient: "http://127.0.0.1:3", EtcdListenPeer: "http://127.0.0.1:4",
+		EtcdClusterToken: "t", EtcdQuotaBytes: 9007199254740993, EtcdRetention: 5 * time.Second, Region: "r", Node: "n",
+		Engine: "none", LogLevel: "error", LogFormat: "text", DataDir: "d",
+	}, c)
+}
+
+func TestTheFileCanBeNamedByItsVariable(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, map[string]string{"RTMANAGER_CONFIG": file(t, "region: file\n")})
+	require.NoError(t, err)
+	require.Equal(t, "file", c.Region)
+}
+
+func TestBadVariablesAreAllNamed(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, map[string]string{
+		"RTMANAGER_INSECURE": "maybe", "RTMANAGER_ETCD_QUOTA_BYTES": "lots", "RTMANAGER_ETCD_RETENTION": "10",
+		"RTMANAGER_CONFIG": file(t, "data_dir: x\n"),
+	})
+	for _, want := range []string{
+		`environment variable RTMANAGER_INSECURE: invalid argument "maybe"`,
+		`environment variable RTMANAGER_ETCD_QUOTA_BYTES: invalid argument "lots"`,
+		`environment variable RTMANAGER_ETCD_RETENTION: invalid argument "10"`,
+		`"data_dir" is not a setting`,
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestWhatTheEnvironmentSetsIsValidated(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, map[string]string{"RTMANAGER_LISTEN": "here", "RTMANAGER_ENGINE": "x"})
+	require.ErrorContains(t, err, `--listen "here"`)
+	require.ErrorContains(t, err, `--engine "x"`)
+}
+
+// An empty list would otherwise begin a store of its own in silence.
+func TestEmptyEndpointsAreRefused(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, nil, "--etcd-endpoints", "")
+	require.ErrorContains(t, err, "--etcd-endpoints is empty")
+	_, err = load(t, nil, "--config", file(t, "etcd-endpoints: []\n"))
+	require.ErrorContains(t, err, "--etcd-endpoints is empty")
+	_, err = load(t, map[string]string{"RTMANAGER_ETCD_ENDPOINTS": ","})
+	require.ErrorContains(t, err, `--etcd-endpoints: "" is not a client URL`)
+	c, err := load(t, map[string]string{"RTMANAGER_ETCD_ENDPOINTS": ""})
+	require.NoError(t, err)
+	require.True(t, c.Embedded())
+}
