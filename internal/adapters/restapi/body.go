@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,8 +22,8 @@ const maxBodyBytes = 1 << 20
 type bodyKey struct{}
 
 // withBody reads the request's body, within its limits of size and time, for
-// the handler to find by bodyOf. Huma would read it too, but leaves its read
-// deadline on the connection, which then cancels a handler that is still busy.
+// the handler to find by bodyOf. Huma could read it too, but would decode it by
+// laxer rules than decodeBody's.
 func (s *Server) withBody(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	if p := checkContentType(r.Header); p != nil {
@@ -38,6 +39,8 @@ func (s *Server) withBody(ctx huma.Context, next func(huma.Context)) {
 		writeProblem(w, bodyProblem(err))
 		return
 	}
+	// From here on the connection is read for the client's leaving only, which
+	// has no time limit.
 	_ = control.SetReadDeadline(time.Time{})
 	next(huma.WithValue(ctx, bodyKey{}, body))
 }
@@ -68,16 +71,19 @@ func checkContentType(header http.Header) *wire.Problem {
 	refuse := func(detail string) *wire.Problem {
 		return newProblem(http.StatusUnsupportedMediaType, wire.CodeUnsupportedMediaType, "Unsupported media type", detail)
 	}
-	if encoding := header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return refuse("Content-Encoding " + clip(encoding) + " is not supported; send the body as it is")
+	for _, encoding := range header.Values("Content-Encoding") {
+		if encoding != "" && !strings.EqualFold(encoding, "identity") {
+			return refuse("Content-Encoding " + clip(encoding) + " is not supported; send the body as it is")
+		}
 	}
-	given := header.Get("Content-Type")
-	if given == "" {
-		return nil
-	}
-	media, _, err := mime.ParseMediaType(given)
-	if err != nil || media != "application/json" && media != "application/x-www-form-urlencoded" {
-		return refuse("Content-Type " + clip(given) + " is not supported; send application/json")
+	for _, given := range header.Values("Content-Type") {
+		if given == "" {
+			continue
+		}
+		media, _, err := mime.ParseMediaType(given)
+		if err != nil || media != "application/json" && media != "application/x-www-form-urlencoded" {
+			return refuse("Content-Type " + clip(given) + " is not supported; send application/json")
+		}
 	}
 	return nil
 }

@@ -117,11 +117,11 @@ func describeFaults(p *wire.Problem, faults []wire.Fault) {
 
 // faultsOf returns every *runtime.InvalidError in err's tree, in order.
 func faultsOf(err error, where locate) []wire.Fault {
-	if invalid, ok := err.(*runtime.InvalidError); ok {
+	if invalid, ok := err.(*runtime.InvalidError); ok { //nolint:errorlint // the rest of the tree is walked below
 		return []wire.Fault{{Location: where(invalid.Field), Message: invalid.Reason}}
 	}
 	var faults []wire.Fault
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // this is the walk
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
 			faults = append(faults, faultsOf(inner, where)...)
@@ -149,13 +149,13 @@ func invalidProblem(status int, faults ...wire.Fault) *wire.Problem {
 }
 
 // fail is how a handler returns an error of the store: as a problem, logged
-// when the fault is the server's.
+// when the fault is the server's and not the client's leaving.
 func (s *Server) fail(ctx context.Context, err error, where locate) error {
 	p := problemOf(err, where)
-	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+	if p.Status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
 		s.cfg.Logger.Error("request failed", "code", p.Code, "error", err)
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	if asksToRetry(p.Status) {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter}})
 	}
 	return p
@@ -164,10 +164,15 @@ func (s *Server) fail(ctx context.Context, err error, where locate) error {
 // retryAfter is how many seconds a client should wait before it tries again.
 const retryAfter = "1"
 
+// asksToRetry reports whether an answer of this status carries Retry-After.
+func asksToRetry(status int) bool {
+	return status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
+}
+
 // writeProblem answers outside of huma's handlers.
 func writeProblem(w http.ResponseWriter, p *wire.Problem) {
 	w.Header().Set("Content-Type", wire.ProblemMediaType)
-	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+	if asksToRetry(p.Status) {
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	w.WriteHeader(p.Status)

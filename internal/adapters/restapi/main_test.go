@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait of these tests; none of them gets near it.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // fixture is one server over a fresh store.
 type fixture struct {
@@ -54,6 +54,13 @@ func startOver(t testing.TB, store ports.Store, cfg restapi.Config) *fixture {
 	return &fixture{t: t, api: api, addr: server.Listener.Addr().String()}
 }
 
+// on is the fixture for a subtest, which is then what fails.
+func (f *fixture) on(t testing.TB) *fixture {
+	own := *f
+	own.t = t
+	return &own
+}
+
 // answer is a response read to its end.
 type answer struct {
 	*http.Response
@@ -66,9 +73,22 @@ func (f *fixture) send(method, path, headers, body string) answer {
 	f.t.Helper()
 	conn, response := f.open(method, path, headers, body)
 	defer conn.Close()
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	require.NoError(f.t, err, "read the answer to %s %s", method, path)
 	return answer{response, string(text)}
+}
+
+// openUntilDone is open for a connection that stays until the test ends. The
+// answer's body is still to be read.
+func (f *fixture) openUntilDone(method, path, headers, body string) (net.Conn, answer) {
+	f.t.Helper()
+	conn, response := f.open(method, path, headers, body)
+	f.t.Cleanup(func() {
+		conn.Close()
+		response.Body.Close()
+	})
+	return conn, answer{Response: response}
 }
 
 // open is send without reading the body.
@@ -97,6 +117,17 @@ func (f *fixture) open(method, path, headers, body string) (net.Conn, *http.Resp
 	return conn, response
 }
 
+// readAnswer reads the next answer on a connection.
+func readAnswer(reader *bufio.Reader) (answer, error) {
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return answer{response, string(text)}, err
+}
+
 func (a answer) problem(t testing.TB) wire.Problem {
 	t.Helper()
 	require.Equal(t, wire.ProblemMediaType, a.Header.Get("Content-Type"), "media type of %d: %s", a.StatusCode, a.body)
@@ -110,9 +141,15 @@ func (a answer) problem(t testing.TB) wire.Problem {
 
 func decodeAs[T any](t testing.TB, text string) T {
 	t.Helper()
-	var value T
-	require.NoError(t, json.Unmarshal([]byte(text), &value), text)
+	value, err := tryDecode[T](text)
+	require.NoError(t, err, text)
 	return value
+}
+
+func tryDecode[T any](text string) (T, error) {
+	var value T
+	err := json.Unmarshal([]byte(text), &value)
+	return value, err
 }
 
 const (

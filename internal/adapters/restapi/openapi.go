@@ -22,8 +22,8 @@ const (
 
 const apiDescription = `A linearizable record per game, changed by compare-and-swap and watched.
 
-Errors are application/problem+json; their member code is the word to act on. Every answer under /v1 names
-the store in the header Rtmanager-Store: a revision means something only together with it.`
+Errors are application/problem+json; their member code is the word to act on. Answers of the routes under /v1
+name the store in the header Rtmanager-Store: a revision means something only together with it.`
 
 const watchDescription = `A stream of events as text/event-stream, or with Accept: application/x-ndjson one JSON event a line.
 
@@ -46,21 +46,28 @@ func (s *Server) newAPI() huma.API {
 	api := humago.New(s.mux, cfg)
 	s.registry = api.OpenAPI().Components.Schemas
 	s.describeSchemas()
-	api.UseMiddleware(checkQuery(s.registry))
+	api.UseMiddleware(checkParams(s.registry))
 	return api
 }
 
-// operation declares a route with the problems it may answer.
+// operation declares a route with the problems it may answer, besides those
+// that every route may.
 func (s *Server) operation(id, method, path, tag, summary string, problems ...int) huma.Operation {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag},
 		Responses: map[string]*huma.Response{},
 	}
-	for _, status := range problems {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{
+	for _, status := range append(problems, http.StatusMisdirectedRequest, http.StatusInternalServerError) {
+		response := &huma.Response{
 			Description: http.StatusText(status),
 			Content:     map[string]*huma.MediaType{wire.ProblemMediaType: {Schema: schemaOf[wire.Problem](s.registry)}},
 		}
+		if asksToRetry(status) {
+			response.Headers = map[string]*huma.Param{
+				"Retry-After": {Description: "How many seconds to wait first", Schema: &huma.Schema{Type: huma.TypeInteger}},
+			}
+		}
+		op.Responses[strconv.Itoa(status)] = response
 	}
 	return op
 }

@@ -1,6 +1,7 @@
 package restapi
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,20 +14,43 @@ import (
 	"galaxy/rtmanager/internal/adapters/restapi/wire"
 )
 
-// checkQuery refuses, naming each fault, a query that the operation does not
+// checkParams refuses, naming each fault, a query that the operation does not
 // declare so: unknown and repeated parameters, and values that do not fit the
-// declared schema. It runs before huma parses, which would let repeated and
-// empty ones pass and answer 422 for the rest.
-func checkQuery(registry huma.Registry) func(huma.Context, func(huma.Context)) {
+// declared schema; and headers that are given more often than they can mean
+// something. It runs before huma parses, which would take the first of several,
+// let empty ones pass and answer 422 for the rest.
+func checkParams(registry huma.Registry) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		faults := queryFaults(registry, ctx.Operation().Parameters, r.URL.RawQuery)
+		joinLists(r.Header)
+		declared := ctx.Operation().Parameters
+		faults := append(queryFaults(registry, declared, r.URL.RawQuery), headerFaults(declared, r.Header)...)
 		if len(faults) > 0 {
 			writeProblem(w, invalidProblem(http.StatusBadRequest, faults...))
 			return
 		}
 		next(ctx)
 	}
+}
+
+// joinLists makes one line of each header that is a list, which may come as
+// several (RFC 9110, section 5.3).
+func joinLists(header http.Header) {
+	for _, name := range []string{"Accept", "If-Match", "If-None-Match"} {
+		if values := header.Values(name); len(values) > 1 {
+			header.Set(name, strings.Join(values, ", "))
+		}
+	}
+}
+
+func headerFaults(declared []*huma.Param, header http.Header) []wire.Fault {
+	var faults []wire.Fault
+	for _, p := range declared {
+		if p.In == "header" && len(header.Values(p.Name)) > 1 {
+			faults = append(faults, wire.Fault{Location: "header." + p.Name, Message: "is given more than once"})
+		}
+	}
+	return faults
 }
 
 func queryFaults(registry huma.Registry, declared []*huma.Param, rawQuery string) []wire.Fault {
@@ -37,7 +61,7 @@ func queryFaults(registry huma.Registry, declared []*huma.Param, rawQuery string
 	var faults []wire.Fault
 	for _, name := range sortedKeys(query) {
 		fault := func(message string) {
-			faults = append(faults, wire.Fault{Location: "query." + name, Message: message})
+			faults = append(faults, wire.Fault{Location: "query." + clip(name), Message: message})
 		}
 		i := slices.IndexFunc(declared, func(p *huma.Param) bool { return p.In == "query" && p.Name == name })
 		switch {
@@ -77,7 +101,8 @@ func schemaFaults(registry huma.Registry, schema *huma.Schema, value any) []stri
 	var messages []string
 	for _, err := range result.Errors {
 		message := err.Error()
-		if detail, ok := err.(*huma.ErrorDetail); ok {
+		var detail *huma.ErrorDetail
+		if errors.As(err, &detail) {
 			message = detail.Message
 		}
 		messages = append(messages, message)

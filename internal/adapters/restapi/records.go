@@ -110,13 +110,22 @@ func (s *Server) put(ctx context.Context, input ports.PutInput, condition precon
 		if err != nil && !errors.Is(err, runtime.ErrNotFound) {
 			return ports.VersionedRecord{}, err
 		}
-		if err != nil || !condition.holds(found.Revision) {
+		met := err == nil && condition.holds(found.Revision)
+		switch {
+		case met:
+			input.IfRevision = &found.Revision
+		case condition.any:
 			return ports.VersionedRecord{}, unmet(input.Record.GameID, condition, found)
+		default:
+			// the store refuses this, unless it has done the operation before
+			input.IfRevision = &condition.revisions[0]
 		}
-		input.IfRevision = &found.Revision
 		written, err := s.store.Put(ctx, input)
-		if !errors.Is(err, runtime.ErrConflict) {
+		switch {
+		case !errors.Is(err, runtime.ErrConflict):
 			return written, err
+		case !met:
+			return ports.VersionedRecord{}, unmet(input.Record.GameID, condition, found)
 		}
 	}
 }
@@ -144,7 +153,10 @@ func (s *Server) getHistory(ctx context.Context, in *GameInput) (*historyOutput,
 	}
 	entries, err := s.store.History(ctx, id)
 	damaged, rest := splitCorrupt(err)
-	if rest != nil || (err != nil && entries == nil) {
+	switch {
+	case rest != nil:
+		return nil, s.fail(ctx, rest, inPath)
+	case err != nil && entries == nil:
 		return nil, s.fail(ctx, err, inPath)
 	}
 	if entries == nil {
@@ -155,19 +167,22 @@ func (s *Server) getHistory(ctx context.Context, in *GameInput) (*historyOutput,
 
 // splitCorrupt parts the damaged values in err's tree from every other error.
 func splitCorrupt(err error) (damaged []*runtime.CorruptError, rest error) {
-	var corrupt *runtime.CorruptError
-	joined, isJoined := err.(interface{ Unwrap() []error })
-	switch {
-	case err == nil:
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself, to find every one
+	case nil:
 		return nil, nil
-	case isJoined:
-		for _, inner := range joined.Unwrap() {
+	case *runtime.CorruptError:
+		return []*runtime.CorruptError{e}, nil
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
 			d, r := splitCorrupt(inner)
 			damaged, rest = append(damaged, d...), errors.Join(rest, r)
 		}
 		return damaged, rest
-	case errors.As(err, &corrupt):
-		return []*runtime.CorruptError{corrupt}, nil
+	case interface{ Unwrap() error }:
+		if damaged, rest = splitCorrupt(e.Unwrap()); rest == nil && damaged != nil {
+			return damaged, nil
+		}
+		return damaged, err // what wraps it says more
 	}
 	return nil, err
 }

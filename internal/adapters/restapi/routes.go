@@ -19,7 +19,7 @@ const (
 // register declares every route, which both serves and documents it.
 func (s *Server) register() {
 	api := s.newAPI()
-	read := []int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	read := []int{http.StatusBadRequest, http.StatusServiceUnavailable}
 	readGame := append([]int{http.StatusNotFound}, read...)
 	write := append([]int{
 		http.StatusForbidden, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
@@ -76,11 +76,20 @@ func (s *Server) register() {
 	}
 	huma.Register(api, ready, s.getReady)
 	s.registerMetrics(api)
+	forgetHumasErrors(s.registry)
+}
+
+// forgetHumasErrors takes the schemas of huma's own errors out of the document.
+// Registering an operation puts them there, but plainProblem replaces every one.
+func forgetHumasErrors(registry huma.Registry) {
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(registry.Map(), name)
+	}
 }
 
 // registerMetrics serves the registry through promhttp.
 func (s *Server) registerMetrics(api huma.API) {
-	op := s.operation("get-metrics", http.MethodGet, "/metrics", "system", "Metrics in the format of Prometheus", http.StatusBadRequest)
+	op := s.operation("get-metrics", http.MethodGet, "/metrics", "system", "Metrics in the format of Prometheus")
 	op.Responses["200"] = &huma.Response{
 		Description: "The metrics",
 		Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},

@@ -2,6 +2,7 @@ package restapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -17,7 +18,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := request{started: time.Now(), method: r.Method, route: "none"}
 	defer func() { s.finish(res, seen, recover()) }()
 
-	// Refreshed by every request, since a deadline outlives the one it was set for.
+	// A reader that does not take its answer is not waited for; streams renew this.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.RequestTimeout + s.cfg.WriteTimeout))
 	res.Header().Set("X-Content-Type-Options", "nosniff")
 	res.Header().Set("Cache-Control", "no-store")
@@ -47,20 +48,16 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(res, r.WithContext(ctx))
 }
 
-// bound gives the work of a request its deadline. A stream has none; a check
-// of the whole store has a long one, and both outlive the time in which a
-// request has to be read.
+// bound gives the work of a request its deadline. A stream has none, and a check
+// of the whole store a long one.
 func (s *Server) bound(ctx context.Context, route string, w http.ResponseWriter) (context.Context, context.CancelFunc) {
 	timeout := s.cfg.RequestTimeout
-	control := http.NewResponseController(w)
 	switch {
 	case route == routeWatch:
-		_ = control.SetReadDeadline(time.Time{})
 		return context.WithCancel(ctx)
 	case strings.HasPrefix(route, routeCheck):
-		_ = control.SetReadDeadline(time.Time{})
 		timeout = s.cfg.CheckTimeout
-		_ = control.SetWriteDeadline(time.Now().Add(timeout + s.cfg.WriteTimeout))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + s.cfg.WriteTimeout))
 	}
 	return context.WithTimeout(ctx, timeout)
 }
@@ -73,15 +70,23 @@ type request struct {
 
 // finish answers for a handler that panicked, and counts.
 func (s *Server) finish(res *response, seen request, panicked any) {
-	if panicked == http.ErrAbortHandler {
+	if err, ok := panicked.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(panicked)
 	}
-	if panicked != nil {
+	switch {
+	case panicked != nil && res.err != nil:
+		// Huma panics with the error of a write that failed: the client's doing.
+		s.cfg.Logger.Debug("answer cut short", "method", seen.method, "route", seen.route, "error", res.err)
+		defer panic(http.ErrAbortHandler)
+	case panicked != nil:
 		s.cfg.Logger.Error("handler panicked", "method", seen.method, "route", seen.route,
 			"panic", panicked, "stack", string(debug.Stack()))
-		if res.status == 0 {
-			writeProblem(res, newProblem(http.StatusInternalServerError, wire.CodeInternal, "Internal error", "the server's log says more"))
+		if res.status != 0 {
+			// What was sent is cut short, so that nobody takes it for whole.
+			defer panic(http.ErrAbortHandler)
+			break
 		}
+		writeProblem(res, newProblem(http.StatusInternalServerError, wire.CodeInternal, "Internal error", "the server's log says more"))
 	}
 	s.metrics.observe(seen, res.status)
 	s.cfg.Logger.Debug("request", "method", seen.method, "route", seen.route,
@@ -116,10 +121,11 @@ func (v *verdict) Header() http.Header         { return v.header }
 func (v *verdict) Write(p []byte) (int, error) { return len(p), nil }
 func (v *verdict) WriteHeader(int)             {}
 
-// response remembers the status that was sent.
+// response remembers the status that was sent, and why it could not be.
 type response struct {
 	http.ResponseWriter
 	status int
+	err    error // of the first write that failed
 }
 
 func (r *response) WriteHeader(status int) {
@@ -133,7 +139,11 @@ func (r *response) Write(p []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
 	}
-	return r.ResponseWriter.Write(p)
+	n, err := r.ResponseWriter.Write(p)
+	if r.err == nil {
+		r.err = err
+	}
+	return n, err
 }
 
 // Unwrap lets http.ResponseController find the connection.

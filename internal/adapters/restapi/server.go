@@ -47,6 +47,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// CheckTimeout bounds a check of the whole store. Default 10 min.
 	CheckTimeout time.Duration
+	// HeaderTimeout is how long a request's headers may take to arrive. Default 10 s.
+	HeaderTimeout time.Duration
 	// BodyTimeout is how long a request's body may take to arrive. Default 15 s.
 	BodyTimeout time.Duration
 	// DrainTimeout bounds how long Serve waits for open requests when it ends.
@@ -79,6 +81,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.WriteTimeout, 10*time.Second)
 	orDefault(&c.RequestTimeout, 30*time.Second)
 	orDefault(&c.CheckTimeout, 10*time.Minute)
+	orDefault(&c.HeaderTimeout, 10*time.Second)
 	orDefault(&c.BodyTimeout, 15*time.Second)
 	orDefault(&c.DrainTimeout, 10*time.Second)
 	return c
@@ -115,7 +118,7 @@ func New(store ports.Store, cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	for name, d := range map[string]time.Duration{
 		"Heartbeat": cfg.Heartbeat, "WriteTimeout": cfg.WriteTimeout, "RequestTimeout": cfg.RequestTimeout,
-		"CheckTimeout": cfg.CheckTimeout, "BodyTimeout": cfg.BodyTimeout, "DrainTimeout": cfg.DrainTimeout,
+		"CheckTimeout": cfg.CheckTimeout, "HeaderTimeout": cfg.HeaderTimeout, "BodyTimeout": cfg.BodyTimeout, "DrainTimeout": cfg.DrainTimeout,
 		"MaxStreams": time.Duration(cfg.MaxStreams),
 	} {
 		if d < 0 {
@@ -146,9 +149,9 @@ func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s.Handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		// Longer than any ordinary request may take: when it passes, net/http
-		// cancels the request's context. Streams and checks lift it.
+		ReadHeaderTimeout: s.cfg.HeaderTimeout,
+		// For the bodies that no handler reads. It does not bound the work: once
+		// the request is read to its end, net/http lifts it.
 		ReadTimeout:    s.cfg.RequestTimeout + s.cfg.BodyTimeout,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
@@ -170,7 +173,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		s.cfg.Logger.Warn("requests still open after the drain timeout were cut off", "drain_timeout", s.cfg.DrainTimeout)
 		_ = server.Close()
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	}
 	return nil
 }
 

@@ -38,7 +38,8 @@ func (in OriginInput) origin(reason string) (ports.Origin, error) {
 type statusInput struct {
 	GameInput
 	OriginInput
-	IfMatch string `header:"If-Match" hidden:"true"`
+	IfMatch     string `header:"If-Match" hidden:"true"`
+	IfNoneMatch string `header:"If-None-Match" hidden:"true"`
 }
 
 func (s *Server) postStatus(ctx context.Context, in *statusInput) (*recordOutput, error) {
@@ -46,8 +47,12 @@ func (s *Server) postStatus(ctx context.Context, in *statusInput) (*recordOutput
 	if err != nil {
 		return nil, err
 	}
-	if in.IfMatch != "" {
-		return nil, badRequest("header.If-Match", "is not offered here; say what you expect in expected_from and expected_container_id")
+	const notOffered = "is not offered here; say what you expect in expected_from and expected_container_id"
+	switch {
+	case in.IfMatch != "":
+		return nil, badRequest("header.If-Match", notOffered)
+	case in.IfNoneMatch != "":
+		return nil, badRequest("header.If-None-Match", notOffered)
 	}
 	origin, err := in.origin("")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"galaxy/rtmanager/internal/adapters/restapi/wire"
@@ -73,4 +74,11 @@ func seal(storeID string, payload []byte) []byte {
 
 func encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 
-func decode(text string) ([]byte, error) { return base64.RawURLEncoding.Strict().DecodeString(text) }
+// decode is the inverse of encode alone: line ends, which the package passes
+// over, are no part of a token either.
+func decode(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New("token holds a line end")
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(text)
+}

@@ -3,7 +3,10 @@ package restapi
 import (
 	"context"
 	"errors"
+	"fmt"
+	"mime"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -70,14 +73,18 @@ func (s *Server) watch(_ context.Context, in *watchInput) (*huma.StreamResponse,
 	}}, nil
 }
 
-// chooseForm takes the first form that the Accept header names.
+// chooseForm takes the first form that the Accept header names and does not
+// rule out by a weight of 0.
 func chooseForm(accept string) (form, *wire.Problem) {
 	if strings.TrimSpace(accept) == "" {
 		return sseForm{}, nil
 	}
 	for entry := range strings.SplitSeq(accept, ",") {
-		media, _, _ := strings.Cut(entry, ";")
-		switch strings.ToLower(strings.TrimSpace(media)) {
+		media, params, _ := mime.ParseMediaType(entry)
+		if weight, err := strconv.ParseFloat(params["q"], 64); err == nil && weight == 0 {
+			continue
+		}
+		switch media {
 		case wire.NDJSONMediaType:
 			return ndjsonForm{}, nil
 		case wire.EventStreamMediaType, "text/*", "*/*":
@@ -94,6 +101,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, options ports.Wa
 	out := newEventWriter(w, form, s.cfg.WriteTimeout, s.cfg.Heartbeat)
 	if r.Method == http.MethodHead {
 		out.open()
+		return
+	}
+	if s.shuttingDown() {
+		writeProblem(w, shutdownProblem())
 		return
 	}
 	if !s.streams.acquire() {
@@ -125,11 +136,21 @@ type item struct {
 func (i item) final() bool { return i.err != nil && !errors.Is(i.err, runtime.ErrCorrupt) }
 
 // feed runs the store's watch on a goroutine of its own, so that heartbeats flow
-// while it is silent. The channel is closed when the watch has ended.
+// while it is silent. The channel is closed when the watch has ended. A watch
+// that panics ends its own stream only, as any handler does.
 func (s *Server) feed(ctx context.Context, options ports.WatchOptions) <-chan item {
 	feed := make(chan item, feedSize)
 	go func() {
 		defer close(feed)
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				err := fmt.Errorf("watch panicked: %v\n%s", panicked, debug.Stack())
+				select {
+				case feed <- item{err: err}:
+				case <-ctx.Done():
+				}
+			}
+		}()
 		for event, err := range s.store.Watch(ctx, options) {
 			select {
 			case feed <- item{event, err}:

@@ -39,7 +39,7 @@ const (
 )
 
 // Problem is an error as the API tells it. Members that do not apply are absent.
-type Problem struct {
+type Problem struct { //nolint:errname // a document first, and "problem" is what RFC 9457 calls it
 	Type   string `json:"type" doc:"Stable URI of the kind of problem: urn:rtmanager:problem:<code>"`
 	Title  string `json:"title" doc:"The kind of problem in words; the same for every occurrence"`
 	Status int    `json:"status" doc:"HTTP status code"`

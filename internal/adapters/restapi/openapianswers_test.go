@@ -1,0 +1,86 @@
+package restapi_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/restapi"
+)
+
+// Every operation's good answers, and the conflicts, are as the document says.
+func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
+	t.Parallel()
+	f := start(t, restapi.Config{MaxStreams: 1, Region: "eu", Node: "n1"})
+	c := contractOf(t, f)
+	documented := c.operations()
+	answered := map[string]bool{}
+	for _, step := range []struct {
+		method, path, headers, body string
+		status                      int
+	}{
+		{"GET", "/v1/runtimes", "", "", 200},
+		{"PUT", "/v1/runtimes/g", "", running, 200},
+		{"PUT", "/v1/runtimes/a%2Fb", "If-None-Match: *\r\n", running, 200},
+		{"PUT", "/v1/runtimes/g", "If-None-Match: *\r\n", running, 412},
+		{"PUT", "/v1/runtimes/none", "If-Match: *\r\n", running, 412},
+		{"GET", "/v1/runtimes/g", "", "", 200},
+		{"GET", "/v1/runtimes/g", "If-None-Match: \"2\"\r\n", "", 304},
+		{"GET", "/v1/runtimes/none", "", "", 404},
+		{"GET", "/v1/runtimes?limit=1", "", "", 200},
+		{"POST", "/v1/runtimes/g/status", "Rtmanager-Actor: ops\r\n", stop, 200},
+		{"POST", "/v1/runtimes/g/status", "", stop, 409},
+		{"POST", "/v1/runtimes/g/status", "", `{"expected_from":"stopped","to":"removed"}`, 200},
+		{"GET", "/v1/runtimes/g", "", "", 200},
+		{"GET", "/v1/runtimes/g/history", "", "", 200},
+		{"GET", "/v1/runtimes?status=removed&region=eu", "", "", 200},
+		{"GET", "/v1/cluster", "", "", 200},
+		{"GET", "/v1/fsck", "", "", 200},
+		{"POST", "/v1/fsck/repair", "", "", 200},
+		{"GET", "/healthz", "", "", 200},
+		{"GET", "/readyz", "", "", 200},
+		{"GET", "/metrics", "", "", 200},
+		{"GET", "/v1/watch?from_revision=99", "", "", 400},
+	} {
+		got := f.send(step.method, step.path, step.headers, step.body)
+		require.Equal(t, step.status, got.StatusCode, "%s %s: %s", step.method, step.path, got.body)
+		c.check(t, step.method, step.path, got)
+		if step.status == 200 {
+			answered[step.method+" "+c.pathOf(step.path)] = true
+		}
+	}
+	answered["GET /v1/watch"] = true // by TestOpenAPIDescribesEveryEvent
+	for _, operation := range documented {
+		require.True(t, answered[operation], "this test has not seen a good answer of %s", operation)
+	}
+}
+
+// What the server takes must fit the schemas of the bodies, and what it refuses
+// for its shape must not.
+func TestOpenAPIDescribesTheBodies(t *testing.T) {
+	t.Parallel()
+	c := contractOf(t, start(t, restapi.Config{}))
+	schemaOf := func(method, path string) []string {
+		return []string{"paths", path, method, "requestBody", "content", "application/json", "schema"}
+	}
+	put, post := schemaOf("put", "/v1/runtimes/{game_id}"), schemaOf("post", "/v1/runtimes/{game_id}/status")
+	c.validate(t, running, put...)
+	c.validate(t, member(running, "stopped_at", "null"), put...)
+	c.validate(t, stop, post...)
+	c.validate(t, `{"expected_from":"running","to":"stopped"}`, post...)
+
+	c.refuses(t, `{"status":"paused"}`, put...)
+	c.refuses(t, member(running, "extra", "1"), put...)
+	c.refuses(t, member(running, "generation", `"1"`), put...)
+	c.refuses(t, "[]", put...)
+	c.refuses(t, `{"to":"stopped"}`, post...)
+	c.refuses(t, member(stop, "now", `"soon"`), post...)
+	c.refuses(t, strings.Replace(stop, "running", "paused", 1), post...)
+}
+
+// refuses wants the JSON text not to fit the schema.
+func (c *contract) refuses(t testing.TB, text string, place ...string) {
+	t.Helper()
+	require.Error(t, c.fits(t, text, place...), "the schema of %v takes %s", place, text)
+}
