@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"galaxy/rtmanager/internal/ports"
@@ -53,15 +54,24 @@ type Client struct {
 func New(baseURL string, cfg Config) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil {
-		return nil, fmt.Errorf("server address: %w", err)
+		// The parser's own words would hold the whole address, and a password with it.
+		return nil, fmt.Errorf("server address %q is not a URL; use http://HOST:PORT or https://HOST:PORT", withoutUser(baseURL))
 	}
-	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, fmt.Errorf("server address %q: use http://HOST:PORT or https://HOST:PORT", baseURL)
+	if (base.Scheme != "http" && base.Scheme != "https") || base.Hostname() == "" {
+		return nil, fmt.Errorf("server address %q: use http://HOST:PORT or https://HOST:PORT", withoutUser(baseURL))
 	}
-	if base.RawQuery != "" || base.Fragment != "" {
-		return nil, fmt.Errorf("server address %q: must not have a query or a fragment", baseURL)
+	if base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
+		return nil, fmt.Errorf("server address %q: must not have a query or a fragment", withoutUser(baseURL))
 	}
 	return &Client{base: base, http: httpClient(cfg.HTTPClient), cfg: withDefaults(cfg)}, nil
+}
+
+// withoutUser leaves out what may be a user and a password, well-formed or not.
+func withoutUser(address string) string {
+	if at := strings.LastIndex(address, "@"); at >= 0 {
+		return "…" + address[at:]
+	}
+	return address
 }
 
 // Close lets go of idle connections. Requests under way are not disturbed.

@@ -32,10 +32,15 @@ func (e *answerError) Error() string { return e.text }
 func errorOf(response *http.Response) error {
 	problem, ok := problemFrom(response)
 	if !ok {
-		return &answerError{response.StatusCode, fmt.Sprintf("%s answered %s, which is not an answer of the API",
-			response.Request.URL.Redacted(), response.Status)}
+		return strangeAnswer(response)
 	}
 	return errorFrom(problem)
+}
+
+// strangeAnswer says that something else than the API answered.
+func strangeAnswer(response *http.Response) error {
+	return &answerError{response.StatusCode, fmt.Sprintf("%s answered %s, which is not an answer of the API",
+		response.Request.URL.Redacted(), response.Status)}
 }
 
 // errorFrom is the inverse of the server's table from errors to problems.

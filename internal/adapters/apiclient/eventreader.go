@@ -20,7 +20,17 @@ type eventReader struct{ lines *bufio.Scanner }
 func newEventReader(stream io.Reader) *eventReader {
 	lines := bufio.NewScanner(stream)
 	lines.Buffer(make([]byte, 0, 4<<10), maxLineBytes)
+	lines.Split(wholeLines)
 	return &eventReader{lines: lines}
+}
+
+// wholeLines is bufio.ScanLines without a last line that does not end: it is
+// cut off, and what is there of it may read as something that was never sent.
+func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
+	if atEOF && bytes.IndexByte(data, '\n') < 0 {
+		return len(data), nil, nil
+	}
+	return bufio.ScanLines(data, atEOF)
 }
 
 // next returns the next event; blank lines are passed over. It returns io.EOF

@@ -60,6 +60,11 @@ func (c *Client) send(ctx context.Context, call call) (*http.Response, error) {
 	if err != nil {
 		return nil, &sendError{err: err}
 	}
+	if call.body != nil {
+		// Or net/http would send a write again by itself when a kept connection
+		// breaks, and hide that the first try may have arrived.
+		request.GetBody = nil
+	}
 	for name, values := range call.header {
 		request.Header[name] = values
 	}

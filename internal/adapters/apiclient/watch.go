@@ -1,10 +1,12 @@
 package apiclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,7 +21,9 @@ import (
 
 // Watch implements ports.RuntimeWatcher. A server that cannot be reached at
 // first is runtime.ErrUnavailable; once a watch has begun, a lost connection is
-// made again until ctx ends, and the consumer notices nothing but the delay.
+// made again until ctx ends, and the consumer notices nothing but the delay. An
+// answer that is not the API's ends the watch at any time, unless it is a
+// gateway's 502, 503 or 504 once the watch has begun.
 //
 // So that it can resume without gap or duplicate, the client hands on the
 // events of one revision, and those of one snapshot, together.
@@ -29,7 +33,7 @@ func (c *Client) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq
 			yield(ports.RuntimeEvent{}, err)
 			return
 		}
-		w := &watcher{client: c, options: options, position: options.FromRevision, yield: yield, pause: c.backoff()}
+		w := &watcher{client: c, options: options, position: options.FromRevision, yield: yield, pause: c.backoff(), damage: map[damage]bool{}}
 		if options.Resync {
 			w.told = map[string]*runtime.RuntimeRecord{}
 		}
@@ -50,9 +54,11 @@ type watcher struct {
 	pause   *backoff.ExponentialBackOff
 
 	begun    bool
-	position int64         // the last revision that was handed on whole
-	pending  []pendingItem // what came after it, until its last event comes
-	resyncs  bool          // the next snapshot replaces what the consumer holds
+	store    string          // whose revision the position is, when a server has said so
+	position int64           // the last revision that was handed on whole
+	pending  []pendingItem   // what came after it, until its last event comes
+	damage   map[damage]bool // what was reported of what came after it, ahead of the rest
+	resyncs  bool            // the next snapshot replaces what the consumer holds
 
 	// told holds the last record of each game that the consumer was told of and
 	// not told to forget; nil when nobody will ask for it.
@@ -62,6 +68,12 @@ type watcher struct {
 type pendingItem struct {
 	event ports.RuntimeEvent
 	err   error
+}
+
+// damage is one report of a value that cannot be read.
+type damage struct {
+	revision int64
+	text     string
 }
 
 // run returns nil when the consumer stopped, and otherwise why the watch ended.
@@ -106,28 +118,22 @@ func isLost(err error) bool {
 
 // startOver asks for a snapshot next, of whatever store is there now.
 func (w *watcher) startOver() {
-	w.position, w.options.Store, w.resyncs = 0, "", true
+	w.position, w.store, w.options.Store, w.resyncs = 0, "", "", true
 }
 
 // connection follows one connection to its end and says why it ended.
 func (w *watcher) connection(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	opening := time.AfterFunc(w.client.cfg.RequestTimeout, cancel)
-	response, err := w.client.send(ctx, w.request())
-	if !opening.Stop() && err == nil {
-		err = &sendError{err: errors.New("the server did not begin the stream in time")}
-		response.Body.Close()
-	}
+	response, err := w.open(ctx, cancel)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return errorOf(response)
-	}
 	w.begun = true
-	w.options.Store = response.Header.Get(wire.HeaderStore)
+	if store := response.Header.Get(wire.HeaderStore); store != "" || w.position == 0 {
+		w.store = store
+	}
 	silence := w.silence(response.Header)
 	events := newEventReader(response.Body)
 	for {
@@ -146,16 +152,47 @@ func (w *watcher) connection(ctx context.Context) error {
 	}
 }
 
+// open returns an answer that is a stream. The time that it may take includes
+// what a refusal takes to arrive.
+func (w *watcher) open(ctx context.Context, cancel func()) (*http.Response, error) {
+	opening := time.AfterFunc(w.client.cfg.RequestTimeout, cancel)
+	response, err := w.client.send(ctx, w.request())
+	if err == nil {
+		err = refusal(response)
+	}
+	if !opening.Stop() {
+		// In place of the error of the context, which is not the caller's.
+		err = &sendError{err: errors.New("the server did not begin the stream in time")}
+	}
+	if err != nil && response != nil {
+		response.Body.Close()
+	}
+	return response, err
+}
+
+// refusal returns what an answer says that is no stream, nil for one that is.
+func refusal(response *http.Response) error {
+	if response.StatusCode != http.StatusOK {
+		return errorOf(response)
+	}
+	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != wire.NDJSONMediaType {
+		return strangeAnswer(response)
+	}
+	return nil
+}
+
 func (w *watcher) request() call {
 	query := url.Values{}
+	store := w.options.Store
 	if w.position != 0 {
 		query.Set("from_revision", strconv.FormatInt(w.position, 10))
+		store = cmp.Or(w.store, store)
 	}
 	setIfGiven(query, "status", string(w.options.Status))
 	setIfGiven(query, "region", w.options.Region)
 	setIfGiven(query, "node", w.options.Node)
 	setIfGiven(query, "game_id", w.options.GameID)
-	setIfGiven(query, "store", w.options.Store)
+	setIfGiven(query, "store", store)
 	if w.options.Resync {
 		query.Set("resync", "true")
 	}
@@ -201,12 +238,18 @@ func (w *watcher) take(e wire.Event) error {
 }
 
 // takeDamage reports a value that cannot be read: at once where nothing waits
-// before it, since no other event of its revision need follow.
+// before it, since no other event of its revision need follow. The position
+// stays, so the next connection tells of it again, and the consumer is not told.
 func (w *watcher) takeDamage(item pendingItem) error {
 	if w.position == 0 || len(w.pending) > 0 {
 		w.pending = append(w.pending, item)
 		return nil
 	}
+	report := damage{item.event.Revision, item.err.Error()}
+	if w.damage[report] {
+		return nil
+	}
+	w.damage[report] = true
 	if !w.yield(item.event, item.err) {
 		return errStopped
 	}
@@ -222,5 +265,6 @@ func (w *watcher) handOn(revision int64) error {
 		}
 	}
 	w.position, w.pending = revision, nil
+	clear(w.damage)
 	return nil
 }

@@ -108,17 +108,17 @@ func (c *Client) write(ctx context.Context, request call) (ports.VersionedRecord
 	mayBeApplied := false
 	for {
 		written, err := c.tryWrite(bounded, request)
-		ambiguous := isAmbiguous(err)
-		mayBeApplied = mayBeApplied || ambiguous
+		mayBeApplied = mayBeApplied || isAmbiguous(err)
 		switch {
 		case !mayBeApplied:
 			return written, c.settleRead(ctx, err)
-		case err == nil || !ambiguous && !isUnavailable(err):
+		case decides(err):
 			return written, err
 		}
 		if !wait(bounded, pause.NextBackOff()) {
+			// The last try's error is told as text: it is no second answer.
 			return ports.VersionedRecord{}, errors.Join(
-				fmt.Errorf("server %s: %w: %w", c.base.Redacted(), runtime.ErrOutcomeUnknown, err), ctx.Err())
+				fmt.Errorf("server %s: %w: %s", c.base.Redacted(), runtime.ErrOutcomeUnknown, err.Error()), ctx.Err())
 		}
 	}
 }
@@ -146,6 +146,14 @@ func isAmbiguous(err error) bool {
 		return answer.status >= http.StatusInternalServerError
 	}
 	return errors.Is(err, runtime.ErrOutcomeUnknown)
+}
+
+// decides reports whether this answer tells what became of the write, tries
+// before it included: that of a store which has looked for the operation. Want of
+// an answer does not, nor does one that was not the store's.
+func decides(err error) bool {
+	var answer *answerError
+	return !isUnavailable(err) && !isAmbiguous(err) && !errors.As(err, &answer)
 }
 
 // isUnavailable reports that this try changed nothing for want of a server or
