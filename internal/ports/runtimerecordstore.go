@@ -20,9 +20,10 @@ import (
 // errors.Is runtime.ErrUnavailable when the store does not answer in time, and
 // runtime.ErrCorrupt (a *runtime.CorruptError naming the key) for a stored
 // value that it cannot read; such a value is never overwritten. A write whose
-// caller stops waiting before the store could learn its fate returns an error
-// that errors.Is runtime.ErrOutcomeUnknown; at the store's space quota it
-// returns runtime.ErrReadOnly.
+// fate the store could not learn, mostly because its caller stopped waiting,
+// returns an error that errors.Is runtime.ErrOutcomeUnknown; at the store's space
+// quota it returns runtime.ErrReadOnly. Where another store has taken the place of the one
+// that was opened, every method returns runtime.ErrIncompatible.
 type RuntimeRecordStore interface {
 	// Get returns the game's record. It returns runtime.ErrNotFound when there
 	// is none and runtime.ErrInvalid for an id that no game can have.

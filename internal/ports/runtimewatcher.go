@@ -21,13 +21,16 @@ type RuntimeWatcher interface {
 	//
 	// The stream ends when the consumer stops ranging, and otherwise only after
 	// an error that says why, yielded beside a zero event: ctx's own error;
-	// runtime.ErrCompacted when the store has forgotten what followed
-	// FromRevision; runtime.ErrForeignRevision for a revision that the store has
-	// not reached or whose Store is another; runtime.ErrInvalid for bad options;
-	// runtime.ErrUnavailable when the store could not be reached at all. There is
-	// one error that does not end it: a *runtime.CorruptError, beside an event
-	// that carries GameID and Revision only, reports a value that cannot be read,
-	// and the stream goes on if the consumer does.
+	// runtime.ErrCompacted when the store has forgotten what the stream still had
+	// to tell; runtime.ErrForeignRevision for a revision that the store has not
+	// reached or whose Store is another, and when the store has gone back behind
+	// what it told; runtime.ErrIncompatible when another store has taken its place;
+	// runtime.ErrInvalid for bad options; runtime.ErrUnavailable when the store
+	// could not be reached at all; or what else the store refuses the stream with,
+	// such as a permission that was withdrawn. There is one error that does not end
+	// it: a *runtime.CorruptError, beside an event that carries GameID, Revision and
+	// Last only, reports a value that cannot be read, and the stream goes on if the
+	// consumer does.
 	//
 	// Leader changes, broken connections, restarts of the store and silent
 	// deaths are healed without the consumer noticing. A slow consumer delays

@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"fmt"
 
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -9,6 +10,9 @@ import (
 // RuntimeWriter changes records as RuntimeRecordStore does, with the same
 // promises and errors, for callers that want to say who acts and why, to
 // expect a revision, to be fenced, or to read what came of it.
+//
+// With a Fence that does not hold, nothing is written and the error errors.Is
+// runtime.ErrFenced, whatever else would have been in the way.
 type RuntimeWriter interface {
 	// Put is Upsert with an expectation. It returns the record as it now stands
 	// and the revision of this write.
@@ -18,8 +22,7 @@ type RuntimeWriter interface {
 	Put(ctx context.Context, input PutInput) (VersionedRecord, error)
 
 	// Transition is UpdateStatus. It returns the record as it now stands and
-	// the revision of this write. With a Fence that does not hold, nothing is
-	// written and the error errors.Is runtime.ErrFenced.
+	// the revision of this write.
 	Transition(ctx context.Context, input TransitionInput) (VersionedRecord, error)
 }
 
@@ -35,7 +38,7 @@ type Origin struct {
 	// OperationID makes a write repeatable: a second write of the same game with
 	// the same id, while the first is still among its recent ledger entries,
 	// changes nothing and returns what the first one left if that still stands,
-	// or what stands now. Empty means that the store makes a fresh one. At most
+	// or what stands now, runtime.ErrNotFound for nothing. Empty means that the store makes a fresh one. At most
 	// 128 bytes of printable text.
 	OperationID string
 	// Actor is who asked, Reason why: at most 256 and 1024 bytes of UTF-8.
@@ -67,4 +70,17 @@ type TransitionInput struct {
 type Fence struct {
 	Key            string
 	CreateRevision int64
+}
+
+// Validate returns nil for a fence that could hold, and otherwise a
+// *runtime.InvalidError on "fence": without a key, or with a create revision that
+// no key can have. Zero must not pass: to etcd it means that there is no key.
+func (f Fence) Validate() error {
+	switch {
+	case f.Key == "":
+		return &runtime.InvalidError{Field: "fence", Reason: "names no key"}
+	case f.CreateRevision < 1:
+		return &runtime.InvalidError{Field: "fence", Reason: fmt.Sprintf("has create revision %d; keys are created at 1 and above", f.CreateRevision)}
+	}
+	return nil
 }

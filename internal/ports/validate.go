@@ -65,8 +65,8 @@ func validSize(record runtime.RuntimeRecord) error {
 }
 
 // Validate returns nil for an input that a store can act on, and otherwise
-// *runtime.InvalidError values: those of ValidateStorable and Origin.Validate,
-// and one on "if_revision" for a negative revision.
+// *runtime.InvalidError values: those of ValidateStorable, Origin.Validate and
+// Fence.Validate, and one on "if_revision" for a negative revision.
 func (in PutInput) Validate() error {
 	if err := ValidateStorable(in.Record); err != nil {
 		return err
@@ -74,12 +74,13 @@ func (in PutInput) Validate() error {
 	if in.IfRevision != nil && *in.IfRevision < 0 {
 		return &runtime.InvalidError{Field: "if_revision", Reason: fmt.Sprintf("is %d; a revision is never negative", *in.IfRevision)}
 	}
-	return in.Origin.Validate()
+	return validAttachments(in.Origin, in.Fence)
 }
 
 // Validate returns nil for an input that a store can act on. Otherwise it
-// returns the error of UpdateStatusInput.Validate or of Origin.Validate, or a
-// *runtime.InvalidError on "now" for an instant outside years 0 to 9999.
+// returns the error of UpdateStatusInput.Validate, of Origin.Validate or of
+// Fence.Validate, or a *runtime.InvalidError on "now" for an instant outside years
+// 0 to 9999.
 func (in TransitionInput) Validate() error {
 	if err := in.UpdateStatusInput.Validate(); err != nil {
 		return err
@@ -87,7 +88,15 @@ func (in TransitionInput) Validate() error {
 	if err := validInstant("now", &in.Now); err != nil {
 		return err
 	}
-	return in.Origin.Validate()
+	return validAttachments(in.Origin, in.Fence)
+}
+
+// validAttachments looks at what goes along with every kind of write.
+func validAttachments(origin Origin, fence *Fence) error {
+	if err := origin.Validate(); err != nil || fence == nil {
+		return err
+	}
+	return fence.Validate()
 }
 
 // Validate returns nil for a query that a store can answer, and otherwise a

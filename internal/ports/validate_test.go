@@ -113,6 +113,8 @@ func TestPutInputValidate(t *testing.T) {
 		{"record", func(in *ports.PutInput) { in.Record.GameID = "" }, "game_id is empty; name the game"},
 		{"revision", func(in *ports.PutInput) { in.IfRevision = &revision }, "if_revision is -1; a revision is never negative"},
 		{"origin", func(in *ports.PutInput) { in.Origin.Reason = "\xff" }, `reason "\xff" is not valid UTF-8`},
+		{"fence", func(in *ports.PutInput) { in.Fence = &ports.Fence{CreateRevision: 1} }, "fence names no key"},
+		{"fence", func(in *ports.PutInput) { in.Fence = &ports.Fence{Key: "x"} }, "fence has create revision 0; keys are created at 1 and above"},
 	})
 }
 

@@ -18,7 +18,8 @@ import (
 // (etcd-io/etcd#12578). Nothing is lost: the log of such a member holds no
 // request of anybody.
 func (d dataDir) discardStillbirth() error {
-	log := filepath.Join(d.etcdDir(), "member", "wal")
+	member := filepath.Join(d.etcdDir(), "member")
+	log := filepath.Join(member, "wal")
 	if d.cluster.Bootstrapped || !wal.Exist(log) {
 		return nil
 	}
@@ -31,8 +32,12 @@ func (d dataDir) discardStillbirth() error {
 	if err != nil || holdsRequest(entries) {
 		return nil //nolint:nilerr // damage is for etcd to report
 	}
-	if err := os.RemoveAll(d.etcdDir()); err != nil {
-		return fmt.Errorf("data directory %s: %w", d.path, err)
+	// The log goes last, so that a removal which is killed as well begins anew: on
+	// a database without its log etcd would wait for ever, too.
+	for _, part := range []string{filepath.Join(member, "snap"), d.etcdDir()} {
+		if err := os.RemoveAll(part); err != nil {
+			return fmt.Errorf("data directory %s: %w", d.path, err)
+		}
 	}
 	return nil
 }

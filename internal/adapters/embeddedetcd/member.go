@@ -11,14 +11,14 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
-	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 )
 
 // Member is one running etcd member. It is safe for concurrent use.
 type Member struct {
-	etcd   *embed.Etcd
-	client *clientv3.Client
-	data   dataDir
+	etcd        *embed.Etcd
+	client      *clientv3.Client
+	closeClient func() // waits for what the client has under way in the server
+	data        dataDir
 	// endStreams ends what clients keep open, so that closing does not wait.
 	endStreams  context.CancelFunc
 	stopTimeout time.Duration
@@ -62,7 +62,7 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 	if err := m.boot(bound, open, cfg); err != nil {
 		return nil, err
 	}
-	m.client = v3client.New(m.etcd.Server)
+	m.client, m.closeClient = InProcess(m.etcd.Server)
 	m.watching.Go(m.watch)
 	return m, nil
 }
@@ -180,9 +180,11 @@ func (m *Member) Close() error { return m.close() }
 func (m *Member) shutdown() error {
 	close(m.closing)
 	m.watching.Wait()
-	_ = m.client.Close() // always says "context canceled"
 	m.endStreams()
-	return m.closeEtcd(m.etcd.Close)
+	return m.closeEtcd(func() {
+		m.closeClient()
+		m.etcd.Close()
+	})
 }
 
 // closeEtcd runs a way of closing etcd, but does not wait for it for ever.

@@ -28,7 +28,7 @@ func read[T any](ctx context.Context, s *Store, ask func(ctx context.Context) (T
 	for {
 		answer, err := attempt(op, s, ask)
 		if err == nil {
-			return answer, nil
+			return answer, s.recogniseAnswer(answer)
 		}
 		if judge(err) == refused {
 			return none, translate(err)
@@ -37,6 +37,18 @@ func read[T any](ctx context.Context, s *Store, ask func(ctx context.Context) (T
 			return none, unavailable(op, err)
 		}
 		s.log.Debug("etcd did not answer a read; asking again", "error", err)
+	}
+}
+
+// recogniseAnswer is recognise for the answers that reads of keys have.
+func (s *Store) recogniseAnswer(answer any) error {
+	switch answer := answer.(type) {
+	case *clientv3.GetResponse:
+		return s.recognise(answer.Header.GetClusterId())
+	case *clientv3.TxnResponse:
+		return s.recognise(answer.Header.GetClusterId())
+	default:
+		return nil
 	}
 }
 

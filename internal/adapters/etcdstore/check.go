@@ -45,6 +45,7 @@ type checkedGame struct {
 	record     *current // nil when unreadable
 	indexed    bool     // its one rightful index key was there; of an unreadable record, any
 	newest     bool     // the ledger entry of its last operation was there
+	slot       int64    // when the slot for that entry was last changed; 0 when empty
 }
 
 // finding is a broken rule with the transaction that would mend it, if any.
@@ -121,17 +122,16 @@ func (c *checker) checkIndex(kv *mvccpb.KeyValue) {
 	c.counts.IndexKeys++
 	key := string(kv.GetKey())
 	status, gameID, err := c.store.keys.parseIndex(key)
-	if err != nil {
-		c.find(ports.FindingIndexExtra, key, "", c.dropIndex(kv, nil), "the key is not an index key: %v", err)
-		return
-	}
 	game := c.games[gameID]
 	switch {
+	case game != nil && game.unreadable:
+		// What its index ought to be, only the record could say: its status may be
+		// one that this version does not know either.
+		game.indexed = true
+	case err != nil:
+		c.find(ports.FindingIndexExtra, key, gameID, c.dropIndex(kv, nil), "the key is not an index key: %v", err)
 	case game == nil:
 		c.find(ports.FindingIndexExtra, key, gameID, c.dropIndex(kv, nil), "the index names a game without a record")
-	case game.unreadable:
-		// What its index ought to be, only the record could say.
-		game.indexed = true
 	case game.record.Status != status:
 		c.find(ports.FindingIndexExtra, key, gameID, c.dropIndex(kv, game.record), "the index says %s and the record says %s", status, game.record.Status)
 	case string(kv.GetValue()) != game.record.CurrentContainerID:
@@ -153,11 +153,15 @@ func (c *checker) checkLedger(kv *mvccpb.KeyValue) {
 	}
 	gameID, _, _ := c.store.keys.parseLedger(key) // decodeEntry has parsed it
 	game := c.games[gameID]
-	if game == nil || game.unreadable || entry.Seq != game.record.LastOp.Seq {
+	if game == nil || game.unreadable || entry.Seq%ledgerSlots != game.record.LastOp.Seq%ledgerSlots {
 		return // history of a game that is gone, or older than its record
 	}
-	game.newest = true
+	game.slot = kv.GetModRevision()
 	rec := game.record
+	if entry.Seq != rec.LastOp.Seq {
+		return // of another round of the ring: the newest entry is missing
+	}
+	game.newest = true
 	if entry.To != rec.Status || entry.OperationID != rec.LastOp.ID || entry.ContainerID != rec.CurrentContainerID {
 		c.find(ports.FindingLedgerMismatch, key, gameID, c.writeEntry(kv.GetModRevision(), rec),
 			"entry %d tells of operation %q to %s, container %q; the record of operation %q, %s, container %q",
@@ -192,7 +196,7 @@ func (c *checker) checkComplete(gameID string) {
 			"the record is %s and has no index key", rec.Status)
 	}
 	if !game.newest {
-		c.find(ports.FindingLedgerMissing, c.store.keys.ledgerEntry(gameID, rec.LastOp.Seq), gameID, c.writeEntry(anyRevision, rec),
+		c.find(ports.FindingLedgerMissing, c.store.keys.ledgerEntry(gameID, rec.LastOp.Seq), gameID, c.writeEntry(game.slot, rec),
 			"the record was written by operation %q and the ledger has no entry %d", rec.LastOp.ID, rec.LastOp.Seq)
 	}
 }

@@ -3,7 +3,6 @@ package etcdstore
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -61,6 +60,11 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 		clientv3.OpGet(s.keys.ledgerOf(c.gameID), clientv3.WithPrefix()),
 	}
 	s.compareIndex(w)
+	if base.record == nil {
+		// Absence alone would hold again once somebody has deleted the record that an
+		// earlier try inserted. The ledger outlives it, unless that is taken away too.
+		w.compares = append(w.compares, clientv3.Compare(clientv3.ModRevision(s.keys.ledgerOf(c.gameID)), "<", base.at+1).WithPrefix())
+	}
 	if base.record != nil && before.Status != after.Status {
 		w.puts = append(w.puts, clientv3.OpDelete(s.keys.index(before.Status, c.gameID)))
 	}
@@ -108,7 +112,14 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 			return outcome{}, translate(err)
 		}
 		// Past a doubtful try a refusal decides nothing: the earlier one may have
-		// been applied, or may yet be. Only an answered compare can tell.
+		// been applied, or may yet be. An answered compare can tell, or a read that
+		// shows the game to have moved on.
+		if verdict == refused {
+			if stands, err := s.look(ctx, w.change.gameID); err == nil && !stands.same(w.base) {
+				written, err := s.resolve(ctx, w, stands, true)
+				return outcome{written: written, lost: stands}, err
+			}
+		}
 		if !pause.wait(ctx) {
 			if doubts == 0 {
 				return outcome{}, unavailable(ctx, err)
@@ -129,27 +140,31 @@ func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnRespo
 	if resp.Succeeded {
 		return outcome{written: &ports.VersionedRecord{Record: w.after.Clone(), Revision: resp.Header.GetRevision()}}, nil
 	}
-	stands, err := s.readView(resp.Responses)
-	switch {
-	case err != nil && doubted:
-		return outcome{}, unknownOutcome(ctx, w.change.origin.OperationID, err)
-	case err != nil:
-		return outcome{}, err
-	case stands.revision() == w.base.revision():
-		return outcome{}, s.unmet(w, resp)
-	case stands.record == nil && !doubted:
-		return outcome{lost: stands}, nil
+	stands, err := s.readView(resp)
+	if err == nil {
+		err = s.recognise(resp.Header.GetClusterId())
 	}
-	written, err := s.resolve(ctx, w, stands)
-	return outcome{written: written, lost: stands}, err
+	if err == nil && !stands.same(w.base) {
+		written, err := s.resolve(ctx, w, stands, doubted)
+		return outcome{written: written, lost: stands}, err
+	}
+	if err == nil {
+		err = s.unmet(w, resp)
+	}
+	if doubted && !errors.Is(err, runtime.ErrFenced) {
+		// A fence that is lost stays lost, but damage may be mended, and an earlier
+		// try that is still on its way will pass then.
+		err = unknownOutcome(ctx, w.change.origin.OperationID, err)
+	}
+	return outcome{}, err
 }
 
 // unmet explains a compare that failed though the record is the one expected.
 func (s *Store) unmet(w *prepared, resp *clientv3.TxnResponse) error {
 	if w.change.fence != nil {
 		leader := resp.Responses[len(w.truth)-1].GetResponseRange().GetKvs()
-		if len(leader) == 0 || leader[0].GetCreateRevision() != w.change.fence.CreateRevision {
-			return fmt.Errorf("%w: %s is not held since revision %d", runtime.ErrFenced, w.change.fence.Key, w.change.fence.CreateRevision)
+		if err := checkFence(w.change.fence, leader); err != nil {
+			return err
 		}
 	}
 	if err := s.indexDamage(w, resp); err != nil {

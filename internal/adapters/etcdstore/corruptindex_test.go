@@ -149,6 +149,30 @@ func requireOnlyMended(t *testing.T, r rig, d damage, before map[string]rawValue
 	r.requireClean()
 }
 
+// TestIndexOfANewerVersionIsLeftAlone has a record and its index under a status
+// that only a newer version knows: what looks like one key too many is not.
+func TestIndexOfANewerVersionIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	r := damagedRig(t)
+	r.plant("/runtimes/new", `{"game_id":"new","status":"paused","current_container_id":"c-1","schema":2}`)
+	r.plant("/runtimes-by-status/paused/new", "c-1")
+	before := r.dump()
+	r.requireFinding(ports.FindingRecordUnreadable, "/runtimes/new", "new", "")
+	_, err := r.Check(t.Context(), true)
+	require.NoError(t, err)
+	require.Equal(t, before, r.dump(), "the repair touched what it does not understand")
+}
+
+func TestDanglingIndexIsReportedWithItsGame(t *testing.T) {
+	t.Parallel()
+	r := damagedRig(t)
+	r.plant("/runtimes-by-status/running/a%2Fb", "x")
+	page, err := r.ListPage(t.Context(), ports.PageQuery{Status: runtime.StatusRunning, Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, page.Corrupt, 1)
+	r.requireCorrupt(page.Corrupt[0], "/runtimes-by-status/running/a%2Fb", "a/b", "ListPage")
+}
+
 func TestDanglingIndexRefusesTheInsert(t *testing.T) {
 	t.Parallel()
 	r := damagedRig(t)
@@ -169,4 +193,18 @@ func TestDamagedLedgerDoesNotStopTheGame(t *testing.T) {
 	require.EqualValues(t, 2, entries[0].Seq)
 	r.move("bad", runtime.StatusStopped, runtime.StatusRunning)
 	require.Equal(t, "garbage", r.value(badEntry), "left until the ring passes over it")
+}
+
+// TestRepeatIsKnownWithoutTheLedger repeats the write that made the record, whose
+// ledger entry is damaged: the record itself says who wrote it.
+func TestRepeatIsKnownWithoutTheLedger(t *testing.T) {
+	t.Parallel()
+	r := damagedRig(t)
+	stop := ports.TransitionInput{UpdateStatusInput: stopInput("bad"), Origin: ports.Origin{OperationID: opID}}
+	first, err := r.Transition(t.Context(), stop)
+	require.NoError(t, err)
+	r.plant("/transitions/bad/02", "garbage")
+	again, err := r.Transition(t.Context(), stop)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
 }

@@ -70,6 +70,7 @@ func TestHiddenResends(t *testing.T) {
 			} {
 				r := newFaultyRig(t)
 				r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+					ctx = context.WithoutCancel(ctx) // all of this may take longer than one call
 					first, err := send(ctx)
 					require.NoError(t, err)
 					require.True(t, first.Succeeded)

@@ -131,7 +131,7 @@ func (x *faultyTxn) Commit() (*clientv3.TxnResponse, error) {
 	send := func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return x.f.KV.Txn(ctx).If(x.compares...).Then(x.then...).Else(x.orElse...).Commit()
 	}
-	if !slices.ContainsFunc(x.then, func(op clientv3.Op) bool { return op.IsPut() || op.IsDelete() }) {
+	if !slices.ContainsFunc(x.then, func(op clientv3.Op) bool { return op.IsPut() || op.IsDelete() || op.IsTxn() }) {
 		if err := x.f.beforeRead(x.ctx); err != nil {
 			return nil, err
 		}

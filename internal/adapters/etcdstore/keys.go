@@ -57,14 +57,15 @@ func (k keyspace) gameOfRecord(key string) (string, error) {
 	return unescape(strings.TrimPrefix(key, k.records()))
 }
 
-// parseIndex gives back what an index key was made from.
+// parseIndex gives back what an index key was made from. Of a key under a status
+// that this version does not know, it still gives the game.
 func (k keyspace) parseIndex(key string) (runtime.Status, string, error) {
 	word, segment, _ := strings.Cut(strings.TrimPrefix(key, k.indexes()), "/")
-	status, err := runtime.ParseStatus("status", word)
+	gameID, err := unescape(segment)
 	if err != nil {
 		return "", "", err
 	}
-	gameID, err := unescape(segment)
+	status, err := runtime.ParseStatus("status", word)
 	return status, gameID, err
 }
 

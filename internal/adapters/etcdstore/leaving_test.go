@@ -12,7 +12,6 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 func TestCallerLeavesWhileInDoubt(t *testing.T) {
@@ -81,7 +80,7 @@ func TestContextEndedBeforeAnythingWasSent(t *testing.T) {
 	reading, cancel2 := context.WithCancel(t.Context())
 	defer cancel2()
 	r.faults.onRead(func(context.Context) error { cancel2(); return nil })
-	_, err = r.Put(reading, ports.PutInput{Record: runningRecord("game")})
+	_, err = r.upsert(reading) // which looks for its operation id first
 	require.ErrorIs(t, err, context.Canceled)
 	r.faults.onRead(func(ctx context.Context) error { cancel2(); return ctx.Err() })
 	err = r.UpdateStatus(reading, stopInput("game"))

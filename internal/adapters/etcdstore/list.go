@@ -185,7 +185,8 @@ func (l *lister) fetchIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) ([]*m
 // checkIndexed decodes the record behind an index key and compares the two.
 func (l *lister) checkIndexed(index, record *mvccpb.KeyValue) (*current, error) {
 	if record == nil {
-		return nil, &runtime.CorruptError{Key: string(index.GetKey()), Reason: "the index names a game without a record"}
+		_, gameID, _ := l.store.keys.parseIndex(string(index.GetKey())) // empty where the key names none
+		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: gameID, Reason: "the index names a game without a record"}
 	}
 	rec, err := l.store.keys.decodeRecord(record)
 	if err != nil {

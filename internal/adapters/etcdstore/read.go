@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -30,23 +29,14 @@ func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.Versione
 		return ports.VersionedRecord{}, err
 	}
 	defer done()
-	rec, err := s.currentOf(ctx, gameID)
+	seen, err := s.lookAtRecord(ctx, gameID)
+	if err == nil && seen.record == nil {
+		err = runtime.ErrNotFound
+	}
 	if err != nil {
 		return ports.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, err)
 	}
-	return rec.versioned(), nil
-}
-
-// currentOf reads the game's record; no record is runtime.ErrNotFound.
-func (s *Store) currentOf(ctx context.Context, gameID string) (*current, error) {
-	resp, err := s.get(ctx, s.keys.record(gameID))
-	if err != nil {
-		return nil, err
-	}
-	if len(resp.Kvs) == 0 {
-		return nil, runtime.ErrNotFound
-	}
-	return s.keys.decodeRecord(resp.Kvs[0])
+	return seen.record.versioned(), nil
 }
 
 // versioned returns the record as callers get it, sharing no memory with c.
@@ -77,10 +67,24 @@ func (s *Store) History(ctx context.Context, gameID string) ([]runtime.LedgerEnt
 
 // view is a game's record and ledger at one revision.
 type view struct {
+	at     int64    // the revision
 	record *current // nil where there is none
 	ledger []runtime.LedgerEntry
 	// ledgerFaults are the *runtime.CorruptErrors of entries not in ledger.
 	ledgerFaults []error
+}
+
+// lookAtRecord reads a game's record without its ledger.
+func (s *Store) lookAtRecord(ctx context.Context, gameID string) (view, error) {
+	resp, err := s.get(ctx, s.keys.record(gameID))
+	if err != nil {
+		return view{}, err
+	}
+	v := view{at: resp.Header.GetRevision()}
+	if len(resp.Kvs) > 0 {
+		v.record, err = s.keys.decodeRecord(resp.Kvs[0])
+	}
+	return v, err
 }
 
 // look reads a game's record and ledger in one linearizable transaction.
@@ -94,7 +98,7 @@ func (s *Store) look(ctx context.Context, gameID string) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return s.readView(resp.Responses)
+	return s.readView(resp)
 }
 
 // lookWhereAbsent reads a game's record, and its ledger only where there is no
@@ -111,12 +115,14 @@ func (s *Store) lookWhereAbsent(ctx context.Context, gameID string) (view, error
 	if err != nil {
 		return view{}, err
 	}
-	return s.readView(resp.Responses)
+	return s.readView(resp)
 }
 
 // readView takes a record and its ledger from the first two answers of a
 // transaction that asked for them in this order, or for the record alone.
-func (s *Store) readView(answers []*pb.ResponseOp) (v view, err error) {
+func (s *Store) readView(resp *clientv3.TxnResponse) (v view, err error) {
+	v.at = resp.Header.GetRevision()
+	answers := resp.Responses
 	if kvs := answers[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
 		if v.record, err = s.keys.decodeRecord(kvs[0]); err != nil {
 			return view{}, err
@@ -152,6 +158,12 @@ func (v view) revision() int64 {
 		return 0
 	}
 	return v.record.modRevision
+}
+
+// same reports whether nothing has been written to the game since base. The
+// ledger tells where there is no record, since it outlives the one it is of.
+func (v view) same(base view) bool {
+	return v.revision() == base.revision() && (base.record != nil || v.newestSeq() == base.newestSeq())
 }
 
 // newestSeq returns the number of the newest ledger entry, 0 without one. A

@@ -16,10 +16,6 @@ type mend struct {
 	ops    []clientv3.Op
 }
 
-// anyRevision stands for a key whose revision a repair need not pin, because
-// the record it belongs to is pinned and the key moves only with it.
-const anyRevision = -1
-
 // repair carries out what the findings propose, each on its own.
 func (c *checker) repair(ctx context.Context) {
 	for _, f := range c.findings {
@@ -72,7 +68,8 @@ func (c *checker) writeIndex(revision int64, rec *current) *mend {
 }
 
 // writeEntry writes the ledger entry of the record's last operation from what
-// the record still tells of it, and says in the entry that it did.
+// the record still tells of it, and says in the entry that it did, over the one
+// last changed at the given revision, 0 for none.
 func (c *checker) writeEntry(revision int64, rec *current) *mend {
 	if rec.LastOp.Seq < 1 || rec.LastOp.ID == "" {
 		return nil // the record was not written by a store and does not tell
@@ -86,13 +83,9 @@ func (c *checker) writeEntry(revision int64, rec *current) *mend {
 		return nil // an instant that JSON cannot write: nothing to rebuild from
 	}
 	key := c.store.keys.ledgerEntry(rec.GameID, rec.LastOp.Seq)
-	m := &mend{
+	return &mend{
 		what:   fmt.Sprintf("write entry %d from what the record tells", rec.LastOp.Seq),
-		pinned: []clientv3.Cmp{c.pinRecord(rec)},
+		pinned: []clientv3.Cmp{c.pinRecord(rec), clientv3.Compare(clientv3.ModRevision(key), "=", revision)},
 		ops:    []clientv3.Op{clientv3.OpPut(key, value)},
 	}
-	if revision != anyRevision {
-		m.pinned = append(m.pinned, clientv3.Compare(clientv3.ModRevision(key), "=", revision))
-	}
-	return m
 }

@@ -13,6 +13,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
+// olderRound is entry 33, which has the slot of entry 1.
+const olderRound = `{"seq":33,"from":"","to":"running","at":"2026-03-01T12:00:00Z","operation_id":"x","actor":"","reason":"","container_id":"c","image":""}`
+
 // TestRepairRacesAWrite changes the game between the check and the repair: the
 // repair gives way.
 func TestRepairRacesAWrite(t *testing.T) {
@@ -21,6 +24,14 @@ func TestRepairRacesAWrite(t *testing.T) {
 		"ledger, and the game moves on": {
 			func(r rig) { r.uproot("/transitions/game/01") },
 			func(r rig) { r.move("game", runtime.StatusRunning, runtime.StatusStopped) },
+		},
+		"ledger, and something takes its place": {
+			func(r rig) { r.uproot("/transitions/game/01") },
+			func(r rig) { r.plant("/transitions/game/01", "garbage") },
+		},
+		"ledger of an older round, and it changes": {
+			func(r rig) { r.plant("/transitions/game/01", olderRound) },
+			func(r rig) { r.plant("/transitions/game/01", olderRound) },
 		},
 		"index, and somebody else mends it": {
 			func(r rig) { r.uproot("/runtimes-by-status/running/game") },

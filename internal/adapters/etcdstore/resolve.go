@@ -4,18 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 // resolve finds out whether an earlier try of a write was applied, now that the
-// record is another one than it was computed from, so that no try of it can be
+// game has moved on from what it was computed from, so that no try of it can be
 // applied any more. It returns what the write left, nil if it was not applied,
 // and an error that errors.Is runtime.ErrOutcomeUnknown when neither the record
 // nor the ledger nor etcd's history can tell.
-func (s *Store) resolve(ctx context.Context, w *prepared, stands view) (*ports.VersionedRecord, error) {
+//
+// It cannot see through one thing: an insert in doubt whose game somebody takes
+// away with its ledger and then inserts again looks as if it had not been applied.
+func (s *Store) resolve(ctx context.Context, w *prepared, stands view, doubted bool) (*ports.VersionedRecord, error) {
 	id := w.change.origin.OperationID
 	if stands.record != nil && stands.record.LastOp.ID == id {
 		written := stands.record.versioned()
@@ -26,6 +31,9 @@ func (s *Store) resolve(ctx context.Context, w *prepared, stands view) (*ports.V
 	}
 	if stands.covers(w.base) {
 		return nil, nil
+	}
+	if stands.record == nil && !doubted {
+		return nil, nil // deleted under a write that was sent once
 	}
 	if stands.record == nil {
 		return nil, unknownOutcome(ctx, id, errDeleted)
@@ -55,6 +63,10 @@ func (s *Store) writtenAt(ctx context.Context, w *prepared, revision int64) *por
 func (v view) covers(base view) bool {
 	if base.record != nil && v.record != nil && v.record.createRevision > base.revision() {
 		return false // deleted and inserted again, and perhaps numbered anew
+	}
+	before := func(e runtime.LedgerEntry) bool { return e.Revision <= max(base.at, base.revision()) }
+	if v.record == nil && !slices.ContainsFunc(v.ledger, before) {
+		return false // deleted, and the ledger perhaps with it
 	}
 	newest, oldest := v.newestSeq(), base.newestSeq()
 	if len(v.ledgerFaults) > 0 || newest < oldest {

@@ -47,7 +47,18 @@ func (s *Store) identify(ctx context.Context) (string, error) {
 	if schema.Layout > layoutVersion {
 		return "", fmt.Errorf("%w: %q says layout %d and this version knows %d; upgrade rtmanager", runtime.ErrIncompatible, key, schema.Layout, layoutVersion)
 	}
-	return fmt.Sprintf("%s-%x", schema.StoreID, found.Header.GetClusterId()), nil
+	s.cluster = found.Header.GetClusterId()
+	return fmt.Sprintf("%s-%x", schema.StoreID, s.cluster), nil
+}
+
+// recognise returns nil for an answer of the cluster that the store was opened
+// on, and runtime.ErrIncompatible for one of another that has taken its place, as
+// a restore makes one: its revisions are others, and so is the store's identity.
+func (s *Store) recognise(cluster uint64) error {
+	if s.cluster == 0 || cluster == s.cluster {
+		return nil
+	}
+	return fmt.Errorf("%w: etcd cluster %x answers in the place of %x; start rtmanager anew", runtime.ErrIncompatible, cluster, s.cluster)
 }
 
 // createSchema writes the schema key unless somebody has. It may be repeated.

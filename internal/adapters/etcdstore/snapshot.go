@@ -13,6 +13,7 @@ import (
 
 // resync starts the stream over for a consumer that cannot stop.
 func (w *watch) resync(ctx context.Context) error {
+	w.adrift = true
 	head, err := w.store.get(ctx, w.store.keys.schema())
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func (w *watch) snapshot(ctx context.Context) error {
 			return err
 		}
 	}
-	w.position = revision
+	w.position, w.adrift = revision, false
 	return w.send(told{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: revision, Last: true}})
 }
 

@@ -29,8 +29,8 @@ type Options struct {
 	// CallTimeout bounds one request to etcd; default 3 s. A request that meets
 	// it is repeated while its operation lasts.
 	CallTimeout time.Duration
-	// OperationTimeout bounds an operation whose caller set no deadline;
-	// default 15 s. A caller's own deadline counts as it is.
+	// OperationTimeout bounds a write, and each page of a read, whose caller set no
+	// deadline; default 15 s. A caller's own deadline counts as it is.
 	OperationTimeout time.Duration
 	// ProbeInterval is how long a watch may be silent before the store asks
 	// etcd whether it is still alive, and how long etcd then has to answer
@@ -67,6 +67,7 @@ type Store struct {
 	opts        Options
 	log         *slog.Logger
 	id          string
+	cluster     uint64 // etcd's own id, a part of id; 0 until it is known
 
 	closing context.Context
 	close   context.CancelCauseFunc

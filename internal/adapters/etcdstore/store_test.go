@@ -17,12 +17,19 @@ import (
 	"galaxy/rtmanager/internal/ports/storetest"
 )
 
-// TestConformance runs every behaviour of the ports over both kinds of client.
+// TestConformance runs every behaviour of the ports over both kinds of client,
+// and with writes sent singly.
 func TestConformance(t *testing.T) {
-	for name, client := range map[string]func(testing.TB) *clientv3.Client{"tcp": etcdtest.Client, "in process": etcdtest.InProcess} {
+	for name, run := range map[string]struct {
+		client  func(testing.TB) *clientv3.Client
+		options etcdstore.Options
+	}{
+		"tcp":        {etcdtest.Client, etcdstore.Options{}},
+		"in process": {etcdtest.InProcess, etcdstore.Options{}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, harness(func(t *testing.T) *clientv3.Client { return client(t) }))
+			storetest.Run(t, harness(func(t *testing.T) *clientv3.Client { return run.client(t) }, run.options))
 		})
 	}
 }
@@ -33,13 +40,12 @@ func TestConformance(t *testing.T) {
 func TestModel(t *testing.T) {
 	server := etcdtest.Start(t)
 	client := server.InProcess()
-	storetest.RunModel(t, harness(func(*testing.T) *clientv3.Client { return client }), 10, 100)
+	storetest.RunModel(t, harness(func(*testing.T) *clientv3.Client { return client }, etcdstore.Options{}), 10, 100)
 }
 
-func harness(client func(*testing.T) *clientv3.Client) storetest.Harness {
-	open := func(t *testing.T, client *clientv3.Client) ports.Store {
-		return newRig(t, client, etcdstore.Options{ProbeInterval: 200 * time.Millisecond})
-	}
+func harness(client func(*testing.T) *clientv3.Client, options etcdstore.Options) storetest.Harness {
+	options.ProbeInterval = 200 * time.Millisecond
+	open := func(t *testing.T, client *clientv3.Client) ports.Store { return newRig(t, client, options) }
 	return storetest.Harness{
 		Open:      func(t *testing.T) ports.Store { return open(t, client(t)) },
 		OpenAlone: func(t *testing.T) ports.Store { return open(t, etcdtest.Start(t).Client()) },
@@ -161,7 +167,7 @@ func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
 	server.Stop()
 
 	began := time.Now()
-	_, err := etcdstore.Open(t.Context(), client, etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: 200 * time.Millisecond})
+	_, err := etcdstore.Open(t.Context(), client, etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: time.Second})
 	require.ErrorIs(t, err, runtime.ErrUnavailable, "by the store's own bound")
 	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller set no deadline")
 	require.Less(t, time.Since(began), patience/4)
@@ -175,7 +181,7 @@ func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
 func TestUnreachableLaterIsUnavailable(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
-	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: 200 * time.Millisecond})
+	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: time.Second})
 	written := r.put(runningRecord("game"))
 	server.Stop()
 

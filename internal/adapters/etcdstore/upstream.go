@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -23,11 +24,12 @@ const (
 	maxBufferedResponses = 256
 )
 
-// Why an upstream is over. Both are healed by opening another one behind the
+// Why an upstream is over. All are healed by opening another one behind the
 // last processed revision.
 var (
 	errBehind = errors.New("the consumer is too slow for the buffer")
 	errBroken = errors.New("the watch of etcd broke")
+	errSilent = fmt.Errorf("%w: it kept silent", errBroken)
 )
 
 // upstream is one watch of etcd on all records. A goroutine of its own takes
@@ -40,7 +42,8 @@ type upstream struct {
 	responses chan clientv3.WatchResponse
 	buffered  atomic.Int64
 	done      chan struct{}
-	behind    bool // set before responses is closed
+	behind    bool          // set before responses is closed
+	silence   time.Duration // how long it may say nothing before it is asked
 	// asked tells that a request for progress is out since the last response.
 	asked bool
 }
@@ -55,6 +58,7 @@ func (s *Store) openUpstream(ctx context.Context, revision int64) *upstream {
 		store: s, ctx: ctx, cancel: cancel,
 		responses: make(chan clientv3.WatchResponse, maxBufferedResponses),
 		done:      make(chan struct{}),
+		silence:   s.opts.ProbeInterval,
 	}
 	go u.receive(revision)
 	return u
@@ -103,10 +107,10 @@ func (u *upstream) close() {
 // the consumer has processed; where etcd has nothing newer, silence is right,
 // and a linearizable read proves that etcd is there.
 //
-// The error is runtime.ErrCompacted, runtime.ErrForeignRevision when etcd has
-// gone back behind position, errBehind, errBroken, or the reason why ctx ended.
+// The error is runtime.ErrCompacted, errBehind, errBroken, one of standing's, or
+// the reason why ctx ended.
 func (u *upstream) next(ctx context.Context, position int64) (clientv3.WatchResponse, error) {
-	silence := time.NewTimer(u.store.opts.ProbeInterval)
+	silence := time.NewTimer(u.silence)
 	defer silence.Stop()
 	select {
 	case resp, open := <-u.responses:
@@ -115,7 +119,7 @@ func (u *upstream) next(ctx context.Context, position int64) (clientv3.WatchResp
 		}
 		u.asked = false
 		u.buffered.Add(-int64(len(resp.Events)))
-		return resp, responseError(resp)
+		return resp, u.store.responseError(resp)
 	case <-ctx.Done():
 		return clientv3.WatchResponse{}, context.Cause(ctx)
 	case <-silence.C:
@@ -134,11 +138,11 @@ func (u *upstream) end(ctx context.Context) error {
 	}
 }
 
-func responseError(resp clientv3.WatchResponse) error {
+func (s *Store) responseError(resp clientv3.WatchResponse) error {
 	err := resp.Err()
 	switch {
 	case err == nil:
-		return nil
+		return s.recognise(resp.Header.GetClusterId())
 	case resp.CompactRevision > 0, errors.Is(err, rpctypes.ErrCompacted):
 		return runtime.ErrCompacted
 	case judge(err) == refused:
@@ -152,19 +156,28 @@ func responseError(resp clientv3.WatchResponse) error {
 // progress where etcd has moved on without it. A question that has gone
 // unanswered since the last probe means that the upstream is dead.
 func (u *upstream) probe(ctx context.Context, position int64) error {
-	head, err := u.store.head(ctx)
+	head, err := u.store.standing(ctx, position)
 	switch {
 	case err != nil:
-		return errors.Join(errBroken, err)
-	case head < position:
-		return runtime.ErrForeignRevision
+		return err
 	case head == position:
 		u.asked = false
 		return nil
 	case u.asked:
-		return errBroken
+		return errSilent
 	}
 	u.asked = true
+	return u.askProgress()
+}
+
+// askProgress asks for a response that tells how far the upstream has come. It
+// may be called by anybody.
+func (u *upstream) askProgress() error {
+	select {
+	case <-u.done:
+		return errBroken // the client would open its stream anew, and nobody would close that
+	default:
+	}
 	call, cancel := context.WithTimeout(u.ctx, u.store.opts.CallTimeout)
 	defer cancel()
 	if err := u.store.watchClient.RequestProgress(call); err != nil {
@@ -181,5 +194,26 @@ func (s *Store) head(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return resp.Header.GetRevision(), nil
+	return resp.Header.GetRevision(), s.recognise(resp.Header.GetClusterId())
+}
+
+// standing is head for a stream that has come to position.
+//
+// The error is errBroken, runtime.ErrForeignRevision when etcd has gone back
+// behind position, runtime.ErrIncompatible when it is another cluster, or what
+// etcd refused the read with.
+func (s *Store) standing(ctx context.Context, position int64) (int64, error) {
+	head, err := s.head(ctx)
+	switch {
+	case errors.Is(err, runtime.ErrIncompatible):
+		return 0, err
+	case err != nil && judge(err) == refused:
+		return 0, translate(err)
+	case err != nil:
+		return 0, errors.Join(errBroken, err)
+	case head < position:
+		return 0, fmt.Errorf("%w: the store has gone back to revision %d, behind %d", runtime.ErrForeignRevision, head, position)
+	default:
+		return head, nil
+	}
 }

@@ -29,7 +29,7 @@ func (s *Store) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq2
 			return
 		}
 		defer done()
-		w := &watch{store: s, options: options, yield: yield, position: options.FromRevision, pause: newPause()}
+		w := &watch{store: s, options: options, yield: yield, position: options.FromRevision, pause: newPause(), silence: s.opts.ProbeInterval}
 		if err := w.run(ctx); err != nil && !errors.Is(err, errConsumerLeft) {
 			yield(ports.RuntimeEvent{}, fmt.Errorf("watch: %w", err))
 		}
@@ -58,7 +58,17 @@ type watch struct {
 	// last one has been heard of.
 	pause   pause
 	healthy bool
+	// silence is how long an upstream may say nothing. It grows while it proves
+	// too short: etcd reads all history behind the position before it says the
+	// first word, and reads it again for whoever asks again.
+	silence time.Duration
+	// adrift tells that a resync has begun and not come to its end, so that the
+	// position means nothing any more.
+	adrift bool
 }
+
+// maxSilence bounds how far an upstream's silence may grow, in ProbeIntervals.
+const maxSilence = 32
 
 func (w *watch) run(ctx context.Context) error {
 	if w.options.Resync {
@@ -89,16 +99,24 @@ func (w *watch) run(ctx context.Context) error {
 	}
 }
 
-// heal waits a little before a broken upstream is opened again.
+// heal waits a little before a broken upstream is opened again, and finds out
+// whether there is still a store to open it on.
 func (w *watch) heal(ctx context.Context, broken error) error {
 	if w.healthy {
 		w.store.log.Warn("watch of etcd broke; opening it again", "revision", w.position, "error", broken)
 	}
 	w.healthy = false
+	if errors.Is(broken, errSilent) {
+		w.silence = min(2*w.silence, maxSilence*w.store.opts.ProbeInterval)
+	}
 	if !w.pause.wait(ctx) {
 		return unavailable(ctx, broken)
 	}
-	return nil
+	if w.adrift {
+		return w.resync(ctx)
+	}
+	_, err := w.store.standing(ctx, w.position)
+	return err
 }
 
 // start opens the stream: with a snapshot, or behind a revision of this store.
@@ -124,12 +142,18 @@ func (w *watch) start(ctx context.Context) error {
 func (w *watch) follow(ctx context.Context) error {
 	up := w.store.openUpstream(ctx, w.position)
 	defer up.close()
+	up.silence = w.silence
 	for {
 		resp, err := up.next(ctx, w.position)
 		if err != nil {
 			return err
 		}
-		w.pause, w.healthy = newPause(), true
+		if !up.asked {
+			w.pause, w.healthy = newPause(), true
+		}
+		if caughtUp := len(resp.Events) == 0 && !up.asked; caughtUp {
+			w.silence, up.silence = w.store.opts.ProbeInterval, w.store.opts.ProbeInterval
+		}
 		if err := w.deliver(ctx, resp); err != nil {
 			return err
 		}

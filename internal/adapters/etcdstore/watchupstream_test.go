@@ -143,3 +143,24 @@ func TestSlowConsumerLosesNothing(t *testing.T) {
 	}
 	require.Greater(t, upstream.opened.Load(), int64(1), "the buffer was never full")
 }
+
+// TestSlowReplayIsWaitedFor has etcd take longer over the first word of each
+// upstream than silence is suffered at first. To open another one each time would
+// never come to an end, since that begins from the beginning.
+func TestSlowReplayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	client := etcdtest.InProcess(t)
+	watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+		in := open()
+		select {
+		case <-time.After(6 * probing):
+			passAll(ctx, in, out)
+		case <-ctx.Done():
+		}
+	})
+	r := newRig(t, client, etcdstore.Options{ProbeInterval: probing})
+	first := r.put(runningRecord("game"))
+	moved := r.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	s := r.watch(ports.WatchOptions{FromRevision: first.Revision})
+	s.change(moved)
+}

@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -106,11 +109,11 @@ func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, erro
 		c.origin.OperationID = newOperationID()
 	}
 	for {
-		if _, repeated := base.operation(c.origin.OperationID); repeated {
+		if base.hasRun(c.origin.OperationID) {
 			return repeat(base)
 		}
 		if err := c.expect(base.record); err != nil {
-			return ports.VersionedRecord{}, err
+			return ports.VersionedRecord{}, s.unlessFenced(ctx, c.fence, err)
 		}
 		w, err := s.prepare(c, base)
 		if err != nil {
@@ -139,9 +142,15 @@ func (s *Store) basis(ctx context.Context, c change) (view, error) {
 	case c.verb == verbUpsert:
 		return s.lookWhereAbsent(ctx, c.gameID)
 	default:
-		rec, err := s.currentOf(ctx, c.gameID)
-		return view{record: rec}, err
+		return s.lookAtRecord(ctx, c.gameID)
 	}
+}
+
+// hasRun reports whether an earlier write had this operation id, as far as
+// record and ledger tell.
+func (v view) hasRun(id string) bool {
+	_, found := v.operation(id)
+	return found || v.record != nil && v.record.LastOp.ID == id
 }
 
 // operation finds what an earlier write with this id left in the ledger.
@@ -159,6 +168,27 @@ func repeat(now view) (ports.VersionedRecord, error) {
 		return ports.VersionedRecord{}, runtime.ErrNotFound
 	}
 	return now.record.versioned(), nil
+}
+
+// unlessFenced gives back why a change cannot be made, or runtime.ErrFenced where
+// its fence does not hold: whoever has lost the lead is told that before all else.
+func (s *Store) unlessFenced(ctx context.Context, fence *ports.Fence, why error) error {
+	if fence == nil {
+		return why
+	}
+	resp, err := s.get(ctx, fence.Key, clientv3.WithKeysOnly())
+	if err != nil {
+		return err
+	}
+	return cmp.Or(checkFence(fence, resp.Kvs), why)
+}
+
+// checkFence returns nil when the leader's key, as etcd holds it, is the fence's.
+func checkFence(fence *ports.Fence, leader []*mvccpb.KeyValue) error {
+	if len(leader) > 0 && leader[0].GetCreateRevision() == fence.CreateRevision {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is not held since revision %d", runtime.ErrFenced, fence.Key, fence.CreateRevision)
 }
 
 func newOperationID() string { return "op_" + uuid.Must(uuid.NewV7()).String() }

@@ -32,7 +32,7 @@ func harness() storetest.Harness {
 		Fences: &storetest.Fences{
 			Grant: func(_ *testing.T, s ports.Store) ports.Fence {
 				store := s.(*memstore.Store)
-				fence := ports.Fence{Key: "/leaders/test", CreateRevision: elections.Add(1)}
+				fence := ports.Fence{Key: "/leaders/test", CreateRevision: 1 + elections.Add(1)}
 				store.SetFence(fence.Key, fence.CreateRevision)
 				return fence
 			},

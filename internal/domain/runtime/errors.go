@@ -7,8 +7,8 @@ import (
 )
 
 // The sentinels. Every error that a store or a service returns answers
-// errors.Is to at most one of the first group; ErrOutcomeUnknown may come
-// together with the error of the context that ended.
+// errors.Is to at most one of them; ErrOutcomeUnknown may come together with the
+// error of the context that ended.
 var (
 	// ErrNotFound: there is no record for this game.
 	ErrNotFound = errors.New("no such game")
@@ -35,7 +35,8 @@ var (
 	ErrReadOnly = errors.New("store is read-only: its space quota is used up")
 	// ErrUnavailable: the store did not answer in time; nothing was written.
 	ErrUnavailable = errors.New("store is unavailable")
-	// ErrIncompatible: the store's layout or identity is not one this version works with.
+	// ErrIncompatible: the store's layout is not one this version works with, or its
+	// identity is not any more the one that it had when it was opened.
 	ErrIncompatible = errors.New("store is not compatible")
 )
 

@@ -12,7 +12,8 @@ type LedgerEntry struct {
 	To   Status `json:"to"`
 	// At is the instant that the writer gave, by its own clock.
 	At time.Time `json:"at"`
-	// OperationID is the id of the operation that wrote; no two writes share one.
+	// OperationID is the id of the operation that wrote; no two entries of a game's
+	// ledger share one.
 	OperationID string `json:"operation_id"`
 	// Actor says who asked for the write and Reason why; both may be empty.
 	Actor  string `json:"actor"`

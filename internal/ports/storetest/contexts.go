@@ -34,6 +34,7 @@ func endedReads(t *testing.T, _ Harness, s ports.Store) {
 		"ListByStatus": func() error { _, err := s.ListByStatus(ctx, runtime.StatusRunning); return err },
 		"ListPage":     func() error { _, err := s.ListPage(ctx, ports.PageQuery{Limit: 1}); return err },
 		"History":      func() error { _, err := s.History(ctx, "a"); return err },
+		"Revision":     func() error { _, err := s.Revision(ctx); return err },
 		"Info":         func() error { _, err := s.Info(ctx); return err },
 		"Check":        func() error { _, err := s.Check(ctx, false); return err },
 	} {

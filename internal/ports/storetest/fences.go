@@ -20,6 +20,8 @@ func fenceBehaviours(h Harness) []behaviour {
 		{name: "a fence on a key that never was is ErrFenced", test: fenceUnknownKey},
 		{name: "a new leader's fence holds while the old one's does not", test: fenceReplaced},
 		{name: "a fence does not do away with the expectations", test: fenceAndConflict},
+		{name: "a fence that does not hold is told before what was expected", test: fenceBeforeConflict},
+		{name: "a fence that can never hold is ErrInvalid", test: fenceInvalid},
 	}
 }
 
@@ -93,5 +95,32 @@ func fenceAndConflict(t *testing.T, h Harness, s ports.Store) {
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("missing", 5), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrNotFound)
+	requireUntouched(t, s, before)
+}
+
+func fenceBeforeConflict(t *testing.T, h Harness, s ports.Store) {
+	put(t, s, stopped("a"))
+	before := stateOf(t, s, "a")
+	fence := h.Fences.Grant(t, s)
+	h.Fences.Revoke(t, s, fence)
+	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
+	require.ErrorIs(t, err, runtime.ErrFenced, "a transition from another status")
+	_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("missing", 5), Fence: &fence})
+	require.ErrorIs(t, err, runtime.ErrFenced, "a transition of no game")
+	_, err = s.Put(t.Context(), ports.PutInput{Record: running("a"), IfRevision: pointer(int64(0)), Fence: &fence})
+	require.ErrorIs(t, err, runtime.ErrFenced, "a put that expects another revision")
+	requireUntouched(t, s, before)
+}
+
+func fenceInvalid(t *testing.T, h Harness, s ports.Store) {
+	put(t, s, running("a"))
+	before := stateOf(t, s, "a")
+	key := h.Fences.Grant(t, s).Key
+	for _, fence := range []ports.Fence{{}, {CreateRevision: 1}, {Key: key}, {Key: key + "-never"}, {Key: key, CreateRevision: -1}} {
+		_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
+		requireInvalid(t, err, "fence")
+		_, err = s.Put(t.Context(), ports.PutInput{Record: removed("a"), Fence: &fence})
+		requireInvalid(t, err, "fence")
+	}
 	requireUntouched(t, s, before)
 }

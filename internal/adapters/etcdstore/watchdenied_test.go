@@ -1,0 +1,72 @@
+package etcdstore_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// TestDeniedWatchEnds takes the store's rights away while a watch is open, which
+// etcd lets go on until it breaks. It cannot be opened again then, and its
+// consumer has to be told instead of waiting for ever.
+func TestDeniedWatchEnds(t *testing.T) {
+	t.Parallel()
+	const prefix = "/app"
+	server := etcdtest.Start(t)
+	admin := enableAuth(t, server, prefix+"/")
+	client := dialAs(t, server, "app")
+	cut := make(chan struct{})
+	watchThrough(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+		in := open()
+		select {
+		case <-cut:
+		case <-ctx.Done():
+		}
+		if n > 1 {
+			passAll(ctx, in, out)
+		}
+	})
+	r := newRig(t, client, etcdstore.Options{Prefix: prefix, ProbeInterval: probing})
+	r.put(runningRecord("game"))
+	s := r.watch(ports.WatchOptions{Resync: true})
+	s.synced()
+
+	_, err := admin.RoleRevokePermission(t.Context(), "app", prefix+"/", clientv3.GetPrefixRangeEnd(prefix+"/"))
+	require.NoError(t, err)
+	close(cut)
+	s.ends(rpctypes.ErrPermissionDenied)
+}
+
+// enableAuth turns on authentication with a user "root", whose client it returns,
+// and a user "app" with rights below the prefix alone. Passwords are the names.
+func enableAuth(t *testing.T, server *etcdtest.Server, prefix string) *clientv3.Client {
+	t.Helper()
+	ctx, client := t.Context(), server.Client()
+	must := func(_ any, err error) { t.Helper(); require.NoError(t, err) }
+	for _, user := range []string{"root", "app"} {
+		must(client.RoleAdd(ctx, user))
+		must(client.UserAdd(ctx, user, user))
+		must(client.UserGrantRole(ctx, user, user))
+	}
+	must(client.RoleGrantPermission(ctx, "app", prefix, clientv3.GetPrefixRangeEnd(prefix), clientv3.PermissionType(clientv3.PermReadWrite)))
+	must(client.AuthEnable(ctx))
+	return dialAs(t, server, "root")
+}
+
+func dialAs(t *testing.T, server *etcdtest.Server, user string) *clientv3.Client {
+	t.Helper()
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints: []string{server.Endpoint()}, Username: user, Password: user, Logger: zap.NewNop(), MaxUnaryRetries: 1,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}

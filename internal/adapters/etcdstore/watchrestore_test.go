@@ -1,0 +1,149 @@
+package etcdstore_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// TestEtcdRestoredWhileWatching puts etcd's data back to what it was a while ago:
+// the revisions that the consumer has seen are no longer of the store.
+func TestEtcdRestoredWhileWatching(t *testing.T) {
+	t.Parallel()
+	for _, resync := range []bool{false, true} {
+		t.Run(fmt.Sprint("resync ", resync), func(t *testing.T) {
+			t.Parallel()
+			server := etcdtest.Start(t)
+			r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 200 * time.Millisecond, ProbeInterval: probing})
+			kept := r.put(runningRecord("kept"))
+			data, backup := filepath.Join(server.Dir(), "etcd"), t.TempDir()
+			server.Stop()
+			require.NoError(t, os.CopyFS(backup, os.DirFS(data)))
+			server.Restart()
+			r.put(runningRecord("lost"))
+			r.move("kept", runtime.StatusRunning, runtime.StatusStopped)
+			s := r.watch(ports.WatchOptions{Resync: resync})
+			s.synced()
+
+			server.Stop()
+			require.NoError(t, os.RemoveAll(data))
+			require.NoError(t, os.CopyFS(data, os.DirFS(backup)))
+			server.Restart()
+			if !resync {
+				s.ends(runtime.ErrForeignRevision)
+				return
+			}
+			require.Equal(t, ports.EventResync, s.event().Type)
+			require.Equal(t, kept.Record, *s.event().After)
+			_, gone, _ := s.synced()
+			require.Equal(t, []string{"lost"}, gone)
+			s.change(r.put(runningRecord("new")))
+		})
+	}
+}
+
+// TestAnotherClusterTakesThePlace leads the client to another cluster, of higher
+// revisions, as a restore into a new one does. Its changes are no continuation,
+// and what this store was told of the old one is true of it no more.
+func TestAnotherClusterTakesThePlace(t *testing.T) {
+	t.Parallel()
+	for _, resync := range []bool{false, true} {
+		t.Run(fmt.Sprint("resync ", resync), func(t *testing.T) {
+			t.Parallel()
+			server := etcdtest.Start(t)
+			client := server.Client()
+			r := newRig(t, client, etcdstore.Options{CallTimeout: 200 * time.Millisecond, ProbeInterval: probing})
+			r.put(runningRecord("game"))
+			elsewhere := etcdtest.Start(t, func(cfg *embed.Config) { cfg.InitialClusterToken = "elsewhere" })
+			other := newRig(t, elsewhere.Client(), etcdstore.Options{Prefix: r.prefix})
+			other.overwrite("game", 20)
+			s := r.watch(ports.WatchOptions{Resync: resync})
+			s.synced()
+
+			client.SetEndpoints(elsewhere.Endpoint())
+			server.Stop()
+			s.ends(runtime.ErrIncompatible)
+			_, err := r.Get(t.Context(), "game")
+			require.ErrorIs(t, err, runtime.ErrIncompatible, "Get")
+			before := other.dump()
+			require.ErrorIs(t, r.Upsert(t.Context(), runningRecord("new")), runtime.ErrIncompatible, "Upsert of a new game")
+			require.ErrorIs(t, r.Upsert(t.Context(), runningRecord("game")), runtime.ErrIncompatible, "Upsert")
+			require.ErrorIs(t, r.UpdateStatus(t.Context(), stopInput("game")), runtime.ErrIncompatible, "UpdateStatus")
+			require.Equal(t, before, other.dump(), "the other cluster was written to")
+		})
+	}
+}
+
+// meddledKV makes linearizable reads fail, or tell of lower revisions.
+type meddledKV struct {
+	clientv3.KV
+	lower  atomic.Int64
+	broken atomic.Bool
+}
+
+func (kv *meddledKV) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	if kv.broken.Load() {
+		return nil, errLost
+	}
+	resp, err := kv.KV.Get(ctx, key, opts...)
+	if err == nil {
+		resp.Header.Revision -= kv.lower.Load()
+	}
+	return resp, err
+}
+
+// TestResyncThatBrokeOffBeginsAnew interrupts the snapshot of a resync for longer
+// than the store's patience. By the time etcd is back it has passed the revision
+// at which the stream stood: to go on there would leave a gap.
+func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	client := server.InProcess()
+	kv := &meddledKV{KV: client.KV}
+	client.KV = kv
+	r := newRig(t, client, etcdstore.Options{OperationTimeout: 30 * time.Millisecond, ProbeInterval: probing})
+	plain := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
+	for n := range 600 { // more than one page of a snapshot
+		plain.plantRecord(runningRecord(fmt.Sprintf("game-%03d", n)))
+	}
+	heard := listen(t, r, ports.WatchOptions{Resync: true})
+	count := func(until ports.EventType) (snapshots int) {
+		for event := range heard {
+			switch event.Type {
+			case until:
+				return snapshots
+			case ports.EventSnapshot:
+				snapshots++
+			default:
+				require.Equal(t, ports.EventResync, event.Type, "%+v", event)
+			}
+		}
+		require.Fail(t, "the watch ended")
+		return 0
+	}
+	require.Equal(t, 600, count(ports.EventSynced))
+
+	kv.lower.Store(3)
+	require.Zero(t, count(ports.EventResync))
+	require.Equal(t, ports.EventSnapshot, (<-heard).Type)
+	kv.broken.Store(true) // before the page after this one: the listener's buffer is small
+	kv.lower.Store(0)
+	plain.put(runningRecord("new"))
+	time.AfterFunc(200*time.Millisecond, func() { kv.broken.Store(false) })
+
+	count(ports.EventResync)
+	require.Equal(t, 601, count(ports.EventSynced))
+}
