@@ -19,7 +19,17 @@ type prepared struct {
 	compares []clientv3.Cmp
 	puts     []clientv3.Op
 	truth    []clientv3.Op // what a failed compare brings back
+	bytes    int           // about what it takes of a request
+	// send makes one try on its own.
+	send func(ctx context.Context) (*clientv3.TxnResponse, error)
 }
+
+// How many keys a write names, and what each adds beyond the record's own: for
+// bounding requests, where too much does no harm.
+const (
+	keysOfWrite = 16
+	keyOverhead = 64
+)
 
 // prepare computes the transaction that makes the change: the record, its index
 // and its ledger entry in one, if nobody has touched the record since base, its
@@ -77,6 +87,10 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 		clientv3.OpPut(s.keys.index(after.Status, c.gameID), after.CurrentContainerID),
 		clientv3.OpPut(s.keys.ledgerEntry(c.gameID, entry.Seq), entryValue),
 	)
+	w.bytes = len(recordValue) + len(entryValue) + keysOfWrite*(len(recordKey)+keyOverhead)
+	w.send = func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return s.client.Txn(ctx).If(w.compares...).Then(w.puts...).Else(w.truth...).Commit()
+	}
 	return w, nil
 }
 
@@ -98,13 +112,14 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 		if ctx.Err() != nil && doubts == 0 {
 			return outcome{}, unavailable(ctx, errNotSent)
 		}
-		resp, err := attempt(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-			return s.client.Txn(ctx).If(w.compares...).Then(w.puts...).Else(w.truth...).Commit()
-		})
+		resp, err := s.send(ctx, w)
 		if err == nil {
 			return s.settle(ctx, w, resp, doubts > 0)
 		}
 		verdict := judge(err)
+		if errors.Is(err, errNotSent) {
+			verdict = deferred
+		}
 		switch {
 		case verdict == unknown:
 			doubts++
@@ -128,6 +143,14 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 		}
 		s.log.Debug("etcd did not answer a write; sending it again", "game_id", w.change.gameID, "operation_id", w.change.origin.OperationID, "error", err)
 	}
+}
+
+// send makes one try of the write, in company where there is some.
+func (s *Store) send(ctx context.Context, w *prepared) (*clientv3.TxnResponse, error) {
+	if s.group == nil {
+		return attempt(ctx, s, w.send)
+	}
+	return s.group.send(ctx, w)
 }
 
 var errNotSent = errors.New("the write was not sent")

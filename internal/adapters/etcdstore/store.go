@@ -36,6 +36,8 @@ type Options struct {
 	// etcd whether it is still alive, and how long etcd then has to answer
 	// before the watch is opened anew; default 2 s. Bookmarks come at this pace.
 	ProbeInterval time.Duration
+	// NoGroupCommit sends every write to etcd on its own, however many there are.
+	NoGroupCommit bool
 	// Logger hears of healed watches and repeated requests; nil is silence.
 	Logger *slog.Logger
 }
@@ -66,6 +68,7 @@ type Store struct {
 	keys        keyspace
 	opts        Options
 	log         *slog.Logger
+	group       *group // nil where every write is sent on its own
 	id          string
 	cluster     uint64 // etcd's own id, a part of id; 0 until it is known
 
@@ -96,6 +99,9 @@ func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, e
 		keys: newKeyspace(opts.Prefix), opts: opts.withDefaults(),
 	}
 	s.log = s.opts.Logger
+	if !s.opts.NoGroupCommit {
+		s.group = &group{store: s}
+	}
 	s.closing, s.close = context.WithCancelCause(context.WithoutCancel(ctx))
 
 	id, err := s.identify(ctx)
@@ -117,6 +123,9 @@ func (s *Store) Close() error {
 	s.close(errClosed)
 	s.mu.Unlock()
 	s.calls.Wait()
+	if s.group != nil {
+		s.group.close()
+	}
 	return nil
 }
 

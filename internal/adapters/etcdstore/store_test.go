@@ -26,6 +26,7 @@ func TestConformance(t *testing.T) {
 	}{
 		"tcp":        {etcdtest.Client, etcdstore.Options{}},
 		"in process": {etcdtest.InProcess, etcdstore.Options{}},
+		"singly":     {etcdtest.InProcess, etcdstore.Options{NoGroupCommit: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
