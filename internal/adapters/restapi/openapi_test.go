@@ -76,23 +76,6 @@ func TestOpenAPINamesAndDescribesEverything(t *testing.T) {
 	}
 }
 
-// Every refusal of the table of bad input is in the document, for its
-// operation, and looks as the document says.
-func TestOpenAPIDocumentsEveryRefusal(t *testing.T) {
-	t.Parallel()
-	f := startSettled(t, restapi.Config{})
-	c := contractOf(t, f)
-	checked := 0
-	for _, row := range badRows(f.storeID()) {
-		if c.operation(row.method, row.path) == nil || len(row.body) > 1<<20 {
-			continue // there is no operation to document it for, or it is another row grown large
-		}
-		c.check(t, row.method, row.path, f.send(row.method, row.path, row.headers, row.body))
-		checked++
-	}
-	require.Greater(t, checked, 100, "refusals held against the document")
-}
-
 // decodeLoosely returns the problem of a body, empty for one that is none.
 func decodeLoosely(body string) wire.Problem {
 	p, _ := tryDecode[wire.Problem](body)

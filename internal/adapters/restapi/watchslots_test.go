@@ -18,7 +18,7 @@ import (
 // eventually waits for a condition that other goroutines bring about.
 func eventually(t testing.TB, holds func() bool, what string, args ...any) {
 	t.Helper()
-	poll := time.NewTicker(5 * time.Millisecond)
+	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	deadline := time.Now().Add(patience)
 	for !holds() {
