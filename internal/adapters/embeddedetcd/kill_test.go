@@ -1,6 +1,7 @@
 package embeddedetcd_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -42,8 +43,14 @@ func TestKilledMemberComesBackWithEveryAcknowledgedWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var acknowledged []string
-	for _, milliseconds := range []int{25, 35, 50, 80, 120, 200, 400, 30, 60, 600} {
-		acknowledged = append(acknowledged, runVictim(t, dir, time.Duration(milliseconds)*time.Millisecond)...)
+	for _, kill := range []struct {
+		after  time.Duration // the start, or
+		writes int           // so many acknowledged writes
+	}{
+		{after: 25 * time.Millisecond}, {after: 35 * time.Millisecond}, {after: 50 * time.Millisecond}, {after: 80 * time.Millisecond},
+		{writes: 1}, {writes: 20}, {after: 30 * time.Millisecond}, {writes: 200}, {after: 60 * time.Millisecond}, {writes: 500},
+	} {
+		acknowledged = append(acknowledged, runVictim(t, dir, kill.after, kill.writes)...)
 	}
 
 	member := start(t, config(dir))
@@ -52,25 +59,40 @@ func TestKilledMemberComesBackWithEveryAcknowledgedWrite(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 1, got.Count, "key %s was acknowledged and is lost", key)
 	}
-	require.NotEmpty(t, acknowledged, "no victim lived long enough to write")
 	t.Logf("checked %d acknowledged writes", len(acknowledged))
 }
 
-// runVictim kills the victim after its lifetime and returns what was acknowledged.
-func runVictim(t *testing.T, dir string, lifetime time.Duration) []string {
+// runVictim kills the victim once it has had so many writes acknowledged, or for
+// none once the time has passed. It returns what was acknowledged.
+func runVictim(t *testing.T, dir string, after time.Duration, writes int) (acknowledged []string) {
 	t.Helper()
 	program, err := os.Executable()
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), lifetime)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program) // ends it with SIGKILL
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Env = append(os.Environ(), victimDir+"="+dir)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	require.Error(t, cmd.Run())
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	if writes == 0 {
+		defer time.AfterFunc(after, func() { _ = cmd.Process.Kill() }).Stop()
+	}
+	lines := bufio.NewReader(stdout)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			break // the kill may have cut a line, which then tells of nothing
+		}
+		acknowledged = append(acknowledged, strings.TrimSpace(line))
+		if len(acknowledged) == writes {
+			require.NoError(t, cmd.Process.Kill())
+		}
+	}
+	require.Error(t, cmd.Wait())
 	require.Empty(t, stderr.String(), "the victim must die of the kill alone")
-
-	whole := stdout.String()
-	whole = whole[:strings.LastIndex(whole, "\n")+1] // the kill may have cut a line
-	return strings.Fields(whole)
+	require.GreaterOrEqual(t, len(acknowledged), writes)
+	return acknowledged
 }
