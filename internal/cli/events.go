@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strconv"
@@ -16,7 +17,7 @@ type eventPrinter interface {
 	print(event ports.RuntimeEvent) error
 }
 
-func (a *app) eventPrinter(out io.Writer) eventPrinter {
+func (a *app) eventPrinter(out *bufio.Writer) eventPrinter {
 	if encoder, ok := a.encoder(out); ok {
 		return apiEvents{encoder}
 	}
@@ -37,7 +38,7 @@ func (p apiEvents) print(event ports.RuntimeEvent) error {
 // eventRows writes a line for each event that tells of a record.
 type eventRows struct {
 	app     *app
-	out     io.Writer
+	out     *bufio.Writer
 	headers bool  // still to be written
 	widths  []int // of a terminal's columns; nil in a pipe. Longer values widen them.
 	games   int   // in the snapshot so far
@@ -48,14 +49,13 @@ func (p *eventRows) print(event ports.RuntimeEvent) error {
 	case ports.EventSnapshot:
 		p.games++
 	case ports.EventSynced:
-		if p.app.globals.terminal {
-			fmt.Fprintf(p.app.streams.Err, "rtmanager: watch: that was %s as of revision %d; changes follow\n", counted(p.games, "game"), event.Revision)
+		if !p.app.globals.terminal {
+			return nil
 		}
-		return nil
+		return p.say(fmt.Sprintf("that was %s as of revision %d; changes follow", counted(p.games, "game"), event.Revision))
 	case ports.EventResync:
 		p.games = 0
-		fmt.Fprintln(p.app.streams.Err, "rtmanager: watch: the store has forgotten what followed; starting over with a snapshot")
-		return nil
+		return p.say("the store has forgotten what followed; starting over with a snapshot")
 	case ports.EventBookmark:
 		return nil
 	default: // tells of a record
@@ -67,6 +67,13 @@ func (p *eventRows) print(event ports.RuntimeEvent) error {
 		}
 	}
 	return p.line(p.row(event))
+}
+
+// say talks to a person, who must have seen first what came before.
+func (p *eventRows) say(text string) error {
+	err := p.out.Flush()
+	fmt.Fprintf(p.app.streams.Err, "rtmanager: watch: %s\n", text)
+	return err
 }
 
 func (p *eventRows) header() []string {

@@ -79,6 +79,7 @@ func kindName(kind jsontext.Kind) string {
 		return "a list"
 	case '{':
 		return "an object"
+	default:
+		return "nothing"
 	}
-	return "nothing"
 }

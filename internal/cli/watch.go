@@ -87,6 +87,9 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 		var corrupt *runtime.CorruptError
 		switch {
 		case errors.As(err, &corrupt) && event.Revision != 0:
+			if err := buffered.Flush(); err != nil {
+				return err
+			}
 			fmt.Fprintf(a.streams.Err, "rtmanager: damaged: key %q: %s\n", corrupt.Key, printable(corrupt.Reason))
 			continue
 		case err != nil:

@@ -1,0 +1,163 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+// inForm runs a verb on a fresh store of two games.
+func inForm(t *testing.T, verb, form string, more ...string) string {
+	t.Helper()
+	other := stopped("eu/chess 17")
+	other.Region, other.Node, other.EngineEndpoint, other.CurrentImageRef = "eu", "eu-1", "http://10.0.0.7:7777", "galaxy/engine:1.4.2"
+	handler, _ := api(t, game("game"), other)
+	args := append(append([]string{verb}, verbs[verb]...), more...)
+	if form != "" {
+		args = append(args, "-o", form)
+	}
+	want := 0
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var out notifying
+	if verb == "watch" { // it shows what there is in one piece, and would go on
+		out.written, want = interrupt, 130
+	}
+	got := commandLine{args: args, server: serving(t, handler), stdin: records("new"), stdout: &out}.run(ctx)
+	got.requireCode(t, want, args)
+	require.Empty(t, got.err, "%q", args)
+	require.NotContains(t, out.String(), "\x1b", "there are no colours in a pipe")
+	return out.String()
+}
+
+// notifying keeps what is written to it and tells of it.
+type notifying struct {
+	bytes.Buffer
+	written func()
+}
+
+func (n *notifying) Write(text []byte) (int, error) {
+	if n.written != nil {
+		defer n.written()
+	}
+	return n.Buffer.Write(text)
+}
+
+// In a form for programs every verb prints values that a program can read, and
+// the same in both.
+func TestFormsForPrograms(t *testing.T) {
+	t.Parallel()
+	for verb := range verbs {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			var lines []any
+			for line := range strings.Lines(inForm(t, verb, "json")) {
+				var value any
+				require.NoError(t, json.Unmarshal([]byte(line), &value), "line %q", line)
+				lines = append(lines, steady(value))
+			}
+			require.NotEmpty(t, lines)
+			var documents []any
+			for document := range strings.SplitSeq(inForm(t, verb, "yaml"), "---\n") {
+				var value any
+				require.NoError(t, yaml.Unmarshal([]byte(document), &value), "document %q", document)
+				documents = append(documents, steady(value))
+			}
+			require.Equal(t, lines, documents, "YAML must say what JSON says")
+		})
+	}
+}
+
+// steady takes away what differs from one store to the next.
+func steady(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range []string{"store_id", "operation_id", "stopped_at", "last_op_at", "at"} {
+			delete(v, name)
+		}
+		for _, inner := range v {
+			steady(inner)
+		}
+	case []any:
+		for _, inner := range v {
+			steady(inner)
+		}
+	}
+	return value
+}
+
+func TestFormsForPeople(t *testing.T) {
+	t.Parallel()
+	const (
+		narrow = "GAME STATUS REGION NODE CONTAINER IMAGE AGE"
+		wide   = narrow + " CHANGED REVISION GENERATION ENDPOINT NETWORK STATE-PATH"
+		tabs   = "TIME REVISION EVENT GAME FROM TO CONTAINER NODE"
+	)
+	for _, c := range []struct {
+		verb, form, header string
+		rows               int // 0 is any number
+		holds              string
+	}{
+		{"list", "", narrow, 2, `"eu/chess 17" stopped eu eu-1 c1 galaxy/engine:1.4.2 24h`},
+		{"list", "table", narrow, 2, "game running - - c1 - 24h"},
+		{"list", "wide", wide, 2, "galaxy/engine:1.4.2 24h 24h 3 0 http://10.0.0.7:7777 - -"},
+		{"get", "", "", 0, "Status: running"},
+		{"get", "table", narrow, 1, "game running"},
+		{"get", "wide", wide, 1, "24h 24h 2 0 - - -"},
+		{"put", "", "", 1, "new put: running, revision 4"},
+		{"put", "table", narrow, 1, "new running"},
+		{"set-status", "", "", 1, "game running → stopped, revision 4"},
+		{"set-status", "wide", wide, 1, "game stopped - - c1 - 24h 0s 4 0"},
+		{"history", "", "SEQ AT CHANGE CONTAINER REVISION REASON", 1, "1 2026-03-01T12:00:00Z - → running c1 2 -"},
+		{"history", "table", "SEQ AT CHANGE CONTAINER REVISION REASON", 1, "- → running"},
+		{"history", "wide", "SEQ AT CHANGE CONTAINER REVISION REASON IMAGE ACTOR OPERATION", 1, "- → running"},
+		{"watch", "", tabs, 2, "2026-03-01T12:00:00Z 3 snapshot game - running c1 -"},
+		{"watch", "wide", tabs + " REGION IMAGE", 2, `snapshot "eu/chess 17" - stopped c1 eu-1 eu galaxy/engine:1.4.2`},
+		{"fsck", "", "", 2, "clean: every rule holds"},
+		{"fsck", "wide", "", 2, "checked 2 records, 2 index keys, 2 ledger entries at revision 3"},
+		{"version", "", "", 0, "Schema: "},
+		{"version", "table", "", 0, "Client: "},
+	} {
+		t.Run(c.verb+" "+c.form, func(t *testing.T) {
+			t.Parallel()
+			text := inForm(t, c.verb, c.form)
+			var lines []string
+			for line := range strings.Lines(text) {
+				require.Equal(t, strings.TrimRight(line, " \t\n")+"\n", line, "a line without blanks at its end")
+				lines = append(lines, strings.Join(strings.Fields(line), " "))
+			}
+			if c.header != "" {
+				require.Equal(t, c.header, lines[0])
+				bare := inForm(t, c.verb, c.form, "--no-headers")
+				require.NotContains(t, bare, strings.Fields(c.header)[0], "--no-headers")
+				require.Equal(t, len(lines)-1, strings.Count(bare, "\n"), "--no-headers drops one line")
+				lines = lines[1:]
+			}
+			if c.rows > 0 {
+				require.Len(t, lines, c.rows, "printed\n%s", text)
+			}
+			require.Contains(t, strings.Join(lines, "\n"), c.holds)
+		})
+	}
+}
+
+// Nothing to show is nothing on standard output, for a pipe to count.
+func TestEmptyListPrintsNothing(t *testing.T) {
+	t.Parallel()
+	handler, _ := api(t, game("game"))
+	server := serving(t, handler)
+	for _, args := range [][]string{{"list", "--status", "removed"}, {"list", "--region", "eu"}, {"list", "--node", "x", "-o", "wide"}} {
+		got := run(t, server, args...)
+		got.requireCode(t, 0, args)
+		require.Empty(t, got.out)
+		require.Equal(t, "rtmanager: list: no such records at revision 2\n", got.err)
+	}
+	got := run(t, server, "list", "--status", "removed", "-o", "json")
+	got.requireCode(t, 0, "list -o json")
+	require.Equal(t, `{"revision":2,"items":[],"item_revisions":[]}`+"\n", got.out)
+}
