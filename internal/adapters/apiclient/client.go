@@ -84,13 +84,20 @@ func httpClient(given *http.Client) *http.Client {
 	if given != nil {
 		return given
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 64
 	return &http.Client{
-		Transport: transport,
+		Transport: newTransport(),
 		// The API never redirects, so a redirect comes from something else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+func newTransport() *http.Transport {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	// A connection of HTTP/2 is shared by all requests: a dead one would be used
+	// until the kernel gives up on it.
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second}
+	return transport
 }
 
 func withDefaults(cfg Config) Config {

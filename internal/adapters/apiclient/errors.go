@@ -1,8 +1,10 @@
 package apiclient
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -28,13 +30,19 @@ type answerError struct {
 
 func (e *answerError) Error() string { return e.text }
 
-// errorOf returns what an answer other than 200 means.
+// errorOf returns what an answer other than 200 means. One that is cut off means
+// nothing yet: it is a *sendError.
 func errorOf(response *http.Response) error {
-	problem, ok := problemFrom(response)
-	if !ok {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
+	if err != nil {
+		return &sendError{err: fmt.Errorf("read the answer: %w", err), mayHaveArrived: true}
+	}
+	var problem wire.Problem
+	if json.Unmarshal(body, &problem) != nil || !strings.HasPrefix(problem.Type, wire.ProblemTypePrefix) {
 		return strangeAnswer(response)
 	}
-	return errorFrom(problem)
+	problem.Status = response.StatusCode
+	return errorFrom(&problem)
 }
 
 // strangeAnswer says that something else than the API answered.
@@ -58,7 +66,11 @@ func errorFrom(p *wire.Problem) error {
 	if sentinel := sentinelOf(p.Code); sentinel != nil {
 		return &serverError{text: p.Error(), sentinel: sentinel}
 	}
-	return &answerError{p.Status, p.Title + ": " + p.Error()}
+	text := p.Title
+	if p.Detail != "" {
+		text += ": " + p.Detail
+	}
+	return &answerError{p.Status, text}
 }
 
 // sentinelOf returns the domain's error of a code, nil for a code of HTTP's own.
@@ -89,11 +101,7 @@ func sentinelOf(code string) error {
 func invalidFrom(p *wire.Problem) error {
 	var faults []error
 	for _, fault := range p.Errors {
-		field := fault.Location
-		if _, name, ok := strings.Cut(fault.Location, "."); ok {
-			field = name
-		}
-		faults = append(faults, &runtime.InvalidError{Field: field, Reason: fault.Message})
+		faults = append(faults, &runtime.InvalidError{Field: fieldOf(fault.Location), Reason: fault.Message})
 	}
 	switch len(faults) {
 	case 0:
@@ -102,6 +110,28 @@ func invalidFrom(p *wire.Problem) error {
 		return faults[0]
 	}
 	return errors.Join(faults...)
+}
+
+// fieldOf returns the domain's name of a place in a request.
+func fieldOf(location string) string {
+	place, name, ok := strings.Cut(location, ".")
+	switch {
+	case !ok:
+		return location
+	case place != "header":
+		return name
+	}
+	switch name {
+	case wire.HeaderIdempotencyKey:
+		return "operation_id"
+	case wire.HeaderActor:
+		return "actor"
+	case wire.HeaderReason:
+		return "reason"
+	case "If-Match", "If-None-Match":
+		return "if_revision"
+	}
+	return name
 }
 
 func conflictFrom(p *wire.Problem) error {

@@ -9,10 +9,15 @@ import (
 	"io"
 
 	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // maxLineBytes is far above two records of the largest size.
 const maxLineBytes = 4 << 20
+
+// errUnreadable is a line of a stream that this client makes no sense of, which
+// another connection need not help.
+var errUnreadable = errors.New("the stream cannot be read")
 
 // eventReader reads a watch stream in its NDJSON form.
 type eventReader struct{ lines *bufio.Scanner }
@@ -35,7 +40,7 @@ func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
 
 // next returns the next event; blank lines are passed over. It returns io.EOF
 // at the end of the stream, a cut-off last line being no event either,
-// and another error for a line that is no event.
+// and errUnreadable for a line that is no event.
 func (r *eventReader) next() (wire.Event, error) {
 	for r.lines.Scan() {
 		line := bytes.TrimSpace(r.lines.Bytes())
@@ -44,15 +49,36 @@ func (r *eventReader) next() (wire.Event, error) {
 		}
 		var event wire.Event
 		if err := json.Unmarshal(line, &event); err != nil {
-			return wire.Event{}, fmt.Errorf("a line of the stream is no event: %w", err)
+			return wire.Event{}, fmt.Errorf("%w: a line is no event: %w", errUnreadable, err)
 		}
-		if event.Type == "" {
-			return wire.Event{}, errors.New("a line of the stream is an event without a type")
+		if lack := lackOf(event); lack != "" {
+			return wire.Event{}, fmt.Errorf("%w: a line is an event without %s", errUnreadable, lack)
 		}
 		return event, nil
 	}
-	if err := r.lines.Err(); err != nil {
+	switch err := r.lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return wire.Event{}, fmt.Errorf("%w: a line has more than %d bytes: %w", errUnreadable, maxLineBytes, err)
+	case err != nil:
 		return wire.Event{}, err
 	}
 	return wire.Event{}, io.EOF
+}
+
+// lackOf names what an event must have and this one has not: nobody who reads
+// a change should have to doubt that there is a record.
+func lackOf(event wire.Event) string {
+	kind := ports.EventType(event.Type)
+	ofRecord := kind == ports.EventSnapshot || kind == ports.EventUpserted || kind == ports.EventTransitioned
+	switch {
+	case event.Type == "":
+		return "a type"
+	case event.Type == wire.TypeError && event.Error == nil:
+		return "its problem"
+	case event.GameID == "" && (ofRecord || kind == ports.EventDeleted):
+		return "its game"
+	case event.After == nil && ofRecord:
+		return "its record"
+	}
+	return ""
 }

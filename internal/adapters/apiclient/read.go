@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"galaxy/rtmanager/internal/adapters/restapi/wire"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -41,9 +42,10 @@ func (c *Client) GetVersioned(ctx context.Context, gameID string) (ports.Version
 
 // versioned adds the revision that an answer's ETag holds.
 func versioned(record runtime.RuntimeRecord, header http.Header) (ports.VersionedRecord, error) {
-	tag, err := strconv.Unquote(header.Get("ETag"))
+	// A proxy that compresses answers makes their tags weak ones.
+	tag, err := strconv.Unquote(strings.TrimPrefix(header.Get("ETag"), "W/"))
 	revision, errParse := strconv.ParseInt(tag, 10, 64)
-	if err != nil || errParse != nil {
+	if err != nil || errParse != nil || revision < 1 {
 		return ports.VersionedRecord{}, fmt.Errorf("the answer's ETag %q is not a revision", header.Get("ETag"))
 	}
 	return ports.VersionedRecord{Record: record, Revision: revision}, nil
@@ -110,6 +112,9 @@ func (c *Client) ListPage(ctx context.Context, query ports.PageQuery) (ports.Pag
 	if _, err := c.read(ctx, call{path: "/v1/runtimes", query: parameters}, &page); err != nil {
 		return ports.Page{}, err
 	}
+	if page.Revision < 1 {
+		return ports.Page{}, c.notOurs("a page of a list")
+	}
 	return page.PortsPage(), nil
 }
 
@@ -127,6 +132,9 @@ func (c *Client) History(ctx context.Context, gameID string) ([]runtime.LedgerEn
 	var history wire.History
 	if _, err := c.read(ctx, call{path: gamePath(gameID, "/history")}, &history); err != nil {
 		return nil, err
+	}
+	if history.GameID != gameID {
+		return nil, c.notOurs("the history of game " + strconv.Quote(gameID))
 	}
 	var damaged []error
 	for _, corrupt := range history.Corrupt {
@@ -151,7 +159,16 @@ func (c *Client) Info(ctx context.Context) (ports.StoreInfo, error) {
 func (c *Client) Cluster(ctx context.Context) (wire.Cluster, error) {
 	var cluster wire.Cluster
 	_, err := c.read(ctx, call{path: "/v1/cluster"}, &cluster)
+	if err == nil && cluster.Revision < 1 {
+		err = c.notOurs("a description of a store")
+	}
 	return cluster, err
+}
+
+// notOurs refuses JSON that answers some other question: read as an answer of
+// the API, it would be one that says "nothing".
+func (c *Client) notOurs(wanted string) error {
+	return fmt.Errorf("server %s answered something else than %s", c.base.Redacted(), wanted)
 }
 
 // Check implements ports.StoreInspector. It takes as long as the server does:
@@ -163,9 +180,11 @@ func (c *Client) Check(ctx context.Context, repair bool) (ports.CheckReport, err
 	}
 	var report wire.Check
 	_, err := c.roundTrip(ctx, request, &report)
-	var unsent *sendError
-	if repair && errors.As(err, &unsent) && unsent.mayHaveArrived {
-		return ports.CheckReport{}, errors.Join(fmt.Errorf("repair: %w: %w", runtime.ErrOutcomeUnknown, unsent.err), ctx.Err())
+	if err == nil && report.Revision < 1 {
+		err = &sendError{err: c.notOurs("a report"), mayHaveArrived: true}
+	}
+	if repair && isAmbiguous(err) {
+		return ports.CheckReport{}, c.unknownOutcome(ctx, err)
 	}
 	return report.Report(), c.settleRead(ctx, err)
 }

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync/atomic"
 
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -34,16 +34,31 @@ func gamePath(gameID string, more string) string {
 	return "/v1/runtimes/" + url.PathEscape(gameID) + more
 }
 
-// sendError is a try that got no answer.
+// sendError is a try that got no answer, or none to its end.
 type sendError struct {
+	// err is a *url.Error where no answer came at all, for callers who tell that apart.
 	err error
 	// mayHaveArrived is false when no connection was had, so that the server
 	// cannot have seen the request.
 	mayHaveArrived bool
 }
 
-func (e *sendError) Error() string { return e.err.Error() }
+// Error leaves out the URL, which whoever names the server would say again.
+func (e *sendError) Error() string {
+	var unanswered *url.Error
+	if errors.As(e.err, &unanswered) {
+		return unanswered.Err.Error()
+	}
+	return e.err.Error()
+}
+
 func (e *sendError) Unwrap() error { return e.err }
+
+// noAnswer is a try that a timeout has ended. A timeout of the client or of the
+// network is not the caller's deadline, so it is told in words.
+func noAnswer(call call, words string) error {
+	return &url.Error{Op: call.method, URL: call.path, Err: errors.New(words)}
+}
 
 // send makes one try and returns the answer, whatever its status. Any error is
 // a *sendError.
@@ -73,14 +88,18 @@ func (c *Client) send(ctx context.Context, call call) (*http.Response, error) {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	response, err := c.http.Do(request)
+	var unanswered *url.Error
+	if errors.As(err, &unanswered) && (unanswered.Timeout() || ctx.Err() != nil) {
+		err = noAnswer(call, unanswered.Err.Error())
+	}
 	if err != nil {
 		return nil, &sendError{err: err, mayHaveArrived: connected.Load()}
 	}
 	return response, nil
 }
 
-// roundTrip makes one try and decodes the answer into target, which may be nil.
-// An answer other than 200 is an error as errorOf gives it.
+// roundTrip makes one try and decodes the answer into target. An answer other
+// than 200 is an error as errorOf gives it.
 func (c *Client) roundTrip(ctx context.Context, call call, target any) (http.Header, error) {
 	response, err := c.send(ctx, call)
 	if err != nil {
@@ -90,6 +109,9 @@ func (c *Client) roundTrip(ctx context.Context, call call, target any) (http.Hea
 	if response.StatusCode != http.StatusOK {
 		return nil, errorOf(response)
 	}
+	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" {
+		return nil, strangeAnswer(response)
+	}
 	if err := json.NewDecoder(response.Body).Decode(target); err != nil {
 		return nil, &sendError{err: fmt.Errorf("read the answer: %w", err), mayHaveArrived: true}
 	}
@@ -98,13 +120,22 @@ func (c *Client) roundTrip(ctx context.Context, call call, target any) (http.Hea
 	return response.Header, nil
 }
 
-// read is roundTrip for calls that change nothing, within the time that one
-// try may take.
-func (c *Client) read(ctx context.Context, call call, target any) (http.Header, error) {
-	call.method = http.MethodGet
+// try is roundTrip within the time that one try may take.
+func (c *Client) try(ctx context.Context, call call, target any) (http.Header, error) {
 	tryCtx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
 	header, err := c.roundTrip(tryCtx, call, target)
+	var unsent *sendError
+	if errors.As(err, &unsent) && tryCtx.Err() != nil {
+		unsent.err = noAnswer(call, "no answer in time")
+	}
+	return header, err
+}
+
+// read is try for calls that change nothing.
+func (c *Client) read(ctx context.Context, call call, target any) (http.Header, error) {
+	call.method = http.MethodGet
+	header, err := c.try(ctx, call, target)
 	return header, c.settleRead(ctx, err)
 }
 
@@ -113,21 +144,10 @@ func (c *Client) read(ctx context.Context, call call, target any) (http.Header, 
 func (c *Client) settleRead(ctx context.Context, err error) error {
 	var unsent *sendError
 	switch {
-	case err == nil:
-		return nil
+	case !errors.As(err, &unsent):
+		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &unsent):
-		return fmt.Errorf("server %s: %w: %w", c.base.Redacted(), runtime.ErrUnavailable, unsent.err)
 	}
-	return err
-}
-
-// problemFrom reads an error's body; it returns false, and no use of a problem,
-// when the body is not this API's.
-func problemFrom(response *http.Response) (*wire.Problem, bool) {
-	body, _ := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes)) // half a body is no JSON
-	var problem wire.Problem
-	err := json.Unmarshal(body, &problem)
-	return &problem, err == nil && strings.HasPrefix(problem.Type, wire.ProblemTypePrefix)
+	return fmt.Errorf("server %s: %w: %w", c.base.Redacted(), runtime.ErrUnavailable, unsent)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ func TestUnreachableServerIsToldAtOnce(t *testing.T) {
 			err = ask(ctx, client)
 			requireOnly(t, runtime.ErrUnavailable, err)
 			require.ErrorContains(t, err, address)
+			require.ErrorAs(t, err, new(*url.Error), "which tells that nobody answered")
 			require.EqualValues(t, 1, dials.Load(), "attempts to connect")
 		})
 	}
@@ -57,7 +59,9 @@ func TestRequestTimeoutBoundsASilentServer(t *testing.T) {
 	}
 	for name, ask := range calls {
 		err := ask(t.Context(), r.Client)
-		require.ErrorIs(t, err, runtime.ErrUnavailable, "%s of a silent server", name)
+		requireOnly(t, runtime.ErrUnavailable, err)
+		require.ErrorAs(t, err, new(*url.Error), "%s: which tells that nobody answered", name)
+		require.NotErrorIs(t, err, context.DeadlineExceeded, "%s: the caller's context did not end", name)
 	}
 }
 

@@ -116,22 +116,45 @@ func (c *Client) write(ctx context.Context, request call) (ports.VersionedRecord
 			return written, err
 		}
 		if !wait(bounded, pause.NextBackOff()) {
-			// The last try's error is told as text: it is no second answer.
-			return ports.VersionedRecord{}, errors.Join(
-				fmt.Errorf("server %s: %w: %s", c.base.Redacted(), runtime.ErrOutcomeUnknown, err.Error()), ctx.Err())
+			return ports.VersionedRecord{}, c.unknownOutcome(ctx, err)
 		}
 	}
 }
 
+// unknownOutcome gives up on a write. What the last try met is told in words
+// only: that it cannot have been applied, or that its time was over, holds of
+// that try alone.
+func (c *Client) unknownOutcome(ctx context.Context, last error) error {
+	return errors.Join(fmt.Errorf("server %s: %w: %s", c.base.Redacted(), runtime.ErrOutcomeUnknown, last.Error()), ctx.Err())
+}
+
 func (c *Client) tryWrite(ctx context.Context, request call) (ports.VersionedRecord, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
-	defer cancel()
 	var record runtime.RuntimeRecord
-	header, err := c.roundTrip(ctx, request, &record)
+	header, err := c.try(ctx, request, &record)
 	if err != nil {
 		return ports.VersionedRecord{}, err
 	}
-	return versioned(record, header)
+	written, err := versioned(record, header)
+	if err != nil {
+		return ports.VersionedRecord{}, &sendError{err: err, mayHaveArrived: true}
+	}
+	return written, nil
+}
+
+// decides reports whether this answer tells what became of the write, tries
+// before it included. A store looks for the operation before all else, so what
+// it then finds wrong is wrong because none of them was applied. Want of an
+// answer does not decide, nor does one that was not the store's, nor that the
+// store could not look.
+func decides(err error) bool {
+	for _, verdict := range []error{
+		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced, runtime.ErrReadOnly,
+	} {
+		if errors.Is(err, verdict) {
+			return true
+		}
+	}
+	return err == nil
 }
 
 // isAmbiguous reports that after this answer, or for want of one, the write
@@ -143,17 +166,10 @@ func isAmbiguous(err error) bool {
 	case errors.As(err, &unsent):
 		return unsent.mayHaveArrived
 	case errors.As(err, &answer):
-		return answer.status >= http.StatusInternalServerError
+		// A success that is not the API's has come instead of the API's answer.
+		return answer.status >= http.StatusInternalServerError || answer.status < http.StatusMultipleChoices
 	}
 	return errors.Is(err, runtime.ErrOutcomeUnknown)
-}
-
-// decides reports whether this answer tells what became of the write, tries
-// before it included: that of a store which has looked for the operation. Want of
-// an answer does not, nor does one that was not the store's.
-func decides(err error) bool {
-	var answer *answerError
-	return !isUnavailable(err) && !isAmbiguous(err) && !errors.As(err, &answer)
 }
 
 // isUnavailable reports that this try changed nothing for want of a server or

@@ -1,0 +1,4 @@
+package apiclient
+
+// NewTransport is what a client makes its own requests with.
+var NewTransport = newTransport
