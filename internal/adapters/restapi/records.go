@@ -211,6 +211,10 @@ func inStatusBody(field string) string {
 // audit leaves one line for each write that was asked of the store, refused
 // ones included.
 func (s *Server) audit(verb, id string, origin ports.Origin, to runtime.Status, written ports.VersionedRecord, err error) {
-	s.cfg.Logger.Info("write", "verb", verb, "game_id", id, "to", to, "actor", origin.Actor,
-		"operation_id", origin.OperationID, "revision", written.Revision, "error", err)
+	line := s.cfg.Logger.With("verb", verb, "game_id", id, "to", to, "actor", origin.Actor, "operation_id", origin.OperationID)
+	if err != nil {
+		line.Info("write not done, or not known to be", "error", err)
+		return
+	}
+	line.Info("write", "revision", written.Revision)
 }

@@ -218,7 +218,7 @@ func (s *Server) write(out *eventWriter, step item) {
 // begun, and else by the last thing on it.
 func (s *Server) endStream(w http.ResponseWriter, out *eventWriter, err error) {
 	p := problemOf(err, inQuery)
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && !s.shuttingDown() {
 		s.cfg.Logger.Warn("watch stream ended", "code", p.Code, "error", err)
 	}
 	if !out.opened {
