@@ -114,36 +114,44 @@ func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
 	client := server.InProcess()
 	kv := &meddledKV{KV: client.KV}
 	client.KV = kv
-	r := newRig(t, client, etcdstore.Options{OperationTimeout: 30 * time.Millisecond, ProbeInterval: probing})
+	r := newRig(t, client, etcdstore.Options{OperationTimeout: 300 * time.Millisecond, ProbeInterval: probing})
 	plain := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
 	for n := range 600 { // more than one page of a snapshot
 		plain.plantRecord(runningRecord(fmt.Sprintf("game-%03d", n)))
 	}
 	heard := listen(t, r, ports.WatchOptions{Resync: true})
-	count := func(until ports.EventType) (snapshots int) {
-		for event := range heard {
-			switch event.Type {
-			case until:
-				return snapshots
-			case ports.EventSnapshot:
-				snapshots++
-			default:
-				require.Equal(t, ports.EventResync, event.Type, "%+v", event)
-			}
-		}
-		require.Fail(t, "the watch ended")
-		return 0
-	}
-	require.Equal(t, 600, count(ports.EventSynced))
+	snapshots, resyncs := takeSnapshot(t, heard, ports.EventSynced)
+	require.Equal(t, 600, snapshots)
+	require.Zero(t, resyncs)
 
 	kv.lower.Store(3)
-	require.Zero(t, count(ports.EventResync))
-	require.Equal(t, ports.EventSnapshot, (<-heard).Type)
-	kv.broken.Store(true) // before the page after this one: the listener's buffer is small
+	takeSnapshot(t, heard, ports.EventSnapshot)
+	kv.broken.Store(true) // the listener has no room for the page's rest, so the next one is not read yet
 	kv.lower.Store(0)
 	plain.put(runningRecord("new"))
-	time.AfterFunc(200*time.Millisecond, func() { kv.broken.Store(false) })
+	time.AfterFunc(time.Second, func() { kv.broken.Store(false) })
 
-	count(ports.EventResync)
-	require.Equal(t, 601, count(ports.EventSynced))
+	snapshots, resyncs = takeSnapshot(t, heard, ports.EventSynced)
+	require.Positive(t, resyncs, "the stream went on where it stood")
+	require.Equal(t, 601, snapshots)
+}
+
+// takeSnapshot reads what is heard until such an event, and returns how many
+// resyncs there were and how many records since the last one.
+func takeSnapshot(t *testing.T, heard <-chan ports.RuntimeEvent, until ports.EventType) (snapshots, resyncs int) {
+	t.Helper()
+	for event := range heard {
+		switch event.Type {
+		case until:
+			return snapshots, resyncs
+		case ports.EventSnapshot:
+			snapshots++
+		case ports.EventResync:
+			snapshots, resyncs = 0, resyncs+1
+		default:
+			require.Fail(t, "not part of a snapshot", "%+v", event)
+		}
+	}
+	require.Fail(t, "the watch ended")
+	return 0, 0
 }
