@@ -38,8 +38,8 @@ func settings(open context.Context, cfg Config, data dataDir, at addresses) (*em
 	e.QuotaBackendBytes = cfg.QuotaBytes // etcd: 2 GiB
 	e.AutoCompactionMode = embed.CompactorModePeriodic
 	e.AutoCompactionRetention = cfg.CompactionRetention.String() // etcd: never
-	// For watches that ask for progress once and for all; etcd's 10 minutes are too
-	// rare to keep them from aging into compaction.
+	// The store's watches ask for progress themselves. Those that wait for etcd's own
+	// notices would age into compaction at its 10 minutes.
 	e.WatchProgressNotifyInterval = 5 * time.Second
 	e.MaxConcurrentStreams = 4096 // etcd: no limit
 	e.EnableGRPCGateway = false   // one way in less that a browser could use

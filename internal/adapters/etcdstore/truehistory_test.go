@@ -2,6 +2,7 @@ package etcdstore_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -44,7 +46,9 @@ func writeHistory(t *testing.T, r rig, rng *rand.Rand, steps *steps, paced <-cha
 				}
 			}
 			_, err := r.etcd.Compact(t.Context(), r.head()-int64(rng.IntN(historyStep/2)))
-			require.NoError(t, err)
+			if !errors.Is(err, rpctypes.ErrCompacted) { // by the step before, when few writes of this one had anything to change
+				require.NoError(t, err)
+			}
 			close(steps.done[n/historyStep])
 		}
 	}

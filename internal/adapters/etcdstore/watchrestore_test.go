@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -87,15 +88,19 @@ func TestAnotherClusterTakesThePlace(t *testing.T) {
 	}
 }
 
-// meddledKV makes linearizable reads fail, or tell of lower revisions.
+// meddledKV makes reads tell of lower revisions, or fail for an outage that begins
+// with the first of them.
 type meddledKV struct {
 	clientv3.KV
 	lower  atomic.Int64
 	broken atomic.Bool
+	outage time.Duration
+	begin  sync.Once
 }
 
 func (kv *meddledKV) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	if kv.broken.Load() {
+		kv.begin.Do(func() { time.AfterFunc(kv.outage, func() { kv.broken.Store(false) }) })
 		return nil, errLost
 	}
 	resp, err := kv.KV.Get(ctx, key, opts...)
@@ -112,7 +117,7 @@ func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()
-	kv := &meddledKV{KV: client.KV}
+	kv := &meddledKV{KV: client.KV, outage: time.Second}
 	client.KV = kv
 	r := newRig(t, client, etcdstore.Options{OperationTimeout: 300 * time.Millisecond, ProbeInterval: probing})
 	plain := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
@@ -129,7 +134,6 @@ func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
 	kv.broken.Store(true) // the listener has no room for the page's rest, so the next one is not read yet
 	kv.lower.Store(0)
 	plain.put(runningRecord("new"))
-	time.AfterFunc(time.Second, func() { kv.broken.Store(false) })
 
 	snapshots, resyncs = takeSnapshot(t, heard, ports.EventSynced)
 	require.Positive(t, resyncs, "the stream went on where it stood")
