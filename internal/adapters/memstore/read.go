@@ -35,7 +35,7 @@ func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.Versione
 
 // List returns every record in the order of the keys; see ports.RuntimeRecordStore.
 func (s *Store) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
-	return s.list(ctx, filter{})
+	return s.list(ctx, ports.WatchOptions{})
 }
 
 // ListByStatus returns the records of one status in the order of the keys; see
@@ -44,10 +44,10 @@ func (s *Store) ListByStatus(ctx context.Context, status runtime.Status) ([]runt
 	if _, err := runtime.ParseStatus("status", string(status)); err != nil {
 		return nil, err
 	}
-	return s.list(ctx, filter{status: status})
+	return s.list(ctx, ports.WatchOptions{Status: status})
 }
 
-func (s *Store) list(ctx context.Context, wanted filter) ([]runtime.RuntimeRecord, error) {
+func (s *Store) list(ctx context.Context, wanted ports.WatchOptions) ([]runtime.RuntimeRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -74,7 +74,7 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	if err := s.remembers(page.Revision); err != nil {
 		return ports.Page{}, err
 	}
-	wanted := filter{status: query.Status, region: query.Region, node: query.Node}
+	wanted := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node}
 	found := s.matching(wanted, page.Revision, query.After)
 	if len(found) > query.Limit {
 		found = found[:query.Limit]
@@ -99,10 +99,10 @@ func (s *Store) remembers(revision int64) error {
 
 // matching returns the versions that match as of the revision and whose keys
 // come after the given one, in the order of the keys. The caller holds mu.
-func (s *Store) matching(wanted filter, revision int64, after string) []*version {
+func (s *Store) matching(wanted ports.WatchOptions, revision int64, after string) []*version {
 	var found []*version
 	for _, g := range s.games {
-		if v := g.at(revision); v != nil && g.key > after && wanted.matches(v.record) {
+		if v := g.at(revision); v != nil && g.key > after && matches(wanted, v.record) {
 			found = append(found, v)
 		}
 	}
@@ -112,20 +112,9 @@ func (s *Store) matching(wanted filter, revision int64, after string) []*version
 	return found
 }
 
-// filter selects records; empty fields let everything pass.
-type filter struct {
-	status runtime.Status
-	region string
-	node   string
-	gameID string
-}
-
-func (f filter) matches(record *runtime.RuntimeRecord) bool {
-	return record != nil &&
-		(f.status == "" || f.status == record.Status) &&
-		(f.region == "" || f.region == record.Region) &&
-		(f.node == "" || f.node == record.Node) &&
-		(f.gameID == "" || f.gameID == record.GameID)
+// matches is WatchOptions.Matches for a record that may be absent.
+func matches(wanted ports.WatchOptions, record *runtime.RuntimeRecord) bool {
+	return record != nil && wanted.Matches(*record)
 }
 
 // History returns the ledger, newest first; see ports.RuntimeLedger.

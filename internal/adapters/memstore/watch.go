@@ -22,7 +22,6 @@ func (s *Store) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq2
 		w := &watch{
 			store:   s,
 			options: options,
-			wanted:  filter{status: options.Status, region: options.Region, node: options.Node, gameID: options.GameID},
 			told:    map[string]*runtime.RuntimeRecord{},
 			send:    func(event ports.RuntimeEvent) bool { return yield(event, nil) },
 		}
@@ -39,7 +38,6 @@ var errStopped = errors.New("consumer stopped ranging")
 type watch struct {
 	store    *Store
 	options  ports.WatchOptions
-	wanted   filter
 	position int64 // everything up to this revision has been looked at
 	sent     int64 // the last revision that the consumer may resume from
 	// told holds the games that the consumer believes to match, as it last saw
@@ -95,7 +93,7 @@ func (w *watch) step(ctx context.Context) error {
 
 func (w *watch) deliver(ctx context.Context, changes []change) error {
 	for _, c := range changes {
-		if w.wanted.matches(c.before) || w.wanted.matches(c.after) {
+		if matches(w.options, c.before) || matches(w.options, c.after) {
 			w.remember(c.gameID, c.after)
 			err := w.emit(ctx, ports.RuntimeEvent{
 				Type: c.kind, Revision: c.revision, GameID: c.gameID,
@@ -125,7 +123,7 @@ func (w *watch) snapshot(ctx context.Context) error {
 		return err
 	}
 	for _, v := range present {
-		if !w.wanted.matches(v.record) {
+		if !matches(w.options, v.record) {
 			continue
 		}
 		w.remember(v.record.GameID, v.record)
@@ -157,7 +155,7 @@ func (w *watch) vanished(ctx context.Context, present []*version, revision int64
 
 // remember notes what the consumer now believes of the game.
 func (w *watch) remember(gameID string, record *runtime.RuntimeRecord) {
-	if w.wanted.matches(record) {
+	if matches(w.options, record) {
 		w.told[gameID] = record
 	} else {
 		delete(w.told, gameID)
@@ -197,7 +195,7 @@ func (s *Store) since(revision int64) ([]change, <-chan struct{}, error) {
 func (s *Store) snapshot() ([]*version, int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.matching(filter{}, s.revision, ""), s.revision
+	return s.matching(ports.WatchOptions{}, s.revision, ""), s.revision
 }
 
 func export(record *runtime.RuntimeRecord) *runtime.RuntimeRecord {
