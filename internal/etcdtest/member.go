@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
-	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
@@ -98,7 +97,7 @@ func dial(tb testing.TB, endpoint string) *clientv3.Client {
 
 func inProcess(tb testing.TB, m *member) *clientv3.Client {
 	tb.Helper()
-	client := v3client.New(m.etcd.Server)
-	tb.Cleanup(func() { _ = client.Close() }) // always says "context canceled"
+	client, closeAndWait := embeddedetcd.InProcess(m.etcd.Server)
+	tb.Cleanup(closeAndWait)
 	return client
 }
