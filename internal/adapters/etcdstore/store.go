@@ -36,6 +36,9 @@ type Options struct {
 	// etcd whether it is still alive, and how long etcd then has to answer
 	// before the watch is opened anew; default 2 s. Bookmarks come at this pace.
 	ProbeInterval time.Duration
+	// NoCache keeps no copy of the records: every read and the basis of every
+	// write come from etcd, and each Watch has an etcd watch of its own.
+	NoCache bool
 	// NoGroupCommit sends every write to etcd on its own, however many there are.
 	NoGroupCommit bool
 	// Logger hears of healed watches and repeated requests; nil is silence.
