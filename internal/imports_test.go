@@ -26,8 +26,9 @@ var allowed = map[string][]string{
 	"config":                {"logging"},
 	"logging":               {},
 	"etcdtest":              {"adapters/embeddedetcd"},
+	"bench":                 {"domain/", "ports", "adapters/etcdstore"},
 	"daemon":                {"domain/", "ports", "adapters/", "config", "logging"},
-	"cli":                   {"domain/", "ports", "adapters/apiclient", "adapters/restapi/wire", "config", "daemon", "logging"},
+	"cli":                   {"domain/", "ports", "adapters/apiclient", "adapters/restapi/wire", "bench", "config", "daemon", "logging"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -96,7 +96,7 @@ talk to a daemon.`,
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.listCommand(), a.getCommand(), a.putCommand(), a.setStatusCommand(),
-		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.versionCommand(), a.completionCommand(),
+		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.benchCommand(), a.versionCommand(), a.completionCommand(),
 		exitCodesTopic(),
 	)
 	return root

@@ -137,7 +137,7 @@ func TestCompletionWithoutADaemon(t *testing.T) {
 		line string
 		want string
 	}{
-		{"|", "completion\tfsck\tget\thelp\thistory\tlist\tput\tserve\tset-status\tversion\twatch"},
+		{"|", "bench\tcompletion\tfsck\tget\thelp\thistory\tlist\tput\tserve\tset-status\tversion\twatch"},
 		{"set|", "set-status"},
 		{"help fs|", "fsck"},
 		{"help ex|", "exit-codes"},

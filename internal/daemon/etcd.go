@@ -30,6 +30,28 @@ type etcd struct {
 	close       func() error
 }
 
+// Etcd is a cluster opened for something else than a daemon.
+type Etcd struct {
+	// Client serves requests, WatchClient watches.
+	Client, WatchClient *clientv3.Client
+	// URLs are the client URLs, separated by commas.
+	URLs string
+	// Close closes the clients, and stops the member where it is embedded.
+	Close func() error
+}
+
+// OpenEtcd opens the cluster of the settings as a daemon would: the member below
+// cfg.DataDir, or EtcdEndpoints. Whether those are there, the first request finds
+// out, but for a user who has to log in: that one gets runtime.ErrUnavailable
+// when nobody answers within EtcdDialTimeout. It refuses what Run refuses.
+func OpenEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
+	opened, err := openEtcd(ctx, cfg, logger)
+	if err != nil {
+		return nil, err
+	}
+	return &Etcd{Client: opened.client, WatchClient: opened.watchClient, URLs: opened.urls, Close: opened.close}, nil
+}
+
 func openEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
 	if cfg.Embedded() {
 		return startMember(ctx, cfg, logger)

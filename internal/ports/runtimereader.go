@@ -12,6 +12,12 @@ type RuntimeReader interface {
 	// GetVersioned is Get with the revision at which the record was last changed.
 	GetVersioned(ctx context.Context, gameID string) (VersionedRecord, error)
 
+	// GetLocal is GetVersioned without the promise of freshness: where the store
+	// keeps a copy of the records it answers from that, without asking anybody. It
+	// also returns the revision that the answer is as of, with runtime.ErrNotFound
+	// too. What one store answers never goes back.
+	GetLocal(ctx context.Context, gameID string) (found VersionedRecord, asOf int64, err error)
+
 	// ListPage returns one page of the records that match the query, ordered by
 	// key. A query with Revision 0 starts a list as of now; to continue, repeat
 	// the query with the page's Revision, and its Next as After. An empty Next
@@ -37,6 +43,9 @@ type PageQuery struct {
 	Limit int
 	// Revision is the revision that the list stands at; 0 is now.
 	Revision int64
+	// Local lets a list of Revision 0 stand where the store's own copy of the
+	// records stands, as GetLocal does.
+	Local bool
 	// After is the Next of the page before; empty starts at the beginning.
 	After string
 }

@@ -40,6 +40,25 @@ func (c *Client) GetVersioned(ctx context.Context, gameID string) (ports.Version
 	return versioned(record, header)
 }
 
+// GetLocal implements ports.RuntimeReader.
+func (c *Client) GetLocal(ctx context.Context, gameID string) (ports.VersionedRecord, int64, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedRecord{}, 0, err
+	}
+	var record runtime.RuntimeRecord
+	local := call{path: gamePath(gameID, ""), query: url.Values{"consistency": {"local"}}}
+	header, err := c.read(ctx, local, &record)
+	asOf, errAsOf := strconv.ParseInt(header.Get(wire.HeaderAsOf), 10, 64)
+	if err != nil {
+		return ports.VersionedRecord{}, asOf, err
+	}
+	if errAsOf != nil || asOf < 1 {
+		return ports.VersionedRecord{}, 0, c.notOurs("a local read with its revision")
+	}
+	found, err := versioned(record, header)
+	return found, asOf, err
+}
+
 // versioned adds the revision that an answer's ETag holds.
 func versioned(record runtime.RuntimeRecord, header http.Header) (ports.VersionedRecord, error) {
 	// A proxy that compresses answers makes their tags weak ones.
@@ -105,6 +124,9 @@ func (c *Client) ListPage(ctx context.Context, query ports.PageQuery) (ports.Pag
 	setIfGiven(parameters, "region", query.Region)
 	setIfGiven(parameters, "node", query.Node)
 	setIfGiven(parameters, "continue", query.After)
+	if query.Local {
+		parameters.Set("consistency", "local")
+	}
 	if query.Revision != 0 {
 		parameters.Set("revision", strconv.FormatInt(query.Revision, 10))
 	}

@@ -15,7 +15,7 @@ import (
 type prepared struct {
 	change   change
 	base     view
-	after    runtime.RuntimeRecord
+	after    storedRecord
 	compares []clientv3.Cmp
 	puts     []clientv3.Op
 	truth    []clientv3.Op // what a failed compare brings back
@@ -51,7 +51,8 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.after, stored.RuntimeRecord = after, after
+	stored.RuntimeRecord = after
+	w.after = stored
 	entry.ContainerID, entry.Image = after.CurrentContainerID, after.CurrentImageRef
 
 	recordValue, err := encodeRecord(stored)
@@ -161,7 +162,15 @@ var errNotSent = errors.New("the write was not sent")
 // resolved, doubted or not.
 func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnResponse, doubted bool) (outcome, error) {
 	if resp.Succeeded {
-		return outcome{written: &ports.VersionedRecord{Record: w.after.Clone(), Revision: resp.Header.GetRevision()}}, nil
+		revision := resp.Header.GetRevision()
+		left := current{storedRecord: w.after, createRevision: revision, modRevision: revision}
+		if w.base.record != nil {
+			left.createRevision = w.base.record.createRevision
+		}
+		left.RuntimeRecord = left.Clone() // the caller's pointers are in it
+		s.learn(&left)
+		written := left.versioned()
+		return outcome{written: &written}, nil
 	}
 	stands, err := s.readView(resp)
 	if err == nil {

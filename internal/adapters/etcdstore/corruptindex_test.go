@@ -98,7 +98,7 @@ func TestDamagedIndexAndLedger(t *testing.T) {
 				r.requireWritesRefused("bad", d.refuses)
 			}
 			if d.seen != "" {
-				records, err := r.ListByStatus(t.Context(), d.seen)
+				records, err := r.uncached().ListByStatus(t.Context(), d.seen)
 				require.ErrorIs(t, err, runtime.ErrCorrupt)
 				named := false
 				for key := range d.finds {
@@ -167,7 +167,7 @@ func TestDanglingIndexIsReportedWithItsGame(t *testing.T) {
 	t.Parallel()
 	r := damagedRig(t)
 	r.plant("/runtimes-by-status/running/a%2Fb", "x")
-	page, err := r.ListPage(t.Context(), ports.PageQuery{Status: runtime.StatusRunning, Limit: 10})
+	page, err := r.uncached().ListPage(t.Context(), ports.PageQuery{Status: runtime.StatusRunning, Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, page.Corrupt, 1)
 	r.requireCorrupt(page.Corrupt[0], "/runtimes-by-status/running/a%2Fb", "a/b", "ListPage")

@@ -16,8 +16,9 @@ import (
 // doubt: the ledger's ring tells of the first, etcd's history of the second.
 var overwritten = map[string]int{"within the ring": 5, "just beyond the ring": 32, "beyond the ring": 40}
 
-func TestOverwrittenWhileInDoubt(t *testing.T) {
-	t.Parallel()
+func TestOverwrittenWhileInDoubt(t *testing.T) { inEveryMode(t, testOverwrittenWhileInDoubt) }
+
+func testOverwrittenWhileInDoubt(t *testing.T) {
 	for name, times := range overwritten {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,8 +61,9 @@ func TestOverwrittenWhileInDoubt(t *testing.T) {
 
 // TestHiddenResends lets the client do what clientv3 does on some errors: send
 // the transaction again without telling the store. How often does not matter.
-func TestHiddenResends(t *testing.T) {
-	t.Parallel()
+func TestHiddenResends(t *testing.T) { inEveryMode(t, testHiddenResends) }
+
+func testHiddenResends(t *testing.T) {
 	for name, times := range overwritten {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,8 +89,9 @@ func TestHiddenResends(t *testing.T) {
 	}
 }
 
-func TestInDoubtBeyondRingAndHistory(t *testing.T) {
-	t.Parallel()
+func TestInDoubtBeyondRingAndHistory(t *testing.T) { inEveryMode(t, testInDoubtBeyondRingAndHistory) }
+
+func testInDoubtBeyondRingAndHistory(t *testing.T) {
 	for name, fault := range map[string]func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
 		"applied": lostReply, "not applied": lostRequest,
 	} {
@@ -112,8 +115,9 @@ func TestInDoubtBeyondRingAndHistory(t *testing.T) {
 }
 
 // TestInDoubtAndDeleted takes the game away while the write is in doubt.
-func TestInDoubtAndDeleted(t *testing.T) {
-	t.Parallel()
+func TestInDoubtAndDeleted(t *testing.T) { inEveryMode(t, testInDoubtAndDeleted) }
+
+func testInDoubtAndDeleted(t *testing.T) {
 	r := newFaultyRig(t)
 	r.faults.onFirstWrite(lostReply(func() { deleteGame(t, r.others, "game") }))
 	_, err := r.stop(t.Context())
@@ -123,8 +127,9 @@ func TestInDoubtAndDeleted(t *testing.T) {
 
 // TestInDoubtAndInsertedAgain has the game deleted and inserted again while the
 // write is in doubt, so that the new ledger counts past it without naming it.
-func TestInDoubtAndInsertedAgain(t *testing.T) {
-	t.Parallel()
+func TestInDoubtAndInsertedAgain(t *testing.T) { inEveryMode(t, testInDoubtAndInsertedAgain) }
+
+func testInDoubtAndInsertedAgain(t *testing.T) {
 	for _, times := range []int{1, 2, 3, 40} {
 		r := newFaultyRig(t)
 		r.faults.onFirstWrite(lostReply(func() {
@@ -138,8 +143,9 @@ func TestInDoubtAndInsertedAgain(t *testing.T) {
 }
 
 // TestInDoubtAndUnreadable has the record damaged while the write is in doubt.
-func TestInDoubtAndUnreadable(t *testing.T) {
-	t.Parallel()
+func TestInDoubtAndUnreadable(t *testing.T) { inEveryMode(t, testInDoubtAndUnreadable) }
+
+func testInDoubtAndUnreadable(t *testing.T) {
 	r := newFaultyRig(t)
 	r.faults.onFirstWrite(lostReply(func() { r.others.plant("/runtimes/game", "garbage") }))
 	_, err := r.stop(t.Context())
@@ -150,8 +156,9 @@ func TestInDoubtAndUnreadable(t *testing.T) {
 
 // TestRefusedAfterDoubt refuses the resend of a write that was applied: the
 // refusal says nothing of the first try.
-func TestRefusedAfterDoubt(t *testing.T) {
-	t.Parallel()
+func TestRefusedAfterDoubt(t *testing.T) { inEveryMode(t, testRefusedAfterDoubt) }
+
+func testRefusedAfterDoubt(t *testing.T) {
 	r := newFaultyRig(t)
 	r.faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
 		switch n {
@@ -168,8 +175,9 @@ func TestRefusedAfterDoubt(t *testing.T) {
 }
 
 // TestFenceLostWhileInDoubt revokes the fence while the write is in doubt.
-func TestFenceLostWhileInDoubt(t *testing.T) {
-	t.Parallel()
+func TestFenceLostWhileInDoubt(t *testing.T) { inEveryMode(t, testFenceLostWhileInDoubt) }
+
+func testFenceLostWhileInDoubt(t *testing.T) {
 	for name, c := range map[string]struct {
 		lost func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error)
 		want error

@@ -23,8 +23,9 @@ func (r rig) uprootRecord(gameID string, status runtime.Status) {
 // TestInsertInDoubtAndDeleted takes the record away that an insert in doubt has
 // made: that there is none is what the insert was computed from, and still it
 // must not be made again.
-func TestInsertInDoubtAndDeleted(t *testing.T) {
-	t.Parallel()
+func TestInsertInDoubtAndDeleted(t *testing.T) { inEveryMode(t, testInsertInDoubtAndDeleted) }
+
+func testInsertInDoubtAndDeleted(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile func(r rig)
 		stands    bool // whether there is a record in the end
@@ -69,8 +70,9 @@ func (r faultyRig) revisionsOf(gameID, operationID string) []int64 {
 
 // TestHiddenResendBehindADeletion lets the client send a write twice by itself,
 // with a deletion of what the first one left in between.
-func TestHiddenResendBehindADeletion(t *testing.T) {
-	t.Parallel()
+func TestHiddenResendBehindADeletion(t *testing.T) { inEveryMode(t, testHiddenResendBehindADeletion) }
+
+func testHiddenResendBehindADeletion(t *testing.T) {
 	r := newFaultyRig(t)
 	r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
 		_, err := send(ctx)
@@ -85,8 +87,9 @@ func TestHiddenResendBehindADeletion(t *testing.T) {
 
 // TestDeletedUnderAWrite takes the record away before the only try of a write
 // arrives: there is no doubt that it was not made.
-func TestDeletedUnderAWrite(t *testing.T) {
-	t.Parallel()
+func TestDeletedUnderAWrite(t *testing.T) { inEveryMode(t, testDeletedUnderAWrite) }
+
+func testDeletedUnderAWrite(t *testing.T) {
 	for name, remove := range map[string]func(r rig){
 		"with its ledger":    func(r rig) { deleteGame(r.t, r, "game") },
 		"without its ledger": func(r rig) { r.uprootRecord("game", runtime.StatusRunning) },
@@ -106,8 +109,9 @@ func TestDeletedUnderAWrite(t *testing.T) {
 
 // TestDamageWhileInDoubt damages the index while the write is on its way, so that
 // the resend is refused for it; then the index is mended, and the first try lands.
-func TestDamageWhileInDoubt(t *testing.T) {
-	t.Parallel()
+func TestDamageWhileInDoubt(t *testing.T) { inEveryMode(t, testDamageWhileInDoubt) }
+
+func testDamageWhileInDoubt(t *testing.T) {
 	r := newFaultyRig(t)
 	var late sendTxn
 	r.faults.onFirstWrite(func(_ context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
@@ -128,8 +132,9 @@ func TestDamageWhileInDoubt(t *testing.T) {
 
 // TestRefusedForGoodAfterDoubt refuses every resend of a write that was applied,
 // as etcd does when that write has used up its space: a read can still tell.
-func TestRefusedForGoodAfterDoubt(t *testing.T) {
-	t.Parallel()
+func TestRefusedForGoodAfterDoubt(t *testing.T) { inEveryMode(t, testRefusedForGoodAfterDoubt) }
+
+func testRefusedForGoodAfterDoubt(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile func(r rig)
 		lost      func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error)

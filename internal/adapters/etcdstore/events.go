@@ -41,8 +41,7 @@ func (s *Store) tell(ctx context.Context, ev *clientv3.Event) (told, error) {
 		return told{}, err
 	}
 	if before != nil {
-		rec := before.Clone()
-		event.Before, event.GameID = &rec, rec.GameID
+		event.Before, event.GameID = &before.RuntimeRecord, before.GameID
 	}
 	if ev.Type == clientv3.EventTypeDelete {
 		return s.tellDelete(event, ev, blind), nil
@@ -51,8 +50,7 @@ func (s *Store) tell(ctx context.Context, ev *clientv3.Event) (told, error) {
 	if err != nil {
 		return fault(err, event.Revision), nil
 	}
-	rec := after.Clone()
-	event.After, event.GameID = &rec, rec.GameID
+	event.After, event.GameID = &after.RuntimeRecord, after.GameID
 	event.Type = ports.EventUpserted
 	if after.LastOp.Verb == verbTransition {
 		event.Type = ports.EventTransitioned

@@ -24,8 +24,9 @@ import (
 // loses, delays, doubles and refuses requests at random, some of them leaving
 // early, and holds what each was told against etcd's own history. The seed
 // repeats what each request meets, not the order in which writers come.
-func TestExactlyOnceUnderFaults(t *testing.T) {
-	t.Parallel()
+func TestExactlyOnceUnderFaults(t *testing.T) { inEveryMode(t, testExactlyOnceUnderFaults) }
+
+func testExactlyOnceUnderFaults(t *testing.T) {
 	const writers, turns, games = 8, 100, 4
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -15,8 +15,9 @@ import (
 
 // TestLostAnswersAreResolved meets both kinds of write with every way to lose
 // an answer that leaves the write the last one on the record.
-func TestLostAnswersAreResolved(t *testing.T) {
-	t.Parallel()
+func TestLostAnswersAreResolved(t *testing.T) { inEveryMode(t, testLostAnswersAreResolved) }
+
+func testLostAnswersAreResolved(t *testing.T) {
 	for name, fault := range map[string]func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
 		"reply lost after the commit":    lostReply(nil),
 		"request lost before the commit": lostRequest(nil),
@@ -58,8 +59,9 @@ func TestLostAnswersAreResolved(t *testing.T) {
 	}
 }
 
-func TestEveryTryLostButTheLast(t *testing.T) {
-	t.Parallel()
+func TestEveryTryLostButTheLast(t *testing.T) { inEveryMode(t, testEveryTryLostButTheLast) }
+
+func testEveryTryLostButTheLast(t *testing.T) {
 	r := newFaultyRig(t)
 	r.faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
 		switch {
@@ -78,8 +80,9 @@ func TestEveryTryLostButTheLast(t *testing.T) {
 
 // TestLateTryChangesNothing holds the first try back and lets it land when the
 // game has moved on: after the resend, and after another writer besides.
-func TestLateTryChangesNothing(t *testing.T) {
-	t.Parallel()
+func TestLateTryChangesNothing(t *testing.T) { inEveryMode(t, testLateTryChangesNothing) }
+
+func testLateTryChangesNothing(t *testing.T) {
 	for name, write := range map[string]func(faultyRig, context.Context) (ports.VersionedRecord, error){
 		"transition": faultyRig.stop, "upsert": faultyRig.upsert,
 	} {
@@ -112,8 +115,9 @@ func TestLateTryChangesNothing(t *testing.T) {
 
 // TestLateTryOfARefusedTransition holds the first try back; meanwhile somebody
 // else stops the game, so that the resend is a conflict. It has to stay one.
-func TestLateTryOfARefusedTransition(t *testing.T) {
-	t.Parallel()
+func TestLateTryOfARefusedTransition(t *testing.T) { inEveryMode(t, testLateTryOfARefusedTransition) }
+
+func testLateTryOfARefusedTransition(t *testing.T) {
 	r := newFaultyRig(t)
 	var late sendTxn
 	r.faults.onFirstWrite(func(_ context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
@@ -129,8 +133,9 @@ func TestLateTryOfARefusedTransition(t *testing.T) {
 	r.requireApplied(0, "the caller was told of a conflict")
 }
 
-func TestRefusals(t *testing.T) {
-	t.Parallel()
+func TestRefusals(t *testing.T) { inEveryMode(t, testRefusals) }
+
+func testRefusals(t *testing.T) {
 	for name, c := range map[string]struct{ answer, want error }{
 		"no space":          {rpctypes.ErrNoSpace, runtime.ErrReadOnly},
 		"permission denied": {rpctypes.ErrPermissionDenied, rpctypes.ErrPermissionDenied},

@@ -17,11 +17,11 @@ func (s *Store) Revision(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	defer done()
-	head, err := s.get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
+	revision, err := s.headFor(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("revision: %w", err)
 	}
-	return head.Header.GetRevision(), nil
+	return revision, nil
 }
 
 // Info implements ports.StoreInspector. The revision comes from a linearizable

@@ -14,8 +14,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-func TestCallerLeavesWhileInDoubt(t *testing.T) {
-	t.Parallel()
+func TestCallerLeavesWhileInDoubt(t *testing.T) { inEveryMode(t, testCallerLeavesWhileInDoubt) }
+
+func testCallerLeavesWhileInDoubt(t *testing.T) {
 	for name, lost := range map[string]func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
 		"after the commit": lostReply, "before the commit": lostRequest,
 	} {
@@ -54,10 +55,13 @@ func TestCallerLeavesWhileInDoubt(t *testing.T) {
 }
 
 func TestStoreLosesPatienceWhileInDoubt(t *testing.T) {
-	t.Parallel()
+	inEveryMode(t, testStoreLosesPatienceWhileInDoubt)
+}
+
+func testStoreLosesPatienceWhileInDoubt(t *testing.T) {
 	client, faults := newFaulty(t)
 	r := newRig(t, client, etcdstore.Options{OperationTimeout: 50 * time.Millisecond})
-	r.put(runningRecord("game"))
+	r.another().put(runningRecord("game"))
 	faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) { return nil, errLost })
 	err := r.UpdateStatus(t.Context(), stopInput("game"))
 	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
@@ -65,7 +69,10 @@ func TestStoreLosesPatienceWhileInDoubt(t *testing.T) {
 }
 
 func TestContextEndedBeforeAnythingWasSent(t *testing.T) {
-	t.Parallel()
+	inEveryMode(t, testContextEndedBeforeAnythingWasSent)
+}
+
+func testContextEndedBeforeAnythingWasSent(t *testing.T) {
 	r := newFaultyRig(t)
 	r.faults.onWrite(nil)
 

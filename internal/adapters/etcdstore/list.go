@@ -30,6 +30,14 @@ func (s *Store) ListByStatus(ctx context.Context, status runtime.Status) ([]runt
 }
 
 func (s *Store) listAll(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if records, faults, ok := s.listCached(ctx, status); ok {
+		return records, errors.Join(faults...)
+	}
 	var faults []error
 	records, err := asOfNow(ctx, func(ctx context.Context) (records []runtime.RuntimeRecord, err error) {
 		records, faults, err = s.listOnce(ctx, status)
@@ -46,7 +54,7 @@ func (s *Store) listOnce(ctx context.Context, status runtime.Status) (records []
 	records = []runtime.RuntimeRecord{}
 	query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit}
 	for {
-		page, err := s.ListPage(ctx, query)
+		page, err := s.listPage(ctx, query)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -63,8 +71,7 @@ func (s *Store) listOnce(ctx context.Context, status runtime.Status) (records []
 	}
 }
 
-// ListPage implements ports.RuntimeReader. A query by status goes through the
-// index; any other reads the records in order.
+// ListPage implements ports.RuntimeReader.
 func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
 	if err := query.Validate(); err != nil {
 		return ports.Page{}, err
@@ -74,8 +81,18 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 		return ports.Page{}, err
 	}
 	defer done()
+	if page, ok := s.pageCached(ctx, query); ok {
+		return page, nil
+	}
+	return s.listPage(ctx, query)
+}
+
+// listPage asks etcd for a page. A query by status goes through the index; any
+// other reads the records in order.
+func (s *Store) listPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
 	fill := func(ctx context.Context) (ports.Page, error) { return s.fillPage(ctx, query) }
 	var page ports.Page
+	var err error
 	if query.Revision == 0 {
 		page, err = asOfNow(ctx, fill)
 	} else {

@@ -1,10 +1,17 @@
 package etcdstore_test
 
 import (
+	"flag"
 	"os"
 	"testing"
 
 	"galaxy/rtmanager/internal/etcdtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
+func TestMain(m *testing.M) {
+	// Most of these tests wait for etcd, so more of them fit than there are cores.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	os.Exit(etcdtest.Main(m))
+}

@@ -18,8 +18,9 @@ const racers = 64
 
 // TestOneWinnerPerTransition lets 64 writers make the same transition, round
 // after round, through two stores.
-func TestOneWinnerPerTransition(t *testing.T) {
-	t.Parallel()
+func TestOneWinnerPerTransition(t *testing.T) { inEveryMode(t, testOneWinnerPerTransition) }
+
+func testOneWinnerPerTransition(t *testing.T) {
 	const rounds = 8
 	r := sharedRig(t)
 	stores := []rig{r, r.another()}
@@ -84,8 +85,9 @@ func requireContiguousLedger(t *testing.T, r rig, gameID string) []storedEntry {
 
 // TestUpsertsRaceTransitions mixes writes that cannot conflict with writes that
 // can: each one that was told it is done is in the ledger once, no other is.
-func TestUpsertsRaceTransitions(t *testing.T) {
-	t.Parallel()
+func TestUpsertsRaceTransitions(t *testing.T) { inEveryMode(t, testUpsertsRaceTransitions) }
+
+func testUpsertsRaceTransitions(t *testing.T) {
 	r := sharedRig(t)
 	stores := []rig{r, r.another()}
 	r.put(runningRecord("game"))
@@ -146,8 +148,9 @@ func raceOnce(t *testing.T, r rig, n int, reason string) error {
 }
 
 // TestOneInsertOfMany lets many writers insert the same new game.
-func TestOneInsertOfMany(t *testing.T) {
-	t.Parallel()
+func TestOneInsertOfMany(t *testing.T) { inEveryMode(t, testOneInsertOfMany) }
+
+func testOneInsertOfMany(t *testing.T) {
 	r := sharedRig(t)
 	failed := make([]error, racers)
 	var wg sync.WaitGroup

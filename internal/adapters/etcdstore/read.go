@@ -19,7 +19,7 @@ func (s *Store) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, 
 	return found.Record, err
 }
 
-// GetVersioned implements ports.RuntimeReader by one linearizable read.
+// GetVersioned implements ports.RuntimeReader.
 func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.VersionedRecord, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return ports.VersionedRecord{}, err
@@ -29,14 +29,55 @@ func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.Versione
 		return ports.VersionedRecord{}, err
 	}
 	defer done()
+	if found, ok := s.getCached(ctx, gameID); ok {
+		return found, nil
+	}
+	found, _, err := s.getFromEtcd(ctx, gameID)
+	return found, err
+}
+
+// GetLocal implements ports.RuntimeReader.
+func (s *Store) GetLocal(ctx context.Context, gameID string) (ports.VersionedRecord, int64, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedRecord{}, 0, err
+	}
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return ports.VersionedRecord{}, 0, err
+	}
+	defer done()
+	if s.feed != nil {
+		if e, asOf, filled := s.feed.cache.get(gameID); filled {
+			found, err := e.found(gameID)
+			return found, asOf, err
+		}
+	}
+	return s.getFromEtcd(ctx, gameID)
+}
+
+// found is what a read of the game says of what stands at its key, nil for
+// nothing.
+func (e *entry) found(gameID string) (ports.VersionedRecord, error) {
+	switch {
+	case e == nil:
+		return ports.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, runtime.ErrNotFound)
+	case e.fault != nil:
+		return ports.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, e.fault)
+	default:
+		return e.versioned(), nil
+	}
+}
+
+// getFromEtcd reads a record by one linearizable read, and tells its revision.
+func (s *Store) getFromEtcd(ctx context.Context, gameID string) (found ports.VersionedRecord, asOf int64, err error) {
 	seen, err := s.lookAtRecord(ctx, gameID)
 	if err == nil && seen.record == nil {
 		err = runtime.ErrNotFound
 	}
 	if err != nil {
-		return ports.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, err)
+		return ports.VersionedRecord{}, seen.at, fmt.Errorf("get game %q: %w", gameID, err)
 	}
-	return seen.record.versioned(), nil
+	return seen.record.versioned(), seen.at, nil
 }
 
 // versioned returns the record as callers get it, sharing no memory with c.

@@ -2,6 +2,7 @@ package etcdstore_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ func newRig(t *testing.T, client *clientv3.Client, opts etcdstore.Options) rig {
 	if opts.Prefix == "" {
 		opts.Prefix = etcdtest.Prefix(t)
 	}
+	opts = inMode(t, opts)
 	return rig{Store: openStore(t, client, opts), t: t, etcd: client, prefix: opts.Prefix}
 }
 
@@ -45,6 +47,13 @@ func sharedRig(t *testing.T) rig {
 func (r rig) another() rig {
 	r.t.Helper()
 	return newRig(r.t, etcdtest.InProcess(r.t), etcdstore.Options{Prefix: r.prefix})
+}
+
+// uncached opens a second store on the same keys, which reads them all from etcd:
+// index keys too, which a cache has no use for.
+func (r rig) uncached() rig {
+	r.t.Helper()
+	return newRig(r.t, r.etcd, etcdstore.Options{Prefix: r.prefix, NoCache: true})
 }
 
 func openStore(t *testing.T, client *clientv3.Client, opts etcdstore.Options) *etcdstore.Store {
@@ -108,6 +117,15 @@ func (r rig) head() int64 {
 	resp, err := r.etcd.Get(r.t.Context(), r.prefix+"/meta/schema")
 	require.NoError(r.t, err)
 	return resp.Header.GetRevision()
+}
+
+// awaitLocal waits until local reads have come to the revision.
+func (r rig) awaitLocal(revision int64) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool {
+		_, asOf, err := r.GetLocal(r.t.Context(), "game")
+		return asOf >= revision && (err == nil || errors.Is(err, runtime.ErrNotFound))
+	}, patience, time.Millisecond, "local reads do not come to revision %d", revision)
 }
 
 func (r rig) put(rec runtime.RuntimeRecord) ports.VersionedRecord {

@@ -30,10 +30,7 @@ func (w *watch) resync(ctx context.Context) error {
 // part begins right behind that revision, so nothing is missed or repeated.
 func (w *watch) snapshot(ctx context.Context) error {
 	vanished := maps.Clone(w.known)
-	records := w.store.keys.records()
-	revision, err := w.store.scan(ctx, records, records, 0, func(at int64, kvs []*mvccpb.KeyValue) (bool, error) {
-		return true, w.deliverPage(at, kvs, vanished)
-	})
+	revision, err := w.deliverRecords(ctx, vanished)
 	if err != nil {
 		return err
 	}
@@ -47,24 +44,64 @@ func (w *watch) snapshot(ctx context.Context) error {
 	return w.send(told{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: revision, Last: true}})
 }
 
-func (w *watch) deliverPage(at int64, page []*mvccpb.KeyValue, vanished map[string]runtime.RuntimeRecord) error {
-	for _, kv := range page {
-		t := told{event: ports.RuntimeEvent{Type: ports.EventSnapshot, Revision: at}}
-		rec, err := w.store.keys.decodeRecord(kv)
-		if err != nil {
-			t = fault(err, at)
-		} else {
-			after := rec.Clone()
-			t.event.GameID, t.event.After = rec.GameID, &after
+// deliverRecords delivers every record that passes the filter, from the cache
+// where that is fresh, and takes those it comes across out of vanished. It returns
+// the revision that they are as of.
+func (w *watch) deliverRecords(ctx context.Context, vanished map[string]runtime.RuntimeRecord) (int64, error) {
+	w.epoch = w.store.era()
+	if now := w.store.freshTrees(ctx); now != nil {
+		return now.revision, w.deliverTrees(now, vanished)
+	}
+	records := w.store.keys.records()
+	return w.store.scan(ctx, records, records, 0, func(at int64, kvs []*mvccpb.KeyValue) (bool, error) {
+		for _, kv := range kvs {
+			if err := w.deliverRecord(at, w.store.keys.newEntry(kv), vanished); err != nil {
+				return false, err
+			}
 		}
-		delete(vanished, t.event.GameID)
-		if !w.passes(t) {
-			delete(w.known, t.event.GameID)
-			continue
+		return true, nil
+	})
+}
+
+// deliverTrees is deliverRecords from the cache's records, of which it looks only
+// at those that may pass.
+func (w *watch) deliverTrees(now *trees, vanished map[string]runtime.RuntimeRecord) (err error) {
+	deliver := func(e *entry) bool {
+		err = w.deliverRecord(now.revision, e, vanished)
+		return err == nil
+	}
+	if w.options.GameID != "" {
+		if e := now.get(escape(w.options.GameID)); e != nil {
+			deliver(e)
 		}
-		if err := w.send(t); err != nil {
-			return err
+		return err
+	}
+	now.ascend(ports.PageQuery{Status: w.options.Status, Region: w.options.Region, Node: w.options.Node}, func(e *entry) bool {
+		return e.fault != nil || deliver(e)
+	})
+	if err == nil {
+		now.damaged.Ascend(deliver)
+	}
+	for gameID := range vanished {
+		if now.get(escape(gameID)) != nil { // it is there and has left the filter
+			delete(vanished, gameID)
+			delete(w.known, gameID)
 		}
 	}
-	return nil
+	return err
+}
+
+func (w *watch) deliverRecord(at int64, e *entry, vanished map[string]runtime.RuntimeRecord) error {
+	t := told{event: ports.RuntimeEvent{Type: ports.EventSnapshot, Revision: at}}
+	if e.fault != nil {
+		t = fault(e.fault, at)
+	} else {
+		t.event.After, t.event.GameID = e.told()
+	}
+	delete(vanished, t.event.GameID)
+	if !w.passes(t) {
+		delete(w.known, t.event.GameID)
+		return nil
+	}
+	return w.send(t)
 }

@@ -39,6 +39,9 @@ type Options struct {
 	// NoCache keeps no copy of the records: every read and the basis of every
 	// write come from etcd, and each Watch has an etcd watch of its own.
 	NoCache bool
+	// CompareInterval is about how often the cache is held against etcd; default
+	// 5 min.
+	CompareInterval time.Duration
 	// NoGroupCommit sends every write to etcd on its own, however many there are.
 	NoGroupCommit bool
 	// Logger hears of healed watches and repeated requests; nil is silence.
@@ -54,6 +57,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ProbeInterval <= 0 {
 		o.ProbeInterval = 2 * time.Second
+	}
+	if o.CompareInterval <= 0 {
+		o.CompareInterval = 5 * time.Minute
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -72,6 +78,9 @@ type Store struct {
 	opts        Options
 	log         *slog.Logger
 	group       *group // nil where every write is sent on its own
+	feed        *feed  // nil where there is no cache
+	barrier     *barrier
+	count       counters
 	id          string
 	cluster     uint64 // etcd's own id, a part of id; 0 until it is known
 
@@ -113,11 +122,50 @@ func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, e
 		return nil, err
 	}
 	s.id = id
+	if !s.opts.NoCache {
+		s.barrier = &barrier{store: s}
+		s.feed = newFeed(s)
+		go s.feed.run(s.closing)
+		go s.feed.compareForever(s.closing)
+	}
 	return s, nil
 }
 
 // ID returns the identity of the store, which its revisions belong to.
 func (s *Store) ID() string { return s.id }
+
+// Ready waits until the store's cache holds every record. Until then reads and
+// watches are answered by etcd itself: correct, but slower. It returns at once for
+// a store without a cache, and the reason when ctx or the store ends first.
+func (s *Store) Ready(ctx context.Context) error {
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	for {
+		ready, moved := s.filled()
+		if ready {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return unavailable(ctx, errNotFilled)
+		}
+	}
+}
+
+var errNotFilled = errors.New("the cache has not been filled from etcd")
+
+// filled reports whether the cache holds every record, and what to wait on where
+// it does not.
+func (s *Store) filled() (bool, <-chan struct{}) {
+	if s.feed == nil {
+		return true, nil
+	}
+	return s.feed.cache.isFilled()
+}
 
 // Close ends every call and every watch of the store and waits for them. It
 // may be called more than once and always returns nil.
@@ -128,6 +176,11 @@ func (s *Store) Close() error {
 	s.calls.Wait()
 	if s.group != nil {
 		s.group.close()
+	}
+	if s.feed != nil {
+		s.barrier.close()
+		<-s.feed.done
+		<-s.feed.compared
 	}
 	return nil
 }

@@ -17,16 +17,19 @@ import (
 	"galaxy/rtmanager/internal/ports/storetest"
 )
 
-// TestConformance runs every behaviour of the ports over both kinds of client,
-// and with writes sent singly.
+// TestConformance runs every behaviour of the ports over both kinds of client and
+// in every mode.
 func TestConformance(t *testing.T) {
 	for name, run := range map[string]struct {
 		client  func(testing.TB) *clientv3.Client
 		options etcdstore.Options
 	}{
-		"tcp":        {etcdtest.Client, etcdstore.Options{}},
-		"in process": {etcdtest.InProcess, etcdstore.Options{}},
-		"singly":     {etcdtest.InProcess, etcdstore.Options{NoGroupCommit: true}},
+		"tcp":              {etcdtest.Client, modes["cache+group"]},
+		"in process":       {etcdtest.InProcess, modes["cache+group"]},
+		"cache":            {etcdtest.InProcess, modes["cache"]},
+		"group over tcp":   {etcdtest.Client, modes["group"]},
+		"group in process": {etcdtest.InProcess, modes["group"]},
+		"plain":            {etcdtest.InProcess, modes["plain"]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,9 +42,13 @@ func TestConformance(t *testing.T) {
 // names the environment variables that make it larger. The programs compact, so
 // they have a server of their own.
 func TestModel(t *testing.T) {
-	server := etcdtest.Start(t)
-	client := server.InProcess()
-	storetest.RunModel(t, harness(func(*testing.T) *clientv3.Client { return client }, etcdstore.Options{}), 10, 100)
+	for name, options := range modes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := etcdtest.Start(t).InProcess()
+			storetest.RunModel(t, harness(func(*testing.T) *clientv3.Client { return client }, options), 4, 100)
+		})
+	}
 }
 
 func harness(client func(*testing.T) *clientv3.Client, options etcdstore.Options) storetest.Harness {
@@ -118,9 +125,8 @@ func TestManyOpensAtOnceAgreeOnTheIdentity(t *testing.T) {
 				ids <- ""
 				return
 			}
-			info, err := store.Info(t.Context())
-			failures <- err
-			ids <- info.ID
+			failures <- store.Close()
+			ids <- store.ID()
 		}()
 	}
 	want := <-ids
@@ -188,7 +194,9 @@ func TestUnreachableLaterIsUnavailable(t *testing.T) {
 
 	_, err := r.Get(t.Context(), "game")
 	require.ErrorIs(t, err, runtime.ErrUnavailable)
-	require.ErrorIs(t, r.UpdateStatus(t.Context(), stopInput("game")), runtime.ErrUnavailable, "nothing was sent: the read before it failed")
+	stop := ports.TransitionInput{UpdateStatusInput: stopInput("game"), Origin: ports.Origin{OperationID: opID}}
+	_, err = r.Transition(t.Context(), stop)
+	require.ErrorIs(t, err, runtime.ErrUnavailable, "nothing was sent: the read before it failed")
 	_, err = r.List(t.Context())
 	require.ErrorIs(t, err, runtime.ErrUnavailable)
 	_, err = r.Info(t.Context())

@@ -48,8 +48,9 @@ type upstream struct {
 	asked bool
 }
 
-// openUpstream watches every change behind the revision.
-func (s *Store) openUpstream(ctx context.Context, revision int64) *upstream {
+// openUpstream watches every change behind the revision. withBefore asks for the
+// value that each replaced.
+func (s *Store) openUpstream(ctx context.Context, revision int64, withBefore bool) *upstream {
 	// A stream of its own: watches that share one share its progress, and it
 	// starves while any of them waits for a revision yet to come.
 	ctx = metadata.AppendToOutgoingContext(ctx, "rtmanager-watch", uuid.NewString())
@@ -60,16 +61,20 @@ func (s *Store) openUpstream(ctx context.Context, revision int64) *upstream {
 		done:      make(chan struct{}),
 		silence:   s.opts.ProbeInterval,
 	}
-	go u.receive(revision)
+	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithRev(revision + 1)}
+	if withBefore {
+		opts = append(opts, clientv3.WithPrevKV())
+	}
+	go u.receive(opts)
 	return u
 }
 
-func (u *upstream) receive(revision int64) {
+func (u *upstream) receive(opts []clientv3.OpOption) {
 	defer close(u.done)
 	defer close(u.responses)
 	// Opened here, because the client blocks for as long as it has no connection
 	// and the consumer has to notice that too.
-	incoming := u.store.watchClient.Watch(u.ctx, u.store.keys.records(), clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithRev(revision+1))
+	incoming := u.store.watchClient.Watch(u.ctx, u.store.keys.records(), opts...)
 	for resp := range incoming {
 		if !u.keep(resp) {
 			u.behind = true
@@ -195,6 +200,21 @@ func (s *Store) head(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	return resp.Header.GetRevision(), s.recognise(resp.Header.GetClusterId())
+}
+
+// headFor is head for a caller who waits: it is asked for until its patience
+// ends, together with others where there is a barrier.
+func (s *Store) headFor(ctx context.Context) (int64, error) {
+	if s.barrier != nil {
+		if revision, err := s.barrier.wait(ctx); err == nil {
+			return revision, nil
+		}
+	}
+	resp, err := s.get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
+	if err != nil {
+		return 0, err
+	}
+	return resp.Header.GetRevision(), nil
 }
 
 // standing is head for a stream that has come to position.

@@ -38,7 +38,7 @@ func TestUpstreamThatIsOverIsNotAsked(t *testing.T) {
 	require.NoError(t, err)
 	defer store.Close()
 
-	up := store.openUpstream(t.Context(), 1)
+	up := store.openUpstream(t.Context(), 1, true)
 	defer up.close()
 	<-up.done
 	require.ErrorIs(t, up.probe(t.Context(), 1), errBroken, "etcd has moved on, and the upstream cannot tell how far it has come")

@@ -29,7 +29,7 @@ func (s *Store) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq2
 			return
 		}
 		defer done()
-		w := &watch{store: s, options: options, yield: yield, position: options.FromRevision, pause: newPause(), silence: s.opts.ProbeInterval}
+		w := &watch{store: s, options: options, yield: yield, position: options.FromRevision, revival: newRevival(s)}
 		if err := w.run(ctx); err != nil && !errors.Is(err, errConsumerLeft) {
 			yield(ports.RuntimeEvent{}, fmt.Errorf("watch: %w", err))
 		}
@@ -53,27 +53,20 @@ type watch struct {
 	bookmarkedAt time.Time
 	// known holds, for a consumer that cannot stop, the records it was told of
 	// and that match its filter, to find out what vanished across a resync.
-	known map[string]runtime.RuntimeRecord
-	// pause spaces attempts to open a broken upstream; healthy tells that the
-	// last one has been heard of.
-	pause   pause
-	healthy bool
-	// silence is how long an upstream may say nothing. It grows while it proves
-	// too short: etcd reads all history behind the position before it says the
-	// first word, and reads it again for whoever asks again.
-	silence time.Duration
+	known   map[string]runtime.RuntimeRecord
+	revival revival
+	// epoch is the hub's at the time that the position was of.
+	epoch int64
 	// adrift tells that a resync has begun and not come to its end, so that the
 	// position means nothing any more.
 	adrift bool
 }
 
-// maxSilence bounds how far an upstream's silence may grow, in ProbeIntervals.
-const maxSilence = 32
-
 func (w *watch) run(ctx context.Context) error {
 	if w.options.Resync {
 		w.known = map[string]runtime.RuntimeRecord{}
 	}
+	w.epoch = w.store.era()
 	err := w.start(ctx)
 	if errors.Is(err, runtime.ErrForeignRevision) || errors.Is(err, runtime.ErrUnavailable) {
 		return err // once the stream has begun, the first may be resynced and the second is healed
@@ -87,7 +80,7 @@ func (w *watch) run(ctx context.Context) error {
 			return err
 		case ctx.Err() != nil:
 			return unavailable(ctx, err)
-		case errors.Is(err, errBehind):
+		case errors.Is(err, errBehind), errors.Is(err, errElsewhere):
 			err = nil
 		case errors.Is(err, errBroken), errors.Is(err, runtime.ErrUnavailable):
 			err = w.heal(ctx, err)
@@ -102,14 +95,7 @@ func (w *watch) run(ctx context.Context) error {
 // heal waits a little before a broken upstream is opened again, and finds out
 // whether there is still a store to open it on.
 func (w *watch) heal(ctx context.Context, broken error) error {
-	if w.healthy {
-		w.store.log.Warn("watch of etcd broke; opening it again", "revision", w.position, "error", broken)
-	}
-	w.healthy = false
-	if errors.Is(broken, errSilent) {
-		w.silence = min(2*w.silence, maxSilence*w.store.opts.ProbeInterval)
-	}
-	if !w.pause.wait(ctx) {
+	if !w.revival.wait(ctx, w.position, broken) {
 		return unavailable(ctx, broken)
 	}
 	if w.adrift {
@@ -127,35 +113,52 @@ func (w *watch) start(ctx context.Context) error {
 	if w.position == 0 {
 		return w.snapshot(ctx)
 	}
-	resp, err := w.store.get(ctx, w.store.keys.schema())
+	head, err := w.store.headFor(ctx)
 	if err != nil {
 		return err
 	}
-	if head := resp.Header.GetRevision(); head < w.position {
+	if head < w.position {
 		return fmt.Errorf("%w: revision %d lies in the future, the store stands at %d", runtime.ErrForeignRevision, w.position, head)
 	}
 	w.bookmarked = w.position
-	return nil
+	if head == w.position {
+		return nil
+	}
+	// Whether what follows is still to be had is for etcd to say, even where the hub
+	// has it: what a caller is told must not depend on which store it asked.
+	_, err = w.store.get(ctx, w.store.keys.schema(), clientv3.WithKeysOnly(), clientv3.WithRev(w.position+1))
+	return err
 }
 
-// follow delivers every change behind the position until its upstream is over.
+// errElsewhere tells that the changes are to be had from the other source: from
+// the hub where it reaches back far enough, and else from etcd.
+var errElsewhere = errors.New("the changes come from elsewhere")
+
+// follow delivers every change behind the position until its source is over.
 func (w *watch) follow(ctx context.Context) error {
-	up := w.store.openUpstream(ctx, w.position)
+	if w.store.hubCovers(w.epoch, w.position) {
+		return w.followHub(ctx)
+	}
+	return w.followEtcd(ctx)
+}
+
+// followEtcd delivers what a watch of etcd's own brings, until the hub can.
+func (w *watch) followEtcd(ctx context.Context) error {
+	w.store.count.replays.Add(1)
+	up := w.store.openUpstream(ctx, w.position, true)
 	defer up.close()
-	up.silence = w.silence
+	up.silence = w.revival.silence
 	for {
 		resp, err := up.next(ctx, w.position)
 		if err != nil {
 			return err
 		}
-		if !up.asked {
-			w.pause, w.healthy = newPause(), true
-		}
-		if caughtUp := len(resp.Events) == 0 && !up.asked; caughtUp {
-			w.silence, up.silence = w.store.opts.ProbeInterval, w.store.opts.ProbeInterval
-		}
+		w.revival.heard(up, len(resp.Events))
 		if err := w.deliver(ctx, resp); err != nil {
 			return err
+		}
+		if w.store.hubCovers(w.epoch, w.position) {
+			return errElsewhere
 		}
 	}
 }
@@ -177,10 +180,7 @@ func (w *watch) deliver(ctx context.Context, resp clientv3.WatchResponse) error 
 	if resp.IsProgressNotify() && resp.Header.GetRevision() > w.position {
 		w.position = resp.Header.GetRevision()
 	}
-	if w.position > w.bookmarked && time.Since(w.bookmarkedAt) >= w.store.opts.ProbeInterval {
-		return w.bookmark()
-	}
-	return nil
+	return w.bookmarkIfDue()
 }
 
 // revisions splits events, which come in order, by the revision they carry.
@@ -203,16 +203,20 @@ func revisions(events []*clientv3.Event) iter.Seq[[]*clientv3.Event] {
 // deliverRevision hands on what one revision changed, as far as it passes the
 // filter; the last event delivered is marked as such.
 func (w *watch) deliverRevision(ctx context.Context, events []*clientv3.Event) error {
-	var pass []told
+	tale := make([]told, 0, len(events))
 	for _, ev := range events {
 		t, err := w.store.tell(ctx, ev)
 		if err != nil {
 			return err
 		}
-		if w.passes(t) {
-			pass = append(pass, t)
-		}
+		tale = append(tale, t)
 	}
+	return w.sendRevision(tale)
+}
+
+// sendRevision sends what one revision changed, as far as it passes the filter.
+func (w *watch) sendRevision(tale []told) error {
+	pass := slices.DeleteFunc(tale, func(t told) bool { return !w.passes(t) })
 	for i, t := range pass {
 		t.event.Last = i == len(pass)-1
 		if err := w.send(t); err != nil {
@@ -222,8 +226,12 @@ func (w *watch) deliverRevision(ctx context.Context, events []*clientv3.Event) e
 	return nil
 }
 
-// bookmark tells the consumer that everything up to the position is delivered.
-func (w *watch) bookmark() error {
+// bookmarkIfDue tells the consumer that everything up to the position is
+// delivered, if it has not heard as much for a while.
+func (w *watch) bookmarkIfDue() error {
+	if w.position <= w.bookmarked || time.Since(w.bookmarkedAt) < w.store.opts.ProbeInterval {
+		return nil
+	}
 	return w.send(told{event: ports.RuntimeEvent{Type: ports.EventBookmark, Revision: w.position, Last: true}})
 }
 
@@ -235,10 +243,20 @@ func (w *watch) send(t told) error {
 	if t.fault == nil {
 		w.remember(t.event)
 	}
+	t.event.Before, t.event.After = cloned(t.event.Before), cloned(t.event.After)
 	if !w.yield(t.event, t.fault) {
 		return errConsumerLeft
 	}
 	return nil
+}
+
+// cloned returns a record that shares no memory with the store.
+func cloned(rec *runtime.RuntimeRecord) *runtime.RuntimeRecord {
+	if rec == nil {
+		return nil
+	}
+	own := rec.Clone()
+	return &own
 }
 
 // remember keeps known as the consumer has it.

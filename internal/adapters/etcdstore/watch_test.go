@@ -27,8 +27,9 @@ func overBoth(t *testing.T, test func(t *testing.T, client *clientv3.Client)) {
 
 // TestCompactedWhileAway breaks the upstream, and compacts before the store can
 // open it again.
-func TestCompactedWhileAway(t *testing.T) {
-	t.Parallel()
+func TestCompactedWhileAway(t *testing.T) { withAndWithoutCache(t, testCompactedWhileAway) }
+
+func testCompactedWhileAway(t *testing.T) {
 	for _, resync := range []bool{false, true} {
 		t.Run(fmt.Sprint("resync ", resync), func(t *testing.T) {
 			t.Parallel()
@@ -90,8 +91,9 @@ func (r rig) plantMany(games int, containerID string) int64 {
 	return resp.Header.GetRevision()
 }
 
-func TestOneRevisionOfManyGames(t *testing.T) {
-	t.Parallel()
+func TestOneRevisionOfManyGames(t *testing.T) { withAndWithoutCache(t, testOneRevisionOfManyGames) }
+
+func testOneRevisionOfManyGames(t *testing.T) {
 	r := sharedRig(t)
 	before := r.head()
 	first, second := r.plantMany(5, "a"), r.plantMany(5, "b")
@@ -117,7 +119,10 @@ func TestOneRevisionOfManyGames(t *testing.T) {
 // TestFilteredConsumerGetsBookmarks has a consumer that nothing concerns, while
 // other games move, and then only keys that are no records.
 func TestFilteredConsumerGetsBookmarks(t *testing.T) {
-	t.Parallel()
+	withAndWithoutCache(t, testFilteredConsumerGetsBookmarks)
+}
+
+func testFilteredConsumerGetsBookmarks(t *testing.T) {
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
 		r := newRig(t, client, etcdstore.Options{ProbeInterval: probing})
 		r.put(runningRecord("other"))
@@ -131,8 +136,9 @@ func TestFilteredConsumerGetsBookmarks(t *testing.T) {
 
 // TestEarlyBreakLeavesNothing leaves the loop at every kind of event; the
 // package's leak check sees what stays behind, and Close waits for the rest.
-func TestEarlyBreakLeavesNothing(t *testing.T) {
-	t.Parallel()
+func TestEarlyBreakLeavesNothing(t *testing.T) { withAndWithoutCache(t, testEarlyBreakLeavesNothing) }
+
+func testEarlyBreakLeavesNothing(t *testing.T) {
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
 		r := newRig(t, client, etcdstore.Options{})
 		r.put(runningRecord("a"))

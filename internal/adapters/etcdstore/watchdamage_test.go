@@ -101,7 +101,7 @@ func TestValueBeforeIsNeverMadeUp(t *testing.T) {
 	server := etcdtest.Start(t)
 	client := server.InProcess()
 	watchThrough(client, withoutPrevious)
-	r := newRig(t, client, etcdstore.Options{})
+	r := newRig(t, client, etcdstore.Options{NoCache: true})
 	first := r.put(runningRecord("game"))
 	s := r.watch(ports.WatchOptions{FromRevision: first.Revision})
 	moved := r.move("game", runtime.StatusRunning, runtime.StatusStopped)

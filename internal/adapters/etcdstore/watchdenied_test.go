@@ -17,8 +17,9 @@ import (
 // TestDeniedWatchEnds takes the store's rights away while a watch is open, which
 // etcd lets go on until it breaks. It cannot be opened again then, and its
 // consumer has to be told instead of waiting for ever.
-func TestDeniedWatchEnds(t *testing.T) {
-	t.Parallel()
+func TestDeniedWatchEnds(t *testing.T) { withAndWithoutCache(t, testDeniedWatchEnds) }
+
+func testDeniedWatchEnds(t *testing.T) {
 	const prefix = "/app"
 	server := etcdtest.Start(t)
 	admin := enableAuth(t, server, prefix+"/")

@@ -28,8 +28,9 @@ const (
 // TestWatchIsHistory lets watchers with random beginnings, filters and speeds
 // follow a random history, over upstreams that break and under compaction, and
 // compares what each was told with what etcd has recorded.
-func TestWatchIsHistory(t *testing.T) {
-	t.Parallel()
+func TestWatchIsHistory(t *testing.T) { withAndWithoutCache(t, testWatchIsHistory) }
+
+func testWatchIsHistory(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	server := etcdtest.Start(t)

@@ -18,7 +18,10 @@ import (
 // TestEtcdRestartsWhileWatching stops the member and starts it again on the same
 // data and port: the consumer notices nothing.
 func TestEtcdRestartsWhileWatching(t *testing.T) {
-	t.Parallel()
+	withAndWithoutCache(t, testEtcdRestartsWhileWatching)
+}
+
+func testEtcdRestartsWhileWatching(t *testing.T) {
 	server := etcdtest.Start(t)
 	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 200 * time.Millisecond, ProbeInterval: probing})
 	r.put(runningRecord("game"))
@@ -43,7 +46,10 @@ func TestEtcdRestartsWhileWatching(t *testing.T) {
 // TestBlockedWatchCallIsNoticed blocks the call that opens the watch, as the
 // client does while it has no connection.
 func TestBlockedWatchCallIsNoticed(t *testing.T) {
-	t.Parallel()
+	withAndWithoutCache(t, testBlockedWatchCallIsNoticed)
+}
+
+func testBlockedWatchCallIsNoticed(t *testing.T) {
 	client := etcdtest.InProcess(t)
 	blocked := &blockingWatcher{Watcher: client.Watcher}
 	client.Watcher = blocked
@@ -68,8 +74,9 @@ func (w *blockingWatcher) Watch(ctx context.Context, key string, opts ...clientv
 
 // TestQuietIsNotSilence watches a store on which nothing happens for several
 // intervals: the upstream is left alone.
-func TestQuietIsNotSilence(t *testing.T) {
-	t.Parallel()
+func TestQuietIsNotSilence(t *testing.T) { withAndWithoutCache(t, testQuietIsNotSilence) }
+
+func testQuietIsNotSilence(t *testing.T) {
 	client := etcdtest.Start(t).InProcess()
 	var heads atomic.Int64
 	injectInto(client).onRead(func(context.Context) error { heads.Add(1); return nil })
@@ -77,13 +84,17 @@ func TestQuietIsNotSilence(t *testing.T) {
 		passAll(ctx, open(), out)
 	})
 	r := newRig(t, client, etcdstore.Options{ProbeInterval: probing / 10})
+	require.NoError(t, r.Ready(t.Context()))
 	r.put(runningRecord("game"))
 	heard := listen(t, r, ports.WatchOptions{})
 	require.Equal(t, ports.EventSnapshot, (<-heard).Type)
 	require.Equal(t, ports.EventSynced, (<-heard).Type)
-	before := heads.Load()
+	started := r.put(runningRecord("game"))
+	require.Equal(t, started.Revision, (<-heard).Revision)
+	r.awaitLocal(started.Revision)
+	before, opened := heads.Load(), upstream.opened.Load()
 	require.Eventually(t, func() bool { return heads.Load() > before+5 }, patience, time.Millisecond, "the store does not ask whether etcd is there")
-	require.EqualValues(t, 1, upstream.opened.Load(), "a quiet upstream was opened again")
+	require.Equal(t, opened, upstream.opened.Load(), "a quiet upstream was opened again")
 	written := r.put(runningRecord("game"))
 	require.Equal(t, written.Revision, (<-heard).Revision)
 }
@@ -95,7 +106,7 @@ func TestEtcdUnavailableMidStream(t *testing.T) {
 	client := etcdtest.InProcess(t)
 	watchThrough(client, withoutPrevious)
 	faults := injectInto(client)
-	r := newRig(t, client, etcdstore.Options{OperationTimeout: 30 * time.Millisecond, ProbeInterval: probing})
+	r := newRig(t, client, etcdstore.Options{NoCache: true, OperationTimeout: 200 * time.Millisecond, ProbeInterval: probing})
 	plain := r.another()
 	first := plain.put(runningRecord("game"))
 	heard := listen(t, r, ports.WatchOptions{})

@@ -23,7 +23,10 @@ import (
 // TestEtcdRestoredWhileWatching puts etcd's data back to what it was a while ago:
 // the revisions that the consumer has seen are no longer of the store.
 func TestEtcdRestoredWhileWatching(t *testing.T) {
-	t.Parallel()
+	withAndWithoutCache(t, testEtcdRestoredWhileWatching)
+}
+
+func testEtcdRestoredWhileWatching(t *testing.T) {
 	for _, resync := range []bool{false, true} {
 		t.Run(fmt.Sprint("resync ", resync), func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +63,10 @@ func TestEtcdRestoredWhileWatching(t *testing.T) {
 // revisions, as a restore into a new one does. Its changes are no continuation,
 // and what this store was told of the old one is true of it no more.
 func TestAnotherClusterTakesThePlace(t *testing.T) {
-	t.Parallel()
+	withAndWithoutCache(t, testAnotherClusterTakesThePlace)
+}
+
+func testAnotherClusterTakesThePlace(t *testing.T) {
 	for _, resync := range []bool{false, true} {
 		t.Run(fmt.Sprint("resync ", resync), func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +120,10 @@ func (kv *meddledKV) Get(ctx context.Context, key string, opts ...clientv3.OpOpt
 // than the store's patience. By the time etcd is back it has passed the revision
 // at which the stream stood: to go on there would leave a gap.
 func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
-	t.Parallel()
+	withAndWithoutCache(t, testResyncThatBrokeOffBeginsAnew)
+}
+
+func testResyncThatBrokeOffBeginsAnew(t *testing.T) {
 	server := etcdtest.Start(t)
 	client := server.InProcess()
 	kv := &meddledKV{KV: client.KV, outage: time.Second}

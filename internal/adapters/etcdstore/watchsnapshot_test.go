@@ -19,7 +19,7 @@ func TestCompactedDuringTheSnapshot(t *testing.T) {
 	for _, resync := range []bool{false, true} {
 		t.Run(fmt.Sprint("resync ", resync), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, etcdtest.Start(t).InProcess(), etcdstore.Options{})
+			r := newRig(t, etcdtest.Start(t).InProcess(), etcdstore.Options{NoCache: true})
 			const games = 600
 			for n := range games {
 				r.plantRecord(runningRecord(fmt.Sprintf("game-%03d", n)))

@@ -18,7 +18,10 @@ import (
 // TestClosedUpstreamLosesNothing closes the client's channel, again and again,
 // with events that it had received and not handed on.
 func TestClosedUpstreamLosesNothing(t *testing.T) {
-	t.Parallel()
+	withAndWithoutCache(t, testClosedUpstreamLosesNothing)
+}
+
+func testClosedUpstreamLosesNothing(t *testing.T) {
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
 		upstream := watchThrough(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 			in := open()
@@ -53,7 +56,10 @@ func TestClosedUpstreamLosesNothing(t *testing.T) {
 // TestRepeatedResponsesAreDropped hands on every response twice, as an upstream
 // might that was opened again too early.
 func TestRepeatedResponsesAreDropped(t *testing.T) {
-	t.Parallel()
+	withAndWithoutCache(t, testRepeatedResponsesAreDropped)
+}
+
+func testRepeatedResponsesAreDropped(t *testing.T) {
 	client := etcdtest.InProcess(t)
 	watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		for resp := range open() {
@@ -74,8 +80,9 @@ func TestRepeatedResponsesAreDropped(t *testing.T) {
 
 // TestSilentUpstreamIsNoticed swallows everything that the upstream says, which
 // no error announces: as if the server had vanished, on either client.
-func TestSilentUpstreamIsNoticed(t *testing.T) {
-	t.Parallel()
+func TestSilentUpstreamIsNoticed(t *testing.T) { withAndWithoutCache(t, testSilentUpstreamIsNoticed) }
+
+func testSilentUpstreamIsNoticed(t *testing.T) {
 	for name, silence := range map[string]passOn{
 		"after a while": func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 			in := open()
@@ -121,7 +128,7 @@ func TestSlowConsumerLosesNothing(t *testing.T) {
 	upstream := watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		passAll(ctx, open(), out)
 	})
-	r := newRig(t, client, etcdstore.Options{})
+	r := newRig(t, client, etcdstore.Options{NoCache: true})
 	s := r.watch(ports.WatchOptions{})
 	s.synced()
 	s.change(r.put(runningRecord("first")))
@@ -147,8 +154,9 @@ func TestSlowConsumerLosesNothing(t *testing.T) {
 // TestSlowReplayIsWaitedFor has etcd take longer over the first word of each
 // upstream than silence is suffered at first. To open another one each time would
 // never come to an end, since that begins from the beginning.
-func TestSlowReplayIsWaitedFor(t *testing.T) {
-	t.Parallel()
+func TestSlowReplayIsWaitedFor(t *testing.T) { withAndWithoutCache(t, testSlowReplayIsWaitedFor) }
+
+func testSlowReplayIsWaitedFor(t *testing.T) {
 	client := etcdtest.InProcess(t)
 	watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		in := open()

@@ -101,9 +101,15 @@ func (s *Store) write(ctx context.Context, c change) (ports.VersionedRecord, err
 }
 
 func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, error) {
-	base, err := s.basis(ctx, c)
-	if err != nil {
-		return ports.VersionedRecord{}, err
+	base, cached := s.peek(c)
+	if cached && c.expect(base.record) != nil {
+		cached = false // what may be stale refuses nobody
+	}
+	if !cached {
+		var err error
+		if base, err = s.basis(ctx, c); err != nil {
+			return ports.VersionedRecord{}, err
+		}
 	}
 	if c.origin.OperationID == "" {
 		c.origin.OperationID = newOperationID()
@@ -126,9 +132,31 @@ func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, erro
 		if out.written != nil {
 			return *out.written, nil
 		}
+		s.learn(out.lost.record)
 		// Another writer was faster. Whether that matters is for the change's
 		// expectations to say, of a record that etcd has just shown to be there.
 		base = out.lost
+	}
+}
+
+// peek returns what the cache has for a change to be computed from, if it has
+// anything. The change's own transaction proves that it still stands. Who brought
+// an operation id may have written before, and the cache cannot tell.
+func (s *Store) peek(c change) (view, bool) {
+	if s.feed == nil || c.origin.OperationID != "" {
+		return view{}, false
+	}
+	rec := s.feed.cache.peek(c.gameID)
+	if rec == nil {
+		return view{}, false
+	}
+	return view{at: rec.modRevision, record: rec}, true
+}
+
+// learn lets the cache know of a record that etcd has shown to stand.
+func (s *Store) learn(rec *current) {
+	if s.feed != nil && rec != nil {
+		s.feed.cache.learn(*rec)
 	}
 }
 

@@ -33,6 +33,24 @@ func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.Versione
 	return current.export(), nil
 }
 
+// GetLocal returns the record and the model's revision: there is no copy to fall
+// behind; see ports.RuntimeReader.
+func (s *Store) GetLocal(ctx context.Context, gameID string) (ports.VersionedRecord, int64, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedRecord{}, 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return ports.VersionedRecord{}, 0, err
+	}
+	current := s.current(gameID)
+	if current == nil {
+		return ports.VersionedRecord{}, s.revision, notFound(gameID)
+	}
+	return current.export(), s.revision, nil
+}
+
 // List returns every record in the order of the keys; see ports.RuntimeRecordStore.
 func (s *Store) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
 	return s.list(ctx, ports.WatchOptions{})

@@ -14,7 +14,7 @@ type listInput struct {
 	Node        string `query:"node" doc:"Only records of this node"`
 	Limit       int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The most records on one page"`
 	Continue    string `query:"continue" doc:"The continue of the page before, with the same filters"`
-	Consistency string `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"How fresh the list must be at least. Local is at present served by a linearizable read, so it is never older than asked"`
+	Consistency string `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"How fresh the list must be. Local is answered from the server's own copy, as of the revision on the page"`
 	Revision    int64  `query:"revision" minimum:"0" doc:"The revision that the list stands at; 0 or absent is now"`
 }
 
@@ -23,7 +23,7 @@ type listOutput struct{ Body wire.Page }
 func (s *Server) listRuntimes(ctx context.Context, in *listInput) (*listOutput, error) {
 	query := ports.PageQuery{
 		Status: runtime.Status(in.Status), Region: in.Region, Node: in.Node,
-		Limit: in.Limit, Revision: in.Revision,
+		Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == consistencyLocal,
 	}
 	storeID, err := s.learnStoreID(ctx)
 	if err != nil {
@@ -46,5 +46,8 @@ func (s *Server) listRuntimes(ctx context.Context, in *listInput) (*listOutput, 
 	}
 	return &listOutput{Body: body}, nil
 }
+
+// consistencyLocal is the word for an answer from the server's own copy.
+const consistencyLocal = "local"
 
 func inQuery(field string) string { return "query." + field }

@@ -19,19 +19,30 @@ type recordOutput struct {
 	Body runtime.RuntimeRecord
 }
 
+// getOutput is recordOutput of a read, which may be a local one.
+type getOutput struct {
+	ETag string `header:"ETag" doc:"The revision at which the record was last changed, in double quotes"`
+	AsOf string `header:"Rtmanager-As-Of" doc:"Of a local read, the revision that it is as of"`
+	Body runtime.RuntimeRecord
+}
+
 func recordAnswer(v ports.VersionedRecord) *recordOutput {
 	return &recordOutput{ETag: etag(v.Revision), Body: v.Record}
 }
 
 type getInput struct {
 	GameInput
+	Consistency string `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"How fresh the record must be. Local is answered from the server's own copy, as of the revision in Rtmanager-As-Of"`
 	IfNoneMatch string `header:"If-None-Match" doc:"Answers 304 when the record still has this ETag"`
 }
 
-func (s *Server) getRuntime(ctx context.Context, in *getInput) (*recordOutput, error) {
+func (s *Server) getRuntime(ctx context.Context, in *getInput) (*getOutput, error) {
 	id, err := in.id()
 	if err != nil {
 		return nil, err
+	}
+	if in.Consistency == consistencyLocal {
+		return s.getLocal(ctx, id)
 	}
 	found, err := s.store.GetVersioned(ctx, id)
 	if err != nil {
@@ -40,7 +51,18 @@ func (s *Server) getRuntime(ctx context.Context, in *getInput) (*recordOutput, e
 	if in.IfNoneMatch != "" && matchesTag(in.IfNoneMatch, found.Revision) {
 		return nil, huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"Etag": {etag(found.Revision)}})
 	}
-	return recordAnswer(found), nil
+	return &getOutput{ETag: etag(found.Revision), Body: found.Record}, nil
+}
+
+// getLocal answers a read from the server's own copy. It says of what revision, also
+// of a game that is not there: that is no more than what was true then.
+func (s *Server) getLocal(ctx context.Context, id string) (*getOutput, error) {
+	found, revision, err := s.store.GetLocal(ctx, id)
+	asOf := strconv.FormatInt(revision, 10)
+	if err != nil {
+		return nil, huma.ErrorWithHeaders(s.fail(ctx, err, inPath), http.Header{wire.HeaderAsOf: {asOf}})
+	}
+	return &getOutput{ETag: etag(found.Revision), AsOf: asOf, Body: found.Record}, nil
 }
 
 type putInput struct {

@@ -12,6 +12,7 @@ const (
 	HeaderHeartbeat      = "Rtmanager-Heartbeat"
 	HeaderActor          = "Rtmanager-Actor"
 	HeaderReason         = "Rtmanager-Reason"
+	HeaderAsOf           = "Rtmanager-As-Of"
 	HeaderIdempotencyKey = "Idempotency-Key"
 )
 

@@ -1,0 +1,81 @@
+package etcdstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// barrier gives readers a revision that is not older than any write that was
+// acknowledged before they came. All who wait at the same moment share one
+// consistent read of etcd; who comes while one is under way waits for the next,
+// since what that one will say may be older than what the newcomer has seen.
+//
+// A barrier is safe for concurrent use.
+type barrier struct {
+	store *Store
+
+	mu      sync.Mutex
+	next    *round // that has not begun; nil where nobody waits
+	running bool
+	rounds  sync.WaitGroup
+}
+
+// round is one consistent read and those who wait for it.
+type round struct {
+	done     chan struct{} // closed once revision and err are set
+	revision int64
+	err      error
+}
+
+// wait returns etcd's revision by a read that begins after the call. The error is
+// that of the one try, or why ctx ended.
+func (b *barrier) wait(ctx context.Context) (int64, error) {
+	r := b.join()
+	select {
+	case <-r.done:
+		return r.revision, r.err
+	case <-ctx.Done():
+		return 0, ending(ctx)
+	}
+}
+
+func (b *barrier) join() *round {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = &round{done: make(chan struct{})}
+	}
+	if !b.running {
+		b.running = true
+		b.rounds.Go(b.run)
+	}
+	return b.next
+}
+
+// run makes rounds until nobody waits.
+func (b *barrier) run() {
+	for r := b.begin(); r != nil; r = b.begin() {
+		before, _, _, _ := b.store.feed.cache.state()
+		r.revision, r.err = b.store.head(b.store.closing)
+		if r.err == nil && r.revision < before {
+			r.err = fmt.Errorf("%w: etcd stands at revision %d, behind the cache's %d", runtime.ErrForeignRevision, r.revision, before)
+		}
+		close(r.done)
+	}
+}
+
+// begin takes the waiting round, which nobody can join any more. It returns nil,
+// and gives up running, where there is none.
+func (b *barrier) begin() *round {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.next
+	b.next, b.running = nil, r != nil
+	return r
+}
+
+// close waits for rounds under way. No wait may be under way or follow.
+func (b *barrier) close() { b.rounds.Wait() }

@@ -1,0 +1,222 @@
+package etcdstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// cache is a copy of every record, as of a revision that a watch of etcd moves
+// forward. Only that watch changes it; what this store has written itself and
+// the watch has not told of yet is kept apart, for the next write to start from.
+//
+// A cache refuses nobody: that a record is absent, or not as expected, is said
+// by a consistent read or by a compare, never by what may be stale.
+//
+// A cache is safe for concurrent use.
+type cache struct {
+	mu sync.RWMutex
+	// filled tells that live holds every record; healthy that the watch which
+	// feeds it is believed to be alive.
+	filled, healthy bool
+	live            *trees
+	published       *trees // a clone of live as it is; nil where there is none
+	ahead           map[string]*entry
+	moved           chan struct{} // closed when anything above but ahead changes
+}
+
+// maxAhead is how many writes may wait for the watch to tell of them.
+const maxAhead = 4096
+
+func newCache() *cache {
+	return &cache{live: newTrees(0), ahead: map[string]*entry{}, moved: make(chan struct{})}
+}
+
+// fill makes the records, as of their revision, the cache's content.
+func (c *cache) fill(records *trees) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live, c.published = records, nil
+	clear(c.ahead)
+	c.filled, c.healthy = true, true
+	c.stir()
+}
+
+// forget takes the cache out of use until it is filled again.
+func (c *cache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live, c.published = newTrees(0), nil
+	clear(c.ahead)
+	c.filled, c.healthy = false, false
+	c.stir()
+}
+
+// setHealthy notes whether the watch is believed to be alive.
+func (c *cache) setHealthy(healthy bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.healthy != healthy {
+		c.healthy = healthy
+		c.stir()
+	}
+}
+
+// apply carries out what a response of the watch tells, whole revisions, and
+// moves the cache to the position. It hands what was changed to publish before
+// anybody can see it here, so that who starts from the cache can go on from there.
+// It only reads the events: on the in-process client they are the server's memory.
+func (c *cache) apply(keys keyspace, events []*clientv3.Event, position int64, publish func([]recordChange, int64)) {
+	changes := make([]recordChange, 0, len(events))
+	for _, ev := range events {
+		change := recordChange{revision: ev.Kv.GetModRevision()}
+		if ev.Type != clientv3.EventTypeDelete {
+			change.after = keys.newEntry(ev.Kv)
+		}
+		changes = append(changes, change)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range changes {
+		change := &changes[i]
+		segment := string(events[i].Kv.GetKey())[len(keys.records()):]
+		if change.after != nil {
+			change.before = c.live.set(change.after)
+		} else {
+			change.before = c.live.remove(segment)
+		}
+		if written := c.ahead[segment]; written != nil && written.modRevision <= change.revision {
+			delete(c.ahead, segment)
+		}
+	}
+	c.live.revision = position
+	if len(changes) > 0 {
+		c.published = nil
+	} else if c.published != nil {
+		c.published = c.published.at(position)
+	}
+	c.healthy = true
+	publish(changes, position)
+	c.stir()
+}
+
+// stir wakes whoever waits for the cache to move. The caller holds mu.
+func (c *cache) stir() {
+	close(c.moved)
+	c.moved = make(chan struct{})
+}
+
+// learn notes what this store has written or been shown by a compare, unless the
+// watch has come as far: it may then have told of something newer.
+func (c *cache) learn(rec current) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := &entry{current: rec, segment: escape(rec.GameID)}
+	known := c.ahead[e.segment]
+	switch {
+	case !c.filled, rec.modRevision <= c.live.revision, known != nil && rec.modRevision <= known.modRevision:
+	case known == nil && len(c.ahead) >= maxAhead:
+	default:
+		c.ahead[e.segment] = e
+	}
+}
+
+// peek returns the newest record of the game that is known here, nil where none
+// is or where nothing should be started from it.
+func (c *cache) peek(gameID string) *current {
+	segment := escape(gameID)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if !c.filled || !c.healthy {
+		return nil
+	}
+	e := c.live.get(segment)
+	if written := c.ahead[segment]; written != nil && (e == nil || written.modRevision > e.modRevision) {
+		e = written
+	}
+	if e == nil || e.fault != nil {
+		return nil
+	}
+	return &e.current
+}
+
+// get returns what stands at the game's key, nil for nothing, the revision that
+// this is as of, and whether the cache holds every record at all.
+func (c *cache) get(gameID string) (e *entry, asOf int64, filled bool) {
+	segment := escape(gameID)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.live.get(segment), c.live.revision, c.filled
+}
+
+// state returns the revision that the cache has come to, how many records it holds,
+// whether these are all, and whether its watch is believed to be alive.
+func (c *cache) state() (revision int64, records int, filled, healthy bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.live.revision, c.live.byKey.Len(), c.filled, c.healthy
+}
+
+// snapshot returns the records as they are now, unchanging; nil where the cache
+// does not hold them all.
+func (c *cache) snapshot() *trees {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.filled && c.published == nil {
+		c.published = c.live.clone()
+	}
+	return c.published
+}
+
+// isFilled reports whether the cache holds every record, and what to wait on for
+// that to change.
+func (c *cache) isFilled() (bool, <-chan struct{}) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.filled, c.moved
+}
+
+// How long a read waits for the cache before etcd is asked for a sign, and before
+// the read goes to etcd itself.
+const (
+	nudgeAfter   = time.Millisecond
+	catchUpLimit = 250 * time.Millisecond
+)
+
+// waitFor returns true once the cache stands at the revision or behind it. It
+// calls nudge when nothing has moved for a moment: etcd says nothing of revisions
+// that no record has changed at until it is asked. It returns false when the
+// cache cannot be waited for, or ctx ends; a cache that has let one reader wait
+// in vain is passed by until it moves.
+func (c *cache) waitFor(ctx context.Context, revision int64, nudge func()) bool {
+	arrived, usable, moved := c.stands(revision)
+	if arrived || !usable {
+		return arrived
+	}
+	limit, moment := time.NewTimer(catchUpLimit), time.NewTimer(nudgeAfter)
+	defer limit.Stop()
+	defer moment.Stop()
+	for !arrived && usable {
+		select {
+		case <-moved:
+		case <-moment.C:
+			nudge()
+		case <-limit.C:
+			c.setHealthy(false)
+		case <-ctx.Done():
+			return false
+		}
+		arrived, usable, moved = c.stands(revision)
+	}
+	return arrived
+}
+
+// stands reports whether the cache has come to the revision, and otherwise
+// whether it is worth waiting for, and on what.
+func (c *cache) stands(revision int64) (arrived, usable bool, moved <-chan struct{}) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.filled && c.live.revision >= revision, c.filled && c.healthy, c.moved
+}

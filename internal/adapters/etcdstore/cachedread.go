@@ -1,0 +1,82 @@
+package etcdstore
+
+import (
+	"context"
+	"sync/atomic"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// fresh reports whether the cache can answer a linearizable read that began with
+// the call: it has then come as far as a consistent read of etcd. Where it
+// reports false, etcd has to be asked itself.
+func (s *Store) fresh(ctx context.Context) bool {
+	if s.feed == nil {
+		return false
+	}
+	if _, _, filled, healthy := s.feed.cache.state(); !filled || !healthy {
+		s.count.fallbacks.Add(1)
+		return false
+	}
+	revision, err := s.barrier.wait(ctx)
+	if err == nil && s.feed.cache.waitFor(ctx, revision, func() { s.feed.nudge(revision) }) {
+		s.count.cached.Add(1)
+		return true
+	}
+	s.count.fallbacks.Add(1)
+	return false
+}
+
+// getCached answers a read of one record from the cache. A record that is absent
+// there, or damaged, is left for etcd to speak of.
+func (s *Store) getCached(ctx context.Context, gameID string) (ports.VersionedRecord, bool) {
+	if !s.fresh(ctx) {
+		return ports.VersionedRecord{}, false
+	}
+	e, _, filled := s.feed.cache.get(gameID)
+	if !filled || e == nil || e.fault != nil {
+		return ports.VersionedRecord{}, false
+	}
+	return e.versioned(), true
+}
+
+// freshTrees returns the records as of a moment not before the call, nil where
+// etcd has to be asked for them.
+func (s *Store) freshTrees(ctx context.Context) *trees {
+	if !s.fresh(ctx) {
+		return nil
+	}
+	return s.feed.cache.snapshot()
+}
+
+// listCached answers a list of everything under the status, or all, from the
+// cache.
+func (s *Store) listCached(ctx context.Context, status runtime.Status) (records []runtime.RuntimeRecord, faults []error, ok bool) {
+	now := s.freshTrees(ctx)
+	if now == nil {
+		return nil, nil, false
+	}
+	records, faults = now.list(status)
+	return records, faults, true
+}
+
+// pageCached answers the first page of a list from the cache. Those that follow
+// stand at its revision, which etcd has, or has forgotten.
+func (s *Store) pageCached(ctx context.Context, query ports.PageQuery) (ports.Page, bool) {
+	if s.feed == nil || query.Revision != 0 || !query.Local && !s.fresh(ctx) {
+		return ports.Page{}, false
+	}
+	records := s.feed.cache.snapshot()
+	if records == nil {
+		return ports.Page{}, false
+	}
+	return records.page(query), true
+}
+
+// counters count what a store has done since it was opened.
+type counters struct {
+	cached, fallbacks        atomic.Int64 // reads answered by the cache, and passed on to etcd
+	comparisons, differences atomic.Int64 // of the cache with etcd
+	replays                  atomic.Int64 // streams that had to ask etcd itself
+}

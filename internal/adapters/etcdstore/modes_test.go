@@ -1,0 +1,52 @@
+package etcdstore_test
+
+import (
+	"strings"
+	"testing"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+)
+
+// modes are the combinations of what makes a store fast. Its promises are the same
+// in each.
+var modes = map[string]etcdstore.Options{
+	"cache+group": {},
+	"cache":       {NoGroupCommit: true},
+	"group":       {NoCache: true},
+	"plain":       {NoCache: true, NoGroupCommit: true},
+}
+
+const modePrefix = "mode="
+
+// inEveryMode runs a test once in each mode, which newRig reads off the test's name.
+func inEveryMode(t *testing.T, test func(*testing.T)) {
+	t.Parallel()
+	for name := range modes {
+		t.Run(modePrefix+name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+// withAndWithoutCache runs a test in the two modes that differ in what they watch.
+func withAndWithoutCache(t *testing.T, test func(*testing.T)) {
+	t.Parallel()
+	for _, name := range []string{"cache+group", "group"} {
+		t.Run(modePrefix+name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+// inMode sets the switches of the mode that the test runs in, if it runs in one.
+func inMode(t *testing.T, opts etcdstore.Options) etcdstore.Options {
+	for part := range strings.SplitSeq(t.Name(), "/") {
+		if name, ok := strings.CutPrefix(part, modePrefix); ok {
+			opts.NoCache = opts.NoCache || modes[name].NoCache
+			opts.NoGroupCommit = opts.NoGroupCommit || modes[name].NoGroupCommit
+		}
+	}
+	return opts
+}

@@ -1,0 +1,245 @@
+package etcdstore
+
+import (
+	"reflect"
+	"strings"
+	"unique"
+
+	"github.com/google/btree"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// entry is what etcd holds under one record's key, read. It is never changed
+// once it is made, so everybody may look at it.
+type entry struct {
+	current
+
+	segment string // the key without its family, which is what keys are ordered by
+	fault   error  // why the value cannot be read; current is empty then
+	bytes   int    // about what it takes of memory
+}
+
+// entryOverhead is about what an entry takes beyond the text it holds: itself,
+// its instants and its places in the trees.
+const entryOverhead = 600
+
+// newEntry reads a record's key and value into memory of its own.
+func (k keyspace) newEntry(kv *mvccpb.KeyValue) *entry {
+	e := &entry{segment: string(kv.GetKey())[len(k.records()):], bytes: entryOverhead + len(kv.GetValue())}
+	rec, err := k.decodeRecord(kv)
+	if err != nil {
+		e.fault, e.modRevision = err, kv.GetModRevision()
+		return e
+	}
+	e.current = *rec
+	e.share()
+	return e
+}
+
+// share lets an entry's words that many records have in common be kept once.
+func (e *entry) share() {
+	if e.segment == e.GameID {
+		e.segment = e.GameID
+	}
+	for _, word := range []*string{&e.Region, &e.Node, &e.CurrentImageRef, &e.DockerNetwork, (*string)(&e.Status), (*string)(&e.LastOp.Verb)} {
+		*word = unique.Make(*word).Value()
+	}
+}
+
+// trees are the records as of one revision, in the orders that are asked for:
+// B-trees that copy on write, so that a copy costs nothing until one of the two
+// changes, and then only the path to what changed.
+type trees struct {
+	revision int64
+	byKey    *btree.BTreeG[*entry] // every key, damaged ones too
+	byStatus *btree.BTreeG[*entry]
+	byRegion *btree.BTreeG[*entry]
+	byNode   *btree.BTreeG[*entry]
+	damaged  *btree.BTreeG[*entry] // the keys whose values cannot be read
+}
+
+// treeDegree makes nodes of some 64 entries: wide enough to be quick to scan, and
+// small enough to be copied for one change.
+const treeDegree = 32
+
+func newTrees(revision int64) *trees {
+	ordered := func(facet func(*entry) string) *btree.BTreeG[*entry] {
+		return btree.NewG(treeDegree, func(a, b *entry) bool {
+			if order := strings.Compare(facet(a), facet(b)); order != 0 {
+				return order < 0
+			}
+			return a.segment < b.segment
+		})
+	}
+	byKey := func(a, b *entry) bool { return a.segment < b.segment }
+	return &trees{
+		revision: revision,
+		byKey:    btree.NewG(treeDegree, byKey),
+		byStatus: ordered(func(e *entry) string { return string(e.Status) }),
+		byRegion: ordered(func(e *entry) string { return e.Region }),
+		byNode:   ordered(func(e *entry) string { return e.Node }),
+		damaged:  btree.NewG(treeDegree, byKey),
+	}
+}
+
+// clone returns the trees as they are, which nobody will change any more. It
+// must not run beside a change of t, but reading either may.
+func (t *trees) clone() *trees {
+	return &trees{
+		revision: t.revision, byKey: t.byKey.Clone(), byStatus: t.byStatus.Clone(),
+		byRegion: t.byRegion.Clone(), byNode: t.byNode.Clone(), damaged: t.damaged.Clone(),
+	}
+}
+
+// at returns the same records as of a revision at which they still stood.
+func (t *trees) at(revision int64) *trees {
+	moved := *t
+	moved.revision = revision
+	return &moved
+}
+
+// get returns what stands at the key, nil for nothing.
+func (t *trees) get(segment string) *entry {
+	e, _ := t.byKey.Get(&entry{segment: segment})
+	return e
+}
+
+// set puts an entry in the place of its key's present one, which it returns.
+func (t *trees) set(e *entry) (before *entry) {
+	before, _ = t.byKey.ReplaceOrInsert(e)
+	if before != nil {
+		t.unlist(before, e)
+	}
+	for _, tree := range t.listing(e) {
+		tree.ReplaceOrInsert(e)
+	}
+	return before
+}
+
+// remove takes the key's entry away and returns it, nil if there was none.
+func (t *trees) remove(segment string) (before *entry) {
+	before, found := t.byKey.Delete(&entry{segment: segment})
+	if found {
+		t.unlist(before, nil)
+	}
+	return before
+}
+
+// listing returns the trees beside byKey that hold an entry.
+func (t *trees) listing(e *entry) []*btree.BTreeG[*entry] {
+	if e.fault != nil {
+		return []*btree.BTreeG[*entry]{t.damaged}
+	}
+	return []*btree.BTreeG[*entry]{t.byStatus, t.byRegion, t.byNode}
+}
+
+// unlist takes an entry out of those trees where its successor will not take its
+// place anyway.
+func (t *trees) unlist(before, successor *entry) {
+	if successor == nil || before.fault != nil || successor.fault != nil {
+		for _, tree := range t.listing(before) {
+			tree.Delete(before)
+		}
+		return
+	}
+	if before.Status != successor.Status {
+		t.byStatus.Delete(before)
+	}
+	if before.Region != successor.Region {
+		t.byRegion.Delete(before)
+	}
+	if before.Node != successor.Node {
+		t.byNode.Delete(before)
+	}
+}
+
+// page returns one page of the records that match the query, as ListPage does.
+// Whether a damaged value would match nobody knows, so every query names those
+// that it passes.
+func (t *trees) page(query ports.PageQuery) ports.Page {
+	page := ports.Page{Revision: t.revision, Records: []ports.VersionedRecord{}}
+	filter := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node}
+	last := ""
+	t.ascend(query, func(e *entry) bool {
+		switch {
+		case e.fault != nil || !filter.Matches(e.RuntimeRecord):
+		case len(page.Records) == query.Limit:
+			page.Next = last
+			return false
+		default:
+			page.Records = append(page.Records, e.versioned())
+		}
+		last = e.segment
+		return true
+	})
+	t.damaged.AscendGreaterOrEqual(&entry{segment: behind(query.After)}, func(e *entry) bool {
+		if page.Next != "" && e.segment > page.Next {
+			return false
+		}
+		page.Corrupt = append(page.Corrupt, e.corrupt())
+		return true
+	})
+	return page
+}
+
+// ascend calls each for the entries behind query.After that the narrowest tree
+// has to offer for the query, in the order of their keys, until it returns false.
+func (t *trees) ascend(query ports.PageQuery, each func(*entry) bool) {
+	pivot := &entry{segment: behind(query.After)}
+	switch {
+	case query.Node != "":
+		pivot.Node = query.Node
+		t.byNode.AscendGreaterOrEqual(pivot, func(e *entry) bool { return e.Node == query.Node && each(e) })
+	case query.Status != "":
+		pivot.Status = query.Status
+		t.byStatus.AscendGreaterOrEqual(pivot, func(e *entry) bool { return e.Status == query.Status && each(e) })
+	case query.Region != "":
+		pivot.Region = query.Region
+		t.byRegion.AscendGreaterOrEqual(pivot, func(e *entry) bool { return e.Region == query.Region && each(e) })
+	default:
+		t.byKey.AscendGreaterOrEqual(pivot, each)
+	}
+}
+
+// behind returns the first segment behind one that a list has dealt with.
+func behind(segment string) string {
+	if segment == "" {
+		return ""
+	}
+	return after(segment)
+}
+
+// list returns every record under the status, or all for none, and the damaged
+// values.
+func (t *trees) list(status runtime.Status) (records []runtime.RuntimeRecord, faults []error) {
+	records = []runtime.RuntimeRecord{}
+	if status == "" {
+		records = make([]runtime.RuntimeRecord, 0, t.byKey.Len())
+	}
+	t.ascend(ports.PageQuery{Status: status}, func(e *entry) bool {
+		if e.fault == nil {
+			records = append(records, e.Clone())
+		}
+		return true
+	})
+	t.damaged.Ascend(func(e *entry) bool {
+		faults = append(faults, e.fault)
+		return true
+	})
+	return records, faults
+}
+
+// corrupt is the fault of a damaged entry.
+func (e *entry) corrupt() *runtime.CorruptError {
+	fault, _ := e.fault.(*runtime.CorruptError) //nolint:errorlint // decodeRecord returns no other, and nothing wraps it here
+	return fault
+}
+
+// same reports whether two entries were read from one and the same write.
+func (e *entry) same(other *entry) bool {
+	return e.modRevision == other.modRevision && (e.fault == nil) == (other.fault == nil) &&
+		reflect.DeepEqual(e.current, other.current)
+}
