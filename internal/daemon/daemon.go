@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/restapi"
@@ -53,15 +56,26 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(storeMetrics{store.CacheStats})
 	api, err := restapi.New(store, restapi.Config{
-		Logger: logger.With("component", "api"), Version: version, Region: cfg.Region, Node: cfg.Node, InsecureHosts: cfg.Insecure,
+		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
+		InsecureHosts: cfg.Insecure, Ready: map[string]func() error{"cache": func() error { return cacheFilled(store) }},
 	})
 	if err != nil {
 		return err
 	}
-	return serve(ctx, api, listener, etcd.died, func() {
+	return serve(ctx, api, listener, etcd.died, store.Ready, func() {
 		ready(Ready{API: "http://" + listener.Addr().String(), Etcd: etcd.urls, Store: store.ID(), After: time.Since(began)})
 	})
+}
+
+// cacheFilled is nil once the store answers from its own copy of the records.
+func cacheFilled(store *etcdstore.Store) error {
+	if !store.CacheStats().Filled {
+		return errors.New("the records are still being read from etcd")
+	}
+	return nil
 }
 
 // openStore waits for etcd as long as the settings say.
@@ -81,21 +95,30 @@ func openStore(ctx context.Context, cfg config.Config, etcd *etcd, logger *slog.
 	}
 }
 
-// serve runs the API until ctx ends or etcd dies.
-func serve(ctx context.Context, api *restapi.Server, listener net.Listener, etcdDied <-chan error, ready func()) error {
+// serve runs the API until ctx ends or etcd dies. It calls ready once everything
+// is in memory; until then requests are answered too, only more slowly.
+func serve(ctx context.Context, api *restapi.Server, listener net.Listener, etcdDied <-chan error, filled func(context.Context) error, ready func()) error {
+	served, full := make(chan error, 1), make(chan error, 1)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	served := make(chan error, 1)
 	go func() { served <- api.Serve(ctx, listener) }()
-	ready()
-
-	var died error
-	select {
-	case err := <-served:
-		return err
-	case died = <-etcdDied:
-		stop(died)
-	case <-ctx.Done():
+	waiting.Go(func() { full <- filled(ctx) })
+	for {
+		select {
+		case err := <-served:
+			return err
+		case died := <-etcdDied:
+			stop(died)
+			return errors.Join(died, <-served)
+		case <-ctx.Done():
+			return <-served
+		case err := <-full:
+			if err == nil {
+				ready()
+			}
+			full = nil // said once
+		}
 	}
-	return errors.Join(died, <-served)
 }

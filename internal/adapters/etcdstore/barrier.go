@@ -26,6 +26,7 @@ type barrier struct {
 // round is one consistent read and those who wait for it.
 type round struct {
 	done     chan struct{} // closed once revision and err are set
+	waiting  int           // how many wait for it
 	revision int64
 	err      error
 }
@@ -52,6 +53,7 @@ func (b *barrier) join() *round {
 		b.running = true
 		b.rounds.Go(b.run)
 	}
+	b.next.waiting++
 	return b.next
 }
 

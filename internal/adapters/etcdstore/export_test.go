@@ -1,8 +1,51 @@
 package etcdstore
 
+import (
+	"context"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
 // Waiting is how many writes wait for company.
 func (s *Store) Waiting() int {
 	s.group.mu.Lock()
 	defer s.group.mu.Unlock()
 	return len(s.group.waiting)
+}
+
+// BarrierWaits is how many readers wait for the next shared read.
+func (s *Store) BarrierWaits() int {
+	s.barrier.mu.Lock()
+	defer s.barrier.mu.Unlock()
+	if s.barrier.next == nil {
+		return 0
+	}
+	return s.barrier.next.waiting
+}
+
+// CompareCache holds the cache against etcd now.
+func (s *Store) CompareCache(ctx context.Context) error { return s.feed.compare(ctx) }
+
+// LoseFromCache takes a record out of the cache.
+func (s *Store) LoseFromCache(gameID string) {
+	s.spoilCache(func(records *trees) { records.remove(escape(gameID)) })
+}
+
+// AddToCache puts a record into the cache that is not in etcd.
+func (s *Store) AddToCache(gameID string) {
+	ghost := &entry{segment: escape(gameID)}
+	ghost.GameID, ghost.Status = gameID, runtime.StatusRunning
+	s.spoilCache(func(records *trees) { records.set(ghost) })
+}
+
+// ChangeInCache changes a record where it stands in the cache.
+func (s *Store) ChangeInCache(gameID string, change func(*runtime.RuntimeRecord)) {
+	s.spoilCache(func(records *trees) { change(&records.get(escape(gameID)).RuntimeRecord) })
+}
+
+func (s *Store) spoilCache(spoil func(*trees)) {
+	s.feed.cache.mu.Lock()
+	defer s.feed.cache.mu.Unlock()
+	spoil(s.feed.cache.live)
+	s.feed.cache.published = nil
 }

@@ -27,6 +27,9 @@ type Config struct {
 	// Registry takes the server's metrics and is what /metrics shows; nil makes
 	// a fresh one.
 	Registry *prometheus.Registry
+	// Ready says, by name, what must hold besides the store answering for the
+	// server to be ready: nil, or why it is not.
+	Ready map[string]func() error
 	// Version, Region and Node say who answers, in /v1/cluster and the metrics.
 	Version, Region, Node string
 	// InsecureHosts accepts any Host header on loopback connections too, which

@@ -2,7 +2,9 @@ package restapi
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/adapters/restapi/wire"
@@ -77,7 +79,14 @@ func (s *Server) getReady(ctx context.Context, _ *emptyInput) (*healthOutput, er
 		store.Error = problemOf(err, inQuery).Detail
 	}
 	out := &healthOutput{Status: http.StatusOK, Body: health{Status: "ok", Checks: []healthCheck{serving, store}}}
-	if !serving.OK || !store.OK {
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Ready)) {
+		check := healthCheck{Name: name, OK: true}
+		if err := s.cfg.Ready[name](); err != nil {
+			check.OK, check.Error = false, err.Error()
+		}
+		out.Body.Checks = append(out.Body.Checks, check)
+	}
+	if slices.ContainsFunc(out.Body.Checks, func(c healthCheck) bool { return !c.OK }) {
 		out.Status, out.Body.Status = http.StatusServiceUnavailable, "unready"
 	}
 	return out, nil

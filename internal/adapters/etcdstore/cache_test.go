@@ -1,0 +1,257 @@
+package etcdstore_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// deafRig is a store whose watch brings nothing any more once it is told so.
+type deafRig struct {
+	rig
+	deaf *atomic.Bool
+}
+
+// newDeafRig returns a store with a running "game" in its cache.
+func newDeafRig(t *testing.T, opts etcdstore.Options) deafRig {
+	t.Helper()
+	client := etcdtest.InProcess(t)
+	deaf := new(atomic.Bool)
+	watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+		for resp := range open() {
+			if !deaf.Load() && !passOne(ctx, resp, out) {
+				return
+			}
+		}
+	})
+	r := newRig(t, client, opts)
+	written := r.put(runningRecord("game"))
+	r.awaitLocal(written.Revision)
+	return deafRig{rig: r, deaf: deaf}
+}
+
+// TestStaleCacheRefusesNobody lets a cache fall behind without knowing it: every
+// read and every write is answered by what etcd has, and the caller who asks for
+// a local read is told how old it is.
+func TestStaleCacheRefusesNobody(t *testing.T) {
+	t.Parallel()
+	r := newDeafRig(t, etcdstore.Options{})
+	others := r.another()
+	r.deaf.Store(true)
+	stale, staleAt, err := r.GetLocal(t.Context(), "game")
+	require.NoError(t, err)
+	moved := others.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	inserted := others.put(runningRecord("new"))
+
+	found, err := r.GetVersioned(t.Context(), "game")
+	require.NoError(t, err)
+	require.Equal(t, moved, found, "a read that the cache is too old for")
+	found, err = r.GetVersioned(t.Context(), "new")
+	require.NoError(t, err)
+	require.Equal(t, inserted, found, "the cache does not have it")
+	records, err := r.ListByStatus(t.Context(), runtime.StatusStopped)
+	require.NoError(t, err)
+	require.Equal(t, []string{"game"}, idsOf(records))
+	page, err := r.ListPage(t.Context(), ports.PageQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, page.Records, 2)
+
+	local, asOf, err := r.GetLocal(t.Context(), "game")
+	require.NoError(t, err)
+	require.Equal(t, stale, local)
+	require.Equal(t, staleAt, asOf)
+	page, err = r.ListPage(t.Context(), ports.PageQuery{Limit: 10, Local: true})
+	require.NoError(t, err)
+	require.Equal(t, staleAt, page.Revision)
+	require.Len(t, page.Records, 1)
+	_, asOf, err = r.GetLocal(t.Context(), "new")
+	require.ErrorIs(t, err, runtime.ErrNotFound)
+	require.Equal(t, staleAt, asOf, "not there as of this revision")
+
+	back := r.move("game", runtime.StatusStopped, runtime.StatusRunning)
+	require.Greater(t, back.Revision, inserted.Revision, "the cache says running, so it would have refused")
+	err = r.UpdateStatus(t.Context(), moveInput("game", runtime.StatusStopped, runtime.StatusRunning))
+	require.ErrorIs(t, err, runtime.ErrConflict)
+	r.requireClean()
+}
+
+// TestWriteFromStaleCacheIsComparedWithEtcd has both the cache and etcd allow a
+// write, which the cache's revision alone would not let through.
+func TestWriteFromStaleCacheIsComparedWithEtcd(t *testing.T) {
+	t.Parallel()
+	r := newDeafRig(t, etcdstore.Options{})
+	others := r.another()
+	r.deaf.Store(true)
+	newer := runningRecord("game")
+	newer.Node = "another node"
+	others.put(newer)
+	stopped := r.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	require.Equal(t, "another node", stopped.Record.Node, "the write was computed from what it replaced")
+	again := r.move("game", runtime.StatusStopped, runtime.StatusRunning)
+	require.Equal(t, "another node", again.Record.Node, "and the next from what it left, which no watch has told of")
+	deleteGame(t, others, "game")
+	_, err := r.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("game")})
+	require.ErrorIs(t, err, runtime.ErrNotFound, "deleted since")
+}
+
+// TestUpdateIsOneRoundTrip counts the requests of a write whose record is cached.
+func TestUpdateIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	client := etcdtest.InProcess(t)
+	kv := &countingKV{KV: client.KV}
+	client.KV = kv
+	r := newRig(t, client, etcdstore.Options{})
+	r.awaitLocal(r.put(runningRecord("game")).Revision)
+	from, to := runtime.StatusRunning, runtime.StatusStopped
+	before := kv.requests.Load()
+	for range 20 {
+		r.move("game", from, to)
+		from, to = to, from
+	}
+	require.EqualValues(t, 20, kv.requests.Load()-before)
+}
+
+// TestReadersShareOneRead holds a consistent read while others come: all of them
+// wait for one more, which begins after they came.
+func TestReadersShareOneRead(t *testing.T) {
+	t.Parallel()
+	client, faults := newFaulty(t)
+	r := newRig(t, client, etcdstore.Options{CallTimeout: patience, ProbeInterval: patience})
+	r.awaitLocal(r.put(runningRecord("game")).Revision)
+	var reads atomic.Int64
+	begun, held := make(chan struct{}), make(chan struct{})
+	faults.onRead(func(context.Context) error {
+		if reads.Add(1) == 1 {
+			close(begun)
+			<-held
+		}
+		return nil
+	})
+	var readers sync.WaitGroup
+	read := func() {
+		if _, err := r.Get(t.Context(), "game"); err != nil {
+			t.Error(err)
+		}
+	}
+	readers.Go(read)
+	<-begun
+	const late = 64
+	for range late {
+		readers.Go(read)
+	}
+	require.Eventually(t, func() bool { return r.BarrierWaits() == late }, patience, time.Millisecond, "the late readers do not wait")
+	close(held)
+	readers.Wait()
+	require.EqualValues(t, 2, reads.Load(), "reads of etcd for %d readers", late+1)
+}
+
+// TestRevisionsOfOthersDoNotSendReadsToEtcd has etcd move on by what is none of
+// the store's business, so that its watch is told nothing.
+func TestRevisionsOfOthersDoNotSendReadsToEtcd(t *testing.T) {
+	t.Parallel()
+	overBoth(t, func(t *testing.T, client *clientv3.Client) {
+		r := newRig(t, client, etcdstore.Options{})
+		r.awaitLocal(r.put(runningRecord("game")).Revision)
+		before := r.CacheStats()
+		for n := range 20 {
+			r.plant("/elsewhere", fmt.Sprint(n))
+			_, err := r.Get(t.Context(), "game")
+			require.NoError(t, err)
+		}
+		after := r.CacheStats()
+		require.EqualValues(t, 20, after.CachedReads-before.CachedReads, "%+v", after)
+		require.Zero(t, after.Fallbacks-before.Fallbacks)
+	})
+}
+
+// TestDifferenceIsFoundAndMended spoils the cache in memory, as only a defect
+// could.
+func TestDifferenceIsFoundAndMended(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(rig){
+		"a record missing":   func(r rig) { r.LoseFromCache("game") },
+		"a record too many":  func(r rig) { r.AddToCache("ghost") },
+		"a record changed":   func(r rig) { r.ChangeInCache("game", func(rec *runtime.RuntimeRecord) { rec.Node = "other" }) },
+		"an instant changed": func(r rig) { r.ChangeInCache("game", func(rec *runtime.RuntimeRecord) { *rec.StartedAt = time.Now() }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
+			s := r.watch(ports.WatchOptions{})
+			s.synced()
+			written := r.put(runningRecord("game"))
+			s.change(written)
+			r.awaitLocal(written.Revision)
+			require.NoError(t, r.CompareCache(t.Context()))
+			require.Zero(t, r.CacheStats().Differences, "an honest cache")
+
+			spoil(r)
+			require.NoError(t, r.CompareCache(t.Context()))
+			require.EqualValues(t, 1, r.CacheStats().Differences)
+			require.Eventually(t, func() bool { return r.CacheStats().Filled }, patience, time.Millisecond, "filled anew")
+			require.NoError(t, r.CompareCache(t.Context()))
+			require.EqualValues(t, 1, r.CacheStats().Differences, "after it was mended")
+			s.change(r.move("game", runtime.StatusRunning, runtime.StatusStopped))
+		})
+	}
+}
+
+// TestLocalReadsOutliveEtcd takes etcd away: what is known of it can still be had.
+func TestLocalReadsOutliveEtcd(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: 200 * time.Millisecond, ProbeInterval: probing})
+	written := r.put(runningRecord("game"))
+	r.awaitLocal(written.Revision)
+	server.Stop()
+	_, err := r.Get(t.Context(), "game")
+	require.ErrorIs(t, err, runtime.ErrUnavailable)
+	found, asOf, err := r.GetLocal(t.Context(), "game")
+	require.NoError(t, err)
+	require.Equal(t, written, found)
+	require.Equal(t, written.Revision, asOf)
+	server.Restart()
+}
+
+func TestReadyWaitsForTheCacheAndNoLonger(t *testing.T) {
+	t.Parallel()
+	client, faults := newFaulty(t)
+	prefix := etcdtest.Prefix(t)
+	newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: prefix})
+	held := make(chan struct{})
+	var reads atomic.Int64
+	faults.onRead(func(ctx context.Context) error {
+		if reads.Add(1) == 1 {
+			return nil // of the store's identity
+		}
+		select {
+		case <-held:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	r := newRig(t, client, etcdstore.Options{Prefix: prefix})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, r.Ready(ended), context.Canceled)
+	require.False(t, r.CacheStats().Filled)
+	close(held)
+	require.NoError(t, r.Ready(within(t, patience)))
+	require.True(t, r.CacheStats().Filled)
+
+	plain := newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: prefix, NoCache: true})
+	require.NoError(t, plain.Ready(t.Context()))
+	require.Zero(t, plain.CacheStats())
+}

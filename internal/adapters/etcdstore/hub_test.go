@@ -1,0 +1,87 @@
+package etcdstore_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// TestManySubscribersOneWatch counts what etcd is asked for.
+func TestManySubscribersOneWatch(t *testing.T) {
+	t.Parallel()
+	client := etcdtest.InProcess(t)
+	upstream := watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+		passAll(ctx, open(), out)
+	})
+	r := newRig(t, client, etcdstore.Options{})
+	first := r.put(runningRecord("game"))
+	r.awaitLocal(first.Revision)
+	var streams []*stream
+	for n := range 200 {
+		options := ports.WatchOptions{}
+		switch n % 4 {
+		case 1:
+			options.FromRevision = first.Revision
+		case 2:
+			options.GameID = "game"
+		case 3:
+			options.Status = runtime.StatusStopped
+		}
+		s := r.watch(options)
+		if options.FromRevision == 0 {
+			s.synced()
+		}
+		streams = append(streams, s)
+	}
+	moved := r.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	for _, s := range streams {
+		s.change(moved)
+	}
+	require.EqualValues(t, 1, upstream.opened.Load(), "watches of etcd for %d subscribers", len(streams))
+	require.Zero(t, r.CacheStats().Replays)
+}
+
+// TestHistoryLeavesASubscriberBehind lets more happen than the hub remembers while
+// one subscriber reads nothing and another keeps up.
+func TestHistoryLeavesASubscriberBehind(t *testing.T) {
+	t.Parallel()
+	const rounds, games = 180, 100
+	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
+	require.NoError(t, r.Ready(t.Context()))
+	slow, quick := r.watch(ports.WatchOptions{}), r.watch(ports.WatchOptions{})
+	slow.synced()
+	quick.synced()
+	requireRound := func(s *stream, revision int64) {
+		t.Helper()
+		for n := range games {
+			event := s.event()
+			require.Equal(t, revision, event.Revision)
+			require.Equal(t, fmt.Sprintf("game-%03d", n), event.GameID)
+			require.Equal(t, n == games-1, event.Last)
+		}
+	}
+	var revisions []int64
+	for round := range rounds {
+		revisions = append(revisions, r.plantMany(games, fmt.Sprint("round-", round)))
+		requireRound(quick, revisions[round])
+	}
+	require.Zero(t, r.CacheStats().Replays, "nobody has needed etcd yet")
+	kept := r.CacheStats().HistoryChanges
+	require.Less(t, kept, rounds*games, "the history forgets")
+	for _, revision := range revisions {
+		requireRound(slow, revision)
+	}
+	require.EqualValues(t, 1, r.CacheStats().Replays, "the slow one had to ask etcd, once")
+	last := r.plantMany(games, "last")
+	requireRound(slow, last)
+	requireRound(quick, last)
+	require.LessOrEqual(t, r.CacheStats().HistoryChanges, kept, "the history is bounded")
+}
