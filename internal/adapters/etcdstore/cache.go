@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,16 +23,14 @@ type cache struct {
 	// feeds it is believed to be alive.
 	filled, healthy bool
 	live            *trees
-	published       *trees // a clone of live as it is; nil where there is none
-	ahead           map[string]*entry
-	moved           chan struct{} // closed when anything above but ahead changes
+	published       *trees        // a clone of live as it is; nil where there is none
+	moved           chan struct{} // closed when any of this changes
+
+	ahead ahead
 }
 
-// maxAhead is how many writes may wait for the watch to tell of them.
-const maxAhead = 4096
-
 func newCache() *cache {
-	return &cache{live: newTrees(0), ahead: map[string]*entry{}, moved: make(chan struct{})}
+	return &cache{live: newTrees(0), moved: make(chan struct{})}
 }
 
 // fill makes the records, as of their revision, the cache's content.
@@ -39,7 +38,7 @@ func (c *cache) fill(records *trees) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live, c.published = records, nil
-	clear(c.ahead)
+	c.ahead.reset(true, records.revision)
 	c.filled, c.healthy = true, true
 	c.stir()
 }
@@ -49,7 +48,7 @@ func (c *cache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live, c.published = newTrees(0), nil
-	clear(c.ahead)
+	c.ahead.reset(false, 0)
 	c.filled, c.healthy = false, false
 	c.stir()
 }
@@ -81,17 +80,15 @@ func (c *cache) apply(keys keyspace, events []*clientv3.Event, position int64, p
 	defer c.mu.Unlock()
 	for i := range changes {
 		change := &changes[i]
-		segment := string(events[i].Kv.GetKey())[len(keys.records()):]
 		if change.after != nil {
 			change.before = c.live.set(change.after)
 		} else {
-			change.before = c.live.remove(segment)
-		}
-		if written := c.ahead[segment]; written != nil && written.modRevision <= change.revision {
-			delete(c.ahead, segment)
+			change.before = c.live.remove(string(events[i].Kv.GetKey())[len(keys.records()):])
 		}
 	}
+	changes = slices.DeleteFunc(changes, func(c recordChange) bool { return c.before == nil && c.after == nil })
 	c.live.revision = position
+	c.ahead.follow(changes, position)
 	if len(changes) > 0 {
 		c.published = nil
 	} else if c.published != nil {
@@ -108,21 +105,6 @@ func (c *cache) stir() {
 	c.moved = make(chan struct{})
 }
 
-// learn notes what this store has written or been shown by a compare, unless the
-// watch has come as far: it may then have told of something newer.
-func (c *cache) learn(rec current) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := &entry{current: rec, segment: escape(rec.GameID)}
-	known := c.ahead[e.segment]
-	switch {
-	case !c.filled, rec.modRevision <= c.live.revision, known != nil && rec.modRevision <= known.modRevision:
-	case known == nil && len(c.ahead) >= maxAhead:
-	default:
-		c.ahead[e.segment] = e
-	}
-}
-
 // peek returns the newest record of the game that is known here, nil where none
 // is or where nothing should be started from it.
 func (c *cache) peek(gameID string) *current {
@@ -133,8 +115,8 @@ func (c *cache) peek(gameID string) *current {
 		return nil
 	}
 	e := c.live.get(segment)
-	if written := c.ahead[segment]; written != nil && (e == nil || written.modRevision > e.modRevision) {
-		e = written
+	if written := c.ahead.of(segment); written != nil && (e == nil || written.modRevision > e.modRevision) {
+		return written
 	}
 	if e == nil || e.fault != nil {
 		return nil

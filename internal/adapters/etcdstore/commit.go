@@ -65,11 +65,13 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 	}
 
 	recordKey := s.keys.record(c.gameID)
-	w.compares = []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(recordKey), "=", base.revision())}
-	w.truth = []clientv3.Op{
+	// etcd's operations are large: each list is made once, with room for all.
+	w.compares, w.puts, w.truth = make([]clientv3.Cmp, 0, 6), make([]clientv3.Op, 0, 4), make([]clientv3.Op, 0, 3)
+	w.compares = append(w.compares, clientv3.Compare(clientv3.ModRevision(recordKey), "=", base.revision()))
+	w.truth = append(w.truth,
 		clientv3.OpGet(recordKey),
 		clientv3.OpGet(s.keys.ledgerOf(c.gameID), clientv3.WithPrefix()),
-	}
+	)
 	s.compareIndex(w)
 	if base.record == nil {
 		// Absence alone would hold again once somebody has deleted the record that an
@@ -115,10 +117,13 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 		}
 		resp, err := s.send(ctx, w)
 		if err == nil {
-			return s.settle(ctx, w, resp, doubts > 0)
+			var out outcome
+			if out, err = s.settle(ctx, w, resp, doubts > 0); !errors.Is(err, errMovedOn) {
+				return out, err
+			}
 		}
 		verdict := judge(err)
-		if errors.Is(err, errNotSent) {
+		if errors.Is(err, errNotSent) || errors.Is(err, errMovedOn) {
 			verdict = deferred
 		}
 		switch {
@@ -181,7 +186,10 @@ func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnRespo
 		return outcome{written: written, lost: stands}, err
 	}
 	if err == nil {
-		err = s.unmet(w, resp)
+		err = s.unmet(ctx, w, resp)
+	}
+	if errors.Is(err, errMovedOn) {
+		return outcome{}, err
 	}
 	if doubted && !errors.Is(err, runtime.ErrFenced) {
 		// A fence that is lost stays lost, but damage may be mended, and an earlier
@@ -191,16 +199,20 @@ func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnRespo
 	return outcome{}, err
 }
 
+// errMovedOn tells that a write which etcd would not have may be sent again: what
+// was in its way has gone, or the game has moved on.
+var errMovedOn = errors.New("what was in the way of the write has gone")
+
 // unmet explains a compare that failed though the record is the one expected.
-func (s *Store) unmet(w *prepared, resp *clientv3.TxnResponse) error {
+func (s *Store) unmet(ctx context.Context, w *prepared, resp *clientv3.TxnResponse) error {
 	if w.change.fence != nil {
 		leader := resp.Responses[len(w.truth)-1].GetResponseRange().GetKvs()
 		if err := checkFence(w.change.fence, leader); err != nil {
 			return err
 		}
 	}
-	if err := s.indexDamage(w, resp); err != nil {
+	if err := s.indexDamage(ctx, w); err != nil {
 		return err
 	}
-	return errors.New("etcd refused a write though all that it compares holds")
+	return errMovedOn
 }

@@ -49,3 +49,10 @@ func (s *Store) spoilCache(spoil func(*trees)) {
 	spoil(s.feed.cache.live)
 	s.feed.cache.published = nil
 }
+
+// RememberAtMost bounds the hub's history.
+func (s *Store) RememberAtMost(changes int) {
+	s.feed.hub.mu.Lock()
+	defer s.feed.hub.mu.Unlock()
+	s.feed.hub.maxChanges = changes
+}

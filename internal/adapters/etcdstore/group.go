@@ -12,7 +12,7 @@ import (
 const (
 	// maxGroupMembers keeps within etcd's 128 operations, of which it counts the
 	// outer ones and the longest list of any nested transaction together. A
-	// write's longest list is the six reads of its failed compare.
+	// write's longest list is that of its compares, six at most.
 	maxGroupMembers = 120
 	// maxGroupBytes keeps within etcd's 1.5 MiB a request.
 	maxGroupBytes = 1 << 20
@@ -24,8 +24,10 @@ const (
 // group takes writes to etcd together that arrive while others are under way:
 // in one transaction whose operations are the writes' own transactions, each
 // with its own compares and its own answer. etcd then agrees on many writes at
-// the price of one. A write that finds little under way is sent at once and
-// alone, so a lone writer is not delayed.
+// the price of one. A write that finds none under way is sent at once, so a lone
+// writer is not delayed. Where many come, a free place is not given to the first of
+// them, or requests would be many and small: it is kept until about half as many
+// wait as have been travelling together of late, or until a request returns.
 //
 // A group is safe for concurrent use.
 type group struct {
@@ -34,6 +36,7 @@ type group struct {
 	mu       sync.Mutex
 	waiting  []*member // in the order of arrival
 	inFlight int
+	company  float64 // how many have been travelling together, of late
 
 	carriers sync.WaitGroup
 }
@@ -59,6 +62,7 @@ func (g *group) send(ctx context.Context, w *prepared) (*clientv3.TxnResponse, e
 		defer g.release()
 		return attempt(ctx, g.store, w.send)
 	}
+	g.dispatch()
 	select {
 	case <-m.answered:
 		return m.resp, m.err
@@ -75,13 +79,34 @@ func (g *group) send(ctx context.Context, w *prepared) (*clientv3.TxnResponse, e
 func (g *group) enter(w *prepared) (m *member, alone bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.inFlight < maxInFlight && len(g.waiting) == 0 {
+	if g.inFlight == 0 || g.inFlight < maxInFlight && g.quorum() <= 1 && len(g.waiting) == 0 {
 		g.inFlight++
+		g.note(1)
 		return nil, true
 	}
 	m = &member{write: w, answered: make(chan struct{})}
 	g.waiting = append(g.waiting, m)
 	return m, false
+}
+
+// quorum is how many must wait for a place in flight to be taken while others are
+// on their way. The caller holds mu.
+func (g *group) quorum() int { return int(g.company / 2) }
+
+// note takes in how many travel together in a request. The caller holds mu.
+func (g *group) note(members int) { g.company += (float64(members) - g.company) / 4 }
+
+// dispatch gives a free place in flight to those who wait, if they are enough.
+func (g *group) dispatch() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inFlight == maxInFlight || len(g.waiting) < max(1, g.quorum()) {
+		return
+	}
+	g.inFlight++
+	if members := g.take(); len(members) > 0 {
+		g.carriers.Go(func() { g.carry(members) })
+	}
 }
 
 // withdraw takes a member out of the queue, and reports false for one that has
@@ -100,25 +125,36 @@ func (g *group) withdraw(m *member) bool {
 // release gives the place in flight to those who wait. They are carried on a
 // goroutine of their own, since whoever releases has an answer to return.
 func (g *group) release() {
-	if members := g.take(); len(members) > 0 {
+	if members := g.next(); len(members) > 0 {
 		g.carriers.Go(func() { g.carry(members) })
 	}
 }
 
-// carry takes members to etcd until nobody waits any more.
+// carry takes members to etcd for as long as enough wait.
 func (g *group) carry(members []*member) {
 	for len(members) > 0 {
 		g.commit(members)
-		members = g.take()
+		members = g.next()
 	}
+}
+
+// next returns those for whom a request that has returned makes room. Too few are
+// left to wait for company while others are on their way, one of whom will come
+// back for them.
+func (g *group) next() []*member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inFlight > 1 && len(g.waiting) < g.quorum() {
+		g.inFlight--
+		return nil
+	}
+	return g.take()
 }
 
 // take returns those who travel together next, in the order of arrival: as many
 // as fit, and each game once, since etcd refuses to put a key twice. Where nobody
-// waits, the place in flight is given up and it returns none.
+// waits, the place in flight is given up and it returns none. The caller holds mu.
 func (g *group) take() []*member {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	var taken, left []*member
 	games := map[string]bool{}
 	bytes := 0
@@ -135,6 +171,8 @@ func (g *group) take() []*member {
 	g.waiting = left
 	if len(taken) == 0 {
 		g.inFlight--
+	} else {
+		g.note(len(taken))
 	}
 	return taken
 }

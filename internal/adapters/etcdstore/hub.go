@@ -19,11 +19,19 @@ const (
 // takenAtOnce is how many changes a subscriber takes from the history at a time.
 const takenAtOnce = 256
 
-// recordChange is what one write did to one key. Either side is nil where there
-// is no value.
+// recordChange is what one write did to one key. One side is nil where there is no
+// value.
 type recordChange struct {
 	revision      int64
 	before, after *entry
+}
+
+// segment is that of the changed key.
+func (c recordChange) segment() string {
+	if c.after != nil {
+		return c.after.segment
+	}
+	return c.before.segment
 }
 
 func (c recordChange) bytes() (n int) {
@@ -52,10 +60,11 @@ type hub struct {
 	since, position int64
 	history         []recordChange // in order
 	bytes           int            // what history keeps alive, about
+	maxChanges      int
 	moved           chan struct{}  // closed when any of this changes
 }
 
-func newHub() *hub { return &hub{moved: make(chan struct{})} }
+func newHub() *hub { return &hub{maxChanges: maxHistoryChanges, moved: make(chan struct{})} }
 
 // begin starts a history behind the revision. A foreign one is not the
 // continuation of what was told before.
@@ -95,7 +104,7 @@ func (h *hub) publish(changes []recordChange, position int64) {
 // trim forgets the oldest revisions, whole, until the history is within bounds.
 func (h *hub) trim() {
 	drop := 0
-	for drop < len(h.history) && (len(h.history)-drop > maxHistoryChanges || h.bytes > maxHistoryBytes) {
+	for drop < len(h.history) && (len(h.history)-drop > h.maxChanges || h.bytes > maxHistoryBytes) {
 		h.since = h.history[drop].revision
 		for drop < len(h.history) && h.history[drop].revision == h.since {
 			h.bytes -= h.history[drop].bytes()

@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"context"
 	"fmt"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -16,7 +17,6 @@ import (
 func (s *Store) compareIndex(w *prepared) {
 	for _, status := range runtime.Statuses() {
 		key := s.keys.index(status, w.change.gameID)
-		w.truth = append(w.truth, clientv3.OpGet(key))
 		if rec := w.base.record; rec != nil && rec.Status == status {
 			w.compares = append(w.compares, clientv3.Compare(clientv3.Value(key), "=", rec.CurrentContainerID))
 		} else {
@@ -25,17 +25,31 @@ func (s *Store) compareIndex(w *prepared) {
 	}
 }
 
-// firstIndexAnswer is where the index keys begin in what a failed compare
-// brings back, behind the record and its ledger.
-const firstIndexAnswer = 2
-
-// indexDamage finds the index key on which a write's compares have failed.
-func (s *Store) indexDamage(w *prepared, resp *clientv3.TxnResponse) error {
-	for i, status := range runtime.Statuses() {
-		var held *mvccpb.KeyValue
-		if kvs := resp.Responses[firstIndexAnswer+i].GetResponseRange().GetKvs(); len(kvs) > 0 {
-			held = kvs[0]
+// indexDamage looks for the index key on which a write's compares have failed. It
+// asks for the keys only now: damage is rare, and every write would carry them. It
+// returns nil where it finds none, or the record is not the one expected any more.
+func (s *Store) indexDamage(ctx context.Context, w *prepared) error {
+	gets := []clientv3.Op{clientv3.OpGet(s.keys.record(w.change.gameID))}
+	for _, status := range runtime.Statuses() {
+		gets = append(gets, clientv3.OpGet(s.keys.index(status, w.change.gameID)))
+	}
+	resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return s.client.Txn(ctx).Then(gets...).Commit()
+	})
+	if err != nil {
+		return err
+	}
+	found := make([]*mvccpb.KeyValue, len(gets))
+	for i, answer := range resp.Responses {
+		if kvs := answer.GetResponseRange().GetKvs(); len(kvs) > 0 {
+			found[i] = kvs[0]
 		}
+	}
+	if found[0].GetModRevision() != w.base.revision() {
+		return nil
+	}
+	for i, status := range runtime.Statuses() {
+		held := found[1+i]
 		if reason := indexFault(w.base.record, status, held); reason != "" {
 			return &runtime.CorruptError{Key: s.keys.index(status, w.change.gameID), GameID: w.change.gameID, Reason: reason}
 		}

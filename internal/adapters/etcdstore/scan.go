@@ -10,17 +10,23 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// scanPage is how many keys one range request to etcd returns at most, so that
-// no response grows with the store.
-const scanPage = 500
+// Bounds of the pages of a scan, so that no response grows with the store. The
+// first one is small, since many a scan needs no more. Those that follow are as
+// many keys as take some scanBytes: etcd counts for every page all keys that are
+// still to come, which makes small pages of a large store dear.
+const (
+	scanPage    = 500
+	maxScanPage = 10_000
+	scanBytes   = 4 << 20
+)
 
 // scan reads the keys of a family from the given one on, in order, in pages
 // that all stand at one revision: the given one, or for 0 that of the first
 // page. It returns that revision. page is called for each page, the first one
 // even if it is empty, and says whether to go on.
 func (s *Store) scan(ctx context.Context, family, from string, revision int64, page func(revision int64, kvs []*mvccpb.KeyValue) (more bool, err error)) (int64, error) {
-	for {
-		resp, err := s.get(ctx, from, clientv3.WithRange(end(family)), clientv3.WithLimit(scanPage), clientv3.WithRev(revision))
+	for limit := int64(scanPage); ; {
+		resp, err := s.get(ctx, from, clientv3.WithRange(end(family)), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 		if err != nil {
 			return 0, err
 		}
@@ -34,7 +40,17 @@ func (s *Store) scan(ctx context.Context, family, from string, revision int64, p
 			return revision, err
 		}
 		from = after(string(resp.Kvs[len(resp.Kvs)-1].GetKey()))
+		limit = nextScanPage(resp.Kvs)
 	}
+}
+
+// nextScanPage returns how many keys the next page has, by what the last one was.
+func nextScanPage(last []*mvccpb.KeyValue) int64 {
+	bytes := 1
+	for _, kv := range last {
+		bytes += len(kv.GetKey()) + len(kv.GetValue())
+	}
+	return int64(min(max(scanBytes*len(last)/bytes, 1), maxScanPage))
 }
 
 // readTries is how often a read as of now is begun at most.

@@ -1,7 +1,6 @@
 package etcdstore
 
 import (
-	"reflect"
 	"strings"
 	"unique"
 
@@ -241,5 +240,6 @@ func (e *entry) corrupt() *runtime.CorruptError {
 // same reports whether two entries were read from one and the same write.
 func (e *entry) same(other *entry) bool {
 	return e.modRevision == other.modRevision && (e.fault == nil) == (other.fault == nil) &&
-		reflect.DeepEqual(e.current, other.current)
+		e.createRevision == other.createRevision && e.LastOp == other.LastOp && e.Equal(other.RuntimeRecord) &&
+		string(e.Unknown) == string(other.Unknown)
 }

@@ -42,8 +42,7 @@ func writeHistory(t *testing.T, r rig, rng *rand.Rand, steps *steps, paced <-cha
 		}
 		if (n+1)%historyStep == 0 {
 			if step := (n + 1) / historyStep; step%4 == 0 {
-				for written := r.plantRecord(runningRecord("pace")); written > <-paced; { // waits for a consumer
-				}
+				awaitPace(t, r.plantRecord(runningRecord("pace")), paced)
 			}
 			_, err := r.etcd.Compact(t.Context(), r.head()-int64(rng.IntN(historyStep/2)))
 			if !errors.Is(err, rpctypes.ErrCompacted) { // by the step before, when few writes of this one had anything to change
@@ -54,6 +53,17 @@ func writeHistory(t *testing.T, r rig, rng *rand.Rand, steps *steps, paced <-cha
 	}
 	rec := runningRecord("last")
 	return r.plantRecord(rec)
+}
+
+// awaitPace waits until a consumer has been told of the revision.
+func awaitPace(t *testing.T, revision int64, paced <-chan int64) {
+	t.Helper()
+	for head := range paced {
+		if head >= revision {
+			return
+		}
+	}
+	require.Fail(t, "the consumer that paces the writer has ended", "before it was told of revision %d", revision)
 }
 
 // plantRecord writes a record as an upsert would, without its index: deletions

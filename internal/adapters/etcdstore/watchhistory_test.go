@@ -3,7 +3,6 @@ package etcdstore_test
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -43,19 +42,22 @@ func testWatchIsHistory(t *testing.T) {
 	for n, client := range clients[2:] {
 		breakAtRandom(client, rand.New(rand.NewPCG(seed, uint64(1000+n))), &opened)
 	}
+	var stores []rig
+	for _, client := range clients {
+		stores = append(stores, newRig(t, client, etcdstore.Options{Prefix: writer.prefix, ProbeInterval: probing}))
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	var watchers [historyWatchers]*randomWatcher
 	var end atomic.Int64
 	var wg sync.WaitGroup
 	for n := range watchers {
-		store := openStore(t, clients[n%len(clients)], etcdstore.Options{Prefix: writer.prefix, ProbeInterval: probing})
+		store := stores[n%len(stores)].Store
 		w := &randomWatcher{rng: rand.New(rand.NewPCG(seed, uint64(n)+1)), steps: steps, end: &end}
 		watchers[n] = w
 		wg.Go(func() { w.run(ctx, store, writer.etcd, writer.prefix) })
 	}
-	pacer := openStore(t, clients[2], etcdstore.Options{Prefix: writer.prefix, ProbeInterval: probing})
-	end.Store(writeHistory(t, writer, rand.New(rand.NewPCG(seed, 0)), steps, pace(ctx, pacer)))
+	end.Store(writeHistory(t, writer, rand.New(rand.NewPCG(seed, 0)), steps, pace(ctx, stores[2].Store)))
 	writer.plant("/elsewhere", "a bookmark for whoever has been told of the end already")
 	wg.Wait()
 
@@ -117,7 +119,6 @@ func pace(ctx context.Context, store *etcdstore.Store) <-chan int64 {
 				heads <- event.Revision
 			}
 		}
-		heads <- math.MaxInt64
 	}()
 	return heads
 }

@@ -156,7 +156,7 @@ func (s *Store) peek(c change) (view, bool) {
 // learn lets the cache know of a record that etcd has shown to stand.
 func (s *Store) learn(rec *current) {
 	if s.feed != nil && rec != nil {
-		s.feed.cache.learn(*rec)
+		s.feed.cache.ahead.learn(*rec)
 	}
 }
 

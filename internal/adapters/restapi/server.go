@@ -92,13 +92,14 @@ func (c Config) withDefaults() Config {
 
 // Server is the HTTP face of one store. It is safe for concurrent use.
 type Server struct {
-	store   ports.Store
-	cfg     Config
-	mux     *http.ServeMux
-	metrics *metrics
-	origins *http.CrossOriginProtection
-	storeID storeID
-	streams streamSlots
+	store     ports.Store
+	cfg       Config
+	mux       *http.ServeMux
+	metrics   *metrics
+	encodings *encodings
+	origins   *http.CrossOriginProtection
+	storeID   storeID
+	streams   streamSlots
 
 	// registry holds the schemas of the OpenAPI document; bodies are decoded by
 	// the same two that it shows.
@@ -134,9 +135,10 @@ func New(store ports.Store, cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		store: store, cfg: cfg, mux: http.NewServeMux(), metrics: m,
-		origins: http.NewCrossOriginProtection(),
-		streams: streamSlots{max: int64(cfg.MaxStreams)},
-		closing: make(chan struct{}),
+		origins:   http.NewCrossOriginProtection(),
+		streams:   streamSlots{max: int64(cfg.MaxStreams)},
+		encodings: newEncodings(),
+		closing:   make(chan struct{}),
 	}
 	s.register()
 	return s, nil

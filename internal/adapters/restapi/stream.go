@@ -2,7 +2,6 @@ package restapi
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -88,11 +87,12 @@ func (e *eventWriter) open() {
 	header.Set("X-Accel-Buffering", "no")
 	header.Set(wire.HeaderHeartbeat, strconv.Itoa(max(1, int(e.beats.Seconds()))))
 	e.w.WriteHeader(http.StatusOK)
-	e.send(e.form.preamble())
+	e.send([]byte(e.form.preamble()))
 }
 
-func (e *eventWriter) event(event ports.RuntimeEvent) {
-	e.element(wire.EventFrom(event))
+// event writes an event, of which data is the JSON.
+func (e *eventWriter) event(event ports.RuntimeEvent, data []byte) {
+	e.element(wire.EventFrom(event), data)
 	switch {
 	case event.Type == ports.EventResync:
 		e.position = 0 // what came before is not to be resumed from any more
@@ -103,38 +103,31 @@ func (e *eventWriter) event(event ports.RuntimeEvent) {
 
 // problem writes an error; about says which game and revision it concerns.
 func (e *eventWriter) problem(about ports.RuntimeEvent, p *wire.Problem, final bool) {
-	e.element(wire.Event{
-		Type: wire.TypeError, Revision: about.Revision, GameID: about.GameID, Error: p, Final: &final,
-	})
+	problem := wire.Event{Type: wire.TypeError, Revision: about.Revision, GameID: about.GameID, Error: p, Final: &final}
+	e.element(problem, encodeJSON(problem))
 }
 
 func (e *eventWriter) heartbeat() {
 	e.open()
-	e.send(e.form.beat(e.position))
+	e.send([]byte(e.form.beat(e.position)))
 	e.flush()
 }
 
-func (e *eventWriter) element(event wire.Event) {
+func (e *eventWriter) element(event wire.Event, data []byte) {
 	e.open()
-	var data bytes.Buffer
-	encoder := json.NewEncoder(&data)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(event); err != nil {
-		panic(err) // a wire.Event of a store's event always marshals
-	}
 	e.buffer.Reset()
-	e.form.element(&e.buffer, event, data.Bytes())
-	e.send(e.buffer.String())
+	e.form.element(&e.buffer, event, data)
+	e.send(e.buffer.Bytes())
 }
 
 // send writes under a deadline: a reader that takes nothing for that long is
 // cut off rather than held.
-func (e *eventWriter) send(text string) {
-	if e.err != nil || text == "" {
+func (e *eventWriter) send(text []byte) {
+	if e.err != nil || len(text) == 0 {
 		return
 	}
 	_ = e.control.SetWriteDeadline(time.Now().Add(e.timeout))
-	_, e.err = e.w.Write([]byte(text))
+	_, e.err = e.w.Write(text)
 }
 
 func (e *eventWriter) flush() {

@@ -210,7 +210,7 @@ func (s *Server) write(out *eventWriter, step item) {
 		out.problem(step.event, problemOf(step.err, inQuery), false)
 		return
 	}
-	out.event(step.event)
+	out.event(step.event, s.encodings.encode(step.event))
 	s.metrics.events.WithLabelValues(string(step.event.Type)).Inc()
 }
 

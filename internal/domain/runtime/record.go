@@ -90,6 +90,27 @@ func (r RuntimeRecord) Clone() RuntimeRecord {
 	return r
 }
 
+// Equal reports whether two records say the same: all fields are equal, and all
+// instants the same instants.
+func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
+	for _, pair := range [...][2]*time.Time{
+		{&r.CreatedAt, &other.CreatedAt}, {&r.LastOpAt, &other.LastOpAt},
+		{r.StartedAt, other.StartedAt}, {r.StoppedAt, other.StoppedAt}, {r.RemovedAt, other.RemovedAt},
+	} {
+		a, b := pair[0], pair[1]
+		if (a == nil) != (b == nil) || a != nil && !a.Equal(*b) {
+			return false
+		}
+	}
+	return r.withoutInstants() == other.withoutInstants()
+}
+
+func (r RuntimeRecord) withoutInstants() RuntimeRecord {
+	r.CreatedAt, r.LastOpAt = time.Time{}, time.Time{}
+	r.StartedAt, r.StoppedAt, r.RemovedAt = nil, nil, nil
+	return r
+}
+
 // InUTC returns a copy of r whose instants are in UTC and carry no monotonic
 // clock reading, which is the form the stores keep.
 func (r RuntimeRecord) InUTC() RuntimeRecord {

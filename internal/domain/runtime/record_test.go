@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -103,4 +104,36 @@ func TestRecordJSONNames(t *testing.T) {
 		"docker_network": "net", "generation": 2, "created_at": "2026-03-01T12:00:00.123456789Z",
 		"last_op_at": "2026-03-01T12:01:00.123456789Z", "started_at": "2026-03-01T12:01:00.123456789Z"
 	}`, string(encoded))
+}
+
+// TestEqualSeesEveryField changes one field at a time, those that nobody has
+// thought of yet too.
+func TestEqualSeesEveryField(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	fresh := func() runtime.RuntimeRecord { return runtime.RuntimeRecord{StartedAt: &at, CreatedAt: at} }
+	require.True(t, fresh().Equal(fresh()))
+	elsewhere := fresh()
+	moved := at.In(time.FixedZone("there", 3600))
+	elsewhere.StartedAt, elsewhere.CreatedAt = &moved, moved
+	require.True(t, fresh().Equal(elsewhere), "the same instants, told in another zone")
+	for i := range reflect.TypeFor[runtime.RuntimeRecord]().NumField() {
+		other := fresh()
+		field := reflect.ValueOf(&other).Elem().Field(i)
+		switch field.Interface().(type) {
+		case string, runtime.Status:
+			field.SetString("other")
+		case int64:
+			field.SetInt(7)
+		case time.Time:
+			field.Set(reflect.ValueOf(at.Add(1)))
+		case *time.Time:
+			later := at.Add(1)
+			field.Set(reflect.ValueOf(&later))
+		default:
+			t.Fatalf("this test does not know how to change a %s", field.Type())
+		}
+		require.False(t, fresh().Equal(other), "%s differs", reflect.TypeFor[runtime.RuntimeRecord]().Field(i).Name)
+		require.False(t, other.Equal(fresh()), "%s differs", reflect.TypeFor[runtime.RuntimeRecord]().Field(i).Name)
+	}
 }
