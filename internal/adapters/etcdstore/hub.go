@@ -61,7 +61,7 @@ type hub struct {
 	history         []recordChange // in order
 	bytes           int            // what history keeps alive, about
 	maxChanges      int
-	moved           chan struct{}  // closed when any of this changes
+	moved           chan struct{} // closed when any of this changes
 }
 
 func newHub() *hub { return &hub{maxChanges: maxHistoryChanges, moved: make(chan struct{})} }
