@@ -20,6 +20,7 @@ type barrier struct {
 	mu      sync.Mutex
 	next    *round // that has not begun; nil where nobody waits
 	running bool
+	closed  bool
 	rounds  sync.WaitGroup
 }
 
@@ -35,6 +36,9 @@ type round struct {
 // that of the one try, or why ctx ended.
 func (b *barrier) wait(ctx context.Context) (int64, error) {
 	r := b.join()
+	if r == nil {
+		return 0, errClosed
+	}
 	select {
 	case <-r.done:
 		return r.revision, r.err
@@ -43,9 +47,13 @@ func (b *barrier) wait(ctx context.Context) (int64, error) {
 	}
 }
 
+// join returns the round that has not begun, nil once the barrier is closed.
 func (b *barrier) join() *round {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
 	if b.next == nil {
 		b.next = &round{done: make(chan struct{})}
 	}
@@ -79,5 +87,10 @@ func (b *barrier) begin() *round {
 	return r
 }
 
-// close waits for rounds under way. No wait may be under way or follow.
-func (b *barrier) close() { b.rounds.Wait() }
+// close ends the barrier and waits for rounds under way.
+func (b *barrier) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.rounds.Wait()
+}

@@ -23,21 +23,27 @@ type cache struct {
 	// feeds it is believed to be alive.
 	filled, healthy bool
 	live            *trees
-	published       *trees        // a clone of live as it is; nil where there is none
-	moved           chan struct{} // closed when any of this changes
+	byKey           map[string]*entry // what is in live, for who asks for one
+	published       *trees            // a clone of live as it is; nil where there is none
+	moved           chan struct{}     // closed when any of this changes
 
 	ahead ahead
 }
 
 func newCache() *cache {
-	return &cache{live: newTrees(0), moved: make(chan struct{})}
+	return &cache{live: newTrees(0), byKey: map[string]*entry{}, moved: make(chan struct{})}
 }
 
 // fill makes the records, as of their revision, the cache's content.
 func (c *cache) fill(records *trees) {
+	byKey := make(map[string]*entry, records.byKey.Len())
+	records.byKey.Ascend(func(e *entry) bool {
+		byKey[e.segment] = e
+		return true
+	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.live, c.published = records, nil
+	c.live, c.published, c.byKey = records, nil, byKey
 	c.ahead.reset(true, records.revision)
 	c.filled, c.healthy = true, true
 	c.stir()
@@ -47,7 +53,7 @@ func (c *cache) fill(records *trees) {
 func (c *cache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.live, c.published = newTrees(0), nil
+	c.live, c.published, c.byKey = newTrees(0), nil, map[string]*entry{}
 	c.ahead.reset(false, 0)
 	c.filled, c.healthy = false, false
 	c.stir()
@@ -81,9 +87,9 @@ func (c *cache) apply(keys keyspace, events []*clientv3.Event, position int64, p
 	for i := range changes {
 		change := &changes[i]
 		if change.after != nil {
-			change.before = c.live.set(change.after)
+			change.before = c.set(change.after)
 		} else {
-			change.before = c.live.remove(string(events[i].Kv.GetKey())[len(keys.records()):])
+			change.before = c.remove(string(events[i].Kv.GetKey())[len(keys.records()):])
 		}
 	}
 	changes = slices.DeleteFunc(changes, func(c recordChange) bool { return c.before == nil && c.after == nil })
@@ -97,6 +103,18 @@ func (c *cache) apply(keys keyspace, events []*clientv3.Event, position int64, p
 	c.healthy = true
 	publish(changes, position)
 	c.stir()
+}
+
+// set and remove change what stands at one key and return what stood there. The
+// caller holds mu.
+func (c *cache) set(e *entry) (before *entry) {
+	c.byKey[e.segment] = e
+	return c.live.set(e)
+}
+
+func (c *cache) remove(segment string) (before *entry) {
+	delete(c.byKey, segment)
+	return c.live.remove(segment)
 }
 
 // stir wakes whoever waits for the cache to move. The caller holds mu.
@@ -114,7 +132,7 @@ func (c *cache) peek(gameID string) *current {
 	if !c.filled || !c.healthy {
 		return nil
 	}
-	e := c.live.get(segment)
+	e := c.byKey[segment]
 	if written := c.ahead.of(segment); written != nil && (e == nil || written.modRevision > e.modRevision) {
 		return written
 	}
@@ -130,7 +148,7 @@ func (c *cache) get(gameID string) (e *entry, asOf int64, filled bool) {
 	segment := escape(gameID)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.live.get(segment), c.live.revision, c.filled
+	return c.byKey[segment], c.live.revision, c.filled
 }
 
 // state returns the revision that the cache has come to, how many records it holds,

@@ -12,7 +12,7 @@ import (
 // the call: it has then come as far as a consistent read of etcd. Where it
 // reports false, etcd has to be asked itself.
 func (s *Store) fresh(ctx context.Context) bool {
-	if s.feed == nil {
+	if s.feed == nil || ctx.Err() != nil {
 		return false
 	}
 	if _, _, filled, healthy := s.feed.cache.state(); !filled || !healthy {
@@ -29,7 +29,9 @@ func (s *Store) fresh(ctx context.Context) bool {
 }
 
 // getCached answers a read of one record from the cache. A record that is absent
-// there, or damaged, is left for etcd to speak of.
+// there, or damaged, is left for etcd to speak of. It may be called outside begin
+// and end, which would cost as much as all else that it does: it leaves nothing
+// behind that Close would have to wait for.
 func (s *Store) getCached(ctx context.Context, gameID string) (ports.VersionedRecord, bool) {
 	if !s.fresh(ctx) {
 		return ports.VersionedRecord{}, false

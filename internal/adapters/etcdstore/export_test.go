@@ -28,25 +28,25 @@ func (s *Store) CompareCache(ctx context.Context) error { return s.feed.compare(
 
 // LoseFromCache takes a record out of the cache.
 func (s *Store) LoseFromCache(gameID string) {
-	s.spoilCache(func(records *trees) { records.remove(escape(gameID)) })
+	s.spoilCache(func(c *cache) { c.remove(escape(gameID)) })
 }
 
 // AddToCache puts a record into the cache that is not in etcd.
 func (s *Store) AddToCache(gameID string) {
 	ghost := &entry{segment: escape(gameID)}
 	ghost.GameID, ghost.Status = gameID, runtime.StatusRunning
-	s.spoilCache(func(records *trees) { records.set(ghost) })
+	s.spoilCache(func(c *cache) { c.set(ghost) })
 }
 
 // ChangeInCache changes a record where it stands in the cache.
 func (s *Store) ChangeInCache(gameID string, change func(*runtime.RuntimeRecord)) {
-	s.spoilCache(func(records *trees) { change(&records.get(escape(gameID)).RuntimeRecord) })
+	s.spoilCache(func(c *cache) { change(&c.byKey[escape(gameID)].RuntimeRecord) })
 }
 
-func (s *Store) spoilCache(spoil func(*trees)) {
+func (s *Store) spoilCache(spoil func(*cache)) {
 	s.feed.cache.mu.Lock()
 	defer s.feed.cache.mu.Unlock()
-	spoil(s.feed.cache.live)
+	spoil(s.feed.cache)
 	s.feed.cache.published = nil
 }
 

@@ -24,14 +24,14 @@ func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.Versione
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return ports.VersionedRecord{}, err
 	}
+	if found, ok := s.getCached(ctx, gameID); ok {
+		return found, nil
+	}
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
 		return ports.VersionedRecord{}, err
 	}
 	defer done()
-	if found, ok := s.getCached(ctx, gameID); ok {
-		return found, nil
-	}
 	found, _, err := s.getFromEtcd(ctx, gameID)
 	return found, err
 }

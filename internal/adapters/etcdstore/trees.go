@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"strings"
+	"time"
 	"unique"
 
 	"github.com/google/btree"
@@ -215,12 +216,13 @@ func behind(segment string) string {
 // values.
 func (t *trees) list(status runtime.Status) (records []runtime.RuntimeRecord, faults []error) {
 	records = []runtime.RuntimeRecord{}
+	var instants instants
 	if status == "" {
 		records = make([]runtime.RuntimeRecord, 0, t.byKey.Len())
 	}
 	t.ascend(ports.PageQuery{Status: status}, func(e *entry) bool {
 		if e.fault == nil {
-			records = append(records, e.Clone())
+			records = append(records, instants.clone(e.RuntimeRecord))
 		}
 		return true
 	})
@@ -229,6 +231,28 @@ func (t *trees) list(status runtime.Status) (records []runtime.RuntimeRecord, fa
 		return true
 	})
 	return records, faults
+}
+
+// instants makes copies of records whose instants share some memory with each other,
+// and none with the records copied: a list would else be mostly small allocations.
+type instants struct{ free []time.Time }
+
+func (s *instants) clone(rec runtime.RuntimeRecord) runtime.RuntimeRecord {
+	rec.StartedAt, rec.StoppedAt, rec.RemovedAt = s.copy(rec.StartedAt), s.copy(rec.StoppedAt), s.copy(rec.RemovedAt)
+	return rec
+}
+
+func (s *instants) copy(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	if len(s.free) == 0 {
+		s.free = make([]time.Time, 128)
+	}
+	own := &s.free[0]
+	s.free = s.free[1:]
+	*own = *at
+	return own
 }
 
 // corrupt is the fault of a damaged entry.
