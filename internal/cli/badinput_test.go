@@ -97,6 +97,7 @@ func TestBadArguments(t *testing.T) {
 		"negative limit":   {[]string{"list", "--limit", "-1"}, "--limit is -1; use 1 or more, or 0 for all"},
 		"huge limit":       {[]string{"list", "--limit", "99999999999999999999"}, "value out of range"},
 		"word as limit":    {[]string{"list", "--limit", "many"}, `invalid argument "many" for "--limit" flag`},
+		"get consistency":  {[]string{"get", "g", "--consistency", "eventual"}, `--consistency "eventual" is not one; use linearizable or local`},
 		"consistency":      {[]string{"list", "--consistency", "eventual"}, `--consistency "eventual" is not one; use linearizable or local`},
 		"list's faults":    {[]string{"list", "--consistency", "x", "--limit", "-1", "--status", "x"}, "\n  --limit is -1; use 1 or more, or 0 for all\n  --status \"x\""},
 		"watch of unknown": {[]string{"watch", "--status", "dead"}, `--status "dead" is not a status`},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +24,7 @@ const (
 type listFlags struct {
 	filter      recordFilter
 	limit       int
-	consistency string
+	consistency consistency
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -42,8 +41,8 @@ list, and make the exit code 1. With -o json the output is the API's object,
 {"revision":…,"items":[…]}; with --limit it names in "continue" where the list
 was cut off.
 
-Linearizable, the default, shows everything that anybody was told is done.
-Local would accept an older answer; the daemon answers both alike at present.`,
+Linearizable, the default, shows everything that anybody was told is done. Local
+is the daemon's own copy, which may be a moment old and can be had without etcd.`,
 		Example: `  rtmanager list
   rtmanager list --status running --region eu
   rtmanager list -o wide
@@ -52,8 +51,7 @@ Local would accept an older answer; the daemon answers both alike at present.`,
 	}
 	flags.filter.bind(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", 0, "stop after `N` records; 0 lists all")
-	cmd.Flags().StringVar(&flags.consistency, "consistency", "linearizable", "linearizable or local")
-	_ = cmd.RegisterFlagCompletionFunc("consistency", cobra.FixedCompletions([]string{"linearizable", "local"}, cobra.ShellCompDirectiveNoFileComp))
+	flags.consistency.bind(cmd)
 	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), flags) })
 	return cmd
 }
@@ -88,14 +86,15 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 // query returns what to ask for, without the size of its pages.
 func (f listFlags) query() (ports.PageQuery, error) {
 	var faults []error
-	if !slices.Contains([]string{"linearizable", "local"}, f.consistency) {
-		faults = append(faults, &runtime.InvalidError{Field: "--consistency", Reason: fmt.Sprintf("%q is not one; use linearizable or local", f.consistency)})
+	local, err := f.consistency.local()
+	if err != nil {
+		faults = append(faults, err)
 	}
 	if f.limit < 0 {
 		faults = append(faults, &runtime.InvalidError{Field: "--limit", Reason: fmt.Sprintf("is %d; use 1 or more, or 0 for all", f.limit)})
 	}
 	status, err := f.filter.status()
-	return ports.PageQuery{Status: status, Region: f.filter.region, Node: f.filter.node}, errors.Join(append(faults, err)...)
+	return ports.PageQuery{Status: status, Region: f.filter.region, Node: f.filter.node, Local: local}, errors.Join(append(faults, err)...)
 }
 
 // collect follows the pages to the end or to the limit, and gives them as one.

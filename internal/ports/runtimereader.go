@@ -15,7 +15,7 @@ type RuntimeReader interface {
 	// GetLocal is GetVersioned without the promise of freshness: where the store
 	// keeps a copy of the records it answers from that, without asking anybody. It
 	// also returns the revision that the answer is as of, with runtime.ErrNotFound
-	// too. What one store answers never goes back.
+	// too. What one store answers never goes back, unless the store was put back to an earlier state.
 	GetLocal(ctx context.Context, gameID string) (found VersionedRecord, asOf int64, err error)
 
 	// ListPage returns one page of the records that match the query, ordered by

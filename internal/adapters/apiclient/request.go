@@ -107,7 +107,7 @@ func (c *Client) roundTrip(ctx context.Context, call call, target any) (http.Hea
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, errorOf(response)
+		return response.Header, errorOf(response)
 	}
 	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" {
 		return nil, strangeAnswer(response)

@@ -70,10 +70,34 @@ func (s *Store) pageCached(ctx context.Context, query ports.PageQuery) (ports.Pa
 		return ports.Page{}, false
 	}
 	records := s.feed.cache.snapshot()
-	if records == nil {
+	if records == nil || query.Local && !s.feed.local.reached(records.revision) {
 		return ports.Page{}, false
 	}
 	return records.page(query), true
+}
+
+// mark is the newest revision that local reads have told of by asking etcd, while
+// the cache was of no use: what the cache tells afterwards must not be older.
+type mark struct{ revision atomic.Int64 }
+
+// reached reports whether the cache, at the revision, has come up to the mark.
+func (m *mark) reached(revision int64) bool { return revision >= m.revision.Load() }
+
+// raise moves the mark up to the revision.
+func (m *mark) raise(revision int64) {
+	for {
+		marked := m.revision.Load()
+		if revision <= marked || m.revision.CompareAndSwap(marked, revision) {
+			return
+		}
+	}
+}
+
+// toldLocally notes that etcd has answered a local read.
+func (s *Store) toldLocally(asOf int64) {
+	if s.feed != nil {
+		s.feed.local.raise(asOf)
+	}
 }
 
 // counters count what a store has done since it was opened.

@@ -18,6 +18,7 @@ type feed struct {
 	store *Store
 	cache *cache
 	hub   *hub
+	local mark
 
 	revival  revival
 	position int64 // what cache and hub have been told up to
@@ -138,7 +139,11 @@ func (f *feed) heal(ctx context.Context, broken error) error {
 // served from what was known before, but each may find out for itself.
 func (f *feed) restart(ctx context.Context, why error) error {
 	f.cache.forget() // first: who starts from it now must not be taken for one of the new era
-	f.hub.interrupt(errors.Is(why, runtime.ErrForeignRevision) || errors.Is(why, runtime.ErrIncompatible))
+	foreign := errors.Is(why, runtime.ErrForeignRevision) || errors.Is(why, runtime.ErrIncompatible)
+	f.hub.interrupt(foreign)
+	if foreign {
+		f.local.revision.Store(0) // it was of another history
+	}
 	if !f.revival.wait(ctx, f.position, why) {
 		return ctx.Err()
 	}

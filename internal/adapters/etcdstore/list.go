@@ -84,7 +84,11 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	if page, ok := s.pageCached(ctx, query); ok {
 		return page, nil
 	}
-	return s.listPage(ctx, query)
+	page, err := s.listPage(ctx, query)
+	if query.Local && err == nil {
+		s.toldLocally(page.Revision)
+	}
+	return page, err
 }
 
 // listPage asks etcd for a page. A query by status goes through the index; any

@@ -47,12 +47,14 @@ func (s *Store) GetLocal(ctx context.Context, gameID string) (ports.VersionedRec
 	}
 	defer done()
 	if s.feed != nil {
-		if e, asOf, filled := s.feed.cache.get(gameID); filled {
+		if e, asOf, filled := s.feed.cache.get(gameID); filled && s.feed.local.reached(asOf) {
 			found, err := e.found(gameID)
 			return found, asOf, err
 		}
 	}
-	return s.getFromEtcd(ctx, gameID)
+	found, asOf, err := s.getFromEtcd(ctx, gameID)
+	s.toldLocally(asOf)
+	return found, asOf, err
 }
 
 // found is what a read of the game says of what stands at its key, nil for

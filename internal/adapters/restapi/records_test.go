@@ -1,6 +1,7 @@
 package restapi_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -182,4 +183,30 @@ func TestContinueTokens(t *testing.T) {
 	expired := f.send("GET", "/v1/runtimes?limit=1&continue="+token, "", "")
 	require.Equal(t, http.StatusGone, expired.StatusCode, expired.body)
 	require.Equal(t, wire.CodeCompacted, expired.problem(t).Code)
+}
+
+// A local read says what it is as of, whether there is a record or not.
+func TestLocalReads(t *testing.T) {
+	t.Parallel()
+	f := start(t, restapi.Config{})
+	require.NoError(t, f.store.Upsert(t.Context(), recordOf("a")))
+	found := f.send("GET", "/v1/runtimes/a?consistency=local", "", "")
+	require.Equal(t, http.StatusOK, found.StatusCode, found.body)
+	require.Equal(t, `"2"`, found.Header.Get("ETag"))
+	require.Equal(t, "2", found.Header.Get("Rtmanager-As-Of"))
+	missing := f.send("GET", "/v1/runtimes/b?consistency=local", "", "")
+	require.Equal(t, http.StatusNotFound, missing.StatusCode)
+	require.Equal(t, "2", missing.Header.Get("Rtmanager-As-Of"))
+	require.Empty(t, f.send("GET", "/v1/runtimes/a", "", "").Header.Get("Rtmanager-As-Of"), "a linearizable read is as of now")
+	require.Equal(t, http.StatusOK, f.send("GET", "/v1/runtimes?consistency=local", "", "").StatusCode)
+	require.Equal(t, http.StatusBadRequest, f.send("GET", "/v1/runtimes/a?consistency=eventual", "", "").StatusCode)
+}
+
+func TestReadyNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	missing := errors.New("not yet")
+	f := start(t, restapi.Config{Ready: map[string]func() error{"cache": func() error { return missing }}})
+	unready := f.send("GET", "/readyz", "", "")
+	require.Equal(t, http.StatusServiceUnavailable, unready.StatusCode)
+	require.Contains(t, unready.body, `{"name":"cache","ok":false,"error":"not yet"}`)
 }

@@ -65,6 +65,7 @@ func Run(t *testing.T, h Harness) {
 		behaviours []behaviour
 	}{
 		{"read", readBehaviours()},
+		{"local read", localBehaviours()},
 		{"upsert", upsertBehaviours(h)},
 		{"refusal", refusalBehaviours()},
 		{"game id", idBehaviours()},
