@@ -60,17 +60,29 @@ func (f *feed) run(ctx context.Context) {
 	f.cache.forget()
 }
 
-// fill reads every record at one revision.
+// fill reads every record at one revision. The next page is read while the last
+// one is taken in: with many records both take long.
 func (f *feed) fill(ctx context.Context) error {
 	s := f.store
+	pages := make(chan []*mvccpb.KeyValue)
+	var revision int64
+	var err error
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(pages)
+		family := s.keys.records()
+		revision, err = s.scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
+			pages <- kvs
+			return true, nil
+		})
+	})
 	records := newTrees(0)
-	family := s.keys.records()
-	revision, err := s.scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
+	for kvs := range pages {
 		for _, kv := range kvs {
 			records.set(s.keys.newEntry(kv))
 		}
-		return true, nil
-	})
+	}
+	reading.Wait()
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 // still to come, which makes small pages of a large store dear.
 const (
 	scanPage    = 500
-	maxScanPage = 10_000
-	scanBytes   = 4 << 20
+	maxScanPage = 50_000
+	scanBytes   = 16 << 20
 )
 
 // scan reads the keys of a family from the given one on, in order, in pages
