@@ -37,7 +37,7 @@ func newDeafRig(t *testing.T, opts etcdstore.Options) deafRig {
 	})
 	r := newRig(t, client, opts)
 	written := r.put(runningRecord("game"))
-	r.awaitLocal(written.Revision)
+	r.awaitCache(written.Revision)
 	return deafRig{rig: r, deaf: deaf}
 }
 
@@ -112,7 +112,7 @@ func TestUpdateIsOneRoundTrip(t *testing.T) {
 	kv := &countingKV{KV: client.KV}
 	client.KV = kv
 	r := newRig(t, client, etcdstore.Options{})
-	r.awaitLocal(r.put(runningRecord("game")).Revision)
+	r.awaitCache(r.put(runningRecord("game")).Revision)
 	from, to := runtime.StatusRunning, runtime.StatusStopped
 	before := kv.requests.Load()
 	for range 20 {
@@ -128,7 +128,7 @@ func TestReadersShareOneRead(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaulty(t)
 	r := newRig(t, client, etcdstore.Options{CallTimeout: patience, ProbeInterval: patience})
-	r.awaitLocal(r.put(runningRecord("game")).Revision)
+	r.awaitCache(r.put(runningRecord("game")).Revision)
 	var reads atomic.Int64
 	begun, held := make(chan struct{}), make(chan struct{})
 	faults.onRead(func(context.Context) error {
@@ -162,7 +162,7 @@ func TestRevisionsOfOthersDoNotSendReadsToEtcd(t *testing.T) {
 	t.Parallel()
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
 		r := newRig(t, client, etcdstore.Options{})
-		r.awaitLocal(r.put(runningRecord("game")).Revision)
+		r.awaitCache(r.put(runningRecord("game")).Revision)
 		before := r.CacheStats()
 		for n := range 20 {
 			r.plant("/elsewhere", fmt.Sprint(n))
@@ -192,7 +192,7 @@ func TestDifferenceIsFoundAndMended(t *testing.T) {
 			s.synced()
 			written := r.put(runningRecord("game"))
 			s.change(written)
-			r.awaitLocal(written.Revision)
+			r.awaitCache(written.Revision)
 			require.NoError(t, r.CompareCache(t.Context()))
 			require.Zero(t, r.CacheStats().Differences, "an honest cache")
 
@@ -213,7 +213,7 @@ func TestLocalReadsOutliveEtcd(t *testing.T) {
 	server := etcdtest.Start(t)
 	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: 200 * time.Millisecond, ProbeInterval: probing})
 	written := r.put(runningRecord("game"))
-	r.awaitLocal(written.Revision)
+	r.awaitCache(written.Revision)
 	server.Stop()
 	_, err := r.Get(t.Context(), "game")
 	require.ErrorIs(t, err, runtime.ErrUnavailable)

@@ -23,7 +23,7 @@ func TestManySubscribersOneWatch(t *testing.T) {
 	})
 	r := newRig(t, client, etcdstore.Options{})
 	first := r.put(runningRecord("game"))
-	r.awaitLocal(first.Revision)
+	r.awaitCache(first.Revision)
 	var streams []*stream
 	for n := range 200 {
 		options := ports.WatchOptions{}

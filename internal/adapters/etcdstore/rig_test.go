@@ -2,7 +2,6 @@ package etcdstore_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -119,13 +118,14 @@ func (r rig) head() int64 {
 	return resp.Header.GetRevision()
 }
 
-// awaitLocal waits until local reads have come to the revision.
-func (r rig) awaitLocal(revision int64) {
+// awaitCache waits until the cache, where there is one, has come to the revision.
+func (r rig) awaitCache(revision int64) {
 	r.t.Helper()
+	require.NoError(r.t, r.Ready(r.t.Context()))
 	require.Eventually(r.t, func() bool {
-		_, asOf, err := r.GetLocal(r.t.Context(), "game")
-		return asOf >= revision && (err == nil || errors.Is(err, runtime.ErrNotFound))
-	}, patience, time.Millisecond, "local reads do not come to revision %d", revision)
+		stats := r.CacheStats()
+		return !stats.Filled || stats.Revision >= revision
+	}, patience, time.Millisecond, "the cache does not come to revision %d", revision)
 }
 
 func (r rig) put(rec runtime.RuntimeRecord) ports.VersionedRecord {

@@ -91,7 +91,7 @@ func testQuietIsNotSilence(t *testing.T) {
 	require.Equal(t, ports.EventSynced, (<-heard).Type)
 	started := r.put(runningRecord("game"))
 	require.Equal(t, started.Revision, (<-heard).Revision)
-	r.awaitLocal(started.Revision)
+	r.awaitCache(started.Revision)
 	before, opened := heads.Load(), upstream.opened.Load()
 	require.Eventually(t, func() bool { return heads.Load() > before+5 }, patience, time.Millisecond, "the store does not ask whether etcd is there")
 	require.Equal(t, opened, upstream.opened.Load(), "a quiet upstream was opened again")
