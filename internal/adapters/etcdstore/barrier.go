@@ -72,6 +72,7 @@ func (b *barrier) run() {
 		r.revision, r.err = b.store.head(b.store.closing)
 		if r.err == nil && r.revision < before {
 			r.err = fmt.Errorf("%w: etcd stands at revision %d, behind the cache's %d", runtime.ErrForeignRevision, r.revision, before)
+			b.store.feed.distrust(r.err)
 		}
 		close(r.done)
 	}

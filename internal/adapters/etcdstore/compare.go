@@ -70,27 +70,29 @@ func (f *feed) compare(ctx context.Context) error {
 	if different != "" {
 		f.store.count.differences.Add(1)
 		f.store.log.Error("the cache differs from etcd and is filled anew; this is a defect, please report it", "key", different, "revision", records.revision)
-		f.distrust()
+		f.distrust(errDiffers)
 	}
 	return nil
 }
 
-// distrust takes the cache out of use at once and has it filled anew.
-func (f *feed) distrust() {
+// distrust takes the cache out of use at once and has it filled anew. Anybody may
+// call it.
+func (f *feed) distrust(why error) {
 	f.cache.forget()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.distrusted = true
+	f.distrusted = why
 	if f.up != nil {
 		f.up.cancel()
 	}
 }
 
-// takeDistrust reports whether the cache has been distrusted since it was filled.
-func (f *feed) takeDistrust() bool {
+// takeDistrust returns why the cache has been distrusted since it was last asked,
+// nil if it has not.
+func (f *feed) takeDistrust() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	was := f.distrusted
-	f.distrusted = false
-	return was
+	why := f.distrusted
+	f.distrusted = nil
+	return why
 }

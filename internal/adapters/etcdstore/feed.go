@@ -26,7 +26,7 @@ type feed struct {
 	mu         sync.Mutex
 	up         *upstream // the present one, for nudge
 	nudged     int64     // the revision that the last nudge was for
-	distrusted bool      // the cache has to be filled anew
+	distrusted error     // why the cache has to be filled anew; nil for not
 
 	done, compared chan struct{} // closed when run and compareForever have returned
 }
@@ -43,8 +43,8 @@ func (f *feed) run(ctx context.Context) {
 		if err == nil {
 			err = f.follow(ctx)
 		}
-		if f.takeDistrust() {
-			err = errDiffers
+		if why := f.takeDistrust(); why != nil {
+			err = why
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -78,9 +78,7 @@ func (f *feed) fill(ctx context.Context) error {
 	})
 	records := newTrees(0)
 	for kvs := range pages {
-		for _, kv := range kvs {
-			records.set(s.keys.newEntry(kv))
-		}
+		s.keys.newEntries(kvs, func(e *entry) { records.set(e) })
 	}
 	reading.Wait()
 	if err != nil {
