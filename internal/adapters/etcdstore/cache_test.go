@@ -255,3 +255,60 @@ func TestReadyWaitsForTheCacheAndNoLonger(t *testing.T) {
 	require.NoError(t, plain.Ready(t.Context()))
 	require.Zero(t, plain.CacheStats())
 }
+
+// blockingProgress is a watcher whose requests for progress hang, as the client's
+// do while it opens its stream anew.
+type blockingProgress struct{ clientv3.Watcher }
+
+func (blockingProgress) RequestProgress(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestReaderIsNotHeldByTheWatch has the read wait for a watch that hangs.
+func TestReaderIsNotHeldByTheWatch(t *testing.T) {
+	t.Parallel()
+	client := etcdtest.InProcess(t)
+	client.Watcher = blockingProgress{client.Watcher}
+	r := newRig(t, client, etcdstore.Options{CallTimeout: 2 * patience})
+	r.awaitCache(r.put(runningRecord("game")).Revision)
+	r.plant("/elsewhere", "the watch is told nothing of this")
+	_, err := r.Get(within(t, patience/2), "game")
+	require.NoError(t, err, "etcd has the answer")
+}
+
+// TestDistrustLosesNoEvent finds the cache to differ while its watch has a change to
+// tell, which the cache that is thrown away knew what to make of.
+func TestDistrustLosesNoEvent(t *testing.T) {
+	t.Parallel()
+	client := etcdtest.InProcess(t)
+	var armed atomic.Bool
+	held, release := make(chan struct{}), make(chan struct{})
+	watchThrough(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+		for resp := range open() {
+			if n == 1 && len(resp.Events) > 0 && armed.CompareAndSwap(true, false) {
+				close(held)
+				<-release
+			}
+			if !passOne(ctx, resp, out) {
+				return
+			}
+		}
+	})
+	r := newRig(t, client, etcdstore.Options{ProbeInterval: probing})
+	r.put(runningRecord("game"))
+	r.awaitCache(r.put(runningRecord("other")).Revision)
+	s := r.watch(ports.WatchOptions{})
+	s.synced()
+	armed.Store(true)
+	deleted := r.uproot("/runtimes/game")
+	<-held
+	r.LoseFromCache("other")
+	require.NoError(t, r.CompareCache(t.Context()))
+	require.EqualValues(t, 1, r.CacheStats().Differences)
+	close(release)
+	event := s.event()
+	require.Equal(t, ports.EventDeleted, event.Type)
+	require.Equal(t, deleted, event.Revision)
+	require.Equal(t, "game", event.Before.GameID)
+}

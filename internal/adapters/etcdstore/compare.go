@@ -78,6 +78,9 @@ func (f *feed) compare(ctx context.Context) error {
 // distrust takes the cache out of use at once and has it filled anew. Anybody may
 // call it.
 func (f *feed) distrust(why error) {
+	// The hub first: what the watch still brings is told against records that are
+	// not there any more, and nobody must hear that.
+	f.hub.interrupt(false)
 	f.cache.forget()
 	f.mu.Lock()
 	defer f.mu.Unlock()

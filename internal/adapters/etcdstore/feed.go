@@ -85,6 +85,9 @@ func (f *feed) fill(ctx context.Context) error {
 		return err
 	}
 	records.revision = revision
+	if revision < f.position {
+		f.hub.interrupt(true) // etcd has gone back, whatever the fill was for
+	}
 	f.position = revision
 	f.hub.begin(revision)
 	f.cache.fill(records)
@@ -164,6 +167,9 @@ func (f *feed) setUpstream(up *upstream) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.up, f.nudged = up, 0
+	if up != nil && f.distrusted != nil {
+		up.cancel() // distrusted while there was none to be cancelled
+	}
 }
 
 // nudge asks etcd how far the watch has come, once for each revision that a
@@ -174,6 +180,9 @@ func (f *feed) nudge(revision int64) {
 	f.nudged = max(f.nudged, revision)
 	f.mu.Unlock()
 	if up != nil && due {
-		_ = up.askProgress() // the watch's own probe finds out what is wrong with it
+		select {
+		case up.nudges <- struct{}{}:
+		default: // it will be asked anyway
+		}
 	}
 }

@@ -20,6 +20,14 @@ func (s *Store) hubCovers(epoch, revision int64) bool {
 	return s.feed != nil && s.feed.hub.covers(epoch, revision)
 }
 
+// awaitHub lets the hub come up to the revision of a stream, if it is about to: who
+// resumes from what has just been written would else need a watch of etcd's own.
+func (s *Store) awaitHub(ctx context.Context, epoch, revision int64) {
+	if s.feed != nil && s.feed.hub.era() == epoch {
+		s.feed.cache.waitFor(ctx, revision, func() { s.feed.nudge(revision) })
+	}
+}
+
 // followHub delivers what the hub has, and then what comes, until the hub cannot
 // serve the position any more.
 func (w *watch) followHub(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -19,6 +20,9 @@ const (
 	// maxInFlight is how many requests the group has under way at most. More would
 	// make each smaller without making any faster.
 	maxInFlight = 4
+	// maxWait is how long a write waits for company though there is a place for it: a
+	// request that etcd does not answer must not hold up others.
+	maxWait = 5 * time.Millisecond
 )
 
 // group takes writes to etcd together that arrive while others are under way:
@@ -62,16 +66,22 @@ func (g *group) send(ctx context.Context, w *prepared) (*clientv3.TxnResponse, e
 		defer g.release()
 		return attempt(ctx, g.store, w.send)
 	}
-	g.dispatch()
-	select {
-	case <-m.answered:
-		return m.resp, m.err
-	case <-ctx.Done():
+	g.dispatch(false)
+	long := time.NewTimer(maxWait)
+	defer long.Stop()
+	for {
+		select {
+		case <-m.answered:
+			return m.resp, m.err
+		case <-long.C:
+			g.dispatch(true)
+		case <-ctx.Done():
+			if g.withdraw(m) {
+				return nil, errNotSent
+			}
+			return nil, ctx.Err()
+		}
 	}
-	if g.withdraw(m) {
-		return nil, errNotSent
-	}
-	return nil, ctx.Err()
 }
 
 // enter gives the write a place among those in flight if one is free, and else
@@ -96,11 +106,12 @@ func (g *group) quorum() int { return int(g.company / 2) }
 // note takes in how many travel together in a request. The caller holds mu.
 func (g *group) note(members int) { g.company += (float64(members) - g.company) / 4 }
 
-// dispatch gives a free place in flight to those who wait, if they are enough.
-func (g *group) dispatch() {
+// dispatch gives a free place in flight to those who wait, if they are enough or
+// have waited for long.
+func (g *group) dispatch(long bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.inFlight == maxInFlight || len(g.waiting) < max(1, g.quorum()) {
+	if g.inFlight == maxInFlight || len(g.waiting) == 0 || !long && len(g.waiting) < g.quorum() {
 		return
 	}
 	g.inFlight++

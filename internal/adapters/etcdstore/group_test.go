@@ -250,3 +250,28 @@ func (c *crowd) requireInserted(n int) {
 	}
 	c.others.requireClean()
 }
+
+// TestHungRequestHoldsUpNobody has a request hang after many writers have made the
+// group expect company.
+func TestHungRequestHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	client, faults := newFaulty(t)
+	r := newRig(t, client, etcdstore.Options{CallTimeout: 2 * patience})
+	var writers sync.WaitGroup
+	for n := range 300 {
+		writers.Go(func() { r.put(runningRecord(fmt.Sprint("game-", n))) })
+	}
+	writers.Wait()
+	hung, letGo := make(chan struct{}), make(chan struct{})
+	faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+		close(hung)
+		<-letGo
+		return send(ctx)
+	})
+	writers.Go(func() { r.put(runningRecord("hung")) })
+	<-hung
+	_, err := r.Put(within(t, patience/2), ports.PutInput{Record: runningRecord("game-1")})
+	require.NoError(t, err, "there are places in flight left")
+	close(letGo)
+	writers.Wait()
+}

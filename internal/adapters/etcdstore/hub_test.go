@@ -85,3 +85,21 @@ func TestHistoryLeavesASubscriberBehind(t *testing.T) {
 	requireRound(quick, last)
 	require.Equal(t, remembered, r.CacheStats().HistoryChanges)
 }
+
+// TestResumeFromWhatTheHubHasYetToHear resumes at the head of etcd, which has moved on
+// by what is none of the store's business.
+func TestResumeFromWhatTheHubHasYetToHear(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
+	require.NoError(t, r.Ready(t.Context()))
+	for n := range 20 {
+		r.put(runningRecord("game"))
+		r.plant("/elsewhere", fmt.Sprint(n))
+		from := r.head()
+		s := r.watch(ports.WatchOptions{FromRevision: from})
+		written := make(chan ports.VersionedRecord, 1)
+		go func() { written <- r.put(runningRecord("wake")) }()
+		s.change(<-written)
+	}
+	require.Zero(t, r.CacheStats().Replays, "watches of their own")
+}

@@ -42,8 +42,12 @@ type upstream struct {
 	responses chan clientv3.WatchResponse
 	buffered  atomic.Int64
 	done      chan struct{}
-	behind    bool          // set before responses is closed
-	silence   time.Duration // how long it may say nothing before it is asked
+	// nudges has room for one wish that etcd be asked how far the watch has come. It
+	// is asked by whoever takes the responses, since asking can take long: the
+	// client blocks while it opens its stream anew.
+	nudges  chan struct{}
+	behind  bool          // set before responses is closed
+	silence time.Duration // how long it may say nothing before it is asked
 	// asked tells that a request for progress is out since the last response.
 	asked bool
 }
@@ -59,6 +63,7 @@ func (s *Store) openUpstream(ctx context.Context, revision int64, withBefore boo
 		store: s, ctx: ctx, cancel: cancel,
 		responses: make(chan clientv3.WatchResponse, maxBufferedResponses),
 		done:      make(chan struct{}),
+		nudges:    make(chan struct{}, 1),
 		silence:   s.opts.ProbeInterval,
 	}
 	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithRev(revision + 1)}
@@ -117,18 +122,24 @@ func (u *upstream) close() {
 func (u *upstream) next(ctx context.Context, position int64) (clientv3.WatchResponse, error) {
 	silence := time.NewTimer(u.silence)
 	defer silence.Stop()
-	select {
-	case resp, open := <-u.responses:
-		if !open {
-			return resp, u.end(ctx)
+	for {
+		select {
+		case resp, open := <-u.responses:
+			if !open {
+				return resp, u.end(ctx)
+			}
+			u.asked = false
+			u.buffered.Add(-int64(len(resp.Events)))
+			return resp, u.store.responseError(resp)
+		case <-ctx.Done():
+			return clientv3.WatchResponse{}, context.Cause(ctx)
+		case <-silence.C:
+			return clientv3.WatchResponse{}, u.probe(ctx, position)
+		case <-u.nudges:
+			if err := u.askProgress(); err != nil {
+				return clientv3.WatchResponse{}, err
+			}
 		}
-		u.asked = false
-		u.buffered.Add(-int64(len(resp.Events)))
-		return resp, u.store.responseError(resp)
-	case <-ctx.Done():
-		return clientv3.WatchResponse{}, context.Cause(ctx)
-	case <-silence.C:
-		return clientv3.WatchResponse{}, u.probe(ctx, position)
 	}
 }
 
@@ -175,8 +186,7 @@ func (u *upstream) probe(ctx context.Context, position int64) error {
 	return u.askProgress()
 }
 
-// askProgress asks for a response that tells how far the upstream has come. It
-// may be called by anybody.
+// askProgress asks for a response that tells how far the upstream has come.
 func (u *upstream) askProgress() error {
 	select {
 	case <-u.done:

@@ -136,6 +136,7 @@ var errElsewhere = errors.New("the changes come from elsewhere")
 
 // follow delivers every change behind the position until its source is over.
 func (w *watch) follow(ctx context.Context) error {
+	w.store.awaitHub(ctx, w.epoch, w.position)
 	if w.store.hubCovers(w.epoch, w.position) {
 		return w.followHub(ctx)
 	}
