@@ -72,10 +72,14 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 
 // cacheFilled is nil once the store answers from its own copy of the records.
 func cacheFilled(store *etcdstore.Store) error {
-	if !store.CacheStats().Filled {
+	switch stats := store.CacheStats(); {
+	case stats.Filled:
+		return nil
+	case stats.Trouble != nil:
+		return fmt.Errorf("the records cannot be read from etcd: %w", stats.Trouble)
+	default:
 		return errors.New("the records are still being read from etcd")
 	}
-	return nil
 }
 
 // openStore waits for etcd as long as the settings say.

@@ -43,7 +43,7 @@ func storeMetricList() []storeMetric {
 			func(s etcdstore.CacheStats) float64 { return float64(s.HistoryChanges) }),
 		newStoreMetric("watch_history_bytes", "About what these keep of memory.", gauge,
 			func(s etcdstore.CacheStats) float64 { return float64(s.HistoryBytes) }),
-		newStoreMetric("watch_replays_total", "Watches that etcd had to serve because the history did not reach back far enough.", counter,
+		newStoreMetric("watch_replays_total", "Watches that etcd had to serve itself, mostly because the history did not reach back far enough.", counter,
 			func(s etcdstore.CacheStats) float64 { return float64(s.Replays) }),
 	}
 }
@@ -55,7 +55,7 @@ func (m storeMetrics) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector: all numbers are of one moment.
+// Collect implements prometheus.Collector.
 func (m storeMetrics) Collect(out chan<- prometheus.Metric) {
 	stats := m.stats()
 	for _, metric := range storeMetricList() {

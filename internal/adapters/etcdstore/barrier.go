@@ -2,10 +2,7 @@ package etcdstore
 
 import (
 	"context"
-	"fmt"
 	"sync"
-
-	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // barrier gives readers a revision that is not older than any write that was
@@ -68,10 +65,10 @@ func (b *barrier) join() *round {
 // run makes rounds until nobody waits.
 func (b *barrier) run() {
 	for r := b.begin(); r != nil; r = b.begin() {
-		before, _, _, _ := b.store.feed.cache.state()
+		cached := b.store.cachedUpTo()
 		r.revision, r.err = b.store.head(b.store.closing)
-		if r.err == nil && r.revision < before {
-			r.err = fmt.Errorf("%w: etcd stands at revision %d, behind the cache's %d", runtime.ErrForeignRevision, r.revision, before)
+		if r.err == nil && r.revision < cached {
+			r.err = goneBack(r.revision, cached)
 			b.store.feed.distrust(r.err)
 		}
 		close(r.done)

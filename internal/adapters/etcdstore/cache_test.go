@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
@@ -311,4 +312,25 @@ func TestDistrustLosesNoEvent(t *testing.T) {
 	require.Equal(t, ports.EventDeleted, event.Type)
 	require.Equal(t, deleted, event.Revision)
 	require.Equal(t, "game", event.Before.GameID)
+}
+
+// TestCacheThatCannotBeFilledSaysWhy refuses every read but that of the store's
+// identity.
+func TestCacheThatCannotBeFilledSaysWhy(t *testing.T) {
+	t.Parallel()
+	client, faults := newFaulty(t)
+	var reads atomic.Int64
+	faults.onRead(func(context.Context) error {
+		if reads.Add(1) <= 3 { // to find no identity, and the one that was made
+			return nil
+		}
+		return rpctypes.ErrPermissionDenied
+	})
+	r := newRig(t, client, etcdstore.Options{})
+	require.Eventually(t, func() bool { return r.CacheStats().Trouble != nil }, patience, time.Millisecond)
+	require.False(t, r.CacheStats().Filled)
+	require.ErrorIs(t, r.CacheStats().Trouble, rpctypes.ErrPermissionDenied)
+	faults.onRead(nil)
+	require.NoError(t, r.Ready(within(t, patience)))
+	require.NoError(t, r.CacheStats().Trouble)
 }

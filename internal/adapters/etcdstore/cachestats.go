@@ -6,6 +6,8 @@ type CacheStats struct {
 	// Filled tells that the cache holds every record, and Healthy that the watch
 	// that feeds it is believed to be alive.
 	Filled, Healthy bool
+	// Trouble is what keeps the cache from being filled, nil for nothing known.
+	Trouble error
 	// Revision is what the cache has come to, and Records how many it holds.
 	Revision int64
 	Records  int
@@ -33,5 +35,8 @@ func (s *Store) CacheStats() CacheStats {
 	}
 	stats.HistoryChanges, stats.HistoryBytes = s.feed.hub.size()
 	stats.Revision, stats.Records, stats.Filled, stats.Healthy = s.feed.cache.state()
+	if !stats.Filled {
+		stats.Trouble = s.feed.troubled()
+	}
 	return stats
 }

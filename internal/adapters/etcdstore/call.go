@@ -2,10 +2,14 @@ package etcdstore
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // patience is how long an operation goes on asking etcd: as long as its caller
@@ -26,9 +30,10 @@ func read[T any](ctx context.Context, s *Store, ask func(ctx context.Context) (T
 	defer cancel()
 	pause := newPause()
 	for {
+		cached := s.cachedUpTo()
 		answer, err := attempt(op, s, ask)
 		if err == nil {
-			return answer, s.recogniseAnswer(answer)
+			return answer, s.recogniseAnswer(answer, cached)
 		}
 		if judge(err) == refused {
 			return none, translate(err)
@@ -40,16 +45,37 @@ func read[T any](ctx context.Context, s *Store, ask func(ctx context.Context) (T
 	}
 }
 
-// recogniseAnswer is recognise for the answers that reads of keys have.
-func (s *Store) recogniseAnswer(answer any) error {
+// recogniseAnswer is recognise for the answers that reads of keys have. cached is
+// what the cache had come to before the read was sent: an answer that stands behind
+// it shows that etcd has gone back.
+func (s *Store) recogniseAnswer(answer any, cached int64) error {
+	var header *etcdserverpb.ResponseHeader
 	switch answer := answer.(type) {
 	case *clientv3.GetResponse:
-		return s.recognise(answer.Header.GetClusterId())
+		header = answer.Header
 	case *clientv3.TxnResponse:
-		return s.recognise(answer.Header.GetClusterId())
+		header = answer.Header
 	default:
 		return nil
 	}
+	if header.GetRevision() < cached {
+		s.feed.distrust(goneBack(header.GetRevision(), cached))
+	}
+	return s.recognise(header.GetClusterId())
+}
+
+// cachedUpTo is the revision that the cache has come to, 0 where there is none.
+func (s *Store) cachedUpTo() int64 {
+	if s.feed == nil {
+		return 0
+	}
+	revision, _, _, _ := s.feed.cache.state()
+	return revision
+}
+
+// goneBack says that etcd stands at a revision behind one that it had come to.
+func goneBack(head, was int64) error {
+	return fmt.Errorf("%w: the store has gone back to revision %d, behind %d", runtime.ErrForeignRevision, head, was)
 }
 
 // attempt makes one request to etcd under the deadline that every request has.

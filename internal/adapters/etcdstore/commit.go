@@ -90,7 +90,11 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 		clientv3.OpPut(s.keys.index(after.Status, c.gameID), after.CurrentContainerID),
 		clientv3.OpPut(s.keys.ledgerEntry(c.gameID, entry.Seq), entryValue),
 	)
-	w.bytes = len(recordValue) + len(entryValue) + keysOfWrite*(len(recordKey)+keyOverhead)
+	w.bytes = len(recordValue) + len(entryValue) + keysOfWrite*(len(recordKey)+keyOverhead) +
+		len(before.CurrentContainerID) + len(after.CurrentContainerID)
+	if c.fence != nil {
+		w.bytes += 2 * len(c.fence.Key)
+	}
 	w.send = func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return s.client.Txn(ctx).If(w.compares...).Then(w.puts...).Else(w.truth...).Commit()
 	}
@@ -188,8 +192,11 @@ func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnRespo
 	if err == nil {
 		err = s.unmet(ctx, w, resp)
 	}
+	if errors.Is(err, errMovedOn) && !doubted {
+		return outcome{lost: stands}, nil // computed anew from what stands
+	}
 	if errors.Is(err, errMovedOn) {
-		return outcome{}, err
+		return outcome{}, err // nothing but the same bytes may follow a try in doubt
 	}
 	if doubted && !errors.Is(err, runtime.ErrFenced) {
 		// A fence that is lost stays lost, but damage may be mended, and an earlier

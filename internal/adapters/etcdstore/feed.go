@@ -26,6 +26,7 @@ type feed struct {
 	mu         sync.Mutex
 	up         *upstream // the present one, for nudge
 	nudged     int64     // the revision that the last nudge was for
+	trouble    error     // what keeps the cache from being filled or followed, if anything
 	distrusted error     // why the cache has to be filled anew; nil for not
 
 	done, compared chan struct{} // closed when run and compareForever have returned
@@ -43,7 +44,7 @@ func (f *feed) run(ctx context.Context) {
 		if err == nil {
 			err = f.follow(ctx)
 		}
-		if why := f.takeDistrust(); why != nil {
+		if why := f.takeDistrust(); why != nil && !errors.Is(err, runtime.ErrForeignRevision) {
 			err = why
 		}
 		switch {
@@ -91,6 +92,9 @@ func (f *feed) fill(ctx context.Context) error {
 	f.position = revision
 	f.hub.begin(revision)
 	f.cache.fill(records)
+	f.mu.Lock()
+	f.trouble = nil
+	f.mu.Unlock()
 	return nil
 }
 
@@ -137,6 +141,7 @@ func (f *feed) take(resp clientv3.WatchResponse) {
 // still the same store to open it on, etcd has to say.
 func (f *feed) heal(ctx context.Context, broken error) error {
 	f.cache.setHealthy(false)
+	f.complain(broken)
 	if !f.revival.wait(ctx, f.position, broken) {
 		return ctx.Err()
 	}
@@ -157,10 +162,30 @@ func (f *feed) restart(ctx context.Context, why error) error {
 	if foreign {
 		f.local.revision.Store(0) // it was of another history
 	}
+	f.complain(why)
 	if !f.revival.wait(ctx, f.position, why) {
 		return ctx.Err()
 	}
 	return f.fill(ctx)
+}
+
+// complain says why there is no cache, once for each reason: it may go on for
+// long, and a watch that breaks while the cache is filled says so itself.
+func (f *feed) complain(why error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	filled, _ := f.cache.isFilled()
+	if !filled && (f.trouble == nil || f.trouble.Error() != why.Error()) {
+		f.store.log.Warn("the records cannot be read into the cache; reads go to etcd meanwhile", "error", why)
+	}
+	f.trouble = why
+}
+
+// troubled returns why the cache is of no use at present, as far as is known.
+func (f *feed) troubled() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.trouble
 }
 
 func (f *feed) setUpstream(up *upstream) {

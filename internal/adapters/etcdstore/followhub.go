@@ -41,6 +41,7 @@ func (w *watch) followHub(ctx context.Context) error {
 		if err := w.deliverChanges(changes); err != nil {
 			return err
 		}
+		clear(changes) // or an idle stream would keep the records of an old burst
 		w.position = position
 		if err := w.bookmarkIfDue(); err != nil {
 			return err

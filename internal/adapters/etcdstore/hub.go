@@ -9,15 +9,16 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Bounds of what a store keeps of the recent past for its subscribers. It is
-// the only memory that a slow or stalled one costs, and all share it.
+// Bounds of what a store keeps of the recent past for its subscribers, which all of
+// them share. Beside it a slow or stalled one costs the takenAtOnce changes that
+// it has at hand, or the records of the snapshot that it is reading.
 const (
 	maxHistoryChanges = 16_384
 	maxHistoryBytes   = 64 << 20
 )
 
 // takenAtOnce is how many changes a subscriber takes from the history at a time.
-const takenAtOnce = 256
+const takenAtOnce = 64
 
 // recordChange is what one write did to one key. One side is nil where there is no
 // value.
@@ -66,8 +67,7 @@ type hub struct {
 
 func newHub() *hub { return &hub{maxChanges: maxHistoryChanges, moved: make(chan struct{})} }
 
-// begin starts a history behind the revision. A foreign one is not the
-// continuation of what was told before.
+// begin starts a history behind the revision.
 func (h *hub) begin(revision int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -77,7 +77,8 @@ func (h *hub) begin(revision int64) {
 }
 
 // interrupt stops the hub from serving until the next begin. Its subscribers
-// find out from etcd itself what has become of their streams.
+// find out from etcd itself what has become of their streams. What comes after a
+// foreign interruption is not the continuation of what was told before.
 func (h *hub) interrupt(foreign bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

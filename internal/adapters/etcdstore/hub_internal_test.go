@@ -32,7 +32,7 @@ func TestHistoryIsBoundedByBytesAndForgetsWholeRevisions(t *testing.T) {
 	require.False(t, h.covers(0, 14), "the hub has not come to 14")
 }
 
-// x keeps nothing for the others.
+// TestOneChangeBeyondAllBounds keeps nothing for the others.
 func TestOneChangeBeyondAllBounds(t *testing.T) {
 	t.Parallel()
 	h := newHub()

@@ -151,7 +151,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return unavailable(ctx, errNotFilled)
+			return unavailable(ctx, cmp.Or(s.feed.troubled(), errNotFilled))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -18,9 +19,9 @@ import (
 type entry struct {
 	current
 
-	segment string // the key without its family, which is what keys are ordered by
-	fault   error  // why the value cannot be read; current is empty then
-	bytes   int    // about what it takes of memory
+	segment string                // the key without its family, which is what keys are ordered by
+	fault   *runtime.CorruptError // why the value cannot be read; current is empty then
+	bytes   int                   // about what it takes of memory
 	// stamps are what the record's optional instants point to: with them beside the
 	// record, who copies it need not look elsewhere.
 	stamps [3]time.Time
@@ -41,8 +42,8 @@ func (k keyspace) newEntry(kv *mvccpb.KeyValue) *entry {
 func (k keyspace) readEntry(kv *mvccpb.KeyValue, e *entry) {
 	e.segment, e.bytes = string(kv.GetKey())[len(k.records()):], entryOverhead+len(kv.GetValue())
 	rec, err := k.decodeRecord(kv)
-	if err != nil {
-		e.fault, e.modRevision = err, kv.GetModRevision()
+	if fault, corrupt := errors.AsType[*runtime.CorruptError](err); corrupt {
+		e.fault, e.modRevision = fault, kv.GetModRevision()
 		return
 	}
 	e.current = *rec
@@ -260,7 +261,7 @@ func (t *trees) list(status runtime.Status) (records []runtime.RuntimeRecord, fa
 		return true
 	})
 	t.damaged.Ascend(func(e *entry) bool {
-		faults = append(faults, e.fault)
+		faults = append(faults, e.corrupt())
 		return true
 	})
 	return records, faults
@@ -288,10 +289,10 @@ func (s *instants) copy(at *time.Time) *time.Time {
 	return own
 }
 
-// corrupt is the fault of a damaged entry.
+// corrupt is the fault of a damaged entry, for the caller to keep.
 func (e *entry) corrupt() *runtime.CorruptError {
-	fault, _ := e.fault.(*runtime.CorruptError) //nolint:errorlint // decodeRecord returns no other, and nothing wraps it here
-	return fault
+	own := *e.fault
+	return &own
 }
 
 // same reports whether two entries were read from one and the same write.

@@ -242,7 +242,7 @@ func (s *Store) standing(ctx context.Context, position int64) (int64, error) {
 	case err != nil:
 		return 0, errors.Join(errBroken, err)
 	case head < position:
-		return 0, fmt.Errorf("%w: the store has gone back to revision %d, behind %d", runtime.ErrForeignRevision, head, position)
+		return 0, goneBack(head, position)
 	default:
 		return head, nil
 	}

@@ -11,8 +11,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Bounds of what encodings keeps: as many changes, none of them larger. Together
-// they take 16 MiB at most.
+// Bounds of what encodings keeps: as many changes, none of whose JSON is larger.
+// With their records they take some 32 MiB at most.
 const (
 	encodingSlots    = 4096
 	maxEncodingBytes = 4 << 10
