@@ -212,7 +212,7 @@ func TestDifferenceIsFoundAndMended(t *testing.T) {
 func TestLocalReadsOutliveEtcd(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
-	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: 200 * time.Millisecond, ProbeInterval: probing})
+	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 500 * time.Millisecond, OperationTimeout: 2 * time.Second, ProbeInterval: probing})
 	written := r.put(runningRecord("game"))
 	r.awaitCache(written.Revision)
 	server.Stop()

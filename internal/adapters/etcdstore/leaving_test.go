@@ -60,7 +60,7 @@ func TestStoreLosesPatienceWhileInDoubt(t *testing.T) {
 
 func testStoreLosesPatienceWhileInDoubt(t *testing.T) {
 	client, faults := newFaulty(t)
-	r := newRig(t, client, etcdstore.Options{OperationTimeout: 50 * time.Millisecond})
+	r := newRig(t, client, etcdstore.Options{OperationTimeout: time.Second})
 	r.another().put(runningRecord("game"))
 	faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) { return nil, errLost })
 	err := r.UpdateStatus(t.Context(), stopInput("game"))

@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Most of these tests wait for etcd, so more of them fit than there are cores.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
 	os.Exit(etcdtest.Main(m))

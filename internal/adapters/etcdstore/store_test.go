@@ -188,7 +188,7 @@ func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
 func TestUnreachableLaterIsUnavailable(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
-	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: time.Second})
+	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 500 * time.Millisecond, OperationTimeout: 2 * time.Second})
 	written := r.put(runningRecord("game"))
 	server.Stop()
 

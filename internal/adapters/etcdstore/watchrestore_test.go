@@ -120,15 +120,12 @@ func (kv *meddledKV) Get(ctx context.Context, key string, opts ...clientv3.OpOpt
 // than the store's patience. By the time etcd is back it has passed the revision
 // at which the stream stood: to go on there would leave a gap.
 func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
-	withAndWithoutCache(t, testResyncThatBrokeOffBeginsAnew)
-}
-
-func testResyncThatBrokeOffBeginsAnew(t *testing.T) {
+	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()
 	kv := &meddledKV{KV: client.KV, outage: time.Second}
 	client.KV = kv
-	r := newRig(t, client, etcdstore.Options{OperationTimeout: 300 * time.Millisecond, ProbeInterval: probing})
+	r := newRig(t, client, etcdstore.Options{NoCache: true, OperationTimeout: 300 * time.Millisecond, ProbeInterval: probing})
 	plain := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
 	for n := range 600 { // more than one page of a snapshot
 		plain.plantRecord(runningRecord(fmt.Sprintf("game-%03d", n)))
