@@ -28,10 +28,12 @@ type cache struct {
 	moved           chan struct{}     // closed when any of this changes
 
 	ahead ahead
+	// catchUp is how long a reader waits for the cache before it goes to etcd.
+	catchUp time.Duration
 }
 
 func newCache() *cache {
-	return &cache{live: newTrees(0), byKey: map[string]*entry{}, moved: make(chan struct{})}
+	return &cache{live: newTrees(0), byKey: map[string]*entry{}, moved: make(chan struct{}), catchUp: catchUpLimit}
 }
 
 // fill makes the records, as of their revision, the cache's content.
@@ -195,7 +197,7 @@ func (c *cache) waitFor(ctx context.Context, revision int64, nudge func()) bool 
 	if arrived || !usable {
 		return arrived
 	}
-	limit, moment := time.NewTimer(catchUpLimit), time.NewTimer(nudgeAfter)
+	limit, moment := time.NewTimer(c.catchUp), time.NewTimer(nudgeAfter)
 	defer limit.Stop()
 	defer moment.Stop()
 	for !arrived && usable {

@@ -112,7 +112,7 @@ func TestUpdateIsOneRoundTrip(t *testing.T) {
 	client := etcdtest.InProcess(t)
 	kv := &countingKV{KV: client.KV}
 	client.KV = kv
-	r := newRig(t, client, etcdstore.Options{})
+	r := newRig(t, client, etcdstore.Options{ProbeInterval: patience}) // whose own questions count too
 	r.awaitCache(r.put(runningRecord("game")).Revision)
 	from, to := runtime.StatusRunning, runtime.StatusStopped
 	before := kv.requests.Load()
@@ -129,6 +129,7 @@ func TestReadersShareOneRead(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaulty(t)
 	r := newRig(t, client, etcdstore.Options{CallTimeout: patience, ProbeInterval: patience})
+	r.WaitForCache(patience)
 	r.awaitCache(r.put(runningRecord("game")).Revision)
 	var reads atomic.Int64
 	begun, held := make(chan struct{}), make(chan struct{})
@@ -163,6 +164,7 @@ func TestRevisionsOfOthersDoNotSendReadsToEtcd(t *testing.T) {
 	t.Parallel()
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
 		r := newRig(t, client, etcdstore.Options{})
+		r.WaitForCache(patience)
 		r.awaitCache(r.put(runningRecord("game")).Revision)
 		before := r.CacheStats()
 		for n := range 20 {

@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -55,4 +56,12 @@ func (s *Store) RememberAtMost(changes int) {
 	s.feed.hub.mu.Lock()
 	defer s.feed.hub.mu.Unlock()
 	s.feed.hub.maxChanges = changes
+}
+
+// WaitForCache lets readers wait for the cache for as long as a busy machine takes.
+// It must be called before there are any.
+func (s *Store) WaitForCache(limit time.Duration) {
+	s.feed.cache.mu.Lock()
+	defer s.feed.cache.mu.Unlock()
+	s.feed.cache.catchUp = limit
 }

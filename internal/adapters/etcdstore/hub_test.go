@@ -22,6 +22,7 @@ func TestManySubscribersOneWatch(t *testing.T) {
 		passAll(ctx, open(), out)
 	})
 	r := newRig(t, client, etcdstore.Options{})
+	r.WaitForCache(patience)
 	first := r.put(runningRecord("game"))
 	r.awaitCache(first.Revision)
 	var streams []*stream
@@ -57,6 +58,7 @@ func TestHistoryLeavesASubscriberBehind(t *testing.T) {
 	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
 	require.NoError(t, r.Ready(t.Context()))
 	r.RememberAtMost(remembered)
+	r.WaitForCache(patience)
 	slow, quick := r.watch(ports.WatchOptions{}), r.watch(ports.WatchOptions{})
 	slow.synced()
 	quick.synced()
@@ -91,6 +93,7 @@ func TestHistoryLeavesASubscriberBehind(t *testing.T) {
 func TestResumeFromWhatTheHubHasYetToHear(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
+	r.WaitForCache(patience)
 	require.NoError(t, r.Ready(t.Context()))
 	for n := range 20 {
 		r.put(runningRecord("game"))
