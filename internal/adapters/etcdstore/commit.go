@@ -133,16 +133,22 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 		switch {
 		case verdict == unknown:
 			doubts++
-		case verdict == refused && doubts == 0:
+		case verdict == refused && doubts == 0 && !appliedPerhaps(err):
 			return outcome{}, translate(err)
 		}
 		// Past a doubtful try a refusal decides nothing: the earlier one may have
 		// been applied, or may yet be. An answered compare can tell, or a read that
 		// shows the game to have moved on.
 		if verdict == refused {
-			if stands, err := s.look(ctx, w.change.gameID); err == nil && !stands.same(w.base) {
+			stands, errLook := s.look(ctx, w.change.gameID)
+			switch {
+			case errLook == nil && !stands.same(w.base):
 				written, err := s.resolve(ctx, w, stands, true)
 				return outcome{written: written, lost: stands}, err
+			case errLook == nil && doubts == 0:
+				return outcome{}, translate(err) // answered, and not applied
+			case doubts == 0:
+				return outcome{}, unknownOutcome(ctx, w.change.origin.OperationID, err)
 			}
 		}
 		if !pause.wait(ctx) {

@@ -41,6 +41,12 @@ func judge(err error) verdict {
 	}
 }
 
+// appliedPerhaps reports whether etcd may have applied what it refused. At its quota
+// it refuses most writes before they are agreed upon, but one that has been agreed
+// upon when the last space went is applied and refused all the same. Either way it
+// is decided by the time of the answer.
+func appliedPerhaps(err error) bool { return errors.Is(err, rpctypes.ErrNoSpace) }
+
 // code finds the gRPC code in an error of the etcd client, wherever it is. The
 // client hands out its own type where it knows the error, and gRPC's elsewhere.
 func code(err error) codes.Code {

@@ -154,3 +154,22 @@ func testRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedForSpaceAndAppliedAllTheSame has etcd answer as it does when the last
+// space goes between agreeing on a write and applying it.
+func TestRefusedForSpaceAndAppliedAllTheSame(t *testing.T) {
+	inEveryMode(t, testRefusedForSpaceAndAppliedAllTheSame)
+}
+
+func testRefusedForSpaceAndAppliedAllTheSame(t *testing.T) {
+	r := newFaultyRig(t)
+	r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+		if _, err := send(ctx); err != nil {
+			return nil, err
+		}
+		return nil, rpctypes.ErrNoSpace
+	})
+	written, err := r.stop(t.Context())
+	require.NoError(t, err, "it was applied")
+	require.Equal(t, r.requireApplied(1, "once"), written.Revision)
+}
