@@ -57,7 +57,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(storeMetrics{store.CacheStats})
+	registry.MustRegister(newStoreMetrics(store.CacheStats))
 	api, err := restapi.New(store, restapi.Config{
 		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
 		InsecureHosts: cfg.Insecure, Ready: map[string]func() error{"cache": func() error { return cacheFilled(store) }},

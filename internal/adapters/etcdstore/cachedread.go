@@ -20,7 +20,7 @@ func (s *Store) fresh(ctx context.Context) bool {
 		return false
 	}
 	revision, err := s.barrier.wait(ctx)
-	if err == nil && s.feed.cache.waitFor(ctx, revision, func() { s.feed.nudge(revision) }) {
+	if err == nil && s.feed.reach(ctx, revision) {
 		s.count.cached.Add(1)
 		return true
 	}

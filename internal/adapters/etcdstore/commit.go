@@ -198,11 +198,11 @@ func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnRespo
 	if err == nil {
 		err = s.unmet(ctx, w, resp)
 	}
-	if errors.Is(err, errMovedOn) && !doubted {
-		return outcome{lost: stands}, nil // computed anew from what stands
-	}
-	if errors.Is(err, errMovedOn) {
+	switch moved := errors.Is(err, errMovedOn); {
+	case moved && doubted:
 		return outcome{}, err // nothing but the same bytes may follow a try in doubt
+	case moved:
+		return outcome{lost: stands}, nil // computed anew from what stands
 	}
 	if doubted && !errors.Is(err, runtime.ErrFenced) {
 		// A fence that is lost stays lost, but damage may be mended, and an earlier

@@ -58,7 +58,7 @@ func (f *feed) compare(ctx context.Context) error {
 		return true, nil
 	})
 	if errors.Is(err, runtime.ErrForeignRevision) {
-		return nil // etcd has gone back; the watch finds that out by itself
+		return nil // etcd has gone back, which the next consistent answer shows to everybody
 	}
 	if err != nil {
 		return err

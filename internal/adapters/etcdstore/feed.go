@@ -111,15 +111,15 @@ func (f *feed) follow(ctx context.Context) error {
 			return err
 		}
 		f.revival.heard(up, len(resp.Events))
-		f.take(resp)
-		if !up.asked {
+		if news := f.take(resp); !news && !up.asked {
 			f.cache.setHealthy(true)
 		}
 	}
 }
 
-// take hands a response to cache and hub.
-func (f *feed) take(resp clientv3.WatchResponse) {
+// take hands a response to cache and hub, and reports whether it had anything new
+// for them; if so, the cache is healthy by that.
+func (f *feed) take(resp clientv3.WatchResponse) (news bool) {
 	events := resp.Events
 	for len(events) > 0 && events[0].Kv.GetModRevision() <= f.position {
 		events = events[1:] // heard before the upstream was opened again
@@ -131,10 +131,11 @@ func (f *feed) take(resp clientv3.WatchResponse) {
 		position = max(position, resp.Header.GetRevision())
 	}
 	if position == f.position {
-		return
+		return false
 	}
 	f.cache.apply(f.store.keys, events, position, f.hub.publish)
 	f.position = position
+	return true
 }
 
 // heal waits a little before a broken upstream is opened again. Whether there is
@@ -195,6 +196,11 @@ func (f *feed) setUpstream(up *upstream) {
 	if up != nil && f.distrusted != nil {
 		up.cancel() // distrusted while there was none to be cancelled
 	}
+}
+
+// reach waits for the cache to come to the revision and reports whether it has.
+func (f *feed) reach(ctx context.Context, revision int64) bool {
+	return f.cache.waitFor(ctx, revision, func() { f.nudge(revision) })
 }
 
 // nudge asks etcd how far the watch has come, once for each revision that a

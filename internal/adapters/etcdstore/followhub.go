@@ -2,7 +2,6 @@ package etcdstore
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -24,7 +23,7 @@ func (s *Store) hubCovers(epoch, revision int64) bool {
 // resumes from what has just been written would else need a watch of etcd's own.
 func (s *Store) awaitHub(ctx context.Context, epoch, revision int64) {
 	if s.feed != nil && s.feed.hub.era() == epoch {
-		s.feed.cache.waitFor(ctx, revision, func() { s.feed.nudge(revision) })
+		s.feed.reach(ctx, revision)
 	}
 }
 
@@ -55,21 +54,15 @@ func (w *watch) followHub(ctx context.Context) error {
 // deliverChanges hands on whole revisions of changes, as far as they pass the
 // filter.
 func (w *watch) deliverChanges(changes []recordChange) error {
-	for len(changes) > 0 {
-		revision := changes[0].revision
-		n := slices.IndexFunc(changes, func(c recordChange) bool { return c.revision != revision })
-		if n < 0 {
-			n = len(changes)
-		}
-		var tale []told
-		for _, c := range changes[:n] {
-			tale = append(tale, c.tell())
+	for revision, together := range byRevision(changes, func(c recordChange) int64 { return c.revision }) {
+		tale := make([]told, len(together))
+		for i, c := range together {
+			tale[i] = c.tell()
 		}
 		if err := w.sendRevision(tale); err != nil {
 			return err
 		}
 		w.position = revision
-		changes = changes[n:]
 	}
 	return nil
 }

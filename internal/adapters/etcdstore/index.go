@@ -33,17 +33,9 @@ func (s *Store) indexDamage(ctx context.Context, w *prepared) error {
 	for _, status := range runtime.Statuses() {
 		gets = append(gets, clientv3.OpGet(s.keys.index(status, w.change.gameID)))
 	}
-	resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return s.client.Txn(ctx).Then(gets...).Commit()
-	})
+	found, err := s.getEach(ctx, gets)
 	if err != nil {
 		return err
-	}
-	found := make([]*mvccpb.KeyValue, len(gets))
-	for i, answer := range resp.Responses {
-		if kvs := answer.GetResponseRange().GetKvs(); len(kvs) > 0 {
-			found[i] = kvs[0]
-		}
 	}
 	if found[0].GetModRevision() != w.base.revision() {
 		return nil

@@ -33,11 +33,11 @@ func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 		return ports.StoreInfo{}, err
 	}
 	defer done()
-	head, err := s.get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
+	head, err := s.headFor(ctx)
 	if err != nil {
 		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
 	}
-	info := ports.StoreInfo{ID: s.id, Revision: head.Header.GetRevision(), SchemaVersion: layoutVersion}
+	info := ports.StoreInfo{ID: s.id, Revision: head, SchemaVersion: layoutVersion}
 	if info.Members, err = s.members(ctx); err != nil {
 		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
 	}

@@ -44,9 +44,7 @@ func TestLinearizability(t *testing.T) {
 	histories := int(linearEnv(t, envLinearHistories, 5))
 	operations := int(linearEnv(t, envLinearOperations, 256))
 	seed := uint64(linearEnv(t, envLinearSeed, rand.Int64N(1<<53)))
-	for _, opts := range []etcdstore.Options{
-		{}, {NoCache: true}, {NoGroupCommit: true}, {NoCache: true, NoGroupCommit: true},
-	} {
+	for _, opts := range modes {
 		t.Run(linearName(opts), func(t *testing.T) {
 			t.Parallel()
 			total := map[string]int{}

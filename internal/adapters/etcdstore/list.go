@@ -188,19 +188,7 @@ func (l *lister) fetchIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) ([]*m
 		segment := string(kv.GetKey())[len(l.family):]
 		gets[i] = clientv3.OpGet(l.store.keys.records()+segment, clientv3.WithRev(l.page.Revision))
 	}
-	resp, err := read(ctx, l.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return l.store.client.Txn(ctx).Then(gets...).Commit()
-	})
-	if err != nil {
-		return nil, err
-	}
-	records := make([]*mvccpb.KeyValue, len(kvs))
-	for i, answer := range resp.Responses {
-		if found := answer.GetResponseRange().GetKvs(); len(found) > 0 {
-			records[i] = found[0]
-		}
-	}
-	return records, nil
+	return l.store.getEach(ctx, gets)
 }
 
 // checkIndexed decodes the record behind an index key and compares the two.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -159,6 +160,24 @@ func (s *Store) lookWhereAbsent(ctx context.Context, gameID string) (view, error
 		return view{}, err
 	}
 	return s.readView(resp)
+}
+
+// getEach reads keys in one linearizable transaction, and gives nil for one that is
+// not there.
+func (s *Store) getEach(ctx context.Context, gets []clientv3.Op) ([]*mvccpb.KeyValue, error) {
+	resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return s.client.Txn(ctx).Then(gets...).Commit()
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*mvccpb.KeyValue, len(gets))
+	for i, answer := range resp.Responses {
+		if kvs := answer.GetResponseRange().GetKvs(); len(kvs) > 0 {
+			found[i] = kvs[0]
+		}
+	}
+	return found, nil
 }
 
 // readView takes a record and its ledger from the first two answers of a

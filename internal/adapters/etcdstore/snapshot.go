@@ -14,12 +14,12 @@ import (
 // resync starts the stream over for a consumer that cannot stop.
 func (w *watch) resync(ctx context.Context) error {
 	w.adrift = true
-	head, err := w.store.get(ctx, w.store.keys.schema())
+	head, err := w.store.headFor(ctx)
 	if err != nil {
 		return err
 	}
-	w.store.log.Warn("watch starts over with a snapshot", "from_revision", w.position, "revision", head.Header.GetRevision())
-	if err := w.send(told{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: head.Header.GetRevision()}}); err != nil {
+	w.store.log.Warn("watch starts over with a snapshot", "from_revision", w.position, "revision", head)
+	if err := w.send(told{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: head}}); err != nil {
 		return err
 	}
 	return w.snapshot(ctx)

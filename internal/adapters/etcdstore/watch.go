@@ -168,8 +168,7 @@ func (w *watch) followEtcd(ctx context.Context) error {
 // behind each. A response of progress moves it to where etcd says that nothing
 // more is to come.
 func (w *watch) deliver(ctx context.Context, resp clientv3.WatchResponse) error {
-	for events := range revisions(resp.Events) {
-		revision := events[0].Kv.GetModRevision()
+	for revision, events := range byRevision(resp.Events, func(e *clientv3.Event) int64 { return e.Kv.GetModRevision() }) {
 		if revision <= w.position {
 			continue // heard before the upstream was opened again
 		}
@@ -184,19 +183,19 @@ func (w *watch) deliver(ctx context.Context, resp clientv3.WatchResponse) error 
 	return w.bookmarkIfDue()
 }
 
-// revisions splits events, which come in order, by the revision they carry.
-func revisions(events []*clientv3.Event) iter.Seq[[]*clientv3.Event] {
-	return func(yield func([]*clientv3.Event) bool) {
-		for len(events) > 0 {
-			revision := events[0].Kv.GetModRevision()
-			n := slices.IndexFunc(events, func(e *clientv3.Event) bool { return e.Kv.GetModRevision() != revision })
+// byRevision splits changes, which come in order, by the revision they are of.
+func byRevision[T any](changes []T, of func(T) int64) iter.Seq2[int64, []T] {
+	return func(yield func(int64, []T) bool) {
+		for len(changes) > 0 {
+			revision := of(changes[0])
+			n := slices.IndexFunc(changes, func(c T) bool { return of(c) != revision })
 			if n < 0 {
-				n = len(events)
+				n = len(changes)
 			}
-			if !yield(events[:n]) {
+			if !yield(revision, changes[:n]) {
 				return
 			}
-			events = events[n:]
+			changes = changes[n:]
 		}
 	}
 }
