@@ -1,0 +1,129 @@
+package ports
+
+import (
+	"time"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// DriftKind is one way in which record, intent and engine can disagree.
+type DriftKind string
+
+// The kinds of finding.
+const (
+	// DriftOrphan: a live container of ours, and no record.
+	DriftOrphan DriftKind = "orphan"
+	// DriftExited: the record says running, its container has exited.
+	DriftExited DriftKind = "exited"
+	// DriftGone: the record names a container, and the engine has none of that id.
+	DriftGone DriftKind = "gone"
+	// DriftResumed: the record says stopped, its container runs.
+	DriftResumed DriftKind = "resumed"
+	// DriftStale: a container that is not the record's, while no operation made it.
+	DriftStale DriftKind = "stale"
+	// DriftTwin: the same, and the record's own container is alive too.
+	DriftTwin DriftKind = "twin"
+	// DriftImage: the record names another image than its container has.
+	DriftImage DriftKind = "image"
+	// DriftCrashed: nobody stopped the game, and its policy says to start it again.
+	DriftCrashed DriftKind = "crashed"
+	// DriftCrashLoop: nobody stopped the game, and its policy's attempts are used up.
+	DriftCrashLoop DriftKind = "crash_loop"
+	// DriftUnfinished: an operation was left behind by a daemon that is gone.
+	DriftUnfinished DriftKind = "unfinished"
+	// DriftUnhealthy: the container runs and does not answer for its health.
+	DriftUnhealthy DriftKind = "unhealthy"
+	// DriftNodeLost: the game's node is not there.
+	DriftNodeLost DriftKind = "node_lost"
+	// DriftUnknown: the engine could not tell; nothing follows from it.
+	DriftUnknown DriftKind = "unknown"
+)
+
+// Action is what a finding proposes.
+type Action string
+
+// The actions.
+const (
+	// ActionNone: nothing can or should be done; see the evidence.
+	ActionNone Action = "none"
+	// ActionWait: not yet; the finding has to be seen for longer.
+	ActionWait            Action = "wait"
+	ActionAdopt           Action = "adopt"            // write a record of the container
+	ActionMarkStopped     Action = "mark_stopped"     // move the record to stopped
+	ActionMarkRemoved     Action = "mark_removed"     // move the record to removed
+	ActionMarkRunning     Action = "mark_running"     // move the record to running
+	ActionCorrectImage    Action = "correct_image"    // write the container's image into the record
+	ActionRemoveContainer Action = "remove_container" // stop and remove the container
+	ActionRestart         Action = "restart"          // start the game again
+	ActionResume          Action = "resume"           // finish the operation, or roll it back
+	ActionReschedule      Action = "reschedule"       // start the game on another node
+)
+
+// DriftFinding is one disagreement, with what it rests on and what is proposed. It
+// is pinned: applying it does nothing unless record and intent still stand at
+// these revisions.
+type DriftFinding struct {
+	// ID names the finding for as long as it is the same one.
+	ID     string    `json:"id"`
+	Kind   DriftKind `json:"kind"`
+	GameID string    `json:"game_id"`
+	// Region and Node are where it was found.
+	Region string `json:"region"`
+	Node   string `json:"node"`
+	Action Action `json:"action"`
+	// Evidence says in words what was seen.
+	Evidence string `json:"evidence"`
+	// Held says why the action is not taken by itself: the brake, say. Empty if it is.
+	Held string `json:"held,omitempty"`
+	// FirstSeen is by the node's clock; Seen counts how often.
+	FirstSeen time.Time `json:"first_seen"`
+	Seen      int       `json:"seen"`
+	// RecordRevision and IntentRevision are 0 where there is none.
+	RecordRevision int64 `json:"record_revision"`
+	IntentRevision int64 `json:"intent_revision"`
+	// ContainerID is the container that the finding is about, if it is about one.
+	ContainerID string `json:"container_id,omitempty"`
+}
+
+// DriftReport is what one or more nodes found.
+type DriftReport struct {
+	Findings []DriftFinding `json:"findings"`
+	// Brakes are the brakes that hold.
+	Brakes []Brake `json:"brakes"`
+	// Missing names the nodes that did not answer, and why. What they would have
+	// found is not in the report.
+	Missing []MissingNode `json:"missing"`
+}
+
+// Brake holds back destructive actions of one node, because one pass would have
+// taken too many.
+type Brake struct {
+	Region string    `json:"region"`
+	Node   string    `json:"node"`
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
+}
+
+// MissingNode is a node that did not answer.
+type MissingNode struct {
+	Region string `json:"region"`
+	Node   string `json:"node"`
+	Reason string `json:"reason"`
+}
+
+// Explanation says what a game is doing and how it came to that. What could not
+// be learned is missing, and Trouble says so.
+type Explanation struct {
+	GameID   string                 `json:"game_id"`
+	Record   *runtime.RuntimeRecord `json:"record,omitempty"`
+	Revision int64                  `json:"revision,omitempty"`
+	// Intent is nil for a game that was never operated on.
+	Intent     *operation.Intent     `json:"intent,omitempty"`
+	History    []runtime.LedgerEntry `json:"history"`
+	Containers []Container           `json:"containers"`
+	// Logs are the last lines of the record's container.
+	Logs     []string       `json:"logs"`
+	Findings []DriftFinding `json:"findings"`
+	Trouble  []string       `json:"trouble"`
+}
