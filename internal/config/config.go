@@ -21,7 +21,8 @@ import (
 // Config is every setting of the daemon. Default gives one that works on a
 // single machine without any.
 type Config struct {
-	// DataDir holds the embedded etcd's data. It is not used with EtcdEndpoints.
+	// DataDir holds the embedded etcd's data, and what the process engine keeps of
+	// its games.
 	DataDir string
 	// Listen is HOST:PORT of the API; port 0 takes a free one.
 	Listen string
@@ -59,6 +60,7 @@ type Config struct {
 	Region, Node string
 	// Engine is what runs games: auto takes the best there is, none is none.
 	Engine string
+	Manager
 
 	// LogLevel is debug, info, warn or error; LogFormat is auto, text or json.
 	LogLevel, LogFormat string
@@ -93,6 +95,7 @@ func Default() Config {
 		Region:           "local",
 		Node:             node,
 		Engine:           EngineAuto,
+		Manager:          defaultManager(),
 		LogLevel:         "info",
 		LogFormat:        logging.FormatAuto,
 	}
@@ -144,10 +147,11 @@ func (c Config) Validate() error {
 	fault(strings.ContainsFunc(c.EtcdPrefix, func(r rune) bool { return r < ' ' || r == 0x7f }), "--etcd-prefix %q holds a control character", c.EtcdPrefix)
 	fault(c.Node == "", "--node is empty; name this daemon")
 	fault(!slices.Contains(engines(), c.Engine), "--engine %q is not an engine; use one of %s", c.Engine, strings.Join(engines(), ", "))
-	fault(c.Engine == EngineDocker || c.Engine == EngineProcess, "--engine %s is not in this version, which keeps records only; use none or auto", c.Engine)
+	fault(c.Engine != EngineNone && c.Region == "", "--region is empty; name the region this daemon is in")
+	fault(c.Engine == EngineProcess && c.DataDir == "", "--data-dir is empty; name a directory for the process engine's games")
 	fault(!slices.Contains(logging.Formats(), c.LogFormat), "--log-format %q is not a format; use one of %s", c.LogFormat, strings.Join(logging.Formats(), ", "))
 	_, err := c.Level()
-	return errors.Join(append(faults, err)...)
+	return errors.Join(append(faults, c.validateManager(), err)...)
 }
 
 func (c Config) validateListen() error {

@@ -58,6 +58,7 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	f.StringVar(&c.Region, "region", c.Region, "`NAME` of the region this daemon is in")
 	f.StringVar(&c.Node, "node", c.Node, "`NAME` of this daemon")
 	f.StringVar(&c.Engine, "engine", c.Engine, "what runs games: `auto|docker|process|none`")
+	c.bindManager(f)
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "least `LEVEL` that is logged: debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "`FORM` of the log on standard error: auto, text or json")
 	flags.AddFlagSet(l.flags)
@@ -184,7 +185,7 @@ func settingText(kind string, value any) (string, error) {
 			return strconv.FormatBool(v), nil
 		}
 		return "", errors.New("must be true or false")
-	case "int64":
+	case "int64", "float64":
 		if v, ok := value.(json.Number); ok {
 			return v.String(), nil
 		}

@@ -66,6 +66,9 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"etcd-dial-timeout": "3s", "etcd-listen-client": "http://127.0.0.1:3", "etcd-listen-peer": "http://127.0.0.1:4",
 		"etcd-cluster-token": "t", "etcd-quota-bytes": "9007199254740993", "etcd-retention": "5s", "region": "r", "node": "n",
 		"engine": "none", "log-level": "error", "log-format": "text", "data-dir": "d",
+		"images-dir": "i", "docker-host": "unix:///d.sock", "docker-network": "dn", "docker-endpoint": "container",
+		"advertise": "http://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "reconcile-every": "9s", "health-every": "10s",
+		"cleanup-after": "11s", "brake-share": "0.25",
 	}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	env := map[string]string{}
@@ -88,6 +91,11 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		EtcdDialTimeout: 3 * time.Second, EtcdListenClient: "http://127.0.0.1:3", EtcdListenPeer: "http://127.0.0.1:4",
 		EtcdClusterToken: "t", EtcdQuotaBytes: 9007199254740993, EtcdRetention: 5 * time.Second, Region: "r", Node: "n",
 		Engine: "none", LogLevel: "error", LogFormat: "text", DataDir: "d",
+		Manager: config.Manager{
+			ImagesDir: "i", DockerHost: "unix:///d.sock", DockerNetwork: "dn", DockerEndpoint: "container",
+			Advertise: "http://a:1", NodeTTL: 7 * time.Second, NodeLostGrace: 8 * time.Second, ReconcileEvery: 9 * time.Second,
+			HealthEvery: 10 * time.Second, CleanupAfter: 11 * time.Second, BrakeShare: 0.25,
+		},
 	}, c)
 }
 

@@ -26,6 +26,8 @@ const (
 	DriftTwin DriftKind = "twin"
 	// DriftImage: the record names another image than its container has.
 	DriftImage DriftKind = "image"
+	// DriftPlace: the record names another node, or another endpoint, than its container has.
+	DriftPlace DriftKind = "place"
 	// DriftCrashed: nobody stopped the game, and its policy says to start it again.
 	DriftCrashed DriftKind = "crashed"
 	// DriftCrashLoop: nobody stopped the game, and its policy's attempts are used up.
@@ -53,7 +55,7 @@ const (
 	ActionMarkStopped     Action = "mark_stopped"     // move the record to stopped
 	ActionMarkRemoved     Action = "mark_removed"     // move the record to removed
 	ActionMarkRunning     Action = "mark_running"     // move the record to running
-	ActionCorrectImage    Action = "correct_image"    // write the container's image into the record
+	ActionCorrectRecord   Action = "correct_record"   // write into the record what its container is
 	ActionRemoveContainer Action = "remove_container" // stop and remove the container
 	ActionRestart         Action = "restart"          // start the game again
 	ActionResume          Action = "resume"           // finish the operation, or roll it back
@@ -74,6 +76,9 @@ type DriftFinding struct {
 	Action Action `json:"action"`
 	// Evidence says in words what was seen.
 	Evidence string `json:"evidence"`
+	// Certain: a newer generation is proof that the container's time is over. The
+	// brake does not hold what is certain.
+	Certain bool `json:"certain,omitempty"`
 	// Held says why the action is not taken by itself: the brake, say. Empty if it is.
 	Held string `json:"held,omitempty"`
 	// FirstSeen is by the node's clock; Seen counts how often.

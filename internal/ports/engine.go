@@ -26,7 +26,7 @@ type Engine interface {
 // EngineActs change what an engine runs.
 type EngineActs interface {
 	// EnsureImage makes the image available on the node, and calls progress, which
-	// may be nil, from time to time while that goes on. An image that is there
+	// may be nil, from time to time while that goes on, on the caller's goroutine. An image that is there
 	// already is not looked for elsewhere. One that cannot be had is
 	// runtime.ErrNoImage.
 	EnsureImage(ctx context.Context, image string, progress func(ImageProgress)) error

@@ -195,3 +195,9 @@ func cloneFailure(f *Failure) *Failure {
 	copied := *f
 	return &copied
 }
+
+// Counted returns the restarts that a crash policy still counts: those within
+// the window before now. One from the future, by a clock that was ahead, counts.
+func Counted(restarts []time.Time, window time.Duration, now time.Time) []time.Time {
+	return slices.DeleteFunc(slices.Clone(restarts), func(at time.Time) bool { return now.Sub(at) > window })
+}

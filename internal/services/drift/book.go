@@ -1,0 +1,79 @@
+package drift
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Book remembers findings for as long as they are found again, and so since when
+// and how often. It is safe for concurrent use.
+type Book struct {
+	mu    sync.Mutex
+	games map[string][]ports.DriftFinding
+}
+
+// NewBook returns a book without findings.
+func NewBook() *Book { return &Book{games: map[string][]ports.DriftFinding{}} }
+
+// Note takes down what was found of a game at an instant, in place of what was
+// found before, and returns it with FirstSeen and Seen filled in. A finding whose
+// pins have moved is a new one.
+func (b *Book) Note(gameID string, found []ports.DriftFinding, at time.Time) []ports.DriftFinding {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := b.games[gameID]
+	for i := range found {
+		found[i].FirstSeen, found[i].Seen = at, 1
+		for _, old := range before {
+			if same(old, found[i]) {
+				found[i].FirstSeen, found[i].Seen = old.FirstSeen, old.Seen+1
+			}
+		}
+	}
+	if len(found) == 0 {
+		delete(b.games, gameID)
+	} else {
+		b.games[gameID] = slices.Clone(found)
+	}
+	return found
+}
+
+func same(a, b ports.DriftFinding) bool {
+	return a.ID == b.ID && a.RecordRevision == b.RecordRevision && a.IntentRevision == b.IntentRevision && a.Evidence == b.Evidence
+}
+
+// Keep forgets the findings of all games but those that were observed.
+func (b *Book) Keep(observed map[string]*Observation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for gameID := range b.games {
+		if observed[gameID] == nil {
+			delete(b.games, gameID)
+		}
+	}
+}
+
+// Of returns what was last found of the game.
+func (b *Book) Of(gameID string) []ports.DriftFinding {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.games[gameID])
+}
+
+// All returns every finding, ordered by game.
+func (b *Book) All() []ports.DriftFinding {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []ports.DriftFinding
+	for _, found := range b.games {
+		all = append(all, found...)
+	}
+	slices.SortFunc(all, func(x, y ports.DriftFinding) int {
+		return cmp.Or(cmp.Compare(x.GameID, y.GameID), cmp.Compare(x.ID, y.ID))
+	})
+	return all
+}

@@ -1,0 +1,159 @@
+package drift_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/drift"
+)
+
+func now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+func recordOf(status runtime.Status, containerID string) *runtime.RuntimeRecord {
+	return &runtime.RuntimeRecord{
+		GameID: "g", Status: status, Region: "eu", Node: "n1", CurrentContainerID: containerID, CurrentImageRef: "a:1", Generation: 2,
+	}
+}
+
+func container(id string, state ports.ContainerState) ports.Container {
+	return ports.Container{ID: id, State: state, Labels: ports.ContainerLabels{GameID: "g", Image: "a:1", Generation: 2}}
+}
+
+func wanting(status runtime.Status, attempts int, restarts ...time.Time) operation.Intent {
+	return operation.Intent{
+		Wanted: status, Restarts: restarts,
+		Spec: operation.Spec{Image: "a:1", Crash: operation.CrashPolicy{Attempts: attempts, Window: operation.Duration(time.Minute)}},
+	}
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	elsewhere := recordOf(runtime.StatusRunning, "c2")
+	elsewhere.Node = "n2"
+	moved := recordOf(runtime.StatusRunning, "c1")
+	moved.Node = ""
+	other := container("c1", ports.ContainerRunning)
+	other.Labels.Image = "a:2"
+	left := &operation.Operation{ID: "op", Kind: operation.Patch, Region: "eu", Node: "n1", Step: operation.Stopping}
+	theirs := &operation.Operation{ID: "op", Region: "eu", Node: "n2"}
+
+	type found struct {
+		kind      ports.DriftKind
+		action    ports.Action
+		container string
+	}
+	tests := []struct {
+		name string
+		o    drift.Observation
+		want []found
+	}{
+		{"nothing at all", drift.Observation{}, nil},
+		{"all agree", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerRunning)}}, nil},
+		{"stopped and exited", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Containers: []ports.Container{container("c1", ports.ContainerExited)}}, nil},
+		{"removed and gone", drift.Observation{Record: recordOf(runtime.StatusRemoved, "")}, nil},
+		{"exited", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerExited)}},
+			[]found{{ports.DriftExited, ports.ActionMarkStopped, "c1"}}},
+		{"gone", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1")},
+			[]found{{ports.DriftGone, ports.ActionMarkRemoved, "c1"}}},
+		{"gone while stopped", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1")},
+			[]found{{ports.DriftGone, ports.ActionMarkRemoved, "c1"}}},
+		{"resumed by hand", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
+			[]found{{ports.DriftResumed, ports.ActionMarkRunning, "c1"}}},
+		{"the engine does not answer", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Trouble: errors.New("timeout")},
+			[]found{{ports.DriftUnknown, ports.ActionNone, "c1"}}},
+		{"the engine cannot say", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerUnknown)}},
+			[]found{{ports.DriftUnknown, ports.ActionNone, "c1"}}},
+		{"another node's game", drift.Observation{Record: elsewhere}, nil},
+		{"left behind when the game moved", drift.Observation{Record: elsewhere, Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
+			[]found{{ports.DriftStale, ports.ActionRemoveContainer, "c1"}}},
+		{"alive although removed", drift.Observation{Record: recordOf(runtime.StatusRemoved, ""), Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
+			[]found{{ports.DriftStale, ports.ActionRemoveContainer, "c1"}}},
+		{"twins", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerRunning), container("c0", ports.ContainerRunning)}},
+			[]found{{ports.DriftTwin, ports.ActionRemoveContainer, "c0"}}},
+		{"an exited leftover", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerRunning), container("c0", ports.ContainerExited)}},
+			[]found{{ports.DriftStale, ports.ActionRemoveContainer, "c0"}}},
+		{"exited beside a stale one", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerExited), container("c0", ports.ContainerRunning)}},
+			[]found{{ports.DriftExited, ports.ActionMarkStopped, "c1"}, {ports.DriftStale, ports.ActionRemoveContainer, "c0"}}},
+		{"a stranger about which nothing is known", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerRunning), container("c0", ports.ContainerUnknown)}},
+			[]found{{ports.DriftUnknown, ports.ActionNone, "c0"}}},
+		{"orphan", drift.Observation{Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
+			[]found{{ports.DriftOrphan, ports.ActionAdopt, "c1"}}},
+		{"two orphans: the one that runs", drift.Observation{Containers: []ports.Container{container("c1", ports.ContainerExited), container("c2", ports.ContainerRunning)}},
+			[]found{{ports.DriftOrphan, ports.ActionAdopt, "c2"}}},
+		{"orphan that was never started", drift.Observation{Containers: []ports.Container{container("c1", ports.ContainerCreated)}},
+			[]found{{ports.DriftStale, ports.ActionRemoveContainer, "c1"}}},
+		{"orphan of which nothing is known", drift.Observation{Containers: []ports.Container{container("c1", ports.ContainerUnknown)}}, nil},
+		{"another image", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{other}},
+			[]found{{ports.DriftImage, ports.ActionCorrectRecord, "c1"}}},
+		{"the record names another place", drift.Observation{Record: moved, Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
+			[]found{{ports.DriftPlace, ports.ActionCorrectRecord, "c1"}}},
+		{"left behind by a daemon", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: left}},
+			[]found{{ports.DriftUnfinished, ports.ActionResume, ""}}},
+		{"an operation in progress here", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: left}, Working: true}, nil},
+		{"an operation in progress elsewhere", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: theirs}}, nil},
+		{"crashed", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusRunning, 2, now().Add(-time.Hour), now()), Containers: []ports.Container{container("c1", ports.ContainerExited)}},
+			[]found{{ports.DriftCrashed, ports.ActionRestart, "c1"}}},
+		{"crashed too often", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusRunning, 2, now(), now()), Containers: []ports.Container{container("c1", ports.ContainerExited)}},
+			[]found{{ports.DriftCrashLoop, ports.ActionNone, "c1"}}},
+		{"crashed, and nobody minds", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusRunning, 0), Containers: []ports.Container{container("c1", ports.ContainerExited)}}, nil},
+		{"stopped as it should be", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusStopped, 2), Containers: []ports.Container{container("c1", ports.ContainerExited)}}, nil},
+		{"unhealthy", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Unhealthy: "no answer", Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
+			[]found{{ports.DriftUnhealthy, ports.ActionNone, "c1"}}},
+		{"unhealthy, to be restarted", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: wanting(runtime.StatusRunning, 1), Unhealthy: "no answer", Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
+			[]found{{ports.DriftUnhealthy, ports.ActionRestart, "c1"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := tt.o
+			o.GameID, o.Region, o.Node, o.Now = "g", "eu", "n1", now()
+			var got []found
+			for _, f := range drift.Judge(o) {
+				got = append(got, found{f.Kind, f.Action, f.ContainerID})
+				require.NotEmpty(t, f.Evidence)
+				require.Equal(t, "g", f.GameID)
+			}
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// Whatever is seen while the engine gives no answer, nothing is taken away.
+func TestUnknownProposesNothing(t *testing.T) {
+	t.Parallel()
+	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped, runtime.StatusRemoved} {
+		o := drift.Observation{
+			GameID: "g", Region: "eu", Node: "n1", Now: now(), Trouble: errors.New("timeout"), Record: recordOf(status, "c1"),
+			Intent: wanting(runtime.StatusRunning, 5), Containers: []ports.Container{container("c1", ports.ContainerExited), container("c2", ports.ContainerRunning)},
+		}
+		for _, f := range drift.Judge(o) {
+			require.Equal(t, ports.ActionNone, f.Action, "%s: %s", status, f.Evidence)
+		}
+	}
+}
+
+func TestBookCountsWhatStaysTheSame(t *testing.T) {
+	t.Parallel()
+	book := drift.NewBook()
+	seen := func(evidence string, at time.Time) ports.DriftFinding {
+		return book.Note("g", []ports.DriftFinding{{ID: "x", GameID: "g", Evidence: evidence}}, at)[0]
+	}
+	require.Equal(t, 1, seen("a", now()).Seen)
+	again := seen("a", now().Add(time.Second))
+	require.Equal(t, 2, again.Seen)
+	require.Equal(t, now(), again.FirstSeen)
+	require.Equal(t, 1, seen("b", now().Add(2*time.Second)).Seen, "something else was seen")
+
+	require.Len(t, book.All(), 1)
+	book.Note("g", nil, now())
+	require.Empty(t, book.Of("g"))
+	seen("a", now())
+	book.Keep(map[string]*drift.Observation{})
+	require.Empty(t, book.All(), "a game that is not seen any more")
+}

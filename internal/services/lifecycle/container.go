@@ -1,0 +1,160 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// containerName is the same for every try to make one container, and another for
+// every other container: what failed and what did not can be told by it.
+func containerName(store, gameID string, generation int64) string {
+	slug := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		default:
+			return '-'
+		}
+	}, gameID)
+	sum := sha256.Sum256([]byte(store + "\x00" + gameID))
+	return fmt.Sprintf("rtm-%.32s-%s-g%d", slug, hex.EncodeToString(sum[:6]), generation)
+}
+
+func (r *run) containerSpec() ports.ContainerSpec {
+	op := r.op()
+	spec := op.Spec.WithDefaults()
+	return ports.ContainerSpec{
+		Name: containerName(r.s.cfg.Store, r.gameID, op.Generation),
+		Labels: ports.ContainerLabels{
+			Store: r.s.cfg.Store, GameID: r.gameID, Region: op.Region, Node: op.Node,
+			Image: spec.Image, Generation: op.Generation, OperationID: op.ID,
+		},
+		Args: spec.Args, Env: spec.Env, Network: spec.Network, Port: spec.Port, ContainerPort: spec.ContainerPort,
+		CPUs: spec.CPUs, MemoryBytes: spec.MemoryBytes,
+	}
+}
+
+// make gets the image and creates the operation's container. The id is written
+// down with the step that follows.
+func (r *run) make(ctx context.Context) error {
+	err := r.do(ctx, operation.Pulling, func(ctx context.Context) error {
+		bound, cancel := context.WithTimeout(ctx, r.s.cfg.PullTimeout)
+		defer cancel()
+		return r.s.Engine.EnsureImage(bound, r.op().Spec.Image, func(p ports.ImageProgress) {
+			r.report(ports.OperationProgress{Text: p.Text, Done: p.Done, Total: p.Total})
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return r.do(ctx, operation.Creating, func(ctx context.Context) error {
+		if r.op().ContainerID != "" {
+			return nil
+		}
+		made, err := r.create(ctx)
+		if err != nil {
+			return err
+		}
+		return r.write(ctx, func(op *operation.Operation) { op.ContainerID = made.ID })
+	})
+}
+
+// create makes the container. One of the same name that another operation has
+// left is in the way: no operation but this one is in progress, so it is nobody's.
+func (r *run) create(ctx context.Context) (ports.Container, error) {
+	spec := r.containerSpec()
+	made, err := r.s.Engine.Create(ctx, spec)
+	if !errors.Is(err, runtime.ErrContainerExists) {
+		return made, err
+	}
+	containers, err := r.s.Engine.List(ctx, r.gameID)
+	if err != nil {
+		return made, err
+	}
+	for _, c := range containers {
+		if c.Name == spec.Name && !r.isBefore(c.ID) {
+			if err := r.s.Engine.Remove(ctx, c.ID); err != nil {
+				return made, err
+			}
+		}
+	}
+	return r.s.Engine.Create(ctx, spec)
+}
+
+// isBefore reports whether the container is the one that the record had when the
+// operation began.
+func (r *run) isBefore(containerID string) bool {
+	before := r.op().Before
+	return before != nil && containerID != "" && before.CurrentContainerID == containerID
+}
+
+// bringUp starts the container and returns it running. One that is not running
+// right after is runtime.ErrStartFailed.
+func (r *run) bringUp(ctx context.Context, containerID string) (ports.Container, error) {
+	err := r.s.Engine.Start(ctx, containerID)
+	if errors.Is(err, runtime.ErrNoContainer) {
+		return ports.Container{}, fmt.Errorf("%w: its container is gone", runtime.ErrStartFailed)
+	}
+	if err != nil {
+		return ports.Container{}, err
+	}
+	c, err := r.s.Engine.Inspect(ctx, containerID)
+	switch {
+	case errors.Is(err, runtime.ErrNoContainer):
+		return c, fmt.Errorf("%w: its container vanished", runtime.ErrStartFailed)
+	case err != nil:
+		return c, err
+	case c.State == ports.ContainerUnknown:
+		return c, fmt.Errorf("%w: it cannot say what container %s does", runtime.ErrEngineUnavailable, containerID)
+	case c.State != ports.ContainerRunning:
+		return c, r.diedEarly(ctx, c)
+	}
+	return c, nil
+}
+
+// takeDown stops the container; one that is gone is success, and told.
+func (r *run) takeDown(ctx context.Context, containerID string) (gone bool, err error) {
+	grace := time.Duration(r.op().Spec.WithDefaults().StopGrace)
+	err = r.s.Engine.Stop(ctx, containerID, grace)
+	if errors.Is(err, runtime.ErrNoContainer) {
+		return true, nil
+	}
+	return false, err
+}
+
+// diedEarly is the error of a container that exited when it should have come up.
+func (r *run) diedEarly(ctx context.Context, c ports.Container) error {
+	text := "exited"
+	if c.ExitCode != nil {
+		text += fmt.Sprintf(" with code %d", *c.ExitCode)
+	}
+	if c.OOMKilled {
+		text += ", out of memory"
+	}
+	return fmt.Errorf("%w: it %s%s", runtime.ErrStartFailed, text, r.lastWords(ctx, c.ID))
+}
+
+// lastWords are the last lines that the container wrote, for an error message.
+func (r *run) lastWords(ctx context.Context, containerID string) string {
+	const lines, most = 5, 512
+	logged, err := r.s.Engine.Logs(ctx, containerID, lines)
+	if err != nil || len(logged) == 0 {
+		return ""
+	}
+	text := strings.ToValidUTF8(strings.Join(logged, " | "), "?")
+	if len(text) > most {
+		text = "…" + strings.ToValidUTF8(text[len(text)-most:], "")
+	}
+	return "; its last words: " + text
+}

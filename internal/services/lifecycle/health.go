@@ -1,0 +1,52 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// How often a game that is coming up is asked how it is.
+const (
+	firstProbe = 20 * time.Millisecond
+	lastProbe  = 500 * time.Millisecond
+)
+
+// awaitHealth returns nil once the game is well: it answers its health check, or
+// runs for a while where it has none. It is runtime.ErrStartFailed when the
+// container exits first, or is not well in time.
+func (r *run) awaitHealth(ctx context.Context, containerID string) error {
+	spec := r.op().Spec.WithDefaults()
+	began := time.Now()
+	var last error
+	for pause := firstProbe; ; pause = min(2*pause, lastProbe) {
+		c, err := r.s.Engine.Inspect(ctx, containerID)
+		switch {
+		case errors.Is(err, runtime.ErrNoContainer):
+			return fmt.Errorf("%w: its container vanished", runtime.ErrStartFailed)
+		case err != nil:
+			return err
+		case c.State == ports.ContainerExited || c.State == ports.ContainerCreated:
+			return r.diedEarly(ctx, c)
+		}
+		if !spec.HasHealthCheck() {
+			if time.Since(began) >= r.s.cfg.Settle {
+				return nil
+			}
+		} else if last = r.s.Prober.Probe(ctx, c.Endpoint+spec.HealthPath); last == nil {
+			return nil
+		} else if time.Since(began) > time.Duration(spec.HealthTimeout) {
+			return fmt.Errorf("%w: not healthy within %s: %s%s", runtime.ErrStartFailed, time.Duration(spec.HealthTimeout), last.Error(), r.lastWords(ctx, containerID))
+		} else if pause == lastProbe {
+			r.report(ports.OperationProgress{Text: "waiting for health: " + last.Error()})
+		}
+		r.wait(ctx, pause)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}

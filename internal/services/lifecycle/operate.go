@@ -1,0 +1,268 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// maxOperationIDBytes leaves room in the ledger for what tells the several
+// writes of one operation apart.
+const maxOperationIDBytes = ports.MaxOperationIDBytes - 16
+
+// Operate is ports.Operator's.
+func (s *Service) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	if err := validate(&request); err != nil {
+		return operation.Outcome{}, err
+	}
+	return s.operate(ctx, request, report, nil)
+}
+
+// operate carries out a request. mark, which may be nil, changes the intent in the
+// same write that accepts the operation.
+func (s *Service) operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress), mark func(*operation.Intent)) (operation.Outcome, error) {
+	for {
+		r := s.newRun(request.GameID)
+		other, err := s.reserve(r)
+		switch {
+		case err != nil:
+			return operation.Outcome{}, err
+		case other == nil:
+			return s.begin(ctx, r, request, report, mark)
+		}
+		if outcome, over, err := s.besides(ctx, other, request, report); over {
+			return outcome, err
+		}
+	}
+}
+
+// besides is what becomes of a request while another run has the game: it joins
+// the run of its own operation, and is refused for another one. It is not over
+// when that run has ended meanwhile.
+func (s *Service) besides(ctx context.Context, other *run, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, bool, error) {
+	select {
+	case <-other.accepted:
+	case <-other.done:
+		return operation.Outcome{}, false, nil
+	case <-ctx.Done():
+		return operation.Outcome{}, true, ctx.Err()
+	}
+	if other.operationID() == request.Origin.OperationID {
+		outcome, err := other.follow(ctx, report)
+		return outcome, true, err
+	}
+	found, err := s.Intents.GetIntent(ctx, request.GameID)
+	if err != nil {
+		return operation.Outcome{}, true, err
+	}
+	if outcome, known := found.Intent.OutcomeOf(request.Origin.OperationID); known {
+		return outcome, true, errorOf(outcome)
+	}
+	if found.Intent.Current != nil {
+		return operation.Outcome{}, true, busy(request.GameID, found.Intent.Current)
+	}
+	select {
+	case <-other.done: // it has written that it is over, and is about to be
+		return operation.Outcome{}, false, nil
+	case <-ctx.Done():
+		return operation.Outcome{}, true, ctx.Err()
+	}
+}
+
+// begin accepts the request, by writing its intent, and follows it.
+func (s *Service) begin(ctx context.Context, r *run, request ports.OperationRequest, report func(ports.OperationProgress), mark func(*operation.Intent)) (operation.Outcome, error) {
+	answered, outcome, err := s.accept(ctx, r, request, mark)
+	if err != nil || answered {
+		s.release(r)
+		if err == nil {
+			err = errorOf(outcome)
+		}
+		return outcome, err
+	}
+	r.launch()
+	return r.follow(ctx, report)
+}
+
+// accept writes the intent of the request. It is answered already where the
+// operation is among the game's recent ones.
+func (s *Service) accept(ctx context.Context, r *run, request ports.OperationRequest, mark func(*operation.Intent)) (answered bool, outcome operation.Outcome, err error) {
+	for {
+		found, err := s.Intents.GetIntent(ctx, r.gameID)
+		if err != nil {
+			return false, outcome, fmt.Errorf("read the intent of %q: %w", r.gameID, err)
+		}
+		if outcome, known := found.Intent.OutcomeOf(request.Origin.OperationID); known {
+			return true, outcome, nil
+		}
+		fence, present := s.Member.Fence()
+		if !present {
+			return false, outcome, fmt.Errorf("%w: this daemon is not present among the nodes; it is joining again", runtime.ErrUnavailable)
+		}
+		next, err := s.prepare(ctx, request, found.Intent, fence)
+		if err != nil {
+			return false, outcome, err
+		}
+		if mark != nil {
+			mark(&next)
+		}
+		revision, err := s.Intents.PutIntent(ctx, next, found.Revision, fence)
+		switch {
+		case errors.Is(err, runtime.ErrConflict):
+			continue // somebody else was quicker; see what stands now
+		case err != nil:
+			return false, outcome, fmt.Errorf("write the intent of %q: %w", r.gameID, err)
+		}
+		r.intent, r.revision, r.fence = next, revision, fence
+		return false, outcome, nil
+	}
+}
+
+// prepare returns the intent that accepts the request.
+func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence ports.Fence) (operation.Intent, error) {
+	if err := s.free(ctx, &intent); err != nil {
+		return intent, err
+	}
+	record, _, err := s.find(ctx, request.GameID)
+	if err != nil {
+		return intent, err
+	}
+	if err := s.ours(request, record); err != nil {
+		return intent, err
+	}
+	now := situation{record: record, intent: intent}
+	if now.missing, err = s.missing(ctx, request.GameID, record); err != nil {
+		return intent, err
+	}
+	op, err := plan(request, now)
+	if err != nil {
+		return intent, err
+	}
+	if record == nil && intent.Wanted == runtime.StatusRemoved {
+		intent.Recent = nil // another game of the same name
+	}
+	at := s.now()
+	op.ID, op.Region, op.Node, op.Session = request.Origin.OperationID, s.cfg.Region, s.cfg.Node, fence.CreateRevision
+	op.Actor, op.Reason, op.Before = request.Origin.Actor, request.Origin.Reason, record
+	op.Step, op.StartedAt, op.StepAt = operation.Accepted, at, at
+	op.Deadline = at.Add(s.allowance(op))
+	intent = intent.Clone()
+	intent.GameID, intent.Current = request.GameID, &op
+	return intent, nil
+}
+
+// allowance is how long an operation may take before it is rolled back.
+func (s *Service) allowance(op operation.Operation) time.Duration {
+	spec := op.Spec.WithDefaults()
+	allowed := time.Duration(spec.StopGrace) + time.Duration(spec.HealthTimeout) + 2*s.cfg.Patience
+	if op.Generation > 0 {
+		allowed += s.cfg.PullTimeout
+	}
+	return allowed
+}
+
+// free makes sure that no operation is in the way. One of a node that is gone is
+// written off.
+func (s *Service) free(ctx context.Context, intent *operation.Intent) error {
+	if intent.Current == nil {
+		return nil
+	}
+	op := *intent.Current
+	if s.here(op.Region, op.Node) {
+		return busy(intent.GameID, &op) // left behind, and about to be taken up again
+	}
+	nodes, err := s.Nodes.Nodes(ctx)
+	if err != nil {
+		return fmt.Errorf("see whether node %s/%s is there: %w", op.Region, op.Node, err)
+	}
+	if slices.ContainsFunc(nodes, func(n ports.Node) bool { return n.Region == op.Region && n.Name == op.Node }) {
+		return busy(intent.GameID, &op)
+	}
+	writeOff(intent, s.now())
+	return nil
+}
+
+// writeOff ends the operation of a node that is gone.
+func writeOff(intent *operation.Intent, at time.Time) {
+	op := intent.Current
+	*intent = intent.Clone()
+	intent.Current = nil
+	intent.Recent = slices.Insert(intent.Recent, 0, operation.Outcome{
+		OperationID: op.ID, Kind: op.Kind, Actor: op.Actor, StartedAt: op.StartedAt, FinishedAt: at, Record: op.Before,
+		Failure: &operation.Failure{
+			Code:    operation.FailedNodeLost,
+			Message: fmt.Sprintf("node %s/%s, which carried it out, is gone; it had come to %s", op.Region, op.Node, op.Step),
+		},
+	})
+	intent.Recent = intent.Recent[:min(len(intent.Recent), operation.MaxRecent)]
+}
+
+// ours refuses a game that lives elsewhere.
+func (s *Service) ours(request ports.OperationRequest, record *runtime.RuntimeRecord) error {
+	if record == nil || s.here(record.Region, record.Node) || record.Status == runtime.StatusRemoved && request.Kind == operation.Start {
+		return nil
+	}
+	return &runtime.RefusedError{
+		GameID: request.GameID, Operation: string(request.Kind), Status: record.Status,
+		Reason: fmt.Sprintf("the game lives on node %q, and this is node %q", record.Region+"/"+record.Node, s.cfg.Region+"/"+s.cfg.Node),
+	}
+}
+
+// missing reports whether the engine has lost the record's container. It is an
+// error when the engine does not answer, so that no operation begins that cannot go on.
+func (s *Service) missing(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (bool, error) {
+	if record == nil || record.CurrentContainerID == "" {
+		_, err := s.Engine.List(ctx, gameID)
+		return false, err
+	}
+	_, err := s.Engine.Inspect(ctx, record.CurrentContainerID)
+	if errors.Is(err, runtime.ErrNoContainer) {
+		return true, nil
+	}
+	return false, err
+}
+
+func busy(gameID string, op *operation.Operation) error {
+	return &runtime.BusyError{
+		GameID: gameID, OperationID: op.ID, Kind: string(op.Kind), Step: string(op.Step),
+		Holder: op.Region + "/" + op.Node, Actor: op.Actor, Since: op.StartedAt,
+	}
+}
+
+// validate refuses what could never be carried out, and gives the request an
+// operation id where it has none.
+func validate(request *ports.OperationRequest) error {
+	faults := []error{runtime.ValidateGameID(request.GameID), request.Origin.Validate()}
+	if len(request.Origin.OperationID) > maxOperationIDBytes {
+		faults = append(faults, &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("has %d bytes; at most %d are allowed", len(request.Origin.OperationID), maxOperationIDBytes)})
+	}
+	switch request.Kind {
+	case operation.Start:
+		if request.Spec != nil && request.Spec.Image != "" {
+			faults = append(faults, request.Spec.Validate())
+		}
+	case operation.Patch:
+		faults = append(faults, operation.ValidateImage(request.Image))
+	case operation.Stop, operation.Restart, operation.Cleanup:
+	default:
+		faults = append(faults, &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not one of start, stop, restart, patch and cleanup", request.Kind)})
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	if request.Origin.OperationID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make an operation id: %w", err)
+		}
+		request.Origin.OperationID = "op_" + id.String()
+	}
+	return nil
+}

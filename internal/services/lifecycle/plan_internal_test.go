@@ -1,0 +1,110 @@
+package lifecycle
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func planned(status runtime.Status, missing bool) situation {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	record := &runtime.RuntimeRecord{
+		GameID: "g", Status: status, CurrentContainerID: "c", CurrentImageRef: "a:1.2.3", Generation: 4, CreatedAt: at, LastOpAt: at,
+	}
+	return situation{record: record, missing: missing, intent: operation.Intent{Spec: operation.Spec{Image: "a:1.2.3"}}}
+}
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	nobody := situation{}
+	running, stopped, removed := planned(runtime.StatusRunning, false), planned(runtime.StatusStopped, false), planned(runtime.StatusRemoved, false)
+	removed.record.CurrentContainerID = ""
+	spec := func(image string) *operation.Spec { return &operation.Spec{Image: image} }
+	tests := []struct {
+		name       string
+		request    ports.OperationRequest
+		now        situation
+		image      string
+		generation int64 // of the container that is made, 0 for none
+		refusal    error
+	}{
+		{"start of nobody", ports.OperationRequest{Kind: operation.Start, Spec: spec("a:1")}, nobody, "a:1", 1, nil},
+		{"start of nobody without image", ports.OperationRequest{Kind: operation.Start}, nobody, "", 0, runtime.ErrInvalid},
+		{"start again", ports.OperationRequest{Kind: operation.Start}, stopped, "a:1.2.3", 0, nil},
+		{"start again, the same", ports.OperationRequest{Kind: operation.Start, Spec: spec("a:1.2.3")}, stopped, "a:1.2.3", 0, nil},
+		{"start as something else", ports.OperationRequest{Kind: operation.Start, Spec: spec("b:1")}, stopped, "b:1", 5, nil},
+		{"start with other arguments", ports.OperationRequest{Kind: operation.Start, Spec: &operation.Spec{Args: []string{"x"}}}, stopped, "a:1.2.3", 5, nil},
+		{"start with another crash policy", ports.OperationRequest{Kind: operation.Start, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, stopped, "a:1.2.3", 0, nil},
+		{"start whose container is gone", ports.OperationRequest{Kind: operation.Start}, planned(runtime.StatusStopped, true), "a:1.2.3", 5, nil},
+		{"start of a removed game", ports.OperationRequest{Kind: operation.Start}, removed, "a:1.2.3", 5, nil},
+		{"start of a running game", ports.OperationRequest{Kind: operation.Start, Spec: spec("a:1.2.3")}, running, "a:1.2.3", 0, nil},
+		{"start of a running game as something else", ports.OperationRequest{Kind: operation.Start, Spec: spec("b:1")}, running, "", 0, runtime.ErrRefused},
+		{"start of a running game with another policy", ports.OperationRequest{Kind: operation.Start, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, running, "", 0, runtime.ErrRefused},
+		{"stop of nobody", ports.OperationRequest{Kind: operation.Stop}, nobody, "", 0, runtime.ErrNotFound},
+		{"stop", ports.OperationRequest{Kind: operation.Stop}, running, "a:1.2.3", 0, nil},
+		{"stop of a stopped game", ports.OperationRequest{Kind: operation.Stop}, stopped, "a:1.2.3", 0, nil},
+		{"stop of a removed game", ports.OperationRequest{Kind: operation.Stop}, removed, "", 0, runtime.ErrRefused},
+		{"restart of nobody", ports.OperationRequest{Kind: operation.Restart}, nobody, "", 0, runtime.ErrNotFound},
+		{"restart of a removed game", ports.OperationRequest{Kind: operation.Restart}, removed, "", 0, runtime.ErrRefused},
+		{"cleanup of nobody", ports.OperationRequest{Kind: operation.Cleanup}, nobody, "", 0, runtime.ErrNotFound},
+		{"cleanup of a running game", ports.OperationRequest{Kind: operation.Cleanup}, running, "", 0, runtime.ErrRefused},
+		{"cleanup", ports.OperationRequest{Kind: operation.Cleanup}, stopped, "a:1.2.3", 0, nil},
+		{"cleanup again", ports.OperationRequest{Kind: operation.Cleanup}, removed, "a:1.2.3", 0, nil},
+		{"patch of nobody", ports.OperationRequest{Kind: operation.Patch, Image: "a:1.2.4"}, nobody, "", 0, runtime.ErrNotFound},
+		{"patch without image", ports.OperationRequest{Kind: operation.Patch}, running, "", 0, runtime.ErrInvalid},
+		{"patch", ports.OperationRequest{Kind: operation.Patch, Image: "a:1.2.4"}, running, "a:1.2.4", 5, nil},
+		{"patch to the same", ports.OperationRequest{Kind: operation.Patch, Image: "a:1.2.3"}, running, "a:1.2.3", 0, nil},
+		{"patch to another minor", ports.OperationRequest{Kind: operation.Patch, Image: "a:1.3.0"}, running, "", 0, runtime.ErrRefused},
+		{"patch to another major", ports.OperationRequest{Kind: operation.Patch, Image: "a:2.2.3"}, running, "", 0, runtime.ErrRefused},
+		{"patch to another major by force", ports.OperationRequest{Kind: operation.Patch, Image: "a:2.2.3", Force: true}, running, "a:2.2.3", 5, nil},
+		{"patch to another image", ports.OperationRequest{Kind: operation.Patch, Image: "b:1.2.4"}, running, "", 0, runtime.ErrRefused},
+		{"patch to what has no version", ports.OperationRequest{Kind: operation.Patch, Image: "a:latest"}, running, "", 0, runtime.ErrRefused},
+		{"patch of a removed game", ports.OperationRequest{Kind: operation.Patch, Image: "a:1.2.4"}, removed, "", 0, runtime.ErrRefused},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			op, err := plan(tt.request, tt.now)
+			if tt.refusal != nil {
+				require.ErrorIs(t, err, tt.refusal)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.image, op.Spec.Image)
+			require.Equal(t, tt.generation, op.Generation)
+		})
+	}
+}
+
+func TestCompatible(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		from, to string
+		fine     bool
+	}{
+		{"a:1.2.3", "a:1.2.9", true},
+		{"a:v1.2.3", "a:1.2.4", true},
+		{"r:5000/x/a:1.2.3", "r:5000/x/a:1.2.4", true},
+		{"a:1.2.3@sha256:00", "a:1.2.4", true},
+		{"r:5000/a", "r:5000/a", false},
+		{"a:1.2.3", "a:1.3.3", false},
+		{"a:1", "b:1", false},
+		{"", "a:1", false},
+	} {
+		err := compatible(tt.from, tt.to)
+		require.Equal(t, tt.fine, err == nil, "%s to %s: %v", tt.from, tt.to, err)
+	}
+}
+
+func TestContainerNamesTellGamesApart(t *testing.T) {
+	t.Parallel()
+	require.Regexp(t, `^rtm-a-b-[0-9a-f]{12}-g3$`, containerName("store", "a/b", 3))
+	require.NotEqual(t, containerName("store", "a/b", 3), containerName("store", "a-b", 3), "the same slug")
+	require.NotEqual(t, containerName("store", "a", 3), containerName("other", "a", 3), "two stores on one engine")
+	require.LessOrEqual(t, len(containerName("s", string(make([]byte, 256)), 1<<62)), 80)
+}

@@ -1,0 +1,85 @@
+package lifecycle
+
+import (
+	"context"
+	"slices"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// report tells everybody who waits what the operation does now.
+func (r *run) report(p ports.OperationProgress) {
+	op := r.op()
+	p.OperationID, p.Kind, p.GameID, p.Step, p.At = op.ID, op.Kind, r.gameID, op.Step, r.s.now()
+	if r.left.Revision != 0 {
+		record := r.left.Record.Clone()
+		p.Record, p.Revision = &record, r.left.Revision
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last := len(r.progress) - 1; last >= 0 && r.progress[last].Step == p.Step && p.Total > 0 && r.progress[last].Total > 0 {
+		// Of bytes pulled, only the latest count is news.
+		r.progress = r.progress[:last]
+	}
+	r.reports++
+	r.progress = append(r.progress, numbered{r.reports, p})
+	close(r.moved)
+	r.moved = make(chan struct{})
+}
+
+// follow tells report of everything that the operation does until it is over,
+// and returns how it ended. When ctx ends first the operation goes on.
+func (r *run) follow(ctx context.Context, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	select {
+	case <-r.accepted:
+	case <-r.done:
+	case <-ctx.Done():
+		return operation.Outcome{}, ctx.Err()
+	}
+	told := 0
+	for {
+		over := false
+		select {
+		case <-r.done:
+			over = true
+		default:
+		}
+		news, moved := r.since(told)
+		for _, p := range news {
+			if report != nil {
+				report(p.OperationProgress)
+			}
+			told = p.number
+		}
+		if over {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.outcome.Clone(), r.err
+		}
+		select {
+		case <-moved:
+		case <-r.done:
+		case <-ctx.Done():
+			return operation.Outcome{}, ctx.Err()
+		}
+	}
+}
+
+// numbered is a report with its number, which tells who has heard it.
+type numbered struct {
+	number int
+	ports.OperationProgress
+}
+
+// since returns the reports after the one of this number, and what is closed when
+// there are more.
+func (r *run) since(number int) ([]numbered, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := slices.IndexFunc(r.progress, func(p numbered) bool { return p.number > number })
+	if first < 0 {
+		return nil, r.moved
+	}
+	return slices.Clone(r.progress[first:]), r.moved
+}

@@ -1,0 +1,60 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Reassign gives a running game, whose node is gone, to another node, which takes
+// it up as an operation left behind there. It writes under the fence of whoever
+// leads, and pinned to the revision at which the record was seen: a leader that
+// was replaced, or has seen an old record, changes nothing. Errors: runtime.ErrFenced;
+// *runtime.ConflictError where the record has moved on; runtime.ErrBusy where an operation of a
+// node that is present is in progress.
+func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to ports.Node, fence ports.Fence) error {
+	gameID := seen.Record.GameID
+	found, err := s.Intents.GetIntent(ctx, gameID)
+	if err != nil {
+		return fmt.Errorf("read the intent of %q: %w", gameID, err)
+	}
+	if err := s.free(ctx, &found.Intent); err != nil {
+		return err
+	}
+	record, revision, err := s.find(ctx, gameID)
+	if err != nil {
+		return err
+	}
+	if record == nil || revision != seen.Revision {
+		return &runtime.ConflictError{
+			GameID: gameID, Expectation: runtime.ExpectRevision,
+			Expected: strconv.FormatInt(seen.Revision, 10), Actual: strconv.FormatInt(revision, 10), Revision: revision,
+		}
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make an operation id: %w", err)
+	}
+	now := situation{record: record, intent: found.Intent}
+	at := s.now()
+	op := operation.Operation{
+		ID: "op_" + id.String(), Kind: operation.Reschedule, Region: to.Region, Node: to.Name,
+		Actor: "nodes", Reason: fmt.Sprintf("node %s/%s is gone", record.Region, record.Node),
+		StartedAt: at, StepAt: at, Step: operation.Accepted,
+		Spec: now.spec(), Generation: now.nextGeneration(), Before: record,
+	}
+	op.Deadline = at.Add(s.allowance(op))
+	next := found.Intent.Clone()
+	next.GameID, next.Current = gameID, &op
+	if _, err := s.Intents.PutIntent(ctx, next, found.Revision, fence); err != nil {
+		return fmt.Errorf("give %q to node %s/%s: %w", gameID, to.Region, to.Name, err)
+	}
+	s.log.Warn("game is given to another node", "game_id", gameID, "from", record.Region+"/"+record.Node, "to", to.Region+"/"+to.Name, "operation_id", op.ID)
+	return nil
+}

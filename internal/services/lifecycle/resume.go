@@ -1,0 +1,60 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// Resume takes up the operation that a daemon before this one has left behind on
+// this node, and returns how it ended. It is nothing to do, and no error, when
+// there is none, when it is in progress here, or when it is another node's.
+func (s *Service) Resume(ctx context.Context, gameID string) (operation.Outcome, error) {
+	r := s.newRun(gameID)
+	other, err := s.reserve(r)
+	if err != nil || other != nil {
+		return operation.Outcome{}, err
+	}
+	taken, err := s.takeUp(ctx, r)
+	if err != nil || !taken {
+		s.release(r)
+		return operation.Outcome{}, err
+	}
+	r.launch()
+	return r.follow(ctx, nil)
+}
+
+// takeUp makes the operation this daemon's, by writing its presence into it.
+func (s *Service) takeUp(ctx context.Context, r *run) (bool, error) {
+	found, err := s.Intents.GetIntent(ctx, r.gameID)
+	if err != nil {
+		return false, fmt.Errorf("read the intent of %q: %w", r.gameID, err)
+	}
+	op := found.Intent.Current
+	if op == nil || !s.here(op.Region, op.Node) {
+		return false, nil
+	}
+	fence, present := s.Member.Fence()
+	if !present {
+		return false, fmt.Errorf("%w: this daemon is not present among the nodes; it is joining again", runtime.ErrUnavailable)
+	}
+	next := found.Intent.Clone()
+	next.Current.Session = fence.CreateRevision
+	revision, err := s.Intents.PutIntent(ctx, next, found.Revision, fence)
+	if err != nil {
+		return false, fmt.Errorf("take up operation %s of %q: %w", op.ID, r.gameID, err)
+	}
+	r.intent, r.revision, r.fence = next, revision, fence
+	return true, nil
+}
+
+// cut shortens text to at most so many bytes of whole characters.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}

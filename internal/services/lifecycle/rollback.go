@@ -1,0 +1,108 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// rollBack puts back what was there before a failed operation, as far as the
+// engine lets it: the container that the operation made goes, the one before runs
+// again if it ran, and the record says what is.
+func (r *run) rollBack(ctx context.Context) error {
+	op := r.op()
+	if op.Generation > 0 {
+		if err := r.dropNew(ctx); err != nil {
+			return err
+		}
+	}
+	err := r.restore(ctx)
+	if errors.Is(err, runtime.ErrConflict) {
+		return nil // the record is somebody else's now
+	}
+	return err
+}
+
+// dropNew removes the container that the operation made. Whether it made one, the
+// engine knows better than the intent: the answer of Create may have been lost.
+func (r *run) dropNew(ctx context.Context) error {
+	containers, err := r.s.Engine.List(ctx, r.gameID)
+	if err != nil {
+		return err
+	}
+	for _, c := range containers {
+		if c.Labels.OperationID != r.op().ID || r.isBefore(c.ID) {
+			continue
+		}
+		if !r.present() {
+			return errOvertaken
+		}
+		if _, err := r.takeDown(ctx, c.ID); err != nil {
+			return err
+		}
+		if err := r.s.Engine.Remove(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore brings the game back to what it was before the operation.
+func (r *run) restore(ctx context.Context) error {
+	op := r.op()
+	before := op.Before
+	if before == nil || before.Status == runtime.StatusRemoved || !r.s.here(before.Region, before.Node) {
+		return r.forget(ctx)
+	}
+	switch {
+	case before.Status == runtime.StatusRunning && op.Kind == operation.Patch:
+		err := r.s.Engine.Start(ctx, before.CurrentContainerID)
+		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoContainer) {
+			return err
+		}
+	case before.Status == runtime.StatusStopped && op.Kind != operation.Restart:
+		if _, err := r.takeDown(ctx, before.CurrentContainerID); err != nil {
+			return err
+		}
+	}
+	return r.settleOn(ctx, before.CurrentContainerID)
+}
+
+// forget is for a game that had no container here: a record that the operation
+// wrote of its own ends.
+func (r *run) forget(ctx context.Context) error {
+	current, _, err := r.s.find(ctx, r.gameID)
+	if err != nil || current == nil || r.op().ContainerID == "" || current.CurrentContainerID != r.op().ContainerID {
+		return err
+	}
+	return r.become(ctx, runtime.StatusRemoved, ports.Container{}, rolledBack, r.blame())
+}
+
+// settleOn makes the record say what the engine says of the container.
+func (r *run) settleOn(ctx context.Context, containerID string) error {
+	c, err := r.s.Engine.Inspect(ctx, containerID)
+	switch {
+	case errors.Is(err, runtime.ErrNoContainer):
+		return r.become(ctx, runtime.StatusRemoved, ports.Container{}, rolledBack, r.blame())
+	case err != nil:
+		return err
+	case c.State == ports.ContainerRunning:
+		return r.become(ctx, runtime.StatusRunning, c, rolledBack, r.blame())
+	case c.State == ports.ContainerUnknown:
+		return runtime.ErrEngineUnavailable
+	default:
+		return r.become(ctx, runtime.StatusStopped, c, rolledBack, r.blame())
+	}
+}
+
+// blame is what the ledger says of a record that was put back.
+func (r *run) blame() string {
+	text := string(r.op().Kind) + " failed"
+	if failure := r.op().Failure; failure != nil {
+		text += ": " + failure.Message
+	}
+	return cut(text, ports.MaxReasonBytes)
+}

@@ -1,0 +1,275 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// run is one operation being carried out by this daemon.
+type run struct {
+	s      *Service
+	gameID string
+	// accepted is closed when the intent is written, or will not be; done when the
+	// run is over.
+	accepted, done chan struct{}
+
+	// Only the run's own goroutine touches these.
+	intent   operation.Intent
+	revision int64 // of intent
+	fence    ports.Fence
+	left     ports.VersionedRecord // what the operation last wrote or found
+
+	mu       sync.Mutex // guards what follows
+	id       string
+	progress []numbered
+	reports  int           // how many there were
+	moved    chan struct{} // closed at the next one
+	outcome  operation.Outcome
+	err      error
+}
+
+func (s *Service) newRun(gameID string) *run {
+	return &run{s: s, gameID: gameID, accepted: make(chan struct{}), done: make(chan struct{}), moved: make(chan struct{})}
+}
+
+// op is the operation as it was last written.
+func (r *run) op() *operation.Operation { return r.intent.Current }
+
+// operationID is empty until the operation has been accepted.
+func (r *run) operationID() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.id
+}
+
+// launch carries the accepted operation out in the background.
+func (r *run) launch() {
+	r.mu.Lock()
+	r.id = r.op().ID
+	r.mu.Unlock()
+	close(r.accepted)
+	r.report(ports.OperationProgress{})
+	go func() {
+		defer r.s.release(r)
+		outcome, err := r.carryOut(r.s.closing)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.outcome, r.err = outcome, err
+	}()
+}
+
+// carryOut repeats attempts until the operation is finished, or has to be left as
+// it is: when it was taken over, when the daemon stops, and when engine or store
+// have not answered for too long. What is left, the reconcile worker finds.
+func (r *run) carryOut(ctx context.Context) (operation.Outcome, error) {
+	log := r.s.log.With("game_id", r.gameID, "operation_id", r.op().ID, "operation", r.op().Kind)
+	log.Info("operation begins", "actor", r.op().Actor, "reason", r.op().Reason, "step", r.op().Step)
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
+	var troubleSince time.Time
+	for {
+		outcome, err := r.attempt(ctx)
+		switch {
+		case err == nil && outcome.Failure != nil:
+			log.Warn("operation failed", "code", outcome.Failure.Code, "error", outcome.Failure.Message)
+			return outcome, errorOf(outcome)
+		case err == nil:
+			log.Info("operation done", "revision", outcome.Revision)
+			return outcome, nil
+		case ctx.Err() != nil:
+			return outcome, fmt.Errorf("%w: %w; the operation is taken up again by the node's next daemon", runtime.ErrOutcomeUnknown, errClosed)
+		case errors.Is(err, errOvertaken):
+			log.Warn("operation is not ours any more", "error", err)
+			return outcome, fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, err)
+		}
+		if troubleSince.IsZero() {
+			troubleSince = time.Now()
+		}
+		patient := transient(err) && time.Since(troubleSince) < r.s.cfg.Patience
+		late := transient(err) && r.s.now().After(r.op().Deadline)
+		switch {
+		case late && r.op().Failure == nil:
+			err = r.fail(ctx, fmt.Errorf("%w: %w", errDeadline, err))
+			troubleSince = time.Time{}
+		case patient:
+		case r.op().Failure == nil:
+			err = r.fail(ctx, err)
+			troubleSince = time.Time{}
+		default:
+			log.Error("operation is left as it stands", "error", err)
+			return outcome, fmt.Errorf("%s: %w; it is tried again later", r.op().Kind, err)
+		}
+		if err != nil {
+			log.Warn("operation is tried again", "step", r.op().Step, "error", err)
+			r.wait(ctx, pause.NextBackOff())
+		}
+	}
+}
+
+func (r *run) wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// attempt goes on from the step that the operation stands at, to its end.
+func (r *run) attempt(ctx context.Context) (operation.Outcome, error) {
+	if err := r.reload(ctx); err != nil {
+		return operation.Outcome{}, err
+	}
+	if r.op().Failure == nil {
+		bound, cancel := context.WithDeadline(ctx, r.op().Deadline)
+		defer cancel()
+		if err := r.proceed(bound); err != nil {
+			return operation.Outcome{}, err
+		}
+		return r.finish(ctx)
+	}
+	bound, cancel := context.WithTimeout(ctx, r.s.cfg.Patience+time.Duration(r.op().Spec.WithDefaults().StopGrace)*2)
+	defer cancel()
+	if err := r.rollBack(bound); err != nil {
+		return operation.Outcome{}, err
+	}
+	return r.finish(ctx)
+}
+
+func (r *run) proceed(ctx context.Context) error {
+	switch r.op().Kind {
+	case operation.Start, operation.Reschedule:
+		return r.start(ctx)
+	case operation.Stop:
+		return r.stop(ctx)
+	case operation.Restart:
+		return r.restart(ctx)
+	case operation.Patch:
+		return r.patch(ctx)
+	case operation.Cleanup:
+		return r.cleanup(ctx)
+	default:
+		return &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not an operation of this version", r.op().Kind)}
+	}
+}
+
+// reload reads where the operation stands; an earlier write may have had its
+// answer lost.
+func (r *run) reload(ctx context.Context) error {
+	if !r.present() {
+		return fmt.Errorf("%w: this daemon's presence is over", errOvertaken)
+	}
+	found, err := r.s.Intents.GetIntent(ctx, r.gameID)
+	if err != nil {
+		return err
+	}
+	id := r.operationID()
+	if found.Intent.Current == nil || found.Intent.Current.ID != id || found.Intent.Current.Session != r.fence.CreateRevision {
+		return fmt.Errorf("%w: operation %s is not in progress any more", errOvertaken, id)
+	}
+	r.intent, r.revision = found.Intent, found.Revision
+	return nil
+}
+
+// present reports whether the presence under which the operation was begun, or
+// taken over, still holds. The engine cannot be fenced: this is asked before every act.
+func (r *run) present() bool {
+	fence, ok := r.s.Member.Fence()
+	return ok && fence == r.fence
+}
+
+// do takes one step: it writes that the step begins, and then acts. A step that
+// the operation has passed is left out; one that it stood at is repeated.
+func (r *run) do(ctx context.Context, step operation.Step, act func(ctx context.Context) error) error {
+	if r.op().Reached(step) && r.op().Step != step {
+		return nil
+	}
+	if r.op().Step != step {
+		if err := r.write(ctx, func(op *operation.Operation) { op.Step = step }); err != nil {
+			return err
+		}
+		r.report(ports.OperationProgress{})
+	}
+	if !r.present() {
+		return fmt.Errorf("%w: this daemon's presence is over", errOvertaken)
+	}
+	return act(ctx)
+}
+
+// write changes the operation as it is written down.
+func (r *run) write(ctx context.Context, change func(op *operation.Operation)) error {
+	next := r.intent.Clone()
+	change(next.Current)
+	next.Current.StepAt = r.s.now()
+	return r.put(ctx, next)
+}
+
+func (r *run) put(ctx context.Context, next operation.Intent) error {
+	revision, err := r.s.Intents.PutIntent(ctx, next, r.revision, r.fence)
+	if err != nil {
+		return overtaken(fmt.Errorf("write the intent of %q: %w", r.gameID, err))
+	}
+	r.intent, r.revision = next, revision
+	return nil
+}
+
+// fail writes that the operation is to be rolled back, and why.
+func (r *run) fail(ctx context.Context, why error) error {
+	err := r.write(ctx, func(op *operation.Operation) {
+		op.Step, op.Failure = operation.RollingBack, failureOf(why)
+	})
+	if err == nil {
+		r.report(ports.OperationProgress{Text: why.Error()})
+	}
+	return err
+}
+
+// finish writes how the operation ended, and that it is over.
+func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
+	op := r.op()
+	outcome := operation.Outcome{
+		OperationID: op.ID, Kind: op.Kind, Actor: op.Actor, StartedAt: op.StartedAt, FinishedAt: r.s.now(), Failure: op.Failure,
+	}
+	record, revision, err := r.s.find(ctx, r.gameID)
+	if err != nil {
+		return outcome, err
+	}
+	outcome.Record, outcome.Revision = record, revision
+
+	next := r.intent.Clone()
+	next.Current = nil
+	next.Recent = slices.Insert(next.Recent, 0, outcome)
+	next.Recent = next.Recent[:min(len(next.Recent), operation.MaxRecent)]
+	if op.Failure == nil {
+		next.Spec = op.Spec
+		next.Wanted = wantedBy(op.Kind, next.Wanted)
+	}
+	if err := r.put(ctx, next); err != nil {
+		return outcome, err
+	}
+	return outcome, nil
+}
+
+// wantedBy is the status that an operation which succeeded wants the game to have.
+func wantedBy(kind operation.Kind, before runtime.Status) runtime.Status {
+	switch kind {
+	case operation.Start, operation.Restart, operation.Reschedule, operation.Adopt:
+		return runtime.StatusRunning
+	case operation.Stop:
+		return runtime.StatusStopped
+	case operation.Cleanup:
+		return runtime.StatusRemoved
+	default: // a patch leaves the game as it was
+		return before
+	}
+}

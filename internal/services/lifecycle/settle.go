@@ -1,0 +1,258 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// settler is the actor of what follows from a finding.
+const settler = "reconcile"
+
+// Settle does what the finding proposes, if record and intent still stand where
+// they stood when it was found; otherwise it is a *runtime.ConflictError on
+// runtime.ExpectRevision, and nothing is done. A finding that proposes nothing, or
+// to wait, is runtime.ErrInvalid. It returns once it is done, which for a restart
+// and a resumed operation is when that has ended.
+func (s *Service) Settle(ctx context.Context, f ports.DriftFinding) error {
+	switch f.Action {
+	case ports.ActionMarkStopped, ports.ActionMarkRemoved, ports.ActionMarkRunning, ports.ActionCorrectRecord, ports.ActionAdopt:
+		return s.settleRecord(ctx, f)
+	case ports.ActionRemoveContainer:
+		return s.removeStale(ctx, f)
+	case ports.ActionRestart:
+		return s.restartCrashed(ctx, f)
+	case ports.ActionResume:
+		if _, _, err := s.pinned(ctx, f); err != nil {
+			return err
+		}
+		_, err := s.Resume(ctx, f.GameID)
+		return err
+	default:
+		return &runtime.InvalidError{Field: "action", Reason: fmt.Sprintf("%q is nothing that this node can do about it", f.Action)}
+	}
+}
+
+// settleRecord writes the record as the finding proposes. It holds the game
+// meanwhile: a restart in between would leave record and container looking as they
+// were when the finding was made, and be undone.
+func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding) error {
+	r := s.newRun(f.GameID)
+	other, err := s.reserve(r)
+	if err != nil {
+		return err
+	}
+	if other != nil {
+		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, runtime.ErrBusy)
+	}
+	defer s.release(r)
+	record, intent, err := s.pinned(ctx, f)
+	if err != nil {
+		return err
+	}
+	switch f.Action {
+	case ports.ActionMarkStopped:
+		return s.mark(ctx, f, record, runtime.StatusStopped)
+	case ports.ActionMarkRemoved:
+		return s.mark(ctx, f, record, runtime.StatusRemoved)
+	case ports.ActionMarkRunning:
+		return s.mark(ctx, f, record, runtime.StatusRunning)
+	case ports.ActionCorrectRecord:
+		return s.correct(ctx, f, record)
+	default:
+		return s.adopt(ctx, f, intent)
+	}
+}
+
+// pinned returns record and intent if they stand where the finding saw them.
+func (s *Service) pinned(ctx context.Context, f ports.DriftFinding) (*runtime.RuntimeRecord, ports.VersionedIntent, error) {
+	intent, err := s.Intents.GetIntent(ctx, f.GameID)
+	if err != nil {
+		return nil, intent, err
+	}
+	record, revision, err := s.find(ctx, f.GameID)
+	if err != nil {
+		return nil, intent, err
+	}
+	stale := func(found, is int64) error {
+		conflict := &runtime.ConflictError{
+			GameID: f.GameID, Expectation: runtime.ExpectRevision,
+			Expected: strconv.FormatInt(found, 10), Actual: strconv.FormatInt(is, 10), Revision: revision,
+		}
+		if record != nil {
+			conflict.Current = *record
+		}
+		return conflict
+	}
+	switch {
+	case revision != f.RecordRevision:
+		return nil, intent, stale(f.RecordRevision, revision)
+	case intent.Revision != f.IntentRevision:
+		return nil, intent, stale(f.IntentRevision, intent.Revision)
+	}
+	return record, intent, nil
+}
+
+func (s *Service) origin(f ports.DriftFinding) ports.Origin {
+	return ports.Origin{Actor: settler, Reason: cut(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
+}
+
+// fenced returns this daemon's fence; without presence nothing may be written.
+func (s *Service) fenced() (*ports.Fence, error) {
+	fence, ok := s.Member.Fence()
+	if !ok {
+		return nil, fmt.Errorf("%w: this daemon is not present among the nodes; it is joining again", runtime.ErrUnavailable)
+	}
+	return &fence, nil
+}
+
+// mark moves the record, guarded by the container that the finding is about.
+func (s *Service) mark(ctx context.Context, f ports.DriftFinding, record *runtime.RuntimeRecord, to runtime.Status) error {
+	fence, err := s.fenced()
+	if err != nil {
+		return err
+	}
+	if record == nil {
+		return fmt.Errorf("mark %q %s: %w", f.GameID, to, runtime.ErrNotFound)
+	}
+	_, err = s.Records.Transition(ctx, ports.TransitionInput{
+		UpdateStatusInput: ports.UpdateStatusInput{
+			GameID: f.GameID, ExpectedFrom: record.Status, ExpectedContainerID: record.CurrentContainerID, To: to, Now: s.now(),
+		},
+		Origin: s.origin(f), Fence: fence,
+	})
+	if err != nil {
+		return fmt.Errorf("mark %q %s: %w", f.GameID, to, err)
+	}
+	return nil
+}
+
+// correct writes into the record what its container is.
+func (s *Service) correct(ctx context.Context, f ports.DriftFinding, record *runtime.RuntimeRecord) error {
+	if record == nil {
+		return fmt.Errorf("correct the record of %q: %w", f.GameID, runtime.ErrNotFound)
+	}
+	c, err := s.Engine.Inspect(ctx, record.CurrentContainerID)
+	if err != nil {
+		return err
+	}
+	right := record.Clone()
+	right.CurrentImageRef, right.LastOpAt = c.Labels.Image, s.now()
+	right.Region, right.Node = s.cfg.Region, s.cfg.Node
+	if c.Endpoint != "" {
+		right.EngineEndpoint = c.Endpoint
+	}
+	return s.putRecord(ctx, f, right, f.RecordRevision)
+}
+
+func (s *Service) putRecord(ctx context.Context, f ports.DriftFinding, record runtime.RuntimeRecord, ifRevision int64) error {
+	fence, err := s.fenced()
+	if err != nil {
+		return err
+	}
+	_, err = s.Records.Put(ctx, ports.PutInput{Record: record, IfRevision: &ifRevision, Origin: s.origin(f), Fence: fence})
+	if err != nil {
+		return fmt.Errorf("write the record of %q: %w", f.GameID, err)
+	}
+	return nil
+}
+
+// adopt writes a record of a container that has none.
+func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, intent ports.VersionedIntent) error {
+	if f.RecordRevision != 0 {
+		return &runtime.InvalidError{Field: "action", Reason: "cannot be adopt: the game has a record"}
+	}
+	c, err := s.Engine.Inspect(ctx, f.ContainerID)
+	if err != nil {
+		return err
+	}
+	at := s.now()
+	record := runtime.RuntimeRecord{
+		GameID: f.GameID, Status: runtime.StatusRunning, Region: s.cfg.Region, Node: s.cfg.Node,
+		CurrentContainerID: c.ID, CurrentImageRef: c.Labels.Image, EngineEndpoint: c.Endpoint, StatePath: c.StatePath,
+		DockerNetwork: c.Network, Generation: c.Labels.Generation, CreatedAt: at, LastOpAt: at, StartedAt: &at,
+	}
+	switch c.State {
+	case ports.ContainerRunning:
+	case ports.ContainerExited:
+		record.Status, record.StoppedAt = runtime.StatusStopped, &at
+	default:
+		return fmt.Errorf("adopt container %s: %w: it is %s", c.ID, runtime.ErrEngineUnavailable, c.State)
+	}
+	if err := s.putRecord(ctx, f, record, 0); err != nil {
+		return err
+	}
+	// What it is run as is known in part only; enough to start it again.
+	fence, err := s.fenced()
+	if err != nil {
+		return err
+	}
+	next := intent.Intent.Clone()
+	next.GameID, next.Wanted = f.GameID, record.Status
+	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
+	_, err = s.Intents.PutIntent(ctx, next, intent.Revision, *fence)
+	return err
+}
+
+// removeStale stops and removes a container that is not the game's. The engine
+// cannot compare and swap: what it rests on is read once more right before.
+func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
+	c, err := s.Engine.Inspect(ctx, f.ContainerID)
+	if errors.Is(err, runtime.ErrNoContainer) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	record, intent, err := s.pinned(ctx, f)
+	switch {
+	case err != nil:
+		return err
+	case c.Labels.GameID != f.GameID, record != nil && record.CurrentContainerID == c.ID:
+		return &runtime.InvalidError{Field: "container_id", Reason: fmt.Sprintf("%s is not a stale container of %q", c.ID, f.GameID)}
+	case intent.Intent.Current != nil:
+		return busy(f.GameID, intent.Intent.Current)
+	}
+	if _, err := s.fenced(); err != nil {
+		return err
+	}
+	s.log.Warn("removing a stale container", "game_id", f.GameID, "container_id", c.ID, "generation", c.Labels.Generation, "evidence", f.Evidence)
+	grace := time.Duration(intent.Intent.Spec.WithDefaults().StopGrace)
+	if err := s.Engine.Stop(ctx, c.ID, grace); err != nil && !errors.Is(err, runtime.ErrNoContainer) {
+		return err
+	}
+	return s.Engine.Remove(ctx, c.ID)
+}
+
+// restartCrashed starts a game again that nobody stopped, and counts that in the
+// same write which accepts the start.
+func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding) error {
+	_, found, err := s.pinned(ctx, f)
+	if err != nil {
+		return err
+	}
+	policy := found.Intent.Spec.WithDefaults().Crash
+	counted := operation.Counted(found.Intent.Restarts, time.Duration(policy.Window), s.now())
+	kind := operation.Start
+	if f.Kind == ports.DriftUnhealthy {
+		kind = operation.Restart
+	}
+	request := ports.OperationRequest{GameID: f.GameID, Kind: kind, Origin: ports.Origin{
+		Actor:  settler,
+		Reason: cut(fmt.Sprintf("restart %d of %d within %s: %s", len(counted)+1, policy.Attempts, time.Duration(policy.Window), f.Evidence), ports.MaxReasonBytes),
+	}}
+	if err := validate(&request); err != nil {
+		return err
+	}
+	_, err = s.operate(ctx, request, nil, func(next *operation.Intent) {
+		next.Restarts = slices.Insert(counted, 0, s.now())
+	})
+	return err
+}

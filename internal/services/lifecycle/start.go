@@ -1,0 +1,167 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// start brings the game up: in the container that it has, or in a new one.
+func (r *run) start(ctx context.Context) error {
+	op := r.op()
+	if op.Generation == 0 {
+		if op.Before.Status == runtime.StatusRunning {
+			return nil
+		}
+		return r.startIn(ctx, op.Before.CurrentContainerID)
+	}
+	if err := r.make(ctx); err != nil {
+		return err
+	}
+	if err := r.startIn(ctx, r.op().ContainerID); err != nil {
+		return err
+	}
+	return r.discard(ctx)
+}
+
+// startIn starts the container, makes the record say so, and waits until the game
+// is well.
+func (r *run) startIn(ctx context.Context, containerID string) error {
+	err := r.do(ctx, operation.Starting, func(ctx context.Context) error {
+		c, err := r.bringUp(ctx, containerID)
+		if err != nil {
+			return err
+		}
+		return r.become(ctx, runtime.StatusRunning, c, theWrite, r.reason())
+	})
+	if err != nil {
+		return err
+	}
+	return r.do(ctx, operation.Running, func(ctx context.Context) error {
+		if r.op().Kind == operation.Reschedule {
+			return nil // there is nothing to go back to: whether it is well, the health worker sees
+		}
+		return r.awaitHealth(ctx, containerID)
+	})
+}
+
+// discard removes the container that the new one has taken the place of. That of
+// a node that is gone is out of reach: the node removes it when it comes back.
+func (r *run) discard(ctx context.Context) error {
+	before := r.op().Before
+	if before == nil || before.CurrentContainerID == "" || !r.s.here(before.Region, before.Node) {
+		return nil
+	}
+	return r.do(ctx, operation.Removing, func(ctx context.Context) error {
+		return r.s.Engine.Remove(ctx, before.CurrentContainerID)
+	})
+}
+
+// reason is what the ledger says of why the record changed.
+func (r *run) reason() string {
+	op := r.op()
+	if op.Reason != "" {
+		return op.Reason
+	}
+	if op.Kind == operation.Patch {
+		return fmt.Sprintf("patch to %s", op.Spec.Image)
+	}
+	return string(op.Kind)
+}
+
+// stop ends the game and keeps its container.
+func (r *run) stop(ctx context.Context) error {
+	before := r.op().Before
+	if before.Status != runtime.StatusRunning {
+		return nil
+	}
+	return r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, theWrite) })
+}
+
+// halt stops the container that the game had and makes the record say so.
+func (r *run) halt(ctx context.Context, as written) error {
+	containerID := r.op().Before.CurrentContainerID
+	gone, err := r.takeDown(ctx, containerID)
+	if err != nil {
+		return err
+	}
+	if gone && r.op().Kind == operation.Stop {
+		return r.become(ctx, runtime.StatusRemoved, ports.Container{}, as, "its container is gone")
+	}
+	return r.become(ctx, runtime.StatusStopped, r.known(containerID), as, r.reason())
+}
+
+// known is the container of an id about which nothing else has to be known.
+func (r *run) known(containerID string) ports.Container {
+	c := ports.Container{ID: containerID}
+	if before := r.op().Before; r.isBefore(containerID) {
+		c.Labels.Image, c.Labels.Generation = before.CurrentImageRef, before.Generation
+		c.Endpoint, c.StatePath, c.Network = before.EngineEndpoint, before.StatePath, before.DockerNetwork
+	}
+	return c
+}
+
+// restart ends the game and brings it up again in the same container.
+func (r *run) restart(ctx context.Context) error {
+	before := r.op().Before
+	if before.Status == runtime.StatusRunning {
+		if err := r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, halfway) }); err != nil {
+			return err
+		}
+	}
+	return r.startIn(ctx, before.CurrentContainerID)
+}
+
+// cleanup removes the container of a game that is stopped.
+func (r *run) cleanup(ctx context.Context) error {
+	before := r.op().Before
+	if before.Status == runtime.StatusRemoved {
+		return nil
+	}
+	return r.do(ctx, operation.Removing, func(ctx context.Context) error {
+		if err := r.s.Engine.Remove(ctx, before.CurrentContainerID); err != nil {
+			return err
+		}
+		return r.become(ctx, runtime.StatusRemoved, ports.Container{}, theWrite, r.reason())
+	})
+}
+
+// patch gives the game a container of another image. The old one is kept until the
+// new one is well.
+func (r *run) patch(ctx context.Context) error {
+	op := r.op()
+	if op.Generation == 0 {
+		return nil // it has this image
+	}
+	if err := r.make(ctx); err != nil {
+		return err
+	}
+	if op.Before.Status != runtime.StatusRunning {
+		return r.swap(ctx)
+	}
+	if err := r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, halfway) }); err != nil {
+		return err
+	}
+	if err := r.startIn(ctx, r.op().ContainerID); err != nil {
+		return err
+	}
+	return r.discard(ctx)
+}
+
+// swap gives a game that is stopped its new container, which stays stopped too.
+func (r *run) swap(ctx context.Context) error {
+	err := r.do(ctx, operation.Stopping, func(ctx context.Context) error {
+		c, err := r.s.Engine.Inspect(ctx, r.op().ContainerID)
+		if err != nil {
+			return err
+		}
+		return r.become(ctx, runtime.StatusStopped, c, theWrite, r.reason())
+	})
+	if err != nil {
+		return err
+	}
+	return r.discard(ctx)
+}

@@ -1,0 +1,68 @@
+// Package events turns what an engine tells into looks at games. Events are
+// hints: where one may have been missed, it asks for a look at everything.
+package events
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Noticer looks at games.
+type Noticer interface {
+	Notice(gameID string)
+	NoticeAll()
+}
+
+// Worker listens to one engine.
+type Worker struct {
+	engine  ports.EngineViews
+	noticer Noticer
+	log     *slog.Logger
+}
+
+// New returns a worker that tells noticer of what the engine does.
+func New(engine ports.EngineViews, noticer Noticer, logger *slog.Logger) *Worker {
+	return &Worker{engine: engine, noticer: noticer, log: logger}
+}
+
+// Run listens until ctx ends and then returns nil. A stream that breaks off is
+// opened again, later each time while that fails.
+func (w *Worker) Run(ctx context.Context) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 10*time.Second
+	for ctx.Err() == nil {
+		if err := w.listen(ctx, pause.Reset); ctx.Err() == nil {
+			w.log.Warn("event stream of the engine broke off; opening it again", "error", err)
+		}
+		timer := time.NewTimer(pause.NextBackOff())
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// listen listens to one stream until it ends; opened is called once it stands.
+func (w *Worker) listen(ctx context.Context, opened func()) error {
+	for event, err := range w.engine.Events(ctx) {
+		if err != nil {
+			return err
+		}
+		if event.Type != ports.EngineOpened {
+			w.noticer.Notice(event.GameID)
+			continue
+		}
+		opened()
+		if event.Continuity != ports.ContinuityKnown {
+			w.noticer.NoticeAll()
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,202 @@
+// Package health asks the games of one node how they are, and tells of those that
+// do not answer for it any more.
+package health
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Prober asks a game how it is.
+type Prober interface {
+	Probe(ctx context.Context, url string) error
+}
+
+// Config tunes a Worker. Region, Node and Notice are required; zero means the
+// default named beside it.
+type Config struct {
+	Region, Node string
+	// Every is the time between two rounds. Default 5 s.
+	Every time.Duration
+	// Failures is how many checks in a row a game has to fail to count as
+	// unhealthy. Default 3.
+	Failures int
+	// AtOnce is how many games are asked at the same time. Default 16.
+	AtOnce int
+	// Notice is told of each game that has become unhealthy or well.
+	Notice func(gameID string)
+	Logger *slog.Logger
+}
+
+// Worker is the health worker of one node. It is safe for concurrent use.
+type Worker struct {
+	records ports.RuntimeReader
+	intents ports.IntentStore
+	prober  Prober
+	cfg     Config
+
+	mu     sync.Mutex
+	states map[string]*state // by game
+}
+
+// state is how one container has answered lately.
+type state struct {
+	containerID string
+	startedAt   time.Time
+	failures    int
+	last        error
+}
+
+// New returns a worker, which asks nobody before Run or Pass is called.
+func New(records ports.RuntimeReader, intents ports.IntentStore, prober Prober, cfg Config) *Worker {
+	if cfg.Every == 0 {
+		cfg.Every = 5 * time.Second
+	}
+	if cfg.Failures == 0 {
+		cfg.Failures = 3
+	}
+	if cfg.AtOnce == 0 {
+		cfg.AtOnce = 16
+	}
+	return &Worker{records: records, intents: intents, prober: prober, cfg: cfg, states: map[string]*state{}}
+}
+
+// Unhealthy says how the game has failed its checks, and nothing while it has not.
+func (w *Worker) Unhealthy(gameID string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.states[gameID]
+	if s == nil || s.failures < w.cfg.Failures {
+		return ""
+	}
+	// No count of failures here: a finding that grows would be a new one each time.
+	return fmt.Sprintf("container %s has failed its health check %d times or more: %s", s.containerID, w.cfg.Failures, s.last.Error())
+}
+
+// Run asks in rounds until ctx ends, and then returns nil.
+func (w *Worker) Run(ctx context.Context) error {
+	for {
+		spread := w.cfg.Every / 5
+		timer := time.NewTimer(w.cfg.Every - spread + rand.N(2*spread+1))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		if err := w.Pass(ctx); err != nil && ctx.Err() == nil {
+			w.cfg.Logger.Warn("health round failed", "error", err)
+		}
+	}
+}
+
+// Pass asks every running game of this node once.
+func (w *Worker) Pass(ctx context.Context) error {
+	specs, err := w.specs(ctx)
+	if err != nil {
+		return err
+	}
+	running, err := w.running(ctx)
+	if err != nil {
+		return err
+	}
+	var asking errgroup.Group
+	asking.SetLimit(w.cfg.AtOnce)
+	for _, record := range running {
+		spec := specs[record.GameID].WithDefaults()
+		if !spec.HasHealthCheck() || record.EngineEndpoint == "" {
+			continue
+		}
+		asking.Go(func() error {
+			err := w.prober.Probe(ctx, record.EngineEndpoint+spec.HealthPath)
+			if ctx.Err() == nil {
+				w.note(record, err)
+			}
+			return nil
+		})
+	}
+	_ = asking.Wait() // none returns an error
+	w.forget(running)
+	return ctx.Err()
+}
+
+// note takes down how a game has answered.
+func (w *Worker) note(record runtime.RuntimeRecord, err error) {
+	w.mu.Lock()
+	s := w.states[record.GameID]
+	if s == nil || s.containerID != record.CurrentContainerID || !s.startedAt.Equal(*record.StartedAt) {
+		s = &state{containerID: record.CurrentContainerID, startedAt: *record.StartedAt}
+		w.states[record.GameID] = s
+	}
+	was := s.failures >= w.cfg.Failures
+	s.last = err
+	if err == nil {
+		s.failures = 0
+	} else {
+		s.failures++
+	}
+	is := s.failures >= w.cfg.Failures
+	w.mu.Unlock()
+	if was != is {
+		w.cfg.Notice(record.GameID)
+	}
+}
+
+// forget drops what is known of games that do not run any more.
+func (w *Worker) forget(running []runtime.RuntimeRecord) {
+	runs := make(map[string]bool, len(running))
+	for _, record := range running {
+		runs[record.GameID] = true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for gameID := range w.states {
+		if !runs[gameID] {
+			delete(w.states, gameID)
+		}
+	}
+}
+
+// specs returns how the games are to be checked. A game without an intent, one
+// that was adopted long ago say, has the zero Spec.
+func (w *Worker) specs(ctx context.Context) (map[string]operation.Spec, error) {
+	intents, err := w.intents.ListIntents(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the intents: %w", err)
+	}
+	specs := make(map[string]operation.Spec, len(intents))
+	for _, in := range intents {
+		specs[in.Intent.GameID] = in.Intent.Spec
+	}
+	return specs, nil
+}
+
+// running returns the records of this node that are running. A copy that is a
+// little old will do: the finding is judged again before anything follows from it.
+func (w *Worker) running(ctx context.Context) ([]runtime.RuntimeRecord, error) {
+	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Node: w.cfg.Node, Limit: 1000, Local: true}
+	var running []runtime.RuntimeRecord
+	for {
+		page, err := w.records.ListPage(ctx, query)
+		if err != nil {
+			return nil, fmt.Errorf("list the running games of this node: %w", err)
+		}
+		for _, found := range page.Records {
+			running = append(running, found.Record)
+		}
+		if page.Next == "" {
+			return running, nil
+		}
+		query.Revision, query.After, query.Local = page.Revision, page.Next, false
+	}
+}

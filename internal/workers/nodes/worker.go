@@ -1,0 +1,227 @@
+// Package nodes looks after games whose node is gone. One node of each region
+// leads; it reports such games, and gives those whose policy says so to another node.
+package nodes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/drift"
+)
+
+// Assigner gives games to other nodes.
+type Assigner interface {
+	Reassign(ctx context.Context, seen ports.VersionedRecord, to ports.Node, fence ports.Fence) error
+}
+
+// Parts are what a Worker works with; all are required.
+type Parts struct {
+	Records  ports.RuntimeReader
+	Intents  ports.IntentStore
+	Registry ports.NodeRegistry
+	Election ports.Election
+	Assigner Assigner
+}
+
+// Config tunes a Worker. Region and Node are required.
+type Config struct {
+	Region, Node string
+	// Grace is how long a node has to be gone before its games are given to others.
+	// Default 30 s.
+	Grace time.Duration
+	// Every is the time between two passes. Default 5 s.
+	Every time.Duration
+	// Clock measures how long nodes have been gone. Default time.Now.
+	Clock  func() time.Time
+	Logger *slog.Logger
+}
+
+// Worker is the node worker of one node, idle while another one leads the region.
+type Worker struct {
+	Parts
+	cfg Config
+
+	mu   sync.Mutex
+	book *drift.Book // nil while another leads
+}
+
+// New returns a worker, which does nothing before Run or Pass is called.
+func New(parts Parts, cfg Config) *Worker {
+	if cfg.Grace == 0 {
+		cfg.Grace = 30 * time.Second
+	}
+	if cfg.Every == 0 {
+		cfg.Every = 5 * time.Second
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	return &Worker{Parts: parts, cfg: cfg}
+}
+
+// Run campaigns for the region and works while it leads, until ctx ends.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.Election.Lead(ctx, w.cfg.Region, w.lead); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// lead makes passes until the leadership is over.
+func (w *Worker) lead(ctx context.Context, fence ports.Fence) error {
+	w.cfg.Logger.Info("this node leads its region", "region", w.cfg.Region)
+	defer w.cfg.Logger.Info("this node leads its region no more", "region", w.cfg.Region)
+	defer w.resign()
+	ticker := time.NewTicker(w.cfg.Every)
+	defer ticker.Stop()
+	for {
+		if err := w.Pass(ctx, fence); err != nil && ctx.Err() == nil {
+			if errors.Is(err, runtime.ErrFenced) {
+				return err
+			}
+			w.cfg.Logger.Warn("pass over the region's nodes failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func (w *Worker) resign() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.book = nil
+}
+
+// Findings returns the lost games that this node knows of: none while another leads.
+func (w *Worker) Findings() []ports.DriftFinding {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.book == nil {
+		return nil
+	}
+	return w.book.All()
+}
+
+// Pass looks once for running games of the region whose node is gone. The fence is
+// that of the leadership.
+func (w *Worker) Pass(ctx context.Context, fence ports.Fence) error {
+	present, err := w.Registry.Nodes(ctx)
+	if err != nil {
+		return fmt.Errorf("list the nodes: %w", err)
+	}
+	games, lost, err := w.survey(ctx, present)
+	if err != nil {
+		return err
+	}
+	book := w.ownBook()
+	observed := map[string]*drift.Observation{}
+	var faults []error
+	for _, seen := range lost {
+		observed[seen.Record.GameID] = &drift.Observation{}
+		faults = append(faults, w.deal(ctx, book, seen, present, games, fence))
+	}
+	book.Keep(observed)
+	return errors.Join(faults...)
+}
+
+func (w *Worker) ownBook() *drift.Book {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.book == nil {
+		w.book = drift.NewBook()
+	}
+	return w.book
+}
+
+// survey counts the running games of each node of the region, and returns those
+// of nodes that are not there.
+func (w *Worker) survey(ctx context.Context, present []ports.Node) (map[string]int, []ports.VersionedRecord, error) {
+	games := map[string]int{}
+	var lost []ports.VersionedRecord
+	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Limit: 1000}
+	for {
+		page, err := w.Records.ListPage(ctx, query)
+		if err != nil {
+			return nil, nil, fmt.Errorf("list the running games of region %q: %w", w.cfg.Region, err)
+		}
+		for _, found := range page.Records {
+			node := found.Record.Node
+			games[node]++
+			if node != "" && !slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == w.cfg.Region && n.Name == node }) {
+				lost = append(lost, found)
+			}
+		}
+		if page.Next == "" {
+			return games, lost, nil
+		}
+		query.Revision, query.After = page.Revision, page.Next
+	}
+}
+
+// deal reports one lost game, and gives it to another node when its time has come.
+func (w *Worker) deal(ctx context.Context, book *drift.Book, seen ports.VersionedRecord, present []ports.Node, games map[string]int, fence ports.Fence) error {
+	record := seen.Record
+	intent, err := w.Intents.GetIntent(ctx, record.GameID)
+	if err != nil {
+		return fmt.Errorf("read the intent of %q: %w", record.GameID, err)
+	}
+	finding := ports.DriftFinding{
+		ID: fmt.Sprintf("%s/%s/%s", ports.DriftNodeLost, record.GameID, record.CurrentContainerID), Kind: ports.DriftNodeLost,
+		GameID: record.GameID, Region: w.cfg.Region, Node: w.cfg.Node, Action: ports.ActionNone, ContainerID: record.CurrentContainerID,
+		Evidence:       fmt.Sprintf("node %s/%s, which the game lives on, is not there", record.Region, record.Node),
+		RecordRevision: seen.Revision, IntentRevision: intent.Revision,
+	}
+	reschedule := intent.Intent.Spec.OnNodeLost == operation.RescheduleWhenLost
+	if reschedule {
+		finding.Action = ports.ActionReschedule
+	}
+	noted := book.Note(record.GameID, []ports.DriftFinding{finding}, w.cfg.Clock())[0]
+	if !reschedule || w.cfg.Clock().Sub(noted.FirstSeen) < w.cfg.Grace || w.underWay(intent.Intent.Current, present) {
+		return nil
+	}
+	to, found := pick(present, w.cfg.Region, games)
+	if !found {
+		return nil // nobody to give it to; the finding stays
+	}
+	err = w.Assigner.Reassign(ctx, seen, to, fence)
+	switch {
+	case err == nil:
+		games[to.Name]++
+		return nil
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, runtime.ErrBusy):
+		return nil // it has moved on by itself
+	default:
+		return err
+	}
+}
+
+// underWay reports whether a node that is there already has the game in hand.
+func (w *Worker) underWay(op *operation.Operation, present []ports.Node) bool {
+	return op != nil && slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == op.Region && n.Name == op.Node })
+}
+
+// pick returns the node of the region that runs games and has the fewest.
+func pick(present []ports.Node, region string, games map[string]int) (ports.Node, bool) {
+	var best ports.Node
+	found := false
+	for _, n := range present {
+		if n.Region != region || n.Engine.Kind == "" {
+			continue
+		}
+		if !found || games[n.Name] < games[best.Name] {
+			best, found = n, true
+		}
+	}
+	return best, found
+}

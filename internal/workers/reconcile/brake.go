@@ -1,0 +1,95 @@
+package reconcile
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"galaxy/rtmanager/internal/ports"
+)
+
+// brake holds back what takes records or containers away when too many are about
+// to go at once: then the engine's word is more likely to be wrong than so many
+// games to be gone. It stays until it is released.
+type brake struct {
+	mu      sync.Mutex
+	cfg     Config
+	log     *slog.Logger
+	on      *ports.Brake
+	running int         // at the latest pass
+	taken   []time.Time // what was let through lately
+	free    time.Time   // until then, somebody has said that it is right
+}
+
+const (
+	// fewest is how many games have to lose something in one pass for the share to
+	// count: one alone is gone for a reason of its own.
+	fewest = 2
+	// fewestEvents is the same for what is let through between passes, one by one,
+	// within brakeWindow.
+	fewestEvents = 5
+	brakeWindow  = time.Minute
+	// releaseFor is how long a release lasts.
+	releaseFor = time.Minute
+)
+
+func newBrake(cfg Config) *brake { return &brake{cfg: cfg, log: cfg.Logger} }
+
+// weigh sets the brake if a pass found too many games with something to lose.
+func (b *brake) weigh(running, losing int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running = running
+	if losing >= fewest && float64(losing) > b.cfg.BrakeShare*float64(running) {
+		b.set(fmt.Sprintf("one pass would take away records or containers of %d games while %d are said to run", losing, running))
+	}
+}
+
+func (b *brake) set(reason string) {
+	if b.on != nil || b.cfg.Clock().Before(b.free) {
+		return
+	}
+	b.on = &ports.Brake{Region: b.cfg.Region, Node: b.cfg.Node, Since: b.cfg.Clock().UTC(), Reason: reason}
+	b.log.Error("the brake is on: nothing is taken away until it is released", "reason", reason)
+}
+
+// allows reports whether one more destructive act may be done now, and counts it.
+func (b *brake) allows() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.cfg.Clock()
+	if b.on != nil {
+		return false
+	}
+	for len(b.taken) > 0 && now.Sub(b.taken[0]) > brakeWindow {
+		b.taken = b.taken[1:]
+	}
+	if n := len(b.taken) + 1; n > fewestEvents && float64(n) > b.cfg.BrakeShare*float64(b.running) {
+		b.set(fmt.Sprintf("records or containers of %d games would have been taken away within %s while %d are said to run", n, brakeWindow, b.running))
+		if b.on != nil {
+			return false
+		}
+	}
+	b.taken = append(b.taken, now)
+	return true
+}
+
+// held returns the brake that is on, or nil.
+func (b *brake) held() *ports.Brake {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.on == nil {
+		return nil
+	}
+	copied := *b.on
+	return &copied
+}
+
+// release takes the brake off, and keeps it off for long enough to act on what it
+// held back.
+func (b *brake) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.on, b.taken, b.free = nil, nil, b.cfg.Clock().Add(releaseFor)
+}

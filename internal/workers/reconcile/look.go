@@ -1,0 +1,161 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/drift"
+)
+
+// engineTimeout bounds one look at the engine: a wedged one must not hold the
+// worker that asks.
+const engineTimeout = 15 * time.Second
+
+// observe looks at one game. The intent is read first and the engine last: an
+// operation that begins in between moves the intent's revision, and whatever is
+// concluded from the rest is refused.
+func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation, error) {
+	o := drift.Observation{GameID: gameID, Region: w.cfg.Region, Node: w.cfg.Node}
+	intent, err := w.Intents.GetIntent(ctx, gameID)
+	if err != nil {
+		return o, fmt.Errorf("read the intent of %q: %w", gameID, err)
+	}
+	o.Intent, o.IntentRevision = intent.Intent, intent.Revision
+	found, err := w.Records.GetVersioned(ctx, gameID)
+	switch {
+	case err == nil:
+		o.Record, o.RecordRevision = &found.Record, found.Revision
+	case !errors.Is(err, runtime.ErrNotFound):
+		return o, fmt.Errorf("read the record of %q: %w", gameID, err)
+	}
+	bound, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	o.Containers, o.Trouble = w.Engine.List(bound, gameID)
+	w.complete(&o)
+	return o, nil
+}
+
+// complete adds to an observation what the daemon itself knows.
+func (w *Worker) complete(o *drift.Observation) {
+	o.Unhealthy = w.Unhealthy(o.GameID)
+	o.Working = w.Settler.Working(o.GameID)
+	o.Now = w.cfg.Clock()
+}
+
+// look judges one game by what is seen now, and settles what can be. It returns
+// when to look again, 0 for not before something happens.
+func (w *Worker) look(ctx context.Context, gameID string) (time.Duration, error) {
+	o, err := w.observe(ctx, gameID)
+	if err != nil {
+		return 0, err
+	}
+	if o.Working {
+		return workingAgain, nil
+	}
+	findings := w.book.Note(gameID, drift.Judge(o), o.Now)
+	var again time.Duration
+	var faults []error
+	for _, f := range findings {
+		wait, err := w.deal(ctx, o, f)
+		faults = append(faults, err)
+		if wait > 0 && (again == 0 || wait < again) {
+			again = wait
+		}
+	}
+	return again, errors.Join(faults...)
+}
+
+// workingAgain is when a game is looked at again on which an operation is in progress.
+const workingAgain = 500 * time.Millisecond
+
+// deal does what one finding proposes, or returns when it may be done.
+func (w *Worker) deal(ctx context.Context, o drift.Observation, f ports.DriftFinding) (time.Duration, error) {
+	if f.Action == ports.ActionNone {
+		return 0, nil
+	}
+	if wait := w.tooEarly(o, f); wait > 0 {
+		return wait, nil
+	}
+	if long(f.Action) {
+		w.starts.Add(f.GameID)
+		return 0, nil
+	}
+	if destructive(f) && !w.brake.allows() {
+		return 0, nil
+	}
+	return 0, w.settle(ctx, f)
+}
+
+// settle acts on a finding. That something has changed since is no failure: the
+// change itself has queued the game again.
+func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) error {
+	err := w.Settler.Settle(ctx, f)
+	switch {
+	case err == nil:
+		w.log.Info("drift settled", "game_id", f.GameID, "kind", f.Kind, "action", f.Action, "container_id", f.ContainerID, "evidence", f.Evidence)
+		return nil
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, runtime.ErrBusy):
+		w.queue.AddAfter(f.GameID, workingAgain)
+		return nil
+	default:
+		return fmt.Errorf("settle %s: %w", f.ID, err)
+	}
+}
+
+// tooEarly returns how much longer a finding has to be seen before it is acted on.
+func (w *Worker) tooEarly(o drift.Observation, f ports.DriftFinding) time.Duration {
+	var delay time.Duration
+	looks := 1
+	switch f.Kind {
+	case ports.DriftOrphan:
+		delay, looks = w.cfg.AdoptAfter, w.cfg.AdoptLooks
+	case ports.DriftCrashed, ports.DriftUnhealthy:
+		delay = time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay)
+	default:
+		return 0
+	}
+	seenFor := o.Now.Sub(f.FirstSeen)
+	switch {
+	case seenFor >= delay && f.Seen >= looks:
+		return 0
+	case looks > 1:
+		return max(delay/time.Duration(looks), time.Millisecond)
+	default:
+		return delay - seenFor
+	}
+}
+
+// long reports whether an action takes as long as a game takes to start.
+func long(action ports.Action) bool {
+	return action == ports.ActionRestart || action == ports.ActionResume
+}
+
+// destructive reports whether a finding's action takes a record away on the
+// evidence of absence, or a container without proof that its time is over.
+func destructive(f ports.DriftFinding) bool {
+	return !f.Certain && (f.Action == ports.ActionMarkRemoved || f.Action == ports.ActionRemoveContainer)
+}
+
+// startAgain does what takes long about a game, by what is seen now. A start that
+// failed is no failure of this: how often it is tried, the crash policy says.
+func (w *Worker) startAgain(ctx context.Context, gameID string) (time.Duration, error) {
+	o, err := w.observe(ctx, gameID)
+	if err != nil || o.Working {
+		return 0, err
+	}
+	for _, f := range w.book.Note(gameID, drift.Judge(o), o.Now) {
+		if !long(f.Action) || w.tooEarly(o, f) > 0 {
+			continue
+		}
+		err := w.settle(ctx, f)
+		w.queue.Add(gameID)
+		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoImage) {
+			return 0, err
+		}
+	}
+	return 0, nil
+}

@@ -1,0 +1,121 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/drift"
+)
+
+// Result is what a pass over everything came to.
+type Result struct {
+	Games    int // that this node has to do with
+	Findings int
+	Took     time.Duration
+}
+
+// Pass looks at everything that this node has to do with: the records that name
+// it, the intents of operations on it, and the containers of its engine. It queues
+// every game that does not agree, sets the brake where too many have something to
+// lose, and forgets findings that are over. Nothing is changed by the pass itself.
+func (w *Worker) Pass(ctx context.Context) (Result, error) {
+	began := time.Now()
+	seen, err := w.survey(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	running, losing := 0, 0
+	result := Result{Games: len(seen)}
+	var noticed []string
+	for gameID, o := range seen {
+		w.complete(o)
+		findings := w.book.Note(gameID, drift.Judge(*o), o.Now)
+		if o.Record != nil && o.Record.Status == runtime.StatusRunning {
+			running++
+		}
+		for _, f := range findings {
+			result.Findings++
+			if destructive(f) {
+				losing++
+			}
+		}
+		if len(findings) > 0 || o.Intent.Current != nil {
+			noticed = append(noticed, gameID)
+		}
+	}
+	w.book.Keep(seen)
+	w.brake.weigh(running, losing)
+	for _, gameID := range noticed {
+		w.Notice(gameID)
+	}
+	result.Took = time.Since(began)
+	return result, nil
+}
+
+// survey collects an observation of every game that this node has to do with.
+func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, error) {
+	seen := map[string]*drift.Observation{}
+	at := func(gameID string) *drift.Observation {
+		if seen[gameID] == nil {
+			seen[gameID] = &drift.Observation{GameID: gameID, Region: w.cfg.Region, Node: w.cfg.Node}
+		}
+		return seen[gameID]
+	}
+	intents, err := w.Intents.ListIntents(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the intents: %w", err)
+	}
+	byGame := make(map[string]ports.VersionedIntent, len(intents))
+	for _, in := range intents {
+		byGame[in.Intent.GameID] = in
+		if op := in.Intent.Current; op != nil && op.Region == w.cfg.Region && op.Node == w.cfg.Node {
+			at(in.Intent.GameID)
+		}
+	}
+	if err := w.surveyRecords(ctx, func(found ports.VersionedRecord) {
+		o := at(found.Record.GameID)
+		o.Record, o.RecordRevision = &found.Record, found.Revision
+	}); err != nil {
+		return nil, err
+	}
+	bound, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	containers, trouble := w.Engine.List(bound, "")
+	for _, c := range containers {
+		o := at(c.Labels.GameID)
+		o.Containers = append(o.Containers, c)
+	}
+	for gameID, o := range seen {
+		o.Trouble = trouble
+		o.Intent, o.IntentRevision = byGame[gameID].Intent, byGame[gameID].Revision
+		if o.Record == nil { // not this node's, or none: a container of it is here all the same
+			if found, err := w.Records.GetVersioned(ctx, gameID); err == nil {
+				o.Record, o.RecordRevision = &found.Record, found.Revision
+			}
+		}
+	}
+	return seen, nil
+}
+
+// surveyRecords gives every record of this node that is not removed.
+func (w *Worker) surveyRecords(ctx context.Context, give func(ports.VersionedRecord)) error {
+	query := ports.PageQuery{Region: w.cfg.Region, Node: w.cfg.Node, Limit: 1000}
+	for {
+		page, err := w.Records.ListPage(ctx, query)
+		if err != nil {
+			return fmt.Errorf("list the records of this node: %w", err)
+		}
+		for _, found := range page.Records {
+			if found.Record.Status != runtime.StatusRemoved {
+				give(found)
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		query.Revision, query.After = page.Revision, page.Next
+	}
+}

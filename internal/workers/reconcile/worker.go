@@ -1,0 +1,245 @@
+// Package reconcile keeps the records of one node true to its engine. What
+// changes, in the store or in the engine, puts a game into a queue; so does a pass
+// over everything from time to time, which heals what no event told. What is to be
+// done about a game is decided when its turn comes, by what is seen then.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/drift"
+)
+
+// Settler acts on findings.
+type Settler interface {
+	// Settle does what the finding proposes, if nothing has changed since.
+	Settle(ctx context.Context, finding ports.DriftFinding) error
+	// Working reports whether an operation on the game is in progress here.
+	Working(gameID string) bool
+}
+
+// Records is what a Worker needs of the record store.
+type Records interface {
+	ports.RuntimeReader
+	ports.RuntimeWatcher
+}
+
+// Parts are what a Worker works with. All but Unhealthy are required.
+type Parts struct {
+	Records Records
+	Intents ports.IntentStore
+	Engine  ports.EngineViews
+	Settler Settler
+	// Unhealthy says how a game fails its health checks, and nothing while it does
+	// not; nil is a node whose games are all well.
+	Unhealthy func(gameID string) string
+}
+
+// Config tunes a Worker. Region and Node are required; zero means the default
+// named beside it.
+type Config struct {
+	Region, Node string
+	// Every is the time between two passes, give or take a fifth. Default 10 s.
+	Every time.Duration
+	// Workers is how many games are looked at at the same time. Default 8.
+	Workers int
+	// Starters is how many games are started again at the same time. Default 4.
+	Starters int
+	// AdoptAfter is how long, and in how many looks, a container without a record has to look
+	// the same before it is adopted. Default 3 looks, 5 s.
+	AdoptAfter time.Duration
+	AdoptLooks int
+	// BrakeShare is the share of the games that run here, above which one pass must
+	// not take records or containers away. Default 0.5.
+	BrakeShare float64
+	// Clock is the node's; default time.Now.
+	Clock func() time.Time
+	// Logger hears of what is done; nil is silence.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Every == 0 {
+		c.Every = 10 * time.Second
+	}
+	if c.Workers == 0 {
+		c.Workers = 8
+	}
+	if c.Starters == 0 {
+		c.Starters = 4
+	}
+	if c.AdoptAfter == 0 {
+		c.AdoptAfter = 5 * time.Second
+	}
+	if c.AdoptLooks == 0 {
+		c.AdoptLooks = 3
+	}
+	if c.BrakeShare == 0 {
+		c.BrakeShare = 0.5
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Worker is the reconcile worker of one node. It is safe for concurrent use.
+type Worker struct {
+	Parts
+	cfg   Config
+	log   *slog.Logger
+	queue workqueue.TypedRateLimitingInterface[string]
+	// starts holds what takes long, so that it cannot keep stops and removals waiting.
+	starts workqueue.TypedRateLimitingInterface[string]
+	book   *drift.Book
+	brake  *brake
+	passes chan struct{} // asks for a pass
+}
+
+// New returns a worker, which does nothing before Run or Pass is called.
+func New(parts Parts, cfg Config) (*Worker, error) {
+	if parts.Records == nil || parts.Intents == nil || parts.Engine == nil || parts.Settler == nil {
+		return nil, errors.New("reconcile: records, intents, engine and settler are required")
+	}
+	if cfg.Region == "" || cfg.Node == "" {
+		return nil, errors.New("reconcile: region and node are required")
+	}
+	cfg = cfg.withDefaults()
+	if parts.Unhealthy == nil {
+		parts.Unhealthy = func(string) string { return "" }
+	}
+	return &Worker{
+		Parts: parts, cfg: cfg, log: cfg.Logger, book: drift.NewBook(),
+		queue: newQueue(), starts: newQueue(),
+		brake: newBrake(cfg), passes: make(chan struct{}, 1),
+	}, nil
+}
+
+// newQueue is a queue that holds each game once, hands it to one worker at a time,
+// and lets one that failed wait longer each time.
+func newQueue() workqueue.TypedRateLimitingInterface[string] {
+	const first, last = 50 * time.Millisecond, 30 * time.Second
+	return workqueue.NewTypedRateLimitingQueue(jitter{workqueue.NewTypedItemExponentialFailureRateLimiter[string](first, last)})
+}
+
+// jitter spreads what failed together.
+type jitter struct {
+	workqueue.TypedRateLimiter[string]
+}
+
+func (j jitter) When(gameID string) time.Duration {
+	d := j.TypedRateLimiter.When(gameID)
+	return d + time.Duration(rand.Int64N(int64(d)/4+1))
+}
+
+// Notice asks for a look at the game.
+func (w *Worker) Notice(gameID string) {
+	if gameID != "" {
+		w.queue.Add(gameID)
+	}
+}
+
+// NoticeAll asks for a pass.
+func (w *Worker) NoticeAll() {
+	select {
+	case w.passes <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+// Run works until ctx ends and then returns nil, once everything it started has
+// ended. A Worker runs once.
+func (w *Worker) Run(ctx context.Context) error {
+	var working sync.WaitGroup
+	for range w.cfg.Workers {
+		working.Go(func() { w.work(ctx, w.queue, w.look) })
+	}
+	for range w.cfg.Starters {
+		working.Go(func() { w.work(ctx, w.starts, w.startAgain) })
+	}
+	working.Go(func() { w.watchRecords(ctx) })
+	w.passForever(ctx)
+	w.queue.ShutDown()
+	w.starts.ShutDown()
+	working.Wait()
+	return nil
+}
+
+// passForever makes a pass at once, on demand, and every so often.
+func (w *Worker) passForever(ctx context.Context) {
+	for {
+		if _, err := w.Pass(ctx); err != nil && ctx.Err() == nil {
+			w.log.Warn("pass over all games failed", "error", err)
+		}
+		spread := w.cfg.Every / 5
+		timer := time.NewTimer(w.cfg.Every - spread + rand.N(2*spread+1))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-w.passes:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// work takes games from the queue until it is shut down. One that could not be
+// dealt with comes again, later each time.
+func (w *Worker) work(ctx context.Context, queue workqueue.TypedRateLimitingInterface[string], deal func(ctx context.Context, gameID string) (time.Duration, error)) {
+	for {
+		gameID, over := queue.Get()
+		if over {
+			return
+		}
+		again, err := deal(ctx, gameID)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			w.log.Debug("game could not be dealt with; trying again", "game_id", gameID, "error", err)
+			queue.AddRateLimited(gameID)
+		case again > 0:
+			queue.Forget(gameID)
+			queue.AddAfter(gameID, again)
+		default:
+			queue.Forget(gameID)
+		}
+		queue.Done(gameID)
+	}
+}
+
+// watchRecords queues every game of this node whose record changes.
+func (w *Worker) watchRecords(ctx context.Context) {
+	for ctx.Err() == nil {
+		options := ports.WatchOptions{Region: w.cfg.Region, Node: w.cfg.Node, Resync: true}
+		for event, err := range w.Records.Watch(ctx, options) {
+			if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
+				if ctx.Err() == nil {
+					w.log.Warn("watch of the records broke off; opening it again", "error", err)
+				}
+				break
+			}
+			if event.Type != ports.EventSnapshot { // the first pass looks at all of those
+				w.Notice(event.GameID)
+			}
+		}
+		w.NoticeAll()
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
