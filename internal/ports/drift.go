@@ -117,6 +117,36 @@ type MissingNode struct {
 	Reason string `json:"reason"`
 }
 
+// ApplyStatus is what became of a finding that was to be acted on.
+type ApplyStatus string
+
+// The results of acting on a finding.
+const (
+	// Applied: what the finding proposes has been done.
+	Applied ApplyStatus = "applied"
+	// ApplyStale: record, intent or container are not any more what the finding rests
+	// on; nothing was done.
+	ApplyStale ApplyStatus = "stale"
+	// ApplyHeld: the finding proposes nothing, or to wait, or something holds its
+	// action back; nothing was done.
+	ApplyHeld ApplyStatus = "held"
+	// ApplyFailed: it was tried, or its node could not be asked; Reason says whether
+	// it may have been done.
+	ApplyFailed ApplyStatus = "failed"
+)
+
+// ApplyResult is what became of one finding.
+type ApplyResult struct {
+	ID     string      `json:"id"`
+	GameID string      `json:"game_id"`
+	Region string      `json:"region"`
+	Node   string      `json:"node"`
+	Action Action      `json:"action"`
+	Status ApplyStatus `json:"status"`
+	// Reason says why it was not applied; empty if it was.
+	Reason string `json:"reason,omitempty"`
+}
+
 // Explanation says what a game is doing and how it came to that. What could not
 // be learned is missing, and Trouble says so.
 type Explanation struct {

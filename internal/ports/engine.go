@@ -34,9 +34,9 @@ type EngineActs interface {
 	// Create makes a container of the spec and does not start it. A second Create
 	// of the same name and operation id returns the container that the first one
 	// made; a name that another operation's container has is
-	// runtime.ErrContainerExists. An image that is not on the node is
+	// runtime.ErrContainerExists, whoever owns it. An image that is not on the node is
 	// runtime.ErrNoImage; a spec that this engine cannot serve, a limit on an engine
-	// without limits say, is runtime.ErrInvalid.
+	// without limits say, or labels of another store or node, is runtime.ErrInvalid.
 	Create(ctx context.Context, spec ContainerSpec) (Container, error)
 
 	// Start starts a container that was created or has exited; one that runs is
@@ -77,9 +77,10 @@ type EngineViews interface {
 	// Events tells of containers that start, exit and are removed. Events are
 	// hints: some may be lost, and a consumer looks for itself. The stream opens
 	// with one EngineOpened event, which says whether anything may have been missed
-	// since the stream before, and goes on until the consumer stops ranging or an
-	// error, yielded beside a zero event, ends it: runtime.ErrEngineUnavailable
-	// or ctx's own.
+	// since the stream before; another one follows where the stream itself had to
+	// leave something out, for a consumer that is too slow say. It goes on until the
+	// consumer stops ranging or an error, yielded beside a zero event, ends it:
+	// runtime.ErrEngineUnavailable or ctx's own.
 	Events(ctx context.Context) iter.Seq2[EngineEvent, error]
 }
 

@@ -31,25 +31,45 @@ func (w *Worker) Report(ctx context.Context) (ports.DriftReport, error) {
 // Findings returns what was last found of the game.
 func (w *Worker) Findings(gameID string) []ports.DriftFinding { return w.book.Of(gameID) }
 
-// Apply acts on findings as they were reported, the brake notwithstanding: whoever
-// asks has seen them. It returns an error for each one, nil where it was done.
-func (w *Worker) Apply(ctx context.Context, findings []ports.DriftFinding) []error {
-	results := make([]error, len(findings))
+// AllFindings returns what was last found of every game.
+func (w *Worker) AllFindings() []ports.DriftFinding { return w.book.All() }
+
+// Apply acts on findings that were reported, one after the other, without waiting
+// for them to be seen for longer: whoever asks has seen them. What the brake holds
+// stays held. It returns one result for each, in the same order.
+func (w *Worker) Apply(ctx context.Context, findings []ports.DriftFinding) []ports.ApplyResult {
+	results := make([]ports.ApplyResult, len(findings))
 	for i, f := range findings {
-		if f.Region != w.cfg.Region || f.Node != w.cfg.Node {
-			results[i] = &runtime.InvalidError{Field: "node", Reason: "of the finding is another than this one"}
-			continue
-		}
-		results[i] = w.Settler.Settle(ctx, f)
+		results[i] = ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action}
+		results[i].Status, results[i].Reason = w.apply(ctx, f)
 		w.Notice(f.GameID)
 	}
 	return results
 }
 
-// ReleaseBrake lets what the brake held back go on. It is an error when it is not on.
+func (w *Worker) apply(ctx context.Context, f ports.DriftFinding) (ports.ApplyStatus, string) {
+	if f.Action == ports.ActionNone {
+		return ports.ApplyHeld, "nothing is proposed"
+	}
+	if held := w.brake.held(); held != nil && destructive(f) {
+		return ports.ApplyHeld, "the brake is on: " + held.Reason
+	}
+	err := w.Settler.Settle(ctx, f)
+	switch {
+	case err == nil:
+		return ports.Applied, ""
+	case errors.Is(err, runtime.ErrConflict):
+		return ports.ApplyStale, err.Error()
+	default:
+		return ports.ApplyFailed, err.Error()
+	}
+}
+
+// ReleaseBrake lets what the brake held back go on. It is a *runtime.RefusedError
+// when it is not on.
 func (w *Worker) ReleaseBrake() error {
 	if w.brake.held() == nil {
-		return errors.New("the brake is not on")
+		return &runtime.RefusedError{Operation: "release", Reason: "the brake of node " + w.cfg.Region + "/" + w.cfg.Node + " is not on"}
 	}
 	w.brake.release()
 	w.NoticeAll()

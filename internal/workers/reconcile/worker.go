@@ -108,7 +108,8 @@ type Worker struct {
 	passes chan struct{} // asks for a pass
 }
 
-// New returns a worker, which does nothing before Run or Pass is called.
+// New returns a worker, which does nothing before Run or Pass is called. Run it, or
+// Close it.
 func New(parts Parts, cfg Config) (*Worker, error) {
 	if parts.Records == nil || parts.Intents == nil || parts.Engine == nil || parts.Settler == nil {
 		return nil, errors.New("reconcile: records, intents, engine and settler are required")
@@ -171,10 +172,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	working.Go(func() { w.watchRecords(ctx) })
 	w.passForever(ctx)
-	w.queue.ShutDown()
-	w.starts.ShutDown()
+	w.Close()
 	working.Wait()
 	return nil
+}
+
+// Close puts the queues away. Run does so when it ends; Close is for a worker that
+// never ran. It may be called more than once.
+func (w *Worker) Close() {
+	w.queue.ShutDown()
+	w.starts.ShutDown()
 }
 
 // passForever makes a pass at once, on demand, and every so often.

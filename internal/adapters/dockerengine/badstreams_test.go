@@ -1,0 +1,120 @@
+package dockerengine_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// streams answers requests of that path with the text, piece by piece, and goes on
+// with the fault.
+func streams(path string, after fault, pieces ...string) fault {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, path) {
+			return false
+		}
+		for _, piece := range pieces {
+			_, _ = w.Write([]byte(piece))
+			_ = http.NewResponseController(w).Flush()
+		}
+		return after == nil || after(w, r)
+	}
+}
+
+func started(id string) string {
+	return fmt.Sprintf(`{"Type":"container","Action":"start","Actor":{"ID":%q,"Attributes":{%s}}}`+"\n", id, strings.TrimSuffix(attributes(), ","))
+}
+
+func attributes() string {
+	var text strings.Builder
+	for key, value := range fakeLabels() {
+		fmt.Fprintf(&text, "%q:%q,", key, value)
+	}
+	return text.String()
+}
+
+// A stream that ends, however it does, ends with an error, after what it told.
+func TestEventStreamThatBreaks(t *testing.T) {
+	f := newFake(t, 1)
+	id := f.ids[0]
+	for name, broken := range map[string]fault{
+		"ends":          streams("/events", nil, started(id)),
+		"is cut":        streams("/events", cuts, started(id)),
+		"is cut midway": streams("/events", cuts, started(id), `{"Type":"conta`),
+		"is garbage":    streams("/events", f.hangs, started(id), "<html>\n"),
+		"is nonsense":   streams("/events", f.hangs, started(id), "{}\n"),
+		// The stream stays open, and the engine answers nothing any more.
+		"is silent": func(w http.ResponseWriter, r *http.Request) bool {
+			return streams("/events", f.hangs, started(id))(w, r) || strings.HasSuffix(r.URL.Path, "/_ping") && f.hangs(w, r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine := f.open(t)
+			f.spoil(broken)
+			defer f.fault.Store(nil)
+			s := events(t, engine)
+			require.Equal(t, ports.EngineEvent{Type: ports.EngineStarted, GameID: "g1", ContainerID: id}, s.one(t))
+			event, err, ok := s.next()
+			require.True(t, ok)
+			require.Zero(t, event)
+			require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+			_, _, ok = s.next()
+			require.False(t, ok, "the error is the last")
+		})
+	}
+}
+
+// A stream that the engine refuses, or never opens, has no opening.
+func TestEventStreamThatIsRefused(t *testing.T) {
+	f := newFake(t, 1)
+	for name, broken := range f.faults() {
+		if strings.Contains("truncates garbage a page nothing null an object", name) {
+			continue // accepted, and then nonsense
+		}
+		engine := f.open(t)
+		f.spoil(only(http.MethodGet, "/events", broken))
+		requireUnavailable(t, calls("")["events"](t.Context(), engine))
+		f.fault.Store(nil)
+	}
+}
+
+func TestEventsOfOthersAreNotTold(t *testing.T) {
+	f := newFake(t, 1)
+	engine := f.open(t)
+	id := f.ids[0]
+	foreign := strings.Replace(started(id), `"s1"`, `"s2"`, 1)
+	network := strings.Replace(started(id), `"container"`, `"network"`, 1)
+	renamed := strings.Replace(started(id), `"start"`, `"rename"`, 1)
+	f.spoil(streams("/events", f.hangs, foreign, network, renamed, started(id)))
+	require.Equal(t, ports.EngineStarted, events(t, engine).one(t).Type)
+}
+
+func TestPullThatFails(t *testing.T) {
+	const layer = `{"id":"abc","status":"Downloading","progressDetail":{"current":1,"total":9}}` + "\n"
+	f := newFake(t, 0)
+	for name, tt := range map[string]struct {
+		then fault
+		want error
+	}{
+		"goes silent": {f.hangs, runtime.ErrEngineUnavailable},
+		"is cut":      {cuts, runtime.ErrEngineUnavailable},
+		"is garbage":  {says(200, "", "}{"), runtime.ErrEngineUnavailable},
+		"has an end":  {says(200, "", `{"errorDetail":{"message":"no space"},"error":"no space"}`), runtime.ErrNoImage},
+		"has nothing": {nil, runtime.ErrNoImage},
+	} {
+		engine := f.open(t)
+		f.spoil(streams("/images/create", tt.then, layer))
+		var seen []ports.ImageProgress
+		err := engine.EnsureImage(context.Background(), "game:1", func(p ports.ImageProgress) { seen = append(seen, p) })
+		require.ErrorIs(t, err, tt.want, name)
+		require.Equal(t, ports.ImageProgress{Text: "abc: Downloading", Done: 1, Total: 9}, seen[0], name)
+		f.fault.Store(nil)
+	}
+}

@@ -1,0 +1,108 @@
+package dockerengine
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+
+	"galaxy/rtmanager/internal/ports"
+)
+
+// describe translates a container of ours.
+func (e *Engine) describe(c container.InspectResponse, labels ports.ContainerLabels) ports.Container {
+	described := ports.Container{
+		ID:        c.ID,
+		Name:      strings.TrimPrefix(c.Name, "/"),
+		Labels:    labels,
+		State:     stateOf(c.State.Status),
+		Image:     c.Config.Image,
+		StartedAt: instant(c.State.StartedAt),
+		StatePath: statePath(c.Mounts),
+		Network:   string(c.HostConfig.NetworkMode),
+	}
+	switch described.State {
+	case ports.ContainerRunning:
+		described.Endpoint = e.endpoint(c)
+	case ports.ContainerExited:
+		code := c.State.ExitCode
+		described.ExitCode = &code
+		described.OOMKilled = c.State.OOMKilled
+		described.ExitedAt = instant(c.State.FinishedAt)
+	}
+	return described
+}
+
+// stateOf translates the engine's word. One that is being removed, or whose
+// removal failed, has been killed before.
+func stateOf(word container.ContainerState) ports.ContainerState {
+	switch word {
+	case container.StateCreated:
+		return ports.ContainerCreated
+	case container.StateRunning, container.StatePaused, container.StateRestarting:
+		return ports.ContainerRunning
+	case container.StateExited, container.StateDead, container.StateRemoving:
+		return ports.ContainerExited
+	default:
+		return ports.ContainerUnknown
+	}
+}
+
+// instant is the engine's stamp, or nil for the year 1, by which it says never.
+func instant(stamp string) *time.Time {
+	at, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil || at.Year() <= 1 {
+		return nil
+	}
+	at = at.UTC()
+	return &at
+}
+
+func statePath(mounts []container.MountPoint) string {
+	for _, m := range mounts {
+		if m.Destination == stateTarget {
+			return m.Source
+		}
+	}
+	return ""
+}
+
+// endpoint is where the game is reached; empty if the engine does not tell.
+func (e *Engine) endpoint(c container.InspectResponse) string {
+	inside, err := network.ParsePort(c.Config.Labels[labelPort] + "/tcp")
+	if err != nil || c.NetworkSettings == nil {
+		return ""
+	}
+	if e.cfg.Endpoints == EndpointContainer {
+		joined := c.NetworkSettings.Networks[string(c.HostConfig.NetworkMode)]
+		if joined == nil || !joined.IPAddress.IsValid() {
+			return ""
+		}
+		return httpURL(joined.IPAddress, inside.Port())
+	}
+	for _, binding := range c.NetworkSettings.Ports[inside] {
+		if port, err := strconv.Atoi(binding.HostPort); err == nil && port > 0 {
+			return httpURL(reachable(e.address), binding.HostPort)
+		}
+	}
+	return ""
+}
+
+func httpURL(host netip.Addr, port string) string {
+	return "http://" + net.JoinHostPort(host.String(), port)
+}
+
+// reachable is the address by which a port published at a is reached from the node.
+func reachable(a netip.Addr) netip.Addr {
+	switch {
+	case a == netip.IPv4Unspecified():
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case a.IsUnspecified():
+		return netip.IPv6Loopback()
+	}
+	return a
+}

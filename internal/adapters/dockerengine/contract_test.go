@@ -1,0 +1,51 @@
+package dockerengine_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/moby/moby/client"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/dockerengine"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/ports/enginetest"
+)
+
+func TestContract(t *testing.T) {
+	api := real.open(t)
+	program := filepath.Join(t.TempDir(), "gameserver")
+	require.NoError(t, enginetest.BuildGame(t.Context(), program, "1.0.0"))
+	binary, err := os.ReadFile(program)
+	require.NoError(t, err)
+	image := real.image("gameserver")
+	require.NoError(t, real.importImage(t.Context(), image, binary, "/game"))
+	network := newNetwork(t, api)
+
+	enginetest.Run(t, func(*testing.T) enginetest.Harness {
+		return enginetest.Harness{
+			Open:         openFor,
+			Image:        image,
+			MissingImage: "127.0.0.1:1/" + image, // nobody listens there
+			Games:        true,
+			TakesPorts:   true,
+			Network:      network,
+			Kill: func(t *testing.T, c ports.Container) {
+				_, err := api.ContainerKill(t.Context(), c.ID, client.ContainerKillOptions{})
+				require.NoError(t, err)
+			},
+			Lose: func(t *testing.T, c ports.Container) {
+				_, err := api.ContainerRemove(t.Context(), c.ID, client.ContainerRemoveOptions{Force: true})
+				require.NoError(t, err)
+			},
+		}
+	})
+}
+
+func openFor(t *testing.T, owner enginetest.Owner) ports.Engine {
+	engine, err := dockerengine.Open(t.Context(), dockerengine.Config{Store: owner.Store, Region: owner.Region, Node: owner.Node})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, engine.Close()) })
+	return engine
+}

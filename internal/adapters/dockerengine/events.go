@@ -1,0 +1,132 @@
+package dockerengine
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/client"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Events tells of containers that start, exit and are removed. What a consumer
+// lists after the opening misses nothing that is not told after it. The engine
+// forgets: a new stream never knows what was missed. While the stream is silent
+// the engine is asked whether it is still there.
+func (e *Engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error] {
+	return func(yield func(ports.EngineEvent, error) bool) {
+		err := e.follow(ctx, func(event ports.EngineEvent) bool { return yield(event, nil) })
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			yield(ports.EngineEvent{}, ctx.Err())
+		default:
+			yield(ports.EngineEvent{}, fmt.Errorf("events: %w", unavailable(err)))
+		}
+	}
+}
+
+// follow hands on events until told to stop, which is no error.
+func (e *Engine) follow(ctx context.Context, told func(ports.EngineEvent) bool) error {
+	since, err := e.now(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stream, err := e.subscribe(ctx, cancel, since)
+	defer func() {
+		cancel()
+		for range stream.Err { // closed when the client has let go
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if !told(ports.EngineEvent{Type: ports.EngineOpened, Continuity: ports.ContinuityUnknown}) {
+		return nil
+	}
+	alive := time.NewTicker(e.cfg.CallTimeout)
+	defer alive.Stop()
+	for {
+		select {
+		case err := <-stream.Err:
+			return fmt.Errorf("the stream has ended: %w", err)
+		case <-alive.C:
+			if err := e.ping(ctx); err != nil {
+				return err
+			}
+		case message := <-stream.Messages:
+			event, tell, err := e.translate(message)
+			if err != nil || tell && !told(event) {
+				return err
+			}
+		}
+	}
+}
+
+// now is the time by the engine's clock. The engine accepts a subscription before
+// it subscribes; asked for events since then, it leaves no gap.
+func (e *Engine) now(ctx context.Context) (string, error) {
+	answer, err := within(ctx, e.cfg.CallTimeout, "ask for the engine's time", func(ctx context.Context) (client.SystemInfoResult, error) {
+		return e.api.Info(ctx, client.InfoOptions{})
+	})
+	if err != nil {
+		return "", unavailable(err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, answer.Info.SystemTime)
+	if err != nil {
+		return "", nonsense("its time is %q", answer.Info.SystemTime)
+	}
+	return fmt.Sprintf("%d.%09d", at.Unix(), at.Nanosecond()), nil
+}
+
+// subscribe opens the stream, and cancels it if that takes too long.
+func (e *Engine) subscribe(ctx context.Context, cancel func(), since string) (client.EventsResult, error) {
+	filters := e.ours(nil).Add("type", string(events.ContainerEventType)).
+		Add("event", string(events.ActionStart), string(events.ActionDie), string(events.ActionDestroy))
+	var accepted atomic.Bool
+	limit := time.AfterFunc(e.cfg.CallTimeout, cancel)
+	stream := e.api.Events(context.WithValue(ctx, answerKey{}, &accepted), client.EventsListOptions{Since: since, Filters: filters})
+	if !limit.Stop() {
+		return stream, nonsense("no answer within %s", e.cfg.CallTimeout)
+	}
+	if !accepted.Load() {
+		return stream, <-stream.Err
+	}
+	return stream, nil
+}
+
+// answerKey marks a request whose acceptance is to be noted: the client returns
+// from Events before it says whether that failed.
+type answerKey struct{}
+
+func noteAnswer(answer *http.Response) {
+	if accepted, ok := answer.Request.Context().Value(answerKey{}).(*atomic.Bool); ok {
+		accepted.Store(answer.StatusCode < http.StatusBadRequest)
+	}
+}
+
+// translate turns the engine's message into an event, or none if it tells of
+// something else.
+func (e *Engine) translate(m events.Message) (event ports.EngineEvent, tell bool, err error) {
+	if m.Action == "" || m.Type == "" {
+		return event, false, fmt.Errorf("%w: the stream holds a message of no kind", runtime.ErrEngineUnavailable)
+	}
+	kinds := map[events.Action]ports.EngineEventType{
+		events.ActionStart:   ports.EngineStarted,
+		events.ActionDie:     ports.EngineExited,
+		events.ActionDestroy: ports.EngineRemoved,
+	}
+	kind, known := kinds[m.Action]
+	labels, ok := e.owned(m.Actor.Attributes)
+	if m.Type != events.ContainerEventType || !known || !ok {
+		return event, false, nil
+	}
+	return ports.EngineEvent{Type: kind, GameID: labels.GameID, ContainerID: m.Actor.ID}, true, nil
+}

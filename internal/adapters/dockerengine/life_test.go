@@ -1,0 +1,151 @@
+package dockerengine_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// told is what a game says of itself.
+type told struct {
+	Env, Args        []string
+	UID              int
+	Status           string
+	Root, Tmp, State bool
+}
+
+// ask asks the game of itself, as soon as it listens.
+func ask(t *testing.T, endpoint string) told {
+	t.Helper()
+	var answer told
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		response, err := (&http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}).Get(endpoint)
+		require.NoError(c, err)
+		defer response.Body.Close()
+		require.NoError(c, json.NewDecoder(response.Body).Decode(&answer))
+	}, patience, 20*time.Millisecond, "the game answers at %s", endpoint)
+	return answer
+}
+
+func TestLifeOfAContainer(t *testing.T) {
+	r := newRig(t, nil)
+	spec := r.spec("g1")
+	spec.Args = []string{"-a", "b c"}
+	spec.Env = map[string]string{"MINE": "a=b", "PORT": "overridden"}
+	spec.ContainerPort = 7000
+
+	made := r.create(t, spec)
+	require.Equal(t, ports.Container{
+		ID: made.ID, Name: spec.Name, Labels: spec.Labels, State: ports.ContainerCreated, Image: spec.Labels.Image, Network: "bridge",
+	}, made)
+	require.Equal(t, made, r.create(t, spec), "the same operation again")
+
+	require.NoError(t, r.Start(t.Context(), made.ID))
+	running := r.inspect(t, made.ID)
+	require.Equal(t, ports.ContainerRunning, running.State)
+	require.NotNil(t, running.StartedAt)
+	require.Nil(t, running.ExitCode)
+	require.Nil(t, running.ExitedAt)
+	said := ask(t, running.Endpoint)
+	require.Equal(t, []string{"-a", "b c"}, said.Args)
+	require.Subset(t, said.Env, []string{
+		"MINE=a=b", "PORT=7000", "RTMANAGER_GAME_ID=g1", "RTMANAGER_GENERATION=1", "RTMANAGER_IMAGE=" + spec.Labels.Image,
+	})
+	require.NoError(t, r.Start(t.Context(), made.ID), "it runs already")
+
+	require.NoError(t, r.Stop(t.Context(), made.ID, 10*time.Second))
+	exited := r.inspect(t, made.ID)
+	require.Equal(t, ports.ContainerExited, exited.State)
+	require.Equal(t, 3, *exited.ExitCode, "it was asked, not killed")
+	require.False(t, exited.ExitedAt.Before(*exited.StartedAt))
+	require.Empty(t, exited.Endpoint)
+	require.NoError(t, r.Stop(t.Context(), made.ID, time.Second), "it has exited already")
+
+	require.NoError(t, r.Start(t.Context(), made.ID), "the same container resumes")
+	again := r.inspect(t, made.ID)
+	require.Equal(t, ports.ContainerRunning, again.State)
+	require.Nil(t, again.ExitCode)
+	require.NoError(t, r.Remove(t.Context(), made.ID), "it runs")
+	require.NoError(t, r.Remove(t.Context(), made.ID), "it is gone already")
+	_, err := r.Inspect(t.Context(), made.ID)
+	require.ErrorIs(t, err, runtime.ErrNoContainer)
+	listed, err := r.List(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, []ports.Container{}, listed)
+}
+
+func TestStopKills(t *testing.T) {
+	for name, grace := range map[string]time.Duration{"at once": 0, "after a part of a second": 100 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			spec := r.spec("g1")
+			spec.Env["GAME_STUBBORN"] = "1"
+			running := r.run(t, spec)
+			ask(t, running.Endpoint)
+			require.NoError(t, r.Stop(t.Context(), running.ID, grace))
+			exited := r.inspect(t, running.ID)
+			require.Equal(t, ports.ContainerExited, exited.State)
+			require.Equal(t, 137, *exited.ExitCode)
+		})
+	}
+}
+
+func TestStopOfOneNeverStarted(t *testing.T) {
+	r := newRig(t, nil)
+	made := r.create(t, r.spec("g1"))
+	require.NoError(t, r.Stop(t.Context(), made.ID, 0))
+	require.NoError(t, r.Stop(t.Context(), made.ID, time.Second))
+	require.Equal(t, ports.ContainerCreated, r.inspect(t, made.ID).State)
+}
+
+func TestExitCodeOfOneThatExitsByItself(t *testing.T) {
+	r := newRig(t, nil)
+	spec := r.spec("g1")
+	spec.Env["GAME_EXIT"] = "42"
+	made := r.create(t, spec)
+	require.NoError(t, r.Start(t.Context(), made.ID))
+	exited := r.awaitExit(t, made.ID)
+	require.Equal(t, 42, *exited.ExitCode)
+	require.False(t, exited.OOMKilled)
+}
+
+func TestNameOfAnotherOperation(t *testing.T) {
+	r := newRig(t, nil)
+	spec := r.spec("g1")
+	made := r.create(t, spec)
+	spec.Labels.OperationID = "op-other"
+	_, err := r.Create(t.Context(), spec)
+	require.ErrorIs(t, err, runtime.ErrContainerExists)
+	require.ErrorContains(t, err, made.ID)
+	require.ErrorContains(t, err, "op-g1")
+}
+
+func TestListsGames(t *testing.T) {
+	r := newRig(t, nil)
+	ids := map[string][]string{}
+	for _, game := range []string{"g1", "g2"} {
+		for _, suffix := range []string{"-a", "-b"} {
+			spec := r.spec(game)
+			spec.Name += suffix
+			ids[game] = append(ids[game], r.create(t, spec).ID)
+		}
+	}
+	for game, want := range map[string][]string{"g1": ids["g1"], "g2": ids["g2"], "": append(ids["g1"], ids["g2"]...), "g3": {}} {
+		listed, err := r.List(t.Context(), game)
+		require.NoError(t, err)
+		require.NotNil(t, listed)
+		got := []string{}
+		for _, c := range listed {
+			require.Equal(t, ports.ContainerCreated, c.State)
+			got = append(got, c.ID)
+		}
+		require.ElementsMatch(t, want, got, "game %q", game)
+	}
+}

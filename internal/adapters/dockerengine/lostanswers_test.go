@@ -1,0 +1,140 @@
+package dockerengine_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/dockerengine"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// lossy stands before the machine's engine: what it is asked is done, and some
+// answers never arrive.
+type lossy struct {
+	host   string
+	client http.Client
+	// loses is the end of the paths whose next answer is lost; empty for none.
+	loses atomic.Pointer[string]
+}
+
+func newLossy(t *testing.T) *lossy {
+	t.Helper()
+	host, local := strings.CutPrefix(real.open(t).DaemonHost(), "unix://")
+	if !local {
+		t.Skip("NOT TESTED with lost answers: the Docker Engine is not at a socket of this machine")
+	}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", host)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	l := &lossy{client: http.Client{Transport: transport}}
+	l.host = serveSocket(t, l)
+	return l
+}
+
+func (l *lossy) lose(suffix string) { l.loses.Store(&suffix) }
+
+func (l *lossy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	forward := r.Clone(context.WithoutCancel(r.Context()))
+	forward.URL.Scheme, forward.URL.Host, forward.RequestURI = "http", "docker", ""
+	response, err := l.client.Do(forward)
+	if err != nil {
+		cuts(w, r)
+		return
+	}
+	defer response.Body.Close()
+	if loses := l.loses.Load(); loses != nil && *loses != "" && r.Method != http.MethodGet && strings.HasSuffix(r.URL.Path, *loses) {
+		l.lose("")
+		cuts(w, r)
+		return
+	}
+	for key, values := range response.Header {
+		w.Header()[key] = values
+	}
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body)
+}
+
+// Every act whose answer is lost was done, and may be repeated.
+func TestLostAnswers(t *testing.T) {
+	l := newLossy(t)
+	r := newRig(t, func(c *dockerengine.Config) { c.Host = l.host })
+	spec := r.spec("g1")
+
+	l.lose("/containers/create")
+	_, err := r.Create(t.Context(), spec)
+	requireUnavailable(t, err)
+	made := r.create(t, spec)
+	listed, err := r.List(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, []ports.Container{made}, listed, "one container, not two")
+
+	for _, act := range []struct {
+		suffix string
+		do     func() error
+		want   ports.ContainerState
+	}{
+		{"/start", func() error { return r.Start(t.Context(), made.ID) }, ports.ContainerRunning},
+		{"/stop", func() error { return r.Stop(t.Context(), made.ID, time.Second) }, ports.ContainerExited},
+		{"/start", func() error { return r.Start(t.Context(), made.ID) }, ports.ContainerRunning},
+		{"/kill", func() error { return r.Stop(t.Context(), made.ID, 0) }, ports.ContainerExited},
+	} {
+		l.lose(act.suffix)
+		requireUnavailable(t, act.do())
+		require.Equal(t, act.want, r.inspect(t, made.ID).State, "%s was done", act.suffix)
+		require.NoError(t, act.do(), "%s again", act.suffix)
+	}
+	l.lose(made.ID)
+	requireUnavailable(t, r.Remove(t.Context(), made.ID))
+	_, err = r.Inspect(t.Context(), made.ID)
+	require.ErrorIs(t, err, runtime.ErrNoContainer)
+	require.NoError(t, r.Remove(t.Context(), made.ID))
+}
+
+// together runs the act several times at once and returns what each said.
+func together(times int, act func() error) []error {
+	errs := make([]error, times)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() { errs[i] = act() })
+	}
+	group.Wait()
+	return errs
+}
+
+func TestTheSameActAtTheSameTime(t *testing.T) {
+	r := newRig(t, nil)
+	spec := r.spec("g1")
+	ids := make(chan string, 8)
+	acts := []func() error{
+		func() error { c, err := r.Create(t.Context(), spec); ids <- c.ID; return err },
+		nil, nil, nil,
+	}
+	for _, err := range together(8, acts[0]) {
+		require.NoError(t, err)
+	}
+	id := <-ids
+	for range 7 {
+		require.Equal(t, id, <-ids)
+	}
+	acts[1] = func() error { return r.Start(t.Context(), id) }
+	acts[2] = func() error { return r.Stop(t.Context(), id, time.Second) }
+	acts[3] = func() error { return r.Remove(t.Context(), id) }
+	for i, act := range acts[1:] {
+		for _, err := range together(4, act) {
+			require.NoError(t, err, "act %d", i+1)
+		}
+	}
+	_, err := r.Inspect(t.Context(), id)
+	require.ErrorIs(t, err, runtime.ErrNoContainer)
+}

@@ -1,0 +1,63 @@
+package dockerengine_test
+
+import (
+	"crypto/rand"
+	"net"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestPull(t *testing.T) {
+	r := newRig(t, nil)
+	// The engine knows layers by their content: this one it has not seen.
+	registry := newRegistry(t, "games/engine", "2.0.0", append(slices.Clone(real.binary), rand.Text()...))
+	image := registry.host + "/games/engine:2.0.0"
+	real.remember(image)
+	var seen []ports.ImageProgress
+	require.NoError(t, r.EnsureImage(t.Context(), image, func(p ports.ImageProgress) { seen = append(seen, p) }))
+	require.NotEmpty(t, seen)
+	last := seen[len(seen)-1]
+	require.NotEmpty(t, last.Text)
+	require.Equal(t, last.Total, last.Done)
+	require.Positive(t, last.Total, "bytes of the layer: %v", seen)
+
+	spec := r.spec("g1")
+	spec.Labels.Image = image
+	ask(t, r.run(t, spec).Endpoint)
+
+	asked := registry.requests.Load()
+	require.NoError(t, r.EnsureImage(t.Context(), image, nil), "it is there already")
+	require.Equal(t, asked, registry.requests.Load(), "it is not looked for elsewhere")
+}
+
+func TestImageThatCannotBeHad(t *testing.T) {
+	r := newRig(t, nil)
+	registry := newRegistry(t, "games/engine", "2.0.0", real.binary)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	unreachable := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	for name, image := range map[string]string{
+		"no such version":  registry.host + "/games/engine:9.9.9",
+		"no such image":    registry.host + "/games/other:2.0.0",
+		"no such registry": unreachable + "/games/engine:2.0.0",
+		"not a name":       "../containers/json",
+		"empty":            "",
+	} {
+		require.ErrorIs(t, r.EnsureImage(t.Context(), image, nil), runtime.ErrNoImage, name)
+	}
+}
+
+// A pull that breaks off says so.
+func TestPullThatBreaksOff(t *testing.T) {
+	r := newRig(t, nil)
+	registry := newRegistry(t, "games/engine", "2.0.0", []byte(rand.Text()))
+	registry.corrupt.Store(true)
+	err := r.EnsureImage(t.Context(), registry.host+"/games/engine:2.0.0", nil)
+	require.ErrorIs(t, err, runtime.ErrNoImage)
+}

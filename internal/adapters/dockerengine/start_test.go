@@ -1,0 +1,102 @@
+package dockerengine_test
+
+import (
+	"crypto/rand"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/moby/moby/client"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/dockerengine"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestStartOnATakenPort(t *testing.T) {
+	r := newRig(t, nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	spec := r.spec("g1")
+	spec.Port = listener.Addr().(*net.TCPAddr).Port
+	made := r.create(t, spec)
+	err = r.Start(t.Context(), made.ID)
+	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorContains(t, err, "address already in use")
+	require.NotEqual(t, ports.ContainerRunning, r.inspect(t, made.ID).State)
+
+	require.NoError(t, listener.Close())
+	require.NoError(t, r.Start(t.Context(), made.ID), "the port is free now")
+	running := r.inspect(t, made.ID)
+	require.True(t, strings.HasSuffix(running.Endpoint, listener.Addr().String()), running.Endpoint)
+	ask(t, running.Endpoint)
+
+	spec = r.spec("g2")
+	spec.Port = listener.Addr().(*net.TCPAddr).Port
+	require.ErrorIs(t, r.Start(t.Context(), r.create(t, spec).ID), runtime.ErrStartFailed, "a container has it")
+}
+
+func TestStartOfWhatCannotRun(t *testing.T) {
+	r := newRig(t, nil)
+	for version, entrypoint := range map[string]string{"no-program": "/not-there", "a-directory": "/tmp"} {
+		t.Run(version, func(t *testing.T) {
+			require.NoError(t, real.importImage(t.Context(), real.image(version), []byte(version), entrypoint))
+			spec := r.spec(version)
+			spec.Labels.Image = real.image(version)
+			made := r.create(t, spec)
+			require.ErrorIs(t, r.Start(t.Context(), made.ID), runtime.ErrStartFailed)
+			require.NotEqual(t, ports.ContainerRunning, r.inspect(t, made.ID).State)
+			require.NoError(t, r.Remove(t.Context(), made.ID))
+		})
+	}
+}
+
+// newNetwork makes a network that goes when the test ends.
+func newNetwork(t *testing.T, api *client.Client) string {
+	t.Helper()
+	name := "rtmanager-test-" + strings.ToLower(rand.Text()[:10])
+	_, err := api.NetworkCreate(t.Context(), name, client.NetworkCreateOptions{Driver: "bridge"})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		// The test may have removed it.
+		_, _ = api.NetworkRemove(contextOf(t), name, client.NetworkRemoveOptions{})
+	})
+	return name
+}
+
+func TestOwnNetwork(t *testing.T) {
+	name := newNetwork(t, real.open(t))
+	r := newRig(t, func(c *dockerengine.Config) { c.Network = name })
+	running := r.run(t, r.spec("g1"))
+	require.Equal(t, name, running.Network)
+	ask(t, running.Endpoint)
+
+	other := r.spec("g2")
+	other.Network = "bridge"
+	require.Equal(t, "bridge", r.create(t, other).Network, "the spec's own wins")
+}
+
+func TestEndpointOfTheContainerItself(t *testing.T) {
+	name := newNetwork(t, real.open(t))
+	r := newRig(t, func(c *dockerengine.Config) { c.Network, c.Endpoints = name, dockerengine.EndpointContainer })
+	running := r.run(t, r.spec("g1"))
+	ask(t, running.Endpoint)
+	found, err := r.api.ContainerInspect(t.Context(), running.ID, client.ContainerInspectOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "http://"+found.Container.NetworkSettings.Networks[name].IPAddress.String()+":8080", running.Endpoint)
+	require.Empty(t, found.Container.HostConfig.PortBindings, "no port is published")
+}
+
+func TestStartWithoutItsNetwork(t *testing.T) {
+	r := newRig(t, nil)
+	spec := r.spec("g1")
+	spec.Network = newNetwork(t, r.api)
+	made := r.create(t, spec)
+	_, err := r.api.NetworkRemove(t.Context(), spec.Network, client.NetworkRemoveOptions{})
+	require.NoError(t, err)
+	err = r.Start(t.Context(), made.ID)
+	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorContains(t, err, spec.Network)
+}

@@ -1,0 +1,128 @@
+package processengine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"galaxy/rtmanager/internal/ports"
+)
+
+// container is one container of the directory.
+type container struct {
+	id  string
+	dir string
+	// spec never changes once ready is closed. Of a damaged container it is zero.
+	spec   spec
+	damage error
+	// ready is closed once the container is made, or is known not to be: then
+	// failure says why.
+	ready   chan struct{}
+	failure error
+
+	// acts holds one token, which Start and Remove take.
+	acts chan struct{}
+	// logs is held by whoever reads or shortens the log.
+	logs sync.Mutex
+
+	mu   sync.Mutex
+	run  *run // guarded by mu; nil while nothing of the game lives
+	last past // guarded by mu; the latest run, while run is nil
+}
+
+// past is what is known of a run that is over.
+type past struct {
+	started           bool // false: there never was one
+	port              int
+	startedAt, exited *time.Time
+	code              *int
+}
+
+func newContainer(id, dir string) *container {
+	c := &container{id: id, dir: dir, ready: make(chan struct{}), acts: make(chan struct{}, 1)}
+	c.acts <- struct{}{}
+	return c
+}
+
+func (c *container) file(name string) string { return filepath.Join(c.dir, name) }
+
+// acquire takes the token of acts; the caller gives it back.
+func (c *container) acquire(ctx context.Context) (release func(), err error) {
+	select {
+	case <-c.acts:
+		return func() { c.acts <- struct{}{} }, nil
+	case <-ctx.Done():
+		return nil, unavailable(ctx)
+	}
+}
+
+// running returns the run in progress, or nil.
+func (c *container) running() *run {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.run
+}
+
+// letGo makes the engine look away from what runs.
+func (c *container) letGo() {
+	if r := c.running(); r != nil {
+		_ = r.pipe.Close()
+	}
+}
+
+// lost reports whether somebody has deleted the directory of a container that
+// does not run.
+func (c *container) lost() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.run != nil {
+		return false
+	}
+	_, err := os.Lstat(c.dir)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// describe returns the container as it is now.
+func (c *container) describe(cfg Config) ports.Container {
+	if c.damage != nil {
+		return ports.Container{ID: c.id, State: ports.ContainerUnknown}
+	}
+	told := ports.Container{
+		ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image,
+		StatePath: filepath.Join(cfg.StateDir, stateName(c.spec.Labels.GameID)),
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.run != nil:
+		told.State = ports.ContainerRunning
+		told.StartedAt = copied(c.run.startedAt)
+		told.Endpoint = "http://" + net.JoinHostPort(cfg.Host, strconv.Itoa(c.run.port))
+	case c.last.started:
+		told.State = ports.ContainerExited
+		told.StartedAt, told.ExitedAt, told.ExitCode = copied(c.last.startedAt), copied(c.last.exited), copied(c.last.code)
+	default:
+		told.State = ports.ContainerCreated
+	}
+	return told
+}
+
+func copied[T any](value *T) *T {
+	if value == nil {
+		return nil
+	}
+	other := *value
+	return &other
+}
+
+// wrap names the container in an error.
+func (c *container) wrap(doing string, err error) error {
+	return fmt.Errorf("%s container %s of game %q: %w", doing, c.id, c.spec.Labels.GameID, err)
+}

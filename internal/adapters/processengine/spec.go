@@ -1,0 +1,90 @@
+package processengine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// spec is the content of spec.json.
+type spec struct {
+	ID     string                `json:"id"`
+	Name   string                `json:"name"`
+	Labels ports.ContainerLabels `json:"labels"`
+	Args   []string              `json:"args,omitempty"`
+	Env    map[string]string     `json:"env,omitempty"`
+	Port   int                   `json:"port,omitempty"`
+}
+
+// start is the content of run.json: the latest start.
+type start struct {
+	Port int `json:"port"`
+}
+
+// readSpec reads what the container of this id is. Text that is not the
+// container's own spec is an error.
+func readSpec(name, id string) (spec, error) {
+	var s spec
+	if err := readJSON(name, &s); err != nil {
+		return spec{}, err
+	}
+	if s.ID != id || s.Name == "" || s.Labels.GameID == "" || s.Labels.Store == "" || s.Labels.OperationID == "" {
+		return spec{}, fmt.Errorf("%s does not describe container %s", name, id)
+	}
+	return s, nil
+}
+
+func readJSON(name string, into any) error {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func writeJSON(name string, value any) error {
+	content, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeDurably(name, append(content, '\n'))
+}
+
+// check returns nil for a spec that the engine can serve, and otherwise every
+// fault at once; all of them errors.Is runtime.ErrInvalid.
+func (e *Engine) check(s ports.ContainerSpec) error {
+	var faults []error
+	fault := func(wrong bool, field, reason string) {
+		if wrong {
+			faults = append(faults, &runtime.InvalidError{Field: field, Reason: reason})
+		}
+	}
+	faults = append(faults, runtime.ValidateGameID(s.Labels.GameID))
+	fault(s.Name == "", "name", "is required")
+	fault(s.Labels.OperationID == "", "operation_id", "is required")
+	fault(s.Labels.Store != e.cfg.Store, "store", fmt.Sprintf("%q is not %q, whose containers this engine runs", s.Labels.Store, e.cfg.Store))
+	fault(s.Labels.Region != e.cfg.Region, "region", fmt.Sprintf("%q is not %q, where this engine runs", s.Labels.Region, e.cfg.Region))
+	fault(s.Labels.Node != e.cfg.Node, "node", fmt.Sprintf("%q is not %q, where this engine runs", s.Labels.Node, e.cfg.Node))
+	fault(s.CPUs != 0, "cpus", "cannot be limited by the process engine; leave it out or use Docker")
+	fault(s.MemoryBytes != 0, "memory_bytes", "cannot be limited by the process engine; leave it out or use Docker")
+	fault(s.Network != "", "network", "cannot be joined with the process engine; leave it out or use Docker")
+	fault(s.Port < 0 || s.Port > 65535, "port", fmt.Sprintf("%d is not a port from 0 to 65535", s.Port))
+	for _, text := range append([]string{s.Name, s.Labels.OperationID}, s.Args...) {
+		fault(!plain(text), "args", fmt.Sprintf("hold %.64q, which is no UTF-8 text without NUL", text))
+	}
+	for name, value := range s.Env {
+		fault(name == "" || strings.Contains(name, "=") || !plain(name) || !plain(value), "env", fmt.Sprintf("holds %.64q, which no variable can be called or hold", name))
+	}
+	return errors.Join(faults...)
+}
+
+func plain(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }

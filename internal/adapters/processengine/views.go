@@ -1,0 +1,51 @@
+package processengine
+
+import (
+	"context"
+
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Inspect knows from memory what a container does: the watch on its pipe keeps
+// that true.
+func (e *Engine) Inspect(ctx context.Context, containerID string) (ports.Container, error) {
+	_, done, err := e.begin(ctx)
+	if err != nil {
+		return ports.Container{}, err
+	}
+	defer done()
+	c, err := e.find(containerID)
+	if err != nil {
+		return ports.Container{}, err
+	}
+	return e.look(c)
+}
+
+// List lists a container whose spec.json cannot be read as ContainerUnknown, and
+// only with all games: which game's it is, nobody can tell.
+func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+	_, done, err := e.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	listed := []ports.Container{}
+	for _, c := range e.all() {
+		if gameID != "" && c.spec.Labels.GameID != gameID {
+			continue
+		}
+		if told, err := e.look(c); err == nil {
+			listed = append(listed, told)
+		}
+	}
+	return listed, nil
+}
+
+// look describes the container; one whose directory somebody has deleted is gone.
+func (e *Engine) look(c *container) (ports.Container, error) {
+	if c.lost() {
+		e.forget(c)
+		return ports.Container{}, noContainer(c.id)
+	}
+	return c.describe(e.cfg), nil
+}

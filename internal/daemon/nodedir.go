@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+)
+
+// nodeDir is what one node keeps on its machine, locked by this process:
+//
+//	DIR/lock      locked while a daemon is this node
+//	DIR/identity  tells this node from another of the same name
+//	DIR/…         what the process engine keeps of its games
+type nodeDir struct {
+	path     string
+	identity string
+	lock     *fileutil.LockedFile
+}
+
+// openNodeDir makes the node's directory below the data directory, if need be,
+// and locks it. Where there is no data directory the node has an identity for
+// this once only.
+func openNodeDir(dataDir, region, node string) (*nodeDir, error) {
+	if dataDir == "" {
+		return &nodeDir{identity: uuid.NewString()}, nil
+	}
+	dataDir, err := filepath.Abs(dataDir)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dataDir, err)
+	}
+	d := &nodeDir{path: filepath.Join(dataDir, "nodes", url.PathEscape(region), url.PathEscape(node))}
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return nil, fmt.Errorf("directory of node %s/%s: %w; choose another with --data-dir", region, node, err)
+	}
+	d.lock, err = fileutil.TryLockFile(filepath.Join(d.path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, fileutil.ErrLocked) {
+		return nil, fmt.Errorf("another daemon on this machine is node %s/%s; stop it, or choose another --node or --data-dir", region, node)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", d.path, err)
+	}
+	if d.identity, err = readIdentity(filepath.Join(d.path, "identity")); err != nil {
+		return nil, errors.Join(fmt.Errorf("identity of node %s/%s: %w", region, node, err), d.close())
+	}
+	return d, nil
+}
+
+// readIdentity reads the identity, or makes one. It is written whole or not at
+// all: half of one would be another.
+func readIdentity(name string) (string, error) {
+	text, err := os.ReadFile(name)
+	if err == nil {
+		if identity := strings.TrimSpace(string(text)); identity != "" {
+			return identity, nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	identity := uuid.NewString()
+	if err := os.WriteFile(name+".tmp", []byte(identity+"\n"), 0o600); err != nil {
+		return "", err
+	}
+	return identity, os.Rename(name+".tmp", name)
+}
+
+func (d *nodeDir) close() error {
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Close()
+}

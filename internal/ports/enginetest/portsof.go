@@ -1,0 +1,73 @@
+package enginetest
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func portBehaviours(h Harness) []behaviour {
+	if !h.TakesPorts {
+		return nil
+	}
+	return []behaviour{
+		{"a port that is taken is ErrStartFailed, and the container starts once it is free", portTaken},
+		{"the port that the spec names is the endpoint's", portNamed},
+		{"games that name no port do not get each other's", portsDiffer},
+	}
+}
+
+// listen takes a port of the node on all its addresses.
+func listen(t *testing.T) (net.Listener, int) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", ":0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	number, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	return listener, number
+}
+
+func portTaken(t *testing.T, r *rig) {
+	holder, port := listen(t)
+	spec := r.spec("game")
+	spec.Port = port
+	c := r.create(t, spec)
+	err := r.engine.Start(t.Context(), c.ID)
+	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorContains(t, err, strconv.Itoa(port))
+	require.NotEqual(t, ports.ContainerRunning, r.inspect(t, c.ID).State)
+
+	require.NoError(t, holder.Close())
+	require.Equal(t, ports.ContainerRunning, r.start(t, c.ID).State)
+}
+
+func portNamed(t *testing.T, r *rig) {
+	holder, port := listen(t)
+	require.NoError(t, holder.Close())
+	spec := r.spec("game")
+	spec.Port = port
+	c := r.start(t, r.create(t, spec).ID)
+	require.True(t, strings.HasSuffix(c.Endpoint, ":"+strconv.Itoa(port)), "endpoint %s, port %d", c.Endpoint, port)
+	if r.Games {
+		game(c).ready(t)
+	}
+}
+
+func portsDiffer(t *testing.T, r *rig) {
+	seen := map[string]bool{}
+	for range 5 {
+		c := r.run(t)
+		require.False(t, seen[c.Endpoint], "endpoint %s is given twice", c.Endpoint)
+		seen[c.Endpoint] = true
+	}
+}

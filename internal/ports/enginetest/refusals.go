@@ -1,0 +1,64 @@
+package enginetest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// refusals are specs that no engine, or not this one, can serve.
+func refusals(can ports.EngineCapabilities) map[string]func(*ports.ContainerSpec) {
+	all := map[string]func(*ports.ContainerSpec){
+		"no name":            func(s *ports.ContainerSpec) { s.Name = "" },
+		"no game":            func(s *ports.ContainerSpec) { s.Labels.GameID = "" },
+		"no operation":       func(s *ports.ContainerSpec) { s.Labels.OperationID = "" },
+		"of another store":   func(s *ports.ContainerSpec) { s.Labels.Store = "another" },
+		"of another region":  func(s *ports.ContainerSpec) { s.Labels.Region = "another" },
+		"of another node":    func(s *ports.ContainerSpec) { s.Labels.Node = "another" },
+		"limit of CPUs":      func(s *ports.ContainerSpec) { s.CPUs = 0.5 },
+		"limit of memory":    func(s *ports.ContainerSpec) { s.MemoryBytes = 64 << 20 },
+		"network of a name":  func(s *ports.ContainerSpec) { s.Network = "galaxy" },
+		"port out of bounds": func(s *ports.ContainerSpec) { s.Port = 65536 },
+	}
+	if can.Limits {
+		delete(all, "limit of CPUs")
+		delete(all, "limit of memory")
+	}
+	if can.Networks {
+		delete(all, "network of a name")
+	}
+	return all
+}
+
+func refusalBehaviours() []behaviour {
+	return []behaviour{
+		{"a spec that the engine cannot serve is ErrInvalid and creates nothing", func(t *testing.T, r *rig) {
+			for name, spoil := range refusals(r.engine.Capabilities()) {
+				spec := r.spec("game")
+				spoil(&spec)
+				_, err := r.engine.Create(t.Context(), spec)
+				require.ErrorIs(t, err, runtime.ErrInvalid, name)
+			}
+			require.Empty(t, r.list(t, ""))
+		}},
+		{"an image that is not on the node is ErrNoImage and creates nothing", func(t *testing.T, r *rig) {
+			spec := r.spec("game")
+			spec.Labels.Image = r.MissingImage
+			_, err := r.engine.Create(t.Context(), spec)
+			require.ErrorIs(t, err, runtime.ErrNoImage)
+			require.ErrorContains(t, err, r.MissingImage)
+			require.Empty(t, r.list(t, ""))
+		}},
+		{"limits are accepted where the capabilities have them", func(t *testing.T, r *rig) {
+			if !r.engine.Capabilities().Limits {
+				return // they are among the refusals
+			}
+			spec := r.spec("game")
+			spec.CPUs, spec.MemoryBytes = 0.5, 64<<20
+			require.Equal(t, ports.ContainerRunning, r.start(t, r.create(t, spec).ID).State)
+		}},
+	}
+}

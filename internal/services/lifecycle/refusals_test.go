@@ -1,0 +1,187 @@
+package lifecycle_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/nodetest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestOperationOnAnUnknownGame(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	for _, request := range []ports.OperationRequest{
+		nodetest.The(operation.Stop, "nobody"), nodetest.The(operation.Restart, "nobody"), nodetest.The(operation.Cleanup, "nobody"),
+		{GameID: "nobody", Kind: operation.Patch, Image: "gameserver:1.0.0"},
+	} {
+		_, err := r.Try(request)
+		require.ErrorIs(t, err, runtime.ErrNotFound, "%s", request.Kind)
+	}
+	_, err := r.Try(nodetest.The(operation.Start, "nobody"))
+	require.ErrorIs(t, err, runtime.ErrInvalid)
+	require.ErrorContains(t, err, "image is required")
+}
+
+func TestSameOperationIDReturnsTheFirstResult(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	request := nodetest.Start("g", nodetest.Game("1.0.0"))
+	request.Origin.OperationID = "once"
+	first := r.Do(request)
+	r.Do(nodetest.The(operation.Stop, "g"))
+	again := r.Do(request)
+	require.Equal(t, first, again)
+	require.Equal(t, runtime.StatusStopped, r.Record("g").Status, "nothing is started again")
+
+	failing := nodetest.Start("h", nodetest.Game("9.9.9"))
+	failing.Origin.OperationID = "fails"
+	_, err := r.Try(failing)
+	_, repeated := r.Try(failing)
+	require.ErrorIs(t, repeated, runtime.ErrNoImage)
+	require.Equal(t, err.Error(), repeated.Error())
+}
+
+func TestRequestsWithOneOperationIDShareOneOperation(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	request := nodetest.Start("g", nodetest.Game("1.0.0", "--healthy-after", "300ms"))
+	request.Origin.OperationID = "shared"
+	var asking sync.WaitGroup
+	outcomes := make([]operation.Outcome, 8)
+	errs := make([]error, len(outcomes))
+	for i := range outcomes {
+		asking.Go(func() { outcomes[i], errs[i] = r.Service.Operate(t.Context(), request, nil) })
+	}
+	asking.Wait()
+	for i := range outcomes {
+		require.NoError(t, errs[i])
+		require.Equal(t, outcomes[0], outcomes[i])
+	}
+	require.Len(t, r.Containers("g"), 1)
+}
+
+func TestBusyGameSaysWhoHasIt(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	slow := nodetest.Start("g", nodetest.Game("1.0.0", "--healthy-after", "1h"))
+	slow.Origin = ports.Origin{OperationID: "slow", Actor: "alice"}
+	at := make(chan struct{})
+	over := make(chan error, 1)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	go func() {
+		_, err := r.Service.Operate(ctx, slow, func(p ports.OperationProgress) {
+			if p.Step == operation.Running && p.Text == "" {
+				close(at)
+			}
+		})
+		over <- err
+	}()
+	<-at
+	_, err := r.Try(nodetest.The(operation.Stop, "g"))
+	var busy *runtime.BusyError
+	require.ErrorAs(t, err, &busy)
+	require.Equal(t, "slow", busy.OperationID)
+	require.Equal(t, "start", busy.Kind)
+	require.Equal(t, "running", busy.Step)
+	require.Equal(t, "eu/n1", busy.Holder)
+	require.Equal(t, "alice", busy.Actor)
+	require.False(t, busy.Since.IsZero())
+	require.True(t, r.Service.Working("g"))
+
+	leave()
+	require.ErrorIs(t, <-over, context.Canceled)
+	require.True(t, r.Service.Working("g"), "the operation goes on when who asked for it leaves")
+}
+
+func TestStartOnATakenPort(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	spec := nodetest.Game("1.0.0")
+	spec.Port = taken.Addr().(*net.TCPAddr).Port
+	_, err = r.Try(nodetest.Start("g", spec))
+	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.Empty(t, r.Containers("g"))
+}
+
+func TestUnhealthyStartIsRolledBack(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	spec := nodetest.Game("1.0.0", "--healthy-after", "1h")
+	spec.HealthTimeout = operation.Duration(300_000_000)
+	_, err := r.Try(nodetest.Start("g", spec))
+	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorContains(t, err, "not healthy within 300ms")
+	require.Empty(t, r.Containers("g"))
+	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
+}
+
+func TestFailedPatchBringsTheOldImageBack(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	before := r.Record("g")
+
+	_, err := r.Try(ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "gameserver:2.0.0"})
+	require.ErrorIs(t, err, runtime.ErrRefused)
+	require.ErrorContains(t, err, "major or minor")
+	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "gameserver:1.0.9"})
+	require.ErrorIs(t, err, runtime.ErrNoImage)
+	require.Equal(t, before, r.Record("g"), "the game has not been touched")
+
+	// A patch keeps the arguments; this image does not live with them.
+	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "broken:1.0.1", Force: true})
+	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	after := r.Record("g")
+	require.Equal(t, runtime.StatusRunning, after.Status)
+	require.Equal(t, before.CurrentContainerID, after.CurrentContainerID)
+	require.Equal(t, "gameserver:1.0.0", after.CurrentImageRef)
+	require.GreaterOrEqual(t, after.Generation, before.Generation, "a generation never goes back")
+	require.Len(t, r.Containers("g"), 1)
+	require.Equal(t, ports.ContainerRunning, r.Containers("g")[0].State)
+}
+
+func TestPatchOfAStoppedGameLeavesItStopped(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	r.Do(nodetest.The(operation.Stop, "g"))
+	r.Do(ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "gameserver:1.0.1"})
+	record := r.Record("g")
+	require.Equal(t, runtime.StatusStopped, record.Status)
+	require.Equal(t, "gameserver:1.0.1", record.CurrentImageRef)
+	require.NoError(t, record.Validate())
+	require.Len(t, r.Containers("g"), 1)
+	r.Do(nodetest.The(operation.Start, "g"))
+	require.Equal(t, record.CurrentContainerID, r.Record("g").CurrentContainerID)
+}
+
+func TestRestartOfAGameWhoseContainerIsGone(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	require.NoError(t, r.Engine.Remove(t.Context(), r.Record("g").CurrentContainerID))
+	_, err := r.Try(nodetest.The(operation.Restart, "g"))
+	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
+}
+
+func TestOperationIDThatLeavesNoRoomIsRefused(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	request := nodetest.The(operation.Stop, "g")
+	request.Origin.OperationID = string(make([]byte, 120))
+	_, err := r.Try(request)
+	require.ErrorIs(t, err, runtime.ErrInvalid)
+	require.ErrorContains(t, err, "operation_id")
+}

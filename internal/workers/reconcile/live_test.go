@@ -1,0 +1,291 @@
+package reconcile_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/nodetest"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/workers/reconcile"
+)
+
+func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
+
+// eventually waits until the condition holds.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, nodetest.Patience, 10*time.Millisecond, what)
+}
+
+func statusOf(n *nodetest.Node, t *testing.T, gameID string) runtime.Status {
+	t.Helper()
+	record, err := n.Store.Get(t.Context(), gameID)
+	if err != nil {
+		return ""
+	}
+	return record.Status
+}
+
+// kill kills the game's own process with signal 9.
+func kill(t *testing.T, endpoint string) {
+	t.Helper()
+	require.NoError(t, syscall.Kill(nodetest.PIDOf(t, endpoint), syscall.SIGKILL))
+}
+
+func TestRecordFollowsAKill(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	n.Run()
+	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	kill(t, n.Record("g").EngineEndpoint)
+	eventually(t, "the record becomes stopped", func() bool { return statusOf(n, t, "g") == runtime.StatusStopped })
+	history, err := n.Store.History(t.Context(), "g")
+	require.NoError(t, err)
+	require.Equal(t, "reconcile", history[0].Actor)
+	require.Contains(t, history[0].Reason, "killed by signal 9")
+}
+
+func TestCrashPolicyStartsAgainSoManyTimes(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	n.Run()
+	spec := nodetest.Game("1.0.0")
+	spec.Crash = operation.CrashPolicy{Attempts: 2, Delay: operation.Duration(time.Millisecond)}
+	n.Do(nodetest.Start("g", spec))
+	for restart := 1; restart <= 2; restart++ {
+		before := n.Record("g")
+		kill(t, before.EngineEndpoint)
+		eventually(t, "it runs again", func() bool {
+			after := n.Record("g")
+			return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt) && !n.Service.Working("g")
+		})
+		require.Equal(t, before.CurrentContainerID, n.Record("g").CurrentContainerID)
+		intent, err := n.Store.GetIntent(t.Context(), "g")
+		require.NoError(t, err)
+		require.Len(t, intent.Intent.Restarts, restart)
+	}
+	kill(t, n.Record("g").EngineEndpoint)
+	eventually(t, "it is found to crash too often", func() bool {
+		found := n.Reconcile.Findings("g")
+		return len(found) == 1 && found[0].Kind == ports.DriftCrashLoop
+	})
+	require.Equal(t, runtime.StatusStopped, statusOf(n, t, "g"))
+}
+
+func TestStoppedGameIsNotStartedAgain(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{Every: 100 * time.Millisecond}})
+	n.Run()
+	spec := nodetest.Game("1.0.0")
+	spec.Crash = operation.CrashPolicy{Attempts: 5, Delay: operation.Duration(time.Millisecond)}
+	n.Do(nodetest.Start("g", spec))
+	n.Do(nodetest.The(operation.Stop, "g"))
+	for range 3 {
+		_, err := n.Reconcile.Pass(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, n.Reconcile.Findings("g"))
+	}
+	require.Equal(t, runtime.StatusStopped, statusOf(n, t, "g"))
+}
+
+func TestContainerRemovedByHand(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	n.Run()
+	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	require.NoError(t, n.Engine.Remove(t.Context(), n.Record("g").CurrentContainerID))
+	eventually(t, "the record becomes removed", func() bool { return statusOf(n, t, "g") == runtime.StatusRemoved })
+}
+
+// plant makes a container of the game that nobody has asked for.
+func plant(t *testing.T, n *nodetest.Node, gameID string, generation int64, started bool) ports.Container {
+	t.Helper()
+	c, err := n.Engine.Create(t.Context(), ports.ContainerSpec{
+		Name: "planted-" + gameID, ContainerPort: 8080,
+		Labels: ports.ContainerLabels{
+			Store: n.Store.ID(), GameID: gameID, Region: "eu", Node: "n1", Image: "gameserver:1.0.0", Generation: generation, OperationID: "planted",
+		},
+	})
+	require.NoError(t, err)
+	if started {
+		require.NoError(t, n.Engine.Start(t.Context(), c.ID))
+	}
+	return c
+}
+
+func TestOrphanIsAdoptedOnceItHasBeenSeenForLong(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{AdoptAfter: 30 * time.Millisecond}})
+	n.Run()
+	c := plant(t, n, "orphan", 7, true)
+	eventually(t, "it is adopted", func() bool { return statusOf(n, t, "orphan") == runtime.StatusRunning })
+	record := n.Record("orphan")
+	require.Equal(t, c.ID, record.CurrentContainerID)
+	require.Equal(t, int64(7), record.Generation)
+	require.NoError(t, record.Validate())
+
+	n.Do(nodetest.The(operation.Restart, "orphan"))
+	n.Do(nodetest.The(operation.Stop, "orphan"))
+	n.Do(nodetest.The(operation.Cleanup, "orphan"))
+	plant(t, n, "orphan", 8, true)
+	eventually(t, "what claims to be a removed game goes", func() bool { return len(n.Containers("orphan")) == 0 })
+	require.Equal(t, runtime.StatusRemoved, statusOf(n, t, "orphan"), "a removed game is never adopted")
+}
+
+func TestOfTwoLiveContainersTheRecordedOneWins(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	n.Run()
+	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	plant(t, n, "g", 0, true)
+	eventually(t, "the twin goes", func() bool { return len(n.Containers("g")) == 1 })
+	require.Equal(t, n.Record("g").CurrentContainerID, n.Containers("g")[0].ID)
+	require.Equal(t, runtime.StatusRunning, statusOf(n, t, "g"))
+}
+
+func TestRecordOfAnotherImageIsCorrected(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	n.Run()
+	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	wrong := n.Record("g")
+	wrong.CurrentImageRef = "gameserver:3.0.0"
+	require.NoError(t, n.Store.Upsert(t.Context(), wrong))
+	eventually(t, "the record tells the truth", func() bool { return n.Record("g").CurrentImageRef == "gameserver:1.0.0" })
+}
+
+// lying is an engine that can be made to answer wrongly, or not at all.
+type lying struct {
+	ports.Engine
+	empty, away atomic.Bool
+}
+
+func (l *lying) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+	if l.away.Load() {
+		return nil, runtime.ErrEngineUnavailable
+	}
+	if l.empty.Load() {
+		return []ports.Container{}, nil
+	}
+	return l.Engine.List(ctx, gameID)
+}
+
+func (l *lying) Inspect(ctx context.Context, id string) (ports.Container, error) {
+	if l.away.Load() {
+		return ports.Container{}, runtime.ErrEngineUnavailable
+	}
+	if l.empty.Load() {
+		return ports.Container{}, runtime.ErrNoContainer
+	}
+	return l.Engine.Inspect(ctx, id)
+}
+
+func lyingNode(t *testing.T) (*nodetest.Node, *lying) {
+	t.Helper()
+	engine := &lying{}
+	n := nodetest.New(t, nodetest.Config{
+		Wrap:      func(real ports.Engine) ports.Engine { engine.Engine = real; return engine },
+		Reconcile: reconcile.Config{Every: 50 * time.Millisecond},
+	})
+	for _, gameID := range []string{"a", "b", "c"} {
+		n.Do(nodetest.Start(gameID, nodetest.Game("1.0.0")))
+	}
+	return n, engine
+}
+
+// An engine that does not answer is not an engine without containers.
+func TestUnknownNeverBecomesStopped(t *testing.T) {
+	t.Parallel()
+	n, engine := lyingNode(t)
+	engine.away.Store(true)
+	t.Cleanup(func() { engine.away.Store(false) })
+	n.Run()
+	for range 5 {
+		_, err := n.Reconcile.Pass(t.Context())
+		require.NoError(t, err)
+	}
+	for _, gameID := range []string{"a", "b", "c"} {
+		require.Equal(t, runtime.StatusRunning, statusOf(n, t, gameID))
+		found := n.Reconcile.Findings(gameID)
+		require.Len(t, found, 1)
+		require.Equal(t, ports.DriftUnknown, found[0].Kind)
+	}
+	_, err := n.Try(nodetest.The(operation.Stop, "a"))
+	require.ErrorIs(t, err, runtime.ErrEngineUnavailable, "and nothing is begun that cannot go on")
+	intent, err := n.Store.GetIntent(t.Context(), "a")
+	require.NoError(t, err)
+	require.Nil(t, intent.Intent.Current)
+}
+
+func TestEmptyListPutsTheBrakeOn(t *testing.T) {
+	t.Parallel()
+	n, engine := lyingNode(t)
+	engine.empty.Store(true)
+	t.Cleanup(func() { engine.empty.Store(false) })
+	n.Run()
+	eventually(t, "the brake is on", func() bool { return n.Reconcile.Brake() != nil })
+	report, err := n.Reconcile.Report(t.Context())
+	require.NoError(t, err)
+	require.Len(t, report.Findings, 3)
+	for _, f := range report.Findings {
+		require.Equal(t, ports.DriftGone, f.Kind)
+		require.Contains(t, f.Held, "the brake is on")
+		require.Equal(t, runtime.StatusRunning, statusOf(n, t, f.GameID))
+	}
+	require.Contains(t, report.Brakes[0].Reason, "3 games while 3 are said to run")
+	for _, result := range n.Reconcile.Apply(t.Context(), report.Findings) {
+		require.Equal(t, ports.ApplyHeld, result.Status)
+	}
+
+	require.NoError(t, n.Reconcile.ReleaseBrake())
+	eventually(t, "what was held goes on", func() bool {
+		return !strings.Contains(string(statusOf(n, t, "a")+statusOf(n, t, "b")+statusOf(n, t, "c")), "running")
+	})
+	require.ErrorIs(t, n.Reconcile.ReleaseBrake(), runtime.ErrRefused)
+}
+
+func TestStaleFindingIsRefused(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	kill(t, n.Record("g").EngineEndpoint)
+	var report ports.DriftReport
+	eventually(t, "the exit is found", func() bool {
+		var err error
+		report, err = n.Reconcile.Report(t.Context())
+		assert.NoError(t, err)
+		return len(report.Findings) == 1
+	})
+	n.Do(nodetest.The(operation.Restart, "g"))
+	results := n.Reconcile.Apply(t.Context(), report.Findings)
+	require.Equal(t, ports.ApplyStale, results[0].Status)
+	require.Equal(t, runtime.StatusRunning, statusOf(n, t, "g"))
+}
+
+func TestHungGameIsRestartedByItsPolicy(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	n.Run()
+	spec := nodetest.Game("1.0.0")
+	spec.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}
+	n.Do(nodetest.Start("g", spec))
+	before := n.Record("g")
+	nodetest.Tell(t, before.EngineEndpoint, "/hang")
+	eventually(t, "it is restarted", func() bool {
+		after := n.Record("g")
+		return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt)
+	})
+	history, err := n.Store.History(t.Context(), "g")
+	require.NoError(t, err)
+	require.Contains(t, history[0].Reason, "health check")
+}
