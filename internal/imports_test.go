@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"adapters/restapi":       {"domain/", "ports", "adapters/restapi/wire"},
 	"adapters/apiclient":     {"domain/", "ports", "adapters/restapi/wire"},
 	"adapters/healthprobe":   {},
-	"ports/enginetest":       {"ports"},
+	"ports/enginetest":       {"domain/", "ports"},
 	"adapters/etcdnodes":     {"domain/", "ports"},
 	"adapters/processengine": {"domain/", "ports"},
 	"adapters/dockerengine":  {"domain/", "ports"},
