@@ -23,7 +23,7 @@ that exists.
 
 Once it serves it prints one line on standard output,
 
-    ready api=http://HOST:PORT etcd=http://HOST:PORT store=ID ready_ms=N
+    ready api=http://HOST:PORT etcd=http://HOST:PORT store=ID engine=KIND ready_ms=N
 
 and everything else that it has to say on standard error. An interrupt or a
 SIGTERM stops it in order, a second one at once; killed, it comes back with
@@ -60,7 +60,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	return daemon.Run(ctx, cfg, clientVersion().Version, logger, func(ready daemon.Ready) {
-		fmt.Fprintf(a.streams.Out, "ready api=%s etcd=%s store=%s ready_ms=%d\n",
-			ready.API, ready.Etcd, ready.Store, ready.After.Round(time.Millisecond).Milliseconds())
+		fmt.Fprintf(a.streams.Out, "ready api=%s etcd=%s store=%s engine=%s ready_ms=%d\n",
+			ready.API, ready.Etcd, ready.Store, ready.Engine, ready.After.Round(time.Millisecond).Milliseconds())
 	})
 }

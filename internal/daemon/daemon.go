@@ -1,5 +1,6 @@
 // Package daemon puts the parts of one rtmanager daemon together: it starts
-// etcd, the store and the API in this order and stops them in the other.
+// etcd, the store, the engine with its workers and the API in this order and stops
+// them in the other.
 package daemon
 
 import (
@@ -13,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"galaxy/rtmanager/internal/adapters/etcdnodes"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/restapi"
 	"galaxy/rtmanager/internal/config"
@@ -23,6 +25,8 @@ type Ready struct {
 	API   string // http://HOST:PORT
 	Etcd  string // client URLs of etcd, separated by commas
 	Store string // identity of the store
+	// Engine is what runs games: docker, process or none.
+	Engine string
 	After time.Duration
 }
 
@@ -58,15 +62,29 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newStoreMetrics(store.CacheStats))
+	nodes := etcdnodes.New(etcd.client, etcdnodes.Options{
+		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
+	})
+	games, err := openGames(ctx, cfg, version, listener.Addr(), store, nodes, registry, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, games.close()) }()
+
 	api, err := restapi.New(store, restapi.Config{
 		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
 		InsecureHosts: cfg.Insecure, Ready: map[string]func() error{"cache": func() error { return cacheFilled(store) }},
+		Manager: games.api(), Nodes: nodes,
 	})
 	if err != nil {
 		return err
 	}
-	return serve(ctx, api, listener, etcd.died, store.Ready, func() {
-		ready(Ready{API: "http://" + listener.Addr().String(), Etcd: etcd.urls, Store: store.ID(), After: time.Since(began)})
+	died, stop := games.work(ctx, etcd.died)
+	defer stop()
+	return serve(ctx, api, listener, died, store.Ready, func() {
+		ready(Ready{
+			API: "http://" + listener.Addr().String(), Etcd: etcd.urls, Store: store.ID(), Engine: games.kind(), After: time.Since(began),
+		})
 	})
 }
 
@@ -99,9 +117,9 @@ func openStore(ctx context.Context, cfg config.Config, etcd *etcd, logger *slog.
 	}
 }
 
-// serve runs the API until ctx ends or etcd dies. It calls ready once everything
+// serve runs the API until ctx ends or another part dies. It calls ready once everything
 // is in memory; until then requests are answered too, only more slowly.
-func serve(ctx context.Context, api *restapi.Server, listener net.Listener, etcdDied <-chan error, filled func(context.Context) error, ready func()) error {
+func serve(ctx context.Context, api *restapi.Server, listener net.Listener, partDied <-chan error, filled func(context.Context) error, ready func()) error {
 	served, full := make(chan error, 1), make(chan error, 1)
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
@@ -113,7 +131,7 @@ func serve(ctx context.Context, api *restapi.Server, listener net.Listener, etcd
 		select {
 		case err := <-served:
 			return err
-		case died := <-etcdDied:
+		case died := <-partDied:
 			stop(died)
 			return errors.Join(died, <-served)
 		case <-ctx.Done():

@@ -16,10 +16,10 @@ import (
 	"galaxy/rtmanager/internal/adapters/restapi/wire"
 )
 
-// maxBodyDepth is how deep a body may nest. The bodies of this API are flat.
+// maxBodyDepth is how deep a body may nest. Those of this API nest three levels at most.
 const maxBodyDepth = 16
 
-// decodeBody reads one flat JSON object that fits the schema into target, and
+// decodeBody reads one JSON object that fits the schema into target, and
 // returns its members. A body that is not one sound JSON value is a 400; one
 // whose members are unknown or of the wrong kind is a 422 that names each.
 //
@@ -33,46 +33,83 @@ func decodeBody(registry huma.Registry, schema *huma.Schema, body []byte, target
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
 		return nil, invalidProblem(http.StatusUnprocessableEntity, wire.Fault{Location: "body", Message: "must be a JSON object"})
 	}
-	if faults := memberFaults(registry, schema, members); len(faults) > 0 {
+	if faults := memberFaults(registry, schema, "body", members); len(faults) > 0 {
 		return nil, invalidProblem(http.StatusUnprocessableEntity, faults...)
 	}
 	if err := json.Unmarshal(body, target); err != nil {
-		fault := wire.Fault{Location: "body", Message: err.Error()}
-		var mistyped *json.UnmarshalTypeError
-		if errors.As(err, &mistyped) && mistyped.Field != "" {
-			fault = wire.Fault{Location: "body." + mistyped.Field, Message: "does not fit: " + mistyped.Value}
-		}
-		return nil, invalidProblem(http.StatusUnprocessableEntity, fault)
+		return nil, invalidProblem(http.StatusUnprocessableEntity, misfit(members, target, err))
 	}
 	return members, nil
 }
 
-func memberFaults(registry huma.Registry, schema *huma.Schema, members map[string]json.RawMessage) []wire.Fault {
+// misfit places what fits the schema and not the type behind it.
+func misfit(members map[string]json.RawMessage, target any, err error) wire.Fault {
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) && mistyped.Field != "" {
+		return wire.Fault{Location: "body." + mistyped.Field, Message: "does not fit: " + mistyped.Value}
+	}
+	for _, name := range sortedKeys(members) { // a type that reads its own text does not know where it stands
+		alone, _ := json.Marshal(map[string]json.RawMessage{name: members[name]})
+		if err := json.Unmarshal(alone, target); err != nil {
+			return wire.Fault{Location: "body." + name, Message: "does not fit: " + err.Error()}
+		}
+	}
+	return wire.Fault{Location: "body", Message: err.Error()}
+}
+
+// memberFaults says what is wrong with the members of the object at the place.
+func memberFaults(registry huma.Registry, schema *huma.Schema, place string, members map[string]json.RawMessage) []wire.Fault {
 	var faults []wire.Fault
 	for _, name := range sortedKeys(members) {
-		fault := func(message string) {
-			faults = append(faults, wire.Fault{Location: "body." + clip(name), Message: message})
-		}
-		property := schema.Properties[name]
-		if property == nil {
-			fault("is not a member of this body")
-			continue
-		}
-		var value any
-		if err := json.Unmarshal(members[name], &value); err != nil {
-			fault(err.Error())
-			continue
-		}
-		for _, message := range schemaFaults(registry, property, value) {
-			fault(clip(string(members[name])) + " is refused: " + message)
+		here := place + "." + clip(name)
+		if property := schema.Properties[name]; property != nil {
+			faults = append(faults, jsonFaults(registry, property, here, members[name])...)
+		} else {
+			faults = append(faults, wire.Fault{Location: here, Message: "is not a member of this body"})
 		}
 	}
 	for _, name := range schema.Required {
 		if _, given := members[name]; !given {
-			faults = append(faults, wire.Fault{Location: "body." + name, Message: "is required"})
+			faults = append(faults, wire.Fault{Location: place + "." + name, Message: "is required"})
 		}
 	}
 	return faults
+}
+
+// jsonFaults says what is wrong with one value. It goes down into objects itself,
+// for huma knows names in any case, and not the place of each fault.
+func jsonFaults(registry huma.Registry, schema *huma.Schema, place string, text json.RawMessage) []wire.Fault {
+	var members map[string]json.RawMessage
+	var items []json.RawMessage
+	switch {
+	case len(schema.Properties) > 0 && json.Unmarshal(text, &members) == nil && members != nil:
+		return memberFaults(registry, schema, place, members)
+	case schema.Items != nil && len(schema.Items.Properties) > 0 && json.Unmarshal(text, &items) == nil && items != nil:
+		faults := countFaults(schema, place, len(items))
+		for i, item := range items {
+			faults = append(faults, jsonFaults(registry, schema.Items, fmt.Sprintf("%s[%d]", place, i), item)...)
+		}
+		return faults
+	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return []wire.Fault{{Location: place, Message: err.Error()}}
+	}
+	var faults []wire.Fault
+	for _, message := range schemaFaults(registry, schema, value) {
+		faults = append(faults, wire.Fault{Location: place, Message: clip(string(text)) + " is refused: " + message})
+	}
+	return faults
+}
+
+func countFaults(schema *huma.Schema, place string, count int) []wire.Fault {
+	switch {
+	case schema.MinItems != nil && count < *schema.MinItems:
+		return []wire.Fault{{Location: place, Message: fmt.Sprintf("must hold %d or more", *schema.MinItems)}}
+	case schema.MaxItems != nil && count > *schema.MaxItems:
+		return []wire.Fault{{Location: place, Message: fmt.Sprintf("holds %d; at most %d are taken at once", count, *schema.MaxItems)}}
+	}
+	return nil
 }
 
 // checkJSON returns nil for exactly one JSON value of UTF-8 text in which no

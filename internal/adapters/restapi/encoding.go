@@ -74,12 +74,13 @@ func equal(a, b *runtime.RuntimeRecord) bool {
 	return a.Equal(*b)
 }
 
-func encodeJSON(event wire.Event) []byte {
+// encodeJSON returns the value's JSON and a line feed.
+func encodeJSON(value any) []byte {
 	var data bytes.Buffer
 	encoder := json.NewEncoder(&data)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(event); err != nil {
-		panic(err) // a wire.Event of a store's event always marshals
+	if err := encoder.Encode(value); err != nil {
+		panic(err) // what the API tells always marshals
 	}
 	return data.Bytes()
 }

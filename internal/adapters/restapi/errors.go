@@ -35,6 +35,13 @@ func errorTable() []errorRow {
 		{runtime.ErrConflict, http.StatusConflict, wire.CodeConflict, "Record is not as expected", false},
 		{runtime.ErrInvalidTransition, http.StatusUnprocessableEntity, wire.CodeInvalidTransition, "Transition is not allowed", false},
 		{runtime.ErrInvalid, http.StatusBadRequest, wire.CodeInvalid, "Invalid request", false},
+		{runtime.ErrBusy, http.StatusConflict, wire.CodeBusy, "Game has an operation in progress", false},
+		{runtime.ErrRefused, http.StatusConflict, wire.CodeRefused, "Operation does not fit the game's state", false},
+		// The request was understood, and what it asks to be run cannot be.
+		{runtime.ErrNoImage, http.StatusUnprocessableEntity, wire.CodeNoImage, "No such image", false},
+		{runtime.ErrStartFailed, http.StatusUnprocessableEntity, wire.CodeStartFailed, "Container did not come up", false},
+		{runtime.ErrEngineUnavailable, http.StatusServiceUnavailable, wire.CodeEngineUnavailable, "Engine is unavailable", false},
+		{runtime.ErrNodeUnreachable, http.StatusServiceUnavailable, wire.CodeNodeUnreachable, "Node is not reachable", false},
 		{runtime.ErrFenced, http.StatusConflict, wire.CodeFenced, "Fence does not hold any more", false},
 		{runtime.ErrCompacted, http.StatusGone, wire.CodeCompacted, "Revision has been compacted", false},
 		{runtime.ErrForeignRevision, http.StatusBadRequest, wire.CodeForeignRevision, "Revision is not of this store", false},
@@ -76,7 +83,16 @@ func describe(p *wire.Problem, err error, where locate) {
 	var conflict *runtime.ConflictError
 	var transition *runtime.TransitionError
 	var corrupt *runtime.CorruptError
+	var busy *runtime.BusyError
+	var refused *runtime.RefusedError
+	var unreachable *unreachableError
 	switch {
+	case errors.As(err, &busy):
+		describeBusy(p, busy)
+	case errors.As(err, &refused):
+		p.GameID, p.Kind, p.GameStatus, p.Reason = refused.GameID, refused.Operation, refused.Status, refused.Reason
+	case p.Code == wire.CodeNodeUnreachable && errors.As(err, &unreachable):
+		describeUnreachable(p, unreachable)
 	case errors.As(err, &conflict):
 		describeConflict(p, conflict)
 	case errors.As(err, &transition):
@@ -101,7 +117,18 @@ func describeConflict(p *wire.Problem, conflict *runtime.ConflictError) {
 	}
 }
 
+func describeBusy(p *wire.Problem, busy *runtime.BusyError) {
+	p.GameID, p.OperationID, p.Kind, p.Step = busy.GameID, busy.OperationID, busy.Kind, busy.Step
+	p.Holder, p.Actor = busy.Holder, busy.Actor
+	if since := busy.Since.UTC(); !busy.Since.IsZero() {
+		p.Since = &since
+	}
+}
+
 func describeFaults(p *wire.Problem, faults []wire.Fault) {
+	if len(faults) == 0 {
+		return
+	}
 	p.Errors = faults
 	texts := make([]string, len(faults))
 	for i, f := range faults {
@@ -110,9 +137,7 @@ func describeFaults(p *wire.Problem, faults []wire.Fault) {
 			p.Status = http.StatusUnprocessableEntity
 		}
 	}
-	if len(texts) > 0 {
-		p.Detail = strings.Join(texts, "; ")
-	}
+	p.Detail = strings.Join(texts, "; ")
 }
 
 // faultsOf returns every *runtime.InvalidError in err's tree, in order.
@@ -152,7 +177,7 @@ func invalidProblem(status int, faults ...wire.Fault) *wire.Problem {
 // when the fault is the server's and not the client's leaving.
 func (s *Server) fail(ctx context.Context, err error, where locate) error {
 	p := problemOf(err, where)
-	if p.Status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
+	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented && !errors.Is(ctx.Err(), context.Canceled) {
 		s.cfg.Logger.Error("request failed", "code", p.Code, "error", err)
 	}
 	if asksToRetry(p.Status) {

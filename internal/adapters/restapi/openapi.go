@@ -18,6 +18,10 @@ const (
 	schemaPrefix     = "#/components/schemas/"
 	recordBodySchema = "RuntimeRecordBody"
 	statusBodySchema = "StatusChange"
+	startBodySchema  = "StartRequest"
+	patchBodySchema  = "PatchRequest"
+	emptyBodySchema  = "EmptyBody"
+	applyBodySchema  = "DriftApply"
 )
 
 const apiDescription = `A linearizable record per game, changed by compare-and-swap and watched.
@@ -103,6 +107,7 @@ func (s *Server) describeSchemas() {
 	}
 	s.statusSchema = bodySchema(schemas[statusBodySchema])
 	schemas[recordBodySchema], schemas[statusBodySchema] = s.recordSchema, s.statusSchema
+	s.describeOperationBodies()
 }
 
 // bodySchema returns a copy that takes no members but its own.
@@ -115,6 +120,27 @@ func bodySchema(of *huma.Schema) *huma.Schema {
 	}
 	body.Required = slices.Clone(of.Required)
 	return &body
+}
+
+// closed is bodySchema for a body that nests: objects in it, and in its lists, take
+// no members but their own either.
+func closed(registry huma.Registry, of *huma.Schema) *huma.Schema {
+	for of.Ref != "" {
+		of = registry.SchemaFromRef(of.Ref)
+	}
+	switch {
+	case len(of.Properties) > 0:
+		body := bodySchema(of)
+		for name, property := range body.Properties {
+			body.Properties[name] = closed(registry, property)
+		}
+		return body
+	case of.Items != nil:
+		list := *of
+		list.Items = closed(registry, of.Items)
+		return &list
+	}
+	return of
 }
 
 func statusWords() []any {

@@ -58,6 +58,8 @@ func (s *Server) register() {
 	watch.Responses["200"] = streamResponse(s.registry)
 	huma.Register(api, watch, s.watch)
 
+	s.registerOperations(api)
+
 	huma.Register(api, s.operation("get-cluster", http.MethodGet, "/v1/cluster", "system",
 		"Describe the store, its members, and the daemon that answers", read...), s.getCluster)
 	huma.Register(api, s.operation("check-store", http.MethodGet, routeCheck, "system",

@@ -48,8 +48,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(res, r.WithContext(ctx))
 }
 
-// bound gives the work of a request its deadline. A stream has none, and a check
-// of the whole store a long one.
+// bound gives the work of a request its deadline. A stream has none; a check of
+// the whole store, and what is done to games, a long one.
 func (s *Server) bound(ctx context.Context, route string, w http.ResponseWriter) (context.Context, context.CancelFunc) {
 	timeout := s.cfg.RequestTimeout
 	switch {
@@ -57,6 +57,10 @@ func (s *Server) bound(ctx context.Context, route string, w http.ResponseWriter)
 		return context.WithCancel(ctx)
 	case strings.HasPrefix(route, routeCheck):
 		timeout = s.cfg.CheckTimeout
+	case isLong(route):
+		timeout = s.cfg.OperationTimeout
+	}
+	if timeout != s.cfg.RequestTimeout {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + s.cfg.WriteTimeout))
 	}
 	return context.WithTimeout(ctx, timeout)

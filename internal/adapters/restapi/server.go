@@ -32,6 +32,13 @@ type Config struct {
 	Ready map[string]func() error
 	// Version, Region and Node say who answers, in /v1/cluster and the metrics.
 	Version, Region, Node string
+	// Manager runs the games of this node; nil is a daemon without an engine, which
+	// can still pass requests on.
+	Manager Manager
+	// Nodes tells who else takes part; nil knows of nobody, and passes nothing on.
+	Nodes ports.NodeRegistry
+	// Transport carries requests to other nodes; nil makes one of the server's own.
+	Transport http.RoundTripper
 	// InsecureHosts accepts any Host header on loopback connections too, which
 	// exposes the API to DNS rebinding.
 	InsecureHosts bool
@@ -50,6 +57,13 @@ type Config struct {
 	RequestTimeout time.Duration
 	// CheckTimeout bounds a check of the whole store. Default 10 min.
 	CheckTimeout time.Duration
+	// OperationTimeout bounds how long a request waits for an operation, which goes
+	// on all the same. Default 10 min.
+	OperationTimeout time.Duration
+	// MaxOperations is how many requests may wait for operations at once. Default 1 000.
+	MaxOperations int
+	// PeerTimeout bounds how long another node may take to answer a question. Default 10 s.
+	PeerTimeout time.Duration
 	// HeaderTimeout is how long a request's headers may take to arrive. Default 10 s.
 	HeaderTimeout time.Duration
 	// BodyTimeout is how long a request's body may take to arrive. Default 15 s.
@@ -75,6 +89,12 @@ func (c Config) withDefaults() Config {
 	if c.MaxStreams == 0 {
 		c.MaxStreams = 20_000
 	}
+	if c.MaxOperations == 0 {
+		c.MaxOperations = 1000
+	}
+	if c.Transport == nil {
+		c.Transport = newPeerTransport()
+	}
 	orDefault := func(d *time.Duration, def time.Duration) {
 		if *d == 0 {
 			*d = def
@@ -84,6 +104,8 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.WriteTimeout, 10*time.Second)
 	orDefault(&c.RequestTimeout, 30*time.Second)
 	orDefault(&c.CheckTimeout, 10*time.Minute)
+	orDefault(&c.OperationTimeout, 10*time.Minute)
+	orDefault(&c.PeerTimeout, 10*time.Second)
 	orDefault(&c.HeaderTimeout, 10*time.Second)
 	orDefault(&c.BodyTimeout, 15*time.Second)
 	orDefault(&c.DrainTimeout, 10*time.Second)
@@ -100,11 +122,15 @@ type Server struct {
 	origins   *http.CrossOriginProtection
 	storeID   storeID
 	streams   streamSlots
+	// operations counts requests that wait for one.
+	operations streamSlots
+	peers      http.RoundTripper
 
 	// registry holds the schemas of the OpenAPI document; bodies are decoded by
 	// the same two that it shows.
 	registry                   huma.Registry
 	recordSchema, statusSchema *huma.Schema
+	bodies                     bodySchemas
 
 	// closing is closed once, when Serve begins to end; streams and readiness
 	// watch it.
@@ -123,7 +149,8 @@ func New(store ports.Store, cfg Config) (*Server, error) {
 	for name, d := range map[string]time.Duration{
 		"Heartbeat": cfg.Heartbeat, "WriteTimeout": cfg.WriteTimeout, "RequestTimeout": cfg.RequestTimeout,
 		"CheckTimeout": cfg.CheckTimeout, "HeaderTimeout": cfg.HeaderTimeout, "BodyTimeout": cfg.BodyTimeout, "DrainTimeout": cfg.DrainTimeout,
-		"MaxStreams": time.Duration(cfg.MaxStreams),
+		"OperationTimeout": cfg.OperationTimeout, "PeerTimeout": cfg.PeerTimeout,
+		"MaxStreams": time.Duration(cfg.MaxStreams), "MaxOperations": time.Duration(cfg.MaxOperations),
 	} {
 		if d < 0 {
 			return nil, fmt.Errorf("restapi: %s must not be negative", name)
@@ -135,10 +162,12 @@ func New(store ports.Store, cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		store: store, cfg: cfg, mux: http.NewServeMux(), metrics: m,
-		origins:   http.NewCrossOriginProtection(),
-		streams:   streamSlots{max: int64(cfg.MaxStreams)},
-		encodings: newEncodings(),
-		closing:   make(chan struct{}),
+		origins:    http.NewCrossOriginProtection(),
+		streams:    streamSlots{max: int64(cfg.MaxStreams)},
+		operations: streamSlots{max: int64(cfg.MaxOperations)},
+		peers:      cfg.Transport,
+		encodings:  newEncodings(),
+		closing:    make(chan struct{}),
 	}
 	s.register()
 	return s, nil
@@ -161,6 +190,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+	if own, ok := s.peers.(*http.Transport); ok {
+		defer own.CloseIdleConnections()
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

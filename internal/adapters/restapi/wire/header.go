@@ -14,6 +14,9 @@ const (
 	HeaderReason         = "Rtmanager-Reason"
 	HeaderAsOf           = "Rtmanager-As-Of"
 	HeaderIdempotencyKey = "Idempotency-Key"
+	// HeaderForwarded names the node that passed a request on. One that carries it
+	// is not passed on again.
+	HeaderForwarded = "Rtmanager-Forwarded"
 )
 
 // extCharset opens a header value in the extended notation of RFC 8187, which

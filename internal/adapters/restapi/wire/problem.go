@@ -3,7 +3,12 @@
 // nothing.
 package wire
 
-import "galaxy/rtmanager/internal/domain/runtime"
+import (
+	"time"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
 
 // ProblemMediaType is the media type of every error (RFC 9457).
 const ProblemMediaType = "application/problem+json"
@@ -36,6 +41,17 @@ const (
 	CodeCorrupt              = "corrupt"
 	CodeIncompatible         = "incompatible"
 	CodeInternal             = "internal"
+
+	CodeBusy              = "busy"
+	CodeRefused           = "refused"
+	CodeNoImage           = "no_image"
+	CodeStartFailed       = "start_failed"
+	CodeOperationFailed   = "operation_failed"
+	CodeEngineUnavailable = "engine_unavailable"
+	CodeNoEngine          = "no_engine"
+	CodeNodeUnreachable   = "node_unreachable"
+	CodeMisrouted         = "misrouted"
+	CodeTooManyOperations = "too_many_operations"
 )
 
 // Problem is an error as the API tells it. Members that do not apply are absent.
@@ -58,8 +74,19 @@ type Problem struct { //nolint:errname // a document first, and "problem" is wha
 	To   string `json:"to,omitempty" doc:"The status that may not follow it"`
 
 	Key    string `json:"key,omitempty" doc:"The key of a damaged value"`
-	Reason string `json:"reason,omitempty" doc:"Why a damaged value could not be read"`
+	Reason string `json:"reason,omitempty" doc:"Why a damaged value could not be read, or what an operation was refused for"`
 	GameID string `json:"game_id,omitempty" doc:"The game that the problem is about"`
+
+	OperationID string             `json:"operation_id,omitempty" doc:"The operation that the problem is about; of busy, the one in the way"`
+	Kind        string             `json:"kind,omitempty" doc:"What that operation does"`
+	Step        string             `json:"step,omitempty" doc:"How far that operation had come"`
+	Holder      string             `json:"holder,omitempty" doc:"Of busy: REGION/NODE that carries the operation out"`
+	Actor       string             `json:"actor,omitempty" doc:"Of busy: who asked for the operation"`
+	Since       *time.Time         `json:"since,omitempty" doc:"Of busy: when it began"`
+	GameStatus  runtime.Status     `json:"game_status,omitempty" doc:"Of refused: the status that was in the way"`
+	Outcome     *operation.Outcome `json:"outcome,omitempty" doc:"How an operation that failed ended"`
+	Region      string             `json:"region,omitempty" doc:"The region of the node that was not reached"`
+	Node        string             `json:"node,omitempty" doc:"The node that was not reached"`
 }
 
 // Fault is one thing wrong with a request.
