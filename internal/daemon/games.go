@@ -33,6 +33,10 @@ func openGames(ctx context.Context, cfg config.Config, version string, addr net.
 	}
 	var err error
 	if g.dir, err = openNodeDir(cfg.DataDir, cfg.Region, cfg.Node); err != nil {
+		if cfg.Engine == config.EngineAuto {
+			logger.Warn("this node runs no games", "error", err)
+			return &games{}, nil
+		}
 		return nil, err
 	}
 	if g.engine, err = openEngine(ctx, cfg, store.ID(), g.dir, logger); err != nil {

@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/explain"
 	"galaxy/rtmanager/internal/services/lifecycle"
@@ -39,12 +40,11 @@ type manager struct {
 	member    *etcdnodes.Membership
 }
 
-// newManager makes the node's services and joins the nodes. It waits for a
-// predecessor of the same name to be gone.
+// newManager makes the node's services and joins the nodes.
 func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, registry *etcdnodes.Registry, engine ports.Engine, self ports.Node, registerer prometheus.Registerer, logger *slog.Logger) (*manager, error) {
-	member, err := registry.Join(ctx, self)
+	member, err := join(ctx, cfg, registry, self)
 	if err != nil {
-		return nil, fmt.Errorf("join the nodes as %s/%s: %w", self.Region, self.Name, err)
+		return nil, err
 	}
 	m := &manager{member: member}
 	prober := healthprobe.New(0)
@@ -80,6 +80,23 @@ func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, 
 	}
 	m.Service = &explain.Service{Records: store, Intents: store, Engine: engine, Findings: m.reconcile.Findings}
 	return m, nil
+}
+
+// join makes the node present. Who has asked for an engine is refused a name that
+// is taken; otherwise, and where the store takes no writes, the daemon serves what it
+// can and joins as soon as it may. Until it has, it acts on nothing.
+func join(ctx context.Context, cfg config.Config, registry *etcdnodes.Registry, self ports.Node) (*etcdnodes.Membership, error) {
+	if cfg.Engine == config.EngineAuto {
+		return registry.JoinLater(ctx, self), nil
+	}
+	member, err := registry.Join(ctx, self)
+	if errors.Is(err, runtime.ErrUnavailable) {
+		return registry.JoinLater(ctx, self), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("join the nodes as %s/%s: %w", self.Region, self.Name, err)
+	}
+	return member, nil
 }
 
 // run runs the workers until ctx ends, or one of them fails.

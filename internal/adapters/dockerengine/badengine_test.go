@@ -59,12 +59,14 @@ func calls(id string) map[string]func(context.Context, ports.Engine) error {
 }
 
 func TestBrokenEngineIsUnavailable(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 1)
 	for faultName, fault := range f.faults() {
 		for callName, call := range calls(f.ids[0]) {
 			t.Run(faultName+"/"+callName, func(t *testing.T) {
 				t.Parallel()
 				f := newFake(t, 1)
+				f.limit = impatience
 				engine := f.open(t)
 				f.spoil(fault)
 				err := call(t.Context(), engine)
@@ -90,6 +92,7 @@ func requireUnavailable(t *testing.T, err error) {
 
 // An engine that works but for the act itself.
 func TestActThatFails(t *testing.T) {
+	t.Parallel()
 	acts := []struct{ call, method, suffix string }{
 		{"start", http.MethodPost, "/start"}, {"stop", http.MethodPost, "/stop"}, {"kill", http.MethodPost, "/kill"},
 		{"kill", http.MethodPost, "/wait"}, {"remove", http.MethodDelete, ""}, {"logs", http.MethodGet, "/logs"},
@@ -102,6 +105,7 @@ func TestActThatFails(t *testing.T) {
 			t.Run(act.call+act.suffix+"/"+faultName, func(t *testing.T) {
 				t.Parallel()
 				f := newFake(t, 1)
+				f.limit = impatience
 				engine := f.open(t)
 				f.spoil(only(act.method, act.suffix, func(w http.ResponseWriter, r *http.Request) bool {
 					return f.faults()[faultName](w, r)
@@ -113,6 +117,7 @@ func TestActThatFails(t *testing.T) {
 }
 
 func TestCallerThatGivesUp(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 1)
 	for name, call := range calls(f.ids[0]) {
 		t.Run(name, func(t *testing.T) {
@@ -132,6 +137,7 @@ func TestCallerThatGivesUp(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 0)
 	faults := f.faults()
 	for name, broken := range map[string]fault{
@@ -139,6 +145,7 @@ func TestOpenRefuses(t *testing.T) {
 		"no engine of Docker": func(w http.ResponseWriter, _ *http.Request) bool { _, err := w.Write([]byte("OK")); return err == nil },
 	} {
 		f.spoil(broken)
+		f.limit = impatience
 		_, err := dockerengine.Open(t.Context(), f.config())
 		require.ErrorIs(t, err, runtime.ErrEngineUnavailable, name)
 		require.NotErrorIs(t, err, context.DeadlineExceeded, name)
@@ -151,6 +158,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestOpenRefusesAnOldEngine(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 0)
 	for version, refused := range map[string]bool{"1.12": true, "1.39": true, "1.40": false, "1.41": false, "1.51": false, "1.99": false} {
 		f.spoil(func(w http.ResponseWriter, _ *http.Request) bool { w.Header().Set("Api-Version", version); return true })
@@ -167,6 +175,7 @@ func TestOpenRefusesAnOldEngine(t *testing.T) {
 }
 
 func TestOpenRefusesConfigs(t *testing.T) {
+	t.Parallel()
 	for want, spoil := range map[string]func(*dockerengine.Config){
 		"store":            func(c *dockerengine.Config) { c.Store = "" },
 		"node":             func(c *dockerengine.Config) { c.Node = "" },
@@ -193,7 +202,9 @@ func TestOpenRefusesConfigs(t *testing.T) {
 // A container on which the engine fails is unknown; one that has gone since it
 // was listed is left out; the others are told of as ever.
 func TestListWithBadContainers(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 9)
+	f.limit = impatience
 	engine := f.open(t)
 	bad := []fault{f.hangs, cuts, truncates, says(200, "application/json", "{}"), says(500, "application/json", `{"message":"broken"}`)}
 	f.spoil(func(w http.ResponseWriter, r *http.Request) bool {
@@ -221,6 +232,7 @@ func TestListWithBadContainers(t *testing.T) {
 
 // A list that makes no sense is not taken for an empty one.
 func TestListOfNonsense(t *testing.T) {
+	t.Parallel()
 	for _, body := range []string{`[{}]`, `[{"Id":"short"}]`, `[null]`} {
 		f := newFake(t, 1)
 		engine := f.open(t)
@@ -232,6 +244,7 @@ func TestListOfNonsense(t *testing.T) {
 
 // Both of two questions have to say that a container is gone.
 func TestNotFoundThatTheListDenies(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, 1)
 	engine := f.open(t)
 	f.spoil(only(http.MethodGet, f.ids[0]+"/json", says(404, "application/json", `{"message":"No such container"}`)))

@@ -14,6 +14,7 @@ import (
 // What a person does at the engine itself is seen as it is.
 
 func TestRenamedByHand(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	spec := r.spec("g1")
 	made := r.create(t, spec)
@@ -32,6 +33,7 @@ func TestRenamedByHand(t *testing.T) {
 }
 
 func TestKilledByHand(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	running := r.run(t, r.spec("g1"))
 	_, err := r.api.ContainerKill(t.Context(), running.ID, client.ContainerKillOptions{})
@@ -40,6 +42,7 @@ func TestKilledByHand(t *testing.T) {
 }
 
 func TestStoppedByHand(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	running := r.run(t, r.spec("g1"))
 	ask(t, running.Endpoint)
@@ -49,6 +52,7 @@ func TestStoppedByHand(t *testing.T) {
 }
 
 func TestRemovedByHand(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	running := r.run(t, r.spec("g1"))
 	_, err := r.api.ContainerRemove(t.Context(), running.ID, client.ContainerRemoveOptions{Force: true})
@@ -63,6 +67,7 @@ func TestRemovedByHand(t *testing.T) {
 }
 
 func TestPausedByHand(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	running := r.run(t, r.spec("g1"))
 	ask(t, running.Endpoint)

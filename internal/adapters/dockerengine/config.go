@@ -98,7 +98,7 @@ func unprivileged(uid, gid int) string {
 func (c Config) validate() error {
 	var faults []error
 	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("docker engine: "+format, args...))
+		faults = append(faults, fmt.Errorf(format, args...))
 	}
 	if c.Store == "" || c.Node == "" {
 		fault("store %q and node %q must not be empty; they tell whose a container is", c.Store, c.Node)

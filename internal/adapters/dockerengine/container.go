@@ -33,6 +33,7 @@ func (e *Engine) describe(c container.InspectResponse, labels ports.ContainerLab
 		described.ExitCode = &code
 		described.OOMKilled = c.State.OOMKilled
 		described.ExitedAt = instant(c.State.FinishedAt)
+	default: // neither reached nor ended
 	}
 	return described
 }

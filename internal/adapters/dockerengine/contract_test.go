@@ -14,13 +14,13 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	api := real.open(t)
+	api := machine.open(t)
 	program := filepath.Join(t.TempDir(), "gameserver")
 	require.NoError(t, enginetest.BuildGame(t.Context(), program, "1.0.0"))
 	binary, err := os.ReadFile(program)
 	require.NoError(t, err)
-	image := real.image("gameserver")
-	require.NoError(t, real.importImage(t.Context(), image, binary, "/game"))
+	image := machine.image("gameserver")
+	require.NoError(t, machine.importImage(t.Context(), image, binary, "/game"))
 	network := newNetwork(t, api)
 
 	enginetest.Run(t, func(*testing.T) enginetest.Harness {

@@ -127,25 +127,3 @@ func (e *Engine) holder(ctx context.Context, spec ports.ContainerSpec) (ports.Co
 	}
 	return ports.Container{}, fmt.Errorf("%w: %s, made by operation %q", runtime.ErrContainerExists, held.ID, held.Labels.OperationID)
 }
-
-// findNetwork returns the network's own name, and refuses one that is not there
-// or gives no network of its own, by whatever name or id it was called.
-func (e *Engine) findNetwork(ctx context.Context, name string) (string, error) {
-	found, err := within(ctx, e.cfg.CallTimeout, "network "+name, func(ctx context.Context) (client.NetworkInspectResult, error) {
-		return e.api.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
-	})
-	if errdefs.IsNotFound(err) {
-		return "", &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not there; create it with `docker network create`", name)}
-	}
-	if err != nil {
-		return "", unavailable(err)
-	}
-	own := found.Network.Name
-	if own == "" {
-		return "", nonsense("asked for network %s, it described none", name)
-	}
-	if driver := found.Network.Driver; driver == "host" || driver == "null" {
-		return "", refuseNetwork(driver + ":" + own)
-	}
-	return own, refuseNetwork(own)
-}

@@ -33,7 +33,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	options := []client.Opt{client.FromEnv, client.WithResponseHook(noteAnswer)}
+	options := []client.Opt{client.FromEnv, client.WithHTTPResponseHook(noteAnswer)}
 	if cfg.Host != "" {
 		options = append(options, client.WithHost(cfg.Host))
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
-	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -116,7 +115,7 @@ func noteAnswer(answer *http.Response) {
 // something else.
 func (e *Engine) translate(m events.Message) (event ports.EngineEvent, tell bool, err error) {
 	if m.Action == "" || m.Type == "" {
-		return event, false, fmt.Errorf("%w: the stream holds a message of no kind", runtime.ErrEngineUnavailable)
+		return event, false, nonsense("the stream holds a message of no kind")
 	}
 	kinds := map[events.Action]ports.EngineEventType{
 		events.ActionStart:   ports.EngineStarted,
@@ -127,6 +126,9 @@ func (e *Engine) translate(m events.Message) (event ports.EngineEvent, tell bool
 	labels, ok := e.owned(m.Actor.Attributes)
 	if m.Type != events.ContainerEventType || !known || !ok {
 		return event, false, nil
+	}
+	if !fullID.MatchString(m.Actor.ID) {
+		return event, false, nonsense("the stream tells of a container of id %q", m.Actor.ID)
 	}
 	return ports.EngineEvent{Type: kind, GameID: labels.GameID, ContainerID: m.Actor.ID}, true, nil
 }

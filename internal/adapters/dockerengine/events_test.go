@@ -44,6 +44,7 @@ func (s *stream) require(t *testing.T, kind ports.EngineEventType, id string) {
 }
 
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	stranger := newRig(t, nil)
 	s := events(t, r)
@@ -68,6 +69,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestEventsEndWithTheContext(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -82,19 +84,4 @@ func TestEventsEndWithTheContext(t *testing.T) {
 	}
 	require.Len(t, ends, 1)
 	require.ErrorIs(t, ends[0], context.Canceled)
-}
-
-// What happens from the moment of the opening on is told: nothing falls between
-// the engine's acceptance and its subscription.
-func TestEventsHaveNoGapAtTheOpening(t *testing.T) {
-	r := newRig(t, nil)
-	made := r.create(t, r.spec("g1"))
-	for range 10 {
-		require.NoError(t, r.Start(t.Context(), made.ID))
-		s := events(t, r)
-		_, err := r.api.ContainerKill(t.Context(), made.ID, client.ContainerKillOptions{})
-		require.NoError(t, err)
-		s.require(t, ports.EngineExited, made.ID)
-		require.NoError(t, r.Stop(t.Context(), made.ID, 0))
-	}
 }

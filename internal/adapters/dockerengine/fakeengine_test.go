@@ -24,6 +24,8 @@ type fakeEngine struct {
 	// fault answers in its place, where it says that it has.
 	fault atomic.Pointer[fault]
 	ids   []string
+	// limit is the time that a call to it has.
+	limit time.Duration
 	done  chan struct{}
 }
 
@@ -33,7 +35,7 @@ type fault func(w http.ResponseWriter, r *http.Request) (answered bool)
 // newFake serves a fake engine that has so many containers, all running.
 func newFake(t *testing.T, containers int) *fakeEngine {
 	t.Helper()
-	f := &fakeEngine{done: make(chan struct{})}
+	f := &fakeEngine{limit: patience, done: make(chan struct{})}
 	for i := range containers {
 		f.ids = append(f.ids, fmt.Sprintf("%064x", i+1))
 	}
@@ -70,7 +72,7 @@ func (f *fakeEngine) open(t *testing.T) *dockerengine.Engine {
 func (f *fakeEngine) config() dockerengine.Config {
 	return dockerengine.Config{
 		Host: f.host, Store: "s1", Region: "eu", Node: "n1",
-		CallTimeout: 300 * time.Millisecond, PullSilence: 300 * time.Millisecond,
+		CallTimeout: f.limit, PullSilence: f.limit,
 	}
 }
 
@@ -158,6 +160,10 @@ func says(status int, kind, body string) fault {
 		return true
 	}
 }
+
+// impatience is the time that a call to an engine has that will hang. It is long
+// enough for those that do not.
+const impatience = time.Second
 
 // hangs answers nothing until somebody gives up.
 func (f *fakeEngine) hangs(_ http.ResponseWriter, r *http.Request) bool {

@@ -14,7 +14,7 @@ import (
 )
 
 // copyByHand runs a container with the labels of another, but for what change does to them.
-func (r *rig) copyByHand(t *testing.T, id, image string, change func(map[string]string)) string {
+func (r *rig) copyByHand(t *testing.T, id, image string, running bool, change func(map[string]string)) string {
 	t.Helper()
 	original, err := r.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	require.NoError(t, err)
@@ -28,15 +28,19 @@ func (r *rig) copyByHand(t *testing.T, id, image string, change func(map[string]
 		_, err := r.api.ContainerRemove(contextOf(t), made.ID, client.ContainerRemoveOptions{Force: true})
 		require.NoError(t, err)
 	})
-	_, err = r.api.ContainerStart(t.Context(), made.ID, client.ContainerStartOptions{})
-	require.NoError(t, err)
+	if running {
+		_, err = r.api.ContainerStart(t.Context(), made.ID, client.ContainerStartOptions{})
+		require.NoError(t, err)
+	}
 	return made.ID
 }
 
 // requireForeign checks that the container is neither seen nor touched.
 func (r *rig) requireForeign(t *testing.T, id string) {
 	t.Helper()
-	_, err := r.Inspect(t.Context(), id)
+	before, err := r.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
+	require.NoError(t, err)
+	_, err = r.Inspect(t.Context(), id)
 	require.ErrorIs(t, err, runtime.ErrNoContainer)
 	require.ErrorIs(t, r.Start(t.Context(), id), runtime.ErrNoContainer)
 	require.ErrorIs(t, r.Stop(t.Context(), id, 0), runtime.ErrNoContainer)
@@ -51,10 +55,11 @@ func (r *rig) requireForeign(t *testing.T, id string) {
 	}
 	now, err := r.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	require.NoError(t, err, "it has been left alone")
-	require.True(t, now.Container.State.Running, "it has been left alone")
+	require.Equal(t, before.Container.State, now.Container.State, "it has been left alone")
 }
 
 func TestContainersOfOthersAreNotTouched(t *testing.T) {
+	t.Parallel()
 	const prefix = "io.galaxy.rtmanager."
 	r := newRig(t, nil)
 	made := r.create(t, r.spec("g1"))
@@ -71,26 +76,28 @@ func TestContainersOfOthersAreNotTouched(t *testing.T) {
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
-			r.requireForeign(t, r.copyByHand(t, made.ID, real.image("1.0.0"), change))
+			r.requireForeign(t, r.copyByHand(t, made.ID, machine.image("1.0.0"), name == "no labels", change))
 		})
 	}
 }
 
 // A commit inherits the labels, and so does what is made of it.
 func TestContainerOfACommitIsNotOurs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	made := r.create(t, r.spec("g1"))
-	ref := real.image("committed")
-	real.remember(ref)
+	ref := machine.image("committed")
+	machine.remember(ref)
 	_, err := r.api.ContainerCommit(t.Context(), made.ID, client.ContainerCommitOptions{Reference: ref})
 	require.NoError(t, err)
-	r.requireForeign(t, r.copyByHand(t, made.ID, ref, func(map[string]string) {}))
+	r.requireForeign(t, r.copyByHand(t, made.ID, ref, true, func(map[string]string) {}))
 }
 
 func TestNamesAndPathsAreNotIDs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	running := r.run(t, r.spec("g1"))
-	for _, id := range []string{"", " ", running.Name, running.ID[:12], running.ID + " ", "../images/" + real.image("1.0.0"), running.ID + "/../" + running.ID} {
+	for _, id := range []string{"", " ", running.Name, running.ID[:12], running.ID + " ", "../images/" + machine.image("1.0.0"), running.ID + "/../" + running.ID} {
 		_, err := r.Inspect(t.Context(), id)
 		require.ErrorIs(t, err, runtime.ErrNoContainer, "%q", id)
 		require.ErrorIs(t, r.Stop(t.Context(), id, 0), runtime.ErrNoContainer, "%q", id)
@@ -100,6 +107,7 @@ func TestNamesAndPathsAreNotIDs(t *testing.T) {
 }
 
 func TestNameOfAStranger(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	stranger := newRig(t, func(c *dockerengine.Config) { c.Node = "n1" })
 	spec := stranger.spec("g1")

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ type lossy struct {
 
 func newLossy(t *testing.T) *lossy {
 	t.Helper()
-	host, local := strings.CutPrefix(real.open(t).DaemonHost(), "unix://")
+	host, local := strings.CutPrefix(machine.open(t).DaemonHost(), "unix://")
 	if !local {
 		t.Skip("NOT TESTED with lost answers: the Docker Engine is not at a socket of this machine")
 	}
@@ -67,6 +66,7 @@ func (l *lossy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Every act whose answer is lost was done, and may be repeated.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	l := newLossy(t)
 	r := newRig(t, func(c *dockerengine.Config) { c.Host = l.host })
 	spec := r.spec("g1")
@@ -99,42 +99,4 @@ func TestLostAnswers(t *testing.T) {
 	_, err = r.Inspect(t.Context(), made.ID)
 	require.ErrorIs(t, err, runtime.ErrNoContainer)
 	require.NoError(t, r.Remove(t.Context(), made.ID))
-}
-
-// together runs the act several times at once and returns what each said.
-func together(times int, act func() error) []error {
-	errs := make([]error, times)
-	var group sync.WaitGroup
-	for i := range errs {
-		group.Go(func() { errs[i] = act() })
-	}
-	group.Wait()
-	return errs
-}
-
-func TestTheSameActAtTheSameTime(t *testing.T) {
-	r := newRig(t, nil)
-	spec := r.spec("g1")
-	ids := make(chan string, 8)
-	acts := []func() error{
-		func() error { c, err := r.Create(t.Context(), spec); ids <- c.ID; return err },
-		nil, nil, nil,
-	}
-	for _, err := range together(8, acts[0]) {
-		require.NoError(t, err)
-	}
-	id := <-ids
-	for range 7 {
-		require.Equal(t, id, <-ids)
-	}
-	acts[1] = func() error { return r.Start(t.Context(), id) }
-	acts[2] = func() error { return r.Stop(t.Context(), id, time.Second) }
-	acts[3] = func() error { return r.Remove(t.Context(), id) }
-	for i, act := range acts[1:] {
-		for _, err := range together(4, act) {
-			require.NoError(t, err, "act %d", i+1)
-		}
-	}
-	_, err := r.Inspect(t.Context(), id)
-	require.ErrorIs(t, err, runtime.ErrNoContainer)
 }

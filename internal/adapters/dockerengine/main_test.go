@@ -1,6 +1,8 @@
 package dockerengine_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -9,13 +11,9 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := real.close(); err != nil && code == 0 {
-		println("clean up the Docker Engine:", err.Error())
-		code = 1
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		println(err.Error())
-		code = 1
+	if err := errors.Join(machine.close(), goleak.Find()); err != nil {
+		fmt.Fprintln(os.Stderr, "after the tests:", err)
+		code = max(code, 1)
 	}
 	os.Exit(code)
 }

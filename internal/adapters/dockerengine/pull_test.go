@@ -13,11 +13,12 @@ import (
 )
 
 func TestPull(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	// The engine knows layers by their content: this one it has not seen.
-	registry := newRegistry(t, "games/engine", "2.0.0", append(slices.Clone(real.binary), rand.Text()...))
+	registry := newRegistry(t, "games/engine", "2.0.0", append(slices.Clone(machine.binary), rand.Text()...))
 	image := registry.host + "/games/engine:2.0.0"
-	real.remember(image)
+	machine.remember(image)
 	var seen []ports.ImageProgress
 	require.NoError(t, r.EnsureImage(t.Context(), image, func(p ports.ImageProgress) { seen = append(seen, p) }))
 	require.NotEmpty(t, seen)
@@ -36,8 +37,9 @@ func TestPull(t *testing.T) {
 }
 
 func TestImageThatCannotBeHad(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
-	registry := newRegistry(t, "games/engine", "2.0.0", real.binary)
+	registry := newRegistry(t, "games/engine", "2.0.0", machine.binary)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	unreachable := listener.Addr().String()
@@ -55,6 +57,7 @@ func TestImageThatCannotBeHad(t *testing.T) {
 
 // A pull that breaks off says so.
 func TestPullThatBreaksOff(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	registry := newRegistry(t, "games/engine", "2.0.0", []byte(rand.Text()))
 	registry.corrupt.Store(true)

@@ -27,9 +27,9 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 30 * time.Second
 
-// realEngine is the Docker Engine of this machine, and what the tests of this
+// machineEngine is the Docker Engine of this machine, and what the tests of this
 // package have put there.
-type realEngine struct {
+type machineEngine struct {
 	once sync.Once
 	err  error
 	api  *client.Client
@@ -41,11 +41,11 @@ type realEngine struct {
 	images []string // guarded by mu
 }
 
-var real = &realEngine{run: strings.ToLower(rand.Text()[:10])}
+var machine = &machineEngine{run: strings.ToLower(rand.Text()[:10])}
 
 // open returns the machine's engine. Where there is none, the test is skipped
 // with the reason; RTMANAGER_REQUIRE_DOCKER=1 makes that a failure.
-func (r *realEngine) open(t *testing.T) *client.Client {
+func (r *machineEngine) open(t *testing.T) *client.Client {
 	t.Helper()
 	r.once.Do(r.connect)
 	if r.err == nil {
@@ -58,7 +58,7 @@ func (r *realEngine) open(t *testing.T) *client.Client {
 	return nil
 }
 
-func (r *realEngine) connect() {
+func (r *machineEngine) connect() {
 	r.api, r.err = client.New(client.FromEnv)
 	if r.err != nil {
 		return
@@ -94,10 +94,12 @@ func buildGame(ctx context.Context) ([]byte, error) {
 }
 
 // image is the reference of the game's image of that version.
-func (r *realEngine) image(version string) string { return "rtmanager-test-" + r.run + ":" + version }
+func (r *machineEngine) image(version string) string {
+	return "rtmanager-test-" + r.run + ":" + version
+}
 
 // importImage makes an image of nothing but one program, by the name of entrypoint.
-func (r *realEngine) importImage(ctx context.Context, ref string, binary []byte, entrypoint string) error {
+func (r *machineEngine) importImage(ctx context.Context, ref string, binary []byte, entrypoint string) error {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	header := &tar.Header{Name: "game", Mode: 0o755, Size: int64(len(binary)), Typeflag: tar.TypeReg}
@@ -120,14 +122,14 @@ func (r *realEngine) importImage(ctx context.Context, ref string, binary []byte,
 }
 
 // remember notes an image to be removed at the end.
-func (r *realEngine) remember(ref string) {
+func (r *machineEngine) remember(ref string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.images = append(r.images, ref)
 }
 
 // close removes the images; each test has removed its containers.
-func (r *realEngine) close() error {
+func (r *machineEngine) close() error {
 	if r.api == nil {
 		return nil
 	}
@@ -151,7 +153,7 @@ type rig struct {
 // containers when the test ends.
 func newRig(t *testing.T, change func(*dockerengine.Config)) *rig {
 	t.Helper()
-	api := real.open(t)
+	api := machine.open(t)
 	store := "store-" + strings.ToLower(rand.Text()[:10])
 	cfg := dockerengine.Config{Store: store, Region: "eu", Node: "n1"}
 	if change != nil {
@@ -185,7 +187,7 @@ func (r *rig) spec(game string) ports.ContainerSpec {
 	return ports.ContainerSpec{
 		Name: r.store + "-" + game + "-1",
 		Labels: ports.ContainerLabels{
-			Store: r.store, GameID: game, Region: "eu", Node: "n1", Image: real.image("1.0.0"), Generation: 1, OperationID: "op-" + game,
+			Store: r.store, GameID: game, Region: "eu", Node: "n1", Image: machine.image("1.0.0"), Generation: 1, OperationID: "op-" + game,
 		},
 		Env: map[string]string{},
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -33,11 +34,12 @@ func (e *Engine) completed(spec ports.ContainerSpec) ports.ContainerSpec {
 // checkSpec refuses a completed spec that could do harm or would not be ours. What
 // else is wrong with one, the engine says.
 func (e *Engine) checkSpec(spec ports.ContainerSpec) error {
+	if err := runtime.ValidateGameID(spec.Labels.GameID); err != nil {
+		return err
+	}
 	switch {
 	case !plainName.MatchString(spec.Name) || fullID.MatchString(spec.Name):
 		return &runtime.InvalidError{Field: "name", Reason: fmt.Sprintf("%q is not one of a container; use letters, digits, _ . and -", spec.Name)}
-	case spec.Labels.GameID == "":
-		return &runtime.InvalidError{Field: "game_id", Reason: "is empty; name the game"}
 	case spec.Labels.OperationID == "":
 		return &runtime.InvalidError{Field: "operation_id", Reason: "is empty; name the operation"}
 	case !e.isMine(spec.Labels):
@@ -52,23 +54,30 @@ func (e *Engine) checkSpec(spec ports.ContainerSpec) error {
 	case spec.MemoryBytes < 0:
 		return &runtime.InvalidError{Field: "memory_bytes", Reason: fmt.Sprintf("%d must not be negative", spec.MemoryBytes)}
 	}
-	for name := range spec.Env {
-		if name == "" || strings.ContainsAny(name, "=\x00") {
-			return &runtime.InvalidError{Field: "env", Reason: fmt.Sprintf("%q is not a name", name)}
-		}
+	if err := checkTexts(spec); err != nil {
+		return err
 	}
 	return refuseNetwork(spec.Network)
 }
 
-func validPort(port int) bool { return port >= 0 && port <= math.MaxUint16 }
-
-// refuseNetwork refuses networks by which a game would share or lack one.
-func refuseNetwork(name string) error {
-	if mode := container.NetworkMode(name); mode.IsHost() || mode.IsNone() || mode.IsDefault() || !plainName.MatchString(name) {
-		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not one that a game may join; name a network of its own", name)}
+// checkTexts refuses what no program could be given.
+func checkTexts(spec ports.ContainerSpec) error {
+	for _, text := range spec.Args {
+		if !plain(text) {
+			return &runtime.InvalidError{Field: "args", Reason: fmt.Sprintf("hold %.64q, which is no UTF-8 text without NUL", text)}
+		}
+	}
+	for name, value := range spec.Env {
+		if name == "" || strings.Contains(name, "=") || !plain(name) || !plain(value) {
+			return &runtime.InvalidError{Field: "env", Reason: fmt.Sprintf("holds %.64q, which no variable can be called or hold", name)}
+		}
 	}
 	return nil
 }
+
+func plain(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+
+func validPort(port int) bool { return port >= 0 && port <= math.MaxUint16 }
 
 // options are what the engine is asked to create. The network is named as the
 // engine names it.
@@ -123,14 +132,14 @@ func published(address netip.Addr, port int) network.PortBinding {
 // environment is the spec's, and what every game is told of itself.
 func environment(spec ports.ContainerSpec, state bool) []string {
 	env := map[string]string{}
+	if state {
+		env["HOME"] = stateTarget
+	}
 	maps.Copy(env, spec.Env)
 	env["PORT"] = strconv.Itoa(spec.ContainerPort)
 	env["RTMANAGER_GAME_ID"] = spec.Labels.GameID
 	env["RTMANAGER_IMAGE"] = spec.Labels.Image
 	env["RTMANAGER_GENERATION"] = strconv.FormatInt(spec.Labels.Generation, 10)
-	if state {
-		env["RTMANAGER_STATE"] = stateTarget
-	}
 	lines := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		lines = append(lines, name+"="+env[name])

@@ -16,6 +16,7 @@ import (
 )
 
 func TestContainersAreUnprivileged(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *dockerengine.Config) { c.User = "65534:65534" })
 	running := r.run(t, r.spec("g1"))
 	said := ask(t, running.Endpoint)
@@ -47,11 +48,13 @@ func firstKey[K comparable, V any](m map[K]V) (first K) {
 }
 
 func TestWritableRoot(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *dockerengine.Config) { c.WritableRoot, c.User = true, "0:0" })
 	require.True(t, ask(t, r.run(t, r.spec("g1")).Endpoint).Root)
 }
 
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	spec := r.spec("g1")
 	spec.CPUs, spec.MemoryBytes = 0.25, 24<<20
@@ -70,6 +73,7 @@ func TestLimits(t *testing.T) {
 
 // A game's state outlives its containers, and no other game reaches it.
 func TestStateDirectory(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	r := newRig(t, func(c *dockerengine.Config) { c.StateDir = dir })
 	paths := map[string]bool{}
@@ -81,7 +85,7 @@ func TestStateDirectory(t *testing.T) {
 		require.Equal(t, dir, filepath.Dir(running.StatePath))
 		said := ask(t, running.Endpoint)
 		require.True(t, said.State, "it may write there")
-		require.Contains(t, said.Env, "RTMANAGER_STATE=/state")
+		require.Contains(t, said.Env, "HOME=/state")
 		paths[running.StatePath] = true
 		require.NoError(t, r.Remove(t.Context(), running.ID))
 		content, err := os.ReadFile(filepath.Join(running.StatePath, "probe"))
@@ -92,6 +96,7 @@ func TestStateDirectory(t *testing.T) {
 }
 
 func TestRefusesSpecs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	tests := map[string]struct {
 		field string
@@ -117,6 +122,7 @@ func TestRefusesSpecs(t *testing.T) {
 		"more CPUs than exist": {"container", func(s *ports.ContainerSpec) { s.CPUs = 100_000 }},
 		"negative memory":      {"memory_bytes", func(s *ports.ContainerSpec) { s.MemoryBytes = -1 }},
 		"too little memory":    {"container", func(s *ports.ContainerSpec) { s.MemoryBytes = 1 }},
+		"argument with NUL":    {"args", func(s *ports.ContainerSpec) { s.Args = []string{"\x00"} }},
 		"name of a variable":   {"env", func(s *ports.ContainerSpec) { s.Env["A=B"] = "" }},
 	}
 	for name, tt := range tests {
@@ -137,6 +143,7 @@ func TestRefusesSpecs(t *testing.T) {
 
 // The host's network by its id is the host's network all the same.
 func TestRefusesTheHostNetworkByItsID(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	host, err := r.api.NetworkInspect(t.Context(), "host", client.NetworkInspectOptions{})
 	require.NoError(t, err)
@@ -147,9 +154,10 @@ func TestRefusesTheHostNetworkByItsID(t *testing.T) {
 }
 
 func TestCreateWithoutImage(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	spec := r.spec("g1")
-	spec.Labels.Image = real.image("never-made")
+	spec.Labels.Image = machine.image("never-made")
 	_, err := r.Create(t.Context(), spec)
 	require.ErrorIs(t, err, runtime.ErrNoImage)
 }

@@ -3,6 +3,7 @@ package dockerengine_test
 import (
 	"crypto/rand"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,37 +15,31 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func TestStartOnATakenPort(t *testing.T) {
+func TestStartOnThePortOfAnotherContainer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	holder := r.run(t, r.spec("g1"))
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(holder.Endpoint, "http://"))
 	require.NoError(t, err)
-	defer listener.Close()
-	spec := r.spec("g1")
-	spec.Port = listener.Addr().(*net.TCPAddr).Port
+	spec := r.spec("g2")
+	spec.Port, err = strconv.Atoi(port)
+	require.NoError(t, err)
 	made := r.create(t, spec)
 	err = r.Start(t.Context(), made.ID)
 	require.ErrorIs(t, err, runtime.ErrStartFailed)
-	require.ErrorContains(t, err, "address already in use")
-	require.NotEqual(t, ports.ContainerRunning, r.inspect(t, made.ID).State)
-
-	require.NoError(t, listener.Close())
+	require.ErrorContains(t, err, "port is already allocated", "the engine's words")
+	require.NoError(t, r.Remove(t.Context(), holder.ID))
 	require.NoError(t, r.Start(t.Context(), made.ID), "the port is free now")
-	running := r.inspect(t, made.ID)
-	require.True(t, strings.HasSuffix(running.Endpoint, listener.Addr().String()), running.Endpoint)
-	ask(t, running.Endpoint)
-
-	spec = r.spec("g2")
-	spec.Port = listener.Addr().(*net.TCPAddr).Port
-	require.ErrorIs(t, r.Start(t.Context(), r.create(t, spec).ID), runtime.ErrStartFailed, "a container has it")
 }
 
 func TestStartOfWhatCannotRun(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for version, entrypoint := range map[string]string{"no-program": "/not-there", "a-directory": "/tmp"} {
 		t.Run(version, func(t *testing.T) {
-			require.NoError(t, real.importImage(t.Context(), real.image(version), []byte(version), entrypoint))
+			require.NoError(t, machine.importImage(t.Context(), machine.image(version), []byte(version), entrypoint))
 			spec := r.spec(version)
-			spec.Labels.Image = real.image(version)
+			spec.Labels.Image = machine.image(version)
 			made := r.create(t, spec)
 			require.ErrorIs(t, r.Start(t.Context(), made.ID), runtime.ErrStartFailed)
 			require.NotEqual(t, ports.ContainerRunning, r.inspect(t, made.ID).State)
@@ -67,7 +62,8 @@ func newNetwork(t *testing.T, api *client.Client) string {
 }
 
 func TestOwnNetwork(t *testing.T) {
-	name := newNetwork(t, real.open(t))
+	t.Parallel()
+	name := newNetwork(t, machine.open(t))
 	r := newRig(t, func(c *dockerengine.Config) { c.Network = name })
 	running := r.run(t, r.spec("g1"))
 	require.Equal(t, name, running.Network)
@@ -79,7 +75,8 @@ func TestOwnNetwork(t *testing.T) {
 }
 
 func TestEndpointOfTheContainerItself(t *testing.T) {
-	name := newNetwork(t, real.open(t))
+	t.Parallel()
+	name := newNetwork(t, machine.open(t))
 	r := newRig(t, func(c *dockerengine.Config) { c.Network, c.Endpoints = name, dockerengine.EndpointContainer })
 	running := r.run(t, r.spec("g1"))
 	ask(t, running.Endpoint)
@@ -90,6 +87,7 @@ func TestEndpointOfTheContainerItself(t *testing.T) {
 }
 
 func TestStartWithoutItsNetwork(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	spec := r.spec("g1")
 	spec.Network = newNetwork(t, r.api)

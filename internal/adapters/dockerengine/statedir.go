@@ -65,7 +65,7 @@ func userNumbers(user string) (uid, gid int, err error) {
 	uid, uidErr := strconv.Atoi(first)
 	gid, gidErr := strconv.Atoi(second)
 	if !ok || uidErr != nil || gidErr != nil || uid < 0 || gid < 0 {
-		return 0, 0, fmt.Errorf("docker engine: user %q must be two numbers, UID:GID", user)
+		return 0, 0, fmt.Errorf("user %q must be two numbers, UID:GID", user)
 	}
 	return uid, gid, nil
 }

@@ -3,6 +3,7 @@ package dockerengine
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -10,6 +11,9 @@ import (
 
 	"galaxy/rtmanager/internal/ports"
 )
+
+// maxGrace is as good as for ever, and can be counted with.
+const maxGrace = 365 * 24 * time.Hour
 
 // Stop asks the container to exit, waits up to grace, which the engine takes in
 // whole seconds and so is rounded up, and then kills it. The engine goes on with
@@ -54,7 +58,7 @@ func sameInstant(a, b *time.Time) bool {
 }
 
 func (e *Engine) askToExit(ctx context.Context, id string, grace time.Duration) error {
-	seconds := int((grace + time.Second - 1) / time.Second)
+	seconds := int(math.Ceil(min(grace, maxGrace).Seconds()))
 	limit := time.Duration(seconds)*time.Second + e.cfg.CallTimeout
 	_, err := within(ctx, limit, "container "+id, func(ctx context.Context) (client.ContainerStopResult, error) {
 		return e.api.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &seconds})

@@ -26,9 +26,11 @@ type Membership struct {
 
 	mu      sync.Mutex
 	session *session      // nil while there is none
+	trouble error         // why there is none
 	changed chan struct{} // closed at the next change of session
 
 	cancel context.CancelFunc
+	tried  chan struct{} // closed once it has been tried to join
 	done   chan struct{}
 }
 
@@ -46,35 +48,65 @@ type session struct {
 // same name and identity is that of a daemon that is certainly dead, and is
 // replaced; one of another identity is waited for as long as its lease can last
 // without it. It returns *runtime.InvalidError on "node" for a name that is taken, and
-// runtime.ErrUnavailable when etcd does not answer.
+// runtime.ErrUnavailable when etcd does not answer, or takes no more.
 func (r *Registry) Join(ctx context.Context, self ports.Node) (*Membership, error) {
-	m := &Membership{registry: r, self: self, key: r.keys.node(self.Region, self.Name), changed: make(chan struct{}), done: make(chan struct{})}
+	m := r.newMembership(self)
 	bound, cancel := context.WithTimeout(ctx, 2*r.opts.LeaseTTL)
 	defer cancel()
 	for {
 		taken, err := m.join(bound)
 		switch {
-		case err != nil && ctx.Err() != nil:
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case err != nil && bound.Err() == nil:
+		case err != nil:
 			return nil, err
-		case err == nil && taken == nil:
-			run, stop := context.WithCancel(context.WithoutCancel(ctx))
-			m.cancel = stop
-			go m.keep(run)
+		case taken == nil:
+			m.start(ctx)
 			return m, nil
 		}
-		if taken != nil {
-			r.awaitChange(bound, m.key, taken.Session)
-		}
+		r.awaitChange(bound, m.key, taken.Session)
 		if bound.Err() != nil && ctx.Err() == nil {
-			if taken == nil {
-				return nil, unavailable("join the nodes", err)
-			}
-			return nil, &runtime.InvalidError{Field: "node", Reason: fmt.Sprintf("%q is taken by a daemon at %s since %s; stop it, or choose another --node",
-				self.Region+"/"+self.Name, taken.API, taken.StartedAt.UTC().Format(time.RFC3339))}
+			return nil, m.takenBy(*taken)
 		}
 	}
+}
+
+// JoinLater is Join for who cannot wait: it returns after the first try, and goes
+// on trying until it succeeds or is closed. Until then there is no presence, and
+// Trouble says why.
+func (r *Registry) JoinLater(ctx context.Context, self ports.Node) *Membership {
+	m := r.newMembership(self)
+	m.start(ctx)
+	select {
+	case <-m.tried:
+	case <-ctx.Done():
+	}
+	return m
+}
+
+func (r *Registry) newMembership(self ports.Node) *Membership {
+	return &Membership{registry: r, self: self, key: r.keys.node(self.Region, self.Name), changed: make(chan struct{}), tried: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (m *Membership) start(ctx context.Context) {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m.cancel = stop
+	go m.keep(run)
+}
+
+func (m *Membership) takenBy(other ports.Node) error {
+	return &runtime.InvalidError{Field: "node", Reason: fmt.Sprintf("%q is taken by a daemon at %s since %s; stop it, or choose another --node",
+		m.self.Region+"/"+m.self.Name, other.API, other.StartedAt.UTC().Format(time.RFC3339))}
+}
+
+// Trouble returns why the node is not present, nil while it is.
+func (m *Membership) Trouble() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.session != nil {
+		return nil
+	}
+	return m.trouble
 }
 
 // join tries once to become present. It returns the node that has the name, if
@@ -136,6 +168,10 @@ func (m *Membership) keep(ctx context.Context) {
 	defer close(m.done)
 	ticker := time.NewTicker(m.registry.opts.LeaseTTL / 4)
 	defer ticker.Stop()
+	if m.current() == nil {
+		m.joinAgain(ctx)
+	}
+	close(m.tried)
 	for {
 		expires := time.NewTimer(m.left())
 		select {
@@ -154,10 +190,26 @@ func (m *Membership) keep(ctx context.Context) {
 		}
 		expires.Stop()
 		if m.current() == nil {
-			if taken, err := m.join(ctx); err != nil || taken != nil {
-				m.registry.log.Warn("this node is not present yet", "error", err, "taken", taken != nil)
-			}
+			m.joinAgain(ctx)
 		}
+	}
+}
+
+// joinAgain tries once, and takes down why it did not succeed.
+func (m *Membership) joinAgain(ctx context.Context) {
+	taken, err := m.join(ctx)
+	if taken != nil {
+		err = m.takenBy(*taken)
+	}
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	m.mu.Lock()
+	news := m.trouble == nil || m.trouble.Error() != err.Error()
+	m.trouble = err
+	m.mu.Unlock()
+	if news {
+		m.registry.log.Warn("this node is not present among the nodes; trying again", "error", err)
 	}
 }
 
@@ -206,7 +258,7 @@ func (m *Membership) lose(why string) {
 	if s == nil {
 		return
 	}
-	m.registry.log.Warn("this node's presence is over", "reason", why)
+	m.registry.log.Info("this node's presence is over", "reason", why)
 	m.set(nil)
 	close(s.over)
 }

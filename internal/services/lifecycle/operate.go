@@ -102,9 +102,9 @@ func (s *Service) accept(ctx context.Context, r *run, request ports.OperationReq
 		if outcome, known := found.Intent.OutcomeOf(request.Origin.OperationID); known {
 			return true, outcome, nil
 		}
-		fence, present := s.Member.Fence()
-		if !present {
-			return false, outcome, fmt.Errorf("%w: this daemon is not present among the nodes; it is joining again", runtime.ErrUnavailable)
+		fence, err := s.fenced()
+		if err != nil {
+			return false, outcome, err
 		}
 		next, err := s.prepare(ctx, request, found.Intent, fence)
 		if err != nil {

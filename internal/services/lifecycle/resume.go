@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Resume takes up the operation that a daemon before this one has left behind on
@@ -37,9 +36,9 @@ func (s *Service) takeUp(ctx context.Context, r *run) (bool, error) {
 	if op == nil || !s.here(op.Region, op.Node) {
 		return false, nil
 	}
-	fence, present := s.Member.Fence()
-	if !present {
-		return false, fmt.Errorf("%w: this daemon is not present among the nodes; it is joining again", runtime.ErrUnavailable)
+	fence, err := s.fenced()
+	if err != nil {
+		return false, err
 	}
 	next := found.Intent.Clone()
 	next.Current.Session = fence.CreateRevision

@@ -165,6 +165,17 @@ func (s *Service) now() time.Time { return s.cfg.Clock().UTC() }
 // here reports whether the place is this node.
 func (s *Service) here(region, node string) bool { return region == s.cfg.Region && node == s.cfg.Node }
 
+// fenced returns the fence of this daemon's presence; without it nothing may be
+// written.
+func (s *Service) fenced() (ports.Fence, error) {
+	fence, present := s.Member.Fence()
+	if !present {
+		return fence, fmt.Errorf("%w: this daemon is not, or not any more, present among the nodes as %s/%s; it is joining, and its log says more",
+			runtime.ErrNodeUnreachable, s.cfg.Region, s.cfg.Node)
+	}
+	return fence, nil
+}
+
 // find returns the game's record, or nil and revision 0 where there is none.
 func (s *Service) find(ctx context.Context, gameID string) (*runtime.RuntimeRecord, int64, error) {
 	found, err := s.Records.GetVersioned(ctx, gameID)

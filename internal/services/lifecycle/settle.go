@@ -104,15 +104,6 @@ func (s *Service) origin(f ports.DriftFinding) ports.Origin {
 	return ports.Origin{Actor: settler, Reason: cut(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
 }
 
-// fenced returns this daemon's fence; without presence nothing may be written.
-func (s *Service) fenced() (*ports.Fence, error) {
-	fence, ok := s.Member.Fence()
-	if !ok {
-		return nil, fmt.Errorf("%w: this daemon is not present among the nodes; it is joining again", runtime.ErrUnavailable)
-	}
-	return &fence, nil
-}
-
 // mark moves the record, guarded by the container that the finding is about.
 func (s *Service) mark(ctx context.Context, f ports.DriftFinding, record *runtime.RuntimeRecord, to runtime.Status) error {
 	fence, err := s.fenced()
@@ -126,7 +117,7 @@ func (s *Service) mark(ctx context.Context, f ports.DriftFinding, record *runtim
 		UpdateStatusInput: ports.UpdateStatusInput{
 			GameID: f.GameID, ExpectedFrom: record.Status, ExpectedContainerID: record.CurrentContainerID, To: to, Now: s.now(),
 		},
-		Origin: s.origin(f), Fence: fence,
+		Origin: s.origin(f), Fence: &fence,
 	})
 	if err != nil {
 		return fmt.Errorf("mark %q %s: %w", f.GameID, to, err)
@@ -157,7 +148,7 @@ func (s *Service) putRecord(ctx context.Context, f ports.DriftFinding, record ru
 	if err != nil {
 		return err
 	}
-	_, err = s.Records.Put(ctx, ports.PutInput{Record: record, IfRevision: &ifRevision, Origin: s.origin(f), Fence: fence})
+	_, err = s.Records.Put(ctx, ports.PutInput{Record: record, IfRevision: &ifRevision, Origin: s.origin(f), Fence: &fence})
 	if err != nil {
 		return fmt.Errorf("write the record of %q: %w", f.GameID, err)
 	}
@@ -197,7 +188,7 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, intent ports.
 	next := intent.Intent.Clone()
 	next.GameID, next.Wanted = f.GameID, record.Status
 	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
-	_, err = s.Intents.PutIntent(ctx, next, intent.Revision, *fence)
+	_, err = s.Intents.PutIntent(ctx, next, intent.Revision, fence)
 	return err
 }
 

@@ -15,8 +15,11 @@ import (
 
 func main() {
 	lines, _ := strconv.Atoi(os.Getenv("GAME_LINES"))
+	if lines > 0 {
+		fmt.Fprintln(os.Stderr, "to the errors")
+	}
 	for i := range lines {
-		fmt.Fprintln([]*os.File{os.Stdout, os.Stderr}[i%2], "line", i, strings.Repeat("x", i%100))
+		fmt.Println("line", i, strings.Repeat("x", i%100))
 	}
 	if os.Getenv("GAME_EAT") != "" {
 		eat()

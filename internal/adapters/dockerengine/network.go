@@ -1,0 +1,42 @@
+package dockerengine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// refuseNetwork refuses networks by which a game would share or lack one.
+func refuseNetwork(name string) error {
+	if mode := container.NetworkMode(name); mode.IsHost() || mode.IsNone() || mode.IsDefault() || !plainName.MatchString(name) {
+		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not one that a game may join; name a network of its own", name)}
+	}
+	return nil
+}
+
+// findNetwork returns the network's own name, and refuses one that is not there
+// or gives no network of its own, by whatever name or id it was called.
+func (e *Engine) findNetwork(ctx context.Context, name string) (string, error) {
+	found, err := within(ctx, e.cfg.CallTimeout, "network "+name, func(ctx context.Context) (client.NetworkInspectResult, error) {
+		return e.api.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
+	})
+	if errdefs.IsNotFound(err) {
+		return "", &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not there; create it with `docker network create`", name)}
+	}
+	if err != nil {
+		return "", unavailable(err)
+	}
+	own := found.Network.Name
+	if own == "" {
+		return "", nonsense("asked for network %s, it described none", name)
+	}
+	if driver := found.Network.Driver; driver == "host" || driver == "null" {
+		return "", refuseNetwork(driver + ":" + own)
+	}
+	return own, refuseNetwork(own)
+}
