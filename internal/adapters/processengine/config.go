@@ -43,7 +43,7 @@ type tools struct{ sh, env string }
 
 func (c *Config) complete() error {
 	if c.Dir == "" || c.ImagesDir == "" || c.Store == "" || c.Node == "" {
-		return errors.New("process engine: Dir, ImagesDir, Store and Node are required")
+		return errors.New("fields Dir, ImagesDir, Store and Node are required")
 	}
 	c.StateDir = cmp.Or(c.StateDir, filepath.Join(c.Dir, "state"))
 	c.Host = cmp.Or(c.Host, "127.0.0.1")
@@ -58,15 +58,15 @@ func (c *Config) complete() error {
 	}{{&c.Dir, 0o700}, {&c.ImagesDir, 0o755}, {&c.StateDir, 0o700}} {
 		absolute, err := filepath.Abs(*dir.path)
 		if err != nil {
-			return fmt.Errorf("process engine: directory %s: %w", *dir.path, err)
+			return fmt.Errorf("directory %s: %w", *dir.path, err)
 		}
 		*dir.path = absolute
 		if err := os.MkdirAll(absolute, dir.mode); err != nil {
-			return fmt.Errorf("process engine: %w", err)
+			return err
 		}
 	}
 	if strings.Contains(c.Dir, "=") {
-		return fmt.Errorf("process engine: directory %s has a = in its name, which env would take for a variable; choose another", c.Dir)
+		return fmt.Errorf("directory %s has a = in its name, which env would take for a variable; choose another", c.Dir)
 	}
 	return nil
 }
@@ -74,11 +74,11 @@ func (c *Config) complete() error {
 func findTools() (tools, error) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		return tools{}, fmt.Errorf("process engine: a start needs a shell: %w", err)
+		return tools{}, fmt.Errorf("a start needs a shell: %w", err)
 	}
 	env, err := exec.LookPath("env")
 	if err != nil {
-		return tools{}, fmt.Errorf("process engine: a start needs env: %w", err)
+		return tools{}, fmt.Errorf("a start needs env: %w", err)
 	}
 	return tools{sh: sh, env: env}, nil
 }

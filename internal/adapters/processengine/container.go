@@ -91,20 +91,18 @@ func (c *container) lost() bool {
 
 // describe returns the container as it is now.
 func (c *container) describe(cfg Config) ports.Container {
+	told := ports.Container{ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image, State: ports.ContainerUnknown}
 	if c.damage != nil {
-		return ports.Container{ID: c.id, State: ports.ContainerUnknown}
+		return told // and no more than what its spec.json says, if that can be read
 	}
-	told := ports.Container{
-		ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image,
-		StatePath: filepath.Join(cfg.StateDir, stateName(c.spec.Labels.GameID)),
-	}
+	told.StatePath = filepath.Join(cfg.StateDir, stateName(c.spec.Labels.GameID))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.run != nil:
 		told.State = ports.ContainerRunning
 		told.StartedAt = copied(c.run.startedAt)
-		told.Endpoint = "http://" + net.JoinHostPort(cfg.Host, strconv.Itoa(c.run.port))
+		told.Endpoint = endpoint(cfg.Host, c.run.port)
 	case c.last.started:
 		told.State = ports.ContainerExited
 		told.StartedAt, told.ExitedAt, told.ExitCode = copied(c.last.startedAt), copied(c.last.exited), copied(c.last.code)
@@ -112,6 +110,14 @@ func (c *container) describe(cfg Config) ports.Container {
 		told.State = ports.ContainerCreated
 	}
 	return told
+}
+
+// endpoint returns where the game is reached; empty where its port is not known.
+func endpoint(host string, port int) string {
+	if port == 0 {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(port))
 }
 
 func copied[T any](value *T) *T {

@@ -60,7 +60,7 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e.life, e.die = context.WithCancel(context.Background())
 	if err := e.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("process engine: %w", err), e.Close())
+		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
@@ -111,7 +111,7 @@ func (e *Engine) Close() error {
 		errs = append(errs, e.states.Close())
 	}
 	if e.lock != nil {
-		errs = append(errs, e.lock.Close())
+		errs = append(errs, unlockFile(e.lock))
 	}
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -89,7 +90,12 @@ func (e *Engine) pinImage(ctx context.Context, image, target string) error {
 	}
 	defer context.AfterFunc(ctx, func() { _ = f.Close() })() // ends the copying
 	_, err = io.Copy(out, f)
-	return errors.Join(err, out.Sync(), out.Close())
+	err = errors.Join(err, out.Sync(), out.Close())
+	// A child of ours may have the copy open for writing until it executes, and
+	// nothing that is open for writing can be executed: see golang/go#22315.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return err
 }
 
 // linked reports whether the target is now another name of the very file.

@@ -90,7 +90,11 @@ func raceStarts(t *testing.T, r *rig) {
 	together(func(int) { assert.NoError(t, r.engine.Start(t.Context(), c.ID)) })
 	c = r.inspect(t, c.ID)
 	game(c).ready(t)
-	log := strings.Join(r.logs(t, c.ID, 1000), "\n")
+	var log string // an engine may hand it on a little later than the game has written it
+	eventually(t, "the first line comes", func() bool {
+		log = strings.Join(r.logs(t, c.ID, 1000), "\n")
+		return strings.Contains(log, "starts as process")
+	})
 	require.Equal(t, 1, strings.Count(log, "starts as process"), log)
 }
 

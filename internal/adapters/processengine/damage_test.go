@@ -1,0 +1,121 @@
+package processengine_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestADamagedContainerIsReportedAndHidesNoOther(t *testing.T) {
+	t.Parallel()
+	for name, content := range map[string]string{
+		"empty": "", "garbage": "\x00\xff", "cut": `{"id": "`, "not its own": `{"id":"x","name":"n"}`, "nothing": "{}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			e := s.open(t)
+			damaged, whole := e.start(t, spec("a")), e.start(t, spec("b"))
+			require.NoError(t, e.Close())
+			require.NoError(t, os.WriteFile(filepath.Join(s.containerDir(damaged.ID), "spec.json"), []byte(content), 0o600))
+
+			e = s.open(t)
+			told := ports.Container{ID: damaged.ID, State: ports.ContainerUnknown}
+			all, err := e.List(t.Context(), "")
+			require.NoError(t, err)
+			require.ElementsMatch(t, []ports.Container{told, whole}, all)
+			require.Equal(t, told, e.inspect(t, damaged.ID))
+			ofGame, err := e.List(t.Context(), "b")
+			require.NoError(t, err)
+			require.Equal(t, []ports.Container{whole}, ofGame)
+
+			game, _ := s.pids(t, damaged.ID)
+			require.NoError(t, e.Stop(t.Context(), damaged.ID, hour), "what runs can be stopped")
+			eventually(t, "the game is dead", func() bool { return !alive(game) })
+			require.ErrorIs(t, e.Start(t.Context(), damaged.ID), runtime.ErrStartFailed)
+			require.NoError(t, e.Remove(t.Context(), damaged.ID))
+			_, err = e.Inspect(t.Context(), damaged.ID)
+			require.ErrorIs(t, err, runtime.ErrNoContainer)
+		})
+	}
+}
+
+// What cannot be told is unknown, and never an exit.
+func TestAPipeThatCannotBeReadIsUnknown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	e := s.open(t)
+	c := e.start(t, spec("a"))
+	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
+	require.NoError(t, e.Close())
+	pipe := filepath.Join(s.containerDir(c.ID), "alive")
+	require.NoError(t, os.Remove(pipe))
+	require.NoError(t, os.Mkdir(pipe, 0o700))
+
+	e = s.open(t)
+	ofGame, err := e.List(t.Context(), "a")
+	require.NoError(t, err)
+	require.Len(t, ofGame, 1)
+	require.Equal(t, ports.ContainerUnknown, ofGame[0].State)
+	require.Equal(t, c.Labels, ofGame[0].Labels)
+}
+
+func TestExitCodesThatCannotBeReadAreUnknown(t *testing.T) {
+	t.Parallel()
+	for name, content := range map[string]string{"empty": "", "cut": "13", "text": "x\n", "negative": "-1\n"} {
+		s := newSite(t)
+		e := s.open(t)
+		c := e.start(t, spec("a"))
+		require.NoError(t, e.Stop(t.Context(), c.ID, 0))
+		require.NoError(t, e.Close())
+		require.NoError(t, os.WriteFile(filepath.Join(s.containerDir(c.ID), "exit"), []byte(content), 0o600))
+
+		e = s.open(t)
+		require.Equal(t, ports.ContainerExited, e.inspect(t, c.ID).State, name)
+		require.Nil(t, e.inspect(t, c.ID).ExitCode, name)
+	}
+}
+
+func TestAContainerWhosePortIsForgottenRunsOn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	e := s.open(t)
+	c := e.start(t, spec("a"))
+	require.NoError(t, e.Close())
+	require.NoError(t, os.WriteFile(filepath.Join(s.containerDir(c.ID), "run.json"), nil, 0o600))
+
+	e = s.open(t)
+	told := e.inspect(t, c.ID)
+	require.Equal(t, ports.ContainerRunning, told.State)
+	require.Empty(t, told.Endpoint, "it is not known")
+	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
+}
+
+func TestWhatIsNoContainerIsIgnoredOrSwept(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	require.NoError(t, s.open(t).Close())
+	containers := filepath.Join(s.dir, "containers")
+	id := strings.Repeat("0", 32)
+	for _, swept := range []string{".new-" + id, ".old-" + id} {
+		require.NoError(t, os.Mkdir(filepath.Join(containers, swept), 0o700))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(containers, "notes"), nil, 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(containers, "lost+found"), 0o700))
+
+	all, err := s.open(t).List(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, all)
+	left, err := filepath.Glob(filepath.Join(containers, "*"))
+	require.NoError(t, err)
+	require.Len(t, left, 2, "what is not ours stays")
+	hidden, err := filepath.Glob(filepath.Join(containers, ".*"))
+	require.NoError(t, err)
+	require.Empty(t, hidden)
+}

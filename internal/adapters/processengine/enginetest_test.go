@@ -1,0 +1,47 @@
+package processengine_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/processengine"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/ports/enginetest"
+)
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	enginetest.Run(t, func(t *testing.T) enginetest.Harness {
+		s := newSite(t)
+		var latest *processengine.Engine
+		return enginetest.Harness{
+			Open: func(t *testing.T, owner enginetest.Owner) ports.Engine {
+				if latest != nil {
+					require.NoError(t, latest.Close())
+				}
+				opened, err := processengine.Open(s.config(owner))
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, opened.Close()) })
+				latest = opened
+				return opened
+			},
+			Image:        image,
+			MissingImage: "gameserver:9.9.9",
+			Games:        true,
+			TakesPorts:   true,
+			Kill: func(t *testing.T, c ports.Container) {
+				game, _ := s.pids(t, c.ID)
+				kill(t, game)
+			},
+			Lose: func(t *testing.T, c ports.Container) {
+				if c.State == ports.ContainerRunning {
+					_, parent := s.pids(t, c.ID)
+					kill(t, -parent) // its whole group
+				}
+				require.NoError(t, os.RemoveAll(s.containerDir(c.ID)))
+			},
+		}
+	})
+}
