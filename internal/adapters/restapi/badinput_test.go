@@ -1,6 +1,7 @@
 package restapi_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/restapi"
 	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -30,7 +32,7 @@ func badRows(storeID string) []badRow {
 	var rows []badRow
 	for _, topic := range [][]badRow{
 		badIDRows(), badJSONRows(), badRecordRows(), badChangeRows(), badEnvelopeRows(),
-		badHeaderRows(), badQueryRows(storeID), badRevisionRows(), badRouteRows(), badOriginRows(),
+		badHeaderRows(), badQueryRows(storeID), badRevisionRows(), badRouteRows(), badOriginRows(), badOperationRows(), badDriftRows(),
 	} {
 		rows = append(rows, topic...)
 	}
@@ -41,7 +43,10 @@ func badRows(storeID string) []badRow {
 // names the fault, as the OpenAPI document has it, with nothing written.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	f := startSettled(t, restapi.Config{})
+	m := &manager{operate: func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
+		panic("a bad request came to the manager")
+	}}
+	f := startSettled(t, here(m))
 	c := contractOf(t, f)
 	rows := badRows(f.storeID())
 	require.GreaterOrEqual(t, len(rows), 120, "rows of bad input")

@@ -16,7 +16,7 @@ func badRouteRows() []badRow {
 	var rows []badRow
 	for _, path := range []string{
 		"/", "/v1", "/v1/", "/v2/runtimes", "/v1/runtime", "/V1/runtimes", "/v1/watch/", "/v1//watch", "/v1/../metrics", "/v1/./cluster",
-		"/v1/runtimes/g/none", "/v1/runtimes/g/history/1", "/v1/runtimes/a/b/status", "/v1/nodes", "/index.html", "/favicon.ico",
+		"/v1/runtimes/g/none", "/v1/runtimes/g/history/1", "/v1/runtimes/a/b/status", "/v1/nodes/n1", "/v1/runtimes/g/explain/1", "/v1/drift/none", "/index.html", "/favicon.ico",
 		"/schemas/RuntimeRecord.json", "/docs", "/healthz/x", "/metrics/", "/%2e%2e/etc/passwd", "/v1/watch%2F", "/v1/%72untimes/g/x", "//",
 	} {
 		rows = append(rows, badRow{"route GET " + path, "GET", path, "", "", 404, wire.CodeNoSuchRoute, ""})

@@ -21,8 +21,11 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	require.Equal(t, "1.2.3", at(c.document, "info")["version"])
 	require.Equal(t, []string{
 		"GET /healthz", "GET /metrics", "GET /readyz",
-		"GET /v1/cluster", "GET /v1/fsck", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}", "GET /v1/runtimes/{game_id}/history", "GET /v1/watch",
-		"POST /v1/fsck/repair", "POST /v1/runtimes/{game_id}/status", "PUT /v1/runtimes/{game_id}",
+		"GET /v1/cluster", "GET /v1/drift", "GET /v1/fsck", "GET /v1/nodes", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}",
+		"GET /v1/runtimes/{game_id}/explain", "GET /v1/runtimes/{game_id}/history", "GET /v1/watch",
+		"POST /v1/drift/apply", "POST /v1/drift/release", "POST /v1/fsck/repair",
+		"POST /v1/runtimes/{game_id}/cleanup", "POST /v1/runtimes/{game_id}/patch", "POST /v1/runtimes/{game_id}/restart",
+		"POST /v1/runtimes/{game_id}/start", "POST /v1/runtimes/{game_id}/status", "POST /v1/runtimes/{game_id}/stop", "PUT /v1/runtimes/{game_id}",
 	}, c.operations())
 	for _, operation := range c.operations() {
 		method, path, _ := strings.Cut(operation, " ")

@@ -7,12 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // Every operation's good answers, and the conflicts, are as the document says.
 func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 	t.Parallel()
-	f := start(t, restapi.Config{MaxStreams: 1, Region: "eu", Node: "n1"})
+	m := &manager{report: ports.DriftReport{Findings: []ports.DriftFinding{finding("a", "n1")}}}
+	m.apply = applying(new([]ports.DriftFinding))
+	f := start(t, restapi.Config{MaxStreams: 1, Region: "eu", Node: "n1", Manager: m, Nodes: new(register)})
 	c := contractOf(t, f)
 	documented := c.operations()
 	answered := map[string]bool{}
@@ -38,6 +42,16 @@ func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 		{"GET", "/v1/cluster", "", "", 200},
 		{"GET", "/v1/fsck", "", "", 200},
 		{"POST", "/v1/fsck/repair", "", "", 200},
+		{"POST", "/v1/runtimes/new/start", "", `{"image":"game:1.2.3"}`, 200},
+		{"POST", "/v1/runtimes/a%2Fb/stop", ndjson, "", 200},
+		{"POST", "/v1/runtimes/a%2Fb/restart", sse, "{}", 200},
+		{"POST", "/v1/runtimes/a%2Fb/patch", "", `{"image":"game:1.2.4"}`, 200},
+		{"POST", "/v1/runtimes/a%2Fb/cleanup?wait=accepted", "", "", 200},
+		{"GET", "/v1/runtimes/a%2Fb/explain", "", "", 200},
+		{"GET", "/v1/nodes", "", "", 200},
+		{"GET", "/v1/drift", "", "", 200},
+		{"POST", "/v1/drift/apply", "", asJSON(t, wire.DriftApply{Findings: m.report.Findings}), 200},
+		{"POST", "/v1/drift/release", "", "", 200},
 		{"GET", "/healthz", "", "", 200},
 		{"GET", "/readyz", "", "", 200},
 		{"GET", "/metrics", "", "", 200},
@@ -70,6 +84,22 @@ func TestOpenAPIDescribesTheBodies(t *testing.T) {
 	c.validate(t, stop, post...)
 	c.validate(t, `{"expected_from":"running","to":"stopped"}`, post...)
 
+	begin, patch := schemaOf("post", "/v1/runtimes/{game_id}/start"), schemaOf("post", "/v1/runtimes/{game_id}/patch")
+	halt, apply := schemaOf("post", "/v1/runtimes/{game_id}/stop"), schemaOf("post", "/v1/drift/apply")
+	c.validate(t, "{}", begin...)
+	c.validate(t, `{"image":"a:1","region":"eu","crash":{"attempts":1,"window":"1m"},"env":{"A":"1"},"args":["x"]}`, begin...)
+	c.validate(t, `{"image":"a:1","force":true}`, patch...)
+	c.validate(t, "{}", halt...)
+	c.validate(t, asJSON(t, wire.DriftApply{Findings: []ports.DriftFinding{finding("a", "n1")}}), apply...)
+
+	c.refuses(t, `{"image":"a:1","extra":1}`, begin...)
+	c.refuses(t, `{"crash":{"Attempts":1}}`, begin...)
+	c.refuses(t, `{"env":{"A":1}}`, begin...)
+	c.refuses(t, `{"health_timeout":30}`, begin...)
+	c.refuses(t, "{}", patch...)
+	c.refuses(t, `{"force":true}`, halt...)
+	c.refuses(t, `{"findings":[]}`, apply...)
+	c.refuses(t, `{"findings":[{"id":"a"}]}`, apply...)
 	c.refuses(t, `{"status":"paused"}`, put...)
 	c.refuses(t, member(running, "extra", "1"), put...)
 	c.refuses(t, member(running, "generation", `"1"`), put...)
