@@ -27,7 +27,7 @@ type Ready struct {
 	Store string // identity of the store
 	// Engine is what runs games: docker, process or none.
 	Engine string
-	After time.Duration
+	After  time.Duration
 }
 
 // Run runs a daemon until ctx ends, which is how it is stopped, and then

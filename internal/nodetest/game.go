@@ -14,8 +14,7 @@ var client = &http.Client{Timeout: Patience, Transport: &http.Transport{DisableK
 // PIDOf asks the game at the endpoint for its process id.
 func PIDOf(t *testing.T, endpoint string) int {
 	t.Helper()
-	response, err := client.Get(endpoint + "/")
-	require.NoError(t, err)
+	response := ask(t, http.MethodGet, endpoint+"/")
 	defer func() { _ = response.Body.Close() }()
 	var said struct {
 		PID int `json:"pid"`
@@ -28,8 +27,15 @@ func PIDOf(t *testing.T, endpoint string) int {
 // Tell posts to the game: /crash, /hang and what else it understands.
 func Tell(t *testing.T, endpoint, path string) {
 	t.Helper()
-	response, err := client.Post(endpoint+path, "text/plain", nil)
+	require.NoError(t, ask(t, http.MethodPost, endpoint+path).Body.Close())
+}
+
+func ask(t *testing.T, method, url string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Less(t, response.StatusCode, 300, "POST %s", path)
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	require.Less(t, response.StatusCode, 300, "%s %s", method, url)
+	return response
 }

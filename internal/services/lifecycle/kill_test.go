@@ -53,7 +53,7 @@ func stories() []story {
 	broken := ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "broken:1.0.1", Force: true}
 	begin := []ports.OperationRequest{started}
 	halt := []ports.OperationRequest{started, nodetest.The(operation.Stop, "g")}
-	gone := append(halt[:2:2], nodetest.The(operation.Cleanup, "g"))
+	gone := []ports.OperationRequest{started, nodetest.The(operation.Stop, "g"), nodetest.The(operation.Cleanup, "g")}
 	return []story{
 		{"start", nil, started, "running gameserver:1.0.0", "", false},
 		{"start that fails", nil, nodetest.Start("g", operation.Spec{Image: "broken:1.0.1"}), "removed broken:1.0.1", "", true},

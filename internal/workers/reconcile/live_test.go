@@ -194,7 +194,7 @@ func lyingNode(t *testing.T) (*nodetest.Node, *lying) {
 	t.Helper()
 	engine := &lying{}
 	n := nodetest.New(t, nodetest.Config{
-		Wrap:      func(real ports.Engine) ports.Engine { engine.Engine = real; return engine },
+		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
 		Reconcile: reconcile.Config{Every: 50 * time.Millisecond},
 	})
 	for _, gameID := range []string{"a", "b", "c"} {
