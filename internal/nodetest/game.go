@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// client keeps no connection, so that every request shows who listens now.
-var client = &http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}
+// asker keeps no connection, so that every request shows who listens now.
+var asker = &http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // PIDOf asks the game at the endpoint for its process id.
 func PIDOf(t *testing.T, endpoint string) int {
@@ -34,7 +34,7 @@ func ask(t *testing.T, method, url string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	require.NoError(t, err)
-	response, err := client.Do(request)
+	response, err := asker.Do(request)
 	require.NoError(t, err)
 	require.Less(t, response.StatusCode, 300, "%s %s", method, url)
 	return response

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/adapters/dockerengine"
 	"galaxy/rtmanager/internal/adapters/processengine"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -22,15 +25,19 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// machine is where a victim's games run, and outlive it.
-type machine struct{ Dir, Images string }
+// machine is where a victim's games run, and outlive it: a directory of the process
+// engine, or else the Docker Engine, with what goes before the names of its images.
+type machine struct{ Dir, Images, Docker string }
 
 type closingEngine interface {
 	ports.Engine
 	Close() error
 }
 
-func (m machine) open(_ context.Context, store string) (closingEngine, error) {
+func (m machine) open(ctx context.Context, store string) (closingEngine, error) {
+	if m.Docker != "" {
+		return dockerengine.Open(ctx, dockerengine.Config{Store: store, Region: "eu", Node: "n1"})
+	}
 	return processengine.Open(processengine.Config{Dir: m.Dir, ImagesDir: m.Images, Store: store, Region: "eu", Node: "n1"})
 }
 
@@ -47,18 +54,24 @@ type story struct {
 	fails bool
 }
 
-func stories() []story {
-	started := nodetest.Start("g", nodetest.Game("1.0.0"))
-	patch := ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "gameserver:1.0.1"}
-	broken := ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "broken:1.0.1", Force: true}
+// stories are told with images whose names begin with the prefix.
+func stories(prefix string) []story {
+	game := func(version string) operation.Spec {
+		spec := nodetest.Game(version)
+		spec.Image = prefix + spec.Image
+		return spec
+	}
+	started := nodetest.Start("g", game("1.0.0"))
+	patch := ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: prefix + "gameserver:1.0.1"}
+	broken := ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: prefix + "broken:1.0.1", Force: true}
 	begin := []ports.OperationRequest{started}
 	halt := []ports.OperationRequest{started, nodetest.The(operation.Stop, "g")}
 	gone := []ports.OperationRequest{started, nodetest.The(operation.Stop, "g"), nodetest.The(operation.Cleanup, "g")}
 	return []story{
 		{"start", nil, started, "running gameserver:1.0.0", "", false},
-		{"start that fails", nil, nodetest.Start("g", operation.Spec{Image: "broken:1.0.1"}), "removed broken:1.0.1", "", true},
+		{"start that fails", nil, nodetest.Start("g", operation.Spec{Image: prefix + "broken:1.0.1"}), "removed broken:1.0.1", "", true},
 		{"start again", halt, nodetest.The(operation.Start, "g"), "running gameserver:1.0.0", "stopped gameserver:1.0.0", false},
-		{"start as something else", halt, nodetest.Start("g", nodetest.Game("2.0.0")), "running gameserver:2.0.0", "stopped gameserver:1.0.0", false},
+		{"start as something else", halt, nodetest.Start("g", game("2.0.0")), "running gameserver:2.0.0", "stopped gameserver:1.0.0", false},
 		{"start of a removed game", gone, nodetest.The(operation.Start, "g"), "running gameserver:1.0.0", "removed gameserver:1.0.0", false},
 		{"stop", begin, nodetest.The(operation.Stop, "g"), "stopped gameserver:1.0.0", "running gameserver:1.0.0", false},
 		{"restart", begin, nodetest.The(operation.Restart, "g"), "running gameserver:1.0.0", "running gameserver:1.0.0", false},
@@ -73,44 +86,69 @@ func stories() []story {
 // daemon finishes the operation or undoes it, and nothing is left over.
 func TestOperationsSurviveTheirDaemon(t *testing.T) {
 	t.Parallel()
-	for _, s := range stories() {
+	for _, s := range stories("") {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			s.then.Origin.OperationID = "the-operation"
-			acts := 0
-			for kill := int64(1); interrupt(t, s, kill); kill++ {
-				acts++
-			}
-			require.GreaterOrEqual(t, acts, 3, "an operation that is not interrupted proves nothing")
-			t.Logf("killed after each of %d acts", acts)
+			interruptEverywhere(t, s, func(t *testing.T) machine { return machine{Dir: t.TempDir(), Images: nodetest.Images} })
 		})
 	}
 }
 
+// dockerStories go through every step there is; RTMANAGER_ALL_STORIES=1 tells all
+// of them, which takes minutes.
+var dockerStories = []string{"start", "patch", "patch that fails"}
+
+func TestOperationsSurviveTheirDaemonOnDocker(t *testing.T) {
+	t.Parallel()
+	prefix := nodetest.DockerImages(t)
+	t.Run("stories", func(t *testing.T) {
+		for _, s := range stories(prefix) {
+			if os.Getenv("RTMANAGER_ALL_STORIES") == "" && !slices.Contains(dockerStories, s.name) {
+				continue
+			}
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				interruptEverywhere(t, s, func(*testing.T) machine { return machine{Docker: prefix} })
+			})
+		}
+	})
+}
+
+// interruptEverywhere tells the story once for each of its acts.
+func interruptEverywhere(t *testing.T, s story, on func(*testing.T) machine) {
+	s.then.Origin.OperationID = "the-operation"
+	acts := 0
+	for kill := int64(1); interrupt(t, s, on(t), kill); kill++ {
+		acts++
+	}
+	require.GreaterOrEqual(t, acts, 3, "an operation that is not interrupted proves nothing")
+	t.Logf("killed after each of %d acts", acts)
+}
+
 // interrupt lets a victim die after so many acts, goes on as the next daemon, and
 // looks at what has become of the game. It returns false if the victim survived.
-func interrupt(t *testing.T, s story, kill int64) bool {
+func interrupt(t *testing.T, s story, on machine, kill int64) bool {
 	t.Helper()
 	client, prefix := etcdtest.Client(t), etcdtest.Prefix(t)
 	o := orders{
-		Etcd: client.Endpoints()[0], Prefix: prefix, Identity: uuid.NewString(), Machine: machine{Dir: t.TempDir(), Images: nodetest.Images},
+		Etcd: client.Endpoints()[0], Prefix: prefix, Identity: uuid.NewString(), Machine: on,
 		Before: s.before, Then: []ports.OperationRequest{s.then}, KillAfter: kill,
 	}
 	died := runAsVictim(t, o)
 
-	var machine closingEngine
+	var engine closingEngine
 	t.Run(fmt.Sprintf("the daemon after act %d", kill), func(t *testing.T) {
 		next := nodetest.New(t, nodetest.Config{
 			Client: client, Prefix: prefix, Region: "eu", Name: "n1", Identity: o.Identity,
 			Engine: func(store string) ports.Engine {
 				var err error
-				machine, err = o.Machine.open(t.Context(), store)
+				engine, err = on.open(t.Context(), store)
 				require.NoError(t, err)
 				t.Cleanup(func() {
-					nodetest.RemoveAll(t, machine)
-					require.NoError(t, machine.Close())
+					nodetest.RemoveAll(t, engine)
+					require.NoError(t, engine.Close())
 				})
-				return machine
+				return engine
 			},
 		})
 		goOn(t, s, next)
@@ -168,7 +206,8 @@ func state(t *testing.T, n *nodetest.Node) string {
 		require.ErrorIs(t, err, runtime.ErrNotFound)
 		return ""
 	}
-	return string(found.Status) + " " + found.CurrentImageRef
+	// What goes before the names of images on Docker does not count.
+	return string(found.Status) + " " + path.Base(found.CurrentImageRef)
 }
 
 // tidy holds record, intent, engine and ledger of game g against each other.
