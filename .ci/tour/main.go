@@ -110,8 +110,11 @@ func parse(readme string) []step {
 	return steps
 }
 
-// shownAPI is where the README's reader finds the API.
-const shownAPI = "http://127.0.0.1:8080"
+// shownAPI is where the README's reader finds the API, shownData what is kept.
+const (
+	shownAPI  = "http://127.0.0.1:8080"
+	shownData = "~/.local/share/rtmanager"
+)
 
 type tour struct {
 	ctx          context.Context // bounds all of it
@@ -131,14 +134,15 @@ type watch struct {
 
 func (t *tour) take(s step) error {
 	switch {
-	case strings.HasPrefix(s.command, "kill -9"):
+	case strings.Contains(s.command, "pgrep -f 'rtmanager serve'"):
 		return t.kill()
 	case strings.Contains(s.command, "rtmanager serve"):
 		return t.serve(s)
 	case strings.HasPrefix(s.command, "rtmanager watch"):
 		return t.watch(s)
 	}
-	cmd := t.command("bash", "-c", strings.ReplaceAll(s.command, shownAPI, "http://"+t.listen))
+	command := strings.NewReplacer(shownAPI, "http://"+t.listen, shownData, t.dir+"/data").Replace(s.command)
+	cmd := t.command("bash", "-c", command)
 	out, err := cmd.CombinedOutput()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		return err
@@ -155,7 +159,8 @@ func (t *tour) command(name string, args ...string) *exec.Cmd {
 
 // serve starts the daemon and waits for its ready line.
 func (t *tour) serve(s step) error {
-	t.daemon = t.command("rtmanager", "serve", "--data-dir", t.dir+"/data", "--listen", t.listen, "--etcd-listen-client", t.etcd)
+	own := []string{"--data-dir", t.dir + "/data", "--listen", t.listen, "--etcd-listen-client", t.etcd}
+	t.daemon = t.command("rtmanager", append(strings.Fields(s.command)[1:], own...)...)
 	stdout, err := t.daemon.StdoutPipe()
 	if err != nil {
 		return err
@@ -239,7 +244,9 @@ func (t *tour) stop() {
 			_ = w.cmd.Wait()
 		}
 	}
-	if t.daemon != nil && t.daemon.ProcessState == nil {
+	if t.daemon != nil && t.daemon.Process != nil && t.daemon.ProcessState == nil {
+		// Games outlive their daemon; one is left only where the tour went wrong.
+		_ = t.command("rtmanager", "stop", "chess-17").Run()
 		_ = t.daemon.Process.Signal(syscall.SIGTERM)
 		_ = t.daemon.Wait()
 	}
@@ -260,12 +267,18 @@ var differing = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)?`), "INSTANT"},
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d(\.\d+)?\b`), "TIME"},
 	{regexp.MustCompile(`(op_)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(-[0-9a-f]+)?`), "ID"},
+	{regexp.MustCompile(`[0-9a-f]{32}|[0-9a-f]{12}…`), "CONTAINER"},
+	{regexp.MustCompile(`process \d+|0\.0\.0\.0:\d+`), "PROCESS"},
+	// Progress: a terminal shows it on one line, which goes away.
+	{regexp.MustCompile(`(?m)^rtmanager: \w+ chess-17: [a-z ]+\n`), ""},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "URL"},
 	{regexp.MustCompile(`ready_ms=\d+`), "ready_ms=N"},
 	{regexp.MustCompile(`\b\d+(ms|s|m|h|d)\b`), "AGE"},
 	{regexp.MustCompile(`\r`), ""},
 	{regexp.MustCompile(`[ \t]+`), " "},
 	{regexp.MustCompile(` ?\n`), "\n"},
+	// Daemons write too, when they come and go.
+	{regexp.MustCompile(`\b(revision|TIME|CONTAINER) \d+`), "$1 N"},
 }
 
 func normalise(text string) string {

@@ -28,13 +28,15 @@ type Streams struct {
 	// Terminal reports whether Out is read by a person: only then are there
 	// colours and shortened values.
 	Terminal bool
+	// ErrTerminal reports whether Err is: only then is a line on it rewritten.
+	ErrTerminal bool
 }
 
 // SystemStreams returns the streams, environment and clock of this process.
 func SystemStreams() Streams {
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, LookupEnv: os.LookupEnv, Now: time.Now,
-		Terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		Terminal: term.IsTerminal(int(os.Stdout.Fd())), ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 	}
 }
 
@@ -77,15 +79,18 @@ type app struct {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rtmanager",
-		Short: "Remember what each game's runtime is doing, and change it by compare-and-swap",
-		Long: `rtmanager keeps one linearizable runtime record per game, moves it through its
-life by compare-and-swap, and tells every change to whoever watches.
+		Short: "Run games, and remember what each game's runtime is doing",
+		Long: `rtmanager runs one container per game, keeps one linearizable runtime record of
+each, moves it through its life by compare-and-swap, and tells every change to
+whoever watches.
 
 "rtmanager serve" runs the daemon with everything it needs; the other verbs
 talk to a daemon.`,
 		Example: `  rtmanager serve                                      # the daemon, on 127.0.0.1:8080
-  rtmanager put -f game.yaml                           # insert or overwrite a record
+  rtmanager start game-1 --image gameserver:1.0.0      # run a game
   rtmanager list --status running
+  rtmanager explain game-1                             # what it is doing, and why
+  rtmanager put -f game.yaml                           # insert or overwrite a record
   rtmanager set-status game-1 --from running --to stopped
   rtmanager watch                                      # every change, as it happens`,
 		SilenceErrors:     true,
@@ -96,6 +101,8 @@ talk to a daemon.`,
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.listCommand(), a.getCommand(), a.putCommand(), a.setStatusCommand(),
+		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(),
+		a.explainCommand(), a.nodesCommand(), a.driftCommand(),
 		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.benchCommand(), a.versionCommand(), a.completionCommand(),
 		exitCodesTopic(),
 	)

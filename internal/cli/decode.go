@@ -174,5 +174,5 @@ func decodeDocument(document jsontext.Value) ([]runtime.RuntimeRecord, error) {
 // decodeStrict refuses fields that the target does not have, and a field twice:
 // they are typing errors that would otherwise vanish in silence.
 func decodeStrict(document jsontext.Value, target any) error {
-	return explain(json.Unmarshal(document, target, json.RejectUnknownMembers(true)))
+	return inWords(json.Unmarshal(document, target, json.RejectUnknownMembers(true)))
 }

@@ -73,6 +73,7 @@ func (a *app) hint(err error) string {
 	var advised advisedError
 	var write writeError
 	var conflict *runtime.ConflictError
+	var busy *runtime.BusyError
 	switch {
 	case errors.As(err, &usage):
 		if usage.see == "" {
@@ -86,6 +87,10 @@ func (a *app) hint(err error) string {
 	case errors.As(err, &conflict):
 		errors.As(err, &write)
 		return conflictHint(conflict, write.to)
+	case errors.As(err, &busy) && busy.GameID != "":
+		return fmt.Sprintf("`rtmanager explain %s` shows how that is coming along", shellWord(busy.GameID))
+	case errors.Is(err, runtime.ErrNodeUnreachable):
+		return "`rtmanager nodes` shows who is there"
 	case errors.Is(err, runtime.ErrNotFound):
 		return "`rtmanager list` shows the games there are"
 	case errors.Is(err, runtime.ErrOutcomeUnknown) && errors.As(err, &write):

@@ -26,11 +26,11 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &usage), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrInvalidTransition):
 		return exitUsage
-	case errors.Is(err, runtime.ErrConflict):
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, runtime.ErrBusy), errors.Is(err, runtime.ErrRefused):
 		return exitConflict
 	case errors.Is(err, runtime.ErrNotFound):
 		return exitNotFound
-	case errors.Is(err, runtime.ErrUnavailable):
+	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, runtime.ErrNodeUnreachable), errors.Is(err, runtime.ErrEngineUnavailable):
 		return exitUnreachable
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimedOut
@@ -45,16 +45,20 @@ func exitCodesTopic() *cobra.Command {
 		Long: `The exit code says how a command ended:
 
     0  it did what it was asked
-    1  any other error; fsck: findings are left; list and history: damaged
-       values were met, after everything that could be read was printed
+    1  any other error; an operation that failed, because there is no such
+       image, say, or the game did not come up; fsck: findings are left; list
+       and history: damaged values were met, and drift: a node did not answer,
+       after everything else was printed
     2  usage: an unknown verb or flag, a missing or bad value, a record or a
        transition that can never be accepted; nothing was changed
     3  conflict: the record is not as expected, by status, container or
-       revision; the message says what stands instead
+       revision; the message says what stands instead; or an operation that does
+       not fit what the game is, or that has to wait for another one
     4  there is no record of this game
-    5  the daemon, or the store behind it, could not be reached
-  124  --timeout ran out first
-  130  interrupted, which is how a watch normally ends
+    5  the daemon, the store behind it, the game's node or its engine could not
+       be reached
+  124  --timeout ran out first; an operation goes on all the same
+  130  interrupted, which is how a watch normally ends; an operation goes on
 
 A script can act on it:
 

@@ -1,85 +1,245 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"reflect"
+	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
-// explain puts an error of decoding into the words of whoever wrote the file.
-func explain(err error) error {
-	var semantic *json.SemanticError
-	if !errors.As(err, &semantic) {
-		return err
+// How much of what is kept a page shows.
+const (
+	explainedEntries  = 5
+	explainedOutcomes = 5
+	explainedLines    = 20
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain GAME",
+		Short: "Tell what a game is doing, and how it came to that",
+		Long: `Explain puts on one page what is known of a game: what it is now and since when,
+the newest lines of its history, the operation that is in progress, how the last
+ones ended, its containers with their exit codes, what does not agree, the last
+lines of its log, and whether its node is there. What cannot be learned is said
+to be missing.`,
+		Example: `  rtmanager explain game-1
+  rtmanager explain game-1 -o json | jq '.intent.recent[0].failure'`,
+		Args:              oneGame,
+		ValidArgsFunction: a.completeGame,
+		RunE: a.verb(func(cmd *cobra.Command, args []string) error {
+			return a.call(cmd.Context(), func(ctx context.Context, client *apiclient.Client) error {
+				page, err := client.Explain(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				if encoder, ok := a.encoder(a.streams.Out); ok {
+					return encoder.encode(page)
+				}
+				nodes, err := client.Nodes(ctx)
+				return a.printPage(page, nodes, err == nil)
+			})
+		}),
 	}
-	place := strings.TrimPrefix(string(semantic.JSONPointer), "/")
-	if errors.Is(err, json.ErrUnknownName) {
-		parent := strings.TrimPrefix(string(semantic.JSONPointer.Parent()), "/")
-		return at(parent, fmt.Errorf("unknown field %q", semantic.JSONPointer.LastToken()))
+}
+
+// printPage writes the page for reading; every part that has nothing to say is left out.
+func (a *app) printPage(page ports.Explanation, nodes wire.Nodes, known bool) error {
+	out := new(strings.Builder)
+	_ = a.summaryOf(page, nodes, known).write(out, false, a.globals.painter())
+	section := func(title string, t *table) {
+		if len(t.rows) > 0 {
+			fmt.Fprintf(out, "\n%s\n", title)
+			_ = t.write(indented{out}, !a.globals.noHeaders, a.globals.painter())
+		}
 	}
-	wanted := typeName(semantic.GoType)
-	var instant *time.ParseError
+	section("History, newest first:", a.historyOf(page.History))
+	section("Operations that have ended:", a.outcomesOf(page.Intent))
+	section("Containers:", a.containersOf(page))
+	if len(page.Findings) > 0 {
+		section("What does not agree:", a.driftTable(page.Findings))
+	}
+	if lines := page.Logs[max(0, len(page.Logs)-explainedLines):]; len(lines) > 0 {
+		fmt.Fprintln(out, "\nLast lines of its log:")
+		for _, line := range lines {
+			fmt.Fprintf(out, "  | %s\n", oneLine(line))
+		}
+	}
+	for i, trouble := range page.Trouble {
+		if i == 0 {
+			fmt.Fprintln(out, "\nWhat could not be learned:")
+		}
+		fmt.Fprintf(out, "  %s\n", oneLine(trouble))
+	}
+	_, err := io.WriteString(a.streams.Out, out.String())
+	return err
+}
+
+// indented moves the lines of a table to the right.
+type indented struct{ out io.Writer }
+
+func (i indented) Write(text []byte) (int, error) {
+	for line := range strings.Lines(string(text)) {
+		if _, err := io.WriteString(i.out, "  "+line); err != nil {
+			return 0, err
+		}
+	}
+	return len(text), nil
+}
+
+func (a *app) summaryOf(page ports.Explanation, nodes wire.Nodes, known bool) *table {
+	t := &table{header: []string{"", ""}}
+	t.add("Game:", plain(page.GameID))
+	if r := page.Record; r != nil {
+		t.add("Status:", plain(string(r.Status)))
+		since := sinceWhen(*r)
+		t.add("Since:", fmt.Sprintf("%s (%s ago), revision %d", instant(since), age(a.streams.Now().Sub(since)), page.Revision))
+		if len(page.History) > 0 {
+			t.add("Because:", because(page.History[0]))
+		}
+		if r.Node != "" {
+			t.add("Node:", plain(r.Region+"/"+r.Node)+presence(*r, nodes, known))
+		}
+		for _, c := range page.Containers {
+			if c.ID == r.CurrentContainerID {
+				t.add("Container:", plain(c.ID)+", "+a.containerText(c))
+			}
+		}
+		if r.CurrentImageRef != "" {
+			t.add("Image:", plain(r.CurrentImageRef)+", generation "+strconv.FormatInt(r.Generation, 10))
+		}
+		if r.EngineEndpoint != "" {
+			t.add("Endpoint:", plain(r.EngineEndpoint))
+		}
+	} else {
+		t.add("Status:", "there is no record")
+	}
+	if in := page.Intent; in != nil {
+		if in.Wanted != "" {
+			t.add("Wanted:", plain(string(in.Wanted)))
+		}
+		if len(in.Restarts) > 0 {
+			t.add("Crashes:", fmt.Sprintf("started again %s, last %s ago", counted(len(in.Restarts), "time"), age(a.streams.Now().Sub(in.Restarts[0]))))
+		}
+		if in.Current != nil {
+			t.add("In progress:", a.operationText(*in.Current))
+		}
+	}
+	return t
+}
+
+// sinceWhen is the instant at which the record came to its status.
+func sinceWhen(r runtime.RuntimeRecord) time.Time {
+	var at *time.Time
+	switch r.Status {
+	case runtime.StatusRunning:
+		at = r.StartedAt
+	case runtime.StatusStopped:
+		at = r.StoppedAt
+	case runtime.StatusRemoved:
+		at = r.RemovedAt
+	}
+	if at == nil {
+		return r.LastOpAt
+	}
+	return *at
+}
+
+// because puts a ledger entry into words.
+func because(e runtime.LedgerEntry) string {
+	text := arrow(string(e.From), string(e.To))
+	if e.Actor != "" {
+		text += " by " + plain(e.Actor)
+	}
+	if e.Reason != "" {
+		text += ": " + oneLine(e.Reason)
+	}
+	return text
+}
+
+// presence says whether the record's node is there.
+func presence(r runtime.RuntimeRecord, nodes wire.Nodes, known bool) string {
 	switch {
-	case wanted == "":
-		return err
-	case errors.As(err, &instant):
-		return at(place, fmt.Errorf("%q is not %s", instant.Value, wanted))
-	case len(semantic.JSONValue) > 0:
-		return at(place, fmt.Errorf("%s is not %s", semantic.JSONValue, wanted))
+	case !known:
+		return ""
+	case slices.ContainsFunc(nodes.Items, func(n ports.Node) bool { return n.Region == r.Region && n.Name == r.Node }):
+		return ", which is present"
+	default:
+		return ", which is not present"
 	}
-	fault := fmt.Errorf("wants %s, not %s", wanted, kindName(semantic.JSONKind))
-	if wanted == typeName(reflect.TypeFor[string]()) && strings.ContainsRune("0tf", rune(semantic.JSONKind)) {
-		fault = fmt.Errorf("%w; put it in quotes", fault)
-	}
-	return at(place, fault)
 }
 
-func at(place string, err error) error {
-	if place == "" {
-		return err
-	}
-	return fmt.Errorf("%s: %w", place, err)
-}
-
-func typeName(wanted reflect.Type) string {
+func (a *app) containerText(c ports.Container) string {
+	text := plain(string(c.State))
 	switch {
-	case wanted == nil:
-		return ""
-	case wanted == reflect.TypeFor[time.Time]():
-		return "an instant such as 2026-03-01T12:00:00Z"
+	case c.ExitCode != nil:
+		text += fmt.Sprintf(" with %d", *c.ExitCode)
+		if c.OOMKilled {
+			text += ", killed for want of memory"
+		}
+		if c.ExitedAt != nil {
+			text += fmt.Sprintf(", %s ago", age(a.streams.Now().Sub(*c.ExitedAt)))
+		}
+	case c.State == ports.ContainerRunning && c.StartedAt != nil:
+		text += fmt.Sprintf(" for %s", age(a.streams.Now().Sub(*c.StartedAt)))
 	}
-	switch wanted.Kind() {
-	case reflect.String:
-		return "a text"
-	case reflect.Int64:
-		return "a whole number of 64 bits"
-	case reflect.Slice:
-		return "a list"
-	case reflect.Struct:
-		return "a record"
-	default:
-		return ""
-	}
+	return text
 }
 
-func kindName(kind jsontext.Kind) string {
-	switch kind {
-	case '"':
-		return "a text"
-	case '0':
-		return "a number"
-	case 't', 'f':
-		return "true or false"
-	case '[':
-		return "a list"
-	case '{':
-		return "an object"
-	default:
-		return "nothing"
+func (a *app) operationText(op operation.Operation) string {
+	text := fmt.Sprintf("%s %s on %s, %s for %s", plain(string(op.Kind)), plain(op.ID), plain(op.Region+"/"+op.Node),
+		strings.ReplaceAll(plain(string(op.Step)), "_", " "), age(a.streams.Now().Sub(op.StepAt)))
+	if op.Actor != "" {
+		text += ", asked for by " + plain(op.Actor)
 	}
+	if op.Failure != nil {
+		text += ": " + oneLine(op.Failure.Message)
+	}
+	return text
+}
+
+func (a *app) historyOf(entries []runtime.LedgerEntry) *table {
+	t := &table{header: []string{"AT", "CHANGE", "BY", "REASON"}}
+	for _, e := range entries[:min(len(entries), explainedEntries)] {
+		t.add(instant(e.At), arrow(string(e.From), string(e.To)), cell(e.Actor), reasonCell(e.Reason))
+	}
+	return t
+}
+
+func (a *app) outcomesOf(intent *operation.Intent) *table {
+	t := &table{header: []string{"ENDED", "OPERATION", "TOOK", "BY", "RESULT"}}
+	if intent == nil {
+		return t
+	}
+	for _, o := range intent.Recent[:min(len(intent.Recent), explainedOutcomes)] {
+		result := "done"
+		if o.Failure != nil {
+			result = oneLine(string(o.Failure.Code) + ": " + o.Failure.Message)
+		}
+		t.add(instant(o.FinishedAt), cell(string(o.Kind)), age(o.FinishedAt.Sub(o.StartedAt)), cell(o.Actor), result)
+	}
+	return t
+}
+
+// containersOf lists what else there is besides the record's own container.
+func (a *app) containersOf(page ports.Explanation) *table {
+	t := &table{header: []string{"CONTAINER", "STATE", "GENERATION", "IMAGE"}}
+	if len(page.Containers) == 1 && page.Record != nil && page.Containers[0].ID == page.Record.CurrentContainerID {
+		return t // which the summary has told of
+	}
+	for _, c := range page.Containers {
+		t.add(cell(c.ID), a.containerText(c), strconv.FormatInt(c.Labels.Generation, 10), cell(c.Image))
+	}
+	return t
 }

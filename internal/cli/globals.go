@@ -81,7 +81,9 @@ func (g *globals) bounded(ctx context.Context) (context.Context, context.CancelF
 // connect returns a client of the daemon; nothing is sent yet.
 func (g *globals) connect(cfg apiclient.Config) (*apiclient.Client, error) {
 	cfg.Version = clientVersion().Version
-	cfg.WriteTimeout = forever // only --timeout bounds it
+	if cfg.WriteTimeout == 0 {
+		cfg.WriteTimeout = forever // only --timeout bounds it
+	}
 	client, err := apiclient.New(g.server, cfg)
 	if err != nil {
 		return nil, usageError{err: fmt.Errorf("--server or RTMANAGER_SERVER %q is not the address of a daemon; use http://HOST:PORT or https://HOST:PORT", config.RedactURL(g.server))}
@@ -93,7 +95,7 @@ const forever = 100 * 365 * 24 * time.Hour
 
 // call makes one call to the daemon, in the time that it has.
 func (a *app) call(ctx context.Context, use func(context.Context, *apiclient.Client) error) error {
-	return a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.withClient(ctx, apiclient.Config{}, func(ctx context.Context, client *apiclient.Client) error {
 		ctx, cancel := a.globals.bounded(ctx)
 		defer cancel()
 		return use(ctx, client)
@@ -102,8 +104,8 @@ func (a *app) call(ctx context.Context, use func(context.Context, *apiclient.Cli
 
 // withClient connects, and lets go of the connection after. Each call bounds its
 // time by itself.
-func (a *app) withClient(ctx context.Context, use func(context.Context, *apiclient.Client) error) error {
-	client, err := a.globals.connect(apiclient.Config{})
+func (a *app) withClient(ctx context.Context, cfg apiclient.Config, use func(context.Context, *apiclient.Client) error) error {
+	client, err := a.globals.connect(cfg)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 		return err
 	}
 	var all ports.Page
-	err = a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) (err error) {
+	err = a.withClient(ctx, apiclient.Config{}, func(ctx context.Context, client *apiclient.Client) (err error) {
 		for range listAttempts {
 			all, err = a.collect(ctx, client, query, flags.limit)
 			if !errors.Is(err, runtime.ErrCompacted) {

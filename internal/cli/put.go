@@ -68,7 +68,7 @@ func (a *app) put(ctx context.Context, flags putFlags) error {
 	if err := validateAll(inputs); err != nil {
 		return err
 	}
-	return a.withClient(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.withClient(ctx, apiclient.Config{}, func(ctx context.Context, client *apiclient.Client) error {
 		var written []ports.VersionedRecord
 		var failed error
 		for _, input := range inputs {
@@ -124,6 +124,19 @@ func stopped(err error, at ports.PutInput, written, all int) error {
 }
 
 func (a *app) readRecords(file string) ([]runtime.RuntimeRecord, error) {
+	text, err := a.readFile(file, "records")
+	if err != nil {
+		return nil, err
+	}
+	records, err := decodeRecords(text)
+	if err != nil {
+		return nil, usageError{err: fmt.Errorf("%s: %w", sourceName(file), err)}
+	}
+	return records, nil
+}
+
+// readFile reads a file that -f names, or standard input for a dash.
+func (a *app) readFile(file, what string) ([]byte, error) {
 	var text []byte
 	var err error
 	if file == "-" {
@@ -132,13 +145,9 @@ func (a *app) readRecords(file string) ([]runtime.RuntimeRecord, error) {
 		text, err = os.ReadFile(file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; -f wants a file with records, or - for standard input", err)
+		return nil, fmt.Errorf("%w; -f wants a file with %s, or - for standard input", err, what)
 	}
-	records, err := decodeRecords(text)
-	if err != nil {
-		return nil, usageError{err: fmt.Errorf("%s: %w", sourceName(file), err)}
-	}
-	return records, nil
+	return text, nil
 }
 
 func sourceName(file string) string {

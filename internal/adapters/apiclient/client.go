@@ -13,7 +13,10 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-var _ ports.Store = (*Client)(nil)
+var (
+	_ ports.Store    = (*Client)(nil)
+	_ ports.Operator = (*Client)(nil)
+)
 
 // Config tunes a Client. The zero value is usable; a zero duration means the
 // default named beside it.
@@ -27,8 +30,9 @@ type Config struct {
 	// server does not hold a caller without a deadline. Default 40 s, which is
 	// longer than a server works on one.
 	RequestTimeout time.Duration
-	// WriteTimeout bounds how long a write that may have reached the server is
-	// repeated to learn what came of it. Default 60 s.
+	// WriteTimeout bounds how long a write that may have reached the server, or an
+	// operation that nothing is heard of any more, is repeated to learn what came of
+	// it. Default 60 s.
 	WriteTimeout time.Duration
 	// MinBackoff and MaxBackoff bound the wait between tries. Default 100 ms
 	// and 5 s.

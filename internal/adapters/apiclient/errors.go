@@ -30,19 +30,33 @@ type answerError struct {
 
 func (e *answerError) Error() string { return e.text }
 
+// errFailed is an operation that ended without success for a reason that is none
+// of the domain's own.
+var errFailed = errors.New("operation failed")
+
 // errorOf returns what an answer other than 200 means. One that is cut off means
 // nothing yet: it is a *sendError.
 func errorOf(response *http.Response) error {
+	problem, err := problemOf(response)
+	if err != nil {
+		return err
+	}
+	return errorFrom(problem)
+}
+
+// problemOf returns the problem that an answer other than 200 is, or the error
+// that it means otherwise.
+func problemOf(response *http.Response) (*wire.Problem, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
 	if err != nil {
-		return &sendError{err: fmt.Errorf("read the answer: %w", err), mayHaveArrived: true}
+		return nil, &sendError{err: fmt.Errorf("read the answer: %w", err), mayHaveArrived: true}
 	}
 	var problem wire.Problem
 	if json.Unmarshal(body, &problem) != nil || !strings.HasPrefix(problem.Type, wire.ProblemTypePrefix) {
-		return strangeAnswer(response)
+		return nil, strangeAnswer(response)
 	}
 	problem.Status = response.StatusCode
-	return errorFrom(&problem)
+	return &problem, nil
 }
 
 // strangeAnswer says that something else than the API answered.
@@ -60,6 +74,10 @@ func errorFrom(p *wire.Problem) error {
 		return conflictFrom(p)
 	case wire.CodeInvalidTransition:
 		return &runtime.TransitionError{From: runtime.Status(p.From), To: runtime.Status(p.To)}
+	case wire.CodeBusy:
+		return busyFrom(p)
+	case wire.CodeRefused:
+		return &runtime.RefusedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
 	case wire.CodeCorrupt:
 		return &runtime.CorruptError{Key: p.Key, GameID: p.GameID, Reason: p.Reason}
 	}
@@ -90,12 +108,32 @@ func sentinelOf(code string) error {
 		return runtime.ErrIncompatible
 	case wire.CodeOutcomeUnknown:
 		return runtime.ErrOutcomeUnknown
-	case wire.CodeUnavailable, wire.CodeTooManyStreams, wire.CodeRequestTimeout:
+	case wire.CodeNoImage:
+		return runtime.ErrNoImage
+	case wire.CodeStartFailed:
+		return runtime.ErrStartFailed
+	case wire.CodeOperationFailed:
+		return errFailed
+	case wire.CodeEngineUnavailable:
+		return runtime.ErrEngineUnavailable
+	case wire.CodeNodeUnreachable:
+		return runtime.ErrNodeUnreachable
+	case wire.CodeUnavailable, wire.CodeTooManyStreams, wire.CodeTooManyOperations, wire.CodeRequestTimeout:
 		return runtime.ErrUnavailable
 	case wire.CodePayloadTooLarge:
 		return runtime.ErrInvalid
 	}
 	return nil
+}
+
+func busyFrom(p *wire.Problem) error {
+	busy := &runtime.BusyError{
+		GameID: p.GameID, OperationID: p.OperationID, Kind: p.Kind, Step: p.Step, Holder: p.Holder, Actor: p.Actor,
+	}
+	if p.Since != nil {
+		busy.Since = *p.Since
+	}
+	return busy
 }
 
 func invalidFrom(p *wire.Problem) error {

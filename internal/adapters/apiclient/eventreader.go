@@ -19,15 +19,43 @@ const maxLineBytes = 4 << 20
 // another connection need not help.
 var errUnreadable = errors.New("the stream cannot be read")
 
-// eventReader reads a watch stream in its NDJSON form.
-type eventReader struct{ lines *bufio.Scanner }
+// lineReader reads a stream of JSON documents, one a line.
+type lineReader struct{ lines *bufio.Scanner }
 
-func newEventReader(stream io.Reader) *eventReader {
+func newLineReader(stream io.Reader) *lineReader {
 	lines := bufio.NewScanner(stream)
 	lines.Buffer(make([]byte, 0, 4<<10), maxLineBytes)
 	lines.Split(wholeLines)
-	return &eventReader{lines: lines}
+	return &lineReader{lines: lines}
 }
+
+// next reads the next document into target; blank lines are passed over. It
+// returns io.EOF at the end of the stream, a cut-off last line being no document
+// either, and errUnreadable for a line that is none.
+func (r *lineReader) next(target any) error {
+	for r.lines.Scan() {
+		line := bytes.TrimSpace(r.lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(line, target); err != nil {
+			return fmt.Errorf("%w: a line is no event: %w", errUnreadable, err)
+		}
+		return nil
+	}
+	switch err := r.lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%w: a line has more than %d bytes: %w", errUnreadable, maxLineBytes, err)
+	case err != nil:
+		return err
+	}
+	return io.EOF
+}
+
+// eventReader reads a watch stream in its NDJSON form.
+type eventReader struct{ lines *lineReader }
+
+func newEventReader(stream io.Reader) *eventReader { return &eventReader{newLineReader(stream)} }
 
 // wholeLines is bufio.ScanLines without a last line that does not end: it is
 // cut off, and what is there of it may read as something that was never sent.
@@ -38,31 +66,17 @@ func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
 	return bufio.ScanLines(data, atEOF)
 }
 
-// next returns the next event; blank lines are passed over. It returns io.EOF
-// at the end of the stream, a cut-off last line being no event either,
-// and errUnreadable for a line that is no event.
+// next returns the next event. Its errors are lineReader's; a line that lacks what
+// an event has is errUnreadable too.
 func (r *eventReader) next() (wire.Event, error) {
-	for r.lines.Scan() {
-		line := bytes.TrimSpace(r.lines.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		var event wire.Event
-		if err := json.Unmarshal(line, &event); err != nil {
-			return wire.Event{}, fmt.Errorf("%w: a line is no event: %w", errUnreadable, err)
-		}
-		if lack := lackOf(event); lack != "" {
-			return wire.Event{}, fmt.Errorf("%w: a line is an event without %s", errUnreadable, lack)
-		}
-		return event, nil
-	}
-	switch err := r.lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return wire.Event{}, fmt.Errorf("%w: a line has more than %d bytes: %w", errUnreadable, maxLineBytes, err)
-	case err != nil:
+	var event wire.Event
+	if err := r.lines.next(&event); err != nil {
 		return wire.Event{}, err
 	}
-	return wire.Event{}, io.EOF
+	if lack := lackOf(event); lack != "" {
+		return wire.Event{}, fmt.Errorf("%w: a line is an event without %s", errUnreadable, lack)
+	}
+	return event, nil
 }
 
 // lackOf names what an event must have and this one has not: nobody who reads

@@ -36,7 +36,7 @@ func (w *watcher) connection(ctx context.Context) error {
 	if err := w.recognise(response.Header.Get(wire.HeaderStore)); err != nil {
 		return err
 	}
-	silence := w.silence(response.Header)
+	silence := w.client.silence(response.Header)
 	dead := time.AfterFunc(silence, cancel)
 	defer dead.Stop()
 	for events := newEventReader(response.Body); ; {
@@ -149,10 +149,10 @@ func (w *watcher) request() call {
 	}
 }
 
-// silence is how long this stream may say nothing.
-func (w *watcher) silence(header http.Header) time.Duration {
-	if w.client.cfg.SilenceTimeout > 0 {
-		return w.client.cfg.SilenceTimeout
+// silence is how long a stream of this answer may say nothing.
+func (c *Client) silence(header http.Header) time.Duration {
+	if c.cfg.SilenceTimeout > 0 {
+		return c.cfg.SilenceTimeout
 	}
 	heartbeat := defaultHeartbeat
 	if seconds, err := strconv.Atoi(header.Get(wire.HeaderHeartbeat)); err == nil && seconds > 0 && seconds <= int(maxHeartbeat/time.Second) {

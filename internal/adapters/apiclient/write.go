@@ -88,7 +88,7 @@ func noFence(fence *ports.Fence) error {
 func originHeader(origin ports.Origin) http.Header {
 	operation := origin.OperationID
 	if operation == "" {
-		operation = uuid.Must(uuid.NewV7()).String()
+		operation = newOperationID()
 	}
 	header := http.Header{}
 	header.Set(wire.HeaderIdempotencyKey, wire.EncodeHeaderText(operation))
@@ -128,6 +128,8 @@ func (c *Client) unknownOutcome(ctx context.Context, last error) error {
 	return errors.Join(fmt.Errorf("server %s: %w: %s", c.base.Redacted(), runtime.ErrOutcomeUnknown, last.Error()), ctx.Err())
 }
 
+func newOperationID() string { return uuid.Must(uuid.NewV7()).String() }
+
 func (c *Client) tryWrite(ctx context.Context, request call) (ports.VersionedRecord, error) {
 	var record runtime.RuntimeRecord
 	header, err := c.try(ctx, request, &record)
@@ -166,8 +168,9 @@ func isAmbiguous(err error) bool {
 	case errors.As(err, &unsent):
 		return unsent.mayHaveArrived
 	case errors.As(err, &answer):
-		// A success that is not the API's has come instead of the API's answer.
-		return answer.status >= http.StatusInternalServerError || answer.status < http.StatusMultipleChoices
+		// A success that is not the API's has come instead of the API's answer. What
+		// is not offered was not done.
+		return answer.status >= http.StatusInternalServerError && answer.status != http.StatusNotImplemented || answer.status < http.StatusMultipleChoices
 	}
 	return errors.Is(err, runtime.ErrOutcomeUnknown)
 }

@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+type driftFlags struct{ apply, release, yes bool }
+
+func (a *app) driftCommand() *cobra.Command {
+	var flags driftFlags
+	cmd := &cobra.Command{
+		Use:   "drift",
+		Short: "Show where records and engines disagree, and act on it",
+		Long: `Drift asks every node where its records, its engine and what is wanted disagree,
+and shows what would be done about it. The daemons do most of it by themselves;
+what is held back, by the brake or because it has to be seen for longer, says
+so. A node that does not answer is named on standard error, and the exit code is
+then 1: what it would find is not shown.
+
+With --apply each finding is acted on now, if nothing has changed since it was
+shown; one that has moved on is left alone, and the exit code is then 3. The
+brake does not hold what is applied. With --release-brake the brakes that are on
+are released, and the nodes go on by themselves.
+
+Both ask first. Where nobody can be asked, --yes is needed.`,
+		Example: `  rtmanager drift
+  rtmanager drift -o wide
+  rtmanager drift --apply
+  rtmanager drift --apply --yes -o json | jq '.results[] | select(.status != "applied")'
+  rtmanager drift --release-brake --yes`,
+		Args: noArguments,
+	}
+	cmd.Flags().BoolVar(&flags.apply, "apply", false, "act on what is found")
+	cmd.Flags().BoolVar(&flags.release, "release-brake", false, "release the brakes that are on")
+	cmd.Flags().BoolVar(&flags.yes, "yes", false, "do not ask first")
+	cmd.MarkFlagsMutuallyExclusive("apply", "release-brake")
+	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error {
+		if flags.apply && !cmd.Flags().Changed("timeout") {
+			a.globals.timeout = 0 // what is applied takes as long as it takes
+		}
+		return a.drift(cmd.Context(), flags)
+	})
+	return cmd
+}
+
+func (a *app) drift(ctx context.Context, flags driftFlags) error {
+	if (flags.apply || flags.release) && !flags.yes && !a.streams.Terminal {
+		return usageError{err: errors.New("--yes is needed where nobody can be asked")}
+	}
+	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
+		report, err := client.Drift(ctx)
+		if err != nil {
+			return err
+		}
+		a.tellHolds(report, flags)
+		switch {
+		case flags.apply:
+			err = a.applyDrift(ctx, client, report, flags.yes)
+		case flags.release:
+			err = a.releaseBrakes(ctx, client, report, flags.yes)
+		default:
+			err = a.printDrift(report)
+		}
+		return errors.Join(err, missingNodes(report))
+	})
+}
+
+func missingNodes(report ports.DriftReport) error {
+	if len(report.Missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s did not answer; what would be found there is not known", counted(len(report.Missing), "node"))
+}
+
+// tellHolds tells of brakes and of nodes that are missing.
+func (a *app) tellHolds(report ports.DriftReport, flags driftFlags) {
+	for _, b := range report.Brakes {
+		fmt.Fprintf(a.streams.Err, "rtmanager: drift: the brake of %s is on since %s: %s\n",
+			plain(b.Region+"/"+b.Node), instant(b.Since), oneLine(b.Reason))
+	}
+	for _, m := range report.Missing {
+		fmt.Fprintf(a.streams.Err, "rtmanager: drift: %s: %s\n", plain(m.Region+"/"+m.Node), oneLine(m.Reason))
+	}
+	if len(report.Brakes) > 0 && !flags.release && !flags.apply {
+		fmt.Fprintln(a.streams.Err, "hint: `rtmanager drift --release-brake` lets the nodes go on, once it is clear that they are right")
+	}
+}
+
+// oneLine is what came from elsewhere, in one line and harmless.
+func oneLine(text string) string { return strings.ReplaceAll(printable(text), "\n", " ") }
+
+func (a *app) printDrift(report ports.DriftReport) error {
+	if encoder, ok := a.encoder(a.streams.Out); ok {
+		return encoder.encode(report)
+	}
+	if len(report.Findings) == 0 && a.globals.output == "" {
+		_, err := fmt.Fprintln(a.streams.Out, "no drift: records and engines agree")
+		return err
+	}
+	return a.printTable(a.driftTable(report.Findings))
+}
+
+func (a *app) driftTable(findings []ports.DriftFinding) *table {
+	wide := a.globals.output == outputWide
+	t := &table{header: []string{"GAME", "KIND", "ACTION", "NODE", "AGE", "EVIDENCE"}}
+	if wide {
+		t.header = []string{"GAME", "KIND", "ACTION", "NODE", "AGE", "SEEN", "RECORD", "INTENT", "CONTAINER", "ID", "HELD", "EVIDENCE"}
+	}
+	for _, f := range findings {
+		action := cell(string(f.Action))
+		if f.Held != "" && !wide {
+			action += " (held)"
+		}
+		row := []string{plain(f.GameID), cell(string(f.Kind)), action, cell(f.Region + "/" + f.Node), age(a.streams.Now().Sub(f.FirstSeen))}
+		if wide {
+			row = append(row, strconv.Itoa(f.Seen), strconv.FormatInt(f.RecordRevision, 10), strconv.FormatInt(f.IntentRevision, 10),
+				cell(f.ContainerID), cell(f.ID), reasonCell(f.Held))
+		}
+		t.add(append(row, reasonCell(f.Evidence))...)
+	}
+	return t
+}
+
+// applyDrift acts on the findings that propose something.
+func (a *app) applyDrift(ctx context.Context, client *apiclient.Client, report ports.DriftReport, sure bool) error {
+	var findings []ports.DriftFinding
+	for _, f := range report.Findings {
+		if f.Action != ports.ActionNone && f.Action != ports.ActionWait {
+			findings = append(findings, f)
+		}
+	}
+	if len(findings) == 0 {
+		return a.printResults(nil)
+	}
+	if !sure {
+		if err := a.driftTable(findings).write(a.streams.Err, true, nil); err != nil {
+			return err
+		}
+		if !a.confirmed(fmt.Sprintf("Act on %s?", counted(len(findings), "finding"))) {
+			return errors.New("nothing was done")
+		}
+	}
+	results, err := client.ApplyDrift(ctx, findings)
+	errPrint := a.printResults(results)
+	if err != nil {
+		err = writeError{err: err, unknown: "some of it may have been done; `rtmanager drift` shows what is left"}
+	}
+	return errors.Join(err, errPrint, notApplied(results))
+}
+
+func (a *app) printResults(results []ports.ApplyResult) error {
+	if encoder, ok := a.encoder(a.streams.Out); ok {
+		return encoder.encode(wire.DriftApplied{Results: append([]ports.ApplyResult{}, results...)})
+	}
+	if len(results) == 0 && a.globals.output == "" {
+		_, err := fmt.Fprintln(a.streams.Out, "nothing to act on")
+		return err
+	}
+	t := &table{header: []string{"RESULT", "GAME", "ACTION", "NODE", "REASON"}}
+	for _, r := range results {
+		t.add(cell(string(r.Status)), cell(r.GameID), cell(string(r.Action)), cell(r.Region+"/"+r.Node), reasonCell(r.Reason))
+	}
+	return a.printTable(t)
+}
+
+// notApplied is an error that counts what was not done, nil for nothing.
+func notApplied(results []ports.ApplyResult) error {
+	count := map[ports.ApplyStatus]int{}
+	for _, r := range results {
+		count[r.Status]++
+	}
+	switch left := len(results) - count[ports.Applied]; {
+	case left == 0:
+		return nil
+	case count[ports.ApplyStale]+count[ports.ApplyHeld] < left:
+		return fmt.Errorf("%d of %s not applied", left, counted(len(results), "finding"))
+	case count[ports.ApplyStale] > 0:
+		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), runtime.ErrConflict)
+	default:
+		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), runtime.ErrRefused)
+	}
+}
+
+func (a *app) releaseBrakes(ctx context.Context, client *apiclient.Client, report ports.DriftReport, sure bool) error {
+	if len(report.Brakes) == 0 {
+		_, err := fmt.Fprintln(a.streams.Out, "no brake is on")
+		return err
+	}
+	if !sure && !a.confirmed(fmt.Sprintf("Release %s?", counted(len(report.Brakes), "brake"))) {
+		return errors.New("nothing was done")
+	}
+	var faults []error
+	for _, b := range report.Brakes {
+		at := plain(b.Region + "/" + b.Node)
+		if err := client.ReleaseBrake(ctx, b.Region, b.Node); err != nil {
+			faults = append(faults, fmt.Errorf("brake of %s: %w", at, err))
+			continue
+		}
+		if _, err := fmt.Fprintf(a.streams.Out, "brake of %s released\n", at); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// confirmed asks whoever sits there.
+func (a *app) confirmed(question string) bool {
+	fmt.Fprintf(a.streams.Err, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(a.streams.In).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
+}
