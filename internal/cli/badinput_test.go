@@ -11,6 +11,8 @@ import (
 var verbs = map[string][]string{
 	"list": {}, "get": {"game"}, "put": {"-f", "-"}, "set-status": {"game", "--from", "running", "--to", "stopped"},
 	"watch": {}, "history": {"game"}, "fsck": {}, "version": {},
+	"start": {"game", "-q"}, "stop": {"game", "-q"}, "restart": {"game", "-q"}, "patch": {"game", "--image", "a:1", "-q"}, "cleanup": {"game", "-q"},
+	"explain": {"game"}, "nodes": {}, "drift": {},
 }
 
 // Each is refused before anything is sent: nobody listens, and that would be
@@ -105,6 +107,38 @@ func TestBadArguments(t *testing.T) {
 		"negative from":    {[]string{"watch", "--from-revision", "-1"}, "--from-revision is -1; a revision is never negative"},
 		"negative if":      {[]string{"put", "-f", "-", "--if-revision", "-1"}, "--if-revision is -1; a revision is never negative"},
 		"list with words":  {[]string{"list", "extra"}, `list takes no arguments, got "extra"`},
+		"start nothing":    {[]string{"start"}, "start wants one GAME, got 0 arguments"},
+		"start two":        {[]string{"start", "a", "b"}, "start wants one GAME, got 2 arguments; arguments of the game come after --"},
+		"start two, dash":  {[]string{"start", "a", "b", "--", "c"}, "start wants one GAME, got 2 arguments"},
+		"start a bad id":   {[]string{"start", " "}, "is blank; name the game"},
+		"no image":         {[]string{"start", "g", "--image", ""}, "--image is empty; give it a value or leave it out"},
+		"bad image":        {[]string{"start", "g", "--image", "a b"}, `--image "a b" is not an image reference`},
+		"bad port":         {[]string{"start", "g", "--port", "70000"}, "--port 70000 is not a port"},
+		"many bad flags":   {[]string{"start", "g", "--container-port", "-1", "--cpus", "-1"}, "\n  --cpus -1 is not a number of CPUs"},
+		"port as word":     {[]string{"start", "g", "--port", "http"}, `invalid argument "http" for "--port" flag`},
+		"bad memory":       {[]string{"start", "g", "--memory", "lots"}, `--memory "lots" is not a size; write it like 256MiB or 1GB`},
+		"negative memory":  {[]string{"start", "g", "--memory", "-1GB"}, `--memory "-1GB" is not a size`},
+		"little memory":    {[]string{"start", "g", "--memory", "1"}, "--memory 1 is less than"},
+		"env of nothing":   {[]string{"start", "g", "--env", ""}, `--env "" is not NAME=VALUE`},
+		"env of no value":  {[]string{"start", "g", "--env", "A"}, `--env "A" is not NAME=VALUE`},
+		"env of no name":   {[]string{"start", "g", "--env", "=a"}, `--env "=a" is not NAME=VALUE`},
+		"env twice":        {[]string{"start", "g", "--env", "A=1", "--env", "A=2"}, `--env names "A" twice`},
+		"bad health path":  {[]string{"start", "g", "--health-path", "healthz"}, `--health-path "healthz" is neither a path`},
+		"long grace":       {[]string{"start", "g", "--stop-grace", "2h"}, "--stop-grace 2h0m0s is not from"},
+		"bare timeout":     {[]string{"start", "g", "--health-timeout", "5"}, `invalid argument "5" for "--health-timeout" flag`},
+		"bad attempts":     {[]string{"start", "g", "--crash-attempts", "-1"}, "--crash-attempts -1 is not from 0"},
+		"bad policy":       {[]string{"start", "g", "--on-node-lost", "panic"}, `--on-node-lost "panic" is neither`},
+		"no node":          {[]string{"start", "g", "--region", "eu", "--node", ""}, "--node is empty"},
+		"stop with words":  {[]string{"stop", "a", "b"}, "stop wants one GAME, got 2 arguments"},
+		"stop a bad id":    {[]string{"stop", long}, "has 257 bytes"},
+		"stop long reason": {[]string{"stop", "g", "--reason", strings.Repeat(long, 4)}, "--reason has 1028 bytes"},
+		"patch without":    {[]string{"patch", "g"}, `required flag(s) "image" not set`},
+		"patch to a bad":   {[]string{"patch", "g", "--image", "../x"}, `--image "../x" is not an image reference`},
+		"explain nothing":  {[]string{"explain"}, "explain wants one GAME"},
+		"nodes with words": {[]string{"nodes", "n1"}, `nodes takes no arguments, got "n1"`},
+		"apply unasked":    {[]string{"drift", "--apply"}, "--yes is needed where nobody can be asked"},
+		"release unasked":  {[]string{"drift", "--release-brake"}, "--yes is needed where nobody can be asked"},
+		"apply, release":   {[]string{"drift", "--release-brake", "--apply"}, "none of the others can be"},
 		"fsck with words":  {[]string{"fsck", "game"}, `fsck takes no arguments, got "game"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +168,7 @@ func TestBadEnvironment(t *testing.T) {
 		"listen":      {map[string]string{"RTMANAGER_LISTEN": "x"}, []string{"serve", "--data-dir", "d"}, `--listen "x" is not HOST:PORT`},
 		"number":      {map[string]string{"RTMANAGER_ETCD_QUOTA_BYTES": "x"}, []string{"serve", "--data-dir", "d"}, `environment variable RTMANAGER_ETCD_QUOTA_BYTES: invalid argument "x"`},
 		"file":        {map[string]string{"RTMANAGER_CONFIG": "missing.yaml"}, []string{"serve", "--data-dir", "d"}, "--config: open missing.yaml: no such file"},
-		"engine":      {map[string]string{"RTMANAGER_ENGINE": "docker"}, []string{"serve", "--data-dir", "d"}, "--engine docker is not in this version"},
+		"engine":      {map[string]string{"RTMANAGER_ENGINE": "podman"}, []string{"serve", "--data-dir", "d"}, `--engine "podman" is not an engine`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
-	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -106,7 +103,11 @@ func (a *app) printDrift(report ports.DriftReport) error {
 		return encoder.encode(report)
 	}
 	if len(report.Findings) == 0 && a.globals.output == "" {
-		_, err := fmt.Fprintln(a.streams.Out, "no drift: records and engines agree")
+		text := "no drift: records and engines agree"
+		if len(report.Missing) > 0 {
+			text = "no drift on the nodes that answered"
+		}
+		_, err := fmt.Fprintln(a.streams.Out, text)
 		return err
 	}
 	return a.printTable(a.driftTable(report.Findings))
@@ -131,94 +132,4 @@ func (a *app) driftTable(findings []ports.DriftFinding) *table {
 		t.add(append(row, reasonCell(f.Evidence))...)
 	}
 	return t
-}
-
-// applyDrift acts on the findings that propose something.
-func (a *app) applyDrift(ctx context.Context, client *apiclient.Client, report ports.DriftReport, sure bool) error {
-	var findings []ports.DriftFinding
-	for _, f := range report.Findings {
-		if f.Action != ports.ActionNone && f.Action != ports.ActionWait {
-			findings = append(findings, f)
-		}
-	}
-	if len(findings) == 0 {
-		return a.printResults(nil)
-	}
-	if !sure {
-		if err := a.driftTable(findings).write(a.streams.Err, true, nil); err != nil {
-			return err
-		}
-		if !a.confirmed(fmt.Sprintf("Act on %s?", counted(len(findings), "finding"))) {
-			return errors.New("nothing was done")
-		}
-	}
-	results, err := client.ApplyDrift(ctx, findings)
-	errPrint := a.printResults(results)
-	if err != nil {
-		err = writeError{err: err, unknown: "some of it may have been done; `rtmanager drift` shows what is left"}
-	}
-	return errors.Join(err, errPrint, notApplied(results))
-}
-
-func (a *app) printResults(results []ports.ApplyResult) error {
-	if encoder, ok := a.encoder(a.streams.Out); ok {
-		return encoder.encode(wire.DriftApplied{Results: append([]ports.ApplyResult{}, results...)})
-	}
-	if len(results) == 0 && a.globals.output == "" {
-		_, err := fmt.Fprintln(a.streams.Out, "nothing to act on")
-		return err
-	}
-	t := &table{header: []string{"RESULT", "GAME", "ACTION", "NODE", "REASON"}}
-	for _, r := range results {
-		t.add(cell(string(r.Status)), cell(r.GameID), cell(string(r.Action)), cell(r.Region+"/"+r.Node), reasonCell(r.Reason))
-	}
-	return a.printTable(t)
-}
-
-// notApplied is an error that counts what was not done, nil for nothing.
-func notApplied(results []ports.ApplyResult) error {
-	count := map[ports.ApplyStatus]int{}
-	for _, r := range results {
-		count[r.Status]++
-	}
-	switch left := len(results) - count[ports.Applied]; {
-	case left == 0:
-		return nil
-	case count[ports.ApplyStale]+count[ports.ApplyHeld] < left:
-		return fmt.Errorf("%d of %s not applied", left, counted(len(results), "finding"))
-	case count[ports.ApplyStale] > 0:
-		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), runtime.ErrConflict)
-	default:
-		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), runtime.ErrRefused)
-	}
-}
-
-func (a *app) releaseBrakes(ctx context.Context, client *apiclient.Client, report ports.DriftReport, sure bool) error {
-	if len(report.Brakes) == 0 {
-		_, err := fmt.Fprintln(a.streams.Out, "no brake is on")
-		return err
-	}
-	if !sure && !a.confirmed(fmt.Sprintf("Release %s?", counted(len(report.Brakes), "brake"))) {
-		return errors.New("nothing was done")
-	}
-	var faults []error
-	for _, b := range report.Brakes {
-		at := plain(b.Region + "/" + b.Node)
-		if err := client.ReleaseBrake(ctx, b.Region, b.Node); err != nil {
-			faults = append(faults, fmt.Errorf("brake of %s: %w", at, err))
-			continue
-		}
-		if _, err := fmt.Fprintf(a.streams.Out, "brake of %s released\n", at); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// confirmed asks whoever sits there.
-func (a *app) confirmed(question string) bool {
-	fmt.Fprintf(a.streams.Err, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(a.streams.In).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
 }

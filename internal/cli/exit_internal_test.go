@@ -13,7 +13,10 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 type flag = pflag.Flag
@@ -67,6 +70,14 @@ func failures() map[string]struct {
 		"no daemon in time": {fmt.Errorf("%w: %w", runtime.ErrUnavailable, context.DeadlineExceeded), exitUnreachable, "list", "answers"},
 		"out of time":       {context.DeadlineExceeded, exitTimedOut, "list", "--timeout"},
 
+		"busy":               {&runtime.BusyError{GameID: "a b", OperationID: "o", Kind: "start"}, exitConflict, "stop", "`rtmanager explain 'a b'`"},
+		"refused":            {&runtime.RefusedError{Operation: "stop", Reason: "no"}, exitConflict, "stop", ""},
+		"no image":           {runtime.ErrNoImage, exitError, "start", ""},
+		"start failed":       {runtime.ErrStartFailed, exitError, "start", ""},
+		"engine unavailable": {runtime.ErrEngineUnavailable, exitUnreachable, "start", ""},
+		"node unreachable":   {runtime.ErrNodeUnreachable, exitUnreachable, "stop", "`rtmanager nodes`"},
+		"operation left":     {writeError{err: errors.Join(runtime.ErrOutcomeUnknown, context.DeadlineExceeded), unknown: goesOn(leftOperation(), true)}, exitTimedOut, "stop", "`rtmanager explain g` shows it"},
+
 		"outcome unknown":     {writeError{err: runtime.ErrOutcomeUnknown, unknown: "--operation-id 1"}, exitError, "put", "--operation-id 1"},
 		"outcome out of time": {writeError{err: errors.Join(runtime.ErrOutcomeUnknown, context.DeadlineExceeded), unknown: "--operation-id 1"}, exitTimedOut, "put", "--operation-id 1"},
 		"compacted":           {runtime.ErrCompacted, exitError, "watch", "--resync"},
@@ -79,6 +90,10 @@ func failures() map[string]struct {
 		"anything else":       {errors.New("x"), exitError, "list", ""},
 		"its own advice":      {advisedError{err: runtime.ErrCompacted, advice: "filter it"}, exitError, "list", "filter it"},
 	}
+}
+
+func leftOperation() apiclient.Operation {
+	return apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.Stop, Origin: ports.Origin{OperationID: "op-1"}}}
 }
 
 func TestExitCodes(t *testing.T) {

@@ -16,6 +16,9 @@ func inForm(t *testing.T, verb, form string, more ...string) string {
 	t.Helper()
 	other := stopped("eu/chess 17")
 	other.Region, other.Node, other.EngineEndpoint, other.CurrentImageRef = "eu", "eu-1", "http://10.0.0.7:7777", "galaxy/engine:1.4.2"
+	if verb == "drift" { // which tells of nodes that are not there
+		other.Node = "n1"
+	}
 	handler, _ := api(t, game("game"), other)
 	args := append(append([]string{verb}, verbs[verb]...), more...)
 	if form != "" {
@@ -120,6 +123,16 @@ func TestFormsForPeople(t *testing.T) {
 		{"watch", "wide", tabs + " REGION IMAGE", 2, `snapshot "eu/chess 17" - stopped c1 eu-1 eu galaxy/engine:1.4.2`},
 		{"fsck", "", "", 2, "clean: every rule holds"},
 		{"fsck", "wide", "", 2, "checked 2 records, 2 index keys, 2 ledger entries at revision 3"},
+		{"start", "", "", 1, "game start: running on eu/n1, revision 7"},
+		{"stop", "", "", 1, "game stop: stopped on eu/n1, revision 7"},
+		{"cleanup", "table", narrow, 1, "game removed eu n1 - - 24h"},
+		{"patch", "wide", wide, 1, "game running eu n1 c1 - 24h 24h 7 0"},
+		{"restart", "table", narrow, 1, "game running eu n1 c1"},
+		{"explain", "", "", 0, "Game: game\nStatus: running\nSince: 2026-03-01T12:00:00Z (24h ago), revision 7\n"},
+		{"nodes", "", "REGION NODE LEADER ENGINE VERSION API UP-SINCE", 1, "eu n1 yes process 1.2.3 http://127.0.0.1:1 2026-03-01T12:00:00Z"},
+		{"nodes", "wide", "REGION NODE LEADER ENGINE VERSION API UP-SINCE ANSWERED CLOCK INSTANCE IDENTITY SESSION", 1, "2026-03-01T12:00:00Z yes 2026-03-01T12:00:00Z n1-1 n1 5"},
+		{"drift", "", "", 1, "no drift: records and engines agree"},
+		{"drift", "table", "GAME KIND ACTION NODE AGE EVIDENCE", 0, ""},
 		{"version", "", "", 0, "Schema: "},
 		{"version", "table", "", 0, "Client: "},
 	} {

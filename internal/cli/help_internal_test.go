@@ -137,16 +137,17 @@ func TestCompletionWithoutADaemon(t *testing.T) {
 		line string
 		want string
 	}{
-		{"|", "bench\tcompletion\tfsck\tget\thelp\thistory\tlist\tput\tserve\tset-status\tversion\twatch"},
+		{"|", "bench\tcleanup\tcompletion\tdrift\texplain\tfsck\tget\thelp\thistory\tlist\tnodes\tpatch\tput\trestart\tserve\tset-status\tstart\tstop\tversion\twatch"},
 		{"set|", "set-status"},
 		{"help fs|", "fsck"},
-		{"help ex|", "exit-codes"},
+		{"help exi|", "exit-codes"},
 		{"list --status |", "running\tstopped\tremoved"},
 		{"list --consistency |", "linearizable\tlocal"},
 		{"set-status game --from |", "running\tstopped\tremoved"},
 		{"watch --status |", "running\tstopped\tremoved"},
 		{"get -o |", "table\twide\tjson\tyaml"},
 		{"completion |", "bash\tzsh\tfish\tpowershell"},
+		{"start game --on-node-lost |", "keep\treschedule"},
 		{"get |", ""},
 		{"get one |", ""},
 	} {

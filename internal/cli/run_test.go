@@ -93,7 +93,7 @@ func api(t *testing.T, records ...runtime.RuntimeRecord) (http.Handler, *memstor
 	for _, record := range records {
 		require.NoError(t, store.Upsert(t.Context(), record))
 	}
-	server, err := restapi.New(store, restapi.Config{})
+	server, err := restapi.New(store, restapi.Config{Region: "eu", Node: "n1", Manager: &runner{}, Nodes: theNodes()[:1]})
 	require.NoError(t, err)
 	return server.Handler(), store
 }

@@ -114,7 +114,7 @@ func parseEnv(given []string, before map[string]string) (map[string]string, erro
 
 // flagFaults puts the faults of a spec under the names of the flags that were given.
 func flagFaults(cmd *cobra.Command, err error) error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Validate joins its faults, and nothing else is meant
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err
 	}

@@ -45,6 +45,8 @@ func TestInterrupted(t *testing.T) {
 		"fsck":          {[]string{"fsck"}, ""},
 		"set-status":    {[]string{"set-status", "game", "--from", "running", "--to", "stopped", "--operation-id", "op 1"}, "hint: it may have been done or not; repeating it with --operation-id 'op 1' is safe\n"},
 		"put":           {[]string{"put", "-f", "-", "--operation-id", "op-1"}, "hint: it may have been done or not; repeating it with --operation-id op-1 is safe\n"},
+		"stop":          {[]string{"stop", "game", "--operation-id", "op-1"}, "hint: operation op-1 may have been begun, and then goes on; `rtmanager explain game` shows it, and the same command with --operation-id op-1 waits for it\n"},
+		"explain":       {[]string{"explain", "game"}, ""},
 		"fsck --repair": {[]string{"fsck", "--repair"}, "hint: some of it may have been mended; `rtmanager fsck` shows what is left\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,6 +80,8 @@ func TestTimedOut(t *testing.T) {
 		"fsck":       {[]string{"fsck"}, "hint: it took longer than 1s"},
 		"version":    {[]string{"version"}, "hint: it took longer than 1s"},
 		"set-status": {[]string{"set-status", "game", "--from", "running", "--to", "stopped", "--operation-id", "op"}, "repeating it with --operation-id op is safe\n"},
+		"start":      {[]string{"start", "game", "--wait", "--operation-id", "op"}, "the same command with --operation-id op waits for it\n"},
+		"drift":      {[]string{"drift"}, "hint: it took longer than 1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -31,7 +31,8 @@ func sentinels() []error {
 	return []error{
 		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced,
 		runtime.ErrOutcomeUnknown, runtime.ErrCompacted, runtime.ErrForeignRevision, runtime.ErrCorrupt, runtime.ErrReadOnly,
-		runtime.ErrUnavailable, runtime.ErrIncompatible,
+		runtime.ErrUnavailable, runtime.ErrIncompatible, runtime.ErrEngineUnavailable, runtime.ErrNoImage, runtime.ErrBusy, runtime.ErrRefused,
+		runtime.ErrStartFailed, runtime.ErrNodeUnreachable,
 	}
 }
 
@@ -125,7 +126,7 @@ func TestErrorsComeBackAsTheyWere(t *testing.T) {
 
 func detailed(err error) bool {
 	switch err.(type) { //nolint:errorlint // these values are the test's own
-	case *runtime.ConflictError, *runtime.TransitionError, *runtime.InvalidError, *runtime.CorruptError, interface{ Unwrap() []error }:
+	case *runtime.ConflictError, *runtime.TransitionError, *runtime.InvalidError, *runtime.CorruptError, *runtime.BusyError, *runtime.RefusedError, interface{ Unwrap() []error }:
 		return true
 	}
 	return false

@@ -101,11 +101,16 @@ func (s *Server) absent(ctx context.Context, present []ports.Node) ([]ports.Miss
 	}
 	var missing []ports.MissingNode
 	for at, count := range games {
-		if at.node != "" {
-			missing = append(missing, ports.MissingNode{
-				Region: at.region, Node: at.node, Reason: fmt.Sprintf("is not among the present nodes that run games, and records of %d games name it", count),
-			})
+		if at.node == "" {
+			continue
 		}
+		named := "a record names it"
+		if count > 1 {
+			named = fmt.Sprintf("%d records name it", count)
+		}
+		missing = append(missing, ports.MissingNode{
+			Region: at.region, Node: at.node, Reason: "is not among the present nodes that run games, and " + named,
+		})
 	}
 	return missing, nil
 }

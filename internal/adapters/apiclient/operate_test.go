@@ -1,0 +1,323 @@
+package apiclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/memstore"
+	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// operator is the manager of a far daemon, of which a test says what it does.
+type operator struct {
+	restapi.Manager
+	operate func(ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error)
+	report  ports.DriftReport
+	page    ports.Explanation
+	err     error
+}
+
+func (o *operator) Operate(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	return o.operate(request, report)
+}
+
+func (o *operator) Drift(context.Context) (ports.DriftReport, error) { return o.report, o.err }
+
+func (o *operator) Explain(context.Context, string) (ports.Explanation, error) { return o.page, o.err }
+
+func (o *operator) ReleaseBrake(context.Context) error { return o.err }
+
+func (o *operator) ApplyDrift(_ context.Context, findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+	var results []ports.ApplyResult
+	for _, f := range findings {
+		results = append(results, ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.Applied})
+	}
+	return results, nil
+}
+
+// farOperator serves the daemon eu/n1 that the operator manages.
+func farOperator(t *testing.T, o *operator, nodes ports.NodeRegistry) *apiclient.Client {
+	t.Helper()
+	api, err := restapi.New(memstore.New(), restapi.Config{Region: "eu", Node: "n1", Manager: o, Nodes: nodes})
+	require.NoError(t, err)
+	server := httptest.NewServer(api.Handler())
+	client, err := apiclient.New(server.URL, patient())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, client.Close())
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return client
+}
+
+func succeeded(request ports.OperationRequest) operation.Outcome {
+	record := running(request.GameID)
+	return operation.Outcome{OperationID: request.Origin.OperationID, Kind: request.Kind, Actor: request.Origin.Actor, StartedAt: began, FinishedAt: began, Record: &record, Revision: 7}
+}
+
+func stepped(request ports.OperationRequest, step operation.Step) ports.OperationProgress {
+	return ports.OperationProgress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: began}
+}
+
+// What is asked for arrives at the far manager, and what it tells comes back.
+func TestOperationsOverHTTP(t *testing.T) {
+	t.Parallel()
+	spec := operation.Spec{Image: "game:1", Args: []string{"x"}, Port: 7, StopGrace: operation.Duration(time.Second)}
+	origin := ports.Origin{OperationID: "öp", Actor: "Jörg", Reason: "warum\nnicht"}
+	for name, request := range map[string]ports.OperationRequest{
+		"start with a spec": {GameID: "a/b", Kind: operation.Start, Spec: &spec, Origin: origin},
+		"start as before":   {GameID: "g", Kind: operation.Start, Origin: origin},
+		"stop":              {GameID: "g", Kind: operation.Stop, Origin: origin},
+		"restart":           {GameID: "g", Kind: operation.Restart, Origin: origin},
+		"patch":             {GameID: "g", Kind: operation.Patch, Image: "game:2", Force: true, Origin: origin},
+		"cleanup":           {GameID: "g", Kind: operation.Cleanup, Origin: origin},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pulling := stepped(request, operation.Pulling)
+			pulling.Text, pulling.Done, pulling.Total = "layer 1", 5, 10
+			last := stepped(request, operation.Running)
+			record := running(request.GameID)
+			last.Record, last.Revision = &record, 6
+			var asked ports.OperationRequest
+			client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+				asked = r
+				report(pulling)
+				report(last)
+				return succeeded(r), nil
+			}}, nil)
+			var told []ports.OperationProgress
+			outcome, err := client.Operate(t.Context(), request, func(p ports.OperationProgress) { told = append(told, p) })
+			require.NoError(t, err)
+			require.Equal(t, request, asked)
+			require.Equal(t, succeeded(request), outcome)
+			require.Equal(t, []ports.OperationProgress{pulling, last}, told)
+			_, err = client.Operate(t.Context(), request, nil)
+			require.NoError(t, err, "nobody need listen")
+		})
+	}
+}
+
+// Where and until when go along, and an operation that goes on has no outcome.
+func TestOperationsNeedNotBeWaitedFor(t *testing.T) {
+	t.Parallel()
+	client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+		report(stepped(r, operation.Accepted))
+		report(stepped(r, operation.Running))
+		return succeeded(r), nil
+	}}, nil)
+	o := apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.Start}, Region: "eu", Node: "n1"}
+	for until, step := range map[apiclient.Wait]operation.Step{"": operation.Finished, apiclient.WaitDone: operation.Finished, apiclient.WaitRunning: operation.Running, apiclient.WaitAccepted: operation.Accepted} {
+		o.Until = until
+		answer, err := client.Follow(t.Context(), o, nil)
+		require.NoError(t, err)
+		require.Equal(t, step, answer.Step)
+		require.Equal(t, step == operation.Finished, answer.Outcome != nil)
+		require.NotEmpty(t, answer.OperationID)
+	}
+	o.Node = "n9"
+	_, err := client.Follow(t.Context(), o, nil)
+	requireOnly(t, runtime.ErrNodeUnreachable, err)
+	require.ErrorContains(t, err, "eu/n9")
+}
+
+// What a far manager says is what the client says, before an operation and after.
+func TestErrorsOfOperationsComeBackAsTheyWere(t *testing.T) {
+	t.Parallel()
+	odd := errors.New("deadline")
+	for _, row := range []struct {
+		err      error
+		failed   operation.FailureCode
+		sentinel error
+	}{
+		{&runtime.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: began}, "", runtime.ErrBusy},
+		{&runtime.BusyError{GameID: "g", OperationID: "other"}, "", runtime.ErrBusy},
+		{&runtime.RefusedError{GameID: "g", Operation: "stop", Status: runtime.StatusRemoved, Reason: "it has been removed"}, "", runtime.ErrRefused},
+		{&runtime.InvalidError{Field: "operation_id", Reason: "is odd"}, "", runtime.ErrInvalid},
+		{runtime.ErrNotFound, "", runtime.ErrNotFound},
+		{runtime.ErrEngineUnavailable, "", runtime.ErrEngineUnavailable},
+		{runtime.ErrUnavailable, "", runtime.ErrUnavailable},
+		{runtime.ErrReadOnly, "", runtime.ErrReadOnly},
+		{runtime.ErrNoImage, operation.FailedNoImage, runtime.ErrNoImage},
+		{runtime.ErrStartFailed, operation.FailedStart, runtime.ErrStartFailed},
+		{runtime.ErrEngineUnavailable, operation.FailedEngine, runtime.ErrEngineUnavailable},
+		{odd, operation.FailedDeadline, nil},
+	} {
+		for _, late := range []bool{false, true} {
+			calls := 0
+			client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+				calls++
+				if late {
+					report(stepped(r, operation.Pulling))
+				}
+				outcome := operation.Outcome{}
+				if row.failed != "" {
+					outcome = succeeded(r)
+					outcome.Failure = &operation.Failure{Code: row.failed, Message: "m"}
+				}
+				return outcome, row.err
+			}}, nil)
+			if late && (errors.Is(row.err, runtime.ErrUnavailable) || row.failed == "" && errors.Is(row.err, runtime.ErrNotFound)) {
+				continue // no answer to one that has begun; see TestLostAnswersOfOperations
+			}
+			request := ports.OperationRequest{GameID: "g", Kind: operation.Stop, Origin: ports.Origin{OperationID: "op-1"}}
+			outcome, err := client.Operate(t.Context(), request, nil)
+			requireOnly(t, row.sentinel, err)
+			require.Equal(t, 1, calls, "%v, late %v", row.err, late)
+			if detailed(row.err) {
+				require.Equal(t, row.err, err)
+			}
+			require.Equal(t, row.failed != "", outcome.Failure != nil, "an operation that failed has an outcome: %v", err)
+			if row.failed != "" {
+				require.Equal(t, row.failed, outcome.Failure.Code)
+				require.Equal(t, "op-1", outcome.OperationID)
+			}
+		}
+	}
+}
+
+// keys notes the operation ids of the requests.
+type keys struct {
+	mu  sync.Mutex // guards ids
+	ids map[string]int
+}
+
+func (k *keys) note(r *http.Request) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ids == nil {
+		k.ids = map[string]int{}
+	}
+	k.ids[r.Header.Get(wire.HeaderIdempotencyKey)]++
+}
+
+func (s stage) operation(events ...wire.OperationEvent) stage {
+	for _, event := range events {
+		line, err := json.Marshal(event)
+		if err != nil {
+			panic(err)
+		}
+		s.say(string(line))
+	}
+	return s
+}
+
+// A request whose answer got lost is made again under the same id, until the
+// answer is one that tells.
+func TestLostAnswersOfOperations(t *testing.T) {
+	t.Parallel()
+	request := ports.OperationRequest{GameID: "g", Kind: operation.Stop}
+	pulling := wire.ProgressEvent(stepped(request, operation.Stopping))
+	refuse := func(s stage, p *wire.Problem) {
+		p.Type = wire.ProblemTypePrefix + p.Code
+		s.w.Header().Set("Content-Type", wire.ProblemMediaType)
+		s.w.WriteHeader(p.Status)
+		_ = json.NewEncoder(s.w).Encode(p)
+	}
+	for name, lost := range map[string]func(stage){
+		"cut before the answer": stage.cut,
+		"cut after progress":    func(s stage) { s.open("").operation(pulling).cut() },
+		"ended after progress":  func(s stage) { s.open("").operation(pulling) },
+		"half a line":           func(s stage) { _, _ = io.WriteString(s.open("").operation(pulling).w, `{"type":"resu`) },
+		"silent":                func(s stage) { s.open("").operation(pulling).idle() },
+		"no answer":             stage.idle,
+		"words":                 func(s stage) { s.open("").say("what?") },
+		"a page":                func(s stage) { page(s.w, http.StatusOK) },
+		"a bad gateway":         func(s stage) { page(s.w, http.StatusBadGateway) },
+		"another's result":      func(s stage) { s.open("").operation(wire.OperationEvent{Type: "result", GameID: "other"}) },
+		"no result":             func(s stage) { s.open("").operation(wire.OperationEvent{Type: "result", GameID: "g"}) },
+		"outcome unknown":       func(s stage) { refuse(s, &wire.Problem{Status: 504, Code: wire.CodeOutcomeUnknown}) },
+		"unknown, told late": func(s stage) {
+			p := &wire.Problem{Type: "x", Status: 504, Code: wire.CodeOutcomeUnknown}
+			s.open("").operation(pulling, wire.OperationEvent{Type: "error", Problem: p})
+		},
+		"busy with itself": func(s stage) {
+			refuse(s, &wire.Problem{Status: 409, Code: wire.CodeBusy, OperationID: s.r.Header.Get(wire.HeaderIdempotencyKey)})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := quick()
+			cfg.RequestTimeout, cfg.SilenceTimeout = time.Second, time.Second
+			var seen keys
+			noting := func(scene func(stage)) func(stage) {
+				return func(s stage) { seen.note(s.r); scene(s) }
+			}
+			client, _ := playing(t, cfg, noting(lost),
+				// Once it may have begun, want of a node or a store decides nothing.
+				noting(func(s stage) {
+					if name == "busy with itself" {
+						lost(s)
+						return
+					}
+					refuse(s, &wire.Problem{Status: 503, Code: wire.CodeNodeUnreachable})
+				}),
+				noting(func(s stage) {
+					r := request
+					r.Origin.OperationID = s.r.Header.Get(wire.HeaderIdempotencyKey)
+					s.open("").operation(wire.OperationEvent{Type: "heartbeat"}, wire.ResultEvent(wire.Ended("g", succeeded(r))))
+				}))
+			outcome, err := client.Operate(t.Context(), request, nil)
+			require.NoError(t, err)
+			require.Equal(t, map[string]int{outcome.OperationID: 3}, seen.ids, "each try is of the same operation")
+		})
+	}
+}
+
+// Whoever leaves, or waits in vain, is told that the operation may go on; of one
+// that cannot have begun, nothing of the kind is said.
+func TestOperationsThatAreLeft(t *testing.T) {
+	t.Parallel()
+	request := ports.OperationRequest{GameID: "g", Kind: operation.Stop}
+	stopping := wire.ProgressEvent(stepped(request, operation.Stopping))
+	ctx, cancel := context.WithCancel(t.Context())
+	client, _ := playing(t, quick(), func(s stage) { s.open("").operation(stopping).idle() })
+	_, err := client.Operate(ctx, request, func(ports.OperationProgress) { cancel() })
+	requireOnly(t, runtime.ErrOutcomeUnknown, err)
+	require.ErrorIs(t, err, context.Canceled)
+
+	cfg := quick()
+	cfg.WriteTimeout = 50 * time.Millisecond
+	client, _ = playing(t, cfg, func(s stage) { s.open("").operation(stopping).cut() }, stage.cut)
+	_, err = client.Operate(t.Context(), request, nil)
+	requireOnly(t, runtime.ErrOutcomeUnknown, err)
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = client.Operate(ended, request, nil)
+	requireOnly(t, nil, err)
+	require.ErrorIs(t, err, context.Canceled)
+
+	client, requests := playing(t, quick(), func(s stage) {
+		s.w.Header().Set("Content-Type", wire.ProblemMediaType)
+		s.w.WriteHeader(http.StatusNotImplemented)
+		_, _ = io.WriteString(s.w, `{"type":"urn:rtmanager:problem:no_engine","code":"no_engine","status":501,"title":"t","detail":"no engine here"}`)
+	})
+	_, err = client.Operate(t.Context(), request, nil)
+	requireOnly(t, nil, err)
+	require.ErrorContains(t, err, "no engine here")
+	require.EqualValues(t, 1, requests.Load(), "what is not offered was not done")
+
+	for _, bad := range []ports.OperationRequest{{GameID: " ", Kind: operation.Stop}, {GameID: "g", Kind: operation.Stop, Origin: ports.Origin{OperationID: "a\nb"}}} {
+		_, err = client.Operate(t.Context(), bad, nil)
+		requireOnly(t, runtime.ErrInvalid, err)
+	}
+	require.EqualValues(t, 1, requests.Load(), "what could never be is not sent")
+}

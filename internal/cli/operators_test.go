@@ -1,0 +1,263 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/cli"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// atTerminal runs a command line as a person does, who types the answer.
+func atTerminal(t *testing.T, server, answer string, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := cli.Main(t.Context(), append(args, "--server", server, "--no-color"), cli.Streams{
+		In: strings.NewReader(answer), Out: &out, Err: &errs, Terminal: true, ErrTerminal: true,
+		LookupEnv: func(string) (string, bool) { return "", false }, Now: func() time.Time { return tomorrow },
+	})
+	return result{out.String(), errs.String(), code}
+}
+
+// On a terminal progress is one line that is rewritten, and gone in the end.
+func TestProgressOnATerminal(t *testing.T) {
+	t.Parallel()
+	r := &runner{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+		pulling := progressOf(request, operation.Pulling)
+		pulling.Text, pulling.Done, pulling.Total = "layer\x1b[2J", 12_300_000, 40_000_000
+		report(pulling)
+		pulling.Done, pulling.Total = 0, 0
+		report(pulling)
+		report(progressOf(request, operation.RollingBack))
+		return doneWith(request), nil
+	}}
+	got := atTerminal(t, managed(t, r), "", "start", "g", "--wait")
+	got.requireCode(t, 0, "start")
+	require.Equal(t, "\r\x1b[Kstart g: pulling 12.3/40 MB\r\x1b[Kstart g: pulling: layer\ufffd[2J\r\x1b[Kstart g: rolling back\r\x1b[K", got.err)
+	require.Equal(t, "g start: running on eu/n1, revision 7\n", got.out)
+	quiet := atTerminal(t, managed(t, r), "", "start", "g", "--wait", "--quiet")
+	require.Empty(t, quiet.err)
+}
+
+func findings() []ports.DriftFinding {
+	finding := func(game string, action ports.Action, held string) ports.DriftFinding {
+		return ports.DriftFinding{
+			ID: "exited/" + game, Kind: ports.DriftExited, GameID: game, Region: "eu", Node: "n1", Action: action, Held: held,
+			Evidence: "container c1 exited with 1", FirstSeen: noon, Seen: 3, RecordRevision: 5, IntentRevision: 4, ContainerID: "c1",
+		}
+	}
+	return []ports.DriftFinding{
+		finding("a", ports.ActionMarkStopped, ""), finding("b b", ports.ActionRemoveContainer, "the brake is on"),
+		finding("c", ports.ActionWait, ""), finding("d", ports.ActionNone, ""),
+	}
+}
+
+func TestDriftIsShown(t *testing.T) {
+	t.Parallel()
+	r := &runner{report: ports.DriftReport{Findings: findings(), Brakes: []ports.Brake{{Region: "eu", Node: "n1", Since: noon, Reason: "too\nmany"}}}}
+	server := managed(t, r)
+	got := run(t, server, "drift")
+	got.requireCode(t, 0, "drift")
+	require.Equal(t, `GAME   KIND    ACTION                   NODE   AGE  EVIDENCE
+a      exited  mark_stopped             eu/n1  24h  container c1 exited with 1
+"b b"  exited  remove_container (held)  eu/n1  24h  container c1 exited with 1
+c      exited  wait                     eu/n1  24h  container c1 exited with 1
+d      exited  none                     eu/n1  24h  container c1 exited with 1
+`, got.out)
+	require.Equal(t, "rtmanager: drift: the brake of eu/n1 is on since 2026-03-01T12:00:00Z: too many\n"+
+		"hint: `rtmanager drift --release-brake` lets the nodes go on, once it is clear that they are right\n", got.err)
+	wide := run(t, server, "drift", "-o", "wide")
+	require.Contains(t, wide.out, "eu/n1  24h  3     5       4       c1         \"exited/b b\"  the brake is on")
+	require.Contains(t, run(t, server, "drift", "-o", "json").out, `"brakes":[{"region":"eu","node":"n1","since":"2026-03-01T12:00:00Z","reason":"too\nmany"}]`)
+
+	lost := here("g")
+	lost.Node = "gone"
+	got = run(t, managed(t, &runner{}, lost), "drift")
+	got.requireCode(t, 1, "a node is missing")
+	require.Equal(t, "no drift on the nodes that answered\n", got.out)
+	require.Contains(t, got.err, "rtmanager: drift: eu/gone: is not among the present nodes that run games, and a record names it\n"+
+		"rtmanager: drift: 1 node did not answer; what would be found there is not known\n")
+}
+
+func TestDriftIsApplied(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		of   func(ports.DriftFinding) (ports.ApplyStatus, string)
+		code int
+		want string
+	}{
+		"all of it":   {func(ports.DriftFinding) (ports.ApplyStatus, string) { return ports.Applied, "" }, 0, ""},
+		"but a stale": {func(f ports.DriftFinding) (ports.ApplyStatus, string) { return staleIf(f.GameID == "a") }, 3, "1 of 2 findings not applied: record is not as expected"},
+		"but a held": {func(f ports.DriftFinding) (ports.ApplyStatus, string) {
+			if f.GameID == "a" {
+				return ports.ApplyHeld, "not yet"
+			}
+			return ports.Applied, ""
+		}, 3, "1 of 2 findings not applied: operation does not fit"},
+		"none of it": {func(ports.DriftFinding) (ports.ApplyStatus, string) { return ports.ApplyFailed, "no engine" }, 1, "2 of 2 findings not applied\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen []string
+			r := &runner{report: ports.DriftReport{Findings: findings()}, result: func(f ports.DriftFinding) ports.ApplyResult {
+				seen = append(seen, f.GameID)
+				status, reason := c.of(f)
+				return ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: status, Reason: reason}
+			}}
+			got := run(t, managed(t, r), "drift", "--apply", "--yes")
+			got.requireCode(t, c.code, name)
+			require.Equal(t, []string{"a", "b b"}, seen, "what proposes nothing is not applied")
+			require.Contains(t, got.err, c.want)
+			require.Equal(t, 3, strings.Count(got.out, "\n"), got.out)
+		})
+	}
+}
+
+func staleIf(is bool) (ports.ApplyStatus, string) {
+	if is {
+		return ports.ApplyStale, "it has moved on"
+	}
+	return ports.Applied, ""
+}
+
+// What changes something is asked about first, where somebody can be asked.
+func TestDriftAsksFirst(t *testing.T) {
+	t.Parallel()
+	r := &runner{report: ports.DriftReport{Findings: findings(), Brakes: []ports.Brake{{Region: "eu", Node: "n1", Since: noon, Reason: "x"}}}}
+	applied := 0
+	r.result = func(f ports.DriftFinding) ports.ApplyResult {
+		applied++
+		return ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Status: ports.Applied}
+	}
+	server := managed(t, r)
+	for _, answer := range []string{"", "n\n", "\n", "maybe\n"} {
+		for _, flag := range []string{"--apply", "--release-brake"} {
+			got := atTerminal(t, server, answer, "drift", flag)
+			got.requireCode(t, 1, answer)
+			require.Contains(t, got.err, "nothing was done")
+		}
+	}
+	require.Zero(t, applied+r.released)
+	got := atTerminal(t, server, "y\n", "drift", "--apply")
+	got.requireCode(t, 0, "yes")
+	require.Contains(t, got.err, "Act on 2 findings? [y/N] ")
+	require.Equal(t, 2, applied)
+	got = atTerminal(t, server, "YES\n", "drift", "--release-brake")
+	got.requireCode(t, 0, "yes")
+	require.Equal(t, "brake of eu/n1 released\n", got.out)
+	got = run(t, server, "drift", "--release-brake", "--yes")
+	got.requireCode(t, 0, "--yes")
+	require.Equal(t, 2, r.released)
+	got = run(t, managed(t, &runner{}), "drift", "--release-brake", "--yes")
+	got.requireCode(t, 0, "no brake")
+	require.Equal(t, "no brake is on\n", got.out)
+	got = run(t, managed(t, &runner{}), "drift", "--apply", "--yes", "-o", "json")
+	require.Equal(t, `{"results":[]}`+"\n", got.out)
+}
+
+// One page tells what is known of a game, and cannot steer the terminal.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	exit := 137
+	record := here("g g")
+	record.Status, record.StoppedAt, record.CurrentImageRef, record.Generation = runtime.StatusStopped, &noon, "game:1", 2
+	other := ports.Container{ID: "c0", State: ports.ContainerRunning, StartedAt: &noon, Image: "game:0", Labels: ports.ContainerLabels{Generation: 1}}
+	page := ports.Explanation{
+		Record: &record, Revision: 9,
+		History:    []runtime.LedgerEntry{{Seq: 2, From: "running", To: "stopped", At: noon, Actor: "reconcile", Reason: "exited: container\nexited with 137"}, {Seq: 1, To: "running", At: noon, Actor: "ada"}},
+		Containers: []ports.Container{{ID: "c1", State: ports.ContainerExited, ExitCode: &exit, OOMKilled: true, ExitedAt: &noon, Labels: ports.ContainerLabels{Generation: 2}, Image: "game:1"}, other},
+		Findings:   findings()[:1], Logs: []string{"hello", "bye\x1b[2J"}, Trouble: []string{"the ledger\nis gone"},
+		Intent: &operation.Intent{
+			Wanted: runtime.StatusRunning, Restarts: []time.Time{noon},
+			Current: &operation.Operation{ID: "op-2", Kind: operation.Restart, Region: "eu", Node: "n1", Step: operation.RollingBack, StepAt: noon, Actor: "eve", Failure: &operation.Failure{Message: "no"}},
+			Recent:  []operation.Outcome{{OperationID: "op-1", Kind: operation.Start, Actor: "ada", StartedAt: noon, FinishedAt: noon.Add(3 * time.Second), Failure: &operation.Failure{Code: operation.FailedStart, Message: "exited\nat once"}}},
+		},
+	}
+	r := &runner{page: page}
+	got := run(t, managed(t, r), "explain", "g g")
+	got.requireCode(t, 0, "explain")
+	require.Equal(t, `Game:         "g g"
+Status:       stopped
+Since:        2026-03-01T12:00:00Z (24h ago), revision 9
+Because:      running → stopped by reconcile: exited: container exited with 137
+Node:         eu/n1, which is present
+Container:    c1, exited with 137, killed for want of memory, 24h ago
+Image:        game:1, generation 2
+Wanted:       running
+Crashes:      started again 1 time, last 24h ago
+In progress:  restart op-2 on eu/n1, rolling back for 24h, asked for by eve: no
+
+History, newest first:
+  AT                    CHANGE             BY         REASON
+  2026-03-01T12:00:00Z  running → stopped  reconcile  "exited: container\nexited with 137"
+  2026-03-01T12:00:00Z  - → running        ada        -
+
+Operations that have ended:
+  ENDED                 OPERATION  TOOK  BY   RESULT
+  2026-03-01T12:00:03Z  start      3s    ada  start_failed: exited at once
+
+Containers:
+  CONTAINER  STATE                                                GENERATION  IMAGE
+  c1         exited with 137, killed for want of memory, 24h ago  2           game:1
+  c0         running for 24h                                      1           game:0
+
+What does not agree:
+  GAME  KIND    ACTION        NODE   AGE  EVIDENCE
+  a     exited  mark_stopped  eu/n1  24h  container c1 exited with 1
+
+Last lines of its log:
+  | hello
+  | bye`+"\ufffd"+`[2J
+
+What could not be learned:
+  the ledger is gone
+`, got.out)
+	require.Empty(t, got.err)
+
+	bare := run(t, managed(t, &runner{}), "explain", "g")
+	require.Equal(t, "Game:    g\nStatus:  running\nSince:   2026-03-01T12:00:00Z (24h ago), revision 7\nNode:    eu/n1, which is present\n", bare.out)
+	text := run(t, managed(t, r), "explain", "g g", "-o", "json").out
+	require.True(t, strings.HasPrefix(text, `{"game_id":"g g","record":{`), text)
+
+	away := here("g")
+	away.Node = "gone"
+	got = run(t, managed(t, &runner{page: ports.Explanation{Record: &away, Revision: 1}}, away), "explain", "g")
+	got.requireCode(t, 0, "a game whose node is gone")
+	require.Contains(t, got.out, "eu/gone, which is not present\n")
+	require.Contains(t, got.out, "What could not be learned:\n  node is not reachable: eu/gone")
+}
+
+// A page of hostile texts stays a page.
+func TestExplainIsHarmless(t *testing.T) {
+	t.Parallel()
+	evil := "a\x1b[2J\u202eb\nc"
+	record := here("g")
+	record.CurrentImageRef, record.EngineEndpoint = evil, evil
+	page := ports.Explanation{
+		Record: &record, Logs: []string{evil}, Trouble: []string{evil},
+		History:    []runtime.LedgerEntry{{To: "running", At: noon, Actor: evil, Reason: evil}},
+		Containers: []ports.Container{{ID: evil, State: ports.ContainerState(evil), Image: evil}},
+		Findings:   []ports.DriftFinding{{ID: evil, Kind: ports.DriftKind(evil), GameID: evil, Action: ports.Action(evil), Evidence: evil, Held: evil, Region: evil, Node: evil}},
+		Intent: &operation.Intent{
+			Wanted: runtime.Status(evil), Current: &operation.Operation{ID: evil, Kind: operation.Kind(evil), Step: operation.Step(evil), Region: evil, Actor: evil, Failure: &operation.Failure{Message: evil}},
+			Recent: []operation.Outcome{{Kind: operation.Kind(evil), Actor: evil, Failure: &operation.Failure{Code: operation.FailureCode(evil), Message: evil}}},
+		},
+	}
+	r := &runner{page: page, report: ports.DriftReport{Findings: page.Findings, Brakes: []ports.Brake{{Region: evil, Node: evil, Reason: evil}}}}
+	server := managed(t, r)
+	for _, args := range [][]string{{"explain", "g"}, {"drift"}, {"drift", "-o", "wide"}} {
+		got := run(t, server, args...)
+		got.requireCode(t, 0, args)
+		for _, odd := range []string{"\x1b", "\u202e", "\nc"} {
+			require.NotContains(t, got.out+got.err, odd, fmt.Sprintf("%q", args))
+		}
+	}
+}

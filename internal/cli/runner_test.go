@@ -1,0 +1,138 @@
+package cli_test
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/memstore"
+	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// runner plays the part of a daemon that runs games: operations succeed at once
+// unless a test says otherwise.
+type runner struct {
+	operate func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error)
+	page    ports.Explanation
+	report  ports.DriftReport
+	result  func(ports.DriftFinding) ports.ApplyResult
+
+	mu       sync.Mutex // guards what follows
+	requests []ports.OperationRequest
+	released int
+}
+
+func (r *runner) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	r.mu.Lock()
+	r.requests = append(r.requests, request)
+	r.mu.Unlock()
+	if r.operate != nil {
+		return r.operate(ctx, request, report)
+	}
+	report(progressOf(request, operation.Accepted))
+	return doneWith(request), nil
+}
+
+func (r *runner) Explain(_ context.Context, gameID string) (ports.Explanation, error) {
+	page := r.page
+	page.GameID = gameID
+	if page.Record == nil {
+		record := here(gameID)
+		page.Record, page.Revision = &record, 7
+	}
+	return page, nil
+}
+
+func (r *runner) Drift(context.Context) (ports.DriftReport, error) { return r.report, nil }
+
+func (r *runner) ApplyDrift(_ context.Context, findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+	var results []ports.ApplyResult
+	for _, f := range findings {
+		results = append(results, r.result(f))
+	}
+	return results, nil
+}
+
+func (r *runner) ReleaseBrake(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.released++
+	return nil
+}
+
+// here is a running game of the node that runner serves.
+func here(id string) runtime.RuntimeRecord {
+	record := game(id)
+	record.Region, record.Node = "eu", "n1"
+	return record
+}
+
+func progressOf(request ports.OperationRequest, step operation.Step) ports.OperationProgress {
+	p := ports.OperationProgress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
+	if step == operation.Running {
+		record := here(request.GameID)
+		p.Record, p.Revision = &record, 6
+	}
+	return p
+}
+
+func doneWith(request ports.OperationRequest) operation.Outcome {
+	record := here(request.GameID)
+	switch request.Kind {
+	case operation.Stop:
+		record.Status, record.StoppedAt = runtime.StatusStopped, &noon
+	case operation.Cleanup:
+		record.Status, record.RemovedAt, record.CurrentContainerID = runtime.StatusRemoved, &noon, ""
+	default: // it runs
+	}
+	return operation.Outcome{OperationID: request.Origin.OperationID, Kind: request.Kind, StartedAt: noon, FinishedAt: noon, Record: &record, Revision: 7}
+}
+
+// nodes is a register that does not change.
+type nodes []ports.Node
+
+func (n nodes) Nodes(context.Context) ([]ports.Node, error) { return n, nil }
+
+func (nodes) WatchNodes(context.Context) iter.Seq2[[]ports.Node, error] { return nil }
+
+func (nodes) Leader(context.Context, string) (ports.Leader, bool, error) {
+	return ports.Leader{Region: "eu", Node: "n1"}, true, nil
+}
+
+// theNodes are the daemon that is asked, which leads, and one that runs no games.
+func theNodes() nodes {
+	node := func(name, kind string) ports.Node {
+		return ports.Node{
+			Region: "eu", Name: name, API: "http://127.0.0.1:1", Version: "1.2.3", Engine: ports.EngineCapabilities{Kind: kind},
+			Instance: name + "-1", Identity: name, StartedAt: noon, Now: noon, Session: 5,
+		}
+	}
+	return nodes{node("n1", "process"), node("n2", "docker")}
+}
+
+// managed serves a daemon whose games the runner runs.
+func managed(t *testing.T, r *runner, records ...runtime.RuntimeRecord) (server string) {
+	t.Helper()
+	store := memstore.New()
+	for _, record := range records {
+		require.NoError(t, store.Upsert(t.Context(), record))
+	}
+	daemon, err := restapi.New(store, restapi.Config{Region: "eu", Node: "n1", Manager: r, Nodes: theNodes()[:1]})
+	require.NoError(t, err)
+	return serving(t, daemon.Handler())
+}
+
+// asked returns the only request there was.
+func (r *runner) asked(t *testing.T) ports.OperationRequest {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	require.Len(t, r.requests, 1)
+	return r.requests[0]
+}
