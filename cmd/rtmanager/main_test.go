@@ -85,7 +85,7 @@ func (d *daemonProcess) start() {
 	program, err := os.Executable()
 	require.NoError(d.t, err)
 	d.cmd = exec.CommandContext(context.WithoutCancel(d.t.Context()), program, "serve", "--data-dir", d.dir,
-		"--listen", d.listen, "--etcd-listen-client", "http://127.0.0.1:0", "--log-level", "error")
+		"--listen", d.listen, "--etcd-listen-client", "http://127.0.0.1:0", "--log-level", "error", "--engine", "none")
 	d.cmd.Env = append(os.Environ(), beDaemon+"=1")
 	d.cmd.Stderr = os.Stderr
 	stdout, err := d.cmd.StdoutPipe()

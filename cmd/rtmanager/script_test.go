@@ -13,7 +13,7 @@ import (
 // Scripts are stories that an operator could read, on real daemons. Besides
 // testscript's own commands they know:
 //
-//	serve [FLAG...]     a daemon on free ports and $WORK/data; waits until it is ready
+//	serve [FLAG...]     a daemon on free ports and $WORK/data, without an engine unless --engine says so; waits until it is ready
 //	watch NAME [ARG...] a watch in the background whose output goes to the file NAME
 //	also NAME [FLAG...] a further daemon in the background, whose output goes to the file NAME
 //	ask NAME            from here on the verbs talk to that daemon

@@ -52,6 +52,7 @@ func serveCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	begin(ts, "serve", append([]string{
 		"serve", "--data-dir", ts.MkAbs("data"), "--listen", listen, "--etcd-listen-client", "http://127.0.0.1:0",
+		"--engine", "none",
 	}, args...)...)
 	ask(ts, "serve")
 }
@@ -77,7 +78,7 @@ func alsoCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 1 || running(ts)[args[0]] != nil {
 		ts.Fatalf("usage: also NAME [FLAG...], of a daemon that does not run")
 	}
-	begin(ts, args[0], append([]string{"serve"}, args[1:]...)...)
+	begin(ts, args[0], append([]string{"serve", "--engine", "none"}, args[1:]...)...)
 }
 
 func watchCommand(ts *testscript.TestScript, _ bool, args []string) {

@@ -90,6 +90,10 @@ func (o Observation) judgeOwn(own *ports.Container) []ports.DriftFinding {
 		return nil
 	case own == nil && !o.own():
 		return nil // another node's game
+	case own == nil && o.IntentRevision == 0:
+		// Somebody has put a record of a container that no operation of ours made: what
+		// he knows of it we do not.
+		return o.found(ports.DriftGone, ports.ActionNone, id, "the record is %s, the engine has no container %s, and no operation has ever made one for this game", o.Record.Status, id)
 	case own == nil:
 		return o.found(ports.DriftGone, ports.ActionMarkRemoved, id, "the record is %s, and the engine has no container %s", o.Record.Status, id)
 	case own.State == ports.ContainerUnknown:
