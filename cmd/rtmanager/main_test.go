@@ -42,15 +42,22 @@ type daemonProcess struct {
 	t      *testing.T
 	dir    string
 	listen string
+	flags  []string
 	cmd    *exec.Cmd
 	client *apiclient.Client
 }
 
+// startDaemon starts a daemon that keeps records only.
 func startDaemon(t *testing.T) *daemonProcess {
+	t.Helper()
+	return startDaemonWith(t, "--engine", "none")
+}
+
+func startDaemonWith(t *testing.T, flags ...string) *daemonProcess {
 	t.Helper()
 	listen, err := stableAddress()
 	require.NoError(t, err)
-	d := &daemonProcess{t: t, dir: t.TempDir(), listen: listen}
+	d := &daemonProcess{t: t, dir: t.TempDir(), listen: listen, flags: flags}
 	d.start()
 	client, err := apiclient.New("http://"+d.listen, apiclient.Config{MaxBackoff: 50 * time.Millisecond})
 	require.NoError(t, err)
@@ -84,8 +91,9 @@ func (d *daemonProcess) start() {
 	d.t.Helper()
 	program, err := os.Executable()
 	require.NoError(d.t, err)
-	d.cmd = exec.CommandContext(context.WithoutCancel(d.t.Context()), program, "serve", "--data-dir", d.dir,
-		"--listen", d.listen, "--etcd-listen-client", "http://127.0.0.1:0", "--log-level", "error", "--engine", "none")
+	d.cmd = exec.CommandContext(context.WithoutCancel(d.t.Context()), program, append([]string{
+		"serve", "--data-dir", d.dir, "--listen", d.listen, "--etcd-listen-client", "http://127.0.0.1:0", "--log-level", "error",
+	}, d.flags...)...)
 	d.cmd.Env = append(os.Environ(), beDaemon+"=1")
 	d.cmd.Stderr = os.Stderr
 	stdout, err := d.cmd.StdoutPipe()
