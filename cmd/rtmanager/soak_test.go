@@ -240,6 +240,7 @@ func (s *soak) verifyContainers(page ports.Explanation) {
 		want[page.Record.CurrentContainerID] = ports.ContainerRunning
 	case runtime.StatusStopped:
 		want[page.Record.CurrentContainerID] = ports.ContainerExited
+	case runtime.StatusRemoved:
 	}
 	have := map[string]ports.ContainerState{}
 	for _, c := range page.Containers {

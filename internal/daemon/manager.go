@@ -90,7 +90,7 @@ func join(ctx context.Context, cfg config.Config, registry *etcdnodes.Registry, 
 		return registry.JoinLater(ctx, self), nil
 	}
 	member, err := registry.Join(ctx, self)
-	if errors.Is(err, runtime.ErrUnavailable) {
+	if errors.Is(err, runtime.ErrUnavailable) || errors.Is(err, runtime.ErrReadOnly) {
 		return registry.JoinLater(ctx, self), nil
 	}
 	if err != nil {

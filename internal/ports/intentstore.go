@@ -2,8 +2,13 @@ package ports
 
 import (
 	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
 
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // IntentStore keeps one operation.Intent per game. It is linearizable, and each
@@ -20,7 +25,8 @@ type IntentStore interface {
 	// ifRevision, 0 meaning that there is none, and every fence holds. It returns the revision
 	// of this write. Another revision is a *runtime.ConflictError on
 	// runtime.ExpectRevision; a fence that does not hold is runtime.ErrFenced, whatever else is in
-	// the way.
+	// the way. What ValidateIntent does not pass is runtime.ErrInvalid, and a
+	// present intent that cannot be read runtime.ErrCorrupt: it is not overwritten.
 	PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...Fence) (int64, error)
 
 	// ListIntents returns every intent, as of one revision, ordered by key. Damaged
@@ -32,4 +38,28 @@ type IntentStore interface {
 type VersionedIntent struct {
 	Intent   operation.Intent
 	Revision int64
+}
+
+// MaxIntentBytes is the largest intent that a store takes, in bytes of its JSON. It
+// holds more than one record, and is far below what etcd takes in one request.
+const MaxIntentBytes = 512 << 10
+
+// ValidateIntent returns nil for an intent and expectations that every store can
+// act on. Otherwise it returns *runtime.InvalidError values joined: a bad game
+// id; a negative revision, on "if_revision"; a fence that could never hold; text that
+// is not UTF-8, an instant that JSON cannot write, or more than MaxIntentBytes of
+// JSON, on "intent".
+func ValidateIntent(intent operation.Intent, ifRevision int64, fences []Fence) error {
+	faults := []error{runtime.ValidateGameID(intent.GameID), revisionNotNegative("if_revision", ifRevision)}
+	for _, fence := range fences {
+		faults = append(faults, fence.Validate())
+	}
+	encoded, err := json.Marshal(intent) // the strict one: the standard library's would change text
+	if err != nil {
+		faults = append(faults, &runtime.InvalidError{Field: "intent", Reason: "cannot be written as JSON: " + err.Error()})
+	}
+	if len(encoded) > MaxIntentBytes {
+		faults = append(faults, &runtime.InvalidError{Field: "intent", Reason: fmt.Sprintf("takes %d bytes of JSON; at most %d are allowed", len(encoded), MaxIntentBytes)})
+	}
+	return errors.Join(faults...)
 }

@@ -60,6 +60,7 @@ const (
 	FindingLedgerMissing    FindingKind = "ledger_missing"
 	FindingLedgerMismatch   FindingKind = "ledger_mismatch"
 	FindingLedgerUnreadable FindingKind = "ledger_unreadable"
+	FindingIntentUnreadable FindingKind = "intent_unreadable"
 )
 
 // Finding is one broken rule, with the key that breaks it.

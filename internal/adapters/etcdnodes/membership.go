@@ -2,7 +2,6 @@ package etcdnodes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,234 +14,76 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-var _ ports.Membership = (*Membership)(nil)
+var (
+	_ ports.Membership = (*Membership)(nil)
+	_ ports.Election   = (*Membership)(nil)
+)
 
-// Membership is this daemon's presence. It renews itself, and joins again when it
-// has been lost. It is safe for concurrent use.
+// Membership is this daemon's presence, and what it leads hangs on it. It renews
+// itself, and joins again after it was lost, until Close. It is safe for concurrent use.
 type Membership struct {
 	registry *Registry
-	self     ports.Node
 	key      string
+	self     ports.Node // its Now is for join alone, which one goroutine at a time calls
+	joined   bool       // has been present; for join alone, too
+
+	running context.Context
+	stop    context.CancelCauseFunc
+	done    chan struct{} // closed when keep has returned
 
 	mu      sync.Mutex
-	session *session      // nil while there is none
-	trouble error         // why there is none
-	changed chan struct{} // closed at the next change of session
-
-	cancel context.CancelFunc
-	tried  chan struct{} // closed once it has been tried to join
-	done   chan struct{}
+	session *session        // the last one while it is trusted; nil at other times
+	changed chan struct{}   // closed and replaced when session changes
+	trouble error           // see Trouble
+	claims  map[string]bool // the leaderships that are stood for, and held
+	leads   sync.WaitGroup  // calls of Lead under way; added to under mu, before running has ended
 }
 
-// session is one life of the presence.
-type session struct {
-	lease clientv3.LeaseID
-	fence ports.Fence
-	// until is when this daemon stops trusting the lease, although etcd may keep it
-	// a little longer: counted from before the last renewal was sent.
-	until time.Time
-	over  chan struct{} // closed when the session is
-}
-
-// Join makes the node present, and keeps it so until Close. A presence of the
-// same name and identity is that of a daemon that is certainly dead, and is
-// replaced; one of another identity is waited for as long as its lease can last
-// without it. It returns *runtime.InvalidError on "node" for a name that is taken, and
-// runtime.ErrUnavailable when etcd does not answer, or takes no more.
-func (r *Registry) Join(ctx context.Context, self ports.Node) (*Membership, error) {
-	m := r.newMembership(self)
-	bound, cancel := context.WithTimeout(ctx, 2*r.opts.LeaseTTL)
-	defer cancel()
-	for {
-		taken, err := m.join(bound)
-		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case err != nil:
-			return nil, err
-		case taken == nil:
-			m.start(ctx)
-			return m, nil
-		}
-		r.awaitChange(bound, m.key, taken.Session)
-		if bound.Err() != nil && ctx.Err() == nil {
-			return nil, m.takenBy(*taken)
-		}
+// Fence implements ports.Membership. It asks nobody, and turns false by the clock
+// alone when etcd has been out of reach for too long.
+func (m *Membership) Fence() (ports.Fence, bool) {
+	s, _ := m.present()
+	if s == nil {
+		return ports.Fence{}, false
 	}
+	return s.fence, true
 }
 
-// JoinLater is Join for who cannot wait: it returns after the first try, and goes
-// on trying until it succeeds or is closed. Until then there is no presence, and
-// Trouble says why.
-func (r *Registry) JoinLater(ctx context.Context, self ports.Node) *Membership {
-	m := r.newMembership(self)
-	m.start(ctx)
-	select {
-	case <-m.tried:
-	case <-ctx.Done():
-	}
-	return m
+// Changed returns a channel that is closed when the presence is next lost or
+// gained. Ask for it before looking at what may change.
+func (m *Membership) Changed() <-chan struct{} {
+	_, changed := m.present()
+	return changed
 }
 
-func (r *Registry) newMembership(self ports.Node) *Membership {
-	return &Membership{registry: r, self: self, key: r.keys.node(self.Region, self.Name), changed: make(chan struct{}), tried: make(chan struct{}), done: make(chan struct{})}
-}
-
-func (m *Membership) start(ctx context.Context) {
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	m.cancel = stop
-	go m.keep(run)
-}
-
-func (m *Membership) takenBy(other ports.Node) error {
-	return &runtime.InvalidError{Field: "node", Reason: fmt.Sprintf("%q is taken by a daemon at %s since %s; stop it, or choose another --node",
-		m.self.Region+"/"+m.self.Name, other.API, other.StartedAt.UTC().Format(time.RFC3339))}
-}
-
-// Trouble returns why the node is not present, nil while it is.
+// Trouble says why the presence is lost, or that it cannot be renewed: for
+// people, and nil while all is well.
 func (m *Membership) Trouble() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.session != nil {
-		return nil
-	}
 	return m.trouble
 }
 
-// join tries once to become present. It returns the node that has the name, if
-// another one has.
-func (m *Membership) join(ctx context.Context) (taken *ports.Node, err error) {
-	ctx, cancel := context.WithTimeout(ctx, m.registry.opts.CallTimeout)
-	defer cancel()
-	client := m.registry.client
-	value, err := json.Marshal(m.self)
-	if err != nil {
-		return nil, fmt.Errorf("encode the node: %w", err)
-	}
-	began := time.Now()
-	lease, err := client.Grant(ctx, int64(m.registry.opts.LeaseTTL.Seconds()))
-	if err != nil {
-		return nil, unavailable("get a lease", err)
-	}
-	for range 2 { // the second time after a predecessor has been cleared away
-		resp, err := client.Txn(ctx).
-			If(clientv3.Compare(clientv3.CreateRevision(m.key), "=", 0)).
-			Then(clientv3.OpPut(m.key, string(value), clientv3.WithLease(lease.ID))).
-			Else(clientv3.OpGet(m.key)).Commit()
-		if err != nil {
-			return nil, unavailable("join the nodes", err)
-		}
-		if resp.Succeeded {
-			m.set(&session{
-				lease: lease.ID, fence: ports.Fence{Key: m.key, CreateRevision: resp.Header.Revision},
-				until: began.Add(m.trust()), over: make(chan struct{}),
-			})
-			return nil, nil
-		}
-		kv := resp.Responses[0].GetResponseRange().Kvs[0]
-		var other ports.Node
-		if err := json.Unmarshal(kv.Value, &other); err != nil {
-			return nil, &runtime.CorruptError{Key: m.key, Reason: "the value is not a node: " + err.Error()}
-		}
-		if other.Identity != m.self.Identity {
-			other.Session = kv.CreateRevision
-			_, _ = client.Revoke(ctx, lease.ID)
-			return &other, nil
-		}
-		// Our own directory's: its daemon is dead, or is this one before it lost its lease.
-		_, err = client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(m.key), "=", kv.CreateRevision)).Then(clientv3.OpDelete(m.key)).Commit()
-		if err != nil {
-			return nil, unavailable("clear the presence of the daemon before", err)
-		}
-	}
-	return nil, fmt.Errorf("join the nodes: %w: the presence was made again meanwhile", runtime.ErrUnavailable)
-}
-
-// trust is how long after a renewal was sent this daemon relies on it.
-func (m *Membership) trust() time.Duration {
-	return m.registry.opts.LeaseTTL - m.registry.opts.LeaseTTL/5
-}
-
-// keep renews the presence until ctx ends, and joins again when it is lost.
-func (m *Membership) keep(ctx context.Context) {
-	defer close(m.done)
-	ticker := time.NewTicker(m.registry.opts.LeaseTTL / 4)
-	defer ticker.Stop()
-	if m.current() == nil {
-		m.joinAgain(ctx)
-	}
-	close(m.tried)
-	for {
-		expires := time.NewTimer(m.left())
-		select {
-		case <-ctx.Done():
-			expires.Stop()
-			return
-		case <-ticker.C:
-			m.renew(ctx)
-		case <-expires.C:
-			m.lose("it could not be renewed in time")
-			select { // do not spin while etcd is away
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-		}
-		expires.Stop()
-		if m.current() == nil {
-			m.joinAgain(ctx)
-		}
-	}
-}
-
-// joinAgain tries once, and takes down why it did not succeed.
-func (m *Membership) joinAgain(ctx context.Context) {
-	taken, err := m.join(ctx)
-	if taken != nil {
-		err = m.takenBy(*taken)
-	}
-	if err == nil || ctx.Err() != nil {
-		return
-	}
+// Close ends the presence and every leadership at once: calls of Lead end, are
+// waited for, and only then are the keys taken away, or end with their lease where etcd is out of
+// reach. It may be called more than once and always returns nil.
+func (m *Membership) Close() error {
 	m.mu.Lock()
-	news := m.trouble == nil || m.trouble.Error() != err.Error()
-	m.trouble = err
+	m.stop(errClosed)
 	m.mu.Unlock()
-	if news {
-		m.registry.log.Warn("this node is not present among the nodes; trying again", "error", err)
-	}
+	<-m.done
+	return nil
 }
 
-// left is how long the session is still trusted; far off while there is none.
-func (m *Membership) left() time.Duration {
-	s := m.current()
-	if s == nil {
-		return time.Hour
-	}
+// present returns the session, nil while there is none to rely upon, and what to wait
+// on for another.
+func (m *Membership) present() (*session, <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return time.Until(s.until)
-}
-
-func (m *Membership) renew(ctx context.Context) {
-	s := m.current()
-	if s == nil {
-		return
+	if m.session == nil || !m.session.trusted() {
+		return nil, m.changed
 	}
-	began := time.Now()
-	call, cancel := context.WithTimeout(ctx, min(m.registry.opts.CallTimeout, m.registry.opts.LeaseTTL/4))
-	defer cancel()
-	_, err := m.registry.client.KeepAliveOnce(call, s.lease)
-	switch {
-	case err == nil:
-		m.mu.Lock()
-		s.until = began.Add(m.trust())
-		m.mu.Unlock()
-	case errors.Is(err, rpctypes.ErrLeaseNotFound):
-		m.lose("its lease is gone")
-	case ctx.Err() == nil:
-		m.registry.log.Debug("presence could not be renewed; trying again", "error", err)
-	}
+	return m.session, m.changed
 }
 
 func (m *Membership) set(s *session) {
@@ -253,46 +94,112 @@ func (m *Membership) set(s *session) {
 	m.changed = make(chan struct{})
 }
 
-func (m *Membership) lose(why string) {
-	s := m.current()
-	if s == nil {
-		return
+// keep renews the presence, and joins where there is none, until Close.
+func (m *Membership) keep(s *session) {
+	defer close(m.done)
+	for m.running.Err() == nil {
+		if s == nil {
+			s = m.rejoin()
+			continue
+		}
+		m.hold(s)
+		s.retire()
+		m.troubled(notPresent(context.Cause(s.life)))
+		m.set(nil)
+		if m.running.Err() == nil {
+			m.revoke(m.running, s.lease) // or what hangs on it would outlive the trust in it
+			s = nil
+		}
 	}
-	m.registry.log.Info("this node's presence is over", "reason", why)
-	m.set(nil)
-	close(s.over)
+	m.leads.Wait()
+	if s != nil {
+		s.retire()
+		m.revoke(m.running, s.lease)
+	}
 }
 
-func (m *Membership) current() *session {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.session
+// hold renews the session until it is over. A quarter of the TTL is enough for
+// three tries before the trust ends.
+func (m *Membership) hold(s *session) {
+	ticker := time.NewTicker(m.registry.opts.LeaseTTL / 4)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.life.Done():
+			return
+		case <-ticker.C:
+			if err := m.renew(s); s.life.Err() == nil {
+				m.troubled(err)
+			}
+		}
+	}
 }
 
-// Fence implements ports.Membership. It asks nobody.
-func (m *Membership) Fence() (ports.Fence, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.session == nil || !time.Now().Before(m.session.until) {
-		return ports.Fence{}, false
+// renew asks etcd how the session stands, and then to go on with its lease. It does
+// so in this order because the client repeats a renewal without a pause where there is
+// no etcd.
+func (m *Membership) renew(s *session) error {
+	if err := m.sweep(s); err != nil {
+		return err
 	}
-	return m.session.fence, true
-}
-
-// Close ends the presence at once. It waits, may be called more than once, and
-// always returns nil: a presence that could not be taken away ends with its lease.
-func (m *Membership) Close() error {
-	m.cancel()
-	<-m.done
-	s := m.current()
-	if s == nil {
-		return nil
-	}
-	m.lose("the daemon stops")
-	ctx, cancel := context.WithTimeout(context.Background(), m.registry.opts.CallTimeout)
+	ctx, cancel := m.bound(s.life)
 	defer cancel()
-	if _, err := m.registry.client.Revoke(ctx, s.lease); err != nil {
-		m.registry.log.Warn("presence could not be taken away; it ends with its lease", "error", err)
+	sent := time.Now()
+	_, err := m.registry.client.KeepAliveOnce(ctx, s.lease)
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		s.end(errLeaseGone)
+		return errLeaseGone
 	}
-	return nil
+	if err == nil {
+		s.renewed(sent)
+	}
+	return translate(s.life, "renew the presence of this node", err)
+}
+
+// bound is for one request of a renewal, which must leave time for another.
+func (m *Membership) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, min(m.registry.opts.CallTimeout, m.registry.opts.LeaseTTL/4))
+}
+
+// revoke ends a lease with all keys on it, once and if etcd answers. ctx may have ended.
+func (m *Membership) revoke(ctx context.Context, lease clientv3.LeaseID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.registry.opts.CallTimeout)
+	defer cancel()
+	_, err := m.registry.client.Revoke(ctx, lease)
+	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		m.registry.log.Warn("a lease could not be given back; it ends by itself", "error", err)
+	}
+}
+
+// troubled sets what Trouble returns, and logs it when it is news.
+func (m *Membership) troubled(why error) {
+	m.mu.Lock()
+	before := m.trouble
+	m.trouble = why
+	m.mu.Unlock()
+	switch {
+	case errors.Is(why, errClosed):
+	case why == nil && before != nil:
+		m.registry.log.Info("this node is present", "key", m.key)
+	case why != nil && (before == nil || before.Error() != why.Error()):
+		m.registry.log.Warn("the presence of this node is in trouble", "key", m.key, "error", why)
+	}
+}
+
+// begin starts a call of Lead, which ends with ctx or with the membership. The
+// returned function must be called when it is over.
+func (m *Membership) begin(ctx context.Context) (context.Context, func(), error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running.Err() != nil {
+		return nil, nil, fmt.Errorf("%w: %w", runtime.ErrUnavailable, errClosed)
+	}
+	m.leads.Add(1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(m.running, func() { cancel(fmt.Errorf("%w: %w", runtime.ErrUnavailable, errClosed)) })
+	return ctx, func() {
+		stop()
+		cancel(context.Canceled)
+		m.leads.Done()
+	}, nil
 }

@@ -1,26 +1,16 @@
-// Package etcdnodes keeps on etcd who is there and who leads: a presence per node
-// and a key per leadership, all of one daemon on one lease.
-//
-// The election is a key that only one can create, not that of etcd's concurrency
-// package: that one takes a lease and a key per candidate, and returns from its
-// campaign without leadership when its lease has gone meanwhile.
 package etcdnodes
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
-	"iter"
 	"log/slog"
-	"net/url"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -28,133 +18,155 @@ var _ ports.NodeRegistry = (*Registry)(nil)
 
 // Options tune a Registry; zero means the default named beside it.
 type Options struct {
-	// Prefix goes before every key.
+	// Prefix goes before every key, as it does for the store whose writes are fenced.
 	Prefix string
 	// WatchClient makes the watches; default the client.
 	WatchClient *clientv3.Client
-	// LeaseTTL is how long a silent daemon counts as there, in whole seconds.
-	// Default 10 s.
+	// LeaseTTL is how long a silent daemon counts as there. etcd's leases last whole
+	// seconds, at least 1 or 2, and so it is rounded up for etcd. Default 10 s.
 	LeaseTTL time.Duration
-	// CallTimeout bounds one request to etcd. Default 3 s.
-	CallTimeout time.Duration
-	Logger      *slog.Logger
+	// CallTimeout bounds one request to etcd; default 3 s. A read is repeated until
+	// OperationTimeout is over, default 15 s, where its caller set no deadline.
+	CallTimeout, OperationTimeout time.Duration
+	// Logger hears of presences lost and leaderships ended; nil is silence.
+	Logger *slog.Logger
 }
 
-// Registry reads who is there. It is safe for concurrent use.
+// Registry reads who is there. It is safe for concurrent use, holds no goroutine
+// and needs no closing.
 type Registry struct {
 	client, watchClient *clientv3.Client
 	keys                keyspace
 	opts                Options
 	log                 *slog.Logger
+
+	mu     sync.Mutex
+	damage map[string]int64 // keys that were complained of, with the revision of the value
 }
 
-// New returns a registry on the cluster that client talks to. It asks etcd nothing.
+// New returns a registry on the cluster that client talks to, which it asks
+// nothing yet. The clients stay the caller's.
 func New(client *clientv3.Client, opts Options) *Registry {
 	opts.LeaseTTL = cmp.Or(opts.LeaseTTL, 10*time.Second)
 	opts.CallTimeout = cmp.Or(opts.CallTimeout, 3*time.Second)
+	opts.OperationTimeout = cmp.Or(opts.OperationTimeout, 15*time.Second)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Registry{
 		client: client, watchClient: cmp.Or(opts.WatchClient, client),
-		keys: keyspace{strings.TrimRight(opts.Prefix, "/")}, opts: opts, log: opts.Logger,
+		keys: newKeyspace(opts.Prefix), opts: opts, log: opts.Logger, damage: map[string]int64{},
 	}
 }
 
-// keyspace builds every key; each family ends in a slash.
-type keyspace struct{ prefix string }
-
-func (k keyspace) nodes() string { return k.prefix + "/nodes/" }
-
-func (k keyspace) node(region, name string) string {
-	return k.nodes() + url.PathEscape(region) + "/" + url.PathEscape(name)
-}
-
-func (k keyspace) leader(scope string) string { return k.prefix + "/leaders/" + url.PathEscape(scope) }
-
-// Nodes implements ports.NodeRegistry.
+// Nodes implements ports.NodeRegistry by one linearizable read. A value that
+// cannot be read hides nobody else: it is logged with its key, once, and passed over.
 func (r *Registry) Nodes(ctx context.Context) ([]ports.Node, error) {
-	nodes, _, err := r.list(ctx)
-	return nodes, err
+	listed, err := r.list(ctx)
+	return listed.nodes, err
 }
 
-func (r *Registry) list(ctx context.Context) ([]ports.Node, int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opts.CallTimeout)
-	defer cancel()
-	resp, err := r.client.Get(ctx, r.keys.nodes(), clientv3.WithPrefix())
+// listing is who was there at one revision.
+type listing struct {
+	nodes    []ports.Node
+	written  []int64 // when each was last written, in the order of the keys
+	revision int64
+}
+
+func (r *Registry) list(ctx context.Context) (listing, error) {
+	resp, err := r.get(ctx, "list the nodes", r.keys.nodes(), clientv3.WithPrefix())
 	if err != nil {
-		return nil, 0, unavailable("list the nodes", err)
+		return listing{}, err
 	}
-	nodes := make([]ports.Node, 0, len(resp.Kvs))
+	listed := listing{nodes: []ports.Node{}, revision: resp.Header.GetRevision()}
 	for _, kv := range resp.Kvs {
-		var node ports.Node
-		if err := json.Unmarshal(kv.Value, &node); err != nil || r.keys.node(node.Region, node.Name) != string(kv.Key) {
-			r.log.Error("a node's value cannot be read", "key", string(kv.Key), "error", err)
+		node, err := r.keys.decodeNode(kv)
+		if err != nil {
+			r.complain(kv, err)
 			continue
 		}
-		node.Session = kv.CreateRevision
-		nodes = append(nodes, node)
+		listed.nodes = append(listed.nodes, node)
+		listed.written = append(listed.written, kv.GetModRevision())
 	}
-	slices.SortFunc(nodes, func(a, b ports.Node) int { return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Name, b.Name)) })
-	return nodes, resp.Header.Revision, nil
+	slices.SortFunc(listed.nodes, func(a, b ports.Node) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Name, b.Name))
+	})
+	return listed, nil
 }
 
-// WatchNodes implements ports.NodeRegistry. Besides what etcd tells, it looks for
-// itself every LeaseTTL, so that a watch that has died in silence is noticed.
-func (r *Registry) WatchNodes(ctx context.Context) iter.Seq2[[]ports.Node, error] {
-	return func(yield func([]ports.Node, error) bool) {
-		var last []ports.Node
-		for first := true; ; first = false {
-			nodes, revision, err := r.list(ctx)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if first || !slices.Equal(last, nodes) {
-				if !yield(nodes, nil) {
-					return
-				}
-				last = nodes
-			}
-			r.awaitChange(ctx, r.keys.nodes(), revision, clientv3.WithPrefix())
-			if ctx.Err() != nil {
-				yield(nil, ctx.Err())
-				return
-			}
-		}
+// complain logs a damaged value unless it has been logged before.
+func (r *Registry) complain(kv *mvccpb.KeyValue, fault error) {
+	key := string(kv.GetKey())
+	r.mu.Lock()
+	known := r.damage[key] == kv.GetModRevision()
+	r.damage[key] = kv.GetModRevision()
+	r.mu.Unlock()
+	if !known {
+		r.log.Error("a node cannot be read and counts as not there", "key", key, "error", fault)
 	}
 }
 
-// awaitChange returns when the key has changed after the revision, when nobody
-// can tell any more, and after LeaseTTL in any case.
-func (r *Registry) awaitChange(ctx context.Context, key string, revision int64, opts ...clientv3.OpOption) {
-	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), r.opts.LeaseTTL)
-	defer cancel()
-	select {
-	case <-r.watchClient.Watch(ctx, key, append(opts, clientv3.WithRev(revision+1))...):
-	case <-ctx.Done():
-	}
-}
-
-// Leader implements ports.NodeRegistry.
+// Leader implements ports.NodeRegistry by one linearizable read. A value that
+// cannot be read is runtime.ErrCorrupt.
 func (r *Registry) Leader(ctx context.Context, scope string) (ports.Leader, bool, error) {
+	if err := validName("scope", scope); err != nil {
+		return ports.Leader{}, false, err
+	}
+	resp, err := r.get(ctx, "read who leads "+scope, r.keys.leader(scope))
+	if err != nil || len(resp.Kvs) == 0 {
+		return ports.Leader{}, false, err
+	}
+	stored, err := decodeLeader(resp.Kvs[0])
+	if err != nil {
+		return ports.Leader{}, false, err
+	}
+	return ports.Leader{Region: stored.Region, Node: stored.Node, Fence: fenceOf(resp.Kvs[0])}, true, nil
+}
+
+// get reads until etcd answers or the caller's patience ends.
+func (r *Registry) get(ctx context.Context, what, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	patience := time.NewTimer(r.opts.OperationTimeout)
+	defer patience.Stop()
+	_, bounded := ctx.Deadline()
+	for {
+		resp, err := r.getOnce(ctx, key, opts...)
+		if err == nil {
+			return resp, nil
+		}
+		err = translate(ctx, what, err)
+		if ctx.Err() != nil || refused(err) {
+			return nil, err
+		}
+		select {
+		case <-patience.C:
+			if !bounded {
+				return nil, err
+			}
+		default:
+		}
+		r.pause(ctx)
+	}
+}
+
+func (r *Registry) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.CallTimeout)
 	defer cancel()
-	resp, err := r.client.Get(ctx, r.keys.leader(scope))
-	if err != nil {
-		return ports.Leader{}, false, unavailable("read who leads "+scope, err)
-	}
-	if len(resp.Kvs) == 0 {
-		return ports.Leader{}, false, nil
-	}
-	var leader ports.Leader
-	if err := json.Unmarshal(resp.Kvs[0].Value, &leader); err != nil {
-		return ports.Leader{}, false, &runtime.CorruptError{Key: string(resp.Kvs[0].Key), Reason: "the value is not a leader's: " + err.Error()}
-	}
-	leader.Fence = ports.Fence{Key: string(resp.Kvs[0].Key), CreateRevision: resp.Kvs[0].CreateRevision}
-	return leader, true, nil
+	return r.client.Get(ctx, key, opts...)
 }
 
-func unavailable(what string, err error) error {
-	return fmt.Errorf("%s: %w: %s", what, runtime.ErrUnavailable, err.Error())
+// pause waits a little, so that what fails at once is not repeated at once.
+func (r *Registry) pause(ctx context.Context) {
+	wait(ctx, min(r.opts.LeaseTTL/10, 500*time.Millisecond))
+}
+
+// wait returns true after the time, or false at once when ctx ends.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

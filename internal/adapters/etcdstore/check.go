@@ -65,6 +65,7 @@ func (s *Store) checkAt(ctx context.Context, revision int64) (*checker, error) {
 		{s.keys.records(), c.checkRecord},
 		{s.keys.indexes(), c.checkIndex},
 		{s.keys.ledgers(), c.checkLedger},
+		{s.keys.intents(), c.checkIntent},
 	} {
 		_, err := s.scan(ctx, family.prefix, family.prefix, c.revision, func(at int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			c.revision = at
@@ -181,6 +182,20 @@ func (c *checker) checkUnreadableEntry(kv *mvccpb.KeyValue, err error) {
 	c.find(ports.FindingLedgerUnreadable, key, gameID, nil, "%v", reasonOf(err))
 	if game := c.games[gameID]; game != nil && !game.unreadable && game.record.LastOp.Seq%ledgerSlots == slot {
 		game.newest = true // reported already
+	}
+}
+
+// checkIntent reports a damaged intent. What was meant to be of the game, nobody
+// else knows, so it is left for a person.
+func (c *checker) checkIntent(kv *mvccpb.KeyValue) {
+	key := string(kv.GetKey())
+	gameID, err := c.store.keys.gameOfIntent(key)
+	if err != nil {
+		c.find(ports.FindingKeyForeign, key, "", nil, "the key is not a game's: %v", err)
+		return
+	}
+	if _, err := c.store.keys.decodeIntent(kv); err != nil {
+		c.find(ports.FindingIntentUnreadable, key, gameID, nil, "%v", reasonOf(err))
 	}
 }
 

@@ -9,6 +9,8 @@
 // write.go, commit.go, group.go and resolve.go, reads in read.go and list.go, the
 // watch in watch.go and upstream.go, the status index held against its records in
 // index.go and vouch.go, and the proof that the store keeps its rules in check.go.
+// Intents have keys of their own, which nothing watches: intents.go, intentcodec.go,
+// intentwrite.go.
 //
 // What makes it fast can be left out. One watch (feed.go) keeps a copy of all
 // records (cache.go, trees.go) and a history of recent changes (hub.go, followhub.go).

@@ -2,74 +2,77 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
-	"github.com/google/uuid"
-	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
-type storedIntent struct {
-	operation.Intent
-	Write string `json:"write"`
-}
-
-func (s *Store) intentKey(gameID string) string { return s.keys.prefix + "/operations/" + escape(gameID) }
-
+// GetIntent implements ports.IntentStore by one linearizable read.
 func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error) {
-	resp, err := s.get(ctx, s.intentKey(gameID))
-	if err != nil || len(resp.Kvs) == 0 {
-		return ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}, err
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedIntent{}, err
 	}
-	var v storedIntent
-	err = json.Unmarshal(resp.Kvs[0].Value, &v)
-	return ports.VersionedIntent{Intent: v.Intent, Revision: resp.Kvs[0].ModRevision}, err
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return ports.VersionedIntent{}, err
+	}
+	defer done()
+	found := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
+	resp, err := s.get(ctx, s.keys.intent(gameID))
+	if err == nil && len(resp.Kvs) > 0 {
+		found, err = s.keys.versionedIntent(resp.Kvs[0])
+	}
+	if err != nil {
+		return ports.VersionedIntent{}, fmt.Errorf("get the intent of game %q: %w", gameID, err)
+	}
+	return found, nil
 }
 
-func (s *Store) PutIntent(ctx context.Context, in operation.Intent, rev int64, fences ...ports.Fence) (int64, error) {
-	key := s.intentKey(in.GameID)
-	value, err := json.Marshal(storedIntent{in, uuid.NewString()})
-	if err != nil {
-		return 0, err
-	}
-	cmps := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(key), "=", rev)}
-	var gets []clientv3.Op
-	for _, f := range fences {
-		cmps = append(cmps, clientv3.Compare(clientv3.CreateRevision(f.Key), "=", f.CreateRevision))
-		gets = append(gets, clientv3.OpGet(f.Key))
-	}
-	resp, err := s.client.Txn(ctx).If(cmps...).Then(clientv3.OpPut(key, string(value))).Else(gets...).Commit()
-	if err != nil {
-		return 0, unavailable(ctx, err)
-	}
-	if resp.Succeeded {
-		return resp.Header.Revision, nil
-	}
-	for i, f := range fences {
-		kvs := resp.Responses[i].GetResponseRange().Kvs
-		if len(kvs) == 0 || kvs[0].CreateRevision != f.CreateRevision {
-			return 0, runtime.ErrFenced
-		}
-	}
-	return 0, &runtime.ConflictError{GameID: in.GameID, Expectation: runtime.ExpectRevision, Expected: fmt.Sprint(rev)}
-}
-
+// ListIntents implements ports.IntentStore.
 func (s *Store) ListIntents(ctx context.Context) ([]ports.VersionedIntent, error) {
-	resp, err := s.get(ctx, s.keys.prefix+"/operations/", clientv3.WithPrefix())
+	ctx, done, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []ports.VersionedIntent
-	for _, kv := range resp.Kvs {
-		var v storedIntent
-		if err := json.Unmarshal(kv.Value, &v); err != nil {
-			return nil, err
-		}
-		all = append(all, ports.VersionedIntent{Intent: v.Intent, Revision: kv.ModRevision})
+	defer done()
+	var faults []error
+	intents, err := asOfNow(ctx, func(ctx context.Context) (intents []ports.VersionedIntent, err error) {
+		intents, faults, err = s.listIntentsOnce(ctx)
+		return intents, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list intents: %w", err)
 	}
-	return all, nil
+	return intents, errors.Join(faults...)
+}
+
+// listIntentsOnce reads page after page at the revision of the first one.
+func (s *Store) listIntentsOnce(ctx context.Context) (intents []ports.VersionedIntent, faults []error, err error) {
+	intents = []ports.VersionedIntent{}
+	family := s.keys.intents()
+	_, err = s.scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
+		for _, kv := range kvs {
+			found, err := s.keys.versionedIntent(kv)
+			if err != nil {
+				faults = append(faults, err)
+				continue
+			}
+			intents = append(intents, found)
+		}
+		return true, nil
+	})
+	return intents, faults, err
+}
+
+func (k keyspace) versionedIntent(kv *mvccpb.KeyValue) (ports.VersionedIntent, error) {
+	stored, err := k.decodeIntent(kv)
+	if err != nil {
+		return ports.VersionedIntent{}, err
+	}
+	return ports.VersionedIntent{Intent: stored.intent(), Revision: kv.GetModRevision()}, nil
 }

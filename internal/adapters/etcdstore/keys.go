@@ -28,6 +28,7 @@ func newKeyspace(prefix string) keyspace {
 func (k keyspace) records() string { return k.prefix + "/runtimes/" }
 func (k keyspace) indexes() string { return k.prefix + "/runtimes-by-status/" }
 func (k keyspace) ledgers() string { return k.prefix + "/transitions/" }
+func (k keyspace) intents() string { return k.prefix + "/operations/" }
 func (k keyspace) schema() string  { return k.prefix + "/meta/schema" }
 
 func (k keyspace) record(gameID string) string { return k.records() + escape(gameID) }
@@ -46,6 +47,8 @@ func (k keyspace) ledgerEntry(gameID string, seq int64) string {
 	return k.ledgerOf(gameID) + fmt.Sprintf("%02d", seq%ledgerSlots)
 }
 
+func (k keyspace) intent(gameID string) string { return k.intents() + escape(gameID) }
+
 // after returns the smallest key that sorts behind key.
 func after(key string) string { return key + "\x00" }
 
@@ -55,6 +58,11 @@ func end(prefix string) string { return clientv3.GetPrefixRangeEnd(prefix) }
 // gameOfRecord gives back the game id that a record's key was made from.
 func (k keyspace) gameOfRecord(key string) (string, error) {
 	return unescape(strings.TrimPrefix(key, k.records()))
+}
+
+// gameOfIntent gives back the game id that an intent's key was made from.
+func (k keyspace) gameOfIntent(key string) (string, error) {
+	return unescape(strings.TrimPrefix(key, k.intents()))
 }
 
 // parseIndex gives back what an index key was made from. Of a key under a status

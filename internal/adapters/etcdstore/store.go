@@ -15,7 +15,10 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-var _ ports.Store = (*Store)(nil)
+var (
+	_ ports.Store       = (*Store)(nil)
+	_ ports.IntentStore = (*Store)(nil)
+)
 
 // Options tune a store. The zero value works.
 type Options struct {

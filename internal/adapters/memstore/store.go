@@ -21,13 +21,14 @@ var _ ports.Store = (*Store)(nil)
 type Store struct {
 	id string
 
-	mu       sync.Mutex       // guards everything below
-	revision int64            // of the last change; 1 before the first
-	floor    int64            // history below this revision is forgotten
-	games    map[string]*game // by game id; also games deleted since the floor
-	log      []change         // every change above the floor, oldest first
-	fences   map[string]int64 // leader key to the revision that created it
-	changed  chan struct{}    // closed and replaced whenever the store moves
+	mu       sync.Mutex                       // guards everything below
+	revision int64                            // of the last change; 1 before the first
+	floor    int64                            // history below this revision is forgotten
+	games    map[string]*game                 // by game id; also games deleted since the floor
+	log      []change                         // every change above the floor, oldest first
+	fences   map[string]int64                 // leader key to the revision that created it
+	intents  map[string]ports.VersionedIntent // by key
+	changed  chan struct{}                    // closed and replaced whenever the store moves
 }
 
 // game is all that is known of one game. Records in it are never changed once
@@ -61,6 +62,7 @@ func New() *Store {
 		revision: 1,
 		games:    map[string]*game{},
 		fences:   map[string]int64{},
+		intents:  map[string]ports.VersionedIntent{},
 		changed:  make(chan struct{}),
 	}
 }

@@ -19,6 +19,18 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, harness())
 }
 
+// TestIntents runs every behaviour of intent stores.
+func TestIntents(t *testing.T) {
+	fences := harness().Fences
+	storetest.RunIntents(t, storetest.IntentHarness{
+		Open:  func(*testing.T) ports.IntentStore { return memstore.New() },
+		Grant: func(t *testing.T, s ports.IntentStore) ports.Fence { return fences.Grant(t, s.(*memstore.Store)) },
+		Revoke: func(t *testing.T, s ports.IntentStore, fence ports.Fence) {
+			fences.Revoke(t, s.(*memstore.Store), fence)
+		},
+	})
+}
+
 func harness() storetest.Harness {
 	var elections atomic.Int64
 	return storetest.Harness{

@@ -109,14 +109,18 @@ type ConflictError struct {
 	Actual      string
 	// Current is the record that stands, and Revision the revision at which it
 	// was last changed. Both are zero when revision was expected of a game that
-	// has no record.
+	// has no record. Where the expectation was of a game's intent, Current is zero
+	// and Revision that of the intent, 0 for none.
 	Current  RuntimeRecord
 	Revision int64
 }
 
 func (e *ConflictError) Error() string {
-	if e.Revision == 0 {
+	switch {
+	case e.Revision == 0:
 		return fmt.Sprintf("expected %s %q, but there is no record", e.Expectation, e.Expected)
+	case e.Current.GameID == "":
+		return fmt.Sprintf("expected %s %q, found %q", e.Expectation, e.Expected, e.Actual)
 	}
 	return fmt.Sprintf("expected %s %q, found %q (the record is %s since revision %d)",
 		e.Expectation, e.Expected, e.Actual, e.Current.Status, e.Revision)

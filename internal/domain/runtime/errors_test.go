@@ -26,6 +26,9 @@ func TestErrors(t *testing.T) {
 		{"conflict without record", &runtime.ConflictError{
 			GameID: "g", Expectation: runtime.ExpectRevision, Expected: "7", Actual: "0",
 		}, runtime.ErrConflict, `expected revision "7", but there is no record`},
+		{"conflict on an intent", &runtime.ConflictError{
+			GameID: "g", Expectation: runtime.ExpectRevision, Expected: "7", Actual: "9", Revision: 9,
+		}, runtime.ErrConflict, `expected revision "7", found "9"`},
 		{"corrupt", &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, runtime.ErrCorrupt, "key \"/runtimes/g\": is not JSON; see `rtmanager fsck`"},
 		{"transition", &runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, runtime.ErrInvalidTransition, `transition is not allowed from "removed" to "running": nothing follows "removed"`},
 	}

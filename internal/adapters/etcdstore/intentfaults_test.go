@@ -1,0 +1,297 @@
+package etcdstore_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// mark is in the intent of the write that a fault meets.
+const mark = "the-write"
+
+func (r faultyRig) putMarked(ctx context.Context, ifRevision int64, fences ...ports.Fence) (int64, error) {
+	return r.PutIntent(ctx, operation.Intent{GameID: "game", Spec: operation.Spec{Image: mark}}, ifRevision, fences...)
+}
+
+// overwriteIntent has others write the intent so many times, whatever it is.
+func (r faultyRig) overwriteIntent(times int) {
+	for range times {
+		r.others.putIntent(operation.Intent{GameID: "game"}, r.others.intent("game").Revision)
+	}
+}
+
+// requireMarked wants the write to have been made so many times in the whole
+// history of the intent, and returns the last revision of it.
+func (r faultyRig) requireMarked(times int, why string) int64 {
+	r.t.Helper()
+	last, made := int64(0), 0
+	for _, ev := range r.others.historyOf("/operations/game") {
+		if strings.Contains(string(ev.Kv.GetValue()), mark) {
+			last, made = ev.Kv.GetModRevision(), made+1
+		}
+	}
+	require.Equal(r.t, times, made, "times that etcd's history has the write: %s", why)
+	return last
+}
+
+// onBoth runs a test of a write that inserts, and of one that overwrites.
+func onBoth(t *testing.T, test func(t *testing.T, r faultyRig, at int64)) {
+	t.Run("insert", func(t *testing.T) {
+		t.Parallel()
+		test(t, newFaultyRig(t), 0)
+	})
+	t.Run("overwrite", func(t *testing.T) {
+		t.Parallel()
+		r := newFaultyRig(t)
+		test(t, r, r.putIntent(operation.Intent{GameID: "game"}, 0))
+	})
+}
+
+func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
+		"reply lost after the commit":    lostReply(nil),
+		"request lost before the commit": lostRequest(nil),
+		"deadline after the commit": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+			_, err := send(ctx)
+			<-ctx.Done()
+			return nil, errors.Join(err, ctx.Err())
+		},
+		"deadline before the commit": func(ctx context.Context, _ sendTxn) (*clientv3.TxnResponse, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+		"too many requests": func(context.Context, sendTxn) (*clientv3.TxnResponse, error) {
+			return nil, rpctypes.ErrTooManyRequests
+		},
+		"sent twice by the client without a word": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+			_, err := send(ctx)
+			resp, again := send(ctx)
+			return resp, errors.Join(err, again)
+		},
+		"no space, and applied all the same": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+			if _, err := send(ctx); err != nil {
+				return nil, err
+			}
+			return nil, rpctypes.ErrNoSpace
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+				r.faults.onFirstWrite(fault)
+				revision, err := r.putMarked(t.Context(), at)
+				require.NoError(t, err)
+				require.Equal(t, r.requireMarked(1, name), revision)
+			})
+		})
+	}
+}
+
+// TestIntentOverwrittenWhileInDoubt has others write the intent before the write
+// is sent again: whether it was applied, only etcd's history tells.
+func TestIntentOverwrittenWhileInDoubt(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+		r.faults.onFirstWrite(lostReply(func() { r.overwriteIntent(3) }))
+		revision, err := r.putMarked(t.Context(), at)
+		require.NoError(t, err, "it was applied")
+		require.Equal(t, r.requireMarked(1, "reply lost"), revision)
+	})
+	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+		r.faults.onFirstWrite(lostRequest(func() { r.overwriteIntent(3) }))
+		_, err := r.putMarked(t.Context(), at)
+		require.ErrorIs(t, err, runtime.ErrConflict)
+		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
+		r.requireMarked(0, "request lost")
+	})
+}
+
+func TestLateTryOfAnIntentChangesNothing(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+		var late sendTxn
+		r.faults.onFirstWrite(func(_ context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+			late = send
+			return nil, errLost
+		})
+		_, err := r.putMarked(t.Context(), at)
+		require.NoError(t, err)
+		r.overwriteIntent(1)
+		before := r.dump()
+		resp, err := late(t.Context())
+		require.NoError(t, err)
+		require.False(t, resp.Succeeded)
+		require.Equal(t, before, r.dump())
+	})
+}
+
+func TestIntentInDoubtBeyondHistory(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
+		"applied": lostReply, "not applied": lostRequest,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := lonelyFaultyRig(t)
+			at := r.putIntent(operation.Intent{GameID: "game"}, 0)
+			r.faults.onFirstWrite(fault(func() {
+				r.overwriteIntent(2)
+				_, err := r.others.etcd.Compact(t.Context(), r.others.head())
+				require.NoError(t, err)
+			}))
+			_, err := r.putMarked(t.Context(), at)
+			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
+			require.NotErrorIs(t, err, runtime.ErrCompacted, "one sentinel is enough")
+		})
+	}
+}
+
+func TestIntentInDoubtAndDeleted(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]bool{"deleted": false, "and written again": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newFaultyRig(t)
+			at := r.putIntent(operation.Intent{GameID: "game"}, 0)
+			r.faults.onFirstWrite(lostReply(func() {
+				r.others.uproot("/operations/game")
+				if again {
+					r.overwriteIntent(1)
+				}
+			}))
+			_, err := r.putMarked(t.Context(), at)
+			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
+			r.requireMarked(1, "and not a second time")
+		})
+	}
+}
+
+func TestIntentInDoubtAndDamaged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lost func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error)
+		want error
+		made int
+	}{
+		"applied":     {lostReply, nil, 1},
+		"not applied": {lostRequest, runtime.ErrCorrupt, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+				r.faults.onFirstWrite(c.lost(func() { r.others.plant("/operations/game", "garbage") }))
+				_, err := r.putMarked(t.Context(), at)
+				require.ErrorIs(t, err, c.want)
+				r.requireMarked(c.made, name)
+				require.Equal(t, "garbage", r.value("/operations/game"))
+			})
+		})
+	}
+}
+
+func TestFenceOfAnIntentLostWhileInDoubt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lost func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error)
+		want error
+		made int
+	}{
+		"applied":     {lostReply, nil, 1},
+		"not applied": {lostRequest, runtime.ErrFenced, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+				fence := ports.Fence{Key: r.prefix + "/nodes/eu/n1", CreateRevision: r.plant("/nodes/eu/n1", "me")}
+				r.faults.onFirstWrite(c.lost(func() { r.others.uproot("/nodes/eu/n1") }))
+				_, err := r.putMarked(t.Context(), at, fence)
+				require.ErrorIs(t, err, c.want)
+				r.requireMarked(c.made, name)
+			})
+		})
+	}
+}
+
+func TestRefusedIntents(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ answer, want error }{
+		"no space":          {rpctypes.ErrNoSpace, runtime.ErrReadOnly},
+		"permission denied": {rpctypes.ErrPermissionDenied, rpctypes.ErrPermissionDenied},
+		"too large":         {rpctypes.ErrRequestTooLarge, rpctypes.ErrRequestTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+				r.faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) { return nil, c.answer })
+				_, err := r.putMarked(t.Context(), at)
+				require.ErrorIs(t, err, c.want)
+				require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
+				require.Equal(t, 1, r.faults.sent(), "a definite no is not repeated")
+				r.requireMarked(0, name)
+			})
+		})
+	}
+}
+
+// TestRefusedIntentAfterDoubt refuses the resend: that says nothing of the first try.
+func TestRefusedIntentAfterDoubt(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
+		"applied": lostReply(nil), "not applied": lostRequest(nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+				r.faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
+					switch n {
+					case 1:
+						return first(ctx, send)
+					case 2, 3:
+						return nil, rpctypes.ErrNoSpace
+					}
+					return send(ctx)
+				})
+				revision, err := r.putMarked(t.Context(), at)
+				require.NoError(t, err)
+				require.Equal(t, r.requireMarked(1, name), revision)
+			})
+		})
+	}
+}
+
+// TestIntentWhoseCallerLeaves ends the caller's context while the write is in doubt,
+// and before it was sent at all.
+func TestIntentWhoseCallerLeaves(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+		ctx, leave := context.WithCancel(t.Context())
+		r.faults.onWrite(func(ctx context.Context, _ int, send sendTxn) (*clientv3.TxnResponse, error) {
+			_, err := send(ctx)
+			leave()
+			return nil, errors.Join(errLost, err)
+		})
+		_, err := r.putMarked(ctx, at)
+		require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
+		require.ErrorIs(t, err, context.Canceled)
+		r.requireMarked(1, "it was applied")
+	})
+	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+		ctx, leave := context.WithCancel(t.Context())
+		r.faults.onRead(func(context.Context) error { leave(); return errLost })
+		_, err := r.putMarked(ctx, at)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
+		r.faults.onRead(nil)
+		r.requireMarked(0, "it was not sent")
+	})
+}

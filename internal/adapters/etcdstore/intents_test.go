@@ -1,0 +1,193 @@
+package etcdstore_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/ports/storetest"
+)
+
+// TestIntentConformance runs every behaviour of intent stores over both kinds of client.
+func TestIntentConformance(t *testing.T) {
+	for name, client := range map[string]func(testing.TB) *clientv3.Client{"tcp": etcdtest.Client, "in process": etcdtest.InProcess} {
+		fences := harness(nil, etcdstore.Options{}).Fences
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.RunIntents(t, storetest.IntentHarness{
+				Open:   func(t *testing.T) ports.IntentStore { return newRig(t, client(t), etcdstore.Options{}) },
+				Grant:  func(t *testing.T, s ports.IntentStore) ports.Fence { return fences.Grant(t, s.(rig)) },
+				Revoke: func(t *testing.T, s ports.IntentStore, fence ports.Fence) { fences.Revoke(t, s.(rig), fence) },
+				Damage: func(_ *testing.T, s ports.IntentStore, gameID string) (string, int64) {
+					return s.(rig).prefix + "/operations/" + gameID, s.(rig).plant("/operations/"+gameID, "garbage")
+				},
+			})
+		})
+	}
+}
+
+// TestLayoutOfAnIntent spells out what stands in etcd.
+func TestLayoutOfAnIntent(t *testing.T) {
+	t.Parallel()
+	r := sharedRig(t)
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	r.putIntent(operation.Intent{
+		GameID: "a/b", Wanted: runtime.StatusRunning, Spec: operation.Spec{Image: "game:1", StopGrace: operation.Duration(90 * time.Second)},
+		Current: &operation.Operation{
+			ID: "op-1", Kind: operation.Start, Region: "eu", Node: "n1", Session: 7, StartedAt: at, Deadline: at, StepAt: at,
+			Step: operation.Accepted, Spec: operation.Spec{Image: "game:2"},
+		},
+	}, 0)
+	require.Equal(t, []string{"/meta/schema", "/operations/a%2Fb"}, keysOf(r.dump()))
+	value := r.value("/operations/a%2Fb")
+	require.Regexp(t, `"write":"[0-9a-f-]{36}"`, value)
+	require.JSONEq(t, `{"game_id":"a/b","wanted":"running","schema":1,"spec":{"image":"game:1","stop_grace":"1m30s"},
+		"current":{"id":"op-1","kind":"start","region":"eu","node":"n1","session":7,"started_at":"2026-03-01T12:00:00Z",
+		"deadline":"2026-03-01T12:00:00Z","step_at":"2026-03-01T12:00:00Z","step":"accepted","spec":{"image":"game:2"}}}`,
+		strings.Replace(value, value[strings.Index(value, `,"write":`):strings.Index(value, `,"write":`)+len(`,"write":""`)+36], "", 1))
+}
+
+// TestUnknownMembersOfAnIntentSurvive rewrites what a newer version has written:
+// the operation and outcome that it is still about keep what is theirs, and no
+// other takes it over.
+func TestUnknownMembersOfAnIntentSurvive(t *testing.T) {
+	t.Parallel()
+	r := sharedRig(t)
+	at := r.plant("/operations/a", `{"game_id":"a","wanted":"running","top":{"x":1.50},"schema":1,"write":"w",
+		"spec":{"image":"i","spec_extra":"\u0041"},
+		"current":{"id":"op-2","kind":"stop","step":"accepted","op_extra":[null],"spec":{"image":"j","inner_extra":1}},
+		"recent":[{"operation_id":"op-1","kind":"start","outcome_extra":true}]}`)
+	requireExtras := func(want ...string) {
+		t.Helper()
+		value := r.value("/operations/a")
+		for _, extra := range []string{`"top":{"x":1.50}`, `"spec_extra":"\u0041"`, `"op_extra":[null]`, `"inner_extra":1`, `"outcome_extra":true`} {
+			require.Equal(t, strings.Contains(strings.Join(want, " "), extra), strings.Contains(value, extra), "%s in %s", extra, value)
+		}
+	}
+	found := r.intent("a").Intent
+	found.Current.Step, found.Spec.Image = operation.Stopping, "k"
+	at = r.putIntent(found, at)
+	requireExtras(`"top":{"x":1.50}`, `"spec_extra":"\u0041"`, `"op_extra":[null]`, `"inner_extra":1`, `"outcome_extra":true`)
+	require.Equal(t, found, r.intent("a").Intent)
+
+	found.Recent = append([]operation.Outcome{{OperationID: "op-2", Kind: operation.Stop}}, found.Recent...)
+	found.Current = &operation.Operation{ID: "op-3"}
+	at = r.putIntent(found, at)
+	requireExtras(`"top":{"x":1.50}`, `"spec_extra":"\u0041"`, `"outcome_extra":true`)
+
+	found.Current, found.Recent = nil, nil
+	r.putIntent(found, at)
+	requireExtras(`"top":{"x":1.50}`, `"spec_extra":"\u0041"`)
+}
+
+// damagedIntents are values that no version of today can use.
+var damagedIntents = map[string]string{
+	"not JSON":            `garbage`,
+	"empty":               ``,
+	"an array":            `[]`,
+	"null":                `null`,
+	"doubled members":     `{"game_id":"bad","x":1,"x":2}`,
+	"invalid UTF-8":       `{"game_id":"bad","x":"` + "\xff" + `"}`,
+	"a newer schema":      `{"game_id":"bad","schema":2}`,
+	"newer, other types":  `{"game_id":7,"schema":9}`,
+	"another game's":      `{"game_id":"good"}`,
+	"a type gone astray":  `{"game_id":"bad","current":[]}`,
+	"a whole other thing": `{"layout":1,"store_id":"x"}`,
+}
+
+func TestDamagedIntentIsReportedAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, value := range damagedIntents {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := sharedRig(t)
+			r.put(runningRecord("bad"))
+			r.putIntent(operation.Intent{GameID: "good"}, 0)
+			at := r.plant("/operations/bad", value)
+			before := r.dump()
+			_, err := r.GetIntent(t.Context(), "bad")
+			r.requireCorrupt(err, "/operations/bad", "bad", "GetIntent")
+			all, err := r.ListIntents(t.Context())
+			r.requireCorrupt(err, "/operations/bad", "bad", "ListIntents")
+			require.Len(t, all, 1)
+			_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "bad"}, at)
+			r.requireCorrupt(err, "/operations/bad", "bad", "PutIntent")
+
+			r.requireFinding(ports.FindingIntentUnreadable, "/operations/bad", "bad", "")
+			_, err = r.Check(t.Context(), true)
+			require.NoError(t, err)
+			require.Equal(t, before, r.dump(), "the store changed what it refused")
+		})
+	}
+}
+
+func TestForeignKeyAmongIntentsIsReported(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"/operations/a/b", "/operations/%2f", "/operations/"} {
+		r := sharedRig(t)
+		r.plant(key, `{"game_id":"a/b"}`)
+		_, err := r.ListIntents(t.Context())
+		r.requireCorrupt(err, key, "", "ListIntents")
+		r.requireFinding(ports.FindingKeyForeign, key, "", "")
+	}
+}
+
+// TestRecordsDoNotSeeIntents writes intents of games with and without a record:
+// lists, watches, the cache and the check of records know nothing of them.
+func TestRecordsDoNotSeeIntents(t *testing.T) { withAndWithoutCache(t, testRecordsDoNotSeeIntents) }
+
+func testRecordsDoNotSeeIntents(t *testing.T) {
+	r := sharedRig(t)
+	written := r.put(runningRecord("game"))
+	s := r.watch(ports.WatchOptions{})
+	s.synced()
+	for n := range 5 {
+		r.putIntent(operation.Intent{GameID: fmt.Sprint("new-", n)}, 0)
+		r.putIntent(operation.Intent{GameID: "game"}, r.intent("game").Revision)
+	}
+	found, err := r.GetVersioned(t.Context(), "game")
+	require.NoError(t, err)
+	require.Equal(t, written, found)
+	records, err := r.List(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"game"}, idsOf(records))
+	r.requireClean()
+	s.change(r.move("game", runtime.StatusRunning, runtime.StatusStopped)) // and nothing before it
+	require.Equal(t, "game", r.intent("game").Intent.GameID)
+}
+
+// TestIntentsAtTheQuota has etcd full: writes say so, reads go on.
+func TestIntentsAtTheQuota(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, etcdtest.Start(t, etcdtest.Quota(256<<10)).Client(), etcdstore.Options{})
+	at := r.putIntent(operation.Intent{GameID: "game"}, 0)
+	fill(r)
+	_, err := r.PutIntent(t.Context(), operation.Intent{GameID: "game"}, at)
+	require.ErrorIs(t, err, runtime.ErrReadOnly)
+	_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "new"}, 0)
+	require.ErrorIs(t, err, runtime.ErrReadOnly)
+	require.Equal(t, at, r.intent("game").Revision)
+}
+
+func (r rig) putIntent(intent operation.Intent, ifRevision int64) int64 {
+	r.t.Helper()
+	revision, err := r.PutIntent(r.t.Context(), intent, ifRevision)
+	require.NoError(r.t, err, "put the intent of %q", intent.GameID)
+	return revision
+}
+
+func (r rig) intent(gameID string) ports.VersionedIntent {
+	r.t.Helper()
+	found, err := r.GetIntent(r.t.Context(), gameID)
+	require.NoError(r.t, err, "get the intent of %q", gameID)
+	return found
+}

@@ -1,0 +1,247 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// PutIntent implements ports.IntentStore. What stands is read first: it may hold
+// what only a newer version knows, which goes along, and it says most conflicts.
+//
+// One thing cannot be seen through: an insert in doubt that somebody takes away
+// behind the store's back is made again.
+func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...ports.Fence) (int64, error) {
+	if err := ports.ValidateIntent(intent, ifRevision, fences); err != nil {
+		return 0, err
+	}
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+
+	w := &intentWrite{store: s, gameID: intent.GameID, key: s.keys.intent(intent.GameID), ifRevision: ifRevision, fences: fences, id: uuid.NewString()}
+	revision, err := w.write(ctx, intent)
+	if err != nil {
+		return 0, fmt.Errorf("put the intent of game %q: %w", intent.GameID, err)
+	}
+	return revision, nil
+}
+
+// intentWrite is one write of one intent.
+type intentWrite struct {
+	store      *Store
+	gameID     string
+	key        string
+	ifRevision int64
+	fences     []ports.Fence
+	id         string // in the value that it leaves
+	value      string // the same bytes however often it is sent
+}
+
+func (w *intentWrite) write(ctx context.Context, intent operation.Intent) (int64, error) {
+	now, err := w.look(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := w.expect(now); err != nil {
+		return 0, err
+	}
+	var before storedIntent
+	if now.kv != nil {
+		if before, err = w.store.keys.decodeIntent(now.kv); err != nil {
+			return 0, err
+		}
+	}
+	if w.value, err = encodeIntent(newStoredIntent(intent, w.id, before)); err != nil {
+		return 0, err
+	}
+	return w.commit(ctx)
+}
+
+// intentView is what stands of an intent, and of the fences of a write, at one revision.
+type intentView struct {
+	kv      *mvccpb.KeyValue // nil where there is none
+	leaders [][]*mvccpb.KeyValue
+}
+
+func (v intentView) revision() int64 { return v.kv.GetModRevision() }
+
+// expect returns nil when fences and revision are what the write expects.
+func (w *intentWrite) expect(now intentView) error {
+	for i := range w.fences {
+		if err := checkFence(&w.fences[i], now.leaders[i]); err != nil {
+			return err
+		}
+	}
+	if now.revision() == w.ifRevision {
+		return nil
+	}
+	return &runtime.ConflictError{
+		GameID: w.gameID, Expectation: runtime.ExpectRevision,
+		Expected: strconv.FormatInt(w.ifRevision, 10), Actual: strconv.FormatInt(now.revision(), 10), Revision: now.revision(),
+	}
+}
+
+// truth asks for an intentView.
+func (w *intentWrite) truth() []clientv3.Op {
+	gets := []clientv3.Op{clientv3.OpGet(w.key)}
+	for _, fence := range w.fences {
+		gets = append(gets, clientv3.OpGet(fence.Key, clientv3.WithKeysOnly()))
+	}
+	return gets
+}
+
+func (w *intentWrite) view(resp *clientv3.TxnResponse) intentView {
+	var v intentView
+	if kvs := resp.Responses[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
+		v.kv = kvs[0]
+	}
+	for _, answer := range resp.Responses[1:] {
+		v.leaders = append(v.leaders, answer.GetResponseRange().GetKvs())
+	}
+	return v
+}
+
+// look reads what stands by one linearizable transaction.
+func (w *intentWrite) look(ctx context.Context) (intentView, error) {
+	resp, err := read(ctx, w.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return w.store.client.Txn(ctx).Then(w.truth()...).Commit()
+	})
+	if err != nil {
+		return intentView{}, err
+	}
+	return w.view(resp), nil
+}
+
+// send makes one try.
+func (w *intentWrite) send(ctx context.Context) (*clientv3.TxnResponse, error) {
+	compares := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(w.key), "=", w.ifRevision)}
+	for _, fence := range w.fences {
+		compares = append(compares, clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.CreateRevision))
+	}
+	return w.store.client.Txn(ctx).If(compares...).Then(clientv3.OpPut(w.key, w.value)).Else(w.truth()...).Commit()
+}
+
+// commit sends the write until it knows what became of it, as Store.commit does
+// with a record's, and with the same promise about the error.
+func (w *intentWrite) commit(ctx context.Context) (int64, error) {
+	pause := newPause()
+	for doubted := false; ; {
+		if ctx.Err() != nil && !doubted {
+			return 0, unavailable(ctx, errNotSent)
+		}
+		resp, err := attempt(ctx, w.store, w.send)
+		switch {
+		case err == nil && resp.Succeeded:
+			return resp.Header.GetRevision(), nil
+		case err == nil:
+			return w.settle(ctx, resp, doubted)
+		case judge(err) == unknown:
+			doubted = true
+		case judge(err) == refused && !doubted && !appliedPerhaps(err):
+			return 0, translate(err)
+		case judge(err) == refused:
+			if decided, revision, answer := w.afterRefusal(ctx, err, doubted); decided {
+				return revision, answer
+			}
+		}
+		if !pause.wait(ctx) {
+			if !doubted {
+				return 0, unavailable(ctx, err)
+			}
+			return 0, unknownOutcome(ctx, w.id, err)
+		}
+		w.store.log.Debug("etcd did not answer a write; sending it again", "game_id", w.gameID, "write", w.id, "error", err)
+	}
+}
+
+// afterRefusal looks what a refusal means that may have come after the write was
+// applied. It is not decided while an earlier try may still be on its way.
+func (w *intentWrite) afterRefusal(ctx context.Context, refusal error, doubted bool) (decided bool, revision int64, err error) {
+	now, errLook := w.look(ctx)
+	switch {
+	case errLook == nil && now.revision() != w.ifRevision:
+		revision, err = w.resolve(ctx, now, true)
+		return true, revision, err
+	case errLook == nil && !doubted:
+		return true, 0, translate(refusal) // answered, and not applied
+	case !doubted:
+		return true, 0, unknownOutcome(ctx, w.id, refusal)
+	}
+	return false, 0, nil
+}
+
+// settle reads what a failed compare says. It may be the work of an earlier try,
+// or of one that the etcd client has sent on its own, so it is always resolved.
+func (w *intentWrite) settle(ctx context.Context, resp *clientv3.TxnResponse, doubted bool) (int64, error) {
+	if err := w.store.recognise(resp.Header.GetClusterId()); err != nil {
+		if doubted {
+			err = unknownOutcome(ctx, w.id, err)
+		}
+		return 0, err
+	}
+	now := w.view(resp)
+	if now.revision() != w.ifRevision {
+		return w.resolve(ctx, now, doubted)
+	}
+	if err := w.expect(now); err != nil {
+		return 0, err // a fence that is lost stays lost, so no try will pass any more
+	}
+	return 0, unknownOutcome(ctx, w.id, errContradiction)
+}
+
+// resolve finds out whether some try of the write was applied, now that the
+// intent has moved on and none can be any more. It looks through the values that
+// the key has had since, the newest first, as Store.searchHistory does.
+func (w *intentWrite) resolve(ctx context.Context, now intentView, doubted bool) (int64, error) {
+	kv := now.kv
+	for {
+		switch {
+		case kv == nil && w.ifRevision > 0 && doubted:
+			return 0, unknownOutcome(ctx, w.id, errIntentDeleted)
+		case kv == nil || kv.GetModRevision() <= w.ifRevision:
+			return 0, w.expectReadable(now) // back at what the write was computed from
+		}
+		if stored, err := w.store.keys.decodeIntent(kv); err == nil && stored.Write == w.id {
+			return kv.GetModRevision(), nil
+		}
+		resp, err := w.store.get(ctx, w.key, clientv3.WithRev(kv.GetModRevision()-1))
+		if err != nil {
+			return 0, unknownOutcome(ctx, w.id, fmt.Errorf("its trace may be gone: %w", err))
+		}
+		kv = nil
+		if len(resp.Kvs) > 0 {
+			kv = resp.Kvs[0]
+		}
+	}
+}
+
+var (
+	errIntentDeleted = errors.New("the intent has been deleted since")
+	errContradiction = errors.New("etcd says that something is not as expected, and shows that all is")
+)
+
+// expectReadable is expect for a write that was not applied.
+func (w *intentWrite) expectReadable(now intentView) error {
+	err := w.expect(now)
+	if now.kv == nil || errors.Is(err, runtime.ErrFenced) {
+		return err
+	}
+	if _, damage := w.store.keys.decodeIntent(now.kv); damage != nil {
+		return damage
+	}
+	return err
+}

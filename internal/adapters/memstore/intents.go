@@ -1,0 +1,76 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+var _ ports.IntentStore = (*Store)(nil)
+
+// GetIntent returns the game's intent; see ports.IntentStore.
+func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedIntent{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return ports.VersionedIntent{}, err
+	}
+	found := s.intents[keyOf(gameID)]
+	found.Intent = found.Intent.Clone()
+	found.Intent.GameID = gameID
+	return found, nil
+}
+
+// PutIntent writes an intent by compare-and-swap; see ports.IntentStore. It moves
+// the store's revision, though no watch of records has anything to tell of it.
+func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...ports.Fence) (int64, error) {
+	if err := ports.ValidateIntent(intent, ifRevision, fences); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	for i := range fences {
+		if err := s.checkFence(intent.GameID, &fences[i]); err != nil {
+			return 0, err
+		}
+	}
+	key := keyOf(intent.GameID)
+	if actual := s.intents[key].Revision; actual != ifRevision {
+		return 0, fmt.Errorf("put the intent of game %q: %w", intent.GameID, &runtime.ConflictError{
+			GameID: intent.GameID, Expectation: runtime.ExpectRevision,
+			Expected: strconv.FormatInt(ifRevision, 10), Actual: strconv.FormatInt(actual, 10), Revision: actual,
+		})
+	}
+	s.revision++
+	s.intents[key] = ports.VersionedIntent{Intent: intent.Clone(), Revision: s.revision}
+	s.wake()
+	return s.revision, nil
+}
+
+// ListIntents returns every intent in the order of the keys; see ports.IntentStore.
+func (s *Store) ListIntents(ctx context.Context) ([]ports.VersionedIntent, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	all := []ports.VersionedIntent{}
+	for _, key := range slices.Sorted(maps.Keys(s.intents)) {
+		found := s.intents[key]
+		found.Intent = found.Intent.Clone()
+		all = append(all, found)
+	}
+	return all, nil
+}

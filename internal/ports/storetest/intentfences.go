@@ -1,0 +1,107 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	lifecycle "galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func intentFenceBehaviours() []intentBehaviour {
+	return []intentBehaviour{
+		{"fences that hold let a write pass", intentFencesHold},
+		{"one fence of several that does not hold is ErrFenced", intentFenced},
+		{"a fence that does not hold is told before a conflict", intentFencedBeforeConflict},
+		{"fences that hold do not do away with the expectation", intentFenceAndConflict},
+		{"a fence that can never hold is ErrInvalid", intentFenceInvalid},
+	}
+}
+
+func intentFencesHold(t *testing.T, h IntentHarness, s ports.IntentStore) {
+	fence := h.Grant(t, s)
+	first, err := s.PutIntent(t.Context(), fullIntent("a"), 0, fence)
+	require.NoError(t, err)
+	second, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, first, fence, fence)
+	require.NoError(t, err)
+	require.Equal(t, second, intentOf(t, s, "a").Revision)
+}
+
+func intentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
+	before := ports.VersionedIntent{Intent: fullIntent("a"), Revision: putIntent(t, s, fullIntent("a"), 0)}
+	old := h.Grant(t, s)
+	h.Revoke(t, s, old)
+	present := h.Grant(t, s)
+	never := ports.Fence{Key: present.Key + "-never", CreateRevision: present.CreateRevision}
+	for _, fences := range [][]ports.Fence{{old}, {never}, {present, old}, {old, present}, {present, never}} {
+		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, before.Revision, fences...)
+		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
+		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "new"}, 0, fences...)
+		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
+	}
+	require.Equal(t, before, intentOf(t, s, "a"))
+	require.Zero(t, intentOf(t, s, "new").Revision)
+	_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, before.Revision, present)
+	require.NoError(t, err)
+}
+
+func intentFencedBeforeConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
+	revision := putIntent(t, s, fullIntent("a"), 0)
+	fence := h.Grant(t, s)
+	h.Revoke(t, s, fence)
+	for _, expected := range []int64{0, revision + 1} {
+		_, err := s.PutIntent(t.Context(), fullIntent("a"), expected, fence)
+		require.ErrorIs(t, err, runtime.ErrFenced)
+		require.NotErrorIs(t, err, runtime.ErrConflict)
+	}
+}
+
+func intentFenceAndConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
+	putIntent(t, s, fullIntent("a"), 0)
+	_, err := s.PutIntent(t.Context(), fullIntent("a"), 0, h.Grant(t, s))
+	require.ErrorIs(t, err, runtime.ErrConflict)
+}
+
+func intentFenceInvalid(t *testing.T, h IntentHarness, s ports.IntentStore) {
+	fence := h.Grant(t, s)
+	for _, bad := range []ports.Fence{{}, {CreateRevision: 1}, {Key: fence.Key}, {Key: fence.Key, CreateRevision: -1}} {
+		_, err := s.PutIntent(t.Context(), fullIntent("a"), 0, fence, bad)
+		requireInvalid(t, err, "fence")
+	}
+	require.Zero(t, intentOf(t, s, "a").Revision)
+}
+
+func damagedIntentBehaviours() []intentBehaviour {
+	return []intentBehaviour{
+		{"a damaged intent is named, hides no other, and is never overwritten", intentDamaged},
+	}
+}
+
+func intentDamaged(t *testing.T, h IntentHarness, s ports.IntentStore) {
+	revision := putIntent(t, s, fullIntent("bad"), 0)
+	good := ports.VersionedIntent{Intent: fullIntent("good"), Revision: putIntent(t, s, fullIntent("good"), 0)}
+	key, damaged := h.Damage(t, s, "bad")
+	requireCorrupt := func(err error) {
+		t.Helper()
+		require.ErrorIs(t, err, runtime.ErrCorrupt)
+		var fault *runtime.CorruptError
+		require.ErrorAs(t, err, &fault)
+		require.Equal(t, key, fault.Key)
+		require.Equal(t, "bad", fault.GameID)
+	}
+	_, err := s.GetIntent(t.Context(), "bad")
+	requireCorrupt(err)
+	all, err := s.ListIntents(t.Context())
+	requireCorrupt(err)
+	require.Equal(t, []ports.VersionedIntent{good}, all)
+	_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, damaged)
+	requireCorrupt(err)
+	for _, expected := range []int64{0, revision} {
+		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, expected)
+		require.ErrorIs(t, err, runtime.ErrConflict)
+	}
+	_, err = s.GetIntent(t.Context(), "bad")
+	requireCorrupt(err)
+}
