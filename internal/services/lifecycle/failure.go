@@ -18,13 +18,13 @@ func failures() []struct {
 		target error
 		code   operation.FailureCode
 	}{
+		{errDeadline, operation.FailedDeadline}, // first: it comes together with what took so long
 		{runtime.ErrNoImage, operation.FailedNoImage},
 		{runtime.ErrStartFailed, operation.FailedStart},
 		{runtime.ErrEngineUnavailable, operation.FailedEngine},
 		{runtime.ErrConflict, operation.FailedConflict},
 		{runtime.ErrInvalid, operation.FailedInvalid},
 		{runtime.ErrNodeUnreachable, operation.FailedNodeLost},
-		{errDeadline, operation.FailedDeadline},
 	}
 }
 

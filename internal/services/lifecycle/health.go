@@ -30,6 +30,8 @@ func (r *run) awaitHealth(ctx context.Context, containerID string) error {
 			return fmt.Errorf("%w: its container vanished", runtime.ErrStartFailed)
 		case err != nil:
 			return err
+		case c.State == ports.ContainerUnknown:
+			return fmt.Errorf("%w: it cannot say what container %s does", runtime.ErrEngineUnavailable, containerID)
 		case c.State == ports.ContainerExited || c.State == ports.ContainerCreated:
 			return r.diedEarly(ctx, c)
 		}

@@ -16,19 +16,27 @@ import (
 
 // maxOperationIDBytes leaves room in the ledger for what tells the several
 // writes of one operation apart.
-const maxOperationIDBytes = ports.MaxOperationIDBytes - 16
+const maxOperationIDBytes = ports.MaxOperationIDBytes - 32
 
 // Operate is ports.Operator's.
 func (s *Service) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 	if err := validate(&request); err != nil {
 		return operation.Outcome{}, err
 	}
-	return s.operate(ctx, request, report, nil)
+	return s.operate(ctx, request, report, terms{})
 }
 
-// operate carries out a request. mark, which may be nil, changes the intent in the
-// same write that accepts the operation.
-func (s *Service) operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress), mark func(*operation.Intent)) (operation.Outcome, error) {
+// terms are what a request of the daemon's own rests on.
+type terms struct {
+	// pin, when not nil, is the finding at whose revisions record and intent must
+	// still stand when the operation is accepted.
+	pin *ports.DriftFinding
+	// mark, when not nil, changes the intent in the write that accepts the operation.
+	mark func(*operation.Intent)
+}
+
+// operate carries out a request on its terms.
+func (s *Service) operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress), on terms) (operation.Outcome, error) {
 	for {
 		r := s.newRun(request.GameID)
 		other, err := s.reserve(r)
@@ -36,7 +44,9 @@ func (s *Service) operate(ctx context.Context, request ports.OperationRequest, r
 		case err != nil:
 			return operation.Outcome{}, err
 		case other == nil:
-			return s.begin(ctx, r, request, report, mark)
+			return s.begin(ctx, r, request, report, on)
+		case on.pin != nil: // what it rests on is about to change
+			return operation.Outcome{}, fmt.Errorf("%s %q: %w", request.Kind, request.GameID, runtime.ErrBusy)
 		}
 		if outcome, over, err := s.besides(ctx, other, request, report); over {
 			return outcome, err
@@ -56,6 +66,9 @@ func (s *Service) besides(ctx context.Context, other *run, request ports.Operati
 		return operation.Outcome{}, true, ctx.Err()
 	}
 	if other.operationID() == request.Origin.OperationID {
+		if kind := other.kind(); kind != request.Kind {
+			return operation.Outcome{}, true, anotherRequest(request, kind)
+		}
 		outcome, err := other.follow(ctx, report)
 		return outcome, true, err
 	}
@@ -64,7 +77,8 @@ func (s *Service) besides(ctx context.Context, other *run, request ports.Operati
 		return operation.Outcome{}, true, err
 	}
 	if outcome, known := found.Intent.OutcomeOf(request.Origin.OperationID); known {
-		return outcome, true, errorOf(outcome)
+		outcome, err := repeated(request, outcome)
+		return outcome, true, err
 	}
 	if found.Intent.Current != nil {
 		return operation.Outcome{}, true, busy(request.GameID, found.Intent.Current)
@@ -78,12 +92,12 @@ func (s *Service) besides(ctx context.Context, other *run, request ports.Operati
 }
 
 // begin accepts the request, by writing its intent, and follows it.
-func (s *Service) begin(ctx context.Context, r *run, request ports.OperationRequest, report func(ports.OperationProgress), mark func(*operation.Intent)) (operation.Outcome, error) {
-	answered, outcome, err := s.accept(ctx, r, request, mark)
+func (s *Service) begin(ctx context.Context, r *run, request ports.OperationRequest, report func(ports.OperationProgress), on terms) (operation.Outcome, error) {
+	answered, outcome, err := s.accept(ctx, r, request, on)
 	if err != nil || answered {
 		s.release(r)
 		if err == nil {
-			err = errorOf(outcome)
+			return repeated(request, outcome)
 		}
 		return outcome, err
 	}
@@ -91,9 +105,22 @@ func (s *Service) begin(ctx context.Context, r *run, request ports.OperationRequ
 	return r.follow(ctx, report)
 }
 
+// repeated answers a request that has been carried out before.
+func repeated(request ports.OperationRequest, outcome operation.Outcome) (operation.Outcome, error) {
+	if outcome.Kind != request.Kind {
+		return operation.Outcome{}, anotherRequest(request, outcome.Kind)
+	}
+	return outcome, errorOf(outcome)
+}
+
+// anotherRequest refuses an operation id that has been used for something else.
+func anotherRequest(request ports.OperationRequest, kind operation.Kind) error {
+	return &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("%q was that of a %s; a %s needs one of its own", request.Origin.OperationID, kind, request.Kind)}
+}
+
 // accept writes the intent of the request. It is answered already where the
 // operation is among the game's recent ones.
-func (s *Service) accept(ctx context.Context, r *run, request ports.OperationRequest, mark func(*operation.Intent)) (answered bool, outcome operation.Outcome, err error) {
+func (s *Service) accept(ctx context.Context, r *run, request ports.OperationRequest, on terms) (answered bool, outcome operation.Outcome, err error) {
 	for {
 		found, err := s.Intents.GetIntent(ctx, r.gameID)
 		if err != nil {
@@ -106,12 +133,15 @@ func (s *Service) accept(ctx context.Context, r *run, request ports.OperationReq
 		if err != nil {
 			return false, outcome, err
 		}
-		next, err := s.prepare(ctx, request, found.Intent, fence)
+		if on.pin != nil && found.Revision != on.pin.IntentRevision {
+			return false, outcome, moved(*on.pin, on.pin.IntentRevision, found.Revision)
+		}
+		next, err := s.prepare(ctx, request, found.Intent, fence, on.pin)
 		if err != nil {
 			return false, outcome, err
 		}
-		if mark != nil {
-			mark(&next)
+		if on.mark != nil {
+			on.mark(&next)
 		}
 		revision, err := s.Intents.PutIntent(ctx, next, found.Revision, fence)
 		switch {
@@ -126,27 +156,27 @@ func (s *Service) accept(ctx context.Context, r *run, request ports.OperationReq
 }
 
 // prepare returns the intent that accepts the request.
-func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence ports.Fence) (operation.Intent, error) {
+func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence ports.Fence, pin *ports.DriftFinding) (operation.Intent, error) {
 	if err := s.free(ctx, &intent); err != nil {
 		return intent, err
 	}
-	record, _, err := s.find(ctx, request.GameID)
+	record, revision, err := s.find(ctx, request.GameID)
 	if err != nil {
 		return intent, err
+	}
+	if pin != nil && revision != pin.RecordRevision {
+		return intent, moved(*pin, pin.RecordRevision, revision)
 	}
 	if err := s.ours(request, record); err != nil {
 		return intent, err
 	}
 	now := situation{record: record, intent: intent}
-	if now.missing, err = s.missing(ctx, request.GameID, record); err != nil {
+	if now.container, err = s.containerOf(ctx, request.GameID, record); err != nil {
 		return intent, err
 	}
 	op, err := plan(request, now)
 	if err != nil {
 		return intent, err
-	}
-	if record == nil && intent.Wanted == runtime.StatusRemoved {
-		intent.Recent = nil // another game of the same name
 	}
 	at := s.now()
 	op.ID, op.Region, op.Node, op.Session = request.Origin.OperationID, s.cfg.Region, s.cfg.Node, fence.CreateRevision
@@ -215,18 +245,19 @@ func (s *Service) ours(request ports.OperationRequest, record *runtime.RuntimeRe
 	}
 }
 
-// missing reports whether the engine has lost the record's container. It is an
-// error when the engine does not answer, so that no operation begins that cannot go on.
-func (s *Service) missing(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (bool, error) {
+// containerOf returns what the record's container does, empty where the engine has
+// none. It is an error when the engine does not answer, so that no operation begins
+// that cannot go on.
+func (s *Service) containerOf(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (ports.ContainerState, error) {
 	if record == nil || record.CurrentContainerID == "" {
 		_, err := s.Engine.List(ctx, gameID)
-		return false, err
+		return "", err
 	}
-	_, err := s.Engine.Inspect(ctx, record.CurrentContainerID)
+	c, err := s.Engine.Inspect(ctx, record.CurrentContainerID)
 	if errors.Is(err, runtime.ErrNoContainer) {
-		return true, nil
+		return "", nil
 	}
-	return false, err
+	return c.State, err
 }
 
 func busy(gameID string, op *operation.Operation) error {

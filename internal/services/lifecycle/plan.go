@@ -18,8 +18,8 @@ import (
 type situation struct {
 	record *runtime.RuntimeRecord // nil where there is none
 	intent operation.Intent
-	// missing: the engine has no container of the record's id.
-	missing bool
+	// container is what the record's container does, empty where the engine has none.
+	container ports.ContainerState
 }
 
 // plan decides what a request comes to: the operation's kind, spec and
@@ -39,6 +39,9 @@ func plan(request ports.OperationRequest, now situation) (operation.Operation, e
 		if now.record.Status == runtime.StatusRunning {
 			return op, now.refuse(request, "it is running; stop it first")
 		}
+		if now.record.Status == runtime.StatusStopped && now.container == ports.ContainerRunning {
+			return op, now.refuse(request, "its container runs, although the record says that it is stopped; stop it first")
+		}
 		return op, nil
 	default: // stop and restart
 		if now.record.Status == runtime.StatusRemoved {
@@ -56,15 +59,11 @@ func planStart(op operation.Operation, request ports.OperationRequest, now situa
 	if err := op.Spec.Validate(); err != nil {
 		return op, err
 	}
-	fresh := now.record == nil || now.record.Status == runtime.StatusRemoved || now.missing ||
-		!sameContainer(op.Spec, now.spec())
-	if now.record != nil && now.record.Status == runtime.StatusRunning {
-		if request.Spec != nil && (fresh || !sameSettings(op.Spec, now.spec())) {
-			return op, now.refuse(request, "it is running with other settings; stop it first, or patch it to change the image")
-		}
-		return op, nil
+	same := sameContainer(op.Spec, now.spec())
+	if now.record != nil && now.record.Status == runtime.StatusRunning && request.Spec != nil && !(same && sameSettings(op.Spec, now.spec())) {
+		return op, now.refuse(request, "it is running with other settings; stop it first, or patch it to change the image")
 	}
-	if fresh {
+	if now.record == nil || now.record.Status == runtime.StatusRemoved || now.container == "" || !same {
 		op.Generation = now.nextGeneration()
 	}
 	return op, nil

@@ -11,18 +11,18 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func planned(status runtime.Status, missing bool) situation {
+func planned(status runtime.Status, container ports.ContainerState) situation {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	record := &runtime.RuntimeRecord{
 		GameID: "g", Status: status, CurrentContainerID: "c", CurrentImageRef: "a:1.2.3", Generation: 4, CreatedAt: at, LastOpAt: at,
 	}
-	return situation{record: record, missing: missing, intent: operation.Intent{Spec: operation.Spec{Image: "a:1.2.3"}}}
+	return situation{record: record, container: container, intent: operation.Intent{Spec: operation.Spec{Image: "a:1.2.3"}}}
 }
 
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	nobody := situation{}
-	running, stopped, removed := planned(runtime.StatusRunning, false), planned(runtime.StatusStopped, false), planned(runtime.StatusRemoved, false)
+	running, stopped, removed := planned(runtime.StatusRunning, ports.ContainerRunning), planned(runtime.StatusStopped, ports.ContainerExited), planned(runtime.StatusRemoved, "")
 	removed.record.CurrentContainerID = ""
 	spec := func(image string) *operation.Spec { return &operation.Spec{Image: image} }
 	tests := []struct {
@@ -40,11 +40,13 @@ func TestPlan(t *testing.T) {
 		{"start as something else", ports.OperationRequest{Kind: operation.Start, Spec: spec("b:1")}, stopped, "b:1", 5, nil},
 		{"start with other arguments", ports.OperationRequest{Kind: operation.Start, Spec: &operation.Spec{Args: []string{"x"}}}, stopped, "a:1.2.3", 5, nil},
 		{"start with another crash policy", ports.OperationRequest{Kind: operation.Start, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, stopped, "a:1.2.3", 0, nil},
-		{"start whose container is gone", ports.OperationRequest{Kind: operation.Start}, planned(runtime.StatusStopped, true), "a:1.2.3", 5, nil},
+		{"start whose container is gone", ports.OperationRequest{Kind: operation.Start}, planned(runtime.StatusStopped, ""), "a:1.2.3", 5, nil},
 		{"start of a removed game", ports.OperationRequest{Kind: operation.Start}, removed, "a:1.2.3", 5, nil},
 		{"start of a running game", ports.OperationRequest{Kind: operation.Start, Spec: spec("a:1.2.3")}, running, "a:1.2.3", 0, nil},
 		{"start of a running game as something else", ports.OperationRequest{Kind: operation.Start, Spec: spec("b:1")}, running, "", 0, runtime.ErrRefused},
 		{"start of a running game with another policy", ports.OperationRequest{Kind: operation.Start, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, running, "", 0, runtime.ErrRefused},
+		{"start of a game that is said to run and is gone", ports.OperationRequest{Kind: operation.Start}, planned(runtime.StatusRunning, ""), "a:1.2.3", 5, nil},
+		{"cleanup of a game that is said to be stopped and runs", ports.OperationRequest{Kind: operation.Cleanup}, planned(runtime.StatusStopped, ports.ContainerRunning), "", 0, runtime.ErrRefused},
 		{"stop of nobody", ports.OperationRequest{Kind: operation.Stop}, nobody, "", 0, runtime.ErrNotFound},
 		{"stop", ports.OperationRequest{Kind: operation.Stop}, running, "a:1.2.3", 0, nil},
 		{"stop of a stopped game", ports.OperationRequest{Kind: operation.Stop}, stopped, "a:1.2.3", 0, nil},

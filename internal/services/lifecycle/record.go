@@ -67,6 +67,27 @@ func (r *run) tryBecome(ctx context.Context, to runtime.Status, c ports.Containe
 	if errors.Is(err, runtime.ErrFenced) {
 		return fmt.Errorf("%w: %w", errOvertaken, err)
 	}
+	if err != nil {
+		return err
+	}
+	r.left = left
+	if !says(left.Record, to, c.ID) {
+		return r.again(ctx, to, c, left, origin)
+	}
+	return nil
+}
+
+// again writes what the store took for a repetition: the operation id, or one of this
+// operation's earlier writes, has been used before, and the record says something else
+// since. It is the same write under an id that names the revision it replaces.
+func (r *run) again(ctx context.Context, to runtime.Status, c ports.Container, stands ports.VersionedRecord, origin ports.Origin) error {
+	if !r.knows(&stands.Record) {
+		return r.stranger(&stands.Record, stands.Revision)
+	}
+	origin.OperationID = fmt.Sprintf("%s/%d", origin.OperationID, stands.Revision)
+	left, err := r.s.Records.Put(ctx, ports.PutInput{
+		Record: r.compose(&stands.Record, to, c), IfRevision: &stands.Revision, Origin: origin, Fence: &r.fence,
+	})
 	if err == nil {
 		r.left = left
 	}
@@ -117,9 +138,11 @@ func (r *run) compose(current *runtime.RuntimeRecord, to runtime.Status, c ports
 	}
 	record.Status, record.LastOpAt, record.RemovedAt = to, now, nil
 	record.Region, record.Node = r.op().Region, r.op().Node
-	record.CurrentContainerID, record.CurrentImageRef = c.ID, c.Labels.Image
-	record.EngineEndpoint, record.StatePath, record.DockerNetwork = c.Endpoint, c.StatePath, c.Network
-	record.Generation = max(record.Generation, c.Labels.Generation)
+	if c.ID != "" {
+		record.CurrentContainerID, record.CurrentImageRef = c.ID, c.Labels.Image
+		record.EngineEndpoint, record.StatePath, record.DockerNetwork = c.Endpoint, c.StatePath, c.Network
+		record.Generation = max(record.Generation, c.Labels.Generation)
+	}
 	switch to {
 	case runtime.StatusRunning:
 		record.StartedAt, record.StoppedAt = &now, nil

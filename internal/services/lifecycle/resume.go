@@ -42,6 +42,9 @@ func (s *Service) takeUp(ctx context.Context, r *run) (bool, error) {
 	}
 	next := found.Intent.Clone()
 	next.Current.Session = fence.CreateRevision
+	// Its time begins anew: for how long it lay there is not the operation's fault, and
+	// the deadline that it has may be by another node's clock.
+	next.Current.Deadline = s.now().Add(s.allowance(*next.Current))
 	revision, err := s.Intents.PutIntent(ctx, next, found.Revision, fence)
 	if err != nil {
 		return false, fmt.Errorf("take up operation %s of %q: %w", op.ID, r.gameID, err)

@@ -13,41 +13,48 @@ import (
 // engine lets it: the container that the operation made goes, the one before runs
 // again if it ran, and the record says what is.
 func (r *run) rollBack(ctx context.Context) error {
-	op := r.op()
-	if op.Generation > 0 {
-		if err := r.dropNew(ctx); err != nil {
+	var made []string
+	if r.op().Generation > 0 {
+		var err error
+		if made, err = r.stopNew(ctx); err != nil {
 			return err
 		}
 	}
 	err := r.restore(ctx)
-	if errors.Is(err, runtime.ErrConflict) {
-		return nil // the record is somebody else's now
-	}
-	return err
-}
-
-// dropNew removes the container that the operation made. Whether it made one, the
-// engine knows better than the intent: the answer of Create may have been lost.
-func (r *run) dropNew(ctx context.Context) error {
-	containers, err := r.s.Engine.List(ctx, r.gameID)
-	if err != nil {
+	if err != nil && !errors.Is(err, runtime.ErrConflict) { // a record that is somebody else's now is left to him
 		return err
 	}
+	for _, id := range made {
+		if err := r.s.Engine.Remove(ctx, id); err != nil {
+			// It does not run, and is stale: the reconcile worker goes on trying.
+			r.s.log.Warn("the container of a failed operation could not be removed", "game_id", r.gameID, "container_id", id, "error", err)
+		}
+	}
+	return nil
+}
+
+// stopNew stops the containers that the operation made, and returns their ids.
+// Whether it made one, the engine knows better than the intent: the answer of Create may
+// have been lost.
+func (r *run) stopNew(ctx context.Context) ([]string, error) {
+	containers, err := r.s.Engine.List(ctx, r.gameID)
+	if err != nil {
+		return nil, err
+	}
+	var made []string
 	for _, c := range containers {
 		if c.Labels.OperationID != r.op().ID || r.isBefore(c.ID) {
 			continue
 		}
 		if !r.present() {
-			return errOvertaken
+			return nil, errOvertaken
 		}
 		if _, err := r.takeDown(ctx, c.ID); err != nil {
-			return err
+			return nil, err
 		}
-		if err := r.s.Engine.Remove(ctx, c.ID); err != nil {
-			return err
-		}
+		made = append(made, c.ID)
 	}
-	return nil
+	return made, nil
 }
 
 // restore brings the game back to what it was before the operation.
@@ -58,7 +65,7 @@ func (r *run) restore(ctx context.Context) error {
 		return r.forget(ctx)
 	}
 	switch {
-	case before.Status == runtime.StatusRunning && op.Kind == operation.Patch:
+	case before.Status == runtime.StatusRunning && op.Kind != operation.Stop:
 		err := r.s.Engine.Start(ctx, before.CurrentContainerID)
 		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoContainer) {
 			return err

@@ -31,6 +31,7 @@ type run struct {
 
 	mu       sync.Mutex // guards what follows
 	id       string
+	does     operation.Kind
 	progress []numbered
 	reports  int           // how many there were
 	moved    chan struct{} // closed at the next one
@@ -45,6 +46,13 @@ func (s *Service) newRun(gameID string) *run {
 // op is the operation as it was last written.
 func (r *run) op() *operation.Operation { return r.intent.Current }
 
+// kind is what the accepted operation does.
+func (r *run) kind() operation.Kind {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.does
+}
+
 // operationID is empty until the operation has been accepted.
 func (r *run) operationID() string {
 	r.mu.Lock()
@@ -55,7 +63,7 @@ func (r *run) operationID() string {
 // launch carries the accepted operation out in the background.
 func (r *run) launch() {
 	r.mu.Lock()
-	r.id = r.op().ID
+	r.id, r.does = r.op().ID, r.op().Kind
 	r.mu.Unlock()
 	close(r.accepted)
 	r.report(ports.OperationProgress{})
@@ -78,7 +86,12 @@ func (r *run) carryOut(ctx context.Context) (operation.Outcome, error) {
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
 	var troubleSince time.Time
 	for {
+		stood := r.revision
 		outcome, err := r.attempt(ctx)
+		if r.revision != stood { // it has moved on since the last trouble
+			troubleSince = time.Time{}
+			pause.Reset()
+		}
 		switch {
 		case err == nil && outcome.Failure != nil:
 			log.Warn("operation failed", "code", outcome.Failure.Code, "error", outcome.Failure.Message)
@@ -98,11 +111,11 @@ func (r *run) carryOut(ctx context.Context) (operation.Outcome, error) {
 		patient := transient(err) && time.Since(troubleSince) < r.s.cfg.Patience
 		late := transient(err) && r.s.now().After(r.op().Deadline)
 		switch {
-		case late && r.op().Failure == nil:
+		case late && r.mayFail():
 			err = r.fail(ctx, fmt.Errorf("%w: %w", errDeadline, err))
 			troubleSince = time.Time{}
 		case patient:
-		case r.op().Failure == nil:
+		case r.mayFail():
 			err = r.fail(ctx, err)
 			troubleSince = time.Time{}
 		default:
@@ -114,6 +127,13 @@ func (r *run) carryOut(ctx context.Context) (operation.Outcome, error) {
 			r.wait(ctx, pause.NextBackOff())
 		}
 	}
+}
+
+// mayFail reports whether the operation can still be rolled back: it has not been
+// yet, and has not come to where the new is well and only the old is left to clear away.
+func (r *run) mayFail() bool {
+	op := r.op()
+	return op.Failure == nil && (op.Kind == operation.Cleanup || !op.Reached(operation.Removing))
 }
 
 func (r *run) wait(ctx context.Context, d time.Duration) {

@@ -61,6 +61,9 @@ func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding) error 
 	case ports.ActionMarkStopped:
 		return s.mark(ctx, f, record, runtime.StatusStopped)
 	case ports.ActionMarkRemoved:
+		if err := s.gone(ctx, f); err != nil {
+			return err
+		}
 		return s.mark(ctx, f, record, runtime.StatusRemoved)
 	case ports.ActionMarkRunning:
 		return s.mark(ctx, f, record, runtime.StatusRunning)
@@ -81,23 +84,21 @@ func (s *Service) pinned(ctx context.Context, f ports.DriftFinding) (*runtime.Ru
 	if err != nil {
 		return nil, intent, err
 	}
-	stale := func(found, is int64) error {
-		conflict := &runtime.ConflictError{
-			GameID: f.GameID, Expectation: runtime.ExpectRevision,
-			Expected: strconv.FormatInt(found, 10), Actual: strconv.FormatInt(is, 10), Revision: revision,
-		}
-		if record != nil {
-			conflict.Current = *record
-		}
-		return conflict
-	}
 	switch {
 	case revision != f.RecordRevision:
-		return nil, intent, stale(f.RecordRevision, revision)
+		return nil, intent, moved(f, f.RecordRevision, revision)
 	case intent.Revision != f.IntentRevision:
-		return nil, intent, stale(f.IntentRevision, intent.Revision)
+		return nil, intent, moved(f, f.IntentRevision, intent.Revision)
 	}
 	return record, intent, nil
+}
+
+// moved is the error of a finding under which record or intent have changed.
+func moved(f ports.DriftFinding, found, is int64) error {
+	return &runtime.ConflictError{
+		GameID: f.GameID, Expectation: runtime.ExpectRevision,
+		Expected: strconv.FormatInt(found, 10), Actual: strconv.FormatInt(is, 10), Revision: is,
+	}
 }
 
 func (s *Service) origin(f ports.DriftFinding) ports.Origin {
@@ -123,6 +124,19 @@ func (s *Service) mark(ctx context.Context, f ports.DriftFinding, record *runtim
 		return fmt.Errorf("mark %q %s: %w", f.GameID, to, err)
 	}
 	return nil
+}
+
+// gone is nil if the engine, asked for this one container, says that it has none.
+func (s *Service) gone(ctx context.Context, f ports.DriftFinding) error {
+	_, err := s.Engine.Inspect(ctx, f.ContainerID)
+	switch {
+	case errors.Is(err, runtime.ErrNoContainer):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return fmt.Errorf("container %s is there after all: %w", f.ContainerID, runtime.ErrConflict)
+	}
 }
 
 // correct writes into the record what its container is.
@@ -177,10 +191,7 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, intent ports.
 	default:
 		return fmt.Errorf("adopt container %s: %w: it is %s", c.ID, runtime.ErrEngineUnavailable, c.State)
 	}
-	if err := s.putRecord(ctx, f, record, 0); err != nil {
-		return err
-	}
-	// What it is run as is known in part only; enough to start it again.
+	// First what it is run as, as far as that is known: enough to start it again.
 	fence, err := s.fenced()
 	if err != nil {
 		return err
@@ -188,13 +199,24 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, intent ports.
 	next := intent.Intent.Clone()
 	next.GameID, next.Wanted = f.GameID, record.Status
 	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
-	_, err = s.Intents.PutIntent(ctx, next, intent.Revision, fence)
-	return err
+	if _, err := s.Intents.PutIntent(ctx, next, intent.Revision, fence); err != nil {
+		return err
+	}
+	return s.putRecord(ctx, f, record, 0)
 }
 
 // removeStale stops and removes a container that is not the game's. The engine
 // cannot compare and swap: what it rests on is read once more right before.
 func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
+	r := s.newRun(f.GameID)
+	other, err := s.reserve(r)
+	if err != nil {
+		return err
+	}
+	if other != nil {
+		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, runtime.ErrBusy)
+	}
+	defer s.release(r)
 	c, err := s.Engine.Inspect(ctx, f.ContainerID)
 	if errors.Is(err, runtime.ErrNoContainer) {
 		return nil
@@ -223,7 +245,8 @@ func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
 }
 
 // restartCrashed starts a game again that nobody stopped, and counts that in the
-// same write which accepts the start.
+// same write which accepts the start. That write is pinned: a stop that comes first
+// stands.
 func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding) error {
 	_, found, err := s.pinned(ctx, f)
 	if err != nil {
@@ -242,8 +265,8 @@ func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding) erro
 	if err := validate(&request); err != nil {
 		return err
 	}
-	_, err = s.operate(ctx, request, nil, func(next *operation.Intent) {
+	_, err = s.operate(ctx, request, nil, terms{pin: &f, mark: func(next *operation.Intent) {
 		next.Restarts = slices.Insert(counted, 0, s.now())
-	})
+	}})
 	return err
 }

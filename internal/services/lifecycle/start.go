@@ -13,9 +13,6 @@ import (
 func (r *run) start(ctx context.Context) error {
 	op := r.op()
 	if op.Generation == 0 {
-		if op.Before.Status == runtime.StatusRunning {
-			return nil
-		}
 		return r.startIn(ctx, op.Before.CurrentContainerID)
 	}
 	if err := r.make(ctx); err != nil {
@@ -48,15 +45,20 @@ func (r *run) startIn(ctx context.Context, containerID string) error {
 	})
 }
 
-// discard removes the container that the new one has taken the place of. That of
-// a node that is gone is out of reach: the node removes it when it comes back.
+// discard removes the container that the new one has taken the place of. The new
+// one is well, and nothing is undone for the sake of the old one: if it cannot be
+// removed now it is stale, and reconciled away. That of a node that is gone is out of
+// reach: the node removes it when it comes back.
 func (r *run) discard(ctx context.Context) error {
 	before := r.op().Before
 	if before == nil || before.CurrentContainerID == "" || !r.s.here(before.Region, before.Node) {
 		return nil
 	}
 	return r.do(ctx, operation.Removing, func(ctx context.Context) error {
-		return r.s.Engine.Remove(ctx, before.CurrentContainerID)
+		if err := r.s.Engine.Remove(ctx, before.CurrentContainerID); err != nil {
+			r.s.log.Warn("the container before could not be removed", "game_id", r.gameID, "container_id", before.CurrentContainerID, "error", err)
+		}
+		return nil
 	})
 }
 

@@ -81,7 +81,9 @@ func (w *Worker) deal(ctx context.Context, o drift.Observation, f ports.DriftFin
 		return wait, nil
 	}
 	if long(f.Action) {
-		w.starts.Add(f.GameID)
+		if w.starts.NumRequeues(f.GameID) == 0 { // else it waits there for its next turn
+			w.starts.Add(f.GameID)
+		}
 		return 0, nil
 	}
 	if destructive(f) && !w.brake.allows() {
@@ -152,10 +154,10 @@ func (w *Worker) startAgain(ctx context.Context, gameID string) (time.Duration, 
 			continue
 		}
 		err := w.settle(ctx, f)
-		w.queue.Add(gameID)
 		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoImage) {
 			return 0, err
 		}
+		w.queue.Add(gameID)
 	}
 	return 0, nil
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -92,8 +93,11 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 		o.Trouble = trouble
 		o.Intent, o.IntentRevision = byGame[gameID].Intent, byGame[gameID].Revision
 		if o.Record == nil { // not this node's, or none: a container of it is here all the same
-			if found, err := w.Records.GetVersioned(ctx, gameID); err == nil {
+			found, err := w.Records.GetVersioned(ctx, gameID)
+			if err == nil {
 				o.Record, o.RecordRevision = &found.Record, found.Revision
+			} else if !errors.Is(err, runtime.ErrNotFound) {
+				o.Trouble = err // not the same as absent
 			}
 		}
 	}
