@@ -60,7 +60,7 @@ func planStart(op operation.Operation, request ports.OperationRequest, now situa
 		return op, err
 	}
 	same := sameContainer(op.Spec, now.spec())
-	if now.record != nil && now.record.Status == runtime.StatusRunning && request.Spec != nil && !(same && sameSettings(op.Spec, now.spec())) {
+	if now.record != nil && now.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !sameSettings(op.Spec, now.spec())) {
 		return op, now.refuse(request, "it is running with other settings; stop it first, or patch it to change the image")
 	}
 	if now.record == nil || now.record.Status == runtime.StatusRemoved || now.container == "" || !same {
