@@ -3,6 +3,7 @@ package nodetest
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"galaxy/rtmanager/internal/services/lifecycle"
 	"galaxy/rtmanager/internal/workers/events"
 	"galaxy/rtmanager/internal/workers/health"
+	"galaxy/rtmanager/internal/workers/nodes"
 	"galaxy/rtmanager/internal/workers/reconcile"
 )
 
@@ -29,7 +31,7 @@ const Patience = 30 * time.Second
 
 // Config says what node to make; the zero value is eu/n1 on a store of its own.
 type Config struct {
-	Client       *clientv3.Client // of the shared etcd by default
+	Client       *clientv3.Client // one of its own to the shared etcd by default, which can be cut
 	Prefix       string
 	Region, Name string
 	Identity     string // a fresh one by default
@@ -41,6 +43,11 @@ type Config struct {
 	// Reconcile tunes the worker; Region and Node are filled in.
 	Reconcile reconcile.Config
 	Clock     func() time.Time
+	// Grace is that of the worker which looks after lost nodes; Run leaves that
+	// worker out where it is 0.
+	Grace time.Duration
+	// Election, when not nil, puts something between that worker and the election.
+	Election func(ports.Election) ports.Election
 	// API is what the node tells the others.
 	API string
 }
@@ -56,15 +63,20 @@ type Node struct {
 	Service   *lifecycle.Service
 	Health    *health.Worker
 	Reconcile *reconcile.Worker
+	Nodes     *nodes.Worker
 	events    *events.Worker
+	link      *link
+	halt      func() // ends the workers, if they run
 }
 
 // New makes a node, whose workers do nothing before Run. Everything it has made or
 // started is gone when the test ends.
 func New(t *testing.T, cfg Config) *Node {
 	t.Helper()
+	n := &Node{t: t, halt: func() {}}
 	if cfg.Client == nil {
 		cfg.Client = etcdtest.InProcess(t)
+		n.link = newLink(cfg.Client)
 	}
 	if cfg.Prefix == "" {
 		cfg.Prefix = etcdtest.Prefix(t)
@@ -75,7 +87,7 @@ func New(t *testing.T, cfg Config) *Node {
 	if cfg.Identity == "" {
 		cfg.Identity = uuid.NewString()
 	}
-	n := &Node{t: t, Config: cfg}
+	n.Config = cfg
 	var err error
 	n.Store, err = etcdstore.Open(t.Context(), cfg.Client, etcdstore.Options{Prefix: cfg.Prefix})
 	require.NoError(t, err)
@@ -129,24 +141,33 @@ func (n *Node) makeServices() {
 	require.NoError(n.t, err)
 	n.t.Cleanup(n.Reconcile.Close)
 	n.events = events.New(n.Engine, n.Reconcile, quiet)
+	election := ports.Election(n.Member)
+	if n.Config.Election != nil {
+		election = n.Config.Election(election)
+	}
+	n.Nodes = nodes.New(nodes.Parts{
+		Records: n.Store, Intents: n.Store, Registry: n.Registry, Election: election, Assigner: n.Service,
+	}, nodes.Config{
+		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.Grace, Every: 50 * time.Millisecond, Clock: n.Config.Clock, Logger: quiet,
+	})
 }
 
-// Run runs the node's workers until the test ends.
+// Run runs the node's workers until it is killed or the test ends.
 func (n *Node) Run() {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(n.t.Context()))
-	over := make(chan struct{}, 3)
-	for _, run := range []func(context.Context) error{n.Reconcile.Run, n.events.Run, n.Health.Run} {
-		go func() {
-			_ = run(ctx)
-			over <- struct{}{}
-		}()
+	work := []func(context.Context) error{n.Reconcile.Run, n.events.Run, n.Health.Run}
+	if n.Config.Grace > 0 {
+		work = append(work, n.Nodes.Run)
 	}
-	n.t.Cleanup(func() {
+	var working sync.WaitGroup
+	for _, run := range work {
+		working.Go(func() { _ = run(ctx) })
+	}
+	n.halt = func() {
 		cancel()
-		for range 3 {
-			<-over
-		}
-	})
+		working.Wait()
+	}
+	n.t.Cleanup(n.halt)
 }
 
 // Do carries out an operation that has to succeed.

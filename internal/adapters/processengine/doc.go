@@ -25,7 +25,8 @@
 // A signal goes to a process only while the kernel holds on to it for us (a
 // pidfd) and it has been seen to have the pipe open, or its parent has.
 //
-// A game that closes descriptor 3 is lost sight of if its parent is killed as well.
+// A process that closes descriptor 3 is lost sight of if its parent is killed as
+// well, unless it executes the image itself: those die with the last that has it open.
 //
 // What a power cut does to exit, process and log is not guarded against: the exit
 // code is then unknown.

@@ -44,6 +44,39 @@ func TestTheEndOfAGameWithoutItsParentIsSeen(t *testing.T) {
 	require.Nil(t, e.exited(t, c.ID).ExitCode)
 }
 
+// A child that has closed the pipe is the parent's to kill, and the engine's where
+// the parent was killed before.
+func TestAChildWithoutThePipeDiesWithTheGameAlthoughTheParentIsDead(t *testing.T) {
+	t.Parallel()
+	e := newSite(t).open(t)
+	keeps := spec("a")
+	keeps.Args = []string{"--with-child"} // which has the port where the pipe was
+	c := e.start(t, keeps)
+	ready(t, c)
+	game, parent := e.pids(t, c.ID)
+	child := childOf(t, game)
+	kill(t, parent)
+	kill(t, game)
+	require.Nil(t, e.exited(t, c.ID).ExitCode)
+	requireDies(t, child)
+}
+
+// childOf returns the process's only child.
+func childOf(t *testing.T, pid int) (child int) {
+	t.Helper()
+	eventually(t, "the game has a child", func() bool {
+		lists, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "children"))
+		for _, list := range lists {
+			text, _ := os.ReadFile(list)
+			if child, _ = strconv.Atoi(strings.TrimSpace(string(text))); child > 0 {
+				return true
+			}
+		}
+		return false
+	})
+	return child
+}
+
 func TestATermToTheGroupLeavesTheExitCode(t *testing.T) {
 	t.Parallel()
 	e := newSite(t).open(t)

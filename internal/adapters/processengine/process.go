@@ -89,6 +89,36 @@ func killHolders(pipe os.FileInfo, spare int) {
 	}
 }
 
+// killProgram kills every process that executes this very file: the path proves
+// whose it is, whatever else is known of it.
+func killProgram(file string) {
+	file, err := filepath.EvalSymlinks(file) // as /proc tells it
+	if err != nil {
+		return
+	}
+	all, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	for _, entry := range all {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == os.Getpid() || !executes(pid, file) {
+			continue
+		}
+		if handle, err := os.FindProcess(pid); err == nil {
+			if executes(pid, file) { // still, now that the pid stands for one process
+				_ = handle.Signal(syscall.SIGKILL)
+			}
+			_ = handle.Release()
+		}
+	}
+}
+
+func executes(pid int, file string) bool {
+	program, err := os.Readlink(procFile(pid, "exe"))
+	return err == nil && program == file
+}
+
 // killHolder looks again once it has a handle, since only then the pid stands for
 // one process.
 func killHolder(pid int, pipe os.FileInfo) {

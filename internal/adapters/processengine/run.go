@@ -134,6 +134,9 @@ func (e *Engine) end(c *container, r *run) {
 	if r.child != nil {
 		_ = r.child.Wait() // it is dead; how, the file exit says
 	}
+	if !exists(c.file("exit")) {
+		killProgram(c.file("image")) // the parent, which kills all that is left, was killed itself
+	}
 	e.awaitPort(r.port)
 	e.freePort(r.port, c)
 	last := c.readPast(r.port)

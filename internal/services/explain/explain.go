@@ -61,11 +61,11 @@ func (s *Service) Explain(ctx context.Context, gameID string) (ports.Explanation
 		page.Intent = &intent.Intent
 	}
 	if page.Record != nil {
-		if history, err := s.Records.History(ctx, gameID); err != nil {
-			page.Trouble = append(page.Trouble, "the ledger cannot be read: "+err.Error())
-		} else {
-			page.History = history
+		history, err := s.Records.History(ctx, gameID)
+		if err != nil {
+			page.Trouble = append(page.Trouble, "the ledger cannot be read in full: "+err.Error())
 		}
+		page.History = append(page.History, history...) // what can be read, beside damage
 	}
 	s.askEngine(ctx, &page)
 	if page.Record == nil && page.Intent == nil && len(page.Containers) == 0 {

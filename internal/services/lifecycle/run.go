@@ -151,7 +151,8 @@ func (r *run) attempt(ctx context.Context) (operation.Outcome, error) {
 		return operation.Outcome{}, err
 	}
 	if r.op().Failure == nil {
-		bound, cancel := context.WithDeadline(ctx, r.op().Deadline)
+		// By the clock that set it, which need not be the one that contexts go by.
+		bound, cancel := context.WithTimeout(ctx, r.op().Deadline.Sub(r.s.now()))
 		defer cancel()
 		if err := r.proceed(bound); err != nil {
 			return operation.Outcome{}, err

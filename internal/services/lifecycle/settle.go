@@ -230,6 +230,8 @@ func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
 		return err
 	case c.Labels.GameID != f.GameID, record != nil && record.CurrentContainerID == c.ID:
 		return &runtime.InvalidError{Field: "container_id", Reason: fmt.Sprintf("%s is not a stale container of %q", c.ID, f.GameID)}
+	case record == nil && c.State != ports.ContainerCreated:
+		return fmt.Errorf("container %s, which was never started, is %s now: %w", c.ID, c.State, runtime.ErrConflict)
 	case intent.Intent.Current != nil:
 		return busy(f.GameID, intent.Intent.Current)
 	}

@@ -92,7 +92,7 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 		if now.Sub(s.at) < w.cfg.After {
 			continue
 		}
-		err := w.cleanUp(ctx, gameID)
+		err := w.cleanUp(ctx, found)
 		switch {
 		case err == nil:
 			cleaned++
@@ -106,8 +106,18 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 	return cleaned, errors.Join(faults...)
 }
 
-func (w *Worker) cleanUp(ctx context.Context, gameID string) error {
-	_, err := w.operator.Operate(ctx, ports.OperationRequest{
+// cleanUp asks for one game's cleanup, if its record still stands where it was seen:
+// the list is old by the time that its last game has its turn.
+func (w *Worker) cleanUp(ctx context.Context, seen ports.VersionedRecord) error {
+	gameID := seen.Record.GameID
+	now, err := w.records.GetVersioned(ctx, gameID)
+	if err != nil {
+		return err
+	}
+	if now.Revision != seen.Revision {
+		return runtime.ErrBusy
+	}
+	_, err = w.operator.Operate(ctx, ports.OperationRequest{
 		GameID: gameID, Kind: operation.Cleanup,
 		Origin: ports.Origin{Actor: "cleanup", Reason: fmt.Sprintf("stopped for %s", w.cfg.After)},
 	}, nil)

@@ -4,6 +4,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -54,7 +55,7 @@ type state struct {
 	containerID string
 	startedAt   time.Time
 	failures    int
-	last        error
+	last        error // up to the one that made it unhealthy
 }
 
 // New returns a worker, which asks nobody before Run or Pass is called.
@@ -132,14 +133,22 @@ func (w *Worker) Pass(ctx context.Context) error {
 
 // note takes down how a game has answered.
 func (w *Worker) note(record runtime.RuntimeRecord, err error) {
+	var startedAt time.Time
+	if record.StartedAt != nil { // a record that somebody else wrote may lack it
+		startedAt = *record.StartedAt
+	}
 	w.mu.Lock()
 	s := w.states[record.GameID]
-	if s == nil || s.containerID != record.CurrentContainerID || !s.startedAt.Equal(*record.StartedAt) {
-		s = &state{containerID: record.CurrentContainerID, startedAt: *record.StartedAt}
+	if s == nil || s.containerID != record.CurrentContainerID || !s.startedAt.Equal(startedAt) {
+		s = &state{containerID: record.CurrentContainerID, startedAt: startedAt}
 		w.states[record.GameID] = s
 	}
 	was := s.failures >= w.cfg.Failures
-	s.last = err
+	if !was {
+		// What it said once it counts as unhealthy stays: errors name ports that change
+		// with each try, and a finding with other words would be a new one each time.
+		s.last = err
+	}
 	if err == nil {
 		s.failures = 0
 	} else {
@@ -168,10 +177,11 @@ func (w *Worker) forget(running []runtime.RuntimeRecord) {
 }
 
 // specs returns how the games are to be checked. A game without an intent, one
-// that was adopted long ago say, has the zero Spec.
+// that was adopted long ago say, has the zero Spec, and so has one whose intent is
+// damaged: that must not keep the others from being asked.
 func (w *Worker) specs(ctx context.Context) (map[string]operation.Spec, error) {
 	intents, err := w.intents.ListIntents(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
 		return nil, fmt.Errorf("list the intents: %w", err)
 	}
 	specs := make(map[string]operation.Spec, len(intents))

@@ -125,7 +125,7 @@ func plant(t *testing.T, n *nodetest.Node, gameID string, generation int64, star
 
 func TestOrphanIsAdoptedOnceItHasBeenSeenForLong(t *testing.T) {
 	t.Parallel()
-	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{AdoptAfter: 30 * time.Millisecond}})
+	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{AdoptAfter: 300 * time.Millisecond}})
 	n.Run()
 	c := plant(t, n, "orphan", 7, true)
 	eventually(t, "it is adopted", func() bool { return statusOf(n, t, "orphan") == runtime.StatusRunning })

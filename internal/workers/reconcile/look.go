@@ -112,10 +112,10 @@ func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) error {
 func (w *Worker) tooEarly(o drift.Observation, f ports.DriftFinding) time.Duration {
 	var delay time.Duration
 	looks := 1
-	switch f.Kind {
-	case ports.DriftOrphan:
+	switch {
+	case f.Kind == ports.DriftOrphan, f.Kind == ports.DriftStale && o.Record == nil: // somebody may be about to start it
 		delay, looks = w.cfg.AdoptAfter, w.cfg.AdoptLooks
-	case ports.DriftCrashed, ports.DriftUnhealthy:
+	case f.Kind == ports.DriftCrashed, f.Kind == ports.DriftUnhealthy:
 		delay = time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay)
 	default:
 		return 0

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,8 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 		return seen[gameID]
 	}
 	intents, err := w.Intents.ListIntents(ctx)
-	if err != nil {
+	damaged := damagedIn(err)
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
 		return nil, fmt.Errorf("list the intents: %w", err)
 	}
 	byGame := make(map[string]ports.VersionedIntent, len(intents))
@@ -90,7 +92,7 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 		o.Containers = append(o.Containers, c)
 	}
 	for gameID, o := range seen {
-		o.Trouble = trouble
+		o.Trouble = cmp.Or(trouble, damaged[gameID])
 		o.Intent, o.IntentRevision = byGame[gameID].Intent, byGame[gameID].Revision
 		if o.Record == nil { // not this node's, or none: a container of it is here all the same
 			found, err := w.Records.GetVersioned(ctx, gameID)
@@ -102,6 +104,22 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 		}
 	}
 	return seen, nil
+}
+
+// damagedIn returns the damage that a list tells of, by game. Nothing follows for
+// such a game, and the others are looked after all the same.
+func damagedIn(listed error) map[string]error {
+	joined, several := listed.(interface{ Unwrap() []error })
+	if !several {
+		return nil
+	}
+	damaged := map[string]error{}
+	for _, err := range joined.Unwrap() {
+		if fault, ok := errors.AsType[*runtime.CorruptError](err); ok {
+			damaged[fault.GameID] = fault
+		}
+	}
+	return damaged
 }
 
 // surveyRecords gives every record of this node that is not removed.

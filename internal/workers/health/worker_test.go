@@ -1,0 +1,298 @@
+package health_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"galaxy/rtmanager/internal/adapters/memstore"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/workers/health"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 30 * time.Second
+
+// prober answers for each URL what it is told to; nil is a game that is well.
+type prober struct {
+	mu      sync.Mutex
+	answers map[string]func(ctx context.Context) error
+	asked   []string
+}
+
+func (p *prober) Probe(ctx context.Context, url string) error {
+	p.mu.Lock()
+	answer := p.answers[url]
+	p.asked = append(p.asked, url)
+	p.mu.Unlock()
+	if answer == nil {
+		return nil
+	}
+	return answer(ctx)
+}
+
+func (p *prober) on(url string, answer func(ctx context.Context) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answers[url] = answer
+}
+
+func (p *prober) urls() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sorted := slices.Clone(p.asked)
+	slices.Sort(sorted)
+	return sorted
+}
+
+// damaged is a store with an intent that cannot be read.
+type damaged struct{ ports.IntentStore }
+
+func (s damaged) ListIntents(ctx context.Context) ([]ports.VersionedIntent, error) {
+	intents, err := s.IntentStore.ListIntents(ctx)
+	return intents, errors.Join(err, &runtime.CorruptError{Key: "/operations/x", GameID: "x", Reason: "is half of one"})
+}
+
+// bench is a worker of eu/n1 on a store in memory.
+type bench struct {
+	*health.Worker
+	t      *testing.T
+	store  *memstore.Store
+	prober *prober
+
+	mu      sync.Mutex
+	noticed []string
+}
+
+func newBench(t *testing.T, cfg health.Config) *bench {
+	t.Helper()
+	b := &bench{t: t, store: memstore.New(), prober: &prober{answers: map[string]func(context.Context) error{}}}
+	cfg.Region, cfg.Node, cfg.Logger, cfg.Notice = "eu", "n1", slog.New(slog.DiscardHandler), b.notice
+	b.Worker = health.New(b.store, damaged{b.store}, b.prober, cfg)
+	return b
+}
+
+func (b *bench) notice(gameID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.noticed = append(b.noticed, gameID)
+}
+
+func (b *bench) news() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	news := b.noticed
+	b.noticed = nil
+	return news
+}
+
+// runs writes the record of a game that answers at http://GAME.
+func (b *bench) runs(gameID, node, containerID string, startedAt time.Time) {
+	b.t.Helper()
+	record := runtime.RuntimeRecord{
+		GameID: gameID, Status: runtime.StatusRunning, Region: "eu", Node: node, CurrentContainerID: containerID,
+		EngineEndpoint: "http://" + gameID, CreatedAt: startedAt, LastOpAt: startedAt, StartedAt: &startedAt,
+	}
+	require.NoError(b.t, record.Validate())
+	require.NoError(b.t, b.store.Upsert(b.t.Context(), record))
+}
+
+func (b *bench) is(gameID string, spec operation.Spec) {
+	b.t.Helper()
+	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: spec}, 0)
+	require.NoError(b.t, err)
+}
+
+func (b *bench) rounds(count int) {
+	b.t.Helper()
+	for range count {
+		require.NoError(b.t, b.Pass(b.t.Context()))
+	}
+}
+
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func fails(text string) func(context.Context) error {
+	return func(context.Context) error { return errors.New(text) }
+}
+
+func TestGameThatFailsSoManyTimesIsUnhealthy(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{})
+	b.runs("g", "n1", "c1", began)
+	b.rounds(5)
+	require.Empty(t, b.Unhealthy("g"))
+	b.prober.on("http://g/healthz", fails("answered 503"))
+	b.rounds(2)
+	require.Empty(t, b.Unhealthy("g"))
+	require.Empty(t, b.news())
+	b.rounds(1)
+	require.Equal(t, "container c1 has failed its health check 3 times or more: answered 503", b.Unhealthy("g"))
+	require.Equal(t, []string{"g"}, b.news())
+	b.rounds(3)
+	require.Empty(t, b.news(), "it is news once")
+
+	b.prober.on("http://g/healthz", nil)
+	b.rounds(1)
+	require.Empty(t, b.Unhealthy("g"))
+	require.Equal(t, []string{"g"}, b.news())
+	require.Empty(t, b.Unhealthy("nobody"))
+}
+
+func TestGameThatFailsNowAndThenIsWell(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{Failures: 2})
+	b.runs("g", "n1", "c1", began)
+	for range 3 {
+		b.prober.on("http://g/healthz", fails("no"))
+		b.rounds(1)
+		b.prober.on("http://g/healthz", nil)
+		b.rounds(1)
+	}
+	require.Empty(t, b.Unhealthy("g"))
+	require.Empty(t, b.news())
+}
+
+// Errors name what changes with each try, the port of the connection say. What is
+// found of the game is one finding all the same.
+func TestWordsOfAFindingStay(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{Failures: 2})
+	b.runs("g", "n1", "c1", began)
+	tries := 0
+	b.prober.on("http://g/healthz", func(context.Context) error {
+		tries++
+		return fmt.Errorf("read 127.0.0.1:%d: connection reset", 40000+tries)
+	})
+	b.rounds(2)
+	words := b.Unhealthy("g")
+	require.Contains(t, words, "40002")
+	b.rounds(3)
+	require.Equal(t, words, b.Unhealthy("g"))
+}
+
+func TestContainerThatWasStartedAgainCountsAnew(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{Failures: 2})
+	b.prober.on("http://g/healthz", fails("no"))
+	b.runs("g", "n1", "c1", began)
+	b.rounds(2)
+	require.NotEmpty(t, b.Unhealthy("g"))
+	b.runs("g", "n1", "c1", began.Add(time.Second)) // the same container
+	b.rounds(1)
+	require.Empty(t, b.Unhealthy("g"))
+	b.rounds(1)
+	require.NotEmpty(t, b.Unhealthy("g"))
+	b.runs("g", "n1", "c2", began.Add(time.Second)) // another one
+	b.rounds(1)
+	require.Empty(t, b.Unhealthy("g"))
+}
+
+func TestGameThatRunsNoMoreIsForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{Failures: 1})
+	b.prober.on("http://g/healthz", fails("no"))
+	b.runs("g", "n1", "c1", began)
+	b.rounds(1)
+	require.NotEmpty(t, b.Unhealthy("g"))
+	require.NoError(t, b.store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
+		GameID: "g", ExpectedFrom: runtime.StatusRunning, To: runtime.StatusStopped, Now: began.Add(time.Minute),
+	}))
+	b.rounds(1)
+	require.Empty(t, b.Unhealthy("g"))
+}
+
+// A store takes records that contradict themselves, if somebody does not validate them.
+func TestRecordWithoutItsStart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{Failures: 1})
+	require.NoError(t, b.store.Upsert(t.Context(), runtime.RuntimeRecord{
+		GameID: "g", Status: runtime.StatusRunning, Region: "eu", Node: "n1", CurrentContainerID: "c", EngineEndpoint: "http://g",
+	}))
+	b.prober.on("http://g/healthz", fails("no"))
+	b.rounds(1)
+	require.NotEmpty(t, b.Unhealthy("g"))
+}
+
+func TestWhoIsAskedWhere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{})
+	for _, gameID := range []string{"plain", "own path", "none", "x"} {
+		b.runs(gameID, "n1", "c", began)
+	}
+	b.runs("elsewhere", "n2", "c", began)
+	b.is("own path", operation.Spec{Image: "a:1", HealthPath: "/well"})
+	b.is("none", operation.Spec{Image: "a:1", HealthPath: operation.NoHealthCheck})
+	nowhere, err := b.store.Get(t.Context(), "plain")
+	require.NoError(t, err)
+	nowhere.GameID, nowhere.EngineEndpoint = "nowhere", ""
+	require.NoError(t, b.store.Upsert(t.Context(), nowhere))
+	b.rounds(1)
+	require.Equal(t, []string{"http://own path/well", "http://plain/healthz", "http://x/healthz"}, b.prober.urls())
+}
+
+// Games that hang keep the others waiting only where there are too many of them.
+func TestGameThatHangsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{AtOnce: 3, Failures: 1})
+	let := make(chan struct{})
+	for _, gameID := range []string{"a", "b"} {
+		b.runs(gameID, "n1", "c", began)
+		b.prober.on("http://"+gameID+"/healthz", func(context.Context) error {
+			<-let
+			return context.DeadlineExceeded
+		})
+	}
+	others := []string{"c", "d", "e", "f"}
+	for _, gameID := range others {
+		b.runs(gameID, "n1", "c", began)
+		b.prober.on("http://"+gameID+"/healthz", fails("no"))
+	}
+	over := make(chan error, 1)
+	go func() { over <- b.Pass(t.Context()) }()
+	require.Eventually(t, func() bool {
+		return !slices.ContainsFunc(others, func(gameID string) bool { return b.Unhealthy(gameID) == "" })
+	}, patience, time.Millisecond, "the others have to wait for those that hang")
+	require.Empty(t, b.Unhealthy("a"))
+	close(let)
+	require.NoError(t, <-over)
+	require.NotEmpty(t, b.Unhealthy("a"))
+}
+
+// What a daemon that is stopping did not hear says nothing of the game.
+func TestRoundThatIsBrokenOff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{Failures: 1})
+	b.runs("g", "n1", "c1", began)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.prober.on("http://g/healthz", func(ctx context.Context) error {
+		cancel()
+		return ctx.Err()
+	})
+	require.ErrorIs(t, b.Pass(ctx), context.Canceled)
+	require.Empty(t, b.Unhealthy("g"))
+	require.Empty(t, b.news())
+}
+
+func TestRunAsksUntilItIsStopped(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{Every: time.Millisecond})
+	b.runs("g", "n1", "c1", began)
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- b.Run(ctx) }()
+	require.Eventually(t, func() bool { return len(b.prober.urls()) > 3 }, patience, time.Millisecond)
+	cancel()
+	require.NoError(t, <-over)
+}

@@ -1,0 +1,152 @@
+package nodes_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/memstore"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/workers/nodes"
+)
+
+// registry says that these nodes are there.
+type registry struct {
+	ports.NodeRegistry
+	nodes []ports.Node
+}
+
+func (r *registry) Nodes(context.Context) ([]ports.Node, error) { return r.nodes, nil }
+
+// assigner writes down which node each game was given to, and answers with its error.
+type assigner struct {
+	given map[string]string
+	err   error
+}
+
+func (a *assigner) Reassign(_ context.Context, seen ports.VersionedRecord, to ports.Node, _ ports.Fence) error {
+	a.given[seen.Record.GameID] = to.Name
+	return a.err
+}
+
+func present(region, name, engine string) ports.Node {
+	return ports.Node{Region: region, Name: name, Engine: ports.EngineCapabilities{Kind: engine}}
+}
+
+// bench is a worker on a store in memory, whose clock is set by hand.
+type bench struct {
+	*nodes.Worker
+	t        *testing.T
+	store    *memstore.Store
+	clock    *clock
+	registry *registry
+	assigner *assigner
+}
+
+func newBench(t *testing.T, there ...ports.Node) *bench {
+	t.Helper()
+	b := &bench{
+		t: t, store: memstore.New(), clock: newClock(),
+		registry: &registry{nodes: there}, assigner: &assigner{given: map[string]string{}},
+	}
+	b.Worker = nodes.New(nodes.Parts{
+		Records: b.store, Intents: b.store, Registry: b.registry, Assigner: b.assigner,
+	}, nodes.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: b.clock.now, Logger: slog.New(slog.DiscardHandler)})
+	return b
+}
+
+// runs puts a running game on a node, to be rescheduled when that is lost.
+func (b *bench) runs(gameID, region, node string) {
+	b.t.Helper()
+	at := b.clock.now()
+	require.NoError(b.t, b.store.Upsert(b.t.Context(), runtime.RuntimeRecord{
+		GameID: gameID, Status: runtime.StatusRunning, Region: region, Node: node, CurrentContainerID: "c-" + gameID,
+		CreatedAt: at, LastOpAt: at, StartedAt: &at,
+	}))
+	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.RescheduleWhenLost}}, 0)
+	require.NoError(b.t, err)
+}
+
+// afterGrace makes a pass, and another one when the grace is over.
+func (b *bench) afterGrace() error {
+	err := b.Pass(b.t.Context(), ports.Fence{})
+	b.clock.pass(time.Minute)
+	return errors.Join(err, b.Pass(b.t.Context(), ports.Fence{}))
+}
+
+func TestLostGamesAreSpreadOverTheNodesThatCan(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, present("eu", "busy", "process"), present("eu", "free", "process"), present("eu", "runs none", ""), present("us", "n9", "process"))
+	for _, gameID := range []string{"b1", "b2"} {
+		b.runs(gameID, "eu", "busy")
+	}
+	for _, gameID := range []string{"a", "b", "c", "d"} {
+		b.runs(gameID, "eu", "gone")
+	}
+	b.runs("elsewhere", "us", "gone")
+	b.runs("nowhere", "", "")
+	require.NoError(t, b.afterGrace())
+	count := map[string]int{}
+	for _, node := range b.assigner.given {
+		count[node]++
+	}
+	require.Equal(t, map[string]int{"busy": 1, "free": 3}, count, "games of other regions and of no node are not this leader's")
+}
+
+func TestNobodyToTakeALostGame(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, present("eu", "runs none", ""), present("us", "gone", "process"))
+	b.runs("g", "eu", "gone")
+	require.NoError(t, b.afterGrace())
+	require.Empty(t, b.assigner.given)
+	require.Len(t, b.Findings(), 1)
+	b.registry.nodes = append(b.registry.nodes, present("eu", "n5", "process"))
+	require.NoError(t, b.Pass(t.Context(), ports.Fence{}))
+	require.Equal(t, map[string]string{"g": "n5"}, b.assigner.given)
+}
+
+// A game of which the store says that it has moved on holds nobody up.
+func TestGameThatMovesOnByItself(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{runtime.ErrConflict, runtime.ErrBusy} {
+		b := newBench(t, present("eu", "n1", "process"))
+		b.runs("a", "eu", "gone")
+		b.runs("b", "eu", "gone")
+		b.assigner.err = err
+		require.NoError(t, b.afterGrace())
+		require.Len(t, b.assigner.given, 2)
+	}
+}
+
+func TestPassThatFailsOnOneGameGoesOnWithTheOthers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, present("eu", "n1", "process"))
+	b.runs("a", "eu", "gone")
+	b.runs("b", "eu", "gone")
+	b.assigner.err = runtime.ErrUnavailable
+	require.ErrorIs(t, b.afterGrace(), runtime.ErrUnavailable)
+	require.Len(t, b.assigner.given, 2)
+}
+
+// A record that moves between two passes is a new finding: the grace is for what
+// was seen.
+func TestGraceBeginsAnewWhenTheRecordMoves(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, present("eu", "n1", "process"))
+	b.runs("g", "eu", "gone")
+	for range 3 {
+		require.NoError(t, b.Pass(t.Context(), ports.Fence{}))
+		b.clock.pass(59 * time.Second)
+		record, err := b.store.Get(t.Context(), "g")
+		require.NoError(t, err)
+		require.NoError(t, b.store.Upsert(t.Context(), record))
+	}
+	require.NoError(t, b.Pass(t.Context(), ports.Fence{}))
+	require.Empty(t, b.assigner.given)
+}
