@@ -20,27 +20,51 @@ type closingEngine interface {
 }
 
 // openEngine opens the engine of the settings, nil for none. auto takes Docker
-// where an engine answers, or else local processes.
+// where an engine answers, or else local processes; once a node has run games, it
+// takes what they run on, or nothing. An engine by name that is another than that
+// is refused: it would find all of the node's games gone.
 func openEngine(ctx context.Context, cfg config.Config, store string, dir *nodeDir, logger *slog.Logger) (closingEngine, error) {
-	logger = logger.With("component", "engine")
+	was, err := dir.engine()
+	if err != nil {
+		return nil, err
+	}
+	if was != "" && cfg.Engine != config.EngineAuto && cfg.Engine != was {
+		return nil, fmt.Errorf("--engine %s: this node's games run on the engine %s, and another one would take them for gone; clean them up and remove %s, or choose another --node",
+			cfg.Engine, was, filepath.Join(dir.path, "engine"))
+	}
+	engine, err := chooseEngine(ctx, cfg, was, store, dir, logger.With("component", "engine"))
+	if err != nil || engine == nil {
+		return nil, err
+	}
+	if err := dir.keepEngine(engine.Capabilities().Kind); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return engine, nil
+}
+
+func chooseEngine(ctx context.Context, cfg config.Config, was, store string, dir *nodeDir, logger *slog.Logger) (closingEngine, error) {
 	switch cfg.Engine {
 	case config.EngineDocker:
 		return openDocker(ctx, cfg, store, logger)
 	case config.EngineProcess:
 		return openProcesses(cfg, store, dir, logger)
-	case config.EngineNone:
-		return nil, nil
 	}
-	docker, dockerErr := openDocker(ctx, cfg, store, logger)
-	if dockerErr == nil {
-		return docker, nil
+	var faults []error
+	if was != config.EngineProcess {
+		docker, err := openDocker(ctx, cfg, store, logger)
+		if err == nil {
+			return docker, nil
+		}
+		faults = append(faults, err)
 	}
-	processes, err := openProcesses(cfg, store, dir, logger)
-	if err == nil {
-		logger.Info("no Docker Engine answers; games run as local processes", "docker", dockerErr)
-		return processes, nil
+	if was != config.EngineDocker {
+		processes, err := openProcesses(cfg, store, dir, logger)
+		if err == nil {
+			return processes, nil
+		}
+		faults = append(faults, err)
 	}
-	logger.Warn("this node runs no games", "error", errors.Join(dockerErr, err))
+	logger.Warn("this node runs no games until it is started again", "games_run_on", was, "error", errors.Join(faults...))
 	return nil, nil
 }
 

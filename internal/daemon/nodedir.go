@@ -17,6 +17,7 @@ import (
 //
 //	DIR/lock      locked while a daemon is this node
 //	DIR/identity  tells this node from another of the same name
+//	DIR/engine    the kind of engine that the node's games run on
 //	DIR/…         what the process engine keeps of its games
 type nodeDir struct {
 	path     string
@@ -68,6 +69,31 @@ func readIdentity(name string) (string, error) {
 		return "", err
 	}
 	return identity, os.Rename(name+".tmp", name)
+}
+
+// engine returns the kind of engine that the node has run games on, empty for none
+// yet. Another one knows nothing of those games, and would take them for gone.
+func (d *nodeDir) engine() (string, error) {
+	if d.path == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(filepath.Join(d.path, "engine"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("engine of the node: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// keepEngine remembers the kind of engine.
+func (d *nodeDir) keepEngine(kind string) error {
+	if d.path == "" {
+		return nil
+	}
+	name := filepath.Join(d.path, "engine")
+	if err := os.WriteFile(name+".tmp", []byte(kind+"\n"), 0o600); err != nil {
+		return fmt.Errorf("engine of the node: %w", err)
+	}
+	return os.Rename(name+".tmp", name)
 }
 
 func (d *nodeDir) close() error {

@@ -49,7 +49,7 @@ func (s *Server) destination(ctx context.Context, request ports.OperationRequest
 		wanted = home
 	case settled || request.Kind != operation.Start:
 		wanted = s.self()
-	case forwarded && wanted.node == "":
+	case forwarded && wanted.node == "" && (wanted.region == "" || wanted.region == s.cfg.Region):
 		wanted = s.self() // the node that passed it on has chosen this one
 	}
 	if forwarded && wanted != s.self() {
