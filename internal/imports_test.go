@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"adapters/etcdnodes":     {"domain/", "ports"},
 	"adapters/processengine": {"domain/", "ports"},
 	"adapters/dockerengine":  {"domain/", "ports"},
+	"adapters/fakeengine":    {"domain/", "ports"},
 	"nodetest":               {"domain/", "ports", "ports/enginetest", "adapters/", "services/", "workers/", "etcdtest"},
 	"services/lifecycle":     {"domain/", "ports"},
 	"services/drift":         {"domain/", "ports"},
