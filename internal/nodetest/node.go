@@ -42,7 +42,10 @@ type Config struct {
 	Engine func(store string) ports.Engine
 	// Reconcile tunes the worker; Region and Node are filled in.
 	Reconcile reconcile.Config
-	Clock     func() time.Time
+	// Settle is how long a game without health check has to run; the service's own
+	// default where it is 0.
+	Settle time.Duration
+	Clock  func() time.Time
 	// Grace is that of the worker which looks after lost nodes; Run leaves that
 	// worker out where it is 0.
 	Grace time.Duration
@@ -125,7 +128,7 @@ func (n *Node) makeServices() {
 	var err error
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Parts{
 		Records: n.Store, Intents: n.Store, Engine: n.Engine, Member: n.Member, Nodes: n.Registry, Prober: prober,
-	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, Patience: 5 * time.Second, Clock: n.Config.Clock})
+	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, Patience: 5 * time.Second, Settle: n.Config.Settle, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
 	quiet := slog.New(slog.DiscardHandler)

@@ -99,9 +99,35 @@ func (r *run) isBefore(containerID string) bool {
 	return before != nil && containerID != "" && before.CurrentContainerID == containerID
 }
 
-// bringUp starts the container and returns it running. One that is not running
-// right after is runtime.ErrStartFailed.
+// silence stops what else of the game runs on this node: two live containers would
+// write the same state. A record that somebody has changed by hand, or a container
+// that he has started, is how there can be one.
+func (r *run) silence(ctx context.Context, except string) error {
+	containers, err := r.s.Engine.List(ctx, r.gameID)
+	if err != nil {
+		return err
+	}
+	for _, c := range containers {
+		if c.ID == except || c.State != ports.ContainerRunning {
+			continue
+		}
+		if !r.present() {
+			return errOvertaken
+		}
+		r.s.log.Warn("stopping another live container of the game", "game_id", r.gameID, "container_id", c.ID, "generation", c.Labels.Generation)
+		if _, err := r.takeDown(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bringUp starts the container, as the only live one of its game, and returns it
+// running. One that is not running right after is runtime.ErrStartFailed.
 func (r *run) bringUp(ctx context.Context, containerID string) (ports.Container, error) {
+	if err := r.silence(ctx, containerID); err != nil {
+		return ports.Container{}, err
+	}
 	err := r.s.Engine.Start(ctx, containerID)
 	if errors.Is(err, runtime.ErrNoContainer) {
 		return ports.Container{}, fmt.Errorf("%w: its container is gone", runtime.ErrStartFailed)
