@@ -27,7 +27,7 @@ type Config struct {
 	// Listen is HOST:PORT of the API; port 0 takes a free one.
 	Listen string
 	// Insecure allows Listen to be reached from other machines, although the API
-	// has neither TLS nor authentication.
+	// has neither TLS nor authentication. It changes nothing for a loopback address.
 	Insecure bool
 
 	// EtcdEndpoints are the client URLs of an etcd cluster that exists. None

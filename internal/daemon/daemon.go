@@ -71,9 +71,12 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	}
 	defer func() { err = errors.Join(err, games.close()) }()
 
+	// The names by which other machines call this one are not known. They are not
+	// needed on a loopback address, which only this machine's programs can reach.
+	anyHost := cfg.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback()
 	api, err := restapi.New(store, restapi.Config{
 		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
-		InsecureHosts: cfg.Insecure, Ready: map[string]func() error{"cache": func() error { return cacheFilled(store) }},
+		InsecureHosts: anyHost, Ready: map[string]func() error{"cache": func() error { return cacheFilled(store) }},
 		Manager: games.api(), Nodes: nodes,
 	})
 	if err != nil {

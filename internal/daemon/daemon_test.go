@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,26 @@ func TestEmbeddedDaemonKeepsItsRecordsAcrossRuns(t *testing.T) {
 	got, err := second.client.Get(t.Context(), "game")
 	require.NoError(t, err)
 	require.Equal(t, record("game"), got)
+}
+
+// --insecure opens the API to other machines, and not this machine's loopback
+// addresses to the web pages that its users look at.
+func TestInsecureOnLoopbackStillRefusesForeignHosts(t *testing.T) {
+	t.Parallel()
+	for listen, want := range map[string]int{"127.0.0.1:0": http.StatusMisdirectedRequest, "0.0.0.0:0": http.StatusOK} {
+		cfg := settings(t)
+		cfg.Listen, cfg.Insecure = listen, true
+		d := start(t, cfg)
+		_, port, err := net.SplitHostPort(strings.TrimPrefix(d.API, "http://"))
+		require.NoError(t, err)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+"/healthz", nil)
+		require.NoError(t, err)
+		request.Host, request.Close = "games.example", true
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want, response.StatusCode, "--listen %s", listen)
+	}
 }
 
 func TestTakenAddressIsRefusedBeforeAnythingStarts(t *testing.T) {

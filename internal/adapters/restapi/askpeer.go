@@ -30,7 +30,8 @@ type peerCall struct {
 
 // askPeer makes the call, and decodes the answer into target. A problem that the
 // node answers comes back as it is. Without an answer it is an *unreachableError,
-// together with runtime.ErrOutcomeUnknown for what may have changed something there.
+// or errClosing, together with runtime.ErrOutcomeUnknown for what may have changed
+// something there.
 func (s *Server) askPeer(ctx context.Context, node ports.Node, call peerCall, target any) error {
 	address, err := addressOf(node, call.path, call.query)
 	if err != nil {
@@ -90,8 +91,8 @@ func readPeer(response *http.Response, target any) error {
 // unanswered puts into words why a node that is said to be there gave no answer.
 func unanswered(ctx context.Context, node ports.Node, err error) error {
 	var absent *unreachableError
-	if errors.As(context.Cause(ctx), &absent) {
-		return absent
+	if cause := context.Cause(ctx); errors.As(cause, &absent) || errors.Is(cause, errClosing) {
+		return cause
 	}
 	reason := "does not answer at " + node.API + ": " + err.Error()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -31,6 +31,8 @@ func badOperationRows() []badRow {
 		"env":                   {`"env":{"A":1}`, "env"},
 		"env without a name":    {`"env":{"":"x"}`, "env"},
 		"health path":           {`"health_path":"healthz"`, "health_path"},
+		"health path's escape":  {`"health_path":"/%zz"`, "health_path"},
+		"long network":          {`"network":"` + strings.Repeat("n", 256) + `"`, "network"},
 		"health timeout":        {`"health_timeout":"soon"`, "health_timeout"},
 		"health timeout bare":   {`"health_timeout":30`, "health_timeout"},
 		"long stop grace":       {`"stop_grace":"2h"`, "stop_grace"},

@@ -3,6 +3,7 @@ package restapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -87,6 +88,10 @@ func (s *Server) driftOf(ctx context.Context, node ports.Node) (ports.DriftRepor
 	}
 	var report ports.DriftReport
 	err := s.askPeer(ctx, node, peerCall{method: http.MethodGet, path: routeDrift, query: map[string][]string{"scope": {"node"}}}, &report)
+	if err == nil && (report.Findings == nil || report.Brakes == nil || report.Missing == nil) {
+		// A report of nothing has its lists, empty: this one must not pass for it.
+		err = unanswered(ctx, node, errors.New("what it answered is not a report"))
+	}
 	return report, err
 }
 

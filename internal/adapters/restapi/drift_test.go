@@ -71,6 +71,23 @@ func TestDriftOfAllNodes(t *testing.T) {
 	require.Empty(t, own.Missing)
 }
 
+// What is no report does not count as one that found nothing.
+func TestDriftAnswersThatAreNoReport(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`null`, `{}`, `{"findings":null,"brakes":null,"missing":null}`, `{"findings":[],"brakes":[]}`} {
+		c := startCluster(t, nil)
+		odd, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, body)
+		})
+		c.register.join("ap", "odd", odd)
+		report := decodeAs[ports.DriftReport](t, c.one.send("GET", "/v1/drift", "", "").body)
+		require.Len(t, report.Missing, 2, body)
+		require.Equal(t, "ap/odd", report.Missing[0].Region+"/"+report.Missing[0].Node)
+		require.Contains(t, report.Missing[0].Reason, "what it answered is not a report", body)
+	}
+}
+
 // A node whose own engine does not answer is missing like any other.
 func TestDriftOfANodeInTrouble(t *testing.T) {
 	t.Parallel()

@@ -48,6 +48,7 @@ func errorTable() []errorRow {
 		{runtime.ErrCorrupt, http.StatusInternalServerError, wire.CodeCorrupt, "Store holds a damaged value", false},
 		{runtime.ErrReadOnly, http.StatusInsufficientStorage, wire.CodeReadOnly, "Store is read-only", true},
 		{runtime.ErrIncompatible, http.StatusInternalServerError, wire.CodeIncompatible, "Store is not compatible", true},
+		{errClosing, http.StatusServiceUnavailable, wire.CodeUnavailable, "Server is shutting down", false},
 		{runtime.ErrUnavailable, http.StatusServiceUnavailable, wire.CodeUnavailable, "Store is unavailable", true},
 		{context.DeadlineExceeded, http.StatusServiceUnavailable, wire.CodeUnavailable, "Store is unavailable", true},
 		{context.Canceled, http.StatusServiceUnavailable, wire.CodeUnavailable, "Request was given up", true},

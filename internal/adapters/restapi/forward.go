@@ -39,7 +39,11 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, node p
 	inbound := r.Clone(traced)
 	inbound.Body, inbound.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	proxy := &httputil.ReverseProxy{
-		Transport:     s.peers,
+		Transport: roundTrip(func(out *http.Request) (*http.Response, error) {
+			// Without the proxy's own trace, which gives on informational responses
+			// and clears our headers behind them.
+			return s.finalAnswer(out.WithContext(traced))
+		}),
 		FlushInterval: -1,
 		ErrorLog:      slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -53,6 +57,23 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, node p
 	}
 	s.cfg.Logger.Debug("operation passed on", "game_id", request.GameID, "operation_id", request.Origin.OperationID, "to", placeOf(node).String())
 	proxy.ServeHTTP(&patientWriter{ResponseWriter: w, timeout: s.cfg.WriteTimeout}, inbound)
+}
+
+// roundTrip is a function as an http.RoundTripper.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// finalAnswer returns the answer as a copy, which trailers do not reach: they are
+// put into the original once the body is read.
+func (s *Server) finalAnswer(out *http.Request) (*http.Response, error) {
+	response, err := s.peers.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	answer := *response
+	answer.Trailer = nil
+	return &answer, nil
 }
 
 // forwardedHeader is everything that another node is told of a request.

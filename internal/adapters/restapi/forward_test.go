@@ -312,3 +312,60 @@ func TestForwardedStreamsThatBreak(t *testing.T) {
 	_, err := io.ReadAll(got.Body)
 	require.Error(t, err, "the end of a broken stream must not look like an end")
 }
+
+// Of what another node sends besides its answer, nothing gets through, and this
+// server's own headers stay.
+func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	url, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</evil>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Trailer", "X-Announced")
+		_, _ = io.WriteString(w, "{}")
+		_ = http.NewResponseController(w).Flush()
+		w.Header().Set("X-Announced", "1")
+		w.Header().Set(http.TrailerPrefix+"X-Sudden", "1")
+	})
+	c.register.leave("n2")
+	c.register.join("eu", "n2", url)
+	got := c.one.send("POST", opPath("far", operation.Stop), "", "")
+	require.Equal(t, 200, got.StatusCode, "%v", got.Header)
+	require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
+	require.Empty(t, got.Header.Values("Link"))
+	require.Empty(t, got.Trailer)
+}
+
+// A shutdown does not wait for what another node is still doing: its client is
+// told in time, as for an operation of this node's own.
+func TestShutdownLeavesForwardedOperations(t *testing.T) {
+	t.Parallel()
+	url, seen := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if r.Header.Get("Accept") == wire.NDJSONMediaType {
+			w.Header().Set("Content-Type", wire.NDJSONMediaType)
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	})
+	register := &register{}
+	register.join("eu", "n2", url)
+	store := memstore.New()
+	require.NoError(t, store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
+	s := serve(t, store, restapi.Config{Region: "eu", Node: "n1", Manager: &manager{}, Nodes: register, DrainTimeout: time.Second})
+	answered := make(chan answer, 1)
+	go func() { answered <- s.send("POST", opPath("far", operation.Stop), "Idempotency-Key: op-1\r\n", "") }()
+	<-seen
+	_, streamed := s.openUntilDone("POST", opPath("far", operation.Stop), ndjson, "")
+	require.Equal(t, 200, streamed.StatusCode)
+	s.stop()
+	got := <-answered
+	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
+	p := got.problem(t)
+	require.Equal(t, []string{wire.CodeOutcomeUnknown, "op-1", "eu", "n2"}, []string{p.Code, p.OperationID, p.Region, p.Node})
+	require.Contains(t, p.Detail, "the server is shutting down")
+	_, err := io.ReadAll(streamed.Body)
+	require.Error(t, err, "a stream that is cut must not look like one that is over")
+	require.NoError(t, s.wait())
+}

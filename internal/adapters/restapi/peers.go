@@ -24,6 +24,9 @@ const (
 	presenceEvery = time.Second
 )
 
+// errClosing ends what waits for another node when this server shuts down.
+var errClosing = errors.New("the server is shutting down")
+
 // unreachableError is a node that cannot be asked. It errors.Is
 // runtime.ErrNodeUnreachable.
 type unreachableError struct {
@@ -97,7 +100,8 @@ func withQuery(query url.Values) string {
 
 // whilePresent returns a context that also ends when the node is not present any
 // more: one that is cut off, or hangs, does not say so itself. The cause is then
-// an *unreachableError. The returned function waits until all has ended.
+// an *unreachableError. It also ends, with errClosing, in time for an answer before
+// a shutdown cuts the request off. The returned function waits until all has ended.
 func (s *Server) whilePresent(ctx context.Context, node ports.Node) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
@@ -105,9 +109,17 @@ func (s *Server) whilePresent(ctx context.Context, node ports.Node) (context.Con
 		defer close(ended)
 		ticker := time.NewTicker(presenceEvery)
 		defer ticker.Stop()
+		closing, drained := (<-chan struct{})(s.closing), (<-chan time.Time)(nil)
 		for {
 			select {
 			case <-ctx.Done():
+				return
+			case <-closing:
+				// As for operations of this node's own: see follow.
+				closing, drained = nil, time.After(s.cfg.DrainTimeout/2)
+				continue
+			case <-drained:
+				cancel(errClosing)
 				return
 			case <-ticker.C:
 			}

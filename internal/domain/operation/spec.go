@@ -3,6 +3,7 @@ package operation
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -127,6 +128,7 @@ const (
 	maxArgs          = 256
 	maxTextBytes     = 32 << 10 // args and env together
 	maxImageBytes    = 512
+	maxNetworkBytes  = 255 // Docker itself sets no bound
 	maxCrashAttempts = 1000
 	maxWait          = Duration(time.Hour)
 	minMemory        = 4 << 20
@@ -161,6 +163,7 @@ func (s Spec) Validate() error {
 	fault(!(s.CPUs >= 0 && s.CPUs <= 1024), "cpus", "%v is not a number of CPUs from 0 to 1024", s.CPUs)
 	fault(s.MemoryBytes != 0 && s.MemoryBytes < minMemory, "memory_bytes", "%d is less than %d, with which nothing can run", s.MemoryBytes, minMemory)
 	fault(strings.ContainsAny(s.Network, " /\x00"), "network", "%.64q is not a network's name", s.Network)
+	fault(len(s.Network) > maxNetworkBytes, "network", "has %d bytes; at most %d are allowed", len(s.Network), maxNetworkBytes)
 	fault(s.HealthPath != "" && s.HasHealthCheck() && !validPath(s.HealthPath), "health_path", "%.64q is neither a path such as /healthz nor %q", s.HealthPath, NoHealthCheck)
 	for field, wait := range map[string]Duration{
 		"health_timeout": s.HealthTimeout, "stop_grace": s.StopGrace, "crash.delay": s.Crash.Delay,
@@ -173,8 +176,10 @@ func (s Spec) Validate() error {
 	return errors.Join(faults...)
 }
 
+// validPath reports whether a URL that ends in the path can be asked.
 func validPath(p string) bool {
-	return strings.HasPrefix(p, "/") && len(p) <= 1024 && !strings.ContainsAny(p, " \x00\r\n?#")
+	_, err := url.Parse("http://game" + p)
+	return err == nil && strings.HasPrefix(p, "/") && len(p) <= 1024 && !strings.ContainsAny(p, " ?#")
 }
 
 // ValidateImage returns nil for text that could name an image, and otherwise a
