@@ -240,10 +240,12 @@ func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
 	}
 	s.log.Warn("removing a stale container", "game_id", f.GameID, "container_id", c.ID, "generation", c.Labels.Generation, "evidence", f.Evidence)
 	grace := time.Duration(intent.Intent.Spec.WithDefaults().StopGrace)
-	if err := s.Engine.Stop(ctx, c.ID, grace); err != nil && !errors.Is(err, runtime.ErrNoContainer) {
+	bound, cancel := context.WithTimeout(ctx, grace+s.cfg.Patience) // one that is wedged is tried again later
+	defer cancel()
+	if err := s.Engine.Stop(bound, c.ID, grace); err != nil && !errors.Is(err, runtime.ErrNoContainer) {
 		return err
 	}
-	return s.Engine.Remove(ctx, c.ID)
+	return s.Engine.Remove(bound, c.ID)
 }
 
 // restartCrashed starts a game again that nobody stopped, and counts that in the

@@ -50,12 +50,25 @@ type Worker struct {
 	states map[string]*state // by game
 }
 
-// state is how one container has answered lately.
+// state is how one run of a game has answered lately.
 type state struct {
 	containerID string
 	startedAt   time.Time
 	failures    int
 	last        error // up to the one that made it unhealthy
+}
+
+// tellsOf reports whether the state is of the run that the record tells of.
+func (s *state) tellsOf(record runtime.RuntimeRecord) bool {
+	return s.containerID == record.CurrentContainerID && s.startedAt.Equal(startOf(record))
+}
+
+// startOf is when the record's run began; a record that somebody else wrote may lack that.
+func startOf(record runtime.RuntimeRecord) time.Time {
+	if record.StartedAt == nil {
+		return time.Time{}
+	}
+	return *record.StartedAt
 }
 
 // New returns a worker, which asks nobody before Run or Pass is called.
@@ -72,12 +85,13 @@ func New(records ports.RuntimeReader, intents ports.IntentStore, prober Prober, 
 	return &Worker{records: records, intents: intents, prober: prober, cfg: cfg, states: map[string]*state{}}
 }
 
-// Unhealthy says how the game has failed its checks, and nothing while it has not.
-func (w *Worker) Unhealthy(gameID string) string {
+// Unhealthy says how the game has failed its checks in the run that the record tells
+// of, and nothing while it has not. What was seen of another run is no word on this one.
+func (w *Worker) Unhealthy(record runtime.RuntimeRecord) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.states[gameID]
-	if s == nil || s.failures < w.cfg.Failures {
+	s := w.states[record.GameID]
+	if s == nil || !s.tellsOf(record) || s.failures < w.cfg.Failures {
 		return ""
 	}
 	// No count of failures here: a finding that grows would be a new one each time.
@@ -133,14 +147,10 @@ func (w *Worker) Pass(ctx context.Context) error {
 
 // note takes down how a game has answered.
 func (w *Worker) note(record runtime.RuntimeRecord, err error) {
-	var startedAt time.Time
-	if record.StartedAt != nil { // a record that somebody else wrote may lack it
-		startedAt = *record.StartedAt
-	}
 	w.mu.Lock()
 	s := w.states[record.GameID]
-	if s == nil || s.containerID != record.CurrentContainerID || !s.startedAt.Equal(startedAt) {
-		s = &state{containerID: record.CurrentContainerID, startedAt: startedAt}
+	if s == nil || !s.tellsOf(record) {
+		s = &state{containerID: record.CurrentContainerID, startedAt: startOf(record)}
 		w.states[record.GameID] = s
 	}
 	was := s.failures >= w.cfg.Failures

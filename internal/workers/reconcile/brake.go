@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,9 +18,9 @@ type brake struct {
 	cfg     Config
 	log     *slog.Logger
 	on      *ports.Brake
-	running int         // at the latest pass
-	taken   []time.Time // what was let through lately
-	free    time.Time   // until then, somebody has said that it is right
+	running int                  // at the latest pass
+	taken   map[string]time.Time // the games that were let through lately, and when last
+	free    time.Time            // until then, somebody has said that it is right
 }
 
 const (
@@ -34,14 +35,21 @@ const (
 	releaseFor = time.Minute
 )
 
-func newBrake(cfg Config) *brake { return &brake{cfg: cfg, log: cfg.Logger} }
+func newBrake(cfg Config) *brake {
+	return &brake{cfg: cfg, log: cfg.Logger, taken: map[string]time.Time{}}
+}
+
+// tooMany reports whether so many games must not lose something in one pass.
+func (b *brake) tooMany(running, losing int) bool {
+	return losing >= fewest && float64(losing) > b.cfg.BrakeShare*float64(running)
+}
 
 // weigh sets the brake if a pass found too many games with something to lose.
 func (b *brake) weigh(running, losing int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.running = running
-	if losing >= fewest && float64(losing) > b.cfg.BrakeShare*float64(running) {
+	if b.tooMany(running, losing) {
 		b.set(fmt.Sprintf("one pass would take away records or containers of %d games while %d are said to run", losing, running))
 	}
 }
@@ -54,24 +62,27 @@ func (b *brake) set(reason string) {
 	b.log.Error("the brake is on: nothing is taken away until it is released", "reason", reason)
 }
 
-// allows reports whether one more destructive act may be done now, and counts it.
-func (b *brake) allows() bool {
+// allows reports whether something may be taken away from the game now, and counts
+// the game: one whose removal is tried again and again counts once.
+func (b *brake) allows(gameID string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.cfg.Clock()
 	if b.on != nil {
 		return false
 	}
-	for len(b.taken) > 0 && now.Sub(b.taken[0]) > brakeWindow {
-		b.taken = b.taken[1:]
+	maps.DeleteFunc(b.taken, func(_ string, at time.Time) bool { return now.Sub(at) > brakeWindow })
+	n := len(b.taken)
+	if _, counted := b.taken[gameID]; !counted {
+		n++
 	}
-	if n := len(b.taken) + 1; n > fewestEvents && float64(n) > b.cfg.BrakeShare*float64(b.running) {
+	if n > fewestEvents && float64(n) > b.cfg.BrakeShare*float64(b.running) {
 		b.set(fmt.Sprintf("records or containers of %d games would have been taken away within %s while %d are said to run", n, brakeWindow, b.running))
 		if b.on != nil {
 			return false
 		}
 	}
-	b.taken = append(b.taken, now)
+	b.taken[gameID] = now
 	return true
 }
 
@@ -91,5 +102,6 @@ func (b *brake) held() *ports.Brake {
 func (b *brake) release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.on, b.taken, b.free = nil, nil, b.cfg.Clock().Add(releaseFor)
+	b.on, b.free = nil, b.cfg.Clock().Add(releaseFor)
+	clear(b.taken)
 }

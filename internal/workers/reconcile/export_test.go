@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // PassAndDeal makes a pass and deals once with each game that it noticed, as the
@@ -13,19 +14,17 @@ func (w *Worker) PassAndDeal(ctx context.Context) error {
 		return err
 	}
 	var faults []error
-	for w.queue.Len() > 0 {
-		gameID, _ := w.queue.Get()
-		if _, err := w.look(ctx, gameID); err != nil {
-			faults = append(faults, fmt.Errorf("look at %q: %w", gameID, err))
+	for _, turn := range []struct {
+		games lane
+		deal  func(ctx context.Context, gameID string) (time.Duration, error)
+	}{{w.queue, w.look}, {w.removals, w.dealSlowly(w.removals)}, {w.starts, w.dealSlowly(w.starts)}} {
+		for turn.games.Len() > 0 {
+			gameID, _ := turn.games.Get()
+			if _, err := turn.deal(ctx, gameID); err != nil {
+				faults = append(faults, fmt.Errorf("deal with %q: %w", gameID, err))
+			}
+			turn.games.Done(gameID)
 		}
-		w.queue.Done(gameID)
-	}
-	for w.starts.Len() > 0 {
-		gameID, _ := w.starts.Get()
-		if _, err := w.startAgain(ctx, gameID); err != nil {
-			faults = append(faults, fmt.Errorf("start %q again: %w", gameID, err))
-		}
-		w.starts.Done(gameID)
 	}
 	return errors.Join(faults...)
 }

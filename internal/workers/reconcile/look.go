@@ -41,7 +41,9 @@ func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation,
 
 // complete adds to an observation what the daemon itself knows.
 func (w *Worker) complete(o *drift.Observation) {
-	o.Unhealthy = w.Unhealthy(o.GameID)
+	if o.Record != nil {
+		o.Unhealthy = w.Unhealthy(*o.Record)
+	}
 	o.Working = w.Settler.Working(o.GameID)
 	o.Now = w.cfg.Clock()
 }
@@ -80,16 +82,21 @@ func (w *Worker) deal(ctx context.Context, o drift.Observation, f ports.DriftFin
 	if wait := w.tooEarly(o, f); wait > 0 {
 		return wait, nil
 	}
-	if long(f.Action) {
-		if w.starts.NumRequeues(f.GameID) == 0 { // else it waits there for its next turn
-			w.starts.Add(f.GameID)
+	if slow := w.laneOf(f.Action); slow != nil {
+		if slow.NumRequeues(f.GameID) == 0 { // else it waits there for its next turn
+			slow.Add(f.GameID)
 		}
 		return 0, nil
 	}
-	if destructive(f) && !w.brake.allows() {
-		return 0, nil
+	return 0, w.act(ctx, f)
+}
+
+// act does what the finding proposes, unless the brake holds it back.
+func (w *Worker) act(ctx context.Context, f ports.DriftFinding) error {
+	if destructive(f) && !w.brake.allows(f.GameID) {
+		return nil
 	}
-	return 0, w.settle(ctx, f)
+	return w.settle(ctx, f)
 }
 
 // settle acts on a finding. That something has changed since is no failure: the
@@ -131,9 +138,17 @@ func (w *Worker) tooEarly(o drift.Observation, f ports.DriftFinding) time.Durati
 	}
 }
 
-// long reports whether an action takes as long as a game takes to start.
-func long(action ports.Action) bool {
-	return action == ports.ActionRestart || action == ports.ActionResume
+// laneOf is where an action waits for its turn that can take long; nil is for the
+// others, which are a write each.
+func (w *Worker) laneOf(action ports.Action) lane {
+	switch action {
+	case ports.ActionRestart, ports.ActionResume:
+		return w.starts
+	case ports.ActionRemoveContainer:
+		return w.removals
+	default:
+		return nil
+	}
 }
 
 // destructive reports whether a finding's action takes a record away on the
@@ -142,22 +157,25 @@ func destructive(f ports.DriftFinding) bool {
 	return !f.Certain && (f.Action == ports.ActionMarkRemoved || f.Action == ports.ActionRemoveContainer)
 }
 
-// startAgain does what takes long about a game, by what is seen now. A start that
-// failed is no failure of this: how often it is tried, the crash policy says.
-func (w *Worker) startAgain(ctx context.Context, gameID string) (time.Duration, error) {
-	o, err := w.observe(ctx, gameID)
-	if err != nil || o.Working {
-		return 0, err
-	}
-	for _, f := range w.book.Note(gameID, drift.Judge(o), o.Now) {
-		if !long(f.Action) || w.tooEarly(o, f) > 0 {
-			continue
-		}
-		err := w.settle(ctx, f)
-		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoImage) {
+// dealSlowly returns what the workers of a slow lane do with a game: what belongs to
+// the lane, by what is seen now. A start that failed is no failure of this: how often
+// it is tried, the crash policy says.
+func (w *Worker) dealSlowly(slow lane) func(ctx context.Context, gameID string) (time.Duration, error) {
+	return func(ctx context.Context, gameID string) (time.Duration, error) {
+		o, err := w.observe(ctx, gameID)
+		if err != nil || o.Working {
 			return 0, err
 		}
-		w.queue.Add(gameID)
+		for _, f := range w.book.Note(gameID, drift.Judge(o), o.Now) {
+			if w.laneOf(f.Action) != slow || w.tooEarly(o, f) > 0 {
+				continue
+			}
+			err := w.act(ctx, f)
+			if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoImage) {
+				return 0, err
+			}
+			w.queue.Add(gameID)
+		}
+		return 0, nil
 	}
-	return 0, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -22,15 +23,16 @@ type Result struct {
 // Pass looks at everything that this node has to do with: the records that name
 // it, the intents of operations on it, and the containers of its engine. It queues
 // every game that does not agree, sets the brake where too many have something to
-// lose, and forgets findings that are over. Nothing is changed by the pass itself.
+// lose, and forgets findings that are over. No game is changed by the pass itself.
 func (w *Worker) Pass(ctx context.Context) (Result, error) {
 	began := time.Now()
 	seen, err := w.survey(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	running, losing := 0, 0
 	result := Result{Games: len(seen)}
+	running := 0
+	losing := map[string]bool{} // games
 	var noticed []string
 	for gameID, o := range seen {
 		w.complete(o)
@@ -38,23 +40,46 @@ func (w *Worker) Pass(ctx context.Context) (Result, error) {
 		if o.Record != nil && o.Record.Status == runtime.StatusRunning {
 			running++
 		}
-		for _, f := range findings {
-			result.Findings++
-			if destructive(f) {
-				losing++
-			}
+		result.Findings += len(findings)
+		if slices.ContainsFunc(findings, destructive) {
+			losing[gameID] = true
 		}
 		if len(findings) > 0 || o.Intent.Current != nil {
 			noticed = append(noticed, gameID)
 		}
 	}
 	w.book.Keep(seen)
-	w.brake.weigh(running, losing)
+	if w.brake.tooMany(running, len(losing)) {
+		if err := w.confirm(ctx, losing); err != nil {
+			return Result{}, err
+		}
+	}
+	w.brake.weigh(running, len(losing))
 	for _, gameID := range noticed {
 		w.Notice(gameID)
 	}
 	result.Took = time.Since(began)
 	return result, nil
+}
+
+// confirm takes out of losing what a second look does not find again. A survey reads
+// records first and containers after: games that were cleaned up in between look as
+// if they were gone.
+func (w *Worker) confirm(ctx context.Context, losing map[string]bool) error {
+	again, err := w.survey(ctx)
+	if err != nil {
+		return err
+	}
+	for gameID := range losing {
+		o := again[gameID]
+		if o != nil {
+			w.complete(o)
+		}
+		if o == nil || !slices.ContainsFunc(drift.Judge(*o), destructive) {
+			delete(losing, gameID)
+		}
+	}
+	return nil
 }
 
 // survey collects an observation of every game that this node has to do with.

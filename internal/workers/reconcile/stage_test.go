@@ -32,6 +32,12 @@ var games = []string{"game:1.0.0", "game:1.0.1", "game:1.1.0", "game:2.0.0", "br
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
+	return newStageBehind(t, func(engine ports.Engine) ports.Engine { return engine })
+}
+
+// newStageBehind puts something between the node and the machine.
+func newStageBehind(t *testing.T, wrap func(ports.Engine) ports.Engine) *stage {
+	t.Helper()
 	s := &stage{machine: fakeengine.New(games...)}
 	s.machine.ExitsAtOnce("broken:1.0.1", 3)
 	now := time.Now()
@@ -39,7 +45,7 @@ func newStage(t *testing.T) *stage {
 	s.node = nodetest.New(t, nodetest.Config{
 		Engine: func(store string) ports.Engine {
 			s.owner = fakeengine.Owner{Store: store, Region: "eu", Node: "n1"}
-			return s.machine.Engine(s.owner)
+			return wrap(s.machine.Engine(s.owner))
 		},
 		Clock:  func() time.Time { return *s.now.Load() },
 		Settle: time.Millisecond,

@@ -39,9 +39,9 @@ type Parts struct {
 	Intents ports.IntentStore
 	Engine  ports.EngineViews
 	Settler Settler
-	// Unhealthy says how a game fails its health checks, and nothing while it does
-	// not; nil is a node whose games are all well.
-	Unhealthy func(gameID string) string
+	// Unhealthy says how a running game fails its health checks, as this record has
+	// it run, and nothing while it does not; nil is a node whose games are all well.
+	Unhealthy func(record runtime.RuntimeRecord) string
 }
 
 // Config tunes a Worker. Region and Node are required; zero means the default
@@ -52,8 +52,9 @@ type Config struct {
 	Every time.Duration
 	// Workers is how many games are looked at at the same time. Default 8.
 	Workers int
-	// Starters is how many games are started again at the same time. Default 4.
-	Starters int
+	// Starters is how many games are started again at the same time, Removers how
+	// many containers are removed. Default 4 each.
+	Starters, Removers int
 	// AdoptAfter is how long, and in how many looks, a container without a record has to look
 	// the same before it is adopted. Default 3 looks, 5 s.
 	AdoptAfter time.Duration
@@ -76,6 +77,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Starters == 0 {
 		c.Starters = 4
+	}
+	if c.Removers == 0 {
+		c.Removers = 4
 	}
 	if c.AdoptAfter == 0 {
 		c.AdoptAfter = 5 * time.Second
@@ -100,12 +104,13 @@ type Worker struct {
 	Parts
 	cfg   Config
 	log   *slog.Logger
-	queue workqueue.TypedRateLimitingInterface[string]
-	// starts holds what takes long, so that it cannot keep stops and removals waiting.
-	starts workqueue.TypedRateLimitingInterface[string]
-	book   *drift.Book
-	brake  *brake
-	passes chan struct{} // asks for a pass
+	queue lane
+	// starts and removals hold what takes long: neither keeps the other waiting, nor
+	// the looks at other games.
+	starts, removals lane
+	book             *drift.Book
+	brake            *brake
+	passes           chan struct{} // asks for a pass
 }
 
 // New returns a worker, which does nothing before Run or Pass is called. Run it, or
@@ -119,18 +124,21 @@ func New(parts Parts, cfg Config) (*Worker, error) {
 	}
 	cfg = cfg.withDefaults()
 	if parts.Unhealthy == nil {
-		parts.Unhealthy = func(string) string { return "" }
+		parts.Unhealthy = func(runtime.RuntimeRecord) string { return "" }
 	}
 	return &Worker{
 		Parts: parts, cfg: cfg, log: cfg.Logger, book: drift.NewBook(),
-		queue: newQueue(), starts: newQueue(),
+		queue: newQueue(), starts: newQueue(), removals: newQueue(),
 		brake: newBrake(cfg), passes: make(chan struct{}, 1),
 	}, nil
 }
 
+// lane is a queue of games.
+type lane = workqueue.TypedRateLimitingInterface[string]
+
 // newQueue is a queue that holds each game once, hands it to one worker at a time,
 // and lets one that failed wait longer each time.
-func newQueue() workqueue.TypedRateLimitingInterface[string] {
+func newQueue() lane {
 	const first, last = 50 * time.Millisecond, 30 * time.Second
 	return workqueue.NewTypedRateLimitingQueue(jitter{workqueue.NewTypedItemExponentialFailureRateLimiter[string](first, last)})
 }
@@ -168,7 +176,10 @@ func (w *Worker) Run(ctx context.Context) error {
 		working.Go(func() { w.work(ctx, w.queue, w.look) })
 	}
 	for range w.cfg.Starters {
-		working.Go(func() { w.work(ctx, w.starts, w.startAgain) })
+		working.Go(func() { w.work(ctx, w.starts, w.dealSlowly(w.starts)) })
+	}
+	for range w.cfg.Removers {
+		working.Go(func() { w.work(ctx, w.removals, w.dealSlowly(w.removals)) })
 	}
 	working.Go(func() { w.watchRecords(ctx) })
 	w.passForever(ctx)
@@ -182,6 +193,7 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) Close() {
 	w.queue.ShutDown()
 	w.starts.ShutDown()
+	w.removals.ShutDown()
 }
 
 // passForever makes a pass at once, on demand, and every so often.
@@ -206,7 +218,7 @@ func (w *Worker) passForever(ctx context.Context) {
 
 // work takes games from the queue until it is shut down. One that could not be
 // dealt with comes again, later each time.
-func (w *Worker) work(ctx context.Context, queue workqueue.TypedRateLimitingInterface[string], deal func(ctx context.Context, gameID string) (time.Duration, error)) {
+func (w *Worker) work(ctx context.Context, queue lane, deal func(ctx context.Context, gameID string) (time.Duration, error)) {
 	for {
 		gameID, over := queue.Get()
 		if over {

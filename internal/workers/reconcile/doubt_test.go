@@ -1,0 +1,62 @@
+package reconcile_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// busy is an engine on which games are cleaned up while a pass lists its containers.
+type busy struct {
+	ports.Engine
+	meanwhile func()
+}
+
+func (b *busy) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+	if b.meanwhile != nil && gameID == "" {
+		b.meanwhile()
+		b.meanwhile = nil
+	}
+	return b.Engine.List(ctx, gameID)
+}
+
+// Records are read before containers are: games that are cleaned up in between look
+// as if all of them were gone.
+func TestCleanupsDuringAPassDoNotPutTheBrakeOn(t *testing.T) {
+	t.Parallel()
+	engine := &busy{}
+	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
+	going := []string{"a", "b", "c"}
+	for _, gameID := range going {
+		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Start, Spec: spec(games[0], 0)}))
+		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Stop}))
+	}
+	engine.meanwhile = func() {
+		for _, gameID := range going {
+			require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Cleanup}))
+		}
+	}
+	require.NoError(t, s.pass(t.Context()))
+	require.Nil(t, s.node.Reconcile.Brake())
+}
+
+// A container that does not let itself be removed is given up for now, and tried
+// again in the next pass.
+func TestWedgedContainerIsTriedAgainLater(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Start, Spec: spec(games[0], 0)}))
+	require.NoError(t, s.plant(t.Context(), "g", 0, ports.ContainerRunning))
+	twin := s.containers("g")[1]
+	s.machine.Wedge(twin.ID, true)
+	require.ErrorIs(t, s.pass(t.Context()), runtime.ErrEngineUnavailable)
+	require.Len(t, s.containers("g"), 2)
+	s.machine.Wedge(twin.ID, false)
+	require.NoError(t, s.pass(t.Context()))
+	require.Len(t, s.containers("g"), 1)
+}
