@@ -208,15 +208,26 @@ func (s *Service) free(ctx context.Context, intent *operation.Intent) error {
 	if s.here(op.Region, op.Node) {
 		return busy(intent.GameID, &op) // left behind, and about to be taken up again
 	}
-	nodes, err := s.Nodes.Nodes(ctx)
+	there, err := s.whoIsThere(ctx)
 	if err != nil {
-		return fmt.Errorf("see whether node %s/%s is there: %w", op.Region, op.Node, err)
+		return err
 	}
-	if slices.ContainsFunc(nodes, func(n ports.Node) bool { return n.Region == op.Region && n.Name == op.Node }) {
+	if there(op.Region, op.Node) {
 		return busy(intent.GameID, &op)
 	}
 	writeOff(intent, s.now())
 	return nil
+}
+
+// whoIsThere returns what tells of a node whether it is present.
+func (s *Service) whoIsThere(ctx context.Context) (func(region, node string) bool, error) {
+	nodes, err := s.Nodes.Nodes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("see which nodes are there: %w", err)
+	}
+	return func(region, node string) bool {
+		return slices.ContainsFunc(nodes, func(n ports.Node) bool { return n.Region == region && n.Name == node })
+	}, nil
 }
 
 // writeOff ends the operation of a node that is gone.

@@ -12,12 +12,13 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Reassign gives a running game, whose node is gone, to another node, which takes
-// it up as an operation left behind there. It writes under the fence of whoever
+// Reassign gives a game, whose node is gone, to another node, which takes it up as
+// an operation left behind there. Who is there is asked once more: a node that has
+// come back keeps its games, and one that has gone gets none. It writes under the fence of whoever
 // leads, and pinned to the revision at which the record was seen: a leader that
 // was replaced, or has seen an old record, changes nothing. Errors: runtime.ErrFenced;
-// *runtime.ConflictError where the record has moved on; runtime.ErrBusy where an operation of a
-// node that is present is in progress.
+// runtime.ErrConflict where the record has moved on, or a node has come or gone;
+// runtime.ErrBusy where an operation of a node that is present is in progress.
 func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to ports.Node, fence ports.Fence) error {
 	gameID := seen.Record.GameID
 	found, err := s.Intents.GetIntent(ctx, gameID)
@@ -36,6 +37,9 @@ func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to p
 			GameID: gameID, Expectation: runtime.ExpectRevision,
 			Expected: strconv.FormatInt(seen.Revision, 10), Actual: strconv.FormatInt(revision, 10), Revision: revision,
 		}
+	}
+	if err := s.stillLost(ctx, *record, to); err != nil {
+		return err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -56,5 +60,20 @@ func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to p
 		return fmt.Errorf("give %q to node %s/%s: %w", gameID, to.Region, to.Name, err)
 	}
 	s.log.Warn("game is given to another node", "game_id", gameID, "from", record.Region+"/"+record.Node, "to", to.Region+"/"+to.Name, "operation_id", op.ID)
+	return nil
+}
+
+// stillLost is nil if the record's node is not there and the one to give it to is.
+func (s *Service) stillLost(ctx context.Context, record runtime.RuntimeRecord, to ports.Node) error {
+	there, err := s.whoIsThere(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case there(record.Region, record.Node):
+		return fmt.Errorf("%w: node %s/%s is back", runtime.ErrConflict, record.Region, record.Node)
+	case !there(to.Region, to.Name):
+		return fmt.Errorf("%w: node %s/%s has gone", runtime.ErrConflict, to.Region, to.Name)
+	}
 	return nil
 }

@@ -30,14 +30,43 @@ func (s *Service) Settle(ctx context.Context, f ports.DriftFinding) error {
 	case ports.ActionRestart:
 		return s.restartCrashed(ctx, f)
 	case ports.ActionResume:
-		if _, _, err := s.pinned(ctx, f); err != nil {
+		_, intent, err := s.pinned(ctx, f)
+		if err != nil {
 			return err
 		}
-		_, err := s.Resume(ctx, f.GameID)
+		if op := intent.Intent.Current; op != nil && !s.here(op.Region, op.Node) {
+			return s.takeBack(ctx, f, intent)
+		}
+		_, err = s.Resume(ctx, f.GameID)
 		return err
 	default:
 		return &runtime.InvalidError{Field: "action", Reason: fmt.Sprintf("%q is nothing that this node can do about it", f.Action)}
 	}
+}
+
+// takeBack writes off the operation that a game of this node was given away with,
+// while the node seemed lost, to one that is not there now. Where that one is there,
+// it is runtime.ErrBusy: the game is about to move.
+func (s *Service) takeBack(ctx context.Context, f ports.DriftFinding, intent ports.VersionedIntent) error {
+	r := s.newRun(f.GameID)
+	other, err := s.reserve(r)
+	if err != nil {
+		return err
+	}
+	if other != nil {
+		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, runtime.ErrBusy)
+	}
+	defer s.release(r)
+	fence, err := s.fenced()
+	if err != nil {
+		return err
+	}
+	next := intent.Intent.Clone()
+	if err := s.free(ctx, &next); err != nil {
+		return err
+	}
+	_, err = s.Intents.PutIntent(ctx, next, intent.Revision, fence)
+	return err
 }
 
 // settleRecord writes the record as the finding proposes. It holds the game

@@ -31,7 +31,7 @@ func (s stand) requireHarmless(t *testing.T) {
 	t.Helper()
 	before, err := s.old.Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
-	to := ports.Node{Region: "eu", Name: s.old.Config.Name, Engine: s.old.Engine.Capabilities()}
+	to := ports.Node{Region: "eu", Name: "n3"} // who is there
 	require.ErrorIs(t, s.old.Service.Reassign(t.Context(), s.seen, to, s.fence), runtime.ErrFenced)
 	eventually(t, "its worker is refused too", func() bool {
 		return errors.Is(s.old.Nodes.Pass(t.Context(), s.fence), runtime.ErrFenced)

@@ -207,3 +207,65 @@ func TestCertainRemovalsAreNotHeld(t *testing.T) {
 	}
 	require.Nil(t, again.Reconcile.Brake())
 }
+
+// The node that a game is given to goes before it has done anything, and the game's
+// own comes back: it takes the game back, which runs as before.
+func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
+	t.Parallel()
+	watch := newClock()
+	n := cluster(t, 3, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
+	n[0].Do(nodetest.Start("g", game(operation.RescheduleWhenLost)))
+	n[2].Do(nodetest.Start("other", game(operation.KeepWhenLost))) // so that n2 is the emptier one
+	before := n[0].Record("g")
+	fence := leading(t, n[2])
+	n[0].Kill()
+	vanish(t, n[0])
+	require.NoError(t, n[2].Nodes.Pass(t.Context(), fence))
+	watch.pass(2 * time.Minute)
+	require.NoError(t, n[2].Nodes.Pass(t.Context(), fence))
+	given := func() *operation.Operation {
+		intent, err := n[2].Store.GetIntent(t.Context(), "g")
+		require.NoError(t, err)
+		return intent.Intent.Current
+	}
+	require.Equal(t, "n2", given().Node)
+
+	again := n[0].Revive()
+	report, err := again.Reconcile.Report(t.Context())
+	require.NoError(t, err)
+	require.Len(t, report.Findings, 1)
+	require.Equal(t, ports.DriftUnfinished, report.Findings[0].Kind)
+	results := again.Reconcile.Apply(t.Context(), report.Findings)
+	require.Equal(t, ports.ApplyFailed, results[0].Status, "the taker is there, and about to take it: %+v", results)
+	require.NotNil(t, given())
+
+	n[1].Kill()
+	vanish(t, n[1])
+	again.Run()
+	eventually(t, "the game is taken back", func() bool { return given() == nil })
+	eventually(t, "nothing is left to do", func() bool {
+		_, err := again.Reconcile.Pass(t.Context())
+		return err == nil && len(again.Reconcile.Findings("g")) == 0
+	})
+	require.Equal(t, before, again.Record("g"))
+	again.Do(nodetest.The(operation.Restart, "g"))
+}
+
+// Between a leader's look and its act the node comes back: its games stay.
+func TestNodeThatIsBackKeepsItsGames(t *testing.T) {
+	t.Parallel()
+	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute})
+	n[0].Do(nodetest.Start("g", game(operation.RescheduleWhenLost)))
+	seen, err := n[1].Store.GetVersioned(t.Context(), "g")
+	require.NoError(t, err)
+	fence := leading(t, n[1])
+	err = n[1].Service.Reassign(t.Context(), seen, ports.Node{Region: "eu", Name: "n2"}, fence)
+	require.ErrorIs(t, err, runtime.ErrConflict)
+	require.ErrorContains(t, err, "is back")
+	n[0].Kill()
+	vanish(t, n[0])
+	err = n[1].Service.Reassign(t.Context(), seen, ports.Node{Region: "eu", Name: "n9"}, fence)
+	require.ErrorIs(t, err, runtime.ErrConflict)
+	require.ErrorContains(t, err, "has gone")
+	require.NoError(t, n[1].Service.Reassign(t.Context(), seen, ports.Node{Region: "eu", Name: "n2"}, fence))
+}

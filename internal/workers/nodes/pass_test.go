@@ -150,3 +150,46 @@ func TestGraceBeginsAnewWhenTheRecordMoves(t *testing.T) {
 	require.NoError(t, b.Pass(t.Context(), ports.Fence{}))
 	require.Empty(t, b.assigner.given)
 }
+
+// A game whose node goes in the middle of a restart is stopped by its record, and was
+// to run. One that somebody stopped was not.
+func TestGamesThatWereToRunAgain(t *testing.T) {
+	t.Parallel()
+	failed := &operation.Failure{Code: operation.FailedStart}
+	for name, story := range map[string]struct {
+		intent operation.Intent
+		moves  bool
+	}{
+		"restart": {operation.Intent{Current: &operation.Operation{Kind: operation.Restart}}, true},
+		"patch of a running game": {operation.Intent{Current: &operation.Operation{
+			Kind: operation.Patch, Before: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusRunning},
+		}}, true},
+		"patch of a stopped game": {operation.Intent{Current: &operation.Operation{
+			Kind: operation.Patch, Before: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped},
+		}}, false},
+		"reschedule to a node that is gone too": {operation.Intent{Current: &operation.Operation{Kind: operation.Reschedule}}, true},
+		"reschedule that failed":                {operation.Intent{Recent: []operation.Outcome{{Kind: operation.Reschedule, Failure: failed}}}, true},
+		"reschedule that was stopped after":     {operation.Intent{Recent: []operation.Outcome{{Kind: operation.Stop}, {Kind: operation.Reschedule, Failure: failed}}}, false},
+		"stop":                                  {operation.Intent{Current: &operation.Operation{Kind: operation.Stop}}, false},
+		"crash":                                 {operation.Intent{Wanted: runtime.StatusRunning}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, present("eu", "n1", "process"))
+			at := b.clock.now()
+			require.NoError(t, b.store.Upsert(t.Context(), runtime.RuntimeRecord{
+				GameID: "g", Status: runtime.StatusStopped, Region: "eu", Node: "gone", CurrentContainerID: "c",
+				CreatedAt: at, LastOpAt: at, StartedAt: &at, StoppedAt: &at,
+			}))
+			intent := story.intent
+			intent.GameID, intent.Spec = "g", operation.Spec{Image: "a:1", OnNodeLost: operation.RescheduleWhenLost}
+			if op := intent.Current; op != nil {
+				op.ID, op.Region, op.Node, op.Step = "op", "eu", "gone", operation.Starting
+			}
+			_, err := b.store.PutIntent(t.Context(), intent, 0)
+			require.NoError(t, err)
+			require.NoError(t, b.afterGrace())
+			require.Equal(t, story.moves, len(b.assigner.given) == 1, "given away: %v", b.assigner.given)
+		})
+	}
+}

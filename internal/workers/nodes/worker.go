@@ -113,8 +113,9 @@ func (w *Worker) Findings() []ports.DriftFinding {
 	return w.book.All()
 }
 
-// Pass looks once for running games of the region whose node is gone. The fence is
-// that of the leadership.
+// Pass looks once for games of the region whose node is gone: those that run by
+// their record, and those that were to run again, in the middle of an operation say.
+// The fence is that of the leadership.
 func (w *Worker) Pass(ctx context.Context, fence ports.Fence) error {
 	present, err := w.Registry.Nodes(ctx)
 	if err != nil {
@@ -145,28 +146,72 @@ func (w *Worker) ownBook() *drift.Book {
 }
 
 // survey counts the running games of each node of the region, and returns those
-// of nodes that are not there.
+// that have run on nodes that are not there.
 func (w *Worker) survey(ctx context.Context, present []ports.Node) (map[string]int, []ports.VersionedRecord, error) {
 	games := map[string]int{}
 	var lost []ports.VersionedRecord
-	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Limit: 1000}
+	err := w.each(ctx, runtime.StatusRunning, func(found ports.VersionedRecord) error {
+		games[found.Record.Node]++
+		if w.gone(found.Record, present) {
+			lost = append(lost, found)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = w.each(ctx, runtime.StatusStopped, func(found ports.VersionedRecord) error {
+		if !w.gone(found.Record, present) {
+			return nil
+		}
+		intent, err := w.Intents.GetIntent(ctx, found.Record.GameID)
+		if errors.Is(err, runtime.ErrCorrupt) {
+			return nil // nobody knows what it was to do, and others are to be looked after
+		}
+		if err != nil {
+			return fmt.Errorf("read the intent of %q: %w", found.Record.GameID, err)
+		}
+		if toRunAgain(intent.Intent) {
+			lost = append(lost, found)
+		}
+		return nil
+	})
+	return games, lost, err
+}
+
+// each calls do with every record of the region that has the status.
+func (w *Worker) each(ctx context.Context, status runtime.Status, do func(ports.VersionedRecord) error) error {
+	query := ports.PageQuery{Status: status, Region: w.cfg.Region, Limit: 1000}
 	for {
 		page, err := w.Records.ListPage(ctx, query)
 		if err != nil {
-			return nil, nil, fmt.Errorf("list the running games of region %q: %w", w.cfg.Region, err)
+			return fmt.Errorf("list the %s games of region %q: %w", status, w.cfg.Region, err)
 		}
 		for _, found := range page.Records {
-			node := found.Record.Node
-			games[node]++
-			if node != "" && !slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == w.cfg.Region && n.Name == node }) {
-				lost = append(lost, found)
+			if err := do(found); err != nil {
+				return err
 			}
 		}
 		if page.Next == "" {
-			return games, lost, nil
+			return nil
 		}
 		query.Revision, query.After = page.Revision, page.Next
 	}
+}
+
+// gone reports whether the record names a node, and that is not there.
+func (w *Worker) gone(record runtime.RuntimeRecord, present []ports.Node) bool {
+	return record.Node != "" && !slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == w.cfg.Region && n.Name == record.Node })
+}
+
+// toRunAgain reports whether a game is stopped only because an operation that was to
+// bring it up again came to no end, or could not.
+func toRunAgain(intent operation.Intent) bool {
+	if op := intent.Current; op != nil {
+		return op.Kind == operation.Reschedule || op.Kind == operation.Restart ||
+			op.Kind == operation.Patch && op.Before != nil && op.Before.Status == runtime.StatusRunning
+	}
+	return len(intent.Recent) > 0 && intent.Recent[0].Kind == operation.Reschedule && intent.Recent[0].Failure != nil
 }
 
 // deal reports one lost game, and gives it to another node when its time has come.
