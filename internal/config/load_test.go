@@ -67,6 +67,8 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"etcd-cluster-token": "t", "etcd-quota-bytes": "9007199254740993", "etcd-retention": "5s", "region": "r", "node": "n",
 		"engine": "none", "log-level": "error", "log-format": "text", "data-dir": "d",
 		"images-dir": "i", "docker-host": "unix:///d.sock", "docker-network": "dn", "docker-endpoint": "container",
+		"docker-allow-network": "x,y", "docker-address": "10.0.0.1", "docker-state-dir": "/s", "docker-user": "1:2",
+		"docker-pids-limit": "3", "docker-memory-bytes": "9007199254740995",
 		"advertise": "http://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "reconcile-every": "9s", "health-every": "10s",
 		"cleanup-after": "11s", "brake-share": "0.25",
 	}
@@ -93,6 +95,8 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		Engine: "none", LogLevel: "error", LogFormat: "text", DataDir: "d",
 		Manager: config.Manager{
 			ImagesDir: "i", DockerHost: "unix:///d.sock", DockerNetwork: "dn", DockerEndpoint: "container",
+			DockerAllowNetwork: []string{"x", "y"}, DockerAddress: "10.0.0.1", DockerStateDir: "/s", DockerUser: "1:2",
+			DockerPidsLimit: 3, DockerMemoryBytes: 9007199254740995,
 			Advertise: "http://a:1", NodeTTL: 7 * time.Second, NodeLostGrace: 8 * time.Second, ReconcileEvery: 9 * time.Second,
 			HealthEvery: 10 * time.Second, CleanupAfter: 11 * time.Second, BrakeShare: 0.25,
 		},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,6 +22,16 @@ type Manager struct {
 	// the usual socket. DockerNetwork is the network that games join unless they name
 	// another; empty is Docker's own default.
 	DockerHost, DockerNetwork string
+	// DockerAllowNetwork are the networks that a game may name besides that one.
+	DockerAllowNetwork []string
+	// DockerAddress is the IP address of this host at which Docker publishes the ports
+	// of games; DockerStateDir, when not empty, the directory of the engine's host below
+	// which each game has one of its own at /state; DockerUser the UID:GID that games
+	// run as, empty for the engine's own choice.
+	DockerAddress, DockerStateDir, DockerUser string
+	// DockerPidsLimit bounds the processes of one game, and DockerMemoryBytes the memory
+	// of one whose start does not say; 0 is no limit of memory.
+	DockerPidsLimit, DockerMemoryBytes int64
 	// DockerEndpoint says how this daemon reaches games: published ports of this
 	// host, or the containers' own addresses, for a daemon in a container beside them.
 	DockerEndpoint string
@@ -52,13 +63,15 @@ const (
 
 func defaultManager() Manager {
 	return Manager{
-		DockerEndpoint: EndpointPublished,
-		NodeTTL:        10 * time.Second,
-		NodeLostGrace:  30 * time.Second,
-		ReconcileEvery: 10 * time.Second,
-		HealthEvery:    5 * time.Second,
-		CleanupAfter:   24 * time.Hour,
-		BrakeShare:     0.5,
+		DockerEndpoint:  EndpointPublished,
+		DockerAddress:   "127.0.0.1",
+		DockerPidsLimit: 512,
+		NodeTTL:         10 * time.Second,
+		NodeLostGrace:   30 * time.Second,
+		ReconcileEvery:  10 * time.Second,
+		HealthEvery:     5 * time.Second,
+		CleanupAfter:    24 * time.Hour,
+		BrakeShare:      0.5,
 	}
 }
 
@@ -66,6 +79,12 @@ func (m *Manager) bindManager(f *pflag.FlagSet) {
 	f.StringVar(&m.ImagesDir, "images-dir", m.ImagesDir, "`DIR` of what the process engine runs, as NAME/VERSION; by default images below --data-dir")
 	f.StringVar(&m.DockerHost, "docker-host", m.DockerHost, "`URL` of the Docker Engine, such as unix:///var/run/docker.sock")
 	f.StringVar(&m.DockerNetwork, "docker-network", m.DockerNetwork, "`NAME` of the network that games join unless they name another")
+	f.StringSliceVar(&m.DockerAllowNetwork, "docker-allow-network", m.DockerAllowNetwork, "further networks that games may name, `NAME,NAME`")
+	f.StringVar(&m.DockerAddress, "docker-address", m.DockerAddress, "`IP` of this host at which the ports of games are published, and by which others reach them")
+	f.StringVar(&m.DockerStateDir, "docker-state-dir", m.DockerStateDir, "`DIR` on the Docker host below which each game keeps its /state; by default games keep none")
+	f.StringVar(&m.DockerUser, "docker-user", m.DockerUser, "`UID:GID` that games run as; by default this daemon's own, and nobody in place of root")
+	f.Int64Var(&m.DockerPidsLimit, "docker-pids-limit", m.DockerPidsLimit, "processes and threads that one game may have")
+	f.Int64Var(&m.DockerMemoryBytes, "docker-memory-bytes", m.DockerMemoryBytes, "memory of a game whose start names no limit; 0 is no limit")
 	f.StringVar(&m.DockerEndpoint, "docker-endpoint", m.DockerEndpoint, "how this daemon reaches games: `published|container`, by ports of this host or by the containers' own addresses")
 	f.StringVar(&m.Advertise, "advertise", m.Advertise, "`URL` at which other nodes reach this daemon's API; by default the address of --listen")
 	f.DurationVar(&m.NodeTTL, "node-ttl", m.NodeTTL, "how long a node may be silent before it counts as gone")
@@ -85,6 +104,11 @@ func (m Manager) validateManager() error {
 	}
 	fault(m.DockerEndpoint != EndpointPublished && m.DockerEndpoint != EndpointContainer,
 		"--docker-endpoint %q is neither %s nor %s", m.DockerEndpoint, EndpointPublished, EndpointContainer)
+	_, err := netip.ParseAddr(m.DockerAddress)
+	fault(err != nil, "--docker-address %q is not an IP address, such as 0.0.0.0 for all of this host's", m.DockerAddress)
+	fault(m.DockerStateDir != "" && !filepath.IsAbs(m.DockerStateDir), "--docker-state-dir %q must be absolute", m.DockerStateDir)
+	fault(m.DockerPidsLimit < 1, "--docker-pids-limit %d must be 1 or more", m.DockerPidsLimit)
+	fault(m.DockerMemoryBytes < 0, "--docker-memory-bytes %d must not be negative; 0 is no limit", m.DockerMemoryBytes)
 	// etcd's leases count whole seconds, and some of it is kept as a margin.
 	fault(m.NodeTTL < 2*time.Second || m.NodeTTL > time.Hour, "--node-ttl %s is not from 2s to 1h", m.NodeTTL)
 	fault(m.NodeLostGrace < 0, "--node-lost-grace %s must not be negative", m.NodeLostGrace)

@@ -70,7 +70,10 @@ func chooseEngine(ctx context.Context, cfg config.Config, was, store string, dir
 
 func openDocker(ctx context.Context, cfg config.Config, store string, logger *slog.Logger) (closingEngine, error) {
 	engine, err := dockerengine.Open(ctx, dockerengine.Config{
-		Host: cfg.DockerHost, Network: cfg.DockerNetwork, Endpoints: dockerengine.EndpointMode(cfg.DockerEndpoint), Store: store, Region: cfg.Region, Node: cfg.Node, Logger: logger,
+		Host: cfg.DockerHost, Store: store, Region: cfg.Region, Node: cfg.Node, Logger: logger,
+		Network: cfg.DockerNetwork, Networks: cfg.DockerAllowNetwork,
+		Endpoints: dockerengine.EndpointMode(cfg.DockerEndpoint), Address: cfg.DockerAddress,
+		StateDir: cfg.DockerStateDir, User: cfg.DockerUser, PidsLimit: cfg.DockerPidsLimit, MemoryBytes: cfg.DockerMemoryBytes,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("docker engine: %w", err)

@@ -184,6 +184,8 @@ func TestOpenRefusesConfigs(t *testing.T) {
 		"container port":   func(c *dockerengine.Config) { c.ContainerPort = 65536 },
 		"user":             func(c *dockerengine.Config) { c.User = "root" },
 		"negative":         func(c *dockerengine.Config) { c.PidsLimit = -1 },
+		"may join":         func(c *dockerengine.Config) { c.Networks = []string{"container:x"} },
+		"memory":           func(c *dockerengine.Config) { c.MemoryBytes = 1 << 20 },
 		"network":          func(c *dockerengine.Config) { c.Network = "host" },
 		"endpoint mode":    func(c *dockerengine.Config) { c.Endpoints = "other" },
 		"TLS":              func(c *dockerengine.Config) { c.Host = "tcp://192.0.2.1:2375" },

@@ -23,6 +23,9 @@ const (
 	EndpointContainer EndpointMode = "container"
 )
 
+// leastMemory is less than any engine accepts as a limit.
+const leastMemory = 6 << 20
+
 // Config tunes an Engine. Store and Node are required; for the rest a zero value
 // means the default named beside it.
 type Config struct {
@@ -36,6 +39,9 @@ type Config struct {
 	Store, Region, Node string
 	// Network is the network of a container whose spec names none. Default bridge.
 	Network string
+	// Networks are those that a spec may name besides. A game in any other would be
+	// among programs that it has nothing to do with: it is refused.
+	Networks []string
 	// StateDir is a directory on the engine's machine, absolute, under which each
 	// game gets one of its own, mounted at /state. It belongs to the game: it
 	// outlives its containers. Empty: games have no state directory.
@@ -53,6 +59,8 @@ type Config struct {
 	User string
 	// PidsLimit bounds the processes and threads of one container. Default 512.
 	PidsLimit int64
+	// MemoryBytes limits the memory of a container whose spec does not. Default no limit.
+	MemoryBytes int64
 	// WritableRoot lets games write to their root file system, for images that
 	// cannot do without.
 	WritableRoot bool
@@ -118,11 +126,14 @@ func (c Config) validate() error {
 	if _, _, err := userNumbers(c.User); err != nil {
 		faults = append(faults, err)
 	}
+	if c.MemoryBytes != 0 && c.MemoryBytes < leastMemory {
+		fault("memory of %d bytes is less than %d, with which the engine starts nothing", c.MemoryBytes, leastMemory)
+	}
 	if c.PidsLimit < 0 || c.CallTimeout < 0 || c.PullSilence < 0 {
 		fault("limits and timeouts must not be negative")
 	}
-	if err := refuseNetwork(c.Network); err != nil {
-		faults = append(faults, err)
+	for _, name := range append([]string{c.Network}, c.Networks...) {
+		faults = append(faults, refuseNetwork(name))
 	}
 	return errors.Join(faults...)
 }

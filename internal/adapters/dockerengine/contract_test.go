@@ -25,7 +25,9 @@ func TestContract(t *testing.T) {
 
 	enginetest.Run(t, func(*testing.T) enginetest.Harness {
 		return enginetest.Harness{
-			Open:         openFor,
+			Open: func(t *testing.T, owner enginetest.Owner) ports.Engine {
+				return openFor(t, owner, network)
+			},
 			Image:        image,
 			MissingImage: "127.0.0.1:1/" + image, // nobody listens there
 			Games:        true,
@@ -43,8 +45,9 @@ func TestContract(t *testing.T) {
 	})
 }
 
-func openFor(t *testing.T, owner enginetest.Owner) ports.Engine {
-	engine, err := dockerengine.Open(t.Context(), dockerengine.Config{Store: owner.Store, Region: owner.Region, Node: owner.Node})
+func openFor(t *testing.T, owner enginetest.Owner, networks ...string) ports.Engine {
+	t.Helper()
+	engine, err := dockerengine.Open(t.Context(), dockerengine.Config{Store: owner.Store, Region: owner.Region, Node: owner.Node, Networks: networks})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, engine.Close()) })
 	return engine

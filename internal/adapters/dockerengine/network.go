@@ -3,6 +3,7 @@ package dockerengine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -15,6 +16,17 @@ import (
 func refuseNetwork(name string) error {
 	if mode := container.NetworkMode(name); mode.IsHost() || mode.IsNone() || mode.IsDefault() || !plainName.MatchString(name) {
 		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not one that a game may join; name a network of its own", name)}
+	}
+	return nil
+}
+
+// checkNetwork refuses a network that games of this node are not to join.
+func (e *Engine) checkNetwork(name string) error {
+	if err := refuseNetwork(name); err != nil {
+		return err
+	}
+	if name != e.cfg.Network && !slices.Contains(e.cfg.Networks, name) {
+		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not one that games of this node may join; its daemon has to be told with --docker-allow-network", name)}
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ var plainName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 func (e *Engine) completed(spec ports.ContainerSpec) ports.ContainerSpec {
 	orDefault(&spec.Network, e.cfg.Network)
 	orDefault(&spec.ContainerPort, e.cfg.ContainerPort)
+	orDefault(&spec.MemoryBytes, e.cfg.MemoryBytes)
 	return spec
 }
 
@@ -57,7 +58,7 @@ func (e *Engine) checkSpec(spec ports.ContainerSpec) error {
 	if err := checkTexts(spec); err != nil {
 		return err
 	}
-	return refuseNetwork(spec.Network)
+	return e.checkNetwork(spec.Network)
 }
 
 // checkTexts refuses what no program could be given.

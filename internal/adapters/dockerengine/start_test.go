@@ -64,7 +64,7 @@ func newNetwork(t *testing.T, api *client.Client) string {
 func TestOwnNetwork(t *testing.T) {
 	t.Parallel()
 	name := newNetwork(t, machine.open(t))
-	r := newRig(t, func(c *dockerengine.Config) { c.Network = name })
+	r := newRig(t, func(c *dockerengine.Config) { c.Network, c.Networks = name, []string{"bridge"} })
 	running := r.run(t, r.spec("g1"))
 	require.Equal(t, name, running.Network)
 	ask(t, running.Endpoint)
@@ -72,6 +72,13 @@ func TestOwnNetwork(t *testing.T) {
 	other := r.spec("g2")
 	other.Network = "bridge"
 	require.Equal(t, "bridge", r.create(t, other).Network, "the spec's own wins")
+
+	foreign := r.spec("g3")
+	foreign.Network = newNetwork(t, r.api)
+	_, err := r.Create(t.Context(), foreign)
+	require.ErrorIs(t, err, runtime.ErrInvalid, "a network of somebody else's")
+	require.ErrorContains(t, err, foreign.Network)
+	require.ErrorContains(t, err, "--docker-allow-network")
 }
 
 func TestEndpointOfTheContainerItself(t *testing.T) {
@@ -88,13 +95,27 @@ func TestEndpointOfTheContainerItself(t *testing.T) {
 
 func TestStartWithoutItsNetwork(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
+	name := newNetwork(t, machine.open(t))
+	r := newRig(t, func(c *dockerengine.Config) { c.Network = name })
 	spec := r.spec("g1")
-	spec.Network = newNetwork(t, r.api)
+	spec.Network = name
 	made := r.create(t, spec)
 	_, err := r.api.NetworkRemove(t.Context(), spec.Network, client.NetworkRemoveOptions{})
 	require.NoError(t, err)
 	err = r.Start(t.Context(), made.ID)
 	require.ErrorIs(t, err, runtime.ErrStartFailed)
 	require.ErrorContains(t, err, spec.Network)
+}
+
+func TestMemoryOfAGameThatNamesNoLimit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *dockerengine.Config) { c.MemoryBytes = 64 << 20 })
+	limited := r.spec("g2")
+	limited.MemoryBytes = 32 << 20
+	for want, spec := range map[int64]ports.ContainerSpec{64 << 20: r.spec("g1"), 32 << 20: limited} {
+		found, err := r.api.ContainerInspect(t.Context(), r.create(t, spec).ID, client.ContainerInspectOptions{})
+		require.NoError(t, err)
+		require.Equal(t, want, found.Container.HostConfig.Memory)
+		require.Equal(t, want, found.Container.HostConfig.MemorySwap, "and no swap on top")
+	}
 }

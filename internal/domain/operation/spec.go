@@ -131,7 +131,7 @@ const (
 	maxNetworkBytes  = 255 // Docker itself sets no bound
 	maxCrashAttempts = 1000
 	maxWait          = Duration(time.Hour)
-	minMemory        = 4 << 20
+	minMemory        = 6 << 20
 )
 
 // Validate returns nil for a spec that an engine could be asked to run, and
