@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"galaxy/rtmanager/internal/adapters/etcdnodes"
@@ -42,7 +44,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 		return err
 	}
 	// First, because it is quick and the likeliest to fail.
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	listener, err := listen(ctx, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("the API cannot listen on %s: %w; choose another address with --listen", cfg.Listen, err)
 	}
@@ -146,4 +148,17 @@ func serve(ctx context.Context, api *restapi.Server, listener net.Listener, part
 			full = nil // said once
 		}
 	}
+}
+
+// listen waits a moment for an address that is taken: when a daemon is killed, a child
+// of its that is about to become the parent of a game has its sockets open until then.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	const patience, pause = 2 * time.Second, 50 * time.Millisecond
+	return backoff.Retry(ctx, func() (net.Listener, error) {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, backoff.Permanent(err)
+		}
+		return listener, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(pause)), backoff.WithMaxElapsedTime(patience))
 }

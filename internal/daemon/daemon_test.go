@@ -154,6 +154,18 @@ func TestInsecureOnLoopbackStillRefusesForeignHosts(t *testing.T) {
 	}
 }
 
+// The sockets of a daemon that was killed may stay open for a moment, in a child of
+// its that had just been made.
+func TestAddressThatIsFreeInAMoment(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	cfg := settings(t)
+	cfg.Listen = taken.Addr().String()
+	time.AfterFunc(200*time.Millisecond, func() { _ = taken.Close() })
+	require.Equal(t, "http://"+cfg.Listen, start(t, cfg).API)
+}
+
 func TestTakenAddressIsRefusedBeforeAnythingStarts(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

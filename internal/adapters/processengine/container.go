@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -78,15 +79,23 @@ func (c *container) letGo() {
 }
 
 // lost reports whether somebody has deleted the directory of a container that
-// does not run.
-func (c *container) lost() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.run != nil {
-		return false
+// does not run. Where the directory of all containers is not the one that it was,
+// moved away or not mounted, nobody can tell: that is runtime.ErrEngineUnavailable.
+func (e *Engine) lost(c *container) (bool, error) {
+	if c.running() != nil {
+		return false, nil
 	}
-	_, err := os.Lstat(c.dir)
-	return errors.Is(err, fs.ErrNotExist)
+	if _, err := os.Lstat(c.dir); !errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	home, err := os.Stat(e.containersDir())
+	if err == nil && !os.SameFile(home, e.home) {
+		err = errors.New("it is another one by now")
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: the directory of containers %s is not as it was when the engine opened it: %w", runtime.ErrEngineUnavailable, e.containersDir(), err)
+	}
+	return true, nil
 }
 
 // describe returns the container as it is now.

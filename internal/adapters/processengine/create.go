@@ -40,8 +40,11 @@ func (e *Engine) Create(ctx context.Context, s ports.ContainerSpec) (ports.Conta
 		case <-ctx.Done():
 			return ports.Container{}, unavailable(ctx)
 		}
+		lost, err := e.lost(c)
 		switch {
-		case c.failure != nil || c.lost():
+		case err != nil:
+			return ports.Container{}, fmt.Errorf("create container %q: %w", s.Name, err)
+		case c.failure != nil || lost:
 			e.forget(c) // and its name is free again
 		case c.spec.Labels.OperationID != s.Labels.OperationID || !e.owns(c):
 			return ports.Container{}, fmt.Errorf("create container %q: %w: it is %s, made by operation %q", s.Name, runtime.ErrContainerExists, c.id, c.spec.Labels.OperationID)

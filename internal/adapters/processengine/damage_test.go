@@ -119,3 +119,48 @@ func TestWhatIsNoContainerIsIgnoredOrSwept(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, hidden)
 }
+
+// A directory that is not mounted, or was moved, says nothing about what lay in it.
+func TestContainersThatAreOutOfSightAreUnknown(t *testing.T) {
+	t.Parallel()
+	for name, replace := range map[string]func(t *testing.T, dir string){
+		"moved":    func(*testing.T, string) {},
+		"replaced": func(t *testing.T, dir string) { t.Helper(); require.NoError(t, os.Mkdir(dir, 0o700)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			e := s.open(t)
+			c := e.create(t, spec("a"))
+			home := filepath.Join(s.dir, "containers")
+			require.NoError(t, os.Rename(home, home+".away"))
+			replace(t, home)
+			_, err := e.List(t.Context(), "")
+			require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+			require.ErrorContains(t, err, home)
+			_, err = e.Inspect(t.Context(), c.ID)
+			require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+
+			require.NoError(t, os.RemoveAll(home))
+			require.NoError(t, os.Rename(home+".away", home))
+			require.Equal(t, c, e.inspect(t, c.ID))
+		})
+	}
+}
+
+// What a game returned is read until it can be: it is not given up for want of a
+// file descriptor.
+func TestAnExitThatCannotBeReadYet(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	e := s.open(t)
+	c := e.start(t, spec("a"))
+	exit := filepath.Join(s.containerDir(c.ID), "exit")
+	require.NoError(t, os.Mkdir(exit, 0o700)) // it can be neither written nor read
+	game, _ := s.pids(t, c.ID)
+	kill(t, game)
+	eventually(t, "the game is dead", func() bool { return !alive(game) })
+	require.NoError(t, os.Remove(exit))
+	require.NoError(t, os.WriteFile(exit, []byte("42\n"), 0o600))
+	require.Equal(t, 42, *e.exited(t, c.ID).ExitCode)
+}

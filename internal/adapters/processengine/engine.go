@@ -25,6 +25,7 @@ type Engine struct {
 	lock   *os.File
 	images *os.Root
 	states *os.Root
+	home   os.FileInfo // the directory of containers
 	hub    *hub
 
 	life    context.Context // ends when the engine is closed
@@ -76,6 +77,9 @@ func (e *Engine) open() (err error) {
 		return err
 	}
 	if err := os.MkdirAll(e.containersDir(), 0o700); err != nil {
+		return err
+	}
+	if e.home, err = os.Stat(e.containersDir()); err != nil {
 		return err
 	}
 	if err := e.load(); err != nil {

@@ -73,7 +73,7 @@ func (e *Engine) attach(c *container) {
 		c.damage = err
 		e.log.Error("what a container does is not known", "container", c.id, "error", err)
 	case r == nil:
-		c.last = c.readPast(s.Port)
+		c.last, c.damage = c.readPast(s.Port)
 	default:
 		c.run = r
 		if s.Port != 0 {

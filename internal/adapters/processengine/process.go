@@ -1,6 +1,7 @@
 package processengine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,6 +47,20 @@ func readStat(name string) (process, bool) {
 	return parseStat(string(text))
 }
 
+// openProcess returns a handle that stands for the process which has the pid now,
+// and for no other that gets it later.
+func openProcess(pid int) (*os.Process, error) {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	// For want of file descriptors, say, it may be a pid and no more.
+	if err := process.WithHandle(func(uintptr) {}); err != nil {
+		return nil, errors.Join(err, process.Release())
+	}
+	return process, nil
+}
+
 func procFile(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }
@@ -60,7 +75,7 @@ func (r *run) signal(file string, s os.Signal) bool {
 	if !ok {
 		return false
 	}
-	handle, err := os.FindProcess(recorded.pid)
+	handle, err := openProcess(recorded.pid)
 	if err != nil {
 		return false
 	}
@@ -105,7 +120,7 @@ func killProgram(file string) {
 		if err != nil || pid == os.Getpid() || !executes(pid, file) {
 			continue
 		}
-		if handle, err := os.FindProcess(pid); err == nil {
+		if handle, err := openProcess(pid); err == nil {
 			if executes(pid, file) { // still, now that the pid stands for one process
 				_ = handle.Signal(syscall.SIGKILL)
 			}
@@ -122,7 +137,7 @@ func executes(pid int, file string) bool {
 // killHolder looks again once it has a handle, since only then the pid stands for
 // one process.
 func killHolder(pid int, pipe os.FileInfo) {
-	handle, err := os.FindProcess(pid)
+	handle, err := openProcess(pid)
 	if err != nil {
 		return
 	}

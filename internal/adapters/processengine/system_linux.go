@@ -10,7 +10,15 @@ import (
 	"time"
 )
 
-func supported() error { return nil }
+// supported asks for the handles by which a process is told from a later one of its
+// pid.
+func supported() error {
+	self, err := openProcess(os.Getpid())
+	if err != nil {
+		return fmt.Errorf("games run as local processes on Linux 5.4 or newer only: %w", err)
+	}
+	return self.Release()
+}
 
 // lockPatience is how long the lock is waited for. When a daemon is killed a child
 // of its, about to become the parent of a game, may hold it for a moment more.

@@ -2,7 +2,9 @@ package processengine
 
 import (
 	"context"
+	"errors"
 
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -34,8 +36,12 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 		if gameID != "" && c.spec.Labels.GameID != gameID {
 			continue
 		}
-		if told, err := e.look(c); err == nil {
+		told, err := e.look(c)
+		switch {
+		case err == nil:
 			listed = append(listed, told)
+		case !errors.Is(err, runtime.ErrNoContainer):
+			return nil, err
 		}
 	}
 	return listed, nil
@@ -43,7 +49,11 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 
 // look describes the container; one whose directory somebody has deleted is gone.
 func (e *Engine) look(c *container) (ports.Container, error) {
-	if c.lost() {
+	lost, err := e.lost(c)
+	if err != nil {
+		return ports.Container{}, err
+	}
+	if lost {
 		e.forget(c)
 		return ports.Container{}, noContainer(c.id)
 	}
