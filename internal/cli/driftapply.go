@@ -17,7 +17,7 @@ import (
 func (a *app) applyDrift(ctx context.Context, client *apiclient.Client, report ports.DriftReport, sure bool) error {
 	var findings []ports.DriftFinding
 	for _, f := range report.Findings {
-		if f.Action != ports.ActionNone && f.Action != ports.ActionWait {
+		if f.Action != ports.ActionNone {
 			findings = append(findings, f)
 		}
 	}

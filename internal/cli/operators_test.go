@@ -56,7 +56,7 @@ func findings() []ports.DriftFinding {
 	}
 	return []ports.DriftFinding{
 		finding("a", ports.ActionMarkStopped, ""), finding("b b", ports.ActionRemoveContainer, "the brake is on"),
-		finding("c", ports.ActionWait, ""), finding("d", ports.ActionNone, ""),
+		finding("d", ports.ActionNone, ""),
 	}
 }
 
@@ -69,7 +69,6 @@ func TestDriftIsShown(t *testing.T) {
 	require.Equal(t, `GAME   KIND    ACTION                   NODE   AGE  EVIDENCE
 a      exited  mark_stopped             eu/n1  24h  container c1 exited with 1
 "b b"  exited  remove_container (held)  eu/n1  24h  container c1 exited with 1
-c      exited  wait                     eu/n1  24h  container c1 exited with 1
 d      exited  none                     eu/n1  24h  container c1 exited with 1
 `, got.out)
 	require.Equal(t, "rtmanager: drift: the brake of eu/n1 is on since 2026-03-01T12:00:00Z: too many\n"+

@@ -48,9 +48,7 @@ type Action string
 // The actions.
 const (
 	// ActionNone: nothing can or should be done; see the evidence.
-	ActionNone Action = "none"
-	// ActionWait: not yet; the finding has to be seen for longer.
-	ActionWait            Action = "wait"
+	ActionNone            Action = "none"
 	ActionAdopt           Action = "adopt"            // write a record of the container
 	ActionMarkStopped     Action = "mark_stopped"     // move the record to stopped
 	ActionMarkRemoved     Action = "mark_removed"     // move the record to removed
@@ -127,7 +125,7 @@ const (
 	// ApplyStale: record, intent or container are not any more what the finding rests
 	// on; nothing was done.
 	ApplyStale ApplyStatus = "stale"
-	// ApplyHeld: the finding proposes nothing, or to wait, or something holds its
+	// ApplyHeld: the finding proposes nothing, or something holds its
 	// action back; nothing was done.
 	ApplyHeld ApplyStatus = "held"
 	// ApplyFailed: it was tried, or its node could not be asked; Reason says whether

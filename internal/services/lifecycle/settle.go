@@ -18,8 +18,8 @@ const settler = "reconcile"
 
 // Settle does what the finding proposes, if record and intent still stand where
 // they stood when it was found; otherwise it is a *runtime.ConflictError on
-// runtime.ExpectRevision, and nothing is done. A finding that proposes nothing, or
-// to wait, is runtime.ErrInvalid. It returns once it is done, which for a restart
+// runtime.ExpectRevision, and nothing is done. A finding that proposes nothing
+// is runtime.ErrInvalid. It returns once it is done, which for a restart
 // and a resumed operation is when that has ended.
 func (s *Service) Settle(ctx context.Context, f ports.DriftFinding) error {
 	switch f.Action {
