@@ -39,7 +39,7 @@ const patience = 30 * time.Second
 // daemonProcess is rtmanager serve as a process of its own, which keeps its
 // directory and its address across restarts.
 type daemonProcess struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	listen string
 	flags  []string
@@ -53,7 +53,7 @@ func startDaemon(t *testing.T) *daemonProcess {
 	return startDaemonWith(t, "--engine", "none")
 }
 
-func startDaemonWith(t *testing.T, flags ...string) *daemonProcess {
+func startDaemonWith(t testing.TB, flags ...string) *daemonProcess {
 	t.Helper()
 	listen, err := stableAddress()
 	require.NoError(t, err)

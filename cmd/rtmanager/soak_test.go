@@ -80,7 +80,7 @@ func TestSoakGamesComeOutWhole(t *testing.T) {
 	require.Positive(t, s.counts["games killed"])
 }
 
-func buildSoakImages(t *testing.T, dir string) {
+func buildSoakImages(t testing.TB, dir string) {
 	t.Helper()
 	require.NoError(t, enginetest.BuildGame(t.Context(), filepath.Join(dir, "1.0.0"), "1.0.0"))
 	require.NoError(t, os.Link(filepath.Join(dir, "1.0.0"), filepath.Join(dir, "1.0.1")))

@@ -21,9 +21,9 @@ import (
 // returns what goes before their names; they are removed when the test ends. Where
 // no engine answers, the test is skipped with the reason; RTMANAGER_REQUIRE_DOCKER=1
 // makes that a failure.
-func DockerImages(t *testing.T) (prefix string) {
+func DockerImages(t testing.TB) (prefix string) {
 	t.Helper()
-	api := docker(t)
+	api := Docker(t)
 	program, err := os.ReadFile(filepath.Join(Images, "gameserver", "1.0.0"))
 	require.NoError(t, err)
 	prefix = "rtmanager-test-" + strings.ToLower(rand.Text()[:10]) + "/"
@@ -42,7 +42,8 @@ func DockerImages(t *testing.T) (prefix string) {
 	return prefix
 }
 
-func docker(t *testing.T) *client.Client {
+// Docker connects to the Docker Engine; where there is none, the test is skipped.
+func Docker(t testing.TB) *client.Client {
 	t.Helper()
 	api, err := client.New(client.FromEnv)
 	if err == nil {

@@ -12,7 +12,7 @@ import (
 var asker = &http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // PIDOf asks the game at the endpoint for its process id.
-func PIDOf(t *testing.T, endpoint string) int {
+func PIDOf(t testing.TB, endpoint string) int {
 	t.Helper()
 	response := ask(t, http.MethodGet, endpoint+"/")
 	defer func() { _ = response.Body.Close() }()
@@ -25,12 +25,12 @@ func PIDOf(t *testing.T, endpoint string) int {
 }
 
 // Tell posts to the game: /crash, /hang and what else it understands.
-func Tell(t *testing.T, endpoint, path string) {
+func Tell(t testing.TB, endpoint, path string) {
 	t.Helper()
 	require.NoError(t, ask(t, http.MethodPost, endpoint+path).Body.Close())
 }
 
-func ask(t *testing.T, method, url string) *http.Response {
+func ask(t testing.TB, method, url string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	require.NoError(t, err)

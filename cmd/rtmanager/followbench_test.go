@@ -1,0 +1,76 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/nodetest"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// From the death of a game, behind the manager's back, to the event of it at a
+// watcher of the API. The best use is -benchtime 50x.
+func BenchmarkFollowKill(b *testing.B) {
+	d := startDaemonWith(b, "--engine", "process")
+	buildSoakImages(b, filepath.Join(d.dir, "images", "gameserver"))
+	follow(b, d, "gameserver:1.0.0", func(record runtime.RuntimeRecord) {
+		require.NoError(b, syscall.Kill(nodetest.PIDOf(b, record.EngineEndpoint), syscall.SIGKILL))
+	})
+}
+
+func BenchmarkFollowDockerKill(b *testing.B) {
+	nodetest.Images = b.TempDir()
+	buildSoakImages(b, filepath.Join(nodetest.Images, "gameserver"))
+	prefix := nodetest.DockerImages(b)
+	docker := nodetest.Docker(b)
+	d := startDaemonWith(b, "--engine", "docker")
+	follow(b, d, prefix+"gameserver:1.0.0", func(record runtime.RuntimeRecord) {
+		_, err := docker.ContainerKill(b.Context(), record.CurrentContainerID, client.ContainerKillOptions{})
+		require.NoError(b, err)
+	})
+}
+
+func follow(b *testing.B, d *daemonProcess, image string, kill func(runtime.RuntimeRecord)) {
+	b.Helper()
+	stopped := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		for event, err := range d.client.Watch(b.Context(), ports.WatchOptions{Resync: true}) {
+			switch {
+			case err != nil:
+				return // the benchmark is over
+			case event.Type == ports.EventSynced:
+				close(watched)
+			case event.Type == ports.EventTransitioned && event.After.Status == runtime.StatusStopped:
+				stopped <- struct{}{}
+			}
+		}
+	}()
+	<-watched
+	operate := func(kind operation.Kind, spec *operation.Spec) operation.Outcome {
+		outcome, err := d.client.Operate(b.Context(), ports.OperationRequest{GameID: "g", Kind: kind, Spec: spec}, nil)
+		require.NoError(b, err)
+		return outcome
+	}
+	var took []time.Duration
+	for b.Loop() {
+		outcome := operate(operation.Start, &operation.Spec{Image: image})
+		began := time.Now()
+		kill(*outcome.Record)
+		<-stopped
+		took = append(took, time.Since(began))
+	}
+	operate(operation.Cleanup, nil)
+	slices.Sort(took)
+	b.ReportMetric(0, "ns/op") // the start is none of it
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "median-ms")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "worst-ms")
+}
