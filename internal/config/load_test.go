@@ -50,6 +50,13 @@ func TestFlagsWinOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	require.Equal(t, config.Default().EtcdDialTimeout, c.EtcdDialTimeout, "what nobody sets stays")
 }
 
+func TestAllowedNetworksAddUp(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, nil, "--docker-allow-network", "x,y", "--docker-allow-network", "z")
+	require.NoError(t, err)
+	require.Equal(t, []string{"x", "y", "z"}, c.DockerAllowNetwork)
+}
+
 func TestAFlagAtItsDefaultIsStillGiven(t *testing.T) {
 	t.Parallel()
 	c, err := load(t, map[string]string{"RTMANAGER_REGION": "env"}, "--region", config.Default().Region)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -61,6 +62,14 @@ const (
 	EndpointContainer = "container"
 )
 
+// leastMemory is less than any Docker Engine accepts as a limit.
+const leastMemory = 6 << 20
+
+var (
+	networkName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+	numericUser = regexp.MustCompile(`^[0-9]{1,10}:[0-9]{1,10}$`)
+)
+
 func defaultManager() Manager {
 	return Manager{
 		DockerEndpoint:  EndpointPublished,
@@ -79,12 +88,12 @@ func (m *Manager) bindManager(f *pflag.FlagSet) {
 	f.StringVar(&m.ImagesDir, "images-dir", m.ImagesDir, "`DIR` of what the process engine runs, as NAME/VERSION; by default images below --data-dir")
 	f.StringVar(&m.DockerHost, "docker-host", m.DockerHost, "`URL` of the Docker Engine, such as unix:///var/run/docker.sock")
 	f.StringVar(&m.DockerNetwork, "docker-network", m.DockerNetwork, "`NAME` of the network that games join unless they name another")
-	f.StringSliceVar(&m.DockerAllowNetwork, "docker-allow-network", m.DockerAllowNetwork, "further networks that games may name, `NAME,NAME`")
+	f.StringSliceVar(&m.DockerAllowNetwork, "docker-allow-network", m.DockerAllowNetwork, "further networks that games may name, `NAME,NAME` or the flag again; never host or none")
 	f.StringVar(&m.DockerAddress, "docker-address", m.DockerAddress, "`IP` of this host at which the ports of games are published, and by which others reach them")
 	f.StringVar(&m.DockerStateDir, "docker-state-dir", m.DockerStateDir, "`DIR` on the Docker host below which each game keeps its /state; by default games keep none")
 	f.StringVar(&m.DockerUser, "docker-user", m.DockerUser, "`UID:GID` that games run as; by default this daemon's own, and nobody in place of root")
 	f.Int64Var(&m.DockerPidsLimit, "docker-pids-limit", m.DockerPidsLimit, "processes and threads that one game may have")
-	f.Int64Var(&m.DockerMemoryBytes, "docker-memory-bytes", m.DockerMemoryBytes, "memory of a game whose start names no limit; 0 is no limit")
+	f.Int64Var(&m.DockerMemoryBytes, "docker-memory-bytes", m.DockerMemoryBytes, "memory of a game whose start names no limit, at least 6291456; 0 is no limit")
 	f.StringVar(&m.DockerEndpoint, "docker-endpoint", m.DockerEndpoint, "how this daemon reaches games: `published|container`, by ports of this host or by the containers' own addresses")
 	f.StringVar(&m.Advertise, "advertise", m.Advertise, "`URL` at which other nodes reach this daemon's API; by default the address of --listen")
 	f.DurationVar(&m.NodeTTL, "node-ttl", m.NodeTTL, "how long a node may be silent before it counts as gone")
@@ -108,7 +117,13 @@ func (m Manager) validateManager() error {
 	fault(err != nil, "--docker-address %q is not an IP address, such as 0.0.0.0 for all of this host's", m.DockerAddress)
 	fault(m.DockerStateDir != "" && !filepath.IsAbs(m.DockerStateDir), "--docker-state-dir %q must be absolute", m.DockerStateDir)
 	fault(m.DockerPidsLimit < 1, "--docker-pids-limit %d must be 1 or more", m.DockerPidsLimit)
-	fault(m.DockerMemoryBytes < 0, "--docker-memory-bytes %d must not be negative; 0 is no limit", m.DockerMemoryBytes)
+	fault(m.DockerMemoryBytes != 0 && m.DockerMemoryBytes < leastMemory,
+		"--docker-memory-bytes %d is less than %d, with which Docker starts nothing; 0 is no limit", m.DockerMemoryBytes, leastMemory)
+	fault(m.DockerUser != "" && !numericUser.MatchString(m.DockerUser), "--docker-user %q is not two numbers, UID:GID", m.DockerUser)
+	fault(m.DockerNetwork != "" && !joinable(m.DockerNetwork), "--docker-network %q is not a network that games may join; name one of its own", m.DockerNetwork)
+	for _, name := range m.DockerAllowNetwork {
+		fault(!joinable(name), "--docker-allow-network %q is not a network that games may join; name one of its own", name)
+	}
 	// etcd's leases count whole seconds, and some of it is kept as a margin.
 	fault(m.NodeTTL < 2*time.Second || m.NodeTTL > time.Hour, "--node-ttl %s is not from 2s to 1h", m.NodeTTL)
 	fault(m.NodeLostGrace < 0, "--node-lost-grace %s must not be negative", m.NodeLostGrace)
@@ -117,6 +132,13 @@ func (m Manager) validateManager() error {
 	fault(m.CleanupAfter < 0, "--cleanup-after %s must not be negative; 0 is never", m.CleanupAfter)
 	fault(!(m.BrakeShare > 0 && m.BrakeShare <= 1), "--brake-share %v is not more than 0 and at most 1", m.BrakeShare)
 	return errors.Join(append(faults, m.validateAdvertise())...)
+}
+
+// joinable reports whether games may be in the network of that name: not in one that
+// is this host's, a container's or none. The Docker engine refuses those too, but
+// --engine auto would take that for a machine without Docker.
+func joinable(network string) bool {
+	return networkName.MatchString(network) && network != "host" && network != "none" && network != "default"
 }
 
 func (m Manager) validateAdvertise() error {

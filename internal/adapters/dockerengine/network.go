@@ -32,12 +32,14 @@ func (e *Engine) checkNetwork(name string) error {
 }
 
 // findNetwork returns the network's own name, and refuses one that is not there
-// or gives no network of its own, by whatever name or id it was called.
+// or gives no network of its own, by whatever name or id it was called. The engine
+// also takes the beginning of an id, which may be that of somebody else's network.
 func (e *Engine) findNetwork(ctx context.Context, name string) (string, error) {
 	found, err := within(ctx, e.cfg.CallTimeout, "network "+name, func(ctx context.Context) (client.NetworkInspectResult, error) {
 		return e.api.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
 	})
-	if errdefs.IsNotFound(err) {
+	another := err == nil && found.Network.Name != "" && found.Network.Name != name && found.Network.ID != name
+	if errdefs.IsNotFound(err) || another {
 		return "", &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not there; create it with `docker network create`", name)}
 	}
 	if err != nil {

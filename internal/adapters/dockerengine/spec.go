@@ -109,7 +109,9 @@ func (e *Engine) options(spec ports.ContainerSpec, networkName, stateDir string)
 	}
 }
 
-// hardened is what every container gets, whatever its spec says.
+// hardened is what every container gets, whatever its spec says. An init process is
+// not in it: that one would start, and a program that cannot be started would be an
+// exit with a code, where the engine's answer says what is wrong.
 func (e *Engine) hardened() *container.HostConfig {
 	return &container.HostConfig{
 		CapDrop:        []string{"ALL"},

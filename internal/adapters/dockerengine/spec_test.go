@@ -97,7 +97,7 @@ func TestStateDirectory(t *testing.T) {
 
 func TestRefusesSpecs(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
+	r := newRig(t, func(c *dockerengine.Config) { c.Networks = []string{"no-such-network"} })
 	tests := map[string]struct {
 		field string
 		spoil func(*ports.ContainerSpec)
@@ -113,6 +113,7 @@ func TestRefusesSpecs(t *testing.T) {
 		"no network":           {"network", func(s *ports.ContainerSpec) { s.Network = "none" }},
 		"a container's":        {"network", func(s *ports.ContainerSpec) { s.Network = "container:abc" }},
 		"a path's":             {"network", func(s *ports.ContainerSpec) { s.Network = "../images" }},
+		"network not allowed":  {"network", func(s *ports.ContainerSpec) { s.Network = "no-network-of-ours" }},
 		"network not there":    {"network", func(s *ports.ContainerSpec) { s.Network = "no-such-network" }},
 		"port too high":        {"port", func(s *ports.ContainerSpec) { s.Port = 65536 }},
 		"port too low":         {"port", func(s *ports.ContainerSpec) { s.Port = -1 }},
@@ -141,16 +142,45 @@ func TestRefusesSpecs(t *testing.T) {
 	require.Empty(t, listed)
 }
 
-// The host's network by its id is the host's network all the same.
+// The host's network by its id is the host's network all the same, even where that
+// id is on the list.
 func TestRefusesTheHostNetworkByItsID(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	host, err := r.api.NetworkInspect(t.Context(), "host", client.NetworkInspectOptions{})
+	host, err := machine.open(t).NetworkInspect(t.Context(), "host", client.NetworkInspectOptions{})
 	require.NoError(t, err)
+	r := newRig(t, func(c *dockerengine.Config) { c.Networks = []string{host.Network.ID} })
+	r.refusesNetwork(t, host.Network.ID, "host:host")
+}
+
+// The engine takes the beginning of an id for a name, and a short name can be the
+// beginning of any network's.
+func TestRefusesANetworkByTheBeginningOfItsID(t *testing.T) {
+	t.Parallel()
+	api := machine.open(t)
+	name := newNetwork(t, api)
+	foreign, err := api.NetworkInspect(t.Context(), name, client.NetworkInspectOptions{})
+	require.NoError(t, err)
+	id := foreign.Network.ID
+	r := newRig(t, func(c *dockerengine.Config) { c.Networks = []string{id[:12], id} })
+	r.refusesNetwork(t, id[:12], "is not there")
+
+	spec := r.spec("g2")
+	spec.Network = id
+	require.Equal(t, name, r.create(t, spec).Network, "the whole id can only mean this one")
+}
+
+// refusesNetwork requires that the network is refused in these words, and that no
+// container is made.
+func (r *rig) refusesNetwork(t *testing.T, network, words string) {
+	t.Helper()
 	spec := r.spec("g1")
-	spec.Network = host.Network.ID
-	_, err = r.Create(t.Context(), spec)
+	spec.Network = network
+	_, err := r.Create(t.Context(), spec)
 	require.ErrorIs(t, err, runtime.ErrInvalid)
+	require.ErrorContains(t, err, words)
+	listed, err := r.List(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, listed)
 }
 
 func TestCreateWithoutImage(t *testing.T) {
