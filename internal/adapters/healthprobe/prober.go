@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -23,7 +26,10 @@ func New(timeout time.Duration) *Prober {
 	return &Prober{timeout: timeout, client: &http.Client{
 		// A connection of its own for every probe: one that is kept would say that the
 		// game before a restart is well, and a thousand games would hold as many open.
-		Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil, ResponseHeaderTimeout: timeout},
+		Transport: &http.Transport{
+			DisableKeepAlives: true, Proxy: nil, ResponseHeaderTimeout: timeout,
+			DialContext: (&net.Dialer{Control: refuseLinkLocal}).DialContext,
+		},
 		// A game must not send the manager elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -48,6 +54,19 @@ func (p *Prober) Probe(ctx context.Context, url string) error {
 	_, _ = io.CopyN(io.Discard, response.Body, enough)
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return fmt.Errorf("GET %s answered %s", url, response.Status)
+	}
+	return nil
+}
+
+// refuseLinkLocal keeps probes from addresses at which no game is ever reached, and
+// machines ask who they are: the endpoint may be out of a record that somebody wrote.
+func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if ip := at.Addr().Unmap(); ip.IsLinkLocalUnicast() || ip.IsMulticast() {
+		return fmt.Errorf("%s is a link-local or multicast address, which no game has", ip)
 	}
 	return nil
 }

@@ -168,3 +168,11 @@ func TestAddressThatIsNone(t *testing.T) {
 	t.Parallel()
 	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), "http://a b"), `"http://a b"`)
 }
+
+// A record that somebody wrote must not make the manager ask the machine's own services.
+func TestLinkLocalAddressIsNotAsked(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "224.0.0.1"} {
+		require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), "http://"+host+":80/latest/meta-data"), "link-local", host)
+	}
+}
