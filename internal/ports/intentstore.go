@@ -29,9 +29,14 @@ type IntentStore interface {
 	// present intent that cannot be read runtime.ErrCorrupt: it is not overwritten.
 	PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...Fence) (int64, error)
 
-	// ListIntents returns every intent, as of one revision, ordered by key. Damaged
-	// ones do not hide the others: they are reported as List reports damaged records.
-	ListIntents(ctx context.Context) ([]VersionedIntent, error)
+	// GetIntents returns the intents of the games, in their order, each as GetIntent
+	// returns it. Damaged ones do not hide the others: in the place of each is that of
+	// a game without one, and they are reported as List reports damaged records.
+	GetIntents(ctx context.Context, gameIDs []string) ([]VersionedIntent, error)
+
+	// InProgress returns the games whose operation in progress the node carries out,
+	// ordered by key, as of one revision.
+	InProgress(ctx context.Context, region, node string) ([]string, error)
 }
 
 // VersionedIntent is an intent with the revision at which it was last written.

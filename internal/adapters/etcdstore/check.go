@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -31,12 +34,14 @@ func (s *Store) Check(ctx context.Context, repair bool) (ports.CheckReport, erro
 
 // checker holds what a check has read so far.
 type checker struct {
-	store    *Store
-	revision int64
-	games    map[string]*checkedGame
-	order    []string // game ids in the order of their keys
-	counts   ports.CheckReport
-	findings []*finding
+	store      *Store
+	revision   int64
+	games      map[string]*checkedGame
+	unreadable map[string]bool        // games by damaged intents
+	assigned   map[string]*assignment // by key of the index of operations, as the intents have them
+	order      []string               // game ids in the order of their keys
+	counts     ports.CheckReport
+	findings   []*finding
 }
 
 // checkedGame is what a check keeps of a game's keys.
@@ -48,6 +53,13 @@ type checkedGame struct {
 	slot       int64    // when the slot for that entry was last changed; 0 when empty
 }
 
+// assignment is a key that the index of operations ought to have.
+type assignment struct {
+	gameID string
+	intent clientv3.Cmp // that the intent is the one which was checked
+	there  bool
+}
+
 // finding is a broken rule with the transaction that would mend it, if any.
 type finding struct {
 	ports.Finding
@@ -57,7 +69,7 @@ type finding struct {
 // checkAt compares everything at the revision, or as of now where it is 0.
 // Records come first, so that index and ledger can be held against them.
 func (s *Store) checkAt(ctx context.Context, revision int64) (*checker, error) {
-	c := &checker{store: s, games: map[string]*checkedGame{}, revision: revision}
+	c := &checker{store: s, games: map[string]*checkedGame{}, unreadable: map[string]bool{}, assigned: map[string]*assignment{}, revision: revision}
 	for _, family := range []struct {
 		prefix string
 		check  func(*mvccpb.KeyValue)
@@ -66,6 +78,7 @@ func (s *Store) checkAt(ctx context.Context, revision int64) (*checker, error) {
 		{s.keys.indexes(), c.checkIndex},
 		{s.keys.ledgers(), c.checkLedger},
 		{s.keys.intents(), c.checkIntent},
+		{s.keys.assigned(), c.checkAssignment},
 	} {
 		_, err := s.scan(ctx, family.prefix, family.prefix, c.revision, func(at int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			c.revision = at
@@ -81,6 +94,7 @@ func (s *Store) checkAt(ctx context.Context, revision int64) (*checker, error) {
 	for _, gameID := range c.order {
 		c.checkComplete(gameID)
 	}
+	c.checkAssigned()
 	return c, nil
 }
 
@@ -194,8 +208,41 @@ func (c *checker) checkIntent(kv *mvccpb.KeyValue) {
 		c.find(ports.FindingKeyForeign, key, "", nil, "the key is not a game's: %v", err)
 		return
 	}
-	if _, err := c.store.keys.decodeIntent(kv); err != nil {
+	intent, err := c.store.keys.decodeIntent(kv)
+	if err != nil {
 		c.find(ports.FindingIntentUnreadable, key, gameID, nil, "%v", reasonOf(err))
+		c.unreadable[gameID] = true
+		return
+	}
+	if op := intent.operation(); op != nil {
+		c.assigned[c.store.keys.assignment(op.Region, op.Node, gameID)] = &assignment{
+			gameID: gameID, intent: clientv3.Compare(clientv3.ModRevision(key), "=", kv.GetModRevision()),
+		}
+	}
+}
+
+// checkAssignment reports a key of the index of operations that no intent has. What
+// an unreadable one has, nobody knows.
+func (c *checker) checkAssignment(kv *mvccpb.KeyValue) {
+	key := string(kv.GetKey())
+	gameID, err := c.store.keys.gameOfAssignment(key)
+	switch rightful := c.assigned[key]; {
+	case rightful != nil:
+		rightful.there = true
+	case err == nil && c.unreadable[gameID]:
+	default:
+		c.find(ports.FindingIndexExtra, key, gameID, c.dropIndex(kv, nil), "the index names an operation that is not in progress there")
+	}
+}
+
+// checkAssigned reports the keys that the index of operations ought to have and has not.
+func (c *checker) checkAssigned() {
+	for _, key := range slices.Sorted(maps.Keys(c.assigned)) {
+		if a := c.assigned[key]; !a.there {
+			c.find(ports.FindingIndexMissing, key, a.gameID, &mend{
+				what: "write the index key", pinned: []clientv3.Cmp{a.intent}, ops: []clientv3.Op{clientv3.OpPut(key, "")},
+			}, "the game has an operation in progress and no index key for it")
+		}
 	}
 }
 

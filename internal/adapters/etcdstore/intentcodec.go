@@ -52,6 +52,14 @@ type storedOutcome struct {
 	Unknown jsontext.Value `json:",embed"`
 }
 
+// operation is the one in progress, nil while there is none.
+func (s storedIntent) operation() *operation.Operation {
+	if s.Current == nil {
+		return nil
+	}
+	return &s.Current.Operation
+}
+
 // newStoredIntent returns the intent as it is stored by the write, with what this
 // version does not know of the one that it replaces.
 func newStoredIntent(intent operation.Intent, write string, before storedIntent) storedIntent {

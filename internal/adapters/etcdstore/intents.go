@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -33,40 +35,76 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	return found, nil
 }
 
-// ListIntents implements ports.IntentStore.
-func (s *Store) ListIntents(ctx context.Context) ([]ports.VersionedIntent, error) {
+// intentsAtOnce keeps a batch of reads within etcd's 128 operations a transaction.
+const intentsAtOnce = 100
+
+// GetIntents implements ports.IntentStore, by one linearizable transaction for some
+// of the games after the other.
+func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
+	for _, gameID := range gameIDs {
+		if err := runtime.ValidateGameID(gameID); err != nil {
+			return nil, err
+		}
+	}
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	found := make([]ports.VersionedIntent, 0, len(gameIDs))
 	var faults []error
-	intents, err := asOfNow(ctx, func(ctx context.Context) (intents []ports.VersionedIntent, err error) {
-		intents, faults, err = s.listIntentsOnce(ctx)
-		return intents, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list intents: %w", err)
+	for batch := range slices.Chunk(gameIDs, intentsAtOnce) {
+		gets := make([]clientv3.Op, len(batch))
+		for i, gameID := range batch {
+			gets[i] = clientv3.OpGet(s.keys.intent(gameID))
+		}
+		resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+			return s.client.Txn(ctx).Then(gets...).Commit()
+		})
+		if err != nil {
+			return nil, fmt.Errorf("get the intents of %d games: %w", len(gameIDs), err)
+		}
+		for i, gameID := range batch {
+			one := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
+			if kvs := resp.Responses[i].GetResponseRange().GetKvs(); len(kvs) > 0 {
+				stored, err := s.keys.versionedIntent(kvs[0])
+				if err != nil {
+					faults = append(faults, err)
+				} else {
+					one = stored
+				}
+			}
+			found = append(found, one)
+		}
 	}
-	return intents, errors.Join(faults...)
+	return found, errors.Join(faults...)
 }
 
-// listIntentsOnce reads page after page at the revision of the first one.
-func (s *Store) listIntentsOnce(ctx context.Context) (intents []ports.VersionedIntent, faults []error, err error) {
-	intents = []ports.VersionedIntent{}
-	family := s.keys.intents()
-	_, err = s.scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
-		for _, kv := range kvs {
-			found, err := s.keys.versionedIntent(kv)
-			if err != nil {
-				faults = append(faults, err)
-				continue
+// InProgress implements ports.IntentStore by the index of operations. A key in it
+// that is no game's is left out: fsck reports it.
+func (s *Store) InProgress(ctx context.Context, region, node string) ([]string, error) {
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	games, err := asOfNow(ctx, func(ctx context.Context) ([]string, error) {
+		games := []string{}
+		family := s.keys.assignedTo(region, node)
+		_, err := s.scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
+			for _, kv := range kvs {
+				if gameID, err := s.keys.gameOfAssignment(string(kv.GetKey())); err == nil {
+					games = append(games, gameID)
+				}
 			}
-			intents = append(intents, found)
-		}
-		return true, nil
+			return true, nil
+		})
+		return games, err
 	})
-	return intents, faults, err
+	if err != nil {
+		return nil, fmt.Errorf("list the operations of node %s/%s: %w", region, node, err)
+	}
+	return games, nil
 }
 
 func (k keyspace) versionedIntent(kv *mvccpb.KeyValue) (ports.VersionedIntent, error) {

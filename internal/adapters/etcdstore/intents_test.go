@@ -47,7 +47,7 @@ func TestLayoutOfAnIntent(t *testing.T) {
 			Step: operation.Accepted, Spec: operation.Spec{Image: "game:2"},
 		},
 	}, 0)
-	require.Equal(t, []string{"/meta/schema", "/operations/a%2Fb"}, keysOf(r.dump()))
+	require.Equal(t, []string{"/meta/schema", "/operations-by-node/eu/n1/a%2Fb", "/operations/a%2Fb"}, keysOf(r.dump()))
 	value := r.value("/operations/a%2Fb")
 	require.Regexp(t, `"write":"[0-9a-f-]{36}"`, value)
 	require.JSONEq(t, `{"game_id":"a/b","wanted":"running","schema":1,"spec":{"image":"game:1","stop_grace":"1m30s"},
@@ -116,9 +116,9 @@ func TestDamagedIntentIsReportedAndLeftAlone(t *testing.T) {
 			before := r.dump()
 			_, err := r.GetIntent(t.Context(), "bad")
 			r.requireCorrupt(err, "/operations/bad", "bad", "GetIntent")
-			all, err := r.ListIntents(t.Context())
-			r.requireCorrupt(err, "/operations/bad", "bad", "ListIntents")
-			require.Len(t, all, 1)
+			found, err := r.GetIntents(t.Context(), []string{"bad", "good"})
+			r.requireCorrupt(err, "/operations/bad", "bad", "GetIntents")
+			require.NotZero(t, found[1].Revision)
 			_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "bad"}, at)
 			r.requireCorrupt(err, "/operations/bad", "bad", "PutIntent")
 
@@ -135,8 +135,6 @@ func TestForeignKeyAmongIntentsIsReported(t *testing.T) {
 	for _, key := range []string{"/operations/a/b", "/operations/%2f", "/operations/"} {
 		r := sharedRig(t)
 		r.plant(key, `{"game_id":"a/b"}`)
-		_, err := r.ListIntents(t.Context())
-		r.requireCorrupt(err, key, "", "ListIntents")
 		r.requireFinding(ports.FindingKeyForeign, key, "", "")
 	}
 }
@@ -190,4 +188,30 @@ func (r rig) intent(gameID string) ports.VersionedIntent {
 	found, err := r.GetIntent(r.t.Context(), gameID)
 	require.NoError(r.t, err, "get the intent of %q", gameID)
 	return found
+}
+
+// The index of operations is held against the intents, and mended by them.
+func TestIndexOfOperationsIsChecked(t *testing.T) {
+	t.Parallel()
+	r := sharedRig(t)
+	r.putIntent(operation.Intent{GameID: "here", Current: &operation.Operation{ID: "op", Region: "eu", Node: "n1"}}, 0)
+	r.putIntent(operation.Intent{GameID: "idle"}, 0)
+	const missing, extra, strange = "/operations-by-node/eu/n1/here", "/operations-by-node/eu/n1/idle", "/operations-by-node/eu"
+	r.requireClean()
+	mended := func(kind ports.FindingKind, key, gameID, repair string) {
+		t.Helper()
+		r.requireFinding(kind, key, gameID, repair)
+		_, err := r.Check(t.Context(), true)
+		require.NoError(t, err)
+		r.requireClean()
+	}
+	r.uproot(missing)
+	mended(ports.FindingIndexMissing, missing, "here", "write the index key")
+	r.plant(extra, "")
+	mended(ports.FindingIndexExtra, extra, "idle", "delete the index key")
+	r.plant(strange, "")
+	mended(ports.FindingIndexExtra, strange, "", "delete the index key")
+	games, err := r.InProgress(t.Context(), "eu", "n1")
+	require.NoError(t, err)
+	require.Equal(t, []string{"here"}, games)
 }

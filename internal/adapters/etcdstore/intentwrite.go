@@ -47,8 +47,9 @@ type intentWrite struct {
 	key        string
 	ifRevision int64
 	fences     []ports.Fence
-	id         string // in the value that it leaves
-	value      string // the same bytes however often it is sent
+	id         string        // in the value that it leaves
+	value      string        // the same bytes however often it is sent
+	moves      []clientv3.Op // of the index of operations
 }
 
 func (w *intentWrite) write(ctx context.Context, intent operation.Intent) (int64, error) {
@@ -68,7 +69,22 @@ func (w *intentWrite) write(ctx context.Context, intent operation.Intent) (int64
 	if w.value, err = encodeIntent(newStoredIntent(intent, w.id, before)); err != nil {
 		return 0, err
 	}
+	w.moves = w.store.keys.moveAssignment(intent.GameID, before.operation(), intent.Current)
 	return w.commit(ctx)
+}
+
+// moveAssignment keeps the index of operations true when the one in progress on a
+// game changes, in the transaction that changes it; nil is none.
+func (k keyspace) moveAssignment(gameID string, from, to *operation.Operation) []clientv3.Op {
+	var moves []clientv3.Op
+	same := from != nil && to != nil && from.Region == to.Region && from.Node == to.Node
+	if from != nil && !same {
+		moves = append(moves, clientv3.OpDelete(k.assignment(from.Region, from.Node, gameID)))
+	}
+	if to != nil && !same {
+		moves = append(moves, clientv3.OpPut(k.assignment(to.Region, to.Node, gameID), ""))
+	}
+	return moves
 }
 
 // intentView is what stands of an intent, and of the fences of a write, at one revision.
@@ -132,7 +148,8 @@ func (w *intentWrite) send(ctx context.Context) (*clientv3.TxnResponse, error) {
 	for _, fence := range w.fences {
 		compares = append(compares, clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.CreateRevision))
 	}
-	return w.store.client.Txn(ctx).If(compares...).Then(clientv3.OpPut(w.key, w.value)).Else(w.truth()...).Commit()
+	return w.store.client.Txn(ctx).If(compares...).
+		Then(append([]clientv3.Op{clientv3.OpPut(w.key, w.value)}, w.moves...)...).Else(w.truth()...).Commit()
 }
 
 // commit sends the write until it knows what became of it, as Store.commit does

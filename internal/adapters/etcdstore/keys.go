@@ -25,11 +25,12 @@ func newKeyspace(prefix string) keyspace {
 	return keyspace{prefix: strings.TrimRight(prefix, "/")}
 }
 
-func (k keyspace) records() string { return k.prefix + "/runtimes/" }
-func (k keyspace) indexes() string { return k.prefix + "/runtimes-by-status/" }
-func (k keyspace) ledgers() string { return k.prefix + "/transitions/" }
-func (k keyspace) intents() string { return k.prefix + "/operations/" }
-func (k keyspace) schema() string  { return k.prefix + "/meta/schema" }
+func (k keyspace) records() string  { return k.prefix + "/runtimes/" }
+func (k keyspace) indexes() string  { return k.prefix + "/runtimes-by-status/" }
+func (k keyspace) ledgers() string  { return k.prefix + "/transitions/" }
+func (k keyspace) intents() string  { return k.prefix + "/operations/" }
+func (k keyspace) assigned() string { return k.prefix + "/operations-by-node/" }
+func (k keyspace) schema() string   { return k.prefix + "/meta/schema" }
 
 func (k keyspace) record(gameID string) string { return k.records() + escape(gameID) }
 
@@ -49,6 +50,15 @@ func (k keyspace) ledgerEntry(gameID string, seq int64) string {
 
 func (k keyspace) intent(gameID string) string { return k.intents() + escape(gameID) }
 
+// assignedTo is the index of the operations that the node carries out.
+func (k keyspace) assignedTo(region, node string) string {
+	return k.assigned() + escape(region) + "/" + escape(node) + "/"
+}
+
+func (k keyspace) assignment(region, node, gameID string) string {
+	return k.assignedTo(region, node) + escape(gameID)
+}
+
 // after returns the smallest key that sorts behind key.
 func after(key string) string { return key + "\x00" }
 
@@ -63,6 +73,15 @@ func (k keyspace) gameOfRecord(key string) (string, error) {
 // gameOfIntent gives back the game id that an intent's key was made from.
 func (k keyspace) gameOfIntent(key string) (string, error) {
 	return unescape(strings.TrimPrefix(key, k.intents()))
+}
+
+// gameOfAssignment gives back the game id that a key of assigned was made from.
+func (k keyspace) gameOfAssignment(key string) (string, error) {
+	segments := strings.Split(strings.TrimPrefix(key, k.assigned()), "/")
+	if len(segments) != 3 {
+		return "", fmt.Errorf("%q is not a region, a node and a game", strings.Join(segments, "/"))
+	}
+	return unescape(segments[2])
 }
 
 // parseIndex gives back what an index key was made from. Of a key under a status

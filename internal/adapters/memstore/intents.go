@@ -59,18 +59,32 @@ func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevisi
 	return s.revision, nil
 }
 
-// ListIntents returns every intent in the order of the keys; see ports.IntentStore.
-func (s *Store) ListIntents(ctx context.Context) ([]ports.VersionedIntent, error) {
+// GetIntents returns the intents of the games; see ports.IntentStore.
+func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
+	found := make([]ports.VersionedIntent, 0, len(gameIDs))
+	for _, gameID := range gameIDs {
+		one, err := s.GetIntent(ctx, gameID)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, one)
+	}
+	return found, ctx.Err()
+}
+
+// InProgress returns the games whose operation the node carries out; see ports.IntentStore.
+func (s *Store) InProgress(ctx context.Context, region, node string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	all := []ports.VersionedIntent{}
+	games := []string{}
 	for _, key := range slices.Sorted(maps.Keys(s.intents)) {
-		found := s.intents[key]
-		found.Intent = found.Intent.Clone()
-		all = append(all, found)
+		intent := s.intents[key].Intent
+		if op := intent.Current; op != nil && op.Region == region && op.Node == node {
+			games = append(games, intent.GameID)
+		}
 	}
-	return all, nil
+	return games, nil
 }

@@ -21,11 +21,9 @@ func (c *container) readPast(port int) (past, error) {
 		return p, err
 	}
 	line, whole := strings.CutSuffix(string(text), "\n")
-	code, err := strconv.Atoi(line)
-	if !whole || err != nil || code < 0 {
-		return p, nil
+	if code, wrong := strconv.Atoi(line); whole && wrong == nil && code >= 0 {
+		p.code, p.exited = &code, modified(c.file("exit"))
 	}
-	p.code, p.exited = &code, modified(c.file("exit"))
 	return p, nil
 }
 

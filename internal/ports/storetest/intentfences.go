@@ -93,9 +93,9 @@ func intentDamaged(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	}
 	_, err := s.GetIntent(t.Context(), "bad")
 	requireCorrupt(err)
-	all, err := s.ListIntents(t.Context())
+	found, err := s.GetIntents(t.Context(), []string{"bad", "good"})
 	requireCorrupt(err)
-	require.Equal(t, []ports.VersionedIntent{good}, all)
+	require.Equal(t, []ports.VersionedIntent{{Intent: lifecycle.Intent{GameID: "bad"}}, good}, found)
 	_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, damaged)
 	requireCorrupt(err)
 	for _, expected := range []int64{0, revision} {

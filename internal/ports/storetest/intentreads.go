@@ -18,9 +18,10 @@ func intentReadBehaviours() []intentBehaviour {
 		{"a game without an intent has an empty one at revision 0", intentAbsent},
 		{"an intent comes back as it was written", intentComesBack},
 		{"an intent shares no memory with the store", intentSharesNothing},
-		{"good ids live side by side and are listed in the order of their keys", intentIDs},
+		{"good ids live side by side", intentIDs},
 		{"a bad id is ErrInvalid", intentBadIDs},
-		{"more intents than fit a page are listed", intentsOverPages},
+		{"intents of many games come in the order that was asked for", intentsOfMany},
+		{"the operations in progress are known by their node", intentsInProgress},
 		{"reads and writes end when their context has ended", intentContexts},
 	}
 }
@@ -31,16 +32,11 @@ func intentAbsent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 }
 
 func intentComesBack(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	empty, err := s.ListIntents(t.Context())
-	require.NoError(t, err)
-	require.Empty(t, empty)
 	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "wanted", Wanted: runtime.StatusStopped}} {
 		revision := putIntent(t, s, intent, 0)
 		want := ports.VersionedIntent{Intent: intent, Revision: revision}
 		require.Equal(t, want, intentOf(t, s, intent.GameID))
-		all, err := s.ListIntents(t.Context())
-		require.NoError(t, err)
-		require.Contains(t, all, want)
+		require.Equal(t, []ports.VersionedIntent{want}, intentsOf(t, s, intent.GameID))
 	}
 }
 
@@ -54,9 +50,7 @@ func intentSharesNothing(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	}
 	spoil(written)
 	spoil(intentOf(t, s, "a").Intent)
-	all, err := s.ListIntents(t.Context())
-	require.NoError(t, err)
-	spoil(all[0].Intent)
+	spoil(intentsOf(t, s, "a")[0].Intent)
 	require.Equal(t, fullIntent("a"), intentOf(t, s, "a").Intent)
 }
 
@@ -66,13 +60,6 @@ func intentIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 		intent := lifecycle.Intent{GameID: id, Wanted: runtime.StatusRunning, Spec: lifecycle.Spec{Image: "x:" + url.PathEscape(id)}}
 		want = append(want, ports.VersionedIntent{Intent: intent, Revision: putIntent(t, s, intent, 0)})
 	}
-	slices.SortFunc(want, func(a, b ports.VersionedIntent) int {
-		ka, kb := url.PathEscape(a.Intent.GameID), url.PathEscape(b.Intent.GameID)
-		return slices.Compare([]byte(ka), []byte(kb))
-	})
-	all, err := s.ListIntents(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, want, all)
 	for _, w := range want {
 		require.Equal(t, w, intentOf(t, s, w.Intent.GameID))
 	}
@@ -85,31 +72,70 @@ func intentBadIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: id}, 0)
 		require.ErrorIs(t, err, runtime.ErrInvalid, name)
 	}
-	all, err := s.ListIntents(t.Context())
-	require.NoError(t, err)
-	require.Empty(t, all)
+	_, err := s.GetIntents(t.Context(), []string{"good", ""})
+	requireInvalid(t, err, "game_id")
 }
 
-func intentsOverPages(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	const games = 1100 // etcdstore's first page has 500
+func intentsOfMany(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+	require.Empty(t, intentsOf(t, s))
+	const games = 250 // etcdstore reads 100 at once
+	var asked []string
+	var want []ports.VersionedIntent
 	for n := range games {
-		putIntent(t, s, lifecycle.Intent{GameID: game(n)}, 0)
+		asked = append(asked, game(n))
+		want = append(want, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: game(n)}})
+		if n%3 > 0 {
+			want[n].Revision = putIntent(t, s, want[n].Intent, 0)
+		}
 	}
-	all, err := s.ListIntents(t.Context())
-	require.NoError(t, err)
-	require.Len(t, all, games)
-	for n, found := range all {
-		require.Equal(t, game(n), found.Intent.GameID)
+	slices.Reverse(asked)
+	slices.Reverse(want)
+	require.Equal(t, want, intentsOf(t, s, asked...))
+	require.Equal(t, want[:1], intentsOf(t, s, asked[0]))
+}
+
+func intentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+	revisions := map[string]int64{}
+	on := func(gameID, region, node string) {
+		t.Helper()
+		intent := lifecycle.Intent{GameID: gameID}
+		if node != "" {
+			intent.Current = &lifecycle.Operation{ID: "op", Region: region, Node: node}
+		}
+		revisions[gameID] = putIntent(t, s, intent, revisions[gameID])
 	}
+	requireOn := func(region, node string, want ...string) {
+		t.Helper()
+		games, err := s.InProgress(t.Context(), region, node)
+		require.NoError(t, err)
+		require.Equal(t, append([]string{}, want...), games, "operations of %s/%s", region, node)
+	}
+	requireOn("eu", "n1")
+	on("b", "eu", "n1")
+	on("a/🎲", "eu", "n1")
+	on("c", "eu", "n12")
+	on("d", "eu-2", "n1")
+	on("e", "", "")
+	requireOn("eu", "n1", "a/🎲", "b")
+	requireOn("eu", "n12", "c")
+	requireOn("eu-2", "n1", "d")
+	requireOn("eu", "n")
+
+	on("b", "eu", "n1") // a step of the same operation
+	on("c", "eu", "n1") // given to another node
+	on("a/🎲", "", "")   // over
+	requireOn("eu", "n1", "b", "c")
+	requireOn("eu", "n12")
 }
 
 func intentContexts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("a"), 0)
 	ctx := ended(t)
 	for method, call := range map[string]func() error{
-		"GetIntent":   func() error { _, err := s.GetIntent(ctx, "a"); return err },
-		"ListIntents": func() error { _, err := s.ListIntents(ctx); return err },
-		"PutIntent":   func() error { _, err := s.PutIntent(ctx, lifecycle.Intent{GameID: "a"}, revision); return err },
+		"GetIntent":  func() error { _, err := s.GetIntent(ctx, "a"); return err },
+		"GetIntents": func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },
+		"InProgress": func() error { _, err := s.InProgress(ctx, "eu", "n1"); return err },
+		"PutIntent":  func() error { _, err := s.PutIntent(ctx, lifecycle.Intent{GameID: "a"}, revision); return err },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, method)
 	}

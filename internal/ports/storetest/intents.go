@@ -75,6 +75,13 @@ func putIntent(t *testing.T, s ports.IntentStore, intent lifecycle.Intent, ifRev
 	return revision
 }
 
+func intentsOf(t *testing.T, s ports.IntentStore, gameIDs ...string) []ports.VersionedIntent {
+	t.Helper()
+	found, err := s.GetIntents(t.Context(), gameIDs)
+	require.NoError(t, err, "get the intents of %q", gameIDs)
+	return found
+}
+
 func intentOf(t *testing.T, s ports.IntentStore, gameID string) ports.VersionedIntent {
 	t.Helper()
 	found, err := s.GetIntent(t.Context(), gameID)

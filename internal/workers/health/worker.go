@@ -46,6 +46,8 @@ type Worker struct {
 	prober  Prober
 	cfg     Config
 
+	known map[string]knownSpec // by game, for Pass alone
+
 	mu     sync.Mutex
 	states map[string]*state // by game
 }
@@ -115,20 +117,20 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 }
 
-// Pass asks every running game of this node once.
+// Pass asks every running game of this node once. One runs at a time.
 func (w *Worker) Pass(ctx context.Context) error {
-	specs, err := w.specs(ctx)
+	running, err := w.running(ctx)
 	if err != nil {
 		return err
 	}
-	running, err := w.running(ctx)
+	specs, err := w.specsOf(ctx, running)
 	if err != nil {
 		return err
 	}
 	var asking errgroup.Group
 	asking.SetLimit(w.cfg.AtOnce)
-	for _, record := range running {
-		spec := specs[record.GameID].WithDefaults()
+	for _, found := range running {
+		record, spec := found.Record, specs[found.Record.GameID].WithDefaults()
 		if !spec.HasHealthCheck() || record.EngineEndpoint == "" {
 			continue
 		}
@@ -172,10 +174,10 @@ func (w *Worker) note(record runtime.RuntimeRecord, err error) {
 }
 
 // forget drops what is known of games that do not run any more.
-func (w *Worker) forget(running []runtime.RuntimeRecord) {
+func (w *Worker) forget(running []ports.VersionedRecord) {
 	runs := make(map[string]bool, len(running))
-	for _, record := range running {
-		runs[record.GameID] = true
+	for _, found := range running {
+		runs[found.Record.GameID] = true
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -186,34 +188,56 @@ func (w *Worker) forget(running []runtime.RuntimeRecord) {
 	}
 }
 
-// specs returns how the games are to be checked. A game without an intent, one
+// knownSpec is how a game is to be checked while its record stands at the revision: an
+// operation that changes the spec changes the record first, and is over when the intent
+// has none in progress any more.
+type knownSpec struct {
+	revision int64
+	spec     operation.Spec
+}
+
+// specsOf returns how the games are to be checked. A game without an intent, one
 // that was adopted long ago say, has the zero Spec, and so has one whose intent is
-// damaged: that must not keep the others from being asked.
-func (w *Worker) specs(ctx context.Context) (map[string]operation.Spec, error) {
-	intents, err := w.intents.ListIntents(ctx)
+// damaged: that must not keep the others from being asked. Only Pass calls it.
+func (w *Worker) specsOf(ctx context.Context, running []ports.VersionedRecord) (map[string]operation.Spec, error) {
+	specs := make(map[string]operation.Spec, len(running))
+	known := make(map[string]knownSpec, len(running))
+	var changed []ports.VersionedRecord
+	var games []string
+	for _, found := range running {
+		gameID := found.Record.GameID
+		if k, ok := w.known[gameID]; ok && k.revision == found.Revision {
+			specs[gameID], known[gameID] = k.spec, k
+			continue
+		}
+		changed, games = append(changed, found), append(games, gameID)
+	}
+	intents, err := w.intents.GetIntents(ctx, games)
 	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
-		return nil, fmt.Errorf("list the intents: %w", err)
+		return nil, fmt.Errorf("read the intents of the running games: %w", err)
 	}
-	specs := make(map[string]operation.Spec, len(intents))
-	for _, in := range intents {
-		specs[in.Intent.GameID] = in.Intent.Spec
+	for i, found := range changed {
+		gameID, intent := games[i], intents[i]
+		specs[gameID] = intent.Intent.Spec
+		if intent.Revision > 0 && intent.Intent.Current == nil {
+			known[gameID] = knownSpec{found.Revision, intent.Intent.Spec}
+		}
 	}
+	w.known = known
 	return specs, nil
 }
 
 // running returns the records of this node that are running. A copy that is a
 // little old will do: the finding is judged again before anything follows from it.
-func (w *Worker) running(ctx context.Context) ([]runtime.RuntimeRecord, error) {
+func (w *Worker) running(ctx context.Context) ([]ports.VersionedRecord, error) {
 	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Node: w.cfg.Node, Limit: 1000, Local: true}
-	var running []runtime.RuntimeRecord
+	var running []ports.VersionedRecord
 	for {
 		page, err := w.records.ListPage(ctx, query)
 		if err != nil {
 			return nil, fmt.Errorf("list the running games of this node: %w", err)
 		}
-		for _, found := range page.Records {
-			running = append(running, found.Record)
-		}
+		running = append(running, page.Records...)
 		if page.Next == "" {
 			return running, nil
 		}

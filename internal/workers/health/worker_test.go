@@ -59,17 +59,29 @@ func (p *prober) urls() []string {
 // damaged is a store with an intent that cannot be read.
 type damaged struct{ ports.IntentStore }
 
-func (s damaged) ListIntents(ctx context.Context) ([]ports.VersionedIntent, error) {
-	intents, err := s.IntentStore.ListIntents(ctx)
+func (s damaged) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
+	intents, err := s.IntentStore.GetIntents(ctx, gameIDs)
 	return intents, errors.Join(err, &runtime.CorruptError{Key: "/operations/x", GameID: "x", Reason: "is half of one"})
+}
+
+// counting counts the intents that are asked for.
+type counting struct {
+	ports.IntentStore
+	asked int
+}
+
+func (s *counting) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
+	s.asked += len(gameIDs)
+	return s.IntentStore.GetIntents(ctx, gameIDs)
 }
 
 // bench is a worker of eu/n1 on a store in memory.
 type bench struct {
 	*health.Worker
-	t      *testing.T
-	store  *memstore.Store
-	prober *prober
+	t       *testing.T
+	store   *memstore.Store
+	intents *counting
+	prober  *prober
 
 	mu      sync.Mutex
 	noticed []string
@@ -79,7 +91,8 @@ func newBench(t *testing.T, cfg health.Config) *bench {
 	t.Helper()
 	b := &bench{t: t, store: memstore.New(), prober: &prober{answers: map[string]func(context.Context) error{}}}
 	cfg.Region, cfg.Node, cfg.Logger, cfg.Notice = "eu", "n1", slog.New(slog.DiscardHandler), b.notice
-	b.Worker = health.New(b.store, damaged{b.store}, b.prober, cfg)
+	b.intents = &counting{IntentStore: damaged{b.store}}
+	b.Worker = health.New(b.store, b.intents, b.prober, cfg)
 	return b
 }
 
@@ -306,4 +319,25 @@ func TestRunAsksUntilItIsStopped(t *testing.T) {
 	require.Eventually(t, func() bool { return len(b.prober.urls()) > 3 }, patience, time.Millisecond)
 	cancel()
 	require.NoError(t, <-over)
+}
+
+// What does not change is not read again; what an operation changes is, once that is over.
+func TestIntentsAreReadWhenTheyMayHaveChanged(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{})
+	b.runs("g", "n1", "c1", began)
+	intent := operation.Intent{GameID: "g", Spec: operation.Spec{Image: "a:1", HealthPath: "/old"}, Current: &operation.Operation{ID: "op"}}
+	revision, err := b.store.PutIntent(t.Context(), intent, 0)
+	require.NoError(t, err)
+	b.rounds(3)
+	require.Equal(t, 3, b.intents.asked, "an operation is in progress, and may change anything")
+	intent.Spec.HealthPath, intent.Current = "/new", nil
+	_, err = b.store.PutIntent(t.Context(), intent, revision)
+	require.NoError(t, err)
+	b.rounds(5)
+	require.Equal(t, 4, b.intents.asked)
+	b.runs("g", "n1", "c2", began) // the next operation has changed the record
+	b.rounds(2)
+	require.Equal(t, 5, b.intents.asked)
+	require.Equal(t, []string{"http://g/new", "http://g/old"}, slices.Compact(b.prober.urls()))
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -82,7 +83,9 @@ func (w *Worker) confirm(ctx context.Context, losing map[string]bool) error {
 	return nil
 }
 
-// survey collects an observation of every game that this node has to do with.
+// survey collects an observation of every game that this node has to do with: by its
+// record, by an operation in progress, or by a container. What it reads is the node's
+// own, however many games there are elsewhere.
 func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, error) {
 	seen := map[string]*drift.Observation{}
 	at := func(gameID string) *drift.Observation {
@@ -91,17 +94,12 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 		}
 		return seen[gameID]
 	}
-	intents, err := w.Intents.ListIntents(ctx)
-	damaged := damagedIn(err)
-	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
-		return nil, fmt.Errorf("list the intents: %w", err)
+	assigned, err := w.Intents.InProgress(ctx, w.cfg.Region, w.cfg.Node)
+	if err != nil {
+		return nil, fmt.Errorf("list the operations of this node: %w", err)
 	}
-	byGame := make(map[string]ports.VersionedIntent, len(intents))
-	for _, in := range intents {
-		byGame[in.Intent.GameID] = in
-		if op := in.Intent.Current; op != nil && op.Region == w.cfg.Region && op.Node == w.cfg.Node {
-			at(in.Intent.GameID)
-		}
+	for _, gameID := range assigned {
+		at(gameID)
 	}
 	if err := w.surveyRecords(ctx, func(found ports.VersionedRecord) {
 		o := at(found.Record.GameID)
@@ -117,8 +115,7 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 		o.Containers = append(o.Containers, c)
 	}
 	for gameID, o := range seen {
-		o.Trouble = cmp.Or(trouble, damaged[gameID])
-		o.Intent, o.IntentRevision = byGame[gameID].Intent, byGame[gameID].Revision
+		o.Trouble = trouble
 		if o.Record == nil { // not this node's, or none: a container of it is here all the same
 			found, err := w.Records.GetVersioned(ctx, gameID)
 			if err == nil {
@@ -128,7 +125,23 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 			}
 		}
 	}
-	return seen, nil
+	return seen, w.surveyIntents(ctx, seen)
+}
+
+// surveyIntents adds the games' intents. Of a game whose intent is damaged nothing follows.
+func (w *Worker) surveyIntents(ctx context.Context, seen map[string]*drift.Observation) error {
+	games := slices.Sorted(maps.Keys(seen))
+	intents, err := w.Intents.GetIntents(ctx, games)
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
+		return fmt.Errorf("read the intents of this node's games: %w", err)
+	}
+	damaged := damagedIn(err)
+	for i, gameID := range games {
+		o := seen[gameID]
+		o.Intent, o.IntentRevision = intents[i].Intent, intents[i].Revision
+		o.Trouble = cmp.Or(o.Trouble, damaged[gameID])
+	}
+	return nil
 }
 
 // damagedIn returns the damage that a list tells of, by game. Nothing follows for
