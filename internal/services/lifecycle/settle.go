@@ -228,10 +228,20 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, intent ports.
 	next := intent.Intent.Clone()
 	next.GameID, next.Wanted = f.GameID, record.Status
 	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
+	if intent.Revision == 0 && !s.answers(ctx, c) {
+		next.Spec.HealthPath = operation.NoHealthCheck
+	}
 	if _, err := s.Intents.PutIntent(ctx, next, intent.Revision, fence); err != nil {
 		return err
 	}
 	return s.putRecord(ctx, f, record, 0)
+}
+
+// answers reports whether a container, of whose spec nothing is known, answers the
+// health check that a game has by default. One that does not is not held to it: it
+// would be found unhealthy, and no restart of it would ever succeed.
+func (s *Service) answers(ctx context.Context, c ports.Container) bool {
+	return c.Endpoint != "" && s.Prober.Probe(ctx, c.Endpoint+operation.DefaultHealthPath) == nil
 }
 
 // removeStale stops and removes a container that is not the game's. The engine

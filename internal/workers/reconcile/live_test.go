@@ -134,6 +134,9 @@ func TestOrphanIsAdoptedOnceItHasBeenSeenForLong(t *testing.T) {
 	require.Equal(t, int64(7), record.Generation)
 	require.NoError(t, record.Validate())
 
+	adopted, err := n.Store.GetIntent(t.Context(), "orphan")
+	require.NoError(t, err)
+	require.True(t, adopted.Intent.Spec.WithDefaults().HasHealthCheck(), "it has answered")
 	n.Do(nodetest.The(operation.Restart, "orphan"))
 	n.Do(nodetest.The(operation.Stop, "orphan"))
 	n.Do(nodetest.The(operation.Cleanup, "orphan"))
