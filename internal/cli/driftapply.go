@@ -32,7 +32,7 @@ func (a *app) applyDrift(ctx context.Context, client *apiclient.Client, report p
 			return errors.New("nothing was done")
 		}
 	}
-	results, err := client.ApplyDrift(ctx, findings)
+	results, err := client.ApplyDrift(ctx, findings, a.origin(originFlags{}).Actor)
 	errPrint := a.printResults(results)
 	if err != nil {
 		err = writeError{err: err, unknown: "some of it may have been done; `rtmanager drift` shows what is left"}

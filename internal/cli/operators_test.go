@@ -114,6 +114,7 @@ func TestDriftIsApplied(t *testing.T) {
 			got := run(t, managed(t, r), "drift", "--apply", "--yes")
 			got.requireCode(t, c.code, name)
 			require.Equal(t, []string{"a", "b b"}, seen, "what proposes nothing is not applied")
+			require.Equal(t, "ada", r.applier)
 			require.Contains(t, got.err, c.want)
 			require.Equal(t, 3, strings.Count(got.out, "\n"), got.out)
 		})

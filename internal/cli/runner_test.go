@@ -26,6 +26,7 @@ type runner struct {
 	mu       sync.Mutex // guards what follows
 	requests []ports.OperationRequest
 	released int
+	applier  string
 }
 
 func (r *runner) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
@@ -51,7 +52,10 @@ func (r *runner) Explain(_ context.Context, gameID string) (ports.Explanation, e
 
 func (r *runner) Drift(context.Context) (ports.DriftReport, error) { return r.report, nil }
 
-func (r *runner) ApplyDrift(_ context.Context, findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+func (r *runner) ApplyDrift(_ context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+	r.mu.Lock()
+	r.applier = actor
+	r.mu.Unlock()
 	var results []ports.ApplyResult
 	for _, f := range findings {
 		results = append(results, r.result(f))

@@ -126,8 +126,8 @@ func (m *manager) Drift(ctx context.Context) (ports.DriftReport, error) {
 }
 
 // ApplyDrift acts on findings of this node.
-func (m *manager) ApplyDrift(ctx context.Context, findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
-	return m.reconcile.Apply(ctx, findings), nil
+func (m *manager) ApplyDrift(ctx context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+	return m.reconcile.Apply(ctx, findings, actor), nil
 }
 
 // ReleaseBrake lets go on what this node's brake held back.

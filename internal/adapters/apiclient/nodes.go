@@ -56,8 +56,12 @@ func (c *Client) Drift(ctx context.Context) (ports.DriftReport, error) {
 
 // ApplyDrift has findings of a report acted on, each by its node, and returns a
 // result for each, in the same order. It takes as long as the nodes do: only ctx
-// bounds it. On an error the results are those that had come before.
-func (c *Client) ApplyDrift(ctx context.Context, findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+// bounds it. The actor is who asks, for the ledger; it may be empty. On an error the results are those that had come before.
+func (c *Client) ApplyDrift(ctx context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+	header := http.Header{}
+	if actor != "" {
+		header.Set(wire.HeaderActor, wire.EncodeHeaderText(actor))
+	}
 	var results []ports.ApplyResult
 	for some := range slices.Chunk(findings, maxApplied) {
 		body, err := json.Marshal(wire.DriftApply{Findings: some})
@@ -65,7 +69,7 @@ func (c *Client) ApplyDrift(ctx context.Context, findings []ports.DriftFinding) 
 			return results, fmt.Errorf("encode %d findings: %w", len(some), err)
 		}
 		var applied wire.DriftApplied
-		err = c.change(ctx, call{method: http.MethodPost, path: "/v1/drift/apply", body: body}, &applied, func() bool { return len(applied.Results) == len(some) })
+		err = c.change(ctx, call{method: http.MethodPost, path: "/v1/drift/apply", header: header, body: body}, &applied, func() bool { return len(applied.Results) == len(some) })
 		if err != nil {
 			return results, err
 		}

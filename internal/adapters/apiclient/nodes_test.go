@@ -58,13 +58,13 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, o.report.Findings, report.Findings)
 	require.Equal(t, o.report.Brakes, report.Brakes)
-	results, err := client.ApplyDrift(t.Context(), report.Findings)
+	results, err := client.ApplyDrift(t.Context(), report.Findings, "ada")
 	require.NoError(t, err)
 	require.Len(t, results, 1201)
 	for i, r := range results {
 		require.Equal(t, report.Findings[i].ID+" applied", r.ID+" "+string(r.Status))
 	}
-	results, err = client.ApplyDrift(t.Context(), nil)
+	results, err = client.ApplyDrift(t.Context(), nil, "")
 	require.NoError(t, err)
 	require.Empty(t, results)
 	require.NoError(t, client.ReleaseBrake(t.Context(), "eu", "n1"))
@@ -93,7 +93,7 @@ func TestStrangeAnswersToQuestionsAboutNodes(t *testing.T) {
 		"drift":   {func(c *apiclient.Client) error { _, err := c.Drift(t.Context()); return err }, nil},
 		"explain": {func(c *apiclient.Client) error { _, err := c.Explain(t.Context(), "g"); return err }, nil},
 		"apply": {func(c *apiclient.Client) error {
-			_, err := c.ApplyDrift(t.Context(), []ports.DriftFinding{driftFinding("a")})
+			_, err := c.ApplyDrift(t.Context(), []ports.DriftFinding{driftFinding("a")}, "")
 			return err
 		}, runtime.ErrOutcomeUnknown},
 		"release": {func(c *apiclient.Client) error { return c.ReleaseBrake(t.Context(), "eu", "n1") }, runtime.ErrOutcomeUnknown},

@@ -43,7 +43,7 @@ func (o *operator) Explain(context.Context, string) (ports.Explanation, error) {
 
 func (o *operator) ReleaseBrake(context.Context) error { return o.err }
 
-func (o *operator) ApplyDrift(_ context.Context, findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+func (o *operator) ApplyDrift(_ context.Context, findings []ports.DriftFinding, _ string) ([]ports.ApplyResult, error) {
 	var results []ports.ApplyResult
 	for _, f := range findings {
 		results = append(results, ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.Applied})

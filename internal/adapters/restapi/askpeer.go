@@ -25,7 +25,8 @@ const maxPeerAnswer = 64 << 20
 type peerCall struct {
 	method, path string
 	query        url.Values
-	body         any // nil for none
+	body         any    // nil for none
+	actor        string // who asks, where that matters
 }
 
 // askPeer makes the call, and decodes the answer into target. A problem that the
@@ -50,6 +51,9 @@ func (s *Server) askPeer(ctx context.Context, node ports.Node, call peerCall, ta
 		return fmt.Errorf("ask node %s: %w", placeOf(node), err)
 	}
 	request.Header.Set(wire.HeaderForwarded, wire.EncodeHeaderText(s.self().String()))
+	if call.actor != "" {
+		request.Header.Set(wire.HeaderActor, wire.EncodeHeaderText(call.actor))
+	}
 	request.Header.Set("Accept", "application/json")
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")

@@ -119,7 +119,7 @@ func TestApplyDrift(t *testing.T) {
 	forged := finding("a", "n1")
 	forged.GameID, forged.ContainerID, forged.Action = "victim", "other", ""
 	asked := []ports.DriftFinding{finding("b", "n2"), forged, finding("held", "n1"), finding("moved", "n1"), finding("vanished", "n2"), finding("other", "n2"), finding("x", "n9")}
-	got := c.one.send("POST", "/v1/drift/apply", "", asJSON(t, wire.DriftApply{Findings: asked}))
+	got := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Actor: UTF-8''ad%C3%A4\r\n", asJSON(t, wire.DriftApply{Findings: asked}))
 	require.Equal(t, 200, got.StatusCode, got.body)
 	contractOf(t, c.one).check(t, "POST", "/v1/drift/apply", got)
 	results := decodeAs[wire.DriftApplied](t, got.body).Results
@@ -138,6 +138,8 @@ func TestApplyDrift(t *testing.T) {
 	}
 	require.Equal(t, []ports.DriftFinding{finding("a", "n1"), finding("held", "n1")}, first, "the node acts on its own findings")
 	require.Equal(t, []ports.DriftFinding{finding("b", "n2")}, second)
+	require.Equal(t, []string{"adä"}, c.first.appliers)
+	require.Equal(t, []string{"adä"}, c.second.appliers, "who asks is passed on")
 
 	short := c.two.send("POST", "/v1/drift/apply", "", `{"findings":[{"id":"b","region":"eu","node":"n2","record_revision":5,"intent_revision":3}]}`)
 	require.Equal(t, ports.Applied, decodeAs[wire.DriftApplied](t, short.body).Results[0].Status, "an id and its revisions are enough: %s", short.body)

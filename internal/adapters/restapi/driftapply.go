@@ -13,6 +13,7 @@ import (
 )
 
 type applyInput struct {
+	Actor     string `header:"Rtmanager-Actor" doc:"Who asks, for the ledger; text beyond ASCII in the notation of RFC 8187"`
 	Forwarded string `header:"Rtmanager-Forwarded" hidden:"true"`
 }
 
@@ -23,6 +24,13 @@ func (s *Server) applyDrift(ctx context.Context, in *applyInput) (*applyOutput, 
 	var picked wire.DriftApply
 	if _, err := decodeBody(s.registry, s.bodies.apply, bodyOf(ctx), &picked); err != nil {
 		return nil, err
+	}
+	origin, err := OriginInput{Actor: in.Actor}.origin("")
+	if err == nil {
+		err = origin.Validate()
+	}
+	if err != nil {
+		return nil, s.fail(ctx, err, inRecordBody)
 	}
 	byPlace := map[place][]int{}
 	for i, f := range picked.Findings {
@@ -37,29 +45,29 @@ func (s *Server) applyDrift(ctx context.Context, in *applyInput) (*applyOutput, 
 			for i, index := range indexes {
 				findings[i] = picked.Findings[index]
 			}
-			for i, result := range s.applyAt(ctx, at, findings, in.Forwarded != "") {
+			for i, result := range s.applyAt(ctx, at, findings, origin.Actor, in.Forwarded != "") {
 				results[indexes[i]] = result
 			}
 		})
 	}
 	asked.Wait()
 	for _, r := range results {
-		s.cfg.Logger.Info("finding", "verb", "apply", "id", r.ID, "game_id", r.GameID, "node", r.Region+"/"+r.Node, "action", r.Action, "result", r.Status, "reason", r.Reason)
+		s.cfg.Logger.Info("finding", "verb", "apply", "id", r.ID, "game_id", r.GameID, "node", r.Region+"/"+r.Node, "action", r.Action, "result", r.Status, "reason", r.Reason, "actor", origin.Actor)
 	}
 	return &applyOutput{Body: wire.DriftApplied{Results: results}}, nil
 }
 
 // applyAt acts on findings of one node, and returns a result for each.
-func (s *Server) applyAt(ctx context.Context, at place, findings []ports.DriftFinding, forwarded bool) []ports.ApplyResult {
+func (s *Server) applyAt(ctx context.Context, at place, findings []ports.DriftFinding, actor string, forwarded bool) []ports.ApplyResult {
 	var results []ports.ApplyResult
 	var err error
 	switch {
 	case at == s.self():
-		results, err = s.applyHere(ctx, findings)
+		results, err = s.applyHere(ctx, findings, actor)
 	case forwarded:
 		err = misrouted("", at, s.self())
 	default:
-		results, err = s.applyThere(ctx, at, findings)
+		results, err = s.applyThere(ctx, at, findings, actor)
 	}
 	if err == nil && len(results) != len(findings) {
 		err = fmt.Errorf("node %s answered for %d of %d findings", at, len(results), len(findings))
@@ -73,19 +81,19 @@ func (s *Server) applyAt(ctx context.Context, at place, findings []ports.DriftFi
 	return results
 }
 
-func (s *Server) applyThere(ctx context.Context, at place, findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+func (s *Server) applyThere(ctx context.Context, at place, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
 	node, err := s.nodeAt(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	var applied wire.DriftApplied
-	err = s.askPeer(ctx, *node, peerCall{method: http.MethodPost, path: routeApply, body: wire.DriftApply{Findings: findings}}, &applied)
+	err = s.askPeer(ctx, *node, peerCall{method: http.MethodPost, path: routeApply, body: wire.DriftApply{Findings: findings}, actor: actor}, &applied)
 	return applied.Results, err
 }
 
 // applyHere acts on what this node itself finds now, where that is what was
 // asked for: what a finding is to do is never taken from a request.
-func (s *Server) applyHere(ctx context.Context, asked []ports.DriftFinding) ([]ports.ApplyResult, error) {
+func (s *Server) applyHere(ctx context.Context, asked []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
 	if err := s.needEngine(); err != nil {
 		return nil, err
 	}
@@ -108,7 +116,7 @@ func (s *Server) applyHere(ctx context.Context, asked []ports.DriftFinding) ([]p
 	if len(sound) == 0 {
 		return results, nil
 	}
-	done, err := s.cfg.Manager.ApplyDrift(ctx, sound)
+	done, err := s.cfg.Manager.ApplyDrift(ctx, sound, actor)
 	if err == nil && len(done) != len(sound) {
 		err = fmt.Errorf("the node answered for %d of %d findings", len(done), len(sound))
 	}

@@ -26,7 +26,7 @@ type Manager interface {
 	// and returns one result for each, in the same order. A finding under which
 	// record or intent have moved is ports.ApplyStale. It is an error only if
 	// nothing at all was tried.
-	ApplyDrift(ctx context.Context, findings []ports.DriftFinding) ([]ports.ApplyResult, error)
+	ApplyDrift(ctx context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error)
 
 	// ReleaseBrake lets go on what the brake of this node held back. It is a
 	// *runtime.RefusedError when the brake is not on.

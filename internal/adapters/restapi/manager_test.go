@@ -30,8 +30,9 @@ type manager struct {
 	apply  func([]ports.DriftFinding) ([]ports.ApplyResult, error)
 	brake  error
 
-	mu       sync.Mutex // guards requests
+	mu       sync.Mutex // guards what follows
 	requests []ports.OperationRequest
+	appliers []string // who has asked for ApplyDrift
 }
 
 var _ restapi.Manager = (*manager)(nil)
@@ -76,7 +77,10 @@ func (m *manager) Drift(ctx context.Context) (ports.DriftReport, error) {
 	return m.report, nil
 }
 
-func (m *manager) ApplyDrift(_ context.Context, findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+func (m *manager) ApplyDrift(_ context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+	m.mu.Lock()
+	m.appliers = append(m.appliers, actor)
+	m.mu.Unlock()
 	return m.apply(findings)
 }
 

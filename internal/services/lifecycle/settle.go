@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,22 +14,24 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// settler is the actor of what follows from a finding.
+// settler is the actor of what follows from a finding by itself.
 const settler = "reconcile"
 
 // Settle does what the finding proposes, if record and intent still stand where
 // they stood when it was found; otherwise it is a *runtime.ConflictError on
 // runtime.ExpectRevision, and nothing is done. A finding that proposes nothing
 // is runtime.ErrInvalid. It returns once it is done, which for a restart
-// and a resumed operation is when that has ended.
-func (s *Service) Settle(ctx context.Context, f ports.DriftFinding) error {
+// and a resumed operation is when that has ended. The actor is who asked for it, for
+// the ledger; empty where nobody did.
+func (s *Service) Settle(ctx context.Context, f ports.DriftFinding, actor string) error {
+	by := ports.Origin{Actor: cmp.Or(actor, settler), Reason: cut(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
 	switch f.Action {
 	case ports.ActionMarkStopped, ports.ActionMarkRemoved, ports.ActionMarkRunning, ports.ActionCorrectRecord, ports.ActionAdopt:
-		return s.settleRecord(ctx, f)
+		return s.settleRecord(ctx, f, by)
 	case ports.ActionRemoveContainer:
 		return s.removeStale(ctx, f)
 	case ports.ActionRestart:
-		return s.restartCrashed(ctx, f)
+		return s.restartCrashed(ctx, f, by)
 	case ports.ActionResume:
 		_, intent, err := s.pinned(ctx, f)
 		if err != nil {
@@ -72,7 +75,7 @@ func (s *Service) takeBack(ctx context.Context, f ports.DriftFinding, intent por
 // settleRecord writes the record as the finding proposes. It holds the game
 // meanwhile: a restart in between would leave record and container looking as they
 // were when the finding was made, and be undone.
-func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding) error {
+func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding, by ports.Origin) error {
 	r := s.newRun(f.GameID)
 	other, err := s.reserve(r)
 	if err != nil {
@@ -88,18 +91,18 @@ func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding) error 
 	}
 	switch f.Action {
 	case ports.ActionMarkStopped:
-		return s.mark(ctx, f, record, runtime.StatusStopped)
+		return s.mark(ctx, f, by, record, runtime.StatusStopped)
 	case ports.ActionMarkRemoved:
 		if err := s.gone(ctx, f); err != nil {
 			return err
 		}
-		return s.mark(ctx, f, record, runtime.StatusRemoved)
+		return s.mark(ctx, f, by, record, runtime.StatusRemoved)
 	case ports.ActionMarkRunning:
-		return s.mark(ctx, f, record, runtime.StatusRunning)
+		return s.mark(ctx, f, by, record, runtime.StatusRunning)
 	case ports.ActionCorrectRecord:
-		return s.correct(ctx, f, record)
+		return s.correct(ctx, f, by, record)
 	default:
-		return s.adopt(ctx, f, intent)
+		return s.adopt(ctx, f, by, intent)
 	}
 }
 
@@ -130,12 +133,8 @@ func moved(f ports.DriftFinding, found, is int64) error {
 	}
 }
 
-func (s *Service) origin(f ports.DriftFinding) ports.Origin {
-	return ports.Origin{Actor: settler, Reason: cut(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
-}
-
 // mark moves the record, guarded by the container that the finding is about.
-func (s *Service) mark(ctx context.Context, f ports.DriftFinding, record *runtime.RuntimeRecord, to runtime.Status) error {
+func (s *Service) mark(ctx context.Context, f ports.DriftFinding, by ports.Origin, record *runtime.RuntimeRecord, to runtime.Status) error {
 	fence, err := s.fenced()
 	if err != nil {
 		return err
@@ -147,7 +146,7 @@ func (s *Service) mark(ctx context.Context, f ports.DriftFinding, record *runtim
 		UpdateStatusInput: ports.UpdateStatusInput{
 			GameID: f.GameID, ExpectedFrom: record.Status, ExpectedContainerID: record.CurrentContainerID, To: to, Now: s.now(),
 		},
-		Origin: s.origin(f), Fence: &fence,
+		Origin: by, Fence: &fence,
 	})
 	if err != nil {
 		return fmt.Errorf("mark %q %s: %w", f.GameID, to, err)
@@ -169,7 +168,7 @@ func (s *Service) gone(ctx context.Context, f ports.DriftFinding) error {
 }
 
 // correct writes into the record what its container is.
-func (s *Service) correct(ctx context.Context, f ports.DriftFinding, record *runtime.RuntimeRecord) error {
+func (s *Service) correct(ctx context.Context, f ports.DriftFinding, by ports.Origin, record *runtime.RuntimeRecord) error {
 	if record == nil {
 		return fmt.Errorf("correct the record of %q: %w", f.GameID, runtime.ErrNotFound)
 	}
@@ -183,15 +182,15 @@ func (s *Service) correct(ctx context.Context, f ports.DriftFinding, record *run
 	if c.Endpoint != "" {
 		right.EngineEndpoint = c.Endpoint
 	}
-	return s.putRecord(ctx, f, right, f.RecordRevision)
+	return s.putRecord(ctx, f, by, right, f.RecordRevision)
 }
 
-func (s *Service) putRecord(ctx context.Context, f ports.DriftFinding, record runtime.RuntimeRecord, ifRevision int64) error {
+func (s *Service) putRecord(ctx context.Context, f ports.DriftFinding, by ports.Origin, record runtime.RuntimeRecord, ifRevision int64) error {
 	fence, err := s.fenced()
 	if err != nil {
 		return err
 	}
-	_, err = s.Records.Put(ctx, ports.PutInput{Record: record, IfRevision: &ifRevision, Origin: s.origin(f), Fence: &fence})
+	_, err = s.Records.Put(ctx, ports.PutInput{Record: record, IfRevision: &ifRevision, Origin: by, Fence: &fence})
 	if err != nil {
 		return fmt.Errorf("write the record of %q: %w", f.GameID, err)
 	}
@@ -199,7 +198,7 @@ func (s *Service) putRecord(ctx context.Context, f ports.DriftFinding, record ru
 }
 
 // adopt writes a record of a container that has none.
-func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, intent ports.VersionedIntent) error {
+func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, by ports.Origin, intent ports.VersionedIntent) error {
 	if f.RecordRevision != 0 {
 		return &runtime.InvalidError{Field: "action", Reason: "cannot be adopt: the game has a record"}
 	}
@@ -234,7 +233,7 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, intent ports.
 	if _, err := s.Intents.PutIntent(ctx, next, intent.Revision, fence); err != nil {
 		return err
 	}
-	return s.putRecord(ctx, f, record, 0)
+	return s.putRecord(ctx, f, by, record, 0)
 }
 
 // answers reports whether a container, of whose spec nothing is known, answers the
@@ -290,7 +289,7 @@ func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
 // restartCrashed starts a game again that nobody stopped, and counts that in the
 // same write which accepts the start. That write is pinned: a stop that comes first
 // stands.
-func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding) error {
+func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding, by ports.Origin) error {
 	_, found, err := s.pinned(ctx, f)
 	if err != nil {
 		return err
@@ -302,7 +301,7 @@ func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding) erro
 		kind = operation.Restart
 	}
 	request := ports.OperationRequest{GameID: f.GameID, Kind: kind, Origin: ports.Origin{
-		Actor:  settler,
+		Actor:  by.Actor,
 		Reason: cut(fmt.Sprintf("restart %d of %d within %s: %s", len(counted)+1, policy.Attempts, time.Duration(policy.Window), f.Evidence), ports.MaxReasonBytes),
 	}}
 	if err := validate(&request); err != nil {

@@ -235,7 +235,7 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
 	require.Equal(t, ports.DriftUnfinished, report.Findings[0].Kind)
-	results := again.Reconcile.Apply(t.Context(), report.Findings)
+	results := again.Reconcile.Apply(t.Context(), report.Findings, "")
 	require.Equal(t, ports.ApplyFailed, results[0].Status, "the taker is there, and about to take it: %+v", results)
 	require.NotNil(t, given())
 

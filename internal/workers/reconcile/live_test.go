@@ -246,7 +246,7 @@ func TestEmptyListPutsTheBrakeOn(t *testing.T) {
 		require.Equal(t, runtime.StatusRunning, statusOf(n, t, f.GameID))
 	}
 	require.Contains(t, report.Brakes[0].Reason, "3 games while 3 are said to run")
-	for _, result := range n.Reconcile.Apply(t.Context(), report.Findings) {
+	for _, result := range n.Reconcile.Apply(t.Context(), report.Findings, "") {
 		require.Equal(t, ports.ApplyHeld, result.Status)
 	}
 
@@ -270,9 +270,23 @@ func TestStaleFindingIsRefused(t *testing.T) {
 		return len(report.Findings) == 1
 	})
 	n.Do(nodetest.The(operation.Restart, "g"))
-	results := n.Reconcile.Apply(t.Context(), report.Findings)
+	results := n.Reconcile.Apply(t.Context(), report.Findings, "")
 	require.Equal(t, ports.ApplyStale, results[0].Status)
 	require.Equal(t, runtime.StatusRunning, statusOf(n, t, "g"))
+}
+
+// Who had a finding acted on is the actor of what follows.
+func TestAppliedFindingNamesItsActor(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Start, Spec: spec(games[0], 0)}))
+	require.NoError(t, s.machine.Exit(s.node.Record("g").CurrentContainerID, 1))
+	report, err := s.node.Reconcile.Report(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, ports.Applied, s.node.Reconcile.Apply(t.Context(), report.Findings, "ada")[0].Status)
+	history, err := s.node.Store.History(t.Context(), "g")
+	require.NoError(t, err)
+	require.Equal(t, "ada", history[0].Actor)
 }
 
 func TestHungGameIsRestartedByItsPolicy(t *testing.T) {

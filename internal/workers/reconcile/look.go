@@ -102,7 +102,7 @@ func (w *Worker) act(ctx context.Context, f ports.DriftFinding) error {
 // settle acts on a finding. That something has changed since is no failure: the
 // change itself has queued the game again.
 func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) error {
-	err := w.Settler.Settle(ctx, f)
+	err := w.Settler.Settle(ctx, f, "")
 	switch {
 	case err == nil:
 		w.log.Info("drift settled", "game_id", f.GameID, "kind", f.Kind, "action", f.Action, "container_id", f.ContainerID, "evidence", f.Evidence)

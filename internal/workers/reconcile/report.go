@@ -37,24 +37,24 @@ func (w *Worker) AllFindings() []ports.DriftFinding { return w.book.All() }
 // Apply acts on findings that were reported, one after the other, without waiting
 // for them to be seen for longer: whoever asks has seen them. What the brake holds
 // stays held. It returns one result for each, in the same order.
-func (w *Worker) Apply(ctx context.Context, findings []ports.DriftFinding) []ports.ApplyResult {
+func (w *Worker) Apply(ctx context.Context, findings []ports.DriftFinding, actor string) []ports.ApplyResult {
 	results := make([]ports.ApplyResult, len(findings))
 	for i, f := range findings {
 		results[i] = ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action}
-		results[i].Status, results[i].Reason = w.apply(ctx, f)
+		results[i].Status, results[i].Reason = w.apply(ctx, f, actor)
 		w.Notice(f.GameID)
 	}
 	return results
 }
 
-func (w *Worker) apply(ctx context.Context, f ports.DriftFinding) (ports.ApplyStatus, string) {
+func (w *Worker) apply(ctx context.Context, f ports.DriftFinding, actor string) (ports.ApplyStatus, string) {
 	if f.Action == ports.ActionNone {
 		return ports.ApplyHeld, "nothing is proposed"
 	}
 	if held := w.brake.held(); held != nil && destructive(f) {
 		return ports.ApplyHeld, "the brake is on: " + held.Reason
 	}
-	err := w.Settler.Settle(ctx, f)
+	err := w.Settler.Settle(ctx, f, actor)
 	switch {
 	case err == nil:
 		return ports.Applied, ""

@@ -21,8 +21,9 @@ import (
 
 // Settler acts on findings.
 type Settler interface {
-	// Settle does what the finding proposes, if nothing has changed since.
-	Settle(ctx context.Context, finding ports.DriftFinding) error
+	// Settle does what the finding proposes, if nothing has changed since. The actor
+	// is who asked for it, empty where nobody did.
+	Settle(ctx context.Context, finding ports.DriftFinding, actor string) error
 	// Working reports whether an operation on the game is in progress here.
 	Working(gameID string) bool
 }
