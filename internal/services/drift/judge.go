@@ -43,7 +43,7 @@ func Judge(o Observation) []ports.DriftFinding {
 	case current != nil && current.Region == o.Region && current.Node == o.Node:
 		return o.found(ports.DriftUnfinished, ports.ActionResume, "",
 			"operation %s (%s) was left behind at %s by a daemon that is gone", current.ID, current.Kind, current.Step)
-	case current != nil && o.own():
+	case current != nil && o.own() && o.Record.Status != runtime.StatusRemoved:
 		return o.found(ports.DriftUnfinished, ports.ActionResume, "",
 			"operation %s (%s) was given to node %s/%s and stands at %s, while the game lives here", current.ID, current.Kind, current.Region, current.Node, current.Step)
 	case current != nil:

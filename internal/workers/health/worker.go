@@ -130,7 +130,13 @@ func (w *Worker) Pass(ctx context.Context) error {
 	var asking errgroup.Group
 	asking.SetLimit(w.cfg.AtOnce)
 	for _, found := range running {
-		record, spec := found.Record, specs[found.Record.GameID].WithDefaults()
+		record := found.Record
+		spec, settled := specs[record.GameID]
+		if !settled {
+			w.drop(record.GameID)
+			continue
+		}
+		spec = spec.WithDefaults()
 		if !spec.HasHealthCheck() || record.EngineEndpoint == "" {
 			continue
 		}
@@ -173,6 +179,14 @@ func (w *Worker) note(record runtime.RuntimeRecord, err error) {
 	}
 }
 
+// drop forgets how the game has answered: an operation on it is in progress, which
+// waits for its health itself.
+func (w *Worker) drop(gameID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.states, gameID)
+}
+
 // forget drops what is known of games that do not run any more.
 func (w *Worker) forget(running []ports.VersionedRecord) {
 	runs := make(map[string]bool, len(running))
@@ -190,15 +204,21 @@ func (w *Worker) forget(running []ports.VersionedRecord) {
 
 // knownSpec is how a game is to be checked while its record stands at the revision: an
 // operation that changes the spec changes the record first, and is over when the intent
-// has none in progress any more.
+// has none in progress any more. Somebody who writes the record himself meanwhile can
+// make that untrue, so it is not believed for ever.
 type knownSpec struct {
 	revision int64
 	spec     operation.Spec
+	age      int // in rounds
 }
 
-// specsOf returns how the games are to be checked. A game without an intent, one
-// that was adopted long ago say, has the zero Spec, and so has one whose intent is
-// damaged: that must not keep the others from being asked. Only Pass calls it.
+// oldSpec is the age at which a knownSpec is read again.
+const oldSpec = 12
+
+// specsOf returns how the games are to be checked, but of those that an operation is
+// in progress on. A game without an intent, one that was adopted long ago say, has the
+// zero Spec, and so has one whose intent is damaged: that must not keep the others
+// from being asked. Only Pass calls it.
 func (w *Worker) specsOf(ctx context.Context, running []ports.VersionedRecord) (map[string]operation.Spec, error) {
 	specs := make(map[string]operation.Spec, len(running))
 	known := make(map[string]knownSpec, len(running))
@@ -206,7 +226,8 @@ func (w *Worker) specsOf(ctx context.Context, running []ports.VersionedRecord) (
 	var games []string
 	for _, found := range running {
 		gameID := found.Record.GameID
-		if k, ok := w.known[gameID]; ok && k.revision == found.Revision {
+		if k, ok := w.known[gameID]; ok && k.revision == found.Revision && k.age < oldSpec {
+			k.age++
 			specs[gameID], known[gameID] = k.spec, k
 			continue
 		}
@@ -217,10 +238,9 @@ func (w *Worker) specsOf(ctx context.Context, running []ports.VersionedRecord) (
 		return nil, fmt.Errorf("read the intents of the running games: %w", err)
 	}
 	for i, found := range changed {
-		gameID, intent := games[i], intents[i]
-		specs[gameID] = intent.Intent.Spec
-		if intent.Revision > 0 && intent.Intent.Current == nil {
-			known[gameID] = knownSpec{found.Revision, intent.Intent.Spec}
+		if intent := intents[i]; intent.Intent.Current == nil {
+			specs[games[i]] = intent.Intent.Spec
+			known[games[i]] = knownSpec{revision: found.Revision, spec: intent.Intent.Spec}
 		}
 	}
 	w.known = known

@@ -331,6 +331,7 @@ func TestIntentsAreReadWhenTheyMayHaveChanged(t *testing.T) {
 	require.NoError(t, err)
 	b.rounds(3)
 	require.Equal(t, 3, b.intents.asked, "an operation is in progress, and may change anything")
+	require.Empty(t, b.prober.urls(), "and waits for health itself")
 	intent.Spec.HealthPath, intent.Current = "/new", nil
 	_, err = b.store.PutIntent(t.Context(), intent, revision)
 	require.NoError(t, err)
@@ -339,5 +340,26 @@ func TestIntentsAreReadWhenTheyMayHaveChanged(t *testing.T) {
 	b.runs("g", "n1", "c2", began) // the next operation has changed the record
 	b.rounds(2)
 	require.Equal(t, 5, b.intents.asked)
-	require.Equal(t, []string{"http://g/new", "http://g/old"}, slices.Compact(b.prober.urls()))
+	require.Equal(t, []string{"http://g/new"}, slices.Compact(b.prober.urls()))
+	b.rounds(20)
+	require.Equal(t, 6, b.intents.asked, "nothing is believed for ever")
+}
+
+// A game that takes longer to come up than rounds take to give it up is not given up:
+// the operation that starts it says how long it may take.
+func TestFailuresDuringAnOperationDoNotCount(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, health.Config{Failures: 2})
+	b.prober.on("http://g/healthz", fails("still loading"))
+	b.runs("g", "n1", "c1", began)
+	revision, err := b.store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{ID: "op"}}, 0)
+	require.NoError(t, err)
+	b.rounds(5)
+	require.Empty(t, b.unhealthy("g"))
+	_, err = b.store.PutIntent(t.Context(), operation.Intent{GameID: "g"}, revision)
+	require.NoError(t, err)
+	b.rounds(1)
+	require.Empty(t, b.unhealthy("g"), "it counts from the end of the operation")
+	b.rounds(1)
+	require.NotEmpty(t, b.unhealthy("g"))
 }

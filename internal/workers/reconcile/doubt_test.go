@@ -2,7 +2,9 @@ package reconcile_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,4 +61,50 @@ func TestWedgedContainerIsTriedAgainLater(t *testing.T) {
 	s.machine.Wedge(twin.ID, false)
 	require.NoError(t, s.pass(t.Context()))
 	require.Len(t, s.containers("g"), 1)
+}
+
+// counting counts the looks at single games.
+type counting struct {
+	ports.Engine
+	looks atomic.Int64
+}
+
+func (c *counting) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+	if gameID != "" {
+		c.looks.Add(1)
+	}
+	return c.Engine.List(ctx, gameID)
+}
+
+// What the brake holds back is not looked at over and over: it waits for the next pass.
+func TestBrakeDoesNotKeepTheWorkerBusy(t *testing.T) {
+	t.Parallel()
+	engine := &counting{}
+	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
+	for _, gameID := range []string{"a", "b", "c"} {
+		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Start, Spec: spec(games[0], 0)}))
+		require.NoError(t, s.plant(t.Context(), gameID, 9, ports.ContainerExited))
+	}
+	before := engine.looks.Load()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	require.NoError(t, s.node.Reconcile.Run(ctx))
+	require.NotNil(t, s.node.Reconcile.Brake())
+	require.Less(t, engine.looks.Load()-before, int64(50), "looks within a second, of three games")
+}
+
+// Of several containers that are to go, one that is wedged does not keep the others.
+func TestWedgedContainerDoesNotKeepItsSiblings(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Start, Spec: spec(games[0], 0)}))
+	for range 3 {
+		require.NoError(t, s.plant(t.Context(), "g", 0, ports.ContainerRunning))
+	}
+	wedged := s.containers("g")[2]
+	s.machine.Wedge(wedged.ID, true)
+	require.ErrorIs(t, s.pass(t.Context()), runtime.ErrEngineUnavailable)
+	left := s.live("g")
+	require.Len(t, left, 2)
+	require.Equal(t, wedged.ID, left[1].ID)
 }

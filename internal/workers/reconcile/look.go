@@ -88,30 +88,32 @@ func (w *Worker) deal(ctx context.Context, o drift.Observation, f ports.DriftFin
 		}
 		return 0, nil
 	}
-	return 0, w.act(ctx, f)
+	_, err := w.act(ctx, f)
+	return 0, err
 }
 
-// act does what the finding proposes, unless the brake holds it back.
-func (w *Worker) act(ctx context.Context, f ports.DriftFinding) error {
+// act does what the finding proposes, and reports whether it did. What the brake holds
+// back waits for the brake: releasing it asks for a pass.
+func (w *Worker) act(ctx context.Context, f ports.DriftFinding) (done bool, err error) {
 	if destructive(f) && !w.brake.allows(f.GameID) {
-		return nil
+		return false, nil
 	}
 	return w.settle(ctx, f)
 }
 
-// settle acts on a finding. That something has changed since is no failure: the
-// change itself has queued the game again.
-func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) error {
-	err := w.Settler.Settle(ctx, f, "")
+// settle acts on the finding, and reports whether it was done. Where something has
+// changed since, or is about to, the game is looked at again a little later.
+func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) (done bool, err error) {
+	err = w.Settler.Settle(ctx, f, "")
 	switch {
 	case err == nil:
 		w.log.Info("drift settled", "game_id", f.GameID, "kind", f.Kind, "action", f.Action, "container_id", f.ContainerID, "evidence", f.Evidence)
-		return nil
+		return true, nil
 	case errors.Is(err, runtime.ErrConflict), errors.Is(err, runtime.ErrBusy):
 		w.queue.AddAfter(f.GameID, workingAgain)
-		return nil
+		return false, nil
 	default:
-		return fmt.Errorf("settle %s: %w", f.ID, err)
+		return false, fmt.Errorf("settle %s: %w", f.ID, err)
 	}
 }
 
@@ -166,16 +168,20 @@ func (w *Worker) dealSlowly(slow lane) func(ctx context.Context, gameID string) 
 		if err != nil || o.Working {
 			return 0, err
 		}
+		var faults []error
 		for _, f := range w.book.Note(gameID, drift.Judge(o), o.Now) {
 			if w.laneOf(f.Action) != slow || w.tooEarly(o, f) > 0 {
 				continue
 			}
-			err := w.act(ctx, f)
-			if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoImage) {
-				return 0, err
+			done, err := w.act(ctx, f)
+			over := errors.Is(err, runtime.ErrStartFailed) || errors.Is(err, runtime.ErrNoImage)
+			if done || over {
+				w.queue.Add(gameID)
 			}
-			w.queue.Add(gameID)
+			if !over { // one container that is wedged does not keep the game's others
+				faults = append(faults, err)
+			}
 		}
-		return 0, nil
+		return 0, errors.Join(faults...)
 	}
 }

@@ -52,7 +52,7 @@ func (w *Worker) Pass(ctx context.Context) (Result, error) {
 	w.book.Keep(seen)
 	if w.brake.tooMany(running, len(losing)) {
 		if err := w.confirm(ctx, losing); err != nil {
-			return Result{}, err
+			w.log.Warn("what would be lost cannot be looked at again, and is believed", "error", err)
 		}
 	}
 	w.brake.weigh(running, len(losing))
