@@ -102,7 +102,7 @@ func (s *Store) InProgress(ctx context.Context, region, node string) ([]string, 
 		return games, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list the operations of node %s/%s: %w", region, node, err)
+		return nil, fmt.Errorf("list the operations of %s/%s: %w", region, node, err)
 	}
 	return games, nil
 }

@@ -77,11 +77,10 @@ func (w *intentWrite) write(ctx context.Context, intent operation.Intent) (int64
 // game changes, in the transaction that changes it; nil is none.
 func (k keyspace) moveAssignment(gameID string, from, to *operation.Operation) []clientv3.Op {
 	var moves []clientv3.Op
-	same := from != nil && to != nil && from.Region == to.Region && from.Node == to.Node
-	if from != nil && !same {
+	if from != nil && (to == nil || from.Region != to.Region || from.Node != to.Node) {
 		moves = append(moves, clientv3.OpDelete(k.assignment(from.Region, from.Node, gameID)))
 	}
-	if to != nil && !same {
+	if to != nil { // with every step, so that a key which somebody has taken away comes back
 		moves = append(moves, clientv3.OpPut(k.assignment(to.Region, to.Node, gameID), ""))
 	}
 	return moves

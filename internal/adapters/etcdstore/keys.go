@@ -50,13 +50,18 @@ func (k keyspace) ledgerEntry(gameID string, seq int64) string {
 
 func (k keyspace) intent(gameID string) string { return k.intents() + escape(gameID) }
 
-// assignedTo is the index of the operations that the node carries out.
+// assignedTo is the index of the operations that the node carries out, or any node of
+// the region where that is empty.
 func (k keyspace) assignedTo(region, node string) string {
-	return k.assigned() + escape(region) + "/" + escape(node) + "/"
+	family := k.assigned() + escape(region) + "/"
+	if node != "" {
+		family += escape(node) + "/"
+	}
+	return family
 }
 
 func (k keyspace) assignment(region, node, gameID string) string {
-	return k.assignedTo(region, node) + escape(gameID)
+	return k.assigned() + escape(region) + "/" + escape(node) + "/" + escape(gameID)
 }
 
 // after returns the smallest key that sorts behind key.

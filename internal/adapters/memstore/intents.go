@@ -82,7 +82,7 @@ func (s *Store) InProgress(ctx context.Context, region, node string) ([]string, 
 	games := []string{}
 	for _, key := range slices.Sorted(maps.Keys(s.intents)) {
 		intent := s.intents[key].Intent
-		if op := intent.Current; op != nil && op.Region == region && op.Node == node {
+		if op := intent.Current; op != nil && op.Region == region && (node == "" || op.Node == node) {
 			games = append(games, intent.GameID)
 		}
 	}

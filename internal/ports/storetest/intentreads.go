@@ -120,6 +120,9 @@ func intentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	requireOn("eu", "n12", "c")
 	requireOn("eu-2", "n1", "d")
 	requireOn("eu", "n")
+	games, err := s.InProgress(t.Context(), "eu", "")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"a/🎲", "b", "c"}, games, "operations of region eu")
 
 	on("b", "eu", "n1") // a step of the same operation
 	on("c", "eu", "n1") // given to another node

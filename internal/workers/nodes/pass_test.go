@@ -155,7 +155,6 @@ func TestGraceBeginsAnewWhenTheRecordMoves(t *testing.T) {
 // to run. One that somebody stopped was not.
 func TestGamesThatWereToRunAgain(t *testing.T) {
 	t.Parallel()
-	failed := &operation.Failure{Code: operation.FailedStart}
 	for name, story := range map[string]struct {
 		intent operation.Intent
 		moves  bool
@@ -168,8 +167,6 @@ func TestGamesThatWereToRunAgain(t *testing.T) {
 			Kind: operation.Patch, Before: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped},
 		}}, false},
 		"reschedule to a node that is gone too": {operation.Intent{Current: &operation.Operation{Kind: operation.Reschedule}}, true},
-		"reschedule that failed":                {operation.Intent{Recent: []operation.Outcome{{Kind: operation.Reschedule, Failure: failed}}}, true},
-		"reschedule that was stopped after":     {operation.Intent{Recent: []operation.Outcome{{Kind: operation.Stop}, {Kind: operation.Reschedule, Failure: failed}}}, false},
 		"stop":                                  {operation.Intent{Current: &operation.Operation{Kind: operation.Stop}}, false},
 		"crash":                                 {operation.Intent{Wanted: runtime.StatusRunning}, false},
 	} {

@@ -146,72 +146,68 @@ func (w *Worker) ownBook() *drift.Book {
 }
 
 // survey counts the running games of each node of the region, and returns those
-// that have run on nodes that are not there.
+// that have run on nodes that are not there: first those that run by their record.
 func (w *Worker) survey(ctx context.Context, present []ports.Node) (map[string]int, []ports.VersionedRecord, error) {
 	games := map[string]int{}
 	var lost []ports.VersionedRecord
-	err := w.each(ctx, runtime.StatusRunning, func(found ports.VersionedRecord) error {
-		games[found.Record.Node]++
-		if w.gone(found.Record, present) {
-			lost = append(lost, found)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	err = w.each(ctx, runtime.StatusStopped, func(found ports.VersionedRecord) error {
-		if !w.gone(found.Record, present) {
-			return nil
-		}
-		intent, err := w.Intents.GetIntent(ctx, found.Record.GameID)
-		if errors.Is(err, runtime.ErrCorrupt) {
-			return nil // nobody knows what it was to do, and others are to be looked after
-		}
-		if err != nil {
-			return fmt.Errorf("read the intent of %q: %w", found.Record.GameID, err)
-		}
-		if toRunAgain(intent.Intent) {
-			lost = append(lost, found)
-		}
-		return nil
-	})
-	return games, lost, err
-}
-
-// each calls do with every record of the region that has the status.
-func (w *Worker) each(ctx context.Context, status runtime.Status, do func(ports.VersionedRecord) error) error {
-	query := ports.PageQuery{Status: status, Region: w.cfg.Region, Limit: 1000}
+	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Limit: 1000}
 	for {
 		page, err := w.Records.ListPage(ctx, query)
 		if err != nil {
-			return fmt.Errorf("list the %s games of region %q: %w", status, w.cfg.Region, err)
+			return nil, nil, fmt.Errorf("list the running games of region %q: %w", w.cfg.Region, err)
 		}
 		for _, found := range page.Records {
-			if err := do(found); err != nil {
-				return err
+			games[found.Record.Node]++
+			if w.gone(found.Record.Node, present) {
+				lost = append(lost, found)
 			}
 		}
 		if page.Next == "" {
-			return nil
+			break
 		}
 		query.Revision, query.After = page.Revision, page.Next
 	}
+	halted, err := w.halted(ctx, present)
+	return games, append(lost, halted...), err
 }
 
-// gone reports whether the record names a node, and that is not there.
-func (w *Worker) gone(record runtime.RuntimeRecord, present []ports.Node) bool {
-	return record.Node != "" && !slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == w.cfg.Region && n.Name == record.Node })
-}
-
-// toRunAgain reports whether a game is stopped only because an operation that was to
-// bring it up again came to no end, or could not.
-func toRunAgain(intent operation.Intent) bool {
-	if op := intent.Current; op != nil {
-		return op.Kind == operation.Reschedule || op.Kind == operation.Restart ||
-			op.Kind == operation.Patch && op.Before != nil && op.Before.Status == runtime.StatusRunning
+// halted returns the games that are stopped by their record only because the node
+// which was to bring them up again has gone in the middle of that.
+func (w *Worker) halted(ctx context.Context, present []ports.Node) ([]ports.VersionedRecord, error) {
+	games, err := w.Intents.InProgress(ctx, w.cfg.Region, "")
+	if err != nil {
+		return nil, fmt.Errorf("list the operations of region %q: %w", w.cfg.Region, err)
 	}
-	return len(intent.Recent) > 0 && intent.Recent[0].Kind == operation.Reschedule && intent.Recent[0].Failure != nil
+	intents, err := w.Intents.GetIntents(ctx, games)
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // what a damaged one was to do nobody knows
+		return nil, fmt.Errorf("read the operations of region %q: %w", w.cfg.Region, err)
+	}
+	var halted []ports.VersionedRecord
+	for _, in := range intents {
+		if op := in.Intent.Current; op == nil || !w.gone(op.Node, present) || !toRunAgain(*op) {
+			continue
+		}
+		found, err := w.Records.GetVersioned(ctx, in.Intent.GameID)
+		switch {
+		case errors.Is(err, runtime.ErrNotFound), errors.Is(err, runtime.ErrCorrupt):
+		case err != nil:
+			return nil, fmt.Errorf("read the record of %q: %w", in.Intent.GameID, err)
+		case found.Record.Status == runtime.StatusStopped && found.Record.Region == w.cfg.Region && w.gone(found.Record.Node, present):
+			halted = append(halted, found)
+		}
+	}
+	return halted, nil
+}
+
+// gone reports whether the node, of the worker's region, is not there.
+func (w *Worker) gone(node string, present []ports.Node) bool {
+	return node != "" && !slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == w.cfg.Region && n.Name == node })
+}
+
+// toRunAgain reports whether the operation brings up again a game that ran before.
+func toRunAgain(op operation.Operation) bool {
+	return op.Kind == operation.Reschedule || op.Kind == operation.Restart ||
+		op.Kind == operation.Patch && op.Before != nil && op.Before.Status == runtime.StatusRunning
 }
 
 // deal reports one lost game, and gives it to another node when its time has come.
