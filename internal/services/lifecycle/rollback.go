@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -66,6 +67,10 @@ func (r *run) restore(ctx context.Context) error {
 	}
 	switch {
 	case before.Status == runtime.StatusRunning && op.Kind != operation.Stop:
+		if err := r.silenceInTime(ctx, before.CurrentContainerID); err != nil {
+			r.s.log.Error("the game stays down: another live container of it cannot be stopped", "game_id", r.gameID, "error", err)
+			break
+		}
 		err := r.s.Engine.Start(ctx, before.CurrentContainerID)
 		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoContainer) {
 			return err
@@ -76,6 +81,13 @@ func (r *run) restore(ctx context.Context) error {
 		}
 	}
 	return r.settleOn(ctx, before.CurrentContainerID)
+}
+
+// silenceInTime is silence that leaves time for the rest of a roll back.
+func (r *run) silenceInTime(ctx context.Context, except string) error {
+	bound, cancel := context.WithTimeout(ctx, time.Duration(r.op().Spec.WithDefaults().StopGrace)+r.s.cfg.Patience/2)
+	defer cancel()
+	return r.silence(bound, except)
 }
 
 // forget is for a game that had no container here: a record that the operation

@@ -227,7 +227,7 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, by ports.Orig
 	next := intent.Intent.Clone()
 	next.GameID, next.Wanted = f.GameID, record.Status
 	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
-	if intent.Revision == 0 && !s.answers(ctx, c) {
+	if intent.Revision == 0 && c.State == ports.ContainerRunning && !s.answers(ctx, c) {
 		next.Spec.HealthPath = operation.NoHealthCheck
 	}
 	if _, err := s.Intents.PutIntent(ctx, next, intent.Revision, fence); err != nil {
@@ -236,7 +236,7 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, by ports.Orig
 	return s.putRecord(ctx, f, by, record, 0)
 }
 
-// answers reports whether a container, of whose spec nothing is known, answers the
+// answers reports whether a running container, of whose spec nothing is known, answers the
 // health check that a game has by default. One that does not is not held to it: it
 // would be found unhealthy, and no restart of it would ever succeed.
 func (s *Service) answers(ctx context.Context, c ports.Container) bool {
