@@ -33,9 +33,10 @@ type container struct {
 	// logs is held by whoever reads or shortens the log.
 	logs sync.Mutex
 
-	mu   sync.Mutex
-	run  *run // guarded by mu; nil while nothing of the game lives
-	last past // guarded by mu; the latest run, while run is nil
+	mu     sync.Mutex
+	run    *run // guarded by mu; nil while nothing of the game lives
+	last   past // guarded by mu; the latest run, while run is nil
+	unread bool // guarded by mu: the latest run is over, and how it ended cannot be read yet
 }
 
 // past is what is known of a run that is over.
@@ -69,6 +70,17 @@ func (c *container) running() *run {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.run
+}
+
+// current returns the run in progress, or nil. While it is not known how the latest one
+// ended there is no telling: that is runtime.ErrEngineUnavailable.
+func (c *container) current() (*run, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unread {
+		return nil, fmt.Errorf("%w: how its latest run has ended cannot be read yet", runtime.ErrEngineUnavailable)
+	}
+	return c.run, nil
 }
 
 // letGo makes the engine look away from what runs.
@@ -108,6 +120,7 @@ func (c *container) describe(cfg Config) ports.Container {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.unread: // then it is unknown
 	case c.run != nil:
 		told.State = ports.ContainerRunning
 		told.StartedAt = copied(c.run.startedAt)

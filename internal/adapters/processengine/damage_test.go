@@ -152,15 +152,27 @@ func TestContainersThatAreOutOfSightAreUnknown(t *testing.T) {
 // file descriptor.
 func TestAnExitThatCannotBeReadYet(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
-	c := e.start(t, spec("a"))
-	exit := filepath.Join(s.containerDir(c.ID), "exit")
-	require.NoError(t, os.Mkdir(exit, 0o700)) // it can be neither written nor read
-	game, _ := s.pids(t, c.ID)
-	kill(t, game)
-	eventually(t, "the game is dead", func() bool { return !alive(game) })
-	require.NoError(t, os.Remove(exit))
-	require.NoError(t, os.WriteFile(exit, []byte("42\n"), 0o600))
-	require.Equal(t, 42, *e.exited(t, c.ID).ExitCode)
+	for name, reopen := range map[string]bool{"seen to exit": false, "found by the next engine": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			e := s.open(t)
+			c := e.start(t, spec("a"))
+			exit := filepath.Join(s.containerDir(c.ID), "exit")
+			require.NoError(t, os.Symlink("exit", exit)) // it can be neither written nor read
+			game, _ := s.pids(t, c.ID)
+			kill(t, game)
+			eventually(t, "the container is unknown", func() bool { return e.inspect(t, c.ID).State == ports.ContainerUnknown })
+			if reopen {
+				require.NoError(t, e.Close())
+				e = s.open(t)
+				require.Equal(t, ports.ContainerUnknown, e.inspect(t, c.ID).State)
+			}
+			require.ErrorIs(t, e.Start(t.Context(), c.ID), runtime.ErrEngineUnavailable)
+
+			require.NoError(t, os.WriteFile(exit+".whole", []byte("42\n"), 0o600))
+			require.NoError(t, os.Rename(exit+".whole", exit))
+			require.Equal(t, 42, *e.exited(t, c.ID).ExitCode)
+		})
+	}
 }

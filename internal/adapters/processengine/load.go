@@ -73,7 +73,9 @@ func (e *Engine) attach(c *container) {
 		c.damage = err
 		e.log.Error("what a container does is not known", "container", c.id, "error", err)
 	case r == nil:
-		c.last, c.damage = c.readPast(s.Port)
+		if c.recall(s.Port) != nil {
+			e.watches.Go(func() { e.conclude(c, s.Port) })
+		}
 	default:
 		c.run = r
 		if s.Port != 0 {

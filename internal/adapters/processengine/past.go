@@ -7,7 +7,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"galaxy/rtmanager/internal/ports"
 )
+
+// recallTries is how often what a run has left is read again, a second apart, until
+// how it ended counts as lost.
+const recallTries = 30
 
 // readPast reads what the run that is over has left. An error says that this cannot
 // be read now, for want of file descriptors say.
@@ -25,6 +31,39 @@ func (c *container) readPast(port int) (past, error) {
 		p.code, p.exited = &code, modified(c.file("exit"))
 	}
 	return p, nil
+}
+
+// recall notes how the latest run, which is over, has ended. Until that can be read,
+// and after an error, the container is unknown.
+func (c *container) recall(port int) error {
+	last, err := c.readPast(port)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.unread = last, err != nil
+	if err == nil {
+		c.run = nil
+	}
+	return err
+}
+
+// conclude recalls how the latest run has ended, and tells of it. That can take a while,
+// and comes to an end: for all that is known the game has exited, if not how.
+func (e *Engine) conclude(c *container, port int) {
+	err := c.recall(port)
+	for tries := 0; err != nil && tries < recallTries; tries++ {
+		e.log.Error("how a game has exited cannot be read yet", "container", c.id, "error", err)
+		if _, closed := wait(e.life, nil, time.Second); closed != nil {
+			return // the next engine reads it
+		}
+		err = c.recall(port)
+	}
+	if err != nil {
+		e.log.Error("how a game has exited is lost", "container", c.id, "error", err)
+		c.mu.Lock()
+		c.run, c.unread = nil, false
+		c.mu.Unlock()
+	}
+	e.tell(ports.EngineExited, c)
 }
 
 // modified returns when the file was last written, nil if there is none.

@@ -139,17 +139,6 @@ func (e *Engine) end(c *container, r *run) {
 	}
 	e.awaitPort(r.port)
 	e.freePort(r.port, c)
-	last, err := c.readPast(r.port)
-	for err != nil { // how the game ended is written there, and is not to be lost
-		e.log.Error("how a game has exited cannot be read yet", "container", c.id, "error", err)
-		if _, closed := wait(e.life, nil, time.Second); closed != nil {
-			break
-		}
-		last, err = c.readPast(r.port)
-	}
-	c.mu.Lock()
-	c.run, c.last = nil, last
-	c.mu.Unlock()
+	e.conclude(c, r.port)
 	close(r.done)
-	e.tell(ports.EngineExited, c)
 }

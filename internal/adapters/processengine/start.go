@@ -33,11 +33,12 @@ func (e *Engine) Start(ctx context.Context, containerID string) error {
 	if _, err := e.look(c); err != nil {
 		return err
 	}
-	r := c.running()
-	if r == nil {
-		if r, err = e.launch(ctx, c); err != nil {
-			return c.wrap("start", err)
-		}
+	r, err := c.current()
+	if err == nil && r == nil {
+		r, err = e.launch(ctx, c)
+	}
+	if err != nil {
+		return c.wrap("start", err)
 	}
 	return r.awaitBegin(ctx, c)
 }

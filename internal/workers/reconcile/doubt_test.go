@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,4 +108,54 @@ func TestWedgedContainerDoesNotKeepItsSiblings(t *testing.T) {
 	left := s.live("g")
 	require.Len(t, left, 2)
 	require.Equal(t, wedged.ID, left[1].ID)
+}
+
+// stuck is an engine that never comes to an end with some containers.
+type stuck struct {
+	ports.Engine
+	with    map[string]bool // by id
+	hanging atomic.Int64
+	end     chan struct{}
+}
+
+func (s *stuck) Stop(ctx context.Context, id string, grace time.Duration) error {
+	if s.with[id] {
+		s.hanging.Add(1)
+		<-s.end
+	}
+	return s.Engine.Stop(ctx, id, grace)
+}
+
+// As many wedged containers as there are workers for anything hold up no other game.
+func TestWedgedContainersHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	engine := &stuck{with: map[string]bool{}, end: make(chan struct{})}
+	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
+	const wedged = 10
+	for i := range 3 * wedged { // enough for the brake to see no mass death
+		gameID := fmt.Sprint("g", i)
+		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Start, Spec: spec(games[0], 0)}))
+		if i < wedged {
+			require.NoError(t, s.plant(t.Context(), gameID, 0, ports.ContainerRunning))
+			engine.with[s.live(gameID)[1].ID] = true
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.node.Reconcile.Run(ctx) }()
+	defer func() {
+		cancel()
+		close(engine.end)
+		require.NoError(t, <-ended)
+	}()
+	eventually(t, "removals hang", func() bool { return engine.hanging.Load() > 0 })
+
+	const last = "g29"
+	require.NoError(t, s.machine.Exit(s.live(last)[0].ID, 1))
+	s.node.Reconcile.NoticeAll()
+	eventually(t, "the death of another game is recorded", func() bool {
+		record, _, err := s.record(t.Context(), last)
+		return err == nil && record.Status == runtime.StatusStopped
+	})
+	require.Len(t, s.live("g0"), 2, "the wedged one still hangs")
 }

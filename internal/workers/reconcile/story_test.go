@@ -30,7 +30,7 @@ import (
 //	exit GAME CODE, lose GAME, revive GAME   happens to the container that the record names
 //	plant GAME GENERATION STATE              a container that no operation asked for
 //	rewrite GAME FIELD VALUE                 somebody changes the record: image, endpoint, container or node
-//	wedge GAME, unwedge GAME                 no act on the record's container comes to an end
+//	wedge GAME, unwedge GAME                 no act on a container of the game comes to an end
 //	engine down|up|blind|sighted             it does not answer; it says that it has no containers
 //	pass, later DURATION, release            the node works; time goes by; the brake is released
 //	expect GAME STATUS [REASON]              what the record says, and the ledger of why (a regular expression)
@@ -68,8 +68,8 @@ func (s *stage) verbs(ctx context.Context) map[string]func(*testscript.TestScrip
 		"exit":    {"GAME CODE", 2, s.storyExit},
 		"lose":    {"GAME", 1, s.ofRecorded(func(id string) error { s.machine.Lose(id); return nil })},
 		"revive":  {"GAME", 1, s.ofRecorded(s.machine.Revive)},
-		"wedge":   {"GAME", 1, s.ofRecorded(func(id string) error { s.machine.Wedge(id, true); return nil })},
-		"unwedge": {"GAME", 1, s.ofRecorded(func(id string) error { s.machine.Wedge(id, false); return nil })},
+		"wedge":   {"GAME", 1, s.storyWedge(true)},
+		"unwedge": {"GAME", 1, s.storyWedge(false)},
 		"plant":   {"GAME GENERATION STATE", 3, s.storyPlant},
 		"rewrite": {"GAME FIELD VALUE", 3, s.storyRewrite},
 		"engine":  {"down|up|blind|sighted", 1, s.storyEngine},
@@ -148,6 +148,15 @@ func (s *stage) storyExit(ctx context.Context, args []string) error {
 		return err
 	}
 	return s.ofRecorded(func(id string) error { return s.machine.Exit(id, code) })(ctx, args)
+}
+
+func (s *stage) storyWedge(on bool) func(context.Context, []string) error {
+	return func(_ context.Context, args []string) error {
+		for _, c := range s.containers(args[0]) {
+			s.machine.Wedge(c.ID, on)
+		}
+		return nil
+	}
 }
 
 func (s *stage) storyPlant(ctx context.Context, args []string) error {
