@@ -3,7 +3,6 @@ package enginetest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,9 +30,9 @@ func BuildGame(ctx context.Context, path, version string) error {
 }
 
 // running is a game that answers at the endpoint of its container.
-type running struct{ endpoint string }
+type running struct{ id, endpoint string }
 
-func game(c ports.Container) running { return running{endpoint: c.Endpoint} }
+func game(c ports.Container) running { return running{id: c.Labels.GameID, endpoint: c.Endpoint} }
 
 // client keeps no connection, so that every request shows who listens now.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -106,14 +105,20 @@ func (g running) identity(t *testing.T) (who identity) {
 	return who
 }
 
-// requireSilent fails unless nothing listens at the endpoint any more.
+// requireSilent fails unless soon nothing of the game listens at its endpoint. Another
+// program may have the port by then.
 func (g running) requireSilent(t *testing.T) {
 	t.Helper()
 	require.NotEmpty(t, g.endpoint)
 	dialer := net.Dialer{Timeout: patience}
-	connection, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(g.endpoint, "http://"))
-	if err == nil {
-		err = errors.Join(connection.Close())
-		require.FailNow(t, "something still listens at "+g.endpoint, "%v", err)
-	}
+	eventually(t, "nothing of the game listens at "+g.endpoint, func() bool {
+		connection, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(g.endpoint, "http://"))
+		if err != nil {
+			return true
+		}
+		require.NoError(t, connection.Close())
+		var who identity
+		_, body, err := g.ask(t.Context(), http.MethodGet, "/")
+		return err == nil && (json.Unmarshal([]byte(body), &who) != nil || who.GameID != g.id)
+	})
 }
