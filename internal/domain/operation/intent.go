@@ -61,6 +61,24 @@ type Intent struct {
 // the operation id of one of them is answered by it.
 const MaxRecent = 16
 
+// Remember puts the outcome before the others. Where they are too many the oldest that
+// nobody asked for is forgotten, or else the oldest: nobody repeats a request that he
+// has not made.
+func (in *Intent) Remember(outcome Outcome) {
+	in.Recent = slices.Insert(in.Recent, 0, outcome)
+	if len(in.Recent) <= MaxRecent {
+		return
+	}
+	last := len(in.Recent) - 1
+	for i := last; i > 0; i-- {
+		if in.Recent[i].Unasked {
+			last = i
+			break
+		}
+	}
+	in.Recent = slices.Delete(in.Recent, last, last+1)
+}
+
 // Operation is one operation in progress. It belongs to the node that it names,
 // and there to whoever holds the presence that it names: when that is gone, the
 // node's next daemon takes it over.
@@ -74,6 +92,8 @@ type Operation struct {
 	Session int64  `json:"session"`
 	Actor   string `json:"actor,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// Unasked: a worker began it by itself.
+	Unasked bool `json:"unasked,omitempty"`
 	// StartedAt, StepAt and Deadline are by the clock of the node.
 	StartedAt time.Time `json:"started_at"`
 	Deadline  time.Time `json:"deadline"`
@@ -100,6 +120,15 @@ func rank(step Step) int {
 	return slices.Index([]Step{Accepted, Pulling, Creating, Stopping, Starting, Running, Removing, Finished}, step)
 }
 
+// Ended returns the outcome of the operation if it ends now, but for the record that
+// it leaves.
+func (o Operation) Ended(now time.Time) Outcome {
+	return Outcome{
+		OperationID: o.ID, Kind: o.Kind, Region: o.Region, Node: o.Node, Actor: o.Actor, Unasked: o.Unasked,
+		StartedAt: o.StartedAt, FinishedAt: now, Failure: cloneFailure(o.Failure),
+	}
+}
+
 // Failure is why an operation did not succeed.
 type Failure struct {
 	Code    FailureCode `json:"code"`
@@ -123,11 +152,16 @@ const (
 
 // Outcome is how an operation ended.
 type Outcome struct {
-	OperationID string    `json:"operation_id"`
-	Kind        Kind      `json:"kind"`
-	Actor       string    `json:"actor,omitempty"`
-	StartedAt   time.Time `json:"started_at"`
-	FinishedAt  time.Time `json:"finished_at"`
+	OperationID string `json:"operation_id"`
+	Kind        Kind   `json:"kind"`
+	// Region and Node are where it was carried out.
+	Region string `json:"region,omitempty"`
+	Node   string `json:"node,omitempty"`
+	Actor  string `json:"actor,omitempty"`
+	// Unasked: a worker began it by itself.
+	Unasked    bool      `json:"unasked,omitempty"`
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
 	// Failure is nil for an operation that succeeded.
 	Failure *Failure `json:"failure,omitempty"`
 	// Record is the record that the operation left, nil if there was none. Revision
@@ -197,7 +231,8 @@ func cloneFailure(f *Failure) *Failure {
 }
 
 // Counted returns the restarts that a crash policy still counts: those within
-// the window before now. One from the future, by a clock that was ahead, counts.
+// the window before now. One from the future, by a clock that was ahead, counts too,
+// but not from beyond a window: it would hold the game down until then.
 func Counted(restarts []time.Time, window time.Duration, now time.Time) []time.Time {
-	return slices.DeleteFunc(slices.Clone(restarts), func(at time.Time) bool { return now.Sub(at) > window })
+	return slices.DeleteFunc(slices.Clone(restarts), func(at time.Time) bool { return now.Sub(at).Abs() > window })
 }

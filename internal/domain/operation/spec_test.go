@@ -2,6 +2,7 @@ package operation_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -85,9 +86,31 @@ func TestDurationsReadAsText(t *testing.T) {
 func TestCountedForgetsWhatTheWindowHasLeft(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	restarts := []time.Time{now.Add(time.Minute), now.Add(-time.Minute), now.Add(-time.Hour)}
+	restarts := []time.Time{now.Add(10 * time.Minute), now.Add(-time.Minute), now.Add(-time.Hour), now.Add(time.Hour)}
 	require.Equal(t, restarts[:2], operation.Counted(restarts, 10*time.Minute, now))
-	require.Len(t, restarts, 3, "what was given must not be changed")
+	require.Len(t, restarts, 4, "what was given must not be changed")
+}
+
+func TestIntentForgetsFirstWhatNobodyAskedFor(t *testing.T) {
+	t.Parallel()
+	var in operation.Intent
+	end := func(id string, unasked bool) {
+		in.Remember(operation.Operation{ID: id, Unasked: unasked}.Ended(time.Time{}))
+	}
+	end("first", false)
+	for i := range 3 * operation.MaxRecent {
+		end(fmt.Sprint("restart-", i), true)
+	}
+	require.Len(t, in.Recent, operation.MaxRecent)
+	require.Equal(t, "restart-47", in.Recent[0].OperationID)
+	_, known := in.OutcomeOf("first")
+	require.True(t, known, "somebody may still ask for it")
+	for i := range operation.MaxRecent {
+		end(fmt.Sprint("start-", i), false)
+	}
+	require.Len(t, in.Recent, operation.MaxRecent)
+	require.Equal(t, "start-15", in.Recent[0].OperationID)
+	require.Equal(t, "start-0", in.Recent[operation.MaxRecent-1].OperationID)
 }
 
 func TestCloneSharesNothing(t *testing.T) {

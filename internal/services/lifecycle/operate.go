@@ -180,7 +180,7 @@ func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, i
 	}
 	at := s.now()
 	op.ID, op.Region, op.Node, op.Session = request.Origin.OperationID, s.cfg.Region, s.cfg.Node, fence.CreateRevision
-	op.Actor, op.Reason, op.Before = request.Origin.Actor, request.Origin.Reason, record
+	op.Actor, op.Reason, op.Before, op.Unasked = request.Origin.Actor, request.Origin.Reason, record, pin != nil
 	op.Step, op.StartedAt, op.StepAt = operation.Accepted, at, at
 	op.Deadline = at.Add(s.allowance(op))
 	intent = intent.Clone()
@@ -235,14 +235,13 @@ func writeOff(intent *operation.Intent, at time.Time) {
 	op := intent.Current
 	*intent = intent.Clone()
 	intent.Current = nil
-	intent.Recent = slices.Insert(intent.Recent, 0, operation.Outcome{
-		OperationID: op.ID, Kind: op.Kind, Actor: op.Actor, StartedAt: op.StartedAt, FinishedAt: at, Record: op.Before,
-		Failure: &operation.Failure{
-			Code:    operation.FailedNodeLost,
-			Message: fmt.Sprintf("node %s/%s, which carried it out, is gone; it had come to %s", op.Region, op.Node, op.Step),
-		},
-	})
-	intent.Recent = intent.Recent[:min(len(intent.Recent), operation.MaxRecent)]
+	outcome := op.Ended(at)
+	outcome.Record = op.Before
+	outcome.Failure = &operation.Failure{
+		Code:    operation.FailedNodeLost,
+		Message: fmt.Sprintf("node %s/%s, which carried it out, is gone; it had come to %s", op.Region, op.Node, op.Step),
+	}
+	intent.Remember(outcome)
 }
 
 // ours refuses a game that lives elsewhere.

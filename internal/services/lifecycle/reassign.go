@@ -49,7 +49,7 @@ func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to p
 	at := s.now()
 	op := operation.Operation{
 		ID: "op_" + id.String(), Kind: operation.Reschedule, Region: to.Region, Node: to.Name,
-		Actor: "nodes", Reason: fmt.Sprintf("node %s/%s is gone", record.Region, record.Node),
+		Actor: "nodes", Unasked: true, Reason: fmt.Sprintf("node %s/%s is gone", record.Region, record.Node),
 		StartedAt: at, StepAt: at, Step: operation.Accepted,
 		Spec: now.spec(), Generation: now.nextGeneration(), Before: record,
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -258,9 +257,7 @@ func (r *run) fail(ctx context.Context, why error) error {
 // finish writes how the operation ended, and that it is over.
 func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
 	op := r.op()
-	outcome := operation.Outcome{
-		OperationID: op.ID, Kind: op.Kind, Actor: op.Actor, StartedAt: op.StartedAt, FinishedAt: r.s.now(), Failure: op.Failure,
-	}
+	outcome := op.Ended(r.s.now())
 	record, revision, err := r.s.find(ctx, r.gameID)
 	if err != nil {
 		return outcome, err
@@ -269,8 +266,7 @@ func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
 
 	next := r.intent.Clone()
 	next.Current = nil
-	next.Recent = slices.Insert(next.Recent, 0, outcome)
-	next.Recent = next.Recent[:min(len(next.Recent), operation.MaxRecent)]
+	next.Remember(outcome)
 	if op.Failure == nil {
 		next.Spec = op.Spec
 		next.Wanted = wantedBy(op.Kind, next.Wanted)

@@ -76,18 +76,15 @@ func (r *run) reason() string {
 
 // stop ends the game and keeps its container.
 func (r *run) stop(ctx context.Context) error {
-	before := r.op().Before
-	if before.Status != runtime.StatusRunning {
-		return nil
-	}
 	return r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, theWrite) })
 }
 
-// halt stops the container that the game had and makes the record say so.
+// halt stops the container that the game had and makes the record say so. A record that
+// says so already may be behind: somebody has started the container since.
 func (r *run) halt(ctx context.Context, as written) error {
 	containerID := r.op().Before.CurrentContainerID
 	gone, err := r.takeDown(ctx, containerID)
-	if err != nil {
+	if err != nil || r.op().Before.Status == runtime.StatusStopped {
 		return err
 	}
 	if gone && r.op().Kind == operation.Stop {
@@ -108,13 +105,10 @@ func (r *run) known(containerID string) ports.Container {
 
 // restart ends the game and brings it up again in the same container.
 func (r *run) restart(ctx context.Context) error {
-	before := r.op().Before
-	if before.Status == runtime.StatusRunning {
-		if err := r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, halfway) }); err != nil {
-			return err
-		}
+	if err := r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, halfway) }); err != nil {
+		return err
 	}
-	return r.startIn(ctx, before.CurrentContainerID)
+	return r.startIn(ctx, r.op().Before.CurrentContainerID)
 }
 
 // cleanup removes the container of a game that is stopped.

@@ -134,6 +134,42 @@ func TestPassThatFailsOnOneGameGoesOnWithTheOthers(t *testing.T) {
 	require.Len(t, b.assigner.given, 2)
 }
 
+// A node that could not start the game is not asked again before the others.
+func TestLostGameGoesToNodesThatHaveNotFailedIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, present("eu", "broken", "process"), present("eu", "busy", "process"))
+	b.runs("other", "eu", "busy")
+	b.runs("g", "eu", "gone")
+	require.NoError(t, b.afterGrace())
+	require.Equal(t, "broken", b.assigner.given["g"], "it has fewer games")
+
+	found, err := b.store.GetIntent(t.Context(), "g")
+	require.NoError(t, err)
+	failed := operation.Operation{Kind: operation.Reschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailedNoImage}}
+	found.Intent.Remember(failed.Ended(b.clock.now()))
+	_, err = b.store.PutIntent(t.Context(), found.Intent, found.Revision)
+	require.NoError(t, err)
+	require.NoError(t, b.afterGrace())
+	require.Equal(t, "busy", b.assigner.given["g"])
+}
+
+// What its node was about to stop does not run again because the node is lost.
+func TestLostGameThatWasToStop(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, present("eu", "n1", "process"))
+	b.runs("g", "eu", "gone")
+	found, err := b.store.GetIntent(t.Context(), "g")
+	require.NoError(t, err)
+	found.Intent.Current = &operation.Operation{ID: "op", Kind: operation.Stop, Region: "eu", Node: "gone", Step: operation.Accepted}
+	_, err = b.store.PutIntent(t.Context(), found.Intent, found.Revision)
+	require.NoError(t, err)
+	require.NoError(t, b.afterGrace())
+	require.Empty(t, b.assigner.given)
+	require.Len(t, b.Findings(), 1)
+	require.Equal(t, ports.ActionNone, b.Findings()[0].Action)
+	require.Contains(t, b.Findings()[0].Evidence, "about to stop it")
+}
+
 // A record that moves between two passes is a new finding: the grace is for what
 // was seen.
 func TestGraceBeginsAnewWhenTheRecordMoves(t *testing.T) {

@@ -3,6 +3,7 @@
 package nodes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -224,6 +225,10 @@ func (w *Worker) deal(ctx context.Context, book *drift.Book, seen ports.Versione
 		RecordRevision: seen.Revision, IntentRevision: intent.Revision,
 	}
 	reschedule := intent.Intent.Spec.OnNodeLost == operation.RescheduleWhenLost
+	if op := intent.Intent.Current; op != nil && op.Kind == operation.Stop && op.Failure == nil {
+		reschedule = false
+		finding.Evidence += ", and was about to stop it"
+	}
 	if reschedule {
 		finding.Action = ports.ActionReschedule
 	}
@@ -231,7 +236,7 @@ func (w *Worker) deal(ctx context.Context, book *drift.Book, seen ports.Versione
 	if !reschedule || w.cfg.Clock().Sub(noted.FirstSeen) < w.cfg.Grace || w.underWay(intent.Intent.Current, present) {
 		return nil
 	}
-	to, found := pick(present, w.cfg.Region, games)
+	to, found := pick(present, w.cfg.Region, games, intent.Intent.Recent)
 	if !found {
 		return nil // nobody to give it to; the finding stays
 	}
@@ -252,17 +257,20 @@ func (w *Worker) underWay(op *operation.Operation, present []ports.Node) bool {
 	return op != nil && slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == op.Region && n.Name == op.Node })
 }
 
-// pick returns the node of the region that runs games and has the fewest.
-func pick(present []ports.Node, region string, games map[string]int) (ports.Node, bool) {
-	var best ports.Node
-	found := false
-	for _, n := range present {
-		if n.Region != region || n.Engine.Kind == "" {
-			continue
-		}
-		if !found || games[n.Name] < games[best.Name] {
-			best, found = n, true
+// pick returns the node of the region that runs games and has the fewest, of those that
+// have failed to take this game the least often.
+func pick(present []ports.Node, region string, games map[string]int, recent []operation.Outcome) (ports.Node, bool) {
+	failed := map[string]int{}
+	for _, o := range recent {
+		if o.Kind == operation.Reschedule && o.Failure != nil && o.Region == region {
+			failed[o.Node]++
 		}
 	}
-	return best, found
+	able := slices.DeleteFunc(slices.Clone(present), func(n ports.Node) bool { return n.Region != region || n.Engine.Kind == "" })
+	if len(able) == 0 {
+		return ports.Node{}, false
+	}
+	return slices.MinFunc(able, func(a, b ports.Node) int {
+		return cmp.Or(cmp.Compare(failed[a.Name], failed[b.Name]), cmp.Compare(games[a.Name], games[b.Name]))
+	}), true
 }
