@@ -74,8 +74,8 @@ type DriftFinding struct {
 	Action Action `json:"action"`
 	// Evidence says in words what was seen.
 	Evidence string `json:"evidence"`
-	// Certain: a newer generation is proof that the container's time is over. The
-	// brake does not hold what is certain.
+	// Certain: there is proof that the container's time is over, a newer generation or
+	// the engine's own word that it has removed it. The brake does not hold what is certain.
 	Certain bool `json:"certain,omitempty"`
 	// Held says why the action is not taken by itself: the brake, say. Empty if it is.
 	Held string `json:"held,omitempty"`

@@ -25,6 +25,9 @@ type Observation struct {
 	IntentRevision int64
 	// Containers are those of the game on this node.
 	Containers []ports.Container
+	// Removed: the engine has told that the record's container was removed. That it only
+	// does not list it can have other reasons.
+	Removed bool
 	// Trouble is why the engine could not tell of its containers; they are unknown then.
 	Trouble error
 	// Working: this daemon has an operation on the game in progress.
@@ -98,7 +101,9 @@ func (o Observation) judgeOwn(own *ports.Container) []ports.DriftFinding {
 		// he knows of it we do not.
 		return o.found(ports.DriftGone, ports.ActionNone, id, "the record is %s, the engine has no container %s, and no operation has ever made one for this game", o.Record.Status, id)
 	case own == nil:
-		return o.found(ports.DriftGone, ports.ActionMarkRemoved, id, "the record is %s, and the engine has no container %s", o.Record.Status, id)
+		gone := o.found(ports.DriftGone, ports.ActionMarkRemoved, id, "the record is %s, and the engine has no container %s", o.Record.Status, id)
+		gone[0].Certain = o.Removed
+		return gone
 	case own.State == ports.ContainerUnknown:
 		return o.found(ports.DriftUnknown, ports.ActionNone, id, "the engine cannot say what container %s does", id)
 	case !o.own():

@@ -15,6 +15,8 @@ import (
 // Noticer looks at games.
 type Noticer interface {
 	Notice(gameID string)
+	// NoticeRemoved says which container of the game the engine has removed.
+	NoticeRemoved(gameID, containerID string)
 	NoticeAll()
 }
 
@@ -55,13 +57,16 @@ func (w *Worker) listen(ctx context.Context, opened func()) error {
 		if err != nil {
 			return err
 		}
-		if event.Type != ports.EngineOpened {
+		switch event.Type {
+		case ports.EngineOpened:
+			opened()
+			if event.Continuity != ports.ContinuityKnown {
+				w.noticer.NoticeAll()
+			}
+		case ports.EngineRemoved:
+			w.noticer.NoticeRemoved(event.GameID, event.ContainerID)
+		default:
 			w.noticer.Notice(event.GameID)
-			continue
-		}
-		opened()
-		if event.Continuity != ports.ContinuityKnown {
-			w.noticer.NoticeAll()
 		}
 	}
 	return ctx.Err()

@@ -88,8 +88,9 @@ const everything = "*"
 // noticer passes on what it is told.
 type noticer chan string
 
-func (n noticer) Notice(gameID string) { n <- gameID }
-func (n noticer) NoticeAll()           { n <- everything }
+func (n noticer) Notice(gameID string)                     { n <- gameID }
+func (n noticer) NoticeRemoved(gameID, containerID string) { n <- gameID + " without " + containerID }
+func (n noticer) NoticeAll()                               { n <- everything }
 
 func (n noticer) require(t *testing.T, want string) {
 	t.Helper()
@@ -125,10 +126,12 @@ func TestEventsBecomeLooks(t *testing.T) {
 	e, n := listen(t)
 	stream := e.stream(t)
 	send(t, stream, opened(ports.ContinuityKnown))
-	for _, kind := range []ports.EngineEventType{ports.EngineStarted, ports.EngineExited, ports.EngineRemoved} {
-		send(t, stream, ports.EngineEvent{Type: kind, GameID: "g-" + string(kind)})
+	for _, kind := range []ports.EngineEventType{ports.EngineStarted, ports.EngineExited} {
+		send(t, stream, ports.EngineEvent{Type: kind, GameID: "g-" + string(kind), ContainerID: "c"})
 		n.require(t, "g-"+string(kind))
 	}
+	send(t, stream, ports.EngineEvent{Type: ports.EngineRemoved, GameID: "g", ContainerID: "c"})
+	n.require(t, "g without c")
 	require.Empty(t, n, "a stream without a gap asks for nothing else")
 }
 

@@ -54,6 +54,13 @@ func (b *brake) weigh(running, losing int) {
 	}
 }
 
+// put sets the brake for a reason that is no matter of numbers.
+func (b *brake) put(reason string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.set(reason)
+}
+
 func (b *brake) set(reason string) {
 	if b.on != nil || b.cfg.Clock().Before(b.free) {
 		return

@@ -18,7 +18,7 @@ import (
 func TestDamagedIntentHidesNoOtherGame(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{Every: 50 * time.Millisecond}})
-	for _, gameID := range []string{"bad", "well"} {
+	for _, gameID := range []string{"bad", "well", "bystander"} {
 		n.Do(nodetest.Start(gameID, nodetest.Game("1.0.0")))
 	}
 	etcd := etcdtest.InProcess(t)

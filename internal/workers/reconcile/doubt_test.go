@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,7 +12,9 @@ import (
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/nodetest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/workers/reconcile"
 )
 
 // busy is an engine on which games are cleaned up while a pass lists its containers.
@@ -110,26 +113,35 @@ func TestWedgedContainerDoesNotKeepItsSiblings(t *testing.T) {
 	require.Equal(t, wedged.ID, left[1].ID)
 }
 
-// stuck is an engine that never comes to an end with some containers.
+// stuck is an engine that comes to no end with some containers before the test has.
 type stuck struct {
 	ports.Engine
-	with    map[string]bool // by id
+	with    sync.Map // ids
 	hanging atomic.Int64
 	end     chan struct{}
 }
 
-func (s *stuck) Stop(ctx context.Context, id string, grace time.Duration) error {
-	if s.with[id] {
+func (s *stuck) hang(id string) {
+	if _, found := s.with.Load(id); found {
 		s.hanging.Add(1)
 		<-s.end
 	}
+}
+
+func (s *stuck) Start(ctx context.Context, id string) error {
+	s.hang(id)
+	return s.Engine.Start(ctx, id)
+}
+
+func (s *stuck) Stop(ctx context.Context, id string, grace time.Duration) error {
+	s.hang(id)
 	return s.Engine.Stop(ctx, id, grace)
 }
 
 // As many wedged containers as there are workers for anything hold up no other game.
 func TestWedgedContainersHoldUpNobody(t *testing.T) {
 	t.Parallel()
-	engine := &stuck{with: map[string]bool{}, end: make(chan struct{})}
+	engine := &stuck{end: make(chan struct{})}
 	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
 	const wedged = 10
 	for i := range 3 * wedged { // enough for the brake to see no mass death
@@ -137,7 +149,7 @@ func TestWedgedContainersHoldUpNobody(t *testing.T) {
 		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Start, Spec: spec(games[0], 0)}))
 		if i < wedged {
 			require.NoError(t, s.plant(t.Context(), gameID, 0, ports.ContainerRunning))
-			engine.with[s.live(gameID)[1].ID] = true
+			engine.with.Store(s.live(gameID)[1].ID, true)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -158,4 +170,33 @@ func TestWedgedContainersHoldUpNobody(t *testing.T) {
 		return err == nil && record.Status == runtime.StatusStopped
 	})
 	require.Len(t, s.live("g0"), 2, "the wedged one still hangs")
+}
+
+// A game that takes for ever to start holds up no other start, though there is only one
+// worker for that.
+func TestSlowStartHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	engine := &stuck{end: make(chan struct{})}
+	n := nodetest.New(t, nodetest.Config{
+		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
+		Reconcile: reconcile.Config{Every: 100 * time.Millisecond, Starters: 1, Turn: 50 * time.Millisecond},
+	})
+	crashing := nodetest.Game("1.0.0")
+	crashing.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}
+	for _, gameID := range []string{"slow", "other"} {
+		n.Do(nodetest.Start(gameID, crashing))
+	}
+	before := n.Record("other")
+	engine.with.Store(n.Record("slow").CurrentContainerID, true)
+	n.Run()
+	t.Cleanup(func() { close(engine.end) }) // before the workers end
+	kill(t, n.Record("slow").EngineEndpoint)
+	eventually(t, "the start hangs", func() bool { return engine.hanging.Load() > 0 })
+
+	kill(t, before.EngineEndpoint)
+	eventually(t, "the other game runs again", func() bool {
+		after := n.Record("other")
+		return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt)
+	})
+	require.True(t, n.Service.Working("slow"))
 }

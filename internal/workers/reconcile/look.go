@@ -43,6 +43,7 @@ func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation,
 func (w *Worker) complete(o *drift.Observation) {
 	if o.Record != nil {
 		o.Unhealthy = w.Unhealthy(*o.Record)
+		o.Removed = w.wasRemoved(o.Record.CurrentContainerID)
 	}
 	o.Working = w.Settler.Working(o.GameID)
 	o.Now = w.cfg.Clock()
@@ -82,6 +83,9 @@ func (w *Worker) deal(ctx context.Context, o drift.Observation, f ports.DriftFin
 	if wait := w.tooEarly(o, f); wait > 0 {
 		return wait, nil
 	}
+	if wait, err := w.doubt(ctx, o, f); wait > 0 || err != nil {
+		return wait, err
+	}
 	if slow := w.laneOf(f.Action); slow != nil {
 		if slow.NumRequeues(f.GameID) == 0 { // else it waits there for its next turn
 			slow.Add(f.GameID)
@@ -90,6 +94,30 @@ func (w *Worker) deal(ctx context.Context, o drift.Observation, f ports.DriftFin
 	}
 	_, err := w.act(ctx, f)
 	return 0, err
+}
+
+// doubt puts the brake on where the engine has lost not only the game's container, of
+// which it has told nothing, but has none at all: it may be another engine than before,
+// or have its directory elsewhere. That share of the games tells nothing where there is
+// only one. It returns for how long it may still pass by itself.
+func (w *Worker) doubt(ctx context.Context, o drift.Observation, f ports.DriftFinding) (time.Duration, error) {
+	if f.Action != ports.ActionMarkRemoved || f.Certain {
+		return 0, nil
+	}
+	bound, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	containers, err := w.Engine.List(bound, "")
+	if err != nil {
+		return 0, fmt.Errorf("see whether the engine has any container: %w", err)
+	}
+	if len(containers) > 0 {
+		return 0, nil
+	}
+	wait := seenFor(o, f, w.cfg.AdoptAfter, w.cfg.AdoptLooks)
+	if wait == 0 {
+		w.brake.put(fmt.Sprintf("the engine has no container at all, and told of no removal; the record of %q names one", f.GameID))
+	}
+	return wait, nil
 }
 
 // act does what the finding proposes, and reports whether it did. What the brake holds
@@ -102,10 +130,20 @@ func (w *Worker) act(ctx context.Context, f ports.DriftFinding) (done bool, err 
 }
 
 // settle acts on the finding, and reports whether it was done. Where something has
-// changed since, or is about to, the game is looked at again a little later.
+// changed since, or is about to, the game is looked at again a little later. So is one
+// that takes longer to start than its turn: it keeps no other game waiting.
 func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) (done bool, err error) {
-	err = w.Settler.Settle(ctx, f, "")
+	turn := ctx
+	if w.laneOf(f.Action) == w.starts {
+		var over context.CancelFunc
+		turn, over = context.WithTimeout(ctx, w.cfg.Turn)
+		defer over()
+	}
+	err = w.Settler.Settle(turn, f, "")
 	switch {
+	case err != nil && turn.Err() != nil && ctx.Err() == nil:
+		w.queue.AddAfter(f.GameID, workingAgain)
+		return false, nil
 	case err == nil:
 		w.log.Info("drift settled", "game_id", f.GameID, "kind", f.Kind, "action", f.Action, "container_id", f.ContainerID, "evidence", f.Evidence)
 		return true, nil
@@ -129,14 +167,20 @@ func (w *Worker) tooEarly(o drift.Observation, f ports.DriftFinding) time.Durati
 	default:
 		return 0
 	}
-	seenFor := o.Now.Sub(f.FirstSeen)
+	return seenFor(o, f, delay, looks)
+}
+
+// seenFor returns how much longer a finding has to be seen until it has been for so
+// long and in so many looks.
+func seenFor(o drift.Observation, f ports.DriftFinding, delay time.Duration, looks int) time.Duration {
+	since := o.Now.Sub(f.FirstSeen)
 	switch {
-	case seenFor >= delay && f.Seen >= looks:
+	case since >= delay && f.Seen >= looks:
 		return 0
 	case looks > 1:
 		return max(delay/time.Duration(looks), time.Millisecond)
 	default:
-		return delay - seenFor
+		return delay - since
 	}
 }
 

@@ -27,7 +27,8 @@ import (
 //	                                         game:1.0.0 by default, and no restart after a crash
 //	rtmanager stop|restart|cleanup GAME
 //	rtmanager patch GAME IMAGE
-//	exit GAME CODE, lose GAME, revive GAME   happens to the container that the record names
+//	exit GAME CODE, revive GAME              happens to the container that the record names
+//	lose GAME, mislay GAME                   it is removed; the engine tells of that, or has not
 //	plant GAME GENERATION STATE              a container that no operation asked for
 //	rewrite GAME FIELD VALUE                 somebody changes the record: image, endpoint, container or node
 //	wedge GAME, unwedge GAME                 no act on a container of the game comes to an end
@@ -66,7 +67,8 @@ func (s *stage) verbs(ctx context.Context) map[string]func(*testscript.TestScrip
 		"rtmanager": {"start|stop|restart|cleanup|patch GAME [ARG...]", 2, s.storyOperation},
 
 		"exit":    {"GAME CODE", 2, s.storyExit},
-		"lose":    {"GAME", 1, s.ofRecorded(func(id string) error { s.machine.Lose(id); return nil })},
+		"lose":    {"GAME", 1, s.storyLose},
+		"mislay":  {"GAME", 1, s.ofRecorded(func(id string) error { s.machine.Lose(id); return nil })},
 		"revive":  {"GAME", 1, s.ofRecorded(s.machine.Revive)},
 		"wedge":   {"GAME", 1, s.storyWedge(true)},
 		"unwedge": {"GAME", 1, s.storyWedge(false)},
@@ -148,6 +150,15 @@ func (s *stage) storyExit(ctx context.Context, args []string) error {
 		return err
 	}
 	return s.ofRecorded(func(id string) error { return s.machine.Exit(id, code) })(ctx, args)
+}
+
+// storyLose tells the worker what the engine's stream of events would.
+func (s *stage) storyLose(ctx context.Context, args []string) error {
+	return s.ofRecorded(func(id string) error {
+		s.machine.Lose(id)
+		s.node.Reconcile.NoticeRemoved(args[0], id)
+		return nil
+	})(ctx, args)
 }
 
 func (s *stage) storyWedge(on bool) func(context.Context, []string) error {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -56,8 +57,12 @@ type Config struct {
 	// Starters is how many games are started again at the same time, Removers how
 	// many containers are removed. Default 4 each.
 	Starters, Removers int
+	// Turn is how long a starter waits for one game before it goes on with the next; the
+	// start goes on by itself. Default 5 s.
+	Turn time.Duration
 	// AdoptAfter is how long, and in how many looks, a container without a record has to look
-	// the same before it is adopted. Default 3 looks, 5 s.
+	// the same before it is adopted, and an engine to have no container at all before that is
+	// taken for a fault of its own. Default 3 looks, 5 s.
 	AdoptAfter time.Duration
 	AdoptLooks int
 	// BrakeShare is the share of the games that run here, above which one pass must
@@ -81,6 +86,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Removers == 0 {
 		c.Removers = 4
+	}
+	if c.Turn == 0 {
+		c.Turn = 5 * time.Second
 	}
 	if c.AdoptAfter == 0 {
 		c.AdoptAfter = 5 * time.Second
@@ -112,6 +120,9 @@ type Worker struct {
 	book             *drift.Book
 	brake            *brake
 	passes           chan struct{} // asks for a pass
+
+	mu      sync.Mutex
+	removed map[string]time.Time // guarded by mu; containers that the engine told of lately
 }
 
 // New returns a worker, which does nothing before Run or Pass is called. Run it, or
@@ -130,7 +141,7 @@ func New(parts Parts, cfg Config) (*Worker, error) {
 	return &Worker{
 		Parts: parts, cfg: cfg, log: cfg.Logger, book: drift.NewBook(),
 		queue: newQueue(), starts: newQueue(), removals: newQueue(),
-		brake: newBrake(cfg), passes: make(chan struct{}, 1),
+		brake: newBrake(cfg), passes: make(chan struct{}, 1), removed: map[string]time.Time{},
 	}, nil
 }
 
@@ -159,6 +170,29 @@ func (w *Worker) Notice(gameID string) {
 	if gameID != "" {
 		w.queue.Add(gameID)
 	}
+}
+
+// removedFor is for how long what the engine tells of a removal is remembered: longer
+// than anything takes to be looked at.
+const removedFor = time.Hour
+
+// NoticeRemoved asks for a look at the game, one of whose containers the engine has
+// told to be removed.
+func (w *Worker) NoticeRemoved(gameID, containerID string) {
+	now := time.Now()
+	w.mu.Lock()
+	maps.DeleteFunc(w.removed, func(_ string, at time.Time) bool { return now.Sub(at) > removedFor })
+	w.removed[containerID] = now
+	w.mu.Unlock()
+	w.Notice(gameID)
+}
+
+// wasRemoved reports whether the engine has told that the container was removed.
+func (w *Worker) wasRemoved(containerID string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, told := w.removed[containerID]
+	return told
 }
 
 // NoticeAll asks for a pass.
