@@ -42,6 +42,7 @@ type daemonProcess struct {
 	t      testing.TB
 	dir    string
 	listen string
+	etcd   string // where its etcd is reached
 	flags  []string
 	cmd    *exec.Cmd
 	client *apiclient.Client
@@ -106,6 +107,7 @@ func (d *daemonProcess) start() {
 	found := readyLine.FindStringSubmatch(line)
 	require.NotNil(d.t, found, "ready line %q", line)
 	require.Equal(d.t, d.listen, found[1])
+	d.etcd = found[2]
 	go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process
 }
 

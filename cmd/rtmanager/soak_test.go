@@ -258,6 +258,13 @@ func (s *soak) verifyLedger(page ports.Explanation) {
 	for i, entry := range page.History {
 		require.False(s.t, seen[entry.OperationID], "%s: %s wrote twice", page.GameID, entry.OperationID)
 		seen[entry.OperationID] = true
+		switch entry.From {
+		case "", entry.To: // the first one, and a record that was put anew
+		case runtime.StatusRemoved:
+			require.Equal(s.t, runtime.StatusRunning, entry.To, "%s: entry %d", page.GameID, entry.Seq)
+		default:
+			require.NoError(s.t, runtime.Transition(entry.From, entry.To), "%s: entry %d", page.GameID, entry.Seq)
+		}
 		if i > 0 {
 			require.Equal(s.t, entry.To, page.History[i-1].From, "%s: entry %d", page.GameID, page.History[i-1].Seq)
 			require.Equal(s.t, entry.Seq+1, page.History[i-1].Seq, "%s", page.GameID)

@@ -19,7 +19,7 @@ const (
 
 const operationDescription = `Answers when the operation is over, or earlier as wait says. The operation goes on when the client leaves
 or an answer gets lost: Idempotency-Key is its id, and a request with the id of an operation that is in progress
-waits for it, with the id of one that has ended is told how.
+waits for it, with the id of one of the last 16 of the game is told how that ended.
 
 With Accept: application/x-ndjson or text/event-stream the answer is a stream of events: progress, and then one
 result or one error. An error that happens before the stream begins is an ordinary problem, and one that comes later

@@ -247,4 +247,13 @@ func legal(t *testing.T, n *nodetest.Node) {
 		require.Equal(t, history[i+1].To, history[i].From, "entry %d does not follow from the one before", history[i].Seq)
 		require.Equal(t, history[i+1].Seq+1, history[i].Seq)
 	}
+	for _, entry := range history {
+		switch entry.From {
+		case "", entry.To: // the first one, and a record that was put anew
+		case runtime.StatusRemoved:
+			require.Equal(t, runtime.StatusRunning, entry.To, "entry %d: a fresh record of a game that was removed", entry.Seq)
+		default:
+			require.NoError(t, runtime.Transition(entry.From, entry.To), "entry %d", entry.Seq)
+		}
+	}
 }

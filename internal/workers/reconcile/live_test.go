@@ -63,6 +63,9 @@ func TestCrashPolicyStartsAgainSoManyTimes(t *testing.T) {
 	spec.Crash = operation.CrashPolicy{Attempts: 2, Delay: operation.Duration(time.Millisecond)}
 	n.Do(nodetest.Start("g", spec))
 	for restart := 1; restart <= 2; restart++ {
+		n.Kill() // what counts is in the store, and not with the daemon
+		n = n.Revive()
+		n.Run()
 		before := n.Record("g")
 		kill(t, before.EngineEndpoint)
 		eventually(t, "it runs again", func() bool {
