@@ -24,13 +24,13 @@ func TestPausedLeaderDoesNoHarm(t *testing.T) {
 	store := startDaemonWith(t, "--engine", "none", "--region", "hub")
 	images := t.TempDir()
 	buildSoakImages(t, filepath.Join(images, "gameserver"))
-	nodeOf := func(name string) *daemonProcess {
+	join := func(name string) *daemonProcess {
 		return startDaemonWith(t, "--etcd-endpoints", store.etcd, "--engine", "process", "--images-dir", images, "--region", "eu", "--node", name,
-			"--node-ttl", "2s", "--node-lost-grace", "100ms", "--reconcile-every", "200ms")
+			"--node-ttl", "5s", "--node-lost-grace", "100ms", "--reconcile-every", "200ms")
 	}
-	old := nodeOf("n1")
+	old := join("n1")
 	eventually(t, "the first node leads", func() bool { return leaderOf(t, store, "eu") == "n1" })
-	heir := nodeOf("n2")
+	heir := join("n2")
 	t.Cleanup(func() { stopGames(t, heir, "g") })
 	_, err := old.client.Operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Start, Spec: &operation.Spec{
 		Image: "gameserver:1.0.0", OnNodeLost: operation.RescheduleWhenLost,
@@ -42,7 +42,7 @@ func TestPausedLeaderDoesNoHarm(t *testing.T) {
 	require.NoError(t, old.cmd.Process.Signal(syscall.SIGSTOP))
 	resume := func() { _ = old.cmd.Process.Signal(syscall.SIGCONT) }
 	t.Cleanup(resume) // or it could not be stopped
-	eventually(t, "the game runs elsewhere", func() bool { return mustGet(t, store, "g").Node == "n2" })
+	eventually(t, "the game runs elsewhere", func() bool { return nodeOf(t, store, "g") == "n2" })
 	eventually(t, "nothing is left to do", func() bool { return settled(t, heir) })
 	after := mustGet(t, store, "g")
 	require.Equal(t, runtime.StatusRunning, after.Status)
@@ -52,8 +52,7 @@ func TestPausedLeaderDoesNoHarm(t *testing.T) {
 	resume()
 	eventually(t, "its own container is cleared away", func() bool {
 		left, err := os.ReadDir(filepath.Join(old.dir, "nodes", "eu", "n1", "containers"))
-		require.NoError(t, err)
-		return len(left) == 0
+		return err == nil && len(left) == 0
 	})
 	eventually(t, "it is a node again, of which nothing is left to do", func() bool { return settled(t, old) })
 	require.Equal(t, after, mustGet(t, store, "g"), "the record has not been touched")
@@ -80,10 +79,23 @@ func mustGet(t *testing.T, d *daemonProcess, gameID string) runtime.RuntimeRecor
 	return record
 }
 
+// nodeOf returns where the game lives, empty where the daemon does not answer.
+func nodeOf(t *testing.T, d *daemonProcess, gameID string) string {
+	t.Helper()
+	record, err := d.client.Get(t.Context(), gameID)
+	if err != nil {
+		return ""
+	}
+	return record.Node
+}
+
+// leaderOf returns who leads the region, empty where the daemon does not answer.
 func leaderOf(t *testing.T, d *daemonProcess, region string) string {
 	t.Helper()
 	nodes, err := d.client.Nodes(t.Context())
-	require.NoError(t, err)
+	if err != nil {
+		return ""
+	}
 	for _, leader := range nodes.Leaders {
 		if leader.Region == region {
 			return leader.Node

@@ -48,7 +48,8 @@ type EngineActs interface {
 	// Stop asks the container to exit, waits up to grace, and then kills it with
 	// all its processes; grace 0 kills at once. It returns once the container has
 	// exited; one that has already, or was never started, is success. No such
-	// container is runtime.ErrNoContainer.
+	// container is runtime.ErrNoContainer; one of which the engine cannot tell whether it
+	// runs is runtime.ErrEngineUnavailable, and not success.
 	Stop(ctx context.Context, containerID string, grace time.Duration) error
 
 	// Remove deletes the container and what the engine keeps of it, killing it

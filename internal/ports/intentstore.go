@@ -35,7 +35,7 @@ type IntentStore interface {
 	GetIntents(ctx context.Context, gameIDs []string) ([]VersionedIntent, error)
 
 	// InProgress returns the games whose operation in progress the node carries out,
-	// or any node of the region where that is empty, ordered by key, as of one revision.
+	// or any node of the region where that is empty, as of one revision, in no order.
 	InProgress(ctx context.Context, region, node string) ([]string, error)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -27,8 +28,13 @@ func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Durati
 
 func (e *Engine) stop(ctx context.Context, id string, grace time.Duration) error {
 	before, err := e.look(ctx, id)
-	if err != nil || before.State != ports.ContainerRunning {
+	switch {
+	case err != nil:
 		return err
+	case before.State == ports.ContainerUnknown:
+		return fmt.Errorf("%w: it cannot say what container %s does", runtime.ErrEngineUnavailable, id)
+	case before.State != ports.ContainerRunning:
+		return nil
 	}
 	if grace > 0 {
 		err = e.askToExit(ctx, id, grace)

@@ -34,9 +34,10 @@ type container struct {
 	logs sync.Mutex
 
 	mu     sync.Mutex
-	run    *run // guarded by mu; nil while nothing of the game lives
-	last   past // guarded by mu; the latest run, while run is nil
-	unread bool // guarded by mu: the latest run is over, and how it ended cannot be read yet
+	run    *run  // guarded by mu; nil while nothing of the game lives
+	last   past  // guarded by mu; the latest run, while run is nil
+	unread bool  // guarded by mu: the latest run is over, and how it ended cannot be read yet
+	astray error // guarded by mu: why it cannot be told whether anything of the game lives
 }
 
 // past is what is known of a run that is over.
@@ -72,15 +73,25 @@ func (c *container) running() *run {
 	return c.run
 }
 
-// current returns the run in progress, or nil. While it is not known how the latest one
-// ended there is no telling: that is runtime.ErrEngineUnavailable.
+// current returns the run in progress, or nil where nothing of the game lives. While that
+// cannot be told it is runtime.ErrEngineUnavailable.
 func (c *container) current() (*run, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.unread {
-		return nil, fmt.Errorf("%w: how its latest run has ended cannot be read yet", runtime.ErrEngineUnavailable)
+	if c.astray != nil {
+		return nil, fmt.Errorf("%w: whether it runs cannot be told: %w", runtime.ErrEngineUnavailable, c.astray)
 	}
 	return c.run, nil
+}
+
+// readable is nil unless it has yet to be read how the latest run has ended.
+func (c *container) readable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unread {
+		return fmt.Errorf("%w: how its latest run has ended cannot be read yet", runtime.ErrEngineUnavailable)
+	}
+	return nil
 }
 
 // letGo makes the engine look away from what runs.
@@ -120,7 +131,7 @@ func (c *container) describe(cfg Config) ports.Container {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.unread: // then it is unknown
+	case c.unread, c.astray != nil: // then it is unknown
 	case c.run != nil:
 		told.State = ports.ContainerRunning
 		told.StartedAt = copied(c.run.startedAt)

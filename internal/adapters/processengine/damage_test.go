@@ -46,24 +46,46 @@ func TestADamagedContainerIsReportedAndHidesNoOther(t *testing.T) {
 	}
 }
 
-// What cannot be told is unknown, and never an exit.
+// What cannot be told is unknown, and never an exit: what lives there is not taken for
+// dead, and is known again once it can be told.
 func TestAPipeThatCannotBeReadIsUnknown(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
-	c := e.start(t, spec("a"))
-	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
-	require.NoError(t, e.Close())
-	pipe := filepath.Join(s.containerDir(c.ID), "alive")
-	require.NoError(t, os.Remove(pipe))
-	require.NoError(t, os.Mkdir(pipe, 0o700))
+	for name, runs := range map[string]bool{"runs": true, "has exited": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			e := s.open(t)
+			c := e.start(t, spec("a"))
+			game, _ := s.pids(t, c.ID)
+			if !runs {
+				require.NoError(t, e.Stop(t.Context(), c.ID, 0))
+			}
+			c = e.inspect(t, c.ID)
+			require.NoError(t, e.Close())
+			pipe := filepath.Join(s.containerDir(c.ID), "alive")
+			require.NoError(t, os.Rename(pipe, pipe+".away"))
+			require.NoError(t, os.Mkdir(pipe, 0o700))
 
-	e = s.open(t)
-	ofGame, err := e.List(t.Context(), "a")
-	require.NoError(t, err)
-	require.Len(t, ofGame, 1)
-	require.Equal(t, ports.ContainerUnknown, ofGame[0].State)
-	require.Equal(t, c.Labels, ofGame[0].Labels)
+			e = s.open(t)
+			ofGame, err := e.List(t.Context(), "a")
+			require.NoError(t, err)
+			require.Len(t, ofGame, 1)
+			require.Equal(t, ports.ContainerUnknown, ofGame[0].State)
+			require.Equal(t, c.Labels, ofGame[0].Labels)
+			for _, err := range []error{e.Start(t.Context(), c.ID), e.Stop(t.Context(), c.ID, 0), e.Remove(t.Context(), c.ID)} {
+				require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+				require.ErrorContains(t, err, pipe)
+			}
+			require.Equal(t, runs, alive(game))
+
+			require.NoError(t, os.Remove(pipe))
+			require.NoError(t, os.Rename(pipe+".away", pipe))
+			eventually(t, "it is known again", func() bool { return e.inspect(t, c.ID).State != ports.ContainerUnknown })
+			require.Equal(t, c, e.inspect(t, c.ID))
+			require.NoError(t, e.Stop(t.Context(), c.ID, 0))
+			require.False(t, alive(game))
+		})
+	}
 }
 
 func TestExitCodesThatCannotBeReadAreUnknown(t *testing.T) {

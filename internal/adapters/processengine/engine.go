@@ -171,18 +171,17 @@ func (e *Engine) all() []*container {
 	return all
 }
 
-// forget takes the container, whose directory is gone, out of the engine.
-func (e *Engine) forget(c *container) {
+// forget takes the container, whose directory is gone, out of the engine, and reports
+// whether it was there.
+func (e *Engine) forget(c *container) bool {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	_, ours := e.containers[c.id]
 	delete(e.containers, c.id)
 	if e.names[c.spec.Name] == c {
 		delete(e.names, c.spec.Name)
 	}
-	e.mu.Unlock()
-	if ours {
-		e.tell(ports.EngineRemoved, c)
-	}
+	return ours
 }
 
 func (e *Engine) tell(kind ports.EngineEventType, c *container) {

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
+
+	"galaxy/rtmanager/internal/ports"
 )
 
 var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -67,22 +70,56 @@ func (e *Engine) attach(c *container) {
 	if err := readJSON(c.file("run.json"), &s); err != nil {
 		e.log.Warn("the port of a container's game is not known", "container", c.id, "error", err)
 	}
-	r, words, err := findRun(c.file("alive"), s.Port)
-	switch {
-	case err != nil: // which does not mean that the game has exited
-		c.damage = err
-		e.log.Error("what a container does is not known", "container", c.id, "error", err)
-	case r == nil:
-		if c.recall(s.Port) != nil {
-			e.watches.Go(func() { e.conclude(c, s.Port) })
-		}
-	default:
-		c.run = r
-		if s.Port != 0 {
-			e.ports[s.Port] = c
-		}
-		e.resume(c, r, words)
+	if err := e.track(c, s.Port); err != nil { // which does not mean that the game has exited
+		e.log.Error("whether a container runs cannot be told yet", "container", c.id, "error", err)
+		e.watches.Go(func() { e.keepTracking(c, s.Port) })
 	}
+}
+
+// keepTracking tries to find out until it can be told whether the container runs.
+func (e *Engine) keepTracking(c *container, port int) {
+	for {
+		if _, closed := wait(e.life, nil, time.Second); closed != nil {
+			return
+		}
+		if e.track(c, port) == nil {
+			break
+		}
+	}
+	if c.running() == nil {
+		e.tell(ports.EngineExited, c) // of one that runs it has been told
+	}
+}
+
+// track finds out whether the container runs, and follows it if it does. After an error
+// it is unknown.
+func (e *Engine) track(c *container, port int) error {
+	r, words, err := findRun(c.file("alive"), port)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", c.file("alive"), err)
+	}
+	c.mu.Lock()
+	c.run, c.astray = r, err
+	c.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case r == nil:
+		if c.recall(port) != nil {
+			e.watches.Go(func() { e.conclude(c, port) })
+		}
+		return nil
+	}
+	e.mu.Lock()
+	if port != 0 {
+		e.ports[port] = c
+	}
+	e.mu.Unlock()
+	if e.life.Err() != nil { // Close may have been here before the run was
+		c.letGo()
+	}
+	e.resume(c, r, words)
+	return nil
 }
 
 // findRun returns what holds the pipe, and the words that nobody has heard yet;

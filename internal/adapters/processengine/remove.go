@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // Remove leaves the game's own directory alone: it outlives containers.
@@ -27,15 +28,19 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 		return c.wrap("remove", err)
 	}
 	defer release()
-	if r := c.running(); r != nil {
-		if err := c.kill(ctx, r); err != nil {
-			return c.wrap("remove", err)
-		}
+	r, err := c.current()
+	if err == nil && r != nil {
+		err = c.kill(ctx, r)
+	}
+	if err != nil {
+		return c.wrap("remove", err)
 	}
 	if err := e.deleteDir(c); err != nil {
 		return c.wrap("remove", fmt.Errorf("%w: %w", runtime.ErrEngineUnavailable, err))
 	}
-	e.forget(c)
+	if e.forget(c) {
+		e.tell(ports.EngineRemoved, c)
+	}
 	return nil
 }
 

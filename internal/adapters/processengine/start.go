@@ -34,6 +34,9 @@ func (e *Engine) Start(ctx context.Context, containerID string) error {
 		return err
 	}
 	r, err := c.current()
+	if err == nil {
+		err = c.readable()
+	}
 	if err == nil && r == nil {
 		r, err = e.launch(ctx, c)
 	}

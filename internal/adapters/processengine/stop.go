@@ -31,7 +31,10 @@ func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Durati
 	if _, err := e.look(c); err != nil {
 		return err
 	}
-	r := c.running()
+	r, err := c.current()
+	if err != nil {
+		return c.wrap("stop", err)
+	}
 	if r == nil {
 		return nil
 	}

@@ -47,7 +47,8 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 	return listed, nil
 }
 
-// look describes the container; one whose directory somebody has deleted is gone.
+// look describes the container; one whose directory somebody has deleted is gone. The
+// engine has not removed it, and does not say so.
 func (e *Engine) look(c *container) (ports.Container, error) {
 	lost, err := e.lost(c)
 	if err != nil {

@@ -99,8 +99,8 @@ func (r *run) isBefore(containerID string) bool {
 	return before != nil && containerID != "" && before.CurrentContainerID == containerID
 }
 
-// silence stops what else of the game runs on this node: two live containers would
-// write the same state. A record that somebody has changed by hand, or a container
+// silence stops what else of the game runs on this node, or may run: two live containers
+// would write the same state. A record that somebody has changed by hand, or a container
 // that he has started, is how there can be one.
 func (r *run) silence(ctx context.Context, except string) error {
 	containers, err := r.s.Engine.List(ctx, r.gameID)
@@ -108,7 +108,7 @@ func (r *run) silence(ctx context.Context, except string) error {
 		return err
 	}
 	for _, c := range containers {
-		if c.ID == except || c.State != ports.ContainerRunning {
+		if c.ID == except || c.State == ports.ContainerExited || c.State == ports.ContainerCreated {
 			continue
 		}
 		if !r.present() {

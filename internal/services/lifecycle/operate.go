@@ -33,6 +33,8 @@ type terms struct {
 	pin *ports.DriftFinding
 	// mark, when not nil, changes the intent in the write that accepts the operation.
 	mark func(*operation.Intent)
+	// unasked: no person has asked for it.
+	unasked bool
 }
 
 // operate carries out a request on its terms.
@@ -136,7 +138,7 @@ func (s *Service) accept(ctx context.Context, r *run, request ports.OperationReq
 		if on.pin != nil && found.Revision != on.pin.IntentRevision {
 			return false, outcome, moved(*on.pin, on.pin.IntentRevision, found.Revision)
 		}
-		next, err := s.prepare(ctx, request, found.Intent, fence, on.pin)
+		next, err := s.prepare(ctx, request, found.Intent, fence, on)
 		if err != nil {
 			return false, outcome, err
 		}
@@ -156,7 +158,7 @@ func (s *Service) accept(ctx context.Context, r *run, request ports.OperationReq
 }
 
 // prepare returns the intent that accepts the request.
-func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence ports.Fence, pin *ports.DriftFinding) (operation.Intent, error) {
+func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence ports.Fence, on terms) (operation.Intent, error) {
 	if err := s.free(ctx, &intent); err != nil {
 		return intent, err
 	}
@@ -164,8 +166,8 @@ func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, i
 	if err != nil {
 		return intent, err
 	}
-	if pin != nil && revision != pin.RecordRevision {
-		return intent, moved(*pin, pin.RecordRevision, revision)
+	if on.pin != nil && revision != on.pin.RecordRevision {
+		return intent, moved(*on.pin, on.pin.RecordRevision, revision)
 	}
 	if err := s.ours(request, record); err != nil {
 		return intent, err
@@ -180,7 +182,7 @@ func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, i
 	}
 	at := s.now()
 	op.ID, op.Region, op.Node, op.Session = request.Origin.OperationID, s.cfg.Region, s.cfg.Node, fence.CreateRevision
-	op.Actor, op.Reason, op.Before, op.Unasked = request.Origin.Actor, request.Origin.Reason, record, pin != nil
+	op.Actor, op.Reason, op.Before, op.Unasked = request.Origin.Actor, request.Origin.Reason, record, on.unasked
 	op.Step, op.StartedAt, op.StepAt = operation.Accepted, at, at
 	op.Deadline = at.Add(s.allowance(op))
 	intent = intent.Clone()

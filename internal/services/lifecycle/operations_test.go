@@ -1,6 +1,8 @@
 package lifecycle_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -70,4 +72,59 @@ func TestStartThatFailsLeavesNothing(t *testing.T) {
 	require.ErrorIs(t, err, runtime.ErrNoImage)
 	_, err = r.Store.Get(t.Context(), "h")
 	require.ErrorIs(t, err, runtime.ErrNotFound, "no record was ever written")
+}
+
+// shaky is an engine that fails to start a container once, and after that to list once.
+type shaky struct {
+	ports.Engine
+	start, list atomic.Bool
+}
+
+func (e *shaky) Start(ctx context.Context, id string) error {
+	if e.start.CompareAndSwap(true, false) {
+		e.list.Store(true)
+		return runtime.ErrStartFailed
+	}
+	return e.Engine.Start(ctx, id)
+}
+
+func (e *shaky) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+	if e.list.CompareAndSwap(true, false) {
+		return nil, runtime.ErrEngineUnavailable
+	}
+	return e.Engine.List(ctx, gameID)
+}
+
+// A roll back that the engine does not answer at first brings the game back all the same.
+func TestRollBackIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	engine := &shaky{}
+	r := nodetest.New(t, nodetest.Config{Wrap: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
+	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	engine.start.Store(true)
+	_, err := r.Try(nodetest.The(operation.Restart, "g"))
+	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.False(t, engine.list.Load())
+	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
+	require.Equal(t, ports.ContainerRunning, r.Containers("g")[0].State)
+}
+
+// A container that somebody started behind the record's back is stopped and restarted
+// like any other.
+func TestContainerThatRunsAgainstItsRecord(t *testing.T) {
+	t.Parallel()
+	r := nodetest.New(t, nodetest.Config{})
+	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	containerID := r.Record("g").CurrentContainerID
+	r.Do(nodetest.The(operation.Stop, "g"))
+
+	require.NoError(t, r.Engine.Start(t.Context(), containerID))
+	r.Do(nodetest.The(operation.Stop, "g"))
+	require.Equal(t, ports.ContainerExited, r.Containers("g")[0].State)
+
+	require.NoError(t, r.Engine.Start(t.Context(), containerID))
+	before := r.Containers("g")[0].StartedAt
+	r.Do(nodetest.The(operation.Restart, "g"))
+	require.True(t, r.Containers("g")[0].StartedAt.After(*before), "it has been started anew")
+	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
 }

@@ -55,7 +55,7 @@ func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to p
 	}
 	op.Deadline = at.Add(s.allowance(op))
 	next := found.Intent.Clone()
-	next.GameID, next.Current = gameID, &op
+	next.GameID, next.Current, next.Wanted = gameID, &op, runtime.StatusRunning
 	if _, err := s.Intents.PutIntent(ctx, next, found.Revision, fence); err != nil {
 		return fmt.Errorf("give %q to node %s/%s: %w", gameID, to.Region, to.Name, err)
 	}

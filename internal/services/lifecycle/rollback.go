@@ -67,11 +67,15 @@ func (r *run) restore(ctx context.Context) error {
 	}
 	switch {
 	case before.Status == runtime.StatusRunning && op.Kind != operation.Stop:
-		if err := r.silenceInTime(ctx, before.CurrentContainerID); err != nil {
-			r.s.log.Error("the game stays down: another live container of it cannot be stopped", "game_id", r.gameID, "error", err)
+		alone, err := r.silenceInTime(ctx, before.CurrentContainerID)
+		if err != nil {
+			return err
+		}
+		if !alone {
+			r.s.log.Error("the game stays down: another live container of it cannot be stopped", "game_id", r.gameID)
 			break
 		}
-		err := r.s.Engine.Start(ctx, before.CurrentContainerID)
+		err = r.s.Engine.Start(ctx, before.CurrentContainerID)
 		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoContainer) {
 			return err
 		}
@@ -83,11 +87,16 @@ func (r *run) restore(ctx context.Context) error {
 	return r.settleOn(ctx, before.CurrentContainerID)
 }
 
-// silenceInTime is silence that leaves time for the rest of a roll back.
-func (r *run) silenceInTime(ctx context.Context, except string) error {
+// silenceInTime is silence that leaves time for the rest of a roll back. It is false
+// where that has not been enough.
+func (r *run) silenceInTime(ctx context.Context, except string) (alone bool, err error) {
 	bound, cancel := context.WithTimeout(ctx, time.Duration(r.op().Spec.WithDefaults().StopGrace)+r.s.cfg.Patience/2)
 	defer cancel()
-	return r.silence(bound, except)
+	err = r.silence(bound, except)
+	if err != nil && bound.Err() != nil && ctx.Err() == nil {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // forget is for a game that had no container here: a record that the operation

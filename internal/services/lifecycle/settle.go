@@ -27,9 +27,9 @@ func (s *Service) Settle(ctx context.Context, f ports.DriftFinding, actor string
 	by := ports.Origin{Actor: cmp.Or(actor, settler), Reason: cut(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
 	switch f.Action {
 	case ports.ActionMarkStopped, ports.ActionMarkRemoved, ports.ActionMarkRunning, ports.ActionCorrectRecord, ports.ActionAdopt:
-		return s.settleRecord(ctx, f, by)
+		return s.holding(f, func() error { return s.settleRecord(ctx, f, by) })
 	case ports.ActionRemoveContainer:
-		return s.removeStale(ctx, f)
+		return s.holding(f, func() error { return s.removeStale(ctx, f) })
 	case ports.ActionRestart:
 		return s.restartCrashed(ctx, f, by)
 	case ports.ActionResume:
@@ -38,7 +38,7 @@ func (s *Service) Settle(ctx context.Context, f ports.DriftFinding, actor string
 			return err
 		}
 		if op := intent.Intent.Current; op != nil && !s.here(op.Region, op.Node) {
-			return s.takeBack(ctx, f, intent)
+			return s.holding(f, func() error { return s.takeBack(ctx, intent) })
 		}
 		_, err = s.Resume(ctx, f.GameID)
 		return err
@@ -50,16 +50,7 @@ func (s *Service) Settle(ctx context.Context, f ports.DriftFinding, actor string
 // takeBack writes off the operation that a game of this node was given away with,
 // while the node seemed lost, to one that is not there now. Where that one is there,
 // it is runtime.ErrBusy: the game is about to move.
-func (s *Service) takeBack(ctx context.Context, f ports.DriftFinding, intent ports.VersionedIntent) error {
-	r := s.newRun(f.GameID)
-	other, err := s.reserve(r)
-	if err != nil {
-		return err
-	}
-	if other != nil {
-		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, runtime.ErrBusy)
-	}
-	defer s.release(r)
+func (s *Service) takeBack(ctx context.Context, intent ports.VersionedIntent) error {
 	fence, err := s.fenced()
 	if err != nil {
 		return err
@@ -72,10 +63,10 @@ func (s *Service) takeBack(ctx context.Context, f ports.DriftFinding, intent por
 	return err
 }
 
-// settleRecord writes the record as the finding proposes. It holds the game
-// meanwhile: a restart in between would leave record and container looking as they
-// were when the finding was made, and be undone.
-func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding, by ports.Origin) error {
+// holding acts while no operation on the game can begin here: a restart in between
+// would leave record and container looking as they were when the finding was made, and
+// be undone. It is runtime.ErrBusy where one has begun.
+func (s *Service) holding(f ports.DriftFinding, act func() error) error {
 	r := s.newRun(f.GameID)
 	other, err := s.reserve(r)
 	if err != nil {
@@ -85,6 +76,11 @@ func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding, by por
 		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, runtime.ErrBusy)
 	}
 	defer s.release(r)
+	return act()
+}
+
+// settleRecord writes the record as the finding proposes.
+func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding, by ports.Origin) error {
 	record, intent, err := s.pinned(ctx, f)
 	if err != nil {
 		return err
@@ -246,15 +242,6 @@ func (s *Service) answers(ctx context.Context, c ports.Container) bool {
 // removeStale stops and removes a container that is not the game's. The engine
 // cannot compare and swap: what it rests on is read once more right before.
 func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
-	r := s.newRun(f.GameID)
-	other, err := s.reserve(r)
-	if err != nil {
-		return err
-	}
-	if other != nil {
-		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, runtime.ErrBusy)
-	}
-	defer s.release(r)
 	c, err := s.Engine.Inspect(ctx, f.ContainerID)
 	if errors.Is(err, runtime.ErrNoContainer) {
 		return nil
@@ -307,7 +294,7 @@ func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding, by p
 	if err := validate(&request); err != nil {
 		return err
 	}
-	_, err = s.operate(ctx, request, nil, terms{pin: &f, mark: func(next *operation.Intent) {
+	_, err = s.operate(ctx, request, nil, terms{pin: &f, unasked: by.Actor == settler, mark: func(next *operation.Intent) {
 		next.Restarts = slices.Insert(counted, 0, s.now())
 	}})
 	return err

@@ -153,6 +153,36 @@ func TestLostGameGoesToNodesThatHaveNotFailedIt(t *testing.T) {
 	require.Equal(t, "busy", b.assigner.given["g"])
 }
 
+// A game that was halted, and that another node could not take, is not forgotten.
+func TestHaltedGameIsGivenAwayUntilSomebodyCan(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, present("eu", "broken", "process"), present("eu", "busy", "process"))
+	b.runs("other", "eu", "busy")
+	require.NoError(t, b.Pass(t.Context(), ports.Fence{}), "the one that looks at all stopped games")
+	at := b.clock.now()
+	require.NoError(t, b.store.Upsert(t.Context(), runtime.RuntimeRecord{
+		GameID: "g", Status: runtime.StatusStopped, Region: "eu", Node: "gone", CurrentContainerID: "c",
+		CreatedAt: at, LastOpAt: at, StartedAt: &at, StoppedAt: &at,
+	}))
+	intent := operation.Intent{
+		GameID: "g", Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.RescheduleWhenLost}, Wanted: runtime.StatusRunning,
+		Current: &operation.Operation{ID: "op", Kind: operation.Restart, Region: "eu", Node: "gone", Step: operation.Starting},
+	}
+	revision, err := b.store.PutIntent(t.Context(), intent, 0)
+	require.NoError(t, err)
+	require.NoError(t, b.afterGrace())
+	require.Equal(t, "broken", b.assigner.given["g"], "it has fewer games")
+
+	failed := operation.Operation{Kind: operation.Reschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailedNoImage}}
+	intent.Current = nil
+	intent.Remember(failed.Ended(b.clock.now()))
+	_, err = b.store.PutIntent(t.Context(), intent, revision)
+	require.NoError(t, err)
+	require.NoError(t, b.afterGrace())
+	require.Equal(t, "busy", b.assigner.given["g"])
+	require.Len(t, b.Findings(), 1)
+}
+
 // What its node was about to stop does not run again because the node is lost.
 func TestLostGameThatWasToStop(t *testing.T) {
 	t.Parallel()
@@ -191,6 +221,7 @@ func TestGraceBeginsAnewWhenTheRecordMoves(t *testing.T) {
 // to run. One that somebody stopped was not.
 func TestGamesThatWereToRunAgain(t *testing.T) {
 	t.Parallel()
+	failed := operation.Outcome{Kind: operation.Reschedule, Failure: &operation.Failure{Code: operation.FailedNoImage}}
 	for name, story := range map[string]struct {
 		intent operation.Intent
 		moves  bool
@@ -203,8 +234,15 @@ func TestGamesThatWereToRunAgain(t *testing.T) {
 			Kind: operation.Patch, Before: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped},
 		}}, false},
 		"reschedule to a node that is gone too": {operation.Intent{Current: &operation.Operation{Kind: operation.Reschedule}}, true},
+		"reschedule that has failed":            {operation.Intent{Wanted: runtime.StatusRunning, Recent: []operation.Outcome{failed}}, true},
+		"stopped since it has failed":           {operation.Intent{Wanted: runtime.StatusStopped, Recent: []operation.Outcome{{Kind: operation.Stop}, failed}}, false},
+		"restart after a crash":                 {operation.Intent{Current: &operation.Operation{Kind: operation.Start, Unasked: true}}, true},
+		"start":                                 {operation.Intent{Current: &operation.Operation{Kind: operation.Start}}, false},
 		"stop":                                  {operation.Intent{Current: &operation.Operation{Kind: operation.Stop}}, false},
 		"crash":                                 {operation.Intent{Wanted: runtime.StatusRunning}, false},
+		"restart of a stopped game, rolled back": {operation.Intent{Current: &operation.Operation{
+			Kind: operation.Restart, Before: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped}, Failure: &operation.Failure{},
+		}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -50,8 +50,9 @@ type Worker struct {
 	Parts
 	cfg Config
 
-	mu   sync.Mutex
-	book *drift.Book // nil while another leads
+	mu    sync.Mutex
+	book  *drift.Book // nil while another leads
+	known []string    // the games that were halted at the latest pass; nil before the first one that leads
 }
 
 // New returns a worker, which does nothing before Run or Pass is called.
@@ -101,7 +102,7 @@ func (w *Worker) lead(ctx context.Context, fence ports.Fence) error {
 func (w *Worker) resign() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.book = nil
+	w.book, w.known = nil, nil
 }
 
 // Findings returns the lost games that this node knows of: none while another leads.
@@ -151,41 +152,67 @@ func (w *Worker) ownBook() *drift.Book {
 func (w *Worker) survey(ctx context.Context, present []ports.Node) (map[string]int, []ports.VersionedRecord, error) {
 	games := map[string]int{}
 	var lost []ports.VersionedRecord
-	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Limit: 1000}
-	for {
-		page, err := w.Records.ListPage(ctx, query)
-		if err != nil {
-			return nil, nil, fmt.Errorf("list the running games of region %q: %w", w.cfg.Region, err)
+	err := w.each(ctx, runtime.StatusRunning, func(found ports.VersionedRecord) {
+		games[found.Record.Node]++
+		if w.gone(found.Record.Node, present) {
+			lost = append(lost, found)
 		}
-		for _, found := range page.Records {
-			games[found.Record.Node]++
-			if w.gone(found.Record.Node, present) {
-				lost = append(lost, found)
-			}
-		}
-		if page.Next == "" {
-			break
-		}
-		query.Revision, query.After = page.Revision, page.Next
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	halted, err := w.halted(ctx, present)
 	return games, append(lost, halted...), err
 }
 
+// each gives every record of the region that has the status.
+func (w *Worker) each(ctx context.Context, status runtime.Status, give func(ports.VersionedRecord)) error {
+	query := ports.PageQuery{Status: status, Region: w.cfg.Region, Limit: 1000}
+	for {
+		page, err := w.Records.ListPage(ctx, query)
+		if err != nil {
+			return fmt.Errorf("list the %s games of region %q: %w", status, w.cfg.Region, err)
+		}
+		for _, found := range page.Records {
+			give(found)
+		}
+		if page.Next == "" {
+			return nil
+		}
+		query.Revision, query.After = page.Revision, page.Next
+	}
+}
+
 // halted returns the games that are stopped by their record only because the node
-// which was to bring them up again has gone in the middle of that.
+// which was to bring them up again has gone in the middle of that, or another one could
+// not do so in its place. Such a game shows by its operation; one whose operation has
+// failed is remembered, and a new leader looks for them once, among all that are stopped.
 func (w *Worker) halted(ctx context.Context, present []ports.Node) ([]ports.VersionedRecord, error) {
 	games, err := w.Intents.InProgress(ctx, w.cfg.Region, "")
 	if err != nil {
 		return nil, fmt.Errorf("list the operations of region %q: %w", w.cfg.Region, err)
 	}
-	intents, err := w.Intents.GetIntents(ctx, games)
-	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // what a damaged one was to do nobody knows
-		return nil, fmt.Errorf("read the operations of region %q: %w", w.cfg.Region, err)
+	remembered := w.remembered()
+	if remembered == nil {
+		err = w.each(ctx, runtime.StatusStopped, func(found ports.VersionedRecord) {
+			if w.gone(found.Record.Node, present) {
+				games = append(games, found.Record.GameID)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	var halted []ports.VersionedRecord
+	games = append(games, remembered...)
+	slices.Sort(games)
+	intents, err := w.Intents.GetIntents(ctx, slices.Compact(games))
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // what a damaged one was to do nobody knows
+		return nil, fmt.Errorf("read the intents of the games that may be halted: %w", err)
+	}
+	halted, known := []ports.VersionedRecord{}, []string{}
 	for _, in := range intents {
-		if op := in.Intent.Current; op == nil || !w.gone(op.Node, present) || !toRunAgain(*op) {
+		op := in.Intent.Current
+		if !toRunAgain(in.Intent) || op != nil && op.Kind != operation.Reschedule && !w.gone(op.Node, present) {
 			continue
 		}
 		found, err := w.Records.GetVersioned(ctx, in.Intent.GameID)
@@ -194,10 +221,23 @@ func (w *Worker) halted(ctx context.Context, present []ports.Node) ([]ports.Vers
 		case err != nil:
 			return nil, fmt.Errorf("read the record of %q: %w", in.Intent.GameID, err)
 		case found.Record.Status == runtime.StatusStopped && found.Record.Region == w.cfg.Region && w.gone(found.Record.Node, present):
-			halted = append(halted, found)
+			halted, known = append(halted, found), append(known, in.Intent.GameID)
 		}
 	}
+	w.remember(known)
 	return halted, nil
+}
+
+func (w *Worker) remembered() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.known
+}
+
+func (w *Worker) remember(games []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.known = games
 }
 
 // gone reports whether the node, of the worker's region, is not there.
@@ -205,10 +245,20 @@ func (w *Worker) gone(node string, present []ports.Node) bool {
 	return node != "" && !slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == w.cfg.Region && n.Name == node })
 }
 
-// toRunAgain reports whether the operation brings up again a game that ran before.
-func toRunAgain(op operation.Operation) bool {
-	return op.Kind == operation.Reschedule || op.Kind == operation.Restart ||
-		op.Kind == operation.Patch && op.Before != nil && op.Before.Status == runtime.StatusRunning
+// toRunAgain reports whether a game that is stopped was about to run again: by the
+// operation in progress, or by a reschedule that has failed.
+func toRunAgain(in operation.Intent) bool {
+	op := in.Current
+	switch {
+	case op == nil:
+		return in.Wanted == runtime.StatusRunning && len(in.Recent) > 0 && in.Recent[0].Kind == operation.Reschedule && in.Recent[0].Failure != nil
+	case op.Kind == operation.Reschedule:
+		return true
+	case op.Before != nil && op.Before.Status == runtime.StatusRunning: // by its success, and by its roll back
+		return op.Kind == operation.Restart || op.Kind == operation.Patch
+	default:
+		return op.Failure == nil && (op.Kind == operation.Restart || op.Kind == operation.Start && op.Unasked)
+	}
 }
 
 // deal reports one lost game, and gives it to another node when its time has come.
@@ -262,7 +312,10 @@ func (w *Worker) underWay(op *operation.Operation, present []ports.Node) bool {
 func pick(present []ports.Node, region string, games map[string]int, recent []operation.Outcome) (ports.Node, bool) {
 	failed := map[string]int{}
 	for _, o := range recent {
-		if o.Kind == operation.Reschedule && o.Failure != nil && o.Region == region {
+		if o.Failure == nil {
+			break // since then it has run, or somebody has wanted it to be otherwise
+		}
+		if o.Kind == operation.Reschedule && o.Region == region {
 			failed[o.Node]++
 		}
 	}

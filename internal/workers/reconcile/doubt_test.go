@@ -200,3 +200,48 @@ func TestSlowStartHoldsUpNobody(t *testing.T) {
 	})
 	require.True(t, n.Service.Working("slow"))
 }
+
+// Starts that take for ever are not begun without end.
+func TestSlowStartsAreNotTooMany(t *testing.T) {
+	t.Parallel()
+	engine := &stuck{end: make(chan struct{})}
+	const most, count = 2, 8
+	n := nodetest.New(t, nodetest.Config{
+		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
+		Reconcile: reconcile.Config{Every: 100 * time.Millisecond, Starters: 1, Turn: 20 * time.Millisecond, Overdue: most},
+	})
+	crashing := nodetest.Game("1.0.0")
+	crashing.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}
+	for i := range count {
+		gameID := fmt.Sprint("g", i)
+		n.Do(nodetest.Start(gameID, crashing))
+		engine.with.Store(n.Record(gameID).CurrentContainerID, true)
+	}
+	n.Run()
+	release := sync.OnceFunc(func() { close(engine.end) })
+	t.Cleanup(release) // before the workers end
+	for i := range count {
+		kill(t, n.Record(fmt.Sprint("g", i)).EngineEndpoint)
+	}
+	eventually(t, "all are found crashed", func() bool {
+		found := 0
+		for i := range count {
+			found += len(n.Reconcile.Findings(fmt.Sprint("g", i)))
+		}
+		return engine.hanging.Load() == most && found >= count-most
+	})
+	for range 20 {
+		_, err := n.Reconcile.Pass(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, most, engine.hanging.Load(), "starts that hang")
+	}
+	release()
+	eventually(t, "all run again", func() bool {
+		for i := range count {
+			if statusOf(n, t, fmt.Sprint("g", i)) != runtime.StatusRunning {
+				return false
+			}
+		}
+		return true
+	})
+}

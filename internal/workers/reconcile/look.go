@@ -52,6 +52,10 @@ func (w *Worker) complete(o *drift.Observation) {
 // look judges one game by what is seen now, and settles what can be. It returns
 // when to look again, 0 for not before something happens.
 func (w *Worker) look(ctx context.Context, gameID string) (time.Duration, error) {
+	if w.Settler.Working(gameID) {
+		return workingAgain, nil
+	}
+	w.noteOverdue(gameID, false)
 	o, err := w.observe(ctx, gameID)
 	if err != nil {
 		return 0, err
@@ -96,12 +100,19 @@ func (w *Worker) deal(ctx context.Context, o drift.Observation, f ports.DriftFin
 	return 0, err
 }
 
+// An engine has to have had no container at all for so long, and in so many looks, before
+// that is taken for a fault of its own: longer than events may be late.
+const (
+	doubtFor   = 15 * time.Second
+	doubtLooks = 3
+)
+
 // doubt puts the brake on where the engine has lost not only the game's container, of
 // which it has told nothing, but has none at all: it may be another engine than before,
 // or have its directory elsewhere. That share of the games tells nothing where there is
 // only one. It returns for how long it may still pass by itself.
 func (w *Worker) doubt(ctx context.Context, o drift.Observation, f ports.DriftFinding) (time.Duration, error) {
-	if f.Action != ports.ActionMarkRemoved || f.Certain {
+	if f.Action != ports.ActionMarkRemoved || f.Certain || w.brake.held() != nil {
 		return 0, nil
 	}
 	bound, cancel := context.WithTimeout(ctx, engineTimeout)
@@ -113,7 +124,7 @@ func (w *Worker) doubt(ctx context.Context, o drift.Observation, f ports.DriftFi
 	if len(containers) > 0 {
 		return 0, nil
 	}
-	wait := seenFor(o, f, w.cfg.AdoptAfter, w.cfg.AdoptLooks)
+	wait := seenFor(o, f, doubtFor, doubtLooks)
 	if wait == 0 {
 		w.brake.put(fmt.Sprintf("the engine has no container at all, and told of no removal; the record of %q names one", f.GameID))
 	}
@@ -142,6 +153,7 @@ func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) (done bool, e
 	err = w.Settler.Settle(turn, f, "")
 	switch {
 	case err != nil && turn.Err() != nil && ctx.Err() == nil:
+		w.noteOverdue(f.GameID, true)
 		w.queue.AddAfter(f.GameID, workingAgain)
 		return false, nil
 	case err == nil:
@@ -153,6 +165,24 @@ func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) (done bool, e
 	default:
 		return false, fmt.Errorf("settle %s: %w", f.ID, err)
 	}
+}
+
+// noteOverdue counts the games whose start has outlived its turn.
+func (w *Worker) noteOverdue(gameID string, on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if on {
+		w.overdue[gameID] = true
+	} else {
+		delete(w.overdue, gameID)
+	}
+}
+
+// crowded reports whether too many starts are overdue for another one to begin.
+func (w *Worker) crowded() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.overdue) >= w.cfg.Overdue
 }
 
 // tooEarly returns how much longer a finding has to be seen before it is acted on.
@@ -208,6 +238,9 @@ func destructive(f ports.DriftFinding) bool {
 // it is tried, the crash policy says.
 func (w *Worker) dealSlowly(slow lane) func(ctx context.Context, gameID string) (time.Duration, error) {
 	return func(ctx context.Context, gameID string) (time.Duration, error) {
+		if slow == w.starts && w.crowded() {
+			return workingAgain, nil
+		}
 		o, err := w.observe(ctx, gameID)
 		if err != nil || o.Working {
 			return 0, err

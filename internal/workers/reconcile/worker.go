@@ -58,11 +58,11 @@ type Config struct {
 	// many containers are removed. Default 4 each.
 	Starters, Removers int
 	// Turn is how long a starter waits for one game before it goes on with the next; the
-	// start goes on by itself. Default 5 s.
-	Turn time.Duration
+	// start goes on beside the others, of which there are at most Overdue. Default 5 s, 16.
+	Turn    time.Duration
+	Overdue int
 	// AdoptAfter is how long, and in how many looks, a container without a record has to look
-	// the same before it is adopted, and an engine to have no container at all before that is
-	// taken for a fault of its own. Default 3 looks, 5 s.
+	// the same before it is adopted. Default 3 looks, 5 s.
 	AdoptAfter time.Duration
 	AdoptLooks int
 	// BrakeShare is the share of the games that run here, above which one pass must
@@ -89,6 +89,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Turn == 0 {
 		c.Turn = 5 * time.Second
+	}
+	if c.Overdue == 0 {
+		c.Overdue = 16
 	}
 	if c.AdoptAfter == 0 {
 		c.AdoptAfter = 5 * time.Second
@@ -123,6 +126,7 @@ type Worker struct {
 
 	mu      sync.Mutex
 	removed map[string]time.Time // guarded by mu; containers that the engine told of lately
+	overdue map[string]bool      // guarded by mu; games whose start has outlived its turn
 }
 
 // New returns a worker, which does nothing before Run or Pass is called. Run it, or
@@ -141,7 +145,7 @@ func New(parts Parts, cfg Config) (*Worker, error) {
 	return &Worker{
 		Parts: parts, cfg: cfg, log: cfg.Logger, book: drift.NewBook(),
 		queue: newQueue(), starts: newQueue(), removals: newQueue(),
-		brake: newBrake(cfg), passes: make(chan struct{}, 1), removed: map[string]time.Time{},
+		brake: newBrake(cfg), passes: make(chan struct{}, 1), removed: map[string]time.Time{}, overdue: map[string]bool{},
 	}, nil
 }
 
@@ -179,7 +183,7 @@ const removedFor = time.Hour
 // NoticeRemoved asks for a look at the game, one of whose containers the engine has
 // told to be removed.
 func (w *Worker) NoticeRemoved(gameID, containerID string) {
-	now := time.Now()
+	now := w.cfg.Clock()
 	w.mu.Lock()
 	maps.DeleteFunc(w.removed, func(_ string, at time.Time) bool { return now.Sub(at) > removedFor })
 	w.removed[containerID] = now
