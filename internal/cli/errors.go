@@ -27,7 +27,9 @@ type writeError struct {
 	err error
 	// unknown says what to do should its outcome be unknown.
 	unknown string
-	to      runtime.Status // of a transition
+	// left is the record that an operation which failed has left; nil if there is none.
+	left *ports.VersionedRecord
+	to   runtime.Status // of a transition
 }
 
 func (e writeError) Error() string { return e.err.Error() }
@@ -49,15 +51,33 @@ func (e advisedError) Unwrap() error { return e.err }
 
 // report tells of the error: what and why, who won a conflict, what to do next.
 func (a *app) report(err error) {
-	lines := strings.FieldsFunc(printable(err.Error()), func(r rune) bool { return r == '\n' })
+	lines := strings.FieldsFunc(printable(a.inWords(err)), func(r rune) bool { return r == '\n' })
 	fmt.Fprintf(a.streams.Err, "rtmanager: %s\n", strings.Join(lines, "\n  "))
 	var conflict *runtime.ConflictError
 	if errors.As(err, &conflict) && conflict.Revision != 0 {
 		fmt.Fprintf(a.streams.Err, "  stands: %s\n", a.winner(conflict))
 	}
+	var write writeError
+	if errors.As(err, &write) && write.left != nil {
+		left := write.left.Record
+		fmt.Fprintf(a.streams.Err, "  stands: %s%s, image %s, revision %d\n", cell(string(left.Status)), onNode(left), cell(left.CurrentImageRef), write.left.Revision)
+	}
 	if hint := a.hint(err); hint != "" {
 		fmt.Fprintf(a.streams.Err, "hint: %s\n", hint)
 	}
+}
+
+// inWords is the error's text, in which the end of the verb's own time is said as who
+// waits for the verb would.
+func (a *app) inWords(err error) string {
+	text := err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), fmt.Sprintf("no answer within %s", a.globals.timeout))
+	}
+	if errors.Is(err, context.Canceled) {
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	}
+	return text
 }
 
 func (a *app) winner(conflict *runtime.ConflictError) string {

@@ -33,6 +33,10 @@ func (a *app) operationCommand(cmd *cobra.Command, plan func(cmd *cobra.Command,
 	var flags operationFlags
 	flags.bind(cmd)
 	cmd.ValidArgsFunction = a.completeGame
+	cmd.Long += `
+
+It waits as long as that takes, if --timeout is not given; what is begun goes on when
+it leaves. A daemon of which nothing is heard for a minute is waited for no longer.`
 	if cmd.Args == nil {
 		cmd.Args = oneGame
 	}
@@ -65,7 +69,11 @@ func (a *app) operate(ctx context.Context, o apiclient.Operation, quiet bool) er
 		answer, err := client.Follow(ctx, o, talk.report)
 		talk.end()
 		if err != nil {
-			return writeError{err: err, unknown: goesOn(o, talk.begun())}
+			failed := writeError{err: err, unknown: goesOn(o, talk.begun())}
+			if answer.Outcome != nil && answer.Record != nil {
+				failed.left = &ports.VersionedRecord{Record: *answer.Record, Revision: answer.Revision}
+			}
+			return failed
 		}
 		if answer.Record == nil {
 			return nil

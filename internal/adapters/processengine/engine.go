@@ -171,17 +171,14 @@ func (e *Engine) all() []*container {
 	return all
 }
 
-// forget takes the container, whose directory is gone, out of the engine, and reports
-// whether it was there.
-func (e *Engine) forget(c *container) bool {
+// forget takes the container, whose directory is gone, out of the engine.
+func (e *Engine) forget(c *container) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_, ours := e.containers[c.id]
 	delete(e.containers, c.id)
 	if e.names[c.spec.Name] == c {
 		delete(e.names, c.spec.Name)
 	}
-	return ours
 }
 
 func (e *Engine) tell(kind ports.EngineEventType, c *container) {

@@ -38,9 +38,8 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 	if err := e.deleteDir(c); err != nil {
 		return c.wrap("remove", fmt.Errorf("%w: %w", runtime.ErrEngineUnavailable, err))
 	}
-	if e.forget(c) {
-		e.tell(ports.EngineRemoved, c)
-	}
+	e.forget(c)
+	e.tell(ports.EngineRemoved, c) // whoever has looked meanwhile may have forgotten it, and has not told
 	return nil
 }
 

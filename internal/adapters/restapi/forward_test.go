@@ -237,7 +237,7 @@ func TestUnreachableNodes(t *testing.T) {
 		status int
 		detail string
 	}{
-		"gone":       {"", 503, "node is not reachable: eu/n2 is not among the present nodes; since when is not known"},
+		"gone":       {"", 503, "node is not reachable: eu/n2 is not among the present nodes"},
 		"dead":       {"http://" + dead.Addr().String(), 502, "eu/n2 does not answer at http://127.0.0.1:"},
 		"no address": {"file:///etc/passwd", 503, "eu/n2 names no address"},
 		"half a one": {"http://", 503, "eu/n2 names no address"},

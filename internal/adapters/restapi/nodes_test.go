@@ -73,7 +73,7 @@ func TestExplainWithoutTheGamesNode(t *testing.T) {
 	page := decodeAs[ports.Explanation](t, got.body)
 	require.Equal(t, "us", page.Record.Region)
 	require.Len(t, page.Trouble, 2)
-	require.Contains(t, page.Trouble[1], "us/gone is not among the present nodes; since when is not known; its containers")
+	require.Contains(t, page.Trouble[1], "us/gone is not among the present nodes; its containers")
 
 	bare := startOver(t, c.store, restapi.Config{Region: "eu", Node: "n3", Nodes: c.register})
 	got = bare.send("GET", "/v1/runtimes/lost/explain", "", "")

@@ -54,7 +54,7 @@ func specDescriptions() map[string]string {
 		"health_path":    "The path that answers 2xx when the game is well, or none; default /healthz",
 		"health_timeout": "How long a start waits for health, such as 30s",
 		"stop_grace":     "How long a stop waits between asking and killing, such as 10s",
-		"crash":          "What to do when the container exits although nobody stopped it: start it again, at most so many attempts within the window, each so long after the exit",
+		"crash":          "What to do when the container exits although no operation stopped it: start it again, at most so many attempts within the window, each so long after the exit",
 		"on_node_lost":   "What to do when the node is gone: keep or reschedule",
 	}
 }

@@ -76,7 +76,7 @@ func (s *Server) nodeAt(ctx context.Context, at place) (*ports.Node, error) {
 	}
 	i := slices.IndexFunc(present, func(n ports.Node) bool { return placeOf(n) == at })
 	if i < 0 {
-		return nil, &unreachableError{place: at, reason: "is not among the present nodes; since when is not known"}
+		return nil, &unreachableError{place: at, reason: "is not among the present nodes"}
 	}
 	return &present[i], nil
 }

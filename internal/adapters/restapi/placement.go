@@ -84,7 +84,11 @@ func (s *Server) reach(ctx context.Context, wanted, before place) (*ports.Node, 
 	case err != nil:
 		return nil, err
 	case len(candidates) == 0:
-		return nil, &unreachableError{place: wanted, reason: "no node that runs games is present; start a daemon with an engine"}
+		where := ""
+		if wanted.region != "" {
+			where = fmt.Sprintf(" in region %q", wanted.region)
+		}
+		return nil, &unreachableError{place: wanted, reason: "no node that runs games is present" + where + "; start a daemon with an engine there"}
 	}
 	return s.leastLoaded(ctx, candidates)
 }

@@ -91,7 +91,7 @@ func TestNobodyCanRunTheGame(t *testing.T) {
 	f := start(t, restapi.Config{Region: "eu", Node: "n1", Nodes: register})
 	for body, want := range map[string]string{
 		`{}`:              "no node that runs games is present",
-		`{"region":"us"}`: "no node that runs games is present",
+		`{"region":"us"}`: `no node that runs games is present in region "us"`,
 		`{"node":"n7"}`:   "eu/n7 is not among the present nodes",
 	} {
 		got := f.send("POST", opPath("g", operation.Start), "", body)

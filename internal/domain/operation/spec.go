@@ -193,7 +193,7 @@ func ValidateImage(image string) error {
 		return invalid(fmt.Sprintf("has %d bytes; at most %d are allowed", len(image), maxImageBytes))
 	case strings.ContainsFunc(image, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return invalid(fmt.Sprintf("%.64q is not an image reference such as gameserver:1.0.0", image))
-	case strings.HasPrefix(image, "-"), path.Clean("/"+image) != "/"+image:
+	case strings.ContainsAny(image[:1], "-:@"), strings.ContainsAny(image[len(image)-1:], ":@"), path.Clean("/"+image) != "/"+image:
 		return invalid(fmt.Sprintf("%.64q is not an image reference such as gameserver:1.0.0", image))
 	}
 	return nil

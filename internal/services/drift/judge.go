@@ -141,7 +141,7 @@ func (o Observation) judgeStopped(own ports.Container) []ports.DriftFinding {
 	case o.Intent.Wanted != runtime.StatusRunning || policy.Attempts == 0:
 		return nil // it is meant to be stopped, or to stay as it fell
 	case o.mayRestart():
-		return o.found(ports.DriftCrashed, ports.ActionRestart, own.ID, "container %s %s, and nobody stopped it", own.ID, ending(own))
+		return o.found(ports.DriftCrashed, ports.ActionRestart, own.ID, "container %s %s, and no operation stopped it", own.ID, ending(own))
 	default:
 		return o.found(ports.DriftCrashLoop, ports.ActionNone, own.ID, "container %s %s; it was started again %d times within %s, which is all that its policy allows",
 			own.ID, ending(own), policy.Attempts, time.Duration(policy.Window))

@@ -178,7 +178,7 @@ func (r *run) lastWords(ctx context.Context, containerID string) string {
 	if err != nil || len(logged) == 0 {
 		return ""
 	}
-	text := strings.ToValidUTF8(strings.Join(logged, " | "), "?")
+	text := strings.ReplaceAll(strings.ToValidUTF8(strings.Join(logged, " | "), "?"), "\t", " ")
 	if len(text) > most {
 		text = "…" + strings.ToValidUTF8(text[len(text)-most:], "")
 	}

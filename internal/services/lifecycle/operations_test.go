@@ -2,6 +2,7 @@ package lifecycle_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -127,4 +128,41 @@ func TestContainerThatRunsAgainstItsRecord(t *testing.T) {
 	r.Do(nodetest.The(operation.Restart, "g"))
 	require.True(t, r.Containers("g")[0].StartedAt.After(*before), "it has been started anew")
 	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
+}
+
+// moving is an engine that publishes a game at another port each time it starts, as
+// Docker does.
+type moving struct {
+	ports.Engine
+	starts atomic.Int64
+}
+
+func (e *moving) Start(ctx context.Context, id string) error {
+	e.starts.Add(1)
+	return e.Engine.Start(ctx, id)
+}
+
+func (e *moving) Inspect(ctx context.Context, id string) (ports.Container, error) {
+	c, err := e.Engine.Inspect(ctx, id)
+	if c.Endpoint != "" {
+		c.Endpoint = fmt.Sprintf("http://192.0.2.1:%d", e.starts.Load())
+	}
+	return c, err
+}
+
+// No record of a running game names where it was reached before, not for a moment.
+func TestEndpointMovesWithTheStatus(t *testing.T) {
+	t.Parallel()
+	engine := &moving{}
+	r := nodetest.New(t, nodetest.Config{Wrap: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
+	spec := nodetest.Game("1.0.0")
+	spec.HealthPath = operation.NoHealthCheck
+	r.Do(nodetest.Start("g", spec))
+	for range 2 {
+		r.Do(nodetest.The(operation.Restart, "g"))
+		require.Equal(t, fmt.Sprintf("http://192.0.2.1:%d", engine.starts.Load()), r.Record("g").EngineEndpoint)
+	}
+	history, err := r.Store.History(t.Context(), "g")
+	require.NoError(t, err)
+	require.Len(t, history, 5, "the start, and a stop and a start for each restart: %+v", history)
 }

@@ -43,7 +43,12 @@ func plan(request ports.OperationRequest, now situation) (operation.Operation, e
 			return op, now.refuse(request, "its container runs, although the record says that it is stopped; stop it first")
 		}
 		return op, nil
-	default: // stop and restart
+	case operation.Stop:
+		if now.record.Status == runtime.StatusRemoved {
+			return op, now.refuse(request, "it has been removed, and there is nothing to stop")
+		}
+		return op, nil
+	default: // restart
 		if now.record.Status == runtime.StatusRemoved {
 			return op, now.refuse(request, "it has been removed; start it instead")
 		}

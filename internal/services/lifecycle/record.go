@@ -52,7 +52,7 @@ func (r *run) tryBecome(ctx context.Context, to runtime.Status, c ports.Containe
 	}
 	origin := ports.Origin{OperationID: r.op().ID + string(as), Actor: r.op().Actor, Reason: reason}
 	var left ports.VersionedRecord
-	if current != nil && runtime.Transition(current.Status, to) == nil && (to == runtime.StatusRemoved || current.CurrentContainerID == c.ID) {
+	if current != nil && onlyStatus(*current, to, c) {
 		left, err = r.s.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: r.gameID, ExpectedFrom: current.Status, ExpectedContainerID: current.CurrentContainerID, To: to, Now: r.s.now(),
@@ -75,6 +75,14 @@ func (r *run) tryBecome(ctx context.Context, to runtime.Status, c ports.Containe
 		return r.again(ctx, to, c, left, origin)
 	}
 	return nil
+}
+
+// onlyStatus reports whether nothing but the status has to change in the record. An
+// endpoint changes along where the engine gives out another one with each start: in one
+// write, so that no record of a running game names the one before.
+func onlyStatus(current runtime.RuntimeRecord, to runtime.Status, c ports.Container) bool {
+	return runtime.Transition(current.Status, to) == nil && (to == runtime.StatusRemoved || current.CurrentContainerID == c.ID) &&
+		(to != runtime.StatusRunning || c.Endpoint == "" || c.Endpoint == current.EngineEndpoint)
 }
 
 // again writes what the store took for a repetition: the operation id, or one of this

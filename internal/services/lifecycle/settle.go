@@ -94,7 +94,7 @@ func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding, by por
 		}
 		return s.mark(ctx, f, by, record, runtime.StatusRemoved)
 	case ports.ActionMarkRunning:
-		return s.mark(ctx, f, by, record, runtime.StatusRunning)
+		return s.markRunning(ctx, f, by, record)
 	case ports.ActionCorrectRecord:
 		return s.correct(ctx, f, by, record)
 	default:
@@ -148,6 +148,23 @@ func (s *Service) mark(ctx context.Context, f ports.DriftFinding, by ports.Origi
 		return fmt.Errorf("mark %q %s: %w", f.GameID, to, err)
 	}
 	return nil
+}
+
+// markRunning moves the record to running, and to where the game is reached now.
+func (s *Service) markRunning(ctx context.Context, f ports.DriftFinding, by ports.Origin, record *runtime.RuntimeRecord) error {
+	c, err := s.Engine.Inspect(ctx, f.ContainerID)
+	if err != nil {
+		return err
+	}
+	if record == nil || onlyStatus(*record, runtime.StatusRunning, c) {
+		return s.mark(ctx, f, by, record, runtime.StatusRunning)
+	}
+	right, err := record.Apply(runtime.StatusRunning, s.now())
+	if err != nil {
+		return err
+	}
+	right.EngineEndpoint = c.Endpoint
+	return s.putRecord(ctx, f, by, right, f.RecordRevision)
 }
 
 // gone is nil if the engine, asked for this one container, says that it has none.

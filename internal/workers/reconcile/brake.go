@@ -104,6 +104,13 @@ func (b *brake) held() *ports.Brake {
 	return &copied
 }
 
+// released reports whether somebody has said lately that what is found is right.
+func (b *brake) released() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cfg.Clock().Before(b.free)
+}
+
 // release takes the brake off, and keeps it off for long enough to act on what it
 // held back.
 func (b *brake) release() {

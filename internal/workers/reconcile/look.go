@@ -112,23 +112,31 @@ const (
 // or have its directory elsewhere. That share of the games tells nothing where there is
 // only one. It returns for how long it may still pass by itself.
 func (w *Worker) doubt(ctx context.Context, o drift.Observation, f ports.DriftFinding) (time.Duration, error) {
-	if f.Action != ports.ActionMarkRemoved || f.Certain || w.brake.held() != nil {
+	if w.brake.held() != nil {
 		return 0, nil
 	}
-	bound, cancel := context.WithTimeout(ctx, engineTimeout)
-	defer cancel()
-	containers, err := w.Engine.List(bound, "")
-	if err != nil {
-		return 0, fmt.Errorf("see whether the engine has any container: %w", err)
-	}
-	if len(containers) > 0 {
-		return 0, nil
+	if doubtful, err := w.doubtful(ctx, f); err != nil || !doubtful {
+		return 0, err
 	}
 	wait := seenFor(o, f, doubtFor, doubtLooks)
 	if wait == 0 {
 		w.brake.put(fmt.Sprintf("the engine has no container at all, and told of no removal; the record of %q names one", f.GameID))
 	}
 	return wait, nil
+}
+
+// doubtful reports whether the finding rests on an engine that has no container at all.
+func (w *Worker) doubtful(ctx context.Context, f ports.DriftFinding) (bool, error) {
+	if f.Action != ports.ActionMarkRemoved || f.Certain || w.brake.released() {
+		return false, nil
+	}
+	bound, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	containers, err := w.Engine.List(bound, "")
+	if err != nil {
+		return false, fmt.Errorf("see whether the engine has any container: %w", err)
+	}
+	return len(containers) == 0, nil
 }
 
 // act does what the finding proposes, and reports whether it did. What the brake holds

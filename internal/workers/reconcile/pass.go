@@ -18,7 +18,9 @@ import (
 type Result struct {
 	Games    int // that this node has to do with
 	Findings int
-	Took     time.Duration
+	// Empty: the engine has no container at all, of this node.
+	Empty bool
+	Took  time.Duration
 }
 
 // Pass looks at everything that this node has to do with: the records that name
@@ -31,12 +33,13 @@ func (w *Worker) Pass(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Games: len(seen)}
+	result := Result{Games: len(seen), Empty: true}
 	running := 0
 	losing := map[string]bool{} // games
 	var noticed []string
 	for gameID, o := range seen {
 		w.complete(o)
+		result.Empty = result.Empty && len(o.Containers) == 0 && o.Trouble == nil
 		findings := w.book.Note(gameID, drift.Judge(*o), o.Now)
 		if o.Record != nil && o.Record.Status == runtime.StatusRunning {
 			running++

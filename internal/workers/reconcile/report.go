@@ -8,11 +8,15 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
+// notBelieved is why a finding is held before the brake is on.
+const notBelieved = "not believed yet: the engine has no container at all"
+
 // Report returns what this node finds now. It looks at everything anew, and
 // changes nothing.
 func (w *Worker) Report(ctx context.Context) (ports.DriftReport, error) {
 	report := ports.DriftReport{Findings: []ports.DriftFinding{}, Brakes: []ports.Brake{}, Missing: []ports.MissingNode{}}
-	if _, err := w.Pass(ctx); err != nil {
+	passed, err := w.Pass(ctx)
+	if err != nil {
 		return report, err
 	}
 	held := w.brake.held()
@@ -20,8 +24,11 @@ func (w *Worker) Report(ctx context.Context) (ports.DriftReport, error) {
 		report.Brakes = append(report.Brakes, *held)
 	}
 	for _, f := range w.book.All() {
-		if held != nil && destructive(f) {
+		switch {
+		case held != nil && destructive(f):
 			f.Held = "the brake is on: " + held.Reason
+		case passed.Empty && f.Action == ports.ActionMarkRemoved && !f.Certain && !w.brake.released():
+			f.Held = notBelieved
 		}
 		report.Findings = append(report.Findings, f)
 	}
@@ -54,7 +61,13 @@ func (w *Worker) apply(ctx context.Context, f ports.DriftFinding, actor string) 
 	if held := w.brake.held(); held != nil && destructive(f) {
 		return ports.ApplyHeld, "the brake is on: " + held.Reason
 	}
-	err := w.Settler.Settle(ctx, f, actor)
+	doubtful, err := w.doubtful(ctx, f)
+	if doubtful {
+		return ports.ApplyHeld, notBelieved
+	}
+	if err == nil {
+		err = w.Settler.Settle(ctx, f, actor)
+	}
 	switch {
 	case err == nil:
 		return ports.Applied, ""

@@ -33,6 +33,7 @@ import (
 //	rewrite GAME FIELD VALUE                 somebody changes the record: image, endpoint, container or node
 //	wedge GAME, unwedge GAME                 no act on a container of the game comes to an end
 //	engine down|up|blind|sighted             it does not answer; it says that it has no containers
+//	apply GAME                               somebody has what the latest pass found acted on
 //	pass, later DURATION, release            the node works; time goes by; the brake is released
 //	expect GAME STATUS [REASON]              what the record says, and the ledger of why (a regular expression)
 //	live GAME N, kept GAME N                 containers that run; that are there
@@ -85,6 +86,7 @@ func (s *stage) verbs(ctx context.Context) map[string]func(*testscript.TestScrip
 		"kept": {"GAME N", 2, func(_ context.Context, args []string) error {
 			return counted(s.containers(args[0]), args[1])
 		}},
+		"apply": {"GAME", 1, s.storyApply},
 		"finds": {"GAME [KIND...]", 1, s.storyFinds},
 		"brake": {"on|off", 1, s.storyBrake},
 	} {
@@ -208,6 +210,21 @@ func (s *stage) storyPass(ctx context.Context) error {
 	}
 	_, err := s.node.Reconcile.Pass(ctx)
 	return err
+}
+
+func (s *stage) storyApply(ctx context.Context, args []string) error {
+	report, err := s.node.Reconcile.Report(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range report.Findings {
+		if f.GameID == args[0] {
+			if result := s.node.Reconcile.Apply(ctx, []ports.DriftFinding{f}, "ada")[0]; result.Status != ports.Applied {
+				return fmt.Errorf("%s: %s", result.Status, result.Reason)
+			}
+		}
+	}
+	return nil
 }
 
 func (s *stage) storyLater(_ context.Context, args []string) error {
