@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -129,7 +130,20 @@ type tour struct {
 type watch struct {
 	step   step
 	cmd    *exec.Cmd
+	keys   io.Writer // the keyboard of its terminal
 	output *lockedBuffer
+	ended  chan struct{}
+}
+
+// interrupt ends the watch as Ctrl-C does, or else with its terminal.
+func (w *watch) interrupt() {
+	_, _ = io.WriteString(w.keys, "\x03")
+	select {
+	case <-w.ended:
+	case <-time.After(5 * time.Second):
+		_ = w.cmd.Process.Kill()
+		<-w.ended
+	}
 }
 
 func (t *tour) take(s step) error {
@@ -183,12 +197,21 @@ func (t *tour) serve(s step) error {
 
 // watch runs under a terminal of its own, since that is how a reader sees it.
 func (t *tour) watch(s step) error {
-	w := &watch{step: s, cmd: t.command("script", "-qfec", s.command, "/dev/null"), output: &lockedBuffer{}}
+	w := &watch{step: s, cmd: t.command("script", "-qfec", s.command, "/dev/null"), output: &lockedBuffer{}, ended: make(chan struct{})}
 	w.cmd.Env = append(w.cmd.Env, "NO_COLOR=1")
 	w.cmd.Stdout = w.output
+	keys, err := w.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	w.keys = keys
 	if err := w.cmd.Start(); err != nil {
 		return err
 	}
+	go func() {
+		_ = w.cmd.Wait() // how it ends does not matter
+		close(w.ended)
+	}()
 	t.watches = append(t.watches, w)
 	if !eventually(func() bool { return strings.Contains(w.output.String(), "\n") }) {
 		return fmt.Errorf("`%s` has nothing to say", s.command)
@@ -227,9 +250,9 @@ func (t *tour) compareWatches() error {
 	for _, w := range t.watches {
 		want := normalise(w.step.output)
 		eventually(func() bool { return len(normalise(w.output.String())) >= len(want) })
-		_ = w.cmd.Process.Kill() // which takes the terminal away, and so ends the watch
-		_ = w.cmd.Wait()
-		if err := compare(w.step, w.output.String()); err != nil {
+		seen := w.output.String() // what it says when it is interrupted is not shown
+		w.interrupt()
+		if err := compare(w.step, seen); err != nil {
 			return err
 		}
 	}
@@ -239,10 +262,7 @@ func (t *tour) compareWatches() error {
 // stop ends what is still running.
 func (t *tour) stop() {
 	for _, w := range t.watches {
-		if w.cmd.ProcessState == nil {
-			_ = w.cmd.Process.Kill()
-			_ = w.cmd.Wait()
-		}
+		w.interrupt()
 	}
 	if t.daemon != nil && t.daemon.Process != nil && t.daemon.ProcessState == nil {
 		// Games outlive their daemon; one is left only where the tour went wrong.

@@ -251,6 +251,31 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 	again.Do(nodetest.The(operation.Restart, "g"))
 }
 
+// A node never comes back: somebody gives up the game that it keeps, and starts it
+// elsewhere, as what it was.
+func TestGameOfANodeThatNeverComesBack(t *testing.T) {
+	t.Parallel()
+	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute})
+	n[0].Do(nodetest.Start("g", game(operation.KeepWhenLost)))
+	before := n[0].Record("g")
+	n[0].Kill()
+	vanish(t, n[0])
+	_, err := n[1].Try(nodetest.The(operation.Start, "g"))
+	require.ErrorIs(t, err, runtime.ErrRefused)
+	require.NoError(t, n[1].Store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
+		GameID: "g", ExpectedFrom: runtime.StatusRunning, ExpectedContainerID: before.CurrentContainerID, To: runtime.StatusRemoved, Now: time.Now(),
+	}))
+	n[1].Do(nodetest.The(operation.Start, "g"))
+	after := n[1].Record("g")
+	require.Equal(t, "n2", after.Node)
+	require.Equal(t, before.CurrentImageRef, after.CurrentImageRef)
+
+	again := n[0].Revive()
+	again.Run()
+	eventually(t, "what the node still had of it goes", func() bool { return len(again.Containers("g")) == 0 })
+	require.Equal(t, after, again.Record("g"))
+}
+
 // Between a leader's look and its act the node comes back: its games stay.
 func TestNodeThatIsBackKeepsItsGames(t *testing.T) {
 	t.Parallel()
