@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -52,6 +53,7 @@ func (e advisedError) Unwrap() error { return e.err }
 // report tells of the error: what and why, who won a conflict, what to do next.
 func (a *app) report(err error) {
 	lines := strings.FieldsFunc(printable(a.inWords(err)), func(r rune) bool { return r == '\n' })
+	lines = slices.DeleteFunc(lines, func(line string) bool { return line != lines[0] && strings.Contains(lines[0], line) }) // said already
 	fmt.Fprintf(a.streams.Err, "rtmanager: %s\n", strings.Join(lines, "\n  "))
 	var conflict *runtime.ConflictError
 	if errors.As(err, &conflict) && conflict.Revision != 0 {

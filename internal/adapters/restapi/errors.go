@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -179,12 +180,21 @@ func invalidProblem(status int, faults ...wire.Fault) *wire.Problem {
 func (s *Server) fail(ctx context.Context, err error, where locate) error {
 	p := problemOf(err, where)
 	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented && !errors.Is(ctx.Err(), context.Canceled) {
-		s.cfg.Logger.Error("request failed", "code", p.Code, "error", err)
+		s.logFailed(ctx, p, err)
 	}
 	if asksToRetry(p.Status) {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter}})
 	}
 	return p
+}
+
+// logFailed tells of a request that failed by no fault of its client.
+func (s *Server) logFailed(ctx context.Context, p *wire.Problem, err error) {
+	level := slog.LevelError
+	if p.Code == wire.CodeNodeUnreachable { // as is told wherever it is missed
+		level = slog.LevelWarn
+	}
+	s.cfg.Logger.Log(ctx, level, "request failed", "code", p.Code, "error", err)
 }
 
 // retryAfter is how many seconds a client should wait before it tries again.

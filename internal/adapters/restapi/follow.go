@@ -131,7 +131,7 @@ func (s *Server) over(ctx context.Context, request ports.OperationRequest, end e
 		p.Outcome, p.OperationID, p.Kind, p.GameID = &end.outcome, end.outcome.OperationID, string(end.outcome.Kind), request.GameID
 	}
 	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
-		s.cfg.Logger.Error("request failed", "code", p.Code, "error", end.err)
+		s.logFailed(ctx, p, end.err)
 	}
 	return wire.OperationAnswer{}, p
 }

@@ -43,6 +43,9 @@ func Judge(o Observation) []ports.DriftFinding {
 	switch current := o.Intent.Current; {
 	case o.Working:
 		return nil
+	case current != nil && current.Region == o.Region && current.Node == o.Node && current.Session == 0:
+		return o.found(ports.DriftUnfinished, ports.ActionResume, "",
+			"operation %s (%s) was given to this node, and has not begun", current.ID, current.Kind)
 	case current != nil && current.Region == o.Region && current.Node == o.Node:
 		return o.found(ports.DriftUnfinished, ports.ActionResume, "",
 			"operation %s (%s) was left behind at %s by a daemon that is gone", current.ID, current.Kind, current.Step)

@@ -220,8 +220,11 @@ func (w *Worker) halted(ctx context.Context, present []ports.Node) ([]ports.Vers
 		case errors.Is(err, runtime.ErrNotFound), errors.Is(err, runtime.ErrCorrupt):
 		case err != nil:
 			return nil, fmt.Errorf("read the record of %q: %w", in.Intent.GameID, err)
-		case found.Record.Status == runtime.StatusStopped && found.Record.Region == w.cfg.Region && w.gone(found.Record.Node, present):
-			halted, known = append(halted, found), append(known, in.Intent.GameID)
+		case found.Record.Status == runtime.StatusStopped && found.Record.Region == w.cfg.Region:
+			known = append(known, in.Intent.GameID)
+			if w.gone(found.Record.Node, present) {
+				halted = append(halted, found)
+			}
 		}
 	}
 	w.remember(known)
