@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,18 +93,11 @@ func TestOperationsSurviveTheirDaemon(t *testing.T) {
 	}
 }
 
-// dockerStories go through every step there is; RTMANAGER_ALL_STORIES=1 tells all
-// of them, which takes minutes.
-var dockerStories = []string{"start", "patch", "patch that fails"}
-
 func TestOperationsSurviveTheirDaemonOnDocker(t *testing.T) {
 	t.Parallel()
 	prefix := nodetest.DockerImages(t)
 	t.Run("stories", func(t *testing.T) {
 		for _, s := range stories(prefix) {
-			if os.Getenv("RTMANAGER_ALL_STORIES") == "" && !slices.Contains(dockerStories, s.name) {
-				continue
-			}
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				interruptEverywhere(t, s, func(*testing.T) machine { return machine{Docker: prefix} })
