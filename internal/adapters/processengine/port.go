@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -81,8 +82,12 @@ func (e *Engine) awaitPort(port int) {
 	}
 }
 
-// probePort returns nil if the port is free on all addresses.
+// probePort returns nil if the port is free on all addresses. No process is forked
+// meanwhile: until it executes its program it would have the port too, and the game that
+// the port is for would find it taken.
 func probePort(ctx context.Context, port int) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(port))
 	if err != nil {
 		return err
@@ -90,8 +95,10 @@ func probePort(ctx context.Context, port int) error {
 	return listener.Close()
 }
 
-// freePort returns a port that nobody listens on.
+// freePort returns a port that nobody listens on. See probePort for the lock.
 func freePort(ctx context.Context) (int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", ":0")
 	if err != nil {
 		return 0, err

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,15 @@ func listen(t *testing.T) (net.Listener, int) {
 	return listener, number
 }
 
+// release closes the listener. A process that is being forked has it too, until it
+// executes its program: that is waited for.
+func release(t *testing.T, listener net.Listener) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	require.NoError(t, listener.Close())
+}
+
 func portTaken(t *testing.T, r *rig) {
 	holder, port := listen(t)
 	spec := r.spec("game")
@@ -47,13 +57,13 @@ func portTaken(t *testing.T, r *rig) {
 	require.ErrorContains(t, err, strconv.Itoa(port))
 	require.NotEqual(t, ports.ContainerRunning, r.inspect(t, c.ID).State)
 
-	require.NoError(t, holder.Close())
+	release(t, holder)
 	require.Equal(t, ports.ContainerRunning, r.start(t, c.ID).State)
 }
 
 func portNamed(t *testing.T, r *rig) {
 	holder, port := listen(t)
-	require.NoError(t, holder.Close())
+	release(t, holder)
 	spec := r.spec("game")
 	spec.Port = port
 	c := r.start(t, r.create(t, spec).ID)

@@ -156,6 +156,9 @@ func (s *Service) markRunning(ctx context.Context, f ports.DriftFinding, by port
 	if err != nil {
 		return err
 	}
+	if c.State != ports.ContainerRunning {
+		return fmt.Errorf("container %s does not run any more: %w", c.ID, runtime.ErrConflict)
+	}
 	if record == nil || onlyStatus(*record, runtime.StatusRunning, c) {
 		return s.mark(ctx, f, by, record, runtime.StatusRunning)
 	}

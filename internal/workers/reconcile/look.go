@@ -109,8 +109,8 @@ const (
 
 // doubt puts the brake on where the engine has lost not only the game's container, of
 // which it has told nothing, but has none at all: it may be another engine than before,
-// or have its directory elsewhere. That share of the games tells nothing where there is
-// only one. It returns for how long it may still pass by itself.
+// or have its directory elsewhere. How large a share of the games is lost says nothing
+// where there is only one. It returns for how long that may still pass by itself.
 func (w *Worker) doubt(ctx context.Context, o drift.Observation, f ports.DriftFinding) (time.Duration, error) {
 	if w.brake.held() != nil {
 		return 0, nil
