@@ -74,7 +74,7 @@ func (a *app) report(err error) {
 func (a *app) inWords(err error) string {
 	text := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), fmt.Sprintf("no answer within %s", a.globals.timeout))
+		text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), fmt.Sprintf("not done within %s", a.globals.timeout))
 	}
 	if errors.Is(err, context.Canceled) {
 		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")

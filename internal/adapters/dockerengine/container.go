@@ -33,6 +33,11 @@ func (e *Engine) describe(c container.InspectResponse, labels ports.ContainerLab
 		described.ExitCode = &code
 		described.OOMKilled = c.State.OOMKilled
 		described.ExitedAt = instant(c.State.FinishedAt)
+		if from, to := described.StartedAt, described.ExitedAt; from != nil && to != nil && to.Before(*from) {
+			// The engine notes a start once it has been told of it: what exits at once can be quicker.
+			at := *from
+			described.ExitedAt = &at
+		}
 	default: // neither reached nor ended
 	}
 	return described
