@@ -11,8 +11,8 @@ import (
 
 const module = "galaxy/rtmanager/internal/"
 
-// allowed says, for each room, which other rooms its product code may import. A
-// room ending in a slash stands for everything below it.
+// allowed lists, for each package below internal, the packages that its product code
+// may import. A path that ends with a slash means every package below it.
 var allowed = map[string][]string{
 	"domain/runtime":         {},
 	"domain/operation":       {"domain/runtime"},
@@ -53,15 +53,15 @@ func TestImportsPointOneWay(t *testing.T) {
 
 	for line := range strings.Lines(string(out)) {
 		path, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		room, ours := strings.CutPrefix(path, module)
-		if !ours {
-			continue // the package of this very test
+		pkg, isInternal := strings.CutPrefix(path, module)
+		if !isInternal {
+			continue // the package of this test
 		}
-		rooms, known := allowed[room]
-		require.True(t, known, "package %s has no row in the table of allowed imports", path)
+		targets, isListed := allowed[pkg]
+		require.True(t, isListed, "package %s has no row in the table of allowed imports", path)
 		for _, imported := range strings.Fields(imports) {
 			target, internal := strings.CutPrefix(imported, module)
-			require.True(t, !internal || permits(rooms, target), "%s must not import %s", room, target)
+			require.True(t, !internal || permits(targets, target), "%s must not import %s", pkg, target)
 		}
 	}
 }
@@ -72,9 +72,11 @@ func TestDomainImportsTheStandardLibraryOnly(t *testing.T) {
 	require.ElementsMatch(t, []string{module + "domain/runtime", module + "domain/operation"}, strings.Fields(string(out)))
 }
 
-func permits(rooms []string, target string) bool {
-	for _, room := range rooms {
-		if room == target || strings.HasSuffix(room, "/") && strings.HasPrefix(target, room) {
+// permits reports whether the target is one of the paths or below one that ends with
+// a slash.
+func permits(paths []string, target string) bool {
+	for _, path := range paths {
+		if path == target || strings.HasSuffix(path, "/") && strings.HasPrefix(target, path) {
 			return true
 		}
 	}
