@@ -56,19 +56,19 @@ func follow(b *testing.B, d *daemonProcess, image string, kill func(runtime.Runt
 	}()
 	<-watched
 	operate := func(kind operation.Kind, spec *operation.Spec) operation.Outcome {
-		outcome, err := d.client.Operate(b.Context(), ports.OperationRequest{GameID: "g", Kind: kind, Spec: spec}, nil)
+		outcome, err := d.client.Execute(b.Context(), ports.OperationRequest{GameID: "g", Kind: kind, Spec: spec}, nil)
 		require.NoError(b, err)
 		return outcome
 	}
 	var took []time.Duration
 	for b.Loop() {
-		outcome := operate(operation.Start, &operation.Spec{Image: image})
+		outcome := operate(operation.KindStart, &operation.Spec{Image: image})
 		began := time.Now()
 		kill(*outcome.Record)
 		<-stopped
 		took = append(took, time.Since(began))
 	}
-	operate(operation.Cleanup, nil)
+	operate(operation.KindCleanup, nil)
 	slices.Sort(took)
 	b.ReportMetric(0, "ns/op") // the start is none of it
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "median-ms")

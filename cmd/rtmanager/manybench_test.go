@@ -29,7 +29,7 @@ func BenchmarkThousandGames(b *testing.B) {
 		for n := range games {
 			asking.Go(func() error {
 				request := ports.OperationRequest{GameID: fmt.Sprintf("game-%d", n), Kind: kind, Spec: spec}
-				_, err := d.client.Operate(b.Context(), request, nil)
+				_, err := d.client.Execute(b.Context(), request, nil)
 				return err
 			})
 		}
@@ -37,7 +37,7 @@ func BenchmarkThousandGames(b *testing.B) {
 		return time.Since(began)
 	}
 	for b.Loop() {
-		b.ReportMetric(each(operation.Start, &operation.Spec{Image: "gameserver:1.0.0"}).Seconds(), "start-s")
+		b.ReportMetric(each(operation.KindStart, &operation.Spec{Image: "gameserver:1.0.0"}).Seconds(), "start-s")
 		b.ReportMetric(float64(medianPass(b, d).Microseconds())/1000, "pass-ms")
 		before := processorTime(b, d.cmd.Process.Pid)
 		<-time.After(rest)
@@ -48,8 +48,8 @@ func BenchmarkThousandGames(b *testing.B) {
 		d.start()
 		b.ReportMetric(time.Since(began).Seconds(), "ready-s")
 		medianPass(b, d) // it has found them all
-		b.ReportMetric(each(operation.Stop, nil).Seconds(), "stop-s")
-		b.ReportMetric(each(operation.Cleanup, nil).Seconds(), "cleanup-s")
+		b.ReportMetric(each(operation.KindStop, nil).Seconds(), "stop-s")
+		b.ReportMetric(each(operation.KindCleanup, nil).Seconds(), "cleanup-s")
 	}
 	b.ReportMetric(0, "ns/op")
 }

@@ -32,8 +32,8 @@ func TestPausedLeaderDoesNoHarm(t *testing.T) {
 	eventually(t, "the first node leads", func() bool { return leaderOf(t, store, "eu") == "n1" })
 	heir := join("n2")
 	t.Cleanup(func() { stopGames(t, heir, "g") })
-	_, err := old.client.Operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Start, Spec: &operation.Spec{
-		Image: "gameserver:1.0.0", OnNodeLost: operation.RescheduleWhenLost,
+	_, err := old.client.Execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: &operation.Spec{
+		Image: "gameserver:1.0.0", OnNodeLost: operation.NodeLostReschedule,
 	}}, nil)
 	require.NoError(t, err)
 	before := mustGet(t, store, "g")
@@ -63,7 +63,7 @@ func TestPausedLeaderDoesNoHarm(t *testing.T) {
 	report, err := store.client.Check(t.Context(), false)
 	require.NoError(t, err)
 	require.Empty(t, report.Findings)
-	_, err = old.client.Operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Restart}, nil)
+	_, err = old.client.Execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindRestart}, nil)
 	require.NoError(t, err, "it passes on what is the other's")
 }
 
@@ -114,8 +114,8 @@ func settled(t *testing.T, d *daemonProcess) bool {
 // stopGames ends what would outlive the test.
 func stopGames(t *testing.T, d *daemonProcess, games ...string) {
 	for _, gameID := range games {
-		for _, kind := range []operation.Kind{operation.Stop, operation.Cleanup} {
-			_, err := d.client.Operate(context.WithoutCancel(t.Context()), ports.OperationRequest{GameID: gameID, Kind: kind}, nil)
+		for _, kind := range []operation.Kind{operation.KindStop, operation.KindCleanup} {
+			_, err := d.client.Execute(context.WithoutCancel(t.Context()), ports.OperationRequest{GameID: gameID, Kind: kind}, nil)
 			if !errors.Is(err, runtime.ErrNotFound) {
 				require.NoError(t, err)
 			}

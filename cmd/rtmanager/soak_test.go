@@ -101,22 +101,22 @@ func (s *soak) operate(random *rand.Rand) {
 		request := ports.OperationRequest{GameID: soakGame(random.IntN(soakGames)), Origin: ports.Origin{OperationID: "op_" + uuid.NewString(), Actor: "soak"}}
 		switch random.IntN(6) {
 		case 0, 1:
-			request.Kind = operation.Start
+			request.Kind = operation.KindStart
 			request.Spec = &operation.Spec{
 				Image: "gameserver:1.0.0", StopGrace: operation.Duration(time.Second), HealthTimeout: operation.Duration(10 * time.Second),
 				Crash: operation.CrashPolicy{Attempts: 1000, Delay: operation.Duration(10 * time.Millisecond)},
 			}
 		case 2:
-			request.Kind = operation.Stop
+			request.Kind = operation.KindStop
 		case 3:
-			request.Kind = operation.Restart
+			request.Kind = operation.KindRestart
 		case 4:
-			request.Kind, request.Image = operation.Patch, fmt.Sprintf("gameserver:1.0.%d", random.IntN(2))
+			request.Kind, request.Image = operation.KindPatch, fmt.Sprintf("gameserver:1.0.%d", random.IntN(2))
 		default:
-			request.Kind = operation.Cleanup
+			request.Kind = operation.KindCleanup
 		}
 		ctx, cancel := context.WithTimeout(s.t.Context(), 2*patience)
-		outcome, err := s.d.client.Operate(ctx, request, nil)
+		outcome, err := s.d.client.Execute(ctx, request, nil)
 		cancel()
 		s.tell(request, outcome, err)
 	}
@@ -293,8 +293,8 @@ func (s *soak) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), 2*patience)
 	defer cancel()
 	for n := range soakGames {
-		for _, kind := range []operation.Kind{operation.Stop, operation.Cleanup} {
-			_, err := s.d.client.Operate(ctx, ports.OperationRequest{GameID: soakGame(n), Kind: kind}, nil)
+		for _, kind := range []operation.Kind{operation.KindStop, operation.KindCleanup} {
+			_, err := s.d.client.Execute(ctx, ports.OperationRequest{GameID: soakGame(n), Kind: kind}, nil)
 			if err != nil && !errors.Is(err, runtime.ErrRefused) && !errors.Is(err, runtime.ErrNotFound) {
 				assert.NoError(s.t, err, "%s %s", kind, soakGame(n))
 			}

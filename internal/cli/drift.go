@@ -121,13 +121,13 @@ func (a *app) driftTable(findings []ports.DriftFinding) *table {
 	}
 	for _, f := range findings {
 		action := cell(string(f.Action))
-		if f.Held != "" && !wide {
+		if f.BlockedBy != "" && !wide {
 			action += " (held)"
 		}
 		row := []string{plain(f.GameID), cell(string(f.Kind)), action, cell(f.Region + "/" + f.Node), age(a.streams.Now().Sub(f.FirstSeen))}
 		if wide {
-			row = append(row, strconv.Itoa(f.Seen), strconv.FormatInt(f.RecordRevision, 10), strconv.FormatInt(f.IntentRevision, 10),
-				cell(f.ContainerID), cell(f.ID), reasonCell(f.Held))
+			row = append(row, strconv.Itoa(f.Observations), strconv.FormatInt(f.RecordRevision, 10), strconv.FormatInt(f.IntentRevision, 10),
+				cell(f.ContainerID), cell(f.ID), reasonCell(f.BlockedBy))
 		}
 		t.add(append(row, reasonCell(f.Evidence))...)
 	}

@@ -61,10 +61,10 @@ func notApplied(results []ports.ApplyResult) error {
 	for _, r := range results {
 		count[r.Status]++
 	}
-	switch left := len(results) - count[ports.Applied]; {
+	switch left := len(results) - count[ports.ApplyDone]; {
 	case left == 0:
 		return nil
-	case count[ports.ApplyStale]+count[ports.ApplyHeld] < left:
+	case count[ports.ApplyStale]+count[ports.ApplyBlocked] < left:
 		return fmt.Errorf("%d of %s not applied", left, counted(len(results), "finding"))
 	case count[ports.ApplyStale] > 0:
 		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), runtime.ErrConflict)

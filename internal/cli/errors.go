@@ -152,9 +152,9 @@ func conflictHint(conflict *runtime.ConflictError, to runtime.Status) string {
 	switch {
 	case conflict.Revision == 0:
 		return "leave --if-revision out, or use 0, to insert it"
-	case conflict.Expectation == runtime.ExpectRevision:
+	case conflict.Precondition == runtime.PreconditionRevision:
 		return fmt.Sprintf("%s; --if-revision %d would overwrite what stands", look, conflict.Revision)
-	case conflict.Expectation == runtime.ExpectContainerID:
+	case conflict.Precondition == runtime.PreconditionContainerID:
 		return look + "; --container-id guards against acting on another container than the one you saw"
 	case stands == to:
 		return fmt.Sprintf("%s; it is %s already", look, to)

@@ -29,9 +29,9 @@ func lookupFlag(verb *cobra.Command, name string) *flag {
 	return verb.InheritedFlags().Lookup(name)
 }
 
-func conflictOver(kind runtime.Expectation, stands runtime.Status, revision int64) error {
+func conflictOver(kind runtime.Precondition, stands runtime.Status, revision int64) error {
 	return &runtime.ConflictError{
-		GameID: "a b", Expectation: kind, Expected: "x", Actual: "y", Revision: revision,
+		GameID: "a b", Precondition: kind, Expected: "x", Actual: "y", Revision: revision,
 		Current: runtime.RuntimeRecord{GameID: "a b", Status: stands},
 	}
 }
@@ -58,12 +58,12 @@ func failures() map[string]struct {
 		"transition":   {&runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, exitUsage, "set-status", ""},
 		"not found":    {runtime.ErrNotFound, exitNotFound, "get", "`rtmanager list`"},
 
-		"conflict of status":    {transition(conflictOver(runtime.ExpectStatus, runtime.StatusRunning, 7)), exitConflict, "set-status", "--from running"},
-		"conflict with itself":  {transition(conflictOver(runtime.ExpectStatus, runtime.StatusStopped, 7)), exitConflict, "set-status", "it is stopped already"},
-		"conflict for good":     {transition(conflictOver(runtime.ExpectStatus, runtime.StatusRemoved, 7)), exitConflict, "set-status", "what is removed cannot become stopped"},
-		"conflict of container": {transition(conflictOver(runtime.ExpectContainerID, runtime.StatusRunning, 7)), exitConflict, "set-status", "--container-id"},
-		"conflict of revision":  {writeError{err: conflictOver(runtime.ExpectRevision, runtime.StatusRunning, 7)}, exitConflict, "put", "--if-revision 7"},
-		"conflict with nothing": {writeError{err: conflictOver(runtime.ExpectRevision, "", 0)}, exitConflict, "put", "--if-revision"},
+		"conflict of status":    {transition(conflictOver(runtime.PreconditionStatus, runtime.StatusRunning, 7)), exitConflict, "set-status", "--from running"},
+		"conflict with itself":  {transition(conflictOver(runtime.PreconditionStatus, runtime.StatusStopped, 7)), exitConflict, "set-status", "it is stopped already"},
+		"conflict for good":     {transition(conflictOver(runtime.PreconditionStatus, runtime.StatusRemoved, 7)), exitConflict, "set-status", "what is removed cannot become stopped"},
+		"conflict of container": {transition(conflictOver(runtime.PreconditionContainerID, runtime.StatusRunning, 7)), exitConflict, "set-status", "--container-id"},
+		"conflict of revision":  {writeError{err: conflictOver(runtime.PreconditionRevision, runtime.StatusRunning, 7)}, exitConflict, "put", "--if-revision 7"},
+		"conflict with nothing": {writeError{err: conflictOver(runtime.PreconditionRevision, "", 0)}, exitConflict, "put", "--if-revision"},
 
 		"no daemon":         {fmt.Errorf("%w: %w", runtime.ErrUnavailable, unanswered), exitUnreachable, "list", "`rtmanager serve`"},
 		"no store":          {runtime.ErrUnavailable, exitUnreachable, "list", "answers"},
@@ -93,7 +93,7 @@ func failures() map[string]struct {
 }
 
 func leftOperation() apiclient.Operation {
-	return apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.Stop, Origin: ports.Origin{OperationID: "op-1"}}}
+	return apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.KindStop, Origin: ports.Origin{OperationID: "op-1"}}}
 }
 
 func TestExitCodes(t *testing.T) {
@@ -137,7 +137,7 @@ func TestHintsCanBeFollowed(t *testing.T) {
 // A game's id in a suggested command is one word of the shell.
 func TestHintsQuoteTheGame(t *testing.T) {
 	t.Parallel()
-	hint := (&app{}).hint(conflictOver(runtime.ExpectRevision, runtime.StatusRunning, 7))
+	hint := (&app{}).hint(conflictOver(runtime.PreconditionRevision, runtime.StatusRunning, 7))
 	require.Contains(t, hint, "`rtmanager history 'a b'`")
 }
 
@@ -147,7 +147,7 @@ func TestHintsAreHarmless(t *testing.T) {
 	for _, value := range hostile {
 		for _, to := range []runtime.Status{"", runtime.StatusStopped} {
 			conflict := &runtime.ConflictError{
-				GameID: value, Expectation: runtime.ExpectStatus, Revision: 7, Current: runtime.RuntimeRecord{Status: runtime.Status(value)},
+				GameID: value, Precondition: runtime.PreconditionStatus, Revision: 7, Current: runtime.RuntimeRecord{Status: runtime.Status(value)},
 			}
 			a := &app{globals: globals{server: "http://" + value}, streams: Streams{Now: time.Now}}
 			requireHarmless(t, a.hint(writeError{err: conflict, to: to}), value)

@@ -72,7 +72,7 @@ func (a *app) printPage(page ports.Explanation, nodes wire.Nodes, known bool) er
 			fmt.Fprintf(out, "  | %s\n", oneLine(line))
 		}
 	}
-	for i, trouble := range page.Trouble {
+	for i, trouble := range page.Warnings {
 		if i == 0 {
 			fmt.Fprintln(out, "\nWhat could not be learned:")
 		}
@@ -122,8 +122,8 @@ func (a *app) summaryOf(page ports.Explanation, nodes wire.Nodes, known bool) *t
 		t.add("Status:", "there is no record")
 	}
 	if in := page.Intent; in != nil {
-		if in.Wanted != "" {
-			t.add("Wanted:", plain(string(in.Wanted)))
+		if in.DesiredStatus != "" {
+			t.add("Wanted:", plain(string(in.DesiredStatus)))
 		}
 		if len(in.Restarts) > 0 {
 			t.add("Crashes:", fmt.Sprintf("started again %s, last %s ago", counted(len(in.Restarts), "time"), age(a.streams.Now().Sub(in.Restarts[0]))))

@@ -27,7 +27,7 @@ It returns when the record says stopped. Interrupted, it leaves the operation
 to go on.`,
 		Example: `  rtmanager stop game-1
   rtmanager stop game-1 --reason "end of season" -o json`,
-	}, planOf(operation.Stop))
+	}, planOf(operation.KindStop))
 }
 
 func (a *app) restartCommand() *cobra.Command {
@@ -38,7 +38,7 @@ func (a *app) restartCommand() *cobra.Command {
 that it has. It returns when the game is healthy.`,
 		Example: `  rtmanager restart game-1
   rtmanager restart game-1 --operation-id nightly-42   # safe to repeat`,
-	}, planOf(operation.Restart))
+	}, planOf(operation.KindRestart))
 }
 
 func (a *app) cleanupCommand() *cobra.Command {
@@ -49,7 +49,7 @@ func (a *app) cleanupCommand() *cobra.Command {
 removed. A game that runs is refused: stop it first. Start brings a removed game
 back with a new container.`,
 		Example: `  rtmanager stop game-1 && rtmanager cleanup game-1`,
-	}, planOf(operation.Cleanup))
+	}, planOf(operation.KindCleanup))
 }
 
 func (a *app) patchCommand() *cobra.Command {
@@ -73,6 +73,6 @@ It returns when the game is healthy with the new image.`,
 		if err := operation.ValidateImage(image); err != nil {
 			return apiclient.Operation{}, underFlag(err, "--image")
 		}
-		return apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.Patch, Image: image, Force: force}}, nil
+		return apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.KindPatch, Image: image, Force: force}}, nil
 	})
 }

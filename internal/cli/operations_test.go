@@ -29,35 +29,35 @@ func TestOperationsAsAsked(t *testing.T) {
 		stdin string
 		want  ports.OperationRequest
 	}{
-		"start as before":    {args: []string{"start", "g"}, want: ports.OperationRequest{Kind: operation.Start}},
-		"start, odd id":      {args: []string{"start", "--image", "game:1", "--", "-rf", "-x"}, want: ports.OperationRequest{GameID: "-rf", Kind: operation.Start, Spec: spec(func(s *operation.Spec) { s.Args = []string{"-x"} })}},
-		"start with image":   {args: []string{"start", "g", "--image", "game:1"}, want: ports.OperationRequest{Kind: operation.Start, Spec: spec(func(*operation.Spec) {})}},
-		"start with args":    {args: []string{"start", "g", "--image", "game:1", "--", "--map", "dust"}, want: ports.OperationRequest{Kind: operation.Start, Spec: spec(func(s *operation.Spec) { s.Args = []string{"--map", "dust"} })}},
-		"start, image as is": {args: []string{"start", "g", "--port", "80"}, want: ports.OperationRequest{Kind: operation.Start, Spec: &operation.Spec{Port: 80}}},
+		"start as before":    {args: []string{"start", "g"}, want: ports.OperationRequest{Kind: operation.KindStart}},
+		"start, odd id":      {args: []string{"start", "--image", "game:1", "--", "-rf", "-x"}, want: ports.OperationRequest{GameID: "-rf", Kind: operation.KindStart, Spec: spec(func(s *operation.Spec) { s.Args = []string{"-x"} })}},
+		"start with image":   {args: []string{"start", "g", "--image", "game:1"}, want: ports.OperationRequest{Kind: operation.KindStart, Spec: spec(func(*operation.Spec) {})}},
+		"start with args":    {args: []string{"start", "g", "--image", "game:1", "--", "--map", "dust"}, want: ports.OperationRequest{Kind: operation.KindStart, Spec: spec(func(s *operation.Spec) { s.Args = []string{"--map", "dust"} })}},
+		"start, image as is": {args: []string{"start", "g", "--port", "80"}, want: ports.OperationRequest{Kind: operation.KindStart, Spec: &operation.Spec{Port: 80}}},
 		"start with all": {args: []string{
 			"start", "g", "--image", "game:1", "--region", "eu", "--node", "n1", "--port", "7", "--container-port", "8", "--env", "A=1", "--env", "B=x=y", "--env", "C=",
 			"--cpus", "0.5", "--memory", "256MiB", "--network", "net", "--health-path", "none", "--health-timeout", "1m", "--stop-grace", "2s",
 			"--crash-attempts", "3", "--crash-window", "1h", "--crash-delay", "5s", "--on-node-lost", "reschedule",
-		}, want: ports.OperationRequest{Kind: operation.Start, Spec: spec(func(s *operation.Spec) {
+		}, want: ports.OperationRequest{Kind: operation.KindStart, Spec: spec(func(s *operation.Spec) {
 			s.Port, s.ContainerPort, s.Env = 7, 8, map[string]string{"A": "1", "B": "x=y", "C": ""}
 			s.CPUs, s.MemoryBytes, s.Network, s.HealthPath = 0.5, 256<<20, "net", "none"
 			s.HealthTimeout, s.StopGrace = operation.Duration(time.Minute), operation.Duration(2*time.Second)
 			s.Crash = operation.CrashPolicy{Attempts: 3, Window: operation.Duration(time.Hour), Delay: operation.Duration(5 * time.Second)}
-			s.OnNodeLost = operation.RescheduleWhenLost
+			s.OnNodeLost = operation.NodeLostReschedule
 		})}},
-		"start by a file": {args: []string{"start", "g", "-f", sameSpec}, want: ports.OperationRequest{Kind: operation.Start, Spec: spec(func(s *operation.Spec) {
+		"start by a file": {args: []string{"start", "g", "-f", sameSpec}, want: ports.OperationRequest{Kind: operation.KindStart, Spec: spec(func(s *operation.Spec) {
 			s.Port, s.Env, s.HealthTimeout, s.Crash.Attempts, s.Args = 1, map[string]string{"A": "1", "B": "2"}, operation.Duration(time.Minute), 2, []string{"x"}
 		})}},
-		"flags win over a file": {args: []string{"start", "g", "-f", sameSpec, "--port", "0", "--env", "B=3", "--crash-delay", "2s", "--", "y"}, want: ports.OperationRequest{Kind: operation.Start, Spec: spec(func(s *operation.Spec) {
+		"flags win over a file": {args: []string{"start", "g", "-f", sameSpec, "--port", "0", "--env", "B=3", "--crash-delay", "2s", "--", "y"}, want: ports.OperationRequest{Kind: operation.KindStart, Spec: spec(func(s *operation.Spec) {
 			s.Env, s.HealthTimeout, s.Args = map[string]string{"A": "1", "B": "3"}, operation.Duration(time.Minute), []string{"y"}
 			s.Crash = operation.CrashPolicy{Attempts: 2, Delay: operation.Duration(2 * time.Second)}
 		})}},
-		"start by JSON": {args: []string{"start", "g", "-f", "-"}, stdin: `{"image":"game:1","cpus":1.5}`, want: ports.OperationRequest{Kind: operation.Start, Spec: spec(func(s *operation.Spec) { s.CPUs = 1.5 })}},
-		"stop":          {args: []string{"stop", "g"}, want: ports.OperationRequest{Kind: operation.Stop}},
-		"restart":       {args: []string{"restart", "g"}, want: ports.OperationRequest{Kind: operation.Restart}},
-		"patch":         {args: []string{"patch", "g", "--image", "game:2"}, want: ports.OperationRequest{Kind: operation.Patch, Image: "game:2"}},
-		"forced patch":  {args: []string{"patch", "g", "--image", "game:2", "--force"}, want: ports.OperationRequest{Kind: operation.Patch, Image: "game:2", Force: true}},
-		"cleanup":       {args: []string{"cleanup", "g"}, want: ports.OperationRequest{Kind: operation.Cleanup}},
+		"start by JSON": {args: []string{"start", "g", "-f", "-"}, stdin: `{"image":"game:1","cpus":1.5}`, want: ports.OperationRequest{Kind: operation.KindStart, Spec: spec(func(s *operation.Spec) { s.CPUs = 1.5 })}},
+		"stop":          {args: []string{"stop", "g"}, want: ports.OperationRequest{Kind: operation.KindStop}},
+		"restart":       {args: []string{"restart", "g"}, want: ports.OperationRequest{Kind: operation.KindRestart}},
+		"patch":         {args: []string{"patch", "g", "--image", "game:2"}, want: ports.OperationRequest{Kind: operation.KindPatch, Image: "game:2"}},
+		"forced patch":  {args: []string{"patch", "g", "--image", "game:2", "--force"}, want: ports.OperationRequest{Kind: operation.KindPatch, Image: "game:2", Force: true}},
+		"cleanup":       {args: []string{"cleanup", "g"}, want: ports.OperationRequest{Kind: operation.KindCleanup}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +108,7 @@ func TestHowLongOperationsAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	healthy := make(chan struct{})
 	r := &runner{operate: func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
-		for _, step := range []operation.Step{operation.Accepted, operation.Creating, operation.Running} {
+		for _, step := range []operation.Step{operation.StepAccepted, operation.StepCreating, operation.StepAwaitingHealth} {
 			report(progressOf(request, step))
 		}
 		select {
@@ -153,9 +153,9 @@ func TestOperationsThatFail(t *testing.T) {
 		"busy":     {&runtime.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "eve", Since: noon}, "", 3, "start other (pulling) on eu/n1 since 2026-03-01T12:00:00Z, asked for by eve\nhint: `rtmanager explain g` shows how that is coming along"},
 		"refused":  {&runtime.RefusedError{GameID: "g", Operation: "stop", Status: "removed", Reason: "it has been removed, and there is nothing to stop"}, "", 3, "stop refused: it has been removed, and there is nothing to stop\n"},
 		"no game":  {runtime.ErrNotFound, "", 4, "no such game"},
-		"no image": {runtime.ErrNoImage, operation.FailedNoImage, 1, "no such image"},
-		"no start": {runtime.ErrStartFailed, operation.FailedStart, 1, "container did not come up\n  stands: stopped on eu/n1, image "},
-		"engine":   {runtime.ErrEngineUnavailable, operation.FailedEngine, 5, "engine is unavailable"},
+		"no image": {runtime.ErrNoImage, operation.FailureNoImage, 1, "no such image"},
+		"no start": {runtime.ErrStartFailed, operation.FailureStart, 1, "container did not come up\n  stands: stopped on eu/n1, image "},
+		"engine":   {runtime.ErrEngineUnavailable, operation.FailureEngine, 5, "engine is unavailable"},
 		"invalid":  {&runtime.InvalidError{Field: "image", Reason: "is odd"}, "", 2, "image is odd"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,12 +31,12 @@ func atTerminal(t *testing.T, server, answer string, args ...string) result {
 func TestProgressOnATerminal(t *testing.T) {
 	t.Parallel()
 	r := &runner{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
-		pulling := progressOf(request, operation.Pulling)
-		pulling.Text, pulling.Done, pulling.Total = "layer\x1b[2J", 12_300_000, 40_000_000
+		pulling := progressOf(request, operation.StepPulling)
+		pulling.Text, pulling.BytesDone, pulling.BytesTotal = "layer\x1b[2J", 12_300_000, 40_000_000
 		report(pulling)
-		pulling.Done, pulling.Total = 0, 0
+		pulling.BytesDone, pulling.BytesTotal = 0, 0
 		report(pulling)
-		report(progressOf(request, operation.RollingBack))
+		report(progressOf(request, operation.StepRollingBack))
 		return doneWith(request), nil
 	}}
 	got := atTerminal(t, managed(t, r), "", "start", "g", "--wait")
@@ -50,8 +50,8 @@ func TestProgressOnATerminal(t *testing.T) {
 func findings() []ports.DriftFinding {
 	finding := func(game string, action ports.Action, held string) ports.DriftFinding {
 		return ports.DriftFinding{
-			ID: "exited/" + game, Kind: ports.DriftExited, GameID: game, Region: "eu", Node: "n1", Action: action, Held: held,
-			Evidence: "container c1 exited with 1", FirstSeen: noon, Seen: 3, RecordRevision: 5, IntentRevision: 4, ContainerID: "c1",
+			ID: "exited/" + game, Kind: ports.DriftExited, GameID: game, Region: "eu", Node: "n1", Action: action, BlockedBy: held,
+			Evidence: "container c1 exited with 1", FirstSeen: noon, Observations: 3, RecordRevision: 5, IntentRevision: 4, ContainerID: "c1",
 		}
 	}
 	return []ports.DriftFinding{
@@ -93,13 +93,13 @@ func TestDriftIsApplied(t *testing.T) {
 		code int
 		want string
 	}{
-		"all of it":   {func(ports.DriftFinding) (ports.ApplyStatus, string) { return ports.Applied, "" }, 0, ""},
+		"all of it":   {func(ports.DriftFinding) (ports.ApplyStatus, string) { return ports.ApplyDone, "" }, 0, ""},
 		"but a stale": {func(f ports.DriftFinding) (ports.ApplyStatus, string) { return staleIf(f.GameID == "a") }, 3, "1 of 2 findings not applied: record is not as expected"},
 		"but a held": {func(f ports.DriftFinding) (ports.ApplyStatus, string) {
 			if f.GameID == "a" {
-				return ports.ApplyHeld, "not yet"
+				return ports.ApplyBlocked, "not yet"
 			}
-			return ports.Applied, ""
+			return ports.ApplyDone, ""
 		}, 3, "1 of 2 findings not applied: operation does not fit"},
 		"none of it": {func(ports.DriftFinding) (ports.ApplyStatus, string) { return ports.ApplyFailed, "no engine" }, 1, "2 of 2 findings not applied\n"},
 	} {
@@ -125,7 +125,7 @@ func staleIf(is bool) (ports.ApplyStatus, string) {
 	if is {
 		return ports.ApplyStale, "it has moved on"
 	}
-	return ports.Applied, ""
+	return ports.ApplyDone, ""
 }
 
 // What changes something is asked about first, where somebody can be asked.
@@ -135,7 +135,7 @@ func TestDriftAsksFirst(t *testing.T) {
 	applied := 0
 	r.result = func(f ports.DriftFinding) ports.ApplyResult {
 		applied++
-		return ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Status: ports.Applied}
+		return ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Status: ports.ApplyDone}
 	}
 	server := managed(t, r)
 	for _, answer := range []string{"", "n\n", "\n", "maybe\n"} {
@@ -174,11 +174,11 @@ func TestExplain(t *testing.T) {
 		Record: &record, Revision: 9,
 		History:    []runtime.LedgerEntry{{Seq: 2, From: "running", To: "stopped", At: noon, Actor: "reconcile", Reason: "exited: container\nexited with 137"}, {Seq: 1, To: "running", At: noon, Actor: "ada"}},
 		Containers: []ports.Container{{ID: "c1", State: ports.ContainerExited, ExitCode: &exit, OOMKilled: true, ExitedAt: &noon, Labels: ports.ContainerLabels{Generation: 2}, Image: "game:1"}, other},
-		Findings:   findings()[:1], Logs: []string{"hello", "bye\x1b[2J"}, Trouble: []string{"the ledger\nis gone"},
+		Findings:   findings()[:1], Logs: []string{"hello", "bye\x1b[2J"}, Warnings: []string{"the ledger\nis gone"},
 		Intent: &operation.Intent{
-			Wanted: runtime.StatusRunning, Restarts: []time.Time{noon},
-			Current: &operation.Operation{ID: "op-2", Kind: operation.Restart, Region: "eu", Node: "n1", Step: operation.RollingBack, StepAt: noon, Actor: "eve", Failure: &operation.Failure{Message: "no"}},
-			Recent:  []operation.Outcome{{OperationID: "op-1", Kind: operation.Start, Actor: "ada", StartedAt: noon, FinishedAt: noon.Add(3 * time.Second), Failure: &operation.Failure{Code: operation.FailedStart, Message: "exited\nat once"}}},
+			DesiredStatus: runtime.StatusRunning, Restarts: []time.Time{noon},
+			Current: &operation.Operation{ID: "op-2", Kind: operation.KindRestart, Region: "eu", Node: "n1", Step: operation.StepRollingBack, StepAt: noon, Actor: "eve", Failure: &operation.Failure{Message: "no"}},
+			Recent:  []operation.Outcome{{OperationID: "op-1", Kind: operation.KindStart, Actor: "ada", StartedAt: noon, FinishedAt: noon.Add(3 * time.Second), Failure: &operation.Failure{Code: operation.FailureStart, Message: "exited\nat once"}}},
 		},
 	}
 	r := &runner{page: page}
@@ -242,12 +242,12 @@ func TestExplainIsHarmless(t *testing.T) {
 	record := here("g")
 	record.CurrentImageRef, record.EngineEndpoint = evil, evil
 	page := ports.Explanation{
-		Record: &record, Logs: []string{evil}, Trouble: []string{evil},
+		Record: &record, Logs: []string{evil}, Warnings: []string{evil},
 		History:    []runtime.LedgerEntry{{To: "running", At: noon, Actor: evil, Reason: evil}},
 		Containers: []ports.Container{{ID: evil, State: ports.ContainerState(evil), Image: evil}},
-		Findings:   []ports.DriftFinding{{ID: evil, Kind: ports.DriftKind(evil), GameID: evil, Action: ports.Action(evil), Evidence: evil, Held: evil, Region: evil, Node: evil}},
+		Findings:   []ports.DriftFinding{{ID: evil, Kind: ports.DriftKind(evil), GameID: evil, Action: ports.Action(evil), Evidence: evil, BlockedBy: evil, Region: evil, Node: evil}},
 		Intent: &operation.Intent{
-			Wanted: runtime.Status(evil), Current: &operation.Operation{ID: evil, Kind: operation.Kind(evil), Step: operation.Step(evil), Region: evil, Actor: evil, Failure: &operation.Failure{Message: evil}},
+			DesiredStatus: runtime.Status(evil), Current: &operation.Operation{ID: evil, Kind: operation.Kind(evil), Step: operation.Step(evil), Region: evil, Actor: evil, Failure: &operation.Failure{Message: evil}},
 			Recent: []operation.Outcome{{Kind: operation.Kind(evil), Actor: evil, Failure: &operation.Failure{Code: operation.FailureCode(evil), Message: evil}}},
 		},
 	}

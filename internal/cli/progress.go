@@ -99,12 +99,12 @@ func (t *progressTalk) begun() bool {
 func progressText(p ports.OperationProgress, taking time.Duration) string {
 	text := strings.ReplaceAll(string(p.Step), "_", " ")
 	switch {
-	case p.Step == operation.Running:
+	case p.Step == operation.StepAwaitingHealth:
 		text = "waiting for health"
-	case p.Total > 0:
-		return printable(fmt.Sprintf("%s %s/%s MB", text, megabytes(p.Done), megabytes(p.Total)))
-	case p.Done > 0:
-		return printable(fmt.Sprintf("%s %s MB", text, megabytes(p.Done)))
+	case p.BytesTotal > 0:
+		return printable(fmt.Sprintf("%s %s/%s MB", text, megabytes(p.BytesDone), megabytes(p.BytesTotal)))
+	case p.BytesDone > 0:
+		return printable(fmt.Sprintf("%s %s MB", text, megabytes(p.BytesDone)))
 	case p.Text != "":
 		return strings.ReplaceAll(printable(text+": "+p.Text), "\n", " ")
 	}

@@ -29,14 +29,14 @@ type runner struct {
 	applier  string
 }
 
-func (r *runner) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (r *runner) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 	r.mu.Lock()
 	r.requests = append(r.requests, request)
 	r.mu.Unlock()
 	if r.operate != nil {
 		return r.operate(ctx, request, report)
 	}
-	report(progressOf(request, operation.Accepted))
+	report(progressOf(request, operation.StepAccepted))
 	return doneWith(request), nil
 }
 
@@ -79,7 +79,7 @@ func here(id string) runtime.RuntimeRecord {
 
 func progressOf(request ports.OperationRequest, step operation.Step) ports.OperationProgress {
 	p := ports.OperationProgress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
-	if step == operation.Running {
+	if step == operation.StepAwaitingHealth {
 		record := here(request.GameID)
 		p.Record, p.Revision = &record, 6
 	}
@@ -89,9 +89,9 @@ func progressOf(request ports.OperationRequest, step operation.Step) ports.Opera
 func doneWith(request ports.OperationRequest) operation.Outcome {
 	record := here(request.GameID)
 	switch request.Kind {
-	case operation.Stop:
+	case operation.KindStop:
 		record.Status, record.StoppedAt = runtime.StatusStopped, &noon
-	case operation.Cleanup:
+	case operation.KindCleanup:
 		record.Status, record.RemovedAt, record.CurrentContainerID = runtime.StatusRemoved, &noon, ""
 	default: // it runs
 	}

@@ -46,7 +46,7 @@ func (f *specFlags) bind(cmd *cobra.Command) {
 	flags.DurationVar(&f.crashDelay, "crash-delay", 0, "how long after a crash the game is started again; 1s by default")
 	flags.StringVar(&f.onNodeLost, "on-node-lost", "", "what to do when the node is gone: `keep|reschedule`")
 	_ = cmd.RegisterFlagCompletionFunc("on-node-lost", cobra.FixedCompletions(
-		[]string{string(operation.KeepWhenLost), string(operation.RescheduleWhenLost)}, cobra.ShellCompDirectiveNoFileComp))
+		[]string{string(operation.NodeLostKeep), string(operation.NodeLostReschedule)}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // over writes the flags that were given over the spec, and reports whether any were.

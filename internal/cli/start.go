@@ -45,7 +45,7 @@ port, cpus, memory_bytes, health_path, crash and so on. Flags win over it.`,
 			return apiclient.Operation{}, err
 		}
 		o := apiclient.Operation{
-			OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.Start, Spec: spec.Spec},
+			OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.KindStart, Spec: spec.Spec},
 			Region:           spec.region, Node: spec.node, Until: apiclient.WaitRunning,
 		}
 		if wait {

@@ -29,7 +29,7 @@ import (
 // manager is the part of a daemon that runs games: its services for the API, and
 // the workers behind them.
 type manager struct {
-	ports.Operator
+	ports.Executor
 	*explain.Service
 	lifecycle *lifecycle.Service
 	reconcile *reconcile.Worker
@@ -54,7 +54,7 @@ func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, 
 	if err != nil {
 		return nil, errors.Join(err, member.Close())
 	}
-	m.Operator = newMeasured(m.lifecycle, registerer)
+	m.Executor = newMeasured(m.lifecycle, registerer)
 	m.health = health.New(store, store, prober, health.Config{
 		Region: self.Region, Node: self.Name, Every: cfg.HealthEvery, Logger: logger.With("component", "health"),
 		Notice: func(gameID string) { m.reconcile.Notice(gameID) },

@@ -15,11 +15,11 @@ import (
 
 // measured counts and times the operations of an operator.
 type measured struct {
-	operator ports.Operator
+	operator ports.Executor
 	seconds  *prometheus.HistogramVec
 }
 
-func newMeasured(operator ports.Operator, registry prometheus.Registerer) measured {
+func newMeasured(operator ports.Executor, registry prometheus.Registerer) measured {
 	m := measured{operator: operator, seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "rtmanager_operation_duration_seconds", Help: "How long operations on games took, by their result.",
 		Buckets: prometheus.ExponentialBuckets(0.01, 3, 10),
@@ -28,10 +28,10 @@ func newMeasured(operator ports.Operator, registry prometheus.Registerer) measur
 	return m
 }
 
-// Operate implements ports.Operator.
-func (m measured) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+// Execute implements ports.Executor.
+func (m measured) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 	began := time.Now()
-	outcome, err := m.operator.Operate(ctx, request, report)
+	outcome, err := m.operator.Execute(ctx, request, report)
 	if ctx.Err() == nil { // who left did not see the end
 		m.seconds.WithLabelValues(string(request.Kind), resultOf(err)).Observe(time.Since(began).Seconds())
 	}

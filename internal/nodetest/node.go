@@ -186,7 +186,7 @@ func (n *Node) Try(request ports.OperationRequest) (operation.Outcome, error) {
 	n.t.Helper()
 	ctx, cancel := context.WithTimeout(n.t.Context(), Patience)
 	defer cancel()
-	return n.Service.Operate(ctx, request, nil)
+	return n.Service.Execute(ctx, request, nil)
 }
 
 // Record returns the game's record, which has to be there.
@@ -219,7 +219,7 @@ func RemoveAll(t *testing.T, engine ports.Engine) {
 
 // Start asks for a game to be started as the spec says.
 func Start(gameID string, spec operation.Spec) ports.OperationRequest {
-	return ports.OperationRequest{GameID: gameID, Kind: operation.Start, Spec: &spec}
+	return ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: &spec}
 }
 
 // The asks for an operation that needs nothing but its name.

@@ -17,23 +17,23 @@ const (
 	// DriftExited: the record says running, its container has exited.
 	DriftExited DriftKind = "exited"
 	// DriftGone: the record names a container, and the engine has none of that id.
-	DriftGone DriftKind = "gone"
+	DriftMissing DriftKind = "missing"
 	// DriftResumed: the record says stopped, its container runs.
-	DriftResumed DriftKind = "resumed"
+	DriftUnexpectedRun DriftKind = "unexpected_run"
 	// DriftStale: a container that is not the record's, while no operation made it.
 	DriftStale DriftKind = "stale"
 	// DriftTwin: the same, and the record's own container is alive too.
-	DriftTwin DriftKind = "twin"
+	DriftDuplicate DriftKind = "duplicate"
 	// DriftImage: the record names another image than its container has.
 	DriftImage DriftKind = "image"
 	// DriftPlace: the record names another node, or another endpoint, than its container has.
-	DriftPlace DriftKind = "place"
+	DriftLocation DriftKind = "location"
 	// DriftCrashed: nobody stopped the game, and its policy says to start it again.
 	DriftCrashed DriftKind = "crashed"
 	// DriftCrashLoop: nobody stopped the game, and its policy's attempts are used up.
 	DriftCrashLoop DriftKind = "crash_loop"
 	// DriftUnfinished: an operation was left behind by a daemon that is gone.
-	DriftUnfinished DriftKind = "unfinished"
+	DriftInterrupted DriftKind = "interrupted"
 	// DriftUnhealthy: the container runs and does not answer for its health.
 	DriftUnhealthy DriftKind = "unhealthy"
 	// DriftNodeLost: the game's node is not there.
@@ -48,16 +48,16 @@ type Action string
 // The actions.
 const (
 	// ActionNone: nothing can or should be done; see the evidence.
-	ActionNone            Action = "none"
-	ActionAdopt           Action = "adopt"            // write a record of the container
-	ActionMarkStopped     Action = "mark_stopped"     // move the record to stopped
-	ActionMarkRemoved     Action = "mark_removed"     // move the record to removed
-	ActionMarkRunning     Action = "mark_running"     // move the record to running
-	ActionCorrectRecord   Action = "correct_record"   // write into the record what its container is
-	ActionRemoveContainer Action = "remove_container" // stop and remove the container
-	ActionRestart         Action = "restart"          // start the game again
-	ActionResume          Action = "resume"           // finish the operation, or roll it back
-	ActionReschedule      Action = "reschedule"       // start the game on another node
+	ActionNone              Action = "none"
+	ActionAdopt             Action = "adopt"              // write a record of the container
+	ActionMarkStopped       Action = "mark_stopped"       // move the record to stopped
+	ActionMarkRemoved       Action = "mark_removed"       // move the record to removed
+	ActionMarkRunning       Action = "mark_running"       // move the record to running
+	ActionCorrectRecord     Action = "correct_record"     // write into the record what its container is
+	ActionRemoveContainer   Action = "remove_container"   // stop and remove the container
+	ActionRestart           Action = "restart"            // start the game again
+	ActionCompleteOperation Action = "complete_operation" // finish the operation, or roll it back
+	ActionReschedule        Action = "reschedule"         // start the game on another node
 )
 
 // DriftFinding is one disagreement, with what it rests on and what is proposed. It
@@ -76,12 +76,12 @@ type DriftFinding struct {
 	Evidence string `json:"evidence"`
 	// Certain: there is proof that the container's time is over, a newer generation or
 	// the engine's own word that it has removed it. The brake does not hold what is certain.
-	Certain bool `json:"certain,omitempty"`
-	// Held says why the action is not taken by itself: the brake, say. Empty if it is.
-	Held string `json:"held,omitempty"`
+	Proven bool `json:"proven,omitempty"`
+	// BlockedBy says why the action is not taken by itself: the brake, say. Empty if it is.
+	BlockedBy string `json:"blocked_by,omitempty"`
 	// FirstSeen is by the node's clock; Seen counts how often.
-	FirstSeen time.Time `json:"first_seen"`
-	Seen      int       `json:"seen"`
+	FirstSeen    time.Time `json:"first_seen"`
+	Observations int       `json:"observations"`
 	// RecordRevision and IntentRevision are 0 where there is none.
 	RecordRevision int64 `json:"record_revision"`
 	IntentRevision int64 `json:"intent_revision"`
@@ -96,7 +96,7 @@ type DriftReport struct {
 	Brakes []Brake `json:"brakes"`
 	// Missing names the nodes that did not answer, and why. What they would have
 	// found is not in the report.
-	Missing []MissingNode `json:"missing"`
+	Missing []UnreachableNode `json:"missing"`
 }
 
 // Brake holds back destructive actions of one node, because one pass would have
@@ -108,8 +108,8 @@ type Brake struct {
 	Reason string    `json:"reason"`
 }
 
-// MissingNode is a node that did not answer.
-type MissingNode struct {
+// UnreachableNode is a node that did not answer.
+type UnreachableNode struct {
 	Region string `json:"region"`
 	Node   string `json:"node"`
 	Reason string `json:"reason"`
@@ -121,13 +121,13 @@ type ApplyStatus string
 // The results of acting on a finding.
 const (
 	// Applied: what the finding proposes has been done.
-	Applied ApplyStatus = "applied"
+	ApplyDone ApplyStatus = "done"
 	// ApplyStale: record, intent or container are not any more what the finding rests
 	// on; nothing was done.
 	ApplyStale ApplyStatus = "stale"
 	// ApplyHeld: the finding proposes nothing, or something holds its
 	// action back; nothing was done.
-	ApplyHeld ApplyStatus = "held"
+	ApplyBlocked ApplyStatus = "blocked"
 	// ApplyFailed: it was tried, or its node could not be asked; Reason says whether
 	// it may have been done.
 	ApplyFailed ApplyStatus = "failed"
@@ -158,5 +158,5 @@ type Explanation struct {
 	// Logs are the last lines of the record's container.
 	Logs     []string       `json:"logs"`
 	Findings []DriftFinding `json:"findings"`
-	Trouble  []string       `json:"trouble"`
+	Warnings []string       `json:"warnings"`
 }

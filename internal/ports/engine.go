@@ -19,12 +19,12 @@ import (
 // that make no sense, or ctx ended first. An act that returned it may have been
 // done or not; all acts may be repeated.
 type Engine interface {
-	EngineActs
-	EngineViews
+	ContainerRunner
+	ContainerReader
 }
 
-// EngineActs change what an engine runs.
-type EngineActs interface {
+// ContainerRunner change what an engine runs.
+type ContainerRunner interface {
 	// EnsureImage makes the image available on the node, and calls progress, which
 	// may be nil, from time to time while that goes on, on the caller's goroutine. An image that is there
 	// already is not looked for elsewhere. One that cannot be had is
@@ -57,8 +57,8 @@ type EngineActs interface {
 	Remove(ctx context.Context, containerID string) error
 }
 
-// EngineViews tell what an engine runs.
-type EngineViews interface {
+// ContainerReader tell what an engine runs.
+type ContainerReader interface {
 	// Capabilities says what this engine can do. It does not ask the engine.
 	Capabilities() EngineCapabilities
 
@@ -99,8 +99,8 @@ type EngineCapabilities struct {
 
 // ImageProgress tells how far an image has come. Bytes are 0 where they are not known.
 type ImageProgress struct {
-	Text        string `json:"text"`
-	Done, Total int64
+	Text                  string `json:"text"`
+	BytesDone, BytesTotal int64
 }
 
 // ContainerSpec says what container to create.
@@ -183,21 +183,21 @@ const (
 	EngineRemoved EngineEventType = "removed"
 )
 
-// Continuity says whether an event may have been missed.
-type Continuity string
+// EventContinuity says whether an event may have been missed.
+type EventContinuity string
 
 // The continuities.
 const (
 	// ContinuityKnown: nothing has happened that was not told.
-	ContinuityKnown Continuity = "known"
+	ContinuityKnown EventContinuity = "known"
 	// ContinuityUnknown: something may have; look at everything.
-	ContinuityUnknown Continuity = "unknown"
+	ContinuityUnknown EventContinuity = "unknown"
 )
 
 // EngineEvent tells of one thing that happened to a container.
 type EngineEvent struct {
 	Type        EngineEventType
-	Continuity  Continuity
+	Continuity  EventContinuity
 	GameID      string
 	ContainerID string
 }

@@ -34,9 +34,9 @@ type IntentStore interface {
 	// a game without one, and they are reported as List reports damaged records.
 	GetIntents(ctx context.Context, gameIDs []string) ([]VersionedIntent, error)
 
-	// InProgress returns the games whose operation in progress the node carries out,
+	// GamesWithActiveOperation returns the games whose operation in progress the node carries out,
 	// or any node of the region where that is empty, as of one revision, in no order.
-	InProgress(ctx context.Context, region, node string) ([]string, error)
+	GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error)
 }
 
 // VersionedIntent is an intent with the revision at which it was last written.

@@ -49,8 +49,8 @@ type Leader struct {
 	Fence Fence `json:"fence"`
 }
 
-// Membership is this daemon's own presence among the nodes.
-type Membership interface {
+// NodeSession is this daemon's own presence among the nodes.
+type NodeSession interface {
 	// Fence proves the presence to the store. It is false while there is none: not
 	// joined yet, or lost; what was begun under one fence must not go on under another.
 	Fence() (Fence, bool)

@@ -8,13 +8,13 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Operator carries out the operations on games of this node.
-type Operator interface {
-	// Operate carries out one operation and returns its outcome, which says whether
+// Executor carries out the operations on games of this node.
+type Executor interface {
+	// Execute carries out one operation and returns its outcome, which says whether
 	// it succeeded. report, which may be nil, is called with each step and with
-	// progress within one, by the goroutine that called Operate.
+	// progress within one, by the goroutine that called Execute.
 	//
-	// The operation is not bound to ctx: when that ends, Operate returns ctx's
+	// The operation is not bound to ctx: when that ends, Execute returns ctx's
 	// error and the operation goes on. A request with the operation id of one that
 	// is in progress waits for that one; with the id of one among the recent
 	// outcomes of the game it changes nothing and returns that outcome.
@@ -26,7 +26,7 @@ type Operator interface {
 	// *runtime.BusyError) while another is in progress, runtime.ErrRefused (a
 	// *runtime.RefusedError) for one that does not fit the game's state, and the
 	// store's own errors.
-	Operate(ctx context.Context, request OperationRequest, report func(OperationProgress)) (operation.Outcome, error)
+	Execute(ctx context.Context, request OperationRequest, report func(OperationProgress)) (operation.Outcome, error)
 }
 
 // OperationRequest asks for one operation.
@@ -52,9 +52,9 @@ type OperationProgress struct {
 	Step        operation.Step `json:"step"`
 	At          time.Time      `json:"at"`
 	// Text says more, for people; Done and Total are bytes of a pull, 0 where not known.
-	Text  string `json:"text,omitempty"`
-	Done  int64  `json:"done,omitempty"`
-	Total int64  `json:"total,omitempty"`
+	Text       string `json:"text,omitempty"`
+	BytesDone  int64  `json:"bytes_done,omitempty"`
+	BytesTotal int64  `json:"bytes_total,omitempty"`
 	// Record is the record once the operation has written it.
 	Record   *runtime.RuntimeRecord `json:"record,omitempty"`
 	Revision int64                  `json:"revision,omitempty"`

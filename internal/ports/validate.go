@@ -74,7 +74,7 @@ func (in PutInput) Validate() error {
 	if in.IfRevision != nil && *in.IfRevision < 0 {
 		return &runtime.InvalidError{Field: "if_revision", Reason: fmt.Sprintf("is %d; a revision is never negative", *in.IfRevision)}
 	}
-	return validAttachments(in.Origin, in.Fence)
+	return validateOriginAndFence(in.Origin, in.Fence)
 }
 
 // Validate returns nil for an input that a store can act on. Otherwise it
@@ -88,11 +88,11 @@ func (in TransitionInput) Validate() error {
 	if err := validInstant("now", &in.Now); err != nil {
 		return err
 	}
-	return validAttachments(in.Origin, in.Fence)
+	return validateOriginAndFence(in.Origin, in.Fence)
 }
 
-// validAttachments looks at what goes along with every kind of write.
-func validAttachments(origin Origin, fence *Fence) error {
+// validateOriginAndFence looks at what goes along with every kind of write.
+func validateOriginAndFence(origin Origin, fence *Fence) error {
 	if err := origin.Validate(); err != nil || fence == nil {
 		return err
 	}

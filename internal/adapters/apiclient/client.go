@@ -15,7 +15,7 @@ import (
 
 var (
 	_ ports.Store    = (*Client)(nil)
-	_ ports.Operator = (*Client)(nil)
+	_ ports.Executor = (*Client)(nil)
 )
 
 // Config tunes a Client. The zero value is usable; a zero duration means the

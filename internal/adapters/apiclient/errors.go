@@ -174,7 +174,7 @@ func fieldOf(location string) string {
 
 func conflictFrom(p *wire.Problem) error {
 	conflict := &runtime.ConflictError{
-		GameID: p.GameID, Expectation: runtime.Expectation(p.Expectation),
+		GameID: p.GameID, Precondition: runtime.Precondition(p.Expectation),
 		Expected: p.Expected, Actual: p.Actual, Revision: p.Revision,
 	}
 	if p.Current != nil {

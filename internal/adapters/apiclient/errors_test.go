@@ -83,8 +83,8 @@ func farFrom(t *testing.T, cfg apiclient.Config, fails func() error) *apiclient.
 // details where the error has some.
 func TestErrorsComeBackAsTheyWere(t *testing.T) {
 	t.Parallel()
-	conflict := func(e runtime.Expectation) error {
-		return &runtime.ConflictError{GameID: "old", Expectation: e, Expected: "a", Actual: "b", Current: running("old"), Revision: 7}
+	conflict := func(e runtime.Precondition) error {
+		return &runtime.ConflictError{GameID: "old", Precondition: e, Expected: "a", Actual: "b", Current: running("old"), Revision: 7}
 	}
 	games, values := []string{"get", "history", "transition"}, []string{"get", "put", "transition"}
 	every := []string{"get", "list", "history", "put", "transition", "check", "repair"}
@@ -94,10 +94,10 @@ func TestErrorsComeBackAsTheyWere(t *testing.T) {
 		calls    []string
 	}{
 		{runtime.ErrNotFound, runtime.ErrNotFound, games},
-		{conflict(runtime.ExpectStatus), runtime.ErrConflict, []string{"transition"}},
-		{conflict(runtime.ExpectContainerID), runtime.ErrConflict, []string{"transition"}},
-		{conflict(runtime.ExpectRevision), runtime.ErrConflict, []string{"put"}},
-		{&runtime.ConflictError{GameID: "old", Expectation: runtime.ExpectRevision, Expected: "3", Actual: "0"}, runtime.ErrConflict, []string{"put"}},
+		{conflict(runtime.PreconditionStatus), runtime.ErrConflict, []string{"transition"}},
+		{conflict(runtime.PreconditionContainerID), runtime.ErrConflict, []string{"transition"}},
+		{conflict(runtime.PreconditionRevision), runtime.ErrConflict, []string{"put"}},
+		{&runtime.ConflictError{GameID: "old", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, runtime.ErrConflict, []string{"put"}},
 		{&runtime.TransitionError{From: "removed", To: "running"}, runtime.ErrInvalidTransition, []string{"transition"}},
 		{&runtime.InvalidError{Field: "region", Reason: "is odd"}, runtime.ErrInvalid, []string{"put"}},
 		{&runtime.InvalidError{Field: "record", Reason: "is too large"}, runtime.ErrInvalid, []string{"put"}},

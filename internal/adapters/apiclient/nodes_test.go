@@ -30,7 +30,7 @@ func (a alone) Leader(context.Context, string) (ports.Leader, bool, error) {
 func driftFinding(id string) ports.DriftFinding {
 	return ports.DriftFinding{
 		ID: id, Kind: ports.DriftExited, GameID: "g", Region: "eu", Node: "n1", Action: ports.ActionMarkStopped, Evidence: "exited",
-		FirstSeen: began, Seen: 2, RecordRevision: 5, IntentRevision: 3,
+		FirstSeen: began, Observations: 2, RecordRevision: 5, IntentRevision: 3,
 	}
 }
 
@@ -40,7 +40,7 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	record := running("g")
 	o := &operator{page: ports.Explanation{
 		GameID: "g", Record: &record, Revision: 2, History: []runtime.LedgerEntry{}, Containers: []ports.Container{}, Logs: []string{"a"},
-		Findings: []ports.DriftFinding{driftFinding("a")}, Trouble: []string{},
+		Findings: []ports.DriftFinding{driftFinding("a")}, Warnings: []string{},
 	}}
 	for i := range 1201 { // more than go into one request
 		o.report.Findings = append(o.report.Findings, driftFinding(fmt.Sprintf("%04d", i)))

@@ -34,11 +34,11 @@ const (
 	WaitAccepted Wait = "accepted"
 )
 
-// Operate is ports.Operator's, for games of any node: the daemon that is asked
+// Execute implements ports.Executor, for games of any node: the daemon that is asked
 // passes the request on. A node that is not to be reached is
 // runtime.ErrNodeUnreachable. A report may be told twice, when the connection was
 // lost in between.
-func (c *Client) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (c *Client) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 	answer, err := c.Follow(ctx, Operation{OperationRequest: request}, report)
 	if answer.Outcome == nil {
 		return operation.Outcome{}, err
@@ -46,7 +46,7 @@ func (c *Client) Operate(ctx context.Context, request ports.OperationRequest, re
 	return *answer.Outcome, err
 }
 
-// Follow is Operate for a caller that need not wait for the end, or says where to
+// Follow is Execute for a caller that need not wait for the end, or says where to
 // start a game. An operation that failed is an error beside an answer that has its
 // outcome.
 //
@@ -89,9 +89,9 @@ func (o Operation) call() (call, error) {
 
 func (o Operation) body() ([]byte, error) {
 	switch {
-	case o.Kind == operation.Patch:
+	case o.Kind == operation.KindPatch:
 		return json.Marshal(wire.PatchRequest{Image: o.Image, Force: o.Force})
-	case o.Kind != operation.Start:
+	case o.Kind != operation.KindStart:
 		return []byte("{}"), nil
 	case o.Spec != nil:
 		return json.Marshal(wire.StartRequest{Spec: *o.Spec, Region: o.Region, Node: o.Node})

@@ -33,7 +33,7 @@ type operator struct {
 	err     error
 }
 
-func (o *operator) Operate(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (o *operator) Execute(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 	return o.operate(request, report)
 }
 
@@ -46,7 +46,7 @@ func (o *operator) ReleaseBrake(context.Context) error { return o.err }
 func (o *operator) ApplyDrift(_ context.Context, findings []ports.DriftFinding, _ string) ([]ports.ApplyResult, error) {
 	var results []ports.ApplyResult
 	for _, f := range findings {
-		results = append(results, ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.Applied})
+		results = append(results, ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.ApplyDone})
 	}
 	return results, nil
 }
@@ -82,18 +82,18 @@ func TestOperationsOverHTTP(t *testing.T) {
 	spec := operation.Spec{Image: "game:1", Args: []string{"x"}, Port: 7, StopGrace: operation.Duration(time.Second)}
 	origin := ports.Origin{OperationID: "öp", Actor: "Jörg", Reason: "warum\nnicht"}
 	for name, request := range map[string]ports.OperationRequest{
-		"start with a spec": {GameID: "a/b", Kind: operation.Start, Spec: &spec, Origin: origin},
-		"start as before":   {GameID: "g", Kind: operation.Start, Origin: origin},
-		"stop":              {GameID: "g", Kind: operation.Stop, Origin: origin},
-		"restart":           {GameID: "g", Kind: operation.Restart, Origin: origin},
-		"patch":             {GameID: "g", Kind: operation.Patch, Image: "game:2", Force: true, Origin: origin},
-		"cleanup":           {GameID: "g", Kind: operation.Cleanup, Origin: origin},
+		"start with a spec": {GameID: "a/b", Kind: operation.KindStart, Spec: &spec, Origin: origin},
+		"start as before":   {GameID: "g", Kind: operation.KindStart, Origin: origin},
+		"stop":              {GameID: "g", Kind: operation.KindStop, Origin: origin},
+		"restart":           {GameID: "g", Kind: operation.KindRestart, Origin: origin},
+		"patch":             {GameID: "g", Kind: operation.KindPatch, Image: "game:2", Force: true, Origin: origin},
+		"cleanup":           {GameID: "g", Kind: operation.KindCleanup, Origin: origin},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			pulling := stepped(request, operation.Pulling)
-			pulling.Text, pulling.Done, pulling.Total = "layer 1", 5, 10
-			last := stepped(request, operation.Running)
+			pulling := stepped(request, operation.StepPulling)
+			pulling.Text, pulling.BytesDone, pulling.BytesTotal = "layer 1", 5, 10
+			last := stepped(request, operation.StepAwaitingHealth)
 			record := running(request.GameID)
 			last.Record, last.Revision = &record, 6
 			var asked ports.OperationRequest
@@ -104,12 +104,12 @@ func TestOperationsOverHTTP(t *testing.T) {
 				return succeeded(r), nil
 			}}, nil)
 			var told []ports.OperationProgress
-			outcome, err := client.Operate(t.Context(), request, func(p ports.OperationProgress) { told = append(told, p) })
+			outcome, err := client.Execute(t.Context(), request, func(p ports.OperationProgress) { told = append(told, p) })
 			require.NoError(t, err)
 			require.Equal(t, request, asked)
 			require.Equal(t, succeeded(request), outcome)
 			require.Equal(t, []ports.OperationProgress{pulling, last}, told)
-			_, err = client.Operate(t.Context(), request, nil)
+			_, err = client.Execute(t.Context(), request, nil)
 			require.NoError(t, err, "nobody need listen")
 		})
 	}
@@ -119,17 +119,17 @@ func TestOperationsOverHTTP(t *testing.T) {
 func TestOperationsNeedNotBeWaitedFor(t *testing.T) {
 	t.Parallel()
 	client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
-		report(stepped(r, operation.Accepted))
-		report(stepped(r, operation.Running))
+		report(stepped(r, operation.StepAccepted))
+		report(stepped(r, operation.StepAwaitingHealth))
 		return succeeded(r), nil
 	}}, nil)
-	o := apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.Start}, Region: "eu", Node: "n1"}
-	for until, step := range map[apiclient.Wait]operation.Step{"": operation.Finished, apiclient.WaitDone: operation.Finished, apiclient.WaitRunning: operation.Running, apiclient.WaitAccepted: operation.Accepted} {
+	o := apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.KindStart}, Region: "eu", Node: "n1"}
+	for until, step := range map[apiclient.Wait]operation.Step{"": operation.StepFinished, apiclient.WaitDone: operation.StepFinished, apiclient.WaitRunning: operation.StepAwaitingHealth, apiclient.WaitAccepted: operation.StepAccepted} {
 		o.Until = until
 		answer, err := client.Follow(t.Context(), o, nil)
 		require.NoError(t, err)
 		require.Equal(t, step, answer.Step)
-		require.Equal(t, step == operation.Finished, answer.Outcome != nil)
+		require.Equal(t, step == operation.StepFinished, answer.Outcome != nil)
 		require.NotEmpty(t, answer.OperationID)
 	}
 	o.Node = "n9"
@@ -155,17 +155,17 @@ func TestErrorsOfOperationsComeBackAsTheyWere(t *testing.T) {
 		{runtime.ErrEngineUnavailable, "", runtime.ErrEngineUnavailable},
 		{runtime.ErrUnavailable, "", runtime.ErrUnavailable},
 		{runtime.ErrReadOnly, "", runtime.ErrReadOnly},
-		{runtime.ErrNoImage, operation.FailedNoImage, runtime.ErrNoImage},
-		{runtime.ErrStartFailed, operation.FailedStart, runtime.ErrStartFailed},
-		{runtime.ErrEngineUnavailable, operation.FailedEngine, runtime.ErrEngineUnavailable},
-		{odd, operation.FailedDeadline, nil},
+		{runtime.ErrNoImage, operation.FailureNoImage, runtime.ErrNoImage},
+		{runtime.ErrStartFailed, operation.FailureStart, runtime.ErrStartFailed},
+		{runtime.ErrEngineUnavailable, operation.FailureEngine, runtime.ErrEngineUnavailable},
+		{odd, operation.FailureDeadline, nil},
 	} {
 		for _, late := range []bool{false, true} {
 			calls := 0
 			client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 				calls++
 				if late {
-					report(stepped(r, operation.Pulling))
+					report(stepped(r, operation.StepPulling))
 				}
 				outcome := operation.Outcome{}
 				if row.failed != "" {
@@ -177,8 +177,8 @@ func TestErrorsOfOperationsComeBackAsTheyWere(t *testing.T) {
 			if late && (errors.Is(row.err, runtime.ErrUnavailable) || row.failed == "" && errors.Is(row.err, runtime.ErrNotFound)) {
 				continue // no answer to one that has begun; see TestLostAnswersOfOperations
 			}
-			request := ports.OperationRequest{GameID: "g", Kind: operation.Stop, Origin: ports.Origin{OperationID: "op-1"}}
-			outcome, err := client.Operate(t.Context(), request, nil)
+			request := ports.OperationRequest{GameID: "g", Kind: operation.KindStop, Origin: ports.Origin{OperationID: "op-1"}}
+			outcome, err := client.Execute(t.Context(), request, nil)
 			requireOnly(t, row.sentinel, err)
 			require.Equal(t, 1, calls, "%v, late %v", row.err, late)
 			if detailed(row.err) {
@@ -223,8 +223,8 @@ func (s stage) operation(events ...wire.OperationEvent) stage {
 // answer is one that tells.
 func TestLostAnswersOfOperations(t *testing.T) {
 	t.Parallel()
-	request := ports.OperationRequest{GameID: "g", Kind: operation.Stop}
-	pulling := wire.ProgressEvent(stepped(request, operation.Stopping))
+	request := ports.OperationRequest{GameID: "g", Kind: operation.KindStop}
+	pulling := wire.ProgressEvent(stepped(request, operation.StepStopping))
 	refuse := func(s stage, p *wire.Problem) {
 		p.Type = wire.ProblemTypePrefix + p.Code
 		s.w.Header().Set("Content-Type", wire.ProblemMediaType)
@@ -274,7 +274,7 @@ func TestLostAnswersOfOperations(t *testing.T) {
 					r.Origin.OperationID = s.r.Header.Get(wire.HeaderIdempotencyKey)
 					s.open("").operation(wire.OperationEvent{Type: "heartbeat"}, wire.ResultEvent(wire.Ended("g", succeeded(r))))
 				}))
-			outcome, err := client.Operate(t.Context(), request, nil)
+			outcome, err := client.Execute(t.Context(), request, nil)
 			require.NoError(t, err)
 			require.Equal(t, map[string]int{outcome.OperationID: 3}, seen.ids, "each try is of the same operation")
 		})
@@ -285,23 +285,23 @@ func TestLostAnswersOfOperations(t *testing.T) {
 // that cannot have begun, nothing of the kind is said.
 func TestOperationsThatAreLeft(t *testing.T) {
 	t.Parallel()
-	request := ports.OperationRequest{GameID: "g", Kind: operation.Stop}
-	stopping := wire.ProgressEvent(stepped(request, operation.Stopping))
+	request := ports.OperationRequest{GameID: "g", Kind: operation.KindStop}
+	stopping := wire.ProgressEvent(stepped(request, operation.StepStopping))
 	ctx, cancel := context.WithCancel(t.Context())
 	client, _ := playing(t, quick(), func(s stage) { s.open("").operation(stopping).idle() })
-	_, err := client.Operate(ctx, request, func(ports.OperationProgress) { cancel() })
+	_, err := client.Execute(ctx, request, func(ports.OperationProgress) { cancel() })
 	requireOnly(t, runtime.ErrOutcomeUnknown, err)
 	require.ErrorIs(t, err, context.Canceled)
 
 	cfg := quick()
 	cfg.WriteTimeout = 50 * time.Millisecond
 	client, _ = playing(t, cfg, func(s stage) { s.open("").operation(stopping).cut() }, stage.cut)
-	_, err = client.Operate(t.Context(), request, nil)
+	_, err = client.Execute(t.Context(), request, nil)
 	requireOnly(t, runtime.ErrOutcomeUnknown, err)
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = client.Operate(ended, request, nil)
+	_, err = client.Execute(ended, request, nil)
 	requireOnly(t, nil, err)
 	require.ErrorIs(t, err, context.Canceled)
 
@@ -310,13 +310,13 @@ func TestOperationsThatAreLeft(t *testing.T) {
 		s.w.WriteHeader(http.StatusNotImplemented)
 		_, _ = io.WriteString(s.w, `{"type":"urn:rtmanager:problem:no_engine","code":"no_engine","status":501,"title":"t","detail":"no engine here"}`)
 	})
-	_, err = client.Operate(t.Context(), request, nil)
+	_, err = client.Execute(t.Context(), request, nil)
 	requireOnly(t, nil, err)
 	require.ErrorContains(t, err, "no engine here")
 	require.EqualValues(t, 1, requests.Load(), "what is not offered was not done")
 
-	for _, bad := range []ports.OperationRequest{{GameID: " ", Kind: operation.Stop}, {GameID: "g", Kind: operation.Stop, Origin: ports.Origin{OperationID: "a\nb"}}} {
-		_, err = client.Operate(t.Context(), bad, nil)
+	for _, bad := range []ports.OperationRequest{{GameID: " ", Kind: operation.KindStop}, {GameID: "g", Kind: operation.KindStop, Origin: ports.Origin{OperationID: "a\nb"}}} {
+		_, err = client.Execute(t.Context(), bad, nil)
 		requireOnly(t, runtime.ErrInvalid, err)
 	}
 	require.EqualValues(t, 1, requests.Load(), "what could never be is not sent")

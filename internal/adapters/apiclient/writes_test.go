@@ -47,7 +47,7 @@ func TestConflictAfterALostTryIsAConflict(t *testing.T) {
 	stands, errGet := r.store.GetVersioned(t.Context(), "old")
 	require.NoError(t, errGet)
 	require.Equal(t, &runtime.ConflictError{
-		GameID: "old", Expectation: runtime.ExpectStatus, Expected: "running", Actual: "stopped",
+		GameID: "old", Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 		Current: stands.Record, Revision: stands.Revision,
 	}, err)
 	require.Len(t, f.tries(), 3)

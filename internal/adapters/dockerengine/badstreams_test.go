@@ -145,7 +145,7 @@ func TestPullThatFails(t *testing.T) {
 		var seen []ports.ImageProgress
 		err := engine.EnsureImage(context.Background(), "game:1", func(p ports.ImageProgress) { seen = append(seen, p) })
 		require.ErrorIs(t, err, tt.want, name)
-		require.Equal(t, ports.ImageProgress{Text: "abc: Downloading", Done: 1, Total: 9}, seen[0], name)
+		require.Equal(t, ports.ImageProgress{Text: "abc: Downloading", BytesDone: 1, BytesTotal: 9}, seen[0], name)
 		f.fault.Store(nil)
 	}
 }

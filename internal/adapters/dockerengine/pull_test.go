@@ -24,8 +24,8 @@ func TestPull(t *testing.T) {
 	require.NotEmpty(t, seen)
 	last := seen[len(seen)-1]
 	require.NotEmpty(t, last.Text)
-	require.Equal(t, last.Total, last.Done)
-	require.Positive(t, last.Total, "bytes of the layer: %v", seen)
+	require.Equal(t, last.BytesTotal, last.BytesDone)
+	require.Positive(t, last.BytesTotal, "bytes of the layer: %v", seen)
 
 	spec := r.spec("g1")
 	spec.Labels.Image = image

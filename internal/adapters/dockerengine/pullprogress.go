@@ -34,8 +34,8 @@ func (l layers) note(m jsonstream.Message) ports.ImageProgress {
 		sum.Text = m.ID + ": " + m.Status
 	}
 	for _, one := range l {
-		sum.Done += one.done
-		sum.Total += one.total
+		sum.BytesDone += one.done
+		sum.BytesTotal += one.total
 	}
 	return sum
 }

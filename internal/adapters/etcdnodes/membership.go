@@ -15,8 +15,8 @@ import (
 )
 
 var (
-	_ ports.Membership = (*Membership)(nil)
-	_ ports.Election   = (*Membership)(nil)
+	_ ports.NodeSession = (*Membership)(nil)
+	_ ports.Election    = (*Membership)(nil)
 )
 
 // Membership is this daemon's presence, and what it leads hangs on it. It renews
@@ -39,7 +39,7 @@ type Membership struct {
 	leads   sync.WaitGroup  // calls of Lead under way; added to under mu, before running has ended
 }
 
-// Fence implements ports.Membership. It asks nobody, and turns false by the clock
+// Fence implements ports.NodeSession. It asks nobody, and turns false by the clock
 // alone when etcd has been out of reach for too long.
 func (m *Membership) Fence() (ports.Fence, bool) {
 	s, _ := m.present()

@@ -80,9 +80,9 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 	return found, errors.Join(faults...)
 }
 
-// InProgress implements ports.IntentStore by the index of operations. A key in it
+// GamesWithActiveOperation implements ports.IntentStore by the index of operations. A key in it
 // that is no game's is left out: fsck reports it.
-func (s *Store) InProgress(ctx context.Context, region, node string) ([]string, error) {
+func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error) {
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
 		return nil, err

@@ -41,16 +41,16 @@ func TestLayoutOfAnIntent(t *testing.T) {
 	r := sharedRig(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	r.putIntent(operation.Intent{
-		GameID: "a/b", Wanted: runtime.StatusRunning, Spec: operation.Spec{Image: "game:1", StopGrace: operation.Duration(90 * time.Second)},
+		GameID: "a/b", DesiredStatus: runtime.StatusRunning, Spec: operation.Spec{Image: "game:1", StopGrace: operation.Duration(90 * time.Second)},
 		Current: &operation.Operation{
-			ID: "op-1", Kind: operation.Start, Region: "eu", Node: "n1", Session: 7, StartedAt: at, Deadline: at, StepAt: at,
-			Step: operation.Accepted, Spec: operation.Spec{Image: "game:2"},
+			ID: "op-1", Kind: operation.KindStart, Region: "eu", Node: "n1", Session: 7, StartedAt: at, Deadline: at, StepAt: at,
+			Step: operation.StepAccepted, Spec: operation.Spec{Image: "game:2"},
 		},
 	}, 0)
 	require.Equal(t, []string{"/meta/schema", "/operations-by-node/eu/n1/a%2Fb", "/operations/a%2Fb"}, keysOf(r.dump()))
 	value := r.value("/operations/a%2Fb")
 	require.Regexp(t, `"write":"[0-9a-f-]{36}"`, value)
-	require.JSONEq(t, `{"game_id":"a/b","wanted":"running","schema":1,"spec":{"image":"game:1","stop_grace":"1m30s"},
+	require.JSONEq(t, `{"game_id":"a/b","desired_status":"running","schema":1,"spec":{"image":"game:1","stop_grace":"1m30s"},
 		"current":{"id":"op-1","kind":"start","region":"eu","node":"n1","session":7,"started_at":"2026-03-01T12:00:00Z",
 		"deadline":"2026-03-01T12:00:00Z","step_at":"2026-03-01T12:00:00Z","step":"accepted","spec":{"image":"game:2"}}}`,
 		strings.Replace(value, value[strings.Index(value, `,"write":`):strings.Index(value, `,"write":`)+len(`,"write":""`)+36], "", 1))
@@ -62,7 +62,7 @@ func TestLayoutOfAnIntent(t *testing.T) {
 func TestUnknownMembersOfAnIntentSurvive(t *testing.T) {
 	t.Parallel()
 	r := sharedRig(t)
-	at := r.plant("/operations/a", `{"game_id":"a","wanted":"running","top":{"x":1.50},"schema":1,"write":"w",
+	at := r.plant("/operations/a", `{"game_id":"a","desired_status":"running","top":{"x":1.50},"schema":1,"write":"w",
 		"spec":{"image":"i","spec_extra":"\u0041"},
 		"current":{"id":"op-2","kind":"stop","step":"accepted","op_extra":[null],"spec":{"image":"j","inner_extra":1}},
 		"recent":[{"operation_id":"op-1","kind":"start","outcome_extra":true}]}`)
@@ -74,12 +74,12 @@ func TestUnknownMembersOfAnIntentSurvive(t *testing.T) {
 		}
 	}
 	found := r.intent("a").Intent
-	found.Current.Step, found.Spec.Image = operation.Stopping, "k"
+	found.Current.Step, found.Spec.Image = operation.StepStopping, "k"
 	at = r.putIntent(found, at)
 	requireExtras(`"top":{"x":1.50}`, `"spec_extra":"\u0041"`, `"op_extra":[null]`, `"inner_extra":1`, `"outcome_extra":true`)
 	require.Equal(t, found, r.intent("a").Intent)
 
-	found.Recent = append([]operation.Outcome{{OperationID: "op-2", Kind: operation.Stop}}, found.Recent...)
+	found.Recent = append([]operation.Outcome{{OperationID: "op-2", Kind: operation.KindStop}}, found.Recent...)
 	found.Current = &operation.Operation{ID: "op-3"}
 	at = r.putIntent(found, at)
 	requireExtras(`"top":{"x":1.50}`, `"spec_extra":"\u0041"`, `"outcome_extra":true`)
@@ -211,7 +211,7 @@ func TestIndexOfOperationsIsChecked(t *testing.T) {
 	mended(ports.FindingIndexExtra, extra, "idle", "delete the index key")
 	r.plant(strange, "")
 	mended(ports.FindingIndexExtra, strange, "", "delete the index key")
-	games, err := r.InProgress(t.Context(), "eu", "n1")
+	games, err := r.GamesWithActiveOperation(t.Context(), "eu", "n1")
 	require.NoError(t, err)
 	require.Equal(t, []string{"here"}, games)
 }

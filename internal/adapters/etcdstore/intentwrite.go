@@ -105,7 +105,7 @@ func (w *intentWrite) expect(now intentView) error {
 		return nil
 	}
 	return &runtime.ConflictError{
-		GameID: w.gameID, Expectation: runtime.ExpectRevision,
+		GameID: w.gameID, Precondition: runtime.PreconditionRevision,
 		Expected: strconv.FormatInt(w.ifRevision, 10), Actual: strconv.FormatInt(now.revision(), 10), Revision: now.revision(),
 	}
 }

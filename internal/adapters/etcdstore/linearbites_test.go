@@ -38,7 +38,7 @@ func TestLinearizabilityCheckerBites(t *testing.T) {
 		"a conflict that was none":            func() { c.set(c.stop, c.answer(c.stopAgain)) },
 		"a conflict with what does not stand": func() { c.shows(c.stopAgain, stood(c.seenSecond)) },
 		"a conflict with what never stood":    func() { c.shows(c.stopAgain, c.removed(c.stopAgain)) },
-		"a conflict about another thing":      func() { c.fails(c.stopAgain, runtime.ExpectContainerID) },
+		"a conflict about another thing":      func() { c.fails(c.stopAgain, runtime.PreconditionContainerID) },
 		"a list of two moments":               func() { c.lists(c.long, c.before, c.after) },
 		"a write that did not happen":         func() { c.forget(c.second) },
 		"an unknown write applied twice":      func() { c.doubt(c.first); c.shows(c.seenStopped, stood(c.seenFirst)) },
@@ -92,7 +92,7 @@ func (c *coda) shows(place int, as standing) {
 	c.set(place, answer)
 }
 
-func (c *coda) fails(place int, what runtime.Expectation) {
+func (c *coda) fails(place int, what runtime.Precondition) {
 	answer := c.answer(place)
 	answer.failed = what
 	c.set(place, answer)

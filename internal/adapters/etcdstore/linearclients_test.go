@@ -226,10 +226,10 @@ func (c *linearClient) told(call linearCall, err error) (linearAnswer, error) {
 	if !found {
 		return linearAnswer{verdict: linearDone}, err
 	}
-	answer := linearAnswer{verdict: linearConflict, failed: conflict.Expectation}
+	answer := linearAnswer{verdict: linearConflict, failed: conflict.Precondition}
 	answer.seen[call.game] = standingOf(conflict.Current)
 	expected, actual := string(call.from), string(conflict.Current.Status)
-	if conflict.Expectation == runtime.ExpectContainerID {
+	if conflict.Precondition == runtime.PreconditionContainerID {
 		expected, actual = call.container, conflict.Current.CurrentContainerID
 	}
 	assert.Equal(c.t, []string{linearGameID(call.game), expected, actual}, []string{conflict.GameID, conflict.Expected, conflict.Actual}, "%v: the conflict contradicts its record", call)

@@ -98,8 +98,8 @@ const (
 // linearAnswer is what a client was told.
 type linearAnswer struct {
 	verdict linearVerdict
-	failed  runtime.Expectation // of a conflict
-	seen    standings           // what a read or a conflict showed
+	failed  runtime.Precondition // of a conflict
+	seen    standings            // what a read or a conflict showed
 }
 
 func (a linearAnswer) String() string {
@@ -162,9 +162,9 @@ func (s standing) verdict(call linearCall) linearAnswer {
 	case s == standing{}:
 		return linearAnswer{verdict: linearAbsent}
 	case s.status != call.from:
-		conflict.failed = runtime.ExpectStatus
+		conflict.failed = runtime.PreconditionStatus
 	case call.container != "" && call.container != s.container:
-		conflict.failed = runtime.ExpectContainerID
+		conflict.failed = runtime.PreconditionContainerID
 	default:
 		return linearAnswer{verdict: linearDone}
 	}

@@ -58,7 +58,7 @@ func requireOneWinner(t *testing.T, r rig, round int, written []ports.VersionedR
 		}
 		conflict, ok := errors.AsType[*runtime.ConflictError](err)
 		require.True(t, ok, "round %d: writer %d got %v", round, n, err)
-		require.Equal(t, runtime.ExpectStatus, conflict.Expectation)
+		require.Equal(t, runtime.PreconditionStatus, conflict.Precondition)
 		require.Equal(t, stands.Record, conflict.Current, "round %d: the record that won", round)
 		require.Equal(t, stands.Revision, conflict.Revision, "round %d", round)
 	}

@@ -222,7 +222,7 @@ func checkFence(fence *ports.Fence, leader []*mvccpb.KeyValue) error {
 func newOperationID() string { return "op_" + uuid.Must(uuid.NewV7()).String() }
 
 func expectRevision(gameID string, want *int64, cur *current) error {
-	conflict := &runtime.ConflictError{GameID: gameID, Expectation: runtime.ExpectRevision}
+	conflict := &runtime.ConflictError{GameID: gameID, Precondition: runtime.PreconditionRevision}
 	if cur != nil {
 		conflict.Current, conflict.Revision = cur.Clone(), cur.modRevision
 	}
@@ -241,10 +241,10 @@ func expectTransition(in ports.UpdateStatusInput, cur *current) error {
 	conflict := &runtime.ConflictError{GameID: in.GameID, Current: cur.Clone(), Revision: cur.modRevision}
 	switch {
 	case cur.Status != in.ExpectedFrom:
-		conflict.Expectation = runtime.ExpectStatus
+		conflict.Precondition = runtime.PreconditionStatus
 		conflict.Expected, conflict.Actual = string(in.ExpectedFrom), string(cur.Status)
 	case in.ExpectedContainerID != "" && cur.CurrentContainerID != in.ExpectedContainerID:
-		conflict.Expectation = runtime.ExpectContainerID
+		conflict.Precondition = runtime.PreconditionContainerID
 		conflict.Expected, conflict.Actual = in.ExpectedContainerID, cur.CurrentContainerID
 	default:
 		return nil

@@ -33,12 +33,12 @@ type Engine struct {
 // Engine returns an engine that sees the owner's containers.
 func (m *Machine) Engine(owner Owner) *Engine { return &Engine{m, owner} }
 
-// Capabilities implements ports.EngineViews.
+// Capabilities implements ports.ContainerReader.
 func (e *Engine) Capabilities() ports.EngineCapabilities {
 	return ports.EngineCapabilities{Kind: "fake", Limits: true, Networks: true}
 }
 
-// EnsureImage implements ports.EngineActs: an image is there from the beginning, or
+// EnsureImage implements ports.ContainerRunner: an image is there from the beginning, or
 // cannot be had.
 func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(ports.ImageProgress)) error {
 	return e.do(ctx, func() error { return e.machine.hasImage(image) })
@@ -51,7 +51,7 @@ func (m *Machine) hasImage(image string) error {
 	return nil
 }
 
-// Create implements ports.EngineActs. Of the arguments it understands
+// Create implements ports.ContainerRunner. Of the arguments it understands
 // --ignore-sigterm.
 func (e *Engine) Create(ctx context.Context, spec ports.ContainerSpec) (made ports.Container, err error) {
 	err = e.do(ctx, func() error {
@@ -106,12 +106,12 @@ func (e *Engine) check(spec ports.ContainerSpec) error {
 	return runtime.ValidateGameID(spec.Labels.GameID)
 }
 
-// Start implements ports.EngineActs.
+// Start implements ports.ContainerRunner.
 func (e *Engine) Start(ctx context.Context, id string) error {
 	return e.act(ctx, id, func(c *container) { e.machine.start(c) })
 }
 
-// Remove implements ports.EngineActs.
+// Remove implements ports.ContainerRunner.
 func (e *Engine) Remove(ctx context.Context, id string) error {
 	err := e.act(ctx, id, func(c *container) { e.machine.remove(c) })
 	if isGone(err) {
@@ -120,7 +120,7 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// Stop implements ports.EngineActs. Whoever ends the run, it returns when that is over.
+// Stop implements ports.ContainerRunner. Whoever ends the run, it returns when that is over.
 func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error {
 	var ended chan struct{} // nil: nothing to wait for
 	if err := e.act(ctx, id, func(c *container) {
@@ -148,13 +148,13 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 	}
 }
 
-// Inspect implements ports.EngineViews.
+// Inspect implements ports.ContainerReader.
 func (e *Engine) Inspect(ctx context.Context, id string) (seen ports.Container, err error) {
 	err = e.find(ctx, id, func(c *container) { seen = c.view() })
 	return seen, err
 }
 
-// List implements ports.EngineViews.
+// List implements ports.ContainerReader.
 func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, error) {
 	listed := []ports.Container{}
 	err := e.do(ctx, func() error {
@@ -171,7 +171,7 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 	return listed, nil
 }
 
-// Logs implements ports.EngineViews: what runs nothing writes nothing.
+// Logs implements ports.ContainerReader: what runs nothing writes nothing.
 func (e *Engine) Logs(ctx context.Context, id string, _ int) ([]string, error) {
 	return nil, e.find(ctx, id, func(*container) {})
 }

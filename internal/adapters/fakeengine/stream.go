@@ -47,7 +47,7 @@ func (s *stream) take() (events []ports.EngineEvent, ended bool) {
 	return events, s.ended
 }
 
-// Events implements ports.EngineViews. What was missed is never known.
+// Events implements ports.ContainerReader. What was missed is never known.
 func (e *Engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error] {
 	return func(yield func(ports.EngineEvent, error) bool) {
 		s := &stream{owner: e.owner, more: make(chan struct{}, 1)}

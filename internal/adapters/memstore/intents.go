@@ -49,7 +49,7 @@ func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevisi
 	key := keyOf(intent.GameID)
 	if actual := s.intents[key].Revision; actual != ifRevision {
 		return 0, fmt.Errorf("put the intent of game %q: %w", intent.GameID, &runtime.ConflictError{
-			GameID: intent.GameID, Expectation: runtime.ExpectRevision,
+			GameID: intent.GameID, Precondition: runtime.PreconditionRevision,
 			Expected: strconv.FormatInt(ifRevision, 10), Actual: strconv.FormatInt(actual, 10), Revision: actual,
 		})
 	}
@@ -72,8 +72,8 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 	return found, ctx.Err()
 }
 
-// InProgress returns the games whose operation the node carries out; see ports.IntentStore.
-func (s *Store) InProgress(ctx context.Context, region, node string) ([]string, error) {
+// GamesWithActiveOperation returns the games whose operation the node carries out; see ports.IntentStore.
+func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {

@@ -170,11 +170,11 @@ func compareRevision(gameID string, current *version, expected *int64) error {
 		return nil
 	}
 	conflict := &runtime.ConflictError{
-		GameID:      gameID,
-		Expectation: runtime.ExpectRevision,
-		Expected:    strconv.FormatInt(*expected, 10),
-		Actual:      strconv.FormatInt(actual, 10),
-		Revision:    actual,
+		GameID:       gameID,
+		Precondition: runtime.PreconditionRevision,
+		Expected:     strconv.FormatInt(*expected, 10),
+		Actual:       strconv.FormatInt(actual, 10),
+		Revision:     actual,
 	}
 	if current != nil {
 		conflict.Current = current.record.Clone()
@@ -190,11 +190,11 @@ func compareExpectations(current *version, input ports.UpdateStatusInput) error 
 	}
 	switch {
 	case current.record.Status != input.ExpectedFrom:
-		conflict.Expectation = runtime.ExpectStatus
+		conflict.Precondition = runtime.PreconditionStatus
 		conflict.Expected = string(input.ExpectedFrom)
 		conflict.Actual = string(current.record.Status)
 	case input.ExpectedContainerID != "" && current.record.CurrentContainerID != input.ExpectedContainerID:
-		conflict.Expectation = runtime.ExpectContainerID
+		conflict.Precondition = runtime.PreconditionContainerID
 		conflict.Expected = input.ExpectedContainerID
 		conflict.Actual = current.record.CurrentContainerID
 	default:

@@ -48,23 +48,23 @@ func badOperationRows() []badRow {
 		"unknown member":        {`"privileged":true`, "privileged"},
 		"member in capitals":    {`"Image":"a:1"`, "Image"},
 	} {
-		add(operation.Start, name, "{"+member.text+"}", 422, "body."+member.at)
+		add(operation.KindStart, name, "{"+member.text+"}", 422, "body."+member.at)
 	}
-	add(operation.Start, "with two faults", `{"port":-1,"cpus":-1}`, 422, "body.port body.cpus")
-	add(operation.Start, "crash twice", `{"crash":{"attempts":1,"attempts":2}}`, 400, "body")
-	add(operation.Patch, "without a body", "", 400, "body")
-	add(operation.Patch, "without an image", "{}", 422, "body.image")
-	add(operation.Patch, "with an empty image", `{"image":""}`, 422, "body.image")
-	add(operation.Patch, "with a bad image", `{"image":"../x"}`, 422, "body.image")
-	add(operation.Patch, "with a bad force", `{"image":"a:1","force":"yes"}`, 422, "body.force")
-	add(operation.Patch, "with a spec", `{"image":"a:1","port":1}`, 422, "body.port")
+	add(operation.KindStart, "with two faults", `{"port":-1,"cpus":-1}`, 422, "body.port body.cpus")
+	add(operation.KindStart, "crash twice", `{"crash":{"attempts":1,"attempts":2}}`, 400, "body")
+	add(operation.KindPatch, "without a body", "", 400, "body")
+	add(operation.KindPatch, "without an image", "{}", 422, "body.image")
+	add(operation.KindPatch, "with an empty image", `{"image":""}`, 422, "body.image")
+	add(operation.KindPatch, "with a bad image", `{"image":"../x"}`, 422, "body.image")
+	add(operation.KindPatch, "with a bad force", `{"image":"a:1","force":"yes"}`, 422, "body.force")
+	add(operation.KindPatch, "with a spec", `{"image":"a:1","port":1}`, 422, "body.port")
 	for _, kind := range kinds {
 		add(kind, "an array", "[]", 422, "body")
 		add(kind, "null", "null", 422, "body")
 		add(kind, "trailing data", soundBody(kind)+"{} x", 400, "body")
 		add(kind, "words", "now", 400, "body")
 		add(kind, "not UTF-8", "{\"\xff\":1}", 400, "body")
-		if kind != operation.Start && kind != operation.Patch {
+		if kind != operation.KindStart && kind != operation.KindPatch {
 			add(kind, "a member", `{"image":"a:1"}`, 422, "body.image")
 		}
 		rows = append(rows,

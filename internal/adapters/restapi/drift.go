@@ -62,7 +62,7 @@ func (s *Server) driftOfAll(ctx context.Context) (ports.DriftReport, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				whole.Missing = append(whole.Missing, ports.MissingNode{Region: node.Region, Node: node.Name, Reason: err.Error()})
+				whole.Missing = append(whole.Missing, ports.UnreachableNode{Region: node.Region, Node: node.Name, Reason: err.Error()})
 				return
 			}
 			whole.Findings = append(whole.Findings, report.Findings...)
@@ -96,7 +96,7 @@ func (s *Server) driftOf(ctx context.Context, node ports.Node) (ports.DriftRepor
 }
 
 // absent returns the nodes that records name and that do not take part.
-func (s *Server) absent(ctx context.Context, present []ports.Node) ([]ports.MissingNode, error) {
+func (s *Server) absent(ctx context.Context, present []ports.Node) ([]ports.UnreachableNode, error) {
 	games, err := s.gamesByNode(ctx)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (s *Server) absent(ctx context.Context, present []ports.Node) ([]ports.Miss
 	for _, node := range present {
 		delete(games, placeOf(node))
 	}
-	var missing []ports.MissingNode
+	var missing []ports.UnreachableNode
 	for at, count := range games {
 		if at.node == "" {
 			continue
@@ -113,7 +113,7 @@ func (s *Server) absent(ctx context.Context, present []ports.Node) ([]ports.Miss
 		if count > 1 {
 			named = fmt.Sprintf("%d records name it", count)
 		}
-		missing = append(missing, ports.MissingNode{
+		missing = append(missing, ports.UnreachableNode{
 			Region: at.region, Node: at.node, Reason: "is not among the present nodes that run games, and " + named,
 		})
 	}
@@ -127,7 +127,7 @@ func sortReport(r *ports.DriftReport) {
 	slices.SortFunc(r.Brakes, func(a, b ports.Brake) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Node, b.Node))
 	})
-	slices.SortFunc(r.Missing, func(a, b ports.MissingNode) int {
+	slices.SortFunc(r.Missing, func(a, b ports.UnreachableNode) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Node, b.Node))
 	})
 }

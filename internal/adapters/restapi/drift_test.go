@@ -19,7 +19,7 @@ import (
 func finding(id, node string) ports.DriftFinding {
 	return ports.DriftFinding{
 		ID: id, Kind: ports.DriftExited, GameID: "g-" + id, Region: "eu", Node: node, Action: ports.ActionMarkStopped,
-		Evidence: "exited with 1", FirstSeen: noon, Seen: 2, RecordRevision: 5, IntentRevision: 3, ContainerID: "c",
+		Evidence: "exited with 1", FirstSeen: noon, Observations: 2, RecordRevision: 5, IntentRevision: 3, ContainerID: "c",
 	}
 }
 
@@ -29,9 +29,9 @@ func applying(seen *[]ports.DriftFinding) func([]ports.DriftFinding) ([]ports.Ap
 		*seen = append(*seen, findings...)
 		var results []ports.ApplyResult
 		for _, f := range findings {
-			result := ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.Applied}
+			result := ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.ApplyDone}
 			if f.ID == "held" {
-				result.Status, result.Reason = ports.ApplyHeld, "the brake is on"
+				result.Status, result.Reason = ports.ApplyBlocked, "the brake is on"
 			}
 			results = append(results, result)
 		}
@@ -128,7 +128,7 @@ func TestApplyDrift(t *testing.T) {
 		status ports.ApplyStatus
 		reason string
 	}{
-		{ports.Applied, ""}, {ports.Applied, ""}, {ports.ApplyHeld, "the brake is on"}, {ports.ApplyStale, "the record is at revision 6 now, not at 5"},
+		{ports.ApplyDone, ""}, {ports.ApplyDone, ""}, {ports.ApplyBlocked, "the brake is on"}, {ports.ApplyStale, "the record is at revision 6 now, not at 5"},
 		{ports.ApplyStale, "is not found any more"}, {ports.ApplyStale, "proposes remove_container now, not mark_stopped"},
 		{ports.ApplyFailed, "eu/n9 is not among the present nodes"},
 	} {
@@ -142,7 +142,7 @@ func TestApplyDrift(t *testing.T) {
 	require.Equal(t, []string{"adä"}, c.second.appliers, "who asks is passed on")
 
 	short := c.two.send("POST", "/v1/drift/apply", "", `{"findings":[{"id":"b","region":"eu","node":"n2","record_revision":5,"intent_revision":3}]}`)
-	require.Equal(t, ports.Applied, decodeAs[wire.DriftApplied](t, short.body).Results[0].Status, "an id and its revisions are enough: %s", short.body)
+	require.Equal(t, ports.ApplyDone, decodeAs[wire.DriftApplied](t, short.body).Results[0].Status, "an id and its revisions are enough: %s", short.body)
 	passedOn := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Forwarded: x\r\n", asJSON(t, wire.DriftApply{Findings: asked[:1]}))
 	require.Equal(t, ports.ApplyFailed, decodeAs[wire.DriftApplied](t, passedOn.body).Results[0].Status, "passed on once only")
 }

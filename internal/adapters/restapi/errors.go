@@ -107,12 +107,12 @@ func describe(p *wire.Problem, err error, where locate) {
 }
 
 func describeConflict(p *wire.Problem, conflict *runtime.ConflictError) {
-	if conflict.Expectation == runtime.ExpectRevision {
+	if conflict.Precondition == runtime.PreconditionRevision {
 		p.Status, p.Code = http.StatusPreconditionFailed, wire.CodePreconditionFailed
 		p.Type = wire.ProblemTypePrefix + p.Code
 	}
 	p.GameID = conflict.GameID
-	p.Expectation = string(conflict.Expectation)
+	p.Expectation = string(conflict.Precondition)
 	p.Expected, p.Actual = conflict.Expected, conflict.Actual
 	if conflict.Revision != 0 {
 		p.Current, p.Revision = &conflict.Current, conflict.Revision

@@ -75,10 +75,10 @@ func TestErrorsOverHTTP(t *testing.T) {
 		terse bool
 	}{
 		{runtime.ErrNotFound, 404, wire.CodeNotFound, games, false},
-		{&runtime.ConflictError{GameID: "g", Expectation: runtime.ExpectStatus, Expected: "running", Actual: "stopped", Current: recordOf("g"), Revision: 7}, 409, wire.CodeConflict, []string{move}, false},
-		{&runtime.ConflictError{GameID: "g", Expectation: runtime.ExpectContainerID, Expected: "a", Actual: "b", Current: recordOf("g"), Revision: 7}, 409, wire.CodeConflict, []string{move}, false},
-		{&runtime.ConflictError{GameID: "g", Expectation: runtime.ExpectRevision, Expected: "3", Actual: "7", Current: recordOf("g"), Revision: 7}, 412, wire.CodePreconditionFailed, []string{put}, false},
-		{&runtime.ConflictError{GameID: "g", Expectation: runtime.ExpectRevision, Expected: "3", Actual: "0"}, 412, wire.CodePreconditionFailed, []string{put}, false},
+		{&runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped", Current: recordOf("g"), Revision: 7}, 409, wire.CodeConflict, []string{move}, false},
+		{&runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "b", Current: recordOf("g"), Revision: 7}, 409, wire.CodeConflict, []string{move}, false},
+		{&runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "7", Current: recordOf("g"), Revision: 7}, 412, wire.CodePreconditionFailed, []string{put}, false},
+		{&runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, 412, wire.CodePreconditionFailed, []string{put}, false},
 		{runtime.ErrFenced, 409, wire.CodeFenced, []string{move}, false},
 		{&runtime.TransitionError{From: "removed", To: "running"}, 422, wire.CodeInvalidTransition, []string{move}, false},
 		{&runtime.InvalidError{Field: "operation_id", Reason: "is odd"}, 400, wire.CodeInvalid, writes, false},
@@ -120,12 +120,12 @@ func TestErrorsOverHTTP(t *testing.T) {
 func TestProblemsCarryWhatTheErrorKnows(t *testing.T) {
 	t.Parallel()
 	current := recordOf("g")
-	conflict := ask(t, &runtime.ConflictError{GameID: "g", Expectation: runtime.ExpectContainerID, Expected: "a", Actual: "c-g", Current: current, Revision: 7}, "POST", bodyPost, stop)
+	conflict := ask(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "c-g", Current: current, Revision: 7}, "POST", bodyPost, stop)
 	require.Equal(t, wire.Problem{
 		Type: wire.ProblemTypePrefix + "conflict", Title: "Record is not as expected", Status: 409, Code: "conflict", Detail: conflict.Detail,
 		Expectation: "container_id", Expected: "a", Actual: "c-g", Current: &current, Revision: 7, GameID: "g",
 	}, conflict)
-	absent := ask(t, &runtime.ConflictError{GameID: "g", Expectation: runtime.ExpectRevision, Expected: "3", Actual: "0"}, "PUT", bodyPut, running)
+	absent := ask(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, "PUT", bodyPut, running)
 	require.Nil(t, absent.Current, "there is no record to show")
 	require.Equal(t, "revision 3 0", strings.Join([]string{absent.Expectation, absent.Expected, absent.Actual}, " "))
 	pair := ask(t, &runtime.TransitionError{From: "removed", To: "stopped"}, "POST", bodyPost, stop)

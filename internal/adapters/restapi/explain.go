@@ -39,7 +39,7 @@ func (s *Server) explainRuntime(ctx context.Context, in *explainInput) (*explain
 			return s.explained(ctx, page, err)
 		}
 		local, errLocal := s.cfg.Manager.Explain(ctx, id)
-		local.Trouble = append(local.Trouble, err.Error()+"; its containers, their log and what it found are not shown")
+		local.Warnings = append(local.Warnings, err.Error()+"; its containers, their log and what it found are not shown")
 		return s.explained(ctx, local, errLocal)
 	}
 	if err := s.needEngine(); err != nil {
@@ -70,7 +70,7 @@ func (s *Server) explained(ctx context.Context, page ports.Explanation, err erro
 	page.Containers = orEmpty(page.Containers)
 	page.Logs = orEmpty(page.Logs)
 	page.Findings = orEmpty(page.Findings)
-	page.Trouble = orEmpty(page.Trouble)
+	page.Warnings = orEmpty(page.Warnings)
 	return &explainOutput{Body: page}, nil
 }
 

@@ -27,7 +27,7 @@ type silence struct{}
 func (silence) progress(ports.OperationProgress) bool { return true }
 func (silence) beat() bool                            { return true }
 
-// ending is what Operate returned.
+// ending is what Execute returned.
 type ending struct {
 	outcome operation.Outcome
 	err     error
@@ -43,7 +43,7 @@ func (s *Server) follow(ctx context.Context, request ports.OperationRequest, unt
 	progress, ended := s.begin(own, request)
 	defer func() {
 		cancel()
-		for range progress { // until Operate has returned
+		for range progress { // until Execute has returned
 		}
 	}()
 	heartbeat := time.NewTicker(s.cfg.Heartbeat)
@@ -84,7 +84,7 @@ func (s *Server) follow(ctx context.Context, request ports.OperationRequest, unt
 }
 
 // begin carries the operation out on a goroutine of its own, so that the request
-// can leave it. The first channel is closed when Operate has returned, and the
+// can leave it. The first channel is closed when Execute has returned, and the
 // second then holds what it returned. A manager that panics ends its own request
 // only, as any handler does.
 func (s *Server) begin(ctx context.Context, request ports.OperationRequest) (<-chan ports.OperationProgress, <-chan ending) {
@@ -96,7 +96,7 @@ func (s *Server) begin(ctx context.Context, request ports.OperationRequest) (<-c
 				ended <- ending{err: fmt.Errorf("operation panicked: %v\n%s", panicked, debug.Stack())}
 			}
 		}()
-		outcome, err := s.cfg.Manager.Operate(ctx, request, func(p ports.OperationProgress) {
+		outcome, err := s.cfg.Manager.Execute(ctx, request, func(p ports.OperationProgress) {
 			select {
 			case progress <- p:
 			case <-ctx.Done():

@@ -62,7 +62,7 @@ func TestOperationsGoToTheGamesNode(t *testing.T) {
 		request := c.second.asked(t)
 		require.Equal(t, ports.Origin{OperationID: "öp", Actor: "ops", Reason: "why"}, request.Origin)
 		require.Equal(t, kind, request.Kind)
-		if kind == operation.Patch {
+		if kind == operation.KindPatch {
 			require.Equal(t, "game:1.2.4", request.Image)
 		}
 		direct := c.two.send("POST", opPath("far", kind), headers, soundBody(kind))
@@ -99,8 +99,8 @@ func TestForwardedStreamsAreNotHeldBack(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	end := make(chan struct{})
-	c.second.operate = slow(end, operation.Accepted, operation.Pulling)
-	_, got := c.one.openUntilDone("POST", opPath("far", operation.Start), ndjson, "")
+	c.second.operate = slow(end, operation.StepAccepted, operation.StepPulling)
+	_, got := c.one.openUntilDone("POST", opPath("far", operation.KindStart), ndjson, "")
 	require.Equal(t, wire.NDJSONMediaType, got.Header.Get("Content-Type"))
 	reader := bufio.NewReader(got.Body)
 	for _, step := range []string{"accepted", "pulling"} {
@@ -121,10 +121,10 @@ func TestForwardedErrors(t *testing.T) {
 	c.second.operate = func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
 		return operation.Outcome{}, &runtime.BusyError{GameID: "far", OperationID: "other", Holder: "eu/n2"}
 	}
-	got := c.one.send("POST", opPath("far", operation.Stop), "", "")
+	got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
 	require.Equal(t, 409, got.StatusCode)
 	require.Equal(t, "busy other eu/n2", strings.Join([]string{got.problem(t).Code, got.problem(t).OperationID, got.problem(t).Holder}, " "))
-	unwanted := c.one.send("POST", opPath("far", operation.Start), "", `{"node":"n1"}`)
+	unwanted := c.one.send("POST", opPath("far", operation.KindStart), "", `{"node":"n1"}`)
 	require.Equal(t, 409, unwanted.StatusCode, unwanted.body)
 	require.Equal(t, wire.CodeRefused, unwanted.problem(t).Code)
 	require.Contains(t, unwanted.problem(t).Detail, "lives on node eu/n2")
@@ -148,7 +148,7 @@ func TestRequestsAreNotPassedOnTwice(t *testing.T) {
 	// A register that leads back to whoever asks must not make a loop.
 	c.register.leave("n2")
 	c.register.join("eu", "n2", "http://"+c.one.addr)
-	got = c.one.send("POST", opPath("far", operation.Stop), "", "")
+	got = c.one.send("POST", opPath("far", operation.KindStop), "", "")
 	require.Equal(t, wire.CodeMisrouted, got.problem(t).Code, got.body)
 	require.Zero(t, c.first.count()+c.second.count())
 }
@@ -180,7 +180,7 @@ func TestForwardedHeaders(t *testing.T) {
 	})
 	c.register.leave("n2")
 	c.register.join("eu", "n2", url+"/base/")
-	got := c.one.send("POST", opPath("far", operation.Stop)+"?wait=running",
+	got := c.one.send("POST", opPath("far", operation.KindStop)+"?wait=running",
 		"X-Forwarded-For: 1.2.3.4\r\nForwarded: for=x\r\nX-Real-Ip: 1\r\nCookie: a=b\r\nAuthorization: Basic x\r\nConnection: X-Hop\r\nX-Hop: 1\r\nAccept: */*\r\n", "{}")
 	require.Equal(t, 200, got.StatusCode, got.body)
 	require.Empty(t, got.Header.Get("Set-Cookie")+got.Header.Get("X-Evil"))
@@ -211,7 +211,7 @@ func TestStrangeAnswersOfOtherNodes(t *testing.T) {
 			url, seen := recorder(t, handler)
 			c.register.leave("n2")
 			c.register.join("eu", "n2", url)
-			got := c.one.send("POST", opPath("far", operation.Stop), "", "")
+			got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
 			require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
 			p := got.problem(t)
 			require.Equal(t, wire.CodeOutcomeUnknown, p.Code, "it arrived there, so it may have been done")
@@ -257,7 +257,7 @@ func TestUnreachableNodes(t *testing.T) {
 	}
 	alone := start(t, here(&manager{}))
 	require.NoError(t, alone.store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
-	got := alone.send("POST", opPath("far", operation.Stop), "", "")
+	got := alone.send("POST", opPath("far", operation.KindStop), "", "")
 	require.Equal(t, wire.CodeNodeUnreachable, got.problem(t).Code, "a daemon that knows of no others: %s", got.body)
 }
 
@@ -283,7 +283,9 @@ func TestNodesThatHang(t *testing.T) {
 			c.register.leave("n2")
 			c.register.join("eu", "n2", url)
 			answered := make(chan answer, 1)
-			go func() { answered <- c.one.send("POST", opPath("far", operation.Stop), "Idempotency-Key: op-1\r\n", "") }()
+			go func() {
+				answered <- c.one.send("POST", opPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
+			}()
 			<-seen
 			if row.leaves {
 				c.register.leave("n2")
@@ -307,7 +309,7 @@ func TestForwardedStreamsThatBreak(t *testing.T) {
 	})
 	c.register.leave("n2")
 	c.register.join("eu", "n2", url)
-	_, got := c.one.openUntilDone("POST", opPath("far", operation.Stop), ndjson, "")
+	_, got := c.one.openUntilDone("POST", opPath("far", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, got.StatusCode)
 	_, err := io.ReadAll(got.Body)
 	require.Error(t, err, "the end of a broken stream must not look like an end")
@@ -330,7 +332,7 @@ func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
 	})
 	c.register.leave("n2")
 	c.register.join("eu", "n2", url)
-	got := c.one.send("POST", opPath("far", operation.Stop), "", "")
+	got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
 	require.Equal(t, 200, got.StatusCode, "%v", got.Header)
 	require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
 	require.Empty(t, got.Header.Values("Link"))
@@ -355,9 +357,9 @@ func TestShutdownLeavesForwardedOperations(t *testing.T) {
 	require.NoError(t, store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
 	s := serve(t, store, restapi.Config{Region: "eu", Node: "n1", Manager: &manager{}, Nodes: register, DrainTimeout: time.Second})
 	answered := make(chan answer, 1)
-	go func() { answered <- s.send("POST", opPath("far", operation.Stop), "Idempotency-Key: op-1\r\n", "") }()
+	go func() { answered <- s.send("POST", opPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "") }()
 	<-seen
-	_, streamed := s.openUntilDone("POST", opPath("far", operation.Stop), ndjson, "")
+	_, streamed := s.openUntilDone("POST", opPath("far", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, streamed.StatusCode)
 	s.stop()
 	got := <-answered

@@ -26,7 +26,7 @@ func FuzzStartBody(f *testing.F) {
 	h := newTarget(f, memstore.New())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := h.manager.count()
-		request := httpRequest(t, h, opPath("g", operation.Start), body)
+		request := httpRequest(t, h, opPath("g", operation.KindStart), body)
 		if request == nil {
 			require.Equal(t, before, h.manager.count(), "what is refused must not come to the manager")
 			return
@@ -70,7 +70,7 @@ func FuzzPatchBody(f *testing.F) {
 	f.Add([]byte(`{"image":"game:1.2.3","force":true}`))
 	h := newTarget(f, memstore.New())
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if request := httpRequest(t, h, opPath("g", operation.Patch), body); request != nil {
+		if request := httpRequest(t, h, opPath("g", operation.KindPatch), body); request != nil {
 			given := membersOf(t, body)
 			require.Equal(t, given["image"], request.Image)
 			require.Equal(t, given["force"] == true, request.Force)
@@ -101,7 +101,7 @@ func FuzzApplyBody(f *testing.F) {
 		require.Len(t, results, len(asked))
 		for i, r := range results {
 			require.Equal(t, asked[i].ID, r.ID)
-			require.True(t, r.Status != ports.Applied || r.ID == "a" && asked[i].RecordRevision == 5 && asked[i].IntentRevision == 3, "%s", body)
+			require.True(t, r.Status != ports.ApplyDone || r.ID == "a" && asked[i].RecordRevision == 5 && asked[i].IntentRevision == 3, "%s", body)
 		}
 	})
 }

@@ -9,10 +9,10 @@ import (
 // Manager is the part of a daemon that runs the games of its node. Its methods
 // are safe for concurrent use and end when ctx ends.
 type Manager interface {
-	// Operate carries out operations on games of this node. The server gives every
+	// Execute carries out operations on games of this node. The server gives every
 	// request an operation id, and asks only for games that have no node yet or
 	// whose record names this one.
-	ports.Operator
+	ports.Executor
 
 	// Explain says what is known of the game here. One of which nothing is known is
 	// runtime.ErrNotFound.

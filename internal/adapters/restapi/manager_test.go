@@ -19,7 +19,7 @@ import (
 
 // manager plays the part of a daemon that runs games: its steps are the test's.
 type manager struct {
-	// operate, where it is set, is Operate; otherwise every operation succeeds at once.
+	// operate, where it is set, is Execute; otherwise every operation succeeds at once.
 	operate func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error)
 	// page and fault are what Explain returns.
 	page  ports.Explanation
@@ -37,7 +37,7 @@ type manager struct {
 
 var _ restapi.Manager = (*manager)(nil)
 
-func (m *manager) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (m *manager) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 	m.mu.Lock()
 	m.requests = append(m.requests, request)
 	m.mu.Unlock()
@@ -105,7 +105,7 @@ func failedBy(request ports.OperationRequest, code operation.FailureCode) operat
 // at is progress of the request.
 func atStep(request ports.OperationRequest, step operation.Step) ports.OperationProgress {
 	p := ports.OperationProgress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
-	if step == operation.Running {
+	if step == operation.StepAwaitingHealth {
 		record := recordOf(request.GameID)
 		p.Record, p.Revision = &record, 6
 	}
@@ -183,14 +183,14 @@ func opPath(id string, kind operation.Kind) string {
 	return fmt.Sprintf("/v1/runtimes/%s/%s", id, kind)
 }
 
-var kinds = []operation.Kind{operation.Start, operation.Stop, operation.Restart, operation.Patch, operation.Cleanup}
+var kinds = []operation.Kind{operation.KindStart, operation.KindStop, operation.KindRestart, operation.KindPatch, operation.KindCleanup}
 
 // soundBody is a body that the kind of operation takes.
 func soundBody(kind operation.Kind) string {
 	switch kind {
-	case operation.Start:
+	case operation.KindStart:
 		return `{"image":"game:1.2.3"}`
-	case operation.Patch:
+	case operation.KindPatch:
 		return `{"image":"game:1.2.4"}`
 	default:
 		return ""

@@ -43,7 +43,7 @@ func TestExplainAsksTheGamesNode(t *testing.T) {
 	exit := 3
 	record := recordOn("far", "eu", "n2")
 	c.second.page = ports.Explanation{
-		Record: &record, Revision: 2, Intent: &operation.Intent{GameID: "far", Wanted: "running", Recent: []operation.Outcome{failedBy(ports.OperationRequest{GameID: "far", Kind: operation.Start}, operation.FailedStart)}},
+		Record: &record, Revision: 2, Intent: &operation.Intent{GameID: "far", DesiredStatus: "running", Recent: []operation.Outcome{failedBy(ports.OperationRequest{GameID: "far", Kind: operation.KindStart}, operation.FailureStart)}},
 		Containers: []ports.Container{{ID: "c-far", State: ports.ContainerExited, ExitCode: &exit}}, Logs: []string{"bye"},
 	}
 	for _, asked := range []*fixture{c.one, c.two} {
@@ -67,13 +67,13 @@ func TestExplainWithoutTheGamesNode(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	record := recordOn("lost", "us", "gone")
-	c.first.page = ports.Explanation{Record: &record, Revision: 3, Trouble: []string{"another"}}
+	c.first.page = ports.Explanation{Record: &record, Revision: 3, Warnings: []string{"another"}}
 	got := c.one.send("GET", "/v1/runtimes/lost/explain", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
 	page := decodeAs[ports.Explanation](t, got.body)
 	require.Equal(t, "us", page.Record.Region)
-	require.Len(t, page.Trouble, 2)
-	require.Contains(t, page.Trouble[1], "us/gone is not among the present nodes; its containers")
+	require.Len(t, page.Warnings, 2)
+	require.Contains(t, page.Warnings[1], "us/gone is not among the present nodes; its containers")
 
 	bare := startOver(t, c.store, restapi.Config{Region: "eu", Node: "n3", Nodes: c.register})
 	got = bare.send("GET", "/v1/runtimes/lost/explain", "", "")

@@ -76,9 +76,9 @@ func (s *Server) decodeOptional(schema *huma.Schema, body []byte, target any) (m
 // game without a node is to be started.
 func (s *Server) operationBody(body []byte, request *ports.OperationRequest) (place, error) {
 	switch request.Kind {
-	case operation.Start:
+	case operation.KindStart:
 		return s.startBody(body, request)
-	case operation.Patch:
+	case operation.KindPatch:
 		var patch wire.PatchRequest
 		if _, err := decodeBody(s.registry, s.bodies.patch, body, &patch); err != nil {
 			return place{}, err

@@ -49,11 +49,11 @@ type operationKind struct {
 
 func operationKinds() []operationKind {
 	return []operationKind{
-		{operation.Start, "Start a game, for the first time or again", startBodySchema},
-		{operation.Stop, "Stop a game; its container is kept", emptyBodySchema},
-		{operation.Restart, "Stop a game and start it again", emptyBodySchema},
-		{operation.Patch, "Run a game with another image; the old one comes back where the new one does not start", patchBodySchema},
-		{operation.Cleanup, "Remove the container of a stopped game", emptyBodySchema},
+		{operation.KindStart, "Start a game, for the first time or again", startBodySchema},
+		{operation.KindStop, "Stop a game; its container is kept", emptyBodySchema},
+		{operation.KindRestart, "Stop a game and start it again", emptyBodySchema},
+		{operation.KindPatch, "Run a game with another image; the old one comes back where the new one does not start", patchBodySchema},
+		{operation.KindCleanup, "Remove the container of a stopped game", emptyBodySchema},
 	}
 }
 
@@ -79,7 +79,7 @@ func (s *Server) registerOperations(api huma.API) {
 		huma.Register(api, op, s.operate(o.kind))
 		documented := api.OpenAPI().Paths[op.Path].Post
 		documentBody(documented, o.body)
-		documented.RequestBody.Required = o.kind == operation.Patch
+		documented.RequestBody.Required = o.kind == operation.KindPatch
 	}
 	huma.Register(api, s.operation("explain-runtime", http.MethodGet, runtimesPath+"{game_id}/explain", "operations",
 		"Tell what a game is doing and how it came to that", append([]int{http.StatusNotFound, http.StatusGatewayTimeout}, nodes...)...), s.explainRuntime)

@@ -34,7 +34,7 @@ const (
 
 // met reports whether an operation that goes on has come far enough.
 func (w waiting) met(p ports.OperationProgress) bool {
-	return w == waitAccepted || w == waitRunning && p.Step == operation.Running
+	return w == waitAccepted || w == waitRunning && p.Step == operation.StepAwaitingHealth
 }
 
 // operate handles the requests for one kind of operation.

@@ -44,24 +44,24 @@ func TestOperationBodies(t *testing.T) {
 		Image: "game:1", Args: []string{"-x"}, Env: map[string]string{"A": "1"}, Network: "net", Port: 7000, ContainerPort: 80, CPUs: 0.5,
 		MemoryBytes: 64 << 20, HealthPath: "/ok", HealthTimeout: operation.Duration(time.Minute), StopGrace: operation.Duration(time.Second),
 		Crash:      operation.CrashPolicy{Attempts: 3, Window: operation.Duration(time.Hour), Delay: operation.Duration(time.Second)},
-		OnNodeLost: operation.RescheduleWhenLost,
+		OnNodeLost: operation.NodeLostReschedule,
 	}
 	for name, c := range map[string]struct {
 		kind operation.Kind
 		body string
 		want ports.OperationRequest
 	}{
-		"start as before":               {operation.Start, "", ports.OperationRequest{}},
-		"start as before, said so":      {operation.Start, "{}", ports.OperationRequest{}},
-		"start as before, here":         {operation.Start, `{"region":"eu","node":"n1"}`, ports.OperationRequest{}},
-		"start with everything":         {operation.Start, asJSON(t, full), ports.OperationRequest{Spec: &full}},
-		"start with the image before":   {operation.Start, `{"port":7000}`, ports.OperationRequest{Spec: &operation.Spec{Port: 7000}}},
-		"stop":                          {operation.Stop, "", ports.OperationRequest{}},
-		"stop with an object":           {operation.Stop, " {} ", ports.OperationRequest{}},
-		"patch":                         {operation.Patch, `{"image":"game:2"}`, ports.OperationRequest{Image: "game:2"}},
-		"patch that is to be forced":    {operation.Patch, `{"image":"game:2","force":true}`, ports.OperationRequest{Image: "game:2", Force: true}},
-		"restart":                       {operation.Restart, "", ports.OperationRequest{}},
-		"cleanup with an object of air": {operation.Cleanup, "{}", ports.OperationRequest{}},
+		"start as before":               {operation.KindStart, "", ports.OperationRequest{}},
+		"start as before, said so":      {operation.KindStart, "{}", ports.OperationRequest{}},
+		"start as before, here":         {operation.KindStart, `{"region":"eu","node":"n1"}`, ports.OperationRequest{}},
+		"start with everything":         {operation.KindStart, asJSON(t, full), ports.OperationRequest{Spec: &full}},
+		"start with the image before":   {operation.KindStart, `{"port":7000}`, ports.OperationRequest{Spec: &operation.Spec{Port: 7000}}},
+		"stop":                          {operation.KindStop, "", ports.OperationRequest{}},
+		"stop with an object":           {operation.KindStop, " {} ", ports.OperationRequest{}},
+		"patch":                         {operation.KindPatch, `{"image":"game:2"}`, ports.OperationRequest{Image: "game:2"}},
+		"patch that is to be forced":    {operation.KindPatch, `{"image":"game:2","force":true}`, ports.OperationRequest{Image: "game:2", Force: true}},
+		"restart":                       {operation.KindRestart, "", ports.OperationRequest{}},
+		"cleanup with an object of air": {operation.KindCleanup, "{}", ports.OperationRequest{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,28 +86,28 @@ func TestOperationsAreWaitedForAsAsked(t *testing.T) {
 		status int
 		step   operation.Step
 	}{
-		"accepted":                 {"?wait=accepted", []operation.Step{operation.Accepted, operation.Pulling}, 202, operation.Accepted},
-		"running":                  {"?wait=running", []operation.Step{operation.Accepted, operation.Creating, operation.Running}, 200, operation.Running},
-		"accepted, ended at once":  {"?wait=accepted", nil, 200, operation.Finished},
-		"running, without running": {"?wait=running", []operation.Step{operation.Accepted, operation.Removing}, 200, operation.Finished},
-		"done":                     {"?wait=done", []operation.Step{operation.Accepted, operation.Running}, 200, operation.Finished},
+		"accepted":                 {"?wait=accepted", []operation.Step{operation.StepAccepted, operation.StepPulling}, 202, operation.StepAccepted},
+		"running":                  {"?wait=running", []operation.Step{operation.StepAccepted, operation.StepCreating, operation.StepAwaitingHealth}, 200, operation.StepAwaitingHealth},
+		"accepted, ended at once":  {"?wait=accepted", nil, 200, operation.StepFinished},
+		"running, without running": {"?wait=running", []operation.Step{operation.StepAccepted, operation.StepRemoving}, 200, operation.StepFinished},
+		"done":                     {"?wait=done", []operation.Step{operation.StepAccepted, operation.StepAwaitingHealth}, 200, operation.StepFinished},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			end := make(chan struct{})
-			if c.step == operation.Finished {
+			if c.step == operation.StepFinished {
 				close(end)
 			}
 			m := &manager{operate: slow(end, c.steps...)}
 			f := start(t, here(m))
-			path := opPath("g", operation.Start) + c.query
+			path := opPath("g", operation.KindStart) + c.query
 			got := f.send("POST", path, "", "")
 			require.Equal(t, c.status, got.StatusCode, got.body)
 			contractOf(t, f).check(t, "POST", path, got)
 			answer := decodeAs[wire.OperationAnswer](t, got.body)
 			require.Equal(t, c.step, answer.Step)
-			require.Equal(t, c.step == operation.Finished, answer.Outcome != nil, got.body)
-			require.Equal(t, c.step != operation.Accepted, answer.Record != nil, got.body)
+			require.Equal(t, c.step == operation.StepFinished, answer.Outcome != nil, got.body)
+			require.Equal(t, c.step != operation.StepAccepted, answer.Record != nil, got.body)
 		})
 	}
 }
@@ -124,7 +124,7 @@ func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 			left <- ctx.Err()
 			return operation.Outcome{}, ctx.Err()
 		}
-		report(atStep(request, operation.Accepted))
+		report(atStep(request, operation.StepAccepted))
 		<-ctx.Done() // which tells that nobody follows any more
 		left <- nil
 		return operation.Outcome{}, ctx.Err()
@@ -145,14 +145,14 @@ func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 // When the time of a request is up, the answer says that the operation goes on.
 func TestOperationsOutlastTheirRequests(t *testing.T) {
 	t.Parallel()
-	cfg := here(&manager{operate: slow(nil, operation.Accepted, operation.Pulling)})
+	cfg := here(&manager{operate: slow(nil, operation.StepAccepted, operation.StepPulling)})
 	cfg.RequestTimeout, cfg.OperationTimeout = 10*time.Millisecond, 300*time.Millisecond
 	f := start(t, cfg)
 	began := time.Now()
-	got := f.send("POST", opPath("g", operation.Start), "Idempotency-Key: op-1\r\n", "")
+	got := f.send("POST", opPath("g", operation.KindStart), "Idempotency-Key: op-1\r\n", "")
 	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
 	require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, "the bound of ordinary requests does not count")
-	contractOf(t, f).check(t, "POST", opPath("g", operation.Start), got)
+	contractOf(t, f).check(t, "POST", opPath("g", operation.KindStart), got)
 	p := got.problem(t)
 	require.Equal(t, wire.CodeOutcomeUnknown, p.Code)
 	require.Equal(t, []string{"op-1", "start", "pulling", "g"}, []string{p.OperationID, p.Kind, p.Step, p.GameID})
@@ -162,18 +162,20 @@ func TestOperationsOutlastTheirRequests(t *testing.T) {
 func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
-	cfg := here(&manager{operate: slow(end, operation.Accepted)})
+	cfg := here(&manager{operate: slow(end, operation.StepAccepted)})
 	cfg.MaxOperations = 1
 	f := start(t, cfg)
-	conn, first := f.openUntilDone("POST", opPath("g", operation.Stop), ndjson, "")
+	conn, first := f.openUntilDone("POST", opPath("g", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, first.StatusCode)
-	refused := f.send("POST", opPath("h", operation.Stop), "", "")
+	refused := f.send("POST", opPath("h", operation.KindStop), "", "")
 	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
 	require.Equal(t, wire.CodeTooManyOperations, refused.problem(t).Code)
-	contractOf(t, f).check(t, "POST", opPath("h", operation.Stop), refused)
+	contractOf(t, f).check(t, "POST", opPath("h", operation.KindStop), refused)
 	close(end)
 	require.NoError(t, conn.Close())
-	eventually(t, func() bool { return f.send("POST", opPath("h", operation.Stop), "", "").StatusCode == http.StatusOK }, "room for another one")
+	eventually(t, func() bool {
+		return f.send("POST", opPath("h", operation.KindStop), "", "").StatusCode == http.StatusOK
+	}, "room for another one")
 }
 
 // A daemon without an engine says so, and refuses nothing else for it.
@@ -192,9 +194,9 @@ func TestDaemonsWithoutAnEngine(t *testing.T) {
 		require.Equal(t, wire.CodeNoEngine, got.problem(t).Code, call)
 		c.check(t, method, path, got)
 	}
-	missing := f.send("POST", opPath("none", operation.Stop), "", "")
+	missing := f.send("POST", opPath("none", operation.KindStop), "", "")
 	require.Equal(t, http.StatusNotFound, missing.StatusCode, missing.body)
-	bad := f.send("POST", opPath("g", operation.Start), "", `{"image":""}`)
+	bad := f.send("POST", opPath("g", operation.KindStart), "", `{"image":""}`)
 	require.Equal(t, http.StatusNotImplemented, bad.StatusCode, "an empty image is the one before: %s", bad.body)
 }
 
@@ -206,7 +208,7 @@ func TestManagersThatPanic(t *testing.T) {
 	}}
 	f := start(t, here(m))
 	for range 2 {
-		got := f.send("POST", opPath("g", operation.Stop), "", "")
+		got := f.send("POST", opPath("g", operation.KindStop), "", "")
 		require.Equal(t, http.StatusInternalServerError, got.StatusCode)
 		require.Equal(t, wire.CodeInternal, got.problem(t).Code)
 		require.NotContains(t, got.body, "oh")
@@ -220,16 +222,16 @@ func TestShutdownAndOperations(t *testing.T) {
 	end := make(chan struct{})
 	cfg := here(&manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 		if request.GameID == "quick" {
-			return slow(end, operation.Accepted)(ctx, request, report)
+			return slow(end, operation.StepAccepted)(ctx, request, report)
 		}
-		return slow(nil, operation.Accepted)(ctx, request, report)
+		return slow(nil, operation.StepAccepted)(ctx, request, report)
 	}})
 	cfg.DrainTimeout = 4 * time.Second
 	s := serve(t, memstore.New(), cfg)
-	_, quick := s.openUntilDone("POST", opPath("quick", operation.Stop), ndjson, "")
-	_, long := s.openUntilDone("POST", opPath("long", operation.Stop), ndjson, "")
+	_, quick := s.openUntilDone("POST", opPath("quick", operation.KindStop), ndjson, "")
+	_, long := s.openUntilDone("POST", opPath("long", operation.KindStop), ndjson, "")
 	plain := make(chan answer, 1)
-	go func() { plain <- s.send("POST", opPath("plain", operation.Stop), "", "") }()
+	go func() { plain <- s.send("POST", opPath("plain", operation.KindStop), "", "") }()
 	eventually(t, func() bool { return cfg.Manager.(*manager).count() == 3 }, "all operations are under way")
 	s.stop()
 	close(end)
@@ -264,11 +266,11 @@ func TestErrorsOfOperations(t *testing.T) {
 		{runtime.ErrReadOnly, "", 507, wire.CodeReadOnly, wire.Problem{}},
 		{runtime.ErrEngineUnavailable, "", 503, wire.CodeEngineUnavailable, wire.Problem{}},
 		{runtime.ErrOutcomeUnknown, "", 504, wire.CodeOutcomeUnknown, wire.Problem{}},
-		{runtime.ErrNoImage, operation.FailedNoImage, 422, wire.CodeNoImage, wire.Problem{}},
-		{runtime.ErrStartFailed, operation.FailedStart, 422, wire.CodeStartFailed, wire.Problem{}},
-		{runtime.ErrEngineUnavailable, operation.FailedEngine, 503, wire.CodeEngineUnavailable, wire.Problem{}},
-		{runtime.ErrConflict, operation.FailedConflict, 409, wire.CodeConflict, wire.Problem{}},
-		{errBroken, operation.FailedDeadline, 500, wire.CodeOperationFailed, wire.Problem{}},
+		{runtime.ErrNoImage, operation.FailureNoImage, 422, wire.CodeNoImage, wire.Problem{}},
+		{runtime.ErrStartFailed, operation.FailureStart, 422, wire.CodeStartFailed, wire.Problem{}},
+		{runtime.ErrEngineUnavailable, operation.FailureEngine, 503, wire.CodeEngineUnavailable, wire.Problem{}},
+		{runtime.ErrConflict, operation.FailureConflict, 409, wire.CodeConflict, wire.Problem{}},
+		{errBroken, operation.FailureDeadline, 500, wire.CodeOperationFailed, wire.Problem{}},
 		{errBroken, "", 500, wire.CodeInternal, wire.Problem{}},
 	} {
 		for _, kind := range kinds {

@@ -45,16 +45,16 @@ func typesOf(events []wire.OperationEvent) string {
 func TestOperationStreams(t *testing.T) {
 	t.Parallel()
 	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
-		report(atStep(request, operation.Accepted))
-		pulling := atStep(request, operation.Pulling)
-		pulling.Text, pulling.Done, pulling.Total = "<layer> & more", 1, 2
+		report(atStep(request, operation.StepAccepted))
+		pulling := atStep(request, operation.StepPulling)
+		pulling.Text, pulling.BytesDone, pulling.BytesTotal = "<layer> & more", 1, 2
 		report(pulling)
-		report(atStep(request, operation.Running))
+		report(atStep(request, operation.StepAwaitingHealth))
 		return done(request), nil
 	}}
 	f := start(t, here(m))
 	c := contractOf(t, f)
-	path := opPath("g", operation.Start)
+	path := opPath("g", operation.KindStart)
 	got := f.send("POST", path, ndjson+"Idempotency-Key: op\r\n", "")
 	c.check(t, "POST", path, got)
 	require.Equal(t, "1", map[bool]string{true: "1"}[got.Header.Get(wire.HeaderHeartbeat) != ""], "the longest silence is told")
@@ -84,35 +84,35 @@ func TestErrorsOnOperationStreams(t *testing.T) {
 	late := make(chan bool, 2)
 	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 		if <-late {
-			report(atStep(request, operation.Pulling))
-			return failedBy(request, operation.FailedNoImage), runtime.ErrNoImage
+			report(atStep(request, operation.StepPulling))
+			return failedBy(request, operation.FailureNoImage), runtime.ErrNoImage
 		}
 		return operation.Outcome{}, &runtime.BusyError{GameID: "g", OperationID: "other"}
 	}}
 	f := start(t, here(m))
 	c := contractOf(t, f)
 	late <- false
-	refused := f.send("POST", opPath("g", operation.Start), ndjson, "")
+	refused := f.send("POST", opPath("g", operation.KindStart), ndjson, "")
 	require.Equal(t, http.StatusConflict, refused.StatusCode)
 	require.Equal(t, wire.CodeBusy, refused.problem(t).Code)
 	late <- true
-	failed := f.send("POST", opPath("g", operation.Start), ndjson, "")
+	failed := f.send("POST", opPath("g", operation.KindStart), ndjson, "")
 	require.Equal(t, http.StatusOK, failed.StatusCode)
-	c.check(t, "POST", opPath("g", operation.Start), failed)
+	c.check(t, "POST", opPath("g", operation.KindStart), failed)
 	_, last, _ := strings.Cut(failed.body, "\n")
 	event := decodeAs[wire.OperationEvent](t, last)
 	require.Equal(t, "error", event.Type)
 	require.Equal(t, wire.CodeNoImage, event.Problem.Code)
-	require.Equal(t, operation.FailedNoImage, event.Problem.Outcome.Failure.Code)
+	require.Equal(t, operation.FailureNoImage, event.Problem.Outcome.Failure.Code)
 }
 
 // A silent operation is told to be alive, in both forms.
 func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 	t.Parallel()
-	cfg := here(&manager{operate: slow(nil, operation.Accepted)})
+	cfg := here(&manager{operate: slow(nil, operation.StepAccepted)})
 	cfg.Heartbeat = quickBeat
 	f := start(t, cfg)
-	_, lines := f.openUntilDone("POST", opPath("g", operation.Stop), ndjson, "")
+	_, lines := f.openUntilDone("POST", opPath("g", operation.KindStop), ndjson, "")
 	reader := bufio.NewReader(lines.Body)
 	_, err := reader.ReadString('\n')
 	require.NoError(t, err)
@@ -122,7 +122,7 @@ func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 		require.Equal(t, `{"type":"heartbeat"}`+"\n", line)
 		contractOf(t, f).validate(t, line, "components", "schemas", "OperationEvent")
 	}
-	_, events := f.openUntilDone("POST", opPath("g", operation.Stop), sse, "")
+	_, events := f.openUntilDone("POST", opPath("g", operation.KindStop), sse, "")
 	beats := bufio.NewScanner(events.Body)
 	for beats.Scan() && beats.Text() != ": hb" {
 	}
@@ -147,7 +147,7 @@ func TestOperationStreamsHaveToBeAskedFor(t *testing.T) {
 		"*/*, application/x-ndjson":      "application/json",
 		"text/event-stream; charset=utf": wire.EventStreamMediaType,
 	} {
-		got := f.send("POST", opPath("g", operation.Stop), "Accept: "+accept+"\r\n", "")
+		got := f.send("POST", opPath("g", operation.KindStop), "Accept: "+accept+"\r\n", "")
 		require.Equal(t, 200, got.StatusCode, "Accept: %s: %s", accept, got.body)
 		require.Equal(t, media, got.Header.Get("Content-Type"), "Accept: %s", accept)
 		if media == "application/json" {

@@ -32,12 +32,12 @@ func (s *Server) destination(ctx context.Context, request ports.OperationRequest
 	}
 	home, status, err := s.homeOf(ctx, request.GameID)
 	switch {
-	case errors.Is(err, runtime.ErrNotFound) && request.Kind != operation.Start && s.cfg.Manager == nil:
+	case errors.Is(err, runtime.ErrNotFound) && request.Kind != operation.KindStart && s.cfg.Manager == nil:
 		return nil, err
 	case err != nil && !errors.Is(err, runtime.ErrNotFound):
 		return nil, err
 	}
-	settled := home.node != "" && (request.Kind != operation.Start || status != runtime.StatusRemoved)
+	settled := home.node != "" && (request.Kind != operation.KindStart || status != runtime.StatusRemoved)
 	if settled && (wanted.node != "" && wanted != home || wanted.region != "" && wanted.region != home.region) {
 		return nil, &runtime.RefusedError{
 			GameID: request.GameID, Operation: string(request.Kind), Status: status,
@@ -47,7 +47,7 @@ func (s *Server) destination(ctx context.Context, request ports.OperationRequest
 	switch {
 	case settled && home != s.self():
 		wanted = home
-	case settled || request.Kind != operation.Start:
+	case settled || request.Kind != operation.KindStart:
 		wanted = s.self()
 	case forwarded && wanted.node == "" && (wanted.region == "" || wanted.region == s.cfg.Region):
 		wanted = s.self() // the node that passed it on has chosen this one

@@ -64,7 +64,7 @@ func TestWhereAGameIsStarted(t *testing.T) {
 			if row.record != nil {
 				require.NoError(t, asked.store.Upsert(t.Context(), *row.record))
 			}
-			got := asked.send("POST", opPath("g", operation.Start), "", row.body)
+			got := asked.send("POST", opPath("g", operation.KindStart), "", row.body)
 			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 			for name, m := range managers {
 				require.Equal(t, name == row.want, m.count() == 1, "%s was asked %d times", name, m.count())
@@ -94,12 +94,12 @@ func TestNobodyCanRunTheGame(t *testing.T) {
 		`{"region":"us"}`: `no node that runs games is present in region "us"`,
 		`{"node":"n7"}`:   "eu/n7 is not among the present nodes",
 	} {
-		got := f.send("POST", opPath("g", operation.Start), "", body)
+		got := f.send("POST", opPath("g", operation.KindStart), "", body)
 		require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, got.body)
 		require.Equal(t, wire.CodeNodeUnreachable, got.problem(t).Code)
 		require.Contains(t, got.problem(t).Detail, want)
 	}
 	register.err = runtime.ErrUnavailable
-	got := f.send("POST", opPath("g", operation.Start), "", "")
+	got := f.send("POST", opPath("g", operation.KindStart), "", "")
 	require.Equal(t, wire.CodeUnavailable, got.problem(t).Code, "who is there cannot be told: %s", got.body)
 }

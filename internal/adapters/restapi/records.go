@@ -154,7 +154,7 @@ func (s *Server) put(ctx context.Context, input ports.PutInput, condition precon
 
 func unmet(id string, condition precondition, found ports.VersionedRecord) error {
 	conflict := &runtime.ConflictError{
-		GameID: id, Expectation: runtime.ExpectRevision, Expected: "any",
+		GameID: id, Precondition: runtime.PreconditionRevision, Expected: "any",
 		Actual: "none", Current: found.Record, Revision: found.Revision,
 	}
 	if found.Revision != 0 {

@@ -13,13 +13,13 @@ type Kind string
 
 // The kinds of operation.
 const (
-	Start      Kind = "start"
-	Stop       Kind = "stop"
-	Restart    Kind = "restart"
-	Patch      Kind = "patch"
-	Cleanup    Kind = "cleanup"
-	Adopt      Kind = "adopt"
-	Reschedule Kind = "reschedule"
+	KindStart      Kind = "start"
+	KindStop       Kind = "stop"
+	KindRestart    Kind = "restart"
+	KindPatch      Kind = "patch"
+	KindCleanup    Kind = "cleanup"
+	KindAdopt      Kind = "adopt"
+	KindReschedule Kind = "reschedule"
 )
 
 // Step is how far an operation has come. Each one is written before what it
@@ -29,25 +29,25 @@ type Step string
 // The steps, in the order in which an operation that has all of them goes
 // through them.
 const (
-	Accepted    Step = "accepted"
-	Pulling     Step = "pulling"
-	Creating    Step = "creating"
-	Stopping    Step = "stopping"
-	Starting    Step = "starting"
-	Running     Step = "running" // the record says so; health is being waited for
-	Removing    Step = "removing"
-	RollingBack Step = "rolling_back"
-	Finished    Step = "finished"
+	StepAccepted       Step = "accepted"
+	StepPulling        Step = "pulling"
+	StepCreating       Step = "creating"
+	StepStopping       Step = "stopping"
+	StepStarting       Step = "starting"
+	StepAwaitingHealth Step = "awaiting_health" // the record says so; health is being waited for
+	StepRemoving       Step = "removing"
+	StepRollingBack    Step = "rolling_back"
+	StepFinished       Step = "finished"
 )
 
 // Intent is what is meant to be of one game, and how that is coming along. It is
 // kept for as long as the game is.
 type Intent struct {
 	GameID string `json:"game_id"`
-	// Wanted is the status that the last operation was to bring about. A record
+	// DesiredStatus is the status that the last operation was to bring about. A record
 	// that is stopped while running is wanted tells of a crash.
-	Wanted runtime.Status `json:"wanted"`
-	Spec   Spec           `json:"spec"`
+	DesiredStatus runtime.Status `json:"desired_status"`
+	Spec          Spec           `json:"spec"`
 	// Current is the operation in progress, nil while there is none.
 	Current *Operation `json:"current,omitempty"`
 	// Recent are the outcomes of the latest operations, newest first, at most MaxRecent.
@@ -61,17 +61,17 @@ type Intent struct {
 // the operation id of one of them is answered by it.
 const MaxRecent = 16
 
-// Remember puts the outcome before the others. Where they are too many the oldest that
+// AddOutcome puts the outcome before the others. Where they are too many the oldest that
 // nobody asked for is forgotten, or else the oldest: nobody repeats a request that he
 // has not made.
-func (in *Intent) Remember(outcome Outcome) {
+func (in *Intent) AddOutcome(outcome Outcome) {
 	in.Recent = slices.Insert(in.Recent, 0, outcome)
 	if len(in.Recent) <= MaxRecent {
 		return
 	}
 	last := len(in.Recent) - 1
 	for i := last; i > 0; i-- {
-		if in.Recent[i].Unasked {
+		if in.Recent[i].Automatic {
 			last = i
 			break
 		}
@@ -93,7 +93,7 @@ type Operation struct {
 	Actor   string `json:"actor,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	// Unasked: a worker began it by itself.
-	Unasked bool `json:"unasked,omitempty"`
+	Automatic bool `json:"automatic,omitempty"`
 	// StartedAt, StepAt and Deadline are by the clock of the node.
 	StartedAt time.Time `json:"started_at"`
 	Deadline  time.Time `json:"deadline"`
@@ -106,25 +106,25 @@ type Operation struct {
 	Generation int64 `json:"generation,omitempty"`
 	// ContainerID is the container that the operation made, once it is made.
 	ContainerID string `json:"container_id,omitempty"`
-	// Before is the record that the operation started from, nil if there was none.
-	Before *runtime.RuntimeRecord `json:"before,omitempty"`
+	// PreviousRecord is the record that the operation started from, nil if there was none.
+	PreviousRecord *runtime.RuntimeRecord `json:"previous_record,omitempty"`
 	// Failure is why the operation is being rolled back.
 	Failure *Failure `json:"failure,omitempty"`
 }
 
 // Reached reports whether the operation has come to the step, or past it.
-func (o Operation) Reached(step Step) bool { return rank(o.Step) >= rank(step) }
+func (o Operation) Reached(step Step) bool { return stepIndex(o.Step) >= stepIndex(step) }
 
-// rank orders the steps of an operation that succeeds.
-func rank(step Step) int {
-	return slices.Index([]Step{Accepted, Pulling, Creating, Stopping, Starting, Running, Removing, Finished}, step)
+// stepIndex orders the steps of an operation that succeeds.
+func stepIndex(step Step) int {
+	return slices.Index([]Step{StepAccepted, StepPulling, StepCreating, StepStopping, StepStarting, StepAwaitingHealth, StepRemoving, StepFinished}, step)
 }
 
-// Ended returns the outcome of the operation if it ends now, but for the record that
+// Outcome returns the outcome of the operation if it ends now, but for the record that
 // it leaves.
-func (o Operation) Ended(now time.Time) Outcome {
+func (o Operation) Outcome(now time.Time) Outcome {
 	return Outcome{
-		OperationID: o.ID, Kind: o.Kind, Region: o.Region, Node: o.Node, Actor: o.Actor, Unasked: o.Unasked,
+		OperationID: o.ID, Kind: o.Kind, Region: o.Region, Node: o.Node, Actor: o.Actor, Automatic: o.Automatic,
 		StartedAt: o.StartedAt, FinishedAt: now, Failure: cloneFailure(o.Failure),
 	}
 }
@@ -140,14 +140,14 @@ type FailureCode string
 
 // The codes.
 const (
-	FailedNoImage  FailureCode = "no_image"
-	FailedStart    FailureCode = "start_failed"
-	FailedEngine   FailureCode = "engine_unavailable"
-	FailedDeadline FailureCode = "deadline"
-	FailedConflict FailureCode = "conflict" // somebody else changed the record meanwhile
-	FailedInvalid  FailureCode = "invalid"
-	FailedNodeLost FailureCode = "node_lost"
-	FailedInternal FailureCode = "internal"
+	FailureNoImage  FailureCode = "no_image"
+	FailureStart    FailureCode = "start_failed"
+	FailureEngine   FailureCode = "engine_unavailable"
+	FailureDeadline FailureCode = "deadline"
+	FailureConflict FailureCode = "conflict" // somebody else changed the record meanwhile
+	FailureInvalid  FailureCode = "invalid"
+	FailureNodeLost FailureCode = "node_lost"
+	FailureInternal FailureCode = "internal"
 )
 
 // Outcome is how an operation ended.
@@ -159,7 +159,7 @@ type Outcome struct {
 	Node   string `json:"node,omitempty"`
 	Actor  string `json:"actor,omitempty"`
 	// Unasked: a worker began it by itself.
-	Unasked    bool      `json:"unasked,omitempty"`
+	Automatic  bool      `json:"automatic,omitempty"`
 	StartedAt  time.Time `json:"started_at"`
 	FinishedAt time.Time `json:"finished_at"`
 	// Failure is nil for an operation that succeeded.
@@ -204,17 +204,17 @@ func (s Spec) Clone() Spec {
 // Clone returns a copy that shares no memory with o.
 func (o Operation) Clone() Operation {
 	o.Spec = o.Spec.Clone()
-	o.Before, o.Failure = clone(o.Before), cloneFailure(o.Failure)
+	o.PreviousRecord, o.Failure = cloneRecord(o.PreviousRecord), cloneFailure(o.Failure)
 	return o
 }
 
 // Clone returns a copy that shares no memory with o.
 func (o Outcome) Clone() Outcome {
-	o.Record, o.Failure = clone(o.Record), cloneFailure(o.Failure)
+	o.Record, o.Failure = cloneRecord(o.Record), cloneFailure(o.Failure)
 	return o
 }
 
-func clone(record *runtime.RuntimeRecord) *runtime.RuntimeRecord {
+func cloneRecord(record *runtime.RuntimeRecord) *runtime.RuntimeRecord {
 	if record == nil {
 		return nil
 	}
@@ -230,9 +230,9 @@ func cloneFailure(f *Failure) *Failure {
 	return &copied
 }
 
-// Counted returns the restarts that a crash policy still counts: those within
+// RestartsWithin returns the restarts that a crash policy still counts: those within
 // the window before now. One from the future, by a clock that was ahead, counts too,
 // but not from beyond a window: it would hold the game down until then.
-func Counted(restarts []time.Time, window time.Duration, now time.Time) []time.Time {
+func RestartsWithin(restarts []time.Time, window time.Duration, now time.Time) []time.Time {
 	return slices.DeleteFunc(slices.Clone(restarts), func(at time.Time) bool { return now.Sub(at).Abs() > window })
 }

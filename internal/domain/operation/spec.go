@@ -74,10 +74,10 @@ type NodeLostPolicy string
 
 // The policies. The zero value is KeepWhenLost.
 const (
-	// KeepWhenLost waits for the node to come back.
-	KeepWhenLost NodeLostPolicy = "keep"
-	// RescheduleWhenLost starts the game on another node of the region after the grace.
-	RescheduleWhenLost NodeLostPolicy = "reschedule"
+	// NodeLostKeep waits for the node to come back.
+	NodeLostKeep NodeLostPolicy = "keep"
+	// NodeLostReschedule starts the game on another node of the region after the grace.
+	NodeLostReschedule NodeLostPolicy = "reschedule"
 )
 
 // Duration is a time.Duration that reads and writes as text, such as 1m30s.
@@ -115,7 +115,7 @@ func (s Spec) WithDefaults() Spec {
 	orDefault(&s.Crash.Window, DefaultCrashWindow)
 	orDefault(&s.Crash.Delay, DefaultCrashDelay)
 	if s.OnNodeLost == "" {
-		s.OnNodeLost = KeepWhenLost
+		s.OnNodeLost = NodeLostKeep
 	}
 	return s
 }
@@ -172,7 +172,7 @@ func (s Spec) Validate() error {
 	}
 	fault(s.Crash.Window < 0, "crash.window", "must not be negative")
 	fault(s.Crash.Attempts < 0 || s.Crash.Attempts > maxCrashAttempts, "crash.attempts", "%d is not from 0 to %d", s.Crash.Attempts, maxCrashAttempts)
-	fault(s.OnNodeLost != "" && s.OnNodeLost != KeepWhenLost && s.OnNodeLost != RescheduleWhenLost, "on_node_lost", "%q is neither %q nor %q", s.OnNodeLost, KeepWhenLost, RescheduleWhenLost)
+	fault(s.OnNodeLost != "" && s.OnNodeLost != NodeLostKeep && s.OnNodeLost != NodeLostReschedule, "on_node_lost", "%q is neither %q nor %q", s.OnNodeLost, NodeLostKeep, NodeLostReschedule)
 	return errors.Join(faults...)
 }
 

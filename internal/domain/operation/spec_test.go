@@ -87,7 +87,7 @@ func TestCountedForgetsWhatTheWindowHasLeft(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	restarts := []time.Time{now.Add(10 * time.Minute), now.Add(-time.Minute), now.Add(-time.Hour), now.Add(time.Hour)}
-	require.Equal(t, restarts[:2], operation.Counted(restarts, 10*time.Minute, now))
+	require.Equal(t, restarts[:2], operation.RestartsWithin(restarts, 10*time.Minute, now))
 	require.Len(t, restarts, 4, "what was given must not be changed")
 }
 
@@ -95,7 +95,7 @@ func TestIntentForgetsFirstWhatNobodyAskedFor(t *testing.T) {
 	t.Parallel()
 	var in operation.Intent
 	end := func(id string, unasked bool) {
-		in.Remember(operation.Operation{ID: id, Unasked: unasked}.Ended(time.Time{}))
+		in.AddOutcome(operation.Operation{ID: id, Automatic: unasked}.Outcome(time.Time{}))
 	}
 	end("first", false)
 	for i := range 3 * operation.MaxRecent {
@@ -119,7 +119,7 @@ func TestCloneSharesNothing(t *testing.T) {
 		record := runtime.RuntimeRecord{GameID: "g"}
 		return operation.Intent{
 			GameID: "g", Spec: operation.Spec{Args: []string{"a"}, Env: map[string]string{"A": "1"}},
-			Current:  &operation.Operation{ID: "op", Before: &record, Failure: &operation.Failure{Message: "m"}, Spec: operation.Spec{Args: []string{"a"}}},
+			Current:  &operation.Operation{ID: "op", PreviousRecord: &record, Failure: &operation.Failure{Message: "m"}, Spec: operation.Spec{Args: []string{"a"}}},
 			Recent:   []operation.Outcome{{OperationID: "o", Failure: &operation.Failure{Message: "m"}}},
 			Restarts: []time.Time{{}},
 		}
@@ -127,7 +127,7 @@ func TestCloneSharesNothing(t *testing.T) {
 	in := full()
 	copied := in.Clone()
 	copied.Spec.Args[0], copied.Spec.Env["A"] = "b", "2"
-	copied.Current.ID, copied.Current.Before.GameID, copied.Current.Failure.Message, copied.Current.Spec.Args[0] = "x", "x", "x", "x"
+	copied.Current.ID, copied.Current.PreviousRecord.GameID, copied.Current.Failure.Message, copied.Current.Spec.Args[0] = "x", "x", "x", "x"
 	copied.Recent[0].OperationID, copied.Recent[0].Failure.Message = "x", "x"
 	copied.Restarts[0] = time.Now()
 	require.Equal(t, full(), in)

@@ -76,7 +76,7 @@ func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 type TransitionError struct{ From, To Status }
 
 func (e *TransitionError) Error() string {
-	allowed := next(e.From)
+	allowed := allowedTransitions(e.From)
 	if len(allowed) == 0 {
 		return fmt.Sprintf("%s from %q to %q: nothing follows %q", ErrInvalidTransition, e.From, e.To, e.From)
 	}
@@ -90,23 +90,23 @@ func (e *TransitionError) Error() string {
 // Is reports whether target is ErrInvalidTransition.
 func (e *TransitionError) Is(target error) bool { return target == ErrInvalidTransition }
 
-// Expectation is what a compare-and-swap was told to expect of a record.
-type Expectation string
+// Precondition is what a compare-and-swap was told to expect of a record.
+type Precondition string
 
 // What a caller can expect of a record before it is changed.
 const (
-	ExpectStatus      Expectation = "status"
-	ExpectContainerID Expectation = "container_id"
-	ExpectRevision    Expectation = "revision"
+	PreconditionStatus      Precondition = "status"
+	PreconditionContainerID Precondition = "container_id"
+	PreconditionRevision    Precondition = "revision"
 )
 
 // ConflictError says which expectation failed and carries the record that won,
 // as the store proved it. It errors.Is ErrConflict.
 type ConflictError struct {
-	GameID      string
-	Expectation Expectation
-	Expected    string
-	Actual      string
+	GameID       string
+	Precondition Precondition
+	Expected     string
+	Actual       string
 	// Current is the record that stands, and Revision the revision at which it
 	// was last changed. Both are zero when revision was expected of a game that
 	// has no record. Where the expectation was of a game's intent, Current is zero
@@ -118,12 +118,12 @@ type ConflictError struct {
 func (e *ConflictError) Error() string {
 	switch {
 	case e.Revision == 0:
-		return fmt.Sprintf("expected %s %q, but there is no record", e.Expectation, e.Expected)
+		return fmt.Sprintf("expected %s %q, but there is no record", e.Precondition, e.Expected)
 	case e.Current.GameID == "":
-		return fmt.Sprintf("expected %s %q, found %q", e.Expectation, e.Expected, e.Actual)
+		return fmt.Sprintf("expected %s %q, found %q", e.Precondition, e.Expected, e.Actual)
 	}
 	return fmt.Sprintf("expected %s %q, found %q (the record is %s since revision %d)",
-		e.Expectation, e.Expected, e.Actual, e.Current.Status, e.Revision)
+		e.Precondition, e.Expected, e.Actual, e.Current.Status, e.Revision)
 }
 
 // Is reports whether target is ErrConflict.

@@ -20,14 +20,14 @@ func TestErrors(t *testing.T) {
 	}{
 		{"invalid", &runtime.InvalidError{Field: "now", Reason: "is required"}, runtime.ErrInvalid, "now is required"},
 		{"conflict", &runtime.ConflictError{
-			GameID: "g", Expectation: runtime.ExpectStatus, Expected: "running", Actual: "stopped",
+			GameID: "g", Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 			Current: record(runtime.StatusStopped), Revision: 7,
 		}, runtime.ErrConflict, `expected status "running", found "stopped" (the record is stopped since revision 7)`},
 		{"conflict without record", &runtime.ConflictError{
-			GameID: "g", Expectation: runtime.ExpectRevision, Expected: "7", Actual: "0",
+			GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "7", Actual: "0",
 		}, runtime.ErrConflict, `expected revision "7", but there is no record`},
 		{"conflict on an intent", &runtime.ConflictError{
-			GameID: "g", Expectation: runtime.ExpectRevision, Expected: "7", Actual: "9", Revision: 9,
+			GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "7", Actual: "9", Revision: 9,
 		}, runtime.ErrConflict, `expected revision "7", found "9"`},
 		{"corrupt", &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, runtime.ErrCorrupt, "key \"/runtimes/g\": is not JSON; see `rtmanager fsck`"},
 		{"transition", &runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, runtime.ErrInvalidTransition, `transition is not allowed from "removed" to "running": nothing follows "removed"`},

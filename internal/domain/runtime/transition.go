@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// next holds every transition that UpdateStatus may make. A removed game has
+// allowedTransitions holds every transition that UpdateStatus may make. A removed game has
 // none: it comes back only through an Upsert of a fresh record.
-func next(from Status) []Status {
+func allowedTransitions(from Status) []Status {
 	switch from {
 	case StatusRunning:
 		return []Status{StatusStopped, StatusRemoved}
@@ -22,7 +22,7 @@ func next(from Status) []Status {
 // and otherwise a *TransitionError, which errors.Is ErrInvalidTransition. A
 // status never follows itself, and unknown statuses follow nothing.
 func Transition(from, to Status) error {
-	if slices.Contains(next(from), to) {
+	if slices.Contains(allowedTransitions(from), to) {
 		return nil
 	}
 	return &TransitionError{From: from, To: to}

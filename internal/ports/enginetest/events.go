@@ -17,7 +17,7 @@ func eventBehaviours() []behaviour {
 			for event, err := range r.engine.Events(t.Context()) {
 				require.NoError(t, err)
 				require.Equal(t, ports.EngineOpened, event.Type)
-				require.Contains(t, []ports.Continuity{ports.ContinuityKnown, ports.ContinuityUnknown}, event.Continuity)
+				require.Contains(t, []ports.EventContinuity{ports.ContinuityKnown, ports.ContinuityUnknown}, event.Continuity)
 				require.Empty(t, event.GameID)
 				require.Empty(t, event.ContainerID)
 				break

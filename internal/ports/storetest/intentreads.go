@@ -32,7 +32,7 @@ func intentAbsent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 }
 
 func intentComesBack(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "wanted", Wanted: runtime.StatusStopped}} {
+	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "wanted", DesiredStatus: runtime.StatusStopped}} {
 		revision := putIntent(t, s, intent, 0)
 		want := ports.VersionedIntent{Intent: intent, Revision: revision}
 		require.Equal(t, want, intentOf(t, s, intent.GameID))
@@ -45,7 +45,7 @@ func intentSharesNothing(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	putIntent(t, s, written, 0)
 	spoil := func(in lifecycle.Intent) {
 		in.Spec.Env["A"], in.Spec.Args[0] = "spoilt", "spoilt"
-		in.Current.Step, in.Current.Before.Node = "spoilt", "spoilt"
+		in.Current.Step, in.Current.PreviousRecord.Node = "spoilt", "spoilt"
 		in.Recent[0].OperationID, in.Restarts[0] = "spoilt", instant(99)
 	}
 	spoil(written)
@@ -57,7 +57,7 @@ func intentSharesNothing(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 func intentIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	var want []ports.VersionedIntent
 	for _, id := range goodIDs() {
-		intent := lifecycle.Intent{GameID: id, Wanted: runtime.StatusRunning, Spec: lifecycle.Spec{Image: "x:" + url.PathEscape(id)}}
+		intent := lifecycle.Intent{GameID: id, DesiredStatus: runtime.StatusRunning, Spec: lifecycle.Spec{Image: "x:" + url.PathEscape(id)}}
 		want = append(want, ports.VersionedIntent{Intent: intent, Revision: putIntent(t, s, intent, 0)})
 	}
 	for _, w := range want {
@@ -106,7 +106,7 @@ func intentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	}
 	requireOn := func(region, node string, want ...string) {
 		t.Helper()
-		games, err := s.InProgress(t.Context(), region, node)
+		games, err := s.GamesWithActiveOperation(t.Context(), region, node)
 		require.NoError(t, err)
 		require.Equal(t, append([]string{}, want...), games, "operations of %s/%s", region, node)
 	}
@@ -120,7 +120,7 @@ func intentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	requireOn("eu", "n12", "c")
 	requireOn("eu-2", "n1", "d")
 	requireOn("eu", "n")
-	games, err := s.InProgress(t.Context(), "eu", "")
+	games, err := s.GamesWithActiveOperation(t.Context(), "eu", "")
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"a/🎲", "b", "c"}, games, "operations of region eu")
 
@@ -135,10 +135,10 @@ func intentContexts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("a"), 0)
 	ctx := ended(t)
 	for method, call := range map[string]func() error{
-		"GetIntent":  func() error { _, err := s.GetIntent(ctx, "a"); return err },
-		"GetIntents": func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },
-		"InProgress": func() error { _, err := s.InProgress(ctx, "eu", "n1"); return err },
-		"PutIntent":  func() error { _, err := s.PutIntent(ctx, lifecycle.Intent{GameID: "a"}, revision); return err },
+		"GetIntent":                func() error { _, err := s.GetIntent(ctx, "a"); return err },
+		"GetIntents":               func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },
+		"GamesWithActiveOperation": func() error { _, err := s.GamesWithActiveOperation(ctx, "eu", "n1"); return err },
+		"PutIntent":                func() error { _, err := s.PutIntent(ctx, lifecycle.Intent{GameID: "a"}, revision); return err },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, method)
 	}

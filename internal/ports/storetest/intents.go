@@ -49,20 +49,20 @@ func fullIntent(gameID string) lifecycle.Intent {
 		Network: "games", Port: 7777, ContainerPort: 9000, CPUs: 1.5, MemoryBytes: 1 << 30, HealthPath: "/ok",
 		HealthTimeout: lifecycle.Duration(time.Minute), StopGrace: lifecycle.Duration(1500 * time.Millisecond),
 		Crash:      lifecycle.CrashPolicy{Attempts: 3, Window: lifecycle.Duration(time.Hour), Delay: lifecycle.Duration(time.Second)},
-		OnNodeLost: lifecycle.RescheduleWhenLost,
+		OnNodeLost: lifecycle.NodeLostReschedule,
 	}
 	before, after := stopped(gameID), running(gameID)
-	failure := lifecycle.Failure{Code: lifecycle.FailedStart, Message: "exit code 7"}
+	failure := lifecycle.Failure{Code: lifecycle.FailureStart, Message: "exit code 7"}
 	return lifecycle.Intent{
-		GameID: gameID, Wanted: after.Status, Spec: spec,
+		GameID: gameID, DesiredStatus: after.Status, Spec: spec,
 		Current: &lifecycle.Operation{
-			ID: "op-3", Kind: lifecycle.Patch, Region: "eu-west", Node: "node-1", Session: 12, Actor: "me", Reason: "why not",
-			StartedAt: instant(5), Deadline: instant(9), Step: lifecycle.Creating, StepAt: instant(6), Spec: spec,
-			Generation: 4, ContainerID: "container-2", Before: &before, Failure: &failure,
+			ID: "op-3", Kind: lifecycle.KindPatch, Region: "eu-west", Node: "node-1", Session: 12, Actor: "me", Reason: "why not",
+			StartedAt: instant(5), Deadline: instant(9), Step: lifecycle.StepCreating, StepAt: instant(6), Spec: spec,
+			Generation: 4, ContainerID: "container-2", PreviousRecord: &before, Failure: &failure,
 		},
 		Recent: []lifecycle.Outcome{
-			{OperationID: "op-2", Kind: lifecycle.Start, Actor: "me", StartedAt: instant(3), FinishedAt: instant(4), Failure: &failure},
-			{OperationID: "op-1", Kind: lifecycle.Start, StartedAt: instant(1), FinishedAt: instant(2), Record: &after, Revision: 7},
+			{OperationID: "op-2", Kind: lifecycle.KindStart, Actor: "me", StartedAt: instant(3), FinishedAt: instant(4), Failure: &failure},
+			{OperationID: "op-1", Kind: lifecycle.KindStart, StartedAt: instant(1), FinishedAt: instant(2), Record: &after, Revision: 7},
 		},
 		Restarts: []time.Time{instant(4), instant(3)},
 	}

@@ -49,7 +49,7 @@ func intentConflicts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 			var conflict *runtime.ConflictError
 			require.ErrorAs(t, err, &conflict)
 			require.Equal(t, runtime.ConflictError{
-				GameID: gameID, Expectation: runtime.ExpectRevision, Revision: before.Revision,
+				GameID: gameID, Precondition: runtime.PreconditionRevision, Revision: before.Revision,
 				Expected: strconv.FormatInt(expected, 10), Actual: strconv.FormatInt(before.Revision, 10),
 			}, *conflict)
 		}

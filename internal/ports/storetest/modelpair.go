@@ -205,7 +205,7 @@ func (p *pair) compareErrors(want, got error) error {
 	if errors.As(want, &wantConflict) && errors.As(got, &gotConflict) {
 		mapped := *gotConflict
 		mapped.Revision = p.translate(mapped.Revision)
-		if mapped.Expectation == runtime.ExpectRevision {
+		if mapped.Precondition == runtime.PreconditionRevision {
 			mapped.Expected, mapped.Actual = p.translateText(mapped.Expected), p.translateText(mapped.Actual)
 		}
 		if !reflect.DeepEqual(*wantConflict, mapped) {

@@ -60,12 +60,12 @@ func requireRevisionConflict(t *testing.T, s ports.Store, expected int64) {
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.Equal(t, runtime.ConflictError{
-		GameID:      "a",
-		Expectation: runtime.ExpectRevision,
-		Expected:    strconv.FormatInt(expected, 10),
-		Actual:      strconv.FormatInt(before.Revision, 10),
-		Current:     before.Record,
-		Revision:    before.Revision,
+		GameID:       "a",
+		Precondition: runtime.PreconditionRevision,
+		Expected:     strconv.FormatInt(expected, 10),
+		Actual:       strconv.FormatInt(before.Revision, 10),
+		Current:      before.Record,
+		Revision:     before.Revision,
 	}, *conflict)
 	require.Zero(t, written)
 	requireUntouched(t, s, before)
@@ -100,10 +100,10 @@ func putExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.Equal(t, runtime.ConflictError{
-		GameID:      "a",
-		Expectation: runtime.ExpectRevision,
-		Expected:    strconv.FormatInt(other.Revision, 10),
-		Actual:      "0",
+		GameID:       "a",
+		Precondition: runtime.PreconditionRevision,
+		Expected:     strconv.FormatInt(other.Revision, 10),
+		Actual:       "0",
 	}, *conflict)
 	_, err = s.Get(t.Context(), "a")
 	require.ErrorIs(t, err, runtime.ErrNotFound)

@@ -47,7 +47,7 @@ func atOnce(n int, run func(n int) error) []error {
 // requireOneWinner returns the index of the only nil among the errors; every
 // other one has to be a conflict on the expectation that carries the present
 // record of the game.
-func requireOneWinner(t *testing.T, s ports.Store, gameID string, failed []error, expectation runtime.Expectation) int {
+func requireOneWinner(t *testing.T, s ports.Store, gameID string, failed []error, expectation runtime.Precondition) int {
 	t.Helper()
 	winner := -1
 	now := stateOf(t, s, gameID)
@@ -59,7 +59,7 @@ func requireOneWinner(t *testing.T, s ports.Store, gameID string, failed []error
 		}
 		var conflict *runtime.ConflictError
 		require.ErrorAs(t, err, &conflict, "writer %d", i)
-		require.Equal(t, expectation, conflict.Expectation, "writer %d", i)
+		require.Equal(t, expectation, conflict.Precondition, "writer %d", i)
 		require.Equal(t, now.Record, conflict.Current, "the record that writer %d was shown", i)
 		require.Equal(t, now.Revision, conflict.Revision)
 	}
@@ -70,7 +70,7 @@ func requireOneWinner(t *testing.T, s ports.Store, gameID string, failed []error
 func raceTransition(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	failed := atOnce(64, func(n int) error { return s.UpdateStatus(t.Context(), stop("a", 100+n)) })
-	winner := requireOneWinner(t, s, "a", failed, runtime.ExpectStatus)
+	winner := requireOneWinner(t, s, "a", failed, runtime.PreconditionStatus)
 	now := stateOf(t, s, "a")
 	require.Equal(t, instant(100+winner), now.Record.LastOpAt, "the record is the winner's")
 	require.Len(t, now.history, 2, "losers leave nothing in the ledger")
@@ -84,7 +84,7 @@ func raceInsert(t *testing.T, _ Harness, s ports.Store) {
 		_, err := s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: pointer(int64(0))})
 		return err
 	})
-	winner := requireOneWinner(t, s, "a", failed, runtime.ExpectRevision)
+	winner := requireOneWinner(t, s, "a", failed, runtime.PreconditionRevision)
 	now := stateOf(t, s, "a")
 	require.Equal(t, int64(winner), now.Record.Generation)
 	require.Len(t, now.history, 1)
@@ -99,7 +99,7 @@ func raceRevision(t *testing.T, _ Harness, s ports.Store) {
 		_, err := s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: &first.Revision})
 		return err
 	})
-	winner := requireOneWinner(t, s, "a", failed, runtime.ExpectRevision)
+	winner := requireOneWinner(t, s, "a", failed, runtime.PreconditionRevision)
 	now := stateOf(t, s, "a")
 	require.Equal(t, int64(winner), now.Record.Generation)
 	require.Len(t, now.history, 2)
@@ -114,7 +114,7 @@ func raceStopRemove(t *testing.T, _ Harness, s ports.Store) {
 		failed := atOnce(2, func(n int) error {
 			return s.UpdateStatus(t.Context(), move(gameID, runtime.StatusRunning, targets[n], 100))
 		})
-		winner := requireOneWinner(t, s, gameID, failed, runtime.ExpectStatus)
+		winner := requireOneWinner(t, s, gameID, failed, runtime.PreconditionStatus)
 		require.Equal(t, targets[winner], stateOf(t, s, gameID).Record.Status)
 	}
 	requireClean(t, s)

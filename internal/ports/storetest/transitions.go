@@ -213,7 +213,7 @@ func requireConflict(t *testing.T, s ports.Store, input ports.UpdateStatusInput,
 func conflictStatus(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, stopped("a"))
 	requireConflict(t, s, stop("a", 5), runtime.ConflictError{
-		Expectation: runtime.ExpectStatus, Expected: "running", Actual: "stopped",
+		Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 	})
 }
 
@@ -222,7 +222,7 @@ func conflictContainer(t *testing.T, _ Harness, s ports.Store) {
 	input := stop("a", 5)
 	input.ExpectedContainerID = "container-0"
 	requireConflict(t, s, input, runtime.ConflictError{
-		Expectation: runtime.ExpectContainerID, Expected: "container-0", Actual: "container-1",
+		Precondition: runtime.PreconditionContainerID, Expected: "container-0", Actual: "container-1",
 	})
 }
 
@@ -230,7 +230,7 @@ func conflictRemoved(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, removed("a"))
 	for _, from := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
 		requireConflict(t, s, move("a", from, runtime.StatusRemoved, 5), runtime.ConflictError{
-			Expectation: runtime.ExpectStatus, Expected: string(from), Actual: "removed",
+			Precondition: runtime.PreconditionStatus, Expected: string(from), Actual: "removed",
 		})
 	}
 }
@@ -241,10 +241,10 @@ func conflictBoth(t *testing.T, _ Harness, s ports.Store) {
 	input.ExpectedContainerID = "container-0"
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, s.UpdateStatus(t.Context(), input), &conflict)
-	switch conflict.Expectation {
-	case runtime.ExpectStatus:
+	switch conflict.Precondition {
+	case runtime.PreconditionStatus:
 		require.Equal(t, []string{"running", "stopped"}, []string{conflict.Expected, conflict.Actual})
-	case runtime.ExpectContainerID:
+	case runtime.PreconditionContainerID:
 		require.Equal(t, []string{"container-0", "container-1"}, []string{conflict.Expected, conflict.Actual})
 	default:
 		require.Fail(t, "neither expectation is named", "%v", conflict)
@@ -255,7 +255,7 @@ func conflictSecond(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	transition(t, s, stop("a", 5))
 	requireConflict(t, s, stop("a", 5), runtime.ConflictError{
-		Expectation: runtime.ExpectStatus, Expected: "running", Actual: "stopped",
+		Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 	})
 }
 
@@ -267,7 +267,7 @@ func conflictAfterUpsert(t *testing.T, _ Harness, s ports.Store) {
 	input := stop("a", 5)
 	input.ExpectedContainerID = "container-1"
 	requireConflict(t, s, input, runtime.ConflictError{
-		Expectation: runtime.ExpectContainerID, Expected: "container-1", Actual: "container-2",
+		Precondition: runtime.PreconditionContainerID, Expected: "container-1", Actual: "container-2",
 	})
 }
 
@@ -295,7 +295,7 @@ func conflictGuardExact(t *testing.T, _ Harness, s ports.Store) {
 		input := stop("a", 5)
 		input.ExpectedContainerID = guard
 		requireConflict(t, s, input, runtime.ConflictError{
-			Expectation: runtime.ExpectContainerID, Expected: guard, Actual: "container-1",
+			Precondition: runtime.PreconditionContainerID, Expected: guard, Actual: "container-1",
 		})
 	}
 }

@@ -27,10 +27,10 @@ func (b *Book) Note(gameID string, found []ports.DriftFinding, at time.Time) []p
 	defer b.mu.Unlock()
 	before := b.games[gameID]
 	for i := range found {
-		found[i].FirstSeen, found[i].Seen = at, 1
+		found[i].FirstSeen, found[i].Observations = at, 1
 		for _, old := range before {
 			if same(old, found[i]) {
-				found[i].FirstSeen, found[i].Seen = old.FirstSeen, old.Seen+1
+				found[i].FirstSeen, found[i].Observations = old.FirstSeen, old.Observations+1
 			}
 		}
 	}

@@ -44,13 +44,13 @@ func Judge(o Observation) []ports.DriftFinding {
 	case o.Working:
 		return nil
 	case current != nil && current.Region == o.Region && current.Node == o.Node && current.Session == 0:
-		return o.found(ports.DriftUnfinished, ports.ActionResume, "",
+		return o.found(ports.DriftInterrupted, ports.ActionCompleteOperation, "",
 			"operation %s (%s) was given to this node, and has not begun", current.ID, current.Kind)
 	case current != nil && current.Region == o.Region && current.Node == o.Node:
-		return o.found(ports.DriftUnfinished, ports.ActionResume, "",
+		return o.found(ports.DriftInterrupted, ports.ActionCompleteOperation, "",
 			"operation %s (%s) was left behind at %s by a daemon that is gone", current.ID, current.Kind, current.Step)
 	case current != nil && o.own() && o.Record.Status != runtime.StatusRemoved:
-		return o.found(ports.DriftUnfinished, ports.ActionResume, "",
+		return o.found(ports.DriftInterrupted, ports.ActionCompleteOperation, "",
 			"operation %s (%s) was given to node %s/%s and stands at %s, while the game lives here", current.ID, current.Kind, current.Region, current.Node, current.Step)
 	case current != nil:
 		return nil // another node's game, and its operation
@@ -102,15 +102,15 @@ func (o Observation) judgeOwn(own *ports.Container) []ports.DriftFinding {
 	case own == nil && o.IntentRevision == 0:
 		// Somebody has put a record of a container that no operation of ours made: what
 		// he knows of it we do not.
-		return o.found(ports.DriftGone, ports.ActionNone, id, "the record is %s, the engine has no container %s, and no operation has ever made one for this game", o.Record.Status, id)
+		return o.found(ports.DriftMissing, ports.ActionNone, id, "the record is %s, the engine has no container %s, and no operation has ever made one for this game", o.Record.Status, id)
 	case own == nil:
-		gone := o.found(ports.DriftGone, ports.ActionMarkRemoved, id, "the record is %s, and the engine has no container %s", o.Record.Status, id)
-		gone[0].Certain = o.Removed
+		gone := o.found(ports.DriftMissing, ports.ActionMarkRemoved, id, "the record is %s, and the engine has no container %s", o.Record.Status, id)
+		gone[0].Proven = o.Removed
 		return gone
 	case own.State == ports.ContainerUnknown:
 		return o.found(ports.DriftUnknown, ports.ActionNone, id, "the engine cannot say what container %s does", id)
 	case !o.own():
-		return o.found(ports.DriftPlace, ports.ActionCorrectRecord, id, "the record says that the game lives on %s/%s, and its container %s is here", o.Record.Region, o.Record.Node, id)
+		return o.found(ports.DriftLocation, ports.ActionCorrectRecord, id, "the record says that the game lives on %s/%s, and its container %s is here", o.Record.Region, o.Record.Node, id)
 	case o.Record.Status == runtime.StatusRunning:
 		return o.judgeRunning(*own)
 	default:
@@ -125,7 +125,7 @@ func (o Observation) judgeRunning(own ports.Container) []ports.DriftFinding {
 	case own.Labels.Image != o.Record.CurrentImageRef:
 		return o.found(ports.DriftImage, ports.ActionCorrectRecord, own.ID, "the record says image %q, and container %s was made from %q", o.Record.CurrentImageRef, own.ID, own.Labels.Image)
 	case own.Endpoint != "" && own.Endpoint != o.Record.EngineEndpoint:
-		return o.found(ports.DriftPlace, ports.ActionCorrectRecord, own.ID, "the record says that the game is reached at %q, and it is at %q", o.Record.EngineEndpoint, own.Endpoint)
+		return o.found(ports.DriftLocation, ports.ActionCorrectRecord, own.ID, "the record says that the game is reached at %q, and it is at %q", o.Record.EngineEndpoint, own.Endpoint)
 	case o.Unhealthy != "":
 		action := ports.ActionNone
 		if o.mayRestart() {
@@ -140,8 +140,8 @@ func (o Observation) judgeStopped(own ports.Container) []ports.DriftFinding {
 	policy := o.Intent.Spec.WithDefaults().Crash
 	switch {
 	case own.State == ports.ContainerRunning:
-		return o.found(ports.DriftResumed, ports.ActionMarkRunning, own.ID, "container %s runs, although the record says that it is stopped", own.ID)
-	case o.Intent.Wanted != runtime.StatusRunning || policy.Attempts == 0:
+		return o.found(ports.DriftUnexpectedRun, ports.ActionMarkRunning, own.ID, "container %s runs, although the record says that it is stopped", own.ID)
+	case o.Intent.DesiredStatus != runtime.StatusRunning || policy.Attempts == 0:
 		return nil // it is meant to be stopped, or to stay as it fell
 	case o.mayRestart():
 		return o.found(ports.DriftCrashed, ports.ActionRestart, own.ID, "container %s %s, and no operation stopped it", own.ID, ending(own))
@@ -154,7 +154,7 @@ func (o Observation) judgeStopped(own ports.Container) []ports.DriftFinding {
 // mayRestart reports whether the crash policy allows another restart.
 func (o Observation) mayRestart() bool {
 	policy := o.Intent.Spec.WithDefaults().Crash
-	return len(operation.Counted(o.Intent.Restarts, time.Duration(policy.Window), o.Now)) < policy.Attempts
+	return len(operation.RestartsWithin(o.Intent.Restarts, time.Duration(policy.Window), o.Now)) < policy.Attempts
 }
 
 // judgeOrphans judges the containers of a game without a record: the newest that
@@ -186,7 +186,7 @@ func (o Observation) judgeOthers(own *ports.Container, others []ports.Container)
 	for _, c := range others {
 		kind := ports.DriftStale
 		if own != nil && own.State == ports.ContainerRunning && c.State == ports.ContainerRunning {
-			kind = ports.DriftTwin
+			kind = ports.DriftDuplicate
 		}
 		says := "has been removed"
 		if o.Record.Status != runtime.StatusRemoved {
@@ -197,7 +197,7 @@ func (o Observation) judgeOthers(own *ports.Container, others []ports.Container)
 			continue
 		}
 		stale := o.found(kind, ports.ActionRemoveContainer, c.ID, "container %s of generation %d is %s, and the record %s", c.ID, c.Labels.Generation, c.State, says)
-		stale[0].Certain = c.Labels.Generation < o.Record.Generation
+		stale[0].Proven = c.Labels.Generation < o.Record.Generation
 		found = append(found, stale...)
 	}
 	return found

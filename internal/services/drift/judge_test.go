@@ -27,7 +27,7 @@ func container(id string, state ports.ContainerState) ports.Container {
 
 func wanting(status runtime.Status, attempts int, restarts ...time.Time) operation.Intent {
 	return operation.Intent{
-		Wanted: status, Restarts: restarts,
+		DesiredStatus: status, Restarts: restarts,
 		Spec: operation.Spec{Image: "a:1", Crash: operation.CrashPolicy{Attempts: attempts, Window: operation.Duration(time.Minute)}},
 	}
 }
@@ -40,7 +40,7 @@ func TestJudge(t *testing.T) {
 	moved.Node = ""
 	other := container("c1", ports.ContainerRunning)
 	other.Labels.Image = "a:2"
-	left := &operation.Operation{ID: "op", Kind: operation.Patch, Region: "eu", Node: "n1", Step: operation.Stopping}
+	left := &operation.Operation{ID: "op", Kind: operation.KindPatch, Region: "eu", Node: "n1", Step: operation.StepStopping}
 	theirs := &operation.Operation{ID: "op", Region: "eu", Node: "n2"}
 
 	type found struct {
@@ -60,13 +60,13 @@ func TestJudge(t *testing.T) {
 		{"exited", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerExited)}},
 			[]found{{ports.DriftExited, ports.ActionMarkStopped, "c1"}}},
 		{"gone, and nobody here made it", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1")},
-			[]found{{ports.DriftGone, ports.ActionNone, "c1"}}},
+			[]found{{ports.DriftMissing, ports.ActionNone, "c1"}}},
 		{"gone", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), IntentRevision: 5},
-			[]found{{ports.DriftGone, ports.ActionMarkRemoved, "c1"}}},
+			[]found{{ports.DriftMissing, ports.ActionMarkRemoved, "c1"}}},
 		{"gone while stopped", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), IntentRevision: 5},
-			[]found{{ports.DriftGone, ports.ActionMarkRemoved, "c1"}}},
+			[]found{{ports.DriftMissing, ports.ActionMarkRemoved, "c1"}}},
 		{"resumed by hand", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
-			[]found{{ports.DriftResumed, ports.ActionMarkRunning, "c1"}}},
+			[]found{{ports.DriftUnexpectedRun, ports.ActionMarkRunning, "c1"}}},
 		{"the engine does not answer", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Trouble: errors.New("timeout")},
 			[]found{{ports.DriftUnknown, ports.ActionNone, "c1"}}},
 		{"the engine cannot say", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerUnknown)}},
@@ -77,7 +77,7 @@ func TestJudge(t *testing.T) {
 		{"alive although removed", drift.Observation{Record: recordOf(runtime.StatusRemoved, ""), Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
 			[]found{{ports.DriftStale, ports.ActionRemoveContainer, "c1"}}},
 		{"twins", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerRunning), container("c0", ports.ContainerRunning)}},
-			[]found{{ports.DriftTwin, ports.ActionRemoveContainer, "c0"}}},
+			[]found{{ports.DriftDuplicate, ports.ActionRemoveContainer, "c0"}}},
 		{"an exited leftover", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerRunning), container("c0", ports.ContainerExited)}},
 			[]found{{ports.DriftStale, ports.ActionRemoveContainer, "c0"}}},
 		{"exited beside a stale one", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{container("c1", ports.ContainerExited), container("c0", ports.ContainerRunning)}},
@@ -94,13 +94,13 @@ func TestJudge(t *testing.T) {
 		{"another image", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []ports.Container{other}},
 			[]found{{ports.DriftImage, ports.ActionCorrectRecord, "c1"}}},
 		{"the record names another place", drift.Observation{Record: moved, Containers: []ports.Container{container("c1", ports.ContainerRunning)}},
-			[]found{{ports.DriftPlace, ports.ActionCorrectRecord, "c1"}}},
+			[]found{{ports.DriftLocation, ports.ActionCorrectRecord, "c1"}}},
 		{"left behind by a daemon", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: left}},
-			[]found{{ports.DriftUnfinished, ports.ActionResume, ""}}},
+			[]found{{ports.DriftInterrupted, ports.ActionCompleteOperation, ""}}},
 		{"an operation in progress here", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: left}, Working: true}, nil},
 		{"an operation in progress elsewhere on a game of theirs", drift.Observation{Record: elsewhere, Intent: operation.Intent{Current: theirs}}, nil},
 		{"an operation in progress elsewhere on a game of ours", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: theirs}},
-			[]found{{ports.DriftUnfinished, ports.ActionResume, ""}}},
+			[]found{{ports.DriftInterrupted, ports.ActionCompleteOperation, ""}}},
 		{"crashed", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusRunning, 2, now().Add(-time.Hour), now()), Containers: []ports.Container{container("c1", ports.ContainerExited)}},
 			[]found{{ports.DriftCrashed, ports.ActionRestart, "c1"}}},
 		{"crashed too often", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusRunning, 2, now(), now()), Containers: []ports.Container{container("c1", ports.ContainerExited)}},
@@ -148,11 +148,11 @@ func TestBookCountsWhatStaysTheSame(t *testing.T) {
 	seen := func(evidence string, at time.Time) ports.DriftFinding {
 		return book.Note("g", []ports.DriftFinding{{ID: "x", GameID: "g", Evidence: evidence}}, at)[0]
 	}
-	require.Equal(t, 1, seen("a", now()).Seen)
+	require.Equal(t, 1, seen("a", now()).Observations)
 	again := seen("a", now().Add(time.Second))
-	require.Equal(t, 2, again.Seen)
+	require.Equal(t, 2, again.Observations)
 	require.Equal(t, now(), again.FirstSeen)
-	require.Equal(t, 1, seen("b", now().Add(2*time.Second)).Seen, "something else was seen")
+	require.Equal(t, 1, seen("b", now().Add(2*time.Second)).Observations, "something else was seen")
 
 	require.Len(t, book.All(), 1)
 	book.Note("g", nil, now())

@@ -22,7 +22,7 @@ type Records interface {
 type Service struct {
 	Records Records
 	Intents ports.IntentStore
-	Engine  ports.EngineViews
+	Engine  ports.ContainerReader
 	// Findings are what was last found of a game here.
 	Findings func(gameID string) []ports.DriftFinding
 }
@@ -44,7 +44,7 @@ func (s *Service) Explain(ctx context.Context, gameID string) (ports.Explanation
 	}
 	page := ports.Explanation{
 		GameID: gameID, History: []runtime.LedgerEntry{}, Containers: []ports.Container{},
-		Logs: []string{}, Findings: []ports.DriftFinding{}, Trouble: []string{},
+		Logs: []string{}, Findings: []ports.DriftFinding{}, Warnings: []string{},
 	}
 	found, err := s.Records.GetVersioned(ctx, gameID)
 	switch {
@@ -63,7 +63,7 @@ func (s *Service) Explain(ctx context.Context, gameID string) (ports.Explanation
 	if page.Record != nil {
 		history, err := s.Records.History(ctx, gameID)
 		if err != nil {
-			page.Trouble = append(page.Trouble, "the ledger cannot be read in full: "+err.Error())
+			page.Warnings = append(page.Warnings, "the ledger cannot be read in full: "+err.Error())
 		}
 		page.History = append(page.History, history...) // what can be read, beside damage
 	}
@@ -81,7 +81,7 @@ func (s *Service) askEngine(ctx context.Context, page *ports.Explanation) {
 	defer cancel()
 	containers, err := s.Engine.List(bound, page.GameID)
 	if err != nil {
-		page.Trouble = append(page.Trouble, err.Error())
+		page.Warnings = append(page.Warnings, err.Error())
 		return
 	}
 	page.Containers = append(page.Containers, containers...)
@@ -90,7 +90,7 @@ func (s *Service) askEngine(ctx context.Context, page *ports.Explanation) {
 			continue
 		}
 		if lines, err := s.Engine.Logs(bound, c.ID, logLines); err != nil {
-			page.Trouble = append(page.Trouble, "the container's log cannot be read: "+err.Error())
+			page.Warnings = append(page.Warnings, "the container's log cannot be read: "+err.Error())
 		} else {
 			page.Logs = append(page.Logs, lines...)
 		}

@@ -17,7 +17,7 @@ import (
 
 // engine has these containers, unless it is away.
 type engine struct {
-	ports.EngineViews
+	ports.ContainerReader
 	containers []ports.Container
 	away, mute error
 }
@@ -62,13 +62,13 @@ func newBench(t *testing.T) bench {
 	require.NoError(t, b.records.Upsert(t.Context(), runtime.RuntimeRecord{
 		GameID: "g", Status: runtime.StatusRunning, CurrentContainerID: "c2", CreatedAt: at, LastOpAt: at, StartedAt: &at,
 	}))
-	_, err := b.records.PutIntent(t.Context(), operation.Intent{GameID: "g", Wanted: runtime.StatusRunning}, 0)
+	_, err := b.records.PutIntent(t.Context(), operation.Intent{GameID: "g", DesiredStatus: runtime.StatusRunning}, 0)
 	require.NoError(t, err)
 	b.engine.containers = []ports.Container{{ID: "c1"}, {ID: "c2", State: ports.ContainerRunning}}
 	b.Service = &explain.Service{
 		Records: b.records, Intents: b.records, Engine: b.engine,
 		Findings: func(gameID string) []ports.DriftFinding {
-			return []ports.DriftFinding{{GameID: gameID, Kind: ports.DriftTwin}}
+			return []ports.DriftFinding{{GameID: gameID, Kind: ports.DriftDuplicate}}
 		},
 	}
 	return b
@@ -83,12 +83,12 @@ func TestGameThatIsKnown(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, found.Record, *page.Record)
 	require.Equal(t, found.Revision, page.Revision)
-	require.Equal(t, runtime.StatusRunning, page.Intent.Wanted)
+	require.Equal(t, runtime.StatusRunning, page.Intent.DesiredStatus)
 	require.Len(t, page.History, 1)
 	require.Equal(t, b.engine.containers, page.Containers)
 	require.Equal(t, []string{"of c2"}, page.Logs, "of the record's container only")
-	require.Equal(t, ports.DriftTwin, page.Findings[0].Kind)
-	require.Empty(t, page.Trouble)
+	require.Equal(t, ports.DriftDuplicate, page.Findings[0].Kind)
+	require.Empty(t, page.Warnings)
 }
 
 func TestGameThatNobodyKnows(t *testing.T) {
@@ -124,7 +124,7 @@ func TestEngineThatIsAway(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, page.Record)
 	require.Empty(t, page.Containers)
-	require.Equal(t, []string{runtime.ErrEngineUnavailable.Error()}, page.Trouble)
+	require.Equal(t, []string{runtime.ErrEngineUnavailable.Error()}, page.Warnings)
 }
 
 func TestLogThatCannotBeRead(t *testing.T) {
@@ -134,8 +134,8 @@ func TestLogThatCannotBeRead(t *testing.T) {
 	page, err := b.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.Empty(t, page.Logs)
-	require.Len(t, page.Trouble, 1)
-	require.Contains(t, page.Trouble[0], "log cannot be read")
+	require.Len(t, page.Warnings, 1)
+	require.Contains(t, page.Warnings[0], "log cannot be read")
 }
 
 func TestDamagedLedgerShowsWhatCanBeRead(t *testing.T) {
@@ -145,8 +145,8 @@ func TestDamagedLedgerShowsWhatCanBeRead(t *testing.T) {
 	page, err := b.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.Len(t, page.History, 1)
-	require.Len(t, page.Trouble, 1)
-	require.Contains(t, page.Trouble[0], "/transitions/g/3")
+	require.Len(t, page.Warnings, 1)
+	require.Contains(t, page.Warnings[0], "/transitions/g/3")
 }
 
 func TestStoreThatDoesNotAnswer(t *testing.T) {

@@ -79,10 +79,10 @@ func gated(t *testing.T) (*nodetest.Node, *gate, <-chan error) {
 	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	g.acts.Store(0)
 	over := make(chan error, 1)
-	request := nodetest.The(operation.Restart, "g")
+	request := nodetest.The(operation.KindRestart, "g")
 	request.Origin.OperationID = "the-restart"
 	go func() {
-		_, err := n.Service.Operate(t.Context(), request, nil)
+		_, err := n.Service.Execute(t.Context(), request, nil)
 		over <- err
 	}()
 	<-g.at
@@ -141,7 +141,7 @@ func TestEngineThatIsAwayForLong(t *testing.T) {
 	g.away.Store(false)
 	eventually(t, "it comes to an end", func() bool { _, done := outcomeOf(t, n); return done })
 	outcome, _ := outcomeOf(t, n)
-	require.Equal(t, operation.FailedEngine, outcome.Failure.Code)
+	require.Equal(t, operation.FailureEngine, outcome.Failure.Code)
 	require.Equal(t, runtime.StatusRunning, n.Record("g").Status)
 	require.Equal(t, ports.ContainerRunning, n.Containers("g")[0].State, "the game is put back")
 }
@@ -155,7 +155,7 @@ func TestClocksThatDiffer(t *testing.T) {
 			t.Parallel()
 			n := nodetest.New(t, nodetest.Config{Clock: func() time.Time { return time.Now().Add(off) }})
 			n.Do(nodetest.Start("g", nodetest.Game("1.0.0", "--slow-exit", "300ms")))
-			for _, kind := range []operation.Kind{operation.Restart, operation.Stop, operation.Start} {
+			for _, kind := range []operation.Kind{operation.KindRestart, operation.KindStop, operation.KindStart} {
 				n.Do(nodetest.The(kind, "g"))
 			}
 			leftBehind(t, n)
@@ -177,12 +177,12 @@ func TestClocksThatDiffer(t *testing.T) {
 func leftBehind(t *testing.T, n *nodetest.Node) {
 	t.Helper()
 	at := make(chan struct{})
-	request := nodetest.The(operation.Restart, "g")
+	request := nodetest.The(operation.KindRestart, "g")
 	request.Origin.OperationID = "the-restart"
 	go func() {
 		once := at
-		_, _ = n.Service.Operate(t.Context(), request, func(p ports.OperationProgress) {
-			if p.Step == operation.Stopping && once != nil {
+		_, _ = n.Service.Execute(t.Context(), request, func(p ports.OperationProgress) {
+			if p.Step == operation.StepStopping && once != nil {
 				close(once)
 				once = nil
 			}

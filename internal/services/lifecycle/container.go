@@ -48,17 +48,17 @@ func (r *run) containerSpec() ports.ContainerSpec {
 // make gets the image and creates the operation's container. The id is written
 // down with the step that follows.
 func (r *run) make(ctx context.Context) error {
-	err := r.do(ctx, operation.Pulling, func(ctx context.Context) error {
+	err := r.do(ctx, operation.StepPulling, func(ctx context.Context) error {
 		bound, cancel := context.WithTimeout(ctx, r.s.cfg.PullTimeout)
 		defer cancel()
 		return r.s.Engine.EnsureImage(bound, r.op().Spec.Image, func(p ports.ImageProgress) {
-			r.report(ports.OperationProgress{Text: p.Text, Done: p.Done, Total: p.Total})
+			r.report(ports.OperationProgress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
 		})
 	})
 	if err != nil {
 		return err
 	}
-	return r.do(ctx, operation.Creating, func(ctx context.Context) error {
+	return r.do(ctx, operation.StepCreating, func(ctx context.Context) error {
 		if r.op().ContainerID != "" {
 			return nil
 		}
@@ -95,7 +95,7 @@ func (r *run) create(ctx context.Context) (ports.Container, error) {
 // isBefore reports whether the container is the one that the record had when the
 // operation began.
 func (r *run) isBefore(containerID string) bool {
-	before := r.op().Before
+	before := r.op().PreviousRecord
 	return before != nil && containerID != "" && before.CurrentContainerID == containerID
 }
 

@@ -18,13 +18,13 @@ func failures() []struct {
 		target error
 		code   operation.FailureCode
 	}{
-		{errDeadline, operation.FailedDeadline}, // first: it comes together with what took so long
-		{runtime.ErrNoImage, operation.FailedNoImage},
-		{runtime.ErrStartFailed, operation.FailedStart},
-		{runtime.ErrEngineUnavailable, operation.FailedEngine},
-		{runtime.ErrConflict, operation.FailedConflict},
-		{runtime.ErrInvalid, operation.FailedInvalid},
-		{runtime.ErrNodeUnreachable, operation.FailedNodeLost},
+		{errDeadline, operation.FailureDeadline}, // first: it comes together with what took so long
+		{runtime.ErrNoImage, operation.FailureNoImage},
+		{runtime.ErrStartFailed, operation.FailureStart},
+		{runtime.ErrEngineUnavailable, operation.FailureEngine},
+		{runtime.ErrConflict, operation.FailureConflict},
+		{runtime.ErrInvalid, operation.FailureInvalid},
+		{runtime.ErrNodeUnreachable, operation.FailureNodeLost},
 	}
 }
 
@@ -42,7 +42,7 @@ func failureOf(err error) *operation.Failure {
 			return &operation.Failure{Code: row.code, Message: err.Error()}
 		}
 	}
-	return &operation.Failure{Code: operation.FailedInternal, Message: err.Error()}
+	return &operation.Failure{Code: operation.FailureInternal, Message: err.Error()}
 }
 
 // failedError is a failure as its caller gets it, at the time or later.

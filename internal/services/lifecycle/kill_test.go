@@ -61,23 +61,23 @@ func stories(prefix string) []story {
 		return spec
 	}
 	started := nodetest.Start("g", game("1.0.0"))
-	patch := ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: prefix + "gameserver:1.0.1"}
-	broken := ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: prefix + "broken:1.0.1", Force: true}
+	patch := ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: prefix + "gameserver:1.0.1"}
+	broken := ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: prefix + "broken:1.0.1", Force: true}
 	begin := []ports.OperationRequest{started}
-	halt := []ports.OperationRequest{started, nodetest.The(operation.Stop, "g")}
-	gone := []ports.OperationRequest{started, nodetest.The(operation.Stop, "g"), nodetest.The(operation.Cleanup, "g")}
+	halt := []ports.OperationRequest{started, nodetest.The(operation.KindStop, "g")}
+	gone := []ports.OperationRequest{started, nodetest.The(operation.KindStop, "g"), nodetest.The(operation.KindCleanup, "g")}
 	return []story{
 		{"start", nil, started, "running gameserver:1.0.0", "", false},
 		{"start that fails", nil, nodetest.Start("g", operation.Spec{Image: prefix + "broken:1.0.1"}), "removed broken:1.0.1", "", true},
-		{"start again", halt, nodetest.The(operation.Start, "g"), "running gameserver:1.0.0", "stopped gameserver:1.0.0", false},
+		{"start again", halt, nodetest.The(operation.KindStart, "g"), "running gameserver:1.0.0", "stopped gameserver:1.0.0", false},
 		{"start as something else", halt, nodetest.Start("g", game("2.0.0")), "running gameserver:2.0.0", "stopped gameserver:1.0.0", false},
-		{"start of a removed game", gone, nodetest.The(operation.Start, "g"), "running gameserver:1.0.0", "removed gameserver:1.0.0", false},
-		{"stop", begin, nodetest.The(operation.Stop, "g"), "stopped gameserver:1.0.0", "running gameserver:1.0.0", false},
-		{"restart", begin, nodetest.The(operation.Restart, "g"), "running gameserver:1.0.0", "running gameserver:1.0.0", false},
+		{"start of a removed game", gone, nodetest.The(operation.KindStart, "g"), "running gameserver:1.0.0", "removed gameserver:1.0.0", false},
+		{"stop", begin, nodetest.The(operation.KindStop, "g"), "stopped gameserver:1.0.0", "running gameserver:1.0.0", false},
+		{"restart", begin, nodetest.The(operation.KindRestart, "g"), "running gameserver:1.0.0", "running gameserver:1.0.0", false},
 		{"patch", begin, patch, "running gameserver:1.0.1", "running gameserver:1.0.0", false},
 		{"patch while stopped", halt, patch, "stopped gameserver:1.0.1", "stopped gameserver:1.0.0", false},
 		{"patch that fails", begin, broken, "running gameserver:1.0.0", "running gameserver:1.0.0", true},
-		{"cleanup", halt, nodetest.The(operation.Cleanup, "g"), "removed gameserver:1.0.0", "stopped gameserver:1.0.0", false},
+		{"cleanup", halt, nodetest.The(operation.KindCleanup, "g"), "removed gameserver:1.0.0", "stopped gameserver:1.0.0", false},
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 // writes of one operation apart.
 const maxOperationIDBytes = ports.MaxOperationIDBytes - 32
 
-// Operate is ports.Operator's.
-func (s *Service) Operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+// Execute implements ports.Executor.
+func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
 	if err := validate(&request); err != nil {
 		return operation.Outcome{}, err
 	}
@@ -182,8 +182,8 @@ func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, i
 	}
 	at := s.now()
 	op.ID, op.Region, op.Node, op.Session = request.Origin.OperationID, s.cfg.Region, s.cfg.Node, fence.CreateRevision
-	op.Actor, op.Reason, op.Before, op.Unasked = request.Origin.Actor, request.Origin.Reason, record, on.unasked
-	op.Step, op.StartedAt, op.StepAt = operation.Accepted, at, at
+	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, record, on.unasked
+	op.Step, op.StartedAt, op.StepAt = operation.StepAccepted, at, at
 	op.Deadline = at.Add(s.allowance(op))
 	intent = intent.Clone()
 	intent.GameID, intent.Current = request.GameID, &op
@@ -237,18 +237,18 @@ func writeOff(intent *operation.Intent, at time.Time) {
 	op := intent.Current
 	*intent = intent.Clone()
 	intent.Current = nil
-	outcome := op.Ended(at)
-	outcome.Record = op.Before
+	outcome := op.Outcome(at)
+	outcome.Record = op.PreviousRecord
 	outcome.Failure = &operation.Failure{
-		Code:    operation.FailedNodeLost,
+		Code:    operation.FailureNodeLost,
 		Message: fmt.Sprintf("node %s/%s, which carried it out, is gone; it had come to %s", op.Region, op.Node, op.Step),
 	}
-	intent.Remember(outcome)
+	intent.AddOutcome(outcome)
 }
 
 // ours refuses a game that lives elsewhere.
 func (s *Service) ours(request ports.OperationRequest, record *runtime.RuntimeRecord) error {
-	if record == nil || s.here(record.Region, record.Node) || record.Status == runtime.StatusRemoved && request.Kind == operation.Start {
+	if record == nil || s.here(record.Region, record.Node) || record.Status == runtime.StatusRemoved && request.Kind == operation.KindStart {
 		return nil
 	}
 	return &runtime.RefusedError{
@@ -287,13 +287,13 @@ func validate(request *ports.OperationRequest) error {
 		faults = append(faults, &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("has %d bytes; at most %d are allowed", len(request.Origin.OperationID), maxOperationIDBytes)})
 	}
 	switch request.Kind {
-	case operation.Start:
+	case operation.KindStart:
 		if request.Spec != nil && request.Spec.Image != "" {
 			faults = append(faults, request.Spec.Validate())
 		}
-	case operation.Patch:
+	case operation.KindPatch:
 		faults = append(faults, operation.ValidateImage(request.Image))
-	case operation.Stop, operation.Restart, operation.Cleanup:
+	case operation.KindStop, operation.KindRestart, operation.KindCleanup:
 	default:
 		faults = append(faults, &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not one of start, stop, restart, patch and cleanup", request.Kind)})
 	}

@@ -26,33 +26,33 @@ func TestLifeOfAGame(t *testing.T) {
 	require.NoError(t, record.Validate())
 	require.Equal(t, record, *started.Record)
 
-	r.Do(nodetest.The(operation.Stop, "chess/1"))
+	r.Do(nodetest.The(operation.KindStop, "chess/1"))
 	require.Equal(t, runtime.StatusStopped, r.Record("chess/1").Status)
-	r.Do(nodetest.The(operation.Stop, "chess/1")) // is stopped already
+	r.Do(nodetest.The(operation.KindStop, "chess/1")) // is stopped already
 
-	r.Do(nodetest.The(operation.Start, "chess/1"))
+	r.Do(nodetest.The(operation.KindStart, "chess/1"))
 	resumed := r.Record("chess/1")
 	require.Equal(t, runtime.StatusRunning, resumed.Status)
 	require.Equal(t, record.CurrentContainerID, resumed.CurrentContainerID, "the same container resumes")
 
-	r.Do(nodetest.The(operation.Restart, "chess/1"))
+	r.Do(nodetest.The(operation.KindRestart, "chess/1"))
 	require.Equal(t, record.CurrentContainerID, r.Record("chess/1").CurrentContainerID)
 
-	r.Do(ports.OperationRequest{GameID: "chess/1", Kind: operation.Patch, Image: "gameserver:1.0.1"})
+	r.Do(ports.OperationRequest{GameID: "chess/1", Kind: operation.KindPatch, Image: "gameserver:1.0.1"})
 	patched := r.Record("chess/1")
 	require.Equal(t, "gameserver:1.0.1", patched.CurrentImageRef)
 	require.Equal(t, int64(2), patched.Generation)
 	require.NotEqual(t, record.CurrentContainerID, patched.CurrentContainerID)
 	require.Len(t, r.Containers("chess/1"), 1, "the old container goes")
 
-	_, err := r.Try(nodetest.The(operation.Cleanup, "chess/1"))
+	_, err := r.Try(nodetest.The(operation.KindCleanup, "chess/1"))
 	require.ErrorIs(t, err, runtime.ErrRefused)
-	r.Do(nodetest.The(operation.Stop, "chess/1"))
-	r.Do(nodetest.The(operation.Cleanup, "chess/1"))
+	r.Do(nodetest.The(operation.KindStop, "chess/1"))
+	r.Do(nodetest.The(operation.KindCleanup, "chess/1"))
 	require.Equal(t, runtime.StatusRemoved, r.Record("chess/1").Status)
 	require.Empty(t, r.Containers("chess/1"))
 
-	r.Do(nodetest.The(operation.Start, "chess/1"))
+	r.Do(nodetest.The(operation.KindStart, "chess/1"))
 	again := r.Record("chess/1")
 	require.Equal(t, runtime.StatusRunning, again.Status)
 	require.Equal(t, int64(3), again.Generation, "a removed game comes back as the next generation")
@@ -65,7 +65,7 @@ func TestStartThatFailsLeavesNothing(t *testing.T) {
 	outcome, err := r.Try(nodetest.Start("g", nodetest.Game("1.0.0", "--exit-at-start", "3")))
 	require.ErrorIs(t, err, runtime.ErrStartFailed)
 	require.ErrorContains(t, err, "exited with code 3")
-	require.Equal(t, operation.FailedStart, outcome.Failure.Code)
+	require.Equal(t, operation.FailureStart, outcome.Failure.Code)
 	require.Empty(t, r.Containers("g"))
 	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
 
@@ -103,7 +103,7 @@ func TestRollBackIsTriedAgain(t *testing.T) {
 	r := nodetest.New(t, nodetest.Config{Wrap: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
 	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	engine.start.Store(true)
-	_, err := r.Try(nodetest.The(operation.Restart, "g"))
+	_, err := r.Try(nodetest.The(operation.KindRestart, "g"))
 	require.ErrorIs(t, err, runtime.ErrStartFailed)
 	require.False(t, engine.list.Load())
 	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
@@ -117,15 +117,15 @@ func TestContainerThatRunsAgainstItsRecord(t *testing.T) {
 	r := nodetest.New(t, nodetest.Config{})
 	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	containerID := r.Record("g").CurrentContainerID
-	r.Do(nodetest.The(operation.Stop, "g"))
+	r.Do(nodetest.The(operation.KindStop, "g"))
 
 	require.NoError(t, r.Engine.Start(t.Context(), containerID))
-	r.Do(nodetest.The(operation.Stop, "g"))
+	r.Do(nodetest.The(operation.KindStop, "g"))
 	require.Equal(t, ports.ContainerExited, r.Containers("g")[0].State)
 
 	require.NoError(t, r.Engine.Start(t.Context(), containerID))
 	before := r.Containers("g")[0].StartedAt
-	r.Do(nodetest.The(operation.Restart, "g"))
+	r.Do(nodetest.The(operation.KindRestart, "g"))
 	require.True(t, r.Containers("g")[0].StartedAt.After(*before), "it has been started anew")
 	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
 }
@@ -159,7 +159,7 @@ func TestEndpointMovesWithTheStatus(t *testing.T) {
 	spec.HealthPath = operation.NoHealthCheck
 	r.Do(nodetest.Start("g", spec))
 	for range 2 {
-		r.Do(nodetest.The(operation.Restart, "g"))
+		r.Do(nodetest.The(operation.KindRestart, "g"))
 		require.Equal(t, fmt.Sprintf("http://192.0.2.1:%d", engine.starts.Load()), r.Record("g").EngineEndpoint)
 	}
 	history, err := r.Store.History(t.Context(), "g")

@@ -27,15 +27,15 @@ type situation struct {
 // *runtime.RefusedError or runtime.ErrNotFound.
 func plan(request ports.OperationRequest, now situation) (operation.Operation, error) {
 	op := operation.Operation{Kind: request.Kind, Spec: now.spec()}
-	if request.Kind != operation.Start && now.record == nil {
+	if request.Kind != operation.KindStart && now.record == nil {
 		return op, fmt.Errorf("%s: %w", request.Kind, runtime.ErrNotFound)
 	}
 	switch request.Kind {
-	case operation.Start:
+	case operation.KindStart:
 		return planStart(op, request, now)
-	case operation.Patch:
+	case operation.KindPatch:
 		return planPatch(op, request, now)
-	case operation.Cleanup:
+	case operation.KindCleanup:
 		if now.record.Status == runtime.StatusRunning {
 			return op, now.refuse(request, "it is running; stop it first")
 		}
@@ -43,7 +43,7 @@ func plan(request ports.OperationRequest, now situation) (operation.Operation, e
 			return op, now.refuse(request, "its container runs, although the record says that it is stopped; stop it first")
 		}
 		return op, nil
-	case operation.Stop:
+	case operation.KindStop:
 		if now.record.Status == runtime.StatusRemoved {
 			return op, now.refuse(request, "it has been removed, and there is nothing to stop")
 		}

@@ -18,7 +18,7 @@ func (r *run) report(p ports.OperationProgress) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last := len(r.progress) - 1; last >= 0 && r.progress[last].Step == p.Step && p.Total > 0 && r.progress[last].Total > 0 {
+	if last := len(r.progress) - 1; last >= 0 && r.progress[last].Step == p.Step && p.BytesTotal > 0 && r.progress[last].BytesTotal > 0 {
 		// Of bytes pulled, only the latest count is news.
 		r.progress = r.progress[:last]
 	}

@@ -34,7 +34,7 @@ func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to p
 	}
 	if record == nil || revision != seen.Revision {
 		return &runtime.ConflictError{
-			GameID: gameID, Expectation: runtime.ExpectRevision,
+			GameID: gameID, Precondition: runtime.PreconditionRevision,
 			Expected: strconv.FormatInt(seen.Revision, 10), Actual: strconv.FormatInt(revision, 10), Revision: revision,
 		}
 	}
@@ -48,14 +48,14 @@ func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to p
 	now := situation{record: record, intent: found.Intent}
 	at := s.now()
 	op := operation.Operation{
-		ID: "op_" + id.String(), Kind: operation.Reschedule, Region: to.Region, Node: to.Name,
-		Actor: "nodes", Unasked: true, Reason: fmt.Sprintf("node %s/%s is gone", record.Region, record.Node),
-		StartedAt: at, StepAt: at, Step: operation.Accepted,
-		Spec: now.spec(), Generation: now.nextGeneration(), Before: record,
+		ID: "op_" + id.String(), Kind: operation.KindReschedule, Region: to.Region, Node: to.Name,
+		Actor: "nodes", Automatic: true, Reason: fmt.Sprintf("node %s/%s is gone", record.Region, record.Node),
+		StartedAt: at, StepAt: at, Step: operation.StepAccepted,
+		Spec: now.spec(), Generation: now.nextGeneration(), PreviousRecord: record,
 	}
 	op.Deadline = at.Add(s.allowance(op))
 	next := found.Intent.Clone()
-	next.GameID, next.Current, next.Wanted = gameID, &op, runtime.StatusRunning
+	next.GameID, next.Current, next.DesiredStatus = gameID, &op, runtime.StatusRunning
 	if _, err := s.Intents.PutIntent(ctx, next, found.Revision, fence); err != nil {
 		return fmt.Errorf("give %q to node %s/%s: %w", gameID, to.Region, to.Name, err)
 	}

@@ -104,7 +104,7 @@ func (r *run) again(ctx context.Context, to runtime.Status, c ports.Container, s
 
 // stranger is the error of a record that this operation has nothing to do with.
 func (r *run) stranger(current *runtime.RuntimeRecord, revision int64) error {
-	conflict := &runtime.ConflictError{GameID: r.gameID, Expectation: runtime.ExpectContainerID, Expected: r.expected(), Revision: revision}
+	conflict := &runtime.ConflictError{GameID: r.gameID, Precondition: runtime.PreconditionContainerID, Expected: r.expected(), Revision: revision}
 	if current != nil {
 		conflict.Actual, conflict.Current = current.CurrentContainerID, *current
 	}
@@ -118,7 +118,7 @@ func says(record runtime.RuntimeRecord, status runtime.Status, containerID strin
 
 // knows reports whether a record is one that this operation found or left.
 func (r *run) knows(record *runtime.RuntimeRecord) bool {
-	before := r.op().Before
+	before := r.op().PreviousRecord
 	switch {
 	case record == nil:
 		return before == nil
@@ -131,7 +131,7 @@ func (r *run) knows(record *runtime.RuntimeRecord) bool {
 }
 
 func (r *run) expected() string {
-	if before := r.op().Before; before != nil {
+	if before := r.op().PreviousRecord; before != nil {
 		return before.CurrentContainerID
 	}
 	return ""

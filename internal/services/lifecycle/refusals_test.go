@@ -18,13 +18,13 @@ func TestOperationOnAnUnknownGame(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
 	for _, request := range []ports.OperationRequest{
-		nodetest.The(operation.Stop, "nobody"), nodetest.The(operation.Restart, "nobody"), nodetest.The(operation.Cleanup, "nobody"),
-		{GameID: "nobody", Kind: operation.Patch, Image: "gameserver:1.0.0"},
+		nodetest.The(operation.KindStop, "nobody"), nodetest.The(operation.KindRestart, "nobody"), nodetest.The(operation.KindCleanup, "nobody"),
+		{GameID: "nobody", Kind: operation.KindPatch, Image: "gameserver:1.0.0"},
 	} {
 		_, err := r.Try(request)
 		require.ErrorIs(t, err, runtime.ErrNotFound, "%s", request.Kind)
 	}
-	_, err := r.Try(nodetest.The(operation.Start, "nobody"))
+	_, err := r.Try(nodetest.The(operation.KindStart, "nobody"))
 	require.ErrorIs(t, err, runtime.ErrInvalid)
 	require.ErrorContains(t, err, "image is required")
 }
@@ -35,7 +35,7 @@ func TestSameOperationIDReturnsTheFirstResult(t *testing.T) {
 	request := nodetest.Start("g", nodetest.Game("1.0.0"))
 	request.Origin.OperationID = "once"
 	first := r.Do(request)
-	r.Do(nodetest.The(operation.Stop, "g"))
+	r.Do(nodetest.The(operation.KindStop, "g"))
 	again := r.Do(request)
 	require.Equal(t, first, again)
 	require.Equal(t, runtime.StatusStopped, r.Record("g").Status, "nothing is started again")
@@ -57,7 +57,7 @@ func TestRequestsWithOneOperationIDShareOneOperation(t *testing.T) {
 	outcomes := make([]operation.Outcome, 8)
 	errs := make([]error, len(outcomes))
 	for i := range outcomes {
-		asking.Go(func() { outcomes[i], errs[i] = r.Service.Operate(t.Context(), request, nil) })
+		asking.Go(func() { outcomes[i], errs[i] = r.Service.Execute(t.Context(), request, nil) })
 	}
 	asking.Wait()
 	for i := range outcomes {
@@ -77,15 +77,15 @@ func TestBusyGameSaysWhoHasIt(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	go func() {
-		_, err := r.Service.Operate(ctx, slow, func(p ports.OperationProgress) {
-			if p.Step == operation.Running && p.Text == "" {
+		_, err := r.Service.Execute(ctx, slow, func(p ports.OperationProgress) {
+			if p.Step == operation.StepAwaitingHealth && p.Text == "" {
 				close(at)
 			}
 		})
 		over <- err
 	}()
 	<-at
-	_, err := r.Try(nodetest.The(operation.Stop, "g"))
+	_, err := r.Try(nodetest.The(operation.KindStop, "g"))
 	var busy *runtime.BusyError
 	require.ErrorAs(t, err, &busy)
 	require.Equal(t, "slow", busy.OperationID)
@@ -132,15 +132,15 @@ func TestFailedPatchBringsTheOldImageBack(t *testing.T) {
 	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	before := r.Record("g")
 
-	_, err := r.Try(ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "gameserver:2.0.0"})
+	_, err := r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:2.0.0"})
 	require.ErrorIs(t, err, runtime.ErrRefused)
 	require.ErrorContains(t, err, "major or minor")
-	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "gameserver:1.0.9"})
+	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.9"})
 	require.ErrorIs(t, err, runtime.ErrNoImage)
 	require.Equal(t, before, r.Record("g"), "the game has not been touched")
 
 	// A patch keeps the arguments; this image does not live with them.
-	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "broken:1.0.1", Force: true})
+	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "broken:1.0.1", Force: true})
 	require.ErrorIs(t, err, runtime.ErrStartFailed)
 	after := r.Record("g")
 	require.Equal(t, runtime.StatusRunning, after.Status)
@@ -155,14 +155,14 @@ func TestPatchOfAStoppedGameLeavesItStopped(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
 	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
-	r.Do(nodetest.The(operation.Stop, "g"))
-	r.Do(ports.OperationRequest{GameID: "g", Kind: operation.Patch, Image: "gameserver:1.0.1"})
+	r.Do(nodetest.The(operation.KindStop, "g"))
+	r.Do(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.1"})
 	record := r.Record("g")
 	require.Equal(t, runtime.StatusStopped, record.Status)
 	require.Equal(t, "gameserver:1.0.1", record.CurrentImageRef)
 	require.NoError(t, record.Validate())
 	require.Len(t, r.Containers("g"), 1)
-	r.Do(nodetest.The(operation.Start, "g"))
+	r.Do(nodetest.The(operation.KindStart, "g"))
 	require.Equal(t, record.CurrentContainerID, r.Record("g").CurrentContainerID)
 }
 
@@ -171,7 +171,7 @@ func TestRestartOfAGameWhoseContainerIsGone(t *testing.T) {
 	r := nodetest.New(t, nodetest.Config{})
 	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	require.NoError(t, r.Engine.Remove(t.Context(), r.Record("g").CurrentContainerID))
-	_, err := r.Try(nodetest.The(operation.Restart, "g"))
+	_, err := r.Try(nodetest.The(operation.KindRestart, "g"))
 	require.ErrorIs(t, err, runtime.ErrStartFailed)
 	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
 }
@@ -179,7 +179,7 @@ func TestRestartOfAGameWhoseContainerIsGone(t *testing.T) {
 func TestOperationIDThatLeavesNoRoomIsRefused(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	request := nodetest.The(operation.Stop, "g")
+	request := nodetest.The(operation.KindStop, "g")
 	request.Origin.OperationID = string(make([]byte, 120))
 	_, err := r.Try(request)
 	require.ErrorIs(t, err, runtime.ErrInvalid)

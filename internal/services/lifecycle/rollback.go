@@ -61,12 +61,12 @@ func (r *run) stopNew(ctx context.Context) ([]string, error) {
 // restore brings the game back to what it was before the operation.
 func (r *run) restore(ctx context.Context) error {
 	op := r.op()
-	before := op.Before
+	before := op.PreviousRecord
 	if before == nil || before.Status == runtime.StatusRemoved || !r.s.here(before.Region, before.Node) {
 		return r.forget(ctx)
 	}
 	switch {
-	case before.Status == runtime.StatusRunning && op.Kind != operation.Stop:
+	case before.Status == runtime.StatusRunning && op.Kind != operation.KindStop:
 		alone, err := r.silenceInTime(ctx, before.CurrentContainerID)
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (r *run) restore(ctx context.Context) error {
 		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoContainer) {
 			return err
 		}
-	case before.Status == runtime.StatusStopped && op.Kind != operation.Restart:
+	case before.Status == runtime.StatusStopped && op.Kind != operation.KindRestart:
 		if _, err := r.takeDown(ctx, before.CurrentContainerID); err != nil {
 			return err
 		}

@@ -132,7 +132,7 @@ func (r *run) carryOut(ctx context.Context) (operation.Outcome, error) {
 // yet, and has not come to where the new is well and only the old is left to clear away.
 func (r *run) mayFail() bool {
 	op := r.op()
-	return op.Failure == nil && (op.Kind == operation.Cleanup || !op.Reached(operation.Removing))
+	return op.Failure == nil && (op.Kind == operation.KindCleanup || !op.Reached(operation.StepRemoving))
 }
 
 func (r *run) wait(ctx context.Context, d time.Duration) {
@@ -168,15 +168,15 @@ func (r *run) attempt(ctx context.Context) (operation.Outcome, error) {
 
 func (r *run) proceed(ctx context.Context) error {
 	switch r.op().Kind {
-	case operation.Start, operation.Reschedule:
+	case operation.KindStart, operation.KindReschedule:
 		return r.start(ctx)
-	case operation.Stop:
+	case operation.KindStop:
 		return r.stop(ctx)
-	case operation.Restart:
+	case operation.KindRestart:
 		return r.restart(ctx)
-	case operation.Patch:
+	case operation.KindPatch:
 		return r.patch(ctx)
-	case operation.Cleanup:
+	case operation.KindCleanup:
 		return r.cleanup(ctx)
 	default:
 		return &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not an operation of this version", r.op().Kind)}
@@ -246,7 +246,7 @@ func (r *run) put(ctx context.Context, next operation.Intent) error {
 // fail writes that the operation is to be rolled back, and why.
 func (r *run) fail(ctx context.Context, why error) error {
 	err := r.write(ctx, func(op *operation.Operation) {
-		op.Step, op.Failure = operation.RollingBack, failureOf(why)
+		op.Step, op.Failure = operation.StepRollingBack, failureOf(why)
 	})
 	if err == nil {
 		r.report(ports.OperationProgress{Text: why.Error()})
@@ -257,7 +257,7 @@ func (r *run) fail(ctx context.Context, why error) error {
 // finish writes how the operation ended, and that it is over.
 func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
 	op := r.op()
-	outcome := op.Ended(r.s.now())
+	outcome := op.Outcome(r.s.now())
 	record, revision, err := r.s.find(ctx, r.gameID)
 	if err != nil {
 		return outcome, err
@@ -266,10 +266,10 @@ func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
 
 	next := r.intent.Clone()
 	next.Current = nil
-	next.Remember(outcome)
+	next.AddOutcome(outcome)
 	if op.Failure == nil {
 		next.Spec = op.Spec
-		next.Wanted = wantedBy(op.Kind, next.Wanted)
+		next.DesiredStatus = wantedBy(op.Kind, next.DesiredStatus)
 	}
 	if err := r.put(ctx, next); err != nil {
 		return outcome, err
@@ -280,11 +280,11 @@ func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
 // wantedBy is the status that an operation which succeeded wants the game to have.
 func wantedBy(kind operation.Kind, before runtime.Status) runtime.Status {
 	switch kind {
-	case operation.Start, operation.Restart, operation.Reschedule, operation.Adopt:
+	case operation.KindStart, operation.KindRestart, operation.KindReschedule, operation.KindAdopt:
 		return runtime.StatusRunning
-	case operation.Stop:
+	case operation.KindStop:
 		return runtime.StatusStopped
-	case operation.Cleanup:
+	case operation.KindCleanup:
 		return runtime.StatusRemoved
 	default: // a patch leaves the game as it was
 		return before

@@ -20,7 +20,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-var _ ports.Operator = (*Service)(nil)
+var _ ports.Executor = (*Service)(nil)
 
 // Records is what a Service needs of the record store.
 type Records interface {
@@ -41,7 +41,7 @@ type Parts struct {
 	Records Records
 	Intents ports.IntentStore
 	Engine  ports.Engine
-	Member  ports.Membership
+	Member  ports.NodeSession
 	Nodes   ports.NodeRegistry
 	Prober  Prober
 }

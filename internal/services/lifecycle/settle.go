@@ -32,7 +32,7 @@ func (s *Service) Settle(ctx context.Context, f ports.DriftFinding, actor string
 		return s.holding(f, func() error { return s.removeStale(ctx, f) })
 	case ports.ActionRestart:
 		return s.restartCrashed(ctx, f, by)
-	case ports.ActionResume:
+	case ports.ActionCompleteOperation:
 		_, intent, err := s.pinned(ctx, f)
 		if err != nil {
 			return err
@@ -124,7 +124,7 @@ func (s *Service) pinned(ctx context.Context, f ports.DriftFinding) (*runtime.Ru
 // moved is the error of a finding under which record or intent have changed.
 func moved(f ports.DriftFinding, found, is int64) error {
 	return &runtime.ConflictError{
-		GameID: f.GameID, Expectation: runtime.ExpectRevision,
+		GameID: f.GameID, Precondition: runtime.PreconditionRevision,
 		Expected: strconv.FormatInt(found, 10), Actual: strconv.FormatInt(is, 10), Revision: is,
 	}
 }
@@ -241,7 +241,7 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, by ports.Orig
 		return err
 	}
 	next := intent.Intent.Clone()
-	next.GameID, next.Wanted = f.GameID, record.Status
+	next.GameID, next.DesiredStatus = f.GameID, record.Status
 	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
 	if intent.Revision == 0 && c.State == ports.ContainerRunning && !s.answers(ctx, c) {
 		next.Spec.HealthPath = operation.NoHealthCheck
@@ -302,10 +302,10 @@ func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding, by p
 		return err
 	}
 	policy := found.Intent.Spec.WithDefaults().Crash
-	counted := operation.Counted(found.Intent.Restarts, time.Duration(policy.Window), s.now())
-	kind := operation.Start
+	counted := operation.RestartsWithin(found.Intent.Restarts, time.Duration(policy.Window), s.now())
+	kind := operation.KindStart
 	if f.Kind == ports.DriftUnhealthy {
-		kind = operation.Restart
+		kind = operation.KindRestart
 	}
 	request := ports.OperationRequest{GameID: f.GameID, Kind: kind, Origin: ports.Origin{
 		Actor:  by.Actor,

@@ -13,7 +13,7 @@ import (
 func (r *run) start(ctx context.Context) error {
 	op := r.op()
 	if op.Generation == 0 {
-		return r.startIn(ctx, op.Before.CurrentContainerID)
+		return r.startIn(ctx, op.PreviousRecord.CurrentContainerID)
 	}
 	if err := r.make(ctx); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (r *run) start(ctx context.Context) error {
 // startIn starts the container, makes the record say so, and waits until the game
 // is well.
 func (r *run) startIn(ctx context.Context, containerID string) error {
-	err := r.do(ctx, operation.Starting, func(ctx context.Context) error {
+	err := r.do(ctx, operation.StepStarting, func(ctx context.Context) error {
 		c, err := r.bringUp(ctx, containerID)
 		if err != nil {
 			return err
@@ -37,8 +37,8 @@ func (r *run) startIn(ctx context.Context, containerID string) error {
 	if err != nil {
 		return err
 	}
-	return r.do(ctx, operation.Running, func(ctx context.Context) error {
-		if r.op().Kind == operation.Reschedule {
+	return r.do(ctx, operation.StepAwaitingHealth, func(ctx context.Context) error {
+		if r.op().Kind == operation.KindReschedule {
 			return nil // there is nothing to go back to: whether it is well, the health worker sees
 		}
 		return r.awaitHealth(ctx, containerID)
@@ -50,11 +50,11 @@ func (r *run) startIn(ctx context.Context, containerID string) error {
 // removed now it is stale, and reconciled away. That of a node that is gone is out of
 // reach: the node removes it when it comes back.
 func (r *run) discard(ctx context.Context) error {
-	before := r.op().Before
+	before := r.op().PreviousRecord
 	if before == nil || before.CurrentContainerID == "" || !r.s.here(before.Region, before.Node) {
 		return nil
 	}
-	return r.do(ctx, operation.Removing, func(ctx context.Context) error {
+	return r.do(ctx, operation.StepRemoving, func(ctx context.Context) error {
 		if err := r.s.Engine.Remove(ctx, before.CurrentContainerID); err != nil {
 			r.s.log.Warn("the container before could not be removed", "game_id", r.gameID, "container_id", before.CurrentContainerID, "error", err)
 		}
@@ -68,7 +68,7 @@ func (r *run) reason() string {
 	if op.Reason != "" {
 		return op.Reason
 	}
-	if op.Kind == operation.Patch {
+	if op.Kind == operation.KindPatch {
 		return fmt.Sprintf("patch to %s", op.Spec.Image)
 	}
 	return string(op.Kind)
@@ -76,18 +76,18 @@ func (r *run) reason() string {
 
 // stop ends the game and keeps its container.
 func (r *run) stop(ctx context.Context) error {
-	return r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, theWrite) })
+	return r.do(ctx, operation.StepStopping, func(ctx context.Context) error { return r.halt(ctx, theWrite) })
 }
 
 // halt stops the container that the game had and makes the record say so. A record that
 // says so already may be behind: somebody has started the container since.
 func (r *run) halt(ctx context.Context, as written) error {
-	containerID := r.op().Before.CurrentContainerID
+	containerID := r.op().PreviousRecord.CurrentContainerID
 	gone, err := r.takeDown(ctx, containerID)
-	if err != nil || r.op().Before.Status == runtime.StatusStopped {
+	if err != nil || r.op().PreviousRecord.Status == runtime.StatusStopped {
 		return err
 	}
-	if gone && r.op().Kind == operation.Stop {
+	if gone && r.op().Kind == operation.KindStop {
 		return r.become(ctx, runtime.StatusRemoved, ports.Container{}, as, "its container is gone")
 	}
 	return r.become(ctx, runtime.StatusStopped, r.known(containerID), as, r.reason())
@@ -96,7 +96,7 @@ func (r *run) halt(ctx context.Context, as written) error {
 // known is the container of an id about which nothing else has to be known.
 func (r *run) known(containerID string) ports.Container {
 	c := ports.Container{ID: containerID}
-	if before := r.op().Before; r.isBefore(containerID) {
+	if before := r.op().PreviousRecord; r.isBefore(containerID) {
 		c.Labels.Image, c.Labels.Generation = before.CurrentImageRef, before.Generation
 		c.Endpoint, c.StatePath, c.Network = before.EngineEndpoint, before.StatePath, before.DockerNetwork
 	}
@@ -105,19 +105,19 @@ func (r *run) known(containerID string) ports.Container {
 
 // restart ends the game and brings it up again in the same container.
 func (r *run) restart(ctx context.Context) error {
-	if err := r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, halfway) }); err != nil {
+	if err := r.do(ctx, operation.StepStopping, func(ctx context.Context) error { return r.halt(ctx, halfway) }); err != nil {
 		return err
 	}
-	return r.startIn(ctx, r.op().Before.CurrentContainerID)
+	return r.startIn(ctx, r.op().PreviousRecord.CurrentContainerID)
 }
 
 // cleanup removes the container of a game that is stopped.
 func (r *run) cleanup(ctx context.Context) error {
-	before := r.op().Before
+	before := r.op().PreviousRecord
 	if before.Status == runtime.StatusRemoved {
 		return nil
 	}
-	return r.do(ctx, operation.Removing, func(ctx context.Context) error {
+	return r.do(ctx, operation.StepRemoving, func(ctx context.Context) error {
 		if err := r.s.Engine.Remove(ctx, before.CurrentContainerID); err != nil {
 			return err
 		}
@@ -135,10 +135,10 @@ func (r *run) patch(ctx context.Context) error {
 	if err := r.make(ctx); err != nil {
 		return err
 	}
-	if op.Before.Status != runtime.StatusRunning {
+	if op.PreviousRecord.Status != runtime.StatusRunning {
 		return r.swap(ctx)
 	}
-	if err := r.do(ctx, operation.Stopping, func(ctx context.Context) error { return r.halt(ctx, halfway) }); err != nil {
+	if err := r.do(ctx, operation.StepStopping, func(ctx context.Context) error { return r.halt(ctx, halfway) }); err != nil {
 		return err
 	}
 	if err := r.startIn(ctx, r.op().ContainerID); err != nil {
@@ -149,7 +149,7 @@ func (r *run) patch(ctx context.Context) error {
 
 // swap gives a game that is stopped its new container, which stays stopped too.
 func (r *run) swap(ctx context.Context) error {
-	err := r.do(ctx, operation.Stopping, func(ctx context.Context) error {
+	err := r.do(ctx, operation.StepStopping, func(ctx context.Context) error {
 		c, err := r.s.Engine.Inspect(ctx, r.op().ContainerID)
 		if err != nil {
 			return err

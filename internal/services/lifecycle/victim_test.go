@@ -136,13 +136,13 @@ func runVictim() error {
 		return err
 	}
 	for _, request := range o.Before {
-		if _, err := service.Operate(ctx, request, nil); err != nil {
+		if _, err := service.Execute(ctx, request, nil); err != nil {
 			return fmt.Errorf("before: %w", err)
 		}
 	}
 	b.armed.Store(true)
 	for _, request := range o.Then {
-		_, _ = service.Operate(ctx, request, nil) // how it ends is for the parent to see
+		_, _ = service.Execute(ctx, request, nil) // how it ends is for the parent to see
 	}
 	b.armed.Store(false)
 	fmt.Println(survived)

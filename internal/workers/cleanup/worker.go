@@ -33,7 +33,7 @@ type Config struct {
 // cleaned up early. A daemon that begins anew begins to count anew.
 type Worker struct {
 	records  ports.RuntimeReader
-	operator ports.Operator
+	operator ports.Executor
 	cfg      Config
 	since    map[string]sighting // by game; only Pass touches it
 }
@@ -45,7 +45,7 @@ type sighting struct {
 }
 
 // New returns a worker, which does nothing before Run or Pass is called.
-func New(records ports.RuntimeReader, operator ports.Operator, cfg Config) *Worker {
+func New(records ports.RuntimeReader, operator ports.Executor, cfg Config) *Worker {
 	if cfg.Every == 0 {
 		cfg.Every = min(max(cfg.After/10, time.Second), time.Minute)
 	}
@@ -117,8 +117,8 @@ func (w *Worker) cleanUp(ctx context.Context, seen ports.VersionedRecord) error 
 	if now.Revision != seen.Revision {
 		return runtime.ErrBusy
 	}
-	_, err = w.operator.Operate(ctx, ports.OperationRequest{
-		GameID: gameID, Kind: operation.Cleanup,
+	_, err = w.operator.Execute(ctx, ports.OperationRequest{
+		GameID: gameID, Kind: operation.KindCleanup,
 		Origin: ports.Origin{Actor: "cleanup", Reason: fmt.Sprintf("stopped for %s", w.cfg.After)},
 	}, nil)
 	return err

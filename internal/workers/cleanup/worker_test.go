@@ -29,7 +29,7 @@ type operator struct {
 	meanwhile func()
 }
 
-func (o *operator) Operate(_ context.Context, request ports.OperationRequest, _ func(ports.OperationProgress)) (operation.Outcome, error) {
+func (o *operator) Execute(_ context.Context, request ports.OperationRequest, _ func(ports.OperationProgress)) (operation.Outcome, error) {
 	o.asked = append(o.asked, request)
 	if o.meanwhile != nil {
 		o.meanwhile()
@@ -102,7 +102,7 @@ func TestGameThatIsStoppedForLongIsCleanedUp(t *testing.T) {
 	require.Len(t, b.operator.asked, 1)
 	request := b.operator.asked[0]
 	require.Equal(t, "g", request.GameID)
-	require.Equal(t, operation.Cleanup, request.Kind)
+	require.Equal(t, operation.KindCleanup, request.Kind)
 	require.Equal(t, "cleanup", request.Origin.Actor)
 	require.Equal(t, "stopped for 1h0m0s", request.Origin.Reason)
 }
@@ -217,7 +217,7 @@ func TestCleanupOfARealGame(t *testing.T) {
 	n := nodetest.New(t, nodetest.Config{})
 	n.Do(nodetest.Start("runs", nodetest.Game("1.0.0")))
 	n.Do(nodetest.Start("stopped", nodetest.Game("1.0.0")))
-	n.Do(nodetest.The(operation.Stop, "stopped"))
+	n.Do(nodetest.The(operation.KindStop, "stopped"))
 	w := cleanup.New(n.Store, n.Service, cleanup.Config{
 		Region: "eu", Node: "n1", After: time.Nanosecond, Every: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})

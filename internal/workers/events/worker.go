@@ -22,13 +22,13 @@ type Noticer interface {
 
 // Worker listens to one engine.
 type Worker struct {
-	engine  ports.EngineViews
+	engine  ports.ContainerReader
 	noticer Noticer
 	log     *slog.Logger
 }
 
 // New returns a worker that tells noticer of what the engine does.
-func New(engine ports.EngineViews, noticer Noticer, logger *slog.Logger) *Worker {
+func New(engine ports.ContainerReader, noticer Noticer, logger *slog.Logger) *Worker {
 	return &Worker{engine: engine, noticer: noticer, log: logger}
 }
 

@@ -22,7 +22,7 @@ const patience = 30 * time.Second
 
 // engine hands out one stream after the other, each until it is closed.
 type engine struct {
-	ports.EngineViews
+	ports.ContainerReader
 	streams chan chan ports.EngineEvent
 
 	mu     sync.Mutex
@@ -117,7 +117,7 @@ func listen(t *testing.T) (*engine, noticer) {
 	return e, n
 }
 
-func opened(continuity ports.Continuity) ports.EngineEvent {
+func opened(continuity ports.EventContinuity) ports.EngineEvent {
 	return ports.EngineEvent{Type: ports.EngineOpened, Continuity: continuity}
 }
 
@@ -140,7 +140,7 @@ func TestGapAsksForALookAtEverything(t *testing.T) {
 	t.Parallel()
 	e, n := listen(t)
 	stream := e.stream(t)
-	for _, continuity := range []ports.Continuity{ports.ContinuityUnknown, ""} {
+	for _, continuity := range []ports.EventContinuity{ports.ContinuityUnknown, ""} {
 		send(t, stream, opened(continuity))
 		n.require(t, everything)
 	}

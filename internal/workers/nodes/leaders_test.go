@@ -48,7 +48,7 @@ func (s stand) requireHarmless(t *testing.T) {
 func lose(t *testing.T) ([]*nodetest.Node, ports.VersionedRecord) {
 	t.Helper()
 	n := cluster(t, 3, longTTL, nodetest.Config{Grace: time.Nanosecond})
-	n[0].Do(nodetest.Start("g", game(operation.RescheduleWhenLost)))
+	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
 	n[0].Kill()
 	vanish(t, n[0])
 	seen, err := n[1].Store.GetVersioned(t.Context(), "g")

@@ -19,10 +19,10 @@ func TestGamesOfALostNode(t *testing.T) {
 	t.Parallel()
 	n := cluster(t, 2, shortTTL, nodetest.Config{Grace: 300 * time.Millisecond, Reconcile: reconcile.Config{Every: 100 * time.Millisecond}})
 	n[0].Run()
-	n[0].Do(nodetest.Start("moves", game(operation.RescheduleWhenLost)))
-	n[0].Do(nodetest.Start("stays", game(operation.KeepWhenLost)))
-	n[0].Do(nodetest.Start("stopped", game(operation.RescheduleWhenLost)))
-	n[0].Do(nodetest.The(operation.Stop, "stopped"))
+	n[0].Do(nodetest.Start("moves", game(operation.NodeLostReschedule)))
+	n[0].Do(nodetest.Start("stays", game(operation.NodeLostKeep)))
+	n[0].Do(nodetest.Start("stopped", game(operation.NodeLostReschedule)))
+	n[0].Do(nodetest.The(operation.KindStop, "stopped"))
 	before, kept, stopped := n[0].Record("moves"), n[0].Record("stays"), n[0].Record("stopped")
 	told := follow(t, n[1].Store)
 	n[1].Run()
@@ -56,7 +56,7 @@ func TestGamesOfALostNode(t *testing.T) {
 	require.Equal(t, kept, again.Record("stays"))
 	require.Equal(t, stopped, again.Record("stopped"))
 	require.Equal(t, ports.ContainerRunning, again.Containers("stays")[0].State)
-	again.Do(nodetest.The(operation.Restart, "stays"))
+	again.Do(nodetest.The(operation.KindRestart, "stays"))
 	requireForwards(t, told(), "moves", "stays", "stopped")
 }
 
@@ -65,7 +65,7 @@ func TestNodeIsLostWhenItsPresenceIsOver(t *testing.T) {
 	t.Parallel()
 	watch := newClock()
 	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
-	n[0].Do(nodetest.Start("g", game(operation.RescheduleWhenLost)))
+	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
 	before := n[0].Record("g")
 	fence := leading(t, n[1])
 	pass := func() {
@@ -97,7 +97,7 @@ func TestNodeIsLostWhenItsPresenceIsOver(t *testing.T) {
 	intent, err = n[1].Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
 	require.NotNil(t, intent.Intent.Current)
-	require.Equal(t, operation.Reschedule, intent.Intent.Current.Kind)
+	require.Equal(t, operation.KindReschedule, intent.Intent.Current.Kind)
 	require.Equal(t, "n2", intent.Intent.Current.Node)
 	require.Equal(t, before, n[1].Record("g"), "the record is for the node that takes it to write")
 	watch.pass(time.Hour)
@@ -118,7 +118,7 @@ func TestNodeThatComesBackWithinTheGrace(t *testing.T) {
 	t.Parallel()
 	watch := newClock()
 	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
-	n[0].Do(nodetest.Start("g", game(operation.RescheduleWhenLost)))
+	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
 	before := n[0].Record("g")
 	fence := leading(t, n[1])
 	for range 3 {
@@ -139,8 +139,8 @@ func TestTakerIsLostToo(t *testing.T) {
 	t.Parallel()
 	watch := newClock()
 	n := cluster(t, 3, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
-	n[0].Do(nodetest.Start("g", game(operation.RescheduleWhenLost)))
-	n[2].Do(nodetest.Start("other", game(operation.KeepWhenLost))) // so that n2 is the emptier one
+	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
+	n[2].Do(nodetest.Start("other", game(operation.NodeLostKeep))) // so that n2 is the emptier one
 	fence := leading(t, n[2])
 	pass := func() {
 		t.Helper()
@@ -180,7 +180,7 @@ func TestCertainRemovalsAreNotHeld(t *testing.T) {
 	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Nanosecond})
 	games := []string{"a", "b", "c"}
 	for _, gameID := range games {
-		n[0].Do(nodetest.Start(gameID, game(operation.RescheduleWhenLost)))
+		n[0].Do(nodetest.Start(gameID, game(operation.NodeLostReschedule)))
 	}
 	fence := leading(t, n[1])
 	n[0].Kill()
@@ -197,8 +197,8 @@ func TestCertainRemovalsAreNotHeld(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Findings, len(games))
 	for _, f := range report.Findings {
-		require.True(t, f.Certain, "%+v", f)
-		require.Empty(t, f.Held)
+		require.True(t, f.Proven, "%+v", f)
+		require.Empty(t, f.BlockedBy)
 	}
 	again.Run()
 	for _, gameID := range games {
@@ -214,8 +214,8 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 	t.Parallel()
 	watch := newClock()
 	n := cluster(t, 3, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
-	n[0].Do(nodetest.Start("g", game(operation.RescheduleWhenLost)))
-	n[2].Do(nodetest.Start("other", game(operation.KeepWhenLost))) // so that n2 is the emptier one
+	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
+	n[2].Do(nodetest.Start("other", game(operation.NodeLostKeep))) // so that n2 is the emptier one
 	before := n[0].Record("g")
 	fence := leading(t, n[2])
 	n[0].Kill()
@@ -234,7 +234,7 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 	report, err := again.Reconcile.Report(t.Context())
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
-	require.Equal(t, ports.DriftUnfinished, report.Findings[0].Kind)
+	require.Equal(t, ports.DriftInterrupted, report.Findings[0].Kind)
 	results := again.Reconcile.Apply(t.Context(), report.Findings, "")
 	require.Equal(t, ports.ApplyFailed, results[0].Status, "the taker is there, and about to take it: %+v", results)
 	require.NotNil(t, given())
@@ -248,7 +248,7 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 		return err == nil && len(again.Reconcile.Findings("g")) == 0
 	})
 	require.Equal(t, before, again.Record("g"))
-	again.Do(nodetest.The(operation.Restart, "g"))
+	again.Do(nodetest.The(operation.KindRestart, "g"))
 }
 
 // A node never comes back: somebody gives up the game that it keeps, and starts it
@@ -256,16 +256,16 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 func TestGameOfANodeThatNeverComesBack(t *testing.T) {
 	t.Parallel()
 	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute})
-	n[0].Do(nodetest.Start("g", game(operation.KeepWhenLost)))
+	n[0].Do(nodetest.Start("g", game(operation.NodeLostKeep)))
 	before := n[0].Record("g")
 	n[0].Kill()
 	vanish(t, n[0])
-	_, err := n[1].Try(nodetest.The(operation.Start, "g"))
+	_, err := n[1].Try(nodetest.The(operation.KindStart, "g"))
 	require.ErrorIs(t, err, runtime.ErrRefused)
 	require.NoError(t, n[1].Store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
 		GameID: "g", ExpectedFrom: runtime.StatusRunning, ExpectedContainerID: before.CurrentContainerID, To: runtime.StatusRemoved, Now: time.Now(),
 	}))
-	n[1].Do(nodetest.The(operation.Start, "g"))
+	n[1].Do(nodetest.The(operation.KindStart, "g"))
 	after := n[1].Record("g")
 	require.Equal(t, "n2", after.Node)
 	require.Equal(t, before.CurrentImageRef, after.CurrentImageRef)
@@ -280,7 +280,7 @@ func TestGameOfANodeThatNeverComesBack(t *testing.T) {
 func TestNodeThatIsBackKeepsItsGames(t *testing.T) {
 	t.Parallel()
 	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute})
-	n[0].Do(nodetest.Start("g", game(operation.RescheduleWhenLost)))
+	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
 	seen, err := n[1].Store.GetVersioned(t.Context(), "g")
 	require.NoError(t, err)
 	fence := leading(t, n[1])

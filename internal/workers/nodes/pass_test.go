@@ -69,7 +69,7 @@ func (b *bench) runs(gameID, region, node string) {
 		GameID: gameID, Status: runtime.StatusRunning, Region: region, Node: node, CurrentContainerID: "c-" + gameID,
 		CreatedAt: at, LastOpAt: at, StartedAt: &at,
 	}))
-	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.RescheduleWhenLost}}, 0)
+	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}}, 0)
 	require.NoError(b.t, err)
 }
 
@@ -145,8 +145,8 @@ func TestLostGameGoesToNodesThatHaveNotFailedIt(t *testing.T) {
 
 	found, err := b.store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
-	failed := operation.Operation{Kind: operation.Reschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailedNoImage}}
-	found.Intent.Remember(failed.Ended(b.clock.now()))
+	failed := operation.Operation{Kind: operation.KindReschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailureNoImage}}
+	found.Intent.AddOutcome(failed.Outcome(b.clock.now()))
 	_, err = b.store.PutIntent(t.Context(), found.Intent, found.Revision)
 	require.NoError(t, err)
 	require.NoError(t, b.afterGrace())
@@ -165,17 +165,17 @@ func TestHaltedGameIsGivenAwayUntilSomebodyCan(t *testing.T) {
 		CreatedAt: at, LastOpAt: at, StartedAt: &at, StoppedAt: &at,
 	}))
 	intent := operation.Intent{
-		GameID: "g", Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.RescheduleWhenLost}, Wanted: runtime.StatusRunning,
-		Current: &operation.Operation{ID: "op", Kind: operation.Restart, Region: "eu", Node: "gone", Step: operation.Starting},
+		GameID: "g", Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}, DesiredStatus: runtime.StatusRunning,
+		Current: &operation.Operation{ID: "op", Kind: operation.KindRestart, Region: "eu", Node: "gone", Step: operation.StepStarting},
 	}
 	revision, err := b.store.PutIntent(t.Context(), intent, 0)
 	require.NoError(t, err)
 	require.NoError(t, b.afterGrace())
 	require.Equal(t, "broken", b.assigner.given["g"], "it has fewer games")
 
-	failed := operation.Operation{Kind: operation.Reschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailedNoImage}}
+	failed := operation.Operation{Kind: operation.KindReschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailureNoImage}}
 	intent.Current = nil
-	intent.Remember(failed.Ended(b.clock.now()))
+	intent.AddOutcome(failed.Outcome(b.clock.now()))
 	_, err = b.store.PutIntent(t.Context(), intent, revision)
 	require.NoError(t, err)
 	require.NoError(t, b.afterGrace())
@@ -190,7 +190,7 @@ func TestLostGameThatWasToStop(t *testing.T) {
 	b.runs("g", "eu", "gone")
 	found, err := b.store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
-	found.Intent.Current = &operation.Operation{ID: "op", Kind: operation.Stop, Region: "eu", Node: "gone", Step: operation.Accepted}
+	found.Intent.Current = &operation.Operation{ID: "op", Kind: operation.KindStop, Region: "eu", Node: "gone", Step: operation.StepAccepted}
 	_, err = b.store.PutIntent(t.Context(), found.Intent, found.Revision)
 	require.NoError(t, err)
 	require.NoError(t, b.afterGrace())
@@ -221,27 +221,27 @@ func TestGraceBeginsAnewWhenTheRecordMoves(t *testing.T) {
 // to run. One that somebody stopped was not.
 func TestGamesThatWereToRunAgain(t *testing.T) {
 	t.Parallel()
-	failed := operation.Outcome{Kind: operation.Reschedule, Failure: &operation.Failure{Code: operation.FailedNoImage}}
+	failed := operation.Outcome{Kind: operation.KindReschedule, Failure: &operation.Failure{Code: operation.FailureNoImage}}
 	for name, story := range map[string]struct {
 		intent operation.Intent
 		moves  bool
 	}{
-		"restart": {operation.Intent{Current: &operation.Operation{Kind: operation.Restart}}, true},
+		"restart": {operation.Intent{Current: &operation.Operation{Kind: operation.KindRestart}}, true},
 		"patch of a running game": {operation.Intent{Current: &operation.Operation{
-			Kind: operation.Patch, Before: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusRunning},
+			Kind: operation.KindPatch, PreviousRecord: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusRunning},
 		}}, true},
 		"patch of a stopped game": {operation.Intent{Current: &operation.Operation{
-			Kind: operation.Patch, Before: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped},
+			Kind: operation.KindPatch, PreviousRecord: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped},
 		}}, false},
-		"reschedule to a node that is gone too": {operation.Intent{Current: &operation.Operation{Kind: operation.Reschedule}}, true},
-		"reschedule that has failed":            {operation.Intent{Wanted: runtime.StatusRunning, Recent: []operation.Outcome{failed}}, true},
-		"stopped since it has failed":           {operation.Intent{Wanted: runtime.StatusStopped, Recent: []operation.Outcome{{Kind: operation.Stop}, failed}}, false},
-		"restart after a crash":                 {operation.Intent{Current: &operation.Operation{Kind: operation.Start, Unasked: true}}, true},
-		"start":                                 {operation.Intent{Current: &operation.Operation{Kind: operation.Start}}, false},
-		"stop":                                  {operation.Intent{Current: &operation.Operation{Kind: operation.Stop}}, false},
-		"crash":                                 {operation.Intent{Wanted: runtime.StatusRunning}, false},
+		"reschedule to a node that is gone too": {operation.Intent{Current: &operation.Operation{Kind: operation.KindReschedule}}, true},
+		"reschedule that has failed":            {operation.Intent{DesiredStatus: runtime.StatusRunning, Recent: []operation.Outcome{failed}}, true},
+		"stopped since it has failed":           {operation.Intent{DesiredStatus: runtime.StatusStopped, Recent: []operation.Outcome{{Kind: operation.KindStop}, failed}}, false},
+		"restart after a crash":                 {operation.Intent{Current: &operation.Operation{Kind: operation.KindStart, Automatic: true}}, true},
+		"start":                                 {operation.Intent{Current: &operation.Operation{Kind: operation.KindStart}}, false},
+		"stop":                                  {operation.Intent{Current: &operation.Operation{Kind: operation.KindStop}}, false},
+		"crash":                                 {operation.Intent{DesiredStatus: runtime.StatusRunning}, false},
 		"restart of a stopped game, rolled back": {operation.Intent{Current: &operation.Operation{
-			Kind: operation.Restart, Before: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped}, Failure: &operation.Failure{},
+			Kind: operation.KindRestart, PreviousRecord: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped}, Failure: &operation.Failure{},
 		}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -253,9 +253,9 @@ func TestGamesThatWereToRunAgain(t *testing.T) {
 				CreatedAt: at, LastOpAt: at, StartedAt: &at, StoppedAt: &at,
 			}))
 			intent := story.intent
-			intent.GameID, intent.Spec = "g", operation.Spec{Image: "a:1", OnNodeLost: operation.RescheduleWhenLost}
+			intent.GameID, intent.Spec = "g", operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}
 			if op := intent.Current; op != nil {
-				op.ID, op.Region, op.Node, op.Step = "op", "eu", "gone", operation.Starting
+				op.ID, op.Region, op.Node, op.Step = "op", "eu", "gone", operation.StepStarting
 			}
 			_, err := b.store.PutIntent(t.Context(), intent, 0)
 			require.NoError(t, err)

@@ -188,7 +188,7 @@ func (w *Worker) each(ctx context.Context, status runtime.Status, give func(port
 // not do so in its place. Such a game shows by its operation; one whose operation has
 // failed is remembered, and a new leader looks for them once, among all that are stopped.
 func (w *Worker) halted(ctx context.Context, present []ports.Node) ([]ports.VersionedRecord, error) {
-	games, err := w.Intents.InProgress(ctx, w.cfg.Region, "")
+	games, err := w.Intents.GamesWithActiveOperation(ctx, w.cfg.Region, "")
 	if err != nil {
 		return nil, fmt.Errorf("list the operations of region %q: %w", w.cfg.Region, err)
 	}
@@ -212,7 +212,7 @@ func (w *Worker) halted(ctx context.Context, present []ports.Node) ([]ports.Vers
 	halted, known := []ports.VersionedRecord{}, []string{}
 	for _, in := range intents {
 		op := in.Intent.Current
-		if !toRunAgain(in.Intent) || op != nil && op.Kind != operation.Reschedule && !w.gone(op.Node, present) {
+		if !toRunAgain(in.Intent) || op != nil && op.Kind != operation.KindReschedule && !w.gone(op.Node, present) {
 			continue
 		}
 		found, err := w.Records.GetVersioned(ctx, in.Intent.GameID)
@@ -254,13 +254,13 @@ func toRunAgain(in operation.Intent) bool {
 	op := in.Current
 	switch {
 	case op == nil:
-		return in.Wanted == runtime.StatusRunning && len(in.Recent) > 0 && in.Recent[0].Kind == operation.Reschedule && in.Recent[0].Failure != nil
-	case op.Kind == operation.Reschedule:
+		return in.DesiredStatus == runtime.StatusRunning && len(in.Recent) > 0 && in.Recent[0].Kind == operation.KindReschedule && in.Recent[0].Failure != nil
+	case op.Kind == operation.KindReschedule:
 		return true
-	case op.Before != nil && op.Before.Status == runtime.StatusRunning: // by its success, and by its roll back
-		return op.Kind == operation.Restart || op.Kind == operation.Patch
+	case op.PreviousRecord != nil && op.PreviousRecord.Status == runtime.StatusRunning: // by its success, and by its roll back
+		return op.Kind == operation.KindRestart || op.Kind == operation.KindPatch
 	default:
-		return op.Failure == nil && (op.Kind == operation.Restart || op.Kind == operation.Start && op.Unasked)
+		return op.Failure == nil && (op.Kind == operation.KindRestart || op.Kind == operation.KindStart && op.Automatic)
 	}
 }
 
@@ -277,8 +277,8 @@ func (w *Worker) deal(ctx context.Context, book *drift.Book, seen ports.Versione
 		Evidence:       fmt.Sprintf("node %s/%s, which the game lives on, is not there", record.Region, record.Node),
 		RecordRevision: seen.Revision, IntentRevision: intent.Revision,
 	}
-	reschedule := intent.Intent.Spec.OnNodeLost == operation.RescheduleWhenLost
-	if op := intent.Intent.Current; op != nil && op.Kind == operation.Stop && op.Failure == nil {
+	reschedule := intent.Intent.Spec.OnNodeLost == operation.NodeLostReschedule
+	if op := intent.Intent.Current; op != nil && op.Kind == operation.KindStop && op.Failure == nil {
 		reschedule = false
 		finding.Evidence += ", and was about to stop it"
 	}
@@ -318,7 +318,7 @@ func pick(present []ports.Node, region string, games map[string]int, recent []op
 		if o.Failure == nil {
 			break // since then it has run, or somebody has wanted it to be otherwise
 		}
-		if o.Kind == operation.Reschedule && o.Region == region {
+		if o.Kind == operation.KindReschedule && o.Region == region {
 			failed[o.Node]++
 		}
 	}

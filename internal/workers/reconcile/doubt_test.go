@@ -39,12 +39,12 @@ func TestCleanupsDuringAPassDoNotPutTheBrakeOn(t *testing.T) {
 	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
 	going := []string{"a", "b", "c"}
 	for _, gameID := range going {
-		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Start, Spec: spec(games[0], 0)}))
-		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Stop}))
+		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(games[0], 0)}))
+		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStop}))
 	}
 	engine.meanwhile = func() {
 		for _, gameID := range going {
-			require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Cleanup}))
+			require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindCleanup}))
 		}
 	}
 	require.NoError(t, s.pass(t.Context()))
@@ -56,7 +56,7 @@ func TestCleanupsDuringAPassDoNotPutTheBrakeOn(t *testing.T) {
 func TestWedgedContainerIsTriedAgainLater(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Start, Spec: spec(games[0], 0)}))
+	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(games[0], 0)}))
 	require.NoError(t, s.plant(t.Context(), "g", 0, ports.ContainerRunning))
 	twin := s.containers("g")[1]
 	s.machine.Wedge(twin.ID, true)
@@ -86,7 +86,7 @@ func TestBrakeDoesNotKeepTheWorkerBusy(t *testing.T) {
 	engine := &counting{}
 	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
 	for _, gameID := range []string{"a", "b", "c"} {
-		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Start, Spec: spec(games[0], 0)}))
+		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(games[0], 0)}))
 		require.NoError(t, s.plant(t.Context(), gameID, 9, ports.ContainerExited))
 	}
 	before := engine.looks.Load()
@@ -101,7 +101,7 @@ func TestBrakeDoesNotKeepTheWorkerBusy(t *testing.T) {
 func TestWedgedContainerDoesNotKeepItsSiblings(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Start, Spec: spec(games[0], 0)}))
+	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(games[0], 0)}))
 	for range 3 {
 		require.NoError(t, s.plant(t.Context(), "g", 0, ports.ContainerRunning))
 	}
@@ -146,7 +146,7 @@ func TestWedgedContainersHoldUpNobody(t *testing.T) {
 	const wedged = 10
 	for i := range 3 * wedged { // enough for the brake to see no mass death
 		gameID := fmt.Sprint("g", i)
-		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.Start, Spec: spec(games[0], 0)}))
+		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(games[0], 0)}))
 		if i < wedged {
 			require.NoError(t, s.plant(t.Context(), gameID, 0, ports.ContainerRunning))
 			engine.with.Store(s.live(gameID)[1].ID, true)

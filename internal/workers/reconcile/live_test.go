@@ -92,7 +92,7 @@ func TestStoppedGameIsNotStartedAgain(t *testing.T) {
 	spec := nodetest.Game("1.0.0")
 	spec.Crash = operation.CrashPolicy{Attempts: 5, Delay: operation.Duration(time.Millisecond)}
 	n.Do(nodetest.Start("g", spec))
-	n.Do(nodetest.The(operation.Stop, "g"))
+	n.Do(nodetest.The(operation.KindStop, "g"))
 	for range 3 {
 		_, err := n.Reconcile.Pass(t.Context())
 		require.NoError(t, err)
@@ -140,9 +140,9 @@ func TestOrphanIsAdoptedOnceItHasBeenSeenForLong(t *testing.T) {
 	adopted, err := n.Store.GetIntent(t.Context(), "orphan")
 	require.NoError(t, err)
 	require.True(t, adopted.Intent.Spec.WithDefaults().HasHealthCheck(), "it has answered")
-	n.Do(nodetest.The(operation.Restart, "orphan"))
-	n.Do(nodetest.The(operation.Stop, "orphan"))
-	n.Do(nodetest.The(operation.Cleanup, "orphan"))
+	n.Do(nodetest.The(operation.KindRestart, "orphan"))
+	n.Do(nodetest.The(operation.KindStop, "orphan"))
+	n.Do(nodetest.The(operation.KindCleanup, "orphan"))
 	plant(t, n, "orphan", 8, true)
 	eventually(t, "what claims to be a removed game goes", func() bool { return len(n.Containers("orphan")) == 0 })
 	require.Equal(t, runtime.StatusRemoved, statusOf(n, t, "orphan"), "a removed game is never adopted")
@@ -226,7 +226,7 @@ func TestUnknownNeverBecomesStopped(t *testing.T) {
 		require.Len(t, found, 1)
 		require.Equal(t, ports.DriftUnknown, found[0].Kind)
 	}
-	_, err := n.Try(nodetest.The(operation.Stop, "a"))
+	_, err := n.Try(nodetest.The(operation.KindStop, "a"))
 	require.ErrorIs(t, err, runtime.ErrEngineUnavailable, "and nothing is begun that cannot go on")
 	intent, err := n.Store.GetIntent(t.Context(), "a")
 	require.NoError(t, err)
@@ -244,13 +244,13 @@ func TestEmptyListPutsTheBrakeOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 3)
 	for _, f := range report.Findings {
-		require.Equal(t, ports.DriftGone, f.Kind)
-		require.Contains(t, f.Held, "the brake is on")
+		require.Equal(t, ports.DriftMissing, f.Kind)
+		require.Contains(t, f.BlockedBy, "the brake is on")
 		require.Equal(t, runtime.StatusRunning, statusOf(n, t, f.GameID))
 	}
 	require.Contains(t, report.Brakes[0].Reason, "3 games while 3 are said to run")
 	for _, result := range n.Reconcile.Apply(t.Context(), report.Findings, "") {
-		require.Equal(t, ports.ApplyHeld, result.Status)
+		require.Equal(t, ports.ApplyBlocked, result.Status)
 	}
 
 	require.NoError(t, n.Reconcile.ReleaseBrake())
@@ -272,7 +272,7 @@ func TestStaleFindingIsRefused(t *testing.T) {
 		assert.NoError(t, err)
 		return len(report.Findings) == 1
 	})
-	n.Do(nodetest.The(operation.Restart, "g"))
+	n.Do(nodetest.The(operation.KindRestart, "g"))
 	results := n.Reconcile.Apply(t.Context(), report.Findings, "")
 	require.Equal(t, ports.ApplyStale, results[0].Status)
 	require.Equal(t, runtime.StatusRunning, statusOf(n, t, "g"))
@@ -282,11 +282,11 @@ func TestStaleFindingIsRefused(t *testing.T) {
 func TestAppliedFindingNamesItsActor(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.Start, Spec: spec(games[0], 0)}))
+	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(games[0], 0)}))
 	require.NoError(t, s.machine.Exit(s.node.Record("g").CurrentContainerID, 1))
 	report, err := s.node.Reconcile.Report(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, ports.Applied, s.node.Reconcile.Apply(t.Context(), report.Findings, "ada")[0].Status)
+	require.Equal(t, ports.ApplyDone, s.node.Reconcile.Apply(t.Context(), report.Findings, "ada")[0].Status)
 	history, err := s.node.Store.History(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, "ada", history[0].Actor)

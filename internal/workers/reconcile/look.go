@@ -127,7 +127,7 @@ func (w *Worker) doubt(ctx context.Context, o drift.Observation, f ports.DriftFi
 
 // doubtful reports whether the finding rests on an engine that has no container at all.
 func (w *Worker) doubtful(ctx context.Context, f ports.DriftFinding) (bool, error) {
-	if f.Action != ports.ActionMarkRemoved || f.Certain || w.brake.released() {
+	if f.Action != ports.ActionMarkRemoved || f.Proven || w.brake.released() {
 		return false, nil
 	}
 	bound, cancel := context.WithTimeout(ctx, engineTimeout)
@@ -213,7 +213,7 @@ func (w *Worker) tooEarly(o drift.Observation, f ports.DriftFinding) time.Durati
 func seenFor(o drift.Observation, f ports.DriftFinding, delay time.Duration, looks int) time.Duration {
 	since := o.Now.Sub(f.FirstSeen)
 	switch {
-	case since >= delay && f.Seen >= looks:
+	case since >= delay && f.Observations >= looks:
 		return 0
 	case looks > 1:
 		return max(delay/time.Duration(looks), time.Millisecond)
@@ -226,7 +226,7 @@ func seenFor(o drift.Observation, f ports.DriftFinding, delay time.Duration, loo
 // others, which are a write each.
 func (w *Worker) laneOf(action ports.Action) lane {
 	switch action {
-	case ports.ActionRestart, ports.ActionResume:
+	case ports.ActionRestart, ports.ActionCompleteOperation:
 		return w.starts
 	case ports.ActionRemoveContainer:
 		return w.removals
@@ -238,7 +238,7 @@ func (w *Worker) laneOf(action ports.Action) lane {
 // destructive reports whether a finding's action takes a record away on the
 // evidence of absence, or a container without proof that its time is over.
 func destructive(f ports.DriftFinding) bool {
-	return !f.Certain && (f.Action == ports.ActionMarkRemoved || f.Action == ports.ActionRemoveContainer)
+	return !f.Proven && (f.Action == ports.ActionMarkRemoved || f.Action == ports.ActionRemoveContainer)
 }
 
 // dealSlowly returns what the workers of a slow lane do with a game: what belongs to

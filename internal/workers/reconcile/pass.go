@@ -97,7 +97,7 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 		}
 		return seen[gameID]
 	}
-	assigned, err := w.Intents.InProgress(ctx, w.cfg.Region, w.cfg.Node)
+	assigned, err := w.Intents.GamesWithActiveOperation(ctx, w.cfg.Region, w.cfg.Node)
 	if err != nil {
 		return nil, fmt.Errorf("list the operations of this node: %w", err)
 	}

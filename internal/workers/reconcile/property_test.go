@@ -91,14 +91,14 @@ func (m *mess) act(t *rapid.T) {
 	switch what {
 	case "start":
 		_ = m.operate(m.ctx, ports.OperationRequest{
-			GameID: m.gameID, Kind: operation.Start,
+			GameID: m.gameID, Kind: operation.KindStart,
 			Spec: spec(rapid.SampledFrom(games).Draw(t, "image"), rapid.IntRange(0, 2).Draw(t, "attempts")),
 		})
 	case "stop", "restart", "cleanup":
 		_ = m.operate(m.ctx, ports.OperationRequest{GameID: m.gameID, Kind: operation.Kind(what)})
 	case "patch":
 		_ = m.operate(m.ctx, ports.OperationRequest{
-			GameID: m.gameID, Kind: operation.Patch, Image: rapid.SampledFrom(games).Draw(t, "image"), Force: true,
+			GameID: m.gameID, Kind: operation.KindPatch, Image: rapid.SampledFrom(games).Draw(t, "image"), Force: true,
 		})
 	case "plant":
 		m.plantOne(t)

@@ -14,7 +14,7 @@ const notBelieved = "not believed yet: the engine has no container at all"
 // Report returns what this node finds now. It looks at everything anew, and
 // changes nothing.
 func (w *Worker) Report(ctx context.Context) (ports.DriftReport, error) {
-	report := ports.DriftReport{Findings: []ports.DriftFinding{}, Brakes: []ports.Brake{}, Missing: []ports.MissingNode{}}
+	report := ports.DriftReport{Findings: []ports.DriftFinding{}, Brakes: []ports.Brake{}, Missing: []ports.UnreachableNode{}}
 	passed, err := w.Pass(ctx)
 	if err != nil {
 		return report, err
@@ -26,9 +26,9 @@ func (w *Worker) Report(ctx context.Context) (ports.DriftReport, error) {
 	for _, f := range w.book.All() {
 		switch {
 		case held != nil && destructive(f):
-			f.Held = "the brake is on: " + held.Reason
-		case passed.Empty && f.Action == ports.ActionMarkRemoved && !f.Certain && !w.brake.released():
-			f.Held = notBelieved
+			f.BlockedBy = "the brake is on: " + held.Reason
+		case passed.Empty && f.Action == ports.ActionMarkRemoved && !f.Proven && !w.brake.released():
+			f.BlockedBy = notBelieved
 		}
 		report.Findings = append(report.Findings, f)
 	}
@@ -56,21 +56,21 @@ func (w *Worker) Apply(ctx context.Context, findings []ports.DriftFinding, actor
 
 func (w *Worker) apply(ctx context.Context, f ports.DriftFinding, actor string) (ports.ApplyStatus, string) {
 	if f.Action == ports.ActionNone {
-		return ports.ApplyHeld, "nothing is proposed"
+		return ports.ApplyBlocked, "nothing is proposed"
 	}
 	if held := w.brake.held(); held != nil && destructive(f) {
-		return ports.ApplyHeld, "the brake is on: " + held.Reason
+		return ports.ApplyBlocked, "the brake is on: " + held.Reason
 	}
 	doubtful, err := w.doubtful(ctx, f)
 	if doubtful {
-		return ports.ApplyHeld, notBelieved
+		return ports.ApplyBlocked, notBelieved
 	}
 	if err == nil {
 		err = w.Settler.Settle(ctx, f, actor)
 	}
 	switch {
 	case err == nil:
-		return ports.Applied, ""
+		return ports.ApplyDone, ""
 	case errors.Is(err, runtime.ErrConflict):
 		return ports.ApplyStale, err.Error()
 	default:

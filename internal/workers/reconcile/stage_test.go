@@ -63,7 +63,7 @@ func (s *stage) pass(ctx context.Context) error { return s.node.Reconcile.PassAn
 
 // operate carries out an operation of the node.
 func (s *stage) operate(ctx context.Context, request ports.OperationRequest) error {
-	_, err := s.node.Service.Operate(ctx, request, nil)
+	_, err := s.node.Service.Execute(ctx, request, nil)
 	return err
 }
 

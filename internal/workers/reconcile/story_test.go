@@ -112,7 +112,7 @@ func (s *stage) storyOperation(ctx context.Context, args []string) error {
 	request := ports.OperationRequest{Kind: operation.Kind(args[0]), GameID: args[1]}
 	rest := args[2:]
 	switch {
-	case request.Kind == operation.Start:
+	case request.Kind == operation.KindStart:
 		image, attempts := games[0], 0
 		if len(rest) > 0 {
 			image = rest[0]
@@ -124,7 +124,7 @@ func (s *stage) storyOperation(ctx context.Context, args []string) error {
 			}
 		}
 		request.Spec = spec(image, attempts, rest[min(len(rest), 2):]...)
-	case request.Kind == operation.Patch && len(rest) == 1:
+	case request.Kind == operation.KindPatch && len(rest) == 1:
 		request.Image = rest[0]
 	case len(rest) > 0:
 		return fmt.Errorf("%s does not take %q", args[0], rest)
@@ -219,7 +219,7 @@ func (s *stage) storyApply(ctx context.Context, args []string) error {
 	}
 	for _, f := range report.Findings {
 		if f.GameID == args[0] {
-			if result := s.node.Reconcile.Apply(ctx, []ports.DriftFinding{f}, "ada")[0]; result.Status != ports.Applied {
+			if result := s.node.Reconcile.Apply(ctx, []ports.DriftFinding{f}, "ada")[0]; result.Status != ports.ApplyDone {
 				return fmt.Errorf("%s: %s", result.Status, result.Reason)
 			}
 		}

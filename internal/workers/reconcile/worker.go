@@ -39,7 +39,7 @@ type Records interface {
 type Parts struct {
 	Records Records
 	Intents ports.IntentStore
-	Engine  ports.EngineViews
+	Engine  ports.ContainerReader
 	Settler Settler
 	// Unhealthy says how a running game fails its health checks, as this record has
 	// it run, and nothing while it does not; nil is a node whose games are all well.

@@ -38,7 +38,7 @@ type OperationAnswer struct {
 // Ended returns the answer for an operation that is over.
 func Ended(gameID string, outcome operation.Outcome) OperationAnswer {
 	return OperationAnswer{
-		OperationID: outcome.OperationID, Kind: outcome.Kind, GameID: gameID, Step: operation.Finished,
+		OperationID: outcome.OperationID, Kind: outcome.Kind, GameID: gameID, Step: operation.StepFinished,
 		Outcome: &outcome, Record: outcome.Record, Revision: outcome.Revision,
 	}
 }
@@ -69,8 +69,8 @@ type OperationEvent struct {
 	Step        operation.Step `json:"step,omitempty" doc:"How far it has come"`
 	At          *time.Time     `json:"at,omitempty" doc:"Of progress: when, by the clock of the node"`
 	Text        string         `json:"text,omitempty" doc:"Of progress: more of it, for people"`
-	Done        int64          `json:"done,omitempty" doc:"Of a pull: bytes that have come"`
-	Total       int64          `json:"total,omitempty" doc:"Of a pull: bytes that there are, as far as is known"`
+	Done        int64          `json:"bytes_done,omitempty" doc:"Of a pull: bytes that have come"`
+	Total       int64          `json:"bytes_total,omitempty" doc:"Of a pull: bytes that there are, as far as is known"`
 
 	Outcome  *operation.Outcome     `json:"outcome,omitempty" doc:"Of a result: how the operation ended; absent while it goes on"`
 	Record   *runtime.RuntimeRecord `json:"record,omitempty" doc:"The record as the operation has written it"`
@@ -82,7 +82,7 @@ type OperationEvent struct {
 func ProgressEvent(p ports.OperationProgress) OperationEvent {
 	return OperationEvent{
 		Type: TypeProgress, OperationID: p.OperationID, Kind: p.Kind, GameID: p.GameID, Step: p.Step, At: &p.At,
-		Text: p.Text, Done: p.Done, Total: p.Total, Record: p.Record, Revision: p.Revision,
+		Text: p.Text, Done: p.BytesDone, Total: p.BytesTotal, Record: p.Record, Revision: p.Revision,
 	}
 }
 
@@ -90,7 +90,7 @@ func ProgressEvent(p ports.OperationProgress) OperationEvent {
 func (e OperationEvent) Progress() ports.OperationProgress {
 	p := ports.OperationProgress{
 		OperationID: e.OperationID, Kind: e.Kind, GameID: e.GameID, Step: e.Step,
-		Text: e.Text, Done: e.Done, Total: e.Total, Record: e.Record, Revision: e.Revision,
+		Text: e.Text, BytesDone: e.Done, BytesTotal: e.Total, Record: e.Record, Revision: e.Revision,
 	}
 	if e.At != nil {
 		p.At = *e.At
