@@ -12,8 +12,8 @@ import (
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/nodetest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
 // From the death of a game, behind the manager's back, to the event of it at a

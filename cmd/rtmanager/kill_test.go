@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -68,7 +68,7 @@ func TestKilledDaemonLosesNothingThatItAcknowledged(t *testing.T) {
 // and stopped for as long as it may.
 type gameLife struct {
 	gameID       string
-	client       *apiclient.Client
+	client       *httpclient.Client
 	stop         atomic.Bool
 	count        atomic.Int64 // of acknowledged, for others to read
 	acknowledged []ports.VersionedRecord
@@ -76,7 +76,7 @@ type gameLife struct {
 	failed       error
 }
 
-func newGameLife(gameID string, client *apiclient.Client) *gameLife {
+func newGameLife(gameID string, client *httpclient.Client) *gameLife {
 	return &gameLife{gameID: gameID, client: client}
 }
 
@@ -130,7 +130,7 @@ func (g *gameLife) write(ctx context.Context, n int, operation string) (ports.Ve
 }
 
 // verify compares what the writer was told with what the store remembers.
-func (g *gameLife) verify(t *testing.T, client *apiclient.Client) {
+func (g *gameLife) verify(t *testing.T, client *httpclient.Client) {
 	t.Helper()
 	require.NoError(t, g.failed)
 	found, err := client.GetVersioned(t.Context(), g.gameID)

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -45,7 +45,7 @@ type daemonProcess struct {
 	etcd   string // where its etcd is reached
 	flags  []string
 	cmd    *exec.Cmd
-	client *apiclient.Client
+	client *httpclient.Client
 }
 
 // startDaemon starts a daemon that keeps records only.
@@ -60,7 +60,7 @@ func startDaemonWith(t testing.TB, flags ...string) *daemonProcess {
 	require.NoError(t, err)
 	d := &daemonProcess{t: t, dir: t.TempDir(), listen: listen, flags: flags}
 	d.start()
-	client, err := apiclient.New("http://"+d.listen, apiclient.Config{MaxBackoff: 50 * time.Millisecond})
+	client, err := httpclient.New("http://"+d.listen, httpclient.Config{MaxBackoff: 50 * time.Millisecond})
 	require.NoError(t, err)
 	d.client = client
 	t.Cleanup(func() {

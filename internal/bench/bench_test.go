@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"galaxy/rtmanager/internal/bench"
-	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // The rows of `rtmanager bench` as Go benchmarks, on a small store, by the same

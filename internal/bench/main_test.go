@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }

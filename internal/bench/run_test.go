@@ -13,7 +13,7 @@ import (
 
 	"galaxy/rtmanager/internal/bench"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // tiny is a run that is over in a moment and proves nothing about speed.

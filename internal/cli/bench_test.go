@@ -14,7 +14,7 @@ import (
 
 	"galaxy/rtmanager/internal/bench"
 	"galaxy/rtmanager/internal/cli"
-	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // tinyBench is a run that is over in a moment and proves nothing about speed.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -58,7 +58,7 @@ func (a *app) completeGame(cmd *cobra.Command, args []string, begun string) ([]s
 	}
 	a.globals.timeout = completionPatience
 	var ids []string
-	_ = a.call(cmd.Context(), func(ctx context.Context, client *apiclient.Client) error {
+	_ = a.call(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 		page, err := client.ListPage(ctx, ports.PageQuery{Limit: ports.MaxPageLimit})
 		for _, v := range page.Records {
 			id := v.Record.GameID

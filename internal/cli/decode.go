@@ -13,7 +13,7 @@ import (
 	yamlreader "go.yaml.in/yaml/v2"
 	"sigs.k8s.io/yaml"
 
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -160,7 +160,7 @@ func decodeDocument(document jsontext.Value) ([]runtime.RuntimeRecord, error) {
 		Items jsontext.Value `json:"items"`
 	}
 	if err := json.Unmarshal(document, &list); err == nil && list.Items != nil {
-		var page wire.Page
+		var page api.Page
 		err := decodeStrict(document, &page)
 		return page.Items, err
 	}

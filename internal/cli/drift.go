@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -56,7 +56,7 @@ func (a *app) drift(ctx context.Context, flags driftFlags) error {
 	if (flags.apply || flags.release) && !flags.yes && !a.streams.Terminal {
 		return usageError{err: errors.New("--yes is needed where nobody can be asked")}
 	}
-	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		report, err := client.Drift(ctx)
 		if err != nil {
 			return err

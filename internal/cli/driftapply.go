@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"strings"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 // applyDrift acts on the findings that propose something.
-func (a *app) applyDrift(ctx context.Context, client *apiclient.Client, report ports.DriftReport, sure bool) error {
+func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report ports.DriftReport, sure bool) error {
 	var findings []ports.DriftFinding
 	for _, f := range report.Findings {
 		if f.Action != ports.ActionNone {
@@ -42,7 +42,7 @@ func (a *app) applyDrift(ctx context.Context, client *apiclient.Client, report p
 
 func (a *app) printResults(results []ports.ApplyResult) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
-		return encoder.encode(wire.DriftApplied{Results: append([]ports.ApplyResult{}, results...)})
+		return encoder.encode(api.DriftApplied{Results: append([]ports.ApplyResult{}, results...)})
 	}
 	if len(results) == 0 && a.globals.output == "" {
 		_, err := fmt.Fprintln(a.streams.Out, "nothing to act on")
@@ -73,7 +73,7 @@ func notApplied(results []ports.ApplyResult) error {
 	}
 }
 
-func (a *app) releaseBrakes(ctx context.Context, client *apiclient.Client, report ports.DriftReport, sure bool) error {
+func (a *app) releaseBrakes(ctx context.Context, client *httpclient.Client, report ports.DriftReport, sure bool) error {
 	if len(report.Brakes) == 0 {
 		_, err := fmt.Fprintln(a.streams.Out, "no brake is on")
 		return err

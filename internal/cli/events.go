@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -32,7 +32,7 @@ func (a *app) eventPrinter(out *bufio.Writer) eventPrinter {
 type apiEvents struct{ encoder *encoder }
 
 func (p apiEvents) print(event ports.RuntimeEvent) error {
-	return p.encoder.encode(wire.EventFrom(event))
+	return p.encoder.encode(api.EventFrom(event))
 }
 
 // eventRows writes a line for each event that tells of a record.

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -92,8 +92,8 @@ func failures() map[string]struct {
 	}
 }
 
-func leftOperation() apiclient.Operation {
-	return apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.KindStop, Origin: ports.Origin{OperationID: "op-1"}}}
+func leftOperation() httpclient.Operation {
+	return httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.KindStop, Origin: ports.Origin{OperationID: "op-1"}}}
 }
 
 func TestExitCodes(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -35,7 +35,7 @@ to be missing.`,
 		Args:              oneGame,
 		ValidArgsFunction: a.completeGame,
 		RunE: a.verb(func(cmd *cobra.Command, args []string) error {
-			return a.call(cmd.Context(), func(ctx context.Context, client *apiclient.Client) error {
+			return a.call(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 				page, err := client.Explain(ctx, args[0])
 				if err != nil {
 					return err
@@ -51,7 +51,7 @@ to be missing.`,
 }
 
 // printPage writes the page for reading; every part that has nothing to say is left out.
-func (a *app) printPage(page ports.Explanation, nodes wire.Nodes, known bool) error {
+func (a *app) printPage(page ports.Explanation, nodes api.Nodes, known bool) error {
 	out := new(strings.Builder)
 	_ = a.summaryOf(page, nodes, known).write(out, false, a.globals.painter())
 	section := func(title string, t *table) {
@@ -94,7 +94,7 @@ func (i indented) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func (a *app) summaryOf(page ports.Explanation, nodes wire.Nodes, known bool) *table {
+func (a *app) summaryOf(page ports.Explanation, nodes api.Nodes, known bool) *table {
 	t := &table{header: []string{"", ""}}
 	t.add("Game:", plain(page.GameID))
 	if r := page.Record; r != nil {

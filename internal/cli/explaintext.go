@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -43,7 +43,7 @@ func because(e runtime.LedgerEntry) string {
 }
 
 // presence says whether the record's node is there.
-func presence(r runtime.RuntimeRecord, nodes wire.Nodes, known bool) string {
+func presence(r runtime.RuntimeRecord, nodes api.Nodes, known bool) string {
 	switch {
 	case !known:
 		return ""

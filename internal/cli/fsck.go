@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -44,7 +44,7 @@ It takes as long as the store is large: --timeout counts only when it is given.`
 }
 
 func (a *app) fsck(ctx context.Context, repair bool) error {
-	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		report, err := client.Check(ctx, repair)
 		switch {
 		case err != nil && repair:
@@ -61,7 +61,7 @@ func (a *app) fsck(ctx context.Context, repair bool) error {
 
 func (a *app) printReport(report ports.CheckReport, repair bool) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
-		return encoder.encode(wire.CheckFrom(report))
+		return encoder.encode(api.CheckFrom(report))
 	}
 	out := new(strings.Builder)
 	fmt.Fprintf(out, "checked %s, %s, %s at revision %d\n", counted(report.Records, "record"),

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -39,7 +39,7 @@ is the daemon's own copy, which may be a moment old and can be had without etcd.
 }
 
 func (a *app) get(ctx context.Context, gameID string, local bool) error {
-	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		read := client.GetVersioned
 		if local {
 			read = func(ctx context.Context, gameID string) (ports.VersionedRecord, error) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/config"
 )
 
@@ -79,12 +79,12 @@ func (g *globals) bounded(ctx context.Context) (context.Context, context.CancelF
 }
 
 // connect returns a client of the daemon; nothing is sent yet.
-func (g *globals) connect(cfg apiclient.Config) (*apiclient.Client, error) {
+func (g *globals) connect(cfg httpclient.Config) (*httpclient.Client, error) {
 	cfg.Version = clientVersion().Version
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = forever // only --timeout bounds it
 	}
-	client, err := apiclient.New(g.server, cfg)
+	client, err := httpclient.New(g.server, cfg)
 	if err != nil {
 		return nil, usageError{err: fmt.Errorf("--server or RTMANAGER_SERVER %q is not the address of a daemon; use http://HOST:PORT or https://HOST:PORT", config.RedactURL(g.server))}
 	}
@@ -94,8 +94,8 @@ func (g *globals) connect(cfg apiclient.Config) (*apiclient.Client, error) {
 const forever = 100 * 365 * 24 * time.Hour
 
 // call makes one call to the daemon, in the time that it has.
-func (a *app) call(ctx context.Context, use func(context.Context, *apiclient.Client) error) error {
-	return a.withClient(ctx, apiclient.Config{}, func(ctx context.Context, client *apiclient.Client) error {
+func (a *app) call(ctx context.Context, use func(context.Context, *httpclient.Client) error) error {
+	return a.withClient(ctx, httpclient.Config{}, func(ctx context.Context, client *httpclient.Client) error {
 		ctx, cancel := a.globals.bounded(ctx)
 		defer cancel()
 		return use(ctx, client)
@@ -104,7 +104,7 @@ func (a *app) call(ctx context.Context, use func(context.Context, *apiclient.Cli
 
 // withClient connects, and lets go of the connection after. Each call bounds its
 // time by itself.
-func (a *app) withClient(ctx context.Context, cfg apiclient.Config, use func(context.Context, *apiclient.Client) error) error {
+func (a *app) withClient(ctx context.Context, cfg httpclient.Config, use func(context.Context, *httpclient.Client) error) error {
 	client, err := a.globals.connect(cfg)
 	if err != nil {
 		return err

@@ -8,10 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/memstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
 // What a loser is advised must be something that can work.
@@ -115,7 +115,7 @@ func (away) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 
 func TestTheDaemonAnswersButItsStoreDoesNot(t *testing.T) {
 	t.Parallel()
-	daemon, err := restapi.New(away{memstore.New()}, restapi.Config{})
+	daemon, err := httpserver.New(away{memstore.New()}, httpserver.Config{})
 	require.NoError(t, err)
 	server := serving(t, daemon.Handler())
 	got := run(t, server, "list")

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -33,7 +33,7 @@ the most recent entries only.`,
 }
 
 func (a *app) history(ctx context.Context, gameID string) error {
-	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		entries, err := client.History(ctx, gameID)
 		damaged := damagedValues(err)
 		if err != nil && len(damaged) == 0 {
@@ -64,7 +64,7 @@ func damagedValues(err error) []*runtime.CorruptError {
 
 func (a *app) printHistory(gameID string, entries []runtime.LedgerEntry, damaged []*runtime.CorruptError) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
-		return encoder.encode(wire.History{GameID: gameID, Items: entries, Corrupt: wire.CorruptFrom(damaged)})
+		return encoder.encode(api.History{GameID: gameID, Items: entries, Corrupt: api.CorruptFrom(damaged)})
 	}
 	wide := a.globals.output == outputWide
 	t := &table{header: []string{"SEQ", "AT", "CHANGE", "CONTAINER", "REVISION", "REASON"}}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -62,7 +62,7 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 		return err
 	}
 	var all ports.Page
-	err = a.withClient(ctx, apiclient.Config{}, func(ctx context.Context, client *apiclient.Client) (err error) {
+	err = a.withClient(ctx, httpclient.Config{}, func(ctx context.Context, client *httpclient.Client) (err error) {
 		for range listAttempts {
 			all, err = a.collect(ctx, client, query, flags.limit)
 			if !errors.Is(err, runtime.ErrCompacted) {
@@ -98,7 +98,7 @@ func (f listFlags) query() (ports.PageQuery, error) {
 }
 
 // collect follows the pages to the end or to the limit, and gives them as one.
-func (a *app) collect(ctx context.Context, client *apiclient.Client, query ports.PageQuery, limit int) (ports.Page, error) {
+func (a *app) collect(ctx context.Context, client *httpclient.Client, query ports.PageQuery, limit int) (ports.Page, error) {
 	all := ports.Page{Records: []ports.VersionedRecord{}}
 	for {
 		query.Limit = listPage
@@ -119,7 +119,7 @@ func (a *app) collect(ctx context.Context, client *apiclient.Client, query ports
 	}
 }
 
-func (a *app) page(ctx context.Context, client *apiclient.Client, query ports.PageQuery) (ports.Page, error) {
+func (a *app) page(ctx context.Context, client *httpclient.Client, query ports.PageQuery) (ports.Page, error) {
 	ctx, cancel := a.globals.bounded(ctx)
 	defer cancel()
 	return client.ListPage(ctx, query)
@@ -127,7 +127,7 @@ func (a *app) page(ctx context.Context, client *apiclient.Client, query ports.Pa
 
 func (a *app) printList(all ports.Page) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
-		page := wire.PageFrom(all)
+		page := api.PageFrom(all)
 		page.Continue = all.Next
 		return encoder.encode(page)
 	}

@@ -8,10 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/memstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
 // many are more games than one page holds.
@@ -26,7 +26,7 @@ func many(t *testing.T, count int) *memstore.Store {
 
 func servingStore(t *testing.T, store ports.Store) (server string) {
 	t.Helper()
-	daemon, err := restapi.New(store, restapi.Config{})
+	daemon, err := httpserver.New(store, httpserver.Config{})
 	require.NoError(t, err)
 	return serving(t, daemon.Handler())
 }

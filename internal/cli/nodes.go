@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 )
 
 func (a *app) nodesCommand() *cobra.Command {
@@ -24,7 +24,7 @@ A daemon that is not listed is gone, or runs without an engine.`,
   rtmanager nodes -o json | jq -r '.items[].api'`,
 		Args: noArguments,
 		RunE: a.verb(func(cmd *cobra.Command, _ []string) error {
-			return a.call(cmd.Context(), func(ctx context.Context, client *apiclient.Client) error {
+			return a.call(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 				nodes, err := client.Nodes(ctx)
 				if err != nil {
 					return err
@@ -35,7 +35,7 @@ A daemon that is not listed is gone, or runs without an engine.`,
 	}
 }
 
-func (a *app) printNodes(nodes wire.Nodes) error {
+func (a *app) printNodes(nodes api.Nodes) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
 		return encoder.encode(nodes)
 	}
@@ -45,7 +45,7 @@ func (a *app) printNodes(nodes wire.Nodes) error {
 		t.header = append(t.header, "ANSWERED", "CLOCK", "INSTANCE", "IDENTITY", "SESSION")
 	}
 	for _, n := range nodes.Items {
-		at := wire.Place{Region: n.Region, Node: n.Name}
+		at := api.Place{Region: n.Region, Node: n.Name}
 		row := []string{
 			cell(n.Region), cell(n.Name), yes(slices.Contains(nodes.Leaders, at)), cell(n.Engine.Kind),
 			cell(n.Version), cell(n.API), instant(n.StartedAt),

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -29,7 +29,7 @@ func (f *operationFlags) bind(cmd *cobra.Command) {
 
 // operationCommand completes a verb that carries out an operation: plan makes the
 // operation of the game from the verb's own flags.
-func (a *app) operationCommand(cmd *cobra.Command, plan func(cmd *cobra.Command, args []string) (apiclient.Operation, error)) *cobra.Command {
+func (a *app) operationCommand(cmd *cobra.Command, plan func(cmd *cobra.Command, args []string) (httpclient.Operation, error)) *cobra.Command {
 	var flags operationFlags
 	flags.bind(cmd)
 	cmd.ValidArgsFunction = a.completeGame
@@ -61,8 +61,8 @@ it leaves. A daemon of which nothing is heard for a minute is waited for no long
 }
 
 // operate has the operation carried out and prints the record that it left.
-func (a *app) operate(ctx context.Context, o apiclient.Operation, quiet bool) error {
-	return a.withClient(ctx, apiclient.Config{WriteTimeout: learnTime}, func(ctx context.Context, client *apiclient.Client) error {
+func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) error {
+	return a.withClient(ctx, httpclient.Config{WriteTimeout: learnTime}, func(ctx context.Context, client *httpclient.Client) error {
 		ctx, cancel := a.globals.bounded(ctx)
 		defer cancel()
 		talk := a.progress(quiet)
@@ -93,7 +93,7 @@ func onNode(record runtime.RuntimeRecord) string {
 }
 
 // goesOn is what to do about an operation that was left before it had ended.
-func goesOn(o apiclient.Operation, begun bool) string {
+func goesOn(o httpclient.Operation, begun bool) string {
 	state := "may have been begun, and then goes on"
 	if begun {
 		state = "goes on"

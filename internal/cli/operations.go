@@ -3,15 +3,15 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 )
 
 // planOf is the plan of an operation that has no flags of its own.
-func planOf(kind operation.Kind) func(*cobra.Command, []string) (apiclient.Operation, error) {
-	return func(_ *cobra.Command, args []string) (apiclient.Operation, error) {
-		return apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: kind}}, nil
+func planOf(kind operation.Kind) func(*cobra.Command, []string) (httpclient.Operation, error) {
+	return func(_ *cobra.Command, args []string) (httpclient.Operation, error) {
+		return httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: kind}}, nil
 	}
 }
 
@@ -69,10 +69,10 @@ It returns when the game is healthy with the new image.`,
 	cmd.Flags().StringVar(&image, "image", "", "the `IMAGE` to change to")
 	cmd.Flags().BoolVar(&force, "force", false, "take another major or minor version too, or one that cannot be compared")
 	_ = cmd.MarkFlagRequired("image")
-	return a.operationCommand(cmd, func(_ *cobra.Command, args []string) (apiclient.Operation, error) {
+	return a.operationCommand(cmd, func(_ *cobra.Command, args []string) (httpclient.Operation, error) {
 		if err := operation.ValidateImage(image); err != nil {
-			return apiclient.Operation{}, underFlag(err, "--image")
+			return httpclient.Operation{}, underFlag(err, "--image")
 		}
-		return apiclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.KindPatch, Image: image, Force: force}}, nil
+		return httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.KindPatch, Image: image, Force: force}}, nil
 	})
 }

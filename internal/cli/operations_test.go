@@ -8,11 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/memstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
 // What a command line asks for is what comes to the daemon.
@@ -186,7 +186,7 @@ func TestOperationsThatFail(t *testing.T) {
 // A daemon without an engine says so in words.
 func TestOperationsOnADaemonWithoutAnEngine(t *testing.T) {
 	t.Parallel()
-	daemon, err := restapi.New(memstore.New(), restapi.Config{})
+	daemon, err := httpserver.New(memstore.New(), httpserver.Config{})
 	require.NoError(t, err)
 	server := serving(t, daemon.Handler())
 	for _, args := range [][]string{{"start", "g"}, {"drift"}, {"nodes"}, {"explain", "g"}} {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -68,7 +68,7 @@ func (a *app) put(ctx context.Context, flags putFlags) error {
 	if err := validateAll(inputs); err != nil {
 		return err
 	}
-	return a.withClient(ctx, apiclient.Config{}, func(ctx context.Context, client *apiclient.Client) error {
+	return a.withClient(ctx, httpclient.Config{}, func(ctx context.Context, client *httpclient.Client) error {
 		var written []ports.VersionedRecord
 		var failed error
 		for _, input := range inputs {
@@ -105,7 +105,7 @@ func (a *app) inputs(records []runtime.RuntimeRecord, flags putFlags) []ports.Pu
 	return inputs
 }
 
-func (a *app) putOne(ctx context.Context, client *apiclient.Client, input ports.PutInput) (ports.VersionedRecord, error) {
+func (a *app) putOne(ctx context.Context, client *httpclient.Client, input ports.PutInput) (ports.VersionedRecord, error) {
 	ctx, cancel := a.globals.bounded(ctx)
 	defer cancel()
 	return client.Put(ctx, input)

@@ -14,10 +14,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/memstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/cli"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
 // nobody is an address at which no daemon can listen.
@@ -93,7 +93,7 @@ func api(t *testing.T, records ...runtime.RuntimeRecord) (http.Handler, *memstor
 	for _, record := range records {
 		require.NoError(t, store.Upsert(t.Context(), record))
 	}
-	server, err := restapi.New(store, restapi.Config{Region: "eu", Node: "n1", Manager: &runner{}, Nodes: theNodes()[:1]})
+	server, err := httpserver.New(store, httpserver.Config{Region: "eu", Node: "n1", Manager: &runner{}, Nodes: theNodes()[:1]})
 	require.NoError(t, err)
 	return server.Handler(), store
 }

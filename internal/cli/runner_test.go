@@ -8,11 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/memstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
 // runner plays the part of a daemon that runs games: operations succeed at once
@@ -127,7 +127,7 @@ func managed(t *testing.T, r *runner, records ...runtime.RuntimeRecord) (server 
 	for _, record := range records {
 		require.NoError(t, store.Upsert(t.Context(), record))
 	}
-	daemon, err := restapi.New(store, restapi.Config{Region: "eu", Node: "n1", Manager: r, Nodes: theNodes()[:1]})
+	daemon, err := httpserver.New(store, httpserver.Config{Region: "eu", Node: "n1", Manager: r, Nodes: theNodes()[:1]})
 	require.NoError(t, err)
 	return serving(t, daemon.Handler())
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -65,7 +65,7 @@ func (a *app) setStatus(ctx context.Context, gameID string, flags setStatusFlags
 		},
 		Origin: a.origin(flags.origin),
 	}
-	return a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
+	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		written, err := client.Transition(ctx, input)
 		if err != nil {
 			return writeError{err: err, unknown: repeatable(input.Origin), to: to}

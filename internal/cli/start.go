@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -39,17 +39,17 @@ port, cpus, memory_bytes, health_path, crash and so on. Flags win over it.`,
 	}
 	flags.bind(cmd)
 	cmd.Flags().BoolVar(&wait, "wait", false, "return when the game is healthy, not as soon as it runs")
-	return a.operationCommand(cmd, func(cmd *cobra.Command, args []string) (apiclient.Operation, error) {
+	return a.operationCommand(cmd, func(cmd *cobra.Command, args []string) (httpclient.Operation, error) {
 		spec, err := a.startRequest(cmd, flags, args[1:])
 		if err != nil {
-			return apiclient.Operation{}, err
+			return httpclient.Operation{}, err
 		}
-		o := apiclient.Operation{
+		o := httpclient.Operation{
 			OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.KindStart, Spec: spec.Spec},
-			Region:           spec.region, Node: spec.node, Until: apiclient.WaitRunning,
+			Region:           spec.region, Node: spec.node, Until: httpclient.WaitRunning,
 		}
 		if wait {
-			o.Until = apiclient.WaitDone
+			o.Until = httpclient.WaitDone
 		}
 		return o, nil
 	})
@@ -77,7 +77,7 @@ type startPlan struct {
 
 // startRequest reads the file and the flags, and refuses what could never be run.
 func (a *app) startRequest(cmd *cobra.Command, flags specFlags, args []string) (startPlan, error) {
-	var from wire.StartRequest
+	var from api.StartRequest
 	given := flags.file != ""
 	if given {
 		if err := a.readSpec(flags.file, &from); err != nil {
@@ -113,7 +113,7 @@ func (a *app) startRequest(cmd *cobra.Command, flags specFlags, args []string) (
 }
 
 // readSpec reads the one document of a file.
-func (a *app) readSpec(file string, into *wire.StartRequest) error {
+func (a *app) readSpec(file string, into *api.StartRequest) error {
 	text, err := a.readFile(file, "how to run the game")
 	if err != nil {
 		return err

@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/memstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/cli"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
 // inTerminal runs a command line as a person would who sits at a terminal, and
@@ -37,7 +37,7 @@ func aGame(t *testing.T) (server string) {
 		GameID: "chess-17", Status: runtime.StatusRunning, CreatedAt: at, LastOpAt: at, StartedAt: &at,
 		CurrentContainerID: strings.Repeat("4f1c9a", 10), Node: "eu\x1b[2J", Region: "\u202eeu",
 	}))
-	api, err := restapi.New(store, restapi.Config{})
+	api, err := httpserver.New(store, httpserver.Config{})
 	require.NoError(t, err)
 	web := httptest.NewServer(api.Handler())
 	t.Cleanup(func() {

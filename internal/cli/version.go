@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
-	"galaxy/rtmanager/internal/adapters/restapi/wire"
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 )
 
 // version is the version of a release, set by the linker:
@@ -68,13 +68,13 @@ that. When the daemon does not answer, it exits with 5 after the client's part.`
 
 func (a *app) version(ctx context.Context, clientOnly bool) error {
 	var versions struct {
-		Client buildVersion  `json:"client"`
-		Server *wire.Cluster `json:"server,omitempty"`
+		Client buildVersion `json:"client"`
+		Server *api.Cluster `json:"server,omitempty"`
 	}
 	versions.Client = clientVersion()
 	var unanswered error
 	if !clientOnly {
-		unanswered = a.call(ctx, func(ctx context.Context, client *apiclient.Client) error {
+		unanswered = a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
 			cluster, err := client.Cluster(ctx)
 			if err == nil {
 				versions.Server = &cluster
@@ -111,7 +111,7 @@ func describeClient(t *table, v buildVersion) {
 	t.add("  Go:", v.Go+" "+v.Platform)
 }
 
-func describeServer(t *table, c wire.Cluster) {
+func describeServer(t *table, c api.Cluster) {
 	t.add("Server:", cell(c.Version))
 	t.add("  Region:", cell(c.Region))
 	t.add("  Node:", cell(c.Node))

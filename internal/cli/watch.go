@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -70,7 +70,7 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 	ctx, cancel := a.globals.bounded(ctx)
 	defer cancel()
 	connection := &connectionTalk{app: a}
-	client, err := a.globals.connect(apiclient.Config{
+	client, err := a.globals.connect(httpclient.Config{
 		OnReconnect: connection.lost,
 		HTTPClient: &http.Client{
 			Transport:     streamTransport{http.DefaultTransport.(*http.Transport).Clone(), connection.back},

@@ -16,9 +16,9 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"galaxy/rtmanager/internal/adapters/etcdnodes"
+	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
 )
 
@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newStoreMetrics(store.CacheStats))
-	nodes := etcdnodes.New(etcd.client, etcdnodes.Options{
+	nodes := etcdmembers.New(etcd.client, etcdmembers.Options{
 		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
 	})
 	games, err := openGames(ctx, cfg, version, listener.Addr(), store, nodes, registry, logger)
@@ -76,7 +76,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	// The names by which other machines call this one are not known. They are not
 	// needed on a loopback address, which only this machine's programs can reach.
 	anyHost := cfg.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback()
-	api, err := restapi.New(store, restapi.Config{
+	api, err := httpserver.New(store, httpserver.Config{
 		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
 		InsecureHosts: anyHost, Ready: map[string]func() error{"cache": func() error { return cacheFilled(store) }},
 		Manager: games.api(), Nodes: nodes,
@@ -124,7 +124,7 @@ func openStore(ctx context.Context, cfg config.Config, etcd *etcd, logger *slog.
 
 // serve runs the API until ctx ends or another part dies. It calls ready once everything
 // is in memory; until then requests are answered too, only more slowly.
-func serve(ctx context.Context, api *restapi.Server, listener net.Listener, partDied <-chan error, filled func(context.Context) error, ready func()) error {
+func serve(ctx context.Context, api *httpserver.Server, listener net.Listener, partDied <-chan error, filled func(context.Context) error, ready func()) error {
 	served, full := make(chan error, 1), make(chan error, 1)
 	var waiting sync.WaitGroup
 	defer waiting.Wait()

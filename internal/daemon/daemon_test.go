@@ -13,12 +13,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/apiclient"
+	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
@@ -49,7 +49,7 @@ func onEtcd(t *testing.T, endpoints ...string) config.Config {
 // running is a daemon in this process.
 type running struct {
 	daemon.Ready
-	client *apiclient.Client
+	client *httpclient.Client
 	stop   func() error // waits; may be called again
 }
 
@@ -76,7 +76,7 @@ func start(t *testing.T, cfg config.Config) *running {
 		require.NoError(t, result)
 		require.Fail(t, "the daemon ended before it was ready")
 	}
-	client, err := apiclient.New(r.API, apiclient.Config{})
+	client, err := httpclient.New(r.API, httpclient.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	r.client = client

@@ -9,14 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/memstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
 // Only from within can etcd be made to die under a healthy daemon.
 func TestDeathOfEtcdEndsTheDaemon(t *testing.T) {
 	t.Parallel()
-	api, err := restapi.New(memstore.New(), restapi.Config{})
+	api, err := httpserver.New(memstore.New(), httpserver.Config{})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func TestDeathOfEtcdEndsTheDaemon(t *testing.T) {
 
 func TestServeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	api, err := restapi.New(memstore.New(), restapi.Config{})
+	api, err := httpserver.New(memstore.New(), httpserver.Config{})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func atOnce(context.Context) error { return nil }
 // A daemon whose records are still being read serves, and does not say it is ready.
 func TestServesBeforeItIsReady(t *testing.T) {
 	t.Parallel()
-	api, err := restapi.New(memstore.New(), restapi.Config{})
+	api, err := httpserver.New(memstore.New(), httpserver.Config{})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

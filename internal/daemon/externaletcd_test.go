@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 func TestTwoDaemonsShareAnEtcd(t *testing.T) {

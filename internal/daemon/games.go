@@ -11,9 +11,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"galaxy/rtmanager/internal/adapters/etcdnodes"
+	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
-	"galaxy/rtmanager/internal/adapters/restapi"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
 )
 
@@ -26,7 +26,7 @@ type games struct {
 }
 
 // openGames opens the engine of the settings and joins the nodes.
-func openGames(ctx context.Context, cfg config.Config, version string, addr net.Addr, store *etcdstore.Store, nodes *etcdnodes.Registry, registerer prometheus.Registerer, logger *slog.Logger) (*games, error) {
+func openGames(ctx context.Context, cfg config.Config, version string, addr net.Addr, store *etcdstore.Store, nodes *etcdmembers.Registry, registerer prometheus.Registerer, logger *slog.Logger) (*games, error) {
 	g := &games{}
 	if cfg.Engine == config.EngineNone {
 		return g, nil
@@ -79,7 +79,7 @@ func (g *games) kind() string {
 }
 
 // api is the manager as the API calls it: nil where there is none.
-func (g *games) api() restapi.Manager {
+func (g *games) api() httpserver.Manager {
 	if g.manager == nil {
 		return nil
 	}

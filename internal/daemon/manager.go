@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"galaxy/rtmanager/internal/adapters/etcdnodes"
+	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/config"
@@ -21,8 +21,8 @@ import (
 	"galaxy/rtmanager/internal/services/lifecycle"
 	"galaxy/rtmanager/internal/workers/cleanup"
 	"galaxy/rtmanager/internal/workers/events"
+	"galaxy/rtmanager/internal/workers/failover"
 	"galaxy/rtmanager/internal/workers/health"
-	"galaxy/rtmanager/internal/workers/nodes"
 	"galaxy/rtmanager/internal/workers/reconcile"
 )
 
@@ -35,13 +35,13 @@ type manager struct {
 	reconcile *reconcile.Worker
 	health    *health.Worker
 	events    *events.Worker
-	nodes     *nodes.Worker
+	nodes     *failover.Worker
 	cleanup   *cleanup.Worker // nil where nothing is cleaned up
-	member    *etcdnodes.Membership
+	member    *etcdmembers.Membership
 }
 
 // newManager makes the node's services and joins the nodes.
-func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, registry *etcdnodes.Registry, engine ports.Engine, self ports.Node, registerer prometheus.Registerer, logger *slog.Logger) (*manager, error) {
+func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, registry *etcdmembers.Registry, engine ports.Engine, self ports.Node, registerer prometheus.Registerer, logger *slog.Logger) (*manager, error) {
 	member, err := join(ctx, cfg, registry, self)
 	if err != nil {
 		return nil, err
@@ -70,9 +70,9 @@ func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, 
 	}
 	registerer.MustRegister(newDriftMetrics(m.reconcile))
 	m.events = events.New(engine, m.reconcile, logger.With("component", "events"))
-	m.nodes = nodes.New(nodes.Parts{
+	m.nodes = failover.New(failover.Parts{
 		Records: store, Intents: store, Registry: registry, Election: member, Assigner: m.lifecycle,
-	}, nodes.Config{Region: self.Region, Node: self.Name, Grace: cfg.NodeLostGrace, Logger: logger.With("component", "nodes")})
+	}, failover.Config{Region: self.Region, Node: self.Name, Grace: cfg.NodeLostGrace, Logger: logger.With("component", "nodes")})
 	if cfg.CleanupAfter > 0 {
 		m.cleanup = cleanup.New(store, m.lifecycle, cleanup.Config{
 			Region: self.Region, Node: self.Name, After: cfg.CleanupAfter, Logger: logger.With("component", "cleanup"),
@@ -85,7 +85,7 @@ func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, 
 // join makes the node present. Who has asked for an engine is refused a name that
 // is taken; otherwise, and where the store takes no writes, the daemon serves what it
 // can and joins as soon as it may. Until it has, it acts on nothing.
-func join(ctx context.Context, cfg config.Config, registry *etcdnodes.Registry, self ports.Node) (*etcdnodes.Membership, error) {
+func join(ctx context.Context, cfg config.Config, registry *etcdmembers.Registry, self ports.Node) (*etcdmembers.Membership, error) {
 	if cfg.Engine == config.EngineAuto {
 		return registry.JoinLater(ctx, self), nil
 	}

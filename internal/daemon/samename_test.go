@@ -10,7 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // Two machines are given the same node name. The second one, which was told to run

@@ -16,8 +16,8 @@ import (
 
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // An etcd with TLS, on which our user may touch nothing but our prefix.

@@ -10,7 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
 	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/ports/enginetest"
+	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
 func TestContract(t *testing.T) {

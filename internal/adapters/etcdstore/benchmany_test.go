@@ -13,8 +13,8 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // writersInFlight is how many writers the benchmark has, each with its own game.

@@ -16,8 +16,8 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // TestExactlyOnceUnderFaults lets several writers write through a client that

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
-	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // The environment variables that make TestLinearizability larger, or repeat the

@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 func TestMain(m *testing.M) {

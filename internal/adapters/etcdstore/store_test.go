@@ -12,9 +12,9 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
 	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/ports/storetest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // TestConformance runs every behaviour of the ports over both kinds of client and

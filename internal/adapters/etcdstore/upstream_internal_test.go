@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"galaxy/rtmanager/internal/etcdtest"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // closedWatcher has watches that are over at once, and counts who asks on them.

@@ -11,8 +11,8 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // probing is a ProbeInterval for tests that wait for it: above the 100 ms that

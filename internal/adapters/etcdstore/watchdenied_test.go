@@ -10,8 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
-	"galaxy/rtmanager/internal/etcdtest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // TestDeniedWatchEnds takes the store's rights away while a watch is open, which

@@ -8,7 +8,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/processengine"
 	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/ports/enginetest"
+	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
 func TestContract(t *testing.T) {

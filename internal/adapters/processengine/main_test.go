@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"galaxy/rtmanager/internal/ports/enginetest"
+	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
 // root holds all that the tests make. Whatever runs below it at the end was left behind.

@@ -17,7 +17,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/processengine"
 	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/ports/enginetest"
+	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/ports/enginetest"
+	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
 func TestAGamesDirectoryOutlivesItsContainers(t *testing.T) {

@@ -19,9 +19,9 @@ import (
 	"galaxy/rtmanager/internal/adapters/processengine"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
-	"galaxy/rtmanager/internal/nodetest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
 // machine is where a victim's games run, and outlive it: a directory of the process

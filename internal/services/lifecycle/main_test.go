@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"galaxy/rtmanager/internal/nodetest"
+	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
 func TestMain(m *testing.M) {

@@ -12,13 +12,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	"galaxy/rtmanager/internal/adapters/etcdnodes"
+	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/nodetest"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/lifecycle"
+	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
 // victimEnv holds the orders of a victim: this test binary, run as a daemon that
@@ -121,7 +121,7 @@ func runVictim() error {
 	if err != nil {
 		return err
 	}
-	registry := etcdnodes.New(client, etcdnodes.Options{Prefix: o.Prefix})
+	registry := etcdmembers.New(client, etcdmembers.Options{Prefix: o.Prefix})
 	member, err := registry.Join(ctx, ports.Node{Region: "eu", Name: "n1", Identity: o.Identity})
 	if err != nil {
 		return err

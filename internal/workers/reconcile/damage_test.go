@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/etcdtest"
-	"galaxy/rtmanager/internal/nodetest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/nodetest"
 	"galaxy/rtmanager/internal/workers/reconcile"
 )
 

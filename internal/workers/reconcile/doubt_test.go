@@ -12,8 +12,8 @@ import (
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/nodetest"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/nodetest"
 	"galaxy/rtmanager/internal/workers/reconcile"
 )
 

@@ -1,4 +1,0 @@
-package apiclient
-
-// NewTransport is what a client makes its own requests with.
-var NewTransport = newTransport

@@ -1,0 +1,75 @@
+package etcdmembers
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// storedNode is the value of a presence. Nobody but its own daemon writes it, so
+// members that a reader does not know can be passed over.
+type storedNode struct {
+	ports.Node
+
+	// Session stands in the place of the Node's: the key itself tells it.
+	Session int64 `json:"session,omitzero"`
+}
+
+func encodeNode(node ports.Node) (string, error) {
+	value, err := json.Marshal(storedNode{Node: node})
+	if err != nil {
+		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be written as JSON: " + err.Error()}
+	}
+	return string(value), nil
+}
+
+// decodeNode reads a presence. On error the error is a *runtime.CorruptError with
+// its key.
+func (k keyspace) decodeNode(kv *mvccpb.KeyValue) (ports.Node, error) {
+	key := string(kv.GetKey())
+	var stored storedNode
+	if err := json.Unmarshal(kv.GetValue(), &stored); err != nil {
+		return ports.Node{}, &runtime.CorruptError{Key: key, Reason: "the value is not a node: " + err.Error()}
+	}
+	node := stored.Node
+	if k.node(node.Region, node.Name) != key {
+		return ports.Node{}, &runtime.CorruptError{Key: key, Reason: fmt.Sprintf("the value says that it is of node %q", node.Region+"/"+node.Name)}
+	}
+	node.Session = kv.GetCreateRevision()
+	node.StartedAt, node.Now = node.StartedAt.UTC(), node.Now.UTC()
+	return node, nil
+}
+
+// storedLeader is the value of a leadership.
+type storedLeader struct {
+	Region string `json:"region"`
+	Node   string `json:"node"`
+	// Claim is another for each time that a daemon stands for it, so that it knows
+	// its own.
+	Claim string `json:"claim"`
+}
+
+func encodeLeader(l storedLeader) (string, error) {
+	value, err := json.Marshal(l)
+	if err != nil {
+		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be written as JSON: " + err.Error()}
+	}
+	return string(value), nil
+}
+
+// decodeLeader is decodeNode for a leadership.
+func decodeLeader(kv *mvccpb.KeyValue) (storedLeader, error) {
+	var stored storedLeader
+	if err := json.Unmarshal(kv.GetValue(), &stored); err != nil {
+		return storedLeader{}, &runtime.CorruptError{Key: string(kv.GetKey()), Reason: "the value is not a leader's: " + err.Error()}
+	}
+	return stored, nil
+}
+
+func fenceOf(kv *mvccpb.KeyValue) ports.Fence {
+	return ports.Fence{Key: string(kv.GetKey()), CreateRevision: kv.GetCreateRevision()}
+}

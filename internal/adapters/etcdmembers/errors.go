@@ -1,0 +1,66 @@
+package etcdmembers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// translate turns an error of the etcd client into the domain's: the caller's own
+// end, runtime.ErrReadOnly, a refusal as it is, or runtime.ErrUnavailable for all
+// that might go differently another time. ctx is the caller's, not that of one try.
+func translate(ctx context.Context, what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return fmt.Errorf("%s: %w: free space by compacting and defragmenting etcd and disarming its alarm, or raise the quota", what, runtime.ErrReadOnly)
+	case refused(err):
+		return fmt.Errorf("%s: etcd refused the request: %w", what, err)
+	default:
+		return fmt.Errorf("%s: %w: %s", what, runtime.ErrUnavailable, err.Error())
+	}
+}
+
+// refused reports whether asking again is pointless.
+func refused(err error) bool {
+	code := status.Code(err)
+	if known, ok := errors.AsType[rpctypes.EtcdError](err); ok {
+		code = known.Code()
+	}
+	return code == codes.InvalidArgument || code == codes.PermissionDenied || code == codes.Unimplemented
+}
+
+// takenError says that another daemon has the node's name.
+type takenError struct {
+	other ports.Node
+	at    int64 // the revision at which it was seen
+}
+
+func (e *takenError) reason() string {
+	return fmt.Sprintf("%q is taken by the daemon at %s since %s; stop that one, or choose another --node",
+		e.other.Region+"/"+e.other.Name, e.other.API, e.other.StartedAt.UTC().Format(time.RFC3339))
+}
+
+func (e *takenError) Error() string { return "node " + e.reason() }
+
+// Why a session, and with it each leadership, is over.
+var (
+	errClosed    = errors.New("this node has left")
+	errExpired   = errors.New("its lease could not be renewed in time")
+	errLeaseGone = errors.New("its lease is gone")
+	errKeyGone   = errors.New("its key has been taken away")
+)
+
+// errDeposed ends the work of a leader whose key is not there any more.
+var errDeposed = errors.New("the key of the leadership is gone")

@@ -1,0 +1,44 @@
+package etcdmembers
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// keyspace builds every key. Each family is a prefix that ends in a slash, so
+// that none covers another.
+type keyspace struct{ prefix string }
+
+func newKeyspace(prefix string) keyspace { return keyspace{strings.TrimRight(prefix, "/")} }
+
+func (k keyspace) nodes() string   { return k.prefix + "/nodes/" }
+func (k keyspace) leaders() string { return k.prefix + "/leaders/" }
+
+func (k keyspace) node(region, name string) string {
+	return k.nodes() + url.PathEscape(region) + "/" + url.PathEscape(name)
+}
+
+func (k keyspace) leader(scope string) string { return k.leaders() + url.PathEscape(scope) }
+
+// maxNameBytes is the longest name of a region, node or scope.
+const maxNameBytes = 256
+
+// validName returns nil for a name that a key can be made from and that JSON
+// keeps, and otherwise a *runtime.InvalidError on the field.
+func validName(field, name string) error {
+	invalid := func(reason string) error { return &runtime.InvalidError{Field: field, Reason: reason} }
+	switch {
+	case strings.TrimSpace(name) == "":
+		return invalid("is empty; name it")
+	case len(name) > maxNameBytes:
+		return invalid(fmt.Sprintf("%.32q… has %d bytes; at most %d are allowed", name, len(name), maxNameBytes))
+	case !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
+		return invalid(fmt.Sprintf("%q holds what is not text", name))
+	}
+	return nil
+}

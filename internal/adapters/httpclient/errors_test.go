@@ -1,0 +1,153 @@
+package httpclient_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// requireOnly says that err is this sentinel of the domain and no other; nil
+// means none at all.
+func requireOnly(t *testing.T, want, err error) {
+	t.Helper()
+	require.Error(t, err)
+	for _, sentinel := range sentinels() {
+		require.Equal(t, sentinel == want, errors.Is(err, sentinel), "%v: is it %q? wanted %v", err, sentinel, want) //nolint:errorlint // identity is meant
+	}
+}
+
+func sentinels() []error {
+	return []error{
+		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced,
+		runtime.ErrOutcomeUnknown, runtime.ErrCompacted, runtime.ErrForeignRevision, runtime.ErrCorrupt, runtime.ErrReadOnly,
+		runtime.ErrUnavailable, runtime.ErrIncompatible, runtime.ErrEngineUnavailable, runtime.ErrNoImage, runtime.ErrBusy, runtime.ErrRefused,
+		runtime.ErrStartFailed, runtime.ErrNodeUnreachable,
+	}
+}
+
+// failing is a store that knows who it is and fails at everything else.
+type failing struct {
+	*memstore.Store
+	err func() error
+}
+
+func (s failing) GetVersioned(context.Context, string) (ports.VersionedRecord, error) {
+	return ports.VersionedRecord{}, s.err()
+}
+
+func (s failing) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+	return ports.Page{}, s.err()
+}
+
+func (s failing) Put(context.Context, ports.PutInput) (ports.VersionedRecord, error) {
+	return ports.VersionedRecord{}, s.err()
+}
+
+func (s failing) Transition(context.Context, ports.TransitionInput) (ports.VersionedRecord, error) {
+	return ports.VersionedRecord{}, s.err()
+}
+
+func (s failing) History(context.Context, string) ([]runtime.LedgerEntry, error) { return nil, s.err() }
+
+func (s failing) Check(context.Context, bool) (ports.CheckReport, error) {
+	return ports.CheckReport{}, s.err()
+}
+
+// farFrom serves a store that fails so and returns a client of it.
+func farFrom(t *testing.T, cfg httpclient.Config, fails func() error) *httpclient.Client {
+	t.Helper()
+	api, err := httpserver.New(failing{memstore.New(), fails}, httpserver.Config{})
+	require.NoError(t, err)
+	server := httptest.NewServer(api.Handler())
+	client, err := httpclient.New(server.URL, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, client.Close())
+		server.Close()
+	})
+	return client
+}
+
+// What a far store says is what its client says: same sentinel, and the same
+// details where the error has some.
+func TestErrorsComeBackAsTheyWere(t *testing.T) {
+	t.Parallel()
+	conflict := func(e runtime.Precondition) error {
+		return &runtime.ConflictError{GameID: "old", Precondition: e, Expected: "a", Actual: "b", Current: running("old"), Revision: 7}
+	}
+	games, values := []string{"get", "history", "transition"}, []string{"get", "put", "transition"}
+	every := []string{"get", "list", "history", "put", "transition", "check", "repair"}
+	for _, row := range []struct {
+		err      error
+		sentinel error
+		calls    []string
+	}{
+		{runtime.ErrNotFound, runtime.ErrNotFound, games},
+		{conflict(runtime.PreconditionStatus), runtime.ErrConflict, []string{"transition"}},
+		{conflict(runtime.PreconditionContainerID), runtime.ErrConflict, []string{"transition"}},
+		{conflict(runtime.PreconditionRevision), runtime.ErrConflict, []string{"put"}},
+		{&runtime.ConflictError{GameID: "old", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, runtime.ErrConflict, []string{"put"}},
+		{&runtime.TransitionError{From: "removed", To: "running"}, runtime.ErrInvalidTransition, []string{"transition"}},
+		{&runtime.InvalidError{Field: "region", Reason: "is odd"}, runtime.ErrInvalid, []string{"put"}},
+		{&runtime.InvalidError{Field: "record", Reason: "is too large"}, runtime.ErrInvalid, []string{"put"}},
+		{&runtime.InvalidError{Field: "limit", Reason: "is odd"}, runtime.ErrInvalid, []string{"list"}},
+		{errors.Join(&runtime.InvalidError{Field: "region", Reason: "is odd"}, &runtime.InvalidError{Field: "node", Reason: "too"}), runtime.ErrInvalid, []string{"put"}},
+		{runtime.ErrFenced, runtime.ErrFenced, []string{"transition"}},
+		{runtime.ErrCompacted, runtime.ErrCompacted, []string{"list"}},
+		{runtime.ErrForeignRevision, runtime.ErrForeignRevision, []string{"list"}},
+		{&runtime.CorruptError{Key: "/runtimes/old", GameID: "old", Reason: "is not JSON"}, runtime.ErrCorrupt, values},
+		{runtime.ErrReadOnly, runtime.ErrReadOnly, []string{"put", "transition", "repair"}},
+		{runtime.ErrUnavailable, runtime.ErrUnavailable, every},
+		{context.DeadlineExceeded, runtime.ErrUnavailable, every},
+		{runtime.ErrIncompatible, runtime.ErrIncompatible, every},
+		{errors.New("nobody has heard of this"), nil, []string{"get", "list", "history", "check"}},
+	} {
+		client := farFrom(t, patient(), func() error { return row.err })
+		for _, call := range row.calls {
+			err := everyCall()[call](t.Context(), client)
+			requireOnly(t, row.sentinel, err)
+			if detailed(row.err) {
+				require.Equal(t, row.err, err, "%s of a store that says %v", call, row.err)
+			}
+		}
+	}
+}
+
+func detailed(err error) bool {
+	switch err.(type) { //nolint:errorlint // these values are the test's own
+	case *runtime.ConflictError, *runtime.TransitionError, *runtime.InvalidError, *runtime.CorruptError, *runtime.BusyError, *runtime.RefusedError, interface{ Unwrap() []error }:
+		return true
+	}
+	return false
+}
+
+// A store that does not know what came of a write is asked until its caller leaves.
+func TestUnknownOutcomeOfAFarStoreComesBack(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{"put", "transition"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var asked atomic.Int64
+		client := farFrom(t, patient(), func() error {
+			if asked.Add(1) == 3 {
+				cancel()
+			}
+			return fmt.Errorf("commit: %w", runtime.ErrOutcomeUnknown)
+		})
+		err := everyCall()[call](ctx, client)
+		cancel()
+		requireOnly(t, runtime.ErrOutcomeUnknown, err)
+		require.ErrorIs(t, err, context.Canceled, call)
+		require.EqualValues(t, 3, asked.Load(), "%s: how often the store was asked", call)
+	}
+}

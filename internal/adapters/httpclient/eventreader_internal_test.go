@@ -1,0 +1,72 @@
+package httpclient
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// readAll returns the stream's events up to its end or first fault, each as it
+// would be sent again.
+func readAll(t *testing.T, events *eventReader) ([]string, error) {
+	t.Helper()
+	var lines []string
+	for {
+		event, err := events.next()
+		if err != nil {
+			require.Zero(t, event, "the event beside the error %v", err)
+			return lines, err
+		}
+		require.NotEmpty(t, event.Type, "the type of an event that was read")
+		line, err := json.Marshal(event)
+		require.NoError(t, err, "encode %+v, which was read", event)
+		lines = append(lines, string(line))
+	}
+}
+
+// Whatever the bytes are and however they arrive, they are read without a
+// panic and to the same events; cut anywhere, to the first of these events.
+func FuzzEventReader(f *testing.F) {
+	at := time.Date(2026, time.March, 1, 12, 0, 0, 1, time.UTC)
+	record := runtime.RuntimeRecord{GameID: "g\n", Status: runtime.StatusRunning, CreatedAt: at, StartedAt: &at}
+	final := false
+	var stream bytes.Buffer
+	for _, event := range []api.Event{
+		{Type: "upserted", Revision: 7, GameID: "g\n", Before: &record, After: &record, Last: true},
+		{Type: "bookmark", Revision: 1<<63 - 1, Last: true},
+		{Type: api.TypeError, GameID: "g", Error: &api.Problem{Code: api.CodeCorrupt, Key: "/k", Reason: "r"}, Final: &final},
+	} {
+		require.NoError(f, json.NewEncoder(&stream).Encode(event))
+	}
+	f.Add(stream.Bytes(), uint(stream.Len()-9))
+	f.Add([]byte("{\"type\":\"synced\"}x\n"), uint(17))
+	for _, text := range []string{"", "\n \r\n", "garbage\n", "null\n", "{}\n", "[]\n", `{"type":""}`, `{"type":"synced"}`, "<html>\n", `{"type":"synced"}{"type":"synced"}` + "\n"} {
+		f.Add([]byte(text), uint(3))
+	}
+	f.Fuzz(func(t *testing.T, stream []byte, cut uint) {
+		lines, err := readAll(t, newEventReader(bytes.NewReader(stream)))
+		require.Error(t, err)
+
+		slowly, errSlowly := readAll(t, newEventReader(iotest.OneByteReader(bytes.NewReader(stream))))
+		require.Equal(t, lines, slowly, "events of %q read byte by byte", stream)
+		require.Equal(t, err.Error(), errSlowly.Error(), "end of %q read byte by byte", stream)
+
+		again, errAgain := readAll(t, newEventReader(strings.NewReader("\n"+strings.Join(lines, "\n\n")+"\n")))
+		require.EqualError(t, errAgain, "EOF", "end of the events of %q sent again", stream)
+		require.Equal(t, lines, again, "events of %q sent again", stream)
+
+		part, _ := readAll(t, newEventReader(bytes.NewReader(stream[:cut%uint(len(stream)+1)])))
+		require.LessOrEqual(t, len(part), len(lines), "events of %q, cut", stream)
+		for i, line := range part {
+			require.Equal(t, lines[i], line, "event %d of %q, cut", i, stream)
+		}
+	})
+}

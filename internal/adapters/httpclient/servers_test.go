@@ -1,0 +1,107 @@
+package httpclient_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestUnreachableServerIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	for name, ask := range everyCall() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var dials atomic.Int64
+			transport := &http.Transport{DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
+				dials.Add(1)
+				return (&net.Dialer{}).DialContext(ctx, network, to)
+			}}
+			// A second try would come after an hour, and the context end before.
+			client, err := httpclient.New("http://"+address, httpclient.Config{
+				HTTPClient: &http.Client{Transport: transport}, WriteTimeout: 2 * time.Hour, MinBackoff: time.Hour, MaxBackoff: time.Hour,
+			})
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			err = ask(ctx, client)
+			requireOnly(t, runtime.ErrUnavailable, err)
+			require.ErrorContains(t, err, address)
+			require.ErrorAs(t, err, new(*url.Error), "which tells that nobody answered")
+			require.EqualValues(t, 1, dials.Load(), "attempts to connect")
+		})
+	}
+}
+
+func TestRequestTimeoutBoundsASilentServer(t *testing.T) {
+	t.Parallel()
+	silent := func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	}
+	r := overHTTP(t, httpclient.Config{RequestTimeout: 100 * time.Millisecond}, silent)
+	calls := everyCall()
+	for _, unbounded := range []string{"put", "transition", "check", "repair"} {
+		delete(calls, unbounded)
+	}
+	for name, ask := range calls {
+		err := ask(t.Context(), r.Client)
+		requireOnly(t, runtime.ErrUnavailable, err)
+		require.ErrorAs(t, err, new(*url.Error), "%s: which tells that nobody answered", name)
+		require.NotErrorIs(t, err, context.DeadlineExceeded, "%s: the caller's context did not end", name)
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	for name, ask := range everyCall() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int64
+			r := overHTTP(t, patient(), func(http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					asked.Add(1)
+					http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+				})
+			})
+			err := ask(t.Context(), r.Client)
+			requireOnly(t, nil, err)
+			require.ErrorContains(t, err, "answered 307 Temporary Redirect, which is not an answer of the API")
+			require.EqualValues(t, 1, asked.Load(), "requests")
+		})
+	}
+}
+
+// everyCall asks for each thing once, of the game "old" where there is one.
+func everyCall() map[string]func(context.Context, ports.Store) error {
+	return map[string]func(context.Context, ports.Store) error{
+		"get":        func(ctx context.Context, s ports.Store) error { _, err := s.Get(ctx, "old"); return err },
+		"list":       func(ctx context.Context, s ports.Store) error { _, err := s.List(ctx); return err },
+		"history":    func(ctx context.Context, s ports.Store) error { _, err := s.History(ctx, "old"); return err },
+		"revision":   func(ctx context.Context, s ports.Store) error { _, err := s.Revision(ctx); return err },
+		"info":       func(ctx context.Context, s ports.Store) error { _, err := s.Info(ctx); return err },
+		"check":      func(ctx context.Context, s ports.Store) error { _, err := s.Check(ctx, false); return err },
+		"repair":     func(ctx context.Context, s ports.Store) error { _, err := s.Check(ctx, true); return err },
+		"put":        func(ctx context.Context, s ports.Store) error { return s.Upsert(ctx, running("old")) },
+		"transition": func(ctx context.Context, s ports.Store) error { _, err := s.Transition(ctx, stop("old")); return err },
+		"watch": func(ctx context.Context, s ports.Store) error {
+			for _, err := range s.Watch(ctx, ports.WatchOptions{}) {
+				return err
+			}
+			return errors.New("the watch ended without an error")
+		},
+	}
+}

@@ -1,0 +1,137 @@
+package httpserver_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// badRow is one request that must be refused, and how. It meets a store in
+// which g is running, s stopped and r removed, and that remembers nothing below
+// its present revision.
+type badRow struct {
+	name, method, path, headers, body string
+
+	status int
+	code   string
+	at     string // the places of its faults, a space between; none for a code that has no place
+}
+
+// badRows is every bad request that these tests know of, one topic a file.
+func badRows(storeID string) []badRow {
+	var rows []badRow
+	for _, topic := range [][]badRow{
+		badIDRows(), badJSONRows(), badRecordRows(), badChangeRows(), badEnvelopeRows(),
+		badHeaderRows(), badQueryRows(storeID), badRevisionRows(), badRouteRows(), badOriginRows(), badOperationRows(), badDriftRows(),
+	} {
+		rows = append(rows, topic...)
+	}
+	return rows
+}
+
+// TestBadInput sends every bad request, and wants each refused by a problem that
+// names the fault, as the OpenAPI document has it, with nothing written.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	m := &manager{operate: func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
+		panic("a bad request came to the manager")
+	}}
+	f := startSettled(t, here(m))
+	c := contractOf(t, f)
+	rows := badRows(f.storeID())
+	require.GreaterOrEqual(t, len(rows), 120, "rows of bad input")
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			before, err := f.store.Revision(t.Context())
+			require.NoError(t, err)
+			got := f.on(t).send(row.method, row.path, row.headers, row.body)
+			after, err := f.store.Revision(t.Context())
+			require.NoError(t, err)
+
+			require.Equal(t, before, after, "a refused request must write nothing; it was answered %d: %s", got.StatusCode, got.body)
+			require.Equal(t, row.status, got.StatusCode, "status of %s %.100s; it was answered: %s", row.method, row.path, got.body)
+			p := got.problem(t)
+			require.Equal(t, row.code, p.Code, "code of %s", got.body)
+			require.Equal(t, row.at, placesOf(p), "places of the faults in %s", got.body)
+			for place := range strings.FieldsSeq(row.at) {
+				require.Contains(t, p.Detail, place, "the text for people must name the fault too")
+			}
+			require.NotEmpty(t, p.Detail)
+			require.Equal(t, row.status == http.StatusMethodNotAllowed, got.Header.Get("Allow") != "", "Allow: %q", got.Header.Get("Allow"))
+			require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
+			require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
+			if c.operation(row.method, row.path) != nil {
+				c.check(t, row.method, row.path, got)
+				return
+			}
+			require.Contains(t, []string{api.CodeNoSuchRoute, api.CodeMethodNotAllowed, api.CodeHostRefused, api.CodeInvalid}, row.code,
+				"an answer that no operation of the document gives")
+		})
+	}
+}
+
+func TestBadRowsHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, row := range badRows("a store") {
+		require.False(t, seen[row.name], "two rows are called %q", row.name)
+		seen[row.name] = true
+	}
+}
+
+func placesOf(p api.Problem) string {
+	places := make([]string, len(p.Errors))
+	for i, fault := range p.Errors {
+		places[i] = fault.Location
+	}
+	return strings.Join(places, " ")
+}
+
+// startSettled serves the store that badRow describes.
+func startSettled(t testing.TB, cfg httpserver.Config) *fixture {
+	t.Helper()
+	f := start(t, cfg)
+	for _, id := range []string{"g", "s", "r"} {
+		require.NoError(t, f.store.Upsert(t.Context(), recordOf(id)))
+	}
+	for _, move := range []struct {
+		id       string
+		from, to runtime.Status
+	}{{"s", runtime.StatusRunning, runtime.StatusStopped}, {"r", runtime.StatusRunning, runtime.StatusRemoved}} {
+		require.NoError(t, f.store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
+			GameID: move.id, ExpectedFrom: move.from, To: move.to, Now: noon,
+		}))
+	}
+	revision, err := f.store.Revision(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, f.store.Compact(revision))
+	return f
+}
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// recordOf is a running game.
+func recordOf(id string) runtime.RuntimeRecord {
+	started := noon
+	return runtime.RuntimeRecord{
+		GameID: id, Status: runtime.StatusRunning, Region: "eu", Node: "n1", CurrentContainerID: "c-" + id,
+		CurrentImageRef: "game:1.2.3", Generation: 1, CreatedAt: noon, LastOpAt: noon, StartedAt: &started,
+	}
+}
+
+func (f *fixture) storeID() string {
+	f.t.Helper()
+	info, err := f.store.Info(f.t.Context())
+	require.NoError(f.t, err)
+	return info.ID
+}

@@ -1,0 +1,172 @@
+package httpserver_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/api"
+)
+
+// contract is the served OpenAPI document, held against answers by a JSON
+// Schema library that the server knows nothing of.
+type contract struct {
+	document map[string]any
+	schemas  *jsonschema.Compiler
+}
+
+const contractURL = "http://contract.test/openapi.json"
+
+func contractOf(t testing.TB, f *fixture) *contract {
+	t.Helper()
+	served := f.send("GET", "/openapi.json", "", "")
+	require.Equal(t, http.StatusOK, served.StatusCode)
+	c := &contract{document: decodeAs[map[string]any](t, served.body), schemas: jsonschema.NewCompiler()}
+	closed := decodeAs[map[string]any](t, served.body)
+	for _, schema := range at(closed, "components", "schemas") {
+		// Clients must live with members that they do not know, but the server
+		// sends none that it does not describe.
+		schema.(map[string]any)["additionalProperties"] = false
+	}
+	c.schemas.AssertFormat()
+	require.NoError(t, c.schemas.AddResource(contractURL, closed))
+	return c
+}
+
+// at follows names into a JSON object; nil where one is missing.
+func at(object any, names ...string) map[string]any {
+	for _, name := range names {
+		inner, _ := object.(map[string]any)
+		object = inner[name]
+	}
+	found, _ := object.(map[string]any)
+	return found
+}
+
+// pathOf returns the documented path that the request's path is one of, empty
+// for none.
+func (c *contract) pathOf(request string) string {
+	request, _, _ = strings.Cut(request, "?")
+	given := strings.Split(request, "/")
+	for documented := range at(c.document, "paths") {
+		if slices.EqualFunc(strings.Split(documented, "/"), given, func(want, got string) bool {
+			return want == got || want == "{game_id}"
+		}) {
+			return documented
+		}
+	}
+	return ""
+}
+
+// operation returns what is documented of the request, nil for nothing.
+func (c *contract) operation(method, path string) map[string]any {
+	if method != strings.ToUpper(method) {
+		return nil // methods are case-sensitive
+	}
+	return at(c.document, "paths", c.pathOf(path), strings.ToLower(method))
+}
+
+// check wants the answer documented for the request: its status, its media
+// type, the headers that go with it and every member of its body.
+func (c *contract) check(t testing.TB, method, path string, a answer) {
+	t.Helper()
+	operation := c.operation(method, path)
+	require.NotNil(t, operation, "%s %s is not documented", method, path)
+	status := strconv.Itoa(a.StatusCode)
+	response := at(operation, "responses", status)
+	require.NotNil(t, response, "%s %s answered %s, which is not documented: %s", method, path, status, a.body)
+	for header := range at(response, "headers") {
+		if header == api.HeaderAsOf && !strings.Contains(path, "consistency=local") {
+			continue
+		}
+		require.NotEmpty(t, a.Header.Get(header), "%s %s: %s comes with the header %s", method, path, status, header)
+	}
+	if a.body == "" {
+		return
+	}
+	media, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	require.NoError(t, err)
+	require.NotNil(t, at(response, "content", media), "%s %s: %s as %s is not documented", method, path, status, media)
+	for _, text := range documentsIn(media, a.body) {
+		c.validate(t, text, "paths", c.pathOf(path), strings.ToLower(method), "responses", status, "content", media, "schema")
+	}
+}
+
+// documentsIn returns the JSON documents of a body. A stream of server-sent
+// events is described as text, so that there are none.
+func documentsIn(media, body string) []string {
+	switch media {
+	case "application/json", api.ProblemMediaType:
+		return []string{body}
+	case api.NDJSONMediaType:
+		return strings.Split(strings.TrimSuffix(body, "\n"), "\n")
+	}
+	return nil
+}
+
+// validate wants the JSON text to fit the schema at the place in the document.
+func (c *contract) validate(t testing.TB, text string, place ...string) {
+	t.Helper()
+	require.NoError(t, c.fits(t, text, place...), "the schema of %v refuses %s", place, text)
+}
+
+func (c *contract) fits(t testing.TB, text string, place ...string) error {
+	t.Helper()
+	pointer := ""
+	for _, name := range place {
+		pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(name)
+	}
+	schema, err := c.schemas.Compile(contractURL + "#" + pointer)
+	require.NoError(t, err, "compile the schema at %s", pointer)
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	require.NoError(t, err, text)
+	return schema.Validate(value)
+}
+
+// operations returns each operation as "method path", in order.
+func (c *contract) operations() []string {
+	var all []string
+	for path, item := range at(c.document, "paths") {
+		for method := range maps.Keys(item.(map[string]any)) {
+			all = append(all, strings.ToUpper(method)+" "+path)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// refsIn returns every reference below a JSON value.
+func refsIn(value any) []string {
+	var refs []string
+	switch v := value.(type) {
+	case map[string]any:
+		if ref, ok := v["$ref"].(string); ok {
+			refs = append(refs, ref)
+		}
+		for _, inner := range v {
+			refs = append(refs, refsIn(inner)...)
+		}
+	case []any:
+		for _, inner := range v {
+			refs = append(refs, refsIn(inner)...)
+		}
+	}
+	return refs
+}
+
+// asJSON is for values of these tests, which marshal.
+func asJSON(t testing.TB, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err, fmt.Sprintf("%T", value))
+	return string(text)
+}

@@ -1,0 +1,199 @@
+package httpserver_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func finding(id, node string) ports.DriftFinding {
+	return ports.DriftFinding{
+		ID: id, Kind: ports.DriftExited, GameID: "g-" + id, Region: "eu", Node: node, Action: ports.ActionMarkStopped,
+		Evidence: "exited with 1", FirstSeen: noon, Observations: 2, RecordRevision: 5, IntentRevision: 3, ContainerID: "c",
+	}
+}
+
+// applying does what it is asked, but for one finding.
+func applying(seen *[]ports.DriftFinding) func([]ports.DriftFinding) ([]ports.ApplyResult, error) {
+	return func(findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+		*seen = append(*seen, findings...)
+		var results []ports.ApplyResult
+		for _, f := range findings {
+			result := ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.ApplyDone}
+			if f.ID == "held" {
+				result.Status, result.Reason = ports.ApplyBlocked, "the brake is on"
+			}
+			results = append(results, result)
+		}
+		return results, nil
+	}
+}
+
+// Drift is that of every node; who did not answer, and who is gone while records
+// name it, is listed.
+func TestDriftOfAllNodes(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, func(cfg *httpserver.Config) { cfg.PeerTimeout = 2 * time.Second })
+	c.first.report = ports.DriftReport{Findings: []ports.DriftFinding{finding("z", "n1"), finding("a", "n1")}}
+	c.second.report = ports.DriftReport{Findings: []ports.DriftFinding{finding("b", "n2")}, Brakes: []ports.Brake{{Region: "eu", Node: "n2", Since: noon, Reason: "too many"}}}
+	hanging, _ := recorder(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	c.register.join("ap", "hangs", hanging)
+	c.register.join("ap", "dead", "http://127.0.0.1:1")
+	strange, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	c.register.join("ap", "odd", strange)
+
+	got := c.one.send("GET", "/v1/drift", "", "")
+	require.Equal(t, 200, got.StatusCode, got.body)
+	contractOf(t, c.one).check(t, "GET", "/v1/drift", got)
+	report := decodeAs[ports.DriftReport](t, got.body)
+	require.Equal(t, []ports.DriftFinding{finding("a", "n1"), finding("z", "n1"), finding("b", "n2")}, report.Findings)
+	require.Equal(t, c.second.report.Brakes, report.Brakes)
+	require.Len(t, report.Missing, 4, got.body)
+	for i, want := range [][]string{
+		{"ap", "dead", "does not answer at http://127.0.0.1:1"}, {"ap", "hangs", "did not answer in time"},
+		{"ap", "odd", "not an answer of the API"}, {"us", "gone", "a record names it"},
+	} {
+		require.Equal(t, want[:2], []string{report.Missing[i].Region, report.Missing[i].Node})
+		require.Contains(t, report.Missing[i].Reason, want[2])
+	}
+	own := decodeAs[ports.DriftReport](t, c.one.send("GET", "/v1/drift?scope=node", "", "").body)
+	require.Equal(t, c.first.report.Findings, own.Findings)
+	require.Empty(t, own.Missing)
+}
+
+// What is no report does not count as one that found nothing.
+func TestDriftAnswersThatAreNoReport(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`null`, `{}`, `{"findings":null,"brakes":null,"missing":null}`, `{"findings":[],"brakes":[]}`} {
+		c := startCluster(t, nil)
+		odd, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, body)
+		})
+		c.register.join("ap", "odd", odd)
+		report := decodeAs[ports.DriftReport](t, c.one.send("GET", "/v1/drift", "", "").body)
+		require.Len(t, report.Missing, 2, body)
+		require.Equal(t, "ap/odd", report.Missing[0].Region+"/"+report.Missing[0].Node)
+		require.Contains(t, report.Missing[0].Reason, "what it answered is not a report", body)
+	}
+}
+
+// A node whose own engine does not answer is missing like any other.
+func TestDriftOfANodeInTrouble(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	fails := func(context.Context) error { return runtime.ErrEngineUnavailable }
+	c.first.drift, c.second.drift = fails, fails
+	report := decodeAs[ports.DriftReport](t, c.one.send("GET", "/v1/drift", "", "").body)
+	require.Len(t, report.Missing, 3)
+	for _, m := range report.Missing[:2] {
+		require.Equal(t, "engine is unavailable", m.Reason)
+	}
+	got := c.one.send("GET", "/v1/drift?scope=node", "", "")
+	require.Equal(t, api.CodeEngineUnavailable, got.problem(t).Code)
+}
+
+// Each finding is acted on by its node, if it still finds it so; what is to be
+// done is never taken from the request.
+func TestApplyDrift(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	var first, second []ports.DriftFinding
+	c.first.apply, c.second.apply = applying(&first), applying(&second)
+	moved, other := finding("moved", "n1"), finding("other", "n2")
+	moved.RecordRevision++
+	other.Action = ports.ActionRemoveContainer
+	c.first.report.Findings = []ports.DriftFinding{finding("a", "n1"), finding("held", "n1"), moved}
+	c.second.report.Findings = []ports.DriftFinding{finding("b", "n2"), other}
+
+	forged := finding("a", "n1")
+	forged.GameID, forged.ContainerID, forged.Action = "victim", "other", ""
+	asked := []ports.DriftFinding{finding("b", "n2"), forged, finding("held", "n1"), finding("moved", "n1"), finding("vanished", "n2"), finding("other", "n2"), finding("x", "n9")}
+	got := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Actor: UTF-8''ad%C3%A4\r\n", asJSON(t, api.DriftApply{Findings: asked}))
+	require.Equal(t, 200, got.StatusCode, got.body)
+	contractOf(t, c.one).check(t, "POST", "/v1/drift/apply", got)
+	results := decodeAs[api.DriftApplied](t, got.body).Results
+	require.Len(t, results, len(asked))
+	for i, want := range []struct {
+		status ports.ApplyStatus
+		reason string
+	}{
+		{ports.ApplyDone, ""}, {ports.ApplyDone, ""}, {ports.ApplyBlocked, "the brake is on"}, {ports.ApplyStale, "the record is at revision 6 now, not at 5"},
+		{ports.ApplyStale, "is not found any more"}, {ports.ApplyStale, "proposes remove_container now, not mark_stopped"},
+		{ports.ApplyFailed, "eu/n9 is not among the present nodes"},
+	} {
+		require.Equal(t, asked[i].ID, results[i].ID)
+		require.Equal(t, want.status, results[i].Status, "%s: %s", results[i].ID, results[i].Reason)
+		require.Contains(t, results[i].Reason, want.reason)
+	}
+	require.Equal(t, []ports.DriftFinding{finding("a", "n1"), finding("held", "n1")}, first, "the node acts on its own findings")
+	require.Equal(t, []ports.DriftFinding{finding("b", "n2")}, second)
+	require.Equal(t, []string{"adä"}, c.first.appliers)
+	require.Equal(t, []string{"adä"}, c.second.appliers, "who asks is passed on")
+
+	short := c.two.send("POST", "/v1/drift/apply", "", `{"findings":[{"id":"b","region":"eu","node":"n2","record_revision":5,"intent_revision":3}]}`)
+	require.Equal(t, ports.ApplyDone, decodeAs[api.DriftApplied](t, short.body).Results[0].Status, "an id and its revisions are enough: %s", short.body)
+	passedOn := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Forwarded: x\r\n", asJSON(t, api.DriftApply{Findings: asked[:1]}))
+	require.Equal(t, ports.ApplyFailed, decodeAs[api.DriftApplied](t, passedOn.body).Results[0].Status, "passed on once only")
+}
+
+// What came of findings whose node fails half-way is said to be unknown.
+func TestApplyDriftThatFails(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	c.first.report.Findings = []ports.DriftFinding{finding("a", "n1")}
+	c.first.apply = func([]ports.DriftFinding) ([]ports.ApplyResult, error) { return nil, runtime.ErrEngineUnavailable }
+	broken, _ := recorder(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	c.register.join("eu", "broken", broken)
+	body := asJSON(t, api.DriftApply{Findings: []ports.DriftFinding{finding("a", "n1"), finding("b", "broken")}})
+	results := decodeAs[api.DriftApplied](t, c.one.send("POST", "/v1/drift/apply", "", body).body).Results
+	require.Equal(t, ports.ApplyFailed, results[0].Status)
+	require.Equal(t, "engine is unavailable", results[0].Reason)
+	require.Equal(t, ports.ApplyFailed, results[1].Status)
+	require.Contains(t, results[1].Reason, "outcome of the write is unknown: node is not reachable: eu/broken")
+	c.first.apply = func([]ports.DriftFinding) ([]ports.ApplyResult, error) { return nil, nil }
+	results = decodeAs[api.DriftApplied](t, c.one.send("POST", "/v1/drift/apply", "", body).body).Results
+	require.Equal(t, ports.ApplyFailed, results[0].Status, "an answer that is none is no success")
+}
+
+func TestReleaseBrake(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	contract := contractOf(t, c.one)
+	c.second.brake = &runtime.RefusedError{Operation: "release", Reason: "the brake is not on"}
+	for _, row := range []struct {
+		path, code string
+		status     int
+		at         string
+	}{
+		{"/v1/drift/release", "", 200, "eu/n1"},
+		{"/v1/drift/release?region=eu&node=n1", "", 200, "eu/n1"},
+		{"/v1/drift/release?node=n1", "", 200, "eu/n1"},
+		{"/v1/drift/release?region=eu&node=n2", api.CodeRefused, 409, ""},
+		{"/v1/drift/release?node=n9", api.CodeNodeUnreachable, 503, ""},
+		{"/v1/drift/release?region=eu", api.CodeInvalid, 400, ""},
+	} {
+		got := c.one.send("POST", row.path, "", "")
+		require.Equal(t, row.status, got.StatusCode, "%s: %s", row.path, got.body)
+		contract.check(t, "POST", row.path, got)
+		if row.code != "" {
+			require.Equal(t, row.code, got.problem(t).Code)
+			continue
+		}
+		require.Equal(t, row.at, decodeAs[api.Place](t, got.body).String())
+	}
+	c.second.brake = nil
+	require.Equal(t, "eu/n2", decodeAs[api.Place](t, c.one.send("POST", "/v1/drift/release?node=n2", "", "").body).String())
+	c.first.brake = errors.New("odd")
+	require.Equal(t, 500, c.one.send("POST", "/v1/drift/release", "", "").StatusCode)
+}

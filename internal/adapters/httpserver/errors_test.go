@@ -1,0 +1,187 @@
+package httpserver_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// failing is a store that knows who it is and fails at everything else.
+type failing struct {
+	*memstore.Store
+	err error
+}
+
+func fail(err error) *failing { return &failing{memstore.New(), err} }
+
+func (s *failing) GetVersioned(context.Context, string) (ports.VersionedRecord, error) {
+	return ports.VersionedRecord{}, s.err
+}
+
+func (s *failing) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+	return ports.Page{}, s.err
+}
+
+func (s *failing) Put(context.Context, ports.PutInput) (ports.VersionedRecord, error) {
+	return ports.VersionedRecord{}, s.err
+}
+
+func (s *failing) Transition(context.Context, ports.TransitionInput) (ports.VersionedRecord, error) {
+	return ports.VersionedRecord{}, s.err
+}
+
+func (s *failing) History(context.Context, string) ([]runtime.LedgerEntry, error) { return nil, s.err }
+
+func (s *failing) Check(context.Context, bool) (ports.CheckReport, error) {
+	return ports.CheckReport{}, s.err
+}
+
+func (s *failing) Watch(context.Context, ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
+	return func(yield func(ports.RuntimeEvent, error) bool) { yield(ports.RuntimeEvent{}, s.err) }
+}
+
+// TestErrorsOverHTTP is the table from errors of the store to answers, held
+// against every operation that the error can come from.
+func TestErrorsOverHTTP(t *testing.T) {
+	t.Parallel()
+	const (
+		list, get, put, move, history = "GET /v1/runtimes", "GET /v1/runtimes/g", "PUT /v1/runtimes/g", "POST /v1/runtimes/g/status", "GET /v1/runtimes/g/history"
+		check, repair, watch          = "GET /v1/fsck", "POST /v1/fsck/repair", "GET /v1/watch"
+	)
+	every := []string{list, get, put, move, history, check, repair, watch}
+	writes, games := []string{put, move}, []string{get, history, move}
+	revisions, values := []string{list, watch}, []string{get, put, move}
+	for _, row := range []struct {
+		err    error
+		status int
+		code   string
+		from   []string
+		// terse: the error's own text stays inside
+		terse bool
+	}{
+		{runtime.ErrNotFound, 404, api.CodeNotFound, games, false},
+		{&runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped", Current: recordOf("g"), Revision: 7}, 409, api.CodeConflict, []string{move}, false},
+		{&runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "b", Current: recordOf("g"), Revision: 7}, 409, api.CodeConflict, []string{move}, false},
+		{&runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "7", Current: recordOf("g"), Revision: 7}, 412, api.CodePreconditionFailed, []string{put}, false},
+		{&runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, 412, api.CodePreconditionFailed, []string{put}, false},
+		{runtime.ErrFenced, 409, api.CodeFenced, []string{move}, false},
+		{&runtime.TransitionError{From: "removed", To: "running"}, 422, api.CodeInvalidTransition, []string{move}, false},
+		{&runtime.InvalidError{Field: "operation_id", Reason: "is odd"}, 400, api.CodeInvalid, writes, false},
+		{&runtime.InvalidError{Field: "record", Reason: "is too large"}, 422, api.CodeInvalid, []string{put}, false},
+		{&runtime.InvalidError{Field: "limit", Reason: "is odd"}, 400, api.CodeInvalid, []string{list}, false},
+		{runtime.ErrCompacted, 410, api.CodeCompacted, revisions, false},
+		{runtime.ErrForeignRevision, 400, api.CodeForeignRevision, revisions, false},
+		{&runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, 500, api.CodeCorrupt, values, false},
+		{runtime.ErrOutcomeUnknown, 504, api.CodeOutcomeUnknown, writes, true},
+		{errors.Join(runtime.ErrOutcomeUnknown, context.DeadlineExceeded), 504, api.CodeOutcomeUnknown, writes, true},
+		{errors.Join(context.Canceled, runtime.ErrOutcomeUnknown), 504, api.CodeOutcomeUnknown, writes, true},
+		{runtime.ErrReadOnly, 507, api.CodeReadOnly, []string{put, move, repair}, true},
+		{runtime.ErrUnavailable, 503, api.CodeUnavailable, every, true},
+		{context.DeadlineExceeded, 503, api.CodeUnavailable, every, true},
+		{context.Canceled, 503, api.CodeUnavailable, every, true},
+		{runtime.ErrIncompatible, 500, api.CodeIncompatible, every, true},
+		{errors.New("nobody has heard of this"), 500, api.CodeInternal, every, true},
+	} {
+		f := startOver(t, fail(fmt.Errorf("%s: %w", secret, row.err)), httpserver.Config{})
+		c := contractOf(t, f)
+		for _, call := range row.from {
+			method, path, _ := strings.Cut(call, " ")
+			got := f.send(method, path, "", map[string]string{put: running, move: stop}[call])
+			require.Equal(t, row.status, got.StatusCode, "%s when the store says %v: %s", call, row.err, got.body)
+			p := got.problem(t)
+			require.Equal(t, row.code, p.Code, "%s when the store says %v", call, row.err)
+			require.NotEmpty(t, p.Detail, call)
+			require.Equal(t, row.status == 503, got.Header.Get("Retry-After") == "1", "Retry-After of %s when the store says %v", call, row.err)
+			if row.terse {
+				require.NotContains(t, got.body, secret, call)
+				require.NotContains(t, got.body, "nobody has heard", call)
+			}
+			c.check(t, method, path, got)
+		}
+	}
+}
+
+// What an error carries for a program to act on arrives as members.
+func TestProblemsCarryWhatTheErrorKnows(t *testing.T) {
+	t.Parallel()
+	current := recordOf("g")
+	conflict := ask(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "c-g", Current: current, Revision: 7}, "POST", bodyPost, stop)
+	require.Equal(t, api.Problem{
+		Type: api.ProblemTypePrefix + "conflict", Title: "Record is not as expected", Status: 409, Code: "conflict", Detail: conflict.Detail,
+		Expectation: "container_id", Expected: "a", Actual: "c-g", Current: &current, Revision: 7, GameID: "g",
+	}, conflict)
+	absent := ask(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, "PUT", bodyPut, running)
+	require.Nil(t, absent.Current, "there is no record to show")
+	require.Equal(t, "revision 3 0", strings.Join([]string{absent.Expectation, absent.Expected, absent.Actual}, " "))
+	pair := ask(t, &runtime.TransitionError{From: "removed", To: "stopped"}, "POST", bodyPost, stop)
+	require.Equal(t, "removed stopped", pair.From+" "+pair.To)
+	damaged := ask(t, &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, "GET", "/v1/runtimes/g", "")
+	require.Equal(t, "/runtimes/g g is not JSON", strings.Join([]string{damaged.Key, damaged.GameID, damaged.Reason}, " "))
+	many := ask(t, errors.Join(&runtime.InvalidError{Field: "region", Reason: "is odd"}, &runtime.InvalidError{Field: "actor", Reason: "is long"},
+		&runtime.InvalidError{Field: "reason", Reason: "is longer"}), "PUT", bodyPut, running)
+	require.Equal(t, "body.region header.Rtmanager-Actor header.Rtmanager-Reason", placesOf(many))
+	require.Equal(t, 422, many.Status, "one fault in the body makes it the body's")
+}
+
+// What can be refused without the store is refused though the store is away.
+func TestBadBodiesAreRefusedBeforeTheStoreIsAsked(t *testing.T) {
+	t.Parallel()
+	pair := ask(t, runtime.ErrUnavailable, "POST", bodyPost, `{"expected_from":"removed","to":"running"}`)
+	require.Equal(t, api.CodeInvalidTransition, pair.Code)
+	zero := ask(t, runtime.ErrUnavailable, "POST", bodyPost, member(stop, "now", `"0001-01-01T00:00:00Z"`))
+	require.Equal(t, "body.now", placesOf(zero))
+	record := ask(t, runtime.ErrUnavailable, "PUT", bodyPut, member(running, "current_container_id", `""`))
+	require.Equal(t, "body.current_container_id", placesOf(record))
+}
+
+func ask(t *testing.T, err error, method, path, body string) api.Problem {
+	t.Helper()
+	return startOver(t, fail(err), httpserver.Config{}).send(method, path, "", body).problem(t)
+}
+
+// The log has what the answer hides, and nothing for a client's own mistakes.
+func TestServersFaultsAreLogged(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		err    error
+		logged bool
+	}{{runtime.ErrUnavailable, true}, {errors.New("odd"), true}, {runtime.ErrIncompatible, true}, {runtime.ErrNotFound, false}, {runtime.ErrCompacted, false}} {
+		var log lockedBuffer
+		f := startOver(t, fail(fmt.Errorf("%s: %w", secret, row.err)), httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		require.NotEqual(t, http.StatusOK, f.send("GET", "/v1/runtimes/g", "", "").StatusCode)
+		require.Equal(t, row.logged, strings.Contains(log.String(), secret), "after %v the log says %q", row.err, log.String())
+	}
+}
+
+// lockedBuffer is a log that a test may read while it is written.
+type lockedBuffer struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -1,0 +1,373 @@
+package httpserver_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// cluster is two daemons, eu/n1 and eu/n2, over one store.
+type cluster struct {
+	register *register
+	store    *memstore.Store
+	one, two *fixture
+	// managers of the two
+	first, second *manager
+}
+
+func startCluster(t testing.TB, tune func(*httpserver.Config)) *cluster {
+	t.Helper()
+	c := &cluster{register: &register{}, store: memstore.New(), first: &manager{}, second: &manager{}}
+	node := func(name string, m *manager) *fixture {
+		cfg := httpserver.Config{Region: "eu", Node: name, Manager: m, Nodes: c.register}
+		if tune != nil {
+			tune(&cfg)
+		}
+		f := startOver(t, c.store, cfg)
+		f.store = c.store
+		c.register.join("eu", name, "http://"+f.addr)
+		return f
+	}
+	c.one, c.two = node("n1", c.first), node("n2", c.second)
+	require.NoError(t, c.store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
+	require.NoError(t, c.store.Upsert(t.Context(), recordOn("lost", "us", "gone")))
+	return c
+}
+
+// Whoever is asked, a game's own node carries its operations out.
+func TestOperationsGoToTheGamesNode(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds {
+		c := startCluster(t, nil)
+		headers := "Idempotency-Key: UTF-8''%C3%B6p\r\nRtmanager-Actor: ops\r\nRtmanager-Reason: why\r\n"
+		got := c.one.send("POST", opPath("far", kind)+"?wait=done", headers, soundBody(kind))
+		require.Equal(t, 200, got.StatusCode, got.body)
+		contractOf(t, c.one).check(t, "POST", opPath("far", kind), got)
+		require.Zero(t, c.first.count(), "the daemon that was asked must not touch the game")
+		request := c.second.asked(t)
+		require.Equal(t, ports.Origin{OperationID: "öp", Actor: "ops", Reason: "why"}, request.Origin)
+		require.Equal(t, kind, request.Kind)
+		if kind == operation.KindPatch {
+			require.Equal(t, "game:1.2.4", request.Image)
+		}
+		direct := c.two.send("POST", opPath("far", kind), headers, soundBody(kind))
+		require.Equal(t, direct.body, got.body, "the answer is the same by either way")
+		for name, values := range got.Header {
+			require.Len(t, values, 1, "header %s is given twice", name)
+		}
+	}
+}
+
+// Ids that a path would change arrive as they are.
+func TestForwardedGameIDs(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	for _, id := range []string{"a/b", "%2F", "a b", "~", "ä?x=1#y", "a%"} {
+		require.NoError(t, c.store.Upsert(t.Context(), recordOn(id, "eu", "n2")))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.one.addr, nil)
+		require.NoError(t, err)
+		request.URL.Path = "/v1/runtimes/" + id + "/stop"
+		request.URL.RawPath = "/v1/runtimes/" + strings.NewReplacer("%", "%25", "/", "%2F", " ", "%20", "?", "%3F", "#", "%23").Replace(id) + "/stop"
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, 200, response.StatusCode, "%q: %s", id, text)
+		require.Equal(t, id, decodeAs[api.OperationAnswer](t, string(text)).GameID)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// A stream comes through event by event, not when it is over.
+func TestForwardedStreamsAreNotHeldBack(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	end := make(chan struct{})
+	c.second.operate = slow(end, operation.StepAccepted, operation.StepPulling)
+	_, got := c.one.openUntilDone("POST", opPath("far", operation.KindStart), ndjson, "")
+	require.Equal(t, api.NDJSONMediaType, got.Header.Get("Content-Type"))
+	reader := bufio.NewReader(got.Body)
+	for _, step := range []string{"accepted", "pulling"} {
+		line, err := reader.ReadString('\n')
+		require.NoError(t, err)
+		require.Contains(t, line, `"step":"`+step+`"`)
+	}
+	close(end)
+	rest, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	require.Contains(t, string(rest), `"type":"result"`)
+}
+
+// Errors of the game's node come through as they are.
+func TestForwardedErrors(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	c.second.operate = func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
+		return operation.Outcome{}, &runtime.BusyError{GameID: "far", OperationID: "other", Holder: "eu/n2"}
+	}
+	got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
+	require.Equal(t, 409, got.StatusCode)
+	require.Equal(t, "busy other eu/n2", strings.Join([]string{got.problem(t).Code, got.problem(t).OperationID, got.problem(t).Holder}, " "))
+	unwanted := c.one.send("POST", opPath("far", operation.KindStart), "", `{"node":"n1"}`)
+	require.Equal(t, 409, unwanted.StatusCode, unwanted.body)
+	require.Equal(t, api.CodeRefused, unwanted.problem(t).Code)
+	require.Contains(t, unwanted.problem(t).Detail, "lives on node eu/n2")
+}
+
+// A request is passed on once. A node that does not own the game says so.
+func TestRequestsAreNotPassedOnTwice(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	for _, kind := range kinds {
+		got := c.one.send("POST", opPath("far", kind), "Rtmanager-Forwarded: eu/n9\r\n", soundBody(kind))
+		require.Equal(t, http.StatusMisdirectedRequest, got.StatusCode, got.body)
+		p := got.problem(t)
+		require.Equal(t, []string{api.CodeMisrouted, "eu", "n2"}, []string{p.Code, p.Region, p.Node})
+		contractOf(t, c.one).check(t, "POST", opPath("far", kind), got)
+	}
+	got := c.one.send("GET", "/v1/runtimes/far/explain", "Rtmanager-Forwarded: eu/n9\r\n", "")
+	require.Equal(t, http.StatusMisdirectedRequest, got.StatusCode, got.body)
+	require.Zero(t, c.first.count()+c.second.count())
+
+	// A register that leads back to whoever asks must not make a loop.
+	c.register.leave("n2")
+	c.register.join("eu", "n2", "http://"+c.one.addr)
+	got = c.one.send("POST", opPath("far", operation.KindStop), "", "")
+	require.Equal(t, api.CodeMisrouted, got.problem(t).Code, got.body)
+	require.Zero(t, c.first.count()+c.second.count())
+}
+
+// recorder is a node that is no daemon, and keeps what it is sent.
+func recorder(t testing.TB, answer http.HandlerFunc) (url string, seen <-chan *http.Request) {
+	t.Helper()
+	requests := make(chan *http.Request, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests <- r
+		answer(w, r)
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL, requests
+}
+
+// Of what a stranger sends, another node is told only what the API knows.
+func TestForwardedHeaders(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	url, seen := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Set-Cookie", "a=b")
+		w.Header().Set("X-Evil", "1")
+		_, _ = io.WriteString(w, "{}")
+	})
+	c.register.leave("n2")
+	c.register.join("eu", "n2", url+"/base/")
+	got := c.one.send("POST", opPath("far", operation.KindStop)+"?wait=running",
+		"X-Forwarded-For: 1.2.3.4\r\nForwarded: for=x\r\nX-Real-Ip: 1\r\nCookie: a=b\r\nAuthorization: Basic x\r\nConnection: X-Hop\r\nX-Hop: 1\r\nAccept: */*\r\n", "{}")
+	require.Equal(t, 200, got.StatusCode, got.body)
+	require.Empty(t, got.Header.Get("Set-Cookie")+got.Header.Get("X-Evil"))
+	request := <-seen
+	require.Equal(t, "/base/v1/runtimes/far/stop?wait=running", request.RequestURI)
+	var names []string
+	for name := range request.Header {
+		names = append(names, name)
+	}
+	require.ElementsMatch(t, []string{"Accept", "Content-Length", "Content-Type", "Idempotency-Key", "Rtmanager-Forwarded"}, names)
+	require.Equal(t, "eu/n1", request.Header.Get("Rtmanager-Forwarded"))
+}
+
+// What is no answer of the API is not given on as one, and nothing is followed.
+func TestStrangeAnswersOfOtherNodes(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"a page": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
+		},
+		"a 204":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"an end": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startCluster(t, nil)
+			url, seen := recorder(t, handler)
+			c.register.leave("n2")
+			c.register.join("eu", "n2", url)
+			got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
+			require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
+			p := got.problem(t)
+			require.Equal(t, api.CodeOutcomeUnknown, p.Code, "it arrived there, so it may have been done")
+			require.Equal(t, "eu n2", p.Region+" "+p.Node)
+			require.NotEmpty(t, p.OperationID)
+			require.Len(t, seen, 1)
+			explained := c.one.send("GET", "/v1/runtimes/far/explain", "", "")
+			require.Equal(t, 200, explained.StatusCode, explained.body)
+			require.Contains(t, explained.body, "node is not reachable: eu/n2 does not answer")
+		})
+	}
+}
+
+// A node that is not there, or not to be reached, is named, and nothing was done.
+func TestUnreachableNodes(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, dead.Close())
+	for name, row := range map[string]struct {
+		api    string // empty: not in the register
+		status int
+		detail string
+	}{
+		"gone":       {"", 503, "node is not reachable: eu/n2 is not among the present nodes"},
+		"dead":       {"http://" + dead.Addr().String(), 502, "eu/n2 does not answer at http://127.0.0.1:"},
+		"no address": {"file:///etc/passwd", 503, "eu/n2 names no address"},
+		"half a one": {"http://", 503, "eu/n2 names no address"},
+	} {
+		c.register.leave("n2")
+		if row.api != "" {
+			c.register.join("eu", "n2", row.api)
+		}
+		for _, kind := range kinds {
+			got := c.one.send("POST", opPath("far", kind), "", soundBody(kind))
+			require.Equal(t, row.status, got.StatusCode, "%s: %s", name, got.body)
+			p := got.problem(t)
+			require.Equal(t, []string{api.CodeNodeUnreachable, "eu", "n2"}, []string{p.Code, p.Region, p.Node})
+			require.Contains(t, p.Detail, row.detail)
+			contractOf(t, c.one).check(t, "POST", opPath("far", kind), got)
+		}
+	}
+	alone := start(t, here(&manager{}))
+	require.NoError(t, alone.store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
+	got := alone.send("POST", opPath("far", operation.KindStop), "", "")
+	require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code, "a daemon that knows of no others: %s", got.body)
+}
+
+// A node that hangs is given up when it is not present any more, or when the time
+// of the request is over; whether it did something is then not known.
+func TestNodesThatHang(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		timeout time.Duration
+		leaves  bool
+		want    string
+	}{
+		"and leave the register": {time.Hour, true, "eu/n2 is not among the present nodes"},
+		"and stay":               {300 * time.Millisecond, false, "eu/n2 did not answer in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startCluster(t, func(cfg *httpserver.Config) { cfg.OperationTimeout = row.timeout })
+			url, seen := recorder(t, func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			})
+			c.register.leave("n2")
+			c.register.join("eu", "n2", url)
+			answered := make(chan answer, 1)
+			go func() {
+				answered <- c.one.send("POST", opPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
+			}()
+			<-seen
+			if row.leaves {
+				c.register.leave("n2")
+			}
+			p := (<-answered).problem(t)
+			require.Equal(t, []string{api.CodeOutcomeUnknown, "op-1"}, []string{p.Code, p.OperationID})
+			require.Contains(t, p.Detail, row.want)
+		})
+	}
+}
+
+// A stream that breaks on the way is cut, so that nobody takes it for whole.
+func TestForwardedStreamsThatBreak(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	url, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", api.NDJSONMediaType)
+		_, _ = io.WriteString(w, `{"type":"heartbeat"}`+"\n")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	c.register.leave("n2")
+	c.register.join("eu", "n2", url)
+	_, got := c.one.openUntilDone("POST", opPath("far", operation.KindStop), ndjson, "")
+	require.Equal(t, 200, got.StatusCode)
+	_, err := io.ReadAll(got.Body)
+	require.Error(t, err, "the end of a broken stream must not look like an end")
+}
+
+// Of what another node sends besides its answer, nothing gets through, and this
+// server's own headers stay.
+func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	url, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</evil>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Trailer", "X-Announced")
+		_, _ = io.WriteString(w, "{}")
+		_ = http.NewResponseController(w).Flush()
+		w.Header().Set("X-Announced", "1")
+		w.Header().Set(http.TrailerPrefix+"X-Sudden", "1")
+	})
+	c.register.leave("n2")
+	c.register.join("eu", "n2", url)
+	got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
+	require.Equal(t, 200, got.StatusCode, "%v", got.Header)
+	require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
+	require.Empty(t, got.Header.Values("Link"))
+	require.Empty(t, got.Trailer)
+}
+
+// A shutdown does not wait for what another node is still doing: its client is
+// told in time, as for an operation of this node's own.
+func TestShutdownLeavesForwardedOperations(t *testing.T) {
+	t.Parallel()
+	url, seen := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if r.Header.Get("Accept") == api.NDJSONMediaType {
+			w.Header().Set("Content-Type", api.NDJSONMediaType)
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	})
+	register := &register{}
+	register.join("eu", "n2", url)
+	store := memstore.New()
+	require.NoError(t, store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
+	s := serve(t, store, httpserver.Config{Region: "eu", Node: "n1", Manager: &manager{}, Nodes: register, DrainTimeout: time.Second})
+	answered := make(chan answer, 1)
+	go func() { answered <- s.send("POST", opPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "") }()
+	<-seen
+	_, streamed := s.openUntilDone("POST", opPath("far", operation.KindStop), ndjson, "")
+	require.Equal(t, 200, streamed.StatusCode)
+	s.stop()
+	got := <-answered
+	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
+	p := got.problem(t)
+	require.Equal(t, []string{api.CodeOutcomeUnknown, "op-1", "eu", "n2"}, []string{p.Code, p.OperationID, p.Region, p.Node})
+	require.Contains(t, p.Detail, "the server is shutting down")
+	_, err := io.ReadAll(streamed.Body)
+	require.Error(t, err, "a stream that is cut must not look like one that is over")
+	require.NoError(t, s.wait())
+}

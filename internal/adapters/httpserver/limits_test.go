@@ -1,0 +1,167 @@
+package httpserver_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// dial opens a connection on which the test says what it likes.
+func (f *fixture) dial(text string) net.Conn {
+	f.t.Helper()
+	conn, err := net.Dial("tcp", f.addr)
+	require.NoError(f.t, err)
+	f.t.Cleanup(func() { conn.Close() })
+	require.NoError(f.t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, text)
+	require.NoError(f.t, err)
+	return conn
+}
+
+// Headers that do not arrive within Config.HeaderTimeout are not waited for.
+func TestSlowHeadersAreCutOff(t *testing.T) {
+	t.Parallel()
+	s := serve(t, memstore.New(), httpserver.Config{HeaderTimeout: time.Second})
+	slow := map[string]net.Conn{}
+	for _, beginning := range []string{"", "GET", "GET /healthz HTTP/1.1\r\n", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "} {
+		slow[beginning] = s.dial(beginning)
+	}
+	for beginning, conn := range slow {
+		rest, err := io.ReadAll(conn)
+		require.NoError(t, err, "after %q the connection must be closed", beginning)
+		require.True(t, len(rest) == 0 || strings.HasPrefix(string(rest), "HTTP/1.1 400 "), "half a request, %q, was answered %q", beginning, rest)
+	}
+	require.Equal(t, 200, s.send("GET", "/healthz", "", "").StatusCode)
+}
+
+// A body that does not arrive within Config.BodyTimeout is a 408, after which
+// the connection is of no use.
+func TestSlowBodyIsATimeout(t *testing.T) {
+	t.Parallel()
+	s := serve(t, memstore.New(), httpserver.Config{BodyTimeout: 100 * time.Millisecond})
+	c := contractOf(t, s.fixture)
+	for _, call := range []struct{ method, path string }{{"PUT", bodyPut}, {"POST", bodyPost}} {
+		for _, framing := range []string{"Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n3e8\r\n"} {
+			conn := s.dial(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s", call.method, call.path, framing, running[:20]))
+			got, err := readAnswer(bufio.NewReader(conn))
+			require.NoError(t, err)
+			require.Equal(t, http.StatusRequestTimeout, got.StatusCode, got.body)
+			require.Equal(t, api.CodeRequestTimeout, got.problem(t).Code)
+			require.True(t, got.Close, "the connection must be given up")
+			c.check(t, call.method, call.path, got)
+		}
+	}
+	revision, err := s.store.Revision(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(1), revision, "half a body writes nothing")
+}
+
+// slowPut is a store whose Put takes a while.
+type slowPut struct {
+	ports.Store
+	takes time.Duration
+}
+
+func (s *slowPut) Put(ctx context.Context, input ports.PutInput) (ports.VersionedRecord, error) {
+	select {
+	case <-time.After(s.takes):
+		return s.Store.Put(ctx, input)
+	case <-ctx.Done():
+		return ports.VersionedRecord{}, ctx.Err()
+	}
+}
+
+// The time for the body is over once the body is there: it must not cut off the
+// work that follows.
+func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
+	t.Parallel()
+	s := serve(t, &slowPut{memstore.New(), 400 * time.Millisecond}, httpserver.Config{BodyTimeout: 200 * time.Millisecond})
+	got := s.send("PUT", bodyPut, "", running)
+	require.Equal(t, 200, got.StatusCode, got.body)
+}
+
+// A stream that has ended leaves its deadline for writing on the connection. It
+// must not hit the request that comes next.
+func TestConnectionIsOfUseAfterAStream(t *testing.T) {
+	t.Parallel()
+	store := newScript(
+		scripted{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}},
+		scripted{err: runtime.ErrCompacted},
+	)
+	s := serve(t, &slowPut{store, 900 * time.Millisecond}, httpserver.Config{WriteTimeout: 300 * time.Millisecond})
+	conn := s.dial("GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	reader := bufio.NewReader(conn)
+	ended, err := readAnswer(reader)
+	require.NoError(t, err)
+	require.Contains(t, ended.body, api.CodeCompacted)
+	_, err = fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", bodyPut, len(running), running)
+	require.NoError(t, err)
+	put, err := readAnswer(reader)
+	require.NoError(t, err, "the answer that took longer than the stream's deadline")
+	require.Equal(t, 200, put.StatusCode, put.body)
+}
+
+// A store that does not answer within Config.RequestTimeout is given up.
+func TestRequestTimeout(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	s := serve(t, newGate(), httpserver.Config{RequestTimeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	got := s.send("GET", "/v1/runtimes/g", "", "")
+	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, got.body)
+	require.Equal(t, api.CodeUnavailable, got.problem(t).Code)
+	require.Equal(t, "1", got.Header.Get("Retry-After"))
+	require.Contains(t, log.String(), "request failed", "a store that hangs is the server's trouble, and the log must say so")
+}
+
+// A stream outlives every timeout that ordinary requests have.
+func TestStreamsHaveNoTimeout(t *testing.T) {
+	t.Parallel()
+	brief := 200 * time.Millisecond
+	s := serve(t, memstore.New(), httpserver.Config{RequestTimeout: brief, BodyTimeout: brief, WriteTimeout: 2 * brief, Heartbeat: brief / 2})
+	open := s.watch("", "")
+	open.expect("synced 1")
+	for range 12 {
+		require.True(t, open.element().beat, "an idle stream carries heartbeats only")
+	}
+	require.NoError(t, s.store.Upsert(t.Context(), recordOf("g")))
+	open.expect("upserted g 2")
+}
+
+func TestHeaderSize(t *testing.T) {
+	t.Parallel()
+	s := serve(t, memstore.New(), httpserver.Config{})
+	require.Equal(t, 200, s.send("GET", "/healthz", "X-Large: "+strings.Repeat("x", 60<<10)+"\r\n", "").StatusCode)
+	for name, headers := range map[string]string{
+		"one header": "X-Large: " + strings.Repeat("x", 80<<10) + "\r\n",
+		"many":       strings.Repeat("X-Many: abcdefgh\r\n", 5000),
+	} {
+		got := s.send("GET", "/healthz", headers, "")
+		require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, got.StatusCode, "%s: %s", name, got.body)
+	}
+	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, s.send("GET", "/v1/runtimes/"+strings.Repeat("x", 80<<10), "", "").StatusCode)
+}
+
+// The largest body that is read; one byte more is in the table of bad input.
+func TestBodyOfOneMebibyte(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	got := f.send("PUT", bodyPut, "", running+strings.Repeat(" ", 1<<20-len(running)))
+	require.Equal(t, 200, got.StatusCode, got.body)
+	awaited := f.send("PUT", bodyPut, "Expect: 100-continue\r\n", running)
+	require.Equal(t, 100, awaited.StatusCode, "a client that asks first is told to go on")
+}

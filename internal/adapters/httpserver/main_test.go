@@ -1,0 +1,159 @@
+package httpserver_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of these tests; none of them gets near it.
+const patience = 30 * time.Second
+
+// fixture is one server over a fresh store.
+type fixture struct {
+	t     testing.TB
+	store *memstore.Store
+	api   *httpserver.Server
+	addr  string
+}
+
+func start(t testing.TB, cfg httpserver.Config) *fixture {
+	t.Helper()
+	store := memstore.New()
+	f := startOver(t, store, cfg)
+	f.store = store
+	return f
+}
+
+func startOver(t testing.TB, store ports.Store, cfg httpserver.Config) *fixture {
+	t.Helper()
+	api, err := httpserver.New(store, cfg)
+	require.NoError(t, err)
+	server := httptest.NewServer(api.Handler())
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return &fixture{t: t, api: api, addr: server.Listener.Addr().String()}
+}
+
+// on is the fixture for a subtest, which is then what fails.
+func (f *fixture) on(t testing.TB) *fixture {
+	own := *f
+	own.t = t
+	return &own
+}
+
+// answer is a response read to its end.
+type answer struct {
+	*http.Response
+	body string
+}
+
+// send puts a request on the wire exactly as written: nothing cleans its path
+// or checks its headers.
+func (f *fixture) send(method, path, headers, body string) answer {
+	f.t.Helper()
+	conn, response := f.open(method, path, headers, body)
+	defer conn.Close()
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(f.t, err, "read the answer to %s %s", method, path)
+	return answer{response, string(text)}
+}
+
+// openUntilDone is open for a connection that stays until the test ends. The
+// answer's body is still to be read.
+func (f *fixture) openUntilDone(method, path, headers, body string) (net.Conn, answer) {
+	f.t.Helper()
+	conn, response := f.open(method, path, headers, body)
+	f.t.Cleanup(func() {
+		conn.Close()
+		response.Body.Close()
+	})
+	return conn, answer{Response: response}
+}
+
+// open is send without reading the body.
+func (f *fixture) open(method, path, headers, body string) (net.Conn, *http.Response) {
+	f.t.Helper()
+	conn, err := net.Dial("tcp", f.addr)
+	require.NoError(f.t, err)
+	require.NoError(f.t, conn.SetDeadline(time.Now().Add(patience)))
+	var request strings.Builder
+	fmt.Fprintf(&request, "%s %s HTTP/1.1\r\n", method, path)
+	if !strings.Contains(headers, "Host:") {
+		fmt.Fprintf(&request, "Host: %s\r\n", f.addr)
+	}
+	request.WriteString(headers)
+	if !strings.Contains(headers, "Content-Length:") && !strings.Contains(headers, "Transfer-Encoding:") && (body != "" || method == "PUT" || method == "POST") {
+		fmt.Fprintf(&request, "Content-Length: %d\r\n", len(body))
+	}
+	request.WriteString("\r\n")
+	_, err = io.WriteString(conn, request.String()+body)
+	require.NoError(f.t, err)
+	if strings.Contains(headers, "X-Half-Close:") {
+		require.NoError(f.t, conn.(*net.TCPConn).CloseWrite())
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	require.NoError(f.t, err, "%s %s", method, path)
+	return conn, response
+}
+
+// readAnswer reads the next answer on a connection.
+func readAnswer(reader *bufio.Reader) (answer, error) {
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return answer{response, string(text)}, err
+}
+
+func (a answer) problem(t testing.TB) api.Problem {
+	t.Helper()
+	require.Equal(t, api.ProblemMediaType, a.Header.Get("Content-Type"), "media type of %d: %s", a.StatusCode, a.body)
+	var p api.Problem
+	require.NoError(t, json.Unmarshal([]byte(a.body), &p), a.body)
+	require.Equal(t, a.StatusCode, p.Status, "status member against status line")
+	require.Equal(t, api.ProblemTypePrefix+p.Code, p.Type)
+	require.NotEmpty(t, p.Title)
+	return p
+}
+
+func decodeAs[T any](t testing.TB, text string) T {
+	t.Helper()
+	value, err := tryDecode[T](text)
+	require.NoError(t, err, text)
+	return value
+}
+
+func tryDecode[T any](text string) (T, error) {
+	var value T
+	err := json.Unmarshal([]byte(text), &value)
+	return value, err
+}
+
+const (
+	running = `{"status":"running","region":"eu","node":"n1","current_container_id":"c1","current_image_ref":"game:1.2.3","generation":1,` +
+		`"created_at":"2026-01-01T00:00:00Z","last_op_at":"2026-01-01T00:00:00Z","started_at":"2026-01-01T00:00:00Z"}`
+	stop = `{"expected_from":"running","expected_container_id":"c1","to":"stopped","now":"2026-01-02T00:00:00Z","reason":"maintenance"}`
+)

@@ -1,0 +1,82 @@
+package httpserver_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func TestNodesAreListedWithTheirLeaders(t *testing.T) {
+	t.Parallel()
+	register := &register{leaders: map[string]ports.Leader{"eu": {Region: "eu", Node: "n2", Fence: ports.Fence{Key: "/leaders/eu", CreateRevision: 3}}}}
+	register.join("eu", "n1", "http://127.0.0.1:1")
+	register.join("eu", "n2", "http://127.0.0.1:2")
+	register.join("us", "u1", "http://127.0.0.1:3")
+	f := start(t, httpserver.Config{Region: "eu", Node: "n1", Nodes: register})
+	got := f.send("GET", "/v1/nodes", "", "")
+	require.Equal(t, 200, got.StatusCode, got.body)
+	contractOf(t, f).check(t, "GET", "/v1/nodes", got)
+	nodes := decodeAs[api.Nodes](t, got.body)
+	require.Equal(t, api.Place{Region: "eu", Node: "n1"}, nodes.Answered)
+	require.Equal(t, register.nodes, nodes.Items)
+	require.Equal(t, []api.Place{{Region: "eu", Node: "n2"}}, nodes.Leaders, "a region without a leader is not listed")
+	require.NotContains(t, got.body, "fence", "what proves a leadership is nobody's business")
+
+	register.err = runtime.ErrUnavailable
+	require.Equal(t, 503, f.send("GET", "/v1/nodes", "", "").StatusCode)
+	empty := start(t, httpserver.Config{Nodes: new(registerType)})
+	require.JSONEq(t, `{"answered":{"region":"","node":""},"items":[],"leaders":[]}`, empty.send("GET", "/v1/nodes", "", "").body)
+}
+
+type registerType = register
+
+// The page of a game comes from its own node.
+func TestExplainAsksTheGamesNode(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	exit := 3
+	record := recordOn("far", "eu", "n2")
+	c.second.page = ports.Explanation{
+		Record: &record, Revision: 2, Intent: &operation.Intent{GameID: "far", DesiredStatus: "running", Recent: []operation.Outcome{failedBy(ports.OperationRequest{GameID: "far", Kind: operation.KindStart}, operation.FailureStart)}},
+		Containers: []ports.Container{{ID: "c-far", State: ports.ContainerExited, ExitCode: &exit}}, Logs: []string{"bye"},
+	}
+	for _, asked := range []*fixture{c.one, c.two} {
+		got := asked.send("GET", "/v1/runtimes/far/explain", "", "")
+		require.Equal(t, 200, got.StatusCode, got.body)
+		contractOf(t, asked).check(t, "GET", "/v1/runtimes/far/explain", got)
+		page := decodeAs[ports.Explanation](t, got.body)
+		require.Equal(t, c.second.page.Intent, page.Intent)
+		require.Equal(t, []string{"bye"}, page.Logs)
+		require.Equal(t, &exit, page.Containers[0].ExitCode)
+		require.Contains(t, got.body, `"history":[]`, "what is empty is a list all the same")
+	}
+	c.second.fault = runtime.ErrNotFound
+	require.Equal(t, 404, c.one.send("GET", "/v1/runtimes/far/explain", "", "").StatusCode)
+	c.first.fault = runtime.ErrNotFound
+	require.Equal(t, 404, c.one.send("GET", "/v1/runtimes/unknown/explain", "", "").StatusCode)
+}
+
+// What the store knows is told even when the game's node is gone.
+func TestExplainWithoutTheGamesNode(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	record := recordOn("lost", "us", "gone")
+	c.first.page = ports.Explanation{Record: &record, Revision: 3, Warnings: []string{"another"}}
+	got := c.one.send("GET", "/v1/runtimes/lost/explain", "", "")
+	require.Equal(t, 200, got.StatusCode, got.body)
+	page := decodeAs[ports.Explanation](t, got.body)
+	require.Equal(t, "us", page.Record.Region)
+	require.Len(t, page.Warnings, 2)
+	require.Contains(t, page.Warnings[1], "us/gone is not among the present nodes; its containers")
+
+	bare := startOver(t, c.store, httpserver.Config{Region: "eu", Node: "n3", Nodes: c.register})
+	got = bare.send("GET", "/v1/runtimes/lost/explain", "", "")
+	require.Equal(t, 503, got.StatusCode)
+	require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code)
+}

@@ -1,0 +1,86 @@
+package httpserver_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+)
+
+// The document describes exactly the routes that the daemon promises.
+func TestOpenAPIDescribesEveryRoute(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{Version: "1.2.3"})
+	c := contractOf(t, f)
+	require.Regexp(t, `^3\.1\.`, c.document["openapi"])
+	require.Equal(t, "1.2.3", at(c.document, "info")["version"])
+	require.Equal(t, []string{
+		"GET /healthz", "GET /metrics", "GET /readyz",
+		"GET /v1/cluster", "GET /v1/drift", "GET /v1/fsck", "GET /v1/nodes", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}",
+		"GET /v1/runtimes/{game_id}/explain", "GET /v1/runtimes/{game_id}/history", "GET /v1/watch",
+		"POST /v1/drift/apply", "POST /v1/drift/release", "POST /v1/fsck/repair",
+		"POST /v1/runtimes/{game_id}/cleanup", "POST /v1/runtimes/{game_id}/patch", "POST /v1/runtimes/{game_id}/restart",
+		"POST /v1/runtimes/{game_id}/start", "POST /v1/runtimes/{game_id}/status", "POST /v1/runtimes/{game_id}/stop", "PUT /v1/runtimes/{game_id}",
+	}, c.operations())
+	for _, operation := range c.operations() {
+		method, path, _ := strings.Cut(operation, " ")
+		got := f.send(method, strings.Replace(path, "{game_id}", "g", 1), "Accept: nothing/known\r\n", "")
+		require.NotEqual(t, api.CodeNoSuchRoute, decodeLoosely(got.body).Code, "%s is documented but not served", operation)
+		require.NotEqual(t, http.StatusMethodNotAllowed, got.StatusCode, "%s is documented but not served", operation)
+	}
+}
+
+func TestOpenAPIReferencesResolve(t *testing.T) {
+	t.Parallel()
+	c := contractOf(t, start(t, httpserver.Config{}))
+	refs := refsIn(c.document)
+	require.NotEmpty(t, refs)
+	schemas := at(c.document, "components", "schemas")
+	used := map[string]bool{}
+	for _, ref := range refs {
+		name, ok := strings.CutPrefix(ref, "#/components/schemas/")
+		require.True(t, ok, "%s leaves the document's schemas", ref)
+		require.Contains(t, schemas, name, "%s leads nowhere", ref)
+		used[name] = true
+	}
+	for name := range schemas {
+		require.True(t, used[name], "no part of the document uses the schema %s", name)
+		_, err := c.schemas.Compile(contractURL + "#/components/schemas/" + name)
+		require.NoError(t, err, "schema %s", name)
+	}
+}
+
+func TestOpenAPINamesAndDescribesEverything(t *testing.T) {
+	t.Parallel()
+	c := contractOf(t, start(t, httpserver.Config{}))
+	ids := map[any]bool{}
+	for _, name := range c.operations() {
+		method, path, _ := strings.Cut(name, " ")
+		operation := c.operation(method, path)
+		require.NotEmpty(t, operation["summary"], name)
+		require.False(t, ids[operation["operationId"]], "%s shares its operation id", name)
+		ids[operation["operationId"]] = true
+		parameters, _ := operation["parameters"].([]any)
+		for _, parameter := range parameters {
+			p := parameter.(map[string]any)
+			require.NotEmpty(t, p["description"], "%s %s", name, p["name"])
+			require.NotEmpty(t, p["schema"], "%s %s", name, p["name"])
+		}
+		named := slices.ContainsFunc(parameters, func(p any) bool { return p.(map[string]any)["name"] == "game_id" && p.(map[string]any)["in"] == "path" })
+		require.Equal(t, strings.Contains(path, "{game_id}"), named, "%s and its path parameter", name)
+		for _, status := range []string{"421", "500"} {
+			require.Contains(t, operation["responses"], status, name)
+		}
+	}
+}
+
+// decodeLoosely returns the problem of a body, empty for one that is none.
+func decodeLoosely(body string) api.Problem {
+	p, _ := tryDecode[api.Problem](body)
+	return p
+}

@@ -1,0 +1,116 @@
+package httpserver_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Every operation's good answers, and the conflicts, are as the document says.
+func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
+	t.Parallel()
+	m := &manager{report: ports.DriftReport{Findings: []ports.DriftFinding{finding("a", "n1")}}}
+	m.apply = applying(new([]ports.DriftFinding))
+	f := start(t, httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1", Manager: m, Nodes: new(register)})
+	c := contractOf(t, f)
+	documented := c.operations()
+	answered := map[string]bool{}
+	for _, step := range []struct {
+		method, path, headers, body string
+		status                      int
+	}{
+		{"GET", "/v1/runtimes", "", "", 200},
+		{"PUT", "/v1/runtimes/g", "", running, 200},
+		{"PUT", "/v1/runtimes/a%2Fb", "If-None-Match: *\r\n", running, 200},
+		{"PUT", "/v1/runtimes/g", "If-None-Match: *\r\n", running, 412},
+		{"PUT", "/v1/runtimes/none", "If-Match: *\r\n", running, 412},
+		{"GET", "/v1/runtimes/g", "", "", 200},
+		{"GET", "/v1/runtimes/g", "If-None-Match: \"2\"\r\n", "", 304},
+		{"GET", "/v1/runtimes/none", "", "", 404},
+		{"GET", "/v1/runtimes?limit=1", "", "", 200},
+		{"POST", "/v1/runtimes/g/status", "Rtmanager-Actor: ops\r\n", stop, 200},
+		{"POST", "/v1/runtimes/g/status", "", stop, 409},
+		{"POST", "/v1/runtimes/g/status", "", `{"expected_from":"stopped","to":"removed"}`, 200},
+		{"GET", "/v1/runtimes/g", "", "", 200},
+		{"GET", "/v1/runtimes/g/history", "", "", 200},
+		{"GET", "/v1/runtimes?status=removed&region=eu", "", "", 200},
+		{"GET", "/v1/cluster", "", "", 200},
+		{"GET", "/v1/fsck", "", "", 200},
+		{"POST", "/v1/fsck/repair", "", "", 200},
+		{"POST", "/v1/runtimes/new/start", "", `{"image":"game:1.2.3"}`, 200},
+		{"POST", "/v1/runtimes/a%2Fb/stop", ndjson, "", 200},
+		{"POST", "/v1/runtimes/a%2Fb/restart", sse, "{}", 200},
+		{"POST", "/v1/runtimes/a%2Fb/patch", "", `{"image":"game:1.2.4"}`, 200},
+		{"POST", "/v1/runtimes/a%2Fb/cleanup?wait=accepted", "", "", 200},
+		{"GET", "/v1/runtimes/a%2Fb/explain", "", "", 200},
+		{"GET", "/v1/nodes", "", "", 200},
+		{"GET", "/v1/drift", "", "", 200},
+		{"POST", "/v1/drift/apply", "", asJSON(t, api.DriftApply{Findings: m.report.Findings}), 200},
+		{"POST", "/v1/drift/release", "", "", 200},
+		{"GET", "/healthz", "", "", 200},
+		{"GET", "/readyz", "", "", 200},
+		{"GET", "/metrics", "", "", 200},
+		{"GET", "/v1/watch?from_revision=99", "", "", 400},
+	} {
+		got := f.send(step.method, step.path, step.headers, step.body)
+		require.Equal(t, step.status, got.StatusCode, "%s %s: %s", step.method, step.path, got.body)
+		c.check(t, step.method, step.path, got)
+		if step.status == 200 {
+			answered[step.method+" "+c.pathOf(step.path)] = true
+		}
+	}
+	answered["GET /v1/watch"] = true // by TestOpenAPIDescribesEveryEvent
+	for _, operation := range documented {
+		require.True(t, answered[operation], "this test has not seen a good answer of %s", operation)
+	}
+}
+
+// What the server takes must fit the schemas of the bodies, and what it refuses
+// for its shape must not.
+func TestOpenAPIDescribesTheBodies(t *testing.T) {
+	t.Parallel()
+	c := contractOf(t, start(t, httpserver.Config{}))
+	schemaOf := func(method, path string) []string {
+		return []string{"paths", path, method, "requestBody", "content", "application/json", "schema"}
+	}
+	put, post := schemaOf("put", "/v1/runtimes/{game_id}"), schemaOf("post", "/v1/runtimes/{game_id}/status")
+	c.validate(t, running, put...)
+	c.validate(t, member(running, "stopped_at", "null"), put...)
+	c.validate(t, stop, post...)
+	c.validate(t, `{"expected_from":"running","to":"stopped"}`, post...)
+
+	begin, patch := schemaOf("post", "/v1/runtimes/{game_id}/start"), schemaOf("post", "/v1/runtimes/{game_id}/patch")
+	halt, apply := schemaOf("post", "/v1/runtimes/{game_id}/stop"), schemaOf("post", "/v1/drift/apply")
+	c.validate(t, "{}", begin...)
+	c.validate(t, `{"image":"a:1","region":"eu","crash":{"attempts":1,"window":"1m"},"env":{"A":"1"},"args":["x"]}`, begin...)
+	c.validate(t, `{"image":"a:1","force":true}`, patch...)
+	c.validate(t, "{}", halt...)
+	c.validate(t, asJSON(t, api.DriftApply{Findings: []ports.DriftFinding{finding("a", "n1")}}), apply...)
+
+	c.refuses(t, `{"image":"a:1","extra":1}`, begin...)
+	c.refuses(t, `{"crash":{"Attempts":1}}`, begin...)
+	c.refuses(t, `{"env":{"A":1}}`, begin...)
+	c.refuses(t, `{"health_timeout":30}`, begin...)
+	c.refuses(t, "{}", patch...)
+	c.refuses(t, `{"force":true}`, halt...)
+	c.refuses(t, `{"findings":[]}`, apply...)
+	c.refuses(t, `{"findings":[{"id":"a"}]}`, apply...)
+	c.refuses(t, `{"status":"paused"}`, put...)
+	c.refuses(t, member(running, "extra", "1"), put...)
+	c.refuses(t, member(running, "generation", `"1"`), put...)
+	c.refuses(t, "[]", put...)
+	c.refuses(t, `{"to":"stopped"}`, post...)
+	c.refuses(t, member(stop, "now", `"soon"`), post...)
+	c.refuses(t, strings.Replace(stop, "running", "paused", 1), post...)
+}
+
+// refuses wants the JSON text not to fit the schema.
+func (c *contract) refuses(t testing.TB, text string, place ...string) {
+	t.Helper()
+	require.Error(t, c.fits(t, text, place...), "the schema of %v takes %s", place, text)
+}

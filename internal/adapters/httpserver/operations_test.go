@@ -1,0 +1,299 @@
+package httpserver_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// Every kind of operation is answered by how it ended, in the form of the document.
+func TestOperationsAnswerWithTheirOutcome(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds {
+		m := &manager{}
+		f := start(t, here(m))
+		c := contractOf(t, f)
+		got := f.send("POST", opPath("g", kind), "Idempotency-Key: op-1\r\nRtmanager-Actor: ops\r\nRtmanager-Reason: UTF-8''w%C3%A4rum\r\n", soundBody(kind))
+		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+		c.check(t, "POST", opPath("g", kind), got)
+		request := m.asked(t)
+		require.Equal(t, kind, request.Kind)
+		require.Equal(t, ports.Origin{OperationID: "op-1", Actor: "ops", Reason: "wärum"}, request.Origin)
+		outcome := done(request)
+		require.JSONEq(t, asJSON(t, map[string]any{
+			"operation_id": "op-1", "kind": kind, "game_id": "g", "step": "finished", "outcome": outcome, "record": outcome.Record, "revision": 7,
+		}), got.body)
+	}
+}
+
+// What a body says comes to the manager, and what it leaves out does not.
+func TestOperationBodies(t *testing.T) {
+	t.Parallel()
+	full := operation.Spec{
+		Image: "game:1", Args: []string{"-x"}, Env: map[string]string{"A": "1"}, Network: "net", Port: 7000, ContainerPort: 80, CPUs: 0.5,
+		MemoryBytes: 64 << 20, HealthPath: "/ok", HealthTimeout: operation.Duration(time.Minute), StopGrace: operation.Duration(time.Second),
+		Crash:      operation.CrashPolicy{Attempts: 3, Window: operation.Duration(time.Hour), Delay: operation.Duration(time.Second)},
+		OnNodeLost: operation.NodeLostReschedule,
+	}
+	for name, c := range map[string]struct {
+		kind operation.Kind
+		body string
+		want ports.OperationRequest
+	}{
+		"start as before":               {operation.KindStart, "", ports.OperationRequest{}},
+		"start as before, said so":      {operation.KindStart, "{}", ports.OperationRequest{}},
+		"start as before, here":         {operation.KindStart, `{"region":"eu","node":"n1"}`, ports.OperationRequest{}},
+		"start with everything":         {operation.KindStart, asJSON(t, full), ports.OperationRequest{Spec: &full}},
+		"start with the image before":   {operation.KindStart, `{"port":7000}`, ports.OperationRequest{Spec: &operation.Spec{Port: 7000}}},
+		"stop":                          {operation.KindStop, "", ports.OperationRequest{}},
+		"stop with an object":           {operation.KindStop, " {} ", ports.OperationRequest{}},
+		"patch":                         {operation.KindPatch, `{"image":"game:2"}`, ports.OperationRequest{Image: "game:2"}},
+		"patch that is to be forced":    {operation.KindPatch, `{"image":"game:2","force":true}`, ports.OperationRequest{Image: "game:2", Force: true}},
+		"restart":                       {operation.KindRestart, "", ports.OperationRequest{}},
+		"cleanup with an object of air": {operation.KindCleanup, "{}", ports.OperationRequest{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := &manager{}
+			f := start(t, here(m))
+			got := f.send("POST", opPath("a%2Fb", c.kind), "Content-Type: application/json\r\n", c.body)
+			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+			request := m.asked(t)
+			require.Regexp(t, "^op_[0-9a-f-]{36}$", request.Origin.OperationID, "a request without an operation id is given one")
+			c.want.GameID, c.want.Kind, c.want.Origin = "a/b", c.kind, request.Origin
+			require.Equal(t, c.want, request)
+		})
+	}
+}
+
+// wait says when the answer comes. The operation goes on after it.
+func TestOperationsAreWaitedForAsAsked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		query  string
+		steps  []operation.Step
+		status int
+		step   operation.Step
+	}{
+		"accepted":                 {"?wait=accepted", []operation.Step{operation.StepAccepted, operation.StepPulling}, 202, operation.StepAccepted},
+		"running":                  {"?wait=running", []operation.Step{operation.StepAccepted, operation.StepCreating, operation.StepAwaitingHealth}, 200, operation.StepAwaitingHealth},
+		"accepted, ended at once":  {"?wait=accepted", nil, 200, operation.StepFinished},
+		"running, without running": {"?wait=running", []operation.Step{operation.StepAccepted, operation.StepRemoving}, 200, operation.StepFinished},
+		"done":                     {"?wait=done", []operation.Step{operation.StepAccepted, operation.StepAwaitingHealth}, 200, operation.StepFinished},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			end := make(chan struct{})
+			if c.step == operation.StepFinished {
+				close(end)
+			}
+			m := &manager{operate: slow(end, c.steps...)}
+			f := start(t, here(m))
+			path := opPath("g", operation.KindStart) + c.query
+			got := f.send("POST", path, "", "")
+			require.Equal(t, c.status, got.StatusCode, got.body)
+			contractOf(t, f).check(t, "POST", path, got)
+			answer := decodeAs[api.OperationAnswer](t, got.body)
+			require.Equal(t, c.step, answer.Step)
+			require.Equal(t, c.step == operation.StepFinished, answer.Outcome != nil, got.body)
+			require.Equal(t, c.step != operation.StepAccepted, answer.Record != nil, got.body)
+		})
+	}
+}
+
+// A client that leaves before its operation is accepted does not take it back.
+func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
+	t.Parallel()
+	entered, accept, left := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	m := &manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+		close(entered)
+		select {
+		case <-accept:
+		case <-ctx.Done():
+			left <- ctx.Err()
+			return operation.Outcome{}, ctx.Err()
+		}
+		report(atStep(request, operation.StepAccepted))
+		<-ctx.Done() // which tells that nobody follows any more
+		left <- nil
+		return operation.Outcome{}, ctx.Err()
+	}}
+	f := start(t, here(m))
+	conn := f.dial("POST /v1/runtimes/g/stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+	<-entered
+	require.NoError(t, conn.Close())
+	select {
+	case err := <-left:
+		require.NoError(t, err, "the operation was taken back before it was accepted")
+	case <-time.After(200 * time.Millisecond): // give the server the time to notice
+	}
+	close(accept)
+	require.NoError(t, <-left)
+}
+
+// When the time of a request is up, the answer says that the operation goes on.
+func TestOperationsOutlastTheirRequests(t *testing.T) {
+	t.Parallel()
+	cfg := here(&manager{operate: slow(nil, operation.StepAccepted, operation.StepPulling)})
+	cfg.RequestTimeout, cfg.OperationTimeout = 10*time.Millisecond, 300*time.Millisecond
+	f := start(t, cfg)
+	began := time.Now()
+	got := f.send("POST", opPath("g", operation.KindStart), "Idempotency-Key: op-1\r\n", "")
+	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
+	require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, "the bound of ordinary requests does not count")
+	contractOf(t, f).check(t, "POST", opPath("g", operation.KindStart), got)
+	p := got.problem(t)
+	require.Equal(t, api.CodeOutcomeUnknown, p.Code)
+	require.Equal(t, []string{"op-1", "start", "pulling", "g"}, []string{p.OperationID, p.Kind, p.Step, p.GameID})
+	require.Contains(t, p.Detail, "operation op-1 goes on")
+}
+
+func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
+	t.Parallel()
+	end := make(chan struct{})
+	cfg := here(&manager{operate: slow(end, operation.StepAccepted)})
+	cfg.MaxOperations = 1
+	f := start(t, cfg)
+	conn, first := f.openUntilDone("POST", opPath("g", operation.KindStop), ndjson, "")
+	require.Equal(t, 200, first.StatusCode)
+	refused := f.send("POST", opPath("h", operation.KindStop), "", "")
+	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
+	require.Equal(t, api.CodeTooManyOperations, refused.problem(t).Code)
+	contractOf(t, f).check(t, "POST", opPath("h", operation.KindStop), refused)
+	close(end)
+	require.NoError(t, conn.Close())
+	eventually(t, func() bool {
+		return f.send("POST", opPath("h", operation.KindStop), "", "").StatusCode == http.StatusOK
+	}, "room for another one")
+}
+
+// A daemon without an engine says so, and refuses nothing else for it.
+func TestDaemonsWithoutAnEngine(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{Region: "eu", Node: "n1"})
+	c := contractOf(t, f)
+	require.NoError(t, f.store.Upsert(t.Context(), recordOf("g")))
+	for _, call := range []string{
+		"POST /v1/runtimes/g/start", "POST /v1/runtimes/new/start", "POST /v1/runtimes/g/stop", "POST /v1/runtimes/g/cleanup", "GET /v1/runtimes/g/explain",
+		"GET /v1/drift", "GET /v1/drift?scope=node", "POST /v1/drift/release", "GET /v1/nodes",
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		got := f.send(method, path, "", "")
+		require.Equal(t, http.StatusNotImplemented, got.StatusCode, "%s: %s", call, got.body)
+		require.Equal(t, api.CodeNoEngine, got.problem(t).Code, call)
+		c.check(t, method, path, got)
+	}
+	missing := f.send("POST", opPath("none", operation.KindStop), "", "")
+	require.Equal(t, http.StatusNotFound, missing.StatusCode, missing.body)
+	bad := f.send("POST", opPath("g", operation.KindStart), "", `{"image":""}`)
+	require.Equal(t, http.StatusNotImplemented, bad.StatusCode, "an empty image is the one before: %s", bad.body)
+}
+
+// A manager that panics ends its own request, and the server goes on.
+func TestManagersThatPanic(t *testing.T) {
+	t.Parallel()
+	m := &manager{operate: func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
+		panic("oh")
+	}}
+	f := start(t, here(m))
+	for range 2 {
+		got := f.send("POST", opPath("g", operation.KindStop), "", "")
+		require.Equal(t, http.StatusInternalServerError, got.StatusCode)
+		require.Equal(t, api.CodeInternal, got.problem(t).Code)
+		require.NotContains(t, got.body, "oh")
+	}
+}
+
+// A shutdown waits for operations that are nearly done, and tells the others in
+// time that they go on without their callers.
+func TestShutdownAndOperations(t *testing.T) {
+	t.Parallel()
+	end := make(chan struct{})
+	cfg := here(&manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+		if request.GameID == "quick" {
+			return slow(end, operation.StepAccepted)(ctx, request, report)
+		}
+		return slow(nil, operation.StepAccepted)(ctx, request, report)
+	}})
+	cfg.DrainTimeout = 4 * time.Second
+	s := serve(t, memstore.New(), cfg)
+	_, quick := s.openUntilDone("POST", opPath("quick", operation.KindStop), ndjson, "")
+	_, long := s.openUntilDone("POST", opPath("long", operation.KindStop), ndjson, "")
+	plain := make(chan answer, 1)
+	go func() { plain <- s.send("POST", opPath("plain", operation.KindStop), "", "") }()
+	eventually(t, func() bool { return cfg.Manager.(*manager).count() == 3 }, "all operations are under way")
+	s.stop()
+	close(end)
+	require.Equal(t, "progress result", typesOf(readOperation(t, quick)))
+	events := readOperation(t, long)
+	require.Equal(t, "progress error", typesOf(events))
+	require.Equal(t, api.CodeOutcomeUnknown, events[1].Problem.Code)
+	require.Contains(t, events[1].Problem.Detail, "shutting down")
+	require.Equal(t, api.CodeOutcomeUnknown, (<-plain).problem(t).Code)
+	require.NoError(t, s.wait())
+}
+
+// Errors of operations, held against every kind: status, code, and the members
+// that a program acts on.
+func TestErrorsOfOperations(t *testing.T) {
+	t.Parallel()
+	busy := &runtime.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: noon}
+	refused := &runtime.RefusedError{GameID: "g", Operation: "cleanup", Status: runtime.StatusRunning, Reason: "it is running; stop it first"}
+	for _, row := range []struct {
+		err    error
+		failed operation.FailureCode // empty for what was refused before it began
+		status int
+		code   string
+		want   api.Problem // members besides those of every problem
+	}{
+		{busy, "", 409, api.CodeBusy, api.Problem{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: new(noon)}},
+		{refused, "", 409, api.CodeRefused, api.Problem{GameID: "g", Kind: "cleanup", GameStatus: "running", Reason: "it is running; stop it first"}},
+		{runtime.ErrNotFound, "", 404, api.CodeNotFound, api.Problem{}},
+		{&runtime.InvalidError{Field: "image", Reason: "is odd"}, "", 422, api.CodeInvalid, api.Problem{Errors: []api.Fault{{Location: "body.image", Message: "is odd"}}}},
+		{&runtime.InvalidError{Field: "operation_id", Reason: "is long"}, "", 400, api.CodeInvalid, api.Problem{Errors: []api.Fault{{Location: "header.Idempotency-Key", Message: "is long"}}}},
+		{runtime.ErrUnavailable, "", 503, api.CodeUnavailable, api.Problem{}},
+		{runtime.ErrReadOnly, "", 507, api.CodeReadOnly, api.Problem{}},
+		{runtime.ErrEngineUnavailable, "", 503, api.CodeEngineUnavailable, api.Problem{}},
+		{runtime.ErrOutcomeUnknown, "", 504, api.CodeOutcomeUnknown, api.Problem{}},
+		{runtime.ErrNoImage, operation.FailureNoImage, 422, api.CodeNoImage, api.Problem{}},
+		{runtime.ErrStartFailed, operation.FailureStart, 422, api.CodeStartFailed, api.Problem{}},
+		{runtime.ErrEngineUnavailable, operation.FailureEngine, 503, api.CodeEngineUnavailable, api.Problem{}},
+		{runtime.ErrConflict, operation.FailureConflict, 409, api.CodeConflict, api.Problem{}},
+		{errBroken, operation.FailureDeadline, 500, api.CodeOperationFailed, api.Problem{}},
+		{errBroken, "", 500, api.CodeInternal, api.Problem{}},
+	} {
+		for _, kind := range kinds {
+			m := &manager{operate: func(_ context.Context, request ports.OperationRequest, _ func(ports.OperationProgress)) (operation.Outcome, error) {
+				if row.failed == "" {
+					return operation.Outcome{}, row.err
+				}
+				return failedBy(request, row.failed), row.err
+			}}
+			f := start(t, here(m))
+			got := f.send("POST", opPath("g", kind), "Idempotency-Key: op-1\r\n", soundBody(kind))
+			require.Equal(t, row.status, got.StatusCode, "%s that fails with %v: %s", kind, row.err, got.body)
+			contractOf(t, f).check(t, "POST", opPath("g", kind), got)
+			require.Equal(t, row.status == 503, got.Header.Get("Retry-After") == "1")
+			p := got.problem(t)
+			require.Equal(t, row.code, p.Code)
+			want := row.want
+			want.Type, want.Title, want.Status, want.Code, want.Detail = p.Type, p.Title, p.Status, p.Code, p.Detail
+			if row.failed != "" {
+				outcome := failedBy(m.asked(t), row.failed)
+				want.Outcome, want.OperationID, want.Kind, want.GameID = &outcome, "op-1", string(kind), "g"
+			}
+			require.Equal(t, want, p, "%s that fails with %v", kind, row.err)
+		}
+	}
+}

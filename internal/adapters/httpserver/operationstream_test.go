@@ -1,0 +1,157 @@
+package httpserver_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+const sse = "Accept: text/event-stream\r\n"
+
+// readOperation reads the NDJSON stream of an operation to its end.
+func readOperation(t testing.TB, a answer) []api.OperationEvent {
+	t.Helper()
+	require.Equal(t, api.NDJSONMediaType, a.Header.Get("Content-Type"))
+	text, err := io.ReadAll(a.Body)
+	require.NoError(t, err)
+	var events []api.OperationEvent
+	for line := range bytes.Lines(text) {
+		events = append(events, decodeAs[api.OperationEvent](t, string(line)))
+	}
+	return events
+}
+
+func typesOf(events []api.OperationEvent) string {
+	types := make([]string, len(events))
+	for i, e := range events {
+		types[i] = e.Type
+	}
+	return strings.Join(types, " ")
+}
+
+// A stream tells of each step, of what is pulled, and at last of the end.
+func TestOperationStreams(t *testing.T) {
+	t.Parallel()
+	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+		report(atStep(request, operation.StepAccepted))
+		pulling := atStep(request, operation.StepPulling)
+		pulling.Text, pulling.BytesDone, pulling.BytesTotal = "<layer> & more", 1, 2
+		report(pulling)
+		report(atStep(request, operation.StepAwaitingHealth))
+		return done(request), nil
+	}}
+	f := start(t, here(m))
+	c := contractOf(t, f)
+	path := opPath("g", operation.KindStart)
+	got := f.send("POST", path, ndjson+"Idempotency-Key: op\r\n", "")
+	c.check(t, "POST", path, got)
+	require.Equal(t, "1", map[bool]string{true: "1"}[got.Header.Get(api.HeaderHeartbeat) != ""], "the longest silence is told")
+	lines := strings.Split(strings.TrimSpace(got.body), "\n")
+	record := asJSON(t, recordOf("g"))
+	require.Len(t, lines, 4, got.body)
+	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"accepted","at":"2026-01-01T12:00:00Z"}`, lines[0])
+	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"pulling","at":"2026-01-01T12:00:00Z","text":"<layer> & more","done":1,"total":2}`, lines[1])
+	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"running","at":"2026-01-01T12:00:00Z","record":`+record+`,"revision":6}`, lines[2])
+	require.JSONEq(t, `{"type":"result","operation_id":"op","kind":"start","game_id":"g","step":"finished","outcome":`+asJSON(t, done(m.requests[0]))+`,"record":`+record+`,"revision":7}`, lines[3])
+
+	events := f.send("POST", path, sse, "")
+	require.Equal(t, api.EventStreamMediaType, events.Header.Get("Content-Type"))
+	require.Regexp(t, `(?s)^retry: 2000\n\nevent: progress\ndata: \{.*\}\n\nevent: progress\n.*event: result\ndata: \{[^\n]*\}\n\n$`, events.body)
+	require.NotContains(t, events.body, "id:", "nothing can be resumed by an event's id")
+
+	running := f.send("POST", path+"?wait=running", ndjson, "")
+	last := decodeAs[api.OperationEvent](t, running.body[strings.LastIndex(strings.TrimSpace(running.body), "\n")+1:])
+	require.Equal(t, "result running", last.Type+" "+string(last.Step))
+	require.Nil(t, last.Outcome, "it was not waited for")
+}
+
+// What is refused before the stream has begun gets the status that says so; what
+// comes later is the last event of the stream.
+func TestErrorsOnOperationStreams(t *testing.T) {
+	t.Parallel()
+	late := make(chan bool, 2)
+	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+		if <-late {
+			report(atStep(request, operation.StepPulling))
+			return failedBy(request, operation.FailureNoImage), runtime.ErrNoImage
+		}
+		return operation.Outcome{}, &runtime.BusyError{GameID: "g", OperationID: "other"}
+	}}
+	f := start(t, here(m))
+	c := contractOf(t, f)
+	late <- false
+	refused := f.send("POST", opPath("g", operation.KindStart), ndjson, "")
+	require.Equal(t, http.StatusConflict, refused.StatusCode)
+	require.Equal(t, api.CodeBusy, refused.problem(t).Code)
+	late <- true
+	failed := f.send("POST", opPath("g", operation.KindStart), ndjson, "")
+	require.Equal(t, http.StatusOK, failed.StatusCode)
+	c.check(t, "POST", opPath("g", operation.KindStart), failed)
+	_, last, _ := strings.Cut(failed.body, "\n")
+	event := decodeAs[api.OperationEvent](t, last)
+	require.Equal(t, "error", event.Type)
+	require.Equal(t, api.CodeNoImage, event.Problem.Code)
+	require.Equal(t, operation.FailureNoImage, event.Problem.Outcome.Failure.Code)
+}
+
+// A silent operation is told to be alive, in both forms.
+func TestOperationStreamsHaveHeartbeats(t *testing.T) {
+	t.Parallel()
+	cfg := here(&manager{operate: slow(nil, operation.StepAccepted)})
+	cfg.Heartbeat = quickBeat
+	f := start(t, cfg)
+	_, lines := f.openUntilDone("POST", opPath("g", operation.KindStop), ndjson, "")
+	reader := bufio.NewReader(lines.Body)
+	_, err := reader.ReadString('\n')
+	require.NoError(t, err)
+	for range 3 {
+		line, err := reader.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, `{"type":"heartbeat"}`+"\n", line)
+		contractOf(t, f).validate(t, line, "components", "schemas", "OperationEvent")
+	}
+	_, events := f.openUntilDone("POST", opPath("g", operation.KindStop), sse, "")
+	beats := bufio.NewScanner(events.Body)
+	for beats.Scan() && beats.Text() != ": hb" {
+	}
+	require.NoError(t, beats.Err())
+	require.Equal(t, ": hb", beats.Text())
+}
+
+// Only who names a stream gets one.
+func TestOperationStreamsHaveToBeAskedFor(t *testing.T) {
+	t.Parallel()
+	f := start(t, here(&manager{}))
+	for accept, media := range map[string]string{
+		"":                               "application/json",
+		"*/*":                            "application/json",
+		"application/json":               "application/json",
+		"text/html, */*":                 "application/json",
+		"application/json, text/*":       "application/json",
+		"application/x-ndjson":           api.NDJSONMediaType,
+		"application/x-ndjson, */*":      api.NDJSONMediaType,
+		"text/event-stream":              api.EventStreamMediaType,
+		"application/x-ndjson;q=0":       "application/json",
+		"*/*, application/x-ndjson":      "application/json",
+		"text/event-stream; charset=utf": api.EventStreamMediaType,
+	} {
+		got := f.send("POST", opPath("g", operation.KindStop), "Accept: "+accept+"\r\n", "")
+		require.Equal(t, 200, got.StatusCode, "Accept: %s: %s", accept, got.body)
+		require.Equal(t, media, got.Header.Get("Content-Type"), "Accept: %s", accept)
+		if media == "application/json" {
+			require.True(t, json.Valid([]byte(got.body)))
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package httpserver_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+)
+
+// A list can be continued with the filters that it began with, all of them and
+// no others; how much of it comes at once may change.
+func TestContinueBelongsToItsFilters(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	for _, id := range []string{"a", "b", "c"} {
+		require.NoError(t, f.store.Upsert(t.Context(), recordOf(id)))
+	}
+	filters := []string{"", "&status=running", "&region=eu", "&node=n1", "&region=eu&node=n1", "&status=running&region=eu&node=n1"}
+	for _, began := range filters {
+		token := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?limit=1"+began, "", "").body).Continue
+		require.NotEmpty(t, token)
+		for _, goesOn := range filters {
+			got := f.send("GET", "/v1/runtimes?limit=5&continue="+token+goesOn, "", "")
+			if began == goesOn {
+				require.Equal(t, http.StatusOK, got.StatusCode, "%q continued: %s", began, got.body)
+				require.Len(t, decodeAs[api.Page](t, got.body).Items, 2)
+				continue
+			}
+			require.Equal(t, http.StatusBadRequest, got.StatusCode, "%q continued as %q: %s", began, goesOn, got.body)
+			require.Equal(t, "query.continue", placesOf(got.problem(t)))
+		}
+	}
+}
+
+// Every game comes once whatever its id looks like and wherever pages end.
+func TestPagesOfOddIDs(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	ids := []string{"a", "a/b", "a b", "%2F", "🎮", "é", "e\u0301", "~", "z"}
+	for _, id := range ids {
+		require.NoError(t, f.store.Upsert(t.Context(), recordOf(id)))
+	}
+	for _, limit := range []string{"1", "2", "4", "9", "10"} {
+		var seen []string
+		next := ""
+		for {
+			page := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?limit="+limit+next, "", "").body)
+			for _, item := range page.Items {
+				seen = append(seen, item.GameID)
+			}
+			if page.Continue == "" {
+				break
+			}
+			next = "&continue=" + page.Continue
+		}
+		require.ElementsMatch(t, ids, seen, "in pages of %s", limit)
+	}
+}

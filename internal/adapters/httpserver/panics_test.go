@@ -1,0 +1,78 @@
+package httpserver_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// panicking is a store with a bug in each of its reads.
+type panicking struct{ *memstore.Store }
+
+func (panicking) GetVersioned(context.Context, string) (ports.VersionedRecord, error) { panic(secret) }
+
+// History panics with a value that is not comparable.
+func (panicking) History(context.Context, string) ([]runtime.LedgerEntry, error) {
+	panic([]string{secret})
+}
+
+// Check aborts, which is how a handler asks net/http to cut the connection.
+func (p panicking) Check(context.Context, bool) (ports.CheckReport, error) {
+	panic(http.ErrAbortHandler)
+}
+
+// ListPage returns a record that cannot be written as JSON, which is found out
+// after the status has been sent.
+func (panicking) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+	record := recordOf("g")
+	record.CreatedAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	return ports.Page{Revision: 2, Records: []ports.VersionedRecord{{Record: record, Revision: 2}}}, nil
+}
+
+// A handler that panics answers 500, says why in the log only, and takes nobody
+// down with it.
+func TestPanicsAreAnswered(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	f := startOver(t, panicking{memstore.New()}, httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	c := contractOf(t, f)
+	for _, path := range []string{"/v1/runtimes/g", "/v1/runtimes/g/history"} {
+		got := f.send("GET", path, "", "")
+		require.Equal(t, http.StatusInternalServerError, got.StatusCode, got.body)
+		require.Equal(t, api.CodeInternal, got.problem(t).Code)
+		require.NotContains(t, got.body, secret)
+		c.check(t, "GET", path, got)
+		require.Contains(t, log.String(), secret)
+	}
+	require.Equal(t, 200, f.send("GET", "/v1/cluster", "", "").StatusCode, "the server lives on")
+	require.Contains(t, f.send("GET", "/metrics", "", "").body, `rtmanager_http_requests_total{code="500",method="GET",route="/v1/runtimes/{game_id}"} 1`)
+}
+
+// An answer that breaks in the middle must not look like a whole one.
+func TestPanicInTheMiddleCutsTheAnswer(t *testing.T) {
+	t.Parallel()
+	f := startOver(t, panicking{memstore.New()}, httpserver.Config{})
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, path := range []string{"/v1/runtimes", "/v1/fsck"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+f.addr+path, nil)
+		require.NoError(t, err)
+		response, err := client.Do(request)
+		if err == nil {
+			text, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			require.Error(t, err, "%s was answered %s with the whole body %q", path, response.Status, text)
+		}
+	}
+	require.Equal(t, 200, f.send("GET", "/v1/cluster", "", "").StatusCode, "the server lives on")
+}

@@ -1,0 +1,105 @@
+package httpserver_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// A game without a node is started where the request says, and else where it
+// costs least.
+func TestWhereAGameIsStarted(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		body     string
+		noEngine bool // the daemon that is asked runs none
+		record   *runtime.RuntimeRecord
+		want     string
+	}{
+		"here":                                 {`{}`, false, nil, "n1"},
+		"here, said so":                        {`{"region":"eu","node":"n1"}`, false, nil, "n1"},
+		"here, in its region":                  {`{"region":"eu"}`, false, nil, "n1"},
+		"elsewhere":                            {`{"region":"eu","node":"n2","image":"a:1"}`, false, nil, "n2"},
+		"elsewhere, in this region":            {`{"node":"n2"}`, false, nil, "n2"},
+		"on the node with the fewest games":    {`{}`, true, nil, "u1"},
+		"on the emptiest of the region":        {`{"region":"eu"}`, true, nil, "n3"},
+		"in another region":                    {`{"region":"us"}`, false, nil, "u1"},
+		"where it was removed":                 {`{}`, false, removedFrom("n3"), "n3"},
+		"not where it was removed":             {`{"node":"n2"}`, false, removedFrom("n3"), "n2"},
+		"where it was removed, which is gone":  {`{}`, false, removedFrom("n9"), "n1"},
+		"where it was removed, in that region": {`{"region":"us"}`, false, removedFrom("n3"), "u1"},
+		"where its record says nothing":        {`{}`, false, nowhere(), "n1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			register, managers := &register{}, map[string]*manager{}
+			node := func(region, name string) *fixture {
+				cfg := httpserver.Config{Region: region, Node: name, Nodes: register}
+				if name != "n1" || !row.noEngine {
+					managers[name] = &manager{}
+					cfg.Manager = managers[name]
+				}
+				f := start(t, cfg)
+				if cfg.Manager != nil {
+					register.join(region, name, "http://"+f.addr)
+				}
+				return f
+			}
+			asked := node("eu", "n1")
+			for _, n := range []string{"n2", "n3"} {
+				node("eu", n)
+			}
+			node("us", "u1")
+			for i, home := range []string{"n2", "n2", "n3"} {
+				require.NoError(t, asked.store.Upsert(t.Context(), recordOn(fmt.Sprintf("other-%d", i), "eu", home)))
+			}
+			if row.record != nil {
+				require.NoError(t, asked.store.Upsert(t.Context(), *row.record))
+			}
+			got := asked.send("POST", opPath("g", operation.KindStart), "", row.body)
+			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+			for name, m := range managers {
+				require.Equal(t, name == row.want, m.count() == 1, "%s was asked %d times", name, m.count())
+			}
+		})
+	}
+}
+
+func removedFrom(node string) *runtime.RuntimeRecord {
+	record := recordOn("g", "eu", node)
+	record.Status, record.RemovedAt, record.CurrentContainerID = runtime.StatusRemoved, &noon, ""
+	return &record
+}
+
+func nowhere() *runtime.RuntimeRecord {
+	record := recordOn("g", "", "")
+	return &record
+}
+
+// Where nobody can run a game, the answer says so.
+func TestNobodyCanRunTheGame(t *testing.T) {
+	t.Parallel()
+	register := &register{nodes: []ports.Node{{Region: "eu", Name: "bare", API: "http://127.0.0.1:1"}}}
+	f := start(t, httpserver.Config{Region: "eu", Node: "n1", Nodes: register})
+	for body, want := range map[string]string{
+		`{}`:              "no node that runs games is present",
+		`{"region":"us"}`: `no node that runs games is present in region "us"`,
+		`{"node":"n7"}`:   "eu/n7 is not among the present nodes",
+	} {
+		got := f.send("POST", opPath("g", operation.KindStart), "", body)
+		require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, got.body)
+		require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code)
+		require.Contains(t, got.problem(t).Detail, want)
+	}
+	register.err = runtime.ErrUnavailable
+	got := f.send("POST", opPath("g", operation.KindStart), "", "")
+	require.Equal(t, api.CodeUnavailable, got.problem(t).Code, "who is there cannot be told: %s", got.body)
+}

@@ -1,0 +1,107 @@
+package httpserver_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// A write that is sent again under its operation id gives the first result and
+// changes nothing, whatever it expected of the record then.
+func TestRepeatedPutsGiveTheFirstResult(t *testing.T) {
+	t.Parallel()
+	for name, condition := range map[string]string{
+		"unconditional": "", "one revision": "If-Match: \"2\"\r\n", "a list": "If-Match: \"2\", \"9\"\r\n",
+		"a list in two lines": "If-Match: \"9\"\r\nIf-Match: \"2\"\r\n", "any": "If-Match: *\r\n",
+	} {
+		f := start(t, httpserver.Config{})
+		require.NoError(t, f.store.Upsert(t.Context(), recordOf("g")))
+		for range 3 {
+			got := f.send("PUT", bodyPut, condition+"Idempotency-Key: op\r\n", running)
+			require.Equal(t, http.StatusOK, got.StatusCode, "%s: %s", name, got.body)
+			require.Equal(t, `"3"`, got.Header.Get("ETag"), name)
+		}
+		stale := f.send("PUT", bodyPut, condition+"Idempotency-Key: another\r\n", running)
+		fresh := condition == "" || name == "any"
+		require.Equal(t, fresh, stale.StatusCode == http.StatusOK, "%s, as another operation: %s", name, stale.body)
+	}
+	f := start(t, httpserver.Config{})
+	for range 2 {
+		got := f.send("PUT", bodyPut, "If-None-Match: *\r\nIdempotency-Key: op\r\n", running)
+		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	}
+}
+
+// The headers of a write arrive in the ledger as the text that they mean.
+func TestLedgerHasWhoAndWhy(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	for i, row := range []struct{ actor, want string }{
+		{"ops", "ops"}, {"  spaced  ", "spaced"}, {"Jörg", "Jörg"}, {"UTF-8''J%C3%B6rg", "Jörg"}, {"utf-8'de-AT'J%c3%b6rg", "Jörg"},
+		{"UTF-8''", ""}, {"UTF-8''%20x%20", " x "}, {"100%", "100%"}, {"O'Neil's", "O'Neil's"}, {"UTF-8 is fine", "UTF-8 is fine"}, {"", ""},
+	} {
+		headers := "Rtmanager-Actor: " + row.actor + "\r\nRtmanager-Reason: UTF-8''%E2%98%95%20break\r\nIdempotency-Key: op-" + itoa(int64(i)) + "\r\n"
+		require.Equal(t, 200, f.send("PUT", bodyPut, headers, running).StatusCode, row.actor)
+		newest := decodeAs[api.History](t, f.send("GET", "/v1/runtimes/g/history", "", "").body).Items[0]
+		require.Equal(t, row.want, newest.Actor, "Rtmanager-Actor: %s", row.actor)
+		require.Equal(t, "☕ break", newest.Reason)
+		require.Equal(t, "op-"+itoa(int64(i)), newest.OperationID)
+	}
+}
+
+// null in a body means what leaving the member out does, where it may be left out.
+func TestNullInstantsAreAbsentOnes(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	body := member(member(running, "stopped_at", "null"), "removed_at", "null")
+	got := f.send("PUT", bodyPut, "", body)
+	require.Equal(t, 200, got.StatusCode, got.body)
+	require.Nil(t, decodeAs[runtime.RuntimeRecord](t, got.body).StoppedAt)
+	require.NotContains(t, got.body, "stopped_at")
+}
+
+// Instants may come in any zone and go out in UTC, to the nanosecond.
+func TestInstantsAreKeptInUTC(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	got := f.send("PUT", bodyPut, "", member(running, "started_at", `"2026-01-01T02:00:00.123456789+02:00"`))
+	require.Contains(t, got.body, `"started_at":"2026-01-01T00:00:00.123456789Z"`)
+	moved := f.send("POST", bodyPost, "", member(stop, "now", `"2026-01-02T03:04:05.000000006-07:00"`))
+	require.Contains(t, moved.body, `"stopped_at":"2026-01-02T10:04:05.000000006Z"`)
+}
+
+// A refused pair says which, and a lost race says what was expected and who won.
+func TestRefusedTransitionsSayWhy(t *testing.T) {
+	t.Parallel()
+	f := startSettled(t, httpserver.Config{})
+	pair := f.send("POST", bodyPost, "", `{"expected_from":"removed","to":"running"}`).problem(t)
+	require.Equal(t, "removed running", pair.From+" "+pair.To)
+	require.Contains(t, pair.Detail, "nothing follows")
+	container := f.send("POST", bodyPost, "", member(stop, "expected_container_id", `"old"`)).problem(t)
+	require.Equal(t, "container_id old c-g", container.Expectation+" "+container.Expected+" "+container.Actual)
+	require.Equal(t, recordOf("g"), *container.Current)
+	require.Equal(t, int64(2), container.Revision)
+	stale := f.send("PUT", bodyPut, "If-Match: \"9\"\r\n", running).problem(t)
+	require.Equal(t, "revision 9 2", stale.Expectation+" "+stale.Expected+" "+stale.Actual)
+	require.Equal(t, recordOf("g"), *stale.Current)
+	listed := f.send("PUT", bodyPut, "If-Match: \"8\", \"9\"\r\n", running).problem(t)
+	require.Equal(t, "revision 2", listed.Expectation+" "+listed.Actual)
+}
+
+// The ways in which programs say that they send JSON, curl's own included.
+func TestContentTypesThatAreTaken(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	for _, headers := range []string{
+		"", "Content-Type: \r\n", "Content-Type: application/json\r\n", "Content-Type: Application/JSON; charset=utf-8\r\n",
+		"Content-Type: application/x-www-form-urlencoded\r\n", "Content-Encoding: identity\r\n", "Content-Encoding: \r\n",
+	} {
+		got := f.send("PUT", bodyPut, headers, running)
+		require.Equal(t, 200, got.StatusCode, "%q: %s", headers, got.body)
+	}
+}

@@ -1,0 +1,91 @@
+package httpserver_test
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// serving is a fixture whose server runs by Serve, as in the daemon.
+type serving struct {
+	*fixture
+	stop  context.CancelFunc // begins the shutdown
+	ended chan error         // what Serve returned
+}
+
+func serve(t testing.TB, store ports.Store, cfg httpserver.Config) *serving {
+	t.Helper()
+	api, err := httpserver.New(store, cfg)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	s := &serving{
+		fixture: &fixture{t: t, api: api, addr: listener.Addr().String()},
+		stop:    stop, ended: make(chan error, 1),
+	}
+	s.store, _ = store.(*memstore.Store)
+	go func() { s.ended <- api.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		stop()
+		s.wait()
+	})
+	return s
+}
+
+// wait returns what Serve did, once it has returned.
+func (s *serving) wait() error {
+	s.t.Helper()
+	select {
+	case err := <-s.ended:
+		s.ended <- err
+		return err
+	case <-time.After(patience):
+		require.Fail(s.t, "Serve has not returned")
+		return nil
+	}
+}
+
+// gate is a store in memory whose reads of one game wait.
+type gate struct {
+	*memstore.Store
+	waiting atomic.Int64
+	open    chan struct{}
+}
+
+func newGate() *gate { return &gate{Store: memstore.New(), open: make(chan struct{})} }
+
+func (g *gate) GetVersioned(ctx context.Context, id string) (ports.VersionedRecord, error) {
+	g.waiting.Add(1)
+	defer g.waiting.Add(-1)
+	select {
+	case <-g.open:
+		return g.Store.GetVersioned(ctx, id)
+	case <-ctx.Done():
+		return ports.VersionedRecord{}, ctx.Err()
+	}
+}
+
+// hold sends a read that the gate keeps waiting; the channel gives its status,
+// or 0 for a connection that was cut.
+func (s *serving) hold(g *gate) <-chan int {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { conn.Close() })
+	require.NoError(s.t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = conn.Write([]byte("GET /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+	require.NoError(s.t, err)
+	eventually(s.t, func() bool { return g.waiting.Load() == 1 }, "the store is asked")
+	status := make(chan int, 1)
+	go func() { status <- statusOn(conn) }()
+	return status
+}

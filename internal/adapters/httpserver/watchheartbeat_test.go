@@ -1,0 +1,83 @@
+package httpserver_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/ports"
+)
+
+const quickBeat = 20 * time.Millisecond
+
+// An idle stream of server-sent events carries comments, which no client sees
+// as an event, and goes on after them.
+func TestHeartbeatsAreComments(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{Heartbeat: quickBeat})
+	s := f.watch("", "")
+	require.Equal(t, "1", s.head.Header.Get("Rtmanager-Heartbeat"), "whole seconds, and never 0, which would say that there are none")
+	s.expect("synced 1")
+	for range 3 {
+		require.Equal(t, ": hb\n\n", s.element().raw)
+	}
+	require.NoError(t, f.store.Upsert(t.Context(), recordOf("g")))
+	s.expect("upserted g 2")
+	require.Equal(t, ": hb\n\n", s.element().raw)
+}
+
+// NDJSON has no comments: an idle stream repeats the bookmark of the last
+// revision that may be resumed from, which a consumer can take at its word.
+func TestHeartbeatsOfNDJSONAreBookmarks(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{Heartbeat: quickBeat})
+	c := contractOf(t, f)
+	s := f.watch("", ndjson)
+	require.Equal(t, "synced 1", s.nextChange().brief())
+	s.expect("bookmark 1", "bookmark 1")
+	require.NoError(t, f.store.Upsert(t.Context(), recordOf("g")))
+	e := s.next()
+	for ; e.Type == "bookmark"; e = s.next() {
+		require.Equal(t, `{"type":"bookmark","revision":1,"last":true}`+"\n", e.raw)
+	}
+	require.Equal(t, "upserted g 2", e.brief())
+	beat := s.next()
+	require.Equal(t, `{"type":"bookmark","revision":2,"last":true}`+"\n", beat.raw)
+	c.validate(t, beat.raw, "components", "schemas", "Event")
+	f.watch("?from_revision=2", ndjson).expect("bookmark 2", "bookmark 2")
+}
+
+// Before anything may be resumed from, a heartbeat must not name a revision.
+func TestHeartbeatsBeforeSyncedNameNoRevision(t *testing.T) {
+	t.Parallel()
+	record := recordOf("g")
+	snapshot := scripted{event: ports.RuntimeEvent{Type: ports.EventSnapshot, Revision: 9, GameID: "g", After: &record}}
+	resync := scripted{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: 9}}
+	for name, opening := range map[string]struct {
+		query string
+		steps []scripted
+	}{"in a snapshot": {"", []scripted{snapshot}}, "in a resync": {"?from_revision=5&resync=true", []scripted{resync, snapshot}}} {
+		s := startOver(t, newScript(opening.steps...), httpserver.Config{Heartbeat: quickBeat}).watch(opening.query, ndjson)
+		for range opening.steps {
+			s.nextChange()
+		}
+		for range 2 {
+			require.Equal(t, `{"type":"bookmark","revision":0,"last":false}`+"\n", s.element().raw, name)
+		}
+	}
+}
+
+// A store that has nothing to say yet does not keep the 200 from the client.
+func TestSilentWatchIsOpened(t *testing.T) {
+	t.Parallel()
+	for name, headers := range bothForms {
+		store := newScript()
+		s := startOver(t, store, httpserver.Config{}).watch("?from_revision=7", headers)
+		require.Equal(t, 200, s.head.StatusCode, name)
+		require.True(t, strings.HasPrefix(s.head.Header.Get("Rtmanager-Heartbeat"), "15"), name)
+		require.Equal(t, int64(1), store.open.Load(), name)
+	}
+}

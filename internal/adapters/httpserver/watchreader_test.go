@@ -1,0 +1,141 @@
+package httpserver_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/api"
+)
+
+const ndjson = "Accept: application/x-ndjson\r\n"
+
+// bothForms are the headers that ask for each form of a watch.
+var bothForms = map[string]string{"SSE": "", "NDJSON": ndjson}
+
+// stream is one open watch, read element by element.
+type stream struct {
+	t     testing.TB
+	conn  net.Conn
+	head  answer
+	lines *bufio.Reader
+	sse   bool
+}
+
+// element is one thing read from a stream.
+type element struct {
+	api.Event
+	id   string // of a server-sent event, empty for none
+	beat bool   // a comment, or a bookmark that has been before
+	raw  string
+}
+
+// watch opens a stream that must begin.
+func (f *fixture) watch(query, headers string) *stream {
+	f.t.Helper()
+	conn, response := f.openUntilDone("GET", "/v1/watch"+query, headers, "")
+	s := &stream{
+		t: f.t, conn: conn, head: response, lines: bufio.NewReader(response.Body),
+		sse: response.Header.Get("Content-Type") == api.EventStreamMediaType,
+	}
+	if response.StatusCode != http.StatusOK {
+		text, _ := s.lines.ReadString('\n')
+		require.Equal(f.t, 200, response.StatusCode, "GET /v1/watch%s: %s", query, text)
+	}
+	if s.sse {
+		require.Equal(f.t, "retry: 2000\n\n", s.frame(), "what a stream of server-sent events opens with")
+	} else {
+		require.Equal(f.t, api.NDJSONMediaType, response.Header.Get("Content-Type"))
+	}
+	return s
+}
+
+// frame reads up to the next blank line.
+func (s *stream) frame() string {
+	s.t.Helper()
+	var frame strings.Builder
+	for {
+		line, err := s.lines.ReadString('\n')
+		require.NoError(s.t, err, "read the stream on after %q", frame.String()+line)
+		frame.WriteString(line)
+		if line == "\n" {
+			return frame.String()
+		}
+	}
+}
+
+// element reads the next element, heartbeats included.
+func (s *stream) element() element {
+	s.t.Helper()
+	if !s.sse {
+		line, err := s.lines.ReadString('\n')
+		require.NoError(s.t, err, "read the stream on after %q", line)
+		return element{raw: line, Event: decodeAs[api.Event](s.t, line)}
+	}
+	frame := s.frame()
+	if strings.HasPrefix(frame, ":") {
+		return element{raw: frame, beat: true}
+	}
+	e := element{raw: frame}
+	named := ""
+	for line := range strings.SplitSeq(strings.TrimSuffix(frame, "\n\n"), "\n") {
+		field, value, ok := strings.Cut(line, ": ")
+		require.True(s.t, ok, "line %q of %q", line, frame)
+		switch field {
+		case "event":
+			named = value
+		case "id":
+			e.id = value
+		case "data":
+			e.Event = decodeAs[api.Event](s.t, value)
+		default:
+			require.Fail(s.t, "unknown field", "line %q of %q", line, frame)
+		}
+	}
+	require.Equal(s.t, e.Type, named, "the event field of %q", frame)
+	return e
+}
+
+// next reads the next element that is not a comment.
+func (s *stream) next() element {
+	s.t.Helper()
+	for {
+		if e := s.element(); !e.beat {
+			return e
+		}
+	}
+}
+
+// expect wants the next events to be these, each as "type game revision".
+func (s *stream) expect(want ...string) []element {
+	s.t.Helper()
+	var got []element
+	for i, w := range want {
+		e := s.next()
+		got = append(got, e)
+		require.Equal(s.t, w, e.brief(), "event %d of the stream: %s", i+1, e.raw)
+	}
+	return got
+}
+
+// end wants the stream to end here.
+func (s *stream) end() {
+	s.t.Helper()
+	rest, err := s.lines.ReadString(0)
+	require.ErrorIs(s.t, err, io.EOF, "after the last element came %q", rest)
+	require.Empty(s.t, rest, "after the last element")
+}
+
+// brief is "type game revision", the parts that apply.
+func (e element) brief() string {
+	parts := []string{e.Type}
+	if e.GameID != "" {
+		parts = append(parts, e.GameID)
+	}
+	return strings.Join(append(parts, itoa(e.Revision)), " ")
+}

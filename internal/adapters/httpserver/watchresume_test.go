@@ -1,0 +1,70 @@
+package httpserver_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Each way to say where the consumer stands, over a store in which revisions 2
+// to 5 put the games g2 to g5.
+func TestWatchResumes(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	for _, id := range []string{"g2", "g3", "g4", "g5"} {
+		require.NoError(t, f.store.Upsert(t.Context(), recordOf(id)))
+	}
+	for _, resume := range []struct {
+		query, headers string
+		want           []string
+	}{
+		{"?from_revision=3", "", []string{"upserted g4 4", "upserted g5 5"}},
+		{"?from_revision=1", "", []string{"upserted g2 2", "upserted g3 3"}},
+		{"", "Last-Event-ID: 3\r\n", []string{"upserted g4 4", "upserted g5 5"}},
+		{"?from_revision=1", "Last-Event-ID: 4\r\n", []string{"upserted g5 5"}},
+		{"?from_revision=4", "Last-Event-ID: 2\r\n", []string{"upserted g3 3"}},
+		{"?from_revision=4", "Last-Event-ID: 0\r\n", []string{"snapshot g2 5"}},
+		{"?from_revision=4&resync=true&store=" + f.storeID(), "", []string{"upserted g5 5"}},
+		{"?from_revision=0", "", []string{"snapshot g2 5"}},
+		{"", "Last-Event-ID: \r\n", []string{"snapshot g2 5"}},
+	} {
+		for _, form := range bothForms {
+			f.watch(resume.query, resume.headers+form).expect(resume.want...)
+		}
+	}
+}
+
+// At the head there is nothing to say until something happens; the 200 comes
+// all the same.
+func TestWatchFromTheHead(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	require.NoError(t, f.store.Upsert(t.Context(), recordOf("g2")))
+	s := f.watch("?from_revision=2", "")
+	require.NoError(t, f.store.Upsert(t.Context(), recordOf("g3")))
+	s.expect("upserted g3 3")
+}
+
+// One revision may hold changes of many games. Whoever resumes from the id of a
+// server-sent event must have been told all of them.
+func TestWatchNamesARevisionOnlyOnceItIsComplete(t *testing.T) {
+	t.Parallel()
+	change := func(id string, revision int64, last bool) scripted {
+		record := recordOf(id)
+		return scripted{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: revision, GameID: id, After: &record, Last: last}}
+	}
+	f := startOver(t, newScript(change("a", 7, false), change("b", 7, false), change("c", 7, true), change("d", 8, true), change("e", 9, false)), httpserver.Config{})
+	s := f.watch("", "")
+	for _, want := range []string{"a ", "b ", "c 7", "d 8", "e "} {
+		e := s.next()
+		require.Equal(t, want, e.GameID+" "+e.id, e.raw)
+	}
+	lines := f.watch("", ndjson)
+	for _, want := range []bool{false, false, true, true, false} {
+		e := lines.next()
+		require.Equal(t, want, e.Last, e.raw)
+	}
+}

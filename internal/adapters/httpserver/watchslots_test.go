@@ -1,0 +1,115 @@
+package httpserver_test
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// eventually waits for a condition that other goroutines bring about.
+func eventually(t testing.TB, holds func() bool, what string, args ...any) {
+	t.Helper()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	deadline := time.Now().Add(patience)
+	for !holds() {
+		require.True(t, time.Now().Before(deadline), append([]any{what}, args...)...)
+		<-poll.C
+	}
+}
+
+func TestStreamsAreLimited(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{MaxStreams: 2})
+	c := contractOf(t, f)
+	first, second := f.watch("", ""), f.watch("", ndjson)
+	first.expect("synced 1")
+	second.expect("synced 1")
+
+	refused := f.send("GET", "/v1/watch", "", "")
+	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
+	require.Equal(t, api.CodeTooManyStreams, refused.problem(t).Code)
+	require.Equal(t, "1", refused.Header.Get("Retry-After"))
+	c.check(t, "GET", "/v1/watch", refused)
+	require.Equal(t, 200, f.send("HEAD", "/v1/watch", "", "").StatusCode, "HEAD takes no place")
+	require.Equal(t, 200, f.send("GET", "/v1/runtimes", "", "").StatusCode, "only streams are limited")
+
+	require.NoError(t, first.conn.Close())
+	eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "1" }, "the stream that was left gives up its place")
+	f.watch("", "").expect("synced 1")
+	require.NoError(t, f.store.Upsert(t.Context(), recordOf("g")))
+	second.expect("upserted g 2")
+}
+
+// A client that leaves ends the store's watch, whatever the watch was doing.
+func TestLeavingEndsTheStoresWatch(t *testing.T) {
+	t.Parallel()
+	record := recordOf("g")
+	endless := make([]scripted, 10_000)
+	for i := range endless {
+		endless[i] = scripted{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: int64(i + 2), GameID: "g", After: &record, Last: true}}
+	}
+	for name, steps := range map[string][]scripted{"idle": nil, "idle after an event": endless[:1], "busy": endless} {
+		for _, headers := range bothForms {
+			store := newScript(steps...)
+			f := startOver(t, store, httpserver.Config{})
+			s := f.watch("", headers)
+			eventually(t, func() bool { return store.open.Load() == 1 }, "%s: the store is watched", name)
+			require.NoError(t, s.conn.Close())
+			eventually(t, func() bool { return store.open.Load() == 0 }, "%s: the watch ends with its client", name)
+			eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, "%s: the stream is over", name)
+		}
+	}
+}
+
+// lingering is a store whose watches take their time to end.
+type lingering struct {
+	*memstore.Store
+	told, release chan struct{}
+}
+
+func (s *lingering) Watch(ctx context.Context, _ ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
+	return func(yield func(ports.RuntimeEvent, error) bool) {
+		<-ctx.Done()
+		close(s.told)
+		<-s.release
+		yield(ports.RuntimeEvent{}, ctx.Err())
+	}
+}
+
+// A stream gives its place up only when the store's watch for it has ended:
+// otherwise clients that come and go could pile watches up beyond the limit.
+func TestStreamsWaitForTheStoresWatch(t *testing.T) {
+	t.Parallel()
+	store := &lingering{memstore.New(), make(chan struct{}), make(chan struct{})}
+	f := startOver(t, store, httpserver.Config{MaxStreams: 1})
+	require.NoError(t, f.watch("", "").conn.Close())
+	<-store.told
+	for range 20 {
+		refused := f.send("GET", "/v1/watch", "", "")
+		require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
+	}
+	close(store.release)
+	eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, "the stream is over")
+}
+
+// The options of the request reach the store as they were asked.
+func TestWatchPassesItsOptionsOn(t *testing.T) {
+	t.Parallel()
+	store := newScript()
+	f := startOver(t, store, httpserver.Config{})
+	f.watch("?from_revision=7&status=stopped&region=eu%20west&node=n%2F1&game_id=%F0%9F%8E%AE&resync=true&store=abc", "")
+	eventually(t, func() bool { return store.options.Load() != nil }, "the store is watched")
+	require.Equal(t, ports.WatchOptions{
+		FromRevision: 7, Status: "stopped", Region: "eu west", Node: "n/1", GameID: "🎮", Resync: true, Store: "abc",
+	}, *store.options.Load())
+}

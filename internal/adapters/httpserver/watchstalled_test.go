@@ -1,0 +1,105 @@
+package httpserver_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+)
+
+// A reader that takes nothing is cut off after Config.WriteTimeout, while the
+// others, and the writers, go on as if it had never been there.
+func TestStalledReaderIsCutOff(t *testing.T) {
+	t.Parallel()
+	for name, headers := range bothForms {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, httpserver.Config{WriteTimeout: 500 * time.Millisecond, Heartbeat: 50 * time.Millisecond})
+			healthy := f.watch("", "")
+			stalled, _ := f.openUntilDone("GET", "/v1/watch", headers, "")
+			require.NoError(t, stalled.(*net.TCPConn).SetReadBuffer(4<<10))
+			require.Equal(t, "2", f.metric("rtmanager_watch_streams"))
+
+			record := recordOf("g")
+			record.StatePath = strings.Repeat("x", 60<<10)
+			healthy.expect("synced 1")
+			revision := int64(1)
+			deadline := time.Now().Add(patience)
+			for revision%16 != 0 || f.metric("rtmanager_watch_streams") != "1" {
+				require.True(t, time.Now().Before(deadline), "the stalled reader is still served after %d events of 60 KiB", revision-1)
+				require.NoError(t, f.store.Upsert(t.Context(), record))
+				revision++
+				healthy.expect(fmt.Sprintf("upserted g %d", revision))
+			}
+			require.NoError(t, f.store.Upsert(t.Context(), recordOf("last")))
+			healthy.expect(fmt.Sprintf("upserted last %d", revision+1))
+		})
+	}
+}
+
+// The deadline is one write's: a stream that was idle for longer takes a large
+// event all the same.
+func TestIdleTimeIsNotWriteTime(t *testing.T) {
+	t.Parallel()
+	record := recordOf("g")
+	record.StatePath = strings.Repeat("x", 60<<10)
+	// longer than it takes the server to send its 200 unasked, which is a write
+	idle := func() { <-time.After(900 * time.Millisecond) }
+	for _, headers := range bothForms {
+		store := newScript(
+			scripted{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}, then: idle},
+			scripted{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: 3, GameID: "g", After: &record, Last: true}},
+		)
+		s := startOver(t, store, httpserver.Config{WriteTimeout: 300 * time.Millisecond}).watch("", headers)
+		require.Equal(t, record, *s.expect("synced 2", "upserted g 3")[1].After)
+	}
+}
+
+// large is a store whose pages fill every buffer on the way.
+type large struct{ *memstore.Store }
+
+func (large) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+	record := recordOf("g")
+	record.StatePath = strings.Repeat("x", 60<<10)
+	return ports.Page{Revision: 2, Records: slices.Repeat([]ports.VersionedRecord{{Record: record, Revision: 2}}, 150)}, nil
+}
+
+// An ordinary answer is not held for ever either.
+func TestStalledReaderOfAPageIsCutOff(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	registry := prometheus.NewRegistry()
+	f := startOver(t, large{memstore.New()}, httpserver.Config{
+		RequestTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond,
+		Registry: registry, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	conn := f.dial("GET /v1/runtimes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+	eventually(t, func() bool { return slices.Contains(labelsOf(t, registry)["route"], "/v1/runtimes") },
+		"the request is over, though its answer was never read")
+	require.Empty(t, log.String(), "a client that does not read is no fault of the server's")
+}
+
+// metric returns the value of a metric without labels.
+func (f *fixture) metric(name string) string {
+	f.t.Helper()
+	text := f.send("GET", "/metrics", "", "").body
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	require.Fail(f.t, "no such metric", "%s in %s", name, text)
+	return ""
+}

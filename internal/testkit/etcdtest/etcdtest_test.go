@@ -1,0 +1,77 @@
+package etcdtest_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/testkit/etcdtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
+
+func TestBothClientsSeeTheSameServer(t *testing.T) {
+	t.Parallel()
+	ctx, key := t.Context(), etcdtest.Prefix(t)+"/key"
+
+	_, err := etcdtest.Client(t).Put(ctx, key, "value")
+	require.NoError(t, err)
+	got, err := etcdtest.InProcess(t).Get(ctx, key)
+	require.NoError(t, err)
+	require.Equal(t, "value", string(got.Kvs[0].GetValue()))
+}
+
+func TestPrefixesDiffer(t *testing.T) {
+	t.Parallel()
+	require.NotEqual(t, etcdtest.Prefix(t), etcdtest.Prefix(t))
+}
+
+func TestRestartKeepsDataAndAddress(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	server := etcdtest.Start(t)
+	client, endpoint := server.Client(), server.Endpoint()
+	_, err := client.Put(ctx, "key", "value")
+	require.NoError(t, err)
+
+	server.Restart()
+
+	require.Equal(t, endpoint, server.Endpoint())
+	got, err := client.Get(ctx, "key")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, got.Count)
+}
+
+func TestStopDoesNotWaitForAnOpenWatch(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	created := <-server.Client().Watch(ctx, "key", clientv3.WithCreatedNotify())
+	require.True(t, created.Created)
+	inProcess := <-server.InProcess().Watch(ctx, "key", clientv3.WithCreatedNotify())
+	require.True(t, inProcess.Created)
+
+	began := time.Now()
+	server.Stop()
+	server.Stop()
+	require.Less(t, time.Since(began), 4*time.Second, "etcd's own patience with streams is 5 s")
+}
+
+func TestQuotaRefusesPuts(t *testing.T) {
+	t.Parallel()
+	client := etcdtest.Start(t, etcdtest.Quota(64<<10)).Client()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	value := string(make([]byte, 32<<10))
+	var err error
+	for err == nil { // etcd measures its file, which grows a moment after the puts
+		_, err = client.Put(ctx, "key", value)
+	}
+	require.ErrorContains(t, err, "database space exceeded")
+}

@@ -1,0 +1,56 @@
+package memstore_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestStore runs every behaviour of the ports.
+func TestStore(t *testing.T) {
+	storetest.Run(t, harness())
+}
+
+// TestIntents runs every behaviour of intent stores.
+func TestIntents(t *testing.T) {
+	fences := harness().Fences
+	storetest.RunIntents(t, storetest.IntentHarness{
+		Open:  func(*testing.T) ports.IntentStore { return memstore.New() },
+		Grant: func(t *testing.T, s ports.IntentStore) ports.Fence { return fences.Grant(t, s.(*memstore.Store)) },
+		Revoke: func(t *testing.T, s ports.IntentStore, fence ports.Fence) {
+			fences.Revoke(t, s.(*memstore.Store), fence)
+		},
+	})
+}
+
+func harness() storetest.Harness {
+	var elections atomic.Int64
+	return storetest.Harness{
+		Open: func(*testing.T) ports.Store { return memstore.New() },
+		Compact: func(t *testing.T, s ports.Store, revision int64) {
+			require.NoError(t, s.(*memstore.Store).Compact(revision))
+		},
+		Delete: func(_ *testing.T, s ports.Store, gameID string) {
+			s.(*memstore.Store).Delete(gameID)
+		},
+		Fences: &storetest.Fences{
+			Grant: func(_ *testing.T, s ports.Store) ports.Fence {
+				store := s.(*memstore.Store)
+				fence := ports.Fence{Key: "/leaders/test", CreateRevision: 1 + elections.Add(1)}
+				store.SetFence(fence.Key, fence.CreateRevision)
+				return fence
+			},
+			Revoke: func(_ *testing.T, s ports.Store, fence ports.Fence) {
+				s.(*memstore.Store).DropFence(fence.Key)
+			},
+		},
+	}
+}
