@@ -71,7 +71,7 @@ type gameLife struct {
 	client       *httpclient.Client
 	stop         atomic.Bool
 	count        atomic.Int64 // of acknowledged, for others to read
-	acknowledged []ports.VersionedRecord
+	acknowledged []runtime.VersionedRecord
 	operations   []string // of each acknowledged write
 	failed       error
 }
@@ -95,7 +95,7 @@ func (g *gameLife) run(ctx context.Context) {
 }
 
 // writeUntilTold repeats a write while the daemon is away.
-func (g *gameLife) writeUntilTold(ctx context.Context, n int, operation string) (ports.VersionedRecord, error) {
+func (g *gameLife) writeUntilTold(ctx context.Context, n int, operation string) (runtime.VersionedRecord, error) {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -111,7 +111,7 @@ func (g *gameLife) writeUntilTold(ctx context.Context, n int, operation string) 
 	}
 }
 
-func (g *gameLife) write(ctx context.Context, n int, operation string) (ports.VersionedRecord, error) {
+func (g *gameLife) write(ctx context.Context, n int, operation string) (runtime.VersionedRecord, error) {
 	now := time.Date(2026, 3, 1, 12, 0, n, 0, time.UTC)
 	origin := ports.Origin{OperationID: operation}
 	if n == 0 {

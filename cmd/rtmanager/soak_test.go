@@ -19,6 +19,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -129,11 +132,11 @@ func (s *soak) tell(request ports.OperationRequest, outcome operation.Outcome, e
 		s.finished[request.GameID] = append(s.finished[request.GameID], outcome)
 		s.counts["operations done"]++
 		s.mu.Unlock()
-	case errors.Is(err, runtime.ErrBusy), errors.Is(err, runtime.ErrRefused), errors.Is(err, runtime.ErrNotFound):
+	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRefused), errors.Is(err, runtime.ErrNotFound):
 		s.count("operations refused")
-	case errors.Is(err, runtime.ErrStartFailed), errors.Is(err, runtime.ErrConflict):
+	case errors.Is(err, operation.ErrStartFailed), errors.Is(err, runtime.ErrConflict):
 		s.count("operations failed") // its game was killed while it came up, say
-	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, runtime.ErrNodeUnreachable), errors.Is(err, runtime.ErrOutcomeUnknown):
+	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, runtime.ErrOutcomeUnknown):
 		s.count("operations given up")
 	default:
 		assert.NoError(s.t, err, "%s of %s", request.Kind, request.GameID)
@@ -191,7 +194,7 @@ func (s *soak) settle() {
 			return false
 		}
 		for _, f := range report.Findings {
-			if f.Action != ports.ActionNone {
+			if f.Action != drift.ActionNone {
 				last = fmt.Sprintf("%+v", f)
 				return false
 			}
@@ -232,27 +235,27 @@ func (s *soak) verify() {
 	require.Empty(s.t, report.Findings, "fsck")
 }
 
-func (s *soak) verifyContainers(page ports.Explanation) {
+func (s *soak) verifyContainers(page drift.Explanation) {
 	s.t.Helper()
-	want := map[string]ports.ContainerState{}
+	want := map[string]container.State{}
 	switch page.Record.Status {
 	case runtime.StatusRunning:
-		want[page.Record.CurrentContainerID] = ports.ContainerRunning
+		want[page.Record.CurrentContainerID] = container.StateRunning
 	case runtime.StatusStopped:
-		want[page.Record.CurrentContainerID] = ports.ContainerExited
+		want[page.Record.CurrentContainerID] = container.StateExited
 	case runtime.StatusRemoved:
 	}
-	have := map[string]ports.ContainerState{}
+	have := map[string]container.State{}
 	for _, c := range page.Containers {
 		have[c.ID] = c.State
-		if c.State == ports.ContainerCreated {
-			have[c.ID] = ports.ContainerExited // patched while it was stopped
+		if c.State == container.StateCreated {
+			have[c.ID] = container.StateExited // patched while it was stopped
 		}
 	}
 	require.Equal(s.t, want, have, "%s is %s: its container, and no other", page.GameID, page.Record.Status)
 }
 
-func (s *soak) verifyLedger(page ports.Explanation) {
+func (s *soak) verifyLedger(page drift.Explanation) {
 	s.t.Helper()
 	seen := map[string]bool{}
 	for i, entry := range page.History {
@@ -274,7 +277,7 @@ func (s *soak) verifyLedger(page ports.Explanation) {
 
 // verifyOutcomes looks for what clients were told among what the game remembers:
 // each of its recent operations that they know of ended as they were told.
-func (s *soak) verifyOutcomes(gameID string, page ports.Explanation) {
+func (s *soak) verifyOutcomes(gameID string, page drift.Explanation) {
 	s.t.Helper()
 	for _, told := range s.finished[gameID] {
 		if kept, remembered := page.Intent.OutcomeOf(told.OperationID); remembered {
@@ -295,7 +298,7 @@ func (s *soak) cleanUp() {
 	for n := range soakGames {
 		for _, kind := range []operation.Kind{operation.KindStop, operation.KindCleanup} {
 			_, err := s.d.client.Execute(ctx, ports.OperationRequest{GameID: soakGame(n), Kind: kind}, nil)
-			if err != nil && !errors.Is(err, runtime.ErrRefused) && !errors.Is(err, runtime.ErrNotFound) {
+			if err != nil && !errors.Is(err, operation.ErrRefused) && !errors.Is(err, runtime.ErrNotFound) {
 				assert.NoError(s.t, err, "%s %s", kind, soakGame(n))
 			}
 		}

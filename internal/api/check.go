@@ -44,8 +44,8 @@ func (c Check) Report() ports.CheckReport {
 		Revision: c.Revision, Records: c.Records, IndexKeys: c.IndexKeys, LedgerEntries: c.LedgerEntries,
 	}
 	for _, f := range c.Findings {
-		r.Findings = append(r.Findings, ports.Finding{
-			Kind: ports.FindingKind(f.Kind), Key: f.Key, GameID: f.GameID, Detail: f.Detail,
+		r.Findings = append(r.Findings, ports.CheckFinding{
+			Kind: ports.CheckFindingKind(f.Kind), Key: f.Key, GameID: f.GameID, Detail: f.Detail,
 			Repair: f.Repair, Repaired: f.Repaired, RepairError: f.RepairError,
 		})
 	}

@@ -5,7 +5,6 @@ import (
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // StartRequest is the body of a start: how the game is to be run, and where if it
@@ -44,7 +43,7 @@ func Ended(gameID string, outcome operation.Outcome) OperationAnswer {
 }
 
 // SoFar returns the answer for an operation that goes on.
-func SoFar(p ports.OperationProgress) OperationAnswer {
+func SoFar(p operation.Progress) OperationAnswer {
 	return OperationAnswer{
 		OperationID: p.OperationID, Kind: p.Kind, GameID: p.GameID, Step: p.Step, Record: p.Record, Revision: p.Revision,
 	}
@@ -79,7 +78,7 @@ type OperationEvent struct {
 }
 
 // ProgressEvent returns the progress as the stream tells it.
-func ProgressEvent(p ports.OperationProgress) OperationEvent {
+func ProgressEvent(p operation.Progress) OperationEvent {
 	return OperationEvent{
 		Type: TypeProgress, OperationID: p.OperationID, Kind: p.Kind, GameID: p.GameID, Step: p.Step, At: &p.At,
 		Text: p.Text, Done: p.BytesDone, Total: p.BytesTotal, Record: p.Record, Revision: p.Revision,
@@ -87,8 +86,8 @@ func ProgressEvent(p ports.OperationProgress) OperationEvent {
 }
 
 // Progress is the inverse of ProgressEvent.
-func (e OperationEvent) Progress() ports.OperationProgress {
-	p := ports.OperationProgress{
+func (e OperationEvent) Progress() operation.Progress {
+	p := operation.Progress{
 		OperationID: e.OperationID, Kind: e.Kind, GameID: e.GameID, Step: e.Step,
 		Text: e.Text, BytesDone: e.Done, BytesTotal: e.Total, Record: e.Record, Revision: e.Revision,
 	}

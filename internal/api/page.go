@@ -40,7 +40,7 @@ func PageFrom(p ports.Page) Page {
 func (p Page) PortsPage() ports.Page {
 	page := ports.Page{
 		Revision: p.Revision,
-		Records:  make([]ports.VersionedRecord, len(p.Items)),
+		Records:  make([]runtime.VersionedRecord, len(p.Items)),
 		Next:     p.Continue,
 	}
 	for i, item := range p.Items {

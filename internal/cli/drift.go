@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/drift"
 )
 
 type driftFlags struct{ apply, release, yes bool }
@@ -74,7 +74,7 @@ func (a *app) drift(ctx context.Context, flags driftFlags) error {
 	})
 }
 
-func missingNodes(report ports.DriftReport) error {
+func missingNodes(report drift.Report) error {
 	if len(report.Missing) == 0 {
 		return nil
 	}
@@ -82,7 +82,7 @@ func missingNodes(report ports.DriftReport) error {
 }
 
 // tellHolds tells of brakes and of nodes that are missing.
-func (a *app) tellHolds(report ports.DriftReport, flags driftFlags) {
+func (a *app) tellHolds(report drift.Report, flags driftFlags) {
 	for _, b := range report.Brakes {
 		fmt.Fprintf(a.streams.Err, "rtmanager: drift: the brake of %s is on since %s: %s\n",
 			plain(b.Region+"/"+b.Node), instant(b.Since), oneLine(b.Reason))
@@ -98,7 +98,7 @@ func (a *app) tellHolds(report ports.DriftReport, flags driftFlags) {
 // oneLine is what came from elsewhere, in one line and harmless.
 func oneLine(text string) string { return strings.ReplaceAll(printable(text), "\n", " ") }
 
-func (a *app) printDrift(report ports.DriftReport) error {
+func (a *app) printDrift(report drift.Report) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
 		return encoder.encode(report)
 	}
@@ -113,7 +113,7 @@ func (a *app) printDrift(report ports.DriftReport) error {
 	return a.printTable(a.driftTable(report.Findings))
 }
 
-func (a *app) driftTable(findings []ports.DriftFinding) *table {
+func (a *app) driftTable(findings []drift.Finding) *table {
 	wide := a.globals.output == outputWide
 	t := &table{header: []string{"GAME", "KIND", "ACTION", "NODE", "AGE", "EVIDENCE"}}
 	if wide {

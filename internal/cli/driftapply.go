@@ -9,15 +9,16 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // applyDrift acts on the findings that propose something.
-func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report ports.DriftReport, sure bool) error {
-	var findings []ports.DriftFinding
+func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report drift.Report, sure bool) error {
+	var findings []drift.Finding
 	for _, f := range report.Findings {
-		if f.Action != ports.ActionNone {
+		if f.Action != drift.ActionNone {
 			findings = append(findings, f)
 		}
 	}
@@ -40,9 +41,9 @@ func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report 
 	return errors.Join(err, errPrint, notApplied(results))
 }
 
-func (a *app) printResults(results []ports.ApplyResult) error {
+func (a *app) printResults(results []drift.ApplyResult) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
-		return encoder.encode(api.DriftApplied{Results: append([]ports.ApplyResult{}, results...)})
+		return encoder.encode(api.DriftApplied{Results: append([]drift.ApplyResult{}, results...)})
 	}
 	if len(results) == 0 && a.globals.output == "" {
 		_, err := fmt.Fprintln(a.streams.Out, "nothing to act on")
@@ -56,24 +57,24 @@ func (a *app) printResults(results []ports.ApplyResult) error {
 }
 
 // notApplied is an error that counts what was not done, nil for nothing.
-func notApplied(results []ports.ApplyResult) error {
-	count := map[ports.ApplyStatus]int{}
+func notApplied(results []drift.ApplyResult) error {
+	count := map[drift.ApplyStatus]int{}
 	for _, r := range results {
 		count[r.Status]++
 	}
-	switch left := len(results) - count[ports.ApplyDone]; {
+	switch left := len(results) - count[drift.ApplyDone]; {
 	case left == 0:
 		return nil
-	case count[ports.ApplyStale]+count[ports.ApplyBlocked] < left:
+	case count[drift.ApplyStale]+count[drift.ApplyBlocked] < left:
 		return fmt.Errorf("%d of %s not applied", left, counted(len(results), "finding"))
-	case count[ports.ApplyStale] > 0:
+	case count[drift.ApplyStale] > 0:
 		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), runtime.ErrConflict)
 	default:
-		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), runtime.ErrRefused)
+		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), operation.ErrRefused)
 	}
 }
 
-func (a *app) releaseBrakes(ctx context.Context, client *httpclient.Client, report ports.DriftReport, sure bool) error {
+func (a *app) releaseBrakes(ctx context.Context, client *httpclient.Client, report drift.Report, sure bool) error {
 	if len(report.Brakes) == 0 {
 		_, err := fmt.Fprintln(a.streams.Out, "no brake is on")
 		return err

@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -29,7 +31,7 @@ type writeError struct {
 	// unknown says what to do should its outcome be unknown.
 	unknown string
 	// left is the record that an operation which failed has left; nil if there is none.
-	left *ports.VersionedRecord
+	left *runtime.VersionedRecord
 	to   runtime.Status // of a transition
 }
 
@@ -95,7 +97,7 @@ func (a *app) hint(err error) string {
 	var advised advisedError
 	var write writeError
 	var conflict *runtime.ConflictError
-	var busy *runtime.BusyError
+	var busy *operation.BusyError
 	switch {
 	case errors.As(err, &usage):
 		if usage.see == "" {
@@ -111,7 +113,7 @@ func (a *app) hint(err error) string {
 		return conflictHint(conflict, write.to)
 	case errors.As(err, &busy) && busy.GameID != "":
 		return fmt.Sprintf("`rtmanager explain %s` shows how that is coming along", shellWord(busy.GameID))
-	case errors.Is(err, runtime.ErrNodeUnreachable):
+	case errors.Is(err, node.ErrUnreachable):
 		return "`rtmanager nodes` shows who is there"
 	case errors.Is(err, runtime.ErrNotFound):
 		return "`rtmanager list` shows the games there are"

@@ -6,6 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -26,11 +29,11 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &usage), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrInvalidTransition):
 		return exitUsage
-	case errors.Is(err, runtime.ErrConflict), errors.Is(err, runtime.ErrBusy), errors.Is(err, runtime.ErrRefused):
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRefused):
 		return exitConflict
 	case errors.Is(err, runtime.ErrNotFound):
 		return exitNotFound
-	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, runtime.ErrNodeUnreachable), errors.Is(err, runtime.ErrEngineUnavailable):
+	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, container.ErrEngineUnavailable):
 		return exitUnreachable
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimedOut

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -70,12 +72,12 @@ func failures() map[string]struct {
 		"no daemon in time": {fmt.Errorf("%w: %w", runtime.ErrUnavailable, context.DeadlineExceeded), exitUnreachable, "list", "answers"},
 		"out of time":       {context.DeadlineExceeded, exitTimedOut, "list", "--timeout"},
 
-		"busy":               {&runtime.BusyError{GameID: "a b", OperationID: "o", Kind: "start"}, exitConflict, "stop", "`rtmanager explain 'a b'`"},
-		"refused":            {&runtime.RefusedError{Operation: "stop", Reason: "no"}, exitConflict, "stop", ""},
-		"no image":           {runtime.ErrNoImage, exitError, "start", ""},
-		"start failed":       {runtime.ErrStartFailed, exitError, "start", ""},
-		"engine unavailable": {runtime.ErrEngineUnavailable, exitUnreachable, "start", ""},
-		"node unreachable":   {runtime.ErrNodeUnreachable, exitUnreachable, "stop", "`rtmanager nodes`"},
+		"busy":               {&operation.BusyError{GameID: "a b", OperationID: "o", Kind: "start"}, exitConflict, "stop", "`rtmanager explain 'a b'`"},
+		"refused":            {&operation.RefusedError{Operation: "stop", Reason: "no"}, exitConflict, "stop", ""},
+		"no image":           {container.ErrNoImage, exitError, "start", ""},
+		"start failed":       {operation.ErrStartFailed, exitError, "start", ""},
+		"engine unavailable": {container.ErrEngineUnavailable, exitUnreachable, "start", ""},
+		"node unreachable":   {node.ErrUnreachable, exitUnreachable, "stop", "`rtmanager nodes`"},
 		"operation left":     {writeError{err: errors.Join(runtime.ErrOutcomeUnknown, context.DeadlineExceeded), unknown: goesOn(leftOperation(), true)}, exitTimedOut, "stop", "`rtmanager explain g` shows it"},
 
 		"outcome unknown":     {writeError{err: runtime.ErrOutcomeUnknown, unknown: "--operation-id 1"}, exitError, "put", "--operation-id 1"},

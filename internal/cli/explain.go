@@ -11,7 +11,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/drift"
 )
 
 // How much of what is kept a page shows.
@@ -51,7 +51,7 @@ to be missing.`,
 }
 
 // printPage writes the page for reading; every part that has nothing to say is left out.
-func (a *app) printPage(page ports.Explanation, nodes api.Nodes, known bool) error {
+func (a *app) printPage(page drift.Explanation, nodes api.Nodes, known bool) error {
 	out := new(strings.Builder)
 	_ = a.summaryOf(page, nodes, known).write(out, false, a.globals.painter())
 	section := func(title string, t *table) {
@@ -94,7 +94,7 @@ func (i indented) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func (a *app) summaryOf(page ports.Explanation, nodes api.Nodes, known bool) *table {
+func (a *app) summaryOf(page drift.Explanation, nodes api.Nodes, known bool) *table {
 	t := &table{header: []string{"", ""}}
 	t.add("Game:", plain(page.GameID))
 	if r := page.Record; r != nil {

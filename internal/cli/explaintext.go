@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // sinceWhen is the instant at which the record came to its status.
@@ -47,14 +49,14 @@ func presence(r runtime.RuntimeRecord, nodes api.Nodes, known bool) string {
 	switch {
 	case !known:
 		return ""
-	case slices.ContainsFunc(nodes.Items, func(n ports.Node) bool { return n.Region == r.Region && n.Name == r.Node }):
+	case slices.ContainsFunc(nodes.Items, func(n node.Node) bool { return n.Region == r.Region && n.Name == r.Node }):
 		return ", which is present"
 	default:
 		return ", which is not present"
 	}
 }
 
-func (a *app) containerText(c ports.Container) string {
+func (a *app) containerText(c container.Container) string {
 	text := plain(string(c.State))
 	switch {
 	case c.ExitCode != nil:
@@ -65,7 +67,7 @@ func (a *app) containerText(c ports.Container) string {
 		if c.ExitedAt != nil {
 			text += fmt.Sprintf(", %s ago", age(a.streams.Now().Sub(*c.ExitedAt)))
 		}
-	case c.State == ports.ContainerRunning && c.StartedAt != nil:
+	case c.State == container.StateRunning && c.StartedAt != nil:
 		text += fmt.Sprintf(" for %s", age(a.streams.Now().Sub(*c.StartedAt)))
 	}
 	return text
@@ -107,7 +109,7 @@ func (a *app) outcomesOf(intent *operation.Intent) *table {
 }
 
 // containersOf lists what else there is besides the record's own container.
-func (a *app) containersOf(page ports.Explanation) *table {
+func (a *app) containersOf(page drift.Explanation) *table {
 	t := &table{header: []string{"CONTAINER", "STATE", "GENERATION", "IMAGE"}}
 	if len(page.Containers) == 1 && page.Record != nil && page.Containers[0].ID == page.Record.CurrentContainerID {
 		return t // which the summary has told of

@@ -80,7 +80,7 @@ func (a *app) printReport(report ports.CheckReport, repair bool) error {
 	return err
 }
 
-func repairLine(f ports.Finding, asked bool) string {
+func repairLine(f ports.CheckFinding, asked bool) string {
 	switch {
 	case f.Repaired:
 		return "mended:  " + printable(f.Repair)

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 func (a *app) getCommand() *cobra.Command {
@@ -42,7 +42,7 @@ func (a *app) get(ctx context.Context, gameID string, local bool) error {
 	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		read := client.GetVersioned
 		if local {
-			read = func(ctx context.Context, gameID string) (ports.VersionedRecord, error) {
+			read = func(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
 				found, _, err := client.GetLocal(ctx, gameID)
 				return found, err
 			}
@@ -54,6 +54,6 @@ func (a *app) get(ctx context.Context, gameID string, local bool) error {
 		if a.globals.output == "" {
 			return a.describe(found).write(a.streams.Out, false, a.globals.painter())
 		}
-		return a.printRecords([]ports.VersionedRecord{found}, nil)
+		return a.printRecords([]runtime.VersionedRecord{found}, nil)
 	})
 }

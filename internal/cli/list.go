@@ -99,7 +99,7 @@ func (f listFlags) query() (ports.PageQuery, error) {
 
 // collect follows the pages to the end or to the limit, and gives them as one.
 func (a *app) collect(ctx context.Context, client *httpclient.Client, query ports.PageQuery, limit int) (ports.Page, error) {
-	all := ports.Page{Records: []ports.VersionedRecord{}}
+	all := ports.Page{Records: []runtime.VersionedRecord{}}
 	for {
 		query.Limit = listPage
 		if limit > 0 {

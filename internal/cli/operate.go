@@ -9,7 +9,6 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // learnTime is how long it is tried to learn what came of an operation of which
@@ -71,14 +70,14 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) e
 		if err != nil {
 			failed := writeError{err: err, unknown: goesOn(o, talk.begun())}
 			if answer.Outcome != nil && answer.Record != nil {
-				failed.left = &ports.VersionedRecord{Record: *answer.Record, Revision: answer.Revision}
+				failed.left = &runtime.VersionedRecord{Record: *answer.Record, Revision: answer.Revision}
 			}
 			return failed
 		}
 		if answer.Record == nil {
 			return nil
 		}
-		return a.printRecords([]ports.VersionedRecord{{Record: *answer.Record, Revision: answer.Revision}}, func(v ports.VersionedRecord) string {
+		return a.printRecords([]runtime.VersionedRecord{{Record: *answer.Record, Revision: answer.Revision}}, func(v runtime.VersionedRecord) string {
 			return fmt.Sprintf("%s %s: %s%s, revision %d", plain(o.GameID), o.Kind, v.Record.Status, onNode(v.Record), v.Revision)
 		})
 	})

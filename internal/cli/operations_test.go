@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -107,7 +108,7 @@ func TestBadSpecFiles(t *testing.T) {
 func TestHowLongOperationsAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	healthy := make(chan struct{})
-	r := &runner{operate: func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	r := &runner{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		for _, step := range []operation.Step{operation.StepAccepted, operation.StepCreating, operation.StepAwaitingHealth} {
 			report(progressOf(request, step))
 		}
@@ -150,17 +151,17 @@ func TestOperationsThatFail(t *testing.T) {
 		code   int
 		want   string
 	}{
-		"busy":     {&runtime.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "eve", Since: noon}, "", 3, "start other (pulling) on eu/n1 since 2026-03-01T12:00:00Z, asked for by eve\nhint: `rtmanager explain g` shows how that is coming along"},
-		"refused":  {&runtime.RefusedError{GameID: "g", Operation: "stop", Status: "removed", Reason: "it has been removed, and there is nothing to stop"}, "", 3, "stop refused: it has been removed, and there is nothing to stop\n"},
+		"busy":     {&operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "eve", Since: noon}, "", 3, "start other (pulling) on eu/n1 since 2026-03-01T12:00:00Z, asked for by eve\nhint: `rtmanager explain g` shows how that is coming along"},
+		"refused":  {&operation.RefusedError{GameID: "g", Operation: "stop", Status: "removed", Reason: "it has been removed, and there is nothing to stop"}, "", 3, "stop refused: it has been removed, and there is nothing to stop\n"},
 		"no game":  {runtime.ErrNotFound, "", 4, "no such game"},
-		"no image": {runtime.ErrNoImage, operation.FailureNoImage, 1, "no such image"},
-		"no start": {runtime.ErrStartFailed, operation.FailureStart, 1, "container did not come up\n  stands: stopped on eu/n1, image "},
-		"engine":   {runtime.ErrEngineUnavailable, operation.FailureEngine, 5, "engine is unavailable"},
+		"no image": {container.ErrNoImage, operation.FailureNoImage, 1, "no such image"},
+		"no start": {operation.ErrStartFailed, operation.FailureStart, 1, "container did not come up\n  stands: stopped on eu/n1, image "},
+		"engine":   {container.ErrEngineUnavailable, operation.FailureEngine, 5, "engine is unavailable"},
 		"invalid":  {&runtime.InvalidError{Field: "image", Reason: "is odd"}, "", 2, "image is odd"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &runner{operate: func(_ context.Context, request ports.OperationRequest, _ func(ports.OperationProgress)) (operation.Outcome, error) {
+			r := &runner{operate: func(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
 				outcome := operation.Outcome{}
 				if c.failed != "" {
 					outcome = doneWith(request)

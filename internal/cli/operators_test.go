@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/cli"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -30,7 +32,7 @@ func atTerminal(t *testing.T, server, answer string, args ...string) result {
 // On a terminal progress is one line that is rewritten, and gone in the end.
 func TestProgressOnATerminal(t *testing.T) {
 	t.Parallel()
-	r := &runner{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	r := &runner{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		pulling := progressOf(request, operation.StepPulling)
 		pulling.Text, pulling.BytesDone, pulling.BytesTotal = "layer\x1b[2J", 12_300_000, 40_000_000
 		report(pulling)
@@ -47,22 +49,22 @@ func TestProgressOnATerminal(t *testing.T) {
 	require.Empty(t, quiet.err)
 }
 
-func findings() []ports.DriftFinding {
-	finding := func(game string, action ports.Action, held string) ports.DriftFinding {
-		return ports.DriftFinding{
-			ID: "exited/" + game, Kind: ports.DriftExited, GameID: game, Region: "eu", Node: "n1", Action: action, BlockedBy: held,
+func findings() []drift.Finding {
+	finding := func(game string, action drift.Action, held string) drift.Finding {
+		return drift.Finding{
+			ID: "exited/" + game, Kind: drift.KindExited, GameID: game, Region: "eu", Node: "n1", Action: action, BlockedBy: held,
 			Evidence: "container c1 exited with 1", FirstSeen: noon, Observations: 3, RecordRevision: 5, IntentRevision: 4, ContainerID: "c1",
 		}
 	}
-	return []ports.DriftFinding{
-		finding("a", ports.ActionMarkStopped, ""), finding("b b", ports.ActionRemoveContainer, "the brake is on"),
-		finding("d", ports.ActionNone, ""),
+	return []drift.Finding{
+		finding("a", drift.ActionMarkStopped, ""), finding("b b", drift.ActionRemoveContainer, "the brake is on"),
+		finding("d", drift.ActionNone, ""),
 	}
 }
 
 func TestDriftIsShown(t *testing.T) {
 	t.Parallel()
-	r := &runner{report: ports.DriftReport{Findings: findings(), Brakes: []ports.Brake{{Region: "eu", Node: "n1", Since: noon, Reason: "too\nmany"}}}}
+	r := &runner{report: drift.Report{Findings: findings(), Brakes: []drift.Brake{{Region: "eu", Node: "n1", Since: noon, Reason: "too\nmany"}}}}
 	server := managed(t, r)
 	got := run(t, server, "drift")
 	got.requireCode(t, 0, "drift")
@@ -89,27 +91,27 @@ d      exited  none                     eu/n1  24h  container c1 exited with 1
 func TestDriftIsApplied(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		of   func(ports.DriftFinding) (ports.ApplyStatus, string)
+		of   func(drift.Finding) (drift.ApplyStatus, string)
 		code int
 		want string
 	}{
-		"all of it":   {func(ports.DriftFinding) (ports.ApplyStatus, string) { return ports.ApplyDone, "" }, 0, ""},
-		"but a stale": {func(f ports.DriftFinding) (ports.ApplyStatus, string) { return staleIf(f.GameID == "a") }, 3, "1 of 2 findings not applied: record is not as expected"},
-		"but a held": {func(f ports.DriftFinding) (ports.ApplyStatus, string) {
+		"all of it":   {func(drift.Finding) (drift.ApplyStatus, string) { return drift.ApplyDone, "" }, 0, ""},
+		"but a stale": {func(f drift.Finding) (drift.ApplyStatus, string) { return staleIf(f.GameID == "a") }, 3, "1 of 2 findings not applied: record is not as expected"},
+		"but a held": {func(f drift.Finding) (drift.ApplyStatus, string) {
 			if f.GameID == "a" {
-				return ports.ApplyBlocked, "not yet"
+				return drift.ApplyBlocked, "not yet"
 			}
-			return ports.ApplyDone, ""
+			return drift.ApplyDone, ""
 		}, 3, "1 of 2 findings not applied: operation does not fit"},
-		"none of it": {func(ports.DriftFinding) (ports.ApplyStatus, string) { return ports.ApplyFailed, "no engine" }, 1, "2 of 2 findings not applied\n"},
+		"none of it": {func(drift.Finding) (drift.ApplyStatus, string) { return drift.ApplyFailed, "no engine" }, 1, "2 of 2 findings not applied\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var seen []string
-			r := &runner{report: ports.DriftReport{Findings: findings()}, result: func(f ports.DriftFinding) ports.ApplyResult {
+			r := &runner{report: drift.Report{Findings: findings()}, result: func(f drift.Finding) drift.ApplyResult {
 				seen = append(seen, f.GameID)
 				status, reason := c.of(f)
-				return ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: status, Reason: reason}
+				return drift.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: status, Reason: reason}
 			}}
 			got := run(t, managed(t, r), "drift", "--apply", "--yes")
 			got.requireCode(t, c.code, name)
@@ -121,21 +123,21 @@ func TestDriftIsApplied(t *testing.T) {
 	}
 }
 
-func staleIf(is bool) (ports.ApplyStatus, string) {
+func staleIf(is bool) (drift.ApplyStatus, string) {
 	if is {
-		return ports.ApplyStale, "it has moved on"
+		return drift.ApplyStale, "it has moved on"
 	}
-	return ports.ApplyDone, ""
+	return drift.ApplyDone, ""
 }
 
 // What changes something is asked about first, where somebody can be asked.
 func TestDriftAsksFirst(t *testing.T) {
 	t.Parallel()
-	r := &runner{report: ports.DriftReport{Findings: findings(), Brakes: []ports.Brake{{Region: "eu", Node: "n1", Since: noon, Reason: "x"}}}}
+	r := &runner{report: drift.Report{Findings: findings(), Brakes: []drift.Brake{{Region: "eu", Node: "n1", Since: noon, Reason: "x"}}}}
 	applied := 0
-	r.result = func(f ports.DriftFinding) ports.ApplyResult {
+	r.result = func(f drift.Finding) drift.ApplyResult {
 		applied++
-		return ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Status: ports.ApplyDone}
+		return drift.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Status: drift.ApplyDone}
 	}
 	server := managed(t, r)
 	for _, answer := range []string{"", "n\n", "\n", "maybe\n"} {
@@ -169,11 +171,11 @@ func TestExplain(t *testing.T) {
 	exit := 137
 	record := here("g g")
 	record.Status, record.StoppedAt, record.CurrentImageRef, record.Generation = runtime.StatusStopped, &noon, "game:1", 2
-	other := ports.Container{ID: "c0", State: ports.ContainerRunning, StartedAt: &noon, Image: "game:0", Labels: ports.ContainerLabels{Generation: 1}}
-	page := ports.Explanation{
+	other := container.Container{ID: "c0", State: container.StateRunning, StartedAt: &noon, Image: "game:0", Labels: container.Labels{Generation: 1}}
+	page := drift.Explanation{
 		Record: &record, Revision: 9,
 		History:    []runtime.LedgerEntry{{Seq: 2, From: "running", To: "stopped", At: noon, Actor: "reconcile", Reason: "exited: container\nexited with 137"}, {Seq: 1, To: "running", At: noon, Actor: "ada"}},
-		Containers: []ports.Container{{ID: "c1", State: ports.ContainerExited, ExitCode: &exit, OOMKilled: true, ExitedAt: &noon, Labels: ports.ContainerLabels{Generation: 2}, Image: "game:1"}, other},
+		Containers: []container.Container{{ID: "c1", State: container.StateExited, ExitCode: &exit, OOMKilled: true, ExitedAt: &noon, Labels: container.Labels{Generation: 2}, Image: "game:1"}, other},
 		Findings:   findings()[:1], Logs: []string{"hello", "bye\x1b[2J"}, Warnings: []string{"the ledger\nis gone"},
 		Intent: &operation.Intent{
 			DesiredStatus: runtime.StatusRunning, Restarts: []time.Time{noon},
@@ -229,7 +231,7 @@ What could not be learned:
 
 	away := here("g")
 	away.Node = "gone"
-	got = run(t, managed(t, &runner{page: ports.Explanation{Record: &away, Revision: 1}}, away), "explain", "g")
+	got = run(t, managed(t, &runner{page: drift.Explanation{Record: &away, Revision: 1}}, away), "explain", "g")
 	got.requireCode(t, 0, "a game whose node is gone")
 	require.Contains(t, got.out, "eu/gone, which is not present\n")
 	require.Contains(t, got.out, "What could not be learned:\n  node is not reachable: eu/gone")
@@ -241,17 +243,17 @@ func TestExplainIsHarmless(t *testing.T) {
 	evil := "a\x1b[2J\u202eb\nc"
 	record := here("g")
 	record.CurrentImageRef, record.EngineEndpoint = evil, evil
-	page := ports.Explanation{
+	page := drift.Explanation{
 		Record: &record, Logs: []string{evil}, Warnings: []string{evil},
 		History:    []runtime.LedgerEntry{{To: "running", At: noon, Actor: evil, Reason: evil}},
-		Containers: []ports.Container{{ID: evil, State: ports.ContainerState(evil), Image: evil}},
-		Findings:   []ports.DriftFinding{{ID: evil, Kind: ports.DriftKind(evil), GameID: evil, Action: ports.Action(evil), Evidence: evil, BlockedBy: evil, Region: evil, Node: evil}},
+		Containers: []container.Container{{ID: evil, State: container.State(evil), Image: evil}},
+		Findings:   []drift.Finding{{ID: evil, Kind: drift.Kind(evil), GameID: evil, Action: drift.Action(evil), Evidence: evil, BlockedBy: evil, Region: evil, Node: evil}},
 		Intent: &operation.Intent{
 			DesiredStatus: runtime.Status(evil), Current: &operation.Operation{ID: evil, Kind: operation.Kind(evil), Step: operation.Step(evil), Region: evil, Actor: evil, Failure: &operation.Failure{Message: evil}},
 			Recent: []operation.Outcome{{Kind: operation.Kind(evil), Actor: evil, Failure: &operation.Failure{Code: operation.FailureCode(evil), Message: evil}}},
 		},
 	}
-	r := &runner{page: page, report: ports.DriftReport{Findings: page.Findings, Brakes: []ports.Brake{{Region: evil, Node: evil, Reason: evil}}}}
+	r := &runner{page: page, report: drift.Report{Findings: page.Findings, Brakes: []drift.Brake{{Region: evil, Node: evil, Reason: evil}}}}
 	server := managed(t, r)
 	for _, args := range [][]string{{"explain", "g"}, {"drift"}, {"drift", "-o", "wide"}} {
 		got := run(t, server, args...)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // progressTalk tells on standard error how an operation is coming along: on a
@@ -20,7 +19,7 @@ type progressTalk struct {
 	rewrite bool
 
 	mu    sync.Mutex // guards what follows
-	last  ports.OperationProgress
+	last  operation.Progress
 	since time.Time // when that step was first heard of
 	shown bool      // there is a line to rewrite
 	stop  chan struct{}
@@ -52,7 +51,7 @@ func (t *progressTalk) tick() {
 }
 
 // report hears of the operation.
-func (t *progressTalk) report(p ports.OperationProgress) {
+func (t *progressTalk) report(p operation.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	news := p.Step != t.last.Step
@@ -96,7 +95,7 @@ func (t *progressTalk) begun() bool {
 
 // progressText says what an operation is doing, and for how long where that is
 // what there is to say.
-func progressText(p ports.OperationProgress, taking time.Duration) string {
+func progressText(p operation.Progress, taking time.Duration) string {
 	text := strings.ReplaceAll(string(p.Step), "_", " ")
 	switch {
 	case p.Step == operation.StepAwaitingHealth:

@@ -69,17 +69,17 @@ func (a *app) put(ctx context.Context, flags putFlags) error {
 		return err
 	}
 	return a.withClient(ctx, httpclient.Config{}, func(ctx context.Context, client *httpclient.Client) error {
-		var written []ports.VersionedRecord
+		var written []runtime.VersionedRecord
 		var failed error
 		for _, input := range inputs {
-			var stands ports.VersionedRecord
+			var stands runtime.VersionedRecord
 			if stands, failed = a.putOne(ctx, client, input); failed != nil {
 				failed = stopped(failed, input, len(written), len(inputs))
 				break
 			}
 			written = append(written, stands)
 		}
-		return errors.Join(failed, a.printRecords(written, func(v ports.VersionedRecord) string {
+		return errors.Join(failed, a.printRecords(written, func(v runtime.VersionedRecord) string {
 			return fmt.Sprintf("%s put: %s, revision %d", plain(v.Record.GameID), v.Record.Status, v.Revision)
 		}))
 	})
@@ -105,7 +105,7 @@ func (a *app) inputs(records []runtime.RuntimeRecord, flags putFlags) []ports.Pu
 	return inputs
 }
 
-func (a *app) putOne(ctx context.Context, client *httpclient.Client, input ports.PutInput) (ports.VersionedRecord, error) {
+func (a *app) putOne(ctx context.Context, client *httpclient.Client, input ports.PutInput) (runtime.VersionedRecord, error) {
 	ctx, cancel := a.globals.bounded(ctx)
 	defer cancel()
 	return client.Put(ctx, input)

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Lengths to which a terminal's table shortens container ids and images.
@@ -15,7 +15,7 @@ const (
 )
 
 // recordTable lays records out, in the wide form with everything.
-func (a *app) recordTable(records []ports.VersionedRecord) *table {
+func (a *app) recordTable(records []runtime.VersionedRecord) *table {
 	wide := a.globals.output == outputWide
 	t := &table{header: []string{"GAME", "STATUS", "REGION", "NODE", "CONTAINER", "IMAGE", "AGE"}}
 	if wide {
@@ -53,7 +53,7 @@ func (a *app) printTable(t *table) error {
 
 // printRecords writes records in the form asked for, and by summary, one line
 // each, when none was.
-func (a *app) printRecords(records []ports.VersionedRecord, summary func(ports.VersionedRecord) string) error {
+func (a *app) printRecords(records []runtime.VersionedRecord, summary func(runtime.VersionedRecord) string) error {
 	if encoder, ok := a.encoder(a.streams.Out); ok {
 		for _, v := range records {
 			if err := encoder.encode(v.Record); err != nil {
@@ -74,7 +74,7 @@ func (a *app) printRecords(records []ports.VersionedRecord, summary func(ports.V
 }
 
 // describe lays one record out for reading, a line for each thing there is.
-func (a *app) describe(v ports.VersionedRecord) *table {
+func (a *app) describe(v runtime.VersionedRecord) *table {
 	r := v.Record
 	t := &table{header: []string{"", ""}}
 	text := func(name, value string) {

@@ -9,6 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -18,10 +21,10 @@ import (
 // runner plays the part of a daemon that runs games: operations succeed at once
 // unless a test says otherwise.
 type runner struct {
-	operate func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error)
-	page    ports.Explanation
-	report  ports.DriftReport
-	result  func(ports.DriftFinding) ports.ApplyResult
+	operate func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
+	page    drift.Explanation
+	report  drift.Report
+	result  func(drift.Finding) drift.ApplyResult
 
 	mu       sync.Mutex // guards what follows
 	requests []ports.OperationRequest
@@ -29,7 +32,7 @@ type runner struct {
 	applier  string
 }
 
-func (r *runner) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (r *runner) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	r.mu.Lock()
 	r.requests = append(r.requests, request)
 	r.mu.Unlock()
@@ -40,7 +43,7 @@ func (r *runner) Execute(ctx context.Context, request ports.OperationRequest, re
 	return doneWith(request), nil
 }
 
-func (r *runner) Explain(_ context.Context, gameID string) (ports.Explanation, error) {
+func (r *runner) Explain(_ context.Context, gameID string) (drift.Explanation, error) {
 	page := r.page
 	page.GameID = gameID
 	if page.Record == nil {
@@ -50,13 +53,13 @@ func (r *runner) Explain(_ context.Context, gameID string) (ports.Explanation, e
 	return page, nil
 }
 
-func (r *runner) Drift(context.Context) (ports.DriftReport, error) { return r.report, nil }
+func (r *runner) Drift(context.Context) (drift.Report, error) { return r.report, nil }
 
-func (r *runner) ApplyDrift(_ context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+func (r *runner) ApplyDrift(_ context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	r.mu.Lock()
 	r.applier = actor
 	r.mu.Unlock()
-	var results []ports.ApplyResult
+	var results []drift.ApplyResult
 	for _, f := range findings {
 		results = append(results, r.result(f))
 	}
@@ -77,8 +80,8 @@ func here(id string) runtime.RuntimeRecord {
 	return record
 }
 
-func progressOf(request ports.OperationRequest, step operation.Step) ports.OperationProgress {
-	p := ports.OperationProgress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
+func progressOf(request ports.OperationRequest, step operation.Step) operation.Progress {
+	p := operation.Progress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
 	if step == operation.StepAwaitingHealth {
 		record := here(request.GameID)
 		p.Record, p.Revision = &record, 6
@@ -99,21 +102,21 @@ func doneWith(request ports.OperationRequest) operation.Outcome {
 }
 
 // nodes is a register that does not change.
-type nodes []ports.Node
+type nodes []node.Node
 
-func (n nodes) Nodes(context.Context) ([]ports.Node, error) { return n, nil }
+func (n nodes) Nodes(context.Context) ([]node.Node, error) { return n, nil }
 
-func (nodes) WatchNodes(context.Context) iter.Seq2[[]ports.Node, error] { return nil }
+func (nodes) WatchNodes(context.Context) iter.Seq2[[]node.Node, error] { return nil }
 
-func (nodes) Leader(context.Context, string) (ports.Leader, bool, error) {
-	return ports.Leader{Region: "eu", Node: "n1"}, true, nil
+func (nodes) Leader(context.Context, string) (node.Leader, bool, error) {
+	return node.Leader{Region: "eu", Node: "n1"}, true, nil
 }
 
 // theNodes are the daemon that is asked, which leads, and one that runs no games.
 func theNodes() nodes {
-	node := func(name, kind string) ports.Node {
-		return ports.Node{
-			Region: "eu", Name: name, API: "http://127.0.0.1:1", Version: "1.2.3", Engine: ports.EngineCapabilities{Kind: kind},
+	node := func(name, kind string) node.Node {
+		return node.Node{
+			Region: "eu", Name: name, API: "http://127.0.0.1:1", Version: "1.2.3", Engine: container.Capabilities{Kind: kind},
 			Instance: name + "-1", Identity: name, StartedAt: noon, Now: noon, Session: 5,
 		}
 	}

@@ -70,7 +70,7 @@ func (a *app) setStatus(ctx context.Context, gameID string, flags setStatusFlags
 		if err != nil {
 			return writeError{err: err, unknown: repeatable(input.Origin), to: to}
 		}
-		return a.printRecords([]ports.VersionedRecord{written}, func(v ports.VersionedRecord) string {
+		return a.printRecords([]runtime.VersionedRecord{written}, func(v runtime.VersionedRecord) string {
 			return fmt.Sprintf("%s %s → %s, revision %d", plain(gameID), input.ExpectedFrom, input.To, v.Revision)
 		})
 	})

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 func written(t *testing.T, table *table, headers bool, paint func(string) string) string {
@@ -81,8 +80,8 @@ func TestNoTrailingBlanks(t *testing.T) {
 		for _, form := range []string{"", outputTable, outputWide} {
 			for _, terminal := range []bool{false, true} {
 				a := &app{streams: Streams{Now: func() time.Time { return at }}, globals: globals{output: form, terminal: terminal}}
-				found := ports.VersionedRecord{Record: record, Revision: 7}
-				for _, shown := range []*table{a.recordTable([]ports.VersionedRecord{found}), a.describe(found)} {
+				found := runtime.VersionedRecord{Record: record, Revision: 7}
+				for _, shown := range []*table{a.recordTable([]runtime.VersionedRecord{found}), a.describe(found)} {
 					text := written(t, shown, true, nil)
 					for line := range strings.Lines(strings.TrimLeft(text, " \n")) { // describe has no header
 						require.Equal(t, strings.TrimRight(line, " \t\n")+"\n", line, "form %q of %+v:\n%s", form, record, text)
@@ -97,7 +96,7 @@ func TestEveryRowHasACellForEachColumn(t *testing.T) {
 	t.Parallel()
 	for _, form := range []string{outputTable, outputWide} {
 		a := &app{streams: Streams{Now: time.Now}, globals: globals{output: form}}
-		shown := a.recordTable(make([]ports.VersionedRecord, 2))
+		shown := a.recordTable(make([]runtime.VersionedRecord, 2))
 		require.Len(t, shown.rows, 2)
 		for _, row := range shown.rows {
 			require.Len(t, row, len(shown.header), "form %s", form)

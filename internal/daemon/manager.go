@@ -15,6 +15,8 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/explain"
@@ -41,7 +43,7 @@ type manager struct {
 }
 
 // newManager makes the node's services and joins the nodes.
-func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, registry *etcdmembers.Registry, engine ports.Engine, self ports.Node, registerer prometheus.Registerer, logger *slog.Logger) (*manager, error) {
+func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, registry *etcdmembers.Registry, engine ports.Engine, self node.Node, registerer prometheus.Registerer, logger *slog.Logger) (*manager, error) {
 	member, err := join(ctx, cfg, registry, self)
 	if err != nil {
 		return nil, err
@@ -85,7 +87,7 @@ func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, 
 // join makes the node present. Who has asked for an engine is refused a name that
 // is taken; otherwise, and where the store takes no writes, the daemon serves what it
 // can and joins as soon as it may. Until it has, it acts on nothing.
-func join(ctx context.Context, cfg config.Config, registry *etcdmembers.Registry, self ports.Node) (*etcdmembers.Membership, error) {
+func join(ctx context.Context, cfg config.Config, registry *etcdmembers.Registry, self node.Node) (*etcdmembers.Membership, error) {
 	if cfg.Engine == config.EngineAuto {
 		return registry.JoinLater(ctx, self), nil
 	}
@@ -119,14 +121,14 @@ func (m *manager) close() error {
 
 // Drift returns what this node finds now; the leader of a region adds the games
 // whose node is gone.
-func (m *manager) Drift(ctx context.Context) (ports.DriftReport, error) {
+func (m *manager) Drift(ctx context.Context) (drift.Report, error) {
 	report, err := m.reconcile.Report(ctx)
 	report.Findings = append(report.Findings, m.nodes.Findings()...)
 	return report, err
 }
 
 // ApplyDrift acts on findings of this node.
-func (m *manager) ApplyDrift(ctx context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+func (m *manager) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	return m.reconcile.Apply(ctx, findings, actor), nil
 }
 
@@ -134,9 +136,9 @@ func (m *manager) ApplyDrift(ctx context.Context, findings []ports.DriftFinding,
 func (m *manager) ReleaseBrake(context.Context) error { return m.reconcile.ReleaseBrake() }
 
 // selfOf describes this node to the others.
-func selfOf(cfg config.Config, version, api, identity string, engine ports.Engine) ports.Node {
+func selfOf(cfg config.Config, version, api, identity string, engine ports.Engine) node.Node {
 	now := time.Now().UTC()
-	self := ports.Node{
+	self := node.Node{
 		Region: cfg.Region, Name: cfg.Node, API: api, Version: version, Instance: uuid.NewString(), Identity: identity,
 		StartedAt: now, Now: now,
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -29,7 +30,7 @@ func newMeasured(operator ports.Executor, registry prometheus.Registerer) measur
 }
 
 // Execute implements ports.Executor.
-func (m measured) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (m measured) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	began := time.Now()
 	outcome, err := m.operator.Execute(ctx, request, report)
 	if ctx.Err() == nil { // who left did not see the end
@@ -42,7 +43,7 @@ func resultOf(err error) string {
 	switch {
 	case err == nil:
 		return "done"
-	case errors.Is(err, runtime.ErrBusy), errors.Is(err, runtime.ErrRefused), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrNotFound):
+	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRefused), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrNotFound):
 		return "refused"
 	default:
 		return "failed"
@@ -71,7 +72,7 @@ func (m driftMetrics) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m driftMetrics) Collect(out chan<- prometheus.Metric) {
-	byKind := map[ports.DriftKind]int{}
+	byKind := map[drift.Kind]int{}
 	for _, f := range m.worker.AllFindings() {
 		byKind[f.Kind]++
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -27,7 +28,7 @@ type IntentStore interface {
 	// runtime.ExpectRevision; a fence that does not hold is runtime.ErrFenced, whatever else is in
 	// the way. What ValidateIntent does not pass is runtime.ErrInvalid, and a
 	// present intent that cannot be read runtime.ErrCorrupt: it is not overwritten.
-	PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...Fence) (int64, error)
+	PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error)
 
 	// GetIntents returns the intents of the games, in their order, each as GetIntent
 	// returns it. Damaged ones do not hide the others: in the place of each is that of
@@ -54,7 +55,7 @@ const MaxIntentBytes = 512 << 10
 // id; a negative revision, on "if_revision"; a fence that could never hold; text that
 // is not UTF-8, an instant that JSON cannot write, or more than MaxIntentBytes of
 // JSON, on "intent".
-func ValidateIntent(intent operation.Intent, ifRevision int64, fences []Fence) error {
+func ValidateIntent(intent operation.Intent, ifRevision int64, fences []node.Fence) error {
 	faults := []error{runtime.ValidateGameID(intent.GameID), revisionNotNegative("if_revision", ifRevision)}
 	for _, fence := range fences {
 		faults = append(faults, fence.Validate())

@@ -2,10 +2,8 @@ package ports
 
 import (
 	"context"
-	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Executor carries out the operations on games of this node.
@@ -26,7 +24,7 @@ type Executor interface {
 	// *runtime.BusyError) while another is in progress, runtime.ErrRefused (a
 	// *runtime.RefusedError) for one that does not fit the game's state, and the
 	// store's own errors.
-	Execute(ctx context.Context, request OperationRequest, report func(OperationProgress)) (operation.Outcome, error)
+	Execute(ctx context.Context, request OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
 }
 
 // OperationRequest asks for one operation.
@@ -42,20 +40,4 @@ type OperationRequest struct {
 	Force bool
 	// Origin's operation id, where it is empty, is made by the operator.
 	Origin Origin
-}
-
-// OperationProgress is what an operation is doing.
-type OperationProgress struct {
-	OperationID string         `json:"operation_id"`
-	Kind        operation.Kind `json:"kind"`
-	GameID      string         `json:"game_id"`
-	Step        operation.Step `json:"step"`
-	At          time.Time      `json:"at"`
-	// Text says more, for people; Done and Total are bytes of a pull, 0 where not known.
-	Text       string `json:"text,omitempty"`
-	BytesDone  int64  `json:"bytes_done,omitempty"`
-	BytesTotal int64  `json:"bytes_total,omitempty"`
-	// Record is the record once the operation has written it.
-	Record   *runtime.RuntimeRecord `json:"record,omitempty"`
-	Revision int64                  `json:"revision,omitempty"`
 }

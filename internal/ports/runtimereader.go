@@ -10,13 +10,13 @@ import (
 // all stand at one revision. Its promises are RuntimeRecordStore's.
 type RuntimeReader interface {
 	// GetVersioned is Get with the revision at which the record was last changed.
-	GetVersioned(ctx context.Context, gameID string) (VersionedRecord, error)
+	GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error)
 
 	// GetLocal is GetVersioned without the promise of freshness: where the store
 	// keeps a copy of the records it answers from that, without asking anybody. It
 	// also returns the revision that the answer is as of, with runtime.ErrNotFound
 	// too. What one store answers never goes back, unless the store was put back to an earlier state.
-	GetLocal(ctx context.Context, gameID string) (found VersionedRecord, asOf int64, err error)
+	GetLocal(ctx context.Context, gameID string) (found runtime.VersionedRecord, asOf int64, err error)
 
 	// ListPage returns one page of the records that match the query, ordered by
 	// key. A query with Revision 0 starts a list as of now; to continue, repeat
@@ -54,7 +54,7 @@ type PageQuery struct {
 type Page struct {
 	// Revision is the revision at which the whole list stands.
 	Revision int64
-	Records  []VersionedRecord
+	Records  []runtime.VersionedRecord
 	// Next continues the list; it is opaque. Empty means that this page is the last.
 	Next string
 	// Corrupt names the values met on the way that could not be read.

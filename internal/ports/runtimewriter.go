@@ -2,8 +2,8 @@ package ports
 
 import (
 	"context"
-	"fmt"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -19,17 +19,11 @@ type RuntimeWriter interface {
 	//
 	// With IfRevision, a record last changed at another revision is a
 	// *runtime.ConflictError on runtime.ExpectRevision.
-	Put(ctx context.Context, input PutInput) (VersionedRecord, error)
+	Put(ctx context.Context, input PutInput) (runtime.VersionedRecord, error)
 
 	// Transition is UpdateStatus. It returns the record as it now stands and
 	// the revision of this write.
-	Transition(ctx context.Context, input TransitionInput) (VersionedRecord, error)
-}
-
-// VersionedRecord is a record with the revision at which it was last changed.
-type VersionedRecord struct {
-	Record   runtime.RuntimeRecord
-	Revision int64
+	Transition(ctx context.Context, input TransitionInput) (runtime.VersionedRecord, error)
 }
 
 // Origin says where a write comes from; it goes into the ledger. The zero
@@ -53,7 +47,7 @@ type PutInput struct {
 	// have been last changed; 0 means that there must be none.
 	IfRevision *int64
 	Origin     Origin
-	Fence      *Fence
+	Fence      *node.Fence
 }
 
 // TransitionInput asks for one transition, with what UpdateStatusInput has no
@@ -61,26 +55,5 @@ type PutInput struct {
 type TransitionInput struct {
 	UpdateStatusInput
 	Origin Origin
-	Fence  *Fence
-}
-
-// Fence is a proof of leadership that the store checks inside the write's own
-// transaction: the key exists and was created at this revision. A leader that
-// was replaced cannot write any more, whatever it believes.
-type Fence struct {
-	Key            string
-	CreateRevision int64
-}
-
-// Validate returns nil for a fence that could hold, and otherwise a
-// *runtime.InvalidError on "fence": without a key, or with a create revision that
-// no key can have. Zero must not pass: to etcd it means that there is no key.
-func (f Fence) Validate() error {
-	switch {
-	case f.Key == "":
-		return &runtime.InvalidError{Field: "fence", Reason: "names no key"}
-	case f.CreateRevision < 1:
-		return &runtime.InvalidError{Field: "fence", Reason: fmt.Sprintf("has create revision %d; keys are created at 1 and above", f.CreateRevision)}
-	}
-	return nil
+	Fence  *node.Fence
 }

@@ -47,25 +47,25 @@ type StoreMember struct {
 	Error        string
 }
 
-// FindingKind names one way in which a store can break its rules.
-type FindingKind string
+// CheckFindingKind names one way in which a store can break its rules.
+type CheckFindingKind string
 
 // The kinds of finding.
 const (
-	FindingRecordUnreadable FindingKind = "record_unreadable"
-	FindingKeyForeign       FindingKind = "key_foreign"
-	FindingIndexMissing     FindingKind = "index_missing"
-	FindingIndexExtra       FindingKind = "index_extra"
-	FindingIndexValue       FindingKind = "index_value"
-	FindingLedgerMissing    FindingKind = "ledger_missing"
-	FindingLedgerMismatch   FindingKind = "ledger_mismatch"
-	FindingLedgerUnreadable FindingKind = "ledger_unreadable"
-	FindingIntentUnreadable FindingKind = "intent_unreadable"
+	FindingRecordUnreadable CheckFindingKind = "record_unreadable"
+	FindingKeyForeign       CheckFindingKind = "key_foreign"
+	FindingIndexMissing     CheckFindingKind = "index_missing"
+	FindingIndexExtra       CheckFindingKind = "index_extra"
+	FindingIndexValue       CheckFindingKind = "index_value"
+	FindingLedgerMissing    CheckFindingKind = "ledger_missing"
+	FindingLedgerMismatch   CheckFindingKind = "ledger_mismatch"
+	FindingLedgerUnreadable CheckFindingKind = "ledger_unreadable"
+	FindingIntentUnreadable CheckFindingKind = "intent_unreadable"
 )
 
-// Finding is one broken rule, with the key that breaks it.
-type Finding struct {
-	Kind   FindingKind
+// CheckFinding is one broken rule, with the key that breaks it.
+type CheckFinding struct {
+	Kind   CheckFindingKind
 	Key    string
 	GameID string // empty where the key does not tell
 	Detail string
@@ -83,7 +83,7 @@ type CheckReport struct {
 	Records       int
 	IndexKeys     int
 	LedgerEntries int
-	Findings      []Finding
+	Findings      []CheckFinding
 }
 
 // Clean reports that nothing is left to mend.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -92,7 +93,7 @@ func (in TransitionInput) Validate() error {
 }
 
 // validateOriginAndFence looks at what goes along with every kind of write.
-func validateOriginAndFence(origin Origin, fence *Fence) error {
+func validateOriginAndFence(origin Origin, fence *node.Fence) error {
 	if err := origin.Validate(); err != nil || fence == nil {
 		return err
 	}

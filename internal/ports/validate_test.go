@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -113,8 +114,8 @@ func TestPutInputValidate(t *testing.T) {
 		{"record", func(in *ports.PutInput) { in.Record.GameID = "" }, "game_id is empty; name the game"},
 		{"revision", func(in *ports.PutInput) { in.IfRevision = &revision }, "if_revision is -1; a revision is never negative"},
 		{"origin", func(in *ports.PutInput) { in.Origin.Reason = "\xff" }, `reason "\xff" is not valid UTF-8`},
-		{"fence", func(in *ports.PutInput) { in.Fence = &ports.Fence{CreateRevision: 1} }, "fence names no key"},
-		{"fence", func(in *ports.PutInput) { in.Fence = &ports.Fence{Key: "x"} }, "fence has create revision 0; keys are created at 1 and above"},
+		{"fence", func(in *ports.PutInput) { in.Fence = &node.Fence{CreateRevision: 1} }, "fence names no key"},
+		{"fence", func(in *ports.PutInput) { in.Fence = &node.Fence{Key: "x"} }, "fence has create revision 0; keys are created at 1 and above"},
 	})
 }
 
@@ -144,6 +145,6 @@ func TestWatchOptionsValidate(t *testing.T) {
 func TestCheckReportClean(t *testing.T) {
 	t.Parallel()
 	require.True(t, ports.CheckReport{}.Clean())
-	require.True(t, ports.CheckReport{Findings: []ports.Finding{{Repaired: true}}}.Clean())
-	require.False(t, ports.CheckReport{Findings: []ports.Finding{{Repaired: true}, {}}}.Clean())
+	require.True(t, ports.CheckReport{Findings: []ports.CheckFinding{{Repaired: true}}}.Clean())
+	require.False(t, ports.CheckReport{Findings: []ports.CheckFinding{{Repaired: true}, {}}}.Clean())
 }

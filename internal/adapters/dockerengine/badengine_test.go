@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -35,7 +37,7 @@ func (f *fakeEngine) faults() map[string]fault {
 
 // calls are all calls to an Engine about that container.
 func calls(id string) map[string]func(context.Context, ports.Engine) error {
-	spec := ports.ContainerSpec{Name: "x", Labels: ports.ContainerLabels{Store: "s1", GameID: "g1", Region: "eu", Node: "n1", Image: "game:1", OperationID: "op"}}
+	spec := container.Spec{Name: "x", Labels: container.Labels{Store: "s1", GameID: "g1", Region: "eu", Node: "n1", Image: "game:1", OperationID: "op"}}
 	return map[string]func(context.Context, ports.Engine) error{
 		"inspect": func(ctx context.Context, e ports.Engine) error { _, err := e.Inspect(ctx, id); return err },
 		"list":    func(ctx context.Context, e ports.Engine) error { _, err := e.List(ctx, ""); return err },
@@ -71,7 +73,7 @@ func TestBrokenEngineIsUnavailable(t *testing.T) {
 				f.spoil(fault)
 				err := call(t.Context(), engine)
 				if faultName == "not found" && callName == "image" {
-					require.ErrorIs(t, err, runtime.ErrNoImage)
+					require.ErrorIs(t, err, container.ErrNoImage)
 					return
 				}
 				requireUnavailable(t, err)
@@ -83,8 +85,8 @@ func TestBrokenEngineIsUnavailable(t *testing.T) {
 // requireUnavailable checks that err says that and nothing more.
 func requireUnavailable(t *testing.T, err error) {
 	t.Helper()
-	require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
-	for _, other := range []error{runtime.ErrNoContainer, runtime.ErrNoImage, runtime.ErrStartFailed, runtime.ErrInvalid, runtime.ErrContainerExists} {
+	require.ErrorIs(t, err, container.ErrEngineUnavailable)
+	for _, other := range []error{container.ErrNoContainer, container.ErrNoImage, operation.ErrStartFailed, runtime.ErrInvalid, container.ErrContainerExists} {
 		require.NotErrorIs(t, err, other)
 	}
 	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's patience has not ended")
@@ -130,7 +132,7 @@ func TestCallerThatGivesUp(t *testing.T) {
 			err := call(ctx, engine)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			if name != "events" {
-				require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+				require.ErrorIs(t, err, container.ErrEngineUnavailable)
 			}
 		})
 	}
@@ -147,13 +149,13 @@ func TestOpenRefuses(t *testing.T) {
 		f.spoil(broken)
 		f.limit = impatience
 		_, err := dockerengine.Open(t.Context(), f.config())
-		require.ErrorIs(t, err, runtime.ErrEngineUnavailable, name)
+		require.ErrorIs(t, err, container.ErrEngineUnavailable, name)
 		require.NotErrorIs(t, err, context.DeadlineExceeded, name)
 	}
 	missing := f.config()
 	missing.Host += "-missing"
 	_, err := dockerengine.Open(t.Context(), missing)
-	require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+	require.ErrorIs(t, err, container.ErrEngineUnavailable)
 	require.ErrorContains(t, err, missing.Host)
 }
 
@@ -170,7 +172,7 @@ func TestOpenRefusesAnOldEngine(t *testing.T) {
 		}
 		require.ErrorContains(t, err, "speaks API "+version)
 		require.ErrorContains(t, err, "upgrade")
-		require.NotErrorIs(t, err, runtime.ErrEngineUnavailable, "waiting does not help")
+		require.NotErrorIs(t, err, container.ErrEngineUnavailable, "waiting does not help")
 	}
 }
 
@@ -197,7 +199,7 @@ func TestOpenRefusesConfigs(t *testing.T) {
 		spoil(&cfg)
 		_, err := dockerengine.Open(t.Context(), cfg)
 		require.ErrorContains(t, err, want)
-		require.NotErrorIs(t, err, runtime.ErrEngineUnavailable, want)
+		require.NotErrorIs(t, err, container.ErrEngineUnavailable, want)
 	}
 }
 
@@ -224,9 +226,9 @@ func TestListWithBadContainers(t *testing.T) {
 		require.Equal(t, f.ids[i], c.ID)
 		require.Equal(t, "g1", c.Labels.GameID)
 		require.Equal(t, "name-"+c.ID, c.Name)
-		want := ports.ContainerRunning
+		want := container.StateRunning
 		if i < len(bad) {
-			want = ports.ContainerUnknown
+			want = container.StateUnknown
 		}
 		require.Equal(t, want, c.State, "container %d", i)
 	}

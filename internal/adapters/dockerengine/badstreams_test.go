@@ -10,8 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // streams answers requests of that path with the text, piece by piece, and goes on
@@ -64,11 +63,11 @@ func TestEventStreamThatBreaks(t *testing.T) {
 			f.spoil(broken)
 			defer f.fault.Store(nil)
 			s := events(t, engine)
-			require.Equal(t, ports.EngineEvent{Type: ports.EngineStarted, GameID: "g1", ContainerID: id}, s.one(t))
+			require.Equal(t, container.Event{Type: container.EventStarted, GameID: "g1", ContainerID: id}, s.one(t))
 			event, err, ok := s.next()
 			require.True(t, ok)
 			require.Zero(t, event)
-			require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+			require.ErrorIs(t, err, container.ErrEngineUnavailable)
 			_, _, ok = s.next()
 			require.False(t, ok, "the error is the last")
 		})
@@ -122,7 +121,7 @@ func TestEventsOfOthersAreNotTold(t *testing.T) {
 	network := strings.Replace(started(id), `"container"`, `"network"`, 1)
 	renamed := strings.Replace(started(id), `"start"`, `"rename"`, 1)
 	f.spoil(streams("/events", f.hangs, foreign, network, renamed, started(id)))
-	require.Equal(t, ports.EngineStarted, events(t, engine).one(t).Type)
+	require.Equal(t, container.EventStarted, events(t, engine).one(t).Type)
 }
 
 func TestPullThatFails(t *testing.T) {
@@ -134,18 +133,18 @@ func TestPullThatFails(t *testing.T) {
 		then fault
 		want error
 	}{
-		"goes silent": {f.hangs, runtime.ErrEngineUnavailable},
-		"is cut":      {cuts, runtime.ErrEngineUnavailable},
-		"is garbage":  {says(200, "", "}{"), runtime.ErrEngineUnavailable},
-		"has an end":  {says(200, "", `{"errorDetail":{"message":"no space"},"error":"no space"}`), runtime.ErrNoImage},
-		"has nothing": {nil, runtime.ErrNoImage},
+		"goes silent": {f.hangs, container.ErrEngineUnavailable},
+		"is cut":      {cuts, container.ErrEngineUnavailable},
+		"is garbage":  {says(200, "", "}{"), container.ErrEngineUnavailable},
+		"has an end":  {says(200, "", `{"errorDetail":{"message":"no space"},"error":"no space"}`), container.ErrNoImage},
+		"has nothing": {nil, container.ErrNoImage},
 	} {
 		engine := f.open(t)
 		f.spoil(streams("/images/create", tt.then, layer))
-		var seen []ports.ImageProgress
-		err := engine.EnsureImage(context.Background(), "game:1", func(p ports.ImageProgress) { seen = append(seen, p) })
+		var seen []container.ImageProgress
+		err := engine.EnsureImage(context.Background(), "game:1", func(p container.ImageProgress) { seen = append(seen, p) })
 		require.ErrorIs(t, err, tt.want, name)
-		require.Equal(t, ports.ImageProgress{Text: "abc: Downloading", BytesDone: 1, BytesTotal: 9}, seen[0], name)
+		require.Equal(t, container.ImageProgress{Text: "abc: Downloading", BytesDone: 1, BytesTotal: 9}, seen[0], name)
 		f.fault.Store(nil)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // What a person does at the engine itself is seen as it is.
@@ -26,7 +25,7 @@ func TestRenamedByHand(t *testing.T) {
 	require.Equal(t, want, r.inspect(t, made.ID))
 	listed, err := r.List(t.Context(), "g1")
 	require.NoError(t, err)
-	require.Equal(t, []ports.Container{want}, listed)
+	require.Equal(t, []container.Container{want}, listed)
 	require.Equal(t, want, r.create(t, spec), "the operation that made it finds it")
 	require.NoError(t, r.Start(t.Context(), made.ID))
 	require.NoError(t, r.Remove(t.Context(), made.ID))
@@ -58,11 +57,11 @@ func TestRemovedByHand(t *testing.T) {
 	_, err := r.api.ContainerRemove(t.Context(), running.ID, client.ContainerRemoveOptions{Force: true})
 	require.NoError(t, err)
 	_, err = r.Inspect(t.Context(), running.ID)
-	require.ErrorIs(t, err, runtime.ErrNoContainer)
-	require.ErrorIs(t, r.Start(t.Context(), running.ID), runtime.ErrNoContainer)
-	require.ErrorIs(t, r.Stop(t.Context(), running.ID, time.Second), runtime.ErrNoContainer)
+	require.ErrorIs(t, err, container.ErrNoContainer)
+	require.ErrorIs(t, r.Start(t.Context(), running.ID), container.ErrNoContainer)
+	require.ErrorIs(t, r.Stop(t.Context(), running.ID, time.Second), container.ErrNoContainer)
 	_, err = r.Logs(t.Context(), running.ID, 1)
-	require.ErrorIs(t, err, runtime.ErrNoContainer)
+	require.ErrorIs(t, err, container.ErrNoContainer)
 	require.NoError(t, r.Remove(t.Context(), running.ID))
 }
 
@@ -73,7 +72,7 @@ func TestPausedByHand(t *testing.T) {
 	ask(t, running.Endpoint)
 	_, err := r.api.ContainerPause(t.Context(), running.ID, client.ContainerPauseOptions{})
 	require.NoError(t, err)
-	require.Equal(t, ports.ContainerRunning, r.inspect(t, running.ID).State, "one that is paused runs")
+	require.Equal(t, container.StateRunning, r.inspect(t, running.ID).State, "one that is paused runs")
 	require.NoError(t, r.Start(t.Context(), running.ID), "it runs already")
 	require.NoError(t, r.Stop(t.Context(), running.ID, 10*time.Second))
 	require.Equal(t, 3, *r.inspect(t, running.ID).ExitCode)

@@ -7,15 +7,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // describe translates a container of ours.
-func (e *Engine) describe(c container.InspectResponse, labels ports.ContainerLabels) ports.Container {
-	described := ports.Container{
+func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labels) container.Container {
+	described := container.Container{
 		ID:        c.ID,
 		Name:      strings.TrimPrefix(c.Name, "/"),
 		Labels:    labels,
@@ -26,9 +26,9 @@ func (e *Engine) describe(c container.InspectResponse, labels ports.ContainerLab
 		Network:   string(c.HostConfig.NetworkMode),
 	}
 	switch described.State {
-	case ports.ContainerRunning:
+	case container.StateRunning:
 		described.Endpoint = e.endpoint(c)
-	case ports.ContainerExited:
+	case container.StateExited:
 		code := c.State.ExitCode
 		described.ExitCode = &code
 		described.OOMKilled = c.State.OOMKilled
@@ -45,16 +45,16 @@ func (e *Engine) describe(c container.InspectResponse, labels ports.ContainerLab
 
 // stateOf translates the engine's word. One that is being removed, or whose
 // removal failed, has been killed before.
-func stateOf(word container.ContainerState) ports.ContainerState {
+func stateOf(word mobycontainer.ContainerState) container.State {
 	switch word {
-	case container.StateCreated:
-		return ports.ContainerCreated
-	case container.StateRunning, container.StatePaused, container.StateRestarting:
-		return ports.ContainerRunning
-	case container.StateExited, container.StateDead, container.StateRemoving:
-		return ports.ContainerExited
+	case mobycontainer.StateCreated:
+		return container.StateCreated
+	case mobycontainer.StateRunning, mobycontainer.StatePaused, mobycontainer.StateRestarting:
+		return container.StateRunning
+	case mobycontainer.StateExited, mobycontainer.StateDead, mobycontainer.StateRemoving:
+		return container.StateExited
 	default:
-		return ports.ContainerUnknown
+		return container.StateUnknown
 	}
 }
 
@@ -68,7 +68,7 @@ func instant(stamp string) *time.Time {
 	return &at
 }
 
-func statePath(mounts []container.MountPoint) string {
+func statePath(mounts []mobycontainer.MountPoint) string {
 	for _, m := range mounts {
 		if m.Destination == stateTarget {
 			return m.Source
@@ -78,7 +78,7 @@ func statePath(mounts []container.MountPoint) string {
 }
 
 // endpoint is where the game is reached; empty if the engine does not tell.
-func (e *Engine) endpoint(c container.InspectResponse) string {
+func (e *Engine) endpoint(c mobycontainer.InspectResponse) string {
 	inside, err := network.ParsePort(c.Config.Labels[labelPort] + "/tcp")
 	if err != nil || c.NetworkSettings == nil {
 		return ""

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/enginetest"
 )
@@ -33,11 +34,11 @@ func TestContract(t *testing.T) {
 			Games:        true,
 			TakesPorts:   true,
 			Network:      network,
-			Kill: func(t *testing.T, c ports.Container) {
+			Kill: func(t *testing.T, c container.Container) {
 				_, err := api.ContainerKill(t.Context(), c.ID, client.ContainerKillOptions{})
 				require.NoError(t, err)
 			},
-			Lose: func(t *testing.T, c ports.Container) {
+			Lose: func(t *testing.T, c container.Container) {
 				_, err := api.ContainerRemove(t.Context(), c.ID, client.ContainerRemoveOptions{Force: true})
 				require.NoError(t, err)
 			},

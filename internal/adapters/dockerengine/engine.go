@@ -10,7 +10,7 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -67,7 +67,7 @@ func (e *Engine) connect(ctx context.Context) error {
 		return unavailable(err)
 	}
 	if pong.APIVersion == "" {
-		return fmt.Errorf("ping docker engine at %s: %w: the answer names no version, so it is not one of Docker", host, runtime.ErrEngineUnavailable)
+		return fmt.Errorf("ping docker engine at %s: %w: the answer names no version, so it is not one of Docker", host, container.ErrEngineUnavailable)
 	}
 	return nil
 }
@@ -90,6 +90,6 @@ func refusePlainTCP(host string) error {
 func (e *Engine) Close() error { return e.api.Close() }
 
 // Capabilities says what this engine can do.
-func (e *Engine) Capabilities() ports.EngineCapabilities {
-	return ports.EngineCapabilities{Kind: "docker", Limits: true, Networks: true, Pull: true}
+func (e *Engine) Capabilities() container.Capabilities {
+	return container.Capabilities{Kind: "docker", Limits: true, Networks: true, Pull: true}
 }

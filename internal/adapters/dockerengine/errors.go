@@ -9,7 +9,7 @@ import (
 
 	"github.com/containerd/errdefs"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // within asks the engine one thing and bounds how long the answer may take. What
@@ -28,7 +28,7 @@ func within[T any](ctx context.Context, limit time.Duration, what string, ask fu
 	case refused(err):
 		return answer, fmt.Errorf("%s: %w", what, err)
 	case bounded.Err() != nil:
-		return answer, fmt.Errorf("%s: %w: no answer within %s", what, runtime.ErrEngineUnavailable, limit)
+		return answer, fmt.Errorf("%s: %w: no answer within %s", what, container.ErrEngineUnavailable, limit)
 	}
 	return answer, unavailable(fmt.Errorf("%s: %w", what, err))
 }
@@ -49,19 +49,19 @@ func refused(err error) bool {
 
 // gaveUp is the error of a call whose ctx has ended, with ctx's own beside it.
 func gaveUp(ctx context.Context, err error) error {
-	if errors.Is(err, runtime.ErrEngineUnavailable) {
+	if errors.Is(err, container.ErrEngineUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", runtime.ErrEngineUnavailable, ctx.Err())
+	return fmt.Errorf("%w: %w", container.ErrEngineUnavailable, ctx.Err())
 }
 
 // unavailable is the translation of every error that has no other.
-func unavailable(err error) error { return translated(runtime.ErrEngineUnavailable, err) }
+func unavailable(err error) error { return translated(container.ErrEngineUnavailable, err) }
 
 // translated is err as the sentinel, in the engine's words; what was translated
 // before stays as it is, and so does no error.
 func translated(sentinel, err error) error {
-	if err == nil || errors.Is(err, runtime.ErrEngineUnavailable) {
+	if err == nil || errors.Is(err, container.ErrEngineUnavailable) {
 		return err
 	}
 	return fmt.Errorf("%w: %s", sentinel, words(err))
@@ -72,9 +72,11 @@ func words(err error) string {
 	return strings.Replace(err.Error(), "Error response from daemon: ", "", 1)
 }
 
-func noContainer(id string) error { return fmt.Errorf("container %s: %w", id, runtime.ErrNoContainer) }
+func noContainer(id string) error {
+	return fmt.Errorf("container %s: %w", id, container.ErrNoContainer)
+}
 
 // nonsense is an answer that cannot be: nothing may follow from it.
 func nonsense(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", runtime.ErrEngineUnavailable, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %s", container.ErrEngineUnavailable, fmt.Sprintf(format, args...))
 }

@@ -11,28 +11,28 @@ import (
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // Events tells of containers that start, exit and are removed. What a consumer
 // lists after the opening misses nothing that is not told after it. The engine
 // forgets: a new stream never knows what was missed. While the stream is silent
 // the engine is asked whether it is still there.
-func (e *Engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error] {
-	return func(yield func(ports.EngineEvent, error) bool) {
-		err := e.follow(ctx, func(event ports.EngineEvent) bool { return yield(event, nil) })
+func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
+	return func(yield func(container.Event, error) bool) {
+		err := e.follow(ctx, func(event container.Event) bool { return yield(event, nil) })
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
-			yield(ports.EngineEvent{}, ctx.Err())
+			yield(container.Event{}, ctx.Err())
 		default:
-			yield(ports.EngineEvent{}, fmt.Errorf("events: %w", unavailable(err)))
+			yield(container.Event{}, fmt.Errorf("events: %w", unavailable(err)))
 		}
 	}
 }
 
 // follow hands on events until told to stop, which is no error.
-func (e *Engine) follow(ctx context.Context, told func(ports.EngineEvent) bool) error {
+func (e *Engine) follow(ctx context.Context, told func(container.Event) bool) error {
 	since, err := e.now(ctx)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (e *Engine) follow(ctx context.Context, told func(ports.EngineEvent) bool) 
 	if err != nil {
 		return err
 	}
-	if !told(ports.EngineEvent{Type: ports.EngineOpened, Continuity: ports.ContinuityUnknown}) {
+	if !told(container.Event{Type: container.EventStreamOpened, EventsMissed: true}) {
 		return nil
 	}
 	alive := time.NewTicker(e.cfg.CallTimeout)
@@ -113,14 +113,14 @@ func noteAnswer(answer *http.Response) {
 
 // translate turns the engine's message into an event, or none if it tells of
 // something else.
-func (e *Engine) translate(m events.Message) (event ports.EngineEvent, tell bool, err error) {
+func (e *Engine) translate(m events.Message) (event container.Event, tell bool, err error) {
 	if m.Action == "" || m.Type == "" {
 		return event, false, nonsense("the stream holds a message of no kind")
 	}
-	kinds := map[events.Action]ports.EngineEventType{
-		events.ActionStart:   ports.EngineStarted,
-		events.ActionDie:     ports.EngineExited,
-		events.ActionDestroy: ports.EngineRemoved,
+	kinds := map[events.Action]container.EventType{
+		events.ActionStart:   container.EventStarted,
+		events.ActionDie:     container.EventExited,
+		events.ActionDestroy: container.EventRemoved,
 	}
 	kind, known := kinds[m.Action]
 	labels, ok := e.owned(m.Actor.Attributes)
@@ -130,5 +130,5 @@ func (e *Engine) translate(m events.Message) (event ports.EngineEvent, tell bool
 	if !fullID.MatchString(m.Actor.ID) {
 		return event, false, nonsense("the stream tells of a container of id %q", m.Actor.ID)
 	}
-	return ports.EngineEvent{Type: kind, GameID: labels.GameID, ContainerID: m.Actor.ID}, true, nil
+	return container.Event{Type: kind, GameID: labels.GameID, ContainerID: m.Actor.ID}, true, nil
 }

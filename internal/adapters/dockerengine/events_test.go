@@ -9,12 +9,13 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 )
 
 // stream reads events one by one.
 type stream struct {
-	next func() (ports.EngineEvent, error, bool)
+	next func() (container.Event, error, bool)
 }
 
 // events opens a stream that ends with the test.
@@ -24,11 +25,11 @@ func events(t *testing.T, engine ports.Engine) *stream {
 	next, stop := iter.Pull2(engine.Events(ctx))
 	t.Cleanup(func() { cancel(); stop() })
 	s := &stream{next: next}
-	require.Equal(t, ports.EngineEvent{Type: ports.EngineOpened, Continuity: ports.ContinuityUnknown}, s.one(t))
+	require.Equal(t, container.Event{Type: container.EventStreamOpened, EventsMissed: true}, s.one(t))
 	return s
 }
 
-func (s *stream) one(t *testing.T) ports.EngineEvent {
+func (s *stream) one(t *testing.T) container.Event {
 	t.Helper()
 	event, err, ok := s.next()
 	require.NoError(t, err)
@@ -37,10 +38,10 @@ func (s *stream) one(t *testing.T) ports.EngineEvent {
 }
 
 // require reads until the events have come, in this order, and nothing else.
-func (s *stream) require(t *testing.T, kind ports.EngineEventType, id string) {
+func (s *stream) require(t *testing.T, kind container.EventType, id string) {
 	t.Helper()
 	event := s.one(t)
-	require.Equal(t, ports.EngineEvent{Type: kind, GameID: event.GameID, ContainerID: id}, event)
+	require.Equal(t, container.Event{Type: kind, GameID: event.GameID, ContainerID: id}, event)
 }
 
 func TestEvents(t *testing.T) {
@@ -52,20 +53,20 @@ func TestEvents(t *testing.T) {
 	made := r.create(t, r.spec("g1"))
 	require.NoError(t, r.Start(t.Context(), made.ID))
 	started := s.one(t)
-	require.Equal(t, ports.EngineEvent{Type: ports.EngineStarted, GameID: "g1", ContainerID: made.ID}, started)
+	require.Equal(t, container.Event{Type: container.EventStarted, GameID: "g1", ContainerID: made.ID}, started)
 	require.NoError(t, r.Stop(t.Context(), made.ID, time.Second))
-	s.require(t, ports.EngineExited, made.ID)
+	s.require(t, container.EventExited, made.ID)
 	require.NoError(t, r.Remove(t.Context(), made.ID))
-	s.require(t, ports.EngineRemoved, made.ID)
+	s.require(t, container.EventRemoved, made.ID)
 
 	byHand := r.run(t, r.spec("g2"))
-	s.require(t, ports.EngineStarted, byHand.ID)
+	s.require(t, container.EventStarted, byHand.ID)
 	_, err := r.api.ContainerKill(t.Context(), byHand.ID, client.ContainerKillOptions{})
 	require.NoError(t, err)
-	s.require(t, ports.EngineExited, byHand.ID)
+	s.require(t, container.EventExited, byHand.ID)
 	_, err = r.api.ContainerRemove(t.Context(), byHand.ID, client.ContainerRemoveOptions{Force: true})
 	require.NoError(t, err)
-	s.require(t, ports.EngineRemoved, byHand.ID)
+	s.require(t, container.EventRemoved, byHand.ID)
 }
 
 func TestEventsEndWithTheContext(t *testing.T) {

@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // copyByHand runs a container with the labels of another, but for what change does to them.
@@ -21,7 +21,7 @@ func (r *rig) copyByHand(t *testing.T, id, image string, running bool, change fu
 	labels := maps.Clone(original.Container.Config.Labels)
 	change(labels)
 	made, err := r.api.ContainerCreate(t.Context(), client.ContainerCreateOptions{
-		Config: &container.Config{Image: image, Labels: labels, Env: []string{"PORT=8080"}},
+		Config: &mobycontainer.Config{Image: image, Labels: labels, Env: []string{"PORT=8080"}},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -41,12 +41,12 @@ func (r *rig) requireForeign(t *testing.T, id string) {
 	before, err := r.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	require.NoError(t, err)
 	_, err = r.Inspect(t.Context(), id)
-	require.ErrorIs(t, err, runtime.ErrNoContainer)
-	require.ErrorIs(t, r.Start(t.Context(), id), runtime.ErrNoContainer)
-	require.ErrorIs(t, r.Stop(t.Context(), id, 0), runtime.ErrNoContainer)
-	require.ErrorIs(t, r.Stop(t.Context(), id, time.Second), runtime.ErrNoContainer)
+	require.ErrorIs(t, err, container.ErrNoContainer)
+	require.ErrorIs(t, r.Start(t.Context(), id), container.ErrNoContainer)
+	require.ErrorIs(t, r.Stop(t.Context(), id, 0), container.ErrNoContainer)
+	require.ErrorIs(t, r.Stop(t.Context(), id, time.Second), container.ErrNoContainer)
 	_, err = r.Logs(t.Context(), id, 1)
-	require.ErrorIs(t, err, runtime.ErrNoContainer)
+	require.ErrorIs(t, err, container.ErrNoContainer)
 	require.NoError(t, r.Remove(t.Context(), id), "to this engine it is not there")
 	listed, err := r.List(t.Context(), "")
 	require.NoError(t, err)
@@ -99,8 +99,8 @@ func TestNamesAndPathsAreNotIDs(t *testing.T) {
 	running := r.run(t, r.spec("g1"))
 	for _, id := range []string{"", " ", running.Name, running.ID[:12], running.ID + " ", "../images/" + machine.image("1.0.0"), running.ID + "/../" + running.ID} {
 		_, err := r.Inspect(t.Context(), id)
-		require.ErrorIs(t, err, runtime.ErrNoContainer, "%q", id)
-		require.ErrorIs(t, r.Stop(t.Context(), id, 0), runtime.ErrNoContainer, "%q", id)
+		require.ErrorIs(t, err, container.ErrNoContainer, "%q", id)
+		require.ErrorIs(t, r.Stop(t.Context(), id, 0), container.ErrNoContainer, "%q", id)
 		require.NoError(t, r.Remove(t.Context(), id), "%q", id)
 	}
 	require.Equal(t, running, r.inspect(t, running.ID))
@@ -114,7 +114,7 @@ func TestNameOfAStranger(t *testing.T) {
 	theirs := stranger.create(t, spec)
 	spec.Labels.Store = r.store
 	_, err := r.Create(t.Context(), spec)
-	require.ErrorIs(t, err, runtime.ErrContainerExists)
+	require.ErrorIs(t, err, container.ErrContainerExists)
 	require.ErrorContains(t, err, theirs.ID)
 	require.Equal(t, theirs, stranger.inspect(t, theirs.ID))
 }

@@ -10,25 +10,24 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/moby/client"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // EnsureImage makes the image available on the node. If the engine says why it
 // cannot have the image, be it that no registry has it or that none could be
 // reached, that is runtime.ErrNoImage in the engine's words; trying again may help.
 // It may take as long as there is progress.
-func (e *Engine) EnsureImage(ctx context.Context, image string, progress func(ports.ImageProgress)) error {
+func (e *Engine) EnsureImage(ctx context.Context, image string, progress func(container.ImageProgress)) error {
 	if err := e.ensureImage(ctx, image, progress); err != nil {
 		return fmt.Errorf("image %s: %w", image, err)
 	}
 	return nil
 }
 
-func (e *Engine) ensureImage(ctx context.Context, image string, progress func(ports.ImageProgress)) error {
+func (e *Engine) ensureImage(ctx context.Context, image string, progress func(container.ImageProgress)) error {
 	// The client would take a path in place of a name.
 	if _, err := reference.ParseNormalizedNamed(image); err != nil {
-		return translated(runtime.ErrNoImage, err)
+		return translated(container.ErrNoImage, err)
 	}
 	if there, err := e.hasImage(ctx, image); err != nil || there {
 		return err
@@ -38,7 +37,7 @@ func (e *Engine) ensureImage(ctx context.Context, image string, progress func(po
 	}
 	there, err := e.hasImage(ctx, image)
 	if err == nil && !there {
-		return fmt.Errorf("%w: the engine pulled it and does not have it", runtime.ErrNoImage)
+		return fmt.Errorf("%w: the engine pulled it and does not have it", container.ErrNoImage)
 	}
 	return err
 }
@@ -57,32 +56,32 @@ func (e *Engine) hasImage(ctx context.Context, image string) (bool, error) {
 }
 
 // pull bounds the silence, not the whole: nobody knows how long an image takes.
-func (e *Engine) pull(ctx context.Context, image string, progress func(ports.ImageProgress)) error {
+func (e *Engine) pull(ctx context.Context, image string, progress func(container.ImageProgress)) error {
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
 	silence := time.AfterFunc(e.cfg.PullSilence, cancel)
 	defer silence.Stop()
-	err := e.readPull(bounded, image, func(p ports.ImageProgress) {
+	err := e.readPull(bounded, image, func(p container.ImageProgress) {
 		silence.Reset(e.cfg.PullSilence)
 		if progress != nil {
 			progress(p)
 		}
 	})
 	switch {
-	case err == nil || errors.Is(err, runtime.ErrNoImage):
+	case err == nil || errors.Is(err, container.ErrNoImage):
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("pull: %w", gaveUp(ctx, err))
 	case bounded.Err() != nil:
 		return nonsense("pull: no progress within %s", e.cfg.PullSilence)
 	case refused(err):
-		return translated(runtime.ErrNoImage, err)
+		return translated(container.ErrNoImage, err)
 	}
 	return unavailable(err)
 }
 
 // readPull pulls, and reports each message of the engine.
-func (e *Engine) readPull(ctx context.Context, image string, report func(ports.ImageProgress)) error {
+func (e *Engine) readPull(ctx context.Context, image string, report func(container.ImageProgress)) error {
 	pulling, err := e.api.ImagePull(ctx, image, client.ImagePullOptions{})
 	if err != nil {
 		return err
@@ -93,7 +92,7 @@ func (e *Engine) readPull(ctx context.Context, image string, report func(ports.I
 			return err
 		}
 		if message.Error != nil {
-			return fmt.Errorf("%w: %s", runtime.ErrNoImage, message.Error.Message)
+			return fmt.Errorf("%w: %s", container.ErrNoImage, message.Error.Message)
 		}
 		report(layers.note(message))
 	}

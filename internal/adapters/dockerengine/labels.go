@@ -6,7 +6,7 @@ import (
 
 	"github.com/moby/moby/client"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // The labels that say whose a container is. A person's filters and scripts may
@@ -26,7 +26,7 @@ const (
 	labelPort = prefix + "port"
 )
 
-func labelsOf(spec ports.ContainerSpec) map[string]string {
+func labelsOf(spec container.Spec) map[string]string {
 	return map[string]string{
 		labelStore:      spec.Labels.Store,
 		labelGameID:     spec.Labels.GameID,
@@ -42,14 +42,14 @@ func labelsOf(spec ports.ContainerSpec) map[string]string {
 
 // owned reads the labels of a container, and reports whether they are all there
 // and of this store, region and node.
-func (e *Engine) owned(labels map[string]string) (ports.ContainerLabels, bool) {
+func (e *Engine) owned(labels map[string]string) (container.Labels, bool) {
 	for _, key := range []string{labelStore, labelGameID, labelRegion, labelNode, labelImage, labelGeneration, labelOperation, labelName, labelPort} {
 		if _, ok := labels[key]; !ok {
-			return ports.ContainerLabels{}, false
+			return container.Labels{}, false
 		}
 	}
 	generation, err := strconv.ParseInt(labels[labelGeneration], 10, 64)
-	found := ports.ContainerLabels{
+	found := container.Labels{
 		Store:       labels[labelStore],
 		GameID:      labels[labelGameID],
 		Region:      labels[labelRegion],
@@ -61,7 +61,7 @@ func (e *Engine) owned(labels map[string]string) (ports.ContainerLabels, bool) {
 	return found, err == nil && found.GameID != "" && e.isMine(found)
 }
 
-func (e *Engine) isMine(l ports.ContainerLabels) bool {
+func (e *Engine) isMine(l container.Labels) bool {
 	return l.Store == e.cfg.Store && l.Region == e.cfg.Region && l.Node == e.cfg.Node
 }
 

@@ -9,8 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // told is what a game says of itself.
@@ -43,14 +42,14 @@ func TestLifeOfAContainer(t *testing.T) {
 	spec.ContainerPort = 7000
 
 	made := r.create(t, spec)
-	require.Equal(t, ports.Container{
-		ID: made.ID, Name: spec.Name, Labels: spec.Labels, State: ports.ContainerCreated, Image: spec.Labels.Image, Network: "bridge",
+	require.Equal(t, container.Container{
+		ID: made.ID, Name: spec.Name, Labels: spec.Labels, State: container.StateCreated, Image: spec.Labels.Image, Network: "bridge",
 	}, made)
 	require.Equal(t, made, r.create(t, spec), "the same operation again")
 
 	require.NoError(t, r.Start(t.Context(), made.ID))
 	running := r.inspect(t, made.ID)
-	require.Equal(t, ports.ContainerRunning, running.State)
+	require.Equal(t, container.StateRunning, running.State)
 	require.NotNil(t, running.StartedAt)
 	require.Nil(t, running.ExitCode)
 	require.Nil(t, running.ExitedAt)
@@ -63,7 +62,7 @@ func TestLifeOfAContainer(t *testing.T) {
 
 	require.NoError(t, r.Stop(t.Context(), made.ID, 10*time.Second))
 	exited := r.inspect(t, made.ID)
-	require.Equal(t, ports.ContainerExited, exited.State)
+	require.Equal(t, container.StateExited, exited.State)
 	require.Equal(t, 3, *exited.ExitCode, "it was asked, not killed")
 	require.False(t, exited.ExitedAt.Before(*exited.StartedAt))
 	require.Empty(t, exited.Endpoint)
@@ -71,15 +70,15 @@ func TestLifeOfAContainer(t *testing.T) {
 
 	require.NoError(t, r.Start(t.Context(), made.ID), "the same container resumes")
 	again := r.inspect(t, made.ID)
-	require.Equal(t, ports.ContainerRunning, again.State)
+	require.Equal(t, container.StateRunning, again.State)
 	require.Nil(t, again.ExitCode)
 	require.NoError(t, r.Remove(t.Context(), made.ID), "it runs")
 	require.NoError(t, r.Remove(t.Context(), made.ID), "it is gone already")
 	_, err := r.Inspect(t.Context(), made.ID)
-	require.ErrorIs(t, err, runtime.ErrNoContainer)
+	require.ErrorIs(t, err, container.ErrNoContainer)
 	listed, err := r.List(t.Context(), "")
 	require.NoError(t, err)
-	require.Equal(t, []ports.Container{}, listed)
+	require.Equal(t, []container.Container{}, listed)
 }
 
 // The engine counts in seconds; a part of one is not none.

@@ -9,11 +9,10 @@ import (
 	"sync"
 
 	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // inspectors is how many containers are inspected at a time; the client keeps
@@ -21,7 +20,7 @@ import (
 const inspectors = 6
 
 // List returns the containers of the game, or of all games.
-func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	var game map[string]string
 	if gameID != "" {
 		game = map[string]string{labelGameID: gameID}
@@ -30,7 +29,7 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 	if err != nil {
 		return nil, err
 	}
-	listed = slices.DeleteFunc(listed, func(c container.Summary) bool {
+	listed = slices.DeleteFunc(listed, func(c mobycontainer.Summary) bool {
 		labels, ok := e.owned(c.Labels)
 		return !ok || gameID != "" && labels.GameID != gameID
 	})
@@ -41,8 +40,8 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 // of it has the time of one call: the engine can hang on one container and
 // answer for others, which then are unknown. Whether it is the engine that hangs
 // a ping tells.
-func (e *Engine) describeAll(ctx context.Context, listed []container.Summary) ([]ports.Container, error) {
-	described := make([]ports.Container, len(listed))
+func (e *Engine) describeAll(ctx context.Context, listed []mobycontainer.Summary) ([]container.Container, error) {
+	described := make([]container.Container, len(listed))
 	faults := make([]error, len(listed))
 	bounded, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
 	defer cancel()
@@ -68,14 +67,14 @@ func (e *Engine) describeAll(ctx context.Context, listed []container.Summary) ([
 }
 
 // sort tells the containers that are gone by now from those that are unknown.
-func (e *Engine) sort(ctx context.Context, listed []container.Summary, described []ports.Container, faults []error) ([]ports.Container, error) {
-	found := make([]ports.Container, 0, len(listed))
+func (e *Engine) sort(ctx context.Context, listed []mobycontainer.Summary, described []container.Container, faults []error) ([]container.Container, error) {
+	found := make([]container.Container, 0, len(listed))
 	var doubt error
 	for i, err := range faults {
 		switch {
 		case err == nil:
 			found = append(found, described[i])
-		case errdefs.IsNotFound(err) || errors.Is(err, runtime.ErrNoContainer):
+		case errdefs.IsNotFound(err) || errors.Is(err, container.ErrNoContainer):
 			// removed since it was listed, or not ours
 		default:
 			doubt = err
@@ -93,13 +92,13 @@ func (e *Engine) sort(ctx context.Context, listed []container.Summary, described
 }
 
 // unknown is a container of which only the list has told.
-func (e *Engine) unknown(c container.Summary) ports.Container {
+func (e *Engine) unknown(c mobycontainer.Summary) container.Container {
 	labels, _ := e.owned(c.Labels)
 	name := ""
 	if len(c.Names) > 0 {
 		name = strings.TrimPrefix(c.Names[0], "/")
 	}
-	return ports.Container{ID: c.ID, Name: name, Labels: labels, State: ports.ContainerUnknown, Image: c.Image}
+	return container.Container{ID: c.ID, Name: name, Labels: labels, State: container.StateUnknown, Image: c.Image}
 }
 
 // ping asks whether the engine answers at all.

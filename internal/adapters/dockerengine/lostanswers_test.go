@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // lossy stands before the machine's engine: what it is asked is done, and some
@@ -77,17 +76,17 @@ func TestLostAnswers(t *testing.T) {
 	made := r.create(t, spec)
 	listed, err := r.List(t.Context(), "")
 	require.NoError(t, err)
-	require.Equal(t, []ports.Container{made}, listed, "one container, not two")
+	require.Equal(t, []container.Container{made}, listed, "one container, not two")
 
 	for _, act := range []struct {
 		suffix string
 		do     func() error
-		want   ports.ContainerState
+		want   container.State
 	}{
-		{"/start", func() error { return r.Start(t.Context(), made.ID) }, ports.ContainerRunning},
-		{"/stop", func() error { return r.Stop(t.Context(), made.ID, time.Second) }, ports.ContainerExited},
-		{"/start", func() error { return r.Start(t.Context(), made.ID) }, ports.ContainerRunning},
-		{"/kill", func() error { return r.Stop(t.Context(), made.ID, 0) }, ports.ContainerExited},
+		{"/start", func() error { return r.Start(t.Context(), made.ID) }, container.StateRunning},
+		{"/stop", func() error { return r.Stop(t.Context(), made.ID, time.Second) }, container.StateExited},
+		{"/start", func() error { return r.Start(t.Context(), made.ID) }, container.StateRunning},
+		{"/kill", func() error { return r.Stop(t.Context(), made.ID, 0) }, container.StateExited},
 	} {
 		l.lose(act.suffix)
 		requireUnavailable(t, act.do())
@@ -97,6 +96,6 @@ func TestLostAnswers(t *testing.T) {
 	l.lose(made.ID)
 	requireUnavailable(t, r.Remove(t.Context(), made.ID))
 	_, err = r.Inspect(t.Context(), made.ID)
-	require.ErrorIs(t, err, runtime.ErrNoContainer)
+	require.ErrorIs(t, err, container.ErrNoContainer)
 	require.NoError(t, r.Remove(t.Context(), made.ID))
 }

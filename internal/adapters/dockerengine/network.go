@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -14,7 +14,7 @@ import (
 
 // refuseNetwork refuses networks by which a game would share or lack one.
 func refuseNetwork(name string) error {
-	if mode := container.NetworkMode(name); mode.IsHost() || mode.IsNone() || mode.IsDefault() || !plainName.MatchString(name) {
+	if mode := mobycontainer.NetworkMode(name); mode.IsHost() || mode.IsNone() || mode.IsDefault() || !plainName.MatchString(name) {
 		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not one that a game may join; name a network of its own", name)}
 	}
 	return nil

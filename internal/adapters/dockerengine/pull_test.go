@@ -8,8 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func TestPull(t *testing.T) {
@@ -19,8 +18,8 @@ func TestPull(t *testing.T) {
 	registry := newRegistry(t, "games/engine", "2.0.0", append(slices.Clone(machine.binary), rand.Text()...))
 	image := registry.host + "/games/engine:2.0.0"
 	machine.remember(image)
-	var seen []ports.ImageProgress
-	require.NoError(t, r.EnsureImage(t.Context(), image, func(p ports.ImageProgress) { seen = append(seen, p) }))
+	var seen []container.ImageProgress
+	require.NoError(t, r.EnsureImage(t.Context(), image, func(p container.ImageProgress) { seen = append(seen, p) }))
 	require.NotEmpty(t, seen)
 	last := seen[len(seen)-1]
 	require.NotEmpty(t, last.Text)
@@ -51,7 +50,7 @@ func TestImageThatCannotBeHad(t *testing.T) {
 		"not a name":       "../containers/json",
 		"empty":            "",
 	} {
-		require.ErrorIs(t, r.EnsureImage(t.Context(), image, nil), runtime.ErrNoImage, name)
+		require.ErrorIs(t, r.EnsureImage(t.Context(), image, nil), container.ErrNoImage, name)
 	}
 }
 
@@ -62,5 +61,5 @@ func TestPullThatBreaksOff(t *testing.T) {
 	registry := newRegistry(t, "games/engine", "2.0.0", []byte(rand.Text()))
 	registry.corrupt.Store(true)
 	err := r.EnsureImage(t.Context(), registry.host+"/games/engine:2.0.0", nil)
-	require.ErrorIs(t, err, runtime.ErrNoImage)
+	require.ErrorIs(t, err, container.ErrNoImage)
 }

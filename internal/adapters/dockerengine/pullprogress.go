@@ -3,7 +3,7 @@ package dockerengine
 import (
 	"github.com/moby/moby/api/types/jsonstream"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // layers adds up how far the layers of an image have come, by their ids.
@@ -20,7 +20,7 @@ const (
 
 // note takes in one message and returns what the whole image has come to. The
 // total grows while the engine learns of layers.
-func (l layers) note(m jsonstream.Message) ports.ImageProgress {
+func (l layers) note(m jsonstream.Message) container.ImageProgress {
 	switch m.Status {
 	case layerDownloading:
 		if m.Progress != nil {
@@ -29,7 +29,7 @@ func (l layers) note(m jsonstream.Message) ports.ImageProgress {
 	case layerDownloaded, layerPulled:
 		l[m.ID] = layer{done: l[m.ID].total, total: l[m.ID].total}
 	}
-	sum := ports.ImageProgress{Text: m.Status}
+	sum := container.ImageProgress{Text: m.Status}
 	if m.ID != "" {
 		sum.Text = m.ID + ": " + m.Status
 	}

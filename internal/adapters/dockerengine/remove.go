@@ -6,10 +6,10 @@ import (
 	"fmt"
 
 	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // Remove deletes the container, killing it first where it runs, and the volumes
@@ -17,7 +17,7 @@ import (
 // not there, or not ours, is success, and is left alone.
 func (e *Engine) Remove(ctx context.Context, containerID string) error {
 	err := e.remove(ctx, containerID)
-	if err != nil && !errors.Is(err, runtime.ErrNoContainer) {
+	if err != nil && !errors.Is(err, container.ErrNoContainer) {
 		return fmt.Errorf("remove: %w", err)
 	}
 	return nil
@@ -34,7 +34,7 @@ func (e *Engine) remove(ctx context.Context, id string) error {
 		return unavailable(err)
 	}
 	if errdefs.IsConflict(err) { // somebody else is removing it
-		if waited := e.wait(ctx, id, container.WaitConditionRemoved); waited != nil && !refused(waited) {
+		if waited := e.wait(ctx, id, mobycontainer.WaitConditionRemoved); waited != nil && !refused(waited) {
 			return unavailable(waited)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // patience is how long a test waits for what must come.
@@ -183,10 +183,10 @@ func sweep(t *testing.T, api *client.Client, store string) {
 }
 
 // spec is a container of the game by an operation of its own.
-func (r *rig) spec(game string) ports.ContainerSpec {
-	return ports.ContainerSpec{
+func (r *rig) spec(game string) container.Spec {
+	return container.Spec{
 		Name: r.store + "-" + game + "-1",
-		Labels: ports.ContainerLabels{
+		Labels: container.Labels{
 			Store: r.store, GameID: game, Region: "eu", Node: "n1", Image: machine.image("1.0.0"), Generation: 1, OperationID: "op-" + game,
 		},
 		Env: map[string]string{},
@@ -194,7 +194,7 @@ func (r *rig) spec(game string) ports.ContainerSpec {
 }
 
 // create makes a container of the game.
-func (r *rig) create(t *testing.T, spec ports.ContainerSpec) ports.Container {
+func (r *rig) create(t *testing.T, spec container.Spec) container.Container {
 	t.Helper()
 	made, err := r.Create(t.Context(), spec)
 	require.NoError(t, err)
@@ -202,14 +202,14 @@ func (r *rig) create(t *testing.T, spec ports.ContainerSpec) ports.Container {
 }
 
 // run makes a container and starts it.
-func (r *rig) run(t *testing.T, spec ports.ContainerSpec) ports.Container {
+func (r *rig) run(t *testing.T, spec container.Spec) container.Container {
 	t.Helper()
 	made := r.create(t, spec)
 	require.NoError(t, r.Start(t.Context(), made.ID))
 	return r.inspect(t, made.ID)
 }
 
-func (r *rig) inspect(t *testing.T, id string) ports.Container {
+func (r *rig) inspect(t *testing.T, id string) container.Container {
 	t.Helper()
 	found, err := r.Inspect(t.Context(), id)
 	require.NoError(t, err)
@@ -217,12 +217,12 @@ func (r *rig) inspect(t *testing.T, id string) ports.Container {
 }
 
 // awaitExit waits until the container has exited by itself.
-func (r *rig) awaitExit(t *testing.T, id string) ports.Container {
+func (r *rig) awaitExit(t *testing.T, id string) container.Container {
 	t.Helper()
-	var found ports.Container
+	var found container.Container
 	require.Eventually(t, func() bool {
 		found = r.inspect(t, id)
-		return found.State == ports.ContainerExited
+		return found.State == container.StateExited
 	}, patience, 20*time.Millisecond, "the container exits")
 	return found
 }

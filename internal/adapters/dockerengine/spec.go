@@ -11,13 +11,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/moby/moby/api/types/container"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // plainName is what the engine accepts as a name of a container, and what we
@@ -25,7 +25,7 @@ import (
 var plainName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // completed fills in what the spec leaves to the engine.
-func (e *Engine) completed(spec ports.ContainerSpec) ports.ContainerSpec {
+func (e *Engine) completed(spec container.Spec) container.Spec {
 	orDefault(&spec.Network, e.cfg.Network)
 	orDefault(&spec.ContainerPort, e.cfg.ContainerPort)
 	orDefault(&spec.MemoryBytes, e.cfg.MemoryBytes)
@@ -34,7 +34,7 @@ func (e *Engine) completed(spec ports.ContainerSpec) ports.ContainerSpec {
 
 // checkSpec refuses a completed spec that could do harm or would not be ours. What
 // else is wrong with one, the engine says.
-func (e *Engine) checkSpec(spec ports.ContainerSpec) error {
+func (e *Engine) checkSpec(spec container.Spec) error {
 	if err := runtime.ValidateGameID(spec.Labels.GameID); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (e *Engine) checkSpec(spec ports.ContainerSpec) error {
 }
 
 // checkTexts refuses what no program could be given.
-func checkTexts(spec ports.ContainerSpec) error {
+func checkTexts(spec container.Spec) error {
 	for _, text := range spec.Args {
 		if !plain(text) {
 			return &runtime.InvalidError{Field: "args", Reason: fmt.Sprintf("hold %.64q, which is no UTF-8 text without NUL", text)}
@@ -82,10 +82,10 @@ func validPort(port int) bool { return port >= 0 && port <= math.MaxUint16 }
 
 // options are what the engine is asked to create. The network is named as the
 // engine names it.
-func (e *Engine) options(spec ports.ContainerSpec, networkName, stateDir string) client.ContainerCreateOptions {
+func (e *Engine) options(spec container.Spec, networkName, stateDir string) client.ContainerCreateOptions {
 	inside := network.MustParsePort(strconv.Itoa(spec.ContainerPort) + "/tcp")
 	host := e.hardened()
-	host.NetworkMode = container.NetworkMode(networkName)
+	host.NetworkMode = mobycontainer.NetworkMode(networkName)
 	host.NanoCPUs = int64(math.Round(spec.CPUs * 1e9))
 	host.Memory = spec.MemoryBytes
 	host.MemorySwap = spec.MemoryBytes // the same number: no swap on top
@@ -97,7 +97,7 @@ func (e *Engine) options(spec ports.ContainerSpec, networkName, stateDir string)
 	}
 	return client.ContainerCreateOptions{
 		Name: spec.Name,
-		Config: &container.Config{
+		Config: &mobycontainer.Config{
 			Image:        spec.Labels.Image,
 			Labels:       labelsOf(spec),
 			Cmd:          spec.Args,
@@ -112,15 +112,15 @@ func (e *Engine) options(spec ports.ContainerSpec, networkName, stateDir string)
 // hardened is what every container gets, whatever its spec says. An init process is
 // not in it: that one would start, and a program that cannot be started would be an
 // exit with a code, where the engine's answer says what is wrong.
-func (e *Engine) hardened() *container.HostConfig {
-	return &container.HostConfig{
+func (e *Engine) hardened() *mobycontainer.HostConfig {
+	return &mobycontainer.HostConfig{
 		CapDrop:        []string{"ALL"},
 		SecurityOpt:    []string{"no-new-privileges"},
 		ReadonlyRootfs: !e.cfg.WritableRoot,
 		Tmpfs:          map[string]string{"/tmp": "rw,noexec,nosuid,nodev,size=64m,mode=1777"},
-		RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
-		LogConfig:      container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "10m", "max-file": "2"}},
-		Resources:      container.Resources{PidsLimit: &e.cfg.PidsLimit},
+		RestartPolicy:  mobycontainer.RestartPolicy{Name: mobycontainer.RestartPolicyDisabled},
+		LogConfig:      mobycontainer.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "10m", "max-file": "2"}},
+		Resources:      mobycontainer.Resources{PidsLimit: &e.cfg.PidsLimit},
 	}
 }
 
@@ -133,7 +133,7 @@ func published(address netip.Addr, port int) network.PortBinding {
 }
 
 // environment is the spec's, and what every game is told of itself.
-func environment(spec ports.ContainerSpec, state bool) []string {
+func environment(spec container.Spec, state bool) []string {
 	env := map[string]string{}
 	if state {
 		env["HOME"] = stateTarget

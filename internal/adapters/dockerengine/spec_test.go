@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 func TestContainersAreUnprivileged(t *testing.T) {
@@ -100,31 +100,31 @@ func TestRefusesSpecs(t *testing.T) {
 	r := newRig(t, func(c *dockerengine.Config) { c.Networks = []string{"no-such-network"} })
 	tests := map[string]struct {
 		field string
-		spoil func(*ports.ContainerSpec)
+		spoil func(*container.Spec)
 	}{
-		"no name":              {"name", func(s *ports.ContainerSpec) { s.Name = "" }},
-		"name that is a path":  {"name", func(s *ports.ContainerSpec) { s.Name = "../x" }},
-		"no game":              {"game_id", func(s *ports.ContainerSpec) { s.Labels.GameID = "" }},
-		"no operation":         {"operation_id", func(s *ports.ContainerSpec) { s.Labels.OperationID = "" }},
-		"another store":        {"labels", func(s *ports.ContainerSpec) { s.Labels.Store = "other" }},
-		"another region":       {"labels", func(s *ports.ContainerSpec) { s.Labels.Region = "us" }},
-		"another node":         {"labels", func(s *ports.ContainerSpec) { s.Labels.Node = "n2" }},
-		"host network":         {"network", func(s *ports.ContainerSpec) { s.Network = "host" }},
-		"no network":           {"network", func(s *ports.ContainerSpec) { s.Network = "none" }},
-		"a container's":        {"network", func(s *ports.ContainerSpec) { s.Network = "container:abc" }},
-		"a path's":             {"network", func(s *ports.ContainerSpec) { s.Network = "../images" }},
-		"network not allowed":  {"network", func(s *ports.ContainerSpec) { s.Network = "no-network-of-ours" }},
-		"network not there":    {"network", func(s *ports.ContainerSpec) { s.Network = "no-such-network" }},
-		"port too high":        {"port", func(s *ports.ContainerSpec) { s.Port = 65536 }},
-		"port too low":         {"port", func(s *ports.ContainerSpec) { s.Port = -1 }},
-		"container port":       {"container_port", func(s *ports.ContainerSpec) { s.ContainerPort = 65536 }},
-		"negative CPUs":        {"cpus", func(s *ports.ContainerSpec) { s.CPUs = -1 }},
-		"no number of CPUs":    {"cpus", func(s *ports.ContainerSpec) { s.CPUs = math.NaN() }},
-		"more CPUs than exist": {"container", func(s *ports.ContainerSpec) { s.CPUs = 100_000 }},
-		"negative memory":      {"memory_bytes", func(s *ports.ContainerSpec) { s.MemoryBytes = -1 }},
-		"too little memory":    {"container", func(s *ports.ContainerSpec) { s.MemoryBytes = 1 }},
-		"argument with NUL":    {"args", func(s *ports.ContainerSpec) { s.Args = []string{"\x00"} }},
-		"name of a variable":   {"env", func(s *ports.ContainerSpec) { s.Env["A=B"] = "" }},
+		"no name":              {"name", func(s *container.Spec) { s.Name = "" }},
+		"name that is a path":  {"name", func(s *container.Spec) { s.Name = "../x" }},
+		"no game":              {"game_id", func(s *container.Spec) { s.Labels.GameID = "" }},
+		"no operation":         {"operation_id", func(s *container.Spec) { s.Labels.OperationID = "" }},
+		"another store":        {"labels", func(s *container.Spec) { s.Labels.Store = "other" }},
+		"another region":       {"labels", func(s *container.Spec) { s.Labels.Region = "us" }},
+		"another node":         {"labels", func(s *container.Spec) { s.Labels.Node = "n2" }},
+		"host network":         {"network", func(s *container.Spec) { s.Network = "host" }},
+		"no network":           {"network", func(s *container.Spec) { s.Network = "none" }},
+		"a container's":        {"network", func(s *container.Spec) { s.Network = "container:abc" }},
+		"a path's":             {"network", func(s *container.Spec) { s.Network = "../images" }},
+		"network not allowed":  {"network", func(s *container.Spec) { s.Network = "no-network-of-ours" }},
+		"network not there":    {"network", func(s *container.Spec) { s.Network = "no-such-network" }},
+		"port too high":        {"port", func(s *container.Spec) { s.Port = 65536 }},
+		"port too low":         {"port", func(s *container.Spec) { s.Port = -1 }},
+		"container port":       {"container_port", func(s *container.Spec) { s.ContainerPort = 65536 }},
+		"negative CPUs":        {"cpus", func(s *container.Spec) { s.CPUs = -1 }},
+		"no number of CPUs":    {"cpus", func(s *container.Spec) { s.CPUs = math.NaN() }},
+		"more CPUs than exist": {"container", func(s *container.Spec) { s.CPUs = 100_000 }},
+		"negative memory":      {"memory_bytes", func(s *container.Spec) { s.MemoryBytes = -1 }},
+		"too little memory":    {"container", func(s *container.Spec) { s.MemoryBytes = 1 }},
+		"argument with NUL":    {"args", func(s *container.Spec) { s.Args = []string{"\x00"} }},
+		"name of a variable":   {"env", func(s *container.Spec) { s.Env["A=B"] = "" }},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -189,5 +189,5 @@ func TestCreateWithoutImage(t *testing.T) {
 	spec := r.spec("g1")
 	spec.Labels.Image = machine.image("never-made")
 	_, err := r.Create(t.Context(), spec)
-	require.ErrorIs(t, err, runtime.ErrNoImage)
+	require.ErrorIs(t, err, container.ErrNoImage)
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/moby/moby/client"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // Start starts a container that was created or has exited. The engine's reasons
@@ -35,8 +35,8 @@ func (e *Engine) start(ctx context.Context, id string) error {
 	if lookErr != nil {
 		return lookErr
 	}
-	if now.State == ports.ContainerRunning || !sameInstant(before.StartedAt, now.StartedAt) {
+	if now.State == container.StateRunning || !sameInstant(before.StartedAt, now.StartedAt) {
 		return nil // it has been started, and has perhaps been stopped since
 	}
-	return translated(runtime.ErrStartFailed, err)
+	return translated(operation.ErrStartFailed, err)
 }

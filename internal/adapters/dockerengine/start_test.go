@@ -11,8 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 func TestStartOnThePortOfAnotherContainer(t *testing.T) {
@@ -26,7 +27,7 @@ func TestStartOnThePortOfAnotherContainer(t *testing.T) {
 	require.NoError(t, err)
 	made := r.create(t, spec)
 	err = r.Start(t.Context(), made.ID)
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, "port is already allocated", "the engine's words")
 	require.NoError(t, r.Remove(t.Context(), holder.ID))
 	require.NoError(t, r.Start(t.Context(), made.ID), "the port is free now")
@@ -41,8 +42,8 @@ func TestStartOfWhatCannotRun(t *testing.T) {
 			spec := r.spec(version)
 			spec.Labels.Image = machine.image(version)
 			made := r.create(t, spec)
-			require.ErrorIs(t, r.Start(t.Context(), made.ID), runtime.ErrStartFailed)
-			require.NotEqual(t, ports.ContainerRunning, r.inspect(t, made.ID).State)
+			require.ErrorIs(t, r.Start(t.Context(), made.ID), operation.ErrStartFailed)
+			require.NotEqual(t, container.StateRunning, r.inspect(t, made.ID).State)
 			require.NoError(t, r.Remove(t.Context(), made.ID))
 		})
 	}
@@ -103,7 +104,7 @@ func TestStartWithoutItsNetwork(t *testing.T) {
 	_, err := r.api.NetworkRemove(t.Context(), spec.Network, client.NetworkRemoveOptions{})
 	require.NoError(t, err)
 	err = r.Start(t.Context(), made.ID)
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, spec.Network)
 }
 
@@ -112,7 +113,7 @@ func TestMemoryOfAGameThatNamesNoLimit(t *testing.T) {
 	r := newRig(t, func(c *dockerengine.Config) { c.MemoryBytes = 64 << 20 })
 	limited := r.spec("g2")
 	limited.MemoryBytes = 32 << 20
-	for want, spec := range map[int64]ports.ContainerSpec{64 << 20: r.spec("g1"), 32 << 20: limited} {
+	for want, spec := range map[int64]container.Spec{64 << 20: r.spec("g1"), 32 << 20: limited} {
 		found, err := r.api.ContainerInspect(t.Context(), r.create(t, spec).ID, client.ContainerInspectOptions{})
 		require.NoError(t, err)
 		require.Equal(t, want, found.Container.HostConfig.Memory)

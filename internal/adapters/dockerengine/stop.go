@@ -6,11 +6,10 @@ import (
 	"math"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // maxGrace is as good as for ever, and can be counted with.
@@ -31,9 +30,9 @@ func (e *Engine) stop(ctx context.Context, id string, grace time.Duration) error
 	switch {
 	case err != nil:
 		return err
-	case before.State == ports.ContainerUnknown:
-		return fmt.Errorf("%w: it cannot say what container %s does", runtime.ErrEngineUnavailable, id)
-	case before.State != ports.ContainerRunning:
+	case before.State == container.StateUnknown:
+		return fmt.Errorf("%w: it cannot say what container %s does", container.ErrEngineUnavailable, id)
+	case before.State != container.StateRunning:
 		return nil
 	}
 	if grace > 0 {
@@ -49,14 +48,14 @@ func (e *Engine) stop(ctx context.Context, id string, grace time.Duration) error
 		return lookErr // a refusal does not matter if it has exited by itself
 	}
 	if err == nil {
-		err = e.wait(ctx, id, container.WaitConditionNotRunning)
+		err = e.wait(ctx, id, mobycontainer.WaitConditionNotRunning)
 	}
 	return unavailable(err)
 }
 
 // sameRun reports whether the container runs, and has not been started anew.
-func sameRun(before, now ports.Container) bool {
-	return now.State == ports.ContainerRunning && sameInstant(before.StartedAt, now.StartedAt)
+func sameRun(before, now container.Container) bool {
+	return now.State == container.StateRunning && sameInstant(before.StartedAt, now.StartedAt)
 }
 
 func sameInstant(a, b *time.Time) bool {
@@ -81,15 +80,15 @@ func (e *Engine) kill(ctx context.Context, id string) error {
 }
 
 // wait waits until the container is in the condition.
-func (e *Engine) wait(ctx context.Context, id string, condition container.WaitCondition) error {
-	_, err := within(ctx, e.cfg.CallTimeout, "wait for container "+id, func(ctx context.Context) (container.WaitResponse, error) {
+func (e *Engine) wait(ctx context.Context, id string, condition mobycontainer.WaitCondition) error {
+	_, err := within(ctx, e.cfg.CallTimeout, "wait for container "+id, func(ctx context.Context) (mobycontainer.WaitResponse, error) {
 		waiting := e.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: condition})
 		// One of the two always comes, an error when ctx ends.
 		select {
 		case done := <-waiting.Result:
 			return done, nil
 		case err := <-waiting.Error:
-			return container.WaitResponse{}, err
+			return mobycontainer.WaitResponse{}, err
 		}
 	})
 	return err

@@ -6,20 +6,20 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // storedNode is the value of a presence. Nobody but its own daemon writes it, so
 // members that a reader does not know can be passed over.
 type storedNode struct {
-	ports.Node
+	node.Node
 
 	// Session stands in the place of the Node's: the key itself tells it.
 	Session int64 `json:"session,omitzero"`
 }
 
-func encodeNode(node ports.Node) (string, error) {
+func encodeNode(node node.Node) (string, error) {
 	value, err := json.Marshal(storedNode{Node: node})
 	if err != nil {
 		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be written as JSON: " + err.Error()}
@@ -29,19 +29,19 @@ func encodeNode(node ports.Node) (string, error) {
 
 // decodeNode reads a presence. On error the error is a *runtime.CorruptError with
 // its key.
-func (k keyspace) decodeNode(kv *mvccpb.KeyValue) (ports.Node, error) {
+func (k keyspace) decodeNode(kv *mvccpb.KeyValue) (node.Node, error) {
 	key := string(kv.GetKey())
 	var stored storedNode
 	if err := json.Unmarshal(kv.GetValue(), &stored); err != nil {
-		return ports.Node{}, &runtime.CorruptError{Key: key, Reason: "the value is not a node: " + err.Error()}
+		return node.Node{}, &runtime.CorruptError{Key: key, Reason: "the value is not a node: " + err.Error()}
 	}
-	node := stored.Node
-	if k.node(node.Region, node.Name) != key {
-		return ports.Node{}, &runtime.CorruptError{Key: key, Reason: fmt.Sprintf("the value says that it is of node %q", node.Region+"/"+node.Name)}
+	decoded := stored.Node
+	if k.node(decoded.Region, decoded.Name) != key {
+		return node.Node{}, &runtime.CorruptError{Key: key, Reason: fmt.Sprintf("the value says that it is of node %q", decoded.Region+"/"+decoded.Name)}
 	}
-	node.Session = kv.GetCreateRevision()
-	node.StartedAt, node.Now = node.StartedAt.UTC(), node.Now.UTC()
-	return node, nil
+	decoded.Session = kv.GetCreateRevision()
+	decoded.StartedAt, decoded.Now = decoded.StartedAt.UTC(), decoded.Now.UTC()
+	return decoded, nil
 }
 
 // storedLeader is the value of a leadership.
@@ -70,6 +70,6 @@ func decodeLeader(kv *mvccpb.KeyValue) (storedLeader, error) {
 	return stored, nil
 }
 
-func fenceOf(kv *mvccpb.KeyValue) ports.Fence {
-	return ports.Fence{Key: string(kv.GetKey()), CreateRevision: kv.GetCreateRevision()}
+func fenceOf(kv *mvccpb.KeyValue) node.Fence {
+	return node.Fence{Key: string(kv.GetKey()), CreateRevision: kv.GetCreateRevision()}
 }

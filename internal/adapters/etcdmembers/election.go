@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/node"
 )
 
 // Lead implements ports.Election. Two calls for one scope stand against each other,
@@ -20,7 +20,7 @@ import (
 //
 // It returns *runtime.InvalidError on "scope", why ctx ended, or
 // runtime.ErrUnavailable after Close.
-func (m *Membership) Lead(ctx context.Context, scope string, work func(ctx context.Context, fence ports.Fence) error) error {
+func (m *Membership) Lead(ctx context.Context, scope string, work func(ctx context.Context, fence node.Fence) error) error {
 	if err := validName("scope", scope); err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (m *Membership) Lead(ctx context.Context, scope string, work func(ctx conte
 }
 
 // stand campaigns until it has led once, or ctx ends.
-func (m *Membership) stand(ctx context.Context, scope string, work func(ctx context.Context, fence ports.Fence) error) {
+func (m *Membership) stand(ctx context.Context, scope string, work func(ctx context.Context, fence node.Fence) error) {
 	// One claim for as long as nothing was won by it: a lost answer is made good
 	// by the next try.
 	c := candidacy{key: m.registry.keys.leader(scope), claim: uuid.NewString()}
@@ -74,7 +74,7 @@ type candidacy struct{ key, claim string }
 
 // campaign tries once to create the key while the presence stands. It returns the
 // fence of the leadership, or else the revision at which somebody else was seen to have it.
-func (m *Membership) campaign(ctx context.Context, s *session, c candidacy) (won ports.Fence, at int64, err error) {
+func (m *Membership) campaign(ctx context.Context, s *session, c candidacy) (won node.Fence, at int64, err error) {
 	value, err := encodeLeader(storedLeader{Region: m.self.Region, Node: m.self.Name, Claim: c.claim})
 	if err != nil {
 		return won, 0, err
@@ -90,7 +90,7 @@ func (m *Membership) campaign(ctx context.Context, s *session, c candidacy) (won
 		return won, 0, translate(ctx, "campaign", err)
 	}
 	if resp.Succeeded {
-		return ports.Fence{Key: c.key, CreateRevision: resp.Header.GetRevision()}, 0, nil
+		return node.Fence{Key: c.key, CreateRevision: resp.Header.GetRevision()}, 0, nil
 	}
 	leader := resp.Responses[0].GetResponseRange().GetKvs()
 	if len(leader) == 0 {
@@ -105,7 +105,7 @@ func (m *Membership) campaign(ctx context.Context, s *session, c candidacy) (won
 }
 
 // reign works until the leadership is over, gives it up, and says why it ended.
-func (m *Membership) reign(ctx context.Context, s *session, fence ports.Fence, work func(ctx context.Context, fence ports.Fence) error) error {
+func (m *Membership) reign(ctx context.Context, s *session, fence node.Fence, work func(ctx context.Context, fence node.Fence) error) error {
 	bound, end := context.WithCancelCause(ctx)
 	unbind := context.AfterFunc(s.life, func() { end(context.Cause(s.life)) })
 	defer unbind()
@@ -126,7 +126,7 @@ func (m *Membership) reign(ctx context.Context, s *session, fence ports.Fence, w
 
 // awaitLoss returns when the key of the leadership is gone, or ctx ends. While
 // etcd is out of reach the session's trust is what counts.
-func (m *Membership) awaitLoss(ctx context.Context, fence ports.Fence) error {
+func (m *Membership) awaitLoss(ctx context.Context, fence node.Fence) error {
 	for {
 		resp, err := m.registry.getOnce(ctx, fence.Key)
 		switch {
@@ -144,7 +144,7 @@ func (m *Membership) awaitLoss(ctx context.Context, fence ports.Fence) error {
 
 // resign takes the key away, so that another node leads at once. Where etcd does
 // not answer, the next sweep does it, or the lease. ctx may have ended.
-func (m *Membership) resign(ctx context.Context, fence ports.Fence) {
+func (m *Membership) resign(ctx context.Context, fence node.Fence) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.registry.opts.CallTimeout)
 	defer cancel()
 	for {

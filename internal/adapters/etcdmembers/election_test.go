@@ -13,6 +13,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
@@ -20,8 +21,8 @@ import (
 
 // led is a campaign under way.
 type led struct {
-	begun  chan ports.Fence // for each leadership, while it lasts
-	ended  chan error       // why the context of each ended
+	begun  chan node.Fence // for each leadership, while it lasts
+	ended  chan error      // why the context of each ended
 	leave  context.CancelFunc
 	result chan error // of Lead
 }
@@ -30,10 +31,10 @@ type led struct {
 func lead(t *testing.T, m *etcdmembers.Membership, scope string) led {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	l := led{begun: make(chan ports.Fence, 100), ended: make(chan error, 100), leave: cancel, result: make(chan error, 1)}
+	l := led{begun: make(chan node.Fence, 100), ended: make(chan error, 100), leave: cancel, result: make(chan error, 1)}
 	var running sync.WaitGroup
 	running.Go(func() {
-		l.result <- m.Lead(ctx, scope, func(ctx context.Context, fence ports.Fence) error {
+		l.result <- m.Lead(ctx, scope, func(ctx context.Context, fence node.Fence) error {
 			l.begun <- fence
 			<-ctx.Done()
 			l.ended <- context.Cause(ctx)
@@ -44,7 +45,7 @@ func lead(t *testing.T, m *etcdmembers.Membership, scope string) led {
 	return l
 }
 
-func (r rig) leader(scope string) (ports.Leader, bool) {
+func (r rig) leader(scope string) (node.Leader, bool) {
 	r.t.Helper()
 	leader, found, err := r.registry(nil, longTTL).Leader(r.t.Context(), scope)
 	require.NoError(r.t, err)
@@ -61,7 +62,7 @@ func TestLeaderIsKnownAndResigns(t *testing.T) {
 	require.Equal(t, r.prefix+"/leaders/eu%2F1", fence.Key)
 	leader, found := r.leader("eu/1")
 	require.True(t, found)
-	require.Equal(t, ports.Leader{Region: "eu", Node: "n1", Fence: fence}, leader)
+	require.Equal(t, node.Leader{Region: "eu", Node: "n1", Fence: fence}, leader)
 
 	second := lead(t, r.join(r.registry(nil, longTTL), self("n2")), "eu/1")
 	other := lead(t, r.join(r.registry(nil, longTTL), self("n3")), "us")
@@ -99,7 +100,7 @@ func TestLeadWaitsForWork(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	begun, finish, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		result <- m.Lead(ctx, "eu", func(ctx context.Context, _ ports.Fence) error {
+		result <- m.Lead(ctx, "eu", func(ctx context.Context, _ node.Fence) error {
 			close(begun)
 			<-ctx.Done()
 			<-finish
@@ -130,8 +131,8 @@ func TestWorkThatEndsIsBegunAgain(t *testing.T) {
 	m := r.join(r.registry(nil, shortTTL), self("n1"))
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
-	var fences []ports.Fence
-	err := m.Lead(ctx, "eu", func(_ context.Context, fence ports.Fence) error {
+	var fences []node.Fence
+	err := m.Lead(ctx, "eu", func(_ context.Context, fence node.Fence) error {
 		fences = append(fences, fence)
 		switch len(fences) {
 		case 1:
@@ -168,7 +169,7 @@ func TestNeverTwoAtATime(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var leading, led, last atomic.Int64
-	work := func(ctx context.Context, fence ports.Fence) error {
+	work := func(ctx context.Context, fence node.Fence) error {
 		if now := leading.Add(1); now != 1 {
 			return fmt.Errorf("%d at a time", now) // counted below
 		}
@@ -234,7 +235,7 @@ func TestFrozenLeader(t *testing.T) {
 	store, err := etcdstore.Open(t.Context(), etcdtest.InProcess(t), etcdstore.Options{Prefix: r.prefix})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	write := func(gameID string, fence ports.Fence) error {
+	write := func(gameID string, fence node.Fence) error {
 		at := time.Now().UTC()
 		_, err := store.Put(t.Context(), ports.PutInput{Fence: &fence, Record: runtime.RuntimeRecord{
 			GameID: gameID, Status: runtime.StatusRunning, CurrentContainerID: "c", CreatedAt: at, LastOpAt: at, StartedAt: &at,

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
@@ -165,7 +165,7 @@ func TestResignationThatIsLost(t *testing.T) {
 	m := r.join(r.registry(client, shortTTL), self("n1"))
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
-	err := m.Lead(ctx, "eu", func(context.Context, ports.Fence) error {
+	err := m.Lead(ctx, "eu", func(context.Context, node.Fence) error {
 		faults.on("/leaders/", lostRequest)
 		leave()
 		return nil

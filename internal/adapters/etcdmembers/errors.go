@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // translate turns an error of the etcd client into the domain's: the caller's own
@@ -43,7 +43,7 @@ func refused(err error) bool {
 
 // takenError says that another daemon has the node's name.
 type takenError struct {
-	other ports.Node
+	other node.Node
 	at    int64 // the revision at which it was seen
 }
 

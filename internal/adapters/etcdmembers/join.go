@@ -12,8 +12,8 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // errPatience ends the first join of a daemon.
@@ -28,7 +28,7 @@ var errPatience = fmt.Errorf("%w: etcd did not answer in time", runtime.ErrUnava
 // It returns *runtime.InvalidError on "region", "node" or "identity" for what cannot be, and
 // on "node" for a name that is taken; runtime.ErrCorrupt for a presence in the way that
 // cannot be read; runtime.ErrReadOnly, runtime.ErrUnavailable, or the reason why ctx ended.
-func (r *Registry) Join(ctx context.Context, self ports.Node) (*Membership, error) {
+func (r *Registry) Join(ctx context.Context, self node.Node) (*Membership, error) {
 	m := r.newMembership(ctx, self)
 	s, err := m.joinFirst(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (r *Registry) Join(ctx context.Context, self ports.Node) (*Membership, erro
 // JoinLater is Join for who cannot wait: it returns after the first try, and goes
 // on trying until it succeeds or is closed. Until then there is no presence, and
 // Trouble says why.
-func (r *Registry) JoinLater(ctx context.Context, self ports.Node) *Membership {
+func (r *Registry) JoinLater(ctx context.Context, self node.Node) *Membership {
 	m := r.newMembership(ctx, self)
 	s, err := m.join(ctx)
 	if err == nil {
@@ -55,7 +55,7 @@ func (r *Registry) JoinLater(ctx context.Context, self ports.Node) *Membership {
 	return m
 }
 
-func (r *Registry) newMembership(ctx context.Context, self ports.Node) *Membership {
+func (r *Registry) newMembership(ctx context.Context, self node.Node) *Membership {
 	self.Instance = cmp.Or(self.Instance, uuid.NewString())
 	m := &Membership{
 		registry: r, key: r.keys.node(self.Region, self.Name), self: self,
@@ -118,7 +118,7 @@ func notPresent(why error) error { return fmt.Errorf("this node is not present: 
 // mayReplace reports whether the presence of the other one is to make room. Once
 // joined, that is only what is left of this very daemon: one of the same Identity that has
 // come meanwhile has a copy of the directory, and the two would throw each other out for ever.
-func (m *Membership) mayReplace(other ports.Node) bool {
+func (m *Membership) mayReplace(other node.Node) bool {
 	return other.Identity == m.self.Identity && (!m.joined || other.Instance == m.self.Instance)
 }
 
@@ -178,28 +178,28 @@ func (m *Membership) makeRoom(ctx, call context.Context) error {
 }
 
 // create makes the key, unless somebody else has it.
-func (m *Membership) create(ctx context.Context, lease clientv3.LeaseID, value string) (ports.Fence, error) {
+func (m *Membership) create(ctx context.Context, lease clientv3.LeaseID, value string) (node.Fence, error) {
 	resp, err := m.registry.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.CreateRevision(m.key), "=", 0)).
 		Then(clientv3.OpPut(m.key, value, clientv3.WithLease(lease))).
 		Else(clientv3.OpGet(m.key)).Commit()
 	if err != nil {
-		return ports.Fence{}, err
+		return node.Fence{}, err
 	}
 	if resp.Succeeded {
-		return ports.Fence{Key: m.key, CreateRevision: resp.Header.GetRevision()}, nil
+		return node.Fence{Key: m.key, CreateRevision: resp.Header.GetRevision()}, nil
 	}
 	kv := resp.Responses[0].GetResponseRange().GetKvs()[0]
 	if kv.GetLease() == int64(lease) {
 		return fenceOf(kv), nil // the client has sent it twice by itself
 	}
-	return ports.Fence{}, errHurried
+	return node.Fence{}, errHurried
 }
 
 var errHurried = errors.New("another daemon of this name was quicker")
 
 // drop deletes the key if it is still the fence's.
-func (r *Registry) drop(ctx context.Context, fence ports.Fence) error {
+func (r *Registry) drop(ctx context.Context, fence node.Fence) error {
 	_, err := r.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.CreateRevision)).
 		Then(clientv3.OpDelete(fence.Key)).Commit()

@@ -11,8 +11,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
@@ -20,22 +20,22 @@ import (
 func TestPresence(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	node := self("n/1")
-	m := r.join(r.registry(nil, longTTL), node)
+	joined := self("n/1")
+	m := r.join(r.registry(nil, longTTL), joined)
 	fence := fenceOf(t, m)
 	require.NoError(t, m.Trouble())
 
 	value, lease, created := r.key("/nodes/eu/n%2F1")
-	require.Equal(t, ports.Fence{Key: r.prefix + "/nodes/eu/n%2F1", CreateRevision: created}, fence)
+	require.Equal(t, node.Fence{Key: r.prefix + "/nodes/eu/n%2F1", CreateRevision: created}, fence)
 	require.NotZero(t, lease, "a presence must end by itself")
-	require.Contains(t, value, `"identity":"`+node.Identity+`"`)
+	require.Contains(t, value, `"identity":"`+joined.Identity+`"`)
 	require.NotContains(t, value, "session", "the key itself tells it")
 
 	nodes := r.nodes()
 	require.Len(t, nodes, 1)
 	require.WithinDuration(t, time.Now(), nodes[0].Now, patience)
-	node.Now, node.Session = nodes[0].Now, created
-	require.Equal(t, node, nodes[0])
+	joined.Now, joined.Session = nodes[0].Now, created
+	require.Equal(t, joined, nodes[0])
 
 	require.NoError(t, m.Close())
 	require.NoError(t, m.Close(), "the second time")
@@ -47,10 +47,10 @@ func TestPresence(t *testing.T) {
 func TestJoinRefusesWhatCannotBe(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for field, spoil := range map[string]func(*ports.Node){
-		"region":   func(n *ports.Node) { n.Region = "" },
-		"node":     func(n *ports.Node) { n.Name = "a\xff" },
-		"identity": func(n *ports.Node) { n.Identity = " " },
+	for field, spoil := range map[string]func(*node.Node){
+		"region":   func(n *node.Node) { n.Region = "" },
+		"node":     func(n *node.Node) { n.Name = "a\xff" },
+		"identity": func(n *node.Node) { n.Identity = " " },
 	} {
 		node := self("n1")
 		spoil(&node)
@@ -235,7 +235,7 @@ func taken(m *etcdmembers.Membership) bool {
 func TestJoinLater(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	later := func(registry *etcdmembers.Registry, node ports.Node) *etcdmembers.Membership {
+	later := func(registry *etcdmembers.Registry, node node.Node) *etcdmembers.Membership {
 		m := registry.JoinLater(t.Context(), node)
 		t.Cleanup(func() { require.NoError(t, m.Close()) })
 		return m
@@ -256,8 +256,8 @@ func TestJoinLater(t *testing.T) {
 	waiting := later(etcdmembers.New(client, etcdmembers.Options{LeaseTTL: shortTTL, CallTimeout: shortTTL / 2}), self("n1"))
 	require.ErrorIs(t, waiting.Trouble(), runtime.ErrUnavailable)
 	server.Restart()
-	awaitAnother(t, waiting, ports.Fence{Key: "/nodes/eu/n1"})
-	require.ErrorIs(t, later(r.registry(nil, longTTL), ports.Node{}).Trouble(), runtime.ErrInvalid)
+	awaitAnother(t, waiting, node.Fence{Key: "/nodes/eu/n1"})
+	require.ErrorIs(t, later(r.registry(nil, longTTL), node.Node{}).Trouble(), runtime.ErrInvalid)
 }
 
 // TestCloseWithoutEtcd leaves while etcd is away, present or not.

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -24,8 +25,8 @@ var (
 type Membership struct {
 	registry *Registry
 	key      string
-	self     ports.Node // its Now is for join alone, which one goroutine at a time calls
-	joined   bool       // has been present; for join alone, too
+	self     node.Node // its Now is for join alone, which one goroutine at a time calls
+	joined   bool      // has been present; for join alone, too
 
 	running context.Context
 	stop    context.CancelCauseFunc
@@ -41,10 +42,10 @@ type Membership struct {
 
 // Fence implements ports.NodeSession. It asks nobody, and turns false by the clock
 // alone when etcd has been out of reach for too long.
-func (m *Membership) Fence() (ports.Fence, bool) {
+func (m *Membership) Fence() (node.Fence, bool) {
 	s, _ := m.present()
 	if s == nil {
-		return ports.Fence{}, false
+		return node.Fence{}, false
 	}
 	return s.fence, true
 }

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -61,14 +62,14 @@ func New(client *clientv3.Client, opts Options) *Registry {
 
 // Nodes implements ports.NodeRegistry by one linearizable read. A value that
 // cannot be read hides nobody else: it is logged with its key, once, and passed over.
-func (r *Registry) Nodes(ctx context.Context) ([]ports.Node, error) {
+func (r *Registry) Nodes(ctx context.Context) ([]node.Node, error) {
 	listed, err := r.list(ctx)
 	return listed.nodes, err
 }
 
 // listing is who was there at one revision.
 type listing struct {
-	nodes    []ports.Node
+	nodes    []node.Node
 	written  []int64 // when each was last written, in the order of the keys
 	revision int64
 }
@@ -78,7 +79,7 @@ func (r *Registry) list(ctx context.Context) (listing, error) {
 	if err != nil {
 		return listing{}, err
 	}
-	listed := listing{nodes: []ports.Node{}, revision: resp.Header.GetRevision()}
+	listed := listing{nodes: []node.Node{}, revision: resp.Header.GetRevision()}
 	for _, kv := range resp.Kvs {
 		node, err := r.keys.decodeNode(kv)
 		if err != nil {
@@ -88,7 +89,7 @@ func (r *Registry) list(ctx context.Context) (listing, error) {
 		listed.nodes = append(listed.nodes, node)
 		listed.written = append(listed.written, kv.GetModRevision())
 	}
-	slices.SortFunc(listed.nodes, func(a, b ports.Node) int {
+	slices.SortFunc(listed.nodes, func(a, b node.Node) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Name, b.Name))
 	})
 	return listed, nil
@@ -108,19 +109,19 @@ func (r *Registry) complain(kv *mvccpb.KeyValue, fault error) {
 
 // Leader implements ports.NodeRegistry by one linearizable read. A value that
 // cannot be read is runtime.ErrCorrupt.
-func (r *Registry) Leader(ctx context.Context, scope string) (ports.Leader, bool, error) {
+func (r *Registry) Leader(ctx context.Context, scope string) (node.Leader, bool, error) {
 	if err := validName("scope", scope); err != nil {
-		return ports.Leader{}, false, err
+		return node.Leader{}, false, err
 	}
 	resp, err := r.get(ctx, "read who leads "+scope, r.keys.leader(scope))
 	if err != nil || len(resp.Kvs) == 0 {
-		return ports.Leader{}, false, err
+		return node.Leader{}, false, err
 	}
 	stored, err := decodeLeader(resp.Kvs[0])
 	if err != nil {
-		return ports.Leader{}, false, err
+		return node.Leader{}, false, err
 	}
-	return ports.Leader{Region: stored.Region, Node: stored.Node, Fence: fenceOf(resp.Kvs[0])}, true, nil
+	return node.Leader{Region: stored.Region, Node: stored.Node, Fence: fenceOf(resp.Kvs[0])}, true, nil
 }
 
 // get reads until etcd answers or the caller's patience ends.

@@ -10,7 +10,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
@@ -45,15 +46,15 @@ func (r rig) registry(client *clientv3.Client, ttl time.Duration) *etcdmembers.R
 }
 
 // self is node eu/<name> with an identity of its own.
-func self(name string) ports.Node {
-	return ports.Node{
+func self(name string) node.Node {
+	return node.Node{
 		Region: "eu", Name: name, API: "http://" + name + ".example:8080", Version: "1.2.3", Identity: uuid.NewString(), Instance: uuid.NewString(),
-		Engine:    ports.EngineCapabilities{Kind: "process"},
+		Engine:    container.Capabilities{Kind: "process"},
 		StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 	}
 }
 
-func (r rig) join(registry *etcdmembers.Registry, node ports.Node) *etcdmembers.Membership {
+func (r rig) join(registry *etcdmembers.Registry, node node.Node) *etcdmembers.Membership {
 	r.t.Helper()
 	m, err := registry.Join(r.t.Context(), node)
 	require.NoError(r.t, err, "join as %s/%s", node.Region, node.Name)
@@ -61,7 +62,7 @@ func (r rig) join(registry *etcdmembers.Registry, node ports.Node) *etcdmembers.
 	return m
 }
 
-func (r rig) nodes() []ports.Node {
+func (r rig) nodes() []node.Node {
 	r.t.Helper()
 	nodes, err := r.registry(nil, longTTL).Nodes(r.t.Context())
 	require.NoError(r.t, err)
@@ -73,7 +74,7 @@ func (r rig) names() []string {
 	return namesOf(r.nodes())
 }
 
-func namesOf(nodes []ports.Node) []string {
+func namesOf(nodes []node.Node) []string {
 	names := []string{}
 	for _, n := range nodes {
 		names = append(names, n.Region+"/"+n.Name)
@@ -106,7 +107,7 @@ func (r rig) uproot(key string) {
 	require.EqualValues(r.t, 1, resp.Deleted, "there was no key %s", key)
 }
 
-func fenceOf(t *testing.T, m *etcdmembers.Membership) ports.Fence {
+func fenceOf(t *testing.T, m *etcdmembers.Membership) node.Fence {
 	t.Helper()
 	fence, present := m.Fence()
 	require.True(t, present, "the node is not present: %v", m.Trouble())
@@ -120,9 +121,9 @@ func eventually(t *testing.T, condition func() bool, what string) {
 }
 
 // awaitAnother waits until the node is present again, by another fence.
-func awaitAnother(t *testing.T, m *etcdmembers.Membership, old ports.Fence) ports.Fence {
+func awaitAnother(t *testing.T, m *etcdmembers.Membership, old node.Fence) node.Fence {
 	t.Helper()
-	var fence ports.Fence
+	var fence node.Fence
 	eventually(t, func() bool {
 		var present bool
 		fence, present = m.Fence()

@@ -7,14 +7,14 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/node"
 )
 
 // session is one life of a presence: one lease, and one fence. It ends for good,
 // at the latest when it has not been renewed in time.
 type session struct {
 	lease clientv3.LeaseID
-	fence ports.Fence
+	fence node.Fence
 	trust time.Duration
 	// life ends when the session must not be relied upon any more; its cause says why.
 	life context.Context
@@ -27,7 +27,7 @@ type session struct {
 
 // newSession returns a session that is trusted from the moment at which its
 // lease was asked for, for the trust. It ends with ctx too.
-func newSession(ctx context.Context, lease clientv3.LeaseID, fence ports.Fence, sent time.Time, trust time.Duration) *session {
+func newSession(ctx context.Context, lease clientv3.LeaseID, fence node.Fence, sent time.Time, trust time.Duration) *session {
 	s := &session{lease: lease, fence: fence, trust: trust, until: sent.Add(trust)}
 	s.life, s.end = context.WithCancelCause(ctx)
 	s.mu.Lock()

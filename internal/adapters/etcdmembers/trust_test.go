@@ -12,7 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/node"
 )
 
 // slowEtcd answers what one membership asks, each renewal after the delay, and
@@ -48,7 +48,7 @@ func (e *slowEtcd) answer(ctx context.Context, delay time.Duration) error {
 	}
 }
 
-var slowPresence = ports.Fence{Key: "/nodes/eu/n1", CreateRevision: 7}
+var slowPresence = node.Fence{Key: "/nodes/eu/n1", CreateRevision: 7}
 
 func (e *slowEtcd) Get(ctx context.Context, key string, _ ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	resp := &clientv3.GetResponse{Header: &etcdserverpb.ResponseHeader{Revision: 7}}
@@ -108,12 +108,12 @@ func TestTrustEndsEarly(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				etcd := &slowEtcd{delay: delay, silence: make(chan struct{}), renewals: make(chan time.Time, 10_000)}
 				joining := time.Now()
-				m, err := etcdmembers.New(etcd.client(), etcdmembers.Options{LeaseTTL: ttl}).Join(t.Context(), ports.Node{Region: "eu", Name: "n1", Identity: "x"})
+				m, err := etcdmembers.New(etcd.client(), etcdmembers.Options{LeaseTTL: ttl}).Join(t.Context(), node.Node{Region: "eu", Name: "n1", Identity: "x"})
 				require.NoError(t, err)
 				ctx, leave := context.WithCancel(t.Context())
 				ended := make(chan time.Time, 1)
 				go func() {
-					_ = m.Lead(ctx, "eu", func(ctx context.Context, _ ports.Fence) error {
+					_ = m.Lead(ctx, "eu", func(ctx context.Context, _ node.Fence) error {
 						<-ctx.Done()
 						ended <- time.Now()
 						leave()

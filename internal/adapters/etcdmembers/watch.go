@@ -8,16 +8,16 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // WatchNodes implements ports.NodeRegistry. What it yields has been read as a
 // whole; a watch only says when to read again, and so does every LeaseTTL that
 // passes, by which a watch that has died in silence does no harm. Once it has yielded, etcd may
 // be away for as long as ctx lasts.
-func (r *Registry) WatchNodes(ctx context.Context) iter.Seq2[[]ports.Node, error] {
-	return func(yield func([]ports.Node, error) bool) {
+func (r *Registry) WatchNodes(ctx context.Context) iter.Seq2[[]node.Node, error] {
+	return func(yield func([]node.Node, error) bool) {
 		last, err := r.list(ctx)
 		if err != nil {
 			yield(nil, err)

@@ -11,15 +11,15 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
 // watched is what a watch has yielded.
 type watched struct {
 	t     *testing.T
-	lists chan []ports.Node
+	lists chan []node.Node
 	ends  chan error
 	leave context.CancelFunc
 }
@@ -27,7 +27,7 @@ type watched struct {
 func watch(t *testing.T, registry *etcdmembers.Registry) watched {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	w := watched{t: t, lists: make(chan []ports.Node, 100), ends: make(chan error, 1), leave: cancel}
+	w := watched{t: t, lists: make(chan []node.Node, 100), ends: make(chan error, 1), leave: cancel}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -32,13 +32,13 @@ func (s *Store) fresh(ctx context.Context) bool {
 // there, or damaged, is left for etcd to speak of. It may be called outside begin
 // and end, which would cost as much as all else that it does: it leaves nothing
 // behind that Close would have to wait for.
-func (s *Store) getCached(ctx context.Context, gameID string) (ports.VersionedRecord, bool) {
+func (s *Store) getCached(ctx context.Context, gameID string) (runtime.VersionedRecord, bool) {
 	if !s.fresh(ctx) {
-		return ports.VersionedRecord{}, false
+		return runtime.VersionedRecord{}, false
 	}
 	e, _, filled := s.feed.cache.get(gameID)
 	if !filled || e == nil || e.fault != nil {
-		return ports.VersionedRecord{}, false
+		return runtime.VersionedRecord{}, false
 	}
 	return e.versioned(), true
 }

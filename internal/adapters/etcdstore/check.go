@@ -62,7 +62,7 @@ type assignment struct {
 
 // finding is a broken rule with the transaction that would mend it, if any.
 type finding struct {
-	ports.Finding
+	ports.CheckFinding
 	mend *mend
 }
 
@@ -102,13 +102,13 @@ func (c *checker) report() ports.CheckReport {
 	report := c.counts
 	report.Revision = c.revision
 	for _, f := range c.findings {
-		report.Findings = append(report.Findings, f.Finding)
+		report.Findings = append(report.Findings, f.CheckFinding)
 	}
 	return report
 }
 
-func (c *checker) find(kind ports.FindingKind, key, gameID string, m *mend, format string, args ...any) {
-	f := &finding{Finding: ports.Finding{Kind: kind, Key: key, GameID: gameID, Detail: fmt.Sprintf(format, args...)}, mend: m}
+func (c *checker) find(kind ports.CheckFindingKind, key, gameID string, m *mend, format string, args ...any) {
+	f := &finding{CheckFinding: ports.CheckFinding{Kind: kind, Key: key, GameID: gameID, Detail: fmt.Sprintf(format, args...)}, mend: m}
 	if m != nil {
 		f.Repair = m.what
 	}

@@ -7,7 +7,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // prepared is one write made ready: the same bytes are sent however often it
@@ -103,8 +102,8 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 
 // outcome is what became of a prepared write.
 type outcome struct {
-	written *ports.VersionedRecord // what the write left; nil when it was not applied
-	lost    view                   // what stands instead, when not
+	written *runtime.VersionedRecord // what the write left; nil when it was not applied
+	lost    view                     // what stands instead, when not
 }
 
 // commit sends the write until it knows what became of it. The same bytes go

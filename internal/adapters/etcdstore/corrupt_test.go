@@ -176,7 +176,7 @@ func (r rig) requireWritesRefused(gameID, key string) {
 }
 
 // requireFinding wants Check to find exactly this.
-func (r rig) requireFinding(kind ports.FindingKind, key, gameID, repair string) {
+func (r rig) requireFinding(kind ports.CheckFindingKind, key, gameID, repair string) {
 	r.t.Helper()
 	report, err := r.Check(r.t.Context(), false)
 	require.NoError(r.t, err)

@@ -15,7 +15,7 @@ import (
 type damage struct {
 	harm func(r rig)
 	// finds are the kinds that Check names, by key.
-	finds map[string]ports.FindingKind
+	finds map[string]ports.CheckFindingKind
 	// refuses is the key that writes of "bad" name; empty where they pass.
 	refuses string
 	// seen is the status whose list names the key.
@@ -37,51 +37,51 @@ func damages() map[string]damage {
 	return map[string]damage{
 		"index key missing": {
 			harm: uproot(badRunning), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
-			finds: map[string]ports.FindingKind{badRunning: ports.FindingIndexMissing},
+			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexMissing},
 		},
 		"index key doubled": {
 			harm: plant(badStopped, "container-1"), refuses: badStopped, seen: runtime.StatusStopped, clean: true,
-			finds: map[string]ports.FindingKind{badStopped: ports.FindingIndexExtra},
+			finds: map[string]ports.CheckFindingKind{badStopped: ports.FindingIndexExtra},
 		},
 		"index key of another container": {
 			harm: plant(badRunning, "container-2"), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
-			finds: map[string]ports.FindingKind{badRunning: ports.FindingIndexValue},
+			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexValue},
 		},
 		"index key under another status": {
 			harm: func(r rig) { r.uproot(badRunning); r.plant(badStopped, "container-1") }, refuses: badRunning, seen: runtime.StatusStopped, clean: true,
-			finds: map[string]ports.FindingKind{badRunning: ports.FindingIndexMissing, badStopped: ports.FindingIndexExtra},
+			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexMissing, badStopped: ports.FindingIndexExtra},
 		},
 		"index key of an unknown status": {
 			harm: plant("/runtimes-by-status/paused/bad", "container-1"), seen: runtime.StatusRunning, clean: true,
-			finds: map[string]ports.FindingKind{"/runtimes-by-status/paused/bad": ports.FindingIndexExtra},
+			finds: map[string]ports.CheckFindingKind{"/runtimes-by-status/paused/bad": ports.FindingIndexExtra},
 		},
 		"index key of no game": {
 			harm: plant("/runtimes-by-status/running/ghost", "x"), seen: runtime.StatusRunning, clean: true,
-			finds: map[string]ports.FindingKind{"/runtimes-by-status/running/ghost": ports.FindingIndexExtra},
+			finds: map[string]ports.CheckFindingKind{"/runtimes-by-status/running/ghost": ports.FindingIndexExtra},
 		},
 		"index key that is no key": {
 			harm: plant("/runtimes-by-status/running/a/b", "x"), seen: runtime.StatusRunning, clean: true,
-			finds: map[string]ports.FindingKind{"/runtimes-by-status/running/a/b": ports.FindingIndexExtra},
+			finds: map[string]ports.CheckFindingKind{"/runtimes-by-status/running/a/b": ports.FindingIndexExtra},
 		},
 		"newest ledger entry missing": {
 			harm: uproot(badEntry), clean: true,
-			finds: map[string]ports.FindingKind{badEntry: ports.FindingLedgerMissing},
+			finds: map[string]ports.CheckFindingKind{badEntry: ports.FindingLedgerMissing},
 		},
 		"newest ledger entry of another write": {
 			harm: plant(badEntry, fmt.Sprintf(entry, 1, "removed")), clean: true,
-			finds: map[string]ports.FindingKind{badEntry: ports.FindingLedgerMismatch},
+			finds: map[string]ports.CheckFindingKind{badEntry: ports.FindingLedgerMismatch},
 		},
 		"newest ledger entry unreadable": {
 			harm:  plant(badEntry, "garbage"),
-			finds: map[string]ports.FindingKind{badEntry: ports.FindingLedgerUnreadable},
+			finds: map[string]ports.CheckFindingKind{badEntry: ports.FindingLedgerUnreadable},
 		},
 		"ledger entry in another's slot": {
 			harm:  plant("/transitions/bad/07", fmt.Sprintf(entry, 3, "running")),
-			finds: map[string]ports.FindingKind{"/transitions/bad/07": ports.FindingLedgerUnreadable},
+			finds: map[string]ports.CheckFindingKind{"/transitions/bad/07": ports.FindingLedgerUnreadable},
 		},
 		"ledger key that is no key": {
 			harm:  plant("/transitions/bad/99", fmt.Sprintf(entry, 3, "running")),
-			finds: map[string]ports.FindingKind{"/transitions/bad/99": ports.FindingKeyForeign},
+			finds: map[string]ports.CheckFindingKind{"/transitions/bad/99": ports.FindingKeyForeign},
 		},
 	}
 }
@@ -119,7 +119,7 @@ func requireFindings(t *testing.T, r rig, d damage, repair bool) {
 	t.Helper()
 	report, err := r.Check(t.Context(), repair)
 	require.NoError(t, err)
-	found := map[string]ports.FindingKind{}
+	found := map[string]ports.CheckFindingKind{}
 	for _, f := range report.Findings {
 		found[strings.TrimPrefix(f.Key, r.prefix)] = f.Kind
 		require.Equal(t, repair && d.clean, f.Repaired, "%+v", f)

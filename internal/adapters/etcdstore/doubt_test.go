@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -67,7 +68,7 @@ func testHiddenResends(t *testing.T) {
 	for name, times := range overwritten {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for verb, write := range map[string]func(faultyRig, context.Context) (ports.VersionedRecord, error){
+			for verb, write := range map[string]func(faultyRig, context.Context) (runtime.VersionedRecord, error){
 				"transition": faultyRig.stop, "upsert": faultyRig.upsert,
 			} {
 				r := newFaultyRig(t)
@@ -189,7 +190,7 @@ func testFenceLostWhileInDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			fence := ports.Fence{Key: r.prefix + "/leaders/x", CreateRevision: r.plant("/leaders/x", "me")}
+			fence := node.Fence{Key: r.prefix + "/leaders/x", CreateRevision: r.plant("/leaders/x", "me")}
 			r.faults.onFirstWrite(c.lost(func() { r.others.uproot("/leaders/x") }))
 			_, err := r.Transition(t.Context(), ports.TransitionInput{
 				UpdateStatusInput: stopInput("game"), Origin: ports.Origin{OperationID: opID}, Fence: &fence,

@@ -85,7 +85,7 @@ func writeAtRandom(t *testing.T, store *etcdstore.Store, rng *rand.Rand, reason 
 		origin.OperationID = reason
 	}
 	var (
-		written ports.VersionedRecord
+		written runtime.VersionedRecord
 		err     error
 	)
 	if rng.IntN(3) == 0 {

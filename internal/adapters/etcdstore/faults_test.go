@@ -10,7 +10,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // TestLostAnswersAreResolved meets both kinds of write with every way to lose
@@ -45,7 +44,7 @@ func testLostAnswersAreResolved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for verb, write := range map[string]func(faultyRig, context.Context) (ports.VersionedRecord, error){
+			for verb, write := range map[string]func(faultyRig, context.Context) (runtime.VersionedRecord, error){
 				"transition": faultyRig.stop, "upsert": faultyRig.upsert,
 			} {
 				r := newFaultyRig(t)
@@ -83,7 +82,7 @@ func testEveryTryLostButTheLast(t *testing.T) {
 func TestLateTryChangesNothing(t *testing.T) { inEveryMode(t, testLateTryChangesNothing) }
 
 func testLateTryChangesNothing(t *testing.T) {
-	for name, write := range map[string]func(faultyRig, context.Context) (ports.VersionedRecord, error){
+	for name, write := range map[string]func(faultyRig, context.Context) (runtime.VersionedRecord, error){
 		"transition": faultyRig.stop, "upsert": faultyRig.upsert,
 	} {
 		for then, between := range map[string]func(r rig){

@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
@@ -45,12 +46,12 @@ func faultyRigOn(t *testing.T, client, others *clientv3.Client) faultyRig {
 }
 
 // stop stops "game" under opID.
-func (r faultyRig) stop(ctx context.Context) (ports.VersionedRecord, error) {
+func (r faultyRig) stop(ctx context.Context) (runtime.VersionedRecord, error) {
 	return r.Transition(ctx, ports.TransitionInput{UpdateStatusInput: stopInput("game"), Origin: ports.Origin{OperationID: opID}})
 }
 
 // upsert overwrites "game" under opID.
-func (r faultyRig) upsert(ctx context.Context) (ports.VersionedRecord, error) {
+func (r faultyRig) upsert(ctx context.Context) (runtime.VersionedRecord, error) {
 	rec := runningRecord("game")
 	rec.Node = "the node of the write"
 	return r.Put(ctx, ports.PutInput{Record: rec, Origin: ports.Origin{OperationID: opID}})

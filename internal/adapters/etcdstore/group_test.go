@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
@@ -108,7 +109,7 @@ func (c *crowd) requests() int { return c.faults.sent() - inFlight }
 func TestWritersTravelTogetherAndEachHasItsOwnAnswer(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(t, "done", "stale", "fenced")
-	dead := ports.Fence{Key: c.prefix + "/leaders/eu", CreateRevision: 1}
+	dead := node.Fence{Key: c.prefix + "/leaders/eu", CreateRevision: 1}
 	c.hold()
 	answers := c.queue(
 		func() error { return c.UpdateStatus(t.Context(), stopInput("done")) },

@@ -100,7 +100,7 @@ func TestResumeFromWhatTheHubHasYetToHear(t *testing.T) {
 		r.plant("/elsewhere", fmt.Sprint(n))
 		from := r.head()
 		s := r.watch(ports.WatchOptions{FromRevision: from})
-		written := make(chan ports.VersionedRecord, 1)
+		written := make(chan runtime.VersionedRecord, 1)
 		go func() { written <- r.put(runningRecord("wake")) }()
 		s.change(<-written)
 	}

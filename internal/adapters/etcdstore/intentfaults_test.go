@@ -10,15 +10,15 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // mark is in the intent of the write that a fault meets.
 const mark = "the-write"
 
-func (r faultyRig) putMarked(ctx context.Context, ifRevision int64, fences ...ports.Fence) (int64, error) {
+func (r faultyRig) putMarked(ctx context.Context, ifRevision int64, fences ...node.Fence) (int64, error) {
 	return r.PutIntent(ctx, operation.Intent{GameID: "game", Spec: operation.Spec{Image: mark}}, ifRevision, fences...)
 }
 
@@ -212,7 +212,7 @@ func TestFenceOfAnIntentLostWhileInDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
-				fence := ports.Fence{Key: r.prefix + "/nodes/eu/n1", CreateRevision: r.plant("/nodes/eu/n1", "me")}
+				fence := node.Fence{Key: r.prefix + "/nodes/eu/n1", CreateRevision: r.plant("/nodes/eu/n1", "me")}
 				r.faults.onFirstWrite(c.lost(func() { r.others.uproot("/nodes/eu/n1") }))
 				_, err := r.putMarked(t.Context(), at, fence)
 				require.ErrorIs(t, err, c.want)

@@ -10,6 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -25,8 +26,8 @@ func TestIntentConformance(t *testing.T) {
 			t.Parallel()
 			storetest.RunIntents(t, storetest.IntentHarness{
 				Open:   func(t *testing.T) ports.IntentStore { return newRig(t, client(t), etcdstore.Options{}) },
-				Grant:  func(t *testing.T, s ports.IntentStore) ports.Fence { return fences.Grant(t, s.(rig)) },
-				Revoke: func(t *testing.T, s ports.IntentStore, fence ports.Fence) { fences.Revoke(t, s.(rig), fence) },
+				Grant:  func(t *testing.T, s ports.IntentStore) node.Fence { return fences.Grant(t, s.(rig)) },
+				Revoke: func(t *testing.T, s ports.IntentStore, fence node.Fence) { fences.Revoke(t, s.(rig), fence) },
 				Damage: func(_ *testing.T, s ports.IntentStore, gameID string) (string, int64) {
 					return s.(rig).prefix + "/operations/" + gameID, s.(rig).plant("/operations/"+gameID, "garbage")
 				},
@@ -198,7 +199,7 @@ func TestIndexOfOperationsIsChecked(t *testing.T) {
 	r.putIntent(operation.Intent{GameID: "idle"}, 0)
 	const missing, extra, strange = "/operations-by-node/eu/n1/here", "/operations-by-node/eu/n1/idle", "/operations-by-node/eu"
 	r.requireClean()
-	mended := func(kind ports.FindingKind, key, gameID, repair string) {
+	mended := func(kind ports.CheckFindingKind, key, gameID, repair string) {
 		t.Helper()
 		r.requireFinding(kind, key, gameID, repair)
 		_, err := r.Check(t.Context(), true)

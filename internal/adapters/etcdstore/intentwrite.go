@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -20,7 +21,7 @@ import (
 //
 // One thing cannot be seen through: an insert in doubt that somebody takes away
 // behind the store's back is made again.
-func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...ports.Fence) (int64, error) {
+func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error) {
 	if err := ports.ValidateIntent(intent, ifRevision, fences); err != nil {
 		return 0, err
 	}
@@ -46,7 +47,7 @@ type intentWrite struct {
 	gameID     string
 	key        string
 	ifRevision int64
-	fences     []ports.Fence
+	fences     []node.Fence
 	id         string        // in the value that it leaves
 	value      string        // the same bytes however often it is sent
 	moves      []clientv3.Op // of the index of operations

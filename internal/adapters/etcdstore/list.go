@@ -109,7 +109,7 @@ func (s *Store) listPage(ctx context.Context, query ports.PageQuery) (ports.Page
 }
 
 func (s *Store) fillPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
-	l := &lister{store: s, query: query, page: ports.Page{Revision: query.Revision, Records: []ports.VersionedRecord{}}}
+	l := &lister{store: s, query: query, page: ports.Page{Revision: query.Revision, Records: []runtime.VersionedRecord{}}}
 	err := l.fill(ctx)
 	return l.page, err
 }

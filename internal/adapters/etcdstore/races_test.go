@@ -27,7 +27,7 @@ func testOneWinnerPerTransition(t *testing.T) {
 	r.put(runningRecord("game"))
 	from, to := runtime.StatusRunning, runtime.StatusStopped
 	for round := range rounds {
-		written := make([]ports.VersionedRecord, racers)
+		written := make([]runtime.VersionedRecord, racers)
 		failed := make([]error, racers)
 		var wg sync.WaitGroup
 		for n := range racers {
@@ -45,7 +45,7 @@ func testOneWinnerPerTransition(t *testing.T) {
 }
 
 // requireOneWinner wants all writers but one to be told of the record that won.
-func requireOneWinner(t *testing.T, r rig, round int, written []ports.VersionedRecord, failed []error) {
+func requireOneWinner(t *testing.T, r rig, round int, written []runtime.VersionedRecord, failed []error) {
 	t.Helper()
 	stands, err := r.GetVersioned(t.Context(), "game")
 	require.NoError(t, err)

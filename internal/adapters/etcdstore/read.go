@@ -11,7 +11,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // Get implements ports.RuntimeRecordStore.
@@ -21,16 +20,16 @@ func (s *Store) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, 
 }
 
 // GetVersioned implements ports.RuntimeReader.
-func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.VersionedRecord, error) {
+func (s *Store) GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	if found, ok := s.getCached(ctx, gameID); ok {
 		return found, nil
 	}
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	defer done()
 	found, _, err := s.getFromEtcd(ctx, gameID)
@@ -38,13 +37,13 @@ func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.Versione
 }
 
 // GetLocal implements ports.RuntimeReader.
-func (s *Store) GetLocal(ctx context.Context, gameID string) (ports.VersionedRecord, int64, error) {
+func (s *Store) GetLocal(ctx context.Context, gameID string) (runtime.VersionedRecord, int64, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
-		return ports.VersionedRecord{}, 0, err
+		return runtime.VersionedRecord{}, 0, err
 	}
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
-		return ports.VersionedRecord{}, 0, err
+		return runtime.VersionedRecord{}, 0, err
 	}
 	defer done()
 	if s.feed != nil {
@@ -60,32 +59,32 @@ func (s *Store) GetLocal(ctx context.Context, gameID string) (ports.VersionedRec
 
 // found is what a read of the game says of what stands at its key, nil for
 // nothing.
-func (e *entry) found(gameID string) (ports.VersionedRecord, error) {
+func (e *entry) found(gameID string) (runtime.VersionedRecord, error) {
 	switch {
 	case e == nil:
-		return ports.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, runtime.ErrNotFound)
+		return runtime.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, runtime.ErrNotFound)
 	case e.fault != nil:
-		return ports.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, e.fault)
+		return runtime.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, e.fault)
 	default:
 		return e.versioned(), nil
 	}
 }
 
 // getFromEtcd reads a record by one linearizable read, and tells its revision.
-func (s *Store) getFromEtcd(ctx context.Context, gameID string) (found ports.VersionedRecord, asOf int64, err error) {
+func (s *Store) getFromEtcd(ctx context.Context, gameID string) (found runtime.VersionedRecord, asOf int64, err error) {
 	seen, err := s.lookAtRecord(ctx, gameID)
 	if err == nil && seen.record == nil {
 		err = runtime.ErrNotFound
 	}
 	if err != nil {
-		return ports.VersionedRecord{}, seen.at, fmt.Errorf("get game %q: %w", gameID, err)
+		return runtime.VersionedRecord{}, seen.at, fmt.Errorf("get game %q: %w", gameID, err)
 	}
 	return seen.record.versioned(), seen.at, nil
 }
 
 // versioned returns the record as callers get it, sharing no memory with c.
-func (c *current) versioned() ports.VersionedRecord {
-	return ports.VersionedRecord{Record: c.Clone(), Revision: c.modRevision}
+func (c *current) versioned() runtime.VersionedRecord {
+	return runtime.VersionedRecord{Record: c.Clone(), Revision: c.modRevision}
 }
 
 // History implements ports.RuntimeLedger by one read of record and ring at one

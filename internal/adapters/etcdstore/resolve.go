@@ -9,7 +9,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // resolve finds out whether an earlier try of a write was applied, now that the
@@ -20,7 +19,7 @@ import (
 //
 // It cannot see through one thing: an insert in doubt whose game somebody takes
 // away with its ledger and then inserts again looks as if it had not been applied.
-func (s *Store) resolve(ctx context.Context, w *prepared, stands view, doubted bool) (*ports.VersionedRecord, error) {
+func (s *Store) resolve(ctx context.Context, w *prepared, stands view, doubted bool) (*runtime.VersionedRecord, error) {
 	id := w.change.origin.OperationID
 	if stands.record != nil && stands.record.LastOp.ID == id {
 		written := stands.record.versioned()
@@ -46,8 +45,8 @@ var errDeleted = errors.New("the record has been deleted since")
 // writtenAt returns the record that the write left at the revision. What etcd
 // does not tell any more is what the write was to leave: only a twin, sent by
 // somebody else with the same operation id, could have left another one.
-func (s *Store) writtenAt(ctx context.Context, w *prepared, revision int64) *ports.VersionedRecord {
-	written := ports.VersionedRecord{Record: w.after.Clone(), Revision: revision}
+func (s *Store) writtenAt(ctx context.Context, w *prepared, revision int64) *runtime.VersionedRecord {
+	written := runtime.VersionedRecord{Record: w.after.Clone(), Revision: revision}
 	resp, err := s.get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(revision))
 	if err != nil || len(resp.Kvs) == 0 {
 		return &written
@@ -85,7 +84,7 @@ func (v view) covers(base view) bool {
 // has had since the write was computed, which etcd keeps until compaction. It
 // goes backwards, one value a read: the write is near the head unless writers
 // have stampeded, and reads at a revision can neither miss nor repeat a value.
-func (s *Store) searchHistory(ctx context.Context, w *prepared, stands view) (*ports.VersionedRecord, error) {
+func (s *Store) searchHistory(ctx context.Context, w *prepared, stands view) (*runtime.VersionedRecord, error) {
 	id := w.change.origin.OperationID
 	for at := stands.revision(); at > w.base.revision(); {
 		resp, err := s.get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(at))

@@ -128,14 +128,14 @@ func (r rig) awaitCache(revision int64) {
 	}, patience, time.Millisecond, "the cache does not come to revision %d", revision)
 }
 
-func (r rig) put(rec runtime.RuntimeRecord) ports.VersionedRecord {
+func (r rig) put(rec runtime.RuntimeRecord) runtime.VersionedRecord {
 	r.t.Helper()
 	written, err := r.Put(r.t.Context(), ports.PutInput{Record: rec})
 	require.NoError(r.t, err, "put %q", rec.GameID)
 	return written
 }
 
-func (r rig) move(gameID string, from, to runtime.Status) ports.VersionedRecord {
+func (r rig) move(gameID string, from, to runtime.Status) runtime.VersionedRecord {
 	r.t.Helper()
 	written, err := r.Transition(r.t.Context(), ports.TransitionInput{UpdateStatusInput: moveInput(gameID, from, to)})
 	require.NoError(r.t, err, "move %q from %s to %s", gameID, from, to)

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
@@ -63,11 +64,11 @@ func harness(client func(*testing.T) *clientv3.Client, options etcdstore.Options
 		},
 		Delete: func(t *testing.T, store ports.Store, gameID string) { deleteGame(t, store.(rig), gameID) },
 		Fences: &storetest.Fences{
-			Grant: func(t *testing.T, store ports.Store) ports.Fence {
+			Grant: func(t *testing.T, store ports.Store) node.Fence {
 				r := store.(rig)
-				return ports.Fence{Key: r.prefix + "/leaders/test", CreateRevision: r.plant("/leaders/test", "me")}
+				return node.Fence{Key: r.prefix + "/leaders/test", CreateRevision: r.plant("/leaders/test", "me")}
 			},
-			Revoke: func(_ *testing.T, store ports.Store, _ ports.Fence) { store.(rig).uproot("/leaders/test") },
+			Revoke: func(_ *testing.T, store ports.Store, _ node.Fence) { store.(rig).uproot("/leaders/test") },
 		},
 	}
 }

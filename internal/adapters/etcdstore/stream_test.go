@@ -94,11 +94,11 @@ func (s *stream) synced() (games, gone []string, revision int64) {
 }
 
 // change wants the next event to be the change that left this behind.
-func (s *stream) change(want ports.VersionedRecord) ports.RuntimeEvent {
+func (s *stream) change(want runtime.VersionedRecord) ports.RuntimeEvent {
 	s.t.Helper()
 	event := s.event()
 	require.NotNil(s.t, event.After, "%+v", event)
-	require.Equal(s.t, want, ports.VersionedRecord{Record: *event.After, Revision: event.Revision})
+	require.Equal(s.t, want, runtime.VersionedRecord{Record: *event.After, Revision: event.Revision})
 	return event
 }
 

@@ -194,7 +194,7 @@ func (t *trees) unlist(before, successor *entry) {
 // Whether a damaged value would match nobody knows, so every query names those
 // that it passes.
 func (t *trees) page(query ports.PageQuery) ports.Page {
-	page := ports.Page{Revision: t.revision, Records: []ports.VersionedRecord{}}
+	page := ports.Page{Revision: t.revision, Records: []runtime.VersionedRecord{}}
 	filter := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node}
 	last := ""
 	t.ascend(query, func(e *entry) bool {

@@ -33,7 +33,7 @@ func testEtcdRestartsWhileWatching(t *testing.T) {
 			s.change(r.move("game", from, to))
 			from, to = to, from
 		}
-		unread := []ports.VersionedRecord{r.move("game", from, to), r.move("game", to, from)}
+		unread := []runtime.VersionedRecord{r.move("game", from, to), r.move("game", to, from)}
 		server.Restart()
 		unread = append(unread, r.move("game", from, to))
 		for _, want := range unread {

@@ -36,7 +36,7 @@ func testClosedUpstreamLosesNothing(t *testing.T) {
 		r := newRig(t, client, etcdstore.Options{ProbeInterval: probing})
 		s := r.watch(ports.WatchOptions{})
 		s.synced()
-		var written []ports.VersionedRecord
+		var written []runtime.VersionedRecord
 		for n := range 40 {
 			written = append(written, r.put(runningRecord(fmt.Sprint("game-", n%3))))
 			if n%4 == 0 { // responses of one event and of many

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -24,9 +25,9 @@ func (s *Store) Upsert(ctx context.Context, record runtime.RuntimeRecord) error 
 
 // Put implements ports.RuntimeWriter. It compares and swaps like every write:
 // a blind put that was sent twice could undo somebody else's.
-func (s *Store) Put(ctx context.Context, input ports.PutInput) (ports.VersionedRecord, error) {
+func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	record := input.Record.InUTC()
 	return s.write(ctx, change{
@@ -48,9 +49,9 @@ func (s *Store) UpdateStatus(ctx context.Context, input ports.UpdateStatusInput)
 }
 
 // Transition implements ports.RuntimeWriter.
-func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ports.VersionedRecord, error) {
+func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	return s.write(ctx, change{
 		gameID: input.GameID,
@@ -74,7 +75,7 @@ type change struct {
 	to     runtime.Status
 	at     time.Time
 	origin ports.Origin
-	fence  *ports.Fence
+	fence  *node.Fence
 	// expect returns nil when the caller's expectations hold for the record;
 	// nil stands for no record.
 	expect func(*current) error
@@ -84,10 +85,10 @@ type change struct {
 
 // write carries a change out: it reads the record, and swaps it for the changed
 // one as long as the change's expectations hold.
-func (s *Store) write(ctx context.Context, c change) (ports.VersionedRecord, error) {
+func (s *Store) write(ctx context.Context, c change) (runtime.VersionedRecord, error) {
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	defer done()
 	ctx, cancel := s.patience(ctx)
@@ -95,12 +96,12 @@ func (s *Store) write(ctx context.Context, c change) (ports.VersionedRecord, err
 
 	result, err := s.swap(ctx, c)
 	if err != nil {
-		return ports.VersionedRecord{}, fmt.Errorf("%s game %q: %w", c.verb, c.gameID, err)
+		return runtime.VersionedRecord{}, fmt.Errorf("%s game %q: %w", c.verb, c.gameID, err)
 	}
 	return result, nil
 }
 
-func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, error) {
+func (s *Store) swap(ctx context.Context, c change) (runtime.VersionedRecord, error) {
 	base, cached := s.peek(c)
 	if cached && c.expect(base.record) != nil {
 		cached = false // what may be stale refuses nobody
@@ -108,7 +109,7 @@ func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, erro
 	if !cached {
 		var err error
 		if base, err = s.basis(ctx, c); err != nil {
-			return ports.VersionedRecord{}, err
+			return runtime.VersionedRecord{}, err
 		}
 	}
 	if c.origin.OperationID == "" {
@@ -119,15 +120,15 @@ func (s *Store) swap(ctx context.Context, c change) (ports.VersionedRecord, erro
 			return repeat(base)
 		}
 		if err := c.expect(base.record); err != nil {
-			return ports.VersionedRecord{}, s.unlessFenced(ctx, c.fence, err)
+			return runtime.VersionedRecord{}, s.unlessFenced(ctx, c.fence, err)
 		}
 		w, err := s.prepare(c, base)
 		if err != nil {
-			return ports.VersionedRecord{}, err
+			return runtime.VersionedRecord{}, err
 		}
 		out, err := s.commit(ctx, w)
 		if err != nil {
-			return ports.VersionedRecord{}, err
+			return runtime.VersionedRecord{}, err
 		}
 		if out.written != nil {
 			return *out.written, nil
@@ -191,16 +192,16 @@ func (v view) operation(id string) (runtime.LedgerEntry, bool) {
 }
 
 // repeat answers a change whose operation id has been carried out before.
-func repeat(now view) (ports.VersionedRecord, error) {
+func repeat(now view) (runtime.VersionedRecord, error) {
 	if now.record == nil {
-		return ports.VersionedRecord{}, runtime.ErrNotFound
+		return runtime.VersionedRecord{}, runtime.ErrNotFound
 	}
 	return now.record.versioned(), nil
 }
 
 // unlessFenced gives back why a change cannot be made, or runtime.ErrFenced where
 // its fence does not hold: whoever has lost the lead is told that before all else.
-func (s *Store) unlessFenced(ctx context.Context, fence *ports.Fence, why error) error {
+func (s *Store) unlessFenced(ctx context.Context, fence *node.Fence, why error) error {
 	if fence == nil {
 		return why
 	}
@@ -212,7 +213,7 @@ func (s *Store) unlessFenced(ctx context.Context, fence *ports.Fence, why error)
 }
 
 // checkFence returns nil when the leader's key, as etcd holds it, is the fence's.
-func checkFence(fence *ports.Fence, leader []*mvccpb.KeyValue) error {
+func checkFence(fence *node.Fence, leader []*mvccpb.KeyValue) error {
 	if len(leader) > 0 && leader[0].GetCreateRevision() == fence.CreateRevision {
 		return nil
 	}

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -77,7 +80,7 @@ func errorFrom(p *api.Problem) error {
 	case api.CodeBusy:
 		return busyFrom(p)
 	case api.CodeRefused:
-		return &runtime.RefusedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
+		return &operation.RefusedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
 	case api.CodeCorrupt:
 		return &runtime.CorruptError{Key: p.Key, GameID: p.GameID, Reason: p.Reason}
 	}
@@ -109,15 +112,15 @@ func sentinelOf(code string) error {
 	case api.CodeOutcomeUnknown:
 		return runtime.ErrOutcomeUnknown
 	case api.CodeNoImage:
-		return runtime.ErrNoImage
+		return container.ErrNoImage
 	case api.CodeStartFailed:
-		return runtime.ErrStartFailed
+		return operation.ErrStartFailed
 	case api.CodeOperationFailed:
 		return errFailed
 	case api.CodeEngineUnavailable:
-		return runtime.ErrEngineUnavailable
+		return container.ErrEngineUnavailable
 	case api.CodeNodeUnreachable:
-		return runtime.ErrNodeUnreachable
+		return node.ErrUnreachable
 	case api.CodeUnavailable, api.CodeTooManyStreams, api.CodeTooManyOperations, api.CodeRequestTimeout:
 		return runtime.ErrUnavailable
 	case api.CodePayloadTooLarge:
@@ -127,8 +130,8 @@ func sentinelOf(code string) error {
 }
 
 func busyFrom(p *api.Problem) error {
-	busy := &runtime.BusyError{
-		GameID: p.GameID, OperationID: p.OperationID, Kind: p.Kind, Step: p.Step, Holder: p.Holder, Actor: p.Actor,
+	busy := &operation.BusyError{
+		GameID: p.GameID, OperationID: p.OperationID, Kind: operation.Kind(p.Kind), Step: operation.Step(p.Step), Holder: p.Holder, Actor: p.Actor,
 	}
 	if p.Since != nil {
 		busy.Since = *p.Since

@@ -12,6 +12,9 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
@@ -31,8 +34,8 @@ func sentinels() []error {
 	return []error{
 		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced,
 		runtime.ErrOutcomeUnknown, runtime.ErrCompacted, runtime.ErrForeignRevision, runtime.ErrCorrupt, runtime.ErrReadOnly,
-		runtime.ErrUnavailable, runtime.ErrIncompatible, runtime.ErrEngineUnavailable, runtime.ErrNoImage, runtime.ErrBusy, runtime.ErrRefused,
-		runtime.ErrStartFailed, runtime.ErrNodeUnreachable,
+		runtime.ErrUnavailable, runtime.ErrIncompatible, container.ErrEngineUnavailable, container.ErrNoImage, operation.ErrBusy, operation.ErrRefused,
+		operation.ErrStartFailed, node.ErrUnreachable,
 	}
 }
 
@@ -42,20 +45,20 @@ type failing struct {
 	err func() error
 }
 
-func (s failing) GetVersioned(context.Context, string) (ports.VersionedRecord, error) {
-	return ports.VersionedRecord{}, s.err()
+func (s failing) GetVersioned(context.Context, string) (runtime.VersionedRecord, error) {
+	return runtime.VersionedRecord{}, s.err()
 }
 
 func (s failing) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, s.err()
 }
 
-func (s failing) Put(context.Context, ports.PutInput) (ports.VersionedRecord, error) {
-	return ports.VersionedRecord{}, s.err()
+func (s failing) Put(context.Context, ports.PutInput) (runtime.VersionedRecord, error) {
+	return runtime.VersionedRecord{}, s.err()
 }
 
-func (s failing) Transition(context.Context, ports.TransitionInput) (ports.VersionedRecord, error) {
-	return ports.VersionedRecord{}, s.err()
+func (s failing) Transition(context.Context, ports.TransitionInput) (runtime.VersionedRecord, error) {
+	return runtime.VersionedRecord{}, s.err()
 }
 
 func (s failing) History(context.Context, string) ([]runtime.LedgerEntry, error) { return nil, s.err() }
@@ -126,7 +129,7 @@ func TestErrorsComeBackAsTheyWere(t *testing.T) {
 
 func detailed(err error) bool {
 	switch err.(type) { //nolint:errorlint // these values are the test's own
-	case *runtime.ConflictError, *runtime.TransitionError, *runtime.InvalidError, *runtime.CorruptError, *runtime.BusyError, *runtime.RefusedError, interface{ Unwrap() []error }:
+	case *runtime.ConflictError, *runtime.TransitionError, *runtime.InvalidError, *runtime.CorruptError, *operation.BusyError, *operation.RefusedError, interface{ Unwrap() []error }:
 		return true
 	}
 	return false

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // following is one operation that is being followed, over as many tries as it takes.
@@ -18,7 +18,7 @@ type following struct {
 	client    *Client
 	request   call
 	operation Operation
-	report    func(ports.OperationProgress)
+	report    func(operation.Progress)
 
 	// begun: it may have been begun by one of the tries.
 	begun bool
@@ -54,7 +54,7 @@ func (f *following) settles(err error) bool {
 		return true
 	}
 	for _, verdict := range []error{
-		runtime.ErrBusy, runtime.ErrRefused, runtime.ErrNoImage, runtime.ErrStartFailed, runtime.ErrEngineUnavailable, errFailed,
+		operation.ErrBusy, operation.ErrRefused, container.ErrNoImage, operation.ErrStartFailed, container.ErrEngineUnavailable, errFailed,
 	} {
 		if errors.Is(err, verdict) {
 			return true
@@ -64,7 +64,7 @@ func (f *following) settles(err error) bool {
 }
 
 func (f *following) ownBusy(err error) bool {
-	var busy *runtime.BusyError
+	var busy *operation.BusyError
 	return errors.As(err, &busy) && busy.OperationID == f.operation.Origin.OperationID
 }
 

@@ -11,8 +11,8 @@ import (
 	"strconv"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // maxApplied is how many findings go into one request.
@@ -30,23 +30,23 @@ func (c *Client) Nodes(ctx context.Context) (api.Nodes, error) {
 
 // Explain returns what the game's node, or else the daemon that is asked, knows of
 // the game. One of which nothing is known is runtime.ErrNotFound.
-func (c *Client) Explain(ctx context.Context, gameID string) (ports.Explanation, error) {
+func (c *Client) Explain(ctx context.Context, gameID string) (drift.Explanation, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
-		return ports.Explanation{}, err
+		return drift.Explanation{}, err
 	}
-	var page ports.Explanation
+	var page drift.Explanation
 	if _, err := c.read(ctx, call{path: gamePath(gameID, "/explain")}, &page); err != nil {
-		return ports.Explanation{}, err
+		return drift.Explanation{}, err
 	}
 	if page.GameID != gameID {
-		return ports.Explanation{}, c.notOurs("what is known of game " + strconv.Quote(gameID))
+		return drift.Explanation{}, c.notOurs("what is known of game " + strconv.Quote(gameID))
 	}
 	return page, nil
 }
 
 // Drift returns what every node finds. Missing names the nodes that did not answer.
-func (c *Client) Drift(ctx context.Context) (ports.DriftReport, error) {
-	var report ports.DriftReport
+func (c *Client) Drift(ctx context.Context) (drift.Report, error) {
+	var report drift.Report
 	_, err := c.read(ctx, call{path: "/v1/drift"}, &report)
 	if err == nil && report.Findings == nil {
 		err = c.notOurs("a report of drift")
@@ -57,12 +57,12 @@ func (c *Client) Drift(ctx context.Context) (ports.DriftReport, error) {
 // ApplyDrift has findings of a report acted on, each by its node, and returns a
 // result for each, in the same order. It takes as long as the nodes do: only ctx
 // bounds it. The actor is who asks, for the ledger; it may be empty. On an error the results are those that had come before.
-func (c *Client) ApplyDrift(ctx context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+func (c *Client) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	header := http.Header{}
 	if actor != "" {
 		header.Set(api.HeaderActor, api.EncodeHeaderText(actor))
 	}
-	var results []ports.ApplyResult
+	var results []drift.ApplyResult
 	for some := range slices.Chunk(findings, maxApplied) {
 		body, err := json.Marshal(api.DriftApply{Findings: some})
 		if err != nil {

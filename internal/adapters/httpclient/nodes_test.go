@@ -12,45 +12,48 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // alone is a register of one node, which leads.
-type alone struct{ ports.Node }
+type alone struct{ node.Node }
 
-func (a alone) Nodes(context.Context) ([]ports.Node, error) { return []ports.Node{a.Node}, nil }
+func (a alone) Nodes(context.Context) ([]node.Node, error) { return []node.Node{a.Node}, nil }
 
-func (alone) WatchNodes(context.Context) iter.Seq2[[]ports.Node, error] { return nil }
+func (alone) WatchNodes(context.Context) iter.Seq2[[]node.Node, error] { return nil }
 
-func (a alone) Leader(context.Context, string) (ports.Leader, bool, error) {
-	return ports.Leader{Region: a.Region, Node: a.Name}, true, nil
+func (a alone) Leader(context.Context, string) (node.Leader, bool, error) {
+	return node.Leader{Region: a.Region, Node: a.Name}, true, nil
 }
 
-func driftFinding(id string) ports.DriftFinding {
-	return ports.DriftFinding{
-		ID: id, Kind: ports.DriftExited, GameID: "g", Region: "eu", Node: "n1", Action: ports.ActionMarkStopped, Evidence: "exited",
+func driftFinding(id string) drift.Finding {
+	return drift.Finding{
+		ID: id, Kind: drift.KindExited, GameID: "g", Region: "eu", Node: "n1", Action: drift.ActionMarkStopped, Evidence: "exited",
 		FirstSeen: began, Observations: 2, RecordRevision: 5, IntentRevision: 3,
 	}
 }
 
 func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	t.Parallel()
-	node := ports.Node{Region: "eu", Name: "n1", API: "http://127.0.0.1:1", Version: "1", Engine: ports.EngineCapabilities{Kind: "process"}, StartedAt: began, Now: began, Session: 4}
+	self := node.Node{Region: "eu", Name: "n1", API: "http://127.0.0.1:1", Version: "1", Engine: container.Capabilities{Kind: "process"}, StartedAt: began, Now: began, Session: 4}
 	record := running("g")
-	o := &operator{page: ports.Explanation{
-		GameID: "g", Record: &record, Revision: 2, History: []runtime.LedgerEntry{}, Containers: []ports.Container{}, Logs: []string{"a"},
-		Findings: []ports.DriftFinding{driftFinding("a")}, Warnings: []string{},
+	o := &operator{page: drift.Explanation{
+		GameID: "g", Record: &record, Revision: 2, History: []runtime.LedgerEntry{}, Containers: []container.Container{}, Logs: []string{"a"},
+		Findings: []drift.Finding{driftFinding("a")}, Warnings: []string{},
 	}}
 	for i := range 1201 { // more than go into one request
 		o.report.Findings = append(o.report.Findings, driftFinding(fmt.Sprintf("%04d", i)))
 	}
-	o.report.Brakes = []ports.Brake{{Region: "eu", Node: "n1", Since: began, Reason: "many"}}
-	client := farOperator(t, o, alone{node})
+	o.report.Brakes = []drift.Brake{{Region: "eu", Node: "n1", Since: began, Reason: "many"}}
+	client := farOperator(t, o, alone{self})
 
 	nodes, err := client.Nodes(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, api.Nodes{Answered: api.Place{Region: "eu", Node: "n1"}, Items: []ports.Node{node}, Leaders: []api.Place{{Region: "eu", Node: "n1"}}}, nodes)
+	require.Equal(t, api.Nodes{Answered: api.Place{Region: "eu", Node: "n1"}, Items: []node.Node{self}, Leaders: []api.Place{{Region: "eu", Node: "n1"}}}, nodes)
 	page, err := client.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, o.page, page)
@@ -69,7 +72,7 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	require.Empty(t, results)
 	require.NoError(t, client.ReleaseBrake(t.Context(), "eu", "n1"))
 
-	o.err = &runtime.RefusedError{Operation: "release", Reason: "the brake is not on"}
+	o.err = &operation.RefusedError{Operation: "release", Reason: "the brake is not on"}
 	require.Equal(t, o.err, client.ReleaseBrake(t.Context(), "eu", "n1"))
 	o.err = runtime.ErrNotFound
 	_, err = client.Explain(t.Context(), "g")
@@ -93,7 +96,7 @@ func TestStrangeAnswersToQuestionsAboutNodes(t *testing.T) {
 		"drift":   {func(c *httpclient.Client) error { _, err := c.Drift(t.Context()); return err }, nil},
 		"explain": {func(c *httpclient.Client) error { _, err := c.Explain(t.Context(), "g"); return err }, nil},
 		"apply": {func(c *httpclient.Client) error {
-			_, err := c.ApplyDrift(t.Context(), []ports.DriftFinding{driftFinding("a")}, "")
+			_, err := c.ApplyDrift(t.Context(), []drift.Finding{driftFinding("a")}, "")
 			return err
 		}, runtime.ErrOutcomeUnknown},
 		"release": {func(c *httpclient.Client) error { return c.ReleaseBrake(t.Context(), "eu", "n1") }, runtime.ErrOutcomeUnknown},

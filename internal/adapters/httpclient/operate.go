@@ -38,7 +38,7 @@ const (
 // passes the request on. A node that is not to be reached is
 // runtime.ErrNodeUnreachable. A report may be told twice, when the connection was
 // lost in between.
-func (c *Client) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (c *Client) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	answer, err := c.Follow(ctx, Operation{OperationRequest: request}, report)
 	if answer.Outcome == nil {
 		return operation.Outcome{}, err
@@ -54,7 +54,7 @@ func (c *Client) Execute(ctx context.Context, request ports.OperationRequest, re
 // an answer is lost, Follow asks again, and so waits for what it began. When ctx
 // ends, or nothing has been heard for Config.WriteTimeout, after the operation may
 // have begun, the error errors.Is runtime.ErrOutcomeUnknown, and ctx's own if that ended.
-func (c *Client) Follow(ctx context.Context, o Operation, report func(ports.OperationProgress)) (api.OperationAnswer, error) {
+func (c *Client) Follow(ctx context.Context, o Operation, report func(operation.Progress)) (api.OperationAnswer, error) {
 	if err := errors.Join(runtime.ValidateGameID(o.GameID), o.Origin.Validate()); err != nil {
 		return api.OperationAnswer{}, err
 	}

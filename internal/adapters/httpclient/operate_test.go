@@ -16,6 +16,9 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -27,26 +30,26 @@ var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // operator is the manager of a far daemon, of which a test says what it does.
 type operator struct {
 	httpserver.Manager
-	operate func(ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error)
-	report  ports.DriftReport
-	page    ports.Explanation
+	operate func(ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error)
+	report  drift.Report
+	page    drift.Explanation
 	err     error
 }
 
-func (o *operator) Execute(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (o *operator) Execute(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	return o.operate(request, report)
 }
 
-func (o *operator) Drift(context.Context) (ports.DriftReport, error) { return o.report, o.err }
+func (o *operator) Drift(context.Context) (drift.Report, error) { return o.report, o.err }
 
-func (o *operator) Explain(context.Context, string) (ports.Explanation, error) { return o.page, o.err }
+func (o *operator) Explain(context.Context, string) (drift.Explanation, error) { return o.page, o.err }
 
 func (o *operator) ReleaseBrake(context.Context) error { return o.err }
 
-func (o *operator) ApplyDrift(_ context.Context, findings []ports.DriftFinding, _ string) ([]ports.ApplyResult, error) {
-	var results []ports.ApplyResult
+func (o *operator) ApplyDrift(_ context.Context, findings []drift.Finding, _ string) ([]drift.ApplyResult, error) {
+	var results []drift.ApplyResult
 	for _, f := range findings {
-		results = append(results, ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.ApplyDone})
+		results = append(results, drift.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: drift.ApplyDone})
 	}
 	return results, nil
 }
@@ -72,8 +75,8 @@ func succeeded(request ports.OperationRequest) operation.Outcome {
 	return operation.Outcome{OperationID: request.Origin.OperationID, Kind: request.Kind, Actor: request.Origin.Actor, StartedAt: began, FinishedAt: began, Record: &record, Revision: 7}
 }
 
-func stepped(request ports.OperationRequest, step operation.Step) ports.OperationProgress {
-	return ports.OperationProgress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: began}
+func stepped(request ports.OperationRequest, step operation.Step) operation.Progress {
+	return operation.Progress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: began}
 }
 
 // What is asked for arrives at the far manager, and what it tells comes back.
@@ -97,18 +100,18 @@ func TestOperationsOverHTTP(t *testing.T) {
 			record := running(request.GameID)
 			last.Record, last.Revision = &record, 6
 			var asked ports.OperationRequest
-			client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+			client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 				asked = r
 				report(pulling)
 				report(last)
 				return succeeded(r), nil
 			}}, nil)
-			var told []ports.OperationProgress
-			outcome, err := client.Execute(t.Context(), request, func(p ports.OperationProgress) { told = append(told, p) })
+			var told []operation.Progress
+			outcome, err := client.Execute(t.Context(), request, func(p operation.Progress) { told = append(told, p) })
 			require.NoError(t, err)
 			require.Equal(t, request, asked)
 			require.Equal(t, succeeded(request), outcome)
-			require.Equal(t, []ports.OperationProgress{pulling, last}, told)
+			require.Equal(t, []operation.Progress{pulling, last}, told)
 			_, err = client.Execute(t.Context(), request, nil)
 			require.NoError(t, err, "nobody need listen")
 		})
@@ -118,7 +121,7 @@ func TestOperationsOverHTTP(t *testing.T) {
 // Where and until when go along, and an operation that goes on has no outcome.
 func TestOperationsNeedNotBeWaitedFor(t *testing.T) {
 	t.Parallel()
-	client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		report(stepped(r, operation.StepAccepted))
 		report(stepped(r, operation.StepAwaitingHealth))
 		return succeeded(r), nil
@@ -134,7 +137,7 @@ func TestOperationsNeedNotBeWaitedFor(t *testing.T) {
 	}
 	o.Node = "n9"
 	_, err := client.Follow(t.Context(), o, nil)
-	requireOnly(t, runtime.ErrNodeUnreachable, err)
+	requireOnly(t, node.ErrUnreachable, err)
 	require.ErrorContains(t, err, "eu/n9")
 }
 
@@ -147,22 +150,22 @@ func TestErrorsOfOperationsComeBackAsTheyWere(t *testing.T) {
 		failed   operation.FailureCode
 		sentinel error
 	}{
-		{&runtime.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: began}, "", runtime.ErrBusy},
-		{&runtime.BusyError{GameID: "g", OperationID: "other"}, "", runtime.ErrBusy},
-		{&runtime.RefusedError{GameID: "g", Operation: "stop", Status: runtime.StatusRemoved, Reason: "it has been removed"}, "", runtime.ErrRefused},
+		{&operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: began}, "", operation.ErrBusy},
+		{&operation.BusyError{GameID: "g", OperationID: "other"}, "", operation.ErrBusy},
+		{&operation.RefusedError{GameID: "g", Operation: "stop", Status: runtime.StatusRemoved, Reason: "it has been removed"}, "", operation.ErrRefused},
 		{&runtime.InvalidError{Field: "operation_id", Reason: "is odd"}, "", runtime.ErrInvalid},
 		{runtime.ErrNotFound, "", runtime.ErrNotFound},
-		{runtime.ErrEngineUnavailable, "", runtime.ErrEngineUnavailable},
+		{container.ErrEngineUnavailable, "", container.ErrEngineUnavailable},
 		{runtime.ErrUnavailable, "", runtime.ErrUnavailable},
 		{runtime.ErrReadOnly, "", runtime.ErrReadOnly},
-		{runtime.ErrNoImage, operation.FailureNoImage, runtime.ErrNoImage},
-		{runtime.ErrStartFailed, operation.FailureStart, runtime.ErrStartFailed},
-		{runtime.ErrEngineUnavailable, operation.FailureEngine, runtime.ErrEngineUnavailable},
+		{container.ErrNoImage, operation.FailureNoImage, container.ErrNoImage},
+		{operation.ErrStartFailed, operation.FailureStart, operation.ErrStartFailed},
+		{container.ErrEngineUnavailable, operation.FailureEngine, container.ErrEngineUnavailable},
 		{odd, operation.FailureDeadline, nil},
 	} {
 		for _, late := range []bool{false, true} {
 			calls := 0
-			client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+			client := farOperator(t, &operator{operate: func(r ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 				calls++
 				if late {
 					report(stepped(r, operation.StepPulling))
@@ -289,7 +292,7 @@ func TestOperationsThatAreLeft(t *testing.T) {
 	stopping := api.ProgressEvent(stepped(request, operation.StepStopping))
 	ctx, cancel := context.WithCancel(t.Context())
 	client, _ := playing(t, quick(), func(s stage) { s.open("").operation(stopping).idle() })
-	_, err := client.Execute(ctx, request, func(ports.OperationProgress) { cancel() })
+	_, err := client.Execute(ctx, request, func(operation.Progress) { cancel() })
 	requireOnly(t, runtime.ErrOutcomeUnknown, err)
 	require.ErrorIs(t, err, context.Canceled)
 

@@ -28,46 +28,46 @@ func (c *Client) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord,
 }
 
 // GetVersioned implements ports.RuntimeReader.
-func (c *Client) GetVersioned(ctx context.Context, gameID string) (ports.VersionedRecord, error) {
+func (c *Client) GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	var record runtime.RuntimeRecord
 	header, err := c.read(ctx, call{path: gamePath(gameID, "")}, &record)
 	if err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	return versioned(record, header)
 }
 
 // GetLocal implements ports.RuntimeReader.
-func (c *Client) GetLocal(ctx context.Context, gameID string) (ports.VersionedRecord, int64, error) {
+func (c *Client) GetLocal(ctx context.Context, gameID string) (runtime.VersionedRecord, int64, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
-		return ports.VersionedRecord{}, 0, err
+		return runtime.VersionedRecord{}, 0, err
 	}
 	var record runtime.RuntimeRecord
 	local := call{path: gamePath(gameID, ""), query: url.Values{"consistency": {"local"}}}
 	header, err := c.read(ctx, local, &record)
 	asOf, errAsOf := strconv.ParseInt(header.Get(api.HeaderAsOf), 10, 64)
 	if err != nil {
-		return ports.VersionedRecord{}, asOf, err
+		return runtime.VersionedRecord{}, asOf, err
 	}
 	if errAsOf != nil || asOf < 1 {
-		return ports.VersionedRecord{}, 0, c.notOurs("a local read with its revision")
+		return runtime.VersionedRecord{}, 0, c.notOurs("a local read with its revision")
 	}
 	found, err := versioned(record, header)
 	return found, asOf, err
 }
 
 // versioned adds the revision that an answer's ETag holds.
-func versioned(record runtime.RuntimeRecord, header http.Header) (ports.VersionedRecord, error) {
+func versioned(record runtime.RuntimeRecord, header http.Header) (runtime.VersionedRecord, error) {
 	// A proxy that compresses answers makes their tags weak ones.
 	tag, err := strconv.Unquote(strings.TrimPrefix(header.Get("ETag"), "W/"))
 	revision, errParse := strconv.ParseInt(tag, 10, 64)
 	if err != nil || errParse != nil || revision < 1 {
-		return ports.VersionedRecord{}, fmt.Errorf("the answer's ETag %q is not a revision", header.Get("ETag"))
+		return runtime.VersionedRecord{}, fmt.Errorf("the answer's ETag %q is not a revision", header.Get("ETag"))
 	}
-	return ports.VersionedRecord{Record: record, Revision: revision}, nil
+	return runtime.VersionedRecord{Record: record, Revision: revision}, nil
 }
 
 // List implements ports.RuntimeRecordStore.

@@ -21,7 +21,7 @@ type changer struct {
 	random *rand.Rand
 	credit chan struct{}
 	done   chan struct{}
-	wrote  []ports.VersionedRecord
+	wrote  []runtime.VersionedRecord
 	err    error
 }
 
@@ -78,7 +78,7 @@ func TestWatchLosesAndRepeatsNothingOverABadLine(t *testing.T) {
 	}
 	go writer.run(ctx, changes)
 
-	var got []ports.VersionedRecord
+	var got []runtime.VersionedRecord
 	synced := int64(0)
 	err := follow(t, r, ports.WatchOptions{}, func(event ports.RuntimeEvent) bool {
 		switch event.Type {
@@ -98,7 +98,7 @@ func TestWatchLosesAndRepeatsNothingOverABadLine(t *testing.T) {
 			require.True(t, event.Last, "every revision here has one event, got %+v", event)
 			require.Equal(t, holds[event.GameID], event.Before, "what revision %d replaced", event.Revision)
 			holds[event.GameID] = event.After
-			got = append(got, ports.VersionedRecord{Record: *event.After, Revision: event.Revision})
+			got = append(got, runtime.VersionedRecord{Record: *event.After, Revision: event.Revision})
 			writer.credit <- struct{}{}
 		}
 		return event.GameID != "the last"

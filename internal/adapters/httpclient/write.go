@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -32,13 +33,13 @@ func (c *Client) UpdateStatus(ctx context.Context, input ports.UpdateStatusInput
 
 // Put implements ports.RuntimeWriter. A fence is refused with
 // runtime.ErrInvalid: it is not offered over HTTP.
-func (c *Client) Put(ctx context.Context, input ports.PutInput) (ports.VersionedRecord, error) {
+func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := errors.Join(input.Validate(), noFence(input.Fence)); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	body, err := json.Marshal(input.Record.InUTC())
 	if err != nil {
-		return ports.VersionedRecord{}, fmt.Errorf("encode the record of game %q: %w", input.Record.GameID, err)
+		return runtime.VersionedRecord{}, fmt.Errorf("encode the record of game %q: %w", input.Record.GameID, err)
 	}
 	header := originHeader(input.Origin)
 	if input.Origin.Reason != "" {
@@ -56,12 +57,12 @@ func (c *Client) Put(ctx context.Context, input ports.PutInput) (ports.Versioned
 
 // Transition implements ports.RuntimeWriter. A fence is refused with
 // runtime.ErrInvalid: it is not offered over HTTP.
-func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (ports.VersionedRecord, error) {
+func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	if err := noFence(input.Fence); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	now := input.Now.UTC().Format(time.RFC3339Nano)
 	body, err := json.Marshal(api.StatusChange{
@@ -69,14 +70,14 @@ func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (p
 		To: string(input.To), Now: &now, Reason: input.Origin.Reason,
 	})
 	if err != nil {
-		return ports.VersionedRecord{}, fmt.Errorf("encode the transition of game %q: %w", input.GameID, err)
+		return runtime.VersionedRecord{}, fmt.Errorf("encode the transition of game %q: %w", input.GameID, err)
 	}
 	return c.write(ctx, call{
 		method: http.MethodPost, path: gamePath(input.GameID, "/status"), header: originHeader(input.Origin), body: body,
 	})
 }
 
-func noFence(fence *ports.Fence) error {
+func noFence(fence *node.Fence) error {
 	if fence == nil {
 		return nil
 	}
@@ -101,7 +102,7 @@ func originHeader(origin ports.Origin) http.Header {
 // write sends a write until its fate is known. A first try that cannot have
 // arrived is runtime.ErrUnavailable at once; one that may have is repeated,
 // and when ctx or Config.WriteTimeout ends first, its outcome is unknown.
-func (c *Client) write(ctx context.Context, request call) (ports.VersionedRecord, error) {
+func (c *Client) write(ctx context.Context, request call) (runtime.VersionedRecord, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.cfg.WriteTimeout)
 	defer cancel()
 	pause := c.backoff()
@@ -116,7 +117,7 @@ func (c *Client) write(ctx context.Context, request call) (ports.VersionedRecord
 			return written, err
 		}
 		if !wait(bounded, pause.NextBackOff()) {
-			return ports.VersionedRecord{}, c.unknownOutcome(ctx, err)
+			return runtime.VersionedRecord{}, c.unknownOutcome(ctx, err)
 		}
 	}
 }
@@ -130,15 +131,15 @@ func (c *Client) unknownOutcome(ctx context.Context, last error) error {
 
 func newOperationID() string { return uuid.Must(uuid.NewV7()).String() }
 
-func (c *Client) tryWrite(ctx context.Context, request call) (ports.VersionedRecord, error) {
+func (c *Client) tryWrite(ctx context.Context, request call) (runtime.VersionedRecord, error) {
 	var record runtime.RuntimeRecord
 	header, err := c.try(ctx, request, &record)
 	if err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	written, err := versioned(record, header)
 	if err != nil {
-		return ports.VersionedRecord{}, &sendError{err: err, mayHaveArrived: true}
+		return runtime.VersionedRecord{}, &sendError{err: err, mayHaveArrived: true}
 	}
 	return written, nil
 }

@@ -140,18 +140,18 @@ func stop(gameID string) ports.TransitionInput {
 }
 
 // writes are those that a repetition would spoil: each expects what it changes.
-func writes() map[string]func(context.Context, ports.Store, int64) (ports.VersionedRecord, error) {
-	return map[string]func(context.Context, ports.Store, int64) (ports.VersionedRecord, error){
-		"create": func(ctx context.Context, s ports.Store, _ int64) (ports.VersionedRecord, error) {
+func writes() map[string]func(context.Context, ports.Store, int64) (runtime.VersionedRecord, error) {
+	return map[string]func(context.Context, ports.Store, int64) (runtime.VersionedRecord, error){
+		"create": func(ctx context.Context, s ports.Store, _ int64) (runtime.VersionedRecord, error) {
 			none := int64(0)
 			return s.Put(ctx, ports.PutInput{Record: running("new"), IfRevision: &none})
 		},
-		"overwrite": func(ctx context.Context, s ports.Store, revision int64) (ports.VersionedRecord, error) {
+		"overwrite": func(ctx context.Context, s ports.Store, revision int64) (runtime.VersionedRecord, error) {
 			record := running("old")
 			record.Region = "eu-west"
 			return s.Put(ctx, ports.PutInput{Record: record, IfRevision: &revision})
 		},
-		"transition": func(ctx context.Context, s ports.Store, _ int64) (ports.VersionedRecord, error) {
+		"transition": func(ctx context.Context, s ports.Store, _ int64) (runtime.VersionedRecord, error) {
 			return s.Transition(ctx, stop("old"))
 		},
 	}
@@ -194,7 +194,7 @@ func TestWritesAreRepeatedToASilentServer(t *testing.T) {
 	}
 }
 
-func requireOnce(t *testing.T, cfg httpclient.Config, list []fault, write func(context.Context, ports.Store, int64) (ports.VersionedRecord, error), kept bool) {
+func requireOnce(t *testing.T, cfg httpclient.Config, list []fault, write func(context.Context, ports.Store, int64) (runtime.VersionedRecord, error), kept bool) {
 	t.Helper()
 	f := &faults{list: list}
 	r := overHTTP(t, cfg, f.middleware)

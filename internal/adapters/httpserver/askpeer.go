@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // maxPeerAnswer bounds what is read of another node's answer.
@@ -33,7 +33,7 @@ type peerCall struct {
 // node answers comes back as it is. Without an answer it is an *unreachableError,
 // or errClosing, together with runtime.ErrOutcomeUnknown for what may have changed
 // something there.
-func (s *Server) askPeer(ctx context.Context, node ports.Node, call peerCall, target any) error {
+func (s *Server) askPeer(ctx context.Context, node node.Node, call peerCall, target any) error {
 	address, err := addressOf(node, call.path, call.query)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func readPeer(response *http.Response, target any) error {
 }
 
 // unanswered puts into words why a node that is said to be there gave no answer.
-func unanswered(ctx context.Context, node ports.Node, err error) error {
+func unanswered(ctx context.Context, node node.Node, err error) error {
 	var absent *unreachableError
 	if cause := context.Cause(ctx); errors.As(cause, &absent) || errors.Is(cause, errClosing) {
 		return cause

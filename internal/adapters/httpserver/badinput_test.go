@@ -43,7 +43,7 @@ func badRows(storeID string) []badRow {
 // names the fault, as the OpenAPI document has it, with nothing written.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	m := &manager{operate: func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
+	m := &manager{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 		panic("a bad request came to the manager")
 	}}
 	f := startSettled(t, here(m))

@@ -29,7 +29,7 @@ var corrupt = []*runtime.CorruptError{
 }
 
 func (s *damaged) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
-	return ports.Page{Revision: 7, Records: []ports.VersionedRecord{{Record: recordOf("b"), Revision: 5}}, Corrupt: corrupt}, nil
+	return ports.Page{Revision: 7, Records: []runtime.VersionedRecord{{Record: recordOf("b"), Revision: 5}}, Corrupt: corrupt}, nil
 }
 
 func (s *damaged) History(context.Context, string) ([]runtime.LedgerEntry, error) {
@@ -83,11 +83,11 @@ type contended struct {
 	rivals int
 }
 
-func (s *contended) Put(ctx context.Context, input ports.PutInput) (ports.VersionedRecord, error) {
+func (s *contended) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if s.rivals > 0 {
 		s.rivals--
 		if err := s.Upsert(ctx, recordOf(input.Record.GameID)); err != nil {
-			return ports.VersionedRecord{}, err
+			return runtime.VersionedRecord{}, err
 		}
 	}
 	return s.Store.Put(ctx, input)

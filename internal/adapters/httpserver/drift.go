@@ -9,17 +9,18 @@ import (
 	"slices"
 	"sync"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 )
 
 type driftInput struct {
 	Scope string `query:"scope" enum:"all,node" default:"all" doc:"Whose findings: those of every node, asked at the same time, or those of the node that answers"`
 }
 
-type driftOutput struct{ Body ports.DriftReport }
+type driftOutput struct{ Body drift.Report }
 
 func (s *Server) getDrift(ctx context.Context, in *driftInput) (*driftOutput, error) {
-	var report ports.DriftReport
+	var report drift.Report
 	var err error
 	if in.Scope == "node" {
 		if err = s.needEngine(); err == nil {
@@ -38,22 +39,22 @@ func (s *Server) getDrift(ctx context.Context, in *driftInput) (*driftOutput, er
 // driftOfAll gathers the reports of every node that runs games. One that does not
 // answer in time is listed as missing, and so is one that is not there while
 // records name it.
-func (s *Server) driftOfAll(ctx context.Context) (ports.DriftReport, error) {
+func (s *Server) driftOfAll(ctx context.Context) (drift.Report, error) {
 	nodes, err := s.engines(ctx, "")
 	if err != nil {
-		return ports.DriftReport{}, err
+		return drift.Report{}, err
 	}
-	if s.cfg.Manager != nil && !slices.ContainsFunc(nodes, func(n ports.Node) bool { return placeOf(n) == s.self() }) {
-		nodes = append(nodes, ports.Node{Region: s.cfg.Region, Name: s.cfg.Node})
+	if s.cfg.Manager != nil && !slices.ContainsFunc(nodes, func(n node.Node) bool { return placeOf(n) == s.self() }) {
+		nodes = append(nodes, node.Node{Region: s.cfg.Region, Name: s.cfg.Node})
 	}
 	if len(nodes) == 0 && s.cfg.Nodes == nil {
-		return ports.DriftReport{}, s.needEngine()
+		return drift.Report{}, s.needEngine()
 	}
 	absent, err := s.absent(ctx, nodes)
 	if err != nil {
-		return ports.DriftReport{}, err
+		return drift.Report{}, err
 	}
-	whole := ports.DriftReport{Missing: absent}
+	whole := drift.Report{Missing: absent}
 	var mu sync.Mutex // guards whole
 	var asked sync.WaitGroup
 	for _, node := range nodes {
@@ -62,7 +63,7 @@ func (s *Server) driftOfAll(ctx context.Context) (ports.DriftReport, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				whole.Missing = append(whole.Missing, ports.UnreachableNode{Region: node.Region, Node: node.Name, Reason: err.Error()})
+				whole.Missing = append(whole.Missing, drift.UnreachableNode{Region: node.Region, Node: node.Name, Reason: err.Error()})
 				return
 			}
 			whole.Findings = append(whole.Findings, report.Findings...)
@@ -75,7 +76,7 @@ func (s *Server) driftOfAll(ctx context.Context) (ports.DriftReport, error) {
 	return whole, nil
 }
 
-func (s *Server) driftOf(ctx context.Context, node ports.Node) (ports.DriftReport, error) {
+func (s *Server) driftOf(ctx context.Context, node node.Node) (drift.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.PeerTimeout)
 	defer cancel()
 	if placeOf(node) == s.self() && s.cfg.Manager != nil {
@@ -86,7 +87,7 @@ func (s *Server) driftOf(ctx context.Context, node ports.Node) (ports.DriftRepor
 		}
 		return report, nil
 	}
-	var report ports.DriftReport
+	var report drift.Report
 	err := s.askPeer(ctx, node, peerCall{method: http.MethodGet, path: routeDrift, query: map[string][]string{"scope": {"node"}}}, &report)
 	if err == nil && (report.Findings == nil || report.Brakes == nil || report.Missing == nil) {
 		// A report of nothing has its lists, empty: this one must not pass for it.
@@ -96,7 +97,7 @@ func (s *Server) driftOf(ctx context.Context, node ports.Node) (ports.DriftRepor
 }
 
 // absent returns the nodes that records name and that do not take part.
-func (s *Server) absent(ctx context.Context, present []ports.Node) ([]ports.UnreachableNode, error) {
+func (s *Server) absent(ctx context.Context, present []node.Node) ([]drift.UnreachableNode, error) {
 	games, err := s.gamesByNode(ctx)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (s *Server) absent(ctx context.Context, present []ports.Node) ([]ports.Unre
 	for _, node := range present {
 		delete(games, placeOf(node))
 	}
-	var missing []ports.UnreachableNode
+	var missing []drift.UnreachableNode
 	for at, count := range games {
 		if at.node == "" {
 			continue
@@ -113,21 +114,21 @@ func (s *Server) absent(ctx context.Context, present []ports.Node) ([]ports.Unre
 		if count > 1 {
 			named = fmt.Sprintf("%d records name it", count)
 		}
-		missing = append(missing, ports.UnreachableNode{
+		missing = append(missing, drift.UnreachableNode{
 			Region: at.region, Node: at.node, Reason: "is not among the present nodes that run games, and " + named,
 		})
 	}
 	return missing, nil
 }
 
-func sortReport(r *ports.DriftReport) {
-	slices.SortFunc(r.Findings, func(a, b ports.DriftFinding) int {
+func sortReport(r *drift.Report) {
+	slices.SortFunc(r.Findings, func(a, b drift.Finding) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Node, b.Node), cmp.Compare(a.GameID, b.GameID), cmp.Compare(a.ID, b.ID))
 	})
-	slices.SortFunc(r.Brakes, func(a, b ports.Brake) int {
+	slices.SortFunc(r.Brakes, func(a, b drift.Brake) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Node, b.Node))
 	})
-	slices.SortFunc(r.Missing, func(a, b ports.UnreachableNode) int {
+	slices.SortFunc(r.Missing, func(a, b drift.UnreachableNode) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Node, b.Node))
 	})
 }

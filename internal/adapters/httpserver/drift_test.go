@@ -12,26 +12,27 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
-func finding(id, node string) ports.DriftFinding {
-	return ports.DriftFinding{
-		ID: id, Kind: ports.DriftExited, GameID: "g-" + id, Region: "eu", Node: node, Action: ports.ActionMarkStopped,
+func finding(id, node string) drift.Finding {
+	return drift.Finding{
+		ID: id, Kind: drift.KindExited, GameID: "g-" + id, Region: "eu", Node: node, Action: drift.ActionMarkStopped,
 		Evidence: "exited with 1", FirstSeen: noon, Observations: 2, RecordRevision: 5, IntentRevision: 3, ContainerID: "c",
 	}
 }
 
 // applying does what it is asked, but for one finding.
-func applying(seen *[]ports.DriftFinding) func([]ports.DriftFinding) ([]ports.ApplyResult, error) {
-	return func(findings []ports.DriftFinding) ([]ports.ApplyResult, error) {
+func applying(seen *[]drift.Finding) func([]drift.Finding) ([]drift.ApplyResult, error) {
+	return func(findings []drift.Finding) ([]drift.ApplyResult, error) {
 		*seen = append(*seen, findings...)
-		var results []ports.ApplyResult
+		var results []drift.ApplyResult
 		for _, f := range findings {
-			result := ports.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: ports.ApplyDone}
+			result := drift.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: drift.ApplyDone}
 			if f.ID == "held" {
-				result.Status, result.Reason = ports.ApplyBlocked, "the brake is on"
+				result.Status, result.Reason = drift.ApplyBlocked, "the brake is on"
 			}
 			results = append(results, result)
 		}
@@ -44,8 +45,8 @@ func applying(seen *[]ports.DriftFinding) func([]ports.DriftFinding) ([]ports.Ap
 func TestDriftOfAllNodes(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, func(cfg *httpserver.Config) { cfg.PeerTimeout = 2 * time.Second })
-	c.first.report = ports.DriftReport{Findings: []ports.DriftFinding{finding("z", "n1"), finding("a", "n1")}}
-	c.second.report = ports.DriftReport{Findings: []ports.DriftFinding{finding("b", "n2")}, Brakes: []ports.Brake{{Region: "eu", Node: "n2", Since: noon, Reason: "too many"}}}
+	c.first.report = drift.Report{Findings: []drift.Finding{finding("z", "n1"), finding("a", "n1")}}
+	c.second.report = drift.Report{Findings: []drift.Finding{finding("b", "n2")}, Brakes: []drift.Brake{{Region: "eu", Node: "n2", Since: noon, Reason: "too many"}}}
 	hanging, _ := recorder(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	c.register.join("ap", "hangs", hanging)
 	c.register.join("ap", "dead", "http://127.0.0.1:1")
@@ -55,8 +56,8 @@ func TestDriftOfAllNodes(t *testing.T) {
 	got := c.one.send("GET", "/v1/drift", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
 	contractOf(t, c.one).check(t, "GET", "/v1/drift", got)
-	report := decodeAs[ports.DriftReport](t, got.body)
-	require.Equal(t, []ports.DriftFinding{finding("a", "n1"), finding("z", "n1"), finding("b", "n2")}, report.Findings)
+	report := decodeAs[drift.Report](t, got.body)
+	require.Equal(t, []drift.Finding{finding("a", "n1"), finding("z", "n1"), finding("b", "n2")}, report.Findings)
 	require.Equal(t, c.second.report.Brakes, report.Brakes)
 	require.Len(t, report.Missing, 4, got.body)
 	for i, want := range [][]string{
@@ -66,7 +67,7 @@ func TestDriftOfAllNodes(t *testing.T) {
 		require.Equal(t, want[:2], []string{report.Missing[i].Region, report.Missing[i].Node})
 		require.Contains(t, report.Missing[i].Reason, want[2])
 	}
-	own := decodeAs[ports.DriftReport](t, c.one.send("GET", "/v1/drift?scope=node", "", "").body)
+	own := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift?scope=node", "", "").body)
 	require.Equal(t, c.first.report.Findings, own.Findings)
 	require.Empty(t, own.Missing)
 }
@@ -81,7 +82,7 @@ func TestDriftAnswersThatAreNoReport(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		})
 		c.register.join("ap", "odd", odd)
-		report := decodeAs[ports.DriftReport](t, c.one.send("GET", "/v1/drift", "", "").body)
+		report := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift", "", "").body)
 		require.Len(t, report.Missing, 2, body)
 		require.Equal(t, "ap/odd", report.Missing[0].Region+"/"+report.Missing[0].Node)
 		require.Contains(t, report.Missing[0].Reason, "what it answered is not a report", body)
@@ -92,9 +93,9 @@ func TestDriftAnswersThatAreNoReport(t *testing.T) {
 func TestDriftOfANodeInTrouble(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	fails := func(context.Context) error { return runtime.ErrEngineUnavailable }
+	fails := func(context.Context) error { return container.ErrEngineUnavailable }
 	c.first.drift, c.second.drift = fails, fails
-	report := decodeAs[ports.DriftReport](t, c.one.send("GET", "/v1/drift", "", "").body)
+	report := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift", "", "").body)
 	require.Len(t, report.Missing, 3)
 	for _, m := range report.Missing[:2] {
 		require.Equal(t, "engine is unavailable", m.Reason)
@@ -108,69 +109,69 @@ func TestDriftOfANodeInTrouble(t *testing.T) {
 func TestApplyDrift(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	var first, second []ports.DriftFinding
+	var first, second []drift.Finding
 	c.first.apply, c.second.apply = applying(&first), applying(&second)
 	moved, other := finding("moved", "n1"), finding("other", "n2")
 	moved.RecordRevision++
-	other.Action = ports.ActionRemoveContainer
-	c.first.report.Findings = []ports.DriftFinding{finding("a", "n1"), finding("held", "n1"), moved}
-	c.second.report.Findings = []ports.DriftFinding{finding("b", "n2"), other}
+	other.Action = drift.ActionRemoveContainer
+	c.first.report.Findings = []drift.Finding{finding("a", "n1"), finding("held", "n1"), moved}
+	c.second.report.Findings = []drift.Finding{finding("b", "n2"), other}
 
 	forged := finding("a", "n1")
 	forged.GameID, forged.ContainerID, forged.Action = "victim", "other", ""
-	asked := []ports.DriftFinding{finding("b", "n2"), forged, finding("held", "n1"), finding("moved", "n1"), finding("vanished", "n2"), finding("other", "n2"), finding("x", "n9")}
+	asked := []drift.Finding{finding("b", "n2"), forged, finding("held", "n1"), finding("moved", "n1"), finding("vanished", "n2"), finding("other", "n2"), finding("x", "n9")}
 	got := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Actor: UTF-8''ad%C3%A4\r\n", asJSON(t, api.DriftApply{Findings: asked}))
 	require.Equal(t, 200, got.StatusCode, got.body)
 	contractOf(t, c.one).check(t, "POST", "/v1/drift/apply", got)
 	results := decodeAs[api.DriftApplied](t, got.body).Results
 	require.Len(t, results, len(asked))
 	for i, want := range []struct {
-		status ports.ApplyStatus
+		status drift.ApplyStatus
 		reason string
 	}{
-		{ports.ApplyDone, ""}, {ports.ApplyDone, ""}, {ports.ApplyBlocked, "the brake is on"}, {ports.ApplyStale, "the record is at revision 6 now, not at 5"},
-		{ports.ApplyStale, "is not found any more"}, {ports.ApplyStale, "proposes remove_container now, not mark_stopped"},
-		{ports.ApplyFailed, "eu/n9 is not among the present nodes"},
+		{drift.ApplyDone, ""}, {drift.ApplyDone, ""}, {drift.ApplyBlocked, "the brake is on"}, {drift.ApplyStale, "the record is at revision 6 now, not at 5"},
+		{drift.ApplyStale, "is not found any more"}, {drift.ApplyStale, "proposes remove_container now, not mark_stopped"},
+		{drift.ApplyFailed, "eu/n9 is not among the present nodes"},
 	} {
 		require.Equal(t, asked[i].ID, results[i].ID)
 		require.Equal(t, want.status, results[i].Status, "%s: %s", results[i].ID, results[i].Reason)
 		require.Contains(t, results[i].Reason, want.reason)
 	}
-	require.Equal(t, []ports.DriftFinding{finding("a", "n1"), finding("held", "n1")}, first, "the node acts on its own findings")
-	require.Equal(t, []ports.DriftFinding{finding("b", "n2")}, second)
+	require.Equal(t, []drift.Finding{finding("a", "n1"), finding("held", "n1")}, first, "the node acts on its own findings")
+	require.Equal(t, []drift.Finding{finding("b", "n2")}, second)
 	require.Equal(t, []string{"adä"}, c.first.appliers)
 	require.Equal(t, []string{"adä"}, c.second.appliers, "who asks is passed on")
 
 	short := c.two.send("POST", "/v1/drift/apply", "", `{"findings":[{"id":"b","region":"eu","node":"n2","record_revision":5,"intent_revision":3}]}`)
-	require.Equal(t, ports.ApplyDone, decodeAs[api.DriftApplied](t, short.body).Results[0].Status, "an id and its revisions are enough: %s", short.body)
+	require.Equal(t, drift.ApplyDone, decodeAs[api.DriftApplied](t, short.body).Results[0].Status, "an id and its revisions are enough: %s", short.body)
 	passedOn := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Forwarded: x\r\n", asJSON(t, api.DriftApply{Findings: asked[:1]}))
-	require.Equal(t, ports.ApplyFailed, decodeAs[api.DriftApplied](t, passedOn.body).Results[0].Status, "passed on once only")
+	require.Equal(t, drift.ApplyFailed, decodeAs[api.DriftApplied](t, passedOn.body).Results[0].Status, "passed on once only")
 }
 
 // What came of findings whose node fails half-way is said to be unknown.
 func TestApplyDriftThatFails(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	c.first.report.Findings = []ports.DriftFinding{finding("a", "n1")}
-	c.first.apply = func([]ports.DriftFinding) ([]ports.ApplyResult, error) { return nil, runtime.ErrEngineUnavailable }
+	c.first.report.Findings = []drift.Finding{finding("a", "n1")}
+	c.first.apply = func([]drift.Finding) ([]drift.ApplyResult, error) { return nil, container.ErrEngineUnavailable }
 	broken, _ := recorder(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	c.register.join("eu", "broken", broken)
-	body := asJSON(t, api.DriftApply{Findings: []ports.DriftFinding{finding("a", "n1"), finding("b", "broken")}})
+	body := asJSON(t, api.DriftApply{Findings: []drift.Finding{finding("a", "n1"), finding("b", "broken")}})
 	results := decodeAs[api.DriftApplied](t, c.one.send("POST", "/v1/drift/apply", "", body).body).Results
-	require.Equal(t, ports.ApplyFailed, results[0].Status)
+	require.Equal(t, drift.ApplyFailed, results[0].Status)
 	require.Equal(t, "engine is unavailable", results[0].Reason)
-	require.Equal(t, ports.ApplyFailed, results[1].Status)
+	require.Equal(t, drift.ApplyFailed, results[1].Status)
 	require.Contains(t, results[1].Reason, "outcome of the write is unknown: node is not reachable: eu/broken")
-	c.first.apply = func([]ports.DriftFinding) ([]ports.ApplyResult, error) { return nil, nil }
+	c.first.apply = func([]drift.Finding) ([]drift.ApplyResult, error) { return nil, nil }
 	results = decodeAs[api.DriftApplied](t, c.one.send("POST", "/v1/drift/apply", "", body).body).Results
-	require.Equal(t, ports.ApplyFailed, results[0].Status, "an answer that is none is no success")
+	require.Equal(t, drift.ApplyFailed, results[0].Status, "an answer that is none is no success")
 }
 
 func TestReleaseBrake(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	contract := contractOf(t, c.one)
-	c.second.brake = &runtime.RefusedError{Operation: "release", Reason: "the brake is not on"}
+	c.second.brake = &operation.RefusedError{Operation: "release", Reason: "the brake is not on"}
 	for _, row := range []struct {
 		path, code string
 		status     int

@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/drift"
 )
 
 type applyInput struct {
@@ -37,11 +37,11 @@ func (s *Server) applyDrift(ctx context.Context, in *applyInput) (*applyOutput, 
 		at := place{f.Region, f.Node}
 		byPlace[at] = append(byPlace[at], i)
 	}
-	results := make([]ports.ApplyResult, len(picked.Findings))
+	results := make([]drift.ApplyResult, len(picked.Findings))
 	var asked sync.WaitGroup
 	for at, indexes := range byPlace {
 		asked.Go(func() {
-			findings := make([]ports.DriftFinding, len(indexes))
+			findings := make([]drift.Finding, len(indexes))
 			for i, index := range indexes {
 				findings[i] = picked.Findings[index]
 			}
@@ -58,8 +58,8 @@ func (s *Server) applyDrift(ctx context.Context, in *applyInput) (*applyOutput, 
 }
 
 // applyAt acts on findings of one node, and returns a result for each.
-func (s *Server) applyAt(ctx context.Context, at place, findings []ports.DriftFinding, actor string, forwarded bool) []ports.ApplyResult {
-	var results []ports.ApplyResult
+func (s *Server) applyAt(ctx context.Context, at place, findings []drift.Finding, actor string, forwarded bool) []drift.ApplyResult {
+	var results []drift.ApplyResult
 	var err error
 	switch {
 	case at == s.self():
@@ -73,15 +73,15 @@ func (s *Server) applyAt(ctx context.Context, at place, findings []ports.DriftFi
 		err = fmt.Errorf("node %s answered for %d of %d findings", at, len(results), len(findings))
 	}
 	if err != nil {
-		results = make([]ports.ApplyResult, len(findings))
+		results = make([]drift.ApplyResult, len(findings))
 		for i, f := range findings {
-			results[i] = resultOf(f, ports.ApplyFailed, err.Error())
+			results[i] = resultOf(f, drift.ApplyFailed, err.Error())
 		}
 	}
 	return results
 }
 
-func (s *Server) applyThere(ctx context.Context, at place, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+func (s *Server) applyThere(ctx context.Context, at place, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	node, err := s.nodeAt(ctx, at)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (s *Server) applyThere(ctx context.Context, at place, findings []ports.Drif
 
 // applyHere acts on what this node itself finds now, where that is what was
 // asked for: what a finding is to do is never taken from a request.
-func (s *Server) applyHere(ctx context.Context, asked []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+func (s *Server) applyHere(ctx context.Context, asked []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	if err := s.needEngine(); err != nil {
 		return nil, err
 	}
@@ -102,13 +102,13 @@ func (s *Server) applyHere(ctx context.Context, asked []ports.DriftFinding, acto
 		s.cfg.Logger.Error("drift of this node is not known", "error", err)
 		return nil, problemOf(err, inRecordBody) // whose words are fit for strangers
 	}
-	results := make([]ports.ApplyResult, len(asked))
-	var sound []ports.DriftFinding
+	results := make([]drift.ApplyResult, len(asked))
+	var sound []drift.Finding
 	var indexes []int
 	for i, f := range asked {
 		own, reason := present(report.Findings, f)
 		if reason != "" {
-			results[i] = resultOf(f, ports.ApplyStale, reason)
+			results[i] = resultOf(f, drift.ApplyStale, reason)
 			continue
 		}
 		sound, indexes = append(sound, own), append(indexes, i)
@@ -122,7 +122,7 @@ func (s *Server) applyHere(ctx context.Context, asked []ports.DriftFinding, acto
 	}
 	for i, index := range indexes {
 		if err != nil {
-			results[index] = resultOf(sound[i], ports.ApplyFailed, problemOf(err, inRecordBody).Error())
+			results[index] = resultOf(sound[i], drift.ApplyFailed, problemOf(err, inRecordBody).Error())
 			continue
 		}
 		results[index] = done[i]
@@ -132,8 +132,8 @@ func (s *Server) applyHere(ctx context.Context, asked []ports.DriftFinding, acto
 
 // present returns the finding of the report that is the one asked for, or why
 // there is none any more.
-func present(findings []ports.DriftFinding, asked ports.DriftFinding) (ports.DriftFinding, string) {
-	i := slices.IndexFunc(findings, func(f ports.DriftFinding) bool { return f.ID == asked.ID })
+func present(findings []drift.Finding, asked drift.Finding) (drift.Finding, string) {
+	i := slices.IndexFunc(findings, func(f drift.Finding) bool { return f.ID == asked.ID })
 	if i < 0 {
 		return asked, "is not found any more"
 	}
@@ -149,8 +149,8 @@ func present(findings []ports.DriftFinding, asked ports.DriftFinding) (ports.Dri
 	}
 }
 
-func resultOf(f ports.DriftFinding, status ports.ApplyStatus, reason string) ports.ApplyResult {
-	return ports.ApplyResult{
+func resultOf(f drift.Finding, status drift.ApplyStatus, reason string) drift.ApplyResult {
+	return drift.ApplyResult{
 		ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: status, Reason: reason,
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -36,13 +39,13 @@ func errorTable() []errorRow {
 		{runtime.ErrConflict, http.StatusConflict, api.CodeConflict, "Record is not as expected", false},
 		{runtime.ErrInvalidTransition, http.StatusUnprocessableEntity, api.CodeInvalidTransition, "Transition is not allowed", false},
 		{runtime.ErrInvalid, http.StatusBadRequest, api.CodeInvalid, "Invalid request", false},
-		{runtime.ErrBusy, http.StatusConflict, api.CodeBusy, "Game has an operation in progress", false},
-		{runtime.ErrRefused, http.StatusConflict, api.CodeRefused, "Operation does not fit the game's state", false},
+		{operation.ErrBusy, http.StatusConflict, api.CodeBusy, "Game has an operation in progress", false},
+		{operation.ErrRefused, http.StatusConflict, api.CodeRefused, "Operation does not fit the game's state", false},
 		// The request was understood, and what it asks to be run cannot be.
-		{runtime.ErrNoImage, http.StatusUnprocessableEntity, api.CodeNoImage, "No such image", false},
-		{runtime.ErrStartFailed, http.StatusUnprocessableEntity, api.CodeStartFailed, "Container did not come up", false},
-		{runtime.ErrEngineUnavailable, http.StatusServiceUnavailable, api.CodeEngineUnavailable, "Engine is unavailable", false},
-		{runtime.ErrNodeUnreachable, http.StatusServiceUnavailable, api.CodeNodeUnreachable, "Node is not reachable", false},
+		{container.ErrNoImage, http.StatusUnprocessableEntity, api.CodeNoImage, "No such image", false},
+		{operation.ErrStartFailed, http.StatusUnprocessableEntity, api.CodeStartFailed, "Container did not come up", false},
+		{container.ErrEngineUnavailable, http.StatusServiceUnavailable, api.CodeEngineUnavailable, "Engine is unavailable", false},
+		{node.ErrUnreachable, http.StatusServiceUnavailable, api.CodeNodeUnreachable, "Node is not reachable", false},
 		{runtime.ErrFenced, http.StatusConflict, api.CodeFenced, "Fence does not hold any more", false},
 		{runtime.ErrCompacted, http.StatusGone, api.CodeCompacted, "Revision has been compacted", false},
 		{runtime.ErrForeignRevision, http.StatusBadRequest, api.CodeForeignRevision, "Revision is not of this store", false},
@@ -85,8 +88,8 @@ func describe(p *api.Problem, err error, where locate) {
 	var conflict *runtime.ConflictError
 	var transition *runtime.TransitionError
 	var corrupt *runtime.CorruptError
-	var busy *runtime.BusyError
-	var refused *runtime.RefusedError
+	var busy *operation.BusyError
+	var refused *operation.RefusedError
 	var unreachable *unreachableError
 	switch {
 	case errors.As(err, &busy):
@@ -119,8 +122,8 @@ func describeConflict(p *api.Problem, conflict *runtime.ConflictError) {
 	}
 }
 
-func describeBusy(p *api.Problem, busy *runtime.BusyError) {
-	p.GameID, p.OperationID, p.Kind, p.Step = busy.GameID, busy.OperationID, busy.Kind, busy.Step
+func describeBusy(p *api.Problem, busy *operation.BusyError) {
+	p.GameID, p.OperationID, p.Kind, p.Step = busy.GameID, busy.OperationID, string(busy.Kind), string(busy.Step)
 	p.Holder, p.Actor = busy.Holder, busy.Actor
 	if since := busy.Since.UTC(); !busy.Since.IsZero() {
 		p.Since = &since

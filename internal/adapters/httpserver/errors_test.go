@@ -29,20 +29,20 @@ type failing struct {
 
 func fail(err error) *failing { return &failing{memstore.New(), err} }
 
-func (s *failing) GetVersioned(context.Context, string) (ports.VersionedRecord, error) {
-	return ports.VersionedRecord{}, s.err
+func (s *failing) GetVersioned(context.Context, string) (runtime.VersionedRecord, error) {
+	return runtime.VersionedRecord{}, s.err
 }
 
 func (s *failing) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, s.err
 }
 
-func (s *failing) Put(context.Context, ports.PutInput) (ports.VersionedRecord, error) {
-	return ports.VersionedRecord{}, s.err
+func (s *failing) Put(context.Context, ports.PutInput) (runtime.VersionedRecord, error) {
+	return runtime.VersionedRecord{}, s.err
 }
 
-func (s *failing) Transition(context.Context, ports.TransitionInput) (ports.VersionedRecord, error) {
-	return ports.VersionedRecord{}, s.err
+func (s *failing) Transition(context.Context, ports.TransitionInput) (runtime.VersionedRecord, error) {
+	return runtime.VersionedRecord{}, s.err
 }
 
 func (s *failing) History(context.Context, string) ([]runtime.LedgerEntry, error) { return nil, s.err }

@@ -6,8 +6,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 type explainInput struct {
@@ -15,7 +16,7 @@ type explainInput struct {
 	Forwarded string `header:"Rtmanager-Forwarded" hidden:"true"`
 }
 
-type explainOutput struct{ Body ports.Explanation }
+type explainOutput struct{ Body drift.Explanation }
 
 // explainRuntime answers from the game's own node, which alone sees its container.
 // When that is not to be reached, what the store knows is told here, with what is
@@ -35,7 +36,7 @@ func (s *Server) explainRuntime(ctx context.Context, in *explainInput) (*explain
 		return nil, misrouted(id, home, s.self())
 	case elsewhere:
 		page, err := s.explainFrom(ctx, home, id)
-		if s.cfg.Manager == nil || !errors.Is(err, runtime.ErrNodeUnreachable) {
+		if s.cfg.Manager == nil || !errors.Is(err, node.ErrUnreachable) {
 			return s.explained(ctx, page, err)
 		}
 		local, errLocal := s.cfg.Manager.Explain(ctx, id)
@@ -49,8 +50,8 @@ func (s *Server) explainRuntime(ctx context.Context, in *explainInput) (*explain
 	return s.explained(ctx, page, err)
 }
 
-func (s *Server) explainFrom(ctx context.Context, home place, id string) (ports.Explanation, error) {
-	var page ports.Explanation
+func (s *Server) explainFrom(ctx context.Context, home place, id string) (drift.Explanation, error) {
+	var page drift.Explanation
 	node, err := s.nodeAt(ctx, home)
 	if err != nil {
 		return page, err
@@ -62,7 +63,7 @@ func (s *Server) explainFrom(ctx context.Context, home place, id string) (ports.
 }
 
 // explained answers with lists that are empty where there is nothing.
-func (s *Server) explained(ctx context.Context, page ports.Explanation, err error) (*explainOutput, error) {
+func (s *Server) explained(ctx context.Context, page drift.Explanation, err error) (*explainOutput, error) {
 	if err != nil {
 		return nil, s.fail(ctx, err, inPath)
 	}

@@ -17,15 +17,15 @@ import (
 // listener hears of an operation while it goes on. Its methods return false when
 // nobody listens any more.
 type listener interface {
-	progress(ports.OperationProgress) bool
+	progress(operation.Progress) bool
 	beat() bool
 }
 
 // silence is the listener of an answer in one piece.
 type silence struct{}
 
-func (silence) progress(ports.OperationProgress) bool { return true }
-func (silence) beat() bool                            { return true }
+func (silence) progress(operation.Progress) bool { return true }
+func (silence) beat() bool                       { return true }
 
 // ending is what Execute returned.
 type ending struct {
@@ -49,7 +49,7 @@ func (s *Server) follow(ctx context.Context, request ports.OperationRequest, unt
 	heartbeat := time.NewTicker(s.cfg.Heartbeat)
 	defer heartbeat.Stop()
 	closing, drained := (<-chan struct{})(s.closing), (<-chan time.Time)(nil)
-	var last ports.OperationProgress
+	var last operation.Progress
 	for listening := true; listening; {
 		select {
 		case p, more := <-progress:
@@ -87,8 +87,8 @@ func (s *Server) follow(ctx context.Context, request ports.OperationRequest, unt
 // can leave it. The first channel is closed when Execute has returned, and the
 // second then holds what it returned. A manager that panics ends its own request
 // only, as any handler does.
-func (s *Server) begin(ctx context.Context, request ports.OperationRequest) (<-chan ports.OperationProgress, <-chan ending) {
-	progress, ended := make(chan ports.OperationProgress), make(chan ending, 1)
+func (s *Server) begin(ctx context.Context, request ports.OperationRequest) (<-chan operation.Progress, <-chan ending) {
+	progress, ended := make(chan operation.Progress), make(chan ending, 1)
 	go func() {
 		defer close(progress)
 		defer func() {
@@ -96,7 +96,7 @@ func (s *Server) begin(ctx context.Context, request ports.OperationRequest) (<-c
 				ended <- ending{err: fmt.Errorf("operation panicked: %v\n%s", panicked, debug.Stack())}
 			}
 		}()
-		outcome, err := s.cfg.Manager.Execute(ctx, request, func(p ports.OperationProgress) {
+		outcome, err := s.cfg.Manager.Execute(ctx, request, func(p operation.Progress) {
 			select {
 			case progress <- p:
 			case <-ctx.Done():
@@ -109,7 +109,7 @@ func (s *Server) begin(ctx context.Context, request ports.OperationRequest) (<-c
 
 // awaitFirst waits, for no longer than an ordinary request may take, until the
 // operation is accepted or refused.
-func (s *Server) awaitFirst(progress <-chan ports.OperationProgress) {
+func (s *Server) awaitFirst(progress <-chan operation.Progress) {
 	timer := time.NewTimer(s.cfg.RequestTimeout)
 	defer timer.Stop()
 	select {
@@ -137,7 +137,7 @@ func (s *Server) over(ctx context.Context, request ports.OperationRequest, end e
 }
 
 // unfinished says that the wait for an operation is over before the operation is.
-func unfinished(request ports.OperationRequest, last ports.OperationProgress, why string) *api.Problem {
+func unfinished(request ports.OperationRequest, last operation.Progress, why string) *api.Problem {
 	p := problemOf(runtime.ErrOutcomeUnknown, inRecordBody)
 	p.Detail = why + "; operation " + request.Origin.OperationID + " goes on: the same request with this Idempotency-Key waits for it"
 	if last.Step == "" {

@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 )
 
 // forwardOperation has another node carry the operation out, and gives its answer
 // on as it comes. Of the request, only what this API knows is passed on.
-func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, node ports.Node, request ports.OperationRequest, body []byte) {
+func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, node node.Node, request ports.OperationRequest, body []byte) {
 	query := url.Values{}
 	if wait := r.URL.Query().Get("wait"); wait != "" {
 		query.Set("wait", wait)
@@ -113,17 +114,17 @@ func ourAnswer(response *http.Response) error {
 }
 
 // unforwarded answers for a node that did not.
-func (s *Server) unforwarded(ctx context.Context, w http.ResponseWriter, node ports.Node, request ports.OperationRequest, connected bool, err error) {
-	err = unanswered(ctx, node, err)
+func (s *Server) unforwarded(ctx context.Context, w http.ResponseWriter, target node.Node, request ports.OperationRequest, connected bool, err error) {
+	err = unanswered(ctx, target, err)
 	p := problemOf(err, inRecordBody)
 	if connected {
 		// It may have begun, and may go on: that must not look like a refusal.
-		p = unfinished(request, ports.OperationProgress{}, err.Error())
-		p.Region, p.Node = node.Region, node.Name
+		p = unfinished(request, operation.Progress{}, err.Error())
+		p.Region, p.Node = target.Region, target.Name
 	}
-	if !errors.Is(ctx.Err(), context.Canceled) || errors.Is(context.Cause(ctx), runtime.ErrNodeUnreachable) {
+	if !errors.Is(ctx.Err(), context.Canceled) || errors.Is(context.Cause(ctx), node.ErrUnreachable) {
 		s.cfg.Logger.Error("operation could not be passed on", "game_id", request.GameID,
-			"operation_id", request.Origin.OperationID, "to", placeOf(node).String(), "error", err)
+			"operation_id", request.Origin.OperationID, "to", placeOf(target).String(), "error", err)
 	}
 	writeProblem(w, p)
 }

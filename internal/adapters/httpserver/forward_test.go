@@ -16,7 +16,6 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
@@ -118,8 +117,8 @@ func TestForwardedStreamsAreNotHeldBack(t *testing.T) {
 func TestForwardedErrors(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	c.second.operate = func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
-		return operation.Outcome{}, &runtime.BusyError{GameID: "far", OperationID: "other", Holder: "eu/n2"}
+	c.second.operate = func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+		return operation.Outcome{}, &operation.BusyError{GameID: "far", OperationID: "other", Holder: "eu/n2"}
 	}
 	got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
 	require.Equal(t, 409, got.StatusCode)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
@@ -86,10 +87,10 @@ func FuzzApplyBody(f *testing.F) {
 			f.Add([]byte(row.body))
 		}
 	}
-	f.Add([]byte(asJSON(f, api.DriftApply{Findings: []ports.DriftFinding{finding("a", "n1"), finding("b", "n9")}})))
+	f.Add([]byte(asJSON(f, api.DriftApply{Findings: []drift.Finding{finding("a", "n1"), finding("b", "n9")}})))
 	h := newTarget(f, memstore.New())
-	h.manager.report.Findings = []ports.DriftFinding{finding("a", "n1")}
-	h.manager.apply = applying(new([]ports.DriftFinding))
+	h.manager.report.Findings = []drift.Finding{finding("a", "n1")}
+	h.manager.apply = applying(new([]drift.Finding))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got := h.ask(t, "POST", "/v1/drift/apply", nil, body)
 		if got.Code != http.StatusOK {
@@ -101,7 +102,7 @@ func FuzzApplyBody(f *testing.F) {
 		require.Len(t, results, len(asked))
 		for i, r := range results {
 			require.Equal(t, asked[i].ID, r.ID)
-			require.True(t, r.Status != ports.ApplyDone || r.ID == "a" && asked[i].RecordRevision == 5 && asked[i].IntentRevision == 3, "%s", body)
+			require.True(t, r.Status != drift.ApplyDone || r.ID == "a" && asked[i].RecordRevision == 5 && asked[i].IntentRevision == 3, "%s", body)
 		}
 	})
 }

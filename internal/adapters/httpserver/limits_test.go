@@ -77,12 +77,12 @@ type slowPut struct {
 	takes time.Duration
 }
 
-func (s *slowPut) Put(ctx context.Context, input ports.PutInput) (ports.VersionedRecord, error) {
+func (s *slowPut) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	select {
 	case <-time.After(s.takes):
 		return s.Store.Put(ctx, input)
 	case <-ctx.Done():
-		return ports.VersionedRecord{}, ctx.Err()
+		return runtime.VersionedRecord{}, ctx.Err()
 	}
 }
 

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -16,17 +17,17 @@ type Manager interface {
 
 	// Explain says what is known of the game here. One of which nothing is known is
 	// runtime.ErrNotFound.
-	Explain(ctx context.Context, gameID string) (ports.Explanation, error)
+	Explain(ctx context.Context, gameID string) (drift.Explanation, error)
 
 	// Drift returns what this node finds now, with its brake if that is on. Missing
 	// is empty.
-	Drift(ctx context.Context) (ports.DriftReport, error)
+	Drift(ctx context.Context) (drift.Report, error)
 
 	// ApplyDrift acts on findings that Drift has just returned, one after the other,
 	// and returns one result for each, in the same order. A finding under which
 	// record or intent have moved is ports.ApplyStale. It is an error only if
 	// nothing at all was tried.
-	ApplyDrift(ctx context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error)
+	ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error)
 
 	// ReleaseBrake lets go on what the brake of this node held back. It is a
 	// *runtime.RefusedError when the brake is not on.

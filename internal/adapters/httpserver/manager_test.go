@@ -12,6 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -20,14 +23,14 @@ import (
 // manager plays the part of a daemon that runs games: its steps are the test's.
 type manager struct {
 	// operate, where it is set, is Execute; otherwise every operation succeeds at once.
-	operate func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error)
+	operate func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
 	// page and fault are what Explain returns.
-	page  ports.Explanation
+	page  drift.Explanation
 	fault error
 	// report is what Drift returns, after drift where that is set; apply what ApplyDrift does.
-	report ports.DriftReport
+	report drift.Report
 	drift  func(ctx context.Context) error
-	apply  func([]ports.DriftFinding) ([]ports.ApplyResult, error)
+	apply  func([]drift.Finding) ([]drift.ApplyResult, error)
 	brake  error
 
 	mu       sync.Mutex // guards what follows
@@ -37,7 +40,7 @@ type manager struct {
 
 var _ httpserver.Manager = (*manager)(nil)
 
-func (m *manager) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (m *manager) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	m.mu.Lock()
 	m.requests = append(m.requests, request)
 	m.mu.Unlock()
@@ -62,22 +65,22 @@ func (m *manager) count() int {
 	return len(m.requests)
 }
 
-func (m *manager) Explain(_ context.Context, gameID string) (ports.Explanation, error) {
+func (m *manager) Explain(_ context.Context, gameID string) (drift.Explanation, error) {
 	page := m.page
 	page.GameID = gameID
 	return page, m.fault
 }
 
-func (m *manager) Drift(ctx context.Context) (ports.DriftReport, error) {
+func (m *manager) Drift(ctx context.Context) (drift.Report, error) {
 	if m.drift != nil {
 		if err := m.drift(ctx); err != nil {
-			return ports.DriftReport{}, err
+			return drift.Report{}, err
 		}
 	}
 	return m.report, nil
 }
 
-func (m *manager) ApplyDrift(_ context.Context, findings []ports.DriftFinding, actor string) ([]ports.ApplyResult, error) {
+func (m *manager) ApplyDrift(_ context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	m.mu.Lock()
 	m.appliers = append(m.appliers, actor)
 	m.mu.Unlock()
@@ -103,8 +106,8 @@ func failedBy(request ports.OperationRequest, code operation.FailureCode) operat
 }
 
 // at is progress of the request.
-func atStep(request ports.OperationRequest, step operation.Step) ports.OperationProgress {
-	p := ports.OperationProgress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
+func atStep(request ports.OperationRequest, step operation.Step) operation.Progress {
+	p := operation.Progress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
 	if step == operation.StepAwaitingHealth {
 		record := recordOf(request.GameID)
 		p.Record, p.Revision = &record, 6
@@ -114,8 +117,8 @@ func atStep(request ports.OperationRequest, step operation.Step) ports.Operation
 
 // slow is an operation that comes to the steps and then goes on until it is told
 // to end, or its caller leaves it.
-func slow(end <-chan struct{}, steps ...operation.Step) func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
-	return func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func slow(end <-chan struct{}, steps ...operation.Step) func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+	return func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		for _, step := range steps {
 			report(atStep(request, step))
 		}
@@ -131,22 +134,22 @@ func slow(end <-chan struct{}, steps ...operation.Step) func(context.Context, po
 // register is the nodes that are present, as a test has them.
 type register struct {
 	mu      sync.Mutex // guards nodes
-	nodes   []ports.Node
-	leaders map[string]ports.Leader
+	nodes   []node.Node
+	leaders map[string]node.Leader
 	err     error
 }
 
-func (r *register) Nodes(context.Context) ([]ports.Node, error) {
+func (r *register) Nodes(context.Context) ([]node.Node, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.nodes), r.err
 }
 
-func (r *register) WatchNodes(context.Context) iter.Seq2[[]ports.Node, error] {
-	return func(func([]ports.Node, error) bool) {}
+func (r *register) WatchNodes(context.Context) iter.Seq2[[]node.Node, error] {
+	return func(func([]node.Node, error) bool) {}
 }
 
-func (r *register) Leader(_ context.Context, scope string) (ports.Leader, bool, error) {
+func (r *register) Leader(_ context.Context, scope string) (node.Leader, bool, error) {
 	leader, found := r.leaders[scope]
 	return leader, found, r.err
 }
@@ -155,16 +158,16 @@ func (r *register) Leader(_ context.Context, scope string) (ports.Leader, bool, 
 func (r *register) join(region, name, api string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.nodes = append(r.nodes, ports.Node{
+	r.nodes = append(r.nodes, node.Node{
 		Region: region, Name: name, API: api, Version: "1", Instance: name + "-1", Identity: name, StartedAt: noon, Now: noon, Session: 1,
-		Engine: ports.EngineCapabilities{Kind: "process"},
+		Engine: container.Capabilities{Kind: "process"},
 	})
 }
 
 func (r *register) leave(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.nodes = slices.DeleteFunc(r.nodes, func(n ports.Node) bool { return n.Name == name })
+	r.nodes = slices.DeleteFunc(r.nodes, func(n node.Node) bool { return n.Name == name })
 }
 
 // here is the settings of the node eu/n1, which recordOf's games live on.

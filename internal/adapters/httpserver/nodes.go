@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/node"
 )
 
 type nodesOutput struct{ Body api.Nodes }
@@ -24,12 +24,12 @@ func (s *Server) getNodes(ctx context.Context, _ *emptyInput) (*nodesOutput, err
 	}
 	return &nodesOutput{Body: api.Nodes{
 		Answered: api.Place{Region: s.cfg.Region, Node: s.cfg.Node},
-		Items:    append([]ports.Node{}, present...), Leaders: leaders,
+		Items:    append([]node.Node{}, present...), Leaders: leaders,
 	}}, nil
 }
 
 // leaders returns who leads each region that has a node.
-func (s *Server) leaders(ctx context.Context, present []ports.Node) ([]api.Place, error) {
+func (s *Server) leaders(ctx context.Context, present []node.Node) ([]api.Place, error) {
 	leaders := []api.Place{}
 	asked := map[string]bool{}
 	for _, node := range present {

@@ -7,6 +7,9 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -14,7 +17,7 @@ import (
 
 func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 	t.Parallel()
-	register := &register{leaders: map[string]ports.Leader{"eu": {Region: "eu", Node: "n2", Fence: ports.Fence{Key: "/leaders/eu", CreateRevision: 3}}}}
+	register := &register{leaders: map[string]node.Leader{"eu": {Region: "eu", Node: "n2", Fence: node.Fence{Key: "/leaders/eu", CreateRevision: 3}}}}
 	register.join("eu", "n1", "http://127.0.0.1:1")
 	register.join("eu", "n2", "http://127.0.0.1:2")
 	register.join("us", "u1", "http://127.0.0.1:3")
@@ -42,15 +45,15 @@ func TestExplainAsksTheGamesNode(t *testing.T) {
 	c := startCluster(t, nil)
 	exit := 3
 	record := recordOn("far", "eu", "n2")
-	c.second.page = ports.Explanation{
+	c.second.page = drift.Explanation{
 		Record: &record, Revision: 2, Intent: &operation.Intent{GameID: "far", DesiredStatus: "running", Recent: []operation.Outcome{failedBy(ports.OperationRequest{GameID: "far", Kind: operation.KindStart}, operation.FailureStart)}},
-		Containers: []ports.Container{{ID: "c-far", State: ports.ContainerExited, ExitCode: &exit}}, Logs: []string{"bye"},
+		Containers: []container.Container{{ID: "c-far", State: container.StateExited, ExitCode: &exit}}, Logs: []string{"bye"},
 	}
 	for _, asked := range []*fixture{c.one, c.two} {
 		got := asked.send("GET", "/v1/runtimes/far/explain", "", "")
 		require.Equal(t, 200, got.StatusCode, got.body)
 		contractOf(t, asked).check(t, "GET", "/v1/runtimes/far/explain", got)
-		page := decodeAs[ports.Explanation](t, got.body)
+		page := decodeAs[drift.Explanation](t, got.body)
 		require.Equal(t, c.second.page.Intent, page.Intent)
 		require.Equal(t, []string{"bye"}, page.Logs)
 		require.Equal(t, &exit, page.Containers[0].ExitCode)
@@ -67,10 +70,10 @@ func TestExplainWithoutTheGamesNode(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	record := recordOn("lost", "us", "gone")
-	c.first.page = ports.Explanation{Record: &record, Revision: 3, Warnings: []string{"another"}}
+	c.first.page = drift.Explanation{Record: &record, Revision: 3, Warnings: []string{"another"}}
 	got := c.one.send("GET", "/v1/runtimes/lost/explain", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
-	page := decodeAs[ports.Explanation](t, got.body)
+	page := decodeAs[drift.Explanation](t, got.body)
 	require.Equal(t, "us", page.Record.Region)
 	require.Len(t, page.Warnings, 2)
 	require.Contains(t, page.Warnings[1], "us/gone is not among the present nodes; its containers")

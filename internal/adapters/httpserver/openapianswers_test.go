@@ -8,14 +8,14 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/drift"
 )
 
 // Every operation's good answers, and the conflicts, are as the document says.
 func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 	t.Parallel()
-	m := &manager{report: ports.DriftReport{Findings: []ports.DriftFinding{finding("a", "n1")}}}
-	m.apply = applying(new([]ports.DriftFinding))
+	m := &manager{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
+	m.apply = applying(new([]drift.Finding))
 	f := start(t, httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1", Manager: m, Nodes: new(register)})
 	c := contractOf(t, f)
 	documented := c.operations()
@@ -90,7 +90,7 @@ func TestOpenAPIDescribesTheBodies(t *testing.T) {
 	c.validate(t, `{"image":"a:1","region":"eu","crash":{"attempts":1,"window":"1m"},"env":{"A":"1"},"args":["x"]}`, begin...)
 	c.validate(t, `{"image":"a:1","force":true}`, patch...)
 	c.validate(t, "{}", halt...)
-	c.validate(t, asJSON(t, api.DriftApply{Findings: []ports.DriftFinding{finding("a", "n1")}}), apply...)
+	c.validate(t, asJSON(t, api.DriftApply{Findings: []drift.Finding{finding("a", "n1")}}), apply...)
 
 	c.refuses(t, `{"image":"a:1","extra":1}`, begin...)
 	c.refuses(t, `{"crash":{"Attempts":1}}`, begin...)

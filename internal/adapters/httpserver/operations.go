@@ -33,7 +33,7 @@ const (
 )
 
 // met reports whether an operation that goes on has come far enough.
-func (w waiting) met(p ports.OperationProgress) bool {
+func (w waiting) met(p operation.Progress) bool {
 	return w == waitAccepted || w == waitRunning && p.Step == operation.StepAwaitingHealth
 }
 

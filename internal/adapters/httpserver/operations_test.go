@@ -11,6 +11,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -116,7 +117,7 @@ func TestOperationsAreWaitedForAsAsked(t *testing.T) {
 func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 	t.Parallel()
 	entered, accept, left := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	m := &manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	m := &manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		close(entered)
 		select {
 		case <-accept:
@@ -203,7 +204,7 @@ func TestDaemonsWithoutAnEngine(t *testing.T) {
 // A manager that panics ends its own request, and the server goes on.
 func TestManagersThatPanic(t *testing.T) {
 	t.Parallel()
-	m := &manager{operate: func(context.Context, ports.OperationRequest, func(ports.OperationProgress)) (operation.Outcome, error) {
+	m := &manager{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 		panic("oh")
 	}}
 	f := start(t, here(m))
@@ -220,7 +221,7 @@ func TestManagersThatPanic(t *testing.T) {
 func TestShutdownAndOperations(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
-	cfg := here(&manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	cfg := here(&manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		if request.GameID == "quick" {
 			return slow(end, operation.StepAccepted)(ctx, request, report)
 		}
@@ -248,8 +249,8 @@ func TestShutdownAndOperations(t *testing.T) {
 // that a program acts on.
 func TestErrorsOfOperations(t *testing.T) {
 	t.Parallel()
-	busy := &runtime.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: noon}
-	refused := &runtime.RefusedError{GameID: "g", Operation: "cleanup", Status: runtime.StatusRunning, Reason: "it is running; stop it first"}
+	busy := &operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: noon}
+	refused := &operation.RefusedError{GameID: "g", Operation: "cleanup", Status: runtime.StatusRunning, Reason: "it is running; stop it first"}
 	for _, row := range []struct {
 		err    error
 		failed operation.FailureCode // empty for what was refused before it began
@@ -264,17 +265,17 @@ func TestErrorsOfOperations(t *testing.T) {
 		{&runtime.InvalidError{Field: "operation_id", Reason: "is long"}, "", 400, api.CodeInvalid, api.Problem{Errors: []api.Fault{{Location: "header.Idempotency-Key", Message: "is long"}}}},
 		{runtime.ErrUnavailable, "", 503, api.CodeUnavailable, api.Problem{}},
 		{runtime.ErrReadOnly, "", 507, api.CodeReadOnly, api.Problem{}},
-		{runtime.ErrEngineUnavailable, "", 503, api.CodeEngineUnavailable, api.Problem{}},
+		{container.ErrEngineUnavailable, "", 503, api.CodeEngineUnavailable, api.Problem{}},
 		{runtime.ErrOutcomeUnknown, "", 504, api.CodeOutcomeUnknown, api.Problem{}},
-		{runtime.ErrNoImage, operation.FailureNoImage, 422, api.CodeNoImage, api.Problem{}},
-		{runtime.ErrStartFailed, operation.FailureStart, 422, api.CodeStartFailed, api.Problem{}},
-		{runtime.ErrEngineUnavailable, operation.FailureEngine, 503, api.CodeEngineUnavailable, api.Problem{}},
+		{container.ErrNoImage, operation.FailureNoImage, 422, api.CodeNoImage, api.Problem{}},
+		{operation.ErrStartFailed, operation.FailureStart, 422, api.CodeStartFailed, api.Problem{}},
+		{container.ErrEngineUnavailable, operation.FailureEngine, 503, api.CodeEngineUnavailable, api.Problem{}},
 		{runtime.ErrConflict, operation.FailureConflict, 409, api.CodeConflict, api.Problem{}},
 		{errBroken, operation.FailureDeadline, 500, api.CodeOperationFailed, api.Problem{}},
 		{errBroken, "", 500, api.CodeInternal, api.Problem{}},
 	} {
 		for _, kind := range kinds {
-			m := &manager{operate: func(_ context.Context, request ports.OperationRequest, _ func(ports.OperationProgress)) (operation.Outcome, error) {
+			m := &manager{operate: func(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
 				if row.failed == "" {
 					return operation.Outcome{}, row.err
 				}

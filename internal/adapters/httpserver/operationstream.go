@@ -6,13 +6,13 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // operationStream tells of an operation in the forms that a watch has.
 type operationStream struct{ out *eventWriter }
 
-func (o *operationStream) progress(p ports.OperationProgress) bool {
+func (o *operationStream) progress(p operation.Progress) bool {
 	return o.event(api.ProgressEvent(p))
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -44,7 +44,7 @@ func typesOf(events []api.OperationEvent) string {
 // A stream tells of each step, of what is pulled, and at last of the end.
 func TestOperationStreams(t *testing.T) {
 	t.Parallel()
-	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		report(atStep(request, operation.StepAccepted))
 		pulling := atStep(request, operation.StepPulling)
 		pulling.Text, pulling.BytesDone, pulling.BytesTotal = "<layer> & more", 1, 2
@@ -82,12 +82,12 @@ func TestOperationStreams(t *testing.T) {
 func TestErrorsOnOperationStreams(t *testing.T) {
 	t.Parallel()
 	late := make(chan bool, 2)
-	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		if <-late {
 			report(atStep(request, operation.StepPulling))
-			return failedBy(request, operation.FailureNoImage), runtime.ErrNoImage
+			return failedBy(request, operation.FailureNoImage), container.ErrNoImage
 		}
-		return operation.Outcome{}, &runtime.BusyError{GameID: "g", OperationID: "other"}
+		return operation.Outcome{}, &operation.BusyError{GameID: "g", OperationID: "other"}
 	}}
 	f := start(t, here(m))
 	c := contractOf(t, f)

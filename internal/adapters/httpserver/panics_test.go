@@ -20,7 +20,9 @@ import (
 // panicking is a store with a bug in each of its reads.
 type panicking struct{ *memstore.Store }
 
-func (panicking) GetVersioned(context.Context, string) (ports.VersionedRecord, error) { panic(secret) }
+func (panicking) GetVersioned(context.Context, string) (runtime.VersionedRecord, error) {
+	panic(secret)
+}
 
 // History panics with a value that is not comparable.
 func (panicking) History(context.Context, string) ([]runtime.LedgerEntry, error) {
@@ -37,7 +39,7 @@ func (p panicking) Check(context.Context, bool) (ports.CheckReport, error) {
 func (panicking) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	record := recordOf("g")
 	record.CreatedAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
-	return ports.Page{Revision: 2, Records: []ports.VersionedRecord{{Record: record, Revision: 2}}}, nil
+	return ports.Page{Revision: 2, Records: []runtime.VersionedRecord{{Record: record, Revision: 2}}}, nil
 }
 
 // A handler that panics answers 500, says why in the log only, and takes nobody

@@ -12,8 +12,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/node"
 )
 
 const (
@@ -38,13 +37,13 @@ type unreachableError struct {
 
 func (e *unreachableError) Error() string {
 	if e.place.node == "" {
-		return fmt.Sprintf("%s: %s", runtime.ErrNodeUnreachable, e.reason)
+		return fmt.Sprintf("%s: %s", node.ErrUnreachable, e.reason)
 	}
-	return fmt.Sprintf("%s: %s %s", runtime.ErrNodeUnreachable, e.place, e.reason)
+	return fmt.Sprintf("%s: %s %s", node.ErrUnreachable, e.place, e.reason)
 }
 
 // Is reports whether target is runtime.ErrNodeUnreachable.
-func (e *unreachableError) Is(target error) bool { return target == runtime.ErrNodeUnreachable }
+func (e *unreachableError) Is(target error) bool { return target == node.ErrUnreachable }
 
 func describeUnreachable(p *api.Problem, e *unreachableError) {
 	p.Region, p.Node = e.place.region, e.place.node
@@ -66,7 +65,7 @@ func newPeerTransport() *http.Transport {
 }
 
 // nodeAt returns the present node of these names.
-func (s *Server) nodeAt(ctx context.Context, at place) (*ports.Node, error) {
+func (s *Server) nodeAt(ctx context.Context, at place) (*node.Node, error) {
 	if s.cfg.Nodes == nil {
 		return nil, &unreachableError{place: at, reason: "is another node, and this daemon knows of none"}
 	}
@@ -74,7 +73,7 @@ func (s *Server) nodeAt(ctx context.Context, at place) (*ports.Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for node %s: %w", at, err)
 	}
-	i := slices.IndexFunc(present, func(n ports.Node) bool { return placeOf(n) == at })
+	i := slices.IndexFunc(present, func(n node.Node) bool { return placeOf(n) == at })
 	if i < 0 {
 		return nil, &unreachableError{place: at, reason: "is not among the present nodes"}
 	}
@@ -83,7 +82,7 @@ func (s *Server) nodeAt(ctx context.Context, at place) (*ports.Node, error) {
 
 // addressOf returns the URL of a path at a node. Only the register says where a
 // node is.
-func addressOf(node ports.Node, path string, query url.Values) (*url.URL, error) {
+func addressOf(node node.Node, path string, query url.Values) (*url.URL, error) {
 	base, err := url.Parse(node.API)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Hostname() == "" || base.User != nil {
 		return nil, &unreachableError{place: placeOf(node), reason: "names no address at which other nodes reach it; see --advertise"}
@@ -102,7 +101,7 @@ func withQuery(query url.Values) string {
 // more: one that is cut off, or hangs, does not say so itself. The cause is then
 // an *unreachableError. It also ends, with errClosing, in time for an answer before
 // a shutdown cuts the request off. The returned function waits until all has ended.
-func (s *Server) whilePresent(ctx context.Context, node ports.Node) (context.Context, func()) {
+func (s *Server) whilePresent(ctx context.Context, target node.Node) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -123,7 +122,7 @@ func (s *Server) whilePresent(ctx context.Context, node ports.Node) (context.Con
 				return
 			case <-ticker.C:
 			}
-			if _, err := s.nodeAt(ctx, placeOf(node)); errors.Is(err, runtime.ErrNodeUnreachable) {
+			if _, err := s.nodeAt(ctx, placeOf(target)); errors.Is(err, node.ErrUnreachable) {
 				cancel(err)
 				return
 			}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -19,14 +20,14 @@ type place struct{ region, node string }
 
 func (p place) String() string { return p.region + "/" + p.node }
 
-func placeOf(n ports.Node) place { return place{n.Region, n.Name} }
+func placeOf(n node.Node) place { return place{n.Region, n.Name} }
 
 func (s *Server) self() place { return place{s.cfg.Region, s.cfg.Node} }
 
 // destination decides, by the game's record as it stands now, which node is to
 // carry the request out: nil for this one. A request that was passed on already is
 // carried out here or not at all.
-func (s *Server) destination(ctx context.Context, request ports.OperationRequest, wanted place, forwarded bool) (*ports.Node, error) {
+func (s *Server) destination(ctx context.Context, request ports.OperationRequest, wanted place, forwarded bool) (*node.Node, error) {
 	if wanted.node != "" { // named without its region it is one of this daemon's
 		wanted.region = cmp.Or(wanted.region, s.cfg.Region)
 	}
@@ -39,7 +40,7 @@ func (s *Server) destination(ctx context.Context, request ports.OperationRequest
 	}
 	settled := home.node != "" && (request.Kind != operation.KindStart || status != runtime.StatusRemoved)
 	if settled && (wanted.node != "" && wanted != home || wanted.region != "" && wanted.region != home.region) {
-		return nil, &runtime.RefusedError{
+		return nil, &operation.RefusedError{
 			GameID: request.GameID, Operation: string(request.Kind), Status: status,
 			Reason: fmt.Sprintf("the game lives on node %s; leave region and node out, or clean it up before it is started elsewhere", home),
 		}
@@ -60,18 +61,18 @@ func (s *Server) destination(ctx context.Context, request ports.OperationRequest
 
 // reach returns the node of a place, which may be undecided in part, nil for this
 // one. Before is where a game lived that was removed, and where its state may be.
-func (s *Server) reach(ctx context.Context, wanted, before place) (*ports.Node, error) {
+func (s *Server) reach(ctx context.Context, wanted, before place) (*node.Node, error) {
 	switch {
 	case wanted == s.self():
 		return nil, s.needEngine()
 	case wanted.node != "":
 		return s.nodeAt(ctx, wanted)
 	case before.node != "" && before != s.self() && (wanted.region == "" || wanted.region == before.region):
-		node, err := s.nodeAt(ctx, before)
-		if err == nil && node.Engine.Kind != "" {
-			return node, nil
+		found, err := s.nodeAt(ctx, before)
+		if err == nil && found.Engine.Kind != "" {
+			return found, nil
 		}
-		if err != nil && !errors.Is(err, runtime.ErrNodeUnreachable) {
+		if err != nil && !errors.Is(err, node.ErrUnreachable) {
 			return nil, err
 		}
 	}
@@ -104,7 +105,7 @@ func (s *Server) homeOf(ctx context.Context, gameID string) (place, runtime.Stat
 }
 
 // engines returns the present nodes that run games, of one region or of all.
-func (s *Server) engines(ctx context.Context, region string) ([]ports.Node, error) {
+func (s *Server) engines(ctx context.Context, region string) ([]node.Node, error) {
 	if s.cfg.Nodes == nil {
 		return nil, nil
 	}
@@ -112,18 +113,18 @@ func (s *Server) engines(ctx context.Context, region string) ([]ports.Node, erro
 	if err != nil {
 		return nil, fmt.Errorf("list the nodes: %w", err)
 	}
-	return slices.DeleteFunc(slices.Clone(present), func(n ports.Node) bool {
+	return slices.DeleteFunc(slices.Clone(present), func(n node.Node) bool {
 		return n.Engine.Kind == "" || region != "" && n.Region != region
 	}), nil
 }
 
 // leastLoaded returns the candidate whose name the fewest records bear.
-func (s *Server) leastLoaded(ctx context.Context, candidates []ports.Node) (*ports.Node, error) {
+func (s *Server) leastLoaded(ctx context.Context, candidates []node.Node) (*node.Node, error) {
 	games, err := s.gamesByNode(ctx)
 	if err != nil {
 		return nil, err
 	}
-	best := slices.MinFunc(candidates, func(a, b ports.Node) int {
+	best := slices.MinFunc(candidates, func(a, b node.Node) int {
 		return cmp.Compare(games[placeOf(a)], games[placeOf(b)])
 	})
 	return &best, nil

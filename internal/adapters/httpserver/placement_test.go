@@ -9,9 +9,9 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // A game without a node is started where the request says, and else where it
@@ -87,7 +87,7 @@ func nowhere() *runtime.RuntimeRecord {
 // Where nobody can run a game, the answer says so.
 func TestNobodyCanRunTheGame(t *testing.T) {
 	t.Parallel()
-	register := &register{nodes: []ports.Node{{Region: "eu", Name: "bare", API: "http://127.0.0.1:1"}}}
+	register := &register{nodes: []node.Node{{Region: "eu", Name: "bare", API: "http://127.0.0.1:1"}}}
 	f := start(t, httpserver.Config{Region: "eu", Node: "n1", Nodes: register})
 	for body, want := range map[string]string{
 		`{}`:              "no node that runs games is present",

@@ -26,7 +26,7 @@ type getOutput struct {
 	Body runtime.RuntimeRecord
 }
 
-func recordAnswer(v ports.VersionedRecord) *recordOutput {
+func recordAnswer(v runtime.VersionedRecord) *recordOutput {
 	return &recordOutput{ETag: etag(v.Revision), Body: v.Record}
 }
 
@@ -119,7 +119,7 @@ func (s *Server) recordBody(body []byte, id string) (runtime.RuntimeRecord, erro
 // put writes under the precondition. One that names no single revision is
 // settled by reading first and pinning the write to what was read; another
 // writer in between only means to look again.
-func (s *Server) put(ctx context.Context, input ports.PutInput, condition precondition) (ports.VersionedRecord, error) {
+func (s *Server) put(ctx context.Context, input ports.PutInput, condition precondition) (runtime.VersionedRecord, error) {
 	if condition.empty() {
 		return s.store.Put(ctx, input)
 	}
@@ -130,14 +130,14 @@ func (s *Server) put(ctx context.Context, input ports.PutInput, condition precon
 	for {
 		found, err := s.store.GetVersioned(ctx, input.Record.GameID)
 		if err != nil && !errors.Is(err, runtime.ErrNotFound) {
-			return ports.VersionedRecord{}, err
+			return runtime.VersionedRecord{}, err
 		}
 		met := err == nil && condition.holds(found.Revision)
 		switch {
 		case met:
 			input.IfRevision = &found.Revision
 		case condition.any:
-			return ports.VersionedRecord{}, unmet(input.Record.GameID, condition, found)
+			return runtime.VersionedRecord{}, unmet(input.Record.GameID, condition, found)
 		default:
 			// the store refuses this, unless it has done the operation before
 			input.IfRevision = &condition.revisions[0]
@@ -147,12 +147,12 @@ func (s *Server) put(ctx context.Context, input ports.PutInput, condition precon
 		case !errors.Is(err, runtime.ErrConflict):
 			return written, err
 		case !met:
-			return ports.VersionedRecord{}, unmet(input.Record.GameID, condition, found)
+			return runtime.VersionedRecord{}, unmet(input.Record.GameID, condition, found)
 		}
 	}
 }
 
-func unmet(id string, condition precondition, found ports.VersionedRecord) error {
+func unmet(id string, condition precondition, found runtime.VersionedRecord) error {
 	conflict := &runtime.ConflictError{
 		GameID: id, Precondition: runtime.PreconditionRevision, Expected: "any",
 		Actual: "none", Current: found.Record, Revision: found.Revision,
@@ -232,7 +232,7 @@ func inStatusBody(field string) string {
 
 // audit leaves one line for each write that was asked of the store, refused
 // ones included.
-func (s *Server) audit(verb, id string, origin ports.Origin, to runtime.Status, written ports.VersionedRecord, err error) {
+func (s *Server) audit(verb, id string, origin ports.Origin, to runtime.Status, written runtime.VersionedRecord, err error) {
 	line := s.cfg.Logger.With("verb", verb, "game_id", id, "to", to, "actor", origin.Actor, "operation_id", origin.OperationID)
 	if err != nil {
 		line.Info("write not done, or not known to be", "error", err)

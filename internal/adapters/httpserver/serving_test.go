@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
@@ -63,14 +64,14 @@ type gate struct {
 
 func newGate() *gate { return &gate{Store: memstore.New(), open: make(chan struct{})} }
 
-func (g *gate) GetVersioned(ctx context.Context, id string) (ports.VersionedRecord, error) {
+func (g *gate) GetVersioned(ctx context.Context, id string) (runtime.VersionedRecord, error) {
 	g.waiting.Add(1)
 	defer g.waiting.Add(-1)
 	select {
 	case <-g.open:
 		return g.Store.GetVersioned(ctx, id)
 	case <-ctx.Done():
-		return ports.VersionedRecord{}, ctx.Err()
+		return runtime.VersionedRecord{}, ctx.Err()
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
@@ -72,7 +73,7 @@ type large struct{ *memstore.Store }
 func (large) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	record := recordOf("g")
 	record.StatePath = strings.Repeat("x", 60<<10)
-	return ports.Page{Revision: 2, Records: slices.Repeat([]ports.VersionedRecord{{Record: record, Revision: 2}}, 150)}, nil
+	return ports.Page{Revision: 2, Records: slices.Repeat([]runtime.VersionedRecord{{Record: record, Revision: 2}}, 150)}, nil
 }
 
 // An ordinary answer is not held for ever either.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/processengine"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
@@ -43,5 +43,5 @@ func TestOneEngineUsesADirectory(t *testing.T) {
 
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, ports.EngineCapabilities{Kind: "process"}, newSite(t).open(t).Capabilities())
+	require.Equal(t, container.Capabilities{Kind: "process"}, newSite(t).open(t).Capabilities())
 }

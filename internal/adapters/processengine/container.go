@@ -12,12 +12,11 @@ import (
 	"sync"
 	"time"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
-// container is one container of the directory.
-type container struct {
+// processContainer is one container of the directory.
+type processContainer struct {
 	id  string
 	dir string
 	// spec never changes once ready is closed. Of a damaged container it is zero.
@@ -48,16 +47,16 @@ type past struct {
 	code              *int
 }
 
-func newContainer(id, dir string) *container {
-	c := &container{id: id, dir: dir, ready: make(chan struct{}), acts: make(chan struct{}, 1)}
+func newContainer(id, dir string) *processContainer {
+	c := &processContainer{id: id, dir: dir, ready: make(chan struct{}), acts: make(chan struct{}, 1)}
 	c.acts <- struct{}{}
 	return c
 }
 
-func (c *container) file(name string) string { return filepath.Join(c.dir, name) }
+func (c *processContainer) file(name string) string { return filepath.Join(c.dir, name) }
 
 // acquire takes the token of acts; the caller gives it back.
-func (c *container) acquire(ctx context.Context) (release func(), err error) {
+func (c *processContainer) acquire(ctx context.Context) (release func(), err error) {
 	select {
 	case <-c.acts:
 		return func() { c.acts <- struct{}{} }, nil
@@ -67,7 +66,7 @@ func (c *container) acquire(ctx context.Context) (release func(), err error) {
 }
 
 // running returns the run in progress, or nil.
-func (c *container) running() *run {
+func (c *processContainer) running() *run {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.run
@@ -75,27 +74,27 @@ func (c *container) running() *run {
 
 // current returns the run in progress, or nil where nothing of the game lives. While that
 // cannot be told it is runtime.ErrEngineUnavailable.
-func (c *container) current() (*run, error) {
+func (c *processContainer) current() (*run, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.astray != nil {
-		return nil, fmt.Errorf("%w: whether it runs cannot be told: %w", runtime.ErrEngineUnavailable, c.astray)
+		return nil, fmt.Errorf("%w: whether it runs cannot be told: %w", container.ErrEngineUnavailable, c.astray)
 	}
 	return c.run, nil
 }
 
 // readable is nil unless it has yet to be read how the latest run has ended.
-func (c *container) readable() error {
+func (c *processContainer) readable() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.unread {
-		return fmt.Errorf("%w: how its latest run has ended cannot be read yet", runtime.ErrEngineUnavailable)
+		return fmt.Errorf("%w: how its latest run has ended cannot be read yet", container.ErrEngineUnavailable)
 	}
 	return nil
 }
 
 // letGo makes the engine look away from what runs.
-func (c *container) letGo() {
+func (c *processContainer) letGo() {
 	if r := c.running(); r != nil {
 		_ = r.pipe.Close()
 	}
@@ -104,7 +103,7 @@ func (c *container) letGo() {
 // lost reports whether somebody has deleted the directory of a container that
 // does not run. Where the directory of all containers is not the one that it was,
 // moved away or not mounted, nobody can tell: that is runtime.ErrEngineUnavailable.
-func (e *Engine) lost(c *container) (bool, error) {
+func (e *Engine) lost(c *processContainer) (bool, error) {
 	if c.running() != nil {
 		return false, nil
 	}
@@ -116,14 +115,14 @@ func (e *Engine) lost(c *container) (bool, error) {
 		err = errors.New("it is another one by now")
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: the directory of containers %s is not as it was when the engine opened it: %w", runtime.ErrEngineUnavailable, e.containersDir(), err)
+		return false, fmt.Errorf("%w: the directory of containers %s is not as it was when the engine opened it: %w", container.ErrEngineUnavailable, e.containersDir(), err)
 	}
 	return true, nil
 }
 
 // describe returns the container as it is now.
-func (c *container) describe(cfg Config) ports.Container {
-	told := ports.Container{ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image, State: ports.ContainerUnknown}
+func (c *processContainer) describe(cfg Config) container.Container {
+	told := container.Container{ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image, State: container.StateUnknown}
 	if c.damage != nil {
 		return told // and no more than what its spec.json says, if that can be read
 	}
@@ -133,14 +132,14 @@ func (c *container) describe(cfg Config) ports.Container {
 	switch {
 	case c.unread, c.astray != nil: // then it is unknown
 	case c.run != nil:
-		told.State = ports.ContainerRunning
+		told.State = container.StateRunning
 		told.StartedAt = copied(c.run.startedAt)
 		told.Endpoint = endpoint(cfg.Host, c.run.port)
 	case c.last.started:
-		told.State = ports.ContainerExited
+		told.State = container.StateExited
 		told.StartedAt, told.ExitedAt, told.ExitCode = copied(c.last.startedAt), copied(c.last.exited), copied(c.last.code)
 	default:
-		told.State = ports.ContainerCreated
+		told.State = container.StateCreated
 	}
 	return told
 }
@@ -162,6 +161,6 @@ func copied[T any](value *T) *T {
 }
 
 // wrap names the container in an error.
-func (c *container) wrap(doing string, err error) error {
+func (c *processContainer) wrap(doing string, err error) error {
 	return fmt.Errorf("%s container %s of game %q: %w", doing, c.id, c.spec.Labels.GameID, err)
 }

@@ -9,8 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // newMark begins the names of directories of containers that are being made,
@@ -21,14 +20,14 @@ const (
 )
 
 // Create makes the container's directory, which appears whole or not at all.
-func (e *Engine) Create(ctx context.Context, s ports.ContainerSpec) (ports.Container, error) {
+func (e *Engine) Create(ctx context.Context, s container.Spec) (container.Container, error) {
 	ctx, done, err := e.begin(ctx)
 	if err != nil {
-		return ports.Container{}, err
+		return container.Container{}, err
 	}
 	defer done()
 	if err := e.check(s); err != nil {
-		return ports.Container{}, fmt.Errorf("create container %q: %w", s.Name, err)
+		return container.Container{}, fmt.Errorf("create container %q: %w", s.Name, err)
 	}
 	for {
 		c, mine := e.reserve(s.Name)
@@ -38,16 +37,16 @@ func (e *Engine) Create(ctx context.Context, s ports.ContainerSpec) (ports.Conta
 		select {
 		case <-c.ready:
 		case <-ctx.Done():
-			return ports.Container{}, unavailable(ctx)
+			return container.Container{}, unavailable(ctx)
 		}
 		lost, err := e.lost(c)
 		switch {
 		case err != nil:
-			return ports.Container{}, fmt.Errorf("create container %q: %w", s.Name, err)
+			return container.Container{}, fmt.Errorf("create container %q: %w", s.Name, err)
 		case c.failure != nil || lost:
 			e.forget(c) // and its name is free again
 		case c.spec.Labels.OperationID != s.Labels.OperationID || !e.owns(c):
-			return ports.Container{}, fmt.Errorf("create container %q: %w: it is %s, made by operation %q", s.Name, runtime.ErrContainerExists, c.id, c.spec.Labels.OperationID)
+			return container.Container{}, fmt.Errorf("create container %q: %w: it is %s, made by operation %q", s.Name, container.ErrContainerExists, c.id, c.spec.Labels.OperationID)
 		default:
 			return c.describe(e.cfg), nil
 		}
@@ -56,7 +55,7 @@ func (e *Engine) Create(ctx context.Context, s ports.ContainerSpec) (ports.Conta
 
 // reserve returns the container of the name; mine says that there was none, and
 // that the caller is to make it.
-func (e *Engine) reserve(name string) (c *container, mine bool) {
+func (e *Engine) reserve(name string) (c *processContainer, mine bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c, taken := e.names[name]; taken {
@@ -71,13 +70,13 @@ func (e *Engine) reserve(name string) (c *container, mine bool) {
 }
 
 // make makes the container that was reserved, or gives its name back.
-func (e *Engine) make(ctx context.Context, c *container, s ports.ContainerSpec) (ports.Container, error) {
+func (e *Engine) make(ctx context.Context, c *processContainer, s container.Spec) (container.Container, error) {
 	c.spec = spec{ID: c.id, Name: s.Name, Labels: s.Labels, Args: s.Args, Env: s.Env, Port: s.Port}
 	if err := e.makeDir(ctx, c); err != nil {
 		c.failure = fmt.Errorf("create container %q: %w", s.Name, err)
 		e.forget(c)
 		close(c.ready)
-		return ports.Container{}, c.failure
+		return container.Container{}, c.failure
 	}
 	e.mu.Lock()
 	e.containers[c.id] = c
@@ -86,7 +85,7 @@ func (e *Engine) make(ctx context.Context, c *container, s ports.ContainerSpec) 
 	return c.describe(e.cfg), nil
 }
 
-func (e *Engine) makeDir(ctx context.Context, c *container) error {
+func (e *Engine) makeDir(ctx context.Context, c *processContainer) error {
 	draft := filepath.Join(e.containersDir(), newMark+c.id)
 	err := e.fillDir(ctx, draft, c)
 	if err == nil {
@@ -99,13 +98,13 @@ func (e *Engine) makeDir(ctx context.Context, c *container) error {
 	switch {
 	case ctx.Err() != nil:
 		return unavailable(ctx)
-	case errors.Is(err, runtime.ErrNoImage):
+	case errors.Is(err, container.ErrNoImage):
 		return err
 	}
-	return fmt.Errorf("%w: %w", runtime.ErrEngineUnavailable, err)
+	return fmt.Errorf("%w: %w", container.ErrEngineUnavailable, err)
 }
 
-func (e *Engine) fillDir(ctx context.Context, dir string, c *container) error {
+func (e *Engine) fillDir(ctx context.Context, dir string, c *processContainer) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -116,7 +115,7 @@ func (e *Engine) fillDir(ctx context.Context, dir string, c *container) error {
 }
 
 // owns reports whether the container is of this engine's store and node.
-func (e *Engine) owns(c *container) bool {
+func (e *Engine) owns(c *processContainer) bool {
 	l := c.spec.Labels
 	return l.Store == e.cfg.Store && l.Region == e.cfg.Region && l.Node == e.cfg.Node
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 func TestADamagedContainerIsReportedAndHidesNoOther(t *testing.T) {
@@ -26,22 +26,22 @@ func TestADamagedContainerIsReportedAndHidesNoOther(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(s.containerDir(damaged.ID), "spec.json"), []byte(content), 0o600))
 
 			e = s.open(t)
-			told := ports.Container{ID: damaged.ID, State: ports.ContainerUnknown}
+			told := container.Container{ID: damaged.ID, State: container.StateUnknown}
 			all, err := e.List(t.Context(), "")
 			require.NoError(t, err)
-			require.ElementsMatch(t, []ports.Container{told, whole}, all)
+			require.ElementsMatch(t, []container.Container{told, whole}, all)
 			require.Equal(t, told, e.inspect(t, damaged.ID))
 			ofGame, err := e.List(t.Context(), "b")
 			require.NoError(t, err)
-			require.Equal(t, []ports.Container{whole}, ofGame)
+			require.Equal(t, []container.Container{whole}, ofGame)
 
 			game, _ := s.pids(t, damaged.ID)
 			require.NoError(t, e.Stop(t.Context(), damaged.ID, hour), "what runs can be stopped")
 			eventually(t, "the game is dead", func() bool { return !alive(game) })
-			require.ErrorIs(t, e.Start(t.Context(), damaged.ID), runtime.ErrStartFailed)
+			require.ErrorIs(t, e.Start(t.Context(), damaged.ID), operation.ErrStartFailed)
 			require.NoError(t, e.Remove(t.Context(), damaged.ID))
 			_, err = e.Inspect(t.Context(), damaged.ID)
-			require.ErrorIs(t, err, runtime.ErrNoContainer)
+			require.ErrorIs(t, err, container.ErrNoContainer)
 		})
 	}
 }
@@ -70,17 +70,17 @@ func TestAPipeThatCannotBeReadIsUnknown(t *testing.T) {
 			ofGame, err := e.List(t.Context(), "a")
 			require.NoError(t, err)
 			require.Len(t, ofGame, 1)
-			require.Equal(t, ports.ContainerUnknown, ofGame[0].State)
+			require.Equal(t, container.StateUnknown, ofGame[0].State)
 			require.Equal(t, c.Labels, ofGame[0].Labels)
 			for _, err := range []error{e.Start(t.Context(), c.ID), e.Stop(t.Context(), c.ID, 0), e.Remove(t.Context(), c.ID)} {
-				require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+				require.ErrorIs(t, err, container.ErrEngineUnavailable)
 				require.ErrorContains(t, err, pipe)
 			}
 			require.Equal(t, runs, alive(game))
 
 			require.NoError(t, os.Remove(pipe))
 			require.NoError(t, os.Rename(pipe+".away", pipe))
-			eventually(t, "it is known again", func() bool { return e.inspect(t, c.ID).State != ports.ContainerUnknown })
+			eventually(t, "it is known again", func() bool { return e.inspect(t, c.ID).State != container.StateUnknown })
 			require.Equal(t, c, e.inspect(t, c.ID))
 			require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 			require.False(t, alive(game))
@@ -99,7 +99,7 @@ func TestExitCodesThatCannotBeReadAreUnknown(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(s.containerDir(c.ID), "exit"), []byte(content), 0o600))
 
 		e = s.open(t)
-		require.Equal(t, ports.ContainerExited, e.inspect(t, c.ID).State, name)
+		require.Equal(t, container.StateExited, e.inspect(t, c.ID).State, name)
 		require.Nil(t, e.inspect(t, c.ID).ExitCode, name)
 	}
 }
@@ -114,7 +114,7 @@ func TestAContainerWhosePortIsForgottenRunsOn(t *testing.T) {
 
 	e = s.open(t)
 	told := e.inspect(t, c.ID)
-	require.Equal(t, ports.ContainerRunning, told.State)
+	require.Equal(t, container.StateRunning, told.State)
 	require.Empty(t, told.Endpoint, "it is not known")
 	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 }
@@ -158,10 +158,10 @@ func TestContainersThatAreOutOfSightAreUnknown(t *testing.T) {
 			require.NoError(t, os.Rename(home, home+".away"))
 			replace(t, home)
 			_, err := e.List(t.Context(), "")
-			require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+			require.ErrorIs(t, err, container.ErrEngineUnavailable)
 			require.ErrorContains(t, err, home)
 			_, err = e.Inspect(t.Context(), c.ID)
-			require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+			require.ErrorIs(t, err, container.ErrEngineUnavailable)
 
 			require.NoError(t, os.RemoveAll(home))
 			require.NoError(t, os.Rename(home+".away", home))
@@ -184,13 +184,13 @@ func TestAnExitThatCannotBeReadYet(t *testing.T) {
 			require.NoError(t, os.Symlink("exit", exit)) // it can be neither written nor read
 			game, _ := s.pids(t, c.ID)
 			kill(t, game)
-			eventually(t, "the container is unknown", func() bool { return e.inspect(t, c.ID).State == ports.ContainerUnknown })
+			eventually(t, "the container is unknown", func() bool { return e.inspect(t, c.ID).State == container.StateUnknown })
 			if reopen {
 				require.NoError(t, e.Close())
 				e = s.open(t)
-				require.Equal(t, ports.ContainerUnknown, e.inspect(t, c.ID).State)
+				require.Equal(t, container.StateUnknown, e.inspect(t, c.ID).State)
 			}
-			require.ErrorIs(t, e.Start(t.Context(), c.ID), runtime.ErrEngineUnavailable)
+			require.ErrorIs(t, e.Start(t.Context(), c.ID), container.ErrEngineUnavailable)
 
 			require.NoError(t, os.WriteFile(exit+".whole", []byte("42\n"), 0o600))
 			require.NoError(t, os.Rename(exit+".whole", exit))

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -33,11 +33,11 @@ type Engine struct {
 	watches sync.WaitGroup // one for each game that runs, one for the logs
 
 	mu         sync.Mutex
-	closed     bool                  // guarded by mu, as all below
-	calls      sync.WaitGroup        // methods in progress; added to while not closed
-	containers map[string]*container // ours, by id
-	names      map[string]*container // all that lie in Dir, those of others included
-	ports      map[int]*container    // which port is whose while it runs or starts
+	closed     bool                         // guarded by mu, as all below
+	calls      sync.WaitGroup               // methods in progress; added to while not closed
+	containers map[string]*processContainer // ours, by id
+	names      map[string]*processContainer // all that lie in Dir, those of others included
+	ports      map[int]*processContainer    // which port is whose while it runs or starts
 }
 
 // errClosed is why a method of a closed engine does nothing.
@@ -57,7 +57,7 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, tools: tools, log: cfg.Logger, hub: newHub(cfg.EventBuffer),
-		containers: map[string]*container{}, names: map[string]*container{}, ports: map[int]*container{},
+		containers: map[string]*processContainer{}, names: map[string]*processContainer{}, ports: map[int]*processContainer{},
 	}
 	e.life, e.die = context.WithCancel(context.Background())
 	if err := e.open(); err != nil {
@@ -126,7 +126,7 @@ func (e *Engine) begin(caller context.Context) (ctx context.Context, done func()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return nil, nil, fmt.Errorf("%w: %w", runtime.ErrEngineUnavailable, errClosed)
+		return nil, nil, fmt.Errorf("%w: %w", container.ErrEngineUnavailable, errClosed)
 	}
 	if caller.Err() != nil {
 		return nil, nil, unavailable(caller)
@@ -139,17 +139,17 @@ func (e *Engine) begin(caller context.Context) (ctx context.Context, done func()
 
 // unavailable is the error of a method whose context has ended.
 func unavailable(ctx context.Context) error {
-	return fmt.Errorf("%w: %w", runtime.ErrEngineUnavailable, context.Cause(ctx))
+	return fmt.Errorf("%w: %w", container.ErrEngineUnavailable, context.Cause(ctx))
 }
 
 // Capabilities are those of plain processes: no limits, no networks, nowhere to
 // fetch an image from.
-func (e *Engine) Capabilities() ports.EngineCapabilities {
-	return ports.EngineCapabilities{Kind: "process"}
+func (e *Engine) Capabilities() container.Capabilities {
+	return container.Capabilities{Kind: "process"}
 }
 
 // find returns our container of this id, and otherwise runtime.ErrNoContainer.
-func (e *Engine) find(id string) (*container, error) {
+func (e *Engine) find(id string) (*processContainer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c, ok := e.containers[id]
@@ -159,12 +159,12 @@ func (e *Engine) find(id string) (*container, error) {
 	return c, nil
 }
 
-func noContainer(id string) error { return fmt.Errorf("%w: %q", runtime.ErrNoContainer, id) }
+func noContainer(id string) error { return fmt.Errorf("%w: %q", container.ErrNoContainer, id) }
 
-func (e *Engine) all() []*container {
+func (e *Engine) all() []*processContainer {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	all := make([]*container, 0, len(e.containers))
+	all := make([]*processContainer, 0, len(e.containers))
 	for _, c := range e.containers {
 		all = append(all, c)
 	}
@@ -172,7 +172,7 @@ func (e *Engine) all() []*container {
 }
 
 // forget takes the container, whose directory is gone, out of the engine.
-func (e *Engine) forget(c *container) {
+func (e *Engine) forget(c *processContainer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.containers, c.id)
@@ -181,8 +181,8 @@ func (e *Engine) forget(c *container) {
 	}
 }
 
-func (e *Engine) tell(kind ports.EngineEventType, c *container) {
-	e.hub.publish(ports.EngineEvent{Type: kind, Continuity: ports.ContinuityKnown, GameID: c.spec.Labels.GameID, ContainerID: c.id})
+func (e *Engine) tell(kind container.EventType, c *processContainer) {
+	e.hub.publish(container.Event{Type: kind, GameID: c.spec.Labels.GameID, ContainerID: c.id})
 }
 
 // wait waits for done, at most so long; the context's end is an error.

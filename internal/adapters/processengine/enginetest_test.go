@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/processengine"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/enginetest"
 )
@@ -31,12 +32,12 @@ func TestContract(t *testing.T) {
 			MissingImage: "gameserver:9.9.9",
 			Games:        true,
 			TakesPorts:   true,
-			Kill: func(t *testing.T, c ports.Container) {
+			Kill: func(t *testing.T, c container.Container) {
 				game, _ := s.pids(t, c.ID)
 				kill(t, game)
 			},
-			Lose: func(t *testing.T, c ports.Container) {
-				if c.State == ports.ContainerRunning {
+			Lose: func(t *testing.T, c container.Container) {
+				if c.State == container.StateRunning {
 					_, parent := s.pids(t, c.ID)
 					kill(t, -parent) // its whole group
 				}

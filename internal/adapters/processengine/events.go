@@ -5,16 +5,16 @@ import (
 	"iter"
 	"sync"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // Events tells of what this engine did and saw since the stream was opened. An
 // exit is told once Inspect says so.
-func (e *Engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error] {
-	return func(yield func(ports.EngineEvent, error) bool) {
+func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
+	return func(yield func(container.Event, error) bool) {
 		ctx, done, err := e.begin(ctx)
 		if err != nil {
-			yield(ports.EngineEvent{}, err)
+			yield(container.Event{}, err)
 			return
 		}
 		defer done()
@@ -32,7 +32,7 @@ func (e *Engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error]
 			select {
 			case <-s.news:
 			case <-ctx.Done():
-				yield(ports.EngineEvent{}, unavailable(ctx))
+				yield(container.Event{}, unavailable(ctx))
 				return
 			}
 		}
@@ -54,8 +54,8 @@ type stream struct {
 	news chan struct{} // holds a token while there is something to take
 
 	mu     sync.Mutex
-	queue  []ports.EngineEvent // guarded by mu
-	missed bool                // guarded by mu: something came before the queue that is not told
+	queue  []container.Event // guarded by mu
+	missed bool              // guarded by mu: something came before the queue that is not told
 }
 
 // open returns a stream that has missed all that was before.
@@ -73,7 +73,7 @@ func (h *hub) close(s *stream) {
 	delete(h.streams, s)
 }
 
-func (h *hub) publish(event ports.EngineEvent) {
+func (h *hub) publish(event container.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.streams {
@@ -83,7 +83,7 @@ func (h *hub) publish(event ports.EngineEvent) {
 
 // put drops the whole queue where it is full: who has to look at everything needs
 // none of it.
-func (s *stream) put(event ports.EngineEvent, limit int) {
+func (s *stream) put(event container.Event, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) >= limit {
@@ -97,13 +97,13 @@ func (s *stream) put(event ports.EngineEvent, limit int) {
 }
 
 // take returns what has come, behind a word about what is missing.
-func (s *stream) take() []ports.EngineEvent {
+func (s *stream) take() []container.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	events := s.queue
 	if s.missed {
-		opened := ports.EngineEvent{Type: ports.EngineOpened, Continuity: ports.ContinuityUnknown}
-		events = append([]ports.EngineEvent{opened}, events...)
+		opened := container.Event{Type: container.EventStreamOpened, EventsMissed: true}
+		events = append([]container.Event{opened}, events...)
 	}
 	s.queue, s.missed = nil, false
 	return events

@@ -6,8 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func TestAnExitIsToldOnceInspectSaysSo(t *testing.T) {
@@ -17,7 +16,7 @@ func TestAnExitIsToldOnceInspectSaysSo(t *testing.T) {
 	defer stop()
 	opened, err, _ := next()
 	require.NoError(t, err)
-	require.Equal(t, ports.EngineEvent{Type: ports.EngineOpened, Continuity: ports.ContinuityUnknown}, opened)
+	require.Equal(t, container.Event{Type: container.EventStreamOpened, EventsMissed: true}, opened)
 
 	c := e.create(t, spec("a"))
 	for range 10 {
@@ -26,12 +25,12 @@ func TestAnExitIsToldOnceInspectSaysSo(t *testing.T) {
 		kill(t, game)
 		started, err, _ := next()
 		require.NoError(t, err)
-		require.Equal(t, ports.EngineEvent{Type: ports.EngineStarted, Continuity: ports.ContinuityKnown, GameID: "a", ContainerID: c.ID}, started)
+		require.Equal(t, container.Event{Type: container.EventStarted, GameID: "a", ContainerID: c.ID}, started)
 		exited, err, _ := next()
 		require.NoError(t, err)
-		require.Equal(t, ports.EngineExited, exited.Type)
+		require.Equal(t, container.EventExited, exited.Type)
 		told := e.inspect(t, c.ID)
-		require.Equal(t, ports.ContainerExited, told.State)
+		require.Equal(t, container.StateExited, told.State)
 		require.Equal(t, 137, *told.ExitCode)
 	}
 }
@@ -56,9 +55,9 @@ func TestASlowConsumerIsToldThatItMissedSomething(t *testing.T) {
 
 	missed, err, _ := next()
 	require.NoError(t, err)
-	require.Equal(t, ports.EngineEvent{Type: ports.EngineOpened, Continuity: ports.ContinuityUnknown}, missed)
-	var last ports.EngineEvent
-	for n := 0; last.Type != ports.EngineRemoved; n++ {
+	require.Equal(t, container.Event{Type: container.EventStreamOpened, EventsMissed: true}, missed)
+	var last container.Event
+	for n := 0; last.Type != container.EventRemoved; n++ {
 		require.Less(t, n, 3, "no more than the buffer holds")
 		last, err, _ = next()
 		require.NoError(t, err)
@@ -88,13 +87,13 @@ func TestClosingEndsStreamsAndWaits(t *testing.T) {
 		return err == nil && len(lines) == 1 && lines[0] == "ignores terminated"
 	})
 	require.NoError(t, e.Close())
-	require.ErrorIs(t, <-ended, runtime.ErrEngineUnavailable)
-	require.ErrorIs(t, <-stopped, runtime.ErrEngineUnavailable)
+	require.ErrorIs(t, <-ended, container.ErrEngineUnavailable)
+	require.ErrorIs(t, <-stopped, container.ErrEngineUnavailable)
 	require.NoError(t, e.Close(), "once more is nothing")
 	_, err := e.List(t.Context(), "")
-	require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+	require.ErrorIs(t, err, container.ErrEngineUnavailable)
 	for _, err := range e.Events(t.Context()) {
-		require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+		require.ErrorIs(t, err, container.ErrEngineUnavailable)
 	}
-	require.Equal(t, ports.ContainerRunning, s.open(t).inspect(t, stubborn.ID).State)
+	require.Equal(t, container.StateRunning, s.open(t).inspect(t, stubborn.ID).State)
 }

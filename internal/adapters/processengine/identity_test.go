@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // bystander starts a process that has nothing to do with any container, and
@@ -42,7 +42,7 @@ func TestAForeignProcessIsNeverSignalled(t *testing.T) {
 	e.forge(t, removed.ID, stat)
 
 	require.NoError(t, e.Stop(t.Context(), running.ID, time.Minute), "the game is found without its record")
-	require.Equal(t, ports.ContainerExited, e.inspect(t, running.ID).State)
+	require.Equal(t, container.StateExited, e.inspect(t, running.ID).State)
 	require.NoError(t, e.Remove(t.Context(), removed.ID))
 	require.True(t, alive(pid))
 }
@@ -58,7 +58,7 @@ func TestAForeignProcessIsNeverTakenForAGame(t *testing.T) {
 	s.forge(t, c.ID, stat)
 
 	e = s.open(t)
-	require.Equal(t, ports.ContainerExited, e.inspect(t, c.ID).State)
+	require.Equal(t, container.StateExited, e.inspect(t, c.ID).State)
 	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 	require.True(t, alive(pid))
 }
@@ -89,9 +89,9 @@ func TestNoRecordOfTheProcessIsNeeded(t *testing.T) {
 			require.NoError(t, e.Close())
 
 			e = s.open(t)
-			require.Equal(t, ports.ContainerRunning, e.inspect(t, c.ID).State)
+			require.Equal(t, container.StateRunning, e.inspect(t, c.ID).State)
 			require.NoError(t, e.Stop(t.Context(), c.ID, 0))
-			require.Equal(t, ports.ContainerExited, e.inspect(t, c.ID).State)
+			require.Equal(t, container.StateExited, e.inspect(t, c.ID).State)
 		})
 	}
 }

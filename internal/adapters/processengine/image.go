@@ -11,13 +11,12 @@ import (
 	"strings"
 	"syscall"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // EnsureImage looks whether the executable is there. There is nowhere to fetch
 // one from, so nothing is reported to progress.
-func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(ports.ImageProgress)) error {
+func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container.ImageProgress)) error {
 	_, done, err := e.begin(ctx)
 	if err != nil {
 		return err
@@ -34,12 +33,12 @@ func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(ports.Ima
 func imagePath(image string) (string, error) {
 	colon := strings.LastIndex(image, ":")
 	if colon < 0 || strings.Contains(image[colon:], "/") {
-		return "", fmt.Errorf("%w: %q has no version; name one, as in %s:1.0.0", runtime.ErrNoImage, image, image)
+		return "", fmt.Errorf("%w: %q has no version; name one, as in %s:1.0.0", container.ErrNoImage, image, image)
 	}
 	path := image[:colon] + "/" + image[colon+1:]
 	bad := func(part string) bool { return part == "" || part == "." || part == ".." }
 	if slices.ContainsFunc(strings.Split(path, "/"), bad) || !filepath.IsLocal(path) {
-		return "", fmt.Errorf("%w: %q is not NAME:VERSION, such as gameserver:1.0.0", runtime.ErrNoImage, image)
+		return "", fmt.Errorf("%w: %q is not NAME:VERSION, such as gameserver:1.0.0", container.ErrNoImage, image)
 	}
 	return path, nil
 }
@@ -51,7 +50,7 @@ func (e *Engine) openImage(image string) (*os.File, error) {
 		return nil, err
 	}
 	refuse := func(reason any) error {
-		return fmt.Errorf("%w: %s: put the executable at %s (%v)", runtime.ErrNoImage, image, filepath.Join(e.cfg.ImagesDir, path), reason)
+		return fmt.Errorf("%w: %s: put the executable at %s (%v)", container.ErrNoImage, image, filepath.Join(e.cfg.ImagesDir, path), reason)
 	}
 	info, err := e.images.Stat(path)
 	switch {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func TestImagesThatCannotBeHad(t *testing.T) {
@@ -32,12 +32,12 @@ func TestImagesThatCannotBeHad(t *testing.T) {
 		"x:":                   "not NAME:VERSION",
 	} {
 		err := e.EnsureImage(t.Context(), image, nil)
-		require.ErrorIs(t, err, runtime.ErrNoImage, image)
+		require.ErrorIs(t, err, container.ErrNoImage, image)
 		require.ErrorContains(t, err, reason, image)
 		bad := spec("a")
 		bad.Labels.Image = image
 		_, err = e.Create(t.Context(), bad)
-		require.ErrorIs(t, err, runtime.ErrNoImage, image)
+		require.ErrorIs(t, err, container.ErrNoImage, image)
 	}
 	entries, err := os.ReadDir(filepath.Join(s.dir, "containers"))
 	require.NoError(t, err)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -47,7 +47,7 @@ func (e *Engine) load() error {
 
 // loadOne takes the container in, and reports whether it is ours. One that is
 // damaged is: nobody else looks here.
-func (e *Engine) loadOne(c *container) (ours bool) {
+func (e *Engine) loadOne(c *processContainer) (ours bool) {
 	close(c.ready)
 	if c.spec, c.damage = readSpec(c.file("spec.json"), c.id); c.damage != nil {
 		e.log.Error("a container is damaged; remove it, or restore its spec.json and start again", "container", c.id, "error", c.damage)
@@ -65,7 +65,7 @@ func (e *Engine) loadOne(c *container) (ours bool) {
 }
 
 // attach finds out what a container does that was started once.
-func (e *Engine) attach(c *container) {
+func (e *Engine) attach(c *processContainer) {
 	var s start
 	if err := readJSON(c.file("run.json"), &s); err != nil {
 		e.log.Warn("the port of a container's game is not known", "container", c.id, "error", err)
@@ -77,7 +77,7 @@ func (e *Engine) attach(c *container) {
 }
 
 // keepTracking tries to find out until it can be told whether the container runs.
-func (e *Engine) keepTracking(c *container, port int) {
+func (e *Engine) keepTracking(c *processContainer, port int) {
 	for {
 		if _, closed := wait(e.life, nil, time.Second); closed != nil {
 			return
@@ -87,13 +87,13 @@ func (e *Engine) keepTracking(c *container, port int) {
 		}
 	}
 	if c.running() == nil {
-		e.tell(ports.EngineExited, c) // of one that runs it has been told
+		e.tell(container.EventExited, c) // of one that runs it has been told
 	}
 }
 
 // track finds out whether the container runs, and follows it if it does. After an error
 // it is unknown.
-func (e *Engine) track(c *container, port int) error {
+func (e *Engine) track(c *processContainer, port int) error {
 	r, words, err := findRun(c.file("alive"), port)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", c.file("alive"), err)
@@ -142,7 +142,7 @@ func findRun(name string, port int) (r *run, words []byte, err error) {
 }
 
 // resume watches a run that an earlier engine has started.
-func (e *Engine) resume(c *container, r *run, words []byte) {
+func (e *Engine) resume(c *processContainer, r *run, words []byte) {
 	if exists(c.file("process")) {
 		e.noteBegin(c, r) // whoever heard the word has told of it, or is gone
 	}

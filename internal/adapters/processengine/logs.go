@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 const (
@@ -38,14 +38,14 @@ func (e *Engine) Logs(ctx context.Context, containerID string, lines int) ([]str
 	}
 	told, err := c.tail(lines)
 	if err != nil {
-		return nil, c.wrap("logs of", fmt.Errorf("%w: %w", runtime.ErrEngineUnavailable, err))
+		return nil, c.wrap("logs of", fmt.Errorf("%w: %w", container.ErrEngineUnavailable, err))
 	}
 	return told, nil
 }
 
 // tail returns the last lines of the log, without the beginning of one that is
 // too long.
-func (c *container) tail(lines int) ([]string, error) {
+func (c *processContainer) tail(lines int) ([]string, error) {
 	c.logs.Lock()
 	defer c.logs.Unlock()
 	before, err := endOf(c.file("log.1"))
@@ -101,7 +101,7 @@ func endOf(name string) ([]byte, error) {
 // shortenLog moves the end of a log that is larger than limit to log.1 and begins
 // it anew. The game appends, so it goes on in the file that is empty now; what it
 // writes in between is lost.
-func (c *container) shortenLog(limit int64) error {
+func (c *processContainer) shortenLog(limit int64) error {
 	c.logs.Lock()
 	defer c.logs.Unlock()
 	info, err := os.Stat(c.file("log"))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func TestAGameWithoutItsParentStillRunsAndObeys(t *testing.T) {
@@ -24,14 +24,14 @@ func TestAGameWithoutItsParentStillRunsAndObeys(t *testing.T) {
 	eventually(t, "the parent is dead", func() bool { return !alive(parent) })
 
 	require.True(t, alive(game))
-	require.Equal(t, ports.ContainerRunning, e.inspect(t, c.ID).State)
+	require.Equal(t, container.StateRunning, e.inspect(t, c.ID).State)
 	require.NoError(t, e.Stop(t.Context(), c.ID, hour))
 	stopped := e.inspect(t, c.ID)
-	require.Equal(t, ports.ContainerExited, stopped.State)
+	require.Equal(t, container.StateExited, stopped.State)
 	require.Nil(t, stopped.ExitCode, "nobody was there to see it")
 	require.Nil(t, stopped.ExitedAt)
 	require.NoError(t, e.Start(t.Context(), c.ID))
-	require.Equal(t, ports.ContainerRunning, e.inspect(t, c.ID).State)
+	require.Equal(t, container.StateRunning, e.inspect(t, c.ID).State)
 }
 
 func TestTheEndOfAGameWithoutItsParentIsSeen(t *testing.T) {
@@ -106,7 +106,7 @@ func TestAFrozenParentIsKilled(t *testing.T) {
 	_, parent := e.pids(t, c.ID)
 	require.NoError(t, syscall.Kill(parent, syscall.SIGSTOP))
 	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
-	require.Equal(t, ports.ContainerExited, e.inspect(t, c.ID).State)
+	require.Equal(t, container.StateExited, e.inspect(t, c.ID).State)
 }
 
 // escaping is a game that leaves a process behind in a session of its own, which
@@ -115,7 +115,7 @@ const escaping = `setsid sh -c 'echo $$ >escaped; exec sleep 1000' &
 until [ -s escaped ]; do sleep 0.01; done
 `
 
-func (s site) escaped(t *testing.T, c ports.Container) (pid int) {
+func (s site) escaped(t *testing.T, c container.Container) (pid int) {
 	t.Helper()
 	eventually(t, "a process has escaped", func() bool {
 		text, _ := os.ReadFile(filepath.Join(c.StatePath, "escaped"))
@@ -203,7 +203,7 @@ func TestAGameThatWritesToThePipeHarmsNobody(t *testing.T) {
 		lines, err := e.Logs(t.Context(), c.ID, 1)
 		return err == nil && len(lines) == 1
 	})
-	require.Equal(t, ports.ContainerRunning, e.inspect(t, c.ID).State)
+	require.Equal(t, container.StateRunning, e.inspect(t, c.ID).State)
 	game, _ := s.pids(t, c.ID)
 	require.True(t, alive(game))
 	kill(t, game)

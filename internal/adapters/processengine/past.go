@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // recallTries is how often what a run has left is read again, a second apart, until
@@ -17,7 +17,7 @@ const recallTries = 30
 
 // readPast reads what the run that is over has left. An error says that this cannot
 // be read now, for want of file descriptors say.
-func (c *container) readPast(port int) (past, error) {
+func (c *processContainer) readPast(port int) (past, error) {
 	p := past{started: true, port: port, startedAt: modified(c.file("process"))}
 	text, err := os.ReadFile(c.file("exit"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -35,7 +35,7 @@ func (c *container) readPast(port int) (past, error) {
 
 // recall notes how the latest run, which is over, has ended. Until that can be read,
 // and after an error, the container is unknown.
-func (c *container) recall(port int) error {
+func (c *processContainer) recall(port int) error {
 	last, err := c.readPast(port)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,7 +48,7 @@ func (c *container) recall(port int) error {
 
 // conclude recalls how the latest run has ended, and tells of it. That can take a while,
 // and comes to an end: for all that is known the game has exited, if not how.
-func (e *Engine) conclude(c *container, port int) {
+func (e *Engine) conclude(c *processContainer, port int) {
 	err := c.recall(port)
 	for tries := 0; err != nil && tries < recallTries; tries++ {
 		e.log.Error("how a game has exited cannot be read yet", "container", c.id, "error", err)
@@ -63,7 +63,7 @@ func (e *Engine) conclude(c *container, port int) {
 		c.run, c.unread = nil, false
 		c.mu.Unlock()
 	}
-	e.tell(ports.EngineExited, c)
+	e.tell(container.EventExited, c)
 }
 
 // modified returns when the file was last written, nil if there is none.

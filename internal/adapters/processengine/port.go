@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // portTries is how often a free port is asked for that turns out to be taken.
@@ -17,7 +17,7 @@ const portTries = 20
 // takePort finds the port that the container's game is to listen on, and keeps
 // it for the container: the one of its spec, the one that it had before, or any.
 // Between this and the game's own listening somebody else may still get it.
-func (e *Engine) takePort(ctx context.Context, c *container) (int, error) {
+func (e *Engine) takePort(ctx context.Context, c *processContainer) (int, error) {
 	if port := c.spec.Port; port != 0 {
 		return port, e.claimPort(ctx, port, c)
 	}
@@ -37,12 +37,12 @@ func (e *Engine) takePort(ctx context.Context, c *container) (int, error) {
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: no free port: %w", runtime.ErrStartFailed, err)
+	return 0, fmt.Errorf("%w: no free port: %w", operation.ErrStartFailed, err)
 }
 
 // claimPort keeps the port for the container; one that is taken is
 // runtime.ErrStartFailed.
-func (e *Engine) claimPort(ctx context.Context, port int, c *container) error {
+func (e *Engine) claimPort(ctx context.Context, port int, c *processContainer) error {
 	e.mu.Lock()
 	holder, taken := e.ports[port]
 	if !taken {
@@ -50,17 +50,17 @@ func (e *Engine) claimPort(ctx context.Context, port int, c *container) error {
 	}
 	e.mu.Unlock()
 	if taken {
-		return fmt.Errorf("%w: port %d is taken by game %q; name another port, or none", runtime.ErrStartFailed, port, holder.spec.Labels.GameID)
+		return fmt.Errorf("%w: port %d is taken by game %q; name another port, or none", operation.ErrStartFailed, port, holder.spec.Labels.GameID)
 	}
 	if err := probePort(ctx, port); err != nil {
 		e.freePort(port, c)
-		return fmt.Errorf("%w: port %d is taken: %w; name another port, or none", runtime.ErrStartFailed, port, err)
+		return fmt.Errorf("%w: port %d is taken: %w; name another port, or none", operation.ErrStartFailed, port, err)
 	}
 	return nil
 }
 
 // freePort gives the port up, if it is the container's.
-func (e *Engine) freePort(port int, c *container) {
+func (e *Engine) freePort(port int, c *processContainer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ports[port] == c {

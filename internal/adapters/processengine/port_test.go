@@ -8,11 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
-func portOf(t *testing.T, c ports.Container) int {
+func portOf(t *testing.T, c container.Container) int {
 	t.Helper()
 	parsed, err := url.Parse(c.Endpoint)
 	require.NoError(t, err)
@@ -51,9 +51,9 @@ func TestAPortThatAnotherGameHasIsRefusedAndSaysWhose(t *testing.T) {
 	wants.Port = portOf(t, holder)
 	c := e.create(t, wants)
 	err := e.Start(t.Context(), c.ID)
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, `"holder"`)
-	require.Equal(t, ports.ContainerCreated, e.inspect(t, c.ID).State)
+	require.Equal(t, container.StateCreated, e.inspect(t, c.ID).State)
 
 	require.NoError(t, e.Stop(t.Context(), holder.ID, 0))
 	require.NoError(t, e.Start(t.Context(), c.ID), "the port is free as soon as its game has exited")

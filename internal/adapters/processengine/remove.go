@@ -8,8 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // Remove leaves the game's own directory alone: it outlives containers.
@@ -36,16 +35,16 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 		return c.wrap("remove", err)
 	}
 	if err := e.deleteDir(c); err != nil {
-		return c.wrap("remove", fmt.Errorf("%w: %w", runtime.ErrEngineUnavailable, err))
+		return c.wrap("remove", fmt.Errorf("%w: %w", container.ErrEngineUnavailable, err))
 	}
 	e.forget(c)
-	e.tell(ports.EngineRemoved, c) // whoever has looked meanwhile may have forgotten it, and has not told
+	e.tell(container.EventRemoved, c) // whoever has looked meanwhile may have forgotten it, and has not told
 	return nil
 }
 
 // deleteDir takes the container's directory away in one step, and then deletes
 // it. What it does not come to, the next Open does.
-func (e *Engine) deleteDir(c *container) error {
+func (e *Engine) deleteDir(c *processContainer) error {
 	old := filepath.Join(e.containersDir(), oldMark+c.id)
 	err := moveDurably(c.dir, old)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func TestGamesOutliveAKilledDaemon(t *testing.T) {
@@ -31,7 +31,7 @@ func TestGamesOutliveAKilledDaemon(t *testing.T) {
 
 	e = s.open(t)
 	runs := e.inspect(t, ids[0])
-	require.Equal(t, ports.ContainerRunning, runs.State)
+	require.Equal(t, container.StateRunning, runs.State)
 	require.NotNil(t, runs.StartedAt)
 	ready(t, runs)
 	for id, code := range map[string]int{ids[1]: 42, ids[2]: 137} {
@@ -55,14 +55,14 @@ func TestADaemonMayBeKilledAtAnyMoment(t *testing.T) {
 		e := s.open(t)
 		listed, err := e.List(t.Context(), "")
 		require.NoError(t, err)
-		known, names := map[string]ports.ContainerState{}, map[string]bool{}
+		known, names := map[string]container.State{}, map[string]bool{}
 		for _, c := range listed {
-			require.NotEqual(t, ports.ContainerUnknown, c.State)
+			require.NotEqual(t, container.StateUnknown, c.State)
 			require.False(t, names[c.Name], "name %s is two containers'", c.Name)
 			known[c.ID], names[c.Name] = c.State, true
 		}
 		for _, id := range runningContainers(s) {
-			require.Equal(t, ports.ContainerRunning, known[id], "a process of %s runs", id)
+			require.Equal(t, container.StateRunning, known[id], "a process of %s runs", id)
 		}
 		e.removeAll(t)
 		entries, err := os.ReadDir(filepath.Join(s.dir, "containers"))

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/processengine"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
@@ -121,48 +121,48 @@ func (e engine) removeAll(t *testing.T) {
 	}
 }
 
-func spec(game string, args ...string) ports.ContainerSpec {
-	return ports.ContainerSpec{
+func spec(game string, args ...string) container.Spec {
+	return container.Spec{
 		Name: "name-of-" + game,
-		Labels: ports.ContainerLabels{
+		Labels: container.Labels{
 			Store: owner.Store, GameID: game, Region: owner.Region, Node: owner.Node, Image: image, Generation: 1, OperationID: "op",
 		},
 		Args: args,
 	}
 }
 
-func (e engine) create(t *testing.T, s ports.ContainerSpec) ports.Container {
+func (e engine) create(t *testing.T, s container.Spec) container.Container {
 	t.Helper()
 	c, err := e.Create(t.Context(), s)
 	require.NoError(t, err)
 	return c
 }
 
-func (e engine) start(t *testing.T, s ports.ContainerSpec) ports.Container {
+func (e engine) start(t *testing.T, s container.Spec) container.Container {
 	t.Helper()
 	c := e.create(t, s)
 	require.NoError(t, e.Start(t.Context(), c.ID))
 	return e.inspect(t, c.ID)
 }
 
-func (e engine) inspect(t *testing.T, id string) ports.Container {
+func (e engine) inspect(t *testing.T, id string) container.Container {
 	t.Helper()
 	c, err := e.Inspect(t.Context(), id)
 	require.NoError(t, err)
 	return c
 }
 
-func (e engine) exited(t *testing.T, id string) (c ports.Container) {
+func (e engine) exited(t *testing.T, id string) (c container.Container) {
 	t.Helper()
 	eventually(t, "the container exits", func() bool {
 		c = e.inspect(t, id)
-		return c.State == ports.ContainerExited
+		return c.State == container.StateExited
 	})
 	return c
 }
 
 // ready waits until the game answers.
-func ready(t *testing.T, c ports.Container) {
+func ready(t *testing.T, c container.Container) {
 	t.Helper()
 	eventually(t, "the game answers", func() bool {
 		answer, err := http.Get(c.Endpoint + "/healthz")
@@ -173,7 +173,7 @@ func ready(t *testing.T, c ports.Container) {
 	})
 }
 
-func crash(t *testing.T, c ports.Container, code int) {
+func crash(t *testing.T, c container.Container, code int) {
 	t.Helper()
 	ready(t, c)
 	answer, err := http.Post(fmt.Sprintf("%s/crash?code=%d", c.Endpoint, code), "", http.NoBody)

@@ -8,8 +8,8 @@ import (
 	"os/exec"
 	"time"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // stragglers is how long the processes that a game leaves may take to die with
@@ -61,7 +61,7 @@ func (r *run) awaitProcess(ctx context.Context) error {
 }
 
 // awaitBegin waits until the game has been executed.
-func (r *run) awaitBegin(ctx context.Context, c *container) error {
+func (r *run) awaitBegin(ctx context.Context, c *processContainer) error {
 	select {
 	case <-r.begun:
 		return nil
@@ -73,11 +73,11 @@ func (r *run) awaitBegin(ctx context.Context, c *container) error {
 		return nil // and was quick to end
 	}
 	lines, _ := c.tail(3)
-	return c.wrap("start", fmt.Errorf("%w: its shell has ended before the game began: %q", runtime.ErrStartFailed, lines))
+	return c.wrap("start", fmt.Errorf("%w: its shell has ended before the game began: %q", operation.ErrStartFailed, lines))
 }
 
 // watch follows the run until nothing of it lives, or the engine looks away.
-func (e *Engine) watch(c *container, r *run) {
+func (e *Engine) watch(c *processContainer, r *run) {
 	words := make([]byte, 64)
 	for {
 		n, err := r.pipe.Read(words)
@@ -96,7 +96,7 @@ func (e *Engine) watch(c *container, r *run) {
 }
 
 // hear acts on the words that came through the pipe.
-func (e *Engine) hear(c *container, r *run, words []byte) {
+func (e *Engine) hear(c *processContainer, r *run, words []byte) {
 	for _, word := range words {
 		switch word {
 		case wordBegun:
@@ -108,7 +108,7 @@ func (e *Engine) hear(c *container, r *run, words []byte) {
 }
 
 // killStragglers kills what has outlived the game, until nothing does.
-func (r *run) killStragglers(c *container) {
+func (r *run) killStragglers(c *processContainer) {
 	if !exists(c.file("exit")) { // then the word was not the parent's
 		_ = r.pipe.SetReadDeadline(time.Time{})
 		return
@@ -117,7 +117,7 @@ func (r *run) killStragglers(c *container) {
 	_ = r.pipe.SetReadDeadline(time.Now().Add(stragglers))
 }
 
-func (e *Engine) noteBegin(c *container, r *run) {
+func (e *Engine) noteBegin(c *processContainer, r *run) {
 	if r.hasBegun() {
 		return
 	}
@@ -125,11 +125,11 @@ func (e *Engine) noteBegin(c *container, r *run) {
 	r.startedAt = modified(c.file("process"))
 	c.mu.Unlock()
 	close(r.begun)
-	e.tell(ports.EngineStarted, c)
+	e.tell(container.EventStarted, c)
 }
 
 // end makes the run a thing of the past.
-func (e *Engine) end(c *container, r *run) {
+func (e *Engine) end(c *processContainer, r *run) {
 	_ = r.pipe.Close()
 	if r.child != nil {
 		_ = r.child.Wait() // it is dead; how, the file exit says

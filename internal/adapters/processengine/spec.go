@@ -8,18 +8,18 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // spec is the content of spec.json.
 type spec struct {
-	ID     string                `json:"id"`
-	Name   string                `json:"name"`
-	Labels ports.ContainerLabels `json:"labels"`
-	Args   []string              `json:"args,omitempty"`
-	Env    map[string]string     `json:"env,omitempty"`
-	Port   int                   `json:"port,omitempty"`
+	ID     string            `json:"id"`
+	Name   string            `json:"name"`
+	Labels container.Labels  `json:"labels"`
+	Args   []string          `json:"args,omitempty"`
+	Env    map[string]string `json:"env,omitempty"`
+	Port   int               `json:"port,omitempty"`
 }
 
 // start is the content of run.json: the latest start.
@@ -61,7 +61,7 @@ func writeJSON(name string, value any) error {
 
 // check returns nil for a spec that the engine can serve, and otherwise every
 // fault at once; all of them errors.Is runtime.ErrInvalid.
-func (e *Engine) check(s ports.ContainerSpec) error {
+func (e *Engine) check(s container.Spec) error {
 	var faults []error
 	fault := func(wrong bool, field, reason string) {
 		if wrong {

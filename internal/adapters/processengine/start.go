@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // Start starts the game in its own directory, with its own variables and none of
@@ -47,9 +47,9 @@ func (e *Engine) Start(ctx context.Context, containerID string) error {
 }
 
 // launch starts the shell that starts the game. The caller has the token of acts.
-func (e *Engine) launch(ctx context.Context, c *container) (*run, error) {
+func (e *Engine) launch(ctx context.Context, c *processContainer) (*run, error) {
 	if c.damage != nil {
-		return nil, fmt.Errorf("%w: the container is damaged, remove it: %w", runtime.ErrStartFailed, c.damage)
+		return nil, fmt.Errorf("%w: the container is damaged, remove it: %w", operation.ErrStartFailed, c.damage)
 	}
 	port, err := e.takePort(ctx, c)
 	if err != nil {
@@ -58,7 +58,7 @@ func (e *Engine) launch(ctx context.Context, c *container) (*run, error) {
 	r, err := e.fork(ctx, c, port)
 	if err != nil {
 		e.freePort(port, c)
-		return nil, fmt.Errorf("%w: %w", runtime.ErrStartFailed, err)
+		return nil, fmt.Errorf("%w: %w", operation.ErrStartFailed, err)
 	}
 	c.mu.Lock()
 	c.run = r
@@ -68,7 +68,7 @@ func (e *Engine) launch(ctx context.Context, c *container) (*run, error) {
 }
 
 // fork writes what the start needs to know, and starts the shell.
-func (e *Engine) fork(ctx context.Context, c *container, port int) (*run, error) {
+func (e *Engine) fork(ctx context.Context, c *processContainer, port int) (*run, error) {
 	if err := e.prepare(c, port); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (e *Engine) fork(ctx context.Context, c *container, port int) (*run, error)
 
 // prepare writes the start's files. What the last run left goes first, so that it
 // is never taken for this one's.
-func (e *Engine) prepare(c *container, port int) error {
+func (e *Engine) prepare(c *processContainer, port int) error {
 	if err := e.makeState(c.spec.Labels.GameID); err != nil {
 		return fmt.Errorf("make the game's directory: %w", err)
 	}
@@ -126,7 +126,7 @@ func (e *Engine) prepare(c *container, port int) error {
 
 // command returns the line that becomes the game. The program env passes on
 // variables that a shell would drop for their names.
-func (e *Engine) command(c *container, port int) string {
+func (e *Engine) command(c *processContainer, port int) string {
 	words := []string{e.tools.env, "-i", "--"}
 	for name, value := range e.variables(c, port) {
 		words = append(words, name+"="+value)

@@ -55,7 +55,7 @@ func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Durati
 
 // ask asks the game to exit and reports whether it did within the grace. There is
 // nobody to wait for where there is nobody to ask.
-func (c *container) ask(ctx context.Context, r *run, grace time.Duration) (exited bool, err error) {
+func (c *processContainer) ask(ctx context.Context, r *run, grace time.Duration) (exited bool, err error) {
 	if err := r.awaitProcess(ctx); err != nil {
 		return false, err
 	}
@@ -66,7 +66,7 @@ func (c *container) ask(ctx context.Context, r *run, grace time.Duration) (exite
 }
 
 // kill ends the run with all its processes.
-func (c *container) kill(ctx context.Context, r *run) error {
+func (c *processContainer) kill(ctx context.Context, r *run) error {
 	if err := r.awaitProcess(ctx); err != nil {
 		return err
 	}

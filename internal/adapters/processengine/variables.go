@@ -11,7 +11,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // variables are all that the game gets. None is inherited: the daemon's may be
 // secret.
-func (e *Engine) variables(c *container, port int) map[string]string {
+func (e *Engine) variables(c *processContainer, port int) map[string]string {
 	labels := c.spec.Labels
 	variables := map[string]string{
 		"PATH": defaultPath,

@@ -4,34 +4,33 @@ import (
 	"context"
 	"errors"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // Inspect knows from memory what a container does: the watch on its pipe keeps
 // that true.
-func (e *Engine) Inspect(ctx context.Context, containerID string) (ports.Container, error) {
+func (e *Engine) Inspect(ctx context.Context, containerID string) (container.Container, error) {
 	_, done, err := e.begin(ctx)
 	if err != nil {
-		return ports.Container{}, err
+		return container.Container{}, err
 	}
 	defer done()
 	c, err := e.find(containerID)
 	if err != nil {
-		return ports.Container{}, err
+		return container.Container{}, err
 	}
 	return e.look(c)
 }
 
 // List lists a container whose spec.json cannot be read as ContainerUnknown, and
 // only with all games: which game's it is, nobody can tell.
-func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	_, done, err := e.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	listed := []ports.Container{}
+	listed := []container.Container{}
 	for _, c := range e.all() {
 		if gameID != "" && c.spec.Labels.GameID != gameID {
 			continue
@@ -40,7 +39,7 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 		switch {
 		case err == nil:
 			listed = append(listed, told)
-		case !errors.Is(err, runtime.ErrNoContainer):
+		case !errors.Is(err, container.ErrNoContainer):
 			return nil, err
 		}
 	}
@@ -49,14 +48,14 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 
 // look describes the container; one whose directory somebody has deleted is gone. The
 // engine has not removed it, and does not say so.
-func (e *Engine) look(c *container) (ports.Container, error) {
+func (e *Engine) look(c *processContainer) (container.Container, error) {
 	lost, err := e.lost(c)
 	if err != nil {
-		return ports.Container{}, err
+		return container.Container{}, err
 	}
 	if lost {
 		e.forget(c)
-		return ports.Container{}, noContainer(c.id)
+		return container.Container{}, noContainer(c.id)
 	}
 	return c.describe(e.cfg), nil
 }

@@ -3,8 +3,8 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
-	"time"
 )
 
 // The sentinels. Every error that a store or a service returns answers
@@ -39,25 +39,6 @@ var (
 	// ErrIncompatible: the store's layout is not one this version works with, or its
 	// identity is not any more the one that it had when it was opened.
 	ErrIncompatible = errors.New("store is not compatible")
-
-	// ErrEngineUnavailable: the engine did not answer, or not in words that make
-	// sense. What its containers do is unknown, which is never the same as stopped.
-	ErrEngineUnavailable = errors.New("engine is unavailable")
-	// ErrNoContainer: the engine says that it has no container of this id.
-	ErrNoContainer = errors.New("no such container")
-	// ErrContainerExists: a container of this name is there, made by another operation.
-	ErrContainerExists = errors.New("container of this name exists")
-	// ErrNoImage: the engine has no such image and cannot get it.
-	ErrNoImage = errors.New("no such image")
-	// ErrBusy: another operation on the game is in progress; see BusyError.
-	ErrBusy = errors.New("game has an operation in progress")
-	// ErrRefused: the operation does not fit what the game is now; see RefusedError.
-	ErrRefused = errors.New("operation does not fit the game's state")
-	// ErrStartFailed: the container did not come up: it exited at once, or was not
-	// healthy in time. What had been there before has been put back.
-	ErrStartFailed = errors.New("container did not come up")
-	// ErrNodeUnreachable: the node that the game lives on, or should, is not there.
-	ErrNodeUnreachable = errors.New("node is not reachable")
 )
 
 // InvalidError says which input was refused and why. It errors.Is ErrInvalid.
@@ -139,44 +120,18 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("key %q: %s; see `rtmanager fsck`", e.Key, e.Reason)
+	return fmt.Sprintf("key %q: %s", e.Key, e.Reason)
 }
 
 // Is reports whether target is ErrCorrupt.
 func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
 
-// BusyError says which operation is in the way. It errors.Is ErrBusy.
-type BusyError struct {
-	GameID      string
-	OperationID string
-	Kind        string // start, stop, …
-	Step        string // what it is doing
-	Holder      string // REGION/NODE that carries it out
-	Actor       string // who asked for it; may be empty
-	Since       time.Time
-}
-
-func (e *BusyError) Error() string {
-	text := fmt.Sprintf("%s: %s %s (%s) on %s since %s", ErrBusy, e.Kind, e.OperationID, e.Step, e.Holder, e.Since.UTC().Format(time.RFC3339))
-	if e.Actor != "" {
-		text += ", asked for by " + e.Actor
+// NewRevisionConflict returns the conflict of a caller that expected the game's record
+// at one revision and met current; the zero VersionedRecord stands for no record.
+func NewRevisionConflict(gameID string, expected int64, current VersionedRecord) *ConflictError {
+	return &ConflictError{
+		GameID: gameID, Precondition: PreconditionRevision,
+		Expected: strconv.FormatInt(expected, 10), Actual: strconv.FormatInt(current.Revision, 10),
+		Current: current.Record, Revision: current.Revision,
 	}
-	return text
 }
-
-// Is reports whether target is ErrBusy.
-func (e *BusyError) Is(target error) bool { return target == ErrBusy }
-
-// RefusedError is an operation that does not fit what the game is. It errors.Is
-// ErrRefused.
-type RefusedError struct {
-	GameID    string
-	Operation string
-	Status    Status // empty where the status is not the reason
-	Reason    string // what is in the way, and what to do
-}
-
-func (e *RefusedError) Error() string { return e.Operation + " refused: " + e.Reason }
-
-// Is reports whether target is ErrRefused.
-func (e *RefusedError) Is(target error) bool { return target == ErrRefused }

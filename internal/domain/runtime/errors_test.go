@@ -29,7 +29,7 @@ func TestErrors(t *testing.T) {
 		{"conflict on an intent", &runtime.ConflictError{
 			GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "7", Actual: "9", Revision: 9,
 		}, runtime.ErrConflict, `expected revision "7", found "9"`},
-		{"corrupt", &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, runtime.ErrCorrupt, "key \"/runtimes/g\": is not JSON; see `rtmanager fsck`"},
+		{"corrupt", &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, runtime.ErrCorrupt, "key \"/runtimes/g\": is not JSON"},
 		{"transition", &runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, runtime.ErrInvalidTransition, `transition is not allowed from "removed" to "running": nothing follows "removed"`},
 	}
 	sentinels := []error{

@@ -134,3 +134,9 @@ func cloneInstant(at *time.Time) *time.Time {
 	c := *at
 	return &c
 }
+
+// VersionedRecord is a record with the revision at which it was last changed.
+type VersionedRecord struct {
+	Record   RuntimeRecord
+	Revision int64
+}

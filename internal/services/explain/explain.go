@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -24,7 +26,7 @@ type Service struct {
 	Intents ports.IntentStore
 	Engine  ports.ContainerReader
 	// Findings are what was last found of a game here.
-	Findings func(gameID string) []ports.DriftFinding
+	Findings func(gameID string) []drift.Finding
 }
 
 const (
@@ -38,13 +40,13 @@ const (
 // Explain returns what is known of the game. What could not be learned is missing,
 // and Trouble says so. A game of which nothing at all is known is
 // runtime.ErrNotFound; the store's own errors come as they are.
-func (s *Service) Explain(ctx context.Context, gameID string) (ports.Explanation, error) {
+func (s *Service) Explain(ctx context.Context, gameID string) (drift.Explanation, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
-		return ports.Explanation{}, err
+		return drift.Explanation{}, err
 	}
-	page := ports.Explanation{
-		GameID: gameID, History: []runtime.LedgerEntry{}, Containers: []ports.Container{},
-		Logs: []string{}, Findings: []ports.DriftFinding{}, Warnings: []string{},
+	page := drift.Explanation{
+		GameID: gameID, History: []runtime.LedgerEntry{}, Containers: []container.Container{},
+		Logs: []string{}, Findings: []drift.Finding{}, Warnings: []string{},
 	}
 	found, err := s.Records.GetVersioned(ctx, gameID)
 	switch {
@@ -76,7 +78,7 @@ func (s *Service) Explain(ctx context.Context, gameID string) (ports.Explanation
 }
 
 // askEngine adds what the engine knows of the game.
-func (s *Service) askEngine(ctx context.Context, page *ports.Explanation) {
+func (s *Service) askEngine(ctx context.Context, page *drift.Explanation) {
 	bound, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
 	containers, err := s.Engine.List(bound, page.GameID)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -18,11 +20,11 @@ import (
 // engine has these containers, unless it is away.
 type engine struct {
 	ports.ContainerReader
-	containers []ports.Container
+	containers []container.Container
 	away, mute error
 }
 
-func (e *engine) List(context.Context, string) ([]ports.Container, error) {
+func (e *engine) List(context.Context, string) ([]container.Container, error) {
 	return e.containers, e.away
 }
 
@@ -41,9 +43,9 @@ func (r *records) History(ctx context.Context, gameID string) ([]runtime.LedgerE
 	return history, errors.Join(err, r.ledger)
 }
 
-func (r *records) GetVersioned(ctx context.Context, gameID string) (ports.VersionedRecord, error) {
+func (r *records) GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
 	if r.record != nil {
-		return ports.VersionedRecord{}, r.record
+		return runtime.VersionedRecord{}, r.record
 	}
 	return r.Store.GetVersioned(ctx, gameID)
 }
@@ -64,11 +66,11 @@ func newBench(t *testing.T) bench {
 	}))
 	_, err := b.records.PutIntent(t.Context(), operation.Intent{GameID: "g", DesiredStatus: runtime.StatusRunning}, 0)
 	require.NoError(t, err)
-	b.engine.containers = []ports.Container{{ID: "c1"}, {ID: "c2", State: ports.ContainerRunning}}
+	b.engine.containers = []container.Container{{ID: "c1"}, {ID: "c2", State: container.StateRunning}}
 	b.Service = &explain.Service{
 		Records: b.records, Intents: b.records, Engine: b.engine,
-		Findings: func(gameID string) []ports.DriftFinding {
-			return []ports.DriftFinding{{GameID: gameID, Kind: ports.DriftDuplicate}}
+		Findings: func(gameID string) []drift.Finding {
+			return []drift.Finding{{GameID: gameID, Kind: drift.KindDuplicate}}
 		},
 	}
 	return b
@@ -87,7 +89,7 @@ func TestGameThatIsKnown(t *testing.T) {
 	require.Len(t, page.History, 1)
 	require.Equal(t, b.engine.containers, page.Containers)
 	require.Equal(t, []string{"of c2"}, page.Logs, "of the record's container only")
-	require.Equal(t, ports.DriftDuplicate, page.Findings[0].Kind)
+	require.Equal(t, drift.KindDuplicate, page.Findings[0].Kind)
 	require.Empty(t, page.Warnings)
 }
 
@@ -119,18 +121,18 @@ func TestContainerWithoutARecord(t *testing.T) {
 func TestEngineThatIsAway(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.engine.away = runtime.ErrEngineUnavailable
+	b.engine.away = container.ErrEngineUnavailable
 	page, err := b.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.NotNil(t, page.Record)
 	require.Empty(t, page.Containers)
-	require.Equal(t, []string{runtime.ErrEngineUnavailable.Error()}, page.Warnings)
+	require.Equal(t, []string{container.ErrEngineUnavailable.Error()}, page.Warnings)
 }
 
 func TestLogThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.engine.mute = runtime.ErrNoContainer
+	b.engine.mute = container.ErrNoContainer
 	page, err := b.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.Empty(t, page.Logs)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -32,7 +33,7 @@ type gate struct {
 
 func (g *gate) Stop(ctx context.Context, id string, grace time.Duration) error {
 	if g.away.Load() {
-		return runtime.ErrEngineUnavailable
+		return container.ErrEngineUnavailable
 	}
 	select {
 	case g.at <- struct{}{}:
@@ -40,29 +41,29 @@ func (g *gate) Stop(ctx context.Context, id string, grace time.Duration) error {
 	}
 	<-g.open
 	if g.away.Load() {
-		return runtime.ErrEngineUnavailable
+		return container.ErrEngineUnavailable
 	}
 	return g.Engine.Stop(ctx, id, grace)
 }
 
 func (g *gate) Start(ctx context.Context, id string) error {
 	if g.away.Load() {
-		return runtime.ErrEngineUnavailable
+		return container.ErrEngineUnavailable
 	}
 	g.acts.Add(1)
 	return g.Engine.Start(ctx, id)
 }
 
-func (g *gate) Inspect(ctx context.Context, id string) (ports.Container, error) {
+func (g *gate) Inspect(ctx context.Context, id string) (container.Container, error) {
 	if g.away.Load() {
-		return ports.Container{}, runtime.ErrEngineUnavailable
+		return container.Container{}, container.ErrEngineUnavailable
 	}
 	return g.Engine.Inspect(ctx, id)
 }
 
-func (g *gate) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+func (g *gate) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	if g.away.Load() {
-		return nil, runtime.ErrEngineUnavailable
+		return nil, container.ErrEngineUnavailable
 	}
 	return g.Engine.List(ctx, gameID)
 }
@@ -120,7 +121,7 @@ func TestOperationWhoseDaemonLosesItsPresence(t *testing.T) {
 	outcome, _ := outcomeOf(t, n)
 	require.Nil(t, outcome.Failure)
 	require.Equal(t, runtime.StatusRunning, n.Record("g").Status)
-	require.Equal(t, ports.ContainerRunning, n.Containers("g")[0].State)
+	require.Equal(t, container.StateRunning, n.Containers("g")[0].State)
 }
 
 // The engine is away for longer than an operation's patience: it is left as it
@@ -130,7 +131,7 @@ func TestEngineThatIsAwayForLong(t *testing.T) {
 	n, g, over := gated(t)
 	g.away.Store(true)
 	close(g.open)
-	require.ErrorIs(t, <-over, runtime.ErrEngineUnavailable)
+	require.ErrorIs(t, <-over, container.ErrEngineUnavailable)
 	_, done := outcomeOf(t, n)
 	require.False(t, done, "it has an end that nobody has seen")
 	n.Run()
@@ -143,7 +144,7 @@ func TestEngineThatIsAwayForLong(t *testing.T) {
 	outcome, _ := outcomeOf(t, n)
 	require.Equal(t, operation.FailureEngine, outcome.Failure.Code)
 	require.Equal(t, runtime.StatusRunning, n.Record("g").Status)
-	require.Equal(t, ports.ContainerRunning, n.Containers("g")[0].State, "the game is put back")
+	require.Equal(t, container.StateRunning, n.Containers("g")[0].State, "the game is put back")
 }
 
 // Managers whose clocks are ten minutes apart, either way: what one leaves behind the
@@ -181,7 +182,7 @@ func leftBehind(t *testing.T, n *nodetest.Node) {
 	request.Origin.OperationID = "the-restart"
 	go func() {
 		once := at
-		_, _ = n.Service.Execute(t.Context(), request, func(p ports.OperationProgress) {
+		_, _ = n.Service.Execute(t.Context(), request, func(p operation.Progress) {
 			if p.Step == operation.StepStopping && once != nil {
 				close(once)
 				once = nil

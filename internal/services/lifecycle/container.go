@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // containerName is the same for every try to make one container, and another for
@@ -31,12 +30,12 @@ func containerName(store, gameID string, generation int64) string {
 	return fmt.Sprintf("rtm-%.32s-%s-g%d", slug, hex.EncodeToString(sum[:6]), generation)
 }
 
-func (r *run) containerSpec() ports.ContainerSpec {
+func (r *run) containerSpec() container.Spec {
 	op := r.op()
 	spec := op.Spec.WithDefaults()
-	return ports.ContainerSpec{
+	return container.Spec{
 		Name: containerName(r.s.cfg.Store, r.gameID, op.Generation),
-		Labels: ports.ContainerLabels{
+		Labels: container.Labels{
 			Store: r.s.cfg.Store, GameID: r.gameID, Region: op.Region, Node: op.Node,
 			Image: spec.Image, Generation: op.Generation, OperationID: op.ID,
 		},
@@ -51,8 +50,8 @@ func (r *run) make(ctx context.Context) error {
 	err := r.do(ctx, operation.StepPulling, func(ctx context.Context) error {
 		bound, cancel := context.WithTimeout(ctx, r.s.cfg.PullTimeout)
 		defer cancel()
-		return r.s.Engine.EnsureImage(bound, r.op().Spec.Image, func(p ports.ImageProgress) {
-			r.report(ports.OperationProgress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
+		return r.s.Engine.EnsureImage(bound, r.op().Spec.Image, func(p container.ImageProgress) {
+			r.report(operation.Progress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
 		})
 	})
 	if err != nil {
@@ -72,10 +71,10 @@ func (r *run) make(ctx context.Context) error {
 
 // create makes the container. One of the same name that another operation has
 // left is in the way: no operation but this one is in progress, so it is nobody's.
-func (r *run) create(ctx context.Context) (ports.Container, error) {
+func (r *run) create(ctx context.Context) (container.Container, error) {
 	spec := r.containerSpec()
 	made, err := r.s.Engine.Create(ctx, spec)
-	if !errors.Is(err, runtime.ErrContainerExists) {
+	if !errors.Is(err, container.ErrContainerExists) {
 		return made, err
 	}
 	containers, err := r.s.Engine.List(ctx, r.gameID)
@@ -108,7 +107,7 @@ func (r *run) silence(ctx context.Context, except string) error {
 		return err
 	}
 	for _, c := range containers {
-		if c.ID == except || c.State == ports.ContainerExited || c.State == ports.ContainerCreated {
+		if c.ID == except || c.State == container.StateExited || c.State == container.StateCreated {
 			continue
 		}
 		if !r.present() {
@@ -124,26 +123,26 @@ func (r *run) silence(ctx context.Context, except string) error {
 
 // bringUp starts the container, as the only live one of its game, and returns it
 // running. One that is not running right after is runtime.ErrStartFailed.
-func (r *run) bringUp(ctx context.Context, containerID string) (ports.Container, error) {
+func (r *run) bringUp(ctx context.Context, containerID string) (container.Container, error) {
 	if err := r.silence(ctx, containerID); err != nil {
-		return ports.Container{}, err
+		return container.Container{}, err
 	}
 	err := r.s.Engine.Start(ctx, containerID)
-	if errors.Is(err, runtime.ErrNoContainer) {
-		return ports.Container{}, fmt.Errorf("%w: its container is gone", runtime.ErrStartFailed)
+	if errors.Is(err, container.ErrNoContainer) {
+		return container.Container{}, fmt.Errorf("%w: its container is gone", operation.ErrStartFailed)
 	}
 	if err != nil {
-		return ports.Container{}, err
+		return container.Container{}, err
 	}
 	c, err := r.s.Engine.Inspect(ctx, containerID)
 	switch {
-	case errors.Is(err, runtime.ErrNoContainer):
-		return c, fmt.Errorf("%w: its container vanished", runtime.ErrStartFailed)
+	case errors.Is(err, container.ErrNoContainer):
+		return c, fmt.Errorf("%w: its container vanished", operation.ErrStartFailed)
 	case err != nil:
 		return c, err
-	case c.State == ports.ContainerUnknown:
-		return c, fmt.Errorf("%w: it cannot say what container %s does", runtime.ErrEngineUnavailable, containerID)
-	case c.State != ports.ContainerRunning:
+	case c.State == container.StateUnknown:
+		return c, fmt.Errorf("%w: it cannot say what container %s does", container.ErrEngineUnavailable, containerID)
+	case c.State != container.StateRunning:
 		return c, r.diedEarly(ctx, c)
 	}
 	return c, nil
@@ -153,14 +152,14 @@ func (r *run) bringUp(ctx context.Context, containerID string) (ports.Container,
 func (r *run) takeDown(ctx context.Context, containerID string) (gone bool, err error) {
 	grace := time.Duration(r.op().Spec.WithDefaults().StopGrace)
 	err = r.s.Engine.Stop(ctx, containerID, grace)
-	if errors.Is(err, runtime.ErrNoContainer) {
+	if errors.Is(err, container.ErrNoContainer) {
 		return true, nil
 	}
 	return false, err
 }
 
 // diedEarly is the error of a container that exited when it should have come up.
-func (r *run) diedEarly(ctx context.Context, c ports.Container) error {
+func (r *run) diedEarly(ctx context.Context, c container.Container) error {
 	text := "exited"
 	if c.ExitCode != nil {
 		text += fmt.Sprintf(" with code %d", *c.ExitCode)
@@ -168,7 +167,7 @@ func (r *run) diedEarly(ctx context.Context, c ports.Container) error {
 	if c.OOMKilled {
 		text += ", out of memory"
 	}
-	return fmt.Errorf("%w: it %s%s", runtime.ErrStartFailed, text, r.lastWords(ctx, c.ID))
+	return fmt.Errorf("%w: it %s%s", operation.ErrStartFailed, text, r.lastWords(ctx, c.ID))
 }
 
 // lastWords are the last lines that the container wrote, for an error message.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -19,12 +21,12 @@ func failures() []struct {
 		code   operation.FailureCode
 	}{
 		{errDeadline, operation.FailureDeadline}, // first: it comes together with what took so long
-		{runtime.ErrNoImage, operation.FailureNoImage},
-		{runtime.ErrStartFailed, operation.FailureStart},
-		{runtime.ErrEngineUnavailable, operation.FailureEngine},
+		{container.ErrNoImage, operation.FailureNoImage},
+		{operation.ErrStartFailed, operation.FailureStart},
+		{container.ErrEngineUnavailable, operation.FailureEngine},
 		{runtime.ErrConflict, operation.FailureConflict},
 		{runtime.ErrInvalid, operation.FailureInvalid},
-		{runtime.ErrNodeUnreachable, operation.FailureNodeLost},
+		{node.ErrUnreachable, operation.FailureNodeLost},
 	}
 }
 
@@ -73,7 +75,7 @@ func errorOf(outcome operation.Outcome) error {
 
 // transient reports whether an error may be gone when the act is repeated.
 func transient(err error) bool {
-	return errors.Is(err, runtime.ErrEngineUnavailable) || errors.Is(err, runtime.ErrUnavailable) ||
+	return errors.Is(err, container.ErrEngineUnavailable) || errors.Is(err, runtime.ErrUnavailable) ||
 		errors.Is(err, runtime.ErrOutcomeUnknown) || errors.Is(err, runtime.ErrReadOnly) ||
 		errors.Is(err, context.DeadlineExceeded)
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // How often a game that is coming up is asked how it is.
@@ -26,13 +26,13 @@ func (r *run) awaitHealth(ctx context.Context, containerID string) error {
 	for pause := firstProbe; ; pause = min(2*pause, lastProbe) {
 		c, err := r.s.Engine.Inspect(ctx, containerID)
 		switch {
-		case errors.Is(err, runtime.ErrNoContainer):
-			return fmt.Errorf("%w: its container vanished", runtime.ErrStartFailed)
+		case errors.Is(err, container.ErrNoContainer):
+			return fmt.Errorf("%w: its container vanished", operation.ErrStartFailed)
 		case err != nil:
 			return err
-		case c.State == ports.ContainerUnknown:
-			return fmt.Errorf("%w: it cannot say what container %s does", runtime.ErrEngineUnavailable, containerID)
-		case c.State == ports.ContainerExited || c.State == ports.ContainerCreated:
+		case c.State == container.StateUnknown:
+			return fmt.Errorf("%w: it cannot say what container %s does", container.ErrEngineUnavailable, containerID)
+		case c.State == container.StateExited || c.State == container.StateCreated:
 			return r.diedEarly(ctx, c)
 		}
 		if !spec.HasHealthCheck() {
@@ -42,9 +42,9 @@ func (r *run) awaitHealth(ctx context.Context, containerID string) error {
 		} else if last = r.s.Prober.Probe(ctx, c.Endpoint+spec.HealthPath); last == nil {
 			return nil
 		} else if time.Since(began) > time.Duration(spec.HealthTimeout) {
-			return fmt.Errorf("%w: not healthy within %s: %s%s", runtime.ErrStartFailed, time.Duration(spec.HealthTimeout), last.Error(), r.lastWords(ctx, containerID))
+			return fmt.Errorf("%w: not healthy within %s: %s%s", operation.ErrStartFailed, time.Duration(spec.HealthTimeout), last.Error(), r.lastWords(ctx, containerID))
 		} else if pause == lastProbe {
-			r.report(ports.OperationProgress{Text: "waiting for health: " + last.Error()})
+			r.report(operation.Progress{Text: "waiting for health: " + last.Error()})
 		}
 		r.wait(ctx, pause)
 		if ctx.Err() != nil {

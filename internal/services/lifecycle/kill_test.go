@@ -17,6 +17,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
 	"galaxy/rtmanager/internal/adapters/processengine"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -209,22 +210,22 @@ func tidy(t *testing.T, n *nodetest.Node) {
 	require.NoError(t, err)
 	require.Nil(t, intent.Intent.Current, "an operation is in progress")
 
-	want := map[string]ports.ContainerState{}
+	want := map[string]container.State{}
 	if found, err := n.Store.Get(t.Context(), "g"); err == nil {
 		require.NoError(t, found.Validate())
 		if found.Status != runtime.StatusRemoved {
-			want[found.CurrentContainerID] = ports.ContainerExited
+			want[found.CurrentContainerID] = container.StateExited
 			if found.Status == runtime.StatusRunning {
-				want[found.CurrentContainerID] = ports.ContainerRunning
+				want[found.CurrentContainerID] = container.StateRunning
 			}
 		}
 		legal(t, n)
 	}
-	have := map[string]ports.ContainerState{}
+	have := map[string]container.State{}
 	for _, c := range n.Containers("g") {
 		have[c.ID] = c.State
-		if c.State == ports.ContainerCreated {
-			have[c.ID] = ports.ContainerExited // a patch of a stopped game: it has never run
+		if c.State == container.StateCreated {
+			have[c.ID] = container.StateExited // a patch of a stopped game: it has never run
 		}
 	}
 	require.Equal(t, want, have, "the record's container, and no other")

@@ -9,6 +9,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -19,7 +22,7 @@ import (
 const maxOperationIDBytes = ports.MaxOperationIDBytes - 32
 
 // Execute implements ports.Executor.
-func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	if err := validate(&request); err != nil {
 		return operation.Outcome{}, err
 	}
@@ -30,7 +33,7 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 type terms struct {
 	// pin, when not nil, is the finding at whose revisions record and intent must
 	// still stand when the operation is accepted.
-	pin *ports.DriftFinding
+	pin *drift.Finding
 	// mark, when not nil, changes the intent in the write that accepts the operation.
 	mark func(*operation.Intent)
 	// unasked: no person has asked for it.
@@ -38,7 +41,7 @@ type terms struct {
 }
 
 // operate carries out a request on its terms.
-func (s *Service) operate(ctx context.Context, request ports.OperationRequest, report func(ports.OperationProgress), on terms) (operation.Outcome, error) {
+func (s *Service) operate(ctx context.Context, request ports.OperationRequest, report func(operation.Progress), on terms) (operation.Outcome, error) {
 	for {
 		r := s.newRun(request.GameID)
 		other, err := s.reserve(r)
@@ -48,7 +51,7 @@ func (s *Service) operate(ctx context.Context, request ports.OperationRequest, r
 		case other == nil:
 			return s.begin(ctx, r, request, report, on)
 		case on.pin != nil: // what it rests on is about to change
-			return operation.Outcome{}, fmt.Errorf("%s %q: %w", request.Kind, request.GameID, runtime.ErrBusy)
+			return operation.Outcome{}, fmt.Errorf("%s %q: %w", request.Kind, request.GameID, operation.ErrBusy)
 		}
 		if outcome, over, err := s.besides(ctx, other, request, report); over {
 			return outcome, err
@@ -59,7 +62,7 @@ func (s *Service) operate(ctx context.Context, request ports.OperationRequest, r
 // besides is what becomes of a request while another run has the game: it joins
 // the run of its own operation, and is refused for another one. It is not over
 // when that run has ended meanwhile.
-func (s *Service) besides(ctx context.Context, other *run, request ports.OperationRequest, report func(ports.OperationProgress)) (operation.Outcome, bool, error) {
+func (s *Service) besides(ctx context.Context, other *run, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, bool, error) {
 	select {
 	case <-other.accepted:
 	case <-other.done:
@@ -94,7 +97,7 @@ func (s *Service) besides(ctx context.Context, other *run, request ports.Operati
 }
 
 // begin accepts the request, by writing its intent, and follows it.
-func (s *Service) begin(ctx context.Context, r *run, request ports.OperationRequest, report func(ports.OperationProgress), on terms) (operation.Outcome, error) {
+func (s *Service) begin(ctx context.Context, r *run, request ports.OperationRequest, report func(operation.Progress), on terms) (operation.Outcome, error) {
 	answered, outcome, err := s.accept(ctx, r, request, on)
 	if err != nil || answered {
 		s.release(r)
@@ -158,7 +161,7 @@ func (s *Service) accept(ctx context.Context, r *run, request ports.OperationReq
 }
 
 // prepare returns the intent that accepts the request.
-func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence ports.Fence, on terms) (operation.Intent, error) {
+func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence node.Fence, on terms) (operation.Intent, error) {
 	if err := s.free(ctx, &intent); err != nil {
 		return intent, err
 	}
@@ -227,8 +230,8 @@ func (s *Service) whoIsThere(ctx context.Context) (func(region, node string) boo
 	if err != nil {
 		return nil, fmt.Errorf("see which nodes are there: %w", err)
 	}
-	return func(region, node string) bool {
-		return slices.ContainsFunc(nodes, func(n ports.Node) bool { return n.Region == region && n.Name == node })
+	return func(region, name string) bool {
+		return slices.ContainsFunc(nodes, func(n node.Node) bool { return n.Region == region && n.Name == name })
 	}, nil
 }
 
@@ -251,7 +254,7 @@ func (s *Service) ours(request ports.OperationRequest, record *runtime.RuntimeRe
 	if record == nil || s.here(record.Region, record.Node) || record.Status == runtime.StatusRemoved && request.Kind == operation.KindStart {
 		return nil
 	}
-	return &runtime.RefusedError{
+	return &operation.RefusedError{
 		GameID: request.GameID, Operation: string(request.Kind), Status: record.Status,
 		Reason: fmt.Sprintf("the game lives on node %q, and this is node %q", record.Region+"/"+record.Node, s.cfg.Region+"/"+s.cfg.Node),
 	}
@@ -260,21 +263,21 @@ func (s *Service) ours(request ports.OperationRequest, record *runtime.RuntimeRe
 // containerOf returns what the record's container does, empty where the engine has
 // none. It is an error when the engine does not answer, so that no operation begins
 // that cannot go on.
-func (s *Service) containerOf(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (ports.ContainerState, error) {
+func (s *Service) containerOf(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (container.State, error) {
 	if record == nil || record.CurrentContainerID == "" {
 		_, err := s.Engine.List(ctx, gameID)
 		return "", err
 	}
 	c, err := s.Engine.Inspect(ctx, record.CurrentContainerID)
-	if errors.Is(err, runtime.ErrNoContainer) {
+	if errors.Is(err, container.ErrNoContainer) {
 		return "", nil
 	}
 	return c.State, err
 }
 
 func busy(gameID string, op *operation.Operation) error {
-	return &runtime.BusyError{
-		GameID: gameID, OperationID: op.ID, Kind: string(op.Kind), Step: string(op.Step),
+	return &operation.BusyError{
+		GameID: gameID, OperationID: op.ID, Kind: op.Kind, Step: op.Step,
 		Holder: op.Region + "/" + op.Node, Actor: op.Actor, Since: op.StartedAt,
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -46,7 +47,7 @@ func TestLifeOfAGame(t *testing.T) {
 	require.Len(t, r.Containers("chess/1"), 1, "the old container goes")
 
 	_, err := r.Try(nodetest.The(operation.KindCleanup, "chess/1"))
-	require.ErrorIs(t, err, runtime.ErrRefused)
+	require.ErrorIs(t, err, operation.ErrRefused)
 	r.Do(nodetest.The(operation.KindStop, "chess/1"))
 	r.Do(nodetest.The(operation.KindCleanup, "chess/1"))
 	require.Equal(t, runtime.StatusRemoved, r.Record("chess/1").Status)
@@ -63,14 +64,14 @@ func TestStartThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
 	outcome, err := r.Try(nodetest.Start("g", nodetest.Game("1.0.0", "--exit-at-start", "3")))
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, "exited with code 3")
 	require.Equal(t, operation.FailureStart, outcome.Failure.Code)
 	require.Empty(t, r.Containers("g"))
 	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
 
 	_, err = r.Try(nodetest.Start("h", nodetest.Game("9.9.9")))
-	require.ErrorIs(t, err, runtime.ErrNoImage)
+	require.ErrorIs(t, err, container.ErrNoImage)
 	_, err = r.Store.Get(t.Context(), "h")
 	require.ErrorIs(t, err, runtime.ErrNotFound, "no record was ever written")
 }
@@ -84,14 +85,14 @@ type shaky struct {
 func (e *shaky) Start(ctx context.Context, id string) error {
 	if e.start.CompareAndSwap(true, false) {
 		e.list.Store(true)
-		return runtime.ErrStartFailed
+		return operation.ErrStartFailed
 	}
 	return e.Engine.Start(ctx, id)
 }
 
-func (e *shaky) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+func (e *shaky) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	if e.list.CompareAndSwap(true, false) {
-		return nil, runtime.ErrEngineUnavailable
+		return nil, container.ErrEngineUnavailable
 	}
 	return e.Engine.List(ctx, gameID)
 }
@@ -104,10 +105,10 @@ func TestRollBackIsTriedAgain(t *testing.T) {
 	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	engine.start.Store(true)
 	_, err := r.Try(nodetest.The(operation.KindRestart, "g"))
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.False(t, engine.list.Load())
 	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
-	require.Equal(t, ports.ContainerRunning, r.Containers("g")[0].State)
+	require.Equal(t, container.StateRunning, r.Containers("g")[0].State)
 }
 
 // A container that somebody started behind the record's back is stopped and restarted
@@ -121,7 +122,7 @@ func TestContainerThatRunsAgainstItsRecord(t *testing.T) {
 
 	require.NoError(t, r.Engine.Start(t.Context(), containerID))
 	r.Do(nodetest.The(operation.KindStop, "g"))
-	require.Equal(t, ports.ContainerExited, r.Containers("g")[0].State)
+	require.Equal(t, container.StateExited, r.Containers("g")[0].State)
 
 	require.NoError(t, r.Engine.Start(t.Context(), containerID))
 	before := r.Containers("g")[0].StartedAt
@@ -142,7 +143,7 @@ func (e *moving) Start(ctx context.Context, id string) error {
 	return e.Engine.Start(ctx, id)
 }
 
-func (e *moving) Inspect(ctx context.Context, id string) (ports.Container, error) {
+func (e *moving) Inspect(ctx context.Context, id string) (container.Container, error) {
 	c, err := e.Engine.Inspect(ctx, id)
 	if c.Endpoint != "" {
 		c.Endpoint = fmt.Sprintf("http://192.0.2.1:%d", e.starts.Load())

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/semver"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -19,7 +20,7 @@ type situation struct {
 	record *runtime.RuntimeRecord // nil where there is none
 	intent operation.Intent
 	// container is what the record's container does, empty where the engine has none.
-	container ports.ContainerState
+	container container.State
 }
 
 // plan decides what a request comes to: the operation's kind, spec and
@@ -39,7 +40,7 @@ func plan(request ports.OperationRequest, now situation) (operation.Operation, e
 		if now.record.Status == runtime.StatusRunning {
 			return op, now.refuse(request, "it is running; stop it first")
 		}
-		if now.record.Status == runtime.StatusStopped && now.container == ports.ContainerRunning {
+		if now.record.Status == runtime.StatusStopped && now.container == container.StateRunning {
 			return op, now.refuse(request, "its container runs, although the record says that it is stopped; stop it first")
 		}
 		return op, nil
@@ -111,7 +112,7 @@ func (now situation) nextGeneration() int64 {
 }
 
 func (now situation) refuse(request ports.OperationRequest, reason string) error {
-	return &runtime.RefusedError{GameID: request.GameID, Operation: string(request.Kind), Status: now.record.Status, Reason: reason}
+	return &operation.RefusedError{GameID: request.GameID, Operation: string(request.Kind), Status: now.record.Status, Reason: reason}
 }
 
 // sameContainer reports whether a container of the one spec can serve the other:

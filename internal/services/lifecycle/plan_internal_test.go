@@ -6,12 +6,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
-func planned(status runtime.Status, container ports.ContainerState) situation {
+func planned(status runtime.Status, container container.State) situation {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	record := &runtime.RuntimeRecord{
 		GameID: "g", Status: status, CurrentContainerID: "c", CurrentImageRef: "a:1.2.3", Generation: 4, CreatedAt: at, LastOpAt: at,
@@ -22,7 +23,7 @@ func planned(status runtime.Status, container ports.ContainerState) situation {
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	nobody := situation{}
-	running, stopped, removed := planned(runtime.StatusRunning, ports.ContainerRunning), planned(runtime.StatusStopped, ports.ContainerExited), planned(runtime.StatusRemoved, "")
+	running, stopped, removed := planned(runtime.StatusRunning, container.StateRunning), planned(runtime.StatusStopped, container.StateExited), planned(runtime.StatusRemoved, "")
 	removed.record.CurrentContainerID = ""
 	spec := func(image string) *operation.Spec { return &operation.Spec{Image: image} }
 	tests := []struct {
@@ -43,30 +44,30 @@ func TestPlan(t *testing.T) {
 		{"start whose container is gone", ports.OperationRequest{Kind: operation.KindStart}, planned(runtime.StatusStopped, ""), "a:1.2.3", 5, nil},
 		{"start of a removed game", ports.OperationRequest{Kind: operation.KindStart}, removed, "a:1.2.3", 5, nil},
 		{"start of a running game", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("a:1.2.3")}, running, "a:1.2.3", 0, nil},
-		{"start of a running game as something else", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("b:1")}, running, "", 0, runtime.ErrRefused},
-		{"start of a running game with another policy", ports.OperationRequest{Kind: operation.KindStart, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, running, "", 0, runtime.ErrRefused},
+		{"start of a running game as something else", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("b:1")}, running, "", 0, operation.ErrRefused},
+		{"start of a running game with another policy", ports.OperationRequest{Kind: operation.KindStart, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, running, "", 0, operation.ErrRefused},
 		{"start of a game that is said to run and is gone", ports.OperationRequest{Kind: operation.KindStart}, planned(runtime.StatusRunning, ""), "a:1.2.3", 5, nil},
-		{"cleanup of a game that is said to be stopped and runs", ports.OperationRequest{Kind: operation.KindCleanup}, planned(runtime.StatusStopped, ports.ContainerRunning), "", 0, runtime.ErrRefused},
+		{"cleanup of a game that is said to be stopped and runs", ports.OperationRequest{Kind: operation.KindCleanup}, planned(runtime.StatusStopped, container.StateRunning), "", 0, operation.ErrRefused},
 		{"stop of nobody", ports.OperationRequest{Kind: operation.KindStop}, nobody, "", 0, runtime.ErrNotFound},
 		{"stop", ports.OperationRequest{Kind: operation.KindStop}, running, "a:1.2.3", 0, nil},
 		{"stop of a stopped game", ports.OperationRequest{Kind: operation.KindStop}, stopped, "a:1.2.3", 0, nil},
-		{"stop of a removed game", ports.OperationRequest{Kind: operation.KindStop}, removed, "", 0, runtime.ErrRefused},
+		{"stop of a removed game", ports.OperationRequest{Kind: operation.KindStop}, removed, "", 0, operation.ErrRefused},
 		{"restart of nobody", ports.OperationRequest{Kind: operation.KindRestart}, nobody, "", 0, runtime.ErrNotFound},
-		{"restart of a removed game", ports.OperationRequest{Kind: operation.KindRestart}, removed, "", 0, runtime.ErrRefused},
+		{"restart of a removed game", ports.OperationRequest{Kind: operation.KindRestart}, removed, "", 0, operation.ErrRefused},
 		{"cleanup of nobody", ports.OperationRequest{Kind: operation.KindCleanup}, nobody, "", 0, runtime.ErrNotFound},
-		{"cleanup of a running game", ports.OperationRequest{Kind: operation.KindCleanup}, running, "", 0, runtime.ErrRefused},
+		{"cleanup of a running game", ports.OperationRequest{Kind: operation.KindCleanup}, running, "", 0, operation.ErrRefused},
 		{"cleanup", ports.OperationRequest{Kind: operation.KindCleanup}, stopped, "a:1.2.3", 0, nil},
 		{"cleanup again", ports.OperationRequest{Kind: operation.KindCleanup}, removed, "a:1.2.3", 0, nil},
 		{"patch of nobody", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, nobody, "", 0, runtime.ErrNotFound},
 		{"patch without image", ports.OperationRequest{Kind: operation.KindPatch}, running, "", 0, runtime.ErrInvalid},
 		{"patch", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, running, "a:1.2.4", 5, nil},
 		{"patch to the same", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.3"}, running, "a:1.2.3", 0, nil},
-		{"patch to another minor", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.3.0"}, running, "", 0, runtime.ErrRefused},
-		{"patch to another major", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:2.2.3"}, running, "", 0, runtime.ErrRefused},
+		{"patch to another minor", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.3.0"}, running, "", 0, operation.ErrRefused},
+		{"patch to another major", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:2.2.3"}, running, "", 0, operation.ErrRefused},
 		{"patch to another major by force", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:2.2.3", Force: true}, running, "a:2.2.3", 5, nil},
-		{"patch to another image", ports.OperationRequest{Kind: operation.KindPatch, Image: "b:1.2.4"}, running, "", 0, runtime.ErrRefused},
-		{"patch to what has no version", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:latest"}, running, "", 0, runtime.ErrRefused},
-		{"patch of a removed game", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, removed, "", 0, runtime.ErrRefused},
+		{"patch to another image", ports.OperationRequest{Kind: operation.KindPatch, Image: "b:1.2.4"}, running, "", 0, operation.ErrRefused},
+		{"patch to what has no version", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:latest"}, running, "", 0, operation.ErrRefused},
+		{"patch of a removed game", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, removed, "", 0, operation.ErrRefused},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,11 +5,10 @@ import (
 	"slices"
 
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // report tells everybody who waits what the operation does now.
-func (r *run) report(p ports.OperationProgress) {
+func (r *run) report(p operation.Progress) {
 	op := r.op()
 	p.OperationID, p.Kind, p.GameID, p.Step, p.At = op.ID, op.Kind, r.gameID, op.Step, r.s.now()
 	if r.left.Revision != 0 {
@@ -30,7 +29,7 @@ func (r *run) report(p ports.OperationProgress) {
 
 // follow tells report of everything that the operation does until it is over,
 // and returns how it ended. When ctx ends first the operation goes on.
-func (r *run) follow(ctx context.Context, report func(ports.OperationProgress)) (operation.Outcome, error) {
+func (r *run) follow(ctx context.Context, report func(operation.Progress)) (operation.Outcome, error) {
 	select {
 	case <-r.accepted:
 	case <-r.done:
@@ -48,7 +47,7 @@ func (r *run) follow(ctx context.Context, report func(ports.OperationProgress)) 
 		news, moved := r.since(told)
 		for _, p := range news {
 			if report != nil {
-				report(p.OperationProgress)
+				report(p.Progress)
 			}
 			told = p.number
 		}
@@ -69,7 +68,7 @@ func (r *run) follow(ctx context.Context, report func(ports.OperationProgress)) 
 // numbered is a report with its number, which tells who has heard it.
 type numbered struct {
 	number int
-	ports.OperationProgress
+	operation.Progress
 }
 
 // since returns the reports after the one of this number, and what is closed when

@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // Reassign gives a game, whose node is gone, to another node, which takes it up as
@@ -19,7 +19,7 @@ import (
 // was replaced, or has seen an old record, changes nothing. Errors: runtime.ErrFenced;
 // runtime.ErrConflict where the record has moved on, or a node has come or gone;
 // runtime.ErrBusy where an operation of a node that is present is in progress.
-func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to ports.Node, fence ports.Fence) error {
+func (s *Service) Reassign(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error {
 	gameID := seen.Record.GameID
 	found, err := s.Intents.GetIntent(ctx, gameID)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Service) Reassign(ctx context.Context, seen ports.VersionedRecord, to p
 }
 
 // stillLost is nil if the record's node is not there and the one to give it to is.
-func (s *Service) stillLost(ctx context.Context, record runtime.RuntimeRecord, to ports.Node) error {
+func (s *Service) stillLost(ctx context.Context, record runtime.RuntimeRecord, to node.Node) error {
 	there, err := s.whoIsThere(ctx)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -24,7 +25,7 @@ const (
 // where the status has one. It does nothing where the record says so already. A
 // record that neither stands as the operation found it nor as it left it is a
 // *runtime.ConflictError: somebody else has changed it, and knows why.
-func (r *run) become(ctx context.Context, to runtime.Status, c ports.Container, as written, reason string) error {
+func (r *run) become(ctx context.Context, to runtime.Status, c container.Container, as written, reason string) error {
 	// Whoever notices an exit may be quicker with the same news: then look again.
 	const most = 5
 	var err error
@@ -39,19 +40,19 @@ func (r *run) become(ctx context.Context, to runtime.Status, c ports.Container, 
 	return r.moveEndpoint(ctx, c)
 }
 
-func (r *run) tryBecome(ctx context.Context, to runtime.Status, c ports.Container, as written, reason string) error {
+func (r *run) tryBecome(ctx context.Context, to runtime.Status, c container.Container, as written, reason string) error {
 	current, revision, err := r.s.find(ctx, r.gameID)
 	switch {
 	case err != nil:
 		return err
 	case current != nil && says(*current, to, c.ID):
-		r.left = ports.VersionedRecord{Record: *current, Revision: revision}
+		r.left = runtime.VersionedRecord{Record: *current, Revision: revision}
 		return nil
 	case !r.knows(current):
 		return r.stranger(current, revision)
 	}
 	origin := ports.Origin{OperationID: r.op().ID + string(as), Actor: r.op().Actor, Reason: reason}
-	var left ports.VersionedRecord
+	var left runtime.VersionedRecord
 	if current != nil && onlyStatus(*current, to, c) {
 		left, err = r.s.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
@@ -80,7 +81,7 @@ func (r *run) tryBecome(ctx context.Context, to runtime.Status, c ports.Containe
 // onlyStatus reports whether nothing but the status has to change in the record. An
 // endpoint changes along where the engine gives out another one with each start: in one
 // write, so that no record of a running game names the one before.
-func onlyStatus(current runtime.RuntimeRecord, to runtime.Status, c ports.Container) bool {
+func onlyStatus(current runtime.RuntimeRecord, to runtime.Status, c container.Container) bool {
 	return runtime.Transition(current.Status, to) == nil && (to == runtime.StatusRemoved || current.CurrentContainerID == c.ID) &&
 		(to != runtime.StatusRunning || c.Endpoint == "" || c.Endpoint == current.EngineEndpoint)
 }
@@ -88,7 +89,7 @@ func onlyStatus(current runtime.RuntimeRecord, to runtime.Status, c ports.Contai
 // again writes what the store took for a repetition: the operation id, or one of this
 // operation's earlier writes, has been used before, and the record says something else
 // since. It is the same write under an id that names the revision it replaces.
-func (r *run) again(ctx context.Context, to runtime.Status, c ports.Container, stands ports.VersionedRecord, origin ports.Origin) error {
+func (r *run) again(ctx context.Context, to runtime.Status, c container.Container, stands runtime.VersionedRecord, origin ports.Origin) error {
 	if !r.knows(&stands.Record) {
 		return r.stranger(&stands.Record, stands.Revision)
 	}
@@ -138,7 +139,7 @@ func (r *run) expected() string {
 }
 
 // compose makes a record of a container that is not the present record's.
-func (r *run) compose(current *runtime.RuntimeRecord, to runtime.Status, c ports.Container) runtime.RuntimeRecord {
+func (r *run) compose(current *runtime.RuntimeRecord, to runtime.Status, c container.Container) runtime.RuntimeRecord {
 	now := r.s.now()
 	record := runtime.RuntimeRecord{GameID: r.gameID, CreatedAt: now}
 	if current != nil {
@@ -163,7 +164,7 @@ func (r *run) compose(current *runtime.RuntimeRecord, to runtime.Status, c ports
 }
 
 // moveEndpoint writes where the game is reached, if it came up elsewhere than before.
-func (r *run) moveEndpoint(ctx context.Context, c ports.Container) error {
+func (r *run) moveEndpoint(ctx context.Context, c container.Container) error {
 	record := r.left.Record
 	if record.Status != runtime.StatusRunning || c.Endpoint == "" || record.EngineEndpoint == c.Endpoint {
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -44,7 +45,7 @@ func TestSameOperationIDReturnsTheFirstResult(t *testing.T) {
 	failing.Origin.OperationID = "fails"
 	_, err := r.Try(failing)
 	_, repeated := r.Try(failing)
-	require.ErrorIs(t, repeated, runtime.ErrNoImage)
+	require.ErrorIs(t, repeated, container.ErrNoImage)
 	require.Equal(t, err.Error(), repeated.Error())
 }
 
@@ -77,7 +78,7 @@ func TestBusyGameSaysWhoHasIt(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	go func() {
-		_, err := r.Service.Execute(ctx, slow, func(p ports.OperationProgress) {
+		_, err := r.Service.Execute(ctx, slow, func(p operation.Progress) {
 			if p.Step == operation.StepAwaitingHealth && p.Text == "" {
 				close(at)
 			}
@@ -86,7 +87,7 @@ func TestBusyGameSaysWhoHasIt(t *testing.T) {
 	}()
 	<-at
 	_, err := r.Try(nodetest.The(operation.KindStop, "g"))
-	var busy *runtime.BusyError
+	var busy *operation.BusyError
 	require.ErrorAs(t, err, &busy)
 	require.Equal(t, "slow", busy.OperationID)
 	require.Equal(t, "start", busy.Kind)
@@ -110,7 +111,7 @@ func TestStartOnATakenPort(t *testing.T) {
 	spec := nodetest.Game("1.0.0")
 	spec.Port = taken.Addr().(*net.TCPAddr).Port
 	_, err = r.Try(nodetest.Start("g", spec))
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.Empty(t, r.Containers("g"))
 }
 
@@ -120,7 +121,7 @@ func TestUnhealthyStartIsRolledBack(t *testing.T) {
 	spec := nodetest.Game("1.0.0", "--healthy-after", "1h")
 	spec.HealthTimeout = operation.Duration(300_000_000)
 	_, err := r.Try(nodetest.Start("g", spec))
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, "not healthy within 300ms")
 	require.Empty(t, r.Containers("g"))
 	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
@@ -133,22 +134,22 @@ func TestFailedPatchBringsTheOldImageBack(t *testing.T) {
 	before := r.Record("g")
 
 	_, err := r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:2.0.0"})
-	require.ErrorIs(t, err, runtime.ErrRefused)
+	require.ErrorIs(t, err, operation.ErrRefused)
 	require.ErrorContains(t, err, "major or minor")
 	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.9"})
-	require.ErrorIs(t, err, runtime.ErrNoImage)
+	require.ErrorIs(t, err, container.ErrNoImage)
 	require.Equal(t, before, r.Record("g"), "the game has not been touched")
 
 	// A patch keeps the arguments; this image does not live with them.
 	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "broken:1.0.1", Force: true})
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	after := r.Record("g")
 	require.Equal(t, runtime.StatusRunning, after.Status)
 	require.Equal(t, before.CurrentContainerID, after.CurrentContainerID)
 	require.Equal(t, "gameserver:1.0.0", after.CurrentImageRef)
 	require.GreaterOrEqual(t, after.Generation, before.Generation, "a generation never goes back")
 	require.Len(t, r.Containers("g"), 1)
-	require.Equal(t, ports.ContainerRunning, r.Containers("g")[0].State)
+	require.Equal(t, container.StateRunning, r.Containers("g")[0].State)
 }
 
 func TestPatchOfAStoppedGameLeavesItStopped(t *testing.T) {
@@ -172,7 +173,7 @@ func TestRestartOfAGameWhoseContainerIsGone(t *testing.T) {
 	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	require.NoError(t, r.Engine.Remove(t.Context(), r.Record("g").CurrentContainerID))
 	_, err := r.Try(nodetest.The(operation.KindRestart, "g"))
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -76,7 +77,7 @@ func (r *run) restore(ctx context.Context) error {
 			break
 		}
 		err = r.s.Engine.Start(ctx, before.CurrentContainerID)
-		if err != nil && !errors.Is(err, runtime.ErrStartFailed) && !errors.Is(err, runtime.ErrNoContainer) {
+		if err != nil && !errors.Is(err, operation.ErrStartFailed) && !errors.Is(err, container.ErrNoContainer) {
 			return err
 		}
 	case before.Status == runtime.StatusStopped && op.Kind != operation.KindRestart:
@@ -106,21 +107,21 @@ func (r *run) forget(ctx context.Context) error {
 	if err != nil || current == nil || r.op().ContainerID == "" || current.CurrentContainerID != r.op().ContainerID {
 		return err
 	}
-	return r.become(ctx, runtime.StatusRemoved, ports.Container{}, rolledBack, r.blame())
+	return r.become(ctx, runtime.StatusRemoved, container.Container{}, rolledBack, r.blame())
 }
 
 // settleOn makes the record say what the engine says of the container.
 func (r *run) settleOn(ctx context.Context, containerID string) error {
 	c, err := r.s.Engine.Inspect(ctx, containerID)
 	switch {
-	case errors.Is(err, runtime.ErrNoContainer):
-		return r.become(ctx, runtime.StatusRemoved, ports.Container{}, rolledBack, r.blame())
+	case errors.Is(err, container.ErrNoContainer):
+		return r.become(ctx, runtime.StatusRemoved, container.Container{}, rolledBack, r.blame())
 	case err != nil:
 		return err
-	case c.State == ports.ContainerRunning:
+	case c.State == container.StateRunning:
 		return r.become(ctx, runtime.StatusRunning, c, rolledBack, r.blame())
-	case c.State == ports.ContainerUnknown:
-		return runtime.ErrEngineUnavailable
+	case c.State == container.StateUnknown:
+		return container.ErrEngineUnavailable
 	default:
 		return r.become(ctx, runtime.StatusStopped, c, rolledBack, r.blame())
 	}

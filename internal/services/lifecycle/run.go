@@ -9,9 +9,9 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // run is one operation being carried out by this daemon.
@@ -25,8 +25,8 @@ type run struct {
 	// Only the run's own goroutine touches these.
 	intent   operation.Intent
 	revision int64 // of intent
-	fence    ports.Fence
-	left     ports.VersionedRecord // what the operation last wrote or found
+	fence    node.Fence
+	left     runtime.VersionedRecord // what the operation last wrote or found
 
 	mu       sync.Mutex // guards what follows
 	id       string
@@ -65,7 +65,7 @@ func (r *run) launch() {
 	r.id, r.does = r.op().ID, r.op().Kind
 	r.mu.Unlock()
 	close(r.accepted)
-	r.report(ports.OperationProgress{})
+	r.report(operation.Progress{})
 	go func() {
 		defer r.s.release(r)
 		outcome, err := r.carryOut(r.s.closing)
@@ -218,7 +218,7 @@ func (r *run) do(ctx context.Context, step operation.Step, act func(ctx context.
 		if err := r.write(ctx, func(op *operation.Operation) { op.Step = step }); err != nil {
 			return err
 		}
-		r.report(ports.OperationProgress{})
+		r.report(operation.Progress{})
 	}
 	if !r.present() {
 		return fmt.Errorf("%w: this daemon's presence is over", errOvertaken)
@@ -249,7 +249,7 @@ func (r *run) fail(ctx context.Context, why error) error {
 		op.Step, op.Failure = operation.StepRollingBack, failureOf(why)
 	})
 	if err == nil {
-		r.report(ports.OperationProgress{Text: why.Error()})
+		r.report(operation.Progress{Text: why.Error()})
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -167,11 +168,11 @@ func (s *Service) here(region, node string) bool { return region == s.cfg.Region
 
 // fenced returns the fence of this daemon's presence; without it nothing may be
 // written.
-func (s *Service) fenced() (ports.Fence, error) {
+func (s *Service) fenced() (node.Fence, error) {
 	fence, present := s.Member.Fence()
 	if !present {
 		return fence, fmt.Errorf("%w: this daemon is not, or not any more, present among the nodes as %s/%s; it is joining, and its log says more",
-			runtime.ErrNodeUnreachable, s.cfg.Region, s.cfg.Node)
+			node.ErrUnreachable, s.cfg.Region, s.cfg.Node)
 	}
 	return fence, nil
 }

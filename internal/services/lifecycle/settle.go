@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -23,16 +25,16 @@ const settler = "reconcile"
 // is runtime.ErrInvalid. It returns once it is done, which for a restart
 // and a resumed operation is when that has ended. The actor is who asked for it, for
 // the ledger; empty where nobody did.
-func (s *Service) Settle(ctx context.Context, f ports.DriftFinding, actor string) error {
+func (s *Service) Settle(ctx context.Context, f drift.Finding, actor string) error {
 	by := ports.Origin{Actor: cmp.Or(actor, settler), Reason: cut(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
 	switch f.Action {
-	case ports.ActionMarkStopped, ports.ActionMarkRemoved, ports.ActionMarkRunning, ports.ActionCorrectRecord, ports.ActionAdopt:
+	case drift.ActionMarkStopped, drift.ActionMarkRemoved, drift.ActionMarkRunning, drift.ActionCorrectRecord, drift.ActionAdopt:
 		return s.holding(f, func() error { return s.settleRecord(ctx, f, by) })
-	case ports.ActionRemoveContainer:
+	case drift.ActionRemoveContainer:
 		return s.holding(f, func() error { return s.removeStale(ctx, f) })
-	case ports.ActionRestart:
+	case drift.ActionRestart:
 		return s.restartCrashed(ctx, f, by)
-	case ports.ActionCompleteOperation:
+	case drift.ActionCompleteOperation:
 		_, intent, err := s.pinned(ctx, f)
 		if err != nil {
 			return err
@@ -66,36 +68,36 @@ func (s *Service) takeBack(ctx context.Context, intent ports.VersionedIntent) er
 // holding acts while no operation on the game can begin here: a restart in between
 // would leave record and container looking as they were when the finding was made, and
 // be undone. It is runtime.ErrBusy where one has begun.
-func (s *Service) holding(f ports.DriftFinding, act func() error) error {
+func (s *Service) holding(f drift.Finding, act func() error) error {
 	r := s.newRun(f.GameID)
 	other, err := s.reserve(r)
 	if err != nil {
 		return err
 	}
 	if other != nil {
-		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, runtime.ErrBusy)
+		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, operation.ErrBusy)
 	}
 	defer s.release(r)
 	return act()
 }
 
 // settleRecord writes the record as the finding proposes.
-func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding, by ports.Origin) error {
+func (s *Service) settleRecord(ctx context.Context, f drift.Finding, by ports.Origin) error {
 	record, intent, err := s.pinned(ctx, f)
 	if err != nil {
 		return err
 	}
 	switch f.Action {
-	case ports.ActionMarkStopped:
+	case drift.ActionMarkStopped:
 		return s.mark(ctx, f, by, record, runtime.StatusStopped)
-	case ports.ActionMarkRemoved:
+	case drift.ActionMarkRemoved:
 		if err := s.gone(ctx, f); err != nil {
 			return err
 		}
 		return s.mark(ctx, f, by, record, runtime.StatusRemoved)
-	case ports.ActionMarkRunning:
+	case drift.ActionMarkRunning:
 		return s.markRunning(ctx, f, by, record)
-	case ports.ActionCorrectRecord:
+	case drift.ActionCorrectRecord:
 		return s.correct(ctx, f, by, record)
 	default:
 		return s.adopt(ctx, f, by, intent)
@@ -103,7 +105,7 @@ func (s *Service) settleRecord(ctx context.Context, f ports.DriftFinding, by por
 }
 
 // pinned returns record and intent if they stand where the finding saw them.
-func (s *Service) pinned(ctx context.Context, f ports.DriftFinding) (*runtime.RuntimeRecord, ports.VersionedIntent, error) {
+func (s *Service) pinned(ctx context.Context, f drift.Finding) (*runtime.RuntimeRecord, ports.VersionedIntent, error) {
 	intent, err := s.Intents.GetIntent(ctx, f.GameID)
 	if err != nil {
 		return nil, intent, err
@@ -122,7 +124,7 @@ func (s *Service) pinned(ctx context.Context, f ports.DriftFinding) (*runtime.Ru
 }
 
 // moved is the error of a finding under which record or intent have changed.
-func moved(f ports.DriftFinding, found, is int64) error {
+func moved(f drift.Finding, found, is int64) error {
 	return &runtime.ConflictError{
 		GameID: f.GameID, Precondition: runtime.PreconditionRevision,
 		Expected: strconv.FormatInt(found, 10), Actual: strconv.FormatInt(is, 10), Revision: is,
@@ -130,7 +132,7 @@ func moved(f ports.DriftFinding, found, is int64) error {
 }
 
 // mark moves the record, guarded by the container that the finding is about.
-func (s *Service) mark(ctx context.Context, f ports.DriftFinding, by ports.Origin, record *runtime.RuntimeRecord, to runtime.Status) error {
+func (s *Service) mark(ctx context.Context, f drift.Finding, by ports.Origin, record *runtime.RuntimeRecord, to runtime.Status) error {
 	fence, err := s.fenced()
 	if err != nil {
 		return err
@@ -151,12 +153,12 @@ func (s *Service) mark(ctx context.Context, f ports.DriftFinding, by ports.Origi
 }
 
 // markRunning moves the record to running, and to where the game is reached now.
-func (s *Service) markRunning(ctx context.Context, f ports.DriftFinding, by ports.Origin, record *runtime.RuntimeRecord) error {
+func (s *Service) markRunning(ctx context.Context, f drift.Finding, by ports.Origin, record *runtime.RuntimeRecord) error {
 	c, err := s.Engine.Inspect(ctx, f.ContainerID)
 	if err != nil {
 		return err
 	}
-	if c.State != ports.ContainerRunning {
+	if c.State != container.StateRunning {
 		return fmt.Errorf("container %s does not run any more: %w", c.ID, runtime.ErrConflict)
 	}
 	if record == nil || onlyStatus(*record, runtime.StatusRunning, c) {
@@ -171,10 +173,10 @@ func (s *Service) markRunning(ctx context.Context, f ports.DriftFinding, by port
 }
 
 // gone is nil if the engine, asked for this one container, says that it has none.
-func (s *Service) gone(ctx context.Context, f ports.DriftFinding) error {
+func (s *Service) gone(ctx context.Context, f drift.Finding) error {
 	_, err := s.Engine.Inspect(ctx, f.ContainerID)
 	switch {
-	case errors.Is(err, runtime.ErrNoContainer):
+	case errors.Is(err, container.ErrNoContainer):
 		return nil
 	case err != nil:
 		return err
@@ -184,7 +186,7 @@ func (s *Service) gone(ctx context.Context, f ports.DriftFinding) error {
 }
 
 // correct writes into the record what its container is.
-func (s *Service) correct(ctx context.Context, f ports.DriftFinding, by ports.Origin, record *runtime.RuntimeRecord) error {
+func (s *Service) correct(ctx context.Context, f drift.Finding, by ports.Origin, record *runtime.RuntimeRecord) error {
 	if record == nil {
 		return fmt.Errorf("correct the record of %q: %w", f.GameID, runtime.ErrNotFound)
 	}
@@ -201,7 +203,7 @@ func (s *Service) correct(ctx context.Context, f ports.DriftFinding, by ports.Or
 	return s.putRecord(ctx, f, by, right, f.RecordRevision)
 }
 
-func (s *Service) putRecord(ctx context.Context, f ports.DriftFinding, by ports.Origin, record runtime.RuntimeRecord, ifRevision int64) error {
+func (s *Service) putRecord(ctx context.Context, f drift.Finding, by ports.Origin, record runtime.RuntimeRecord, ifRevision int64) error {
 	fence, err := s.fenced()
 	if err != nil {
 		return err
@@ -214,7 +216,7 @@ func (s *Service) putRecord(ctx context.Context, f ports.DriftFinding, by ports.
 }
 
 // adopt writes a record of a container that has none.
-func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, by ports.Origin, intent ports.VersionedIntent) error {
+func (s *Service) adopt(ctx context.Context, f drift.Finding, by ports.Origin, intent ports.VersionedIntent) error {
 	if f.RecordRevision != 0 {
 		return &runtime.InvalidError{Field: "action", Reason: "cannot be adopt: the game has a record"}
 	}
@@ -229,11 +231,11 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, by ports.Orig
 		DockerNetwork: c.Network, Generation: c.Labels.Generation, CreatedAt: at, LastOpAt: at, StartedAt: &at,
 	}
 	switch c.State {
-	case ports.ContainerRunning:
-	case ports.ContainerExited:
+	case container.StateRunning:
+	case container.StateExited:
 		record.Status, record.StoppedAt = runtime.StatusStopped, &at
 	default:
-		return fmt.Errorf("adopt container %s: %w: it is %s", c.ID, runtime.ErrEngineUnavailable, c.State)
+		return fmt.Errorf("adopt container %s: %w: it is %s", c.ID, container.ErrEngineUnavailable, c.State)
 	}
 	// First what it is run as, as far as that is known: enough to start it again.
 	fence, err := s.fenced()
@@ -243,7 +245,7 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, by ports.Orig
 	next := intent.Intent.Clone()
 	next.GameID, next.DesiredStatus = f.GameID, record.Status
 	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
-	if intent.Revision == 0 && c.State == ports.ContainerRunning && !s.answers(ctx, c) {
+	if intent.Revision == 0 && c.State == container.StateRunning && !s.answers(ctx, c) {
 		next.Spec.HealthPath = operation.NoHealthCheck
 	}
 	if _, err := s.Intents.PutIntent(ctx, next, intent.Revision, fence); err != nil {
@@ -255,15 +257,15 @@ func (s *Service) adopt(ctx context.Context, f ports.DriftFinding, by ports.Orig
 // answers reports whether a running container, of whose spec nothing is known, answers the
 // health check that a game has by default. One that does not is not held to it: it
 // would be found unhealthy, and no restart of it would ever succeed.
-func (s *Service) answers(ctx context.Context, c ports.Container) bool {
+func (s *Service) answers(ctx context.Context, c container.Container) bool {
 	return c.Endpoint != "" && s.Prober.Probe(ctx, c.Endpoint+operation.DefaultHealthPath) == nil
 }
 
 // removeStale stops and removes a container that is not the game's. The engine
 // cannot compare and swap: what it rests on is read once more right before.
-func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
+func (s *Service) removeStale(ctx context.Context, f drift.Finding) error {
 	c, err := s.Engine.Inspect(ctx, f.ContainerID)
-	if errors.Is(err, runtime.ErrNoContainer) {
+	if errors.Is(err, container.ErrNoContainer) {
 		return nil
 	}
 	if err != nil {
@@ -275,7 +277,7 @@ func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
 		return err
 	case c.Labels.GameID != f.GameID, record != nil && record.CurrentContainerID == c.ID:
 		return &runtime.InvalidError{Field: "container_id", Reason: fmt.Sprintf("%s is not a stale container of %q", c.ID, f.GameID)}
-	case record == nil && c.State != ports.ContainerCreated:
+	case record == nil && c.State != container.StateCreated:
 		return fmt.Errorf("container %s, which was never started, is %s now: %w", c.ID, c.State, runtime.ErrConflict)
 	case intent.Intent.Current != nil:
 		return busy(f.GameID, intent.Intent.Current)
@@ -287,7 +289,7 @@ func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
 	grace := time.Duration(intent.Intent.Spec.WithDefaults().StopGrace)
 	bound, cancel := context.WithTimeout(ctx, grace+s.cfg.Patience) // one that is wedged is tried again later
 	defer cancel()
-	if err := s.Engine.Stop(bound, c.ID, grace); err != nil && !errors.Is(err, runtime.ErrNoContainer) {
+	if err := s.Engine.Stop(bound, c.ID, grace); err != nil && !errors.Is(err, container.ErrNoContainer) {
 		return err
 	}
 	return s.Engine.Remove(bound, c.ID)
@@ -296,7 +298,7 @@ func (s *Service) removeStale(ctx context.Context, f ports.DriftFinding) error {
 // restartCrashed starts a game again that nobody stopped, and counts that in the
 // same write which accepts the start. That write is pinned: a stop that comes first
 // stands.
-func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding, by ports.Origin) error {
+func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, by ports.Origin) error {
 	_, found, err := s.pinned(ctx, f)
 	if err != nil {
 		return err
@@ -304,7 +306,7 @@ func (s *Service) restartCrashed(ctx context.Context, f ports.DriftFinding, by p
 	policy := found.Intent.Spec.WithDefaults().Crash
 	counted := operation.RestartsWithin(found.Intent.Restarts, time.Duration(policy.Window), s.now())
 	kind := operation.KindStart
-	if f.Kind == ports.DriftUnhealthy {
+	if f.Kind == drift.KindUnhealthy {
 		kind = operation.KindRestart
 	}
 	request := ports.OperationRequest{GameID: f.GameID, Kind: kind, Origin: ports.Origin{

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // start brings the game up: in the container that it has, or in a new one.
@@ -88,14 +88,14 @@ func (r *run) halt(ctx context.Context, as written) error {
 		return err
 	}
 	if gone && r.op().Kind == operation.KindStop {
-		return r.become(ctx, runtime.StatusRemoved, ports.Container{}, as, "its container is gone")
+		return r.become(ctx, runtime.StatusRemoved, container.Container{}, as, "its container is gone")
 	}
 	return r.become(ctx, runtime.StatusStopped, r.known(containerID), as, r.reason())
 }
 
 // known is the container of an id about which nothing else has to be known.
-func (r *run) known(containerID string) ports.Container {
-	c := ports.Container{ID: containerID}
+func (r *run) known(containerID string) container.Container {
+	c := container.Container{ID: containerID}
 	if before := r.op().PreviousRecord; r.isBefore(containerID) {
 		c.Labels.Image, c.Labels.Generation = before.CurrentImageRef, before.Generation
 		c.Endpoint, c.StatePath, c.Network = before.EngineEndpoint, before.StatePath, before.DockerNetwork
@@ -121,7 +121,7 @@ func (r *run) cleanup(ctx context.Context) error {
 		if err := r.s.Engine.Remove(ctx, before.CurrentContainerID); err != nil {
 			return err
 		}
-		return r.become(ctx, runtime.StatusRemoved, ports.Container{}, theWrite, r.reason())
+		return r.become(ctx, runtime.StatusRemoved, container.Container{}, theWrite, r.reason())
 	})
 }
 

@@ -15,7 +15,10 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/lifecycle"
 	"galaxy/rtmanager/internal/testkit/nodetest"
@@ -53,12 +56,12 @@ type minedEngine struct {
 	bomb *bomb
 }
 
-func (e minedEngine) EnsureImage(ctx context.Context, image string, progress func(ports.ImageProgress)) error {
+func (e minedEngine) EnsureImage(ctx context.Context, image string, progress func(container.ImageProgress)) error {
 	defer e.bomb.acted()
 	return e.Engine.EnsureImage(ctx, image, progress)
 }
 
-func (e minedEngine) Create(ctx context.Context, spec ports.ContainerSpec) (ports.Container, error) {
+func (e minedEngine) Create(ctx context.Context, spec container.Spec) (container.Container, error) {
 	defer e.bomb.acted()
 	return e.Engine.Create(ctx, spec)
 }
@@ -83,17 +86,17 @@ type minedStore struct {
 	bomb *bomb
 }
 
-func (s minedStore) Put(ctx context.Context, input ports.PutInput) (ports.VersionedRecord, error) {
+func (s minedStore) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	defer s.bomb.acted()
 	return s.Store.Put(ctx, input)
 }
 
-func (s minedStore) Transition(ctx context.Context, input ports.TransitionInput) (ports.VersionedRecord, error) {
+func (s minedStore) Transition(ctx context.Context, input ports.TransitionInput) (runtime.VersionedRecord, error) {
 	defer s.bomb.acted()
 	return s.Store.Transition(ctx, input)
 }
 
-func (s minedStore) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...ports.Fence) (int64, error) {
+func (s minedStore) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error) {
 	defer s.bomb.acted()
 	return s.Store.PutIntent(ctx, intent, ifRevision, fences...)
 }
@@ -122,7 +125,7 @@ func runVictim() error {
 		return err
 	}
 	registry := etcdmembers.New(client, etcdmembers.Options{Prefix: o.Prefix})
-	member, err := registry.Join(ctx, ports.Node{Region: "eu", Name: "n1", Identity: o.Identity})
+	member, err := registry.Join(ctx, node.Node{Region: "eu", Name: "n1", Identity: o.Identity})
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 const (
@@ -22,10 +22,10 @@ const (
 )
 
 // spec says what container to create for the game; its name is nobody else's.
-func (r *rig) spec(gameID string, args ...string) ports.ContainerSpec {
-	return ports.ContainerSpec{
+func (r *rig) spec(gameID string, args ...string) container.Spec {
+	return container.Spec{
 		Name: "enginetest-" + uuid.NewString(),
-		Labels: ports.ContainerLabels{
+		Labels: container.Labels{
 			Store: r.owner.Store, GameID: gameID, Region: r.owner.Region, Node: r.owner.Node,
 			Image: r.Image, Generation: 3, OperationID: "op-1",
 		},
@@ -34,7 +34,7 @@ func (r *rig) spec(gameID string, args ...string) ports.ContainerSpec {
 	}
 }
 
-func (r *rig) create(t *testing.T, spec ports.ContainerSpec) ports.Container {
+func (r *rig) create(t *testing.T, spec container.Spec) container.Container {
 	t.Helper()
 	c, err := r.engine.Create(t.Context(), spec)
 	require.NoError(t, err, "create %s", spec.Name)
@@ -42,31 +42,31 @@ func (r *rig) create(t *testing.T, spec ports.ContainerSpec) ports.Container {
 }
 
 // run creates and starts a game, and returns its container as it runs.
-func (r *rig) run(t *testing.T, args ...string) ports.Container {
+func (r *rig) run(t *testing.T, args ...string) container.Container {
 	t.Helper()
 	return r.start(t, r.create(t, r.spec("game", args...)).ID)
 }
 
-func (r *rig) start(t *testing.T, id string) ports.Container {
+func (r *rig) start(t *testing.T, id string) container.Container {
 	t.Helper()
 	require.NoError(t, r.engine.Start(t.Context(), id), "start %s", id)
 	return r.inspect(t, id)
 }
 
-func (r *rig) stop(t *testing.T, id string, grace time.Duration) ports.Container {
+func (r *rig) stop(t *testing.T, id string, grace time.Duration) container.Container {
 	t.Helper()
 	require.NoError(t, r.engine.Stop(t.Context(), id, grace), "stop %s", id)
 	return r.inspect(t, id)
 }
 
-func (r *rig) inspect(t *testing.T, id string) ports.Container {
+func (r *rig) inspect(t *testing.T, id string) container.Container {
 	t.Helper()
 	c, err := r.engine.Inspect(t.Context(), id)
 	require.NoError(t, err, "inspect %s", id)
 	return c
 }
 
-func (r *rig) list(t *testing.T, gameID string) []ports.Container {
+func (r *rig) list(t *testing.T, gameID string) []container.Container {
 	t.Helper()
 	all, err := r.engine.List(t.Context(), gameID)
 	require.NoError(t, err, "list %q", gameID)
@@ -75,7 +75,7 @@ func (r *rig) list(t *testing.T, gameID string) []ports.Container {
 }
 
 // crash makes a running game exit with the code.
-func (r *rig) crash(t *testing.T, c ports.Container, code int) {
+func (r *rig) crash(t *testing.T, c container.Container, code int) {
 	t.Helper()
 	if r.Crash != nil {
 		r.Crash(t, c, code)
@@ -86,19 +86,19 @@ func (r *rig) crash(t *testing.T, c ports.Container, code int) {
 }
 
 // exited waits until the container has exited, and returns it.
-func (r *rig) exited(t *testing.T, id string) (c ports.Container) {
+func (r *rig) exited(t *testing.T, id string) (c container.Container) {
 	t.Helper()
 	eventually(t, "container exits", func() bool {
 		c = r.inspect(t, id)
-		return c.State == ports.ContainerExited
+		return c.State == container.StateExited
 	})
 	return c
 }
 
 // requireExit fails unless the container has exited with the code and says when.
-func requireExit(t *testing.T, c ports.Container, code int) {
+func requireExit(t *testing.T, c container.Container, code int) {
 	t.Helper()
-	require.Equal(t, ports.ContainerExited, c.State)
+	require.Equal(t, container.StateExited, c.State)
 	require.NotNil(t, c.ExitCode, "the exit code is known")
 	require.Equal(t, code, *c.ExitCode)
 	require.NotNil(t, c.StartedAt)
@@ -122,7 +122,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func idsOf(containers []ports.Container) []string {
+func idsOf(containers []container.Container) []string {
 	ids := make([]string, 0, len(containers))
 	for _, c := range containers {
 		ids = append(ids, c.ID)

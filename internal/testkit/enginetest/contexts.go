@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func contextBehaviours() []behaviour {
@@ -41,7 +41,7 @@ func endedContexts(t *testing.T, r *rig) {
 		"List":        func() error { _, err := r.engine.List(ctx, ""); return err },
 		"Logs":        func() error { _, err := r.engine.Logs(ctx, c.ID, 10); return err },
 	} {
-		require.ErrorIs(t, call(), runtime.ErrEngineUnavailable, method)
+		require.ErrorIs(t, call(), container.ErrEngineUnavailable, method)
 	}
 	require.Equal(t, c, r.inspect(t, c.ID))
 }

@@ -5,8 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func createBehaviours(h Harness) []behaviour {
@@ -32,7 +31,7 @@ func createdOnly(t *testing.T, r *rig) {
 	require.Equal(t, spec.Name, c.Name)
 	require.Equal(t, spec.Labels, c.Labels)
 	require.Equal(t, r.Image, c.Image)
-	require.Equal(t, ports.ContainerCreated, c.State)
+	require.Equal(t, container.StateCreated, c.State)
 	require.Nil(t, c.ExitCode)
 	require.Nil(t, c.StartedAt)
 	require.Nil(t, c.ExitedAt)
@@ -51,7 +50,7 @@ func createTwiceAndRunning(t *testing.T, r *rig) {
 	first := r.start(t, r.create(t, spec).ID)
 	again := r.create(t, spec)
 	require.Equal(t, first.ID, again.ID)
-	require.Equal(t, ports.ContainerRunning, again.State)
+	require.Equal(t, container.StateRunning, again.State)
 }
 
 func createClash(t *testing.T, r *rig) {
@@ -59,9 +58,9 @@ func createClash(t *testing.T, r *rig) {
 	first := r.create(t, spec)
 	spec.Labels.OperationID = "op-2"
 	_, err := r.engine.Create(t.Context(), spec)
-	require.ErrorIs(t, err, runtime.ErrContainerExists)
+	require.ErrorIs(t, err, container.ErrContainerExists)
 	require.ErrorContains(t, err, spec.Name)
-	require.Equal(t, []ports.Container{first}, r.list(t, ""), "the first one stays as it is")
+	require.Equal(t, []container.Container{first}, r.list(t, ""), "the first one stays as it is")
 }
 
 func createAfterRemoval(t *testing.T, r *rig) {
@@ -76,7 +75,7 @@ func createTwins(t *testing.T, r *rig) {
 	require.NotEqual(t, one.ID, two.ID)
 	require.ElementsMatch(t, []string{one.ID, two.ID}, idsOf(r.list(t, "game")))
 	r.stop(t, one.ID, 0)
-	require.Equal(t, ports.ContainerRunning, r.inspect(t, two.ID).State, "its twin runs on")
+	require.Equal(t, container.StateRunning, r.inspect(t, two.ID).State, "its twin runs on")
 }
 
 func createOnNetwork(t *testing.T, r *rig) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -31,7 +32,7 @@ type Harness struct {
 
 	// Kill kills the first process of a running game with signal 9, behind the
 	// engine's back.
-	Kill func(t *testing.T, c ports.Container)
+	Kill func(t *testing.T, c container.Container)
 
 	// Games is set where Image is cmd/gameserver and really runs: it answers at its
 	// endpoint, has variables and arguments, and writes lines.
@@ -39,10 +40,10 @@ type Harness struct {
 
 	// Crash makes a running game exit by itself with the code. Nil asks the game,
 	// which needs Games.
-	Crash func(t *testing.T, c ports.Container, code int)
+	Crash func(t *testing.T, c container.Container, code int)
 
 	// Lose takes the container away, whatever it does, behind the engine's back.
-	Lose func(t *testing.T, c ports.Container)
+	Lose func(t *testing.T, c container.Container)
 
 	// TakesPorts is set where a port of the node that somebody else has keeps a
 	// container from starting.

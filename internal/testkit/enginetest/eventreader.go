@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -18,7 +19,7 @@ type eventReader struct {
 
 // told is what one step of a stream yields.
 type told struct {
-	event ports.EngineEvent
+	event container.Event
 	err   error
 }
 
@@ -41,11 +42,11 @@ func openEvents(t *testing.T, engine ports.Engine) *eventReader {
 			return told{}, false
 		}
 	}}
-	require.Equal(t, ports.EngineOpened, r.event(t).Type, "a stream opens with the event that says so")
+	require.Equal(t, container.EventStreamOpened, r.event(t).Type, "a stream opens with the event that says so")
 	return r
 }
 
-func pass(ctx context.Context, stream iter.Seq2[ports.EngineEvent, error], steps chan<- told) {
+func pass(ctx context.Context, stream iter.Seq2[container.Event, error], steps chan<- told) {
 	for event, err := range stream {
 		select {
 		case steps <- told{event, err}:
@@ -56,7 +57,7 @@ func pass(ctx context.Context, stream iter.Seq2[ports.EngineEvent, error], steps
 }
 
 // event returns the next event.
-func (r *eventReader) event(t *testing.T) ports.EngineEvent {
+func (r *eventReader) event(t *testing.T) container.Event {
 	t.Helper()
 	step, ok := r.next()
 	require.True(t, ok, "waited in vain for an event")
@@ -66,7 +67,7 @@ func (r *eventReader) event(t *testing.T) ports.EngineEvent {
 
 // await returns the next event of the type about the container, whatever else is
 // told before it.
-func (r *eventReader) await(t *testing.T, kind ports.EngineEventType, c ports.Container) {
+func (r *eventReader) await(t *testing.T, kind container.EventType, c container.Container) {
 	t.Helper()
 	for {
 		event := r.event(t)

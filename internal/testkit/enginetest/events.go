@@ -7,8 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func eventBehaviours() []behaviour {
@@ -16,8 +15,7 @@ func eventBehaviours() []behaviour {
 		{"a stream opens by saying whether something was missed", func(t *testing.T, r *rig) {
 			for event, err := range r.engine.Events(t.Context()) {
 				require.NoError(t, err)
-				require.Equal(t, ports.EngineOpened, event.Type)
-				require.Contains(t, []ports.EventContinuity{ports.ContinuityKnown, ports.ContinuityUnknown}, event.Continuity)
+				require.Equal(t, container.EventStreamOpened, event.Type)
 				require.Empty(t, event.GameID)
 				require.Empty(t, event.ContainerID)
 				break
@@ -35,21 +33,21 @@ func eventBehaviours() []behaviour {
 func eventsOfALife(t *testing.T, r *rig) {
 	events := openEvents(t, r.engine)
 	c := r.start(t, r.create(t, r.spec("a/🎲")).ID)
-	events.await(t, ports.EngineStarted, c)
+	events.await(t, container.EventStarted, c)
 	r.Kill(t, c)
-	events.await(t, ports.EngineExited, c)
+	events.await(t, container.EventExited, c)
 	requireExit(t, r.exited(t, c.ID), killed)
 	r.remove(t, c.ID)
-	events.await(t, ports.EngineRemoved, c)
+	events.await(t, container.EventRemoved, c)
 }
 
 func eventsOfAStop(t *testing.T, r *rig) {
 	events := openEvents(t, r.engine)
 	stopped, removed := r.runReady(t), r.runReady(t)
 	r.stop(t, stopped.ID, longGrace)
-	events.await(t, ports.EngineExited, stopped)
+	events.await(t, container.EventExited, stopped)
 	r.remove(t, removed.ID)
-	events.await(t, ports.EngineRemoved, removed)
+	events.await(t, container.EventRemoved, removed)
 }
 
 func eventsOfRestart(t *testing.T, r *rig) {
@@ -57,17 +55,17 @@ func eventsOfRestart(t *testing.T, r *rig) {
 	c := r.create(t, r.spec("game"))
 	for range 3 {
 		r.start(t, c.ID)
-		events.await(t, ports.EngineStarted, c)
+		events.await(t, container.EventStarted, c)
 		r.stop(t, c.ID, 0)
-		events.await(t, ports.EngineExited, c)
+		events.await(t, container.EventExited, c)
 	}
 }
 
 func eventsOnEveryStream(t *testing.T, r *rig) {
 	one, two := openEvents(t, r.engine), openEvents(t, r.engine)
 	c := r.run(t)
-	one.await(t, ports.EngineStarted, c)
-	two.await(t, ports.EngineStarted, c)
+	one.await(t, container.EventStarted, c)
+	two.await(t, container.EventStarted, c)
 }
 
 func eventsEnd(t *testing.T, r *rig) {
@@ -90,7 +88,7 @@ func eventsEnd(t *testing.T, r *rig) {
 func requireEnded(t *testing.T, err error) {
 	t.Helper()
 	require.Error(t, err, "a stream does not end without a reason")
-	for _, allowed := range []error{runtime.ErrEngineUnavailable, context.Canceled} {
+	for _, allowed := range []error{container.ErrEngineUnavailable, context.Canceled} {
 		if errors.Is(err, allowed) {
 			return
 		}
@@ -107,5 +105,5 @@ func eventsLeft(t *testing.T, r *rig) {
 	}
 	events := openEvents(t, r.engine)
 	c := r.run(t)
-	events.await(t, ports.EngineStarted, c)
+	events.await(t, container.EventStarted, c)
 }

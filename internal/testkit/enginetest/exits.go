@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func exitBehaviours() []behaviour {
@@ -35,7 +35,7 @@ func exitBehaviours() []behaviour {
 			r.crash(t, c, 5)
 			requireExit(t, r.exited(t, c.ID), 5)
 			again := r.start(t, c.ID)
-			require.Equal(t, ports.ContainerRunning, again.State)
+			require.Equal(t, container.StateRunning, again.State)
 			r.Kill(t, again)
 			requireExit(t, r.exited(t, c.ID), killed)
 		}},

@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // BuildGame builds cmd/gameserver as a static program at the path, which says that
@@ -32,7 +32,7 @@ func BuildGame(ctx context.Context, path, version string) error {
 // running is a game that answers at the endpoint of its container.
 type running struct{ id, endpoint string }
 
-func game(c ports.Container) running { return running{id: c.Labels.GameID, endpoint: c.Endpoint} }
+func game(c container.Container) running { return running{id: c.Labels.GameID, endpoint: c.Endpoint} }
 
 // client keeps no connection, so that every request shows who listens now.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

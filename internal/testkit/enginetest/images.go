@@ -5,19 +5,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func imageBehaviours() []behaviour {
 	return []behaviour{
 		{"an image that is there is made available, however often", func(t *testing.T, r *rig) {
 			require.NoError(t, r.engine.EnsureImage(t.Context(), r.Image, nil))
-			require.NoError(t, r.engine.EnsureImage(t.Context(), r.Image, func(ports.ImageProgress) {}))
+			require.NoError(t, r.engine.EnsureImage(t.Context(), r.Image, func(container.ImageProgress) {}))
 		}},
 		{"one that cannot be had is ErrNoImage and is named", func(t *testing.T, r *rig) {
 			err := r.engine.EnsureImage(t.Context(), r.MissingImage, nil)
-			require.ErrorIs(t, err, runtime.ErrNoImage)
+			require.ErrorIs(t, err, container.ErrNoImage)
 			require.ErrorContains(t, err, r.MissingImage)
 		}},
 		{"capabilities are said without the engine and name it", func(t *testing.T, r *rig) {

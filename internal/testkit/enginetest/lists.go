@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func listBehaviours() []behaviour {
@@ -24,7 +24,7 @@ func listAll(t *testing.T, r *rig) {
 	created := r.create(t, r.spec("a"))
 	running := r.start(t, r.create(t, r.spec("b")).ID)
 	exited := r.stop(t, r.start(t, r.create(t, r.spec("c")).ID).ID, 0)
-	require.ElementsMatch(t, []ports.Container{created, running, exited}, r.list(t, ""))
+	require.ElementsMatch(t, []container.Container{created, running, exited}, r.list(t, ""))
 	for _, c := range r.list(t, "") {
 		require.Equal(t, r.inspect(t, c.ID), c)
 	}
@@ -34,7 +34,7 @@ func listOne(t *testing.T, r *rig) {
 	first, second := r.create(t, r.spec("a")), r.create(t, r.spec("a"))
 	r.create(t, r.spec("a/b"))
 	r.create(t, r.spec("A"))
-	require.ElementsMatch(t, []ports.Container{first, second}, r.list(t, "a"))
+	require.ElementsMatch(t, []container.Container{first, second}, r.list(t, "a"))
 	require.Empty(t, r.list(t, "b"))
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // maxLogBytes is what Logs returns at most.
@@ -17,7 +17,7 @@ func logBehaviours(h Harness) []behaviour {
 		{"no such container is ErrNoContainer", func(t *testing.T, r *rig) {
 			for _, id := range noIDs {
 				_, err := r.engine.Logs(t.Context(), id, 10)
-				require.ErrorIs(t, err, runtime.ErrNoContainer, "logs of %q", id)
+				require.ErrorIs(t, err, container.ErrNoContainer, "logs of %q", id)
 			}
 		}},
 		{"one that was never started has written nothing", func(t *testing.T, r *rig) {

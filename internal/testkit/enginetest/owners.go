@@ -6,8 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func ownerBehaviours() []behaviour {
@@ -33,14 +32,14 @@ func strangersAreLeftAlone(t *testing.T, r *rig, strange Owner) {
 	other := &rig{Harness: r.Harness, owner: strange, engine: r.Open(t, strange)}
 	require.Empty(t, other.list(t, ""))
 	require.Empty(t, other.list(t, "game"))
-	for _, c := range []ports.Container{mine, stopped} {
+	for _, c := range []container.Container{mine, stopped} {
 		other.requireGone(t, c.ID)
 		other.remove(t, c.ID) // there is no such container, which is success
 	}
 	spec.Labels.Store, spec.Labels.Region, spec.Labels.Node = strange.Store, strange.Region, strange.Node
 	_, err := other.engine.Create(t.Context(), spec)
-	require.ErrorIs(t, err, runtime.ErrContainerExists, "a name is one container's on the node, whoever owns it")
+	require.ErrorIs(t, err, container.ErrContainerExists, "a name is one container's on the node, whoever owns it")
 
 	r.reopen(t)
-	require.ElementsMatch(t, []ports.Container{mine, stopped}, r.list(t, ""), "all is as it was")
+	require.ElementsMatch(t, []container.Container{mine, stopped}, r.list(t, ""), "all is as it was")
 }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 func portBehaviours(h Harness) []behaviour {
@@ -53,12 +53,12 @@ func portTaken(t *testing.T, r *rig) {
 	spec.Port = port
 	c := r.create(t, spec)
 	err := r.engine.Start(t.Context(), c.ID)
-	require.ErrorIs(t, err, runtime.ErrStartFailed)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, strconv.Itoa(port))
-	require.NotEqual(t, ports.ContainerRunning, r.inspect(t, c.ID).State)
+	require.NotEqual(t, container.StateRunning, r.inspect(t, c.ID).State)
 
 	release(t, holder)
-	require.Equal(t, ports.ContainerRunning, r.start(t, c.ID).State)
+	require.Equal(t, container.StateRunning, r.start(t, c.ID).State)
 }
 
 func portNamed(t *testing.T, r *rig) {

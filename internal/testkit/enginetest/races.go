@@ -9,8 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // rivals is how many callers do the same at once.
@@ -26,7 +25,7 @@ func raceBehaviours(h Harness) []behaviour {
 				grace := []time.Duration{longGrace, 0}[n%2]
 				assert.NoError(t, r.engine.Stop(t.Context(), c.ID, grace))
 			})
-			require.Equal(t, ports.ContainerExited, r.inspect(t, c.ID).State)
+			require.Equal(t, container.StateExited, r.inspect(t, c.ID).State)
 		}},
 		{"removals of one container all succeed", func(t *testing.T, r *rig) {
 			c := r.run(t)
@@ -53,7 +52,7 @@ func together(f func(n int)) {
 
 func raceCreates(t *testing.T, r *rig) {
 	spec := r.spec("game")
-	made := make([]ports.Container, rivals)
+	made := make([]container.Container, rivals)
 	together(func(n int) {
 		c, err := r.engine.Create(t.Context(), spec)
 		assert.NoError(t, err)
@@ -79,7 +78,7 @@ func raceClashes(t *testing.T, r *rig) {
 			won++
 			continue
 		}
-		require.ErrorIs(t, err, runtime.ErrContainerExists)
+		require.ErrorIs(t, err, container.ErrContainerExists)
 	}
 	require.Equal(t, 1, won)
 	require.Len(t, r.list(t, ""), 1)
@@ -112,7 +111,7 @@ func raceLives(t *testing.T, r *rig) {
 		assert.NoError(t, r.engine.Stop(ctx, c.ID, 0))
 		c, err = r.engine.Inspect(ctx, c.ID)
 		assert.NoError(t, err)
-		assert.Equal(t, ports.ContainerExited, c.State)
+		assert.Equal(t, container.StateExited, c.State)
 		assert.NoError(t, r.engine.Remove(ctx, c.ID))
 	})
 	require.Empty(t, r.list(t, ""))
@@ -130,7 +129,7 @@ func raceEverything(t *testing.T, r *rig) {
 			case 2:
 				seen, err := r.engine.Inspect(t.Context(), c.ID)
 				assert.NoError(t, err)
-				assert.Contains(t, []ports.ContainerState{ports.ContainerCreated, ports.ContainerRunning, ports.ContainerExited}, seen.State)
+				assert.Contains(t, []container.State{container.StateCreated, container.StateRunning, container.StateExited}, seen.State)
 			default:
 				all, err := r.engine.List(t.Context(), "game")
 				assert.NoError(t, err)
@@ -139,6 +138,6 @@ func raceEverything(t *testing.T, r *rig) {
 		}
 	})
 	r.stop(t, c.ID, 0)
-	require.NotEqual(t, ports.ContainerRunning, r.inspect(t, c.ID).State)
-	require.Equal(t, ports.ContainerRunning, r.start(t, c.ID).State)
+	require.NotEqual(t, container.StateRunning, r.inspect(t, c.ID).State)
+	require.Equal(t, container.StateRunning, r.start(t, c.ID).State)
 }

@@ -5,23 +5,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // refusals are specs that no engine, or not this one, can serve.
-func refusals(can ports.EngineCapabilities) map[string]func(*ports.ContainerSpec) {
-	all := map[string]func(*ports.ContainerSpec){
-		"no name":            func(s *ports.ContainerSpec) { s.Name = "" },
-		"no game":            func(s *ports.ContainerSpec) { s.Labels.GameID = "" },
-		"no operation":       func(s *ports.ContainerSpec) { s.Labels.OperationID = "" },
-		"of another store":   func(s *ports.ContainerSpec) { s.Labels.Store = "another" },
-		"of another region":  func(s *ports.ContainerSpec) { s.Labels.Region = "another" },
-		"of another node":    func(s *ports.ContainerSpec) { s.Labels.Node = "another" },
-		"limit of CPUs":      func(s *ports.ContainerSpec) { s.CPUs = 0.5 },
-		"limit of memory":    func(s *ports.ContainerSpec) { s.MemoryBytes = 64 << 20 },
-		"network of a name":  func(s *ports.ContainerSpec) { s.Network = "galaxy" },
-		"port out of bounds": func(s *ports.ContainerSpec) { s.Port = 65536 },
+func refusals(can container.Capabilities) map[string]func(*container.Spec) {
+	all := map[string]func(*container.Spec){
+		"no name":            func(s *container.Spec) { s.Name = "" },
+		"no game":            func(s *container.Spec) { s.Labels.GameID = "" },
+		"no operation":       func(s *container.Spec) { s.Labels.OperationID = "" },
+		"of another store":   func(s *container.Spec) { s.Labels.Store = "another" },
+		"of another region":  func(s *container.Spec) { s.Labels.Region = "another" },
+		"of another node":    func(s *container.Spec) { s.Labels.Node = "another" },
+		"limit of CPUs":      func(s *container.Spec) { s.CPUs = 0.5 },
+		"limit of memory":    func(s *container.Spec) { s.MemoryBytes = 64 << 20 },
+		"network of a name":  func(s *container.Spec) { s.Network = "galaxy" },
+		"port out of bounds": func(s *container.Spec) { s.Port = 65536 },
 	}
 	if can.Limits {
 		delete(all, "limit of CPUs")
@@ -48,7 +48,7 @@ func refusalBehaviours() []behaviour {
 			spec := r.spec("game")
 			spec.Labels.Image = r.MissingImage
 			_, err := r.engine.Create(t.Context(), spec)
-			require.ErrorIs(t, err, runtime.ErrNoImage)
+			require.ErrorIs(t, err, container.ErrNoImage)
 			require.ErrorContains(t, err, r.MissingImage)
 			require.Empty(t, r.list(t, ""))
 		}},
@@ -58,7 +58,7 @@ func refusalBehaviours() []behaviour {
 			}
 			spec := r.spec("game")
 			spec.CPUs, spec.MemoryBytes = 0.5, 64<<20
-			require.Equal(t, ports.ContainerRunning, r.start(t, r.create(t, spec).ID).State)
+			require.Equal(t, container.StateRunning, r.start(t, r.create(t, spec).ID).State)
 		}},
 	}
 }

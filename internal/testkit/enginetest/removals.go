@@ -5,8 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func removeBehaviours() []behaviour {
@@ -20,7 +19,7 @@ func removeBehaviours() []behaviour {
 		{"other containers stay", func(t *testing.T, r *rig) {
 			gone, stays := r.run(t), r.run(t)
 			r.remove(t, gone.ID)
-			require.Equal(t, []ports.Container{stays}, r.list(t, ""))
+			require.Equal(t, []container.Container{stays}, r.list(t, ""))
 		}},
 	}
 }
@@ -33,7 +32,7 @@ func (r *rig) remove(t *testing.T, id string) {
 func removeAny(t *testing.T, r *rig) {
 	created := r.create(t, r.spec("game"))
 	exited := r.stop(t, r.run(t).ID, 0)
-	for _, c := range []ports.Container{created, r.run(t), r.run(t, "--ignore-sigterm"), exited} {
+	for _, c := range []container.Container{created, r.run(t), r.run(t, "--ignore-sigterm"), exited} {
 		r.remove(t, c.ID)
 		r.requireGone(t, c.ID)
 		r.remove(t, c.ID) // once more is success
@@ -46,11 +45,11 @@ func removeAny(t *testing.T, r *rig) {
 func (r *rig) requireGone(t *testing.T, id string) {
 	t.Helper()
 	_, err := r.engine.Inspect(t.Context(), id)
-	require.ErrorIs(t, err, runtime.ErrNoContainer, "inspect")
+	require.ErrorIs(t, err, container.ErrNoContainer, "inspect")
 	_, err = r.engine.Logs(t.Context(), id, 10)
-	require.ErrorIs(t, err, runtime.ErrNoContainer, "logs")
-	require.ErrorIs(t, r.engine.Start(t.Context(), id), runtime.ErrNoContainer, "start")
-	require.ErrorIs(t, r.engine.Stop(t.Context(), id, 0), runtime.ErrNoContainer, "stop")
+	require.ErrorIs(t, err, container.ErrNoContainer, "logs")
+	require.ErrorIs(t, r.engine.Start(t.Context(), id), container.ErrNoContainer, "start")
+	require.ErrorIs(t, r.engine.Stop(t.Context(), id, 0), container.ErrNoContainer, "stop")
 	require.NotContains(t, idsOf(r.list(t, "")), id)
 }
 
@@ -63,7 +62,7 @@ func lostBehaviours(h Harness) []behaviour {
 			exited, running, stays := r.stop(t, r.run(t).ID, 0), r.run(t), r.run(t)
 			r.Lose(t, exited)
 			r.Lose(t, running)
-			for _, c := range []ports.Container{exited, running} {
+			for _, c := range []container.Container{exited, running} {
 				eventually(t, "a lost container is not listed", func() bool {
 					all := idsOf(r.list(t, ""))
 					return len(all) <= 2 && all[0] != c.ID && all[len(all)-1] != c.ID
@@ -71,7 +70,7 @@ func lostBehaviours(h Harness) []behaviour {
 				r.requireGone(t, c.ID)
 				r.remove(t, c.ID)
 			}
-			require.Equal(t, []ports.Container{stays}, r.list(t, ""))
+			require.Equal(t, []container.Container{stays}, r.list(t, ""))
 		}},
 	}
 }

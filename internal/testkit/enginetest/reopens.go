@@ -5,8 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // What a daemon leaves behind, the next one finds.
@@ -30,9 +29,9 @@ func reopenFinds(t *testing.T, r *rig) {
 
 	r.reopen(t)
 
-	require.ElementsMatch(t, []ports.Container{created, running, stopped, crashed}, r.list(t, ""))
+	require.ElementsMatch(t, []container.Container{created, running, stopped, crashed}, r.list(t, ""))
 	require.Equal(t, crashed, r.inspect(t, crashed.ID))
-	require.Equal(t, []ports.Container{created}, r.list(t, "a/b"))
+	require.Equal(t, []container.Container{created}, r.list(t, "a/b"))
 }
 
 func reopenObeys(t *testing.T, r *rig) {
@@ -51,10 +50,10 @@ func reopenEvents(t *testing.T, r *rig) {
 	r.reopen(t)
 	events := openEvents(t, r.engine)
 	r.Kill(t, one)
-	events.await(t, ports.EngineExited, one)
+	events.await(t, container.EventExited, one)
 	requireExit(t, r.exited(t, one.ID), killed)
 	r.crash(t, two, 6)
-	events.await(t, ports.EngineExited, two)
+	events.await(t, container.EventExited, two)
 	requireExit(t, r.exited(t, two.ID), 6)
 }
 
@@ -65,7 +64,7 @@ func reopenNames(t *testing.T, r *rig) {
 	require.Equal(t, first, r.create(t, spec))
 	spec.Labels.OperationID = "op-2"
 	_, err := r.engine.Create(t.Context(), spec)
-	require.ErrorIs(t, err, runtime.ErrContainerExists)
+	require.ErrorIs(t, err, container.ErrContainerExists)
 }
 
 func reopenRemoved(t *testing.T, r *rig) {
@@ -81,7 +80,7 @@ func reopenRestarts(t *testing.T, r *rig) {
 	c := r.run(t)
 	r.stop(t, c.ID, 0)
 	r.reopen(t)
-	require.Equal(t, ports.ContainerRunning, r.start(t, c.ID).State)
+	require.Equal(t, container.StateRunning, r.start(t, c.ID).State)
 	if r.Games {
 		game(r.inspect(t, c.ID)).ready(t)
 	}

@@ -5,8 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // nowhere is the id of no container, though it looks like one.
@@ -19,13 +18,13 @@ func startBehaviours() []behaviour {
 		{"one that has exited starts again as the same container", startExited},
 		{"no such container is ErrNoContainer", func(t *testing.T, r *rig) {
 			for _, id := range noIDs {
-				require.ErrorIs(t, r.engine.Start(t.Context(), id), runtime.ErrNoContainer, "start %q", id)
+				require.ErrorIs(t, r.engine.Start(t.Context(), id), container.ErrNoContainer, "start %q", id)
 			}
 		}},
 		{"inspecting no such container is ErrNoContainer", func(t *testing.T, r *rig) {
 			for _, id := range noIDs {
 				_, err := r.engine.Inspect(t.Context(), id)
-				require.ErrorIs(t, err, runtime.ErrNoContainer, "inspect %q", id)
+				require.ErrorIs(t, err, container.ErrNoContainer, "inspect %q", id)
 			}
 		}},
 	}
@@ -37,7 +36,7 @@ var noIDs = []string{nowhere, "", "no-such-id", "..", "../x", "a/b"}
 func startCreated(t *testing.T, r *rig) {
 	created := r.create(t, r.spec("game"))
 	c := r.start(t, created.ID)
-	require.Equal(t, ports.ContainerRunning, c.State)
+	require.Equal(t, container.StateRunning, c.State)
 	require.NotNil(t, c.StartedAt)
 	require.Nil(t, c.ExitedAt)
 	require.Nil(t, c.ExitCode)
@@ -57,7 +56,7 @@ func startExited(t *testing.T, r *rig) {
 	stopped := r.stop(t, first.ID, 0)
 	again := r.start(t, first.ID)
 	require.Equal(t, first.ID, again.ID)
-	require.Equal(t, ports.ContainerRunning, again.State)
+	require.Equal(t, container.StateRunning, again.State)
 	require.Nil(t, again.ExitCode, "what it returned before is over")
 	require.Nil(t, again.ExitedAt)
 	require.False(t, again.StartedAt.Before(*stopped.ExitedAt), "it says when it started this time")

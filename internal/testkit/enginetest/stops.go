@@ -7,8 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 func stopBehaviours() []behaviour {
@@ -22,7 +21,7 @@ func stopBehaviours() []behaviour {
 		{"one that was never started is success and stays created", stopCreated},
 		{"no such container is ErrNoContainer", func(t *testing.T, r *rig) {
 			for _, id := range noIDs {
-				require.ErrorIs(t, r.engine.Stop(t.Context(), id, 0), runtime.ErrNoContainer, "stop %q", id)
+				require.ErrorIs(t, r.engine.Stop(t.Context(), id, 0), container.ErrNoContainer, "stop %q", id)
 			}
 		}},
 		{"a stop whose context ends is ErrEngineUnavailable and may be repeated", stopGivenUp},
@@ -30,7 +29,7 @@ func stopBehaviours() []behaviour {
 }
 
 // runReady runs a game and waits until it can be asked to exit.
-func (r *rig) runReady(t *testing.T, args ...string) ports.Container {
+func (r *rig) runReady(t *testing.T, args ...string) container.Container {
 	t.Helper()
 	c := r.run(t, args...)
 	if r.Games {
@@ -80,7 +79,7 @@ func stopGivenUp(t *testing.T, r *rig) {
 	c := r.runReady(t, "--ignore-sigterm")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, r.engine.Stop(ctx, c.ID, longGrace), runtime.ErrEngineUnavailable)
-	require.Equal(t, ports.ContainerRunning, r.inspect(t, c.ID).State)
+	require.ErrorIs(t, r.engine.Stop(ctx, c.ID, longGrace), container.ErrEngineUnavailable)
+	require.Equal(t, container.StateRunning, r.inspect(t, c.ID).State)
 	requireExit(t, r.stop(t, c.ID, 0), killed)
 }

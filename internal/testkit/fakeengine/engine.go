@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -20,7 +21,7 @@ const killed = 128 + 9
 // Owner is whose containers an engine sees.
 type Owner struct{ Store, Region, Node string }
 
-func (o Owner) of(l ports.ContainerLabels) bool {
+func (o Owner) of(l container.Labels) bool {
 	return l.Store == o.Store && l.Region == o.Region && l.Node == o.Node
 }
 
@@ -34,26 +35,26 @@ type Engine struct {
 func (m *Machine) Engine(owner Owner) *Engine { return &Engine{m, owner} }
 
 // Capabilities implements ports.ContainerReader.
-func (e *Engine) Capabilities() ports.EngineCapabilities {
-	return ports.EngineCapabilities{Kind: "fake", Limits: true, Networks: true}
+func (e *Engine) Capabilities() container.Capabilities {
+	return container.Capabilities{Kind: "fake", Limits: true, Networks: true}
 }
 
 // EnsureImage implements ports.ContainerRunner: an image is there from the beginning, or
 // cannot be had.
-func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(ports.ImageProgress)) error {
+func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container.ImageProgress)) error {
 	return e.do(ctx, func() error { return e.machine.hasImage(image) })
 }
 
 func (m *Machine) hasImage(image string) error {
 	if !slices.Contains(m.images, image) {
-		return fmt.Errorf("image %q: %w", image, runtime.ErrNoImage)
+		return fmt.Errorf("image %q: %w", image, container.ErrNoImage)
 	}
 	return nil
 }
 
 // Create implements ports.ContainerRunner. Of the arguments it understands
 // --ignore-sigterm.
-func (e *Engine) Create(ctx context.Context, spec ports.ContainerSpec) (made ports.Container, err error) {
+func (e *Engine) Create(ctx context.Context, spec container.Spec) (made container.Container, err error) {
 	err = e.do(ctx, func() error {
 		if err := e.check(spec); err != nil {
 			return err
@@ -63,7 +64,7 @@ func (e *Engine) Create(ctx context.Context, spec ports.ContainerSpec) (made por
 				continue
 			}
 			if !e.owner.of(c.Labels) || c.Labels.OperationID != spec.Labels.OperationID {
-				return fmt.Errorf("container %q: %w", spec.Name, runtime.ErrContainerExists)
+				return fmt.Errorf("container %q: %w", spec.Name, container.ErrContainerExists)
 			}
 			made = c.view()
 			return nil
@@ -77,11 +78,11 @@ func (e *Engine) Create(ctx context.Context, spec ports.ContainerSpec) (made por
 	return made, err
 }
 
-func (m *Machine) create(spec ports.ContainerSpec) *container {
+func (m *Machine) create(spec container.Spec) *fakeContainer {
 	m.last++
-	c := &container{
-		Container: ports.Container{
-			ID: "c" + strconv.Itoa(m.last), Name: spec.Name, Labels: spec.Labels, State: ports.ContainerCreated,
+	c := &fakeContainer{
+		Container: container.Container{
+			ID: "c" + strconv.Itoa(m.last), Name: spec.Name, Labels: spec.Labels, State: container.StateCreated,
 			Image: spec.Labels.Image, Network: spec.Network,
 		},
 		deaf: slices.Contains(spec.Args, "--ignore-sigterm"),
@@ -92,7 +93,7 @@ func (m *Machine) create(spec ports.ContainerSpec) *container {
 }
 
 // check refuses what no engine can serve.
-func (e *Engine) check(spec ports.ContainerSpec) error {
+func (e *Engine) check(spec container.Spec) error {
 	switch {
 	case spec.Name == "":
 		return &runtime.InvalidError{Field: "name", Reason: "is required"}
@@ -108,12 +109,12 @@ func (e *Engine) check(spec ports.ContainerSpec) error {
 
 // Start implements ports.ContainerRunner.
 func (e *Engine) Start(ctx context.Context, id string) error {
-	return e.act(ctx, id, func(c *container) { e.machine.start(c) })
+	return e.act(ctx, id, func(c *fakeContainer) { e.machine.start(c) })
 }
 
 // Remove implements ports.ContainerRunner.
 func (e *Engine) Remove(ctx context.Context, id string) error {
-	err := e.act(ctx, id, func(c *container) { e.machine.remove(c) })
+	err := e.act(ctx, id, func(c *fakeContainer) { e.machine.remove(c) })
 	if isGone(err) {
 		return nil
 	}
@@ -123,9 +124,9 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 // Stop implements ports.ContainerRunner. Whoever ends the run, it returns when that is over.
 func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error {
 	var ended chan struct{} // nil: nothing to wait for
-	if err := e.act(ctx, id, func(c *container) {
+	if err := e.act(ctx, id, func(c *fakeContainer) {
 		switch {
-		case c.State != ports.ContainerRunning:
+		case c.State != container.StateRunning:
 		case grace == 0:
 			e.machine.exit(c, killed)
 		case !c.deaf:
@@ -149,14 +150,14 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 }
 
 // Inspect implements ports.ContainerReader.
-func (e *Engine) Inspect(ctx context.Context, id string) (seen ports.Container, err error) {
-	err = e.find(ctx, id, func(c *container) { seen = c.view() })
+func (e *Engine) Inspect(ctx context.Context, id string) (seen container.Container, err error) {
+	err = e.find(ctx, id, func(c *fakeContainer) { seen = c.view() })
 	return seen, err
 }
 
 // List implements ports.ContainerReader.
-func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, error) {
-	listed := []ports.Container{}
+func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container, error) {
+	listed := []container.Container{}
 	err := e.do(ctx, func() error {
 		for _, c := range e.machine.containers {
 			if !e.machine.blind && e.owner.of(c.Labels) && (gameID == "" || c.Labels.GameID == gameID) {
@@ -173,13 +174,13 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]ports.Container, er
 
 // Logs implements ports.ContainerReader: what runs nothing writes nothing.
 func (e *Engine) Logs(ctx context.Context, id string, _ int) ([]string, error) {
-	return nil, e.find(ctx, id, func(*container) {})
+	return nil, e.find(ctx, id, func(*fakeContainer) {})
 }
 
 // act changes a container, or hangs where that is wedged.
-func (e *Engine) act(ctx context.Context, id string, change func(c *container)) error {
+func (e *Engine) act(ctx context.Context, id string, change func(c *fakeContainer)) error {
 	wedged := false
-	err := e.find(ctx, id, func(c *container) {
+	err := e.find(ctx, id, func(c *fakeContainer) {
 		if wedged = e.machine.wedged[id]; !wedged {
 			change(c)
 		}
@@ -192,11 +193,11 @@ func (e *Engine) act(ctx context.Context, id string, change func(c *container)) 
 }
 
 // find calls give with the owner's container.
-func (e *Engine) find(ctx context.Context, id string, give func(c *container)) error {
+func (e *Engine) find(ctx context.Context, id string, give func(c *fakeContainer)) error {
 	return e.do(ctx, func() error {
 		c := e.machine.containers[id]
 		if c == nil || e.machine.blind || !e.owner.of(c.Labels) {
-			return fmt.Errorf("container %q: %w", id, runtime.ErrNoContainer)
+			return fmt.Errorf("container %q: %w", id, container.ErrNoContainer)
 		}
 		give(c)
 		return nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/enginetest"
 	"galaxy/rtmanager/internal/testkit/fakeengine"
@@ -14,7 +15,7 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	enginetest.Run(t, func(*testing.T) enginetest.Harness {
 		machine := fakeengine.New("game:1.0.0")
-		exit := func(t *testing.T, c ports.Container, code int) {
+		exit := func(t *testing.T, c container.Container, code int) {
 			t.Helper()
 			require.NoError(t, machine.Exit(c.ID, code))
 		}
@@ -23,9 +24,9 @@ func TestContract(t *testing.T) {
 				return machine.Engine(fakeengine.Owner(owner))
 			},
 			Image: "game:1.0.0", MissingImage: "game:9.9.9", Network: "galaxy",
-			Kill:  func(t *testing.T, c ports.Container) { exit(t, c, 128+9) },
+			Kill:  func(t *testing.T, c container.Container) { exit(t, c, 128+9) },
 			Crash: exit,
-			Lose:  func(_ *testing.T, c ports.Container) { machine.Lose(c.ID) },
+			Lose:  func(_ *testing.T, c container.Container) { machine.Lose(c.ID) },
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // Machine is what the engines of one host work on. It outlives them, as containers
@@ -18,7 +18,7 @@ import (
 type Machine struct {
 	mu         sync.Mutex // guards all below
 	images     []string
-	containers map[string]*container
+	containers map[string]*fakeContainer
 	last       int // number of the latest container; ids are never given again
 	streams    map[*stream]struct{}
 
@@ -28,9 +28,9 @@ type Machine struct {
 	wedged map[string]bool // containers that no act comes to an end with
 }
 
-// container is one of the machine's. A run of it ends by closing ended.
-type container struct {
-	ports.Container
+// fakeContainer is one of the machine's. A run of it ends by closing ended.
+type fakeContainer struct {
+	container.Container
 	deaf  bool // does not exit when asked
 	port  int
 	ended chan struct{}
@@ -39,7 +39,7 @@ type container struct {
 // New returns a machine that has the images and no containers.
 func New(images ...string) *Machine {
 	return &Machine{
-		images: slices.Clone(images), containers: map[string]*container{}, streams: map[*stream]struct{}{},
+		images: slices.Clone(images), containers: map[string]*fakeContainer{}, streams: map[*stream]struct{}{},
 		unfit: map[string]int{}, wedged: map[string]bool{},
 	}
 }
@@ -50,7 +50,7 @@ func (m *Machine) Exit(id string, code int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.containers[id]
-	if c == nil || c.State != ports.ContainerRunning {
+	if c == nil || c.State != container.StateRunning {
 		return fmt.Errorf("container %q does not run", id)
 	}
 	m.exit(c, code)
@@ -115,58 +115,58 @@ func (m *Machine) ExitsAtOnce(image string, code int) {
 
 // All returns every container of the machine, whoever owns it and whatever it says
 // of them, in the order in which they were made.
-func (m *Machine) All() []ports.Container {
+func (m *Machine) All() []container.Container {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := make([]ports.Container, 0, len(m.containers))
+	all := make([]container.Container, 0, len(m.containers))
 	for _, c := range m.containers {
 		all = append(all, c.view())
 	}
-	slices.SortFunc(all, func(a, b ports.Container) int { return compareIDs(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b container.Container) int { return compareIDs(a.ID, b.ID) })
 	return all
 }
 
 // start begins a run; one that runs is left alone.
-func (m *Machine) start(c *container) {
-	if c.State == ports.ContainerRunning {
+func (m *Machine) start(c *fakeContainer) {
+	if c.State == container.StateRunning {
 		return
 	}
 	now := time.Now()
-	c.State, c.StartedAt, c.ExitedAt, c.ExitCode = ports.ContainerRunning, &now, nil, nil
+	c.State, c.StartedAt, c.ExitedAt, c.ExitCode = container.StateRunning, &now, nil, nil
 	c.Endpoint = fmt.Sprintf("http://192.0.2.1:%d", c.port) // an address that is nobody's, RFC 5737
 	c.ended = make(chan struct{})
-	m.tell(ports.EngineStarted, c)
+	m.tell(container.EventStarted, c)
 	if code, unfit := m.unfit[c.Labels.Image]; unfit {
 		m.exit(c, code)
 	}
 }
 
 // exit ends the run of a running container.
-func (m *Machine) exit(c *container, code int) {
+func (m *Machine) exit(c *fakeContainer, code int) {
 	now := time.Now()
-	c.State, c.ExitCode, c.ExitedAt, c.Endpoint = ports.ContainerExited, &code, &now, ""
+	c.State, c.ExitCode, c.ExitedAt, c.Endpoint = container.StateExited, &code, &now, ""
 	close(c.ended)
-	m.tell(ports.EngineExited, c)
+	m.tell(container.EventExited, c)
 }
 
-func (m *Machine) remove(c *container) {
-	if c.State == ports.ContainerRunning {
+func (m *Machine) remove(c *fakeContainer) {
+	if c.State == container.StateRunning {
 		m.exit(c, killed)
 	}
 	delete(m.containers, c.ID)
-	m.tell(ports.EngineRemoved, c)
+	m.tell(container.EventRemoved, c)
 }
 
-func (m *Machine) tell(kind ports.EngineEventType, c *container) {
+func (m *Machine) tell(kind container.EventType, c *fakeContainer) {
 	for s := range m.streams {
 		if s.owner.of(c.Labels) {
-			s.put(ports.EngineEvent{Type: kind, Continuity: ports.ContinuityKnown, GameID: c.Labels.GameID, ContainerID: c.ID})
+			s.put(container.Event{Type: kind, GameID: c.Labels.GameID, ContainerID: c.ID})
 		}
 	}
 }
 
 // view is a copy that shares no memory with the container.
-func (c *container) view() ports.Container {
+func (c *fakeContainer) view() container.Container {
 	v := c.Container
 	v.ExitCode, v.StartedAt, v.ExitedAt = copied(v.ExitCode), copied(v.StartedAt), copied(v.ExitedAt)
 	return v

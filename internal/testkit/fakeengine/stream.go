@@ -5,8 +5,7 @@ import (
 	"iter"
 	"sync"
 
-	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/container"
 )
 
 // stream is one consumer's events. It holds as many as come.
@@ -14,12 +13,12 @@ type stream struct {
 	owner Owner
 
 	mu     sync.Mutex // guards all below
-	events []ports.EngineEvent
+	events []container.Event
 	ended  bool
 	more   chan struct{} // has one element while there is something to look at
 }
 
-func (s *stream) put(event ports.EngineEvent) {
+func (s *stream) put(event container.Event) {
 	s.mu.Lock()
 	s.events = append(s.events, event)
 	s.mu.Unlock()
@@ -40,7 +39,7 @@ func (s *stream) wake() {
 	}
 }
 
-func (s *stream) take() (events []ports.EngineEvent, ended bool) {
+func (s *stream) take() (events []container.Event, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	events, s.events = s.events, nil
@@ -48,22 +47,22 @@ func (s *stream) take() (events []ports.EngineEvent, ended bool) {
 }
 
 // Events implements ports.ContainerReader. What was missed is never known.
-func (e *Engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error] {
-	return func(yield func(ports.EngineEvent, error) bool) {
+func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
+	return func(yield func(container.Event, error) bool) {
 		s := &stream{owner: e.owner, more: make(chan struct{}, 1)}
 		if err := e.subscribe(ctx, s); err != nil {
-			yield(ports.EngineEvent{}, err)
+			yield(container.Event{}, err)
 			return
 		}
 		defer e.unsubscribe(s)
-		if !yield(ports.EngineEvent{Type: ports.EngineOpened, Continuity: ports.ContinuityUnknown}, nil) {
+		if !yield(container.Event{Type: container.EventStreamOpened, EventsMissed: true}, nil) {
 			return
 		}
 		for {
 			select {
 			case <-s.more:
 			case <-ctx.Done():
-				yield(ports.EngineEvent{}, unavailable(ctx.Err()))
+				yield(container.Event{}, unavailable(ctx.Err()))
 				return
 			}
 			events, ended := s.take()
@@ -73,7 +72,7 @@ func (e *Engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error]
 				}
 			}
 			if ended {
-				yield(ports.EngineEvent{}, runtime.ErrEngineUnavailable)
+				yield(container.Event{}, container.ErrEngineUnavailable)
 				return
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -32,7 +33,7 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 
 // PutIntent writes an intent by compare-and-swap; see ports.IntentStore. It moves
 // the store's revision, though no watch of records has anything to tell of it.
-func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...ports.Fence) (int64, error) {
+func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error) {
 	if err := ports.ValidateIntent(intent, ifRevision, fences); err != nil {
 		return 0, err
 	}

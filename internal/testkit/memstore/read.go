@@ -17,36 +17,36 @@ func (s *Store) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, 
 }
 
 // GetVersioned returns the record with its revision; see ports.RuntimeReader.
-func (s *Store) GetVersioned(ctx context.Context, gameID string) (ports.VersionedRecord, error) {
+func (s *Store) GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	current := s.current(gameID)
 	if current == nil {
-		return ports.VersionedRecord{}, notFound(gameID)
+		return runtime.VersionedRecord{}, notFound(gameID)
 	}
 	return current.export(), nil
 }
 
 // GetLocal returns the record and the model's revision: there is no copy to fall
 // behind; see ports.RuntimeReader.
-func (s *Store) GetLocal(ctx context.Context, gameID string) (ports.VersionedRecord, int64, error) {
+func (s *Store) GetLocal(ctx context.Context, gameID string) (runtime.VersionedRecord, int64, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
-		return ports.VersionedRecord{}, 0, err
+		return runtime.VersionedRecord{}, 0, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return ports.VersionedRecord{}, 0, err
+		return runtime.VersionedRecord{}, 0, err
 	}
 	current := s.current(gameID)
 	if current == nil {
-		return ports.VersionedRecord{}, s.revision, notFound(gameID)
+		return runtime.VersionedRecord{}, s.revision, notFound(gameID)
 	}
 	return current.export(), s.revision, nil
 }
@@ -88,7 +88,7 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	if err := ctx.Err(); err != nil {
 		return ports.Page{}, err
 	}
-	page := ports.Page{Revision: cmp.Or(query.Revision, s.revision), Records: []ports.VersionedRecord{}}
+	page := ports.Page{Revision: cmp.Or(query.Revision, s.revision), Records: []runtime.VersionedRecord{}}
 	if err := s.remembers(page.Revision); err != nil {
 		return ports.Page{}, err
 	}

@@ -112,6 +112,6 @@ func (s *Store) wake() {
 	s.changed = make(chan struct{})
 }
 
-func (v *version) export() ports.VersionedRecord {
-	return ports.VersionedRecord{Record: v.record.Clone(), Revision: v.revision}
+func (v *version) export() runtime.VersionedRecord {
+	return runtime.VersionedRecord{Record: v.record.Clone(), Revision: v.revision}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/testkit/storetest"
@@ -24,8 +25,8 @@ func TestIntents(t *testing.T) {
 	fences := harness().Fences
 	storetest.RunIntents(t, storetest.IntentHarness{
 		Open:  func(*testing.T) ports.IntentStore { return memstore.New() },
-		Grant: func(t *testing.T, s ports.IntentStore) ports.Fence { return fences.Grant(t, s.(*memstore.Store)) },
-		Revoke: func(t *testing.T, s ports.IntentStore, fence ports.Fence) {
+		Grant: func(t *testing.T, s ports.IntentStore) node.Fence { return fences.Grant(t, s.(*memstore.Store)) },
+		Revoke: func(t *testing.T, s ports.IntentStore, fence node.Fence) {
 			fences.Revoke(t, s.(*memstore.Store), fence)
 		},
 	})
@@ -42,13 +43,13 @@ func harness() storetest.Harness {
 			s.(*memstore.Store).Delete(gameID)
 		},
 		Fences: &storetest.Fences{
-			Grant: func(_ *testing.T, s ports.Store) ports.Fence {
+			Grant: func(_ *testing.T, s ports.Store) node.Fence {
 				store := s.(*memstore.Store)
-				fence := ports.Fence{Key: "/leaders/test", CreateRevision: 1 + elections.Add(1)}
+				fence := node.Fence{Key: "/leaders/test", CreateRevision: 1 + elections.Add(1)}
 				store.SetFence(fence.Key, fence.CreateRevision)
 				return fence
 			},
-			Revoke: func(_ *testing.T, s ports.Store, fence ports.Fence) {
+			Revoke: func(_ *testing.T, s ports.Store, fence node.Fence) {
 				s.(*memstore.Store).DropFence(fence.Key)
 			},
 		},

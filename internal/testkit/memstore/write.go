@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -29,9 +30,9 @@ func (s *Store) UpdateStatus(ctx context.Context, input ports.UpdateStatusInput)
 }
 
 // Put inserts or overwrites with an expectation; see ports.RuntimeWriter.
-func (s *Store) Put(ctx context.Context, input ports.PutInput) (ports.VersionedRecord, error) {
+func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	return s.write(ctx, writeRequest{
 		gameID: input.Record.GameID,
@@ -49,9 +50,9 @@ func (s *Store) Put(ctx context.Context, input ports.PutInput) (ports.VersionedR
 }
 
 // Transition moves a game by compare-and-swap; see ports.RuntimeWriter.
-func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ports.VersionedRecord, error) {
+func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	return s.write(ctx, writeRequest{
 		gameID: input.GameID,
@@ -77,23 +78,23 @@ type writeRequest struct {
 	gameID string
 	kind   ports.EventType
 	origin ports.Origin
-	fence  *ports.Fence
+	fence  *node.Fence
 	at     time.Time
 	apply  func(current *version) (runtime.RuntimeRecord, error)
 }
 
-func (s *Store) write(ctx context.Context, request writeRequest) (ports.VersionedRecord, error) {
+func (s *Store) write(ctx context.Context, request writeRequest) (runtime.VersionedRecord, error) {
 	if request.origin.OperationID == "" {
 		fresh, err := uuid.NewV7()
 		if err != nil {
-			return ports.VersionedRecord{}, fmt.Errorf("make an operation id: %w", err)
+			return runtime.VersionedRecord{}, fmt.Errorf("make an operation id: %w", err)
 		}
 		request.origin.OperationID = fresh.String()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	current := s.current(request.gameID)
 	// a repeated operation comes first: whether it may run now is no question,
@@ -102,17 +103,17 @@ func (s *Store) write(ctx context.Context, request writeRequest) (ports.Versione
 		return current.export(), nil
 	}
 	if err := s.checkFence(request.gameID, request.fence); err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	after, err := request.apply(current)
 	if err != nil {
-		return ports.VersionedRecord{}, err
+		return runtime.VersionedRecord{}, err
 	}
 	return s.commit(request, current, after), nil
 }
 
 // commit stores the record and its ledger entry. The caller holds mu.
-func (s *Store) commit(request writeRequest, current *version, after runtime.RuntimeRecord) ports.VersionedRecord {
+func (s *Store) commit(request writeRequest, current *version, after runtime.RuntimeRecord) runtime.VersionedRecord {
 	c := change{gameID: request.gameID, kind: request.kind, after: &after}
 	entry := runtime.LedgerEntry{
 		Seq:         1,
@@ -138,7 +139,7 @@ func (s *Store) commit(request writeRequest, current *version, after runtime.Run
 	if extra := len(g.ledger) - ledgerSize; extra > 0 {
 		g.ledger = slices.Delete(g.ledger, 0, extra)
 	}
-	return ports.VersionedRecord{Record: after.Clone(), Revision: entry.Revision}
+	return runtime.VersionedRecord{Record: after.Clone(), Revision: entry.Revision}
 }
 
 // hasRun reports whether the operation is among the game's ledger entries. The
@@ -150,7 +151,7 @@ func (s *Store) hasRun(gameID, operationID string) bool {
 }
 
 // checkFence returns nil for no fence and for one that holds. The caller holds mu.
-func (s *Store) checkFence(gameID string, fence *ports.Fence) error {
+func (s *Store) checkFence(gameID string, fence *node.Fence) error {
 	if fence == nil {
 		return nil
 	}

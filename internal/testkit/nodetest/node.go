@@ -15,6 +15,8 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/adapters/processengine"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -97,7 +99,7 @@ func New(t *testing.T, cfg Config) *Node {
 	t.Cleanup(func() { require.NoError(t, n.Store.Close()) })
 	n.openEngine()
 	n.Registry = etcdmembers.New(cfg.Client, etcdmembers.Options{Prefix: cfg.Prefix, LeaseTTL: cfg.LeaseTTL})
-	n.Member, err = n.Registry.Join(t.Context(), ports.Node{
+	n.Member, err = n.Registry.Join(t.Context(), node.Node{
 		Region: cfg.Region, Name: cfg.Name, Identity: cfg.Identity, API: cfg.API, Engine: n.Engine.Capabilities(),
 	})
 	require.NoError(t, err)
@@ -198,7 +200,7 @@ func (n *Node) Record(gameID string) runtime.RuntimeRecord {
 }
 
 // Containers are those of the game, whatever they do.
-func (n *Node) Containers(gameID string) []ports.Container {
+func (n *Node) Containers(gameID string) []container.Container {
 	n.t.Helper()
 	containers, err := n.Engine.List(n.t.Context(), gameID)
 	require.NoError(n.t, err)

@@ -108,7 +108,7 @@ func compactListAtFloor(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("b"))
 	h.Compact(t, s, first.Revision)
 	got, _ := collect(t, s, ports.PageQuery{Limit: 1, Revision: first.Revision})
-	require.Equal(t, []ports.VersionedRecord{first}, got)
+	require.Equal(t, []runtime.VersionedRecord{first}, got)
 }
 
 func compactMidList(t *testing.T, h Harness, s ports.Store) {

@@ -41,7 +41,7 @@ func deletedIsGone(t *testing.T, h Harness, s ports.Store) {
 }
 
 // requireDeleted fails unless the next event is the deletion of the record.
-func requireDeleted(t *testing.T, w *watchReader, before ports.VersionedRecord) {
+func requireDeleted(t *testing.T, w *watchReader, before runtime.VersionedRecord) {
 	t.Helper()
 	event := w.event()
 	require.Equal(t, ports.EventDeleted, event.Type)
@@ -90,7 +90,7 @@ func deletedInEarlierList(t *testing.T, h Harness, s ports.Store) {
 	before := put(t, s, running("a"))
 	h.Delete(t, s, "a")
 	got, _ := collect(t, s, ports.PageQuery{Limit: 10, Revision: before.Revision})
-	require.Equal(t, []ports.VersionedRecord{before}, got)
+	require.Equal(t, []runtime.VersionedRecord{before}, got)
 }
 
 func deletedTransition(t *testing.T, h Harness, s ports.Store) {

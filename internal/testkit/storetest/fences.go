@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -26,7 +27,7 @@ func fenceBehaviours(h Harness) []behaviour {
 }
 
 // requireFenced wants every kind of write to be refused for the fence.
-func requireFenced(t *testing.T, s ports.Store, fence ports.Fence) {
+func requireFenced(t *testing.T, s ports.Store, fence node.Fence) {
 	t.Helper()
 	before := stateOf(t, s, "a")
 	written, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
@@ -42,7 +43,7 @@ func requireFenced(t *testing.T, s ports.Store, fence ports.Fence) {
 }
 
 // requireNotFenced wants both kinds of write to pass, and leaves "a" running.
-func requireNotFenced(t *testing.T, s ports.Store, fence ports.Fence) {
+func requireNotFenced(t *testing.T, s ports.Store, fence node.Fence) {
 	t.Helper()
 	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
 	require.NoError(t, err, "transition")
@@ -66,7 +67,7 @@ func fenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	fence := h.Fences.Grant(t, s)
 	for _, off := range []int64{-1, 1, 1 << 40} {
-		requireFenced(t, s, ports.Fence{Key: fence.Key, CreateRevision: fence.CreateRevision + off})
+		requireFenced(t, s, node.Fence{Key: fence.Key, CreateRevision: fence.CreateRevision + off})
 	}
 	requireNotFenced(t, s, fence)
 }
@@ -74,7 +75,7 @@ func fenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
 func fenceUnknownKey(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	fence := h.Fences.Grant(t, s)
-	requireFenced(t, s, ports.Fence{Key: fence.Key + "-never", CreateRevision: fence.CreateRevision})
+	requireFenced(t, s, node.Fence{Key: fence.Key + "-never", CreateRevision: fence.CreateRevision})
 }
 
 func fenceReplaced(t *testing.T, h Harness, s ports.Store) {
@@ -116,7 +117,7 @@ func fenceInvalid(t *testing.T, h Harness, s ports.Store) {
 	put(t, s, running("a"))
 	before := stateOf(t, s, "a")
 	key := h.Fences.Grant(t, s).Key
-	for _, fence := range []ports.Fence{{}, {CreateRevision: 1}, {Key: key}, {Key: key + "-never"}, {Key: key, CreateRevision: -1}} {
+	for _, fence := range []node.Fence{{}, {CreateRevision: 1}, {Key: key}, {Key: key + "-never"}, {Key: key, CreateRevision: -1}} {
 		_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
 		requireInvalid(t, err, "fence")
 		_, err = s.Put(t.Context(), ports.PutInput{Record: removed("a"), Fence: &fence})

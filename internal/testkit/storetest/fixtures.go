@@ -78,14 +78,14 @@ func operation(input ports.UpdateStatusInput, operationID string) ports.Transiti
 	return ports.TransitionInput{UpdateStatusInput: input, Origin: ports.Origin{OperationID: operationID}}
 }
 
-func put(t *testing.T, s ports.Store, r runtime.RuntimeRecord) ports.VersionedRecord {
+func put(t *testing.T, s ports.Store, r runtime.RuntimeRecord) runtime.VersionedRecord {
 	t.Helper()
 	written, err := s.Put(t.Context(), ports.PutInput{Record: r})
 	require.NoError(t, err, "put %q", r.GameID)
 	return written
 }
 
-func transition(t *testing.T, s ports.Store, input ports.UpdateStatusInput) ports.VersionedRecord {
+func transition(t *testing.T, s ports.Store, input ports.UpdateStatusInput) runtime.VersionedRecord {
 	t.Helper()
 	written, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: input})
 	require.NoError(t, err, "move %q from %s to %s", input.GameID, input.ExpectedFrom, input.To)

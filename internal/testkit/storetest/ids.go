@@ -40,7 +40,7 @@ func idWorks(t *testing.T, s ports.Store, id string) {
 	require.Equal(t, []string{id}, ids(byStatus))
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 1})
 	require.NoError(t, err)
-	require.Equal(t, []ports.VersionedRecord{moved}, page.Records)
+	require.Equal(t, []runtime.VersionedRecord{moved}, page.Records)
 
 	w := openWatch(t, s, ports.WatchOptions{GameID: id})
 	snapshot, _ := w.snapshot()

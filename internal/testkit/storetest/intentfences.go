@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/node"
 	lifecycle "galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -34,8 +35,8 @@ func intentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	old := h.Grant(t, s)
 	h.Revoke(t, s, old)
 	present := h.Grant(t, s)
-	never := ports.Fence{Key: present.Key + "-never", CreateRevision: present.CreateRevision}
-	for _, fences := range [][]ports.Fence{{old}, {never}, {present, old}, {old, present}, {present, never}} {
+	never := node.Fence{Key: present.Key + "-never", CreateRevision: present.CreateRevision}
+	for _, fences := range [][]node.Fence{{old}, {never}, {present, old}, {old, present}, {present, never}} {
 		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, before.Revision, fences...)
 		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
 		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "new"}, 0, fences...)
@@ -66,7 +67,7 @@ func intentFenceAndConflict(t *testing.T, h IntentHarness, s ports.IntentStore) 
 
 func intentFenceInvalid(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
-	for _, bad := range []ports.Fence{{}, {CreateRevision: 1}, {Key: fence.Key}, {Key: fence.Key, CreateRevision: -1}} {
+	for _, bad := range []node.Fence{{}, {CreateRevision: 1}, {Key: fence.Key}, {Key: fence.Key, CreateRevision: -1}} {
 		_, err := s.PutIntent(t.Context(), fullIntent("a"), 0, fence, bad)
 		requireInvalid(t, err, "fence")
 	}

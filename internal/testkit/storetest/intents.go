@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/node"
 	lifecycle "galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -15,8 +16,8 @@ type IntentHarness struct {
 	// Open returns a fresh store without an intent, and cleans up after itself.
 	Open func(t *testing.T) ports.IntentStore
 	// Grant returns a fence that holds until Revoke ends it.
-	Grant  func(t *testing.T, store ports.IntentStore) ports.Fence
-	Revoke func(t *testing.T, store ports.IntentStore, fence ports.Fence)
+	Grant  func(t *testing.T, store ports.IntentStore) node.Fence
+	Revoke func(t *testing.T, store ports.IntentStore, fence node.Fence)
 	// Damage makes the game's intent one that nobody can read, and returns its key
 	// and the revision of the damage. Nil is for an adapter whose intents cannot be damaged.
 	Damage func(t *testing.T, store ports.IntentStore, gameID string) (key string, revision int64)

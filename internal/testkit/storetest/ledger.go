@@ -71,9 +71,9 @@ func historyTransition(t *testing.T, _ Harness, s ports.Store) {
 }
 
 // pingPong stops and resumes a running game, n writes in all.
-func pingPong(t *testing.T, s ports.Store, gameID string, n int) []ports.VersionedRecord {
+func pingPong(t *testing.T, s ports.Store, gameID string, n int) []runtime.VersionedRecord {
 	t.Helper()
-	written := make([]ports.VersionedRecord, 0, n)
+	written := make([]runtime.VersionedRecord, 0, n)
 	for i := range n {
 		input := stop(gameID, 10+i)
 		if i%2 == 1 {

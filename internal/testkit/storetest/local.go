@@ -23,9 +23,9 @@ func localBehaviours() []behaviour {
 }
 
 func localCatchesUp(t *testing.T, _ Harness, s ports.Store) {
-	for _, write := range []func() ports.VersionedRecord{
-		func() ports.VersionedRecord { return put(t, s, running("a")) },
-		func() ports.VersionedRecord { return transition(t, s, stop("a", 5)) },
+	for _, write := range []func() runtime.VersionedRecord{
+		func() runtime.VersionedRecord { return put(t, s, running("a")) },
+		func() runtime.VersionedRecord { return transition(t, s, stop("a", 5)) },
 	} {
 		written := write()
 		require.Eventually(t, func() bool {

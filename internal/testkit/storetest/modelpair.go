@@ -53,7 +53,7 @@ func (p *pair) run(s step) error {
 	case "transition":
 		return p.both(s.game, func(ctx context.Context, side ports.Store) answer {
 			v, err := side.Transition(ctx, ports.TransitionInput{UpdateStatusInput: s.input(), Origin: s.origin()})
-			return answer{versions: []ports.VersionedRecord{v}, err: err}
+			return answer{versions: []runtime.VersionedRecord{v}, err: err}
 		})
 	case "get":
 		return p.read(s.game)
@@ -98,7 +98,7 @@ func (s step) origin() ports.Origin {
 // answer is what one side says to a step.
 type answer struct {
 	records  map[string]runtime.RuntimeRecord
-	versions []ports.VersionedRecord
+	versions []runtime.VersionedRecord
 	entries  []runtime.LedgerEntry
 	events   []ports.RuntimeEvent
 	count    int
@@ -143,7 +143,7 @@ func (p *pair) learn(game string) error {
 	}
 	p.writes = append(p.writes, written{model: want.Revision, store: got.Revision})
 	p.toModel[got.Revision] = want.Revision
-	return p.compare(answer{versions: []ports.VersionedRecord{want}}, answer{versions: []ports.VersionedRecord{got}})
+	return p.compare(answer{versions: []runtime.VersionedRecord{want}}, answer{versions: []runtime.VersionedRecord{got}})
 }
 
 func (p *pair) compare(want, got answer) error {
@@ -227,7 +227,7 @@ func (p *pair) translateText(revision string) string {
 func (p *pair) read(game string) error {
 	return p.both(game, func(ctx context.Context, side ports.Store) answer {
 		v, err := side.GetVersioned(ctx, game)
-		return answer{versions: []ports.VersionedRecord{v}, err: err}
+		return answer{versions: []runtime.VersionedRecord{v}, err: err}
 	})
 }
 
@@ -239,7 +239,7 @@ func (p *pair) put(s step) error {
 			input.IfRevision = pointer(own(expected))
 		}
 		v, err := side.Put(ctx, input)
-		return answer{versions: []ports.VersionedRecord{v}, err: err}
+		return answer{versions: []runtime.VersionedRecord{v}, err: err}
 	})
 }
 

@@ -128,7 +128,7 @@ func operationConcurrent(t *testing.T, _ Harness, s ports.Store) {
 	put(t, s, running("a"))
 	const senders = 16
 	var wg sync.WaitGroup
-	written := make([]ports.VersionedRecord, senders)
+	written := make([]runtime.VersionedRecord, senders)
 	failed := make([]error, senders)
 	for n := range senders {
 		wg.Go(func() {

@@ -38,7 +38,7 @@ func pageBehaviours() []behaviour {
 }
 
 // collect follows a query through all its pages.
-func collect(t *testing.T, s ports.Store, query ports.PageQuery) (records []ports.VersionedRecord, revision int64) {
+func collect(t *testing.T, s ports.Store, query ports.PageQuery) (records []runtime.VersionedRecord, revision int64) {
 	t.Helper()
 	for {
 		page, err := s.ListPage(t.Context(), query)
@@ -59,9 +59,9 @@ func collect(t *testing.T, s ports.Store, query ports.PageQuery) (records []port
 }
 
 // variedGames writes n games over all statuses, two regions and three nodes.
-func variedGames(t *testing.T, s ports.Store, n int) []ports.VersionedRecord {
+func variedGames(t *testing.T, s ports.Store, n int) []runtime.VersionedRecord {
 	t.Helper()
-	written := make([]ports.VersionedRecord, 0, n)
+	written := make([]runtime.VersionedRecord, 0, n)
 	for i := range n {
 		r := record(game(i), runtime.Statuses()[i%3])
 		r.Region = []string{"eu", "us"}[i/3%2]
@@ -121,7 +121,7 @@ func pageRevisions(t *testing.T, _ Harness, s ports.Store) {
 
 func pageFilter(query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
 	return func(t *testing.T, _ Harness, s ports.Store) {
-		var want []ports.VersionedRecord
+		var want []runtime.VersionedRecord
 		for _, v := range variedGames(t, s, 40) {
 			if (query.Status == "" || v.Record.Status == query.Status) &&
 				(query.Region == "" || v.Record.Region == query.Region) &&
@@ -167,7 +167,7 @@ func pagesPinned(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func pagesPinnedFiltered(t *testing.T, _ Harness, s ports.Store) {
-	var want []ports.VersionedRecord
+	var want []runtime.VersionedRecord
 	for n := range 6 {
 		want = append(want, put(t, s, running(game(n))))
 	}
@@ -187,7 +187,7 @@ func pageEarlier(t *testing.T, _ Harness, s ports.Store) {
 	first := put(t, s, running("a"))
 	second := transition(t, s, stop("a", 5))
 	third := put(t, s, running("b"))
-	for revision, want := range map[int64][]ports.VersionedRecord{
+	for revision, want := range map[int64][]runtime.VersionedRecord{
 		first.Revision:  {first},
 		second.Revision: {second},
 		third.Revision:  {second, third},

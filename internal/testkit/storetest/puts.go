@@ -24,7 +24,7 @@ func putBehaviours() []behaviour {
 	}
 }
 
-func putIf(t *testing.T, s ports.Store, r runtime.RuntimeRecord, revision int64) (ports.VersionedRecord, error) {
+func putIf(t *testing.T, s ports.Store, r runtime.RuntimeRecord, revision int64) (runtime.VersionedRecord, error) {
 	t.Helper()
 	return s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: &revision})
 }

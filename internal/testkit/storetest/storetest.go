@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -44,9 +45,9 @@ type Harness struct {
 // Fences makes leaders and ends their leadership.
 type Fences struct {
 	// Grant returns a fence that holds until it is revoked.
-	Grant func(t *testing.T, store ports.Store) ports.Fence
+	Grant func(t *testing.T, store ports.Store) node.Fence
 	// Revoke ends it, as if the leader's lease had run out.
-	Revoke func(t *testing.T, store ports.Store, fence ports.Fence)
+	Revoke func(t *testing.T, store ports.Store, fence node.Fence)
 }
 
 // behaviour is one promise, named by a sentence, with the steps that prove it.
@@ -131,7 +132,7 @@ func requireEmpty(t *testing.T, s ports.Store) {
 
 // state is all that the store says of one game.
 type state struct {
-	ports.VersionedRecord
+	runtime.VersionedRecord
 	history []runtime.LedgerEntry
 }
 

@@ -65,7 +65,7 @@ func watchFollows(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, eventRevisions(w.until(want[len(want)-1])))
 }
 
-func revisionsOf(written []ports.VersionedRecord) []int64 {
+func revisionsOf(written []runtime.VersionedRecord) []int64 {
 	revisions := make([]int64, 0, len(written))
 	for _, v := range written {
 		revisions = append(revisions, v.Revision)
@@ -90,7 +90,7 @@ func synced(t *testing.T, s ports.Store, options ports.WatchOptions) *watchReade
 }
 
 // requireChange fails unless the next event is this change.
-func requireChange(t *testing.T, w *watchReader, kind ports.EventType, before *runtime.RuntimeRecord, after ports.VersionedRecord) {
+func requireChange(t *testing.T, w *watchReader, kind ports.EventType, before *runtime.RuntimeRecord, after runtime.VersionedRecord) {
 	t.Helper()
 	event := w.event()
 	require.Equal(t, kind, event.Type)

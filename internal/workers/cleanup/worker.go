@@ -96,7 +96,7 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 		switch {
 		case err == nil:
 			cleaned++
-		case errors.Is(err, runtime.ErrRefused), errors.Is(err, runtime.ErrBusy), errors.Is(err, runtime.ErrNotFound):
+		case errors.Is(err, operation.ErrRefused), errors.Is(err, operation.ErrBusy), errors.Is(err, runtime.ErrNotFound):
 			// Something happens to the game: it is not for cleanup any more.
 		default:
 			faults = append(faults, fmt.Errorf("clean up %q: %w", gameID, err))
@@ -108,14 +108,14 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 
 // cleanUp asks for one game's cleanup, if its record still stands where it was seen:
 // the list is old by the time that its last game has its turn.
-func (w *Worker) cleanUp(ctx context.Context, seen ports.VersionedRecord) error {
+func (w *Worker) cleanUp(ctx context.Context, seen runtime.VersionedRecord) error {
 	gameID := seen.Record.GameID
 	now, err := w.records.GetVersioned(ctx, gameID)
 	if err != nil {
 		return err
 	}
 	if now.Revision != seen.Revision {
-		return runtime.ErrBusy
+		return operation.ErrBusy
 	}
 	_, err = w.operator.Execute(ctx, ports.OperationRequest{
 		GameID: gameID, Kind: operation.KindCleanup,
@@ -125,9 +125,9 @@ func (w *Worker) cleanUp(ctx context.Context, seen ports.VersionedRecord) error 
 }
 
 // stopped returns the stopped records of this node.
-func (w *Worker) stopped(ctx context.Context) ([]ports.VersionedRecord, error) {
+func (w *Worker) stopped(ctx context.Context) ([]runtime.VersionedRecord, error) {
 	query := ports.PageQuery{Status: runtime.StatusStopped, Region: w.cfg.Region, Node: w.cfg.Node, Limit: 1000}
-	var stopped []ports.VersionedRecord
+	var stopped []runtime.VersionedRecord
 	for {
 		page, err := w.records.ListPage(ctx, query)
 		if err != nil {

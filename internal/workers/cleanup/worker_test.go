@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -29,7 +30,7 @@ type operator struct {
 	meanwhile func()
 }
 
-func (o *operator) Execute(_ context.Context, request ports.OperationRequest, _ func(ports.OperationProgress)) (operation.Outcome, error) {
+func (o *operator) Execute(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
 	o.asked = append(o.asked, request)
 	if o.meanwhile != nil {
 		o.meanwhile()
@@ -160,7 +161,7 @@ func TestNewDaemonCountsAnew(t *testing.T) {
 // A game at which something happens is left, and is no failure of the pass.
 func TestRefusedGamesAreLeft(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range []error{runtime.ErrRefused, runtime.ErrBusy, runtime.ErrNotFound} {
+	for _, refusal := range []error{operation.ErrRefused, operation.ErrBusy, runtime.ErrNotFound} {
 		b := newBench(t)
 		b.put("a", "n1", b.now)
 		b.put("b", "n1", b.now)
@@ -178,9 +179,9 @@ func TestFailureOnOneGameIsToldAndTriedAgain(t *testing.T) {
 	b.put("b", "n1", b.now)
 	b.later(0)
 	b.now = b.now.Add(after)
-	b.operator.err = runtime.ErrEngineUnavailable
+	b.operator.err = container.ErrEngineUnavailable
 	_, err := b.Pass(t.Context())
-	require.ErrorIs(t, err, runtime.ErrEngineUnavailable)
+	require.ErrorIs(t, err, container.ErrEngineUnavailable)
 	require.ErrorContains(t, err, `clean up "a"`)
 	require.ErrorContains(t, err, `clean up "b"`)
 	b.operator.err = nil

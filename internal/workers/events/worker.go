@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -58,12 +59,12 @@ func (w *Worker) listen(ctx context.Context, opened func()) error {
 			return err
 		}
 		switch event.Type {
-		case ports.EngineOpened:
+		case container.EventStreamOpened:
 			opened()
-			if event.Continuity != ports.ContinuityKnown {
+			if event.EventsMissed {
 				w.noticer.NoticeAll()
 			}
-		case ports.EngineRemoved:
+		case container.EventRemoved:
 			w.noticer.NoticeRemoved(event.GameID, event.ContainerID)
 		default:
 			w.noticer.Notice(event.GameID)

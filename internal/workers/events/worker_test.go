@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/workers/events"
 )
@@ -23,36 +23,36 @@ const patience = 30 * time.Second
 // engine hands out one stream after the other, each until it is closed.
 type engine struct {
 	ports.ContainerReader
-	streams chan chan ports.EngineEvent
+	streams chan chan container.Event
 
 	mu     sync.Mutex
 	opened []time.Time
 }
 
-func (e *engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error] {
-	return func(yield func(ports.EngineEvent, error) bool) {
+func (e *engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
+	return func(yield func(container.Event, error) bool) {
 		e.mu.Lock()
 		e.opened = append(e.opened, time.Now())
 		e.mu.Unlock()
-		var stream chan ports.EngineEvent
+		var stream chan container.Event
 		select {
 		case stream = <-e.streams:
 		case <-ctx.Done():
-			yield(ports.EngineEvent{}, ctx.Err())
+			yield(container.Event{}, ctx.Err())
 			return
 		}
 		for {
 			select {
 			case event, more := <-stream:
 				if !more {
-					yield(ports.EngineEvent{}, runtime.ErrEngineUnavailable)
+					yield(container.Event{}, container.ErrEngineUnavailable)
 					return
 				}
 				if !yield(event, nil) {
 					return
 				}
 			case <-ctx.Done():
-				yield(ports.EngineEvent{}, ctx.Err())
+				yield(container.Event{}, ctx.Err())
 				return
 			}
 		}
@@ -60,9 +60,9 @@ func (e *engine) Events(ctx context.Context) iter.Seq2[ports.EngineEvent, error]
 }
 
 // stream gives the worker a stream, which it has asked for, or will.
-func (e *engine) stream(t *testing.T) chan ports.EngineEvent {
+func (e *engine) stream(t *testing.T) chan container.Event {
 	t.Helper()
-	stream := make(chan ports.EngineEvent)
+	stream := make(chan container.Event)
 	send(t, e.streams, stream)
 	return stream
 }
@@ -105,7 +105,7 @@ func (n noticer) require(t *testing.T, want string) {
 // listen runs a worker until the test ends.
 func listen(t *testing.T) (*engine, noticer) {
 	t.Helper()
-	e, n := &engine{streams: make(chan chan ports.EngineEvent)}, make(noticer, 100)
+	e, n := &engine{streams: make(chan chan container.Event)}, make(noticer, 100)
 	w := events.New(e, n, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	over := make(chan error, 1)
@@ -117,36 +117,34 @@ func listen(t *testing.T) (*engine, noticer) {
 	return e, n
 }
 
-func opened(continuity ports.EventContinuity) ports.EngineEvent {
-	return ports.EngineEvent{Type: ports.EngineOpened, Continuity: continuity}
+func opened(eventsMissed bool) container.Event {
+	return container.Event{Type: container.EventStreamOpened, EventsMissed: eventsMissed}
 }
 
 func TestEventsBecomeLooks(t *testing.T) {
 	t.Parallel()
 	e, n := listen(t)
 	stream := e.stream(t)
-	send(t, stream, opened(ports.ContinuityKnown))
-	for _, kind := range []ports.EngineEventType{ports.EngineStarted, ports.EngineExited} {
-		send(t, stream, ports.EngineEvent{Type: kind, GameID: "g-" + string(kind), ContainerID: "c"})
+	send(t, stream, opened(false))
+	for _, kind := range []container.EventType{container.EventStarted, container.EventExited} {
+		send(t, stream, container.Event{Type: kind, GameID: "g-" + string(kind), ContainerID: "c"})
 		n.require(t, "g-"+string(kind))
 	}
-	send(t, stream, ports.EngineEvent{Type: ports.EngineRemoved, GameID: "g", ContainerID: "c"})
+	send(t, stream, container.Event{Type: container.EventRemoved, GameID: "g", ContainerID: "c"})
 	n.require(t, "g without c")
 	require.Empty(t, n, "a stream without a gap asks for nothing else")
 }
 
-// Where something may have been missed, and where the engine does not say.
+// A stream that may have missed events asks for a full pass.
 func TestGapAsksForALookAtEverything(t *testing.T) {
 	t.Parallel()
 	e, n := listen(t)
 	stream := e.stream(t)
-	for _, continuity := range []ports.EventContinuity{ports.ContinuityUnknown, ""} {
-		send(t, stream, opened(continuity))
-		n.require(t, everything)
-	}
-	send(t, stream, ports.EngineEvent{Type: ports.EngineExited, GameID: "g"})
+	send(t, stream, opened(true))
+	n.require(t, everything)
+	send(t, stream, container.Event{Type: container.EventExited, GameID: "g"})
 	n.require(t, "g")
-	send(t, stream, opened(ports.ContinuityUnknown)) // in the middle of a stream
+	send(t, stream, opened(true)) // in the middle of a stream
 	n.require(t, everything)
 }
 
@@ -155,9 +153,9 @@ func TestStreamThatBreaksIsOpenedAgain(t *testing.T) {
 	e, n := listen(t)
 	for range 3 {
 		stream := e.stream(t)
-		send(t, stream, opened(ports.ContinuityUnknown))
+		send(t, stream, opened(true))
 		n.require(t, everything)
-		send(t, stream, ports.EngineEvent{Type: ports.EngineStarted, GameID: "g"})
+		send(t, stream, container.Event{Type: container.EventStarted, GameID: "g"})
 		n.require(t, "g")
 		close(stream)
 	}
@@ -173,7 +171,7 @@ func TestStreamThatCannotBeOpenedIsTriedLaterEachTime(t *testing.T) {
 		close(e.stream(t))
 	}
 	stream := e.stream(t)
-	send(t, stream, opened(ports.ContinuityUnknown))
+	send(t, stream, opened(true))
 	n.require(t, everything)
 	tries := e.tries()
 	require.Len(t, tries, failures+1)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -22,8 +23,8 @@ import (
 // any more: the others have another.
 type stand struct {
 	old   *nodetest.Node
-	fence ports.Fence
-	seen  ports.VersionedRecord
+	fence node.Fence
+	seen  runtime.VersionedRecord
 }
 
 // requireHarmless lets the leader of old do what it still believes in.
@@ -31,7 +32,7 @@ func (s stand) requireHarmless(t *testing.T) {
 	t.Helper()
 	before, err := s.old.Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
-	to := ports.Node{Region: "eu", Name: "n3"} // who is there
+	to := node.Node{Region: "eu", Name: "n3"} // who is there
 	require.ErrorIs(t, s.old.Service.Reassign(t.Context(), s.seen, to, s.fence), runtime.ErrFenced)
 	eventually(t, "its worker is refused too", func() bool {
 		return errors.Is(s.old.Nodes.Pass(t.Context(), s.fence), runtime.ErrFenced)
@@ -45,7 +46,7 @@ func (s stand) requireHarmless(t *testing.T) {
 }
 
 // lose makes three nodes of which the first has a game and is gone.
-func lose(t *testing.T) ([]*nodetest.Node, ports.VersionedRecord) {
+func lose(t *testing.T) ([]*nodetest.Node, runtime.VersionedRecord) {
 	t.Helper()
 	n := cluster(t, 3, longTTL, nodetest.Config{Grace: time.Nanosecond})
 	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
@@ -79,7 +80,7 @@ func TestLeaderThatWasCutOffDoesNoHarm(t *testing.T) {
 	old.Cut()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	require.Error(t, old.Service.Reassign(ctx, seen, ports.Node{Region: "eu", Name: "n4"}, fence))
+	require.Error(t, old.Service.Reassign(ctx, seen, node.Node{Region: "eu", Name: "n4"}, fence))
 	leading(t, n[2]) // which waits for the lease to run out
 	old.Mend()
 	stand{old, fence, seen}.requireHarmless(t)
@@ -90,10 +91,10 @@ func TestReassignOfWhatHasMovedOn(t *testing.T) {
 	t.Parallel()
 	n, seen := lose(t)
 	fence := leading(t, n[1])
-	to := ports.Node{Region: "eu", Name: "n2"}
+	to := node.Node{Region: "eu", Name: "n2"}
 	require.NoError(t, n[1].Service.Reassign(t.Context(), seen, to, fence))
 	err := n[1].Service.Reassign(t.Context(), seen, to, fence)
-	require.ErrorIs(t, err, runtime.ErrBusy, "a node that is there has it")
+	require.ErrorIs(t, err, operation.ErrBusy, "a node that is there has it")
 	_, err = n[1].Service.Resume(t.Context(), "g")
 	require.NoError(t, err)
 	before, err := n[1].Store.GetIntent(t.Context(), "g")
@@ -132,8 +133,8 @@ type witnessed struct {
 	terms *terms
 }
 
-func (w witnessed) Lead(ctx context.Context, scope string, work func(context.Context, ports.Fence) error) error {
-	return w.Election.Lead(ctx, scope, func(ctx context.Context, fence ports.Fence) error {
+func (w witnessed) Lead(ctx context.Context, scope string, work func(context.Context, node.Fence) error) error {
+	return w.Election.Lead(ctx, scope, func(ctx context.Context, fence node.Fence) error {
 		assert.True(w.t, w.terms.begin(ctx), "two lead at the same time")
 		return work(ctx, fence)
 	})
@@ -154,7 +155,7 @@ func TestOneLeadsAtATime(t *testing.T) {
 		n[name].Run()
 	}
 	onlooker := nodetest.New(t, nodetest.Config{Prefix: cfg.Prefix, Region: "us", Name: "onlooker"})
-	after := func(revision int64) (now ports.Leader) {
+	after := func(revision int64) (now node.Leader) {
 		eventually(t, "another one leads", func() bool {
 			leader, found, err := onlooker.Registry.Leader(t.Context(), "eu")
 			now = leader

@@ -7,6 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/healthprobe"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -42,7 +45,7 @@ func TestGamesOfALostNode(t *testing.T) {
 	require.Equal(t, "node eu/n1 is gone", history[0].Reason)
 	eventually(t, "only the game that stays is still lost", func() bool {
 		found := n[1].Nodes.Findings()
-		return len(found) == 1 && found[0].GameID == "stays" && found[0].Action == ports.ActionNone
+		return len(found) == 1 && found[0].GameID == "stays" && found[0].Action == drift.ActionNone
 	})
 	require.Equal(t, kept, n[1].Record("stays"))
 	require.Len(t, n[0].Containers("moves"), 1, "the old container runs on, out of reach")
@@ -55,7 +58,7 @@ func TestGamesOfALostNode(t *testing.T) {
 	require.Equal(t, after, again.Record("moves"))
 	require.Equal(t, kept, again.Record("stays"))
 	require.Equal(t, stopped, again.Record("stopped"))
-	require.Equal(t, ports.ContainerRunning, again.Containers("stays")[0].State)
+	require.Equal(t, container.StateRunning, again.Containers("stays")[0].State)
 	again.Do(nodetest.The(operation.KindRestart, "stays"))
 	requireForwards(t, told(), "moves", "stays", "stopped")
 }
@@ -83,8 +86,8 @@ func TestNodeIsLostWhenItsPresenceIsOver(t *testing.T) {
 	pass()
 	finding, found := named(n[1], "g")
 	require.True(t, found)
-	require.Equal(t, ports.DriftNodeLost, finding.Kind)
-	require.Equal(t, ports.ActionReschedule, finding.Action)
+	require.Equal(t, drift.KindNodeLost, finding.Kind)
+	require.Equal(t, drift.ActionReschedule, finding.Action)
 	require.Contains(t, finding.Evidence, "eu/n1")
 	watch.pass(59 * time.Second)
 	pass()
@@ -234,9 +237,9 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 	report, err := again.Reconcile.Report(t.Context())
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
-	require.Equal(t, ports.DriftInterrupted, report.Findings[0].Kind)
+	require.Equal(t, drift.KindInterrupted, report.Findings[0].Kind)
 	results := again.Reconcile.Apply(t.Context(), report.Findings, "")
-	require.Equal(t, ports.ApplyFailed, results[0].Status, "the taker is there, and about to take it: %+v", results)
+	require.Equal(t, drift.ApplyFailed, results[0].Status, "the taker is there, and about to take it: %+v", results)
 	require.NotNil(t, given())
 
 	n[1].Kill()
@@ -261,7 +264,7 @@ func TestGameOfANodeThatNeverComesBack(t *testing.T) {
 	n[0].Kill()
 	vanish(t, n[0])
 	_, err := n[1].Try(nodetest.The(operation.KindStart, "g"))
-	require.ErrorIs(t, err, runtime.ErrRefused)
+	require.ErrorIs(t, err, operation.ErrRefused)
 	require.NoError(t, n[1].Store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
 		GameID: "g", ExpectedFrom: runtime.StatusRunning, ExpectedContainerID: before.CurrentContainerID, To: runtime.StatusRemoved, Now: time.Now(),
 	}))
@@ -284,13 +287,13 @@ func TestNodeThatIsBackKeepsItsGames(t *testing.T) {
 	seen, err := n[1].Store.GetVersioned(t.Context(), "g")
 	require.NoError(t, err)
 	fence := leading(t, n[1])
-	err = n[1].Service.Reassign(t.Context(), seen, ports.Node{Region: "eu", Name: "n2"}, fence)
+	err = n[1].Service.Reassign(t.Context(), seen, node.Node{Region: "eu", Name: "n2"}, fence)
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	require.ErrorContains(t, err, "is back")
 	n[0].Kill()
 	vanish(t, n[0])
-	err = n[1].Service.Reassign(t.Context(), seen, ports.Node{Region: "eu", Name: "n9"}, fence)
+	err = n[1].Service.Reassign(t.Context(), seen, node.Node{Region: "eu", Name: "n9"}, fence)
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	require.ErrorContains(t, err, "has gone")
-	require.NoError(t, n[1].Service.Reassign(t.Context(), seen, ports.Node{Region: "eu", Name: "n2"}, fence))
+	require.NoError(t, n[1].Service.Reassign(t.Context(), seen, node.Node{Region: "eu", Name: "n2"}, fence))
 }

@@ -9,8 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 	"galaxy/rtmanager/internal/testkit/nodetest"
 )
@@ -72,14 +73,14 @@ func game(policy operation.NodeLostPolicy) operation.Spec {
 
 // leading makes the node the leader of the region until the test ends, and returns
 // its fence. What it believes, it goes on believing.
-func leading(t *testing.T, n *nodetest.Node) ports.Fence {
+func leading(t *testing.T, n *nodetest.Node) node.Fence {
 	t.Helper()
 	ctx, leave := context.WithCancel(context.WithoutCancel(t.Context()))
-	won := make(chan ports.Fence, 1)
+	won := make(chan node.Fence, 1)
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		_ = n.Member.Lead(ctx, "eu", func(_ context.Context, fence ports.Fence) error {
+		_ = n.Member.Lead(ctx, "eu", func(_ context.Context, fence node.Fence) error {
 			select {
 			case won <- fence:
 			default:
@@ -102,13 +103,13 @@ func leading(t *testing.T, n *nodetest.Node) ports.Fence {
 }
 
 // named returns the finding on the game, if there is one.
-func named(n *nodetest.Node, gameID string) (ports.DriftFinding, bool) {
+func named(n *nodetest.Node, gameID string) (drift.Finding, bool) {
 	for _, f := range n.Nodes.Findings() {
 		if f.GameID == gameID {
 			return f, true
 		}
 	}
-	return ports.DriftFinding{}, false
+	return drift.Finding{}, false
 }
 
 // vanish ends the presence of a node that was killed, as if its lease had run out.

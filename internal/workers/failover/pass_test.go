@@ -9,6 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -19,10 +22,10 @@ import (
 // registry says that these nodes are there.
 type registry struct {
 	ports.NodeRegistry
-	nodes []ports.Node
+	nodes []node.Node
 }
 
-func (r *registry) Nodes(context.Context) ([]ports.Node, error) { return r.nodes, nil }
+func (r *registry) Nodes(context.Context) ([]node.Node, error) { return r.nodes, nil }
 
 // assigner writes down which node each game was given to, and answers with its error.
 type assigner struct {
@@ -30,13 +33,13 @@ type assigner struct {
 	err   error
 }
 
-func (a *assigner) Reassign(_ context.Context, seen ports.VersionedRecord, to ports.Node, _ ports.Fence) error {
+func (a *assigner) Reassign(_ context.Context, seen runtime.VersionedRecord, to node.Node, _ node.Fence) error {
 	a.given[seen.Record.GameID] = to.Name
 	return a.err
 }
 
-func present(region, name, engine string) ports.Node {
-	return ports.Node{Region: region, Name: name, Engine: ports.EngineCapabilities{Kind: engine}}
+func present(region, name, engine string) node.Node {
+	return node.Node{Region: region, Name: name, Engine: container.Capabilities{Kind: engine}}
 }
 
 // bench is a worker on a store in memory, whose clock is set by hand.
@@ -49,7 +52,7 @@ type bench struct {
 	assigner *assigner
 }
 
-func newBench(t *testing.T, there ...ports.Node) *bench {
+func newBench(t *testing.T, there ...node.Node) *bench {
 	t.Helper()
 	b := &bench{
 		t: t, store: memstore.New(), clock: newClock(),
@@ -75,9 +78,9 @@ func (b *bench) runs(gameID, region, node string) {
 
 // afterGrace makes a pass, and another one when the grace is over.
 func (b *bench) afterGrace() error {
-	err := b.Pass(b.t.Context(), ports.Fence{})
+	err := b.Pass(b.t.Context(), node.Fence{})
 	b.clock.pass(time.Minute)
-	return errors.Join(err, b.Pass(b.t.Context(), ports.Fence{}))
+	return errors.Join(err, b.Pass(b.t.Context(), node.Fence{}))
 }
 
 func TestLostGamesAreSpreadOverTheNodesThatCan(t *testing.T) {
@@ -107,14 +110,14 @@ func TestNobodyToTakeALostGame(t *testing.T) {
 	require.Empty(t, b.assigner.given)
 	require.Len(t, b.Findings(), 1)
 	b.registry.nodes = append(b.registry.nodes, present("eu", "n5", "process"))
-	require.NoError(t, b.Pass(t.Context(), ports.Fence{}))
+	require.NoError(t, b.Pass(t.Context(), node.Fence{}))
 	require.Equal(t, map[string]string{"g": "n5"}, b.assigner.given)
 }
 
 // A game of which the store says that it has moved on holds nobody up.
 func TestGameThatMovesOnByItself(t *testing.T) {
 	t.Parallel()
-	for _, err := range []error{runtime.ErrConflict, runtime.ErrBusy} {
+	for _, err := range []error{runtime.ErrConflict, operation.ErrBusy} {
 		b := newBench(t, present("eu", "n1", "process"))
 		b.runs("a", "eu", "gone")
 		b.runs("b", "eu", "gone")
@@ -158,7 +161,7 @@ func TestHaltedGameIsGivenAwayUntilSomebodyCan(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, present("eu", "broken", "process"), present("eu", "busy", "process"))
 	b.runs("other", "eu", "busy")
-	require.NoError(t, b.Pass(t.Context(), ports.Fence{}), "the one that looks at all stopped games")
+	require.NoError(t, b.Pass(t.Context(), node.Fence{}), "the one that looks at all stopped games")
 	at := b.clock.now()
 	require.NoError(t, b.store.Upsert(t.Context(), runtime.RuntimeRecord{
 		GameID: "g", Status: runtime.StatusStopped, Region: "eu", Node: "gone", CurrentContainerID: "c",
@@ -196,7 +199,7 @@ func TestLostGameThatWasToStop(t *testing.T) {
 	require.NoError(t, b.afterGrace())
 	require.Empty(t, b.assigner.given)
 	require.Len(t, b.Findings(), 1)
-	require.Equal(t, ports.ActionNone, b.Findings()[0].Action)
+	require.Equal(t, drift.ActionNone, b.Findings()[0].Action)
 	require.Contains(t, b.Findings()[0].Evidence, "about to stop it")
 }
 
@@ -207,13 +210,13 @@ func TestGraceBeginsAnewWhenTheRecordMoves(t *testing.T) {
 	b := newBench(t, present("eu", "n1", "process"))
 	b.runs("g", "eu", "gone")
 	for range 3 {
-		require.NoError(t, b.Pass(t.Context(), ports.Fence{}))
+		require.NoError(t, b.Pass(t.Context(), node.Fence{}))
 		b.clock.pass(59 * time.Second)
 		record, err := b.store.Get(t.Context(), "g")
 		require.NoError(t, err)
 		require.NoError(t, b.store.Upsert(t.Context(), record))
 	}
-	require.NoError(t, b.Pass(t.Context(), ports.Fence{}))
+	require.NoError(t, b.Pass(t.Context(), node.Fence{}))
 	require.Empty(t, b.assigner.given)
 }
 

@@ -12,15 +12,16 @@ import (
 	"sync"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/services/drift"
 )
 
 // Assigner gives games to other nodes.
 type Assigner interface {
-	Reassign(ctx context.Context, seen ports.VersionedRecord, to ports.Node, fence ports.Fence) error
+	Reassign(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error
 }
 
 // Parts are what a Worker works with; all are required.
@@ -51,8 +52,8 @@ type Worker struct {
 	cfg Config
 
 	mu    sync.Mutex
-	book  *drift.Book // nil while another leads
-	known []string    // the games that were halted at the latest pass; nil before the first one that leads
+	book  *drift.Tracker // nil while another leads
+	known []string       // the games that were halted at the latest pass; nil before the first one that leads
 }
 
 // New returns a worker, which does nothing before Run or Pass is called.
@@ -78,7 +79,7 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // lead makes passes until the leadership is over.
-func (w *Worker) lead(ctx context.Context, fence ports.Fence) error {
+func (w *Worker) lead(ctx context.Context, fence node.Fence) error {
 	w.cfg.Logger.Info("this node leads its region", "region", w.cfg.Region)
 	defer w.cfg.Logger.Info("this node leads its region no more", "region", w.cfg.Region)
 	defer w.resign()
@@ -106,7 +107,7 @@ func (w *Worker) resign() {
 }
 
 // Findings returns the lost games that this node knows of: none while another leads.
-func (w *Worker) Findings() []ports.DriftFinding {
+func (w *Worker) Findings() []drift.Finding {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.book == nil {
@@ -118,7 +119,7 @@ func (w *Worker) Findings() []ports.DriftFinding {
 // Pass looks once for games of the region whose node is gone: those that run by
 // their record, and those that were to run again, in the middle of an operation say.
 // The fence is that of the leadership.
-func (w *Worker) Pass(ctx context.Context, fence ports.Fence) error {
+func (w *Worker) Pass(ctx context.Context, fence node.Fence) error {
 	present, err := w.Registry.Nodes(ctx)
 	if err != nil {
 		return fmt.Errorf("list the nodes: %w", err)
@@ -134,25 +135,25 @@ func (w *Worker) Pass(ctx context.Context, fence ports.Fence) error {
 		observed[seen.Record.GameID] = &drift.Observation{}
 		faults = append(faults, w.deal(ctx, book, seen, present, games, fence))
 	}
-	book.Keep(observed)
+	book.Prune(observed)
 	return errors.Join(faults...)
 }
 
-func (w *Worker) ownBook() *drift.Book {
+func (w *Worker) ownBook() *drift.Tracker {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.book == nil {
-		w.book = drift.NewBook()
+		w.book = drift.NewTracker()
 	}
 	return w.book
 }
 
 // survey counts the running games of each node of the region, and returns those
 // that have run on nodes that are not there: first those that run by their record.
-func (w *Worker) survey(ctx context.Context, present []ports.Node) (map[string]int, []ports.VersionedRecord, error) {
+func (w *Worker) survey(ctx context.Context, present []node.Node) (map[string]int, []runtime.VersionedRecord, error) {
 	games := map[string]int{}
-	var lost []ports.VersionedRecord
-	err := w.each(ctx, runtime.StatusRunning, func(found ports.VersionedRecord) {
+	var lost []runtime.VersionedRecord
+	err := w.each(ctx, runtime.StatusRunning, func(found runtime.VersionedRecord) {
 		games[found.Record.Node]++
 		if w.gone(found.Record.Node, present) {
 			lost = append(lost, found)
@@ -166,7 +167,7 @@ func (w *Worker) survey(ctx context.Context, present []ports.Node) (map[string]i
 }
 
 // each gives every record of the region that has the status.
-func (w *Worker) each(ctx context.Context, status runtime.Status, give func(ports.VersionedRecord)) error {
+func (w *Worker) each(ctx context.Context, status runtime.Status, give func(runtime.VersionedRecord)) error {
 	query := ports.PageQuery{Status: status, Region: w.cfg.Region, Limit: 1000}
 	for {
 		page, err := w.Records.ListPage(ctx, query)
@@ -187,14 +188,14 @@ func (w *Worker) each(ctx context.Context, status runtime.Status, give func(port
 // which was to bring them up again has gone in the middle of that, or another one could
 // not do so in its place. Such a game shows by its operation; one whose operation has
 // failed is remembered, and a new leader looks for them once, among all that are stopped.
-func (w *Worker) halted(ctx context.Context, present []ports.Node) ([]ports.VersionedRecord, error) {
+func (w *Worker) halted(ctx context.Context, present []node.Node) ([]runtime.VersionedRecord, error) {
 	games, err := w.Intents.GamesWithActiveOperation(ctx, w.cfg.Region, "")
 	if err != nil {
 		return nil, fmt.Errorf("list the operations of region %q: %w", w.cfg.Region, err)
 	}
 	remembered := w.remembered()
 	if remembered == nil {
-		err = w.each(ctx, runtime.StatusStopped, func(found ports.VersionedRecord) {
+		err = w.each(ctx, runtime.StatusStopped, func(found runtime.VersionedRecord) {
 			if w.gone(found.Record.Node, present) {
 				games = append(games, found.Record.GameID)
 			}
@@ -209,7 +210,7 @@ func (w *Worker) halted(ctx context.Context, present []ports.Node) ([]ports.Vers
 	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // what a damaged one was to do nobody knows
 		return nil, fmt.Errorf("read the intents of the games that may be halted: %w", err)
 	}
-	halted, known := []ports.VersionedRecord{}, []string{}
+	halted, known := []runtime.VersionedRecord{}, []string{}
 	for _, in := range intents {
 		op := in.Intent.Current
 		if !toRunAgain(in.Intent) || op != nil && op.Kind != operation.KindReschedule && !w.gone(op.Node, present) {
@@ -244,8 +245,8 @@ func (w *Worker) remember(games []string) {
 }
 
 // gone reports whether the node, of the worker's region, is not there.
-func (w *Worker) gone(node string, present []ports.Node) bool {
-	return node != "" && !slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == w.cfg.Region && n.Name == node })
+func (w *Worker) gone(name string, present []node.Node) bool {
+	return name != "" && !slices.ContainsFunc(present, func(n node.Node) bool { return n.Region == w.cfg.Region && n.Name == name })
 }
 
 // toRunAgain reports whether a game that is stopped was about to run again: by the
@@ -265,15 +266,15 @@ func toRunAgain(in operation.Intent) bool {
 }
 
 // deal reports one lost game, and gives it to another node when its time has come.
-func (w *Worker) deal(ctx context.Context, book *drift.Book, seen ports.VersionedRecord, present []ports.Node, games map[string]int, fence ports.Fence) error {
+func (w *Worker) deal(ctx context.Context, book *drift.Tracker, seen runtime.VersionedRecord, present []node.Node, games map[string]int, fence node.Fence) error {
 	record := seen.Record
 	intent, err := w.Intents.GetIntent(ctx, record.GameID)
 	if err != nil {
 		return fmt.Errorf("read the intent of %q: %w", record.GameID, err)
 	}
-	finding := ports.DriftFinding{
-		ID: fmt.Sprintf("%s/%s/%s", ports.DriftNodeLost, record.GameID, record.CurrentContainerID), Kind: ports.DriftNodeLost,
-		GameID: record.GameID, Region: w.cfg.Region, Node: w.cfg.Node, Action: ports.ActionNone, ContainerID: record.CurrentContainerID,
+	finding := drift.Finding{
+		ID: fmt.Sprintf("%s/%s/%s", drift.KindNodeLost, record.GameID, record.CurrentContainerID), Kind: drift.KindNodeLost,
+		GameID: record.GameID, Region: w.cfg.Region, Node: w.cfg.Node, Action: drift.ActionNone, ContainerID: record.CurrentContainerID,
 		Evidence:       fmt.Sprintf("node %s/%s, which the game lives on, is not there", record.Region, record.Node),
 		RecordRevision: seen.Revision, IntentRevision: intent.Revision,
 	}
@@ -283,9 +284,9 @@ func (w *Worker) deal(ctx context.Context, book *drift.Book, seen ports.Versione
 		finding.Evidence += ", and was about to stop it"
 	}
 	if reschedule {
-		finding.Action = ports.ActionReschedule
+		finding.Action = drift.ActionReschedule
 	}
-	noted := book.Note(record.GameID, []ports.DriftFinding{finding}, w.cfg.Clock())[0]
+	noted := book.Record(record.GameID, []drift.Finding{finding}, w.cfg.Clock())[0]
 	if !reschedule || w.cfg.Clock().Sub(noted.FirstSeen) < w.cfg.Grace || w.underWay(intent.Intent.Current, present) {
 		return nil
 	}
@@ -298,7 +299,7 @@ func (w *Worker) deal(ctx context.Context, book *drift.Book, seen ports.Versione
 	case err == nil:
 		games[to.Name]++
 		return nil
-	case errors.Is(err, runtime.ErrConflict), errors.Is(err, runtime.ErrBusy):
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy):
 		return nil // it has moved on by itself
 	default:
 		return err
@@ -306,13 +307,13 @@ func (w *Worker) deal(ctx context.Context, book *drift.Book, seen ports.Versione
 }
 
 // underWay reports whether a node that is there already has the game in hand.
-func (w *Worker) underWay(op *operation.Operation, present []ports.Node) bool {
-	return op != nil && slices.ContainsFunc(present, func(n ports.Node) bool { return n.Region == op.Region && n.Name == op.Node })
+func (w *Worker) underWay(op *operation.Operation, present []node.Node) bool {
+	return op != nil && slices.ContainsFunc(present, func(n node.Node) bool { return n.Region == op.Region && n.Name == op.Node })
 }
 
 // pick returns the node of the region that runs games and has the fewest, of those that
 // have failed to take this game the least often.
-func pick(present []ports.Node, region string, games map[string]int, recent []operation.Outcome) (ports.Node, bool) {
+func pick(present []node.Node, region string, games map[string]int, recent []operation.Outcome) (node.Node, bool) {
 	failed := map[string]int{}
 	for _, o := range recent {
 		if o.Failure == nil {
@@ -322,11 +323,11 @@ func pick(present []ports.Node, region string, games map[string]int, recent []op
 			failed[o.Node]++
 		}
 	}
-	able := slices.DeleteFunc(slices.Clone(present), func(n ports.Node) bool { return n.Region != region || n.Engine.Kind == "" })
+	able := slices.DeleteFunc(slices.Clone(present), func(n node.Node) bool { return n.Region != region || n.Engine.Kind == "" })
 	if len(able) == 0 {
-		return ports.Node{}, false
+		return node.Node{}, false
 	}
-	return slices.MinFunc(able, func(a, b ports.Node) int {
+	return slices.MinFunc(able, func(a, b node.Node) int {
 		return cmp.Or(cmp.Compare(failed[a.Name], failed[b.Name]), cmp.Compare(games[a.Name], games[b.Name]))
 	}), true
 }

@@ -188,7 +188,7 @@ func (w *Worker) drop(gameID string) {
 }
 
 // forget drops what is known of games that do not run any more.
-func (w *Worker) forget(running []ports.VersionedRecord) {
+func (w *Worker) forget(running []runtime.VersionedRecord) {
 	runs := make(map[string]bool, len(running))
 	for _, found := range running {
 		runs[found.Record.GameID] = true
@@ -219,10 +219,10 @@ const oldSpec = 12
 // in progress on. A game without an intent, one that was adopted long ago say, has the
 // zero Spec, and so has one whose intent is damaged: that must not keep the others
 // from being asked. Only Pass calls it.
-func (w *Worker) specsOf(ctx context.Context, running []ports.VersionedRecord) (map[string]operation.Spec, error) {
+func (w *Worker) specsOf(ctx context.Context, running []runtime.VersionedRecord) (map[string]operation.Spec, error) {
 	specs := make(map[string]operation.Spec, len(running))
 	known := make(map[string]knownSpec, len(running))
-	var changed []ports.VersionedRecord
+	var changed []runtime.VersionedRecord
 	var games []string
 	for _, found := range running {
 		gameID := found.Record.GameID
@@ -249,9 +249,9 @@ func (w *Worker) specsOf(ctx context.Context, running []ports.VersionedRecord) (
 
 // running returns the records of this node that are running. A copy that is a
 // little old will do: the finding is judged again before anything follows from it.
-func (w *Worker) running(ctx context.Context) ([]ports.VersionedRecord, error) {
+func (w *Worker) running(ctx context.Context) ([]runtime.VersionedRecord, error) {
 	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Node: w.cfg.Node, Limit: 1000, Local: true}
-	var running []ports.VersionedRecord
+	var running []runtime.VersionedRecord
 	for {
 		page, err := w.records.ListPage(ctx, query)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/domain/drift"
 )
 
 // brake holds back what takes records or containers away when too many are about
@@ -17,7 +17,7 @@ type brake struct {
 	mu      sync.Mutex
 	cfg     Config
 	log     *slog.Logger
-	on      *ports.Brake
+	on      *drift.Brake
 	running int                  // at the latest pass
 	taken   map[string]time.Time // the games that were let through lately, and when last
 	free    time.Time            // until then, somebody has said that it is right
@@ -65,7 +65,7 @@ func (b *brake) set(reason string) {
 	if b.on != nil || b.cfg.Clock().Before(b.free) {
 		return
 	}
-	b.on = &ports.Brake{Region: b.cfg.Region, Node: b.cfg.Node, Since: b.cfg.Clock().UTC(), Reason: reason}
+	b.on = &drift.Brake{Region: b.cfg.Region, Node: b.cfg.Node, Since: b.cfg.Clock().UTC(), Reason: reason}
 	b.log.Error("the brake is on: nothing is taken away until it is released", "reason", reason)
 }
 
@@ -94,7 +94,7 @@ func (b *brake) allows(gameID string) bool {
 }
 
 // held returns the brake that is on, or nil.
-func (b *brake) held() *ports.Brake {
+func (b *brake) held() *drift.Brake {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.on == nil {

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 	"galaxy/rtmanager/internal/testkit/nodetest"
 	"galaxy/rtmanager/internal/workers/reconcile"
@@ -34,8 +34,8 @@ func TestDamagedIntentHidesNoOtherGame(t *testing.T) {
 	report, err := n.Reconcile.Report(t.Context())
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
-	require.Equal(t, ports.DriftUnknown, report.Findings[0].Kind)
-	require.Equal(t, ports.ActionNone, report.Findings[0].Action)
+	require.Equal(t, drift.KindUnknown, report.Findings[0].Kind)
+	require.Equal(t, drift.ActionNone, report.Findings[0].Action)
 	require.Contains(t, report.Findings[0].Evidence, "/operations/bad")
 	require.Equal(t, runtime.StatusRunning, statusOf(n, t, "bad"))
 }

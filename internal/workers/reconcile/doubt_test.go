@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -23,7 +24,7 @@ type busy struct {
 	meanwhile func()
 }
 
-func (b *busy) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+func (b *busy) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	if b.meanwhile != nil && gameID == "" {
 		b.meanwhile()
 		b.meanwhile = nil
@@ -57,10 +58,10 @@ func TestWedgedContainerIsTriedAgainLater(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(games[0], 0)}))
-	require.NoError(t, s.plant(t.Context(), "g", 0, ports.ContainerRunning))
+	require.NoError(t, s.plant(t.Context(), "g", 0, container.StateRunning))
 	twin := s.containers("g")[1]
 	s.machine.Wedge(twin.ID, true)
-	require.ErrorIs(t, s.pass(t.Context()), runtime.ErrEngineUnavailable)
+	require.ErrorIs(t, s.pass(t.Context()), container.ErrEngineUnavailable)
 	require.Len(t, s.containers("g"), 2)
 	s.machine.Wedge(twin.ID, false)
 	require.NoError(t, s.pass(t.Context()))
@@ -73,7 +74,7 @@ type counting struct {
 	looks atomic.Int64
 }
 
-func (c *counting) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+func (c *counting) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	if gameID != "" {
 		c.looks.Add(1)
 	}
@@ -87,7 +88,7 @@ func TestBrakeDoesNotKeepTheWorkerBusy(t *testing.T) {
 	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
 	for _, gameID := range []string{"a", "b", "c"} {
 		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(games[0], 0)}))
-		require.NoError(t, s.plant(t.Context(), gameID, 9, ports.ContainerExited))
+		require.NoError(t, s.plant(t.Context(), gameID, 9, container.StateExited))
 	}
 	before := engine.looks.Load()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -103,11 +104,11 @@ func TestWedgedContainerDoesNotKeepItsSiblings(t *testing.T) {
 	s := newStage(t)
 	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(games[0], 0)}))
 	for range 3 {
-		require.NoError(t, s.plant(t.Context(), "g", 0, ports.ContainerRunning))
+		require.NoError(t, s.plant(t.Context(), "g", 0, container.StateRunning))
 	}
 	wedged := s.containers("g")[2]
 	s.machine.Wedge(wedged.ID, true)
-	require.ErrorIs(t, s.pass(t.Context()), runtime.ErrEngineUnavailable)
+	require.ErrorIs(t, s.pass(t.Context()), container.ErrEngineUnavailable)
 	left := s.live("g")
 	require.Len(t, left, 2)
 	require.Equal(t, wedged.ID, left[1].ID)
@@ -148,7 +149,7 @@ func TestWedgedContainersHoldUpNobody(t *testing.T) {
 		gameID := fmt.Sprint("g", i)
 		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(games[0], 0)}))
 		if i < wedged {
-			require.NoError(t, s.plant(t.Context(), gameID, 0, ports.ContainerRunning))
+			require.NoError(t, s.plant(t.Context(), gameID, 0, container.StateRunning))
 			engine.with.Store(s.live(gameID)[1].ID, true)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -80,7 +82,7 @@ func TestCrashPolicyStartsAgainSoManyTimes(t *testing.T) {
 	kill(t, n.Record("g").EngineEndpoint)
 	eventually(t, "it is found to crash too often", func() bool {
 		found := n.Reconcile.Findings("g")
-		return len(found) == 1 && found[0].Kind == ports.DriftCrashLoop
+		return len(found) == 1 && found[0].Kind == drift.KindCrashLoop
 	})
 	require.Equal(t, runtime.StatusStopped, statusOf(n, t, "g"))
 }
@@ -111,11 +113,11 @@ func TestContainerRemovedByHand(t *testing.T) {
 }
 
 // plant makes a container of the game that nobody has asked for.
-func plant(t *testing.T, n *nodetest.Node, gameID string, generation int64, started bool) ports.Container {
+func plant(t *testing.T, n *nodetest.Node, gameID string, generation int64, started bool) container.Container {
 	t.Helper()
-	c, err := n.Engine.Create(t.Context(), ports.ContainerSpec{
+	c, err := n.Engine.Create(t.Context(), container.Spec{
 		Name: "planted-" + gameID, ContainerPort: 8080,
-		Labels: ports.ContainerLabels{
+		Labels: container.Labels{
 			Store: n.Store.ID(), GameID: gameID, Region: "eu", Node: "n1", Image: "gameserver:1.0.0", Generation: generation, OperationID: "planted",
 		},
 	})
@@ -176,22 +178,22 @@ type lying struct {
 	empty, away atomic.Bool
 }
 
-func (l *lying) List(ctx context.Context, gameID string) ([]ports.Container, error) {
+func (l *lying) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	if l.away.Load() {
-		return nil, runtime.ErrEngineUnavailable
+		return nil, container.ErrEngineUnavailable
 	}
 	if l.empty.Load() {
-		return []ports.Container{}, nil
+		return []container.Container{}, nil
 	}
 	return l.Engine.List(ctx, gameID)
 }
 
-func (l *lying) Inspect(ctx context.Context, id string) (ports.Container, error) {
+func (l *lying) Inspect(ctx context.Context, id string) (container.Container, error) {
 	if l.away.Load() {
-		return ports.Container{}, runtime.ErrEngineUnavailable
+		return container.Container{}, container.ErrEngineUnavailable
 	}
 	if l.empty.Load() {
-		return ports.Container{}, runtime.ErrNoContainer
+		return container.Container{}, container.ErrNoContainer
 	}
 	return l.Engine.Inspect(ctx, id)
 }
@@ -224,10 +226,10 @@ func TestUnknownNeverBecomesStopped(t *testing.T) {
 		require.Equal(t, runtime.StatusRunning, statusOf(n, t, gameID))
 		found := n.Reconcile.Findings(gameID)
 		require.Len(t, found, 1)
-		require.Equal(t, ports.DriftUnknown, found[0].Kind)
+		require.Equal(t, drift.KindUnknown, found[0].Kind)
 	}
 	_, err := n.Try(nodetest.The(operation.KindStop, "a"))
-	require.ErrorIs(t, err, runtime.ErrEngineUnavailable, "and nothing is begun that cannot go on")
+	require.ErrorIs(t, err, container.ErrEngineUnavailable, "and nothing is begun that cannot go on")
 	intent, err := n.Store.GetIntent(t.Context(), "a")
 	require.NoError(t, err)
 	require.Nil(t, intent.Intent.Current)
@@ -244,20 +246,20 @@ func TestEmptyListPutsTheBrakeOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 3)
 	for _, f := range report.Findings {
-		require.Equal(t, ports.DriftMissing, f.Kind)
+		require.Equal(t, drift.KindMissing, f.Kind)
 		require.Contains(t, f.BlockedBy, "the brake is on")
 		require.Equal(t, runtime.StatusRunning, statusOf(n, t, f.GameID))
 	}
 	require.Contains(t, report.Brakes[0].Reason, "3 games while 3 are said to run")
 	for _, result := range n.Reconcile.Apply(t.Context(), report.Findings, "") {
-		require.Equal(t, ports.ApplyBlocked, result.Status)
+		require.Equal(t, drift.ApplyBlocked, result.Status)
 	}
 
 	require.NoError(t, n.Reconcile.ReleaseBrake())
 	eventually(t, "what was held goes on", func() bool {
 		return !strings.Contains(string(statusOf(n, t, "a")+statusOf(n, t, "b")+statusOf(n, t, "c")), "running")
 	})
-	require.ErrorIs(t, n.Reconcile.ReleaseBrake(), runtime.ErrRefused)
+	require.ErrorIs(t, n.Reconcile.ReleaseBrake(), operation.ErrRefused)
 }
 
 func TestStaleFindingIsRefused(t *testing.T) {
@@ -265,7 +267,7 @@ func TestStaleFindingIsRefused(t *testing.T) {
 	n := nodetest.New(t, nodetest.Config{})
 	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	kill(t, n.Record("g").EngineEndpoint)
-	var report ports.DriftReport
+	var report drift.Report
 	eventually(t, "the exit is found", func() bool {
 		var err error
 		report, err = n.Reconcile.Report(t.Context())
@@ -274,7 +276,7 @@ func TestStaleFindingIsRefused(t *testing.T) {
 	})
 	n.Do(nodetest.The(operation.KindRestart, "g"))
 	results := n.Reconcile.Apply(t.Context(), report.Findings, "")
-	require.Equal(t, ports.ApplyStale, results[0].Status)
+	require.Equal(t, drift.ApplyStale, results[0].Status)
 	require.Equal(t, runtime.StatusRunning, statusOf(n, t, "g"))
 }
 
@@ -286,7 +288,7 @@ func TestAppliedFindingNamesItsActor(t *testing.T) {
 	require.NoError(t, s.machine.Exit(s.node.Record("g").CurrentContainerID, 1))
 	report, err := s.node.Reconcile.Report(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, ports.ApplyDone, s.node.Reconcile.Apply(t.Context(), report.Findings, "ada")[0].Status)
+	require.Equal(t, drift.ApplyDone, s.node.Reconcile.Apply(t.Context(), report.Findings, "ada")[0].Status)
 	history, err := s.node.Store.History(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, "ada", history[0].Actor)

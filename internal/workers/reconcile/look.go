@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/services/drift"
 )
 
 // engineTimeout bounds one look at the engine: a wedged one must not hold the
@@ -34,7 +35,7 @@ func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation,
 	}
 	bound, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	o.Containers, o.Trouble = w.Engine.List(bound, gameID)
+	o.Containers, o.EngineError = w.Engine.List(bound, gameID)
 	w.complete(&o)
 	return o, nil
 }
@@ -45,7 +46,7 @@ func (w *Worker) complete(o *drift.Observation) {
 		o.Unhealthy = w.Unhealthy(*o.Record)
 		o.Removed = w.wasRemoved(o.Record.CurrentContainerID)
 	}
-	o.Working = w.Settler.Working(o.GameID)
+	o.OperationActive = w.Settler.Working(o.GameID)
 	o.Now = w.cfg.Clock()
 }
 
@@ -60,10 +61,10 @@ func (w *Worker) look(ctx context.Context, gameID string) (time.Duration, error)
 	if err != nil {
 		return 0, err
 	}
-	if o.Working {
+	if o.OperationActive {
 		return workingAgain, nil
 	}
-	findings := w.book.Note(gameID, drift.Judge(o), o.Now)
+	findings := w.book.Record(gameID, drift.Detect(o), o.Now)
 	var again time.Duration
 	var faults []error
 	for _, f := range findings {
@@ -80,8 +81,8 @@ func (w *Worker) look(ctx context.Context, gameID string) (time.Duration, error)
 const workingAgain = 500 * time.Millisecond
 
 // deal does what one finding proposes, or returns when it may be done.
-func (w *Worker) deal(ctx context.Context, o drift.Observation, f ports.DriftFinding) (time.Duration, error) {
-	if f.Action == ports.ActionNone {
+func (w *Worker) deal(ctx context.Context, o drift.Observation, f drift.Finding) (time.Duration, error) {
+	if f.Action == drift.ActionNone {
 		return 0, nil
 	}
 	if wait := w.tooEarly(o, f); wait > 0 {
@@ -111,7 +112,7 @@ const (
 // which it has told nothing, but has none at all: it may be another engine than before,
 // or have its directory elsewhere. How large a share of the games is lost says nothing
 // where there is only one. It returns for how long that may still pass by itself.
-func (w *Worker) doubt(ctx context.Context, o drift.Observation, f ports.DriftFinding) (time.Duration, error) {
+func (w *Worker) doubt(ctx context.Context, o drift.Observation, f drift.Finding) (time.Duration, error) {
 	if w.brake.held() != nil {
 		return 0, nil
 	}
@@ -126,8 +127,8 @@ func (w *Worker) doubt(ctx context.Context, o drift.Observation, f ports.DriftFi
 }
 
 // doubtful reports whether the finding rests on an engine that has no container at all.
-func (w *Worker) doubtful(ctx context.Context, f ports.DriftFinding) (bool, error) {
-	if f.Action != ports.ActionMarkRemoved || f.Proven || w.brake.released() {
+func (w *Worker) doubtful(ctx context.Context, f drift.Finding) (bool, error) {
+	if f.Action != drift.ActionMarkRemoved || f.Proven || w.brake.released() {
 		return false, nil
 	}
 	bound, cancel := context.WithTimeout(ctx, engineTimeout)
@@ -141,7 +142,7 @@ func (w *Worker) doubtful(ctx context.Context, f ports.DriftFinding) (bool, erro
 
 // act does what the finding proposes, and reports whether it did. What the brake holds
 // back waits for the brake: releasing it asks for a pass.
-func (w *Worker) act(ctx context.Context, f ports.DriftFinding) (done bool, err error) {
+func (w *Worker) act(ctx context.Context, f drift.Finding) (done bool, err error) {
 	if destructive(f) && !w.brake.allows(f.GameID) {
 		return false, nil
 	}
@@ -151,7 +152,7 @@ func (w *Worker) act(ctx context.Context, f ports.DriftFinding) (done bool, err 
 // settle acts on the finding, and reports whether it was done. Where something has
 // changed since, or is about to, the game is looked at again a little later. So is one
 // that takes longer to start than its turn: it keeps no other game waiting.
-func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) (done bool, err error) {
+func (w *Worker) settle(ctx context.Context, f drift.Finding) (done bool, err error) {
 	turn := ctx
 	if w.laneOf(f.Action) == w.starts {
 		var over context.CancelFunc
@@ -167,7 +168,7 @@ func (w *Worker) settle(ctx context.Context, f ports.DriftFinding) (done bool, e
 	case err == nil:
 		w.log.Info("drift settled", "game_id", f.GameID, "kind", f.Kind, "action", f.Action, "container_id", f.ContainerID, "evidence", f.Evidence)
 		return true, nil
-	case errors.Is(err, runtime.ErrConflict), errors.Is(err, runtime.ErrBusy):
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy):
 		w.queue.AddAfter(f.GameID, workingAgain)
 		return false, nil
 	default:
@@ -194,13 +195,13 @@ func (w *Worker) crowded() bool {
 }
 
 // tooEarly returns how much longer a finding has to be seen before it is acted on.
-func (w *Worker) tooEarly(o drift.Observation, f ports.DriftFinding) time.Duration {
+func (w *Worker) tooEarly(o drift.Observation, f drift.Finding) time.Duration {
 	var delay time.Duration
 	looks := 1
 	switch {
-	case f.Kind == ports.DriftOrphan, f.Kind == ports.DriftStale && o.Record == nil: // somebody may be about to start it
+	case f.Kind == drift.KindOrphan, f.Kind == drift.KindStale && o.Record == nil: // somebody may be about to start it
 		delay, looks = w.cfg.AdoptAfter, w.cfg.AdoptLooks
-	case f.Kind == ports.DriftCrashed, f.Kind == ports.DriftUnhealthy:
+	case f.Kind == drift.KindCrashed, f.Kind == drift.KindUnhealthy:
 		delay = time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay)
 	default:
 		return 0
@@ -210,7 +211,7 @@ func (w *Worker) tooEarly(o drift.Observation, f ports.DriftFinding) time.Durati
 
 // seenFor returns how much longer a finding has to be seen until it has been for so
 // long and in so many looks.
-func seenFor(o drift.Observation, f ports.DriftFinding, delay time.Duration, looks int) time.Duration {
+func seenFor(o drift.Observation, f drift.Finding, delay time.Duration, looks int) time.Duration {
 	since := o.Now.Sub(f.FirstSeen)
 	switch {
 	case since >= delay && f.Observations >= looks:
@@ -224,11 +225,11 @@ func seenFor(o drift.Observation, f ports.DriftFinding, delay time.Duration, loo
 
 // laneOf is where an action waits for its turn that can take long; nil is for the
 // others, which are a write each.
-func (w *Worker) laneOf(action ports.Action) lane {
+func (w *Worker) laneOf(action drift.Action) lane {
 	switch action {
-	case ports.ActionRestart, ports.ActionCompleteOperation:
+	case drift.ActionRestart, drift.ActionCompleteOperation:
 		return w.starts
-	case ports.ActionRemoveContainer:
+	case drift.ActionRemoveContainer:
 		return w.removals
 	default:
 		return nil
@@ -237,8 +238,8 @@ func (w *Worker) laneOf(action ports.Action) lane {
 
 // destructive reports whether a finding's action takes a record away on the
 // evidence of absence, or a container without proof that its time is over.
-func destructive(f ports.DriftFinding) bool {
-	return !f.Proven && (f.Action == ports.ActionMarkRemoved || f.Action == ports.ActionRemoveContainer)
+func destructive(f drift.Finding) bool {
+	return !f.Proven && (f.Action == drift.ActionMarkRemoved || f.Action == drift.ActionRemoveContainer)
 }
 
 // dealSlowly returns what the workers of a slow lane do with a game: what belongs to
@@ -250,16 +251,16 @@ func (w *Worker) dealSlowly(slow lane) func(ctx context.Context, gameID string) 
 			return workingAgain, nil
 		}
 		o, err := w.observe(ctx, gameID)
-		if err != nil || o.Working {
+		if err != nil || o.OperationActive {
 			return 0, err
 		}
 		var faults []error
-		for _, f := range w.book.Note(gameID, drift.Judge(o), o.Now) {
+		for _, f := range w.book.Record(gameID, drift.Detect(o), o.Now) {
 			if w.laneOf(f.Action) != slow || w.tooEarly(o, f) > 0 {
 				continue
 			}
 			done, err := w.act(ctx, f)
-			over := errors.Is(err, runtime.ErrStartFailed) || errors.Is(err, runtime.ErrNoImage)
+			over := errors.Is(err, operation.ErrStartFailed) || errors.Is(err, container.ErrNoImage)
 			if done || over {
 				w.queue.Add(gameID)
 			}

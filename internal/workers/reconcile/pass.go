@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/services/drift"
 )
 
 // Result is what a pass over everything came to.
@@ -39,8 +39,8 @@ func (w *Worker) Pass(ctx context.Context) (Result, error) {
 	var noticed []string
 	for gameID, o := range seen {
 		w.complete(o)
-		result.Empty = result.Empty && len(o.Containers) == 0 && o.Trouble == nil
-		findings := w.book.Note(gameID, drift.Judge(*o), o.Now)
+		result.Empty = result.Empty && len(o.Containers) == 0 && o.EngineError == nil
+		findings := w.book.Record(gameID, drift.Detect(*o), o.Now)
 		if o.Record != nil && o.Record.Status == runtime.StatusRunning {
 			running++
 		}
@@ -52,7 +52,7 @@ func (w *Worker) Pass(ctx context.Context) (Result, error) {
 			noticed = append(noticed, gameID)
 		}
 	}
-	w.book.Keep(seen)
+	w.book.Prune(seen)
 	if w.brake.tooMany(running, len(losing)) {
 		if err := w.confirm(ctx, losing); err != nil {
 			w.log.Warn("what would be lost cannot be looked at again, and is believed", "error", err)
@@ -79,7 +79,7 @@ func (w *Worker) confirm(ctx context.Context, losing map[string]bool) error {
 		if o != nil {
 			w.complete(o)
 		}
-		if o == nil || !slices.ContainsFunc(drift.Judge(*o), destructive) {
+		if o == nil || !slices.ContainsFunc(drift.Detect(*o), destructive) {
 			delete(losing, gameID)
 		}
 	}
@@ -104,7 +104,7 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 	for _, gameID := range assigned {
 		at(gameID)
 	}
-	if err := w.surveyRecords(ctx, func(found ports.VersionedRecord) {
+	if err := w.surveyRecords(ctx, func(found runtime.VersionedRecord) {
 		o := at(found.Record.GameID)
 		o.Record, o.RecordRevision = &found.Record, found.Revision
 	}); err != nil {
@@ -118,13 +118,13 @@ func (w *Worker) survey(ctx context.Context) (map[string]*drift.Observation, err
 		o.Containers = append(o.Containers, c)
 	}
 	for gameID, o := range seen {
-		o.Trouble = trouble
+		o.EngineError = trouble
 		if o.Record == nil { // not this node's, or none: a container of it is here all the same
 			found, err := w.Records.GetVersioned(ctx, gameID)
 			if err == nil {
 				o.Record, o.RecordRevision = &found.Record, found.Revision
 			} else if !errors.Is(err, runtime.ErrNotFound) {
-				o.Trouble = err // not the same as absent
+				o.EngineError = err // not the same as absent
 			}
 		}
 	}
@@ -142,7 +142,7 @@ func (w *Worker) surveyIntents(ctx context.Context, seen map[string]*drift.Obser
 	for i, gameID := range games {
 		o := seen[gameID]
 		o.Intent, o.IntentRevision = intents[i].Intent, intents[i].Revision
-		o.Trouble = cmp.Or(o.Trouble, damaged[gameID])
+		o.EngineError = cmp.Or(o.EngineError, damaged[gameID])
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func damagedIn(listed error) map[string]error {
 }
 
 // surveyRecords gives every record of this node that is not removed.
-func (w *Worker) surveyRecords(ctx context.Context, give func(ports.VersionedRecord)) error {
+func (w *Worker) surveyRecords(ctx context.Context, give func(runtime.VersionedRecord)) error {
 	query := ports.PageQuery{Region: w.cfg.Region, Node: w.cfg.Node, Limit: 1000}
 	for {
 		page, err := w.Records.ListPage(ctx, query)

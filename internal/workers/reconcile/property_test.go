@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -31,7 +32,7 @@ type jealous struct {
 
 func (j *jealous) Start(ctx context.Context, id string) error {
 	before, err := j.Inspect(ctx, id)
-	if err != nil || before.State == ports.ContainerRunning {
+	if err != nil || before.State == container.StateRunning {
 		return errors.Join(err, j.Engine.Start(ctx, id))
 	}
 	if err := j.Engine.Start(ctx, id); err != nil {
@@ -39,7 +40,7 @@ func (j *jealous) Start(ctx context.Context, id string) error {
 	}
 	all, err := j.List(ctx, before.Labels.GameID)
 	for _, c := range all {
-		if c.ID != id && c.State == ports.ContainerRunning {
+		if c.ID != id && c.State == container.StateRunning {
 			j.mu.Lock()
 			j.crowds = append(j.crowds, fmt.Sprintf("%s was started while %s lived", id, c.ID))
 			j.mu.Unlock()
@@ -132,7 +133,7 @@ func (m *mess) mishap(t *rapid.T, what string) {
 }
 
 func (m *mess) plantOne(t *rapid.T) {
-	state := rapid.SampledFrom([]ports.ContainerState{ports.ContainerCreated, ports.ContainerRunning, ports.ContainerExited}).Draw(t, "state")
+	state := rapid.SampledFrom([]container.State{container.StateCreated, container.StateRunning, container.StateExited}).Draw(t, "state")
 	require.NoError(t, m.plant(m.ctx, m.gameID, rapid.Int64Range(0, 8).Draw(t, "generation"), state))
 	all := m.containers(m.gameID)
 	m.planted[all[len(all)-1].ID] = true

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -85,7 +87,7 @@ func (s *stage) record(ctx context.Context, gameID string) (*runtime.RuntimeReco
 }
 
 // containers are all that the machine has of the game.
-func (s *stage) containers(gameID string) (all []ports.Container) {
+func (s *stage) containers(gameID string) (all []container.Container) {
 	for _, c := range s.machine.All() {
 		if c.Labels.GameID == gameID {
 			all = append(all, c)
@@ -95,9 +97,9 @@ func (s *stage) containers(gameID string) (all []ports.Container) {
 }
 
 // live are those of them that run.
-func (s *stage) live(gameID string) (running []ports.Container) {
+func (s *stage) live(gameID string) (running []container.Container) {
 	for _, c := range s.containers(gameID) {
-		if c.State == ports.ContainerRunning {
+		if c.State == container.StateRunning {
 			running = append(running, c)
 		}
 	}
@@ -105,18 +107,18 @@ func (s *stage) live(gameID string) (running []ports.Container) {
 }
 
 // plant makes a container of the game that no operation asked for, in the state.
-func (s *stage) plant(ctx context.Context, gameID string, generation int64, state ports.ContainerState) error {
-	c, err := s.node.Engine.Create(ctx, ports.ContainerSpec{
+func (s *stage) plant(ctx context.Context, gameID string, generation int64, state container.State) error {
+	c, err := s.node.Engine.Create(ctx, container.Spec{
 		Name: fmt.Sprintf("planted-%s-%d-%d", gameID, generation, len(s.machine.All())),
-		Labels: ports.ContainerLabels{
+		Labels: container.Labels{
 			Store: s.owner.Store, GameID: gameID, Region: s.owner.Region, Node: s.owner.Node,
 			Image: games[0], Generation: generation, OperationID: "planted",
 		},
 	})
-	if err != nil || state == ports.ContainerCreated {
+	if err != nil || state == container.StateCreated {
 		return err
 	}
-	if err := s.machine.Revive(c.ID); err != nil || state == ports.ContainerRunning {
+	if err := s.machine.Revive(c.ID); err != nil || state == container.StateRunning {
 		return err
 	}
 	return s.machine.Exit(c.ID, 1)
@@ -136,9 +138,9 @@ func (s *stage) rewrite(ctx context.Context, gameID string, change func(r *runti
 }
 
 // open are the findings on the game that propose something.
-func (s *stage) open(gameID string) (open []ports.DriftFinding) {
+func (s *stage) open(gameID string) (open []drift.Finding) {
 	for _, f := range s.node.Reconcile.Findings(gameID) {
-		if f.Action != ports.ActionNone {
+		if f.Action != drift.ActionNone {
 			open = append(open, f)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -177,7 +179,7 @@ func (s *stage) storyPlant(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return s.plant(ctx, args[0], generation, ports.ContainerState(args[2]))
+	return s.plant(ctx, args[0], generation, container.State(args[2]))
 }
 
 func (s *stage) storyRewrite(ctx context.Context, args []string) error {
@@ -219,7 +221,7 @@ func (s *stage) storyApply(ctx context.Context, args []string) error {
 	}
 	for _, f := range report.Findings {
 		if f.GameID == args[0] {
-			if result := s.node.Reconcile.Apply(ctx, []ports.DriftFinding{f}, "ada")[0]; result.Status != ports.ApplyDone {
+			if result := s.node.Reconcile.Apply(ctx, []drift.Finding{f}, "ada")[0]; result.Status != drift.ApplyDone {
 				return fmt.Errorf("%s: %s", result.Status, result.Reason)
 			}
 		}
@@ -258,7 +260,7 @@ func (s *stage) storyExpect(ctx context.Context, args []string) error {
 	return nil
 }
 
-func counted(containers []ports.Container, want string) error {
+func counted(containers []container.Container, want string) error {
 	if strconv.Itoa(len(containers)) != want {
 		return fmt.Errorf("there are %d, not %s: %+v", len(containers), want, containers)
 	}

@@ -15,16 +15,16 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/services/drift"
 )
 
 // Settler acts on findings.
 type Settler interface {
 	// Settle does what the finding proposes, if nothing has changed since. The actor
 	// is who asked for it, empty where nobody did.
-	Settle(ctx context.Context, finding ports.DriftFinding, actor string) error
+	Settle(ctx context.Context, finding drift.Finding, actor string) error
 	// Working reports whether an operation on the game is in progress here.
 	Working(gameID string) bool
 }
@@ -120,7 +120,7 @@ type Worker struct {
 	// starts and removals hold what takes long: neither keeps the other waiting, nor
 	// the looks at other games.
 	starts, removals lane
-	book             *drift.Book
+	book             *drift.Tracker
 	brake            *brake
 	passes           chan struct{} // asks for a pass
 
@@ -143,7 +143,7 @@ func New(parts Parts, cfg Config) (*Worker, error) {
 		parts.Unhealthy = func(runtime.RuntimeRecord) string { return "" }
 	}
 	return &Worker{
-		Parts: parts, cfg: cfg, log: cfg.Logger, book: drift.NewBook(),
+		Parts: parts, cfg: cfg, log: cfg.Logger, book: drift.NewTracker(),
 		queue: newQueue(), starts: newQueue(), removals: newQueue(),
 		brake: newBrake(cfg), passes: make(chan struct{}, 1), removed: map[string]time.Time{}, overdue: map[string]bool{},
 	}, nil

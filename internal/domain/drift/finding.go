@@ -1,45 +1,46 @@
-package ports
+package drift
 
 import (
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// DriftKind is one way in which record, intent and engine can disagree.
-type DriftKind string
+// Kind is one way in which record, intent and engine can disagree.
+type Kind string
 
 // The kinds of finding.
 const (
 	// DriftOrphan: a live container of ours, and no record.
-	DriftOrphan DriftKind = "orphan"
+	KindOrphan Kind = "orphan"
 	// DriftExited: the record says running, its container has exited.
-	DriftExited DriftKind = "exited"
+	KindExited Kind = "exited"
 	// DriftGone: the record names a container, and the engine has none of that id.
-	DriftMissing DriftKind = "missing"
+	KindMissing Kind = "missing"
 	// DriftResumed: the record says stopped, its container runs.
-	DriftUnexpectedRun DriftKind = "unexpected_run"
+	KindUnexpectedRun Kind = "unexpected_run"
 	// DriftStale: a container that is not the record's, while no operation made it.
-	DriftStale DriftKind = "stale"
+	KindStale Kind = "stale"
 	// DriftTwin: the same, and the record's own container is alive too.
-	DriftDuplicate DriftKind = "duplicate"
+	KindDuplicate Kind = "duplicate"
 	// DriftImage: the record names another image than its container has.
-	DriftImage DriftKind = "image"
+	KindImage Kind = "image"
 	// DriftPlace: the record names another node, or another endpoint, than its container has.
-	DriftLocation DriftKind = "location"
+	KindLocation Kind = "location"
 	// DriftCrashed: nobody stopped the game, and its policy says to start it again.
-	DriftCrashed DriftKind = "crashed"
+	KindCrashed Kind = "crashed"
 	// DriftCrashLoop: nobody stopped the game, and its policy's attempts are used up.
-	DriftCrashLoop DriftKind = "crash_loop"
+	KindCrashLoop Kind = "crash_loop"
 	// DriftUnfinished: an operation was left behind by a daemon that is gone.
-	DriftInterrupted DriftKind = "interrupted"
+	KindInterrupted Kind = "interrupted"
 	// DriftUnhealthy: the container runs and does not answer for its health.
-	DriftUnhealthy DriftKind = "unhealthy"
+	KindUnhealthy Kind = "unhealthy"
 	// DriftNodeLost: the game's node is not there.
-	DriftNodeLost DriftKind = "node_lost"
+	KindNodeLost Kind = "node_lost"
 	// DriftUnknown: the engine could not tell; nothing follows from it.
-	DriftUnknown DriftKind = "unknown"
+	KindUnknown Kind = "unknown"
 )
 
 // Action is what a finding proposes.
@@ -60,14 +61,14 @@ const (
 	ActionReschedule        Action = "reschedule"         // start the game on another node
 )
 
-// DriftFinding is one disagreement, with what it rests on and what is proposed. It
+// Finding is one disagreement, with what it rests on and what is proposed. It
 // is pinned: applying it does nothing unless record and intent still stand at
 // these revisions.
-type DriftFinding struct {
+type Finding struct {
 	// ID names the finding for as long as it is the same one.
-	ID     string    `json:"id"`
-	Kind   DriftKind `json:"kind"`
-	GameID string    `json:"game_id"`
+	ID     string `json:"id"`
+	Kind   Kind   `json:"kind"`
+	GameID string `json:"game_id"`
 	// Region and Node are where it was found.
 	Region string `json:"region"`
 	Node   string `json:"node"`
@@ -89,9 +90,9 @@ type DriftFinding struct {
 	ContainerID string `json:"container_id,omitempty"`
 }
 
-// DriftReport is what one or more nodes found.
-type DriftReport struct {
-	Findings []DriftFinding `json:"findings"`
+// Report is what one or more nodes found.
+type Report struct {
+	Findings []Finding `json:"findings"`
 	// Brakes are the brakes that hold.
 	Brakes []Brake `json:"brakes"`
 	// Missing names the nodes that did not answer, and why. What they would have
@@ -154,9 +155,9 @@ type Explanation struct {
 	// Intent is nil for a game that was never operated on.
 	Intent     *operation.Intent     `json:"intent,omitempty"`
 	History    []runtime.LedgerEntry `json:"history"`
-	Containers []Container           `json:"containers"`
+	Containers []container.Container `json:"containers"`
 	// Logs are the last lines of the record's container.
-	Logs     []string       `json:"logs"`
-	Findings []DriftFinding `json:"findings"`
-	Warnings []string       `json:"warnings"`
+	Logs     []string  `json:"logs"`
+	Findings []Finding `json:"findings"`
+	Warnings []string  `json:"warnings"`
 }

@@ -5,24 +5,22 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"galaxy/rtmanager/internal/ports"
 )
 
-// Book remembers findings for as long as they are found again, and so since when
+// Tracker remembers findings for as long as they are found again, and so since when
 // and how often. It is safe for concurrent use.
-type Book struct {
+type Tracker struct {
 	mu    sync.Mutex
-	games map[string][]ports.DriftFinding
+	games map[string][]Finding
 }
 
-// NewBook returns a book without findings.
-func NewBook() *Book { return &Book{games: map[string][]ports.DriftFinding{}} }
+// NewTracker returns a book without findings.
+func NewTracker() *Tracker { return &Tracker{games: map[string][]Finding{}} }
 
-// Note takes down what was found of a game at an instant, in place of what was
+// Record takes down what was found of a game at an instant, in place of what was
 // found before, and returns it with FirstSeen and Seen filled in. A finding whose
 // pins have moved is a new one.
-func (b *Book) Note(gameID string, found []ports.DriftFinding, at time.Time) []ports.DriftFinding {
+func (b *Tracker) Record(gameID string, found []Finding, at time.Time) []Finding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before := b.games[gameID]
@@ -42,12 +40,12 @@ func (b *Book) Note(gameID string, found []ports.DriftFinding, at time.Time) []p
 	return found
 }
 
-func same(a, b ports.DriftFinding) bool {
+func same(a, b Finding) bool {
 	return a.ID == b.ID && a.RecordRevision == b.RecordRevision && a.IntentRevision == b.IntentRevision && a.Evidence == b.Evidence
 }
 
-// Keep forgets the findings of all games but those that were observed.
-func (b *Book) Keep(observed map[string]*Observation) {
+// Prune forgets the findings of all games but those that were observed.
+func (b *Tracker) Prune(observed map[string]*Observation) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for gameID := range b.games {
@@ -57,22 +55,22 @@ func (b *Book) Keep(observed map[string]*Observation) {
 	}
 }
 
-// Of returns what was last found of the game.
-func (b *Book) Of(gameID string) []ports.DriftFinding {
+// ForGame returns what was last found of the game.
+func (b *Tracker) ForGame(gameID string) []Finding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.games[gameID])
 }
 
 // All returns every finding, ordered by game.
-func (b *Book) All() []ports.DriftFinding {
+func (b *Tracker) All() []Finding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []ports.DriftFinding
+	var all []Finding
 	for _, found := range b.games {
 		all = append(all, found...)
 	}
-	slices.SortFunc(all, func(x, y ports.DriftFinding) int {
+	slices.SortFunc(all, func(x, y Finding) int {
 		return cmp.Or(cmp.Compare(x.GameID, y.GameID), cmp.Compare(x.ID, y.ID))
 	})
 	return all

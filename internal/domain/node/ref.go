@@ -1,0 +1,32 @@
+package node
+
+import "galaxy/rtmanager/internal/domain/runtime"
+
+// Ref names a node. A name is unique within its region. The zero Ref names none.
+type Ref struct {
+	Region string `json:"region"`
+	Name   string `json:"node"`
+}
+
+// RefOf returns the node that the record says its game lives on; the zero Ref if it
+// names none.
+func RefOf(record runtime.RuntimeRecord) Ref { return Ref{record.Region, record.Node} }
+
+// String returns REGION/NODE.
+func (r Ref) String() string { return r.Region + "/" + r.Name }
+
+// IsZero reports whether r names no node.
+func (r Ref) IsZero() bool { return r == Ref{} }
+
+// Ref returns the name of the node.
+func (n Node) Ref() Ref { return Ref{n.Region, n.Name} }
+
+// Find returns the node that ref names, and false if nodes holds none of that name.
+func Find(nodes []Node, ref Ref) (Node, bool) {
+	for _, n := range nodes {
+		if n.Ref() == ref {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
