@@ -20,10 +20,10 @@ func TestCallEndsWithItsCaller(t *testing.T) {
 	bound, end, err := l.Begin(ctx)
 	require.NoError(t, err)
 	defer end()
-	gone := errors.New("caller is gone")
-	cancel(gone)
+	cause := errors.New("caller ended")
+	cancel(cause)
 	<-bound.Done()
-	require.Equal(t, gone, context.Cause(bound))
+	require.Equal(t, cause, context.Cause(bound))
 	require.NoError(t, l.Context().Err())
 }
 
