@@ -75,7 +75,7 @@ func gated(t *testing.T) (*nodetest.Node, *gate, <-chan error) {
 	g := &gate{at: make(chan struct{}, 1), open: make(chan struct{})}
 	n := nodetest.New(t, nodetest.Config{
 		Wrap:      func(e ports.Engine) ports.Engine { g.Engine = e; return g },
-		Reconcile: reconcile.Config{Every: 50 * time.Millisecond},
+		Reconcile: reconcile.Config{Interval: 50 * time.Millisecond},
 	})
 	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
 	g.acts.Store(0)

@@ -30,13 +30,13 @@ func containerName(store, gameID string, generation int64) string {
 	return fmt.Sprintf("rtm-%.32s-%s-g%d", slug, hex.EncodeToString(sum[:6]), generation)
 }
 
-func (r *run) containerSpec() container.Spec {
+func (r *execution) containerSpec() container.Spec {
 	op := r.op()
 	spec := op.Spec.WithDefaults()
 	return container.Spec{
-		Name: containerName(r.s.cfg.Store, r.gameID, op.Generation),
+		Name: containerName(r.service.cfg.Store, r.gameID, op.Generation),
 		Labels: container.Labels{
-			Store: r.s.cfg.Store, GameID: r.gameID, Region: op.Region, Node: op.Node,
+			Store: r.service.cfg.Store, GameID: r.gameID, Region: op.Region, Node: op.Node,
 			Image: spec.Image, Generation: op.Generation, OperationID: op.ID,
 		},
 		Args: spec.Args, Env: spec.Env, Network: spec.Network, Port: spec.Port, ContainerPort: spec.ContainerPort,
@@ -44,20 +44,20 @@ func (r *run) containerSpec() container.Spec {
 	}
 }
 
-// make gets the image and creates the operation's container. The id is written
+// pullAndCreate gets the image and creates the operation's container. The id is written
 // down with the step that follows.
-func (r *run) make(ctx context.Context) error {
-	err := r.do(ctx, operation.StepPulling, func(ctx context.Context) error {
-		bound, cancel := context.WithTimeout(ctx, r.s.cfg.PullTimeout)
+func (r *execution) pullAndCreate(ctx context.Context) error {
+	err := r.runStep(ctx, operation.StepPulling, func(ctx context.Context) error {
+		bound, cancel := context.WithTimeout(ctx, r.service.cfg.PullTimeout)
 		defer cancel()
-		return r.s.Engine.EnsureImage(bound, r.op().Spec.Image, func(p container.ImageProgress) {
+		return r.service.Engine.EnsureImage(bound, r.op().Spec.Image, func(p container.ImageProgress) {
 			r.report(operation.Progress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
 		})
 	})
 	if err != nil {
 		return err
 	}
-	return r.do(ctx, operation.StepCreating, func(ctx context.Context) error {
+	return r.runStep(ctx, operation.StepCreating, func(ctx context.Context) error {
 		if r.op().ContainerID != "" {
 			return nil
 		}
@@ -71,38 +71,38 @@ func (r *run) make(ctx context.Context) error {
 
 // create makes the container. One of the same name that another operation has
 // left is in the way: no operation but this one is in progress, so it is nobody's.
-func (r *run) create(ctx context.Context) (container.Container, error) {
+func (r *execution) create(ctx context.Context) (container.Container, error) {
 	spec := r.containerSpec()
-	made, err := r.s.Engine.Create(ctx, spec)
+	made, err := r.service.Engine.Create(ctx, spec)
 	if !errors.Is(err, container.ErrContainerExists) {
 		return made, err
 	}
-	containers, err := r.s.Engine.List(ctx, r.gameID)
+	containers, err := r.service.Engine.List(ctx, r.gameID)
 	if err != nil {
 		return made, err
 	}
 	for _, c := range containers {
-		if c.Name == spec.Name && !r.isBefore(c.ID) {
-			if err := r.s.Engine.Remove(ctx, c.ID); err != nil {
+		if c.Name == spec.Name && !r.isPreviousContainer(c.ID) {
+			if err := r.service.Engine.Remove(ctx, c.ID); err != nil {
 				return made, err
 			}
 		}
 	}
-	return r.s.Engine.Create(ctx, spec)
+	return r.service.Engine.Create(ctx, spec)
 }
 
-// isBefore reports whether the container is the one that the record had when the
+// isPreviousContainer reports whether the container is the one that the record had when the
 // operation began.
-func (r *run) isBefore(containerID string) bool {
+func (r *execution) isPreviousContainer(containerID string) bool {
 	before := r.op().PreviousRecord
 	return before != nil && containerID != "" && before.CurrentContainerID == containerID
 }
 
-// silence stops what else of the game runs on this node, or may run: two live containers
+// stopOtherContainers stops what else of the game runs on this node, or may run: two live containers
 // would write the same state. A record that somebody has changed by hand, or a container
 // that he has started, is how there can be one.
-func (r *run) silence(ctx context.Context, except string) error {
-	containers, err := r.s.Engine.List(ctx, r.gameID)
+func (r *execution) stopOtherContainers(ctx context.Context, except string) error {
+	containers, err := r.service.Engine.List(ctx, r.gameID)
 	if err != nil {
 		return err
 	}
@@ -110,31 +110,31 @@ func (r *run) silence(ctx context.Context, except string) error {
 		if c.ID == except || c.State == container.StateExited || c.State == container.StateCreated {
 			continue
 		}
-		if !r.present() {
-			return errOvertaken
+		if !r.holdsSession() {
+			return errSuperseded
 		}
-		r.s.log.Warn("stopping another live container of the game", "game_id", r.gameID, "container_id", c.ID, "generation", c.Labels.Generation)
-		if _, err := r.takeDown(ctx, c.ID); err != nil {
+		r.service.log.Warn("stopping another live container of the game", "game_id", r.gameID, "container_id", c.ID, "generation", c.Labels.Generation)
+		if _, err := r.stopContainer(ctx, c.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// bringUp starts the container, as the only live one of its game, and returns it
+// startContainer starts the container, as the only live one of its game, and returns it
 // running. One that is not running right after is runtime.ErrStartFailed.
-func (r *run) bringUp(ctx context.Context, containerID string) (container.Container, error) {
-	if err := r.silence(ctx, containerID); err != nil {
+func (r *execution) startContainer(ctx context.Context, containerID string) (container.Container, error) {
+	if err := r.stopOtherContainers(ctx, containerID); err != nil {
 		return container.Container{}, err
 	}
-	err := r.s.Engine.Start(ctx, containerID)
+	err := r.service.Engine.Start(ctx, containerID)
 	if errors.Is(err, container.ErrNoContainer) {
 		return container.Container{}, fmt.Errorf("%w: its container is gone", operation.ErrStartFailed)
 	}
 	if err != nil {
 		return container.Container{}, err
 	}
-	c, err := r.s.Engine.Inspect(ctx, containerID)
+	c, err := r.service.Engine.Inspect(ctx, containerID)
 	switch {
 	case errors.Is(err, container.ErrNoContainer):
 		return c, fmt.Errorf("%w: its container vanished", operation.ErrStartFailed)
@@ -143,23 +143,23 @@ func (r *run) bringUp(ctx context.Context, containerID string) (container.Contai
 	case c.State == container.StateUnknown:
 		return c, fmt.Errorf("%w: it cannot say what container %s does", container.ErrEngineUnavailable, containerID)
 	case c.State != container.StateRunning:
-		return c, r.diedEarly(ctx, c)
+		return c, r.earlyExitError(ctx, c)
 	}
 	return c, nil
 }
 
-// takeDown stops the container; one that is gone is success, and told.
-func (r *run) takeDown(ctx context.Context, containerID string) (gone bool, err error) {
+// stopContainer stops the container; one that is gone is success, and told.
+func (r *execution) stopContainer(ctx context.Context, containerID string) (gone bool, err error) {
 	grace := time.Duration(r.op().Spec.WithDefaults().StopGrace)
-	err = r.s.Engine.Stop(ctx, containerID, grace)
+	err = r.service.Engine.Stop(ctx, containerID, grace)
 	if errors.Is(err, container.ErrNoContainer) {
 		return true, nil
 	}
 	return false, err
 }
 
-// diedEarly is the error of a container that exited when it should have come up.
-func (r *run) diedEarly(ctx context.Context, c container.Container) error {
+// earlyExitError is the error of a container that exited when it should have come up.
+func (r *execution) earlyExitError(ctx context.Context, c container.Container) error {
 	text := "exited"
 	if c.ExitCode != nil {
 		text += fmt.Sprintf(" with code %d", *c.ExitCode)
@@ -167,13 +167,13 @@ func (r *run) diedEarly(ctx context.Context, c container.Container) error {
 	if c.OOMKilled {
 		text += ", out of memory"
 	}
-	return fmt.Errorf("%w: it %s%s", operation.ErrStartFailed, text, r.lastWords(ctx, c.ID))
+	return fmt.Errorf("%w: it %s%s", operation.ErrStartFailed, text, r.logTail(ctx, c.ID))
 }
 
-// lastWords are the last lines that the container wrote, for an error message.
-func (r *run) lastWords(ctx context.Context, containerID string) string {
+// logTail are the last lines that the container wrote, for an error message.
+func (r *execution) logTail(ctx context.Context, containerID string) string {
 	const lines, most = 5, 512
-	logged, err := r.s.Engine.Logs(ctx, containerID, lines)
+	logged, err := r.service.Engine.Logs(ctx, containerID, lines)
 	if err != nil || len(logged) == 0 {
 		return ""
 	}

@@ -35,7 +35,7 @@ var (
 	errDeadline = errors.New("operation did not end in time")
 	// errOvertaken: the operation is not this run's any more: the daemon lost its
 	// presence, or another one took the operation over.
-	errOvertaken = errors.New("operation has been taken over")
+	errSuperseded = errors.New("operation has been taken over")
 )
 
 func failureOf(err error) *operation.Failure {
@@ -80,11 +80,11 @@ func transient(err error) bool {
 		errors.Is(err, context.DeadlineExceeded)
 }
 
-// overtaken turns what the store says to a run that is not the operation's any
+// asSuperseded turns what the store says to a run that is not the operation's any
 // more into errOvertaken.
-func overtaken(err error) error {
+func asSuperseded(err error) error {
 	if errors.Is(err, runtime.ErrFenced) || errors.Is(err, runtime.ErrConflict) {
-		return fmt.Errorf("%w: %w", errOvertaken, err)
+		return fmt.Errorf("%w: %w", errSuperseded, err)
 	}
 	return err
 }

@@ -15,8 +15,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// situation is what a request meets.
-type situation struct {
+// gameState is what a request meets.
+type gameState struct {
 	record *runtime.RuntimeRecord // nil where there is none
 	intent operation.Intent
 	// container is what the record's container does, empty where the engine has none.
@@ -26,93 +26,93 @@ type situation struct {
 // plan decides what a request comes to: the operation's kind, spec and
 // generation. It is pure. It refuses with *runtime.InvalidError,
 // *runtime.RefusedError or runtime.ErrNotFound.
-func plan(request ports.OperationRequest, now situation) (operation.Operation, error) {
-	op := operation.Operation{Kind: request.Kind, Spec: now.spec()}
-	if request.Kind != operation.KindStart && now.record == nil {
+func plan(request ports.OperationRequest, state gameState) (operation.Operation, error) {
+	op := operation.Operation{Kind: request.Kind, Spec: state.spec()}
+	if request.Kind != operation.KindStart && state.record == nil {
 		return op, fmt.Errorf("%s: %w", request.Kind, runtime.ErrNotFound)
 	}
 	switch request.Kind {
 	case operation.KindStart:
-		return planStart(op, request, now)
+		return planStart(op, request, state)
 	case operation.KindPatch:
-		return planPatch(op, request, now)
+		return planPatch(op, request, state)
 	case operation.KindCleanup:
-		if now.record.Status == runtime.StatusRunning {
-			return op, now.refuse(request, "it is running; stop it first")
+		if state.record.Status == runtime.StatusRunning {
+			return op, state.refuse(request, "it is running; stop it first")
 		}
-		if now.record.Status == runtime.StatusStopped && now.container == container.StateRunning {
-			return op, now.refuse(request, "its container runs, although the record says that it is stopped; stop it first")
+		if state.record.Status == runtime.StatusStopped && state.container == container.StateRunning {
+			return op, state.refuse(request, "its container runs, although the record says that it is stopped; stop it first")
 		}
 		return op, nil
 	case operation.KindStop:
-		if now.record.Status == runtime.StatusRemoved {
-			return op, now.refuse(request, "it has been removed, and there is nothing to stop")
+		if state.record.Status == runtime.StatusRemoved {
+			return op, state.refuse(request, "it has been removed, and there is nothing to stop")
 		}
 		return op, nil
 	default: // restart
-		if now.record.Status == runtime.StatusRemoved {
-			return op, now.refuse(request, "it has been removed; start it instead")
+		if state.record.Status == runtime.StatusRemoved {
+			return op, state.refuse(request, "it has been removed; start it instead")
 		}
 		return op, nil
 	}
 }
 
-func planStart(op operation.Operation, request ports.OperationRequest, now situation) (operation.Operation, error) {
+func planStart(op operation.Operation, request ports.OperationRequest, state gameState) (operation.Operation, error) {
 	if request.Spec != nil {
 		op.Spec = request.Spec.Clone()
-		op.Spec.Image = cmp.Or(op.Spec.Image, now.spec().Image)
+		op.Spec.Image = cmp.Or(op.Spec.Image, state.spec().Image)
 	}
 	if err := op.Spec.Validate(); err != nil {
 		return op, err
 	}
-	same := sameContainer(op.Spec, now.spec())
-	if now.record != nil && now.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !sameSettings(op.Spec, now.spec())) {
-		return op, now.refuse(request, "it is running with other settings; stop it first, or patch it to change the image")
+	same := sameContainer(op.Spec, state.spec())
+	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !sameSettings(op.Spec, state.spec())) {
+		return op, state.refuse(request, "it is running with other settings; stop it first, or patch it to change the image")
 	}
-	if now.record == nil || now.record.Status == runtime.StatusRemoved || now.container == "" || !same {
-		op.Generation = now.nextGeneration()
+	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same {
+		op.Generation = state.nextGeneration()
 	}
 	return op, nil
 }
 
-func planPatch(op operation.Operation, request ports.OperationRequest, now situation) (operation.Operation, error) {
+func planPatch(op operation.Operation, request ports.OperationRequest, state gameState) (operation.Operation, error) {
 	if err := operation.ValidateImage(request.Image); err != nil {
 		return op, err
 	}
-	if now.record.Status == runtime.StatusRemoved {
-		return op, now.refuse(request, "it has been removed; start it with the new image instead")
+	if state.record.Status == runtime.StatusRemoved {
+		return op, state.refuse(request, "it has been removed; start it with the new image instead")
 	}
-	if request.Image == now.record.CurrentImageRef {
+	if request.Image == state.record.CurrentImageRef {
 		return op, nil
 	}
-	if err := compatible(now.record.CurrentImageRef, request.Image); err != nil && !request.Force {
-		return op, now.refuse(request, err.Error()+"; force it if that is what you want")
+	if err := checkCompatible(state.record.CurrentImageRef, request.Image); err != nil && !request.Force {
+		return op, state.refuse(request, err.Error()+"; force it if that is what you want")
 	}
 	op.Spec.Image = request.Image
-	op.Generation = now.nextGeneration()
+	op.Generation = state.nextGeneration()
 	return op, nil
 }
 
 // spec is what the game is run as now, as far as anybody knows.
-func (now situation) spec() operation.Spec {
-	spec := now.intent.Spec.Clone()
-	if now.record != nil {
+func (s gameState) spec() operation.Spec {
+	spec := s.intent.Spec.Clone()
+	if s.record != nil {
 		// What runs is told by the record: the intent may be older than an adoption.
-		spec.Image = cmp.Or(now.record.CurrentImageRef, spec.Image)
-		spec.Network = cmp.Or(spec.Network, now.record.DockerNetwork)
+		spec.Image = cmp.Or(s.record.CurrentImageRef, spec.Image)
+		spec.Network = cmp.Or(spec.Network, s.record.DockerNetwork)
 	}
 	return spec
 }
 
-func (now situation) nextGeneration() int64 {
-	if now.record == nil {
+func (s gameState) nextGeneration() int64 {
+	if s.record == nil {
 		return 1
 	}
-	return now.record.Generation + 1
+	return s.record.Generation + 1
 }
 
-func (now situation) refuse(request ports.OperationRequest, reason string) error {
-	return &operation.RefusedError{GameID: request.GameID, Operation: string(request.Kind), Status: now.record.Status, Reason: reason}
+func (s gameState) refuse(request ports.OperationRequest, reason string) error {
+	return &operation.RefusedError{GameID: request.GameID, Operation: string(request.Kind), Status: s.record.Status, Reason: reason}
 }
 
 // sameContainer reports whether a container of the one spec can serve the other:
@@ -130,9 +130,9 @@ func sameSettings(a, b operation.Spec) bool {
 		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost
 }
 
-// compatible says why an image is not a patch of another: only the last part of
+// checkCompatible says why an image is not a patch of another: only the last part of
 // the version may differ.
-func compatible(from, to string) error {
+func checkCompatible(from, to string) error {
 	oldName, oldVersion := splitImage(from)
 	newName, newVersion := splitImage(to)
 	switch {

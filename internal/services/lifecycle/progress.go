@@ -8,12 +8,12 @@ import (
 )
 
 // report tells everybody who waits what the operation does now.
-func (r *run) report(p operation.Progress) {
+func (r *execution) report(p operation.Progress) {
 	op := r.op()
-	p.OperationID, p.Kind, p.GameID, p.Step, p.At = op.ID, op.Kind, r.gameID, op.Step, r.s.now()
-	if r.left.Revision != 0 {
-		record := r.left.Record.Clone()
-		p.Record, p.Revision = &record, r.left.Revision
+	p.OperationID, p.Kind, p.GameID, p.Step, p.At = op.ID, op.Kind, r.gameID, op.Step, r.service.now()
+	if r.lastWrite.Revision != 0 {
+		record := r.lastWrite.Record.Clone()
+		p.Record, p.Revision = &record, r.lastWrite.Revision
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -22,14 +22,14 @@ func (r *run) report(p operation.Progress) {
 		r.progress = r.progress[:last]
 	}
 	r.reports++
-	r.progress = append(r.progress, numbered{r.reports, p})
+	r.progress = append(r.progress, progressEntry{r.reports, p})
 	close(r.moved)
 	r.moved = make(chan struct{})
 }
 
-// follow tells report of everything that the operation does until it is over,
+// watchProgress tells report of everything that the operation does until it is over,
 // and returns how it ended. When ctx ends first the operation goes on.
-func (r *run) follow(ctx context.Context, report func(operation.Progress)) (operation.Outcome, error) {
+func (r *execution) watchProgress(ctx context.Context, report func(operation.Progress)) (operation.Outcome, error) {
 	select {
 	case <-r.accepted:
 	case <-r.done:
@@ -44,7 +44,7 @@ func (r *run) follow(ctx context.Context, report func(operation.Progress)) (oper
 			over = true
 		default:
 		}
-		news, moved := r.since(told)
+		news, moved := r.progressAfter(told)
 		for _, p := range news {
 			if report != nil {
 				report(p.Progress)
@@ -65,18 +65,18 @@ func (r *run) follow(ctx context.Context, report func(operation.Progress)) (oper
 	}
 }
 
-// numbered is a report with its number, which tells who has heard it.
-type numbered struct {
+// progressEntry is a report with its number, which tells who has heard it.
+type progressEntry struct {
 	number int
 	operation.Progress
 }
 
-// since returns the reports after the one of this number, and what is closed when
+// progressAfter returns the reports after the one of this number, and what is closed when
 // there are more.
-func (r *run) since(number int) ([]numbered, <-chan struct{}) {
+func (r *execution) progressAfter(number int) ([]progressEntry, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	first := slices.IndexFunc(r.progress, func(p numbered) bool { return p.number > number })
+	first := slices.IndexFunc(r.progress, func(p progressEntry) bool { return p.number > number })
 	if first < 0 {
 		return nil, r.moved
 	}

@@ -13,30 +13,30 @@ import (
 // there is none, when it is in progress here, or when it is another node's.
 func (s *Service) Resume(ctx context.Context, gameID string) (operation.Outcome, error) {
 	r := s.newRun(gameID)
-	other, err := s.reserve(r)
+	other, err := s.lockGame(r)
 	if err != nil || other != nil {
 		return operation.Outcome{}, err
 	}
-	taken, err := s.takeUp(ctx, r)
+	taken, err := s.claimOperation(ctx, r)
 	if err != nil || !taken {
-		s.release(r)
+		s.unlockGame(r)
 		return operation.Outcome{}, err
 	}
-	r.launch()
-	return r.follow(ctx, nil)
+	r.start()
+	return r.watchProgress(ctx, nil)
 }
 
-// takeUp makes the operation this daemon's, by writing its presence into it.
-func (s *Service) takeUp(ctx context.Context, r *run) (bool, error) {
+// claimOperation makes the operation this daemon's, by writing its presence into it.
+func (s *Service) claimOperation(ctx context.Context, r *execution) (bool, error) {
 	found, err := s.Intents.GetIntent(ctx, r.gameID)
 	if err != nil {
 		return false, fmt.Errorf("read the intent of %q: %w", r.gameID, err)
 	}
 	op := found.Intent.Current
-	if op == nil || !s.here(op.Region, op.Node) {
+	if op == nil || !s.isLocal(op.Region, op.Node) {
 		return false, nil
 	}
-	fence, err := s.fenced()
+	fence, err := s.currentFence()
 	if err != nil {
 		return false, err
 	}
@@ -44,7 +44,7 @@ func (s *Service) takeUp(ctx context.Context, r *run) (bool, error) {
 	next.Current.Session = fence.CreateRevision
 	// Its time begins anew: for how long it lay there is not the operation's fault, and
 	// the deadline that it has may be by another node's clock.
-	next.Current.Deadline = s.now().Add(s.allowance(*next.Current))
+	next.Current.Deadline = s.now().Add(s.operationTimeout(*next.Current))
 	revision, err := s.Intents.PutIntent(ctx, next, found.Revision, fence)
 	if err != nil {
 		return false, fmt.Errorf("take up operation %s of %q: %w", op.ID, r.gameID, err)
@@ -53,8 +53,8 @@ func (s *Service) takeUp(ctx context.Context, r *run) (bool, error) {
 	return true, nil
 }
 
-// cut shortens text to at most so many bytes of whole characters.
-func cut(text string, most int) string {
+// truncateUTF8 shortens text to at most so many bytes of whole characters.
+func truncateUTF8(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}

@@ -37,12 +37,12 @@ type Prober interface {
 	Probe(ctx context.Context, url string) error
 }
 
-// Parts are what a Service works with. All are required.
-type Parts struct {
+// Dependencies are what a Service works with. All are required.
+type Dependencies struct {
 	Records Records
 	Intents ports.IntentStore
 	Engine  ports.Engine
-	Member  ports.NodeSession
+	Session ports.NodeSession
 	Nodes   ports.NodeRegistry
 	Prober  Prober
 }
@@ -55,14 +55,14 @@ type Config struct {
 	Store string
 	// Region and Node say who this daemon is.
 	Region, Node string
-	// Patience is how long an operation goes on against an engine or a store that
+	// RetryTimeout is how long an operation goes on against an engine or a store that
 	// does not answer, before it is given up. Default 30 s.
-	Patience time.Duration
+	RetryTimeout time.Duration
 	// PullTimeout bounds getting an image. Default 10 min.
 	PullTimeout time.Duration
-	// Settle is how long a game without health check has to run before it counts
+	// MinUptime is how long a game without health check has to run before it counts
 	// as started. Default 300 ms.
-	Settle time.Duration
+	MinUptime time.Duration
 	// Clock gives the instants that are written into records. Default time.Now.
 	Clock func() time.Time
 	// Logger takes a line per operation; nil is silence.
@@ -75,9 +75,9 @@ func (c Config) withDefaults() Config {
 			*d = def
 		}
 	}
-	orDefault(&c.Patience, 30*time.Second)
+	orDefault(&c.RetryTimeout, 30*time.Second)
 	orDefault(&c.PullTimeout, 10*time.Minute)
-	orDefault(&c.Settle, 300*time.Millisecond)
+	orDefault(&c.MinUptime, 300*time.Millisecond)
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -90,14 +90,14 @@ func (c Config) withDefaults() Config {
 // Service carries out operations. It is safe for concurrent use; on one game it
 // does one thing at a time.
 type Service struct {
-	Parts
+	Dependencies
 	cfg Config
 	log *slog.Logger
 
 	closing context.Context
 	close   context.CancelCauseFunc
-	mu      sync.Mutex      // guards runs, and orders launch and Close
-	runs    map[string]*run // by game
+	mu      sync.Mutex            // guards runs, and orders launch and Close
+	runs    map[string]*execution // by game
 	working sync.WaitGroup
 }
 
@@ -105,15 +105,15 @@ type Service struct {
 var errClosed = errors.New("the daemon is stopping")
 
 // New returns a service. It fails for a part or a setting that is missing.
-func New(ctx context.Context, parts Parts, cfg Config) (*Service, error) {
+func New(ctx context.Context, parts Dependencies, cfg Config) (*Service, error) {
 	switch {
-	case parts.Records == nil, parts.Intents == nil, parts.Engine == nil, parts.Member == nil, parts.Nodes == nil, parts.Prober == nil:
+	case parts.Records == nil, parts.Intents == nil, parts.Engine == nil, parts.Session == nil, parts.Nodes == nil, parts.Prober == nil:
 		return nil, errors.New("lifecycle: all parts are required")
 	case cfg.Store == "" || cfg.Region == "" || cfg.Node == "":
 		return nil, errors.New("lifecycle: store, region and node are required")
 	}
 	cfg = cfg.withDefaults()
-	s := &Service{Parts: parts, cfg: cfg, log: cfg.Logger, runs: map[string]*run{}}
+	s := &Service{Dependencies: parts, cfg: cfg, log: cfg.Logger, runs: map[string]*execution{}}
 	s.closing, s.close = context.WithCancelCause(context.WithoutCancel(ctx))
 	return s, nil
 }
@@ -129,16 +129,16 @@ func (s *Service) Close() error {
 	return nil
 }
 
-// Working reports whether this service has an operation on the game in progress.
-func (s *Service) Working(gameID string) bool {
+// HasActive reports whether this service has an operation on the game in progress.
+func (s *Service) HasActive(gameID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.runs[gameID] != nil
 }
 
-// reserve makes r the run of its game. It returns the run that is there already
+// lockGame makes r the run of its game. It returns the run that is there already
 // instead, if there is one.
-func (s *Service) reserve(r *run) (*run, error) {
+func (s *Service) lockGame(r *execution) (*execution, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing.Err() != nil {
@@ -152,8 +152,8 @@ func (s *Service) reserve(r *run) (*run, error) {
 	return nil, nil
 }
 
-// release ends what reserve began.
-func (s *Service) release(r *run) {
+// unlockGame ends what reserve began.
+func (s *Service) unlockGame(r *execution) {
 	s.mu.Lock()
 	delete(s.runs, r.gameID)
 	s.mu.Unlock()
@@ -163,13 +163,15 @@ func (s *Service) release(r *run) {
 
 func (s *Service) now() time.Time { return s.cfg.Clock().UTC() }
 
-// here reports whether the place is this node.
-func (s *Service) here(region, node string) bool { return region == s.cfg.Region && node == s.cfg.Node }
+// isLocal reports whether the place is this node.
+func (s *Service) isLocal(region, node string) bool {
+	return region == s.cfg.Region && node == s.cfg.Node
+}
 
-// fenced returns the fence of this daemon's presence; without it nothing may be
+// currentFence returns the fence of this daemon's presence; without it nothing may be
 // written.
-func (s *Service) fenced() (node.Fence, error) {
-	fence, present := s.Member.Fence()
+func (s *Service) currentFence() (node.Fence, error) {
+	fence, present := s.Session.Fence()
 	if !present {
 		return fence, fmt.Errorf("%w: this daemon is not, or not any more, present among the nodes as %s/%s; it is joining, and its log says more",
 			node.ErrUnreachable, s.cfg.Region, s.cfg.Node)
@@ -177,8 +179,8 @@ func (s *Service) fenced() (node.Fence, error) {
 	return fence, nil
 }
 
-// find returns the game's record, or nil and revision 0 where there is none.
-func (s *Service) find(ctx context.Context, gameID string) (*runtime.RuntimeRecord, int64, error) {
+// findRecord returns the game's record, or nil and revision 0 where there is none.
+func (s *Service) findRecord(ctx context.Context, gameID string) (*runtime.RuntimeRecord, int64, error) {
 	found, err := s.Records.GetVersioned(ctx, gameID)
 	switch {
 	case errors.Is(err, runtime.ErrNotFound):

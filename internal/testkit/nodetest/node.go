@@ -128,20 +128,20 @@ func (n *Node) openEngine() {
 func (n *Node) makeServices() {
 	prober := healthprobe.New(0)
 	var err error
-	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Parts{
-		Records: n.Store, Intents: n.Store, Engine: n.Engine, Member: n.Member, Nodes: n.Registry, Prober: prober,
-	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, Patience: 5 * time.Second, Settle: n.Config.Settle, Clock: n.Config.Clock})
+	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
+		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober,
+	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.Settle, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
 	quiet := slog.New(slog.DiscardHandler)
 	n.Health = health.New(n.Store, n.Store, prober, health.Config{
-		Region: n.Config.Region, Node: n.Config.Name, Every: 100 * time.Millisecond, Logger: quiet,
-		Notice: func(gameID string) { n.Reconcile.Notice(gameID) },
+		Region: n.Config.Region, Node: n.Config.Name, Interval: 100 * time.Millisecond, Logger: quiet,
+		Notice: func(gameID string) { n.Reconcile.Enqueue(gameID) },
 	})
 	cfg := n.Config.Reconcile
 	cfg.Region, cfg.Node, cfg.Clock = n.Config.Region, n.Config.Name, n.Config.Clock
-	n.Reconcile, err = reconcile.New(reconcile.Parts{
-		Records: n.Store, Intents: n.Store, Engine: n.Engine, Settler: n.Service, Unhealthy: n.Health.Unhealthy,
+	n.Reconcile, err = reconcile.New(reconcile.Dependencies{
+		Records: n.Store, Intents: n.Store, Engine: n.Engine, Remediator: n.Service, Unhealthy: n.Health.Unhealthy,
 	}, cfg)
 	require.NoError(n.t, err)
 	n.t.Cleanup(n.Reconcile.Close)
@@ -150,10 +150,10 @@ func (n *Node) makeServices() {
 	if n.Config.Election != nil {
 		election = n.Config.Election(election)
 	}
-	n.Nodes = failover.New(failover.Parts{
-		Records: n.Store, Intents: n.Store, Registry: n.Registry, Election: election, Assigner: n.Service,
+	n.Nodes = failover.New(failover.Dependencies{
+		Records: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
 	}, failover.Config{
-		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.Grace, Every: 50 * time.Millisecond, Clock: n.Config.Clock, Logger: quiet,
+		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.Grace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock, Logger: quiet,
 	})
 }
 

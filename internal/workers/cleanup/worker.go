@@ -18,8 +18,8 @@ type Config struct {
 	Region, Node string
 	// After is how long a game has to be stopped. It must be more than nothing.
 	After time.Duration
-	// Every is the time between two passes. Default: a tenth of After, from 1 s to 1 min.
-	Every time.Duration
+	// Interval is the time between two passes. Default: a tenth of After, from 1 s to 1 min.
+	Interval time.Duration
 	// Clock measures by how much time passes; only differences of its readings count.
 	// Default time.Now.
 	Clock  func() time.Time
@@ -46,8 +46,8 @@ type sighting struct {
 
 // New returns a worker, which does nothing before Run or Pass is called.
 func New(records ports.RuntimeReader, operator ports.Executor, cfg Config) *Worker {
-	if cfg.Every == 0 {
-		cfg.Every = min(max(cfg.After/10, time.Second), time.Minute)
+	if cfg.Interval == 0 {
+		cfg.Interval = min(max(cfg.After/10, time.Second), time.Minute)
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
@@ -57,7 +57,7 @@ func New(records ports.RuntimeReader, operator ports.Executor, cfg Config) *Work
 
 // Run makes passes until ctx ends, and then returns nil.
 func (w *Worker) Run(ctx context.Context) error {
-	ticker := time.NewTicker(w.cfg.Every)
+	ticker := time.NewTicker(w.cfg.Interval)
 	defer ticker.Stop()
 	for {
 		if _, err := w.Pass(ctx); err != nil && ctx.Err() == nil {

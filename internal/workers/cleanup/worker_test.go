@@ -220,7 +220,7 @@ func TestCleanupOfARealGame(t *testing.T) {
 	n.Do(nodetest.Start("stopped", nodetest.Game("1.0.0")))
 	n.Do(nodetest.The(operation.KindStop, "stopped"))
 	w := cleanup.New(n.Store, n.Service, cleanup.Config{
-		Region: "eu", Node: "n1", After: time.Nanosecond, Every: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Region: "eu", Node: "n1", After: time.Nanosecond, Interval: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan error, 1)

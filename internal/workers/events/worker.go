@@ -13,23 +13,23 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Noticer looks at games.
-type Noticer interface {
-	Notice(gameID string)
-	// NoticeRemoved says which container of the game the engine has removed.
-	NoticeRemoved(gameID, containerID string)
-	NoticeAll()
+// Enqueuer looks at games.
+type Enqueuer interface {
+	Enqueue(gameID string)
+	// EnqueueRemoved says which container of the game the engine has removed.
+	EnqueueRemoved(gameID, containerID string)
+	TriggerFullReconcile()
 }
 
 // Worker listens to one engine.
 type Worker struct {
 	engine  ports.ContainerReader
-	noticer Noticer
+	noticer Enqueuer
 	log     *slog.Logger
 }
 
 // New returns a worker that tells noticer of what the engine does.
-func New(engine ports.ContainerReader, noticer Noticer, logger *slog.Logger) *Worker {
+func New(engine ports.ContainerReader, noticer Enqueuer, logger *slog.Logger) *Worker {
 	return &Worker{engine: engine, noticer: noticer, log: logger}
 }
 
@@ -62,12 +62,12 @@ func (w *Worker) listen(ctx context.Context, opened func()) error {
 		case container.EventStreamOpened:
 			opened()
 			if event.EventsMissed {
-				w.noticer.NoticeAll()
+				w.noticer.TriggerFullReconcile()
 			}
 		case container.EventRemoved:
-			w.noticer.NoticeRemoved(event.GameID, event.ContainerID)
+			w.noticer.EnqueueRemoved(event.GameID, event.ContainerID)
 		default:
-			w.noticer.Notice(event.GameID)
+			w.noticer.Enqueue(event.GameID)
 		}
 	}
 	return ctx.Err()

@@ -88,9 +88,9 @@ const everything = "*"
 // noticer passes on what it is told.
 type noticer chan string
 
-func (n noticer) Notice(gameID string)                     { n <- gameID }
-func (n noticer) NoticeRemoved(gameID, containerID string) { n <- gameID + " without " + containerID }
-func (n noticer) NoticeAll()                               { n <- everything }
+func (n noticer) Enqueue(gameID string)                     { n <- gameID }
+func (n noticer) EnqueueRemoved(gameID, containerID string) { n <- gameID + " without " + containerID }
+func (n noticer) TriggerFullReconcile()                     { n <- everything }
 
 func (n noticer) require(t *testing.T, want string) {
 	t.Helper()

@@ -33,7 +33,7 @@ func (s stand) requireHarmless(t *testing.T) {
 	before, err := s.old.Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
 	to := node.Node{Region: "eu", Name: "n3"} // who is there
-	require.ErrorIs(t, s.old.Service.Reassign(t.Context(), s.seen, to, s.fence), runtime.ErrFenced)
+	require.ErrorIs(t, s.old.Service.Reschedule(t.Context(), s.seen, to, s.fence), runtime.ErrFenced)
 	eventually(t, "its worker is refused too", func() bool {
 		return errors.Is(s.old.Nodes.Pass(t.Context(), s.fence), runtime.ErrFenced)
 	})
@@ -80,7 +80,7 @@ func TestLeaderThatWasCutOffDoesNoHarm(t *testing.T) {
 	old.Cut()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	require.Error(t, old.Service.Reassign(ctx, seen, node.Node{Region: "eu", Name: "n4"}, fence))
+	require.Error(t, old.Service.Reschedule(ctx, seen, node.Node{Region: "eu", Name: "n4"}, fence))
 	leading(t, n[2]) // which waits for the lease to run out
 	old.Mend()
 	stand{old, fence, seen}.requireHarmless(t)
@@ -92,14 +92,14 @@ func TestReassignOfWhatHasMovedOn(t *testing.T) {
 	n, seen := lose(t)
 	fence := leading(t, n[1])
 	to := node.Node{Region: "eu", Name: "n2"}
-	require.NoError(t, n[1].Service.Reassign(t.Context(), seen, to, fence))
-	err := n[1].Service.Reassign(t.Context(), seen, to, fence)
+	require.NoError(t, n[1].Service.Reschedule(t.Context(), seen, to, fence))
+	err := n[1].Service.Reschedule(t.Context(), seen, to, fence)
 	require.ErrorIs(t, err, operation.ErrBusy, "a node that is there has it")
 	_, err = n[1].Service.Resume(t.Context(), "g")
 	require.NoError(t, err)
 	before, err := n[1].Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
-	require.ErrorIs(t, n[1].Service.Reassign(t.Context(), seen, to, fence), runtime.ErrConflict)
+	require.ErrorIs(t, n[1].Service.Reschedule(t.Context(), seen, to, fence), runtime.ErrConflict)
 	after, err := n[1].Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, before, after)

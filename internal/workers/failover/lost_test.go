@@ -20,7 +20,7 @@ import (
 // A machine loses power, and comes back after its games have been taken over.
 func TestGamesOfALostNode(t *testing.T) {
 	t.Parallel()
-	n := cluster(t, 2, shortTTL, nodetest.Config{Grace: 300 * time.Millisecond, Reconcile: reconcile.Config{Every: 100 * time.Millisecond}})
+	n := cluster(t, 2, shortTTL, nodetest.Config{Grace: 300 * time.Millisecond, Reconcile: reconcile.Config{Interval: 100 * time.Millisecond}})
 	n[0].Run()
 	n[0].Do(nodetest.Start("moves", game(operation.NodeLostReschedule)))
 	n[0].Do(nodetest.Start("stays", game(operation.NodeLostKeep)))
@@ -31,7 +31,7 @@ func TestGamesOfALostNode(t *testing.T) {
 	n[1].Run()
 
 	n[0].Kill()
-	eventually(t, "the game is started elsewhere", func() bool { return n[1].Record("moves").Node == "n2" && !n[1].Service.Working("moves") })
+	eventually(t, "the game is started elsewhere", func() bool { return n[1].Record("moves").Node == "n2" && !n[1].Service.HasActive("moves") })
 	after := n[1].Record("moves")
 	require.Equal(t, runtime.StatusRunning, after.Status)
 	require.Equal(t, before.Generation+1, after.Generation)
@@ -287,13 +287,13 @@ func TestNodeThatIsBackKeepsItsGames(t *testing.T) {
 	seen, err := n[1].Store.GetVersioned(t.Context(), "g")
 	require.NoError(t, err)
 	fence := leading(t, n[1])
-	err = n[1].Service.Reassign(t.Context(), seen, node.Node{Region: "eu", Name: "n2"}, fence)
+	err = n[1].Service.Reschedule(t.Context(), seen, node.Node{Region: "eu", Name: "n2"}, fence)
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	require.ErrorContains(t, err, "is back")
 	n[0].Kill()
 	vanish(t, n[0])
-	err = n[1].Service.Reassign(t.Context(), seen, node.Node{Region: "eu", Name: "n9"}, fence)
+	err = n[1].Service.Reschedule(t.Context(), seen, node.Node{Region: "eu", Name: "n9"}, fence)
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	require.ErrorContains(t, err, "has gone")
-	require.NoError(t, n[1].Service.Reassign(t.Context(), seen, node.Node{Region: "eu", Name: "n2"}, fence))
+	require.NoError(t, n[1].Service.Reschedule(t.Context(), seen, node.Node{Region: "eu", Name: "n2"}, fence))
 }

@@ -33,7 +33,7 @@ type assigner struct {
 	err   error
 }
 
-func (a *assigner) Reassign(_ context.Context, seen runtime.VersionedRecord, to node.Node, _ node.Fence) error {
+func (a *assigner) Reschedule(_ context.Context, seen runtime.VersionedRecord, to node.Node, _ node.Fence) error {
 	a.given[seen.Record.GameID] = to.Name
 	return a.err
 }
@@ -58,8 +58,8 @@ func newBench(t *testing.T, there ...node.Node) *bench {
 		t: t, store: memstore.New(), clock: newClock(),
 		registry: &registry{nodes: there}, assigner: &assigner{given: map[string]string{}},
 	}
-	b.Worker = failover.New(failover.Parts{
-		Records: b.store, Intents: b.store, Registry: b.registry, Assigner: b.assigner,
+	b.Worker = failover.New(failover.Dependencies{
+		Records: b.store, Intents: b.store, Nodes: b.registry, Rescheduler: b.assigner,
 	}, failover.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: b.clock.now, Logger: slog.New(slog.DiscardHandler)})
 	return b
 }

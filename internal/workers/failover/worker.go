@@ -19,18 +19,18 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Assigner gives games to other nodes.
-type Assigner interface {
-	Reassign(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error
+// Rescheduler gives games to other nodes.
+type Rescheduler interface {
+	Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error
 }
 
-// Parts are what a Worker works with; all are required.
-type Parts struct {
-	Records  ports.RuntimeReader
-	Intents  ports.IntentStore
-	Registry ports.NodeRegistry
-	Election ports.Election
-	Assigner Assigner
+// Dependencies are what a Worker works with; all are required.
+type Dependencies struct {
+	Records     ports.RuntimeReader
+	Intents     ports.IntentStore
+	Nodes       ports.NodeRegistry
+	Election    ports.Election
+	Rescheduler Rescheduler
 }
 
 // Config tunes a Worker. Region and Node are required.
@@ -39,8 +39,8 @@ type Config struct {
 	// Grace is how long a node has to be gone before its games are given to others.
 	// Default 30 s.
 	Grace time.Duration
-	// Every is the time between two passes. Default 5 s.
-	Every time.Duration
+	// Interval is the time between two passes. Default 5 s.
+	Interval time.Duration
 	// Clock measures how long nodes have been gone. Default time.Now.
 	Clock  func() time.Time
 	Logger *slog.Logger
@@ -48,7 +48,7 @@ type Config struct {
 
 // Worker is the node worker of one node, idle while another one leads the region.
 type Worker struct {
-	Parts
+	Dependencies
 	cfg Config
 
 	mu    sync.Mutex
@@ -57,17 +57,17 @@ type Worker struct {
 }
 
 // New returns a worker, which does nothing before Run or Pass is called.
-func New(parts Parts, cfg Config) *Worker {
+func New(parts Dependencies, cfg Config) *Worker {
 	if cfg.Grace == 0 {
 		cfg.Grace = 30 * time.Second
 	}
-	if cfg.Every == 0 {
-		cfg.Every = 5 * time.Second
+	if cfg.Interval == 0 {
+		cfg.Interval = 5 * time.Second
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Worker{Parts: parts, cfg: cfg}
+	return &Worker{Dependencies: parts, cfg: cfg}
 }
 
 // Run campaigns for the region and works while it leads, until ctx ends.
@@ -83,7 +83,7 @@ func (w *Worker) lead(ctx context.Context, fence node.Fence) error {
 	w.cfg.Logger.Info("this node leads its region", "region", w.cfg.Region)
 	defer w.cfg.Logger.Info("this node leads its region no more", "region", w.cfg.Region)
 	defer w.resign()
-	ticker := time.NewTicker(w.cfg.Every)
+	ticker := time.NewTicker(w.cfg.Interval)
 	defer ticker.Stop()
 	for {
 		if err := w.Pass(ctx, fence); err != nil && ctx.Err() == nil {
@@ -120,7 +120,7 @@ func (w *Worker) Findings() []drift.Finding {
 // their record, and those that were to run again, in the middle of an operation say.
 // The fence is that of the leadership.
 func (w *Worker) Pass(ctx context.Context, fence node.Fence) error {
-	present, err := w.Registry.Nodes(ctx)
+	present, err := w.Nodes.Nodes(ctx)
 	if err != nil {
 		return fmt.Errorf("list the nodes: %w", err)
 	}
@@ -294,7 +294,7 @@ func (w *Worker) deal(ctx context.Context, book *drift.Tracker, seen runtime.Ver
 	if !found {
 		return nil // nobody to give it to; the finding stays
 	}
-	err = w.Assigner.Reassign(ctx, seen, to, fence)
+	err = w.Rescheduler.Reschedule(ctx, seen, to, fence)
 	switch {
 	case err == nil:
 		games[to.Name]++

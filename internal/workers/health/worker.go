@@ -27,13 +27,13 @@ type Prober interface {
 // default named beside it.
 type Config struct {
 	Region, Node string
-	// Every is the time between two rounds. Default 5 s.
-	Every time.Duration
+	// Interval is the time between two rounds. Default 5 s.
+	Interval time.Duration
 	// Failures is how many checks in a row a game has to fail to count as
 	// unhealthy. Default 3.
 	Failures int
-	// AtOnce is how many games are asked at the same time. Default 16.
-	AtOnce int
+	// Concurrency is how many games are asked at the same time. Default 16.
+	Concurrency int
 	// Notice is told of each game that has become unhealthy or well.
 	Notice func(gameID string)
 	Logger *slog.Logger
@@ -75,14 +75,14 @@ func startOf(record runtime.RuntimeRecord) time.Time {
 
 // New returns a worker, which asks nobody before Run or Pass is called.
 func New(records ports.RuntimeReader, intents ports.IntentStore, prober Prober, cfg Config) *Worker {
-	if cfg.Every == 0 {
-		cfg.Every = 5 * time.Second
+	if cfg.Interval == 0 {
+		cfg.Interval = 5 * time.Second
 	}
 	if cfg.Failures == 0 {
 		cfg.Failures = 3
 	}
-	if cfg.AtOnce == 0 {
-		cfg.AtOnce = 16
+	if cfg.Concurrency == 0 {
+		cfg.Concurrency = 16
 	}
 	return &Worker{records: records, intents: intents, prober: prober, cfg: cfg, states: map[string]*state{}}
 }
@@ -103,8 +103,8 @@ func (w *Worker) Unhealthy(record runtime.RuntimeRecord) string {
 // Run asks in rounds until ctx ends, and then returns nil.
 func (w *Worker) Run(ctx context.Context) error {
 	for {
-		spread := w.cfg.Every / 5
-		timer := time.NewTimer(w.cfg.Every - spread + rand.N(2*spread+1))
+		spread := w.cfg.Interval / 5
+		timer := time.NewTimer(w.cfg.Interval - spread + rand.N(2*spread+1))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -128,7 +128,7 @@ func (w *Worker) Pass(ctx context.Context) error {
 		return err
 	}
 	var asking errgroup.Group
-	asking.SetLimit(w.cfg.AtOnce)
+	asking.SetLimit(w.cfg.Concurrency)
 	for _, found := range running {
 		record := found.Record
 		spec, settled := specs[record.GameID]

@@ -269,7 +269,7 @@ func TestWhoIsAskedWhere(t *testing.T) {
 // Games that hang keep the others waiting only where there are too many of them.
 func TestGameThatHangsHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{AtOnce: 3, Failures: 1})
+	b := newBench(t, health.Config{Concurrency: 3, Failures: 1})
 	let := make(chan struct{})
 	for _, gameID := range []string{"a", "b"} {
 		b.runs(gameID, "n1", "c", began)
@@ -311,7 +311,7 @@ func TestRoundThatIsBrokenOff(t *testing.T) {
 
 func TestRunAsksUntilItIsStopped(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Every: time.Millisecond})
+	b := newBench(t, health.Config{Interval: time.Millisecond})
 	b.runs("g", "n1", "c1", began)
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan error, 1)

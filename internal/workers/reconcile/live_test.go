@@ -72,7 +72,7 @@ func TestCrashPolicyStartsAgainSoManyTimes(t *testing.T) {
 		kill(t, before.EngineEndpoint)
 		eventually(t, "it runs again", func() bool {
 			after := n.Record("g")
-			return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt) && !n.Service.Working("g")
+			return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt) && !n.Service.HasActive("g")
 		})
 		require.Equal(t, before.CurrentContainerID, n.Record("g").CurrentContainerID)
 		intent, err := n.Store.GetIntent(t.Context(), "g")
@@ -89,7 +89,7 @@ func TestCrashPolicyStartsAgainSoManyTimes(t *testing.T) {
 
 func TestStoppedGameIsNotStartedAgain(t *testing.T) {
 	t.Parallel()
-	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{Every: 100 * time.Millisecond}})
+	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{Interval: 100 * time.Millisecond}})
 	n.Run()
 	spec := nodetest.Game("1.0.0")
 	spec.Crash = operation.CrashPolicy{Attempts: 5, Delay: operation.Duration(time.Millisecond)}
@@ -203,7 +203,7 @@ func lyingNode(t *testing.T) (*nodetest.Node, *lying) {
 	engine := &lying{}
 	n := nodetest.New(t, nodetest.Config{
 		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
-		Reconcile: reconcile.Config{Every: 50 * time.Millisecond},
+		Reconcile: reconcile.Config{Interval: 50 * time.Millisecond},
 	})
 	for _, gameID := range []string{"a", "b", "c"} {
 		n.Do(nodetest.Start(gameID, nodetest.Game("1.0.0")))

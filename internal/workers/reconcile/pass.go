@@ -60,7 +60,7 @@ func (w *Worker) Pass(ctx context.Context) (Result, error) {
 	}
 	w.brake.weigh(running, len(losing))
 	for _, gameID := range noticed {
-		w.Notice(gameID)
+		w.Enqueue(gameID)
 	}
 	result.Took = time.Since(began)
 	return result, nil

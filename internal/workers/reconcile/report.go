@@ -50,7 +50,7 @@ func (w *Worker) Apply(ctx context.Context, findings []drift.Finding, actor stri
 	for i, f := range findings {
 		results[i] = drift.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action}
 		results[i].Status, results[i].Reason = w.apply(ctx, f, actor)
-		w.Notice(f.GameID)
+		w.Enqueue(f.GameID)
 	}
 	return results
 }
@@ -67,7 +67,7 @@ func (w *Worker) apply(ctx context.Context, f drift.Finding, actor string) (drif
 		return drift.ApplyBlocked, notBelieved
 	}
 	if err == nil {
-		err = w.Settler.Settle(ctx, f, actor)
+		err = w.Remediator.Remediate(ctx, f, actor)
 	}
 	switch {
 	case err == nil:
@@ -86,7 +86,7 @@ func (w *Worker) ReleaseBrake() error {
 		return &operation.RefusedError{Operation: "release", Reason: "the brake of node " + w.cfg.Region + "/" + w.cfg.Node + " is not on"}
 	}
 	w.brake.release()
-	w.NoticeAll()
+	w.TriggerFullReconcile()
 	return nil
 }
 

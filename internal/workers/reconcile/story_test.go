@@ -160,7 +160,7 @@ func (s *stage) storyExit(ctx context.Context, args []string) error {
 func (s *stage) storyLose(ctx context.Context, args []string) error {
 	return s.ofRecorded(func(id string) error {
 		s.machine.Lose(id)
-		s.node.Reconcile.NoticeRemoved(args[0], id)
+		s.node.Reconcile.EnqueueRemoved(args[0], id)
 		return nil
 	})(ctx, args)
 }

@@ -20,13 +20,13 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Settler acts on findings.
-type Settler interface {
-	// Settle does what the finding proposes, if nothing has changed since. The actor
+// Remediator acts on findings.
+type Remediator interface {
+	// Remediate does what the finding proposes, if nothing has changed since. The actor
 	// is who asked for it, empty where nobody did.
-	Settle(ctx context.Context, finding drift.Finding, actor string) error
-	// Working reports whether an operation on the game is in progress here.
-	Working(gameID string) bool
+	Remediate(ctx context.Context, finding drift.Finding, actor string) error
+	// HasActive reports whether an operation on the game is in progress here.
+	HasActive(gameID string) bool
 }
 
 // Records is what a Worker needs of the record store.
@@ -35,12 +35,12 @@ type Records interface {
 	ports.RuntimeWatcher
 }
 
-// Parts are what a Worker works with. All but Unhealthy are required.
-type Parts struct {
-	Records Records
-	Intents ports.IntentStore
-	Engine  ports.ContainerReader
-	Settler Settler
+// Dependencies are what a Worker works with. All but Unhealthy are required.
+type Dependencies struct {
+	Records    Records
+	Intents    ports.IntentStore
+	Engine     ports.ContainerReader
+	Remediator Remediator
 	// Unhealthy says how a running game fails its health checks, as this record has
 	// it run, and nothing while it does not; nil is a node whose games are all well.
 	Unhealthy func(record runtime.RuntimeRecord) string
@@ -50,21 +50,21 @@ type Parts struct {
 // named beside it.
 type Config struct {
 	Region, Node string
-	// Every is the time between two passes, give or take a fifth. Default 10 s.
-	Every time.Duration
-	// Workers is how many games are looked at at the same time. Default 8.
-	Workers int
+	// Interval is the time between two passes, give or take a fifth. Default 10 s.
+	Interval time.Duration
+	// Reconcilers is how many games are looked at at the same time. Default 8.
+	Reconcilers int
 	// Starters is how many games are started again at the same time, Removers how
 	// many containers are removed. Default 4 each.
 	Starters, Removers int
-	// Turn is how long a starter waits for one game before it goes on with the next; the
+	// StartWait is how long a starter waits for one game before it goes on with the next; the
 	// start goes on beside the others, of which there are at most Overdue. Default 5 s, 16.
-	Turn    time.Duration
-	Overdue int
+	StartWait           time.Duration
+	MaxBackgroundStarts int
 	// AdoptAfter is how long, and in how many looks, a container without a record has to look
 	// the same before it is adopted. Default 3 looks, 5 s.
-	AdoptAfter time.Duration
-	AdoptLooks int
+	AdoptAfter        time.Duration
+	AdoptObservations int
 	// BrakeShare is the share of the games that run here, above which one pass must
 	// not take records or containers away. Default 0.5.
 	BrakeShare float64
@@ -75,11 +75,11 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Every == 0 {
-		c.Every = 10 * time.Second
+	if c.Interval == 0 {
+		c.Interval = 10 * time.Second
 	}
-	if c.Workers == 0 {
-		c.Workers = 8
+	if c.Reconcilers == 0 {
+		c.Reconcilers = 8
 	}
 	if c.Starters == 0 {
 		c.Starters = 4
@@ -87,17 +87,17 @@ func (c Config) withDefaults() Config {
 	if c.Removers == 0 {
 		c.Removers = 4
 	}
-	if c.Turn == 0 {
-		c.Turn = 5 * time.Second
+	if c.StartWait == 0 {
+		c.StartWait = 5 * time.Second
 	}
-	if c.Overdue == 0 {
-		c.Overdue = 16
+	if c.MaxBackgroundStarts == 0 {
+		c.MaxBackgroundStarts = 16
 	}
 	if c.AdoptAfter == 0 {
 		c.AdoptAfter = 5 * time.Second
 	}
-	if c.AdoptLooks == 0 {
-		c.AdoptLooks = 3
+	if c.AdoptObservations == 0 {
+		c.AdoptObservations = 3
 	}
 	if c.BrakeShare == 0 {
 		c.BrakeShare = 0.5
@@ -113,7 +113,7 @@ func (c Config) withDefaults() Config {
 
 // Worker is the reconcile worker of one node. It is safe for concurrent use.
 type Worker struct {
-	Parts
+	Dependencies
 	cfg   Config
 	log   *slog.Logger
 	queue lane
@@ -131,8 +131,8 @@ type Worker struct {
 
 // New returns a worker, which does nothing before Run or Pass is called. Run it, or
 // Close it.
-func New(parts Parts, cfg Config) (*Worker, error) {
-	if parts.Records == nil || parts.Intents == nil || parts.Engine == nil || parts.Settler == nil {
+func New(parts Dependencies, cfg Config) (*Worker, error) {
+	if parts.Records == nil || parts.Intents == nil || parts.Engine == nil || parts.Remediator == nil {
 		return nil, errors.New("reconcile: records, intents, engine and settler are required")
 	}
 	if cfg.Region == "" || cfg.Node == "" {
@@ -143,7 +143,7 @@ func New(parts Parts, cfg Config) (*Worker, error) {
 		parts.Unhealthy = func(runtime.RuntimeRecord) string { return "" }
 	}
 	return &Worker{
-		Parts: parts, cfg: cfg, log: cfg.Logger, book: drift.NewTracker(),
+		Dependencies: parts, cfg: cfg, log: cfg.Logger, book: drift.NewTracker(),
 		queue: newQueue(), starts: newQueue(), removals: newQueue(),
 		brake: newBrake(cfg), passes: make(chan struct{}, 1), removed: map[string]time.Time{}, overdue: map[string]bool{},
 	}, nil
@@ -169,8 +169,8 @@ func (j jitter) When(gameID string) time.Duration {
 	return d + time.Duration(rand.Int64N(int64(d)/4+1))
 }
 
-// Notice asks for a look at the game.
-func (w *Worker) Notice(gameID string) {
+// Enqueue asks for a look at the game.
+func (w *Worker) Enqueue(gameID string) {
 	if gameID != "" {
 		w.queue.Add(gameID)
 	}
@@ -180,15 +180,15 @@ func (w *Worker) Notice(gameID string) {
 // than anything takes to be looked at.
 const removedFor = time.Hour
 
-// NoticeRemoved asks for a look at the game, one of whose containers the engine has
+// EnqueueRemoved asks for a look at the game, one of whose containers the engine has
 // told to be removed.
-func (w *Worker) NoticeRemoved(gameID, containerID string) {
+func (w *Worker) EnqueueRemoved(gameID, containerID string) {
 	now := w.cfg.Clock()
 	w.mu.Lock()
 	maps.DeleteFunc(w.removed, func(_ string, at time.Time) bool { return now.Sub(at) > removedFor })
 	w.removed[containerID] = now
 	w.mu.Unlock()
-	w.Notice(gameID)
+	w.Enqueue(gameID)
 }
 
 // wasRemoved reports whether the engine has told that the container was removed.
@@ -199,8 +199,8 @@ func (w *Worker) wasRemoved(containerID string) bool {
 	return told
 }
 
-// NoticeAll asks for a pass.
-func (w *Worker) NoticeAll() {
+// TriggerFullReconcile asks for a pass.
+func (w *Worker) TriggerFullReconcile() {
 	select {
 	case w.passes <- struct{}{}:
 	default: // one is asked for already
@@ -211,7 +211,7 @@ func (w *Worker) NoticeAll() {
 // ended. A Worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
 	var working sync.WaitGroup
-	for range w.cfg.Workers {
+	for range w.cfg.Reconcilers {
 		working.Go(func() { w.work(ctx, w.queue, w.look) })
 	}
 	for range w.cfg.Starters {
@@ -241,8 +241,8 @@ func (w *Worker) passForever(ctx context.Context) {
 		if _, err := w.Pass(ctx); err != nil && ctx.Err() == nil {
 			w.log.Warn("pass over all games failed", "error", err)
 		}
-		spread := w.cfg.Every / 5
-		timer := time.NewTimer(w.cfg.Every - spread + rand.N(2*spread+1))
+		spread := w.cfg.Interval / 5
+		timer := time.NewTimer(w.cfg.Interval - spread + rand.N(2*spread+1))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
@@ -291,10 +291,10 @@ func (w *Worker) watchRecords(ctx context.Context) {
 				break
 			}
 			if event.Type != ports.EventSnapshot { // the first pass looks at all of those
-				w.Notice(event.GameID)
+				w.Enqueue(event.GameID)
 			}
 		}
-		w.NoticeAll()
+		w.TriggerFullReconcile()
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):

@@ -17,7 +17,7 @@ import (
 // most: the others are looked after, and of that one nothing is concluded.
 func TestDamagedIntentHidesNoOtherGame(t *testing.T) {
 	t.Parallel()
-	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{Every: 50 * time.Millisecond}})
+	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{Interval: 50 * time.Millisecond}})
 	for _, gameID := range []string{"bad", "well", "bystander"} {
 		n.Do(nodetest.Start(gameID, nodetest.Game("1.0.0")))
 	}

@@ -12,23 +12,23 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Reassign gives a game, whose node is gone, to another node, which takes it up as
+// Reschedule gives a game, whose node is gone, to another node, which takes it up as
 // an operation left behind there. Who is there is asked once more: a node that has
 // come back keeps its games, and one that has gone gets none. It writes under the fence of whoever
 // leads, and pinned to the revision at which the record was seen: a leader that
 // was replaced, or has seen an old record, changes nothing. Errors: runtime.ErrFenced;
 // runtime.ErrConflict where the record has moved on, or a node has come or gone;
 // runtime.ErrBusy where an operation of a node that is present is in progress.
-func (s *Service) Reassign(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error {
+func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error {
 	gameID := seen.Record.GameID
 	found, err := s.Intents.GetIntent(ctx, gameID)
 	if err != nil {
 		return fmt.Errorf("read the intent of %q: %w", gameID, err)
 	}
-	if err := s.free(ctx, &found.Intent); err != nil {
+	if err := s.ensureNoActiveOperation(ctx, &found.Intent); err != nil {
 		return err
 	}
-	record, revision, err := s.find(ctx, gameID)
+	record, revision, err := s.findRecord(ctx, gameID)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (s *Service) Reassign(ctx context.Context, seen runtime.VersionedRecord, to
 	if err != nil {
 		return fmt.Errorf("make an operation id: %w", err)
 	}
-	now := situation{record: record, intent: found.Intent}
+	now := gameState{record: record, intent: found.Intent}
 	at := s.now()
 	op := operation.Operation{
 		ID: "op_" + id.String(), Kind: operation.KindReschedule, Region: to.Region, Node: to.Name,
@@ -53,7 +53,7 @@ func (s *Service) Reassign(ctx context.Context, seen runtime.VersionedRecord, to
 		StartedAt: at, StepAt: at, Step: operation.StepAccepted,
 		Spec: now.spec(), Generation: now.nextGeneration(), PreviousRecord: record,
 	}
-	op.Deadline = at.Add(s.allowance(op))
+	op.Deadline = at.Add(s.operationTimeout(op))
 	next := found.Intent.Clone()
 	next.GameID, next.Current, next.DesiredStatus = gameID, &op, runtime.StatusRunning
 	if _, err := s.Intents.PutIntent(ctx, next, found.Revision, fence); err != nil {

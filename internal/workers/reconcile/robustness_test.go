@@ -165,7 +165,7 @@ func TestWedgedContainersHoldUpNobody(t *testing.T) {
 
 	const last = "g29"
 	require.NoError(t, s.machine.Exit(s.live(last)[0].ID, 1))
-	s.node.Reconcile.NoticeAll()
+	s.node.Reconcile.TriggerFullReconcile()
 	eventually(t, "the death of another game is recorded", func() bool {
 		record, _, err := s.record(t.Context(), last)
 		return err == nil && record.Status == runtime.StatusStopped
@@ -180,7 +180,7 @@ func TestSlowStartHoldsUpNobody(t *testing.T) {
 	engine := &stuck{end: make(chan struct{})}
 	n := nodetest.New(t, nodetest.Config{
 		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
-		Reconcile: reconcile.Config{Every: 100 * time.Millisecond, Starters: 1, Turn: 50 * time.Millisecond},
+		Reconcile: reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 50 * time.Millisecond},
 	})
 	crashing := nodetest.Game("1.0.0")
 	crashing.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}
@@ -199,7 +199,7 @@ func TestSlowStartHoldsUpNobody(t *testing.T) {
 		after := n.Record("other")
 		return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt)
 	})
-	require.True(t, n.Service.Working("slow"))
+	require.True(t, n.Service.HasActive("slow"))
 }
 
 // Starts that take for ever are not begun without end.
@@ -209,7 +209,7 @@ func TestSlowStartsAreNotTooMany(t *testing.T) {
 	const most, count = 2, 8
 	n := nodetest.New(t, nodetest.Config{
 		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
-		Reconcile: reconcile.Config{Every: 100 * time.Millisecond, Starters: 1, Turn: 20 * time.Millisecond, Overdue: most},
+		Reconcile: reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 20 * time.Millisecond, MaxBackgroundStarts: most},
 	})
 	crashing := nodetest.Game("1.0.0")
 	crashing.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}

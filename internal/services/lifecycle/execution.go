@@ -14,79 +14,79 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// run is one operation being carried out by this daemon.
-type run struct {
-	s      *Service
-	gameID string
+// execution is one operation being carried out by this daemon.
+type execution struct {
+	service *Service
+	gameID  string
 	// accepted is closed when the intent is written, or will not be; done when the
 	// run is over.
 	accepted, done chan struct{}
 
 	// Only the run's own goroutine touches these.
-	intent   operation.Intent
-	revision int64 // of intent
-	fence    node.Fence
-	left     runtime.VersionedRecord // what the operation last wrote or found
+	intent    operation.Intent
+	revision  int64 // of intent
+	fence     node.Fence
+	lastWrite runtime.VersionedRecord // what the operation last wrote or found
 
 	mu       sync.Mutex // guards what follows
 	id       string
 	does     operation.Kind
-	progress []numbered
+	progress []progressEntry
 	reports  int           // how many there were
 	moved    chan struct{} // closed at the next one
 	outcome  operation.Outcome
 	err      error
 }
 
-func (s *Service) newRun(gameID string) *run {
-	return &run{s: s, gameID: gameID, accepted: make(chan struct{}), done: make(chan struct{}), moved: make(chan struct{})}
+func (s *Service) newRun(gameID string) *execution {
+	return &execution{service: s, gameID: gameID, accepted: make(chan struct{}), done: make(chan struct{}), moved: make(chan struct{})}
 }
 
 // op is the operation as it was last written.
-func (r *run) op() *operation.Operation { return r.intent.Current }
+func (r *execution) op() *operation.Operation { return r.intent.Current }
 
 // kind is what the accepted operation does.
-func (r *run) kind() operation.Kind {
+func (r *execution) kind() operation.Kind {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.does
 }
 
 // operationID is empty until the operation has been accepted.
-func (r *run) operationID() string {
+func (r *execution) operationID() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.id
 }
 
-// launch carries the accepted operation out in the background.
-func (r *run) launch() {
+// start carries the accepted operation out in the background.
+func (r *execution) start() {
 	r.mu.Lock()
 	r.id, r.does = r.op().ID, r.op().Kind
 	r.mu.Unlock()
 	close(r.accepted)
 	r.report(operation.Progress{})
 	go func() {
-		defer r.s.release(r)
-		outcome, err := r.carryOut(r.s.closing)
+		defer r.service.unlockGame(r)
+		outcome, err := r.runWithRetry(r.service.closing)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.outcome, r.err = outcome, err
 	}()
 }
 
-// carryOut repeats attempts until the operation is finished, or has to be left as
+// runWithRetry repeats attempts until the operation is finished, or has to be left as
 // it is: when it was taken over, when the daemon stops, and when engine or store
 // have not answered for too long. What is left, the reconcile worker finds.
-func (r *run) carryOut(ctx context.Context) (operation.Outcome, error) {
-	log := r.s.log.With("game_id", r.gameID, "operation_id", r.op().ID, "operation", r.op().Kind)
+func (r *execution) runWithRetry(ctx context.Context) (operation.Outcome, error) {
+	log := r.service.log.With("game_id", r.gameID, "operation_id", r.op().ID, "operation", r.op().Kind)
 	log.Info("operation begins", "actor", r.op().Actor, "reason", r.op().Reason, "step", r.op().Step)
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
 	var troubleSince time.Time
 	for {
 		stood := r.revision
-		outcome, err := r.attempt(ctx)
+		outcome, err := r.runOnce(ctx)
 		if r.revision != stood { // it has moved on since the last trouble
 			troubleSince = time.Time{}
 			pause.Reset()
@@ -100,21 +100,21 @@ func (r *run) carryOut(ctx context.Context) (operation.Outcome, error) {
 			return outcome, nil
 		case ctx.Err() != nil:
 			return outcome, fmt.Errorf("%w: %w; the operation is taken up again by the node's next daemon", runtime.ErrOutcomeUnknown, errClosed)
-		case errors.Is(err, errOvertaken):
+		case errors.Is(err, errSuperseded):
 			log.Warn("operation is not ours any more", "error", err)
 			return outcome, fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, err)
 		}
 		if troubleSince.IsZero() {
 			troubleSince = time.Now()
 		}
-		patient := transient(err) && time.Since(troubleSince) < r.s.cfg.Patience
-		late := transient(err) && r.s.now().After(r.op().Deadline)
+		patient := transient(err) && time.Since(troubleSince) < r.service.cfg.RetryTimeout
+		late := transient(err) && r.service.now().After(r.op().Deadline)
 		switch {
-		case late && r.mayFail():
+		case late && r.canRollBack():
 			err = r.fail(ctx, fmt.Errorf("%w: %w", errDeadline, err))
 			troubleSince = time.Time{}
 		case patient:
-		case r.mayFail():
+		case r.canRollBack():
 			err = r.fail(ctx, err)
 			troubleSince = time.Time{}
 		default:
@@ -128,14 +128,14 @@ func (r *run) carryOut(ctx context.Context) (operation.Outcome, error) {
 	}
 }
 
-// mayFail reports whether the operation can still be rolled back: it has not been
+// canRollBack reports whether the operation can still be rolled back: it has not been
 // yet, and has not come to where the new is well and only the old is left to clear away.
-func (r *run) mayFail() bool {
+func (r *execution) canRollBack() bool {
 	op := r.op()
 	return op.Failure == nil && (op.Kind == operation.KindCleanup || !op.Reached(operation.StepRemoving))
 }
 
-func (r *run) wait(ctx context.Context, d time.Duration) {
+func (r *execution) wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -144,21 +144,21 @@ func (r *run) wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// attempt goes on from the step that the operation stands at, to its end.
-func (r *run) attempt(ctx context.Context) (operation.Outcome, error) {
+// runOnce goes on from the step that the operation stands at, to its end.
+func (r *execution) runOnce(ctx context.Context) (operation.Outcome, error) {
 	if err := r.reload(ctx); err != nil {
 		return operation.Outcome{}, err
 	}
 	if r.op().Failure == nil {
 		// By the clock that set it, which need not be the one that contexts go by.
-		bound, cancel := context.WithTimeout(ctx, r.op().Deadline.Sub(r.s.now()))
+		bound, cancel := context.WithTimeout(ctx, r.op().Deadline.Sub(r.service.now()))
 		defer cancel()
-		if err := r.proceed(bound); err != nil {
+		if err := r.runSteps(bound); err != nil {
 			return operation.Outcome{}, err
 		}
 		return r.finish(ctx)
 	}
-	bound, cancel := context.WithTimeout(ctx, r.s.cfg.Patience+time.Duration(r.op().Spec.WithDefaults().StopGrace)*2)
+	bound, cancel := context.WithTimeout(ctx, r.service.cfg.RetryTimeout+time.Duration(r.op().Spec.WithDefaults().StopGrace)*2)
 	defer cancel()
 	if err := r.rollBack(bound); err != nil {
 		return operation.Outcome{}, err
@@ -166,10 +166,10 @@ func (r *run) attempt(ctx context.Context) (operation.Outcome, error) {
 	return r.finish(ctx)
 }
 
-func (r *run) proceed(ctx context.Context) error {
+func (r *execution) runSteps(ctx context.Context) error {
 	switch r.op().Kind {
 	case operation.KindStart, operation.KindReschedule:
-		return r.start(ctx)
+		return r.startGame(ctx)
 	case operation.KindStop:
 		return r.stop(ctx)
 	case operation.KindRestart:
@@ -185,32 +185,32 @@ func (r *run) proceed(ctx context.Context) error {
 
 // reload reads where the operation stands; an earlier write may have had its
 // answer lost.
-func (r *run) reload(ctx context.Context) error {
-	if !r.present() {
-		return fmt.Errorf("%w: this daemon's presence is over", errOvertaken)
+func (r *execution) reload(ctx context.Context) error {
+	if !r.holdsSession() {
+		return fmt.Errorf("%w: this daemon's presence is over", errSuperseded)
 	}
-	found, err := r.s.Intents.GetIntent(ctx, r.gameID)
+	found, err := r.service.Intents.GetIntent(ctx, r.gameID)
 	if err != nil {
 		return err
 	}
 	id := r.operationID()
 	if found.Intent.Current == nil || found.Intent.Current.ID != id || found.Intent.Current.Session != r.fence.CreateRevision {
-		return fmt.Errorf("%w: operation %s is not in progress any more", errOvertaken, id)
+		return fmt.Errorf("%w: operation %s is not in progress any more", errSuperseded, id)
 	}
 	r.intent, r.revision = found.Intent, found.Revision
 	return nil
 }
 
-// present reports whether the presence under which the operation was begun, or
+// holdsSession reports whether the presence under which the operation was begun, or
 // taken over, still holds. The engine cannot be fenced: this is asked before every act.
-func (r *run) present() bool {
-	fence, ok := r.s.Member.Fence()
+func (r *execution) holdsSession() bool {
+	fence, ok := r.service.Session.Fence()
 	return ok && fence == r.fence
 }
 
-// do takes one step: it writes that the step begins, and then acts. A step that
+// runStep takes one step: it writes that the step begins, and then acts. A step that
 // the operation has passed is left out; one that it stood at is repeated.
-func (r *run) do(ctx context.Context, step operation.Step, act func(ctx context.Context) error) error {
+func (r *execution) runStep(ctx context.Context, step operation.Step, act func(ctx context.Context) error) error {
 	if r.op().Reached(step) && r.op().Step != step {
 		return nil
 	}
@@ -220,31 +220,31 @@ func (r *run) do(ctx context.Context, step operation.Step, act func(ctx context.
 		}
 		r.report(operation.Progress{})
 	}
-	if !r.present() {
-		return fmt.Errorf("%w: this daemon's presence is over", errOvertaken)
+	if !r.holdsSession() {
+		return fmt.Errorf("%w: this daemon's presence is over", errSuperseded)
 	}
 	return act(ctx)
 }
 
 // write changes the operation as it is written down.
-func (r *run) write(ctx context.Context, change func(op *operation.Operation)) error {
+func (r *execution) write(ctx context.Context, change func(op *operation.Operation)) error {
 	next := r.intent.Clone()
 	change(next.Current)
-	next.Current.StepAt = r.s.now()
+	next.Current.StepAt = r.service.now()
 	return r.put(ctx, next)
 }
 
-func (r *run) put(ctx context.Context, next operation.Intent) error {
-	revision, err := r.s.Intents.PutIntent(ctx, next, r.revision, r.fence)
+func (r *execution) put(ctx context.Context, next operation.Intent) error {
+	revision, err := r.service.Intents.PutIntent(ctx, next, r.revision, r.fence)
 	if err != nil {
-		return overtaken(fmt.Errorf("write the intent of %q: %w", r.gameID, err))
+		return asSuperseded(fmt.Errorf("write the intent of %q: %w", r.gameID, err))
 	}
 	r.intent, r.revision = next, revision
 	return nil
 }
 
 // fail writes that the operation is to be rolled back, and why.
-func (r *run) fail(ctx context.Context, why error) error {
+func (r *execution) fail(ctx context.Context, why error) error {
 	err := r.write(ctx, func(op *operation.Operation) {
 		op.Step, op.Failure = operation.StepRollingBack, failureOf(why)
 	})
@@ -255,10 +255,10 @@ func (r *run) fail(ctx context.Context, why error) error {
 }
 
 // finish writes how the operation ended, and that it is over.
-func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
+func (r *execution) finish(ctx context.Context) (operation.Outcome, error) {
 	op := r.op()
-	outcome := op.Outcome(r.s.now())
-	record, revision, err := r.s.find(ctx, r.gameID)
+	outcome := op.Outcome(r.service.now())
+	record, revision, err := r.service.findRecord(ctx, r.gameID)
 	if err != nil {
 		return outcome, err
 	}
@@ -269,7 +269,7 @@ func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
 	next.AddOutcome(outcome)
 	if op.Failure == nil {
 		next.Spec = op.Spec
-		next.DesiredStatus = wantedBy(op.Kind, next.DesiredStatus)
+		next.DesiredStatus = desiredStatusAfter(op.Kind, next.DesiredStatus)
 	}
 	if err := r.put(ctx, next); err != nil {
 		return outcome, err
@@ -277,8 +277,8 @@ func (r *run) finish(ctx context.Context) (operation.Outcome, error) {
 	return outcome, nil
 }
 
-// wantedBy is the status that an operation which succeeded wants the game to have.
-func wantedBy(kind operation.Kind, before runtime.Status) runtime.Status {
+// desiredStatusAfter is the status that an operation which succeeded wants the game to have.
+func desiredStatusAfter(kind operation.Kind, before runtime.Status) runtime.Status {
 	switch kind {
 	case operation.KindStart, operation.KindRestart, operation.KindReschedule, operation.KindAdopt:
 		return runtime.StatusRunning

@@ -46,14 +46,14 @@ func (w *Worker) complete(o *drift.Observation) {
 		o.Unhealthy = w.Unhealthy(*o.Record)
 		o.Removed = w.wasRemoved(o.Record.CurrentContainerID)
 	}
-	o.OperationActive = w.Settler.Working(o.GameID)
+	o.OperationActive = w.Remediator.HasActive(o.GameID)
 	o.Now = w.cfg.Clock()
 }
 
 // look judges one game by what is seen now, and settles what can be. It returns
 // when to look again, 0 for not before something happens.
 func (w *Worker) look(ctx context.Context, gameID string) (time.Duration, error) {
-	if w.Settler.Working(gameID) {
+	if w.Remediator.HasActive(gameID) {
 		return workingAgain, nil
 	}
 	w.noteOverdue(gameID, false)
@@ -156,10 +156,10 @@ func (w *Worker) settle(ctx context.Context, f drift.Finding) (done bool, err er
 	turn := ctx
 	if w.laneOf(f.Action) == w.starts {
 		var over context.CancelFunc
-		turn, over = context.WithTimeout(ctx, w.cfg.Turn)
+		turn, over = context.WithTimeout(ctx, w.cfg.StartWait)
 		defer over()
 	}
-	err = w.Settler.Settle(turn, f, "")
+	err = w.Remediator.Remediate(turn, f, "")
 	switch {
 	case err != nil && turn.Err() != nil && ctx.Err() == nil:
 		w.noteOverdue(f.GameID, true)
@@ -191,7 +191,7 @@ func (w *Worker) noteOverdue(gameID string, on bool) {
 func (w *Worker) crowded() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.overdue) >= w.cfg.Overdue
+	return len(w.overdue) >= w.cfg.MaxBackgroundStarts
 }
 
 // tooEarly returns how much longer a finding has to be seen before it is acted on.
@@ -200,7 +200,7 @@ func (w *Worker) tooEarly(o drift.Observation, f drift.Finding) time.Duration {
 	looks := 1
 	switch {
 	case f.Kind == drift.KindOrphan, f.Kind == drift.KindStale && o.Record == nil: // somebody may be about to start it
-		delay, looks = w.cfg.AdoptAfter, w.cfg.AdoptLooks
+		delay, looks = w.cfg.AdoptAfter, w.cfg.AdoptObservations
 	case f.Kind == drift.KindCrashed, f.Kind == drift.KindUnhealthy:
 		delay = time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay)
 	default:

@@ -23,46 +23,46 @@ const maxOperationIDBytes = ports.MaxOperationIDBytes - 32
 
 // Execute implements ports.Executor.
 func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
-	if err := validate(&request); err != nil {
+	if err := validateRequest(&request); err != nil {
 		return operation.Outcome{}, err
 	}
-	return s.operate(ctx, request, report, terms{})
+	return s.execute(ctx, request, report, operateOptions{})
 }
 
-// terms are what a request of the daemon's own rests on.
-type terms struct {
-	// pin, when not nil, is the finding at whose revisions record and intent must
+// operateOptions are what a request of the daemon's own rests on.
+type operateOptions struct {
+	// finding, when not nil, is the finding at whose revisions record and intent must
 	// still stand when the operation is accepted.
-	pin *drift.Finding
-	// mark, when not nil, changes the intent in the write that accepts the operation.
-	mark func(*operation.Intent)
+	finding *drift.Finding
+	// editIntent, when not nil, changes the intent in the write that accepts the operation.
+	editIntent func(*operation.Intent)
 	// unasked: no person has asked for it.
-	unasked bool
+	automatic bool
 }
 
-// operate carries out a request on its terms.
-func (s *Service) operate(ctx context.Context, request ports.OperationRequest, report func(operation.Progress), on terms) (operation.Outcome, error) {
+// execute carries out a request on its terms.
+func (s *Service) execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress), opts operateOptions) (operation.Outcome, error) {
 	for {
 		r := s.newRun(request.GameID)
-		other, err := s.reserve(r)
+		other, err := s.lockGame(r)
 		switch {
 		case err != nil:
 			return operation.Outcome{}, err
 		case other == nil:
-			return s.begin(ctx, r, request, report, on)
-		case on.pin != nil: // what it rests on is about to change
+			return s.admit(ctx, r, request, report, opts)
+		case opts.finding != nil: // what it rests on is about to change
 			return operation.Outcome{}, fmt.Errorf("%s %q: %w", request.Kind, request.GameID, operation.ErrBusy)
 		}
-		if outcome, over, err := s.besides(ctx, other, request, report); over {
+		if outcome, over, err := s.joinOrReject(ctx, other, request, report); over {
 			return outcome, err
 		}
 	}
 }
 
-// besides is what becomes of a request while another run has the game: it joins
+// joinOrReject is what becomes of a request while another run has the game: it joins
 // the run of its own operation, and is refused for another one. It is not over
 // when that run has ended meanwhile.
-func (s *Service) besides(ctx context.Context, other *run, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, bool, error) {
+func (s *Service) joinOrReject(ctx context.Context, other *execution, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, bool, error) {
 	select {
 	case <-other.accepted:
 	case <-other.done:
@@ -72,9 +72,9 @@ func (s *Service) besides(ctx context.Context, other *run, request ports.Operati
 	}
 	if other.operationID() == request.Origin.OperationID {
 		if kind := other.kind(); kind != request.Kind {
-			return operation.Outcome{}, true, anotherRequest(request, kind)
+			return operation.Outcome{}, true, operationIDReusedError(request, kind)
 		}
-		outcome, err := other.follow(ctx, report)
+		outcome, err := other.watchProgress(ctx, report)
 		return outcome, true, err
 	}
 	found, err := s.Intents.GetIntent(ctx, request.GameID)
@@ -82,11 +82,11 @@ func (s *Service) besides(ctx context.Context, other *run, request ports.Operati
 		return operation.Outcome{}, true, err
 	}
 	if outcome, known := found.Intent.OutcomeOf(request.Origin.OperationID); known {
-		outcome, err := repeated(request, outcome)
+		outcome, err := replayOutcome(request, outcome)
 		return outcome, true, err
 	}
 	if found.Intent.Current != nil {
-		return operation.Outcome{}, true, busy(request.GameID, found.Intent.Current)
+		return operation.Outcome{}, true, busyError(request.GameID, found.Intent.Current)
 	}
 	select {
 	case <-other.done: // it has written that it is over, and is about to be
@@ -96,36 +96,36 @@ func (s *Service) besides(ctx context.Context, other *run, request ports.Operati
 	}
 }
 
-// begin accepts the request, by writing its intent, and follows it.
-func (s *Service) begin(ctx context.Context, r *run, request ports.OperationRequest, report func(operation.Progress), on terms) (operation.Outcome, error) {
-	answered, outcome, err := s.accept(ctx, r, request, on)
+// admit accepts the request, by writing its intent, and follows it.
+func (s *Service) admit(ctx context.Context, r *execution, request ports.OperationRequest, report func(operation.Progress), opts operateOptions) (operation.Outcome, error) {
+	answered, outcome, err := s.persistIntent(ctx, r, request, opts)
 	if err != nil || answered {
-		s.release(r)
+		s.unlockGame(r)
 		if err == nil {
-			return repeated(request, outcome)
+			return replayOutcome(request, outcome)
 		}
 		return outcome, err
 	}
-	r.launch()
-	return r.follow(ctx, report)
+	r.start()
+	return r.watchProgress(ctx, report)
 }
 
-// repeated answers a request that has been carried out before.
-func repeated(request ports.OperationRequest, outcome operation.Outcome) (operation.Outcome, error) {
+// replayOutcome answers a request that has been carried out before.
+func replayOutcome(request ports.OperationRequest, outcome operation.Outcome) (operation.Outcome, error) {
 	if outcome.Kind != request.Kind {
-		return operation.Outcome{}, anotherRequest(request, outcome.Kind)
+		return operation.Outcome{}, operationIDReusedError(request, outcome.Kind)
 	}
 	return outcome, errorOf(outcome)
 }
 
-// anotherRequest refuses an operation id that has been used for something else.
-func anotherRequest(request ports.OperationRequest, kind operation.Kind) error {
+// operationIDReusedError refuses an operation id that has been used for something else.
+func operationIDReusedError(request ports.OperationRequest, kind operation.Kind) error {
 	return &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("%q was that of a %s; a %s needs one of its own", request.Origin.OperationID, kind, request.Kind)}
 }
 
-// accept writes the intent of the request. It is answered already where the
+// persistIntent writes the intent of the request. It is answered already where the
 // operation is among the game's recent ones.
-func (s *Service) accept(ctx context.Context, r *run, request ports.OperationRequest, on terms) (answered bool, outcome operation.Outcome, err error) {
+func (s *Service) persistIntent(ctx context.Context, r *execution, request ports.OperationRequest, opts operateOptions) (answered bool, outcome operation.Outcome, err error) {
 	for {
 		found, err := s.Intents.GetIntent(ctx, r.gameID)
 		if err != nil {
@@ -134,19 +134,19 @@ func (s *Service) accept(ctx context.Context, r *run, request ports.OperationReq
 		if outcome, known := found.Intent.OutcomeOf(request.Origin.OperationID); known {
 			return true, outcome, nil
 		}
-		fence, err := s.fenced()
+		fence, err := s.currentFence()
 		if err != nil {
 			return false, outcome, err
 		}
-		if on.pin != nil && found.Revision != on.pin.IntentRevision {
-			return false, outcome, moved(*on.pin, on.pin.IntentRevision, found.Revision)
+		if opts.finding != nil && found.Revision != opts.finding.IntentRevision {
+			return false, outcome, revisionConflict(*opts.finding, opts.finding.IntentRevision, found.Revision)
 		}
-		next, err := s.prepare(ctx, request, found.Intent, fence, on)
+		next, err := s.buildIntent(ctx, request, found.Intent, fence, opts)
 		if err != nil {
 			return false, outcome, err
 		}
-		if on.mark != nil {
-			on.mark(&next)
+		if opts.editIntent != nil {
+			opts.editIntent(&next)
 		}
 		revision, err := s.Intents.PutIntent(ctx, next, found.Revision, fence)
 		switch {
@@ -160,67 +160,67 @@ func (s *Service) accept(ctx context.Context, r *run, request ports.OperationReq
 	}
 }
 
-// prepare returns the intent that accepts the request.
-func (s *Service) prepare(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence node.Fence, on terms) (operation.Intent, error) {
-	if err := s.free(ctx, &intent); err != nil {
+// buildIntent returns the intent that accepts the request.
+func (s *Service) buildIntent(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence node.Fence, opts operateOptions) (operation.Intent, error) {
+	if err := s.ensureNoActiveOperation(ctx, &intent); err != nil {
 		return intent, err
 	}
-	record, revision, err := s.find(ctx, request.GameID)
+	record, revision, err := s.findRecord(ctx, request.GameID)
 	if err != nil {
 		return intent, err
 	}
-	if on.pin != nil && revision != on.pin.RecordRevision {
-		return intent, moved(*on.pin, on.pin.RecordRevision, revision)
+	if opts.finding != nil && revision != opts.finding.RecordRevision {
+		return intent, revisionConflict(*opts.finding, opts.finding.RecordRevision, revision)
 	}
-	if err := s.ours(request, record); err != nil {
+	if err := s.checkPlacement(request, record); err != nil {
 		return intent, err
 	}
-	now := situation{record: record, intent: intent}
-	if now.container, err = s.containerOf(ctx, request.GameID, record); err != nil {
+	state := gameState{record: record, intent: intent}
+	if state.container, err = s.recordedContainerState(ctx, request.GameID, record); err != nil {
 		return intent, err
 	}
-	op, err := plan(request, now)
+	op, err := plan(request, state)
 	if err != nil {
 		return intent, err
 	}
 	at := s.now()
 	op.ID, op.Region, op.Node, op.Session = request.Origin.OperationID, s.cfg.Region, s.cfg.Node, fence.CreateRevision
-	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, record, on.unasked
+	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, record, opts.automatic
 	op.Step, op.StartedAt, op.StepAt = operation.StepAccepted, at, at
-	op.Deadline = at.Add(s.allowance(op))
+	op.Deadline = at.Add(s.operationTimeout(op))
 	intent = intent.Clone()
 	intent.GameID, intent.Current = request.GameID, &op
 	return intent, nil
 }
 
-// allowance is how long an operation may take before it is rolled back.
-func (s *Service) allowance(op operation.Operation) time.Duration {
+// operationTimeout is how long an operation may take before it is rolled back.
+func (s *Service) operationTimeout(op operation.Operation) time.Duration {
 	spec := op.Spec.WithDefaults()
-	allowed := time.Duration(spec.StopGrace) + time.Duration(spec.HealthTimeout) + 2*s.cfg.Patience
+	allowed := time.Duration(spec.StopGrace) + time.Duration(spec.HealthTimeout) + 2*s.cfg.RetryTimeout
 	if op.Generation > 0 {
 		allowed += s.cfg.PullTimeout
 	}
 	return allowed
 }
 
-// free makes sure that no operation is in the way. One of a node that is gone is
+// ensureNoActiveOperation makes sure that no operation is in the way. One of a node that is gone is
 // written off.
-func (s *Service) free(ctx context.Context, intent *operation.Intent) error {
+func (s *Service) ensureNoActiveOperation(ctx context.Context, intent *operation.Intent) error {
 	if intent.Current == nil {
 		return nil
 	}
 	op := *intent.Current
-	if s.here(op.Region, op.Node) {
-		return busy(intent.GameID, &op) // left behind, and about to be taken up again
+	if s.isLocal(op.Region, op.Node) {
+		return busyError(intent.GameID, &op) // left behind, and about to be taken up again
 	}
 	there, err := s.whoIsThere(ctx)
 	if err != nil {
 		return err
 	}
 	if there(op.Region, op.Node) {
-		return busy(intent.GameID, &op)
+		return busyError(intent.GameID, &op)
 	}
-	writeOff(intent, s.now())
+	abandonOperation(intent, s.now())
 	return nil
 }
 
@@ -235,8 +235,8 @@ func (s *Service) whoIsThere(ctx context.Context) (func(region, node string) boo
 	}, nil
 }
 
-// writeOff ends the operation of a node that is gone.
-func writeOff(intent *operation.Intent, at time.Time) {
+// abandonOperation ends the operation of a node that is gone.
+func abandonOperation(intent *operation.Intent, at time.Time) {
 	op := intent.Current
 	*intent = intent.Clone()
 	intent.Current = nil
@@ -249,9 +249,9 @@ func writeOff(intent *operation.Intent, at time.Time) {
 	intent.AddOutcome(outcome)
 }
 
-// ours refuses a game that lives elsewhere.
-func (s *Service) ours(request ports.OperationRequest, record *runtime.RuntimeRecord) error {
-	if record == nil || s.here(record.Region, record.Node) || record.Status == runtime.StatusRemoved && request.Kind == operation.KindStart {
+// checkPlacement refuses a game that lives elsewhere.
+func (s *Service) checkPlacement(request ports.OperationRequest, record *runtime.RuntimeRecord) error {
+	if record == nil || s.isLocal(record.Region, record.Node) || record.Status == runtime.StatusRemoved && request.Kind == operation.KindStart {
 		return nil
 	}
 	return &operation.RefusedError{
@@ -260,10 +260,10 @@ func (s *Service) ours(request ports.OperationRequest, record *runtime.RuntimeRe
 	}
 }
 
-// containerOf returns what the record's container does, empty where the engine has
+// recordedContainerState returns what the record's container does, empty where the engine has
 // none. It is an error when the engine does not answer, so that no operation begins
 // that cannot go on.
-func (s *Service) containerOf(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (container.State, error) {
+func (s *Service) recordedContainerState(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (container.State, error) {
 	if record == nil || record.CurrentContainerID == "" {
 		_, err := s.Engine.List(ctx, gameID)
 		return "", err
@@ -275,16 +275,16 @@ func (s *Service) containerOf(ctx context.Context, gameID string, record *runtim
 	return c.State, err
 }
 
-func busy(gameID string, op *operation.Operation) error {
+func busyError(gameID string, op *operation.Operation) error {
 	return &operation.BusyError{
 		GameID: gameID, OperationID: op.ID, Kind: op.Kind, Step: op.Step,
 		Holder: op.Region + "/" + op.Node, Actor: op.Actor, Since: op.StartedAt,
 	}
 }
 
-// validate refuses what could never be carried out, and gives the request an
+// validateRequest refuses what could never be carried out, and gives the request an
 // operation id where it has none.
-func validate(request *ports.OperationRequest) error {
+func validateRequest(request *ports.OperationRequest) error {
 	faults := []error{runtime.ValidateGameID(request.GameID), request.Origin.Validate()}
 	if len(request.Origin.OperationID) > maxOperationIDBytes {
 		faults = append(faults, &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("has %d bytes; at most %d are allowed", len(request.Origin.OperationID), maxOperationIDBytes)})

@@ -12,24 +12,24 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func planned(status runtime.Status, container container.State) situation {
+func planned(status runtime.Status, container container.State) gameState {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	record := &runtime.RuntimeRecord{
 		GameID: "g", Status: status, CurrentContainerID: "c", CurrentImageRef: "a:1.2.3", Generation: 4, CreatedAt: at, LastOpAt: at,
 	}
-	return situation{record: record, container: container, intent: operation.Intent{Spec: operation.Spec{Image: "a:1.2.3"}}}
+	return gameState{record: record, container: container, intent: operation.Intent{Spec: operation.Spec{Image: "a:1.2.3"}}}
 }
 
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	nobody := situation{}
+	nobody := gameState{}
 	running, stopped, removed := planned(runtime.StatusRunning, container.StateRunning), planned(runtime.StatusStopped, container.StateExited), planned(runtime.StatusRemoved, "")
 	removed.record.CurrentContainerID = ""
 	spec := func(image string) *operation.Spec { return &operation.Spec{Image: image} }
 	tests := []struct {
 		name       string
 		request    ports.OperationRequest
-		now        situation
+		now        gameState
 		image      string
 		generation int64 // of the container that is made, 0 for none
 		refusal    error
@@ -99,7 +99,7 @@ func TestCompatible(t *testing.T) {
 		{"a:1", "b:1", false},
 		{"", "a:1", false},
 	} {
-		err := compatible(tt.from, tt.to)
+		err := checkCompatible(tt.from, tt.to)
 		require.Equal(t, tt.fine, err == nil, "%s to %s: %v", tt.from, tt.to, err)
 	}
 }

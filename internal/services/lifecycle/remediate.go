@@ -16,31 +16,31 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// settler is the actor of what follows from a finding by itself.
-const settler = "reconcile"
+// reconcileActor is the actor of what follows from a finding by itself.
+const reconcileActor = "reconcile"
 
-// Settle does what the finding proposes, if record and intent still stand where
+// Remediate does what the finding proposes, if record and intent still stand where
 // they stood when it was found; otherwise it is a *runtime.ConflictError on
 // runtime.ExpectRevision, and nothing is done. A finding that proposes nothing
 // is runtime.ErrInvalid. It returns once it is done, which for a restart
 // and a resumed operation is when that has ended. The actor is who asked for it, for
 // the ledger; empty where nobody did.
-func (s *Service) Settle(ctx context.Context, f drift.Finding, actor string) error {
-	by := ports.Origin{Actor: cmp.Or(actor, settler), Reason: cut(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
+func (s *Service) Remediate(ctx context.Context, f drift.Finding, actor string) error {
+	by := ports.Origin{Actor: cmp.Or(actor, reconcileActor), Reason: truncateUTF8(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
 	switch f.Action {
 	case drift.ActionMarkStopped, drift.ActionMarkRemoved, drift.ActionMarkRunning, drift.ActionCorrectRecord, drift.ActionAdopt:
-		return s.holding(f, func() error { return s.settleRecord(ctx, f, by) })
+		return s.withGameLock(f, func() error { return s.remediateRecord(ctx, f, by) })
 	case drift.ActionRemoveContainer:
-		return s.holding(f, func() error { return s.removeStale(ctx, f) })
+		return s.withGameLock(f, func() error { return s.removeStale(ctx, f) })
 	case drift.ActionRestart:
 		return s.restartCrashed(ctx, f, by)
 	case drift.ActionCompleteOperation:
-		_, intent, err := s.pinned(ctx, f)
+		_, intent, err := s.loadAtRevisions(ctx, f)
 		if err != nil {
 			return err
 		}
-		if op := intent.Intent.Current; op != nil && !s.here(op.Region, op.Node) {
-			return s.holding(f, func() error { return s.takeBack(ctx, intent) })
+		if op := intent.Intent.Current; op != nil && !s.isLocal(op.Region, op.Node) {
+			return s.withGameLock(f, func() error { return s.reclaimOperation(ctx, intent) })
 		}
 		_, err = s.Resume(ctx, f.GameID)
 		return err
@@ -49,91 +49,91 @@ func (s *Service) Settle(ctx context.Context, f drift.Finding, actor string) err
 	}
 }
 
-// takeBack writes off the operation that a game of this node was given away with,
+// reclaimOperation writes off the operation that a game of this node was given away with,
 // while the node seemed lost, to one that is not there now. Where that one is there,
 // it is runtime.ErrBusy: the game is about to move.
-func (s *Service) takeBack(ctx context.Context, intent ports.VersionedIntent) error {
-	fence, err := s.fenced()
+func (s *Service) reclaimOperation(ctx context.Context, intent ports.VersionedIntent) error {
+	fence, err := s.currentFence()
 	if err != nil {
 		return err
 	}
 	next := intent.Intent.Clone()
-	if err := s.free(ctx, &next); err != nil {
+	if err := s.ensureNoActiveOperation(ctx, &next); err != nil {
 		return err
 	}
 	_, err = s.Intents.PutIntent(ctx, next, intent.Revision, fence)
 	return err
 }
 
-// holding acts while no operation on the game can begin here: a restart in between
+// withGameLock acts while no operation on the game can begin here: a restart in between
 // would leave record and container looking as they were when the finding was made, and
 // be undone. It is runtime.ErrBusy where one has begun.
-func (s *Service) holding(f drift.Finding, act func() error) error {
+func (s *Service) withGameLock(f drift.Finding, act func() error) error {
 	r := s.newRun(f.GameID)
-	other, err := s.reserve(r)
+	other, err := s.lockGame(r)
 	if err != nil {
 		return err
 	}
 	if other != nil {
 		return fmt.Errorf("settle %s: %w: an operation has just begun", f.ID, operation.ErrBusy)
 	}
-	defer s.release(r)
+	defer s.unlockGame(r)
 	return act()
 }
 
-// settleRecord writes the record as the finding proposes.
-func (s *Service) settleRecord(ctx context.Context, f drift.Finding, by ports.Origin) error {
-	record, intent, err := s.pinned(ctx, f)
+// remediateRecord writes the record as the finding proposes.
+func (s *Service) remediateRecord(ctx context.Context, f drift.Finding, by ports.Origin) error {
+	record, intent, err := s.loadAtRevisions(ctx, f)
 	if err != nil {
 		return err
 	}
 	switch f.Action {
 	case drift.ActionMarkStopped:
-		return s.mark(ctx, f, by, record, runtime.StatusStopped)
+		return s.transition(ctx, f, by, record, runtime.StatusStopped)
 	case drift.ActionMarkRemoved:
-		if err := s.gone(ctx, f); err != nil {
+		if err := s.confirmAbsent(ctx, f); err != nil {
 			return err
 		}
-		return s.mark(ctx, f, by, record, runtime.StatusRemoved)
+		return s.transition(ctx, f, by, record, runtime.StatusRemoved)
 	case drift.ActionMarkRunning:
 		return s.markRunning(ctx, f, by, record)
 	case drift.ActionCorrectRecord:
-		return s.correct(ctx, f, by, record)
+		return s.repairRecord(ctx, f, by, record)
 	default:
 		return s.adopt(ctx, f, by, intent)
 	}
 }
 
-// pinned returns record and intent if they stand where the finding saw them.
-func (s *Service) pinned(ctx context.Context, f drift.Finding) (*runtime.RuntimeRecord, ports.VersionedIntent, error) {
+// loadAtRevisions returns record and intent if they stand where the finding saw them.
+func (s *Service) loadAtRevisions(ctx context.Context, f drift.Finding) (*runtime.RuntimeRecord, ports.VersionedIntent, error) {
 	intent, err := s.Intents.GetIntent(ctx, f.GameID)
 	if err != nil {
 		return nil, intent, err
 	}
-	record, revision, err := s.find(ctx, f.GameID)
+	record, revision, err := s.findRecord(ctx, f.GameID)
 	if err != nil {
 		return nil, intent, err
 	}
 	switch {
 	case revision != f.RecordRevision:
-		return nil, intent, moved(f, f.RecordRevision, revision)
+		return nil, intent, revisionConflict(f, f.RecordRevision, revision)
 	case intent.Revision != f.IntentRevision:
-		return nil, intent, moved(f, f.IntentRevision, intent.Revision)
+		return nil, intent, revisionConflict(f, f.IntentRevision, intent.Revision)
 	}
 	return record, intent, nil
 }
 
-// moved is the error of a finding under which record or intent have changed.
-func moved(f drift.Finding, found, is int64) error {
+// revisionConflict is the error of a finding under which record or intent have changed.
+func revisionConflict(f drift.Finding, found, is int64) error {
 	return &runtime.ConflictError{
 		GameID: f.GameID, Precondition: runtime.PreconditionRevision,
 		Expected: strconv.FormatInt(found, 10), Actual: strconv.FormatInt(is, 10), Revision: is,
 	}
 }
 
-// mark moves the record, guarded by the container that the finding is about.
-func (s *Service) mark(ctx context.Context, f drift.Finding, by ports.Origin, record *runtime.RuntimeRecord, to runtime.Status) error {
-	fence, err := s.fenced()
+// transition moves the record, guarded by the container that the finding is about.
+func (s *Service) transition(ctx context.Context, f drift.Finding, by ports.Origin, record *runtime.RuntimeRecord, to runtime.Status) error {
+	fence, err := s.currentFence()
 	if err != nil {
 		return err
 	}
@@ -161,8 +161,8 @@ func (s *Service) markRunning(ctx context.Context, f drift.Finding, by ports.Ori
 	if c.State != container.StateRunning {
 		return fmt.Errorf("container %s does not run any more: %w", c.ID, runtime.ErrConflict)
 	}
-	if record == nil || onlyStatus(*record, runtime.StatusRunning, c) {
-		return s.mark(ctx, f, by, record, runtime.StatusRunning)
+	if record == nil || isPlainTransition(*record, runtime.StatusRunning, c) {
+		return s.transition(ctx, f, by, record, runtime.StatusRunning)
 	}
 	right, err := record.Apply(runtime.StatusRunning, s.now())
 	if err != nil {
@@ -172,8 +172,8 @@ func (s *Service) markRunning(ctx context.Context, f drift.Finding, by ports.Ori
 	return s.putRecord(ctx, f, by, right, f.RecordRevision)
 }
 
-// gone is nil if the engine, asked for this one container, says that it has none.
-func (s *Service) gone(ctx context.Context, f drift.Finding) error {
+// confirmAbsent is nil if the engine, asked for this one container, says that it has none.
+func (s *Service) confirmAbsent(ctx context.Context, f drift.Finding) error {
 	_, err := s.Engine.Inspect(ctx, f.ContainerID)
 	switch {
 	case errors.Is(err, container.ErrNoContainer):
@@ -185,8 +185,8 @@ func (s *Service) gone(ctx context.Context, f drift.Finding) error {
 	}
 }
 
-// correct writes into the record what its container is.
-func (s *Service) correct(ctx context.Context, f drift.Finding, by ports.Origin, record *runtime.RuntimeRecord) error {
+// repairRecord writes into the record what its container is.
+func (s *Service) repairRecord(ctx context.Context, f drift.Finding, by ports.Origin, record *runtime.RuntimeRecord) error {
 	if record == nil {
 		return fmt.Errorf("correct the record of %q: %w", f.GameID, runtime.ErrNotFound)
 	}
@@ -204,7 +204,7 @@ func (s *Service) correct(ctx context.Context, f drift.Finding, by ports.Origin,
 }
 
 func (s *Service) putRecord(ctx context.Context, f drift.Finding, by ports.Origin, record runtime.RuntimeRecord, ifRevision int64) error {
-	fence, err := s.fenced()
+	fence, err := s.currentFence()
 	if err != nil {
 		return err
 	}
@@ -238,14 +238,14 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, by ports.Origin, i
 		return fmt.Errorf("adopt container %s: %w: it is %s", c.ID, container.ErrEngineUnavailable, c.State)
 	}
 	// First what it is run as, as far as that is known: enough to start it again.
-	fence, err := s.fenced()
+	fence, err := s.currentFence()
 	if err != nil {
 		return err
 	}
 	next := intent.Intent.Clone()
 	next.GameID, next.DesiredStatus = f.GameID, record.Status
 	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
-	if intent.Revision == 0 && c.State == container.StateRunning && !s.answers(ctx, c) {
+	if intent.Revision == 0 && c.State == container.StateRunning && !s.passesDefaultHealthCheck(ctx, c) {
 		next.Spec.HealthPath = operation.NoHealthCheck
 	}
 	if _, err := s.Intents.PutIntent(ctx, next, intent.Revision, fence); err != nil {
@@ -254,10 +254,10 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, by ports.Origin, i
 	return s.putRecord(ctx, f, by, record, 0)
 }
 
-// answers reports whether a running container, of whose spec nothing is known, answers the
+// passesDefaultHealthCheck reports whether a running container, of whose spec nothing is known, answers the
 // health check that a game has by default. One that does not is not held to it: it
 // would be found unhealthy, and no restart of it would ever succeed.
-func (s *Service) answers(ctx context.Context, c container.Container) bool {
+func (s *Service) passesDefaultHealthCheck(ctx context.Context, c container.Container) bool {
 	return c.Endpoint != "" && s.Prober.Probe(ctx, c.Endpoint+operation.DefaultHealthPath) == nil
 }
 
@@ -271,7 +271,7 @@ func (s *Service) removeStale(ctx context.Context, f drift.Finding) error {
 	if err != nil {
 		return err
 	}
-	record, intent, err := s.pinned(ctx, f)
+	record, intent, err := s.loadAtRevisions(ctx, f)
 	switch {
 	case err != nil:
 		return err
@@ -280,14 +280,14 @@ func (s *Service) removeStale(ctx context.Context, f drift.Finding) error {
 	case record == nil && c.State != container.StateCreated:
 		return fmt.Errorf("container %s, which was never started, is %s now: %w", c.ID, c.State, runtime.ErrConflict)
 	case intent.Intent.Current != nil:
-		return busy(f.GameID, intent.Intent.Current)
+		return busyError(f.GameID, intent.Intent.Current)
 	}
-	if _, err := s.fenced(); err != nil {
+	if _, err := s.currentFence(); err != nil {
 		return err
 	}
 	s.log.Warn("removing a stale container", "game_id", f.GameID, "container_id", c.ID, "generation", c.Labels.Generation, "evidence", f.Evidence)
 	grace := time.Duration(intent.Intent.Spec.WithDefaults().StopGrace)
-	bound, cancel := context.WithTimeout(ctx, grace+s.cfg.Patience) // one that is wedged is tried again later
+	bound, cancel := context.WithTimeout(ctx, grace+s.cfg.RetryTimeout) // one that is wedged is tried again later
 	defer cancel()
 	if err := s.Engine.Stop(bound, c.ID, grace); err != nil && !errors.Is(err, container.ErrNoContainer) {
 		return err
@@ -299,7 +299,7 @@ func (s *Service) removeStale(ctx context.Context, f drift.Finding) error {
 // same write which accepts the start. That write is pinned: a stop that comes first
 // stands.
 func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, by ports.Origin) error {
-	_, found, err := s.pinned(ctx, f)
+	_, found, err := s.loadAtRevisions(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -311,12 +311,12 @@ func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, by ports.
 	}
 	request := ports.OperationRequest{GameID: f.GameID, Kind: kind, Origin: ports.Origin{
 		Actor:  by.Actor,
-		Reason: cut(fmt.Sprintf("restart %d of %d within %s: %s", len(counted)+1, policy.Attempts, time.Duration(policy.Window), f.Evidence), ports.MaxReasonBytes),
+		Reason: truncateUTF8(fmt.Sprintf("restart %d of %d within %s: %s", len(counted)+1, policy.Attempts, time.Duration(policy.Window), f.Evidence), ports.MaxReasonBytes),
 	}}
-	if err := validate(&request); err != nil {
+	if err := validateRequest(&request); err != nil {
 		return err
 	}
-	_, err = s.operate(ctx, request, nil, terms{pin: &f, unasked: by.Actor == settler, mark: func(next *operation.Intent) {
+	_, err = s.execute(ctx, request, nil, operateOptions{finding: &f, automatic: by.Actor == reconcileActor, editIntent: func(next *operation.Intent) {
 		next.Restarts = slices.Insert(counted, 0, s.now())
 	}})
 	return err

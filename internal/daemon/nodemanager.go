@@ -50,21 +50,21 @@ func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, 
 	}
 	m := &manager{member: member}
 	prober := healthprobe.New(0)
-	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Parts{
-		Records: store, Intents: store, Engine: engine, Member: member, Nodes: registry, Prober: prober,
+	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
+		Records: store, Intents: store, Engine: engine, Session: member, Nodes: registry, Prober: prober,
 	}, lifecycle.Config{Store: store.ID(), Region: self.Region, Node: self.Name, Logger: logger.With("component", "lifecycle")})
 	if err != nil {
 		return nil, errors.Join(err, member.Close())
 	}
 	m.Executor = newMeasured(m.lifecycle, registerer)
 	m.health = health.New(store, store, prober, health.Config{
-		Region: self.Region, Node: self.Name, Every: cfg.HealthEvery, Logger: logger.With("component", "health"),
-		Notice: func(gameID string) { m.reconcile.Notice(gameID) },
+		Region: self.Region, Node: self.Name, Interval: cfg.HealthEvery, Logger: logger.With("component", "health"),
+		Notice: func(gameID string) { m.reconcile.Enqueue(gameID) },
 	})
-	m.reconcile, err = reconcile.New(reconcile.Parts{
-		Records: store, Intents: store, Engine: engine, Settler: m.lifecycle, Unhealthy: m.health.Unhealthy,
+	m.reconcile, err = reconcile.New(reconcile.Dependencies{
+		Records: store, Intents: store, Engine: engine, Remediator: m.lifecycle, Unhealthy: m.health.Unhealthy,
 	}, reconcile.Config{
-		Region: self.Region, Node: self.Name, Every: cfg.ReconcileEvery, BrakeShare: cfg.BrakeShare,
+		Region: self.Region, Node: self.Name, Interval: cfg.ReconcileEvery, BrakeShare: cfg.BrakeShare,
 		Logger: logger.With("component", "reconcile"),
 	})
 	if err != nil {
@@ -72,8 +72,8 @@ func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, 
 	}
 	registerer.MustRegister(newDriftMetrics(m.reconcile))
 	m.events = events.New(engine, m.reconcile, logger.With("component", "events"))
-	m.nodes = failover.New(failover.Parts{
-		Records: store, Intents: store, Registry: registry, Election: member, Assigner: m.lifecycle,
+	m.nodes = failover.New(failover.Dependencies{
+		Records: store, Intents: store, Nodes: registry, Election: member, Rescheduler: m.lifecycle,
 	}, failover.Config{Region: self.Region, Node: self.Name, Grace: cfg.NodeLostGrace, Logger: logger.With("component", "nodes")})
 	if cfg.CleanupAfter > 0 {
 		m.cleanup = cleanup.New(store, m.lifecycle, cleanup.Config{

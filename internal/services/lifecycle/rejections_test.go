@@ -95,11 +95,11 @@ func TestBusyGameSaysWhoHasIt(t *testing.T) {
 	require.Equal(t, "eu/n1", busy.Holder)
 	require.Equal(t, "alice", busy.Actor)
 	require.False(t, busy.Since.IsZero())
-	require.True(t, r.Service.Working("g"))
+	require.True(t, r.Service.HasActive("g"))
 
 	leave()
 	require.ErrorIs(t, <-over, context.Canceled)
-	require.True(t, r.Service.Working("g"), "the operation goes on when who asked for it leaves")
+	require.True(t, r.Service.HasActive("g"), "the operation goes on when who asked for it leaves")
 }
 
 func TestStartOnATakenPort(t *testing.T) {

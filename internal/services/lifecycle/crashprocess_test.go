@@ -132,9 +132,9 @@ func runVictim() error {
 	b := &bomb{}
 	b.left.Store(o.KillAfter)
 	mined := minedStore{store, b}
-	service, err := lifecycle.New(ctx, lifecycle.Parts{
-		Records: mined, Intents: mined, Engine: minedEngine{engine, b}, Member: member, Nodes: registry, Prober: healthprobe.New(0),
-	}, lifecycle.Config{Store: store.ID(), Region: "eu", Node: "n1", Patience: 5 * time.Second})
+	service, err := lifecycle.New(ctx, lifecycle.Dependencies{
+		Records: mined, Intents: mined, Engine: minedEngine{engine, b}, Session: member, Nodes: registry, Prober: healthprobe.New(0),
+	}, lifecycle.Config{Store: store.ID(), Region: "eu", Node: "n1", RetryTimeout: 5 * time.Second})
 	if err != nil {
 		return err
 	}
