@@ -47,7 +47,7 @@ func (a *app) printNodes(nodes api.Nodes) error {
 	for _, n := range nodes.Items {
 		at := api.Place{Region: n.Region, Node: n.Name}
 		row := []string{
-			cell(n.Region), cell(n.Name), yes(slices.Contains(nodes.Leaders, at)), cell(n.Engine.Kind),
+			cell(n.Region), cell(n.Name), yes(slices.Contains(nodes.Leaders, at)), cell(string(n.Engine)),
 			cell(n.Version), cell(n.API), instant(n.StartedAt),
 		}
 		if wide {

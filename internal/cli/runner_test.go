@@ -116,7 +116,7 @@ func (nodes) Leader(context.Context, string) (node.Leader, bool, error) {
 func theNodes() nodes {
 	node := func(name, kind string) node.Node {
 		return node.Node{
-			Region: "eu", Name: name, API: "http://127.0.0.1:1", Version: "1.2.3", Engine: container.Capabilities{Kind: kind},
+			Region: "eu", Name: name, API: "http://127.0.0.1:1", Version: "1.2.3", Engine: container.EngineKind(kind),
 			Instance: name + "-1", Identity: name, StartedAt: noon, Now: noon, Session: 5,
 		}
 	}

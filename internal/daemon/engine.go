@@ -36,7 +36,7 @@ func openEngine(ctx context.Context, cfg config.Config, store string, dir *nodeD
 	if err != nil || engine == nil {
 		return nil, err
 	}
-	if err := dir.keepEngine(engine.Capabilities().Kind); err != nil {
+	if err := dir.keepEngine(string(engine.Kind())); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
 	return engine, nil

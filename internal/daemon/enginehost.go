@@ -75,7 +75,7 @@ func (g *games) kind() string {
 	if g.engine == nil {
 		return config.EngineNone
 	}
-	return g.engine.Capabilities().Kind
+	return string(g.engine.Kind())
 }
 
 // api is the manager as the API calls it: nil where there is none.

@@ -143,7 +143,7 @@ func selfOf(cfg config.Config, version, api, identity string, engine ports.Engin
 		StartedAt: now, Now: now,
 	}
 	if engine != nil {
-		self.Engine = engine.Capabilities()
+		self.Engine = engine.Kind()
 	}
 	return self
 }

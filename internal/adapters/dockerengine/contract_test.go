@@ -34,6 +34,7 @@ func TestContract(t *testing.T) {
 			Games:        true,
 			TakesPorts:   true,
 			Network:      network,
+			Limits:       true,
 			Kill: func(t *testing.T, c container.Container) {
 				_, err := api.ContainerKill(t.Context(), c.ID, client.ContainerKillOptions{})
 				require.NoError(t, err)

@@ -89,7 +89,5 @@ func refusePlainTCP(host string) error {
 // be called more than once.
 func (e *Engine) Close() error { return e.api.Close() }
 
-// Capabilities says what this engine can do.
-func (e *Engine) Capabilities() container.Capabilities {
-	return container.Capabilities{Kind: "docker", Limits: true, Networks: true, Pull: true}
-}
+// Kind implements ports.Engine.
+func (e *Engine) Kind() container.EngineKind { return container.EngineKindDocker }

@@ -49,7 +49,7 @@ func (r rig) registry(client *clientv3.Client, ttl time.Duration) *etcdmembers.R
 func self(name string) node.Node {
 	return node.Node{
 		Region: "eu", Name: name, API: "http://" + name + ".example:8080", Version: "1.2.3", Identity: uuid.NewString(), Instance: uuid.NewString(),
-		Engine:    container.Capabilities{Kind: "process"},
+		Engine:    container.EngineKindProcess,
 		StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 	}
 }

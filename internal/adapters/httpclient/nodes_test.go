@@ -39,7 +39,7 @@ func driftFinding(id string) drift.Finding {
 
 func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	t.Parallel()
-	self := node.Node{Region: "eu", Name: "n1", API: "http://127.0.0.1:1", Version: "1", Engine: container.Capabilities{Kind: "process"}, StartedAt: began, Now: began, Session: 4}
+	self := node.Node{Region: "eu", Name: "n1", API: "http://127.0.0.1:1", Version: "1", Engine: container.EngineKindProcess, StartedAt: began, Now: began, Session: 4}
 	record := running("g")
 	o := &operator{page: drift.Explanation{
 		GameID: "g", Record: &record, Revision: 2, History: []runtime.LedgerEntry{}, Containers: []container.Container{}, Logs: []string{"a"},

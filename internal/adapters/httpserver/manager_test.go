@@ -160,7 +160,7 @@ func (r *register) join(region, name, api string) {
 	defer r.mu.Unlock()
 	r.nodes = append(r.nodes, node.Node{
 		Region: region, Name: name, API: api, Version: "1", Instance: name + "-1", Identity: name, StartedAt: noon, Now: noon, Session: 1,
-		Engine: container.Capabilities{Kind: "process"},
+		Engine: container.EngineKindProcess,
 	})
 }
 

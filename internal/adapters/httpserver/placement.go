@@ -69,7 +69,7 @@ func (s *Server) reach(ctx context.Context, wanted, before place) (*node.Node, e
 		return s.nodeAt(ctx, wanted)
 	case before.node != "" && before != s.self() && (wanted.region == "" || wanted.region == before.region):
 		found, err := s.nodeAt(ctx, before)
-		if err == nil && found.Engine.Kind != "" {
+		if err == nil && found.Engine != "" {
 			return found, nil
 		}
 		if err != nil && !errors.Is(err, node.ErrUnreachable) {
@@ -114,7 +114,7 @@ func (s *Server) engines(ctx context.Context, region string) ([]node.Node, error
 		return nil, fmt.Errorf("list the nodes: %w", err)
 	}
 	return slices.DeleteFunc(slices.Clone(present), func(n node.Node) bool {
-		return n.Engine.Kind == "" || region != "" && n.Region != region
+		return n.Engine == "" || region != "" && n.Region != region
 	}), nil
 }
 

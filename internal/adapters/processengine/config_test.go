@@ -41,7 +41,7 @@ func TestOneEngineUsesADirectory(t *testing.T) {
 	require.NoError(t, s.open(t).Close())
 }
 
-func TestCapabilities(t *testing.T) {
+func TestKind(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, container.Capabilities{Kind: "process"}, newSite(t).open(t).Capabilities())
+	require.Equal(t, container.EngineKindProcess, newSite(t).open(t).Kind())
 }

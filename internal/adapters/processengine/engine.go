@@ -142,11 +142,8 @@ func unavailable(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", container.ErrEngineUnavailable, context.Cause(ctx))
 }
 
-// Capabilities are those of plain processes: no limits, no networks, nowhere to
-// fetch an image from.
-func (e *Engine) Capabilities() container.Capabilities {
-	return container.Capabilities{Kind: "process"}
-}
+// Kind implements ports.Engine.
+func (e *Engine) Kind() container.EngineKind { return container.EngineKindProcess }
 
 // find returns our container of this id, and otherwise runtime.ErrNoContainer.
 func (e *Engine) find(id string) (*processContainer, error) {

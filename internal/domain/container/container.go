@@ -2,17 +2,14 @@ package container
 
 import "time"
 
-// Capabilities says what an engine can do.
-type Capabilities struct {
-	// Kind is the engine's name: "docker" or "process".
-	Kind string `json:"kind"`
-	// Limits reports whether CPUs and memory can be limited.
-	Limits bool `json:"limits"`
-	// Networks reports whether containers can join named networks.
-	Networks bool `json:"networks"`
-	// Pull reports whether images can be fetched from elsewhere.
-	Pull bool `json:"pull"`
-}
+// EngineKind names an engine.
+type EngineKind string
+
+// The engines.
+const (
+	EngineKindDocker  EngineKind = "docker"
+	EngineKindProcess EngineKind = "process" // local processes
+)
 
 // ImageProgress tells how far an image has come. Bytes are 0 where they are not known.
 type ImageProgress struct {

@@ -13,8 +13,8 @@ type Node struct {
 	// API is the URL at which other nodes reach it.
 	API     string `json:"api"`
 	Version string `json:"version"`
-	// Engine is what it runs games with; its Kind is empty for a node that runs none.
-	Engine container.Capabilities `json:"engine"`
+	// Engine is the engine that runs its games; empty for a node that runs none.
+	Engine container.EngineKind `json:"engine"`
 	// Instance is the identity of the daemon's process, Identity that of the node:
 	// the same for every daemon that works on the same data directory.
 	Instance  string    `json:"instance"`

@@ -49,8 +49,11 @@ type Harness struct {
 	// container from starting.
 	TakesPorts bool
 
-	// Network is one that containers can join, where Capabilities has Networks.
+	// Network is a network that containers can join; empty if the engine has none.
 	Network string
+
+	// Limits is set if the engine can limit CPUs and memory.
+	Limits bool
 }
 
 // behaviour is one promise, named by a sentence, with the steps that prove it.

@@ -19,9 +19,9 @@ func imageBehaviours() []behaviour {
 			require.ErrorIs(t, err, container.ErrNoImage)
 			require.ErrorContains(t, err, r.MissingImage)
 		}},
-		{"capabilities are said without the engine and name it", func(t *testing.T, r *rig) {
-			require.NotEmpty(t, r.engine.Capabilities().Kind)
-			require.Equal(t, r.engine.Capabilities(), r.engine.Capabilities())
+		{"Kind names the engine, without a call to it", func(t *testing.T, r *rig) {
+			require.NotEmpty(t, r.engine.Kind())
+			require.Equal(t, r.engine.Kind(), r.engine.Kind())
 		}},
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // refusals are specs that no engine, or not this one, can serve.
-func refusals(can container.Capabilities) map[string]func(*container.Spec) {
+func refusals(h Harness) map[string]func(*container.Spec) {
 	all := map[string]func(*container.Spec){
 		"no name":            func(s *container.Spec) { s.Name = "" },
 		"no game":            func(s *container.Spec) { s.Labels.GameID = "" },
@@ -23,11 +23,11 @@ func refusals(can container.Capabilities) map[string]func(*container.Spec) {
 		"network of a name":  func(s *container.Spec) { s.Network = "galaxy" },
 		"port out of bounds": func(s *container.Spec) { s.Port = 65536 },
 	}
-	if can.Limits {
+	if h.Limits {
 		delete(all, "limit of CPUs")
 		delete(all, "limit of memory")
 	}
-	if can.Networks {
+	if h.Network != "" {
 		delete(all, "network of a name")
 	}
 	return all
@@ -36,7 +36,7 @@ func refusals(can container.Capabilities) map[string]func(*container.Spec) {
 func refusalBehaviours() []behaviour {
 	return []behaviour{
 		{"a spec that the engine cannot serve is ErrInvalid and creates nothing", func(t *testing.T, r *rig) {
-			for name, spoil := range refusals(r.engine.Capabilities()) {
+			for name, spoil := range refusals(r.Harness) {
 				spec := r.spec("game")
 				spoil(&spec)
 				_, err := r.engine.Create(t.Context(), spec)
@@ -52,8 +52,8 @@ func refusalBehaviours() []behaviour {
 			require.ErrorContains(t, err, r.MissingImage)
 			require.Empty(t, r.list(t, ""))
 		}},
-		{"limits are accepted where the capabilities have them", func(t *testing.T, r *rig) {
-			if !r.engine.Capabilities().Limits {
+		{"limits are accepted by an engine that has them", func(t *testing.T, r *rig) {
+			if !r.Limits {
 				return // they are among the refusals
 			}
 			spec := r.spec("game")

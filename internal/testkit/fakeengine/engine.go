@@ -34,12 +34,10 @@ type Engine struct {
 // Engine returns an engine that sees the owner's containers.
 func (m *Machine) Engine(owner Owner) *Engine { return &Engine{m, owner} }
 
-// Capabilities implements ports.ContainerReader.
-func (e *Engine) Capabilities() container.Capabilities {
-	return container.Capabilities{Kind: "fake", Limits: true, Networks: true}
-}
+// Kind implements ports.Engine.
+func (e *Engine) Kind() container.EngineKind { return "fake" }
 
-// EnsureImage implements ports.ContainerRunner: an image is there from the beginning, or
+// EnsureImage implements ports.Engine: an image is there from the beginning, or
 // cannot be had.
 func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container.ImageProgress)) error {
 	return e.do(ctx, func() error { return e.machine.hasImage(image) })
@@ -52,7 +50,7 @@ func (m *Machine) hasImage(image string) error {
 	return nil
 }
 
-// Create implements ports.ContainerRunner. Of the arguments it understands
+// Create implements ports.Engine. Of the arguments it understands
 // --ignore-sigterm.
 func (e *Engine) Create(ctx context.Context, spec container.Spec) (made container.Container, err error) {
 	err = e.do(ctx, func() error {
@@ -107,12 +105,12 @@ func (e *Engine) check(spec container.Spec) error {
 	return runtime.ValidateGameID(spec.Labels.GameID)
 }
 
-// Start implements ports.ContainerRunner.
+// Start implements ports.Engine.
 func (e *Engine) Start(ctx context.Context, id string) error {
 	return e.act(ctx, id, func(c *fakeContainer) { e.machine.start(c) })
 }
 
-// Remove implements ports.ContainerRunner.
+// Remove implements ports.Engine.
 func (e *Engine) Remove(ctx context.Context, id string) error {
 	err := e.act(ctx, id, func(c *fakeContainer) { e.machine.remove(c) })
 	if isGone(err) {
@@ -121,7 +119,7 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// Stop implements ports.ContainerRunner. Whoever ends the run, it returns when that is over.
+// Stop implements ports.Engine. Whoever ends the run, it returns when that is over.
 func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error {
 	var ended chan struct{} // nil: nothing to wait for
 	if err := e.act(ctx, id, func(c *fakeContainer) {
@@ -149,13 +147,13 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 	}
 }
 
-// Inspect implements ports.ContainerReader.
+// Inspect implements ports.Engine.
 func (e *Engine) Inspect(ctx context.Context, id string) (seen container.Container, err error) {
 	err = e.find(ctx, id, func(c *fakeContainer) { seen = c.view() })
 	return seen, err
 }
 
-// List implements ports.ContainerReader.
+// List implements ports.Engine.
 func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	listed := []container.Container{}
 	err := e.do(ctx, func() error {
@@ -172,7 +170,7 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container
 	return listed, nil
 }
 
-// Logs implements ports.ContainerReader: what runs nothing writes nothing.
+// Logs implements ports.Engine: what runs nothing writes nothing.
 func (e *Engine) Logs(ctx context.Context, id string, _ int) ([]string, error) {
 	return nil, e.find(ctx, id, func(*fakeContainer) {})
 }

@@ -46,7 +46,7 @@ func (s *stream) take() (events []container.Event, ended bool) {
 	return events, s.ended
 }
 
-// Events implements ports.ContainerReader. What was missed is never known.
+// Events implements ports.Engine. What was missed is never known.
 func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	return func(yield func(container.Event, error) bool) {
 		s := &stream{owner: e.owner, more: make(chan struct{}, 1)}

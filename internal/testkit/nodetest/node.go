@@ -100,7 +100,7 @@ func New(t *testing.T, cfg Config) *Node {
 	n.openEngine()
 	n.Registry = etcdmembers.New(cfg.Client, etcdmembers.Options{Prefix: cfg.Prefix, LeaseTTL: cfg.LeaseTTL})
 	n.Member, err = n.Registry.Join(t.Context(), node.Node{
-		Region: cfg.Region, Name: cfg.Name, Identity: cfg.Identity, API: cfg.API, Engine: n.Engine.Capabilities(),
+		Region: cfg.Region, Name: cfg.Name, Identity: cfg.Identity, API: cfg.API, Engine: n.Engine.Kind(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Member.Close()) })

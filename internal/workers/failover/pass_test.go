@@ -39,7 +39,7 @@ func (a *assigner) Reschedule(_ context.Context, seen runtime.VersionedRecord, t
 }
 
 func present(region, name, engine string) node.Node {
-	return node.Node{Region: region, Name: name, Engine: container.Capabilities{Kind: engine}}
+	return node.Node{Region: region, Name: name, Engine: container.EngineKind(engine)}
 }
 
 // bench is a worker on a store in memory, whose clock is set by hand.

@@ -323,7 +323,7 @@ func pick(present []node.Node, region string, games map[string]int, recent []ope
 			failed[o.Node]++
 		}
 	}
-	able := slices.DeleteFunc(slices.Clone(present), func(n node.Node) bool { return n.Region != region || n.Engine.Kind == "" })
+	able := slices.DeleteFunc(slices.Clone(present), func(n node.Node) bool { return n.Region != region || n.Engine == "" })
 	if len(able) == 0 {
 		return node.Node{}, false
 	}
