@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 
 	"testkit/memstore":   {"domain/", "ports"},
 	"testkit/fakeengine": {"domain/", "ports"},
-	"testkit/storetest":  {"domain/", "ports", "testkit/memstore"},
+	"testkit/storetest":  {"domain/", "ports"},
 	"testkit/enginetest": {"domain/", "ports"},
 	"testkit/etcdtest":   {"adapters/embeddedetcd"},
 	"testkit/nodetest":   {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},

@@ -28,7 +28,7 @@ func TestIntentConformance(t *testing.T) {
 				Open:   func(t *testing.T) ports.IntentStore { return newRig(t, client(t), etcdstore.Options{}) },
 				Grant:  func(t *testing.T, s ports.IntentStore) node.Fence { return fences.Grant(t, s.(rig)) },
 				Revoke: func(t *testing.T, s ports.IntentStore, fence node.Fence) { fences.Revoke(t, s.(rig), fence) },
-				Damage: func(_ *testing.T, s ports.IntentStore, gameID string) (string, int64) {
+				Corrupt: func(_ *testing.T, s ports.IntentStore, gameID string) (string, int64) {
 					return s.(rig).prefix + "/operations/" + gameID, s.(rig).plant("/operations/"+gameID, "garbage")
 				},
 			})

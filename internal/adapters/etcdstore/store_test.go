@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
@@ -56,13 +57,14 @@ func harness(client func(*testing.T) *clientv3.Client, options etcdstore.Options
 	options.ProbeInterval = 200 * time.Millisecond
 	open := func(t *testing.T, client *clientv3.Client) ports.Store { return newRig(t, client, options) }
 	return storetest.Harness{
-		Open:      func(t *testing.T) ports.Store { return open(t, client(t)) },
-		OpenAlone: func(t *testing.T) ports.Store { return open(t, etcdtest.Start(t).Client()) },
+		Open:         func(t *testing.T) ports.Store { return open(t, client(t)) },
+		OpenIsolated: func(t *testing.T) ports.Store { return open(t, etcdtest.Start(t).Client()) },
 		Compact: func(t *testing.T, store ports.Store, revision int64) {
 			_, err := store.(rig).etcd.Compact(t.Context(), revision)
 			require.NoError(t, err, "compact at %d", revision)
 		},
-		Delete: func(t *testing.T, store ports.Store, gameID string) { deleteGame(t, store.(rig), gameID) },
+		Delete:   func(t *testing.T, store ports.Store, gameID string) { deleteGame(t, store.(rig), gameID) },
+		NewModel: func() storetest.Model { return memstore.New() },
 		Fences: &storetest.Fences{
 			Grant: func(t *testing.T, store ports.Store) node.Fence {
 				r := store.(rig)

@@ -52,6 +52,6 @@ func TestConformance(t *testing.T) {
 		Delete: func(_ *testing.T, store ports.Store, gameID string) {
 			store.(remote).store.Delete(gameID)
 		},
-		RefusesInvalidRecords: true,
+		RejectsInvalidRecords: true,
 	})
 }

@@ -9,92 +9,92 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func compactionBehaviours(h Harness) []behaviour {
+func compactionTests(h Harness) []contractTest {
 	if h.Compact == nil {
 		return nil
 	}
-	return []behaviour{
-		{name: "records and ledgers survive", test: compactKeepsRecords, alone: true},
-		{name: "a watch from below is ErrCompacted", test: compactEndsWatch, alone: true},
-		{name: "a watch from below with Resync says resync and starts over", test: compactResync, alone: true},
-		{name: "a resync keeps to the filters", test: compactResyncFiltered, alone: true},
-		{name: "a watch from the compacted revision misses nothing", test: compactWatchAtFloor, alone: true},
-		{name: "a watch that has caught up goes on", test: compactLiveWatch, alone: true},
-		{name: "a list at a revision below is ErrCompacted", test: compactEndsList, alone: true},
-		{name: "a list at the compacted revision still stands", test: compactListAtFloor, alone: true},
-		{name: "a list that is under way below is ErrCompacted", test: compactMidList, alone: true},
-		{name: "writes go on", test: compactWritesGoOn, alone: true},
+	return []contractTest{
+		{name: "records and ledgers survive", test: testCompactKeepsRecords, isolated: true},
+		{name: "a watch from below is ErrCompacted", test: testCompactEndsWatch, isolated: true},
+		{name: "a watch from below with Resync yields resync and a new snapshot", test: testCompactResync, isolated: true},
+		{name: "a resync applies the filters", test: testCompactResyncFiltered, isolated: true},
+		{name: "a watch from the compacted revision misses nothing", test: testCompactWatchAtFloor, isolated: true},
+		{name: "a watch that has caught up continues", test: testCompactLiveWatch, isolated: true},
+		{name: "a list at a revision below is ErrCompacted", test: testCompactEndsList, isolated: true},
+		{name: "a list at the compacted revision is complete", test: testCompactListAtFloor, isolated: true},
+		{name: "the next page of a list at a revision below is ErrCompacted", test: testCompactionDuringList, isolated: true},
+		{name: "writes work as before", test: testCompactionKeepsWritesWorking, isolated: true},
 	}
 }
 
-// compactedGames writes a history, compacts at its last revision and returns
-// the revisions.
-func compactedGames(t *testing.T, h Harness, s ports.Store) []int64 {
+// putCompactedGames writes a history and compacts the store at its last revision. It
+// returns the revisions of the writes.
+func putCompactedGames(t *testing.T, h Harness, s ports.Store) []int64 {
 	t.Helper()
-	revisions := lifeOfGames(t, s)
+	revisions := putGameHistories(t, s)
 	h.Compact(t, s, revisions[len(revisions)-1])
 	return revisions
 }
 
-func compactKeepsRecords(t *testing.T, h Harness, s ports.Store) {
-	revisions := lifeOfGames(t, s)
-	before := []state{stateOf(t, s, game(0)), stateOf(t, s, game(1)), stateOf(t, s, game(2))}
+func testCompactKeepsRecords(t *testing.T, h Harness, s ports.Store) {
+	revisions := putGameHistories(t, s)
+	before := []gameState{readState(t, s, gameName(0)), readState(t, s, gameName(1)), readState(t, s, gameName(2))}
 	h.Compact(t, s, revisions[len(revisions)-1])
-	for _, was := range before {
-		requireUntouched(t, s, was)
+	for _, state := range before {
+		requireUnchanged(t, s, state)
 	}
 	all, err := s.List(t.Context())
 	require.NoError(t, err)
 	require.Len(t, all, 3)
 }
 
-func compactEndsWatch(t *testing.T, h Harness, s ports.Store) {
-	revisions := compactedGames(t, h, s)
-	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0]}).fails(runtime.ErrCompacted)
-	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], GameID: game(2)}).fails(runtime.ErrCompacted)
+func testCompactEndsWatch(t *testing.T, h Harness, s ports.Store) {
+	revisions := putCompactedGames(t, h, s)
+	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0]}).requireError(runtime.ErrCompacted)
+	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], GameID: gameName(2)}).requireError(runtime.ErrCompacted)
 }
 
-func compactResync(t *testing.T, h Harness, s ports.Store) {
-	revisions := compactedGames(t, h, s)
+func testCompactResync(t *testing.T, h Harness, s ports.Store) {
+	revisions := putCompactedGames(t, h, s)
 	want, err := s.List(t.Context())
 	require.NoError(t, err)
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], Resync: true})
-	require.Equal(t, ports.EventResync, w.event().Type)
-	records, at := w.snapshot()
+	require.Equal(t, ports.EventResync, w.nextChange().Type)
+	records, revision := w.readSnapshot()
 	require.ElementsMatch(t, want, records)
-	require.GreaterOrEqual(t, at, revisions[len(revisions)-1])
-	requireChange(t, w, ports.EventUpserted, nil, put(t, s, running("next")))
+	require.GreaterOrEqual(t, revision, revisions[len(revisions)-1])
+	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, runningRecord("next")))
 }
 
-func compactResyncFiltered(t *testing.T, h Harness, s ports.Store) {
-	revisions := compactedGames(t, h, s)
-	w := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], Resync: true, GameID: game(1)})
-	require.Equal(t, ports.EventResync, w.event().Type)
-	records, _ := w.snapshot()
-	require.Equal(t, []string{game(1)}, ids(records))
+func testCompactResyncFiltered(t *testing.T, h Harness, s ports.Store) {
+	revisions := putCompactedGames(t, h, s)
+	w := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], Resync: true, GameID: gameName(1)})
+	require.Equal(t, ports.EventResync, w.nextChange().Type)
+	records, _ := w.readSnapshot()
+	require.Equal(t, []string{gameName(1)}, gameIDs(records))
 }
 
-func compactWatchAtFloor(t *testing.T, h Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	moved := transition(t, s, stop("a", 5))
-	last := transition(t, s, resume("a", 6))
-	h.Compact(t, s, moved.Revision)
-	require.Less(t, first.Revision, moved.Revision)
-	w := openWatch(t, s, ports.WatchOptions{FromRevision: moved.Revision})
-	requireChange(t, w, ports.EventTransitioned, &moved.Record, last)
+func testCompactWatchAtFloor(t *testing.T, h Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	stoppedVersion := applyTransition(t, s, stopInput("a", 5))
+	last := applyTransition(t, s, resumeInput("a", 6))
+	h.Compact(t, s, stoppedVersion.Revision)
+	require.Less(t, first.Revision, stoppedVersion.Revision)
+	w := openWatch(t, s, ports.WatchOptions{FromRevision: stoppedVersion.Revision})
+	requireChange(t, w, ports.EventTransitioned, &stoppedVersion.Record, last)
 }
 
-func compactLiveWatch(t *testing.T, h Harness, s ports.Store) {
-	w := synced(t, s, ports.WatchOptions{})
-	revisions := lifeOfGames(t, s)
+func testCompactLiveWatch(t *testing.T, h Harness, s ports.Store) {
+	w := openSyncedWatch(t, s, ports.WatchOptions{})
+	revisions := putGameHistories(t, s)
 	last := revisions[len(revisions)-1]
-	require.Equal(t, revisions, eventRevisions(w.until(last)))
+	require.Equal(t, revisions, eventRevisions(w.readUntil(last)))
 	h.Compact(t, s, last)
-	requireChange(t, w, ports.EventUpserted, nil, put(t, s, running("next")))
+	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, runningRecord("next")))
 }
 
-func compactEndsList(t *testing.T, h Harness, s ports.Store) {
-	revisions := compactedGames(t, h, s)
+func testCompactEndsList(t *testing.T, h Harness, s ports.Store) {
+	revisions := putCompactedGames(t, h, s)
 	for _, query := range []ports.PageQuery{{}, {Status: runtime.StatusRemoved}, {Region: "eu"}} {
 		query.Limit, query.Revision = 10, revisions[0]
 		page, err := s.ListPage(t.Context(), query)
@@ -103,30 +103,30 @@ func compactEndsList(t *testing.T, h Harness, s ports.Store) {
 	}
 }
 
-func compactListAtFloor(t *testing.T, h Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	put(t, s, running("b"))
+func testCompactListAtFloor(t *testing.T, h Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, runningRecord("b"))
 	h.Compact(t, s, first.Revision)
-	got, _ := collect(t, s, ports.PageQuery{Limit: 1, Revision: first.Revision})
+	got, _ := listAllPages(t, s, ports.PageQuery{Limit: 1, Revision: first.Revision})
 	require.Equal(t, []runtime.VersionedRecord{first}, got)
 }
 
-func compactMidList(t *testing.T, h Harness, s ports.Store) {
+func testCompactionDuringList(t *testing.T, h Harness, s ports.Store) {
 	for n := range 4 {
-		put(t, s, running(game(n)))
+		putRecord(t, s, runningRecord(gameName(n)))
 	}
-	first, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 2})
+	firstPage, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 2})
 	require.NoError(t, err)
-	require.NotEmpty(t, first.Next)
-	h.Compact(t, s, put(t, s, stopped(game(3))).Revision)
-	_, err = s.ListPage(t.Context(), ports.PageQuery{Limit: 2, Revision: first.Revision, After: first.Next})
+	require.NotEmpty(t, firstPage.Next)
+	h.Compact(t, s, putRecord(t, s, stoppedRecord(gameName(3))).Revision)
+	_, err = s.ListPage(t.Context(), ports.PageQuery{Limit: 2, Revision: firstPage.Revision, After: firstPage.Next})
 	require.ErrorIs(t, err, runtime.ErrCompacted)
 }
 
-func compactWritesGoOn(t *testing.T, h Harness, s ports.Store) {
-	compactedGames(t, h, s)
-	put(t, s, running(game(0)))
-	pingPong(t, s, game(0), 4)
-	require.ErrorIs(t, s.UpdateStatus(t.Context(), resume(game(0), 9)), runtime.ErrConflict)
-	requireContiguous(t, stateOf(t, s, game(0)).history)
+func testCompactionKeepsWritesWorking(t *testing.T, h Harness, s ports.Store) {
+	putCompactedGames(t, h, s)
+	putRecord(t, s, runningRecord(gameName(0)))
+	alternateStatus(t, s, gameName(0), 4)
+	require.ErrorIs(t, s.UpdateStatus(t.Context(), resumeInput(gameName(0), 9)), runtime.ErrConflict)
+	requireContiguous(t, readState(t, s, gameName(0)).history)
 }

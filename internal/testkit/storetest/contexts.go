@@ -10,23 +10,23 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func contextBehaviours() []behaviour {
-	return []behaviour{
-		{name: "every read ends when its context has ended", test: endedReads},
-		{name: "every write ends when its context has ended and writes nothing", test: endedWrites},
+func contextTests() []contractTest {
+	return []contractTest{
+		{name: "every read ends when its context has ended", test: testReadsEndWithContext},
+		{name: "every write ends when its context has ended and writes nothing", test: testWritesEndWithContext},
 	}
 }
 
-// ended returns a context that is over already.
-func ended(t *testing.T) context.Context {
+// canceledContext returns a context that is canceled.
+func canceledContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
 }
 
-func endedReads(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	ctx := ended(t)
+func testReadsEndWithContext(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	ctx := canceledContext(t)
 	for method, call := range map[string]func() error{
 		"Get":          func() error { _, err := s.Get(ctx, "a"); return err },
 		"GetVersioned": func() error { _, err := s.GetVersioned(ctx, "a"); return err },
@@ -42,17 +42,17 @@ func endedReads(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func endedWrites(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	before := stateOf(t, s, "a")
-	ctx := ended(t)
+func testWritesEndWithContext(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	before := readState(t, s, "a")
+	ctx := canceledContext(t)
 	for method, call := range map[string]func() error{
-		"Upsert":       func() error { return s.Upsert(ctx, removed("a")) },
-		"Put":          func() error { _, err := s.Put(ctx, ports.PutInput{Record: removed("a")}); return err },
-		"UpdateStatus": func() error { return s.UpdateStatus(ctx, stop("a", 5)) },
-		"Transition":   func() error { _, err := s.Transition(ctx, operation(stop("a", 5), "op")); return err },
+		"Upsert":       func() error { return s.Upsert(ctx, removedRecord("a")) },
+		"Put":          func() error { _, err := s.Put(ctx, ports.PutInput{Record: removedRecord("a")}); return err },
+		"UpdateStatus": func() error { return s.UpdateStatus(ctx, stopInput("a", 5)) },
+		"Transition":   func() error { _, err := s.Transition(ctx, withOperationID(stopInput("a", 5), "op")); return err },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, method)
 	}
-	requireUntouched(t, s, before)
+	requireUnchanged(t, s, before)
 }

@@ -9,26 +9,26 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func deletionBehaviours(h Harness) []behaviour {
+func deletionTests(h Harness) []contractTest {
 	if h.Delete == nil {
 		return nil
 	}
-	return []behaviour{
-		{name: "a deleted game is gone from every read", test: deletedIsGone},
-		{name: "a watch says deleted with Before only", test: deletedEvent},
-		{name: "a deletion from inside the filter is seen", test: deletedInFilter},
-		{name: "a deletion from outside the filter is not seen", test: deletedOutsideFilter},
-		{name: "a deletion is replayed to a watch that resumes", test: deletedReplayed},
-		{name: "a deleted game is in no snapshot", test: deletedNotInSnapshot},
-		{name: "a list at a revision before the deletion still has the game", test: deletedInEarlierList},
-		{name: "a transition of a deleted game is ErrNotFound", test: deletedTransition},
-		{name: "a deleted game comes back as a new one", test: deletedComesBack},
+	return []contractTest{
+		{name: "no read returns a deleted game", test: testDeletedIsAbsent},
+		{name: "a watch yields deleted with Before only", test: testDeletedEvent},
+		{name: "a deletion of a game inside the filter is delivered", test: testDeletedInFilter},
+		{name: "a deletion of a game outside the filter is not delivered", test: testDeletedOutsideFilter},
+		{name: "a watch that resumes replays a deletion", test: testDeletedReplayed},
+		{name: "a deleted game is in no snapshot", test: testDeletedNotInSnapshot},
+		{name: "a list at a revision before the deletion contains the game", test: testDeletedInEarlierList},
+		{name: "a transition of a deleted game is ErrNotFound", test: testDeletedTransition},
+		{name: "a Put of a deleted game inserts a new record", test: testDeletedGameIsInsertedAsNew},
 	}
 }
 
-func deletedIsGone(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
-	put(t, s, running("b"))
+func testDeletedIsAbsent(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, runningRecord("b"))
 	h.Delete(t, s, "a")
 	_, err := s.Get(t.Context(), "a")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -36,14 +36,14 @@ func deletedIsGone(t *testing.T, h Harness, s ports.Store) {
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	all, err := s.List(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"b"}, ids(all))
-	requireOnlyUnder(t, s, "b", runtime.StatusRunning)
+	require.Equal(t, []string{"b"}, gameIDs(all))
+	requireListedUnder(t, s, "b", runtime.StatusRunning)
 }
 
 // requireDeleted fails unless the next event is the deletion of the record.
 func requireDeleted(t *testing.T, w *watchReader, before runtime.VersionedRecord) {
 	t.Helper()
-	event := w.event()
+	event := w.nextChange()
 	require.Equal(t, ports.EventDeleted, event.Type)
 	require.Equal(t, before.Record.GameID, event.GameID)
 	require.Equal(t, &before.Record, event.Before)
@@ -51,61 +51,61 @@ func requireDeleted(t *testing.T, w *watchReader, before runtime.VersionedRecord
 	require.Greater(t, event.Revision, before.Revision)
 }
 
-func deletedEvent(t *testing.T, h Harness, s ports.Store) {
-	before := put(t, s, running("a"))
-	w := synced(t, s, ports.WatchOptions{})
+func testDeletedEvent(t *testing.T, h Harness, s ports.Store) {
+	before := putRecord(t, s, runningRecord("a"))
+	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
-func deletedInFilter(t *testing.T, h Harness, s ports.Store) {
-	before := put(t, s, running("a"))
-	w := synced(t, s, ports.WatchOptions{Status: runtime.StatusRunning, Region: before.Record.Region})
+func testDeletedInFilter(t *testing.T, h Harness, s ports.Store) {
+	before := putRecord(t, s, runningRecord("a"))
+	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning, Region: before.Record.Region})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
-func deletedOutsideFilter(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, stopped("a"))
-	w := synced(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
+func testDeletedOutsideFilter(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, stoppedRecord("a"))
+	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	h.Delete(t, s, "a")
-	requireChange(t, w, ports.EventUpserted, nil, put(t, s, running("next")))
+	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, runningRecord("next")))
 }
 
-func deletedReplayed(t *testing.T, h Harness, s ports.Store) {
-	before := put(t, s, running("a"))
+func testDeletedReplayed(t *testing.T, h Harness, s ports.Store) {
+	before := putRecord(t, s, runningRecord("a"))
 	h.Delete(t, s, "a")
 	requireDeleted(t, openWatch(t, s, ports.WatchOptions{FromRevision: before.Revision}), before)
 }
 
-func deletedNotInSnapshot(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
-	put(t, s, running("b"))
+func testDeletedNotInSnapshot(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, runningRecord("b"))
 	h.Delete(t, s, "a")
-	records, _ := openWatch(t, s, ports.WatchOptions{}).snapshot()
-	require.Equal(t, []string{"b"}, ids(records))
+	records, _ := openWatch(t, s, ports.WatchOptions{}).readSnapshot()
+	require.Equal(t, []string{"b"}, gameIDs(records))
 }
 
-func deletedInEarlierList(t *testing.T, h Harness, s ports.Store) {
-	before := put(t, s, running("a"))
+func testDeletedInEarlierList(t *testing.T, h Harness, s ports.Store) {
+	before := putRecord(t, s, runningRecord("a"))
 	h.Delete(t, s, "a")
-	got, _ := collect(t, s, ports.PageQuery{Limit: 10, Revision: before.Revision})
+	got, _ := listAllPages(t, s, ports.PageQuery{Limit: 10, Revision: before.Revision})
 	require.Equal(t, []runtime.VersionedRecord{before}, got)
 }
 
-func deletedTransition(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testDeletedTransition(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	h.Delete(t, s, "a")
-	require.ErrorIs(t, s.UpdateStatus(t.Context(), stop("a", 5)), runtime.ErrNotFound)
+	require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), runtime.ErrNotFound)
 	requireEmpty(t, s)
 }
 
-func deletedComesBack(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testDeletedGameIsInsertedAsNew(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	h.Delete(t, s, "a")
-	w := synced(t, s, ports.WatchOptions{})
-	back, err := putIf(t, s, stopped("a"), 0)
+	w := openSyncedWatch(t, s, ports.WatchOptions{})
+	inserted, err := putAtRevision(t, s, stoppedRecord("a"), 0)
 	require.NoError(t, err)
-	requireChange(t, w, ports.EventUpserted, nil, back)
-	require.Empty(t, stateOf(t, s, "a").history[0].From)
+	requireChange(t, w, ports.EventUpserted, nil, inserted)
+	require.Empty(t, readState(t, s, "a").history[0].From)
 }

@@ -10,61 +10,63 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func fenceBehaviours(h Harness) []behaviour {
+func fenceTests(h Harness) []contractTest {
 	if h.Fences == nil {
 		return nil
 	}
-	return []behaviour{
-		{name: "a fence that holds lets writes pass", test: fenceHolds},
-		{name: "a revoked fence is ErrFenced and nothing is written", test: fenceRevoked},
-		{name: "a fence of another create revision is ErrFenced", test: fenceOtherRevision},
-		{name: "a fence on a key that never was is ErrFenced", test: fenceUnknownKey},
-		{name: "a new leader's fence holds while the old one's does not", test: fenceReplaced},
-		{name: "a fence does not do away with the expectations", test: fenceAndConflict},
-		{name: "a fence that does not hold is told before what was expected", test: fenceBeforeConflict},
-		{name: "a fence that can never hold is ErrInvalid", test: fenceInvalid},
+	return []contractTest{
+		{name: "writes with a valid fence succeed", test: testFenceHolds},
+		{name: "a revoked fence is ErrFenced and nothing is written", test: testFenceRevoked},
+		{name: "a fence of another create revision is ErrFenced", test: testFenceOtherRevision},
+		{name: "a fence on a key that never existed is ErrFenced", test: testFenceUnknownKey},
+		{name: "the new leader's fence is valid and the previous leader's is not", test: testFenceReplaced},
+		{name: "preconditions are checked under a valid fence too", test: testFenceAndConflict},
+		{name: "ErrFenced takes precedence over a failed precondition", test: testFenceBeforeConflict},
+		{name: "a fence that can never be valid is ErrInvalid", test: testFenceInvalid},
 	}
 }
 
-// requireFenced wants every kind of write to be refused for the fence.
+// requireFenced fails unless every kind of write with the fence returns ErrFenced and
+// writes nothing.
 func requireFenced(t *testing.T, s ports.Store, fence node.Fence) {
 	t.Helper()
-	before := stateOf(t, s, "a")
-	written, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
+	before := readState(t, s, "a")
+	record, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrFenced, "transition")
-	require.Zero(t, written)
-	_, err = s.Put(t.Context(), ports.PutInput{Record: removed("a"), Fence: &fence})
+	require.Zero(t, record)
+	_, err = s.Put(t.Context(), ports.PutInput{Record: removedRecord("a"), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrFenced, "put over a record")
-	requireUntouched(t, s, before)
-	_, err = s.Put(t.Context(), ports.PutInput{Record: running("new"), Fence: &fence})
+	requireUnchanged(t, s, before)
+	_, err = s.Put(t.Context(), ports.PutInput{Record: runningRecord("new"), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrFenced, "put of a new record")
 	_, err = s.Get(t.Context(), "new")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 }
 
-// requireNotFenced wants both kinds of write to pass, and leaves "a" running.
+// requireNotFenced fails unless both kinds of write with the fence succeed. It leaves
+// game "a" running.
 func requireNotFenced(t *testing.T, s ports.Store, fence node.Fence) {
 	t.Helper()
-	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
+	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
 	require.NoError(t, err, "transition")
-	_, err = s.Put(t.Context(), ports.PutInput{Record: running("a"), Fence: &fence})
+	_, err = s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), Fence: &fence})
 	require.NoError(t, err, "put")
 }
 
-func fenceHolds(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testFenceHolds(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	requireNotFenced(t, s, h.Fences.Grant(t, s))
 }
 
-func fenceRevoked(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testFenceRevoked(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, fence)
 	requireFenced(t, s, fence)
 }
 
-func fenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testFenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	for _, off := range []int64{-1, 1, 1 << 40} {
 		requireFenced(t, s, node.Fence{Key: fence.Key, CreateRevision: fence.CreateRevision + off})
@@ -72,56 +74,56 @@ func fenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
 	requireNotFenced(t, s, fence)
 }
 
-func fenceUnknownKey(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testFenceUnknownKey(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	requireFenced(t, s, node.Fence{Key: fence.Key + "-never", CreateRevision: fence.CreateRevision})
 }
 
-func fenceReplaced(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testFenceReplaced(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	old := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, old)
 	requireNotFenced(t, s, h.Fences.Grant(t, s))
 	requireFenced(t, s, old)
 }
 
-func fenceAndConflict(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, stopped("a"))
-	before := stateOf(t, s, "a")
+func testFenceAndConflict(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, stoppedRecord("a"))
+	before := readState(t, s, "a")
 	fence := h.Fences.Grant(t, s)
-	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
+	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrConflict)
-	_, err = s.Put(t.Context(), ports.PutInput{Record: running("a"), IfRevision: pointer(int64(0)), Fence: &fence})
+	_, err = s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), IfRevision: pointer(int64(0)), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrConflict)
-	_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("missing", 5), Fence: &fence})
+	_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("missing", 5), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrNotFound)
-	requireUntouched(t, s, before)
+	requireUnchanged(t, s, before)
 }
 
-func fenceBeforeConflict(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, stopped("a"))
-	before := stateOf(t, s, "a")
+func testFenceBeforeConflict(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, stoppedRecord("a"))
+	before := readState(t, s, "a")
 	fence := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, fence)
-	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
+	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrFenced, "a transition from another status")
-	_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("missing", 5), Fence: &fence})
-	require.ErrorIs(t, err, runtime.ErrFenced, "a transition of no game")
-	_, err = s.Put(t.Context(), ports.PutInput{Record: running("a"), IfRevision: pointer(int64(0)), Fence: &fence})
-	require.ErrorIs(t, err, runtime.ErrFenced, "a put that expects another revision")
-	requireUntouched(t, s, before)
+	_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("missing", 5), Fence: &fence})
+	require.ErrorIs(t, err, runtime.ErrFenced, "a transition of a game without a record")
+	_, err = s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), IfRevision: pointer(int64(0)), Fence: &fence})
+	require.ErrorIs(t, err, runtime.ErrFenced, "a put with another revision as its precondition")
+	requireUnchanged(t, s, before)
 }
 
-func fenceInvalid(t *testing.T, h Harness, s ports.Store) {
-	put(t, s, running("a"))
-	before := stateOf(t, s, "a")
+func testFenceInvalid(t *testing.T, h Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	before := readState(t, s, "a")
 	key := h.Fences.Grant(t, s).Key
 	for _, fence := range []node.Fence{{}, {CreateRevision: 1}, {Key: key}, {Key: key + "-never"}, {Key: key, CreateRevision: -1}} {
-		_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stop("a", 5), Fence: &fence})
+		_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
 		requireInvalid(t, err, "fence")
-		_, err = s.Put(t.Context(), ports.PutInput{Record: removed("a"), Fence: &fence})
+		_, err = s.Put(t.Context(), ports.PutInput{Record: removedRecord("a"), Fence: &fence})
 		requireInvalid(t, err, "fence")
 	}
-	requireUntouched(t, s, before)
+	requireUnchanged(t, s, before)
 }

@@ -12,19 +12,18 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// instant returns the n-th minute of a fixed day, to the nanosecond.
-func instant(n int) time.Time {
+// timeAt returns the n-th minute after a fixed time that has nanoseconds.
+func timeAt(n int) time.Time {
 	return time.Date(2026, time.March, 1, 12, 0, 0, 123456789, time.UTC).Add(time.Duration(n) * time.Minute)
 }
 
-func instantPtr(n int) *time.Time {
-	at := instant(n)
+func timePtrAt(n int) *time.Time {
+	at := timeAt(n)
 	return &at
 }
 
-// record returns a valid record of the status with every field that may be
-// filled filled.
-func record(gameID string, status runtime.Status) runtime.RuntimeRecord {
+// newRecord returns a valid record of the status with every optional field set.
+func newRecord(gameID string, status runtime.Status) runtime.RuntimeRecord {
 	r := runtime.RuntimeRecord{
 		GameID:             gameID,
 		Status:             status,
@@ -36,74 +35,82 @@ func record(gameID string, status runtime.Status) runtime.RuntimeRecord {
 		StatePath:          "/var/lib/galaxy/state",
 		DockerNetwork:      "galaxy",
 		Generation:         3,
-		CreatedAt:          instant(0),
-		LastOpAt:           instant(1),
-		StartedAt:          instantPtr(1),
+		CreatedAt:          timeAt(0),
+		LastOpAt:           timeAt(1),
+		StartedAt:          timePtrAt(1),
 	}
 	switch status {
 	case runtime.StatusStopped:
-		r.StoppedAt = instantPtr(2)
-		r.LastOpAt = instant(2)
+		r.StoppedAt = timePtrAt(2)
+		r.LastOpAt = timeAt(2)
 	case runtime.StatusRemoved:
-		r.StoppedAt = instantPtr(2)
-		r.RemovedAt = instantPtr(3)
-		r.LastOpAt = instant(3)
+		r.StoppedAt = timePtrAt(2)
+		r.RemovedAt = timePtrAt(3)
+		r.LastOpAt = timeAt(3)
 		r.CurrentContainerID = ""
-	default: // running as it is
+	default: // running: no further fields
 	}
 	return r
 }
 
-func running(gameID string) runtime.RuntimeRecord { return record(gameID, runtime.StatusRunning) }
-func stopped(gameID string) runtime.RuntimeRecord { return record(gameID, runtime.StatusStopped) }
-func removed(gameID string) runtime.RuntimeRecord { return record(gameID, runtime.StatusRemoved) }
-
-// move is an unguarded transition at the n-th minute.
-func move(gameID string, from, to runtime.Status, n int) ports.UpdateStatusInput {
-	return ports.UpdateStatusInput{GameID: gameID, ExpectedFrom: from, To: to, Now: instant(n)}
+func runningRecord(gameID string) runtime.RuntimeRecord {
+	return newRecord(gameID, runtime.StatusRunning)
+}
+func stoppedRecord(gameID string) runtime.RuntimeRecord {
+	return newRecord(gameID, runtime.StatusStopped)
+}
+func removedRecord(gameID string) runtime.RuntimeRecord {
+	return newRecord(gameID, runtime.StatusRemoved)
 }
 
-// stop is the transition that most behaviours use where any would do.
-func stop(gameID string, n int) ports.UpdateStatusInput {
-	return move(gameID, runtime.StatusRunning, runtime.StatusStopped, n)
+// transitionInput returns a transition at the n-th minute without a container guard.
+func transitionInput(gameID string, from, to runtime.Status, n int) ports.UpdateStatusInput {
+	return ports.UpdateStatusInput{GameID: gameID, ExpectedFrom: from, To: to, Now: timeAt(n)}
 }
 
-// resume undoes stop.
-func resume(gameID string, n int) ports.UpdateStatusInput {
-	return move(gameID, runtime.StatusStopped, runtime.StatusRunning, n)
+// stopInput returns the transition from running to stopped at the n-th minute.
+func stopInput(gameID string, n int) ports.UpdateStatusInput {
+	return transitionInput(gameID, runtime.StatusRunning, runtime.StatusStopped, n)
 }
 
-// operation makes a transition with an operation id of its own.
-func operation(input ports.UpdateStatusInput, operationID string) ports.TransitionInput {
+// resumeInput returns the transition from stopped to running at the n-th minute.
+func resumeInput(gameID string, n int) ports.UpdateStatusInput {
+	return transitionInput(gameID, runtime.StatusStopped, runtime.StatusRunning, n)
+}
+
+// withOperationID returns the transition with the operation id.
+func withOperationID(input ports.UpdateStatusInput, operationID string) ports.TransitionInput {
 	return ports.TransitionInput{UpdateStatusInput: input, Origin: ports.Origin{OperationID: operationID}}
 }
 
-func put(t *testing.T, s ports.Store, r runtime.RuntimeRecord) runtime.VersionedRecord {
+// putRecord writes the record with Put.
+func putRecord(t *testing.T, s ports.Store, r runtime.RuntimeRecord) runtime.VersionedRecord {
 	t.Helper()
-	written, err := s.Put(t.Context(), ports.PutInput{Record: r})
+	record, err := s.Put(t.Context(), ports.PutInput{Record: r})
 	require.NoError(t, err, "put %q", r.GameID)
-	return written
+	return record
 }
 
-func transition(t *testing.T, s ports.Store, input ports.UpdateStatusInput) runtime.VersionedRecord {
+// applyTransition makes the transition and returns the new record.
+func applyTransition(t *testing.T, s ports.Store, input ports.UpdateStatusInput) runtime.VersionedRecord {
 	t.Helper()
-	written, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: input})
-	require.NoError(t, err, "move %q from %s to %s", input.GameID, input.ExpectedFrom, input.To)
-	return written
+	record, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: input})
+	require.NoError(t, err, "transition of %q from %s to %s", input.GameID, input.ExpectedFrom, input.To)
+	return record
 }
 
-// head returns a revision that no write made so far is above.
-func head(t *testing.T, s ports.Store) int64 {
+// currentRevision returns a revision at least as new as every write so far.
+func currentRevision(t *testing.T, s ports.Store) int64 {
 	t.Helper()
 	info, err := s.Info(t.Context())
 	require.NoError(t, err, "info")
 	return info.Revision
 }
 
-// farFuture is a revision that no store reaches while a test runs.
-func farFuture(t *testing.T, s ports.Store) int64 { return head(t, s) + 1<<40 }
+// futureRevision returns a revision that no store reaches while a test runs.
+func futureRevision(t *testing.T, s ports.Store) int64 { return currentRevision(t, s) + 1<<40 }
 
-func ids(records []runtime.RuntimeRecord) []string {
+func gameIDs(records []runtime.RuntimeRecord) []string {
 	names := make([]string, 0, len(records))
 	for _, r := range records {
 		names = append(names, r.GameID)
@@ -111,7 +118,7 @@ func ids(records []runtime.RuntimeRecord) []string {
 	return names
 }
 
-func byID(records []runtime.RuntimeRecord) map[string]runtime.RuntimeRecord {
+func byGameID(records []runtime.RuntimeRecord) map[string]runtime.RuntimeRecord {
 	found := make(map[string]runtime.RuntimeRecord, len(records))
 	for _, r := range records {
 		found[r.GameID] = r
@@ -121,11 +128,11 @@ func byID(records []runtime.RuntimeRecord) map[string]runtime.RuntimeRecord {
 
 func pointer[T any](value T) *T { return &value }
 
-// game returns the name of the n-th game; names sort as their numbers do.
-func game(n int) string { return fmt.Sprintf("game-%04d", n) }
+// gameName returns the id of the n-th game. Ids sort as their numbers do.
+func gameName(n int) string { return fmt.Sprintf("game-%04d", n) }
 
-// badIDs are ids that no game can have.
-func badIDs() map[string]string {
+// invalidGameIDs returns ids that every store rejects, by description.
+func invalidGameIDs() map[string]string {
 	return map[string]string{
 		"empty":              "",
 		"blank":              "   ",
@@ -142,9 +149,9 @@ func badIDs() map[string]string {
 	}
 }
 
-// goodIDs are ids that come back byte for byte, and that a careless key
-// layout would confuse with one another.
-func goodIDs() map[string]string {
+// validGameIDs returns ids that stores keep byte for byte, by description. A careless
+// key layout would confuse some of them with each other.
+func validGameIDs() map[string]string {
 	return map[string]string{
 		"plain":                  "game-42",
 		"one letter":             "a",

@@ -8,63 +8,63 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func inspectBehaviours() []behaviour {
-	return []behaviour{
-		{name: "Info gives an identity that stays", test: infoIdentity},
-		{name: "two stores have two identities", test: infoIdentities},
-		{name: "Info's revision is not below the last write", test: infoRevision},
-		{name: "Revision is not below the last write, nor above Info's", test: plainRevision},
-		{name: "Info names the version of the layout", test: infoSchema},
-		{name: "Check of an empty store is clean", test: checkEmpty},
-		{name: "Check counts records, index keys and ledger entries", test: checkCounts},
-		{name: "Check with repair of a clean store changes nothing", test: checkRepairsNothing},
+func inspectTests() []contractTest {
+	return []contractTest{
+		{name: "Info returns an identity that does not change", test: testInfoIdentity},
+		{name: "two stores have two identities", test: testInfoIdentities},
+		{name: "Info's revision is not below the last write", test: testInfoRevision},
+		{name: "Revision is not below the last write, nor above Info's", test: testPlainRevision},
+		{name: "Info returns the version of the key layout", test: testInfoSchema},
+		{name: "Check of an empty store is clean", test: testCheckEmpty},
+		{name: "Check counts records, index keys and ledger entries", test: testCheckCounts},
+		{name: "Check with repair of a clean store changes nothing", test: testCheckRepairsNothing},
 	}
 }
 
-func infoIdentity(t *testing.T, _ Harness, s ports.Store) {
+func testInfoIdentity(t *testing.T, _ Harness, s ports.Store) {
 	first, err := s.Info(t.Context())
 	require.NoError(t, err)
 	require.NotEmpty(t, first.ID)
-	lifeOfGames(t, s)
+	putGameHistories(t, s)
 	second, err := s.Info(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, first.ID, second.ID)
 	require.Empty(t, second.Alarms)
 }
 
-func infoIdentities(t *testing.T, h Harness, s ports.Store) {
-	mine, err := s.Info(t.Context())
+func testInfoIdentities(t *testing.T, h Harness, s ports.Store) {
+	first, err := s.Info(t.Context())
 	require.NoError(t, err)
 	other, err := h.Open(t).Info(t.Context())
 	require.NoError(t, err)
-	require.NotEqual(t, mine.ID, other.ID)
+	require.NotEqual(t, first.ID, other.ID)
 }
 
-func infoRevision(t *testing.T, _ Harness, s ports.Store) {
-	require.Positive(t, head(t, s))
+func testInfoRevision(t *testing.T, _ Harness, s ports.Store) {
+	require.Positive(t, currentRevision(t, s))
 	for n := range 5 {
-		written := put(t, s, running(game(n)))
-		require.GreaterOrEqual(t, head(t, s), written.Revision)
+		record := putRecord(t, s, runningRecord(gameName(n)))
+		require.GreaterOrEqual(t, currentRevision(t, s), record.Revision)
 	}
 }
 
-func plainRevision(t *testing.T, _ Harness, s ports.Store) {
+func testPlainRevision(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 5 {
-		written := put(t, s, running(game(n)))
+		record := putRecord(t, s, runningRecord(gameName(n)))
 		revision, err := s.Revision(t.Context())
 		require.NoError(t, err)
-		require.GreaterOrEqual(t, revision, written.Revision)
-		require.LessOrEqual(t, revision, head(t, s))
+		require.GreaterOrEqual(t, revision, record.Revision)
+		require.LessOrEqual(t, revision, currentRevision(t, s))
 	}
 }
 
-func infoSchema(t *testing.T, _ Harness, s ports.Store) {
+func testInfoSchema(t *testing.T, _ Harness, s ports.Store) {
 	info, err := s.Info(t.Context())
 	require.NoError(t, err)
 	require.Positive(t, info.SchemaVersion)
 }
 
-func checkEmpty(t *testing.T, _ Harness, s ports.Store) {
+func testCheckEmpty(t *testing.T, _ Harness, s ports.Store) {
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err)
 	require.True(t, report.Clean())
@@ -74,10 +74,10 @@ func checkEmpty(t *testing.T, _ Harness, s ports.Store) {
 	require.Positive(t, report.Revision)
 }
 
-func checkCounts(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	put(t, s, stopped("b"))
-	last := transition(t, s, stop("a", 5))
+func testCheckCounts(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, stoppedRecord("b"))
+	last := applyTransition(t, s, stopInput("a", 5))
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err)
 	require.Equal(t, 2, report.Records)
@@ -86,12 +86,12 @@ func checkCounts(t *testing.T, _ Harness, s ports.Store) {
 	require.GreaterOrEqual(t, report.Revision, last.Revision)
 }
 
-func checkRepairsNothing(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	pingPong(t, s, "a", 3)
-	before := stateOf(t, s, "a")
+func testCheckRepairsNothing(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	alternateStatus(t, s, "a", 3)
+	before := readState(t, s, "a")
 	report, err := s.Check(t.Context(), true)
 	require.NoError(t, err)
 	require.Empty(t, report.Findings)
-	requireUntouched(t, s, before)
+	requireUnchanged(t, s, before)
 }

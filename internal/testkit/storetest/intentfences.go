@@ -11,26 +11,26 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func intentFenceBehaviours() []intentBehaviour {
-	return []intentBehaviour{
-		{"fences that hold let a write pass", intentFencesHold},
-		{"one fence of several that does not hold is ErrFenced", intentFenced},
-		{"a fence that does not hold is told before a conflict", intentFencedBeforeConflict},
-		{"fences that hold do not do away with the expectation", intentFenceAndConflict},
-		{"a fence that can never hold is ErrInvalid", intentFenceInvalid},
+func intentFenceTests() []intentTest {
+	return []intentTest{
+		{"fences that hold let a write pass", testIntentFencesHold},
+		{"one fence of several that does not hold is ErrFenced", testIntentFenced},
+		{"a fence that does not hold is told before a conflict", testIntentFencedBeforeConflict},
+		{"fences that hold do not do away with the expectation", testIntentFenceAndConflict},
+		{"a fence that can never hold is ErrInvalid", testIntentFenceInvalid},
 	}
 }
 
-func intentFencesHold(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFencesHold(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
 	first, err := s.PutIntent(t.Context(), fullIntent("a"), 0, fence)
 	require.NoError(t, err)
 	second, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, first, fence, fence)
 	require.NoError(t, err)
-	require.Equal(t, second, intentOf(t, s, "a").Revision)
+	require.Equal(t, second, readIntent(t, s, "a").Revision)
 }
 
-func intentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	before := ports.VersionedIntent{Intent: fullIntent("a"), Revision: putIntent(t, s, fullIntent("a"), 0)}
 	old := h.Grant(t, s)
 	h.Revoke(t, s, old)
@@ -42,13 +42,13 @@ func intentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
 		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "new"}, 0, fences...)
 		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
 	}
-	require.Equal(t, before, intentOf(t, s, "a"))
-	require.Zero(t, intentOf(t, s, "new").Revision)
+	require.Equal(t, before, readIntent(t, s, "a"))
+	require.Zero(t, readIntent(t, s, "new").Revision)
 	_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, before.Revision, present)
 	require.NoError(t, err)
 }
 
-func intentFencedBeforeConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFencedBeforeConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("a"), 0)
 	fence := h.Grant(t, s)
 	h.Revoke(t, s, fence)
@@ -59,31 +59,31 @@ func intentFencedBeforeConflict(t *testing.T, h IntentHarness, s ports.IntentSto
 	}
 }
 
-func intentFenceAndConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFenceAndConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	putIntent(t, s, fullIntent("a"), 0)
 	_, err := s.PutIntent(t.Context(), fullIntent("a"), 0, h.Grant(t, s))
 	require.ErrorIs(t, err, runtime.ErrConflict)
 }
 
-func intentFenceInvalid(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFenceInvalid(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
 	for _, bad := range []node.Fence{{}, {CreateRevision: 1}, {Key: fence.Key}, {Key: fence.Key, CreateRevision: -1}} {
 		_, err := s.PutIntent(t.Context(), fullIntent("a"), 0, fence, bad)
 		requireInvalid(t, err, "fence")
 	}
-	require.Zero(t, intentOf(t, s, "a").Revision)
+	require.Zero(t, readIntent(t, s, "a").Revision)
 }
 
-func damagedIntentBehaviours() []intentBehaviour {
-	return []intentBehaviour{
-		{"a damaged intent is named, hides no other, and is never overwritten", intentDamaged},
+func corruptIntentTests() []intentTest {
+	return []intentTest{
+		{"a damaged intent is named, hides no other, and is never overwritten", testIntentCorrupt},
 	}
 }
 
-func intentDamaged(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentCorrupt(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("bad"), 0)
 	good := ports.VersionedIntent{Intent: fullIntent("good"), Revision: putIntent(t, s, fullIntent("good"), 0)}
-	key, damaged := h.Damage(t, s, "bad")
+	key, damaged := h.Corrupt(t, s, "bad")
 	requireCorrupt := func(err error) {
 		t.Helper()
 		require.ErrorIs(t, err, runtime.ErrCorrupt)

@@ -13,60 +13,60 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func intentReadBehaviours() []intentBehaviour {
-	return []intentBehaviour{
-		{"a game without an intent has an empty one at revision 0", intentAbsent},
-		{"an intent comes back as it was written", intentComesBack},
-		{"an intent shares no memory with the store", intentSharesNothing},
-		{"good ids live side by side", intentIDs},
-		{"a bad id is ErrInvalid", intentBadIDs},
-		{"intents of many games come in the order that was asked for", intentsOfMany},
-		{"the operations in progress are known by their node", intentsInProgress},
-		{"reads and writes end when their context has ended", intentContexts},
+func intentReadTests() []intentTest {
+	return []intentTest{
+		{"a game without an intent has an empty one at revision 0", testIntentAbsent},
+		{"an intent comes back as it was written", testIntentRoundTrip},
+		{"an intent shares no memory with the store", testIntentSharesNothing},
+		{"good ids live side by side", testIntentIDs},
+		{"a bad id is ErrInvalid", testIntentBadIDs},
+		{"intents of many games come in the order that was asked for", testGetIntentsOfManyGames},
+		{"the operations in progress are known by their node", testIntentsInProgress},
+		{"reads and writes end when their context has ended", testIntentContexts},
 	}
 }
 
-func intentAbsent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentAbsent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	putIntent(t, s, fullIntent("other"), 0)
-	require.Equal(t, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: "a"}}, intentOf(t, s, "a"))
+	require.Equal(t, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: "a"}}, readIntent(t, s, "a"))
 }
 
-func intentComesBack(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentRoundTrip(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "wanted", DesiredStatus: runtime.StatusStopped}} {
 		revision := putIntent(t, s, intent, 0)
 		want := ports.VersionedIntent{Intent: intent, Revision: revision}
-		require.Equal(t, want, intentOf(t, s, intent.GameID))
-		require.Equal(t, []ports.VersionedIntent{want}, intentsOf(t, s, intent.GameID))
+		require.Equal(t, want, readIntent(t, s, intent.GameID))
+		require.Equal(t, []ports.VersionedIntent{want}, readIntents(t, s, intent.GameID))
 	}
 }
 
-func intentSharesNothing(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	written := fullIntent("a")
-	putIntent(t, s, written, 0)
-	spoil := func(in lifecycle.Intent) {
+func testIntentSharesNothing(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+	intent := fullIntent("a")
+	putIntent(t, s, intent, 0)
+	mutate := func(in lifecycle.Intent) {
 		in.Spec.Env["A"], in.Spec.Args[0] = "spoilt", "spoilt"
 		in.Current.Step, in.Current.PreviousRecord.Node = "spoilt", "spoilt"
-		in.Recent[0].OperationID, in.Restarts[0] = "spoilt", instant(99)
+		in.Recent[0].OperationID, in.Restarts[0] = "spoilt", timeAt(99)
 	}
-	spoil(written)
-	spoil(intentOf(t, s, "a").Intent)
-	spoil(intentsOf(t, s, "a")[0].Intent)
-	require.Equal(t, fullIntent("a"), intentOf(t, s, "a").Intent)
+	mutate(intent)
+	mutate(readIntent(t, s, "a").Intent)
+	mutate(readIntents(t, s, "a")[0].Intent)
+	require.Equal(t, fullIntent("a"), readIntent(t, s, "a").Intent)
 }
 
-func intentIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	var want []ports.VersionedIntent
-	for _, id := range goodIDs() {
+	for _, id := range validGameIDs() {
 		intent := lifecycle.Intent{GameID: id, DesiredStatus: runtime.StatusRunning, Spec: lifecycle.Spec{Image: "x:" + url.PathEscape(id)}}
 		want = append(want, ports.VersionedIntent{Intent: intent, Revision: putIntent(t, s, intent, 0)})
 	}
 	for _, w := range want {
-		require.Equal(t, w, intentOf(t, s, w.Intent.GameID))
+		require.Equal(t, w, readIntent(t, s, w.Intent.GameID))
 	}
 }
 
-func intentBadIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	for name, id := range badIDs() {
+func testIntentBadIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+	for name, id := range invalidGameIDs() {
 		_, err := s.GetIntent(t.Context(), id)
 		requireInvalid(t, err, "game_id")
 		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: id}, 0)
@@ -76,27 +76,27 @@ func intentBadIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	requireInvalid(t, err, "game_id")
 }
 
-func intentsOfMany(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	require.Empty(t, intentsOf(t, s))
+func testGetIntentsOfManyGames(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+	require.Empty(t, readIntents(t, s))
 	const games = 250 // etcdstore reads 100 at once
-	var asked []string
+	var requested []string
 	var want []ports.VersionedIntent
 	for n := range games {
-		asked = append(asked, game(n))
-		want = append(want, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: game(n)}})
+		requested = append(requested, gameName(n))
+		want = append(want, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: gameName(n)}})
 		if n%3 > 0 {
 			want[n].Revision = putIntent(t, s, want[n].Intent, 0)
 		}
 	}
-	slices.Reverse(asked)
+	slices.Reverse(requested)
 	slices.Reverse(want)
-	require.Equal(t, want, intentsOf(t, s, asked...))
-	require.Equal(t, want[:1], intentsOf(t, s, asked[0]))
+	require.Equal(t, want, readIntents(t, s, requested...))
+	require.Equal(t, want[:1], readIntents(t, s, requested[0]))
 }
 
-func intentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	revisions := map[string]int64{}
-	on := func(gameID, region, node string) {
+	setNode := func(gameID, region, node string) {
 		t.Helper()
 		intent := lifecycle.Intent{GameID: gameID}
 		if node != "" {
@@ -111,11 +111,11 @@ func intentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 		require.Equal(t, append([]string{}, want...), games, "operations of %s/%s", region, node)
 	}
 	requireOn("eu", "n1")
-	on("b", "eu", "n1")
-	on("a/🎲", "eu", "n1")
-	on("c", "eu", "n12")
-	on("d", "eu-2", "n1")
-	on("e", "", "")
+	setNode("b", "eu", "n1")
+	setNode("a/🎲", "eu", "n1")
+	setNode("c", "eu", "n12")
+	setNode("d", "eu-2", "n1")
+	setNode("e", "", "")
 	requireOn("eu", "n1", "a/🎲", "b")
 	requireOn("eu", "n12", "c")
 	requireOn("eu-2", "n1", "d")
@@ -124,16 +124,16 @@ func intentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"a/🎲", "b", "c"}, games, "operations of region eu")
 
-	on("b", "eu", "n1") // a step of the same operation
-	on("c", "eu", "n1") // given to another node
-	on("a/🎲", "", "")   // over
+	setNode("b", "eu", "n1") // a step of the same operation
+	setNode("c", "eu", "n1") // given to another node
+	setNode("a/🎲", "", "")   // over
 	requireOn("eu", "n1", "b", "c")
 	requireOn("eu", "n12")
 }
 
-func intentContexts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentContexts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("a"), 0)
-	ctx := ended(t)
+	ctx := canceledContext(t)
 	for method, call := range map[string]func() error{
 		"GetIntent":                func() error { _, err := s.GetIntent(ctx, "a"); return err },
 		"GetIntents":               func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },
@@ -142,5 +142,5 @@ func intentContexts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	} {
 		require.ErrorIs(t, call(), context.Canceled, method)
 	}
-	require.Equal(t, ports.VersionedIntent{Intent: fullIntent("a"), Revision: revision}, intentOf(t, s, "a"))
+	require.Equal(t, ports.VersionedIntent{Intent: fullIntent("a"), Revision: revision}, readIntent(t, s, "a"))
 }

@@ -11,39 +11,41 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// IntentHarness says how to get at an adapter of ports.IntentStore.
+// IntentHarness creates and controls the stores of one adapter of ports.IntentStore.
 type IntentHarness struct {
-	// Open returns a fresh store without an intent, and cleans up after itself.
+	// Open returns a store without intents. It closes the store by t.Cleanup.
 	Open func(t *testing.T) ports.IntentStore
-	// Grant returns a fence that holds until Revoke ends it.
+	// Grant returns a fence that is valid until Revoke.
 	Grant  func(t *testing.T, store ports.IntentStore) node.Fence
 	Revoke func(t *testing.T, store ports.IntentStore, fence node.Fence)
-	// Damage makes the game's intent one that nobody can read, and returns its key
-	// and the revision of the damage. Nil is for an adapter whose intents cannot be damaged.
-	Damage func(t *testing.T, store ports.IntentStore, gameID string) (key string, revision int64)
+	// Corrupt makes the stored intent of the game unreadable. It returns the key and the
+	// revision of that write. Nil is for an adapter whose intents cannot become corrupt.
+	Corrupt func(t *testing.T, store ports.IntentStore, gameID string) (key string, revision int64)
 }
 
-type intentBehaviour struct {
+// intentTest is the test of one sentence of the contract.
+type intentTest struct {
 	name string
 	test func(t *testing.T, h IntentHarness, s ports.IntentStore)
 }
 
-// RunIntents proves every behaviour of an intent store on a store of its own.
+// RunIntents runs every contract test of ports.IntentStore on a store of its own, in
+// parallel.
 func RunIntents(t *testing.T, h IntentHarness) {
-	behaviours := append(intentReadBehaviours(), intentWriteBehaviours()...)
-	behaviours = append(behaviours, intentFenceBehaviours()...)
-	if h.Damage != nil {
-		behaviours = append(behaviours, damagedIntentBehaviours()...)
+	tests := append(intentReadTests(), intentWriteTests()...)
+	tests = append(tests, intentFenceTests()...)
+	if h.Corrupt != nil {
+		tests = append(tests, corruptIntentTests()...)
 	}
-	for _, b := range behaviours {
-		t.Run(b.name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			b.test(t, h, h.Open(t))
+			test.test(t, h, h.Open(t))
 		})
 	}
 }
 
-// fullIntent has every field filled that may be.
+// fullIntent returns an intent of the game with every optional field set.
 func fullIntent(gameID string) lifecycle.Intent {
 	spec := lifecycle.Spec{
 		Image: "registry.example/engine:1.4.2", Args: []string{"--map", "<&>"}, Env: map[string]string{"A": "b", "EMPTY": ""},
@@ -52,23 +54,24 @@ func fullIntent(gameID string) lifecycle.Intent {
 		Crash:      lifecycle.CrashPolicy{Attempts: 3, Window: lifecycle.Duration(time.Hour), Delay: lifecycle.Duration(time.Second)},
 		OnNodeLost: lifecycle.NodeLostReschedule,
 	}
-	before, after := stopped(gameID), running(gameID)
+	before, after := stoppedRecord(gameID), runningRecord(gameID)
 	failure := lifecycle.Failure{Code: lifecycle.FailureStart, Message: "exit code 7"}
 	return lifecycle.Intent{
 		GameID: gameID, DesiredStatus: after.Status, Spec: spec,
 		Current: &lifecycle.Operation{
 			ID: "op-3", Kind: lifecycle.KindPatch, Region: "eu-west", Node: "node-1", Session: 12, Actor: "me", Reason: "why not",
-			StartedAt: instant(5), Deadline: instant(9), Step: lifecycle.StepCreating, StepAt: instant(6), Spec: spec,
+			StartedAt: timeAt(5), Deadline: timeAt(9), Step: lifecycle.StepCreating, StepAt: timeAt(6), Spec: spec,
 			Generation: 4, ContainerID: "container-2", PreviousRecord: &before, Failure: &failure,
 		},
 		Recent: []lifecycle.Outcome{
-			{OperationID: "op-2", Kind: lifecycle.KindStart, Actor: "me", StartedAt: instant(3), FinishedAt: instant(4), Failure: &failure},
-			{OperationID: "op-1", Kind: lifecycle.KindStart, StartedAt: instant(1), FinishedAt: instant(2), Record: &after, Revision: 7},
+			{OperationID: "op-2", Kind: lifecycle.KindStart, Actor: "me", StartedAt: timeAt(3), FinishedAt: timeAt(4), Failure: &failure},
+			{OperationID: "op-1", Kind: lifecycle.KindStart, StartedAt: timeAt(1), FinishedAt: timeAt(2), Record: &after, Revision: 7},
 		},
-		Restarts: []time.Time{instant(4), instant(3)},
+		Restarts: []time.Time{timeAt(4), timeAt(3)},
 	}
 }
 
+// putIntent writes the intent and returns its new revision.
 func putIntent(t *testing.T, s ports.IntentStore, intent lifecycle.Intent, ifRevision int64) int64 {
 	t.Helper()
 	revision, err := s.PutIntent(t.Context(), intent, ifRevision)
@@ -76,14 +79,16 @@ func putIntent(t *testing.T, s ports.IntentStore, intent lifecycle.Intent, ifRev
 	return revision
 }
 
-func intentsOf(t *testing.T, s ports.IntentStore, gameIDs ...string) []ports.VersionedIntent {
+// readIntents returns the intents of the games.
+func readIntents(t *testing.T, s ports.IntentStore, gameIDs ...string) []ports.VersionedIntent {
 	t.Helper()
 	found, err := s.GetIntents(t.Context(), gameIDs)
 	require.NoError(t, err, "get the intents of %q", gameIDs)
 	return found
 }
 
-func intentOf(t *testing.T, s ports.IntentStore, gameID string) ports.VersionedIntent {
+// readIntent returns the intent of the game.
+func readIntent(t *testing.T, s ports.IntentStore, gameID string) ports.VersionedIntent {
 	t.Helper()
 	found, err := s.GetIntent(t.Context(), gameID)
 	require.NoError(t, err, "get the intent of %q", gameID)

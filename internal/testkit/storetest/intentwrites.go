@@ -14,32 +14,32 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func intentWriteBehaviours() []intentBehaviour {
-	return []intentBehaviour{
-		{"the present revision lets a write pass, and each write has a higher one", intentExpectsPresent},
-		{"another revision is a conflict and nothing is written", intentConflicts},
-		{"of many writers at one revision one wins", intentRace},
-		{"many writers that try again lose no write", intentCounts},
-		{"an intent that cannot be kept is ErrInvalid", intentRefusals},
-		{"an intent of the largest size is kept", intentLargest},
+func intentWriteTests() []intentTest {
+	return []intentTest{
+		{"the present revision lets a write pass, and each write has a higher one", testIntentExpectsPresent},
+		{"another revision is a conflict and nothing is written", testIntentConflicts},
+		{"of many writers at one revision one wins", testIntentRace},
+		{"many writers that try again lose no write", testIntentCounts},
+		{"an intent that cannot be kept is ErrInvalid", testIntentRejectsInvalid},
+		{"an intent of the largest size is kept", testIntentLargest},
 	}
 }
 
-func intentExpectsPresent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentExpectsPresent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	first := putIntent(t, s, fullIntent("a"), 0)
 	second := putIntent(t, s, fullIntent("a"), first) // the same once more is a write as well
 	require.Greater(t, second, first)
 	third := putIntent(t, s, lifecycle.Intent{GameID: "a"}, second)
 	require.Greater(t, third, second)
-	require.Equal(t, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: "a"}, Revision: third}, intentOf(t, s, "a"))
+	require.Equal(t, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: "a"}, Revision: third}, readIntent(t, s, "a"))
 }
 
-func intentConflicts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentConflicts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	older := putIntent(t, s, fullIntent("a"), 0)
 	putIntent(t, s, fullIntent("a"), older)
 	other := putIntent(t, s, fullIntent("other"), 0)
 	for _, gameID := range []string{"a", "absent"} {
-		before := intentOf(t, s, gameID)
+		before := readIntent(t, s, gameID)
 		for _, expected := range []int64{0, older, other, other + 1<<40} {
 			if expected == before.Revision {
 				continue
@@ -53,25 +53,25 @@ func intentConflicts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 				Expected: strconv.FormatInt(expected, 10), Actual: strconv.FormatInt(before.Revision, 10),
 			}, *conflict)
 		}
-		require.Equal(t, before, intentOf(t, s, gameID))
+		require.Equal(t, before, readIntent(t, s, gameID))
 	}
 }
 
-func intentRace(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentRace(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	for _, gameID := range []string{"new", "old"} {
 		at := int64(0)
 		if gameID == "old" {
 			at = putIntent(t, s, fullIntent("old"), 0)
 		}
 		named := func(n int) lifecycle.Intent {
-			return lifecycle.Intent{GameID: gameID, Spec: lifecycle.Spec{Image: game(n)}}
+			return lifecycle.Intent{GameID: gameID, Spec: lifecycle.Spec{Image: gameName(n)}}
 		}
-		failed := atOnce(32, func(n int) error {
+		errs := runConcurrently(32, func(n int) error {
 			_, err := s.PutIntent(t.Context(), named(n), at)
 			return err
 		})
 		winner := -1
-		for n, err := range failed {
+		for n, err := range errs {
 			if err == nil {
 				require.Equal(t, -1, winner, "two have won")
 				winner = n
@@ -80,14 +80,14 @@ func intentRace(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 			require.ErrorIs(t, err, runtime.ErrConflict)
 		}
 		require.NotEqual(t, -1, winner, "nobody has won")
-		require.Equal(t, named(winner), intentOf(t, s, gameID).Intent)
+		require.Equal(t, named(winner), readIntent(t, s, gameID).Intent)
 	}
 }
 
-func intentCounts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	const writers, turns = 8, 10
-	failed := atOnce(writers, func(int) error {
-		for done := 0; done < turns; {
+func testIntentCounts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+	const writers, increments = 8, 10
+	errs := runConcurrently(writers, func(int) error {
+		for done := 0; done < increments; {
 			found, err := s.GetIntent(t.Context(), "a")
 			if err != nil {
 				return err
@@ -103,28 +103,28 @@ func intentCounts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 		}
 		return nil
 	})
-	require.NoError(t, errors.Join(failed...))
-	require.Equal(t, writers*turns, intentOf(t, s, "a").Intent.Spec.Port)
+	require.NoError(t, errors.Join(errs...))
+	require.Equal(t, writers*increments, readIntent(t, s, "a").Intent.Spec.Port)
 }
 
-func intentRefusals(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	put := func(spoil func(*lifecycle.Intent)) error {
+func testIntentRejectsInvalid(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+	putChanged := func(change func(*lifecycle.Intent)) error {
 		intent := fullIntent("a")
-		spoil(&intent)
+		change(&intent)
 		_, err := s.PutIntent(t.Context(), intent, 0)
 		return err
 	}
-	requireInvalid(t, put(func(in *lifecycle.Intent) { in.Current.Reason = "\xff" }), "intent")
-	requireInvalid(t, put(func(in *lifecycle.Intent) { in.Spec.Env["\xff"] = "" }), "intent")
-	requireInvalid(t, put(func(in *lifecycle.Intent) { in.Restarts = []time.Time{instant(0).AddDate(9000, 0, 0)} }), "intent")
-	requireInvalid(t, put(func(in *lifecycle.Intent) { in.Spec.Network = strings.Repeat("x", ports.MaxIntentBytes) }), "intent")
+	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Current.Reason = "\xff" }), "intent")
+	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Env["\xff"] = "" }), "intent")
+	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Restarts = []time.Time{timeAt(0).AddDate(9000, 0, 0)} }), "intent")
+	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Network = strings.Repeat("x", ports.MaxIntentBytes) }), "intent")
 	_, err := s.PutIntent(t.Context(), fullIntent("a"), -1)
 	requireInvalid(t, err, "if_revision")
-	require.Zero(t, intentOf(t, s, "a").Revision)
+	require.Zero(t, readIntent(t, s, "a").Revision)
 }
 
-func intentLargest(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentLargest(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	intent := lifecycle.Intent{GameID: "a", Spec: lifecycle.Spec{Network: strings.Repeat("x", ports.MaxIntentBytes-1000)}}
 	revision := putIntent(t, s, intent, putIntent(t, s, intent, 0))
-	require.Equal(t, ports.VersionedIntent{Intent: intent, Revision: revision}, intentOf(t, s, "a"))
+	require.Equal(t, ports.VersionedIntent{Intent: intent, Revision: revision}, readIntent(t, s, "a"))
 }

@@ -11,34 +11,35 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func pageBehaviours() []behaviour {
-	return []behaviour{
-		{name: "a page of an empty store is empty and the last", test: pageEmpty},
-		{name: "pages of one give every record once, ordered by key", test: pagesOfOne},
-		{name: "pages of any size give the same list", test: pageSizes},
-		{name: "a limit of exactly the records needs no further record", test: pageExact},
-		{name: "the largest limit is allowed", test: pageLargest},
-		{name: "records in a page carry the revision of their last change", test: pageRevisions},
-		{name: "a page filters by status", test: pageFilter(ports.PageQuery{Status: runtime.StatusStopped})},
-		{name: "a page filters by region", test: pageFilter(ports.PageQuery{Region: "eu"})},
-		{name: "a page filters by node", test: pageFilter(ports.PageQuery{Node: "node-2"})},
-		{name: "filters of a page are taken together", test: pageFilter(ports.PageQuery{Status: runtime.StatusRunning, Region: "us", Node: "node-1"})},
-		{name: "a filter that nothing matches gives an empty list", test: pageFilterNothing},
-		{name: "all pages stand at the first one's revision while writes go on", test: pagesPinned},
-		{name: "a filtered list stands at its revision while statuses change", test: pagesPinnedFiltered},
-		{name: "a list can be asked for at an earlier revision", test: pageEarlier},
-		{name: "a list as of now sees the last acknowledged write", test: pageFresh},
-		{name: "a revision that the store has not reached is ErrForeignRevision", test: pageFuture},
-		{name: "a negative revision is ErrInvalid", test: pageInvalid("revision", ports.PageQuery{Limit: 1, Revision: -1})},
-		{name: "an unknown status is ErrInvalid", test: pageInvalid("status", ports.PageQuery{Limit: 1, Status: "paused"})},
-		{name: "a limit of zero is ErrInvalid", test: pageInvalid("limit", ports.PageQuery{})},
-		{name: "a negative limit is ErrInvalid", test: pageInvalid("limit", ports.PageQuery{Limit: -1})},
-		{name: "a limit above the largest is ErrInvalid", test: pageInvalid("limit", ports.PageQuery{Limit: ports.MaxPageLimit + 1})},
+func pageTests() []contractTest {
+	return []contractTest{
+		{name: "a page of an empty store is empty and the last", test: testPageEmpty},
+		{name: "pages of one record return every record once, ordered by key", test: testPagesOfOne},
+		{name: "pages of any size return the same list", test: testPageSizes},
+		{name: "a page whose limit is the number of records contains all of them", test: testPageExact},
+		{name: "the largest limit is allowed", test: testPageLargest},
+		{name: "records in a page carry the revision of their last change", test: testPageRevisions},
+		{name: "a page filters by status", test: testPageFilter(ports.PageQuery{Status: runtime.StatusStopped})},
+		{name: "a page filters by region", test: testPageFilter(ports.PageQuery{Region: "eu"})},
+		{name: "a page filters by node", test: testPageFilter(ports.PageQuery{Node: "node-2"})},
+		{name: "a page applies all its filters", test: testPageFilter(ports.PageQuery{Status: runtime.StatusRunning, Region: "us", Node: "node-1"})},
+		{name: "a filter without a match returns an empty list", test: testPageFilterNothing},
+		{name: "all pages of a list have the first page's revision during writes", test: testPagesPinned},
+		{name: "a filtered list keeps its revision while statuses change", test: testPagesPinnedFiltered},
+		{name: "a list at an earlier revision returns the records of then", test: testPageEarlier},
+		{name: "a list at revision 0 contains the last acknowledged write", test: testPageFresh},
+		{name: "a revision that the store has not reached is ErrForeignRevision", test: testPageFuture},
+		{name: "a negative revision is ErrInvalid", test: testPageInvalid("revision", ports.PageQuery{Limit: 1, Revision: -1})},
+		{name: "an unknown status is ErrInvalid", test: testPageInvalid("status", ports.PageQuery{Limit: 1, Status: "paused"})},
+		{name: "a limit of zero is ErrInvalid", test: testPageInvalid("limit", ports.PageQuery{})},
+		{name: "a negative limit is ErrInvalid", test: testPageInvalid("limit", ports.PageQuery{Limit: -1})},
+		{name: "a limit above the largest is ErrInvalid", test: testPageInvalid("limit", ports.PageQuery{Limit: ports.MaxPageLimit + 1})},
 	}
 }
 
-// collect follows a query through all its pages.
-func collect(t *testing.T, s ports.Store, query ports.PageQuery) (records []runtime.VersionedRecord, revision int64) {
+// listAllPages reads all pages of the query. It returns their records and the revision
+// of the list.
+func listAllPages(t *testing.T, s ports.Store, query ports.PageQuery) (records []runtime.VersionedRecord, revision int64) {
 	t.Helper()
 	for {
 		page, err := s.ListPage(t.Context(), query)
@@ -47,31 +48,31 @@ func collect(t *testing.T, s ports.Store, query ports.PageQuery) (records []runt
 		require.Empty(t, page.Corrupt)
 		require.Positive(t, page.Revision)
 		if query.Revision != 0 {
-			require.Equal(t, query.Revision, page.Revision, "a page stands at the revision that was asked for")
+			require.Equal(t, query.Revision, page.Revision, "the page has the requested revision")
 		}
 		records = append(records, page.Records...)
 		if page.Next == "" {
 			return records, page.Revision
 		}
-		require.NotEqual(t, query.After, page.Next, "the list does not move on")
+		require.NotEqual(t, query.After, page.Next, "Next does not advance")
 		query.Revision, query.After = page.Revision, page.Next
 	}
 }
 
-// variedGames writes n games over all statuses, two regions and three nodes.
-func variedGames(t *testing.T, s ports.Store, n int) []runtime.VersionedRecord {
+// putVariedGames writes n games with all statuses, two regions and three nodes.
+func putVariedGames(t *testing.T, s ports.Store, n int) []runtime.VersionedRecord {
 	t.Helper()
-	written := make([]runtime.VersionedRecord, 0, n)
+	records := make([]runtime.VersionedRecord, 0, n)
 	for i := range n {
-		r := record(game(i), runtime.Statuses()[i%3])
+		r := newRecord(gameName(i), runtime.Statuses()[i%3])
 		r.Region = []string{"eu", "us"}[i/3%2]
 		r.Node = fmt.Sprintf("node-%d", i/6%3)
-		written = append(written, put(t, s, r))
+		records = append(records, putRecord(t, s, r))
 	}
-	return written
+	return records
 }
 
-func pageEmpty(t *testing.T, _ Harness, s ports.Store) {
+func testPageEmpty(t *testing.T, _ Harness, s ports.Store) {
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, page.Records)
@@ -79,50 +80,50 @@ func pageEmpty(t *testing.T, _ Harness, s ports.Store) {
 	require.Positive(t, page.Revision)
 }
 
-func pagesOfOne(t *testing.T, _ Harness, s ports.Store) {
-	want := variedGames(t, s, 7)
-	got, _ := collect(t, s, ports.PageQuery{Limit: 1})
+func testPagesOfOne(t *testing.T, _ Harness, s ports.Store) {
+	want := putVariedGames(t, s, 7)
+	got, _ := listAllPages(t, s, ports.PageQuery{Limit: 1})
 	require.Equal(t, want, got)
 }
 
-func pageSizes(t *testing.T, _ Harness, s ports.Store) {
-	want := variedGames(t, s, 25)
+func testPageSizes(t *testing.T, _ Harness, s ports.Store) {
+	want := putVariedGames(t, s, 25)
 	for _, limit := range []int{2, 3, 7, 24, 26, 100} {
-		got, _ := collect(t, s, ports.PageQuery{Limit: limit})
+		got, _ := listAllPages(t, s, ports.PageQuery{Limit: limit})
 		require.Equal(t, want, got, "limit %d", limit)
 	}
 }
 
-func pageExact(t *testing.T, _ Harness, s ports.Store) {
-	want := variedGames(t, s, 5)
+func testPageExact(t *testing.T, _ Harness, s ports.Store) {
+	want := putVariedGames(t, s, 5)
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 5})
 	require.NoError(t, err)
 	require.Equal(t, want, page.Records)
-	got, _ := collect(t, s, ports.PageQuery{Limit: 5})
+	got, _ := listAllPages(t, s, ports.PageQuery{Limit: 5})
 	require.Equal(t, want, got)
 }
 
-func pageLargest(t *testing.T, _ Harness, s ports.Store) {
-	want := variedGames(t, s, 3)
+func testPageLargest(t *testing.T, _ Harness, s ports.Store) {
+	want := putVariedGames(t, s, 3)
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: ports.MaxPageLimit})
 	require.NoError(t, err)
 	require.Equal(t, want, page.Records)
 	require.Empty(t, page.Next)
 }
 
-func pageRevisions(t *testing.T, _ Harness, s ports.Store) {
-	variedGames(t, s, 3)
-	want := transition(t, s, stop(game(0), 5))
+func testPageRevisions(t *testing.T, _ Harness, s ports.Store) {
+	putVariedGames(t, s, 3)
+	want := applyTransition(t, s, stopInput(gameName(0), 5))
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, want, page.Records[0])
 	require.GreaterOrEqual(t, page.Revision, want.Revision)
 }
 
-func pageFilter(query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
+func testPageFilter(query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
 	return func(t *testing.T, _ Harness, s ports.Store) {
 		var want []runtime.VersionedRecord
-		for _, v := range variedGames(t, s, 40) {
+		for _, v := range putVariedGames(t, s, 40) {
 			if (query.Status == "" || v.Record.Status == query.Status) &&
 				(query.Region == "" || v.Record.Region == query.Region) &&
 				(query.Node == "" || v.Record.Node == query.Node) {
@@ -132,31 +133,31 @@ func pageFilter(query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
 		require.NotEmpty(t, want)
 		for _, limit := range []int{1, 2, len(want), 100} {
 			query.Limit = limit
-			got, _ := collect(t, s, query)
+			got, _ := listAllPages(t, s, query)
 			require.Equal(t, want, got, "limit %d", limit)
 		}
 	}
 }
 
-func pageFilterNothing(t *testing.T, _ Harness, s ports.Store) {
-	variedGames(t, s, 10)
+func testPageFilterNothing(t *testing.T, _ Harness, s ports.Store) {
+	putVariedGames(t, s, 10)
 	for _, query := range []ports.PageQuery{{Region: "mars"}, {Node: "node-1x"}, {Region: "e"}, {Status: runtime.StatusStopped, Node: "none"}} {
 		query.Limit = 3
-		got, _ := collect(t, s, query)
+		got, _ := listAllPages(t, s, query)
 		require.Empty(t, got, "%+v", query)
 	}
 }
 
-func pagesPinned(t *testing.T, _ Harness, s ports.Store) {
-	want := variedGames(t, s, 9)
+func testPagesPinned(t *testing.T, _ Harness, s ports.Store) {
+	want := putVariedGames(t, s, 9)
 	query := ports.PageQuery{Limit: 2}
 	first, err := s.ListPage(t.Context(), query)
 	require.NoError(t, err)
 	got := slices.Clone(first.Records)
 	for next, n := first.Next, 0; next != ""; n++ {
-		put(t, s, removed(game(n)))
-		put(t, s, running(game(n)+"-inserted"))
-		transition(t, s, move(game(n)+"-inserted", runtime.StatusRunning, runtime.StatusStopped, n))
+		putRecord(t, s, removedRecord(gameName(n)))
+		putRecord(t, s, runningRecord(gameName(n)+"-inserted"))
+		applyTransition(t, s, transitionInput(gameName(n)+"-inserted", runtime.StatusRunning, runtime.StatusStopped, n))
 		page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 2, Revision: first.Revision, After: next})
 		require.NoError(t, err)
 		require.Equal(t, first.Revision, page.Revision)
@@ -166,55 +167,55 @@ func pagesPinned(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, got)
 }
 
-func pagesPinnedFiltered(t *testing.T, _ Harness, s ports.Store) {
+func testPagesPinnedFiltered(t *testing.T, _ Harness, s ports.Store) {
 	var want []runtime.VersionedRecord
 	for n := range 6 {
-		want = append(want, put(t, s, running(game(n))))
+		want = append(want, putRecord(t, s, runningRecord(gameName(n))))
 	}
 	query := ports.PageQuery{Status: runtime.StatusRunning, Limit: 2}
 	first, err := s.ListPage(t.Context(), query)
 	require.NoError(t, err)
 	for n := range 6 {
-		transition(t, s, stop(game(n), n))
+		applyTransition(t, s, stopInput(gameName(n), n))
 	}
-	put(t, s, running(game(9)))
+	putRecord(t, s, runningRecord(gameName(9)))
 	query.Revision, query.After = first.Revision, first.Next
-	rest, _ := collect(t, s, query)
+	rest, _ := listAllPages(t, s, query)
 	require.Equal(t, want, append(first.Records, rest...))
 }
 
-func pageEarlier(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	second := transition(t, s, stop("a", 5))
-	third := put(t, s, running("b"))
+func testPageEarlier(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	second := applyTransition(t, s, stopInput("a", 5))
+	third := putRecord(t, s, runningRecord("b"))
 	for revision, want := range map[int64][]runtime.VersionedRecord{
 		first.Revision:  {first},
 		second.Revision: {second},
 		third.Revision:  {second, third},
 	} {
-		got, at := collect(t, s, ports.PageQuery{Limit: 10, Revision: revision})
+		got, pageRevision := listAllPages(t, s, ports.PageQuery{Limit: 10, Revision: revision})
 		require.Equal(t, want, got)
-		require.Equal(t, revision, at)
+		require.Equal(t, revision, pageRevision)
 	}
 }
 
-func pageFresh(t *testing.T, _ Harness, s ports.Store) {
+func testPageFresh(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 20 {
-		written := put(t, s, running(game(n)))
-		got, revision := collect(t, s, ports.PageQuery{Limit: 100})
+		record := putRecord(t, s, runningRecord(gameName(n)))
+		got, revision := listAllPages(t, s, ports.PageQuery{Limit: 100})
 		require.Len(t, got, n+1)
-		require.GreaterOrEqual(t, revision, written.Revision)
+		require.GreaterOrEqual(t, revision, record.Revision)
 	}
 }
 
-func pageFuture(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 1, Revision: farFuture(t, s)})
+func testPageFuture(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 1, Revision: futureRevision(t, s)})
 	require.ErrorIs(t, err, runtime.ErrForeignRevision)
 	require.Zero(t, page)
 }
 
-func pageInvalid(field string, query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
+func testPageInvalid(field string, query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
 	return func(t *testing.T, _ Harness, s ports.Store) {
 		page, err := s.ListPage(t.Context(), query)
 		requireInvalid(t, err, field)

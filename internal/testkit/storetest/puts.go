@@ -10,52 +10,53 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func putBehaviours() []behaviour {
-	return []behaviour{
-		{name: "Put returns the record as it stands and a growing revision", test: putReturns},
-		{name: "Put without an expectation overwrites", test: putUnconditional},
-		{name: "Put that expects no record inserts", test: putExpectsNone},
-		{name: "Put that expects no record conflicts with one that is there", test: putExpectsNoneConflict},
-		{name: "Put that expects the present revision overwrites", test: putExpectsPresent},
-		{name: "Put that expects an older revision conflicts", test: putExpectsStale},
-		{name: "Put that expects a revision of a game without a record conflicts", test: putExpectsMissing},
-		{name: "Put that expects a negative revision is ErrInvalid", test: putExpectsNegative},
-		{name: "a revision of another game does not satisfy an expectation", test: putExpectsOther},
+func putTests() []contractTest {
+	return []contractTest{
+		{name: "Put returns the written record and an increasing revision", test: testPutReturns},
+		{name: "Put without a precondition overwrites", test: testPutUnconditional},
+		{name: "Put with the precondition of no record inserts", test: testPutExpectsNone},
+		{name: "Put with the precondition of no record conflicts with a record", test: testPutExpectsNoneConflict},
+		{name: "Put with the current revision overwrites", test: testPutExpectsPresent},
+		{name: "Put with an older revision conflicts", test: testPutExpectsStale},
+		{name: "Put with a revision conflicts for a game without a record", test: testPutExpectsMissing},
+		{name: "Put with a negative revision is ErrInvalid", test: testPutExpectsNegative},
+		{name: "Put with the revision of another game conflicts", test: testPutExpectsOther},
 	}
 }
 
-func putIf(t *testing.T, s ports.Store, r runtime.RuntimeRecord, revision int64) (runtime.VersionedRecord, error) {
+// putAtRevision writes the record with Put if the current one has the revision.
+func putAtRevision(t *testing.T, s ports.Store, r runtime.RuntimeRecord, revision int64) (runtime.VersionedRecord, error) {
 	t.Helper()
 	return s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: &revision})
 }
 
-func putReturns(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	require.Equal(t, running("a"), first.Record)
+func testPutReturns(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	require.Equal(t, runningRecord("a"), first.Record)
 	require.Positive(t, first.Revision)
-	second := put(t, s, stopped("a"))
-	require.Equal(t, stopped("a"), second.Record)
+	second := putRecord(t, s, stoppedRecord("a"))
+	require.Equal(t, stoppedRecord("a"), second.Record)
 	require.Greater(t, second.Revision, first.Revision)
-	require.Equal(t, second, stateOf(t, s, "a").VersionedRecord)
+	require.Equal(t, second, readState(t, s, "a").VersionedRecord)
 }
 
-func putUnconditional(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, removed("a"))
-	require.Equal(t, running("a"), put(t, s, running("a")).Record)
+func testPutUnconditional(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, removedRecord("a"))
+	require.Equal(t, runningRecord("a"), putRecord(t, s, runningRecord("a")).Record)
 }
 
-func putExpectsNone(t *testing.T, _ Harness, s ports.Store) {
-	written, err := putIf(t, s, running("a"), 0)
+func testPutExpectsNone(t *testing.T, _ Harness, s ports.Store) {
+	record, err := putAtRevision(t, s, runningRecord("a"), 0)
 	require.NoError(t, err)
-	require.Equal(t, written, stateOf(t, s, "a").VersionedRecord)
+	require.Equal(t, record, readState(t, s, "a").VersionedRecord)
 }
 
-// requireRevisionConflict checks the whole ConflictError of a Put on game "a"
-// that exists, and that nothing was written.
+// requireRevisionConflict fails unless a Put of the existing game "a" with the revision
+// returns a complete ConflictError and writes nothing.
 func requireRevisionConflict(t *testing.T, s ports.Store, expected int64) {
 	t.Helper()
-	before := stateOf(t, s, "a")
-	written, err := putIf(t, s, removed("a"), expected)
+	before := readState(t, s, "a")
+	record, err := putAtRevision(t, s, removedRecord("a"), expected)
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, err, &conflict)
@@ -67,36 +68,36 @@ func requireRevisionConflict(t *testing.T, s ports.Store, expected int64) {
 		Current:      before.Record,
 		Revision:     before.Revision,
 	}, *conflict)
-	require.Zero(t, written)
-	requireUntouched(t, s, before)
+	require.Zero(t, record)
+	requireUnchanged(t, s, before)
 }
 
-func putExpectsNoneConflict(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testPutExpectsNoneConflict(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	requireRevisionConflict(t, s, 0)
 }
 
-func putExpectsPresent(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	second, err := putIf(t, s, stopped("a"), first.Revision)
+func testPutExpectsPresent(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	second, err := putAtRevision(t, s, stoppedRecord("a"), first.Revision)
 	require.NoError(t, err)
-	moved := transition(t, s, resume("a", 5))
-	third, err := putIf(t, s, removed("a"), moved.Revision)
+	resumed := applyTransition(t, s, resumeInput("a", 5))
+	third, err := putAtRevision(t, s, removedRecord("a"), resumed.Revision)
 	require.NoError(t, err)
 	require.Greater(t, third.Revision, second.Revision)
-	require.Equal(t, third, stateOf(t, s, "a").VersionedRecord)
+	require.Equal(t, third, readState(t, s, "a").VersionedRecord)
 }
 
-func putExpectsStale(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	put(t, s, running("a"))
+func testPutExpectsStale(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, runningRecord("a"))
 	requireRevisionConflict(t, s, first.Revision)
-	requireRevisionConflict(t, s, farFuture(t, s))
+	requireRevisionConflict(t, s, futureRevision(t, s))
 }
 
-func putExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
-	other := put(t, s, running("other"))
-	_, err := putIf(t, s, running("a"), other.Revision)
+func testPutExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
+	other := putRecord(t, s, runningRecord("other"))
+	_, err := putAtRevision(t, s, runningRecord("a"), other.Revision)
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.Equal(t, runtime.ConflictError{
@@ -109,14 +110,14 @@ func putExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 }
 
-func putExpectsNegative(t *testing.T, _ Harness, s ports.Store) {
-	_, err := putIf(t, s, running("a"), -1)
+func testPutExpectsNegative(t *testing.T, _ Harness, s ports.Store) {
+	_, err := putAtRevision(t, s, runningRecord("a"), -1)
 	requireInvalid(t, err, "if_revision")
 	requireEmpty(t, s)
 }
 
-func putExpectsOther(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	other := put(t, s, running("b"))
+func testPutExpectsOther(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	other := putRecord(t, s, runningRecord("b"))
 	requireRevisionConflict(t, s, other.Revision)
 }

@@ -12,125 +12,124 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func raceBehaviours() []behaviour {
-	return []behaviour{
-		{name: "of 64 writers on one transition exactly one wins and the others learn who", test: raceTransition},
-		{name: "of 32 inserts that expect no record exactly one wins", test: raceInsert},
-		{name: "of 32 overwrites that expect one revision exactly one wins", test: raceRevision},
-		{name: "stopping and removing at once leaves one outcome that both can explain", test: raceStopRemove},
-		{name: "racing upserts all succeed and each is in the ledger once", test: raceUpserts},
-		{name: "writers on different games do not disturb each other", test: raceManyGames},
-		{name: "every success of a long fight is in the ledger", test: raceLong},
-		{name: "an upsert racing transitions is never lost", test: raceUpsertTransition},
-		{name: "a reader never goes back in time", test: raceReader},
-		{name: "a list shows one moment", test: raceList},
-		{name: "a list by status never shows a record of another status", test: raceListByStatus},
+func raceTests() []contractTest {
+	return []contractTest{
+		{name: "of 64 concurrent identical transitions one succeeds and the others get its record", test: testRaceTransition},
+		{name: "of 32 concurrent inserts with the precondition of no record one succeeds", test: testRaceInsert},
+		{name: "of 32 concurrent overwrites with one revision one succeeds", test: testRaceRevision},
+		{name: "of concurrent stop and remove one succeeds and the other conflicts", test: testRaceStopRemove},
+		{name: "concurrent upserts all succeed and each is in the ledger once", test: testRaceUpserts},
+		{name: "concurrent writes to different games all succeed", test: testRaceManyGames},
+		{name: "every successful transition of many concurrent attempts is in the ledger", test: testRaceOfManyAttempts},
+		{name: "an upsert concurrent with transitions is never lost", test: testRaceUpsertTransition},
+		{name: "a reader never reads an older revision than before", test: testRaceReader},
+		{name: "a list contains the records of one revision", test: testRaceList},
+		{name: "a list by status never contains a record of another status", test: testRaceListByStatus},
 	}
 }
 
-// atOnce runs the function n times at the same time and returns the errors.
-func atOnce(n int, run func(n int) error) []error {
-	failed := make([]error, n)
+// runConcurrently calls run n times concurrently and returns the error of each call.
+func runConcurrently(n int, run func(n int) error) []error {
+	errs := make([]error, n)
 	start := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
 			<-start
-			failed[i] = run(i)
+			errs[i] = run(i)
 		})
 	}
 	close(start)
 	wg.Wait()
-	return failed
+	return errs
 }
 
-// requireOneWinner returns the index of the only nil among the errors; every
-// other one has to be a conflict on the expectation that carries the present
-// record of the game.
-func requireOneWinner(t *testing.T, s ports.Store, gameID string, failed []error, expectation runtime.Precondition) int {
+// requireOneWinner returns the index of the only nil error. It fails unless every other
+// error is a conflict on the precondition that carries the current record of the game.
+func requireOneWinner(t *testing.T, s ports.Store, gameID string, errs []error, precondition runtime.Precondition) int {
 	t.Helper()
 	winner := -1
-	now := stateOf(t, s, gameID)
-	for i, err := range failed {
+	current := readState(t, s, gameID)
+	for i, err := range errs {
 		if err == nil {
-			require.Equal(t, -1, winner, "writers %d and %d both won", winner, i)
+			require.Equal(t, -1, winner, "writers %d and %d both succeeded", winner, i)
 			winner = i
 			continue
 		}
 		var conflict *runtime.ConflictError
 		require.ErrorAs(t, err, &conflict, "writer %d", i)
-		require.Equal(t, expectation, conflict.Precondition, "writer %d", i)
-		require.Equal(t, now.Record, conflict.Current, "the record that writer %d was shown", i)
-		require.Equal(t, now.Revision, conflict.Revision)
+		require.Equal(t, precondition, conflict.Precondition, "writer %d", i)
+		require.Equal(t, current.Record, conflict.Current, "the record in the conflict of writer %d", i)
+		require.Equal(t, current.Revision, conflict.Revision)
 	}
-	require.NotEqual(t, -1, winner, "nobody won")
+	require.NotEqual(t, -1, winner, "no writer succeeded")
 	return winner
 }
 
-func raceTransition(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	failed := atOnce(64, func(n int) error { return s.UpdateStatus(t.Context(), stop("a", 100+n)) })
-	winner := requireOneWinner(t, s, "a", failed, runtime.PreconditionStatus)
-	now := stateOf(t, s, "a")
-	require.Equal(t, instant(100+winner), now.Record.LastOpAt, "the record is the winner's")
-	require.Len(t, now.history, 2, "losers leave nothing in the ledger")
-	requireClean(t, s)
+func testRaceTransition(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	errs := runConcurrently(64, func(n int) error { return s.UpdateStatus(t.Context(), stopInput("a", 100+n)) })
+	winner := requireOneWinner(t, s, "a", errs, runtime.PreconditionStatus)
+	current := readState(t, s, "a")
+	require.Equal(t, timeAt(100+winner), current.Record.LastOpAt, "the record of the successful writer")
+	require.Len(t, current.history, 2, "conflicts add nothing to the ledger")
+	requireCheckClean(t, s)
 }
 
-func raceInsert(t *testing.T, _ Harness, s ports.Store) {
-	failed := atOnce(32, func(n int) error {
-		r := running("a")
+func testRaceInsert(t *testing.T, _ Harness, s ports.Store) {
+	errs := runConcurrently(32, func(n int) error {
+		r := runningRecord("a")
 		r.Generation = int64(n)
 		_, err := s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: pointer(int64(0))})
 		return err
 	})
-	winner := requireOneWinner(t, s, "a", failed, runtime.PreconditionRevision)
-	now := stateOf(t, s, "a")
-	require.Equal(t, int64(winner), now.Record.Generation)
-	require.Len(t, now.history, 1)
-	requireClean(t, s)
+	winner := requireOneWinner(t, s, "a", errs, runtime.PreconditionRevision)
+	current := readState(t, s, "a")
+	require.Equal(t, int64(winner), current.Record.Generation)
+	require.Len(t, current.history, 1)
+	requireCheckClean(t, s)
 }
 
-func raceRevision(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	failed := atOnce(32, func(n int) error {
-		r := stopped("a")
+func testRaceRevision(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	errs := runConcurrently(32, func(n int) error {
+		r := stoppedRecord("a")
 		r.Generation = int64(n)
 		_, err := s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: &first.Revision})
 		return err
 	})
-	winner := requireOneWinner(t, s, "a", failed, runtime.PreconditionRevision)
-	now := stateOf(t, s, "a")
-	require.Equal(t, int64(winner), now.Record.Generation)
-	require.Len(t, now.history, 2)
-	requireClean(t, s)
+	winner := requireOneWinner(t, s, "a", errs, runtime.PreconditionRevision)
+	current := readState(t, s, "a")
+	require.Equal(t, int64(winner), current.Record.Generation)
+	require.Len(t, current.history, 2)
+	requireCheckClean(t, s)
 }
 
-func raceStopRemove(t *testing.T, _ Harness, s ports.Store) {
+func testRaceStopRemove(t *testing.T, _ Harness, s ports.Store) {
 	for round := range 10 {
-		gameID := game(round)
-		put(t, s, running(gameID))
+		gameID := gameName(round)
+		putRecord(t, s, runningRecord(gameID))
 		targets := []runtime.Status{runtime.StatusStopped, runtime.StatusRemoved}
-		failed := atOnce(2, func(n int) error {
-			return s.UpdateStatus(t.Context(), move(gameID, runtime.StatusRunning, targets[n], 100))
+		errs := runConcurrently(2, func(n int) error {
+			return s.UpdateStatus(t.Context(), transitionInput(gameID, runtime.StatusRunning, targets[n], 100))
 		})
-		winner := requireOneWinner(t, s, gameID, failed, runtime.PreconditionStatus)
-		require.Equal(t, targets[winner], stateOf(t, s, gameID).Record.Status)
+		winner := requireOneWinner(t, s, gameID, errs, runtime.PreconditionStatus)
+		require.Equal(t, targets[winner], readState(t, s, gameID).Record.Status)
 	}
-	requireClean(t, s)
+	requireCheckClean(t, s)
 }
 
-func raceUpserts(t *testing.T, _ Harness, s ports.Store) {
+func testRaceUpserts(t *testing.T, _ Harness, s ports.Store) {
 	const writers = 24
-	failed := atOnce(writers, func(n int) error {
+	errs := runConcurrently(writers, func(n int) error {
 		_, err := s.Put(t.Context(), ports.PutInput{
-			Record: record("a", runtime.Statuses()[n%3]),
+			Record: newRecord("a", runtime.Statuses()[n%3]),
 			Origin: ports.Origin{OperationID: fmt.Sprintf("op-%d", n)},
 		})
 		return err
 	})
-	require.NoError(t, errors.Join(failed...))
-	entries := stateOf(t, s, "a").history
+	require.NoError(t, errors.Join(errs...))
+	entries := readState(t, s, "a").history
 	require.Len(t, entries, writers)
 	requireContiguous(t, entries)
 	seen := map[string]bool{}
@@ -138,36 +137,36 @@ func raceUpserts(t *testing.T, _ Harness, s ports.Store) {
 		seen[entry.OperationID] = true
 	}
 	require.Len(t, seen, writers, "each write is in the ledger once")
-	requireClean(t, s)
+	requireCheckClean(t, s)
 }
 
-func raceManyGames(t *testing.T, _ Harness, s ports.Store) {
+func testRaceManyGames(t *testing.T, _ Harness, s ports.Store) {
 	const games = 32
-	failed := atOnce(games, func(n int) error {
-		if err := s.Upsert(t.Context(), running(game(n))); err != nil {
+	errs := runConcurrently(games, func(n int) error {
+		if err := s.Upsert(t.Context(), runningRecord(gameName(n))); err != nil {
 			return err
 		}
-		return s.UpdateStatus(t.Context(), stop(game(n), n))
+		return s.UpdateStatus(t.Context(), stopInput(gameName(n), n))
 	})
-	require.NoError(t, errors.Join(failed...))
+	require.NoError(t, errors.Join(errs...))
 	got, err := s.ListByStatus(t.Context(), runtime.StatusStopped)
 	require.NoError(t, err)
 	require.Len(t, got, games)
 	for _, r := range got {
-		require.Len(t, stateOf(t, s, r.GameID).history, 2)
+		require.Len(t, readState(t, s, r.GameID).history, 2)
 	}
-	requireClean(t, s)
+	requireCheckClean(t, s)
 }
 
-func raceLong(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	const writers, tries = 8, 12
+func testRaceOfManyAttempts(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	const writers, attempts = 8, 12
 	succeeded := make([]int64, writers)
-	failed := atOnce(writers, func(n int) error {
-		for try := range tries {
-			input := stop("a", try)
-			if (n+try)%2 == 1 {
-				input = resume("a", try)
+	errs := runConcurrently(writers, func(n int) error {
+		for attempt := range attempts {
+			input := stopInput("a", attempt)
+			if (n+attempt)%2 == 1 {
+				input = resumeInput("a", attempt)
 			}
 			switch err := s.UpdateStatus(t.Context(), input); {
 			case err == nil:
@@ -178,33 +177,33 @@ func raceLong(t *testing.T, _ Harness, s ports.Store) {
 		}
 		return nil
 	})
-	require.NoError(t, errors.Join(failed...))
+	require.NoError(t, errors.Join(errs...))
 	var total int64
 	for _, n := range succeeded {
 		total += n
 	}
-	entries := stateOf(t, s, "a").history
-	require.Equal(t, total+1, entries[0].Seq, "ledger against successes")
+	entries := readState(t, s, "a").history
+	require.Equal(t, total+1, entries[0].Seq, "ledger entries and successful writes")
 	requireContiguous(t, entries)
-	requireClean(t, s)
+	requireCheckClean(t, s)
 }
 
-func raceUpsertTransition(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	failed := atOnce(16, func(n int) error {
+func testRaceUpsertTransition(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	errs := runConcurrently(16, func(n int) error {
 		if n%2 == 0 {
-			r := running("a")
+			r := runningRecord("a")
 			r.CurrentContainerID = fmt.Sprintf("container-%d", n)
 			return s.Upsert(t.Context(), r)
 		}
-		err := s.UpdateStatus(t.Context(), stop("a", n))
+		err := s.UpdateStatus(t.Context(), stopInput("a", n))
 		if errors.Is(err, runtime.ErrConflict) {
 			return nil
 		}
 		return err
 	})
-	require.NoError(t, errors.Join(failed...))
-	entries := stateOf(t, s, "a").history
+	require.NoError(t, errors.Join(errs...))
+	entries := readState(t, s, "a").history
 	requireContiguous(t, entries)
 	containers := map[string]bool{}
 	for _, entry := range entries {
@@ -213,21 +212,21 @@ func raceUpsertTransition(t *testing.T, _ Harness, s ports.Store) {
 	for n := 0; n < 16; n += 2 {
 		require.True(t, containers[fmt.Sprintf("container-%d", n)], "upsert %d was acknowledged and is not in the ledger", n)
 	}
-	requireClean(t, s)
+	requireCheckClean(t, s)
 }
 
-func raceReader(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	failed := atOnce(4, func(n int) error {
+func testRaceReader(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	errs := runConcurrently(4, func(n int) error {
 		if n == 0 {
-			pingPongErr := func(i int) error {
+			toggleStatus := func(i int) error {
 				if i%2 == 0 {
-					return s.UpdateStatus(t.Context(), stop("a", i))
+					return s.UpdateStatus(t.Context(), stopInput("a", i))
 				}
-				return s.UpdateStatus(t.Context(), resume("a", i))
+				return s.UpdateStatus(t.Context(), resumeInput("a", i))
 			}
 			for i := range 40 {
-				if err := pingPongErr(i); err != nil {
+				if err := toggleStatus(i); err != nil {
 					return err
 				}
 			}
@@ -246,18 +245,18 @@ func raceReader(t *testing.T, _ Harness, s ports.Store) {
 		}
 		return nil
 	})
-	require.NoError(t, errors.Join(failed...))
-	requireClean(t, s)
+	require.NoError(t, errors.Join(errs...))
+	requireCheckClean(t, s)
 }
 
-func raceList(t *testing.T, _ Harness, s ports.Store) {
+func testRaceList(t *testing.T, _ Harness, s ports.Store) {
 	write := func(gameID string, generation int64) error {
-		r := running(gameID)
+		r := runningRecord(gameID)
 		r.Generation = generation
 		return s.Upsert(t.Context(), r)
 	}
 	require.NoError(t, errors.Join(write("a", 0), write("z", 0)))
-	failed := atOnce(2, func(n int) error {
+	errs := runConcurrently(2, func(n int) error {
 		for i := range 30 {
 			if n == 0 {
 				if err := errors.Join(write("a", int64(i)), write("z", int64(i))); err != nil {
@@ -269,28 +268,28 @@ func raceList(t *testing.T, _ Harness, s ports.Store) {
 			if err != nil {
 				return err
 			}
-			// a is written before z, so at any moment a is at z or one ahead
-			found := byID(records)
-			if ahead := found["a"].Generation - found["z"].Generation; ahead < 0 || ahead > 1 {
+			// a is written before z, so at any revision a is at most one higher
+			found := byGameID(records)
+			if lead := found["a"].Generation - found["z"].Generation; lead < 0 || lead > 1 {
 				return fmt.Errorf("list shows a at %d and z at %d", found["a"].Generation, found["z"].Generation)
 			}
 		}
 		return nil
 	})
-	require.NoError(t, errors.Join(failed...))
-	requireClean(t, s)
+	require.NoError(t, errors.Join(errs...))
+	requireCheckClean(t, s)
 }
 
-func raceListByStatus(t *testing.T, _ Harness, s ports.Store) {
+func testRaceListByStatus(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 5 {
-		put(t, s, running(game(n)))
+		putRecord(t, s, runningRecord(gameName(n)))
 	}
-	failed := atOnce(2, func(n int) error {
+	errs := runConcurrently(2, func(n int) error {
 		for i := range 40 {
 			if n == 0 {
-				input := stop(game(i%5), i)
+				input := stopInput(gameName(i%5), i)
 				if i/5%2 == 1 {
-					input = resume(game(i%5), i)
+					input = resumeInput(gameName(i%5), i)
 				}
 				if err := s.UpdateStatus(t.Context(), input); err != nil {
 					return err
@@ -309,6 +308,6 @@ func raceListByStatus(t *testing.T, _ Harness, s ports.Store) {
 		}
 		return nil
 	})
-	require.NoError(t, errors.Join(failed...))
-	requireClean(t, s)
+	require.NoError(t, errors.Join(errs...))
+	requireCheckClean(t, s)
 }

@@ -1,6 +1,3 @@
-// Package storetest is the contract of package ports written as tests: every
-// sentence there is a named behaviour here, and every adapter runs them all.
-// RunModel compares an adapter with the model store on random programs.
 package storetest
 
 import (
@@ -13,141 +10,154 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Harness says how to get at an adapter and what it is able to do. A nil
-// function is a capability that the adapter does not have; the behaviours that
-// need it are then not registered.
+// Harness creates and controls the stores of one adapter. A nil function is a
+// capability that the adapter does not have; the tests that need it do not run.
 type Harness struct {
-	// Open returns a fresh and empty store that shares no games with any other,
-	// and cleans up after itself by t.Cleanup. Stores may share one counter of
-	// revisions, as those in one etcd do.
+	// Open returns an empty store that shares no games with any other. It closes the
+	// store by t.Cleanup. Stores may share one revision counter, as those in one etcd
+	// do.
 	Open func(t *testing.T) ports.Store
 
-	// OpenAlone is Open for behaviours that compact, which would pull history
-	// from under other stores with the same counter. Nil means that Open's stores
-	// are alone already.
-	OpenAlone func(t *testing.T) ports.Store
+	// OpenIsolated is Open for tests that compact: they would remove the history of
+	// other stores with the same revision counter. Nil means that the stores of Open
+	// do not share a counter.
+	OpenIsolated func(t *testing.T) ports.Store
 
-	// Compact makes the store forget what happened up to the revision.
+	// Compact removes the store's history up to the revision.
 	Compact func(t *testing.T, store ports.Store, revision int64)
 
-	// Delete takes a game's record, index and ledger away behind the store's
-	// back, in one revision.
+	// Delete deletes a game's record, index key and ledger at one revision, without
+	// using the store.
 	Delete func(t *testing.T, store ports.Store, gameID string)
 
-	// Fences is nil for an adapter that cannot carry them.
+	// Fences is nil for an adapter that does not support fences.
 	Fences *Fences
 
-	// RefusesInvalidRecords is set for an adapter whose far side lets only such
-	// records in as RuntimeRecord.Validate accepts, as the API does.
-	RefusesInvalidRecords bool
+	// RejectsInvalidRecords is set for an adapter whose server accepts only records that
+	// pass RuntimeRecord.Validate, as the API does.
+	RejectsInvalidRecords bool
+
+	// NewModel returns an empty model store; RunModel compares the adapter with it.
+	// Run does not use it.
+	NewModel func() Model
 }
 
-// Fences makes leaders and ends their leadership.
+// Model is a store whose behavior is known to be right. Its history can be controlled
+// directly.
+type Model interface {
+	ports.Store
+	// Delete deletes the game's record and ledger at one new revision.
+	Delete(gameID string)
+	// Compact removes the history up to the revision.
+	Compact(revision int64) error
+}
+
+// Fences grants and revokes fences.
 type Fences struct {
-	// Grant returns a fence that holds until it is revoked.
+	// Grant returns a fence that is valid until it is revoked.
 	Grant func(t *testing.T, store ports.Store) node.Fence
-	// Revoke ends it, as if the leader's lease had run out.
+	// Revoke invalidates the fence, as if the leader's lease had expired.
 	Revoke func(t *testing.T, store ports.Store, fence node.Fence)
 }
 
-// behaviour is one promise, named by a sentence, with the steps that prove it.
-type behaviour struct {
+// contractTest is the test of one sentence of a contract.
+type contractTest struct {
 	name string
 	test func(t *testing.T, h Harness, s ports.Store)
-	// alone is set for behaviours that compact
-	alone bool
+	// isolated is set for tests that compact
+	isolated bool
 }
 
-// Run proves every behaviour on a store of its own, in parallel, and after each
-// of them that the store keeps its invariants.
+// Run runs every contract test on a store of its own, in parallel. After each test it
+// checks that the store's records, index and ledger agree.
 func Run(t *testing.T, h Harness) {
 	groups := []struct {
-		name       string
-		behaviours []behaviour
+		name  string
+		tests []contractTest
 	}{
-		{"read", readBehaviours()},
-		{"local read", localBehaviours()},
-		{"upsert", upsertBehaviours(h)},
-		{"refusal", refusalBehaviours()},
-		{"game id", idBehaviours()},
-		{"transition", transitionBehaviours()},
-		{"conflict", conflictBehaviours()},
-		{"put", putBehaviours()},
-		{"operation id", operationBehaviours()},
-		{"fence", fenceBehaviours(h)},
-		{"page", pageBehaviours()},
-		{"ledger", ledgerBehaviours()},
-		{"race", raceBehaviours()},
-		{"watch", watchBehaviours()},
-		{"watch resume", resumeBehaviours()},
-		{"watch filter", filterBehaviours()},
-		{"watch end", watchEndBehaviours()},
-		{"compaction", compactionBehaviours(h)},
-		{"deletion", deletionBehaviours(h)},
-		{"context", contextBehaviours()},
-		{"inspect", inspectBehaviours()},
+		{"read", readTests()},
+		{"local read", localReadTests()},
+		{"upsert", upsertTests(h)},
+		{"rejection", rejectionTests()},
+		{"game id", gameIDTests()},
+		{"transition", transitionTests()},
+		{"conflict", conflictTests()},
+		{"put", putTests()},
+		{"operation id", operationIDTests()},
+		{"fence", fenceTests(h)},
+		{"page", pageTests()},
+		{"ledger", ledgerTests()},
+		{"race", raceTests()},
+		{"watch", watchTests()},
+		{"watch resume", watchResumeTests()},
+		{"watch filter", watchFilterTests()},
+		{"watch end", watchEndTests()},
+		{"compaction", compactionTests(h)},
+		{"deletion", deletionTests(h)},
+		{"context", contextTests()},
+		{"inspect", inspectTests()},
 	}
 	for _, group := range groups {
-		if len(group.behaviours) == 0 {
+		if len(group.tests) == 0 {
 			continue
 		}
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
-			for _, b := range group.behaviours {
-				t.Run(b.name, func(t *testing.T) {
+			for _, test := range group.tests {
+				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()
-					prove(t, h, b)
+					runTest(t, h, test)
 				})
 			}
 		})
 	}
 }
 
-func prove(t *testing.T, h Harness, b behaviour) {
+func runTest(t *testing.T, h Harness, test contractTest) {
 	open := h.Open
-	if b.alone && h.OpenAlone != nil {
-		open = h.OpenAlone
+	if test.isolated && h.OpenIsolated != nil {
+		open = h.OpenIsolated
 	}
 	store := open(t)
-	b.test(t, h, store)
-	requireClean(t, store)
+	test.test(t, h, store)
+	requireCheckClean(t, store)
 }
 
-// requireClean fails unless records, index and ledger agree.
-func requireClean(t *testing.T, s ports.Store) {
+// requireCheckClean fails unless records, index and ledger agree.
+func requireCheckClean(t *testing.T, s ports.Store) {
 	t.Helper()
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err, "check")
-	require.Empty(t, report.Findings, "check found broken rules")
+	require.Empty(t, report.Findings, "check found violations")
 	require.True(t, report.Clean())
 }
 
-// requireEmpty fails unless the store has no record at all.
+// requireEmpty fails unless the store has no records.
 func requireEmpty(t *testing.T, s ports.Store) {
 	t.Helper()
 	records, err := s.List(t.Context())
 	require.NoError(t, err, "list")
-	require.Empty(t, records, "the store was to stay empty")
+	require.Empty(t, records, "the store must be empty")
 }
 
-// state is all that the store says of one game.
-type state struct {
+// gameState is what a store returns for one game.
+type gameState struct {
 	runtime.VersionedRecord
 	history []runtime.LedgerEntry
 }
 
-// stateOf reads the game's record and ledger.
-func stateOf(t *testing.T, s ports.Store, gameID string) state {
+// readState reads the game's record and ledger.
+func readState(t *testing.T, s ports.Store, gameID string) gameState {
 	t.Helper()
 	record, err := s.GetVersioned(t.Context(), gameID)
 	require.NoError(t, err, "get %q", gameID)
 	history, err := s.History(t.Context(), gameID)
 	require.NoError(t, err, "history of %q", gameID)
-	return state{VersionedRecord: record, history: history}
+	return gameState{VersionedRecord: record, history: history}
 }
 
-// requireUntouched fails if anything was written to the game since before.
-func requireUntouched(t *testing.T, s ports.Store, before state) {
+// requireUnchanged fails if the game was written after before was read.
+func requireUnchanged(t *testing.T, s ports.Store, before gameState) {
 	t.Helper()
-	require.Equal(t, before, stateOf(t, s, before.Record.GameID), "the game was to stay untouched")
+	require.Equal(t, before, readState(t, s, before.Record.GameID), "the game must not change")
 }

@@ -12,232 +12,233 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func transitionBehaviours() []behaviour {
-	behaviours := []behaviour{
-		{name: "stopping changes its fields and no other", test: stopEffects},
-		{name: "removing from running changes its fields and no other", test: removeRunningEffects},
-		{name: "removing from stopped keeps stopped_at", test: removeStoppedEffects},
-		{name: "running again keeps the container and clears stopped_at", test: resumeEffects},
-		{name: "Now is kept in UTC to the nanosecond", test: transitionNow},
-		{name: "Now may be earlier than the record's instants", test: transitionIntoPast},
-		{name: "a guard that holds lets the transition pass", test: guardHolds},
-		{name: "an empty guard is no guard", test: guardEmpty},
-		{name: "a transition of a game without a record is ErrNotFound", test: transitionMissing},
-		{name: "a guarded transition of a game without a record is ErrNotFound", test: transitionMissingGuarded},
-		{name: "a removed game has no transition", test: removedStays},
-		{name: "Transition returns what Get returns next", test: transitionReturns},
-		{name: "a transition of one game leaves the others alone", test: transitionIsLocal},
+func transitionTests() []contractTest {
+	tests := []contractTest{
+		{name: "stopping changes the fields of a stop and no other", test: testStopEffects},
+		{name: "removing from running changes the fields of a removal and no other", test: testRemoveRunningEffects},
+		{name: "removing from stopped keeps stopped_at", test: testRemoveStoppedEffects},
+		{name: "resuming keeps the container and clears stopped_at", test: testResumeEffects},
+		{name: "Now is stored in UTC to the nanosecond", test: testTransitionNow},
+		{name: "Now may be earlier than the record's timestamps", test: testTransitionWithEarlierNow},
+		{name: "a transition with a matching container guard succeeds", test: testGuardHolds},
+		{name: "an empty container guard matches every container", test: testGuardEmpty},
+		{name: "a transition of a game without a record is ErrNotFound", test: testTransitionMissing},
+		{name: "a guarded transition of a game without a record is ErrNotFound", test: testTransitionMissingGuarded},
+		{name: "a removed game has no transition", test: testRemovedHasNoTransition},
+		{name: "Transition returns what Get returns next", test: testTransitionReturns},
+		{name: "a transition of one game does not change the others", test: testTransitionIsLocal},
 	}
 	for _, from := range runtime.Statuses() {
 		for _, to := range runtime.Statuses() {
-			behaviours = append(behaviours, pairBehaviour(from, to))
+			tests = append(tests, statusPairTest(from, to))
 		}
 	}
-	return behaviours
+	return tests
 }
 
-// pairBehaviour is one of the nine pairs of statuses.
-func pairBehaviour(from, to runtime.Status) behaviour {
+// statusPairTest returns the test of one of the nine pairs of statuses.
+func statusPairTest(from, to runtime.Status) contractTest {
 	allowed := map[runtime.Status][]runtime.Status{
 		runtime.StatusRunning: {runtime.StatusStopped, runtime.StatusRemoved},
 		runtime.StatusStopped: {runtime.StatusRunning, runtime.StatusRemoved},
 	}
 	if slices.Contains(allowed[from], to) {
-		return behaviour{name: fmt.Sprintf("%s to %s is allowed", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
-			put(t, s, record("a", from))
-			require.NoError(t, s.UpdateStatus(t.Context(), move("a", from, to, 5)))
-			require.Equal(t, to, stateOf(t, s, "a").Record.Status)
+		return contractTest{name: fmt.Sprintf("%s to %s is allowed", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
+			putRecord(t, s, newRecord("a", from))
+			require.NoError(t, s.UpdateStatus(t.Context(), transitionInput("a", from, to, 5)))
+			require.Equal(t, to, readState(t, s, "a").Record.Status)
 		}}
 	}
-	return behaviour{name: fmt.Sprintf("%s to %s is refused", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
-		put(t, s, record("a", from))
-		before := stateOf(t, s, "a")
+	return contractTest{name: fmt.Sprintf("%s to %s is rejected", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
+		putRecord(t, s, newRecord("a", from))
+		before := readState(t, s, "a")
 		for _, gameID := range []string{"a", "missing"} {
-			requirePairRefused(t, s.UpdateStatus(t.Context(), move(gameID, from, to, 5)), from, to)
-			_, err := s.Transition(t.Context(), operation(move(gameID, from, to, 5), "op"))
-			requirePairRefused(t, err, from, to)
+			requirePairRejected(t, s.UpdateStatus(t.Context(), transitionInput(gameID, from, to, 5)), from, to)
+			_, err := s.Transition(t.Context(), withOperationID(transitionInput(gameID, from, to, 5), "op"))
+			requirePairRejected(t, err, from, to)
 		}
-		requireUntouched(t, s, before)
+		requireUnchanged(t, s, before)
 	}}
 }
 
-func requirePairRefused(t *testing.T, err error, from, to runtime.Status) {
+func requirePairRejected(t *testing.T, err error, from, to runtime.Status) {
 	t.Helper()
 	require.ErrorIs(t, err, runtime.ErrInvalidTransition)
-	var refused *runtime.TransitionError
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, runtime.TransitionError{From: from, To: to}, *refused)
+	var rejected *runtime.TransitionError
+	require.ErrorAs(t, err, &rejected)
+	require.Equal(t, runtime.TransitionError{From: from, To: to}, *rejected)
 }
 
-// requireEffects applies the transition and fails unless the record becomes
-// exactly what want makes of it.
+// requireEffects applies the transition and fails unless the record then equals before
+// with the status, LastOpAt and the changes of want.
 func requireEffects(t *testing.T, s ports.Store, before runtime.RuntimeRecord, to runtime.Status, want func(*runtime.RuntimeRecord)) {
 	t.Helper()
-	put(t, s, before)
-	require.NoError(t, s.UpdateStatus(t.Context(), move(before.GameID, before.Status, to, 30)))
+	putRecord(t, s, before)
+	require.NoError(t, s.UpdateStatus(t.Context(), transitionInput(before.GameID, before.Status, to, 30)))
 	after := before.Clone()
-	after.Status, after.LastOpAt = to, instant(30)
+	after.Status, after.LastOpAt = to, timeAt(30)
 	want(&after)
-	require.Equal(t, after, stateOf(t, s, before.GameID).Record)
+	require.Equal(t, after, readState(t, s, before.GameID).Record)
 }
 
-func stopEffects(t *testing.T, _ Harness, s ports.Store) {
-	requireEffects(t, s, running("a"), runtime.StatusStopped, func(r *runtime.RuntimeRecord) {
-		r.StoppedAt = instantPtr(30)
+func testStopEffects(t *testing.T, _ Harness, s ports.Store) {
+	requireEffects(t, s, runningRecord("a"), runtime.StatusStopped, func(r *runtime.RuntimeRecord) {
+		r.StoppedAt = timePtrAt(30)
 	})
 }
 
-func removeRunningEffects(t *testing.T, _ Harness, s ports.Store) {
-	requireEffects(t, s, running("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
-		r.RemovedAt, r.CurrentContainerID = instantPtr(30), ""
+func testRemoveRunningEffects(t *testing.T, _ Harness, s ports.Store) {
+	requireEffects(t, s, runningRecord("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
+		r.RemovedAt, r.CurrentContainerID = timePtrAt(30), ""
 	})
 }
 
-func removeStoppedEffects(t *testing.T, _ Harness, s ports.Store) {
-	requireEffects(t, s, stopped("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
-		r.RemovedAt, r.CurrentContainerID = instantPtr(30), ""
+func testRemoveStoppedEffects(t *testing.T, _ Harness, s ports.Store) {
+	requireEffects(t, s, stoppedRecord("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
+		r.RemovedAt, r.CurrentContainerID = timePtrAt(30), ""
 	})
 }
 
-func resumeEffects(t *testing.T, _ Harness, s ports.Store) {
-	requireEffects(t, s, stopped("a"), runtime.StatusRunning, func(r *runtime.RuntimeRecord) {
-		r.StartedAt, r.StoppedAt = instantPtr(30), nil
+func testResumeEffects(t *testing.T, _ Harness, s ports.Store) {
+	requireEffects(t, s, stoppedRecord("a"), runtime.StatusRunning, func(r *runtime.RuntimeRecord) {
+		r.StartedAt, r.StoppedAt = timePtrAt(30), nil
 	})
 }
 
-func transitionNow(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	input := stop("a", 5)
-	input.Now = instant(5).Add(7 * time.Nanosecond).In(time.FixedZone("UTC-8", -8*3600))
-	moved := transition(t, s, input)
-	want := instant(5).Add(7 * time.Nanosecond)
-	require.Equal(t, want, moved.Record.LastOpAt)
-	require.Equal(t, &want, moved.Record.StoppedAt)
-	require.Equal(t, moved, stateOf(t, s, "a").VersionedRecord)
+func testTransitionNow(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	input := stopInput("a", 5)
+	input.Now = timeAt(5).Add(7 * time.Nanosecond).In(time.FixedZone("UTC-8", -8*3600))
+	record := applyTransition(t, s, input)
+	want := timeAt(5).Add(7 * time.Nanosecond)
+	require.Equal(t, want, record.Record.LastOpAt)
+	require.Equal(t, &want, record.Record.StoppedAt)
+	require.Equal(t, record, readState(t, s, "a").VersionedRecord)
 }
 
-func transitionIntoPast(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	moved := transition(t, s, stop("a", -100))
-	require.Equal(t, instant(-100), moved.Record.LastOpAt)
+func testTransitionWithEarlierNow(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	record := applyTransition(t, s, stopInput("a", -100))
+	require.Equal(t, timeAt(-100), record.Record.LastOpAt)
 }
 
-func guardHolds(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	input := stop("a", 5)
+func testGuardHolds(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-1"
 	require.NoError(t, s.UpdateStatus(t.Context(), input))
-	require.Equal(t, runtime.StatusStopped, stateOf(t, s, "a").Record.Status)
+	require.Equal(t, runtime.StatusStopped, readState(t, s, "a").Record.Status)
 }
 
-func guardEmpty(t *testing.T, _ Harness, s ports.Store) {
-	r := running("a")
-	r.CurrentContainerID = "whatever"
-	put(t, s, r)
-	require.NoError(t, s.UpdateStatus(t.Context(), stop("a", 5)))
+func testGuardEmpty(t *testing.T, _ Harness, s ports.Store) {
+	r := runningRecord("a")
+	r.CurrentContainerID = "other-container"
+	putRecord(t, s, r)
+	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
 }
 
-func transitionMissing(t *testing.T, _ Harness, s ports.Store) {
-	require.ErrorIs(t, s.UpdateStatus(t.Context(), stop("a", 5)), runtime.ErrNotFound)
-	written, err := s.Transition(t.Context(), operation(stop("a", 5), "op"))
+func testTransitionMissing(t *testing.T, _ Harness, s ports.Store) {
+	require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), runtime.ErrNotFound)
+	record, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.NotErrorIs(t, err, runtime.ErrConflict)
-	require.Zero(t, written)
+	require.Zero(t, record)
 	requireEmpty(t, s)
 }
 
-func transitionMissingGuarded(t *testing.T, _ Harness, s ports.Store) {
-	input := stop("a", 5)
+func testTransitionMissingGuarded(t *testing.T, _ Harness, s ports.Store) {
+	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-1"
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), input), runtime.ErrNotFound)
 	requireEmpty(t, s)
 }
 
-func removedStays(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, removed("a"))
-	before := stateOf(t, s, "a")
+func testRemovedHasNoTransition(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, removedRecord("a"))
+	before := readState(t, s, "a")
 	for _, from := range runtime.Statuses() {
 		for _, to := range runtime.Statuses() {
-			require.Error(t, s.UpdateStatus(t.Context(), move("a", from, to, 5)), "%s to %s", from, to)
+			require.Error(t, s.UpdateStatus(t.Context(), transitionInput("a", from, to, 5)), "%s to %s", from, to)
 		}
 	}
-	requireUntouched(t, s, before)
+	requireUnchanged(t, s, before)
 }
 
-func transitionReturns(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	moved := transition(t, s, stop("a", 5))
-	require.Greater(t, moved.Revision, first.Revision)
-	require.Equal(t, moved, stateOf(t, s, "a").VersionedRecord)
-	scribble(&moved.Record)
-	require.NotEqual(t, moved.Record, stateOf(t, s, "a").Record, "the returned record shares no memory with the store")
+func testTransitionReturns(t *testing.T, _ Harness, s ports.Store) {
+	before := putRecord(t, s, runningRecord("a"))
+	record := applyTransition(t, s, stopInput("a", 5))
+	require.Greater(t, record.Revision, before.Revision)
+	require.Equal(t, record, readState(t, s, "a").VersionedRecord)
+	mutate(&record.Record)
+	require.NotEqual(t, record.Record, readState(t, s, "a").Record, "the returned record shares no memory with the store")
 }
 
-func transitionIsLocal(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	put(t, s, running("b"))
-	before := stateOf(t, s, "b")
-	transition(t, s, stop("a", 5))
-	requireUntouched(t, s, before)
+func testTransitionIsLocal(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, runningRecord("b"))
+	before := readState(t, s, "b")
+	applyTransition(t, s, stopInput("a", 5))
+	requireUnchanged(t, s, before)
 }
 
-func conflictBehaviours() []behaviour {
-	return []behaviour{
-		{name: "a stale status names status and carries the record that won", test: conflictStatus},
-		{name: "a stale container names container_id and carries the record that won", test: conflictContainer},
-		{name: "a removed record conflicts with every expectation", test: conflictRemoved},
-		{name: "when status and container both differ the one named does differ", test: conflictBoth},
-		{name: "a second identical transition conflicts", test: conflictSecond},
-		{name: "an Upsert in between is seen", test: conflictAfterUpsert},
-		{name: "a conflict writes nothing", test: conflictWritesNothing},
-		{name: "a conflict's record shares no memory with the store", test: conflictSharesNothing},
-		{name: "the container guard compares exactly", test: conflictGuardExact},
+func conflictTests() []contractTest {
+	return []contractTest{
+		{name: "a stale status is a conflict on status with the current record", test: testConflictStatus},
+		{name: "a stale container is a conflict on container_id with the current record", test: testConflictContainer},
+		{name: "a removed record conflicts with every expected status", test: testConflictRemoved},
+		{name: "when status and container both differ the conflict names one of them", test: testConflictBoth},
+		{name: "a second identical transition conflicts", test: testConflictOfSecondTransition},
+		{name: "a transition after an Upsert conflicts with the new record", test: testConflictAfterUpsert},
+		{name: "a conflict writes nothing", test: testConflictWritesNothing},
+		{name: "a conflict's record shares no memory with the store", test: testConflictSharesNothing},
+		{name: "the container guard compares exactly", test: testConflictGuardExact},
 	}
 }
 
-// requireConflict makes the transition fail and checks the whole ConflictError.
+// requireConflict fails unless the transition returns the complete ConflictError and
+// writes nothing. It sets the game and the current record of want.
 func requireConflict(t *testing.T, s ports.Store, input ports.UpdateStatusInput, want runtime.ConflictError) {
 	t.Helper()
-	before := stateOf(t, s, input.GameID)
+	before := readState(t, s, input.GameID)
 	want.GameID, want.Current, want.Revision = input.GameID, before.Record, before.Revision
-	_, transitioned := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: input})
-	for _, err := range []error{s.UpdateStatus(t.Context(), input), transitioned} {
+	_, transitionErr := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: input})
+	for _, err := range []error{s.UpdateStatus(t.Context(), input), transitionErr} {
 		require.ErrorIs(t, err, runtime.ErrConflict)
 		var conflict *runtime.ConflictError
 		require.ErrorAs(t, err, &conflict)
 		require.Equal(t, want, *conflict)
 	}
-	requireUntouched(t, s, before)
+	requireUnchanged(t, s, before)
 }
 
-func conflictStatus(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, stopped("a"))
-	requireConflict(t, s, stop("a", 5), runtime.ConflictError{
+func testConflictStatus(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, stoppedRecord("a"))
+	requireConflict(t, s, stopInput("a", 5), runtime.ConflictError{
 		Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 	})
 }
 
-func conflictContainer(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	input := stop("a", 5)
+func testConflictContainer(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-0"
 	requireConflict(t, s, input, runtime.ConflictError{
 		Precondition: runtime.PreconditionContainerID, Expected: "container-0", Actual: "container-1",
 	})
 }
 
-func conflictRemoved(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, removed("a"))
+func testConflictRemoved(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, removedRecord("a"))
 	for _, from := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
-		requireConflict(t, s, move("a", from, runtime.StatusRemoved, 5), runtime.ConflictError{
+		requireConflict(t, s, transitionInput("a", from, runtime.StatusRemoved, 5), runtime.ConflictError{
 			Precondition: runtime.PreconditionStatus, Expected: string(from), Actual: "removed",
 		})
 	}
 }
 
-func conflictBoth(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, stopped("a"))
-	input := stop("a", 5)
+func testConflictBoth(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, stoppedRecord("a"))
+	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-0"
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, s.UpdateStatus(t.Context(), input), &conflict)
@@ -247,52 +248,52 @@ func conflictBoth(t *testing.T, _ Harness, s ports.Store) {
 	case runtime.PreconditionContainerID:
 		require.Equal(t, []string{"container-0", "container-1"}, []string{conflict.Expected, conflict.Actual})
 	default:
-		require.Fail(t, "neither expectation is named", "%v", conflict)
+		require.Fail(t, "the conflict names neither precondition", "%v", conflict)
 	}
 }
 
-func conflictSecond(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	transition(t, s, stop("a", 5))
-	requireConflict(t, s, stop("a", 5), runtime.ConflictError{
+func testConflictOfSecondTransition(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	applyTransition(t, s, stopInput("a", 5))
+	requireConflict(t, s, stopInput("a", 5), runtime.ConflictError{
 		Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 	})
 }
 
-func conflictAfterUpsert(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
-	other := running("a")
+func testConflictAfterUpsert(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	other := runningRecord("a")
 	other.CurrentContainerID = "container-2"
-	put(t, s, other)
-	input := stop("a", 5)
+	putRecord(t, s, other)
+	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-1"
 	requireConflict(t, s, input, runtime.ConflictError{
 		Precondition: runtime.PreconditionContainerID, Expected: "container-1", Actual: "container-2",
 	})
 }
 
-func conflictWritesNothing(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, stopped("a"))
-	before := stateOf(t, s, "a")
+func testConflictWritesNothing(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, stoppedRecord("a"))
+	before := readState(t, s, "a")
 	for n := range 10 {
-		require.ErrorIs(t, s.UpdateStatus(t.Context(), stop("a", n)), runtime.ErrConflict)
+		require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", n)), runtime.ErrConflict)
 	}
-	requireUntouched(t, s, before)
-	requireOnlyUnder(t, s, "a", runtime.StatusStopped)
+	requireUnchanged(t, s, before)
+	requireListedUnder(t, s, "a", runtime.StatusStopped)
 }
 
-func conflictSharesNothing(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, stopped("a"))
+func testConflictSharesNothing(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, stoppedRecord("a"))
 	var conflict *runtime.ConflictError
-	require.ErrorAs(t, s.UpdateStatus(t.Context(), stop("a", 5)), &conflict)
-	scribble(&conflict.Current)
-	require.Equal(t, stopped("a"), stateOf(t, s, "a").Record)
+	require.ErrorAs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), &conflict)
+	mutate(&conflict.Current)
+	require.Equal(t, stoppedRecord("a"), readState(t, s, "a").Record)
 }
 
-func conflictGuardExact(t *testing.T, _ Harness, s ports.Store) {
-	put(t, s, running("a"))
+func testConflictGuardExact(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
 	for _, guard := range []string{"container", "container-11", "Container-1", "container-1 "} {
-		input := stop("a", 5)
+		input := stopInput("a", 5)
 		input.ExpectedContainerID = guard
 		requireConflict(t, s, input, runtime.ConflictError{
 			Precondition: runtime.PreconditionContainerID, Expected: guard, Actual: "container-1",

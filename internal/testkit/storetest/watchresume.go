@@ -9,98 +9,98 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func resumeBehaviours() []behaviour {
-	return []behaviour{
-		{name: "from any revision come exactly the changes above it", test: resumeAnywhere},
-		{name: "a resumed event is the same as when it was live", test: resumeSameEvents},
-		{name: "from synced come exactly the changes after the snapshot", test: resumeFromSynced},
-		{name: "from the present revision comes only what is written later", test: resumeFromHead},
-		{name: "history is replayed and then goes on live", test: resumeGoesLive},
-		{name: "a store's own identity is accepted with a revision", test: resumeOwnStore},
-		{name: "from a revision of no change of this store come the changes above it", test: resumeBetween},
-		{name: "a watch that resumes has no snapshot and no synced", test: resumeWithoutSnapshot},
+func watchResumeTests() []contractTest {
+	return []contractTest{
+		{name: "a watch from any revision delivers exactly the changes above it", test: testResumeAnywhere},
+		{name: "a replayed event equals the live one", test: testResumeSameEvents},
+		{name: "a watch from synced delivers exactly the changes after the snapshot", test: testResumeFromSynced},
+		{name: "a watch from the current revision delivers only later writes", test: testResumeFromHead},
+		{name: "a watch replays history and then delivers live changes", test: testResumeContinuesLive},
+		{name: "the store's own identity is accepted with a revision", test: testResumeOwnStore},
+		{name: "a watch from a revision without a change delivers the changes above it", test: testResumeBetween},
+		{name: "a watch that resumes yields neither snapshot nor synced", test: testResumeWithoutSnapshot},
 	}
 }
 
-// lifeOfGames writes changes to three games, one after the other, and returns
-// the revision of each.
-func lifeOfGames(t *testing.T, s ports.Store) []int64 {
+// putGameHistories writes three games and changes each of them several times. It
+// returns the revision of each write.
+func putGameHistories(t *testing.T, s ports.Store) []int64 {
 	t.Helper()
 	var revisions []int64
 	for n := range 3 {
-		revisions = append(revisions, put(t, s, running(game(n))).Revision)
+		revisions = append(revisions, putRecord(t, s, runningRecord(gameName(n))).Revision)
 	}
 	for n := range 3 {
-		revisions = append(revisions, revisionsOf(pingPong(t, s, game(n), 3))...)
-		revisions = append(revisions, put(t, s, removed(game(n))).Revision)
+		revisions = append(revisions, recordRevisions(alternateStatus(t, s, gameName(n), 3))...)
+		revisions = append(revisions, putRecord(t, s, removedRecord(gameName(n))).Revision)
 	}
 	return revisions
 }
 
-func resumeAnywhere(t *testing.T, _ Harness, s ports.Store) {
-	revisions := lifeOfGames(t, s)
+func testResumeAnywhere(t *testing.T, _ Harness, s ports.Store) {
+	revisions := putGameHistories(t, s)
 	last := revisions[len(revisions)-1]
 	for i := range len(revisions) - 1 {
-		events := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[i]}).until(last)
-		require.Equal(t, revisions[i+1:], eventRevisions(events), "from the change number %d", i)
+		events := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[i]}).readUntil(last)
+		require.Equal(t, revisions[i+1:], eventRevisions(events), "from change %d", i)
 	}
 }
 
-func resumeSameEvents(t *testing.T, _ Harness, s ports.Store) {
-	w := synced(t, s, ports.WatchOptions{})
-	revisions := lifeOfGames(t, s)
+func testResumeSameEvents(t *testing.T, _ Harness, s ports.Store) {
+	w := openSyncedWatch(t, s, ports.WatchOptions{})
+	revisions := putGameHistories(t, s)
 	last := revisions[len(revisions)-1]
-	live := w.until(last)
+	live := w.readUntil(last)
 	require.Equal(t, revisions, eventRevisions(live))
-	replayed := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[3]}).until(last)
+	replayed := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[3]}).readUntil(last)
 	require.Equal(t, live[4:], replayed)
 }
 
-func resumeFromSynced(t *testing.T, _ Harness, s ports.Store) {
-	lifeOfGames(t, s)
-	_, revision := openWatch(t, s, ports.WatchOptions{}).snapshot()
-	want := lifeOfGames(t, s)
-	events := openWatch(t, s, ports.WatchOptions{FromRevision: revision}).until(want[len(want)-1])
+func testResumeFromSynced(t *testing.T, _ Harness, s ports.Store) {
+	putGameHistories(t, s)
+	_, revision := openWatch(t, s, ports.WatchOptions{}).readSnapshot()
+	want := putGameHistories(t, s)
+	events := openWatch(t, s, ports.WatchOptions{FromRevision: revision}).readUntil(want[len(want)-1])
 	require.Equal(t, want, eventRevisions(events))
 }
 
-func resumeFromHead(t *testing.T, _ Harness, s ports.Store) {
-	before := put(t, s, running("a"))
-	w := openWatch(t, s, ports.WatchOptions{FromRevision: head(t, s)})
-	requireChange(t, w, ports.EventTransitioned, &before.Record, transition(t, s, stop("a", 5)))
+func testResumeFromHead(t *testing.T, _ Harness, s ports.Store) {
+	before := putRecord(t, s, runningRecord("a"))
+	w := openWatch(t, s, ports.WatchOptions{FromRevision: currentRevision(t, s)})
+	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
 }
 
-func resumeGoesLive(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	want := revisionsOf(pingPong(t, s, "a", 4))
+func testResumeContinuesLive(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	want := recordRevisions(alternateStatus(t, s, "a", 4))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision})
-	require.Equal(t, want, eventRevisions(w.until(want[3])))
-	want = revisionsOf(pingPong(t, s, "a", 4))
-	require.Equal(t, want, eventRevisions(w.until(want[3])))
+	require.Equal(t, want, eventRevisions(w.readUntil(want[3])))
+	want = recordRevisions(alternateStatus(t, s, "a", 4))
+	require.Equal(t, want, eventRevisions(w.readUntil(want[3])))
 }
 
-func resumeOwnStore(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
+func testResumeOwnStore(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
 	info, err := s.Info(t.Context())
 	require.NoError(t, err)
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision, Store: info.ID})
-	requireChange(t, w, ports.EventTransitioned, &first.Record, transition(t, s, stop("a", 5)))
-	records, _ := openWatch(t, s, ports.WatchOptions{Store: info.ID}).snapshot()
+	requireChange(t, w, ports.EventTransitioned, &first.Record, applyTransition(t, s, stopInput("a", 5)))
+	records, _ := openWatch(t, s, ports.WatchOptions{Store: info.ID}).readSnapshot()
 	require.Len(t, records, 1)
 }
 
-func resumeBetween(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	moved := transition(t, s, stop("a", 5))
+func testResumeBetween(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	stoppedVersion := applyTransition(t, s, stopInput("a", 5))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision - 1})
-	require.Equal(t, []int64{first.Revision, moved.Revision}, eventRevisions(w.until(moved.Revision)))
+	require.Equal(t, []int64{first.Revision, stoppedVersion.Revision}, eventRevisions(w.readUntil(stoppedVersion.Revision)))
 }
 
-func resumeWithoutSnapshot(t *testing.T, _ Harness, s ports.Store) {
-	first := put(t, s, running("a"))
-	put(t, s, running("b"))
-	last := put(t, s, running("c"))
-	for _, event := range openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision, Resync: true}).until(last.Revision) {
+func testResumeWithoutSnapshot(t *testing.T, _ Harness, s ports.Store) {
+	first := putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, runningRecord("b"))
+	last := putRecord(t, s, runningRecord("c"))
+	for _, event := range openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision, Resync: true}).readUntil(last.Revision) {
 		require.Equal(t, ports.EventUpserted, event.Type)
 		require.Equal(t, runtime.StatusRunning, event.After.Status)
 	}

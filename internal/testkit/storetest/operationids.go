@@ -1,0 +1,144 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+func operationIDTests() []contractTest {
+	return []contractTest{
+		{name: "a repeated transition changes nothing and returns the first result", test: testRepeatTransition},
+		{name: "a repeated Put changes nothing and returns the first result", test: testRepeatPut},
+		{name: "a repeated Put with the precondition of no record is no conflict", test: testRepeatConditionalPut},
+		{name: "a repeat with a different input changes nothing", test: testRepeatOtherContents},
+		{name: "a repeat after later writes returns the current record", test: testRepeatLater},
+		{name: "a repeat after the status changed and changed back changes nothing", test: testRepeatAfterABA},
+		{name: "the same operation id on two games is two writes", test: testOperationPerGame},
+		{name: "an operation that conflicted may succeed later", test: testOperationAfterConflict},
+		{name: "the store generates an operation id for writes without one", test: testOperationIDsAreGenerated},
+		{name: "concurrent writes with one operation id are applied once", test: testOperationConcurrent},
+	}
+}
+
+func testRepeatTransition(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	first, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
+	require.NoError(t, err)
+	before := readState(t, s, "a")
+	repeated, err := s.Transition(t.Context(), withOperationID(stopInput("a", 6), "op"))
+	require.NoError(t, err)
+	require.Equal(t, first, repeated)
+	requireUnchanged(t, s, before)
+}
+
+func testRepeatPut(t *testing.T, _ Harness, s ports.Store) {
+	input := ports.PutInput{Record: runningRecord("a"), Origin: ports.Origin{OperationID: "op"}}
+	first, err := s.Put(t.Context(), input)
+	require.NoError(t, err)
+	before := readState(t, s, "a")
+	repeated, err := s.Put(t.Context(), input)
+	require.NoError(t, err)
+	require.Equal(t, first, repeated)
+	requireUnchanged(t, s, before)
+}
+
+func testRepeatConditionalPut(t *testing.T, _ Harness, s ports.Store) {
+	input := ports.PutInput{Record: runningRecord("a"), IfRevision: pointer(int64(0)), Origin: ports.Origin{OperationID: "op"}}
+	first, err := s.Put(t.Context(), input)
+	require.NoError(t, err)
+	repeated, err := s.Put(t.Context(), input)
+	require.NoError(t, err)
+	require.Equal(t, first, repeated)
+}
+
+func testRepeatOtherContents(t *testing.T, _ Harness, s ports.Store) {
+	origin := ports.Origin{OperationID: "op"}
+	first, err := s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), Origin: origin})
+	require.NoError(t, err)
+	repeated, err := s.Put(t.Context(), ports.PutInput{Record: removedRecord("a"), Origin: origin})
+	require.NoError(t, err)
+	require.Equal(t, first, repeated)
+	repeated, err = s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
+	require.NoError(t, err)
+	require.Equal(t, first, repeated)
+}
+
+func testRepeatLater(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
+	require.NoError(t, err)
+	putRecord(t, s, removedRecord("a"))
+	before := readState(t, s, "a")
+	repeated, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
+	require.NoError(t, err)
+	require.Equal(t, before.VersionedRecord, repeated)
+	requireUnchanged(t, s, before)
+}
+
+func testRepeatAfterABA(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op-x"))
+	require.NoError(t, err)
+	back, err := s.Transition(t.Context(), withOperationID(resumeInput("a", 6), "op-y"))
+	require.NoError(t, err)
+	before := readState(t, s, "a")
+	again, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op-x"))
+	require.NoError(t, err)
+	require.Equal(t, back, again)
+	requireUnchanged(t, s, before)
+}
+
+func testOperationPerGame(t *testing.T, _ Harness, s ports.Store) {
+	for _, gameID := range []string{"a", "b"} {
+		putRecord(t, s, runningRecord(gameID))
+		_, err := s.Transition(t.Context(), withOperationID(stopInput(gameID, 5), "op"))
+		require.NoError(t, err)
+		require.Equal(t, runtime.StatusStopped, readState(t, s, gameID).Record.Status)
+	}
+}
+
+func testOperationAfterConflict(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, stoppedRecord("a"))
+	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
+	require.ErrorIs(t, err, runtime.ErrConflict)
+	applyTransition(t, s, resumeInput("a", 6))
+	stoppedVersion, err := s.Transition(t.Context(), withOperationID(stopInput("a", 7), "op"))
+	require.NoError(t, err)
+	require.Equal(t, runtime.StatusStopped, stoppedVersion.Record.Status)
+}
+
+func testOperationIDsAreGenerated(t *testing.T, _ Harness, s ports.Store) {
+	require.NoError(t, s.Upsert(t.Context(), runningRecord("a")))
+	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
+	applyTransition(t, s, resumeInput("a", 6))
+	seen := map[string]bool{}
+	for _, entry := range readState(t, s, "a").history {
+		require.NotEmpty(t, entry.OperationID)
+		seen[entry.OperationID] = true
+	}
+	require.Len(t, seen, 3, "no two writes share an operation id")
+}
+
+func testOperationConcurrent(t *testing.T, _ Harness, s ports.Store) {
+	putRecord(t, s, runningRecord("a"))
+	const senders = 16
+	var wg sync.WaitGroup
+	records := make([]runtime.VersionedRecord, senders)
+	errs := make([]error, senders)
+	for n := range senders {
+		wg.Go(func() {
+			records[n], errs[n] = s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
+		})
+	}
+	wg.Wait()
+	for n := range senders {
+		require.NoError(t, errs[n])
+		require.Equal(t, records[0], records[n])
+	}
+	require.Len(t, readState(t, s, "a").history, 2)
+}
