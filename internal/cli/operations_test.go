@@ -151,11 +151,11 @@ func TestOperationsThatFail(t *testing.T) {
 		code   int
 		want   string
 	}{
-		"busy":     {&operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "eve", Since: noon}, "", 3, "start other (pulling) on eu/n1 since 2026-03-01T12:00:00Z, asked for by eve\nhint: `rtmanager explain g` shows how that is coming along"},
+		"busy":     {&operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "eve", Since: noon}, "", 3, "start other (pulling) on eu/n1 since 2026-03-01T12:00:00Z, requested by eve\nhint: `rtmanager explain g` shows how that is coming along"},
 		"refused":  {&operation.RefusedError{GameID: "g", Operation: "stop", Status: "removed", Reason: "it has been removed, and there is nothing to stop"}, "", 3, "stop refused: it has been removed, and there is nothing to stop\n"},
 		"no game":  {runtime.ErrNotFound, "", 4, "no such game"},
 		"no image": {container.ErrNoImage, operation.FailureNoImage, 1, "no such image"},
-		"no start": {operation.ErrStartFailed, operation.FailureStart, 1, "container did not come up\n  stands: stopped on eu/n1, image "},
+		"no start": {operation.ErrStartFailed, operation.FailureStart, 1, "container failed to start\n  stands: stopped on eu/n1, image "},
 		"engine":   {container.ErrEngineUnavailable, operation.FailureEngine, 5, "engine is unavailable"},
 		"invalid":  {&runtime.InvalidError{Field: "image", Reason: "is odd"}, "", 2, "image is odd"},
 	} {

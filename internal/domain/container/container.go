@@ -11,31 +11,31 @@ const (
 	EngineKindProcess EngineKind = "process" // local processes
 )
 
-// ImageProgress tells how far an image has come. Bytes are 0 where they are not known.
+// ImageProgress is the progress of an image pull. Bytes are 0 if unknown.
 type ImageProgress struct {
 	Text                  string `json:"text"`
 	BytesDone, BytesTotal int64
 }
 
-// Spec says what container to create.
+// Spec specifies the container to create.
 type Spec struct {
-	// Name is unique on the node; the service makes it from the game and the generation.
+	// Name is unique on the node; the lifecycle service derives it from game and generation.
 	Name   string
 	Labels Labels
 	Args   []string
 	Env    map[string]string
-	// Network is the network to join; empty is the engine's default one.
+	// Network is the network to join; empty means the engine's default network.
 	Network string
-	// Port is the port on the node at which the game is reached, 0 for any;
-	// ContainerPort the one it listens on inside.
+	// Port is the port of the game on the node, 0 for any. ContainerPort is the port that
+	// the game listens on inside the container.
 	Port, ContainerPort int
 	CPUs                float64 // 0: no limit
 	MemoryBytes         int64   // 0: no limit
 }
 
-// Labels say whose a container is. They are given once and never change.
+// Labels identify the owner of a container. They are set at creation and never change.
 type Labels struct {
-	// Store is the identity of the store whose records the container belongs to.
+	// Store is the identity of the store that holds the record of the container.
 	Store       string `json:"store"`
 	GameID      string `json:"game_id"`
 	Region      string `json:"region"`
@@ -45,41 +45,39 @@ type Labels struct {
 	OperationID string `json:"operation_id"`
 }
 
-// State is what a container does.
+// State is the state of a container.
 type State string
 
-// The states. A container that is paused runs.
+// The states. A paused container is running.
 const (
 	StateCreated State = "created" // never started
 	StateRunning State = "running"
 	StateExited  State = "exited"
-	// ContainerUnknown: it is there, and the engine cannot say what it does.
+	// StateUnknown means that the container exists and the engine cannot determine its state.
 	StateUnknown State = "unknown"
 )
 
-// Container is a container as an engine told of it.
+// Container is a container as reported by an engine.
 type Container struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Labels Labels `json:"labels"`
 	State  State  `json:"state"`
-	// Image is the image it was made from, as the engine names it.
+	// Image is the image that the container was created from, as the engine names it.
 	Image string `json:"image"`
-	// ExitCode is what an exited container returned, 128 + N for death by signal
-	// N; nil where that is not known.
+	// ExitCode is the exit code, 128 + N after signal N; nil if unknown or not exited.
 	ExitCode *int `json:"exit_code,omitempty"`
-	// OOMKilled reports that it was killed for want of memory.
+	// OOMKilled reports that the kernel killed the container because it was out of memory.
 	OOMKilled bool `json:"oom_killed,omitempty"`
-	// StartedAt and ExitedAt are by the node's clock; nil where they do not apply
-	// or are not known.
+	// StartedAt and ExitedAt are times of the node's clock; nil if unknown or not
+	// applicable.
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	ExitedAt  *time.Time `json:"exited_at,omitempty"`
-	// Endpoint is where the game is reached from the node, http://HOST:PORT; empty
-	// where it is not known, which is so while it does not run.
+	// Endpoint is the URL of the game as seen from the node, http://HOST:PORT; empty if
+	// unknown, and while the container is not running.
 	Endpoint string `json:"endpoint,omitempty"`
-	// StatePath is the directory on the node that the container keeps its state in,
-	// empty if it has none.
+	// StatePath is the state directory of the container on the node, empty if it has none.
 	StatePath string `json:"state_path,omitempty"`
-	// Network is the network that it joined.
+	// Network is the network that the container joined.
 	Network string `json:"network,omitempty"`
 }

@@ -4,13 +4,13 @@ import "errors"
 
 // Errors of engines.
 var (
-	// ErrEngineUnavailable: the engine did not answer, or not in words that make
-	// sense. What its containers do is unknown, which is never the same as stopped.
+	// ErrEngineUnavailable is returned if the engine did not respond or its response was
+	// malformed. The state of its containers is unknown, which is not the same as stopped.
 	ErrEngineUnavailable = errors.New("engine is unavailable")
-	// ErrNoContainer: the engine says that it has no container of this id.
+	// ErrNoContainer is returned if the engine has no container with this ID.
 	ErrNoContainer = errors.New("no such container")
-	// ErrContainerExists: a container of this name is there, made by another operation.
+	// ErrContainerExists is returned if another operation created a container with this name.
 	ErrContainerExists = errors.New("container of this name exists")
-	// ErrNoImage: the engine has no such image and cannot get it.
+	// ErrNoImage is returned if the engine does not have the image and cannot get it.
 	ErrNoImage = errors.New("no such image")
 )

@@ -1,22 +1,22 @@
 package container
 
-// EventType is the kind of an EngineEvent.
+// EventType is the type of an Event.
 type EventType string
 
-// The kinds of event.
+// The types of event.
 const (
-	// EngineOpened: the stream is open. Only EventsMissed is set.
+	// EventStreamOpened opens a stream. Only EventsMissed is set.
 	EventStreamOpened EventType = "opened"
-	// EventStarted, EngineExited, EngineRemoved: a container of ours did so.
+	// EventStarted, EventExited and EventRemoved report the change of one container.
 	EventStarted EventType = "started"
 	EventExited  EventType = "exited"
 	EventRemoved EventType = "removed"
 )
 
-// Event tells of one thing that happened to a container.
+// Event reports one change of one container.
 type Event struct {
 	Type EventType
-	// EventsMissed reports that events may have been lost before this one.
+	// EventsMissed reports that events before this one may have been lost.
 	EventsMissed bool
 	GameID       string
 	ContainerID  string

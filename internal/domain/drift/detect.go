@@ -7,144 +7,153 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Observation is what one node sees of one game.
+// Observation is the state of one game as one node observes it.
 type Observation struct {
 	GameID       string
-	Region, Node string // where this is seen from
-	// Record is nil, and its revision 0, where there is none.
+	Region, Node string // the observing node
+	// Record is nil, and its revision 0, if the game has no record.
 	Record         *runtime.RuntimeRecord
 	RecordRevision int64
 	Intent         operation.Intent
 	IntentRevision int64
-	// Containers are those of the game on this node.
+	// Containers are the containers of the game on this node.
 	Containers []container.Container
-	// Removed: the engine has told that the record's container was removed. That it only
-	// does not list it can have other reasons.
-	Removed bool
-	// EngineError is why the engine could not tell of its containers; they are unknown then.
+	// RemovalReported reports that the engine sent an event for the removal of the record's
+	// container. A container that is only absent from the list may be missing for other
+	// reasons.
+	RemovalReported bool
+	// EngineError is why the state of the containers is unknown.
 	EngineError error
-	// Working: this daemon has an operation on the game in progress.
+	// OperationActive reports that this daemon is running an operation on the game.
 	OperationActive bool
-	// Unhealthy says how the game has failed its health checks; empty if it has not.
+	// Unhealthy describes how the game fails its health checks; empty if it does not.
 	Unhealthy string
 	Now       time.Time
 }
 
-// Detect returns what is wrong, the most urgent first; nothing where all agree, and
-// while an operation is in progress: what it is about to change is not drift.
+// Detect returns the disagreements about the game, the most urgent first. It returns
+// none while an operation is in progress on the game: the changes of that operation are
+// not drift.
 func Detect(o Observation) []Finding {
-	switch current := o.Intent.Current; {
+	current := o.Intent.Current
+	switch {
 	case o.OperationActive:
 		return nil
-	case current != nil && current.Region == o.Region && current.Node == o.Node && current.Session == 0:
-		return o.finding(KindInterrupted, ActionCompleteOperation, "",
-			"operation %s (%s) was given to this node, and has not begun", current.ID, current.Kind)
-	case current != nil && current.Region == o.Region && current.Node == o.Node:
-		return o.finding(KindInterrupted, ActionCompleteOperation, "",
-			"operation %s (%s) was left behind at %s by a daemon that is gone", current.ID, current.Kind, current.Step)
-	case current != nil && o.isLocal() && o.Record.Status != runtime.StatusRemoved:
-		return o.finding(KindInterrupted, ActionCompleteOperation, "",
-			"operation %s (%s) was given to node %s/%s and stands at %s, while the game lives here", current.ID, current.Kind, current.Region, current.Node, current.Step)
 	case current != nil:
-		return nil // another node's game, and its operation
+		return o.detectInterrupted(*current)
+	case o.EngineError != nil && o.isLocal():
+		return o.finding(KindUnknown, ActionNone, o.Record.CurrentContainerID, "%s", o.EngineError.Error())
 	case o.EngineError != nil:
-		if o.isLocal() {
-			return o.finding(KindUnknown, ActionNone, o.Record.CurrentContainerID, "%s", o.EngineError.Error())
-		}
 		return nil
 	}
-	own, others := o.split()
-	var found []Finding
-	if o.Record != nil {
-		found = o.detectOwn(own)
-	}
+	recorded, others := o.splitContainers()
 	if o.Record == nil {
-		return append(found, o.detectOrphans(others)...)
+		return o.detectOrphans(others)
 	}
-	return append(found, o.detectOthers(own, others)...)
+	return append(o.detectRecorded(recorded), o.detectOthers(recorded, others)...)
 }
 
-// isLocal reports whether the record says that the game lives on this node.
+// isLocal reports whether the record names this node.
 func (o Observation) isLocal() bool {
-	return o.Record != nil && o.Record.Region == o.Region && o.Record.Node == o.Node
+	return o.Record != nil && node.RefOf(*o.Record) == o.self()
 }
 
-// split parts the containers into the one that the record names, nil if there is
-// none, and the others.
-func (o Observation) split() (*container.Container, []container.Container) {
-	var own *container.Container
-	var others []container.Container
+func (o Observation) self() node.Ref { return node.Ref{Region: o.Region, Name: o.Node} }
+
+// splitContainers separates the container that the record names, nil if there is none,
+// from the others.
+func (o Observation) splitContainers() (recorded *container.Container, others []container.Container) {
 	for _, c := range o.Containers {
 		if o.Record != nil && o.Record.CurrentContainerID == c.ID {
-			own = &c
+			recorded = &c
 		} else {
 			others = append(others, c)
 		}
 	}
-	return own, others
+	return recorded, others
 }
 
-// detectOwn judges the record by the container that it names.
-func (o Observation) detectOwn(own *container.Container) []Finding {
-	id := o.Record.CurrentContainerID
+// detectInterrupted handles an operation that this daemon is not running.
+func (o Observation) detectInterrupted(op operation.Operation) []Finding {
+	holder := node.Ref{Region: op.Region, Name: op.Node}
 	switch {
-	case o.Record.Status == runtime.StatusRemoved:
-		return nil
-	case own == nil && !o.isLocal():
-		return nil // another node's game
-	case own == nil && o.IntentRevision == 0:
-		// Somebody has put a record of a container that no operation of ours made: what
-		// he knows of it we do not.
-		return o.finding(KindMissing, ActionNone, id, "the record is %s, the engine has no container %s, and no operation has ever made one for this game", o.Record.Status, id)
-	case own == nil:
-		gone := o.finding(KindMissing, ActionMarkRemoved, id, "the record is %s, and the engine has no container %s", o.Record.Status, id)
-		gone[0].Proven = o.Removed
-		return gone
-	case own.State == container.StateUnknown:
-		return o.finding(KindUnknown, ActionNone, id, "the engine cannot say what container %s does", id)
-	case !o.isLocal():
-		return o.finding(KindLocation, ActionCorrectRecord, id, "the record says that the game lives on %s/%s, and its container %s is here", o.Record.Region, o.Record.Node, id)
-	case o.Record.Status == runtime.StatusRunning:
-		return o.detectRunning(*own)
+	case holder == o.self() && op.Session == 0:
+		return o.finding(KindInterrupted, ActionCompleteOperation, "",
+			"operation %s (%s) was assigned to this node and has not started", op.ID, op.Kind)
+	case holder == o.self():
+		return o.finding(KindInterrupted, ActionCompleteOperation, "",
+			"operation %s (%s) was interrupted at step %s: its daemon stopped", op.ID, op.Kind, op.Step)
+	case o.isLocal() && o.Record.Status != runtime.StatusRemoved:
+		return o.finding(KindInterrupted, ActionCompleteOperation, "",
+			"operation %s (%s) was assigned to node %s and is at step %s, but the record names this node", op.ID, op.Kind, holder, op.Step)
 	default:
-		return o.detectStopped(*own)
+		return nil // another node's game and operation
 	}
 }
 
-func (o Observation) detectRunning(own container.Container) []Finding {
+// detectRecorded checks the record against the container that it names, nil if the engine has none.
+func (o Observation) detectRecorded(recorded *container.Container) []Finding {
+	switch id := o.Record.CurrentContainerID; {
+	case o.Record.Status == runtime.StatusRemoved:
+		return nil
+	case recorded == nil && !o.isLocal():
+		return nil // another node's game
+	case recorded == nil && o.IntentRevision == 0:
+		// A client wrote a record of a container that no operation created. That client may
+		// know of a container that this node cannot see.
+		return o.finding(KindMissing, ActionNone, id, "the record is %s, but the engine has no container %s, and no operation ever created one for this game", o.Record.Status, id)
+	case recorded == nil:
+		missing := o.finding(KindMissing, ActionMarkRemoved, id, "the record is %s, but the engine has no container %s", o.Record.Status, id)
+		missing[0].Proven = o.RemovalReported
+		return missing
+	case recorded.State == container.StateUnknown:
+		return o.finding(KindUnknown, ActionNone, id, "the engine cannot determine the state of container %s", id)
+	case !o.isLocal():
+		return o.finding(KindLocation, ActionCorrectRecord, id, "the record names node %s, but its container %s is on this node", node.RefOf(*o.Record), id)
+	case o.Record.Status == runtime.StatusRunning:
+		return o.detectRunning(*recorded)
+	default:
+		return o.detectStopped(*recorded)
+	}
+}
+
+// detectRunning checks a running record against its container.
+func (o Observation) detectRunning(recorded container.Container) []Finding {
 	switch {
-	case own.State != container.StateRunning:
-		return o.finding(KindExited, ActionMarkStopped, own.ID, "container %s %s", own.ID, exitText(own))
-	case own.Labels.Image != o.Record.CurrentImageRef:
-		return o.finding(KindImage, ActionCorrectRecord, own.ID, "the record says image %q, and container %s was made from %q", o.Record.CurrentImageRef, own.ID, own.Labels.Image)
-	case own.Endpoint != "" && own.Endpoint != o.Record.EngineEndpoint:
-		return o.finding(KindLocation, ActionCorrectRecord, own.ID, "the record says that the game is reached at %q, and it is at %q", o.Record.EngineEndpoint, own.Endpoint)
+	case recorded.State != container.StateRunning:
+		return o.finding(KindExited, ActionMarkStopped, recorded.ID, "container %s %s", recorded.ID, exitText(recorded))
+	case recorded.Labels.Image != o.Record.CurrentImageRef:
+		return o.finding(KindImage, ActionCorrectRecord, recorded.ID, "the record names image %q, but container %s was created from %q", o.Record.CurrentImageRef, recorded.ID, recorded.Labels.Image)
+	case recorded.Endpoint != "" && recorded.Endpoint != o.Record.EngineEndpoint:
+		return o.finding(KindLocation, ActionCorrectRecord, recorded.ID, "the record names endpoint %q, but the container has %q", o.Record.EngineEndpoint, recorded.Endpoint)
 	case o.Unhealthy != "":
 		action := ActionNone
 		if o.mayRestart() {
 			action = ActionRestart
 		}
-		return o.finding(KindUnhealthy, action, own.ID, "%s", o.Unhealthy)
+		return o.finding(KindUnhealthy, action, recorded.ID, "%s", o.Unhealthy)
 	}
 	return nil
 }
 
-func (o Observation) detectStopped(own container.Container) []Finding {
+// detectStopped checks a stopped record against its container.
+func (o Observation) detectStopped(recorded container.Container) []Finding {
 	policy := o.Intent.Spec.WithDefaults().Crash
 	switch {
-	case own.State == container.StateRunning:
-		return o.finding(KindUnexpectedRun, ActionMarkRunning, own.ID, "container %s runs, although the record says that it is stopped", own.ID)
+	case recorded.State == container.StateRunning:
+		return o.finding(KindUnexpectedRun, ActionMarkRunning, recorded.ID, "the record is stopped, but container %s is running", recorded.ID)
 	case o.Intent.DesiredStatus != runtime.StatusRunning || policy.Attempts == 0:
-		return nil // it is meant to be stopped, or to stay as it fell
+		return nil // stopped on purpose, or without a crash policy
 	case o.mayRestart():
-		return o.finding(KindCrashed, ActionRestart, own.ID, "container %s %s, and no operation stopped it", own.ID, exitText(own))
+		return o.finding(KindCrashed, ActionRestart, recorded.ID, "container %s %s, and no operation stopped it", recorded.ID, exitText(recorded))
 	default:
-		return o.finding(KindCrashLoop, ActionNone, own.ID, "container %s %s; it was started again %d times within %s, which is all that its policy allows",
-			own.ID, exitText(own), policy.Attempts, time.Duration(policy.Window))
+		return o.finding(KindCrashLoop, ActionNone, recorded.ID, "container %s %s after %d restarts within %s, the limit of its crash policy",
+			recorded.ID, exitText(recorded), policy.Attempts, time.Duration(policy.Window))
 	}
 }
 
@@ -154,50 +163,49 @@ func (o Observation) mayRestart() bool {
 	return len(operation.RestartsWithin(o.Intent.Restarts, time.Duration(policy.Window), o.Now)) < policy.Attempts
 }
 
-// detectOrphans judges the containers of a game without a record: the newest that
-// runs is the game, or else the newest that ran.
+// detectOrphans checks the containers of a game without a record. The newest running
+// container is the game; without a running one, the newest that ever ran.
 func (o Observation) detectOrphans(containers []container.Container) []Finding {
 	candidates := slices.DeleteFunc(slices.Clone(containers), func(c container.Container) bool {
 		return c.State == container.StateUnknown
 	})
-	slices.SortFunc(candidates, func(a, b container.Container) int {
+	if len(candidates) == 0 {
+		return nil
+	}
+	best := slices.MinFunc(candidates, func(a, b container.Container) int {
 		return cmp.Or(
 			-cmp.Compare(livenessRank(a), livenessRank(b)),
 			-cmp.Compare(a.Labels.Generation, b.Labels.Generation),
 			cmp.Compare(a.ID, b.ID),
 		)
 	})
-	if len(candidates) == 0 {
-		return nil
-	}
-	best := candidates[0]
 	if best.State == container.StateCreated {
 		return o.finding(KindStale, ActionRemoveContainer, best.ID, "container %s was never started, and the game has no record", best.ID)
 	}
-	return o.finding(KindOrphan, ActionAdopt, best.ID, "container %s of generation %d is %s, and the game has no record", best.ID, best.Labels.Generation, best.State)
+	return o.finding(KindOrphan, ActionAdopt, best.ID, "container %s (generation %d) is %s, but the game has no record", best.ID, best.Labels.Generation, best.State)
 }
 
-// detectOthers judges the containers that are not the record's.
-func (o Observation) detectOthers(own *container.Container, others []container.Container) []Finding {
-	var found []Finding
+// detectOthers checks the containers that the record does not name.
+func (o Observation) detectOthers(recorded *container.Container, others []container.Container) []Finding {
+	recordText := "is removed"
+	if o.Record.Status != runtime.StatusRemoved {
+		recordText = fmt.Sprintf("names container %s on %s", o.Record.CurrentContainerID, node.RefOf(*o.Record))
+	}
+	var findings []Finding
 	for _, c := range others {
 		kind := KindStale
-		if own != nil && own.State == container.StateRunning && c.State == container.StateRunning {
+		if recorded != nil && recorded.State == container.StateRunning && c.State == container.StateRunning {
 			kind = KindDuplicate
 		}
-		says := "has been removed"
-		if o.Record.Status != runtime.StatusRemoved {
-			says = fmt.Sprintf("names container %s on %s/%s", o.Record.CurrentContainerID, o.Record.Region, o.Record.Node)
-		}
 		if c.State == container.StateUnknown {
-			found = append(found, o.finding(KindUnknown, ActionNone, c.ID, "the engine cannot say what container %s does; the record %s", c.ID, says)...)
+			findings = append(findings, o.finding(KindUnknown, ActionNone, c.ID, "the engine cannot determine the state of container %s; the record %s", c.ID, recordText)...)
 			continue
 		}
-		stale := o.finding(kind, ActionRemoveContainer, c.ID, "container %s of generation %d is %s, and the record %s", c.ID, c.Labels.Generation, c.State, says)
+		stale := o.finding(kind, ActionRemoveContainer, c.ID, "container %s (generation %d) is %s, but the record %s", c.ID, c.Labels.Generation, c.State, recordText)
 		stale[0].Proven = c.Labels.Generation < o.Record.Generation
-		found = append(found, stale...)
+		findings = append(findings, stale...)
 	}
-	return found
+	return findings
 }
 
 func (o Observation) finding(kind Kind, action Action, containerID, evidence string, args ...any) []Finding {
@@ -208,6 +216,7 @@ func (o Observation) finding(kind Kind, action Action, containerID, evidence str
 	}}
 }
 
+// livenessRank orders containers: running, exited, never started.
 func livenessRank(c container.Container) int {
 	switch c.State {
 	case container.StateRunning:
@@ -219,15 +228,15 @@ func livenessRank(c container.Container) int {
 	}
 }
 
-// exitText says how a container that does not run came to that.
+// exitText describes why a container is not running.
 func exitText(c container.Container) string {
 	switch {
 	case c.State == container.StateCreated:
 		return "was never started"
 	case c.OOMKilled:
-		return "was killed for want of memory"
+		return "was OOM killed"
 	case c.ExitCode == nil:
-		return "has exited, nobody knows with which code"
+		return "exited with an unknown code"
 	case *c.ExitCode > 128:
 		return fmt.Sprintf("was killed by signal %d", *c.ExitCode-128)
 	default:

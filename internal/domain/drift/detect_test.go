@@ -25,25 +25,25 @@ func newContainer(id string, state container.State) container.Container {
 	return container.Container{ID: id, State: state, Labels: container.Labels{GameID: "g", Image: "a:1", Generation: 2}}
 }
 
-func wanting(status runtime.Status, attempts int, restarts ...time.Time) operation.Intent {
+func intentFor(status runtime.Status, attempts int, restarts ...time.Time) operation.Intent {
 	return operation.Intent{
 		DesiredStatus: status, Restarts: restarts,
 		Spec: operation.Spec{Image: "a:1", Crash: operation.CrashPolicy{Attempts: attempts, Window: operation.Duration(time.Minute)}},
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestDetect(t *testing.T) {
 	t.Parallel()
-	elsewhere := recordOf(runtime.StatusRunning, "c2")
-	elsewhere.Node = "n2"
-	moved := recordOf(runtime.StatusRunning, "c1")
-	moved.Node = ""
-	other := newContainer("c1", container.StateRunning)
-	other.Labels.Image = "a:2"
-	left := &operation.Operation{ID: "op", Kind: operation.KindPatch, Region: "eu", Node: "n1", Step: operation.StepStopping}
-	theirs := &operation.Operation{ID: "op", Region: "eu", Node: "n2"}
+	onOtherNode := recordOf(runtime.StatusRunning, "c2")
+	onOtherNode.Node = "n2"
+	wrongNode := recordOf(runtime.StatusRunning, "c1")
+	wrongNode.Node = ""
+	otherImage := newContainer("c1", container.StateRunning)
+	otherImage.Labels.Image = "a:2"
+	interrupted := &operation.Operation{ID: "op", Kind: operation.KindPatch, Region: "eu", Node: "n1", Step: operation.StepStopping}
+	onNode2 := &operation.Operation{ID: "op", Region: "eu", Node: "n2"}
 
-	type found struct {
+	type summary struct {
 		kind      drift.Kind
 		action    drift.Action
 		container string
@@ -51,75 +51,75 @@ func TestJudge(t *testing.T) {
 	tests := []struct {
 		name string
 		o    drift.Observation
-		want []found
+		want []summary
 	}{
-		{"nothing at all", drift.Observation{}, nil},
-		{"all agree", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning)}}, nil},
+		{"empty observation", drift.Observation{}, nil},
+		{"no disagreement", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning)}}, nil},
 		{"stopped and exited", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
-		{"removed and gone", drift.Observation{Record: recordOf(runtime.StatusRemoved, "")}, nil},
+		{"removed and no container", drift.Observation{Record: recordOf(runtime.StatusRemoved, "")}, nil},
 		{"exited", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateExited)}},
-			[]found{{drift.KindExited, drift.ActionMarkStopped, "c1"}}},
-		{"gone, and nobody here made it", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1")},
-			[]found{{drift.KindMissing, drift.ActionNone, "c1"}}},
-		{"gone", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), IntentRevision: 5},
-			[]found{{drift.KindMissing, drift.ActionMarkRemoved, "c1"}}},
-		{"gone while stopped", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), IntentRevision: 5},
-			[]found{{drift.KindMissing, drift.ActionMarkRemoved, "c1"}}},
-		{"resumed by hand", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning)}},
-			[]found{{drift.KindUnexpectedRun, drift.ActionMarkRunning, "c1"}}},
-		{"the engine does not answer", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), EngineError: errors.New("timeout")},
-			[]found{{drift.KindUnknown, drift.ActionNone, "c1"}}},
-		{"the engine cannot say", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateUnknown)}},
-			[]found{{drift.KindUnknown, drift.ActionNone, "c1"}}},
-		{"another node's game", drift.Observation{Record: elsewhere}, nil},
-		{"left behind when the game moved", drift.Observation{Record: elsewhere, Containers: []container.Container{newContainer("c1", container.StateRunning)}},
-			[]found{{drift.KindStale, drift.ActionRemoveContainer, "c1"}}},
-		{"alive although removed", drift.Observation{Record: recordOf(runtime.StatusRemoved, ""), Containers: []container.Container{newContainer("c1", container.StateRunning)}},
-			[]found{{drift.KindStale, drift.ActionRemoveContainer, "c1"}}},
-		{"twins", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning), newContainer("c0", container.StateRunning)}},
-			[]found{{drift.KindDuplicate, drift.ActionRemoveContainer, "c0"}}},
-		{"an exited leftover", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning), newContainer("c0", container.StateExited)}},
-			[]found{{drift.KindStale, drift.ActionRemoveContainer, "c0"}}},
-		{"exited beside a stale one", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateExited), newContainer("c0", container.StateRunning)}},
-			[]found{{drift.KindExited, drift.ActionMarkStopped, "c1"}, {drift.KindStale, drift.ActionRemoveContainer, "c0"}}},
-		{"a stranger about which nothing is known", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning), newContainer("c0", container.StateUnknown)}},
-			[]found{{drift.KindUnknown, drift.ActionNone, "c0"}}},
+			[]summary{{drift.KindExited, drift.ActionMarkStopped, "c1"}}},
+		{"missing, and no operation created it", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1")},
+			[]summary{{drift.KindMissing, drift.ActionNone, "c1"}}},
+		{"missing", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), IntentRevision: 5},
+			[]summary{{drift.KindMissing, drift.ActionMarkRemoved, "c1"}}},
+		{"missing while stopped", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), IntentRevision: 5},
+			[]summary{{drift.KindMissing, drift.ActionMarkRemoved, "c1"}}},
+		{"started by hand", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning)}},
+			[]summary{{drift.KindUnexpectedRun, drift.ActionMarkRunning, "c1"}}},
+		{"engine error", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), EngineError: errors.New("timeout")},
+			[]summary{{drift.KindUnknown, drift.ActionNone, "c1"}}},
+		{"unknown state", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateUnknown)}},
+			[]summary{{drift.KindUnknown, drift.ActionNone, "c1"}}},
+		{"another node's game", drift.Observation{Record: onOtherNode}, nil},
+		{"stale after the game moved to another node", drift.Observation{Record: onOtherNode, Containers: []container.Container{newContainer("c1", container.StateRunning)}},
+			[]summary{{drift.KindStale, drift.ActionRemoveContainer, "c1"}}},
+		{"running although the record is removed", drift.Observation{Record: recordOf(runtime.StatusRemoved, ""), Containers: []container.Container{newContainer("c1", container.StateRunning)}},
+			[]summary{{drift.KindStale, drift.ActionRemoveContainer, "c1"}}},
+		{"duplicate", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning), newContainer("c0", container.StateRunning)}},
+			[]summary{{drift.KindDuplicate, drift.ActionRemoveContainer, "c0"}}},
+		{"stale and exited", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning), newContainer("c0", container.StateExited)}},
+			[]summary{{drift.KindStale, drift.ActionRemoveContainer, "c0"}}},
+		{"exited, and a stale one is running", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateExited), newContainer("c0", container.StateRunning)}},
+			[]summary{{drift.KindExited, drift.ActionMarkStopped, "c1"}, {drift.KindStale, drift.ActionRemoveContainer, "c0"}}},
+		{"stale with unknown state", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning), newContainer("c0", container.StateUnknown)}},
+			[]summary{{drift.KindUnknown, drift.ActionNone, "c0"}}},
 		{"orphan", drift.Observation{Containers: []container.Container{newContainer("c1", container.StateRunning)}},
-			[]found{{drift.KindOrphan, drift.ActionAdopt, "c1"}}},
-		{"two orphans: the one that runs", drift.Observation{Containers: []container.Container{newContainer("c1", container.StateExited), newContainer("c2", container.StateRunning)}},
-			[]found{{drift.KindOrphan, drift.ActionAdopt, "c2"}}},
+			[]summary{{drift.KindOrphan, drift.ActionAdopt, "c1"}}},
+		{"two orphans: the running one", drift.Observation{Containers: []container.Container{newContainer("c1", container.StateExited), newContainer("c2", container.StateRunning)}},
+			[]summary{{drift.KindOrphan, drift.ActionAdopt, "c2"}}},
 		{"orphan that was never started", drift.Observation{Containers: []container.Container{newContainer("c1", container.StateCreated)}},
-			[]found{{drift.KindStale, drift.ActionRemoveContainer, "c1"}}},
-		{"orphan of which nothing is known", drift.Observation{Containers: []container.Container{newContainer("c1", container.StateUnknown)}}, nil},
-		{"another image", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{other}},
-			[]found{{drift.KindImage, drift.ActionCorrectRecord, "c1"}}},
-		{"the record names another place", drift.Observation{Record: moved, Containers: []container.Container{newContainer("c1", container.StateRunning)}},
-			[]found{{drift.KindLocation, drift.ActionCorrectRecord, "c1"}}},
-		{"left behind by a daemon", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: left}},
-			[]found{{drift.KindInterrupted, drift.ActionCompleteOperation, ""}}},
-		{"an operation in progress here", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: left}, OperationActive: true}, nil},
-		{"an operation in progress elsewhere on a game of theirs", drift.Observation{Record: elsewhere, Intent: operation.Intent{Current: theirs}}, nil},
-		{"an operation in progress elsewhere on a game of ours", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: theirs}},
-			[]found{{drift.KindInterrupted, drift.ActionCompleteOperation, ""}}},
-		{"crashed", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusRunning, 2, now().Add(-time.Hour), now()), Containers: []container.Container{newContainer("c1", container.StateExited)}},
-			[]found{{drift.KindCrashed, drift.ActionRestart, "c1"}}},
-		{"crashed too often", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusRunning, 2, now(), now()), Containers: []container.Container{newContainer("c1", container.StateExited)}},
-			[]found{{drift.KindCrashLoop, drift.ActionNone, "c1"}}},
-		{"crashed, and nobody minds", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusRunning, 0), Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
-		{"stopped as it should be", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: wanting(runtime.StatusStopped, 2), Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
-		{"unhealthy", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Unhealthy: "no answer", Containers: []container.Container{newContainer("c1", container.StateRunning)}},
-			[]found{{drift.KindUnhealthy, drift.ActionNone, "c1"}}},
-		{"unhealthy, to be restarted", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: wanting(runtime.StatusRunning, 1), Unhealthy: "no answer", Containers: []container.Container{newContainer("c1", container.StateRunning)}},
-			[]found{{drift.KindUnhealthy, drift.ActionRestart, "c1"}}},
+			[]summary{{drift.KindStale, drift.ActionRemoveContainer, "c1"}}},
+		{"orphan with unknown state", drift.Observation{Containers: []container.Container{newContainer("c1", container.StateUnknown)}}, nil},
+		{"another image", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{otherImage}},
+			[]summary{{drift.KindImage, drift.ActionCorrectRecord, "c1"}}},
+		{"the record names no node", drift.Observation{Record: wrongNode, Containers: []container.Container{newContainer("c1", container.StateRunning)}},
+			[]summary{{drift.KindLocation, drift.ActionCorrectRecord, "c1"}}},
+		{"interrupted operation", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: interrupted}},
+			[]summary{{drift.KindInterrupted, drift.ActionCompleteOperation, ""}}},
+		{"operation in progress on this node", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: interrupted}, OperationActive: true}, nil},
+		{"operation of another node on a game of another node", drift.Observation{Record: onOtherNode, Intent: operation.Intent{Current: onNode2}}, nil},
+		{"operation of another node on a game of this node", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: operation.Intent{Current: onNode2}},
+			[]summary{{drift.KindInterrupted, drift.ActionCompleteOperation, ""}}},
+		{"crashed", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 2, now().Add(-time.Hour), now()), Containers: []container.Container{newContainer("c1", container.StateExited)}},
+			[]summary{{drift.KindCrashed, drift.ActionRestart, "c1"}}},
+		{"crash loop", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 2, now(), now()), Containers: []container.Container{newContainer("c1", container.StateExited)}},
+			[]summary{{drift.KindCrashLoop, drift.ActionNone, "c1"}}},
+		{"crashed without a crash policy", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 0), Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
+		{"stopped on purpose", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusStopped, 2), Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
+		{"unhealthy", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Unhealthy: "timeout", Containers: []container.Container{newContainer("c1", container.StateRunning)}},
+			[]summary{{drift.KindUnhealthy, drift.ActionNone, "c1"}}},
+		{"unhealthy with a crash policy", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: intentFor(runtime.StatusRunning, 1), Unhealthy: "timeout", Containers: []container.Container{newContainer("c1", container.StateRunning)}},
+			[]summary{{drift.KindUnhealthy, drift.ActionRestart, "c1"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			o := tt.o
 			o.GameID, o.Region, o.Node, o.Now = "g", "eu", "n1", now()
-			var got []found
+			var got []summary
 			for _, f := range drift.Detect(o) {
-				got = append(got, found{f.Kind, f.Action, f.ContainerID})
+				got = append(got, summary{f.Kind, f.Action, f.ContainerID})
 				require.NotEmpty(t, f.Evidence)
 				require.Equal(t, "g", f.GameID)
 			}
@@ -128,13 +128,13 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Whatever is seen while the engine gives no answer, nothing is taken away.
-func TestUnknownProposesNothing(t *testing.T) {
+// While the engine returns an error, no finding proposes an action.
+func TestEngineErrorProposesNoAction(t *testing.T) {
 	t.Parallel()
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped, runtime.StatusRemoved} {
 		o := drift.Observation{
 			GameID: "g", Region: "eu", Node: "n1", Now: now(), EngineError: errors.New("timeout"), Record: recordOf(status, "c1"),
-			Intent: wanting(runtime.StatusRunning, 5), Containers: []container.Container{newContainer("c1", container.StateExited), newContainer("c2", container.StateRunning)},
+			Intent: intentFor(runtime.StatusRunning, 5), Containers: []container.Container{newContainer("c1", container.StateExited), newContainer("c2", container.StateRunning)},
 		}
 		for _, f := range drift.Detect(o) {
 			require.Equal(t, drift.ActionNone, f.Action, "%s: %s", status, f.Evidence)
@@ -142,22 +142,22 @@ func TestUnknownProposesNothing(t *testing.T) {
 	}
 }
 
-func TestBookCountsWhatStaysTheSame(t *testing.T) {
+func TestTrackerCountsObservations(t *testing.T) {
 	t.Parallel()
-	book := drift.NewTracker()
-	seen := func(evidence string, at time.Time) drift.Finding {
-		return book.Record("g", []drift.Finding{{ID: "x", GameID: "g", Evidence: evidence}}, at)[0]
+	tracker := drift.NewTracker()
+	record := func(evidence string, at time.Time) drift.Finding {
+		return tracker.Record("g", []drift.Finding{{ID: "x", GameID: "g", Evidence: evidence}}, at)[0]
 	}
-	require.Equal(t, 1, seen("a", now()).Observations)
-	again := seen("a", now().Add(time.Second))
-	require.Equal(t, 2, again.Observations)
-	require.Equal(t, now(), again.FirstSeen)
-	require.Equal(t, 1, seen("b", now().Add(2*time.Second)).Observations, "something else was seen")
+	require.Equal(t, 1, record("a", now()).Observations)
+	second := record("a", now().Add(time.Second))
+	require.Equal(t, 2, second.Observations)
+	require.Equal(t, now(), second.FirstSeen)
+	require.Equal(t, 1, record("b", now().Add(2*time.Second)).Observations, "other evidence is a new finding")
 
-	require.Len(t, book.All(), 1)
-	book.Record("g", nil, now())
-	require.Empty(t, book.ForGame("g"))
-	seen("a", now())
-	book.Prune(map[string]*drift.Observation{})
-	require.Empty(t, book.All(), "a game that is not seen any more")
+	require.Len(t, tracker.All(), 1)
+	tracker.Record("g", nil, now())
+	require.Empty(t, tracker.ForGame("g"))
+	record("a", now())
+	tracker.Prune(map[string]*drift.Observation{})
+	require.Empty(t, tracker.All(), "the game is not observed any more")
 }

@@ -8,100 +8,104 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Kind is one way in which record, intent and engine can disagree.
+// Kind is a kind of disagreement between record, intent and engine.
 type Kind string
 
 // The kinds of finding.
 const (
-	// DriftOrphan: a live container of ours, and no record.
+	// KindOrphan: the engine has a container of the game, and the game has no record.
 	KindOrphan Kind = "orphan"
-	// DriftExited: the record says running, its container has exited.
+	// KindExited: the record is running, and its container has exited.
 	KindExited Kind = "exited"
-	// DriftGone: the record names a container, and the engine has none of that id.
+	// KindMissing: the engine has no container with the ID that the record names.
 	KindMissing Kind = "missing"
-	// DriftResumed: the record says stopped, its container runs.
+	// KindUnexpectedRun: the record is stopped, and its container is running.
 	KindUnexpectedRun Kind = "unexpected_run"
-	// DriftStale: a container that is not the record's, while no operation made it.
+	// KindStale: the engine has a container of the game that the record does not name.
 	KindStale Kind = "stale"
-	// DriftTwin: the same, and the record's own container is alive too.
+	// KindDuplicate: a stale container is running while the record's container is running.
 	KindDuplicate Kind = "duplicate"
-	// DriftImage: the record names another image than its container has.
+	// KindImage: the record names another image than its container has.
 	KindImage Kind = "image"
-	// DriftPlace: the record names another node, or another endpoint, than its container has.
+	// KindLocation: the record names another node or endpoint than its container has.
 	KindLocation Kind = "location"
-	// DriftCrashed: nobody stopped the game, and its policy says to start it again.
+	// KindCrashed: the container exited, no operation stopped it, and the crash policy
+	// allows a restart.
 	KindCrashed Kind = "crashed"
-	// DriftCrashLoop: nobody stopped the game, and its policy's attempts are used up.
+	// KindCrashLoop: the container exited, no operation stopped it, and the crash policy
+	// allows no further restart.
 	KindCrashLoop Kind = "crash_loop"
-	// DriftUnfinished: an operation was left behind by a daemon that is gone.
+	// KindInterrupted: the daemon that ran an operation stopped before its end.
 	KindInterrupted Kind = "interrupted"
-	// DriftUnhealthy: the container runs and does not answer for its health.
+	// KindUnhealthy: the container is running and fails its health check.
 	KindUnhealthy Kind = "unhealthy"
-	// DriftNodeLost: the game's node is not there.
+	// KindNodeLost: the node of the game is absent.
 	KindNodeLost Kind = "node_lost"
-	// DriftUnknown: the engine could not tell; nothing follows from it.
+	// KindUnknown: the engine could not report the state; nothing follows from it.
 	KindUnknown Kind = "unknown"
 )
 
-// Action is what a finding proposes.
+// Action is the action that a finding proposes.
 type Action string
 
 // The actions.
 const (
-	// ActionNone: nothing can or should be done; see the evidence.
+	// ActionNone proposes nothing; see the evidence.
 	ActionNone              Action = "none"
-	ActionAdopt             Action = "adopt"              // write a record of the container
-	ActionMarkStopped       Action = "mark_stopped"       // move the record to stopped
-	ActionMarkRemoved       Action = "mark_removed"       // move the record to removed
-	ActionMarkRunning       Action = "mark_running"       // move the record to running
-	ActionCorrectRecord     Action = "correct_record"     // write into the record what its container is
+	ActionAdopt             Action = "adopt"              // write a record for the container
+	ActionMarkStopped       Action = "mark_stopped"       // transition the record to stopped
+	ActionMarkRemoved       Action = "mark_removed"       // transition the record to removed
+	ActionMarkRunning       Action = "mark_running"       // transition the record to running
+	ActionCorrectRecord     Action = "correct_record"     // copy the properties of the container into the record
 	ActionRemoveContainer   Action = "remove_container"   // stop and remove the container
-	ActionRestart           Action = "restart"            // start the game again
-	ActionCompleteOperation Action = "complete_operation" // finish the operation, or roll it back
+	ActionRestart           Action = "restart"            // start the game, or restart an unhealthy one
+	ActionCompleteOperation Action = "complete_operation" // complete the operation, or roll it back
 	ActionReschedule        Action = "reschedule"         // start the game on another node
 )
 
-// Finding is one disagreement, with what it rests on and what is proposed. It
-// is pinned: applying it does nothing unless record and intent still stand at
-// these revisions.
+// Finding is one disagreement, with its evidence and the proposed action. It is valid
+// for the revisions that it names: applying it changes nothing if the record or the
+// intent has another revision.
 type Finding struct {
-	// ID names the finding for as long as it is the same one.
+	// ID identifies the finding across observations: kind, game and container.
 	ID     string `json:"id"`
 	Kind   Kind   `json:"kind"`
 	GameID string `json:"game_id"`
-	// Region and Node are where it was found.
+	// Region and Node name the node that observed it.
 	Region string `json:"region"`
 	Node   string `json:"node"`
 	Action Action `json:"action"`
-	// Evidence says in words what was seen.
+	// Evidence describes the observation in words.
 	Evidence string `json:"evidence"`
-	// Certain: there is proof that the container's time is over, a newer generation or
-	// the engine's own word that it has removed it. The brake does not hold what is certain.
+	// Proven reports that the container is certainly obsolete or removed: the record has a
+	// newer generation, or the engine reported the removal. The brake does not block
+	// proven findings.
 	Proven bool `json:"proven,omitempty"`
-	// BlockedBy says why the action is not taken by itself: the brake, say. Empty if it is.
+	// BlockedBy is the reason why the action is not applied automatically, for example the
+	// brake. It is empty if nothing blocks the action.
 	BlockedBy string `json:"blocked_by,omitempty"`
-	// FirstSeen is by the node's clock; Seen counts how often.
+	// FirstSeen is the time of the first observation by the node's clock. Observations is
+	// the number of observations since then.
 	FirstSeen    time.Time `json:"first_seen"`
 	Observations int       `json:"observations"`
-	// RecordRevision and IntentRevision are 0 where there is none.
+	// RecordRevision and IntentRevision are 0 if the game has no record or no intent.
 	RecordRevision int64 `json:"record_revision"`
 	IntentRevision int64 `json:"intent_revision"`
-	// ContainerID is the container that the finding is about, if it is about one.
+	// ContainerID is the container that the finding concerns; empty if none.
 	ContainerID string `json:"container_id,omitempty"`
 }
 
-// Report is what one or more nodes found.
+// Report holds the findings of one or more nodes.
 type Report struct {
 	Findings []Finding `json:"findings"`
-	// Brakes are the brakes that hold.
+	// Brakes are the engaged brakes.
 	Brakes []Brake `json:"brakes"`
-	// Missing names the nodes that did not answer, and why. What they would have
-	// found is not in the report.
+	// Missing lists the nodes that did not respond. Their findings are not in the report.
 	Missing []UnreachableNode `json:"missing"`
 }
 
-// Brake holds back destructive actions of one node, because one pass would have
-// taken too many.
+// Brake is an engaged brake. It blocks the destructive actions of one node, because a
+// pass would have removed too many records or containers.
 type Brake struct {
 	Region string    `json:"region"`
 	Node   string    `json:"node"`
@@ -109,32 +113,32 @@ type Brake struct {
 	Reason string    `json:"reason"`
 }
 
-// UnreachableNode is a node that did not answer.
+// UnreachableNode is a node that did not respond.
 type UnreachableNode struct {
 	Region string `json:"region"`
 	Node   string `json:"node"`
 	Reason string `json:"reason"`
 }
 
-// ApplyStatus is what became of a finding that was to be acted on.
+// ApplyStatus is the result of applying a finding.
 type ApplyStatus string
 
-// The results of acting on a finding.
+// The results of applying a finding.
 const (
-	// Applied: what the finding proposes has been done.
+	// ApplyDone: the action has been carried out.
 	ApplyDone ApplyStatus = "done"
-	// ApplyStale: record, intent or container are not any more what the finding rests
-	// on; nothing was done.
+	// ApplyStale: the record, the intent or the container has changed since the
+	// observation; nothing was changed.
 	ApplyStale ApplyStatus = "stale"
-	// ApplyHeld: the finding proposes nothing, or something holds its
-	// action back; nothing was done.
+	// ApplyBlocked: the finding proposes nothing, or its action is blocked; nothing was
+	// changed.
 	ApplyBlocked ApplyStatus = "blocked"
-	// ApplyFailed: it was tried, or its node could not be asked; Reason says whether
-	// it may have been done.
+	// ApplyFailed: the action failed, or its node could not be reached. Reason states
+	// whether the action may have been carried out.
 	ApplyFailed ApplyStatus = "failed"
 )
 
-// ApplyResult is what became of one finding.
+// ApplyResult is the result of applying one finding.
 type ApplyResult struct {
 	ID     string      `json:"id"`
 	GameID string      `json:"game_id"`
@@ -142,21 +146,21 @@ type ApplyResult struct {
 	Node   string      `json:"node"`
 	Action Action      `json:"action"`
 	Status ApplyStatus `json:"status"`
-	// Reason says why it was not applied; empty if it was.
+	// Reason is why the finding was not applied; empty if it was.
 	Reason string `json:"reason,omitempty"`
 }
 
-// Explanation says what a game is doing and how it came to that. What could not
-// be learned is missing, and Trouble says so.
+// Explanation describes the state and the history of a game. Data that could not be
+// read is missing, with a warning.
 type Explanation struct {
 	GameID   string                 `json:"game_id"`
 	Record   *runtime.RuntimeRecord `json:"record,omitempty"`
 	Revision int64                  `json:"revision,omitempty"`
-	// Intent is nil for a game that was never operated on.
+	// Intent is nil if no operation was ever requested for the game.
 	Intent     *operation.Intent     `json:"intent,omitempty"`
 	History    []runtime.LedgerEntry `json:"history"`
 	Containers []container.Container `json:"containers"`
-	// Logs are the last lines of the record's container.
+	// Logs holds the last log lines of the record's container.
 	Logs     []string  `json:"logs"`
 	Findings []Finding `json:"findings"`
 	Warnings []string  `json:"warnings"`

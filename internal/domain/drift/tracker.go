@@ -7,68 +7,67 @@ import (
 	"time"
 )
 
-// Tracker remembers findings for as long as they are found again, and so since when
-// and how often. It is safe for concurrent use.
+// Tracker keeps the findings of each game, with the time of the first observation and
+// the number of observations. It is safe for concurrent use.
 type Tracker struct {
 	mu    sync.Mutex
 	games map[string][]Finding
 }
 
-// NewTracker returns a book without findings.
+// NewTracker returns a tracker without findings.
 func NewTracker() *Tracker { return &Tracker{games: map[string][]Finding{}} }
 
-// Record takes down what was found of a game at an instant, in place of what was
-// found before, and returns it with FirstSeen and Seen filled in. A finding whose
-// pins have moved is a new one.
-func (b *Tracker) Record(gameID string, found []Finding, at time.Time) []Finding {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	before := b.games[gameID]
-	for i := range found {
-		found[i].FirstSeen, found[i].Observations = at, 1
-		for _, old := range before {
-			if same(old, found[i]) {
-				found[i].FirstSeen, found[i].Observations = old.FirstSeen, old.Observations+1
+// Record replaces the findings of the game by those observed at now. It returns them
+// with FirstSeen and Observations set. A finding with other revisions or other evidence
+// than before counts as a new one.
+func (t *Tracker) Record(gameID string, findings []Finding, now time.Time) []Finding {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range findings {
+		findings[i].FirstSeen, findings[i].Observations = now, 1
+		for _, earlier := range t.games[gameID] {
+			if same(earlier, findings[i]) {
+				findings[i].FirstSeen, findings[i].Observations = earlier.FirstSeen, earlier.Observations+1
 			}
 		}
 	}
-	if len(found) == 0 {
-		delete(b.games, gameID)
+	if len(findings) == 0 {
+		delete(t.games, gameID)
 	} else {
-		b.games[gameID] = slices.Clone(found)
+		t.games[gameID] = slices.Clone(findings)
 	}
-	return found
+	return findings
 }
 
 func same(a, b Finding) bool {
 	return a.ID == b.ID && a.RecordRevision == b.RecordRevision && a.IntentRevision == b.IntentRevision && a.Evidence == b.Evidence
 }
 
-// Prune forgets the findings of all games but those that were observed.
-func (b *Tracker) Prune(observed map[string]*Observation) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for gameID := range b.games {
+// Prune removes the findings of all games that are not in observed.
+func (t *Tracker) Prune(observed map[string]*Observation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for gameID := range t.games {
 		if observed[gameID] == nil {
-			delete(b.games, gameID)
+			delete(t.games, gameID)
 		}
 	}
 }
 
-// ForGame returns what was last found of the game.
-func (b *Tracker) ForGame(gameID string) []Finding {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.games[gameID])
+// ForGame returns the latest findings of the game.
+func (t *Tracker) ForGame(gameID string) []Finding {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.games[gameID])
 }
 
-// All returns every finding, ordered by game.
-func (b *Tracker) All() []Finding {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// All returns the findings of all games, ordered by game.
+func (t *Tracker) All() []Finding {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var all []Finding
-	for _, found := range b.games {
-		all = append(all, found...)
+	for _, findings := range t.games {
+		all = append(all, findings...)
 	}
 	slices.SortFunc(all, func(x, y Finding) int {
 		return cmp.Or(cmp.Compare(x.GameID, y.GameID), cmp.Compare(x.ID, y.ID))

@@ -10,30 +10,30 @@ import (
 
 // Errors of operations.
 var (
-	// ErrBusy: another operation on the game is in progress; see BusyError.
+	// ErrBusy is returned while another operation on the game is in progress; see BusyError.
 	ErrBusy = errors.New("game has an operation in progress")
-	// ErrRefused: the operation does not fit what the game is now; see RefusedError.
+	// ErrRefused is returned if the operation does not fit the game's state; see RefusedError.
 	ErrRefused = errors.New("operation does not fit the game's state")
-	// ErrStartFailed: the container did not come up: it exited at once, or was not
-	// healthy in time. What had been there before has been put back.
-	ErrStartFailed = errors.New("container did not come up")
+	// ErrStartFailed is returned if the container exited early or did not become healthy
+	// in time. The previous container, if any, has been restored.
+	ErrStartFailed = errors.New("container failed to start")
 )
 
-// BusyError says which operation is in the way. It errors.Is ErrBusy.
+// BusyError describes the operation in progress. It matches ErrBusy.
 type BusyError struct {
 	GameID      string
 	OperationID string
 	Kind        Kind
 	Step        Step
-	Holder      string // REGION/NODE that carries it out
-	Actor       string // who asked for it; may be empty
+	Holder      string // REGION/NODE that runs the operation
+	Actor       string // actor that requested it; may be empty
 	Since       time.Time
 }
 
 func (e *BusyError) Error() string {
 	text := fmt.Sprintf("%s: %s %s (%s) on %s since %s", ErrBusy, e.Kind, e.OperationID, e.Step, e.Holder, e.Since.UTC().Format(time.RFC3339))
 	if e.Actor != "" {
-		text += ", asked for by " + e.Actor
+		text += ", requested by " + e.Actor
 	}
 	return text
 }
@@ -41,13 +41,13 @@ func (e *BusyError) Error() string {
 // Is reports whether target is ErrBusy.
 func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 
-// RefusedError is an operation that does not fit what the game is. It errors.Is
-// ErrRefused.
+// RefusedError is returned for an operation that does not fit the game's state. It
+// matches ErrRefused.
 type RefusedError struct {
 	GameID    string
 	Operation string
-	Status    runtime.Status // empty where the status is not the reason
-	Reason    string         // what is in the way, and what to do
+	Status    runtime.Status // empty if the status is not the reason
+	Reason    string         // what prevents the operation, and what to do
 }
 
 func (e *RefusedError) Error() string { return e.Operation + " refused: " + e.Reason }

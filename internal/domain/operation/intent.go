@@ -18,52 +18,49 @@ const (
 	KindRestart    Kind = "restart"
 	KindPatch      Kind = "patch"
 	KindCleanup    Kind = "cleanup"
-	KindAdopt      Kind = "adopt"
 	KindReschedule Kind = "reschedule"
 )
 
-// Step is how far an operation has come. Each one is written before what it
-// names is done.
+// Step is the progress of an operation. A step is stored before the daemon acts on it.
 type Step string
 
-// The steps, in the order in which an operation that has all of them goes
-// through them.
+// The steps, in order. No kind of operation has all of them; see the package comment.
 const (
 	StepAccepted       Step = "accepted"
 	StepPulling        Step = "pulling"
 	StepCreating       Step = "creating"
 	StepStopping       Step = "stopping"
 	StepStarting       Step = "starting"
-	StepAwaitingHealth Step = "awaiting_health" // the record says so; health is being waited for
+	StepAwaitingHealth Step = "awaiting_health" // the record is running; the health check has not passed yet
 	StepRemoving       Step = "removing"
 	StepRollingBack    Step = "rolling_back"
-	StepFinished       Step = "finished"
+	StepFinished       Step = "finished" // reported to clients of the API, never stored
 )
 
-// Intent is what is meant to be of one game, and how that is coming along. It is
-// kept for as long as the game is.
+// Intent is the desired state of one game, with the operation in progress and the
+// recent outcomes. The store keeps it as long as the game.
 type Intent struct {
 	GameID string `json:"game_id"`
-	// DesiredStatus is the status that the last operation was to bring about. A record
-	// that is stopped while running is wanted tells of a crash.
+	// DesiredStatus is the status that the last successful operation aimed at. A stopped
+	// record whose desired status is running means that the game crashed.
 	DesiredStatus runtime.Status `json:"desired_status"`
 	Spec          Spec           `json:"spec"`
-	// Current is the operation in progress, nil while there is none.
+	// Current is the operation in progress, nil if there is none.
 	Current *Operation `json:"current,omitempty"`
-	// Recent are the outcomes of the latest operations, newest first, at most MaxRecent.
+	// Recent holds the outcomes of the latest operations, newest first, at most MaxRecent.
 	Recent []Outcome `json:"recent,omitempty"`
-	// Restarts are the instants at which the game was started again after a crash,
-	// newest first, as far as the crash policy still counts them.
+	// Restarts holds the times of the restarts after crashes, newest first. Restarts
+	// outside the window of the crash policy are dropped.
 	Restarts []time.Time `json:"restarts,omitempty"`
 }
 
-// MaxRecent is how many outcomes an Intent remembers; a request repeated with
-// the operation id of one of them is answered by it.
+// MaxRecent is the maximum number of outcomes that an Intent keeps. A request with the
+// operation ID of one of them returns that outcome.
 const MaxRecent = 16
 
-// AddOutcome puts the outcome before the others. Where they are too many the oldest that
-// nobody asked for is forgotten, or else the oldest: nobody repeats a request that he
-// has not made.
+// AddOutcome prepends the outcome. If that exceeds MaxRecent it drops the oldest
+// automatic operation, or the oldest operation if none is automatic: only clients retry
+// by operation ID.
 func (in *Intent) AddOutcome(outcome Outcome) {
 	in.Recent = slices.Insert(in.Recent, 0, outcome)
 	if len(in.Recent) <= MaxRecent {
@@ -79,49 +76,52 @@ func (in *Intent) AddOutcome(outcome Outcome) {
 	in.Recent = slices.Delete(in.Recent, last, last+1)
 }
 
-// Operation is one operation in progress. It belongs to the node that it names,
-// and there to whoever holds the presence that it names: when that is gone, the
-// node's next daemon takes it over.
+// Operation is one operation in progress. It belongs to the daemon of its node whose
+// session it names. When that session ends, the node's next daemon takes the operation
+// over.
 type Operation struct {
 	ID   string `json:"id"`
 	Kind Kind   `json:"kind"`
-	// Region and Node are where it is carried out.
+	// Region and Node name the node that runs the operation.
 	Region string `json:"region"`
 	Node   string `json:"node"`
-	// Session is the create revision of the presence of the daemon that carries it out.
+	// Session is the create revision of the presence key of the daemon that runs the
+	// operation. It is 0 if the operation was assigned to the node and has not started.
 	Session int64  `json:"session"`
 	Actor   string `json:"actor,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	// Unasked: a worker began it by itself.
+	// Automatic reports that a worker started the operation without a request.
 	Automatic bool `json:"automatic,omitempty"`
-	// StartedAt, StepAt and Deadline are by the clock of the node.
+	// StartedAt, StepAt and Deadline are times of the node's clock.
 	StartedAt time.Time `json:"started_at"`
 	Deadline  time.Time `json:"deadline"`
 	Step      Step      `json:"step"`
 	StepAt    time.Time `json:"step_at"`
-	// Spec is what the game is to be run as, if the operation succeeds.
+	// Spec becomes the game's spec if the operation succeeds.
 	Spec Spec `json:"spec"`
-	// Generation is that of the container which the operation makes, 0 if it makes
-	// none: one more than the record's.
+	// Generation is the generation of the container that the operation creates: one more
+	// than the record's. It is 0 if the operation creates none.
 	Generation int64 `json:"generation,omitempty"`
-	// ContainerID is the container that the operation made, once it is made.
+	// ContainerID is the container that the operation created. It is stored with the step
+	// that follows StepCreating.
 	ContainerID string `json:"container_id,omitempty"`
-	// PreviousRecord is the record that the operation started from, nil if there was none.
+	// PreviousRecord is the record before the operation, nil if there was none.
 	PreviousRecord *runtime.RuntimeRecord `json:"previous_record,omitempty"`
-	// Failure is why the operation is being rolled back.
+	// Failure is the reason of a rollback in progress.
 	Failure *Failure `json:"failure,omitempty"`
 }
 
-// Reached reports whether the operation has come to the step, or past it.
+// Reached reports whether the operation is at the step or past it.
 func (o Operation) Reached(step Step) bool { return stepIndex(o.Step) >= stepIndex(step) }
 
-// stepIndex orders the steps of an operation that succeeds.
+// stepIndex returns the position of the step in a successful operation, and -1 for
+// StepRollingBack.
 func stepIndex(step Step) int {
 	return slices.Index([]Step{StepAccepted, StepPulling, StepCreating, StepStopping, StepStarting, StepAwaitingHealth, StepRemoving, StepFinished}, step)
 }
 
-// Outcome returns the outcome of the operation if it ends now, but for the record that
-// it leaves.
+// Outcome returns the outcome of the operation if it ends at now. Record and Revision
+// are not set.
 func (o Operation) Outcome(now time.Time) Outcome {
 	return Outcome{
 		OperationID: o.ID, Kind: o.Kind, Region: o.Region, Node: o.Node, Actor: o.Actor, Automatic: o.Automatic,
@@ -129,13 +129,13 @@ func (o Operation) Outcome(now time.Time) Outcome {
 	}
 }
 
-// Failure is why an operation did not succeed.
+// Failure is the reason why an operation did not succeed.
 type Failure struct {
 	Code    FailureCode `json:"code"`
 	Message string      `json:"message"`
 }
 
-// FailureCode tells programs why an operation failed.
+// FailureCode is the machine-readable reason of a failure.
 type FailureCode string
 
 // The codes.
@@ -144,34 +144,34 @@ const (
 	FailureStart    FailureCode = "start_failed"
 	FailureEngine   FailureCode = "engine_unavailable"
 	FailureDeadline FailureCode = "deadline"
-	FailureConflict FailureCode = "conflict" // somebody else changed the record meanwhile
+	FailureConflict FailureCode = "conflict" // another writer changed the record
 	FailureInvalid  FailureCode = "invalid"
 	FailureNodeLost FailureCode = "node_lost"
 	FailureInternal FailureCode = "internal"
 )
 
-// Outcome is how an operation ended.
+// Outcome is the result of an operation.
 type Outcome struct {
 	OperationID string `json:"operation_id"`
 	Kind        Kind   `json:"kind"`
-	// Region and Node are where it was carried out.
+	// Region and Node name the node that ran the operation.
 	Region string `json:"region,omitempty"`
 	Node   string `json:"node,omitempty"`
 	Actor  string `json:"actor,omitempty"`
-	// Unasked: a worker began it by itself.
+	// Automatic reports that a worker started the operation without a request.
 	Automatic  bool      `json:"automatic,omitempty"`
 	StartedAt  time.Time `json:"started_at"`
 	FinishedAt time.Time `json:"finished_at"`
-	// Failure is nil for an operation that succeeded.
+	// Failure is nil if the operation succeeded.
 	Failure *Failure `json:"failure,omitempty"`
-	// Record is the record that the operation left, nil if there was none. Revision
-	// is where it was written.
+	// Record is the record after the operation, nil if there was none. Revision is the
+	// revision at which it was written.
 	Record   *runtime.RuntimeRecord `json:"record,omitempty"`
 	Revision int64                  `json:"revision,omitempty"`
 }
 
-// OutcomeOf returns the outcome of the operation with this id, if it is among
-// the recent ones.
+// OutcomeOf returns the outcome of the operation, and false if it is not among the
+// recent ones.
 func (in Intent) OutcomeOf(operationID string) (Outcome, bool) {
 	i := slices.IndexFunc(in.Recent, func(o Outcome) bool { return o.OperationID == operationID })
 	if i < 0 {
@@ -231,8 +231,8 @@ func cloneFailure(f *Failure) *Failure {
 }
 
 // RestartsWithin returns the restarts that a crash policy still counts: those within
-// the window before now. One from the future, by a clock that was ahead, counts too,
-// but not from beyond a window: it would hold the game down until then.
+// the window before now. A restart in the future, written by a clock that was ahead,
+// counts too, but only within one window: otherwise it would block restarts until then.
 func RestartsWithin(restarts []time.Time, window time.Duration, now time.Time) []time.Time {
 	return slices.DeleteFunc(slices.Clone(restarts), func(at time.Time) bool { return now.Sub(at).Abs() > window })
 }

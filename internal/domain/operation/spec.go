@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,7 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Defaults of a Spec's fields that are zero.
+// Defaults for zero fields of a Spec.
 const (
 	DefaultContainerPort = 8080
 	DefaultHealthPath    = "/healthz"
@@ -21,72 +22,73 @@ const (
 	DefaultCrashDelay    = time.Second
 )
 
-// NoHealthCheck as a HealthPath says that the game answers none.
+// NoHealthCheck is the HealthPath of a game without a health check.
 const NoHealthCheck = "none"
 
-// Spec says how a game is to be run. It is kept with the game, so that whatever
-// starts it again, runs it the same way. The zero value of each field but Image
-// means the default named beside it.
+// Spec specifies how to run a game. It is stored with the game, so that every later
+// start and restart runs it in the same way. The zero value of each field except Image
+// means the default that its comment names.
 type Spec struct {
-	// Image names what to run: an image reference to Docker, and NAME:VERSION below
-	// the images directory to the process engine.
+	// Image is the image to run: an image reference for Docker, NAME:VERSION below the
+	// images directory for the process engine.
 	Image string `json:"image"`
-	// Args go behind the image's own command.
+	// Args are appended to the command of the image.
 	Args []string `json:"args,omitempty"`
-	// Env are variables of the container, NAME to value. No secrets: they are kept
-	// in the store as they are.
+	// Env holds the environment variables of the container, value by name. They are
+	// stored in plain text: do not put secrets here.
 	Env map[string]string `json:"env,omitempty"`
-	// Network is the engine's network to join; empty is the daemon's default one.
+	// Network is the engine's network to join; empty means the daemon's default network.
 	Network string `json:"network,omitempty"`
-	// Port is the port on the node at which the game is reached; 0 lets the engine choose.
+	// Port is the port of the game on the node; 0 lets the engine choose.
 	Port int `json:"port,omitempty"`
-	// ContainerPort is the port that the game listens on inside its container; it
-	// is told by the variable PORT. Default 8080. Local processes have no inside:
-	// there PORT is the port on the node.
+	// ContainerPort is the port that the game listens on inside its container, passed in
+	// the variable PORT. Default 8080. A local process has no inside: its PORT is the
+	// port on the node.
 	ContainerPort int `json:"container_port,omitempty"`
-	// CPUs and MemoryBytes are limits; 0 is none. An engine that cannot limit
-	// refuses them.
+	// CPUs and MemoryBytes are limits; 0 means no limit. An engine without limits rejects
+	// them.
 	CPUs        float64 `json:"cpus,omitempty"`
 	MemoryBytes int64   `json:"memory_bytes,omitempty"`
-	// HealthPath answers a GET with 2xx when the game is well. Default /healthz;
-	// "none" is for a game without, which counts as well while it runs.
+	// HealthPath is the HTTP path that returns 2xx to a GET when the game is healthy.
+	// Default /healthz. "none" disables the check: the game is healthy while it runs.
 	HealthPath string `json:"health_path,omitempty"`
-	// HealthTimeout is how long a start waits for health. Default 30 s.
+	// HealthTimeout is how long a start waits for the health check to pass. Default 30 s.
 	HealthTimeout Duration `json:"health_timeout,omitzero"`
-	// StopGrace is how long a stop waits between asking and killing. Default 10 s.
+	// StopGrace is the time between the signal to exit and the kill. Default 10 s.
 	StopGrace Duration `json:"stop_grace,omitzero"`
 
 	Crash      CrashPolicy    `json:"crash,omitzero"`
 	OnNodeLost NodeLostPolicy `json:"on_node_lost,omitempty"`
 }
 
-// CrashPolicy says what to do about a container that exits although nobody
-// stopped it: start it again, at most Attempts times within Window, each Delay
-// after the exit. Zero attempts leave it stopped.
+// CrashPolicy specifies what to do when a container exits although no operation stopped
+// it: restart it, at most Attempts times within Window, Delay after each exit. With zero
+// attempts it stays stopped.
 type CrashPolicy struct {
 	Attempts int      `json:"attempts,omitempty"`
 	Window   Duration `json:"window,omitzero"` // default 10 min
 	Delay    Duration `json:"delay,omitzero"`  // default 1 s
 }
 
-// NodeLostPolicy says what to do about a game whose node is gone.
+// NodeLostPolicy specifies what to do with a game whose node is lost.
 type NodeLostPolicy string
 
-// The policies. The zero value is KeepWhenLost.
+// The policies. The zero value means NodeLostKeep.
 const (
-	// NodeLostKeep waits for the node to come back.
+	// NodeLostKeep waits for the node to return.
 	NodeLostKeep NodeLostPolicy = "keep"
-	// NodeLostReschedule starts the game on another node of the region after the grace.
+	// NodeLostReschedule starts the game on another node of the region after the grace
+	// period.
 	NodeLostReschedule NodeLostPolicy = "reschedule"
 )
 
-// Duration is a time.Duration that reads and writes as text, such as 1m30s.
+// Duration is a time.Duration that encodes as text, such as 1m30s.
 type Duration time.Duration
 
-// MarshalText returns the duration as time.Duration prints it.
+// MarshalText returns the duration in the format of time.Duration.String.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// UnmarshalText reads what time.ParseDuration does.
+// UnmarshalText accepts the format of time.ParseDuration.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil {
@@ -96,47 +98,35 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// WithDefaults returns the spec with the default in place of each zero field
-// that has one.
+// WithDefaults returns the spec with zero fields replaced by their defaults.
 func (s Spec) WithDefaults() Spec {
-	if s.ContainerPort == 0 {
-		s.ContainerPort = DefaultContainerPort
-	}
-	if s.HealthPath == "" {
-		s.HealthPath = DefaultHealthPath
-	}
-	orDefault := func(d *Duration, def time.Duration) {
-		if *d == 0 {
-			*d = Duration(def)
-		}
-	}
-	orDefault(&s.HealthTimeout, DefaultHealthTimeout)
-	orDefault(&s.StopGrace, DefaultStopGrace)
-	orDefault(&s.Crash.Window, DefaultCrashWindow)
-	orDefault(&s.Crash.Delay, DefaultCrashDelay)
-	if s.OnNodeLost == "" {
-		s.OnNodeLost = NodeLostKeep
-	}
+	s.ContainerPort = cmp.Or(s.ContainerPort, DefaultContainerPort)
+	s.HealthPath = cmp.Or(s.HealthPath, DefaultHealthPath)
+	s.HealthTimeout = cmp.Or(s.HealthTimeout, Duration(DefaultHealthTimeout))
+	s.StopGrace = cmp.Or(s.StopGrace, Duration(DefaultStopGrace))
+	s.Crash.Window = cmp.Or(s.Crash.Window, Duration(DefaultCrashWindow))
+	s.Crash.Delay = cmp.Or(s.Crash.Delay, Duration(DefaultCrashDelay))
+	s.OnNodeLost = cmp.Or(s.OnNodeLost, NodeLostKeep)
 	return s
 }
 
-// HasHealthCheck reports whether the game can be asked how it is.
+// HasHealthCheck reports whether the game has a health check.
 func (s Spec) HasHealthCheck() bool { return s.HealthPath != NoHealthCheck }
 
-// The bounds of a spec.
+// Limits of a spec.
 const (
 	maxArgs          = 256
 	maxTextBytes     = 32 << 10 // args and env together
 	maxImageBytes    = 512
-	maxNetworkBytes  = 255 // Docker itself sets no bound
+	maxNetworkBytes  = 255 // Docker itself has no limit
 	maxCrashAttempts = 1000
 	maxWait          = Duration(time.Hour)
 	minMemory        = 6 << 20
 )
 
-// Validate returns nil for a spec that an engine could be asked to run, and
-// otherwise every fault at once: *runtime.InvalidError values, joined, each
-// naming the field by its JSON name.
+// Validate returns nil if an engine may be able to run the spec. Otherwise it returns
+// every fault: *runtime.InvalidError values, joined, each with the JSON name of the
+// field.
 func (s Spec) Validate() error {
 	var faults []error
 	fault := func(wrong bool, field, format string, args ...any) {
@@ -150,19 +140,19 @@ func (s Spec) Validate() error {
 	text := 0
 	for _, arg := range s.Args {
 		text += len(arg)
-		fault(strings.ContainsRune(arg, 0), "args", "hold a NUL byte")
+		fault(strings.ContainsRune(arg, 0), "args", "contain a NUL byte")
 	}
 	for name, value := range s.Env {
 		text += len(name) + len(value)
-		fault(name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0), "env", "holds %.64q, which no variable can be called or hold", name)
+		fault(name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0), "env", "contains %.64q: its name or its value is not valid for an environment variable", name)
 	}
 	fault(len(s.Args) > maxArgs, "args", "are %d; at most %d are allowed", len(s.Args), maxArgs)
 	fault(text > maxTextBytes, "env", "and args have %d bytes together; at most %d are allowed", text, maxTextBytes)
 	fault(s.Port < 0 || s.Port > 65535, "port", "%d is not a port from 0 to 65535", s.Port)
 	fault(s.ContainerPort < 0 || s.ContainerPort > 65535, "container_port", "%d is not a port from 0 to 65535", s.ContainerPort)
 	fault(!(s.CPUs >= 0 && s.CPUs <= 1024), "cpus", "%v is not a number of CPUs from 0 to 1024", s.CPUs)
-	fault(s.MemoryBytes != 0 && s.MemoryBytes < minMemory, "memory_bytes", "%d is less than %d, with which nothing can run", s.MemoryBytes, minMemory)
-	fault(strings.ContainsAny(s.Network, " /\x00"), "network", "%.64q is not a network's name", s.Network)
+	fault(s.MemoryBytes != 0 && s.MemoryBytes < minMemory, "memory_bytes", "%d is less than the minimum of %d", s.MemoryBytes, minMemory)
+	fault(strings.ContainsAny(s.Network, " /\x00"), "network", "%.64q is not a network name", s.Network)
 	fault(len(s.Network) > maxNetworkBytes, "network", "has %d bytes; at most %d are allowed", len(s.Network), maxNetworkBytes)
 	fault(s.HealthPath != "" && s.HasHealthCheck() && !validPath(s.HealthPath), "health_path", "%.64q is neither a path such as /healthz nor %q", s.HealthPath, NoHealthCheck)
 	for field, wait := range map[string]Duration{
@@ -176,19 +166,19 @@ func (s Spec) Validate() error {
 	return errors.Join(faults...)
 }
 
-// validPath reports whether a URL that ends in the path can be asked.
+// validPath reports whether the path can be the path of a URL.
 func validPath(p string) bool {
 	_, err := url.Parse("http://game" + p)
 	return err == nil && strings.HasPrefix(p, "/") && len(p) <= 1024 && !strings.ContainsAny(p, " ?#")
 }
 
-// ValidateImage returns nil for text that could name an image, and otherwise a
-// *runtime.InvalidError on "image". Whether there is one, the engine knows.
+// ValidateImage returns nil if the text may be an image reference, and otherwise a
+// *runtime.InvalidError on "image". Only the engine knows whether the image exists.
 func ValidateImage(image string) error {
 	invalid := func(reason string) error { return &runtime.InvalidError{Field: "image", Reason: reason} }
 	switch {
 	case image == "":
-		return invalid("is required: name what to run, such as gameserver:1.0.0")
+		return invalid("is required, for example gameserver:1.0.0")
 	case len(image) > maxImageBytes:
 		return invalid(fmt.Sprintf("has %d bytes; at most %d are allowed", len(image), maxImageBytes))
 	case strings.ContainsFunc(image, func(r rune) bool { return r <= ' ' || r > '~' }):

@@ -19,7 +19,7 @@ func TestSpecWithAnImageIsValid(t *testing.T) {
 	require.NoError(t, operation.Spec{Image: "gameserver:1.0.0"}.WithDefaults().Validate())
 }
 
-func TestSpecRefuses(t *testing.T) {
+func TestSpecValidate(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -28,18 +28,18 @@ func TestSpecRefuses(t *testing.T) {
 	}{
 		{"no image", func(s *operation.Spec) { s.Image = "" }, "image is required"},
 		{"image with a space", func(s *operation.Spec) { s.Image = "a b" }, `image "a b" is not an image reference`},
-		{"image that climbs", func(s *operation.Spec) { s.Image = "../../etc/passwd" }, "is not an image reference"},
+		{"image outside of the images directory", func(s *operation.Spec) { s.Image = "../../etc/passwd" }, "is not an image reference"},
 		{"image like a flag", func(s *operation.Spec) { s.Image = "--privileged" }, "is not an image reference"},
 		{"long image", func(s *operation.Spec) { s.Image = strings.Repeat("x", 513) }, "image has 513 bytes"},
 		{"port", func(s *operation.Spec) { s.Port = 70000 }, "port 70000 is not a port"},
 		{"negative port", func(s *operation.Spec) { s.Port = -1 }, "port -1 is not a port"},
 		{"container port", func(s *operation.Spec) { s.ContainerPort = 70000 }, "container_port 70000"},
 		{"cpus", func(s *operation.Spec) { s.CPUs = -1 }, "cpus -1"},
-		{"memory", func(s *operation.Spec) { s.MemoryBytes = 1 }, "memory_bytes 1 is less"},
+		{"memory", func(s *operation.Spec) { s.MemoryBytes = 1 }, "memory_bytes 1 is less than the minimum"},
 		{"network", func(s *operation.Spec) { s.Network = "a b" }, `network "a b"`},
 		{"long network", func(s *operation.Spec) { s.Network = strings.Repeat("n", 256) }, "network has 256 bytes; at most 255 are allowed"},
 		{"health path", func(s *operation.Spec) { s.HealthPath = "healthz" }, `health_path "healthz"`},
-		{"health path to elsewhere", func(s *operation.Spec) { s.HealthPath = "@evil/" }, `health_path "@evil/"`},
+		{"health path that changes the host", func(s *operation.Spec) { s.HealthPath = "@evil/" }, `health_path "@evil/"`},
 		{"health path with a broken escape", func(s *operation.Spec) { s.HealthPath = "/%zz" }, `health_path "/%zz"`},
 		{"health path with a control character", func(s *operation.Spec) { s.HealthPath = "/a\tb" }, `health_path "/a\tb"`},
 		{"health timeout", func(s *operation.Spec) { s.HealthTimeout = -1 }, "health_timeout -1ns"},
@@ -47,9 +47,9 @@ func TestSpecRefuses(t *testing.T) {
 		{"attempts", func(s *operation.Spec) { s.Crash.Attempts = -1 }, "crash.attempts -1"},
 		{"window", func(s *operation.Spec) { s.Crash.Window = -1 }, "crash.window must not be negative"},
 		{"node lost", func(s *operation.Spec) { s.OnNodeLost = "panic" }, `on_node_lost "panic"`},
-		{"variable without a name", func(s *operation.Spec) { s.Env = map[string]string{"": "x"} }, "env holds"},
-		{"variable with an equals sign", func(s *operation.Spec) { s.Env = map[string]string{"A=B": "x"} }, `env holds "A=B"`},
-		{"NUL in an argument", func(s *operation.Spec) { s.Args = []string{"\x00"} }, "args hold a NUL byte"},
+		{"variable without a name", func(s *operation.Spec) { s.Env = map[string]string{"": "x"} }, "env contains"},
+		{"variable with an equals sign", func(s *operation.Spec) { s.Env = map[string]string{"A=B": "x"} }, `env contains "A=B"`},
+		{"NUL in an argument", func(s *operation.Spec) { s.Args = []string{"\x00"} }, "args contain a NUL byte"},
 		{"too much text", func(s *operation.Spec) { s.Args = []string{strings.Repeat("x", 40_000)} }, "at most 32768 are allowed"},
 	}
 	for _, tt := range tests {
@@ -64,7 +64,7 @@ func TestSpecRefuses(t *testing.T) {
 	}
 }
 
-func TestSpecTellsAllFaultsAtOnce(t *testing.T) {
+func TestSpecReportsAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	err := operation.Spec{Port: -1, CPUs: -1}.Validate()
 	for _, field := range []string{"image", "port", "cpus"} {
@@ -72,7 +72,7 @@ func TestSpecTellsAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
-func TestDurationsReadAsText(t *testing.T) {
+func TestDurationsEncodeAsText(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(operation.Spec{Image: "a:1", StopGrace: operation.Duration(90 * time.Second)})
 	require.NoError(t, err)
@@ -83,19 +83,19 @@ func TestDurationsReadAsText(t *testing.T) {
 	require.ErrorContains(t, json.Unmarshal([]byte(`{"stop_grace":"soon"}`), &back), `"soon" is not a duration`)
 }
 
-func TestCountedForgetsWhatTheWindowHasLeft(t *testing.T) {
+func TestRestartsWithinDropsRestartsOutsideOfTheWindow(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	restarts := []time.Time{now.Add(10 * time.Minute), now.Add(-time.Minute), now.Add(-time.Hour), now.Add(time.Hour)}
 	require.Equal(t, restarts[:2], operation.RestartsWithin(restarts, 10*time.Minute, now))
-	require.Len(t, restarts, 4, "what was given must not be changed")
+	require.Len(t, restarts, 4, "the argument is not modified")
 }
 
-func TestIntentForgetsFirstWhatNobodyAskedFor(t *testing.T) {
+func TestAddOutcomeDropsAutomaticOperationsFirst(t *testing.T) {
 	t.Parallel()
 	var in operation.Intent
-	end := func(id string, unasked bool) {
-		in.AddOutcome(operation.Operation{ID: id, Automatic: unasked}.Outcome(time.Time{}))
+	end := func(id string, automatic bool) {
+		in.AddOutcome(operation.Operation{ID: id, Automatic: automatic}.Outcome(time.Time{}))
 	}
 	end("first", false)
 	for i := range 3 * operation.MaxRecent {
@@ -103,8 +103,8 @@ func TestIntentForgetsFirstWhatNobodyAskedFor(t *testing.T) {
 	}
 	require.Len(t, in.Recent, operation.MaxRecent)
 	require.Equal(t, "restart-47", in.Recent[0].OperationID)
-	_, known := in.OutcomeOf("first")
-	require.True(t, known, "somebody may still ask for it")
+	_, found := in.OutcomeOf("first")
+	require.True(t, found, "its client may still retry it")
 	for i := range operation.MaxRecent {
 		end(fmt.Sprint("start-", i), false)
 	}
@@ -113,7 +113,7 @@ func TestIntentForgetsFirstWhatNobodyAskedFor(t *testing.T) {
 	require.Equal(t, "start-0", in.Recent[operation.MaxRecent-1].OperationID)
 }
 
-func TestCloneSharesNothing(t *testing.T) {
+func TestCloneSharesNoMemory(t *testing.T) {
 	t.Parallel()
 	full := func() operation.Intent {
 		record := runtime.RuntimeRecord{GameID: "g"}
@@ -142,7 +142,7 @@ func FuzzValidateImage(f *testing.F) {
 			return
 		}
 		for part := range strings.SplitSeq(image, "/") {
-			require.NotContains(t, []string{"", ".", ".."}, part, "%q climbs", image)
+			require.NotContains(t, []string{"", ".", ".."}, part, "%q leaves the images directory", image)
 		}
 	})
 }

@@ -280,7 +280,7 @@ func (r *execution) finish(ctx context.Context) (operation.Outcome, error) {
 // desiredStatusAfter is the status that an operation which succeeded wants the game to have.
 func desiredStatusAfter(kind operation.Kind, before runtime.Status) runtime.Status {
 	switch kind {
-	case operation.KindStart, operation.KindRestart, operation.KindReschedule, operation.KindAdopt:
+	case operation.KindStart, operation.KindRestart, operation.KindReschedule:
 		return runtime.StatusRunning
 	case operation.KindStop:
 		return runtime.StatusStopped

@@ -44,7 +44,7 @@ func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation,
 func (w *Worker) complete(o *drift.Observation) {
 	if o.Record != nil {
 		o.Unhealthy = w.Unhealthy(*o.Record)
-		o.Removed = w.wasRemoved(o.Record.CurrentContainerID)
+		o.RemovalReported = w.wasRemoved(o.Record.CurrentContainerID)
 	}
 	o.OperationActive = w.Remediator.HasActive(o.GameID)
 	o.Now = w.cfg.Clock()
