@@ -4,16 +4,16 @@ import "galaxy/rtmanager/internal/ports"
 
 // Check is what a check of the store's rules found.
 type Check struct {
-	Revision      int64     `json:"revision" doc:"The revision that was checked"`
-	Clean         bool      `json:"clean" doc:"Whether nothing is left to mend"`
-	Records       int       `json:"records"`
-	IndexKeys     int       `json:"index_keys"`
-	LedgerEntries int       `json:"ledger_entries"`
-	Findings      []Finding `json:"findings" nullable:"false" doc:"Each broken rule; empty in a sound store"`
+	Revision      int64          `json:"revision" doc:"The revision that was checked"`
+	Clean         bool           `json:"clean" doc:"Whether nothing is left to mend"`
+	Records       int            `json:"records"`
+	IndexKeys     int            `json:"index_keys"`
+	LedgerEntries int            `json:"ledger_entries"`
+	Findings      []CheckFinding `json:"findings" nullable:"false" doc:"Each broken rule; empty in a sound store"`
 }
 
-// Finding is one broken rule.
-type Finding struct {
+// CheckFinding is one broken rule.
+type CheckFinding struct {
 	Kind        string `json:"kind" doc:"Which rule"`
 	Key         string `json:"key" doc:"The key that breaks it"`
 	GameID      string `json:"game_id,omitempty" doc:"The game, where the key tells"`
@@ -27,10 +27,10 @@ type Finding struct {
 func CheckFrom(r ports.CheckReport) Check {
 	c := Check{
 		Revision: r.Revision, Clean: r.Clean(), Records: r.Records, IndexKeys: r.IndexKeys,
-		LedgerEntries: r.LedgerEntries, Findings: make([]Finding, len(r.Findings)),
+		LedgerEntries: r.LedgerEntries, Findings: make([]CheckFinding, len(r.Findings)),
 	}
 	for i, f := range r.Findings {
-		c.Findings[i] = Finding{
+		c.Findings[i] = CheckFinding{
 			Kind: string(f.Kind), Key: f.Key, GameID: f.GameID, Detail: f.Detail,
 			Repair: f.Repair, Repaired: f.Repaired, RepairError: f.RepairError,
 		}

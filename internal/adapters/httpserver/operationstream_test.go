@@ -62,8 +62,8 @@ func TestOperationStreams(t *testing.T) {
 	record := asJSON(t, recordOf("g"))
 	require.Len(t, lines, 4, got.body)
 	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"accepted","at":"2026-01-01T12:00:00Z"}`, lines[0])
-	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"pulling","at":"2026-01-01T12:00:00Z","text":"<layer> & more","done":1,"total":2}`, lines[1])
-	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"running","at":"2026-01-01T12:00:00Z","record":`+record+`,"revision":6}`, lines[2])
+	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"pulling","at":"2026-01-01T12:00:00Z","text":"<layer> & more","bytes_done":1,"bytes_total":2}`, lines[1])
+	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"awaiting_health","at":"2026-01-01T12:00:00Z","record":`+record+`,"revision":6}`, lines[2])
 	require.JSONEq(t, `{"type":"result","operation_id":"op","kind":"start","game_id":"g","step":"finished","outcome":`+asJSON(t, done(m.requests[0]))+`,"record":`+record+`,"revision":7}`, lines[3])
 
 	events := f.send("POST", path, sse, "")
@@ -73,7 +73,7 @@ func TestOperationStreams(t *testing.T) {
 
 	running := f.send("POST", path+"?wait=running", ndjson, "")
 	last := decodeAs[api.OperationEvent](t, running.body[strings.LastIndex(strings.TrimSpace(running.body), "\n")+1:])
-	require.Equal(t, "result running", last.Type+" "+string(last.Step))
+	require.Equal(t, "result awaiting_health", last.Type+" "+string(last.Step))
 	require.Nil(t, last.Outcome, "it was not waited for")
 }
 
