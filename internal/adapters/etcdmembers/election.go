@@ -149,7 +149,7 @@ func (m *Membership) resign(ctx context.Context, fence node.Fence) {
 	defer cancel()
 	for {
 		err := m.registry.drop(ctx, fence)
-		if err == nil || !wait(ctx, 50*time.Millisecond) {
+		if err == nil || !pauseFor(ctx, 50*time.Millisecond) {
 			return
 		}
 	}

@@ -7,11 +7,10 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // translate turns an error of the etcd client into the domain's: the caller's own
@@ -23,10 +22,8 @@ func translate(ctx context.Context, what string, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
-	case errors.Is(err, rpctypes.ErrNoSpace):
-		return fmt.Errorf("%s: %w: free space by compacting and defragmenting etcd and disarming its alarm, or raise the quota", what, runtime.ErrReadOnly)
-	case refused(err):
-		return fmt.Errorf("%s: etcd refused the request: %w", what, err)
+	case errors.Is(err, rpctypes.ErrNoSpace), refused(err):
+		return fmt.Errorf("%s: %w", what, etcd.ToDomainError(err))
 	default:
 		return fmt.Errorf("%s: %w: %s", what, runtime.ErrUnavailable, err.Error())
 	}
@@ -34,11 +31,7 @@ func translate(ctx context.Context, what string, err error) error {
 
 // refused reports whether asking again is pointless.
 func refused(err error) bool {
-	code := status.Code(err)
-	if known, ok := errors.AsType[rpctypes.EtcdError](err); ok {
-		code = known.Code()
-	}
-	return code == codes.InvalidArgument || code == codes.PermissionDenied || code == codes.Unimplemented
+	return etcd.Classify(err) == etcd.Permanent && !errors.Is(err, rpctypes.ErrNoSpace) && !errors.Is(err, rpctypes.ErrLeaseNotFound)
 }
 
 // takenError says that another daemon has the node's name.

@@ -109,7 +109,7 @@ func (m *Membership) rejoin() *session {
 			return nil
 		}
 		m.troubled(notPresent(err))
-		wait(m.running, m.registry.opts.LeaseTTL/4)
+		pauseFor(m.running, m.registry.opts.LeaseTTL/4)
 	}
 }
 

@@ -2,28 +2,28 @@ package etcdmembers
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // keyspace builds every key. Each family is a prefix that ends in a slash, so
 // that none covers another.
 type keyspace struct{ prefix string }
 
-func newKeyspace(prefix string) keyspace { return keyspace{strings.TrimRight(prefix, "/")} }
+func newKeyspace(prefix string) keyspace { return keyspace{etcd.TrimPrefix(prefix)} }
 
 func (k keyspace) nodes() string   { return k.prefix + "/nodes/" }
 func (k keyspace) leaders() string { return k.prefix + "/leaders/" }
 
 func (k keyspace) node(region, name string) string {
-	return k.nodes() + url.PathEscape(region) + "/" + url.PathEscape(name)
+	return k.nodes() + etcd.EscapeSegment(region) + "/" + etcd.EscapeSegment(name)
 }
 
-func (k keyspace) leader(scope string) string { return k.leaders() + url.PathEscape(scope) }
+func (k keyspace) leader(scope string) string { return k.leaders() + etcd.EscapeSegment(scope) }
 
 // maxNameBytes is the longest name of a region, node or scope.
 const maxNameBytes = 256

@@ -3,6 +3,7 @@ package etcdmembers
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -12,7 +13,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
 )
 
 var _ ports.NodeRegistry = (*Registry)(nil)
@@ -37,6 +40,7 @@ type Options struct {
 // and needs no closing.
 type Registry struct {
 	client, watchClient *clientv3.Client
+	etcd                *etcd.Client // client with timeouts and retries
 	keys                keyspace
 	opts                Options
 	log                 *slog.Logger
@@ -56,6 +60,9 @@ func New(client *clientv3.Client, opts Options) *Registry {
 	}
 	return &Registry{
 		client: client, watchClient: cmp.Or(opts.WatchClient, client),
+		etcd: etcd.NewClient(client, etcd.Options{
+			CallTimeout: opts.CallTimeout, OperationTimeout: opts.OperationTimeout, Logger: opts.Logger,
+		}),
 		keys: newKeyspace(opts.Prefix), opts: opts, log: opts.Logger, damage: map[string]int64{},
 	}
 }
@@ -124,50 +131,28 @@ func (r *Registry) Leader(ctx context.Context, scope string) (node.Leader, bool,
 	return node.Leader{Region: stored.Region, Node: stored.Node, Fence: fenceOf(resp.Kvs[0])}, true, nil
 }
 
-// get reads until etcd answers or the caller's patience ends.
+// get makes a linearizable read, with retries until the caller's deadline or
+// OperationTimeout.
 func (r *Registry) get(ctx context.Context, what, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	patience := time.NewTimer(r.opts.OperationTimeout)
-	defer patience.Stop()
-	_, bounded := ctx.Deadline()
-	for {
-		resp, err := r.getOnce(ctx, key, opts...)
-		if err == nil {
-			return resp, nil
-		}
-		err = translate(ctx, what, err)
-		if ctx.Err() != nil || refused(err) {
-			return nil, err
-		}
-		select {
-		case <-patience.C:
-			if !bounded {
-				return nil, err
-			}
-		default:
-		}
-		r.pause(ctx)
+	resp, err := r.etcd.Get(ctx, key, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	return resp, nil
 }
 
 func (r *Registry) getOnce(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opts.CallTimeout)
-	defer cancel()
-	return r.client.Get(ctx, key, opts...)
+	return etcd.TryOnce(ctx, r.etcd, func(ctx context.Context) (*clientv3.GetResponse, error) {
+		return r.client.Get(ctx, key, opts...)
+	})
 }
 
 // pause waits a little, so that what fails at once is not repeated at once.
 func (r *Registry) pause(ctx context.Context) {
-	wait(ctx, min(r.opts.LeaseTTL/10, 500*time.Millisecond))
+	pauseFor(ctx, min(r.opts.LeaseTTL/10, 500*time.Millisecond))
 }
 
-// wait returns true after the time, or false at once when ctx ends.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+// pauseFor returns true after the time, or false at once when ctx ends.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	return wait.For(ctx, d) == nil
 }

@@ -3,6 +3,8 @@ package etcdstore
 import (
 	"context"
 	"sync"
+
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // barrier gives readers a revision that is not older than any write that was
@@ -40,7 +42,7 @@ func (b *barrier) wait(ctx context.Context) (int64, error) {
 	case <-r.done:
 		return r.revision, r.err
 	case <-ctx.Done():
-		return 0, ending(ctx)
+		return 0, etcd.ContextError(ctx)
 	}
 }
 
@@ -66,9 +68,9 @@ func (b *barrier) join() *round {
 func (b *barrier) run() {
 	for r := b.begin(); r != nil; r = b.begin() {
 		cached := b.store.cachedUpTo()
-		r.revision, r.err = b.store.head(b.store.closing)
+		r.revision, r.err = b.store.head(b.store.life.Context())
 		if r.err == nil && r.revision < cached {
-			r.err = goneBack(r.revision, cached)
+			r.err = etcd.RegressionError(r.revision, cached)
 			b.store.feed.distrust(r.err)
 		}
 		close(r.done)

@@ -7,6 +7,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // prepared is one write made ready: the same bytes are sent however often it
@@ -113,10 +114,10 @@ type outcome struct {
 // It returns an error when nothing was written and never will be, or one that
 // errors.Is runtime.ErrOutcomeUnknown when ctx ended first.
 func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
-	pause := newPause()
+	pause := etcd.NewBackoff()
 	for doubts := 0; ; {
 		if ctx.Err() != nil && doubts == 0 {
-			return outcome{}, unavailable(ctx, errNotSent)
+			return outcome{}, etcd.Unavailable(ctx, errNotSent)
 		}
 		resp, err := s.send(ctx, w)
 		if err == nil {
@@ -125,34 +126,34 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 				return out, err
 			}
 		}
-		verdict := judge(err)
+		verdict := etcd.Classify(err)
 		if errors.Is(err, errNotSent) || errors.Is(err, errMovedOn) {
-			verdict = deferred
+			verdict = etcd.Retryable
 		}
 		switch {
-		case verdict == unknown:
+		case verdict == etcd.Ambiguous:
 			doubts++
-		case verdict == refused && doubts == 0 && !appliedPerhaps(err):
-			return outcome{}, translate(err)
+		case verdict == etcd.Permanent && doubts == 0 && !etcd.MayHaveApplied(err):
+			return outcome{}, etcd.ToDomainError(err)
 		}
 		// Past a doubtful try a refusal decides nothing: the earlier one may have
 		// been applied, or may yet be. An answered compare can tell, or a read that
 		// shows the game to have moved on.
-		if verdict == refused {
+		if verdict == etcd.Permanent {
 			stands, errLook := s.look(ctx, w.change.gameID)
 			switch {
 			case errLook == nil && !stands.same(w.base):
 				written, err := s.resolve(ctx, w, stands, true)
 				return outcome{written: written, lost: stands}, err
 			case errLook == nil && doubts == 0:
-				return outcome{}, translate(err) // answered, and not applied
+				return outcome{}, etcd.ToDomainError(err) // answered, and not applied
 			case doubts == 0:
 				return outcome{}, unknownOutcome(ctx, w.change.origin.OperationID, err)
 			}
 		}
-		if !pause.wait(ctx) {
+		if !pause.Wait(ctx) {
 			if doubts == 0 {
-				return outcome{}, unavailable(ctx, err)
+				return outcome{}, etcd.Unavailable(ctx, err)
 			}
 			return outcome{}, unknownOutcome(ctx, w.change.origin.OperationID, err)
 		}
@@ -163,7 +164,7 @@ func (s *Store) commit(ctx context.Context, w *prepared) (outcome, error) {
 // send makes one try of the write, in company where there is some.
 func (s *Store) send(ctx context.Context, w *prepared) (*clientv3.TxnResponse, error) {
 	if s.group == nil {
-		return attempt(ctx, s, w.send)
+		return etcd.TryOnce(ctx, s.etcd, w.send)
 	}
 	return s.group.send(ctx, w)
 }
@@ -188,7 +189,7 @@ func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnRespo
 	}
 	stands, err := s.readView(resp)
 	if err == nil {
-		err = s.recognise(resp.Header.GetClusterId())
+		err = s.etcd.CheckCluster(resp.Header.GetClusterId())
 	}
 	if err == nil && !stands.same(w.base) {
 		written, err := s.resolve(ctx, w, stands, doubted)

@@ -79,7 +79,7 @@ func (s *Store) before(ctx context.Context, ev *clientv3.Event) (*current, error
 	if kv == nil {
 		// etcd leaves it out at the edge of compaction. A value must not be made
 		// up: it is there, one revision earlier, or the stream has a gap.
-		resp, err := s.get(ctx, string(ev.Kv.GetKey()), clientv3.WithRev(ev.Kv.GetModRevision()-1))
+		resp, err := s.etcd.Get(ctx, string(ev.Kv.GetKey()), clientv3.WithRev(ev.Kv.GetModRevision()-1))
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // Bounds of group commit.
@@ -64,7 +66,7 @@ func (g *group) send(ctx context.Context, w *prepared) (*clientv3.TxnResponse, e
 	m, alone := g.enter(w)
 	if alone {
 		defer g.release()
-		return attempt(ctx, g.store, w.send)
+		return etcd.TryOnce(ctx, g.store.etcd, w.send)
 	}
 	g.dispatch(false)
 	long := time.NewTimer(maxWait)
@@ -194,14 +196,14 @@ func (g *group) take() []*member {
 // member to find out its own.
 func (g *group) commit(members []*member) {
 	if len(members) == 1 {
-		members[0].answer(attempt(g.store.closing, g.store, members[0].write.send))
+		members[0].answer(etcd.TryOnce(g.store.life.Context(), g.store.etcd, members[0].write.send))
 		return
 	}
 	ops := make([]clientv3.Op, len(members))
 	for i, m := range members {
 		ops[i] = clientv3.OpTxn(m.write.compares, m.write.puts, m.write.truth)
 	}
-	resp, err := attempt(g.store.closing, g.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+	resp, err := etcd.TryOnce(g.store.life.Context(), g.store.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return g.store.client.Txn(ctx).Then(ops...).Commit()
 	})
 	for i, m := range members {
@@ -210,8 +212,8 @@ func (g *group) commit(members []*member) {
 			own := (*clientv3.TxnResponse)(resp.Responses[i].GetResponseTxn())
 			own.Header = resp.Header // a nested answer has none
 			m.answer(own, nil)
-		case judge(err) == refused:
-			m.answer(attempt(g.store.closing, g.store, m.write.send))
+		case etcd.Classify(err) == etcd.Permanent:
+			m.answer(etcd.TryOnce(g.store.life.Context(), g.store.etcd, m.write.send))
 		default:
 			m.answer(nil, err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -41,7 +42,7 @@ func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 	if info.Members, err = s.members(ctx); err != nil {
 		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
 	}
-	alarms, err := read(ctx, s, s.client.AlarmList)
+	alarms, err := etcd.RetryRead(ctx, s.etcd, s.client.AlarmList)
 	if err != nil {
 		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
 	}
@@ -52,7 +53,7 @@ func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 }
 
 func (s *Store) members(ctx context.Context) ([]ports.StoreMember, error) {
-	list, err := read(ctx, s, func(ctx context.Context) (*clientv3.MemberListResponse, error) { return s.client.MemberList(ctx) })
+	list, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.MemberListResponse, error) { return s.client.MemberList(ctx) })
 	if err != nil {
 		return nil, err
 	}

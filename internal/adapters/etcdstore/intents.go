@@ -11,6 +11,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -25,7 +26,7 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	}
 	defer done()
 	found := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
-	resp, err := s.get(ctx, s.keys.intent(gameID))
+	resp, err := s.etcd.Get(ctx, s.keys.intent(gameID))
 	if err == nil && len(resp.Kvs) > 0 {
 		found, err = s.keys.versionedIntent(resp.Kvs[0])
 	}
@@ -58,7 +59,7 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 		for i, gameID := range batch {
 			gets[i] = clientv3.OpGet(s.keys.intent(gameID))
 		}
-		resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		resp, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 			return s.client.Txn(ctx).Then(gets...).Commit()
 		})
 		if err != nil {

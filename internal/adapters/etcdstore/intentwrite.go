@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -30,7 +31,7 @@ func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevisi
 		return 0, err
 	}
 	defer done()
-	ctx, cancel := s.patience(ctx)
+	ctx, cancel := s.etcd.WithOperationTimeout(ctx)
 	defer cancel()
 
 	w := &intentWrite{store: s, gameID: intent.GameID, key: s.keys.intent(intent.GameID), ifRevision: ifRevision, fences: fences, id: uuid.NewString()}
@@ -133,7 +134,7 @@ func (w *intentWrite) view(resp *clientv3.TxnResponse) intentView {
 
 // look reads what stands by one linearizable transaction.
 func (w *intentWrite) look(ctx context.Context) (intentView, error) {
-	resp, err := read(ctx, w.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+	resp, err := etcd.RetryRead(ctx, w.store.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return w.store.client.Txn(ctx).Then(w.truth()...).Commit()
 	})
 	if err != nil {
@@ -155,29 +156,29 @@ func (w *intentWrite) send(ctx context.Context) (*clientv3.TxnResponse, error) {
 // commit sends the write until it knows what became of it, as Store.commit does
 // with a record's, and with the same promise about the error.
 func (w *intentWrite) commit(ctx context.Context) (int64, error) {
-	pause := newPause()
+	pause := etcd.NewBackoff()
 	for doubted := false; ; {
 		if ctx.Err() != nil && !doubted {
-			return 0, unavailable(ctx, errNotSent)
+			return 0, etcd.Unavailable(ctx, errNotSent)
 		}
-		resp, err := attempt(ctx, w.store, w.send)
+		resp, err := etcd.TryOnce(ctx, w.store.etcd, w.send)
 		switch {
 		case err == nil && resp.Succeeded:
 			return resp.Header.GetRevision(), nil
 		case err == nil:
 			return w.settle(ctx, resp, doubted)
-		case judge(err) == unknown:
+		case etcd.Classify(err) == etcd.Ambiguous:
 			doubted = true
-		case judge(err) == refused && !doubted && !appliedPerhaps(err):
-			return 0, translate(err)
-		case judge(err) == refused:
+		case etcd.Classify(err) == etcd.Permanent && !doubted && !etcd.MayHaveApplied(err):
+			return 0, etcd.ToDomainError(err)
+		case etcd.Classify(err) == etcd.Permanent:
 			if decided, revision, answer := w.afterRefusal(ctx, err, doubted); decided {
 				return revision, answer
 			}
 		}
-		if !pause.wait(ctx) {
+		if !pause.Wait(ctx) {
 			if !doubted {
-				return 0, unavailable(ctx, err)
+				return 0, etcd.Unavailable(ctx, err)
 			}
 			return 0, unknownOutcome(ctx, w.id, err)
 		}
@@ -194,7 +195,7 @@ func (w *intentWrite) afterRefusal(ctx context.Context, refusal error, doubted b
 		revision, err = w.resolve(ctx, now, true)
 		return true, revision, err
 	case errLook == nil && !doubted:
-		return true, 0, translate(refusal) // answered, and not applied
+		return true, 0, etcd.ToDomainError(refusal) // answered, and not applied
 	case !doubted:
 		return true, 0, unknownOutcome(ctx, w.id, refusal)
 	}
@@ -204,7 +205,7 @@ func (w *intentWrite) afterRefusal(ctx context.Context, refusal error, doubted b
 // settle reads what a failed compare says. It may be the work of an earlier try,
 // or of one that the etcd client has sent on its own, so it is always resolved.
 func (w *intentWrite) settle(ctx context.Context, resp *clientv3.TxnResponse, doubted bool) (int64, error) {
-	if err := w.store.recognise(resp.Header.GetClusterId()); err != nil {
+	if err := w.store.etcd.CheckCluster(resp.Header.GetClusterId()); err != nil {
 		if doubted {
 			err = unknownOutcome(ctx, w.id, err)
 		}
@@ -235,7 +236,7 @@ func (w *intentWrite) resolve(ctx context.Context, now intentView, doubted bool)
 		if stored, err := w.store.keys.decodeIntent(kv); err == nil && stored.Write == w.id {
 			return kv.GetModRevision(), nil
 		}
-		resp, err := w.store.get(ctx, w.key, clientv3.WithRev(kv.GetModRevision()-1))
+		resp, err := w.store.etcd.Get(ctx, w.key, clientv3.WithRev(kv.GetModRevision()-1))
 		if err != nil {
 			return 0, unknownOutcome(ctx, w.id, fmt.Errorf("its trace may be gone: %w", err))
 		}

@@ -2,13 +2,11 @@ package etcdstore
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // ledgerSlots is how many ledger entries a game keeps. It is part of the
@@ -22,7 +20,7 @@ const ledgerSlots = 32
 type keyspace struct{ prefix string }
 
 func newKeyspace(prefix string) keyspace {
-	return keyspace{prefix: strings.TrimRight(prefix, "/")}
+	return keyspace{prefix: etcd.TrimPrefix(prefix)}
 }
 
 func (k keyspace) records() string  { return k.prefix + "/runtimes/" }
@@ -63,12 +61,6 @@ func (k keyspace) assignedTo(region, node string) string {
 func (k keyspace) assignment(region, node, gameID string) string {
 	return k.assigned() + escape(region) + "/" + escape(node) + "/" + escape(gameID)
 }
-
-// after returns the smallest key that sorts behind key.
-func after(key string) string { return key + "\x00" }
-
-// end returns the first key behind everything that starts with prefix.
-func end(prefix string) string { return clientv3.GetPrefixRangeEnd(prefix) }
 
 // gameOfRecord gives back the game id that a record's key was made from.
 func (k keyspace) gameOfRecord(key string) (string, error) {
@@ -112,14 +104,14 @@ func (k keyspace) parseLedger(key string) (gameID string, slot int64, err error)
 	return gameID, slot, err
 }
 
-// escape makes a game id one printable path segment, the same for nobody else:
-// percent-encoding is injective, and unescape takes its exact output only.
-func escape(gameID string) string { return url.PathEscape(gameID) }
+// escape makes a game id one printable path segment.
+func escape(gameID string) string { return etcd.EscapeSegment(gameID) }
 
+// unescape returns the game id that a path segment was made from.
 func unescape(segment string) (string, error) {
-	gameID, err := url.PathUnescape(segment)
-	if err != nil || escape(gameID) != segment {
-		return "", fmt.Errorf("%q is not an escaped game id", segment)
+	gameID, err := etcd.UnescapeSegment(segment)
+	if err != nil {
+		return "", err
 	}
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return "", err

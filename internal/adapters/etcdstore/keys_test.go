@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 func TestKeys(t *testing.T) {
@@ -180,7 +181,7 @@ func FuzzGameIDKey(f *testing.F) {
 				t.Fatalf("%q is read as %q, whose segment is %q", a, id, escape(id))
 			}
 		}
-		if !bytes.Contains([]byte(end(k.ledgerOf(a))), []byte("/eu/transitions/")) {
+		if !bytes.Contains([]byte(etcd.PrefixEnd(k.ledgerOf(a))), []byte("/eu/transitions/")) {
 			t.Fatalf("the ledger's range of %q leaves its family", a)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -135,7 +136,7 @@ func (l *lister) fill(ctx context.Context) error {
 	}
 	from := l.family
 	if l.query.After != "" {
-		from = after(l.family + l.query.After)
+		from = etcd.KeyAfter(l.family + l.query.After)
 	}
 	if l.query.Revision == 0 && l.query.Status != "" {
 		if err := l.vouchForIndex(ctx); err != nil {

@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // Get implements ports.RuntimeRecordStore.
@@ -119,7 +120,7 @@ type view struct {
 
 // lookAtRecord reads a game's record without its ledger.
 func (s *Store) lookAtRecord(ctx context.Context, gameID string) (view, error) {
-	resp, err := s.get(ctx, s.keys.record(gameID))
+	resp, err := s.etcd.Get(ctx, s.keys.record(gameID))
 	if err != nil {
 		return view{}, err
 	}
@@ -132,7 +133,7 @@ func (s *Store) lookAtRecord(ctx context.Context, gameID string) (view, error) {
 
 // look reads a game's record and ledger in one linearizable transaction.
 func (s *Store) look(ctx context.Context, gameID string) (view, error) {
-	resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+	resp, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return s.client.Txn(ctx).Then(
 			clientv3.OpGet(s.keys.record(gameID)),
 			clientv3.OpGet(s.keys.ledgerOf(gameID), clientv3.WithPrefix()),
@@ -148,7 +149,7 @@ func (s *Store) look(ctx context.Context, gameID string) (view, error) {
 // record, in one linearizable transaction.
 func (s *Store) lookWhereAbsent(ctx context.Context, gameID string) (view, error) {
 	key := s.keys.record(gameID)
-	resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+	resp, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return s.client.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(key), ">", 0)).
 			Then(clientv3.OpGet(key)).
@@ -164,9 +165,7 @@ func (s *Store) lookWhereAbsent(ctx context.Context, gameID string) (view, error
 // getEach reads keys in one linearizable transaction, and gives nil for one that is
 // not there.
 func (s *Store) getEach(ctx context.Context, gets []clientv3.Op) ([]*mvccpb.KeyValue, error) {
-	resp, err := read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return s.client.Txn(ctx).Then(gets...).Commit()
-	})
+	resp, err := s.etcd.ReadTxn(ctx, gets...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // mend is the transaction that repairs one finding: pinned to the very keys
@@ -22,7 +24,7 @@ func (c *checker) repair(ctx context.Context) {
 		if f.mend == nil {
 			continue
 		}
-		resp, err := read(ctx, c.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		resp, err := etcd.RetryRead(ctx, c.store.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 			return c.store.client.Txn(ctx).If(f.mend.pinned...).Then(f.mend.ops...).Commit()
 		})
 		switch {

@@ -47,7 +47,7 @@ var errDeleted = errors.New("the record has been deleted since")
 // somebody else with the same operation id, could have left another one.
 func (s *Store) writtenAt(ctx context.Context, w *prepared, revision int64) *runtime.VersionedRecord {
 	written := runtime.VersionedRecord{Record: w.after.Clone(), Revision: revision}
-	resp, err := s.get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(revision))
+	resp, err := s.etcd.Get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(revision))
 	if err != nil || len(resp.Kvs) == 0 {
 		return &written
 	}
@@ -87,7 +87,7 @@ func (v view) covers(base view) bool {
 func (s *Store) searchHistory(ctx context.Context, w *prepared, stands view) (*runtime.VersionedRecord, error) {
 	id := w.change.origin.OperationID
 	for at := stands.revision(); at > w.base.revision(); {
-		resp, err := s.get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(at))
+		resp, err := s.etcd.Get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(at))
 		if err != nil {
 			return nil, unknownOutcome(ctx, id, fmt.Errorf("its trace may be gone: %w", err))
 		}

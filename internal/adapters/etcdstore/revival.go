@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // maxSilence bounds how far an upstream's silence may grow, in ProbeIntervals.
@@ -14,7 +16,7 @@ type revival struct {
 	store *Store
 	// pause spaces attempts to open a broken upstream; healthy tells that the
 	// last one has been heard of.
-	pause   pause
+	pause   etcd.Backoff
 	healthy bool
 	// silence is how long an upstream may say nothing. It grows while it proves
 	// too short: etcd reads all history behind the position before it says the
@@ -23,7 +25,7 @@ type revival struct {
 }
 
 func newRevival(s *Store) revival {
-	return revival{store: s, pause: newPause(), silence: s.opts.ProbeInterval}
+	return revival{store: s, pause: etcd.NewBackoff(), silence: s.opts.ProbeInterval}
 }
 
 // heard notes that the upstream has answered.
@@ -31,7 +33,7 @@ func (r *revival) heard(up *upstream, events int) {
 	if up.asked {
 		return
 	}
-	r.pause, r.healthy = newPause(), true
+	r.pause, r.healthy = etcd.NewBackoff(), true
 	if events == 0 { // it has caught up
 		r.silence, up.silence = r.store.opts.ProbeInterval, r.store.opts.ProbeInterval
 	}
@@ -47,5 +49,5 @@ func (r *revival) wait(ctx context.Context, position int64, broken error) bool {
 	if errors.Is(broken, errSilent) {
 		r.silence = min(2*r.silence, maxSilence*r.store.opts.ProbeInterval)
 	}
-	return r.pause.wait(ctx)
+	return r.pause.Wait(ctx)
 }

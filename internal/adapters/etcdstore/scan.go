@@ -8,6 +8,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // Bounds of the pages of a scan, so that no response grows with the store. The
@@ -26,7 +27,7 @@ const (
 // even if it is empty, and says whether to go on.
 func (s *Store) scan(ctx context.Context, family, from string, revision int64, page func(revision int64, kvs []*mvccpb.KeyValue) (more bool, err error)) (int64, error) {
 	for limit := int64(scanPage); ; {
-		resp, err := s.get(ctx, from, clientv3.WithRange(end(family)), clientv3.WithLimit(limit), clientv3.WithRev(revision))
+		resp, err := s.etcd.Get(ctx, from, clientv3.WithRange(etcd.PrefixEnd(family)), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 		if err != nil {
 			return 0, err
 		}
@@ -39,7 +40,7 @@ func (s *Store) scan(ctx context.Context, family, from string, revision int64, p
 		if err != nil || !more || !resp.More {
 			return revision, err
 		}
-		from = after(string(resp.Kvs[len(resp.Kvs)-1].GetKey()))
+		from = etcd.KeyAfter(string(resp.Kvs[len(resp.Kvs)-1].GetKey()))
 		limit = nextScanPage(resp.Kvs)
 	}
 }
@@ -60,14 +61,14 @@ const readTries = 5
 // choice, and begins anew when compaction has overtaken it: its caller named no
 // revision that could be too old.
 func asOfNow[T any](ctx context.Context, ask func(ctx context.Context) (T, error)) (T, error) {
-	pause := newPause()
+	pause := etcd.NewBackoff()
 	for try := 1; ; try++ {
 		answer, err := ask(ctx)
 		if !errors.Is(err, runtime.ErrCompacted) {
 			return answer, err
 		}
-		if try == readTries || !pause.wait(ctx) {
-			return answer, unavailable(ctx, err)
+		if try == readTries || !pause.Wait(ctx) {
+			return answer, etcd.Unavailable(ctx, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // layoutVersion is the version of the layout of keys that this code works with.
@@ -25,13 +26,13 @@ type storedSchema struct {
 // cluster carries its schema key along but not its revisions.
 func (s *Store) identify(ctx context.Context) (string, error) {
 	key := s.keys.schema()
-	found, err := s.get(ctx, key)
+	found, err := s.etcd.Get(ctx, key)
 	if err == nil && len(found.Kvs) == 0 {
 		// Asked for first and created second, because at its space quota etcd
 		// refuses every transaction that could put, even one that would not.
 		err = s.createSchema(ctx)
 		if err == nil {
-			found, err = s.get(ctx, key)
+			found, err = s.etcd.Get(ctx, key)
 		}
 	}
 	if err != nil {
@@ -47,18 +48,8 @@ func (s *Store) identify(ctx context.Context) (string, error) {
 	if schema.Layout > layoutVersion {
 		return "", fmt.Errorf("%w: %q says layout %d and this version knows %d; upgrade rtmanager", runtime.ErrIncompatible, key, schema.Layout, layoutVersion)
 	}
-	s.cluster = found.Header.GetClusterId()
-	return fmt.Sprintf("%s-%x", schema.StoreID, s.cluster), nil
-}
-
-// recognise returns nil for an answer of the cluster that the store was opened
-// on, and runtime.ErrIncompatible for one of another that has taken its place, as
-// a restore makes one: its revisions are others, and so is the store's identity.
-func (s *Store) recognise(cluster uint64) error {
-	if s.cluster == 0 || cluster == s.cluster {
-		return nil
-	}
-	return fmt.Errorf("%w: etcd cluster %x answers in the place of %x; start rtmanager anew", runtime.ErrIncompatible, cluster, s.cluster)
+	s.etcd.SetClusterID(found.Header.GetClusterId())
+	return fmt.Sprintf("%s-%x", schema.StoreID, s.etcd.ClusterID()), nil
 }
 
 // createSchema writes the schema key unless somebody has. It may be repeated.
@@ -68,7 +59,7 @@ func (s *Store) createSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = read(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+	_, err = etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return s.client.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
 			Then(clientv3.OpPut(key, string(value))).

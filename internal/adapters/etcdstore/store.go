@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
+	"galaxy/rtmanager/internal/lifetime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -75,6 +76,7 @@ func (o Options) withDefaults() Options {
 // the same prefix.
 type Store struct {
 	client *clientv3.Client
+	etcd   *etcd.Client // client with timeouts and retries
 	// watchClient is client where none was given for watches.
 	watchClient *clientv3.Client
 	keys        keyspace
@@ -85,16 +87,11 @@ type Store struct {
 	barrier     *barrier
 	count       counters
 	id          string
-	cluster     uint64 // etcd's own id, a part of id; 0 until it is known
-
-	closing context.Context
-	close   context.CancelCauseFunc
-	mu      sync.Mutex     // orders begin and Close, so that no call joins after
-	calls   sync.WaitGroup // operations and watches under way
+	life        *lifetime.Lifetime // of operations, watches and goroutines
 }
 
-// errClosed ends whatever a store is still asked after Close.
-var errClosed = errors.New("the store has been closed")
+// errClosed ends the operations of a store that is closed.
+var errClosed = fmt.Errorf("the store is %w", etcd.ErrClosed)
 
 // Open returns a store on the cluster that client talks to. It reads the
 // store's identity, and writes one where there is none yet.
@@ -117,19 +114,23 @@ func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, e
 	if !s.opts.NoGroupCommit {
 		s.group = &group{store: s}
 	}
-	s.closing, s.close = context.WithCancelCause(context.WithoutCancel(ctx))
+	s.life = lifetime.New(ctx)
+	s.etcd = etcd.NewClient(client, etcd.Options{
+		CallTimeout: s.opts.CallTimeout, OperationTimeout: s.opts.OperationTimeout, Logger: s.log,
+		SeenRevision: s.cachedUpTo, OnRegression: func(err error) { s.feed.distrust(err) },
+	})
 
 	id, err := s.identify(ctx)
 	if err != nil {
-		s.close(errClosed)
+		s.life.Close(errClosed)
 		return nil, err
 	}
 	s.id = id
 	if !s.opts.NoCache {
 		s.barrier = &barrier{store: s}
 		s.feed = newFeed(s)
-		go s.feed.run(s.closing)
-		go s.feed.compareForever(s.closing)
+		go s.feed.run(s.life.Context())
+		go s.feed.compareForever(s.life.Context())
 	}
 	return s, nil
 }
@@ -154,7 +155,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return unavailable(ctx, cmp.Or(s.feed.troubled(), errNotFilled))
+			return etcd.Unavailable(ctx, cmp.Or(s.feed.troubled(), errNotFilled))
 		}
 	}
 }
@@ -173,10 +174,7 @@ func (s *Store) filled() (bool, <-chan struct{}) {
 // Close ends every call and every watch of the store and waits for them. It
 // may be called more than once and always returns nil.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	s.close(errClosed)
-	s.mu.Unlock()
-	s.calls.Wait()
+	s.life.Close(errClosed)
 	if s.group != nil {
 		s.group.close()
 	}
@@ -192,19 +190,20 @@ func (s *Store) Close() error {
 // function must be called when the operation is over.
 func (s *Store) begin(ctx context.Context) (context.Context, func(), error) {
 	if ctx.Err() != nil {
-		return nil, nil, ending(ctx)
+		return nil, nil, etcd.ContextError(ctx)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing.Err() != nil {
-		return nil, nil, fmt.Errorf("%w: %w", runtime.ErrUnavailable, errClosed)
+	bound, end, err := s.life.Begin(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", runtime.ErrUnavailable, err)
 	}
-	s.calls.Add(1)
-	bound, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(s.closing, func() { cancel(errClosed) })
-	return bound, func() {
-		stop()
-		cancel(context.Canceled)
-		s.calls.Done()
-	}, nil
+	return bound, end, nil
+}
+
+// cachedUpTo is the revision that the cache has come to, 0 where there is none.
+func (s *Store) cachedUpTo() int64 {
+	if s.feed == nil {
+		return 0
+	}
+	revision, _, _, _ := s.feed.cache.state()
+	return revision
 }

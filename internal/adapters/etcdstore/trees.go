@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -243,7 +244,7 @@ func behind(segment string) string {
 	if segment == "" {
 		return ""
 	}
-	return after(segment)
+	return etcd.KeyAfter(segment)
 }
 
 // list returns every record under the status, or all for none, and the damaged

@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/google/uuid"
-
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // maxBufferedEvents bounds the events that wait for one slow consumer, some
@@ -158,11 +158,11 @@ func (s *Store) responseError(resp clientv3.WatchResponse) error {
 	err := resp.Err()
 	switch {
 	case err == nil:
-		return s.recognise(resp.Header.GetClusterId())
+		return s.etcd.CheckCluster(resp.Header.GetClusterId())
 	case resp.CompactRevision > 0, errors.Is(err, rpctypes.ErrCompacted):
 		return runtime.ErrCompacted
-	case judge(err) == refused:
-		return translate(err)
+	case etcd.Classify(err) == etcd.Permanent:
+		return etcd.ToDomainError(err)
 	default:
 		return errors.Join(errBroken, err)
 	}
@@ -203,13 +203,13 @@ func (u *upstream) askProgress() error {
 
 // head returns etcd's revision by one linearizable read, tried once.
 func (s *Store) head(ctx context.Context) (int64, error) {
-	resp, err := attempt(ctx, s, func(ctx context.Context) (*clientv3.GetResponse, error) {
+	resp, err := etcd.TryOnce(ctx, s.etcd, func(ctx context.Context) (*clientv3.GetResponse, error) {
 		return s.client.Get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
 	})
 	if err != nil {
 		return 0, err
 	}
-	return resp.Header.GetRevision(), s.recognise(resp.Header.GetClusterId())
+	return resp.Header.GetRevision(), s.etcd.CheckCluster(resp.Header.GetClusterId())
 }
 
 // headFor is head for a caller who waits: it is asked for until its patience
@@ -220,7 +220,7 @@ func (s *Store) headFor(ctx context.Context) (int64, error) {
 			return revision, nil
 		}
 	}
-	resp, err := s.get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
+	resp, err := s.etcd.Get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
 	if err != nil {
 		return 0, err
 	}
@@ -237,12 +237,12 @@ func (s *Store) standing(ctx context.Context, position int64) (int64, error) {
 	switch {
 	case errors.Is(err, runtime.ErrIncompatible):
 		return 0, err
-	case err != nil && judge(err) == refused:
-		return 0, translate(err)
+	case err != nil && etcd.Classify(err) == etcd.Permanent:
+		return 0, etcd.ToDomainError(err)
 	case err != nil:
 		return 0, errors.Join(errBroken, err)
 	case head < position:
-		return 0, goneBack(head, position)
+		return 0, etcd.RegressionError(head, position)
 	default:
 		return head, nil
 	}

@@ -7,6 +7,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -17,7 +18,7 @@ import (
 // is for Check to find.
 func (l *lister) vouchForIndex(ctx context.Context) error {
 	keys := l.store.keys
-	resp, err := read(ctx, l.store, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+	resp, err := etcd.RetryRead(ctx, l.store.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return l.store.client.Txn(ctx).Then(
 			clientv3.OpGet(keys.records(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
 			clientv3.OpGet(keys.indexes(), clientv3.WithPrefix(), clientv3.WithCountOnly()),

@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -79,7 +80,7 @@ func (w *watch) run(ctx context.Context) error {
 		case errors.Is(err, errConsumerLeft):
 			return err
 		case ctx.Err() != nil:
-			return unavailable(ctx, err)
+			return etcd.Unavailable(ctx, err)
 		case errors.Is(err, errBehind), errors.Is(err, errElsewhere):
 			err = nil
 		case errors.Is(err, errBroken), errors.Is(err, runtime.ErrUnavailable):
@@ -96,7 +97,7 @@ func (w *watch) run(ctx context.Context) error {
 // whether there is still a store to open it on.
 func (w *watch) heal(ctx context.Context, broken error) error {
 	if !w.revival.wait(ctx, w.position, broken) {
-		return unavailable(ctx, broken)
+		return etcd.Unavailable(ctx, broken)
 	}
 	if w.adrift {
 		return w.resync(ctx)
@@ -126,7 +127,7 @@ func (w *watch) start(ctx context.Context) error {
 	}
 	// Whether what follows is still to be had is for etcd to say, even where the hub
 	// has it: what a caller is told must not depend on which store it asked.
-	_, err = w.store.get(ctx, w.store.keys.schema(), clientv3.WithKeysOnly(), clientv3.WithRev(w.position+1))
+	_, err = w.store.etcd.Get(ctx, w.store.keys.schema(), clientv3.WithKeysOnly(), clientv3.WithRev(w.position+1))
 	return err
 }
 

@@ -91,7 +91,7 @@ func (s *Store) write(ctx context.Context, c change) (runtime.VersionedRecord, e
 		return runtime.VersionedRecord{}, err
 	}
 	defer done()
-	ctx, cancel := s.patience(ctx)
+	ctx, cancel := s.etcd.WithOperationTimeout(ctx)
 	defer cancel()
 
 	result, err := s.swap(ctx, c)
@@ -205,7 +205,7 @@ func (s *Store) unlessFenced(ctx context.Context, fence *node.Fence, why error) 
 	if fence == nil {
 		return why
 	}
-	resp, err := s.get(ctx, fence.Key, clientv3.WithKeysOnly())
+	resp, err := s.etcd.Get(ctx, fence.Key, clientv3.WithKeysOnly())
 	if err != nil {
 		return err
 	}

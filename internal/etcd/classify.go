@@ -1,0 +1,53 @@
+package etcd
+
+import (
+	"errors"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Class is what an error of etcd means for the request that failed.
+type Class int
+
+const (
+	// Permanent: etcd did not apply the request, and a retry would fail as well.
+	Permanent Class = iota
+	// Retryable: etcd did not apply the request, and a retry may succeed.
+	Retryable
+	// Ambiguous: etcd may have applied the request or not.
+	Ambiguous
+)
+
+// Classify returns the class of an error of the etcd client. An error that is not
+// known to be definite is ambiguous.
+func Classify(err error) Class {
+	switch {
+	case errors.Is(err, rpctypes.ErrNoSpace), errors.Is(err, rpctypes.ErrCompacted), errors.Is(err, rpctypes.ErrFutureRev):
+		return Permanent
+	case errors.Is(err, rpctypes.ErrTooManyRequests), errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
+		return Retryable
+	}
+	switch code(err) {
+	case codes.InvalidArgument, codes.PermissionDenied, codes.NotFound, codes.Unimplemented:
+		return Permanent
+	default:
+		return Ambiguous
+	}
+}
+
+// MayHaveApplied reports whether etcd may have applied a request although its error
+// is permanent. At its space quota etcd rejects most writes before the members agree on
+// them, but it applies a write that they agreed on just before and rejects it all the
+// same. By the time of the response the write is applied, or never will be.
+func MayHaveApplied(err error) bool { return errors.Is(err, rpctypes.ErrNoSpace) }
+
+// code returns the gRPC code of an error of the etcd client. The client returns its own
+// type for errors that it knows, and gRPC's for others.
+func code(err error) codes.Code {
+	if etcdErr, ok := errors.AsType[rpctypes.EtcdError](err); ok {
+		return etcdErr.Code()
+	}
+	return status.Code(err)
+}

@@ -1,0 +1,84 @@
+package etcd
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Options tune a Client. Both timeouts must be set.
+type Options struct {
+	// CallTimeout bounds one request.
+	CallTimeout time.Duration
+	// OperationTimeout bounds an operation, which may be several requests, unless its
+	// caller set a deadline.
+	OperationTimeout time.Duration
+	// Logger reports retries at debug level; nil discards them.
+	Logger *slog.Logger
+
+	// SeenRevision returns a revision that the cluster has reached for certain; nil
+	// means that none is known. OnRegression is called with an error that errors.Is
+	// runtime.ErrForeignRevision when the response of a read is older than that:
+	// the cluster was restored from a backup.
+	SeenRevision func() int64
+	OnRegression func(error)
+}
+
+// Client makes requests to one etcd cluster. It is safe for concurrent use.
+type Client struct {
+	// Raw is the etcd client, for requests that must not be retried.
+	Raw *clientv3.Client
+
+	opts      Options
+	clusterID atomic.Uint64 // 0 until it is known
+}
+
+// NewClient returns a client that sends its requests through raw, which stays the
+// caller's to close. It sends nothing yet.
+func NewClient(raw *clientv3.Client, opts Options) *Client {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Client{Raw: raw, opts: opts}
+}
+
+// CallTimeout returns the timeout of one request.
+func (c *Client) CallTimeout() time.Duration { return c.opts.CallTimeout }
+
+// WithOperationTimeout bounds an operation by OperationTimeout unless ctx has a
+// deadline of its own.
+func (c *Client) WithOperationTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, hasDeadline := ctx.Deadline(); hasDeadline {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, c.opts.OperationTimeout, ErrOperationTimeout)
+}
+
+// Get makes a linearizable read of one key or range, with retries.
+func (c *Client) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	return RetryRead(ctx, c, func(ctx context.Context) (*clientv3.GetResponse, error) {
+		return c.Raw.Get(ctx, key, opts...)
+	})
+}
+
+// ReadTxn makes the reads in one linearizable transaction, with retries.
+func (c *Client) ReadTxn(ctx context.Context, gets ...clientv3.Op) (*clientv3.TxnResponse, error) {
+	return RetryRead(ctx, c, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return c.Raw.Txn(ctx).Then(gets...).Commit()
+	})
+}
+
+// Revision returns the cluster's revision by one linearizable read of the key, without
+// retries. Whether the key exists makes no difference. The error is not translated.
+func (c *Client) Revision(ctx context.Context, key string) (int64, error) {
+	resp, err := TryOnce(ctx, c, func(ctx context.Context) (*clientv3.GetResponse, error) {
+		return c.Raw.Get(ctx, key, clientv3.WithKeysOnly())
+	})
+	if err != nil {
+		return 0, err
+	}
+	return resp.Header.GetRevision(), c.CheckCluster(resp.Header.GetClusterId())
+}

@@ -1,0 +1,58 @@
+package etcd
+
+import (
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// SetClusterID makes the client reject responses of any other cluster.
+func (c *Client) SetClusterID(id uint64) { c.clusterID.Store(id) }
+
+// ClusterID returns the id that SetClusterID was given, 0 before.
+func (c *Client) ClusterID() uint64 { return c.clusterID.Load() }
+
+// CheckCluster returns runtime.ErrIncompatible for the id of another cluster, as a
+// restore creates one: its revisions and the store's identity are others.
+func (c *Client) CheckCluster(id uint64) error {
+	want := c.clusterID.Load()
+	if want == 0 || id == want {
+		return nil
+	}
+	return fmt.Errorf("%w: etcd cluster %x responded in place of cluster %x; restart rtmanager", runtime.ErrIncompatible, id, want)
+}
+
+// checkResponse checks the header of a read's response. seen is the revision that the
+// cluster had reached before the read was sent.
+func (c *Client) checkResponse(resp any, seen int64) error {
+	var header *etcdserverpb.ResponseHeader
+	switch resp := resp.(type) {
+	case *clientv3.GetResponse:
+		header = resp.Header
+	case *clientv3.TxnResponse:
+		header = resp.Header
+	default:
+		return nil
+	}
+	if header.GetRevision() < seen {
+		c.opts.OnRegression(RegressionError(header.GetRevision(), seen))
+	}
+	return c.CheckCluster(header.GetClusterId())
+}
+
+// seenRevision returns a revision that the cluster has reached, 0 if none is known.
+func (c *Client) seenRevision() int64 {
+	if c.opts.SeenRevision == nil {
+		return 0
+	}
+	return c.opts.SeenRevision()
+}
+
+// RegressionError returns the error of a cluster whose revision went back from seen. It
+// errors.Is runtime.ErrForeignRevision.
+func RegressionError(revision, seen int64) error {
+	return fmt.Errorf("%w: the revision of etcd went back from %d to %d", runtime.ErrForeignRevision, seen, revision)
+}

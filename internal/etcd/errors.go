@@ -1,0 +1,64 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// Causes of contexts that this side ended, unlike those that the caller ended.
+var (
+	// ErrOperationTimeout is the cause of a context that OperationTimeout ended.
+	ErrOperationTimeout = errors.New("etcd did not respond in time")
+	// ErrClosed is the cause of a context that ended because its component was closed.
+	ErrClosed = errors.New("closed")
+)
+
+// ToDomainError translates a permanent error of the etcd client.
+func ToDomainError(err error) error {
+	switch {
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return fmt.Errorf("%w: free space by compacting and defragmenting etcd and disarming its alarm, or raise the quota", runtime.ErrReadOnly)
+	case errors.Is(err, rpctypes.ErrCompacted):
+		return runtime.ErrCompacted
+	case errors.Is(err, rpctypes.ErrFutureRev):
+		return runtime.ErrForeignRevision
+	default:
+		return fmt.Errorf("etcd rejected the request: %w", err)
+	}
+}
+
+// ContextError returns why ctx ended: its error, which callers test for, together with
+// its cause if that is another error. For a context that this side ended it is the
+// cause alone.
+func ContextError(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if isOwnCause(cause) || errors.Is(cause, ctx.Err()) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), cause)
+}
+
+// isOwnCause reports whether this side ended a context of that cause.
+func isOwnCause(cause error) bool {
+	return errors.Is(cause, ErrOperationTimeout) || errors.Is(cause, ErrClosed)
+}
+
+// Unavailable returns the error of an operation that ended before etcd responded. If
+// the caller ended ctx, it is that reason, and otherwise runtime.ErrUnavailable. Only ctx
+// can distinguish the two, since the timeout of one request looks like the caller's; the
+// error of the last try is therefore included as text.
+func Unavailable(ctx context.Context, last error) error {
+	if ctx.Err() == nil {
+		return fmt.Errorf("%w: %s", runtime.ErrUnavailable, last.Error())
+	}
+	end := ContextError(ctx)
+	if isOwnCause(end) {
+		return fmt.Errorf("%w: %w: last try: %s", runtime.ErrUnavailable, end, last.Error())
+	}
+	return end
+}

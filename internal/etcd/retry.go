@@ -1,0 +1,64 @@
+package etcd
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"galaxy/rtmanager/internal/wait"
+)
+
+// TryOnce makes one request under the client's CallTimeout. The error is that of the
+// etcd client.
+func TryOnce[T any](ctx context.Context, c *Client, call func(ctx context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.CallTimeout)
+	defer cancel()
+	return call(ctx)
+}
+
+// RetryRead repeats a request until etcd gives a definite response, ctx ends, or
+// OperationTimeout has passed. call may run several times, each time under
+// CallTimeout, so it must be idempotent. The error is the domain's.
+func RetryRead[T any](ctx context.Context, c *Client, call func(ctx context.Context) (T, error)) (T, error) {
+	var none T
+	ctx, cancel := c.WithOperationTimeout(ctx)
+	defer cancel()
+	backoff := NewBackoff()
+	for {
+		seen := c.seenRevision()
+		resp, err := TryOnce(ctx, c, call)
+		if err == nil {
+			return resp, c.checkResponse(resp, seen)
+		}
+		if Classify(err) == Permanent {
+			return none, ToDomainError(err)
+		}
+		if !backoff.Wait(ctx) {
+			return none, Unavailable(ctx, err)
+		}
+		c.opts.Logger.Debug("etcd did not respond to a read; retrying", "error", err)
+	}
+}
+
+// Bounds of the delay between two tries.
+const (
+	minRetryDelay = 5 * time.Millisecond
+	maxRetryDelay = time.Second
+)
+
+// Backoff delays the tries of one request, each longer than the one before.
+type Backoff struct{ delays *backoff.ExponentialBackOff }
+
+// NewBackoff returns a backoff whose first delay is the shortest.
+func NewBackoff() Backoff {
+	delays := backoff.NewExponentialBackOff()
+	delays.InitialInterval = minRetryDelay
+	delays.MaxInterval = maxRetryDelay
+	return Backoff{delays: delays}
+}
+
+// Wait waits for the next delay. It returns false at once when ctx ends.
+func (b Backoff) Wait(ctx context.Context) bool {
+	return wait.For(ctx, b.delays.NextBackOff()) == nil
+}
