@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"iter"
 	"sync"
 	"testing"
 
@@ -105,8 +104,6 @@ func doneWith(request ports.OperationRequest) operation.Outcome {
 type nodes []node.Node
 
 func (n nodes) Nodes(context.Context) ([]node.Node, error) { return n, nil }
-
-func (nodes) WatchNodes(context.Context) iter.Seq2[[]node.Node, error] { return nil }
 
 func (nodes) Leader(context.Context, string) (node.Leader, bool, error) {
 	return node.Leader{Region: "eu", Node: "n1"}, true, nil

@@ -1,4 +1,25 @@
-// Package ports holds the contracts between the core and the outside, one a
-// file, written as prose that storetest turns into tests. Adapters implement
-// them; services, workers and the API call them; nothing here imports either.
+// Package ports declares the interfaces between the core and the outside, one a file,
+// with their inputs and outputs. The doc comments are contracts; packages
+// testkit/storetest and testkit/enginetest have a test for each sentence. Adapters
+// implement the ports; services, workers and the API call them. This package imports
+// only the domain.
+//
+// Files:
+//
+//	runtimerecordstore.go  RuntimeRecordStore: Get, Upsert, UpdateStatus, List
+//	runtimewriter.go       RuntimeWriter: writes with preconditions, origin and fence
+//	runtimereader.go       RuntimeReader: reads with revisions, lists in pages
+//	runtimeledger.go       RuntimeLedger: the recent writes of a game
+//	runtimewatcher.go      RuntimeWatcher: the stream of changes
+//	storeinspector.go      StoreInspector: identity, revision, consistency check
+//	store.go               Store: all ports of a record store
+//	intentstore.go         IntentStore: the operation intent of each game
+//	noderegistry.go        NodeRegistry: present nodes and leaders
+//	nodesession.go         NodeSession: the presence of this node
+//	election.go            Election: leadership
+//	engine.go              Engine: the containers of one node
+//	executor.go            Executor: operations on the games of this node
+//	origin.go              Origin: actor, reason and operation id of a write
+//	pages.go               AllPages: iterates over the pages of a list
+//	validation.go          the Validate methods and the limits that they check
 package ports

@@ -25,14 +25,14 @@ type IntentStore interface {
 	// PutIntent writes the intent if the present one was last written at
 	// ifRevision, 0 meaning that there is none, and every fence holds. It returns the revision
 	// of this write. Another revision is a *runtime.ConflictError on
-	// runtime.ExpectRevision; a fence that does not hold is runtime.ErrFenced, whatever else is in
+	// runtime.PreconditionRevision; a fence that does not hold is runtime.ErrFenced, whatever else is in
 	// the way. What ValidateIntent does not pass is runtime.ErrInvalid, and a
 	// present intent that cannot be read runtime.ErrCorrupt: it is not overwritten.
 	PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error)
 
 	// GetIntents returns the intents of the games, in their order, each as GetIntent
-	// returns it. Damaged ones do not hide the others: in the place of each is that of
-	// a game without one, and they are reported as List reports damaged records.
+	// returns it. A corrupt intent does not hide the others: its place holds that of a
+	// game without an intent, and the error contains its *runtime.CorruptError.
 	GetIntents(ctx context.Context, gameIDs []string) ([]VersionedIntent, error)
 
 	// GamesWithActiveOperation returns the games whose operation in progress the node carries out,
@@ -53,10 +53,10 @@ const MaxIntentBytes = 512 << 10
 // ValidateIntent returns nil for an intent and expectations that every store can
 // act on. Otherwise it returns *runtime.InvalidError values joined: a bad game
 // id; a negative revision, on "if_revision"; a fence that could never hold; text that
-// is not UTF-8, an instant that JSON cannot write, or more than MaxIntentBytes of
+// is not UTF-8, a time that JSON cannot encode, or more than MaxIntentBytes of
 // JSON, on "intent".
 func ValidateIntent(intent operation.Intent, ifRevision int64, fences []node.Fence) error {
-	faults := []error{runtime.ValidateGameID(intent.GameID), revisionNotNegative("if_revision", ifRevision)}
+	faults := []error{runtime.ValidateGameID(intent.GameID), validateRevision("if_revision", ifRevision)}
 	for _, fence := range fences {
 		faults = append(faults, fence.Validate())
 	}

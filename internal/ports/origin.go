@@ -1,13 +1,5 @@
 package ports
 
-import (
-	"fmt"
-	"unicode"
-	"unicode/utf8"
-
-	"galaxy/rtmanager/internal/domain/runtime"
-)
-
 // The longest texts of an Origin, in bytes.
 const (
 	MaxOperationIDBytes = 128
@@ -15,33 +7,19 @@ const (
 	MaxReasonBytes      = 1024
 )
 
-// Validate returns nil for an origin that a ledger can keep, and otherwise a
-// *runtime.InvalidError on "operation_id", "actor" or "reason".
-func (o Origin) Validate() error {
-	if err := boundedText("operation_id", o.OperationID, MaxOperationIDBytes); err != nil {
-		return err
-	}
-	for _, r := range o.OperationID {
-		if !unicode.IsPrint(r) {
-			return &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("%q holds %q, which cannot be printed", o.OperationID, r)}
-		}
-	}
-	if err := boundedText("actor", o.Actor, MaxActorBytes); err != nil {
-		return err
-	}
-	return boundedText("reason", o.Reason, MaxReasonBytes)
-}
-
-func boundedText(field, text string, most int) error {
-	if len(text) > most {
-		return &runtime.InvalidError{Field: field, Reason: fmt.Sprintf("has %d bytes; at most %d are allowed", len(text), most)}
-	}
-	return validText(field, text)
-}
-
-func validText(field, text string) error {
-	if !utf8.ValidString(text) {
-		return &runtime.InvalidError{Field: field, Reason: fmt.Sprintf("%.64q is not valid UTF-8", text)}
-	}
-	return nil
+// Origin describes where a write comes from. The store keeps it in the ledger. The zero
+// Origin is valid.
+type Origin struct {
+	// OperationID is the idempotency key of the write: printable UTF-8 of at most
+	// MaxOperationIDBytes. A second write of the same game with the same id changes
+	// nothing, as long as the first is among the game's ledger entries. It returns the
+	// record that the first write left if that is still current, otherwise the current
+	// record, and runtime.ErrNotFound if there is none. The store generates an id if it
+	// is empty.
+	OperationID string
+	// Actor is the user or the component that requested the write, at most
+	// MaxActorBytes of UTF-8.
+	Actor string
+	// Reason is why it was requested, at most MaxReasonBytes of UTF-8.
+	Reason string
 }

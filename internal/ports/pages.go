@@ -5,10 +5,10 @@ import (
 	"iter"
 )
 
-// AllPages lists every page that matches the query, each at the revision of the
-// first, until the list is complete, the consumer stops ranging, or ListPage fails;
-// its error then comes beside a zero Page. A query without a limit asks for pages of
-// 1000 records.
+// AllPages iterates over all pages that match the query, each at the revision of the
+// first. It ends after the last page, when the consumer stops, or when ListPage fails:
+// it then yields the error with a zero Page. A query without a limit reads pages of 1000
+// records.
 func AllPages(ctx context.Context, reader interface {
 	ListPage(ctx context.Context, query PageQuery) (Page, error)
 }, query PageQuery) iter.Seq2[Page, error] {

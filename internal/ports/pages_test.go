@@ -24,7 +24,7 @@ func (l *pageLister) ListPage(_ context.Context, query ports.PageQuery) (ports.P
 	return l.pages[len(l.queries)-1], nil
 }
 
-func TestAllPagesStayAtOneRevision(t *testing.T) {
+func TestAllPagesHaveOneRevision(t *testing.T) {
 	t.Parallel()
 	l := &pageLister{pages: []ports.Page{{Revision: 7, Next: "b"}, {Revision: 7, Next: "c"}, {Revision: 7}}}
 	var got []ports.Page
@@ -42,7 +42,7 @@ func TestAllPagesStayAtOneRevision(t *testing.T) {
 
 func TestAllPagesEndWithAnError(t *testing.T) {
 	t.Parallel()
-	l := &pageLister{pages: []ports.Page{{Revision: 7, Next: "b"}}, err: errors.New("store is away")}
+	l := &pageLister{pages: []ports.Page{{Revision: 7, Next: "b"}}, err: errors.New("store is down")}
 	var errs []error
 	for _, err := range ports.AllPages(t.Context(), l, ports.PageQuery{Limit: 5}) {
 		errs = append(errs, err)
@@ -50,7 +50,7 @@ func TestAllPagesEndWithAnError(t *testing.T) {
 	require.Equal(t, []error{nil, l.err}, errs)
 }
 
-func TestAllPagesStopWithTheirConsumer(t *testing.T) {
+func TestAllPagesEndWithTheConsumer(t *testing.T) {
 	t.Parallel()
 	l := &pageLister{pages: []ports.Page{{Revision: 7, Next: "b"}, {Revision: 7}}}
 	for range ports.AllPages(t.Context(), l, ports.PageQuery{}) {

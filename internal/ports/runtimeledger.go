@@ -6,11 +6,12 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// RuntimeLedger tells how records came to be what they are.
+// RuntimeLedger reads the recent writes of each game. It is safe for concurrent use.
 type RuntimeLedger interface {
-	// History returns the game's recent ledger entries, newest first. The first
-	// one tells how the present record came to be; how many older ones are kept
-	// is the store's choice. A game without a record is runtime.ErrNotFound.
-	// Damaged entries are reported as List reports damaged records.
+	// History returns the game's recent ledger entries, newest first. The first one
+	// describes the write of the current record. The store decides how many older ones
+	// it keeps. A game without a record is runtime.ErrNotFound, and an invalid id
+	// runtime.ErrInvalid. Corrupt entries do not hide the others: History then returns
+	// every readable entry together with the *runtime.CorruptError of each, joined.
 	History(ctx context.Context, gameID string) ([]runtime.LedgerEntry, error)
 }

@@ -6,57 +6,57 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// RuntimeReader reads records with their revisions, and lists in pages that
-// all stand at one revision. Its promises are RuntimeRecordStore's.
+// RuntimeReader reads records with their revisions, and lists them in pages that all
+// have one revision. Consistency, concurrency, memory sharing and errors are those of
+// RuntimeRecordStore.
 type RuntimeReader interface {
-	// GetVersioned is Get with the revision at which the record was last changed.
+	// GetVersioned is Get with the revision of the record's last change.
 	GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error)
 
-	// GetLocal is GetVersioned without the promise of freshness: where the store
-	// keeps a copy of the records it answers from that, without asking anybody. It
-	// also returns the revision that the answer is as of, with runtime.ErrNotFound
-	// too. What one store answers never goes back, unless the store was put back to an earlier state.
+	// GetLocal is GetVersioned without the promise of freshness: a store with a cache
+	// returns the cached record without a request. It also returns the revision of the
+	// cache, together with runtime.ErrNotFound too. The revisions that one store returns
+	// never decrease, unless the store was restored to an earlier state.
 	GetLocal(ctx context.Context, gameID string) (found runtime.VersionedRecord, asOf int64, err error)
 
-	// ListPage returns one page of the records that match the query, ordered by
-	// key. A query with Revision 0 starts a list as of now; to continue, repeat
-	// the query with the page's Revision, and its Next as After. An empty Next
-	// means that the list is complete.
+	// ListPage returns one page of the records that match the query, ordered by key. A
+	// query with Revision 0 starts a list at the current revision. To continue, repeat
+	// the query with the page's Revision, and with its Next as After. The list is
+	// complete if Next is empty.
 	//
-	// A revision that has been compacted is runtime.ErrCompacted and one that
-	// the store has not reached runtime.ErrForeignRevision. An unknown status, a
-	// negative revision or a limit outside 1 to MaxPageLimit is
-	// runtime.ErrInvalid. Damaged values do not fail the page: they come in
-	// Corrupt and never count against the limit.
+	// A compacted revision is runtime.ErrCompacted, and one that the store has not
+	// reached runtime.ErrForeignRevision. An unknown status, a negative revision or a
+	// limit outside 1 to MaxPageLimit is runtime.ErrInvalid. Corrupt values do not fail
+	// the page: it returns them in Corrupt, and they do not count against the limit.
 	ListPage(ctx context.Context, query PageQuery) (Page, error)
 }
 
-// MaxPageLimit is the largest page that ListPage serves.
+// MaxPageLimit is the largest number of records that ListPage returns.
 const MaxPageLimit = 10_000
 
-// PageQuery selects records; empty filters select all.
+// PageQuery selects records. An empty filter matches every record.
 type PageQuery struct {
 	Status runtime.Status
 	Region string
 	Node   string
-	// Limit is how many records the page holds at most, 1 to MaxPageLimit.
+	// Limit is the largest number of records of the page, 1 to MaxPageLimit.
 	Limit int
-	// Revision is the revision that the list stands at; 0 is now.
+	// Revision is the revision of the list; 0 is the current one.
 	Revision int64
-	// Local lets a list of Revision 0 stand where the store's own copy of the
-	// records stands, as GetLocal does.
+	// Local allows a list of Revision 0 at the revision of the store's cache, as
+	// GetLocal does.
 	Local bool
-	// After is the Next of the page before; empty starts at the beginning.
+	// After is the Next of the previous page. An empty one starts the list.
 	After string
 }
 
 // Page is one page of a list.
 type Page struct {
-	// Revision is the revision at which the whole list stands.
+	// Revision is the revision of the whole list.
 	Revision int64
 	Records  []runtime.VersionedRecord
-	// Next continues the list; it is opaque. Empty means that this page is the last.
+	// Next is the opaque position of the next page. It is empty on the last page.
 	Next string
-	// Corrupt names the values met on the way that could not be read.
+	// Corrupt names the values in the range of this page that could not be read.
 	Corrupt []*runtime.CorruptError
 }

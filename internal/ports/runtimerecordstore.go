@@ -7,73 +7,74 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// RuntimeRecordStore keeps one record per game and changes its status only by
+// RuntimeRecordStore keeps one record per game. It changes the status of a record only by
 // compare-and-swap.
 //
-// Everything is linearizable: what one caller was told is done, every later
-// call of any caller anywhere sees. A write is applied exactly once, together
-// with its index and its ledger entry, or not at all. All methods are safe for
-// concurrent use, end when ctx ends, and return records that share no memory
-// with the store. Instants come back in UTC.
+// All methods are linearizable: a call by any client returns the effects of every write
+// that was acknowledged before the call. A write is applied exactly once, together with
+// its index key and its ledger entry, or not at all. All methods are safe for concurrent
+// use and end when ctx ends. Returned records share no memory with the store, and their
+// times are in UTC.
 //
-// Besides the errors named below, every method may return an error that
-// errors.Is runtime.ErrUnavailable when the store does not answer in time, and
-// runtime.ErrCorrupt (a *runtime.CorruptError naming the key) for a stored
-// value that it cannot read; such a value is never overwritten. A write whose
-// fate the store could not learn, mostly because its caller stopped waiting,
-// returns an error that errors.Is runtime.ErrOutcomeUnknown; at the store's space
-// quota it returns runtime.ErrReadOnly. Where another store has taken the place of the one
-// that was opened, every method returns runtime.ErrIncompatible.
+// In addition to the errors named below, every method may return an error that errors.Is
+//
+//   - runtime.ErrUnavailable if the store does not respond in time,
+//   - runtime.ErrCorrupt (a *runtime.CorruptError with the key) for a stored value that
+//     cannot be read; the store never overwrites such a value,
+//   - runtime.ErrOutcomeUnknown for a write of which the store could not determine
+//     whether it was applied, mostly because ctx ended first,
+//   - runtime.ErrReadOnly for a write while the store's space quota is exhausted,
+//   - runtime.ErrIncompatible if the store that was opened has been replaced by another.
 type RuntimeRecordStore interface {
-	// Get returns the game's record. It returns runtime.ErrNotFound when there
-	// is none and runtime.ErrInvalid for an id that no game can have.
+	// Get returns the game's record. It returns runtime.ErrNotFound if there is none, and
+	// runtime.ErrInvalid for an invalid game id.
 	Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, error)
 
-	// Upsert inserts the record, or overwrites every field of the one that is
-	// there, verbatim. It expects nothing of the present record and so never
-	// conflicts; a second identical call is another write. The caller has
-	// validated the record: the store itself refuses, with runtime.ErrInvalid,
-	// only what it could not give back unchanged: a bad game id, an unknown
-	// status, text that is not UTF-8, an instant outside years 0 to 9999, and a
-	// record larger than the store's limit.
+	// Upsert inserts the record, or overwrites every field of the current one, verbatim.
+	// It has no precondition and so never conflicts. A second identical call is another
+	// write.
+	//
+	// The caller has validated the record. The store itself rejects, with
+	// runtime.ErrInvalid, only a record that it could not return unchanged: an invalid
+	// game id, an unknown status, text that is not UTF-8, a time outside the years 0 to
+	// 9999, and a record above the store's size limit.
 	Upsert(ctx context.Context, record runtime.RuntimeRecord) error
 
-	// UpdateStatus moves the game from one status to another if the record has
-	// the expected status, and the expected container id where one is given.
-	// The fields change as runtime.RuntimeRecord.Apply says.
+	// UpdateStatus changes the status of the game if the record has the expected status,
+	// and the expected container id if the input has one. Other fields change as
+	// runtime.RuntimeRecord.Apply documents.
 	//
-	// The input's Validate fails before the store is touched. A failed
-	// expectation is a *runtime.ConflictError (errors.Is runtime.ErrConflict)
-	// with the record and the revision that won; no record is
-	// runtime.ErrNotFound.
+	// An input that fails Validate is rejected before the store is accessed. A failed
+	// precondition is a *runtime.ConflictError (errors.Is runtime.ErrConflict) with the
+	// current record and its revision. A missing record is runtime.ErrNotFound.
 	UpdateStatus(ctx context.Context, input UpdateStatusInput) error
 
-	// List returns every record, of any status, as of one revision, in an order
-	// of the store's choosing. Without records it returns an empty slice. A
-	// damaged value does not hide the others: List then returns every record it
-	// could read together with the *runtime.CorruptError of each, joined.
+	// List returns every record, of any status, as of one revision. The order depends on
+	// the store. Without records it returns an empty slice. A corrupt value does not
+	// hide the others: List then returns every readable record together with the
+	// *runtime.CorruptError of each corrupt value, joined.
 	List(ctx context.Context) ([]runtime.RuntimeRecord, error)
 
-	// ListByStatus returns every record indexed under the status, as List does.
+	// ListByStatus returns every record that is indexed under the status, as List does.
 	// It returns runtime.ErrInvalid for an unknown status.
 	ListByStatus(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error)
 }
 
-// UpdateStatusInput asks for one transition of one game.
+// UpdateStatusInput is one transition of one game.
 type UpdateStatusInput struct {
 	GameID       string
 	ExpectedFrom runtime.Status
-	// ExpectedContainerID guards against acting on another container than the
-	// one the caller saw. Empty means no guard.
+	// ExpectedContainerID is the expected current container, so that the caller does not
+	// act on another one. Empty means any.
 	ExpectedContainerID string
 	To                  runtime.Status
-	// Now becomes the record's last_op_at and the instant of the transition.
+	// Now is the time of the transition. It becomes the record's last_op_at.
 	Now time.Time
 }
 
-// Validate returns nil for an input that a store can act on. Otherwise it
-// returns a *runtime.InvalidError for a bad game id, an unknown status or a
-// zero Now, and a *runtime.TransitionError for a pair that is not allowed.
+// Validate returns nil for an input that a store accepts. Otherwise it returns a
+// *runtime.InvalidError for an invalid game id, an unknown status or a zero Now, and a
+// *runtime.TransitionError for a pair of statuses that is not allowed.
 func (in UpdateStatusInput) Validate() error {
 	if err := runtime.ValidateGameID(in.GameID); err != nil {
 		return err
@@ -88,7 +89,7 @@ func (in UpdateStatusInput) Validate() error {
 		return err
 	}
 	if in.Now.IsZero() {
-		return &runtime.InvalidError{Field: "now", Reason: "is the zero time; give the instant of the transition"}
+		return &runtime.InvalidError{Field: "now", Reason: "is the zero time; set it to the time of the transition"}
 	}
 	return nil
 }

@@ -7,64 +7,69 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// RuntimeWatcher tells of every change of every record, in order and once.
+// RuntimeWatcher delivers every change of every record, in order and once. It is safe for
+// concurrent use.
 type RuntimeWatcher interface {
-	// Watch returns the stream of events that the options ask for. Nothing
-	// happens before the sequence is ranged over; it can be ranged over once.
+	// Watch returns the stream of events that match the options. It does nothing before
+	// the sequence is iterated. A sequence can be iterated once.
 	//
-	// With FromRevision 0 the stream opens with a snapshot event for each
-	// record as of one revision R, then synced at R, then every change after R:
-	// no gap, no duplicate. With FromRevision N it gives every change with a
-	// revision above N. One revision may hold changes of many games; all of them
-	// carry it, and a consumer that resumes from a revision must have seen its
-	// last event, which is the one with Last set.
+	// With FromRevision 0 the stream starts with a snapshot event for each record as of
+	// one revision R, then synced at R, then every change after R, without gap or
+	// duplicate. With FromRevision N it delivers every change with a revision above N.
+	// One revision may have changes of many games. A consumer may resume from a revision
+	// only after the last event of that revision, which has Last set.
 	//
-	// The stream ends when the consumer stops ranging, and otherwise only after
-	// an error that says why, yielded beside a zero event: ctx's own error;
-	// runtime.ErrCompacted when the store has forgotten what the stream still had
-	// to tell; runtime.ErrForeignRevision for a revision that the store has not
-	// reached or whose Store is another, and when the store has gone back behind
-	// what it told; runtime.ErrIncompatible when another store has taken its place;
-	// runtime.ErrInvalid for bad options; runtime.ErrUnavailable when the store
-	// could not be reached at all; or what else the store refuses the stream with,
-	// such as a permission that was withdrawn. There is one error that does not end
-	// it: a *runtime.CorruptError, beside an event that carries GameID, Revision and
-	// Last only, reports a value that cannot be read, and the stream goes on if the
-	// consumer does.
+	// The stream ends when the consumer stops. Otherwise it ends only with an error,
+	// yielded with a zero event:
 	//
-	// Leader changes, broken connections, restarts of the store and silent
-	// deaths are healed without the consumer noticing. A slow consumer delays
-	// nobody and loses nothing. Everything the stream started has ended when the
-	// loop over it has.
+	//   - ctx's own error,
+	//   - runtime.ErrCompacted if the store has compacted changes that the stream still
+	//     had to deliver,
+	//   - runtime.ErrForeignRevision if the store has not reached the revision, if the
+	//     revision belongs to another Store, or if the store was restored to a revision
+	//     below one that the stream delivered,
+	//   - runtime.ErrIncompatible if the store has been replaced by another,
+	//   - runtime.ErrInvalid for invalid options,
+	//   - runtime.ErrUnavailable if the store could not be reached at all,
+	//   - any other error with which the store rejects the stream, such as a revoked
+	//     permission.
+	//
+	// One error does not end the stream: a *runtime.CorruptError, with an event that has
+	// only GameID, Revision and Last, reports a value that cannot be read. The stream
+	// continues if the consumer does.
+	//
+	// The stream survives leader changes, broken connections, restarts of the store and
+	// connections that stop responding; the consumer does not notice. A slow consumer
+	// misses no event and delays no other consumer. Everything that the stream started
+	// has ended when the loop over it ends.
 	Watch(ctx context.Context, options WatchOptions) iter.Seq2[RuntimeEvent, error]
 }
 
-// WatchOptions says where a watch begins and what it wants to hear. The zero
-// value is a snapshot of everything and all that follows.
+// WatchOptions selects the start and the events of a watch. The zero value selects a
+// snapshot of all records and all changes after it.
 type WatchOptions struct {
-	// FromRevision is the last revision that the consumer has processed; 0 asks
-	// for a snapshot first.
+	// FromRevision is the last revision that the consumer has processed; 0 starts with a
+	// snapshot.
 	FromRevision int64
-	// Store, when not empty, is the identity of the store that FromRevision is
-	// of; another store refuses it.
+	// Store, if not empty, is the identity of the store to which FromRevision belongs.
+	// Any other store rejects the watch.
 	Store string
-	// Resync is for a consumer that cannot stop: where the stream would end with
-	// runtime.ErrCompacted or, after it has begun, runtime.ErrForeignRevision, it
-	// yields a resync event instead and starts over with a snapshot. Games that
-	// the consumer was told of on this stream and that have vanished come as
-	// deleted, before synced.
+	// Resync is for a consumer that must not stop. If the stream would end with
+	// runtime.ErrCompacted, or after its start with runtime.ErrForeignRevision, it yields
+	// a resync event instead and starts over with a snapshot. Games that this stream had
+	// delivered and that no longer exist are yielded as deleted, before synced.
 	Resync bool
 
-	// Filters; empty ones let everything pass. A change is delivered when the
-	// record matched before or matches after it, so a game that leaves the
-	// filter is seen leaving.
+	// Filters; an empty filter matches every record. A change is delivered if the record
+	// matched before or matches after it, so the change by which a game leaves the
+	// filter is delivered too.
 	Status runtime.Status
 	Region string
 	Node   string
 	GameID string
 }
 
-// Matches reports whether a record passes the filters.
+// Matches reports whether the record matches all filters.
 func (o WatchOptions) Matches(record runtime.RuntimeRecord) bool {
 	return (o.Status == "" || o.Status == record.Status) &&
 		(o.Region == "" || o.Region == record.Region) &&
@@ -72,40 +77,40 @@ func (o WatchOptions) Matches(record runtime.RuntimeRecord) bool {
 		(o.GameID == "" || o.GameID == record.GameID)
 }
 
-// EventType is the kind of a RuntimeEvent.
+// EventType is the type of a RuntimeEvent.
 type EventType string
 
-// The kinds of event.
+// The types of event.
 const (
-	// EventSnapshot: the record as of the snapshot's revision. Only After is set.
+	// EventSnapshot: a record as of the snapshot's revision. Only After is set.
 	EventSnapshot EventType = "snapshot"
 	// EventSynced: the snapshot is complete. No record.
 	EventSynced EventType = "synced"
 	// EventUpserted: an Upsert wrote the record. Before is nil if there was none.
 	EventUpserted EventType = "upserted"
-	// EventTransitioned: UpdateStatus moved the record from Before to After.
+	// EventTransitioned: UpdateStatus changed the record from Before to After.
 	EventTransitioned EventType = "transitioned"
-	// EventDeleted: the record is gone. Only Before is set.
+	// EventDeleted: the record was deleted. Only Before is set.
 	EventDeleted EventType = "deleted"
-	// EventBookmark: everything up to Revision has been delivered. No record.
+	// EventBookmark: every change up to Revision has been delivered. No record.
 	EventBookmark EventType = "bookmark"
-	// EventResync: a snapshot follows; forget what is not in it. No record.
+	// EventResync: a snapshot follows; discard every record that is not in it. No record.
 	EventResync EventType = "resync"
 )
 
-// RuntimeEvent is one thing that happened. Its records share no memory with
-// the store or with other consumers. Before is nil too where the value that the
-// change replaced could not be read.
+// RuntimeEvent is one event of a watch. Its records share no memory with the store or
+// with other consumers. Before is also nil if the value that the change replaced could
+// not be read.
 type RuntimeEvent struct {
 	Type EventType
-	// Revision is that of the change; of a snapshot, the one it stands at.
+	// Revision is the revision of the change, or that of the snapshot.
 	Revision int64
-	// GameID is empty on synced, bookmark and resync.
+	// GameID is empty for synced, bookmark and resync.
 	GameID string
 	Before *runtime.RuntimeRecord
 	After  *runtime.RuntimeRecord
-	// Last reports that a consumer which has processed this event may resume
-	// from its Revision. It is false on all but the last delivered event of a
-	// revision, and throughout a snapshot until synced.
+	// Last reports whether a consumer that has processed this event may resume from its
+	// Revision. It is set only on the last delivered event of a revision, and not in a
+	// snapshot until synced.
 	Last bool
 }

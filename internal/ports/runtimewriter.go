@@ -7,53 +7,41 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// RuntimeWriter changes records as RuntimeRecordStore does, with the same
-// promises and errors, for callers that want to say who acts and why, to
-// expect a revision, to be fenced, or to read what came of it.
+// RuntimeWriter writes records as RuntimeRecordStore does, with the same guarantees and
+// errors. It is for callers that pass an origin, a revision as precondition or a fence,
+// or that need the written record.
 //
-// With a Fence that does not hold, nothing is written and the error errors.Is
-// runtime.ErrFenced, whatever else would have been in the way.
+// If the Fence is not valid, nothing is written and the error errors.Is
+// runtime.ErrFenced. It takes precedence over a failed precondition and a missing
+// record.
 type RuntimeWriter interface {
-	// Put is Upsert with an expectation. It returns the record as it now stands
-	// and the revision of this write.
+	// Put is Upsert with an optional precondition. It returns the written record and the
+	// revision of this write.
 	//
-	// With IfRevision, a record last changed at another revision is a
-	// *runtime.ConflictError on runtime.ExpectRevision.
+	// With IfRevision, a record whose last change has another revision is a
+	// *runtime.ConflictError on runtime.PreconditionRevision.
 	Put(ctx context.Context, input PutInput) (runtime.VersionedRecord, error)
 
-	// Transition is UpdateStatus. It returns the record as it now stands and
-	// the revision of this write.
+	// Transition is UpdateStatus. It returns the written record and the revision of this
+	// write.
 	Transition(ctx context.Context, input TransitionInput) (runtime.VersionedRecord, error)
 }
 
-// Origin says where a write comes from; it goes into the ledger. The zero
-// Origin is fine.
-type Origin struct {
-	// OperationID makes a write repeatable: a second write of the same game with
-	// the same id, while the first is still among its recent ledger entries,
-	// changes nothing and returns what the first one left if that still stands,
-	// or what stands now, runtime.ErrNotFound for nothing. Empty means that the store makes a fresh one. At most
-	// 128 bytes of printable text.
-	OperationID string
-	// Actor is who asked, Reason why: at most 256 and 1024 bytes of UTF-8.
-	Actor  string
-	Reason string
-}
-
-// PutInput asks for one record to be inserted or overwritten.
+// PutInput is the input of RuntimeWriter.Put.
 type PutInput struct {
 	Record runtime.RuntimeRecord
-	// IfRevision, when not nil, is the revision at which the present record must
-	// have been last changed; 0 means that there must be none.
+	// IfRevision, if not nil, is the expected revision of the current record's last
+	// change; 0 means that there must be no record.
 	IfRevision *int64
 	Origin     Origin
-	Fence      *node.Fence
+	// Fence, if not nil, must be valid in the write's transaction.
+	Fence *node.Fence
 }
 
-// TransitionInput asks for one transition, with what UpdateStatusInput has no
-// room for.
+// TransitionInput is the input of RuntimeWriter.Transition.
 type TransitionInput struct {
 	UpdateStatusInput
 	Origin Origin
-	Fence  *node.Fence
+	// Fence, if not nil, must be valid in the write's transaction.
+	Fence *node.Fence
 }

@@ -1,7 +1,7 @@
 package ports
 
-// Store is every port of one store at once, for who serves it whole or proves
-// that it keeps its contracts.
+// Store combines the ports of a record store, for a caller that serves the whole store
+// or tests it.
 type Store interface {
 	RuntimeRecordStore
 	RuntimeWriter

@@ -2,36 +2,39 @@ package ports
 
 import "context"
 
-// StoreInspector tells what the store is and proves that it keeps its rules.
+// StoreInspector describes the store and verifies its consistency. It is safe for
+// concurrent use; all methods end when ctx ends.
 type StoreInspector interface {
-	// Revision returns the store's present revision by a linearizable read. It is
-	// the cheapest proof that the store answers.
+	// Revision returns the store's current revision by a linearizable read. It is the
+	// cheapest proof that the store responds. It returns runtime.ErrUnavailable if the
+	// store does not.
 	Revision(ctx context.Context) (int64, error)
 
-	// Info returns the store's identity and state by a linearizable read, so it
-	// fails with runtime.ErrUnavailable when the store cannot be written either.
+	// Info returns the store's identity and state by a linearizable read. So it returns
+	// runtime.ErrUnavailable whenever the store could not be written either, for example
+	// without a majority of its members.
 	Info(ctx context.Context) (StoreInfo, error)
 
-	// Check compares records, index and ledger at one revision. With repair it
-	// then mends what can be mended, each by a compare-and-swap pinned to what
-	// was seen; a record is never changed, and a value that cannot be read never
-	// rewritten.
+	// Check compares records, status index and ledger at one revision. With repair, it
+	// then repairs what it can. Each repair is a compare-and-swap at the revisions that
+	// the check read. It never changes a record, and never overwrites an unreadable
+	// value.
 	Check(ctx context.Context, repair bool) (CheckReport, error)
 }
 
-// StoreInfo describes the store as of one moment.
+// StoreInfo is the state of the store at one time.
 type StoreInfo struct {
-	// ID is the identity that a revision belongs to; see WatchOptions.Store.
+	// ID is the identity of the store, to which revisions belong; see WatchOptions.Store.
 	ID       string
 	Revision int64
-	// SchemaVersion is the version of the layout of the keys.
+	// SchemaVersion is the version of the key layout.
 	SchemaVersion int
 	Members       []StoreMember
-	// Alarms are those the store has raised, in its own words.
+	// Alarms are the alarms that the store has raised, as it names them.
 	Alarms []string
 }
 
-// StoreMember is one member of the cluster that keeps the store.
+// StoreMember is one member of the cluster that holds the store.
 type StoreMember struct {
 	ID         string
 	Name       string
@@ -39,59 +42,10 @@ type StoreMember struct {
 	Leader     bool
 	Learner    bool
 	// Version, DBBytes, DBBytesInUse and QuotaBytes are what the member itself
-	// answered; where it did not, they are zero and Error says why.
+	// reported. If it did not respond, they are zero and Error is the reason.
 	Version      string
 	DBBytes      int64
 	DBBytesInUse int64
 	QuotaBytes   int64
 	Error        string
-}
-
-// CheckFindingKind names one way in which a store can break its rules.
-type CheckFindingKind string
-
-// The kinds of finding.
-const (
-	FindingRecordUnreadable CheckFindingKind = "record_unreadable"
-	FindingKeyForeign       CheckFindingKind = "key_foreign"
-	FindingIndexMissing     CheckFindingKind = "index_missing"
-	FindingIndexExtra       CheckFindingKind = "index_extra"
-	FindingIndexValue       CheckFindingKind = "index_value"
-	FindingLedgerMissing    CheckFindingKind = "ledger_missing"
-	FindingLedgerMismatch   CheckFindingKind = "ledger_mismatch"
-	FindingLedgerUnreadable CheckFindingKind = "ledger_unreadable"
-	FindingIntentUnreadable CheckFindingKind = "intent_unreadable"
-)
-
-// CheckFinding is one broken rule, with the key that breaks it.
-type CheckFinding struct {
-	Kind   CheckFindingKind
-	Key    string
-	GameID string // empty where the key does not tell
-	Detail string
-	// Repair says what a repair would do, empty where only a person can decide.
-	Repair string
-	// Repaired reports that it was done.
-	Repaired bool
-	// RepairError says why a repair that was asked for did not happen.
-	RepairError string
-}
-
-// CheckReport is what Check found.
-type CheckReport struct {
-	Revision      int64
-	Records       int
-	IndexKeys     int
-	LedgerEntries int
-	Findings      []CheckFinding
-}
-
-// Clean reports that nothing is left to mend.
-func (r CheckReport) Clean() bool {
-	for _, f := range r.Findings {
-		if !f.Repaired {
-			return false
-		}
-	}
-	return true
 }

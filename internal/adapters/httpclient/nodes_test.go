@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"testing"
 
@@ -23,8 +22,6 @@ import (
 type alone struct{ node.Node }
 
 func (a alone) Nodes(context.Context) ([]node.Node, error) { return []node.Node{a.Node}, nil }
-
-func (alone) WatchNodes(context.Context) iter.Seq2[[]node.Node, error] { return nil }
 
 func (a alone) Leader(context.Context, string) (node.Leader, bool, error) {
 	return node.Leader{Region: a.Region, Node: a.Name}, true, nil

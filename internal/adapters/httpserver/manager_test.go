@@ -3,7 +3,6 @@ package httpserver_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"sync"
 	"testing"
@@ -143,10 +142,6 @@ func (r *register) Nodes(context.Context) ([]node.Node, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.nodes), r.err
-}
-
-func (r *register) WatchNodes(context.Context) iter.Seq2[[]node.Node, error] {
-	return func(func([]node.Node, error) bool) {}
 }
 
 func (r *register) Leader(_ context.Context, scope string) (node.Leader, bool, error) {

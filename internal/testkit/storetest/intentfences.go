@@ -13,11 +13,11 @@ import (
 
 func intentFenceTests() []intentTest {
 	return []intentTest{
-		{"fences that hold let a write pass", testIntentFencesHold},
-		{"one fence of several that does not hold is ErrFenced", testIntentFenced},
-		{"a fence that does not hold is told before a conflict", testIntentFencedBeforeConflict},
-		{"fences that hold do not do away with the expectation", testIntentFenceAndConflict},
-		{"a fence that can never hold is ErrInvalid", testIntentFenceInvalid},
+		{"a write with valid fences succeeds", testIntentFencesHold},
+		{"one invalid fence of several is ErrFenced", testIntentFenced},
+		{"ErrFenced takes precedence over a conflict", testIntentFencedBeforeConflict},
+		{"the revision is compared under valid fences too", testIntentFenceAndConflict},
+		{"a fence that can never be valid is ErrInvalid", testIntentFenceInvalid},
 	}
 }
 
@@ -76,14 +76,14 @@ func testIntentFenceInvalid(t *testing.T, h IntentHarness, s ports.IntentStore) 
 
 func corruptIntentTests() []intentTest {
 	return []intentTest{
-		{"a damaged intent is named, hides no other, and is never overwritten", testIntentCorrupt},
+		{"a corrupt intent is reported, hides no other, and is never overwritten", testIntentCorrupt},
 	}
 }
 
 func testIntentCorrupt(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("bad"), 0)
 	good := ports.VersionedIntent{Intent: fullIntent("good"), Revision: putIntent(t, s, fullIntent("good"), 0)}
-	key, damaged := h.Corrupt(t, s, "bad")
+	key, corruptRevision := h.Corrupt(t, s, "bad")
 	requireCorrupt := func(err error) {
 		t.Helper()
 		require.ErrorIs(t, err, runtime.ErrCorrupt)
@@ -97,7 +97,7 @@ func testIntentCorrupt(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	found, err := s.GetIntents(t.Context(), []string{"bad", "good"})
 	requireCorrupt(err)
 	require.Equal(t, []ports.VersionedIntent{{Intent: lifecycle.Intent{GameID: "bad"}}, good}, found)
-	_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, damaged)
+	_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, corruptRevision)
 	requireCorrupt(err)
 	for _, expected := range []int64{0, revision} {
 		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, expected)

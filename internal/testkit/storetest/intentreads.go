@@ -15,13 +15,13 @@ import (
 
 func intentReadTests() []intentTest {
 	return []intentTest{
-		{"a game without an intent has an empty one at revision 0", testIntentAbsent},
-		{"an intent comes back as it was written", testIntentRoundTrip},
+		{"GetIntent of a game without an intent returns an empty one at revision 0", testIntentAbsent},
+		{"an intent is returned as it was written", testIntentRoundTrip},
 		{"an intent shares no memory with the store", testIntentSharesNothing},
-		{"good ids live side by side", testIntentIDs},
-		{"a bad id is ErrInvalid", testIntentBadIDs},
-		{"intents of many games come in the order that was asked for", testGetIntentsOfManyGames},
-		{"the operations in progress are known by their node", testIntentsInProgress},
+		{"all valid ids name distinct games", testIntentIDs},
+		{"an invalid id is ErrInvalid", testIntentBadIDs},
+		{"GetIntents returns the intents in the order of the request", testGetIntentsOfManyGames},
+		{"GamesWithActiveOperation returns the games of one node or region", testIntentsInProgress},
 		{"reads and writes end when their context has ended", testIntentContexts},
 	}
 }
@@ -32,7 +32,7 @@ func testIntentAbsent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 }
 
 func testIntentRoundTrip(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "wanted", DesiredStatus: runtime.StatusStopped}} {
+	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "desired", DesiredStatus: runtime.StatusStopped}} {
 		revision := putIntent(t, s, intent, 0)
 		want := ports.VersionedIntent{Intent: intent, Revision: revision}
 		require.Equal(t, want, readIntent(t, s, intent.GameID))
@@ -44,9 +44,9 @@ func testIntentSharesNothing(t *testing.T, _ IntentHarness, s ports.IntentStore)
 	intent := fullIntent("a")
 	putIntent(t, s, intent, 0)
 	mutate := func(in lifecycle.Intent) {
-		in.Spec.Env["A"], in.Spec.Args[0] = "spoilt", "spoilt"
-		in.Current.Step, in.Current.PreviousRecord.Node = "spoilt", "spoilt"
-		in.Recent[0].OperationID, in.Restarts[0] = "spoilt", timeAt(99)
+		in.Spec.Env["A"], in.Spec.Args[0] = "changed", "changed"
+		in.Current.Step, in.Current.PreviousRecord.Node = "changed", "changed"
+		in.Recent[0].OperationID, in.Restarts[0] = "changed", timeAt(99)
 	}
 	mutate(intent)
 	mutate(readIntent(t, s, "a").Intent)
@@ -78,7 +78,7 @@ func testIntentBadIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 
 func testGetIntentsOfManyGames(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	require.Empty(t, readIntents(t, s))
-	const games = 250 // etcdstore reads 100 at once
+	const games = 250 // etcdstore reads 100 per request
 	var requested []string
 	var want []ports.VersionedIntent
 	for n := range games {
@@ -125,8 +125,8 @@ func testIntentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	require.ElementsMatch(t, []string{"a/🎲", "b", "c"}, games, "operations of region eu")
 
 	setNode("b", "eu", "n1") // a step of the same operation
-	setNode("c", "eu", "n1") // given to another node
-	setNode("a/🎲", "", "")   // over
+	setNode("c", "eu", "n1") // rescheduled to another node
+	setNode("a/🎲", "", "")   // finished
 	requireOn("eu", "n1", "b", "c")
 	requireOn("eu", "n12")
 }

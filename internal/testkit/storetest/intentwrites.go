@@ -16,18 +16,18 @@ import (
 
 func intentWriteTests() []intentTest {
 	return []intentTest{
-		{"the present revision lets a write pass, and each write has a higher one", testIntentExpectsPresent},
-		{"another revision is a conflict and nothing is written", testIntentConflicts},
-		{"of many writers at one revision one wins", testIntentRace},
-		{"many writers that try again lose no write", testIntentCounts},
-		{"an intent that cannot be kept is ErrInvalid", testIntentRejectsInvalid},
+		{"a write at the current revision succeeds and has a higher revision", testIntentExpectsPresent},
+		{"a write at another revision is a conflict and writes nothing", testIntentConflicts},
+		{"of concurrent writes at one revision one succeeds", testIntentRace},
+		{"concurrent writers that retry lose no write", testIntentCounts},
+		{"an intent that cannot be stored is ErrInvalid", testIntentRejectsInvalid},
 		{"an intent of the largest size is kept", testIntentLargest},
 	}
 }
 
 func testIntentExpectsPresent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	first := putIntent(t, s, fullIntent("a"), 0)
-	second := putIntent(t, s, fullIntent("a"), first) // the same once more is a write as well
+	second := putIntent(t, s, fullIntent("a"), first) // an identical intent is a write too
 	require.Greater(t, second, first)
 	third := putIntent(t, s, lifecycle.Intent{GameID: "a"}, second)
 	require.Greater(t, third, second)
@@ -73,13 +73,13 @@ func testIntentRace(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 		winner := -1
 		for n, err := range errs {
 			if err == nil {
-				require.Equal(t, -1, winner, "two have won")
+				require.Equal(t, -1, winner, "two writers succeeded")
 				winner = n
 				continue
 			}
 			require.ErrorIs(t, err, runtime.ErrConflict)
 		}
-		require.NotEqual(t, -1, winner, "nobody has won")
+		require.NotEqual(t, -1, winner, "no writer succeeded")
 		require.Equal(t, named(winner), readIntent(t, s, gameID).Intent)
 	}
 }

@@ -84,12 +84,12 @@ func testRepeatAfterABA(t *testing.T, _ Harness, s ports.Store) {
 	putRecord(t, s, runningRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op-x"))
 	require.NoError(t, err)
-	back, err := s.Transition(t.Context(), withOperationID(resumeInput("a", 6), "op-y"))
+	resumed, err := s.Transition(t.Context(), withOperationID(resumeInput("a", 6), "op-y"))
 	require.NoError(t, err)
 	before := readState(t, s, "a")
-	again, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op-x"))
+	repeated, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op-x"))
 	require.NoError(t, err)
-	require.Equal(t, back, again)
+	require.Equal(t, resumed, repeated)
 	requireUnchanged(t, s, before)
 }
 
