@@ -65,7 +65,7 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) e
 		ctx, cancel := a.globals.bounded(ctx)
 		defer cancel()
 		talk := a.progress(quiet)
-		answer, err := client.Follow(ctx, o, talk.report)
+		answer, err := client.RunOperation(ctx, o, talk.report)
 		talk.end()
 		if err != nil {
 			failed := writeError{err: err, unknown: goesOn(o, talk.begun())}

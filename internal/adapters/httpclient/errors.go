@@ -15,7 +15,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// serverError is what the server said, with the domain's sentinel for it.
+// serverError is the text of a problem and the domain's sentinel for its code.
 type serverError struct {
 	text     string
 	sentinel error
@@ -24,78 +24,79 @@ type serverError struct {
 func (e *serverError) Error() string { return e.text }
 func (e *serverError) Unwrap() error { return e.sentinel }
 
-// answerError is an error answer that is none of the domain's: the server
-// refused the client, or something else than the API answered.
-type answerError struct {
+// statusError is an error response without a domain error: the server rejected the
+// client, or the response does not come from the API.
+type statusError struct {
 	status int
 	text   string
 }
 
-func (e *answerError) Error() string { return e.text }
+func (e *statusError) Error() string { return e.text }
 
-// errFailed is an operation that ended without success for a reason that is none
-// of the domain's own.
-var errFailed = errors.New("operation failed")
+// errOperationFailed is an operation that failed for a reason without a domain error.
+var errOperationFailed = errors.New("operation failed")
 
-// errorOf returns what an answer other than 200 means. One that is cut off means
-// nothing yet: it is a *sendError.
-func errorOf(response *http.Response) error {
-	problem, err := problemOf(response)
+// decodeError returns the error that a response other than 200 means. It is a
+// *sendError if the response is truncated.
+func decodeError(response *http.Response) error {
+	problem, err := decodeProblem(response)
 	if err != nil {
 		return err
 	}
-	return errorFrom(problem)
+	return toDomainError(problem)
 }
 
-// problemOf returns the problem that an answer other than 200 is, or the error
-// that it means otherwise.
-func problemOf(response *http.Response) (*api.Problem, error) {
+// decodeProblem returns the problem document of a response other than 200. It returns
+// an error if the body is truncated or is no problem document of the API.
+func decodeProblem(response *http.Response) (*api.Problem, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
 	if err != nil {
-		return nil, &sendError{err: fmt.Errorf("read the answer: %w", err), mayHaveArrived: true}
+		return nil, &sendError{err: fmt.Errorf("read the response: %w", err), mayHaveArrived: true}
 	}
 	var problem api.Problem
 	if json.Unmarshal(body, &problem) != nil || !strings.HasPrefix(problem.Type, api.ProblemTypePrefix) {
-		return nil, strangeAnswer(response)
+		return nil, nonAPIResponse(response)
 	}
 	problem.Status = response.StatusCode
 	return &problem, nil
 }
 
-// strangeAnswer says that something else than the API answered.
-func strangeAnswer(response *http.Response) error {
-	return &answerError{response.StatusCode, fmt.Sprintf("%s answered %s, which is not an answer of the API",
+// nonAPIResponse returns the error of a response that does not come from the API.
+func nonAPIResponse(response *http.Response) error {
+	return &statusError{response.StatusCode, fmt.Sprintf("%s returned %s, which is not a response of the API",
 		response.Request.URL.Redacted(), response.Status)}
 }
 
-// errorFrom is the inverse of the server's table from errors to problems.
-func errorFrom(p *api.Problem) error {
+// toDomainError returns the domain error of a problem. It is the inverse of the
+// server's table from errors to problems.
+func toDomainError(p *api.Problem) error {
 	switch p.Code {
 	case api.CodeInvalid:
-		return invalidFrom(p)
+		return toInvalidError(p)
 	case api.CodeConflict, api.CodePreconditionFailed:
-		return conflictFrom(p)
+		return toConflictError(p)
 	case api.CodeInvalidTransition:
 		return &runtime.TransitionError{From: runtime.Status(p.From), To: runtime.Status(p.To)}
 	case api.CodeBusy:
-		return busyFrom(p)
+		return toBusyError(p)
 	case api.CodeRefused:
 		return &operation.RefusedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
 	case api.CodeCorrupt:
 		return &runtime.CorruptError{Key: p.Key, GameID: p.GameID, Reason: p.Reason}
 	}
-	if sentinel := sentinelOf(p.Code); sentinel != nil {
+	if sentinel := sentinelByCode(p.Code); sentinel != nil {
 		return &serverError{text: p.Error(), sentinel: sentinel}
 	}
 	text := p.Title
 	if p.Detail != "" {
 		text += ": " + p.Detail
 	}
-	return &answerError{p.Status, text}
+	return &statusError{p.Status, text}
 }
 
-// sentinelOf returns the domain's error of a code, nil for a code of HTTP's own.
-func sentinelOf(code string) error {
+// sentinelByCode returns the domain's error of a code, and nil for a code that concerns
+// only HTTP.
+func sentinelByCode(code string) error {
 	switch code {
 	case api.CodeNotFound:
 		return runtime.ErrNotFound
@@ -116,7 +117,7 @@ func sentinelOf(code string) error {
 	case api.CodeStartFailed:
 		return operation.ErrStartFailed
 	case api.CodeOperationFailed:
-		return errFailed
+		return errOperationFailed
 	case api.CodeEngineUnavailable:
 		return container.ErrEngineUnavailable
 	case api.CodeNodeUnreachable:
@@ -129,7 +130,7 @@ func sentinelOf(code string) error {
 	return nil
 }
 
-func busyFrom(p *api.Problem) error {
+func toBusyError(p *api.Problem) error {
 	busy := &operation.BusyError{
 		GameID: p.GameID, OperationID: p.OperationID, Kind: operation.Kind(p.Kind), Step: operation.Step(p.Step), Holder: p.Holder, Actor: p.Actor,
 	}
@@ -139,27 +140,28 @@ func busyFrom(p *api.Problem) error {
 	return busy
 }
 
-func invalidFrom(p *api.Problem) error {
-	var faults []error
-	for _, fault := range p.Errors {
-		faults = append(faults, &runtime.InvalidError{Field: fieldOf(fault.Location), Reason: fault.Message})
+func toInvalidError(p *api.Problem) error {
+	var errs []error
+	for _, detail := range p.Errors {
+		errs = append(errs, &runtime.InvalidError{Field: fieldName(detail.Location), Reason: detail.Message})
 	}
-	switch len(faults) {
+	switch len(errs) {
 	case 0:
-		return &runtime.InvalidError{Field: "request", Reason: "is refused: " + p.Error()}
+		return &runtime.InvalidError{Field: "request", Reason: "is rejected: " + p.Error()}
 	case 1:
-		return faults[0]
+		return errs[0]
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// fieldOf returns the domain's name of a place in a request.
-func fieldOf(location string) string {
-	place, name, ok := strings.Cut(location, ".")
+// fieldName returns the domain's name of a location in a request, such as
+// "header.Idempotency-Key" or "body.status".
+func fieldName(location string) string {
+	part, name, ok := strings.Cut(location, ".")
 	switch {
 	case !ok:
 		return location
-	case place != "header":
+	case part != "header":
 		return name
 	}
 	switch name {
@@ -175,7 +177,7 @@ func fieldOf(location string) string {
 	return name
 }
 
-func conflictFrom(p *api.Problem) error {
+func toConflictError(p *api.Problem) error {
 	conflict := &runtime.ConflictError{
 		GameID: p.GameID, Precondition: runtime.Precondition(p.Expectation),
 		Expected: p.Expected, Actual: p.Actual, Revision: p.Revision,

@@ -15,61 +15,65 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// maxApplied is how many findings go into one request.
-const maxApplied = 500
+// maxFindingsPerRequest is the maximum number of findings of one request.
+const maxFindingsPerRequest = 500
 
-// Nodes returns who is present, who leads, and which node answered.
+// Nodes returns the nodes that are present, the leaders, and the node that responded.
 func (c *Client) Nodes(ctx context.Context) (api.Nodes, error) {
 	var nodes api.Nodes
-	_, err := c.read(ctx, call{path: "/v1/nodes"}, &nodes)
+	_, err := c.get(ctx, apiRequest{path: "/v1/nodes"}, &nodes)
 	if err == nil && nodes.Items == nil {
-		err = c.notOurs("a list of nodes")
+		err = c.unexpectedResponse("a list of nodes")
 	}
 	return nodes, err
 }
 
-// Explain returns what the game's node, or else the daemon that is asked, knows of
-// the game. One of which nothing is known is runtime.ErrNotFound.
+// Explain describes the state and history of a game, as its node sees them, or else the
+// daemon that this client uses. It fails with runtime.ErrNotFound for a game that has
+// neither a record nor a container.
 func (c *Client) Explain(ctx context.Context, gameID string) (drift.Explanation, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return drift.Explanation{}, err
 	}
 	var page drift.Explanation
-	if _, err := c.read(ctx, call{path: gamePath(gameID, "/explain")}, &page); err != nil {
+	if _, err := c.get(ctx, apiRequest{path: gamePath(gameID, "/explain")}, &page); err != nil {
 		return drift.Explanation{}, err
 	}
 	if page.GameID != gameID {
-		return drift.Explanation{}, c.notOurs("what is known of game " + strconv.Quote(gameID))
+		return drift.Explanation{}, c.unexpectedResponse("an explanation of game " + strconv.Quote(gameID))
 	}
 	return page, nil
 }
 
-// Drift returns what every node finds. Missing names the nodes that did not answer.
+// Drift returns the findings of every node. Missing names the nodes that did not
+// respond.
 func (c *Client) Drift(ctx context.Context) (drift.Report, error) {
 	var report drift.Report
-	_, err := c.read(ctx, call{path: "/v1/drift"}, &report)
+	_, err := c.get(ctx, apiRequest{path: "/v1/drift"}, &report)
 	if err == nil && report.Findings == nil {
-		err = c.notOurs("a report of drift")
+		err = c.unexpectedResponse("a drift report")
 	}
 	return report, err
 }
 
-// ApplyDrift has findings of a report acted on, each by its node, and returns a
-// result for each, in the same order. It takes as long as the nodes do: only ctx
-// bounds it. The actor is who asks, for the ledger; it may be empty. On an error the results are those that had come before.
+// ApplyDrift applies findings of a report, each on its node, and returns one result per
+// finding, in the same order. It takes as long as the nodes do: only ctx bounds it. The
+// actor is recorded in the ledger and may be empty. On an error ApplyDrift returns the
+// results that it has received.
 func (c *Client) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	header := http.Header{}
 	if actor != "" {
 		header.Set(api.HeaderActor, api.EncodeHeaderText(actor))
 	}
 	var results []drift.ApplyResult
-	for some := range slices.Chunk(findings, maxApplied) {
-		body, err := json.Marshal(api.DriftApply{Findings: some})
+	for chunk := range slices.Chunk(findings, maxFindingsPerRequest) {
+		body, err := json.Marshal(api.DriftApply{Findings: chunk})
 		if err != nil {
-			return results, fmt.Errorf("encode %d findings: %w", len(some), err)
+			return results, fmt.Errorf("encode %d findings: %w", len(chunk), err)
 		}
 		var applied api.DriftApplied
-		err = c.change(ctx, call{method: http.MethodPost, path: "/v1/drift/apply", header: header, body: body}, &applied, func() bool { return len(applied.Results) == len(some) })
+		err = c.changeOnce(ctx, apiRequest{method: http.MethodPost, path: "/v1/drift/apply", header: header, body: body}, &applied,
+			func() bool { return len(applied.Results) == len(chunk) })
 		if err != nil {
 			return results, err
 		}
@@ -78,23 +82,24 @@ func (c *Client) ApplyDrift(ctx context.Context, findings []drift.Finding, actor
 	return results, nil
 }
 
-// ReleaseBrake lets go on what the brake of the node held back. One that is not on
-// is runtime.ErrRefused.
+// ReleaseBrake releases the brake of a node, so that the actions it blocks proceed. It
+// fails with operation.ErrRefused if the brake is not engaged.
 func (c *Client) ReleaseBrake(ctx context.Context, region, node string) error {
 	query := url.Values{"region": {region}, "node": {node}}
 	var released api.Place
-	return c.change(ctx, call{method: http.MethodPost, path: "/v1/drift/release", query: query}, &released, func() bool { return released.Node == node })
+	return c.changeOnce(ctx, apiRequest{method: http.MethodPost, path: "/v1/drift/release", query: query}, &released, func() bool { return released.Node == node })
 }
 
-// change makes one try of what must not be repeated unasked. Without an answer the
-// error is runtime.ErrOutcomeUnknown.
-func (c *Client) change(ctx context.Context, request call, target any, sound func() bool) error {
+// changeOnce sends a change that must not be retried without the caller's consent, and
+// decodes the response into target, which isValid then checks. The error is
+// runtime.ErrOutcomeUnknown if a valid response does not arrive.
+func (c *Client) changeOnce(ctx context.Context, request apiRequest, target any, isValid func() bool) error {
 	_, err := c.roundTrip(ctx, request, target)
-	if err == nil && !sound() {
-		err = &sendError{err: c.notOurs("what it was asked for"), mayHaveArrived: true}
+	if err == nil && !isValid() {
+		err = &sendError{err: c.unexpectedResponse("the result of the request"), mayHaveArrived: true}
 	}
 	if isAmbiguous(err) && !errors.Is(err, runtime.ErrOutcomeUnknown) {
-		return c.unknownOutcome(ctx, err)
+		return c.outcomeUnknown(ctx, err)
 	}
-	return c.settleRead(ctx, err)
+	return c.unavailableError(ctx, err)
 }

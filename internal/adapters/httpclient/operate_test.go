@@ -129,14 +129,14 @@ func TestOperationsNeedNotBeWaitedFor(t *testing.T) {
 	o := httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: "g", Kind: operation.KindStart}, Region: "eu", Node: "n1"}
 	for until, step := range map[httpclient.Wait]operation.Step{"": operation.StepFinished, httpclient.WaitDone: operation.StepFinished, httpclient.WaitRunning: operation.StepAwaitingHealth, httpclient.WaitAccepted: operation.StepAccepted} {
 		o.Until = until
-		answer, err := client.Follow(t.Context(), o, nil)
+		answer, err := client.RunOperation(t.Context(), o, nil)
 		require.NoError(t, err)
 		require.Equal(t, step, answer.Step)
 		require.Equal(t, step == operation.StepFinished, answer.Outcome != nil)
 		require.NotEmpty(t, answer.OperationID)
 	}
 	o.Node = "n9"
-	_, err := client.Follow(t.Context(), o, nil)
+	_, err := client.RunOperation(t.Context(), o, nil)
 	requireOnly(t, node.ErrUnreachable, err)
 	require.ErrorContains(t, err, "eu/n9")
 }
@@ -258,7 +258,7 @@ func TestLostAnswersOfOperations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := quick()
-			cfg.RequestTimeout, cfg.SilenceTimeout = time.Second, time.Second
+			cfg.RequestTimeout, cfg.IdleTimeout = time.Second, time.Second
 			var seen keys
 			noting := func(scene func(stage)) func(stage) {
 				return func(s stage) { seen.note(s.r); scene(s) }

@@ -14,11 +14,11 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Pages that List asks for, and how often it starts over when the store has
-// forgotten the revision that a long list stands at.
+// listPageSize is the number of records that List requests per page. maxListAttempts
+// bounds how often it starts over because the store has compacted the list's revision.
 const (
-	listPageLimit = 5_000
-	listAttempts  = 3
+	listPageSize    = 5_000
+	maxListAttempts = 3
 )
 
 // Get implements ports.RuntimeRecordStore.
@@ -33,11 +33,11 @@ func (c *Client) GetVersioned(ctx context.Context, gameID string) (runtime.Versi
 		return runtime.VersionedRecord{}, err
 	}
 	var record runtime.RuntimeRecord
-	header, err := c.read(ctx, call{path: gamePath(gameID, "")}, &record)
+	header, err := c.get(ctx, apiRequest{path: gamePath(gameID, "")}, &record)
 	if err != nil {
 		return runtime.VersionedRecord{}, err
 	}
-	return versioned(record, header)
+	return withRevision(record, header)
 }
 
 // GetLocal implements ports.RuntimeReader.
@@ -46,33 +46,33 @@ func (c *Client) GetLocal(ctx context.Context, gameID string) (runtime.Versioned
 		return runtime.VersionedRecord{}, 0, err
 	}
 	var record runtime.RuntimeRecord
-	local := call{path: gamePath(gameID, ""), query: url.Values{"consistency": {"local"}}}
-	header, err := c.read(ctx, local, &record)
+	local := apiRequest{path: gamePath(gameID, ""), query: url.Values{"consistency": {"local"}}}
+	header, err := c.get(ctx, local, &record)
 	asOf, errAsOf := strconv.ParseInt(header.Get(api.HeaderAsOf), 10, 64)
 	if err != nil {
 		return runtime.VersionedRecord{}, asOf, err
 	}
 	if errAsOf != nil || asOf < 1 {
-		return runtime.VersionedRecord{}, 0, c.notOurs("a local read with its revision")
+		return runtime.VersionedRecord{}, 0, c.unexpectedResponse("a local read with its revision")
 	}
-	found, err := versioned(record, header)
+	found, err := withRevision(record, header)
 	return found, asOf, err
 }
 
-// versioned adds the revision that an answer's ETag holds.
-func versioned(record runtime.RuntimeRecord, header http.Header) (runtime.VersionedRecord, error) {
-	// A proxy that compresses answers makes their tags weak ones.
+// withRevision returns the record with the revision in the response's ETag.
+func withRevision(record runtime.RuntimeRecord, header http.Header) (runtime.VersionedRecord, error) {
+	// A proxy that compresses responses makes their ETags weak.
 	tag, err := strconv.Unquote(strings.TrimPrefix(header.Get("ETag"), "W/"))
 	revision, errParse := strconv.ParseInt(tag, 10, 64)
 	if err != nil || errParse != nil || revision < 1 {
-		return runtime.VersionedRecord{}, fmt.Errorf("the answer's ETag %q is not a revision", header.Get("ETag"))
+		return runtime.VersionedRecord{}, fmt.Errorf("the response's ETag %q is not a revision", header.Get("ETag"))
 	}
 	return runtime.VersionedRecord{Record: record, Revision: revision}, nil
 }
 
 // List implements ports.RuntimeRecordStore.
 func (c *Client) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
-	return c.list(ctx, ports.PageQuery{Limit: listPageLimit})
+	return c.list(ctx, ports.PageQuery{Limit: listPageSize})
 }
 
 // ListByStatus implements ports.RuntimeRecordStore.
@@ -80,38 +80,34 @@ func (c *Client) ListByStatus(ctx context.Context, status runtime.Status) ([]run
 	if _, err := runtime.ParseStatus("status", string(status)); err != nil {
 		return nil, err
 	}
-	return c.list(ctx, ports.PageQuery{Status: status, Limit: listPageLimit})
+	return c.list(ctx, ports.PageQuery{Status: status, Limit: listPageSize})
 }
 
 func (c *Client) list(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
 	for attempt := 1; ; attempt++ {
-		records, err := c.pages(ctx, query)
-		if !errors.Is(err, runtime.ErrCompacted) || attempt == listAttempts {
+		records, err := c.listOnce(ctx, query)
+		if !errors.Is(err, runtime.ErrCompacted) || attempt == maxListAttempts {
 			return records, err
 		}
 	}
 }
 
-// pages follows one list to its end.
-func (c *Client) pages(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
+// listOnce returns all pages of one list.
+func (c *Client) listOnce(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
 	records := []runtime.RuntimeRecord{}
-	var damaged []error
-	for {
-		page, err := c.ListPage(ctx, query)
+	var corrupt []error
+	for page, err := range ports.AllPages(ctx, c, query) {
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range page.Records {
 			records = append(records, r.Record)
 		}
-		for _, corrupt := range page.Corrupt {
-			damaged = append(damaged, corrupt)
+		for _, value := range page.Corrupt {
+			corrupt = append(corrupt, value)
 		}
-		if page.Next == "" {
-			return records, errors.Join(damaged...)
-		}
-		query.Revision, query.After = page.Revision, page.Next
 	}
+	return records, errors.Join(corrupt...)
 }
 
 // ListPage implements ports.RuntimeReader.
@@ -131,11 +127,11 @@ func (c *Client) ListPage(ctx context.Context, query ports.PageQuery) (ports.Pag
 		parameters.Set("revision", strconv.FormatInt(query.Revision, 10))
 	}
 	var page api.Page
-	if _, err := c.read(ctx, call{path: "/v1/runtimes", query: parameters}, &page); err != nil {
+	if _, err := c.get(ctx, apiRequest{path: "/v1/runtimes", query: parameters}, &page); err != nil {
 		return ports.Page{}, err
 	}
 	if page.Revision < 1 {
-		return ports.Page{}, c.notOurs("a page of a list")
+		return ports.Page{}, c.unexpectedResponse("a page of a list")
 	}
 	return page.PortsPage(), nil
 }
@@ -152,17 +148,17 @@ func (c *Client) History(ctx context.Context, gameID string) ([]runtime.LedgerEn
 		return nil, err
 	}
 	var history api.History
-	if _, err := c.read(ctx, call{path: gamePath(gameID, "/history")}, &history); err != nil {
+	if _, err := c.get(ctx, apiRequest{path: gamePath(gameID, "/history")}, &history); err != nil {
 		return nil, err
 	}
 	if history.GameID != gameID {
-		return nil, c.notOurs("the history of game " + strconv.Quote(gameID))
+		return nil, c.unexpectedResponse("the history of game " + strconv.Quote(gameID))
 	}
-	var damaged []error
-	for _, corrupt := range history.Corrupt {
-		damaged = append(damaged, corrupt.Err())
+	var corrupt []error
+	for _, value := range history.Corrupt {
+		corrupt = append(corrupt, value.Err())
 	}
-	return history.Items, errors.Join(damaged...)
+	return history.Items, errors.Join(corrupt...)
 }
 
 // Revision implements ports.StoreInspector.
@@ -177,36 +173,36 @@ func (c *Client) Info(ctx context.Context) (ports.StoreInfo, error) {
 	return cluster.StoreInfo(), err
 }
 
-// Cluster returns what Info returns together with who answered.
+// Cluster returns what Info returns, and the version, region and node of the daemon.
 func (c *Client) Cluster(ctx context.Context) (api.Cluster, error) {
 	var cluster api.Cluster
-	_, err := c.read(ctx, call{path: "/v1/cluster"}, &cluster)
+	_, err := c.get(ctx, apiRequest{path: "/v1/cluster"}, &cluster)
 	if err == nil && cluster.Revision < 1 {
-		err = c.notOurs("a description of a store")
+		err = c.unexpectedResponse("a description of a store")
 	}
 	return cluster, err
 }
 
-// notOurs refuses JSON that answers some other question: read as an answer of
-// the API, it would be one that says "nothing".
-func (c *Client) notOurs(wanted string) error {
-	return fmt.Errorf("server %s answered something else than %s", c.base.Redacted(), wanted)
+// unexpectedResponse returns the error of a JSON response that is not what was
+// requested. Decoded as a response of the API, it would read as an empty result.
+func (c *Client) unexpectedResponse(expected string) error {
+	return fmt.Errorf("server %s returned an unexpected response instead of %s", c.base.Redacted(), expected)
 }
 
-// Check implements ports.StoreInspector. It takes as long as the server does:
-// only ctx bounds it.
+// Check implements ports.StoreInspector. It takes as long as the server does: only ctx
+// bounds it.
 func (c *Client) Check(ctx context.Context, repair bool) (ports.CheckReport, error) {
-	request := call{method: http.MethodGet, path: "/v1/fsck"}
+	request := apiRequest{method: http.MethodGet, path: "/v1/fsck"}
 	if repair {
-		request = call{method: http.MethodPost, path: "/v1/fsck/repair"}
+		request = apiRequest{method: http.MethodPost, path: "/v1/fsck/repair"}
 	}
 	var report api.Check
 	_, err := c.roundTrip(ctx, request, &report)
 	if err == nil && report.Revision < 1 {
-		err = &sendError{err: c.notOurs("a report"), mayHaveArrived: true}
+		err = &sendError{err: c.unexpectedResponse("a report"), mayHaveArrived: true}
 	}
 	if repair && isAmbiguous(err) {
-		return ports.CheckReport{}, c.unknownOutcome(ctx, err)
+		return ports.CheckReport{}, c.outcomeUnknown(ctx, err)
 	}
-	return report.Report(), c.settleRead(ctx, err)
+	return report.Report(), c.unavailableError(ctx, err)
 }

@@ -17,80 +17,66 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// maxProblemBytes bounds what is read of an error's body.
+// maxProblemBytes bounds how much of an error's body is read.
 const maxProblemBytes = 1 << 20
 
-// call is one request of the API.
-type call struct {
+// apiRequest is one request of the API.
+type apiRequest struct {
 	method string
-	// path is escaped and comes after the base URL.
+	// path is escaped and relative to the base URL.
 	path   string
 	query  url.Values
 	header http.Header
 	body   []byte
 }
 
-func gamePath(gameID string, more string) string {
-	return "/v1/runtimes/" + url.PathEscape(gameID) + more
+func gamePath(gameID string, suffix string) string {
+	return "/v1/runtimes/" + url.PathEscape(gameID) + suffix
 }
 
-// sendError is a try that got no answer, or none to its end.
+// sendError is the error of an attempt without a complete response.
 type sendError struct {
-	// err is a *url.Error where no answer came at all, for callers who tell that apart.
+	// err is a *url.Error if there was no response at all, for callers that
+	// distinguish this case.
 	err error
-	// mayHaveArrived is false when no connection was had, so that the server
-	// cannot have seen the request.
+	// mayHaveArrived is false if no connection was made, so that the server cannot
+	// have received the request.
 	mayHaveArrived bool
 }
 
-// Error leaves out the URL, which whoever names the server would say again.
+// Error omits the URL, because the callers add the server's address.
 func (e *sendError) Error() string {
-	var unanswered *url.Error
-	if errors.As(e.err, &unanswered) {
-		return unanswered.Err.Error()
+	var urlErr *url.Error
+	if errors.As(e.err, &urlErr) {
+		return urlErr.Err.Error()
 	}
 	return e.err.Error()
 }
 
 func (e *sendError) Unwrap() error { return e.err }
 
-// noAnswer is a try that a timeout has ended. A timeout of the client or of the
-// network is not the caller's deadline, so it is told in words.
-func noAnswer(call call, words string) error {
-	return &url.Error{Op: call.method, URL: call.path, Err: errors.New(words)}
+// timeoutError returns the error of an attempt that timed out. A timeout of the client
+// or of the network is not the caller's deadline, so the error has the text only and
+// does not match context.DeadlineExceeded.
+func timeoutError(request apiRequest, text string) error {
+	return &url.Error{Op: request.method, URL: request.path, Err: errors.New(text)}
 }
 
-// send makes one try and returns the answer, whatever its status. Any error is
+// send makes one attempt and returns the response, whatever its status. Any error is
 // a *sendError.
-func (c *Client) send(ctx context.Context, call call) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, request apiRequest) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	target := strings.TrimSuffix(c.base.String(), "/") + call.path
-	if len(call.query) > 0 {
-		target += "?" + call.query.Encode()
-	}
-	request, err := http.NewRequestWithContext(ctx, call.method, target, bytes.NewReader(call.body))
+	httpRequest, err := c.newHTTPRequest(ctx, request)
 	if err != nil {
 		return nil, &sendError{err: err}
 	}
-	if call.body != nil {
-		// Or net/http would send a write again by itself when a kept connection
-		// breaks, and hide that the first try may have arrived.
-		request.GetBody = nil
-	}
-	for name, values := range call.header {
-		request.Header[name] = values
-	}
-	request.Header.Set("User-Agent", "rtmanager/"+c.cfg.Version)
-	if call.body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	response, err := c.http.Do(request)
-	var unanswered *url.Error
-	if errors.As(err, &unanswered) && (unanswered.Timeout() || ctx.Err() != nil) {
-		err = noAnswer(call, unanswered.Err.Error())
+	response, err := c.http.Do(httpRequest)
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) && (urlErr.Timeout() || ctx.Err() != nil) {
+		err = timeoutError(request, urlErr.Err.Error())
 	}
 	if err != nil {
 		return nil, &sendError{err: err, mayHaveArrived: connected.Load()}
@@ -98,56 +84,78 @@ func (c *Client) send(ctx context.Context, call call) (*http.Response, error) {
 	return response, nil
 }
 
-// roundTrip makes one try and decodes the answer into target. An answer other
-// than 200 is an error as errorOf gives it.
-func (c *Client) roundTrip(ctx context.Context, call call, target any) (http.Header, error) {
-	response, err := c.send(ctx, call)
+func (c *Client) newHTTPRequest(ctx context.Context, request apiRequest) (*http.Request, error) {
+	target := strings.TrimSuffix(c.base.String(), "/") + request.path
+	if len(request.query) > 0 {
+		target += "?" + request.query.Encode()
+	}
+	httpRequest, err := http.NewRequestWithContext(ctx, request.method, target, bytes.NewReader(request.body))
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range request.header {
+		httpRequest.Header[name] = values
+	}
+	httpRequest.Header.Set("User-Agent", "rtmanager/"+c.cfg.Version)
+	if request.body != nil {
+		// With GetBody, net/http would resend a write by itself if a kept-alive
+		// connection breaks, and hide that the first attempt may have arrived.
+		httpRequest.GetBody = nil
+		httpRequest.Header.Set("Content-Type", "application/json")
+	}
+	return httpRequest, nil
+}
+
+// roundTrip makes one attempt and decodes the response into target. It returns the
+// error of decodeError for a response other than 200.
+func (c *Client) roundTrip(ctx context.Context, request apiRequest, target any) (http.Header, error) {
+	response, err := c.send(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return response.Header, errorOf(response)
+		return response.Header, decodeError(response)
 	}
 	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" {
-		return nil, strangeAnswer(response)
+		return nil, nonAPIResponse(response)
 	}
 	if err := json.NewDecoder(response.Body).Decode(target); err != nil {
-		return nil, &sendError{err: fmt.Errorf("read the answer: %w", err), mayHaveArrived: true}
+		return nil, &sendError{err: fmt.Errorf("read the response: %w", err), mayHaveArrived: true}
 	}
-	// What is left is the end of the stream; reading it frees the connection.
+	// Only the end of the stream remains; reading it frees the connection.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxProblemBytes))
 	return response.Header, nil
 }
 
-// try is roundTrip within the time that one try may take.
-func (c *Client) try(ctx context.Context, call call, target any) (http.Header, error) {
-	tryCtx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+// attempt is roundTrip bounded by Config.RequestTimeout.
+func (c *Client) attempt(ctx context.Context, request apiRequest, target any) (http.Header, error) {
+	attemptCtx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
-	header, err := c.roundTrip(tryCtx, call, target)
-	var unsent *sendError
-	if errors.As(err, &unsent) && tryCtx.Err() != nil {
-		unsent.err = noAnswer(call, "no answer in time")
+	header, err := c.roundTrip(attemptCtx, request, target)
+	var sendErr *sendError
+	if errors.As(err, &sendErr) && attemptCtx.Err() != nil {
+		sendErr.err = timeoutError(request, "no response in time")
 	}
 	return header, err
 }
 
-// read is try for calls that change nothing.
-func (c *Client) read(ctx context.Context, call call, target any) (http.Header, error) {
-	call.method = http.MethodGet
-	header, err := c.try(ctx, call, target)
-	return header, c.settleRead(ctx, err)
+// get sends a read request once.
+func (c *Client) get(ctx context.Context, request apiRequest, target any) (http.Header, error) {
+	request.method = http.MethodGet
+	header, err := c.attempt(ctx, request, target)
+	return header, c.unavailableError(ctx, err)
 }
 
-// settleRead gives a read without an answer its error: the caller's own when
-// it gave up, and else that the server is not to be reached.
-func (c *Client) settleRead(ctx context.Context, err error) error {
-	var unsent *sendError
+// unavailableError converts a *sendError: to the error of ctx if ctx has ended, and else
+// to runtime.ErrUnavailable with the server's address. It returns other errors unchanged.
+func (c *Client) unavailableError(ctx context.Context, err error) error {
+	var sendErr *sendError
 	switch {
-	case !errors.As(err, &unsent):
+	case !errors.As(err, &sendErr):
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return fmt.Errorf("server %s: %w: %w", c.base.Redacted(), runtime.ErrUnavailable, unsent)
+	return fmt.Errorf("server %s: %w: %w", c.base.Redacted(), runtime.ErrUnavailable, sendErr)
 }

@@ -10,29 +10,31 @@ import (
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// Watch implements ports.RuntimeWatcher. A server that cannot be reached at
-// first is runtime.ErrUnavailable; once a watch has begun, a lost connection is
-// made again until ctx ends, and the consumer notices nothing but the delay. An
-// answer that is not the API's ends the watch at any time, unless it is a
-// gateway's 502, 503 or 504 once the watch has begun.
+// Watch implements ports.RuntimeWatcher. It fails with runtime.ErrUnavailable if the
+// server cannot be reached at first. Once the watch has started, it reconnects until ctx
+// ends; the consumer sees only the delay. A response that does not come from the API
+// ends the watch at any time, except a gateway's 429, 502, 503 or 504 after the start.
 //
-// So that it can resume without gap or duplicate, the client hands on the
-// events of one revision, and those of one snapshot, together: it holds a whole
-// snapshot in memory first, as List does.
+// To resume without gap or duplicate, the client emits the events of one revision, and
+// those of one snapshot, together. Like List, it holds a whole snapshot in memory.
 //
-// Unlike a store of this process, the client ends a watch with
-// runtime.ErrIncompatible when the server goes on sending what it cannot read.
+// Unlike a store of this process, the client ends a watch with runtime.ErrIncompatible
+// if the server repeatedly sends a malformed stream.
 func (c *Client) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
 	return func(yield func(ports.RuntimeEvent, error) bool) {
 		if err := options.Validate(); err != nil {
 			yield(ports.RuntimeEvent{}, err)
 			return
 		}
-		w := &watcher{client: c, options: options, position: options.FromRevision, yield: yield, pause: c.backoff(), damage: map[damage]bool{}}
+		w := &watcher{
+			client: c, options: options, position: options.FromRevision, yield: yield,
+			backoff: c.newBackoff(), reportedCorrupt: map[corruptReport]bool{},
+		}
 		if options.Resync {
-			w.told = map[string]*runtime.RuntimeRecord{}
+			w.delivered = map[string]*runtime.RuntimeRecord{}
 		}
 		if err := w.run(ctx); err != nil {
 			yield(ports.RuntimeEvent{}, err)
@@ -40,27 +42,30 @@ func (c *Client) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq
 	}
 }
 
-// errStopped is how the consumer's own end of a watch travels up.
-var errStopped = errors.New("consumer stopped")
+// errConsumerStopped is returned through the call stack when the consumer stops ranging.
+var errConsumerStopped = errors.New("consumer stopped")
 
 // watcher is one watch across its connections. One goroutine owns it.
 type watcher struct {
 	client  *Client
 	options ports.WatchOptions
 	yield   func(ports.RuntimeEvent, error) bool
-	pause   *backoff.ExponentialBackOff
+	backoff *backoff.ExponentialBackOff
 
-	begun    bool
-	garbled  int             // streams in a row that could not be read
-	store    string          // whose revision the position is, when a server has said so
-	position int64           // the last revision that was handed on whole
-	pending  []pendingItem   // what came after it, until its last event comes
-	damage   map[damage]bool // what was reported of what came after it, ahead of the rest
-	resyncs  bool            // the next snapshot replaces what the consumer holds
+	started          bool
+	malformedStreams int    // consecutive streams that ended with a malformed line
+	storeID          string // store that position belongs to; empty if no server has named it
+	position         int64  // last revision of which all events were emitted
+	// pending are the events after position, until the last event of their revision.
+	pending []pendingItem
+	// reportedCorrupt are the corrupt values after position that were emitted before
+	// the other events of their revision.
+	reportedCorrupt   map[corruptReport]bool
+	replacesDelivered bool // the next snapshot replaces the delivered records
 
-	// told holds the last record of each game that the consumer was told of and
-	// not told to forget; nil when nobody will ask for it.
-	told map[string]*runtime.RuntimeRecord
+	// delivered holds the last record of each game that the consumer has received. It
+	// is nil without WatchOptions.Resync, which alone needs it.
+	delivered map[string]*runtime.RuntimeRecord
 }
 
 type pendingItem struct {
@@ -68,56 +73,57 @@ type pendingItem struct {
 	err   error
 }
 
-// damage is one report of a value that cannot be read.
-type damage struct {
+// corruptReport identifies a report of a corrupt value.
+type corruptReport struct {
 	revision int64
 	text     string
 }
 
-// run returns nil when the consumer stopped, and otherwise why the watch ended.
+// run returns nil if the consumer stopped, and otherwise the error that ended the watch.
 func (w *watcher) run(ctx context.Context) error {
 	for {
-		err := w.connection(ctx)
+		err := w.runConnection(ctx)
 		w.pending = nil
 		switch {
-		case errors.Is(err, errStopped):
+		case errors.Is(err, errConsumerStopped):
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case w.begun && w.options.Resync && isForgotten(err):
-			w.startOver()
-		case !w.begun || !isLost(err):
-			return w.client.settleRead(ctx, err)
+		case w.started && w.options.Resync && cannotResume(err):
+			w.restartFromSnapshot()
+		case !w.started || !isConnectionLost(err):
+			return w.client.unavailableError(ctx, err)
 		}
-		if hook := w.client.cfg.OnReconnect; hook != nil {
-			hook(err, w.position)
+		if onReconnect := w.client.cfg.OnReconnect; onReconnect != nil {
+			onReconnect(err, w.position)
 		}
-		if !wait(ctx, w.pause.NextBackOff()) {
+		if wait.For(ctx, w.backoff.NextBackOff()) != nil {
 			return ctx.Err()
 		}
 	}
 }
 
-// isForgotten reports that the store cannot go on from the position.
-func isForgotten(err error) bool {
+// cannotResume reports whether the store cannot continue from the position: the position
+// is compacted or belongs to another store.
+func cannotResume(err error) bool {
 	return errors.Is(err, runtime.ErrCompacted) || errors.Is(err, runtime.ErrForeignRevision)
 }
 
-// isLost reports that the connection or the server's own store is gone, for
-// now at least.
-func isLost(err error) bool {
-	var answer *answerError
-	if !errors.As(err, &answer) {
+// isConnectionLost reports whether the connection, or the server's own store, is
+// unavailable, possibly only for a while.
+func isConnectionLost(err error) bool {
+	var statusErr *statusError
+	if !errors.As(err, &statusErr) {
 		return isUnavailable(err)
 	}
-	switch answer.status {
+	switch statusErr.status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
 	return false
 }
 
-// startOver asks for a snapshot next, of whatever store is there now.
-func (w *watcher) startOver() {
-	w.position, w.store, w.options.Store, w.resyncs = 0, "", "", true
+// restartFromSnapshot makes the next connection request a snapshot, of any store.
+func (w *watcher) restartFromSnapshot() {
+	w.position, w.storeID, w.options.Store, w.replacesDelivered = 0, "", "", true
 }

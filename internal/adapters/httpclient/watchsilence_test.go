@@ -21,7 +21,7 @@ func TestWatchThatFallsSilentIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	line := &network{silent: true, allow: []int{2000, 3000, 0, 700}}
 	cfg := line.config()
-	cfg.SilenceTimeout, cfg.RequestTimeout = 300*time.Millisecond, 2*time.Second
+	cfg.IdleTimeout, cfg.RequestTimeout = 300*time.Millisecond, 2*time.Second
 	var r remote
 	var reasons []error
 	cfg.OnReconnect = func(err error, _ int64) {
@@ -97,7 +97,7 @@ func TestSharedConnectionThatFallsSilentIsLetGo(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	cfg := patient()
 	cfg.HTTPClient = &http.Client{Transport: transport}
-	cfg.SilenceTimeout, cfg.RequestTimeout = time.Hour, time.Hour
+	cfg.IdleTimeout, cfg.RequestTimeout = time.Hour, time.Hour
 	reconnects := 0
 	cfg.OnReconnect = func(error, int64) { reconnects++ }
 	client, err := httpclient.New(server.URL, cfg)

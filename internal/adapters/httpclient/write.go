@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/google/uuid"
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// Upsert implements ports.RuntimeRecordStore. Unlike a store of this process,
-// the API refuses a record that its Validate refuses.
+// Upsert implements ports.RuntimeRecordStore. Unlike a store of this process, the API
+// rejects a record that fails its own Validate.
 func (c *Client) Upsert(ctx context.Context, record runtime.RuntimeRecord) error {
 	_, err := c.Put(ctx, ports.PutInput{Record: record})
 	return err
@@ -31,10 +32,10 @@ func (c *Client) UpdateStatus(ctx context.Context, input ports.UpdateStatusInput
 	return err
 }
 
-// Put implements ports.RuntimeWriter. A fence is refused with
-// runtime.ErrInvalid: it is not offered over HTTP.
+// Put implements ports.RuntimeWriter. It rejects a fence with runtime.ErrInvalid, because
+// the API does not offer fences.
 func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
-	if err := errors.Join(input.Validate(), noFence(input.Fence)); err != nil {
+	if err := errors.Join(input.Validate(), rejectFence(input.Fence)); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
 	body, err := json.Marshal(input.Record.InUTC())
@@ -52,16 +53,16 @@ func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.Version
 	default:
 		header.Set("If-Match", strconv.Quote(strconv.FormatInt(*input.IfRevision, 10)))
 	}
-	return c.write(ctx, call{method: http.MethodPut, path: gamePath(input.Record.GameID, ""), header: header, body: body})
+	return c.write(ctx, apiRequest{method: http.MethodPut, path: gamePath(input.Record.GameID, ""), header: header, body: body})
 }
 
-// Transition implements ports.RuntimeWriter. A fence is refused with
-// runtime.ErrInvalid: it is not offered over HTTP.
+// Transition implements ports.RuntimeWriter. It rejects a fence with
+// runtime.ErrInvalid, because the API does not offer fences.
 func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
-	if err := noFence(input.Fence); err != nil {
+	if err := rejectFence(input.Fence); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
 	now := input.Now.UTC().Format(time.RFC3339Nano)
@@ -72,131 +73,118 @@ func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (r
 	if err != nil {
 		return runtime.VersionedRecord{}, fmt.Errorf("encode the transition of game %q: %w", input.GameID, err)
 	}
-	return c.write(ctx, call{
+	return c.write(ctx, apiRequest{
 		method: http.MethodPost, path: gamePath(input.GameID, "/status"), header: originHeader(input.Origin), body: body,
 	})
 }
 
-func noFence(fence *node.Fence) error {
+func rejectFence(fence *node.Fence) error {
 	if fence == nil {
 		return nil
 	}
 	return &runtime.InvalidError{Field: "fence", Reason: "is not offered over HTTP"}
 }
 
-// originHeader names the operation, afresh where the caller did not: every try
-// of one write carries the same id, so the server applies it once.
+// originHeader returns the headers of an origin. It generates an operation id if there
+// is none: all attempts of one write have the same id, so the server applies it once.
 func originHeader(origin ports.Origin) http.Header {
-	operation := origin.OperationID
-	if operation == "" {
-		operation = newOperationID()
+	operationID := origin.OperationID
+	if operationID == "" {
+		operationID = operation.NewID()
 	}
 	header := http.Header{}
-	header.Set(api.HeaderIdempotencyKey, api.EncodeHeaderText(operation))
+	header.Set(api.HeaderIdempotencyKey, api.EncodeHeaderText(operationID))
 	if origin.Actor != "" {
 		header.Set(api.HeaderActor, api.EncodeHeaderText(origin.Actor))
 	}
 	return header
 }
 
-// write sends a write until its fate is known. A first try that cannot have
-// arrived is runtime.ErrUnavailable at once; one that may have is repeated,
-// and when ctx or Config.WriteTimeout ends first, its outcome is unknown.
-func (c *Client) write(ctx context.Context, request call) (runtime.VersionedRecord, error) {
+// write retries a write until a response shows its outcome. If the first attempt cannot
+// have arrived, write fails with runtime.ErrUnavailable at once. An attempt that may have
+// arrived is retried; if ctx or Config.WriteTimeout ends first, the error is
+// runtime.ErrOutcomeUnknown.
+func (c *Client) write(ctx context.Context, request apiRequest) (runtime.VersionedRecord, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.cfg.WriteTimeout)
 	defer cancel()
-	pause := c.backoff()
+	backoff := c.newBackoff()
 	mayBeApplied := false
 	for {
-		written, err := c.tryWrite(bounded, request)
+		record, err := c.attemptWrite(bounded, request)
 		mayBeApplied = mayBeApplied || isAmbiguous(err)
 		switch {
 		case !mayBeApplied:
-			return written, c.settleRead(ctx, err)
-		case decides(err):
-			return written, err
+			return record, c.unavailableError(ctx, err)
+		case isConclusive(err):
+			return record, err
 		}
-		if !wait(bounded, pause.NextBackOff()) {
-			return runtime.VersionedRecord{}, c.unknownOutcome(ctx, err)
+		if wait.For(bounded, backoff.NextBackOff()) != nil {
+			return runtime.VersionedRecord{}, c.outcomeUnknown(ctx, err)
 		}
 	}
 }
 
-// unknownOutcome gives up on a write. What the last try met is told in words
-// only: that it cannot have been applied, or that its time was over, holds of
-// that try alone.
-func (c *Client) unknownOutcome(ctx context.Context, last error) error {
+// outcomeUnknown returns the error of a write that is no longer retried. It has the last
+// attempt's error as text only: that error concerns the last attempt alone, not the
+// write.
+func (c *Client) outcomeUnknown(ctx context.Context, last error) error {
 	return errors.Join(fmt.Errorf("server %s: %w: %s", c.base.Redacted(), runtime.ErrOutcomeUnknown, last.Error()), ctx.Err())
 }
 
-func newOperationID() string { return uuid.Must(uuid.NewV7()).String() }
-
-func (c *Client) tryWrite(ctx context.Context, request call) (runtime.VersionedRecord, error) {
+func (c *Client) attemptWrite(ctx context.Context, request apiRequest) (runtime.VersionedRecord, error) {
 	var record runtime.RuntimeRecord
-	header, err := c.try(ctx, request, &record)
+	header, err := c.attempt(ctx, request, &record)
 	if err != nil {
 		return runtime.VersionedRecord{}, err
 	}
-	written, err := versioned(record, header)
+	versioned, err := withRevision(record, header)
 	if err != nil {
 		return runtime.VersionedRecord{}, &sendError{err: err, mayHaveArrived: true}
 	}
-	return written, nil
+	return versioned, nil
 }
 
-// decides reports whether this answer tells what became of the write, tries
-// before it included. A store looks for the operation before all else, so what
-// it then finds wrong is wrong because none of them was applied. Want of an
-// answer does not decide, nor does one that was not the store's, nor that the
-// store could not look.
-func decides(err error) bool {
-	for _, verdict := range []error{
+// isConclusive reports whether the result of this attempt shows the outcome of the write,
+// including earlier attempts. A store first searches for the operation id, so any error
+// that it then finds means that no attempt was applied. A missing response is not
+// conclusive, and neither is a response from another server or from a store that could
+// not search.
+func isConclusive(err error) bool {
+	for _, conclusive := range []error{
 		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced, runtime.ErrReadOnly,
 	} {
-		if errors.Is(err, verdict) {
+		if errors.Is(err, conclusive) {
 			return true
 		}
 	}
 	return err == nil
 }
 
-// isAmbiguous reports that after this answer, or for want of one, the write
-// may have been applied or not.
+// isAmbiguous reports whether the write may or may not have been applied, by the
+// result of this attempt alone.
 func isAmbiguous(err error) bool {
-	var unsent *sendError
-	var answer *answerError
+	var sendErr *sendError
+	var statusErr *statusError
 	switch {
-	case errors.As(err, &unsent):
-		return unsent.mayHaveArrived
-	case errors.As(err, &answer):
-		// A success that is not the API's has come instead of the API's answer. What
-		// is not offered was not done.
-		return answer.status >= http.StatusInternalServerError && answer.status != http.StatusNotImplemented || answer.status < http.StatusMultipleChoices
+	case errors.As(err, &sendErr):
+		return sendErr.mayHaveArrived
+	case errors.As(err, &statusErr):
+		// A success that does not come from the API has replaced the API's response. A
+		// request that the server does not implement was not applied.
+		return statusErr.status >= http.StatusInternalServerError && statusErr.status != http.StatusNotImplemented || statusErr.status < http.StatusMultipleChoices
 	}
 	return errors.Is(err, runtime.ErrOutcomeUnknown)
 }
 
-// isUnavailable reports that this try changed nothing for want of a server or
-// a store behind it, which says nothing of the tries before.
+// isUnavailable reports whether this attempt changed nothing because the server or its
+// store was unavailable. It does not apply to earlier attempts.
 func isUnavailable(err error) bool {
-	var unsent *sendError
-	return errors.As(err, &unsent) || errors.Is(err, runtime.ErrUnavailable)
+	var sendErr *sendError
+	return errors.As(err, &sendErr) || errors.Is(err, runtime.ErrUnavailable)
 }
 
-func (c *Client) backoff() *backoff.ExponentialBackOff {
+func (c *Client) newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = c.cfg.MinBackoff, c.cfg.MaxBackoff
 	return b
-}
-
-// wait returns false when ctx ends first.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

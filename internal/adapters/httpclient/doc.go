@@ -1,0 +1,31 @@
+// Package httpclient is a runtime record store reached over the REST API. It
+// implements the store's ports over HTTP and turns the problem documents of the API
+// into the errors of the domain.
+//
+// Three rules hold for every call:
+//
+//   - A read that gets no response fails with runtime.ErrUnavailable. It is not retried:
+//     the caller decides.
+//   - A write that may have reached the server is retried under the same operation id
+//     until a response shows its outcome. If that does not happen in time, the error is
+//     runtime.ErrOutcomeUnknown. Change requests without an idempotency key, such as a
+//     repair, are sent once.
+//   - A watch reconnects and resumes from the last revision that it delivered completely,
+//     so its consumer sees no gap and no duplicate.
+//
+// Files:
+//
+//	client.go            Config, Client and the HTTP transport
+//	request.go           one request: send it, decode its response, classify a failure
+//	errors.go            problem document -> domain error
+//	read.go              records, pages, history, store information and fsck
+//	write.go             Put and Transition: retries of writes that may have arrived
+//	operations.go        lifecycle operations: start, stop, restart, patch, cleanup
+//	operation_stream.go  the progress stream of one operation, across reconnects
+//	nodes.go             nodes, explanations, drift and brakes
+//	watch.go             Watch: the state of one watch and its reconnect loop
+//	watch_connection.go  one connection of a watch: open, check, idle timeout
+//	watch_events.go      events of one revision are collected, then emitted together
+//	watch_resync.go      deleted games of a snapshot that replaces an earlier one
+//	event_reader.go      newline-delimited JSON
+package httpclient

@@ -1,0 +1,156 @@
+package httpclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/wait"
+)
+
+// operationStream is the progress stream of one operation. It retries the request
+// under the same operation id until the outcome is known.
+type operationStream struct {
+	client     *Client
+	request    apiRequest
+	operation  Operation
+	onProgress func(operation.Progress)
+
+	mayHaveStarted bool      // an attempt may have started the operation
+	lastReceived   time.Time // when the server last sent something about the operation
+}
+
+func (s *operationStream) run(ctx context.Context) (api.OperationAnswer, error) {
+	backoff := s.client.newBackoff()
+	s.lastReceived = time.Now()
+	for {
+		result, err := s.attempt(ctx)
+		s.mayHaveStarted = s.mayHaveStarted || isAmbiguous(err)
+		switch {
+		case err == nil || s.isConclusive(err):
+			return result, s.client.unavailableError(ctx, err)
+		case ctx.Err() != nil || time.Since(s.lastReceived) > s.client.cfg.WriteTimeout:
+			return api.OperationAnswer{}, s.timedOut(ctx, err)
+		}
+		if wait.For(ctx, backoff.NextBackOff()) != nil {
+			return api.OperationAnswer{}, s.timedOut(ctx, err)
+		}
+	}
+}
+
+// isConclusive reports whether the error shows the outcome of the operation. Once the
+// operation may have started, a missing response is not conclusive, and neither is an
+// unreachable node or store.
+func (s *operationStream) isConclusive(err error) bool {
+	if s.isOwnOperation(err) {
+		return false // in progress, and this attempt could not join it
+	}
+	if !s.mayHaveStarted {
+		return true
+	}
+	for _, conclusive := range []error{
+		operation.ErrBusy, operation.ErrRefused, container.ErrNoImage, operation.ErrStartFailed, container.ErrEngineUnavailable, errOperationFailed,
+	} {
+		if errors.Is(err, conclusive) {
+			return true
+		}
+	}
+	return isConclusive(err)
+}
+
+// isOwnOperation reports whether the game is busy with this same operation.
+func (s *operationStream) isOwnOperation(err error) bool {
+	var busy *operation.BusyError
+	return errors.As(err, &busy) && busy.OperationID == s.operation.Origin.OperationID
+}
+
+// timedOut returns the error of an operation that is no longer retried.
+func (s *operationStream) timedOut(ctx context.Context, last error) error {
+	if !s.mayHaveStarted && !s.isOwnOperation(last) {
+		return s.client.unavailableError(ctx, last)
+	}
+	return s.client.outcomeUnknown(ctx, last)
+}
+
+// attempt sends the request once and reads its stream to the end.
+func (s *operationStream) attempt(ctx context.Context) (api.OperationAnswer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	opening := time.AfterFunc(s.client.cfg.RequestTimeout, cancel)
+	response, err := s.client.send(ctx, s.request)
+	var sendErr *sendError
+	if !opening.Stop() && errors.As(err, &sendErr) {
+		sendErr.err = timeoutError(s.request, "no response in time")
+	}
+	if err != nil {
+		return api.OperationAnswer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		problem, err := decodeProblem(response)
+		if err != nil {
+			return api.OperationAnswer{}, err
+		}
+		return s.failure(problem)
+	}
+	if err := checkStreamResponse(response); err != nil {
+		return api.OperationAnswer{}, err
+	}
+	return s.readEvents(response, cancel)
+}
+
+// readEvents reads the stream until it has the result of the operation.
+func (s *operationStream) readEvents(response *http.Response, cancel func()) (api.OperationAnswer, error) {
+	idleTimeout := s.client.idleTimeout(response.Header)
+	idle := time.AfterFunc(idleTimeout, cancel)
+	defer idle.Stop()
+	for lines := newLineReader(response.Body); ; {
+		idle.Reset(idleTimeout)
+		var event api.OperationEvent
+		err := lines.next(&event)
+		if !idle.Stop() {
+			err = fmt.Errorf("the stream was idle for %s", idleTimeout)
+		}
+		if err != nil {
+			return api.OperationAnswer{}, &sendError{err: fmt.Errorf("the stream broke: %w", err), mayHaveArrived: true}
+		}
+		s.lastReceived = time.Now()
+		switch {
+		case event.Type == api.TypeProgress:
+			s.mayHaveStarted = true
+			if s.onProgress != nil {
+				s.onProgress(event.Progress())
+			}
+		case event.Type == api.TypeResult:
+			return s.checkResult(event.Answer())
+		case event.Type == api.TypeError && event.Problem != nil:
+			return s.failure(event.Problem)
+		}
+	}
+}
+
+// checkResult returns the result if it belongs to the request, and else a *sendError.
+func (s *operationStream) checkResult(result api.OperationAnswer) (api.OperationAnswer, error) {
+	needsOutcome := s.operation.Until == "" || s.operation.Until == WaitDone
+	if result.GameID != s.operation.GameID || needsOutcome && result.Outcome == nil {
+		return api.OperationAnswer{}, &sendError{
+			err: s.client.unexpectedResponse("the " + string(s.operation.Kind) + " of game " + strconv.Quote(s.operation.GameID)), mayHaveArrived: true,
+		}
+	}
+	return result, nil
+}
+
+// failure returns the error of a problem, and the outcome if the problem has one.
+func (s *operationStream) failure(problem *api.Problem) (api.OperationAnswer, error) {
+	err := toDomainError(problem)
+	if problem.Outcome == nil {
+		return api.OperationAnswer{}, err
+	}
+	return api.Ended(s.operation.GameID, *problem.Outcome), err
+}

@@ -1,0 +1,107 @@
+package httpclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Operation requests one operation.
+type Operation struct {
+	ports.OperationRequest
+	// Region and Node are where to start a game that has no node yet. If they are
+	// empty, the daemon chooses.
+	Region, Node string
+	// Until is the state to wait for; the zero value is WaitDone.
+	Until Wait
+}
+
+// Wait is the state of an operation at which RunOperation returns.
+type Wait string
+
+// The states to wait for: the operation is finished, the game's container runs, or the
+// operation has been accepted.
+const (
+	WaitDone     Wait = "done"
+	WaitRunning  Wait = "running"
+	WaitAccepted Wait = "accepted"
+)
+
+// Execute implements ports.Executor for games of any node: the daemon forwards the
+// request. It fails with node.ErrUnreachable if the game's node cannot be reached. It
+// may report the same progress twice if the connection was lost in between.
+func (c *Client) Execute(ctx context.Context, request ports.OperationRequest, onProgress func(operation.Progress)) (operation.Outcome, error) {
+	result, err := c.RunOperation(ctx, Operation{OperationRequest: request}, onProgress)
+	if result.Outcome == nil {
+		return operation.Outcome{}, err
+	}
+	return *result.Outcome, err
+}
+
+// RunOperation is Execute for a caller that does not wait until the operation is
+// finished, or that chooses the node. If the operation fails, RunOperation returns an
+// error and a result with the outcome.
+//
+// The operation id, which RunOperation generates if it is empty, is the idempotency key:
+// if a response is lost, the request is retried and joins the operation that it
+// started. If ctx ends, or the server sends nothing for Config.WriteTimeout, after the
+// operation may have started, the error is runtime.ErrOutcomeUnknown, and also the error
+// of ctx if ctx ended.
+func (c *Client) RunOperation(ctx context.Context, o Operation, onProgress func(operation.Progress)) (api.OperationAnswer, error) {
+	if err := errors.Join(runtime.ValidateGameID(o.GameID), o.Origin.Validate()); err != nil {
+		return api.OperationAnswer{}, err
+	}
+	if o.Origin.OperationID == "" {
+		o.Origin.OperationID = operation.NewID()
+	}
+	request, err := o.apiRequest()
+	if err != nil {
+		return api.OperationAnswer{}, err
+	}
+	stream := &operationStream{client: c, request: request, operation: o, onProgress: onProgress}
+	return stream.run(ctx)
+}
+
+// apiRequest returns the request, which is the same for every attempt.
+func (o Operation) apiRequest() (apiRequest, error) {
+	body, err := o.requestBody()
+	if err != nil {
+		return apiRequest{}, fmt.Errorf("encode the %s of game %q: %w", o.Kind, o.GameID, err)
+	}
+	header := originHeader(o.Origin)
+	header.Set("Accept", api.NDJSONMediaType)
+	if o.Origin.Reason != "" {
+		header.Set(api.HeaderReason, api.EncodeHeaderText(o.Origin.Reason))
+	}
+	query := url.Values{}
+	setIfGiven(query, "wait", string(o.Until))
+	return apiRequest{
+		method: http.MethodPost, path: gamePath(o.GameID, "/"+url.PathEscape(string(o.Kind))), query: query, header: header, body: body,
+	}, nil
+}
+
+func (o Operation) requestBody() ([]byte, error) {
+	switch {
+	case o.Kind == operation.KindPatch:
+		return json.Marshal(api.PatchRequest{Image: o.Image, Force: o.Force})
+	case o.Kind != operation.KindStart:
+		return []byte("{}"), nil
+	case o.Spec != nil:
+		return json.Marshal(api.StartRequest{Spec: *o.Spec, Region: o.Region, Node: o.Node})
+	}
+	placement := map[string]string{}
+	for name, value := range map[string]string{"region": o.Region, "node": o.Node} {
+		if value != "" {
+			placement[name] = value
+		}
+	}
+	return json.Marshal(placement)
+}
