@@ -4,13 +4,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 )
 
-func TestNewRefusesAddressesThatAreNoServers(t *testing.T) {
+func TestNewRejectsInvalidAddresses(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
 		"", " ", "/", "127.0.0.1:8080", "localhost:8080", "galaxy", "ftp://h:1", "unix:///run/x", "http:h", "http://", "http:///v1",
@@ -36,19 +37,19 @@ func TestErrorsDoNotShowThePassword(t *testing.T) {
 		require.Error(t, err, "New(%q)", address)
 		require.NotContains(t, err.Error(), "sesame", "New(%q)", address)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { page(w, http.StatusForbidden) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { htmlPage(w, http.StatusForbidden) }))
 	host := server.Listener.Addr().String()
-	client, err := httpclient.New("http://user:sesame@"+host, httpclient.Config{})
+	client, err := httpclient.New("http://user:sesame@"+host, httpclient.Config{WriteTimeout: time.Second})
 	require.NoError(t, err)
 	defer client.Close()
-	shows := func(when string) {
-		for name, ask := range everyCall() {
-			err := ask(t.Context(), client)
+	requireRedacted := func(when string) {
+		for name, call := range everyCall() {
+			err := call(t.Context(), client)
 			require.ErrorContains(t, err, host, "%s %s", name, when)
 			require.NotContains(t, err.Error(), "sesame", "%s %s", name, when)
 		}
 	}
-	shows("refused by the server")
+	requireRedacted("rejected by the server")
 	server.Close()
-	shows("of a server that is gone")
+	requireRedacted("of a server that is closed")
 }

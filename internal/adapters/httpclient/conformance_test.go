@@ -14,14 +14,14 @@ import (
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
-// remote is a client together with the store on the far side.
+// remote is a client and the store that its server uses.
 type remote struct {
 	*httpclient.Client
 	store *memstore.Store
 }
 
-// overHTTP returns a client of a fresh store served on a port of its own. The
-// middleware, where given, sees every request first.
+// overHTTP returns a client of a new store, served on its own port. The middleware, if
+// any, receives every request first.
 func overHTTP(t *testing.T, cfg httpclient.Config, middleware func(http.Handler) http.Handler) remote {
 	t.Helper()
 	store := memstore.New()

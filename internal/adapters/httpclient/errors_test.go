@@ -20,13 +20,13 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// requireOnly says that err is this sentinel of the domain and no other; nil
-// means none at all.
+// requireOnly requires that err matches the sentinel of the domain and no other; nil
+// means no sentinel at all.
 func requireOnly(t *testing.T, want, err error) {
 	t.Helper()
 	require.Error(t, err)
 	for _, sentinel := range sentinels() {
-		require.Equal(t, sentinel == want, errors.Is(err, sentinel), "%v: is it %q? wanted %v", err, sentinel, want) //nolint:errorlint // identity is meant
+		require.Equal(t, sentinel == want, errors.Is(err, sentinel), "%v: is it %q? want %v", err, sentinel, want) //nolint:errorlint // identity is meant
 	}
 }
 
@@ -39,38 +39,40 @@ func sentinels() []error {
 	}
 }
 
-// failing is a store that knows who it is and fails at everything else.
-type failing struct {
+// failingStore is a store whose calls fail, except Info.
+type failingStore struct {
 	*memstore.Store
 	err func() error
 }
 
-func (s failing) GetVersioned(context.Context, string) (runtime.VersionedRecord, error) {
+func (s failingStore) GetVersioned(context.Context, string) (runtime.VersionedRecord, error) {
 	return runtime.VersionedRecord{}, s.err()
 }
 
-func (s failing) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+func (s failingStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, s.err()
 }
 
-func (s failing) Put(context.Context, ports.PutInput) (runtime.VersionedRecord, error) {
+func (s failingStore) Put(context.Context, ports.PutInput) (runtime.VersionedRecord, error) {
 	return runtime.VersionedRecord{}, s.err()
 }
 
-func (s failing) Transition(context.Context, ports.TransitionInput) (runtime.VersionedRecord, error) {
+func (s failingStore) Transition(context.Context, ports.TransitionInput) (runtime.VersionedRecord, error) {
 	return runtime.VersionedRecord{}, s.err()
 }
 
-func (s failing) History(context.Context, string) ([]runtime.LedgerEntry, error) { return nil, s.err() }
+func (s failingStore) History(context.Context, string) ([]runtime.LedgerEntry, error) {
+	return nil, s.err()
+}
 
-func (s failing) Check(context.Context, bool) (ports.CheckReport, error) {
+func (s failingStore) Check(context.Context, bool) (ports.CheckReport, error) {
 	return ports.CheckReport{}, s.err()
 }
 
-// farFrom serves a store that fails so and returns a client of it.
-func farFrom(t *testing.T, cfg httpclient.Config, fails func() error) *httpclient.Client {
+// clientOfFailingStore serves a store that fails with fails() and returns its client.
+func clientOfFailingStore(t *testing.T, cfg httpclient.Config, fails func() error) *httpclient.Client {
 	t.Helper()
-	api, err := httpserver.New(failing{memstore.New(), fails}, httpserver.Config{})
+	api, err := httpserver.New(failingStore{memstore.New(), fails}, httpserver.Config{})
 	require.NoError(t, err)
 	server := httptest.NewServer(api.Handler())
 	client, err := httpclient.New(server.URL, cfg)
@@ -82,9 +84,9 @@ func farFrom(t *testing.T, cfg httpclient.Config, fails func() error) *httpclien
 	return client
 }
 
-// What a far store says is what its client says: same sentinel, and the same
-// details where the error has some.
-func TestErrorsComeBackAsTheyWere(t *testing.T) {
+// The client returns the error of the server's store: the same sentinel, and the same
+// details if the error has any.
+func TestErrorsAreTransferredUnchanged(t *testing.T) {
 	t.Parallel()
 	conflict := func(e runtime.Precondition) error {
 		return &runtime.ConflictError{GameID: "old", Precondition: e, Expected: "a", Actual: "b", Current: running("old"), Revision: 7}
@@ -102,10 +104,10 @@ func TestErrorsComeBackAsTheyWere(t *testing.T) {
 		{conflict(runtime.PreconditionRevision), runtime.ErrConflict, []string{"put"}},
 		{&runtime.ConflictError{GameID: "old", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, runtime.ErrConflict, []string{"put"}},
 		{&runtime.TransitionError{From: "removed", To: "running"}, runtime.ErrInvalidTransition, []string{"transition"}},
-		{&runtime.InvalidError{Field: "region", Reason: "is odd"}, runtime.ErrInvalid, []string{"put"}},
+		{&runtime.InvalidError{Field: "region", Reason: "is invalid"}, runtime.ErrInvalid, []string{"put"}},
 		{&runtime.InvalidError{Field: "record", Reason: "is too large"}, runtime.ErrInvalid, []string{"put"}},
-		{&runtime.InvalidError{Field: "limit", Reason: "is odd"}, runtime.ErrInvalid, []string{"list"}},
-		{errors.Join(&runtime.InvalidError{Field: "region", Reason: "is odd"}, &runtime.InvalidError{Field: "node", Reason: "too"}), runtime.ErrInvalid, []string{"put"}},
+		{&runtime.InvalidError{Field: "limit", Reason: "is invalid"}, runtime.ErrInvalid, []string{"list"}},
+		{errors.Join(&runtime.InvalidError{Field: "region", Reason: "is invalid"}, &runtime.InvalidError{Field: "node", Reason: "too"}), runtime.ErrInvalid, []string{"put"}},
 		{runtime.ErrFenced, runtime.ErrFenced, []string{"transition"}},
 		{runtime.ErrCompacted, runtime.ErrCompacted, []string{"list"}},
 		{runtime.ErrForeignRevision, runtime.ErrForeignRevision, []string{"list"}},
@@ -114,35 +116,35 @@ func TestErrorsComeBackAsTheyWere(t *testing.T) {
 		{runtime.ErrUnavailable, runtime.ErrUnavailable, every},
 		{context.DeadlineExceeded, runtime.ErrUnavailable, every},
 		{runtime.ErrIncompatible, runtime.ErrIncompatible, every},
-		{errors.New("nobody has heard of this"), nil, []string{"get", "list", "history", "check"}},
+		{errors.New("an error without a code"), nil, []string{"get", "list", "history", "check"}},
 	} {
-		client := farFrom(t, patient(), func() error { return row.err })
+		client := clientOfFailingStore(t, fastRetries(), func() error { return row.err })
 		for _, call := range row.calls {
 			err := everyCall()[call](t.Context(), client)
 			requireOnly(t, row.sentinel, err)
-			if detailed(row.err) {
-				require.Equal(t, row.err, err, "%s of a store that says %v", call, row.err)
+			if hasDetails(row.err) {
+				require.Equal(t, row.err, err, "%s of a store that fails with %v", call, row.err)
 			}
 		}
 	}
 }
 
-func detailed(err error) bool {
-	switch err.(type) { //nolint:errorlint // these values are the test's own
+func hasDetails(err error) bool {
+	switch err.(type) { //nolint:errorlint // the table above contains them
 	case *runtime.ConflictError, *runtime.TransitionError, *runtime.InvalidError, *runtime.CorruptError, *operation.BusyError, *operation.RefusedError, interface{ Unwrap() []error }:
 		return true
 	}
 	return false
 }
 
-// A store that does not know what came of a write is asked until its caller leaves.
-func TestUnknownOutcomeOfAFarStoreComesBack(t *testing.T) {
+// A write whose outcome the server does not know is retried until the context ends.
+func TestUnknownOutcomeIsRetriedUntilTheContextEnds(t *testing.T) {
 	t.Parallel()
 	for _, call := range []string{"put", "transition"} {
 		ctx, cancel := context.WithCancel(t.Context())
-		var asked atomic.Int64
-		client := farFrom(t, patient(), func() error {
-			if asked.Add(1) == 3 {
+		var attempts atomic.Int64
+		client := clientOfFailingStore(t, fastRetries(), func() error {
+			if attempts.Add(1) == 3 {
 				cancel()
 			}
 			return fmt.Errorf("commit: %w", runtime.ErrOutcomeUnknown)
@@ -151,6 +153,6 @@ func TestUnknownOutcomeOfAFarStoreComesBack(t *testing.T) {
 		cancel()
 		requireOnly(t, runtime.ErrOutcomeUnknown, err)
 		require.ErrorIs(t, err, context.Canceled, call)
-		require.EqualValues(t, 3, asked.Load(), "%s: how often the store was asked", call)
+		require.EqualValues(t, 3, attempts.Load(), "%s: attempts", call)
 	}
 }

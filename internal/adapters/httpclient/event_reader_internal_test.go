@@ -14,8 +14,8 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// readAll returns the stream's events up to its end or first fault, each as it
-// would be sent again.
+// readAll returns the stream's events up to its end or first error, each encoded as the
+// server would send it.
 func readAll(t *testing.T, events *eventReader) ([]string, error) {
 	t.Helper()
 	var lines []string
@@ -32,8 +32,8 @@ func readAll(t *testing.T, events *eventReader) ([]string, error) {
 	}
 }
 
-// Whatever the bytes are and however they arrive, they are read without a
-// panic and to the same events; cut anywhere, to the first of these events.
+// Any bytes are read without a panic, and to the same events however they arrive. A
+// truncated stream is read to a prefix of these events.
 func FuzzEventReader(f *testing.F) {
 	at := time.Date(2026, time.March, 1, 12, 0, 0, 1, time.UTC)
 	record := runtime.RuntimeRecord{GameID: "g\n", Status: runtime.StatusRunning, CreatedAt: at, StartedAt: &at}
@@ -55,17 +55,17 @@ func FuzzEventReader(f *testing.F) {
 		lines, err := readAll(t, newEventReader(bytes.NewReader(stream)))
 		require.Error(t, err)
 
-		slowly, errSlowly := readAll(t, newEventReader(iotest.OneByteReader(bytes.NewReader(stream))))
-		require.Equal(t, lines, slowly, "events of %q read byte by byte", stream)
-		require.Equal(t, err.Error(), errSlowly.Error(), "end of %q read byte by byte", stream)
+		bytewise, errBytewise := readAll(t, newEventReader(iotest.OneByteReader(bytes.NewReader(stream))))
+		require.Equal(t, lines, bytewise, "events of %q read byte by byte", stream)
+		require.Equal(t, err.Error(), errBytewise.Error(), "end of %q read byte by byte", stream)
 
-		again, errAgain := readAll(t, newEventReader(strings.NewReader("\n"+strings.Join(lines, "\n\n")+"\n")))
-		require.EqualError(t, errAgain, "EOF", "end of the events of %q sent again", stream)
-		require.Equal(t, lines, again, "events of %q sent again", stream)
+		reread, errReread := readAll(t, newEventReader(strings.NewReader("\n"+strings.Join(lines, "\n\n")+"\n")))
+		require.EqualError(t, errReread, "EOF", "end of the events of %q sent a second time", stream)
+		require.Equal(t, lines, reread, "events of %q sent a second time", stream)
 
-		part, _ := readAll(t, newEventReader(bytes.NewReader(stream[:cut%uint(len(stream)+1)])))
-		require.LessOrEqual(t, len(part), len(lines), "events of %q, cut", stream)
-		for i, line := range part {
+		prefix, _ := readAll(t, newEventReader(bytes.NewReader(stream[:cut%uint(len(stream)+1)])))
+		require.LessOrEqual(t, len(prefix), len(lines), "events of %q, cut", stream)
+		for i, line := range prefix {
 			require.Equal(t, lines[i], line, "event %d of %q, cut", i, stream)
 		}
 	})

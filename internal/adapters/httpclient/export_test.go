@@ -1,4 +1,4 @@
 package httpclient
 
-// NewTransport is what a client makes its own requests with.
+// NewTransport returns the transport of a client without a configured one.
 var NewTransport = newTransport

@@ -18,35 +18,35 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// alone is a register of one node, which leads.
-type alone struct{ node.Node }
+// singleNode is a registry of one node, which is the leader.
+type singleNode struct{ node.Node }
 
-func (a alone) Nodes(context.Context) ([]node.Node, error) { return []node.Node{a.Node}, nil }
+func (a singleNode) Nodes(context.Context) ([]node.Node, error) { return []node.Node{a.Node}, nil }
 
-func (a alone) Leader(context.Context, string) (node.Leader, bool, error) {
+func (a singleNode) Leader(context.Context, string) (node.Leader, bool, error) {
 	return node.Leader{Region: a.Region, Node: a.Name}, true, nil
 }
 
 func driftFinding(id string) drift.Finding {
 	return drift.Finding{
 		ID: id, Kind: drift.KindExited, GameID: "g", Region: "eu", Node: "n1", Action: drift.ActionMarkStopped, Evidence: "exited",
-		FirstSeen: began, Observations: 2, RecordRevision: 5, IntentRevision: 3,
+		FirstSeen: startTime, Observations: 2, RecordRevision: 5, IntentRevision: 3,
 	}
 }
 
 func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	t.Parallel()
-	self := node.Node{Region: "eu", Name: "n1", API: "http://127.0.0.1:1", Version: "1", Engine: container.EngineKindProcess, StartedAt: began, Now: began, Session: 4}
+	self := node.Node{Region: "eu", Name: "n1", API: "http://127.0.0.1:1", Version: "1", Engine: container.EngineKindProcess, StartedAt: startTime, Now: startTime, Session: 4}
 	record := running("g")
-	o := &operator{page: drift.Explanation{
+	o := &fakeManager{page: drift.Explanation{
 		GameID: "g", Record: &record, Revision: 2, History: []runtime.LedgerEntry{}, Containers: []container.Container{}, Logs: []string{"a"},
 		Findings: []drift.Finding{driftFinding("a")}, Warnings: []string{},
 	}}
-	for i := range 1201 { // more than go into one request
+	for i := range 1201 { // more than fit into one request
 		o.report.Findings = append(o.report.Findings, driftFinding(fmt.Sprintf("%04d", i)))
 	}
-	o.report.Brakes = []drift.Brake{{Region: "eu", Node: "n1", Since: began, Reason: "many"}}
-	client := farOperator(t, o, alone{self})
+	o.report.Brakes = []drift.Brake{{Region: "eu", Node: "n1", Since: startTime, Reason: "many"}}
+	client := clientOfManager(t, o, singleNode{self})
 
 	nodes, err := client.Nodes(t.Context())
 	require.NoError(t, err)
@@ -62,7 +62,8 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, results, 1201)
 	for i, r := range results {
-		require.Equal(t, report.Findings[i].ID+" applied", r.ID+" "+string(r.Status))
+		require.Equal(t, report.Findings[i].ID, r.ID)
+		require.Equal(t, drift.ApplyDone, r.Status)
 	}
 	results, err = client.ApplyDrift(t.Context(), nil, "")
 	require.NoError(t, err)
@@ -78,14 +79,14 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	requireOnly(t, runtime.ErrInvalid, err)
 }
 
-// JSON that answers some other question is not taken for "nothing".
-func TestStrangeAnswersToQuestionsAboutNodes(t *testing.T) {
+// A JSON response to some other request is not treated as an empty result.
+func TestUnexpectedResponsesAboutNodes(t *testing.T) {
 	t.Parallel()
-	client, _ := playing(t, quick(), func(s stage) {
+	client, _ := scriptedClient(t, fastRetries(), func(s exchange) {
 		s.w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(s.w, "{}")
 	})
-	for name, ask := range map[string]struct {
+	for name, c := range map[string]struct {
 		call     func(*httpclient.Client) error
 		sentinel error
 	}{
@@ -98,14 +99,14 @@ func TestStrangeAnswersToQuestionsAboutNodes(t *testing.T) {
 		}, runtime.ErrOutcomeUnknown},
 		"release": {func(c *httpclient.Client) error { return c.ReleaseBrake(t.Context(), "eu", "n1") }, runtime.ErrOutcomeUnknown},
 	} {
-		err := ask.call(client)
+		err := c.call(client)
 		require.Error(t, err, name)
-		requireOnly(t, ask.sentinel, err)
-		require.ErrorContains(t, err, "answered something else", name)
+		requireOnly(t, c.sentinel, err)
+		require.ErrorContains(t, err, "returned an unexpected response", name)
 	}
-	cut, requests := playing(t, quick(), stage.cut)
+	cut, requests := scriptedClient(t, fastRetries(), exchange.dropConnection)
 	requireOnly(t, runtime.ErrOutcomeUnknown, cut.ReleaseBrake(t.Context(), "eu", "n1"))
-	require.EqualValues(t, 1, requests.Load(), "it is not repeated unasked")
-	page, _ := playing(t, quick(), func(s stage) { page(s.w, http.StatusNotFound) })
+	require.EqualValues(t, 1, requests.Load(), "a change without an idempotency key is not retried")
+	page, _ := scriptedClient(t, fastRetries(), func(s exchange) { htmlPage(s.w, http.StatusNotFound) })
 	requireOnly(t, nil, page.ReleaseBrake(t.Context(), "eu", "n1"))
 }

@@ -17,10 +17,10 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func TestWatchThatFallsSilentIsMadeAgain(t *testing.T) {
+func TestIdleWatchReconnects(t *testing.T) {
 	t.Parallel()
-	line := &network{silent: true, allow: []int{2000, 3000, 0, 700}}
-	cfg := line.config()
+	network := &faultyNetwork{hang: true, byteLimits: []int{2000, 3000, 0, 700}}
+	cfg := network.config()
 	cfg.IdleTimeout, cfg.RequestTimeout = 300*time.Millisecond, 2*time.Second
 	var r remote
 	var reasons []error
@@ -33,7 +33,7 @@ func TestWatchThatFallsSilentIsMadeAgain(t *testing.T) {
 		require.NoError(t, r.store.Upsert(t.Context(), running(strconv.Itoa(n))))
 	}
 	seen, changes := map[string]int{}, 0
-	require.NoError(t, follow(t, r, ports.WatchOptions{FromRevision: 1}, func(event ports.RuntimeEvent) bool {
+	require.NoError(t, rangeWatch(t, r, ports.WatchOptions{FromRevision: 1}, func(event ports.RuntimeEvent) bool {
 		if event.Type == ports.EventBookmark {
 			return true
 		}
@@ -46,43 +46,43 @@ func TestWatchThatFallsSilentIsMadeAgain(t *testing.T) {
 		require.Equal(t, 1, times, "events of %s, which was written once", game)
 	}
 	require.Len(t, seen, 14)
-	require.ErrorContains(t, reasons[0], "the stream was silent for 300ms")
-	require.ErrorContains(t, reasons[2], "the server did not begin the stream in time")
+	require.ErrorContains(t, reasons[0], "the stream was idle for 300ms")
+	require.ErrorContains(t, reasons[2], "the server did not open the stream in time")
 }
 
-// A server that never answers, or never to the end, is no end of the caller's
+// A server that never sends a complete response does not produce an error of the caller's
 // context.
-func TestWatchThatIsNotAnsweredInTimeIsUnavailable(t *testing.T) {
+func TestWatchOfAHangingServerIsUnavailable(t *testing.T) {
 	t.Parallel()
-	for name, begin := range map[string]http.HandlerFunc{
-		"silence": func(http.ResponseWriter, *http.Request) {},
-		"a refusal that does not end": func(w http.ResponseWriter, _ *http.Request) {
+	for name, respond := range map[string]http.HandlerFunc{
+		"no response": func(http.ResponseWriter, *http.Request) {},
+		"an error response that does not end": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusNotFound)
 			_ = http.NewResponseController(w).Flush()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := patient()
+			cfg := fastRetries()
 			cfg.RequestTimeout = 100 * time.Millisecond
-			r := overHTTP(t, cfg, spoil(func(w http.ResponseWriter, r *http.Request) {
-				begin(w, r)
+			r := overHTTP(t, cfg, interceptFirst(func(w http.ResponseWriter, r *http.Request) {
+				respond(w, r)
 				<-r.Context().Done()
 			}))
-			err := follow(t, r, ports.WatchOptions{}, func(ports.RuntimeEvent) bool { return true })
+			err := rangeWatch(t, r, ports.WatchOptions{}, func(ports.RuntimeEvent) bool { return true })
 			requireOnly(t, runtime.ErrUnavailable, err)
-			require.ErrorContains(t, err, "the server did not begin the stream in time")
+			require.ErrorContains(t, err, "the server did not open the stream in time")
 			require.NotErrorIs(t, err, context.Canceled)
 			require.NotErrorIs(t, err, context.DeadlineExceeded)
 		})
 	}
 }
 
-// Requests of HTTP/2 share one connection: unless that is found dead and let go
-// of, every new try is made on it again.
-func TestSharedConnectionThatFallsSilentIsLetGo(t *testing.T) {
+// HTTP/2 requests share one connection. Unless the client detects that it is dead and
+// closes it, every retry uses it.
+func TestDeadSharedConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
-	store := holding(t, strings.Split("abcdefghijklmnopqrstuvwxyz", "")...)
+	store := storeWith(t, strings.Split("abcdefghijklmnopqrstuvwxyz", "")...)
 	api, err := httpserver.New(store, httpserver.Config{})
 	require.NoError(t, err)
 	server := httptest.NewUnstartedServer(api.Handler())
@@ -90,12 +90,12 @@ func TestSharedConnectionThatFallsSilentIsLetGo(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 
-	line := &network{silent: true, allow: []int{8000}}
+	network := &faultyNetwork{hang: true, byteLimits: []int{8000}}
 	transport := httpclient.NewTransport()
-	transport.DialContext, transport.TLSClientConfig = line.dial, server.Client().Transport.(*http.Transport).TLSClientConfig
+	transport.DialContext, transport.TLSClientConfig = network.dial, server.Client().Transport.(*http.Transport).TLSClientConfig
 	transport.HTTP2.SendPingTimeout, transport.HTTP2.PingTimeout = 100*time.Millisecond, 2*time.Second
 	defer transport.CloseIdleConnections()
-	cfg := patient()
+	cfg := fastRetries()
 	cfg.HTTPClient = &http.Client{Transport: transport}
 	cfg.IdleTimeout, cfg.RequestTimeout = time.Hour, time.Hour
 	reconnects := 0
@@ -103,7 +103,7 @@ func TestSharedConnectionThatFallsSilentIsLetGo(t *testing.T) {
 	client, err := httpclient.New(server.URL, cfg)
 	require.NoError(t, err)
 	games := 0
-	require.NoError(t, follow(t, client, ports.WatchOptions{}, func(event ports.RuntimeEvent) bool {
+	require.NoError(t, rangeWatch(t, client, ports.WatchOptions{}, func(event ports.RuntimeEvent) bool {
 		games++
 		return event.Type != ports.EventSynced
 	}))

@@ -16,17 +16,16 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// A refusal whose text is cut off is not yet a refusal: what the store said is
-// asked for again.
-func TestRefusalThatIsCutOffIsAskedForAgain(t *testing.T) {
+// A truncated error response is not conclusive: the write is retried.
+func TestTruncatedErrorResponseIsRetried(t *testing.T) {
 	t.Parallel()
-	r, f := spoiled(t, patient(), func(w http.ResponseWriter, request *http.Request, next http.Handler) {
-		answer := httptest.NewRecorder()
-		next.ServeHTTP(answer, request)
+	r, f := faultyClient(t, fastRetries(), func(w http.ResponseWriter, request *http.Request, next http.Handler) {
+		response := httptest.NewRecorder()
+		next.ServeHTTP(response, request)
 		w.Header().Set("Content-Type", api.ProblemMediaType)
-		w.Header().Set("Content-Length", strconv.Itoa(answer.Body.Len()))
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes()[:answer.Body.Len()/2])
+		w.Header().Set("Content-Length", strconv.Itoa(response.Body.Len()))
+		w.WriteHeader(response.Code)
+		_, _ = w.Write(response.Body.Bytes()[:response.Body.Len()/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
@@ -34,12 +33,12 @@ func TestRefusalThatIsCutOffIsAskedForAgain(t *testing.T) {
 	wrong.ExpectedContainerID = "another"
 	_, err := r.Transition(t.Context(), wrong)
 	requireOnly(t, runtime.ErrConflict, err)
-	require.Len(t, f.tries(), 2)
+	require.Len(t, f.attempts(), 2)
 }
 
-// Only what the store says of the operation itself settles a write whose first
-// try was lost. Everything else says something of a later try, or of the way.
-func TestWhatSettlesALostWrite(t *testing.T) {
+// Only an error about the operation itself shows the outcome of a write whose first
+// attempt was lost. Any other error concerns a later attempt or the connection.
+func TestConclusiveErrorsAfterALostAttempt(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		status int
@@ -51,23 +50,23 @@ func TestWhatSettlesALostWrite(t *testing.T) {
 		"invalid":            {http.StatusUnprocessableEntity, api.CodeInvalid, runtime.ErrInvalid},
 		"invalid transition": {http.StatusUnprocessableEntity, api.CodeInvalidTransition, runtime.ErrInvalidTransition},
 		"read-only":          {http.StatusInsufficientStorage, api.CodeReadOnly, runtime.ErrReadOnly},
-		"damaged":            {http.StatusInternalServerError, api.CodeCorrupt, runtime.ErrOutcomeUnknown},
+		"corrupt":            {http.StatusInternalServerError, api.CodeCorrupt, runtime.ErrOutcomeUnknown},
 		"incompatible":       {http.StatusInternalServerError, api.CodeIncompatible, runtime.ErrOutcomeUnknown},
 		"unavailable":        {http.StatusServiceUnavailable, api.CodeUnavailable, runtime.ErrOutcomeUnknown},
 		"internal":           {http.StatusInternalServerError, api.CodeInternal, runtime.ErrOutcomeUnknown},
-		"host refused":       {http.StatusMisdirectedRequest, api.CodeHostRefused, runtime.ErrOutcomeUnknown},
+		"host rejected":      {http.StatusMisdirectedRequest, api.CodeHostRefused, runtime.ErrOutcomeUnknown},
 		"no such route":      {http.StatusNotFound, api.CodeNoSuchRoute, runtime.ErrOutcomeUnknown},
 		"cross origin":       {http.StatusForbidden, api.CodeCrossOrigin, runtime.ErrOutcomeUnknown},
-		"unheard of":         {http.StatusTeapot, "teapot", runtime.ErrOutcomeUnknown},
+		"unknown code":       {http.StatusTeapot, "teapot", runtime.ErrOutcomeUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := patient()
+			cfg := fastRetries()
 			cfg.WriteTimeout = time.Second
 			cfg.MinBackoff, cfg.MaxBackoff = 20*time.Millisecond, 200*time.Millisecond
-			client, _ := playing(t, cfg,
-				func(s stage) { s.cut() },
-				func(s stage) { problem(s.w, row.status, row.code) },
+			client, _ := scriptedClient(t, cfg,
+				func(s exchange) { s.dropConnection() },
+				func(s exchange) { problem(s.w, row.status, row.code) },
 			)
 			_, err := client.Transition(t.Context(), stop("old"))
 			requireOnly(t, row.want, err)
@@ -76,73 +75,73 @@ func TestWhatSettlesALostWrite(t *testing.T) {
 	}
 }
 
-// A record is the answer to a write only with its revision. A proxy that
-// compresses makes the tag a weak one, which is as good.
-func TestAnswersWithoutATag(t *testing.T) {
+// The response to a write must have the record's revision. A weak ETag, from a proxy that
+// compresses, is accepted.
+func TestWriteResponsesWithoutARevision(t *testing.T) {
 	t.Parallel()
 	body, err := json.Marshal(running("old"))
 	require.NoError(t, err)
-	answer := func(tag string) func(stage) {
-		return func(s stage) {
+	respond := func(tag string) func(exchange) {
+		return func(s exchange) {
 			s.w.Header().Set("Content-Type", "application/json")
 			s.w.Header().Set("ETag", tag)
 			_, _ = s.w.Write(body)
 		}
 	}
-	weak, _ := playing(t, patient(), answer(`W/"7"`))
-	written, err := weak.Transition(t.Context(), stop("old"))
+	weak, _ := scriptedClient(t, fastRetries(), respond(`W/"7"`))
+	stopped, err := weak.Transition(t.Context(), stop("old"))
 	require.NoError(t, err)
-	require.EqualValues(t, 7, written.Revision)
+	require.EqualValues(t, 7, stopped.Revision)
 
-	cfg := patient()
+	cfg := fastRetries()
 	cfg.WriteTimeout = time.Second
 	cfg.MinBackoff, cfg.MaxBackoff = 20*time.Millisecond, 200*time.Millisecond
 	for _, tag := range []string{"", `"x"`, `"0"`, `"-3"`} {
 		t.Run("tag "+tag, func(t *testing.T) {
 			t.Parallel()
-			none, _ := playing(t, cfg, answer(tag))
+			none, _ := scriptedClient(t, cfg, respond(tag))
 			_, err := none.Transition(t.Context(), stop("old"))
 			requireOnly(t, runtime.ErrOutcomeUnknown, err)
 			_, err = none.Get(t.Context(), "old")
-			require.ErrorContains(t, err, "is not a revision", "get of a record with the tag %s", tag)
+			require.ErrorContains(t, err, "is not a revision", "get of a record with the ETag %s", tag)
 		})
 	}
 }
 
-// A repair may have begun before its answer was lost, whoever lost it.
+// A repair may have started before its response was lost.
 func TestRepairOfUnknownOutcome(t *testing.T) {
 	t.Parallel()
-	for name, scene := range map[string]func(stage){
-		"dropped":              func(s stage) { s.cut() },
-		"gateway's page":       func(s stage) { page(s.w, http.StatusGatewayTimeout) },
-		"an unexplained fault": func(s stage) { problem(s.w, http.StatusInternalServerError, api.CodeInternal) },
-		"no report": func(s stage) {
+	for name, respond := range map[string]func(exchange){
+		"dropped":        func(s exchange) { s.dropConnection() },
+		"gateway's page": func(s exchange) { htmlPage(s.w, http.StatusGatewayTimeout) },
+		"internal error": func(s exchange) { problem(s.w, http.StatusInternalServerError, api.CodeInternal) },
+		"no report": func(s exchange) {
 			s.w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(s.w, `{"clean":`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, requests := playing(t, patient(), scene)
+			client, requests := scriptedClient(t, fastRetries(), respond)
 			report, err := client.Check(t.Context(), true)
 			requireOnly(t, runtime.ErrOutcomeUnknown, err)
 			require.Zero(t, report)
-			require.EqualValues(t, 1, requests.Load(), "a repair is not repeated")
+			require.EqualValues(t, 1, requests.Load(), "a repair is not retried")
 		})
 	}
 }
 
-// Whatever answers with success is not therefore the API.
-func TestSuccessOfSomethingElse(t *testing.T) {
+// A success status does not prove that the response comes from the API.
+func TestSuccessResponsesOfAnotherServer(t *testing.T) {
 	t.Parallel()
-	for name, scene := range map[string]func(stage){
-		"a page":     func(s stage) { page(s.w, http.StatusOK) },
-		"no content": func(s stage) { s.w.WriteHeader(http.StatusNoContent) },
-		"another object": func(s stage) {
+	for name, respond := range map[string]func(exchange){
+		"a page":     func(s exchange) { htmlPage(s.w, http.StatusOK) },
+		"no content": func(s exchange) { s.w.WriteHeader(http.StatusNoContent) },
+		"another object": func(s exchange) {
 			s.w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(s.w, `{"ok":true}`)
 		},
-		"null": func(s stage) {
+		"null": func(s exchange) {
 			s.w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(s.w, `null`)
 		},
@@ -150,21 +149,21 @@ func TestSuccessOfSomethingElse(t *testing.T) {
 		for _, call := range []string{"get", "list", "info", "revision", "check"} {
 			t.Run(name+"/"+call, func(t *testing.T) {
 				t.Parallel()
-				client, _ := playing(t, patient(), scene)
-				require.Error(t, everyCall()[call](t.Context(), client), "%s of something else", call)
+				client, _ := scriptedClient(t, fastRetries(), respond)
+				require.Error(t, everyCall()[call](t.Context(), client), "%s from another server", call)
 			})
 		}
 	}
 }
 
-// A field that travels as a header is named as the field again.
-func TestFaultsNameTheFieldNotTheHeader(t *testing.T) {
+// An error about a header names the field that the header contains.
+func TestInvalidErrorsNameTheFieldNotTheHeader(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"operation_id", "actor", "reason", "region", "now"} {
 		for _, call := range []string{"put", "transition"} {
-			want := &runtime.InvalidError{Field: field, Reason: "is odd"}
-			client := farFrom(t, patient(), func() error { return want })
-			require.Equal(t, error(want), everyCall()[call](t.Context(), client), "%s refused for its %s", call, field)
+			want := &runtime.InvalidError{Field: field, Reason: "is invalid"}
+			client := clientOfFailingStore(t, fastRetries(), func() error { return want })
+			require.Equal(t, error(want), everyCall()[call](t.Context(), client), "%s rejected for its %s", call, field)
 		}
 	}
 }

@@ -17,13 +17,13 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func TestUnreachableServerIsToldAtOnce(t *testing.T) {
+func TestUnreachableServerFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	for name, ask := range everyCall() {
+	for name, call := range everyCall() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var dials atomic.Int64
@@ -31,61 +31,61 @@ func TestUnreachableServerIsToldAtOnce(t *testing.T) {
 				dials.Add(1)
 				return (&net.Dialer{}).DialContext(ctx, network, to)
 			}}
-			// A second try would come after an hour, and the context end before.
+			// A retry would wait for an hour, and the context would end first.
 			client, err := httpclient.New("http://"+address, httpclient.Config{
 				HTTPClient: &http.Client{Transport: transport}, WriteTimeout: 2 * time.Hour, MinBackoff: time.Hour, MaxBackoff: time.Hour,
 			})
 			require.NoError(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			err = ask(ctx, client)
+			err = call(ctx, client)
 			requireOnly(t, runtime.ErrUnavailable, err)
 			require.ErrorContains(t, err, address)
-			require.ErrorAs(t, err, new(*url.Error), "which tells that nobody answered")
+			require.ErrorAs(t, err, new(*url.Error), "which means that there was no response")
 			require.EqualValues(t, 1, dials.Load(), "attempts to connect")
 		})
 	}
 }
 
-func TestRequestTimeoutBoundsASilentServer(t *testing.T) {
+func TestRequestTimeoutBoundsAHangingServer(t *testing.T) {
 	t.Parallel()
-	silent := func(http.Handler) http.Handler {
+	hang := func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	}
-	r := overHTTP(t, httpclient.Config{RequestTimeout: 100 * time.Millisecond}, silent)
+	r := overHTTP(t, httpclient.Config{RequestTimeout: 100 * time.Millisecond}, hang)
 	calls := everyCall()
 	for _, unbounded := range []string{"put", "transition", "check", "repair"} {
 		delete(calls, unbounded)
 	}
-	for name, ask := range calls {
-		err := ask(t.Context(), r.Client)
+	for name, call := range calls {
+		err := call(t.Context(), r.Client)
 		requireOnly(t, runtime.ErrUnavailable, err)
-		require.ErrorAs(t, err, new(*url.Error), "%s: which tells that nobody answered", name)
+		require.ErrorAs(t, err, new(*url.Error), "%s: which means that there was no response", name)
 		require.NotErrorIs(t, err, context.DeadlineExceeded, "%s: the caller's context did not end", name)
 	}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
-	for name, ask := range everyCall() {
+	for name, call := range everyCall() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var asked atomic.Int64
-			r := overHTTP(t, patient(), func(http.Handler) http.Handler {
+			var requests atomic.Int64
+			r := overHTTP(t, fastRetries(), func(http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					asked.Add(1)
-					http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+					requests.Add(1)
+					http.Redirect(w, r, "/other", http.StatusTemporaryRedirect)
 				})
 			})
-			err := ask(t.Context(), r.Client)
+			err := call(t.Context(), r.Client)
 			requireOnly(t, nil, err)
-			require.ErrorContains(t, err, "answered 307 Temporary Redirect, which is not an answer of the API")
-			require.EqualValues(t, 1, asked.Load(), "requests")
+			require.ErrorContains(t, err, "returned 307 Temporary Redirect, which is not a response of the API")
+			require.EqualValues(t, 1, requests.Load(), "requests")
 		})
 	}
 }
 
-// everyCall asks for each thing once, of the game "old" where there is one.
+// everyCall returns every call of a store by name, with the game "old" as its subject.
 func everyCall() map[string]func(context.Context, ports.Store) error {
 	return map[string]func(context.Context, ports.Store) error{
 		"get":        func(ctx context.Context, s ports.Store) error { _, err := s.Get(ctx, "old"); return err },

@@ -19,15 +19,15 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// playing is a client of a server that plays one scene for each request it
-// gets, in order, and the last one again and again. The second result counts
-// the requests.
-func playing(t *testing.T, cfg httpclient.Config, scenes ...func(stage)) (*httpclient.Client, *atomic.Int64) {
+// scriptedClient returns a client of a server that handles each request by the next
+// handler, and all further requests by the last one. The second result counts the
+// requests.
+func scriptedClient(t *testing.T, cfg httpclient.Config, handlers ...func(exchange)) (*httpclient.Client, *atomic.Int64) {
 	t.Helper()
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		turn := min(int(requests.Add(1)), len(scenes))
-		scenes[turn-1](stage{t, w, r})
+		n := min(int(requests.Add(1)), len(handlers))
+		handlers[n-1](exchange{t, w, r})
 	}))
 	client, err := httpclient.New(server.URL, cfg)
 	require.NoError(t, err)
@@ -39,25 +39,25 @@ func playing(t *testing.T, cfg httpclient.Config, scenes ...func(stage)) (*httpc
 	return client, &requests
 }
 
-// stage is where a scene plays: one request and its answer.
-type stage struct {
+// exchange is one request and its response.
+type exchange struct {
 	t *testing.T
 	w http.ResponseWriter
 	r *http.Request
 }
 
-// open begins a watch stream of the store; an empty one is not named.
-func (s stage) open(store string) stage {
+// openStream starts an event stream of the store; an empty store is not named.
+func (s exchange) openStream(store string) exchange {
 	s.w.Header().Set("Content-Type", api.NDJSONMediaType)
 	if store != "" {
 		s.w.Header().Set(api.HeaderStore, store)
 	}
 	s.w.WriteHeader(http.StatusOK)
-	return s.say()
+	return s.sendLines()
 }
 
-// say sends lines as they are, each with its end.
-func (s stage) say(lines ...string) stage {
+// sendLines sends each line and its newline.
+func (s exchange) sendLines(lines ...string) exchange {
 	for _, line := range lines {
 		_, _ = s.w.Write([]byte(line + "\n"))
 	}
@@ -65,34 +65,34 @@ func (s stage) say(lines ...string) stage {
 	return s
 }
 
-func (s stage) events(events ...api.Event) stage {
+func (s exchange) sendEvents(events ...api.Event) exchange {
 	for _, event := range events {
 		line, err := json.Marshal(event)
 		if err != nil {
 			panic(err)
 		}
-		s.say(string(line))
+		s.sendLines(string(line))
 	}
 	return s
 }
 
-// refuse says why the stream ends, on the stream.
-func (s stage) refuse(status int, code string) {
+// sendFinalError sends the error that ends the stream.
+func (s exchange) sendFinalError(status int, code string) {
 	final := true
-	s.events(api.Event{Type: api.TypeError, Final: &final, Error: &api.Problem{
-		Type: api.ProblemTypePrefix + code, Title: "refused", Status: status, Detail: "refused by the script", Code: code,
+	s.sendEvents(api.Event{Type: api.TypeError, Final: &final, Error: &api.Problem{
+		Type: api.ProblemTypePrefix + code, Title: "rejected", Status: status, Detail: "rejected by the script", Code: code,
 	}})
 }
 
-// idle says nothing until the client has gone, which shows only to a server
-// that has read the request to its end.
-func (s stage) idle() {
+// hang sends nothing until the client disconnects, which a server sees only after it has
+// read the request to its end.
+func (s exchange) hang() {
 	_, _ = io.Copy(io.Discard, s.r.Body)
 	<-s.r.Context().Done()
 }
 
-// cut breaks the connection off.
-func (s stage) cut() { panic(http.ErrAbortHandler) }
+// dropConnection closes the connection without a response.
+func (s exchange) dropConnection() { panic(http.ErrAbortHandler) }
 
 func upserted(revision int64, gameID string) api.Event {
 	record := running(gameID)
@@ -108,18 +108,18 @@ func snapshotOf(revision int64, gameIDs ...string) []api.Event {
 	return append(events, api.Event{Type: string(ports.EventSynced), Revision: revision, Last: true})
 }
 
-// quick makes a watch come back at once.
-func quick() httpclient.Config {
+// fastRetries returns a configuration that retries almost without a wait.
+func fastRetries() httpclient.Config {
 	return httpclient.Config{MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond}
 }
 
-// consumer takes a watch one step at a time.
-type consumer struct {
+// watchReader reads a watch one step at a time.
+type watchReader struct {
 	t    *testing.T
 	next func() (ports.RuntimeEvent, error, bool)
 }
 
-func consume(t *testing.T, client *httpclient.Client, options ports.WatchOptions) consumer {
+func startWatch(t *testing.T, client *httpclient.Client, options ports.WatchOptions) watchReader {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	next, stop := iter.Pull2(client.Watch(ctx, options))
@@ -127,32 +127,32 @@ func consume(t *testing.T, client *httpclient.Client, options ports.WatchOptions
 		cancel()
 		stop()
 	})
-	return consumer{t, next}
+	return watchReader{t, next}
 }
 
-// hears wants the next steps to be these, in the form of stepOf.
-func (c consumer) hears(want ...string) {
+// requireSteps requires the next steps to be these, in the format of formatStep.
+func (c watchReader) requireSteps(want ...string) {
 	c.t.Helper()
 	for i, line := range want {
 		event, err, ok := c.next()
-		require.True(c.t, ok, "the watch ended without a reason before step %d, %q", i+1, line)
-		require.Equal(c.t, line, stepOf(event, err), "step %d of the watch", i+1)
+		require.True(c.t, ok, "the watch ended without an error before step %d, %q", i+1, line)
+		require.Equal(c.t, line, formatStep(event, err), "step %d of the watch", i+1)
 	}
 }
 
-// ends wants the watch to end now, and returns why.
-func (c consumer) ends() error {
+// requireEnd requires the watch to end now, and returns its error.
+func (c watchReader) requireEnd() error {
 	c.t.Helper()
 	event, err, ok := c.next()
-	require.True(c.t, ok, "the watch ended without a reason")
-	require.Error(c.t, err, "wanted the end of the watch, got %s", stepOf(event, err))
+	require.True(c.t, ok, "the watch ended without an error")
+	require.Error(c.t, err, "want the end of the watch, got %s", formatStep(event, err))
 	require.Zero(c.t, event, "the event beside the error that ends the watch")
-	_, again, ok := c.next()
-	require.False(c.t, ok, "the watch went on after its end %v with %v", err, again)
+	_, further, ok := c.next()
+	require.False(c.t, ok, "the watch continued after its end %v with %v", err, further)
 	return err
 }
 
-func stepOf(event ports.RuntimeEvent, err error) string {
+func formatStep(event ports.RuntimeEvent, err error) string {
 	if err != nil {
 		return fmt.Sprintf("error at %d of %q: %v", event.Revision, event.GameID, err)
 	}

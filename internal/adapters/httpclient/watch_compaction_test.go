@@ -11,14 +11,14 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// The connection on which the new snapshot comes breaks once too.
-func TestWatchOverACompactionWhileAway(t *testing.T) {
+// The connection that sends the new snapshot breaks once too.
+func TestWatchAfterACompactionDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	for _, resync := range []bool{false, true} {
 		t.Run("resync="+strconv.FormatBool(resync), func(t *testing.T) {
 			t.Parallel()
-			line := network{allow: []int{-1, 1500}}
-			cfg := line.config()
+			network := faultyNetwork{byteLimits: []int{-1, 1500}}
+			cfg := network.config()
 			var r remote
 			large := running("b")
 			large.StatePath = strings.Repeat("/x", 2000)
@@ -34,15 +34,15 @@ func TestWatchOverACompactionWhileAway(t *testing.T) {
 			r = overHTTP(t, cfg, nil)
 			require.NoError(t, r.store.Upsert(t.Context(), running("a")))
 			require.NoError(t, r.store.Upsert(t.Context(), running("b")))
-			var got []told
-			err := follow(t, r, ports.WatchOptions{Resync: resync}, func(event ports.RuntimeEvent) bool {
-				got = append(got, told{event.Type, event.Revision, event.GameID, event.Last})
+			var got []eventSummary
+			err := rangeWatch(t, r, ports.WatchOptions{Resync: resync}, func(event ports.RuntimeEvent) bool {
+				got = append(got, eventSummary{event.Type, event.Revision, event.GameID, event.Last})
 				if event.Type == ports.EventSynced && len(got) == 3 {
-					line.cut()
+					network.breakConnection()
 				}
 				return event.Type != ports.EventSynced || len(got) == 3
 			})
-			require.Equal(t, []told{{ports.EventSnapshot, 3, "a", false}, {ports.EventSnapshot, 3, "b", false}, {ports.EventSynced, 3, "", true}}, got[:3])
+			require.Equal(t, []eventSummary{{ports.EventSnapshot, 3, "a", false}, {ports.EventSnapshot, 3, "b", false}, {ports.EventSynced, 3, "", true}}, got[:3])
 			if !resync {
 				requireOnly(t, runtime.ErrCompacted, err)
 				require.Len(t, got, 3, "events: %v", got)
@@ -51,35 +51,35 @@ func TestWatchOverACompactionWhileAway(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 2, reconnects)
 			require.Equal(t, ports.EventResync, got[3].kind, "got %v", got)
-			require.Equal(t, []told{{ports.EventSnapshot, 5, "b", false}, {ports.EventDeleted, 5, "a", false}, {ports.EventSynced, 5, "", true}}, got[4:])
+			require.Equal(t, []eventSummary{{ports.EventSnapshot, 5, "b", false}, {ports.EventDeleted, 5, "a", false}, {ports.EventSynced, 5, "", true}}, got[4:])
 		})
 	}
 }
 
-// A game that has only left the filter while the consumer was away is not gone.
-func TestResyncTellsVanishedGamesFromOnesOutsideTheFilter(t *testing.T) {
+// A game that only stopped matching the filter during the outage is not deleted.
+func TestResyncDistinguishesDeletedGamesFromFilteredOnes(t *testing.T) {
 	t.Parallel()
-	var line network
-	cfg := line.config()
+	var network faultyNetwork
+	cfg := network.config()
 	var r remote
 	cfg.OnReconnect = func(error, int64) {
-		_, err := r.store.Transition(t.Context(), stop("left"))
+		_, err := r.store.Transition(t.Context(), stop("filtered"))
 		require.NoError(t, err)
-		r.store.Delete("gone")
+		r.store.Delete("deleted")
 		require.NoError(t, r.store.Compact(6))
 	}
 	r = overHTTP(t, cfg, nil)
-	for _, game := range []string{"gone", "left", "stays"} {
+	for _, game := range []string{"deleted", "filtered", "kept"} {
 		require.NoError(t, r.store.Upsert(t.Context(), running(game)))
 	}
-	var got []told
-	require.NoError(t, follow(t, r, ports.WatchOptions{Resync: true, Status: runtime.StatusRunning}, func(event ports.RuntimeEvent) bool {
-		got = append(got, told{event.Type, event.Revision, event.GameID, event.Last})
+	var got []eventSummary
+	require.NoError(t, rangeWatch(t, r, ports.WatchOptions{Resync: true, Status: runtime.StatusRunning}, func(event ports.RuntimeEvent) bool {
+		got = append(got, eventSummary{event.Type, event.Revision, event.GameID, event.Last})
 		if event.Type == ports.EventSynced && len(got) == 4 {
-			line.cut()
+			network.breakConnection()
 		}
 		return event.Type != ports.EventSynced || len(got) == 4
 	}))
 	require.Equal(t, ports.EventResync, got[4].kind, "got %v", got)
-	require.Equal(t, []told{{ports.EventSnapshot, 6, "stays", false}, {ports.EventDeleted, 6, "gone", false}, {ports.EventSynced, 6, "", true}}, got[5:])
+	require.Equal(t, []eventSummary{{ports.EventSnapshot, 6, "kept", false}, {ports.EventDeleted, 6, "deleted", false}, {ports.EventSynced, 6, "", true}}, got[5:])
 }

@@ -12,56 +12,56 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// A watch ends with its context and with the error of that, whatever it is doing.
-func TestWatchEndsWithItsContextWhereverItIs(t *testing.T) {
+// A watch ends with its context, and with the error of the context, in every state.
+func TestWatchEndsWithItsContextInEveryState(t *testing.T) {
 	t.Parallel()
 	hold := func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	}
 	for name, row := range map[string]struct {
 		middleware func(http.Handler) http.Handler
-		away       bool // the connection breaks after the snapshot
-		early      bool // the context ends before anything came
+		outage     bool // the connection breaks after the snapshot
+		early      bool // the context ends before the first event
 	}{
-		"idle":                  {},
-		"waiting for an answer": {middleware: hold, early: true},
-		"waiting to try again":  {away: true},
+		"idle":                   {},
+		"waiting for a response": {middleware: hold, early: true},
+		"waiting to reconnect":   {outage: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			var line network
-			cfg := line.config()
+			var network faultyNetwork
+			cfg := network.config()
 			cfg.MinBackoff, cfg.MaxBackoff, cfg.RequestTimeout = time.Hour, time.Hour, time.Hour
 			cfg.OnReconnect = func(error, int64) { cancel() }
-			asked := make(chan struct{})
+			requested := make(chan struct{})
 			r := overHTTP(t, cfg, func(api http.Handler) http.Handler {
 				if row.middleware != nil {
 					api = row.middleware(api)
 				}
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					close(asked)
+					close(requested)
 					api.ServeHTTP(w, r)
 				})
 			})
 			end := func() {
-				<-asked
+				<-requested
 				cancel()
 			}
 			if row.early {
 				go end()
 			}
-			var ended []error
+			var errs []error
 			finished := make(chan struct{})
 			go func() {
 				defer close(finished)
 				for event, err := range r.Watch(ctx, ports.WatchOptions{}) {
 					if err != nil {
-						ended = append(ended, err)
+						errs = append(errs, err)
 					}
-					if event.Type == ports.EventSynced && row.away {
-						line.cut()
+					if event.Type == ports.EventSynced && row.outage {
+						network.breakConnection()
 					} else if event.Type == ports.EventSynced {
 						go end()
 					}
@@ -70,25 +70,25 @@ func TestWatchEndsWithItsContextWhereverItIs(t *testing.T) {
 			select {
 			case <-finished:
 			case <-time.After(10 * time.Second):
-				require.Fail(t, "the watch goes on though its context has ended")
+				require.Fail(t, "the watch continues after its context has ended")
 			}
-			require.Equal(t, []error{context.Canceled}, ended)
+			require.Equal(t, []error{context.Canceled}, errs)
 		})
 	}
 }
 
-// Whoever leaves the loop leaves nothing behind: the server sees the stream end.
-func TestConsumerThatLeavesLetsGoOfTheServer(t *testing.T) {
+// A consumer that stops ranging closes the stream: the server sees its end.
+func TestStoppedConsumerClosesTheStream(t *testing.T) {
 	t.Parallel()
 	for name, last := range map[string]api.Event{
-		"in a snapshot": snapshotOf(5, "a")[0], "at synced": snapshotOf(5)[0], "at a change": upserted(6, "a"), "at damage": damagedAt(7, "a"),
+		"in a snapshot": snapshotOf(5, "a")[0], "at synced": snapshotOf(5)[0], "at a change": upserted(6, "a"), "at a corrupt value": corruptAt(7, "a"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			gone := make(chan struct{})
-			client, _ := playing(t, quick(), func(s stage) {
-				defer close(gone)
-				s.open("s").events(snapshotOf(5, "a", "b")...).events(upserted(6, "a"), damagedAt(7, "a")).idle()
+			closed := make(chan struct{})
+			client, _ := scriptedClient(t, fastRetries(), func(s exchange) {
+				defer close(closed)
+				s.openStream("s").sendEvents(snapshotOf(5, "a", "b")...).sendEvents(upserted(6, "a"), corruptAt(7, "a")).hang()
 			})
 			for event, err := range client.Watch(t.Context(), ports.WatchOptions{}) {
 				if event.GameID == last.GameID && (string(event.Type) == last.Type || err != nil && last.Error != nil) {
@@ -96,9 +96,9 @@ func TestConsumerThatLeavesLetsGoOfTheServer(t *testing.T) {
 				}
 			}
 			select {
-			case <-gone:
+			case <-closed:
 			case <-time.After(10 * time.Second):
-				require.Fail(t, "the stream is still open though its consumer has left")
+				require.Fail(t, "the stream is still open after its consumer stopped")
 			}
 		})
 	}
