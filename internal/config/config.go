@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/logging"
+	"galaxy/rtmanager/internal/loopback"
 )
 
 // Config is every setting of the daemon. Default gives one that works on a
@@ -162,17 +162,8 @@ func (c Config) validateListen() error {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("--listen %q: %q is not a port from 0 to 65535", c.Listen, port)
 	}
-	if !c.Insecure && !IsLoopback(host) {
+	if !c.Insecure && !loopback.IsHost(host) {
 		return fmt.Errorf("--listen %q can be reached from other machines, and the API has neither TLS nor authentication; use a loopback address behind a proxy that has, or --insecure", c.Listen)
 	}
 	return nil
-}
-
-// IsLoopback reports whether only this machine can reach the host.
-func IsLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }

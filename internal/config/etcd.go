@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"galaxy/rtmanager/internal/loopback"
 )
 
 // The least that an embedded etcd can work with: a smaller database is full
@@ -49,7 +51,7 @@ func validateMemberURL(flag, text string) error {
 	switch {
 	case err != nil || u.Scheme != "http" || !isAddressOnly(u):
 		return refuse("is not http://HOST:PORT, such as http://127.0.0.1:2379")
-	case !IsLoopback(u.Hostname()):
+	case !loopback.IsHost(u.Hostname()):
 		return refuse("can be reached from other machines, and the embedded etcd has neither TLS nor authentication; use 127.0.0.1, [::1] or localhost")
 	}
 	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {

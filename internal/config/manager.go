@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // Manager is every setting of the part of a daemon that runs games; none of it
@@ -61,9 +63,6 @@ const (
 	EndpointPublished = "published"
 	EndpointContainer = "container"
 )
-
-// leastMemory is less than any Docker Engine accepts as a limit.
-const leastMemory = 6 << 20
 
 var (
 	networkName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
@@ -117,8 +116,8 @@ func (m Manager) validateManager() error {
 	fault(err != nil, "--docker-address %q is not an IP address, such as 0.0.0.0 for all of this host's", m.DockerAddress)
 	fault(m.DockerStateDir != "" && !filepath.IsAbs(m.DockerStateDir), "--docker-state-dir %q must be absolute", m.DockerStateDir)
 	fault(m.DockerPidsLimit < 1, "--docker-pids-limit %d must be 1 or more", m.DockerPidsLimit)
-	fault(m.DockerMemoryBytes != 0 && m.DockerMemoryBytes < leastMemory,
-		"--docker-memory-bytes %d is less than %d, with which Docker starts nothing; 0 is no limit", m.DockerMemoryBytes, leastMemory)
+	fault(m.DockerMemoryBytes != 0 && m.DockerMemoryBytes < operation.MinMemoryBytes,
+		"--docker-memory-bytes %d is less than %d, with which Docker starts nothing; 0 is no limit", m.DockerMemoryBytes, operation.MinMemoryBytes)
 	fault(m.DockerUser != "" && !numericUser.MatchString(m.DockerUser), "--docker-user %q is not two numbers, UID:GID", m.DockerUser)
 	fault(m.DockerNetwork != "" && !joinable(m.DockerNetwork), "--docker-network %q is not a network that games may join; name one of its own", m.DockerNetwork)
 	for _, name := range m.DockerAllowNetwork {

@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+
+	"galaxy/rtmanager/internal/atomicfile"
+	"galaxy/rtmanager/internal/filelock"
 )
 
 // nodeDir is what one node keeps on its machine, locked by this process:
@@ -22,7 +24,7 @@ import (
 type nodeDir struct {
 	path     string
 	identity string
-	lock     *fileutil.LockedFile
+	lock     *filelock.Lock
 }
 
 // openNodeDir makes the node's directory below the data directory, if need be,
@@ -40,8 +42,8 @@ func openNodeDir(dataDir, region, node string) (*nodeDir, error) {
 	if err := os.MkdirAll(d.path, 0o700); err != nil {
 		return nil, fmt.Errorf("directory of node %s/%s: %w; choose another with --data-dir", region, node, err)
 	}
-	d.lock, err = fileutil.TryLockFile(filepath.Join(d.path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if errors.Is(err, fileutil.ErrLocked) {
+	d.lock, err = filelock.Acquire(filepath.Join(d.path, "lock"), 0)
+	if errors.Is(err, filelock.ErrLocked) {
 		return nil, fmt.Errorf("another daemon on this machine is node %s/%s; stop it, or choose another --node or --data-dir", region, node)
 	}
 	if err != nil {
@@ -65,10 +67,7 @@ func readIdentity(name string) (string, error) {
 		return "", err
 	}
 	identity := uuid.NewString()
-	if err := os.WriteFile(name+".tmp", []byte(identity+"\n"), 0o600); err != nil {
-		return "", err
-	}
-	return identity, os.Rename(name+".tmp", name)
+	return identity, atomicfile.Write(name, []byte(identity+"\n"))
 }
 
 // engine returns the kind of engine that the node has run games on, empty for none
@@ -89,16 +88,15 @@ func (d *nodeDir) keepEngine(kind string) error {
 	if d.path == "" {
 		return nil
 	}
-	name := filepath.Join(d.path, "engine")
-	if err := os.WriteFile(name+".tmp", []byte(kind+"\n"), 0o600); err != nil {
+	if err := atomicfile.Write(filepath.Join(d.path, "engine"), []byte(kind+"\n")); err != nil {
 		return fmt.Errorf("engine of the node: %w", err)
 	}
-	return os.Rename(name+".tmp", name)
+	return nil
 }
 
 func (d *nodeDir) close() error {
 	if d.lock == nil {
 		return nil
 	}
-	return d.lock.Close()
+	return d.lock.Release()
 }

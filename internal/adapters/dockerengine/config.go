@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 // EndpointMode says how a game is reached.
@@ -22,9 +24,6 @@ const (
 	// names one.
 	EndpointContainer EndpointMode = "container"
 )
-
-// leastMemory is less than any engine accepts as a limit.
-const leastMemory = 6 << 20
 
 // Config tunes an Engine. Store and Node are required; for the rest a zero value
 // means the default named beside it.
@@ -126,8 +125,8 @@ func (c Config) validate() error {
 	if _, _, err := userNumbers(c.User); err != nil {
 		faults = append(faults, err)
 	}
-	if c.MemoryBytes != 0 && c.MemoryBytes < leastMemory {
-		fault("memory of %d bytes is less than %d, with which the engine starts nothing", c.MemoryBytes, leastMemory)
+	if c.MemoryBytes != 0 && c.MemoryBytes < operation.MinMemoryBytes {
+		fault("memory of %d bytes is less than %d, with which the engine starts nothing", c.MemoryBytes, operation.MinMemoryBytes)
 	}
 	if c.PidsLimit < 0 || c.CallTimeout < 0 || c.PullSilence < 0 {
 		fault("limits and timeouts must not be negative")

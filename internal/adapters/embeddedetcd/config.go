@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
 
 	"go.uber.org/zap"
+
+	"galaxy/rtmanager/internal/loopback"
 )
 
 // Config says where a member keeps its data and where it listens. Only DataDir
@@ -116,7 +117,7 @@ func (l listen) validate() error {
 		return refuse("is not a URL; write it like http://127.0.0.1:2379")
 	case u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
 		return refuse("must be http://HOST:PORT and nothing more")
-	case !isLoopback(u.Hostname()):
+	case !loopback.IsHost(u.Hostname()):
 		return refuse("listens beyond this machine, but embedded etcd has neither TLS nor authentication; use 127.0.0.1, [::1] or localhost")
 	}
 	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
@@ -132,12 +133,4 @@ func (l listen) host() string {
 		return l.url
 	}
 	return net.JoinHostPort(u.Hostname(), u.Port())
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

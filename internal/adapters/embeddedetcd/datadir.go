@@ -7,10 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
-	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+	"galaxy/rtmanager/internal/atomicfile"
+	"galaxy/rtmanager/internal/filelock"
 )
 
 // dataDir is a data directory that this process holds the lock of:
@@ -20,7 +19,7 @@ import (
 //	DIR/etcd          etcd's own data
 type dataDir struct {
 	path    string
-	lock    *fileutil.LockedFile
+	lock    *filelock.Lock
 	cluster cluster
 }
 
@@ -49,24 +48,18 @@ func lockDataDir(path string) (dataDir, error) {
 	if err := makePrivate(path); err != nil {
 		return refuse(err)
 	}
-	name := filepath.Join(path, "lock")
-	lock, err := fileutil.TryLockFile(name, os.O_CREATE|os.O_RDWR, 0o600)
-	if errors.Is(err, fileutil.ErrLocked) {
-		return dataDir{}, fmt.Errorf("data directory %s is in use by %s; stop it or use another --data-dir", path, holder(name))
+	lock, err := filelock.Acquire(filepath.Join(path, "lock"), 0)
+	var locked *filelock.LockedError
+	if errors.As(err, &locked) {
+		return dataDir{}, fmt.Errorf("data directory %s is in use by %s; stop it or use another --data-dir", path, locked.Holder)
 	}
 	if err != nil {
-		return refuse(plain(err))
+		return refuse(err)
 	}
-	d := dataDir{path: path, lock: lock}
-	if err := errors.Join(lock.Truncate(0), writeAt(lock, strconv.Itoa(os.Getpid())+"\n")); err != nil {
-		return refuse(errors.Join(err, d.unlock()))
-	}
-	return d, nil
+	return dataDir{path: path, lock: lock}, nil
 }
 
-// unlock leaves the file in place: removing it would let two processes lock
-// two files of one name.
-func (d dataDir) unlock() error { return d.lock.Close() }
+func (d dataDir) unlock() error { return d.lock.Release() }
 
 // makePrivate creates the directory for this user alone. One that somebody
 // else has prepared keeps its mode unless it is empty, since it may hold more
@@ -84,29 +77,6 @@ func makePrivate(path string) error {
 		return err
 	}
 	return nil
-}
-
-// plain drops the name of the lock library's function from an error.
-func plain(err error) error {
-	if inner := new(fs.PathError); errors.As(err, &inner) {
-		return inner
-	}
-	return err
-}
-
-// holder says who has the lock, as far as the lock file tells.
-func holder(name string) string {
-	content, err := os.ReadFile(name)
-	pid := strings.TrimSpace(string(content))
-	if err != nil || pid == "" {
-		return "another process"
-	}
-	return "process " + pid
-}
-
-func writeAt(f *fileutil.LockedFile, text string) error {
-	_, err := f.WriteAt([]byte(text), 0)
-	return err
 }
 
 // joinCluster binds the directory to a cluster, or checks that it is already
@@ -159,31 +129,9 @@ func (d *dataDir) writeCluster(c cluster) error {
 	if err != nil {
 		return err
 	}
-	if err := writeDurably(d.clusterFile(), append(content, '\n')); err != nil {
+	if err := atomicfile.Write(d.clusterFile(), append(content, '\n')); err != nil {
 		return fmt.Errorf("data directory %s: %w", d.path, err)
 	}
 	d.cluster = c
 	return nil
-}
-
-// writeDurably makes the file appear whole or not at all, at whatever moment
-// the process or the machine dies.
-func writeDurably(name string, content []byte) error {
-	draft := name + ".new"
-	f, err := os.OpenFile(draft, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(draft, name); err != nil {
-		return err
-	}
-	parent, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return err
-	}
-	return errors.Join(parent.Sync(), parent.Close())
 }

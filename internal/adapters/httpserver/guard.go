@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/loopback"
 )
 
 // guard refuses requests that a web page could have made against its user's
@@ -39,10 +40,5 @@ func isLocalHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return loopback.IsHost(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/domain/container"
 )
 
@@ -89,7 +90,7 @@ func (e *Engine) makeDir(ctx context.Context, c *processContainer) error {
 	draft := filepath.Join(e.containersDir(), newMark+c.id)
 	err := e.fillDir(ctx, draft, c)
 	if err == nil {
-		err = moveDurably(draft, c.dir)
+		err = atomicfile.Rename(draft, c.dir)
 	}
 	if err == nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/filelock"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -22,7 +23,7 @@ type Engine struct {
 	cfg    Config
 	tools  tools
 	log    *slog.Logger
-	lock   *os.File
+	lock   *filelock.Lock
 	images *os.Root
 	states *os.Root
 	home   os.FileInfo // the directory of containers
@@ -39,6 +40,10 @@ type Engine struct {
 	names      map[string]*processContainer // all that lie in Dir, those of others included
 	ports      map[int]*processContainer    // which port is whose while it runs or starts
 }
+
+// lockTimeout is how long Open waits for the lock. When a daemon is killed, a child of
+// the daemon that is about to become the parent of a game may hold the lock for a moment.
+const lockTimeout = 2 * time.Second
 
 // errClosed is why a method of a closed engine does nothing.
 var errClosed = errors.New("the process engine is closed")
@@ -67,7 +72,11 @@ func Open(cfg Config) (*Engine, error) {
 }
 
 func (e *Engine) open() (err error) {
-	if e.lock, err = lockFile(filepath.Join(e.cfg.Dir, "engine.lock")); err != nil {
+	e.lock, err = filelock.Acquire(filepath.Join(e.cfg.Dir, "engine.lock"), lockTimeout)
+	if errors.Is(err, filelock.ErrLocked) {
+		return fmt.Errorf("another engine uses the directory: %w", err)
+	}
+	if err != nil {
 		return err
 	}
 	if e.images, err = os.OpenRoot(e.cfg.ImagesDir); err != nil {
@@ -115,7 +124,7 @@ func (e *Engine) Close() error {
 		errs = append(errs, e.states.Close())
 	}
 	if e.lock != nil {
-		errs = append(errs, unlockFile(e.lock))
+		errs = append(errs, e.lock.Release())
 	}
 	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/domain/container"
 )
 
@@ -46,7 +47,7 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 // it. What it does not come to, the next Open does.
 func (e *Engine) deleteDir(c *processContainer) error {
 	old := filepath.Join(e.containersDir(), oldMark+c.id)
-	err := moveDurably(c.dir, old)
+	err := atomicfile.Rename(c.dir, old)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // by an earlier Remove, or by somebody else
 	}

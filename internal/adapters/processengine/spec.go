@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -56,7 +57,7 @@ func writeJSON(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	return writeDurably(name, append(content, '\n'))
+	return atomicfile.Write(name, append(content, '\n'))
 }
 
 // check returns nil for a spec that the engine can serve, and otherwise every

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
-	"time"
 )
 
 // supported asks for the handles by which a process is told from a later one of its
@@ -18,34 +17,6 @@ func supported() error {
 		return fmt.Errorf("games run as local processes on Linux 5.4 or newer only: %w", err)
 	}
 	return self.Release()
-}
-
-// lockPatience is how long the lock is waited for. When a daemon is killed a child
-// of its, about to become the parent of a game, may hold it for a moment more.
-const lockPatience = 2 * time.Second
-
-// lockFile locks the file until it is unlocked or this process dies.
-func lockFile(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	for deadline := time.Now().Add(lockPatience); ; {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(deadline) {
-			return nil, errors.Join(fmt.Errorf("%s is locked: another engine uses the directory (%w)", name, err), f.Close())
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-}
-
-// unlockFile gives the lock up although a child of ours, between fork and exec,
-// may have the file open too.
-func unlockFile(f *os.File) error {
-	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
 
 // detached puts the command into a session of its own, which no terminal and no

@@ -16,8 +16,6 @@ func supported() error {
 	return fmt.Errorf("games run as local processes on Linux only, not on %s; use Docker: %w", goruntime.GOOS, errUnsupported)
 }
 
-func lockFile(string) (*os.File, error)                   { return nil, errUnsupported }
-func unlockFile(*os.File) error                           { return errUnsupported }
 func detached(*exec.Cmd)                                  {}
 func makePipe(string) error                               { return errUnsupported }
 func readPipe(string) (*os.File, error)                   { return nil, errUnsupported }

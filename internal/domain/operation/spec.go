@@ -22,6 +22,9 @@ const (
 	DefaultCrashDelay    = time.Second
 )
 
+// MinMemoryBytes is the smallest memory limit that a Docker Engine accepts.
+const MinMemoryBytes = 6 << 20
+
 // NoHealthCheck is the HealthPath of a game without a health check.
 const NoHealthCheck = "none"
 
@@ -121,7 +124,6 @@ const (
 	maxNetworkBytes  = 255 // Docker itself has no limit
 	maxCrashAttempts = 1000
 	maxWait          = Duration(time.Hour)
-	minMemory        = 6 << 20
 )
 
 // Validate returns nil if an engine may be able to run the spec. Otherwise it returns
@@ -151,7 +153,7 @@ func (s Spec) Validate() error {
 	fault(s.Port < 0 || s.Port > 65535, "port", "%d is not a port from 0 to 65535", s.Port)
 	fault(s.ContainerPort < 0 || s.ContainerPort > 65535, "container_port", "%d is not a port from 0 to 65535", s.ContainerPort)
 	fault(!(s.CPUs >= 0 && s.CPUs <= 1024), "cpus", "%v is not a number of CPUs from 0 to 1024", s.CPUs)
-	fault(s.MemoryBytes != 0 && s.MemoryBytes < minMemory, "memory_bytes", "%d is less than the minimum of %d", s.MemoryBytes, minMemory)
+	fault(s.MemoryBytes != 0 && s.MemoryBytes < MinMemoryBytes, "memory_bytes", "%d is less than the minimum of %d", s.MemoryBytes, MinMemoryBytes)
 	fault(strings.ContainsAny(s.Network, " /\x00"), "network", "%.64q is not a network name", s.Network)
 	fault(len(s.Network) > maxNetworkBytes, "network", "has %d bytes; at most %d are allowed", len(s.Network), maxNetworkBytes)
 	fault(s.HealthPath != "" && s.HasHealthCheck() && !validPath(s.HealthPath), "health_path", "%.64q is neither a path such as /healthz nor %q", s.HealthPath, NoHealthCheck)

@@ -1,0 +1,38 @@
+// Package atomicfile replaces files so that a reader, and a program that starts after a
+// crash, finds either the old file or the complete new one.
+package atomicfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// Write replaces the content of the file, which gets mode 0600 if it is new. After a crash
+// of the process or the machine the file is either unchanged or complete. Write also makes
+// earlier changes of the file's directory durable. It uses the file NAME.new as a draft.
+func Write(name string, content []byte) error {
+	draft := name + ".new"
+	f, err := os.OpenFile(draft, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return Rename(draft, name)
+}
+
+// Rename renames a file or directory within one directory. When it has returned, the
+// rename survives a crash of the machine.
+func Rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close())
+}

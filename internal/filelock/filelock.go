@@ -1,0 +1,92 @@
+// Package filelock gives a directory to one process at a time by a lock file in it.
+package filelock
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// retryInterval is the time between two attempts to take a lock.
+const retryInterval = 10 * time.Millisecond
+
+// ErrLocked is returned if another process holds the lock. errors.As finds a
+// *LockedError.
+var ErrLocked = errors.New("the file is locked")
+
+// LockedError names the process that holds a lock.
+type LockedError struct {
+	Path string
+	// Holder names the process that holds the lock: "process 12", or "another process"
+	// if the lock file does not contain a process id.
+	Holder string
+}
+
+func (e *LockedError) Error() string { return fmt.Sprintf("%s is locked by %s", e.Path, e.Holder) }
+
+// Is reports whether target is ErrLocked.
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }
+
+// Lock is a lock that this process holds.
+type Lock struct{ file *os.File }
+
+// Acquire creates the file if necessary, locks it, and writes the process id into it. If
+// another process, or another Lock of this one, holds the lock, Acquire retries until wait
+// is over and then returns a *LockedError. The kernel releases the lock when the process
+// dies.
+//
+// A process that is killed while it forks a child can leave the lock to the child until
+// the child executes its program. A caller that forks should wait longer than that.
+func Acquire(name string, wait time.Duration) (*Lock, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := retryLock(f, wait); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	l := &Lock{file: f}
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Release())
+	}
+	return l, nil
+}
+
+// retryLock locks the file, and retries until wait is over.
+func retryLock(f *os.File, wait time.Duration) error {
+	for deadline := time.Now().Add(wait); ; {
+		err := tryLock(f)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, ErrLocked):
+			return &fs.PathError{Op: "lock", Path: f.Name(), Err: err}
+		case !time.Now().Before(deadline):
+			return &LockedError{Path: f.Name(), Holder: readHolder(f.Name())}
+		}
+		<-time.After(retryInterval)
+	}
+}
+
+// Release releases the lock. It leaves the file in place: otherwise two processes could
+// lock two files of the same name. The lock is also free if a child of this process, not
+// yet executed, has the file open.
+func (l *Lock) Release() error { return errors.Join(unlock(l.file), l.file.Close()) }
+
+// readHolder names the process whose id the lock file contains.
+func readHolder(name string) string {
+	content, err := os.ReadFile(name)
+	pid := strings.TrimSpace(string(content))
+	if err != nil || pid == "" {
+		return "another process"
+	}
+	return "process " + pid
+}
