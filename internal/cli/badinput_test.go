@@ -83,7 +83,7 @@ func TestBadArguments(t *testing.T) {
 		"status in caps":   {setStatus("--from", "Running", "--to", "stopped"), `--from "Running" is not a status; use one of`},
 		"empty status":     {setStatus("--from", "", "--to", "stopped"), "--from is empty"},
 		"same status":      {setStatus("--from", "running", "--to", "running"), `from "running" to "running": running may become stopped or removed`},
-		"back from death":  {setStatus("--from", "removed", "--to", "running"), `nothing follows "removed"`},
+		"back from death":  {setStatus("--from", "removed", "--to", "running"), `"removed" has no transitions`},
 		"no such pair":     {setStatus("--from", "removed", "--to", "stopped"), "transition is not allowed"},
 		"empty guard":      {setStatus("--from", "running", "--to", "stopped", "--container-id", ""), "--container-id is empty; give it a value or leave it out"},
 		"empty operation":  {setStatus("--from", "running", "--to", "stopped", "--operation-id", ""), "--operation-id is empty"},

@@ -81,7 +81,7 @@ func TestRefusedTransitionsSayWhy(t *testing.T) {
 	f := startSettled(t, httpserver.Config{})
 	pair := f.send("POST", bodyPost, "", `{"expected_from":"removed","to":"running"}`).problem(t)
 	require.Equal(t, "removed running", pair.From+" "+pair.To)
-	require.Contains(t, pair.Detail, "nothing follows")
+	require.Contains(t, pair.Detail, "has no transitions")
 	container := f.send("POST", bodyPost, "", member(stop, "expected_container_id", `"old"`)).problem(t)
 	require.Equal(t, "container_id old c-g", container.Expectation+" "+container.Expected+" "+container.Actual)
 	require.Equal(t, recordOf("g"), *container.Current)

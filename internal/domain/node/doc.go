@@ -1,4 +1,7 @@
-// Package node holds what the daemons of a cluster know of each other: a node,
-// its identity, the leader of a scope, and the fence that proves a leadership or
-// a presence inside a transaction.
+// Package node describes the nodes of a cluster. A node is a daemon with its engine.
+//
+//	node.go   Node: a present node; Leader: the leader of a scope
+//	ref.go    Ref: the name of a node, region and name
+//	fence.go  Fence: the proof of a leadership or a session inside a transaction
+//	errors.go
 package node

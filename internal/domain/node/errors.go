@@ -2,8 +2,5 @@ package node
 
 import "errors"
 
-// Errors of nodes.
-var (
-	// ErrNodeUnreachable: the node that the game lives on, or should, is not there.
-	ErrUnreachable = errors.New("node is not reachable")
-)
+// ErrUnreachable: the node that a game is or should be placed on does not respond.
+var ErrUnreachable = errors.New("node is not reachable")

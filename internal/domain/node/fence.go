@@ -6,17 +6,17 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Fence is a proof of leadership that the store checks inside the write's own
-// transaction: the key exists and was created at this revision. A leader that
-// was replaced cannot write any more, whatever it believes.
+// Fence is the proof of a leadership or a session. The store compares it in the
+// transaction of each write: Key exists and its create revision is CreateRevision. So a
+// leader that has been replaced cannot write, even before it detects that.
 type Fence struct {
 	Key            string
 	CreateRevision int64
 }
 
-// Validate returns nil for a fence that could hold, and otherwise a
-// *runtime.InvalidError on "fence": without a key, or with a create revision that
-// no key can have. Zero must not pass: to etcd it means that there is no key.
+// Validate returns nil for a fence that could be valid, and otherwise a
+// *runtime.InvalidError on "fence": for an empty key, and for a create revision that no
+// key can have. Zero is rejected because etcd compares it as "the key does not exist".
 func (f Fence) Validate() error {
 	switch {
 	case f.Key == "":

@@ -2,14 +2,14 @@ package node
 
 import "galaxy/rtmanager/internal/domain/runtime"
 
-// Ref names a node. A name is unique within its region. The zero Ref names none.
+// Ref names a node. A name is unique within its region. The zero Ref names no node.
 type Ref struct {
 	Region string `json:"region"`
 	Name   string `json:"node"`
 }
 
-// RefOf returns the node that the record says its game lives on; the zero Ref if it
-// names none.
+// RefOf returns the node that the record places its game on, and the zero Ref if it names
+// none.
 func RefOf(record runtime.RuntimeRecord) Ref { return Ref{record.Region, record.Node} }
 
 // String returns REGION/NODE.
@@ -21,7 +21,7 @@ func (r Ref) IsZero() bool { return r == Ref{} }
 // Ref returns the name of the node.
 func (n Node) Ref() Ref { return Ref{n.Region, n.Name} }
 
-// Find returns the node that ref names, and false if nodes holds none of that name.
+// Find returns the node of the name, and false if nodes does not contain it.
 func Find(nodes []Node, ref Ref) (Node, bool) {
 	for _, n := range nodes {
 		if n.Ref() == ref {

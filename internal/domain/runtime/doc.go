@@ -1,4 +1,12 @@
-// Package runtime is the domain: what a game's runtime record says, which
-// status may follow which, and the errors every layer above agrees on. It
-// knows nothing of etcd, HTTP or Docker and imports the standard library only.
+// Package runtime is the core of the domain: the runtime record of a game, its status,
+// the transitions between statuses, and the errors of records and stores. It does not
+// depend on etcd, HTTP or Docker, and imports only the standard library. Nothing in it
+// reads a clock.
+//
+//	record.go      RuntimeRecord: fields, validation, comparison
+//	status.go      Status: running, stopped, removed
+//	transition.go  the allowed transitions and their effect on the fields
+//	ledger.go      LedgerEntry: one write in the history of a game
+//	gameid.go      the rules of game ids
+//	errors.go      sentinels and typed errors
 package runtime

@@ -22,7 +22,7 @@ func TestErrors(t *testing.T) {
 		{"conflict", &runtime.ConflictError{
 			GameID: "g", Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 			Current: record(runtime.StatusStopped), Revision: 7,
-		}, runtime.ErrConflict, `expected status "running", found "stopped" (the record is stopped since revision 7)`},
+		}, runtime.ErrConflict, `expected status "running", found "stopped" (current record: stopped, last changed at revision 7)`},
 		{"conflict without record", &runtime.ConflictError{
 			GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "7", Actual: "0",
 		}, runtime.ErrConflict, `expected revision "7", but there is no record`},
@@ -30,7 +30,7 @@ func TestErrors(t *testing.T) {
 			GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "7", Actual: "9", Revision: 9,
 		}, runtime.ErrConflict, `expected revision "7", found "9"`},
 		{"corrupt", &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, runtime.ErrCorrupt, "key \"/runtimes/g\": is not JSON"},
-		{"transition", &runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, runtime.ErrInvalidTransition, `transition is not allowed from "removed" to "running": nothing follows "removed"`},
+		{"transition", &runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, runtime.ErrInvalidTransition, `transition is not allowed from "removed" to "running": "removed" has no transitions`},
 	}
 	sentinels := []error{
 		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced,

@@ -6,12 +6,13 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-func instant(n int) time.Time {
+// timeAt returns the n-th minute after a fixed time.
+func timeAt(n int) time.Time {
 	return time.Date(2026, time.March, 1, 12, n, 0, 123456789, time.UTC)
 }
 
-func instantPtr(n int) *time.Time {
-	at := instant(n)
+func timePtrAt(n int) *time.Time {
+	at := timeAt(n)
 	return &at
 }
 
@@ -20,14 +21,14 @@ func record(status runtime.Status) runtime.RuntimeRecord {
 	r := runtime.RuntimeRecord{
 		GameID: "game-1", Status: status, Region: "eu", Node: "n1", CurrentContainerID: "c1", CurrentImageRef: "engine:1",
 		EngineEndpoint: "http://10.0.0.1", StatePath: "/state", DockerNetwork: "net", Generation: 2,
-		CreatedAt: instant(0), LastOpAt: instant(1), StartedAt: instantPtr(1),
+		CreatedAt: timeAt(0), LastOpAt: timeAt(1), StartedAt: timePtrAt(1),
 	}
 	switch status {
 	case runtime.StatusStopped:
-		r.StoppedAt = instantPtr(2)
+		r.StoppedAt = timePtrAt(2)
 	case runtime.StatusRemoved:
-		r.StoppedAt, r.RemovedAt, r.CurrentContainerID = instantPtr(2), instantPtr(3), ""
-	default: // running as it is
+		r.StoppedAt, r.RemovedAt, r.CurrentContainerID = timePtrAt(2), timePtrAt(3), ""
+	default: // running: no further fields
 	}
 	return r
 }

@@ -19,7 +19,7 @@ func TestValidateGameIDAccepts(t *testing.T) {
 	}
 }
 
-func TestValidateGameIDRefuses(t *testing.T) {
+func TestValidateGameIDRejects(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, id, want string }{
 		{"empty", "", "game_id is empty; name the game"},
@@ -27,9 +27,9 @@ func TestValidateGameIDRefuses(t *testing.T) {
 		{"dot", ".", `game_id "." cannot be an id: URLs read it as a path step`},
 		{"two dots", "..", `game_id ".." cannot be an id: URLs read it as a path step`},
 		{"257 bytes", strings.Repeat("x", 257), `game_id "` + strings.Repeat("x", 32) + `"… has 257 bytes; at most 256 are allowed`},
-		{"newline", "a\nb", `game_id "a\nb" holds a control character`},
-		{"NUL", "\x00", `game_id "\x00" holds a control character`},
-		{"C1 control", "a\u0085", `game_id "a\u0085" holds a control character`},
+		{"newline", "a\nb", `game_id "a\nb" contains a control character`},
+		{"NUL", "\x00", `game_id "\x00" contains a control character`},
+		{"C1 control", "a\u0085", `game_id "a\u0085" contains a control character`},
 		{"invalid UTF-8", "a\xff", `game_id "a\xff" is not valid UTF-8`},
 	}
 	for _, tt := range tests {

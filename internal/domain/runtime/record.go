@@ -5,45 +5,44 @@ import (
 	"time"
 )
 
-// RuntimeRecord is what the store remembers of one game's runtime. Instants
-// are UTC, and one that does not apply is nil. The JSON names are part of the
-// contract: the record reads the same in etcd, over the API and on the command
-// line.
+// RuntimeRecord is the stored state of one game's runtime. Times are in UTC; a time that
+// does not apply is nil. The JSON names are part of the contract: the record has the same
+// form in etcd, in the API and on the command line.
 type RuntimeRecord struct {
-	// GameID names the game; see ValidateGameID for which ids there are.
+	// GameID identifies the game; see ValidateGameID.
 	GameID string `json:"game_id"`
 	Status Status `json:"status"`
-	// Region and Node say where the game lives; both may be empty.
+	// Region and Node name the node that the game is placed on; both may be empty.
 	Region string `json:"region"`
 	Node   string `json:"node"`
-	// CurrentContainerID is the engine's id of the container that this record
-	// speaks of. A removed game has none.
+	// CurrentContainerID is the engine's id of the game's container. It is empty for a
+	// removed game.
 	CurrentContainerID string `json:"current_container_id"`
 	CurrentImageRef    string `json:"current_image_ref"`
-	// EngineEndpoint is where the game engine in the container is reached.
+	// EngineEndpoint is the address of the game engine in the container.
 	EngineEndpoint string `json:"engine_endpoint"`
-	// StatePath is the directory on the node that holds the game's state.
+	// StatePath is the directory on the node with the game's state.
 	StatePath     string `json:"state_path"`
 	DockerNetwork string `json:"docker_network"`
-	// Generation counts how many containers this game has had.
+	// Generation is the number of containers that this game has had.
 	Generation int64     `json:"generation"`
 	CreatedAt  time.Time `json:"created_at"`
-	// LastOpAt is when the last operation on the record said it happened, by
-	// the clock of whoever made it: for people to read, never to order by.
+	// LastOpAt is the time of the last operation on the record, by the clock of the node
+	// that made it. It is for display: clocks differ, so it does not order operations.
 	LastOpAt  time.Time  `json:"last_op_at"`
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	StoppedAt *time.Time `json:"stopped_at,omitempty"`
 	RemovedAt *time.Time `json:"removed_at,omitempty"`
 }
 
-// Validate returns nil for a record that does not contradict its status, and
-// otherwise every fault at once: *InvalidError values, joined, each naming the
-// field by its JSON name. All of them errors.Is ErrInvalid.
+// Validate returns nil for a record whose fields agree with its status. Otherwise it
+// returns every fault, as joined *InvalidError values that name the fields by their JSON
+// names. All of them errors.Is ErrInvalid.
 //
-// Always wanted: a valid game id, a known status, created_at, last_op_at and a
-// generation that is not negative. Running and stopped want a container id;
-// running wants started_at and neither stopped_at nor removed_at; stopped wants
-// stopped_at and no removed_at; removed wants removed_at and no container id.
+// Every record requires a valid game id, a known status, created_at, last_op_at and a
+// generation that is not negative. Running requires a container id and started_at, and
+// forbids stopped_at and removed_at. Stopped requires a container id and stopped_at, and
+// forbids removed_at. Removed requires removed_at and forbids a container id.
 func (r RuntimeRecord) Validate() error {
 	var faults []error
 	fault := func(wrong bool, field, reason string) {
@@ -76,22 +75,22 @@ func (r RuntimeRecord) Validate() error {
 		faults = append(faults, err)
 	}
 	zero := func(at *time.Time) bool { return at != nil && at.IsZero() }
-	fault(zero(r.StartedAt), "started_at", "must be absent or an instant, not the zero time")
-	fault(zero(r.StoppedAt), "stopped_at", "must be absent or an instant, not the zero time")
-	fault(zero(r.RemovedAt), "removed_at", "must be absent or an instant, not the zero time")
+	fault(zero(r.StartedAt), "started_at", "must be absent or a time other than the zero time")
+	fault(zero(r.StoppedAt), "stopped_at", "must be absent or a time other than the zero time")
+	fault(zero(r.RemovedAt), "removed_at", "must be absent or a time other than the zero time")
 	return errors.Join(faults...)
 }
 
 // Clone returns a copy that shares no memory with r.
 func (r RuntimeRecord) Clone() RuntimeRecord {
-	r.StartedAt = cloneInstant(r.StartedAt)
-	r.StoppedAt = cloneInstant(r.StoppedAt)
-	r.RemovedAt = cloneInstant(r.RemovedAt)
+	r.StartedAt = cloneTime(r.StartedAt)
+	r.StoppedAt = cloneTime(r.StoppedAt)
+	r.RemovedAt = cloneTime(r.RemovedAt)
 	return r
 }
 
-// Equal reports whether two records say the same: all fields are equal, and all
-// instants the same instants.
+// Equal reports whether all fields are equal. It compares times with time.Time.Equal, so
+// the time zone does not matter.
 func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
 	for _, pair := range [...][2]*time.Time{
 		{&r.CreatedAt, &other.CreatedAt}, {&r.LastOpAt, &other.LastOpAt},
@@ -102,17 +101,17 @@ func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
 			return false
 		}
 	}
-	return r.withoutInstants() == other.withoutInstants()
+	return r.withoutTimes() == other.withoutTimes()
 }
 
-func (r RuntimeRecord) withoutInstants() RuntimeRecord {
+func (r RuntimeRecord) withoutTimes() RuntimeRecord {
 	r.CreatedAt, r.LastOpAt = time.Time{}, time.Time{}
 	r.StartedAt, r.StoppedAt, r.RemovedAt = nil, nil, nil
 	return r
 }
 
-// InUTC returns a copy of r whose instants are in UTC and carry no monotonic
-// clock reading, which is the form the stores keep.
+// InUTC returns a copy of r whose times are in UTC and without a monotonic clock reading,
+// which is the form that the stores keep.
 func (r RuntimeRecord) InUTC() RuntimeRecord {
 	r = r.Clone()
 	r.CreatedAt = utc(r.CreatedAt)
@@ -127,7 +126,7 @@ func (r RuntimeRecord) InUTC() RuntimeRecord {
 
 func utc(at time.Time) time.Time { return at.Round(0).UTC() }
 
-func cloneInstant(at *time.Time) *time.Time {
+func cloneTime(at *time.Time) *time.Time {
 	if at == nil {
 		return nil
 	}
@@ -135,7 +134,7 @@ func cloneInstant(at *time.Time) *time.Time {
 	return &c
 }
 
-// VersionedRecord is a record with the revision at which it was last changed.
+// VersionedRecord is a record with the revision of its last change.
 type VersionedRecord struct {
 	Record   RuntimeRecord
 	Revision int64

@@ -22,13 +22,13 @@ func TestRecordValidateAccepts(t *testing.T) {
 	require.NoError(t, bare.Validate(), "region, node, image and endpoint may be empty")
 }
 
-func TestRecordValidateRefuses(t *testing.T) {
+func TestRecordValidateRejects(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name   string
-		status runtime.Status
-		spoil  func(*runtime.RuntimeRecord)
-		want   string
+		name    string
+		status  runtime.Status
+		corrupt func(*runtime.RuntimeRecord)
+		want    string
 	}{
 		{"no game id", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.GameID = "" }, "game_id is empty; name the game"},
 		{"no status", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.Status = "" }, `status "" is not a status; use one of running, stopped, removed`},
@@ -38,22 +38,22 @@ func TestRecordValidateRefuses(t *testing.T) {
 		{"negative generation", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.Generation = -1 }, "generation must not be negative"},
 		{"running without container", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.CurrentContainerID = "" }, "current_container_id is required while running"},
 		{"running without started_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.StartedAt = nil }, "started_at is required while running"},
-		{"running with stopped_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.StoppedAt = instantPtr(2) }, "stopped_at must be absent while running"},
-		{"running with removed_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.RemovedAt = instantPtr(2) }, "removed_at must be absent while running"},
+		{"running with stopped_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.StoppedAt = timePtrAt(2) }, "stopped_at must be absent while running"},
+		{"running with removed_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.RemovedAt = timePtrAt(2) }, "removed_at must be absent while running"},
 		{"stopped without container", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.CurrentContainerID = "" }, "current_container_id is required while stopped"},
 		{"stopped without stopped_at", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.StoppedAt = nil }, "stopped_at is required while stopped"},
-		{"stopped with removed_at", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.RemovedAt = instantPtr(2) }, "removed_at must be absent while stopped"},
+		{"stopped with removed_at", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.RemovedAt = timePtrAt(2) }, "removed_at must be absent while stopped"},
 		{"removed without removed_at", runtime.StatusRemoved, func(r *runtime.RuntimeRecord) { r.RemovedAt = nil }, "removed_at is required once removed"},
 		{"removed with container", runtime.StatusRemoved, func(r *runtime.RuntimeRecord) { r.CurrentContainerID = "c1" }, "current_container_id must be empty once removed"},
-		{"zero started_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.StartedAt = &time.Time{} }, "started_at must be absent or an instant, not the zero time"},
-		{"zero stopped_at", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.StoppedAt = &time.Time{} }, "stopped_at must be absent or an instant, not the zero time"},
-		{"zero removed_at", runtime.StatusRemoved, func(r *runtime.RuntimeRecord) { r.RemovedAt = &time.Time{} }, "removed_at must be absent or an instant, not the zero time"},
+		{"zero started_at", runtime.StatusRunning, func(r *runtime.RuntimeRecord) { r.StartedAt = &time.Time{} }, "started_at must be absent or a time other than the zero time"},
+		{"zero stopped_at", runtime.StatusStopped, func(r *runtime.RuntimeRecord) { r.StoppedAt = &time.Time{} }, "stopped_at must be absent or a time other than the zero time"},
+		{"zero removed_at", runtime.StatusRemoved, func(r *runtime.RuntimeRecord) { r.RemovedAt = &time.Time{} }, "removed_at must be absent or a time other than the zero time"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := record(tt.status)
-			tt.spoil(&r)
+			tt.corrupt(&r)
 			err := r.Validate()
 			require.ErrorIs(t, err, runtime.ErrInvalid)
 			require.EqualError(t, err, tt.want)
@@ -75,7 +75,7 @@ func TestRecordClone(t *testing.T) {
 	r := record(runtime.StatusRemoved)
 	c := r.Clone()
 	require.Equal(t, r, c)
-	*c.StartedAt, *c.StoppedAt, *c.RemovedAt = instant(50), instant(50), instant(50)
+	*c.StartedAt, *c.StoppedAt, *c.RemovedAt = timeAt(50), timeAt(50), timeAt(50)
 	require.Equal(t, record(runtime.StatusRemoved), r)
 }
 
@@ -87,7 +87,7 @@ func TestRecordInUTC(t *testing.T) {
 		*at = at.In(zone)
 	}
 	require.Equal(t, record(runtime.StatusRemoved), local.InUTC())
-	require.Equal(t, zone, local.StartedAt.Location(), "the record itself is left alone")
+	require.Equal(t, zone, local.StartedAt.Location(), "the record itself does not change")
 
 	r := record(runtime.StatusRunning)
 	r.LastOpAt = time.Now()
@@ -106,19 +106,19 @@ func TestRecordJSONNames(t *testing.T) {
 	}`, string(encoded))
 }
 
-// TestEqualSeesEveryField changes one field at a time, those that nobody has
-// thought of yet too.
-func TestEqualSeesEveryField(t *testing.T) {
+// TestEqualComparesEveryField changes one field at a time by reflection, so that it
+// covers fields added later.
+func TestEqualComparesEveryField(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	fresh := func() runtime.RuntimeRecord { return runtime.RuntimeRecord{StartedAt: &at, CreatedAt: at} }
-	require.True(t, fresh().Equal(fresh()))
-	elsewhere := fresh()
-	moved := at.In(time.FixedZone("there", 3600))
-	elsewhere.StartedAt, elsewhere.CreatedAt = &moved, moved
-	require.True(t, fresh().Equal(elsewhere), "the same instants, told in another zone")
+	newRecord := func() runtime.RuntimeRecord { return runtime.RuntimeRecord{StartedAt: &at, CreatedAt: at} }
+	require.True(t, newRecord().Equal(newRecord()))
+	otherZone := newRecord()
+	shifted := at.In(time.FixedZone("there", 3600))
+	otherZone.StartedAt, otherZone.CreatedAt = &shifted, shifted
+	require.True(t, newRecord().Equal(otherZone), "the same times in another time zone")
 	for i := range reflect.TypeFor[runtime.RuntimeRecord]().NumField() {
-		other := fresh()
+		other := newRecord()
 		field := reflect.ValueOf(&other).Elem().Field(i)
 		switch field.Interface().(type) {
 		case string, runtime.Status:
@@ -133,7 +133,7 @@ func TestEqualSeesEveryField(t *testing.T) {
 		default:
 			t.Fatalf("this test does not know how to change a %s", field.Type())
 		}
-		require.False(t, fresh().Equal(other), "%s differs", reflect.TypeFor[runtime.RuntimeRecord]().Field(i).Name)
-		require.False(t, other.Equal(fresh()), "%s differs", reflect.TypeFor[runtime.RuntimeRecord]().Field(i).Name)
+		require.False(t, newRecord().Equal(other), "%s differs", reflect.TypeFor[runtime.RuntimeRecord]().Field(i).Name)
+		require.False(t, other.Equal(newRecord()), "%s differs", reflect.TypeFor[runtime.RuntimeRecord]().Field(i).Name)
 	}
 }

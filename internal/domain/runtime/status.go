@@ -6,42 +6,41 @@ import (
 	"strings"
 )
 
-// Status is what a game's container is doing as far as the record knows. The
-// zero Status is not a status: it never stands for one of the three by accident.
+// Status is the recorded state of a game's container. The zero Status is not a known
+// status.
 type Status string
 
-// The three statuses. Every record has exactly one of them.
+// The three statuses. Every valid record has exactly one of them.
 const (
 	StatusRunning Status = "running"
 	StatusStopped Status = "stopped"
 	StatusRemoved Status = "removed"
 )
 
-// Statuses returns the known statuses in the order of a container's life. The
-// slice is the caller's own.
+// Statuses returns the known statuses in the order of a container's life. The caller may
+// modify the slice.
 func Statuses() []Status {
 	return []Status{StatusRunning, StatusStopped, StatusRemoved}
 }
 
-// IsKnown reports whether s is one of the three statuses, spelled exactly.
+// IsKnown reports whether s is exactly one of the three statuses.
 func (s Status) IsKnown() bool {
 	return slices.Contains(Statuses(), s)
 }
 
-// ParseStatus gives back the status spelled exactly so. Any other word, the
-// empty one included, is an *InvalidError on the named field that lists the
-// three words.
-func ParseStatus(field, word string) (Status, error) {
-	s := Status(word)
+// ParseStatus returns the status with exactly this name. For any other name, including
+// the empty one, it returns an *InvalidError on the field that lists the known statuses.
+func ParseStatus(field, name string) (Status, error) {
+	s := Status(name)
 	if s.IsKnown() {
 		return s, nil
 	}
-	known := make([]string, 0, 3)
-	for _, k := range Statuses() {
-		known = append(known, string(k))
+	names := make([]string, 0, 3)
+	for _, status := range Statuses() {
+		names = append(names, string(status))
 	}
 	return "", &InvalidError{
 		Field:  field,
-		Reason: fmt.Sprintf("%q is not a status; use one of %s", string(s), strings.Join(known, ", ")),
+		Reason: fmt.Sprintf("%q is not a status; use one of %s", name, strings.Join(names, ", ")),
 	}
 }

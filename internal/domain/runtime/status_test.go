@@ -27,8 +27,8 @@ func TestStatusIsKnown(t *testing.T) {
 	}
 }
 
-func TestStatusesIsTheCallersOwn(t *testing.T) {
+func TestStatusesReturnsNewSlice(t *testing.T) {
 	t.Parallel()
-	runtime.Statuses()[0] = "scribbled"
+	runtime.Statuses()[0] = "changed"
 	require.Equal(t, []runtime.Status{"running", "stopped", "removed"}, runtime.Statuses())
 }

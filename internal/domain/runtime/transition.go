@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// allowedTransitions holds every transition that UpdateStatus may make. A removed game has
-// none: it comes back only through an Upsert of a fresh record.
+// allowedTransitions returns the statuses that may follow from. No status may follow
+// removed: only an Upsert of a new record restores a removed game.
 func allowedTransitions(from Status) []Status {
 	switch from {
 	case StatusRunning:
@@ -18,9 +18,9 @@ func allowedTransitions(from Status) []Status {
 	}
 }
 
-// Transition returns nil when a record may go from one status to the other,
-// and otherwise a *TransitionError, which errors.Is ErrInvalidTransition. A
-// status never follows itself, and unknown statuses follow nothing.
+// Transition returns nil if a record may change from one status to the other. Otherwise
+// it returns a *TransitionError, which errors.Is ErrInvalidTransition. A transition to
+// the same status, and one from or to an unknown status, is not allowed.
 func Transition(from, to Status) error {
 	if slices.Contains(allowedTransitions(from), to) {
 		return nil
@@ -28,13 +28,14 @@ func Transition(from, to Status) error {
 	return &TransitionError{From: from, To: to}
 }
 
-// Apply returns what r becomes by the transition to the given status at now.
-// It is pure: it may run again after a lost race and gives the same answer.
+// Apply returns the record after a transition to the status at the time now. It does not
+// modify r and shares no memory with it. It is a pure function, so a compare-and-swap
+// loop can call it for each attempt.
 //
-// Stopping and removing keep StartedAt; removing empties the container id and
-// keeps StoppedAt; running again keeps the container, since it is the same one
-// that resumes, and clears StoppedAt. The pair is checked as by Transition and
-// nothing else is: whoever calls has compared what it expects of r.
+// Stopping and removing keep StartedAt. Removing clears the container id and keeps
+// StoppedAt. Resuming keeps the container, since the same one runs, and clears
+// StoppedAt. Apply checks the pair of statuses as Transition does and nothing else: the
+// caller has compared its other preconditions.
 func (r RuntimeRecord) Apply(to Status, now time.Time) (RuntimeRecord, error) {
 	if err := Transition(r.Status, to); err != nil {
 		return RuntimeRecord{}, err
