@@ -22,13 +22,14 @@ type IntentStore interface {
 	// written. A game without one has the zero Intent but for GameID, at revision 0.
 	GetIntent(ctx context.Context, gameID string) (VersionedIntent, error)
 
-	// PutIntent writes the intent if the present one was last written at
-	// ifRevision, 0 meaning that there is none, and every fence holds. It returns the revision
-	// of this write. Another revision is a *runtime.ConflictError on
+	// PutIntent writes the intent if the present one is the version that it replaces, the
+	// zero IntentVersion meaning that there is none, and every fence holds. It returns the
+	// version of this write. A version that GetIntent or PutIntent returned spares the store
+	// from reading the present intent first. Another revision is a *runtime.ConflictError on
 	// runtime.PreconditionRevision; a fence that does not hold is runtime.ErrFenced, whatever else is in
 	// the way. What ValidateIntent does not pass is runtime.ErrInvalid, and a
 	// present intent that cannot be read runtime.ErrCorrupt: it is not overwritten.
-	PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error)
+	PutIntent(ctx context.Context, intent operation.Intent, replaces IntentVersion, fences ...node.Fence) (IntentVersion, error)
 
 	// GetIntents returns the intents of the games, in their order, each as GetIntent
 	// returns it. A corrupt intent does not hide the others: its place holds that of a
@@ -40,11 +41,29 @@ type IntentStore interface {
 	GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error)
 }
 
-// VersionedIntent is an intent with the revision at which it was last written.
+// VersionedIntent is an intent with the version at which it was read.
 type VersionedIntent struct {
-	Intent   operation.Intent
-	Revision int64
+	Intent operation.Intent
+	IntentVersion
 }
+
+// IntentVersion identifies one write of an intent, for the next write to replace.
+type IntentVersion struct {
+	// Revision is that of the write; 0 means that there is no intent.
+	Revision int64
+	// stored is the intent as its store keeps it, with what a newer version of this
+	// program has added; empty if that is not known.
+	stored string
+}
+
+// NewIntentVersion returns the version of an intent that the store keeps in the stored
+// form, which only the store reads.
+func NewIntentVersion(revision int64, stored string) IntentVersion {
+	return IntentVersion{Revision: revision, stored: stored}
+}
+
+// Stored returns the stored form, empty if it is not known.
+func (v IntentVersion) Stored() string { return v.stored }
 
 // MaxIntentBytes is the largest intent that a store takes, in bytes of its JSON. It
 // holds more than one record, and is far below what etcd takes in one request.

@@ -13,19 +13,21 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // mark is in the intent of the write that a fault meets.
 const mark = "the-write"
 
-func (r faultyRig) putMarked(ctx context.Context, ifRevision int64, fences ...node.Fence) (int64, error) {
-	return r.PutIntent(ctx, operation.Intent{GameID: "game", Spec: operation.Spec{Image: mark}}, ifRevision, fences...)
+func (r faultyRig) putMarked(ctx context.Context, replaces ports.IntentVersion, fences ...node.Fence) (int64, error) {
+	version, err := r.PutIntent(ctx, operation.Intent{GameID: "game", Spec: operation.Spec{Image: mark}}, replaces, fences...)
+	return version.Revision, err
 }
 
 // overwriteIntent has others write the intent so many times, whatever it is.
 func (r faultyRig) overwriteIntent(times int) {
 	for range times {
-		r.others.putIntent(operation.Intent{GameID: "game"}, r.others.intent("game").Revision)
+		r.others.putIntent(operation.Intent{GameID: "game"}, r.others.intent("game").IntentVersion)
 	}
 }
 
@@ -44,15 +46,15 @@ func (r faultyRig) requireMarked(times int, why string) int64 {
 }
 
 // onBoth runs a test of a write that inserts, and of one that overwrites.
-func onBoth(t *testing.T, test func(t *testing.T, r faultyRig, at int64)) {
+func onBoth(t *testing.T, test func(t *testing.T, r faultyRig, at ports.IntentVersion)) {
 	t.Run("insert", func(t *testing.T) {
 		t.Parallel()
-		test(t, newFaultyRig(t), 0)
+		test(t, newFaultyRig(t), ports.IntentVersion{})
 	})
 	t.Run("overwrite", func(t *testing.T) {
 		t.Parallel()
 		r := newFaultyRig(t)
-		test(t, r, r.putIntent(operation.Intent{GameID: "game"}, 0))
+		test(t, r, r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{}))
 	})
 }
 
@@ -87,7 +89,7 @@ func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 				r.faults.onFirstWrite(fault)
 				revision, err := r.putMarked(t.Context(), at)
 				require.NoError(t, err)
@@ -101,13 +103,13 @@ func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
 // is sent again: whether it was applied, only etcd's history tells.
 func TestIntentOverwrittenWhileInDoubt(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 		r.faults.onFirstWrite(lostReply(func() { r.overwriteIntent(3) }))
 		revision, err := r.putMarked(t.Context(), at)
 		require.NoError(t, err, "it was applied")
 		require.Equal(t, r.requireMarked(1, "reply lost"), revision)
 	})
-	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 		r.faults.onFirstWrite(lostRequest(func() { r.overwriteIntent(3) }))
 		_, err := r.putMarked(t.Context(), at)
 		require.ErrorIs(t, err, runtime.ErrConflict)
@@ -118,7 +120,7 @@ func TestIntentOverwrittenWhileInDoubt(t *testing.T) {
 
 func TestLateTryOfAnIntentChangesNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 		var late sendTxn
 		r.faults.onFirstWrite(func(_ context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
 			late = send
@@ -143,7 +145,7 @@ func TestIntentInDoubtBeyondHistory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := lonelyFaultyRig(t)
-			at := r.putIntent(operation.Intent{GameID: "game"}, 0)
+			at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 			r.faults.onFirstWrite(fault(func() {
 				r.overwriteIntent(2)
 				_, err := r.others.etcd.Compact(t.Context(), r.others.head())
@@ -162,7 +164,7 @@ func TestIntentInDoubtAndDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			at := r.putIntent(operation.Intent{GameID: "game"}, 0)
+			at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 			r.faults.onFirstWrite(lostReply(func() {
 				r.others.uproot("/operations/game")
 				if again {
@@ -188,7 +190,7 @@ func TestIntentInDoubtAndDamaged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 				r.faults.onFirstWrite(c.lost(func() { r.others.plant("/operations/game", "garbage") }))
 				_, err := r.putMarked(t.Context(), at)
 				require.ErrorIs(t, err, c.want)
@@ -211,7 +213,7 @@ func TestFenceOfAnIntentLostWhileInDoubt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 				fence := node.Fence{Key: r.prefix + "/nodes/eu/n1", CreateRevision: r.plant("/nodes/eu/n1", "me")}
 				r.faults.onFirstWrite(c.lost(func() { r.others.uproot("/nodes/eu/n1") }))
 				_, err := r.putMarked(t.Context(), at, fence)
@@ -231,7 +233,7 @@ func TestRefusedIntents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 				r.faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) { return nil, c.answer })
 				_, err := r.putMarked(t.Context(), at)
 				require.ErrorIs(t, err, c.want)
@@ -251,7 +253,7 @@ func TestRefusedIntentAfterDoubt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 				r.faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
 					switch n {
 					case 1:
@@ -273,7 +275,7 @@ func TestRefusedIntentAfterDoubt(t *testing.T) {
 // and before it was sent at all.
 func TestIntentWhoseCallerLeaves(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 		ctx, leave := context.WithCancel(t.Context())
 		r.faults.onWrite(func(ctx context.Context, _ int, send sendTxn) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
@@ -285,10 +287,13 @@ func TestIntentWhoseCallerLeaves(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		r.requireMarked(1, "it was applied")
 	})
-	onBoth(t, func(t *testing.T, r faultyRig, at int64) {
+	t.Run("while the replaced intent is read", func(t *testing.T) {
+		t.Parallel()
+		r := newFaultyRig(t)
+		at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 		ctx, leave := context.WithCancel(t.Context())
 		r.faults.onRead(func(context.Context) error { leave(); return errLost })
-		_, err := r.putMarked(ctx, at)
+		_, err := r.putMarked(ctx, ports.IntentVersion{Revision: at.Revision})
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
 		r.faults.onRead(nil)

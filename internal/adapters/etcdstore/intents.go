@@ -113,5 +113,7 @@ func (k keyspace) versionedIntent(kv *mvccpb.KeyValue) (ports.VersionedIntent, e
 	if err != nil {
 		return ports.VersionedIntent{}, err
 	}
-	return ports.VersionedIntent{Intent: stored.intent(), Revision: kv.GetModRevision()}, nil
+	return ports.VersionedIntent{
+		Intent: stored.intent(), IntentVersion: ports.NewIntentVersion(kv.GetModRevision(), string(kv.GetValue())),
+	}, nil
 }

@@ -1,6 +1,7 @@
 package etcdstore_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func TestLayoutOfAnIntent(t *testing.T) {
 			ID: "op-1", Kind: operation.KindStart, Region: "eu", Node: "n1", Session: 7, StartedAt: at, Deadline: at, StepAt: at,
 			Step: operation.StepAccepted, Spec: operation.Spec{Image: "game:2"},
 		},
-	}, 0)
+	}, ports.IntentVersion{})
 	require.Equal(t, []string{"/meta/schema", "/operations-by-node/eu/n1/a%2Fb", "/operations/a%2Fb"}, keysOf(r.dump()))
 	value := r.value("/operations/a%2Fb")
 	require.Regexp(t, `"write":"[0-9a-f-]{36}"`, value)
@@ -62,8 +63,20 @@ func TestLayoutOfAnIntent(t *testing.T) {
 // other takes it over.
 func TestUnknownMembersOfAnIntentSurvive(t *testing.T) {
 	t.Parallel()
+	for name, version := range map[string]func(ports.IntentVersion) ports.IntentVersion{
+		"with the stored form":    func(v ports.IntentVersion) ports.IntentVersion { return v },
+		"with the revision alone": func(v ports.IntentVersion) ports.IntentVersion { return ports.IntentVersion{Revision: v.Revision} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testUnknownMembersOfAnIntent(t, version)
+		})
+	}
+}
+
+func testUnknownMembersOfAnIntent(t *testing.T, version func(ports.IntentVersion) ports.IntentVersion) {
 	r := sharedRig(t)
-	at := r.plant("/operations/a", `{"game_id":"a","desired_status":"running","top":{"x":1.50},"schema":1,"write":"w",
+	r.plant("/operations/a", `{"game_id":"a","desired_status":"running","top":{"x":1.50},"schema":1,"write":"w",
 		"spec":{"image":"i","spec_extra":"\u0041"},
 		"current":{"id":"op-2","kind":"stop","step":"accepted","op_extra":[null],"spec":{"image":"j","inner_extra":1}},
 		"recent":[{"operation_id":"op-1","kind":"start","outcome_extra":true}]}`)
@@ -74,20 +87,53 @@ func TestUnknownMembersOfAnIntentSurvive(t *testing.T) {
 			require.Equal(t, strings.Contains(strings.Join(want, " "), extra), strings.Contains(value, extra), "%s in %s", extra, value)
 		}
 	}
-	found := r.intent("a").Intent
+	read := r.intent("a")
+	found, at := read.Intent, version(read.IntentVersion)
 	found.Current.Step, found.Spec.Image = operation.StepStopping, "k"
-	at = r.putIntent(found, at)
+	at = version(r.putIntent(found, at))
 	requireExtras(`"top":{"x":1.50}`, `"spec_extra":"\u0041"`, `"op_extra":[null]`, `"inner_extra":1`, `"outcome_extra":true`)
 	require.Equal(t, found, r.intent("a").Intent)
 
 	found.Recent = append([]operation.Outcome{{OperationID: "op-2", Kind: operation.KindStop}}, found.Recent...)
 	found.Current = &operation.Operation{ID: "op-3"}
-	at = r.putIntent(found, at)
+	at = version(r.putIntent(found, at))
 	requireExtras(`"top":{"x":1.50}`, `"spec_extra":"\u0041"`, `"outcome_extra":true`)
 
 	found.Current, found.Recent = nil, nil
 	r.putIntent(found, at)
 	requireExtras(`"top":{"x":1.50}`, `"spec_extra":"\u0041"`)
+}
+
+// TestIntentIsWrittenByOneRequest counts the requests of inserts and overwrites.
+func TestIntentIsWrittenByOneRequest(t *testing.T) {
+	t.Parallel()
+	r := newFaultyRig(t)
+	reads := 0
+	r.faults.onRead(func(context.Context) error { reads++; return nil })
+	r.faults.onWrite(nil)
+	at := r.putIntent(operation.Intent{GameID: "new", Spec: operation.Spec{Image: "a"}}, ports.IntentVersion{})
+	r.putIntent(operation.Intent{GameID: "new", Spec: operation.Spec{Image: "b"}}, at)
+	require.Zero(t, reads)
+	require.Equal(t, 2, r.faults.sent())
+	_, err := r.PutIntent(t.Context(), operation.Intent{GameID: "new"}, at)
+	require.ErrorIs(t, err, runtime.ErrConflict)
+	require.Equal(t, 3, r.faults.sent())
+}
+
+// TestStaleVersionOfACorruptIntent replaces an intent that has become unreadable since it
+// was read.
+func TestStaleVersionOfACorruptIntent(t *testing.T) {
+	t.Parallel()
+	r := sharedRig(t)
+	at := r.putIntent(operation.Intent{GameID: "bad"}, ports.IntentVersion{})
+	r.plant("/operations/bad", "garbage")
+	before := r.dump()
+	for _, version := range []ports.IntentVersion{{}, at} {
+		_, err := r.PutIntent(t.Context(), operation.Intent{GameID: "bad"}, version)
+		require.ErrorIs(t, err, runtime.ErrConflict)
+		require.ErrorIs(t, err, runtime.ErrCorrupt)
+	}
+	require.Equal(t, before, r.dump())
 }
 
 // damagedIntents are values that no version of today can use.
@@ -112,7 +158,7 @@ func TestDamagedIntentIsReportedAndLeftAlone(t *testing.T) {
 			t.Parallel()
 			r := sharedRig(t)
 			r.put(runningRecord("bad"))
-			r.putIntent(operation.Intent{GameID: "good"}, 0)
+			r.putIntent(operation.Intent{GameID: "good"}, ports.IntentVersion{})
 			at := r.plant("/operations/bad", value)
 			before := r.dump()
 			_, err := r.GetIntent(t.Context(), "bad")
@@ -120,7 +166,7 @@ func TestDamagedIntentIsReportedAndLeftAlone(t *testing.T) {
 			found, err := r.GetIntents(t.Context(), []string{"bad", "good"})
 			r.requireCorrupt(err, "/operations/bad", "bad", "GetIntents")
 			require.NotZero(t, found[1].Revision)
-			_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "bad"}, at)
+			_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "bad"}, ports.IntentVersion{Revision: at})
 			r.requireCorrupt(err, "/operations/bad", "bad", "PutIntent")
 
 			r.requireFinding(ports.FindingIntentUnreadable, "/operations/bad", "bad", "")
@@ -150,8 +196,8 @@ func testRecordsDoNotSeeIntents(t *testing.T) {
 	s := r.watch(ports.WatchOptions{})
 	s.synced()
 	for n := range 5 {
-		r.putIntent(operation.Intent{GameID: fmt.Sprint("new-", n)}, 0)
-		r.putIntent(operation.Intent{GameID: "game"}, r.intent("game").Revision)
+		r.putIntent(operation.Intent{GameID: fmt.Sprint("new-", n)}, ports.IntentVersion{})
+		r.putIntent(operation.Intent{GameID: "game"}, r.intent("game").IntentVersion)
 	}
 	found, err := r.GetVersioned(t.Context(), "game")
 	require.NoError(t, err)
@@ -168,20 +214,20 @@ func testRecordsDoNotSeeIntents(t *testing.T) {
 func TestIntentsAtTheQuota(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, etcdtest.Start(t, etcdtest.Quota(256<<10)).Client(), etcdstore.Options{})
-	at := r.putIntent(operation.Intent{GameID: "game"}, 0)
+	at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 	fill(r)
 	_, err := r.PutIntent(t.Context(), operation.Intent{GameID: "game"}, at)
 	require.ErrorIs(t, err, runtime.ErrReadOnly)
-	_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "new"}, 0)
+	_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "new"}, ports.IntentVersion{})
 	require.ErrorIs(t, err, runtime.ErrReadOnly)
-	require.Equal(t, at, r.intent("game").Revision)
+	require.Equal(t, at.Revision, r.intent("game").Revision)
 }
 
-func (r rig) putIntent(intent operation.Intent, ifRevision int64) int64 {
+func (r rig) putIntent(intent operation.Intent, replaces ports.IntentVersion) ports.IntentVersion {
 	r.t.Helper()
-	revision, err := r.PutIntent(r.t.Context(), intent, ifRevision)
+	version, err := r.PutIntent(r.t.Context(), intent, replaces)
 	require.NoError(r.t, err, "put the intent of %q", intent.GameID)
-	return revision
+	return version
 }
 
 func (r rig) intent(gameID string) ports.VersionedIntent {
@@ -195,8 +241,8 @@ func (r rig) intent(gameID string) ports.VersionedIntent {
 func TestIndexOfOperationsIsChecked(t *testing.T) {
 	t.Parallel()
 	r := sharedRig(t)
-	r.putIntent(operation.Intent{GameID: "here", Current: &operation.Operation{ID: "op", Region: "eu", Node: "n1"}}, 0)
-	r.putIntent(operation.Intent{GameID: "idle"}, 0)
+	r.putIntent(operation.Intent{GameID: "here", Current: &operation.Operation{ID: "op", Region: "eu", Node: "n1"}}, ports.IntentVersion{})
+	r.putIntent(operation.Intent{GameID: "idle"}, ports.IntentVersion{})
 	const missing, extra, strange = "/operations-by-node/eu/n1/here", "/operations-by-node/eu/n1/idle", "/operations-by-node/eu"
 	r.requireClean()
 	mended := func(kind ports.CheckFindingKind, key, gameID, repair string) {

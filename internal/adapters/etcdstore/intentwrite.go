@@ -17,29 +17,34 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// PutIntent implements ports.IntentStore. What stands is read first: it may hold
-// what only a newer version knows, which goes along, and it says most conflicts.
+// PutIntent implements ports.IntentStore by one compare-and-swap. It carries members of
+// the replaced intent along that only a newer version knows; if the replaced version
+// does not include them, the intent is read first.
 //
-// One thing cannot be seen through: an insert in doubt that somebody takes away
-// behind the store's back is made again.
-func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error) {
-	if err := ports.ValidateIntent(intent, ifRevision, fences); err != nil {
-		return 0, err
+// One case is not detected: an ambiguous insert whose key another client deletes is
+// written a second time.
+func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (ports.IntentVersion, error) {
+	var none ports.IntentVersion
+	if err := ports.ValidateIntent(intent, replaces.Revision, fences); err != nil {
+		return none, err
 	}
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
-		return 0, err
+		return none, err
 	}
 	defer done()
 	ctx, cancel := s.etcd.WithOperationTimeout(ctx)
 	defer cancel()
 
-	w := &intentWrite{store: s, gameID: intent.GameID, key: s.keys.intent(intent.GameID), ifRevision: ifRevision, fences: fences, id: uuid.NewString()}
-	revision, err := w.write(ctx, intent)
-	if err != nil {
-		return 0, fmt.Errorf("put the intent of game %q: %w", intent.GameID, err)
+	w := &intentWrite{
+		store: s, gameID: intent.GameID, key: s.keys.intent(intent.GameID), ifRevision: replaces.Revision,
+		fences: fences, id: uuid.NewString(), seenRevision: s.cachedUpTo(),
 	}
-	return revision, nil
+	revision, err := w.write(ctx, intent, replaces)
+	if err != nil {
+		return none, fmt.Errorf("put the intent of game %q: %w", intent.GameID, err)
+	}
+	return ports.NewIntentVersion(revision, w.value), nil
 }
 
 // intentWrite is one write of one intent.
@@ -52,27 +57,40 @@ type intentWrite struct {
 	id         string        // in the value that it leaves
 	value      string        // the same bytes however often it is sent
 	moves      []clientv3.Op // of the index of operations
+	// seenRevision is a revision that etcd had reached before the write was first sent.
+	seenRevision int64
 }
 
-func (w *intentWrite) write(ctx context.Context, intent operation.Intent) (int64, error) {
-	now, err := w.look(ctx)
+func (w *intentWrite) write(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion) (int64, error) {
+	before, err := w.loadReplaced(ctx, replaces)
 	if err != nil {
 		return 0, err
-	}
-	if err := w.expect(now); err != nil {
-		return 0, err
-	}
-	var before storedIntent
-	if now.kv != nil {
-		if before, err = w.store.keys.decodeIntent(now.kv); err != nil {
-			return 0, err
-		}
 	}
 	if w.value, err = encodeIntent(newStoredIntent(intent, w.id, before)); err != nil {
 		return 0, err
 	}
 	w.moves = w.store.keys.moveAssignment(intent.GameID, before.operation(), intent.Current)
 	return w.commit(ctx)
+}
+
+// loadReplaced returns the intent that the write replaces, zero if it inserts one. It is
+// read from etcd if the version does not include it; a read also finds most conflicts.
+func (w *intentWrite) loadReplaced(ctx context.Context, replaces ports.IntentVersion) (storedIntent, error) {
+	kv := &mvccpb.KeyValue{Key: []byte(w.key), Value: []byte(replaces.Stored())}
+	switch {
+	case replaces.Revision == 0:
+		return storedIntent{}, nil
+	case replaces.Stored() == "":
+		now, err := w.look(ctx)
+		if err == nil {
+			err = w.expect(now)
+		}
+		if err != nil {
+			return storedIntent{}, err
+		}
+		kv = now.kv
+	}
+	return w.store.keys.decodeIntent(kv)
 }
 
 // moveAssignment keeps the index of operations true when the one in progress on a
@@ -222,21 +240,25 @@ func (w *intentWrite) settle(ctx context.Context, resp *clientv3.TxnResponse, do
 }
 
 // resolve finds out whether some try of the write was applied, now that the
-// intent has moved on and none can be any more. It looks through the values that
-// the key has had since, the newest first, as Store.searchHistory does.
+// intent has moved on and none can be any more. It reads the values that the key has had
+// since the write was first sent, the newest first, as Store.searchHistory does.
 func (w *intentWrite) resolve(ctx context.Context, now intentView, doubted bool) (int64, error) {
 	kv := now.kv
 	for {
 		switch {
 		case kv == nil && w.ifRevision > 0 && doubted:
 			return 0, unknownOutcome(ctx, w.id, errIntentDeleted)
-		case kv == nil || kv.GetModRevision() <= w.ifRevision:
-			return 0, w.expectReadable(now) // back at what the write was computed from
+		case kv == nil || kv.GetModRevision() <= max(w.ifRevision, w.seenRevision):
+			return 0, w.expectReadable(now) // older than the write
 		}
 		if stored, err := w.store.keys.decodeIntent(kv); err == nil && stored.Write == w.id {
 			return kv.GetModRevision(), nil
 		}
-		resp, err := w.store.etcd.Get(ctx, w.key, clientv3.WithRev(kv.GetModRevision()-1))
+		at := kv.GetModRevision() - 1
+		if w.ifRevision == 0 && kv.GetVersion() > 1 {
+			at = kv.GetCreateRevision() // an insert can only have left the first value
+		}
+		resp, err := w.store.etcd.Get(ctx, w.key, clientv3.WithRev(at))
 		if err != nil {
 			return 0, unknownOutcome(ctx, w.id, fmt.Errorf("its trace may be gone: %w", err))
 		}
@@ -252,14 +274,20 @@ var (
 	errContradiction = errors.New("etcd says that something is not as expected, and shows that all is")
 )
 
-// expectReadable is expect for a write that was not applied.
+// expectReadable is expect for a write that was not applied. The error includes
+// runtime.ErrCorrupt if the intent cannot be read.
 func (w *intentWrite) expectReadable(now intentView) error {
 	err := w.expect(now)
 	if now.kv == nil || errors.Is(err, runtime.ErrFenced) {
 		return err
 	}
-	if _, damage := w.store.keys.decodeIntent(now.kv); damage != nil {
-		return damage
+	_, errDecode := w.store.keys.decodeIntent(now.kv)
+	switch {
+	case errDecode == nil:
+		return err
+	case err == nil:
+		return errDecode
+	default:
+		return fmt.Errorf("%w: %w", err, errDecode)
 	}
-	return err
 }

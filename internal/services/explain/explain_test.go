@@ -64,7 +64,7 @@ func newBench(t *testing.T) bench {
 	require.NoError(t, b.records.Upsert(t.Context(), runtime.RuntimeRecord{
 		GameID: "g", Status: runtime.StatusRunning, CurrentContainerID: "c2", CreatedAt: at, LastOpAt: at, StartedAt: &at,
 	}))
-	_, err := b.records.PutIntent(t.Context(), operation.Intent{GameID: "g", DesiredStatus: runtime.StatusRunning}, 0)
+	_, err := b.records.PutIntent(t.Context(), operation.Intent{GameID: "g", DesiredStatus: runtime.StatusRunning}, ports.IntentVersion{})
 	require.NoError(t, err)
 	b.engine.containers = []container.Container{{ID: "c1"}, {ID: "c2", State: container.StateRunning}}
 	b.Service = &explain.Service{

@@ -148,14 +148,14 @@ func (s *Service) persistIntent(ctx context.Context, r *execution, request ports
 		if opts.editIntent != nil {
 			opts.editIntent(&next)
 		}
-		revision, err := s.Intents.PutIntent(ctx, next, found.Revision, fence)
+		version, err := s.Intents.PutIntent(ctx, next, found.IntentVersion, fence)
 		switch {
 		case errors.Is(err, runtime.ErrConflict):
 			continue // somebody else was quicker; see what stands now
 		case err != nil:
 			return false, outcome, fmt.Errorf("write the intent of %q: %w", r.gameID, err)
 		}
-		r.intent, r.revision, r.fence = next, revision, fence
+		r.intent, r.version, r.fence = next, version, fence
 		return false, outcome, nil
 	}
 }

@@ -96,9 +96,9 @@ func (s minedStore) Transition(ctx context.Context, input ports.TransitionInput)
 	return s.Store.Transition(ctx, input)
 }
 
-func (s minedStore) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error) {
+func (s minedStore) PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (ports.IntentVersion, error) {
 	defer s.bomb.acted()
-	return s.Store.PutIntent(ctx, intent, ifRevision, fences...)
+	return s.Store.PutIntent(ctx, intent, replaces, fences...)
 }
 
 // survived is what a victim prints whose bomb had more to wait for than it did.

@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // execution is one operation being carried out by this daemon.
@@ -24,7 +25,7 @@ type execution struct {
 
 	// Only the run's own goroutine touches these.
 	intent    operation.Intent
-	revision  int64 // of intent
+	version   ports.IntentVersion // of intent
 	fence     node.Fence
 	lastWrite runtime.VersionedRecord // what the operation last wrote or found
 
@@ -85,9 +86,9 @@ func (r *execution) runWithRetry(ctx context.Context) (operation.Outcome, error)
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
 	var troubleSince time.Time
 	for {
-		stood := r.revision
+		stood := r.version.Revision
 		outcome, err := r.runOnce(ctx)
-		if r.revision != stood { // it has moved on since the last trouble
+		if r.version.Revision != stood { // it has moved on since the last trouble
 			troubleSince = time.Time{}
 			pause.Reset()
 		}
@@ -197,7 +198,7 @@ func (r *execution) reload(ctx context.Context) error {
 	if found.Intent.Current == nil || found.Intent.Current.ID != id || found.Intent.Current.Session != r.fence.CreateRevision {
 		return fmt.Errorf("%w: operation %s is not in progress any more", errSuperseded, id)
 	}
-	r.intent, r.revision = found.Intent, found.Revision
+	r.intent, r.version = found.Intent, found.IntentVersion
 	return nil
 }
 
@@ -235,11 +236,11 @@ func (r *execution) write(ctx context.Context, change func(op *operation.Operati
 }
 
 func (r *execution) put(ctx context.Context, next operation.Intent) error {
-	revision, err := r.service.Intents.PutIntent(ctx, next, r.revision, r.fence)
+	version, err := r.service.Intents.PutIntent(ctx, next, r.version, r.fence)
 	if err != nil {
 		return asSuperseded(fmt.Errorf("write the intent of %q: %w", r.gameID, err))
 	}
-	r.intent, r.revision = next, revision
+	r.intent, r.version = next, version
 	return nil
 }
 

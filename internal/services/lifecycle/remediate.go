@@ -61,7 +61,7 @@ func (s *Service) reclaimOperation(ctx context.Context, intent ports.VersionedIn
 	if err := s.ensureNoActiveOperation(ctx, &next); err != nil {
 		return err
 	}
-	_, err = s.Intents.PutIntent(ctx, next, intent.Revision, fence)
+	_, err = s.Intents.PutIntent(ctx, next, intent.IntentVersion, fence)
 	return err
 }
 
@@ -248,7 +248,7 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, by ports.Origin, i
 	if intent.Revision == 0 && c.State == container.StateRunning && !s.passesDefaultHealthCheck(ctx, c) {
 		next.Spec.HealthPath = operation.NoHealthCheck
 	}
-	if _, err := s.Intents.PutIntent(ctx, next, intent.Revision, fence); err != nil {
+	if _, err := s.Intents.PutIntent(ctx, next, intent.IntentVersion, fence); err != nil {
 		return err
 	}
 	return s.putRecord(ctx, f, by, record, 0)

@@ -56,7 +56,7 @@ func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, 
 	op.Deadline = at.Add(s.operationTimeout(op))
 	next := found.Intent.Clone()
 	next.GameID, next.Current, next.DesiredStatus = gameID, &op, runtime.StatusRunning
-	if _, err := s.Intents.PutIntent(ctx, next, found.Revision, fence); err != nil {
+	if _, err := s.Intents.PutIntent(ctx, next, found.IntentVersion, fence); err != nil {
 		return fmt.Errorf("give %q to node %s/%s: %w", gameID, to.Region, to.Name, err)
 	}
 	s.log.Warn("game is given to another node", "game_id", gameID, "from", record.Region+"/"+record.Node, "to", to.Region+"/"+to.Name, "operation_id", op.ID)

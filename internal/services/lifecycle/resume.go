@@ -45,11 +45,11 @@ func (s *Service) claimOperation(ctx context.Context, r *execution) (bool, error
 	// Its time begins anew: for how long it lay there is not the operation's fault, and
 	// the deadline that it has may be by another node's clock.
 	next.Current.Deadline = s.now().Add(s.operationTimeout(*next.Current))
-	revision, err := s.Intents.PutIntent(ctx, next, found.Revision, fence)
+	version, err := s.Intents.PutIntent(ctx, next, found.IntentVersion, fence)
 	if err != nil {
 		return false, fmt.Errorf("take up operation %s of %q: %w", op.ID, r.gameID, err)
 	}
-	r.intent, r.revision, r.fence = next, revision, fence
+	r.intent, r.version, r.fence = next, version, fence
 	return true, nil
 }
 

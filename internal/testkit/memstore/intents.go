@@ -33,31 +33,32 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 
 // PutIntent writes an intent by compare-and-swap; see ports.IntentStore. It moves
 // the store's revision, though no watch of records has anything to tell of it.
-func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, ifRevision int64, fences ...node.Fence) (int64, error) {
-	if err := ports.ValidateIntent(intent, ifRevision, fences); err != nil {
-		return 0, err
+func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (ports.IntentVersion, error) {
+	var none ports.IntentVersion
+	if err := ports.ValidateIntent(intent, replaces.Revision, fences); err != nil {
+		return none, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return none, err
 	}
 	for i := range fences {
 		if err := s.checkFence(intent.GameID, &fences[i]); err != nil {
-			return 0, err
+			return none, err
 		}
 	}
 	key := keyOf(intent.GameID)
-	if actual := s.intents[key].Revision; actual != ifRevision {
-		return 0, fmt.Errorf("put the intent of game %q: %w", intent.GameID, &runtime.ConflictError{
+	if actual := s.intents[key].Revision; actual != replaces.Revision {
+		return none, fmt.Errorf("put the intent of game %q: %w", intent.GameID, &runtime.ConflictError{
 			GameID: intent.GameID, Precondition: runtime.PreconditionRevision,
-			Expected: strconv.FormatInt(ifRevision, 10), Actual: strconv.FormatInt(actual, 10), Revision: actual,
+			Expected: strconv.FormatInt(replaces.Revision, 10), Actual: strconv.FormatInt(actual, 10), Revision: actual,
 		})
 	}
 	s.revision++
-	s.intents[key] = ports.VersionedIntent{Intent: intent.Clone(), Revision: s.revision}
+	s.intents[key] = ports.VersionedIntent{Intent: intent.Clone(), IntentVersion: ports.IntentVersion{Revision: s.revision}}
 	s.wake()
-	return s.revision, nil
+	return s.intents[key].IntentVersion, nil
 }
 
 // GetIntents returns the intents of the games; see ports.IntentStore.

@@ -23,28 +23,28 @@ func intentFenceTests() []intentTest {
 
 func testIntentFencesHold(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
-	first, err := s.PutIntent(t.Context(), fullIntent("a"), 0, fence)
+	first, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{}, fence)
 	require.NoError(t, err)
 	second, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, first, fence, fence)
 	require.NoError(t, err)
-	require.Equal(t, second, readIntent(t, s, "a").Revision)
+	require.Equal(t, second.Revision, readIntent(t, s, "a").Revision)
 }
 
 func testIntentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
-	before := ports.VersionedIntent{Intent: fullIntent("a"), Revision: putIntent(t, s, fullIntent("a"), 0)}
+	before := intentAt(fullIntent("a"), putIntent(t, s, fullIntent("a"), 0))
 	old := h.Grant(t, s)
 	h.Revoke(t, s, old)
 	present := h.Grant(t, s)
 	never := node.Fence{Key: present.Key + "-never", CreateRevision: present.CreateRevision}
 	for _, fences := range [][]node.Fence{{old}, {never}, {present, old}, {old, present}, {present, never}} {
-		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, before.Revision, fences...)
+		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, ports.IntentVersion{Revision: before.Revision}, fences...)
 		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
-		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "new"}, 0, fences...)
+		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "new"}, ports.IntentVersion{}, fences...)
 		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
 	}
 	require.Equal(t, before, readIntent(t, s, "a"))
 	require.Zero(t, readIntent(t, s, "new").Revision)
-	_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, before.Revision, present)
+	_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, ports.IntentVersion{Revision: before.Revision}, present)
 	require.NoError(t, err)
 }
 
@@ -53,7 +53,7 @@ func testIntentFencedBeforeConflict(t *testing.T, h IntentHarness, s ports.Inten
 	fence := h.Grant(t, s)
 	h.Revoke(t, s, fence)
 	for _, expected := range []int64{0, revision + 1} {
-		_, err := s.PutIntent(t.Context(), fullIntent("a"), expected, fence)
+		_, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{Revision: expected}, fence)
 		require.ErrorIs(t, err, runtime.ErrFenced)
 		require.NotErrorIs(t, err, runtime.ErrConflict)
 	}
@@ -61,14 +61,14 @@ func testIntentFencedBeforeConflict(t *testing.T, h IntentHarness, s ports.Inten
 
 func testIntentFenceAndConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	putIntent(t, s, fullIntent("a"), 0)
-	_, err := s.PutIntent(t.Context(), fullIntent("a"), 0, h.Grant(t, s))
+	_, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{}, h.Grant(t, s))
 	require.ErrorIs(t, err, runtime.ErrConflict)
 }
 
 func testIntentFenceInvalid(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
 	for _, bad := range []node.Fence{{}, {CreateRevision: 1}, {Key: fence.Key}, {Key: fence.Key, CreateRevision: -1}} {
-		_, err := s.PutIntent(t.Context(), fullIntent("a"), 0, fence, bad)
+		_, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{}, fence, bad)
 		requireInvalid(t, err, "fence")
 	}
 	require.Zero(t, readIntent(t, s, "a").Revision)
@@ -82,7 +82,7 @@ func corruptIntentTests() []intentTest {
 
 func testIntentCorrupt(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("bad"), 0)
-	good := ports.VersionedIntent{Intent: fullIntent("good"), Revision: putIntent(t, s, fullIntent("good"), 0)}
+	good := intentAt(fullIntent("good"), putIntent(t, s, fullIntent("good"), 0))
 	key, corruptRevision := h.Corrupt(t, s, "bad")
 	requireCorrupt := func(err error) {
 		t.Helper()
@@ -96,11 +96,11 @@ func testIntentCorrupt(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	requireCorrupt(err)
 	found, err := s.GetIntents(t.Context(), []string{"bad", "good"})
 	requireCorrupt(err)
-	require.Equal(t, []ports.VersionedIntent{{Intent: lifecycle.Intent{GameID: "bad"}}, good}, found)
-	_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, corruptRevision)
+	require.Equal(t, []ports.VersionedIntent{intentAt(lifecycle.Intent{GameID: "bad"}, 0), good}, withoutStored(found))
+	_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, ports.IntentVersion{Revision: corruptRevision})
 	requireCorrupt(err)
 	for _, expected := range []int64{0, revision} {
-		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, expected)
+		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, ports.IntentVersion{Revision: expected})
 		require.ErrorIs(t, err, runtime.ErrConflict)
 	}
 	_, err = s.GetIntent(t.Context(), "bad")

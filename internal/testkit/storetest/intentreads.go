@@ -28,13 +28,13 @@ func intentReadTests() []intentTest {
 
 func testIntentAbsent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	putIntent(t, s, fullIntent("other"), 0)
-	require.Equal(t, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: "a"}}, readIntent(t, s, "a"))
+	require.Equal(t, intentAt(lifecycle.Intent{GameID: "a"}, 0), readIntent(t, s, "a"))
 }
 
 func testIntentRoundTrip(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "desired", DesiredStatus: runtime.StatusStopped}} {
 		revision := putIntent(t, s, intent, 0)
-		want := ports.VersionedIntent{Intent: intent, Revision: revision}
+		want := intentAt(intent, revision)
 		require.Equal(t, want, readIntent(t, s, intent.GameID))
 		require.Equal(t, []ports.VersionedIntent{want}, readIntents(t, s, intent.GameID))
 	}
@@ -58,7 +58,7 @@ func testIntentIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	var want []ports.VersionedIntent
 	for _, id := range validGameIDs() {
 		intent := lifecycle.Intent{GameID: id, DesiredStatus: runtime.StatusRunning, Spec: lifecycle.Spec{Image: "x:" + url.PathEscape(id)}}
-		want = append(want, ports.VersionedIntent{Intent: intent, Revision: putIntent(t, s, intent, 0)})
+		want = append(want, intentAt(intent, putIntent(t, s, intent, 0)))
 	}
 	for _, w := range want {
 		require.Equal(t, w, readIntent(t, s, w.Intent.GameID))
@@ -69,7 +69,7 @@ func testIntentBadIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	for name, id := range invalidGameIDs() {
 		_, err := s.GetIntent(t.Context(), id)
 		requireInvalid(t, err, "game_id")
-		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: id}, 0)
+		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: id}, ports.IntentVersion{})
 		require.ErrorIs(t, err, runtime.ErrInvalid, name)
 	}
 	_, err := s.GetIntents(t.Context(), []string{"good", ""})
@@ -83,7 +83,7 @@ func testGetIntentsOfManyGames(t *testing.T, _ IntentHarness, s ports.IntentStor
 	var want []ports.VersionedIntent
 	for n := range games {
 		requested = append(requested, gameName(n))
-		want = append(want, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: gameName(n)}})
+		want = append(want, intentAt(lifecycle.Intent{GameID: gameName(n)}, 0))
 		if n%3 > 0 {
 			want[n].Revision = putIntent(t, s, want[n].Intent, 0)
 		}
@@ -138,9 +138,12 @@ func testIntentContexts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 		"GetIntent":                func() error { _, err := s.GetIntent(ctx, "a"); return err },
 		"GetIntents":               func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },
 		"GamesWithActiveOperation": func() error { _, err := s.GamesWithActiveOperation(ctx, "eu", "n1"); return err },
-		"PutIntent":                func() error { _, err := s.PutIntent(ctx, lifecycle.Intent{GameID: "a"}, revision); return err },
+		"PutIntent": func() error {
+			_, err := s.PutIntent(ctx, lifecycle.Intent{GameID: "a"}, ports.IntentVersion{Revision: revision})
+			return err
+		},
 	} {
 		require.ErrorIs(t, call(), context.Canceled, method)
 	}
-	require.Equal(t, ports.VersionedIntent{Intent: fullIntent("a"), Revision: revision}, readIntent(t, s, "a"))
+	require.Equal(t, intentAt(fullIntent("a"), revision), readIntent(t, s, "a"))
 }

@@ -74,23 +74,38 @@ func fullIntent(gameID string) lifecycle.Intent {
 // putIntent writes the intent and returns its new revision.
 func putIntent(t *testing.T, s ports.IntentStore, intent lifecycle.Intent, ifRevision int64) int64 {
 	t.Helper()
-	revision, err := s.PutIntent(t.Context(), intent, ifRevision)
+	version, err := s.PutIntent(t.Context(), intent, ports.IntentVersion{Revision: ifRevision})
 	require.NoError(t, err, "put the intent of %q at revision %d", intent.GameID, ifRevision)
-	return revision
+	return version.Revision
 }
 
-// readIntents returns the intents of the games.
+// intentAt returns the intent as readIntent returns it.
+func intentAt(intent lifecycle.Intent, revision int64) ports.VersionedIntent {
+	return ports.VersionedIntent{Intent: intent, IntentVersion: ports.IntentVersion{Revision: revision}}
+}
+
+// withoutStored returns the intents without their stored forms, which only their store
+// reads.
+func withoutStored(found []ports.VersionedIntent) []ports.VersionedIntent {
+	plain := make([]ports.VersionedIntent, len(found))
+	for i, intent := range found {
+		plain[i] = intentAt(intent.Intent, intent.Revision)
+	}
+	return plain
+}
+
+// readIntents returns the intents of the games, without their stored forms.
 func readIntents(t *testing.T, s ports.IntentStore, gameIDs ...string) []ports.VersionedIntent {
 	t.Helper()
 	found, err := s.GetIntents(t.Context(), gameIDs)
 	require.NoError(t, err, "get the intents of %q", gameIDs)
-	return found
+	return withoutStored(found)
 }
 
-// readIntent returns the intent of the game.
+// readIntent returns the intent of the game, without its stored form.
 func readIntent(t *testing.T, s ports.IntentStore, gameID string) ports.VersionedIntent {
 	t.Helper()
 	found, err := s.GetIntent(t.Context(), gameID)
 	require.NoError(t, err, "get the intent of %q", gameID)
-	return found
+	return intentAt(found.Intent, found.Revision)
 }

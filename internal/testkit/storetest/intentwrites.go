@@ -17,6 +17,7 @@ import (
 func intentWriteTests() []intentTest {
 	return []intentTest{
 		{"a write at the current revision succeeds and has a higher revision", testIntentExpectsPresent},
+		{"the version that a read or a write returned can be replaced once", testIntentReplacesVersion},
 		{"a write at another revision is a conflict and writes nothing", testIntentConflicts},
 		{"of concurrent writes at one revision one succeeds", testIntentRace},
 		{"concurrent writers that retry lose no write", testIntentCounts},
@@ -31,7 +32,34 @@ func testIntentExpectsPresent(t *testing.T, _ IntentHarness, s ports.IntentStore
 	require.Greater(t, second, first)
 	third := putIntent(t, s, lifecycle.Intent{GameID: "a"}, second)
 	require.Greater(t, third, second)
-	require.Equal(t, ports.VersionedIntent{Intent: lifecycle.Intent{GameID: "a"}, Revision: third}, readIntent(t, s, "a"))
+	require.Equal(t, intentAt(lifecycle.Intent{GameID: "a"}, third), readIntent(t, s, "a"))
+}
+
+func testIntentReplacesVersion(t *testing.T, h IntentHarness, s ports.IntentStore) {
+	inserted, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{})
+	require.NoError(t, err)
+	overwritten, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, inserted)
+	require.NoError(t, err)
+	require.Equal(t, intentAt(lifecycle.Intent{GameID: "a"}, overwritten.Revision), readIntent(t, s, "a"))
+	found, err := s.GetIntent(t.Context(), "a")
+	require.NoError(t, err)
+	listed, err := s.GetIntents(t.Context(), []string{"a"})
+	require.NoError(t, err)
+	require.Equal(t, found, listed[0])
+	last, err := s.PutIntent(t.Context(), fullIntent("a"), found.IntentVersion)
+	require.NoError(t, err)
+	for _, stale := range []ports.IntentVersion{{}, inserted, overwritten, found.IntentVersion} {
+		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, stale)
+		require.ErrorIs(t, err, runtime.ErrConflict)
+	}
+	fence := h.Grant(t, s)
+	h.Revoke(t, s, fence)
+	for _, version := range []ports.IntentVersion{{}, inserted, last} {
+		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, version, fence)
+		require.ErrorIs(t, err, runtime.ErrFenced)
+		require.NotErrorIs(t, err, runtime.ErrConflict)
+	}
+	require.Equal(t, intentAt(fullIntent("a"), last.Revision), readIntent(t, s, "a"))
 }
 
 func testIntentConflicts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
@@ -44,7 +72,7 @@ func testIntentConflicts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 			if expected == before.Revision {
 				continue
 			}
-			_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: gameID}, expected)
+			_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: gameID}, ports.IntentVersion{Revision: expected})
 			require.ErrorIs(t, err, runtime.ErrConflict)
 			var conflict *runtime.ConflictError
 			require.ErrorAs(t, err, &conflict)
@@ -67,7 +95,7 @@ func testIntentRace(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 			return lifecycle.Intent{GameID: gameID, Spec: lifecycle.Spec{Image: gameName(n)}}
 		}
 		errs := runConcurrently(32, func(n int) error {
-			_, err := s.PutIntent(t.Context(), named(n), at)
+			_, err := s.PutIntent(t.Context(), named(n), ports.IntentVersion{Revision: at})
 			return err
 		})
 		winner := -1
@@ -93,7 +121,7 @@ func testIntentCounts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 				return err
 			}
 			found.Intent.Spec.Port++
-			_, err = s.PutIntent(t.Context(), found.Intent, found.Revision)
+			_, err = s.PutIntent(t.Context(), found.Intent, found.IntentVersion)
 			switch {
 			case err == nil:
 				done++
@@ -111,14 +139,14 @@ func testIntentRejectsInvalid(t *testing.T, _ IntentHarness, s ports.IntentStore
 	putChanged := func(change func(*lifecycle.Intent)) error {
 		intent := fullIntent("a")
 		change(&intent)
-		_, err := s.PutIntent(t.Context(), intent, 0)
+		_, err := s.PutIntent(t.Context(), intent, ports.IntentVersion{})
 		return err
 	}
 	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Current.Reason = "\xff" }), "intent")
 	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Env["\xff"] = "" }), "intent")
 	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Restarts = []time.Time{timeAt(0).AddDate(9000, 0, 0)} }), "intent")
 	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Network = strings.Repeat("x", ports.MaxIntentBytes) }), "intent")
-	_, err := s.PutIntent(t.Context(), fullIntent("a"), -1)
+	_, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{Revision: -1})
 	requireInvalid(t, err, "if_revision")
 	require.Zero(t, readIntent(t, s, "a").Revision)
 }
@@ -126,5 +154,5 @@ func testIntentRejectsInvalid(t *testing.T, _ IntentHarness, s ports.IntentStore
 func testIntentLargest(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	intent := lifecycle.Intent{GameID: "a", Spec: lifecycle.Spec{Network: strings.Repeat("x", ports.MaxIntentBytes-1000)}}
 	revision := putIntent(t, s, intent, putIntent(t, s, intent, 0))
-	require.Equal(t, ports.VersionedIntent{Intent: intent, Revision: revision}, readIntent(t, s, "a"))
+	require.Equal(t, intentAt(intent, revision), readIntent(t, s, "a"))
 }

@@ -72,7 +72,7 @@ func (b *bench) runs(gameID, region, node string) {
 		GameID: gameID, Status: runtime.StatusRunning, Region: region, Node: node, CurrentContainerID: "c-" + gameID,
 		CreatedAt: at, LastOpAt: at, StartedAt: &at,
 	}))
-	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}}, 0)
+	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}}, ports.IntentVersion{})
 	require.NoError(b.t, err)
 }
 
@@ -150,7 +150,7 @@ func TestLostGameGoesToNodesThatHaveNotFailedIt(t *testing.T) {
 	require.NoError(t, err)
 	failed := operation.Operation{Kind: operation.KindReschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailureNoImage}}
 	found.Intent.AddOutcome(failed.Outcome(b.clock.now()))
-	_, err = b.store.PutIntent(t.Context(), found.Intent, found.Revision)
+	_, err = b.store.PutIntent(t.Context(), found.Intent, found.IntentVersion)
 	require.NoError(t, err)
 	require.NoError(t, b.afterGrace())
 	require.Equal(t, "busy", b.assigner.given["g"])
@@ -171,7 +171,7 @@ func TestHaltedGameIsGivenAwayUntilSomebodyCan(t *testing.T) {
 		GameID: "g", Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}, DesiredStatus: runtime.StatusRunning,
 		Current: &operation.Operation{ID: "op", Kind: operation.KindRestart, Region: "eu", Node: "gone", Step: operation.StepStarting},
 	}
-	revision, err := b.store.PutIntent(t.Context(), intent, 0)
+	revision, err := b.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
 	require.NoError(t, err)
 	require.NoError(t, b.afterGrace())
 	require.Equal(t, "broken", b.assigner.given["g"], "it has fewer games")
@@ -194,7 +194,7 @@ func TestLostGameThatWasToStop(t *testing.T) {
 	found, err := b.store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
 	found.Intent.Current = &operation.Operation{ID: "op", Kind: operation.KindStop, Region: "eu", Node: "gone", Step: operation.StepAccepted}
-	_, err = b.store.PutIntent(t.Context(), found.Intent, found.Revision)
+	_, err = b.store.PutIntent(t.Context(), found.Intent, found.IntentVersion)
 	require.NoError(t, err)
 	require.NoError(t, b.afterGrace())
 	require.Empty(t, b.assigner.given)
@@ -260,7 +260,7 @@ func TestGamesThatWereToRunAgain(t *testing.T) {
 			if op := intent.Current; op != nil {
 				op.ID, op.Region, op.Node, op.Step = "op", "eu", "gone", operation.StepStarting
 			}
-			_, err := b.store.PutIntent(t.Context(), intent, 0)
+			_, err := b.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
 			require.NoError(t, err)
 			require.NoError(t, b.afterGrace())
 			require.Equal(t, story.moves, len(b.assigner.given) == 1, "given away: %v", b.assigner.given)

@@ -123,7 +123,7 @@ func (b *bench) runs(gameID, node, containerID string, startedAt time.Time) {
 
 func (b *bench) is(gameID string, spec operation.Spec) {
 	b.t.Helper()
-	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: spec}, 0)
+	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: spec}, ports.IntentVersion{})
 	require.NoError(b.t, err)
 }
 
@@ -327,7 +327,7 @@ func TestIntentsAreReadWhenTheyMayHaveChanged(t *testing.T) {
 	b := newBench(t, health.Config{})
 	b.runs("g", "n1", "c1", began)
 	intent := operation.Intent{GameID: "g", Spec: operation.Spec{Image: "a:1", HealthPath: "/old"}, Current: &operation.Operation{ID: "op"}}
-	revision, err := b.store.PutIntent(t.Context(), intent, 0)
+	revision, err := b.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
 	require.NoError(t, err)
 	b.rounds(3)
 	require.Equal(t, 3, b.intents.asked, "an operation is in progress, and may change anything")
@@ -352,7 +352,7 @@ func TestFailuresDuringAnOperationDoNotCount(t *testing.T) {
 	b := newBench(t, health.Config{Failures: 2})
 	b.prober.on("http://g/healthz", fails("still loading"))
 	b.runs("g", "n1", "c1", began)
-	revision, err := b.store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{ID: "op"}}, 0)
+	revision, err := b.store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{ID: "op"}}, ports.IntentVersion{})
 	require.NoError(t, err)
 	b.rounds(5)
 	require.Empty(t, b.unhealthy("g"))
