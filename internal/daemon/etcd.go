@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/filelock"
 	"galaxy/rtmanager/internal/logging"
 )
 
@@ -66,12 +67,34 @@ func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*
 		Logger: logging.ForEtcd(logger),
 	})
 	if err != nil {
-		return nil, err
+		return nil, adviseFlags(err)
 	}
 	return &etcd{
 		client: member.Client(), watchClient: member.Client(), urls: member.ClientURL(),
 		died: member.Err(), close: member.Close,
 	}, nil
+}
+
+// adviseFlags adds to an error of embeddedetcd the flags by which the operator can
+// resolve it.
+func adviseFlags(err error) error {
+	var invalid *embeddedetcd.ConfigError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	switch {
+	case errors.Is(err, filelock.ErrLocked):
+		return fmt.Errorf("%w; stop that process, or choose another directory with --data-dir", err)
+	case invalid.Field == embeddedetcd.FieldDataDir:
+		return fmt.Errorf("%w; choose another directory with --data-dir", err)
+	case invalid.Field == embeddedetcd.FieldClusterToken:
+		return fmt.Errorf("%w; set that cluster with --etcd-cluster-token, or choose another directory with --data-dir", err)
+	case invalid.Field == embeddedetcd.FieldListenClientURL:
+		return fmt.Errorf("%w; choose another address with --etcd-listen-client", err)
+	case invalid.Field == embeddedetcd.FieldListenPeerURL:
+		return fmt.Errorf("%w; choose another address with --etcd-listen-peer", err)
+	}
+	return err
 }
 
 // connect makes the clients of an external cluster. Whether it is there, the

@@ -7,29 +7,31 @@ import (
 	"net/url"
 )
 
-// addresses are where a member listens: ports that were free a moment ago.
+// addresses are the URLs that a member listens on, with ports that were free a moment
+// ago.
 type addresses struct{ client, peer url.URL }
 
-// findAddresses tries the wanted addresses, which settles port 0 before etcd
-// starts: etcd advertises what it was told, so it must be told the real port.
-// It also gives the error for a port that is taken, with the flag to change.
+// findAddresses listens on the configured addresses and closes the listeners. This
+// replaces port 0 by a real port before etcd starts, because etcd advertises the URL of
+// its configuration. It returns a *ConfigError if a port is in use.
 func findAddresses(ctx context.Context, cfg Config) (addresses, error) {
 	var found [2]url.URL
-	var held [2]net.Listener
+	var listeners [2]net.Listener
 	defer func() {
-		for _, l := range held {
+		for _, l := range listeners {
 			if l != nil {
 				_ = l.Close()
 			}
 		}
 	}()
-	for i, wanted := range cfg.listens() {
-		// Both are held until both are known, or port 0 could give one port twice.
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", wanted.host())
+	for i, setting := range cfg.listenSettings() {
+		// Both listeners stay open until both ports are known; otherwise port 0 could
+		// give the same port twice.
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", setting.hostPort())
 		if err != nil {
-			return addresses{}, fmt.Errorf("etcd cannot listen on %s: %w; choose another address with %s", wanted.host(), err, wanted.flag)
+			return addresses{}, &ConfigError{Field: setting.field, Err: fmt.Errorf("etcd cannot listen on %s: %w", setting.hostPort(), err)}
 		}
-		held[i] = l
+		listeners[i] = l
 		found[i] = url.URL{Scheme: "http", Host: l.Addr().String()}
 	}
 	return addresses{client: found[0], peer: found[1]}, nil

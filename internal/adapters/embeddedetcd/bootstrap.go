@@ -12,12 +12,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// discardStillbirth removes what a first start has left that was killed before
-// the member knew itself. etcd starts on such a directory, takes it for that of
-// a member that has forgotten its cluster, and waits for a leader for ever
-// (etcd-io/etcd#12578). Nothing is lost: the log of such a member holds no
-// request of anybody.
-func (d dataDir) discardStillbirth() error {
+// removeIncompleteBootstrap removes the data of a first start that was killed before the
+// member was ready. etcd would start on such a directory as a member that does not know
+// its cluster, and would wait for a leader without end (etcd-io/etcd#12578). No data is
+// lost: the log of such a member contains no client request.
+func (d dataDir) removeIncompleteBootstrap() error {
 	member := filepath.Join(d.etcdDir(), "member")
 	log := filepath.Join(member, "wal")
 	if d.cluster.Bootstrapped || !wal.Exist(log) {
@@ -25,15 +24,15 @@ func (d dataDir) discardStillbirth() error {
 	}
 	w, err := wal.OpenForRead(zap.NewNop(), log, &walpb.Snapshot{Index: proto.Uint64(0), Term: proto.Uint64(0)})
 	if err != nil {
-		return nil //nolint:nilerr // not a log from its beginning, so not a first start's: for etcd to judge
+		return nil //nolint:nilerr // the log does not begin at its start, so this is no first start: etcd reports the error
 	}
 	_, _, entries, err := w.ReadAll()
 	_ = w.Close()
-	if err != nil || holdsRequest(entries) {
-		return nil //nolint:nilerr // damage is for etcd to report
+	if err != nil || containsRequest(entries) {
+		return nil //nolint:nilerr // etcd reports a corrupt log
 	}
-	// The log goes last, so that a removal which is killed as well begins anew: on
-	// a database without its log etcd would wait for ever, too.
+	// The log is removed last, so that a removal that is killed too is repeated at the
+	// next start: on a database without its log etcd would also wait without end.
 	for _, part := range []string{filepath.Join(member, "snap"), d.etcdDir()} {
 		if err := os.RemoveAll(part); err != nil {
 			return fmt.Errorf("data directory %s: %w", d.path, err)
@@ -42,9 +41,9 @@ func (d dataDir) discardStillbirth() error {
 	return nil
 }
 
-// holdsRequest reports whether a log has come further than the member's own
-// first words: a new leader's empty entry and the members it was founded with.
-func holdsRequest(entries []*raftpb.Entry) bool {
+// containsRequest reports whether a log contains more than the first entries of a
+// member: the empty entry of a new leader, and the initial members.
+func containsRequest(entries []*raftpb.Entry) bool {
 	for _, e := range entries {
 		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 {
 			return true

@@ -18,27 +18,28 @@ func bootstrapConfig(dir string) Config {
 	}
 }
 
-// A first start that is killed right after it has made its log leaves a log
-// without an entry, on which etcd alone would wait for ever.
-func TestFirstStartThatWasKilledIsBegunAnew(t *testing.T) {
+// A first start that is killed right after it has created its log leaves a log without
+// entries. etcd would wait for a leader on it without end.
+func TestIncompleteBootstrapIsRepeated(t *testing.T) {
 	t.Parallel()
 	cfg := bootstrapConfig(t.TempDir())
 	data := dataDir{path: cfg.DataDir}
-	require.NoError(t, data.writeCluster(cluster{Token: "rtmanager", PeerURL: "http://127.0.0.1:4000"}))
-	member := filepath.Join(data.etcdDir(), "member")
-	require.NoError(t, os.MkdirAll(member, 0o700))
-	log, err := wal.Create(zap.NewNop(), filepath.Join(member, "wal"), nil)
+	require.NoError(t, data.writeCluster(clusterInfo{Token: "rtmanager", PeerURL: "http://127.0.0.1:4000"}))
+	memberDir := filepath.Join(data.etcdDir(), "member")
+	require.NoError(t, os.MkdirAll(memberDir, 0o700))
+	log, err := wal.Create(zap.NewNop(), filepath.Join(memberDir, "wal"), nil)
 	require.NoError(t, err)
 	require.NoError(t, log.Close())
 
-	begun, err := Start(t.Context(), cfg)
+	member, err := Start(t.Context(), cfg)
 	require.NoError(t, err)
-	require.True(t, begun.data.cluster.Bootstrapped)
-	require.NoError(t, begun.Close())
+	require.True(t, member.data.cluster.Bootstrapped)
+	require.NoError(t, member.Close())
 }
 
-// The kill may also fall between the member's readiness and the note of it.
-func TestDataOfAMemberThatWasReadyIsKept(t *testing.T) {
+// The daemon can also be killed after the member was ready and before cluster.json was
+// written.
+func TestDataOfAReadyMemberIsKept(t *testing.T) {
 	t.Parallel()
 	cfg := bootstrapConfig(t.TempDir())
 	first, err := Start(t.Context(), cfg)

@@ -1,6 +1,7 @@
 package embeddedetcd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -13,77 +14,64 @@ import (
 	"galaxy/rtmanager/internal/loopback"
 )
 
-// Config says where a member keeps its data and where it listens. Only DataDir
-// is required; every other zero value means the default named beside it.
+// Config specifies where a member stores its data and where it listens. Only DataDir is
+// required; the zero value of every other field means the default that its comment names.
 type Config struct {
-	// DataDir is the directory that holds everything; it is created with mode
+	// DataDir is the directory of all files of the member. Start creates it with mode
 	// 0700.
 	DataDir string
-	// ListenClientURL serves etcd clients such as etcdctl: http and a loopback
-	// host, since there is neither TLS nor authentication. Port 0 takes a free
-	// one. Default http://127.0.0.1:2379.
+	// ListenClientURL is the URL for etcd clients such as etcdctl: http and a loopback
+	// host, since there is neither TLS nor authentication. Port 0 means any free port.
+	// Default http://127.0.0.1:2379.
 	ListenClientURL string
-	// ListenPeerURL is for other members, of which a single one has none.
-	// Default http://127.0.0.1:0.
+	// ListenPeerURL is the URL for other members; a single member has none. Default
+	// http://127.0.0.1:0.
 	ListenPeerURL string
-	// ClusterToken names the cluster the data belongs to; a directory of
-	// another one is refused. Default "rtmanager".
+	// ClusterToken names the cluster that the data belongs to. Start fails if the data
+	// directory belongs to another cluster. Default "rtmanager".
 	ClusterToken string
-	// QuotaBytes is the size of the database at which etcd turns read-only.
-	// Default 8 GiB.
+	// QuotaBytes is the size of the database at which etcd becomes read-only. Default
+	// 8 GiB.
 	QuotaBytes int64
-	// CompactionRetention is how long old revisions are kept, and so how long a
-	// watch may be away and still resume. Default 10 min.
+	// CompactionRetention is how long old revisions are available, and so how long a
+	// watch can be disconnected and still resume. Default 10 min.
 	CompactionRetention time.Duration
-	// TickInterval is etcd's heartbeat, and ElectionTimeout, at least five times
-	// as long, how long a member waits before it stands for leader. A single
-	// member disturbs nobody, so both are short. Defaults 100 ms and 500 ms.
+	// TickInterval is the heartbeat interval of etcd. ElectionTimeout is how long a
+	// member waits for a leader before it campaigns, at least five ticks. A campaign of a
+	// single member disturbs no other, so both are short. Defaults 100 ms and 500 ms.
 	TickInterval, ElectionTimeout time.Duration
-	// StartTimeout bounds Start, replay of the log included. Default 2 min.
+	// StartTimeout bounds Start, including the replay of the log. Default 2 min.
 	StartTimeout time.Duration
 	// StopTimeout bounds Close. Default 15 s.
 	StopTimeout time.Duration
-	// Logger takes etcd's own log; nil is silence.
+	// Logger receives the log of etcd; nil discards it.
 	Logger *zap.Logger
 }
 
 func (c Config) withDefaults() Config {
-	if c.ListenClientURL == "" {
-		c.ListenClientURL = "http://127.0.0.1:2379"
-	}
-	if c.ListenPeerURL == "" {
-		c.ListenPeerURL = "http://127.0.0.1:0"
-	}
-	if c.ClusterToken == "" {
-		c.ClusterToken = "rtmanager"
-	}
-	if c.QuotaBytes == 0 {
-		c.QuotaBytes = 8 << 30
-	}
+	c.ListenClientURL = cmp.Or(c.ListenClientURL, "http://127.0.0.1:2379")
+	c.ListenPeerURL = cmp.Or(c.ListenPeerURL, "http://127.0.0.1:0")
+	c.ClusterToken = cmp.Or(c.ClusterToken, "rtmanager")
+	c.QuotaBytes = cmp.Or(c.QuotaBytes, 8<<30)
+	c.CompactionRetention = cmp.Or(c.CompactionRetention, 10*time.Minute)
+	c.TickInterval = cmp.Or(c.TickInterval, 100*time.Millisecond)
+	c.ElectionTimeout = cmp.Or(c.ElectionTimeout, 500*time.Millisecond)
+	c.StartTimeout = cmp.Or(c.StartTimeout, 2*time.Minute)
+	c.StopTimeout = cmp.Or(c.StopTimeout, 15*time.Second)
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
 	}
-	orDefault := func(d *time.Duration, def time.Duration) {
-		if *d == 0 {
-			*d = def
-		}
-	}
-	orDefault(&c.CompactionRetention, 10*time.Minute)
-	orDefault(&c.TickInterval, 100*time.Millisecond)
-	orDefault(&c.ElectionTimeout, 500*time.Millisecond)
-	orDefault(&c.StartTimeout, 2*time.Minute)
-	orDefault(&c.StopTimeout, 15*time.Second)
 	return c
 }
 
-// validate returns all faults at once.
+// validate returns all invalid settings at once.
 func (c Config) validate() error {
 	var faults []error
 	if c.DataDir == "" {
-		faults = append(faults, errors.New("a data directory is required (--data-dir)"))
+		faults = append(faults, &ConfigError{Field: FieldDataDir, Err: errors.New("a data directory is required")})
 	}
-	for _, listen := range c.listens() {
-		if err := listen.validate(); err != nil {
+	for _, setting := range c.listenSettings() {
+		if err := setting.validate(); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -94,7 +82,7 @@ func (c Config) validate() error {
 		faults = append(faults, fmt.Errorf("compaction retention %v is too short; use 1s or more", c.CompactionRetention))
 	}
 	if c.TickInterval < time.Millisecond || c.ElectionTimeout < 5*c.TickInterval || c.ElectionTimeout > 50*time.Second {
-		faults = append(faults, fmt.Errorf("election timeout %v must be 5 to many ticks of %v, and at most 50s", c.ElectionTimeout, c.TickInterval))
+		faults = append(faults, fmt.Errorf("election timeout %v must be at least 5 ticks of %v, and at most 50s", c.ElectionTimeout, c.TickInterval))
 	}
 	if c.StartTimeout < 0 || c.StopTimeout < 0 {
 		faults = append(faults, errors.New("timeouts must not be negative"))
@@ -102,32 +90,34 @@ func (c Config) validate() error {
 	return errors.Join(faults...)
 }
 
-func (c Config) listens() []listen {
-	return []listen{{"--etcd-listen-client", c.ListenClientURL}, {"--etcd-listen-peer", c.ListenPeerURL}}
+func (c Config) listenSettings() []listenSetting {
+	return []listenSetting{{FieldListenClientURL, "client", c.ListenClientURL}, {FieldListenPeerURL, "peer", c.ListenPeerURL}}
 }
 
-// listen is an address to listen on and the flag that an operator sets it with.
-type listen struct{ flag, url string }
+// listenSetting is a URL to listen on and the field of Config that contains it.
+type listenSetting struct{ field, name, url string }
 
-func (l listen) validate() error {
-	refuse := func(why string) error { return fmt.Errorf("%s %q %s", l.flag, l.url, why) }
+func (l listenSetting) validate() error {
+	invalid := func(reason string) error {
+		return &ConfigError{Field: l.field, Err: fmt.Errorf("%s URL %q %s", l.name, l.url, reason)}
+	}
 	u, err := url.Parse(l.url)
 	switch {
 	case err != nil:
-		return refuse("is not a URL; write it like http://127.0.0.1:2379")
+		return invalid("is not a URL such as http://127.0.0.1:2379")
 	case u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
-		return refuse("must be http://HOST:PORT and nothing more")
+		return invalid("must be http://HOST:PORT and nothing more")
 	case !loopback.IsHost(u.Hostname()):
-		return refuse("listens beyond this machine, but embedded etcd has neither TLS nor authentication; use 127.0.0.1, [::1] or localhost")
+		return invalid("can be reached from other machines, but embedded etcd has neither TLS nor authentication; use 127.0.0.1, [::1] or localhost")
 	}
 	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
-		return refuse("needs a port from 0 to 65535")
+		return invalid("needs a port from 0 to 65535")
 	}
 	return nil
 }
 
-// host returns HOST:PORT of a valid URL.
-func (l listen) host() string {
+// hostPort returns HOST:PORT of a valid URL.
+func (l listenSetting) hostPort() string {
 	u, err := url.Parse(l.url)
 	if err != nil {
 		return l.url

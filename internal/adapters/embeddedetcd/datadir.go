@@ -12,59 +12,64 @@ import (
 	"galaxy/rtmanager/internal/filelock"
 )
 
-// dataDir is a data directory that this process holds the lock of:
+// dataDir is a data directory whose lock this process holds:
 //
-//	DIR/lock          locked while a process uses DIR; holds its process id
-//	DIR/cluster.json  which cluster the data belongs to
-//	DIR/etcd          etcd's own data
+//	DIR/lock          locked while a process uses DIR; contains its process id
+//	DIR/cluster.json  the cluster that the data belongs to
+//	DIR/etcd          the data of etcd
 type dataDir struct {
 	path    string
 	lock    *filelock.Lock
-	cluster cluster
+	cluster clusterInfo
 }
 
-// cluster is the content of cluster.json.
-type cluster struct {
+// clusterInfo is the content of cluster.json.
+type clusterInfo struct {
 	Token string `json:"cluster_token"`
-	// PeerURL is what the member advertised when it was born, and does for ever.
+	// PeerURL is the URL that the member advertised at its first start. It is part of
+	// the member's identity and never changes.
 	PeerURL string `json:"peer_url"`
-	// Bootstrapped tells that the member has once been ready.
+	// Bootstrapped reports whether the member has been ready at least once.
 	Bootstrapped bool `json:"bootstrapped"`
 }
 
 func (d dataDir) etcdDir() string     { return filepath.Join(d.path, "etcd") }
 func (d dataDir) clusterFile() string { return filepath.Join(d.path, "cluster.json") }
 
-// lockDataDir creates the directory if need be and takes its lock, which the
-// kernel drops when the process dies, however it dies.
+// lockDataDir creates the directory if necessary and locks it. The kernel releases the
+// lock when the process dies.
 func lockDataDir(path string) (dataDir, error) {
-	refuse := func(err error) (dataDir, error) {
-		return dataDir{}, fmt.Errorf("data directory %s cannot be used: %w; choose another with --data-dir", path, err)
+	unusable := func(err error) (dataDir, error) {
+		return dataDir{}, dataDirError("data directory %s cannot be used: %w", path, err)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return refuse(err)
+		return unusable(err)
 	}
-	if err := makePrivate(path); err != nil {
-		return refuse(err)
+	if err := makePrivateDir(path); err != nil {
+		return unusable(err)
 	}
 	lock, err := filelock.Acquire(filepath.Join(path, "lock"), 0)
-	var locked *filelock.LockedError
-	if errors.As(err, &locked) {
-		return dataDir{}, fmt.Errorf("data directory %s is in use by %s; stop it or use another --data-dir", path, locked.Holder)
+	if errors.Is(err, filelock.ErrLocked) {
+		return dataDir{}, dataDirError("data directory %s is in use: %w", path, err)
 	}
 	if err != nil {
-		return refuse(err)
+		return unusable(err)
 	}
 	return dataDir{path: path, lock: lock}, nil
 }
 
+// dataDirError returns a *ConfigError of the data directory.
+func dataDirError(format string, args ...any) error {
+	return &ConfigError{Field: FieldDataDir, Err: fmt.Errorf(format, args...)}
+}
+
 func (d dataDir) unlock() error { return d.lock.Release() }
 
-// makePrivate creates the directory for this user alone. One that somebody
-// else has prepared keeps its mode unless it is empty, since it may hold more
-// than our data; DIR/etcd is private in any case.
-func makePrivate(path string) error {
+// makePrivateDir creates the directory with mode 0700. It changes the mode of an
+// existing directory only if the directory is empty, since it may contain other data;
+// DIR/etcd is private in any case.
+func makePrivateDir(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
@@ -72,50 +77,49 @@ func makePrivate(path string) error {
 	if err != nil || len(entries) > 0 {
 		return err
 	}
-	// A mounted volume may belong to another user and still be writable to us.
+	// A mounted volume can belong to another user and still be writable.
 	if err := os.Chmod(path, 0o700); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	return nil
 }
 
-// joinCluster binds the directory to a cluster, or checks that it is already
-// bound to the same one, and fills d.cluster. peerURL counts at the first time
-// only.
+// joinCluster sets d.cluster from cluster.json. At the first start it creates
+// cluster.json with token and peerURL; later it ignores peerURL, and fails if the
+// directory belongs to another cluster.
 func (d *dataDir) joinCluster(token, peerURL string) error {
 	content, err := os.ReadFile(d.clusterFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.foundCluster(cluster{Token: token, PeerURL: peerURL})
+		return d.createCluster(clusterInfo{Token: token, PeerURL: peerURL})
 	}
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", d.path, err)
 	}
 	if err := json.Unmarshal(content, &d.cluster); err != nil || d.cluster.Token == "" || d.cluster.PeerURL == "" {
-		return fmt.Errorf("data directory %s: cluster.json does not name a cluster_token and a peer_url; restore it from a backup or use another --data-dir", d.path)
+		return dataDirError("data directory %s: cluster.json does not contain a cluster_token and a peer_url; restore it from a backup or use another directory", d.path)
 	}
 	if d.cluster.Token != token {
-		return fmt.Errorf("data directory %s belongs to cluster %q, not %q; use --etcd-cluster-token %s or another --data-dir",
-			d.path, d.cluster.Token, token, d.cluster.Token)
+		return &ConfigError{Field: FieldClusterToken, Err: fmt.Errorf("data directory %s belongs to cluster %q, not %q", d.path, d.cluster.Token, token)}
 	}
 	return nil
 }
 
-// foundCluster writes cluster.json before etcd writes anything, so that data
-// without it was never ours.
-func (d *dataDir) foundCluster(c cluster) error {
+// createCluster writes cluster.json. It does so before etcd writes data, so it returns
+// an error if there is etcd data without cluster.json: another program wrote it.
+func (d *dataDir) createCluster(c clusterInfo) error {
 	entries, err := os.ReadDir(d.etcdDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("data directory %s: %w", d.path, err)
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("data directory %s holds etcd data but no cluster.json, so it was not made by rtmanager; use another --data-dir", d.path)
+		return dataDirError("data directory %s contains etcd data but no cluster.json, so rtmanager did not create it", d.path)
 	}
 	return d.writeCluster(c)
 }
 
-// noteBootstrapped remembers that the member has been ready, which tells a
-// later start that the data is whole.
-func (d *dataDir) noteBootstrapped() error {
+// markBootstrapped records in cluster.json that the member has been ready, so a later
+// start keeps the data.
+func (d *dataDir) markBootstrapped() error {
 	if d.cluster.Bootstrapped {
 		return nil
 	}
@@ -124,7 +128,7 @@ func (d *dataDir) noteBootstrapped() error {
 	return d.writeCluster(c)
 }
 
-func (d *dataDir) writeCluster(c cluster) error {
+func (d *dataDir) writeCluster(c clusterInfo) error {
 	content, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err

@@ -1,4 +1,14 @@
-// Package embeddedetcd runs one etcd member inside this process, on a data
-// directory that no second process can open, with settings fit for production.
-// It is what the daemon uses when no external etcd is named.
+// Package embeddedetcd runs one etcd member inside this process, on a data directory
+// that no second process can open, with settings for production. The daemon uses it if
+// no external etcd is configured.
+//
+//	member.go       Member: start, client, failure, close
+//	config.go       Config: settings, defaults, validation
+//	errors.go       ConfigError: a setting that Start cannot use
+//	datadir.go      the data directory: lock, cluster.json, layout
+//	bootstrap.go    removal of a first start that was killed before it was complete
+//	addresses.go    the addresses that etcd listens on, with real ports for port 0
+//	etcdconfig.go   the configuration of etcd itself
+//	inprocess.go    a client that calls the server without a network
+//	streams.go      an interceptor that ends client streams at close
 package embeddedetcd

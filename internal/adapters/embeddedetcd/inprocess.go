@@ -13,41 +13,41 @@ import (
 	"google.golang.org/grpc"
 )
 
-// InProcess returns a client that calls the server without a network in
-// between, and a function that closes it and then waits for the server's side of
-// its watches. That side outlives the client by what it is just reading from the
-// database, and a server that is closed under it takes the process down.
+// InProcess returns a client that calls the server without a network, and a function
+// that closes the client and waits for the server side of its watches. The server side
+// can still read the database for a moment after the client has closed, and a server
+// that is closed during such a read terminates the process.
 func InProcess(server *etcdserver.EtcdServer) (client *clientv3.Client, closeAndWait func()) {
 	client = v3client.New(server)
 	running := new(sync.WaitGroup)
-	handler := countedHandler{v3rpc.NewWatchServer(server), running}
-	calls := countedCalls{adapter.WatchServerToWatchClient(handler), running}
-	client.Watcher = clientv3.NewWatchFromWatchClient(calls, client)
+	watchServer := countingWatchServer{v3rpc.NewWatchServer(server), running}
+	watchClient := countingWatchClient{adapter.WatchServerToWatchClient(watchServer), running}
+	client.Watcher = clientv3.NewWatchFromWatchClient(watchClient, client)
 	return client, func() {
-		_ = client.Close() // always says "context canceled"
+		_ = client.Close() // always returns "context canceled"
 		running.Wait()
 	}
 }
 
-// countedCalls counts a watch where the client asks for it. Each call has one
-// handler, on a goroutine of etcd's own.
-type countedCalls struct {
+// countingWatchClient adds each watch to running when the client opens it. Each call
+// has one handler, on a goroutine of etcd.
+type countingWatchClient struct {
 	pb.WatchClient
 	running *sync.WaitGroup
 }
 
-func (c countedCalls) Watch(ctx context.Context, opts ...grpc.CallOption) (pb.Watch_WatchClient, error) {
+func (c countingWatchClient) Watch(ctx context.Context, opts ...grpc.CallOption) (pb.Watch_WatchClient, error) {
 	c.running.Add(1)
 	return c.WatchClient.Watch(ctx, opts...)
 }
 
-// countedHandler takes a watch off the count when the server is through with it.
-type countedHandler struct {
+// countingWatchServer removes a watch from running when its handler has returned.
+type countingWatchServer struct {
 	pb.WatchServer
 	running *sync.WaitGroup
 }
 
-func (h countedHandler) Watch(stream pb.Watch_WatchServer) error {
-	defer h.running.Done()
-	return h.WatchServer.Watch(stream)
+func (s countingWatchServer) Watch(stream pb.Watch_WatchServer) error {
+	defer s.running.Done()
+	return s.WatchServer.Watch(stream)
 }

@@ -16,12 +16,13 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 )
 
-// victimDir names the variable that turns the test program into the victim.
-const victimDir = "EMBEDDEDETCD_VICTIM_DIR"
+// writerDir is the environment variable that makes the test program a writer process on
+// this directory.
+const writerDir = "EMBEDDEDETCD_WRITER_DIR"
 
-// victim starts a member and writes keys as fast as it can, each named on
-// standard output once etcd has acknowledged it, until it is killed.
-func victim(dir string) {
+// runWriter starts a member and writes keys as fast as possible until it is killed. It
+// prints each key after etcd has acknowledged it.
+func runWriter(dir string) {
 	ctx := context.Background()
 	member, err := embeddedetcd.Start(ctx, config(dir))
 	if err != nil {
@@ -38,40 +39,43 @@ func victim(dir string) {
 	}
 }
 
-// The kills fall into the first start, into later starts and into writes.
-func TestKilledMemberComesBackWithEveryAcknowledgedWrite(t *testing.T) {
+// The writer is killed during the first start, during later starts and during writes.
+func TestKilledMemberKeepsEveryAcknowledgedWrite(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts and kills ten processes")
+	}
 	dir := t.TempDir()
 	var acknowledged []string
 	for _, kill := range []struct {
-		after  time.Duration // the start, or
-		writes int           // so many acknowledged writes
+		after  time.Duration // the time after the start of the process, or
+		writes int           // the number of acknowledged writes
 	}{
 		{after: 25 * time.Millisecond}, {after: 35 * time.Millisecond}, {after: 50 * time.Millisecond}, {after: 80 * time.Millisecond},
 		{writes: 1}, {writes: 20}, {after: 30 * time.Millisecond}, {writes: 200}, {after: 60 * time.Millisecond}, {writes: 500},
 	} {
-		acknowledged = append(acknowledged, runVictim(t, dir, kill.after, kill.writes)...)
+		acknowledged = append(acknowledged, killWriter(t, dir, kill.after, kill.writes)...)
 	}
 
 	member := start(t, config(dir))
 	for _, key := range acknowledged {
 		got, err := member.Client().Get(t.Context(), key)
 		require.NoError(t, err)
-		require.EqualValues(t, 1, got.Count, "key %s was acknowledged and is lost", key)
+		require.EqualValues(t, 1, got.Count, "acknowledged key %s is lost", key)
 	}
 	t.Logf("checked %d acknowledged writes", len(acknowledged))
 }
 
-// runVictim kills the victim once it has had so many writes acknowledged, or for
-// none once the time has passed. It returns what was acknowledged.
-func runVictim(t *testing.T, dir string, after time.Duration, writes int) (acknowledged []string) {
+// killWriter runs a writer process and kills it after the number of acknowledged writes,
+// or after the time if the number is 0. It returns the acknowledged keys.
+func killWriter(t *testing.T, dir string, after time.Duration, writes int) (acknowledged []string) {
 	t.Helper()
 	program, err := os.Executable()
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program)
-	cmd.Env = append(os.Environ(), victimDir+"="+dir)
+	cmd.Env = append(os.Environ(), writerDir+"="+dir)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -84,7 +88,7 @@ func runVictim(t *testing.T, dir string, after time.Duration, writes int) (ackno
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			break // the kill may have cut a line, which then tells of nothing
+			break // an incomplete last line does not count
 		}
 		acknowledged = append(acknowledged, strings.TrimSpace(line))
 		if len(acknowledged) == writes {
@@ -92,7 +96,7 @@ func runVictim(t *testing.T, dir string, after time.Duration, writes int) (ackno
 		}
 	}
 	require.Error(t, cmd.Wait())
-	require.Empty(t, stderr.String(), "the victim must die of the kill alone")
+	require.Empty(t, stderr.String(), "the writer must not fail before it is killed")
 	require.GreaterOrEqual(t, len(acknowledged), writes)
 	return acknowledged
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.uber.org/goleak"
@@ -14,16 +13,17 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 )
 
-// TestMain is also the program that the kill test starts and kills.
+// TestMain also runs the writer process that the kill test starts.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(victimDir); dir != "" {
-		victim(dir)
+	if dir := os.Getenv(writerDir); dir != "" {
+		runWriter(dir)
 		return
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// config has short elections and free ports, and syncs to disk as in production.
+// config returns a config with short elections and free ports. It syncs to disk as in
+// production.
 func config(dir string) embeddedetcd.Config {
 	return embeddedetcd.Config{
 		DataDir:         dir,
@@ -42,7 +42,8 @@ func start(t *testing.T, cfg embeddedetcd.Config) *embeddedetcd.Member {
 	return member
 }
 
-func refused(t *testing.T, cfg embeddedetcd.Config) error {
+// startError returns the error of a Start that must fail.
+func startError(t *testing.T, cfg embeddedetcd.Config) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -53,9 +54,6 @@ func refused(t *testing.T, cfg embeddedetcd.Config) error {
 	require.Error(t, err, "start a member with %+v", cfg)
 	return err
 }
-
-// assertT is what a condition that is tried again and again reports to.
-type assertT = assert.CollectT
 
 func onlyMember(t require.TestingT, member *embeddedetcd.Member) *etcdserverpb.Member {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -13,39 +13,44 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// Member is one running etcd member. It is safe for concurrent use.
+// maxStartAttempts bounds how often etcd is started if another program takes a port that
+// was free.
+const maxStartAttempts = 3
+
+// Member is a running etcd member. It is safe for concurrent use.
 type Member struct {
 	etcd        *embed.Etcd
 	client      *clientv3.Client
-	closeClient func() // waits for what the client has under way in the server
+	closeClient func() // waits for the client's requests in the server
 	data        dataDir
-	// endStreams ends what clients keep open, so that closing does not wait.
+	// endStreams ends the streams that clients have open, so that closing does not wait
+	// for them.
 	endStreams  context.CancelFunc
 	stopTimeout time.Duration
 
-	failed   chan error    // has room for the one error it may carry
-	closing  chan struct{} // closed when Close begins
-	watching sync.WaitGroup
+	failed   chan error    // buffered: has space for the only error that it carries
+	closing  chan struct{} // closed when Close starts
+	monitors sync.WaitGroup
 	close    func() error
 }
 
-// Start locks the data directory, starts etcd on it and waits until it serves.
-// A member that was killed at any moment comes back with everything that it had
-// acknowledged, also on other ports.
+// Start locks the data directory, starts etcd on it and waits until etcd serves requests.
+// A member that was killed at any time still has every acknowledged write at its next
+// start, on the same ports or others.
 //
-// It refuses, with words that name the directory, address or flag at fault: a
-// setting that cannot work, a data directory that is in use, cannot be written
-// or belongs to another cluster, and a port that is taken. It returns the error
-// of ctx when that ends first; ctx does not end a member that has started.
+// Start returns a *ConfigError if another process uses the data directory, if the
+// directory cannot be written or belongs to another cluster, and if a port is in use. It
+// returns the error of ctx if ctx ends first; the end of ctx does not stop a member that
+// has started.
 func Start(ctx context.Context, cfg Config) (*Member, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	bound, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout, fmt.Errorf("not ready after %v", cfg.StartTimeout))
+	startCtx, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout, fmt.Errorf("not ready after %v", cfg.StartTimeout))
 	defer cancel()
-	if bound.Err() != nil {
-		return nil, fmt.Errorf("start etcd: %w", context.Cause(bound))
+	if startCtx.Err() != nil {
+		return nil, fmt.Errorf("start etcd: %w", context.Cause(startCtx))
 	}
 	data, err := lockDataDir(cfg.DataDir)
 	if err != nil {
@@ -56,48 +61,48 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 		failed: make(chan error, 1), closing: make(chan struct{}),
 	}
 	m.close = sync.OnceValue(m.shutdown)
-	var open context.Context
-	open, m.endStreams = context.WithCancel(context.WithoutCancel(ctx))
+	var streams context.Context
+	streams, m.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 
-	if err := m.boot(bound, open, cfg); err != nil {
+	if err := m.boot(startCtx, streams, cfg); err != nil {
 		return nil, err
 	}
 	m.client, m.closeClient = InProcess(m.etcd.Server)
-	m.watching.Go(m.watch)
+	m.monitors.Go(m.reportFailure)
 	return m, nil
 }
 
-// boot starts etcd and waits for it. When it fails it leaves nothing behind.
-func (m *Member) boot(ctx, open context.Context, cfg Config) error {
-	launched := make(chan error, 1)
-	go func() { launched <- m.launch(ctx, open, cfg) }()
+// boot starts etcd and waits until it is ready. It releases all resources if it fails.
+func (m *Member) boot(ctx, streams context.Context, cfg Config) error {
+	started := make(chan error, 1)
+	go func() { started <- m.startEtcd(ctx, streams, cfg) }()
 	select {
-	case err := <-launched:
+	case err := <-started:
 		if err == nil {
-			err = m.awaitReady(ctx)
+			err = m.waitReady(ctx)
 		}
 		if err == nil {
-			err = m.data.noteBootstrapped()
+			err = m.data.markBootstrapped()
 		}
 		if err != nil {
-			return errors.Join(err, m.abandon())
+			return errors.Join(err, m.cleanup())
 		}
 		return nil
 	case <-ctx.Done():
 	}
-	// etcd takes no context while it opens its files. The lock goes when it is
-	// through, and not before.
+	// etcd takes no context while it opens its files. The lock must not be released
+	// before etcd has finished.
 	go func() {
-		<-launched //nolint:errcheck // whether it failed is of no interest any more
-		_ = m.abandon()
+		<-started //nolint:errcheck // the caller has already received an error
+		_ = m.cleanup()
 	}()
 	return fmt.Errorf("start etcd: %w", context.Cause(ctx))
 }
 
-// launch opens the data and the ports. Between finding a free port and taking
-// it somebody else may take it; another is as good when port 0 was asked for.
-func (m *Member) launch(ctx, open context.Context, cfg Config) error {
-	for try := 1; ; try++ {
+// startEtcd opens the data and the ports. Another program can take a port between
+// findAddresses and the start; with port 0 the next attempt uses another port.
+func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
+	for attempt := 1; ; attempt++ {
 		at, err := findAddresses(ctx, cfg)
 		if err != nil {
 			return err
@@ -105,32 +110,32 @@ func (m *Member) launch(ctx, open context.Context, cfg Config) error {
 		if err := m.data.joinCluster(cfg.ClusterToken, at.peer.String()); err != nil {
 			return err
 		}
-		if err := m.data.discardStillbirth(); err != nil {
+		if err := m.data.removeIncompleteBootstrap(); err != nil {
 			return err
 		}
 		if err := os.MkdirAll(m.data.etcdDir(), 0o700); err != nil {
 			return fmt.Errorf("data directory %s: %w", m.data.path, err)
 		}
-		e, err := settings(open, cfg, m.data, at)
+		etcdCfg, err := newEtcdConfig(streams, cfg, m.data, at)
 		if err != nil {
 			return err
 		}
-		m.etcd, err = embed.StartEtcd(e)
+		m.etcd, err = embed.StartEtcd(etcdCfg)
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) || try == 3 {
+		if !errors.Is(err, syscall.EADDRINUSE) || attempt == maxStartAttempts {
 			return fmt.Errorf("start etcd on %s: %w", m.data.etcdDir(), err)
 		}
 	}
 }
 
-func (m *Member) awaitReady(ctx context.Context) error {
+func (m *Member) waitReady(ctx context.Context) error {
 	select {
 	case <-m.etcd.Server.ReadyNotify():
 		return nil
 	case err := <-m.etcd.Err():
-		return fmt.Errorf("start etcd on %s: %w", m.data.etcdDir(), orStopped(err))
+		return fmt.Errorf("start etcd on %s: %w", m.data.etcdDir(), orErrStopped(err))
 	case <-m.etcd.Server.StopNotify():
 		return fmt.Errorf("start etcd on %s: %w", m.data.etcdDir(), errStopped)
 	case <-ctx.Done():
@@ -138,48 +143,48 @@ func (m *Member) awaitReady(ctx context.Context) error {
 	}
 }
 
-// errStopped is all there is to say when etcd gives no reason; its log has more.
-var errStopped = errors.New("etcd stopped by itself; its log says more")
+// errStopped is the error of a member that stopped without an error of etcd.
+var errStopped = errors.New("etcd stopped by itself; its log contains the reason")
 
-func orStopped(err error) error {
+func orErrStopped(err error) error {
 	if err == nil {
 		return errStopped
 	}
 	return err
 }
 
-// abandon takes back a start that failed.
-func (m *Member) abandon() error {
+// cleanup releases the resources of a start that failed.
+func (m *Member) cleanup() error {
 	m.endStreams()
 	if m.etcd == nil {
 		return m.data.unlock()
 	}
 	return m.closeEtcd(func() {
-		m.etcd.Server.Stop() // Close alone waits for a server that will never be ready
+		m.etcd.Server.Stop() // Close alone waits for a server that never becomes ready
 		m.etcd.Close()
 	})
 }
 
-// Client returns the in-process client of the member, which is closed by Close.
-// Whoever uses it should be done before that.
+// Client returns the in-process client of the member. Close closes it; its users should
+// have finished before.
 func (m *Member) Client() *clientv3.Client { return m.client }
 
-// ClientURL returns the URL that clients such as etcdctl can use, with the port
-// that was really taken.
+// ClientURL returns the URL for clients such as etcdctl, with the port that the member
+// listens on.
 func (m *Member) ClientURL() string { return "http://" + m.etcd.Clients[0].Addr().String() }
 
-// Err gives one error if the member dies by itself, and is closed then and
-// after Close.
+// Err returns a channel that carries one error if the member stops by itself. The channel
+// is closed after that and after Close.
 func (m *Member) Err() <-chan error { return m.failed }
 
-// Close stops the member and frees the data directory. Calling it again, at any
-// time, gives the same result. It returns an error when etcd has not stopped
-// within Config.StopTimeout; the directory stays locked in that case.
+// Close stops the member and unlocks the data directory. Every further call returns the
+// same result. Close returns an error if etcd has not stopped within Config.StopTimeout;
+// the directory is then still locked.
 func (m *Member) Close() error { return m.close() }
 
 func (m *Member) shutdown() error {
 	close(m.closing)
-	m.watching.Wait()
+	m.monitors.Wait()
 	m.endStreams()
 	return m.closeEtcd(func() {
 		m.closeClient()
@@ -187,11 +192,11 @@ func (m *Member) shutdown() error {
 	})
 }
 
-// closeEtcd runs a way of closing etcd, but does not wait for it for ever.
-func (m *Member) closeEtcd(closing func()) error {
+// closeEtcd calls closeServer, which closes etcd, and waits for it until stopTimeout.
+func (m *Member) closeEtcd(closeServer func()) error {
 	closed := make(chan error, 1)
 	go func() {
-		closing()
+		closeServer()
 		closed <- m.data.unlock()
 	}()
 	timeout := time.NewTimer(m.stopTimeout)
@@ -204,8 +209,8 @@ func (m *Member) closeEtcd(closing func()) error {
 	}
 }
 
-// watch reports a death that nobody asked for.
-func (m *Member) watch() {
+// reportFailure sends an error to failed if etcd stops before Close.
+func (m *Member) reportFailure() {
 	defer close(m.failed)
 	var err error
 	select {
@@ -214,5 +219,5 @@ func (m *Member) watch() {
 	case <-m.closing:
 		return
 	}
-	m.failed <- fmt.Errorf("etcd on %s: %w", m.data.etcdDir(), orStopped(err))
+	m.failed <- fmt.Errorf("etcd on %s: %w", m.data.etcdDir(), orErrStopped(err))
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/goleak"
@@ -23,7 +24,7 @@ func dial(t *testing.T, endpoint string) *clientv3.Client {
 	return client
 }
 
-func TestMemberServesInProcessAndOnThePortItTook(t *testing.T) {
+func TestMemberServesInProcessAndOnItsPort(t *testing.T) {
 	t.Parallel()
 	member := start(t, config(t.TempDir()))
 	_, err := member.Client().Put(t.Context(), "key", "value")
@@ -42,10 +43,10 @@ func TestMemberServesInProcessAndOnThePortItTook(t *testing.T) {
 	members, err := client.MemberList(t.Context())
 	require.NoError(t, err)
 	require.Len(t, members.Members, 1)
-	require.Equal(t, []string{member.ClientURL()}, members.Members[0].GetClientURLs(), "what is advertised must be what was bound")
+	require.Equal(t, []string{member.ClientURL()}, members.Members[0].GetClientURLs(), "the advertised URL must be the bound one")
 }
 
-func TestMemberAnswersNoForeignHost(t *testing.T) {
+func TestMemberRejectsAForeignHost(t *testing.T) {
 	t.Parallel()
 	member := start(t, config(t.TempDir()))
 	for host, status := range map[string]int{"": http.StatusOK, "attacker.example": http.StatusMisdirectedRequest} {
@@ -78,7 +79,7 @@ func TestRestartKeepsDataOnOtherPorts(t *testing.T) {
 	require.Equal(t, before.GetPeerURLs(), after.GetPeerURLs(), "the peer URL is part of the member's identity")
 	require.Equal(t, before.GetID(), after.GetID())
 	require.NotEqual(t, first.ClientURL(), second.ClientURL())
-	require.EventuallyWithT(t, func(c *assertT) {
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		require.Equal(c, []string{second.ClientURL()}, onlyMember(c, second).GetClientURLs())
 	}, 10*time.Second, 10*time.Millisecond, "the new client URL must be advertised")
 }
@@ -89,7 +90,7 @@ func TestCloseTwice(t *testing.T) {
 	require.NoError(t, member.Close())
 	require.NoError(t, member.Close())
 	_, open := <-member.Err()
-	require.False(t, open, "a member that was closed has not failed")
+	require.False(t, open, "a closed member has not failed")
 }
 
 func TestCloseDoesNotWaitForAnOpenWatch(t *testing.T) {
@@ -98,14 +99,14 @@ func TestCloseDoesNotWaitForAnOpenWatch(t *testing.T) {
 	created := <-dial(t, member.ClientURL()).Watch(t.Context(), "key", clientv3.WithCreatedNotify())
 	require.True(t, created.Created)
 
-	began := time.Now()
+	closeStart := time.Now()
 	require.NoError(t, member.Close())
-	require.Less(t, time.Since(began), 4*time.Second, "etcd's own patience with streams is 5 s")
+	require.Less(t, time.Since(closeStart), 4*time.Second, "etcd itself waits 5 s for streams")
 }
 
 func TestStartEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	t.Run("already over", func(t *testing.T) {
+	t.Run("ended before the start", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -136,10 +137,10 @@ func TestStartEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// startWhenUnlocked waits for a start that was given up to let go of its files.
+// startWhenUnlocked waits until a start that was canceled has released its files.
 func startWhenUnlocked(t *testing.T, cfg embeddedetcd.Config) {
 	t.Helper()
-	require.EventuallyWithT(t, func(c *assertT) {
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		member, err := embeddedetcd.Start(t.Context(), cfg)
 		require.NoError(c, err)
 		require.NoError(c, member.Close())

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Only from within can a healthy member be made to die by itself.
-func TestDeathIsReported(t *testing.T) {
+// Only an internal test can make a healthy member stop by itself.
+func TestFailureIsReported(t *testing.T) {
 	t.Parallel()
 	member, err := Start(t.Context(), Config{
 		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
@@ -21,17 +21,17 @@ func TestDeathIsReported(t *testing.T) {
 	case err := <-member.Err():
 		require.ErrorContains(t, err, member.data.etcdDir())
 	case <-time.After(20 * time.Second):
-		require.Fail(t, "the member has stopped and nobody was told")
+		require.Fail(t, "the member stopped without an error")
 	}
 	require.NoError(t, member.Close())
 }
 
-func TestCloseGivesUpAfterItsTimeout(t *testing.T) {
+func TestCloseReturnsAfterStopTimeout(t *testing.T) {
 	t.Parallel()
 	data, err := lockDataDir(t.TempDir())
 	require.NoError(t, err)
 	member := &Member{data: data, stopTimeout: time.Millisecond}
-	stuck := make(chan struct{})
-	require.ErrorContains(t, member.closeEtcd(func() { <-stuck }), "has not stopped within 1ms")
-	close(stuck)
+	blocked := make(chan struct{})
+	require.ErrorContains(t, member.closeEtcd(func() { <-blocked }), "has not stopped within 1ms")
+	close(blocked)
 }

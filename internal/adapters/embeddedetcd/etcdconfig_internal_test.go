@@ -8,13 +8,13 @@ import (
 	"go.etcd.io/etcd/server/v3/features"
 )
 
-// The values below are promises to operators; a change is a decision.
-func TestShippedSettings(t *testing.T) {
+// Operators rely on these values.
+func TestEtcdConfig(t *testing.T) {
 	t.Parallel()
-	data := dataDir{path: "/data", cluster: cluster{Token: "token", PeerURL: "http://127.0.0.1:4000"}}
+	data := dataDir{path: "/data", cluster: clusterInfo{Token: "token", PeerURL: "http://127.0.0.1:4000"}}
 	at, err := findAddresses(t.Context(), Config{ListenClientURL: "http://127.0.0.1:0", ListenPeerURL: "http://127.0.0.1:0"})
 	require.NoError(t, err)
-	e, err := settings(t.Context(), Config{DataDir: "/data"}.withDefaults(), data, at)
+	e, err := newEtcdConfig(t.Context(), Config{DataDir: "/data"}.withDefaults(), data, at)
 	require.NoError(t, err)
 	require.NoError(t, e.Validate())
 
@@ -40,7 +40,7 @@ func TestShippedSettings(t *testing.T) {
 
 	require.Equal(t, "/data/etcd", e.Dir)
 	require.Equal(t, "token", e.InitialClusterToken)
-	require.Equal(t, "http://127.0.0.1:4000", e.AdvertisePeerUrls[0].String(), "the recorded one, wherever the member listens today")
+	require.Equal(t, "http://127.0.0.1:4000", e.AdvertisePeerUrls[0].String(), "the recorded URL, on whatever address the member listens now")
 	require.Equal(t, e.ListenClientUrls, e.AdvertiseClientUrls)
 	require.NotEqual(t, "0", e.AdvertiseClientUrls[0].Port())
 }

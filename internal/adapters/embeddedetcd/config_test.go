@@ -11,49 +11,62 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
+	"galaxy/rtmanager/internal/filelock"
 )
 
-func TestSecondMemberOnTheDirectoryIsRefused(t *testing.T) {
+// requireField fails unless err is a *ConfigError of the field.
+func requireField(t *testing.T, err error, field string) {
+	t.Helper()
+	var invalid *embeddedetcd.ConfigError
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, field, invalid.Field)
+}
+
+func TestASecondMemberOnTheDirectoryFails(t *testing.T) {
 	t.Parallel()
 	cfg := config(t.TempDir())
 	start(t, cfg)
-	require.EqualError(t, refused(t, cfg), fmt.Sprintf(
-		"data directory %s is in use by process %d; stop it or use another --data-dir", cfg.DataDir, os.Getpid()))
+	err := startError(t, cfg)
+	requireField(t, err, embeddedetcd.FieldDataDir)
+	require.ErrorIs(t, err, filelock.ErrLocked)
+	require.EqualError(t, err, fmt.Sprintf("data directory %s is in use: %s is locked by process %d",
+		cfg.DataDir, filepath.Join(cfg.DataDir, "lock"), os.Getpid()))
 }
 
-func TestDirectoryOfAnotherClusterIsRefused(t *testing.T) {
+func TestADirectoryOfAnotherClusterFails(t *testing.T) {
 	t.Parallel()
 	cfg := config(t.TempDir())
 	require.NoError(t, start(t, cfg).Close())
 
 	other := cfg
-	other.ClusterToken = "elsewhere"
-	require.EqualError(t, refused(t, other), fmt.Sprintf(
-		`data directory %s belongs to cluster "rtmanager", not "elsewhere"; use --etcd-cluster-token rtmanager or another --data-dir`, cfg.DataDir))
+	other.ClusterToken = "other"
+	err := startError(t, other)
+	requireField(t, err, embeddedetcd.FieldClusterToken)
+	require.EqualError(t, err, fmt.Sprintf(`data directory %s belongs to cluster "rtmanager", not "other"`, cfg.DataDir))
 	start(t, cfg)
 }
 
-func TestForeignDataIsRefused(t *testing.T) {
+func TestDataOfAnotherProgramFails(t *testing.T) {
 	t.Parallel()
 	t.Run("etcd data without cluster.json", func(t *testing.T) {
 		t.Parallel()
 		cfg := config(t.TempDir())
 		require.NoError(t, os.MkdirAll(filepath.Join(cfg.DataDir, "etcd", "member"), 0o700))
-		err := refused(t, cfg)
+		err := startError(t, cfg)
 		require.ErrorContains(t, err, cfg.DataDir)
-		require.ErrorContains(t, err, "holds etcd data but no cluster.json")
+		require.ErrorContains(t, err, "contains etcd data but no cluster.json")
 	})
 	t.Run("unreadable cluster.json", func(t *testing.T) {
 		t.Parallel()
 		cfg := config(t.TempDir())
 		require.NoError(t, os.WriteFile(filepath.Join(cfg.DataDir, "cluster.json"), []byte("{"), 0o600))
-		err := refused(t, cfg)
+		err := startError(t, cfg)
 		require.ErrorContains(t, err, cfg.DataDir)
-		require.ErrorContains(t, err, "cluster.json does not name a cluster_token")
+		require.ErrorContains(t, err, "cluster.json does not contain a cluster_token")
 	})
 }
 
-func TestUnusableDirectoryIsRefused(t *testing.T) {
+func TestUnusableDirectoriesFail(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
@@ -67,44 +80,44 @@ func TestUnusableDirectoryIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := refused(t, config(c.dir))
+			err := startError(t, config(c.dir))
 			require.ErrorContains(t, err, "data directory "+c.dir+" cannot be used")
 			require.ErrorContains(t, err, c.reason)
-			require.ErrorContains(t, err, "--data-dir")
+			requireField(t, err, embeddedetcd.FieldDataDir)
 		})
 	}
 }
 
-func TestTakenPortIsNamedWithItsFlag(t *testing.T) {
+func TestAPortInUseFails(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	used, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
-	address := taken.Addr().String()
+	defer used.Close()
+	address := used.Addr().String()
 
-	for flag, set := range map[string]func(*embeddedetcd.Config){
-		"--etcd-listen-client": func(c *embeddedetcd.Config) { c.ListenClientURL = "http://" + address },
-		"--etcd-listen-peer":   func(c *embeddedetcd.Config) { c.ListenPeerURL = "http://" + address },
+	for field, set := range map[string]func(*embeddedetcd.Config){
+		embeddedetcd.FieldListenClientURL: func(c *embeddedetcd.Config) { c.ListenClientURL = "http://" + address },
+		embeddedetcd.FieldListenPeerURL:   func(c *embeddedetcd.Config) { c.ListenPeerURL = "http://" + address },
 	} {
 		cfg := config(t.TempDir())
 		set(&cfg)
-		err := refused(t, cfg)
+		err := startError(t, cfg)
 		require.ErrorContains(t, err, "cannot listen on "+address)
 		require.ErrorContains(t, err, "address already in use")
-		require.ErrorContains(t, err, flag)
-		start(t, config(cfg.DataDir)) // the refusal left the directory free
+		requireField(t, err, field)
+		start(t, config(cfg.DataDir)) // the failed start has unlocked the directory
 	}
 }
 
-func TestSettingsThatCannotWorkAreRefusedTogether(t *testing.T) {
+func TestAllInvalidSettingsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
-	err := refused(t, embeddedetcd.Config{
+	err := startError(t, embeddedetcd.Config{
 		ListenClientURL: "http://0.0.0.0:2379", ListenPeerURL: "127.0.0.1", QuotaBytes: -1,
 		CompactionRetention: -time.Second, TickInterval: time.Second, ElectionTimeout: time.Second, StopTimeout: -1,
 	})
 	for _, part := range []string{
-		"--data-dir", `--etcd-listen-client "http://0.0.0.0:2379" listens beyond this machine`,
-		`--etcd-listen-peer "127.0.0.1" must be http://HOST:PORT`,
+		"a data directory is required", `client URL "http://0.0.0.0:2379" can be reached from other machines`,
+		`peer URL "127.0.0.1" must be http://HOST:PORT`,
 		"quota", "retention", "election", "timeouts",
 	} {
 		require.ErrorContains(t, err, part)
@@ -119,7 +132,9 @@ func TestListenURLs(t *testing.T) {
 	} {
 		cfg := config(t.TempDir())
 		cfg.ListenClientURL = bad
-		require.ErrorContains(t, refused(t, cfg), "--etcd-listen-client", "listen on %q", bad)
+		err := startError(t, cfg)
+		requireField(t, err, embeddedetcd.FieldListenClientURL)
+		require.ErrorContains(t, err, fmt.Sprintf("client URL %q", bad))
 	}
 	cfg := config(t.TempDir())
 	cfg.ListenClientURL = "http://localhost:0"

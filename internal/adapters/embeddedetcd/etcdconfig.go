@@ -12,13 +12,13 @@ import (
 	"google.golang.org/grpc"
 )
 
-// memberName must not be etcd's "default", which etcd warns of, and must not
-// change, since it is part of the bootstrap.
+// memberName is the name of the member. It is not "default", for which etcd logs a
+// warning, and must not change, since it is part of the bootstrap.
 const memberName = "rtmanager"
 
-// settings turns cfg into etcd's own configuration. Where a value differs from
-// etcd's default, the line says why. Streams of clients end with open.
-func settings(open context.Context, cfg Config, data dataDir, at addresses) (*embed.Config, error) {
+// newEtcdConfig returns the configuration of etcd. A comment gives the reason for each
+// value that differs from etcd's default. Client streams end when streams ends.
+func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at addresses) (*embed.Config, error) {
 	recordedPeer, err := url.Parse(data.cluster.PeerURL)
 	if err != nil {
 		return nil, fmt.Errorf("%s: peer_url %q is not a URL: %w", data.clusterFile(), data.cluster.PeerURL, err)
@@ -27,8 +27,8 @@ func settings(open context.Context, cfg Config, data dataDir, at addresses) (*em
 	e.Name = memberName
 	e.Dir = data.etcdDir()
 	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{at.client}, []url.URL{at.client}
-	// The member is known to itself under the peer URL of its first start. A
-	// single member never dials it, so it may listen elsewhere today.
+	// The member's identity contains the peer URL of its first start. A single member
+	// never dials it, so the member can listen on another address now.
 	e.ListenPeerUrls, e.AdvertisePeerUrls = []url.URL{at.peer}, []url.URL{*recordedPeer}
 	e.InitialCluster = e.InitialClusterFromName(e.Name)
 	e.InitialClusterToken = data.cluster.Token
@@ -38,15 +38,15 @@ func settings(open context.Context, cfg Config, data dataDir, at addresses) (*em
 	e.QuotaBackendBytes = cfg.QuotaBytes // etcd: 2 GiB
 	e.AutoCompactionMode = embed.CompactorModePeriodic
 	e.AutoCompactionRetention = cfg.CompactionRetention.String() // etcd: never
-	// The store's watches ask for progress themselves. Those that wait for etcd's own
-	// notices would age into compaction at its 10 minutes.
+	// The store's watches request progress themselves. The revision of another watch that
+	// waits for etcd's own notifications would be compacted at the default of 10 min.
 	e.WatchProgressNotifyInterval = 5 * time.Second
 	e.MaxConcurrentStreams = 4096 // etcd: no limit
-	e.EnableGRPCGateway = false   // one way in less that a browser could use
+	e.EnableGRPCGateway = false   // one API less that a browser can reach
 	e.HostWhitelist = map[string]struct{}{"localhost": {}, "127.0.0.1": {}, "::1": {}}
 	e.CORS = map[string]struct{}{at.client.String(): {}} // an empty set would allow every origin
 
-	// A damaged database is refused at start, and members compare theirs.
+	// etcd does not start on a corrupt database, and members compare their databases.
 	gate, ok := e.ServerFeatureGate.(featuregate.MutableFeatureGate)
 	if !ok {
 		return nil, fmt.Errorf("this etcd's feature gate %T cannot be set", e.ServerFeatureGate)
@@ -57,7 +57,7 @@ func settings(open context.Context, cfg Config, data dataDir, at addresses) (*em
 	}
 	e.CorruptCheckTime = 12 * time.Hour
 
-	e.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainStreamInterceptor(EndStreamsWith(open))}
+	e.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainStreamInterceptor(EndStreamsWith(streams))}
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(cfg.Logger)
 	return e, nil
 }
