@@ -1,4 +1,4 @@
-// Package healthprobe asks games over HTTP how they are.
+// Package healthprobe checks the health of games over HTTP.
 package healthprobe
 
 import (
@@ -12,31 +12,37 @@ import (
 	"time"
 )
 
-// Prober asks one game at a time, or many; it is safe for concurrent use.
+// Prober sends health checks. It is safe for concurrent use.
 type Prober struct {
 	client  *http.Client
 	timeout time.Duration
 }
 
-// New returns a prober that gives each game this long to answer; 0 means 2 s.
+// defaultTimeout is the timeout of a health check if New is given none.
+const defaultTimeout = 2 * time.Second
+
+// maxBodyBytes is how much of a response is read: its content does not matter.
+const maxBodyBytes = 4 << 10
+
+// New returns a prober whose health checks time out after timeout; 0 means 2 s.
 func New(timeout time.Duration) *Prober {
 	if timeout <= 0 {
-		timeout = 2 * time.Second
+		timeout = defaultTimeout
 	}
 	return &Prober{timeout: timeout, client: &http.Client{
-		// A connection of its own for every probe: one that is kept would say that the
-		// game before a restart is well, and a thousand games would hold as many open.
+		// Every probe opens a connection. A kept connection could report the health of the
+		// process before a restart, and a thousand games would need a thousand of them.
 		Transport: &http.Transport{
 			DisableKeepAlives: true, Proxy: nil, ResponseHeaderTimeout: timeout,
-			DialContext: (&net.Dialer{Control: refuseLinkLocal}).DialContext,
+			DialContext: (&net.Dialer{Control: rejectLinkLocal}).DialContext,
 		},
-		// A game must not send the manager elsewhere.
+		// A game must not redirect the daemon to another host.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// Probe returns nil for a game that answers a GET of the URL with 2xx in time, and
-// otherwise an error that says what it did instead.
+// Probe sends a GET request to the URL. It returns nil if the game responds with 2xx
+// before the timeout, and otherwise an error that describes the response.
 func (p *Prober) Probe(ctx context.Context, url string) error {
 	bound, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -50,23 +56,23 @@ func (p *Prober) Probe(ctx context.Context, url string) error {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	const enough = 4 << 10 // nobody reads it
-	_, _ = io.CopyN(io.Discard, response.Body, enough)
+	_, _ = io.CopyN(io.Discard, response.Body, maxBodyBytes)
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return fmt.Errorf("GET %s answered %s", url, response.Status)
+		return fmt.Errorf("GET %s returned %s", url, response.Status)
 	}
 	return nil
 }
 
-// refuseLinkLocal keeps probes from addresses at which no game is ever reached, and
-// machines ask who they are: the endpoint may be out of a record that somebody wrote.
-func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
+// rejectLinkLocal returns an error for link-local and multicast addresses. No game has
+// one, and cloud metadata services do: the endpoint can come from a record that an API
+// client wrote.
+func rejectLinkLocal(_, address string, _ syscall.RawConn) error {
+	addrPort, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return err
 	}
-	if ip := at.Addr().Unmap(); ip.IsLinkLocalUnicast() || ip.IsMulticast() {
-		return fmt.Errorf("%s is a link-local or multicast address, which no game has", ip)
+	if ip := addrPort.Addr().Unmap(); ip.IsLinkLocalUnicast() || ip.IsMulticast() {
+		return fmt.Errorf("%s is a link-local or multicast address, which a game cannot have", ip)
 	}
 	return nil
 }

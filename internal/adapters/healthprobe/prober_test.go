@@ -19,23 +19,22 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve answers every request in the same way until the test ends.
-func serve(t *testing.T, answer http.HandlerFunc) (url string) {
+// serve runs a server with the handler until the test ends.
+func serve(t *testing.T, handler http.HandlerFunc) (url string) {
 	t.Helper()
-	server := httptest.NewServer(answer)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// speak answers every connection with this, once it has been asked something, and
-// closes it.
-func speak(t *testing.T, text string) (url string) {
+// serveRaw writes the text to every connection after a request, and closes it.
+func serveRaw(t *testing.T, text string) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	over := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(done)
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
@@ -48,12 +47,12 @@ func speak(t *testing.T, text string) (url string) {
 	}()
 	t.Cleanup(func() {
 		_ = listener.Close()
-		<-over
+		<-done
 	})
 	return "http://" + listener.Addr().String()
 }
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	t.Parallel()
 	tests := map[int]string{
 		200: "", 204: "", 299: "",
@@ -71,42 +70,42 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestWhatIsAsked(t *testing.T) {
+func TestRequest(t *testing.T) {
 	t.Parallel()
-	asked := make(chan *http.Request, 1)
-	url := serve(t, func(_ http.ResponseWriter, r *http.Request) { asked <- r })
-	require.NoError(t, healthprobe.New(0).Probe(t.Context(), url+"/well?"))
-	request := <-asked
+	requests := make(chan *http.Request, 1)
+	url := serve(t, func(_ http.ResponseWriter, r *http.Request) { requests <- r })
+	require.NoError(t, healthprobe.New(0).Probe(t.Context(), url+"/health?"))
+	request := <-requests
 	require.Equal(t, http.MethodGet, request.Method)
-	require.Equal(t, "/well", request.URL.Path)
+	require.Equal(t, "/health", request.URL.Path)
 	require.Equal(t, "rtmanager-health", request.UserAgent())
-	require.True(t, request.Close, "a connection that is kept says that the game before a restart is well")
+	require.True(t, request.Close, "a kept connection could report the health of the process before a restart")
 }
 
 func TestRedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
-	var elsewhere atomic.Int64
-	target := serve(t, func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) })
+	var redirected atomic.Int64
+	target := serve(t, func(http.ResponseWriter, *http.Request) { redirected.Add(1) })
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target, http.StatusFound) })
 	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), url), "302 Found")
-	require.Zero(t, elsewhere.Load())
+	require.Zero(t, redirected.Load())
 }
 
-func TestGameThatHangs(t *testing.T) {
+func TestTimeout(t *testing.T) {
 	t.Parallel()
-	let := make(chan struct{})
+	released := make(chan struct{})
 	url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
-		case <-let:
+		case <-released:
 		case <-r.Context().Done():
 		}
 	})
-	t.Cleanup(func() { close(let) })
+	t.Cleanup(func() { close(released) })
 	require.ErrorIs(t, healthprobe.New(50*time.Millisecond).Probe(t.Context(), url), context.DeadlineExceeded)
 }
 
-// A game that answers well, and then never comes to an end.
-func TestAnswerWithoutEnd(t *testing.T) {
+// A game can respond with 200 and then never end its body.
+func TestEndlessBody(t *testing.T) {
 	t.Parallel()
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
@@ -116,8 +115,8 @@ func TestAnswerWithoutEnd(t *testing.T) {
 	require.NoError(t, healthprobe.New(50*time.Millisecond).Probe(t.Context(), url))
 }
 
-// Nobody reads gigabytes to learn how a game is.
-func TestHugeAnswerIsNotRead(t *testing.T) {
+// The prober reads only the start of a body.
+func TestHugeBodyIsNotRead(t *testing.T) {
 	t.Parallel()
 	const huge = 1 << 30
 	wrote := make(chan int64, 1)
@@ -137,16 +136,16 @@ func TestHugeAnswerIsNotRead(t *testing.T) {
 	require.Less(t, <-wrote, int64(huge))
 }
 
-func TestAnswersThatMakeNoSense(t *testing.T) {
+func TestMalformedResponses(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"garbage": "\x00\x01\x02 nonsense\r\n\r\n", "nothing": "", "half": "HTTP/1.1 200", "status": "HTTP/1.1 999999 OK\r\n\r\n",
+		"no HTTP": "\x00\x01\x02 garbage\r\n\r\n", "empty": "", "incomplete": "HTTP/1.1 200", "status": "HTTP/1.1 999999 OK\r\n\r\n",
 	} {
-		require.Error(t, healthprobe.New(0).Probe(t.Context(), speak(t, text)), name)
+		require.Error(t, healthprobe.New(0).Probe(t.Context(), serveRaw(t, text)), name)
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -154,23 +153,24 @@ func TestNobodyListens(t *testing.T) {
 	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), "http://"+listener.Addr().String()), "connection refused")
 }
 
-func TestCallerWhoLeaves(t *testing.T) {
+func TestCanceledContext(t *testing.T) {
 	t.Parallel()
-	ctx, leave := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		leave()
+		cancel()
 		<-r.Context().Done()
 	})
 	require.ErrorIs(t, healthprobe.New(0).Probe(ctx, url), context.Canceled)
 }
 
-func TestAddressThatIsNone(t *testing.T) {
+func TestInvalidURL(t *testing.T) {
 	t.Parallel()
 	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), "http://a b"), `"http://a b"`)
 }
 
-// A record that somebody wrote must not make the manager ask the machine's own services.
-func TestLinkLocalAddressIsNotAsked(t *testing.T) {
+// A record that an API client wrote must not make the daemon call the metadata service of
+// the machine.
+func TestLinkLocalAddressesAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "224.0.0.1"} {
 		require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), "http://"+host+":80/latest/meta-data"), "link-local", host)
