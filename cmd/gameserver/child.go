@@ -9,14 +9,14 @@ import (
 	"os/signal"
 )
 
-// startChild starts a process of this program that outlives this one and keeps
-// its port: whoever ends the game without its processes leaves a port behind that
-// still takes connections. It returns the listener to go on with: passing the port
-// on has made the given one block.
+// startChild starts a child process that outlives this process and keeps its port open.
+// If the game is killed without its child, the port still accepts connections. startChild
+// returns the listener to use from now on: duplicating the port has made the given one
+// blocking.
 func startChild(listener net.Listener) (net.Listener, error) {
 	tcp, ok := listener.(*net.TCPListener)
 	if !ok {
-		return listener, fmt.Errorf("start child: %T has no port to keep", listener)
+		return listener, fmt.Errorf("start child: %T has no port to share", listener)
 	}
 	port, err := tcp.File()
 	if err != nil {
@@ -33,17 +33,17 @@ func startChild(listener net.Listener) (net.Listener, error) {
 	if err := child.Start(); err != nil {
 		return listener, fmt.Errorf("start child: %w", err)
 	}
-	again, err := net.FileListener(port)
+	shared, err := net.FileListener(port)
 	if err != nil {
 		return listener, fmt.Errorf("start child: %w", err)
 	}
-	return again, listener.Close()
+	return shared, listener.Close()
 }
 
-// beChild lives until it is killed.
-func beChild() int {
+// runChild ignores all signals until it is killed.
+func runChild() int {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals) // all, to do nothing
+	signal.Notify(signals) // all signals
 	for range signals {
 		continue
 	}

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// game is what the requests ask and change.
+// game is the state of the server.
 type game struct {
 	options options
 	args    []string
 	started time.Time
 
 	mu     sync.Mutex
-	hung   chan struct{} // guarded by mu; nil, or closed once health answers again
+	hung   chan struct{} // guarded by mu; nil if health responds, closed by unhang
 	stderr io.Writer     // guarded by mu
 }
 
@@ -27,28 +27,28 @@ func newGame(o options, args []string, stderr io.Writer) *game {
 	return &game{options: o, args: args, started: time.Now(), stderr: stderr}
 }
 
-func (g *game) say(format string, args ...any) {
+func (g *game) logf(format string, args ...any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	say(g.stderr, format, args...)
+	logf(g.stderr, format, args...)
 }
 
 func (g *game) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", g.tell)
+	mux.HandleFunc("GET /{$}", g.info)
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, version+"\n") })
-	mux.HandleFunc("GET /env", tellVariable)
+	mux.HandleFunc("GET /env", showVariable)
 	mux.HandleFunc("GET /healthz", g.health)
 	mux.HandleFunc("POST /hang", g.hang)
 	mux.HandleFunc("POST /unhang", g.unhang)
-	mux.HandleFunc("POST /say", g.repeat)
+	mux.HandleFunc("POST /log", g.log)
 	mux.HandleFunc("POST /crash", g.crash)
 	return mux
 }
 
-// tell says who answers.
-func (g *game) tell(w http.ResponseWriter, _ *http.Request) {
-	directory, _ := os.Getwd() // empty where it is gone
+// info describes the process.
+func (g *game) info(w http.ResponseWriter, _ *http.Request) {
+	directory, _ := os.Getwd() // empty if it was removed
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"version":        version,
@@ -62,22 +62,21 @@ func (g *game) tell(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// tellVariable answers with the variable ?name=, 404 where there is none.
-func tellVariable(w http.ResponseWriter, r *http.Request) {
-	value, there := os.LookupEnv(r.FormValue("name"))
-	if !there {
+// showVariable returns the environment variable ?name=, and 404 if it is not set.
+func showVariable(w http.ResponseWriter, r *http.Request) {
+	value, found := os.LookupEnv(r.FormValue("name"))
+	if !found {
 		http.Error(w, "no such variable", http.StatusNotFound)
 		return
 	}
 	_, _ = io.WriteString(w, value)
 }
 
-// repeat writes a line to standard error, ?times= times: the text ?text=, ?repeat=
-// times.
-func (g *game) repeat(w http.ResponseWriter, r *http.Request) {
-	times, err := numberOf(r, "times", 1)
-	repeat, wrong := numberOf(r, "repeat", 1)
-	if err := errors.Join(err, wrong); err != nil {
+// log writes ?times= lines to standard error; each is ?text=, ?repeat= times.
+func (g *game) log(w http.ResponseWriter, r *http.Request) {
+	times, timesErr := numberParam(r, "times", 1)
+	repeat, repeatErr := numberParam(r, "repeat", 1)
+	if err := errors.Join(timesErr, repeatErr); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
@@ -86,21 +85,22 @@ func (g *game) repeat(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(g.stderr, strings.Repeat(strings.Repeat(r.FormValue("text"), repeat)+"\n", times))
 }
 
-// crash exits at once with ?code=, so it never answers.
+// crash exits at once with ?code=, so it sends no response.
 func (g *game) crash(w http.ResponseWriter, r *http.Request) {
-	code, err := numberOf(r, "code", 1)
+	code, err := numberParam(r, "code", 1)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	g.say("crashes with code %d", code)
+	g.logf("crashes with code %d", code)
 	os.Exit(code)
 }
 
-func numberOf(r *http.Request, name string, absent int) (int, error) {
+// numberParam returns the number of a request parameter, or missing if it is not set.
+func numberParam(r *http.Request, name string, missing int) (int, error) {
 	text := r.FormValue(name)
 	if text == "" {
-		return absent, nil
+		return missing, nil
 	}
 	number, err := strconv.ParseUint(text, 10, 20)
 	return int(number), err

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// health answers 200 or 503, or not at all while the game hangs.
+// health responds with 200 or 503, or not at all while the game hangs.
 func (g *game) health(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	hung := g.hung
@@ -24,6 +24,7 @@ func (g *game) health(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
+// hang makes health block.
 func (g *game) hang(http.ResponseWriter, *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -32,6 +33,7 @@ func (g *game) hang(http.ResponseWriter, *http.Request) {
 	}
 }
 
+// unhang makes health respond.
 func (g *game) unhang(http.ResponseWriter, *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

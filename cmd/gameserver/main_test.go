@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// beGame turns the test program into the game.
-const beGame = "GAMESERVER_TEST_BE_GAME"
+// runGame is the environment variable that makes the test program the game.
+const runGame = "GAMESERVER_TEST_RUN_GAME"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beGame) != "" {
+	if os.Getenv(runGame) != "" {
 		main()
 	}
 	os.Exit(m.Run())
@@ -37,7 +37,7 @@ func TestOptions(t *testing.T) {
 		env  map[string]string
 		want options
 	}{
-		"nothing given":       {want: options{port: 8080, exitAtStart: -1}},
+		"no flags":            {want: options{port: 8080, exitAtStart: -1}},
 		"port 0":              {env: map[string]string{"PORT": "0"}, want: options{port: 8080, exitAtStart: -1}},
 		"port of variable":    {env: map[string]string{"PORT": "1234"}, want: options{port: 1234, exitAtStart: -1}},
 		"flag before PORT":    {args: []string{"--port", "9"}, env: map[string]string{"PORT": "1234"}, want: options{port: 9, exitAtStart: -1}},
@@ -57,7 +57,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestSenselessOptionsExitWith2(t *testing.T) {
+func TestInvalidOptionsExitWith2(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]struct {
 		args []string
@@ -67,31 +67,31 @@ func TestSenselessOptionsExitWith2(t *testing.T) {
 		"GAMESERVER_HEALTHY_AFTER cannot be": {env: map[string]string{"GAMESERVER_HEALTHY_AFTER": "soon"}},
 		"not defined: -unknown":              {args: []string{"--unknown"}},
 	} {
-		var said strings.Builder
-		require.Equal(t, 2, run(c.args, variables(c.env), &said))
-		require.Contains(t, said.String(), want)
+		var stderr strings.Builder
+		require.Equal(t, 2, run(c.args, variables(c.env), &stderr))
+		require.Contains(t, stderr.String(), want)
 	}
 }
 
 func TestExitAtStart(t *testing.T) {
 	t.Parallel()
-	var said strings.Builder
-	require.Equal(t, 7, run([]string{"--exit-at-start", "7"}, variables(nil), &said))
-	require.Contains(t, said.String(), "code 7")
+	var stderr strings.Builder
+	require.Equal(t, 7, run([]string{"--exit-at-start", "7"}, variables(nil), &stderr))
+	require.Contains(t, stderr.String(), "code 7")
 }
 
-func TestTakenPortExitsWith1(t *testing.T) {
+func TestAPortInUseExitsWith1(t *testing.T) {
 	t.Parallel()
-	taken := httptest.NewServer(http.NotFoundHandler())
-	defer taken.Close()
-	_, port, _ := strings.Cut(taken.Listener.Addr().String(), ":")
-	var said strings.Builder
-	require.Equal(t, 1, run([]string{"--port", port}, variables(nil), &said))
-	require.Contains(t, said.String(), "address already in use")
+	used := httptest.NewServer(http.NotFoundHandler())
+	defer used.Close()
+	_, port, _ := strings.Cut(used.Listener.Addr().String(), ":")
+	var stderr strings.Builder
+	require.Equal(t, 1, run([]string{"--port", port}, variables(nil), &stderr))
+	require.Contains(t, stderr.String(), "address already in use")
 }
 
-// answer returns the status and body of one request to a game with these flags.
-func answer(t *testing.T, g *game, method, target string) (int, string) {
+// send sends a request to the game and returns the status and body of the response.
+func send(t *testing.T, g *game, method, target string) (int, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	g.routes().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, http.NoBody))
@@ -101,60 +101,60 @@ func answer(t *testing.T, g *game, method, target string) (int, string) {
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	for status, o := range map[int]options{200: {}, 503: {healthyAfter: time.Hour}} {
-		got, _ := answer(t, newGame(o, nil, io.Discard), "GET", "/healthz")
+		got, _ := send(t, newGame(o, nil, io.Discard), "GET", "/healthz")
 		require.Equal(t, status, got)
 	}
-	got, _ := answer(t, newGame(options{neverHealthy: true}, nil, io.Discard), "GET", "/healthz")
+	got, _ := send(t, newGame(options{neverHealthy: true}, nil, io.Discard), "GET", "/healthz")
 	require.Equal(t, 503, got)
 }
 
 func TestHealthHangsUntilUnhang(t *testing.T) {
 	t.Parallel()
 	g := newGame(options{}, nil, io.Discard)
-	answer(t, g, "POST", "/hang")
-	answered := make(chan int, 1)
-	go func() { code, _ := answer(t, g, "GET", "/healthz"); answered <- code }()
+	send(t, g, "POST", "/hang")
+	responses := make(chan int, 1)
+	go func() { code, _ := send(t, g, "GET", "/healthz"); responses <- code }()
 	select {
-	case <-answered:
-		require.Fail(t, "health answers although the game hangs")
+	case <-responses:
+		require.Fail(t, "health responds although the game hangs")
 	case <-time.After(50 * time.Millisecond):
 	}
-	answer(t, g, "POST", "/unhang")
-	require.Equal(t, 200, <-answered)
+	send(t, g, "POST", "/unhang")
+	require.Equal(t, 200, <-responses)
 }
 
-func TestTells(t *testing.T) {
+func TestRequests(t *testing.T) {
 	t.Parallel()
-	var said strings.Builder
-	g := newGame(options{}, []string{"--a b"}, &said)
-	_, body := answer(t, g, "GET", "/")
+	var stderr strings.Builder
+	g := newGame(options{}, []string{"--a b"}, &stderr)
+	_, body := send(t, g, "GET", "/")
 	require.Contains(t, body, fmt.Sprintf(`"pid":%d`, os.Getpid()))
 	require.Contains(t, body, `"args":["--a b"]`)
-	_, body = answer(t, g, "GET", "/version")
+	_, body = send(t, g, "GET", "/version")
 	require.Equal(t, "dev\n", body)
-	code, _ := answer(t, g, "GET", "/env?name=GAMESERVER_NO_SUCH")
+	code, _ := send(t, g, "GET", "/env?name=GAMESERVER_NO_SUCH")
 	require.Equal(t, 404, code)
-	code, _ = answer(t, g, "POST", "/say?text=hey&repeat=2&times=2")
+	code, _ = send(t, g, "POST", "/log?text=hey&repeat=2&times=2")
 	require.Equal(t, 200, code)
-	require.Equal(t, "heyhey\nheyhey\n", said.String())
-	code, _ = answer(t, g, "POST", "/crash?code=x")
+	require.Equal(t, "heyhey\nheyhey\n", stderr.String())
+	code, _ = send(t, g, "POST", "/crash?code=x")
 	require.Equal(t, 400, code)
 }
 
-// start runs the game as a process and returns it once it listens, with its address.
+// start runs the game as a process. It returns the process and its URL once it listens.
 func start(t *testing.T, args ...string) (*exec.Cmd, string) {
 	t.Helper()
 	program, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env = []string{beGame + "=1", "PORT=" + freePort(t)}
+	cmd.Env = []string{runGame + "=1", "PORT=" + freePort(t)}
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	for lines := bufio.NewReader(stderr); ; {
 		line, err := lines.ReadString('\n')
-		require.NoError(t, err, "the game ends before it listens")
+		require.NoError(t, err, "the game exits before it listens")
 		if _, address, ok := strings.Cut(strings.TrimSpace(line), "listens on 0.0.0.0"); ok {
 			return cmd, "http://127.0.0.1" + address
 		}
@@ -171,11 +171,11 @@ func freePort(t *testing.T) string {
 
 func crash(t *testing.T, address, code string) {
 	t.Helper()
-	answer, err := http.Post(address+"/crash?code="+code, "", http.NoBody)
+	response, err := http.Post(address+"/crash?code="+code, "", http.NoBody)
 	if err == nil {
-		answer.Body.Close()
+		response.Body.Close()
 	}
-	require.Error(t, err, "a crash has no time to answer")
+	require.Error(t, err, "a crash sends no response")
 }
 
 func TestSIGTERMExitsWith0(t *testing.T) {
@@ -199,5 +199,5 @@ func TestIgnoredSIGTERM(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	crash(t, address, "3")
 	_ = cmd.Wait()
-	require.Equal(t, 3, cmd.ProcessState.ExitCode(), "it was to live on until the crash")
+	require.Equal(t, 3, cmd.ProcessState.ExitCode(), "SIGTERM must not end it")
 }

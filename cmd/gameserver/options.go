@@ -12,10 +12,10 @@ import (
 
 const defaultPort = 8080
 
-// options say how the game behaves.
+// options are the flags of the game.
 type options struct {
 	port          int
-	exitAtStart   int // the code; negative is not at all
+	exitAtStart   int // the exit code; negative: keep running
 	healthyAfter  time.Duration
 	neverHealthy  bool
 	slowExit      time.Duration
@@ -24,8 +24,8 @@ type options struct {
 	child         bool
 }
 
-// parse reads the flags. Each of them may also come as a variable, GAMESERVER_
-// and its name, so that a whole image can be made to behave badly; the port as PORT.
+// parse parses the flags. Each flag except child can also be set by an environment
+// variable, GAMESERVER_NAME, so that an image can have a fault; the port also by PORT.
 func parse(args []string, lookup func(string) (string, bool), stderr io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("gameserver", flag.ContinueOnError)
@@ -36,45 +36,47 @@ func parse(args []string, lookup func(string) (string, bool), stderr io.Writer) 
 	flags.BoolVar(&o.neverHealthy, "never-healthy", false, "never be healthy")
 	flags.DurationVar(&o.slowExit, "slow-exit", 0, "take this `time` to exit on SIGTERM")
 	flags.BoolVar(&o.ignoreSIGTERM, "ignore-sigterm", false, "do not exit on SIGTERM")
-	flags.BoolVar(&o.withChild, "with-child", false, "start a process that lives until it is killed, and keeps the port meanwhile")
-	flags.BoolVar(&o.child, "child", false, "be that process")
+	flags.BoolVar(&o.withChild, "with-child", false, "start a child process that keeps the port open until it is killed")
+	flags.BoolVar(&o.child, "child", false, "run as the child process of --with-child")
 
 	err := setFromVariables(flags, lookup)
 	if err != nil {
-		say(stderr, "%v", err)
+		logf(stderr, "%v", err)
 		return o, err
 	}
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if o.port, err = portOf(o.port, lookup); err != nil {
-		say(stderr, "%v", err)
+	if o.port, err = choosePort(o.port, lookup); err != nil {
+		logf(stderr, "%v", err)
 	}
 	return o, err
 }
 
+// setFromVariables sets each flag that has an environment variable.
 func setFromVariables(flags *flag.FlagSet, lookup func(string) (string, bool)) (err error) {
 	flags.VisitAll(func(f *flag.Flag) {
 		name := "GAMESERVER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		value, given := lookup(name)
-		if !given || err != nil || f.Name == "child" {
+		value, found := lookup(name)
+		if !found || err != nil || f.Name == "child" {
 			return
 		}
-		if wrong := f.Value.Set(value); wrong != nil {
-			err = fmt.Errorf("variable %s cannot be %q: %w", name, value, wrong)
+		if setErr := f.Value.Set(value); setErr != nil {
+			err = fmt.Errorf("variable %s cannot be %q: %w", name, value, setErr)
 		}
 	})
 	return err
 }
 
-func portOf(flag int, lookup func(string) (string, bool)) (int, error) {
+// choosePort returns the port of the flag, of PORT, or the default port.
+func choosePort(flag int, lookup func(string) (string, bool)) (int, error) {
 	text, _ := lookup("PORT")
 	if flag != 0 || text == "" {
 		return cmp.Or(flag, defaultPort), nil
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return 0, fmt.Errorf("variable PORT cannot be %q: it is a port from 0 to 65535", text)
+		return 0, fmt.Errorf("variable PORT cannot be %q: must be a port from 0 to 65535", text)
 	}
 	return cmp.Or(int(port), defaultPort), nil
 }

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// shutdownPatience is how long requests in flight may hold up the exit.
-const shutdownPatience = time.Second
+// shutdownTimeout is how long the exit waits for requests in flight.
+const shutdownTimeout = time.Second
 
-// serve answers requests until a signal asks for the exit.
+// serve handles requests until it receives a signal.
 func serve(o options, args []string, stderr io.Writer) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
@@ -31,33 +31,34 @@ func serve(o options, args []string, stderr io.Writer) error {
 			return errors.Join(err, listener.Close())
 		}
 	}
-	say(stderr, "listens on %s", listener.Addr())
+	logf(stderr, "listens on %s", listener.Addr())
 	game := newGame(o, args, stderr)
 	server := &http.Server{Handler: game.routes(), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 
-	if err := game.awaitExit(signals, failed); err != nil {
+	if err := game.waitForExit(signals, failed); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	_ = server.Shutdown(ctx) // a request that hangs does not keep the game alive
 	return nil
 }
 
-// awaitExit returns nil once the game has been asked to exit and wants to.
-func (g *game) awaitExit(signals <-chan os.Signal, failed <-chan error) error {
+// waitForExit waits for a signal that it does not ignore, and then for the time of
+// --slow-exit.
+func (g *game) waitForExit(signals <-chan os.Signal, failed <-chan error) error {
 	for {
 		select {
 		case err := <-failed:
 			return err
 		case s := <-signals:
 			if g.options.ignoreSIGTERM && s == syscall.SIGTERM {
-				g.say("ignores %v", s)
+				g.logf("ignores %v", s)
 				continue
 			}
-			g.say("was asked to exit by %v", s)
+			g.logf("received %v", s)
 			<-time.After(g.options.slowExit)
 			return nil
 		}

@@ -75,7 +75,7 @@ func (g running) post(t *testing.T, path string) {
 
 func (g running) say(t *testing.T, text string, times int) {
 	t.Helper()
-	status, body, err := g.ask(t.Context(), http.MethodPost, fmt.Sprintf("/say?text=%s&times=%d", url.QueryEscape(text), times))
+	status, body, err := g.ask(t.Context(), http.MethodPost, fmt.Sprintf("/log?text=%s&times=%d", url.QueryEscape(text), times))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status, body)
 }

@@ -79,7 +79,7 @@ func logsBounded(t *testing.T, r *rig) {
 
 func logsLongLine(t *testing.T, r *rig) {
 	c := r.runReady(t)
-	game(c).post(t, "/say?text=y&repeat=100000")
+	game(c).post(t, "/log?text=y&repeat=100000")
 	eventually(t, "the long line comes", func() bool {
 		got := r.logs(t, c.ID, 1)
 		return len(got) == 1 && len(got[0]) > 1000 && strings.Trim(got[0], "y") == ""
