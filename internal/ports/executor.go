@@ -6,43 +6,53 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// Executor runs operations on the games of this node. It is safe for concurrent use.
+// Executor runs lifecycle operations on the games of one node.
 type Executor interface {
-	// Execute runs one operation and returns its outcome, successful or
-	// not. It calls report, which may be nil, on the caller's goroutine: with each
-	// step, and with progress within a step.
+	// Execute runs one operation and returns its outcome when the operation is done.
 	//
-	// The operation does not depend on ctx: when ctx ends, Execute returns ctx's error
-	// and the operation continues. A request with the operation id of an operation in
-	// progress waits for that operation. A request with the operation id of a recent
-	// outcome of the game changes nothing and returns that outcome.
+	// The operation does not end with ctx: when ctx ends, Execute returns the error of
+	// ctx and the operation continues. A request with the operation ID of the operation
+	// in progress joins that operation. A request with the operation ID of one of the
+	// game's recent outcomes changes nothing and returns that outcome.
 	//
-	// An operation that failed returns an error together with its outcome:
-	// container.ErrNoImage, operation.ErrStartFailed or container.ErrEngineUnavailable,
-	// with the message of the failure. A request that is rejected before it starts has
-	// no outcome and returns one of
+	// Execute calls report, which may be nil, on the goroutine of the caller, one call at
+	// a time, and never after it has returned:
+	//   - The first report has the step operation.StepAccepted: the operation is stored.
+	//     A request that is rejected, and one that returns a recent outcome, reports
+	//     nothing.
+	//   - Each later step is reported once it is stored, in order. Further reports within
+	//     a step carry Text or the bytes of an image pull.
+	//   - Reports are buffered for the whole operation. A slow report delays its own
+	//     caller and nothing else, and a request that joins an operation receives all its
+	//     reports from the first. Of successive byte counts only the latest is kept.
+	//   - There is no report for the end of the operation: the outcome is the result.
 	//
-	//   - runtime.ErrInvalid for a request that could never be accepted,
-	//   - runtime.ErrNotFound for a game without a record or container,
-	//   - operation.ErrBusy (an *operation.BusyError) while another operation on the
-	//     game is in progress,
-	//   - operation.ErrRefused (an *operation.RefusedError) for an operation that does
-	//     not fit the game's state,
-	//   - the store's errors.
+	// A failed operation returns an error in addition to its outcome:
+	// container.ErrNoImage, operation.ErrStartFailed, container.ErrEngineUnavailable or
+	// the error of another operation.FailureCode, with the text of the failure. If the
+	// result is not known, because the daemon stops or has lost its session, the error is
+	// runtime.ErrOutcomeUnknown.
+	//
+	// A rejected request returns no outcome: runtime.ErrInvalid; runtime.ErrNotFound for
+	// an unknown game; operation.ErrBusy (an *operation.BusyError) while another
+	// operation is in progress; operation.ErrRefused (an *operation.RefusedError) if the
+	// operation does not fit the game's state; node.ErrUnreachable while this daemon has
+	// no session; and the errors of the store.
 	Execute(ctx context.Context, request OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
 }
 
-// OperationRequest is the input of Executor.Execute.
+// OperationRequest requests one operation.
 type OperationRequest struct {
 	GameID string
-	// Kind is one of start, stop, restart, patch and cleanup.
+	// Kind is start, stop, restart, patch or cleanup.
 	Kind operation.Kind
-	// Spec is what a start runs; nil means the spec of the game's last run.
+	// Spec is the spec of a start; nil means the game's current spec.
 	Spec *operation.Spec
-	// Image is the new image of a patch. Force allows another major or minor version,
-	// and versions that cannot be compared.
+	// Image is the new image of a patch. Force allows another major or minor version, and
+	// versions that cannot be compared.
 	Image string
 	Force bool
-	// Origin identifies the request. The executor generates an empty operation id.
+	// Origin holds the operation ID, the actor and the reason. The executor creates an
+	// operation ID if there is none.
 	Origin Origin
 }

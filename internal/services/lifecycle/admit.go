@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
@@ -17,8 +14,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// maxOperationIDBytes leaves room in the ledger for what tells the several
-// writes of one operation apart.
+// maxOperationIDBytes leaves space in the ledger for the suffixes that distinguish the
+// writes of one operation.
 const maxOperationIDBytes = ports.MaxOperationIDBytes - 32
 
 // Execute implements ports.Executor.
@@ -29,246 +26,248 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 	return s.execute(ctx, request, report, operateOptions{})
 }
 
-// operateOptions are what a request of the daemon's own rests on.
+// operateOptions are extra conditions for operations that the daemon starts itself.
 type operateOptions struct {
-	// finding, when not nil, is the finding at whose revisions record and intent must
-	// still stand when the operation is accepted.
+	// finding, when not nil, must still have the current revisions of record and intent
+	// when the operation is accepted.
 	finding *drift.Finding
-	// editIntent, when not nil, changes the intent in the write that accepts the operation.
-	editIntent func(*operation.Intent)
-	// unasked: no person has asked for it.
+	// restarts, when not nil, replaces the restarts of the intent in the write that
+	// accepts the operation.
+	restarts []time.Time
+	// automatic reports that no user requested the operation.
 	automatic bool
 }
 
-// execute carries out a request on its terms.
+// execute runs a valid request.
 func (s *Service) execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress), opts operateOptions) (operation.Outcome, error) {
 	for {
-		r := s.newRun(request.GameID)
-		other, err := s.lockGame(r)
+		lock, holder, err := s.lockGame(request.GameID)
 		switch {
 		case err != nil:
 			return operation.Outcome{}, err
-		case other == nil:
-			return s.admit(ctx, r, request, report, opts)
-		case opts.finding != nil: // what it rests on is about to change
+		case lock != nil:
+			return s.admit(ctx, lock, request, report, opts)
+		case opts.finding != nil: // its revisions are about to change
 			return operation.Outcome{}, fmt.Errorf("%s %q: %w", request.Kind, request.GameID, operation.ErrBusy)
 		}
-		if outcome, over, err := s.joinOrReject(ctx, other, request, report); over {
+		if outcome, handled, err := s.joinOrReject(ctx, holder, request, report); handled {
 			return outcome, err
 		}
 	}
 }
 
-// joinOrReject is what becomes of a request while another run has the game: it joins
-// the run of its own operation, and is refused for another one. It is not over
-// when that run has ended meanwhile.
-func (s *Service) joinOrReject(ctx context.Context, other *execution, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, bool, error) {
+// joinOrReject handles a request for a game that is locked. A request with the operation
+// ID of the holder waits for it; another one fails with ErrBusy. handled is false if the
+// holder ended first and the caller must retry.
+func (s *Service) joinOrReject(ctx context.Context, holder *activeOperation, request ports.OperationRequest, report func(operation.Progress)) (_ operation.Outcome, handled bool, _ error) {
 	select {
-	case <-other.accepted:
-	case <-other.done:
+	case <-holder.accepted:
+	case <-holder.done:
 		return operation.Outcome{}, false, nil
 	case <-ctx.Done():
 		return operation.Outcome{}, true, ctx.Err()
 	}
-	if other.operationID() == request.Origin.OperationID {
-		if kind := other.kind(); kind != request.Kind {
+	if id, kind := holder.operation(); id == request.Origin.OperationID {
+		if kind != request.Kind {
 			return operation.Outcome{}, true, operationIDReusedError(request, kind)
 		}
-		outcome, err := other.watchProgress(ctx, report)
+		outcome, err := holder.watch(ctx, report)
 		return outcome, true, err
 	}
-	found, err := s.Intents.GetIntent(ctx, request.GameID)
+	stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
 	if err != nil {
 		return operation.Outcome{}, true, err
 	}
-	if outcome, known := found.Intent.OutcomeOf(request.Origin.OperationID); known {
-		outcome, err := replayOutcome(request, outcome)
+	if recent, found := stored.Intent.OutcomeOf(request.Origin.OperationID); found {
+		outcome, err := replayOutcome(request, recent)
 		return outcome, true, err
 	}
-	if found.Intent.Current != nil {
-		return operation.Outcome{}, true, busyError(request.GameID, found.Intent.Current)
+	if stored.Intent.Current != nil {
+		return operation.Outcome{}, true, busyError(request.GameID, stored.Intent.Current)
 	}
 	select {
-	case <-other.done: // it has written that it is over, and is about to be
+	case <-holder.done: // it has stored its outcome and is about to unlock the game
 		return operation.Outcome{}, false, nil
 	case <-ctx.Done():
 		return operation.Outcome{}, true, ctx.Err()
 	}
 }
 
-// admit accepts the request, by writing its intent, and follows it.
-func (s *Service) admit(ctx context.Context, r *execution, request ports.OperationRequest, report func(operation.Progress), opts operateOptions) (operation.Outcome, error) {
-	answered, outcome, err := s.persistIntent(ctx, r, request, opts)
-	if err != nil || answered {
-		s.unlockGame(r)
-		if err == nil {
-			return replayOutcome(request, outcome)
-		}
-		return outcome, err
-	}
-	r.start()
-	return r.watchProgress(ctx, report)
-}
-
-// replayOutcome answers a request that has been carried out before.
-func replayOutcome(request ports.OperationRequest, outcome operation.Outcome) (operation.Outcome, error) {
-	if outcome.Kind != request.Kind {
-		return operation.Outcome{}, operationIDReusedError(request, outcome.Kind)
-	}
-	return outcome, errorOf(outcome)
-}
-
-// operationIDReusedError refuses an operation id that has been used for something else.
-func operationIDReusedError(request ports.OperationRequest, kind operation.Kind) error {
-	return &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("%q was that of a %s; a %s needs one of its own", request.Origin.OperationID, kind, request.Kind)}
-}
-
-// persistIntent writes the intent of the request. It is answered already where the
-// operation is among the game's recent ones.
-func (s *Service) persistIntent(ctx context.Context, r *execution, request ports.OperationRequest, opts operateOptions) (answered bool, outcome operation.Outcome, err error) {
-	for {
-		found, err := s.Intents.GetIntent(ctx, r.gameID)
+// admit accepts the request by storing its intent, starts the operation and waits for
+// its result.
+func (s *Service) admit(ctx context.Context, lock *activeOperation, request ports.OperationRequest, report func(operation.Progress), opts operateOptions) (operation.Outcome, error) {
+	e, recent, err := s.persistIntent(ctx, lock, request, opts)
+	if e == nil {
+		s.unlockGame(lock)
 		if err != nil {
-			return false, outcome, fmt.Errorf("read the intent of %q: %w", r.gameID, err)
+			return operation.Outcome{}, err
 		}
-		if outcome, known := found.Intent.OutcomeOf(request.Origin.OperationID); known {
-			return true, outcome, nil
+		return replayOutcome(request, *recent)
+	}
+	e.start()
+	return lock.watch(ctx, report)
+}
+
+// replayOutcome returns the result of an operation that ended before.
+func replayOutcome(request ports.OperationRequest, recent operation.Outcome) (operation.Outcome, error) {
+	if recent.Kind != request.Kind {
+		return operation.Outcome{}, operationIDReusedError(request, recent.Kind)
+	}
+	return recent, errorOf(recent)
+}
+
+// operationIDReusedError is returned for an operation ID that belongs to an operation of
+// another kind.
+func operationIDReusedError(request ports.OperationRequest, kind operation.Kind) error {
+	return &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("%q belongs to a %s; a %s needs another operation ID", request.Origin.OperationID, kind, request.Kind)}
+}
+
+// persistIntent stores the intent of the request and returns its execution. If the
+// operation is among the game's recent ones, it returns that outcome instead.
+func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, request ports.OperationRequest, opts operateOptions) (*execution, *operation.Outcome, error) {
+	for {
+		stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the intent of %q: %w", request.GameID, err)
+		}
+		if recent, found := stored.Intent.OutcomeOf(request.Origin.OperationID); found {
+			return nil, &recent, nil
 		}
 		fence, err := s.currentFence()
 		if err != nil {
-			return false, outcome, err
+			return nil, nil, err
 		}
-		if opts.finding != nil && found.Revision != opts.finding.IntentRevision {
-			return false, outcome, revisionConflict(*opts.finding, opts.finding.IntentRevision, found.Revision)
+		if f := opts.finding; f != nil && stored.Revision != f.IntentRevision {
+			return nil, nil, intentConflict(*f, stored)
 		}
-		next, err := s.buildIntent(ctx, request, found.Intent, fence, opts)
+		next, base, err := s.buildIntent(ctx, request, stored.Intent, fence, opts)
 		if err != nil {
-			return false, outcome, err
+			return nil, nil, err
 		}
-		if opts.editIntent != nil {
-			opts.editIntent(&next)
+		accepted, err := s.putIntent(ctx, stored, next, fence)
+		if errors.Is(err, runtime.ErrConflict) {
+			continue // another writer was first: decide from the current intent
 		}
-		version, err := s.Intents.PutIntent(ctx, next, found.IntentVersion, fence)
-		switch {
-		case errors.Is(err, runtime.ErrConflict):
-			continue // somebody else was quicker; see what stands now
-		case err != nil:
-			return false, outcome, fmt.Errorf("write the intent of %q: %w", r.gameID, err)
+		if err != nil {
+			return nil, nil, err
 		}
-		r.intent, r.version, r.fence = next, version, fence
-		return false, outcome, nil
+		return &execution{service: s, active: lock, gameID: request.GameID, fence: fence, intent: accepted, base: &base}, nil, nil
 	}
 }
 
-// buildIntent returns the intent that accepts the request.
-func (s *Service) buildIntent(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence node.Fence, opts operateOptions) (operation.Intent, error) {
-	if err := s.ensureNoActiveOperation(ctx, &intent); err != nil {
-		return intent, err
-	}
-	record, revision, err := s.findRecord(ctx, request.GameID)
+// buildIntent returns the intent that accepts the request, and the record that the
+// operation starts from.
+func (s *Service) buildIntent(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence node.Fence, opts operateOptions) (operation.Intent, recordState, error) {
+	intent, err := s.ensureNoActiveOperation(ctx, intent)
 	if err != nil {
-		return intent, err
+		return intent, recordState{}, err
 	}
-	if opts.finding != nil && revision != opts.finding.RecordRevision {
-		return intent, revisionConflict(*opts.finding, opts.finding.RecordRevision, revision)
-	}
-	if err := s.checkPlacement(request, record); err != nil {
-		return intent, err
-	}
-	state := gameState{record: record, intent: intent}
-	if state.container, err = s.recordedContainerState(ctx, request.GameID, record); err != nil {
-		return intent, err
-	}
-	op, err := plan(request, state)
+	base, err := s.readRecord(ctx, request.GameID)
 	if err != nil {
-		return intent, err
+		return intent, base, err
+	}
+	if f := opts.finding; f != nil && base.revision != f.RecordRevision {
+		return intent, base, recordConflict(*f, base)
+	}
+	if err := s.checkPlacement(request, base.record); err != nil {
+		return intent, base, err
+	}
+	containerState, err := s.recordedContainerState(ctx, request.GameID, base.record)
+	if err != nil {
+		return intent, base, err
+	}
+	op, err := plan(request, gameState{record: base.record, intent: intent, container: containerState})
+	if err != nil {
+		return intent, base, err
 	}
 	at := s.now()
 	op.ID, op.Region, op.Node, op.Session = request.Origin.OperationID, s.cfg.Region, s.cfg.Node, fence.CreateRevision
-	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, record, opts.automatic
+	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, base.record, opts.automatic
 	op.Step, op.StartedAt, op.StepAt = operation.StepAccepted, at, at
 	op.Deadline = at.Add(s.operationTimeout(op))
 	intent = intent.Clone()
 	intent.GameID, intent.Current = request.GameID, &op
-	return intent, nil
+	if opts.restarts != nil {
+		intent.Restarts = opts.restarts
+	}
+	return intent, base, nil
 }
 
-// operationTimeout is how long an operation may take before it is rolled back.
+// operationTimeout returns how long an operation may take before it is rolled back.
 func (s *Service) operationTimeout(op operation.Operation) time.Duration {
 	spec := op.Spec.WithDefaults()
-	allowed := time.Duration(spec.StopGrace) + time.Duration(spec.HealthTimeout) + 2*s.cfg.RetryTimeout
+	timeout := time.Duration(spec.StopGrace) + time.Duration(spec.HealthTimeout) + 2*s.cfg.RetryTimeout
 	if op.Generation > 0 {
-		allowed += s.cfg.PullTimeout
+		timeout += s.cfg.PullTimeout
 	}
-	return allowed
+	return timeout
 }
 
-// ensureNoActiveOperation makes sure that no operation is in the way. One of a node that is gone is
-// written off.
-func (s *Service) ensureNoActiveOperation(ctx context.Context, intent *operation.Intent) error {
+// ensureNoActiveOperation returns the intent without an operation in progress. It
+// returns a BusyError if the node of the operation is present, and abandons the
+// operation of an absent node.
+func (s *Service) ensureNoActiveOperation(ctx context.Context, intent operation.Intent) (operation.Intent, error) {
 	if intent.Current == nil {
-		return nil
+		return intent, nil
 	}
-	op := *intent.Current
-	if s.isLocal(op.Region, op.Node) {
-		return busyError(intent.GameID, &op) // left behind, and about to be taken up again
+	holder := node.Ref{Region: intent.Current.Region, Name: intent.Current.Node}
+	if holder == s.self { // interrupted, and about to be resumed
+		return intent, busyError(intent.GameID, intent.Current)
 	}
-	there, err := s.whoIsThere(ctx)
+	nodes, err := s.presentNodes(ctx)
 	if err != nil {
-		return err
+		return intent, err
 	}
-	if there(op.Region, op.Node) {
-		return busyError(intent.GameID, &op)
+	if _, present := node.Find(nodes, holder); present {
+		return intent, busyError(intent.GameID, intent.Current)
 	}
-	abandonOperation(intent, s.now())
-	return nil
+	return abandonOperation(intent, s.now()), nil
 }
 
-// whoIsThere returns what tells of a node whether it is present.
-func (s *Service) whoIsThere(ctx context.Context) (func(region, node string) bool, error) {
-	nodes, err := s.Nodes.Nodes(ctx)
+func (s *Service) presentNodes(ctx context.Context) ([]node.Node, error) {
+	nodes, err := s.deps.Nodes.Nodes(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("see which nodes are there: %w", err)
+		return nil, fmt.Errorf("list the present nodes: %w", err)
 	}
-	return func(region, name string) bool {
-		return slices.ContainsFunc(nodes, func(n node.Node) bool { return n.Region == region && n.Name == name })
-	}, nil
+	return nodes, nil
 }
 
-// abandonOperation ends the operation of a node that is gone.
-func abandonOperation(intent *operation.Intent, at time.Time) {
+// abandonOperation returns the intent after the operation of an absent node has ended.
+func abandonOperation(intent operation.Intent, at time.Time) operation.Intent {
+	intent = intent.Clone()
 	op := intent.Current
-	*intent = intent.Clone()
 	intent.Current = nil
 	outcome := op.Outcome(at)
 	outcome.Record = op.PreviousRecord
 	outcome.Failure = &operation.Failure{
 		Code:    operation.FailureNodeLost,
-		Message: fmt.Sprintf("node %s/%s, which carried it out, is gone; it had come to %s", op.Region, op.Node, op.Step),
+		Message: fmt.Sprintf("node %s/%s, which ran the operation, is absent; the last step was %s", op.Region, op.Node, op.Step),
 	}
 	intent.AddOutcome(outcome)
+	return intent
 }
 
-// checkPlacement refuses a game that lives elsewhere.
+// checkPlacement returns a RefusedError if the record names another node. A removed game
+// may be started on any node.
 func (s *Service) checkPlacement(request ports.OperationRequest, record *runtime.RuntimeRecord) error {
-	if record == nil || s.isLocal(record.Region, record.Node) || record.Status == runtime.StatusRemoved && request.Kind == operation.KindStart {
+	if record == nil || node.RefOf(*record) == s.self || record.Status == runtime.StatusRemoved && request.Kind == operation.KindStart {
 		return nil
 	}
 	return &operation.RefusedError{
 		GameID: request.GameID, Operation: string(request.Kind), Status: record.Status,
-		Reason: fmt.Sprintf("the game lives on node %q, and this is node %q", record.Region+"/"+record.Node, s.cfg.Region+"/"+s.cfg.Node),
+		Reason: fmt.Sprintf("the game is on node %q, and this is node %q", node.RefOf(*record), s.self),
 	}
 }
 
-// recordedContainerState returns what the record's container does, empty where the engine has
-// none. It is an error when the engine does not answer, so that no operation begins
-// that cannot go on.
+// recordedContainerState returns the state of the record's container, empty if the
+// engine has none. It fails if the engine does not respond: then an operation could not
+// proceed.
 func (s *Service) recordedContainerState(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (container.State, error) {
 	if record == nil || record.CurrentContainerID == "" {
-		_, err := s.Engine.List(ctx, gameID)
+		_, err := s.deps.Engine.List(ctx, gameID)
 		return "", err
 	}
-	c, err := s.Engine.Inspect(ctx, record.CurrentContainerID)
+	c, err := s.deps.Engine.Inspect(ctx, record.CurrentContainerID)
 	if errors.Is(err, container.ErrNoContainer) {
 		return "", nil
 	}
@@ -278,12 +277,12 @@ func (s *Service) recordedContainerState(ctx context.Context, gameID string, rec
 func busyError(gameID string, op *operation.Operation) error {
 	return &operation.BusyError{
 		GameID: gameID, OperationID: op.ID, Kind: op.Kind, Step: op.Step,
-		Holder: op.Region + "/" + op.Node, Actor: op.Actor, Since: op.StartedAt,
+		Holder: node.Ref{Region: op.Region, Name: op.Node}.String(), Actor: op.Actor, Since: op.StartedAt,
 	}
 }
 
-// validateRequest refuses what could never be carried out, and gives the request an
-// operation id where it has none.
+// validateRequest rejects requests that could never be carried out. It sets the
+// operation ID if the request has none.
 func validateRequest(request *ports.OperationRequest) error {
 	faults := []error{runtime.ValidateGameID(request.GameID), request.Origin.Validate()}
 	if len(request.Origin.OperationID) > maxOperationIDBytes {
@@ -304,11 +303,7 @@ func validateRequest(request *ports.OperationRequest) error {
 		return err
 	}
 	if request.Origin.OperationID == "" {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make an operation id: %w", err)
-		}
-		request.Origin.OperationID = "op_" + id.String()
+		request.Origin.OperationID = operation.NewID()
 	}
 	return nil
 }

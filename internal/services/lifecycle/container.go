@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// containerName is the same for every try to make one container, and another for
-// every other container: what failed and what did not can be told by it.
+// containerName returns the name of a game's container of one generation. It is the same
+// for every attempt to create that container, and differs from every other container's.
 func containerName(store, gameID string, generation int64) string {
 	slug := strings.Map(func(r rune) rune {
 		switch {
@@ -30,13 +29,15 @@ func containerName(store, gameID string, generation int64) string {
 	return fmt.Sprintf("rtm-%.32s-%s-g%d", slug, hex.EncodeToString(sum[:6]), generation)
 }
 
-func (r *execution) containerSpec() container.Spec {
-	op := r.op()
+// containerSpec returns the spec of the container that the operation creates.
+func (e *execution) containerSpec() container.Spec {
+	op := e.op()
 	spec := op.Spec.WithDefaults()
+	store := e.service.cfg.Store
 	return container.Spec{
-		Name: containerName(r.service.cfg.Store, r.gameID, op.Generation),
+		Name: containerName(store, e.gameID, op.Generation),
 		Labels: container.Labels{
-			Store: r.service.cfg.Store, GameID: r.gameID, Region: op.Region, Node: op.Node,
+			Store: store, GameID: e.gameID, Region: op.Region, Node: op.Node,
 			Image: spec.Image, Generation: op.Generation, OperationID: op.ID,
 		},
 		Args: spec.Args, Env: spec.Env, Network: spec.Network, Port: spec.Port, ContainerPort: spec.ContainerPort,
@@ -44,65 +45,67 @@ func (r *execution) containerSpec() container.Spec {
 	}
 }
 
-// pullAndCreate gets the image and creates the operation's container. The id is written
-// down with the step that follows.
-func (r *execution) pullAndCreate(ctx context.Context) error {
-	err := r.runStep(ctx, operation.StepPulling, func(ctx context.Context) error {
-		bound, cancel := context.WithTimeout(ctx, r.service.cfg.PullTimeout)
+// pullAndCreate pulls the image and creates the operation's container.
+func (e *execution) pullAndCreate(ctx context.Context) error {
+	err := e.runStep(ctx, operation.StepPulling, func(ctx context.Context) error {
+		bound, cancel := context.WithTimeout(ctx, e.service.cfg.PullTimeout)
 		defer cancel()
-		return r.service.Engine.EnsureImage(bound, r.op().Spec.Image, func(p container.ImageProgress) {
-			r.report(operation.Progress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
+		return e.service.deps.Engine.EnsureImage(bound, e.op().Spec.Image, func(p container.ImageProgress) {
+			e.report(operation.Progress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
 		})
 	})
 	if err != nil {
 		return err
 	}
-	return r.runStep(ctx, operation.StepCreating, func(ctx context.Context) error {
-		if r.op().ContainerID != "" {
+	return e.runStep(ctx, operation.StepCreating, func(ctx context.Context) error {
+		if e.op().ContainerID != "" {
 			return nil
 		}
-		made, err := r.create(ctx)
+		created, err := e.createContainer(ctx)
 		if err != nil {
 			return err
 		}
-		return r.write(ctx, func(op *operation.Operation) { op.ContainerID = made.ID })
+		// The next step stores the ID. A daemon that continues before that repeats the
+		// creation, and gets the same container by its name and operation ID.
+		e.op().ContainerID = created.ID
+		return nil
 	})
 }
 
-// create makes the container. One of the same name that another operation has
-// left is in the way: no operation but this one is in progress, so it is nobody's.
-func (r *execution) create(ctx context.Context) (container.Container, error) {
-	spec := r.containerSpec()
-	made, err := r.service.Engine.Create(ctx, spec)
+// createContainer creates the container. It removes a container with the same name that
+// another operation has left: this operation is the only one in progress.
+func (e *execution) createContainer(ctx context.Context) (container.Container, error) {
+	engine, spec := e.service.deps.Engine, e.containerSpec()
+	created, err := engine.Create(ctx, spec)
 	if !errors.Is(err, container.ErrContainerExists) {
-		return made, err
+		return created, err
 	}
-	containers, err := r.service.Engine.List(ctx, r.gameID)
+	containers, err := engine.List(ctx, e.gameID)
 	if err != nil {
-		return made, err
+		return created, err
 	}
 	for _, c := range containers {
-		if c.Name == spec.Name && !r.isPreviousContainer(c.ID) {
-			if err := r.service.Engine.Remove(ctx, c.ID); err != nil {
-				return made, err
+		if c.Name == spec.Name && !e.isPreviousContainer(c.ID) {
+			if err := engine.Remove(ctx, c.ID); err != nil {
+				return created, err
 			}
 		}
 	}
-	return r.service.Engine.Create(ctx, spec)
+	return engine.Create(ctx, spec)
 }
 
-// isPreviousContainer reports whether the container is the one that the record had when the
-// operation began.
-func (r *execution) isPreviousContainer(containerID string) bool {
-	before := r.op().PreviousRecord
-	return before != nil && containerID != "" && before.CurrentContainerID == containerID
+// isPreviousContainer reports whether the record named the container before the
+// operation.
+func (e *execution) isPreviousContainer(containerID string) bool {
+	previous := e.op().PreviousRecord
+	return previous != nil && containerID != "" && previous.CurrentContainerID == containerID
 }
 
-// stopOtherContainers stops what else of the game runs on this node, or may run: two live containers
-// would write the same state. A record that somebody has changed by hand, or a container
-// that he has started, is how there can be one.
-func (r *execution) stopOtherContainers(ctx context.Context, except string) error {
-	containers, err := r.service.Engine.List(ctx, r.gameID)
+// stopOtherContainers stops every container of the game on this node that may be
+// running, except one: two would write the same state directory. Others exist if an
+// operator changed the record or started a container by hand.
+func (e *execution) stopOtherContainers(ctx context.Context, except string) error {
+	containers, err := e.service.deps.Engine.List(ctx, e.gameID)
 	if err != nil {
 		return err
 	}
@@ -110,76 +113,84 @@ func (r *execution) stopOtherContainers(ctx context.Context, except string) erro
 		if c.ID == except || c.State == container.StateExited || c.State == container.StateCreated {
 			continue
 		}
-		if !r.holdsSession() {
-			return errSuperseded
+		if err := e.checkSession(); err != nil {
+			return err
 		}
-		r.service.log.Warn("stopping another live container of the game", "game_id", r.gameID, "container_id", c.ID, "generation", c.Labels.Generation)
-		if _, err := r.stopContainer(ctx, c.ID); err != nil {
+		e.service.log.Warn("stopping another live container of the game", "game_id", e.gameID, "container_id", c.ID, "generation", c.Labels.Generation)
+		if _, err := e.stopContainer(ctx, c.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// startContainer starts the container, as the only live one of its game, and returns it
-// running. One that is not running right after is runtime.ErrStartFailed.
-func (r *execution) startContainer(ctx context.Context, containerID string) (container.Container, error) {
-	if err := r.stopOtherContainers(ctx, containerID); err != nil {
+// startContainer starts the container as the only live one of its game, and returns it
+// in the state running. It returns operation.ErrStartFailed if the container is not
+// running right after its start.
+func (e *execution) startContainer(ctx context.Context, containerID string) (container.Container, error) {
+	if err := e.stopOtherContainers(ctx, containerID); err != nil {
 		return container.Container{}, err
 	}
-	err := r.service.Engine.Start(ctx, containerID)
+	err := e.service.deps.Engine.Start(ctx, containerID)
 	if errors.Is(err, container.ErrNoContainer) {
-		return container.Container{}, fmt.Errorf("%w: its container is gone", operation.ErrStartFailed)
+		return container.Container{}, fmt.Errorf("%w: it is missing", operation.ErrStartFailed)
 	}
 	if err != nil {
 		return container.Container{}, err
 	}
-	c, err := r.service.Engine.Inspect(ctx, containerID)
+	return e.inspectStarted(ctx, containerID)
+}
+
+// inspectStarted returns a container that should be running. It returns
+// operation.ErrStartFailed if the container has exited or was removed.
+func (e *execution) inspectStarted(ctx context.Context, containerID string) (container.Container, error) {
+	c, err := e.service.deps.Engine.Inspect(ctx, containerID)
 	switch {
 	case errors.Is(err, container.ErrNoContainer):
-		return c, fmt.Errorf("%w: its container vanished", operation.ErrStartFailed)
+		return c, fmt.Errorf("%w: it was removed", operation.ErrStartFailed)
 	case err != nil:
 		return c, err
 	case c.State == container.StateUnknown:
-		return c, fmt.Errorf("%w: it cannot say what container %s does", container.ErrEngineUnavailable, containerID)
+		return c, fmt.Errorf("%w: it cannot determine the state of container %s", container.ErrEngineUnavailable, containerID)
 	case c.State != container.StateRunning:
-		return c, r.earlyExitError(ctx, c)
+		return c, e.earlyExitError(ctx, c)
 	}
 	return c, nil
 }
 
-// stopContainer stops the container; one that is gone is success, and told.
-func (r *execution) stopContainer(ctx context.Context, containerID string) (gone bool, err error) {
-	grace := time.Duration(r.op().Spec.WithDefaults().StopGrace)
-	err = r.service.Engine.Stop(ctx, containerID, grace)
+// stopContainer stops the container. A container that does not exist is success, and
+// reported as missing.
+func (e *execution) stopContainer(ctx context.Context, containerID string) (missing bool, err error) {
+	err = e.service.deps.Engine.Stop(ctx, containerID, e.stopGrace())
 	if errors.Is(err, container.ErrNoContainer) {
 		return true, nil
 	}
 	return false, err
 }
 
-// earlyExitError is the error of a container that exited when it should have come up.
-func (r *execution) earlyExitError(ctx context.Context, c container.Container) error {
+// earlyExitError returns the error of a container that exited during its start.
+func (e *execution) earlyExitError(ctx context.Context, c container.Container) error {
 	text := "exited"
 	if c.ExitCode != nil {
 		text += fmt.Sprintf(" with code %d", *c.ExitCode)
 	}
 	if c.OOMKilled {
-		text += ", out of memory"
+		text += ", OOM killed"
 	}
-	return fmt.Errorf("%w: it %s%s", operation.ErrStartFailed, text, r.logTail(ctx, c.ID))
+	return fmt.Errorf("%w: it %s%s", operation.ErrStartFailed, text, e.logTail(ctx, c.ID))
 }
 
-// logTail are the last lines that the container wrote, for an error message.
-func (r *execution) logTail(ctx context.Context, containerID string) string {
-	const lines, most = 5, 512
-	logged, err := r.service.Engine.Logs(ctx, containerID, lines)
-	if err != nil || len(logged) == 0 {
+// logTail returns the last log lines of the container, to be appended to an error
+// message.
+func (e *execution) logTail(ctx context.Context, containerID string) string {
+	const maxLines, maxBytes = 5, 512
+	lines, err := e.service.deps.Engine.Logs(ctx, containerID, maxLines)
+	if err != nil || len(lines) == 0 {
 		return ""
 	}
-	text := strings.ReplaceAll(strings.ToValidUTF8(strings.Join(logged, " | "), "?"), "\t", " ")
-	if len(text) > most {
-		text = "…" + strings.ToValidUTF8(text[len(text)-most:], "")
+	text := strings.ReplaceAll(strings.ToValidUTF8(strings.Join(lines, " | "), "?"), "\t", " ")
+	if len(text) > maxBytes {
+		text = "…" + strings.ToValidUTF8(text[len(text)-maxBytes:], "")
 	}
-	return "; its last words: " + text
+	return "; log: " + text
 }

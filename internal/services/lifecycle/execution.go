@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,272 +12,250 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// execution is one operation being carried out by this daemon.
+// execution runs one operation. Only its own goroutine uses it; other goroutines see
+// its activeOperation.
 type execution struct {
 	service *Service
+	active  *activeOperation
 	gameID  string
-	// accepted is closed when the intent is written, or will not be; done when the
-	// run is over.
-	accepted, done chan struct{}
-
-	// Only the run's own goroutine touches these.
-	intent    operation.Intent
-	version   ports.IntentVersion // of intent
-	fence     node.Fence
-	lastWrite runtime.VersionedRecord // what the operation last wrote or found
-
-	mu       sync.Mutex // guards what follows
-	id       string
-	does     operation.Kind
-	progress []progressEntry
-	reports  int           // how many there were
-	moved    chan struct{} // closed at the next one
-	outcome  operation.Outcome
-	err      error
+	fence   node.Fence            // of the session under which the operation was accepted or claimed
+	intent  ports.VersionedIntent // as last read or stored
+	// base is the game's record as last read or written, nil if unknown. It is the base of
+	// the next compare-and-swap.
+	base *recordState
+	// lastWrite is the record as the operation last wrote it, or found it already written.
+	lastWrite runtime.VersionedRecord
 }
 
-func (s *Service) newRun(gameID string) *execution {
-	return &execution{service: s, gameID: gameID, accepted: make(chan struct{}), done: make(chan struct{}), moved: make(chan struct{})}
-}
+// op returns the operation as last stored.
+func (e *execution) op() *operation.Operation { return e.intent.Intent.Current }
 
-// op is the operation as it was last written.
-func (r *execution) op() *operation.Operation { return r.intent.Current }
-
-// kind is what the accepted operation does.
-func (r *execution) kind() operation.Kind {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.does
-}
-
-// operationID is empty until the operation has been accepted.
-func (r *execution) operationID() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.id
-}
-
-// start carries the accepted operation out in the background.
-func (r *execution) start() {
-	r.mu.Lock()
-	r.id, r.does = r.op().ID, r.op().Kind
-	r.mu.Unlock()
-	close(r.accepted)
-	r.report(operation.Progress{})
+// start runs the stored operation in the background, and unlocks the game when it ends.
+func (e *execution) start() {
+	e.active.accept(*e.op())
+	e.report(operation.Progress{})
 	go func() {
-		defer r.service.unlockGame(r)
-		outcome, err := r.runWithRetry(r.service.closing)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.outcome, r.err = outcome, err
+		defer e.service.unlockGame(e.active)
+		e.active.setResult(e.runWithRetry(e.service.lifetime.Context()))
 	}()
 }
 
-// runWithRetry repeats attempts until the operation is finished, or has to be left as
-// it is: when it was taken over, when the daemon stops, and when engine or store
-// have not answered for too long. What is left, the reconcile worker finds.
-func (r *execution) runWithRetry(ctx context.Context) (operation.Outcome, error) {
-	log := r.service.log.With("game_id", r.gameID, "operation_id", r.op().ID, "operation", r.op().Kind)
-	log.Info("operation begins", "actor", r.op().Actor, "reason", r.op().Reason, "step", r.op().Step)
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
-	var troubleSince time.Time
-	for {
-		stood := r.version.Revision
-		outcome, err := r.runOnce(ctx)
-		if r.version.Revision != stood { // it has moved on since the last trouble
-			troubleSince = time.Time{}
-			pause.Reset()
+// runWithRetry retries until the operation succeeds, is rolled back, or must be
+// abandoned: superseded, shutdown, or a dependency down for longer than RetryTimeout.
+// The reconcile worker resumes abandoned operations.
+func (e *execution) runWithRetry(ctx context.Context) (operation.Outcome, error) {
+	log := e.service.log.With("game_id", e.gameID, "operation_id", e.op().ID, "operation", e.op().Kind)
+	log.Info("operation started", "actor", e.op().Actor, "reason", e.op().Reason, "step", e.op().Step)
+	delays := backoff.NewExponentialBackOff()
+	delays.InitialInterval, delays.MaxInterval = 50*time.Millisecond, 2*time.Second
+	var failingSince time.Time // zero while the operation makes progress
+	for isFirst := true; ; isFirst = false {
+		before := e.intent.Revision
+		outcome, err := e.runOnce(ctx, isFirst)
+		if e.intent.Revision != before {
+			failingSince = time.Time{}
+			delays.Reset()
 		}
 		switch {
 		case err == nil && outcome.Failure != nil:
 			log.Warn("operation failed", "code", outcome.Failure.Code, "error", outcome.Failure.Message)
 			return outcome, errorOf(outcome)
 		case err == nil:
-			log.Info("operation done", "revision", outcome.Revision)
+			log.Info("operation succeeded", "revision", outcome.Revision)
 			return outcome, nil
 		case ctx.Err() != nil:
-			return outcome, fmt.Errorf("%w: %w; the operation is taken up again by the node's next daemon", runtime.ErrOutcomeUnknown, errClosed)
+			return outcome, fmt.Errorf("%w: %w; the node's next daemon resumes the operation", runtime.ErrOutcomeUnknown, errClosed)
 		case errors.Is(err, errSuperseded):
-			log.Warn("operation is not ours any more", "error", err)
+			log.Warn("operation superseded", "error", err)
 			return outcome, fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, err)
 		}
-		if troubleSince.IsZero() {
-			troubleSince = time.Now()
+		if failingSince.IsZero() {
+			failingSince = time.Now()
 		}
-		patient := transient(err) && time.Since(troubleSince) < r.service.cfg.RetryTimeout
-		late := transient(err) && r.service.now().After(r.op().Deadline)
 		switch {
-		case late && r.canRollBack():
-			err = r.fail(ctx, fmt.Errorf("%w: %w", errDeadline, err))
-			troubleSince = time.Time{}
-		case patient:
-		case r.canRollBack():
-			err = r.fail(ctx, err)
-			troubleSince = time.Time{}
+		case isTransient(err) && e.deadlineExceeded() && e.canRollBack():
+			err = e.beginRollback(ctx, fmt.Errorf("%w: %w", errDeadline, err))
+			failingSince = time.Time{}
+		case isTransient(err) && time.Since(failingSince) < e.service.cfg.RetryTimeout:
+		case e.canRollBack():
+			err = e.beginRollback(ctx, err)
+			failingSince = time.Time{}
 		default:
-			log.Error("operation is left as it stands", "error", err)
-			return outcome, fmt.Errorf("%s: %w; it is tried again later", r.op().Kind, err)
+			log.Error("operation abandoned; the reconcile worker resumes it", "step", e.op().Step, "error", err)
+			return outcome, fmt.Errorf("%s: %w; it is retried later", e.op().Kind, err)
 		}
 		if err != nil {
-			log.Warn("operation is tried again", "step", r.op().Step, "error", err)
-			r.wait(ctx, pause.NextBackOff())
+			log.Warn("operation is retried", "step", e.op().Step, "error", err)
+			_ = wait.For(ctx, delays.NextBackOff()) // runOnce reports the end of ctx
 		}
 	}
 }
 
-// canRollBack reports whether the operation can still be rolled back: it has not been
-// yet, and has not come to where the new is well and only the old is left to clear away.
-func (r *execution) canRollBack() bool {
-	op := r.op()
+// deadlineExceeded uses the clock that set the deadline.
+func (e *execution) deadlineExceeded() bool { return e.service.now().After(e.op().Deadline) }
+
+// canRollBack reports whether rollback is still possible: none has started, and the new
+// container has not yet replaced the previous one.
+func (e *execution) canRollBack() bool {
+	op := e.op()
 	return op.Failure == nil && (op.Kind == operation.KindCleanup || !op.Reached(operation.StepRemoving))
 }
 
-func (r *execution) wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// runOnce goes on from the step that the operation stands at, to its end.
-func (r *execution) runOnce(ctx context.Context) (operation.Outcome, error) {
-	if err := r.reload(ctx); err != nil {
-		return operation.Outcome{}, err
-	}
-	if r.op().Failure == nil {
-		// By the clock that set it, which need not be the one that contexts go by.
-		bound, cancel := context.WithTimeout(ctx, r.op().Deadline.Sub(r.service.now()))
-		defer cancel()
-		if err := r.runSteps(bound); err != nil {
+// runOnce continues the operation from its stored step to its end. The first attempt
+// continues from the intent that has just been stored; later ones read it again, because
+// the response to an earlier write may have been lost.
+func (e *execution) runOnce(ctx context.Context, isFirst bool) (operation.Outcome, error) {
+	if !isFirst {
+		if err := e.reload(ctx); err != nil {
 			return operation.Outcome{}, err
 		}
-		return r.finish(ctx)
 	}
-	bound, cancel := context.WithTimeout(ctx, r.service.cfg.RetryTimeout+time.Duration(r.op().Spec.WithDefaults().StopGrace)*2)
+	if e.op().Failure == nil {
+		// The clock that set the deadline may differ from the one of contexts.
+		bound, cancel := context.WithTimeout(ctx, e.op().Deadline.Sub(e.service.now()))
+		defer cancel()
+		if err := e.runSteps(bound); err != nil {
+			return operation.Outcome{}, err
+		}
+		return e.finish(ctx)
+	}
+	bound, cancel := context.WithTimeout(ctx, e.service.cfg.RetryTimeout+2*e.stopGrace())
 	defer cancel()
-	if err := r.rollBack(bound); err != nil {
+	if err := e.rollBack(bound); err != nil {
 		return operation.Outcome{}, err
 	}
-	return r.finish(ctx)
+	return e.finish(ctx)
 }
 
-func (r *execution) runSteps(ctx context.Context) error {
-	switch r.op().Kind {
+// runSteps runs the remaining steps of the operation.
+func (e *execution) runSteps(ctx context.Context) error {
+	switch e.op().Kind {
 	case operation.KindStart, operation.KindReschedule:
-		return r.startGame(ctx)
+		return e.startGame(ctx)
 	case operation.KindStop:
-		return r.stop(ctx)
+		return e.stopGame(ctx)
 	case operation.KindRestart:
-		return r.restart(ctx)
+		return e.restartGame(ctx)
 	case operation.KindPatch:
-		return r.patch(ctx)
+		return e.patchGame(ctx)
 	case operation.KindCleanup:
-		return r.cleanup(ctx)
+		return e.cleanUpGame(ctx)
 	default:
-		return &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not an operation of this version", r.op().Kind)}
+		return &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not an operation of this version", e.op().Kind)}
 	}
 }
 
-// reload reads where the operation stands; an earlier write may have had its
-// answer lost.
-func (r *execution) reload(ctx context.Context) error {
-	if !r.holdsSession() {
-		return fmt.Errorf("%w: this daemon's presence is over", errSuperseded)
+// reload reads the stored operation. It returns errSuperseded if the operation no longer
+// belongs to this execution.
+func (e *execution) reload(ctx context.Context) error {
+	if err := e.checkSession(); err != nil {
+		return err
 	}
-	found, err := r.service.Intents.GetIntent(ctx, r.gameID)
+	stored, err := e.service.deps.Intents.GetIntent(ctx, e.gameID)
 	if err != nil {
 		return err
 	}
-	id := r.operationID()
-	if found.Intent.Current == nil || found.Intent.Current.ID != id || found.Intent.Current.Session != r.fence.CreateRevision {
-		return fmt.Errorf("%w: operation %s is not in progress any more", errSuperseded, id)
+	id, _ := e.active.operation()
+	if current := stored.Intent.Current; current == nil || current.ID != id || current.Session != e.fence.CreateRevision {
+		return fmt.Errorf("%w: operation %s is no longer in progress", errSuperseded, id)
 	}
-	r.intent, r.version = found.Intent, found.IntentVersion
+	e.intent, e.base = stored, nil
 	return nil
 }
 
-// holdsSession reports whether the presence under which the operation was begun, or
-// taken over, still holds. The engine cannot be fenced: this is asked before every act.
-func (r *execution) holdsSession() bool {
-	fence, ok := r.service.Session.Fence()
-	return ok && fence == r.fence
+// checkSession returns errSuperseded unless the session still exists under which the
+// operation was accepted or claimed. The engine cannot check a fence, so this check
+// precedes every act on it.
+func (e *execution) checkSession() error {
+	if fence, joined := e.service.deps.Session.Fence(); !joined || fence != e.fence {
+		return fmt.Errorf("%w: this daemon has lost its session", errSuperseded)
+	}
+	return nil
 }
 
-// runStep takes one step: it writes that the step begins, and then acts. A step that
-// the operation has passed is left out; one that it stood at is repeated.
-func (r *execution) runStep(ctx context.Context, step operation.Step, act func(ctx context.Context) error) error {
-	if r.op().Reached(step) && r.op().Step != step {
+// runStep stores that the step begins, and then acts. It skips a step that the operation
+// has passed, and repeats the act of the current step.
+func (e *execution) runStep(ctx context.Context, step operation.Step, act func(ctx context.Context) error) error {
+	if e.op().Reached(step) && e.op().Step != step {
 		return nil
 	}
-	if r.op().Step != step {
-		if err := r.write(ctx, func(op *operation.Operation) { op.Step = step }); err != nil {
+	if e.op().Step != step {
+		if err := e.updateOperation(ctx, func(op *operation.Operation) { op.Step = step }); err != nil {
 			return err
 		}
-		r.report(operation.Progress{})
+		e.report(operation.Progress{})
 	}
-	if !r.holdsSession() {
-		return fmt.Errorf("%w: this daemon's presence is over", errSuperseded)
+	if err := e.checkSession(); err != nil {
+		return err
 	}
 	return act(ctx)
 }
 
-// write changes the operation as it is written down.
-func (r *execution) write(ctx context.Context, change func(op *operation.Operation)) error {
-	next := r.intent.Clone()
+// updateOperation stores a change of the operation.
+func (e *execution) updateOperation(ctx context.Context, change func(op *operation.Operation)) error {
+	next := e.intent.Intent.Clone()
 	change(next.Current)
-	next.Current.StepAt = r.service.now()
-	return r.put(ctx, next)
+	next.Current.StepAt = e.service.now()
+	return e.storeIntent(ctx, next)
 }
 
-func (r *execution) put(ctx context.Context, next operation.Intent) error {
-	version, err := r.service.Intents.PutIntent(ctx, next, r.version, r.fence)
+func (e *execution) storeIntent(ctx context.Context, next operation.Intent) error {
+	stored, err := e.service.putIntent(ctx, e.intent, next, e.fence)
 	if err != nil {
-		return asSuperseded(fmt.Errorf("write the intent of %q: %w", r.gameID, err))
+		return asSuperseded(err)
 	}
-	r.intent, r.version = next, version
+	e.intent = stored
 	return nil
 }
 
-// fail writes that the operation is to be rolled back, and why.
-func (r *execution) fail(ctx context.Context, why error) error {
-	err := r.write(ctx, func(op *operation.Operation) {
-		op.Step, op.Failure = operation.StepRollingBack, failureOf(why)
+// beginRollback stores that the operation is rolled back, and the reason.
+func (e *execution) beginRollback(ctx context.Context, reason error) error {
+	err := e.updateOperation(ctx, func(op *operation.Operation) {
+		op.Step, op.Failure = operation.StepRollingBack, failureOf(reason)
 	})
 	if err == nil {
-		r.report(operation.Progress{Text: why.Error()})
+		e.report(operation.Progress{Text: reason.Error()})
 	}
 	return err
 }
 
-// finish writes how the operation ended, and that it is over.
-func (r *execution) finish(ctx context.Context) (operation.Outcome, error) {
-	op := r.op()
-	outcome := op.Outcome(r.service.now())
-	record, revision, err := r.service.findRecord(ctx, r.gameID)
+// finish stores the outcome and clears the operation in progress.
+func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
+	op := e.op()
+	outcome := op.Outcome(e.service.now())
+	final, err := e.finalRecord(ctx)
 	if err != nil {
 		return outcome, err
 	}
-	outcome.Record, outcome.Revision = record, revision
+	outcome.Record, outcome.Revision = final.record, final.revision
 
-	next := r.intent.Clone()
+	next := e.intent.Intent.Clone()
 	next.Current = nil
 	next.AddOutcome(outcome)
 	if op.Failure == nil {
 		next.Spec = op.Spec
 		next.DesiredStatus = desiredStatusAfter(op.Kind, next.DesiredStatus)
 	}
-	if err := r.put(ctx, next); err != nil {
+	if err := e.storeIntent(ctx, next); err != nil {
 		return outcome, err
 	}
 	return outcome, nil
 }
 
-// desiredStatusAfter is the status that an operation which succeeded wants the game to have.
+// finalRecord returns the record that the operation leaves: the one that it wrote last.
+// It reads the record if the operation wrote none, and after a rollback, which does not
+// touch a record of another writer.
+func (e *execution) finalRecord(ctx context.Context) (recordState, error) {
+	if e.op().Failure != nil || e.base == nil || e.lastWrite.Revision != e.base.revision {
+		return e.service.readRecord(ctx, e.gameID)
+	}
+	return *e.base, nil
+}
+
+// desiredStatusAfter returns the desired status after a successful operation.
 func desiredStatusAfter(kind operation.Kind, before runtime.Status) runtime.Status {
 	switch kind {
 	case operation.KindStart, operation.KindRestart, operation.KindReschedule:
@@ -287,7 +264,23 @@ func desiredStatusAfter(kind operation.Kind, before runtime.Status) runtime.Stat
 		return runtime.StatusStopped
 	case operation.KindCleanup:
 		return runtime.StatusRemoved
-	default: // a patch leaves the game as it was
+	default: // a patch does not change it
 		return before
 	}
+}
+
+// report publishes the current step, with the record if the operation has written one.
+func (e *execution) report(p operation.Progress) {
+	op := e.op()
+	p.OperationID, p.Kind, p.GameID, p.Step, p.At = op.ID, op.Kind, e.gameID, op.Step, e.service.now()
+	if e.lastWrite.Revision != 0 {
+		record := e.lastWrite.Record.Clone()
+		p.Record, p.Revision = &record, e.lastWrite.Revision
+	}
+	e.active.report(p)
+}
+
+// stopGrace returns how long a container may take to exit before it is killed.
+func (e *execution) stopGrace() time.Duration {
+	return time.Duration(e.op().Spec.WithDefaults().StopGrace)
 }

@@ -11,7 +11,8 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// failures pairs what ends an operation with what the intent remembers of it.
+// failures maps errors to the failure codes that the intent stores, in order of
+// precedence.
 func failures() []struct {
 	target error
 	code   operation.FailureCode
@@ -20,7 +21,7 @@ func failures() []struct {
 		target error
 		code   operation.FailureCode
 	}{
-		{errDeadline, operation.FailureDeadline}, // first: it comes together with what took so long
+		{errDeadline, operation.FailureDeadline}, // first: it wraps the error of the act that took too long
 		{container.ErrNoImage, operation.FailureNoImage},
 		{operation.ErrStartFailed, operation.FailureStart},
 		{container.ErrEngineUnavailable, operation.FailureEngine},
@@ -31,13 +32,14 @@ func failures() []struct {
 }
 
 var (
-	// errDeadline: the operation took longer than it may.
-	errDeadline = errors.New("operation did not end in time")
-	// errOvertaken: the operation is not this run's any more: the daemon lost its
-	// presence, or another one took the operation over.
-	errSuperseded = errors.New("operation has been taken over")
+	// errDeadline is the reason of a rollback after the deadline of the operation.
+	errDeadline = errors.New("operation exceeded its deadline")
+	// errSuperseded is returned if the operation no longer belongs to this execution: the
+	// daemon lost its session, or another daemon claimed the operation.
+	errSuperseded = errors.New("operation is superseded")
 )
 
+// failureOf returns the failure to store for an error.
 func failureOf(err error) *operation.Failure {
 	for _, row := range failures() {
 		if errors.Is(err, row.target) {
@@ -47,15 +49,13 @@ func failureOf(err error) *operation.Failure {
 	return &operation.Failure{Code: operation.FailureInternal, Message: err.Error()}
 }
 
-// failedError is a failure as its caller gets it, at the time or later.
-type failedError struct {
-	kind    operation.Kind
-	failure operation.Failure
-}
+// failedError is a stored failure as an error, whether the operation has just failed or
+// its outcome is replayed.
+type failedError struct{ failure operation.Failure }
 
 func (e *failedError) Error() string { return e.failure.Message }
 
-// Is reports whether target is what the failure was remembered as.
+// Is reports whether target is the error of the failure's code.
 func (e *failedError) Is(target error) bool {
 	for _, row := range failures() {
 		if row.code == e.failure.Code {
@@ -65,23 +65,23 @@ func (e *failedError) Is(target error) bool {
 	return false
 }
 
-// errorOf is nil for an outcome that is a success.
+// errorOf returns the error of an outcome, nil if it is successful.
 func errorOf(outcome operation.Outcome) error {
 	if outcome.Failure == nil {
 		return nil
 	}
-	return &failedError{kind: outcome.Kind, failure: *outcome.Failure}
+	return &failedError{*outcome.Failure}
 }
 
-// transient reports whether an error may be gone when the act is repeated.
-func transient(err error) bool {
+// isTransient reports whether a retry may succeed without any other change.
+func isTransient(err error) bool {
 	return errors.Is(err, container.ErrEngineUnavailable) || errors.Is(err, runtime.ErrUnavailable) ||
 		errors.Is(err, runtime.ErrOutcomeUnknown) || errors.Is(err, runtime.ErrReadOnly) ||
 		errors.Is(err, context.DeadlineExceeded)
 }
 
-// asSuperseded turns what the store says to a run that is not the operation's any
-// more into errOvertaken.
+// asSuperseded wraps the errors by which the store rejects a superseded execution in
+// errSuperseded.
 func asSuperseded(err error) error {
 	if errors.Is(err, runtime.ErrFenced) || errors.Is(err, runtime.ErrConflict) {
 		return fmt.Errorf("%w: %w", errSuperseded, err)

@@ -2,53 +2,43 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// How often a game that is coming up is asked how it is.
+// The delay between two probes of a starting game doubles from the first to the last.
 const (
-	firstProbe = 20 * time.Millisecond
-	lastProbe  = 500 * time.Millisecond
+	firstProbeDelay = 20 * time.Millisecond
+	lastProbeDelay  = 500 * time.Millisecond
 )
 
-// awaitHealth returns nil once the game is well: it answers its health check, or
-// runs for a while where it has none. It is runtime.ErrStartFailed when the
-// container exits first, or is not well in time.
-func (r *execution) awaitHealth(ctx context.Context, containerID string) error {
-	spec := r.op().Spec.WithDefaults()
-	began := time.Now()
-	var last error
-	for pause := firstProbe; ; pause = min(2*pause, lastProbe) {
-		c, err := r.service.Engine.Inspect(ctx, containerID)
-		switch {
-		case errors.Is(err, container.ErrNoContainer):
-			return fmt.Errorf("%w: its container vanished", operation.ErrStartFailed)
-		case err != nil:
+// awaitHealth returns nil once the game is healthy: its health check passes, or it has
+// run for MinUptime if it has none. It returns operation.ErrStartFailed if the container
+// exits first or the health timeout ends.
+func (e *execution) awaitHealth(ctx context.Context, containerID string) error {
+	spec := e.op().Spec.WithDefaults()
+	startedAt := time.Now()
+	for delay := firstProbeDelay; ; delay = min(2*delay, lastProbeDelay) {
+		c, err := e.inspectStarted(ctx, containerID)
+		if err != nil {
 			return err
-		case c.State == container.StateUnknown:
-			return fmt.Errorf("%w: it cannot say what container %s does", container.ErrEngineUnavailable, containerID)
-		case c.State == container.StateExited || c.State == container.StateCreated:
-			return r.earlyExitError(ctx, c)
 		}
 		if !spec.HasHealthCheck() {
-			if time.Since(began) >= r.service.cfg.MinUptime {
+			if time.Since(startedAt) >= e.service.cfg.MinUptime {
 				return nil
 			}
-		} else if last = r.service.Prober.Probe(ctx, c.Endpoint+spec.HealthPath); last == nil {
+		} else if err = e.service.deps.Prober.Probe(ctx, c.Endpoint+spec.HealthPath); err == nil {
 			return nil
-		} else if time.Since(began) > time.Duration(spec.HealthTimeout) {
-			return fmt.Errorf("%w: not healthy within %s: %s%s", operation.ErrStartFailed, time.Duration(spec.HealthTimeout), last.Error(), r.logTail(ctx, containerID))
-		} else if pause == lastProbe {
-			r.report(operation.Progress{Text: "waiting for health: " + last.Error()})
+		} else if time.Since(startedAt) > time.Duration(spec.HealthTimeout) {
+			return fmt.Errorf("%w: not healthy within %s: %s%s", operation.ErrStartFailed, time.Duration(spec.HealthTimeout), err.Error(), e.logTail(ctx, containerID))
+		} else if delay == lastProbeDelay {
+			e.report(operation.Progress{Text: "waiting for health: " + err.Error()})
 		}
-		r.wait(ctx, pause)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := wait.For(ctx, delay); err != nil {
+			return err
 		}
 	}
 }

@@ -15,17 +15,17 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// gameState is what a request meets.
+// gameState is the state of a game when a request arrives.
 type gameState struct {
-	record *runtime.RuntimeRecord // nil where there is none
+	record *runtime.RuntimeRecord // nil if the game has none
 	intent operation.Intent
-	// container is what the record's container does, empty where the engine has none.
+	// container is the state of the record's container, empty if the engine has none.
 	container container.State
 }
 
-// plan decides what a request comes to: the operation's kind, spec and
-// generation. It is pure. It refuses with *runtime.InvalidError,
-// *runtime.RefusedError or runtime.ErrNotFound.
+// plan returns the operation for a request, with kind, spec and generation. It is a pure
+// function. It rejects a request with *runtime.InvalidError, *operation.RefusedError or
+// runtime.ErrNotFound.
 func plan(request ports.OperationRequest, state gameState) (operation.Operation, error) {
 	op := operation.Operation{Kind: request.Kind, Spec: state.spec()}
 	if request.Kind != operation.KindStart && state.record == nil {
@@ -38,25 +38,26 @@ func plan(request ports.OperationRequest, state gameState) (operation.Operation,
 		return planPatch(op, request, state)
 	case operation.KindCleanup:
 		if state.record.Status == runtime.StatusRunning {
-			return op, state.refuse(request, "it is running; stop it first")
+			return op, state.refusedError(request, "it is running; stop it first")
 		}
 		if state.record.Status == runtime.StatusStopped && state.container == container.StateRunning {
-			return op, state.refuse(request, "its container runs, although the record says that it is stopped; stop it first")
+			return op, state.refusedError(request, "its container is running although the record is stopped; stop it first")
 		}
 		return op, nil
 	case operation.KindStop:
 		if state.record.Status == runtime.StatusRemoved {
-			return op, state.refuse(request, "it has been removed, and there is nothing to stop")
+			return op, state.refusedError(request, "it has been removed; there is nothing to stop")
 		}
 		return op, nil
 	default: // restart
 		if state.record.Status == runtime.StatusRemoved {
-			return op, state.refuse(request, "it has been removed; start it instead")
+			return op, state.refusedError(request, "it has been removed; start it instead")
 		}
 		return op, nil
 	}
 }
 
+// planStart keeps the container if it can serve the requested spec.
 func planStart(op operation.Operation, request ports.OperationRequest, state gameState) (operation.Operation, error) {
 	if request.Spec != nil {
 		op.Spec = request.Spec.Clone()
@@ -67,7 +68,7 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 	}
 	same := sameContainer(op.Spec, state.spec())
 	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !sameSettings(op.Spec, state.spec())) {
-		return op, state.refuse(request, "it is running with other settings; stop it first, or patch it to change the image")
+		return op, state.refusedError(request, "it is running with other settings; stop it first, or patch it to change the image")
 	}
 	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same {
 		op.Generation = state.nextGeneration()
@@ -75,29 +76,30 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 	return op, nil
 }
 
+// planPatch allows another patch version only, unless the request forces the change.
 func planPatch(op operation.Operation, request ports.OperationRequest, state gameState) (operation.Operation, error) {
 	if err := operation.ValidateImage(request.Image); err != nil {
 		return op, err
 	}
 	if state.record.Status == runtime.StatusRemoved {
-		return op, state.refuse(request, "it has been removed; start it with the new image instead")
+		return op, state.refusedError(request, "it has been removed; start it with the new image instead")
 	}
 	if request.Image == state.record.CurrentImageRef {
 		return op, nil
 	}
 	if err := checkCompatible(state.record.CurrentImageRef, request.Image); err != nil && !request.Force {
-		return op, state.refuse(request, err.Error()+"; force it if that is what you want")
+		return op, state.refusedError(request, err.Error()+"; force the patch to allow it")
 	}
 	op.Spec.Image = request.Image
 	op.Generation = state.nextGeneration()
 	return op, nil
 }
 
-// spec is what the game is run as now, as far as anybody knows.
+// spec returns the current spec of the game.
 func (s gameState) spec() operation.Spec {
 	spec := s.intent.Spec.Clone()
 	if s.record != nil {
-		// What runs is told by the record: the intent may be older than an adoption.
+		// The record takes precedence: an adoption may be newer than the intent.
 		spec.Image = cmp.Or(s.record.CurrentImageRef, spec.Image)
 		spec.Network = cmp.Or(spec.Network, s.record.DockerNetwork)
 	}
@@ -111,12 +113,12 @@ func (s gameState) nextGeneration() int64 {
 	return s.record.Generation + 1
 }
 
-func (s gameState) refuse(request ports.OperationRequest, reason string) error {
+func (s gameState) refusedError(request ports.OperationRequest, reason string) error {
 	return &operation.RefusedError{GameID: request.GameID, Operation: string(request.Kind), Status: s.record.Status, Reason: reason}
 }
 
-// sameContainer reports whether a container of the one spec can serve the other:
-// they differ at most in how the game is looked after.
+// sameContainer reports whether a container of one spec can serve the other: they differ
+// at most in health check, stop, crash and node-lost settings.
 func sameContainer(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
 	return a.Image == b.Image && slices.Equal(a.Args, b.Args) && maps.Equal(a.Env, b.Env) &&
@@ -124,14 +126,14 @@ func sameContainer(a, b operation.Spec) bool {
 		a.CPUs == b.CPUs && a.MemoryBytes == b.MemoryBytes
 }
 
+// sameSettings compares the settings that sameContainer does not.
 func sameSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
 	return a.HealthPath == b.HealthPath && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
 		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost
 }
 
-// checkCompatible says why an image is not a patch of another: only the last part of
-// the version may differ.
+// checkCompatible returns an error unless the images differ at most in the patch version.
 func checkCompatible(from, to string) error {
 	oldName, oldVersion := splitImage(from)
 	newName, newVersion := splitImage(to)
@@ -139,15 +141,15 @@ func checkCompatible(from, to string) error {
 	case oldName != newName:
 		return fmt.Errorf("%s is another image than %s", to, from)
 	case !semver.IsValid(oldVersion) || !semver.IsValid(newVersion):
-		return fmt.Errorf("%s and %s do not both end in a version such as :1.2.3, so nobody can tell how far apart they are", from, to)
+		return fmt.Errorf("%s and %s cannot be compared: both need a version such as :1.2.3", from, to)
 	case semver.MajorMinor(oldVersion) != semver.MajorMinor(newVersion):
 		return fmt.Errorf("%s is another major or minor version than %s", to, from)
 	}
 	return nil
 }
 
-// splitImage parts an image reference into its name and its version as semver
-// wants it, v1.2.3.
+// splitImage splits an image reference into its name and its version in semver form,
+// v1.2.3.
 func splitImage(image string) (name, version string) {
 	name, _, _ = strings.Cut(image, "@")
 	at := strings.LastIndexByte(name, ':')

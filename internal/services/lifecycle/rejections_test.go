@@ -90,8 +90,8 @@ func TestBusyGameSaysWhoHasIt(t *testing.T) {
 	var busy *operation.BusyError
 	require.ErrorAs(t, err, &busy)
 	require.Equal(t, "slow", busy.OperationID)
-	require.Equal(t, "start", busy.Kind)
-	require.Equal(t, "running", busy.Step)
+	require.Equal(t, operation.KindStart, busy.Kind)
+	require.Equal(t, operation.StepAwaitingHealth, busy.Step)
 	require.Equal(t, "eu/n1", busy.Holder)
 	require.Equal(t, "alice", busy.Actor)
 	require.False(t, busy.Since.IsZero())

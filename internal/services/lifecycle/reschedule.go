@@ -3,77 +3,75 @@ package lifecycle
 import (
 	"context"
 	"fmt"
-	"strconv"
-
-	"github.com/google/uuid"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Reschedule gives a game, whose node is gone, to another node, which takes it up as
-// an operation left behind there. Who is there is asked once more: a node that has
-// come back keeps its games, and one that has gone gets none. It writes under the fence of whoever
-// leads, and pinned to the revision at which the record was seen: a leader that
-// was replaced, or has seen an old record, changes nothing. Errors: runtime.ErrFenced;
-// runtime.ErrConflict where the record has moved on, or a node has come or gone;
-// runtime.ErrBusy where an operation of a node that is present is in progress.
+// failoverActor is the actor of reschedules.
+const failoverActor = "failover"
+
+// Reschedule assigns a game of an absent node to another node, which resumes the
+// assigned operation. The leader calls it with its fence and the record as it read it.
+// The intent is written only if the record still has that revision and the presence of
+// both nodes is confirmed: a replaced leader, or one with a stale record, changes
+// nothing.
+//
+// It returns runtime.ErrFenced if the leadership is lost, runtime.ErrConflict if the
+// record has changed or one of the nodes has joined or left, and operation.ErrBusy if a
+// present node has an operation on the game in progress.
 func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error {
 	gameID := seen.Record.GameID
-	found, err := s.Intents.GetIntent(ctx, gameID)
+	stored, err := s.deps.Intents.GetIntent(ctx, gameID)
 	if err != nil {
 		return fmt.Errorf("read the intent of %q: %w", gameID, err)
 	}
-	if err := s.ensureNoActiveOperation(ctx, &found.Intent); err != nil {
-		return err
-	}
-	record, revision, err := s.findRecord(ctx, gameID)
+	intent, err := s.ensureNoActiveOperation(ctx, stored.Intent)
 	if err != nil {
 		return err
 	}
-	if record == nil || revision != seen.Revision {
-		return &runtime.ConflictError{
-			GameID: gameID, Precondition: runtime.PreconditionRevision,
-			Expected: strconv.FormatInt(seen.Revision, 10), Actual: strconv.FormatInt(revision, 10), Revision: revision,
-		}
-	}
-	if err := s.stillLost(ctx, *record, to); err != nil {
+	current, err := s.readRecord(ctx, gameID)
+	if err != nil {
 		return err
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("make an operation id: %w", err)
+	if current.record == nil || current.revision != seen.Revision {
+		return runtime.NewRevisionConflict(gameID, seen.Revision, current.versioned())
 	}
-	now := gameState{record: record, intent: found.Intent}
+	from := node.RefOf(*current.record)
+	if err := s.confirmLost(ctx, from, to.Ref()); err != nil {
+		return err
+	}
+	state := gameState{record: current.record, intent: intent}
 	at := s.now()
 	op := operation.Operation{
-		ID: "op_" + id.String(), Kind: operation.KindReschedule, Region: to.Region, Node: to.Name,
-		Actor: "nodes", Automatic: true, Reason: fmt.Sprintf("node %s/%s is gone", record.Region, record.Node),
+		ID: operation.NewID(), Kind: operation.KindReschedule, Region: to.Region, Node: to.Name,
+		Actor: failoverActor, Automatic: true, Reason: fmt.Sprintf("node %s is lost", from),
 		StartedAt: at, StepAt: at, Step: operation.StepAccepted,
-		Spec: now.spec(), Generation: now.nextGeneration(), PreviousRecord: record,
+		Spec: state.spec(), Generation: state.nextGeneration(), PreviousRecord: current.record,
 	}
 	op.Deadline = at.Add(s.operationTimeout(op))
-	next := found.Intent.Clone()
+	next := intent.Clone()
 	next.GameID, next.Current, next.DesiredStatus = gameID, &op, runtime.StatusRunning
-	if _, err := s.Intents.PutIntent(ctx, next, found.IntentVersion, fence); err != nil {
-		return fmt.Errorf("give %q to node %s/%s: %w", gameID, to.Region, to.Name, err)
+	if _, err := s.putIntent(ctx, stored, next, fence); err != nil {
+		return fmt.Errorf("assign %q to node %s: %w", gameID, to.Ref(), err)
 	}
-	s.log.Warn("game is given to another node", "game_id", gameID, "from", record.Region+"/"+record.Node, "to", to.Region+"/"+to.Name, "operation_id", op.ID)
+	s.log.Warn("game rescheduled", "game_id", gameID, "from", from.String(), "to", to.Ref().String(), "operation_id", op.ID)
 	return nil
 }
 
-// stillLost is nil if the record's node is not there and the one to give it to is.
-func (s *Service) stillLost(ctx context.Context, record runtime.RuntimeRecord, to node.Node) error {
-	there, err := s.whoIsThere(ctx)
+// confirmLost returns runtime.ErrConflict unless the node from is absent and the node to
+// is present.
+func (s *Service) confirmLost(ctx context.Context, from, to node.Ref) error {
+	nodes, err := s.presentNodes(ctx)
 	if err != nil {
 		return err
 	}
-	switch {
-	case there(record.Region, record.Node):
-		return fmt.Errorf("%w: node %s/%s is back", runtime.ErrConflict, record.Region, record.Node)
-	case !there(to.Region, to.Name):
-		return fmt.Errorf("%w: node %s/%s has gone", runtime.ErrConflict, to.Region, to.Name)
+	if _, present := node.Find(nodes, from); present {
+		return fmt.Errorf("%w: node %s has returned", runtime.ErrConflict, from)
+	}
+	if _, present := node.Find(nodes, to); !present {
+		return fmt.Errorf("%w: node %s is absent", runtime.ErrConflict, to)
 	}
 	return nil
 }

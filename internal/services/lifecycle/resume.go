@@ -5,58 +5,58 @@ import (
 	"fmt"
 	"strings"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// Resume takes up the operation that a daemon before this one has left behind on
-// this node, and returns how it ended. It is nothing to do, and no error, when
-// there is none, when it is in progress here, or when it is another node's.
+// Resume continues the operation that an earlier daemon of this node was running or that
+// was assigned to this node, and returns its outcome. It returns the zero Outcome and no
+// error if there is none, if this daemon is running it, or if it belongs to another node.
 func (s *Service) Resume(ctx context.Context, gameID string) (operation.Outcome, error) {
-	r := s.newRun(gameID)
-	other, err := s.lockGame(r)
-	if err != nil || other != nil {
+	lock, holder, err := s.lockGame(gameID)
+	if err != nil || holder != nil {
 		return operation.Outcome{}, err
 	}
-	taken, err := s.claimOperation(ctx, r)
-	if err != nil || !taken {
-		s.unlockGame(r)
+	e, err := s.claimOperation(ctx, lock)
+	if e == nil {
+		s.unlockGame(lock)
 		return operation.Outcome{}, err
 	}
-	r.start()
-	return r.watchProgress(ctx, nil)
+	e.start()
+	return lock.watch(ctx, nil)
 }
 
-// claimOperation makes the operation this daemon's, by writing its presence into it.
-func (s *Service) claimOperation(ctx context.Context, r *execution) (bool, error) {
-	found, err := s.Intents.GetIntent(ctx, r.gameID)
+// claimOperation stores the session of this daemon in the game's operation and returns
+// its execution. It returns nil if the node has no operation on the game.
+func (s *Service) claimOperation(ctx context.Context, lock *activeOperation) (*execution, error) {
+	stored, err := s.deps.Intents.GetIntent(ctx, lock.gameID)
 	if err != nil {
-		return false, fmt.Errorf("read the intent of %q: %w", r.gameID, err)
+		return nil, fmt.Errorf("read the intent of %q: %w", lock.gameID, err)
 	}
-	op := found.Intent.Current
-	if op == nil || !s.isLocal(op.Region, op.Node) {
-		return false, nil
+	op := stored.Intent.Current
+	if op == nil || (node.Ref{Region: op.Region, Name: op.Node}) != s.self {
+		return nil, nil
 	}
 	fence, err := s.currentFence()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	next := found.Intent.Clone()
+	next := stored.Intent.Clone()
 	next.Current.Session = fence.CreateRevision
-	// Its time begins anew: for how long it lay there is not the operation's fault, and
-	// the deadline that it has may be by another node's clock.
+	// The deadline starts over: the time without a daemon does not count, and another
+	// node's clock may have set it.
 	next.Current.Deadline = s.now().Add(s.operationTimeout(*next.Current))
-	version, err := s.Intents.PutIntent(ctx, next, found.IntentVersion, fence)
+	claimed, err := s.putIntent(ctx, stored, next, fence)
 	if err != nil {
-		return false, fmt.Errorf("take up operation %s of %q: %w", op.ID, r.gameID, err)
+		return nil, fmt.Errorf("claim operation %s: %w", op.ID, err)
 	}
-	r.intent, r.version, r.fence = next, version, fence
-	return true, nil
+	return &execution{service: s, active: lock, gameID: lock.gameID, fence: fence, intent: claimed}, nil
 }
 
-// truncateUTF8 shortens text to at most so many bytes of whole characters.
-func truncateUTF8(text string, most int) string {
-	if len(text) <= most {
+// truncateUTF8 truncates text to at most limit bytes of complete characters.
+func truncateUTF8(text string, limit int) string {
+	if len(text) <= limit {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "")
+	return strings.ToValidUTF8(text[:limit], "")
 }

@@ -1,14 +1,7 @@
-// Package lifecycle carries out what is asked of the games of one node: start,
-// stop, restart, patch and clean up, and what a finding of drift proposes. It is
-// written over ports only: which engine runs the games it cannot tell.
-//
-// Each operation writes what it means to do before it does it, acts on the engine,
-// and writes the record with the container's id as guard. Every step may be
-// repeated, so an operation that its daemon did not live to finish is taken up
-// by the next one where it stands, and finished or rolled back.
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,67 +10,56 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/lifetime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 var _ ports.Executor = (*Service)(nil)
 
-// Records is what a Service needs of the record store.
+// Records is the part of the record store that a Service uses.
 type Records interface {
 	ports.RuntimeReader
 	ports.RuntimeWriter
-	ports.RuntimeLedger
 }
 
-// Prober asks a game how it is.
-type Prober interface {
-	// Probe returns nil for a game that answers the URL with 2xx in time, and
-	// otherwise says what it did instead.
-	Probe(ctx context.Context, url string) error
-}
-
-// Dependencies are what a Service works with. All are required.
+// Dependencies are the parts that a Service uses. All are required.
 type Dependencies struct {
 	Records Records
 	Intents ports.IntentStore
 	Engine  ports.Engine
-	Session ports.NodeSession
+	Session ports.NodeSession // of this daemon
 	Nodes   ports.NodeRegistry
-	Prober  Prober
+	Prober  ports.HealthProber
 }
 
-// Config tunes a Service. Store, Region and Node are required; a zero duration
-// means the default named beside it.
+// Config configures a Service. Store, Region and Node are required; a zero duration
+// means the default that its comment names.
 type Config struct {
-	// Store is the identity of the store; containers carry it, so that two stores
-	// can share an engine.
+	// Store is the identity of the store. Containers carry it as a label, so that several
+	// stores can share an engine.
 	Store string
-	// Region and Node say who this daemon is.
+	// Region and Node name the node of this daemon.
 	Region, Node string
-	// RetryTimeout is how long an operation goes on against an engine or a store that
-	// does not answer, before it is given up. Default 30 s.
+	// RetryTimeout is how long an operation retries while the engine or the store does not
+	// respond. Default 30 s.
 	RetryTimeout time.Duration
-	// PullTimeout bounds getting an image. Default 10 min.
+	// PullTimeout is the maximum duration of an image pull. Default 10 min.
 	PullTimeout time.Duration
-	// MinUptime is how long a game without health check has to run before it counts
-	// as started. Default 300 ms.
+	// MinUptime is how long a game without a health check must run before it counts as
+	// started. Default 300 ms.
 	MinUptime time.Duration
-	// Clock gives the instants that are written into records. Default time.Now.
+	// Clock returns the times that are written into records. Default time.Now.
 	Clock func() time.Time
-	// Logger takes a line per operation; nil is silence.
+	// Logger receives a line at the start and the end of each operation; nil discards them.
 	Logger *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
-	orDefault := func(d *time.Duration, def time.Duration) {
-		if *d == 0 {
-			*d = def
-		}
-	}
-	orDefault(&c.RetryTimeout, 30*time.Second)
-	orDefault(&c.PullTimeout, 10*time.Minute)
-	orDefault(&c.MinUptime, 300*time.Millisecond)
+	c.RetryTimeout = cmp.Or(c.RetryTimeout, 30*time.Second)
+	c.PullTimeout = cmp.Or(c.PullTimeout, 10*time.Minute)
+	c.MinUptime = cmp.Or(c.MinUptime, 300*time.Millisecond)
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -87,106 +69,123 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Service carries out operations. It is safe for concurrent use; on one game it
-// does one thing at a time.
+// Service runs operations, one at a time per game. It is safe for concurrent use.
 type Service struct {
-	Dependencies
-	cfg Config
-	log *slog.Logger
+	deps     Dependencies
+	cfg      Config
+	log      *slog.Logger
+	self     node.Ref
+	lifetime *lifetime.Lifetime
 
-	closing context.Context
-	close   context.CancelCauseFunc
-	mu      sync.Mutex            // guards runs, and orders launch and Close
-	runs    map[string]*execution // by game
-	working sync.WaitGroup
+	mu     sync.Mutex
+	active map[string]*activeOperation // by game; guarded by mu
 }
 
-// errClosed ends whatever is in progress when the service is closed.
+// errClosed ends the operations in progress when the service closes.
 var errClosed = errors.New("the daemon is stopping")
 
-// New returns a service. It fails for a part or a setting that is missing.
-func New(ctx context.Context, parts Dependencies, cfg Config) (*Service, error) {
+// New returns a service. It takes values from ctx, but does not end with it. It fails if
+// a dependency or a required setting is missing.
+func New(ctx context.Context, deps Dependencies, cfg Config) (*Service, error) {
 	switch {
-	case parts.Records == nil, parts.Intents == nil, parts.Engine == nil, parts.Session == nil, parts.Nodes == nil, parts.Prober == nil:
-		return nil, errors.New("lifecycle: all parts are required")
+	case deps.Records == nil, deps.Intents == nil, deps.Engine == nil, deps.Session == nil, deps.Nodes == nil, deps.Prober == nil:
+		return nil, errors.New("lifecycle: all dependencies are required")
 	case cfg.Store == "" || cfg.Region == "" || cfg.Node == "":
 		return nil, errors.New("lifecycle: store, region and node are required")
 	}
 	cfg = cfg.withDefaults()
-	s := &Service{Dependencies: parts, cfg: cfg, log: cfg.Logger, runs: map[string]*execution{}}
-	s.closing, s.close = context.WithCancelCause(context.WithoutCancel(ctx))
-	return s, nil
+	return &Service{
+		deps: deps, cfg: cfg, log: cfg.Logger, self: node.Ref{Region: cfg.Region, Name: cfg.Node},
+		lifetime: lifetime.New(ctx), active: map[string]*activeOperation{},
+	}, nil
 }
 
-// Close ends the operations in progress where they stand and waits for them; the
-// node's next daemon takes them up. It may be called more than once and always
-// returns nil.
+// Close interrupts the operations in progress and waits until they have returned. The
+// node's next daemon resumes them. Close may be called more than once and always returns
+// nil.
 func (s *Service) Close() error {
-	s.mu.Lock()
-	s.close(errClosed)
-	s.mu.Unlock()
-	s.working.Wait()
+	s.lifetime.Close(errClosed)
 	return nil
 }
 
-// HasActive reports whether this service has an operation on the game in progress.
+// HasActive reports whether this service is running an operation on the game.
 func (s *Service) HasActive(gameID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.runs[gameID] != nil
+	return s.active[gameID] != nil
 }
 
-// lockGame makes r the run of its game. It returns the run that is there already
-// instead, if there is one.
-func (s *Service) lockGame(r *execution) (*execution, error) {
+// lockGame locks the game for one operation. It returns the new lock, or nil and the
+// operation that holds the lock. It fails if the service is closed.
+func (s *Service) lockGame(gameID string) (lock, holder *activeOperation, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing.Err() != nil {
-		return nil, fmt.Errorf("%w: %w", runtime.ErrUnavailable, errClosed)
+	if holder := s.active[gameID]; holder != nil {
+		return nil, holder, nil
 	}
-	if other := s.runs[r.gameID]; other != nil {
-		return other, nil
+	_, end, err := s.lifetime.Begin(s.lifetime.Context())
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", runtime.ErrUnavailable, err)
 	}
-	s.runs[r.gameID] = r
-	s.working.Add(1)
-	return nil, nil
+	lock = newActiveOperation(gameID, end)
+	s.active[gameID] = lock
+	return lock, nil, nil
 }
 
-// unlockGame ends what reserve began.
-func (s *Service) unlockGame(r *execution) {
+// unlockGame releases a lock of lockGame.
+func (s *Service) unlockGame(lock *activeOperation) {
 	s.mu.Lock()
-	delete(s.runs, r.gameID)
+	delete(s.active, lock.gameID)
 	s.mu.Unlock()
-	close(r.done)
-	s.working.Done()
+	close(lock.done)
+	lock.end()
 }
 
 func (s *Service) now() time.Time { return s.cfg.Clock().UTC() }
 
-// isLocal reports whether the place is this node.
-func (s *Service) isLocal(region, node string) bool {
-	return region == s.cfg.Region && node == s.cfg.Node
-}
-
-// currentFence returns the fence of this daemon's presence; without it nothing may be
-// written.
+// currentFence returns the fence of this daemon's session, and node.ErrUnreachable if it
+// has no session: then it must not write.
 func (s *Service) currentFence() (node.Fence, error) {
-	fence, present := s.Session.Fence()
-	if !present {
-		return fence, fmt.Errorf("%w: this daemon is not, or not any more, present among the nodes as %s/%s; it is joining, and its log says more",
-			node.ErrUnreachable, s.cfg.Region, s.cfg.Node)
+	fence, joined := s.deps.Session.Fence()
+	if !joined {
+		return fence, fmt.Errorf("%w: this daemon has no session as node %s; it is joining, see its log", node.ErrUnreachable, s.self)
 	}
 	return fence, nil
 }
 
-// findRecord returns the game's record, or nil and revision 0 where there is none.
-func (s *Service) findRecord(ctx context.Context, gameID string) (*runtime.RuntimeRecord, int64, error) {
-	found, err := s.Records.GetVersioned(ctx, gameID)
+// recordState is a game's record at a revision. record is nil, and revision 0, if the
+// game has no record.
+type recordState struct {
+	record   *runtime.RuntimeRecord
+	revision int64
+}
+
+// readRecord returns the game's current record.
+func (s *Service) readRecord(ctx context.Context, gameID string) (recordState, error) {
+	found, err := s.deps.Records.GetVersioned(ctx, gameID)
 	switch {
 	case errors.Is(err, runtime.ErrNotFound):
-		return nil, 0, nil
+		return recordState{}, nil
 	case err != nil:
-		return nil, 0, fmt.Errorf("read the record of %q: %w", gameID, err)
+		return recordState{}, fmt.Errorf("read the record of %q: %w", gameID, err)
 	}
-	return &found.Record, found.Revision, nil
+	return recordState{&found.Record, found.Revision}, nil
+}
+
+// versioned returns the record as the store returns it; zero if the game has none.
+func (r recordState) versioned() runtime.VersionedRecord {
+	if r.record == nil {
+		return runtime.VersionedRecord{}
+	}
+	return runtime.VersionedRecord{Record: *r.record, Revision: r.revision}
+}
+
+// putIntent replaces the stored intent by next and returns it with its version. It
+// returns runtime.ErrConflict if the intent has changed since it was read.
+func (s *Service) putIntent(ctx context.Context, stored ports.VersionedIntent, next operation.Intent, fence node.Fence) (ports.VersionedIntent, error) {
+	version, err := s.deps.Intents.PutIntent(ctx, next, stored.IntentVersion, fence)
+	if err != nil {
+		return stored, fmt.Errorf("write the intent of %q: %w", next.GameID, err)
+	}
+	return ports.VersionedIntent{Intent: next, IntentVersion: version}, nil
 }

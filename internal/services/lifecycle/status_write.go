@@ -10,60 +10,60 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// writeSuffix names the writes of one operation, so that each one is made once however
-// often it is repeated. The one that matters most carries the operation's own id.
+// writeSuffix distinguishes the writes of one operation. It is appended to the operation
+// ID, so that the store applies each of them once, however often it is retried.
 type writeSuffix string
 
 const (
-	finalWrite        writeSuffix = ""
-	intermediateWrite writeSuffix = "/halfway"
+	finalWrite        writeSuffix = "" // the write that the operation is for has the operation's own ID
+	intermediateWrite writeSuffix = "/intermediate"
 	rollbackWrite     writeSuffix = "/rollback"
 	endpointWrite     writeSuffix = "/endpoint"
 )
 
-// setStatus makes the record say that the game has this status, with this container
-// where the status has one. It does nothing where the record says so already. A
-// record that neither stands as the operation found it nor as it left it is a
-// *runtime.ConflictError: somebody else has changed it, and knows why.
-func (r *execution) setStatus(ctx context.Context, to runtime.Status, c container.Container, as writeSuffix, reason string) error {
-	// Whoever notices an exit may be quicker with the same news: then look again.
-	const most = 5
+// setStatus sets the record to the status, with the container if the status has one. It
+// writes nothing if the record has both already. It returns a *runtime.ConflictError if
+// another writer has changed the record to a state that this operation neither found nor
+// wrote.
+func (e *execution) setStatus(ctx context.Context, to runtime.Status, c container.Container, suffix writeSuffix, reason string) error {
+	// Another writer may record the same exit first: a conflict is retried from a fresh
+	// read.
+	const maxAttempts = 5
 	var err error
-	for range most {
-		if err = r.trySetStatus(ctx, to, c, as, reason); !errors.Is(err, runtime.ErrConflict) {
+	for range maxAttempts {
+		if err = e.trySetStatus(ctx, to, c, suffix, reason); !errors.Is(err, runtime.ErrConflict) {
 			break
 		}
+		e.base = nil
 	}
 	if err != nil {
-		return fmt.Errorf("write that the game is %s: %w", to, err)
+		return fmt.Errorf("set the record to %s: %w", to, err)
 	}
-	return r.updateEndpoint(ctx, c)
+	return e.updateEndpoint(ctx, c)
 }
 
-func (r *execution) trySetStatus(ctx context.Context, to runtime.Status, c container.Container, as writeSuffix, reason string) error {
-	current, revision, err := r.service.findRecord(ctx, r.gameID)
+func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c container.Container, suffix writeSuffix, reason string) error {
+	base, err := e.baseFor(ctx, to, c)
 	switch {
 	case err != nil:
 		return err
-	case current != nil && matches(*current, to, c.ID):
-		r.lastWrite = runtime.VersionedRecord{Record: *current, Revision: revision}
+	case matches(base.record, to, c.ID):
+		e.lastWrite = base.versioned()
 		return nil
-	case !r.ownsRecord(current):
-		return r.foreignRecordError(current, revision)
+	case !e.ownsRecord(base.record):
+		return e.foreignRecordError(base)
 	}
-	origin := ports.Origin{OperationID: r.op().ID + string(as), Actor: r.op().Actor, Reason: reason}
-	var left runtime.VersionedRecord
-	if current != nil && isPlainTransition(*current, to, c) {
-		left, err = r.service.Records.Transition(ctx, ports.TransitionInput{
+	origin := ports.Origin{OperationID: e.op().ID + string(suffix), Actor: e.op().Actor, Reason: reason}
+	var written runtime.VersionedRecord
+	if base.record != nil && isPlainTransition(*base.record, to, c) {
+		written, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
-				GameID: r.gameID, ExpectedFrom: current.Status, ExpectedContainerID: current.CurrentContainerID, To: to, Now: r.service.now(),
+				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
 			},
-			Origin: origin, Fence: &r.fence,
+			Origin: origin, Fence: &e.fence,
 		})
 	} else {
-		left, err = r.service.Records.Put(ctx, ports.PutInput{
-			Record: r.newRecord(current, to, c), IfRevision: &revision, Origin: origin, Fence: &r.fence,
-		})
+		written, err = e.put(ctx, e.newRecord(base.record, to, c), base.revision, origin)
 	}
 	if errors.Is(err, runtime.ErrFenced) {
 		return fmt.Errorf("%w: %w", errSuperseded, err)
@@ -71,82 +71,99 @@ func (r *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	if err != nil {
 		return err
 	}
-	r.lastWrite = left
-	if !matches(left.Record, to, c.ID) {
-		return r.writeUnderNewID(ctx, to, c, left, origin)
+	e.setLastWrite(written)
+	if !matches(&written.Record, to, c.ID) {
+		return e.writeUnderNewID(ctx, to, c, origin)
 	}
 	return nil
 }
 
-// isPlainTransition reports whether nothing but the status has to change in the record. An
-// endpoint changes along where the engine gives out another one with each start: in one
-// write, so that no record of a running game names the one before.
+// baseFor returns the record to base the write on. The compare-and-swap proves a record
+// that this execution read or wrote before, so that it needs no further read. It does
+// not prove that nothing has to be written: for that the record is read.
+func (e *execution) baseFor(ctx context.Context, to runtime.Status, c container.Container) (recordState, error) {
+	if e.base == nil || matches(e.base.record, to, c.ID) {
+		current, err := e.service.readRecord(ctx, e.gameID)
+		if err != nil {
+			return current, err
+		}
+		e.base = &current
+	}
+	return *e.base, nil
+}
+
+// put writes the record if the stored one has the revision.
+func (e *execution) put(ctx context.Context, record runtime.RuntimeRecord, ifRevision int64, origin ports.Origin) (runtime.VersionedRecord, error) {
+	return e.service.deps.Records.Put(ctx, ports.PutInput{Record: record, IfRevision: &ifRevision, Origin: origin, Fence: &e.fence})
+}
+
+func (e *execution) setLastWrite(written runtime.VersionedRecord) {
+	e.lastWrite = written
+	e.base = &recordState{&written.Record, written.Revision}
+}
+
+// isPlainTransition reports whether only the status has to change. An engine may assign
+// another endpoint at each start: then status and endpoint change in one write, so that
+// no running record names an old endpoint.
 func isPlainTransition(current runtime.RuntimeRecord, to runtime.Status, c container.Container) bool {
 	return runtime.Transition(current.Status, to) == nil && (to == runtime.StatusRemoved || current.CurrentContainerID == c.ID) &&
 		(to != runtime.StatusRunning || c.Endpoint == "" || c.Endpoint == current.EngineEndpoint)
 }
 
-// writeUnderNewID writes what the store took for a repetition: the operation id, or one of this
-// operation's earlier writes, has been used before, and the record says something else
-// since. It is the same write under an id that names the revision it replaces.
-func (r *execution) writeUnderNewID(ctx context.Context, to runtime.Status, c container.Container, stands runtime.VersionedRecord, origin ports.Origin) error {
-	if !r.ownsRecord(&stands.Record) {
-		return r.foreignRecordError(&stands.Record, stands.Revision)
+// writeUnderNewID repeats a write that the store deduplicated although the record has
+// changed since. It appends the replaced revision to the operation ID.
+func (e *execution) writeUnderNewID(ctx context.Context, to runtime.Status, c container.Container, origin ports.Origin) error {
+	current := *e.base
+	if !e.ownsRecord(current.record) {
+		return e.foreignRecordError(current)
 	}
-	origin.OperationID = fmt.Sprintf("%s/%d", origin.OperationID, stands.Revision)
-	left, err := r.service.Records.Put(ctx, ports.PutInput{
-		Record: r.newRecord(&stands.Record, to, c), IfRevision: &stands.Revision, Origin: origin, Fence: &r.fence,
-	})
+	origin.OperationID = fmt.Sprintf("%s/%d", origin.OperationID, current.revision)
+	written, err := e.put(ctx, e.newRecord(current.record, to, c), current.revision, origin)
 	if err == nil {
-		r.lastWrite = left
+		e.setLastWrite(written)
 	}
 	return err
 }
 
-// foreignRecordError is the error of a record that this operation has nothing to do with.
-func (r *execution) foreignRecordError(current *runtime.RuntimeRecord, revision int64) error {
-	conflict := &runtime.ConflictError{GameID: r.gameID, Precondition: runtime.PreconditionContainerID, Expected: r.expected(), Revision: revision}
-	if current != nil {
-		conflict.Actual, conflict.Current = current.CurrentContainerID, *current
+// foreignRecordError is returned if another writer has changed the record.
+func (e *execution) foreignRecordError(current recordState) error {
+	conflict := &runtime.ConflictError{GameID: e.gameID, Precondition: runtime.PreconditionContainerID, Revision: current.revision}
+	if previous := e.op().PreviousRecord; previous != nil {
+		conflict.Expected = previous.CurrentContainerID
+	}
+	if current.record != nil {
+		conflict.Actual, conflict.Current = current.record.CurrentContainerID, *current.record
 	}
 	return conflict
 }
 
-// matches reports whether the record says this already.
-func matches(record runtime.RuntimeRecord, status runtime.Status, containerID string) bool {
-	return record.Status == status && (status == runtime.StatusRemoved || record.CurrentContainerID == containerID)
+// matches reports whether the record has the status and the container already.
+func matches(record *runtime.RuntimeRecord, status runtime.Status, containerID string) bool {
+	return record != nil && record.Status == status && (status == runtime.StatusRemoved || record.CurrentContainerID == containerID)
 }
 
-// ownsRecord reports whether a record is one that this operation found or left.
-func (r *execution) ownsRecord(record *runtime.RuntimeRecord) bool {
-	before := r.op().PreviousRecord
+// ownsRecord reports whether the record is one that this operation found or wrote.
+func (e *execution) ownsRecord(record *runtime.RuntimeRecord) bool {
+	previous := e.op().PreviousRecord
 	switch {
 	case record == nil:
-		return before == nil
-	case record.CurrentContainerID == "":
-		// Removed: found so, or left so.
-		return before == nil || before.Status == runtime.StatusRemoved || record.Generation <= max(before.Generation, r.op().Generation)
+		return previous == nil
+	case record.CurrentContainerID == "": // removed, before or by this operation
+		return previous == nil || previous.Status == runtime.StatusRemoved || record.Generation <= max(previous.Generation, e.op().Generation)
 	default:
-		return r.isPreviousContainer(record.CurrentContainerID) || record.CurrentContainerID == r.op().ContainerID
+		return e.isPreviousContainer(record.CurrentContainerID) || record.CurrentContainerID == e.op().ContainerID
 	}
 }
 
-func (r *execution) expected() string {
-	if before := r.op().PreviousRecord; before != nil {
-		return before.CurrentContainerID
-	}
-	return ""
-}
-
-// newRecord makes a record of a container that is not the present record's.
-func (r *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status, c container.Container) runtime.RuntimeRecord {
-	now := r.service.now()
-	record := runtime.RuntimeRecord{GameID: r.gameID, CreatedAt: now}
+// newRecord returns the record of the game with the status and the container.
+func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status, c container.Container) runtime.RuntimeRecord {
+	now := e.service.now()
+	record := runtime.RuntimeRecord{GameID: e.gameID, CreatedAt: now}
 	if current != nil {
 		record = current.Clone()
 	}
 	record.Status, record.LastOpAt, record.RemovedAt = to, now, nil
-	record.Region, record.Node = r.op().Region, r.op().Node
+	record.Region, record.Node = e.op().Region, e.op().Node
 	if c.ID != "" {
 		record.CurrentContainerID, record.CurrentImageRef = c.ID, c.Labels.Image
 		record.EngineEndpoint, record.StatePath, record.DockerNetwork = c.Endpoint, c.StatePath, c.Network
@@ -163,24 +180,24 @@ func (r *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 	return record
 }
 
-// updateEndpoint writes where the game is reached, if it came up elsewhere than before.
-func (r *execution) updateEndpoint(ctx context.Context, c container.Container) error {
-	record := r.lastWrite.Record
+// updateEndpoint writes the container's endpoint into the record if it differs.
+func (e *execution) updateEndpoint(ctx context.Context, c container.Container) error {
+	record := e.lastWrite.Record
 	if record.Status != runtime.StatusRunning || c.Endpoint == "" || record.EngineEndpoint == c.Endpoint {
 		return nil
 	}
-	moved := record.Clone()
-	moved.EngineEndpoint = c.Endpoint
-	left, err := r.service.Records.Put(ctx, ports.PutInput{
-		Record: moved, IfRevision: &r.lastWrite.Revision, Fence: &r.fence,
-		Origin: ports.Origin{OperationID: r.op().ID + string(endpointWrite), Actor: r.op().Actor, Reason: "the game is reached at " + c.Endpoint},
+	record = record.Clone()
+	record.EngineEndpoint = c.Endpoint
+	written, err := e.put(ctx, record, e.lastWrite.Revision, ports.Origin{
+		OperationID: e.op().ID + string(endpointWrite), Actor: e.op().Actor, Reason: "the endpoint is " + c.Endpoint,
 	})
 	switch {
 	case errors.Is(err, runtime.ErrConflict):
-		return nil // somebody has changed the record since, and the next pass looks again
+		e.base = nil
+		return nil // another writer has changed the record; the reconcile worker corrects the endpoint
 	case err != nil:
-		return fmt.Errorf("write where the game is reached: %w", asSuperseded(err))
+		return fmt.Errorf("write the endpoint: %w", asSuperseded(err))
 	}
-	r.lastWrite = left
+	e.setLastWrite(written)
 	return nil
 }

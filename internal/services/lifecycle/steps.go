@@ -5,66 +5,67 @@ import (
 	"fmt"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// startGame brings the game up: in the container that it has, or in a new one.
-func (r *execution) startGame(ctx context.Context) error {
-	op := r.op()
+// startGame starts the game in its existing container, or in a new one.
+func (e *execution) startGame(ctx context.Context) error {
+	op := e.op()
 	if op.Generation == 0 {
-		return r.startAndWait(ctx, op.PreviousRecord.CurrentContainerID)
+		return e.startAndWait(ctx, op.PreviousRecord.CurrentContainerID)
 	}
-	if err := r.pullAndCreate(ctx); err != nil {
+	if err := e.pullAndCreate(ctx); err != nil {
 		return err
 	}
-	if err := r.startAndWait(ctx, r.op().ContainerID); err != nil {
+	if err := e.startAndWait(ctx, e.op().ContainerID); err != nil {
 		return err
 	}
-	return r.removePrevious(ctx)
+	return e.removePrevious(ctx)
 }
 
-// startAndWait starts the container, makes the record say so, and waits until the game
-// is well.
-func (r *execution) startAndWait(ctx context.Context, containerID string) error {
-	err := r.runStep(ctx, operation.StepStarting, func(ctx context.Context) error {
-		c, err := r.startContainer(ctx, containerID)
+// startAndWait starts the container, sets the record to running, and waits until the
+// game is healthy.
+func (e *execution) startAndWait(ctx context.Context, containerID string) error {
+	err := e.runStep(ctx, operation.StepStarting, func(ctx context.Context) error {
+		c, err := e.startContainer(ctx, containerID)
 		if err != nil {
 			return err
 		}
-		return r.setStatus(ctx, runtime.StatusRunning, c, finalWrite, r.reason())
+		return e.setStatus(ctx, runtime.StatusRunning, c, finalWrite, e.reason())
 	})
 	if err != nil {
 		return err
 	}
-	return r.runStep(ctx, operation.StepAwaitingHealth, func(ctx context.Context) error {
-		if r.op().Kind == operation.KindReschedule {
-			return nil // there is nothing to go back to: whether it is well, the health worker sees
+	return e.runStep(ctx, operation.StepAwaitingHealth, func(ctx context.Context) error {
+		if e.op().Kind == operation.KindReschedule {
+			return nil // there is nothing to roll back to; the health worker watches the game
 		}
-		return r.awaitHealth(ctx, containerID)
+		return e.awaitHealth(ctx, containerID)
 	})
 }
 
-// removePrevious removes the container that the new one has taken the place of. The new
-// one is well, and nothing is undone for the sake of the old one: if it cannot be
-// removed now it is stale, and reconciled away. That of a node that is gone is out of
-// reach: the node removes it when it comes back.
-func (r *execution) removePrevious(ctx context.Context) error {
-	before := r.op().PreviousRecord
-	if before == nil || before.CurrentContainerID == "" || !r.service.isLocal(before.Region, before.Node) {
+// removePrevious removes the container that the new one has replaced. The new container
+// is healthy, so an error here does not fail the operation: the reconcile worker removes
+// the stale container later. The container of a lost node is out of reach: that node
+// removes it when it returns.
+func (e *execution) removePrevious(ctx context.Context) error {
+	previous := e.op().PreviousRecord
+	if previous == nil || previous.CurrentContainerID == "" || node.RefOf(*previous) != e.service.self {
 		return nil
 	}
-	return r.runStep(ctx, operation.StepRemoving, func(ctx context.Context) error {
-		if err := r.service.Engine.Remove(ctx, before.CurrentContainerID); err != nil {
-			r.service.log.Warn("the container before could not be removed", "game_id", r.gameID, "container_id", before.CurrentContainerID, "error", err)
+	return e.runStep(ctx, operation.StepRemoving, func(ctx context.Context) error {
+		if err := e.service.deps.Engine.Remove(ctx, previous.CurrentContainerID); err != nil {
+			e.service.log.Warn("cannot remove the previous container", "game_id", e.gameID, "container_id", previous.CurrentContainerID, "error", err)
 		}
 		return nil
 	})
 }
 
-// reason is what the ledger says of why the record changed.
-func (r *execution) reason() string {
-	op := r.op()
+// reason returns the ledger reason of the operation's writes.
+func (e *execution) reason() string {
+	op := e.op()
 	if op.Reason != "" {
 		return op.Reason
 	}
@@ -74,90 +75,95 @@ func (r *execution) reason() string {
 	return string(op.Kind)
 }
 
-// stop ends the game and keeps its container.
-func (r *execution) stop(ctx context.Context) error {
-	return r.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return r.stopPrevious(ctx, finalWrite) })
+// stopGame stops the game and keeps its container.
+func (e *execution) stopGame(ctx context.Context) error {
+	return e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return e.stopPrevious(ctx, finalWrite) })
 }
 
-// stopPrevious stops the container that the game had and makes the record say so. A record that
-// says so already may be behind: somebody has started the container since.
-func (r *execution) stopPrevious(ctx context.Context, as writeSuffix) error {
-	containerID := r.op().PreviousRecord.CurrentContainerID
-	gone, err := r.stopContainer(ctx, containerID)
-	if err != nil || r.op().PreviousRecord.Status == runtime.StatusStopped {
+// stopPrevious stops the container that the record named before the operation, and sets
+// the record to stopped. It stops the container of a stopped record too, because an
+// operator may have started it by hand.
+func (e *execution) stopPrevious(ctx context.Context, suffix writeSuffix) error {
+	containerID := e.op().PreviousRecord.CurrentContainerID
+	missing, err := e.stopContainer(ctx, containerID)
+	if err != nil || e.op().PreviousRecord.Status == runtime.StatusStopped {
 		return err
 	}
-	if gone && r.op().Kind == operation.KindStop {
-		return r.setStatus(ctx, runtime.StatusRemoved, container.Container{}, as, "its container is gone")
+	if missing && e.op().Kind == operation.KindStop {
+		return e.setStatus(ctx, runtime.StatusRemoved, container.Container{}, suffix, "its container is missing")
 	}
-	return r.setStatus(ctx, runtime.StatusStopped, r.containerFromRecord(containerID), as, r.reason())
+	return e.setStatus(ctx, runtime.StatusStopped, e.containerFromRecord(containerID), suffix, e.reason())
 }
 
-// containerFromRecord is the container of an id about which nothing else has to be known.
-func (r *execution) containerFromRecord(containerID string) container.Container {
+// containerFromRecord returns the container with the properties that the previous record
+// has of it.
+func (e *execution) containerFromRecord(containerID string) container.Container {
 	c := container.Container{ID: containerID}
-	if before := r.op().PreviousRecord; r.isPreviousContainer(containerID) {
-		c.Labels.Image, c.Labels.Generation = before.CurrentImageRef, before.Generation
-		c.Endpoint, c.StatePath, c.Network = before.EngineEndpoint, before.StatePath, before.DockerNetwork
+	if previous := e.op().PreviousRecord; e.isPreviousContainer(containerID) {
+		c.Labels.Image, c.Labels.Generation = previous.CurrentImageRef, previous.Generation
+		c.Endpoint, c.StatePath, c.Network = previous.EngineEndpoint, previous.StatePath, previous.DockerNetwork
 	}
 	return c
 }
 
-// restart ends the game and brings it up again in the same container.
-func (r *execution) restart(ctx context.Context) error {
-	if err := r.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return r.stopPrevious(ctx, intermediateWrite) }); err != nil {
+// restartGame stops the game and starts it in the same container.
+func (e *execution) restartGame(ctx context.Context) error {
+	err := e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return e.stopPrevious(ctx, intermediateWrite) })
+	if err != nil {
 		return err
 	}
-	return r.startAndWait(ctx, r.op().PreviousRecord.CurrentContainerID)
+	return e.startAndWait(ctx, e.op().PreviousRecord.CurrentContainerID)
 }
 
-// cleanup removes the container of a game that is stopped.
-func (r *execution) cleanup(ctx context.Context) error {
-	before := r.op().PreviousRecord
-	if before.Status == runtime.StatusRemoved {
+// cleanUpGame removes the container of a stopped game.
+func (e *execution) cleanUpGame(ctx context.Context) error {
+	previous := e.op().PreviousRecord
+	if previous.Status == runtime.StatusRemoved {
 		return nil
 	}
-	return r.runStep(ctx, operation.StepRemoving, func(ctx context.Context) error {
-		if err := r.service.Engine.Remove(ctx, before.CurrentContainerID); err != nil {
+	return e.runStep(ctx, operation.StepRemoving, func(ctx context.Context) error {
+		if err := e.service.deps.Engine.Remove(ctx, previous.CurrentContainerID); err != nil {
 			return err
 		}
-		return r.setStatus(ctx, runtime.StatusRemoved, container.Container{}, finalWrite, r.reason())
+		return e.setStatus(ctx, runtime.StatusRemoved, container.Container{}, finalWrite, e.reason())
 	})
 }
 
-// patch gives the game a container of another image. The old one is kept until the
-// new one is well.
-func (r *execution) patch(ctx context.Context) error {
-	op := r.op()
+// patchGame replaces the game's container by one of another image. The previous
+// container is kept until the new one is healthy.
+func (e *execution) patchGame(ctx context.Context) error {
+	op := e.op()
 	if op.Generation == 0 {
-		return nil // it has this image
+		return nil // the game has this image already
 	}
-	if err := r.pullAndCreate(ctx); err != nil {
+	if err := e.pullAndCreate(ctx); err != nil {
 		return err
 	}
 	if op.PreviousRecord.Status != runtime.StatusRunning {
-		return r.replaceStopped(ctx)
+		return e.replaceStopped(ctx)
 	}
-	if err := r.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return r.stopPrevious(ctx, intermediateWrite) }); err != nil {
+	err := e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return e.stopPrevious(ctx, intermediateWrite) })
+	if err != nil {
 		return err
 	}
-	if err := r.startAndWait(ctx, r.op().ContainerID); err != nil {
+	if err := e.startAndWait(ctx, e.op().ContainerID); err != nil {
 		return err
 	}
-	return r.removePrevious(ctx)
+	return e.removePrevious(ctx)
 }
 
-// replaceStopped gives a game that is stopped its new container, which stays stopped too.
-func (r *execution) replaceStopped(ctx context.Context) error {
-	err := r.runStep(ctx, operation.StepStopping, func(ctx context.Context) error {
-		c, err := r.service.Engine.Inspect(ctx, r.op().ContainerID)
+// replaceStopped replaces the container of a stopped game by the new one, which stays
+// stopped.
+func (e *execution) replaceStopped(ctx context.Context) error {
+	err := e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error {
+		c, err := e.service.deps.Engine.Inspect(ctx, e.op().ContainerID)
 		if err != nil {
 			return err
 		}
-		return r.setStatus(ctx, runtime.StatusStopped, c, finalWrite, r.reason())
+		return e.setStatus(ctx, runtime.StatusStopped, c, finalWrite, e.reason())
 	})
 	if err != nil {
 		return err
 	}
-	return r.removePrevious(ctx)
+	return e.removePrevious(ctx)
 }

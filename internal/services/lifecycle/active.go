@@ -1,0 +1,117 @@
+package lifecycle
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"galaxy/rtmanager/internal/broadcast"
+	"galaxy/rtmanager/internal/domain/operation"
+)
+
+// activeOperation is the lock of one game, and the part of its operation that several
+// goroutines share: identity, progress and result. The execution writes it; requests
+// that started or joined the operation read it.
+type activeOperation struct {
+	gameID   string
+	accepted chan struct{} // closed when the operation is stored
+	done     chan struct{} // closed when the game is unlocked
+	end      func()        // ends its call of the service's lifetime
+	changed  broadcast.Signal
+
+	mu       sync.Mutex // guards the fields below
+	id       string     // empty until accepted
+	kind     operation.Kind
+	progress []progressEntry
+	reports  int // number of reports so far
+	outcome  operation.Outcome
+	err      error
+}
+
+// progressEntry is a report with its number. Entries may be replaced, so that a number
+// and not the position identifies what a reader has received.
+type progressEntry struct {
+	number int
+	operation.Progress
+}
+
+func newActiveOperation(gameID string, end func()) *activeOperation {
+	return &activeOperation{gameID: gameID, end: end, accepted: make(chan struct{}), done: make(chan struct{})}
+}
+
+// accept publishes the identity of the stored operation.
+func (a *activeOperation) accept(op operation.Operation) {
+	a.mu.Lock()
+	a.id, a.kind = op.ID, op.Kind
+	a.mu.Unlock()
+	close(a.accepted)
+}
+
+// operation returns ID and kind of the accepted operation; the ID is empty before that.
+func (a *activeOperation) operation() (string, operation.Kind) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.id, a.kind
+}
+
+// setResult sets the result that watch returns once the game is unlocked.
+func (a *activeOperation) setResult(outcome operation.Outcome, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.outcome, a.err = outcome, err
+}
+
+// report appends a report. A byte count replaces the previous byte count of the step.
+func (a *activeOperation) report(p operation.Progress) {
+	a.mu.Lock()
+	if last := len(a.progress) - 1; last >= 0 && a.progress[last].Step == p.Step && p.BytesTotal > 0 && a.progress[last].BytesTotal > 0 {
+		a.progress = a.progress[:last]
+	}
+	a.reports++
+	a.progress = append(a.progress, progressEntry{a.reports, p})
+	a.mu.Unlock()
+	a.changed.Notify()
+}
+
+// reportsAfter returns the reports with a higher number.
+func (a *activeOperation) reportsAfter(number int) []progressEntry {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first := slices.IndexFunc(a.progress, func(p progressEntry) bool { return p.number > number })
+	if first < 0 {
+		return nil
+	}
+	return slices.Clone(a.progress[first:])
+}
+
+// watch calls report, if not nil, with all reports of the operation, from the first
+// until it is done, and returns its result. If ctx ends first, the operation continues.
+func (a *activeOperation) watch(ctx context.Context, report func(operation.Progress)) (operation.Outcome, error) {
+	received := 0
+	for {
+		changed := a.changed.Changed()
+		isDone := false
+		select {
+		case <-a.done:
+			isDone = true // before the reports are read, so that none is missed
+		default:
+		}
+		for _, p := range a.reportsAfter(received) {
+			if report != nil {
+				report(p.Progress)
+			}
+			received = p.number
+		}
+		if isDone {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return a.outcome.Clone(), a.err
+		}
+		select {
+		case <-changed:
+		case <-a.done:
+		case <-ctx.Done():
+			return operation.Outcome{}, ctx.Err()
+		}
+	}
+}
