@@ -98,7 +98,7 @@ func leaderOf(t *testing.T, d *daemonProcess, region string) string {
 	}
 	for _, leader := range nodes.Leaders {
 		if leader.Region == region {
-			return leader.Node
+			return leader.Name
 		}
 	}
 	return ""

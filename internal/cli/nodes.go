@@ -42,16 +42,16 @@ func (a *app) printNodes(nodes api.Nodes) error {
 	wide := a.globals.output == outputWide
 	t := &table{header: []string{"REGION", "NODE", "LEADER", "ENGINE", "VERSION", "API", "UP-SINCE"}}
 	if wide {
-		t.header = append(t.header, "ANSWERED", "CLOCK", "INSTANCE", "IDENTITY", "SESSION")
+		t.header = append(t.header, "RESPONDER", "CLOCK", "INSTANCE", "IDENTITY", "SESSION")
 	}
 	for _, n := range nodes.Items {
-		at := api.Place{Region: n.Region, Node: n.Name}
+		at := n.Ref()
 		row := []string{
 			cell(n.Region), cell(n.Name), yes(slices.Contains(nodes.Leaders, at)), cell(string(n.Engine)),
 			cell(n.Version), cell(n.API), instant(n.StartedAt),
 		}
 		if wide {
-			row = append(row, yes(at == nodes.Answered), instant(n.Now), cell(n.Instance), cell(n.Identity), strconv.FormatInt(n.Session, 10))
+			row = append(row, yes(at == nodes.Responder), instant(n.Now), cell(n.Instance), cell(n.Identity), strconv.FormatInt(n.Session, 10))
 		}
 		t.add(row...)
 	}

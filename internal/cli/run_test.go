@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/cli"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 // nobody is an address at which no daemon can listen.
@@ -93,7 +94,7 @@ func api(t *testing.T, records ...runtime.RuntimeRecord) (http.Handler, *memstor
 	for _, record := range records {
 		require.NoError(t, store.Upsert(t.Context(), record))
 	}
-	server, err := httpserver.New(store, httpserver.Config{Region: "eu", Node: "n1", Manager: &runner{}, Nodes: theNodes()[:1]})
+	server, _, err := servertest.New(store, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Local: &runner{}, Nodes: theNodes()[:1]})
 	require.NoError(t, err)
 	return server.Handler(), store
 }

@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 // runner plays the part of a daemon that runs games: operations succeed at once
@@ -127,7 +128,7 @@ func managed(t *testing.T, r *runner, records ...runtime.RuntimeRecord) (server 
 	for _, record := range records {
 		require.NoError(t, store.Upsert(t.Context(), record))
 	}
-	daemon, err := httpserver.New(store, httpserver.Config{Region: "eu", Node: "n1", Manager: r, Nodes: theNodes()[:1]})
+	daemon, _, err := servertest.New(store, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Local: r, Nodes: theNodes()[:1]})
 	require.NoError(t, err)
 	return serving(t, daemon.Handler())
 }

@@ -19,7 +19,10 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/adapters/httpserver/peer"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/services/cluster"
 )
 
 // Ready says where a daemon that has begun to serve is reached.
@@ -76,10 +79,16 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	// The names by which other machines call this one are not known. They are not
 	// needed on a loopback address, which only this machine's programs can reach.
 	anyHost := cfg.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback()
+	peers := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: logger.With("component", "api")})
+	defer peers.CloseIdleConnections()
 	api, err := httpserver.New(store, httpserver.Config{
 		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
 		InsecureHosts: anyHost, Ready: map[string]func() error{"cache": func() error { return cacheFilled(store) }},
-		Manager: games.api(), Nodes: nodes,
+		Cluster: cluster.New(
+			cluster.Dependencies{Records: store, Nodes: nodes, Local: games.localNode(), Peer: peers},
+			cluster.Config{Region: cfg.Region, Node: cfg.Node, ErrorText: httpserver.PublicText, Logger: logger.With("component", "cluster")},
+		),
+		Peers: peers,
 	})
 	if err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
-	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/services/cluster"
 )
 
 // games is what a daemon runs games with: the node's directory, its engine and
@@ -78,8 +78,8 @@ func (g *games) kind() string {
 	return string(g.engine.Kind())
 }
 
-// api is the manager as the API calls it: nil where there is none.
-func (g *games) api() httpserver.Manager {
+// localNode returns the manager as the cluster service calls it, nil without an engine.
+func (g *games) localNode() cluster.LocalNode {
 	if g.manager == nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -84,10 +85,10 @@ func (c *Client) ApplyDrift(ctx context.Context, findings []drift.Finding, actor
 
 // ReleaseBrake releases the brake of a node, so that the actions it blocks proceed. It
 // fails with operation.ErrRefused if the brake is not engaged.
-func (c *Client) ReleaseBrake(ctx context.Context, region, node string) error {
-	query := url.Values{"region": {region}, "node": {node}}
-	var released api.Place
-	return c.changeOnce(ctx, apiRequest{method: http.MethodPost, path: "/v1/drift/release", query: query}, &released, func() bool { return released.Node == node })
+func (c *Client) ReleaseBrake(ctx context.Context, region, name string) error {
+	query := url.Values{"region": {region}, "node": {name}}
+	var released node.Ref
+	return c.changeOnce(ctx, apiRequest{method: http.MethodPost, path: "/v1/drift/release", query: query}, &released, func() bool { return released.Name == name })
 }
 
 // changeOnce sends a change that must not be retried without the caller's consent, and

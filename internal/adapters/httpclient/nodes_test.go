@@ -50,7 +50,7 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 
 	nodes, err := client.Nodes(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, api.Nodes{Answered: api.Place{Region: "eu", Node: "n1"}, Items: []node.Node{self}, Leaders: []api.Place{{Region: "eu", Node: "n1"}}}, nodes)
+	require.Equal(t, api.Nodes{Responder: node.Ref{Region: "eu", Name: "n1"}, Items: []node.Node{self}, Leaders: []node.Ref{{Region: "eu", Name: "n1"}}}, nodes)
 	page, err := client.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, o.page, page)

@@ -22,14 +22,16 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 var startTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // fakeManager is the manager of the served daemon. The test sets its results.
 type fakeManager struct {
-	httpserver.Manager
+	cluster.LocalNode
 	execute func(ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error)
 	report  drift.Report
 	page    drift.Explanation
@@ -59,7 +61,7 @@ func (o *fakeManager) ApplyDrift(_ context.Context, findings []drift.Finding, _ 
 // clientOfManager serves the daemon eu/n1 with the manager and returns its client.
 func clientOfManager(t *testing.T, o *fakeManager, nodes ports.NodeRegistry) *httpclient.Client {
 	t.Helper()
-	api, err := httpserver.New(memstore.New(), httpserver.Config{Region: "eu", Node: "n1", Manager: o, Nodes: nodes})
+	api, _, err := servertest.New(memstore.New(), servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Local: o, Nodes: nodes})
 	require.NoError(t, err)
 	server := httptest.NewServer(api.Handler())
 	client, err := httpclient.New(server.URL, fastRetries())

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -98,7 +97,7 @@ func placesOf(p api.Problem) string {
 }
 
 // startSettled serves the store that badRow describes.
-func startSettled(t testing.TB, cfg httpserver.Config) *fixture {
+func startSettled[C config](t testing.TB, cfg C) *fixture {
 	t.Helper()
 	f := start(t, cfg)
 	for _, id := range []string{"g", "s", "r"} {

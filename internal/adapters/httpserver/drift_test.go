@@ -10,11 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 func finding(id, node string) drift.Finding {
@@ -44,7 +45,7 @@ func applying(seen *[]drift.Finding) func([]drift.Finding) ([]drift.ApplyResult,
 // name it, is listed.
 func TestDriftOfAllNodes(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, func(cfg *httpserver.Config) { cfg.PeerTimeout = 2 * time.Second })
+	c := startCluster(t, func(cfg *servertest.Config) { cfg.PeerTimeout = 2 * time.Second })
 	c.first.report = drift.Report{Findings: []drift.Finding{finding("z", "n1"), finding("a", "n1")}}
 	c.second.report = drift.Report{Findings: []drift.Finding{finding("b", "n2")}, Brakes: []drift.Brake{{Region: "eu", Node: "n2", Since: noon, Reason: "too many"}}}
 	hanging, _ := recorder(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
@@ -61,8 +62,8 @@ func TestDriftOfAllNodes(t *testing.T) {
 	require.Equal(t, c.second.report.Brakes, report.Brakes)
 	require.Len(t, report.Missing, 4, got.body)
 	for i, want := range [][]string{
-		{"ap", "dead", "does not answer at http://127.0.0.1:1"}, {"ap", "hangs", "did not answer in time"},
-		{"ap", "odd", "not an answer of the API"}, {"us", "gone", "a record names it"},
+		{"ap", "dead", "does not respond at http://127.0.0.1:1"}, {"ap", "hangs", "did not respond in time"},
+		{"ap", "odd", "not a response of this API"}, {"us", "gone", "a record names it"},
 	} {
 		require.Equal(t, want[:2], []string{report.Missing[i].Region, report.Missing[i].Node})
 		require.Contains(t, report.Missing[i].Reason, want[2])
@@ -85,7 +86,7 @@ func TestDriftAnswersThatAreNoReport(t *testing.T) {
 		report := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift", "", "").body)
 		require.Len(t, report.Missing, 2, body)
 		require.Equal(t, "ap/odd", report.Missing[0].Region+"/"+report.Missing[0].Node)
-		require.Contains(t, report.Missing[0].Reason, "what it answered is not a report", body)
+		require.Contains(t, report.Missing[0].Reason, "its response is not a report", body)
 	}
 }
 
@@ -130,7 +131,7 @@ func TestApplyDrift(t *testing.T) {
 		reason string
 	}{
 		{drift.ApplyDone, ""}, {drift.ApplyDone, ""}, {drift.ApplyBlocked, "the brake is on"}, {drift.ApplyStale, "the record is at revision 6 now, not at 5"},
-		{drift.ApplyStale, "is not found any more"}, {drift.ApplyStale, "proposes remove_container now, not mark_stopped"},
+		{drift.ApplyStale, "the node no longer finds it"}, {drift.ApplyStale, "proposes remove_container now, not mark_stopped"},
 		{drift.ApplyFailed, "eu/n9 is not among the present nodes"},
 	} {
 		require.Equal(t, asked[i].ID, results[i].ID)
@@ -191,10 +192,10 @@ func TestReleaseBrake(t *testing.T) {
 			require.Equal(t, row.code, got.problem(t).Code)
 			continue
 		}
-		require.Equal(t, row.at, decodeAs[api.Place](t, got.body).String())
+		require.Equal(t, row.at, decodeAs[node.Ref](t, got.body).String())
 	}
 	c.second.brake = nil
-	require.Equal(t, "eu/n2", decodeAs[api.Place](t, c.one.send("POST", "/v1/drift/release?node=n2", "", "").body).String())
+	require.Equal(t, "eu/n2", decodeAs[node.Ref](t, c.one.send("POST", "/v1/drift/release?node=n2", "", "").body).String())
 	c.first.brake = errors.New("odd")
 	require.Equal(t, 500, c.one.send("POST", "/v1/drift/release", "", "").StatusCode)
 }

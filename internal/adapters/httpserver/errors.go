@@ -52,7 +52,10 @@ func errorTable() []errorRow {
 		{runtime.ErrCorrupt, http.StatusInternalServerError, api.CodeCorrupt, "Store holds a damaged value", false},
 		{runtime.ErrReadOnly, http.StatusInsufficientStorage, api.CodeReadOnly, "Store is read-only", true},
 		{runtime.ErrIncompatible, http.StatusInternalServerError, api.CodeIncompatible, "Store is not compatible", true},
-		{errClosing, http.StatusServiceUnavailable, api.CodeUnavailable, "Server is shutting down", false},
+		{node.ErrMisdirected, http.StatusMisdirectedRequest, api.CodeMisrouted, "Request was forwarded to the wrong node", false},
+		{node.ErrNoEngine, http.StatusNotImplemented, api.CodeNoEngine, "Not offered by this daemon", false},
+		{node.ErrNotMember, http.StatusNotImplemented, api.CodeNoEngine, "Not offered by this daemon", false},
+		{errShuttingDown, http.StatusServiceUnavailable, api.CodeUnavailable, "Server is shutting down", false},
 		{runtime.ErrUnavailable, http.StatusServiceUnavailable, api.CodeUnavailable, "Store is unavailable", true},
 		{context.DeadlineExceeded, http.StatusServiceUnavailable, api.CodeUnavailable, "Store is unavailable", true},
 		{context.Canceled, http.StatusServiceUnavailable, api.CodeUnavailable, "Request was given up", true},
@@ -83,6 +86,10 @@ func problemOf(err error, where locate) *api.Problem {
 	return newProblem(http.StatusInternalServerError, api.CodeInternal, "Internal error", "the server's log says more")
 }
 
+// PublicText returns the text of an error that a client may see: the detail of its
+// problem.
+func PublicText(err error) string { return problemOf(err, inQuery).Error() }
+
 // describe adds what the domain's error types carry.
 func describe(p *api.Problem, err error, where locate) {
 	var conflict *runtime.ConflictError
@@ -90,7 +97,8 @@ func describe(p *api.Problem, err error, where locate) {
 	var corrupt *runtime.CorruptError
 	var busy *operation.BusyError
 	var refused *operation.RefusedError
-	var unreachable *unreachableError
+	var unreachable *node.UnreachableError
+	var misdirected *node.MisdirectedError
 	switch {
 	case errors.As(err, &busy):
 		describeBusy(p, busy)
@@ -98,6 +106,8 @@ func describe(p *api.Problem, err error, where locate) {
 		p.GameID, p.Kind, p.GameStatus, p.Reason = refused.GameID, refused.Operation, refused.Status, refused.Reason
 	case p.Code == api.CodeNodeUnreachable && errors.As(err, &unreachable):
 		describeUnreachable(p, unreachable)
+	case errors.As(err, &misdirected):
+		p.GameID, p.Region, p.Node = misdirected.GameID, misdirected.Node.Region, misdirected.Node.Name
 	case errors.As(err, &conflict):
 		describeConflict(p, conflict)
 	case errors.As(err, &transition):
@@ -106,6 +116,13 @@ func describe(p *api.Problem, err error, where locate) {
 		describeFaults(p, faultsOf(err, where))
 	case errors.As(err, &corrupt):
 		p.Key, p.GameID, p.Reason = corrupt.Key, corrupt.GameID, corrupt.Reason
+	}
+}
+
+func describeUnreachable(p *api.Problem, e *node.UnreachableError) {
+	p.Region, p.Node = e.Node.Region, e.Node.Name
+	if e.Network {
+		p.Status = http.StatusBadGateway
 	}
 }
 

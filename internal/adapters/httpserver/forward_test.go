@@ -18,10 +18,11 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
-// cluster is two daemons, eu/n1 and eu/n2, over one store.
-type cluster struct {
+// clusterFixture is two daemons, eu/n1 and eu/n2, over one store.
+type clusterFixture struct {
 	register *register
 	store    *memstore.Store
 	one, two *fixture
@@ -29,11 +30,11 @@ type cluster struct {
 	first, second *manager
 }
 
-func startCluster(t testing.TB, tune func(*httpserver.Config)) *cluster {
+func startCluster(t testing.TB, tune func(*servertest.Config)) *clusterFixture {
 	t.Helper()
-	c := &cluster{register: &register{}, store: memstore.New(), first: &manager{}, second: &manager{}}
+	c := &clusterFixture{register: &register{}, store: memstore.New(), first: &manager{}, second: &manager{}}
 	node := func(name string, m *manager) *fixture {
-		cfg := httpserver.Config{Region: "eu", Node: name, Manager: m, Nodes: c.register}
+		cfg := servertest.Config{Config: httpserver.Config{Region: "eu", Node: name}, Local: m, Nodes: c.register}
 		if tune != nil {
 			tune(&cfg)
 		}
@@ -219,7 +220,7 @@ func TestStrangeAnswersOfOtherNodes(t *testing.T) {
 			require.Len(t, seen, 1)
 			explained := c.one.send("GET", "/v1/runtimes/far/explain", "", "")
 			require.Equal(t, 200, explained.StatusCode, explained.body)
-			require.Contains(t, explained.body, "node is not reachable: eu/n2 does not answer")
+			require.Contains(t, explained.body, "node is not reachable: eu/n2 does not respond")
 		})
 	}
 }
@@ -237,9 +238,9 @@ func TestUnreachableNodes(t *testing.T) {
 		detail string
 	}{
 		"gone":       {"", 503, "node is not reachable: eu/n2 is not among the present nodes"},
-		"dead":       {"http://" + dead.Addr().String(), 502, "eu/n2 does not answer at http://127.0.0.1:"},
-		"no address": {"file:///etc/passwd", 503, "eu/n2 names no address"},
-		"half a one": {"http://", 503, "eu/n2 names no address"},
+		"dead":       {"http://" + dead.Addr().String(), 502, "eu/n2 does not respond at http://127.0.0.1:"},
+		"no address": {"file:///etc/passwd", 503, "eu/n2 has no valid address"},
+		"half a one": {"http://", 503, "eu/n2 has no valid address"},
 	} {
 		c.register.leave("n2")
 		if row.api != "" {
@@ -270,11 +271,11 @@ func TestNodesThatHang(t *testing.T) {
 		want    string
 	}{
 		"and leave the register": {time.Hour, true, "eu/n2 is not among the present nodes"},
-		"and stay":               {300 * time.Millisecond, false, "eu/n2 did not answer in time"},
+		"and stay":               {300 * time.Millisecond, false, "eu/n2 did not respond in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := startCluster(t, func(cfg *httpserver.Config) { cfg.OperationTimeout = row.timeout })
+			c := startCluster(t, func(cfg *servertest.Config) { cfg.OperationTimeout = row.timeout })
 			url, seen := recorder(t, func(_ http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				<-r.Context().Done()
@@ -354,7 +355,9 @@ func TestShutdownLeavesForwardedOperations(t *testing.T) {
 	register.join("eu", "n2", url)
 	store := memstore.New()
 	require.NoError(t, store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
-	s := serve(t, store, httpserver.Config{Region: "eu", Node: "n1", Manager: &manager{}, Nodes: register, DrainTimeout: time.Second})
+	s := serve(t, store, servertest.Config{
+		Config: httpserver.Config{Region: "eu", Node: "n1", DrainTimeout: time.Second}, Local: &manager{}, Nodes: register,
+	})
 	answered := make(chan answer, 1)
 	go func() { answered <- s.send("POST", opPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "") }()
 	<-seen

@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -32,8 +31,7 @@ func newTarget(f testing.TB, store ports.Store) *target {
 	m := &manager{}
 	cfg := here(m)
 	cfg.Nodes, cfg.Clock = new(register), func() time.Time { return noon }
-	api, err := httpserver.New(store, cfg)
-	require.NoError(f, err)
+	api := newServer(f, store, cfg)
 	inMemory, _ := store.(*memstore.Store)
 	return &target{store: inMemory, manager: m, handler: api.Handler()}
 }

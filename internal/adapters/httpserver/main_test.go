@@ -19,6 +19,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,7 +35,7 @@ type fixture struct {
 	addr  string
 }
 
-func start(t testing.TB, cfg httpserver.Config) *fixture {
+func start[C config](t testing.TB, cfg C) *fixture {
 	t.Helper()
 	store := memstore.New()
 	f := startOver(t, store, cfg)
@@ -42,16 +43,33 @@ func start(t testing.TB, cfg httpserver.Config) *fixture {
 	return f
 }
 
-func startOver(t testing.TB, store ports.Store, cfg httpserver.Config) *fixture {
+func startOver[C config](t testing.TB, store ports.Store, cfg C) *fixture {
 	t.Helper()
-	api, err := httpserver.New(store, cfg)
-	require.NoError(t, err)
+	api := newServer(t, store, cfg)
 	server := httptest.NewServer(api.Handler())
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
 	})
 	return &fixture{t: t, api: api, addr: server.Listener.Addr().String()}
+}
+
+// config is a server's configuration, with or without that of a cluster.
+type config interface {
+	httpserver.Config | servertest.Config
+}
+
+// newServer returns a server with a cluster service, as the daemon has it.
+func newServer[C config](t testing.TB, store ports.Store, cfg C) *httpserver.Server {
+	t.Helper()
+	complete, isComplete := any(cfg).(servertest.Config)
+	if !isComplete {
+		complete.Config = any(cfg).(httpserver.Config)
+	}
+	server, closeIdle, err := servertest.New(store, complete)
+	require.NoError(t, err)
+	t.Cleanup(closeIdle)
+	return server
 }
 
 // on is the fixture for a subtest, which is then what fails.

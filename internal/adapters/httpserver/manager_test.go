@@ -17,6 +17,8 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/cluster"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 // manager plays the part of a daemon that runs games: its steps are the test's.
@@ -37,7 +39,7 @@ type manager struct {
 	appliers []string // who has asked for ApplyDrift
 }
 
-var _ httpserver.Manager = (*manager)(nil)
+var _ cluster.LocalNode = (*manager)(nil)
 
 func (m *manager) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	m.mu.Lock()
@@ -166,8 +168,8 @@ func (r *register) leave(name string) {
 }
 
 // here is the settings of the node eu/n1, which recordOf's games live on.
-func here(m httpserver.Manager) httpserver.Config {
-	return httpserver.Config{Region: "eu", Node: "n1", Manager: m}
+func here(m cluster.LocalNode) servertest.Config {
+	return servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Local: m}
 }
 
 // recordOn is a running game of another node.

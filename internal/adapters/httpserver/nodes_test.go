@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 func TestNodesAreListedWithTheirLeaders(t *testing.T) {
@@ -21,20 +22,20 @@ func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 	register.join("eu", "n1", "http://127.0.0.1:1")
 	register.join("eu", "n2", "http://127.0.0.1:2")
 	register.join("us", "u1", "http://127.0.0.1:3")
-	f := start(t, httpserver.Config{Region: "eu", Node: "n1", Nodes: register})
+	f := start(t, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Nodes: register})
 	got := f.send("GET", "/v1/nodes", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
 	contractOf(t, f).check(t, "GET", "/v1/nodes", got)
 	nodes := decodeAs[api.Nodes](t, got.body)
-	require.Equal(t, api.Place{Region: "eu", Node: "n1"}, nodes.Answered)
+	require.Equal(t, node.Ref{Region: "eu", Name: "n1"}, nodes.Responder)
 	require.Equal(t, register.nodes, nodes.Items)
-	require.Equal(t, []api.Place{{Region: "eu", Node: "n2"}}, nodes.Leaders, "a region without a leader is not listed")
+	require.Equal(t, []node.Ref{{Region: "eu", Name: "n2"}}, nodes.Leaders, "a region without a leader is not listed")
 	require.NotContains(t, got.body, "fence", "what proves a leadership is nobody's business")
 
 	register.err = runtime.ErrUnavailable
 	require.Equal(t, 503, f.send("GET", "/v1/nodes", "", "").StatusCode)
-	empty := start(t, httpserver.Config{Nodes: new(registerType)})
-	require.JSONEq(t, `{"answered":{"region":"","node":""},"items":[],"leaders":[]}`, empty.send("GET", "/v1/nodes", "", "").body)
+	empty := start(t, servertest.Config{Nodes: new(registerType)})
+	require.JSONEq(t, `{"responder":{"region":"","node":""},"items":[],"leaders":[]}`, empty.send("GET", "/v1/nodes", "", "").body)
 }
 
 type registerType = register
@@ -76,9 +77,9 @@ func TestExplainWithoutTheGamesNode(t *testing.T) {
 	page := decodeAs[drift.Explanation](t, got.body)
 	require.Equal(t, "us", page.Record.Region)
 	require.Len(t, page.Warnings, 2)
-	require.Contains(t, page.Warnings[1], "us/gone is not among the present nodes; its containers")
+	require.Contains(t, page.Warnings[1], "us/gone is not among the present nodes; the game's containers")
 
-	bare := startOver(t, c.store, httpserver.Config{Region: "eu", Node: "n3", Nodes: c.register})
+	bare := startOver(t, c.store, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n3"}, Nodes: c.register})
 	got = bare.send("GET", "/v1/runtimes/lost/explain", "", "")
 	require.Equal(t, 503, got.StatusCode)
 	require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code)

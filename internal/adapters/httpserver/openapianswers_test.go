@@ -9,6 +9,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 // Every operation's good answers, and the conflicts, are as the document says.
@@ -16,7 +17,7 @@ func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 	t.Parallel()
 	m := &manager{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
 	m.apply = applying(new([]drift.Finding))
-	f := start(t, httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1", Manager: m, Nodes: new(register)})
+	f := start(t, servertest.Config{Config: httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1"}, Local: m, Nodes: new(register)})
 	c := contractOf(t, f)
 	documented := c.operations()
 	answered := map[string]bool{}

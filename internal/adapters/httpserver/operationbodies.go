@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -74,35 +75,35 @@ func (s *Server) decodeOptional(schema *huma.Schema, body []byte, target any) (m
 
 // operationBody completes the request by what the body says, and returns where a
 // game without a node is to be started.
-func (s *Server) operationBody(body []byte, request *ports.OperationRequest) (place, error) {
+func (s *Server) operationBody(body []byte, request *ports.OperationRequest) (node.Ref, error) {
 	switch request.Kind {
 	case operation.KindStart:
 		return s.startBody(body, request)
 	case operation.KindPatch:
 		var patch api.PatchRequest
 		if _, err := decodeBody(s.registry, s.bodies.patch, body, &patch); err != nil {
-			return place{}, err
+			return node.Ref{}, err
 		}
 		if err := operation.ValidateImage(patch.Image); err != nil {
-			return place{}, problemOf(err, inRecordBody)
+			return node.Ref{}, problemOf(err, inRecordBody)
 		}
 		request.Image, request.Force = patch.Image, patch.Force
-		return place{}, nil
+		return node.Ref{}, nil
 	default:
 		_, err := s.decodeOptional(s.bodies.empty, body, &struct{}{})
-		return place{}, err
+		return node.Ref{}, err
 	}
 }
 
-func (s *Server) startBody(body []byte, request *ports.OperationRequest) (place, error) {
+func (s *Server) startBody(body []byte, request *ports.OperationRequest) (node.Ref, error) {
 	var start api.StartRequest
 	given, err := s.decodeOptional(s.bodies.start, body, &start)
 	if err != nil {
-		return place{}, err
+		return node.Ref{}, err
 	}
 	for _, name := range []string{"region", "node"} {
 		if _, named := given[name]; named && (name == "region" && start.Region == "" || name == "node" && start.Node == "") {
-			return place{}, invalidProblem(http.StatusUnprocessableEntity,
+			return node.Ref{}, invalidProblem(http.StatusUnprocessableEntity,
 				api.Fault{Location: "body." + name, Message: "is empty; leave it out where it does not matter"})
 		}
 		delete(given, name)
@@ -113,9 +114,9 @@ func (s *Server) startBody(body []byte, request *ports.OperationRequest) (place,
 			checked.Image = "as-before" // the image is the manager's to fill in
 		}
 		if err := checked.Validate(); err != nil {
-			return place{}, problemOf(err, inRecordBody)
+			return node.Ref{}, problemOf(err, inRecordBody)
 		}
 		request.Spec = &start.Spec
 	}
-	return place{start.Region, start.Node}, nil
+	return node.Ref{Region: start.Region, Name: start.Node}, nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"github.com/google/uuid"
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -23,17 +22,17 @@ type operationInput struct {
 	Forwarded string `header:"Rtmanager-Forwarded" hidden:"true"`
 }
 
-// waiting is how long a request waits for its operation.
-type waiting string
+// waitMode is how long a request waits for its operation.
+type waitMode string
 
 const (
-	waitDone     waiting = "done"
-	waitRunning  waiting = "running"
-	waitAccepted waiting = "accepted"
+	waitDone     waitMode = "done"
+	waitRunning  waitMode = "running"
+	waitAccepted waitMode = "accepted"
 )
 
-// met reports whether an operation that goes on has come far enough.
-func (w waiting) met(p operation.Progress) bool {
+// isReached reports whether an operation that continues has come far enough.
+func (w waitMode) isReached(p operation.Progress) bool {
 	return w == waitAccepted || w == waitRunning && p.Step == operation.StepAwaitingHealth
 }
 
@@ -49,22 +48,22 @@ func (s *Server) operate(kind operation.Kind) func(context.Context, *operationIn
 			return nil, err
 		}
 		if origin.OperationID == "" {
-			// Here and not by the manager, so that the answer to a request that is
-			// passed on, and gets lost, can be asked for again.
-			origin.OperationID = "op_" + uuid.Must(uuid.NewV7()).String()
+			// The server makes the id, not the node that executes, so that a client can
+			// repeat a request whose response was lost on the way from that node.
+			origin.OperationID = operation.NewID()
 		}
 		request := ports.OperationRequest{GameID: id, Kind: kind, Origin: origin}
 		if err := origin.Validate(); err != nil {
 			return nil, problemOf(err, inRecordBody)
 		}
-		wanted, err := s.operationBody(bodyOf(ctx), &request)
+		requested, err := s.operationBody(bodyOf(ctx), &request)
 		if err != nil {
 			return nil, err
 		}
 		if s.shuttingDown() {
 			return nil, s.fail(ctx, shutdownProblem(), inRecordBody)
 		}
-		to, err := s.destination(ctx, request, wanted, in.Forwarded != "")
+		to, err := s.cfg.Cluster.Route(ctx, request, requested, in.Forwarded != "")
 		if err != nil {
 			s.auditOperation(request, api.OperationAnswer{}, err)
 			return nil, s.fail(ctx, err, inRecordBody)
@@ -81,20 +80,20 @@ func (s *Server) operate(kind operation.Kind) func(context.Context, *operationIn
 				s.forwardOperation(w, r, *to, request, bodyOf(ctx.Context()))
 				return
 			}
-			s.answerOperation(w, r, request, waiting(in.Wait), streamForm(in.Accept))
+			s.answerOperation(w, r, request, waitMode(in.Wait), streamForm(in.Accept))
 		}}, nil
 	}
 }
 
 // answerOperation carries the operation out here and answers.
-func (s *Server) answerOperation(w http.ResponseWriter, r *http.Request, request ports.OperationRequest, until waiting, form form) {
-	var hears listener = silence{}
+func (s *Server) answerOperation(w http.ResponseWriter, r *http.Request, request ports.OperationRequest, wait waitMode, form form) {
+	x := execution{request: request, wait: wait}
 	var stream *operationStream
 	if form != nil {
-		stream = &operationStream{newEventWriter(w, form, s.cfg.WriteTimeout, s.cfg.Heartbeat)}
-		hears = stream
+		stream = &operationStream{out: newEventWriter(w, form, s.cfg.WriteTimeout, s.cfg.Heartbeat)}
+		x.report = stream.progress
 	}
-	answer, problem := s.follow(r.Context(), request, until, hears)
+	answer, problem := s.executeWithHeartbeats(r.Context(), x, stream)
 	if problem != nil {
 		s.auditOperation(request, answer, problem)
 	} else {
@@ -110,11 +109,19 @@ func (s *Server) answerOperation(w http.ResponseWriter, r *http.Request, request
 	default:
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
 		status := http.StatusOK
-		if until == waitAccepted && answer.Outcome == nil {
+		if wait == waitAccepted && answer.Outcome == nil {
 			status = http.StatusAccepted
 		}
 		writeJSON(w, status, answer)
 	}
+}
+
+// executeWithHeartbeats is execute with heartbeats on the stream, if there is one.
+func (s *Server) executeWithHeartbeats(ctx context.Context, x execution, stream *operationStream) (api.OperationAnswer, *api.Problem) {
+	if stream != nil {
+		defer stream.heartbeats(s.cfg.Heartbeat)()
+	}
+	return s.execute(ctx, x)
 }
 
 // auditOperation leaves one line for each operation that was asked for, refused

@@ -71,7 +71,7 @@ func TestOperationBodies(t *testing.T) {
 			got := f.send("POST", opPath("a%2Fb", c.kind), "Content-Type: application/json\r\n", c.body)
 			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 			request := m.asked(t)
-			require.Regexp(t, "^op_[0-9a-f-]{36}$", request.Origin.OperationID, "a request without an operation id is given one")
+			require.Regexp(t, "^op_[0-9a-z]{26}$", request.Origin.OperationID, "a request without an operation id is given one")
 			c.want.GameID, c.want.Kind, c.want.Origin = "a/b", c.kind, request.Origin
 			require.Equal(t, c.want, request)
 		})
@@ -157,7 +157,7 @@ func TestOperationsOutlastTheirRequests(t *testing.T) {
 	p := got.problem(t)
 	require.Equal(t, api.CodeOutcomeUnknown, p.Code)
 	require.Equal(t, []string{"op-1", "start", "pulling", "g"}, []string{p.OperationID, p.Kind, p.Step, p.GameID})
-	require.Contains(t, p.Detail, "operation op-1 goes on")
+	require.Contains(t, p.Detail, "operation op-1 continues")
 }
 
 func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
@@ -233,7 +233,7 @@ func TestShutdownAndOperations(t *testing.T) {
 	_, long := s.openUntilDone("POST", opPath("long", operation.KindStop), ndjson, "")
 	plain := make(chan answer, 1)
 	go func() { plain <- s.send("POST", opPath("plain", operation.KindStop), "", "") }()
-	eventually(t, func() bool { return cfg.Manager.(*manager).count() == 3 }, "all operations are under way")
+	eventually(t, func() bool { return cfg.Local.(*manager).count() == 3 }, "all operations are under way")
 	s.stop()
 	close(end)
 	require.Equal(t, "progress result", typesOf(readOperation(t, quick)))

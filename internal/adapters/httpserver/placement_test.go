@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
 // A game without a node is started where the request says, and else where it
@@ -42,13 +43,13 @@ func TestWhereAGameIsStarted(t *testing.T) {
 			t.Parallel()
 			register, managers := &register{}, map[string]*manager{}
 			node := func(region, name string) *fixture {
-				cfg := httpserver.Config{Region: region, Node: name, Nodes: register}
+				cfg := servertest.Config{Config: httpserver.Config{Region: region, Node: name}, Nodes: register}
 				if name != "n1" || !row.noEngine {
 					managers[name] = &manager{}
-					cfg.Manager = managers[name]
+					cfg.Local = managers[name]
 				}
 				f := start(t, cfg)
-				if cfg.Manager != nil {
+				if cfg.Local != nil {
 					register.join(region, name, "http://"+f.addr)
 				}
 				return f
@@ -88,7 +89,7 @@ func nowhere() *runtime.RuntimeRecord {
 func TestNobodyCanRunTheGame(t *testing.T) {
 	t.Parallel()
 	register := &register{nodes: []node.Node{{Region: "eu", Name: "bare", API: "http://127.0.0.1:1"}}}
-	f := start(t, httpserver.Config{Region: "eu", Node: "n1", Nodes: register})
+	f := start(t, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Nodes: register})
 	for body, want := range map[string]string{
 		`{}`:              "no node that runs games is present",
 		`{"region":"us"}`: `no node that runs games is present in region "us"`,

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -32,13 +33,11 @@ type Config struct {
 	Ready map[string]func() error
 	// Version, Region and Node say who answers, in /v1/cluster and the metrics.
 	Version, Region, Node string
-	// Manager runs the games of this node; nil is a daemon without an engine, which
-	// can still pass requests on.
-	Manager Manager
-	// Nodes tells who else takes part; nil knows of nobody, and passes nothing on.
-	Nodes ports.NodeRegistry
-	// Transport carries requests to other nodes; nil makes one of the server's own.
-	Transport http.RoundTripper
+	// Cluster carries out requests about games and nodes; nil fails them with the code
+	// no_engine.
+	Cluster Cluster
+	// Peers forwards operations to other nodes. It is required with Cluster.
+	Peers Forwarder
 	// InsecureHosts accepts any Host header on loopback connections too, which
 	// exposes the API to DNS rebinding.
 	InsecureHosts bool
@@ -62,8 +61,6 @@ type Config struct {
 	OperationTimeout time.Duration
 	// MaxOperations is how many requests may wait for operations at once. Default 1 000.
 	MaxOperations int
-	// PeerTimeout bounds how long another node may take to answer a question. Default 10 s.
-	PeerTimeout time.Duration
 	// HeaderTimeout is how long a request's headers may take to arrive. Default 10 s.
 	HeaderTimeout time.Duration
 	// BodyTimeout is how long a request's body may take to arrive. Default 15 s.
@@ -92,8 +89,8 @@ func (c Config) withDefaults() Config {
 	if c.MaxOperations == 0 {
 		c.MaxOperations = 1000
 	}
-	if c.Transport == nil {
-		c.Transport = newPeerTransport()
+	if c.Cluster == nil {
+		c.Cluster = noCluster{}
 	}
 	orDefault := func(d *time.Duration, def time.Duration) {
 		if *d == 0 {
@@ -105,7 +102,6 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.RequestTimeout, 30*time.Second)
 	orDefault(&c.CheckTimeout, 10*time.Minute)
 	orDefault(&c.OperationTimeout, 10*time.Minute)
-	orDefault(&c.PeerTimeout, 10*time.Second)
 	orDefault(&c.HeaderTimeout, 10*time.Second)
 	orDefault(&c.BodyTimeout, 15*time.Second)
 	orDefault(&c.DrainTimeout, 10*time.Second)
@@ -124,7 +120,6 @@ type Server struct {
 	streams   streamSlots
 	// operations counts requests that wait for one.
 	operations streamSlots
-	peers      http.RoundTripper
 
 	// registry holds the schemas of the OpenAPI document; bodies are decoded by
 	// the same two that it shows.
@@ -136,6 +131,10 @@ type Server struct {
 	// watch it.
 	closing   chan struct{}
 	closeOnce sync.Once
+	// draining ends, with errShuttingDown, in time for a response before Serve cuts the
+	// open requests off.
+	draining  context.Context //nolint:containedctx // the life of the server
+	stopDrain context.CancelCauseFunc
 }
 
 // New returns a server of the store. It does not touch the store, so it works
@@ -143,17 +142,17 @@ type Server struct {
 // for a registry that already holds other metrics of the same names.
 func New(store ports.Store, cfg Config) (*Server, error) {
 	if store == nil {
-		return nil, errors.New("restapi: a store is required")
+		return nil, errors.New("httpserver: a store is required")
 	}
 	cfg = cfg.withDefaults()
 	for name, d := range map[string]time.Duration{
 		"Heartbeat": cfg.Heartbeat, "WriteTimeout": cfg.WriteTimeout, "RequestTimeout": cfg.RequestTimeout,
 		"CheckTimeout": cfg.CheckTimeout, "HeaderTimeout": cfg.HeaderTimeout, "BodyTimeout": cfg.BodyTimeout, "DrainTimeout": cfg.DrainTimeout,
-		"OperationTimeout": cfg.OperationTimeout, "PeerTimeout": cfg.PeerTimeout,
-		"MaxStreams": time.Duration(cfg.MaxStreams), "MaxOperations": time.Duration(cfg.MaxOperations),
+		"OperationTimeout": cfg.OperationTimeout,
+		"MaxStreams":       time.Duration(cfg.MaxStreams), "MaxOperations": time.Duration(cfg.MaxOperations),
 	} {
 		if d < 0 {
-			return nil, fmt.Errorf("restapi: %s must not be negative", name)
+			return nil, fmt.Errorf("httpserver: %s must not be negative", name)
 		}
 	}
 	m, err := newMetrics(cfg)
@@ -165,10 +164,10 @@ func New(store ports.Store, cfg Config) (*Server, error) {
 		origins:    http.NewCrossOriginProtection(),
 		streams:    streamSlots{max: int64(cfg.MaxStreams)},
 		operations: streamSlots{max: int64(cfg.MaxOperations)},
-		peers:      cfg.Transport,
 		encodings:  newEncodings(),
 		closing:    make(chan struct{}),
 	}
+	s.draining, s.stopDrain = context.WithCancelCause(context.Background())
 	s.register()
 	return s, nil
 }
@@ -190,9 +189,6 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
-	}
-	if own, ok := s.peers.(*http.Transport); ok {
-		defer own.CloseIdleConnections()
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -216,7 +212,29 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-func (s *Server) beginShutdown() { s.closeOnce.Do(func() { close(s.closing) }) }
+func (s *Server) beginShutdown() {
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		time.AfterFunc(s.cfg.DrainTimeout/2, func() { s.stopDrain(errShuttingDown) })
+	})
+}
+
+// errShuttingDown ends operations and requests to other nodes during a shutdown.
+var errShuttingDown = errors.New("the server is shutting down")
+
+// withDrain returns a context that also ends, with the cause errShuttingDown, when half of
+// the drain timeout of a shutdown is over.
+func (s *Server) withDrain(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.draining, func() { cancel(errShuttingDown) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// self names this daemon's node.
+func (s *Server) self() node.Ref { return node.Ref{Region: s.cfg.Region, Name: s.cfg.Node} }
 
 func (s *Server) shuttingDown() bool {
 	select {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
@@ -22,10 +21,9 @@ type serving struct {
 	ended chan error         // what Serve returned
 }
 
-func serve(t testing.TB, store ports.Store, cfg httpserver.Config) *serving {
+func serve[C config](t testing.TB, store ports.Store, cfg C) *serving {
 	t.Helper()
-	api, err := httpserver.New(store, cfg)
-	require.NoError(t, err)
+	api := newServer(t, store, cfg)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())

@@ -1,6 +1,59 @@
 package node
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
-// ErrUnreachable: the node that a game is or should be placed on does not respond.
-var ErrUnreachable = errors.New("node is not reachable")
+// Errors of nodes.
+var (
+	// ErrUnreachable reports that a node cannot be called: it is absent, or does not
+	// respond. UnreachableError names it.
+	ErrUnreachable = errors.New("node is not reachable")
+
+	// ErrMisdirected reports that a forwarded request reached a node that the game does
+	// not live on. MisdirectedError names both nodes.
+	ErrMisdirected = errors.New("request was forwarded to the wrong node")
+
+	// ErrNoEngine reports that this daemon runs no games.
+	ErrNoEngine = errors.New("this daemon runs no engine; send the request to a daemon that does")
+
+	// ErrNotMember reports that this daemon is not part of a cluster of nodes.
+	ErrNotMember = errors.New("this daemon is not part of a cluster, so it knows no nodes")
+)
+
+// UnreachableError names the node that cannot be called, and why. It errors.Is
+// ErrUnreachable.
+type UnreachableError struct {
+	Node   Ref // zero if no suitable node is present at all
+	Reason string
+	// Network reports that the node is present, but does not respond at its address.
+	Network bool
+}
+
+// Error returns the node and the reason.
+func (e *UnreachableError) Error() string {
+	if e.Node.Name == "" {
+		return fmt.Sprintf("%s: %s", ErrUnreachable, e.Reason)
+	}
+	return fmt.Sprintf("%s: %s %s", ErrUnreachable, e.Node, e.Reason)
+}
+
+// Is reports whether target is ErrUnreachable.
+func (e *UnreachableError) Is(target error) bool { return target == ErrUnreachable }
+
+// MisdirectedError names the node that a game lives on, and the one that the request
+// was forwarded to. It errors.Is ErrMisdirected.
+type MisdirectedError struct {
+	GameID string // empty if the request is about a node
+	Node   Ref    // the right node
+	Local  Ref    // the node that received the request
+}
+
+// Error returns both nodes.
+func (e *MisdirectedError) Error() string {
+	return fmt.Sprintf("the request belongs to node %s and this is node %s; the game may have moved: retry", e.Node, e.Local)
+}
+
+// Is reports whether target is ErrMisdirected.
+func (e *MisdirectedError) Is(target error) bool { return target == ErrMisdirected }

@@ -3,7 +3,6 @@
 package failover
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/placement"
 )
 
 // Rescheduler gives games to other nodes.
@@ -124,7 +124,7 @@ func (w *Worker) Pass(ctx context.Context, fence node.Fence) error {
 	if err != nil {
 		return fmt.Errorf("list the nodes: %w", err)
 	}
-	games, lost, err := w.survey(ctx, present)
+	load, lost, err := w.survey(ctx, present)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (w *Worker) Pass(ctx context.Context, fence node.Fence) error {
 	var faults []error
 	for _, seen := range lost {
 		observed[seen.Record.GameID] = &drift.Observation{}
-		faults = append(faults, w.deal(ctx, book, seen, present, games, fence))
+		faults = append(faults, w.deal(ctx, book, seen, present, load, fence))
 	}
 	book.Prune(observed)
 	return errors.Join(faults...)
@@ -150,11 +150,11 @@ func (w *Worker) ownBook() *drift.Tracker {
 
 // survey counts the running games of each node of the region, and returns those
 // that have run on nodes that are not there: first those that run by their record.
-func (w *Worker) survey(ctx context.Context, present []node.Node) (map[string]int, []runtime.VersionedRecord, error) {
-	games := map[string]int{}
+func (w *Worker) survey(ctx context.Context, present []node.Node) (placement.Load, []runtime.VersionedRecord, error) {
+	load := placement.Load{}
 	var lost []runtime.VersionedRecord
 	err := w.each(ctx, runtime.StatusRunning, func(found runtime.VersionedRecord) {
-		games[found.Record.Node]++
+		load.Add(found.Record)
 		if w.gone(found.Record.Node, present) {
 			lost = append(lost, found)
 		}
@@ -163,7 +163,7 @@ func (w *Worker) survey(ctx context.Context, present []node.Node) (map[string]in
 		return nil, nil, err
 	}
 	halted, err := w.halted(ctx, present)
-	return games, append(lost, halted...), err
+	return load, append(lost, halted...), err
 }
 
 // each gives every record of the region that has the status.
@@ -266,7 +266,7 @@ func toRunAgain(in operation.Intent) bool {
 }
 
 // deal reports one lost game, and gives it to another node when its time has come.
-func (w *Worker) deal(ctx context.Context, book *drift.Tracker, seen runtime.VersionedRecord, present []node.Node, games map[string]int, fence node.Fence) error {
+func (w *Worker) deal(ctx context.Context, book *drift.Tracker, seen runtime.VersionedRecord, present []node.Node, load placement.Load, fence node.Fence) error {
 	record := seen.Record
 	intent, err := w.Intents.GetIntent(ctx, record.GameID)
 	if err != nil {
@@ -290,14 +290,16 @@ func (w *Worker) deal(ctx context.Context, book *drift.Tracker, seen runtime.Ver
 	if !reschedule || w.cfg.Clock().Sub(noted.FirstSeen) < w.cfg.Grace || w.underWay(intent.Intent.Current, present) {
 		return nil
 	}
-	to, found := pick(present, w.cfg.Region, games, intent.Intent.Recent)
+	to, found := placement.Select(placement.Request{
+		Region: w.cfg.Region, Nodes: present, Load: load, Failures: placement.RecentFailures(intent.Intent.Recent),
+	})
 	if !found {
 		return nil // nobody to give it to; the finding stays
 	}
 	err = w.Rescheduler.Reschedule(ctx, seen, to, fence)
 	switch {
 	case err == nil:
-		games[to.Name]++
+		load[to.Ref()]++
 		return nil
 	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy):
 		return nil // it has moved on by itself
@@ -309,25 +311,4 @@ func (w *Worker) deal(ctx context.Context, book *drift.Tracker, seen runtime.Ver
 // underWay reports whether a node that is there already has the game in hand.
 func (w *Worker) underWay(op *operation.Operation, present []node.Node) bool {
 	return op != nil && slices.ContainsFunc(present, func(n node.Node) bool { return n.Region == op.Region && n.Name == op.Node })
-}
-
-// pick returns the node of the region that runs games and has the fewest, of those that
-// have failed to take this game the least often.
-func pick(present []node.Node, region string, games map[string]int, recent []operation.Outcome) (node.Node, bool) {
-	failed := map[string]int{}
-	for _, o := range recent {
-		if o.Failure == nil {
-			break // since then it has run, or somebody has wanted it to be otherwise
-		}
-		if o.Kind == operation.KindReschedule && o.Region == region {
-			failed[o.Node]++
-		}
-	}
-	able := slices.DeleteFunc(slices.Clone(present), func(n node.Node) bool { return n.Region != region || n.Engine == "" })
-	if len(able) == 0 {
-		return node.Node{}, false
-	}
-	return slices.MinFunc(able, func(a, b node.Node) int {
-		return cmp.Or(cmp.Compare(failed[a.Name], failed[b.Name]), cmp.Compare(games[a.Name], games[b.Name]))
-	}), true
 }

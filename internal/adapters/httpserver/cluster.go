@@ -1,0 +1,86 @@
+package httpserver
+
+import (
+	"context"
+
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Cluster carries out requests on the node that they concern, as services/cluster does.
+// Its methods are safe for concurrent use and end when ctx ends. A request that was
+// forwarded already must not leave this node.
+type Cluster interface {
+	// Route returns the node that carries the operation out, nil for this one. requested
+	// is where the caller wants a game without a node to be started; it may be empty in
+	// part.
+	Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, forwarded bool) (*node.Node, error)
+	// Execute carries out an operation on this node.
+	ports.Executor
+	// WithPresence returns a context that also ends when the node is no longer present.
+	// The caller must call stop.
+	WithPresence(ctx context.Context, target node.Node) (bound context.Context, stop func())
+
+	// Nodes returns the present nodes and the leaders of their regions.
+	Nodes(ctx context.Context) (present []node.Node, leaders []node.Ref, err error)
+	// Explain returns what is known of one game.
+	Explain(ctx context.Context, gameID string, forwarded bool) (drift.Explanation, error)
+
+	// LocalDrift returns the findings of this node.
+	LocalDrift(ctx context.Context) (drift.Report, error)
+	// Drift merges the findings of all nodes.
+	Drift(ctx context.Context) (drift.Report, error)
+	// ApplyDrift lets the nodes act on findings, and returns a result for each.
+	ApplyDrift(ctx context.Context, findings []drift.Finding, actor string, forwarded bool) []drift.ApplyResult
+	// ReleaseBrake releases the brake of a node, this one if ref is zero, and returns the
+	// node.
+	ReleaseBrake(ctx context.Context, ref node.Ref, forwarded bool) (node.Ref, error)
+}
+
+// noCluster is the cluster of a server without one: every call fails with
+// node.ErrNoEngine or node.ErrNotMember.
+type noCluster struct{}
+
+func (noCluster) Route(context.Context, ports.OperationRequest, node.Ref, bool) (*node.Node, error) {
+	return nil, node.ErrNoEngine
+}
+
+func (noCluster) Execute(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+	return operation.Outcome{}, node.ErrNoEngine
+}
+
+func (noCluster) WithPresence(ctx context.Context, _ node.Node) (context.Context, func()) {
+	return ctx, func() {}
+}
+
+func (noCluster) Nodes(context.Context) ([]node.Node, []node.Ref, error) {
+	return nil, nil, node.ErrNotMember
+}
+
+func (noCluster) Explain(context.Context, string, bool) (drift.Explanation, error) {
+	return drift.Explanation{}, node.ErrNoEngine
+}
+
+func (noCluster) LocalDrift(context.Context) (drift.Report, error) {
+	return drift.Report{}, node.ErrNoEngine
+}
+
+func (noCluster) Drift(context.Context) (drift.Report, error) {
+	return drift.Report{}, node.ErrNoEngine
+}
+
+func (noCluster) ApplyDrift(_ context.Context, findings []drift.Finding, _ string, _ bool) []drift.ApplyResult {
+	results := make([]drift.ApplyResult, len(findings))
+	for i, f := range findings {
+		results[i] = drift.ApplyResult{
+			ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: drift.ApplyFailed, Reason: node.ErrNoEngine.Error(),
+		}
+	}
+	return results
+}
+
+func (noCluster) ReleaseBrake(_ context.Context, ref node.Ref, _ bool) (node.Ref, error) {
+	return ref, node.ErrNoEngine
+}

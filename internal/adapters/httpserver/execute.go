@@ -1,0 +1,119 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// errWaitOver ends the wait for an operation that has come as far as the caller waits.
+var errWaitOver = errors.New("the operation has come as far as the request waits")
+
+// execution is one request that waits for an operation.
+type execution struct {
+	request ports.OperationRequest
+	wait    waitMode
+	// report emits progress to the client; false means that the client is gone. nil
+	// emits nothing.
+	report func(operation.Progress) bool
+}
+
+// execute carries the operation out and waits for it: until it ends, until it has come
+// as far as x.wait, until the request's time is over, until the client leaves, or until
+// the server shuts down. The operation itself continues in all of these cases.
+func (s *Server) execute(ctx context.Context, x execution) (api.OperationAnswer, *api.Problem) {
+	ctx, stopDrain := s.withDrain(ctx)
+	defer stopDrain()
+	accepted := make(chan struct{})
+	bound, leave := s.untilLeft(ctx, accepted)
+	defer leave(nil)
+	var last operation.Progress // the executor calls back on this goroutine
+	outcome, err := s.cfg.Cluster.Execute(bound, x.request, func(p operation.Progress) {
+		if context.Cause(bound) == errWaitOver {
+			return // the response is about the progress so far
+		}
+		if last.Step == "" {
+			close(accepted)
+		}
+		last = p
+		switch {
+		case x.report != nil && !x.report(p):
+			leave(context.Canceled)
+		case x.wait.isReached(p):
+			leave(errWaitOver)
+		}
+	})
+	switch cause := context.Cause(bound); {
+	case cause == errWaitOver:
+		return api.SoFar(last), nil
+	case cause == nil || !errors.Is(err, bound.Err()):
+		return s.endedAnswer(ctx, x.request, outcome, err)
+	case errors.Is(cause, errShuttingDown):
+		return api.OperationAnswer{}, stillRunning(x.request, last, errShuttingDown.Error())
+	case errors.Is(cause, context.DeadlineExceeded):
+		return api.OperationAnswer{}, stillRunning(x.request, last, fmt.Sprintf("it did not end within %s", s.cfg.OperationTimeout))
+	default:
+		return api.OperationAnswer{}, stillRunning(x.request, last, "the client has left")
+	}
+}
+
+// untilLeft returns the context of an operation that a request waits for. It ends with
+// the cause of ctx, or with leave. A client that leaves before the operation is accepted
+// does not cancel it: then the context ends once accepted is closed, or after the timeout
+// of an ordinary request.
+func (s *Server) untilLeft(ctx context.Context, accepted <-chan struct{}) (bound context.Context, leave context.CancelCauseFunc) {
+	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {
+			timer := time.NewTimer(s.cfg.RequestTimeout)
+			defer timer.Stop()
+			select {
+			case <-accepted:
+			case <-timer.C:
+			case <-bound.Done():
+			}
+		}
+		cancel(context.Cause(ctx))
+	})
+	return bound, func(cause error) {
+		cancel(cause)
+		stop()
+	}
+}
+
+// endedAnswer returns the response for an operation that has ended or was refused.
+func (s *Server) endedAnswer(ctx context.Context, request ports.OperationRequest, outcome operation.Outcome, err error) (api.OperationAnswer, *api.Problem) {
+	if err == nil {
+		return api.Ended(request.GameID, outcome), nil
+	}
+	p := problemOf(err, inRecordBody)
+	if outcome.Failure != nil {
+		if p.Code == api.CodeInternal {
+			p = newProblem(http.StatusInternalServerError, api.CodeOperationFailed, "Operation failed", outcome.Failure.Message)
+		}
+		p.Outcome, p.OperationID, p.Kind, p.GameID = &outcome, outcome.OperationID, string(outcome.Kind), request.GameID
+	}
+	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+		s.logFailed(ctx, p, err)
+	}
+	return api.OperationAnswer{}, p
+}
+
+// stillRunning returns the problem of a request that stops waiting before the operation
+// has ended.
+func stillRunning(request ports.OperationRequest, last operation.Progress, reason string) *api.Problem {
+	p := problemOf(runtime.ErrOutcomeUnknown, inRecordBody)
+	p.Detail = reason + "; operation " + request.Origin.OperationID + " continues: repeat the request with this Idempotency-Key to wait for it"
+	if last.Step == "" {
+		p.Detail = reason + "; it is unknown whether operation " + request.Origin.OperationID + " was started: repeat the request with this Idempotency-Key to find out"
+	}
+	p.GameID, p.OperationID, p.Kind, p.Step = request.GameID, request.Origin.OperationID, string(request.Kind), string(last.Step)
+	return p
+}

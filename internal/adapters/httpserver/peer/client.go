@@ -1,0 +1,195 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+const (
+	// dialTimeout bounds how long another node may take to accept a connection.
+	dialTimeout = 3 * time.Second
+	// maxResponseBytes bounds how much of a response is read.
+	maxResponseBytes = 64 << 20
+)
+
+// Config tunes a Client.
+type Config struct {
+	// Self names the node that sends the requests.
+	Self node.Ref
+	// Transport carries the requests. Default: a transport of the client's own.
+	Transport http.RoundTripper
+	// Logger takes debug lines. Default: none.
+	Logger *slog.Logger
+}
+
+// Client calls the API of other nodes. It is safe for concurrent use.
+type Client struct {
+	self      node.Ref
+	transport http.RoundTripper
+	log       *slog.Logger
+}
+
+// New returns a client.
+func New(cfg Config) *Client {
+	c := &Client{self: cfg.Self, transport: cfg.Transport, log: cfg.Logger}
+	if c.transport == nil {
+		c.transport = newTransport()
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// newTransport has no proxy: requests go to addresses of the node registry only.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 5 * time.Second}).DialContext,
+		TLSHandshakeTimeout: dialTimeout,
+		MaxIdleConnsPerHost: 32,
+		IdleConnTimeout:     30 * time.Second,
+		DisableCompression:  true,
+	}
+}
+
+// CloseIdleConnections closes the connections that no request uses.
+func (c *Client) CloseIdleConnections() {
+	if transport, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		transport.CloseIdleConnections()
+	}
+}
+
+// call is one request to another node.
+type call struct {
+	method, path string
+	query        url.Values
+	body         any    // nil for none
+	actor        string // empty for none
+}
+
+// do sends the call and decodes the response into result. It returns a problem of the
+// node as an *api.Problem. Without a response of the API it returns the cause of ctx or
+// a *node.UnreachableError, together with runtime.ErrOutcomeUnknown if the call may have
+// changed something.
+func (c *Client) do(ctx context.Context, target node.Node, call call, result any) error {
+	address, err := addressOf(target, call.path, call.query)
+	if err != nil {
+		return err
+	}
+	ctx, connected := traceConnection(ctx)
+	request, err := c.newRequest(ctx, call, address)
+	if err != nil {
+		return fmt.Errorf("call node %s: %w", target.Ref(), err)
+	}
+	response, err := c.transport.RoundTrip(request)
+	if err == nil {
+		defer func() { _ = response.Body.Close() }()
+		err = decodeResponse(response, result)
+	}
+	var problem *api.Problem
+	if err == nil || errors.As(err, &problem) {
+		return err
+	}
+	err = unreachable(ctx, target, err)
+	if call.method != http.MethodGet && connected.Load() {
+		return fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, err)
+	}
+	return err
+}
+
+func (c *Client) newRequest(ctx context.Context, call call, address *url.URL) (*http.Request, error) {
+	var body []byte
+	if call.body != nil {
+		var err error
+		if body, err = json.Marshal(call.body); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, call.method, address.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set(api.HeaderForwarded, api.EncodeHeaderText(c.self.String()))
+	if call.actor != "" {
+		request.Header.Set(api.HeaderActor, api.EncodeHeaderText(call.actor))
+	}
+	request.Header.Set("Accept", "application/json")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+// traceConnection returns a context for a request, and whether the request has got a
+// connection, after which the other node may have received it.
+func traceConnection(ctx context.Context) (context.Context, *atomic.Bool) {
+	connected := &atomic.Bool{}
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}), connected
+}
+
+// decodeResponse decodes a response of the API. A problem is returned as an error; so
+// is any other response.
+func decodeResponse(response *http.Response, result any) error {
+	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	body := io.LimitReader(response.Body, maxResponseBytes)
+	switch {
+	case response.StatusCode == http.StatusOK && media == "application/json":
+		return json.NewDecoder(body).Decode(result)
+	case media == api.ProblemMediaType:
+		var problem api.Problem
+		if err := json.NewDecoder(body).Decode(&problem); err != nil {
+			return err
+		}
+		problem.Status = response.StatusCode
+		return &problem
+	}
+	return foreignResponse(response)
+}
+
+func foreignResponse(response *http.Response) error {
+	return fmt.Errorf("%s is not a response of this API", response.Status)
+}
+
+// addressOf returns the URL of a path at a node.
+func addressOf(target node.Node, path string, query url.Values) (*url.URL, error) {
+	base, err := url.Parse(target.API)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Hostname() == "" || base.User != nil {
+		return nil, &node.UnreachableError{Node: target.Ref(), Reason: "has no valid address for other nodes; set the advertised address of its daemon"}
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return url.Parse(strings.TrimSuffix((&url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path}).String(), "/") + path)
+}
+
+// unreachable returns the reason why a present node did not respond: the cause with
+// which ctx was canceled, or a *node.UnreachableError.
+func unreachable(ctx context.Context, target node.Node, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	reason := "does not respond at " + target.API + ": " + err.Error()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		reason = "did not respond in time at " + target.API
+	}
+	return &node.UnreachableError{Node: target.Ref(), Network: true, Reason: reason}
+}

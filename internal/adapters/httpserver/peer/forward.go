@@ -1,0 +1,150 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"time"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Forwarded is the request of an operation to be forwarded.
+type Forwarded struct {
+	Request ports.OperationRequest
+	Body    []byte
+	Wait    string // the query parameter; empty for none
+	// WriteTimeout bounds each write to the client.
+	WriteTimeout time.Duration
+}
+
+// ForwardError is the reason why a request was not forwarded. Nothing has been written
+// to the client.
+type ForwardError struct {
+	Err error // a *node.UnreachableError, or the cause of the request's context
+	// Sent reports that the other node may have received the request, so that the
+	// operation may continue there.
+	Sent bool
+}
+
+// Error returns the reason.
+func (e *ForwardError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *ForwardError) Unwrap() error { return e.Err }
+
+// Forward lets another node carry the operation out, and writes its response to w as it
+// arrives. Of r, only what the API defines is sent, and of the response only the status,
+// the body and the headers that the API defines are passed on. ctx bounds the call. A
+// response that breaks off aborts the connection of w, so that the client does not
+// treat it as complete. The error is a *ForwardError.
+func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, forwarded Forwarded) error {
+	request := forwarded.Request
+	query := url.Values{}
+	if forwarded.Wait != "" {
+		query.Set("wait", forwarded.Wait)
+	}
+	address, err := addressOf(target, gamePath(request.GameID)+"/"+string(request.Kind), query)
+	if err != nil {
+		return &ForwardError{Err: err}
+	}
+	traced, connected := traceConnection(ctx)
+	inbound := r.Clone(traced)
+	inbound.Body, inbound.ContentLength = io.NopCloser(bytes.NewReader(forwarded.Body)), int64(len(forwarded.Body))
+	var failed error
+	proxy := &httputil.ReverseProxy{
+		Transport: roundTripFunc(func(out *http.Request) (*http.Response, error) {
+			// The proxy's own trace forwards informational responses, and then clears the
+			// headers that this server has set: replace it.
+			return c.roundTrip(out.WithContext(traced))
+		}),
+		FlushInterval: -1,
+		ErrorLog:      slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL, p.Out.Host = address, address.Host
+			p.Out.Header = c.forwardedHeader(p.In.Header, request.Origin)
+		},
+		ModifyResponse: filterResponse,
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			failed = &ForwardError{Err: unreachable(ctx, target, err), Sent: connected.Load()}
+		},
+	}
+	proxy.ServeHTTP(&deadlineWriter{ResponseWriter: w, timeout: forwarded.WriteTimeout}, inbound)
+	return failed
+}
+
+// roundTripFunc is a function as an http.RoundTripper.
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// roundTrip returns a copy of the response without trailers: the transport adds them to
+// the original when the body is read.
+func (c *Client) roundTrip(out *http.Request) (*http.Response, error) {
+	response, err := c.transport.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	final := *response
+	final.Trailer = nil
+	return &final, nil
+}
+
+// forwardedHeader returns every header that the other node receives.
+func (c *Client) forwardedHeader(inbound http.Header, origin ports.Origin) http.Header {
+	header := http.Header{}
+	header.Set(api.HeaderForwarded, api.EncodeHeaderText(c.self.String()))
+	header.Set("Content-Type", "application/json")
+	if accept := inbound.Values("Accept"); len(accept) > 0 {
+		header["Accept"] = accept
+	}
+	for name, text := range map[string]string{
+		api.HeaderIdempotencyKey: origin.OperationID, api.HeaderActor: origin.Actor, api.HeaderReason: origin.Reason,
+	} {
+		if text != "" {
+			header.Set(name, api.EncodeHeaderText(text))
+		}
+	}
+	return header
+}
+
+// filterResponse refuses what is not a response of the API, and removes the headers that
+// the API does not define or that this server has set itself.
+func filterResponse(response *http.Response) error {
+	switch code := response.StatusCode; {
+	case code == http.StatusOK, code == http.StatusAccepted:
+	case code >= http.StatusBadRequest && response.Header.Get("Content-Type") == api.ProblemMediaType:
+	default:
+		return foreignResponse(response)
+	}
+	kept := []string{"Content-Type", "Content-Length", "Retry-After", "X-Accel-Buffering", api.HeaderHeartbeat}
+	for name := range response.Header {
+		if !slices.Contains(kept, name) {
+			response.Header.Del(name)
+		}
+	}
+	return nil
+}
+
+// deadlineWriter gives each write a deadline of its own, since a response may take long.
+type deadlineWriter struct {
+	http.ResponseWriter
+	timeout time.Duration
+}
+
+// Write implements http.ResponseWriter.
+func (d *deadlineWriter) Write(data []byte) (int, error) {
+	_ = http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(d.timeout))
+	return d.ResponseWriter.Write(data)
+}
+
+// Unwrap returns the inner writer to http.ResponseController.
+func (d *deadlineWriter) Unwrap() http.ResponseWriter { return d.ResponseWriter }

@@ -1,0 +1,162 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
+)
+
+// ApplyDrift lets the node of each finding act on it, all nodes at the same time. It
+// returns one result for each finding, in the same order. A forwarded request acts on
+// the findings of this node only.
+func (s *Service) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string, forwarded bool) []drift.ApplyResult {
+	byNode := map[node.Ref][]int{}
+	for i, f := range findings {
+		ref := node.Ref{Region: f.Region, Name: f.Node}
+		byNode[ref] = append(byNode[ref], i)
+	}
+	results := make([]drift.ApplyResult, len(findings))
+	var requests sync.WaitGroup
+	for ref, indexes := range byNode {
+		requests.Go(func() {
+			ofNode := make([]drift.Finding, len(indexes))
+			for i, index := range indexes {
+				ofNode[i] = findings[index]
+			}
+			for i, result := range s.applyOn(ctx, ref, ofNode, actor, forwarded) {
+				results[indexes[i]] = result
+			}
+		})
+	}
+	requests.Wait()
+	return results
+}
+
+// applyOn lets one node act on its findings, and returns a result for each.
+func (s *Service) applyOn(ctx context.Context, ref node.Ref, findings []drift.Finding, actor string, forwarded bool) []drift.ApplyResult {
+	var results []drift.ApplyResult
+	var err error
+	switch {
+	case ref == s.self:
+		results, err = s.applyLocal(ctx, findings, actor)
+	case forwarded:
+		err = &node.MisdirectedError{Node: ref, Local: s.self}
+	default:
+		results, err = s.applyRemote(ctx, ref, findings, actor)
+	}
+	if err == nil && len(results) != len(findings) {
+		err = fmt.Errorf("node %s returned %d results for %d findings", ref, len(results), len(findings))
+	}
+	if err != nil {
+		results = make([]drift.ApplyResult, len(findings))
+		for i, f := range findings {
+			results[i] = newResult(f, drift.ApplyFailed, err.Error())
+		}
+	}
+	return results
+}
+
+func (s *Service) applyRemote(ctx context.Context, ref node.Ref, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
+	target, err := s.presentNode(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := s.WithPresence(ctx, *target)
+	defer stop()
+	return s.deps.Peer.ApplyDrift(ctx, *target, findings, actor)
+}
+
+// applyLocal acts on this node's own current findings that match the requested ones.
+// What a finding does is never taken from the request.
+func (s *Service) applyLocal(ctx context.Context, requested []drift.Finding, actor string) ([]drift.ApplyResult, error) {
+	if err := s.requireEngine(); err != nil {
+		return nil, err
+	}
+	report, err := s.deps.Local.Drift(ctx)
+	if err != nil {
+		return nil, s.publicError("read the drift of this node", err)
+	}
+	results := make([]drift.ApplyResult, len(requested))
+	var current []drift.Finding
+	var indexes []int // of the current findings, in results
+	for i, f := range requested {
+		finding, staleReason := findCurrent(report.Findings, f)
+		if staleReason != "" {
+			results[i] = newResult(f, drift.ApplyStale, staleReason)
+			continue
+		}
+		current, indexes = append(current, finding), append(indexes, i)
+	}
+	if len(current) == 0 {
+		return results, nil
+	}
+	applied, err := s.deps.Local.ApplyDrift(ctx, current, actor)
+	if err == nil && len(applied) != len(current) {
+		err = fmt.Errorf("the node returned %d results for %d findings", len(applied), len(current))
+	}
+	if err = s.publicError("apply findings of this node", err); err != nil {
+		for i, index := range indexes {
+			results[index] = newResult(current[i], drift.ApplyFailed, err.Error())
+		}
+		return results, nil
+	}
+	for i, index := range indexes {
+		results[index] = applied[i]
+	}
+	return results, nil
+}
+
+// findCurrent returns the current finding that matches the requested one, or the reason
+// why there is none.
+func findCurrent(findings []drift.Finding, requested drift.Finding) (current drift.Finding, staleReason string) {
+	i := slices.IndexFunc(findings, func(f drift.Finding) bool { return f.ID == requested.ID })
+	if i < 0 {
+		return drift.Finding{}, "the node no longer finds it"
+	}
+	switch current := findings[i]; {
+	case current.RecordRevision != requested.RecordRevision:
+		return current, fmt.Sprintf("the record is at revision %d now, not at %d", current.RecordRevision, requested.RecordRevision)
+	case current.IntentRevision != requested.IntentRevision:
+		return current, fmt.Sprintf("the intent is at revision %d now, not at %d", current.IntentRevision, requested.IntentRevision)
+	case requested.Action != "" && current.Action != requested.Action:
+		return current, fmt.Sprintf("proposes %s now, not %s", current.Action, requested.Action)
+	default:
+		return current, ""
+	}
+}
+
+func newResult(f drift.Finding, status drift.ApplyStatus, reason string) drift.ApplyResult {
+	return drift.ApplyResult{
+		ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action, Status: status, Reason: reason,
+	}
+}
+
+// ReleaseBrake releases the brake of a node, this one if ref is zero. A name without a
+// region is one of this daemon's region. It returns the node whose brake it released.
+func (s *Service) ReleaseBrake(ctx context.Context, ref node.Ref, forwarded bool) (node.Ref, error) {
+	if ref.IsZero() {
+		ref = s.self
+	}
+	ref.Region = cmp.Or(ref.Region, s.self.Region)
+	switch {
+	case ref == s.self:
+		if err := s.requireEngine(); err != nil {
+			return ref, err
+		}
+		return ref, s.deps.Local.ReleaseBrake(ctx)
+	case forwarded:
+		return ref, &node.MisdirectedError{Node: ref, Local: s.self}
+	}
+	target, err := s.presentNode(ctx, ref)
+	if err != nil {
+		return ref, err
+	}
+	ctx, stop := s.WithPresence(ctx, *target)
+	defer stop()
+	return ref, s.deps.Peer.ReleaseBrake(ctx, *target)
+}

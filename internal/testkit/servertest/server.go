@@ -1,0 +1,39 @@
+// Package servertest makes API servers with the cluster service behind them, as the
+// daemon does.
+package servertest
+
+import (
+	"time"
+
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/adapters/httpserver/peer"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/cluster"
+)
+
+// Config is the configuration of a server, and of its cluster service. Config.Cluster
+// and Config.Peers are set by New.
+type Config struct {
+	httpserver.Config
+	// Local runs the games of the node; nil for a daemon without an engine.
+	Local cluster.LocalNode
+	// Nodes is the registry of nodes; nil for a daemon that is not part of a cluster.
+	Nodes ports.NodeRegistry
+	// PeerTimeout is that of the cluster service.
+	PeerTimeout time.Duration
+}
+
+// New returns a server of the store. CloseIdle closes the connections to other nodes.
+func New(store ports.Store, cfg Config) (server *httpserver.Server, closeIdle func(), err error) {
+	client := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: cfg.Logger})
+	cfg.Config.Peers = client
+	if store != nil {
+		cfg.Config.Cluster = cluster.New(
+			cluster.Dependencies{Records: store, Nodes: cfg.Nodes, Local: cfg.Local, Peer: client},
+			cluster.Config{Region: cfg.Region, Node: cfg.Node, PeerTimeout: cfg.PeerTimeout, ErrorText: httpserver.PublicText, Logger: cfg.Logger},
+		)
+	}
+	server, err = httpserver.New(store, cfg.Config)
+	return server, client.CloseIdleConnections, err
+}
