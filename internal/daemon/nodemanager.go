@@ -89,11 +89,11 @@ func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, 
 // can and joins as soon as it may. Until it has, it acts on nothing.
 func join(ctx context.Context, cfg config.Config, registry *etcdmembers.Registry, self node.Node) (*etcdmembers.Membership, error) {
 	if cfg.Engine == config.EngineAuto {
-		return registry.JoinLater(ctx, self), nil
+		return registry.JoinAsync(ctx, self), nil
 	}
 	member, err := registry.Join(ctx, self)
 	if errors.Is(err, runtime.ErrUnavailable) || errors.Is(err, runtime.ErrReadOnly) {
-		return registry.JoinLater(ctx, self), nil
+		return registry.JoinAsync(ctx, self), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("join the nodes as %s/%s: %w", self.Region, self.Name, err)

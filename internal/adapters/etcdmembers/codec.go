@@ -10,25 +10,26 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// storedNode is the value of a presence. Nobody but its own daemon writes it, so
-// members that a reader does not know can be passed over.
+// storedNode is the value of a node's key. Only the node's own daemon writes it, so a
+// reader may ignore members that it does not know.
 type storedNode struct {
 	node.Node
 
-	// Session stands in the place of the Node's: the key itself tells it.
+	// Session hides the field of node.Node: it is the create revision of the key, so
+	// the value does not contain it.
 	Session int64 `json:"session,omitzero"`
 }
 
 func encodeNode(node node.Node) (string, error) {
 	value, err := json.Marshal(storedNode{Node: node})
 	if err != nil {
-		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be written as JSON: " + err.Error()}
+		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be encoded as JSON: " + err.Error()}
 	}
 	return string(value), nil
 }
 
-// decodeNode reads a presence. On error the error is a *runtime.CorruptError with
-// its key.
+// decodeNode decodes the value of a node's key. An error is a *runtime.CorruptError with
+// the key.
 func (k keyspace) decodeNode(kv *mvccpb.KeyValue) (node.Node, error) {
 	key := string(kv.GetKey())
 	var stored storedNode
@@ -37,39 +38,40 @@ func (k keyspace) decodeNode(kv *mvccpb.KeyValue) (node.Node, error) {
 	}
 	decoded := stored.Node
 	if k.node(decoded.Region, decoded.Name) != key {
-		return node.Node{}, &runtime.CorruptError{Key: key, Reason: fmt.Sprintf("the value says that it is of node %q", decoded.Region+"/"+decoded.Name)}
+		return node.Node{}, &runtime.CorruptError{Key: key, Reason: fmt.Sprintf("the value is of node %q", decoded.Ref())}
 	}
 	decoded.Session = kv.GetCreateRevision()
 	decoded.StartedAt, decoded.Now = decoded.StartedAt.UTC(), decoded.Now.UTC()
 	return decoded, nil
 }
 
-// storedLeader is the value of a leadership.
+// storedLeader is the value of a leader's key.
 type storedLeader struct {
 	Region string `json:"region"`
 	Node   string `json:"node"`
-	// Claim is another for each time that a daemon stands for it, so that it knows
-	// its own.
+	// Claim is the unique id of one candidacy, by which a candidate recognizes its key.
 	Claim string `json:"claim"`
 }
 
 func encodeLeader(l storedLeader) (string, error) {
 	value, err := json.Marshal(l)
 	if err != nil {
-		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be written as JSON: " + err.Error()}
+		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be encoded as JSON: " + err.Error()}
 	}
 	return string(value), nil
 }
 
-// decodeLeader is decodeNode for a leadership.
+// decodeLeader decodes the value of a leader's key. An error is a *runtime.CorruptError
+// with the key.
 func decodeLeader(kv *mvccpb.KeyValue) (storedLeader, error) {
 	var stored storedLeader
 	if err := json.Unmarshal(kv.GetValue(), &stored); err != nil {
-		return storedLeader{}, &runtime.CorruptError{Key: string(kv.GetKey()), Reason: "the value is not a leader's: " + err.Error()}
+		return storedLeader{}, &runtime.CorruptError{Key: string(kv.GetKey()), Reason: "the value is not a leader: " + err.Error()}
 	}
 	return stored, nil
 }
 
+// fenceOf returns the fence that is valid while the key exists.
 func fenceOf(kv *mvccpb.KeyValue) node.Fence {
 	return node.Fence{Key: string(kv.GetKey()), CreateRevision: kv.GetCreateRevision()}
 }

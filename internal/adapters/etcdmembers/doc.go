@@ -1,20 +1,43 @@
-// Package etcdmembers keeps on etcd who is there and who leads: a presence per node
-// and a key per leadership, all of one daemon on one lease.
+// Package etcdmembers keeps the present nodes and the leaders in etcd. Each node has one
+// key, each leadership has one key, and all keys of one daemon are bound to one lease:
 //
-//	/nodes/<region>/<node>   the presence, a ports.Node as JSON
-//	/leaders/<scope>         who leads the scope
+//	/nodes/<region>/<node>   node.Node as JSON
+//	/leaders/<scope>         the leader of the scope as JSON
 //
-// A lease alone proves nothing: a daemon that was held up goes on in the belief
-// that it has one. So each presence and each leadership is a fence, the key and
-// the revision that created it, which the store compares inside every write; and a
-// daemon stops trusting its lease before etcd ends it, counted from before the last
-// renewal was sent, on the monotonic clock. A renewal is one call that is waited for, not
-// etcd's stream of them, which does not tell when it sent what it has an answer to.
+// Files:
 //
-// The election is a key that only one can create. That of etcd's concurrency
-// package keeps a key per candidate instead, which outlives a candidate that gives up
-// unheard, and it comes back from its campaign without leadership when its lease has
-// gone meanwhile, or never. Here a campaign creates the key only while the
-// presence stands, in the same transaction, and whatever a lost answer leaves behind is
-// found by the next renewal and taken away (sweep.go).
+//	registry.go    Registry: lists nodes, reads leaders
+//	join.go        Join, JoinAsync: create the key of this node
+//	membership.go  Membership: keeps the session of this node alive, rejoins
+//	session.go     session: one lease with its trust window
+//	election.go    Lead: campaign, lead, resign
+//	verify.go      checks the keys of the session before each renewal
+//	keys.go        the key layout
+//	codec.go       the stored values
+//	errors.go      the end of a session, translation of errors of etcd
+//
+// # Trust window
+//
+// A lease alone proves nothing: a daemon that was suspended assumes that it still has
+// one. So two mechanisms protect each write:
+//
+//   - The session and each leadership is a fence: a key and its create revision. The
+//     store compares it in the transaction of every write.
+//
+//   - A daemon stops trusting its lease before etcd ends it:
+//
+//     trustedUntil = time at which the last successful renewal was sent + 4/5 of the TTL
+//
+// All times are of the monotonic clock. A renewal is one call of KeepAliveOnce. The
+// stream of KeepAlive does not report when it sent the request of a response.
+//
+// # Election
+//
+// A leadership is a key that only one candidate can create. A campaign creates it in a
+// transaction that requires the key of the session.
+//
+// Package concurrency of etcd keeps a key for each candidate instead. A candidate whose
+// response was lost leaves its key behind. A campaign whose lease expired returns without
+// a leadership, or never. Here the check before the next renewal (verify.go) finds a key
+// that a lost response left behind, and deletes it.
 package etcdmembers

@@ -10,40 +10,47 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// Lead implements ports.Election. Two calls for one scope stand against each other,
-// in one daemon as in two. work's context ends when ctx does, when this node's presence is
-// lost or not to be trusted any more, when the key of the leadership is gone, and
-// on Close; its cause says which. When work returns, the leadership is given up, and
-// stood for again a little later, so that work that fails at once is not tried everywhere at once.
+// workFunc is the work of a leader.
+type workFunc = func(ctx context.Context, fence node.Fence) error
+
+// Lead implements ports.Election. Calls for one scope compete with each other, in one
+// daemon and between daemons.
 //
-// It returns *runtime.InvalidError on "scope", why ctx ended, or
+// The context of work ends when ctx ends, when the session of this node ends or is no
+// longer trusted, when the key of the leadership is deleted, and on Close. Its cause is
+// the reason. When work returns, Lead resigns. It campaigns a moment later, so that work
+// that fails at once does not run on every node at once.
+//
+// It returns *runtime.InvalidError on "scope", the cause of ctx, or
 // runtime.ErrUnavailable after Close.
 func (m *Membership) Lead(ctx context.Context, scope string, work func(ctx context.Context, fence node.Fence) error) error {
-	if err := validName("scope", scope); err != nil {
+	if err := validateName("scope", scope); err != nil {
 		return err
 	}
-	ctx, done, err := m.begin(ctx)
+	ctx, end, err := m.lifetime.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer end()
 	for ctx.Err() == nil {
-		m.stand(ctx, scope, work)
+		m.campaignLoop(ctx, scope, work)
 	}
 	return context.Cause(ctx)
 }
 
-// stand campaigns until it has led once, or ctx ends.
-func (m *Membership) stand(ctx context.Context, scope string, work func(ctx context.Context, fence node.Fence) error) {
-	// One claim for as long as nothing was won by it: a lost answer is made good
-	// by the next try.
-	c := candidacy{key: m.registry.keys.leader(scope), claim: uuid.NewString()}
-	m.claim(c.claim)
-	defer m.disclaim(c.claim)
+// campaignLoop campaigns until it has led once or ctx ends.
+func (m *Membership) campaignLoop(ctx context.Context, scope string, work workFunc) {
+	// All campaigns until the first success have one claim, so that the next campaign
+	// recognizes the key of one whose response was lost.
+	c := candidate{key: m.registry.keys.leader(scope), claim: uuid.NewString()}
+	m.addClaim(c.claim)
+	defer m.removeClaim(c.claim)
 	for ctx.Err() == nil {
-		s, changed := m.present()
+		changed := m.changed.Changed()
+		s := m.currentSession()
 		if s == nil {
 			select {
 			case <-changed:
@@ -51,30 +58,31 @@ func (m *Membership) stand(ctx context.Context, scope string, work func(ctx cont
 			}
 			continue
 		}
-		fence, at, err := m.campaign(ctx, s, c)
+		fence, revision, err := m.campaign(ctx, s, c)
 		switch {
 		case err != nil:
-			m.registry.log.Debug("campaign failed; trying again", "scope", scope, "error", err)
-			m.registry.pause(ctx)
+			m.registry.log.Debug("campaign failed; retrying", "scope", scope, "error", err)
+			m.registry.waitBeforeRetry(ctx)
 		case fence.CreateRevision == 0:
-			m.registry.awaitChange(ctx, at, c.key)
+			m.registry.waitForChange(ctx, revision, c.key)
 		default:
-			err := m.reign(ctx, s, fence, work)
+			err := m.lead(ctx, s, fence, work)
 			if ctx.Err() == nil {
-				m.registry.log.Warn("a leadership is over", "scope", scope, "error", err)
-				m.registry.pause(ctx)
+				m.registry.log.Warn("leadership ended", "scope", scope, "error", err)
+				m.registry.waitBeforeRetry(ctx)
 			}
 			return
 		}
 	}
 }
 
-// candidacy is one attempt to lead.
-type candidacy struct{ key, claim string }
+// candidate is one candidacy for a leadership.
+type candidate struct{ key, claim string }
 
-// campaign tries once to create the key while the presence stands. It returns the
-// fence of the leadership, or else the revision at which somebody else was seen to have it.
-func (m *Membership) campaign(ctx context.Context, s *session, c candidacy) (won node.Fence, at int64, err error) {
+// campaign makes one attempt to create the key of the leadership, in a transaction that
+// requires the key of the session. It returns the fence of the leadership. If another
+// candidate has the key, it returns the zero fence and the revision of that read.
+func (m *Membership) campaign(ctx context.Context, s *session, c candidate) (won node.Fence, revision int64, err error) {
 	value, err := encodeLeader(storedLeader{Region: m.self.Region, Node: m.self.Name, Claim: c.claim})
 	if err != nil {
 		return won, 0, err
@@ -87,36 +95,37 @@ func (m *Membership) campaign(ctx context.Context, s *session, c candidacy) (won
 		Then(clientv3.OpPut(c.key, value, clientv3.WithLease(s.lease))).
 		Else(clientv3.OpGet(c.key)).Commit()
 	if err != nil {
-		return won, 0, translate(ctx, "campaign", err)
+		return won, 0, toDomainError(ctx, "campaign", err)
 	}
 	if resp.Succeeded {
 		return node.Fence{Key: c.key, CreateRevision: resp.Header.GetRevision()}, 0, nil
 	}
 	leader := resp.Responses[0].GetResponseRange().GetKvs()
 	if len(leader) == 0 {
-		s.end(errKeyGone) // so it was the presence that is not there
-		return won, 0, errKeyGone
+		s.end(errKeyDeleted) // no leader: so the compare of the session's key failed
+		return won, 0, errKeyDeleted
 	}
 	stored, err := decodeLeader(leader[0])
 	if err == nil && stored.Claim == c.claim && leader[0].GetLease() == int64(s.lease) {
-		return fenceOf(leader[0]), 0, nil // won before, by a try whose answer was lost
+		return fenceOf(leader[0]), 0, nil // an earlier campaign won and its response was lost
 	}
 	return won, resp.Header.GetRevision(), nil
 }
 
-// reign works until the leadership is over, gives it up, and says why it ended.
-func (m *Membership) reign(ctx context.Context, s *session, fence node.Fence, work func(ctx context.Context, fence node.Fence) error) error {
+// lead runs work until the leadership ends, and resigns. It returns why the leadership
+// ended.
+func (m *Membership) lead(ctx context.Context, s *session, fence node.Fence, work workFunc) error {
 	bound, end := context.WithCancelCause(ctx)
-	unbind := context.AfterFunc(s.life, func() { end(context.Cause(s.life)) })
-	defer unbind()
-	var watching sync.WaitGroup
-	watching.Go(func() { end(m.awaitLoss(bound, fence)) })
+	stop := context.AfterFunc(s.ctx, func() { end(context.Cause(s.ctx)) })
+	defer stop()
+	var watcher sync.WaitGroup
+	watcher.Go(func() { end(m.watchLeaderKey(bound, fence)) })
 	var err error
-	if s.trusted() {
+	if s.isValid() {
 		err = work(bound, fence)
 	}
 	end(context.Canceled)
-	watching.Wait()
+	watcher.Wait()
 	m.resign(ctx, fence)
 	if cause := context.Cause(bound); !errors.Is(cause, context.Canceled) {
 		return cause
@@ -124,32 +133,34 @@ func (m *Membership) reign(ctx context.Context, s *session, fence node.Fence, wo
 	return err
 }
 
-// awaitLoss returns when the key of the leadership is gone, or ctx ends. While
-// etcd is out of reach the session's trust is what counts.
-func (m *Membership) awaitLoss(ctx context.Context, fence node.Fence) error {
+// watchLeaderKey returns errLeadershipLost when the key of the leadership was deleted,
+// and the cause of ctx when that ends. While etcd does not respond it keeps waiting: the
+// trust in the session then decides.
+func (m *Membership) watchLeaderKey(ctx context.Context, fence node.Fence) error {
 	for {
 		resp, err := m.registry.getOnce(ctx, fence.Key)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			m.registry.pause(ctx)
+			m.registry.waitBeforeRetry(ctx)
 		case len(resp.Kvs) == 0, fenceOf(resp.Kvs[0]) != fence:
-			return errDeposed
+			return errLeadershipLost
 		default:
-			m.registry.awaitChange(ctx, resp.Header.GetRevision(), fence.Key)
+			m.registry.waitForChange(ctx, resp.Header.GetRevision(), fence.Key)
 		}
 	}
 }
 
-// resign takes the key away, so that another node leads at once. Where etcd does
-// not answer, the next sweep does it, or the lease. ctx may have ended.
+// resign deletes the key of the leadership, so that another node can lead at once. It
+// retries within CallTimeout, also if ctx has ended. If etcd does not respond, the next
+// verifyKeys deletes the key, or the lease expires.
 func (m *Membership) resign(ctx context.Context, fence node.Fence) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.registry.opts.CallTimeout)
 	defer cancel()
 	for {
-		err := m.registry.drop(ctx, fence)
-		if err == nil || !pauseFor(ctx, 50*time.Millisecond) {
+		err := m.registry.deleteKey(ctx, fence)
+		if err == nil || wait.For(ctx, 50*time.Millisecond) != nil {
 			return
 		}
 	}

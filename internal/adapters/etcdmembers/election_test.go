@@ -19,128 +19,128 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// led is a campaign under way.
-type led struct {
-	begun  chan node.Fence // for each leadership, while it lasts
-	ended  chan error      // why the context of each ended
-	leave  context.CancelFunc
-	result chan error // of Lead
+// campaign is a call of Lead whose work lasts until the leadership ends.
+type campaign struct {
+	started chan node.Fence // receives the fence of each leadership at its start
+	causes  chan error      // receives the cause of the end of each leadership
+	cancel  context.CancelFunc
+	result  chan error // receives the result of Lead
 }
 
-// lead campaigns until the test ends, and works until the leadership is over.
-func lead(t *testing.T, m *etcdmembers.Membership, scope string) led {
+// startCampaign starts a campaign that lasts until cancel or the end of the test.
+func startCampaign(t *testing.T, m *etcdmembers.Membership, scope string) campaign {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	l := led{begun: make(chan node.Fence, 100), ended: make(chan error, 100), leave: cancel, result: make(chan error, 1)}
+	c := campaign{started: make(chan node.Fence, 100), causes: make(chan error, 100), cancel: cancel, result: make(chan error, 1)}
 	var running sync.WaitGroup
 	running.Go(func() {
-		l.result <- m.Lead(ctx, scope, func(ctx context.Context, fence node.Fence) error {
-			l.begun <- fence
+		c.result <- m.Lead(ctx, scope, func(ctx context.Context, fence node.Fence) error {
+			c.started <- fence
 			<-ctx.Done()
-			l.ended <- context.Cause(ctx)
+			c.causes <- context.Cause(ctx)
 			return ctx.Err()
 		})
 	})
 	t.Cleanup(func() { cancel(); running.Wait() })
-	return l
+	return c
 }
 
-func (r rig) leader(scope string) (node.Leader, bool) {
-	r.t.Helper()
-	leader, found, err := r.registry(nil, longTTL).Leader(r.t.Context(), scope)
-	require.NoError(r.t, err)
+func (f fixture) leader(scope string) (node.Leader, bool) {
+	f.t.Helper()
+	leader, found, err := f.registry(nil, longTTL).Leader(f.t.Context(), scope)
+	require.NoError(f.t, err)
 	return leader, found
 }
 
-func TestLeaderIsKnownAndResigns(t *testing.T) {
+func TestLeaderIsPublishedAndResigns(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	_, found := r.leader("eu/1")
+	f := newFixture(t)
+	_, found := f.leader("eu/1")
 	require.False(t, found)
-	first := lead(t, r.join(r.registry(nil, longTTL), self("n1")), "eu/1")
-	fence := receive(t, first.begun, "a leadership")
-	require.Equal(t, r.prefix+"/leaders/eu%2F1", fence.Key)
-	leader, found := r.leader("eu/1")
+	first := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n1")), "eu/1")
+	fence := receive(t, first.started, "a leadership")
+	require.Equal(t, f.prefix+"/leaders/eu%2F1", fence.Key)
+	leader, found := f.leader("eu/1")
 	require.True(t, found)
 	require.Equal(t, node.Leader{Region: "eu", Node: "n1", Fence: fence}, leader)
 
-	second := lead(t, r.join(r.registry(nil, longTTL), self("n2")), "eu/1")
-	other := lead(t, r.join(r.registry(nil, longTTL), self("n3")), "us")
-	receive(t, other.begun, "scopes are apart")
-	first.leave()
-	require.ErrorIs(t, receive(t, first.result, "Lead"), context.Canceled)
-	next := receive(t, second.begun, "a successor, long before a lease ends")
+	second := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n2")), "eu/1")
+	other := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n3")), "us")
+	receive(t, other.started, "a leadership of another scope")
+	first.cancel()
+	require.ErrorIs(t, receive(t, first.result, "the result of Lead"), context.Canceled)
+	next := receive(t, second.started, "a successor before the lease expires")
 	require.Greater(t, next.CreateRevision, fence.CreateRevision)
-	second.leave()
-	require.ErrorIs(t, receive(t, second.result, "Lead"), context.Canceled)
-	_, found = r.leader("eu/1")
-	require.False(t, found, "the last one has resigned")
-	require.ElementsMatch(t, []string{"eu/n1", "eu/n2", "eu/n3"}, r.names(), "who resigns stays present")
+	second.cancel()
+	require.ErrorIs(t, receive(t, second.result, "the result of Lead"), context.Canceled)
+	_, found = f.leader("eu/1")
+	require.False(t, found, "the last leader has resigned")
+	require.ElementsMatch(t, []string{"eu/n1", "eu/n2", "eu/n3"}, f.names(), "a node that resigns stays present")
 }
 
-func TestCloseHandsOver(t *testing.T) {
+func TestCloseEndsLeadership(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	m := r.join(r.registry(nil, longTTL), self("n1"))
-	first := lead(t, m, "eu")
-	receive(t, first.begun, "a leadership")
-	second := lead(t, r.join(r.registry(nil, longTTL), self("n2")), "eu")
+	f := newFixture(t)
+	m := f.join(f.registry(nil, longTTL), newNode("n1"))
+	first := startCampaign(t, m, "eu")
+	receive(t, first.started, "a leadership")
+	second := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n2")), "eu")
 	require.NoError(t, m.Close())
-	receive(t, second.begun, "a successor")
-	require.ErrorIs(t, receive(t, first.result, "Lead"), runtime.ErrUnavailable)
+	receive(t, second.started, "a successor")
+	require.ErrorIs(t, receive(t, first.result, "the result of Lead"), runtime.ErrUnavailable)
 	require.ErrorIs(t, m.Lead(t.Context(), "eu", nil), runtime.ErrUnavailable, "after Close")
 }
 
-// TestLeadWaitsForWork ends a campaign whose work takes its time: nobody leads
-// before it has returned.
+// TestLeadWaitsForWork ends a campaign whose work returns later: no other node leads
+// before that.
 func TestLeadWaitsForWork(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	m := r.join(r.registry(nil, longTTL), self("n1"))
-	ctx, leave := context.WithCancel(t.Context())
-	begun, finish, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	f := newFixture(t)
+	m := f.join(f.registry(nil, longTTL), newNode("n1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	started, finish, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		result <- m.Lead(ctx, "eu", func(ctx context.Context, _ node.Fence) error {
-			close(begun)
+			close(started)
 			<-ctx.Done()
 			<-finish
 			return nil
 		})
 	}()
-	receive(t, begun, "a leadership")
-	second := lead(t, r.join(r.registry(nil, shortTTL), self("n2")), "eu")
-	leave()
+	receive(t, started, "a leadership")
+	second := startCampaign(t, f.join(f.registry(nil, shortTTL), newNode("n2")), "eu")
+	cancel()
 	closed := make(chan error, 1)
 	go func() { closed <- m.Close() }()
-	eventually(t, func() bool { _, present := m.Fence(); return !present }, "Close does not end the presence")
-	require.Empty(t, second.begun)
-	require.Empty(t, closed, "Close has not waited")
-	require.Empty(t, result, "Lead has not waited")
-	_, found := r.leader("eu")
-	require.True(t, found, "resigned under work that goes on")
+	require.Eventually(t, func() bool { _, present := m.Fence(); return !present }, testTimeout, pollInterval, "Close does not end the session")
+	require.Empty(t, second.started)
+	require.Empty(t, closed, "Close did not wait")
+	require.Empty(t, result, "Lead did not wait")
+	_, found := f.leader("eu")
+	require.True(t, found, "resigned before work returned")
 	close(finish)
-	receive(t, second.begun, "a successor")
-	require.ErrorIs(t, receive(t, result, "Lead"), context.Canceled)
-	require.NoError(t, receive(t, closed, "Close"))
+	receive(t, second.started, "a successor")
+	require.ErrorIs(t, receive(t, result, "the result of Lead"), context.Canceled)
+	require.NoError(t, receive(t, closed, "the result of Close"))
 }
 
-// TestWorkThatEndsIsBegunAgain has work fail and succeed: each time it is led by another fence.
-func TestWorkThatEndsIsBegunAgain(t *testing.T) {
+// TestWorkRestartsWithNewFence has work fail and succeed: each run has another fence.
+func TestWorkRestartsWithNewFence(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	m := r.join(r.registry(nil, shortTTL), self("n1"))
-	ctx, leave := context.WithCancel(t.Context())
-	defer leave()
+	f := newFixture(t)
+	m := f.join(f.registry(nil, shortTTL), newNode("n1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var fences []node.Fence
 	err := m.Lead(ctx, "eu", func(_ context.Context, fence node.Fence) error {
 		fences = append(fences, fence)
 		switch len(fences) {
 		case 1:
-			return errors.New("no luck")
+			return errors.New("work failed")
 		case 2:
 			return nil
 		}
-		leave()
+		cancel()
 		return nil
 	})
 	require.ErrorIs(t, err, context.Canceled)
@@ -149,90 +149,90 @@ func TestWorkThatEndsIsBegunAgain(t *testing.T) {
 	require.Less(t, fences[1].CreateRevision, fences[2].CreateRevision)
 }
 
-func TestScopeMustBeNamed(t *testing.T) {
+func TestEmptyScopeIsInvalid(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	m := r.join(r.registry(nil, longTTL), self("n1"))
+	f := newFixture(t)
+	m := f.join(f.registry(nil, longTTL), newNode("n1"))
 	var invalid *runtime.InvalidError
 	require.ErrorAs(t, m.Lead(t.Context(), "", nil), &invalid)
 	require.Equal(t, "scope", invalid.Field)
-	_, _, err := r.registry(nil, longTTL).Leader(t.Context(), " ")
+	_, _, err := f.registry(nil, longTTL).Leader(t.Context(), " ")
 	require.ErrorIs(t, err, runtime.ErrInvalid)
 }
 
-// TestNeverTwoAtATime has many campaigners, some in one daemon, lead for a moment
-// each, while keys and leases are taken away from under them.
-func TestNeverTwoAtATime(t *testing.T) {
+// TestNeverTwoLeaders has many candidates, some in one daemon, lead for a moment each.
+func TestNeverTwoLeaders(t *testing.T) {
 	t.Parallel()
-	const nodes, turns = 4, 60
-	r := newRig(t)
+	const nodes, rounds = 4, 60
+	f := newFixture(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var leading, led, last atomic.Int64
+	var leading, leaderships, lastRevision atomic.Int64
 	work := func(ctx context.Context, fence node.Fence) error {
-		if now := leading.Add(1); now != 1 {
-			return fmt.Errorf("%d at a time", now) // counted below
+		if n := leading.Add(1); n != 1 {
+			return fmt.Errorf("%d leaders at a time", n) // the count stays up and fails the test
 		}
 		defer leading.Add(-1)
-		if before := last.Swap(fence.CreateRevision); before >= fence.CreateRevision {
+		if before := lastRevision.Swap(fence.CreateRevision); before >= fence.CreateRevision {
 			t.Errorf("fence %d after %d", fence.CreateRevision, before)
 		}
-		if ctx.Err() == nil && led.Add(1) >= turns {
+		if ctx.Err() == nil && leaderships.Add(1) >= rounds {
 			stop()
 		}
 		return nil
 	}
 	var campaigns sync.WaitGroup
 	for n := range nodes {
-		m := r.join(r.registry(nil, shortTTL), self(fmt.Sprint("n", n)))
+		m := f.join(f.registry(nil, shortTTL), newNode(fmt.Sprint("n", n)))
 		for range 2 {
 			campaigns.Go(func() { _ = m.Lead(ctx, "eu", work) })
 		}
 	}
 	campaigns.Wait()
-	require.GreaterOrEqual(t, led.Load(), int64(turns))
-	require.Zero(t, leading.Load(), "two led at a time")
-	_, found := r.leader("eu")
+	require.GreaterOrEqual(t, leaderships.Load(), int64(rounds))
+	require.Zero(t, leading.Load(), "two leaders at a time")
+	_, found := f.leader("eu")
 	require.False(t, found)
 }
 
-func TestLeadershipThatIsTakenAwayEnds(t *testing.T) {
+func TestLeadershipEndsWithItsKeys(t *testing.T) {
 	t.Parallel()
-	for name, take := range map[string]func(r rig){
-		"the key of the leadership": func(r rig) { r.uproot("/leaders/eu") },
-		"the lease": func(r rig) {
-			_, lease, _ := r.key("/leaders/eu")
-			_, err := r.etcd.Revoke(r.t.Context(), lease)
-			require.NoError(r.t, err)
+	for name, remove := range map[string]func(f fixture){
+		"the key of the leadership": func(f fixture) { f.deleteRaw("/leaders/eu") },
+		"the lease": func(f fixture) {
+			_, lease, _ := f.readRaw("/leaders/eu")
+			_, err := f.etcd.Revoke(f.t.Context(), lease)
+			require.NoError(f.t, err)
 		},
-		"the presence": func(r rig) { r.uproot("/nodes/eu/n1") },
+		"the key of the node": func(f fixture) { f.deleteRaw("/nodes/eu/n1") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t)
+			f := newFixture(t)
 			ttl := shortTTL
 			if name == "the key of the leadership" {
-				ttl = longTTL // a watch tells at once
+				ttl = longTTL // the watch of the key responds at once
 			}
-			l := lead(t, r.join(r.registry(nil, ttl), self("n1")), "eu")
-			first := receive(t, l.begun, "a leadership")
-			take(r)
-			require.NotErrorIs(t, receive(t, l.ended, "the end of it"), context.Canceled, "the cause says why")
-			second := receive(t, l.begun, "another leadership")
+			c := startCampaign(t, f.join(f.registry(nil, ttl), newNode("n1")), "eu")
+			first := receive(t, c.started, "a leadership")
+			remove(f)
+			require.NotErrorIs(t, receive(t, c.causes, "the end of the leadership"), context.Canceled, "the cause must be the reason")
+			second := receive(t, c.started, "another leadership")
 			require.Greater(t, second.CreateRevision, first.CreateRevision)
-			leader, found := r.leader("eu")
+			leader, found := f.leader("eu")
 			require.True(t, found)
 			require.Equal(t, second, leader.Fence)
 		})
 	}
 }
 
-// TestFrozenLeader cuts a leader off from etcd without a word. Its context has
-// ended before another one leads, and what it writes from then on is refused.
-func TestFrozenLeader(t *testing.T) {
+// TestPartitionedLeader cuts a leader off from etcd. Its context ends before another node
+// leads, and the store rejects its later writes.
+func TestPartitionedLeader(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	store, err := etcdstore.Open(t.Context(), etcdtest.InProcess(t), etcdstore.Options{Prefix: r.prefix})
+	skipExpiry(t)
+	f := newFixture(t)
+	store, err := etcdstore.Open(t.Context(), etcdtest.InProcess(t), etcdstore.Options{Prefix: f.prefix})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	write := func(gameID string, fence node.Fence) error {
@@ -243,26 +243,26 @@ func TestFrozenLeader(t *testing.T) {
 		return err
 	}
 	client, proxy := behindProxy(t)
-	registry := etcdmembers.New(client, etcdmembers.Options{Prefix: r.prefix, LeaseTTL: 2 * time.Second, CallTimeout: shortTTL})
-	m := r.join(registry, self("n1"))
-	first := lead(t, m, "eu")
-	fence := receive(t, first.begun, "a leadership")
-	second := lead(t, r.join(r.registry(nil, longTTL), self("n2")), "eu")
+	registry := etcdmembers.New(client, etcdmembers.Options{Prefix: f.prefix, LeaseTTL: 2 * time.Second, CallTimeout: shortTTL})
+	m := f.join(registry, newNode("n1"))
+	first := startCampaign(t, m, "eu")
+	fence := receive(t, first.started, "a leadership")
+	second := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n2")), "eu")
 	require.NoError(t, write("a", fence))
-	require.NoError(t, write("b", fenceOf(t, m)), "the presence is a fence as well")
-	presence := fenceOf(t, m)
+	require.NoError(t, write("b", fenceOf(t, m)), "the session is a fence as well")
+	session := fenceOf(t, m)
 
-	proxy.freeze()
-	next := receive(t, second.begun, "a successor")
-	require.Len(t, first.ended, 1, "another one leads, and the first has not been told that it is over")
+	proxy.pause()
+	next := receive(t, second.started, "a successor")
+	require.Len(t, first.causes, 1, "another node leads before the context of the first leader has ended")
 	_, present := m.Fence()
 	require.False(t, present)
 	require.ErrorIs(t, write("a", fence), runtime.ErrFenced)
-	require.ErrorIs(t, write("b", presence), runtime.ErrFenced)
+	require.ErrorIs(t, write("b", session), runtime.ErrFenced)
 	require.NoError(t, write("a", next))
 
-	proxy.thaw()
-	require.NoError(t, write("b", awaitAnother(t, m, presence)))
-	second.leave()
-	receive(t, first.begun, "the first one leads again after the second")
+	proxy.resume()
+	require.NoError(t, write("b", waitForNewSession(t, m, session)))
+	second.cancel()
+	receive(t, first.started, "a second leadership of the first node")
 }

@@ -15,44 +15,48 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// errLost is what the etcd client says when a connection breaks under a request.
+// errLost is the error of the etcd client for a connection that broke during a request.
 var errLost = status.Error(codes.Unavailable, "connection reset by the test")
 
-// faulty meets the transactions of a client that could write a key with fate.
-type faulty struct {
+// fault handles a transaction: it may call send or not, and returns a response.
+type fault func(ctx context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error)
+
+// faultyKV injects a fault into each transaction that may write a key that contains key.
+type faultyKV struct {
 	clientv3.KV
-	mu   sync.Mutex
-	key  string
-	fate func(ctx context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error)
+	mu    sync.Mutex
+	key   string
+	fault fault // nil injects nothing
 }
 
-// newFaulty returns a client of the shared server, with faults to be injected.
-func newFaulty(t *testing.T) (*clientv3.Client, *faulty) {
+// newFaultyClient returns a client of the shared server with fault injection.
+func newFaultyClient(t *testing.T) (*clientv3.Client, *faultyKV) {
 	t.Helper()
 	client := etcdtest.InProcess(t)
-	return client, injectInto(client)
+	return client, wrapKV(client)
 }
 
-func injectInto(client *clientv3.Client) *faulty {
-	f := &faulty{KV: client.KV}
+// wrapKV adds fault injection to the client.
+func wrapKV(client *clientv3.Client) *faultyKV {
+	f := &faultyKV{KV: client.KV}
 	client.KV = f
 	return f
 }
 
-// on sets what becomes of transactions on keys that hold the text; nil is nothing.
-func (f *faulty) on(key string, fate func(ctx context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error)) {
+// inject sets the fault of transactions on keys that contain the text.
+func (f *faultyKV) inject(key string, fault fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.key, f.fate = key, fate
+	f.key, f.fault = key, fault
 }
 
-func (f *faulty) Txn(ctx context.Context) clientv3.Txn {
+func (f *faultyKV) Txn(ctx context.Context) clientv3.Txn {
 	return &faultyTxn{Txn: f.KV.Txn(ctx), f: f, ctx: ctx}
 }
 
 type faultyTxn struct {
 	clientv3.Txn
-	f    *faulty
+	f    *faultyKV
 	ctx  context.Context
 	keys string
 }
@@ -79,125 +83,123 @@ func (x *faultyTxn) Else(ops ...clientv3.Op) clientv3.Txn {
 
 func (x *faultyTxn) Commit() (*clientv3.TxnResponse, error) {
 	x.f.mu.Lock()
-	fate := x.f.fate
+	fault := x.f.fault
 	if !strings.Contains(x.keys, x.f.key) {
-		fate = nil
+		fault = nil
 	}
 	x.f.mu.Unlock()
-	if fate == nil {
+	if fault == nil {
 		return x.Txn.Commit()
 	}
-	return fate(x.ctx, x.Txn.Commit)
+	return fault(x.ctx, x.Txn.Commit)
 }
 
-// once meets the first transaction with fate and the others with none.
-func once(fate func(ctx context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error)) func(context.Context, func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
+// once injects the fault into the first transaction only.
+func once(f fault) fault {
 	var first sync.Once
 	return func(ctx context.Context, send func() (*clientv3.TxnResponse, error)) (resp *clientv3.TxnResponse, err error) {
-		met := false
+		injected := false
 		first.Do(func() {
-			met = true
-			resp, err = fate(ctx, send)
+			injected = true
+			resp, err = f(ctx, send)
 		})
-		if met {
+		if injected {
 			return resp, err
 		}
 		return send()
 	}
 }
 
-// lostReply loses the answer to what was done.
-func lostReply(_ context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
+// loseResponse sends the transaction and loses its response.
+func loseResponse(_ context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
 	if _, err := send(); err != nil {
 		return nil, err
 	}
 	return nil, errLost
 }
 
-// lostRequest never lets the request through.
-func lostRequest(context.Context, func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
+// loseRequest does not send the transaction.
+func loseRequest(context.Context, func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
 	return nil, errLost
 }
 
-// TestLostAnswersOfACampaign loses the answer of the campaign: the next try knows its own.
-func TestLostAnswersOfACampaign(t *testing.T) {
+// TestCampaignRecognizesItsKey loses the request or the response of a campaign: the next
+// attempt recognizes the key that the first one created.
+func TestCampaignRecognizesItsKey(t *testing.T) {
 	t.Parallel()
-	for name, fate := range map[string]func(context.Context, func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error){
-		"reply": lostReply, "request": lostRequest,
-	} {
+	for name, fault := range map[string]fault{"response": loseResponse, "request": loseRequest} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t)
-			client, faults := newFaulty(t)
-			m := r.join(r.registry(client, longTTL), self("n1"))
-			faults.on("/leaders/", once(fate))
-			fence := receive(t, lead(t, m, "eu").begun, "a leadership")
-			leader, found := r.leader("eu")
+			f := newFixture(t)
+			client, faults := newFaultyClient(t)
+			m := f.join(f.registry(client, longTTL), newNode("n1"))
+			faults.inject("/leaders/", once(fault))
+			fence := receive(t, startCampaign(t, m, "eu").started, "a leadership")
+			leader, found := f.leader("eu")
 			require.True(t, found)
 			require.Equal(t, fence, leader.Fence)
 		})
 	}
 }
 
-// TestCampaignThatIsLeftInDoubt ends the campaign as its answer is lost, so that
-// nobody stands for the key that it made. The lease goes on, and the key does not.
-func TestCampaignThatIsLeftInDoubt(t *testing.T) {
+// TestUnclaimedLeaderKeyIsDeleted ends the campaign as its response is lost, so that no
+// candidacy claims the key that it created. The lease continues, and the key is deleted.
+func TestUnclaimedLeaderKeyIsDeleted(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	client, faults := newFaulty(t)
-	m := r.join(r.registry(client, shortTTL), self("n1"))
-	ctx, leave := context.WithCancel(t.Context())
-	faults.on("/leaders/", once(func(ctx context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
-		defer leave()
-		return lostReply(ctx, send)
+	f := newFixture(t)
+	client, faults := newFaultyClient(t)
+	m := f.join(f.registry(client, shortTTL), newNode("n1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	faults.inject("/leaders/", once(func(ctx context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
+		defer cancel()
+		return loseResponse(ctx, send)
 	}))
 	require.ErrorIs(t, m.Lead(ctx, "eu", nil), context.Canceled)
-	receive(t, lead(t, r.join(r.registry(nil, longTTL), self("n2")), "eu").begun, "another leader")
-	require.ElementsMatch(t, []string{"eu/n1", "eu/n2"}, r.names(), "the presence is not touched")
+	receive(t, startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n2")), "eu").started, "another leader")
+	require.ElementsMatch(t, []string{"eu/n1", "eu/n2"}, f.names(), "both nodes remain present")
 }
 
-// TestResignationThatIsLost never lets a resignation through in time: the key that is
-// left is taken away later.
-func TestResignationThatIsLost(t *testing.T) {
+// TestLostResignation loses every request of a resignation: the remaining key is deleted
+// by the next renewal.
+func TestLostResignation(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	client, faults := newFaulty(t)
-	m := r.join(r.registry(client, shortTTL), self("n1"))
-	ctx, leave := context.WithCancel(t.Context())
-	defer leave()
+	skipExpiry(t)
+	f := newFixture(t)
+	client, faults := newFaultyClient(t)
+	m := f.join(f.registry(client, shortTTL), newNode("n1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	err := m.Lead(ctx, "eu", func(context.Context, node.Fence) error {
-		faults.on("/leaders/", lostRequest)
-		leave()
+		faults.inject("/leaders/", loseRequest)
+		cancel()
 		return nil
 	})
 	require.ErrorIs(t, err, context.Canceled)
-	_, found := r.leader("eu")
-	require.True(t, found, "the resignation was let through")
-	presence := fenceOf(t, m)
-	faults.on("", nil)
-	second := lead(t, r.join(r.registry(nil, longTTL), self("n2")), "eu")
-	fence := receive(t, second.begun, "a successor")
-	require.Equal(t, presence, fenceOf(t, m), "the presence goes on meanwhile")
-	again := lead(t, m, "eu")
-	second.leave()
-	require.Greater(t, receive(t, again.begun, "the first one again").CreateRevision, fence.CreateRevision)
+	_, found := f.leader("eu")
+	require.True(t, found, "the resignation was not lost")
+	session := fenceOf(t, m)
+	faults.inject("", nil)
+	second := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n2")), "eu")
+	fence := receive(t, second.started, "a successor")
+	require.Equal(t, session, fenceOf(t, m), "the session must continue")
+	repeated := startCampaign(t, m, "eu")
+	second.cancel()
+	require.Greater(t, receive(t, repeated.started, "a second leadership of the first node").CreateRevision, fence.CreateRevision)
 }
 
-// TestLostAnswersOfAJoin loses the answer of the creation, or the request: one
-// presence comes of it, and no lease is left over.
-func TestLostAnswersOfAJoin(t *testing.T) {
+// TestLostJoin loses the request or the response of a join: the node joins once, and no
+// other lease remains.
+func TestLostJoin(t *testing.T) {
 	t.Parallel()
-	for name, fate := range map[string]func(context.Context, func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error){
-		"reply": lostReply, "request": lostRequest,
-	} {
+	for name, fault := range map[string]fault{"response": loseResponse, "request": loseRequest} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client := etcdtest.Start(t).Client()
-			r := rig{t: t, etcd: client, prefix: etcdtest.Prefix(t)}
-			faults := injectInto(client)
-			faults.on("/nodes/", once(fate))
-			m := r.join(r.registry(client, longTTL), self("n1"))
-			_, _, created := r.key("/nodes/eu/n1")
+			f := fixture{t: t, etcd: client, prefix: etcdtest.Prefix(t)}
+			faults := wrapKV(client)
+			faults.inject("/nodes/", once(fault))
+			m := f.join(f.registry(client, longTTL), newNode("n1"))
+			_, _, created := f.readRaw("/nodes/eu/n1")
 			require.Equal(t, created, fenceOf(t, m).CreateRevision)
 			leases, err := client.Leases(t.Context())
 			require.NoError(t, err)
@@ -206,36 +208,35 @@ func TestLostAnswersOfAJoin(t *testing.T) {
 	}
 }
 
-// TestPresenceGoneUnderACampaign takes the presence away before the campaign is
-// decided: nobody leads by a lease whose presence is not there.
-func TestPresenceGoneUnderACampaign(t *testing.T) {
+// TestCampaignRequiresTheNodeKey deletes the key of the node before the transaction of a
+// campaign: the campaign fails, and the next leadership has a new session.
+func TestCampaignRequiresTheNodeKey(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	client, faults := newFaulty(t)
-	m := r.join(r.registry(client, longTTL), self("n1"))
+	f := newFixture(t)
+	client, faults := newFaultyClient(t)
+	m := f.join(f.registry(client, longTTL), newNode("n1"))
 	old := fenceOf(t, m)
-	faults.on("/leaders/", once(func(_ context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
-		r.uproot("/nodes/eu/n1")
+	faults.inject("/leaders/", once(func(_ context.Context, send func() (*clientv3.TxnResponse, error)) (*clientv3.TxnResponse, error) {
+		f.deleteRaw("/nodes/eu/n1")
 		return send()
 	}))
-	l := lead(t, m, "eu")
-	fence := receive(t, l.begun, "a leadership")
-	require.Greater(t, fence.CreateRevision, awaitAnother(t, m, old).CreateRevision)
+	fence := receive(t, startCampaign(t, m, "eu").started, "a leadership")
+	require.Greater(t, fence.CreateRevision, waitForNewSession(t, m, old).CreateRevision)
 }
 
-// TestRenewalsLeaveOtherLeadersAlone renews one node several times while another leads.
-func TestRenewalsLeaveOtherLeadersAlone(t *testing.T) {
+// TestRenewalsKeepOtherLeaders renews one node several times while another one leads.
+func TestRenewalsKeepOtherLeaders(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	l := lead(t, r.join(r.registry(nil, longTTL), self("n1")), "eu")
-	receive(t, l.begun, "a leadership")
+	f := newFixture(t)
+	c := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n1")), "eu")
+	receive(t, c.started, "a leadership")
 	client, renewed := etcdtest.InProcess(t), make(chan struct{}, 10_000)
 	client.Lease = countedLease{client.Lease, renewed}
-	r.join(r.registry(client, shortTTL), self("n2"))
+	f.join(f.registry(client, shortTTL), newNode("n2"))
 	for range 3 {
 		receive(t, renewed, "a renewal")
 	}
-	_, found := r.leader("eu")
+	_, found := f.leader("eu")
 	require.True(t, found)
-	require.Empty(t, l.ended)
+	require.Empty(t, c.causes)
 }

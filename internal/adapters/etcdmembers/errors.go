@@ -13,47 +13,56 @@ import (
 	"galaxy/rtmanager/internal/etcd"
 )
 
-// translate turns an error of the etcd client into the domain's: the caller's own
-// end, runtime.ErrReadOnly, a refusal as it is, or runtime.ErrUnavailable for all
-// that might go differently another time. ctx is the caller's, not that of one try.
-func translate(ctx context.Context, what string, err error) error {
+// toDomainError translates an error of the etcd client. It returns the cause of ctx if
+// that ended, runtime.ErrReadOnly, a permanent error as it is, and runtime.ErrUnavailable
+// for any error after which a retry may succeed. ctx is that of the caller, not that of
+// one request.
+func toDomainError(ctx context.Context, operation string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
-	case errors.Is(err, rpctypes.ErrNoSpace), refused(err):
-		return fmt.Errorf("%s: %w", what, etcd.ToDomainError(err))
+		return fmt.Errorf("%s: %w", operation, context.Cause(ctx))
+	case errors.Is(err, rpctypes.ErrNoSpace), isPermanent(err):
+		return fmt.Errorf("%s: %w", operation, etcd.ToDomainError(err))
 	default:
-		return fmt.Errorf("%s: %w: %s", what, runtime.ErrUnavailable, err.Error())
+		return fmt.Errorf("%s: %w: %s", operation, runtime.ErrUnavailable, err.Error())
 	}
 }
 
-// refused reports whether asking again is pointless.
-func refused(err error) bool {
+// isPermanent reports whether a retry of the request would fail as well. It is false at
+// the space quota, which an operator can raise, and for a lease that does not exist.
+func isPermanent(err error) bool {
 	return etcd.Classify(err) == etcd.Permanent && !errors.Is(err, rpctypes.ErrNoSpace) && !errors.Is(err, rpctypes.ErrLeaseNotFound)
 }
 
-// takenError says that another daemon has the node's name.
-type takenError struct {
-	other node.Node
-	at    int64 // the revision at which it was seen
+// nameTakenError is the error of a join under the name of another present node.
+type nameTakenError struct {
+	other    node.Node
+	revision int64 // of the read that returned other
 }
 
-func (e *takenError) reason() string {
-	return fmt.Sprintf("%q is taken by the daemon at %s since %s; stop that one, or choose another --node",
-		e.other.Region+"/"+e.other.Name, e.other.API, e.other.StartedAt.UTC().Format(time.RFC3339))
+func (e *nameTakenError) reason() string {
+	return fmt.Sprintf("%q is taken by the daemon at %s since %s; stop that daemon, or choose another name",
+		e.other.Ref(), e.other.API, e.other.StartedAt.UTC().Format(time.RFC3339))
 }
 
-func (e *takenError) Error() string { return "node " + e.reason() }
+func (e *nameTakenError) Error() string { return "node " + e.reason() }
 
-// Why a session, and with it each leadership, is over.
+// Causes of the end of a session, and with it of each leadership.
 var (
-	errClosed    = errors.New("this node has left")
-	errExpired   = errors.New("its lease could not be renewed in time")
-	errLeaseGone = errors.New("its lease is gone")
-	errKeyGone   = errors.New("its key has been taken away")
+	// errLeft also ends every call of Lead.
+	errLeft         = fmt.Errorf("%w: this node has left", runtime.ErrUnavailable)
+	errTrustExpired = errors.New("the lease of this node was not renewed in time")
+	errLeaseExpired = errors.New("the lease of this node has expired")
+	errKeyDeleted   = errors.New("the key of this node was deleted")
 )
 
-// errDeposed ends the work of a leader whose key is not there any more.
-var errDeposed = errors.New("the key of the leadership is gone")
+// errLeadershipLost ends the work of a leader whose key was deleted.
+var errLeadershipLost = errors.New("the key of the leadership was deleted")
+
+// errLostRace ends a join that another daemon of the same name preceded.
+var errLostRace = errors.New("another daemon with this name joined first")
+
+// errJoinTimeout is the cause of the context of a Join that timed out.
+var errJoinTimeout = fmt.Errorf("%w: etcd did not respond in time", runtime.ErrUnavailable)

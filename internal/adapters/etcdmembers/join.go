@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -14,61 +13,59 @@ import (
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/lifetime"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// errPatience ends the first join of a daemon.
-var errPatience = fmt.Errorf("%w: etcd did not answer in time", runtime.ErrUnavailable)
-
-// Join makes the node present, and keeps it so until Close. The caller must hold
-// the lock of the directory that its Identity stands for: a presence of the same
-// name and Identity is taken for that of a daemon that is dead, and is replaced,
-// by another create revision. One of another Identity is waited for, a little longer than its
-// lease can last.
+// Join makes the node present and keeps it present until Close. The caller must hold the
+// lock of the directory that self.Identity identifies: Join assumes that a present node
+// with the same name and Identity belongs to a dead daemon, and replaces it. For a node
+// with another Identity it waits until its lease must have expired, and a little longer.
 //
-// It returns *runtime.InvalidError on "region", "node" or "identity" for what cannot be, and
-// on "node" for a name that is taken; runtime.ErrCorrupt for a presence in the way that
-// cannot be read; runtime.ErrReadOnly, runtime.ErrUnavailable, or the reason why ctx ended.
+// It returns *runtime.InvalidError on "region", "node" or "identity" for an invalid name,
+// and on "node" for a name that is taken; runtime.ErrCorrupt if the current value of the
+// node's key cannot be read; runtime.ErrReadOnly, runtime.ErrUnavailable, or the cause of
+// ctx.
 func (r *Registry) Join(ctx context.Context, self node.Node) (*Membership, error) {
 	m := r.newMembership(ctx, self)
-	s, err := m.joinFirst(ctx)
+	s, err := m.joinWithRetry(ctx)
 	if err != nil {
-		m.stop(errClosed)
+		m.lifetime.Close(errLeft)
 		return nil, err
 	}
-	m.set(s)
-	go m.keep(s)
+	m.setSession(s)
+	go m.run(s)
 	return m, nil
 }
 
-// JoinLater is Join for who cannot wait: it returns after the first try, and goes
-// on trying until it succeeds or is closed. Until then there is no presence, and
-// Trouble says why.
-func (r *Registry) JoinLater(ctx context.Context, self node.Node) *Membership {
+// JoinAsync is Join without waiting. It returns after the first attempt, and retries in
+// the background until it succeeds or the membership is closed. Until then this node is
+// not present, and the log contains the reason.
+func (r *Registry) JoinAsync(ctx context.Context, self node.Node) *Membership {
 	m := r.newMembership(ctx, self)
 	s, err := m.join(ctx)
 	if err == nil {
-		m.set(s)
+		m.setSession(s)
 	} else {
-		m.troubled(notPresent(err))
+		m.setError(notPresentError(err))
 	}
-	go m.keep(s)
+	go m.run(s)
 	return m
 }
 
 func (r *Registry) newMembership(ctx context.Context, self node.Node) *Membership {
 	self.Instance = cmp.Or(self.Instance, uuid.NewString())
-	m := &Membership{
+	return &Membership{
 		registry: r, key: r.keys.node(self.Region, self.Name), self: self,
-		done: make(chan struct{}), changed: make(chan struct{}), claims: map[string]bool{},
+		lifetime: lifetime.New(ctx), done: make(chan struct{}), claims: map[string]bool{},
 	}
-	m.running, m.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	return m
 }
 
-// joinFirst joins for as long as whoever has the name could be dead.
-func (m *Membership) joinFirst(ctx context.Context) (*session, error) {
+// joinWithRetry retries join for as long as the lease of a dead node with the same name
+// can last.
+func (m *Membership) joinWithRetry(ctx context.Context) (*session, error) {
 	ttl := m.registry.opts.LeaseTTL
-	ctx, cancel := context.WithTimeoutCause(ctx, ttl+max(ttl/2, 3*time.Second), errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, ttl+max(ttl/2, 3*time.Second), errJoinTimeout)
 	defer cancel()
 	var last error
 	for {
@@ -79,57 +76,49 @@ func (m *Membership) joinFirst(ctx context.Context) (*session, error) {
 		if ctx.Err() == nil {
 			last = err
 		}
-		taken, isTaken := errors.AsType[*takenError](last)
-		over := errors.Is(context.Cause(ctx), errPatience)
+		taken, isTaken := errors.AsType[*nameTakenError](last)
+		timedOut := errors.Is(context.Cause(ctx), errJoinTimeout)
 		switch {
-		case over && isTaken:
+		case timedOut && isTaken:
 			return nil, &runtime.InvalidError{Field: "node", Reason: taken.reason()}
-		case over:
+		case timedOut:
 			return nil, cmp.Or(last, err)
-		case ctx.Err() != nil, errors.Is(err, runtime.ErrReadOnly), errors.Is(err, runtime.ErrInvalid), refused(err):
+		case ctx.Err() != nil, errors.Is(err, runtime.ErrReadOnly), errors.Is(err, runtime.ErrInvalid), isPermanent(err):
 			return nil, err
 		case isTaken:
-			m.registry.awaitChange(ctx, taken.at, m.key)
+			m.registry.waitForChange(ctx, taken.revision, m.key)
 		default:
-			m.registry.pause(ctx)
+			m.registry.waitBeforeRetry(ctx)
 		}
 	}
 }
 
-// rejoin joins until it has, nil when the membership ends before.
+// rejoin retries join until it succeeds. It returns nil if the membership is closed.
 func (m *Membership) rejoin() *session {
+	closing := m.lifetime.Context()
 	for {
-		s, err := m.join(m.running)
+		s, err := m.join(closing)
 		if err == nil {
-			m.troubled(nil)
-			m.set(s)
+			m.setError(nil)
+			m.setSession(s)
 			return s
 		}
-		if m.running.Err() != nil {
+		if closing.Err() != nil {
 			return nil
 		}
-		m.troubled(notPresent(err))
-		pauseFor(m.running, m.registry.opts.LeaseTTL/4)
+		m.setError(notPresentError(err))
+		_ = wait.For(closing, m.registry.opts.LeaseTTL/4) // the next attempt returns if closing ended
 	}
 }
 
-func notPresent(why error) error { return fmt.Errorf("this node is not present: %w", why) }
-
-// mayReplace reports whether the presence of the other one is to make room. Once
-// joined, that is only what is left of this very daemon: one of the same Identity that has
-// come meanwhile has a copy of the directory, and the two would throw each other out for ever.
-func (m *Membership) mayReplace(other node.Node) bool {
-	return other.Identity == m.self.Identity && (!m.joined || other.Instance == m.self.Instance)
-}
-
-// join tries once to become present.
+// join makes one attempt to create the key of this node with a new lease.
 func (m *Membership) join(ctx context.Context) (*session, error) {
-	if err := errors.Join(validName("region", m.self.Region), validName("node", m.self.Name), validName("identity", m.self.Identity)); err != nil {
+	if err := errors.Join(validateName("region", m.self.Region), validateName("node", m.self.Name), validateName("identity", m.self.Identity)); err != nil {
 		return nil, err
 	}
 	call, cancel := context.WithTimeout(ctx, m.registry.opts.CallTimeout)
 	defer cancel()
-	if err := m.makeRoom(ctx, call); err != nil {
+	if err := m.evictPredecessor(ctx, call); err != nil {
 		return nil, err
 	}
 	m.self.Now = time.Now().UTC()
@@ -141,44 +130,53 @@ func (m *Membership) join(ctx context.Context) (*session, error) {
 	sent := time.Now()
 	lease, err := m.registry.client.Grant(call, int64(math.Ceil(ttl.Seconds())))
 	if err != nil {
-		return nil, translate(ctx, "get a lease for this node", err)
+		return nil, toDomainError(ctx, "request a lease for this node", err)
 	}
-	fence, err := m.create(call, lease.ID, value)
+	fence, err := m.createKey(call, lease.ID, value)
 	if err != nil {
-		m.revoke(ctx, lease.ID) // which also undoes a creation whose answer was lost
-		return nil, translate(ctx, "join the nodes", err)
+		m.revoke(ctx, lease.ID) // also deletes the key if only the response was lost
+		return nil, toDomainError(ctx, "join the nodes", err)
 	}
 	m.joined = true
-	return newSession(m.running, lease.ID, fence, sent, ttl-ttl/5), nil
+	return newSession(m.lifetime.Context(), lease.ID, fence, sent, ttl-ttl/5), nil
 }
 
-// makeRoom looks who has the name, and takes the presence away where it may be
-// replaced. The error is a *takenError where it may not.
-func (m *Membership) makeRoom(ctx, call context.Context) error {
+// evictPredecessor reads the key of this node, and revokes the lease of a node that this
+// one may replace. It returns a *nameTakenError if it may not. call is ctx with the
+// timeout of the join.
+func (m *Membership) evictPredecessor(ctx, call context.Context) error {
 	resp, err := m.registry.client.Get(call, m.key)
 	if err != nil || len(resp.Kvs) == 0 {
-		return translate(ctx, "see who has the name of this node", err)
+		return toDomainError(ctx, "read the key of this node", err)
 	}
 	kv := resp.Kvs[0]
 	other, err := m.registry.keys.decodeNode(kv)
 	if err != nil {
 		return err
 	}
-	if !m.mayReplace(other) {
-		return &takenError{other: other, at: resp.Header.GetRevision()}
+	if !m.canReplace(other) {
+		return &nameTakenError{other: other, revision: resp.Header.GetRevision()}
 	}
-	// By its lease, so that what the predecessor led is free too.
+	// Revoking the lease also deletes the keys of its leaderships.
 	if kv.GetLease() != 0 {
 		_, err = m.registry.client.Revoke(call, clientv3.LeaseID(kv.GetLease()))
 	}
 	if err == nil || errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		err = m.registry.drop(call, fenceOf(kv))
+		err = m.registry.deleteKey(call, fenceOf(kv))
 	}
-	return translate(ctx, "clear away the presence of the daemon before", err)
+	return toDomainError(ctx, "delete the key of the previous daemon of this node", err)
 }
 
-// create makes the key, unless somebody else has it.
-func (m *Membership) create(ctx context.Context, lease clientv3.LeaseID, value string) (node.Fence, error) {
+// canReplace reports whether this node may evict the other one of the same name. Before
+// its first join it evicts every node of its Identity. After that it evicts only a
+// remainder of this process: another process with its Identity runs on a copy of the
+// directory, and the two would evict each other in turn.
+func (m *Membership) canReplace(other node.Node) bool {
+	return other.Identity == m.self.Identity && (!m.joined || other.Instance == m.self.Instance)
+}
+
+// createKey creates the key of this node. It returns errLostRace if the key exists.
+func (m *Membership) createKey(ctx context.Context, lease clientv3.LeaseID, value string) (node.Fence, error) {
 	resp, err := m.registry.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.CreateRevision(m.key), "=", 0)).
 		Then(clientv3.OpPut(m.key, value, clientv3.WithLease(lease))).
@@ -191,17 +189,7 @@ func (m *Membership) create(ctx context.Context, lease clientv3.LeaseID, value s
 	}
 	kv := resp.Responses[0].GetResponseRange().GetKvs()[0]
 	if kv.GetLease() == int64(lease) {
-		return fenceOf(kv), nil // the client has sent it twice by itself
+		return fenceOf(kv), nil // created by the same request, which the client sent twice
 	}
-	return node.Fence{}, errHurried
-}
-
-var errHurried = errors.New("another daemon of this name was quicker")
-
-// drop deletes the key if it is still the fence's.
-func (r *Registry) drop(ctx context.Context, fence node.Fence) error {
-	_, err := r.client.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.CreateRevision)).
-		Then(clientv3.OpDelete(fence.Key)).Commit()
-	return err
+	return node.Fence{}, errLostRace
 }

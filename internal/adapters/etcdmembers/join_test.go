@@ -16,263 +16,269 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// TestPresence spells out what a presence is in etcd and to others.
-func TestPresence(t *testing.T) {
+// TestJoin checks the key of a node in etcd, and the node that other nodes read.
+func TestJoin(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	joined := self("n/1")
-	m := r.join(r.registry(nil, longTTL), joined)
+	f := newFixture(t)
+	joined := newNode("n/1")
+	m := f.join(f.registry(nil, longTTL), joined)
 	fence := fenceOf(t, m)
-	require.NoError(t, m.Trouble())
+	require.NoError(t, m.LastError())
 
-	value, lease, created := r.key("/nodes/eu/n%2F1")
-	require.Equal(t, node.Fence{Key: r.prefix + "/nodes/eu/n%2F1", CreateRevision: created}, fence)
-	require.NotZero(t, lease, "a presence must end by itself")
+	value, lease, created := f.readRaw("/nodes/eu/n%2F1")
+	require.Equal(t, node.Fence{Key: f.prefix + "/nodes/eu/n%2F1", CreateRevision: created}, fence)
+	require.NotZero(t, lease, "the key must be bound to a lease")
 	require.Contains(t, value, `"identity":"`+joined.Identity+`"`)
-	require.NotContains(t, value, "session", "the key itself tells it")
+	require.NotContains(t, value, "session", "it is the create revision of the key")
 
-	nodes := r.nodes()
+	nodes := f.nodes()
 	require.Len(t, nodes, 1)
-	require.WithinDuration(t, time.Now(), nodes[0].Now, patience)
+	require.WithinDuration(t, time.Now(), nodes[0].Now, testTimeout)
 	joined.Now, joined.Session = nodes[0].Now, created
 	require.Equal(t, joined, nodes[0])
 
 	require.NoError(t, m.Close())
-	require.NoError(t, m.Close(), "the second time")
+	require.NoError(t, m.Close(), "second Close")
 	_, present := m.Fence()
 	require.False(t, present)
-	require.Empty(t, r.names(), "Close takes the presence away at once")
+	require.Empty(t, f.names(), "Close deletes the key at once")
 }
 
-func TestJoinRefusesWhatCannotBe(t *testing.T) {
+func TestJoinRejectsInvalidNames(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	for field, spoil := range map[string]func(*node.Node){
+	f := newFixture(t)
+	for field, corrupt := range map[string]func(*node.Node){
 		"region":   func(n *node.Node) { n.Region = "" },
 		"node":     func(n *node.Node) { n.Name = "a\xff" },
 		"identity": func(n *node.Node) { n.Identity = " " },
 	} {
-		node := self("n1")
-		spoil(&node)
-		_, err := r.registry(nil, shortTTL).Join(t.Context(), node)
+		node := newNode("n1")
+		corrupt(&node)
+		_, err := f.registry(nil, shortTTL).Join(t.Context(), node)
 		var invalid *runtime.InvalidError
 		require.ErrorAs(t, err, &invalid)
 		require.Equal(t, field, invalid.Field)
 	}
-	require.Empty(t, r.names())
+	require.Empty(t, f.names())
 }
 
-// TestNameOfAnotherIsRefused joins under the name of a node that is there.
-func TestNameOfAnotherIsRefused(t *testing.T) {
+// TestNameOfAPresentNodeIsTaken joins under the name of a present node.
+func TestNameOfAPresentNodeIsTaken(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	first := self("n1")
-	fence := fenceOf(t, r.join(r.registry(nil, longTTL), first))
-	_, err := r.registry(nil, shortTTL).Join(t.Context(), self("n1"))
+	skipExpiry(t)
+	f := newFixture(t)
+	first := newNode("n1")
+	fence := fenceOf(t, f.join(f.registry(nil, longTTL), first))
+	_, err := f.registry(nil, shortTTL).Join(t.Context(), newNode("n1"))
 	var invalid *runtime.InvalidError
 	require.ErrorAs(t, err, &invalid)
 	require.Equal(t, "node", invalid.Field)
-	require.EqualError(t, err, `node "eu/n1" is taken by the daemon at http://n1.example:8080 since 2026-03-01T12:00:00Z; stop that one, or choose another --node`)
-	_, _, created := r.key("/nodes/eu/n1")
-	require.Equal(t, fence.CreateRevision, created, "the first one was disturbed")
+	require.EqualError(t, err, `node "eu/n1" is taken by the daemon at http://n1.example:8080 since 2026-03-01T12:00:00Z; stop that daemon, or choose another name`)
+	_, _, created := f.readRaw("/nodes/eu/n1")
+	require.Equal(t, fence.CreateRevision, created, "the key of the first node must not change")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = r.registry(nil, longTTL).Join(ctx, self("n1"))
+	_, err = f.registry(nil, longTTL).Join(ctx, newNode("n1"))
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestNameOfADeadNodeIsWaitedFor joins under the name of another node that has
-// fallen silent.
-func TestNameOfADeadNodeIsWaitedFor(t *testing.T) {
+// TestNameOfADeadNodeIsFreeAfterExpiry joins under the name of another node that does not
+// renew its lease.
+func TestNameOfADeadNodeIsFreeAfterExpiry(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	skipExpiry(t)
+	f := newFixture(t)
 	client, proxy := behindProxy(t)
-	first := r.join(r.registry(client, shortTTL), self("n1"))
+	first := f.join(f.registry(client, shortTTL), newNode("n1"))
 	fence := fenceOf(t, first)
-	proxy.freeze()
-	second := r.join(r.registry(nil, shortTTL), self("n1"))
+	proxy.pause()
+	second := f.join(f.registry(nil, shortTTL), newNode("n1"))
 	require.Greater(t, fenceOf(t, second).CreateRevision, fence.CreateRevision)
 	_, present := first.Fence()
-	require.False(t, present, "the first one believes in a presence that another one has")
+	require.False(t, present, "the first node assumes that it has the name of the second")
 }
 
-// TestSameIdentityTakesOverAtOnce joins from the data directory of a daemon that
-// was killed, whose lease has long to go.
-func TestSameIdentityTakesOverAtOnce(t *testing.T) {
+// TestSameIdentityEvictsPredecessor joins from the data directory of a killed daemon whose
+// lease lasts for a long time.
+func TestSameIdentityEvictsPredecessor(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	f := newFixture(t)
 	client, proxy := behindProxy(t)
-	node := self("n1")
-	killed := r.join(r.registry(client, longTTL), node)
+	node := newNode("n1")
+	killed := f.join(f.registry(client, longTTL), node)
 	old := fenceOf(t, killed)
-	led := lead(t, killed, "eu")
-	oldLead := receive(t, led.begun, "the first leadership")
-	proxy.freeze()
+	oldLeadership := receive(t, startCampaign(t, killed, "eu").started, "the first leadership")
+	proxy.pause()
 
 	node.Instance = uuid.NewString()
-	second := r.join(r.registry(nil, longTTL), node)
+	second := f.join(f.registry(nil, longTTL), node)
 	require.Greater(t, fenceOf(t, second).CreateRevision, old.CreateRevision)
-	require.Equal(t, []string{"eu/n1"}, r.names())
-	next := receive(t, lead(t, second, "eu").begun, "what the predecessor led is free at once")
-	require.Greater(t, next.CreateRevision, oldLead.CreateRevision)
-	proxy.thaw()
+	require.Equal(t, []string{"eu/n1"}, f.names())
+	next := receive(t, startCampaign(t, second, "eu").started, "a leadership of the predecessor")
+	require.Greater(t, next.CreateRevision, oldLeadership.CreateRevision)
+	proxy.resume()
 }
 
-// TestCopiesOfADirectoryDoNotFight runs two daemons of one identity: the second
-// takes over, and the first one stays away for as long as that is there.
-func TestCopiesOfADirectoryDoNotFight(t *testing.T) {
+// TestCopiesOfADirectoryDoNotEvictEachOther runs two daemons of one identity: the second
+// evicts the first, which does not rejoin while the second is present.
+func TestCopiesOfADirectoryDoNotEvictEachOther(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	node := self("n1")
-	first := r.join(r.registry(nil, shortTTL), node)
+	skipExpiry(t)
+	f := newFixture(t)
+	node := newNode("n1")
+	first := f.join(f.registry(nil, shortTTL), node)
 	old := fenceOf(t, first)
 	node.Instance = uuid.NewString()
-	second := r.join(r.registry(nil, shortTTL), node)
-	stays := fenceOf(t, second)
-	eventually(t, func() bool { return first.Trouble() != nil }, "the first one does not notice")
-	eventually(t, func() bool { return taken(first) }, "the first one does not say who has its name")
+	second := f.join(f.registry(nil, shortTTL), node)
+	secondFence := fenceOf(t, second)
+	require.Eventually(t, func() bool { return first.LastError() != nil }, testTimeout, pollInterval, "the first node does not detect the eviction")
+	require.Eventually(t, func() bool { return isNameTaken(first) }, testTimeout, pollInterval, "the error of the first node does not name the second")
 	_, present := first.Fence()
 	require.False(t, present)
-	require.Equal(t, stays, fenceOf(t, second))
+	require.Equal(t, secondFence, fenceOf(t, second))
 	require.NoError(t, second.Close())
-	awaitAnother(t, first, old)
-	require.NoError(t, first.Trouble())
+	waitForNewSession(t, first, old)
+	require.NoError(t, first.LastError())
 }
 
-// TestLostLeaseIsJoinedAgain takes the lease away behind the daemon's back.
-func TestLostLeaseIsJoinedAgain(t *testing.T) {
+// TestNodeRejoinsAfterLoss deletes the keys of a node.
+func TestNodeRejoinsAfterLoss(t *testing.T) {
 	t.Parallel()
-	for name, lose := range map[string]func(r rig, lease clientv3.LeaseID){
-		"the lease": func(r rig, lease clientv3.LeaseID) {
-			_, err := r.etcd.Revoke(r.t.Context(), lease)
-			require.NoError(r.t, err)
+	for name, remove := range map[string]func(f fixture, lease clientv3.LeaseID){
+		"the lease": func(f fixture, lease clientv3.LeaseID) {
+			_, err := f.etcd.Revoke(f.t.Context(), lease)
+			require.NoError(f.t, err)
 		},
-		"the key": func(r rig, _ clientv3.LeaseID) { r.uproot("/nodes/eu/n1") },
+		"the key": func(f fixture, _ clientv3.LeaseID) { f.deleteRaw("/nodes/eu/n1") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t)
-			m := r.join(r.registry(nil, shortTTL), self("n1"))
-			old, changed := fenceOf(t, m), m.Changed()
-			_, lease, _ := r.key("/nodes/eu/n1")
-			lose(r, lease)
-			receive(t, changed, "news of the loss")
-			fence := awaitAnother(t, m, old)
-			eventually(t, func() bool { return m.Trouble() == nil }, "trouble that is over")
-			_, again, created := r.key("/nodes/eu/n1")
+			f := newFixture(t)
+			m := f.join(f.registry(nil, shortTTL), newNode("n1"))
+			old := fenceOf(t, m)
+			_, lease, _ := f.readRaw("/nodes/eu/n1")
+			remove(f, lease)
+			fence := waitForNewSession(t, m, old)
+			require.Eventually(t, func() bool { return m.LastError() == nil }, testTimeout, pollInterval, "the error remains after the rejoin")
+			_, newLease, created := f.readRaw("/nodes/eu/n1")
 			require.Equal(t, fence.CreateRevision, created)
-			require.NotEqual(t, lease, again)
+			require.NotEqual(t, lease, newLease)
 		})
 	}
 }
 
-// TestEtcdAwayForLongerThanTheTTL stops etcd: the fence is given up without an answer
-// of it, and there is another one when it is back.
-func TestEtcdAwayForLongerThanTheTTL(t *testing.T) {
+// TestEtcdDownForLongerThanTheTTL stops etcd: the fence ends without a response, and there
+// is another one after etcd has restarted.
+func TestEtcdDownForLongerThanTheTTL(t *testing.T) {
 	t.Parallel()
+	skipRestart(t)
 	server := etcdtest.Start(t)
-	r := rig{t: t, etcd: server.Client(), prefix: etcdtest.Prefix(t)}
-	registry := etcdmembers.New(server.Client(), etcdmembers.Options{Prefix: r.prefix, LeaseTTL: shortTTL, CallTimeout: shortTTL})
-	m := r.join(registry, self("n1"))
+	f := fixture{t: t, etcd: server.Client(), prefix: etcdtest.Prefix(t)}
+	registry := etcdmembers.New(server.Client(), etcdmembers.Options{Prefix: f.prefix, LeaseTTL: shortTTL, CallTimeout: shortTTL})
+	m := f.join(registry, newNode("n1"))
 	old := fenceOf(t, m)
 	server.Stop()
-	eventually(t, func() bool { _, present := m.Fence(); return !present }, "the fence is not given up")
-	eventually(t, func() bool { return m.Trouble() != nil }, "no word of the trouble")
+	require.Eventually(t, func() bool { _, present := m.Fence(); return !present }, testTimeout, pollInterval, "the fence does not end")
+	require.Eventually(t, func() bool { return m.LastError() != nil }, testTimeout, pollInterval, "no error while etcd is down")
 	server.Restart()
-	awaitAnother(t, m, old)
-	require.Equal(t, []string{"eu/n1"}, r.names())
+	waitForNewSession(t, m, old)
+	require.Equal(t, []string{"eu/n1"}, f.names())
 }
 
-// TestEtcdAwayForALittle restarts etcd within the trust in the lease: nothing changes.
-func TestEtcdAwayForALittle(t *testing.T) {
+// TestEtcdRestartWithinTheTrustWindow restarts etcd: the session continues.
+func TestEtcdRestartWithinTheTrustWindow(t *testing.T) {
 	t.Parallel()
+	skipRestart(t)
 	server := etcdtest.Start(t)
-	r := rig{t: t, etcd: server.Client(), prefix: etcdtest.Prefix(t)}
-	m := r.join(r.registry(server.Client(), 8*time.Second), self("n1"))
+	f := fixture{t: t, etcd: server.Client(), prefix: etcdtest.Prefix(t)}
+	m := f.join(f.registry(server.Client(), 8*time.Second), newNode("n1"))
 	old := fenceOf(t, m)
-	_, lease, _ := r.key("/nodes/eu/n1")
+	_, lease, _ := f.readRaw("/nodes/eu/n1")
 	server.Restart()
-	// The connection to the etcd before may still be about to break.
-	ttl := func(is func(ttl int64) bool) func() bool {
+	// The connection to the previous process may break later.
+	ttl := func(matches func(ttl int64) bool) func() bool {
 		return func() bool {
-			resp, err := r.etcd.TimeToLive(t.Context(), lease)
-			return err == nil && is(resp.TTL)
+			resp, err := f.etcd.TimeToLive(t.Context(), lease)
+			return err == nil && matches(resp.TTL)
 		}
 	}
-	eventually(t, ttl(func(ttl int64) bool { return ttl <= 6 }), "the lease of a restarted etcd begins anew")
-	eventually(t, ttl(func(ttl int64) bool { return ttl > 6 }), "the lease is not renewed any more")
+	require.Eventually(t, ttl(func(ttl int64) bool { return ttl <= 6 }), testTimeout, pollInterval, "the lease does not run after the restart")
+	require.Eventually(t, ttl(func(ttl int64) bool { return ttl > 6 }), testTimeout, pollInterval, "the lease is no longer renewed")
 	require.Equal(t, old, fenceOf(t, m))
-	require.NoError(t, m.Trouble())
+	require.NoError(t, m.LastError())
 }
 
-// TestNameTakenWhileAway has another node take the name of one that was cut off,
-// which then keeps trying, and says why.
-func TestNameTakenWhileAway(t *testing.T) {
+// TestNameTakenDuringPartition has another node take the name of a partitioned one, which
+// then retries its join.
+func TestNameTakenDuringPartition(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	skipExpiry(t)
+	f := newFixture(t)
 	client, proxy := behindProxy(t)
-	registry := etcdmembers.New(client, etcdmembers.Options{Prefix: r.prefix, LeaseTTL: shortTTL, CallTimeout: shortTTL})
-	first := r.join(registry, self("n1"))
+	registry := etcdmembers.New(client, etcdmembers.Options{Prefix: f.prefix, LeaseTTL: shortTTL, CallTimeout: shortTTL})
+	first := f.join(registry, newNode("n1"))
 	old := fenceOf(t, first)
-	proxy.freeze()
-	second := r.join(r.registry(nil, shortTTL), self("n1"))
-	proxy.thaw()
-	eventually(t, func() bool { return taken(first) }, "the first one does not say who has its name")
-	stays := fenceOf(t, second)
+	proxy.pause()
+	second := f.join(f.registry(nil, shortTTL), newNode("n1"))
+	proxy.resume()
+	require.Eventually(t, func() bool { return isNameTaken(first) }, testTimeout, pollInterval, "the error of the first node does not name the second")
+	secondFence := fenceOf(t, second)
 	require.NoError(t, second.Close())
-	require.Greater(t, awaitAnother(t, first, old).CreateRevision, stays.CreateRevision)
+	require.Greater(t, waitForNewSession(t, first, old).CreateRevision, secondFence.CreateRevision)
 }
 
-// taken reports whether the node says that another one has its name.
-func taken(m *etcdmembers.Membership) bool {
-	trouble := m.Trouble()
-	return trouble != nil && strings.Contains(trouble.Error(), `node "eu/n1" is taken by the daemon at http://n1.example:8080`)
+// isNameTaken reports whether the node could not join because its name is taken.
+func isNameTaken(m *etcdmembers.Membership) bool {
+	err := m.LastError()
+	return err != nil && strings.Contains(err.Error(), `node "eu/n1" is taken by the daemon at http://n1.example:8080`)
 }
 
-// TestJoinLater does not wait: for a name that is taken, for etcd, or for what can
-// never be.
-func TestJoinLater(t *testing.T) {
+// TestJoinAsync does not wait: not for a name that is taken, not for etcd, and not after
+// an invalid name.
+func TestJoinAsync(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	later := func(registry *etcdmembers.Registry, node node.Node) *etcdmembers.Membership {
-		m := registry.JoinLater(t.Context(), node)
+	skipRestart(t)
+	f := newFixture(t)
+	joinAsync := func(registry *etcdmembers.Registry, node node.Node) *etcdmembers.Membership {
+		m := registry.JoinAsync(t.Context(), node)
 		t.Cleanup(func() { require.NoError(t, m.Close()) })
 		return m
 	}
-	first := later(r.registry(nil, longTTL), self("n1"))
+	first := joinAsync(f.registry(nil, longTTL), newNode("n1"))
 	old := fenceOf(t, first)
-	require.NoError(t, first.Trouble())
-	second := later(r.registry(nil, shortTTL), self("n1"))
+	require.NoError(t, first.LastError())
+	second := joinAsync(f.registry(nil, shortTTL), newNode("n1"))
 	_, present := second.Fence()
 	require.False(t, present)
-	require.True(t, taken(second), "%v", second.Trouble())
+	require.True(t, isNameTaken(second), "%v", second.LastError())
 	require.NoError(t, first.Close())
-	awaitAnother(t, second, old)
+	waitForNewSession(t, second, old)
 
 	server := etcdtest.Start(t)
 	client := server.Client()
 	server.Stop()
-	waiting := later(etcdmembers.New(client, etcdmembers.Options{LeaseTTL: shortTTL, CallTimeout: shortTTL / 2}), self("n1"))
-	require.ErrorIs(t, waiting.Trouble(), runtime.ErrUnavailable)
+	waiting := joinAsync(etcdmembers.New(client, etcdmembers.Options{LeaseTTL: shortTTL, CallTimeout: shortTTL / 2}), newNode("n1"))
+	require.ErrorIs(t, waiting.LastError(), runtime.ErrUnavailable)
 	server.Restart()
-	awaitAnother(t, waiting, node.Fence{Key: "/nodes/eu/n1"})
-	require.ErrorIs(t, later(r.registry(nil, longTTL), node.Node{}).Trouble(), runtime.ErrInvalid)
+	waitForNewSession(t, waiting, node.Fence{Key: "/nodes/eu/n1"})
+	require.ErrorIs(t, joinAsync(f.registry(nil, longTTL), node.Node{}).LastError(), runtime.ErrInvalid)
 }
 
-// TestCloseWithoutEtcd leaves while etcd is away, present or not.
+// TestCloseWithoutEtcd leaves while etcd is down, with and without a session.
 func TestCloseWithoutEtcd(t *testing.T) {
 	t.Parallel()
-	for name, lost := range map[string]bool{"present": false, "lost": true} {
+	skipExpiry(t)
+	for name, lost := range map[string]bool{"with session": false, "without session": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := etcdtest.Start(t)
 			registry := etcdmembers.New(server.Client(), etcdmembers.Options{LeaseTTL: shortTTL, CallTimeout: shortTTL / 2})
-			m, err := registry.Join(t.Context(), self("n1"))
+			m, err := registry.Join(t.Context(), newNode("n1"))
 			require.NoError(t, err)
 			server.Stop()
 			if lost {
-				eventually(t, func() bool { _, present := m.Fence(); return !present }, "the fence is not given up")
+				require.Eventually(t, func() bool { _, present := m.Fence(); return !present }, testTimeout, pollInterval, "the fence does not end")
 			}
 			require.NoError(t, m.Close())
 		})
@@ -285,11 +291,11 @@ func TestJoinWithoutEtcd(t *testing.T) {
 	client := server.Client()
 	server.Stop()
 	registry := etcdmembers.New(client, etcdmembers.Options{LeaseTTL: shortTTL, CallTimeout: shortTTL / 2})
-	_, err := registry.Join(t.Context(), self("n1"))
+	_, err := registry.Join(t.Context(), newNode("n1"))
 	require.ErrorIs(t, err, runtime.ErrUnavailable)
 	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller set no deadline")
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err = registry.Join(ctx, self("n1"))
+	_, err = registry.Join(ctx, newNode("n1"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }

@@ -10,8 +10,8 @@ import (
 	"galaxy/rtmanager/internal/etcd"
 )
 
-// keyspace builds every key. Each family is a prefix that ends in a slash, so
-// that none covers another.
+// keyspace builds every key. Each family is a prefix that ends in a slash, so that no
+// family contains another.
 type keyspace struct{ prefix string }
 
 func newKeyspace(prefix string) keyspace { return keyspace{etcd.TrimPrefix(prefix)} }
@@ -25,20 +25,20 @@ func (k keyspace) node(region, name string) string {
 
 func (k keyspace) leader(scope string) string { return k.leaders() + etcd.EscapeSegment(scope) }
 
-// maxNameBytes is the longest name of a region, node or scope.
+// maxNameBytes is the length of the longest name of a region, node or scope.
 const maxNameBytes = 256
 
-// validName returns nil for a name that a key can be made from and that JSON
-// keeps, and otherwise a *runtime.InvalidError on the field.
-func validName(field, name string) error {
+// validateName returns nil for a name that a key and JSON can contain, and otherwise a
+// *runtime.InvalidError on the field.
+func validateName(field, name string) error {
 	invalid := func(reason string) error { return &runtime.InvalidError{Field: field, Reason: reason} }
 	switch {
 	case strings.TrimSpace(name) == "":
-		return invalid("is empty; name it")
+		return invalid("is empty; set a name")
 	case len(name) > maxNameBytes:
 		return invalid(fmt.Sprintf("%.32q… has %d bytes; at most %d are allowed", name, len(name), maxNameBytes))
 	case !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
-		return invalid(fmt.Sprintf("%q holds what is not text", name))
+		return invalid(fmt.Sprintf("%q contains invalid UTF-8 or a control character", name))
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Most of these tests wait for leases, so more of them fit than there are cores.
+	// Most of these tests wait for leases, so more of them can run than there are cores.
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}

@@ -14,27 +14,27 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// proxy stands between one client and etcd. Frozen, it hands nothing on and says
-// nothing, as a network does that has lost the packets.
+// proxy forwards the traffic between one client and etcd. While paused it forwards
+// nothing and keeps the connections open, as a network that loses all packets does.
 type proxy struct {
 	listener net.Listener
 	target   string
 
-	mu     sync.Mutex
-	thawed chan struct{} // closed while traffic flows
-	conns  []net.Conn
-	pumps  sync.WaitGroup
+	mu      sync.Mutex
+	running chan struct{} // closed while the proxy forwards
+	conns   []net.Conn
+	pumps   sync.WaitGroup
 }
 
-// behindProxy returns a client of the shared server whose connection can be frozen.
+// behindProxy returns a client of the shared server whose connection can be paused.
 func behindProxy(t *testing.T) (*clientv3.Client, *proxy) {
 	t.Helper()
 	target, err := url.Parse(etcdtest.Client(t).Endpoints()[0])
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{listener: listener, target: target.Host, thawed: make(chan struct{})}
-	close(p.thawed)
+	p := &proxy{listener: listener, target: target.Host, running: make(chan struct{})}
+	close(p.running)
 	p.pumps.Go(p.accept)
 	t.Cleanup(p.close)
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}, Logger: zap.NewNop(), MaxUnaryRetries: 1})
@@ -43,25 +43,25 @@ func behindProxy(t *testing.T) (*clientv3.Client, *proxy) {
 	return client, p
 }
 
-func (p *proxy) freeze() {
+func (p *proxy) pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.thawed = make(chan struct{})
+	p.running = make(chan struct{})
 }
 
-func (p *proxy) thaw() {
+func (p *proxy) resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-p.thawed:
+	case <-p.running:
 	default:
-		close(p.thawed)
+		close(p.running)
 	}
 }
 
 func (p *proxy) close() {
 	_ = p.listener.Close()
-	p.thaw()
+	p.resume()
 	p.mu.Lock()
 	for _, c := range p.conns {
 		_ = c.Close()
@@ -72,34 +72,34 @@ func (p *proxy) close() {
 
 func (p *proxy) accept() {
 	for {
-		near, err := p.listener.Accept()
+		client, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("tcp", p.target)
+		server, err := net.Dial("tcp", p.target)
 		if err != nil {
-			_ = near.Close()
+			_ = client.Close()
 			continue
 		}
 		p.mu.Lock()
-		p.conns = append(p.conns, near, far)
+		p.conns = append(p.conns, client, server)
 		p.mu.Unlock()
-		p.pumps.Go(func() { p.pump(near, far) })
-		p.pumps.Go(func() { p.pump(far, near) })
+		p.pumps.Go(func() { p.pump(client, server) })
+		p.pumps.Go(func() { p.pump(server, client) })
 	}
 }
 
-// pump hands on what it reads, when traffic flows.
+// pump copies data from one connection to the other while the proxy is not paused.
 func (p *proxy) pump(to io.WriteCloser, from io.Reader) {
 	defer func() { _ = to.Close() }()
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		p.mu.Lock()
-		thawed := p.thawed
+		running := p.running
 		p.mu.Unlock()
-		<-thawed
-		if _, errWrite := to.Write(buffer[:n]); err != nil || errWrite != nil {
+		<-running
+		if _, writeErr := to.Write(buffer[:n]); err != nil || writeErr != nil {
 			return
 		}
 	}

@@ -12,39 +12,40 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// TestFullEtcd fills etcd up: who is there stays there and goes on leading, who
-// comes is told why it cannot join, and leaving works.
-func TestFullEtcd(t *testing.T) {
+// TestSpaceQuotaExhausted fills etcd: a present node stays present and keeps leading, a
+// new node fails to join with an error that names the remedy, and leaving works.
+func TestSpaceQuotaExhausted(t *testing.T) {
 	t.Parallel()
+	skipExpiry(t)
 	server := etcdtest.Start(t, etcdtest.Quota(256<<10))
-	r := rig{t: t, etcd: server.Client(), prefix: etcdtest.Prefix(t)}
+	f := fixture{t: t, etcd: server.Client(), prefix: etcdtest.Prefix(t)}
 	client, renewed := server.Client(), make(chan struct{}, 10_000)
 	client.Lease = countedLease{client.Lease, renewed}
-	m := r.join(r.registry(client, shortTTL), self("n1"))
-	l := lead(t, m, "eu")
-	receive(t, l.begun, "a leadership")
+	m := f.join(f.registry(client, shortTTL), newNode("n1"))
+	c := startCampaign(t, m, "eu")
+	receive(t, c.started, "a leadership")
 	fence := fenceOf(t, m)
 	for full := false; !full; {
-		_, err := r.etcd.Put(t.Context(), r.prefix+"/filler", strings.Repeat("x", 64<<10))
+		_, err := f.etcd.Put(t.Context(), f.prefix+"/filler", strings.Repeat("x", 64<<10))
 		full = err != nil
 	}
-	_, err := r.registry(server.Client(), shortTTL).Join(t.Context(), self("n2"))
+	_, err := f.registry(server.Client(), shortTTL).Join(t.Context(), newNode("n2"))
 	require.ErrorIs(t, err, runtime.ErrReadOnly)
-	require.ErrorContains(t, err, "compacting", "the error has to say what to do")
-	for range 12 { // a quarter of the TTL lies between two
+	require.ErrorContains(t, err, "compacting", "the error must name the remedy")
+	for range 12 { // a renewal each quarter of the TTL
 		receive(t, renewed, "a renewal")
 	}
 	require.Equal(t, fence, fenceOf(t, m))
-	require.Empty(t, l.ended)
-	l.leave()
-	require.Error(t, receive(t, l.result, "Lead"))
-	_, found := r.leader("eu")
-	require.False(t, found, "resigning takes no space")
+	require.Empty(t, c.causes)
+	c.cancel()
+	require.Error(t, receive(t, c.result, "the result of Lead"))
+	_, found := f.leader("eu")
+	require.False(t, found, "a resignation needs no space")
 	require.NoError(t, m.Close())
-	require.Empty(t, r.names())
+	require.Empty(t, f.names())
 }
 
-// countedLease tells of every renewal.
+// countedLease sends to renewed after every renewal.
 type countedLease struct {
 	clientv3.Lease
 	renewed chan struct{}

@@ -10,71 +10,71 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 )
 
-// session is one life of a presence: one lease, and one fence. It ends for good,
-// at the latest when it has not been renewed in time.
+// session is one lease of this node with one fence. It ends once, at the latest when it
+// was not renewed within its trust window.
 type session struct {
-	lease clientv3.LeaseID
-	fence node.Fence
-	trust time.Duration
-	// life ends when the session must not be relied upon any more; its cause says why.
-	life context.Context
-	end  context.CancelCauseFunc
+	lease       clientv3.LeaseID
+	fence       node.Fence
+	trustWindow time.Duration
+	// ctx ends when the session must no longer be trusted. Its cause is the reason.
+	ctx context.Context
+	end context.CancelCauseFunc
 
-	mu     sync.Mutex
-	until  time.Time // by the monotonic clock
-	expiry *time.Timer
+	mu           sync.Mutex
+	trustedUntil time.Time // by the monotonic clock
+	expiry       *time.Timer
 }
 
-// newSession returns a session that is trusted from the moment at which its
-// lease was asked for, for the trust. It ends with ctx too.
-func newSession(ctx context.Context, lease clientv3.LeaseID, fence node.Fence, sent time.Time, trust time.Duration) *session {
-	s := &session{lease: lease, fence: fence, trust: trust, until: sent.Add(trust)}
-	s.life, s.end = context.WithCancelCause(ctx)
+// newSession returns a session that is trusted for the window after sent, which is the
+// time at which its lease was requested. It also ends with ctx.
+func newSession(ctx context.Context, lease clientv3.LeaseID, fence node.Fence, sent time.Time, trustWindow time.Duration) *session {
+	s := &session{lease: lease, fence: fence, trustWindow: trustWindow, trustedUntil: sent.Add(trustWindow)}
+	s.ctx, s.end = context.WithCancelCause(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.expiry = time.AfterFunc(time.Until(s.until), s.expire)
+	s.expiry = time.AfterFunc(time.Until(s.trustedUntil), s.expire)
 	return s
 }
 
-// trusted reports whether the session can be relied upon at this moment. It does
-// not wait for the timer, which a busy machine may keep waiting; and once it has said
-// no, it says no for ever.
-func (s *session) trusted() bool {
+// isValid reports whether the session can be trusted now. It compares the clock, since a
+// busy machine may delay the timer. Once it has returned false, it always returns false.
+func (s *session) isValid() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stands()
+	return s.isValidLocked()
 }
 
-// stands is trusted for who holds mu.
-func (s *session) stands() bool {
-	if s.life.Err() == nil && !time.Now().Before(s.until) {
-		s.end(errExpired)
+// isValidLocked is isValid. mu must be held.
+func (s *session) isValidLocked() bool {
+	if s.ctx.Err() == nil && !time.Now().Before(s.trustedUntil) {
+		s.end(errTrustExpired)
 	}
-	return s.life.Err() == nil
+	return s.ctx.Err() == nil
 }
 
-// renewed prolongs the trust after a renewal that was sent at that time. A session
-// that is over stays over.
+// renewed extends the trust after a successful renewal that was sent at that time. It
+// does nothing if the session has ended.
 func (s *session) renewed(sent time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stands() {
-		s.until = sent.Add(s.trust)
-		s.expiry.Reset(time.Until(s.until))
+	if s.isValidLocked() {
+		s.trustedUntil = sent.Add(s.trustWindow)
+		s.expiry.Reset(time.Until(s.trustedUntil))
 	}
 }
 
+// expire is the function of the timer.
 func (s *session) expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stands() {
-		s.expiry.Reset(time.Until(s.until)) // renewed as the timer fired
+	if s.isValidLocked() {
+		s.expiry.Reset(time.Until(s.trustedUntil)) // renewed as the timer fired
 	}
 }
 
-// retire frees what a session that is over still holds.
-func (s *session) retire() {
-	s.end(errExpired)
+// close ends the session and stops its timer.
+func (s *session) close() {
+	s.end(errTrustExpired)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expiry.Stop()

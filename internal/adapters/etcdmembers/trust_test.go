@@ -15,14 +15,14 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 )
 
-// slowEtcd answers what one membership asks, each renewal after the delay, and
-// from silence on nothing more. It is for a bubble of fake time, where a real etcd
-// cannot be.
+// slowEtcd responds to the requests of one membership, to each renewal after the delay,
+// and to none after stopped is closed. It is for a bubble of fake time, in which a real
+// etcd cannot run.
 type slowEtcd struct {
 	clientv3.KV
 	clientv3.Lease
 	delay    time.Duration
-	silence  chan struct{} // closed when it begins
+	stopped  chan struct{} // closed when it stops responding
 	renewals chan time.Time
 }
 
@@ -30,8 +30,8 @@ func (e *slowEtcd) client() *clientv3.Client {
 	return &clientv3.Client{KV: e, Lease: e, Watcher: uselessWatcher{}}
 }
 
-// answer waits like a request does, and reports whether it is answered.
-func (e *slowEtcd) answer(ctx context.Context, delay time.Duration) error {
+// respond waits as a request does. It returns ctx's error if there is no response.
+func (e *slowEtcd) respond(ctx context.Context, delay time.Duration) error {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -40,7 +40,7 @@ func (e *slowEtcd) answer(ctx context.Context, delay time.Duration) error {
 		return ctx.Err()
 	}
 	select {
-	case <-e.silence:
+	case <-e.stopped:
 		<-ctx.Done()
 		return ctx.Err()
 	default:
@@ -48,25 +48,25 @@ func (e *slowEtcd) answer(ctx context.Context, delay time.Duration) error {
 	}
 }
 
-var slowPresence = node.Fence{Key: "/nodes/eu/n1", CreateRevision: 7}
+var slowNodeFence = node.Fence{Key: "/nodes/eu/n1", CreateRevision: 7}
 
 func (e *slowEtcd) Get(ctx context.Context, key string, _ ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	resp := &clientv3.GetResponse{Header: &etcdserverpb.ResponseHeader{Revision: 7}}
 	if key == "/leaders/eu" {
 		resp.Kvs = []*mvccpb.KeyValue{{Key: []byte(key), CreateRevision: 7}}
 	}
-	return resp, e.answer(ctx, 0)
+	return resp, e.respond(ctx, 0)
 }
 
 func (e *slowEtcd) Txn(ctx context.Context) clientv3.Txn { return &slowTxn{e, ctx} }
 
 func (e *slowEtcd) Grant(ctx context.Context, _ int64) (*clientv3.LeaseGrantResponse, error) {
-	return &clientv3.LeaseGrantResponse{ID: 1}, e.answer(ctx, e.delay)
+	return &clientv3.LeaseGrantResponse{ID: 1}, e.respond(ctx, e.delay)
 }
 
 func (e *slowEtcd) KeepAliveOnce(ctx context.Context, _ clientv3.LeaseID) (*clientv3.LeaseKeepAliveResponse, error) {
 	sent := time.Now()
-	err := e.answer(ctx, e.delay)
+	err := e.respond(ctx, e.delay)
 	if err == nil {
 		e.renewals <- sent
 	}
@@ -74,10 +74,10 @@ func (e *slowEtcd) KeepAliveOnce(ctx context.Context, _ clientv3.LeaseID) (*clie
 }
 
 func (e *slowEtcd) Revoke(ctx context.Context, _ clientv3.LeaseID) (*clientv3.LeaseRevokeResponse, error) {
-	return &clientv3.LeaseRevokeResponse{}, e.answer(ctx, 0)
+	return &clientv3.LeaseRevokeResponse{}, e.respond(ctx, 0)
 }
 
-// slowTxn succeeds, and shows the presence where it is asked for.
+// slowTxn succeeds, and returns the key of the node.
 type slowTxn struct {
 	etcd *slowEtcd
 	ctx  context.Context
@@ -87,63 +87,62 @@ func (x *slowTxn) If(...clientv3.Cmp) clientv3.Txn  { return x }
 func (x *slowTxn) Then(...clientv3.Op) clientv3.Txn { return x }
 func (x *slowTxn) Else(...clientv3.Op) clientv3.Txn { return x }
 func (x *slowTxn) Commit() (*clientv3.TxnResponse, error) {
-	presence := &etcdserverpb.RangeResponse{Kvs: []*mvccpb.KeyValue{{Key: []byte(slowPresence.Key), CreateRevision: slowPresence.CreateRevision}}}
+	nodeKey := &etcdserverpb.RangeResponse{Kvs: []*mvccpb.KeyValue{{Key: []byte(slowNodeFence.Key), CreateRevision: slowNodeFence.CreateRevision}}}
 	return &clientv3.TxnResponse{
 		Header: &etcdserverpb.ResponseHeader{Revision: 7}, Succeeded: true,
 		Responses: []*etcdserverpb.ResponseOp{
-			{Response: &etcdserverpb.ResponseOp_ResponseRange{ResponseRange: presence}},
+			{Response: &etcdserverpb.ResponseOp_ResponseRange{ResponseRange: nodeKey}},
 			{Response: &etcdserverpb.ResponseOp_ResponseRange{ResponseRange: &etcdserverpb.RangeResponse{}}},
 		},
-	}, x.etcd.answer(x.ctx, 0)
+	}, x.etcd.respond(x.ctx, 0)
 }
 
-// TestTrustEndsEarly lets etcd fall silent: fence and leadership last for four fifths of
-// the TTL after the last renewal that was answered had been sent, to the nanosecond, and
-// for ever while all is well.
-func TestTrustEndsEarly(t *testing.T) {
+// TestTrustWindow has etcd stop responding: fence and leadership end exactly four fifths
+// of the TTL after the last successful renewal was sent. They do not end before.
+func TestTrustWindow(t *testing.T) {
 	t.Parallel()
-	const ttl, trust = 10 * time.Second, 8 * time.Second
-	for name, delay := range map[string]time.Duration{"quick answers": 0, "slow answers": 2 * time.Second} {
+	const ttl, trustWindow = 10 * time.Second, 8 * time.Second
+	for name, delay := range map[string]time.Duration{"fast responses": 0, "slow responses": 2 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				etcd := &slowEtcd{delay: delay, silence: make(chan struct{}), renewals: make(chan time.Time, 10_000)}
+				etcd := &slowEtcd{delay: delay, stopped: make(chan struct{}), renewals: make(chan time.Time, 10_000)}
 				joining := time.Now()
 				m, err := etcdmembers.New(etcd.client(), etcdmembers.Options{LeaseTTL: ttl}).Join(t.Context(), node.Node{Region: "eu", Name: "n1", Identity: "x"})
 				require.NoError(t, err)
-				ctx, leave := context.WithCancel(t.Context())
-				ended := make(chan time.Time, 1)
+				ctx, cancel := context.WithCancel(t.Context())
+				endTimes := make(chan time.Time, 1)
 				go func() {
 					_ = m.Lead(ctx, "eu", func(ctx context.Context, _ node.Fence) error {
 						<-ctx.Done()
-						ended <- time.Now()
-						leave()
+						endTimes <- time.Now()
+						cancel()
 						return nil
 					})
 				}()
-				presentUntil := func(at time.Time) {
+				requirePresentUntil := func(end time.Time) {
 					t.Helper()
-					time.Sleep(time.Until(at) - time.Nanosecond) // of the bubble's clock: nobody waits
+					time.Sleep(time.Until(end) - time.Nanosecond) // of the fake clock: no real time passes
 					fence, present := m.Fence()
 					require.True(t, present)
-					require.Equal(t, slowPresence, fence)
+					require.Equal(t, slowNodeFence, fence)
 				}
-				presentUntil(joining.Add(time.Hour))
-				require.Empty(t, ended)
-				close(etcd.silence)
+				requirePresentUntil(joining.Add(time.Hour))
+				require.Empty(t, endTimes)
+				close(etcd.stopped)
 				synctest.Wait()
 				var last time.Time
 				for len(etcd.renewals) > 0 {
 					last = <-etcd.renewals
 				}
 				require.WithinDuration(t, joining.Add(time.Hour), last, ttl/2)
-				presentUntil(last.Add(trust))
-				require.Empty(t, ended)
+				requirePresentUntil(last.Add(trustWindow))
+				require.Empty(t, endTimes)
 				time.Sleep(time.Nanosecond)
 				_, present := m.Fence()
-				require.False(t, present, "the fence outlives the trust")
+				require.False(t, present, "the fence outlives the trust window")
 				synctest.Wait()
-				require.Len(t, ended, 1, "the leadership outlives the trust")
-				require.Equal(t, last.Add(trust), <-ended)
+				require.Len(t, endTimes, 1, "the leadership outlives the trust window")
+				require.Equal(t, last.Add(trustWindow), <-endTimes)
 				require.NoError(t, m.Close())
 			})
 		})
