@@ -31,7 +31,9 @@ var allowed = map[string][]string{
 	"api":   {"domain/", "ports"},
 	"etcd":  {"domain/"},
 
-	"adapters/etcdstore":       {"domain/", "ports", "etcd"},
+	"adapters/etcdstore":                 {"domain/", "ports", "etcd", "adapters/etcdstore/internal/"},
+	"adapters/etcdstore/internal/layout": {"domain/", "ports", "etcd"},
+
 	"adapters/etcdmembers":     {"domain/", "ports", "etcd"},
 	"adapters/embeddedetcd":    {},
 	"adapters/httpserver":      {"domain/", "ports", "api", "adapters/httpserver/"},

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 )
 
 // cache is a copy of every record, as of a revision that a watch of etcd moves
@@ -75,12 +77,12 @@ func (c *cache) setHealthy(healthy bool) {
 // moves the cache to the position. It hands what was changed to publish before
 // anybody can see it here, so that who starts from the cache can go on from there.
 // It only reads the events: on the in-process client they are the server's memory.
-func (c *cache) apply(keys keyspace, events []*clientv3.Event, position int64, publish func([]recordChange, int64)) {
+func (c *cache) apply(keys layout.Keys, events []*clientv3.Event, position int64, publish func([]recordChange, int64)) {
 	changes := make([]recordChange, 0, len(events))
 	for _, ev := range events {
 		change := recordChange{revision: ev.Kv.GetModRevision()}
 		if ev.Type != clientv3.EventTypeDelete {
-			change.after = keys.newEntry(ev.Kv)
+			change.after = newEntry(keys, ev.Kv)
 		}
 		changes = append(changes, change)
 	}
@@ -91,7 +93,7 @@ func (c *cache) apply(keys keyspace, events []*clientv3.Event, position int64, p
 		if change.after != nil {
 			change.before = c.set(change.after)
 		} else {
-			change.before = c.remove(string(events[i].Kv.GetKey())[len(keys.records()):])
+			change.before = c.remove(string(events[i].Kv.GetKey())[len(keys.Records()):])
 		}
 	}
 	changes = slices.DeleteFunc(changes, func(c recordChange) bool { return c.before == nil && c.after == nil })
@@ -127,27 +129,27 @@ func (c *cache) stir() {
 
 // peek returns the newest record of the game that is known here, nil where none
 // is or where nothing should be started from it.
-func (c *cache) peek(gameID string) *current {
-	segment := escape(gameID)
+func (c *cache) peek(gameID string) *layout.Record {
+	segment := layout.EscapeGameID(gameID)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if !c.filled || !c.healthy {
 		return nil
 	}
 	e := c.byKey[segment]
-	if written := c.ahead.of(segment); written != nil && (e == nil || written.modRevision > e.modRevision) {
+	if written := c.ahead.of(segment); written != nil && (e == nil || written.ModRevision > e.ModRevision) {
 		return written
 	}
 	if e == nil || e.fault != nil {
 		return nil
 	}
-	return &e.current
+	return &e.Record
 }
 
 // get returns what stands at the game's key, nil for nothing, the revision that
 // this is as of, and whether the cache holds every record at all.
 func (c *cache) get(gameID string) (e *entry, asOf int64, filled bool) {
-	segment := escape(gameID)
+	segment := layout.EscapeGameID(gameID)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.byKey[segment], c.live.revision, c.filled

@@ -40,7 +40,7 @@ func (s *Store) getCached(ctx context.Context, gameID string) (runtime.Versioned
 	if !filled || e == nil || e.fault != nil {
 		return runtime.VersionedRecord{}, false
 	}
-	return e.versioned(), true
+	return e.Versioned(), true
 }
 
 // freshTrees returns the records as of a moment not before the call, nil where

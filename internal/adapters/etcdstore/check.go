@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -47,10 +48,10 @@ type checker struct {
 // checkedGame is what a check keeps of a game's keys.
 type checkedGame struct {
 	unreadable bool
-	record     *current // nil when unreadable
-	indexed    bool     // its one rightful index key was there; of an unreadable record, any
-	newest     bool     // the ledger entry of its last operation was there
-	slot       int64    // when the slot for that entry was last changed; 0 when empty
+	record     *layout.Record // nil when unreadable
+	indexed    bool           // its one rightful index key was there; of an unreadable record, any
+	newest     bool           // the ledger entry of its last operation was there
+	slot       int64          // when the slot for that entry was last changed; 0 when empty
 }
 
 // assignment is a key that the index of operations ought to have.
@@ -74,11 +75,11 @@ func (s *Store) checkAt(ctx context.Context, revision int64) (*checker, error) {
 		prefix string
 		check  func(*mvccpb.KeyValue)
 	}{
-		{s.keys.records(), c.checkRecord},
-		{s.keys.indexes(), c.checkIndex},
-		{s.keys.ledgers(), c.checkLedger},
-		{s.keys.intents(), c.checkIntent},
-		{s.keys.assigned(), c.checkAssignment},
+		{s.keys.Records(), c.checkRecord},
+		{s.keys.StatusIndex(), c.checkIndex},
+		{s.keys.Ledgers(), c.checkLedger},
+		{s.keys.Intents(), c.checkIntent},
+		{s.keys.OperationIndex(), c.checkAssignment},
 	} {
 		_, err := s.scan(ctx, family.prefix, family.prefix, c.revision, func(at int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			c.revision = at
@@ -118,12 +119,12 @@ func (c *checker) find(kind ports.CheckFindingKind, key, gameID string, m *mend,
 func (c *checker) checkRecord(kv *mvccpb.KeyValue) {
 	c.counts.Records++
 	key := string(kv.GetKey())
-	gameID, err := c.store.keys.gameOfRecord(key)
+	gameID, err := c.store.keys.GameOfRecord(key)
 	if err != nil {
 		c.find(ports.FindingKeyForeign, key, "", nil, "the key is not a game's: %v", err)
 		return
 	}
-	rec, err := c.store.keys.decodeRecord(kv)
+	rec, err := c.store.keys.DecodeRecord(kv)
 	if err != nil {
 		c.find(ports.FindingRecordUnreadable, key, gameID, nil, "%v", reasonOf(err))
 	} else {
@@ -136,7 +137,7 @@ func (c *checker) checkRecord(kv *mvccpb.KeyValue) {
 func (c *checker) checkIndex(kv *mvccpb.KeyValue) {
 	c.counts.IndexKeys++
 	key := string(kv.GetKey())
-	status, gameID, err := c.store.keys.parseIndex(key)
+	status, gameID, err := c.store.keys.ParseStatusIndex(key)
 	game := c.games[gameID]
 	switch {
 	case game != nil && game.unreadable:
@@ -161,26 +162,26 @@ func (c *checker) checkIndex(kv *mvccpb.KeyValue) {
 func (c *checker) checkLedger(kv *mvccpb.KeyValue) {
 	c.counts.LedgerEntries++
 	key := string(kv.GetKey())
-	entry, err := c.store.keys.decodeEntry(kv)
+	entry, err := c.store.keys.DecodeLedgerEntry(kv)
 	if err != nil {
 		c.checkUnreadableEntry(kv, err)
 		return
 	}
-	gameID, _, _ := c.store.keys.parseLedger(key) // decodeEntry has parsed it
+	gameID, _, _ := c.store.keys.ParseLedger(key) // decodeEntry has parsed it
 	game := c.games[gameID]
-	if game == nil || game.unreadable || entry.Seq%ledgerSlots != game.record.LastOp.Seq%ledgerSlots {
+	if game == nil || game.unreadable || entry.Seq%layout.LedgerSlots != game.record.LastWrite.Seq%layout.LedgerSlots {
 		return // history of a game that is gone, or older than its record
 	}
 	game.slot = kv.GetModRevision()
 	rec := game.record
-	if entry.Seq != rec.LastOp.Seq {
+	if entry.Seq != rec.LastWrite.Seq {
 		return // of another round of the ring: the newest entry is missing
 	}
 	game.newest = true
-	if entry.To != rec.Status || entry.OperationID != rec.LastOp.ID || entry.ContainerID != rec.CurrentContainerID {
+	if entry.To != rec.Status || entry.OperationID != rec.LastWrite.OperationID || entry.ContainerID != rec.CurrentContainerID {
 		c.find(ports.FindingLedgerMismatch, key, gameID, c.writeEntry(kv.GetModRevision(), rec),
 			"entry %d tells of operation %q to %s, container %q; the record of operation %q, %s, container %q",
-			entry.Seq, entry.OperationID, entry.To, entry.ContainerID, rec.LastOp.ID, rec.Status, rec.CurrentContainerID)
+			entry.Seq, entry.OperationID, entry.To, entry.ContainerID, rec.LastWrite.OperationID, rec.Status, rec.CurrentContainerID)
 	}
 }
 
@@ -188,13 +189,13 @@ func (c *checker) checkLedger(kv *mvccpb.KeyValue) {
 // ring will pass over it, and until then it is evidence.
 func (c *checker) checkUnreadableEntry(kv *mvccpb.KeyValue, err error) {
 	key := string(kv.GetKey())
-	gameID, slot, keyErr := c.store.keys.parseLedger(key)
+	gameID, slot, keyErr := c.store.keys.ParseLedger(key)
 	if keyErr != nil {
 		c.find(ports.FindingKeyForeign, key, "", nil, "the key is not a ledger entry's: %v", keyErr)
 		return
 	}
 	c.find(ports.FindingLedgerUnreadable, key, gameID, nil, "%v", reasonOf(err))
-	if game := c.games[gameID]; game != nil && !game.unreadable && game.record.LastOp.Seq%ledgerSlots == slot {
+	if game := c.games[gameID]; game != nil && !game.unreadable && game.record.LastWrite.Seq%layout.LedgerSlots == slot {
 		game.newest = true // reported already
 	}
 }
@@ -203,19 +204,19 @@ func (c *checker) checkUnreadableEntry(kv *mvccpb.KeyValue, err error) {
 // else knows, so it is left for a person.
 func (c *checker) checkIntent(kv *mvccpb.KeyValue) {
 	key := string(kv.GetKey())
-	gameID, err := c.store.keys.gameOfIntent(key)
+	gameID, err := c.store.keys.GameOfIntent(key)
 	if err != nil {
 		c.find(ports.FindingKeyForeign, key, "", nil, "the key is not a game's: %v", err)
 		return
 	}
-	intent, err := c.store.keys.decodeIntent(kv)
+	intent, err := c.store.keys.DecodeIntent(kv)
 	if err != nil {
 		c.find(ports.FindingIntentUnreadable, key, gameID, nil, "%v", reasonOf(err))
 		c.unreadable[gameID] = true
 		return
 	}
-	if op := intent.operation(); op != nil {
-		c.assigned[c.store.keys.assignment(op.Region, op.Node, gameID)] = &assignment{
+	if op := intent.ActiveOperation(); op != nil {
+		c.assigned[c.store.keys.OperationIndexKey(op.Region, op.Node, gameID)] = &assignment{
 			gameID: gameID, intent: clientv3.Compare(clientv3.ModRevision(key), "=", kv.GetModRevision()),
 		}
 	}
@@ -225,7 +226,7 @@ func (c *checker) checkIntent(kv *mvccpb.KeyValue) {
 // an unreadable one has, nobody knows.
 func (c *checker) checkAssignment(kv *mvccpb.KeyValue) {
 	key := string(kv.GetKey())
-	gameID, err := c.store.keys.gameOfAssignment(key)
+	gameID, err := c.store.keys.GameOfOperationIndex(key)
 	switch rightful := c.assigned[key]; {
 	case rightful != nil:
 		rightful.there = true
@@ -254,12 +255,12 @@ func (c *checker) checkComplete(gameID string) {
 	}
 	rec := game.record
 	if !game.indexed {
-		c.find(ports.FindingIndexMissing, c.store.keys.index(rec.Status, gameID), gameID, c.writeIndex(0, rec),
+		c.find(ports.FindingIndexMissing, c.store.keys.StatusIndexKey(rec.Status, gameID), gameID, c.writeIndex(0, rec),
 			"the record is %s and has no index key", rec.Status)
 	}
 	if !game.newest {
-		c.find(ports.FindingLedgerMissing, c.store.keys.ledgerEntry(gameID, rec.LastOp.Seq), gameID, c.writeEntry(game.slot, rec),
-			"the record was written by operation %q and the ledger has no entry %d", rec.LastOp.ID, rec.LastOp.Seq)
+		c.find(ports.FindingLedgerMissing, c.store.keys.LedgerEntry(gameID, rec.LastWrite.Seq), gameID, c.writeEntry(game.slot, rec),
+			"the record was written by operation %q and the ledger has no entry %d", rec.LastWrite.OperationID, rec.LastWrite.Seq)
 	}
 }
 

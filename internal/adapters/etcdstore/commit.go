@@ -6,6 +6,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
 )
@@ -15,7 +16,7 @@ import (
 type prepared struct {
 	change   change
 	base     view
-	after    storedRecord
+	after    layout.StoredRecord
 	compares []clientv3.Cmp
 	puts     []clientv3.Op
 	truth    []clientv3.Op // what a failed compare brings back
@@ -36,9 +37,9 @@ const (
 // index keys are what they ought to be, and the fence holds.
 func (s *Store) prepare(c change, base view) (*prepared, error) {
 	w := &prepared{change: c, base: base}
-	stored := storedRecord{LastOp: lastOp{ID: c.origin.OperationID, Seq: base.newestSeq() + 1, Verb: c.verb}}
-	entry := storedEntry{
-		Seq: stored.LastOp.Seq, To: c.to, At: c.at,
+	stored := layout.StoredRecord{LastWrite: layout.LastWrite{OperationID: c.origin.OperationID, Seq: base.newestSeq() + 1, Kind: c.verb}}
+	entry := layout.StoredLedgerEntry{
+		Seq: stored.LastWrite.Seq, To: c.to, At: c.at,
 		OperationID: c.origin.OperationID, Actor: c.origin.Actor, Reason: c.origin.Reason,
 	}
 	var before runtime.RuntimeRecord
@@ -55,31 +56,31 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 	w.after = stored
 	entry.ContainerID, entry.Image = after.CurrentContainerID, after.CurrentImageRef
 
-	recordValue, err := encodeRecord(stored)
+	recordValue, err := layout.EncodeRecord(stored)
 	if err != nil {
 		return nil, err
 	}
-	entryValue, err := encodeEntry(entry)
+	entryValue, err := layout.EncodeLedgerEntry(entry)
 	if err != nil {
 		return nil, err
 	}
 
-	recordKey := s.keys.record(c.gameID)
+	recordKey := s.keys.Record(c.gameID)
 	// etcd's operations are large: each list is made once, with room for all.
 	w.compares, w.puts, w.truth = make([]clientv3.Cmp, 0, 6), make([]clientv3.Op, 0, 4), make([]clientv3.Op, 0, 3)
 	w.compares = append(w.compares, clientv3.Compare(clientv3.ModRevision(recordKey), "=", base.revision()))
 	w.truth = append(w.truth,
 		clientv3.OpGet(recordKey),
-		clientv3.OpGet(s.keys.ledgerOf(c.gameID), clientv3.WithPrefix()),
+		clientv3.OpGet(s.keys.LedgerOf(c.gameID), clientv3.WithPrefix()),
 	)
-	s.compareIndex(w)
+	w.compares = s.keys.CompareStatusIndex(w.compares, c.gameID, base.record)
 	if base.record == nil {
 		// Absence alone would hold again once somebody has deleted the record that an
 		// earlier try inserted. The ledger outlives it, unless that is taken away too.
-		w.compares = append(w.compares, clientv3.Compare(clientv3.ModRevision(s.keys.ledgerOf(c.gameID)), "<", base.at+1).WithPrefix())
+		w.compares = append(w.compares, clientv3.Compare(clientv3.ModRevision(s.keys.LedgerOf(c.gameID)), "<", base.at+1).WithPrefix())
 	}
 	if base.record != nil && before.Status != after.Status {
-		w.puts = append(w.puts, clientv3.OpDelete(s.keys.index(before.Status, c.gameID)))
+		w.puts = append(w.puts, clientv3.OpDelete(s.keys.StatusIndexKey(before.Status, c.gameID)))
 	}
 	if c.fence != nil {
 		w.compares = append(w.compares, clientv3.Compare(clientv3.CreateRevision(c.fence.Key), "=", c.fence.CreateRevision))
@@ -87,8 +88,8 @@ func (s *Store) prepare(c change, base view) (*prepared, error) {
 	}
 	w.puts = append(w.puts,
 		clientv3.OpPut(recordKey, recordValue),
-		clientv3.OpPut(s.keys.index(after.Status, c.gameID), after.CurrentContainerID),
-		clientv3.OpPut(s.keys.ledgerEntry(c.gameID, entry.Seq), entryValue),
+		clientv3.OpPut(s.keys.StatusIndexKey(after.Status, c.gameID), after.CurrentContainerID),
+		clientv3.OpPut(s.keys.LedgerEntry(c.gameID, entry.Seq), entryValue),
 	)
 	w.bytes = len(recordValue) + len(entryValue) + keysOfWrite*(len(recordKey)+keyOverhead) +
 		len(before.CurrentContainerID) + len(after.CurrentContainerID)
@@ -178,13 +179,13 @@ var errNotSent = errors.New("the write was not sent")
 func (s *Store) settle(ctx context.Context, w *prepared, resp *clientv3.TxnResponse, doubted bool) (outcome, error) {
 	if resp.Succeeded {
 		revision := resp.Header.GetRevision()
-		left := current{storedRecord: w.after, createRevision: revision, modRevision: revision}
+		left := layout.Record{StoredRecord: w.after, CreateRevision: revision, ModRevision: revision}
 		if w.base.record != nil {
-			left.createRevision = w.base.record.createRevision
+			left.CreateRevision = w.base.record.CreateRevision
 		}
 		left.RuntimeRecord = left.Clone() // the caller's pointers are in it
 		s.learn(&left)
-		written := left.versioned()
+		written := left.Versioned()
 		return outcome{written: &written}, nil
 	}
 	stands, err := s.readView(resp)
@@ -228,4 +229,28 @@ func (s *Store) unmet(ctx context.Context, w *prepared, resp *clientv3.TxnRespon
 		return err
 	}
 	return errMovedOn
+}
+
+// indexDamage looks for the index key on which a write's compares have failed. It
+// asks for the keys only now: damage is rare, and every write would carry them. It
+// returns nil where it finds none, or the record is not the one expected any more.
+func (s *Store) indexDamage(ctx context.Context, w *prepared) error {
+	gets := []clientv3.Op{clientv3.OpGet(s.keys.Record(w.change.gameID))}
+	for _, status := range runtime.Statuses() {
+		gets = append(gets, clientv3.OpGet(s.keys.StatusIndexKey(status, w.change.gameID)))
+	}
+	found, err := s.getEach(ctx, gets)
+	if err != nil {
+		return err
+	}
+	if found[0].GetModRevision() != w.base.revision() {
+		return nil
+	}
+	for i, status := range runtime.Statuses() {
+		held := found[1+i]
+		if reason := layout.StatusIndexFault(w.base.record, status, held); reason != "" {
+			return &runtime.CorruptError{Key: s.keys.StatusIndexKey(status, w.change.gameID), GameID: w.change.gameID, Reason: reason}
+		}
+	}
+	return nil
 }

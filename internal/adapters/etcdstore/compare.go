@@ -44,12 +44,12 @@ func (f *feed) compare(ctx context.Context) error {
 		return errNotFilled
 	}
 	keys := f.store.keys
-	family := keys.records()
+	family := keys.Records()
 	met, different := 0, ""
 	_, err := f.store.scan(ctx, family, family, records.revision, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
 		for _, kv := range kvs {
 			met++
-			theirs := keys.newEntry(kv)
+			theirs := newEntry(keys, kv)
 			if ours := records.get(theirs.segment); ours == nil || !ours.same(theirs) {
 				different = string(kv.GetKey())
 				return false, nil

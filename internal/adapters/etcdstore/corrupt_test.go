@@ -38,7 +38,7 @@ func damagedRecords() map[string]string {
 		"the id of another":   strings.Replace(good, "bad", "good-1", 1) + `}`,
 		"cut off":             good,
 		"a type gone astray":  good + `,"generation":{}}`,
-		"a whole other thing": `{"layout":1,"store_id":"x"}`,
+		"a whole other thing": `{"version":2,"store_id":"x"}`,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -46,13 +47,13 @@ func (s *Store) tell(ctx context.Context, ev *clientv3.Event) (told, error) {
 	if ev.Type == clientv3.EventTypeDelete {
 		return s.tellDelete(event, ev, blind), nil
 	}
-	after, err := s.keys.decodeRecord(ev.Kv)
+	after, err := s.keys.DecodeRecord(ev.Kv)
 	if err != nil {
 		return fault(err, event.Revision), nil
 	}
 	event.After, event.GameID = &after.RuntimeRecord, after.GameID
 	event.Type = ports.EventUpserted
-	if after.LastOp.Verb == verbTransition {
+	if after.LastWrite.Kind == layout.WriteTransition {
 		event.Type = ports.EventTransitioned
 	}
 	return told{event: event, blind: blind}, nil
@@ -61,7 +62,7 @@ func (s *Store) tell(ctx context.Context, ev *clientv3.Event) (told, error) {
 // tellDelete makes the event of a deletion, whose value etcd does not repeat:
 // the key alone tells the game.
 func (s *Store) tellDelete(event ports.RuntimeEvent, ev *clientv3.Event, blind bool) told {
-	gameID, err := s.keys.gameOfRecord(string(ev.Kv.GetKey()))
+	gameID, err := s.keys.GameOfRecord(string(ev.Kv.GetKey()))
 	if err != nil {
 		return fault(&runtime.CorruptError{Key: string(ev.Kv.GetKey()), Reason: "the key is not a game's: " + err.Error()}, event.Revision)
 	}
@@ -71,7 +72,7 @@ func (s *Store) tellDelete(event ports.RuntimeEvent, ev *clientv3.Event, blind b
 
 // before returns the record that a change replaced, nil where there was none. It
 // returns runtime.ErrCorrupt for one that cannot be read.
-func (s *Store) before(ctx context.Context, ev *clientv3.Event) (*current, error) {
+func (s *Store) before(ctx context.Context, ev *clientv3.Event) (*layout.Record, error) {
 	if ev.IsCreate() {
 		return nil, nil
 	}
@@ -88,5 +89,5 @@ func (s *Store) before(ctx context.Context, ev *clientv3.Event) (*current, error
 		}
 		kv = resp.Kvs[0]
 	}
-	return s.keys.decodeRecord(kv)
+	return s.keys.DecodeRecord(kv)
 }

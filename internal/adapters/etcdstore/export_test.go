@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -29,19 +30,19 @@ func (s *Store) CompareCache(ctx context.Context) error { return s.feed.compare(
 
 // LoseFromCache takes a record out of the cache.
 func (s *Store) LoseFromCache(gameID string) {
-	s.spoilCache(func(c *cache) { c.remove(escape(gameID)) })
+	s.spoilCache(func(c *cache) { c.remove(layout.EscapeGameID(gameID)) })
 }
 
 // AddToCache puts a record into the cache that is not in etcd.
 func (s *Store) AddToCache(gameID string) {
-	ghost := &entry{segment: escape(gameID)}
+	ghost := &entry{segment: layout.EscapeGameID(gameID)}
 	ghost.GameID, ghost.Status = gameID, runtime.StatusRunning
 	s.spoilCache(func(c *cache) { c.set(ghost) })
 }
 
 // ChangeInCache changes a record where it stands in the cache.
 func (s *Store) ChangeInCache(gameID string, change func(*runtime.RuntimeRecord)) {
-	s.spoilCache(func(c *cache) { change(&c.byKey[escape(gameID)].RuntimeRecord) })
+	s.spoilCache(func(c *cache) { change(&c.byKey[layout.EscapeGameID(gameID)].RuntimeRecord) })
 }
 
 func (s *Store) spoilCache(spoil func(*cache)) {

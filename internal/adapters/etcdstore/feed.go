@@ -71,7 +71,7 @@ func (f *feed) fill(ctx context.Context) error {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer close(pages)
-		family := s.keys.records()
+		family := s.keys.Records()
 		revision, err = s.scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			pages <- kvs
 			return true, nil
@@ -79,7 +79,7 @@ func (f *feed) fill(ctx context.Context) error {
 	})
 	records := newTrees(0)
 	for kvs := range pages {
-		s.keys.newEntries(kvs, func(e *entry) { records.set(e) })
+		newEntries(s.keys, kvs, func(e *entry) { records.set(e) })
 	}
 	reading.Wait()
 	if err != nil {

@@ -42,9 +42,9 @@ func (r rig) historySince(revision int64, key string) []*clientv3.Event {
 
 // storedLastOp is what a stored record says of the write that made it.
 type storedLastOp struct {
-	ID   string `json:"id"`
+	ID   string `json:"operation_id"`
 	Seq  int64  `json:"seq"`
-	Verb string `json:"verb"`
+	Verb string `json:"kind"`
 }
 
 // lastOpOf reads a stored record without the code under test; what cannot be
@@ -52,7 +52,7 @@ type storedLastOp struct {
 func lastOpOf(t *testing.T, value []byte) storedLastOp {
 	t.Helper()
 	var stored struct {
-		LastOp storedLastOp `json:"last_op"`
+		LastOp storedLastOp `json:"last_write"`
 	}
 	if json.Unmarshal(value, &stored) != nil {
 		return storedLastOp{}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -194,7 +195,7 @@ func (c recordChange) tell() told {
 		return fault(c.after.fault, c.revision)
 	}
 	event.Type = ports.EventUpserted
-	if c.after.LastOp.Verb == verbTransition {
+	if c.after.LastWrite.Kind == layout.WriteTransition {
 		event.Type = ports.EventTransitioned
 	}
 	event.After, event.GameID = c.after.told()

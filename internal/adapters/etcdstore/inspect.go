@@ -7,6 +7,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -38,7 +39,7 @@ func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 	if err != nil {
 		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
 	}
-	info := ports.StoreInfo{ID: s.id, Revision: head, SchemaVersion: layoutVersion}
+	info := ports.StoreInfo{ID: s.id, Revision: head, SchemaVersion: layout.Version}
 	if info.Members, err = s.members(ctx); err != nil {
 		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
 	}

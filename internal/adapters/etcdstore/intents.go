@@ -26,9 +26,9 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	}
 	defer done()
 	found := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
-	resp, err := s.etcd.Get(ctx, s.keys.intent(gameID))
+	resp, err := s.etcd.Get(ctx, s.keys.Intent(gameID))
 	if err == nil && len(resp.Kvs) > 0 {
-		found, err = s.keys.versionedIntent(resp.Kvs[0])
+		found, err = s.keys.VersionedIntent(resp.Kvs[0])
 	}
 	if err != nil {
 		return ports.VersionedIntent{}, fmt.Errorf("get the intent of game %q: %w", gameID, err)
@@ -57,7 +57,7 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 	for batch := range slices.Chunk(gameIDs, intentsAtOnce) {
 		gets := make([]clientv3.Op, len(batch))
 		for i, gameID := range batch {
-			gets[i] = clientv3.OpGet(s.keys.intent(gameID))
+			gets[i] = clientv3.OpGet(s.keys.Intent(gameID))
 		}
 		resp, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 			return s.client.Txn(ctx).Then(gets...).Commit()
@@ -68,7 +68,7 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 		for i, gameID := range batch {
 			one := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
 			if kvs := resp.Responses[i].GetResponseRange().GetKvs(); len(kvs) > 0 {
-				stored, err := s.keys.versionedIntent(kvs[0])
+				stored, err := s.keys.VersionedIntent(kvs[0])
 				if err != nil {
 					faults = append(faults, err)
 				} else {
@@ -91,10 +91,10 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 	defer done()
 	games, err := asOfNow(ctx, func(ctx context.Context) ([]string, error) {
 		games := []string{}
-		family := s.keys.assignedTo(region, node)
+		family := s.keys.OperationIndexOf(region, node)
 		_, err := s.scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			for _, kv := range kvs {
-				if gameID, err := s.keys.gameOfAssignment(string(kv.GetKey())); err == nil {
+				if gameID, err := s.keys.GameOfOperationIndex(string(kv.GetKey())); err == nil {
 					games = append(games, gameID)
 				}
 			}
@@ -106,14 +106,4 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 		return nil, fmt.Errorf("list the operations of %s/%s: %w", region, node, err)
 	}
 	return games, nil
-}
-
-func (k keyspace) versionedIntent(kv *mvccpb.KeyValue) (ports.VersionedIntent, error) {
-	stored, err := k.decodeIntent(kv)
-	if err != nil {
-		return ports.VersionedIntent{}, err
-	}
-	return ports.VersionedIntent{
-		Intent: stored.intent(), IntentVersion: ports.NewIntentVersion(kv.GetModRevision(), string(kv.GetValue())),
-	}, nil
 }

@@ -51,11 +51,11 @@ func TestLayoutOfAnIntent(t *testing.T) {
 	}, ports.IntentVersion{})
 	require.Equal(t, []string{"/meta/schema", "/operations-by-node/eu/n1/a%2Fb", "/operations/a%2Fb"}, keysOf(r.dump()))
 	value := r.value("/operations/a%2Fb")
-	require.Regexp(t, `"write":"[0-9a-f-]{36}"`, value)
+	require.Regexp(t, `"write_id":"[0-9a-f-]{36}"`, value)
 	require.JSONEq(t, `{"game_id":"a/b","desired_status":"running","schema":1,"spec":{"image":"game:1","stop_grace":"1m30s"},
 		"current":{"id":"op-1","kind":"start","region":"eu","node":"n1","session":7,"started_at":"2026-03-01T12:00:00Z",
 		"deadline":"2026-03-01T12:00:00Z","step_at":"2026-03-01T12:00:00Z","step":"accepted","spec":{"image":"game:2"}}}`,
-		strings.Replace(value, value[strings.Index(value, `,"write":`):strings.Index(value, `,"write":`)+len(`,"write":""`)+36], "", 1))
+		strings.Replace(value, value[strings.Index(value, `,"write_id":`):strings.Index(value, `,"write_id":`)+len(`,"write_id":""`)+36], "", 1))
 }
 
 // TestUnknownMembersOfAnIntentSurvive rewrites what a newer version has written:
@@ -76,7 +76,7 @@ func TestUnknownMembersOfAnIntentSurvive(t *testing.T) {
 
 func testUnknownMembersOfAnIntent(t *testing.T, version func(ports.IntentVersion) ports.IntentVersion) {
 	r := sharedRig(t)
-	r.plant("/operations/a", `{"game_id":"a","desired_status":"running","top":{"x":1.50},"schema":1,"write":"w",
+	r.plant("/operations/a", `{"game_id":"a","desired_status":"running","top":{"x":1.50},"schema":1,"write_id":"w",
 		"spec":{"image":"i","spec_extra":"\u0041"},
 		"current":{"id":"op-2","kind":"stop","step":"accepted","op_extra":[null],"spec":{"image":"j","inner_extra":1}},
 		"recent":[{"operation_id":"op-1","kind":"start","outcome_extra":true}]}`)
@@ -148,7 +148,7 @@ var damagedIntents = map[string]string{
 	"newer, other types":  `{"game_id":7,"schema":9}`,
 	"another game's":      `{"game_id":"good"}`,
 	"a type gone astray":  `{"game_id":"bad","current":[]}`,
-	"a whole other thing": `{"layout":1,"store_id":"x"}`,
+	"a whole other thing": `{"version":2,"store_id":"x"}`,
 }
 
 func TestDamagedIntentIsReportedAndLeftAlone(t *testing.T) {

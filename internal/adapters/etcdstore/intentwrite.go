@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -37,7 +38,7 @@ func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, replaces
 	defer cancel()
 
 	w := &intentWrite{
-		store: s, gameID: intent.GameID, key: s.keys.intent(intent.GameID), ifRevision: replaces.Revision,
+		store: s, gameID: intent.GameID, key: s.keys.Intent(intent.GameID), ifRevision: replaces.Revision,
 		fences: fences, id: uuid.NewString(), seenRevision: s.cachedUpTo(),
 	}
 	revision, err := w.write(ctx, intent, replaces)
@@ -66,44 +67,31 @@ func (w *intentWrite) write(ctx context.Context, intent operation.Intent, replac
 	if err != nil {
 		return 0, err
 	}
-	if w.value, err = encodeIntent(newStoredIntent(intent, w.id, before)); err != nil {
+	if w.value, err = layout.EncodeIntent(layout.NewStoredIntent(intent, w.id, before)); err != nil {
 		return 0, err
 	}
-	w.moves = w.store.keys.moveAssignment(intent.GameID, before.operation(), intent.Current)
+	w.moves = w.store.keys.UpdateOperationIndex(intent.GameID, before.ActiveOperation(), intent.Current)
 	return w.commit(ctx)
 }
 
 // loadReplaced returns the intent that the write replaces, zero if it inserts one. It is
 // read from etcd if the version does not include it; a read also finds most conflicts.
-func (w *intentWrite) loadReplaced(ctx context.Context, replaces ports.IntentVersion) (storedIntent, error) {
+func (w *intentWrite) loadReplaced(ctx context.Context, replaces ports.IntentVersion) (layout.StoredIntent, error) {
 	kv := &mvccpb.KeyValue{Key: []byte(w.key), Value: []byte(replaces.Stored())}
 	switch {
 	case replaces.Revision == 0:
-		return storedIntent{}, nil
+		return layout.StoredIntent{}, nil
 	case replaces.Stored() == "":
 		now, err := w.look(ctx)
 		if err == nil {
 			err = w.expect(now)
 		}
 		if err != nil {
-			return storedIntent{}, err
+			return layout.StoredIntent{}, err
 		}
 		kv = now.kv
 	}
-	return w.store.keys.decodeIntent(kv)
-}
-
-// moveAssignment keeps the index of operations true when the one in progress on a
-// game changes, in the transaction that changes it; nil is none.
-func (k keyspace) moveAssignment(gameID string, from, to *operation.Operation) []clientv3.Op {
-	var moves []clientv3.Op
-	if from != nil && (to == nil || from.Region != to.Region || from.Node != to.Node) {
-		moves = append(moves, clientv3.OpDelete(k.assignment(from.Region, from.Node, gameID)))
-	}
-	if to != nil { // with every step, so that a key which somebody has taken away comes back
-		moves = append(moves, clientv3.OpPut(k.assignment(to.Region, to.Node, gameID), ""))
-	}
-	return moves
+	return w.store.keys.DecodeIntent(kv)
 }
 
 // intentView is what stands of an intent, and of the fences of a write, at one revision.
@@ -251,7 +239,7 @@ func (w *intentWrite) resolve(ctx context.Context, now intentView, doubted bool)
 		case kv == nil || kv.GetModRevision() <= max(w.ifRevision, w.seenRevision):
 			return 0, w.expectReadable(now) // older than the write
 		}
-		if stored, err := w.store.keys.decodeIntent(kv); err == nil && stored.Write == w.id {
+		if stored, err := w.store.keys.DecodeIntent(kv); err == nil && stored.WriteID == w.id {
 			return kv.GetModRevision(), nil
 		}
 		at := kv.GetModRevision() - 1
@@ -281,7 +269,7 @@ func (w *intentWrite) expectReadable(now intentView) error {
 	if now.kv == nil || errors.Is(err, runtime.ErrFenced) {
 		return err
 	}
-	_, errDecode := w.store.keys.decodeIntent(now.kv)
+	_, errDecode := w.store.keys.DecodeIntent(now.kv)
 	switch {
 	case errDecode == nil:
 		return err

@@ -39,7 +39,7 @@ func TestLayout(t *testing.T) {
 	require.JSONEq(t, `{"game_id":"a/b","status":"running","region":"eu-west","node":"node-1","current_container_id":"container-1",
 		"current_image_ref":"registry.example/games/engine:1.4.2","engine_endpoint":"http://10.0.0.1:7777","state_path":"/var/lib/games/a/b",
 		"docker_network":"games","generation":1,"created_at":"2026-03-01T12:00:00Z","last_op_at":"2026-03-01T12:00:00Z",
-		"started_at":"2026-03-01T12:00:00Z","schema":1,"last_op":{"id":"op-1","seq":1,"verb":"upsert"}}`, r.value("/runtimes/a%2Fb"))
+		"started_at":"2026-03-01T12:00:00Z","schema":1,"last_write":{"operation_id":"op-1","seq":1,"kind":"upsert"}}`, r.value("/runtimes/a%2Fb"))
 	require.JSONEq(t, `{"seq":1,"from":"","to":"running","at":"2026-03-01T12:00:00Z","operation_id":"op-1","actor":"me","reason":"new game",
 		"container_id":"container-1","image":"registry.example/games/engine:1.4.2"}`, r.value("/transitions/a%2Fb/01"))
 
@@ -63,8 +63,8 @@ func TestLayout(t *testing.T) {
 func TestSchemaKey(t *testing.T) {
 	t.Parallel()
 	r := sharedRig(t)
-	require.Regexp(t, `^\{"layout":1,"store_id":"[0-9a-f-]{36}"\}$`, r.value("/meta/schema"))
-	require.Contains(t, storeID(t, r), r.value("/meta/schema")[len(`{"layout":1,"store_id":"`):][:36])
+	require.Regexp(t, `^\{"version":2,"store_id":"[0-9a-f-]{36}"\}$`, r.value("/meta/schema"))
+	require.Contains(t, storeID(t, r), r.value("/meta/schema")[len(`{"version":2,"store_id":"`):][:36])
 }
 
 func TestRingOfTheLedger(t *testing.T) {
@@ -212,7 +212,7 @@ func requireInvariants(t *testing.T, at int64, values map[string]rawValue) {
 	for key, raw := range filterKeys(values, "/runtimes/") {
 		var rec struct {
 			runtime.RuntimeRecord
-			LastOp storedLastOp `json:"last_op"`
+			LastOp storedLastOp `json:"last_write"`
 		}
 		require.NoError(t, json.Unmarshal([]byte(raw.value), &rec), "revision %d: %s", at, key)
 		segment := strings.TrimPrefix(key, "/runtimes/")

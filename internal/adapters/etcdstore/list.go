@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
@@ -129,10 +130,10 @@ type lister struct {
 // fill scans key after key until the page is full or the keys are at their end.
 func (l *lister) fill(ctx context.Context) error {
 	take := l.takeRecords
-	l.family = l.store.keys.records()
+	l.family = l.store.keys.Records()
 	if l.query.Status != "" {
 		take = l.takeIndexed
-		l.family = l.store.keys.indexesOf(l.query.Status)
+		l.family = l.store.keys.StatusIndexOf(l.query.Status)
 	}
 	from := l.family
 	if l.query.After != "" {
@@ -155,7 +156,7 @@ func (l *lister) fill(ctx context.Context) error {
 // page is full.
 func (l *lister) takeRecords(_ context.Context, kvs []*mvccpb.KeyValue) (bool, error) {
 	for _, kv := range kvs {
-		rec, err := l.store.keys.decodeRecord(kv)
+		rec, err := l.store.keys.DecodeRecord(kv)
 		if l.full(kv, rec, err) {
 			return true, nil
 		}
@@ -187,22 +188,22 @@ func (l *lister) fetchIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) ([]*m
 	gets := make([]clientv3.Op, len(kvs))
 	for i, kv := range kvs {
 		segment := string(kv.GetKey())[len(l.family):]
-		gets[i] = clientv3.OpGet(l.store.keys.records()+segment, clientv3.WithRev(l.page.Revision))
+		gets[i] = clientv3.OpGet(l.store.keys.Records()+segment, clientv3.WithRev(l.page.Revision))
 	}
 	return l.store.getEach(ctx, gets)
 }
 
 // checkIndexed decodes the record behind an index key and compares the two.
-func (l *lister) checkIndexed(index, record *mvccpb.KeyValue) (*current, error) {
+func (l *lister) checkIndexed(index, record *mvccpb.KeyValue) (*layout.Record, error) {
 	if record == nil {
-		_, gameID, _ := l.store.keys.parseIndex(string(index.GetKey())) // empty where the key names none
+		_, gameID, _ := l.store.keys.ParseStatusIndex(string(index.GetKey())) // empty where the key names none
 		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: gameID, Reason: "the index names a game without a record"}
 	}
-	rec, err := l.store.keys.decodeRecord(record)
+	rec, err := l.store.keys.DecodeRecord(record)
 	if err != nil {
 		return nil, err
 	}
-	if reason := indexFault(rec, l.query.Status, index); reason != "" {
+	if reason := layout.StatusIndexFault(rec, l.query.Status, index); reason != "" {
 		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: rec.GameID, Reason: reason}
 	}
 	return rec, nil
@@ -211,7 +212,7 @@ func (l *lister) checkIndexed(index, record *mvccpb.KeyValue) (*current, error) 
 // full deals with what was found at a key: a record goes on the page if it
 // matches, a damaged value into Corrupt. It reports true, and sets Next, when
 // the record had no room any more: only then is it sure that more follows.
-func (l *lister) full(kv *mvccpb.KeyValue, rec *current, err error) bool {
+func (l *lister) full(kv *mvccpb.KeyValue, rec *layout.Record, err error) bool {
 	fault, corrupt := errors.AsType[*runtime.CorruptError](err)
 	switch {
 	case corrupt:
@@ -221,7 +222,7 @@ func (l *lister) full(kv *mvccpb.KeyValue, rec *current, err error) bool {
 		l.page.Next = l.last
 		return true
 	default:
-		l.page.Records = append(l.page.Records, rec.versioned())
+		l.page.Records = append(l.page.Records, rec.Versioned())
 	}
 	l.last = string(kv.GetKey())[len(l.family):]
 	return false

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
 )
@@ -67,7 +68,7 @@ func (e *entry) found(gameID string) (runtime.VersionedRecord, error) {
 	case e.fault != nil:
 		return runtime.VersionedRecord{}, fmt.Errorf("get game %q: %w", gameID, e.fault)
 	default:
-		return e.versioned(), nil
+		return e.Versioned(), nil
 	}
 }
 
@@ -80,12 +81,7 @@ func (s *Store) getFromEtcd(ctx context.Context, gameID string) (found runtime.V
 	if err != nil {
 		return runtime.VersionedRecord{}, seen.at, fmt.Errorf("get game %q: %w", gameID, err)
 	}
-	return seen.record.versioned(), seen.at, nil
-}
-
-// versioned returns the record as callers get it, sharing no memory with c.
-func (c *current) versioned() runtime.VersionedRecord {
-	return runtime.VersionedRecord{Record: c.Clone(), Revision: c.modRevision}
+	return seen.record.Versioned(), seen.at, nil
 }
 
 // History implements ports.RuntimeLedger by one read of record and ring at one
@@ -111,8 +107,8 @@ func (s *Store) History(ctx context.Context, gameID string) ([]runtime.LedgerEnt
 
 // view is a game's record and ledger at one revision.
 type view struct {
-	at     int64    // the revision
-	record *current // nil where there is none
+	at     int64          // the revision
+	record *layout.Record // nil where there is none
 	ledger []runtime.LedgerEntry
 	// ledgerFaults are the *runtime.CorruptErrors of entries not in ledger.
 	ledgerFaults []error
@@ -120,13 +116,13 @@ type view struct {
 
 // lookAtRecord reads a game's record without its ledger.
 func (s *Store) lookAtRecord(ctx context.Context, gameID string) (view, error) {
-	resp, err := s.etcd.Get(ctx, s.keys.record(gameID))
+	resp, err := s.etcd.Get(ctx, s.keys.Record(gameID))
 	if err != nil {
 		return view{}, err
 	}
 	v := view{at: resp.Header.GetRevision()}
 	if len(resp.Kvs) > 0 {
-		v.record, err = s.keys.decodeRecord(resp.Kvs[0])
+		v.record, err = s.keys.DecodeRecord(resp.Kvs[0])
 	}
 	return v, err
 }
@@ -135,8 +131,8 @@ func (s *Store) lookAtRecord(ctx context.Context, gameID string) (view, error) {
 func (s *Store) look(ctx context.Context, gameID string) (view, error) {
 	resp, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return s.client.Txn(ctx).Then(
-			clientv3.OpGet(s.keys.record(gameID)),
-			clientv3.OpGet(s.keys.ledgerOf(gameID), clientv3.WithPrefix()),
+			clientv3.OpGet(s.keys.Record(gameID)),
+			clientv3.OpGet(s.keys.LedgerOf(gameID), clientv3.WithPrefix()),
 		).Commit()
 	})
 	if err != nil {
@@ -148,12 +144,12 @@ func (s *Store) look(ctx context.Context, gameID string) (view, error) {
 // lookWhereAbsent reads a game's record, and its ledger only where there is no
 // record, in one linearizable transaction.
 func (s *Store) lookWhereAbsent(ctx context.Context, gameID string) (view, error) {
-	key := s.keys.record(gameID)
+	key := s.keys.Record(gameID)
 	resp, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return s.client.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(key), ">", 0)).
 			Then(clientv3.OpGet(key)).
-			Else(clientv3.OpGet(key), clientv3.OpGet(s.keys.ledgerOf(gameID), clientv3.WithPrefix())).
+			Else(clientv3.OpGet(key), clientv3.OpGet(s.keys.LedgerOf(gameID), clientv3.WithPrefix())).
 			Commit()
 	})
 	if err != nil {
@@ -184,7 +180,7 @@ func (s *Store) readView(resp *clientv3.TxnResponse) (v view, err error) {
 	v.at = resp.Header.GetRevision()
 	answers := resp.Responses
 	if kvs := answers[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
-		if v.record, err = s.keys.decodeRecord(kvs[0]); err != nil {
+		if v.record, err = s.keys.DecodeRecord(kvs[0]); err != nil {
 			return view{}, err
 		}
 	}
@@ -192,7 +188,7 @@ func (s *Store) readView(resp *clientv3.TxnResponse) (v view, err error) {
 		return v, nil
 	}
 	for _, kv := range answers[1].GetResponseRange().GetKvs() {
-		entry, err := s.keys.decodeEntry(kv)
+		entry, err := s.keys.DecodeLedgerEntry(kv)
 		if err != nil {
 			v.ledgerFaults = append(v.ledgerFaults, err)
 			continue
@@ -206,7 +202,7 @@ func (s *Store) readView(resp *clientv3.TxnResponse) (v view, err error) {
 // An entry numbered above the record's is of an earlier life of the same id.
 func (v view) history() []runtime.LedgerEntry {
 	entries := slices.DeleteFunc(slices.Clone(v.ledger), func(e runtime.LedgerEntry) bool {
-		return e.Seq > v.record.LastOp.Seq
+		return e.Seq > v.record.LastWrite.Seq
 	})
 	slices.SortFunc(entries, func(a, b runtime.LedgerEntry) int { return cmp.Compare(b.Seq, a.Seq) })
 	return entries
@@ -217,7 +213,7 @@ func (v view) revision() int64 {
 	if v.record == nil {
 		return 0
 	}
-	return v.record.modRevision
+	return v.record.ModRevision
 }
 
 // same reports whether nothing has been written to the game since base. The
@@ -231,7 +227,7 @@ func (v view) same(base view) bool {
 func (v view) newestSeq() int64 {
 	newest := int64(0)
 	if v.record != nil {
-		newest = v.record.LastOp.Seq
+		newest = v.record.LastWrite.Seq
 	}
 	for _, e := range v.ledger {
 		newest = max(newest, e.Seq)

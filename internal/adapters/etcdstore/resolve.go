@@ -21,8 +21,8 @@ import (
 // away with its ledger and then inserts again looks as if it had not been applied.
 func (s *Store) resolve(ctx context.Context, w *prepared, stands view, doubted bool) (*runtime.VersionedRecord, error) {
 	id := w.change.origin.OperationID
-	if stands.record != nil && stands.record.LastOp.ID == id {
-		written := stands.record.versioned()
+	if stands.record != nil && stands.record.LastWrite.OperationID == id {
+		written := stands.record.Versioned()
 		return &written, nil
 	}
 	if entry, found := stands.operation(id); found {
@@ -47,12 +47,12 @@ var errDeleted = errors.New("the record has been deleted since")
 // somebody else with the same operation id, could have left another one.
 func (s *Store) writtenAt(ctx context.Context, w *prepared, revision int64) *runtime.VersionedRecord {
 	written := runtime.VersionedRecord{Record: w.after.Clone(), Revision: revision}
-	resp, err := s.etcd.Get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(revision))
+	resp, err := s.etcd.Get(ctx, s.keys.Record(w.change.gameID), clientv3.WithRev(revision))
 	if err != nil || len(resp.Kvs) == 0 {
 		return &written
 	}
-	if rec, err := s.keys.decodeRecord(resp.Kvs[0]); err == nil && rec.LastOp.ID == w.change.origin.OperationID {
-		written = rec.versioned()
+	if rec, err := s.keys.DecodeRecord(resp.Kvs[0]); err == nil && rec.LastWrite.OperationID == w.change.origin.OperationID {
+		written = rec.Versioned()
 	}
 	return &written
 }
@@ -60,7 +60,7 @@ func (s *Store) writtenAt(ctx context.Context, w *prepared, revision int64) *run
 // covers reports whether the ledger holds every write of the game since base,
 // so that an operation it does not name was not applied.
 func (v view) covers(base view) bool {
-	if base.record != nil && v.record != nil && v.record.createRevision > base.revision() {
+	if base.record != nil && v.record != nil && v.record.CreateRevision > base.revision() {
 		return false // deleted and inserted again, and perhaps numbered anew
 	}
 	before := func(e runtime.LedgerEntry) bool { return e.Revision <= max(base.at, base.revision()) }
@@ -87,7 +87,7 @@ func (v view) covers(base view) bool {
 func (s *Store) searchHistory(ctx context.Context, w *prepared, stands view) (*runtime.VersionedRecord, error) {
 	id := w.change.origin.OperationID
 	for at := stands.revision(); at > w.base.revision(); {
-		resp, err := s.etcd.Get(ctx, s.keys.record(w.change.gameID), clientv3.WithRev(at))
+		resp, err := s.etcd.Get(ctx, s.keys.Record(w.change.gameID), clientv3.WithRev(at))
 		if err != nil {
 			return nil, unknownOutcome(ctx, id, fmt.Errorf("its trace may be gone: %w", err))
 		}
@@ -97,9 +97,9 @@ func (s *Store) searchHistory(ctx context.Context, w *prepared, stands view) (*r
 		if len(resp.Kvs) == 0 {
 			return nil, nil // back at the absence that the write was computed from
 		}
-		rec, err := s.keys.decodeRecord(resp.Kvs[0])
-		if err == nil && rec.LastOp.ID == id {
-			written := rec.versioned()
+		rec, err := s.keys.DecodeRecord(resp.Kvs[0])
+		if err == nil && rec.LastWrite.OperationID == id {
+			written := rec.Versioned()
 			return &written, nil
 		}
 		at = resp.Kvs[0].GetModRevision() - 1

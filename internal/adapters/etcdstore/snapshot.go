@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -52,10 +53,10 @@ func (w *watch) deliverRecords(ctx context.Context, vanished map[string]runtime.
 	if now := w.store.freshTrees(ctx); now != nil {
 		return now.revision, w.deliverTrees(now, vanished)
 	}
-	records := w.store.keys.records()
+	records := w.store.keys.Records()
 	return w.store.scan(ctx, records, records, 0, func(at int64, kvs []*mvccpb.KeyValue) (bool, error) {
 		for _, kv := range kvs {
-			if err := w.deliverRecord(at, w.store.keys.newEntry(kv), vanished); err != nil {
+			if err := w.deliverRecord(at, newEntry(w.store.keys, kv), vanished); err != nil {
 				return false, err
 			}
 		}
@@ -71,7 +72,7 @@ func (w *watch) deliverTrees(now *trees, vanished map[string]runtime.RuntimeReco
 		return err == nil
 	}
 	if w.options.GameID != "" {
-		if e := now.get(escape(w.options.GameID)); e != nil {
+		if e := now.get(layout.EscapeGameID(w.options.GameID)); e != nil {
 			deliver(e)
 		}
 		return err
@@ -83,7 +84,7 @@ func (w *watch) deliverTrees(now *trees, vanished map[string]runtime.RuntimeReco
 		now.damaged.Ascend(deliver)
 	}
 	for gameID := range vanished {
-		if now.get(escape(gameID)) != nil { // it is there and has left the filter
+		if now.get(layout.EscapeGameID(gameID)) != nil { // it is there and has left the filter
 			delete(vanished, gameID)
 			delete(w.known, gameID)
 		}

@@ -10,6 +10,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/lifetime"
@@ -79,7 +80,7 @@ type Store struct {
 	etcd   *etcd.Client // client with timeouts and retries
 	// watchClient is client where none was given for watches.
 	watchClient *clientv3.Client
-	keys        keyspace
+	keys        layout.Keys
 	opts        Options
 	log         *slog.Logger
 	group       *group // nil where every write is sent on its own
@@ -108,7 +109,7 @@ var errClosed = fmt.Errorf("the store is %w", etcd.ErrClosed)
 func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, error) {
 	s := &Store{
 		client: client, watchClient: cmp.Or(opts.WatchClient, client),
-		keys: newKeyspace(opts.Prefix), opts: opts.withDefaults(),
+		keys: layout.NewKeys(opts.Prefix), opts: opts.withDefaults(),
 	}
 	s.log = s.opts.Logger
 	if !s.opts.NoGroupCommit {
@@ -120,7 +121,7 @@ func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, e
 		SeenRevision: s.cachedUpTo, OnRegression: func(err error) { s.feed.distrust(err) },
 	})
 
-	id, err := s.identify(ctx)
+	id, err := s.loadOrCreateID(ctx)
 	if err != nil {
 		s.life.Close(errClosed)
 		return nil, err

@@ -147,13 +147,15 @@ func TestOpenRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		schema string
 		want   error
 	}{
-		"a newer layout":   {`{"layout":2,"store_id":"x"}`, runtime.ErrIncompatible},
-		"no JSON":          {`layout one`, runtime.ErrCorrupt},
-		"an empty value":   {``, runtime.ErrCorrupt},
-		"no identity":      {`{"layout":1}`, runtime.ErrCorrupt},
-		"no layout":        {`{"store_id":"x"}`, runtime.ErrCorrupt},
-		"a layout of text": {`{"layout":"1","store_id":"x"}`, runtime.ErrCorrupt},
-		"a list":           {`[1]`, runtime.ErrCorrupt},
+		"a newer layout":          {`{"version":3,"store_id":"x"}`, runtime.ErrIncompatible},
+		"the layout of version 1": {`{"layout":1,"store_id":"x"}`, runtime.ErrIncompatible},
+		"an older layout":         {`{"version":1,"store_id":"x"}`, runtime.ErrIncompatible},
+		"no JSON":                 {`layout one`, runtime.ErrCorrupt},
+		"an empty value":          {``, runtime.ErrCorrupt},
+		"no identity":             {`{"version":2}`, runtime.ErrCorrupt},
+		"no layout":               {`{"store_id":"x"}`, runtime.ErrCorrupt},
+		"a layout of text":        {`{"version":"2","store_id":"x"}`, runtime.ErrCorrupt},
+		"a list":                  {`[1]`, runtime.ErrCorrupt},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

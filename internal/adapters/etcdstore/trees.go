@@ -10,6 +10,7 @@ import (
 	"github.com/google/btree"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
@@ -18,7 +19,7 @@ import (
 // entry is what etcd holds under one record's key, read. It is never changed
 // once it is made, so everybody may look at it.
 type entry struct {
-	current
+	layout.Record
 
 	segment string                // the key without its family, which is what keys are ordered by
 	fault   *runtime.CorruptError // why the value cannot be read; current is empty then
@@ -33,21 +34,21 @@ type entry struct {
 const entryOverhead = 600
 
 // newEntry reads a record's key and value into memory of its own.
-func (k keyspace) newEntry(kv *mvccpb.KeyValue) *entry {
+func newEntry(k layout.Keys, kv *mvccpb.KeyValue) *entry {
 	e := new(entry)
-	k.readEntry(kv, e)
+	readEntry(k, kv, e)
 	return e
 }
 
 // readEntry is newEntry into an entry that is there already.
-func (k keyspace) readEntry(kv *mvccpb.KeyValue, e *entry) {
-	e.segment, e.bytes = string(kv.GetKey())[len(k.records()):], entryOverhead+len(kv.GetValue())
-	rec, err := k.decodeRecord(kv)
+func readEntry(k layout.Keys, kv *mvccpb.KeyValue, e *entry) {
+	e.segment, e.bytes = string(kv.GetKey())[len(k.Records()):], entryOverhead+len(kv.GetValue())
+	rec, err := k.DecodeRecord(kv)
 	if fault, corrupt := errors.AsType[*runtime.CorruptError](err); corrupt {
-		e.fault, e.modRevision = fault, kv.GetModRevision()
+		e.fault, e.ModRevision = fault, kv.GetModRevision()
 		return
 	}
-	e.current = *rec
+	e.Record = *rec
 	e.share()
 	for i, at := range []**time.Time{&e.StartedAt, &e.StoppedAt, &e.RemovedAt} {
 		if *at != nil {
@@ -64,11 +65,11 @@ func (k keyspace) readEntry(kv *mvccpb.KeyValue, e *entry) {
 const entriesTogether = 64
 
 // newEntries reads many records.
-func (k keyspace) newEntries(kvs []*mvccpb.KeyValue, each func(*entry)) {
+func newEntries(k layout.Keys, kvs []*mvccpb.KeyValue, each func(*entry)) {
 	for piece := range slices.Chunk(kvs, entriesTogether) {
 		entries := make([]entry, len(piece))
 		for i, kv := range piece {
-			k.readEntry(kv, &entries[i])
+			readEntry(k, kv, &entries[i])
 			each(&entries[i])
 		}
 	}
@@ -79,7 +80,7 @@ func (e *entry) share() {
 	if e.segment == e.GameID {
 		e.segment = e.GameID
 	}
-	for _, word := range []*string{&e.Region, &e.Node, &e.CurrentImageRef, &e.DockerNetwork, (*string)(&e.Status), (*string)(&e.LastOp.Verb)} {
+	for _, word := range []*string{&e.Region, &e.Node, &e.CurrentImageRef, &e.DockerNetwork, (*string)(&e.Status), (*string)(&e.LastWrite.Kind)} {
 		*word = unique.Make(*word).Value()
 	}
 }
@@ -205,7 +206,7 @@ func (t *trees) page(query ports.PageQuery) ports.Page {
 			page.Next = last
 			return false
 		default:
-			page.Records = append(page.Records, e.versioned())
+			page.Records = append(page.Records, e.Versioned())
 		}
 		last = e.segment
 		return true
@@ -298,7 +299,7 @@ func (e *entry) corrupt() *runtime.CorruptError {
 
 // same reports whether two entries were read from one and the same write.
 func (e *entry) same(other *entry) bool {
-	return e.modRevision == other.modRevision && (e.fault == nil) == (other.fault == nil) &&
-		e.createRevision == other.createRevision && e.LastOp == other.LastOp && e.Equal(other.RuntimeRecord) &&
+	return e.ModRevision == other.ModRevision && (e.fault == nil) == (other.fault == nil) &&
+		e.CreateRevision == other.CreateRevision && e.LastWrite == other.LastWrite && e.Equal(other.RuntimeRecord) &&
 		string(e.Unknown) == string(other.Unknown)
 }

@@ -91,7 +91,7 @@ func (r rig) plantMoved(gameID string) {
 	require.NoError(r.t, err)
 	value, err := json.Marshal(struct {
 		runtime.RuntimeRecord
-		LastOp storedLastOp `json:"last_op"`
+		LastOp storedLastOp `json:"last_write"`
 	}{rec, storedLastOp{ID: "x", Seq: 1, Verb: "transition"}})
 	require.NoError(r.t, err)
 	r.plant("/runtimes/"+url.PathEscape(gameID), string(value))

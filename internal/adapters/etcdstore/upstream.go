@@ -79,7 +79,7 @@ func (u *upstream) receive(opts []clientv3.OpOption) {
 	defer close(u.responses)
 	// Opened here, because the client blocks for as long as it has no connection
 	// and the consumer has to notice that too.
-	incoming := u.store.watchClient.Watch(u.ctx, u.store.keys.records(), opts...)
+	incoming := u.store.watchClient.Watch(u.ctx, u.store.keys.Records(), opts...)
 	for resp := range incoming {
 		if !u.keep(resp) {
 			u.behind = true
@@ -204,7 +204,7 @@ func (u *upstream) askProgress() error {
 // head returns etcd's revision by one linearizable read, tried once.
 func (s *Store) head(ctx context.Context) (int64, error) {
 	resp, err := etcd.TryOnce(ctx, s.etcd, func(ctx context.Context) (*clientv3.GetResponse, error) {
-		return s.client.Get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
+		return s.client.Get(ctx, s.keys.Schema(), clientv3.WithKeysOnly())
 	})
 	if err != nil {
 		return 0, err
@@ -220,7 +220,7 @@ func (s *Store) headFor(ctx context.Context) (int64, error) {
 			return revision, nil
 		}
 	}
-	resp, err := s.etcd.Get(ctx, s.keys.schema(), clientv3.WithKeysOnly())
+	resp, err := s.etcd.Get(ctx, s.keys.Schema(), clientv3.WithKeysOnly())
 	if err != nil {
 		return 0, err
 	}

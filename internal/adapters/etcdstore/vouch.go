@@ -20,8 +20,8 @@ func (l *lister) vouchForIndex(ctx context.Context) error {
 	keys := l.store.keys
 	resp, err := etcd.RetryRead(ctx, l.store.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return l.store.client.Txn(ctx).Then(
-			clientv3.OpGet(keys.records(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
-			clientv3.OpGet(keys.indexes(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
+			clientv3.OpGet(keys.Records(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
+			clientv3.OpGet(keys.StatusIndex(), clientv3.WithPrefix(), clientv3.WithCountOnly()),
 		).Commit()
 	})
 	if err != nil {
@@ -51,7 +51,7 @@ func (l *lister) overlooks(c *checker, f *finding) bool {
 	case ports.FindingIndexMissing:
 		return true
 	case ports.FindingKeyForeign:
-		return strings.HasPrefix(f.Key, l.store.keys.records())
+		return strings.HasPrefix(f.Key, l.store.keys.Records())
 	case ports.FindingRecordUnreadable:
 		return !c.games[f.GameID].indexed
 	case ports.FindingIndexExtra:

@@ -127,7 +127,7 @@ func (w *watch) start(ctx context.Context) error {
 	}
 	// Whether what follows is still to be had is for etcd to say, even where the hub
 	// has it: what a caller is told must not depend on which store it asked.
-	_, err = w.store.etcd.Get(ctx, w.store.keys.schema(), clientv3.WithKeysOnly(), clientv3.WithRev(w.position+1))
+	_, err = w.store.etcd.Get(ctx, w.store.keys.Schema(), clientv3.WithKeysOnly(), clientv3.WithRev(w.position+1))
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -32,12 +33,12 @@ func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.Versione
 	record := input.Record.InUTC()
 	return s.write(ctx, change{
 		gameID: record.GameID,
-		verb:   verbUpsert,
+		verb:   layout.WriteUpsert,
 		to:     record.Status,
 		at:     record.LastOpAt,
 		origin: input.Origin,
 		fence:  input.Fence,
-		expect: func(cur *current) error { return expectRevision(record.GameID, input.IfRevision, cur) },
+		expect: func(cur *layout.Record) error { return expectRevision(record.GameID, input.IfRevision, cur) },
 		apply:  func(runtime.RuntimeRecord) (runtime.RuntimeRecord, error) { return record, nil },
 	})
 }
@@ -55,12 +56,12 @@ func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ru
 	}
 	return s.write(ctx, change{
 		gameID: input.GameID,
-		verb:   verbTransition,
+		verb:   layout.WriteTransition,
 		to:     input.To,
 		at:     input.Now.UTC(),
 		origin: input.Origin,
 		fence:  input.Fence,
-		expect: func(cur *current) error { return expectTransition(input.UpdateStatusInput, cur) },
+		expect: func(cur *layout.Record) error { return expectTransition(input.UpdateStatusInput, cur) },
 		apply: func(rec runtime.RuntimeRecord) (runtime.RuntimeRecord, error) {
 			return rec.Apply(input.To, input.Now)
 		},
@@ -71,14 +72,14 @@ func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ru
 // every record that a lost race brings.
 type change struct {
 	gameID string
-	verb   verb
+	verb   layout.WriteKind
 	to     runtime.Status
 	at     time.Time
 	origin ports.Origin
 	fence  *node.Fence
 	// expect returns nil when the caller's expectations hold for the record;
 	// nil stands for no record.
-	expect func(*current) error
+	expect func(*layout.Record) error
 	// apply makes the new record from the present one, zero where there is none.
 	apply func(runtime.RuntimeRecord) (runtime.RuntimeRecord, error)
 }
@@ -151,11 +152,11 @@ func (s *Store) peek(c change) (view, bool) {
 	if rec == nil {
 		return view{}, false
 	}
-	return view{at: rec.modRevision, record: rec}, true
+	return view{at: rec.ModRevision, record: rec}, true
 }
 
 // learn lets the cache know of a record that etcd has shown to stand.
-func (s *Store) learn(rec *current) {
+func (s *Store) learn(rec *layout.Record) {
 	if s.feed != nil && rec != nil {
 		s.feed.cache.ahead.learn(*rec)
 	}
@@ -168,7 +169,7 @@ func (s *Store) basis(ctx context.Context, c change) (view, error) {
 	switch {
 	case c.origin.OperationID != "":
 		return s.look(ctx, c.gameID)
-	case c.verb == verbUpsert:
+	case c.verb == layout.WriteUpsert:
 		return s.lookWhereAbsent(ctx, c.gameID)
 	default:
 		return s.lookAtRecord(ctx, c.gameID)
@@ -179,7 +180,7 @@ func (s *Store) basis(ctx context.Context, c change) (view, error) {
 // record and ledger tell.
 func (v view) hasRun(id string) bool {
 	_, found := v.operation(id)
-	return found || v.record != nil && v.record.LastOp.ID == id
+	return found || v.record != nil && v.record.LastWrite.OperationID == id
 }
 
 // operation finds what an earlier write with this id left in the ledger.
@@ -196,7 +197,7 @@ func repeat(now view) (runtime.VersionedRecord, error) {
 	if now.record == nil {
 		return runtime.VersionedRecord{}, runtime.ErrNotFound
 	}
-	return now.record.versioned(), nil
+	return now.record.Versioned(), nil
 }
 
 // unlessFenced gives back why a change cannot be made, or runtime.ErrFenced where
@@ -222,10 +223,10 @@ func checkFence(fence *node.Fence, leader []*mvccpb.KeyValue) error {
 
 func newOperationID() string { return "op_" + uuid.Must(uuid.NewV7()).String() }
 
-func expectRevision(gameID string, want *int64, cur *current) error {
+func expectRevision(gameID string, want *int64, cur *layout.Record) error {
 	conflict := &runtime.ConflictError{GameID: gameID, Precondition: runtime.PreconditionRevision}
 	if cur != nil {
-		conflict.Current, conflict.Revision = cur.Clone(), cur.modRevision
+		conflict.Current, conflict.Revision = cur.Clone(), cur.ModRevision
 	}
 	if want == nil || *want == conflict.Revision {
 		return nil
@@ -235,11 +236,11 @@ func expectRevision(gameID string, want *int64, cur *current) error {
 	return conflict
 }
 
-func expectTransition(in ports.UpdateStatusInput, cur *current) error {
+func expectTransition(in ports.UpdateStatusInput, cur *layout.Record) error {
 	if cur == nil {
 		return runtime.ErrNotFound
 	}
-	conflict := &runtime.ConflictError{GameID: in.GameID, Current: cur.Clone(), Revision: cur.modRevision}
+	conflict := &runtime.ConflictError{GameID: in.GameID, Current: cur.Clone(), Revision: cur.ModRevision}
 	switch {
 	case cur.Status != in.ExpectedFrom:
 		conflict.Precondition = runtime.PreconditionStatus

@@ -1,4 +1,4 @@
-package etcdstore
+package layout
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 
 const minimal = `{"game_id":"a","status":"running","current_container_id":"c","created_at":"2026-03-01T12:00:00Z","last_op_at":"2026-03-01T12:00:00Z","started_at":"2026-03-01T12:00:00Z"`
 
-func decode(value string) (*current, error) {
-	return newKeyspace("").decodeRecord(&mvccpb.KeyValue{Key: []byte("/runtimes/a"), Value: []byte(value), ModRevision: 7})
+func decode(value string) (*Record, error) {
+	return NewKeys("").DecodeRecord(&mvccpb.KeyValue{Key: []byte("/runtimes/a"), Value: []byte(value), ModRevision: 7})
 }
 
 func TestDecodeRefuses(t *testing.T) {
@@ -51,7 +51,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"generation too big":   {minimal + `,"generation":9223372036854775808}`, "not a record"},
 		"no instant":           {minimal + `,"stopped_at":"yesterday"}`, "not a record"},
 		"schema a text":        {minimal + `,"schema":"1"}`, "not a record"},
-		"last_op a list":       {minimal + `,"last_op":[]}`, "not a record"},
+		"last_write a list":    {minimal + `,"last_write":[]}`, "not a record"},
 	} {
 		rec, err := decode(c.value)
 		fault, ok := errors.AsType[*runtime.CorruptError](err)
@@ -64,7 +64,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 func TestDecodeOfAForeignKeyNamesNoGame(t *testing.T) {
 	t.Parallel()
-	_, err := newKeyspace("").decodeRecord(&mvccpb.KeyValue{Key: []byte("/runtimes/a/b"), Value: []byte(minimal + "}")})
+	_, err := NewKeys("").DecodeRecord(&mvccpb.KeyValue{Key: []byte("/runtimes/a/b"), Value: []byte(minimal + "}")})
 	fault, ok := errors.AsType[*runtime.CorruptError](err)
 	require.True(t, ok)
 	require.Equal(t, "/runtimes/a/b", fault.Key)
@@ -76,8 +76,8 @@ func TestDecodeTakesWhatAnOperatorWroteByHand(t *testing.T) {
 	rec, err := decode(minimal + "\n}\n")
 	require.NoError(t, err)
 	require.Equal(t, runtime.StatusRunning, rec.Status)
-	require.Zero(t, rec.LastOp)
-	require.EqualValues(t, 7, rec.modRevision)
+	require.Zero(t, rec.LastWrite)
+	require.EqualValues(t, 7, rec.ModRevision)
 }
 
 func TestDecodeGivesInstantsInUTC(t *testing.T) {
@@ -95,7 +95,7 @@ func TestUnknownMembersSurvive(t *testing.T) {
 	rec, err := decode(minimal + `,` + newerMembers + `}`)
 	require.NoError(t, err)
 	for range 3 {
-		value, err := encodeRecord(rec.storedRecord)
+		value, err := EncodeRecord(rec.StoredRecord)
 		require.NoError(t, err)
 		require.Contains(t, value, newerMembers)
 		rec, err = decode(value)
@@ -105,9 +105,9 @@ func TestUnknownMembersSurvive(t *testing.T) {
 
 func TestUnknownMembersOfLastOpDoNotFailARecord(t *testing.T) {
 	t.Parallel()
-	rec, err := decode(minimal + `,"last_op":{"id":"x","seq":3,"verb":"transition","why":"newer"}}`)
+	rec, err := decode(minimal + `,"last_write":{"operation_id":"x","seq":3,"kind":"transition","why":"newer"}}`)
 	require.NoError(t, err)
-	require.Equal(t, lastOp{ID: "x", Seq: 3, Verb: verbTransition}, rec.LastOp)
+	require.Equal(t, LastWrite{OperationID: "x", Seq: 3, Kind: WriteTransition}, rec.LastWrite)
 }
 
 // FuzzRecordCodec feeds any value to the decoder. What it takes must be JSON of
@@ -116,7 +116,7 @@ func TestUnknownMembersOfLastOpDoNotFailARecord(t *testing.T) {
 func FuzzRecordCodec(f *testing.F) {
 	for _, value := range []string{
 		minimal + `}`, minimal + `,` + newerMembers + `}`, minimal + `,"schema":2}`, minimal + `,"x":1,"x":2}`, minimal + `,"region":"` + "\xff" + `"}`,
-		``, `null`, `[]`, `{}`, `{"schema":1e9}`, minimal + `,"last_op":{"id":"x","seq":3,"verb":"upsert"},"generation":-1}`,
+		``, `null`, `[]`, `{}`, `{"schema":1e9}`, minimal + `,"last_write":{"operation_id":"x","seq":3,"kind":"upsert"},"generation":-1}`,
 		minimal + `,"Game_ID":"b","STATUS":"x"}`, `{"game_id":"a","status":"stopped"}`,
 	} {
 		f.Add([]byte(value))
@@ -130,7 +130,7 @@ func FuzzRecordCodec(f *testing.F) {
 			return
 		}
 		requireDecodable(t, value, first)
-		written, err := encodeRecord(first.storedRecord)
+		written, err := EncodeRecord(first.StoredRecord)
 		if err != nil {
 			// An instant that JSON allows and the store does not write; what
 			// cannot be written is refused, not changed.
@@ -145,12 +145,12 @@ func FuzzRecordCodec(f *testing.F) {
 		}
 		first.Schema = recordSchema
 		require.Equal(t, first.RuntimeRecord, second.RuntimeRecord)
-		require.Equal(t, first.LastOp, second.LastOp)
+		require.Equal(t, first.LastWrite, second.LastWrite)
 		require.Equal(t, members(t, value), members(t, []byte(written)), "unknown members of %q, written as %q", value, written)
 	})
 }
 
-func requireDecodable(t *testing.T, value []byte, rec *current) {
+func requireDecodable(t *testing.T, value []byte, rec *Record) {
 	t.Helper()
 	if !utf8.Valid(value) || !json.Valid(value) {
 		t.Fatalf("took %q, which is not JSON in UTF-8", value)
@@ -167,7 +167,7 @@ func members(t *testing.T, value []byte) map[string]string {
 	require.NoError(t, json.Unmarshal(value, &all))
 	for _, known := range []string{
 		"game_id", "status", "region", "node", "current_container_id", "current_image_ref", "engine_endpoint", "state_path", "docker_network",
-		"generation", "created_at", "last_op_at", "started_at", "stopped_at", "removed_at", "schema", "last_op",
+		"generation", "created_at", "last_op_at", "started_at", "stopped_at", "removed_at", "schema", "last_write",
 	} {
 		delete(all, known)
 	}

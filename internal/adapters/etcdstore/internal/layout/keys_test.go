@@ -1,4 +1,4 @@
-package etcdstore
+package layout
 
 import (
 	"bytes"
@@ -16,14 +16,14 @@ import (
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for _, prefix := range []string{"", "/eu", "/eu/", "/eu//", "eu"} {
-		k := newKeyspace(prefix)
+		k := NewKeys(prefix)
 		clean := strings.TrimRight(prefix, "/")
-		require.Equal(t, clean+"/runtimes/a%2Fb", k.record("a/b"), "prefix %q", prefix)
-		require.Equal(t, clean+"/runtimes-by-status/stopped/a%2Fb", k.index(runtime.StatusStopped, "a/b"))
-		require.Equal(t, clean+"/transitions/a%2Fb/00", k.ledgerEntry("a/b", 0))
-		require.Equal(t, clean+"/transitions/a%2Fb/31", k.ledgerEntry("a/b", 31))
-		require.Equal(t, clean+"/transitions/a%2Fb/01", k.ledgerEntry("a/b", 33))
-		require.Equal(t, clean+"/meta/schema", k.schema())
+		require.Equal(t, clean+"/runtimes/a%2Fb", k.Record("a/b"), "prefix %q", prefix)
+		require.Equal(t, clean+"/runtimes-by-status/stopped/a%2Fb", k.StatusIndexKey(runtime.StatusStopped, "a/b"))
+		require.Equal(t, clean+"/transitions/a%2Fb/00", k.LedgerEntry("a/b", 0))
+		require.Equal(t, clean+"/transitions/a%2Fb/31", k.LedgerEntry("a/b", 31))
+		require.Equal(t, clean+"/transitions/a%2Fb/01", k.LedgerEntry("a/b", 33))
+		require.Equal(t, clean+"/meta/schema", k.Schema())
 	}
 }
 
@@ -31,8 +31,8 @@ func TestKeys(t *testing.T) {
 // another, which a prefix without its slash would be.
 func TestFamiliesAreApart(t *testing.T) {
 	t.Parallel()
-	k := newKeyspace("/eu")
-	families := []string{k.records(), k.indexes(), k.ledgers(), "/eu/meta/"}
+	k := NewKeys("/eu")
+	families := []string{k.Records(), k.StatusIndex(), k.Ledgers(), "/eu/meta/"}
 	for i, a := range families {
 		for j, b := range families {
 			require.Equal(t, i == j, strings.HasPrefix(b, a), "%q is in the range of %q", b, a)
@@ -42,47 +42,47 @@ func TestFamiliesAreApart(t *testing.T) {
 
 func TestForeignKeysAreNotRead(t *testing.T) {
 	t.Parallel()
-	k := newKeyspace("/eu")
+	k := NewKeys("/eu")
 	for _, key := range []string{
 		"/eu/runtimes/", "/eu/runtimes/a/b", "/eu/runtimes/%2f", "/eu/runtimes/%zz", "/eu/runtimes/%",
 		"/eu/runtimes/a%62", "/eu/runtimes/%00", "/eu/runtimes/.", "/eu/runtimes/%FF", "/eu/runtimes/a b",
 		"/eu/runtimes/\xff", "/eu/runtimes/" + strings.Repeat("x", 257),
 	} {
-		_, err := k.gameOfRecord(key)
+		_, err := k.GameOfRecord(key)
 		require.Error(t, err, "%q was read as a record's key", key)
 	}
 	for _, key := range []string{
 		"/eu/runtimes-by-status/paused/a", "/eu/runtimes-by-status/running", "/eu/runtimes-by-status/running/",
 		"/eu/runtimes-by-status/running/a/b", "/eu/runtimes-by-status//a", "/eu/runtimes-by-status/Running/a",
 	} {
-		_, _, err := k.parseIndex(key)
+		_, _, err := k.ParseStatusIndex(key)
 		require.Error(t, err, "%q was read as an index key", key)
 	}
 	for _, key := range []string{
 		"/eu/transitions/a", "/eu/transitions/a/", "/eu/transitions/a/1", "/eu/transitions/a/32", "/eu/transitions/a/-1",
 		"/eu/transitions/a/+1", "/eu/transitions/a/00/0", "/eu/transitions/a/001", "/eu/transitions//00",
 	} {
-		_, _, err := k.parseLedger(key)
+		_, _, err := k.ParseLedger(key)
 		require.Error(t, err, "%q was read as a ledger key", key)
 	}
 }
 
 // requireFaithfulKeys wants every key of the id to give the id back, and to be
 // one printable segment.
-func requireFaithfulKeys(t *testing.T, k keyspace, gameID string) {
-	segment := escape(gameID)
+func requireFaithfulKeys(t *testing.T, k Keys, gameID string) {
+	segment := EscapeGameID(gameID)
 	if strings.Contains(segment, "/") || strings.ContainsFunc(segment, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		t.Fatalf("%q escapes to %q, which is not one printable segment", gameID, segment)
 	}
-	back, err := k.gameOfRecord(k.record(gameID))
+	back, err := k.GameOfRecord(k.Record(gameID))
 	if err != nil || back != gameID {
 		t.Fatalf("record key of %q gives back %q, %v", gameID, back, err)
 	}
-	status, back, err := k.parseIndex(k.index(runtime.StatusRemoved, gameID))
+	status, back, err := k.ParseStatusIndex(k.StatusIndexKey(runtime.StatusRemoved, gameID))
 	if err != nil || back != gameID || status != runtime.StatusRemoved {
 		t.Fatalf("index key of %q gives back %s %q, %v", gameID, status, back, err)
 	}
-	back, slot, err := k.parseLedger(k.ledgerEntry(gameID, 45))
+	back, slot, err := k.ParseLedger(k.LedgerEntry(gameID, 45))
 	if err != nil || back != gameID || slot != 13 {
 		t.Fatalf("ledger key of %q gives back %q slot %d, %v", gameID, back, slot, err)
 	}
@@ -90,14 +90,14 @@ func requireFaithfulKeys(t *testing.T, k keyspace, gameID string) {
 
 // requireApart wants two different ids to share no key, and the ranges of their
 // ledgers to hold nothing of each other.
-func requireApart(t *testing.T, k keyspace, a, b string) {
+func requireApart(t *testing.T, k Keys, a, b string) {
 	if a == b {
 		return
 	}
-	if escape(a) == escape(b) {
-		t.Fatalf("%q and %q escape to the same %q", a, b, escape(a))
+	if EscapeGameID(a) == EscapeGameID(b) {
+		t.Fatalf("%q and %q escape to the same %q", a, b, EscapeGameID(a))
 	}
-	if strings.HasPrefix(k.ledgerEntry(a, 1), k.ledgerOf(b)) || strings.HasPrefix(k.ledgerEntry(b, 1), k.ledgerOf(a)) {
+	if strings.HasPrefix(k.LedgerEntry(a, 1), k.LedgerOf(b)) || strings.HasPrefix(k.LedgerEntry(b, 1), k.LedgerOf(a)) {
 		t.Fatalf("the ledgers of %q and %q are not apart", a, b)
 	}
 }
@@ -109,12 +109,12 @@ func TestOneMillionIDs(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	k := newKeyspace("/eu")
+	k := NewKeys("/eu")
 	previous := "first"
 	for range 1_000_000 {
 		id := randomID(rng, previous)
-		segment := escape(id)
-		back, err := unescape(segment)
+		segment := EscapeGameID(id)
+		back, err := UnescapeGameID(segment)
 		if err != nil || back != id {
 			t.Fatalf("%q escapes to %q and comes back as %q, %v", id, segment, back, err)
 		}
@@ -141,7 +141,7 @@ func randomID(rng *rand.Rand, previous string) string {
 		case 0:
 			id = previous + alphabet[rng.IntN(len(alphabet))]
 		case 1:
-			id = escape(previous)
+			id = EscapeGameID(previous)
 		default:
 			var b strings.Builder
 			for range 1 + rng.IntN(8) {
@@ -165,7 +165,7 @@ func FuzzGameIDKey(f *testing.F) {
 	f.Add(strings.Repeat("🎲", 64), strings.Repeat("/", 256))
 	f.Add("\xff", "\x00")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		k := newKeyspace("/eu")
+		k := NewKeys("/eu")
 		for _, id := range []string{a, b} {
 			if runtime.ValidateGameID(id) != nil {
 				continue
@@ -176,12 +176,12 @@ func FuzzGameIDKey(f *testing.F) {
 			requireApart(t, k, a, b)
 		}
 		// The other way: whatever is read as a key is the key of what was read.
-		if id, err := unescape(a); err == nil {
-			if escape(id) != a || !utf8.ValidString(id) {
-				t.Fatalf("%q is read as %q, whose segment is %q", a, id, escape(id))
+		if id, err := UnescapeGameID(a); err == nil {
+			if EscapeGameID(id) != a || !utf8.ValidString(id) {
+				t.Fatalf("%q is read as %q, whose segment is %q", a, id, EscapeGameID(id))
 			}
 		}
-		if !bytes.Contains([]byte(etcd.PrefixEnd(k.ledgerOf(a))), []byte("/eu/transitions/")) {
+		if !bytes.Contains([]byte(etcd.PrefixEnd(k.LedgerOf(a))), []byte("/eu/transitions/")) {
 			t.Fatalf("the ledger's range of %q leaves its family", a)
 		}
 	})

@@ -1,0 +1,21 @@
+// Package layout defines what the store keeps in etcd: the keys, the stored forms of
+// their values, and the rules that hold between them.
+//
+//	/runtimes/<game>                          record, JSON            record_codec.go
+//	/runtimes-by-status/<status>/<game>       container id            index_rules.go
+//	/transitions/<game>/<slot>                ledger entry, JSON      ledger_codec.go
+//	/operations/<game>                        intent, JSON            intent_codec.go
+//	/operations-by-node/<region>/<node>/<game>  empty                 index_rules.go
+//	/meta/schema                              layout version, store id  schema.go
+//
+// At every revision each record has exactly one status index key, under its own status
+// and with its own container id as the value, and no other status index key exists. The
+// ledger entry numbered as the record's last write says how the record came to be. Each
+// operation in progress has exactly one key in the index of operations.
+//
+// Values of records and intents keep members that this version does not know: they are
+// decoded into Unknown and written back unchanged. A value that cannot be decoded is a
+// *runtime.CorruptError that names its key; it is never overwritten.
+//
+// Everything here is pure: nothing in this package sends a request.
+package layout

@@ -1,0 +1,59 @@
+package layout
+
+import (
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// CompareStatusIndex appends the compares that a game's status index keys are what its
+// record implies: one key, under the record's status and with its container id. rec is nil
+// if there is no record. They hold whenever the record is the expected one; anything else
+// is corruption, which a write must not hide.
+func (k Keys) CompareStatusIndex(compares []clientv3.Cmp, gameID string, rec *Record) []clientv3.Cmp {
+	for _, status := range runtime.Statuses() {
+		key := k.StatusIndexKey(status, gameID)
+		if rec != nil && rec.Status == status {
+			compares = append(compares, clientv3.Compare(clientv3.Value(key), "=", rec.CurrentContainerID))
+		} else {
+			compares = append(compares, clientv3.Compare(clientv3.CreateRevision(key), "=", 0))
+		}
+	}
+	return compares
+}
+
+// StatusIndexFault returns what is wrong with a game's index key under a status, empty for
+// nothing. rec is nil if there is no record, and index is nil if there is no such key.
+func StatusIndexFault(rec *Record, status runtime.Status, index *mvccpb.KeyValue) string {
+	isExpected := rec != nil && rec.Status == status
+	switch {
+	case isExpected && index == nil:
+		return fmt.Sprintf("the record is %s and has no index key", status)
+	case isExpected && string(index.GetValue()) != rec.CurrentContainerID:
+		return fmt.Sprintf("the index has container %q and the record has %q", index.GetValue(), rec.CurrentContainerID)
+	case index != nil && rec == nil:
+		return "the index names a game without a record"
+	case index != nil && !isExpected:
+		return fmt.Sprintf("the index has status %s and the record has %s", status, rec.Status)
+	default:
+		return ""
+	}
+}
+
+// UpdateOperationIndex returns the operations that keep the index of operations correct
+// when the game's operation in progress changes; nil means none. They belong in the
+// transaction that writes the intent.
+func (k Keys) UpdateOperationIndex(gameID string, from, to *operation.Operation) []clientv3.Op {
+	var ops []clientv3.Op
+	if from != nil && (to == nil || from.Region != to.Region || from.Node != to.Node) {
+		ops = append(ops, clientv3.OpDelete(k.OperationIndexKey(from.Region, from.Node, gameID)))
+	}
+	if to != nil { // at every step, which restores a key that another client has deleted
+		ops = append(ops, clientv3.OpPut(k.OperationIndexKey(to.Region, to.Node, gameID), ""))
+	}
+	return ops
+}

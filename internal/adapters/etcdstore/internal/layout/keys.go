@@ -1,0 +1,139 @@
+package layout
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
+)
+
+// LedgerSlots is how many ledger entries a game keeps. It is part of the layout: entry
+// seq has slot seq modulo LedgerSlots. A game rarely gains more entries than that while
+// one ambiguous write is resolved; if it does, the history of the record's key still
+// contains the write.
+const LedgerSlots = 32
+
+// Keys builds and parses every key; no other package knows what a key looks like. Each
+// family is a prefix that ends in a slash, so that no family contains another.
+type Keys struct{ prefix string }
+
+// NewKeys returns the keys below the prefix.
+func NewKeys(prefix string) Keys { return Keys{prefix: etcd.TrimPrefix(prefix)} }
+
+// Records returns the prefix of all records.
+func (k Keys) Records() string { return k.prefix + "/runtimes/" }
+
+// StatusIndex returns the prefix of all status index keys.
+func (k Keys) StatusIndex() string { return k.prefix + "/runtimes-by-status/" }
+
+// Ledgers returns the prefix of all ledger entries.
+func (k Keys) Ledgers() string { return k.prefix + "/transitions/" }
+
+// Intents returns the prefix of all intents.
+func (k Keys) Intents() string { return k.prefix + "/operations/" }
+
+// OperationIndex returns the prefix of the index of operations.
+func (k Keys) OperationIndex() string { return k.prefix + "/operations-by-node/" }
+
+// Schema returns the key of the layout version and the store's identity.
+func (k Keys) Schema() string { return k.prefix + "/meta/schema" }
+
+// Record returns the key of the game's record.
+func (k Keys) Record(gameID string) string { return k.Records() + EscapeGameID(gameID) }
+
+// StatusIndexOf returns the prefix of the index keys under the status.
+func (k Keys) StatusIndexOf(status runtime.Status) string {
+	return k.StatusIndex() + string(status) + "/"
+}
+
+// StatusIndexKey returns the index key of a game with the status.
+func (k Keys) StatusIndexKey(status runtime.Status, gameID string) string {
+	return k.StatusIndexOf(status) + EscapeGameID(gameID)
+}
+
+// LedgerOf returns the prefix of the game's ledger entries.
+func (k Keys) LedgerOf(gameID string) string { return k.Ledgers() + EscapeGameID(gameID) + "/" }
+
+// LedgerEntry returns the key of the game's ledger entry with the number.
+func (k Keys) LedgerEntry(gameID string, seq int64) string {
+	return k.LedgerOf(gameID) + fmt.Sprintf("%02d", seq%LedgerSlots)
+}
+
+// Intent returns the key of the game's intent.
+func (k Keys) Intent(gameID string) string { return k.Intents() + EscapeGameID(gameID) }
+
+// OperationIndexOf returns the prefix of the operations that the node carries out, or any
+// node of the region if node is empty.
+func (k Keys) OperationIndexOf(region, node string) string {
+	family := k.OperationIndex() + etcd.EscapeSegment(region) + "/"
+	if node != "" {
+		family += etcd.EscapeSegment(node) + "/"
+	}
+	return family
+}
+
+// OperationIndexKey returns the index key of the game's operation on the node.
+func (k Keys) OperationIndexKey(region, node, gameID string) string {
+	return k.OperationIndex() + etcd.EscapeSegment(region) + "/" + etcd.EscapeSegment(node) + "/" + EscapeGameID(gameID)
+}
+
+// GameOfRecord returns the game id that a record's key was made from.
+func (k Keys) GameOfRecord(key string) (string, error) {
+	return UnescapeGameID(strings.TrimPrefix(key, k.Records()))
+}
+
+// GameOfIntent returns the game id that an intent's key was made from.
+func (k Keys) GameOfIntent(key string) (string, error) {
+	return UnescapeGameID(strings.TrimPrefix(key, k.Intents()))
+}
+
+// GameOfOperationIndex returns the game id that a key of the index of operations was made
+// from.
+func (k Keys) GameOfOperationIndex(key string) (string, error) {
+	segments := strings.Split(strings.TrimPrefix(key, k.OperationIndex()), "/")
+	if len(segments) != 3 {
+		return "", fmt.Errorf("%q is not a region, a node and a game", strings.Join(segments, "/"))
+	}
+	return UnescapeGameID(segments[2])
+}
+
+// ParseStatusIndex returns the status and the game id that an index key was made from. For
+// a status that this version does not know, it returns the game id with the error.
+func (k Keys) ParseStatusIndex(key string) (runtime.Status, string, error) {
+	word, segment, _ := strings.Cut(strings.TrimPrefix(key, k.StatusIndex()), "/")
+	gameID, err := UnescapeGameID(segment)
+	if err != nil {
+		return "", "", err
+	}
+	status, err := runtime.ParseStatus("status", word)
+	return status, gameID, err
+}
+
+// ParseLedger returns the game id and the slot of a ledger entry's key.
+func (k Keys) ParseLedger(key string) (gameID string, slot int64, err error) {
+	segment, word, _ := strings.Cut(strings.TrimPrefix(key, k.Ledgers()), "/")
+	slot, err = strconv.ParseInt(word, 10, 64)
+	if err != nil || slot < 0 || slot >= LedgerSlots || fmt.Sprintf("%02d", slot) != word {
+		return "", 0, fmt.Errorf("%q is not a slot from 00 to %d", word, LedgerSlots-1)
+	}
+	gameID, err = UnescapeGameID(segment)
+	return gameID, slot, err
+}
+
+// EscapeGameID makes a game id one printable path segment. No two ids share one.
+func EscapeGameID(gameID string) string { return etcd.EscapeSegment(gameID) }
+
+// UnescapeGameID returns the game id that EscapeGameID made the segment from, and an error
+// for a segment that it did not make.
+func UnescapeGameID(segment string) (string, error) {
+	gameID, err := etcd.UnescapeSegment(segment)
+	if err != nil {
+		return "", err
+	}
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return "", err
+	}
+	return gameID, nil
+}
