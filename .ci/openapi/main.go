@@ -1,11 +1,12 @@
-// Command openapi asks a validator that knows nothing of this project whether
-// the document at a URL is sound OpenAPI 3.1. It lives in a module of its own
-// while it runs, so that the validator does not weigh on the project's.
+// Command openapi validates the OpenAPI 3.1 document at a URL with an independent
+// library.
+//
+// It is compiled in a module of its own, so that the library is no dependency of the
+// project.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,7 +30,7 @@ func main() {
 	fmt.Println(summary)
 }
 
-// validate returns a line about the sound document, or all of its faults.
+// validate returns a one-line summary of the document, or all of its errors.
 func validate(url string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -41,21 +42,22 @@ func validate(url string) (string, error) {
 	loader.Context = ctx
 	document, err := loader.LoadFromData(text)
 	if err != nil {
-		return "", fmt.Errorf("read the document of %s: %w", url, err)
+		return "", fmt.Errorf("parse %s: %w", url, err)
 	}
 	if !strings.HasPrefix(document.OpenAPI, "3.1.") {
-		return "", fmt.Errorf("%s is OpenAPI %s, not 3.1", url, document.OpenAPI)
+		return "", fmt.Errorf("%s: OpenAPI version %s, want 3.1", url, document.OpenAPI)
 	}
 	if err := document.Validate(ctx, openapi3.EnableMultiError()); err != nil {
-		return "", fmt.Errorf("the document of %s is not valid:\n%w", url, err)
+		return "", fmt.Errorf("%s is not valid:\n%w", url, err)
 	}
 	if document.Paths.Len() == 0 {
-		return "", errors.New("the document describes no path")
+		return "", fmt.Errorf("%s: the document has no paths", url)
 	}
 	return fmt.Sprintf("%s: valid OpenAPI %s, %d paths, %d schemas",
 		url, document.OpenAPI, document.Paths.Len(), len(document.Components.Schemas)), nil
 }
 
+// fetch returns the body of a response with status 200.
 func fetch(ctx context.Context, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -71,7 +73,7 @@ func fetch(ctx context.Context, url string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", url, err)
 	case response.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s answered %s", url, response.Status)
+		return nil, fmt.Errorf("%s: status %s", url, response.Status)
 	}
 	return text, nil
 }

@@ -1,10 +1,10 @@
-// Command tour runs the five-minute tour of README.md against a daemon of its
-// own and compares what the commands print with what the README shows.
+// Command tour runs the commands of the README's tour against a new daemon and
+// compares their output with the README.
 //
-// It takes the ```console blocks of that section. A line that starts with "$ "
-// is a command, lines with "> " continue it, and the rest is its output. Two
-// commands are special, as they are for a reader with two terminals: serve and
-// watch go on in the background. Instants, ages, ids and ports may differ.
+// It reads the ```console blocks of the section whose heading contains "tour". A line
+// that starts with "$ " is a command, lines with "> " continue it, and the other lines
+// are its output. The commands serve and watch run in the background, as in a second
+// terminal. Times, ages, ids and ports may differ.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "tour:", err)
 		os.Exit(1)
 	}
-	fmt.Println("the tour prints what the README shows")
+	fmt.Println("the output of every command equals the README")
 }
 
 func run(readme string) error {
@@ -46,7 +46,7 @@ func run(readme string) error {
 	}
 	steps := parse(string(text))
 	if len(steps) == 0 {
-		return fmt.Errorf("%s has no console block in its tour", readme)
+		return fmt.Errorf("%s: the tour has no console block", readme)
 	}
 	dir, err := os.MkdirTemp("", "tour")
 	if err != nil {
@@ -54,7 +54,7 @@ func run(readme string) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	listen, err := stableAddress(ctx)
+	listen, err := freeAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,16 +62,16 @@ func run(readme string) error {
 	defer t.stop()
 	for _, s := range steps {
 		fmt.Println("$", s.command)
-		if err := t.take(s); err != nil {
+		if err := t.run(s); err != nil {
 			return err
 		}
 	}
 	return t.compareWatches()
 }
 
-// stableAddress returns an address that is free and stays so while the daemon
-// is away: unlike port 0 it is not one that clients on this machine are given.
-func stableAddress(ctx context.Context) (string, error) {
+// freeAddress returns a free address outside the port range of outgoing connections,
+// so that the port stays free while the daemon is restarted.
+func freeAddress(ctx context.Context) (string, error) {
 	for {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -84,9 +84,10 @@ func stableAddress(ctx context.Context) (string, error) {
 	}
 }
 
-// step is one command of the tour and what it ought to print.
+// step is a command of the tour and its expected output.
 type step struct{ command, output string }
 
+// parse returns the steps of the tour in order.
 func parse(readme string) []step {
 	var steps []step
 	inTour, inBlock := false, false
@@ -111,49 +112,51 @@ func parse(readme string) []step {
 	return steps
 }
 
-// shownAPI is where the README's reader finds the API, shownData what is kept.
+// The README shows the default address of the API and the default data directory.
 const (
 	shownAPI  = "http://127.0.0.1:8080"
 	shownData = "~/.local/share/rtmanager"
 )
 
+// tour runs the steps and owns the processes that they start.
 type tour struct {
-	ctx          context.Context // bounds all of it
-	dir          string
-	listen, etcd string   // addresses to listen on
-	env          []string // of the README's reader, once there is a daemon
+	ctx          context.Context // limits the whole run
+	dir          string          // temporary; contains the data directory
+	listen, etcd string          // addresses for the daemon
+	env          []string        // of every command after serve
 	daemon       *exec.Cmd
 	watches      []*watch
 }
 
-// watch is a command that goes on in the second terminal.
+// watch is a command that runs in the background until the end of the tour.
 type watch struct {
 	step   step
 	cmd    *exec.Cmd
-	keys   io.Writer // the keyboard of its terminal
+	input  io.Writer // of its terminal
 	output *lockedBuffer
-	ended  chan struct{}
+	done   chan struct{} // closed when the command has exited
 }
 
-// interrupt ends the watch as Ctrl-C does, or else with its terminal.
+// interrupt sends Ctrl-C, and kills the command if it does not exit.
 func (w *watch) interrupt() {
-	_, _ = io.WriteString(w.keys, "\x03")
+	_, _ = io.WriteString(w.input, "\x03")
 	select {
-	case <-w.ended:
+	case <-w.done:
 	case <-time.After(5 * time.Second):
 		_ = w.cmd.Process.Kill()
-		<-w.ended
+		<-w.done
 	}
 }
 
-func (t *tour) take(s step) error {
+// run executes one step and compares its output.
+func (t *tour) run(s step) error {
 	switch {
 	case strings.Contains(s.command, "pgrep -f 'rtmanager serve'"):
-		return t.kill()
+		return t.killDaemon()
 	case strings.Contains(s.command, "rtmanager serve"):
-		return t.serve(s)
+		return t.startDaemon(s)
 	case strings.HasPrefix(s.command, "rtmanager watch"):
-		return t.watch(s)
+		return t.startWatch(s)
 	}
 	command := strings.NewReplacer(shownAPI, "http://"+t.listen, shownData, t.dir+"/data").Replace(s.command)
 	cmd := t.command("bash", "-c", command)
@@ -164,17 +167,17 @@ func (t *tour) take(s step) error {
 	return compare(s, string(out))
 }
 
-// command is one of the reader's.
+// command returns a command with the environment of the tour.
 func (t *tour) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.ctx, name, args...)
 	cmd.Env = append(os.Environ(), t.env...)
 	return cmd
 }
 
-// serve starts the daemon and waits for its ready line.
-func (t *tour) serve(s step) error {
-	own := []string{"--data-dir", t.dir + "/data", "--listen", t.listen, "--etcd-listen-client", t.etcd}
-	t.daemon = t.command("rtmanager", append(strings.Fields(s.command)[1:], own...)...)
+// startDaemon starts the daemon and waits for its ready line.
+func (t *tour) startDaemon(s step) error {
+	flags := []string{"--data-dir", t.dir + "/data", "--listen", t.listen, "--etcd-listen-client", t.etcd}
+	t.daemon = t.command("rtmanager", append(strings.Fields(s.command)[1:], flags...)...)
 	stdout, err := t.daemon.StdoutPipe()
 	if err != nil {
 		return err
@@ -185,47 +188,48 @@ func (t *tour) serve(s step) error {
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("no ready line: %w", err)
+		return fmt.Errorf("read the ready line: %w", err)
 	}
 	found := regexp.MustCompile(`api=http://(\S+) etcd=(\S+)`).FindStringSubmatch(line)
 	if found == nil {
-		return fmt.Errorf("not a ready line: %q", line)
+		return fmt.Errorf("%q is not a ready line", line)
 	}
 	t.env = []string{"USER=ada", "RTMANAGER_SERVER=http://" + found[1], "ETCDCTL_ENDPOINTS=" + found[2]}
 	return compare(s, line)
 }
 
-// watch runs under a terminal of its own, since that is how a reader sees it.
-func (t *tour) watch(s step) error {
-	w := &watch{step: s, cmd: t.command("script", "-qfec", s.command, "/dev/null"), output: &lockedBuffer{}, ended: make(chan struct{})}
+// startWatch runs the command in a terminal, since the output to a terminal differs,
+// and waits for its first line.
+func (t *tour) startWatch(s step) error {
+	w := &watch{step: s, cmd: t.command("script", "-qfec", s.command, "/dev/null"), output: &lockedBuffer{}, done: make(chan struct{})}
 	w.cmd.Env = append(w.cmd.Env, "NO_COLOR=1")
 	w.cmd.Stdout = w.output
-	keys, err := w.cmd.StdinPipe()
+	input, err := w.cmd.StdinPipe()
 	if err != nil {
 		return err
 	}
-	w.keys = keys
+	w.input = input
 	if err := w.cmd.Start(); err != nil {
 		return err
 	}
 	go func() {
-		_ = w.cmd.Wait() // how it ends does not matter
-		close(w.ended)
+		_ = w.cmd.Wait() // the exit code does not matter
+		close(w.done)
 	}()
 	t.watches = append(t.watches, w)
 	if !eventually(func() bool { return strings.Contains(w.output.String(), "\n") }) {
-		return fmt.Errorf("`%s` has nothing to say", s.command)
+		return fmt.Errorf("`%s` printed nothing", s.command)
 	}
 	return nil
 }
 
-// eventually waits for what another process is about to do.
-func eventually(happened func() bool) bool {
+// eventually repeats the condition until it is true, for at most 20 seconds.
+func eventually(condition func() bool) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for !happened() {
+	for !condition() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -235,22 +239,23 @@ func eventually(happened func() bool) bool {
 	return true
 }
 
-func (t *tour) kill() error {
+// killDaemon kills the daemon without a clean shutdown.
+func (t *tour) killDaemon() error {
 	if t.daemon == nil {
-		return errors.New("there is no daemon to kill")
+		return errors.New("no daemon is running")
 	}
 	err := t.daemon.Process.Kill()
 	_ = t.daemon.Wait()
 	return err
 }
 
-// compareWatches gives each watch time to catch up, ends it as Ctrl-C does, and
-// compares what it printed.
+// compareWatches waits until each watch has printed its expected output, interrupts
+// the watch and compares.
 func (t *tour) compareWatches() error {
 	for _, w := range t.watches {
 		want := normalise(w.step.output)
 		eventually(func() bool { return len(normalise(w.output.String())) >= len(want) })
-		seen := w.output.String() // what it says when it is interrupted is not shown
+		seen := w.output.String() // without the message of the interrupt
 		w.interrupt()
 		if err := compare(w.step, seen); err != nil {
 			return err
@@ -259,37 +264,38 @@ func (t *tour) compareWatches() error {
 	return nil
 }
 
-// stop ends what is still running.
+// stop ends the remaining processes.
 func (t *tour) stop() {
 	for _, w := range t.watches {
 		w.interrupt()
 	}
 	if t.daemon != nil && t.daemon.Process != nil && t.daemon.ProcessState == nil {
-		// Games outlive their daemon; one is left only where the tour went wrong.
+		// A game survives its daemon. It still runs only if a step failed.
 		_ = t.command("rtmanager", "stop", "chess-17").Run()
 		_ = t.daemon.Process.Signal(syscall.SIGTERM)
 		_ = t.daemon.Wait()
 	}
 }
 
+// compare returns an error if the output differs from the README.
 func compare(s step, got string) error {
 	if want := normalise(s.output); normalise(got) != want {
-		return fmt.Errorf("`%s` printed\n%s\nand the README shows\n%s", s.command, normalise(got), want)
+		return fmt.Errorf("`%s` printed:\n%s\nThe README shows:\n%s", s.command, normalise(got), want)
 	}
 	return nil
 }
 
-// differing is what may differ from one run to the next.
-var differing = []struct {
-	pattern *regexp.Regexp
-	word    string
+// replacements remove what differs from one run to the next.
+var replacements = []struct {
+	pattern     *regexp.Regexp
+	replacement string
 }{
-	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)?`), "INSTANT"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)?`), "TIMESTAMP"},
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d(\.\d+)?\b`), "TIME"},
 	{regexp.MustCompile(`(op_)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(-[0-9a-f]+)?`), "ID"},
 	{regexp.MustCompile(`[0-9a-f]{32}|[0-9a-f]{12}…`), "CONTAINER"},
 	{regexp.MustCompile(`process \d+|0\.0\.0\.0:\d+`), "PROCESS"},
-	// Progress: a terminal shows it on one line, which goes away.
+	// A terminal shows progress on one line and erases it.
 	{regexp.MustCompile(`(?m)^rtmanager: \w+ chess-17: [a-z ]+\n`), ""},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "URL"},
 	{regexp.MustCompile(`ready_ms=\d+`), "ready_ms=N"},
@@ -297,18 +303,19 @@ var differing = []struct {
 	{regexp.MustCompile(`\r`), ""},
 	{regexp.MustCompile(`[ \t]+`), " "},
 	{regexp.MustCompile(` ?\n`), "\n"},
-	// Daemons write too, when they come and go.
+	// A daemon that starts or stops writes to etcd, so revisions and counters differ.
 	{regexp.MustCompile(`\b(revision|TIME|CONTAINER) \d+`), "$1 N"},
 }
 
+// normalise applies the replacements.
 func normalise(text string) string {
-	for _, d := range differing {
-		text = d.pattern.ReplaceAllString(text, d.word)
+	for _, r := range replacements {
+		text = r.pattern.ReplaceAllString(text, r.replacement)
 	}
 	return strings.TrimSpace(text)
 }
 
-// lockedBuffer is a buffer that one goroutine fills while another reads it.
+// lockedBuffer is a buffer that one goroutine writes while another reads it.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
