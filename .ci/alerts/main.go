@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,6 +116,10 @@ func (c checker) check(rule rulefmt.Rule) error {
 	return errors.Join(errs...)
 }
 
+// prometheusLabels are the labels that Prometheus adds to every series.
+var prometheusLabels = []string{model.MetricNameLabel, "job", "instance"}
+
+// checkSelector checks the metric name and the label names of a selector.
 func (c checker) checkSelector(selector *parser.VectorSelector) error {
 	if selector.Name == "up" {
 		return nil // Prometheus adds this metric
@@ -124,7 +129,7 @@ func (c checker) checkSelector(selector *parser.VectorSelector) error {
 		return c.checkSources(selector.Name)
 	}
 	for _, matcher := range selector.LabelMatchers {
-		if matcher.Name != model.MetricNameLabel && !hasLabel(family, matcher.Name) {
+		if !slices.Contains(prometheusLabels, matcher.Name) && !hasLabel(family, matcher.Name) {
 			return fmt.Errorf("metric %s has no label %s", selector.Name, matcher.Name)
 		}
 	}
