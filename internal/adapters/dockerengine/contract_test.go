@@ -31,15 +31,15 @@ func TestContract(t *testing.T) {
 			},
 			Image:        image,
 			MissingImage: "127.0.0.1:1/" + image, // nobody listens there
-			Games:        true,
-			TakesPorts:   true,
+			RunsGames:    true,
+			ChecksPorts:  true,
 			Network:      network,
 			Limits:       true,
 			Kill: func(t *testing.T, c container.Container) {
 				_, err := api.ContainerKill(t.Context(), c.ID, client.ContainerKillOptions{})
 				require.NoError(t, err)
 			},
-			Lose: func(t *testing.T, c container.Container) {
+			RemoveExternally: func(t *testing.T, c container.Container) {
 				_, err := api.ContainerRemove(t.Context(), c.ID, client.ContainerRemoveOptions{Force: true})
 				require.NoError(t, err)
 			},

@@ -30,13 +30,13 @@ func TestContract(t *testing.T) {
 			},
 			Image:        image,
 			MissingImage: "gameserver:9.9.9",
-			Games:        true,
-			TakesPorts:   true,
+			RunsGames:    true,
+			ChecksPorts:  true,
 			Kill: func(t *testing.T, c container.Container) {
 				game, _ := s.pids(t, c.ID)
 				kill(t, game)
 			},
-			Lose: func(t *testing.T, c container.Container) {
+			RemoveExternally: func(t *testing.T, c container.Container) {
 				if c.State == container.StateRunning {
 					_, parent := s.pids(t, c.ID)
 					kill(t, -parent) // its whole group

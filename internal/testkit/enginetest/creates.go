@@ -8,29 +8,29 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-func createBehaviours(h Harness) []behaviour {
-	behaviours := []behaviour{
-		{"a created container is there, and is not started", createdOnly},
-		{"a second create of the same name and operation returns the first one's container", createTwice},
-		{"that container is returned as it is by now", createTwiceAndRunning},
-		{"a name that another operation's container has is ErrContainerExists", createClash},
-		{"a name is free again once its container is removed", createAfterRemoval},
-		{"containers of one game live side by side", createTwins},
+func createTests(h Harness) []contractTest {
+	tests := []contractTest{
+		{"Create creates a container and does not start it", testCreate},
+		{"a second Create of the same name and operation returns the first container", testCreateTwice},
+		{"a second Create returns the current state of the container", testCreateTwiceRunning},
+		{"Create returns ErrContainerExists if another operation's container has the name", testCreateNameInUse},
+		{"a name is free after its container is removed", testCreateAfterRemove},
+		{"one game can have several containers", testCreateTwoOfOneGame},
 	}
 	if h.Network != "" {
-		behaviours = append(behaviours, behaviour{"a container joins the network that it is to", createOnNetwork})
+		tests = append(tests, contractTest{"a container joins the network of its spec", testCreateOnNetwork})
 	}
-	return behaviours
+	return tests
 }
 
-func createdOnly(t *testing.T, r *rig) {
-	spec := r.spec("game")
-	c := r.create(t, spec)
+func testCreate(t *testing.T, f *fixture) {
+	spec := f.spec("game")
+	c := f.create(t, spec)
 	require.NotEmpty(t, c.ID)
-	require.Equal(t, c, r.inspect(t, c.ID), "create returns what inspect does")
+	require.Equal(t, c, f.inspect(t, c.ID), "Create returns the same as Inspect")
 	require.Equal(t, spec.Name, c.Name)
 	require.Equal(t, spec.Labels, c.Labels)
-	require.Equal(t, r.Image, c.Image)
+	require.Equal(t, f.Image, c.Image)
 	require.Equal(t, container.StateCreated, c.State)
 	require.Nil(t, c.ExitCode)
 	require.Nil(t, c.StartedAt)
@@ -38,48 +38,48 @@ func createdOnly(t *testing.T, r *rig) {
 	require.Empty(t, c.Endpoint)
 }
 
-func createTwice(t *testing.T, r *rig) {
-	spec := r.spec("game")
-	first := r.create(t, spec)
-	require.Equal(t, first, r.create(t, spec))
-	require.Equal(t, []string{first.ID}, idsOf(r.list(t, "")))
+func testCreateTwice(t *testing.T, f *fixture) {
+	spec := f.spec("game")
+	first := f.create(t, spec)
+	require.Equal(t, first, f.create(t, spec))
+	require.Equal(t, []string{first.ID}, idsOf(f.list(t, "")))
 }
 
-func createTwiceAndRunning(t *testing.T, r *rig) {
-	spec := r.spec("game")
-	first := r.start(t, r.create(t, spec).ID)
-	again := r.create(t, spec)
-	require.Equal(t, first.ID, again.ID)
-	require.Equal(t, container.StateRunning, again.State)
+func testCreateTwiceRunning(t *testing.T, f *fixture) {
+	spec := f.spec("game")
+	first := f.start(t, f.create(t, spec).ID)
+	second := f.create(t, spec)
+	require.Equal(t, first.ID, second.ID)
+	require.Equal(t, container.StateRunning, second.State)
 }
 
-func createClash(t *testing.T, r *rig) {
-	spec := r.spec("game")
-	first := r.create(t, spec)
+func testCreateNameInUse(t *testing.T, f *fixture) {
+	spec := f.spec("game")
+	first := f.create(t, spec)
 	spec.Labels.OperationID = "op-2"
-	_, err := r.engine.Create(t.Context(), spec)
+	_, err := f.engine.Create(t.Context(), spec)
 	require.ErrorIs(t, err, container.ErrContainerExists)
 	require.ErrorContains(t, err, spec.Name)
-	require.Equal(t, []container.Container{first}, r.list(t, ""), "the first one stays as it is")
+	require.Equal(t, []container.Container{first}, f.list(t, ""), "the first container is unchanged")
 }
 
-func createAfterRemoval(t *testing.T, r *rig) {
-	spec := r.spec("game")
-	first := r.create(t, spec)
-	require.NoError(t, r.engine.Remove(t.Context(), first.ID))
-	require.NotEqual(t, first.ID, r.create(t, spec).ID, "an id is never given again")
+func testCreateAfterRemove(t *testing.T, f *fixture) {
+	spec := f.spec("game")
+	first := f.create(t, spec)
+	require.NoError(t, f.engine.Remove(t.Context(), first.ID))
+	require.NotEqual(t, first.ID, f.create(t, spec).ID, "an id is never reused")
 }
 
-func createTwins(t *testing.T, r *rig) {
-	one, two := r.run(t), r.run(t)
+func testCreateTwoOfOneGame(t *testing.T, f *fixture) {
+	one, two := f.run(t), f.run(t)
 	require.NotEqual(t, one.ID, two.ID)
-	require.ElementsMatch(t, []string{one.ID, two.ID}, idsOf(r.list(t, "game")))
-	r.stop(t, one.ID, 0)
-	require.Equal(t, container.StateRunning, r.inspect(t, two.ID).State, "its twin runs on")
+	require.ElementsMatch(t, []string{one.ID, two.ID}, idsOf(f.list(t, "game")))
+	f.stop(t, one.ID, 0)
+	require.Equal(t, container.StateRunning, f.inspect(t, two.ID).State, "the other container continues to run")
 }
 
-func createOnNetwork(t *testing.T, r *rig) {
-	spec := r.spec("game")
-	spec.Network = r.Network
-	require.Equal(t, r.Network, r.start(t, r.create(t, spec).ID).Network)
+func testCreateOnNetwork(t *testing.T, f *fixture) {
+	spec := f.spec("game")
+	spec.Network = f.Network
+	require.Equal(t, f.Network, f.start(t, f.create(t, spec).ID).Network)
 }

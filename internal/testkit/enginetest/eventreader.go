@@ -13,64 +13,59 @@ import (
 )
 
 // eventReader reads one stream of events.
-type eventReader struct {
-	next func() (told, bool)
-}
+type eventReader struct{ items chan streamItem }
 
-// told is what one step of a stream yields.
-type told struct {
+// streamItem is what one step of a stream yields.
+type streamItem struct {
 	event container.Event
 	err   error
 }
 
-// openEvents opens a stream and returns it once it is open. It ends with the test.
+// openEvents opens a stream and returns it after its first event. It closes the stream
+// when the test ends.
 func openEvents(t *testing.T, engine ports.Engine) *eventReader {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	steps := make(chan told)
-	ended := make(chan struct{})
+	r := &eventReader{items: make(chan streamItem)}
+	done := make(chan struct{})
 	go func() {
-		defer close(ended)
-		pass(ctx, engine.Events(ctx), steps)
+		defer close(done)
+		r.forward(ctx, engine.Events(ctx))
 	}()
-	t.Cleanup(func() { cancel(); <-ended })
-	r := &eventReader{next: func() (told, bool) {
-		select {
-		case step := <-steps:
-			return step, true
-		case <-time.After(patience):
-			return told{}, false
-		}
-	}}
-	require.Equal(t, container.EventStreamOpened, r.event(t).Type, "a stream opens with the event that says so")
+	t.Cleanup(func() { cancel(); <-done })
+	require.Equal(t, container.EventStreamOpened, r.next(t).Type, "the first event of a stream")
 	return r
 }
 
-func pass(ctx context.Context, stream iter.Seq2[container.Event, error], steps chan<- told) {
+// forward sends the items of the stream until ctx ends.
+func (r *eventReader) forward(ctx context.Context, stream iter.Seq2[container.Event, error]) {
 	for event, err := range stream {
 		select {
-		case steps <- told{event, err}:
+		case r.items <- streamItem{event, err}:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// event returns the next event.
-func (r *eventReader) event(t *testing.T) container.Event {
+// next returns the next event.
+func (r *eventReader) next(t *testing.T) container.Event {
 	t.Helper()
-	step, ok := r.next()
-	require.True(t, ok, "waited in vain for an event")
-	require.NoError(t, step.err)
-	return step.event
+	select {
+	case item := <-r.items:
+		require.NoError(t, item.err)
+		return item.event
+	case <-time.After(waitTimeout):
+		require.FailNow(t, "no event within "+waitTimeout.String())
+		return container.Event{}
+	}
 }
 
-// await returns the next event of the type about the container, whatever else is
-// told before it.
-func (r *eventReader) await(t *testing.T, kind container.EventType, c container.Container) {
+// waitFor reads events until one of the type about the container.
+func (r *eventReader) waitFor(t *testing.T, kind container.EventType, c container.Container) {
 	t.Helper()
 	for {
-		event := r.event(t)
+		event := r.next(t)
 		if event.Type == kind && event.ContainerID == c.ID {
 			require.Equal(t, c.Labels.GameID, event.GameID)
 			return

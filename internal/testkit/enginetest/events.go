@@ -10,10 +10,10 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-func eventBehaviours() []behaviour {
-	return []behaviour{
-		{"a stream opens by saying whether something was missed", func(t *testing.T, r *rig) {
-			for event, err := range r.engine.Events(t.Context()) {
+func eventTests() []contractTest {
+	return []contractTest{
+		{"the first event of a stream reports whether events were missed", func(t *testing.T, f *fixture) {
+			for event, err := range f.engine.Events(t.Context()) {
 				require.NoError(t, err)
 				require.Equal(t, container.EventStreamOpened, event.Type)
 				require.Empty(t, event.GameID)
@@ -21,89 +21,89 @@ func eventBehaviours() []behaviour {
 				break
 			}
 		}},
-		{"starts, exits and removals are told", eventsOfALife},
-		{"an exit that the engine caused is told as one that it did not", eventsOfAStop},
-		{"each run of a container is told", eventsOfRestart},
-		{"every stream is told everything", eventsOnEveryStream},
-		{"a stream ends when its context ends, with an error", eventsEnd},
-		{"a stream ends when its consumer stops", eventsLeft},
+		{"a stream yields starts, exits and removals", testEvents},
+		{"a stream yields an exit that the engine caused", testEventsOfStopAndRemove},
+		{"a stream yields each run of a container", testEventsOfRestarts},
+		{"every stream yields all events", testEventsOnTwoStreams},
+		{"a stream ends with an error when its context ends", testEventsEndWithContext},
+		{"a stream ends when its consumer stops ranging", testEventsConsumerStops},
 	}
 }
 
-func eventsOfALife(t *testing.T, r *rig) {
-	events := openEvents(t, r.engine)
-	c := r.start(t, r.create(t, r.spec("a/🎲")).ID)
-	events.await(t, container.EventStarted, c)
-	r.Kill(t, c)
-	events.await(t, container.EventExited, c)
-	requireExit(t, r.exited(t, c.ID), killed)
-	r.remove(t, c.ID)
-	events.await(t, container.EventRemoved, c)
+func testEvents(t *testing.T, f *fixture) {
+	events := openEvents(t, f.engine)
+	c := f.start(t, f.create(t, f.spec("a/🎲")).ID)
+	events.waitFor(t, container.EventStarted, c)
+	f.Kill(t, c)
+	events.waitFor(t, container.EventExited, c)
+	requireExit(t, f.waitExited(t, c.ID), killedExitCode)
+	f.remove(t, c.ID)
+	events.waitFor(t, container.EventRemoved, c)
 }
 
-func eventsOfAStop(t *testing.T, r *rig) {
-	events := openEvents(t, r.engine)
-	stopped, removed := r.runReady(t), r.runReady(t)
-	r.stop(t, stopped.ID, longGrace)
-	events.await(t, container.EventExited, stopped)
-	r.remove(t, removed.ID)
-	events.await(t, container.EventRemoved, removed)
+func testEventsOfStopAndRemove(t *testing.T, f *fixture) {
+	events := openEvents(t, f.engine)
+	stopped, removed := f.runReady(t), f.runReady(t)
+	f.stop(t, stopped.ID, longGrace)
+	events.waitFor(t, container.EventExited, stopped)
+	f.remove(t, removed.ID)
+	events.waitFor(t, container.EventRemoved, removed)
 }
 
-func eventsOfRestart(t *testing.T, r *rig) {
-	events := openEvents(t, r.engine)
-	c := r.create(t, r.spec("game"))
+func testEventsOfRestarts(t *testing.T, f *fixture) {
+	events := openEvents(t, f.engine)
+	c := f.create(t, f.spec("game"))
 	for range 3 {
-		r.start(t, c.ID)
-		events.await(t, container.EventStarted, c)
-		r.stop(t, c.ID, 0)
-		events.await(t, container.EventExited, c)
+		f.start(t, c.ID)
+		events.waitFor(t, container.EventStarted, c)
+		f.stop(t, c.ID, 0)
+		events.waitFor(t, container.EventExited, c)
 	}
 }
 
-func eventsOnEveryStream(t *testing.T, r *rig) {
-	one, two := openEvents(t, r.engine), openEvents(t, r.engine)
-	c := r.run(t)
-	one.await(t, container.EventStarted, c)
-	two.await(t, container.EventStarted, c)
+func testEventsOnTwoStreams(t *testing.T, f *fixture) {
+	one, two := openEvents(t, f.engine), openEvents(t, f.engine)
+	c := f.run(t)
+	one.waitFor(t, container.EventStarted, c)
+	two.waitFor(t, container.EventStarted, c)
 }
 
-func eventsEnd(t *testing.T, r *rig) {
+func testEventsEndWithContext(t *testing.T, f *fixture) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var end error
-	for event, err := range r.engine.Events(ctx) {
+	for event, err := range f.engine.Events(ctx) {
 		if err != nil {
 			require.Zero(t, event)
 			end = err
-			continue // nothing may follow
+			continue // no event may follow
 		}
-		require.NoError(t, end, "nothing follows the error")
+		require.NoError(t, end, "an event follows the error")
 		cancel()
 	}
-	requireEnded(t, end)
+	requireContextEnded(t, end)
 }
 
-// requireEnded fails unless the error says that the context ended.
-func requireEnded(t *testing.T, err error) {
+// requireContextEnded fails unless err is the error of a context that ended.
+func requireContextEnded(t *testing.T, err error) {
 	t.Helper()
-	require.Error(t, err, "a stream does not end without a reason")
+	require.Error(t, err, "a stream ends with an error")
 	for _, allowed := range []error{container.ErrEngineUnavailable, context.Canceled} {
 		if errors.Is(err, allowed) {
 			return
 		}
 	}
-	require.Fail(t, "not the end of a context", "%v", err)
+	require.Fail(t, "not the error of a context", "%v", err)
 }
 
-func eventsLeft(t *testing.T, r *rig) {
+func testEventsConsumerStops(t *testing.T, f *fixture) {
 	for range 3 {
-		for _, err := range r.engine.Events(t.Context()) {
+		for _, err := range f.engine.Events(t.Context()) {
 			require.NoError(t, err)
 			break
 		}
 	}
-	events := openEvents(t, r.engine)
-	c := r.run(t)
-	events.await(t, container.EventStarted, c)
+	events := openEvents(t, f.engine)
+	c := f.run(t)
+	events.waitFor(t, container.EventStarted, c)
 }

@@ -7,59 +7,59 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func gameBehaviours(h Harness) []behaviour {
-	if !h.Games {
+func gameTests(h Harness) []contractTest {
+	if !h.RunsGames {
 		return nil
 	}
-	return []behaviour{
-		{"a game is reached at its endpoint, and again after another start", gameAnswers},
-		{"arguments arrive as they were given", gameArgs},
-		{"variables arrive as they were given", gameVariables},
-		{"one that runs is not disturbed by a second start", gameUndisturbed},
+	return []contractTest{
+		{"a game responds at its endpoint, also after another start", testGameEndpoint},
+		{"a game receives its arguments unchanged", testGameArgs},
+		{"a game receives its environment variables unchanged", testGameVariables},
+		{"a second Start does not affect a running game", testGameSecondStart},
 	}
 }
 
-func gameAnswers(t *testing.T, r *rig) {
-	c := r.run(t)
-	game(c).ready(t)
-	r.stop(t, c.ID, longGrace)
-	game(c).requireSilent(t)
-	game(r.start(t, c.ID)).ready(t)
+func testGameEndpoint(t *testing.T, f *fixture) {
+	c := f.run(t)
+	clientOf(c).waitReady(t)
+	f.stop(t, c.ID, longGrace)
+	clientOf(c).requireClosed(t)
+	clientOf(f.start(t, c.ID)).waitReady(t)
 }
 
-func gameArgs(t *testing.T, r *rig) {
+func testGameArgs(t *testing.T, f *fixture) {
 	args := []string{"--healthy-after=1ms", "--", "", " a b ", `'"\`, "$HOME", "`id`", "*", "🎲", "a\nb", "-x", "a=b"}
-	c := r.run(t, args...)
-	game(c).ready(t)
-	require.Equal(t, args, game(c).identity(t).Args)
+	c := f.run(t, args...)
+	clientOf(c).waitReady(t)
+	require.Equal(t, args, clientOf(c).processInfo(t).Args)
 }
 
-func gameVariables(t *testing.T, r *rig) {
+func testGameVariables(t *testing.T, f *fixture) {
 	want := map[string]string{
 		"GREETING": "hello", "EMPTY": "", "QUOTES": `'a' "b" \c`, "LINES": "a\nb\n", "SHELL_LIKE": "$HOME `id` $(id)",
 		"WITH_EQUALS": "a=b", "with.dots-and-dashes": "x", "UTF8": "🎲", "1ST": "y",
 	}
-	spec := r.spec("game")
+	spec := f.spec("game")
 	spec.Env = want
-	c := r.start(t, r.create(t, spec).ID)
-	game(c).ready(t)
+	c := f.start(t, f.create(t, spec).ID)
+	clientOf(c).waitReady(t)
 	for name, value := range want {
-		got, there := game(c).variable(t, name)
-		require.True(t, there, "variable %s", name)
+		got, found := clientOf(c).variable(t, name)
+		require.True(t, found, "variable %s", name)
 		require.Equal(t, value, got, "variable %s", name)
 	}
-	port, _ := game(c).variable(t, "PORT")
+	port, _ := clientOf(c).variable(t, "PORT")
 	number, err := strconv.Atoi(port)
-	require.NoError(t, err, "PORT tells where to listen")
+	require.NoError(t, err, "PORT is the port to listen on")
 	require.Positive(t, number)
 }
 
-func gameUndisturbed(t *testing.T, r *rig) {
-	c := r.run(t)
-	game(c).ready(t)
-	before := game(c).identity(t)
-	r.start(t, c.ID)
-	after := game(c).identity(t)
+func testGameSecondStart(t *testing.T, f *fixture) {
+	c := f.run(t)
+	clientOf(c).waitReady(t)
+	before := clientOf(c).processInfo(t)
+	f.start(t, c.ID)
+	after := clientOf(c).processInfo(t)
 	require.Equal(t, before.PID, after.PID)
 	require.GreaterOrEqual(t, after.Uptime, before.Uptime)
 }

@@ -8,20 +8,20 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-func imageBehaviours() []behaviour {
-	return []behaviour{
-		{"an image that is there is made available, however often", func(t *testing.T, r *rig) {
-			require.NoError(t, r.engine.EnsureImage(t.Context(), r.Image, nil))
-			require.NoError(t, r.engine.EnsureImage(t.Context(), r.Image, func(container.ImageProgress) {}))
+func imageTests() []contractTest {
+	return []contractTest{
+		{"EnsureImage succeeds for an image on the node, any number of times", func(t *testing.T, f *fixture) {
+			require.NoError(t, f.engine.EnsureImage(t.Context(), f.Image, nil))
+			require.NoError(t, f.engine.EnsureImage(t.Context(), f.Image, func(container.ImageProgress) {}))
 		}},
-		{"one that cannot be had is ErrNoImage and is named", func(t *testing.T, r *rig) {
-			err := r.engine.EnsureImage(t.Context(), r.MissingImage, nil)
+		{"EnsureImage returns ErrNoImage with the name of an image that cannot be obtained", func(t *testing.T, f *fixture) {
+			err := f.engine.EnsureImage(t.Context(), f.MissingImage, nil)
 			require.ErrorIs(t, err, container.ErrNoImage)
-			require.ErrorContains(t, err, r.MissingImage)
+			require.ErrorContains(t, err, f.MissingImage)
 		}},
-		{"Kind names the engine, without a call to it", func(t *testing.T, r *rig) {
-			require.NotEmpty(t, r.engine.Kind())
-			require.Equal(t, r.engine.Kind(), r.engine.Kind())
+		{"Kind names the engine, without a call to it", func(t *testing.T, f *fixture) {
+			require.NotEmpty(t, f.engine.Kind())
+			require.Equal(t, f.engine.Kind(), f.engine.Kind())
 		}},
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gameIDs are ids that a careless engine would confuse or alter.
+// gameIDs are ids that an engine with a wrong encoding would confuse or change.
 var gameIDs = []string{
 	"game-42", "a", "A", "a/b", "a//b", "/a", "a/", "/", "%2F", "%252F", "100%", "🎲🚀", "משחק",
 	strings.Repeat("y", 256), strings.Repeat("🎲", 64), strings.Repeat("/", 256), strings.Repeat("🎲", 63) + "abcd",
@@ -15,41 +15,41 @@ var gameIDs = []string{
 	"<b>&amp;", "a\u00a0b", "a\u200db", "\U0010fffd", "0", `{"game_id":"x"}`, "~a*",
 }
 
-func labelBehaviours() []behaviour {
-	return []behaviour{
-		{"labels come back byte for byte, whatever the game is called", labelsSideBySide},
-		{"the operation and the generation come back as they were given", labelsOfTheOperation},
-		{"a game of any name runs", labelsOfRunningGames},
+func labelTests() []contractTest {
+	return []contractTest{
+		{"an engine returns labels byte for byte, for every game id", testLabelsOfManyGames},
+		{"an engine returns the operation id and the generation unchanged", testLabelsOfOperation},
+		{"a game with any id can run", testLabelsOfRunningGames},
 	}
 }
 
-func labelsSideBySide(t *testing.T, r *rig) {
+func testLabelsOfManyGames(t *testing.T, f *fixture) {
 	for _, id := range gameIDs {
-		r.create(t, r.spec(id))
+		f.create(t, f.spec(id))
 	}
-	require.Len(t, r.list(t, ""), len(gameIDs))
+	require.Len(t, f.list(t, ""), len(gameIDs))
 	for _, id := range gameIDs {
-		found := r.list(t, id)
+		found := f.list(t, id)
 		require.Len(t, found, 1, "containers of game %q", id)
-		require.Equal(t, r.spec(id).Labels, found[0].Labels)
-		require.Equal(t, found[0], r.inspect(t, found[0].ID))
+		require.Equal(t, f.spec(id).Labels, found[0].Labels)
+		require.Equal(t, found[0], f.inspect(t, found[0].ID))
 	}
 }
 
-func labelsOfTheOperation(t *testing.T, r *rig) {
-	spec := r.spec("game")
+func testLabelsOfOperation(t *testing.T, f *fixture) {
+	spec := f.spec("game")
 	spec.Labels.Generation = 1<<62 + 1
-	spec.Labels.OperationID = "key of a client: 'ü' \"/\" 🎲"
-	require.Equal(t, spec.Labels, r.create(t, spec).Labels)
-	require.Equal(t, spec.Labels, r.list(t, "")[0].Labels)
+	spec.Labels.OperationID = "id of a client: 'ü' \"/\" 🎲"
+	require.Equal(t, spec.Labels, f.create(t, spec).Labels)
+	require.Equal(t, spec.Labels, f.list(t, "")[0].Labels)
 }
 
-func labelsOfRunningGames(t *testing.T, r *rig) {
+func testLabelsOfRunningGames(t *testing.T, f *fixture) {
 	for _, id := range []string{"a/../b", strings.Repeat("🎲", 64), `"a'\b`, "-a"} {
-		c := r.start(t, r.create(t, r.spec(id)).ID)
+		c := f.start(t, f.create(t, f.spec(id)).ID)
 		require.Equal(t, id, c.Labels.GameID)
-		if r.Games {
-			game(c).ready(t)
+		if f.RunsGames {
+			clientOf(c).waitReady(t)
 		}
 	}
 }

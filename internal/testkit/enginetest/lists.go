@@ -8,44 +8,44 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-func listBehaviours() []behaviour {
-	return []behaviour{
-		{"none is an empty slice", func(t *testing.T, r *rig) {
-			require.Empty(t, r.list(t, ""))
-			require.Empty(t, r.list(t, "game"))
+func listTests() []contractTest {
+	return []contractTest{
+		{"List returns an empty slice if there is no container", func(t *testing.T, f *fixture) {
+			require.Empty(t, f.list(t, ""))
+			require.Empty(t, f.list(t, "game"))
 		}},
-		{"all games' containers are listed in every state, as inspect tells of them", listAll},
-		{"one game's containers are listed, and no other's", listOne},
-		{"what is listed shares no memory with the engine", listIsACopy},
+		{"List returns the containers of all games in every state, as Inspect returns them", testListAll},
+		{"List of a game returns the containers of that game only", testListOneGame},
+		{"the result of List shares no memory with the engine", testListIsACopy},
 	}
 }
 
-func listAll(t *testing.T, r *rig) {
-	created := r.create(t, r.spec("a"))
-	running := r.start(t, r.create(t, r.spec("b")).ID)
-	exited := r.stop(t, r.start(t, r.create(t, r.spec("c")).ID).ID, 0)
-	require.ElementsMatch(t, []container.Container{created, running, exited}, r.list(t, ""))
-	for _, c := range r.list(t, "") {
-		require.Equal(t, r.inspect(t, c.ID), c)
+func testListAll(t *testing.T, f *fixture) {
+	created := f.create(t, f.spec("a"))
+	running := f.start(t, f.create(t, f.spec("b")).ID)
+	exited := f.stop(t, f.start(t, f.create(t, f.spec("c")).ID).ID, 0)
+	require.ElementsMatch(t, []container.Container{created, running, exited}, f.list(t, ""))
+	for _, c := range f.list(t, "") {
+		require.Equal(t, f.inspect(t, c.ID), c)
 	}
 }
 
-func listOne(t *testing.T, r *rig) {
-	first, second := r.create(t, r.spec("a")), r.create(t, r.spec("a"))
-	r.create(t, r.spec("a/b"))
-	r.create(t, r.spec("A"))
-	require.ElementsMatch(t, []container.Container{first, second}, r.list(t, "a"))
-	require.Empty(t, r.list(t, "b"))
+func testListOneGame(t *testing.T, f *fixture) {
+	first, second := f.create(t, f.spec("a")), f.create(t, f.spec("a"))
+	f.create(t, f.spec("a/b"))
+	f.create(t, f.spec("A"))
+	require.ElementsMatch(t, []container.Container{first, second}, f.list(t, "a"))
+	require.Empty(t, f.list(t, "b"))
 }
 
-func listIsACopy(t *testing.T, r *rig) {
-	c := r.run(t)
-	r.crash(t, c, 4)
-	before := r.exited(t, c.ID)
-	spoilt := r.list(t, "")[0]
-	*spoilt.ExitCode = 99
-	*spoilt.StartedAt = spoilt.StartedAt.AddDate(1, 0, 0)
-	after := r.inspect(t, c.ID)
+func testListIsACopy(t *testing.T, f *fixture) {
+	c := f.run(t)
+	f.crash(t, c, 4)
+	before := f.waitExited(t, c.ID)
+	listed := f.list(t, "")[0]
+	*listed.ExitCode = 99
+	*listed.StartedAt = listed.StartedAt.AddDate(1, 0, 0)
+	after := f.inspect(t, c.ID)
 	require.Equal(t, 4, *after.ExitCode)
 	require.True(t, before.StartedAt.Equal(*after.StartedAt))
 }

@@ -4,31 +4,31 @@ import (
 	"testing"
 )
 
-func processBehaviours(h Harness) []behaviour {
-	if !h.Games {
+func processTests(h Harness) []contractTest {
+	if !h.RunsGames {
 		return nil
 	}
-	return []behaviour{
-		{"a killed game leaves no process behind", func(t *testing.T, r *rig) {
-			c := r.runReady(t, "--with-child", "--ignore-sigterm")
-			r.stop(t, c.ID, 0)
-			game(c).requireSilent(t)
+	return []contractTest{
+		{"a game that is killed leaves no process", func(t *testing.T, f *fixture) {
+			c := f.runReady(t, "--with-child", "--ignore-sigterm")
+			f.stop(t, c.ID, 0)
+			clientOf(c).requireClosed(t)
 		}},
-		{"a game that exits when asked leaves no process behind", func(t *testing.T, r *rig) {
-			c := r.runReady(t, "--with-child")
-			requireExit(t, r.stop(t, c.ID, longGrace), 0)
-			game(c).requireSilent(t)
+		{"a game that exits within the grace leaves no process", func(t *testing.T, f *fixture) {
+			c := f.runReady(t, "--with-child")
+			requireExit(t, f.stop(t, c.ID, longGrace), 0)
+			clientOf(c).requireClosed(t)
 		}},
-		{"a game that crashes leaves no process behind", func(t *testing.T, r *rig) {
-			c := r.runReady(t, "--with-child")
-			r.crash(t, c, 3)
-			requireExit(t, r.exited(t, c.ID), 3)
-			game(c).requireSilent(t)
+		{"a game that crashes leaves no process", func(t *testing.T, f *fixture) {
+			c := f.runReady(t, "--with-child")
+			f.crash(t, c, 3)
+			requireExit(t, f.waitExited(t, c.ID), 3)
+			clientOf(c).requireClosed(t)
 		}},
-		{"a game that is removed leaves no process behind", func(t *testing.T, r *rig) {
-			c := r.runReady(t, "--with-child")
-			r.remove(t, c.ID)
-			game(c).requireSilent(t)
+		{"a game that is removed leaves no process", func(t *testing.T, f *fixture) {
+			c := f.runReady(t, "--with-child")
+			f.remove(t, c.ID)
+			clientOf(c).requireClosed(t)
 		}},
 	}
 }

@@ -8,80 +8,80 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// What a daemon leaves behind, the next one finds.
-func reopenBehaviours() []behaviour {
-	return []behaviour{
-		{"containers are found again as they were left", reopenFinds},
-		{"games run on, and obey", reopenObeys},
-		{"an exit is told to those who did not start the game", reopenEvents},
-		{"names and operations are remembered", reopenNames},
-		{"what was removed stays removed", reopenRemoved},
-		{"an exited container starts again", reopenRestarts},
+// reopenTests tests that an engine finds the containers of the engine before it.
+func reopenTests() []contractTest {
+	return []contractTest{
+		{"a new engine finds all containers unchanged", testReopenFindsContainers},
+		{"games continue to run, and a new engine can stop them", testReopenStops},
+		{"a new engine yields the exit of a game that it did not start", testReopenEvents},
+		{"a new engine finds names and operation ids", testReopenKeepsNames},
+		{"a removed container stays removed", testReopenAfterRemove},
+		{"a new engine starts an exited container", testReopenStarts},
 	}
 }
 
-func reopenFinds(t *testing.T, r *rig) {
-	created, running := r.create(t, r.spec("a/b")), r.run(t)
-	stopped := r.stop(t, r.run(t).ID, 0)
-	crashed := r.run(t)
-	r.crash(t, crashed, 42)
-	crashed = r.exited(t, crashed.ID)
+func testReopenFindsContainers(t *testing.T, f *fixture) {
+	created, running := f.create(t, f.spec("a/b")), f.run(t)
+	stopped := f.stop(t, f.run(t).ID, 0)
+	crashed := f.run(t)
+	f.crash(t, crashed, 42)
+	crashed = f.waitExited(t, crashed.ID)
 
-	r.reopen(t)
+	f.reopen(t)
 
-	require.ElementsMatch(t, []container.Container{created, running, stopped, crashed}, r.list(t, ""))
-	require.Equal(t, crashed, r.inspect(t, crashed.ID))
-	require.Equal(t, []container.Container{created}, r.list(t, "a/b"))
+	require.ElementsMatch(t, []container.Container{created, running, stopped, crashed}, f.list(t, ""))
+	require.Equal(t, crashed, f.inspect(t, crashed.ID))
+	require.Equal(t, []container.Container{created}, f.list(t, "a/b"))
 }
 
-func reopenObeys(t *testing.T, r *rig) {
-	asked, killedOne := r.runReady(t), r.runReady(t, "--ignore-sigterm")
-	r.reopen(t)
-	if r.Games {
-		game(asked).ready(t)
+func testReopenStops(t *testing.T, f *fixture) {
+	graceful, stubborn := f.runReady(t), f.runReady(t, "--ignore-sigterm")
+	f.reopen(t)
+	if f.RunsGames {
+		clientOf(graceful).waitReady(t)
 	}
-	require.Equal(t, asked, r.start(t, asked.ID), "it runs already")
-	requireExit(t, r.stop(t, asked.ID, longGrace), 0)
-	requireExit(t, r.stop(t, killedOne.ID, 0), killed)
+	require.Equal(t, graceful, f.start(t, graceful.ID), "Start of a running container changes nothing")
+	requireExit(t, f.stop(t, graceful.ID, longGrace), 0)
+	requireExit(t, f.stop(t, stubborn.ID, 0), killedExitCode)
 }
 
-func reopenEvents(t *testing.T, r *rig) {
-	one, two := r.run(t), r.run(t)
-	r.reopen(t)
-	events := openEvents(t, r.engine)
-	r.Kill(t, one)
-	events.await(t, container.EventExited, one)
-	requireExit(t, r.exited(t, one.ID), killed)
-	r.crash(t, two, 6)
-	events.await(t, container.EventExited, two)
-	requireExit(t, r.exited(t, two.ID), 6)
+func testReopenEvents(t *testing.T, f *fixture) {
+	one, two := f.run(t), f.run(t)
+	f.reopen(t)
+	events := openEvents(t, f.engine)
+	f.Kill(t, one)
+	events.waitFor(t, container.EventExited, one)
+	requireExit(t, f.waitExited(t, one.ID), killedExitCode)
+	f.crash(t, two, 6)
+	events.waitFor(t, container.EventExited, two)
+	requireExit(t, f.waitExited(t, two.ID), 6)
 }
 
-func reopenNames(t *testing.T, r *rig) {
-	spec := r.spec("game")
-	first := r.create(t, spec)
-	r.reopen(t)
-	require.Equal(t, first, r.create(t, spec))
+func testReopenKeepsNames(t *testing.T, f *fixture) {
+	spec := f.spec("game")
+	first := f.create(t, spec)
+	f.reopen(t)
+	require.Equal(t, first, f.create(t, spec))
 	spec.Labels.OperationID = "op-2"
-	_, err := r.engine.Create(t.Context(), spec)
+	_, err := f.engine.Create(t.Context(), spec)
 	require.ErrorIs(t, err, container.ErrContainerExists)
 }
 
-func reopenRemoved(t *testing.T, r *rig) {
-	spec := r.spec("game")
-	c := r.start(t, r.create(t, spec).ID)
-	r.remove(t, c.ID)
-	r.reopen(t)
-	r.requireGone(t, c.ID)
-	require.NotEqual(t, c.ID, r.create(t, spec).ID)
+func testReopenAfterRemove(t *testing.T, f *fixture) {
+	spec := f.spec("game")
+	c := f.start(t, f.create(t, spec).ID)
+	f.remove(t, c.ID)
+	f.reopen(t)
+	f.requireMissing(t, c.ID)
+	require.NotEqual(t, c.ID, f.create(t, spec).ID)
 }
 
-func reopenRestarts(t *testing.T, r *rig) {
-	c := r.run(t)
-	r.stop(t, c.ID, 0)
-	r.reopen(t)
-	require.Equal(t, container.StateRunning, r.start(t, c.ID).State)
-	if r.Games {
-		game(r.inspect(t, c.ID)).ready(t)
+func testReopenStarts(t *testing.T, f *fixture) {
+	c := f.run(t)
+	f.stop(t, c.ID, 0)
+	f.reopen(t)
+	require.Equal(t, container.StateRunning, f.start(t, c.ID).State)
+	if f.RunsGames {
+		clientOf(f.inspect(t, c.ID)).waitReady(t)
 	}
 }

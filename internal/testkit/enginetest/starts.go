@@ -8,34 +8,34 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// nowhere is the id of no container, though it looks like one.
-const nowhere = "0123456789abcdef0123456789abcdef"
+// unknownID is a valid id that no container has.
+const unknownID = "0123456789abcdef0123456789abcdef"
 
-func startBehaviours() []behaviour {
-	return []behaviour{
-		{"a created container starts", startCreated},
-		{"one that runs is left alone", startRunning},
-		{"one that has exited starts again as the same container", startExited},
-		{"no such container is ErrNoContainer", func(t *testing.T, r *rig) {
-			for _, id := range noIDs {
-				require.ErrorIs(t, r.engine.Start(t.Context(), id), container.ErrNoContainer, "start %q", id)
+func startTests() []contractTest {
+	return []contractTest{
+		{"Start starts a created container", testStartCreated},
+		{"Start of a running container changes nothing", testStartRunning},
+		{"Start starts an exited container, which keeps its id", testStartExited},
+		{"Start of an unknown container returns ErrNoContainer", func(t *testing.T, f *fixture) {
+			for _, id := range unknownIDs {
+				require.ErrorIs(t, f.engine.Start(t.Context(), id), container.ErrNoContainer, "start %q", id)
 			}
 		}},
-		{"inspecting no such container is ErrNoContainer", func(t *testing.T, r *rig) {
-			for _, id := range noIDs {
-				_, err := r.engine.Inspect(t.Context(), id)
+		{"Inspect of an unknown container returns ErrNoContainer", func(t *testing.T, f *fixture) {
+			for _, id := range unknownIDs {
+				_, err := f.engine.Inspect(t.Context(), id)
 				require.ErrorIs(t, err, container.ErrNoContainer, "inspect %q", id)
 			}
 		}},
 	}
 }
 
-// noIDs are ids that no container has, and some that no container could have.
-var noIDs = []string{nowhere, "", "no-such-id", "..", "../x", "a/b"}
+// unknownIDs are ids that no container has, including invalid ids.
+var unknownIDs = []string{unknownID, "", "no-such-id", "..", "../x", "a/b"}
 
-func startCreated(t *testing.T, r *rig) {
-	created := r.create(t, r.spec("game"))
-	c := r.start(t, created.ID)
+func testStartCreated(t *testing.T, f *fixture) {
+	created := f.create(t, f.spec("game"))
+	c := f.start(t, created.ID)
 	require.Equal(t, container.StateRunning, c.State)
 	require.NotNil(t, c.StartedAt)
 	require.Nil(t, c.ExitedAt)
@@ -46,23 +46,23 @@ func startCreated(t *testing.T, r *rig) {
 	require.Equal(t, created.Image, c.Image)
 }
 
-func startRunning(t *testing.T, r *rig) {
-	first := r.run(t)
-	require.Equal(t, first, r.start(t, first.ID))
+func testStartRunning(t *testing.T, f *fixture) {
+	first := f.run(t)
+	require.Equal(t, first, f.start(t, first.ID))
 }
 
-func startExited(t *testing.T, r *rig) {
-	first := r.run(t)
-	stopped := r.stop(t, first.ID, 0)
-	again := r.start(t, first.ID)
-	require.Equal(t, first.ID, again.ID)
-	require.Equal(t, container.StateRunning, again.State)
-	require.Nil(t, again.ExitCode, "what it returned before is over")
-	require.Nil(t, again.ExitedAt)
-	require.False(t, again.StartedAt.Before(*stopped.ExitedAt), "it says when it started this time")
-	require.Equal(t, first.Labels, again.Labels)
-	require.Equal(t, first.StatePath, again.StatePath)
-	if r.Games {
-		game(again).ready(t)
+func testStartExited(t *testing.T, f *fixture) {
+	first := f.run(t)
+	stopped := f.stop(t, first.ID, 0)
+	restarted := f.start(t, first.ID)
+	require.Equal(t, first.ID, restarted.ID)
+	require.Equal(t, container.StateRunning, restarted.State)
+	require.Nil(t, restarted.ExitCode, "a running container has no exit code")
+	require.Nil(t, restarted.ExitedAt)
+	require.False(t, restarted.StartedAt.Before(*stopped.ExitedAt), "StartedAt is the time of the latest start")
+	require.Equal(t, first.Labels, restarted.Labels)
+	require.Equal(t, first.StatePath, restarted.StatePath)
+	if f.RunsGames {
+		clientOf(restarted).waitReady(t)
 	}
 }

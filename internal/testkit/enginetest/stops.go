@@ -10,76 +10,76 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-func stopBehaviours() []behaviour {
-	return []behaviour{
-		{"a game that is asked to exit does so, and is not killed", stopAsks},
-		{"it is given the whole grace", stopWaits},
-		{"one that does not exit within the grace is killed", stopKills},
-		{"no grace kills at once", stopAtOnce},
-		{"a stop that kills overtakes one that waits", stopOvertakes},
-		{"one that has exited already is success and stays as it is", stopExited},
-		{"one that was never started is success and stays created", stopCreated},
-		{"no such container is ErrNoContainer", func(t *testing.T, r *rig) {
-			for _, id := range noIDs {
-				require.ErrorIs(t, r.engine.Stop(t.Context(), id, 0), container.ErrNoContainer, "stop %q", id)
+func stopTests() []contractTest {
+	return []contractTest{
+		{"Stop lets a game exit by itself", testStopExits},
+		{"Stop waits for the whole grace", testStopWaits},
+		{"Stop kills a game that does not exit within the grace", testStopKills},
+		{"Stop without grace kills at once", testStopWithoutGrace},
+		{"Stop without grace ends a concurrent Stop with grace", testStopSupersedes},
+		{"Stop of an exited container returns nil and changes nothing", testStopExited},
+		{"Stop of a container that was never started returns nil and changes nothing", testStopCreated},
+		{"Stop of an unknown container returns ErrNoContainer", func(t *testing.T, f *fixture) {
+			for _, id := range unknownIDs {
+				require.ErrorIs(t, f.engine.Stop(t.Context(), id, 0), container.ErrNoContainer, "stop %q", id)
 			}
 		}},
-		{"a stop whose context ends is ErrEngineUnavailable and may be repeated", stopGivenUp},
+		{"Stop returns ErrEngineUnavailable if its context ends, and may be repeated", testStopCanceled},
 	}
 }
 
-// runReady runs a game and waits until it can be asked to exit.
-func (r *rig) runReady(t *testing.T, args ...string) container.Container {
+// runReady runs a game and waits until it handles signals.
+func (f *fixture) runReady(t *testing.T, args ...string) container.Container {
 	t.Helper()
-	c := r.run(t, args...)
-	if r.Games {
-		game(c).ready(t)
+	c := f.run(t, args...)
+	if f.RunsGames {
+		clientOf(c).waitReady(t)
 	}
 	return c
 }
 
-func stopAsks(t *testing.T, r *rig) {
-	requireExit(t, r.stop(t, r.runReady(t).ID, longGrace), 0)
+func testStopExits(t *testing.T, f *fixture) {
+	requireExit(t, f.stop(t, f.runReady(t).ID, longGrace), 0)
 }
 
-func stopWaits(t *testing.T, r *rig) {
-	requireExit(t, r.stop(t, r.runReady(t, "--slow-exit=300ms").ID, longGrace), 0)
+func testStopWaits(t *testing.T, f *fixture) {
+	requireExit(t, f.stop(t, f.runReady(t, "--slow-exit=300ms").ID, longGrace), 0)
 }
 
-func stopKills(t *testing.T, r *rig) {
-	requireExit(t, r.stop(t, r.runReady(t, "--ignore-sigterm").ID, 1100*time.Millisecond), killed)
+func testStopKills(t *testing.T, f *fixture) {
+	requireExit(t, f.stop(t, f.runReady(t, "--ignore-sigterm").ID, 1100*time.Millisecond), killedExitCode)
 }
 
-func stopAtOnce(t *testing.T, r *rig) {
-	requireExit(t, r.stop(t, r.runReady(t).ID, 0), killed)
+func testStopWithoutGrace(t *testing.T, f *fixture) {
+	requireExit(t, f.stop(t, f.runReady(t).ID, 0), killedExitCode)
 }
 
-func stopOvertakes(t *testing.T, r *rig) {
-	c := r.runReady(t, "--ignore-sigterm")
-	waiting := make(chan error, 1)
-	go func() { waiting <- r.engine.Stop(t.Context(), c.ID, longGrace) }()
-	requireExit(t, r.stop(t, c.ID, 0), killed)
-	require.NoError(t, <-waiting, "the stop that waits ends with the game")
+func testStopSupersedes(t *testing.T, f *fixture) {
+	c := f.runReady(t, "--ignore-sigterm")
+	waitingStop := make(chan error, 1)
+	go func() { waitingStop <- f.engine.Stop(t.Context(), c.ID, longGrace) }()
+	requireExit(t, f.stop(t, c.ID, 0), killedExitCode)
+	require.NoError(t, <-waitingStop, "the waiting Stop returns when the game has exited")
 }
 
-func stopExited(t *testing.T, r *rig) {
-	c := r.run(t)
-	r.crash(t, c, 9)
-	before := r.exited(t, c.ID)
-	require.Equal(t, before, r.stop(t, c.ID, longGrace))
-	require.Equal(t, before, r.stop(t, c.ID, 0))
+func testStopExited(t *testing.T, f *fixture) {
+	c := f.run(t)
+	f.crash(t, c, 9)
+	before := f.waitExited(t, c.ID)
+	require.Equal(t, before, f.stop(t, c.ID, longGrace))
+	require.Equal(t, before, f.stop(t, c.ID, 0))
 }
 
-func stopCreated(t *testing.T, r *rig) {
-	c := r.create(t, r.spec("game"))
-	require.Equal(t, c, r.stop(t, c.ID, longGrace))
+func testStopCreated(t *testing.T, f *fixture) {
+	c := f.create(t, f.spec("game"))
+	require.Equal(t, c, f.stop(t, c.ID, longGrace))
 }
 
-func stopGivenUp(t *testing.T, r *rig) {
-	c := r.runReady(t, "--ignore-sigterm")
+func testStopCanceled(t *testing.T, f *fixture) {
+	c := f.runReady(t, "--ignore-sigterm")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, r.engine.Stop(ctx, c.ID, longGrace), container.ErrEngineUnavailable)
-	require.Equal(t, container.StateRunning, r.inspect(t, c.ID).State)
-	requireExit(t, r.stop(t, c.ID, 0), killed)
+	require.ErrorIs(t, f.engine.Stop(ctx, c.ID, longGrace), container.ErrEngineUnavailable)
+	require.Equal(t, container.StateRunning, f.inspect(t, c.ID).State)
+	requireExit(t, f.stop(t, c.ID, 0), killedExitCode)
 }

@@ -15,13 +15,13 @@ import (
 
 var _ ports.Engine = (*Engine)(nil)
 
-// killed is the exit code of death by signal 9.
-const killed = 128 + 9
+// killedExitCode is the exit code of a process that signal 9 killed.
+const killedExitCode = 128 + 9
 
-// Owner is whose containers an engine sees.
+// Owner identifies the containers that an engine reads and changes.
 type Owner struct{ Store, Region, Node string }
 
-func (o Owner) of(l container.Labels) bool {
+func (o Owner) owns(l container.Labels) bool {
 	return l.Store == o.Store && l.Region == o.Region && l.Node == o.Node
 }
 
@@ -31,16 +31,15 @@ type Engine struct {
 	owner   Owner
 }
 
-// Engine returns an engine that sees the owner's containers.
+// Engine returns an engine for the containers of the owner.
 func (m *Machine) Engine(owner Owner) *Engine { return &Engine{m, owner} }
 
 // Kind implements ports.Engine.
 func (e *Engine) Kind() container.EngineKind { return "fake" }
 
-// EnsureImage implements ports.Engine: an image is there from the beginning, or
-// cannot be had.
+// EnsureImage implements ports.Engine. The images are those that New was given.
 func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container.ImageProgress)) error {
-	return e.do(ctx, func() error { return e.machine.hasImage(image) })
+	return e.withLock(ctx, func() error { return e.machine.hasImage(image) })
 }
 
 func (m *Machine) hasImage(image string) error {
@@ -50,55 +49,56 @@ func (m *Machine) hasImage(image string) error {
 	return nil
 }
 
-// Create implements ports.Engine. Of the arguments it understands
-// --ignore-sigterm.
-func (e *Engine) Create(ctx context.Context, spec container.Spec) (made container.Container, err error) {
-	err = e.do(ctx, func() error {
-		if err := e.check(spec); err != nil {
+// Create implements ports.Engine. The argument --ignore-sigterm makes Stop kill the
+// container after the grace.
+func (e *Engine) Create(ctx context.Context, spec container.Spec) (created container.Container, err error) {
+	err = e.withLock(ctx, func() error {
+		if err := e.validate(spec); err != nil {
 			return err
 		}
 		for _, c := range e.machine.containers {
 			if c.Name != spec.Name {
 				continue
 			}
-			if !e.owner.of(c.Labels) || c.Labels.OperationID != spec.Labels.OperationID {
+			if !e.owner.owns(c.Labels) || c.Labels.OperationID != spec.Labels.OperationID {
 				return fmt.Errorf("container %q: %w", spec.Name, container.ErrContainerExists)
 			}
-			made = c.view()
+			created = c.snapshot()
 			return nil
 		}
 		if err := e.machine.hasImage(spec.Labels.Image); err != nil {
 			return err
 		}
-		made = e.machine.create(spec).view()
+		created = e.machine.create(spec).snapshot()
 		return nil
 	})
-	return made, err
+	return created, err
 }
 
+// create creates a container. mu must be held.
 func (m *Machine) create(spec container.Spec) *fakeContainer {
-	m.last++
+	m.lastID++
 	c := &fakeContainer{
 		Container: container.Container{
-			ID: "c" + strconv.Itoa(m.last), Name: spec.Name, Labels: spec.Labels, State: container.StateCreated,
+			ID: "c" + strconv.Itoa(m.lastID), Name: spec.Name, Labels: spec.Labels, State: container.StateCreated,
 			Image: spec.Labels.Image, Network: spec.Network,
 		},
-		deaf: slices.Contains(spec.Args, "--ignore-sigterm"),
-		port: cmp.Or(spec.Port, 30000+m.last),
+		ignoresStop: slices.Contains(spec.Args, "--ignore-sigterm"),
+		port:        cmp.Or(spec.Port, 30000+m.lastID),
 	}
 	m.containers[c.ID] = c
 	return c
 }
 
-// check refuses what no engine can serve.
-func (e *Engine) check(spec container.Spec) error {
+// validate returns an error for a spec that no engine can serve.
+func (e *Engine) validate(spec container.Spec) error {
 	switch {
 	case spec.Name == "":
 		return &runtime.InvalidError{Field: "name", Reason: "is required"}
 	case spec.Labels.OperationID == "":
 		return &runtime.InvalidError{Field: "operation_id", Reason: "is required"}
-	case !e.owner.of(spec.Labels):
-		return &runtime.InvalidError{Field: "labels", Reason: fmt.Sprintf("are of %s/%s in store %s, and this engine is of another", spec.Labels.Region, spec.Labels.Node, spec.Labels.Store)}
+	case !e.owner.owns(spec.Labels):
+		return &runtime.InvalidError{Field: "labels", Reason: fmt.Sprintf("name node %s/%s of store %s, which is not the node of this engine", spec.Labels.Region, spec.Labels.Node, spec.Labels.Store)}
 	case spec.Port < 0 || spec.Port > 65535:
 		return &runtime.InvalidError{Field: "port", Reason: fmt.Sprintf("%d is not a port from 0 to 65535", spec.Port)}
 	}
@@ -107,38 +107,38 @@ func (e *Engine) check(spec container.Spec) error {
 
 // Start implements ports.Engine.
 func (e *Engine) Start(ctx context.Context, id string) error {
-	return e.act(ctx, id, func(c *fakeContainer) { e.machine.start(c) })
+	return e.withContainer(ctx, id, func(c *fakeContainer) { e.machine.start(c) })
 }
 
 // Remove implements ports.Engine.
 func (e *Engine) Remove(ctx context.Context, id string) error {
-	err := e.act(ctx, id, func(c *fakeContainer) { e.machine.remove(c) })
-	if isGone(err) {
+	err := e.withContainer(ctx, id, func(c *fakeContainer) { e.machine.remove(c) })
+	if isMissing(err) {
 		return nil
 	}
 	return err
 }
 
-// Stop implements ports.Engine. Whoever ends the run, it returns when that is over.
+// Stop implements ports.Engine.
 func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error {
-	var ended chan struct{} // nil: nothing to wait for
-	if err := e.act(ctx, id, func(c *fakeContainer) {
+	var exited chan struct{} // nil: there is nothing to wait for
+	if err := e.withContainer(ctx, id, func(c *fakeContainer) {
 		switch {
 		case c.State != container.StateRunning:
 		case grace == 0:
-			e.machine.exit(c, killed)
-		case !c.deaf:
+			e.machine.exit(c, killedExitCode)
+		case !c.ignoresStop:
 			e.machine.exit(c, 0)
 		default:
-			ended = c.ended
+			exited = c.exited
 		}
-	}); err != nil || ended == nil {
+	}); err != nil || exited == nil {
 		return err
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-ended:
+	case <-exited:
 		return nil
 	case <-timer.C:
 		return e.Stop(ctx, id, 0)
@@ -148,18 +148,18 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 }
 
 // Inspect implements ports.Engine.
-func (e *Engine) Inspect(ctx context.Context, id string) (seen container.Container, err error) {
-	err = e.find(ctx, id, func(c *fakeContainer) { seen = c.view() })
-	return seen, err
+func (e *Engine) Inspect(ctx context.Context, id string) (found container.Container, err error) {
+	err = e.readContainer(ctx, id, func(c *fakeContainer) { found = c.snapshot() })
+	return found, err
 }
 
 // List implements ports.Engine.
 func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	listed := []container.Container{}
-	err := e.do(ctx, func() error {
+	err := e.withLock(ctx, func() error {
 		for _, c := range e.machine.containers {
-			if !e.machine.blind && e.owner.of(c.Labels) && (gameID == "" || c.Labels.GameID == gameID) {
-				listed = append(listed, c.view())
+			if !e.machine.reportsEmpty && e.owner.owns(c.Labels) && (gameID == "" || c.Labels.GameID == gameID) {
+				listed = append(listed, c.snapshot())
 			}
 		}
 		return nil
@@ -170,44 +170,45 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container
 	return listed, nil
 }
 
-// Logs implements ports.Engine: what runs nothing writes nothing.
+// Logs implements ports.Engine. A fake container writes no log.
 func (e *Engine) Logs(ctx context.Context, id string, _ int) ([]string, error) {
-	return nil, e.find(ctx, id, func(*fakeContainer) {})
+	return nil, e.readContainer(ctx, id, func(*fakeContainer) {})
 }
 
-// act changes a container, or hangs where that is wedged.
-func (e *Engine) act(ctx context.Context, id string, change func(c *fakeContainer)) error {
-	wedged := false
-	err := e.find(ctx, id, func(c *fakeContainer) {
-		if wedged = e.machine.wedged[id]; !wedged {
-			change(c)
+// withContainer calls fn with the container, or blocks until ctx ends if the container
+// hangs.
+func (e *Engine) withContainer(ctx context.Context, id string, fn func(c *fakeContainer)) error {
+	hangs := false
+	err := e.readContainer(ctx, id, func(c *fakeContainer) {
+		if hangs = e.machine.hanging[id]; !hangs {
+			fn(c)
 		}
 	})
-	if wedged {
+	if hangs {
 		<-ctx.Done()
 		return unavailable(ctx.Err())
 	}
 	return err
 }
 
-// find calls give with the owner's container.
-func (e *Engine) find(ctx context.Context, id string, give func(c *fakeContainer)) error {
-	return e.do(ctx, func() error {
+// readContainer calls fn with the container while it holds the lock of the machine.
+func (e *Engine) readContainer(ctx context.Context, id string, fn func(c *fakeContainer)) error {
+	return e.withLock(ctx, func() error {
 		c := e.machine.containers[id]
-		if c == nil || e.machine.blind || !e.owner.of(c.Labels) {
+		if c == nil || e.machine.reportsEmpty || !e.owner.owns(c.Labels) {
 			return fmt.Errorf("container %q: %w", id, container.ErrNoContainer)
 		}
-		give(c)
+		fn(c)
 		return nil
 	})
 }
 
-// do calls f with the machine to itself, unless nothing answers.
-func (e *Engine) do(ctx context.Context, f func() error) error {
+// withLock calls fn while it holds the lock of the machine, unless the engine fails.
+func (e *Engine) withLock(ctx context.Context, fn func() error) error {
 	e.machine.mu.Lock()
 	defer e.machine.mu.Unlock()
-	if err := cmp.Or(ctx.Err(), e.machine.down); err != nil {
+	if err := cmp.Or(ctx.Err(), e.machine.failure); err != nil {
 		return unavailable(err)
 	}
-	return f()
+	return fn()
 }

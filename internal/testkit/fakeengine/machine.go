@@ -1,7 +1,3 @@
-// Package fakeengine is an engine that runs nothing. Its containers do what a test
-// tells them to, and it fails when a test tells it to, so that a story of a kill, a
-// wedged container or an engine that lies can be told without waiting for one. It
-// keeps the contract of ports.Engine otherwise, as enginetest proves.
 package fakeengine
 
 import (
@@ -13,52 +9,53 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// Machine is what the engines of one host work on. It outlives them, as containers
+// Machine holds the containers of one host. It outlives the engines on it, as containers
 // outlive a daemon. It is safe for concurrent use.
 type Machine struct {
-	mu         sync.Mutex // guards all below
+	mu         sync.Mutex // guards all fields below
 	images     []string
 	containers map[string]*fakeContainer
-	last       int // number of the latest container; ids are never given again
+	lastID     int // number of the latest container; ids are never reused
 	streams    map[*stream]struct{}
 
-	down   error           // why nothing answers; nil: it does
-	blind  bool            // it says that it has no containers
-	unfit  map[string]int  // images that exit at once, with what
-	wedged map[string]bool // containers that no act comes to an end with
+	failure      error           // the error of every method; nil: the engine works
+	reportsEmpty bool            // the engine lists no containers
+	exitsOnStart map[string]int  // exit codes by image
+	hanging      map[string]bool // ids of containers whose methods hang
 }
 
-// fakeContainer is one of the machine's. A run of it ends by closing ended.
+// fakeContainer is a container of the machine.
 type fakeContainer struct {
 	container.Container
-	deaf  bool // does not exit when asked
-	port  int
-	ended chan struct{}
+	ignoresStop bool // does not exit within the grace of a Stop
+	port        int
+	exited      chan struct{} // closed when the current run ends
 }
 
-// New returns a machine that has the images and no containers.
+// New returns a machine with the images and without containers.
 func New(images ...string) *Machine {
 	return &Machine{
 		images: slices.Clone(images), containers: map[string]*fakeContainer{}, streams: map[*stream]struct{}{},
-		unfit: map[string]int{}, wedged: map[string]bool{},
+		exitsOnStart: map[string]int{}, hanging: map[string]bool{},
 	}
 }
 
-// Exit makes a running container exit by itself with the code, or be killed where
-// that is 128 and the signal. It fails for one that does not run.
+// Exit makes a running container exit by itself with the code; 128 plus a signal means
+// that the signal killed it. It returns an error if the container does not run.
 func (m *Machine) Exit(id string, code int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.containers[id]
 	if c == nil || c.State != container.StateRunning {
-		return fmt.Errorf("container %q does not run", id)
+		return fmt.Errorf("container %q is not running", id)
 	}
 	m.exit(c, code)
 	return nil
 }
 
-// Revive starts a container behind the manager's back. It fails for one that is not there.
-func (m *Machine) Revive(id string) error {
+// StartExternally starts a container without a call to an engine. It returns an error if
+// there is no such container.
+func (m *Machine) StartExternally(id string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.containers[id]
@@ -69,8 +66,9 @@ func (m *Machine) Revive(id string) error {
 	return nil
 }
 
-// Lose takes a container away, whatever it does. One that is not there is success.
-func (m *Machine) Lose(id string) {
+// RemoveExternally removes a container in any state without a call to an engine. It does
+// nothing if there is no such container.
+func (m *Machine) RemoveExternally(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c := m.containers[id]; c != nil {
@@ -78,101 +76,104 @@ func (m *Machine) Lose(id string) {
 	}
 }
 
-// Break makes every method fail with the reason, and ends the streams of events;
-// nil mends that.
-func (m *Machine) Break(reason error) {
+// FailWith makes every method return container.ErrEngineUnavailable with the reason, and
+// ends all event streams. nil makes the engine work.
+func (m *Machine) FailWith(reason error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.down = reason
+	m.failure = reason
 	if reason != nil {
 		for s := range m.streams {
-			s.end()
+			s.close()
 		}
 	}
 }
 
-// Blind makes the machine say that it has no containers, although it has.
-func (m *Machine) Blind(on bool) {
+// ReportEmpty makes every engine list no containers, although there are some.
+func (m *Machine) ReportEmpty(on bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.blind = on
+	m.reportsEmpty = on
 }
 
-// Wedge makes acts on the container hang until they are given up; what it does can
-// still be seen.
-func (m *Machine) Wedge(id string, on bool) {
+// Hang makes Start, Stop and Remove of the container block until their context ends.
+// Inspect and List still return it.
+func (m *Machine) Hang(id string, on bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.wedged[id] = on
+	m.hanging[id] = on
 }
 
-// ExitsAtOnce makes containers of the image exit with the code as soon as they start.
-func (m *Machine) ExitsAtOnce(image string, code int) {
+// ExitOnStart makes containers of the image exit with the code when they start.
+func (m *Machine) ExitOnStart(image string, code int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.unfit[image] = code
+	m.exitsOnStart[image] = code
 }
 
-// All returns every container of the machine, whoever owns it and whatever it says
-// of them, in the order in which they were made.
+// All returns the containers of all owners, in the order of their creation, also while
+// engines report none.
 func (m *Machine) All() []container.Container {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := make([]container.Container, 0, len(m.containers))
 	for _, c := range m.containers {
-		all = append(all, c.view())
+		all = append(all, c.snapshot())
 	}
 	slices.SortFunc(all, func(a, b container.Container) int { return compareIDs(a.ID, b.ID) })
 	return all
 }
 
-// start begins a run; one that runs is left alone.
+// start starts the container, or does nothing if it is running. mu must be held.
 func (m *Machine) start(c *fakeContainer) {
 	if c.State == container.StateRunning {
 		return
 	}
 	now := time.Now()
 	c.State, c.StartedAt, c.ExitedAt, c.ExitCode = container.StateRunning, &now, nil, nil
-	c.Endpoint = fmt.Sprintf("http://192.0.2.1:%d", c.port) // an address that is nobody's, RFC 5737
-	c.ended = make(chan struct{})
-	m.tell(container.EventStarted, c)
-	if code, unfit := m.unfit[c.Labels.Image]; unfit {
+	c.Endpoint = fmt.Sprintf("http://192.0.2.1:%d", c.port) // a documentation address, RFC 5737
+	c.exited = make(chan struct{})
+	m.publish(container.EventStarted, c)
+	if code, exits := m.exitsOnStart[c.Labels.Image]; exits {
 		m.exit(c, code)
 	}
 }
 
-// exit ends the run of a running container.
+// exit makes a running container exit. mu must be held.
 func (m *Machine) exit(c *fakeContainer, code int) {
 	now := time.Now()
 	c.State, c.ExitCode, c.ExitedAt, c.Endpoint = container.StateExited, &code, &now, ""
-	close(c.ended)
-	m.tell(container.EventExited, c)
+	close(c.exited)
+	m.publish(container.EventExited, c)
 }
 
+// remove removes the container, and kills it first if it is running. mu must be held.
 func (m *Machine) remove(c *fakeContainer) {
 	if c.State == container.StateRunning {
-		m.exit(c, killed)
+		m.exit(c, killedExitCode)
 	}
 	delete(m.containers, c.ID)
-	m.tell(container.EventRemoved, c)
+	m.publish(container.EventRemoved, c)
 }
 
-func (m *Machine) tell(kind container.EventType, c *fakeContainer) {
+// publish sends an event to the streams of the owner. mu must be held.
+func (m *Machine) publish(kind container.EventType, c *fakeContainer) {
 	for s := range m.streams {
-		if s.owner.of(c.Labels) {
-			s.put(container.Event{Type: kind, GameID: c.Labels.GameID, ContainerID: c.ID})
+		if s.owner.owns(c.Labels) {
+			s.add(container.Event{Type: kind, GameID: c.Labels.GameID, ContainerID: c.ID})
 		}
 	}
 }
 
-// view is a copy that shares no memory with the container.
-func (c *fakeContainer) view() container.Container {
+// snapshot returns a copy that shares no memory with the container.
+func (c *fakeContainer) snapshot() container.Container {
 	v := c.Container
-	v.ExitCode, v.StartedAt, v.ExitedAt = copied(v.ExitCode), copied(v.StartedAt), copied(v.ExitedAt)
+	v.ExitCode, v.StartedAt, v.ExitedAt = clone(v.ExitCode), clone(v.StartedAt), clone(v.ExitedAt)
 	return v
 }
 
-func copied[T any](p *T) *T {
+// clone returns a pointer to a copy, or nil.
+func clone[T any](p *T) *T {
 	if p == nil {
 		return nil
 	}

@@ -5,51 +5,47 @@ import (
 	"iter"
 	"sync"
 
+	"galaxy/rtmanager/internal/broadcast"
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// stream is one consumer's events. It holds as many as come.
+// stream is the unbounded event queue of one consumer.
 type stream struct {
-	owner Owner
+	owner   Owner
+	changed broadcast.Signal
 
-	mu     sync.Mutex // guards all below
+	mu     sync.Mutex // guards all fields below
 	events []container.Event
-	ended  bool
-	more   chan struct{} // has one element while there is something to look at
+	closed bool
 }
 
-func (s *stream) put(event container.Event) {
+func (s *stream) add(event container.Event) {
 	s.mu.Lock()
 	s.events = append(s.events, event)
 	s.mu.Unlock()
-	s.wake()
+	s.changed.Notify()
 }
 
-func (s *stream) end() {
+func (s *stream) close() {
 	s.mu.Lock()
-	s.ended = true
+	s.closed = true
 	s.mu.Unlock()
-	s.wake()
+	s.changed.Notify()
 }
 
-func (s *stream) wake() {
-	select {
-	case s.more <- struct{}{}:
-	default:
-	}
-}
-
-func (s *stream) take() (events []container.Event, ended bool) {
+// pop returns and removes the queued events.
+func (s *stream) pop() (events []container.Event, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	events, s.events = s.events, nil
-	return events, s.ended
+	return events, s.closed
 }
 
-// Events implements ports.Engine. What was missed is never known.
+// Events implements ports.Engine. Every stream reports that events may have been missed
+// before it.
 func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	return func(yield func(container.Event, error) bool) {
-		s := &stream{owner: e.owner, more: make(chan struct{}, 1)}
+		s := &stream{owner: e.owner}
 		if err := e.subscribe(ctx, s); err != nil {
 			yield(container.Event{}, err)
 			return
@@ -59,20 +55,21 @@ func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 			return
 		}
 		for {
-			select {
-			case <-s.more:
-			case <-ctx.Done():
-				yield(container.Event{}, unavailable(ctx.Err()))
-				return
-			}
-			events, ended := s.take()
+			changed := s.changed.Changed()
+			events, closed := s.pop()
 			for _, event := range events {
 				if !yield(event, nil) {
 					return
 				}
 			}
-			if ended {
+			if closed {
 				yield(container.Event{}, container.ErrEngineUnavailable)
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				yield(container.Event{}, unavailable(ctx.Err()))
 				return
 			}
 		}
@@ -80,7 +77,7 @@ func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 }
 
 func (e *Engine) subscribe(ctx context.Context, s *stream) error {
-	return e.do(ctx, func() error {
+	return e.withLock(ctx, func() error {
 		e.machine.streams[s] = struct{}{}
 		return nil
 	})

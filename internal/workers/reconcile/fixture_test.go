@@ -41,7 +41,7 @@ func newStage(t *testing.T) *stage {
 func newStageBehind(t *testing.T, wrap func(ports.Engine) ports.Engine) *stage {
 	t.Helper()
 	s := &stage{machine: fakeengine.New(games...)}
-	s.machine.ExitsAtOnce("broken:1.0.1", 3)
+	s.machine.ExitOnStart("broken:1.0.1", 3)
 	now := time.Now()
 	s.now.Store(&now)
 	s.node = nodetest.New(t, nodetest.Config{
@@ -118,7 +118,7 @@ func (s *stage) plant(ctx context.Context, gameID string, generation int64, stat
 	if err != nil || state == container.StateCreated {
 		return err
 	}
-	if err := s.machine.Revive(c.ID); err != nil || state == container.StateRunning {
+	if err := s.machine.StartExternally(c.ID); err != nil || state == container.StateRunning {
 		return err
 	}
 	return s.machine.Exit(c.ID, 1)

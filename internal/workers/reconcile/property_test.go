@@ -125,9 +125,9 @@ func (m *mess) mishap(t *rapid.T, what string) {
 	case "exit":
 		_ = m.machine.Exit(c.ID, rapid.SampledFrom([]int{0, 1, 137}).Draw(t, "code"))
 	case "lose":
-		m.machine.Lose(c.ID)
+		m.machine.RemoveExternally(c.ID)
 	case "revive":
-		require.NoError(t, m.machine.Revive(c.ID))
+		require.NoError(t, m.machine.StartExternally(c.ID))
 		m.planted[c.ID] = true
 	}
 }

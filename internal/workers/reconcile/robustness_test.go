@@ -60,10 +60,10 @@ func TestWedgedContainerIsTriedAgainLater(t *testing.T) {
 	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(games[0], 0)}))
 	require.NoError(t, s.plant(t.Context(), "g", 0, container.StateRunning))
 	twin := s.containers("g")[1]
-	s.machine.Wedge(twin.ID, true)
+	s.machine.Hang(twin.ID, true)
 	require.ErrorIs(t, s.pass(t.Context()), container.ErrEngineUnavailable)
 	require.Len(t, s.containers("g"), 2)
-	s.machine.Wedge(twin.ID, false)
+	s.machine.Hang(twin.ID, false)
 	require.NoError(t, s.pass(t.Context()))
 	require.Len(t, s.containers("g"), 1)
 }
@@ -107,7 +107,7 @@ func TestWedgedContainerDoesNotKeepItsSiblings(t *testing.T) {
 		require.NoError(t, s.plant(t.Context(), "g", 0, container.StateRunning))
 	}
 	wedged := s.containers("g")[2]
-	s.machine.Wedge(wedged.ID, true)
+	s.machine.Hang(wedged.ID, true)
 	require.ErrorIs(t, s.pass(t.Context()), container.ErrEngineUnavailable)
 	left := s.live("g")
 	require.Len(t, left, 2)

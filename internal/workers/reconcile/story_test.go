@@ -71,8 +71,8 @@ func (s *stage) verbs(ctx context.Context) map[string]func(*testscript.TestScrip
 
 		"exit":    {"GAME CODE", 2, s.storyExit},
 		"lose":    {"GAME", 1, s.storyLose},
-		"mislay":  {"GAME", 1, s.ofRecorded(func(id string) error { s.machine.Lose(id); return nil })},
-		"revive":  {"GAME", 1, s.ofRecorded(s.machine.Revive)},
+		"mislay":  {"GAME", 1, s.ofRecorded(func(id string) error { s.machine.RemoveExternally(id); return nil })},
+		"revive":  {"GAME", 1, s.ofRecorded(s.machine.StartExternally)},
 		"wedge":   {"GAME", 1, s.storyWedge(true)},
 		"unwedge": {"GAME", 1, s.storyWedge(false)},
 		"plant":   {"GAME GENERATION STATE", 3, s.storyPlant},
@@ -159,7 +159,7 @@ func (s *stage) storyExit(ctx context.Context, args []string) error {
 // storyLose tells the worker what the engine's stream of events would.
 func (s *stage) storyLose(ctx context.Context, args []string) error {
 	return s.ofRecorded(func(id string) error {
-		s.machine.Lose(id)
+		s.machine.RemoveExternally(id)
 		s.node.Reconcile.EnqueueRemoved(args[0], id)
 		return nil
 	})(ctx, args)
@@ -168,7 +168,7 @@ func (s *stage) storyLose(ctx context.Context, args []string) error {
 func (s *stage) storyWedge(on bool) func(context.Context, []string) error {
 	return func(_ context.Context, args []string) error {
 		for _, c := range s.containers(args[0]) {
-			s.machine.Wedge(c.ID, on)
+			s.machine.Hang(c.ID, on)
 		}
 		return nil
 	}
@@ -194,11 +194,11 @@ func (s *stage) storyRewrite(ctx context.Context, args []string) error {
 func (s *stage) storyEngine(_ context.Context, args []string) error {
 	switch args[0] {
 	case "down":
-		s.machine.Break(errors.New("connection refused"))
+		s.machine.FailWith(errors.New("connection refused"))
 	case "up":
-		s.machine.Break(nil)
+		s.machine.FailWith(nil)
 	case "blind", "sighted":
-		s.machine.Blind(args[0] == "blind")
+		s.machine.ReportEmpty(args[0] == "blind")
 	default:
 		return fmt.Errorf("%q is nothing that an engine can be", args[0])
 	}

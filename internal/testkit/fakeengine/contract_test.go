@@ -24,9 +24,9 @@ func TestContract(t *testing.T) {
 				return machine.Engine(fakeengine.Owner(owner))
 			},
 			Image: "game:1.0.0", MissingImage: "game:9.9.9", Network: "galaxy", Limits: true,
-			Kill:  func(t *testing.T, c container.Container) { exit(t, c, 128+9) },
-			Crash: exit,
-			Lose:  func(_ *testing.T, c container.Container) { machine.Lose(c.ID) },
+			Kill:             func(t *testing.T, c container.Container) { exit(t, c, 128+9) },
+			Crash:            exit,
+			RemoveExternally: func(_ *testing.T, c container.Container) { machine.RemoveExternally(c.ID) },
 		}
 	})
 }

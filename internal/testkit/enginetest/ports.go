@@ -1,0 +1,83 @@
+package enginetest
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
+)
+
+func portTests(h Harness) []contractTest {
+	if !h.ChecksPorts {
+		return nil
+	}
+	return []contractTest{
+		{"Start returns ErrStartFailed if the port is in use, and succeeds once the port is free", testPortInUse},
+		{"the endpoint has the port of the spec", testPortOfSpec},
+		{"games without a port in the spec get different ports", testPortsDiffer},
+	}
+}
+
+// listen listens on a free port on all addresses of the node.
+func listen(t *testing.T) (net.Listener, int) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", ":0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	number, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	return listener, number
+}
+
+// release closes the listener. It waits for concurrent forks, since a forked process has
+// the port open until it executes its program.
+func release(t *testing.T, listener net.Listener) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	require.NoError(t, listener.Close())
+}
+
+func testPortInUse(t *testing.T, f *fixture) {
+	listener, port := listen(t)
+	spec := f.spec("game")
+	spec.Port = port
+	c := f.create(t, spec)
+	err := f.engine.Start(t.Context(), c.ID)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
+	require.ErrorContains(t, err, strconv.Itoa(port))
+	require.NotEqual(t, container.StateRunning, f.inspect(t, c.ID).State)
+
+	release(t, listener)
+	require.Equal(t, container.StateRunning, f.start(t, c.ID).State)
+}
+
+func testPortOfSpec(t *testing.T, f *fixture) {
+	listener, port := listen(t)
+	release(t, listener)
+	spec := f.spec("game")
+	spec.Port = port
+	c := f.start(t, f.create(t, spec).ID)
+	require.True(t, strings.HasSuffix(c.Endpoint, ":"+strconv.Itoa(port)), "endpoint %s, port %d", c.Endpoint, port)
+	if f.RunsGames {
+		clientOf(c).waitReady(t)
+	}
+}
+
+func testPortsDiffer(t *testing.T, f *fixture) {
+	seen := map[string]bool{}
+	for range 5 {
+		c := f.run(t)
+		require.False(t, seen[c.Endpoint], "two containers have the endpoint %s", c.Endpoint)
+		seen[c.Endpoint] = true
+	}
+}
