@@ -22,15 +22,15 @@ func BenchmarkFollowKill(b *testing.B) {
 	d := startDaemonWith(b, "--engine", "process")
 	buildSoakImages(b, filepath.Join(d.dir, "images", "gameserver"))
 	follow(b, d, "gameserver:1.0.0", func(record runtime.RuntimeRecord) {
-		require.NoError(b, syscall.Kill(nodetest.PIDOf(b, record.EngineEndpoint), syscall.SIGKILL))
+		require.NoError(b, syscall.Kill(nodetest.GamePID(b, record.EngineEndpoint), syscall.SIGKILL))
 	})
 }
 
 func BenchmarkFollowDockerKill(b *testing.B) {
-	nodetest.Images = b.TempDir()
-	buildSoakImages(b, filepath.Join(nodetest.Images, "gameserver"))
+	nodetest.ImagesDir = b.TempDir()
+	buildSoakImages(b, filepath.Join(nodetest.ImagesDir, "gameserver"))
 	prefix := nodetest.DockerImages(b)
-	docker := nodetest.Docker(b)
+	docker := nodetest.DockerClient(b)
 	d := startDaemonWith(b, "--engine", "docker")
 	follow(b, d, prefix+"gameserver:1.0.0", func(record runtime.RuntimeRecord) {
 		_, err := docker.ContainerKill(b.Context(), record.CurrentContainerID, client.ContainerKillOptions{})

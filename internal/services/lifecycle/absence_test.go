@@ -19,7 +19,7 @@ import (
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, nodetest.Patience, 10*time.Millisecond, what)
+	require.Eventually(t, condition, nodetest.Timeout, 10*time.Millisecond, what)
 }
 
 // gate is an engine whose Stop waits, and which can be away.
@@ -74,13 +74,13 @@ func gated(t *testing.T) (*nodetest.Node, *gate, <-chan error) {
 	t.Helper()
 	g := &gate{at: make(chan struct{}, 1), open: make(chan struct{})}
 	n := nodetest.New(t, nodetest.Config{
-		Wrap:      func(e ports.Engine) ports.Engine { g.Engine = e; return g },
-		Reconcile: reconcile.Config{Interval: 50 * time.Millisecond},
+		WrapEngine: func(e ports.Engine) ports.Engine { g.Engine = e; return g },
+		Reconcile:  reconcile.Config{Interval: 50 * time.Millisecond},
 	})
-	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	g.acts.Store(0)
 	over := make(chan error, 1)
-	request := nodetest.The(operation.KindRestart, "g")
+	request := nodetest.Op(operation.KindRestart, "g")
 	request.Origin.OperationID = "the-restart"
 	go func() {
 		_, err := n.Service.Execute(t.Context(), request, nil)
@@ -155,13 +155,13 @@ func TestClocksThatDiffer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := nodetest.New(t, nodetest.Config{Clock: func() time.Time { return time.Now().Add(off) }})
-			n.Do(nodetest.Start("g", nodetest.Game("1.0.0", "--slow-exit", "300ms")))
+			n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0", "--slow-exit", "300ms")))
 			for _, kind := range []operation.Kind{operation.KindRestart, operation.KindStop, operation.KindStart} {
-				n.Do(nodetest.The(kind, "g"))
+				n.MustExecute(nodetest.Op(kind, "g"))
 			}
 			leftBehind(t, n)
 
-			next := n.Revive()
+			next := n.Restart()
 			intent, err := next.Store.GetIntent(t.Context(), "g")
 			require.NoError(t, err)
 			require.NotNil(t, intent.Intent.Current)
@@ -178,7 +178,7 @@ func TestClocksThatDiffer(t *testing.T) {
 func leftBehind(t *testing.T, n *nodetest.Node) {
 	t.Helper()
 	at := make(chan struct{})
-	request := nodetest.The(operation.KindRestart, "g")
+	request := nodetest.Op(operation.KindRestart, "g")
 	request.Origin.OperationID = "the-restart"
 	go func() {
 		once := at
@@ -190,6 +190,6 @@ func leftBehind(t *testing.T, n *nodetest.Node) {
 		})
 	}()
 	<-at
-	n.Kill()
+	n.Crash()
 	n.Config.Clock = nil
 }

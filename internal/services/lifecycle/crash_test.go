@@ -57,28 +57,28 @@ type story struct {
 // stories are told with images whose names begin with the prefix.
 func stories(prefix string) []story {
 	game := func(version string) operation.Spec {
-		spec := nodetest.Game(version)
+		spec := nodetest.GameSpec(version)
 		spec.Image = prefix + spec.Image
 		return spec
 	}
-	started := nodetest.Start("g", game("1.0.0"))
+	started := nodetest.StartOp("g", game("1.0.0"))
 	patch := ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: prefix + "gameserver:1.0.1"}
 	broken := ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: prefix + "broken:1.0.1", Force: true}
 	begin := []ports.OperationRequest{started}
-	halt := []ports.OperationRequest{started, nodetest.The(operation.KindStop, "g")}
-	gone := []ports.OperationRequest{started, nodetest.The(operation.KindStop, "g"), nodetest.The(operation.KindCleanup, "g")}
+	halt := []ports.OperationRequest{started, nodetest.Op(operation.KindStop, "g")}
+	gone := []ports.OperationRequest{started, nodetest.Op(operation.KindStop, "g"), nodetest.Op(operation.KindCleanup, "g")}
 	return []story{
 		{"start", nil, started, "running gameserver:1.0.0", "", false},
-		{"start that fails", nil, nodetest.Start("g", operation.Spec{Image: prefix + "broken:1.0.1"}), "removed broken:1.0.1", "", true},
-		{"start again", halt, nodetest.The(operation.KindStart, "g"), "running gameserver:1.0.0", "stopped gameserver:1.0.0", false},
-		{"start as something else", halt, nodetest.Start("g", game("2.0.0")), "running gameserver:2.0.0", "stopped gameserver:1.0.0", false},
-		{"start of a removed game", gone, nodetest.The(operation.KindStart, "g"), "running gameserver:1.0.0", "removed gameserver:1.0.0", false},
-		{"stop", begin, nodetest.The(operation.KindStop, "g"), "stopped gameserver:1.0.0", "running gameserver:1.0.0", false},
-		{"restart", begin, nodetest.The(operation.KindRestart, "g"), "running gameserver:1.0.0", "running gameserver:1.0.0", false},
+		{"start that fails", nil, nodetest.StartOp("g", operation.Spec{Image: prefix + "broken:1.0.1"}), "removed broken:1.0.1", "", true},
+		{"start again", halt, nodetest.Op(operation.KindStart, "g"), "running gameserver:1.0.0", "stopped gameserver:1.0.0", false},
+		{"start as something else", halt, nodetest.StartOp("g", game("2.0.0")), "running gameserver:2.0.0", "stopped gameserver:1.0.0", false},
+		{"start of a removed game", gone, nodetest.Op(operation.KindStart, "g"), "running gameserver:1.0.0", "removed gameserver:1.0.0", false},
+		{"stop", begin, nodetest.Op(operation.KindStop, "g"), "stopped gameserver:1.0.0", "running gameserver:1.0.0", false},
+		{"restart", begin, nodetest.Op(operation.KindRestart, "g"), "running gameserver:1.0.0", "running gameserver:1.0.0", false},
 		{"patch", begin, patch, "running gameserver:1.0.1", "running gameserver:1.0.0", false},
 		{"patch while stopped", halt, patch, "stopped gameserver:1.0.1", "stopped gameserver:1.0.0", false},
 		{"patch that fails", begin, broken, "running gameserver:1.0.0", "running gameserver:1.0.0", true},
-		{"cleanup", halt, nodetest.The(operation.KindCleanup, "g"), "removed gameserver:1.0.0", "stopped gameserver:1.0.0", false},
+		{"cleanup", halt, nodetest.Op(operation.KindCleanup, "g"), "removed gameserver:1.0.0", "stopped gameserver:1.0.0", false},
 	}
 }
 
@@ -89,7 +89,7 @@ func TestOperationsSurviveTheirDaemon(t *testing.T) {
 	for _, s := range stories("") {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			interruptEverywhere(t, s, func(t *testing.T) machine { return machine{Dir: t.TempDir(), Images: nodetest.Images} })
+			interruptEverywhere(t, s, func(t *testing.T) machine { return machine{Dir: t.TempDir(), Images: nodetest.ImagesDir} })
 		})
 	}
 }
@@ -133,7 +133,7 @@ func interrupt(t *testing.T, s story, on machine, kill int64) bool {
 	t.Run(fmt.Sprintf("the daemon after act %d", kill), func(t *testing.T) {
 		next := nodetest.New(t, nodetest.Config{
 			Client: client, Prefix: prefix, Region: "eu", Name: "n1", Identity: o.Identity,
-			Engine: func(store string) ports.Engine {
+			NewEngine: func(store string) ports.Engine {
 				var err error
 				engine, err = on.open(t.Context(), store)
 				require.NoError(t, err)
@@ -160,7 +160,7 @@ func goOn(t *testing.T, s story, next *nodetest.Node) {
 	tidy(t, next)
 
 	// Whoever asked and got no answer asks again, and gets what it asked for, once.
-	outcome, err = next.Try(s.then)
+	outcome, err = next.Execute(s.then)
 	require.Equal(t, s.fails, err != nil, "asked again: %v", err)
 	require.Equal(t, s.then.Origin.OperationID, outcome.OperationID)
 	if s.fails {
@@ -176,7 +176,7 @@ func runAsVictim(t *testing.T, o orders) bool {
 	t.Helper()
 	text, err := json.Marshal(o)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*nodetest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*nodetest.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this very binary
 	cmd.Env = append(os.Environ(), victimEnv+"="+string(text))

@@ -110,9 +110,9 @@ func runVictim() error {
 	if err := json.Unmarshal([]byte(os.Getenv(victimEnv)), &o); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*nodetest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*nodetest.Timeout)
 	defer cancel()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{o.Etcd}, DialTimeout: nodetest.Patience, Logger: zap.NewNop()})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{o.Etcd}, DialTimeout: nodetest.Timeout, Logger: zap.NewNop()})
 	if err != nil {
 		return err
 	}

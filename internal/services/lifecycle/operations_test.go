@@ -18,7 +18,7 @@ import (
 func TestLifeOfAGame(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	started := r.Do(nodetest.Start("chess/1", nodetest.Game("1.0.0")))
+	started := r.MustExecute(nodetest.StartOp("chess/1", nodetest.GameSpec("1.0.0")))
 	record := r.Record("chess/1")
 	require.Equal(t, runtime.StatusRunning, record.Status)
 	require.Equal(t, int64(1), record.Generation)
@@ -27,33 +27,33 @@ func TestLifeOfAGame(t *testing.T) {
 	require.NoError(t, record.Validate())
 	require.Equal(t, record, *started.Record)
 
-	r.Do(nodetest.The(operation.KindStop, "chess/1"))
+	r.MustExecute(nodetest.Op(operation.KindStop, "chess/1"))
 	require.Equal(t, runtime.StatusStopped, r.Record("chess/1").Status)
-	r.Do(nodetest.The(operation.KindStop, "chess/1")) // is stopped already
+	r.MustExecute(nodetest.Op(operation.KindStop, "chess/1")) // is stopped already
 
-	r.Do(nodetest.The(operation.KindStart, "chess/1"))
+	r.MustExecute(nodetest.Op(operation.KindStart, "chess/1"))
 	resumed := r.Record("chess/1")
 	require.Equal(t, runtime.StatusRunning, resumed.Status)
 	require.Equal(t, record.CurrentContainerID, resumed.CurrentContainerID, "the same container resumes")
 
-	r.Do(nodetest.The(operation.KindRestart, "chess/1"))
+	r.MustExecute(nodetest.Op(operation.KindRestart, "chess/1"))
 	require.Equal(t, record.CurrentContainerID, r.Record("chess/1").CurrentContainerID)
 
-	r.Do(ports.OperationRequest{GameID: "chess/1", Kind: operation.KindPatch, Image: "gameserver:1.0.1"})
+	r.MustExecute(ports.OperationRequest{GameID: "chess/1", Kind: operation.KindPatch, Image: "gameserver:1.0.1"})
 	patched := r.Record("chess/1")
 	require.Equal(t, "gameserver:1.0.1", patched.CurrentImageRef)
 	require.Equal(t, int64(2), patched.Generation)
 	require.NotEqual(t, record.CurrentContainerID, patched.CurrentContainerID)
 	require.Len(t, r.Containers("chess/1"), 1, "the old container goes")
 
-	_, err := r.Try(nodetest.The(operation.KindCleanup, "chess/1"))
+	_, err := r.Execute(nodetest.Op(operation.KindCleanup, "chess/1"))
 	require.ErrorIs(t, err, operation.ErrRefused)
-	r.Do(nodetest.The(operation.KindStop, "chess/1"))
-	r.Do(nodetest.The(operation.KindCleanup, "chess/1"))
+	r.MustExecute(nodetest.Op(operation.KindStop, "chess/1"))
+	r.MustExecute(nodetest.Op(operation.KindCleanup, "chess/1"))
 	require.Equal(t, runtime.StatusRemoved, r.Record("chess/1").Status)
 	require.Empty(t, r.Containers("chess/1"))
 
-	r.Do(nodetest.The(operation.KindStart, "chess/1"))
+	r.MustExecute(nodetest.Op(operation.KindStart, "chess/1"))
 	again := r.Record("chess/1")
 	require.Equal(t, runtime.StatusRunning, again.Status)
 	require.Equal(t, int64(3), again.Generation, "a removed game comes back as the next generation")
@@ -63,14 +63,14 @@ func TestLifeOfAGame(t *testing.T) {
 func TestStartThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	outcome, err := r.Try(nodetest.Start("g", nodetest.Game("1.0.0", "--exit-at-start", "3")))
+	outcome, err := r.Execute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0", "--exit-at-start", "3")))
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, "exited with code 3")
 	require.Equal(t, operation.FailureStart, outcome.Failure.Code)
 	require.Empty(t, r.Containers("g"))
 	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
 
-	_, err = r.Try(nodetest.Start("h", nodetest.Game("9.9.9")))
+	_, err = r.Execute(nodetest.StartOp("h", nodetest.GameSpec("9.9.9")))
 	require.ErrorIs(t, err, container.ErrNoImage)
 	_, err = r.Store.Get(t.Context(), "h")
 	require.ErrorIs(t, err, runtime.ErrNotFound, "no record was ever written")
@@ -101,10 +101,10 @@ func (e *shaky) List(ctx context.Context, gameID string) ([]container.Container,
 func TestRollBackIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	engine := &shaky{}
-	r := nodetest.New(t, nodetest.Config{Wrap: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
-	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	r := nodetest.New(t, nodetest.Config{WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
+	r.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	engine.start.Store(true)
-	_, err := r.Try(nodetest.The(operation.KindRestart, "g"))
+	_, err := r.Execute(nodetest.Op(operation.KindRestart, "g"))
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.False(t, engine.list.Load())
 	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
@@ -116,17 +116,17 @@ func TestRollBackIsTriedAgain(t *testing.T) {
 func TestContainerThatRunsAgainstItsRecord(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	r.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	containerID := r.Record("g").CurrentContainerID
-	r.Do(nodetest.The(operation.KindStop, "g"))
+	r.MustExecute(nodetest.Op(operation.KindStop, "g"))
 
 	require.NoError(t, r.Engine.Start(t.Context(), containerID))
-	r.Do(nodetest.The(operation.KindStop, "g"))
+	r.MustExecute(nodetest.Op(operation.KindStop, "g"))
 	require.Equal(t, container.StateExited, r.Containers("g")[0].State)
 
 	require.NoError(t, r.Engine.Start(t.Context(), containerID))
 	before := r.Containers("g")[0].StartedAt
-	r.Do(nodetest.The(operation.KindRestart, "g"))
+	r.MustExecute(nodetest.Op(operation.KindRestart, "g"))
 	require.True(t, r.Containers("g")[0].StartedAt.After(*before), "it has been started anew")
 	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
 }
@@ -155,12 +155,12 @@ func (e *moving) Inspect(ctx context.Context, id string) (container.Container, e
 func TestEndpointMovesWithTheStatus(t *testing.T) {
 	t.Parallel()
 	engine := &moving{}
-	r := nodetest.New(t, nodetest.Config{Wrap: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
-	spec := nodetest.Game("1.0.0")
+	r := nodetest.New(t, nodetest.Config{WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
+	spec := nodetest.GameSpec("1.0.0")
 	spec.HealthPath = operation.NoHealthCheck
-	r.Do(nodetest.Start("g", spec))
+	r.MustExecute(nodetest.StartOp("g", spec))
 	for range 2 {
-		r.Do(nodetest.The(operation.KindRestart, "g"))
+		r.MustExecute(nodetest.Op(operation.KindRestart, "g"))
 		require.Equal(t, fmt.Sprintf("http://192.0.2.1:%d", engine.starts.Load()), r.Record("g").EngineEndpoint)
 	}
 	history, err := r.Store.History(t.Context(), "g")

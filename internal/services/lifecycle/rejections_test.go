@@ -19,13 +19,13 @@ func TestOperationOnAnUnknownGame(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
 	for _, request := range []ports.OperationRequest{
-		nodetest.The(operation.KindStop, "nobody"), nodetest.The(operation.KindRestart, "nobody"), nodetest.The(operation.KindCleanup, "nobody"),
+		nodetest.Op(operation.KindStop, "nobody"), nodetest.Op(operation.KindRestart, "nobody"), nodetest.Op(operation.KindCleanup, "nobody"),
 		{GameID: "nobody", Kind: operation.KindPatch, Image: "gameserver:1.0.0"},
 	} {
-		_, err := r.Try(request)
+		_, err := r.Execute(request)
 		require.ErrorIs(t, err, runtime.ErrNotFound, "%s", request.Kind)
 	}
-	_, err := r.Try(nodetest.The(operation.KindStart, "nobody"))
+	_, err := r.Execute(nodetest.Op(operation.KindStart, "nobody"))
 	require.ErrorIs(t, err, runtime.ErrInvalid)
 	require.ErrorContains(t, err, "image is required")
 }
@@ -33,18 +33,18 @@ func TestOperationOnAnUnknownGame(t *testing.T) {
 func TestSameOperationIDReturnsTheFirstResult(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	request := nodetest.Start("g", nodetest.Game("1.0.0"))
+	request := nodetest.StartOp("g", nodetest.GameSpec("1.0.0"))
 	request.Origin.OperationID = "once"
-	first := r.Do(request)
-	r.Do(nodetest.The(operation.KindStop, "g"))
-	again := r.Do(request)
+	first := r.MustExecute(request)
+	r.MustExecute(nodetest.Op(operation.KindStop, "g"))
+	again := r.MustExecute(request)
 	require.Equal(t, first, again)
 	require.Equal(t, runtime.StatusStopped, r.Record("g").Status, "nothing is started again")
 
-	failing := nodetest.Start("h", nodetest.Game("9.9.9"))
+	failing := nodetest.StartOp("h", nodetest.GameSpec("9.9.9"))
 	failing.Origin.OperationID = "fails"
-	_, err := r.Try(failing)
-	_, repeated := r.Try(failing)
+	_, err := r.Execute(failing)
+	_, repeated := r.Execute(failing)
 	require.ErrorIs(t, repeated, container.ErrNoImage)
 	require.Equal(t, err.Error(), repeated.Error())
 }
@@ -52,7 +52,7 @@ func TestSameOperationIDReturnsTheFirstResult(t *testing.T) {
 func TestRequestsWithOneOperationIDShareOneOperation(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	request := nodetest.Start("g", nodetest.Game("1.0.0", "--healthy-after", "300ms"))
+	request := nodetest.StartOp("g", nodetest.GameSpec("1.0.0", "--healthy-after", "300ms"))
 	request.Origin.OperationID = "shared"
 	var asking sync.WaitGroup
 	outcomes := make([]operation.Outcome, 8)
@@ -71,7 +71,7 @@ func TestRequestsWithOneOperationIDShareOneOperation(t *testing.T) {
 func TestBusyGameSaysWhoHasIt(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	slow := nodetest.Start("g", nodetest.Game("1.0.0", "--healthy-after", "1h"))
+	slow := nodetest.StartOp("g", nodetest.GameSpec("1.0.0", "--healthy-after", "1h"))
 	slow.Origin = ports.Origin{OperationID: "slow", Actor: "alice"}
 	at := make(chan struct{})
 	over := make(chan error, 1)
@@ -86,7 +86,7 @@ func TestBusyGameSaysWhoHasIt(t *testing.T) {
 		over <- err
 	}()
 	<-at
-	_, err := r.Try(nodetest.The(operation.KindStop, "g"))
+	_, err := r.Execute(nodetest.Op(operation.KindStop, "g"))
 	var busy *operation.BusyError
 	require.ErrorAs(t, err, &busy)
 	require.Equal(t, "slow", busy.OperationID)
@@ -108,9 +108,9 @@ func TestStartOnATakenPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
-	spec := nodetest.Game("1.0.0")
+	spec := nodetest.GameSpec("1.0.0")
 	spec.Port = taken.Addr().(*net.TCPAddr).Port
-	_, err = r.Try(nodetest.Start("g", spec))
+	_, err = r.Execute(nodetest.StartOp("g", spec))
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.Empty(t, r.Containers("g"))
 }
@@ -118,9 +118,9 @@ func TestStartOnATakenPort(t *testing.T) {
 func TestUnhealthyStartIsRolledBack(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	spec := nodetest.Game("1.0.0", "--healthy-after", "1h")
+	spec := nodetest.GameSpec("1.0.0", "--healthy-after", "1h")
 	spec.HealthTimeout = operation.Duration(300_000_000)
-	_, err := r.Try(nodetest.Start("g", spec))
+	_, err := r.Execute(nodetest.StartOp("g", spec))
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, "not healthy within 300ms")
 	require.Empty(t, r.Containers("g"))
@@ -130,18 +130,18 @@ func TestUnhealthyStartIsRolledBack(t *testing.T) {
 func TestFailedPatchBringsTheOldImageBack(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	r.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	before := r.Record("g")
 
-	_, err := r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:2.0.0"})
+	_, err := r.Execute(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:2.0.0"})
 	require.ErrorIs(t, err, operation.ErrRefused)
 	require.ErrorContains(t, err, "major or minor")
-	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.9"})
+	_, err = r.Execute(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.9"})
 	require.ErrorIs(t, err, container.ErrNoImage)
 	require.Equal(t, before, r.Record("g"), "the game has not been touched")
 
 	// A patch keeps the arguments; this image does not live with them.
-	_, err = r.Try(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "broken:1.0.1", Force: true})
+	_, err = r.Execute(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "broken:1.0.1", Force: true})
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	after := r.Record("g")
 	require.Equal(t, runtime.StatusRunning, after.Status)
@@ -155,24 +155,24 @@ func TestFailedPatchBringsTheOldImageBack(t *testing.T) {
 func TestPatchOfAStoppedGameLeavesItStopped(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
-	r.Do(nodetest.The(operation.KindStop, "g"))
-	r.Do(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.1"})
+	r.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
+	r.MustExecute(nodetest.Op(operation.KindStop, "g"))
+	r.MustExecute(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.1"})
 	record := r.Record("g")
 	require.Equal(t, runtime.StatusStopped, record.Status)
 	require.Equal(t, "gameserver:1.0.1", record.CurrentImageRef)
 	require.NoError(t, record.Validate())
 	require.Len(t, r.Containers("g"), 1)
-	r.Do(nodetest.The(operation.KindStart, "g"))
+	r.MustExecute(nodetest.Op(operation.KindStart, "g"))
 	require.Equal(t, record.CurrentContainerID, r.Record("g").CurrentContainerID)
 }
 
 func TestRestartOfAGameWhoseContainerIsGone(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	r.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	r.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	require.NoError(t, r.Engine.Remove(t.Context(), r.Record("g").CurrentContainerID))
-	_, err := r.Try(nodetest.The(operation.KindRestart, "g"))
+	_, err := r.Execute(nodetest.Op(operation.KindRestart, "g"))
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
 }
@@ -180,9 +180,9 @@ func TestRestartOfAGameWhoseContainerIsGone(t *testing.T) {
 func TestOperationIDThatLeavesNoRoomIsRefused(t *testing.T) {
 	t.Parallel()
 	r := nodetest.New(t, nodetest.Config{})
-	request := nodetest.The(operation.KindStop, "g")
+	request := nodetest.Op(operation.KindStop, "g")
 	request.Origin.OperationID = string(make([]byte, 120))
-	_, err := r.Try(request)
+	_, err := r.Execute(request)
 	require.ErrorIs(t, err, runtime.ErrInvalid)
 	require.ErrorContains(t, err, "operation_id")
 }

@@ -17,14 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// DockerImages builds the images of Images on this machine's Docker Engine, and
-// returns what goes before their names; they are removed when the test ends. Where
-// no engine answers, the test is skipped with the reason; RTMANAGER_REQUIRE_DOCKER=1
-// makes that a failure.
+// DockerImages builds the images of ImagesDir on this machine's Docker Engine, and
+// returns the prefix of their names. It removes them when the test ends. Without a
+// Docker Engine it skips the test with the reason; RTMANAGER_REQUIRE_DOCKER=1 makes that
+// a failure.
 func DockerImages(t testing.TB) (prefix string) {
 	t.Helper()
-	api := Docker(t)
-	program, err := os.ReadFile(filepath.Join(Images, "gameserver", "1.0.0"))
+	api := DockerClient(t)
+	program, err := os.ReadFile(filepath.Join(ImagesDir, "gameserver", "1.0.0"))
 	require.NoError(t, err)
 	prefix = "rtmanager-test-" + strings.ToLower(rand.Text()[:10]) + "/"
 	for image, entrypoint := range map[string]string{
@@ -32,7 +32,7 @@ func DockerImages(t testing.TB) (prefix string) {
 		"broken:1.0.1": `["/game", "--exit-at-start", "7"]`,
 	} {
 		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), Patience)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), Timeout)
 			defer cancel()
 			_, err := api.ImageRemove(ctx, prefix+image, client.ImageRemoveOptions{Force: true})
 			require.NoError(t, err)
@@ -42,24 +42,24 @@ func DockerImages(t testing.TB) (prefix string) {
 	return prefix
 }
 
-// Docker connects to the Docker Engine; where there is none, the test is skipped.
-func Docker(t testing.TB) *client.Client {
+// DockerClient returns a client of this machine's Docker Engine, as DockerImages does.
+func DockerClient(t testing.TB) *client.Client {
 	t.Helper()
 	api, err := client.New(client.FromEnv)
 	if err == nil {
-		ctx, cancel := context.WithTimeout(t.Context(), Patience)
+		ctx, cancel := context.WithTimeout(t.Context(), Timeout)
 		defer cancel()
 		_, err = api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 	}
 	if err != nil && os.Getenv("RTMANAGER_REQUIRE_DOCKER") != "1" {
 		t.Skip("NOT TESTED against a Docker Engine: ", err)
 	}
-	require.NoError(t, err, "RTMANAGER_REQUIRE_DOCKER=1 asks for a Docker Engine")
+	require.NoError(t, err, "RTMANAGER_REQUIRE_DOCKER=1 requires a Docker Engine")
 	t.Cleanup(func() { require.NoError(t, api.Close()) })
 	return api
 }
 
-// importImage makes an image of nothing but one program.
+// importImage creates an image that contains only the program.
 func importImage(ctx context.Context, api *client.Client, ref string, program []byte, entrypoint string) error {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)

@@ -8,33 +8,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asker keeps no connection, so that every request shows who listens now.
-var asker = &http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}
+// gameClient opens a connection for each request, so that the process that listens now
+// responds.
+var gameClient = &http.Client{Timeout: Timeout, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// PIDOf asks the game at the endpoint for its process id.
-func PIDOf(t testing.TB, endpoint string) int {
+// GamePID returns the process id of the game at the endpoint, as the game reports it.
+func GamePID(t testing.TB, endpoint string) int {
 	t.Helper()
-	response := ask(t, http.MethodGet, endpoint+"/")
+	response := requestGame(t, http.MethodGet, endpoint+"/")
 	defer func() { _ = response.Body.Close() }()
-	var said struct {
+	var body struct {
 		PID int `json:"pid"`
 	}
-	require.NoError(t, json.NewDecoder(response.Body).Decode(&said))
-	require.Greater(t, said.PID, 1)
-	return said.PID
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&body))
+	require.Greater(t, body.PID, 1)
+	return body.PID
 }
 
-// Tell posts to the game: /crash, /hang and what else it understands.
-func Tell(t testing.TB, endpoint, path string) {
+// PostToGame sends a POST request to the game at the endpoint, for example to /crash or
+// /hang.
+func PostToGame(t testing.TB, endpoint, path string) {
 	t.Helper()
-	require.NoError(t, ask(t, http.MethodPost, endpoint+path).Body.Close())
+	require.NoError(t, requestGame(t, http.MethodPost, endpoint+path).Body.Close())
 }
 
-func ask(t testing.TB, method, url string) *http.Response {
+func requestGame(t testing.TB, method, url string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	require.NoError(t, err)
-	response, err := asker.Do(request)
+	response, err := gameClient.Do(request)
 	require.NoError(t, err)
 	require.Less(t, response.StatusCode, 300, "%s %s", method, url)
 	return response

@@ -1,5 +1,3 @@
-// Package nodetest gives tests a whole node on this machine: a real store, a real
-// process engine, the services and workers between them, and games to run.
 package nodetest
 
 import (
@@ -13,12 +11,13 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// Images is the directory of the images that nodes run: cmd/gameserver as
-// gameserver:1.0.0, 1.0.1 and 2.0.0, and broken:1.0.1, which starts and falls.
-var Images string
+// ImagesDir is the directory of the images that nodes run. Main sets it. It contains
+// cmd/gameserver as gameserver:1.0.0, 1.0.1 and 2.0.0, and broken:1.0.1, which exits at
+// its start.
+var ImagesDir string
 
-// Main builds the images, runs the tests of a package, and fails the run if a
-// goroutine was left behind. Its result is for os.Exit.
+// Main builds the images and runs the tests of a package. It fails if a goroutine remains
+// after them. Its result is for os.Exit.
 func Main(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "images-")
 	if err == nil {
@@ -29,7 +28,7 @@ func Main(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	Images = dir
+	ImagesDir = dir
 	return etcdtest.Main(m)
 }
 
@@ -47,5 +46,5 @@ func buildImages(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(broken), 0o750); err != nil {
 		return err
 	}
-	return os.WriteFile(broken, []byte("#!/bin/sh\necho cannot live >&2\nexit 7\n"), 0o700) //nolint:gosec // it is a program
+	return os.WriteFile(broken, []byte("#!/bin/sh\necho cannot start >&2\nexit 7\n"), 0o700) //nolint:gosec // it is a program
 }

@@ -28,60 +28,60 @@ import (
 	"galaxy/rtmanager/internal/workers/reconcile"
 )
 
-// Patience bounds every wait of a test; none gets near it.
-const Patience = 30 * time.Second
+// Timeout bounds every wait of a test. It is far longer than any wait takes.
+const Timeout = 30 * time.Second
 
-// Config says what node to make; the zero value is eu/n1 on a store of its own.
+// Config configures a node. The zero value is node eu/n1 on a store of its own.
 type Config struct {
-	Client       *clientv3.Client // one of its own to the shared etcd by default, which can be cut
-	Prefix       string
-	Region, Name string
-	Identity     string // a fresh one by default
+	Client       *clientv3.Client // default: a new client of the shared etcd, which supports Partition
+	Prefix       string           // default: a new one
+	Region, Name string           // default: eu, n1
+	Identity     string           // default: a new one
 	LeaseTTL     time.Duration
-	// Wrap, when not nil, puts something between the node and its engine.
-	Wrap func(ports.Engine) ports.Engine
-	// Engine, when not nil, is used in place of local processes.
-	Engine func(store string) ports.Engine
-	// Reconcile tunes the worker; Region and Node are filled in.
+	// WrapEngine, if not nil, returns a decorator of the engine.
+	WrapEngine func(ports.Engine) ports.Engine
+	// NewEngine, if not nil, returns the engine in place of a process engine.
+	NewEngine func(store string) ports.Engine
+	// Reconcile configures the reconcile worker. New sets Region, Node and Clock.
 	Reconcile reconcile.Config
-	// Settle is how long a game without health check has to run; the service's own
-	// default where it is 0.
-	Settle time.Duration
-	Clock  func() time.Time
-	// Grace is that of the worker which looks after lost nodes; Run leaves that
-	// worker out where it is 0.
-	Grace time.Duration
-	// Election, when not nil, puts something between that worker and the election.
-	Election func(ports.Election) ports.Election
-	// API is what the node tells the others.
+	// MinUptime is how long a game without a health check must run to count as started; 0
+	// is the default of the service.
+	MinUptime time.Duration
+	Clock     func() time.Time
+	// NodeLostGrace is the grace of the failover worker. Run does not start that worker if
+	// it is 0.
+	NodeLostGrace time.Duration
+	// WrapElection, if not nil, returns a decorator of the failover worker's election.
+	WrapElection func(ports.Election) ports.Election
+	// API is the URL that the node publishes to other nodes.
 	API string
 }
 
-// Node is one node: all of its parts are real.
+// Node is one node with all its parts.
 type Node struct {
-	t         *testing.T
-	Config    Config
-	Store     *etcdstore.Store
-	Engine    ports.Engine // as the node sees it
-	Member    *etcdmembers.Membership
-	Registry  *etcdmembers.Registry
-	Service   *lifecycle.Service
-	Health    *health.Worker
-	Reconcile *reconcile.Worker
-	Nodes     *failover.Worker
-	events    *events.Worker
-	link      *link
-	halt      func() // ends the workers, if they run
+	t           *testing.T
+	Config      Config
+	Store       *etcdstore.Store
+	Engine      ports.Engine // as the node sees it
+	Member      *etcdmembers.Membership
+	Registry    *etcdmembers.Registry
+	Service     *lifecycle.Service
+	Health      *health.Worker
+	Reconcile   *reconcile.Worker
+	Failover    *failover.Worker
+	events      *events.Worker
+	link        *faultLink
+	stopWorkers func() // no effect if they do not run
 }
 
-// New makes a node, whose workers do nothing before Run. Everything it has made or
-// started is gone when the test ends.
+// New returns a node whose workers do nothing before Run. It removes everything that the
+// node created when the test ends.
 func New(t *testing.T, cfg Config) *Node {
 	t.Helper()
-	n := &Node{t: t, halt: func() {}}
+	n := &Node{t: t, stopWorkers: func() {}}
 	if cfg.Client == nil {
 		cfg.Client = etcdtest.InProcess(t)
-		n.link = newLink(cfg.Client)
+		n.link = injectFaults(cfg.Client)
 	}
 	if cfg.Prefix == "" {
 		cfg.Prefix = etcdtest.Prefix(t)
@@ -104,38 +104,38 @@ func New(t *testing.T, cfg Config) *Node {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Member.Close()) })
-	n.makeServices()
+	n.openServices()
 	return n
 }
 
 func (n *Node) openEngine() {
-	if n.Config.Engine != nil {
-		n.Engine = n.Config.Engine(n.Store.ID())
+	if n.Config.NewEngine != nil {
+		n.Engine = n.Config.NewEngine(n.Store.ID())
 	} else {
 		engine, err := processengine.Open(processengine.Config{
-			Dir: n.t.TempDir(), ImagesDir: Images, Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name,
+			Dir: n.t.TempDir(), ImagesDir: ImagesDir, Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name,
 		})
 		require.NoError(n.t, err)
 		n.t.Cleanup(func() { require.NoError(n.t, engine.Close()) })
 		n.t.Cleanup(func() { RemoveAll(n.t, engine) })
 		n.Engine = engine
 	}
-	if n.Config.Wrap != nil {
-		n.Engine = n.Config.Wrap(n.Engine)
+	if n.Config.WrapEngine != nil {
+		n.Engine = n.Config.WrapEngine(n.Engine)
 	}
 }
 
-func (n *Node) makeServices() {
+func (n *Node) openServices() {
 	prober := healthprobe.New(0)
 	var err error
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
 		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober,
-	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.Settle, Clock: n.Config.Clock})
+	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
-	quiet := slog.New(slog.DiscardHandler)
+	discard := slog.New(slog.DiscardHandler)
 	n.Health = health.New(n.Store, n.Store, prober, health.Config{
-		Region: n.Config.Region, Node: n.Config.Name, Interval: 100 * time.Millisecond, Logger: quiet,
+		Region: n.Config.Region, Node: n.Config.Name, Interval: 100 * time.Millisecond, Logger: discard,
 		Notice: func(gameID string) { n.Reconcile.Enqueue(gameID) },
 	})
 	cfg := n.Config.Reconcile
@@ -145,53 +145,53 @@ func (n *Node) makeServices() {
 	}, cfg)
 	require.NoError(n.t, err)
 	n.t.Cleanup(n.Reconcile.Close)
-	n.events = events.New(n.Engine, n.Reconcile, quiet)
+	n.events = events.New(n.Engine, n.Reconcile, discard)
 	election := ports.Election(n.Member)
-	if n.Config.Election != nil {
-		election = n.Config.Election(election)
+	if n.Config.WrapElection != nil {
+		election = n.Config.WrapElection(election)
 	}
-	n.Nodes = failover.New(failover.Dependencies{
+	n.Failover = failover.New(failover.Dependencies{
 		Records: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
 	}, failover.Config{
-		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.Grace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock, Logger: quiet,
+		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock, Logger: discard,
 	})
 }
 
-// Run runs the node's workers until it is killed or the test ends.
+// Run starts the node's workers. They run until Crash or the end of the test.
 func (n *Node) Run() {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(n.t.Context()))
 	work := []func(context.Context) error{n.Reconcile.Run, n.events.Run, n.Health.Run}
-	if n.Config.Grace > 0 {
-		work = append(work, n.Nodes.Run)
+	if n.Config.NodeLostGrace > 0 {
+		work = append(work, n.Failover.Run)
 	}
-	var working sync.WaitGroup
+	var wg sync.WaitGroup
 	for _, run := range work {
-		working.Go(func() { _ = run(ctx) })
+		wg.Go(func() { _ = run(ctx) })
 	}
-	n.halt = func() {
+	n.stopWorkers = func() {
 		cancel()
-		working.Wait()
+		wg.Wait()
 	}
-	n.t.Cleanup(n.halt)
+	n.t.Cleanup(n.stopWorkers)
 }
 
-// Do carries out an operation that has to succeed.
-func (n *Node) Do(request ports.OperationRequest) operation.Outcome {
+// MustExecute runs an operation and fails the test if the operation fails.
+func (n *Node) MustExecute(request ports.OperationRequest) operation.Outcome {
 	n.t.Helper()
-	outcome, err := n.Try(request)
+	outcome, err := n.Execute(request)
 	require.NoError(n.t, err)
 	return outcome
 }
 
-// Try carries out an operation.
-func (n *Node) Try(request ports.OperationRequest) (operation.Outcome, error) {
+// Execute runs an operation for at most Timeout.
+func (n *Node) Execute(request ports.OperationRequest) (operation.Outcome, error) {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(n.t.Context(), Patience)
+	ctx, cancel := context.WithTimeout(n.t.Context(), Timeout)
 	defer cancel()
 	return n.Service.Execute(ctx, request, nil)
 }
 
-// Record returns the game's record, which has to be there.
+// Record returns the game's record. It fails the test if there is none.
 func (n *Node) Record(gameID string) runtime.RuntimeRecord {
 	n.t.Helper()
 	record, err := n.Store.Get(n.t.Context(), gameID)
@@ -199,7 +199,7 @@ func (n *Node) Record(gameID string) runtime.RuntimeRecord {
 	return record
 }
 
-// Containers are those of the game, whatever they do.
+// Containers returns the containers of the game in any state.
 func (n *Node) Containers(gameID string) []container.Container {
 	n.t.Helper()
 	containers, err := n.Engine.List(n.t.Context(), gameID)
@@ -210,7 +210,7 @@ func (n *Node) Containers(gameID string) []container.Container {
 // RemoveAll removes every container of the engine.
 func RemoveAll(t *testing.T, engine ports.Engine) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), Patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), Timeout)
 	defer cancel()
 	containers, err := engine.List(ctx, "")
 	require.NoError(t, err)
@@ -219,18 +219,18 @@ func RemoveAll(t *testing.T, engine ports.Engine) {
 	}
 }
 
-// Start asks for a game to be started as the spec says.
-func Start(gameID string, spec operation.Spec) ports.OperationRequest {
+// StartOp returns the request to start a game with the spec.
+func StartOp(gameID string, spec operation.Spec) ports.OperationRequest {
 	return ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: &spec}
 }
 
-// The asks for an operation that needs nothing but its name.
-func The(kind operation.Kind, gameID string) ports.OperationRequest {
+// Op returns the request for an operation without further input.
+func Op(kind operation.Kind, gameID string) ports.OperationRequest {
 	return ports.OperationRequest{GameID: gameID, Kind: kind}
 }
 
-// Game is what cmd/gameserver of a version is run as, with arguments.
-func Game(version string, args ...string) operation.Spec {
+// GameSpec returns the spec of cmd/gameserver in the version, with the arguments.
+func GameSpec(version string, args ...string) operation.Spec {
 	return operation.Spec{
 		Image: "gameserver:" + version, Args: args,
 		HealthTimeout: operation.Duration(5 * time.Second), StopGrace: operation.Duration(2 * time.Second),

@@ -216,16 +216,16 @@ func TestStoreThatDoesNotAnswerIsNamed(t *testing.T) {
 func TestCleanupOfARealGame(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
-	n.Do(nodetest.Start("runs", nodetest.Game("1.0.0")))
-	n.Do(nodetest.Start("stopped", nodetest.Game("1.0.0")))
-	n.Do(nodetest.The(operation.KindStop, "stopped"))
+	n.MustExecute(nodetest.StartOp("runs", nodetest.GameSpec("1.0.0")))
+	n.MustExecute(nodetest.StartOp("stopped", nodetest.GameSpec("1.0.0")))
+	n.MustExecute(nodetest.Op(operation.KindStop, "stopped"))
 	w := cleanup.New(n.Store, n.Service, cleanup.Config{
 		Region: "eu", Node: "n1", After: time.Nanosecond, Interval: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan error, 1)
 	go func() { over <- w.Run(ctx) }()
-	require.Eventually(t, func() bool { return n.Record("stopped").Status == runtime.StatusRemoved }, nodetest.Patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return n.Record("stopped").Status == runtime.StatusRemoved }, nodetest.Timeout, 10*time.Millisecond)
 	cancel()
 	require.NoError(t, <-over)
 	require.Empty(t, n.Containers("stopped"))

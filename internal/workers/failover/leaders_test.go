@@ -35,7 +35,7 @@ func (s stand) requireHarmless(t *testing.T) {
 	to := node.Node{Region: "eu", Name: "n3"} // who is there
 	require.ErrorIs(t, s.old.Service.Reschedule(t.Context(), s.seen, to, s.fence), runtime.ErrFenced)
 	eventually(t, "its worker is refused too", func() bool {
-		return errors.Is(s.old.Nodes.Pass(t.Context(), s.fence), runtime.ErrFenced)
+		return errors.Is(s.old.Failover.Pass(t.Context(), s.fence), runtime.ErrFenced)
 	})
 	after, err := s.old.Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
@@ -48,9 +48,9 @@ func (s stand) requireHarmless(t *testing.T) {
 // lose makes three nodes of which the first has a game and is gone.
 func lose(t *testing.T) ([]*nodetest.Node, runtime.VersionedRecord) {
 	t.Helper()
-	n := cluster(t, 3, longTTL, nodetest.Config{Grace: time.Nanosecond})
-	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
-	n[0].Kill()
+	n := cluster(t, 3, longTTL, nodetest.Config{NodeLostGrace: time.Nanosecond})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostReschedule)))
+	n[0].Crash()
 	vanish(t, n[0])
 	seen, err := n[1].Store.GetVersioned(t.Context(), "g")
 	require.NoError(t, err)
@@ -77,12 +77,12 @@ func TestLeaderThatWasCutOffDoesNoHarm(t *testing.T) {
 	cfg.Client, cfg.Name, cfg.Identity, cfg.LeaseTTL = nil, "n4", "", shortTTL
 	old := nodetest.New(t, cfg)
 	fence := leading(t, old)
-	old.Cut()
+	old.Partition()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	require.Error(t, old.Service.Reschedule(ctx, seen, node.Node{Region: "eu", Name: "n4"}, fence))
 	leading(t, n[2]) // which waits for the lease to run out
-	old.Mend()
+	old.Reconnect()
 	stand{old, fence, seen}.requireHarmless(t)
 }
 
@@ -145,8 +145,8 @@ func TestOneLeadsAtATime(t *testing.T) {
 	t.Parallel()
 	all := &terms{}
 	cfg := nodetest.Config{
-		Prefix: etcdtest.Prefix(t), Region: "eu", LeaseTTL: shortTTL, Grace: time.Minute,
-		Election: func(e ports.Election) ports.Election { return witnessed{e, t, all} },
+		Prefix: etcdtest.Prefix(t), Region: "eu", LeaseTTL: shortTTL, NodeLostGrace: time.Minute,
+		WrapElection: func(e ports.Election) ports.Election { return witnessed{e, t, all} },
 	}
 	n := map[string]*nodetest.Node{}
 	for _, name := range []string{"n1", "n2", "n3"} {
@@ -167,15 +167,15 @@ func TestOneLeadsAtATime(t *testing.T) {
 	for round := range 4 {
 		fallen := n[now.Node]
 		if round%2 == 0 {
-			fallen.Cut()
+			fallen.Partition()
 		} else {
-			fallen.Kill()
+			fallen.Crash()
 		}
 		now = after(now.Fence.CreateRevision)
 		if round%2 == 0 {
-			fallen.Mend()
+			fallen.Reconnect()
 		} else {
-			n[fallen.Config.Name] = fallen.Revive()
+			n[fallen.Config.Name] = fallen.Restart()
 			n[fallen.Config.Name].Run()
 		}
 	}

@@ -20,17 +20,17 @@ import (
 // A machine loses power, and comes back after its games have been taken over.
 func TestGamesOfALostNode(t *testing.T) {
 	t.Parallel()
-	n := cluster(t, 2, shortTTL, nodetest.Config{Grace: 300 * time.Millisecond, Reconcile: reconcile.Config{Interval: 100 * time.Millisecond}})
+	n := cluster(t, 2, shortTTL, nodetest.Config{NodeLostGrace: 300 * time.Millisecond, Reconcile: reconcile.Config{Interval: 100 * time.Millisecond}})
 	n[0].Run()
-	n[0].Do(nodetest.Start("moves", game(operation.NodeLostReschedule)))
-	n[0].Do(nodetest.Start("stays", game(operation.NodeLostKeep)))
-	n[0].Do(nodetest.Start("stopped", game(operation.NodeLostReschedule)))
-	n[0].Do(nodetest.The(operation.KindStop, "stopped"))
+	n[0].MustExecute(nodetest.StartOp("moves", game(operation.NodeLostReschedule)))
+	n[0].MustExecute(nodetest.StartOp("stays", game(operation.NodeLostKeep)))
+	n[0].MustExecute(nodetest.StartOp("stopped", game(operation.NodeLostReschedule)))
+	n[0].MustExecute(nodetest.Op(operation.KindStop, "stopped"))
 	before, kept, stopped := n[0].Record("moves"), n[0].Record("stays"), n[0].Record("stopped")
 	told := follow(t, n[1].Store)
 	n[1].Run()
 
-	n[0].Kill()
+	n[0].Crash()
 	eventually(t, "the game is started elsewhere", func() bool { return n[1].Record("moves").Node == "n2" && !n[1].Service.HasActive("moves") })
 	after := n[1].Record("moves")
 	require.Equal(t, runtime.StatusRunning, after.Status)
@@ -44,22 +44,22 @@ func TestGamesOfALostNode(t *testing.T) {
 	require.Equal(t, "nodes", history[0].Actor)
 	require.Equal(t, "node eu/n1 is gone", history[0].Reason)
 	eventually(t, "only the game that stays is still lost", func() bool {
-		found := n[1].Nodes.Findings()
+		found := n[1].Failover.Findings()
 		return len(found) == 1 && found[0].GameID == "stays" && found[0].Action == drift.ActionNone
 	})
 	require.Equal(t, kept, n[1].Record("stays"))
 	require.Len(t, n[0].Containers("moves"), 1, "the old container runs on, out of reach")
 
-	again := n[0].Revive()
+	again := n[0].Restart()
 	again.Run()
 	eventually(t, "the stale container goes", func() bool { return len(again.Containers("moves")) == 0 })
 	require.Nil(t, again.Reconcile.Brake())
-	eventually(t, "nothing is lost any more", func() bool { return len(n[1].Nodes.Findings()) == 0 && len(again.Nodes.Findings()) == 0 })
+	eventually(t, "nothing is lost any more", func() bool { return len(n[1].Failover.Findings()) == 0 && len(again.Failover.Findings()) == 0 })
 	require.Equal(t, after, again.Record("moves"))
 	require.Equal(t, kept, again.Record("stays"))
 	require.Equal(t, stopped, again.Record("stopped"))
 	require.Equal(t, container.StateRunning, again.Containers("stays")[0].State)
-	again.Do(nodetest.The(operation.KindRestart, "stays"))
+	again.MustExecute(nodetest.Op(operation.KindRestart, "stays"))
 	requireForwards(t, told(), "moves", "stays", "stopped")
 }
 
@@ -67,19 +67,19 @@ func TestGamesOfALostNode(t *testing.T) {
 func TestNodeIsLostWhenItsPresenceIsOver(t *testing.T) {
 	t.Parallel()
 	watch := newClock()
-	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
-	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
+	n := cluster(t, 2, longTTL, nodetest.Config{NodeLostGrace: time.Minute, Clock: watch.now})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostReschedule)))
 	before := n[0].Record("g")
 	fence := leading(t, n[1])
 	pass := func() {
 		t.Helper()
-		require.NoError(t, n[1].Nodes.Pass(t.Context(), fence))
+		require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
 	}
-	n[0].Kill()
+	n[0].Crash()
 	for range 3 {
 		watch.pass(time.Hour)
 		pass()
-		require.Empty(t, n[1].Nodes.Findings(), "a node that is only silent has been given up")
+		require.Empty(t, n[1].Failover.Findings(), "a node that is only silent has been given up")
 	}
 
 	vanish(t, n[0])
@@ -113,26 +113,26 @@ func TestNodeIsLostWhenItsPresenceIsOver(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "n2", n[1].Record("g").Node)
 	pass()
-	require.Empty(t, n[1].Nodes.Findings())
+	require.Empty(t, n[1].Failover.Findings())
 }
 
 // A node that is back in time keeps its games, and its next absence counts anew.
 func TestNodeThatComesBackWithinTheGrace(t *testing.T) {
 	t.Parallel()
 	watch := newClock()
-	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
-	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
+	n := cluster(t, 2, longTTL, nodetest.Config{NodeLostGrace: time.Minute, Clock: watch.now})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostReschedule)))
 	before := n[0].Record("g")
 	fence := leading(t, n[1])
 	for range 3 {
-		n[0].Kill()
+		n[0].Crash()
 		vanish(t, n[0])
-		require.NoError(t, n[1].Nodes.Pass(t.Context(), fence))
-		require.Len(t, n[1].Nodes.Findings(), 1)
+		require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
+		require.Len(t, n[1].Failover.Findings(), 1)
 		watch.pass(50 * time.Second)
-		n[0] = n[0].Revive()
-		require.NoError(t, n[1].Nodes.Pass(t.Context(), fence))
-		require.Empty(t, n[1].Nodes.Findings())
+		n[0] = n[0].Restart()
+		require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
+		require.Empty(t, n[1].Failover.Findings())
 	}
 	require.Equal(t, before, n[1].Record("g"))
 }
@@ -141,26 +141,26 @@ func TestNodeThatComesBackWithinTheGrace(t *testing.T) {
 func TestTakerIsLostToo(t *testing.T) {
 	t.Parallel()
 	watch := newClock()
-	n := cluster(t, 3, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
-	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
-	n[2].Do(nodetest.Start("other", game(operation.NodeLostKeep))) // so that n2 is the emptier one
+	n := cluster(t, 3, longTTL, nodetest.Config{NodeLostGrace: time.Minute, Clock: watch.now})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostReschedule)))
+	n[2].MustExecute(nodetest.StartOp("other", game(operation.NodeLostKeep))) // so that n2 is the emptier one
 	fence := leading(t, n[2])
 	pass := func() {
 		t.Helper()
-		require.NoError(t, n[2].Nodes.Pass(t.Context(), fence))
+		require.NoError(t, n[2].Failover.Pass(t.Context(), fence))
 		watch.pass(2 * time.Minute)
-		require.NoError(t, n[2].Nodes.Pass(t.Context(), fence))
+		require.NoError(t, n[2].Failover.Pass(t.Context(), fence))
 	}
 	taker := func() string {
 		intent, err := n[2].Store.GetIntent(t.Context(), "g")
 		require.NoError(t, err)
 		return intent.Intent.Current.Node
 	}
-	n[0].Kill()
+	n[0].Crash()
 	vanish(t, n[0])
 	pass()
 	require.Equal(t, "n2", taker())
-	n[1].Kill()
+	n[1].Crash()
 	vanish(t, n[1])
 	pass()
 	require.Equal(t, "n3", taker())
@@ -169,7 +169,7 @@ func TestTakerIsLostToo(t *testing.T) {
 	require.Equal(t, "n3", n[2].Record("g").Node)
 	require.Equal(t, int64(2), n[2].Record("g").Generation)
 
-	again := n[1].Revive()
+	again := n[1].Restart()
 	outcome, err := again.Service.Resume(t.Context(), "g")
 	require.NoError(t, err)
 	require.Empty(t, outcome.OperationID, "what was taken from it is not resumed")
@@ -180,22 +180,22 @@ func TestTakerIsLostToo(t *testing.T) {
 // generation is proof enough, and the brake, although all go at once, is for doubt.
 func TestCertainRemovalsAreNotHeld(t *testing.T) {
 	t.Parallel()
-	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Nanosecond})
+	n := cluster(t, 2, longTTL, nodetest.Config{NodeLostGrace: time.Nanosecond})
 	games := []string{"a", "b", "c"}
 	for _, gameID := range games {
-		n[0].Do(nodetest.Start(gameID, game(operation.NodeLostReschedule)))
+		n[0].MustExecute(nodetest.StartOp(gameID, game(operation.NodeLostReschedule)))
 	}
 	fence := leading(t, n[1])
-	n[0].Kill()
+	n[0].Crash()
 	vanish(t, n[0])
 	for range 2 {
-		require.NoError(t, n[1].Nodes.Pass(t.Context(), fence))
+		require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
 	}
 	for _, gameID := range games {
 		_, err := n[1].Service.Resume(t.Context(), gameID)
 		require.NoError(t, err)
 	}
-	again := n[0].Revive()
+	again := n[0].Restart()
 	report, err := again.Reconcile.Report(t.Context())
 	require.NoError(t, err)
 	require.Len(t, report.Findings, len(games))
@@ -216,16 +216,16 @@ func TestCertainRemovalsAreNotHeld(t *testing.T) {
 func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 	t.Parallel()
 	watch := newClock()
-	n := cluster(t, 3, longTTL, nodetest.Config{Grace: time.Minute, Clock: watch.now})
-	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
-	n[2].Do(nodetest.Start("other", game(operation.NodeLostKeep))) // so that n2 is the emptier one
+	n := cluster(t, 3, longTTL, nodetest.Config{NodeLostGrace: time.Minute, Clock: watch.now})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostReschedule)))
+	n[2].MustExecute(nodetest.StartOp("other", game(operation.NodeLostKeep))) // so that n2 is the emptier one
 	before := n[0].Record("g")
 	fence := leading(t, n[2])
-	n[0].Kill()
+	n[0].Crash()
 	vanish(t, n[0])
-	require.NoError(t, n[2].Nodes.Pass(t.Context(), fence))
+	require.NoError(t, n[2].Failover.Pass(t.Context(), fence))
 	watch.pass(2 * time.Minute)
-	require.NoError(t, n[2].Nodes.Pass(t.Context(), fence))
+	require.NoError(t, n[2].Failover.Pass(t.Context(), fence))
 	given := func() *operation.Operation {
 		intent, err := n[2].Store.GetIntent(t.Context(), "g")
 		require.NoError(t, err)
@@ -233,7 +233,7 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 	}
 	require.Equal(t, "n2", given().Node)
 
-	again := n[0].Revive()
+	again := n[0].Restart()
 	report, err := again.Reconcile.Report(t.Context())
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
@@ -242,7 +242,7 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 	require.Equal(t, drift.ApplyFailed, results[0].Status, "the taker is there, and about to take it: %+v", results)
 	require.NotNil(t, given())
 
-	n[1].Kill()
+	n[1].Crash()
 	vanish(t, n[1])
 	again.Run()
 	eventually(t, "the game is taken back", func() bool { return given() == nil })
@@ -251,29 +251,29 @@ func TestOwnerIsBackAndTheTakerIsGone(t *testing.T) {
 		return err == nil && len(again.Reconcile.Findings("g")) == 0
 	})
 	require.Equal(t, before, again.Record("g"))
-	again.Do(nodetest.The(operation.KindRestart, "g"))
+	again.MustExecute(nodetest.Op(operation.KindRestart, "g"))
 }
 
 // A node never comes back: somebody gives up the game that it keeps, and starts it
 // elsewhere, as what it was.
 func TestGameOfANodeThatNeverComesBack(t *testing.T) {
 	t.Parallel()
-	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute})
-	n[0].Do(nodetest.Start("g", game(operation.NodeLostKeep)))
+	n := cluster(t, 2, longTTL, nodetest.Config{NodeLostGrace: time.Minute})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostKeep)))
 	before := n[0].Record("g")
-	n[0].Kill()
+	n[0].Crash()
 	vanish(t, n[0])
-	_, err := n[1].Try(nodetest.The(operation.KindStart, "g"))
+	_, err := n[1].Execute(nodetest.Op(operation.KindStart, "g"))
 	require.ErrorIs(t, err, operation.ErrRefused)
 	require.NoError(t, n[1].Store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
 		GameID: "g", ExpectedFrom: runtime.StatusRunning, ExpectedContainerID: before.CurrentContainerID, To: runtime.StatusRemoved, Now: time.Now(),
 	}))
-	n[1].Do(nodetest.The(operation.KindStart, "g"))
+	n[1].MustExecute(nodetest.Op(operation.KindStart, "g"))
 	after := n[1].Record("g")
 	require.Equal(t, "n2", after.Node)
 	require.Equal(t, before.CurrentImageRef, after.CurrentImageRef)
 
-	again := n[0].Revive()
+	again := n[0].Restart()
 	again.Run()
 	eventually(t, "what the node still had of it goes", func() bool { return len(again.Containers("g")) == 0 })
 	require.Equal(t, after, again.Record("g"))
@@ -282,15 +282,15 @@ func TestGameOfANodeThatNeverComesBack(t *testing.T) {
 // Between a leader's look and its act the node comes back: its games stay.
 func TestNodeThatIsBackKeepsItsGames(t *testing.T) {
 	t.Parallel()
-	n := cluster(t, 2, longTTL, nodetest.Config{Grace: time.Minute})
-	n[0].Do(nodetest.Start("g", game(operation.NodeLostReschedule)))
+	n := cluster(t, 2, longTTL, nodetest.Config{NodeLostGrace: time.Minute})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostReschedule)))
 	seen, err := n[1].Store.GetVersioned(t.Context(), "g")
 	require.NoError(t, err)
 	fence := leading(t, n[1])
 	err = n[1].Service.Reschedule(t.Context(), seen, node.Node{Region: "eu", Name: "n2"}, fence)
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	require.ErrorContains(t, err, "is back")
-	n[0].Kill()
+	n[0].Crash()
 	vanish(t, n[0])
 	err = n[1].Service.Reschedule(t.Context(), seen, node.Node{Region: "eu", Name: "n9"}, fence)
 	require.ErrorIs(t, err, runtime.ErrConflict)

@@ -27,7 +27,7 @@ const (
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, nodetest.Patience, 10*time.Millisecond, what)
+	require.Eventually(t, condition, nodetest.Timeout, 10*time.Millisecond, what)
 }
 
 // clock is set by hand.
@@ -66,7 +66,7 @@ func cluster(t *testing.T, count int, ttl time.Duration, cfg nodetest.Config) []
 
 // game is a game that is to be treated so when its node is lost.
 func game(policy operation.NodeLostPolicy) operation.Spec {
-	spec := nodetest.Game("1.0.0")
+	spec := nodetest.GameSpec("1.0.0")
 	spec.OnNodeLost = policy
 	return spec
 }
@@ -96,7 +96,7 @@ func leading(t *testing.T, n *nodetest.Node) node.Fence {
 	select {
 	case fence := <-won:
 		return fence
-	case <-time.After(nodetest.Patience):
+	case <-time.After(nodetest.Timeout):
 		require.Fail(t, "the node does not come to lead")
 		panic("unreachable")
 	}
@@ -104,7 +104,7 @@ func leading(t *testing.T, n *nodetest.Node) node.Fence {
 
 // named returns the finding on the game, if there is one.
 func named(n *nodetest.Node, gameID string) (drift.Finding, bool) {
-	for _, f := range n.Nodes.Findings() {
+	for _, f := range n.Failover.Findings() {
 		if f.GameID == gameID {
 			return f, true
 		}

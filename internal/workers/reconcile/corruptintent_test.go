@@ -19,7 +19,7 @@ func TestDamagedIntentHidesNoOtherGame(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{Interval: 50 * time.Millisecond}})
 	for _, gameID := range []string{"bad", "well", "bystander"} {
-		n.Do(nodetest.Start(gameID, nodetest.Game("1.0.0")))
+		n.MustExecute(nodetest.StartOp(gameID, nodetest.GameSpec("1.0.0")))
 	}
 	etcd := etcdtest.InProcess(t)
 	for key, value := range map[string]string{"/operations/bad": `{"game_id":"bad","schema":2}`, "/operations/no/game": `{}`} {

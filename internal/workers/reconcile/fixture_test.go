@@ -45,12 +45,12 @@ func newStageBehind(t *testing.T, wrap func(ports.Engine) ports.Engine) *stage {
 	now := time.Now()
 	s.now.Store(&now)
 	s.node = nodetest.New(t, nodetest.Config{
-		Engine: func(store string) ports.Engine {
+		NewEngine: func(store string) ports.Engine {
 			s.owner = fakeengine.Owner{Store: store, Region: "eu", Node: "n1"}
 			return wrap(s.machine.Engine(s.owner))
 		},
-		Clock:  func() time.Time { return *s.now.Load() },
-		Settle: time.Millisecond,
+		Clock:     func() time.Time { return *s.now.Load() },
+		MinUptime: time.Millisecond,
 	})
 	return s
 }

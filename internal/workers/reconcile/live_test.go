@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, nodetest.Patience, 10*time.Millisecond, what)
+	require.Eventually(t, condition, nodetest.Timeout, 10*time.Millisecond, what)
 }
 
 func statusOf(n *nodetest.Node, t *testing.T, gameID string) runtime.Status {
@@ -41,14 +41,14 @@ func statusOf(n *nodetest.Node, t *testing.T, gameID string) runtime.Status {
 // kill kills the game's own process with signal 9.
 func kill(t *testing.T, endpoint string) {
 	t.Helper()
-	require.NoError(t, syscall.Kill(nodetest.PIDOf(t, endpoint), syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(nodetest.GamePID(t, endpoint), syscall.SIGKILL))
 }
 
 func TestRecordFollowsAKill(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
 	n.Run()
-	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	kill(t, n.Record("g").EngineEndpoint)
 	eventually(t, "the record becomes stopped", func() bool { return statusOf(n, t, "g") == runtime.StatusStopped })
 	history, err := n.Store.History(t.Context(), "g")
@@ -61,12 +61,12 @@ func TestCrashPolicyStartsAgainSoManyTimes(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
 	n.Run()
-	spec := nodetest.Game("1.0.0")
+	spec := nodetest.GameSpec("1.0.0")
 	spec.Crash = operation.CrashPolicy{Attempts: 2, Delay: operation.Duration(time.Millisecond)}
-	n.Do(nodetest.Start("g", spec))
+	n.MustExecute(nodetest.StartOp("g", spec))
 	for restart := 1; restart <= 2; restart++ {
-		n.Kill() // what counts is in the store, and not with the daemon
-		n = n.Revive()
+		n.Crash() // what counts is in the store, and not with the daemon
+		n = n.Restart()
 		n.Run()
 		before := n.Record("g")
 		kill(t, before.EngineEndpoint)
@@ -91,10 +91,10 @@ func TestStoppedGameIsNotStartedAgain(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{Interval: 100 * time.Millisecond}})
 	n.Run()
-	spec := nodetest.Game("1.0.0")
+	spec := nodetest.GameSpec("1.0.0")
 	spec.Crash = operation.CrashPolicy{Attempts: 5, Delay: operation.Duration(time.Millisecond)}
-	n.Do(nodetest.Start("g", spec))
-	n.Do(nodetest.The(operation.KindStop, "g"))
+	n.MustExecute(nodetest.StartOp("g", spec))
+	n.MustExecute(nodetest.Op(operation.KindStop, "g"))
 	for range 3 {
 		_, err := n.Reconcile.Pass(t.Context())
 		require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestContainerRemovedByHand(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
 	n.Run()
-	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	require.NoError(t, n.Engine.Remove(t.Context(), n.Record("g").CurrentContainerID))
 	eventually(t, "the record becomes removed", func() bool { return statusOf(n, t, "g") == runtime.StatusRemoved })
 }
@@ -142,9 +142,9 @@ func TestOrphanIsAdoptedOnceItHasBeenSeenForLong(t *testing.T) {
 	adopted, err := n.Store.GetIntent(t.Context(), "orphan")
 	require.NoError(t, err)
 	require.True(t, adopted.Intent.Spec.WithDefaults().HasHealthCheck(), "it has answered")
-	n.Do(nodetest.The(operation.KindRestart, "orphan"))
-	n.Do(nodetest.The(operation.KindStop, "orphan"))
-	n.Do(nodetest.The(operation.KindCleanup, "orphan"))
+	n.MustExecute(nodetest.Op(operation.KindRestart, "orphan"))
+	n.MustExecute(nodetest.Op(operation.KindStop, "orphan"))
+	n.MustExecute(nodetest.Op(operation.KindCleanup, "orphan"))
 	plant(t, n, "orphan", 8, true)
 	eventually(t, "what claims to be a removed game goes", func() bool { return len(n.Containers("orphan")) == 0 })
 	require.Equal(t, runtime.StatusRemoved, statusOf(n, t, "orphan"), "a removed game is never adopted")
@@ -154,7 +154,7 @@ func TestOfTwoLiveContainersTheRecordedOneWins(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
 	n.Run()
-	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	plant(t, n, "g", 0, true)
 	eventually(t, "the twin goes", func() bool { return len(n.Containers("g")) == 1 })
 	require.Equal(t, n.Record("g").CurrentContainerID, n.Containers("g")[0].ID)
@@ -165,7 +165,7 @@ func TestRecordOfAnotherImageIsCorrected(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
 	n.Run()
-	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	wrong := n.Record("g")
 	wrong.CurrentImageRef = "gameserver:3.0.0"
 	require.NoError(t, n.Store.Upsert(t.Context(), wrong))
@@ -202,11 +202,11 @@ func lyingNode(t *testing.T) (*nodetest.Node, *lying) {
 	t.Helper()
 	engine := &lying{}
 	n := nodetest.New(t, nodetest.Config{
-		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
-		Reconcile: reconcile.Config{Interval: 50 * time.Millisecond},
+		WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
+		Reconcile:  reconcile.Config{Interval: 50 * time.Millisecond},
 	})
 	for _, gameID := range []string{"a", "b", "c"} {
-		n.Do(nodetest.Start(gameID, nodetest.Game("1.0.0")))
+		n.MustExecute(nodetest.StartOp(gameID, nodetest.GameSpec("1.0.0")))
 	}
 	return n, engine
 }
@@ -228,7 +228,7 @@ func TestUnknownNeverBecomesStopped(t *testing.T) {
 		require.Len(t, found, 1)
 		require.Equal(t, drift.KindUnknown, found[0].Kind)
 	}
-	_, err := n.Try(nodetest.The(operation.KindStop, "a"))
+	_, err := n.Execute(nodetest.Op(operation.KindStop, "a"))
 	require.ErrorIs(t, err, container.ErrEngineUnavailable, "and nothing is begun that cannot go on")
 	intent, err := n.Store.GetIntent(t.Context(), "a")
 	require.NoError(t, err)
@@ -265,7 +265,7 @@ func TestEmptyListPutsTheBrakeOn(t *testing.T) {
 func TestStaleFindingIsRefused(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
-	n.Do(nodetest.Start("g", nodetest.Game("1.0.0")))
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
 	kill(t, n.Record("g").EngineEndpoint)
 	var report drift.Report
 	eventually(t, "the exit is found", func() bool {
@@ -274,7 +274,7 @@ func TestStaleFindingIsRefused(t *testing.T) {
 		assert.NoError(t, err)
 		return len(report.Findings) == 1
 	})
-	n.Do(nodetest.The(operation.KindRestart, "g"))
+	n.MustExecute(nodetest.Op(operation.KindRestart, "g"))
 	results := n.Reconcile.Apply(t.Context(), report.Findings, "")
 	require.Equal(t, drift.ApplyStale, results[0].Status)
 	require.Equal(t, runtime.StatusRunning, statusOf(n, t, "g"))
@@ -298,11 +298,11 @@ func TestHungGameIsRestartedByItsPolicy(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
 	n.Run()
-	spec := nodetest.Game("1.0.0")
+	spec := nodetest.GameSpec("1.0.0")
 	spec.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}
-	n.Do(nodetest.Start("g", spec))
+	n.MustExecute(nodetest.StartOp("g", spec))
 	before := n.Record("g")
-	nodetest.Tell(t, before.EngineEndpoint, "/hang")
+	nodetest.PostToGame(t, before.EngineEndpoint, "/hang")
 	eventually(t, "it is restarted", func() bool {
 		after := n.Record("g")
 		return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt)

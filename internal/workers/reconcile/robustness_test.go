@@ -179,13 +179,13 @@ func TestSlowStartHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	engine := &stuck{end: make(chan struct{})}
 	n := nodetest.New(t, nodetest.Config{
-		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
-		Reconcile: reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 50 * time.Millisecond},
+		WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
+		Reconcile:  reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 50 * time.Millisecond},
 	})
-	crashing := nodetest.Game("1.0.0")
+	crashing := nodetest.GameSpec("1.0.0")
 	crashing.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}
 	for _, gameID := range []string{"slow", "other"} {
-		n.Do(nodetest.Start(gameID, crashing))
+		n.MustExecute(nodetest.StartOp(gameID, crashing))
 	}
 	before := n.Record("other")
 	engine.with.Store(n.Record("slow").CurrentContainerID, true)
@@ -208,14 +208,14 @@ func TestSlowStartsAreNotTooMany(t *testing.T) {
 	engine := &stuck{end: make(chan struct{})}
 	const most, count = 2, 8
 	n := nodetest.New(t, nodetest.Config{
-		Wrap:      func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
-		Reconcile: reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 20 * time.Millisecond, MaxBackgroundStarts: most},
+		WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
+		Reconcile:  reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 20 * time.Millisecond, MaxBackgroundStarts: most},
 	})
-	crashing := nodetest.Game("1.0.0")
+	crashing := nodetest.GameSpec("1.0.0")
 	crashing.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}
 	for i := range count {
 		gameID := fmt.Sprint("g", i)
-		n.Do(nodetest.Start(gameID, crashing))
+		n.MustExecute(nodetest.StartOp(gameID, crashing))
 		engine.with.Store(n.Record(gameID).CurrentContainerID, true)
 	}
 	n.Run()
