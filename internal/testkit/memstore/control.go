@@ -6,63 +6,64 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// SetFence makes a fence on the key hold for this create revision and no other,
-// as if a leader had been elected. It does not move the store's revision.
+// SetFence makes the fence with the key and this create revision valid, and any other
+// fence with the key invalid, as an election does. It does not change the store's
+// revision.
 func (s *Store) SetFence(key string, createRevision int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fences[key] = createRevision
 }
 
-// DropFence makes every fence on the key fail, as if its lease had run out.
-func (s *Store) DropFence(key string) {
+// DeleteFence invalidates every fence with the key, as an expired lease does.
+func (s *Store) DeleteFence(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.fences, key)
 }
 
-// Delete takes the game's record, index and ledger away, as somebody with
-// etcdctl could. A game without a record is left alone.
+// Delete deletes the game's record and ledger at a new revision, as an operator with
+// etcdctl could. It does nothing for a game without a record.
 func (s *Store) Delete(gameID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	current := s.current(gameID)
+	current := s.currentVersion(gameID)
 	if current == nil {
 		return
 	}
-	s.append(change{gameID: gameID, kind: ports.EventDeleted, before: current.record})
+	s.appendChange(change{gameID: gameID, kind: ports.EventDeleted, before: current.record})
 	s.games[gameID].ledger = nil
 }
 
-// Compact forgets what happened up to the revision: lists below it and watches
-// from below it are runtime.ErrCompacted from now on. Compacting below an
-// earlier compaction is runtime.ErrCompacted, and above the present revision
-// runtime.ErrForeignRevision.
+// Compact removes the history up to the revision: lists at and watches from a lower one
+// then return runtime.ErrCompacted. It returns runtime.ErrCompacted for a revision below
+// that of an earlier compaction, and runtime.ErrForeignRevision for one above the current
+// revision.
 func (s *Store) Compact(revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.remembers(revision); err != nil {
+	if err := s.checkRevision(revision); err != nil {
 		return err
 	}
-	s.floor = revision
-	kept := slices.IndexFunc(s.log, func(c change) bool { return c.revision > revision })
-	if kept < 0 {
-		kept = len(s.log)
+	s.compactedRevision = revision
+	first := slices.IndexFunc(s.log, func(c change) bool { return c.revision > revision })
+	if first < 0 {
+		first = len(s.log)
 	}
-	// a copy, since running watches may still read the old log
-	s.log = slices.Clone(s.log[kept:])
+	// a copy: running watches may still read the old log
+	s.log = slices.Clone(s.log[first:])
 	for gameID, g := range s.games {
-		g.forget(revision)
+		g.compact(revision)
 		if len(g.versions) == 0 {
 			delete(s.games, gameID)
 		}
 	}
-	s.wake()
+	s.changed.Notify()
 	return nil
 }
 
-// forget drops every version that no read at the revision or later can return.
-func (g *game) forget(revision int64) {
+// compact removes every version that no read at the revision or later returns.
+func (g *gameHistory) compact(revision int64) {
 	newest := -1
 	for i, v := range g.versions {
 		if v.revision <= revision {

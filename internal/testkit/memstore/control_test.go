@@ -28,7 +28,7 @@ func upsert(t *testing.T, s *memstore.Store, gameIDs ...string) {
 	}
 }
 
-// openWatch returns a function that describes the next event.
+// openWatch returns a function that returns the next event as text.
 func openWatch(t *testing.T, s *memstore.Store, options ports.WatchOptions) func() string {
 	t.Helper()
 	next, stop := iter.Pull2(s.Watch(t.Context(), options))
@@ -65,14 +65,14 @@ func TestRevisionStartsAtOneAndCountsWrites(t *testing.T) {
 	require.Equal(t, int64(2), revisionOf(t, s))
 	require.NoError(t, s.Compact(2))
 	s.SetFence("/leaders/eu", 7)
-	s.DropFence("/leaders/eu")
+	s.DeleteFence("/leaders/eu")
 	s.Delete("missing")
-	require.Equal(t, int64(2), revisionOf(t, s), "none of these is a change of a record")
+	require.Equal(t, int64(2), revisionOf(t, s), "none of these changes a record")
 	s.Delete("a")
 	require.Equal(t, int64(3), revisionOf(t, s))
 }
 
-func TestCompactRefusesWhatItCannotForget(t *testing.T) {
+func TestCompactRejectsOtherRevisions(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
 	upsert(t, s, "a", "b")
@@ -82,7 +82,7 @@ func TestCompactRefusesWhatItCannotForget(t *testing.T) {
 	require.ErrorIs(t, s.Compact(2), runtime.ErrCompacted)
 }
 
-func TestConsumerThatFallsBehindCompactionIsTold(t *testing.T) {
+func TestSlowConsumerGetsErrCompacted(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
 	upsert(t, s, "a")
@@ -93,7 +93,7 @@ func TestConsumerThatFallsBehindCompactionIsTold(t *testing.T) {
 	require.Contains(t, next(), runtime.ErrCompacted.Error())
 }
 
-func TestResyncReportsWhatVanished(t *testing.T) {
+func TestResyncDeliversDeletions(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
 	upsert(t, s, "a", "b", "c")
@@ -112,7 +112,7 @@ func TestResyncReportsWhatVanished(t *testing.T) {
 	requireEvents(t, next, "upserted 9 a last=true")
 }
 
-func TestResyncDoesNotReportWhatHadLeftTheFilter(t *testing.T) {
+func TestResyncOmitsGamesOutsideTheFilter(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
 	upsert(t, s, "a")
@@ -127,7 +127,7 @@ func TestResyncDoesNotReportWhatHadLeftTheFilter(t *testing.T) {
 	requireEvents(t, next, "resync 3  last=false", "synced 4  last=true")
 }
 
-func TestBookmarkMovesAnIdleConsumer(t *testing.T) {
+func TestBookmarkAdvancesIdleConsumer(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
 	next := openWatch(t, s, ports.WatchOptions{GameID: "a"})

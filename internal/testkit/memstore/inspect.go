@@ -6,18 +6,17 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// schemaVersion is the version of the layout that this store is a model of.
+// schemaVersion is the version of the key layout that this store models.
 const schemaVersion = 1
 
-// Revision returns the revision of the last change; see ports.StoreInspector.
+// Revision implements ports.StoreInspector.
 func (s *Store) Revision(ctx context.Context) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.revision, ctx.Err()
 }
 
-// Info returns the identity and the present revision; see ports.StoreInspector.
-// There are no members and no alarms.
+// Info implements ports.StoreInspector. There are no members and no alarms.
 func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -27,9 +26,8 @@ func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 	return ports.StoreInfo{ID: s.id, Revision: s.revision, SchemaVersion: schemaVersion}, nil
 }
 
-// Check counts what there is; see ports.StoreInspector. It has no findings,
-// because records are not stored apart from what they are indexed by and no
-// value can be damaged.
+// Check implements ports.StoreInspector. It counts what a store on etcd would have and
+// returns no findings: there is no separate index, and no value can become corrupt.
 func (s *Store) Check(ctx context.Context, _ bool) (ports.CheckReport, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,7 +36,7 @@ func (s *Store) Check(ctx context.Context, _ bool) (ports.CheckReport, error) {
 	}
 	report := ports.CheckReport{Revision: s.revision}
 	for gameID, g := range s.games {
-		if s.current(gameID) != nil {
+		if s.currentVersion(gameID) != nil {
 			report.Records++
 			report.IndexKeys++
 			report.LedgerEntries += len(g.ledger)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -15,7 +14,7 @@ import (
 
 var _ ports.IntentStore = (*Store)(nil)
 
-// GetIntent returns the game's intent; see ports.IntentStore.
+// GetIntent implements ports.IntentStore.
 func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return ports.VersionedIntent{}, err
@@ -25,14 +24,14 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	if err := ctx.Err(); err != nil {
 		return ports.VersionedIntent{}, err
 	}
-	found := s.intents[keyOf(gameID)]
+	found := s.intents[storeKey(gameID)]
 	found.Intent = found.Intent.Clone()
 	found.Intent.GameID = gameID
 	return found, nil
 }
 
-// PutIntent writes an intent by compare-and-swap; see ports.IntentStore. It moves
-// the store's revision, though no watch of records has anything to tell of it.
+// PutIntent implements ports.IntentStore. It increments the store's revision, although a
+// watch of records delivers nothing for it.
 func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (ports.IntentVersion, error) {
 	var none ports.IntentVersion
 	if err := ports.ValidateIntent(intent, replaces.Revision, fences); err != nil {
@@ -48,20 +47,17 @@ func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, replaces
 			return none, err
 		}
 	}
-	key := keyOf(intent.GameID)
+	key := storeKey(intent.GameID)
 	if actual := s.intents[key].Revision; actual != replaces.Revision {
-		return none, fmt.Errorf("put the intent of game %q: %w", intent.GameID, &runtime.ConflictError{
-			GameID: intent.GameID, Precondition: runtime.PreconditionRevision,
-			Expected: strconv.FormatInt(replaces.Revision, 10), Actual: strconv.FormatInt(actual, 10), Revision: actual,
-		})
+		return none, fmt.Errorf("put the intent of game %q: %w", intent.GameID, runtime.NewRevisionConflict(intent.GameID, replaces.Revision, runtime.VersionedRecord{Revision: actual}))
 	}
 	s.revision++
 	s.intents[key] = ports.VersionedIntent{Intent: intent.Clone(), IntentVersion: ports.IntentVersion{Revision: s.revision}}
-	s.wake()
+	s.changed.Notify()
 	return s.intents[key].IntentVersion, nil
 }
 
-// GetIntents returns the intents of the games; see ports.IntentStore.
+// GetIntents implements ports.IntentStore.
 func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
 	found := make([]ports.VersionedIntent, 0, len(gameIDs))
 	for _, gameID := range gameIDs {
@@ -74,7 +70,7 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 	return found, ctx.Err()
 }
 
-// GamesWithActiveOperation returns the games whose operation the node carries out; see ports.IntentStore.
+// GamesWithActiveOperation implements ports.IntentStore.
 func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,13 +10,13 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Get returns the game's record; see ports.RuntimeRecordStore.
+// Get implements ports.RuntimeRecordStore.
 func (s *Store) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, error) {
 	found, err := s.GetVersioned(ctx, gameID)
 	return found.Record, err
 }
 
-// GetVersioned returns the record with its revision; see ports.RuntimeReader.
+// GetVersioned implements ports.RuntimeReader.
 func (s *Store) GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return runtime.VersionedRecord{}, err
@@ -26,15 +26,14 @@ func (s *Store) GetVersioned(ctx context.Context, gameID string) (runtime.Versio
 	if err := ctx.Err(); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
-	current := s.current(gameID)
+	current := s.currentVersion(gameID)
 	if current == nil {
-		return runtime.VersionedRecord{}, notFound(gameID)
+		return runtime.VersionedRecord{}, notFoundError(gameID)
 	}
-	return current.export(), nil
+	return current.toVersionedRecord(), nil
 }
 
-// GetLocal returns the record and the model's revision: there is no copy to fall
-// behind; see ports.RuntimeReader.
+// GetLocal implements ports.RuntimeReader. It is always up to date: there is no cache.
 func (s *Store) GetLocal(ctx context.Context, gameID string) (runtime.VersionedRecord, int64, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return runtime.VersionedRecord{}, 0, err
@@ -44,41 +43,40 @@ func (s *Store) GetLocal(ctx context.Context, gameID string) (runtime.VersionedR
 	if err := ctx.Err(); err != nil {
 		return runtime.VersionedRecord{}, 0, err
 	}
-	current := s.current(gameID)
+	current := s.currentVersion(gameID)
 	if current == nil {
-		return runtime.VersionedRecord{}, s.revision, notFound(gameID)
+		return runtime.VersionedRecord{}, s.revision, notFoundError(gameID)
 	}
-	return current.export(), s.revision, nil
+	return current.toVersionedRecord(), s.revision, nil
 }
 
-// List returns every record in the order of the keys; see ports.RuntimeRecordStore.
+// List implements ports.RuntimeRecordStore. The order is that of the keys.
 func (s *Store) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
-	return s.list(ctx, ports.WatchOptions{})
+	return s.listMatching(ctx, ports.WatchOptions{})
 }
 
-// ListByStatus returns the records of one status in the order of the keys; see
-// ports.RuntimeRecordStore.
+// ListByStatus implements ports.RuntimeRecordStore. The order is that of the keys.
 func (s *Store) ListByStatus(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
 	if _, err := runtime.ParseStatus("status", string(status)); err != nil {
 		return nil, err
 	}
-	return s.list(ctx, ports.WatchOptions{Status: status})
+	return s.listMatching(ctx, ports.WatchOptions{Status: status})
 }
 
-func (s *Store) list(ctx context.Context, wanted ports.WatchOptions) ([]runtime.RuntimeRecord, error) {
+func (s *Store) listMatching(ctx context.Context, filter ports.WatchOptions) ([]runtime.RuntimeRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	records := []runtime.RuntimeRecord{}
-	for _, found := range s.matching(wanted, s.revision, "") {
+	for _, found := range s.matchingVersions(filter, s.revision, "") {
 		records = append(records, found.record.Clone())
 	}
 	return records, nil
 }
 
-// ListPage returns one page; see ports.RuntimeReader.
+// ListPage implements ports.RuntimeReader.
 func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
 	if err := query.Validate(); err != nil {
 		return ports.Page{}, err
@@ -89,53 +87,54 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 		return ports.Page{}, err
 	}
 	page := ports.Page{Revision: cmp.Or(query.Revision, s.revision), Records: []runtime.VersionedRecord{}}
-	if err := s.remembers(page.Revision); err != nil {
+	if err := s.checkRevision(page.Revision); err != nil {
 		return ports.Page{}, err
 	}
-	wanted := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node}
-	found := s.matching(wanted, page.Revision, query.After)
+	filter := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node}
+	found := s.matchingVersions(filter, page.Revision, query.After)
 	if len(found) > query.Limit {
 		found = found[:query.Limit]
-		page.Next = keyOf(found[query.Limit-1].record.GameID)
+		page.Next = storeKey(found[query.Limit-1].record.GameID)
 	}
 	for _, v := range found {
-		page.Records = append(page.Records, v.export())
+		page.Records = append(page.Records, v.toVersionedRecord())
 	}
 	return page, nil
 }
 
-// remembers returns nil for a revision that can be read. The caller holds mu.
-func (s *Store) remembers(revision int64) error {
+// checkRevision returns nil for a revision that can be read, and otherwise
+// runtime.ErrForeignRevision or runtime.ErrCompacted. mu must be held.
+func (s *Store) checkRevision(revision int64) error {
 	if revision > s.revision {
 		return fmt.Errorf("revision %d is above the store's %d: %w", revision, s.revision, runtime.ErrForeignRevision)
 	}
-	if revision < s.floor {
-		return fmt.Errorf("revision %d is below %d: %w", revision, s.floor, runtime.ErrCompacted)
+	if revision < s.compactedRevision {
+		return fmt.Errorf("revision %d is below %d: %w", revision, s.compactedRevision, runtime.ErrCompacted)
 	}
 	return nil
 }
 
-// matching returns the versions that match as of the revision and whose keys
-// come after the given one, in the order of the keys. The caller holds mu.
-func (s *Store) matching(wanted ports.WatchOptions, revision int64, after string) []*version {
-	var found []*version
+// matchingVersions returns the versions at the revision that match the filter and whose
+// keys sort after the given one, in the order of the keys. mu must be held.
+func (s *Store) matchingVersions(filter ports.WatchOptions, revision int64, after string) []*recordVersion {
+	var found []*recordVersion
 	for _, g := range s.games {
-		if v := g.at(revision); v != nil && g.key > after && matches(wanted, v.record) {
+		if v := g.versionAt(revision); v != nil && g.key > after && matchesRecord(filter, v.record) {
 			found = append(found, v)
 		}
 	}
-	slices.SortFunc(found, func(a, b *version) int {
-		return cmp.Compare(keyOf(a.record.GameID), keyOf(b.record.GameID))
+	slices.SortFunc(found, func(a, b *recordVersion) int {
+		return cmp.Compare(storeKey(a.record.GameID), storeKey(b.record.GameID))
 	})
 	return found
 }
 
-// matches is WatchOptions.Matches for a record that may be absent.
-func matches(wanted ports.WatchOptions, record *runtime.RuntimeRecord) bool {
-	return record != nil && wanted.Matches(*record)
+// matchesRecord reports whether there is a record and it matches the filter.
+func matchesRecord(filter ports.WatchOptions, record *runtime.RuntimeRecord) bool {
+	return record != nil && filter.Matches(*record)
 }
 
-// History returns the ledger, newest first; see ports.RuntimeLedger.
+// History implements ports.RuntimeLedger.
 func (s *Store) History(ctx context.Context, gameID string) ([]runtime.LedgerEntry, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return nil, err
@@ -145,8 +144,8 @@ func (s *Store) History(ctx context.Context, gameID string) ([]runtime.LedgerEnt
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if s.current(gameID) == nil {
-		return nil, notFound(gameID)
+	if s.currentVersion(gameID) == nil {
+		return nil, notFoundError(gameID)
 	}
 	entries := slices.Clone(s.games[gameID].ledger)
 	slices.Reverse(entries)

@@ -1,7 +1,3 @@
-// Package memstore keeps runtime records in memory under the same contracts as
-// the store on etcd: compares, revisions, history, fences and compaction are
-// enforced for real, so that it can serve as the model other stores are
-// compared with and as the store of service and worker tests.
 package memstore
 
 import (
@@ -10,42 +6,43 @@ import (
 
 	"github.com/google/uuid"
 
+	"galaxy/rtmanager/internal/broadcast"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 var _ ports.Store = (*Store)(nil)
 
-// Store is one store in memory. All methods are safe for concurrent use. It
-// holds no goroutine and needs no closing.
+// Store is a store in memory. All methods are safe for concurrent use. It has no
+// goroutines and need not be closed.
 type Store struct {
 	id string
 
-	mu       sync.Mutex                       // guards everything below
-	revision int64                            // of the last change; 1 before the first
-	floor    int64                            // history below this revision is forgotten
-	games    map[string]*game                 // by game id; also games deleted since the floor
-	log      []change                         // every change above the floor, oldest first
-	fences   map[string]int64                 // leader key to the revision that created it
-	intents  map[string]ports.VersionedIntent // by key
-	changed  chan struct{}                    // closed and replaced whenever the store moves
+	mu                sync.Mutex                       // guards everything below
+	revision          int64                            // of the last change; 1 before the first
+	compactedRevision int64                            // history below this revision is removed
+	games             map[string]*gameHistory          // by game id; includes deleted games with history
+	log               []change                         // every change above compactedRevision, oldest first
+	fences            map[string]int64                 // leader key to the revision that created it
+	intents           map[string]ports.VersionedIntent // by key
+	changed           broadcast.Signal                 // notified when the revision or compactedRevision changes
 }
 
-// game is all that is known of one game. Records in it are never changed once
-// they are stored; what leaves the store is a clone.
-type game struct {
-	key      string // what lists are ordered by
-	versions []version
+// gameHistory holds the versions and the ledger of one game. Its records are immutable:
+// the store returns clones.
+type gameHistory struct {
+	key      string // orders lists
+	versions []recordVersion
 	ledger   []runtime.LedgerEntry // oldest first
 }
 
-// version is a game's record from one revision on; nil once it was deleted.
-type version struct {
+// recordVersion is a game's record from one revision on.
+type recordVersion struct {
 	revision int64
-	record   *runtime.RuntimeRecord
+	record   *runtime.RuntimeRecord // nil if deleted
 }
 
-// change is what one revision did.
+// change is the change of one revision.
 type change struct {
 	revision int64
 	gameID   string
@@ -54,25 +51,24 @@ type change struct {
 	after    *runtime.RuntimeRecord
 }
 
-// New returns an empty store with an identity of its own. As in etcd its
-// revision is 1, so the first write makes revision 2.
+// New returns an empty store with a new identity. As in etcd, its revision is 1 and the
+// first write has revision 2.
 func New() *Store {
 	return &Store{
 		id:       uuid.NewString(),
 		revision: 1,
-		games:    map[string]*game{},
+		games:    map[string]*gameHistory{},
 		fences:   map[string]int64{},
 		intents:  map[string]ports.VersionedIntent{},
-		changed:  make(chan struct{}),
 	}
 }
 
-// keyOf is the key that the store on etcd would use, so that lists of both
-// come in the same order.
-func keyOf(gameID string) string { return url.PathEscape(gameID) }
+// storeKey returns the key that the store on etcd would use, so that both stores order
+// lists in the same way.
+func storeKey(gameID string) string { return url.PathEscape(gameID) }
 
-// at returns the game's version as of the revision, or nil if it had no record.
-func (g *game) at(revision int64) *version {
+// versionAt returns the game's version at the revision, and nil if it had no record then.
+func (g *gameHistory) versionAt(revision int64) *recordVersion {
 	if g == nil {
 		return nil
 	}
@@ -87,31 +83,28 @@ func (g *game) at(revision int64) *version {
 	return nil
 }
 
-// current returns the game's present version, or nil. The caller holds mu.
-func (s *Store) current(gameID string) *version { return s.games[gameID].at(s.revision) }
+// currentVersion returns the game's current version, and nil if it has no record. mu must
+// be held.
+func (s *Store) currentVersion(gameID string) *recordVersion {
+	return s.games[gameID].versionAt(s.revision)
+}
 
-// append makes the change the next revision and wakes the watchers. It returns
-// that revision. The caller holds mu.
-func (s *Store) append(c change) int64 {
+// appendChange applies the change at the next revision, notifies the watches and returns
+// the revision. mu must be held.
+func (s *Store) appendChange(c change) int64 {
 	s.revision++
 	c.revision = s.revision
 	g := s.games[c.gameID]
 	if g == nil {
-		g = &game{key: keyOf(c.gameID)}
+		g = &gameHistory{key: storeKey(c.gameID)}
 		s.games[c.gameID] = g
 	}
-	g.versions = append(g.versions, version{revision: c.revision, record: c.after})
+	g.versions = append(g.versions, recordVersion{revision: c.revision, record: c.after})
 	s.log = append(s.log, c)
-	s.wake()
+	s.changed.Notify()
 	return c.revision
 }
 
-// wake tells every waiting watch to look again. The caller holds mu.
-func (s *Store) wake() {
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-func (v *version) export() runtime.VersionedRecord {
+func (v *recordVersion) toVersionedRecord() runtime.VersionedRecord {
 	return runtime.VersionedRecord{Record: v.record.Clone(), Revision: v.revision}
 }

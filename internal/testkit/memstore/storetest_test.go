@@ -15,12 +15,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestStore runs every behaviour of the ports.
+// TestStore runs the conformance suite of ports.Store.
 func TestStore(t *testing.T) {
 	storetest.Run(t, harness())
 }
 
-// TestIntents runs every behaviour of intent stores.
+// TestIntents runs the conformance suite of ports.IntentStore.
 func TestIntents(t *testing.T) {
 	fences := harness().Fences
 	storetest.RunIntents(t, storetest.IntentHarness{
@@ -50,7 +50,7 @@ func harness() storetest.Harness {
 				return fence
 			},
 			Revoke: func(_ *testing.T, s ports.Store, fence node.Fence) {
-				s.(*memstore.Store).DropFence(fence.Key)
+				s.(*memstore.Store).DeleteFence(fence.Key)
 			},
 		},
 	}

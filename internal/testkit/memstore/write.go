@@ -4,32 +4,30 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
-// ledgerSize is how many ledger entries a game keeps.
+// ledgerSize is the number of ledger entries that a game keeps.
 const ledgerSize = 32
 
-// Upsert inserts or overwrites; see ports.RuntimeRecordStore.
+// Upsert implements ports.RuntimeRecordStore.
 func (s *Store) Upsert(ctx context.Context, record runtime.RuntimeRecord) error {
 	_, err := s.Put(ctx, ports.PutInput{Record: record})
 	return err
 }
 
-// UpdateStatus moves a game by compare-and-swap; see ports.RuntimeRecordStore.
+// UpdateStatus implements ports.RuntimeRecordStore.
 func (s *Store) UpdateStatus(ctx context.Context, input ports.UpdateStatusInput) error {
 	_, err := s.Transition(ctx, ports.TransitionInput{UpdateStatusInput: input})
 	return err
 }
 
-// Put inserts or overwrites with an expectation; see ports.RuntimeWriter.
+// Put implements ports.RuntimeWriter.
 func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
 		return runtime.VersionedRecord{}, err
@@ -40,7 +38,7 @@ func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.Versione
 		origin: input.Origin,
 		fence:  input.Fence,
 		at:     input.Record.LastOpAt,
-		apply: func(current *version) (runtime.RuntimeRecord, error) {
+		apply: func(current *recordVersion) (runtime.RuntimeRecord, error) {
 			if err := compareRevision(input.Record.GameID, current, input.IfRevision); err != nil {
 				return runtime.RuntimeRecord{}, err
 			}
@@ -49,7 +47,7 @@ func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.Versione
 	})
 }
 
-// Transition moves a game by compare-and-swap; see ports.RuntimeWriter.
+// Transition implements ports.RuntimeWriter.
 func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
 		return runtime.VersionedRecord{}, err
@@ -60,11 +58,11 @@ func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ru
 		origin: input.Origin,
 		fence:  input.Fence,
 		at:     input.Now,
-		apply: func(current *version) (runtime.RuntimeRecord, error) {
+		apply: func(current *recordVersion) (runtime.RuntimeRecord, error) {
 			if current == nil {
-				return runtime.RuntimeRecord{}, notFound(input.GameID)
+				return runtime.RuntimeRecord{}, notFoundError(input.GameID)
 			}
-			if err := compareExpectations(current, input.UpdateStatusInput); err != nil {
+			if err := comparePreconditions(current, input.UpdateStatusInput); err != nil {
 				return runtime.RuntimeRecord{}, err
 			}
 			return current.record.Apply(input.To, input.Now)
@@ -72,35 +70,30 @@ func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ru
 	})
 }
 
-// writeRequest is what Put and Transition have in common. Apply gives the new
-// record for the present version, which is nil where there is none.
+// writeRequest is a Put or a Transition. apply returns the new record for the current
+// version, which is nil if there is none.
 type writeRequest struct {
 	gameID string
 	kind   ports.EventType
 	origin ports.Origin
 	fence  *node.Fence
 	at     time.Time
-	apply  func(current *version) (runtime.RuntimeRecord, error)
+	apply  func(current *recordVersion) (runtime.RuntimeRecord, error)
 }
 
 func (s *Store) write(ctx context.Context, request writeRequest) (runtime.VersionedRecord, error) {
 	if request.origin.OperationID == "" {
-		fresh, err := uuid.NewV7()
-		if err != nil {
-			return runtime.VersionedRecord{}, fmt.Errorf("make an operation id: %w", err)
-		}
-		request.origin.OperationID = fresh.String()
+		request.origin.OperationID = operation.NewID()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
-	current := s.current(request.gameID)
-	// a repeated operation comes first: whether it may run now is no question,
-	// because it already has
-	if current != nil && s.hasRun(request.gameID, request.origin.OperationID) {
-		return current.export(), nil
+	current := s.currentVersion(request.gameID)
+	// a repeated operation has been applied, so its preconditions do not matter
+	if current != nil && s.hasOperation(request.gameID, request.origin.OperationID) {
+		return current.toVersionedRecord(), nil
 	}
 	if err := s.checkFence(request.gameID, request.fence); err != nil {
 		return runtime.VersionedRecord{}, err
@@ -109,11 +102,11 @@ func (s *Store) write(ctx context.Context, request writeRequest) (runtime.Versio
 	if err != nil {
 		return runtime.VersionedRecord{}, err
 	}
-	return s.commit(request, current, after), nil
+	return s.appendWrite(request, current, after), nil
 }
 
-// commit stores the record and its ledger entry. The caller holds mu.
-func (s *Store) commit(request writeRequest, current *version, after runtime.RuntimeRecord) runtime.VersionedRecord {
+// appendWrite stores the record and its ledger entry. mu must be held.
+func (s *Store) appendWrite(request writeRequest, current *recordVersion, after runtime.RuntimeRecord) runtime.VersionedRecord {
 	c := change{gameID: request.gameID, kind: request.kind, after: &after}
 	entry := runtime.LedgerEntry{
 		Seq:         1,
@@ -129,7 +122,7 @@ func (s *Store) commit(request writeRequest, current *version, after runtime.Run
 		c.before = current.record
 		entry.From = current.record.Status
 	}
-	entry.Revision = s.append(c)
+	entry.Revision = s.appendChange(c)
 
 	g := s.games[request.gameID]
 	if n := len(g.ledger); n > 0 {
@@ -142,15 +135,16 @@ func (s *Store) commit(request writeRequest, current *version, after runtime.Run
 	return runtime.VersionedRecord{Record: after.Clone(), Revision: entry.Revision}
 }
 
-// hasRun reports whether the operation is among the game's ledger entries. The
-// caller holds mu.
-func (s *Store) hasRun(gameID, operationID string) bool {
+// hasOperation reports whether the operation is among the game's ledger entries. mu must
+// be held.
+func (s *Store) hasOperation(gameID, operationID string) bool {
 	return slices.ContainsFunc(s.games[gameID].ledger, func(e runtime.LedgerEntry) bool {
 		return e.OperationID == operationID
 	})
 }
 
-// checkFence returns nil for no fence and for one that holds. The caller holds mu.
+// checkFence returns nil for no fence and for a valid one, and otherwise
+// runtime.ErrFenced. mu must be held.
 func (s *Store) checkFence(gameID string, fence *node.Fence) error {
 	if fence == nil {
 		return nil
@@ -162,28 +156,21 @@ func (s *Store) checkFence(gameID string, fence *node.Fence) error {
 		gameID, fence.Key, fence.CreateRevision, runtime.ErrFenced)
 }
 
-func compareRevision(gameID string, current *version, expected *int64) error {
-	var actual int64
+// compareRevision returns a conflict if the current version has another revision.
+func compareRevision(gameID string, current *recordVersion, expected *int64) error {
+	var found runtime.VersionedRecord
 	if current != nil {
-		actual = current.revision
+		found = current.toVersionedRecord()
 	}
-	if expected == nil || *expected == actual {
+	if expected == nil || *expected == found.Revision {
 		return nil
 	}
-	conflict := &runtime.ConflictError{
-		GameID:       gameID,
-		Precondition: runtime.PreconditionRevision,
-		Expected:     strconv.FormatInt(*expected, 10),
-		Actual:       strconv.FormatInt(actual, 10),
-		Revision:     actual,
-	}
-	if current != nil {
-		conflict.Current = current.record.Clone()
-	}
-	return conflict
+	return runtime.NewRevisionConflict(gameID, *expected, found)
 }
 
-func compareExpectations(current *version, input ports.UpdateStatusInput) error {
+// comparePreconditions returns a conflict if status or container of the current version
+// differ from the expected ones.
+func comparePreconditions(current *recordVersion, input ports.UpdateStatusInput) error {
 	conflict := &runtime.ConflictError{
 		GameID:   input.GameID,
 		Current:  current.record.Clone(),
@@ -204,6 +191,6 @@ func compareExpectations(current *version, input ports.UpdateStatusInput) error 
 	return conflict
 }
 
-func notFound(gameID string) error {
+func notFoundError(gameID string) error {
 	return fmt.Errorf("game %q: %w", gameID, runtime.ErrNotFound)
 }
