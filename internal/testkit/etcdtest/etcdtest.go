@@ -1,7 +1,11 @@
-// Package etcdtest gives tests a real etcd: one embedded server a test package,
-// opened on first use and closed by TestMain, and servers of their own for tests
-// that stop, fill or compact one. Nothing here is for product code: data is not
-// synced to disk and elections take 10 ms.
+// Package etcdtest runs real etcd servers for tests. Each test package shares one
+// embedded server, which starts at its first use and which Main stops. A test that stops,
+// fills or compacts a server starts its own with Start. Servers do not sync data to disk,
+// and elections take 10 ms.
+//
+//	etcdtest.go  Main, the shared server and its clients
+//	server.go    Start: a server of one test
+//	member.go    settings, start and stop of one embedded etcd
 package etcdtest
 
 import (
@@ -17,20 +21,20 @@ import (
 	"go.uber.org/goleak"
 )
 
-// shared is the server of the test package that is running.
+// shared is the server of the test package.
 var shared struct {
 	mu     sync.Mutex
-	main   bool // Main is running, so somebody will close the server
+	main   bool // Main is running, and will close the server
 	dir    string
 	member *member
 }
 
-// Main runs the tests of a package, closes the shared server, and then fails
-// the run if a goroutine was left behind. Its result is for os.Exit:
+// Main runs the tests of a package and closes the shared server. It fails if a goroutine
+// remains after that. Its result is for os.Exit:
 //
 //	func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
 //
-// The options go to goleak.
+// The options are those of goleak.
 func Main(m *testing.M, options ...goleak.Option) int {
 	shared.mu.Lock()
 	shared.main = true
@@ -48,22 +52,20 @@ func Main(m *testing.M, options ...goleak.Option) int {
 	return code
 }
 
-// Client returns a client that talks to the shared server over TCP. It is
-// closed when the test ends.
+// Client returns a client of the shared server over TCP. It is closed when the test ends.
 func Client(tb testing.TB) *clientv3.Client {
 	tb.Helper()
-	return dial(tb, sharedMember(tb).endpoint())
+	return newClient(tb, sharedMember(tb).endpoint())
 }
 
-// InProcess returns a client that calls the shared server without a network in
-// between. It is closed when the test ends.
+// InProcess returns a client that calls the shared server without a network. It is closed
+// when the test ends.
 func InProcess(tb testing.TB) *clientv3.Client {
 	tb.Helper()
-	return inProcess(tb, sharedMember(tb))
+	return newInProcessClient(tb, sharedMember(tb))
 }
 
-// Prefix returns a key prefix that no other test has: "/t/<uuid>", without a
-// slash at the end.
+// Prefix returns a unique key prefix: "/t/<uuid>", without a slash at the end.
 func Prefix(tb testing.TB) string {
 	tb.Helper()
 	id, err := uuid.NewRandom()
@@ -75,7 +77,7 @@ func sharedMember(tb testing.TB) *member {
 	tb.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	require.True(tb, shared.main, "the package's TestMain must call etcdtest.Main, or nobody closes the shared server")
+	require.True(tb, shared.main, "the package's TestMain must call etcdtest.Main, which closes the shared server")
 	if shared.member != nil {
 		return shared.member
 	}

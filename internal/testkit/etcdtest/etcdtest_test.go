@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
 
-func TestBothClientsSeeTheSameServer(t *testing.T) {
+func TestBothClientsUseTheSameServer(t *testing.T) {
 	t.Parallel()
 	ctx, key := t.Context(), etcdtest.Prefix(t)+"/key"
 
@@ -57,20 +57,20 @@ func TestStopDoesNotWaitForAnOpenWatch(t *testing.T) {
 	inProcess := <-server.InProcess().Watch(ctx, "key", clientv3.WithCreatedNotify())
 	require.True(t, inProcess.Created)
 
-	began := time.Now()
+	start := time.Now()
 	server.Stop()
 	server.Stop()
-	require.Less(t, time.Since(began), 4*time.Second, "etcd's own patience with streams is 5 s")
+	require.Less(t, time.Since(start), 4*time.Second, "etcd waits 5 s for streams")
 }
 
-func TestQuotaRefusesPuts(t *testing.T) {
+func TestQuotaRejectsPuts(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.Start(t, etcdtest.Quota(64<<10)).Client()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	value := string(make([]byte, 32<<10))
 	var err error
-	for err == nil { // etcd measures its file, which grows a moment after the puts
+	for err == nil { // etcd measures its file, which grows after the puts
 		_, err = client.Put(ctx, "key", value)
 	}
 	require.ErrorContains(t, err, "database space exceeded")

@@ -18,19 +18,20 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 )
 
-// startTimeout is far more than the 20 ms that a start takes, so that a loaded
-// machine does not fail a test.
+// startTimeout is far longer than the 20 ms of a start, so that a start on a loaded
+// machine does not time out.
 const startTimeout = 20 * time.Second
 
 // member is one running embedded etcd.
 type member struct {
 	etcd *embed.Etcd
-	// end cancels the streams that clients keep open. Without it etcd waits for
-	// them 5 s before it stops.
-	end context.CancelFunc
+	// endStreams cancels the streams that clients keep open. Otherwise etcd waits 5 s for
+	// them when it stops.
+	endStreams context.CancelFunc
 }
 
-// settings are those of a quick, quiet, forgetful server below dir.
+// settings returns the settings of a server below dir that starts fast, logs nothing and
+// does not sync its data.
 func settings(dir string) *embed.Config {
 	cfg := embed.NewConfig()
 	cfg.Name = "etcdtest"
@@ -51,27 +52,27 @@ func settings(dir string) *embed.Config {
 func loopback(host string) url.URL { return url.URL{Scheme: "http", Host: host} }
 
 func start(cfg *embed.Config) (*member, error) {
-	open, end := context.WithCancel(context.Background())
-	tuned := *cfg
-	tuned.GRPCAdditionalServerOptions = append([]grpc.ServerOption{grpc.ChainStreamInterceptor(embeddedetcd.EndStreamsWith(open))}, cfg.GRPCAdditionalServerOptions...)
-	etcd, err := embed.StartEtcd(&tuned)
+	streams, endStreams := context.WithCancel(context.Background())
+	withStreams := *cfg
+	withStreams.GRPCAdditionalServerOptions = append([]grpc.ServerOption{grpc.ChainStreamInterceptor(embeddedetcd.EndStreamsWith(streams))}, cfg.GRPCAdditionalServerOptions...)
+	etcd, err := embed.StartEtcd(&withStreams)
 	if err != nil {
-		end()
+		endStreams()
 		return nil, err
 	}
 	timeout := time.NewTimer(startTimeout)
 	defer timeout.Stop()
 	select {
 	case <-etcd.Server.ReadyNotify():
-		return &member{etcd: etcd, end: end}, nil
+		return &member{etcd: etcd, endStreams: endStreams}, nil
 	case err = <-etcd.Err():
 	case <-etcd.Server.StopNotify():
 		err = errors.New("server stopped by itself")
 	case <-timeout.C:
 		err = fmt.Errorf("not ready after %v", startTimeout)
 	}
-	end()
-	etcd.Server.Stop() // Close waits for ever for a server that never became ready
+	endStreams()
+	etcd.Server.Stop() // Close never returns for a server that did not become ready
 	etcd.Close()
 	return nil, err
 }
@@ -79,11 +80,11 @@ func start(cfg *embed.Config) (*member, error) {
 func (m *member) endpoint() string { return "http://" + m.etcd.Clients[0].Addr().String() }
 
 func (m *member) stop() {
-	m.end()
+	m.endStreams()
 	m.etcd.Close()
 }
 
-func dial(tb testing.TB, endpoint string) *clientv3.Client {
+func newClient(tb testing.TB, endpoint string) *clientv3.Client {
 	tb.Helper()
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints:       []string{endpoint},
@@ -95,7 +96,7 @@ func dial(tb testing.TB, endpoint string) *clientv3.Client {
 	return client
 }
 
-func inProcess(tb testing.TB, m *member) *clientv3.Client {
+func newInProcessClient(tb testing.TB, m *member) *clientv3.Client {
 	tb.Helper()
 	client, closeAndWait := embeddedetcd.InProcess(m.etcd.Server)
 	tb.Cleanup(closeAndWait)

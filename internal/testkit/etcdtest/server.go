@@ -10,8 +10,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// Server is an etcd server of one test, which may stop it, restart it, fill it
-// or compact it. It is safe for concurrent use.
+// Server is an etcd server of one test, which may stop, restart, fill or compact it. It
+// is safe for concurrent use.
 type Server struct {
 	tb  testing.TB
 	dir string
@@ -22,56 +22,56 @@ type Server struct {
 	endpoint string
 }
 
-// Start returns a running server on a directory of its own. Each of tune may
-// change its settings before it starts; see Quota. The server is stopped and its
-// directory removed when the test ends.
-func Start(tb testing.TB, tune ...func(*embed.Config)) *Server {
+// Start returns a running server on a new directory. The options change its settings
+// before it starts; see Quota. When the test ends, the server is stopped and its directory
+// removed.
+func Start(tb testing.TB, options ...func(*embed.Config)) *Server {
 	tb.Helper()
 	s := &Server{tb: tb, dir: tb.TempDir()}
 	s.cfg = settings(s.dir)
-	for _, change := range tune {
-		change(s.cfg)
+	for _, option := range options {
+		option(s.cfg)
 	}
 	s.Restart()
 	tb.Cleanup(s.Stop)
 	return s
 }
 
-// Quota limits a server's space, in bytes; beyond it every put is refused with
+// Quota limits the space of a server, in bytes. Beyond it etcd rejects every put with
 // NOSPACE.
 func Quota(bytes int64) func(*embed.Config) {
 	return func(cfg *embed.Config) { cfg.QuotaBackendBytes = bytes }
 }
 
-// Client returns a new client of the server over TCP. It is closed when the
-// test ends and may be used across a Restart.
+// Client returns a new client of the server over TCP. It is closed when the test ends, and
+// reconnects after a Restart.
 func (s *Server) Client() *clientv3.Client {
 	s.tb.Helper()
-	return dial(s.tb, s.Endpoint())
+	return newClient(s.tb, s.Endpoint())
 }
 
-// InProcess returns a new client without a network in between. It is closed
-// when the test ends; after a Restart it still calls the member that is gone.
+// InProcess returns a new client without a network. It is closed when the test ends. After
+// a Restart it still calls the stopped member.
 func (s *Server) InProcess() *clientv3.Client {
 	s.tb.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	require.NotNil(s.tb, s.member, "the server is stopped")
-	return inProcess(s.tb, s.member)
+	return newInProcessClient(s.tb, s.member)
 }
 
-// Endpoint returns the client URL, which stays the same across a Restart.
+// Endpoint returns the client URL. A Restart does not change it.
 func (s *Server) Endpoint() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.endpoint
 }
 
-// Dir returns the directory that holds the data directory "etcd".
+// Dir returns the directory that contains the data directory "etcd".
 func (s *Server) Dir() string { return s.dir }
 
-// Stop ends the server and its clients' streams, and keeps its data. A stopped
-// server is left alone.
+// Stop stops the server, ends its clients' streams and keeps its data. It does nothing if
+// the server is stopped.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,8 +81,8 @@ func (s *Server) Stop() {
 	}
 }
 
-// Restart stops the server if it runs and starts it again on the same data and
-// the same address.
+// Restart stops the server if it runs, and starts it on the same data and the same
+// address.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Stop()
