@@ -58,13 +58,21 @@ var allowed = map[string][]string{
 	"logging": {},
 	"bench":   {"domain/", "ports", "adapters/etcdstore"},
 	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "config", "logging"},
-	"cli":     {"domain/", "ports", "adapters/httpclient", "api", "bench", "config", "daemon", "logging"},
+	"cli":     {"domain/", "ports", "adapters/httpclient", "api", "bench", "config", "daemon", "logging", "cli/internal/"},
+
+	"cli/internal/render":   {"domain/"},
+	"cli/internal/output":   {"domain/", "ports", "api", "bench", "cli/internal/render"},
+	"cli/internal/progress": {"domain/", "bench", "cli/internal/render", "cli/internal/output"},
+	"cli/internal/manifest": {"domain/", "api"},
+	"cli/internal/flags":    {"domain/", "ports", "cli/internal/render"},
+	"cli/internal/exit":     {"domain/", "ports", "config", "cli/internal/render", "cli/internal/output"},
 
 	"testkit/memstore":   {"domain/", "ports"},
 	"testkit/fakeengine": {"domain/", "ports"},
 	"testkit/storetest":  {"domain/", "ports"},
 	"testkit/enginetest": {"domain/", "ports"},
 	"testkit/servertest": {"domain/", "ports", "adapters/httpserver", "adapters/httpserver/", "services/cluster"},
+	"testkit/hostile":    {},
 	"testkit/etcdtest":   {"adapters/embeddedetcd"},
 	"testkit/nodetest":   {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 }

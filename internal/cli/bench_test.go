@@ -17,45 +17,45 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// tinyBench is a run that is over in a moment and proves nothing about speed.
-func tinyBench(more ...string) []string {
+// smallBench returns the arguments of a short run, whose figures mean nothing.
+func smallBench(more ...string) []string {
 	return append([]string{"bench", "--records", "200", "--writers", "4", "--readers", "3", "--watchers", "5", "--duration", "50ms"}, more...)
 }
 
-// requireNoKeys fails unless the etcd is as empty as it was.
+// requireNoKeys requires that the etcd is empty.
 func requireNoKeys(t *testing.T, client *clientv3.Client) {
 	t.Helper()
-	left, err := client.Get(context.WithoutCancel(t.Context()), "", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	remaining, err := client.Get(context.WithoutCancel(t.Context()), "", clientv3.WithPrefix(), clientv3.WithCountOnly())
 	require.NoError(t, err)
-	require.Zero(t, left.Count, "keys that bench left behind")
+	require.Zero(t, remaining.Count, "keys that bench did not delete")
 }
 
-// Not parallel: its temporary directory is the environment's.
-func TestBenchWithAnEtcdOfItsOwn(t *testing.T) {
+// Not parallel: it sets the temporary directory of the process.
+func TestBenchWithItsOwnEtcd(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
-	got := run(t, "", tinyBench()...)
+	got := run(t, "", smallBench()...)
 	got.requireCode(t, 0, "bench")
 	for _, name := range bench.RowNames() {
 		require.Regexp(t, `(?m)^`+name+` +[0-9.]+× +[0-9.]+× to [0-9.]+× .*reached .*`, got.out, "row %s", name)
-		require.Contains(t, got.out, "\n"+name+": ", "what row %s compares", name)
+		require.Contains(t, got.out, "\n"+name+": ", "the description of row %s", name)
 		require.Regexp(t, `(?m)^rtmanager: bench: `+name+`: .*target .*reached$`, got.err, "progress of row %s", name)
 	}
-	require.Contains(t, got.out, "embedded etcd; 200 records, 4 writers, 3 readers, 5 subscribers, 50ms a side")
-	require.NotContains(t, got.err, "\x1b", "there is no line that changes in a pipe")
-	left, err := os.ReadDir(temporary)
+	require.Contains(t, got.out, "embedded etcd; 200 records, 4 writers, 3 readers, 5 subscribers, 50ms per side")
+	require.NotContains(t, got.err, "\x1b", "no line is rewritten in a pipe")
+	remaining, err := os.ReadDir(temporary)
 	require.NoError(t, err)
-	require.Empty(t, left, "the temporary data directory must be gone")
+	require.Empty(t, remaining, "the temporary data directory must be removed")
 }
 
-func TestBenchOfAnEtcdThatExists(t *testing.T) {
+func TestBenchOfAnExistingEtcd(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
-	got := run(t, "", tinyBench("-o", "json", "--etcd-endpoints", server.Endpoint(), "--etcd-prefix", "/eu/")...)
+	got := run(t, "", smallBench("-o", "json", "--etcd-endpoints", server.Endpoint(), "--etcd-prefix", "/eu/")...)
 	got.requireCode(t, 0, "bench")
 	requireNoKeys(t, server.Client())
 	require.Contains(t, got.err, "etcd at "+server.Endpoint())
-	require.Contains(t, got.err, " under /eu/rtmanager-bench/", "where its keys are")
+	require.Contains(t, got.err, " under /eu/rtmanager-bench/", "the prefix of its keys")
 
 	var report struct {
 		Machine map[string]any               `json:"machine"`
@@ -74,7 +74,7 @@ func TestBenchOfAnEtcdThatExists(t *testing.T) {
 	}
 }
 
-// interruptingWriter interrupts once it is told what it waits for.
+// interruptingWriter interrupts when the awaited text is written.
 type interruptingWriter struct {
 	mu        sync.Mutex
 	text      bytes.Buffer
@@ -99,16 +99,16 @@ func TestInterruptedBenchCleansUp(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		defer interrupt()
 		errs := &interruptingWriter{awaited: awaited, interrupt: interrupt}
-		args := tinyBench("--etcd-endpoints", server.Endpoint(), "--duration", "1s", "--row", "update-rate", "--row", "subscribers")
+		args := smallBench("--etcd-endpoints", server.Endpoint(), "--duration", "1s", "--row", "update-rate", "--row", "subscribers")
 		var out bytes.Buffer
 		code := cli.Main(ctx, args, cli.Streams{Out: &out, Err: errs, LookupEnv: func(string) (string, bool) { return "", false }})
-		require.Equal(t, 130, code, "interrupted at %q it said\n%s", awaited, errs.text.String())
+		require.Equal(t, 130, code, "interrupted at %q it printed\n%s", awaited, errs.text.String())
 		require.Contains(t, errs.text.String(), "remove /rtmanager-bench/")
 		requireNoKeys(t, server.Client())
 	}
 }
 
-func TestBadFlagsOfBench(t *testing.T) {
+func TestInvalidFlagsOfBench(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		args []string
@@ -132,24 +132,24 @@ func TestBadFlagsOfBench(t *testing.T) {
 	} {
 		got := run(t, "", append([]string{"bench"}, c.args...)...)
 		got.requireCode(t, 2, c.args)
-		require.Contains(t, got.err, c.want, "%q complained", c.args)
-		require.Contains(t, got.err, "hint: see `rtmanager bench --help`\n", "%q complained", c.args)
+		require.Contains(t, got.err, c.want, "%q printed to stderr", c.args)
+		require.Contains(t, got.err, "hint: see `rtmanager bench --help`\n", "%q printed to stderr", c.args)
 		require.Empty(t, got.out)
 	}
 }
 
-// Nobody's cluster is loaded because a variable happened to be set.
+// A variable for daemons does not put load on a cluster.
 func TestBenchIgnoresTheEnvironmentOfDaemons(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"RTMANAGER_ETCD_ENDPOINTS": nobody, "RTMANAGER_CONFIG": "missing.yaml", "RTMANAGER_LISTEN": "x"}
-	got := commandLine{args: tinyBench("--row", "update-latency", "-o", "json"), env: env}.run(t.Context())
+	env := map[string]string{"RTMANAGER_ETCD_ENDPOINTS": unusedAddress, "RTMANAGER_CONFIG": "missing.yaml", "RTMANAGER_LISTEN": "x"}
+	got := commandLine{args: smallBench("--row", "update-latency", "-o", "json"), env: env}.run(t.Context())
 	got.requireCode(t, 0, "bench")
 	require.Contains(t, got.out, `"etcd":"embedded"`)
 }
 
-func TestBenchWithoutItsEtcd(t *testing.T) {
+func TestBenchOfAnUnreachableEtcd(t *testing.T) {
 	t.Parallel()
-	got := run(t, "", tinyBench("--etcd-endpoints", nobody, "--etcd-dial-timeout", "200ms")...)
+	got := run(t, "", smallBench("--etcd-endpoints", unusedAddress, "--etcd-dial-timeout", "200ms")...)
 	got.requireCode(t, 5, "bench")
 	require.Contains(t, got.err, "no answer within 200ms (--etcd-dial-timeout)")
 	require.NotContains(t, got.err, "left behind")

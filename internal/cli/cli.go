@@ -1,6 +1,3 @@
-// Package cli is the command line of rtmanager: one verb a file, on top of the
-// REST client, and serve, which runs the daemon. Data goes to standard output,
-// talk to standard error, and the exit code says how it ended.
 package cli
 
 import (
@@ -15,20 +12,24 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/output"
+	"galaxy/rtmanager/internal/cli/internal/render"
 )
 
-// Streams is what the command line has of the world outside.
+// Streams are the command line's connections to the outside.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// LookupEnv reads the environment, as os.LookupEnv does.
+	// LookupEnv reads the environment, like os.LookupEnv.
 	LookupEnv func(name string) (string, bool)
-	// Now is the clock that ages are reckoned by and transitions are dated with.
+	// Now is the clock for ages and for the times of transitions.
 	Now func() time.Time
-	// Terminal reports whether Out is read by a person: only then are there
-	// colours and shortened values.
+	// Terminal reports whether Out is a terminal. Only then are statuses colored and
+	// long values shortened.
 	Terminal bool
-	// ErrTerminal reports whether Err is: only then is a line on it rewritten.
+	// ErrTerminal reports whether Err is a terminal. Only then is a line rewritten.
 	ErrTerminal bool
 }
 
@@ -40,8 +41,8 @@ func SystemStreams() Streams {
 	}
 }
 
-// Main runs one command line, without the program's name, and returns its exit
-// code. It ends soon after ctx does, which means an interrupt.
+// Main runs one command line, without the program's name, and returns its exit code. It
+// returns soon after ctx ends, which means an interrupt.
 func Main(ctx context.Context, args []string, streams Streams) int {
 	a := &app{streams: streams}
 	root := a.root()
@@ -50,49 +51,49 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	cmd, err := root.ExecuteContextC(ctx)
-	var write writeError
+	var write exit.WriteError
 	switch {
 	case err == nil:
-		return exitOK
+		return exit.OK
 	case !a.started:
-		// Nothing ran yet, so what is wrong is the command line itself.
-		err = usageError{err: err, see: cmd.CommandPath()}
+		// No command has run, so the error is in the command line itself.
+		err = exit.UsageError{Err: err, See: cmd.CommandPath()}
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		// Whoever interrupts knows that, but not what became of a write.
+		// The user knows of the interrupt, but not of the outcome of a write.
 		if errors.As(err, &write) {
-			a.report(err)
+			a.reporter().Report(err)
 		}
-		return exitInterrupted
+		return exit.Interrupted
 	}
-	a.report(err)
-	return exitCode(err)
+	a.reporter().Report(err)
+	return exit.Code(err)
 }
 
 // app is one run of the command line.
 type app struct {
-	streams Streams
-	globals globals
-	started bool // a verb has begun to run
-	daemon  bool // this process is one, so hints about another do not apply
+	streams  Streams
+	globals  globals
+	started  bool // a command has started to run
+	noDaemon bool // the command uses no other daemon
 }
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rtmanager",
-		Short: "Run games, and remember what each game's runtime is doing",
-		Long: `rtmanager runs one container per game, keeps one linearizable runtime record of
-each, moves it through its life by compare-and-swap, and tells every change to
-whoever watches.
+		Short: "Run games, and keep a record of each game's runtime",
+		Long: `rtmanager runs one container per game and keeps one linearizable runtime record
+per game. Records change by compare-and-swap, and every change is streamed to
+watchers.
 
-"rtmanager serve" runs the daemon with everything it needs; the other verbs
-talk to a daemon.`,
+"rtmanager serve" runs the daemon with everything it needs; the other commands
+connect to a daemon.`,
 		Example: `  rtmanager serve                                      # the daemon, on 127.0.0.1:8080
   rtmanager start game-1 --image gameserver:1.0.0      # run a game
   rtmanager list --status running
-  rtmanager explain game-1                             # what it is doing, and why
+  rtmanager explain game-1                             # its state and history
   rtmanager put -f game.yaml                           # insert or overwrite a record
   rtmanager set-status game-1 --from running --to stopped
-  rtmanager watch                                      # every change, as it happens`,
+  rtmanager watch                                      # stream every change`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -109,72 +110,65 @@ talk to a daemon.`,
 	return root
 }
 
-// verb makes a function the body of a command: it checks the flags that all
-// verbs share, and names the command and its game in every error.
-func (a *app) verb(body func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+// runE returns the RunE function of a command. It checks the flags that all commands
+// share, and adds the command and its arguments to every error.
+func (a *app) runE(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := errors.Join(a.globals.check(), noEmptyFlags(cmd)); err != nil {
+		if err := errors.Join(a.globals.validate(), rejectEmptyFlags(cmd)); err != nil {
 			return err
 		}
 		a.started = true
-		if err := body(cmd, args); err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(append([]string{cmd.Name()}, plainAll(args)...), " "), err)
+		if err := run(cmd, args); err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(append([]string{cmd.Name()}, render.Args(args)...), " "), err)
 		}
 		return nil
 	}
 }
 
-// noEmptyFlags refuses a flag that is given as an empty text. That is a script's
-// unset variable, and taken for "not given" it would drop a guard or a filter in
-// silence. Only a reason may be empty; serve's settings have their own rules.
-func noEmptyFlags(cmd *cobra.Command) error {
+// rejectEmptyFlags rejects an empty flag value. It is usually an unset variable of a
+// script; treated as "not given", it would drop a guard or a filter without an error.
+// Only a reason may be empty; the settings of serve have rules of their own.
+func rejectEmptyFlags(cmd *cobra.Command) error {
 	if cmd.Name() == "serve" {
 		return nil
 	}
-	var faults []error
+	var errs []error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "reason" {
-			faults = append(faults, fmt.Errorf("--%s is empty; give it a value or leave it out", f.Name))
+			errs = append(errs, fmt.Errorf("--%s is empty; give it a value or omit it", f.Name))
 		}
 	})
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// helpCommand is cobra's, but for an error where there is nothing to tell.
-func helpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [VERB]",
-		Short: "Tell about a verb or a topic",
-		Long:  "Help tells about a verb or a topic, as --help does.",
-		Example: `  rtmanager help set-status
-  rtmanager help exit-codes`,
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-			var verbs []string
-			for _, verb := range cmd.Root().Commands() {
-				if len(args) == 0 && strings.HasPrefix(verb.Name(), begun) && (verb.IsAvailableCommand() || verb.IsAdditionalHelpTopicCommand()) {
-					verbs = append(verbs, cobra.CompletionWithDesc(verb.Name(), verb.Short))
-				}
-			}
-			return verbs, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err != nil {
-				return err
-			}
-			if len(rest) > 0 {
-				return fmt.Errorf("help is about one verb or topic, got %q", args)
-			}
-			about.InitDefaultHelpFlag() // or the help would not list it
-			return about.Help()
-		},
+func (a *app) printer() *output.Printer {
+	return &output.Printer{
+		Out: a.streams.Out, Err: a.streams.Err, Format: output.Format(a.globals.output),
+		Terminal: a.streams.Terminal, Color: a.globals.hasColor(), NoHeaders: a.globals.noHeaders, Now: a.streams.Now,
 	}
 }
 
-// oneGame wants exactly one argument, a game id.
+func (a *app) reporter() exit.Reporter {
+	return exit.Reporter{
+		Out: a.streams.Err, Now: a.streams.Now, Server: a.globals.server, Timeout: a.globals.timeout, NoDaemon: a.noDaemon,
+	}
+}
+
+// user returns the name of the user, which is the actor of writes; it may be empty.
+func (a *app) user() string {
+	user, _ := a.streams.LookupEnv("USER")
+	return user
+}
+
+// messagef prints a message of a command to standard error.
+func (a *app) messagef(cmd, format string, args ...any) {
+	fmt.Fprintf(a.streams.Err, "rtmanager: %s: %s\n", cmd, fmt.Sprintf(format, args...))
+}
+
+// oneGame requires exactly one argument, a game id.
 func oneGame(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%s wants one GAME, got %d arguments", cmd.Name(), len(args))
+		return fmt.Errorf("%s requires one GAME, got %d arguments", cmd.Name(), len(args))
 	}
 	return nil
 }

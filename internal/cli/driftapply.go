@@ -8,98 +8,88 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
-	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// applyDrift acts on the findings that propose something.
-func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report drift.Report, sure bool) error {
+var errNotConfirmed = errors.New("not confirmed; nothing was done")
+
+// applyDrift applies the findings that propose an action.
+func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report drift.Report, confirmed bool) error {
 	var findings []drift.Finding
 	for _, f := range report.Findings {
 		if f.Action != drift.ActionNone {
 			findings = append(findings, f)
 		}
 	}
+	printer := a.printer()
 	if len(findings) == 0 {
-		return a.printResults(nil)
+		return printer.DriftResults(nil)
 	}
-	if !sure {
-		if err := a.driftTable(findings).write(a.streams.Err, true, nil); err != nil {
+	if !confirmed {
+		if err := printer.DriftPreview(a.streams.Err, findings); err != nil {
 			return err
 		}
-		if !a.confirmed(fmt.Sprintf("Act on %s?", counted(len(findings), "finding"))) {
-			return errors.New("nothing was done")
+		if !a.confirm(fmt.Sprintf("Apply %s?", render.Count(len(findings), "finding"))) {
+			return errNotConfirmed
 		}
 	}
-	results, err := client.ApplyDrift(ctx, findings, a.origin(originFlags{}).Actor)
-	errPrint := a.printResults(results)
+	results, err := client.ApplyDrift(ctx, findings, a.user())
+	errPrint := printer.DriftResults(results)
 	if err != nil {
-		err = writeError{err: err, unknown: "some of it may have been done; `rtmanager drift` shows what is left"}
+		err = exit.WriteError{Err: err, UnknownHint: "some actions may have been applied; `rtmanager drift` shows what remains"}
 	}
 	return errors.Join(err, errPrint, notApplied(results))
 }
 
-func (a *app) printResults(results []drift.ApplyResult) error {
-	if encoder, ok := a.encoder(a.streams.Out); ok {
-		return encoder.encode(api.DriftApplied{Results: append([]drift.ApplyResult{}, results...)})
-	}
-	if len(results) == 0 && a.globals.output == "" {
-		_, err := fmt.Fprintln(a.streams.Out, "nothing to act on")
-		return err
-	}
-	t := &table{header: []string{"RESULT", "GAME", "ACTION", "NODE", "REASON"}}
-	for _, r := range results {
-		t.add(cell(string(r.Status)), cell(r.GameID), cell(string(r.Action)), cell(r.Region+"/"+r.Node), reasonCell(r.Reason))
-	}
-	return a.printTable(t)
-}
-
-// notApplied is an error that counts what was not done, nil for nothing.
+// notApplied returns an error with the number of findings that were not applied, nil for
+// none.
 func notApplied(results []drift.ApplyResult) error {
 	count := map[drift.ApplyStatus]int{}
 	for _, r := range results {
 		count[r.Status]++
 	}
-	switch left := len(results) - count[drift.ApplyDone]; {
-	case left == 0:
+	switch remaining := len(results) - count[drift.ApplyDone]; {
+	case remaining == 0:
 		return nil
-	case count[drift.ApplyStale]+count[drift.ApplyBlocked] < left:
-		return fmt.Errorf("%d of %s not applied", left, counted(len(results), "finding"))
+	case count[drift.ApplyStale]+count[drift.ApplyBlocked] < remaining:
+		return fmt.Errorf("%d of %s not applied", remaining, render.Count(len(results), "finding"))
 	case count[drift.ApplyStale] > 0:
-		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), runtime.ErrConflict)
+		return fmt.Errorf("%d of %s not applied: %w", remaining, render.Count(len(results), "finding"), runtime.ErrConflict)
 	default:
-		return fmt.Errorf("%d of %s not applied: %w", left, counted(len(results), "finding"), operation.ErrRefused)
+		return fmt.Errorf("%d of %s not applied: %w", remaining, render.Count(len(results), "finding"), operation.ErrRefused)
 	}
 }
 
-func (a *app) releaseBrakes(ctx context.Context, client *httpclient.Client, report drift.Report, sure bool) error {
+func (a *app) releaseBrakes(ctx context.Context, client *httpclient.Client, report drift.Report, confirmed bool) error {
 	if len(report.Brakes) == 0 {
-		_, err := fmt.Fprintln(a.streams.Out, "no brake is on")
+		_, err := fmt.Fprintln(a.streams.Out, "no brake is engaged")
 		return err
 	}
-	if !sure && !a.confirmed(fmt.Sprintf("Release %s?", counted(len(report.Brakes), "brake"))) {
-		return errors.New("nothing was done")
+	if !confirmed && !a.confirm(fmt.Sprintf("Release %s?", render.Count(len(report.Brakes), "brake"))) {
+		return errNotConfirmed
 	}
-	var faults []error
+	var errs []error
 	for _, b := range report.Brakes {
-		at := plain(b.Region + "/" + b.Node)
+		node := render.Value(b.Region + "/" + b.Node)
 		if err := client.ReleaseBrake(ctx, b.Region, b.Node); err != nil {
-			faults = append(faults, fmt.Errorf("brake of %s: %w", at, err))
+			errs = append(errs, fmt.Errorf("brake of %s: %w", node, err))
 			continue
 		}
-		if _, err := fmt.Fprintf(a.streams.Out, "brake of %s released\n", at); err != nil {
-			faults = append(faults, err)
+		if _, err := fmt.Fprintf(a.streams.Out, "brake of %s released\n", node); err != nil {
+			errs = append(errs, err)
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// confirmed asks whoever sits there.
-func (a *app) confirmed(question string) bool {
+// confirm prints the question and reports whether the user confirms it.
+func (a *app) confirm(question string) bool {
 	fmt.Fprintf(a.streams.Err, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(a.streams.In).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
+	input, _ := bufio.NewReader(a.streams.In).ReadString('\n')
+	input = strings.ToLower(strings.TrimSpace(input))
+	return input == "y" || input == "yes"
 }

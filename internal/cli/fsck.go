@@ -3,13 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
-	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -17,24 +16,25 @@ func (a *app) fsckCommand() *cobra.Command {
 	var repair bool
 	cmd := &cobra.Command{
 		Use:   "fsck",
-		Short: "Prove that the store keeps its rules, and mend it when asked",
-		Long: `Fsck compares all records, their index and their ledger as of one revision: each
-record has exactly one index key, under its own status, holding its own
-container id; there is no other index key; the newest ledger entry tells how
-the record came to be; and every value can be read.
+		Short: "Check store consistency and optionally repair it",
+		Long: `Fsck compares all records, their index and their ledger at one revision. Each
+record must have exactly one index key, under its own status, with its own
+container id; there must be no other index key; the newest ledger entry must match
+the record; and every value must be readable.
 
-It exits with 0 when nothing is left to mend and with 1 otherwise. With --repair
-it mends what can be mended, each by a compare-and-swap pinned to what it saw. A
-record is never changed, and a value that cannot be read never rewritten.
+The exit code is 0 if no inconsistency remains, and 1 otherwise. With --repair it
+repairs what it can, each by a compare-and-swap at the revision that it read. It
+never changes a record and never overwrites an unreadable value.
 
-It takes as long as the store is large: --timeout counts only when it is given.`,
+The duration depends on the size of the store; there is no timeout unless --timeout
+is given.`,
 		Example: `  rtmanager fsck
   rtmanager fsck --repair
   rtmanager fsck -o json | jq '.findings[].key'`,
 		Args: noArguments,
 	}
-	cmd.Flags().BoolVar(&repair, "repair", false, "mend what can be mended")
-	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error {
+	cmd.Flags().BoolVar(&repair, "repair", false, "repair what can be repaired")
+	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		if !cmd.Flags().Changed("timeout") {
 			a.globals.timeout = 0
 		}
@@ -48,79 +48,35 @@ func (a *app) fsck(ctx context.Context, repair bool) error {
 		report, err := client.Check(ctx, repair)
 		switch {
 		case err != nil && repair:
-			return writeError{err: err, unknown: "some of it may have been mended; `rtmanager fsck` shows what is left"}
+			return exit.WriteError{Err: err, UnknownHint: "some repairs may have been made; `rtmanager fsck` shows what remains"}
 		case err != nil:
 			return err
 		}
-		if err := a.printReport(report, repair); err != nil {
+		if err := a.printer().CheckReport(report, repair); err != nil {
 			return err
 		}
-		return leftToMend(report, repair)
+		return remainingFindings(report, repair)
 	})
 }
 
-func (a *app) printReport(report ports.CheckReport, repair bool) error {
-	if encoder, ok := a.encoder(a.streams.Out); ok {
-		return encoder.encode(api.CheckFrom(report))
-	}
-	out := new(strings.Builder)
-	fmt.Fprintf(out, "checked %s, %s, %s at revision %d\n", counted(report.Records, "record"),
-		counted(report.IndexKeys, "index key"), counted(report.LedgerEntries, "ledger entry"), report.Revision)
-	for _, f := range report.Findings {
-		fmt.Fprintf(out, "\n%s  %s\n", f.Kind, plain(f.Key))
-		if f.GameID != "" {
-			fmt.Fprintf(out, "  game:    %s\n", plain(f.GameID))
-		}
-		fmt.Fprintf(out, "  found:   %s\n  %s\n", printable(f.Detail), repairLine(f, repair))
-	}
-	if len(report.Findings) == 0 {
-		fmt.Fprintln(out, "clean: every rule holds")
-	}
-	_, err := io.WriteString(a.streams.Out, out.String())
-	return err
-}
-
-func repairLine(f ports.CheckFinding, asked bool) string {
-	switch {
-	case f.Repaired:
-		return "mended:  " + printable(f.Repair)
-	case f.RepairError != "":
-		return "not mended: " + printable(f.RepairError)
-	case f.Repair == "":
-		return "repair:  a person has to decide"
-	case asked:
-		return "not mended: " + printable(f.Repair)
-	}
-	return "repair:  would " + printable(f.Repair)
-}
-
-func counted(n int, what string) string {
-	switch {
-	case n == 1:
-		return "1 " + what
-	case what == "ledger entry":
-		return fmt.Sprintf("%d ledger entries", n)
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// leftToMend is an error that says how many findings are left, nil for none.
-func leftToMend(report ports.CheckReport, repair bool) error {
-	left, mendable := 0, 0
+// remainingFindings returns an error with the number of findings that remain, nil for
+// none.
+func remainingFindings(report ports.CheckReport, repair bool) error {
+	remaining, repairable := 0, 0
 	for _, f := range report.Findings {
 		if f.Repaired {
 			continue
 		}
-		left++
+		remaining++
 		if f.Repair != "" {
-			mendable++
+			repairable++
 		}
 	}
 	switch {
-	case left == 0:
+	case remaining == 0:
 		return nil
-	case mendable > 0 && !repair:
-		return fmt.Errorf("%s left, of which `rtmanager fsck --repair` can mend %d", counted(left, "finding"), mendable)
+	case repairable > 0 && !repair:
+		return fmt.Errorf("%s remain, of which `rtmanager fsck --repair` can repair %d", render.Count(remaining, "finding"), repairable)
 	}
-	return fmt.Errorf("%s left", counted(left, "finding"))
+	return fmt.Errorf("%s remain", render.Count(remaining, "finding"))
 }

@@ -6,35 +6,36 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 func (a *app) getCommand() *cobra.Command {
-	var consistency consistency
+	var consistency flags.Consistency
 	cmd := &cobra.Command{
 		Use:   "get GAME",
 		Short: "Show one record",
-		Long: `Get shows a game's record and the revision at which it was last changed.
+		Long: `Get shows a game's record and the revision of its last change.
 
-With -o json or yaml the output is the record alone, in the form that put -f
-reads back.
+With -o json or yaml it prints the record alone, in the format that put -f reads.
 
-Linearizable, the default, shows everything that anybody was told is done. Local
-is the daemon's own copy, which may be a moment old and can be had without etcd.`,
+By default the read is linearizable: it includes every write that was acknowledged
+before. With --consistency local it comes from the daemon's cache, which may be
+slightly stale but works without etcd.`,
 		Example: `  rtmanager get game-1
   rtmanager get game-1 -o yaml > game-1.yaml
   rtmanager get game-1 -o json | jq -r .current_container_id`,
 		Args:              oneGame,
 		ValidArgsFunction: a.completeGame,
-		RunE: a.verb(func(cmd *cobra.Command, args []string) error {
-			local, err := consistency.local()
+		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
+			local, err := consistency.IsLocal()
 			if err != nil {
 				return err
 			}
 			return a.get(cmd.Context(), args[0], local)
 		}),
 	}
-	consistency.bind(cmd)
+	consistency.Bind(cmd)
 	return cmd
 }
 
@@ -51,9 +52,6 @@ func (a *app) get(ctx context.Context, gameID string, local bool) error {
 		if err != nil {
 			return err
 		}
-		if a.globals.output == "" {
-			return a.describe(found).write(a.streams.Out, false, a.globals.painter())
-		}
-		return a.printRecords([]runtime.VersionedRecord{found}, nil)
+		return a.printer().Record(found)
 	})
 }

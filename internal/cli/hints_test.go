@@ -14,56 +14,55 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// What a loser is advised must be something that can work.
-func TestAdviceAfterALostRace(t *testing.T) {
+// A hint after a conflict names something that can succeed.
+func TestHintsAfterAConflict(t *testing.T) {
 	t.Parallel()
-	removed := game("game")
+	removed := runningRecord("game")
 	removed.Status, removed.RemovedAt, removed.CurrentContainerID = runtime.StatusRemoved, &noon, ""
 	for name, c := range map[string]struct {
-		stands runtime.RuntimeRecord
-		args   []string
-		want   string
+		current runtime.RuntimeRecord
+		args    []string
+		want    string
 	}{
-		"somebody did the same": {stopped("game"), []string{"--from", "running", "--to", "stopped"}, "it is stopped already"},
-		"still possible":        {stopped("game"), []string{"--from", "running", "--to", "removed"}, "--from stopped acts on what stands"},
-		"not possible any more": {removed, []string{"--from", "running", "--to", "stopped"}, "what is removed cannot become stopped"},
-		"too early":             {game("game"), []string{"--from", "stopped", "--to", "running"}, "it is running already"},
-		"another container":     {game("game"), []string{"--from", "running", "--to", "stopped", "--container-id", "x"}, "--container-id guards against acting on another container"},
+		"same change":        {stoppedRecord("game"), []string{"--from", "running", "--to", "stopped"}, "the game is already stopped"},
+		"still possible":     {stoppedRecord("game"), []string{"--from", "running", "--to", "removed"}, "use --from stopped to change the current record"},
+		"no longer possible": {removed, []string{"--from", "running", "--to", "stopped"}, "a removed game cannot become stopped"},
+		"too early":          {runningRecord("game"), []string{"--from", "stopped", "--to", "running"}, "the game is already running"},
+		"another container":  {runningRecord("game"), []string{"--from", "running", "--to", "stopped", "--container-id", "x"}, "--container-id guards against changing the record of another container"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			handler, _ := api(t, c.stands)
-			got := run(t, serving(t, handler), append([]string{"set-status", "game"}, c.args...)...)
+			handler, _ := newAPI(t, c.current)
+			got := run(t, serveHandler(t, handler), append([]string{"set-status", "game"}, c.args...)...)
 			got.requireCode(t, 3, c.args)
-			require.Contains(t, got.err, "hint: `rtmanager history game` shows who changed it; "+c.want)
-			require.Contains(t, got.err, "\n  stands: status "+string(c.stands.Status)+", container ")
+			require.Contains(t, got.err, "hint: `rtmanager history game` shows the change; "+c.want)
+			require.Contains(t, got.err, "\n  current: status "+string(c.current.Status)+", container ")
 			require.Contains(t, got.err, "since 2026-03-01T12:00:00Z (24h ago)\n")
 		})
 	}
 }
 
-func TestAdviceAfterAStalePut(t *testing.T) {
+func TestHintsAfterAStalePut(t *testing.T) {
 	t.Parallel()
-	handler, store := api(t, game("game"))
-	server := serving(t, handler)
-	stands, err := store.GetVersioned(t.Context(), "game")
+	handler, store := newAPI(t, runningRecord("game"))
+	server := serveHandler(t, handler)
+	current, err := store.GetVersioned(t.Context(), "game")
 	require.NoError(t, err)
 	put := func(id, revision string) result {
 		args := []string{"put", "-f", "-", "--if-revision", revision}
 		return commandLine{args: args, server: server, stdin: records(id)}.run(t.Context())
 	}
 	got := put("game", "0")
-	got.requireCode(t, 3, "put a game that is there as a new one")
-	require.Contains(t, got.err, fmt.Sprintf("--if-revision %d would overwrite what stands", stands.Revision))
-	got = put("nobody", "7")
-	got.requireCode(t, 3, "put a game that is not there over a revision")
+	got.requireCode(t, 3, "put an existing game as a new one")
+	require.Contains(t, got.err, fmt.Sprintf("--if-revision %d overwrites the current record", current.Revision))
+	got = put("missing", "7")
+	got.requireCode(t, 3, "put a missing game over a revision")
 	require.Contains(t, got.err, "but there is no record")
-	require.Contains(t, got.err, "hint: leave --if-revision out, or use 0, to insert it")
-	require.NotContains(t, got.err, "stands:")
+	require.Contains(t, got.err, "hint: omit --if-revision, or use 0, to insert the record")
+	require.NotContains(t, got.err, "current:")
 }
 
-// An id is chosen by somebody else, and a suggested command is made to be
-// copied into a shell.
+// A suggested command can be copied into a shell, whatever the id contains.
 func TestSuggestedCommandsAreSafeToCopy(t *testing.T) {
 	t.Parallel()
 	for id, word := range map[string]string{
@@ -77,91 +76,91 @@ func TestSuggestedCommandsAreSafeToCopy(t *testing.T) {
 	} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			handler, _ := api(t, stopped(id))
-			got := run(t, serving(t, handler), "set-status", "--from", "running", "--to", "removed", "--", id)
+			handler, _ := newAPI(t, stoppedRecord(id))
+			got := run(t, serveHandler(t, handler), "set-status", "--from", "running", "--to", "removed", "--", id)
 			got.requireCode(t, 3, id)
-			require.Contains(t, got.err, "hint: `rtmanager history "+word+"` shows who changed it")
+			require.Contains(t, got.err, "hint: `rtmanager history "+word+"` shows the change")
 			require.NotContains(t, got.err, "\u202e")
 		})
 	}
 }
 
-func TestNobodyAnswers(t *testing.T) {
+func TestNoDaemonResponds(t *testing.T) {
 	t.Parallel()
-	for verb, args := range verbs {
-		got := commandLine{args: append([]string{verb}, args...), stdin: records("game")}.run(t.Context())
-		got.requireCode(t, 5, verb)
+	for command, args := range clientCommands {
+		got := commandLine{args: append([]string{command}, args...), stdin: records("game")}.run(t.Context())
+		got.requireCode(t, 5, command)
 		require.Contains(t, got.err, "connection refused")
-		require.Contains(t, got.err, "hint: asked "+nobody+"; start a daemon with `rtmanager serve`, or name another with --server or RTMANAGER_SERVER\n")
+		require.Contains(t, got.err, "hint: no daemon responds at "+unusedAddress+"; start one with `rtmanager serve`, or select another with --server or RTMANAGER_SERVER\n")
 	}
 }
 
-func TestPasswordOfAServerIsNotTold(t *testing.T) {
+func TestPasswordOfAServerIsNotPrinted(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"list", "watch", "version"} {
-		got := run(t, "http://ada:secret@127.0.0.1:1", verb)
-		got.requireCode(t, 5, verb)
-		require.Contains(t, got.err, "hint: asked http://…@127.0.0.1:1;")
+	for _, command := range []string{"list", "watch", "version"} {
+		got := run(t, "http://ada:secret@127.0.0.1:1", command)
+		got.requireCode(t, 5, command)
+		require.Contains(t, got.err, "hint: no daemon responds at http://…@127.0.0.1:1;")
 		require.NotContains(t, got.err, "secret")
 	}
 }
 
-// away is a store behind a daemon that answers, but has no etcd to answer from.
-type away struct{ ports.Store }
+// unavailableStore is the store of a daemon that responds but has lost its etcd.
+type unavailableStore struct{ ports.Store }
 
-func (away) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+func (unavailableStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, fmt.Errorf("read from etcd: %w", runtime.ErrUnavailable)
 }
 
-func TestTheDaemonAnswersButItsStoreDoesNot(t *testing.T) {
+func TestTheDaemonRespondsButItsStoreDoesNot(t *testing.T) {
 	t.Parallel()
-	daemon, err := httpserver.New(away{memstore.New()}, httpserver.Config{})
+	daemon, err := httpserver.New(unavailableStore{memstore.New()}, httpserver.Config{})
 	require.NoError(t, err)
-	server := serving(t, daemon.Handler())
+	server := serveHandler(t, daemon.Handler())
 	got := run(t, server, "list")
 	got.requireCode(t, 5, "list")
-	require.Contains(t, got.err, "hint: the daemon at "+server+" answers, but cannot do this now; its log says why")
+	require.Contains(t, got.err, "hint: the daemon at "+server+" is running but cannot do this now; see its log for the reason")
 }
 
-// Whatever else listens there is told from a daemon.
-func TestSomethingElseAnswers(t *testing.T) {
+// A server that is not a daemon is recognized.
+func TestAnotherServerResponds(t *testing.T) {
 	t.Parallel()
-	server := serving(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
 	}))
-	for verb, args := range verbs {
-		got := commandLine{args: append([]string{verb}, args...), server: server, stdin: records("game")}.run(t.Context())
-		got.requireCode(t, 1, verb)
-		require.Contains(t, got.err, "418 I'm a teapot, which is not an answer of the API")
+	for command, args := range clientCommands {
+		got := commandLine{args: append([]string{command}, args...), server: server, stdin: records("game")}.run(t.Context())
+		got.requireCode(t, 1, command)
+		require.Contains(t, got.err, "418 I'm a teapot, which is not a response of the API")
 	}
 }
 
-func TestForgottenAndForeignRevisions(t *testing.T) {
+func TestCompactedAndForeignRevisions(t *testing.T) {
 	t.Parallel()
-	handler, store := api(t, game("a"), game("b"), game("c"))
-	server := serving(t, handler)
+	handler, store := newAPI(t, runningRecord("a"), runningRecord("b"), runningRecord("c"))
+	server := serveHandler(t, handler)
 	last, err := store.Revision(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, store.Compact(last))
 
 	got := run(t, server, "watch", "--from-revision", "1")
 	got.requireCode(t, 1, "watch from a compacted revision")
-	require.Contains(t, got.err, "hint: start over with a snapshot: leave --from-revision out, or add --resync")
+	require.Contains(t, got.err, "hint: restart with a snapshot: omit --from-revision, or add --resync")
 	got = run(t, server, "watch", "--from-revision", "99999")
 	got.requireCode(t, 1, "watch from the future")
-	require.Contains(t, got.err, "hint: the revision is from the future, or of another store: leave --from-revision out")
+	require.Contains(t, got.err, "hint: the revision is in the future, or belongs to another store: omit --from-revision")
 }
 
 func TestNoSuchGame(t *testing.T) {
 	t.Parallel()
-	handler, _ := api(t)
-	server := serving(t, handler)
+	handler, _ := newAPI(t)
+	server := serveHandler(t, handler)
 	for _, args := range [][]string{
-		{"get", "nobody"}, {"history", "nobody"}, {"set-status", "nobody", "--from", "running", "--to", "stopped"},
+		{"get", "missing"}, {"history", "missing"}, {"set-status", "missing", "--from", "running", "--to", "stopped"},
 	} {
 		got := run(t, server, args...)
 		got.requireCode(t, 4, args)
-		require.Contains(t, got.err, "rtmanager: "+args[0]+" nobody: ")
-		require.Contains(t, got.err, "no such game\nhint: `rtmanager list` shows the games there are\n")
+		require.Contains(t, got.err, "rtmanager: "+args[0]+" missing: ")
+		require.Contains(t, got.err, "no such game\nhint: `rtmanager list` lists the games\n")
 	}
 }

@@ -8,23 +8,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
-	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/flags"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 const (
-	// listPage is how many records a list asks for at a time.
-	listPage = 1000
-	// listAttempts is how often a list starts over whose revision the store has
-	// forgotten on the way.
-	listAttempts = 3
+	// listPageSize is the maximum number of records in one page.
+	listPageSize = 1000
+	// maxListAttempts bounds how often a list starts over because the store has
+	// compacted its revision.
+	maxListAttempts = 3
 )
 
 type listFlags struct {
-	filter      recordFilter
+	filter      flags.Filter
 	limit       int
-	consistency consistency
+	consistency flags.Consistency
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -32,27 +34,27 @@ func (a *app) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
-		Short:   "List records, as of one revision",
-		Long: `List shows every record, or those that pass the filters. However long the list,
-all of it stands at one revision.
+		Short:   "List records at one revision",
+		Long: `List shows every record, or those that match the filters. The whole list is at one
+revision, however long it is.
 
-Stored values that cannot be read are reported on standard error after the
-list, and make the exit code 1. With -o json the output is the API's object,
-{"revision":…,"items":[…]}; with --limit it names in "continue" where the list
-was cut off.
+Corrupt values are reported on standard error after the list, with exit code 1.
+With -o json the output is the API's object, {"revision":…,"items":[…]}; with
+--limit its "continue" is where the list ends.
 
-Linearizable, the default, shows everything that anybody was told is done. Local
-is the daemon's own copy, which may be a moment old and can be had without etcd.`,
+By default the read is linearizable: it includes every write that was acknowledged
+before. With --consistency local it comes from the daemon's cache, which may be
+slightly stale but works without etcd.`,
 		Example: `  rtmanager list
   rtmanager list --status running --region eu
   rtmanager list -o wide
   rtmanager list -o json | jq -r '.items[].game_id'`,
 		Args: noArguments,
 	}
-	flags.filter.bind(cmd)
-	cmd.Flags().IntVar(&flags.limit, "limit", 0, "stop after `N` records; 0 lists all")
-	flags.consistency.bind(cmd)
-	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), flags) })
+	flags.filter.Bind(cmd)
+	cmd.Flags().IntVar(&flags.limit, "limit", 0, "maximum number `N` of records; 0 lists all")
+	flags.consistency.Bind(cmd)
+	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), flags) })
 	return cmd
 }
 
@@ -61,104 +63,96 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 	if err != nil {
 		return err
 	}
-	var all ports.Page
-	err = a.withClient(ctx, httpclient.Config{}, func(ctx context.Context, client *httpclient.Client) (err error) {
-		for range listAttempts {
-			all, err = a.collect(ctx, client, query, flags.limit)
+	var list ports.Page
+	err = a.withClient(httpclient.Config{}, func(client *httpclient.Client) (err error) {
+		for range maxListAttempts {
+			list, err = a.listAll(ctx, client, query, flags.limit)
 			if !errors.Is(err, runtime.ErrCompacted) {
 				return err
 			}
 		}
-		return advisedError{err, "the list took longer than the store remembers its revision; filter it, or make the store remember longer"}
+		return exit.HintError{Err: err, Hint: "the list took longer than the store keeps its revision; use filters, or a longer --etcd-retention of the daemons"}
 	})
 	if err != nil {
 		return err
 	}
-	if err := a.printList(all); err != nil {
+	if err := a.printer().Page(list); err != nil {
 		return err
 	}
-	if all.Next != "" {
-		fmt.Fprintf(a.streams.Err, "rtmanager: list: stopped at --limit %d; there are more\n", flags.limit)
+	if list.Next != "" {
+		a.messagef("list", "showing the first %d records (--limit)", flags.limit)
 	}
-	return a.reportDamage(all.Corrupt)
+	return a.reportCorrupt(list.Corrupt)
 }
 
-// query returns what to ask for, without the size of its pages.
+// query returns the query without the size of its pages.
 func (f listFlags) query() (ports.PageQuery, error) {
-	var faults []error
-	local, err := f.consistency.local()
-	if err != nil {
-		faults = append(faults, err)
-	}
+	local, errConsistency := f.consistency.IsLocal()
+	var errLimit error
 	if f.limit < 0 {
-		faults = append(faults, &runtime.InvalidError{Field: "--limit", Reason: fmt.Sprintf("is %d; use 1 or more, or 0 for all", f.limit)})
+		errLimit = &runtime.InvalidError{Field: "--limit", Reason: fmt.Sprintf("is %d; use 1 or more, or 0 for all", f.limit)}
 	}
-	status, err := f.filter.status()
-	return ports.PageQuery{Status: status, Region: f.filter.region, Node: f.filter.node, Local: local}, errors.Join(append(faults, err)...)
+	status, errStatus := f.filter.Status()
+	return ports.PageQuery{Status: status, Region: f.filter.Region, Node: f.filter.Node, Local: local, Limit: listPageSize},
+		errors.Join(errConsistency, errLimit, errStatus)
 }
 
-// collect follows the pages to the end or to the limit, and gives them as one.
-func (a *app) collect(ctx context.Context, client *httpclient.Client, query ports.PageQuery, limit int) (ports.Page, error) {
-	all := ports.Page{Records: []runtime.VersionedRecord{}}
-	for {
-		query.Limit = listPage
-		if limit > 0 {
-			query.Limit = min(listPage, limit-len(all.Records))
-		}
-		page, err := a.page(ctx, client, query)
+// listAll reads all pages, up to the limit if it is not 0, and returns them as one.
+func (a *app) listAll(ctx context.Context, client *httpclient.Client, query ports.PageQuery, limit int) (ports.Page, error) {
+	list := ports.Page{Records: []runtime.VersionedRecord{}}
+	reader := pageReader{globals: &a.globals, client: client, list: &list, limit: limit}
+	for page, err := range ports.AllPages(ctx, reader, query) {
 		if err != nil {
 			return ports.Page{}, err
 		}
-		all.Revision, all.Next = page.Revision, page.Next
-		all.Records = append(all.Records, page.Records...)
-		all.Corrupt = append(all.Corrupt, page.Corrupt...)
-		if page.Next == "" || limit > 0 && len(all.Records) >= limit {
-			return all, nil
+		list.Revision, list.Next = page.Revision, page.Next
+		list.Records = append(list.Records, page.Records...)
+		list.Corrupt = append(list.Corrupt, page.Corrupt...)
+		if limit > 0 && len(list.Records) >= limit {
+			break
 		}
-		query.Revision, query.After = page.Revision, page.Next
 	}
+	return list, nil
 }
 
-func (a *app) page(ctx context.Context, client *httpclient.Client, query ports.PageQuery) (ports.Page, error) {
-	ctx, cancel := a.globals.bounded(ctx)
+// pageReader reads the next page of a list: within --timeout, and not beyond the limit.
+type pageReader struct {
+	globals *globals
+	client  *httpclient.Client
+	list    *ports.Page // the records so far
+	limit   int         // 0 means no limit
+}
+
+func (r pageReader) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
+	ctx, cancel := r.globals.withTimeout(ctx)
 	defer cancel()
-	return client.ListPage(ctx, query)
+	if r.limit > 0 {
+		query.Limit = min(query.Limit, r.limit-len(r.list.Records))
+	}
+	return r.client.ListPage(ctx, query)
 }
 
-func (a *app) printList(all ports.Page) error {
-	if encoder, ok := a.encoder(a.streams.Out); ok {
-		page := api.PageFrom(all)
-		page.Continue = all.Next
-		return encoder.encode(page)
+// reportCorrupt prints each corrupt value and returns an error if there is any.
+func (a *app) reportCorrupt(values []*runtime.CorruptError) error {
+	for _, v := range values {
+		a.reportCorruptValue(v)
 	}
-	if len(all.Records) == 0 && len(all.Corrupt) == 0 {
-		fmt.Fprintf(a.streams.Err, "rtmanager: list: no such records at revision %d\n", all.Revision)
+	if len(values) == 0 {
 		return nil
 	}
-	return a.printTable(a.recordTable(all.Records))
+	return corruptCountError(len(values))
 }
 
-// reportDamage names each value that could not be read and returns an error
-// when there was one.
-func (a *app) reportDamage(damaged []*runtime.CorruptError) error {
-	for _, d := range damaged {
-		fmt.Fprintf(a.streams.Err, "rtmanager: damaged: key %q: %s\n", d.Key, printable(d.Reason))
-	}
-	if len(damaged) == 0 {
-		return nil
-	}
-	return damageError(len(damaged))
+func (a *app) reportCorruptValue(value *runtime.CorruptError) {
+	fmt.Fprintf(a.streams.Err, "rtmanager: corrupt: key %q: %s\n", value.Key, render.Printable(value.Reason))
 }
 
-// damageError counts the values that could not be read.
-type damageError int
+// corruptCountError is a number of corrupt values.
+type corruptCountError int
 
-func (e damageError) Error() string {
-	if e == 1 {
-		return "1 stored value could not be read"
-	}
-	return fmt.Sprintf("%d stored values could not be read", int(e))
+func (e corruptCountError) Error() string {
+	return render.Count(int(e), "stored value") + " could not be read"
 }
 
 // Is reports whether target is runtime.ErrCorrupt.
-func (e damageError) Is(target error) bool { return target == runtime.ErrCorrupt }
+func (e corruptCountError) Is(target error) bool { return target == runtime.ErrCorrupt }

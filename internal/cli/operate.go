@@ -8,95 +8,97 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/flags"
+	"galaxy/rtmanager/internal/cli/internal/output"
+	"galaxy/rtmanager/internal/cli/internal/progress"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// learnTime is how long it is tried to learn what came of an operation of which
-// nothing is heard any more.
-const learnTime = time.Minute
+// outcomeTimeout bounds how long a command tries to get the outcome of an operation
+// whose daemon sends nothing.
+const outcomeTimeout = time.Minute
 
-// operationFlags are those of every operation.
+// operationFlags are the flags of every operation.
 type operationFlags struct {
-	origin originFlags
+	origin flags.Origin
 	quiet  bool
 }
 
 func (f *operationFlags) bind(cmd *cobra.Command) {
-	f.origin.bind(cmd)
-	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "say nothing of how it is coming along")
+	f.origin.Bind(cmd)
+	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "suppress progress output")
 }
 
-// operationCommand completes a verb that carries out an operation: plan makes the
-// operation of the game from the verb's own flags.
-func (a *app) operationCommand(cmd *cobra.Command, plan func(cmd *cobra.Command, args []string) (httpclient.Operation, error)) *cobra.Command {
+// operationCommand completes a command that runs an operation: newOperation creates the
+// operation from the command's own flags.
+func (a *app) operationCommand(cmd *cobra.Command, newOperation func(cmd *cobra.Command, args []string) (httpclient.Operation, error)) *cobra.Command {
 	var flags operationFlags
 	flags.bind(cmd)
 	cmd.ValidArgsFunction = a.completeGame
 	cmd.Long += `
 
-It waits as long as that takes, if --timeout is not given; what is begun goes on when
-it leaves. A daemon of which nothing is heard for a minute is waited for no longer.`
+There is no timeout unless --timeout is given. The operation continues if the
+command is interrupted or times out. The command gives up if the daemon sends
+nothing for one minute.`
 	if cmd.Args == nil {
 		cmd.Args = oneGame
 	}
-	cmd.RunE = a.verb(func(cmd *cobra.Command, args []string) error {
-		o, err := plan(cmd, args)
+	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
+		o, err := newOperation(cmd, args)
 		if err != nil {
 			return err
 		}
-		if err := flags.origin.check(); err != nil {
+		if err := flags.origin.Validate(); err != nil {
 			return err
 		}
 		if err := runtime.ValidateGameID(o.GameID); err != nil {
 			return err
 		}
 		if !cmd.Flags().Changed("timeout") {
-			a.globals.timeout = 0 // an operation takes as long as it takes
+			a.globals.timeout = 0
 		}
-		o.Origin = a.origin(flags.origin)
+		o.Origin = flags.origin.PortsOrigin(a.user())
 		return a.operate(cmd.Context(), o, flags.quiet)
 	})
 	return cmd
 }
 
-// operate has the operation carried out and prints the record that it left.
+// operate runs the operation and prints the resulting record.
 func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) error {
-	return a.withClient(ctx, httpclient.Config{WriteTimeout: learnTime}, func(ctx context.Context, client *httpclient.Client) error {
-		ctx, cancel := a.globals.bounded(ctx)
+	return a.withClient(httpclient.Config{WriteTimeout: outcomeTimeout}, func(client *httpclient.Client) error {
+		ctx, cancel := a.globals.withTimeout(ctx)
 		defer cancel()
-		talk := a.progress(quiet)
-		answer, err := client.RunOperation(ctx, o, talk.report)
-		talk.end()
+		printer := progress.NewOperation(a.streams.Err, a.streams.Now, a.streams.ErrTerminal, quiet)
+		result, err := client.RunOperation(ctx, o, printer.Report)
+		printer.Close()
+		var current *runtime.VersionedRecord
+		if result.Record != nil {
+			current = &runtime.VersionedRecord{Record: *result.Record, Revision: result.Revision}
+		}
 		if err != nil {
-			failed := writeError{err: err, unknown: goesOn(o, talk.begun())}
-			if answer.Outcome != nil && answer.Record != nil {
-				failed.left = &runtime.VersionedRecord{Record: *answer.Record, Revision: answer.Revision}
+			failed := exit.WriteError{Err: err, UnknownHint: continuesHint(o, printer.HasStarted())}
+			if result.Outcome != nil {
+				failed.Current = current
 			}
 			return failed
 		}
-		if answer.Record == nil {
+		if current == nil {
 			return nil
 		}
-		return a.printRecords([]runtime.VersionedRecord{{Record: *answer.Record, Revision: answer.Revision}}, func(v runtime.VersionedRecord) string {
-			return fmt.Sprintf("%s %s: %s%s, revision %d", plain(o.GameID), o.Kind, v.Record.Status, onNode(v.Record), v.Revision)
+		return a.printer().Records([]runtime.VersionedRecord{*current}, func(v runtime.VersionedRecord) string {
+			return fmt.Sprintf("%s %s: %s%s, revision %d", render.Value(o.GameID), o.Kind, v.Record.Status, output.OnNode(v.Record), v.Revision)
 		})
 	})
 }
 
-// onNode says where a game is, if its record does.
-func onNode(record runtime.RuntimeRecord) string {
-	if record.Node == "" {
-		return ""
-	}
-	return " on " + plain(record.Region+"/"+record.Node)
-}
-
-// goesOn is what to do about an operation that was left before it had ended.
-func goesOn(o httpclient.Operation, begun bool) string {
-	state := "may have been begun, and then goes on"
-	if begun {
-		state = "goes on"
+// continuesHint is the hint for an operation that may continue without the command.
+func continuesHint(o httpclient.Operation, started bool) string {
+	state := "may have started, and then continues"
+	if started {
+		state = "continues"
 	}
 	return fmt.Sprintf("operation %s %s; `rtmanager explain %s` shows it, and the same command with --operation-id %s waits for it",
-		shellWord(o.Origin.OperationID), state, shellWord(o.GameID), shellWord(o.Origin.OperationID))
+		render.ShellWord(o.Origin.OperationID), state, render.ShellWord(o.GameID), render.ShellWord(o.Origin.OperationID))
 }

@@ -10,115 +10,119 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/flags"
+	"galaxy/rtmanager/internal/cli/internal/manifest"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 type putFlags struct {
-	file       string
-	ifRevision int64
-	pinned     bool // --if-revision was given
-	origin     originFlags
+	file          string
+	ifRevision    int64
+	hasIfRevision bool
+	origin        flags.Origin
 }
 
 func (a *app) putCommand() *cobra.Command {
 	var flags putFlags
 	cmd := &cobra.Command{
 		Use:   "put -f FILE",
-		Short: "Insert records, or overwrite every field of those that are there",
-		Long: `Put writes records from a file, or from standard input with -f -. The file is
-YAML or JSON and holds one record, several documents, or a list with "items",
-such as list and get write it. An unknown field is an error.
+		Short: "Insert records, or overwrite every field of existing ones",
+		Long: `Put writes records from a file, or from standard input with -f -. The file is YAML or
+JSON and contains a record, several documents, or a list with "items", in the format
+that list and get print. An unknown field is an error.
 
-All records are checked before the first one is written. They are then written
-one after the other, each atomically and with its own --timeout; the first
-failure ends it and those before stay written.
+All records are validated before the first one is written. They are then written in
+order, each atomically and with its own --timeout. The first failure ends the
+command; records written before it remain written.
 
-With --if-revision the write is done only if the record was last changed at
-that revision, and with 0 only if there is none; otherwise it is a conflict.`,
+With --if-revision a record is written only if its last change was at that revision,
+and with 0 only if it does not exist; otherwise it is a conflict.`,
 		Example: `  rtmanager put -f game-1.yaml
   rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put -f -
-  rtmanager put -f game-1.yaml --if-revision 0        # only if it is new
+  rtmanager put -f game-1.yaml --if-revision 0        # only if it does not exist
   rtmanager list -o yaml > all.yaml && rtmanager put -f all.yaml --server http://other:8080`,
 		Args: noArguments,
 	}
 	cmd.Flags().StringVarP(&flags.file, "filename", "f", "", "`FILE` with the records, - for standard input")
-	cmd.Flags().Int64Var(&flags.ifRevision, "if-revision", 0, "write only if the record was last changed at revision `N`; 0: only if there is none")
-	flags.origin.bind(cmd)
+	cmd.Flags().Int64Var(&flags.ifRevision, "if-revision", 0, "write only if the last change was at revision `N`; 0: only if there is no record")
+	flags.origin.Bind(cmd)
 	_ = cmd.MarkFlagRequired("filename")
-	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error {
-		flags.pinned = cmd.Flags().Changed("if-revision")
+	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
+		flags.hasIfRevision = cmd.Flags().Changed("if-revision")
 		return a.put(cmd.Context(), flags)
 	})
 	return cmd
 }
 
 func (a *app) put(ctx context.Context, flags putFlags) error {
-	if err := flags.check(); err != nil {
+	if err := flags.validate(); err != nil {
 		return err
 	}
 	records, err := a.readRecords(flags.file)
 	if err != nil {
 		return err
 	}
-	if len(records) > 1 && (flags.pinned || flags.origin.operationID != "") {
-		return usageError{err: fmt.Errorf("--if-revision and --operation-id are for one record; %s holds %d", sourceName(flags.file), len(records))}
+	if len(records) > 1 && (flags.hasIfRevision || flags.origin.OperationID != "") {
+		return exit.UsageError{Err: fmt.Errorf("--if-revision and --operation-id are for one record; %s contains %d", sourceName(flags.file), len(records))}
 	}
-	inputs := a.inputs(records, flags)
-	if err := validateAll(inputs); err != nil {
+	inputs := a.putInputs(records, flags)
+	if err := validateInputs(inputs); err != nil {
 		return err
 	}
-	return a.withClient(ctx, httpclient.Config{}, func(ctx context.Context, client *httpclient.Client) error {
-		var written []runtime.VersionedRecord
+	return a.withClient(httpclient.Config{}, func(client *httpclient.Client) error {
+		var records []runtime.VersionedRecord
 		var failed error
 		for _, input := range inputs {
-			var stands runtime.VersionedRecord
-			if stands, failed = a.putOne(ctx, client, input); failed != nil {
-				failed = stopped(failed, input, len(written), len(inputs))
+			record, err := a.putRecord(ctx, client, input)
+			if err != nil {
+				failed = putError(err, input, len(records), len(inputs))
 				break
 			}
-			written = append(written, stands)
+			records = append(records, record)
 		}
-		return errors.Join(failed, a.printRecords(written, func(v runtime.VersionedRecord) string {
-			return fmt.Sprintf("%s put: %s, revision %d", plain(v.Record.GameID), v.Record.Status, v.Revision)
+		return errors.Join(failed, a.printer().Records(records, func(v runtime.VersionedRecord) string {
+			return fmt.Sprintf("%s put: %s, revision %d", render.Value(v.Record.GameID), v.Record.Status, v.Revision)
 		}))
 	})
 }
 
-func (f *putFlags) check() error {
-	err := f.origin.check()
+func (f *putFlags) validate() error {
+	err := f.origin.Validate()
 	if f.ifRevision < 0 {
-		err = errors.Join(err, &runtime.InvalidError{Field: "--if-revision", Reason: fmt.Sprintf("is %d; a revision is never negative", f.ifRevision)})
+		err = errors.Join(err, &runtime.InvalidError{Field: "--if-revision", Reason: fmt.Sprintf("is %d; it must not be negative", f.ifRevision)})
 	}
 	return err
 }
 
-// inputs gives each record an origin of its own.
-func (a *app) inputs(records []runtime.RuntimeRecord, flags putFlags) []ports.PutInput {
+// putInputs returns the writes, each with an origin of its own.
+func (a *app) putInputs(records []runtime.RuntimeRecord, flags putFlags) []ports.PutInput {
 	inputs := make([]ports.PutInput, len(records))
 	for i, record := range records {
-		inputs[i] = ports.PutInput{Record: record, Origin: a.origin(flags.origin)}
-		if flags.pinned {
+		inputs[i] = ports.PutInput{Record: record, Origin: flags.origin.PortsOrigin(a.user())}
+		if flags.hasIfRevision {
 			inputs[i].IfRevision = &flags.ifRevision
 		}
 	}
 	return inputs
 }
 
-func (a *app) putOne(ctx context.Context, client *httpclient.Client, input ports.PutInput) (runtime.VersionedRecord, error) {
-	ctx, cancel := a.globals.bounded(ctx)
+func (a *app) putRecord(ctx context.Context, client *httpclient.Client, input ports.PutInput) (runtime.VersionedRecord, error) {
+	ctx, cancel := a.globals.withTimeout(ctx)
 	defer cancel()
 	return client.Put(ctx, input)
 }
 
-// stopped says at which record a put stopped, and how far it had come.
-func stopped(err error, at ports.PutInput, written, all int) error {
-	game := at.Record.GameID
-	failed := writeError{err: fmt.Errorf("%s: %w", plain(game), err), unknown: repeatable(at.Origin)}
-	if all > 1 {
-		failed.err = fmt.Errorf("%w\n%d of %s had been written before", failed.err, written, counted(all, "record"))
-		failed.unknown = fmt.Sprintf("it may have been done or not; look for operation %s in `rtmanager history -o wide %s`",
-			at.Origin.OperationID, shellWord(game))
+// putError names the record whose write failed, and how many were written before.
+func putError(err error, input ports.PutInput, done, total int) error {
+	game := input.Record.GameID
+	failed := exit.WriteError{Err: fmt.Errorf("%s: %w", render.Value(game), err), UnknownHint: exit.RetryHint(input.Origin)}
+	if total > 1 {
+		failed.Err = fmt.Errorf("%w\n%d of %s were written before", failed.Err, done, render.Count(total, "record"))
+		failed.UnknownHint = fmt.Sprintf("the write may or may not have been applied; search for operation %s in `rtmanager history -o wide %s`",
+			input.Origin.OperationID, render.ShellWord(game))
 	}
 	return failed
 }
@@ -128,15 +132,15 @@ func (a *app) readRecords(file string) ([]runtime.RuntimeRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, err := decodeRecords(text)
+	records, err := manifest.Records(text)
 	if err != nil {
-		return nil, usageError{err: fmt.Errorf("%s: %w", sourceName(file), err)}
+		return nil, exit.UsageError{Err: fmt.Errorf("%s: %w", sourceName(file), err)}
 	}
 	return records, nil
 }
 
-// readFile reads a file that -f names, or standard input for a dash.
-func (a *app) readFile(file, what string) ([]byte, error) {
+// readFile reads the file of -f, or standard input for a dash.
+func (a *app) readFile(file, content string) ([]byte, error) {
 	var text []byte
 	var err error
 	if file == "-" {
@@ -145,7 +149,7 @@ func (a *app) readFile(file, what string) ([]byte, error) {
 		text, err = os.ReadFile(file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; -f wants a file with %s, or - for standard input", err, what)
+		return nil, fmt.Errorf("%w; -f requires a file with %s, or - for standard input", err, content)
 	}
 	return text, nil
 }
@@ -154,20 +158,20 @@ func sourceName(file string) string {
 	if file == "-" {
 		return "standard input"
 	}
-	return plain(file)
+	return render.Value(file)
 }
 
-// validateAll finds every fault of every record, before anything is written.
-func validateAll(inputs []ports.PutInput) error {
-	var faults []error
+// validateInputs returns every error of every record, before anything is written.
+func validateInputs(inputs []ports.PutInput) error {
+	var errs []error
 	for i, input := range inputs {
 		err := input.Record.Validate()
 		if err == nil {
-			err = input.Validate() // what the store asks for beyond that
+			err = input.Validate() // what the store requires in addition
 		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("record %d (game %.64q): %w", i+1, input.Record.GameID, err))
+			errs = append(errs, fmt.Errorf("record %d (game %.64q): %w", i+1, input.Record.GameID, err))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }

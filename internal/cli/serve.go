@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
 	"galaxy/rtmanager/internal/logging"
@@ -15,23 +17,23 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the daemon: the store and its API",
+		Short: "Run the daemon: the store, its API, and the games of this node",
 		Long: `Serve runs a daemon until it is interrupted. Without flags it needs nothing but
-this machine: it keeps the records in an etcd of its own, below --data-dir, and
-serves the API on 127.0.0.1:8080. With --etcd-endpoints it uses an etcd cluster
-that exists.
+this machine: it stores the records in an embedded etcd, below --data-dir, and
+serves the API on 127.0.0.1:8080. With --etcd-endpoints it uses an existing etcd
+cluster. If Docker is available, it runs games in Docker by default; otherwise it
+runs them as local processes (--engine).
 
-Once it serves it prints one line on standard output,
+When it is ready, it prints one line with its addresses to standard output,
 
-    ready api=http://HOST:PORT etcd=http://HOST:PORT store=ID engine=KIND ready_ms=N
+    ready api=http://HOST:PORT etcd=http://HOST:PORT pid=PID store=ID engine=KIND ready_ms=N
 
-and everything else that it has to say on standard error. An interrupt or a
-SIGTERM stops it in order, a second one at once; killed, it comes back with
-every write that it acknowledged.
+and logs to standard error. An interrupt or SIGTERM shuts it down gracefully, a
+second one at once. No acknowledged write is lost if it is killed.
 
 Each flag of its own is also an environment variable (--data-dir is
-RTMANAGER_DATA_DIR) and a setting of the YAML file that --config names
-(data-dir: …). Flags win over the environment, and that wins over the file.`,
+RTMANAGER_DATA_DIR) and a setting in the YAML file of --config (data-dir: …).
+Flags take precedence over the environment, and the environment over the file.`,
 		Example: `  rtmanager serve
   rtmanager serve --data-dir /var/lib/rtmanager --region eu --node eu-1
   rtmanager serve --etcd-endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 --etcd-cacert ca.pem
@@ -39,10 +41,10 @@ RTMANAGER_DATA_DIR) and a setting of the YAML file that --config names
 		Args: noArguments,
 	}
 	settings := config.Bind(cmd.Flags(), a.streams.LookupEnv)
-	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		cfg, err := settings.Load()
 		if err != nil {
-			return usageError{err: err, see: cmd.CommandPath()}
+			return exit.UsageError{Err: err, See: cmd.CommandPath()}
 		}
 		return a.serve(cmd.Context(), cfg)
 	})
@@ -50,7 +52,7 @@ RTMANAGER_DATA_DIR) and a setting of the YAML file that --config names
 }
 
 func (a *app) serve(ctx context.Context, cfg config.Config) error {
-	a.daemon = true
+	a.noDaemon = true
 	level, err := cfg.Level()
 	if err != nil {
 		return err
@@ -59,8 +61,8 @@ func (a *app) serve(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	return daemon.Run(ctx, cfg, clientVersion().Version, logger, func(ready daemon.Ready) {
-		fmt.Fprintf(a.streams.Out, "ready api=%s etcd=%s store=%s engine=%s ready_ms=%d\n",
-			ready.API, ready.Etcd, ready.Store, ready.Engine, ready.After.Round(time.Millisecond).Milliseconds())
+	return daemon.Run(ctx, cfg, clientBuild().Version, logger, func(ready daemon.Ready) {
+		fmt.Fprintf(a.streams.Out, "ready api=%s etcd=%s pid=%d store=%s engine=%s ready_ms=%d\n",
+			ready.API, ready.Etcd, os.Getpid(), ready.Store, ready.Engine, ready.After.Round(time.Millisecond).Milliseconds())
 	})
 }

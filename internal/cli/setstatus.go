@@ -9,27 +9,30 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/flags"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 type setStatusFlags struct {
 	from, to, containerID, now string
-	origin                     originFlags
+	origin                     flags.Origin
 }
 
 func (a *app) setStatusCommand() *cobra.Command {
-	var flags setStatusFlags
+	var statusFlags setStatusFlags
 	cmd := &cobra.Command{
 		Use:   "set-status GAME --from STATUS --to STATUS",
-		Short: "Move a game from one status to another, if it is as expected",
-		Long: `Set-status changes a record's status by compare-and-swap: only if the status is
---from, and the container is --container-id where that is given. Of several who
-try at once exactly one succeeds; the others exit with 3 and are told what
-stands.
+		Short: "Change the status of a record by compare-and-swap",
+		Long: `Set-status changes the status of a record by compare-and-swap: only if the current
+status is --from, and the container is --container-id if that is given. Of several
+concurrent writers exactly one succeeds; the others exit with 3 and print the current
+record. It changes the record only, not the game's container.
 
-Allowed are running to stopped, running to removed, stopped to running and
-stopped to removed. A removed game comes back only through put.`,
+The allowed transitions are running to stopped, running to removed, stopped to running
+and stopped to removed. Only put can overwrite a removed record.`,
 		Example: `  rtmanager set-status game-1 --from running --to stopped
   rtmanager set-status game-1 --from running --to stopped --container-id 4f1c --reason maintenance
   rtmanager set-status game-1 --from stopped --to removed --now 2026-03-01T12:00:00Z
@@ -37,17 +40,17 @@ stopped to removed. A removed game comes back only through put.`,
 		Args:              oneGame,
 		ValidArgsFunction: a.completeGame,
 	}
-	cmd.Flags().StringVar(&flags.from, "from", "", "the `STATUS` that the record must have")
-	cmd.Flags().StringVar(&flags.to, "to", "", "the `STATUS` to move to")
-	cmd.Flags().StringVar(&flags.containerID, "container-id", "", "the container `ID` that the record must have")
-	cmd.Flags().StringVar(&flags.now, "now", "", "`INSTANT` of the transition, RFC 3339; this machine's clock if left out")
-	flags.origin.bind(cmd)
+	cmd.Flags().StringVar(&statusFlags.from, "from", "", "`STATUS` that the record must have")
+	cmd.Flags().StringVar(&statusFlags.to, "to", "", "new `STATUS`")
+	cmd.Flags().StringVar(&statusFlags.containerID, "container-id", "", "container `ID` that the record must have")
+	cmd.Flags().StringVar(&statusFlags.now, "now", "", "`TIMESTAMP` of the transition in RFC 3339 (default: the current time of this machine)")
+	statusFlags.origin.Bind(cmd)
 	_ = cmd.MarkFlagRequired("from")
 	_ = cmd.MarkFlagRequired("to")
-	completeStatus(cmd, "from")
-	completeStatus(cmd, "to")
-	cmd.RunE = a.verb(func(cmd *cobra.Command, args []string) error {
-		return a.setStatus(cmd.Context(), args[0], flags)
+	flags.CompleteStatus(cmd, "from")
+	flags.CompleteStatus(cmd, "to")
+	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
+		return a.setStatus(cmd.Context(), args[0], statusFlags)
 	})
 	return cmd
 }
@@ -55,38 +58,38 @@ stopped to removed. A removed game comes back only through put.`,
 func (a *app) setStatus(ctx context.Context, gameID string, flags setStatusFlags) error {
 	from, errFrom := runtime.ParseStatus("--from", flags.from)
 	to, errTo := runtime.ParseStatus("--to", flags.to)
-	now, errNow := a.instantOf(flags.now)
-	if err := errors.Join(runtime.ValidateGameID(gameID), errFrom, errTo, errNow, flags.origin.check()); err != nil {
+	now, errNow := a.parseNow(flags.now)
+	if err := errors.Join(runtime.ValidateGameID(gameID), errFrom, errTo, errNow, flags.origin.Validate()); err != nil {
 		return err
 	}
 	input := ports.TransitionInput{
 		UpdateStatusInput: ports.UpdateStatusInput{
 			GameID: gameID, ExpectedFrom: from, ExpectedContainerID: flags.containerID, To: to, Now: now,
 		},
-		Origin: a.origin(flags.origin),
+		Origin: flags.origin.PortsOrigin(a.user()),
 	}
 	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
-		written, err := client.Transition(ctx, input)
+		record, err := client.Transition(ctx, input)
 		if err != nil {
-			return writeError{err: err, unknown: repeatable(input.Origin), to: to}
+			return exit.WriteError{Err: err, UnknownHint: exit.RetryHint(input.Origin), To: to}
 		}
-		return a.printRecords([]runtime.VersionedRecord{written}, func(v runtime.VersionedRecord) string {
-			return fmt.Sprintf("%s %s → %s, revision %d", plain(gameID), input.ExpectedFrom, input.To, v.Revision)
+		return a.printer().Records([]runtime.VersionedRecord{record}, func(v runtime.VersionedRecord) string {
+			return fmt.Sprintf("%s %s → %s, revision %d", render.Value(gameID), input.ExpectedFrom, input.To, v.Revision)
 		})
 	})
 }
 
-// instantOf reads the flag --now; without it, it is this machine's clock.
-func (a *app) instantOf(text string) (time.Time, error) {
+// parseNow parses --now; without a value it returns the current time.
+func (a *app) parseNow(text string) (time.Time, error) {
 	if text == "" {
 		return a.streams.Now(), nil
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
 	switch {
 	case err != nil:
-		return at, &runtime.InvalidError{Field: "--now", Reason: fmt.Sprintf("%q is not an instant; write it like 2026-03-01T12:00:00Z", text)}
+		return at, &runtime.InvalidError{Field: "--now", Reason: fmt.Sprintf("%q is not a timestamp; use the form 2026-03-01T12:00:00Z", text)}
 	case at.IsZero():
-		return at, &runtime.InvalidError{Field: "--now", Reason: fmt.Sprintf("%q is the zero time; give the instant of the transition", text)}
+		return at, &runtime.InvalidError{Field: "--now", Reason: fmt.Sprintf("%q is the zero time; use the time of the transition", text)}
 	}
 	return at, nil
 }

@@ -11,49 +11,50 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/flags"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 type watchFlags struct {
-	filter recordFilter
-	game   string
-	from   int64
-	resync bool
+	filter       flags.Filter
+	game         string
+	fromRevision int64
+	resync       bool
 }
 
 func (a *app) watchCommand() *cobra.Command {
 	var flags watchFlags
 	cmd := &cobra.Command{
 		Use:   "watch",
-		Short: "Show every change of every record, as it happens",
-		Long: `Watch shows the records as they are and then every change of every one of them,
-in order and once, until it is interrupted (exit code 130). With --from-revision
-it shows the changes after that revision instead. A daemon that goes away and
-comes back is waited for, and nothing is missed. A --timeout that is given ends
-it too (exit code 124).
+		Short: "Stream every change of every record",
+		Long: `Watch shows the current records and then every change of every record, in order and
+once, until it is interrupted (exit code 130). With --from-revision it shows the
+changes after that revision instead. If the daemon is restarted, watch reconnects and
+misses nothing. With --timeout it ends after that time (exit code 124).
 
-With a filter, a game that leaves it is shown leaving. When the store has
-forgotten what came after the revision, the watch ends with an error, or with
---resync starts over.
+With a filter, watch also shows the change by which a record stops matching. If the
+revision to resume from has been compacted, the watch ends with an error, or with
+--resync restarts with a snapshot.
 
-In a terminal a change is one line, such as "running → stopped". In a pipe the
-columns are separated by tabs and are TIME, REVISION, EVENT, GAME, FROM, TO,
-CONTAINER and NODE. With -o json each line is one event of the API.`,
+On a terminal a change is one line, such as "running → stopped". In a pipe the columns
+are separated by tabs and are TIME, REVISION, EVENT, GAME, FROM, TO, CONTAINER and
+NODE. With -o json each line is one event of the API.`,
 		Example: `  rtmanager watch
   rtmanager watch --status running --region eu
   rtmanager watch --from-revision 1042 -o json
   rtmanager watch --no-headers | awk -F '\t' '$6 == "stopped" { print $4 }'`,
 		Args: noArguments,
 	}
-	cmd.Flags().Int64Var(&flags.from, "from-revision", 0, "show what came after revision `N`; 0 begins with the records as they are")
-	cmd.Flags().BoolVar(&flags.resync, "resync", false, "start over where the store has forgotten what followed")
+	cmd.Flags().Int64Var(&flags.fromRevision, "from-revision", 0, "show the changes after revision `N`; 0 starts with the current records")
+	cmd.Flags().BoolVar(&flags.resync, "resync", false, "restart with a snapshot if the revision has been compacted")
 	cmd.Flags().StringVar(&flags.game, "game", "", "only this `GAME`")
-	flags.filter.bind(cmd)
-	_ = cmd.RegisterFlagCompletionFunc("game", func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-		return a.completeGame(cmd, nil, begun)
+	flags.filter.Bind(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("game", func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		return a.completeGame(cmd, nil, prefix)
 	})
-	cmd.RunE = a.verb(func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		if !cmd.Flags().Changed("timeout") {
 			a.globals.timeout = 0
 		}
@@ -67,22 +68,22 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.globals.bounded(ctx)
+	ctx, cancel := a.globals.withTimeout(ctx)
 	defer cancel()
-	connection := &connectionTalk{app: a}
-	client, err := a.globals.connect(httpclient.Config{
+	connection := &connectionMessages{app: a}
+	return a.withClient(httpclient.Config{
 		OnReconnect: connection.lost,
 		HTTPClient: &http.Client{
-			Transport:     streamTransport{http.DefaultTransport.(*http.Transport).Clone(), connection.back},
+			Transport:     streamTransport{http.DefaultTransport.(*http.Transport).Clone(), connection.restored},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = client.Close() }()
+	}, func(client *httpclient.Client) error { return a.printEvents(ctx, client, options) })
+}
+
+// printEvents prints the events of a watch until it ends. It flushes after each revision.
+func (a *app) printEvents(ctx context.Context, client *httpclient.Client, options ports.WatchOptions) error {
 	buffered := bufio.NewWriter(a.streams.Out)
-	printer := a.eventPrinter(buffered)
+	printer := a.printer().Events(buffered)
 	for event, err := range client.Watch(ctx, options) {
 		var corrupt *runtime.CorruptError
 		switch {
@@ -90,12 +91,12 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 			if err := buffered.Flush(); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.streams.Err, "rtmanager: damaged: key %q: %s\n", corrupt.Key, printable(corrupt.Reason))
+			a.reportCorruptValue(corrupt)
 			continue
 		case err != nil:
 			return errors.Join(err, buffered.Flush())
 		}
-		if err := printer.print(event); err != nil {
+		if err := printer.Print(event); err != nil {
 			return err
 		}
 		if event.Last {
@@ -108,39 +109,39 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 }
 
 func (f watchFlags) options() (ports.WatchOptions, error) {
-	status, err := f.filter.status()
-	if f.from < 0 {
-		err = errors.Join(err, &runtime.InvalidError{Field: "--from-revision", Reason: fmt.Sprintf("is %d; a revision is never negative", f.from)})
+	status, err := f.filter.Status()
+	if f.fromRevision < 0 {
+		err = errors.Join(err, &runtime.InvalidError{Field: "--from-revision", Reason: fmt.Sprintf("is %d; it must not be negative", f.fromRevision)})
 	}
 	return ports.WatchOptions{
-		FromRevision: f.from, Resync: f.resync, GameID: f.game,
-		Status: status, Region: f.filter.region, Node: f.filter.node,
+		FromRevision: f.fromRevision, Resync: f.resync, GameID: f.game,
+		Status: status, Region: f.filter.Region, Node: f.filter.Node,
 	}, err
 }
 
-// connectionTalk tells a person that the connection was lost and is back, once
-// each. Both of its methods are called by the goroutine that watches.
-type connectionTalk struct {
+// connectionMessages prints a message when the connection is lost and one when it is
+// restored. The goroutine of the watch calls both methods.
+type connectionMessages struct {
 	app       *app
 	lostSince time.Time // zero while there is a connection
 }
 
-func (c *connectionTalk) lost(_ error, fromRevision int64) {
+func (c *connectionMessages) lost(_ error, fromRevision int64) {
 	if !c.lostSince.IsZero() {
 		return
 	}
 	c.lostSince = c.app.streams.Now()
-	where := fmt.Sprintf("from revision %d", fromRevision)
+	position := fmt.Sprintf("from revision %d", fromRevision)
 	if fromRevision == 0 {
-		where = "with a new snapshot"
+		position = "with a new snapshot"
 	}
-	fmt.Fprintf(c.app.streams.Err, "rtmanager: watch: lost the server, resuming %s when it is back\n", where)
+	c.app.messagef("watch", "connection lost; reconnecting to resume %s", position)
 }
 
-func (c *connectionTalk) back() {
+func (c *connectionMessages) restored() {
 	if c.lostSince.IsZero() {
 		return
 	}
-	fmt.Fprintf(c.app.streams.Err, "rtmanager: watch: the server is back after %s\n", age(c.app.streams.Now().Sub(c.lostSince)))
+	c.app.messagef("watch", "reconnected after %s", render.Age(c.app.streams.Now().Sub(c.lostSince)))
 	c.lostSince = time.Time{}
 }

@@ -1,0 +1,43 @@
+package exit
+
+import (
+	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// UsageError is an error of the command line itself.
+type UsageError struct {
+	Err error
+	See string // command whose help describes the usage; may be empty
+}
+
+func (e UsageError) Error() string { return e.Err.Error() }
+func (e UsageError) Unwrap() error { return e.Err }
+
+// WriteError is the error of a write.
+type WriteError struct {
+	Err error
+	// UnknownHint is the hint to print if the outcome of the write is unknown.
+	UnknownHint string
+	// Current is the record after an operation that failed; nil if there is none.
+	Current *runtime.VersionedRecord
+	To      runtime.Status // the requested status of a transition
+}
+
+func (e WriteError) Error() string { return e.Err.Error() }
+func (e WriteError) Unwrap() error { return e.Err }
+
+// RetryHint is the hint for a write of unknown outcome that the user can repeat.
+func RetryHint(origin ports.Origin) string {
+	return "the write may or may not have been applied; it is safe to repeat it with --operation-id " + render.ShellWord(origin.OperationID)
+}
+
+// HintError is an error with its own hint.
+type HintError struct {
+	Err  error
+	Hint string
+}
+
+func (e HintError) Error() string { return e.Err.Error() }
+func (e HintError) Unwrap() error { return e.Err }

@@ -1,0 +1,41 @@
+package exit
+
+import (
+	"context"
+	"errors"
+
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// The exit codes. They are part of the interface for scripts and do not change.
+const (
+	OK          = 0
+	Failure     = 1
+	Usage       = 2
+	Conflict    = 3
+	NotFound    = 4
+	Unreachable = 5
+	TimedOut    = 124
+	Interrupted = 130
+)
+
+// Code returns the exit code of an error.
+func Code(err error) int {
+	var usage UsageError
+	switch {
+	case errors.As(err, &usage), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrInvalidTransition):
+		return Usage
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRefused):
+		return Conflict
+	case errors.Is(err, runtime.ErrNotFound):
+		return NotFound
+	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, container.ErrEngineUnavailable):
+		return Unreachable
+	case errors.Is(err, context.DeadlineExceeded):
+		return TimedOut
+	}
+	return Failure
+}

@@ -1,0 +1,144 @@
+package exit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"galaxy/rtmanager/internal/cli/internal/output"
+	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// Reporter prints the error of a command.
+type Reporter struct {
+	Out     io.Writer
+	Now     func() time.Time
+	Server  string        // URL of the daemon
+	Timeout time.Duration // of --timeout
+	// NoDaemon is true for a command that uses no daemon: it gets no hints about one.
+	NoDaemon bool
+}
+
+// Report prints the error, the current record after a conflict, and a hint.
+func (r Reporter) Report(err error) {
+	lines := strings.FieldsFunc(render.Printable(r.errorText(err)), func(c rune) bool { return c == '\n' })
+	// A line that the first one contains is a repetition.
+	lines = slices.DeleteFunc(lines, func(line string) bool { return line != lines[0] && strings.Contains(lines[0], line) })
+	fmt.Fprintf(r.Out, "rtmanager: %s\n", strings.Join(lines, "\n  "))
+	var conflict *runtime.ConflictError
+	if errors.As(err, &conflict) && conflict.Revision != 0 {
+		fmt.Fprintf(r.Out, "  current: %s\n", r.conflictText(conflict))
+	}
+	var write WriteError
+	if errors.As(err, &write) && write.Current != nil {
+		current := write.Current.Record
+		fmt.Fprintf(r.Out, "  current: %s%s, image %s, revision %d\n", render.Cell(string(current.Status)), output.OnNode(current),
+			render.Cell(current.CurrentImageRef), write.Current.Revision)
+	}
+	if hint := r.Hint(err); hint != "" {
+		fmt.Fprintf(r.Out, "hint: %s\n", hint)
+	}
+}
+
+// errorText returns the text of the error, with the errors of package context in terms
+// of the command line.
+func (r Reporter) errorText(err error) string {
+	text := err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), fmt.Sprintf("timed out after %s", r.Timeout))
+	}
+	if errors.Is(err, context.Canceled) {
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	}
+	return text
+}
+
+func (r Reporter) conflictText(conflict *runtime.ConflictError) string {
+	current := conflict.Current
+	return fmt.Sprintf("status %s, container %s, revision %d, since %s (%s ago)",
+		render.Cell(string(current.Status)), render.Cell(current.CurrentContainerID), conflict.Revision,
+		render.Time(current.LastOpAt), render.Age(r.Now().Sub(current.LastOpAt)))
+}
+
+// Hint returns what to do about the error, empty if the error itself contains it.
+func (r Reporter) Hint(err error) string {
+	var usage UsageError
+	var hinted HintError
+	var write WriteError
+	var conflict *runtime.ConflictError
+	var busy *operation.BusyError
+	switch {
+	case errors.As(err, &usage):
+		if usage.See == "" {
+			return ""
+		}
+		return fmt.Sprintf("see `%s --help`", usage.See)
+	case r.NoDaemon:
+		return ""
+	case errors.As(err, &hinted):
+		return hinted.Hint
+	case errors.As(err, &conflict):
+		errors.As(err, &write)
+		return conflictHint(conflict, write.To)
+	case errors.As(err, &busy) && busy.GameID != "":
+		return fmt.Sprintf("`rtmanager explain %s` shows the operation in progress", render.ShellWord(busy.GameID))
+	case errors.Is(err, node.ErrUnreachable):
+		return "`rtmanager nodes` lists the nodes that are present"
+	case errors.Is(err, runtime.ErrNotFound):
+		return "`rtmanager list` lists the games"
+	case errors.Is(err, runtime.ErrOutcomeUnknown) && errors.As(err, &write):
+		return write.UnknownHint
+	case errors.Is(err, runtime.ErrUnavailable):
+		return r.unavailableHint(err)
+	case errors.Is(err, runtime.ErrCompacted):
+		return "restart with a snapshot: omit --from-revision, or add --resync"
+	case errors.Is(err, runtime.ErrForeignRevision):
+		return "the revision is in the future, or belongs to another store: omit --from-revision to start with a snapshot"
+	case errors.Is(err, runtime.ErrReadOnly):
+		return "reads still work; give etcd more space, or delete records"
+	case errors.Is(err, runtime.ErrCorrupt):
+		return "`rtmanager fsck` lists every corrupt value; they are never overwritten"
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("it took longer than %s; increase --timeout", r.Timeout)
+	}
+	return ""
+}
+
+// unavailableHint distinguishes a daemon that does not respond from one that responds but
+// whose store is unavailable.
+func (r Reporter) unavailableHint(err error) string {
+	server := render.Printable(config.RedactURL(r.Server))
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		return fmt.Sprintf("no daemon responds at %s; start one with `rtmanager serve`, or select another with --server or RTMANAGER_SERVER", server)
+	}
+	return fmt.Sprintf("the daemon at %s is running but cannot do this now; see its log for the reason", server)
+}
+
+// conflictHint is the hint for a transition to a status, or for a put if to is empty.
+func conflictHint(conflict *runtime.ConflictError, to runtime.Status) string {
+	history := "`rtmanager history " + render.ShellWord(conflict.GameID) + "` shows the change"
+	current := conflict.Current.Status
+	switch {
+	case conflict.Revision == 0:
+		return "omit --if-revision, or use 0, to insert the record"
+	case conflict.Precondition == runtime.PreconditionRevision:
+		return fmt.Sprintf("%s; --if-revision %d overwrites the current record", history, conflict.Revision)
+	case conflict.Precondition == runtime.PreconditionContainerID:
+		return history + "; --container-id guards against changing the record of another container"
+	case current == to:
+		return fmt.Sprintf("%s; the game is already %s", history, to)
+	case runtime.Transition(current, to) != nil:
+		return fmt.Sprintf("%s; a %s game cannot become %s", history, render.Cell(string(current)), to)
+	}
+	return fmt.Sprintf("%s; use --from %s to change the current record", history, current)
+}

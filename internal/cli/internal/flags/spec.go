@@ -1,0 +1,146 @@
+package flags
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// Spec are the flags that describe how and where to run a game.
+type Spec struct {
+	File, Region, Node string
+
+	image, network, healthPath, onNodeLost, memory    string
+	env                                               []string
+	port, containerPort, crashAttempts                int
+	cpus                                              float64
+	healthTimeout, stopGrace, crashWindow, crashDelay time.Duration
+}
+
+// Bind declares the flags.
+func (f *Spec) Bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.File, "filename", "f", "", "`FILE` that describes how to run the game, - for standard input")
+	flags.StringVar(&f.image, "image", "", "`IMAGE` to run, such as gameserver:1.0.0")
+	flags.StringVar(&f.Region, "region", "", "`REGION` to start the game in, if it has no node yet")
+	flags.StringVar(&f.Node, "node", "", "`NODE` to start the game on, if it has none yet")
+	flags.StringArrayVar(&f.env, "env", nil, "environment variable of the game, `NAME=VALUE`, repeatable; not for secrets")
+	flags.StringVar(&f.network, "network", "", "`NETWORK` of the engine to join")
+	flags.IntVar(&f.port, "port", 0, "`PORT` on the node to publish the game at; 0 selects a free one")
+	flags.IntVar(&f.containerPort, "container-port", 0, "`PORT` that the game listens on in its container (default 8080)")
+	flags.Float64Var(&f.cpus, "cpus", 0, "CPU limit; 0 means no limit")
+	flags.StringVar(&f.memory, "memory", "", "memory limit, a `SIZE` such as 256MiB")
+	flags.StringVar(&f.healthPath, "health-path", "", "HTTP `PATH` that returns 2xx when the game is healthy, or none (default /healthz)")
+	flags.DurationVar(&f.healthTimeout, "health-timeout", 0, "how long a start waits until the game is healthy (default 30s)")
+	flags.DurationVar(&f.stopGrace, "stop-grace", 0, "how long a stop waits before it kills the game (default 10s)")
+	flags.IntVar(&f.crashAttempts, "crash-attempts", 0, "how many times to restart a crashed game within --crash-window")
+	flags.DurationVar(&f.crashWindow, "crash-window", 0, "period in which restarts are counted (default 10m)")
+	flags.DurationVar(&f.crashDelay, "crash-delay", 0, "how long to wait before a restart (default 1s)")
+	flags.StringVar(&f.onNodeLost, "on-node-lost", "", "what to do if the node is lost: `keep|reschedule`")
+	_ = cmd.RegisterFlagCompletionFunc("on-node-lost", cobra.FixedCompletions(
+		[]string{string(operation.NodeLostKeep), string(operation.NodeLostReschedule)}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// Apply overwrites fields of the spec by the flags that were given, and reports whether
+// there were any.
+func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
+	memory, errMemory := parseMemory(f.memory)
+	env, errEnv := parseEnv(f.env, spec.Env)
+	if err := errors.Join(errMemory, errEnv); err != nil {
+		return false, err
+	}
+	changed := false
+	for name, set := range map[string]func(){
+		"image":          func() { spec.Image = f.image },
+		"env":            func() { spec.Env = env },
+		"network":        func() { spec.Network = f.network },
+		"port":           func() { spec.Port = f.port },
+		"container-port": func() { spec.ContainerPort = f.containerPort },
+		"cpus":           func() { spec.CPUs = f.cpus },
+		"memory":         func() { spec.MemoryBytes = memory },
+		"health-path":    func() { spec.HealthPath = f.healthPath },
+		"health-timeout": func() { spec.HealthTimeout = operation.Duration(f.healthTimeout) },
+		"stop-grace":     func() { spec.StopGrace = operation.Duration(f.stopGrace) },
+		"crash-attempts": func() { spec.Crash.Attempts = f.crashAttempts },
+		"crash-window":   func() { spec.Crash.Window = operation.Duration(f.crashWindow) },
+		"crash-delay":    func() { spec.Crash.Delay = operation.Duration(f.crashDelay) },
+		"on-node-lost":   func() { spec.OnNodeLost = operation.NodeLostPolicy(f.onNodeLost) },
+	} {
+		if cmd.Flags().Changed(name) {
+			set()
+			changed = true
+		}
+	}
+	return changed, nil
+}
+
+func parseMemory(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	bytes, err := humanize.ParseBytes(text)
+	if err != nil || bytes > math.MaxInt64 {
+		return 0, &runtime.InvalidError{Field: "--memory", Reason: fmt.Sprintf("%q is not a size; write it like 256MiB or 1GB", render.Truncate(text, 64))}
+	}
+	return int64(bytes), nil
+}
+
+// parseEnv returns a copy of base with the given variables added.
+func parseEnv(given []string, base map[string]string) (map[string]string, error) {
+	env := maps.Clone(base)
+	if env == nil {
+		env = map[string]string{}
+	}
+	seen := map[string]bool{}
+	for _, variable := range given {
+		name, value, found := strings.Cut(variable, "=")
+		switch {
+		case !found || name == "":
+			return nil, &runtime.InvalidError{Field: "--env", Reason: fmt.Sprintf("%q is not NAME=VALUE", render.Truncate(variable, 64))}
+		case seen[name]:
+			return nil, &runtime.InvalidError{Field: "--env", Reason: fmt.Sprintf("sets %q twice", render.Truncate(name, 64))}
+		}
+		seen[name], env[name] = true, value
+	}
+	return env, nil
+}
+
+// NameFlags names, in the errors of a spec, the flags that were given instead of the
+// fields.
+func NameFlags(cmd *cobra.Command, err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	var errs []error
+	for _, one := range joined.Unwrap() {
+		var invalid *runtime.InvalidError
+		if errors.As(one, &invalid) {
+			name := strings.NewReplacer("_bytes", "", "_", "-", ".", "-").Replace(invalid.Field)
+			if cmd.Flags().Changed(name) {
+				one = NameFlag(one, "--"+name)
+			}
+		}
+		errs = append(errs, one)
+	}
+	return errors.Join(errs...)
+}
+
+// NameFlag names the flag in an InvalidError instead of the field.
+func NameFlag(err error, flag string) error {
+	var invalid *runtime.InvalidError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	return &runtime.InvalidError{Field: flag, Reason: invalid.Reason}
+}

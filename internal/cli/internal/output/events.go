@@ -1,0 +1,148 @@
+package output
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// EventPrinter prints the events of a watch, one at a time.
+type EventPrinter interface {
+	Print(event ports.RuntimeEvent) error
+}
+
+// Events returns a printer of events that writes to out. The caller flushes out.
+func (p *Printer) Events(out *bufio.Writer) EventPrinter {
+	if encoder := p.encoder(out); encoder != nil {
+		return eventEncoder{encoder}
+	}
+	rows := &eventRows{Printer: p, out: out, headerPending: !p.NoHeaders}
+	if p.Terminal {
+		rows.widths = []int{8, 8, 20, 17, containerLimit, 10}
+	}
+	return rows
+}
+
+// eventEncoder prints events in the format of the API.
+type eventEncoder struct{ encoder *render.Encoder }
+
+func (e eventEncoder) Print(event ports.RuntimeEvent) error {
+	return e.encoder.Encode(api.EventFrom(event))
+}
+
+// eventRows prints a line for each event about a record.
+type eventRows struct {
+	*Printer
+
+	out           *bufio.Writer
+	headerPending bool
+	// widths are the column widths on a terminal, which longer values increase. It is
+	// nil in a pipe, where tabs separate the columns.
+	widths []int
+	games  int // number of games in the snapshot so far
+}
+
+func (e *eventRows) Print(event ports.RuntimeEvent) error {
+	switch event.Type {
+	case ports.EventSnapshot:
+		e.games++
+	case ports.EventSynced:
+		if !e.Terminal {
+			return nil
+		}
+		return e.message(fmt.Sprintf("%s at revision %d; watching for changes", render.Count(e.games, "game"), event.Revision))
+	case ports.EventResync:
+		e.games = 0
+		return e.message("the revision has been compacted; restarting with a snapshot")
+	case ports.EventBookmark:
+		return nil
+	default: // a change of a record
+	}
+	if e.headerPending {
+		e.headerPending = false
+		if err := e.line(e.header()); err != nil {
+			return err
+		}
+	}
+	return e.line(e.row(event))
+}
+
+// message prints a message after the events before it.
+func (e *eventRows) message(text string) error {
+	err := e.out.Flush()
+	fmt.Fprintf(e.Err, "rtmanager: watch: %s\n", text)
+	return err
+}
+
+func (e *eventRows) header() []string {
+	if e.widths != nil {
+		return []string{"TIME", "REVISION", "GAME", "CHANGE", "CONTAINER", "NODE", "IMAGE"}
+	}
+	header := []string{"TIME", "REVISION", "EVENT", "GAME", "FROM", "TO", "CONTAINER", "NODE"}
+	if e.isWide() {
+		header = append(header, "REGION", "IMAGE")
+	}
+	return header
+}
+
+func (e *eventRows) row(event ports.RuntimeEvent) []string {
+	record, from, to := event.After, "", ""
+	if event.Before != nil {
+		from = string(event.Before.Status)
+	}
+	if event.After != nil {
+		to = string(event.After.Status)
+	}
+	if record == nil {
+		record = event.Before
+	}
+	if record == nil {
+		record = &runtime.RuntimeRecord{} // deleted, and the last value was unreadable
+	}
+	revision, node := strconv.FormatInt(event.Revision, 10), render.Cell(record.Node)
+	if e.widths != nil {
+		return []string{
+			record.LastOpAt.UTC().Format("15:04:05"), revision, render.Value(event.GameID), eventChange(event.Type, from, to),
+			e.short(render.Cell(record.CurrentContainerID), containerLimit), node, e.short(render.Cell(record.CurrentImageRef), imageLimit),
+		}
+	}
+	row := []string{
+		render.Time(record.LastOpAt), revision, string(event.Type), render.Value(event.GameID),
+		render.Cell(from), render.Cell(to), render.Cell(record.CurrentContainerID), node,
+	}
+	if e.isWide() {
+		row = append(row, render.Cell(record.Region), render.Cell(record.CurrentImageRef))
+	}
+	return row
+}
+
+// eventChange describes the change of status.
+func eventChange(kind ports.EventType, from, to string) string {
+	switch kind {
+	case ports.EventSnapshot:
+		return to
+	case ports.EventDeleted:
+		return render.Cell(from) + " → deleted"
+	default:
+		return render.Change(from, to)
+	}
+}
+
+func (e *eventRows) line(cells []string) error {
+	if e.widths == nil {
+		_, err := io.WriteString(e.out, strings.Join(cells, "\t")+"\n")
+		return err
+	}
+	for i := range e.widths {
+		e.widths[i] = max(e.widths[i], render.Width(cells[i]))
+	}
+	_, err := io.WriteString(e.out, render.Row(cells, e.widths, e.statusColor()))
+	return err
+}

@@ -1,0 +1,83 @@
+package output
+
+import (
+	"io"
+	"time"
+
+	"galaxy/rtmanager/internal/cli/internal/render"
+)
+
+// Format is an output format.
+type Format string
+
+// The output formats. The empty Format is a command's own text.
+const (
+	FormatTable Format = "table"
+	FormatWide  Format = "wide"
+	FormatJSON  Format = "json"
+	FormatYAML  Format = "yaml"
+)
+
+// Formats returns the names of the formats.
+func Formats() []string {
+	return []string{string(FormatTable), string(FormatWide), string(FormatJSON), string(FormatYAML)}
+}
+
+// Printer prints results.
+type Printer struct {
+	// Out receives results, and Err messages about them.
+	Out, Err io.Writer
+	Format   Format
+	// Terminal is true if Out is a terminal: long values are then shortened.
+	Terminal bool
+	// Color colors statuses.
+	Color     bool
+	NoHeaders bool
+	// Now is the clock that ages are computed with.
+	Now func() time.Time
+}
+
+// Encode prints the value if the format is JSON or YAML, and reports whether it is.
+func (p *Printer) Encode(value any) (bool, error) {
+	encoder := p.encoder(p.Out)
+	if encoder == nil {
+		return false, nil
+	}
+	return true, encoder.Encode(value)
+}
+
+// encoder returns nil if the format is for people.
+func (p *Printer) encoder(out io.Writer) *render.Encoder {
+	switch p.Format {
+	case FormatJSON:
+		return render.NewJSONEncoder(out, p.Terminal)
+	case FormatYAML:
+		return render.NewYAMLEncoder(out)
+	}
+	return nil
+}
+
+func (p *Printer) isWide() bool { return p.Format == FormatWide }
+
+func (p *Printer) table(t *render.Table) error {
+	return t.Write(p.Out, !p.NoHeaders, p.statusColor())
+}
+
+// statusColor returns the function that colors a cell, nil without colors.
+func (p *Printer) statusColor() func(string) string {
+	if !p.Color {
+		return nil
+	}
+	return render.ColorStatus
+}
+
+// age returns how long ago the time was.
+func (p *Printer) age(at time.Time) string { return render.Age(p.Now().Sub(at)) }
+
+// short truncates a cell on a terminal, except in the wide format.
+func (p *Printer) short(cell string, limit int) string {
+	if !p.Terminal || p.isWide() {
+		return cell
+	}
+	return render.Truncate(cell, limit)
+}

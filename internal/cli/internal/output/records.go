@@ -1,0 +1,125 @@
+package output
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// The numbers of characters to which a terminal's table shortens container ids and
+// images.
+const (
+	containerLimit = 13
+	imageLimit     = 40
+)
+
+// Records prints records that a command has written. In the default format it prints the
+// summary of each, on one line.
+func (p *Printer) Records(records []runtime.VersionedRecord, summary func(runtime.VersionedRecord) string) error {
+	if encoder := p.encoder(p.Out); encoder != nil {
+		for _, v := range records {
+			if err := encoder.Encode(v.Record); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if p.Format != "" {
+		return p.table(p.recordTable(records))
+	}
+	for _, v := range records {
+		if _, err := fmt.Fprintln(p.Out, summary(v)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Record prints one record, in the default format with one line per field.
+func (p *Printer) Record(v runtime.VersionedRecord) error {
+	if p.Format == "" {
+		return p.fieldTable(v).Write(p.Out, false, p.statusColor())
+	}
+	return p.Records([]runtime.VersionedRecord{v}, nil)
+}
+
+// Page prints a list of records.
+func (p *Printer) Page(page ports.Page) error {
+	body := api.PageFrom(page)
+	body.Continue = page.Next
+	if done, err := p.Encode(body); done {
+		return err
+	}
+	if len(page.Records) == 0 && len(page.Corrupt) == 0 {
+		fmt.Fprintf(p.Err, "rtmanager: list: no matching records at revision %d\n", page.Revision)
+		return nil
+	}
+	return p.table(p.recordTable(page.Records))
+}
+
+func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
+	t := &render.Table{Header: []string{"GAME", "STATUS", "REGION", "NODE", "CONTAINER", "IMAGE", "AGE"}}
+	if p.isWide() {
+		t.Header = append(t.Header, "CHANGED", "REVISION", "GENERATION", "ENDPOINT", "NETWORK", "STATE-PATH")
+	}
+	for _, v := range records {
+		r := v.Record
+		row := []string{
+			render.Value(r.GameID), render.Cell(string(r.Status)), render.Cell(r.Region), render.Cell(r.Node),
+			p.short(render.Cell(r.CurrentContainerID), containerLimit), p.short(render.Cell(r.CurrentImageRef), imageLimit),
+			p.age(r.CreatedAt),
+		}
+		if p.isWide() {
+			row = append(row, p.age(r.LastOpAt), strconv.FormatInt(v.Revision, 10), strconv.FormatInt(r.Generation, 10),
+				render.Cell(r.EngineEndpoint), render.Cell(r.DockerNetwork), render.Cell(r.StatePath))
+		}
+		t.Add(row...)
+	}
+	return t
+}
+
+// fieldTable has one row for each field of a record that is set.
+func (p *Printer) fieldTable(v runtime.VersionedRecord) *render.Table {
+	r := v.Record
+	t := &render.Table{Header: []string{"", ""}}
+	text := func(name, value string) {
+		if value != "" {
+			t.Add(name+":", render.Value(value))
+		}
+	}
+	at := func(name string, when *time.Time) {
+		if when != nil {
+			t.Add(name+":", fmt.Sprintf("%s (%s ago)", when.UTC().Format(time.RFC3339Nano), p.age(*when)))
+		}
+	}
+	text("Game", r.GameID)
+	text("Status", string(r.Status))
+	t.Add("Revision:", strconv.FormatInt(v.Revision, 10))
+	text("Region", r.Region)
+	text("Node", r.Node)
+	text("Container", r.CurrentContainerID)
+	text("Image", r.CurrentImageRef)
+	t.Add("Generation:", strconv.FormatInt(r.Generation, 10))
+	text("Endpoint", r.EngineEndpoint)
+	text("State path", r.StatePath)
+	text("Network", r.DockerNetwork)
+	at("Created", &r.CreatedAt)
+	at("Started", r.StartedAt)
+	at("Stopped", r.StoppedAt)
+	at("Removed", r.RemovedAt)
+	at("Last op", &r.LastOpAt)
+	return t
+}
+
+// OnNode returns " on REGION/NODE" for a record with a node, and "" otherwise.
+func OnNode(record runtime.RuntimeRecord) string {
+	if record.Node == "" {
+		return ""
+	}
+	return " on " + render.Value(record.Region+"/"+record.Node)
+}

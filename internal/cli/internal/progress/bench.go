@@ -1,0 +1,61 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"galaxy/rtmanager/internal/bench"
+	"galaxy/rtmanager/internal/cli/internal/output"
+	"galaxy/rtmanager/internal/cli/internal/render"
+)
+
+// Bench prints the progress of a benchmark.
+type Bench struct {
+	Out io.Writer
+	// Terminal rewrites one line.
+	Terminal bool
+	// Headline is printed first.
+	Headline string
+
+	task      string
+	taskStart time.Time
+}
+
+// Report prints the progress.
+func (b *Bench) Report(p bench.Progress) {
+	if b.Headline != "" {
+		fmt.Fprintf(b.Out, "rtmanager: bench: %s\n", render.Printable(b.Headline))
+		b.Headline = ""
+	}
+	switch {
+	case b.Terminal:
+		b.redraw(p)
+	case p.Finished != nil:
+		fmt.Fprintf(b.Out, "rtmanager: bench: %s\n", output.BenchRow(*p.Finished))
+	case p.Doing != b.task:
+		fmt.Fprintf(b.Out, "rtmanager: bench: %s …\n", render.Printable(p.Doing))
+	}
+	b.task = p.Doing
+}
+
+func (b *Bench) redraw(p bench.Progress) {
+	if p.Doing != b.task {
+		b.taskStart = time.Now()
+	}
+	text := render.Printable(p.Doing)
+	if p.Total > 0 {
+		text += fmt.Sprintf(" %d of %d", p.Done, p.Total)
+	}
+	if p.Finished != nil {
+		text = output.BenchRow(*p.Finished)
+	}
+	fmt.Fprintf(b.Out, clearLine+"rtmanager: bench: %s (%s)", text, render.Age(time.Since(b.taskStart)))
+}
+
+// Close erases the rewritten line.
+func (b *Bench) Close() {
+	if b.Terminal {
+		fmt.Fprint(b.Out, clearLine)
+	}
+}

@@ -1,0 +1,126 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/domain/operation"
+)
+
+// maxLineChars bounds the rewritten line, so that it does not wrap.
+const maxLineChars = 60
+
+// Operation prints the progress of an operation.
+type Operation struct {
+	out     io.Writer
+	now     func() time.Time
+	quiet   bool
+	rewrite bool
+
+	mu        sync.Mutex // guards the fields below
+	last      operation.Progress
+	stepStart time.Time // when the last step was first reported
+	hasLine   bool      // there is a line to rewrite
+
+	stop   chan struct{}
+	ticker sync.WaitGroup
+}
+
+// NewOperation returns a printer to out, which is a terminal if rewrite is set. A quiet
+// one prints nothing. The caller must call Close.
+func NewOperation(out io.Writer, now func() time.Time, rewrite, quiet bool) *Operation {
+	o := &Operation{out: out, now: now, quiet: quiet, rewrite: rewrite, stop: make(chan struct{})}
+	if rewrite && !quiet {
+		o.ticker.Go(o.redrawEverySecond)
+	}
+	return o
+}
+
+// redrawEverySecond updates the duration on the line.
+func (o *Operation) redrawEverySecond() {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			o.mu.Lock()
+			o.redraw()
+			o.mu.Unlock()
+		case <-o.stop:
+			return
+		}
+	}
+}
+
+// Report prints the progress.
+func (o *Operation) Report(p operation.Progress) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	isNewStep := p.Step != o.last.Step
+	if isNewStep {
+		o.stepStart = o.now()
+	}
+	o.last = p
+	switch {
+	case o.quiet:
+	case o.rewrite:
+		o.redraw()
+	case isNewStep:
+		fmt.Fprintf(o.out, "rtmanager: %s %s: %s\n", p.Kind, render.Value(p.GameID), stepText(p, 0))
+	}
+}
+
+// redraw rewrites the line. mu must be held.
+func (o *Operation) redraw() {
+	if o.last.Step == "" {
+		return
+	}
+	o.hasLine = true
+	fmt.Fprintf(o.out, clearLine+"%s %s: %s", o.last.Kind, render.Value(o.last.GameID),
+		render.Truncate(stepText(o.last, o.now().Sub(o.stepStart)), maxLineChars))
+}
+
+// Close erases the rewritten line. The caller calls it once, after the last Report.
+func (o *Operation) Close() {
+	close(o.stop)
+	o.ticker.Wait()
+	if o.hasLine {
+		fmt.Fprint(o.out, clearLine)
+	}
+}
+
+// HasStarted reports whether the operation has reported progress, so that it is known to
+// continue without this client.
+func (o *Operation) HasStarted() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.last.Step != ""
+}
+
+// stepText describes the step, and its duration if there is no better detail.
+func stepText(p operation.Progress, duration time.Duration) string {
+	text := strings.ReplaceAll(string(p.Step), "_", " ")
+	switch {
+	case p.Step == operation.StepAwaitingHealth:
+		text = "waiting for health"
+	case p.BytesTotal > 0:
+		return render.Printable(fmt.Sprintf("%s %s/%s MB", text, megabytes(p.BytesDone), megabytes(p.BytesTotal)))
+	case p.BytesDone > 0:
+		return render.Printable(fmt.Sprintf("%s %s MB", text, megabytes(p.BytesDone)))
+	case p.Text != "":
+		return render.OneLine(text + ": " + p.Text)
+	}
+	if duration >= time.Second {
+		text += " " + render.Age(duration)
+	}
+	return render.Printable(text)
+}
+
+// megabytes returns the number of MB with one decimal, unless that is 0.
+func megabytes(bytes int64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(bytes)/1e6), ".0")
+}
