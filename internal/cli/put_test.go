@@ -37,7 +37,7 @@ func TestInvalidFiles(t *testing.T) {
 		"unquoted":       {records("17"), "game_id: must be a string, not a number; put it in quotes"},
 		"bad time":       {strings.Replace(records("a"), "2026-03-01T12:00:00Z", "noon", 1), `created_at: "noon" is not a time such as 2026-03-01T12:00:00Z`},
 		"contradiction":  {records("a") + "removed_at: 2026-03-01T12:00:00Z\n", `record 1 (game "a"): removed_at must be absent while running`},
-		"second is bad":  {records("a", `"\x1b"`), `record 2 (game "\x1b"): game_id "\x1b" holds a control character`},
+		"second is bad":  {records("a", `"\x1b"`), `record 2 (game "\x1b"): game_id "\x1b" contains a control character`},
 		"second is huge": {records("a", "b") + "state_path: " + strings.Repeat("x", 70_000), `record 2 (game "b"): record takes`},
 		"year 10000":     {records("a") + "---\n" + strings.Replace(records("b"), "created_at: 2026-03-01T12:00:00Z", `created_at: "9999-12-31T23:59:59-23:59"`, 1), "created_at is in the year 10000"},
 	} {
