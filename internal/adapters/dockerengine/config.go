@@ -1,6 +1,7 @@
 package dockerengine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,106 +13,96 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// EndpointMode says how a game is reached.
+// EndpointMode selects the address of a game's endpoint.
 type EndpointMode string
 
-// The modes.
+// The endpoint modes.
 const (
-	// EndpointPublished: at a port of the node, which the engine forwards.
+	// EndpointPublished is a port of the node, which the engine forwards to the container.
 	EndpointPublished EndpointMode = "published"
-	// EndpointContainer: at the container's own address, for a daemon that runs
-	// in a container on the same network. A port is published only if the spec
-	// names one.
+	// EndpointContainer is the address of the container, for a daemon that runs in a
+	// container on the same network. A port is published only if the spec names one.
 	EndpointContainer EndpointMode = "container"
 )
 
-// Config tunes an Engine. Store and Node are required; for the rest a zero value
-// means the default named beside it.
+// Config configures an Engine. Store and Node are required; the zero value of another field
+// means the default that its comment names.
 type Config struct {
-	// Host is the engine's address, such as unix:///var/run/docker.sock. Empty is
-	// what DOCKER_HOST says, and else the default socket. An address that is not
-	// on this machine needs TLS in both directions: DOCKER_CERT_PATH and
-	// DOCKER_TLS_VERIFY.
+	// Host is the engine's address, such as unix:///var/run/docker.sock. Empty means the
+	// value of DOCKER_HOST, or the default socket. An address on another machine needs TLS
+	// with client certificates: DOCKER_CERT_PATH and DOCKER_TLS_VERIFY.
 	Host string
-	// Store is the identity of the store, and Region and Node are this node's:
-	// they go into the labels, and a container of others is not ours.
+	// Store is the identity of the store; Region and Node identify this node. They are
+	// labels of every container, and containers with other values are not owned.
 	Store, Region, Node string
 	// Network is the network of a container whose spec names none. Default bridge.
 	Network string
-	// Networks are those that a spec may name besides. A game in any other would be
-	// among programs that it has nothing to do with: it is refused.
+	// Networks are additional networks that a spec may name. Create rejects all others,
+	// since programs that do not belong to the game can be on them.
 	Networks []string
-	// StateDir is a directory on the engine's machine, absolute, under which each
-	// game gets one of its own, mounted at /state. It belongs to the game: it
-	// outlives its containers. Empty: games have no state directory.
+	// StateDir is an absolute path of a directory on the engine's machine. Each game has a
+	// directory in it, mounted at /state, which outlives its containers. Empty means that
+	// games have no state directory.
 	StateDir string
-	// Endpoints is how games are reached. Default EndpointPublished.
+	// Endpoints selects the address of endpoints. Default EndpointPublished.
 	Endpoints EndpointMode
-	// Address is the IP address of the node that ports are published at, and by
-	// which endpoints name it, unless it is unspecified (0.0.0.0). Default 127.0.0.1.
+	// Address is the IP address of the node on which ports are published. Endpoints contain
+	// it unless it is unspecified (0.0.0.0). Default 127.0.0.1.
 	Address string
-	// ContainerPort is the port that a game listens on inside where its spec names
-	// none. Default 8080.
+	// ContainerPort is the port that a game listens on inside its container if its spec
+	// names none. Default 8080.
 	ContainerPort int
-	// User is the numeric UID:GID that games run as. Default this process's own,
-	// so that it may share a state directory, and 65534:65534 in place of root.
+	// User is the numeric UID:GID of games. Default the user of this process, which can
+	// then share a state directory with them, and 65534:65534 instead of root.
 	User string
-	// PidsLimit bounds the processes and threads of one container. Default 512.
+	// PidsLimit limits the processes and threads of one container. Default 512.
 	PidsLimit int64
-	// MemoryBytes limits the memory of a container whose spec does not. Default no limit.
+	// MemoryBytes limits the memory of a container whose spec has no limit. Default no
+	// limit.
 	MemoryBytes int64
-	// WritableRoot lets games write to their root file system, for images that
-	// cannot do without.
+	// WritableRoot makes the root file system writable, for images that need it.
 	WritableRoot bool
-	// CallTimeout bounds each call to the engine; a Stop has the grace on top.
-	// Default 30 s.
+	// CallTimeout bounds each call to the engine; Stop adds the grace. Default 30 s.
 	CallTimeout time.Duration
-	// PullSilence is how long a pull may go on without a sign of progress.
-	// Default 2 min.
-	PullSilence time.Duration
-	// Logger gets what the engine warns of. Default none.
+	// PullIdleTimeout is how long a pull may make no progress. Default 2 min.
+	PullIdleTimeout time.Duration
+	// Logger logs the warnings of the engine. Default none.
 	Logger *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
-	orDefault(&c.Network, "bridge")
-	orDefault(&c.Endpoints, EndpointPublished)
-	orDefault(&c.Address, "127.0.0.1")
-	orDefault(&c.ContainerPort, 8080)
-	orDefault(&c.User, unprivileged(os.Getuid(), os.Getgid()))
-	orDefault(&c.PidsLimit, 512)
-	orDefault(&c.CallTimeout, 30*time.Second)
-	orDefault(&c.PullSilence, 2*time.Minute)
-	orDefault(&c.Logger, slog.New(slog.DiscardHandler))
+	c.Network = cmp.Or(c.Network, "bridge")
+	c.Endpoints = cmp.Or(c.Endpoints, EndpointPublished)
+	c.Address = cmp.Or(c.Address, "127.0.0.1")
+	c.ContainerPort = cmp.Or(c.ContainerPort, 8080)
+	c.User = cmp.Or(c.User, unprivilegedUser(os.Getuid(), os.Getgid()))
+	c.PidsLimit = cmp.Or(c.PidsLimit, 512)
+	c.CallTimeout = cmp.Or(c.CallTimeout, 30*time.Second)
+	c.PullIdleTimeout = cmp.Or(c.PullIdleTimeout, 2*time.Minute)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 
-func orDefault[T comparable](value *T, otherwise T) {
-	if *value == *new(T) {
-		*value = otherwise
-	}
-}
-
-// unprivileged is the user that games run as. The number needs no entry in the
-// image, which may have no file of users at all; 65534 is nobody.
-func unprivileged(uid, gid int) string {
+// unprivilegedUser returns the default user of games. A number needs no entry in the image,
+// which can have no /etc/passwd; 65534 is the conventional unprivileged user.
+func unprivilegedUser(uid, gid int) string {
 	if uid <= 0 {
 		return "65534:65534"
 	}
 	return fmt.Sprintf("%d:%d", uid, gid)
 }
 
-// validate returns every fault of a config that has its defaults.
+// validate returns all invalid settings of a config with defaults.
 func (c Config) validate() error {
 	var faults []error
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf(format, args...))
 	}
 	if c.Store == "" || c.Node == "" {
-		fault("store %q and node %q must not be empty; they tell whose a container is", c.Store, c.Node)
+		fault("store %q and node %q must not be empty: they identify the owner of a container", c.Store, c.Node)
 	}
 	if c.Endpoints != EndpointPublished && c.Endpoints != EndpointContainer {
-		fault("endpoint mode %q is not known; use %s or %s", c.Endpoints, EndpointPublished, EndpointContainer)
+		fault("endpoint mode %q is invalid; use %s or %s", c.Endpoints, EndpointPublished, EndpointContainer)
 	}
 	if _, err := netip.ParseAddr(c.Address); err != nil {
 		fault("address %q is not an IP address of this node", c.Address)
@@ -119,20 +110,20 @@ func (c Config) validate() error {
 	if c.StateDir != "" && !filepath.IsAbs(c.StateDir) {
 		fault("state directory %q must be absolute", c.StateDir)
 	}
-	if !validPort(c.ContainerPort) || c.ContainerPort == 0 {
+	if !isValidPort(c.ContainerPort) || c.ContainerPort == 0 {
 		fault("container port %d must be 1 to 65535", c.ContainerPort)
 	}
-	if _, _, err := userNumbers(c.User); err != nil {
+	if _, _, err := parseUser(c.User); err != nil {
 		faults = append(faults, err)
 	}
 	if c.MemoryBytes != 0 && c.MemoryBytes < operation.MinMemoryBytes {
-		fault("memory of %d bytes is less than %d, with which the engine starts nothing", c.MemoryBytes, operation.MinMemoryBytes)
+		fault("memory limit of %d bytes is less than the engine's minimum of %d", c.MemoryBytes, operation.MinMemoryBytes)
 	}
-	if c.PidsLimit < 0 || c.CallTimeout < 0 || c.PullSilence < 0 {
+	if c.PidsLimit < 0 || c.CallTimeout < 0 || c.PullIdleTimeout < 0 {
 		fault("limits and timeouts must not be negative")
 	}
 	for _, name := range append([]string{c.Network}, c.Networks...) {
-		faults = append(faults, refuseNetwork(name))
+		faults = append(faults, validateNetwork(name))
 	}
 	return errors.Join(faults...)
 }

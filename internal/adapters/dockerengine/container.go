@@ -13,7 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// describe translates a container of ours.
+// describe translates the description of an owned container.
 func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labels) container.Container {
 	described := container.Container{
 		ID:        c.ID,
@@ -21,7 +21,7 @@ func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labe
 		Labels:    labels,
 		State:     stateOf(c.State.Status),
 		Image:     c.Config.Image,
-		StartedAt: instant(c.State.StartedAt),
+		StartedAt: parseTime(c.State.StartedAt),
 		StatePath: statePath(c.Mounts),
 		Network:   string(c.HostConfig.NetworkMode),
 	}
@@ -32,21 +32,22 @@ func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labe
 		code := c.State.ExitCode
 		described.ExitCode = &code
 		described.OOMKilled = c.State.OOMKilled
-		described.ExitedAt = instant(c.State.FinishedAt)
+		described.ExitedAt = parseTime(c.State.FinishedAt)
 		if from, to := described.StartedAt, described.ExitedAt; from != nil && to != nil && to.Before(*from) {
-			// The engine notes a start once it has been told of it: what exits at once can be quicker.
-			at := *from
-			described.ExitedAt = &at
+			// The engine records a start after it has happened, so a container that exits at
+			// once can have an earlier exit.
+			start := *from
+			described.ExitedAt = &start
 		}
-	default: // neither reached nor ended
+	default: // no endpoint and no exit
 	}
 	return described
 }
 
-// stateOf translates the engine's word. One that is being removed, or whose
-// removal failed, has been killed before.
-func stateOf(word mobycontainer.ContainerState) container.State {
-	switch word {
+// stateOf translates a state of the engine. A container that is being removed, or whose
+// removal failed, has been killed.
+func stateOf(state mobycontainer.ContainerState) container.State {
+	switch state {
 	case mobycontainer.StateCreated:
 		return container.StateCreated
 	case mobycontainer.StateRunning, mobycontainer.StatePaused, mobycontainer.StateRestarting:
@@ -58,9 +59,10 @@ func stateOf(word mobycontainer.ContainerState) container.State {
 	}
 }
 
-// instant is the engine's stamp, or nil for the year 1, by which it says never.
-func instant(stamp string) *time.Time {
-	at, err := time.Parse(time.RFC3339Nano, stamp)
+// parseTime parses a timestamp of the engine. It returns nil for the year 1, which means
+// that there is no time.
+func parseTime(text string) *time.Time {
+	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || at.Year() <= 1 {
 		return nil
 	}
@@ -68,18 +70,19 @@ func instant(stamp string) *time.Time {
 	return &at
 }
 
+// statePath returns the state directory of the game; empty if there is none.
 func statePath(mounts []mobycontainer.MountPoint) string {
 	for _, m := range mounts {
-		if m.Destination == stateTarget {
+		if m.Destination == stateMountPath {
 			return m.Source
 		}
 	}
 	return ""
 }
 
-// endpoint is where the game is reached; empty if the engine does not tell.
+// endpoint returns the URL of the game; empty if the engine does not report the port.
 func (e *Engine) endpoint(c mobycontainer.InspectResponse) string {
-	inside, err := network.ParsePort(c.Config.Labels[labelPort] + "/tcp")
+	containerPort, err := network.ParsePort(c.Config.Labels[labelPort] + "/tcp")
 	if err != nil || c.NetworkSettings == nil {
 		return ""
 	}
@@ -88,11 +91,11 @@ func (e *Engine) endpoint(c mobycontainer.InspectResponse) string {
 		if joined == nil || !joined.IPAddress.IsValid() {
 			return ""
 		}
-		return httpURL(joined.IPAddress, inside.Port())
+		return httpURL(joined.IPAddress, containerPort.Port())
 	}
-	for _, binding := range c.NetworkSettings.Ports[inside] {
+	for _, binding := range c.NetworkSettings.Ports[containerPort] {
 		if port, err := strconv.Atoi(binding.HostPort); err == nil && port > 0 {
-			return httpURL(reachable(e.address), binding.HostPort)
+			return httpURL(dialAddress(e.address), binding.HostPort)
 		}
 	}
 	return ""
@@ -102,8 +105,8 @@ func httpURL(host netip.Addr, port string) string {
 	return "http://" + net.JoinHostPort(host.String(), port)
 }
 
-// reachable is the address by which a port published at a is reached from the node.
-func reachable(a netip.Addr) netip.Addr {
+// dialAddress returns the address on the node for a port that is published on a.
+func dialAddress(a netip.Addr) netip.Addr {
 	switch {
 	case a == netip.IPv4Unspecified():
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1})

@@ -9,8 +9,8 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// A container that exits at once can be noted to have done so before it had started.
-func TestExitIsNotBeforeItsStart(t *testing.T) {
+// The engine can record an exit before the start of a container that exits at once.
+func TestExitIsNotBeforeStart(t *testing.T) {
 	t.Parallel()
 	const start, end = "2026-03-01T12:00:00.000000300Z", "2026-03-01T12:00:00.000000200Z"
 	described := new(Engine).describe(mobycontainer.InspectResponse{

@@ -30,7 +30,7 @@ func TestContract(t *testing.T) {
 				return openFor(t, owner, network)
 			},
 			Image:        image,
-			MissingImage: "127.0.0.1:1/" + image, // nobody listens there
+			MissingImage: "127.0.0.1:1/" + image, // no registry listens there
 			RunsGames:    true,
 			ChecksPorts:  true,
 			Network:      network,

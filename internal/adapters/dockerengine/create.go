@@ -15,22 +15,22 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Create makes a container of the spec and does not start it. A try whose answer
-// was lost may have made one: the next finds it by its labels, or by its name.
+// Create implements ports.Engine. An attempt whose response was lost can have created the
+// container; the next attempt finds it by its labels or by its name.
 func (e *Engine) Create(ctx context.Context, spec container.Spec) (container.Container, error) {
-	made, err := e.create(ctx, e.completed(spec))
+	created, err := e.create(ctx, e.withDefaults(spec))
 	if err != nil {
 		return container.Container{}, fmt.Errorf("create container %s: %w", spec.Name, err)
 	}
-	return made, nil
+	return created, nil
 }
 
 func (e *Engine) create(ctx context.Context, spec container.Spec) (container.Container, error) {
 	if err := e.checkSpec(spec); err != nil {
 		return container.Container{}, err
 	}
-	if made, found, err := e.madeBefore(ctx, spec); err != nil || found {
-		return made, err
+	if existing, found, err := e.findPreviousAttempt(ctx, spec); err != nil || found {
+		return existing, err
 	}
 	networkName, err := e.findNetwork(ctx, spec.Network)
 	if err != nil {
@@ -40,76 +40,77 @@ func (e *Engine) create(ctx context.Context, spec container.Spec) (container.Con
 	if err != nil {
 		return container.Container{}, err
 	}
-	options := e.options(spec, networkName, stateDir)
-	// A name is taken a moment before its container is there to be inspected, and
-	// free a moment after it is gone.
-	made, err := backoff.Retry(ctx, func() (container.Container, error) {
-		made, err := e.createOnce(ctx, spec, options)
+	options := e.createOptions(spec, networkName, stateDir)
+	// The engine reserves a name a moment before Inspect finds the container, and frees it a
+	// moment after Inspect no longer does.
+	created, err := backoff.Retry(ctx, func() (container.Container, error) {
+		created, err := e.createOnce(ctx, spec, options)
 		if errdefs.IsNotFound(err) {
-			return made, err
+			return created, err
 		}
-		return made, backoff.Permanent(err)
+		return created, backoff.Permanent(err)
 	}, backoff.WithBackOff(backoff.NewConstantBackOff(50*time.Millisecond)), backoff.WithMaxElapsedTime(e.cfg.CallTimeout))
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return container.Container{}, gaveUp(ctx, err)
+		return container.Container{}, contextError(ctx, err)
 	case errdefs.IsNotFound(err):
 		return container.Container{}, unavailable(err)
 	}
-	return made, err
+	return created, err
 }
 
-// createOnce tries to create the container. It returns a "not found" of the
-// engine if the name is taken, and nobody has it.
+// createOnce tries to create the container. It returns a "not found" error of the engine
+// if the name is in use but no container has it.
 func (e *Engine) createOnce(ctx context.Context, spec container.Spec, options client.ContainerCreateOptions) (container.Container, error) {
-	created, err := within(ctx, e.cfg.CallTimeout, "create", func(ctx context.Context) (client.ContainerCreateResult, error) {
+	created, err := callWithTimeout(ctx, e.cfg.CallTimeout, "create", func(ctx context.Context) (client.ContainerCreateResult, error) {
 		return e.api.ContainerCreate(ctx, options)
 	})
 	for _, warning := range created.Warnings {
-		e.cfg.Logger.Warn("the engine warns of a container", "container_id", created.ID, "game_id", spec.Labels.GameID, "warning", warning)
+		e.cfg.Logger.Warn("warning of the engine about a container", "container_id", created.ID, "game_id", spec.Labels.GameID, "warning", warning)
 	}
 	switch {
 	case err == nil:
-		return e.made(ctx, created.ID)
+		return e.inspectCreated(ctx, created.ID)
 	case errdefs.IsConflict(err):
-		return e.holder(ctx, spec)
+		return e.findByName(ctx, spec)
 	case errdefs.IsNotFound(err):
-		return container.Container{}, translated(container.ErrNoImage, err)
+		return container.Container{}, asError(container.ErrNoImage, err)
 	case errdefs.IsInvalidArgument(err):
-		return container.Container{}, &runtime.InvalidError{Field: "container", Reason: "is refused by the engine: " + words(err)}
+		return container.Container{}, &runtime.InvalidError{Field: "container", Reason: "is rejected by the engine: " + engineMessage(err)}
 	}
 	return container.Container{}, unavailable(err)
 }
 
-// madeBefore returns the container that an earlier try of the same operation made
-// under this name, if it did, whatever a person has called it since.
-func (e *Engine) madeBefore(ctx context.Context, spec container.Spec) (made container.Container, found bool, err error) {
-	listed, err := e.summaries(ctx, "look for an earlier try", e.ours(map[string]string{
+// findPreviousAttempt returns the container that an earlier attempt of the same operation
+// created with this name. It finds it also if an operator has renamed it.
+func (e *Engine) findPreviousAttempt(ctx context.Context, spec container.Spec) (existing container.Container, found bool, err error) {
+	listed, err := e.summaries(ctx, "find an earlier attempt", e.ownedFilter(map[string]string{
 		labelGameID: spec.Labels.GameID, labelOperation: spec.Labels.OperationID, labelName: spec.Name,
 	}))
 	for _, c := range listed {
-		made, err := e.look(ctx, c.ID)
+		existing, err := e.inspectOwned(ctx, c.ID)
 		if errors.Is(err, container.ErrNoContainer) {
 			continue
 		}
-		return made, err == nil, err
+		return existing, err == nil, err
 	}
 	return container.Container{}, false, err
 }
 
-// made looks at the container that the engine says it has made.
-func (e *Engine) made(ctx context.Context, id string) (container.Container, error) {
-	made, err := e.look(ctx, id)
+// inspectCreated returns a container that the engine has reported as created.
+func (e *Engine) inspectCreated(ctx context.Context, id string) (container.Container, error) {
+	created, err := e.inspectOwned(ctx, id)
 	if errors.Is(err, container.ErrNoContainer) {
-		return container.Container{}, nonsense("it made container %q, which is not there", id)
+		return container.Container{}, malformedResponse("it created container %q, which does not exist", id)
 	}
-	return made, err
+	return created, err
 }
 
-// holder returns the container that has the spec's name, if the same operation
-// made it. If nobody has the name after all, that is a "not found" of the engine.
-func (e *Engine) holder(ctx context.Context, spec container.Spec) (container.Container, error) {
-	c, err := within(ctx, e.cfg.CallTimeout, "look for who has the name", func(ctx context.Context) (mobycontainer.InspectResponse, error) {
+// findByName returns the container with the name of the spec if the same operation created
+// it, and container.ErrContainerExists otherwise. It returns a "not found" error of the
+// engine if no container has the name.
+func (e *Engine) findByName(ctx context.Context, spec container.Spec) (container.Container, error) {
+	c, err := callWithTimeout(ctx, e.cfg.CallTimeout, "find the container with the name", func(ctx context.Context) (mobycontainer.InspectResponse, error) {
 		return e.inspect(ctx, spec.Name)
 	})
 	if errdefs.IsNotFound(err) {
@@ -118,12 +119,12 @@ func (e *Engine) holder(ctx context.Context, spec container.Spec) (container.Con
 	if err != nil {
 		return container.Container{}, unavailable(err)
 	}
-	held, err := e.own(c)
-	if err == nil && held.Labels.GameID == spec.Labels.GameID && held.Labels.OperationID == spec.Labels.OperationID {
-		return held, nil
+	existing, err := e.fromInspect(c)
+	if err == nil && existing.Labels.GameID == spec.Labels.GameID && existing.Labels.OperationID == spec.Labels.OperationID {
+		return existing, nil
 	}
 	if err != nil {
-		return container.Container{}, fmt.Errorf("%w: %s, which is not of this node's games; remove or rename it", container.ErrContainerExists, c.ID)
+		return container.Container{}, fmt.Errorf("%w: %s, which is not a container of this node's games; remove or rename it", container.ErrContainerExists, c.ID)
 	}
-	return container.Container{}, fmt.Errorf("%w: %s, made by operation %q", container.ErrContainerExists, held.ID, held.Labels.OperationID)
+	return container.Container{}, fmt.Errorf("%w: %s, created by operation %q", container.ErrContainerExists, existing.ID, existing.Labels.OperationID)
 }

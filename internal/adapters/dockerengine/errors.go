@@ -12,30 +12,30 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// within asks the engine one thing and bounds how long the answer may take. What
-// is no answer, or makes no sense, comes back as runtime.ErrEngineUnavailable;
-// beside it ctx's own error, if ctx has ended. A refusal of the engine comes back
-// with its code, for errdefs to tell; none of those may leave this package.
-func within[T any](ctx context.Context, limit time.Duration, what string, ask func(context.Context) (T, error)) (T, error) {
-	bounded, cancel := context.WithTimeout(ctx, limit)
+// callWithTimeout makes one call to the engine, which may take at most timeout. It returns
+// container.ErrEngineUnavailable if there is no response or a malformed one, joined with
+// the error of ctx if ctx has ended. It returns an error of the engine with its code, for
+// errdefs; such an error must not leave this package.
+func callWithTimeout[T any](ctx context.Context, timeout time.Duration, what string, call func(context.Context) (T, error)) (T, error) {
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer, err := ask(bounded)
+	result, err := call(bounded)
 	switch {
 	case err == nil:
-		return answer, nil
+		return result, nil
 	case ctx.Err() != nil:
-		return answer, fmt.Errorf("%s: %w", what, gaveUp(ctx, err))
-	case refused(err):
-		return answer, fmt.Errorf("%s: %w", what, err)
+		return result, fmt.Errorf("%s: %w", what, contextError(ctx, err))
+	case isEngineError(err):
+		return result, fmt.Errorf("%s: %w", what, err)
 	case bounded.Err() != nil:
-		return answer, fmt.Errorf("%s: %w: no answer within %s", what, container.ErrEngineUnavailable, limit)
+		return result, fmt.Errorf("%s: %w: no response within %s", what, container.ErrEngineUnavailable, timeout)
 	}
-	return answer, unavailable(fmt.Errorf("%s: %w", what, err))
+	return result, unavailable(fmt.Errorf("%s: %w", what, err))
 }
 
-// refused reports whether err is the engine's answer, by its HTTP status. A 503,
-// or a status that the API does not know, comes from somebody in between.
-func refused(err error) bool {
+// isEngineError reports whether err is an error response of the engine, by its HTTP status.
+// A 503, or a status that the API does not define, comes from a proxy.
+func isEngineError(err error) bool {
 	for _, is := range []func(error) bool{
 		errdefs.IsNotFound, errdefs.IsConflict, errdefs.IsInvalidArgument, errdefs.IsInternal, errdefs.IsUnauthorized,
 		errdefs.IsPermissionDenied, errdefs.IsFailedPrecondition, errdefs.IsNotImplemented, errdefs.IsResourceExhausted,
@@ -47,28 +47,28 @@ func refused(err error) bool {
 	return false
 }
 
-// gaveUp is the error of a call whose ctx has ended, with ctx's own beside it.
-func gaveUp(ctx context.Context, err error) error {
+// contextError returns the error of a call whose ctx has ended.
+func contextError(ctx context.Context, err error) error {
 	if errors.Is(err, container.ErrEngineUnavailable) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", container.ErrEngineUnavailable, ctx.Err())
 }
 
-// unavailable is the translation of every error that has no other.
-func unavailable(err error) error { return translated(container.ErrEngineUnavailable, err) }
+// unavailable translates an error that has no other translation.
+func unavailable(err error) error { return asError(container.ErrEngineUnavailable, err) }
 
-// translated is err as the sentinel, in the engine's words; what was translated
-// before stays as it is, and so does no error.
-func translated(sentinel, err error) error {
+// asError returns the sentinel with the engine's message. It returns err itself if err is
+// nil or already translated.
+func asError(sentinel, err error) error {
 	if err == nil || errors.Is(err, container.ErrEngineUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: %s", sentinel, words(err))
+	return fmt.Errorf("%w: %s", sentinel, engineMessage(err))
 }
 
-// words are the engine's, without what its client puts in front.
-func words(err error) string {
+// engineMessage returns the message of the engine, without the prefix of its client.
+func engineMessage(err error) string {
 	return strings.Replace(err.Error(), "Error response from daemon: ", "", 1)
 }
 
@@ -76,7 +76,8 @@ func noContainer(id string) error {
 	return fmt.Errorf("container %s: %w", id, container.ErrNoContainer)
 }
 
-// nonsense is an answer that cannot be: nothing may follow from it.
-func nonsense(format string, args ...any) error {
+// malformedResponse returns the error for a response that contradicts the API. The caller
+// must not act on such a response.
+func malformedResponse(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", container.ErrEngineUnavailable, fmt.Sprintf(format, args...))
 }

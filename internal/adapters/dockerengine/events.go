@@ -14,13 +14,13 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// Events tells of containers that start, exit and are removed. What a consumer
-// lists after the opening misses nothing that is not told after it. The engine
-// forgets: a new stream never knows what was missed. While the stream is silent
-// the engine is asked whether it is still there.
+// Events implements ports.Engine. A consumer that lists the containers after the first event
+// misses no change: a later change yields an event. The engine keeps no events, so every
+// stream reports that events may have been missed before it. While there are no events, a
+// ping checks that the engine still responds.
 func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	return func(yield func(container.Event, error) bool) {
-		err := e.follow(ctx, func(event container.Event) bool { return yield(event, nil) })
+		err := e.streamEvents(ctx, func(event container.Event) bool { return yield(event, nil) })
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
@@ -31,9 +31,9 @@ func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	}
 }
 
-// follow hands on events until told to stop, which is no error.
-func (e *Engine) follow(ctx context.Context, told func(container.Event) bool) error {
-	since, err := e.now(ctx)
+// streamEvents calls emit with each event until emit returns false, and then returns nil.
+func (e *Engine) streamEvents(ctx context.Context, emit func(container.Event) bool) error {
+	since, err := e.engineTime(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,59 +41,59 @@ func (e *Engine) follow(ctx context.Context, told func(container.Event) bool) er
 	stream, err := e.subscribe(ctx, cancel, since)
 	defer func() {
 		cancel()
-		for range stream.Err { // closed when the client has let go
+		for range stream.Err { // the client closes it after its last use
 		}
 	}()
 	if err != nil {
 		return err
 	}
-	if !told(container.Event{Type: container.EventStreamOpened, EventsMissed: true}) {
+	if !emit(container.Event{Type: container.EventStreamOpened, EventsMissed: true}) {
 		return nil
 	}
-	alive := time.NewTicker(e.cfg.CallTimeout)
-	defer alive.Stop()
+	pingTicker := time.NewTicker(e.cfg.CallTimeout)
+	defer pingTicker.Stop()
 	for {
 		select {
 		case err := <-stream.Err:
-			return fmt.Errorf("the stream has ended: %w", err)
-		case <-alive.C:
+			return fmt.Errorf("the stream ended: %w", err)
+		case <-pingTicker.C:
 			if err := e.ping(ctx); err != nil {
 				return err
 			}
 		case message := <-stream.Messages:
-			event, tell, err := e.translate(message)
-			if err != nil || tell && !told(event) {
+			event, relevant, err := e.translate(message)
+			if err != nil || relevant && !emit(event) {
 				return err
 			}
 		}
 	}
 }
 
-// now is the time by the engine's clock. The engine accepts a subscription before
-// it subscribes; asked for events since then, it leaves no gap.
-func (e *Engine) now(ctx context.Context) (string, error) {
-	answer, err := within(ctx, e.cfg.CallTimeout, "ask for the engine's time", func(ctx context.Context) (client.SystemInfoResult, error) {
+// engineTime returns the time of the engine's clock. The engine accepts the request for a
+// stream before it subscribes to events; a stream that starts at this time has no gap.
+func (e *Engine) engineTime(ctx context.Context) (string, error) {
+	response, err := callWithTimeout(ctx, e.cfg.CallTimeout, "read the engine's time", func(ctx context.Context) (client.SystemInfoResult, error) {
 		return e.api.Info(ctx, client.InfoOptions{})
 	})
 	if err != nil {
 		return "", unavailable(err)
 	}
-	at, err := time.Parse(time.RFC3339Nano, answer.Info.SystemTime)
+	at, err := time.Parse(time.RFC3339Nano, response.Info.SystemTime)
 	if err != nil {
-		return "", nonsense("its time is %q", answer.Info.SystemTime)
+		return "", malformedResponse("its time is %q", response.Info.SystemTime)
 	}
 	return fmt.Sprintf("%d.%09d", at.Unix(), at.Nanosecond()), nil
 }
 
-// subscribe opens the stream, and cancels it if that takes too long.
+// subscribe opens the stream, and cancels it after CallTimeout.
 func (e *Engine) subscribe(ctx context.Context, cancel func(), since string) (client.EventsResult, error) {
-	filters := e.ours(nil).Add("type", string(events.ContainerEventType)).
+	filters := e.ownedFilter(nil).Add("type", string(events.ContainerEventType)).
 		Add("event", string(events.ActionStart), string(events.ActionDie), string(events.ActionDestroy))
 	var accepted atomic.Bool
 	limit := time.AfterFunc(e.cfg.CallTimeout, cancel)
-	stream := e.api.Events(context.WithValue(ctx, answerKey{}, &accepted), client.EventsListOptions{Since: since, Filters: filters})
+	stream := e.api.Events(context.WithValue(ctx, acceptedKey{}, &accepted), client.EventsListOptions{Since: since, Filters: filters})
 	if !limit.Stop() {
-		return stream, nonsense("no answer within %s", e.cfg.CallTimeout)
+		return stream, malformedResponse("no response within %s", e.cfg.CallTimeout)
 	}
 	if !accepted.Load() {
 		return stream, <-stream.Err
@@ -101,34 +101,35 @@ func (e *Engine) subscribe(ctx context.Context, cancel func(), since string) (cl
 	return stream, nil
 }
 
-// answerKey marks a request whose acceptance is to be noted: the client returns
-// from Events before it says whether that failed.
-type answerKey struct{}
+// acceptedKey is the context key of a flag that is set when the engine accepts a request.
+// The client returns from Events before it reports whether the request failed.
+type acceptedKey struct{}
 
-func noteAnswer(answer *http.Response) {
-	if accepted, ok := answer.Request.Context().Value(answerKey{}).(*atomic.Bool); ok {
-		accepted.Store(answer.StatusCode < http.StatusBadRequest)
+// recordAcceptance sets the flag of acceptedKey unless the response is an error.
+func recordAcceptance(response *http.Response) {
+	if accepted, ok := response.Request.Context().Value(acceptedKey{}).(*atomic.Bool); ok {
+		accepted.Store(response.StatusCode < http.StatusBadRequest)
 	}
 }
 
-// translate turns the engine's message into an event, or none if it tells of
-// something else.
-func (e *Engine) translate(m events.Message) (event container.Event, tell bool, err error) {
+// translate translates a message of the engine to an event. relevant is false if the
+// message is not about an owned container.
+func (e *Engine) translate(m events.Message) (event container.Event, relevant bool, err error) {
 	if m.Action == "" || m.Type == "" {
-		return event, false, nonsense("the stream holds a message of no kind")
+		return event, false, malformedResponse("the stream contains a message without a type")
 	}
 	kinds := map[events.Action]container.EventType{
 		events.ActionStart:   container.EventStarted,
 		events.ActionDie:     container.EventExited,
 		events.ActionDestroy: container.EventRemoved,
 	}
-	kind, known := kinds[m.Action]
-	labels, ok := e.owned(m.Actor.Attributes)
-	if m.Type != events.ContainerEventType || !known || !ok {
+	kind, isKnown := kinds[m.Action]
+	labels, ok := e.parseOwnedLabels(m.Actor.Attributes)
+	if m.Type != events.ContainerEventType || !isKnown || !ok {
 		return event, false, nil
 	}
-	if !fullID.MatchString(m.Actor.ID) {
-		return event, false, nonsense("the stream tells of a container of id %q", m.Actor.ID)
+	if !idPattern.MatchString(m.Actor.ID) {
+		return event, false, malformedResponse("the stream contains the container id %q", m.Actor.ID)
 	}
 	return container.Event{Type: kind, GameID: labels.GameID, ContainerID: m.Actor.ID}, true, nil
 }

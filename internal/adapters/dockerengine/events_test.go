@@ -13,23 +13,24 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// stream reads events one by one.
+// stream reads one event at a time.
 type stream struct {
 	next func() (container.Event, error, bool)
 }
 
-// events opens a stream that ends with the test.
-func events(t *testing.T, engine ports.Engine) *stream {
+// openStream opens a stream that ends with the test.
+func openStream(t *testing.T, engine ports.Engine) *stream {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	next, stop := iter.Pull2(engine.Events(ctx))
 	t.Cleanup(func() { cancel(); stop() })
 	s := &stream{next: next}
-	require.Equal(t, container.Event{Type: container.EventStreamOpened, EventsMissed: true}, s.one(t))
+	require.Equal(t, container.Event{Type: container.EventStreamOpened, EventsMissed: true}, s.nextEvent(t))
 	return s
 }
 
-func (s *stream) one(t *testing.T) container.Event {
+// nextEvent returns the next event.
+func (s *stream) nextEvent(t *testing.T) container.Event {
 	t.Helper()
 	event, err, ok := s.next()
 	require.NoError(t, err)
@@ -37,52 +38,52 @@ func (s *stream) one(t *testing.T) container.Event {
 	return event
 }
 
-// require reads until the events have come, in this order, and nothing else.
-func (s *stream) require(t *testing.T, kind container.EventType, id string) {
+// requireEvent fails unless the next event has the type and the container.
+func (s *stream) requireEvent(t *testing.T, kind container.EventType, id string) {
 	t.Helper()
-	event := s.one(t)
+	event := s.nextEvent(t)
 	require.Equal(t, container.Event{Type: kind, GameID: event.GameID, ContainerID: id}, event)
 }
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	stranger := newRig(t, nil)
-	s := events(t, r)
-	stranger.run(t, stranger.spec("g1"))
-	made := r.create(t, r.spec("g1"))
-	require.NoError(t, r.Start(t.Context(), made.ID))
-	started := s.one(t)
-	require.Equal(t, container.Event{Type: container.EventStarted, GameID: "g1", ContainerID: made.ID}, started)
-	require.NoError(t, r.Stop(t.Context(), made.ID, time.Second))
-	s.require(t, container.EventExited, made.ID)
-	require.NoError(t, r.Remove(t.Context(), made.ID))
-	s.require(t, container.EventRemoved, made.ID)
+	f := newFixture(t, nil)
+	foreign := newFixture(t, nil)
+	s := openStream(t, f)
+	foreign.run(t, foreign.spec("g1"))
+	created := f.create(t, f.spec("g1"))
+	require.NoError(t, f.Start(t.Context(), created.ID))
+	started := s.nextEvent(t)
+	require.Equal(t, container.Event{Type: container.EventStarted, GameID: "g1", ContainerID: created.ID}, started)
+	require.NoError(t, f.Stop(t.Context(), created.ID, time.Second))
+	s.requireEvent(t, container.EventExited, created.ID)
+	require.NoError(t, f.Remove(t.Context(), created.ID))
+	s.requireEvent(t, container.EventRemoved, created.ID)
 
-	byHand := r.run(t, r.spec("g2"))
-	s.require(t, container.EventStarted, byHand.ID)
-	_, err := r.api.ContainerKill(t.Context(), byHand.ID, client.ContainerKillOptions{})
+	external := f.run(t, f.spec("g2"))
+	s.requireEvent(t, container.EventStarted, external.ID)
+	_, err := f.api.ContainerKill(t.Context(), external.ID, client.ContainerKillOptions{})
 	require.NoError(t, err)
-	s.require(t, container.EventExited, byHand.ID)
-	_, err = r.api.ContainerRemove(t.Context(), byHand.ID, client.ContainerRemoveOptions{Force: true})
+	s.requireEvent(t, container.EventExited, external.ID)
+	_, err = f.api.ContainerRemove(t.Context(), external.ID, client.ContainerRemoveOptions{Force: true})
 	require.NoError(t, err)
-	s.require(t, container.EventRemoved, byHand.ID)
+	s.requireEvent(t, container.EventRemoved, external.ID)
 }
 
 func TestEventsEndWithTheContext(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
+	f := newFixture(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var ends []error
-	for event, err := range r.Events(ctx) {
+	var errs []error
+	for event, err := range f.Events(ctx) {
 		if err != nil {
 			require.Zero(t, event)
-			ends = append(ends, err)
+			errs = append(errs, err)
 			continue
 		}
 		cancel()
 	}
-	require.Len(t, ends, 1)
-	require.ErrorIs(t, ends[0], context.Canceled)
+	require.Len(t, errs, 1)
+	require.ErrorIs(t, errs[0], context.Canceled)
 }

@@ -13,108 +13,108 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// copyByHand runs a container with the labels of another, but for what change does to them.
-func (r *rig) copyByHand(t *testing.T, id, image string, running bool, change func(map[string]string)) string {
+// copyContainer creates a container with the labels of another, modified by change.
+func (f *fixture) copyContainer(t *testing.T, id, image string, running bool, change func(map[string]string)) string {
 	t.Helper()
-	original, err := r.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
+	original, err := f.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	require.NoError(t, err)
 	labels := maps.Clone(original.Container.Config.Labels)
 	change(labels)
-	made, err := r.api.ContainerCreate(t.Context(), client.ContainerCreateOptions{
+	created, err := f.api.ContainerCreate(t.Context(), client.ContainerCreateOptions{
 		Config: &mobycontainer.Config{Image: image, Labels: labels, Env: []string{"PORT=8080"}},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_, err := r.api.ContainerRemove(contextOf(t), made.ID, client.ContainerRemoveOptions{Force: true})
+		_, err := f.api.ContainerRemove(uncanceled(t), created.ID, client.ContainerRemoveOptions{Force: true})
 		require.NoError(t, err)
 	})
 	if running {
-		_, err = r.api.ContainerStart(t.Context(), made.ID, client.ContainerStartOptions{})
+		_, err = f.api.ContainerStart(t.Context(), created.ID, client.ContainerStartOptions{})
 		require.NoError(t, err)
 	}
-	return made.ID
+	return created.ID
 }
 
-// requireForeign checks that the container is neither seen nor touched.
-func (r *rig) requireForeign(t *testing.T, id string) {
+// requireForeign fails unless the engine neither finds nor changes the container.
+func (f *fixture) requireForeign(t *testing.T, id string) {
 	t.Helper()
-	before, err := r.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
+	before, err := f.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	require.NoError(t, err)
-	_, err = r.Inspect(t.Context(), id)
+	_, err = f.Inspect(t.Context(), id)
 	require.ErrorIs(t, err, container.ErrNoContainer)
-	require.ErrorIs(t, r.Start(t.Context(), id), container.ErrNoContainer)
-	require.ErrorIs(t, r.Stop(t.Context(), id, 0), container.ErrNoContainer)
-	require.ErrorIs(t, r.Stop(t.Context(), id, time.Second), container.ErrNoContainer)
-	_, err = r.Logs(t.Context(), id, 1)
+	require.ErrorIs(t, f.Start(t.Context(), id), container.ErrNoContainer)
+	require.ErrorIs(t, f.Stop(t.Context(), id, 0), container.ErrNoContainer)
+	require.ErrorIs(t, f.Stop(t.Context(), id, time.Second), container.ErrNoContainer)
+	_, err = f.Logs(t.Context(), id, 1)
 	require.ErrorIs(t, err, container.ErrNoContainer)
-	require.NoError(t, r.Remove(t.Context(), id), "to this engine it is not there")
-	listed, err := r.List(t.Context(), "")
+	require.NoError(t, f.Remove(t.Context(), id), "Remove of a container that is not owned")
+	listed, err := f.List(t.Context(), "")
 	require.NoError(t, err)
 	for _, c := range listed {
 		require.NotEqual(t, id, c.ID)
 	}
-	now, err := r.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
-	require.NoError(t, err, "it has been left alone")
-	require.Equal(t, before.Container.State, now.Container.State, "it has been left alone")
+	now, err := f.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
+	require.NoError(t, err, "the container is unchanged")
+	require.Equal(t, before.Container.State, now.Container.State, "the container is unchanged")
 }
 
-func TestContainersOfOthersAreNotTouched(t *testing.T) {
+func TestForeignContainers(t *testing.T) {
 	t.Parallel()
 	const prefix = "io.galaxy.rtmanager."
-	r := newRig(t, nil)
-	made := r.create(t, r.spec("g1"))
+	f := newFixture(t, nil)
+	created := f.create(t, f.spec("g1"))
 	changes := map[string]func(map[string]string){
-		"no labels":            func(l map[string]string) { clear(l) },
-		"generation not known": func(l map[string]string) { l[prefix+"generation"] = "seven" },
-		"no game":              func(l map[string]string) { l[prefix+"game-id"] = "" },
+		"no labels":          func(l map[string]string) { clear(l) },
+		"invalid generation": func(l map[string]string) { l[prefix+"generation"] = "seven" },
+		"no game":            func(l map[string]string) { l[prefix+"game-id"] = "" },
 	}
 	for _, key := range []string{"store", "region", "node"} {
-		changes["another "+key] = func(l map[string]string) { l[prefix+key] += "x" }
+		changes["other "+key] = func(l map[string]string) { l[prefix+key] += "x" }
 	}
 	for _, key := range []string{"store", "region", "node", "game-id", "image", "generation", "operation-id", "name", "port"} {
 		changes["without "+key] = func(l map[string]string) { delete(l, prefix+key) }
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
-			r.requireForeign(t, r.copyByHand(t, made.ID, machine.image("1.0.0"), name == "no labels", change))
+			f.requireForeign(t, f.copyContainer(t, created.ID, machine.image("1.0.0"), name == "no labels", change))
 		})
 	}
 }
 
-// A commit inherits the labels, and so does what is made of it.
-func TestContainerOfACommitIsNotOurs(t *testing.T) {
+// A commit inherits the labels, and so does a container that is created from it.
+func TestContainerOfACommitIsForeign(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	made := r.create(t, r.spec("g1"))
+	f := newFixture(t, nil)
+	created := f.create(t, f.spec("g1"))
 	ref := machine.image("committed")
-	machine.remember(ref)
-	_, err := r.api.ContainerCommit(t.Context(), made.ID, client.ContainerCommitOptions{Reference: ref})
+	machine.removeAtEnd(ref)
+	_, err := f.api.ContainerCommit(t.Context(), created.ID, client.ContainerCommitOptions{Reference: ref})
 	require.NoError(t, err)
-	r.requireForeign(t, r.copyByHand(t, made.ID, ref, true, func(map[string]string) {}))
+	f.requireForeign(t, f.copyContainer(t, created.ID, ref, true, func(map[string]string) {}))
 }
 
 func TestNamesAndPathsAreNotIDs(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	running := r.run(t, r.spec("g1"))
+	f := newFixture(t, nil)
+	running := f.run(t, f.spec("g1"))
 	for _, id := range []string{"", " ", running.Name, running.ID[:12], running.ID + " ", "../images/" + machine.image("1.0.0"), running.ID + "/../" + running.ID} {
-		_, err := r.Inspect(t.Context(), id)
+		_, err := f.Inspect(t.Context(), id)
 		require.ErrorIs(t, err, container.ErrNoContainer, "%q", id)
-		require.ErrorIs(t, r.Stop(t.Context(), id, 0), container.ErrNoContainer, "%q", id)
-		require.NoError(t, r.Remove(t.Context(), id), "%q", id)
+		require.ErrorIs(t, f.Stop(t.Context(), id, 0), container.ErrNoContainer, "%q", id)
+		require.NoError(t, f.Remove(t.Context(), id), "%q", id)
 	}
-	require.Equal(t, running, r.inspect(t, running.ID))
+	require.Equal(t, running, f.inspect(t, running.ID))
 }
 
-func TestNameOfAStranger(t *testing.T) {
+func TestNameOfAForeignContainer(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	stranger := newRig(t, func(c *dockerengine.Config) { c.Node = "n1" })
-	spec := stranger.spec("g1")
-	theirs := stranger.create(t, spec)
-	spec.Labels.Store = r.store
-	_, err := r.Create(t.Context(), spec)
+	f := newFixture(t, nil)
+	foreign := newFixture(t, func(c *dockerengine.Config) { c.Node = "n1" })
+	spec := foreign.spec("g1")
+	existing := foreign.create(t, spec)
+	spec.Labels.Store = f.store
+	_, err := f.Create(t.Context(), spec)
 	require.ErrorIs(t, err, container.ErrContainerExists)
-	require.ErrorContains(t, err, theirs.ID)
-	require.Equal(t, theirs, stranger.inspect(t, theirs.ID))
+	require.ErrorContains(t, err, existing.ID)
+	require.Equal(t, existing, foreign.inspect(t, existing.ID))
 }

@@ -9,24 +9,25 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// The labels that say whose a container is. A person's filters and scripts may
-// rely on these names.
+// The labels that identify the owner of a container. Filters and scripts of operators may
+// use these names.
 const (
-	prefix          = "io.galaxy.rtmanager."
-	labelStore      = prefix + "store"
-	labelGameID     = prefix + "game-id"
-	labelRegion     = prefix + "region"
-	labelNode       = prefix + "node"
-	labelImage      = prefix + "image"
-	labelGeneration = prefix + "generation"
-	labelOperation  = prefix + "operation-id"
-	// labelName is the name that it was created by; a person may have renamed it.
-	labelName = prefix + "name"
-	// labelPort is the port that the game listens on inside.
-	labelPort = prefix + "port"
+	labelPrefix     = "io.galaxy.rtmanager."
+	labelStore      = labelPrefix + "store"
+	labelGameID     = labelPrefix + "game-id"
+	labelRegion     = labelPrefix + "region"
+	labelNode       = labelPrefix + "node"
+	labelImage      = labelPrefix + "image"
+	labelGeneration = labelPrefix + "generation"
+	labelOperation  = labelPrefix + "operation-id"
+	// labelName is the name at creation; an operator may have renamed the container.
+	labelName = labelPrefix + "name"
+	// labelPort is the port that the game listens on inside its container.
+	labelPort = labelPrefix + "port"
 )
 
-func labelsOf(spec container.Spec) map[string]string {
+// engineLabels returns the labels of a new container.
+func engineLabels(spec container.Spec) map[string]string {
 	return map[string]string{
 		labelStore:      spec.Labels.Store,
 		labelGameID:     spec.Labels.GameID,
@@ -40,9 +41,9 @@ func labelsOf(spec container.Spec) map[string]string {
 	}
 }
 
-// owned reads the labels of a container, and reports whether they are all there
+// parseOwnedLabels parses the labels of a container, and reports whether they are complete
 // and of this store, region and node.
-func (e *Engine) owned(labels map[string]string) (container.Labels, bool) {
+func (e *Engine) parseOwnedLabels(labels map[string]string) (container.Labels, bool) {
 	for _, key := range []string{labelStore, labelGameID, labelRegion, labelNode, labelImage, labelGeneration, labelOperation, labelName, labelPort} {
 		if _, ok := labels[key]; !ok {
 			return container.Labels{}, false
@@ -58,20 +59,21 @@ func (e *Engine) owned(labels map[string]string) (container.Labels, bool) {
 		Generation:  generation,
 		OperationID: labels[labelOperation],
 	}
-	return found, err == nil && found.GameID != "" && e.isMine(found)
+	return found, err == nil && found.GameID != "" && e.isOwned(found)
 }
 
-func (e *Engine) isMine(l container.Labels) bool {
+// isOwned reports whether the labels are of this store, region and node.
+func (e *Engine) isOwned(l container.Labels) bool {
 	return l.Store == e.cfg.Store && l.Region == e.cfg.Region && l.Node == e.cfg.Node
 }
 
-// ours selects what carries the labels of this store, region and node, and more
-// labels yet. The engine's choice is checked again by owned.
-func (e *Engine) ours(more map[string]string) client.Filters {
-	want := map[string]string{labelStore: e.cfg.Store, labelRegion: e.cfg.Region, labelNode: e.cfg.Node}
-	maps.Copy(want, more)
+// ownedFilter selects containers with the labels of this store, region and node, and with
+// additional labels. parseOwnedLabels verifies the result.
+func (e *Engine) ownedFilter(additional map[string]string) client.Filters {
+	labels := map[string]string{labelStore: e.cfg.Store, labelRegion: e.cfg.Region, labelNode: e.cfg.Node}
+	maps.Copy(labels, additional)
 	filters := client.Filters{}
-	for key, value := range want {
+	for key, value := range labels {
 		filters.Add("label", key+"="+value)
 	}
 	return filters

@@ -15,46 +15,46 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// inspectors is how many containers are inspected at a time; the client keeps
-// six connections.
-const inspectors = 6
+// maxConcurrentInspects is the number of concurrent calls; the client keeps six
+// connections.
+const maxConcurrentInspects = 6
 
-// List returns the containers of the game, or of all games.
+// List implements ports.Engine.
 func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	var game map[string]string
 	if gameID != "" {
 		game = map[string]string{labelGameID: gameID}
 	}
-	listed, err := e.summaries(ctx, "list containers", e.ours(game))
+	listed, err := e.summaries(ctx, "list containers", e.ownedFilter(game))
 	if err != nil {
 		return nil, err
 	}
 	listed = slices.DeleteFunc(listed, func(c mobycontainer.Summary) bool {
-		labels, ok := e.owned(c.Labels)
+		labels, ok := e.parseOwnedLabels(c.Labels)
 		return !ok || gameID != "" && labels.GameID != gameID
 	})
 	return e.describeAll(ctx, listed)
 }
 
-// describeAll inspects each container, since a summary does not tell enough. All
-// of it has the time of one call: the engine can hang on one container and
-// answer for others, which then are unknown. Whether it is the engine that hangs
-// a ping tells.
+// describeAll inspects each container, since a summary is incomplete. All calls together
+// may take the time of one call: an engine can hang on one container and respond for
+// others. A container without a response is unknown, unless a ping shows that the whole
+// engine hangs.
 func (e *Engine) describeAll(ctx context.Context, listed []mobycontainer.Summary) ([]container.Container, error) {
 	described := make([]container.Container, len(listed))
-	faults := make([]error, len(listed))
+	errs := make([]error, len(listed))
 	bounded, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
 	defer cancel()
 	var group sync.WaitGroup
 	next := make(chan int)
-	for range min(inspectors, len(listed)) {
+	for range min(maxConcurrentInspects, len(listed)) {
 		group.Go(func() {
 			for i := range next {
 				c, err := e.inspect(bounded, listed[i].ID)
 				if err == nil {
-					described[i], err = e.own(c)
+					described[i], err = e.fromInspect(c)
 				}
-				faults[i] = err
+				errs[i] = err
 			}
 		})
 	}
@@ -63,37 +63,38 @@ func (e *Engine) describeAll(ctx context.Context, listed []mobycontainer.Summary
 	}
 	close(next)
 	group.Wait()
-	return e.sort(ctx, listed, described, faults)
+	return e.classify(ctx, listed, described, errs)
 }
 
-// sort tells the containers that are gone by now from those that are unknown.
-func (e *Engine) sort(ctx context.Context, listed []mobycontainer.Summary, described []container.Container, faults []error) ([]container.Container, error) {
+// classify omits containers that were removed since they were listed, and returns others
+// with an error as unknown.
+func (e *Engine) classify(ctx context.Context, listed []mobycontainer.Summary, described []container.Container, errs []error) ([]container.Container, error) {
 	found := make([]container.Container, 0, len(listed))
-	var doubt error
-	for i, err := range faults {
+	var lastErr error
+	for i, err := range errs {
 		switch {
 		case err == nil:
 			found = append(found, described[i])
 		case errdefs.IsNotFound(err) || errors.Is(err, container.ErrNoContainer):
-			// removed since it was listed, or not ours
+			// removed since it was listed, or not owned
 		default:
-			doubt = err
-			found = append(found, e.unknown(listed[i]))
+			lastErr = err
+			found = append(found, e.fromSummary(listed[i]))
 		}
 	}
-	if doubt == nil {
+	if lastErr == nil {
 		return found, nil
 	}
 	if err := e.ping(ctx); err != nil {
 		return nil, err
 	}
-	e.cfg.Logger.Warn("the engine lists containers that it cannot describe", "err", doubt)
+	e.cfg.Logger.Warn("the engine lists containers that it cannot describe", "err", lastErr)
 	return found, nil
 }
 
-// unknown is a container of which only the list has told.
-func (e *Engine) unknown(c mobycontainer.Summary) container.Container {
-	labels, _ := e.owned(c.Labels)
+// fromSummary translates a summary of the list to an unknown container.
+func (e *Engine) fromSummary(c mobycontainer.Summary) container.Container {
+	labels, _ := e.parseOwnedLabels(c.Labels)
 	name := ""
 	if len(c.Names) > 0 {
 		name = strings.TrimPrefix(c.Names[0], "/")
@@ -101,14 +102,14 @@ func (e *Engine) unknown(c mobycontainer.Summary) container.Container {
 	return container.Container{ID: c.ID, Name: name, Labels: labels, State: container.StateUnknown, Image: c.Image}
 }
 
-// ping asks whether the engine answers at all.
+// ping checks that the engine responds.
 func (e *Engine) ping(ctx context.Context) error {
-	_, err := within(ctx, e.cfg.CallTimeout, "ping docker engine", func(ctx context.Context) (client.PingResult, error) {
-		pong, err := e.api.Ping(ctx, client.PingOptions{})
-		if err == nil && pong.APIVersion == "" {
-			err = fmt.Errorf("the answer names no version")
+	_, err := callWithTimeout(ctx, e.cfg.CallTimeout, "ping docker engine", func(ctx context.Context) (client.PingResult, error) {
+		response, err := e.api.Ping(ctx, client.PingOptions{})
+		if err == nil && response.APIVersion == "" {
+			err = fmt.Errorf("the response contains no API version")
 		}
-		return pong, err
+		return response, err
 	})
 	return unavailable(err)
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// maxLogs is how much of a log is handed out.
-const maxLogs = 64 << 10
+// maxLogBytes is the most that Logs returns.
+const maxLogBytes = 64 << 10
 
-// Logs returns the last lines that the container wrote to its output and its
-// errors, in the order in which they came to the engine. Bytes that are not UTF-8 are replaced.
+// Logs implements ports.Engine. The lines are those of standard output and standard error,
+// in the order in which the engine received them. Bytes that are not UTF-8 are replaced by
+// question marks.
 func (e *Engine) Logs(ctx context.Context, containerID string, lines int) ([]string, error) {
 	found, err := e.logs(ctx, containerID, max(lines, 0))
 	if err != nil {
@@ -25,14 +26,14 @@ func (e *Engine) Logs(ctx context.Context, containerID string, lines int) ([]str
 }
 
 func (e *Engine) logs(ctx context.Context, id string, lines int) ([]string, error) {
-	if _, err := e.look(ctx, id); err != nil {
+	if _, err := e.inspectOwned(ctx, id); err != nil {
 		return nil, err
 	}
-	tail, err := within(ctx, e.cfg.CallTimeout, "container "+id, func(ctx context.Context) (*tail, error) {
+	tail, err := callWithTimeout(ctx, e.cfg.CallTimeout, "container "+id, func(ctx context.Context) (*logTail, error) {
 		return e.readTail(ctx, id, lines)
 	})
 	if errdefs.IsNotFound(err) {
-		return nil, e.confirmGone(ctx, id)
+		return nil, e.confirmMissing(ctx, id)
 	}
 	if err != nil {
 		return nil, unavailable(err)
@@ -40,55 +41,55 @@ func (e *Engine) logs(ctx context.Context, id string, lines int) ([]string, erro
 	return tail.lines(lines), nil
 }
 
-func (e *Engine) readTail(ctx context.Context, id string, lines int) (*tail, error) {
+func (e *Engine) readTail(ctx context.Context, id string, lines int) (*logTail, error) {
 	stream, err := e.api.ContainerLogs(ctx, id, client.ContainerLogsOptions{
 		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(lines),
 	})
 	if err != nil {
 		return nil, err
 	}
-	kept := &tail{}
-	_, err = stdcopy.StdCopy(kept, kept, stream)
-	_ = stream.Close() // it has been read, or is given up
-	return kept, err
+	tail := &logTail{}
+	_, err = stdcopy.StdCopy(tail, tail, stream)
+	_ = stream.Close() // it was read to its end, or has failed
+	return tail, err
 }
 
-// tail keeps the end of what is written to it.
-type tail struct {
-	kept []byte
-	// cut tells that something came before kept.
-	cut bool
+// logTail keeps the end of the data that is written to it.
+type logTail struct {
+	data []byte
+	// truncated reports whether data before this was dropped.
+	truncated bool
 }
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.kept = append(t.kept, p...)
-	if len(t.kept) > 2*maxLogs {
+func (t *logTail) Write(p []byte) (int, error) {
+	t.data = append(t.data, p...)
+	if len(t.data) > 2*maxLogBytes {
 		t.trim()
 	}
 	return len(p), nil
 }
 
-func (t *tail) trim() {
-	if over := len(t.kept) - maxLogs; over > 0 {
-		t.kept = append(t.kept[:0], t.kept[over:]...)
-		t.cut = true
+func (t *logTail) trim() {
+	if excess := len(t.data) - maxLogBytes; excess > 0 {
+		t.data = append(t.data[:0], t.data[excess:]...)
+		t.truncated = true
 	}
 }
 
-// lines returns at most so many last lines, and none of which the beginning is
-// lost, unless it is the only one.
-func (t *tail) lines(most int) []string {
+// lines returns at most limit last lines. It omits a line without its start, unless that is
+// the only line.
+func (t *logTail) lines(limit int) []string {
 	t.trim()
-	if len(t.kept) == 0 || most == 0 {
+	if len(t.data) == 0 || limit == 0 {
 		return []string{}
 	}
-	all := strings.Split(strings.TrimSuffix(string(t.kept), "\n"), "\n")
-	if t.cut && len(all) > 1 {
+	all := strings.Split(strings.TrimSuffix(string(t.data), "\n"), "\n")
+	if t.truncated && len(all) > 1 {
 		all = all[1:]
 	}
-	all = all[max(len(all)-most, 0):]
+	all = all[max(len(all)-limit, 0):]
 	for i, line := range all {
-		all[i] = strings.ToValidUTF8(strings.TrimSuffix(line, "\r"), "?") // never longer than what it replaces
+		all[i] = strings.ToValidUTF8(strings.TrimSuffix(line, "\r"), "?") // never longer than the replaced bytes
 	}
 	return all
 }

@@ -9,38 +9,39 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func (r *rig) logsOf(t *testing.T, lines string, most int) []string {
+// runAndReadLogs runs a game that writes lines, and returns its log.
+func (f *fixture) runAndReadLogs(t *testing.T, lines string, limit int) []string {
 	t.Helper()
-	spec := r.spec("g" + lines)
+	spec := f.spec("g" + lines)
 	spec.Env["GAME_LINES"], spec.Env["GAME_EXIT"] = lines, "0"
-	made := r.create(t, spec)
-	require.NoError(t, r.Start(t.Context(), made.ID))
-	r.awaitExit(t, made.ID)
-	found, err := r.Logs(t.Context(), made.ID, most)
+	created := f.create(t, spec)
+	require.NoError(t, f.Start(t.Context(), created.ID))
+	f.waitExit(t, created.ID)
+	found, err := f.Logs(t.Context(), created.ID, limit)
 	require.NoError(t, err)
 	return found
 }
 
 func TestLogsOfOutputAndErrors(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	// They come to the engine by different ways, so their order is not known.
-	require.ElementsMatch(t, []string{"to the errors", "line 0 ", "line 1 x"}, r.logsOf(t, "2", 100))
-	require.Empty(t, r.logsOf(t, "1", -1))
+	f := newFixture(t, nil)
+	// Each has its own pipe to the engine, so their order is undefined.
+	require.ElementsMatch(t, []string{"standard error", "line 0 ", "line 1 x"}, f.runAndReadLogs(t, "2", 100))
+	require.Empty(t, f.runAndReadLogs(t, "1", -1))
 }
 
 func TestLogsAreTheLastWholeLines(t *testing.T) {
 	t.Parallel()
-	const written = 3000
-	found := newRig(t, nil).logsOf(t, fmt.Sprint(written), 100_000)
-	// It was written first, and may come as late as last.
-	found = slices.DeleteFunc(found, func(line string) bool { return line == "to the errors" })
+	const lineCount = 3000
+	found := newFixture(t, nil).runAndReadLogs(t, fmt.Sprint(lineCount), 100_000)
+	// It was written first, and the engine can receive it last.
+	found = slices.DeleteFunc(found, func(line string) bool { return line == "standard error" })
 	size := 0
 	for i, line := range slices.Backward(found) {
-		n := written - len(found) + i
+		n := lineCount - len(found) + i
 		require.Equal(t, fmt.Sprintf("line %d %s", n, strings.Repeat("x", n%100)), line)
 		size += len(line) + 1
 	}
 	require.LessOrEqual(t, size, 64<<10)
-	require.Greater(t, size, 63<<10, "as many as fit")
+	require.Greater(t, size, 63<<10, "as many lines as fit")
 }

@@ -12,45 +12,46 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// refuseNetwork refuses networks by which a game would share or lack one.
-func refuseNetwork(name string) error {
-	if mode := mobycontainer.NetworkMode(name); mode.IsHost() || mode.IsNone() || mode.IsDefault() || !plainName.MatchString(name) {
-		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not one that a game may join; name a network of its own", name)}
+// validateNetwork returns an error for a network that games share with other programs, and
+// for no network.
+func validateNetwork(name string) error {
+	if mode := mobycontainer.NetworkMode(name); mode.IsHost() || mode.IsNone() || mode.IsDefault() || !namePattern.MatchString(name) {
+		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not a network that a game may join; name a user-defined network", name)}
 	}
 	return nil
 }
 
-// checkNetwork refuses a network that games of this node are not to join.
+// checkNetwork returns an error for a network that games of this node may not join.
 func (e *Engine) checkNetwork(name string) error {
-	if err := refuseNetwork(name); err != nil {
+	if err := validateNetwork(name); err != nil {
 		return err
 	}
 	if name != e.cfg.Network && !slices.Contains(e.cfg.Networks, name) {
-		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not one that games of this node may join; its daemon has to be told with --docker-allow-network", name)}
+		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not among the networks that games of this node may join; the operator of the node must allow it", name)}
 	}
 	return nil
 }
 
-// findNetwork returns the network's own name, and refuses one that is not there
-// or gives no network of its own, by whatever name or id it was called. The engine
-// also takes the beginning of an id, which may be that of somebody else's network.
+// findNetwork returns the name of the network with the name or id. It returns an error for a
+// network that does not exist or that validateNetwork rejects. The engine also accepts the
+// prefix of an id, which can be that of another network; findNetwork does not.
 func (e *Engine) findNetwork(ctx context.Context, name string) (string, error) {
-	found, err := within(ctx, e.cfg.CallTimeout, "network "+name, func(ctx context.Context) (client.NetworkInspectResult, error) {
+	found, err := callWithTimeout(ctx, e.cfg.CallTimeout, "network "+name, func(ctx context.Context) (client.NetworkInspectResult, error) {
 		return e.api.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
 	})
-	another := err == nil && found.Network.Name != "" && found.Network.Name != name && found.Network.ID != name
-	if errdefs.IsNotFound(err) || another {
-		return "", &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not there; create it with `docker network create`", name)}
+	isOther := err == nil && found.Network.Name != "" && found.Network.Name != name && found.Network.ID != name
+	if errdefs.IsNotFound(err) || isOther {
+		return "", &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q does not exist; create it on the engine first", name)}
 	}
 	if err != nil {
 		return "", unavailable(err)
 	}
-	own := found.Network.Name
-	if own == "" {
-		return "", nonsense("asked for network %s, it described none", name)
+	fullName := found.Network.Name
+	if fullName == "" {
+		return "", malformedResponse("it described no network in response to network %s", name)
 	}
 	if driver := found.Network.Driver; driver == "host" || driver == "null" {
-		return "", refuseNetwork(driver + ":" + own)
+		return "", validateNetwork(driver + ":" + fullName)
 	}
-	return own, refuseNetwork(own)
+	return fullName, validateNetwork(fullName)
 }

@@ -17,29 +17,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// registry serves one image of one layer. The engine takes one on the loopback
-// without TLS.
-type registry struct {
+// testRegistry serves one image with one layer. The engine accepts a registry on the
+// loopback interface without TLS.
+type testRegistry struct {
 	host     string
 	requests atomic.Int64
-	// corrupt makes it serve other bytes than it announced.
+	// corrupt makes it serve a layer that does not match its digest.
 	corrupt atomic.Bool
 	blobs   map[string][]byte // path to content
 	types   map[string]string // path to media type
 }
 
-func newRegistry(t *testing.T, name, tag string, binary []byte) *registry {
+func newRegistry(t *testing.T, name, tag string, binary []byte) *testRegistry {
 	t.Helper()
-	r := &registry{blobs: map[string][]byte{}, types: map[string]string{}}
+	r := &testRegistry{blobs: map[string][]byte{}, types: map[string]string{}}
 	layer, plain := gameLayer(t, binary)
 	config := r.blob(t, name, "application/vnd.oci.image.config.v1+json", map[string]any{
 		"architecture": "amd64", "os": "linux",
 		"config": map[string]any{"Entrypoint": []string{"/game"}},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{plain}},
 	})
-	layerOf := r.put(name, "application/vnd.oci.image.layer.v1.tar+gzip", layer)
+	layerDescriptor := r.put(name, "application/vnd.oci.image.layer.v1.tar+gzip", layer)
 	const kind = "application/vnd.oci.image.manifest.v1+json"
-	manifest, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []any{layerOf}})
+	manifest, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []any{layerDescriptor}})
 	require.NoError(t, err)
 	for _, reference := range []string{tag, digest(manifest)} {
 		path := "/v2/" + name + "/manifests/" + reference
@@ -51,8 +51,9 @@ func newRegistry(t *testing.T, name, tag string, binary []byte) *registry {
 	return r
 }
 
-// gameLayer is a file system of one program, and the digest of its plain form.
-func gameLayer(t *testing.T, binary []byte) (packed []byte, diffID string) {
+// gameLayer returns a layer that contains the program, and the digest of the uncompressed
+// layer.
+func gameLayer(t *testing.T, binary []byte) (compressedLayer []byte, diffID string) {
 	t.Helper()
 	var plain, compressed bytes.Buffer
 	w := tar.NewWriter(&plain)
@@ -72,21 +73,21 @@ func digest(content []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-func (r *registry) blob(t *testing.T, name, kind string, content any) map[string]any {
+func (r *testRegistry) blob(t *testing.T, name, kind string, content any) map[string]any {
 	t.Helper()
 	encoded, err := json.Marshal(content)
 	require.NoError(t, err)
 	return r.put(name, kind, encoded)
 }
 
-// put keeps the content and returns its descriptor.
-func (r *registry) put(name, kind string, content []byte) map[string]any {
+// put stores the content and returns its descriptor.
+func (r *testRegistry) put(name, kind string, content []byte) map[string]any {
 	path := "/v2/" + name + "/blobs/" + digest(content)
 	r.blobs[path], r.types[path] = content, kind
 	return map[string]any{"mediaType": kind, "digest": digest(content), "size": len(content)}
 }
 
-func (r *registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+func (r *testRegistry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.requests.Add(1)
 	content, ok := r.blobs[request.URL.Path]
 	switch {

@@ -12,9 +12,9 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// Remove deletes the container, killing it first where it runs, and the volumes
-// that the engine made for it alone. The game's state directory stays. One that is
-// not there, or not ours, is success, and is left alone.
+// Remove implements ports.Engine. It also removes the anonymous volumes of the container,
+// but not the state directory of the game. It returns nil and does nothing for a container
+// that is not owned.
 func (e *Engine) Remove(ctx context.Context, containerID string) error {
 	err := e.remove(ctx, containerID)
 	if err != nil && !errors.Is(err, container.ErrNoContainer) {
@@ -24,22 +24,22 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 }
 
 func (e *Engine) remove(ctx context.Context, id string) error {
-	if _, err := e.look(ctx, id); err != nil {
+	if _, err := e.inspectOwned(ctx, id); err != nil {
 		return err
 	}
-	_, err := within(ctx, e.cfg.CallTimeout, "container "+id, func(ctx context.Context) (client.ContainerRemoveResult, error) {
+	_, err := callWithTimeout(ctx, e.cfg.CallTimeout, "container "+id, func(ctx context.Context) (client.ContainerRemoveResult, error) {
 		return e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 	})
-	if !refused(err) {
+	if !isEngineError(err) {
 		return unavailable(err)
 	}
-	if errdefs.IsConflict(err) { // somebody else is removing it
-		if waited := e.wait(ctx, id, mobycontainer.WaitConditionRemoved); waited != nil && !refused(waited) {
-			return unavailable(waited)
+	if errdefs.IsConflict(err) { // another caller is removing it
+		if waitErr := e.wait(ctx, id, mobycontainer.WaitConditionRemoved); waitErr != nil && !isEngineError(waitErr) {
+			return unavailable(waitErr)
 		}
 	}
-	if _, gone := e.look(ctx, id); gone != nil {
-		return gone
+	if _, inspectErr := e.inspectOwned(ctx, id); inspectErr != nil {
+		return inspectErr
 	}
 	return unavailable(err)
 }

@@ -1,6 +1,7 @@
 package dockerengine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -20,99 +21,99 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// plainName is what the engine accepts as a name of a container, and what we
-// accept as one of a network: nothing that means more in a path.
-var plainName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+// namePattern matches the names of containers that the engine accepts. It is also applied
+// to networks, so that a name has no special characters of a path.
+var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
-// completed fills in what the spec leaves to the engine.
-func (e *Engine) completed(spec container.Spec) container.Spec {
-	orDefault(&spec.Network, e.cfg.Network)
-	orDefault(&spec.ContainerPort, e.cfg.ContainerPort)
-	orDefault(&spec.MemoryBytes, e.cfg.MemoryBytes)
+// withDefaults sets the fields that the spec leaves to the engine.
+func (e *Engine) withDefaults(spec container.Spec) container.Spec {
+	spec.Network = cmp.Or(spec.Network, e.cfg.Network)
+	spec.ContainerPort = cmp.Or(spec.ContainerPort, e.cfg.ContainerPort)
+	spec.MemoryBytes = cmp.Or(spec.MemoryBytes, e.cfg.MemoryBytes)
 	return spec
 }
 
-// checkSpec refuses a completed spec that could do harm or would not be ours. What
-// else is wrong with one, the engine says.
+// checkSpec returns an error for a spec that could do harm, or whose container would not be
+// owned. The engine reports other faults.
 func (e *Engine) checkSpec(spec container.Spec) error {
 	if err := runtime.ValidateGameID(spec.Labels.GameID); err != nil {
 		return err
 	}
 	switch {
-	case !plainName.MatchString(spec.Name) || fullID.MatchString(spec.Name):
-		return &runtime.InvalidError{Field: "name", Reason: fmt.Sprintf("%q is not one of a container; use letters, digits, _ . and -", spec.Name)}
+	case !namePattern.MatchString(spec.Name) || idPattern.MatchString(spec.Name):
+		return &runtime.InvalidError{Field: "name", Reason: fmt.Sprintf("%q is not a container name; use letters, digits, _ . and -", spec.Name)}
 	case spec.Labels.OperationID == "":
-		return &runtime.InvalidError{Field: "operation_id", Reason: "is empty; name the operation"}
-	case !e.isMine(spec.Labels):
-		return &runtime.InvalidError{Field: "labels", Reason: fmt.Sprintf("name store %q, region %q and node %q, which are not this engine's",
+		return &runtime.InvalidError{Field: "operation_id", Reason: "is required"}
+	case !e.isOwned(spec.Labels):
+		return &runtime.InvalidError{Field: "labels", Reason: fmt.Sprintf("name store %q, region %q and node %q, which are not those of this engine",
 			spec.Labels.Store, spec.Labels.Region, spec.Labels.Node)}
-	case !validPort(spec.Port):
+	case !isValidPort(spec.Port):
 		return &runtime.InvalidError{Field: "port", Reason: fmt.Sprintf("%d must be 0 to 65535", spec.Port)}
-	case !validPort(spec.ContainerPort):
+	case !isValidPort(spec.ContainerPort):
 		return &runtime.InvalidError{Field: "container_port", Reason: fmt.Sprintf("%d must be 0 to 65535", spec.ContainerPort)}
 	case !(spec.CPUs >= 0 && spec.CPUs < math.MaxInt32): // NaN too
 		return &runtime.InvalidError{Field: "cpus", Reason: fmt.Sprintf("%v must not be negative", spec.CPUs)}
 	case spec.MemoryBytes < 0:
 		return &runtime.InvalidError{Field: "memory_bytes", Reason: fmt.Sprintf("%d must not be negative", spec.MemoryBytes)}
 	}
-	if err := checkTexts(spec); err != nil {
+	if err := validateTexts(spec); err != nil {
 		return err
 	}
 	return e.checkNetwork(spec.Network)
 }
 
-// checkTexts refuses what no program could be given.
-func checkTexts(spec container.Spec) error {
+// validateTexts returns an error for arguments and variables that no process can have.
+func validateTexts(spec container.Spec) error {
 	for _, text := range spec.Args {
-		if !plain(text) {
-			return &runtime.InvalidError{Field: "args", Reason: fmt.Sprintf("hold %.64q, which is no UTF-8 text without NUL", text)}
+		if !isValidText(text) {
+			return &runtime.InvalidError{Field: "args", Reason: fmt.Sprintf("contain %.64q, which is not UTF-8 text without NUL", text)}
 		}
 	}
 	for name, value := range spec.Env {
-		if name == "" || strings.Contains(name, "=") || !plain(name) || !plain(value) {
-			return &runtime.InvalidError{Field: "env", Reason: fmt.Sprintf("holds %.64q, which no variable can be called or hold", name)}
+		if name == "" || strings.Contains(name, "=") || !isValidText(name) || !isValidText(value) {
+			return &runtime.InvalidError{Field: "env", Reason: fmt.Sprintf("contains %.64q: its name or its value is not valid for an environment variable", name)}
 		}
 	}
 	return nil
 }
 
-func plain(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+func isValidText(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
-func validPort(port int) bool { return port >= 0 && port <= math.MaxUint16 }
+func isValidPort(port int) bool { return port >= 0 && port <= math.MaxUint16 }
 
-// options are what the engine is asked to create. The network is named as the
-// engine names it.
-func (e *Engine) options(spec container.Spec, networkName, stateDir string) client.ContainerCreateOptions {
-	inside := network.MustParsePort(strconv.Itoa(spec.ContainerPort) + "/tcp")
-	host := e.hardened()
+// createOptions returns the engine's options for the spec. networkName is the engine's name
+// of the network.
+func (e *Engine) createOptions(spec container.Spec, networkName, stateDir string) client.ContainerCreateOptions {
+	containerPort := network.MustParsePort(strconv.Itoa(spec.ContainerPort) + "/tcp")
+	host := e.hostConfig()
 	host.NetworkMode = mobycontainer.NetworkMode(networkName)
 	host.NanoCPUs = int64(math.Round(spec.CPUs * 1e9))
 	host.Memory = spec.MemoryBytes
-	host.MemorySwap = spec.MemoryBytes // the same number: no swap on top
+	host.MemorySwap = spec.MemoryBytes // the same number: no additional swap
 	if e.cfg.Endpoints == EndpointPublished || spec.Port != 0 {
-		host.PortBindings = network.PortMap{inside: {published(e.address, spec.Port)}}
+		host.PortBindings = network.PortMap{containerPort: {portBinding(e.address, spec.Port)}}
 	}
 	if stateDir != "" {
-		host.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: stateDir, Target: stateTarget}}
+		host.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: stateDir, Target: stateMountPath}}
 	}
 	return client.ContainerCreateOptions{
 		Name: spec.Name,
 		Config: &mobycontainer.Config{
 			Image:        spec.Labels.Image,
-			Labels:       labelsOf(spec),
+			Labels:       engineLabels(spec),
 			Cmd:          spec.Args,
 			Env:          environment(spec, stateDir != ""),
 			User:         e.cfg.User,
-			ExposedPorts: network.PortSet{inside: {}},
+			ExposedPorts: network.PortSet{containerPort: {}},
 		},
 		HostConfig: host,
 	}
 }
 
-// hardened is what every container gets, whatever its spec says. An init process is
-// not in it: that one would start, and a program that cannot be started would be an
-// exit with a code, where the engine's answer says what is wrong.
-func (e *Engine) hardened() *mobycontainer.HostConfig {
+// hostConfig returns the settings that do not depend on the spec. It has no init process:
+// the init process would start even if the program cannot be executed, and Start could not
+// return the reason.
+func (e *Engine) hostConfig() *mobycontainer.HostConfig {
 	return &mobycontainer.HostConfig{
 		CapDrop:        []string{"ALL"},
 		SecurityOpt:    []string{"no-new-privileges"},
@@ -124,7 +125,7 @@ func (e *Engine) hardened() *mobycontainer.HostConfig {
 	}
 }
 
-func published(address netip.Addr, port int) network.PortBinding {
+func portBinding(address netip.Addr, port int) network.PortBinding {
 	binding := network.PortBinding{HostIP: address}
 	if port != 0 {
 		binding.HostPort = strconv.Itoa(port)
@@ -132,11 +133,11 @@ func published(address netip.Addr, port int) network.PortBinding {
 	return binding
 }
 
-// environment is the spec's, and what every game is told of itself.
-func environment(spec container.Spec, state bool) []string {
+// environment returns the variables of the spec and those that every game has.
+func environment(spec container.Spec, hasStateDir bool) []string {
 	env := map[string]string{}
-	if state {
-		env["HOME"] = stateTarget
+	if hasStateDir {
+		env["HOME"] = stateMountPath
 	}
 	maps.Copy(env, spec.Env)
 	env["PORT"] = strconv.Itoa(spec.ContainerPort)

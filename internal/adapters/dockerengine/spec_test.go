@@ -17,17 +17,17 @@ import (
 
 func TestContainersAreUnprivileged(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *dockerengine.Config) { c.User = "65534:65534" })
-	running := r.run(t, r.spec("g1"))
-	said := ask(t, running.Endpoint)
-	require.Equal(t, 65534, said.UID)
-	require.False(t, said.Root, "the root file system is read-only")
-	require.True(t, said.Tmp, "/tmp is writable")
-	require.False(t, said.State, "there is no state directory")
-	require.Contains(t, said.Status, "NoNewPrivs:\t1")
-	require.Contains(t, said.Status, "CapBnd:\t0000000000000000")
+	f := newFixture(t, func(c *dockerengine.Config) { c.User = "65534:65534" })
+	running := f.run(t, f.spec("g1"))
+	report := fetchReport(t, running.Endpoint)
+	require.Equal(t, 65534, report.UID)
+	require.False(t, report.Root, "the root file system is read-only")
+	require.True(t, report.Tmp, "/tmp is writable")
+	require.False(t, report.State, "there is no state directory")
+	require.Contains(t, report.Status, "NoNewPrivs:\t1")
+	require.Contains(t, report.Status, "CapBnd:\t0000000000000000")
 
-	found, err := r.api.ContainerInspect(t.Context(), running.ID, client.ContainerInspectOptions{})
+	found, err := f.api.ContainerInspect(t.Context(), running.ID, client.ContainerInspectOptions{})
 	require.NoError(t, err)
 	host := found.Container.HostConfig
 	require.EqualValues(t, 512, *host.PidsLimit)
@@ -49,45 +49,45 @@ func firstKey[K comparable, V any](m map[K]V) (first K) {
 
 func TestWritableRoot(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *dockerengine.Config) { c.WritableRoot, c.User = true, "0:0" })
-	require.True(t, ask(t, r.run(t, r.spec("g1")).Endpoint).Root)
+	f := newFixture(t, func(c *dockerengine.Config) { c.WritableRoot, c.User = true, "0:0" })
+	require.True(t, fetchReport(t, f.run(t, f.spec("g1")).Endpoint).Root)
 }
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	spec := r.spec("g1")
+	f := newFixture(t, nil)
+	spec := f.spec("g1")
 	spec.CPUs, spec.MemoryBytes = 0.25, 24<<20
-	spec.Env["GAME_EAT"] = "1"
-	made := r.create(t, spec)
-	found, err := r.api.ContainerInspect(t.Context(), made.ID, client.ContainerInspectOptions{})
+	spec.Env["GAME_ALLOCATE"] = "1"
+	created := f.create(t, spec)
+	found, err := f.api.ContainerInspect(t.Context(), created.ID, client.ContainerInspectOptions{})
 	require.NoError(t, err)
 	require.EqualValues(t, 250_000_000, found.Container.HostConfig.NanoCPUs)
 	require.EqualValues(t, 24<<20, found.Container.HostConfig.Memory)
 
-	require.NoError(t, r.Start(t.Context(), made.ID))
-	exited := r.awaitExit(t, made.ID)
-	require.True(t, exited.OOMKilled, "it wanted more memory than it may have")
+	require.NoError(t, f.Start(t.Context(), created.ID))
+	exited := f.waitExit(t, created.ID)
+	require.True(t, exited.OOMKilled, "it exceeded its memory limit")
 	require.Equal(t, 137, *exited.ExitCode)
 }
 
-// A game's state outlives its containers, and no other game reaches it.
+// The state of a game outlives its containers, and no other game can access it.
 func TestStateDirectory(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
-	r := newRig(t, func(c *dockerengine.Config) { c.StateDir = dir })
+	f := newFixture(t, func(c *dockerengine.Config) { c.StateDir = dir })
 	paths := map[string]bool{}
 	for _, game := range []string{"g1", "../g1", "g%31", "g 1"} {
-		spec := r.spec("g1")
+		spec := f.spec("g1")
 		spec.Name += strconv.Itoa(len(paths))
 		spec.Labels.GameID = game
-		running := r.run(t, spec)
+		running := f.run(t, spec)
 		require.Equal(t, dir, filepath.Dir(running.StatePath))
-		said := ask(t, running.Endpoint)
-		require.True(t, said.State, "it may write there")
-		require.Contains(t, said.Env, "HOME=/state")
+		report := fetchReport(t, running.Endpoint)
+		require.True(t, report.State, "the state directory is writable")
+		require.Contains(t, report.Env, "HOME=/state")
 		paths[running.StatePath] = true
-		require.NoError(t, r.Remove(t.Context(), running.ID))
+		require.NoError(t, f.Remove(t.Context(), running.ID))
 		content, err := os.ReadFile(filepath.Join(running.StatePath, "probe"))
 		require.NoError(t, err)
 		require.Equal(t, "here", string(content))
@@ -95,99 +95,99 @@ func TestStateDirectory(t *testing.T) {
 	require.Len(t, paths, 4)
 }
 
-func TestRefusesSpecs(t *testing.T) {
+func TestInvalidSpecs(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *dockerengine.Config) { c.Networks = []string{"no-such-network"} })
+	f := newFixture(t, func(c *dockerengine.Config) { c.Networks = []string{"no-such-network"} })
 	tests := map[string]struct {
-		field string
-		spoil func(*container.Spec)
+		field  string
+		change func(*container.Spec)
 	}{
-		"no name":              {"name", func(s *container.Spec) { s.Name = "" }},
-		"name that is a path":  {"name", func(s *container.Spec) { s.Name = "../x" }},
-		"no game":              {"game_id", func(s *container.Spec) { s.Labels.GameID = "" }},
-		"no operation":         {"operation_id", func(s *container.Spec) { s.Labels.OperationID = "" }},
-		"another store":        {"labels", func(s *container.Spec) { s.Labels.Store = "other" }},
-		"another region":       {"labels", func(s *container.Spec) { s.Labels.Region = "us" }},
-		"another node":         {"labels", func(s *container.Spec) { s.Labels.Node = "n2" }},
-		"host network":         {"network", func(s *container.Spec) { s.Network = "host" }},
-		"no network":           {"network", func(s *container.Spec) { s.Network = "none" }},
-		"a container's":        {"network", func(s *container.Spec) { s.Network = "container:abc" }},
-		"a path's":             {"network", func(s *container.Spec) { s.Network = "../images" }},
-		"network not allowed":  {"network", func(s *container.Spec) { s.Network = "no-network-of-ours" }},
-		"network not there":    {"network", func(s *container.Spec) { s.Network = "no-such-network" }},
-		"port too high":        {"port", func(s *container.Spec) { s.Port = 65536 }},
-		"port too low":         {"port", func(s *container.Spec) { s.Port = -1 }},
-		"container port":       {"container_port", func(s *container.Spec) { s.ContainerPort = 65536 }},
-		"negative CPUs":        {"cpus", func(s *container.Spec) { s.CPUs = -1 }},
-		"no number of CPUs":    {"cpus", func(s *container.Spec) { s.CPUs = math.NaN() }},
-		"more CPUs than exist": {"container", func(s *container.Spec) { s.CPUs = 100_000 }},
-		"negative memory":      {"memory_bytes", func(s *container.Spec) { s.MemoryBytes = -1 }},
-		"too little memory":    {"container", func(s *container.Spec) { s.MemoryBytes = 1 }},
-		"argument with NUL":    {"args", func(s *container.Spec) { s.Args = []string{"\x00"} }},
-		"name of a variable":   {"env", func(s *container.Spec) { s.Env["A=B"] = "" }},
+		"no name":                {"name", func(s *container.Spec) { s.Name = "" }},
+		"path as name":           {"name", func(s *container.Spec) { s.Name = "../x" }},
+		"no game":                {"game_id", func(s *container.Spec) { s.Labels.GameID = "" }},
+		"no operation":           {"operation_id", func(s *container.Spec) { s.Labels.OperationID = "" }},
+		"another store":          {"labels", func(s *container.Spec) { s.Labels.Store = "other" }},
+		"another region":         {"labels", func(s *container.Spec) { s.Labels.Region = "us" }},
+		"another node":           {"labels", func(s *container.Spec) { s.Labels.Node = "n2" }},
+		"host network":           {"network", func(s *container.Spec) { s.Network = "host" }},
+		"no network":             {"network", func(s *container.Spec) { s.Network = "none" }},
+		"network of a container": {"network", func(s *container.Spec) { s.Network = "container:abc" }},
+		"path as network":        {"network", func(s *container.Spec) { s.Network = "../images" }},
+		"network not allowed":    {"network", func(s *container.Spec) { s.Network = "other-network" }},
+		"missing network":        {"network", func(s *container.Spec) { s.Network = "no-such-network" }},
+		"port too high":          {"port", func(s *container.Spec) { s.Port = 65536 }},
+		"port too low":           {"port", func(s *container.Spec) { s.Port = -1 }},
+		"container port":         {"container_port", func(s *container.Spec) { s.ContainerPort = 65536 }},
+		"negative CPUs":          {"cpus", func(s *container.Spec) { s.CPUs = -1 }},
+		"CPUs not a number":      {"cpus", func(s *container.Spec) { s.CPUs = math.NaN() }},
+		"more CPUs than exist":   {"container", func(s *container.Spec) { s.CPUs = 100_000 }},
+		"negative memory":        {"memory_bytes", func(s *container.Spec) { s.MemoryBytes = -1 }},
+		"too little memory":      {"container", func(s *container.Spec) { s.MemoryBytes = 1 }},
+		"argument with NUL":      {"args", func(s *container.Spec) { s.Args = []string{"\x00"} }},
+		"variable name":          {"env", func(s *container.Spec) { s.Env["A=B"] = "" }},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			spec := r.spec("g1")
-			tt.spoil(&spec)
-			_, err := r.Create(t.Context(), spec)
+			spec := f.spec("g1")
+			tt.change(&spec)
+			_, err := f.Create(t.Context(), spec)
 			require.ErrorIs(t, err, runtime.ErrInvalid)
 			var invalid *runtime.InvalidError
 			require.ErrorAs(t, err, &invalid)
 			require.Equal(t, tt.field, invalid.Field, "%v", err)
 		})
 	}
-	listed, err := r.List(t.Context(), "")
+	listed, err := f.List(t.Context(), "")
 	require.NoError(t, err)
 	require.Empty(t, listed)
 }
 
-// The host's network by its id is the host's network all the same, even where that
-// id is on the list.
-func TestRefusesTheHostNetworkByItsID(t *testing.T) {
+// The id of the host network is rejected like its name, even if the id is an allowed
+// network.
+func TestHostNetworkByItsID(t *testing.T) {
 	t.Parallel()
 	host, err := machine.open(t).NetworkInspect(t.Context(), "host", client.NetworkInspectOptions{})
 	require.NoError(t, err)
-	r := newRig(t, func(c *dockerengine.Config) { c.Networks = []string{host.Network.ID} })
-	r.refusesNetwork(t, host.Network.ID, "host:host")
+	f := newFixture(t, func(c *dockerengine.Config) { c.Networks = []string{host.Network.ID} })
+	f.requireNetworkRejected(t, host.Network.ID, "host:host")
 }
 
-// The engine takes the beginning of an id for a name, and a short name can be the
-// beginning of any network's.
-func TestRefusesANetworkByTheBeginningOfItsID(t *testing.T) {
+// The engine accepts a prefix of an id as a name, and a short name can be the prefix of any
+// network's id.
+func TestNetworkByAPrefixOfItsID(t *testing.T) {
 	t.Parallel()
 	api := machine.open(t)
 	name := newNetwork(t, api)
 	foreign, err := api.NetworkInspect(t.Context(), name, client.NetworkInspectOptions{})
 	require.NoError(t, err)
 	id := foreign.Network.ID
-	r := newRig(t, func(c *dockerengine.Config) { c.Networks = []string{id[:12], id} })
-	r.refusesNetwork(t, id[:12], "is not there")
+	f := newFixture(t, func(c *dockerengine.Config) { c.Networks = []string{id[:12], id} })
+	f.requireNetworkRejected(t, id[:12], "does not exist")
 
-	spec := r.spec("g2")
+	spec := f.spec("g2")
 	spec.Network = id
-	require.Equal(t, name, r.create(t, spec).Network, "the whole id can only mean this one")
+	require.Equal(t, name, f.create(t, spec).Network, "the complete id is unambiguous")
 }
 
-// refusesNetwork requires that the network is refused in these words, and that no
-// container is made.
-func (r *rig) refusesNetwork(t *testing.T, network, words string) {
+// requireNetworkRejected fails unless Create rejects the network with the message and
+// creates no container.
+func (f *fixture) requireNetworkRejected(t *testing.T, network, message string) {
 	t.Helper()
-	spec := r.spec("g1")
+	spec := f.spec("g1")
 	spec.Network = network
-	_, err := r.Create(t.Context(), spec)
+	_, err := f.Create(t.Context(), spec)
 	require.ErrorIs(t, err, runtime.ErrInvalid)
-	require.ErrorContains(t, err, words)
-	listed, err := r.List(t.Context(), "")
+	require.ErrorContains(t, err, message)
+	listed, err := f.List(t.Context(), "")
 	require.NoError(t, err)
 	require.Empty(t, listed)
 }
 
 func TestCreateWithoutImage(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	spec := r.spec("g1")
-	spec.Labels.Image = machine.image("never-made")
-	_, err := r.Create(t.Context(), spec)
+	f := newFixture(t, nil)
+	spec := f.spec("g1")
+	spec.Labels.Image = machine.image("missing")
+	_, err := f.Create(t.Context(), spec)
 	require.ErrorIs(t, err, container.ErrNoImage)
 }

@@ -10,9 +10,8 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// Start starts a container that was created or has exited. The engine's reasons
-// have no codes: whatever it said, a container that it describes as not running
-// did not start.
+// Start implements ports.Engine. The engine's errors have no codes for their reasons: after
+// any error, a container that the engine describes as not running did not start.
 func (e *Engine) Start(ctx context.Context, containerID string) error {
 	if err := e.start(ctx, containerID); err != nil {
 		return fmt.Errorf("start: %w", err)
@@ -21,22 +20,22 @@ func (e *Engine) Start(ctx context.Context, containerID string) error {
 }
 
 func (e *Engine) start(ctx context.Context, id string) error {
-	before, err := e.look(ctx, id)
+	before, err := e.inspectOwned(ctx, id)
 	if err != nil {
 		return err
 	}
-	_, err = within(ctx, e.cfg.CallTimeout, "container "+id, func(ctx context.Context) (client.ContainerStartResult, error) {
+	_, err = callWithTimeout(ctx, e.cfg.CallTimeout, "container "+id, func(ctx context.Context) (client.ContainerStartResult, error) {
 		return e.api.ContainerStart(ctx, id, client.ContainerStartOptions{})
 	})
-	if !refused(err) {
+	if !isEngineError(err) {
 		return unavailable(err)
 	}
-	now, lookErr := e.look(ctx, id)
-	if lookErr != nil {
-		return lookErr
+	now, inspectErr := e.inspectOwned(ctx, id)
+	if inspectErr != nil {
+		return inspectErr
 	}
-	if now.State == container.StateRunning || !sameInstant(before.StartedAt, now.StartedAt) {
-		return nil // it has been started, and has perhaps been stopped since
+	if now.State == container.StateRunning || !equalTime(before.StartedAt, now.StartedAt) {
+		return nil // it has started, and may have exited since
 	}
-	return translated(operation.ErrStartFailed, err)
+	return asError(operation.ErrStartFailed, err)
 }

@@ -18,38 +18,38 @@ import (
 
 func TestStartOnThePortOfAnotherContainer(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	holder := r.run(t, r.spec("g1"))
-	_, port, err := net.SplitHostPort(strings.TrimPrefix(holder.Endpoint, "http://"))
+	f := newFixture(t, nil)
+	first := f.run(t, f.spec("g1"))
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(first.Endpoint, "http://"))
 	require.NoError(t, err)
-	spec := r.spec("g2")
+	spec := f.spec("g2")
 	spec.Port, err = strconv.Atoi(port)
 	require.NoError(t, err)
-	made := r.create(t, spec)
-	err = r.Start(t.Context(), made.ID)
+	created := f.create(t, spec)
+	err = f.Start(t.Context(), created.ID)
 	require.ErrorIs(t, err, operation.ErrStartFailed)
-	require.ErrorContains(t, err, "port is already allocated", "the engine's words")
-	require.NoError(t, r.Remove(t.Context(), holder.ID))
-	require.NoError(t, r.Start(t.Context(), made.ID), "the port is free now")
+	require.ErrorContains(t, err, "port is already allocated", "the message of the engine")
+	require.NoError(t, f.Remove(t.Context(), first.ID))
+	require.NoError(t, f.Start(t.Context(), created.ID), "the port is free now")
 }
 
-func TestStartOfWhatCannotRun(t *testing.T) {
+func TestStartOfAnInvalidProgram(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
+	f := newFixture(t, nil)
 	for version, entrypoint := range map[string]string{"no-program": "/not-there", "a-directory": "/tmp"} {
 		t.Run(version, func(t *testing.T) {
 			require.NoError(t, machine.importImage(t.Context(), machine.image(version), []byte(version), entrypoint))
-			spec := r.spec(version)
+			spec := f.spec(version)
 			spec.Labels.Image = machine.image(version)
-			made := r.create(t, spec)
-			require.ErrorIs(t, r.Start(t.Context(), made.ID), operation.ErrStartFailed)
-			require.NotEqual(t, container.StateRunning, r.inspect(t, made.ID).State)
-			require.NoError(t, r.Remove(t.Context(), made.ID))
+			created := f.create(t, spec)
+			require.ErrorIs(t, f.Start(t.Context(), created.ID), operation.ErrStartFailed)
+			require.NotEqual(t, container.StateRunning, f.inspect(t, created.ID).State)
+			require.NoError(t, f.Remove(t.Context(), created.ID))
 		})
 	}
 }
 
-// newNetwork makes a network that goes when the test ends.
+// newNetwork creates a network, and removes it when the test ends.
 func newNetwork(t *testing.T, api *client.Client) string {
 	t.Helper()
 	name := "rtmanager-test-" + strings.ToLower(rand.Text()[:10])
@@ -57,38 +57,38 @@ func newNetwork(t *testing.T, api *client.Client) string {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		// The test may have removed it.
-		_, _ = api.NetworkRemove(contextOf(t), name, client.NetworkRemoveOptions{})
+		_, _ = api.NetworkRemove(uncanceled(t), name, client.NetworkRemoveOptions{})
 	})
 	return name
 }
 
-func TestOwnNetwork(t *testing.T) {
+func TestNetworks(t *testing.T) {
 	t.Parallel()
 	name := newNetwork(t, machine.open(t))
-	r := newRig(t, func(c *dockerengine.Config) { c.Network, c.Networks = name, []string{"bridge"} })
-	running := r.run(t, r.spec("g1"))
+	f := newFixture(t, func(c *dockerengine.Config) { c.Network, c.Networks = name, []string{"bridge"} })
+	running := f.run(t, f.spec("g1"))
 	require.Equal(t, name, running.Network)
-	ask(t, running.Endpoint)
+	fetchReport(t, running.Endpoint)
 
-	other := r.spec("g2")
+	other := f.spec("g2")
 	other.Network = "bridge"
-	require.Equal(t, "bridge", r.create(t, other).Network, "the spec's own wins")
+	require.Equal(t, "bridge", f.create(t, other).Network, "the network of the spec takes precedence")
 
-	foreign := r.spec("g3")
-	foreign.Network = newNetwork(t, r.api)
-	_, err := r.Create(t.Context(), foreign)
-	require.ErrorIs(t, err, runtime.ErrInvalid, "a network of somebody else's")
+	foreign := f.spec("g3")
+	foreign.Network = newNetwork(t, f.api)
+	_, err := f.Create(t.Context(), foreign)
+	require.ErrorIs(t, err, runtime.ErrInvalid, "a network that is not allowed")
 	require.ErrorContains(t, err, foreign.Network)
-	require.ErrorContains(t, err, "--docker-allow-network")
+	require.ErrorContains(t, err, "the operator of the node must allow it")
 }
 
-func TestEndpointOfTheContainerItself(t *testing.T) {
+func TestContainerEndpoint(t *testing.T) {
 	t.Parallel()
 	name := newNetwork(t, machine.open(t))
-	r := newRig(t, func(c *dockerengine.Config) { c.Network, c.Endpoints = name, dockerengine.EndpointContainer })
-	running := r.run(t, r.spec("g1"))
-	ask(t, running.Endpoint)
-	found, err := r.api.ContainerInspect(t.Context(), running.ID, client.ContainerInspectOptions{})
+	f := newFixture(t, func(c *dockerengine.Config) { c.Network, c.Endpoints = name, dockerengine.EndpointContainer })
+	running := f.run(t, f.spec("g1"))
+	fetchReport(t, running.Endpoint)
+	found, err := f.api.ContainerInspect(t.Context(), running.ID, client.ContainerInspectOptions{})
 	require.NoError(t, err)
 	require.Equal(t, "http://"+found.Container.NetworkSettings.Networks[name].IPAddress.String()+":8080", running.Endpoint)
 	require.Empty(t, found.Container.HostConfig.PortBindings, "no port is published")
@@ -97,26 +97,26 @@ func TestEndpointOfTheContainerItself(t *testing.T) {
 func TestStartWithoutItsNetwork(t *testing.T) {
 	t.Parallel()
 	name := newNetwork(t, machine.open(t))
-	r := newRig(t, func(c *dockerengine.Config) { c.Network = name })
-	spec := r.spec("g1")
+	f := newFixture(t, func(c *dockerengine.Config) { c.Network = name })
+	spec := f.spec("g1")
 	spec.Network = name
-	made := r.create(t, spec)
-	_, err := r.api.NetworkRemove(t.Context(), spec.Network, client.NetworkRemoveOptions{})
+	created := f.create(t, spec)
+	_, err := f.api.NetworkRemove(t.Context(), spec.Network, client.NetworkRemoveOptions{})
 	require.NoError(t, err)
-	err = r.Start(t.Context(), made.ID)
+	err = f.Start(t.Context(), created.ID)
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, spec.Network)
 }
 
-func TestMemoryOfAGameThatNamesNoLimit(t *testing.T) {
+func TestDefaultMemoryLimit(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *dockerengine.Config) { c.MemoryBytes = 64 << 20 })
-	limited := r.spec("g2")
+	f := newFixture(t, func(c *dockerengine.Config) { c.MemoryBytes = 64 << 20 })
+	limited := f.spec("g2")
 	limited.MemoryBytes = 32 << 20
-	for want, spec := range map[int64]container.Spec{64 << 20: r.spec("g1"), 32 << 20: limited} {
-		found, err := r.api.ContainerInspect(t.Context(), r.create(t, spec).ID, client.ContainerInspectOptions{})
+	for want, spec := range map[int64]container.Spec{64 << 20: f.spec("g1"), 32 << 20: limited} {
+		found, err := f.api.ContainerInspect(t.Context(), f.create(t, spec).ID, client.ContainerInspectOptions{})
 		require.NoError(t, err)
 		require.Equal(t, want, found.Container.HostConfig.Memory)
-		require.Equal(t, want, found.Container.HostConfig.MemorySwap, "and no swap on top")
+		require.Equal(t, want, found.Container.HostConfig.MemorySwap, "no additional swap")
 	}
 }

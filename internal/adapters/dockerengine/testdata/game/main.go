@@ -1,5 +1,5 @@
-// Command game is the smallest game: it tells of itself over HTTP and does what
-// its environment says.
+// Command game is a minimal game: it describes itself over HTTP, and its environment
+// variables control it.
 package main
 
 import (
@@ -16,46 +16,45 @@ import (
 func main() {
 	lines, _ := strconv.Atoi(os.Getenv("GAME_LINES"))
 	if lines > 0 {
-		fmt.Fprintln(os.Stderr, "to the errors")
+		fmt.Fprintln(os.Stderr, "standard error")
 	}
 	for i := range lines {
 		fmt.Println("line", i, strings.Repeat("x", i%100))
 	}
-	if os.Getenv("GAME_EAT") != "" {
-		eat()
+	if os.Getenv("GAME_ALLOCATE") != "" {
+		allocate()
 	}
 	if code, err := strconv.Atoi(os.Getenv("GAME_EXIT")); err == nil {
 		os.Exit(code)
 	}
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGTERM)
-	if os.Getenv("GAME_STUBBORN") == "" {
-		go func() { <-asked; os.Exit(3) }()
-	}
-	http.HandleFunc("/", tell)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	go func() { <-signals; os.Exit(3) }()
+	http.HandleFunc("/", report)
 	fmt.Println(http.ListenAndServe(":"+os.Getenv("PORT"), nil))
 	os.Exit(1)
 }
 
-// tell writes what the game is and what it may do.
-func tell(w http.ResponseWriter, _ *http.Request) {
+// report describes the process and its permissions.
+func report(w http.ResponseWriter, _ *http.Request) {
 	status, _ := os.ReadFile("/proc/self/status")
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"env": os.Environ(), "args": os.Args[1:], "uid": os.Getuid(), "status": string(status),
-		"root": writable("/"), "tmp": writable("/tmp/"), "state": writable("/state/"),
+		"root": isWritable("/"), "tmp": isWritable("/tmp/"), "state": isWritable("/state/"),
 	})
 }
 
-func writable(dir string) bool { return os.WriteFile(dir+"probe", []byte("here"), 0o600) == nil }
+func isWritable(dir string) bool { return os.WriteFile(dir+"probe", []byte("here"), 0o600) == nil }
 
-func eat() {
-	var eaten [][]byte
+// allocate allocates memory until the process is killed.
+func allocate() {
+	var allocated [][]byte
 	for {
-		piece := make([]byte, 1<<20)
-		for i := range piece {
-			piece[i] = 1
+		block := make([]byte, 1<<20)
+		for i := range block {
+			block[i] = 1
 		}
-		eaten = append(eaten, piece)
-		_ = eaten
+		allocated = append(allocated, block)
+		_ = allocated
 	}
 }

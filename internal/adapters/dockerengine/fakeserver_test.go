@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,25 +18,25 @@ import (
 	"galaxy/rtmanager/internal/adapters/dockerengine"
 )
 
-// fakeEngine speaks enough of the engine's API on a socket to run a few
-// containers in name, and as badly as a test wants.
-type fakeEngine struct {
+// fakeServer implements a part of the engine's API on a socket. Its containers run no
+// program, and a test can inject faults.
+type fakeServer struct {
 	host string
-	// fault answers in its place, where it says that it has.
+	// fault handles a request instead of the server if it returns true.
 	fault atomic.Pointer[fault]
 	ids   []string
-	// limit is the time that a call to it has.
-	limit time.Duration
-	done  chan struct{}
+	// timeout is the CallTimeout of an Engine on the server.
+	timeout time.Duration
+	done    chan struct{}
 }
 
-// fault answers a request, or leaves it to the fake.
-type fault func(w http.ResponseWriter, r *http.Request) (answered bool)
+// fault handles a request, or returns false to leave it to the server.
+type fault func(w http.ResponseWriter, r *http.Request) (handled bool)
 
-// newFake serves a fake engine that has so many containers, all running.
-func newFake(t *testing.T, containers int) *fakeEngine {
+// newFakeServer runs a fake server with that many running containers.
+func newFakeServer(t *testing.T, containers int) *fakeServer {
 	t.Helper()
-	f := &fakeEngine{limit: patience, done: make(chan struct{})}
+	f := &fakeServer{timeout: waitTimeout, done: make(chan struct{})}
 	for i := range containers {
 		f.ids = append(f.ids, fmt.Sprintf("%064x", i+1))
 	}
@@ -44,7 +45,7 @@ func newFake(t *testing.T, containers int) *fakeEngine {
 	return f
 }
 
-// serveSocket serves on a socket of a short path, and returns its address.
+// serveSocket serves on a Unix socket with a short path, and returns its address.
 func serveSocket(t *testing.T, handler http.Handler) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "docker")
@@ -60,8 +61,8 @@ func serveSocket(t *testing.T, handler http.Handler) string {
 	return "unix://" + path
 }
 
-// open opens an Engine on the fake, which it expects to answer soon.
-func (f *fakeEngine) open(t *testing.T) *dockerengine.Engine {
+// open opens an Engine on the server.
+func (f *fakeServer) open(t *testing.T) *dockerengine.Engine {
 	t.Helper()
 	engine, err := dockerengine.Open(t.Context(), f.config())
 	require.NoError(t, err)
@@ -69,17 +70,18 @@ func (f *fakeEngine) open(t *testing.T) *dockerengine.Engine {
 	return engine
 }
 
-func (f *fakeEngine) config() dockerengine.Config {
+func (f *fakeServer) config() dockerengine.Config {
 	return dockerengine.Config{
 		Host: f.host, Store: "s1", Region: "eu", Node: "n1",
-		CallTimeout: f.limit, PullSilence: f.limit,
+		CallTimeout: f.timeout, PullIdleTimeout: f.timeout,
 	}
 }
 
-func (f *fakeEngine) spoil(with fault) { f.fault.Store(&with) }
+// injectFault makes the fault handle all following requests.
+func (f *fakeServer) injectFault(with fault) { f.fault.Store(&with) }
 
-func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if broken := f.fault.Load(); broken != nil && (*broken)(w, r) {
+func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if fault := f.fault.Load(); fault != nil && (*fault)(w, r) {
 		return
 	}
 	w.Header().Set("Api-Version", "1.41")
@@ -88,40 +90,35 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "/_ping":
 	case path == "/info":
-		answer(w, map[string]any{"SystemTime": time.Now()})
+		writeJSON(w, map[string]any{"SystemTime": time.Now()})
 	case path == "/containers/json":
-		answer(w, f.list())
+		writeJSON(w, f.list())
 	case path == "/events":
 		_ = http.NewResponseController(w).Flush()
 		f.wait(r)
 	case strings.HasSuffix(path, "/json") && f.has(strings.Split(path, "/")[2]):
-		answer(w, fakeContainer(strings.Split(path, "/")[2]))
+		writeJSON(w, fakeContainer(strings.Split(path, "/")[2]))
 	case r.Method == http.MethodPost && strings.HasPrefix(path, "/containers/") && f.has(strings.Split(path, "/")[2]):
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.WriteHeader(http.StatusNotFound)
-		answer(w, map[string]string{"message": "there is no such thing"})
+		writeJSON(w, map[string]string{"message": "no such object"})
 	}
 }
 
-// wait holds the request until somebody gives up.
-func (f *fakeEngine) wait(r *http.Request) {
+// wait blocks the request until its client cancels it or the test ends.
+func (f *fakeServer) wait(r *http.Request) {
 	select {
 	case <-r.Context().Done():
 	case <-f.done:
 	}
 }
 
-func (f *fakeEngine) has(id string) bool {
-	for _, known := range f.ids {
-		if known == id {
-			return true
-		}
-	}
-	return false
+func (f *fakeServer) has(id string) bool {
+	return slices.Contains(f.ids, id)
 }
 
-func (f *fakeEngine) list() []any {
+func (f *fakeServer) list() []any {
 	all := []any{}
 	for _, id := range f.ids {
 		all = append(all, map[string]any{"Id": id, "Names": []string{"/name-" + id}, "Image": "game:1", "Labels": fakeLabels(), "State": "running"})
@@ -146,10 +143,10 @@ func fakeLabels() map[string]string {
 	return labels
 }
 
-func answer(w http.ResponseWriter, value any) { _ = json.NewEncoder(w).Encode(value) }
+func writeJSON(w http.ResponseWriter, value any) { _ = json.NewEncoder(w).Encode(value) }
 
-// says answers everything alike.
-func says(status int, kind, body string) fault {
+// respond sends the same response to every request.
+func respond(status int, kind, body string) fault {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Api-Version", "1.41")
 		w.Header().Set("Content-Type", kind)
@@ -161,18 +158,18 @@ func says(status int, kind, body string) fault {
 	}
 }
 
-// impatience is the time that a call to an engine has that will hang. It is long
-// enough for those that do not.
-const impatience = time.Second
+// shortTimeout is the timeout of calls to an engine that hangs. It is long enough for calls
+// that do not hang.
+const shortTimeout = time.Second
 
-// hangs answers nothing until somebody gives up.
-func (f *fakeEngine) hangs(_ http.ResponseWriter, r *http.Request) bool {
+// hang sends no response until the client cancels the request.
+func (f *fakeServer) hang(_ http.ResponseWriter, r *http.Request) bool {
 	f.wait(r)
 	return true
 }
 
-// cuts closes the connection without an answer.
-func cuts(w http.ResponseWriter, _ *http.Request) bool {
+// cut closes the connection without a response.
+func cut(w http.ResponseWriter, _ *http.Request) bool {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
 		_ = conn.Close()
@@ -180,16 +177,16 @@ func cuts(w http.ResponseWriter, _ *http.Request) bool {
 	return true
 }
 
-// truncates announces more than it says.
-func truncates(w http.ResponseWriter, _ *http.Request) bool {
+// truncate sends less than its Content-Length.
+func truncate(w http.ResponseWriter, _ *http.Request) bool {
 	w.Header().Set("Content-Length", "1000")
 	_, _ = w.Write([]byte(`[{"Id":`))
 	return true
 }
 
-// only limits a fault to requests of that method and end of the path.
-func only(method, suffix string, broken fault) fault {
+// onlyFor limits a fault to requests with the method and the path suffix.
+func onlyFor(method, suffix string, inner fault) fault {
 	return func(w http.ResponseWriter, r *http.Request) bool {
-		return r.Method == method && strings.HasSuffix(r.URL.Path, suffix) && broken(w, r)
+		return r.Method == method && strings.HasSuffix(r.URL.Path, suffix) && inner(w, r)
 	}
 }
