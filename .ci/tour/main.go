@@ -4,7 +4,7 @@
 // It reads the ```console blocks of the section whose heading contains "tour". A line
 // that starts with "$ " is a command, lines with "> " continue it, and the other lines
 // are its output. The commands serve and watch run in the background, as in a second
-// terminal. Times, ages, ids and ports may differ.
+// terminal; kill with a process id kills the daemon. Times, ages, ids and ports may differ.
 package main
 
 import (
@@ -151,7 +151,7 @@ func (w *watch) interrupt() {
 // run executes one step and compares its output.
 func (t *tour) run(s step) error {
 	switch {
-	case strings.Contains(s.command, "pgrep -f 'rtmanager serve'"):
+	case killCommand.MatchString(s.command):
 		return t.killDaemon()
 	case strings.Contains(s.command, "rtmanager serve"):
 		return t.startDaemon(s)
@@ -193,6 +193,9 @@ func (t *tour) startDaemon(s step) error {
 	found := regexp.MustCompile(`api=http://(\S+) etcd=(\S+)`).FindStringSubmatch(line)
 	if found == nil {
 		return fmt.Errorf("%q is not a ready line", line)
+	}
+	if pid := fmt.Sprintf(" pid=%d ", t.daemon.Process.Pid); !strings.Contains(line, pid) {
+		return fmt.Errorf("%q does not contain%s", line, pid)
 	}
 	t.env = []string{"USER=ada", "RTMANAGER_SERVER=http://" + found[1], "ETCDCTL_ENDPOINTS=" + found[2]}
 	return compare(s, line)
@@ -238,6 +241,10 @@ func eventually(condition func() bool) bool {
 	}
 	return true
 }
+
+// killCommand matches the step that kills the daemon. The README shows the process id of
+// its own ready line.
+var killCommand = regexp.MustCompile(`^kill -9 \d+\b`)
 
 // killDaemon kills the daemon without a clean shutdown.
 func (t *tour) killDaemon() error {
@@ -298,7 +305,7 @@ var replacements = []struct {
 	// A terminal shows progress on one line and erases it.
 	{regexp.MustCompile(`(?m)^rtmanager: \w+ chess-17: [a-z ]+\n`), ""},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "URL"},
-	{regexp.MustCompile(`ready_ms=\d+`), "ready_ms=N"},
+	{regexp.MustCompile(`\b(pid|ready_ms)=\d+`), "$1=N"},
 	{regexp.MustCompile(`\b\d+(ms|s|m|h|d)\b`), "AGE"},
 	{regexp.MustCompile(`\r`), ""},
 	{regexp.MustCompile(`[ \t]+`), " "},
