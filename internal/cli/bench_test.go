@@ -125,8 +125,8 @@ func TestInvalidFlagsOfBench(t *testing.T) {
 		{[]string{"--row", ""}, `--row "" is not a row`},
 		{[]string{"--etcd-endpoints", ""}, "--etcd-endpoints is empty"},
 		{[]string{"--etcd-endpoints", "localhost"}, `--etcd-endpoints: "localhost" is not a client URL`},
-		{[]string{"--etcd-user", "ada"}, "--etcd-user and --etcd-password-file go together"},
-		{[]string{"--etcd-cacert", "ca.pem"}, "are for --etcd-endpoints, which are not given"},
+		{[]string{"--etcd-user", "ada"}, "--etcd-user and --etcd-password-file must be set together"},
+		{[]string{"--etcd-cacert", "ca.pem"}, "require --etcd-endpoints"},
 		{[]string{"--writers", "0", "--etcd-user", "ada"}, "--writers is 0; use 1 to 1000000\n  --etcd-cacert"},
 		{[]string{"game"}, `bench takes no arguments, got "game"`},
 	} {

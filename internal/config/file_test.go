@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFileOfSettings(t *testing.T) {
+func TestSettingsFile(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, nil, "--config", file(t, `# what a file can hold
+	c, err := load(t, nil, "--config", file(t, `# every type of setting
 ---
 listen: 127.0.0.1:9000
 insecure: true
@@ -26,14 +26,14 @@ node: 10.0.0.1
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:9000", c.Listen)
 	require.True(t, c.Insecure)
-	require.EqualValues(t, 9007199254740993, c.EtcdQuotaBytes, "every digit counts")
+	require.EqualValues(t, 9007199254740993, c.EtcdQuotaBytes, "all digits are kept")
 	require.Equal(t, 90*time.Second, c.EtcdDialTimeout)
 	require.Equal(t, []string{"http://a:1", "http://b:2"}, c.EtcdEndpoints)
 	require.Equal(t, "no", c.Region)
 	require.Equal(t, "10.0.0.1", c.Node)
 }
 
-func TestListCanBeOneText(t *testing.T) {
+func TestListAsOneString(t *testing.T) {
 	t.Parallel()
 	c, err := load(t, nil, "--config", file(t, "etcd-endpoints: http://a:1,http://b:2\n"))
 	require.NoError(t, err)
@@ -48,56 +48,56 @@ func TestFileWithoutSettings(t *testing.T) {
 	}
 }
 
-func TestBadFiles(t *testing.T) {
+func TestInvalidFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"not YAML":         {"a: [", "yaml: line 1"},
-		"a text":           {"hello\n", "must be settings, one NAME: VALUE a line"},
-		"a list":           {"- region: eu\n", "must be settings"},
-		"unknown":          {"reigon: eu\n", `"reigon" is not a setting; settings are named as the flags of`},
+		"a string":         {"hello\n", "must contain settings, one NAME: VALUE per line"},
+		"a list":           {"- region: eu\n", "must contain settings"},
+		"unknown":          {"reigon: eu\n", `"reigon" is not a setting; settings have the names of the flags of`},
 		"underscores":      {"data_dir: x\n", `"data_dir" is not a setting`},
 		"a file of a file": {"config: other.yaml\n", `"config" is not a setting`},
 		"twice":            {"region: eu\nregion: us\n", `"region" already set in map`},
-		"two documents":    {"region: eu\n---\nregion: us\n", "holds more than one YAML document"},
+		"two documents":    {"region: eu\n---\nregion: us\n", "contains more than one YAML document"},
 		"after the end":    {"region: eu\n...\nregion: us\n", "did not find expected <document start>"},
 		"after a flow":     {"{region: eu} x\n", "did not find expected"},
 
-		// What YAML makes of a word that stands without quotes.
-		"Norway":        {"region: no\n", "region must be a text; put it in quotes"},
-		"a hex number":  {"node: 0x10\n", "node must be a text; put it in quotes"},
-		"a number":      {"node: 1.10\n", "node must be a text; put it in quotes"},
-		"nothing":       {"region:\n", "region must be a text"},
-		"an object":     {"region: {name: eu}\n", "region must be a text"},
-		"a list where":  {"region: [eu]\n", "region must be a text"},
-		"bool as text":  {"insecure: \"true\"\n", "insecure must be true or false"},
-		"bool as digit": {"insecure: 1\n", "insecure must be true or false"},
-		"size as text":  {"etcd-quota-bytes: 8GB\n", "etcd-quota-bytes must be a number"},
-		"size in parts": {"etcd-quota-bytes: 1.5\n", `etcd-quota-bytes: invalid argument "1.5"`},
-		"no unit":       {"etcd-retention: 10\n", "etcd-retention must be a text"},
-		"bad unit":      {"etcd-retention: 10x\n", `etcd-retention: invalid argument "10x"`},
-		"list of lists": {"etcd-endpoints: [[http://a:1]]\n", "etcd-endpoints must be a list of texts; item 1 is none"},
-		"number listed": {"etcd-endpoints: [http://a:1, 2]\n", "item 2 is none"},
-		"bad endpoint":  {"etcd-endpoints: [a]\n", `--etcd-endpoints: "a" is not a client URL`},
+		// YAML parses these unquoted words as other types.
+		"Norway":         {"region: no\n", "region must be a string; put it in quotes"},
+		"a hex number":   {"node: 0x10\n", "node must be a string; put it in quotes"},
+		"a number":       {"node: 1.10\n", "node must be a string; put it in quotes"},
+		"nothing":        {"region:\n", "region must be a string"},
+		"an object":      {"region: {name: eu}\n", "region must be a string"},
+		"a list where":   {"region: [eu]\n", "region must be a string"},
+		"bool as string": {"insecure: \"true\"\n", "insecure must be true or false"},
+		"bool as digit":  {"insecure: 1\n", "insecure must be true or false"},
+		"size as string": {"etcd-quota-bytes: 8GB\n", "etcd-quota-bytes must be a number"},
+		"size in parts":  {"etcd-quota-bytes: 1.5\n", `etcd-quota-bytes: invalid argument "1.5"`},
+		"no unit":        {"etcd-retention: 10\n", "etcd-retention must be a string"},
+		"bad unit":       {"etcd-retention: 10x\n", `etcd-retention: invalid argument "10x"`},
+		"list of lists":  {"etcd-endpoints: [[http://a:1]]\n", "etcd-endpoints must be a list of strings; item 1 is not"},
+		"number listed":  {"etcd-endpoints: [http://a:1, 2]\n", "item 2 is not"},
+		"bad endpoint":   {"etcd-endpoints: [a]\n", `--etcd-endpoints: "a" is not a client URL`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := file(t, c.text)
 			_, err := load(t, nil, "--config", path)
 			require.ErrorContains(t, err, c.want)
-			if name != "bad endpoint" { // found where it no longer matters who said it
+			if name != "bad endpoint" { // found after all sources are merged
 				require.ErrorContains(t, err, "--config "+path)
 			}
 		})
 	}
 }
 
-func TestEveryFaultOfAFileIsToldInOrder(t *testing.T) {
+func TestEveryErrorOfAFileIsReportedInOrder(t *testing.T) {
 	t.Parallel()
 	path := file(t, "zone: x\nregion: no\ninsecure: perhaps\n")
 	_, err := load(t, nil, "--config", path)
 	require.EqualError(t, err, "--config "+path+": insecure must be true or false\n"+
-		"--config "+path+": region must be a text; put it in quotes\n"+
-		"--config "+path+": \"zone\" is not a setting; settings are named as the flags of `rtmanager serve --help` are")
+		"--config "+path+": region must be a string; put it in quotes\n"+
+		"--config "+path+": \"zone\" is not a setting; settings have the names of the flags of `rtmanager serve --help`")
 }
 
 func TestUnreadableFiles(t *testing.T) {

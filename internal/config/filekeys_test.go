@@ -9,8 +9,8 @@ import (
 	"galaxy/rtmanager/internal/config"
 )
 
-// Every flag is also a setting of the file: given its default there, nothing
-// changes, and given what no setting takes, it is refused by its own name.
+// Every flag is also a setting of the file: its default changes nothing, and an invalid
+// value is an error that names the setting.
 func TestEveryFlagIsASettingOfTheFile(t *testing.T) {
 	t.Parallel()
 	without, err := load(t, nil)
@@ -19,13 +19,13 @@ func TestEveryFlagIsASettingOfTheFile(t *testing.T) {
 	config.Bind(flags, func(string) (string, bool) { return "", false })
 	settings := 0
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Name != "config" && f.Name != "data-dir" { // load gives the directory by its flag, which wins
+		if f.Name != "config" && f.Name != "data-dir" { // load sets the directory by its flag, which takes precedence
 			_, err := load(t, nil, "--config", file(t, f.Name+": {x: y}\n"))
 			require.ErrorContains(t, err, ": "+f.Name+" must be ", "setting %s to an object", f.Name)
 		}
 		value := f.DefValue
 		switch {
-		case f.Name == "config" || f.Name == "data-dir" || f.Name == "etcd-endpoints" || f.Name == "docker-allow-network": // no file of files; of the others the default is no value
+		case f.Name == "config" || f.Name == "data-dir" || f.Name == "etcd-endpoints" || f.Name == "docker-allow-network": // the file itself is no setting; the other defaults are not values
 			return
 		case f.Value.Type() == "string" || f.Value.Type() == "duration":
 			value = `"` + value + `"`
@@ -35,5 +35,5 @@ func TestEveryFlagIsASettingOfTheFile(t *testing.T) {
 		require.NoError(t, err, "setting %s: %s", f.Name, value)
 		require.Equal(t, without, with, "setting %s: %s", f.Name, value)
 	})
-	require.Greater(t, settings, 15, "the flags were not visited")
+	require.Greater(t, settings, 15, "number of settings")
 }

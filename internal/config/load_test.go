@@ -12,20 +12,20 @@ import (
 	"galaxy/rtmanager/internal/config"
 )
 
-// load is what a daemon does: it binds, parses its arguments and loads. The
-// data directory is given so that a test does not depend on a home.
+// load binds, parses the arguments and loads, as the daemon does. It sets the data
+// directory, so that tests do not depend on a home directory.
 func load(t *testing.T, env map[string]string, args ...string) (config.Config, error) {
 	t.Helper()
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	loader := config.Bind(flags, func(name string) (string, bool) {
-		value, given := env[name]
-		return value, given
+		value, isSet := env[name]
+		return value, isSet
 	})
 	require.NoError(t, flags.Parse(append([]string{"--data-dir", "data"}, args...)), "parse %q", args)
 	return loader.Load()
 }
 
-// file writes a file of settings and returns its name.
+// file writes a settings file and returns its name.
 func file(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "settings.yaml")
@@ -33,7 +33,7 @@ func file(t *testing.T, text string) string {
 	return name
 }
 
-func TestFlagsWinOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
+func TestPrecedenceOfFlagsEnvironmentAndFile(t *testing.T) {
 	t.Parallel()
 	name := file(t, "region: file\nnode: file\nlog-level: warn\netcd-retention: 1h\netcd-endpoints: [http://f:1, http://f:2]\n")
 	env := map[string]string{
@@ -45,26 +45,26 @@ func TestFlagsWinOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	require.Equal(t, "flag", c.Region)
 	require.Equal(t, "env", c.Node)
 	require.Equal(t, []string{"http://e:1", "http://e:2"}, c.EtcdEndpoints, "a list is replaced, not added to")
-	require.Equal(t, "warn", c.LogLevel, "an empty variable is as good as none")
+	require.Equal(t, "warn", c.LogLevel, "an empty variable is ignored")
 	require.Equal(t, time.Hour, c.EtcdRetention)
-	require.Equal(t, config.Default().EtcdDialTimeout, c.EtcdDialTimeout, "what nobody sets stays")
+	require.Equal(t, config.Default().EtcdDialTimeout, c.EtcdDialTimeout, "other settings keep their defaults")
 }
 
-func TestAllowedNetworksAddUp(t *testing.T) {
+func TestAllowedNetworksAccumulate(t *testing.T) {
 	t.Parallel()
 	c, err := load(t, nil, "--docker-allow-network", "x,y", "--docker-allow-network", "z")
 	require.NoError(t, err)
 	require.Equal(t, []string{"x", "y", "z"}, c.DockerAllowNetwork)
 }
 
-func TestAFlagAtItsDefaultIsStillGiven(t *testing.T) {
+func TestAFlagWithItsDefaultOverridesTheEnvironment(t *testing.T) {
 	t.Parallel()
 	c, err := load(t, map[string]string{"RTMANAGER_REGION": "env"}, "--region", config.Default().Region)
 	require.NoError(t, err)
 	require.Equal(t, config.Default().Region, c.Region)
 }
 
-// Every flag has its variable, and takes from it what it takes itself.
+// Every flag has a variable that accepts the same values.
 func TestEveryFlagHasAVariable(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
@@ -83,13 +83,13 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	env := map[string]string{}
 	loader := config.Bind(flags, func(name string) (string, bool) { value, ok := env[name]; return value, ok })
 	flags.VisitAll(func(f *pflag.Flag) {
-		value, known := values[f.Name]
-		require.True(t, known || f.Name == "config", "flag --%s is not in this test", f.Name)
-		if known {
+		value, isListed := values[f.Name]
+		require.True(t, isListed || f.Name == "config", "flag --%s is not in this test", f.Name)
+		if isListed {
 			env[config.EnvOf(f.Name)] = value
 		}
 	})
-	require.Contains(t, env, "RTMANAGER_ETCD_LISTEN_CLIENT", "how a name is made")
+	require.Contains(t, env, "RTMANAGER_ETCD_LISTEN_CLIENT", "the name of a variable")
 	require.NoError(t, flags.Parse(nil))
 
 	c, err := loader.Load()
@@ -100,7 +100,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		EtcdDialTimeout: 3 * time.Second, EtcdListenClient: "http://127.0.0.1:3", EtcdListenPeer: "http://127.0.0.1:4",
 		EtcdClusterToken: "t", EtcdQuotaBytes: 9007199254740993, EtcdRetention: 5 * time.Second, Region: "r", Node: "n",
 		Engine: "none", LogLevel: "error", LogFormat: "text", DataDir: "d",
-		Manager: config.Manager{
+		NodeManager: config.NodeManager{
 			ImagesDir: "i", DockerHost: "unix:///d.sock", DockerNetwork: "dn", DockerEndpoint: "container",
 			DockerAllowNetwork: []string{"x", "y"}, DockerAddress: "10.0.0.1", DockerStateDir: "/s", DockerUser: "1:2",
 			DockerPidsLimit: 3, DockerMemoryBytes: 9007199254740995,
@@ -110,14 +110,14 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	}, c)
 }
 
-func TestTheFileCanBeNamedByItsVariable(t *testing.T) {
+func TestTheFileCanBeSetByItsVariable(t *testing.T) {
 	t.Parallel()
 	c, err := load(t, map[string]string{"RTMANAGER_CONFIG": file(t, "region: file\n")})
 	require.NoError(t, err)
 	require.Equal(t, "file", c.Region)
 }
 
-func TestBadVariablesAreAllNamed(t *testing.T) {
+func TestEveryInvalidVariableIsReported(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, map[string]string{
 		"RTMANAGER_INSECURE": "maybe", "RTMANAGER_ETCD_QUOTA_BYTES": "lots", "RTMANAGER_ETCD_RETENTION": "10",
@@ -133,15 +133,15 @@ func TestBadVariablesAreAllNamed(t *testing.T) {
 	}
 }
 
-func TestWhatTheEnvironmentSetsIsValidated(t *testing.T) {
+func TestSettingsOfTheEnvironmentAreValidated(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, map[string]string{"RTMANAGER_LISTEN": "here", "RTMANAGER_ENGINE": "x"})
 	require.ErrorContains(t, err, `--listen "here"`)
 	require.ErrorContains(t, err, `--engine "x"`)
 }
 
-// An empty list would otherwise begin a store of its own in silence.
-func TestEmptyEndpointsAreRefused(t *testing.T) {
+// An empty list would otherwise create a new store.
+func TestEmptyEndpointsAreRejected(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, nil, "--etcd-endpoints", "")
 	require.ErrorContains(t, err, "--etcd-endpoints is empty")

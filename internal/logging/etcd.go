@@ -9,10 +9,10 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// ForEtcd returns a logger for an etcd server or client that passes its lines
-// on with component=etcd. What etcd calls information is detail to whoever runs
-// this daemon and becomes debug; its own debug lines are dropped. Warnings and
-// errors keep their level, except those in harmless.
+// ForEtcd returns a logger for an etcd server or client that writes to logger with
+// component=etcd. Info lines of etcd are details for an operator of this daemon and become
+// debug lines; its own debug lines are dropped. Warnings and errors keep their level,
+// except those in harmless.
 func ForEtcd(logger *slog.Logger) *zap.Logger {
 	return zap.New(&core{handler: logger.Handler().WithAttrs([]slog.Attr{slog.String("component", "etcd")})})
 }
@@ -21,7 +21,7 @@ func ForEtcd(logger *slog.Logger) *zap.Logger {
 // warning or an error. A line counts if its message is one of the keys and its
 // error, if a text is given, contains one of the texts.
 var harmless = map[string][]string{
-	// Settings we have chosen: loopback only, and no authentication.
+	// Chosen settings: loopback only, and no authentication.
 	"Running http and grpc server on single port. This is not recommended for production.": nil,
 	"simple token is not cryptographically signed":                                         nil,
 	// The version of a new data directory is not known in its first seconds.
@@ -37,17 +37,17 @@ var closedListener = []string{"mux: server closed", "http: Server closed", "use 
 // core is a zapcore.Core in front of a slog.Handler.
 type core struct{ handler slog.Handler }
 
-// Enabled tells zap whether a line is worth building.
+// Enabled implements zapcore.LevelEnabler.
 func (c *core) Enabled(level zapcore.Level) bool {
 	return level >= zapcore.InfoLevel && c.handler.Enabled(context.Background(), slogLevel(level))
 }
 
-// With returns a core that adds the fields to every line.
+// With implements zapcore.Core.
 func (c *core) With(fields []zapcore.Field) zapcore.Core {
 	return &core{handler: c.handler.WithAttrs(attrs(fields))}
 }
 
-// Check adds the core to those that will write the line.
+// Check implements zapcore.Core.
 func (c *core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if c.Enabled(entry.Level) {
 		return checked.AddCore(entry, c)
@@ -55,7 +55,7 @@ func (c *core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcor
 	return checked
 }
 
-// Write hands the line to slog.
+// Write implements zapcore.Core. It writes the line to the slog handler.
 func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	level := slogLevel(entry.Level)
 	if isHarmless(entry.Message, fields) {
@@ -70,7 +70,7 @@ func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	return c.handler.Handle(ctx, record)
 }
 
-// Sync does nothing: slog's handlers do not buffer.
+// Sync implements zapcore.Core. It does nothing, because slog handlers do not buffer.
 func (c *core) Sync() error { return nil }
 
 func slogLevel(level zapcore.Level) slog.Level {
@@ -85,9 +85,9 @@ func slogLevel(level zapcore.Level) slog.Level {
 }
 
 func isHarmless(message string, fields []zapcore.Field) bool {
-	texts, known := harmless[message]
-	if !known || texts == nil {
-		return known
+	texts, isListed := harmless[message]
+	if !isListed || texts == nil {
+		return isListed
 	}
 	for _, field := range fields {
 		err, ok := field.Interface.(error)
@@ -103,7 +103,7 @@ func isHarmless(message string, fields []zapcore.Field) bool {
 	return false
 }
 
-// attrs keeps the order of the fields.
+// attrs converts the fields in order.
 func attrs(fields []zapcore.Field) []slog.Attr {
 	converted := make([]slog.Attr, 0, len(fields))
 	for _, field := range fields {

@@ -1,5 +1,4 @@
-// Package logging sets up the one logger of a process and carries etcd's own
-// log into it.
+// Package logging creates the logger of a process and adapts it for etcd.
 package logging
 
 import (
@@ -18,11 +17,11 @@ const (
 	FormatJSON = "json"
 )
 
-// Formats returns the words that New takes as a format.
+// Formats returns the formats that New accepts.
 func Formats() []string { return []string{FormatAuto, FormatText, FormatJSON} }
 
-// New returns a logger that writes lines of at least the given level to w, in
-// the format named: FormatAuto, FormatText or FormatJSON. Any other is an error.
+// New returns a logger that writes lines of at least the given level to w, in FormatAuto,
+// FormatText or FormatJSON. Any other format is an error.
 func New(w io.Writer, level slog.Leveler, format string) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: level}
 	if format == FormatAuto {

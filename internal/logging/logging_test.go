@@ -32,7 +32,7 @@ func TestFormats(t *testing.T) {
 	require.ErrorContains(t, err, `"xml"`)
 }
 
-func TestAFileIsNoTerminal(t *testing.T) {
+func TestAFileIsNotATerminal(t *testing.T) {
 	t.Parallel()
 	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	require.NoError(t, err)
@@ -68,8 +68,8 @@ func TestEtcdLevels(t *testing.T) {
 	}{
 		"debug is dropped":     {func(l *zap.Logger) { l.Debug("x") }, nil},
 		"info becomes debug":   {func(l *zap.Logger) { l.Info("x") }, "DEBUG"},
-		"warnings stay":        {func(l *zap.Logger) { l.Warn("x") }, "WARN"},
-		"errors stay":          {func(l *zap.Logger) { l.Error("x") }, "ERROR"},
+		"warnings are kept":    {func(l *zap.Logger) { l.Warn("x") }, "WARN"},
+		"errors are kept":      {func(l *zap.Logger) { l.Error("x") }, "ERROR"},
 		"a closed listener":    {serving("accept tcp 127.0.0.1:1: use of closed network connection"), "DEBUG"},
 		"a closed mux":         {serving("mux: server closed"), "DEBUG"},
 		"a closed server":      {serving("http: Server closed"), "DEBUG"},
