@@ -61,6 +61,8 @@ var allowed = map[string][]string{
 	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "config", "logging"},
 	"cli":     {"domain/", "ports", "adapters/httpclient", "api", "bench", "config", "daemon", "logging", "cli/internal/"},
 
+	"gendocs": {"cli", "config"},
+
 	"cli/internal/render":   {"domain/"},
 	"cli/internal/output":   {"domain/", "ports", "api", "bench", "cli/internal/render"},
 	"cli/internal/progress": {"domain/", "bench", "cli/internal/render", "cli/internal/output"},

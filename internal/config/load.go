@@ -29,6 +29,7 @@ type Loader struct {
 // Bind declares a flag for each setting. lookupEnv is os.LookupEnv or a replacement.
 func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loader {
 	l := &Loader{flags: pflag.NewFlagSet("settings", pflag.ContinueOnError), cfg: Default(), lookupEnv: lookupEnv}
+	l.flags.SortFlags = false // related settings are declared together
 	f, c := l.flags, &l.cfg
 	f.StringVar(&l.file, fileFlag, "", "YAML `FILE` of settings, which have the names of the flags; flags and environment take precedence")
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "`DIR` of the embedded etcd's data and the process engine's games")
