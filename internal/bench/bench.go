@@ -1,6 +1,3 @@
-// Package bench measures the record store against bare etcd, in one process on
-// the same cluster, and holds each ratio against the target of the design. It
-// stands above the store as the daemon does, and `rtmanager bench` runs it.
 package bench
 
 import (
@@ -16,65 +13,63 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Cluster is the etcd that is measured. Its clients stay the caller's.
+// Cluster is the etcd that is measured. The caller closes its clients.
 type Cluster struct {
-	// Client serves requests and WatchClient watches, of the store and of bare
-	// etcd alike.
+	// Client makes the requests, and WatchClient the watches, of the store and of bare
+	// etcd.
 	Client, WatchClient *clientv3.Client
-	// Embedded says that this process is the cluster, and that nobody keeps its
-	// data: its own gauges are read, and nothing is removed afterwards.
+	// Embedded is set if this process is the cluster and its data is temporary. The run
+	// then reads etcd's own metrics and does not remove its keys.
 	Embedded bool
-	// Prefix goes before the prefix that a run makes for itself.
+	// Prefix is prepended to the prefix that a run generates.
 	Prefix string
-	// OpenTimeout is how long the cluster has to answer for the first time;
-	// 0 is 15 s.
+	// OpenTimeout is the timeout of the first requests; 0 means 15 s.
 	OpenTimeout time.Duration
 }
 
-// Options are the sizes of a run. Default gives those of the design's table.
+// Options are the sizes of a run. Default returns those of the design.
 type Options struct {
-	// Writers is how many update at once, each a game of its own; 1 or more.
+	// Writers is the number of concurrent writers, each with its own game; at least 1.
 	Writers int
-	// Readers is how many get at once; 1 or more.
+	// Readers is the number of concurrent readers; at least 1.
 	Readers int
-	// Watchers is how many subscribe at once; 1 or more.
+	// Watchers is the number of concurrent subscribers; at least 1.
 	Watchers int
-	// Records is how many the store holds; 10 or more.
+	// Records is the number of records in the store; at least 10.
 	Records int
-	// Duration is how long each side of a ratio is measured, all rounds
-	// together; more than nothing.
+	// Duration is the measuring time of each workload, over all rounds; more than 0.
 	Duration time.Duration
-	// Rows names the rows to measure; none means all.
+	// Rows names the rows to measure; empty means all.
 	Rows []string
 }
 
-// Default returns the sizes of the design's table.
+// Default returns the sizes of the design.
 func Default() Options {
 	return Options{Writers: 256, Readers: 64, Watchers: 10_000, Records: 100_000, Duration: 5 * time.Second}
 }
 
-// Sizes beyond which a run is a slip of the finger.
+// Limits of the sizes, against typing errors.
 const (
 	maxWorkers = 1_000_000
 	minRecords = 10
 	maxRecords = 10_000_000
 )
 
-// Validate returns nil for options that can be run, and otherwise every fault
-// at once, each naming the flag it comes from. It errors.Is runtime.ErrInvalid.
+// Validate returns nil for valid options, and otherwise every fault, joined. Each is a
+// *runtime.InvalidError on the flag of the command.
 func (o Options) Validate() error {
 	var faults []error
-	within := func(flag string, n, least, most int) {
-		if n < least || n > most {
-			faults = append(faults, &runtime.InvalidError{Field: flag, Reason: fmt.Sprintf("is %d; use %d to %d", n, least, most)})
+	checkRange := func(flag string, n, lowest, highest int) {
+		if n < lowest || n > highest {
+			faults = append(faults, &runtime.InvalidError{Field: flag, Reason: fmt.Sprintf("is %d; use %d to %d", n, lowest, highest)})
 		}
 	}
-	within("--writers", o.Writers, 1, maxWorkers)
-	within("--readers", o.Readers, 1, maxWorkers)
-	within("--watchers", o.Watchers, 1, maxWorkers)
-	within("--records", o.Records, minRecords, maxRecords)
+	checkRange("--writers", o.Writers, 1, maxWorkers)
+	checkRange("--readers", o.Readers, 1, maxWorkers)
+	checkRange("--watchers", o.Watchers, 1, maxWorkers)
+	checkRange("--records", o.Records, minRecords, maxRecords)
 	if o.Duration <= 0 {
-		faults = append(faults, &runtime.InvalidError{Field: "--duration", Reason: fmt.Sprintf("is %s; use more than nothing, such as 5s", o.Duration)})
+		faults = append(faults, &runtime.InvalidError{Field: "--duration", Reason: fmt.Sprintf("is %s; use more than 0, such as 5s", o.Duration)})
 	}
 	for _, name := range o.Rows {
 		if !slices.Contains(RowNames(), name) {
@@ -84,27 +79,26 @@ func (o Options) Validate() error {
 	return errors.Join(faults...)
 }
 
-// wants reports whether the row is to be measured.
-func (o Options) wants(name string) bool { return len(o.Rows) == 0 || slices.Contains(o.Rows, name) }
+// includes reports whether the options select the row.
+func (o Options) includes(name string) bool { return len(o.Rows) == 0 || slices.Contains(o.Rows, name) }
 
-// rare is how many records have the status that ListByStatus asks for.
-func (o Options) rare() int { return min(100, o.Records/2) }
+// selectedRecords returns the number of records with the status that list-by-status reads.
+func (o Options) selectedRecords() int { return min(100, o.Records/2) }
 
-// Progress is where a run stands. Total is 0 where nothing is counted, and
-// Finished is the row that has just been measured, else nil.
+// Progress is the progress of a run. Total is 0 for an activity without a count. Finished
+// is the row that was just measured, or nil.
 type Progress struct {
-	Doing       string
+	Activity    string
 	Done, Total int
 	Finished    *Row
 }
 
-// Run measures the rows and removes everything that it wrote, also when it
-// fails or ctx ends. It calls progress, which may be nil, from one goroutine
-// at a time.
+// Run measures the rows. It removes everything that it wrote, also if it fails or ctx
+// ends. It calls progress, which may be nil, from one goroutine at a time.
 //
-// Beside an error the report holds the rows that were measured before it. The
-// error is ctx's own, a fault of the options, or what the store or etcd said; and
-// it is or wraps a *LeftoverError when keys were left behind.
+// If Run returns an error, the report contains the rows that were measured before it. The
+// error is the cause of ctx, that of Options.Validate, or an error of the store or etcd.
+// It is or wraps a *LeftoverError if keys remain.
 func Run(ctx context.Context, cluster Cluster, options Options, progress func(Progress)) (report Report, err error) {
 	if err := options.Validate(); err != nil {
 		return Report{}, err
@@ -112,58 +106,58 @@ func Run(ctx context.Context, cluster Cluster, options Options, progress func(Pr
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	r := newRig(cluster, options, progress)
+	r := newRunner(cluster, options, progress)
 	report = newReport(cluster, options)
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
-	rows, err := r.measure(ctx)
+	rows, err := r.measureRows(ctx)
 	report.Rows = append(report.Rows, rows...)
 	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx) // not the words of whatever it cut off
+		err = context.Cause(ctx) // not the error of the canceled request
 	}
 	return report, err
 }
 
-// measure measures growth first, since it is about the way to the full store,
-// and the other rows on that store. The rows come in the order of the table.
-func (r *rig) measure(ctx context.Context) (rows []Row, err error) {
+// measureRows measures growth first, while the store is filled, and the other rows on the
+// full store. It returns the rows in the order of the table.
+func (r *runner) measureRows(ctx context.Context) (rows []Row, err error) {
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
-	var last []Row
-	if r.options.wants(growthName) {
-		grown, err := r.row(ctx, growth())
+	var growthRows []Row
+	if r.options.includes(growthName) {
+		growthRow, err := r.measureRow(ctx, growth())
 		if err != nil {
 			return nil, err
 		}
-		last = append(last, grown)
+		growthRows = append(growthRows, growthRow)
 	}
 	if err := r.load(ctx, r.options.Records); err != nil {
-		return last, err
+		return growthRows, err
 	}
-	if err := r.awaitReady(ctx); err != nil {
-		return last, err
+	if err := r.waitForCache(ctx); err != nil {
+		return growthRows, err
 	}
-	for _, row := range rowsOfTable() {
-		if row.name == growthName || !r.options.wants(row.name) {
+	for _, row := range allRows() {
+		if row.name == growthName || !r.options.includes(row.name) {
 			continue
 		}
-		measured, err := r.row(ctx, row)
+		measured, err := r.measureRow(ctx, row)
 		if err != nil {
-			return append(rows, last...), err
+			return append(rows, growthRows...), err
 		}
 		rows = append(rows, measured)
 	}
-	return append(rows, last...), nil
+	return append(rows, growthRows...), nil
 }
 
-// row measures one row and tells of it.
-func (r *rig) row(ctx context.Context, row row) (Row, error) {
-	r.progress(Progress{Doing: row.name})
+// measureRow measures one row and reports progress.
+func (r *runner) measureRow(ctx context.Context, row row) (Row, error) {
+	r.progress(Progress{Activity: row.name})
 	measured, err := row.measure(ctx, r)
 	if err != nil {
 		return Row{}, fmt.Errorf("%s: %w", row.name, err)
 	}
 	measured.Name, measured.What, measured.Against = row.name, row.what, row.against
-	r.progress(Progress{Doing: row.name, Finished: &measured})
+	r.progress(Progress{Activity: row.name, Finished: &measured})
 	return measured, nil
 }

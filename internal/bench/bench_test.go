@@ -18,13 +18,13 @@ func BenchmarkList(b *testing.B)          { benchmark(b, "list") }
 func BenchmarkListByStatus(b *testing.B)  { benchmark(b, "list-by-status") }
 func BenchmarkWatchLatency(b *testing.B)  { benchmark(b, "watch-latency") }
 
-// benchmark runs both sides of a row: store is ours, bare the other.
+// benchmark runs both workloads of a row: store is the measured one, bare the baseline.
 func benchmark(b *testing.B, row string) {
 	client := etcdtest.InProcess(b)
 	cluster := bench.Cluster{Client: client, WatchClient: client, Prefix: etcdtest.Prefix(b)}
 	options := bench.Default()
 	options.Records = 5000
-	ours, theirs := bench.Contestants(b, cluster, options, row)
-	b.Run("store", ours)
-	b.Run("bare", theirs)
+	measured, baseline := bench.Workloads(b, cluster, options, row)
+	b.Run("store", measured)
+	b.Run("bare", baseline)
 }

@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	smallestSize = 1000
-	// heapPerRecord is how many bytes the store's cache may take for a record.
-	heapPerRecord = 1536
+	minGrowthSize = 1000
+	// maxHeapPerRecord is the target of the cache's size, in bytes per record.
+	maxHeapPerRecord = 1536
 )
 
-// growth is the row that shows what it costs to have more records.
+// growth returns the row that measures the cost of more records.
 func growth() row {
 	return row{
 		name: growthName, what: "UpdateStatus, 1 writer, at the most records", against: "at the fewest",
@@ -21,35 +21,36 @@ func growth() row {
 	}
 }
 
-// sizes are the powers of ten from smallestSize on, and the number of records.
-func sizes(records int) []int {
+// growthSizes returns the powers of ten from minGrowthSize below the number of records,
+// and that number.
+func growthSizes(records int) []int {
 	var all []int
-	for size := smallestSize; size < records; size *= 10 {
+	for size := minGrowthSize; size < records; size *= 10 {
 		all = append(all, size)
 	}
 	return append(all, records)
 }
 
-func measureGrowth(ctx context.Context, r *rig) (Row, error) {
-	wanted := goal{limit: 1.3, also: fmt.Sprintf("and ≤ %d heap bytes a record", heapPerRecord)}
-	row := Row{Unit: UnitMicroseconds, Target: wanted.String(), Details: map[string]float64{}}
-	var first, last turns
-	for i, size := range sizes(r.options.Records) {
-		taken, err := r.measureSize(ctx, size, row.Details)
+func measureGrowth(ctx context.Context, r *runner) (Row, error) {
+	target := target{limit: 1.3, also: fmt.Sprintf("and ≤ %d heap bytes per record", maxHeapPerRecord)}
+	row := Row{Unit: UnitMicroseconds, Target: target.String(), Details: map[string]float64{}}
+	var first, last roundSamples
+	for i, size := range growthSizes(r.options.Records) {
+		samples, err := r.measureSize(ctx, size, row.Details)
 		if err != nil {
 			return Row{}, fmt.Errorf("with %d records: %w", size, err)
 		}
-		if last = taken; i == 0 {
-			first = taken
+		if last = samples; i == 0 {
+			first = samples
 		}
 	}
-	of := contest{of: mean}
-	small, large := of.figures(first.ours), of.figures(last.ours)
-	row.Ours, row.Theirs = median(large), median(small)
-	if row.Theirs <= 0 {
-		return Row{}, errNothing
+	latency := comparison{figure: mean}
+	small, large := latency.figures(first.measured), latency.figures(last.measured)
+	row.Measured, row.Baseline = median(large), median(small)
+	if row.Baseline <= 0 {
+		return Row{}, errZeroFigure
 	}
-	row.Ratio = row.Ours / row.Theirs
+	row.Ratio = row.Measured / row.Baseline
 	row.Spread = [2]float64{math.Inf(1), 0}
 	for _, l := range large {
 		for _, s := range small {
@@ -57,43 +58,42 @@ func measureGrowth(ctx context.Context, r *rig) (Row, error) {
 		}
 	}
 	heap := row.Details[fmt.Sprintf("heap_bytes_per_record_at_%d", r.options.Records)]
-	row.Reached = wanted.reached(row.Ratio) && heap <= heapPerRecord
+	row.Reached = target.isReached(row.Ratio) && heap <= maxHeapPerRecord
 	return row, nil
 }
 
-// measureSize fills the store up to so many records, opens it anew and measures
-// what that and updates cost, bare transactions beside them: where those grow
-// too, it is etcd that does.
-func (r *rig) measureSize(ctx context.Context, size int, details map[string]float64) (turns, error) {
+// measureSize fills the store up to the size, reopens it and measures the start and
+// updates. It also measures bare transactions, which show the share of etcd.
+func (r *runner) measureSize(ctx context.Context, size int, details map[string]float64) (roundSamples, error) {
 	detail := func(name string, value float64) { details[fmt.Sprintf("%s_at_%d", name, size)] = value }
 	if err := r.load(ctx, size); err != nil {
-		return turns{}, err
+		return roundSamples{}, err
 	}
 	r.closeStore()
-	before, began := heapInUse(), time.Now()
-	if err := r.reopen(ctx); err != nil {
-		return turns{}, err
+	before, start := heapInUse(), time.Now()
+	if err := r.reopenStore(ctx); err != nil {
+		return roundSamples{}, err
 	}
-	if err := r.awaitReady(ctx); err != nil {
-		return turns{}, err
+	if err := r.waitForCache(ctx); err != nil {
+		return roundSamples{}, err
 	}
-	detail("ready_ms", float64(time.Since(began))/float64(time.Millisecond))
-	detail("heap_bytes_per_record", max(0, heapInUse()-before)/float64(r.stored()))
+	detail("ready_ms", float64(time.Since(start))/float64(time.Millisecond))
+	detail("heap_bytes_per_record", max(0, heapInUse()-before)/float64(r.recordCount()))
 
-	ours, theirs := r.updateSides(1)
-	taken, err := r.takeTurns(ctx, fmt.Sprintf("%s with %d records", growthName, size), ours, theirs)
+	measured, baseline := r.updateWorkloads(1)
+	samples, err := r.runRounds(ctx, fmt.Sprintf("%s with %d records", growthName, size), measured, baseline)
 	if err != nil {
-		return turns{}, err
+		return roundSamples{}, err
 	}
-	latency := contest{of: mean}
-	detail("update_us", median(latency.figures(taken.ours)))
-	detail("bare_us", median(latency.figures(taken.theirs)))
+	latency := comparison{figure: mean}
+	detail("update_us", median(latency.figures(samples.measured)))
+	detail("bare_us", median(latency.figures(samples.baseline)))
 
-	many, _ := r.updateSides(growthWriters)
-	together, err := many.measure(ctx, r.options.Duration/rounds)
+	many, _ := r.updateWorkloads(growthWriters)
+	sample, err := many.measure(ctx, r.options.Duration/maxRounds)
 	if err != nil {
-		return turns{}, err
+		return roundSamples{}, err
 	}
-	detail(fmt.Sprintf("update_per_s_by_%d_writers", growthWriters), rate(&together))
-	return taken, nil
+	detail(fmt.Sprintf("update_per_s_by_%d_writers", growthWriters), rate(&sample))
+	return samples, nil
 }

@@ -14,11 +14,11 @@ type histogram struct {
 	sum     time.Duration
 }
 
-// subBits is the base 2 logarithm of how many buckets share a power of two.
+// subBits is the base-2 logarithm of the number of buckets per power of two.
 const subBits = 6
 
 func (h *histogram) record(d time.Duration) {
-	h.buckets[bucketOf(d)]++
+	h.buckets[bucketIndex(d)]++
 	h.count++
 	h.sum += d
 }
@@ -38,22 +38,22 @@ func (h *histogram) mean() time.Duration {
 	return h.sum / time.Duration(h.count)
 }
 
-// quantile returns the duration that the share q of all does not exceed, 0
-// where nothing was recorded.
+// quantile returns the duration that the share q of all durations does not exceed, and 0
+// if nothing was recorded.
 func (h *histogram) quantile(q float64) time.Duration {
 	if h.count == 0 {
 		return 0
 	}
-	left := int(q * float64(h.count-1))
+	remaining := int(q * float64(h.count-1))
 	for i, n := range h.buckets {
-		if left -= int(n); left < 0 {
-			return middleOf(i)
+		if remaining -= int(n); remaining < 0 {
+			return bucketMidpoint(i)
 		}
 	}
 	return 0
 }
 
-func bucketOf(d time.Duration) int {
+func bucketIndex(d time.Duration) int {
 	n := uint64(max(d, 0))
 	shift := bits.Len64(n) - subBits - 1
 	if shift <= 0 {
@@ -62,12 +62,12 @@ func bucketOf(d time.Duration) int {
 	return shift<<subBits + int(n>>shift)
 }
 
-// middleOf is the middle of what bucketOf puts into the bucket.
-func middleOf(bucket int) time.Duration {
+// bucketMidpoint returns the middle of the durations in the bucket.
+func bucketMidpoint(bucket int) time.Duration {
 	shift := bucket>>subBits - 1
 	if shift <= 0 {
 		return time.Duration(bucket)
 	}
-	least := uint64(bucket-shift<<subBits) << shift
-	return time.Duration(least + uint64(1)<<shift/2)
+	lowest := uint64(bucket-shift<<subBits) << shift
+	return time.Duration(lowest + uint64(1)<<shift/2)
 }

@@ -12,16 +12,16 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// gamesPerReader is how many games a reader knows by heart, drawn at random from
-// all, so that neither side pays for making up ids or keys.
+// gamesPerReader is the number of random games that a reader selects in advance, so that
+// neither workload includes the time of generating ids or keys.
 const gamesPerReader = 1024
 
-// gets holds the store's linearizable Get against etcd's, of the same games in
-// the same order.
-func gets(_ context.Context, r *rig) (ours, theirs side, err error) {
+// getWorkloads returns the store's linearizable Get and etcd's, of the same games in the
+// same order.
+func getWorkloads(_ context.Context, r *runner) (measured, baseline workload, err error) {
 	for i := range r.options.Readers {
 		games, keys := r.randomGames(uint64(i))
-		ours.workers = append(ours.workers, timed(func() func(context.Context) error {
+		measured.workers = append(measured.workers, timedCall(func() func(context.Context) error {
 			next := 0
 			return func(ctx context.Context) error {
 				next = (next + 1) % len(games)
@@ -29,7 +29,7 @@ func gets(_ context.Context, r *rig) (ours, theirs side, err error) {
 				return err
 			}
 		}()))
-		theirs.workers = append(theirs.workers, timed(func() func(context.Context) error {
+		baseline.workers = append(baseline.workers, timedCall(func() func(context.Context) error {
 			next := 0
 			return func(ctx context.Context) error {
 				next = (next + 1) % len(keys)
@@ -41,73 +41,74 @@ func gets(_ context.Context, r *rig) (ours, theirs side, err error) {
 			}
 		}()))
 	}
-	return ours, theirs, nil
+	return measured, baseline, nil
 }
 
-// randomGames draws the games of a reader, and gives their records' keys.
-func (r *rig) randomGames(reader uint64) (games, keys []string) {
+// randomGames returns random games for a reader, with the keys of their records.
+func (r *runner) randomGames(reader uint64) (games, keys []string) {
 	random := rand.New(rand.NewPCG(reader, 1))
 	games, keys = make([]string, gamesPerReader), make([]string, gamesPerReader)
 	for i := range games {
-		games[i] = gameOfRecord(random.IntN(r.options.Records))
+		games[i] = recordGame(random.IntN(r.options.Records))
 		keys[i] = r.recordKey(games[i])
 	}
 	return games, keys
 }
 
-// lists holds List against a range of the same records in pages, decoded.
-func lists(_ context.Context, r *rig) (ours, theirs side, err error) {
-	return only(r.list), only(r.scan), nil
+// listWorkloads returns List and a range of the same records in pages, decoded.
+func listWorkloads(_ context.Context, r *runner) (measured, baseline workload, err error) {
+	return singleWorker(r.listStore), singleWorker(r.listBare), nil
 }
 
-// listsByStatus holds ListByStatus of the few removed games against List of all.
-func listsByStatus(_ context.Context, r *rig) (ours, theirs side, err error) {
-	few := func(ctx context.Context) error {
+// listByStatusWorkloads returns ListByStatus of the few removed games and List of all.
+func listByStatusWorkloads(_ context.Context, r *runner) (measured, baseline workload, err error) {
+	listRemoved := func(ctx context.Context) error {
 		records, err := r.store.ListByStatus(ctx, runtime.StatusRemoved)
-		return r.expect(len(records), r.options.rare(), err)
+		return r.checkCount(len(records), r.options.selectedRecords(), err)
 	}
-	return only(few), only(r.list), nil
+	return singleWorker(listRemoved), singleWorker(r.listStore), nil
 }
 
-// only is a side with one worker.
-func only(operation func(context.Context) error) side {
-	return side{workers: []call{timed(operation)}}
+// singleWorker returns a workload with one worker.
+func singleWorker(operation func(context.Context) error) workload {
+	return workload{workers: []workerCall{timedCall(operation)}}
 }
 
-func (r *rig) list(ctx context.Context) error {
+func (r *runner) listStore(ctx context.Context) error {
 	records, err := r.store.List(ctx)
-	return r.expect(len(records), r.stored(), err)
+	return r.checkCount(len(records), r.recordCount(), err)
 }
 
-// stored is how many records the store holds.
-func (r *rig) stored() int { return r.loaded + len(r.writers) }
+// recordCount returns the number of records in the store.
+func (r *runner) recordCount() int { return r.loaded + len(r.writers) }
 
-// expect is an error for an answer of another length than it ought to have.
-func (r *rig) expect(got, want int, err error) error {
+// checkCount returns err, or an error if a list has another number of records than
+// expected.
+func (r *runner) checkCount(got, want int, err error) error {
 	if err == nil && got != want {
-		err = fmt.Errorf("the answer has %d records; %d were stored", got, want)
+		err = fmt.Errorf("the list has %d records; the store has %d", got, want)
 	}
 	return err
 }
 
-// scanPage is how many records a page of the bare range has. For every page etcd
-// counts all keys that follow, so that small ones cost far more; larger ones than
-// this are no faster.
-const scanPage = 10_000
+// bareListPageSize is the number of records per page of the bare range. For every page
+// etcd counts all keys that follow, so smaller pages are far slower. Larger pages are not
+// faster.
+const bareListPageSize = 10_000
 
-// plainRecord is a stored record as far as a reader needs it.
-type plainRecord struct {
+// storedRecord is the part of a stored record that a reader needs.
+type storedRecord struct {
 	runtime.RuntimeRecord
 }
 
-// scan reads all records from etcd at one revision, and decodes each.
-func (r *rig) scan(ctx context.Context) error {
+// listBare reads all records from etcd at one revision and decodes them.
+func (r *runner) listBare(ctx context.Context) error {
 	from := r.recordKey("")
 	end := clientv3.GetPrefixRangeEnd(from)
-	records := make([]plainRecord, 0, r.stored()) // as if it knew
+	records := make([]storedRecord, 0, r.recordCount()) // as if the number were known
 	revision := int64(0)
 	for {
-		page, err := r.cluster.Client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(scanPage), clientv3.WithRev(revision))
+		page, err := r.cluster.Client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(bareListPageSize), clientv3.WithRev(revision))
 		if err != nil {
 			return err
 		}
@@ -115,13 +116,13 @@ func (r *rig) scan(ctx context.Context) error {
 			revision = page.Header.GetRevision()
 		}
 		for _, kv := range page.Kvs {
-			records = append(records, plainRecord{})
+			records = append(records, storedRecord{})
 			if err := json.Unmarshal(kv.GetValue(), &records[len(records)-1]); err != nil {
 				return errors.Join(fmt.Errorf("decode %s", kv.GetKey()), err)
 			}
 		}
 		if !page.More {
-			return r.expect(len(records), r.stored(), nil)
+			return r.checkCount(len(records), r.recordCount(), nil)
 		}
 		from = string(page.Kvs[len(page.Kvs)-1].GetKey()) + "\x00"
 	}

@@ -11,65 +11,64 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// LeftoverError says that keys of a run were left on the cluster.
+// LeftoverError is the error of a run whose keys could not be removed from the cluster.
 type LeftoverError struct {
 	Prefix string
 	Err    error
 }
 
 func (e *LeftoverError) Error() string {
-	return fmt.Sprintf("keys were left behind under %s and could not be removed: %v", e.Prefix, e.Err)
+	return fmt.Sprintf("keys under %s could not be removed: %v", e.Prefix, e.Err)
 }
 
 func (e *LeftoverError) Unwrap() error { return e.Err }
 
-// close closes the store and removes everything that the run wrote, also when
-// ctx has ended.
-func (r *rig) close(ctx context.Context) error {
+// close closes the store and removes everything that the run wrote, also if ctx has ended.
+func (r *runner) close(ctx context.Context) error {
 	r.closeStore()
 	if r.cluster.Embedded {
 		return nil
 	}
-	r.progress(Progress{Doing: "remove " + r.prefix})
-	how := removal{client: r.cluster.Client, prefix: r.prefix + "/", known: r.loadedRanges(), tries: 5, call: 10 * time.Second}
+	r.progress(Progress{Activity: "remove " + r.prefix})
+	removal := keyRemoval{client: r.cluster.Client, prefix: r.prefix + "/", loadedRanges: r.loadedKeyRanges(), attempts: 5, callTimeout: 10 * time.Second}
 	if !r.opened {
-		// The cluster may not be there at all, and nothing has been written but,
-		// perhaps, a store's identity.
-		how.tries, how.call = 1, time.Second
+		// The cluster may be unreachable. Nothing was written except, perhaps, the
+		// identity of the store.
+		removal.attempts, removal.callTimeout = 1, time.Second
 	}
-	if err := how.run(context.WithoutCancel(ctx)); err != nil && r.opened {
+	if err := removal.run(context.WithoutCancel(ctx)); err != nil && r.opened {
 		return &LeftoverError{Prefix: r.prefix, Err: err}
 	}
 	return nil
 }
 
-// removal deletes every key of a prefix, in requests that hold up the cluster's
-// other users for a few milliseconds each.
-type removal struct {
+// keyRemoval deletes every key of a prefix, in requests that delay other users of the
+// cluster for a few milliseconds each.
+type keyRemoval struct {
 	client *clientv3.Client
 	prefix string
-	// known are prefixes of keys that are likely there, those of a request in
-	// one list.
-	known [][]string
-	tries int // of each request, a second apart
-	call  time.Duration
+	// loadedRanges are prefixes of keys that are likely to exist. Each list is one
+	// request.
+	loadedRanges [][]string
+	attempts     int // of each request, one second apart
+	callTimeout  time.Duration
 }
 
-// keysPerRemoval is how many keys a request deletes, where it has to ask for them.
-const keysPerRemoval = 500
+// keysPerDelete is the number of keys that one request reads and deletes.
+const keysPerDelete = 500
 
-// run first deletes the records that were loaded, whose keys it knows: asked
-// for some keys, etcd counts all that there are. Then it takes away, some at
-// a time, whatever is left.
-func (m removal) run(ctx context.Context) error {
-	for _, ranges := range m.known {
-		if err := m.insist(func() error { return m.deleteRanges(ctx, ranges) }); err != nil {
+// run first deletes the loaded records, whose keys it can compute: for a range with a
+// limit etcd counts all its keys, which is slow. Then it reads and deletes the remaining
+// keys, some at a time.
+func (m keyRemoval) run(ctx context.Context) error {
+	for _, ranges := range m.loadedRanges {
+		if err := m.retry(func() error { return m.deleteRanges(ctx, ranges) }); err != nil {
 			return err
 		}
 	}
 	for more := true; more; {
-		err := m.insist(func() (err error) {
-			more, err = m.deleteSome(ctx)
+		err := m.retry(func() (err error) {
+			more, err = m.deleteNext(ctx)
 			return err
 		})
 		if err != nil {
@@ -79,18 +78,18 @@ func (m removal) run(ctx context.Context) error {
 	return nil
 }
 
-// insist repeats a request that failed, but not for ever.
-func (m removal) insist(request func() error) error {
+// retry repeats a failed request until it has made all attempts.
+func (m keyRemoval) retry(request func() error) error {
 	err := request()
-	for try := 1; err != nil && try < m.tries; try++ {
+	for attempt := 1; err != nil && attempt < m.attempts; attempt++ {
 		<-time.After(time.Second)
 		err = request()
 	}
 	return err
 }
 
-func (m removal) deleteRanges(ctx context.Context, prefixes []string) error {
-	ctx, cancel := context.WithTimeout(ctx, m.call)
+func (m keyRemoval) deleteRanges(ctx context.Context, prefixes []string) error {
+	ctx, cancel := context.WithTimeout(ctx, m.callTimeout)
 	defer cancel()
 	var deletes []clientv3.Op
 	for _, prefix := range prefixes {
@@ -100,12 +99,11 @@ func (m removal) deleteRanges(ctx context.Context, prefixes []string) error {
 	return err
 }
 
-// deleteSome deletes the first keys, and reports false when there are none any
-// more.
-func (m removal) deleteSome(ctx context.Context) (more bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, m.call)
+// deleteNext deletes the first keys. It returns false if there were none.
+func (m keyRemoval) deleteNext(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, m.callTimeout)
 	defer cancel()
-	found, err := m.client.Get(ctx, m.prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(keysPerRemoval))
+	found, err := m.client.Get(ctx, m.prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(keysPerDelete))
 	if err != nil || len(found.Kvs) == 0 {
 		return false, err
 	}
@@ -114,12 +112,12 @@ func (m removal) deleteSome(ctx context.Context) (more bool, err error) {
 	return true, err
 }
 
-// loadedRanges are the keys of all records that may have been loaded, of a
-// hundred games each.
-func (r *rig) loadedRanges() [][]string {
+// loadedKeyRanges returns the key prefixes of all records that may have been loaded, those
+// of a hundred games per list.
+func (r *runner) loadedKeyRanges() [][]string {
 	var all [][]string
-	for first := 0; first < r.begun; first += 100 {
-		games := strings.TrimSuffix(gameOfRecord(first), "00")
+	for first := 0; first < r.loadStarted; first += 100 {
+		games := strings.TrimSuffix(recordGame(first), "00")
 		var ranges []string
 		for _, family := range []string{
 			recordFamily, ledgerFamily, indexFamily + string(runtime.StatusRunning) + "/", indexFamily + string(runtime.StatusRemoved) + "/",

@@ -5,23 +5,23 @@ import (
 	goruntime "runtime"
 )
 
-// Report is what a run found. Its JSON names are stable.
+// Report is the result of a run. Its JSON names are stable.
 type Report struct {
 	Machine Machine `json:"machine"`
 	Options Sizes   `json:"options"`
 	Rows    []Row   `json:"rows"`
 }
 
-// Machine is where a run took place.
+// Machine describes the machine of a run.
 type Machine struct {
-	Cores int    `json:"cores"` // that this process may use
+	Cores int    `json:"cores"` // available to this process
 	Go    string `json:"go"`
 	OS    string `json:"os"`
 	Arch  string `json:"arch"`
 	Etcd  string `json:"etcd"` // embedded or external
 }
 
-// Sizes are the options of a run as a report has them.
+// Sizes are the options of a run.
 type Sizes struct {
 	Writers         int      `json:"writers"`
 	Readers         int      `json:"readers"`
@@ -31,28 +31,29 @@ type Sizes struct {
 	Rows            []string `json:"rows"`
 }
 
-// The units of a row's two figures.
+// The units of the figures of a row.
 const (
 	UnitMicroseconds = "us"
 	UnitPerSecond    = "1/s"
 	UnitWatches      = "watches"
 )
 
-// Row is one measured ratio beside its target.
+// Row is one measured ratio with its target.
 type Row struct {
 	Name    string `json:"name"`
-	What    string `json:"what"`    // what was measured
-	Against string `json:"against"` // what it was held against
+	What    string `json:"what"`    // description of the measured workload
+	Against string `json:"against"` // description of the baseline
 	Target  string `json:"target"`
-	// Ours and Theirs are the medians of the rounds, in Unit.
-	Ours   float64 `json:"ours"`
-	Theirs float64 `json:"theirs"`
-	Unit   string  `json:"unit"`
-	Ratio  float64 `json:"ratio"`
-	// Spread is the least and the greatest ratio of a single round: the noise.
-	Spread  [2]float64 `json:"spread"`
-	Reached bool       `json:"reached"`
-	// Details holds further figures, each with its unit at the end of its name.
+	// Measured and Baseline are the medians of the rounds, in Unit.
+	Measured float64 `json:"measured"`
+	Baseline float64 `json:"baseline"`
+	Unit     string  `json:"unit"`
+	Ratio    float64 `json:"ratio"`
+	// Spread is the lowest and the highest ratio of a single round.
+	Spread [2]float64 `json:"spread"`
+	// Reached reports whether Ratio, and any further condition of Target, is met.
+	Reached bool `json:"reached"`
+	// Details holds further figures. Each name ends with the unit.
 	Details map[string]float64 `json:"details"`
 }
 
@@ -75,21 +76,21 @@ func newReport(cluster Cluster, options Options) Report {
 	}
 }
 
-// goal is what a ratio has to reach.
-type goal struct {
+// target is the target of a row.
+type target struct {
 	limit   float64
 	atLeast bool   // rather than at most
-	also    string // what else the row asks for
+	also    string // further condition, as text
 }
 
-func (g goal) reached(ratio float64) bool {
+func (g target) isReached(ratio float64) bool {
 	if g.atLeast {
 		return ratio >= g.limit
 	}
 	return ratio <= g.limit
 }
 
-func (g goal) String() string {
+func (g target) String() string {
 	sign := "≤"
 	if g.atLeast {
 		sign = "≥"

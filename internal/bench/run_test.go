@@ -16,30 +16,33 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// tiny is a run that is over in a moment and proves nothing about speed.
-func tiny() bench.Options {
+// tinyOptions returns options of a short run, whose figures mean nothing.
+func tinyOptions() bench.Options {
 	return bench.Options{Writers: 4, Readers: 3, Watchers: 5, Records: 200, Duration: 50 * time.Millisecond}
 }
 
-// clusterOf is the shared etcd as an external one, under a prefix of the test's.
+// clusterOf returns the shared etcd as an external cluster, with a prefix of the test.
 func clusterOf(t *testing.T) bench.Cluster {
 	client := etcdtest.Client(t)
 	return bench.Cluster{Client: client, WatchClient: client, Prefix: etcdtest.Prefix(t)}
 }
 
-// requireEmpty fails where a run left keys.
+// requireEmpty fails if keys of a run remain.
 func requireEmpty(t *testing.T, cluster bench.Cluster) {
 	t.Helper()
-	left, err := cluster.Client.Get(context.WithoutCancel(t.Context()), cluster.Prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
+	remaining, err := cluster.Client.Get(context.WithoutCancel(t.Context()), cluster.Prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
 	require.NoError(t, err)
-	require.Zero(t, left.Count, "keys that were left under %s", cluster.Prefix)
+	require.Zero(t, remaining.Count, "keys remain under %s", cluster.Prefix)
 }
 
 func TestEveryRowIsMeasured(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	cluster := clusterOf(t)
 	var finished []string
-	report, err := bench.Run(t.Context(), cluster, tiny(), func(p bench.Progress) {
+	report, err := bench.Run(t.Context(), cluster, tinyOptions(), func(p bench.Progress) {
 		if p.Finished != nil {
 			finished = append(finished, p.Finished.Name)
 		}
@@ -48,26 +51,26 @@ func TestEveryRowIsMeasured(t *testing.T) {
 	requireEmpty(t, cluster)
 
 	require.Equal(t, "external", report.Machine.Etcd)
-	require.ElementsMatch(t, bench.RowNames(), finished, "rows that progress told of")
+	require.ElementsMatch(t, bench.RowNames(), finished, "rows reported by progress")
 	var names []string
 	for _, row := range report.Rows {
 		names = append(names, row.Name)
-		requireSound(t, row)
+		requirePlausible(t, row)
 	}
 	require.Equal(t, bench.RowNames(), names)
 	_, err = json.Marshal(report)
 	require.NoError(t, err)
 }
 
-// requireSound fails where a figure of a row makes no sense, however slow it was.
-func requireSound(t *testing.T, row bench.Row) {
+// requirePlausible fails if a figure of a row is not plausible at any speed.
+func requirePlausible(t *testing.T, row bench.Row) {
 	t.Helper()
 	require.NotEmpty(t, row.What, row.Name)
 	require.NotEmpty(t, row.Against, row.Name)
 	require.NotEmpty(t, row.Target, row.Name)
 	require.NotEmpty(t, row.Unit, row.Name)
 	require.NotEmpty(t, row.Details, row.Name)
-	for name, figure := range map[string]float64{"ours": row.Ours, "theirs": row.Theirs, "ratio": row.Ratio, "least": row.Spread[0]} {
+	for name, figure := range map[string]float64{"measured": row.Measured, "baseline": row.Baseline, "ratio": row.Ratio, "lowest ratio": row.Spread[0]} {
 		require.Greater(t, figure, 0.0, "%s: %s", row.Name, name)
 	}
 	require.LessOrEqual(t, row.Spread[0], row.Spread[1], row.Name)
@@ -76,30 +79,30 @@ func requireSound(t *testing.T, row bench.Row) {
 	}
 }
 
-func TestOnlyTheRowsAskedFor(t *testing.T) {
+func TestOnlySelectedRowsAreMeasured(t *testing.T) {
 	t.Parallel()
-	cluster, options := clusterOf(t), tiny()
+	cluster, options := clusterOf(t), tinyOptions()
 	options.Rows = []string{"growth", "list"}
 	report, err := bench.Run(t.Context(), cluster, options, nil)
 	require.NoError(t, err)
 	requireEmpty(t, cluster)
 	require.Len(t, report.Rows, 2)
-	require.Equal(t, "list", report.Rows[0].Name, "rows come in the table's order")
+	require.Equal(t, "list", report.Rows[0].Name, "the order is that of the report")
 	require.Equal(t, "growth", report.Rows[1].Name)
 }
 
-// An interrupt removes everything too, whenever it comes.
+// TestInterruptedRunLeavesNothing interrupts a run in each of its rows.
 func TestInterruptedRunLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for _, row := range bench.RowNames() {
 		t.Run(row, func(t *testing.T) {
 			t.Parallel()
-			cluster, options := clusterOf(t), tiny()
+			cluster, options := clusterOf(t), tinyOptions()
 			options.Rows = []string{row}
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			report, err := bench.Run(ctx, cluster, options, func(p bench.Progress) {
-				if p.Doing == row {
+				if p.Activity == row {
 					interrupt()
 				}
 			})
@@ -112,7 +115,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 
 func TestInterruptedLoadLeavesNothing(t *testing.T) {
 	t.Parallel()
-	cluster, options := clusterOf(t), tiny()
+	cluster, options := clusterOf(t), tinyOptions()
 	options.Records = 100_000
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
@@ -125,38 +128,41 @@ func TestInterruptedLoadLeavesNothing(t *testing.T) {
 	requireEmpty(t, cluster)
 }
 
-// What could not be removed is named, beside what went wrong.
-func TestLeftKeysAreNamed(t *testing.T) {
+// TestRemainingKeysAreReported has the removal fail after a successful run.
+func TestRemainingKeysAreReported(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	cluster := clusterOf(t)
-	refusing := clientv3.NewCtxClient(t.Context())
-	refusing.KV, refusing.Watcher = refusingDeletes{cluster.Client.KV}, cluster.Client.Watcher
+	failing := clientv3.NewCtxClient(t.Context())
+	failing.KV, failing.Watcher = failingDeletes{cluster.Client.KV}, cluster.Client.Watcher
 	guarded := cluster
-	guarded.Client = refusing
-	options := tiny()
+	guarded.Client = failing
+	options := tinyOptions()
 	options.Rows = []string{"get-rate"}
 	report, err := bench.Run(t.Context(), guarded, options, nil)
-	require.Len(t, report.Rows, 1, "the run itself went well")
+	require.Len(t, report.Rows, 1, "the run itself succeeds")
 	var leftover *bench.LeftoverError
 	require.ErrorAs(t, err, &leftover)
-	require.ErrorIs(t, err, errRefused)
+	require.ErrorIs(t, err, errDelete)
 	require.ErrorContains(t, err, leftover.Prefix)
 
-	left, err := cluster.Client.Get(t.Context(), leftover.Prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
+	remaining, err := cluster.Client.Get(t.Context(), leftover.Prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
 	require.NoError(t, err)
-	require.NotZero(t, left.Count, "the prefix that is named must be the one with the keys")
+	require.NotZero(t, remaining.Count, "the reported prefix must contain the keys")
 }
 
-var errRefused = errors.New("deletes are refused")
+var errDelete = errors.New("delete failed")
 
-// refusingDeletes is a KV that deletes nothing.
-type refusingDeletes struct{ clientv3.KV }
+// failingDeletes is a KV whose deletes fail.
+type failingDeletes struct{ clientv3.KV }
 
-func (refusingDeletes) Delete(context.Context, string, ...clientv3.OpOption) (*clientv3.DeleteResponse, error) {
-	return nil, errRefused
+func (failingDeletes) Delete(context.Context, string, ...clientv3.OpOption) (*clientv3.DeleteResponse, error) {
+	return nil, errDelete
 }
 
-func TestBadOptionsNameTheirFlags(t *testing.T) {
+func TestInvalidOptionsNameTheirFlags(t *testing.T) {
 	t.Parallel()
 	options := bench.Options{Records: 9, Rows: []string{"speed"}}
 	_, err := bench.Run(t.Context(), bench.Cluster{}, options, nil)
@@ -186,8 +192,8 @@ func TestQuantiles(t *testing.T) {
 
 func TestSizesOfGrowth(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []int{200}, bench.SizesUpTo(200))
-	require.Equal(t, []int{1000}, bench.SizesUpTo(1000))
-	require.Equal(t, []int{1000, 10_000, 100_000}, bench.SizesUpTo(100_000))
-	require.Equal(t, []int{1000, 10_000, 25_000}, bench.SizesUpTo(25_000))
+	require.Equal(t, []int{200}, bench.GrowthSizes(200))
+	require.Equal(t, []int{1000}, bench.GrowthSizes(1000))
+	require.Equal(t, []int{1000, 10_000, 100_000}, bench.GrowthSizes(100_000))
+	require.Equal(t, []int{1000, 10_000, 25_000}, bench.GrowthSizes(25_000))
 }

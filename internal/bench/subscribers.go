@@ -10,11 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// eventsToAll is how often the time is taken that one event needs to reach all
-// subscribers.
-const eventsToAll = 10
+// fanoutEvents is the number of events whose time to reach all subscribers is measured.
+const fanoutEvents = 10
 
-// subscribers is the row that counts what many subscribers cost.
+// subscribers returns the row that measures the cost of many subscribers.
 func subscribers() row {
 	return row{
 		name: "subscribers", what: "etcd watches of all subscribers on one store", against: "one watch",
@@ -22,52 +21,52 @@ func subscribers() row {
 	}
 }
 
-func measureSubscribers(ctx context.Context, r *rig) (Row, error) {
-	wanted := goal{limit: 1}
-	row := Row{Unit: UnitWatches, Theirs: 1, Target: wanted.String(), Details: map[string]float64{"subscribers": float64(r.options.Watchers)}}
-	alone, err := r.idleCPU(ctx)
+func measureSubscribers(ctx context.Context, r *runner) (Row, error) {
+	target := target{limit: 1}
+	row := Row{Unit: UnitWatches, Baseline: 1, Target: target.String(), Details: map[string]float64{"subscribers": float64(r.options.Watchers)}}
+	idleBefore, err := r.idleCPU(ctx)
 	if err != nil {
 		return Row{}, err
 	}
-	row.Details["idle_cpu_cores_without_them"] = alone
+	row.Details["idle_cpu_cores_before"] = idleBefore
 
-	revision, err := r.head(ctx)
+	revision, err := r.currentRevision(ctx)
 	if err != nil {
 		return Row{}, err
 	}
 	heap := heapInUse()
-	all := r.gather(ctx, revision)
-	defer all.leave()
-	write := r.writers[0].on(r.store)
-	if _, err := all.reach(ctx, write); err != nil { // they are there when all have heard
+	pool := r.startSubscribers(ctx, revision)
+	defer pool.stopAll()
+	write := r.writers[0].transitionOn(r.store)
+	if _, err := pool.timeToAll(ctx, write); err != nil { // all subscribers are connected when they have received this event
 		return Row{}, err
 	}
 	row.Details["heap_bytes_per_subscriber"] = (heapInUse() - heap) / float64(r.options.Watchers)
 	if row.Details["idle_cpu_cores"], err = r.idleCPU(ctx); err != nil {
 		return Row{}, err
 	}
-	if row.Ours, err = r.watchesOfStore(); err != nil {
+	if row.Measured, err = r.countWatches(); err != nil {
 		return Row{}, err
 	}
-	var took histogram
-	for range eventsToAll {
-		d, err := all.reach(ctx, write)
+	var latencies histogram
+	for range fanoutEvents {
+		d, err := pool.timeToAll(ctx, write)
 		if err != nil {
 			return Row{}, err
 		}
-		took.record(d)
+		latencies.record(d)
 	}
-	row.Details["event_to_all_p50_us"] = microseconds(took.quantile(0.5))
-	row.Details["event_to_all_max_us"] = microseconds(took.quantile(1))
-	row.Ratio = row.Ours / row.Theirs
+	row.Details["event_to_all_p50_us"] = microseconds(latencies.quantile(0.5))
+	row.Details["event_to_all_max_us"] = microseconds(latencies.quantile(1))
+	row.Ratio = row.Measured / row.Baseline
 	row.Spread = [2]float64{row.Ratio, row.Ratio} // a count has no noise
-	row.Reached = wanted.reached(row.Ratio)
+	row.Reached = target.isReached(row.Ratio)
 	return row, nil
 }
 
-// watchesOfStore is how many watches an embedded etcd says that it has. Of an
-// external one only this side's word can be had: how many are held open.
-func (r *rig) watchesOfStore() (float64, error) {
+// countWatches returns the number of watches that an embedded etcd reports. For an
+// external etcd it returns the number of open watches of this client.
+func (r *runner) countWatches() (float64, error) {
 	if !r.cluster.Embedded {
 		return float64(r.watches.open.Load()), nil
 	}
@@ -85,36 +84,36 @@ func etcdWatchers() (float64, error) {
 			return family.GetMetric()[0].GetGauge().GetValue(), nil
 		}
 	}
-	return 0, errors.New("this etcd does not say how many watches it has")
+	return 0, errors.New("this etcd does not report its number of watches")
 }
 
-// idleCPU returns the share of one core that the process uses while nobody asks
-// anything of it, over the time that a side is measured.
-func (r *rig) idleCPU(ctx context.Context) (cores float64, err error) {
-	goruntime.GC() // or it would fall into the time that is looked at
-	began, before := time.Now(), cpuTime()
+// idleCPU returns the share of one core that the process uses without requests, measured
+// for Options.Duration.
+func (r *runner) idleCPU(ctx context.Context) (cores float64, err error) {
+	goruntime.GC() // so that it does not run during the measurement
+	start, before := time.Now(), cpuTime()
 	idle := time.NewTimer(r.options.Duration)
 	defer idle.Stop()
 	select {
 	case <-idle.C:
-		return float64(cpuTime()-before) / float64(time.Since(began)), nil
+		return float64(cpuTime()-before) / float64(time.Since(start)), nil
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
 }
 
-// cpuTime is what the process has used of processors so far.
+// cpuTime returns the processor time that the process has used.
 func cpuTime() time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		panic("getrusage of this very process: " + err.Error())
+		panic("getrusage of this process: " + err.Error())
 	}
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// heapInUse returns the bytes of what is reachable.
+// heapInUse returns the size of the reachable heap in bytes.
 func heapInUse() float64 {
-	for range 2 { // pools give up what they hold in the second
+	for range 2 { // the second one also clears sync.Pools
 		goruntime.GC()
 	}
 	var stats goruntime.MemStats

@@ -5,73 +5,73 @@ import (
 	"slices"
 )
 
-// row is one line of the design's table.
+// row is one row of the report.
 type row struct {
 	name, what, against string
-	measure             func(context.Context, *rig) (Row, error)
+	measure             func(context.Context, *runner) (Row, error)
 }
 
 const growthName = "growth"
 
-// rowsOfTable are all rows, in the order of the design's table.
-func rowsOfTable() []row {
+// allRows returns the rows in the order of the report.
+func allRows() []row {
 	var rows []row
-	for _, c := range contests() {
+	for _, c := range comparisons() {
 		rows = append(rows, row{c.name, c.what, c.against, c.measure})
 	}
 	return append(rows, subscribers(), growth())
 }
 
-// RowNames returns the short names of the rows, in the table's order.
+// RowNames returns the names of the rows in the order of the report.
 func RowNames() []string {
 	var names []string
-	for _, row := range rowsOfTable() {
+	for _, row := range allRows() {
 		names = append(names, row.name)
 	}
 	return names
 }
 
-// contests are the rows that hold two ways of doing the same against each other.
-func contests() []contest {
-	return []contest{
+// comparisons returns the rows that compare two workloads.
+func comparisons() []comparison {
+	return []comparison{
 		{
 			name: "update-latency", what: "UpdateStatus, 1 writer", against: "the bare etcd transaction",
-			unit: UnitMicroseconds, of: mean, goal: fixed(goal{limit: 1.1}), sides: updates(func(Options) int { return 1 }),
+			unit: UnitMicroseconds, figure: mean, target: fixedTarget(target{limit: 1.1}), workloads: updateWorkloadsFor(func(Options) int { return 1 }),
 		},
 		{
-			name: "update-rate", what: "UpdateStatus, all writers, each its own game", against: "as many bare etcd transactions in flight",
-			unit: UnitPerSecond, of: rate, goal: fixed(goal{limit: 2.5, atLeast: true}), sides: updates(func(o Options) int { return o.Writers }),
+			name: "update-rate", what: "UpdateStatus, all writers, each with its own game", against: "as many bare etcd transactions in flight",
+			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 2.5, atLeast: true}), workloads: updateWorkloadsFor(func(o Options) int { return o.Writers }),
 		},
 		{
-			name: "get-rate", what: "linearizable Get, all readers, random games", against: "etcd's linearizable Get, undecoded",
-			unit: UnitPerSecond, of: rate, goal: fixed(goal{limit: 5, atLeast: true}), sides: gets,
+			name: "get-rate", what: "linearizable Get, all readers, random games", against: "etcd's linearizable Get, not decoded",
+			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 5, atLeast: true}), workloads: getWorkloads,
 		},
 		{
 			name: "list", what: "List, linearizable", against: "etcd range in pages, decoded",
-			unit: UnitMicroseconds, of: mean, inverse: true, goal: fixed(goal{limit: 20, atLeast: true}), sides: lists,
+			unit: UnitMicroseconds, figure: mean, inverse: true, target: fixedTarget(target{limit: 20, atLeast: true}), workloads: listWorkloads,
 		},
 		{
-			name: "list-by-status", what: "ListByStatus of the few", against: "List of all",
-			unit: UnitMicroseconds, of: mean, goal: answerSized, sides: listsByStatus,
+			name: "list-by-status", what: "ListByStatus of few records", against: "List of all records",
+			unit: UnitMicroseconds, figure: mean, target: proportionalTarget, workloads: listByStatusWorkloads,
 		},
 		{
-			name: "watch-latency", what: "start of a write to its event at a subscriber, p99", against: "to its event at a bare etcd watch",
-			unit: UnitMicroseconds, of: p99, goal: fixed(goal{limit: 1.5}), sides: watches,
+			name: "watch-latency", what: "start of a write to its event at a subscriber, p99", against: "start of a write to its event at a bare etcd watch",
+			unit: UnitMicroseconds, figure: p99, target: fixedTarget(target{limit: 1.5}), workloads: watchWorkloads,
 		},
 	}
 }
 
-func fixed(g goal) func(Options) goal { return func(Options) goal { return g } }
+func fixedTarget(g target) func(Options) target { return func(Options) target { return g } }
 
-// answerSized is the goal of a read whose cost follows its answer: a tenth of
-// what the records it gives back are of all would cost is plenty of room for
-// what every call costs.
-func answerSized(o Options) goal {
-	return goal{limit: 10 * float64(o.rare()) / float64(o.Records)}
+// proportionalTarget returns the target of a read whose cost is proportional to its
+// result: ten times the share of the returned records in all records, which allows
+// for the constant cost of a call.
+func proportionalTarget(o Options) target {
+	return target{limit: 10 * float64(o.selectedRecords()) / float64(o.Records)}
 }
 
-// contestOf returns the contest of a name.
-func contestOf(name string) contest {
-	all := contests()
-	return all[slices.IndexFunc(all, func(c contest) bool { return c.name == name })]
+// comparisonByName returns the comparison with the name.
+func comparisonByName(name string) comparison {
+	all := comparisons()
+	return all[slices.IndexFunc(all, func(c comparison) bool { return c.name == name })]
 }

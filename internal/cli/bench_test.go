@@ -68,7 +68,7 @@ func TestBenchOfAnExistingEtcd(t *testing.T) {
 	require.Len(t, report.Rows, len(bench.RowNames()))
 	for i, name := range bench.RowNames() {
 		require.JSONEq(t, `"`+name+`"`, string(report.Rows[i]["name"]))
-		for _, member := range []string{"what", "against", "target", "ours", "theirs", "unit", "ratio", "spread", "reached", "details"} {
+		for _, member := range []string{"what", "against", "target", "measured", "baseline", "unit", "ratio", "spread", "reached", "details"} {
 			require.Contains(t, report.Rows[i], member, "row %s", name)
 		}
 	}
@@ -151,7 +151,7 @@ func TestBenchOfAnUnreachableEtcd(t *testing.T) {
 	t.Parallel()
 	got := run(t, "", smallBench("--etcd-endpoints", unusedAddress, "--etcd-dial-timeout", "200ms")...)
 	got.requireCode(t, 5, "bench")
-	require.Contains(t, got.err, "no answer within 200ms (--etcd-dial-timeout)")
+	require.Contains(t, got.err, "no response within 200ms (--etcd-dial-timeout)")
 	require.NotContains(t, got.err, "left behind")
 	require.Empty(t, got.out)
 }

@@ -69,6 +69,7 @@ func TestCorruptLeaderIsReported(t *testing.T) {
 // TestCorruptNodeIsNotReplaced joins under a name whose value is corrupt.
 func TestCorruptNodeIsNotReplaced(t *testing.T) {
 	t.Parallel()
+	skipExpiry(t)
 	f := newFixture(t)
 	f.putRaw("/nodes/eu/n1", "garbage")
 	_, err := f.registry(nil, shortTTL).Join(t.Context(), newNode("n1"))

@@ -25,7 +25,7 @@ const (
 	longTTL  = 2 * time.Minute
 )
 
-// skipRestart skips a test that stops or restarts etcd in short mode.
+// skipRestart skips, in short mode, a test that stops or restarts etcd.
 func skipRestart(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -33,11 +33,11 @@ func skipRestart(t *testing.T) {
 	}
 }
 
-// skipExpiry skips a test that waits for a lease to expire in short mode.
+// skipExpiry skips, in short mode, a test that waits for a lease or a join to time out.
 func skipExpiry(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("waits for a lease to expire")
+		t.Skip("waits for a timeout")
 	}
 }
 

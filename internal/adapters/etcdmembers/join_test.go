@@ -287,6 +287,7 @@ func TestCloseWithoutEtcd(t *testing.T) {
 
 func TestJoinWithoutEtcd(t *testing.T) {
 	t.Parallel()
+	skipExpiry(t)
 	server := etcdtest.Start(t)
 	client := server.Client()
 	server.Stop()

@@ -14,6 +14,7 @@ import (
 
 func TestNodesReflectJoinLeaveAndLoss(t *testing.T) {
 	t.Parallel()
+	skipExpiry(t)
 	f := newFixture(t)
 	require.Empty(t, f.names())
 	client, proxy := behindProxy(t)

@@ -21,7 +21,7 @@ func (p *Printer) Bench(report bench.Report) error {
 	t := &render.Table{Header: []string{"ROW", "RATIO", "NOISE", "TARGET", "RESULT", "STORE", "BASELINE"}}
 	for _, row := range report.Rows {
 		t.Add(row.Name, ratio(row.Ratio), ratio(row.Spread[0])+" to "+ratio(row.Spread[1]), row.Target, benchResult(row),
-			figure(row.Ours, row.Unit)+quantiles(row, "ours"), figure(row.Theirs, row.Unit)+quantiles(row, "theirs"))
+			figure(row.Measured, row.Unit)+quantiles(row, "measured"), figure(row.Baseline, row.Unit)+quantiles(row, "baseline"))
 	}
 	if err := t.Write(p.Out, !p.NoHeaders, nil); err != nil {
 		return err

@@ -33,17 +33,17 @@ func (b *Bench) Report(p bench.Progress) {
 		b.redraw(p)
 	case p.Finished != nil:
 		fmt.Fprintf(b.Out, "rtmanager: bench: %s\n", output.BenchRow(*p.Finished))
-	case p.Doing != b.task:
-		fmt.Fprintf(b.Out, "rtmanager: bench: %s …\n", render.Printable(p.Doing))
+	case p.Activity != b.task:
+		fmt.Fprintf(b.Out, "rtmanager: bench: %s …\n", render.Printable(p.Activity))
 	}
-	b.task = p.Doing
+	b.task = p.Activity
 }
 
 func (b *Bench) redraw(p bench.Progress) {
-	if p.Doing != b.task {
+	if p.Activity != b.task {
 		b.taskStart = time.Now()
 	}
-	text := render.Printable(p.Doing)
+	text := render.Printable(p.Activity)
 	if p.Total > 0 {
 		text += fmt.Sprintf(" %d of %d", p.Done, p.Total)
 	}

@@ -1,0 +1,130 @@
+package bench
+
+import (
+	"context"
+	goruntime "runtime"
+	"sync"
+	"time"
+)
+
+// workerCall is one operation of one worker. It returns the latency, which it measures
+// itself.
+type workerCall func(ctx context.Context) (time.Duration, error)
+
+// timedCall returns a call of the operation whose latency is the operation's duration.
+func timedCall(operation func(ctx context.Context) error) workerCall {
+	return func(ctx context.Context) (time.Duration, error) {
+		start := time.Now()
+		err := operation(ctx)
+		return time.Since(start), err
+	}
+}
+
+// workload is a number of concurrent workers, each of which repeats its call.
+type workload struct {
+	workers []workerCall
+	// writes is set if a call in progress must complete when ctx ends: a canceled write
+	// could be applied after the keys have been removed.
+	writes bool
+	// start, if not nil, prepares a measurement, and returns the function that cleans up.
+	start func(ctx context.Context) (end func(), err error)
+}
+
+// writeGrace is how long an interrupted run waits for a write in progress.
+const writeGrace = 20 * time.Second
+
+// sample is one measurement of one workload.
+type sample struct {
+	elapsed   time.Duration
+	latencies histogram
+	// allocations and bytes are those of the whole process during the measurement.
+	allocations, bytes uint64
+}
+
+// measure runs the workers for about the period. Each makes at least one call.
+func (s workload) measure(ctx context.Context, period time.Duration) (sample, error) {
+	var deadline time.Time
+	return s.run(ctx, func() { deadline = time.Now().Add(period) }, func() bool { return time.Now().Before(deadline) })
+}
+
+// run calls ready and then starts the workers. Each makes one call, and further calls
+// while more returns true.
+func (s workload) run(ctx context.Context, ready func(), more func() bool) (sample, error) {
+	if s.start != nil {
+		end, err := s.start(ctx)
+		if err != nil {
+			return sample{}, err
+		}
+		defer end()
+	}
+	calls := ctx
+	if s.writes {
+		extended, cancel := withGrace(ctx)
+		defer cancel()
+		calls = extended
+	}
+	latencies := make([]histogram, len(s.workers))
+	faults := make([]error, len(s.workers))
+	var before, after goruntime.MemStats
+	goruntime.GC() // of the garbage of the other workload
+	goruntime.ReadMemStats(&before)
+
+	ready()
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i, worker := range s.workers {
+		wg.Go(func() {
+			for first := true; faults[i] == nil && ctx.Err() == nil && (first || more()); first = false {
+				var took time.Duration
+				took, faults[i] = worker(calls)
+				latencies[i].record(took)
+			}
+		})
+	}
+	wg.Wait()
+	result := sample{elapsed: time.Since(start)}
+	goruntime.ReadMemStats(&after)
+	result.allocations, result.bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
+	for i := range latencies {
+		result.latencies.add(&latencies[i])
+	}
+	if ctx.Err() != nil {
+		return result, context.Cause(ctx)
+	}
+	return result, firstError(faults)
+}
+
+// withGrace returns a context that ends writeGrace after ctx.
+func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
+	extended, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(writeGrace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-extended.Done():
+		}
+	})
+	return extended, func() {
+		stop()
+		cancel()
+	}
+}
+
+func firstError(faults []error) error {
+	for _, err := range faults {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The figures of a sample: latencies in microseconds, and the rate per second.
+
+func mean(s *sample) float64 { return microseconds(s.latencies.mean()) }
+func p99(s *sample) float64  { return microseconds(s.latencies.quantile(0.99)) }
+func rate(s *sample) float64 { return float64(s.latencies.count) / s.elapsed.Seconds() }
+
+func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
