@@ -119,7 +119,7 @@ func TestInvalidFlagsOfBench(t *testing.T) {
 		{[]string{"--watchers", "99999999"}, "--watchers is 99999999; use 1 to"},
 		{[]string{"--records", "1"}, "--records is 1; use 10 to"},
 		{[]string{"--records", "many"}, `invalid argument "many" for "--records" flag`},
-		{[]string{"--duration", "0s"}, "--duration is 0s; use more than nothing"},
+		{[]string{"--duration", "0s"}, "--duration is 0s; use more than 0"},
 		{[]string{"--duration", "5"}, `invalid argument "5" for "--duration" flag`},
 		{[]string{"--row", "speed"}, `--row "speed" is not a row; use one of update-latency`},
 		{[]string{"--row", ""}, `--row "" is not a row`},
