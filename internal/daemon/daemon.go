@@ -1,6 +1,3 @@
-// Package daemon puts the parts of one rtmanager daemon together: it starts
-// etcd, the store, the engine with its workers and the API in this order and stops
-// them in the other.
 package daemon
 
 import (
@@ -25,33 +22,34 @@ import (
 	"galaxy/rtmanager/internal/services/cluster"
 )
 
-// Ready says where a daemon that has begun to serve is reached.
+// Ready describes a daemon that is ready to serve.
 type Ready struct {
 	API   string // http://HOST:PORT
 	Etcd  string // client URLs of etcd, separated by commas
 	Store string // identity of the store
-	// Engine is what runs games: docker, process or none.
+	// Engine is the engine that runs games: docker, process or none.
 	Engine string
-	After  time.Duration
+	After  time.Duration // since Run was called
 }
 
-// Run runs a daemon until ctx ends, which is how it is stopped, and then
-// returns nil once everything has been put away. It calls ready, once, when it
-// serves. It returns an error, which names the setting to change where there is
-// one, for what keeps it from starting: a taken address, a data directory it
-// cannot use, an etcd that does not answer (runtime.ErrUnavailable) or keeps
-// another layout (runtime.ErrIncompatible); and for the death of a part.
+// Run runs a daemon until ctx ends, and then stops it and returns nil. It calls ready
+// once, when the daemon is ready to serve.
+//
+// It returns an error if the daemon cannot start: an address in use, an unusable data
+// directory, an etcd that does not respond (runtime.ErrUnavailable) or has another layout
+// (runtime.ErrIncompatible). The error names the setting to change, if there is one. It
+// also returns the error of a part that fails later.
 func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Logger, ready func(Ready)) (err error) {
-	began := time.Now()
+	startedAt := time.Now()
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	// First, because it is quick and the likeliest to fail.
+	// The listener comes first: it is fast, and the most likely to fail.
 	listener, err := listen(ctx, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("the API cannot listen on %s: %w; choose another address with --listen", cfg.Listen, err)
 	}
-	defer func() { _ = listener.Close() }() // again, where Serve was not reached
+	defer func() { _ = listener.Close() }() // unless Serve has closed it
 
 	etcd, err := openEtcd(ctx, cfg, logger)
 	if err != nil {
@@ -67,25 +65,27 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newStoreMetrics(store.CacheStats))
-	nodes := etcdmembers.New(etcd.client, etcdmembers.Options{
+	members := etcdmembers.New(etcd.client, etcdmembers.Options{
 		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
 	})
-	games, err := openGames(ctx, cfg, version, listener.Addr(), store, nodes, registry, logger)
+	host, err := openEngineHost(ctx, hostDependencies{
+		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, metrics: registry, logger: logger,
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, games.close()) }()
+	defer func() { err = errors.Join(err, host.close()) }()
 
-	// The names by which other machines call this one are not known. They are not
-	// needed on a loopback address, which only this machine's programs can reach.
+	// The host names by which other machines reach this one are unknown. A loopback address
+	// needs none: only programs on this machine can reach it.
 	anyHost := cfg.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback()
 	peers := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: logger.With("component", "api")})
 	defer peers.CloseIdleConnections()
 	api, err := httpserver.New(store, httpserver.Config{
 		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
-		InsecureHosts: anyHost, Ready: map[string]func() error{"cache": func() error { return cacheFilled(store) }},
+		InsecureHosts: anyHost, Ready: map[string]func() error{"cache": func() error { return cacheSynced(store) }},
 		Cluster: cluster.New(
-			cluster.Dependencies{Records: store, Nodes: nodes, Local: games.localNode(), Peer: peers},
+			cluster.Dependencies{Records: store, Nodes: members, Local: host.localNode(), Peer: peers},
 			cluster.Config{Region: cfg.Region, Node: cfg.Node, ErrorText: httpserver.PublicText, Logger: logger.With("component", "cluster")},
 		),
 		Peers: peers,
@@ -93,17 +93,17 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	if err != nil {
 		return err
 	}
-	died, stop := games.work(ctx, etcd.died)
+	failed, stop := host.runWorkers(ctx, etcd.failed)
 	defer stop()
-	return serve(ctx, api, listener, died, store.Ready, func() {
+	return serve(ctx, api, listener, failed, store.Ready, func() {
 		ready(Ready{
-			API: "http://" + listener.Addr().String(), Etcd: etcd.urls, Store: store.ID(), Engine: games.kind(), After: time.Since(began),
+			API: "http://" + listener.Addr().String(), Etcd: etcd.urls, Store: store.ID(), Engine: host.engineName(), After: time.Since(startedAt),
 		})
 	})
 }
 
-// cacheFilled is nil once the store answers from its own copy of the records.
-func cacheFilled(store *etcdstore.Store) error {
+// cacheSynced returns nil once the cache of the store holds all records.
+func cacheSynced(store *etcdstore.Store) error {
 	switch stats := store.CacheStats(); {
 	case stats.Filled:
 		return nil
@@ -114,7 +114,7 @@ func cacheFilled(store *etcdstore.Store) error {
 	}
 }
 
-// openStore waits for etcd as long as the settings say.
+// openStore opens the store, and waits for etcd at most EtcdDialTimeout.
 func openStore(ctx context.Context, cfg config.Config, etcd *etcd, logger *slog.Logger) (*etcdstore.Store, error) {
 	bound, cancel := context.WithTimeout(ctx, cfg.EtcdDialTimeout)
 	defer cancel()
@@ -125,49 +125,49 @@ func openStore(ctx context.Context, cfg config.Config, etcd *etcd, logger *slog.
 	case err == nil:
 		return store, nil
 	case bound.Err() != nil && ctx.Err() == nil:
-		return nil, noAnswer(cfg, etcd.urls, err)
+		return nil, noResponseError(cfg, etcd.urls, err)
 	default:
 		return nil, fmt.Errorf("etcd at %s: %w", etcd.urls, err)
 	}
 }
 
-// serve runs the API until ctx ends or another part dies. It calls ready once everything
-// is in memory; until then requests are answered too, only more slowly.
-func serve(ctx context.Context, api *httpserver.Server, listener net.Listener, partDied <-chan error, filled func(context.Context) error, ready func()) error {
-	served, full := make(chan error, 1), make(chan error, 1)
-	var waiting sync.WaitGroup
-	defer waiting.Wait()
+// serve runs the API until ctx ends or another part fails. It calls ready once synced
+// returns nil; requests are served before that too, from etcd.
+func serve(ctx context.Context, api *httpserver.Server, listener net.Listener, failed <-chan error, synced func(context.Context) error, ready func()) error {
+	served, syncErr := make(chan error, 1), make(chan error, 1)
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go func() { served <- api.Serve(ctx, listener) }()
-	waiting.Go(func() { full <- filled(ctx) })
+	wg.Go(func() { syncErr <- synced(ctx) })
 	for {
 		select {
 		case err := <-served:
 			return err
-		case died := <-partDied:
-			stop(died)
-			return errors.Join(died, <-served)
+		case err := <-failed:
+			stop(err)
+			return errors.Join(err, <-served)
 		case <-ctx.Done():
 			return <-served
-		case err := <-full:
+		case err := <-syncErr:
 			if err == nil {
 				ready()
 			}
-			full = nil // said once
+			syncErr = nil // received once
 		}
 	}
 }
 
-// listen waits a moment for an address that is taken: when a daemon is killed, a child
-// of its that is about to become the parent of a game has its sockets open until then.
+// listen retries for a short time while the address is in use: after a daemon is killed,
+// a child that it was forking holds its sockets until the child executes its program.
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	const patience, pause = 2 * time.Second, 50 * time.Millisecond
+	const retryTimeout, retryInterval = 2 * time.Second, 50 * time.Millisecond
 	return backoff.Retry(ctx, func() (net.Listener, error) {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
 			return nil, backoff.Permanent(err)
 		}
 		return listener, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(pause)), backoff.WithMaxElapsedTime(patience))
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(retryInterval)), backoff.WithMaxElapsedTime(retryTimeout))
 }

@@ -23,11 +23,11 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
 
-// patience bounds every wait of these tests; none gets near it.
-const patience = 30 * time.Second
+// timeout bounds every wait of a test. It is far longer than any wait takes.
+const timeout = 30 * time.Second
 
-// settings are those of a daemon on free ports and a fresh directory.
-func settings(t *testing.T) config.Config {
+// newSettings returns the settings of a daemon on free ports and a new directory.
+func newSettings(t *testing.T) config.Config {
 	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir = t.TempDir()
@@ -36,43 +36,43 @@ func settings(t *testing.T) config.Config {
 	return cfg
 }
 
-// onEtcd are settings of a daemon on an etcd that exists.
-func onEtcd(t *testing.T, endpoints ...string) config.Config {
+// externalSettings returns the settings of a daemon on an external etcd.
+func externalSettings(t *testing.T, endpoints ...string) config.Config {
 	t.Helper()
-	cfg := settings(t)
+	cfg := newSettings(t)
 	cfg.DataDir = ""
 	cfg.EtcdEndpoints = endpoints
 	cfg.EtcdPrefix = etcdtest.Prefix(t)
 	return cfg
 }
 
-// running is a daemon in this process.
-type running struct {
+// runningDaemon is a daemon in this process.
+type runningDaemon struct {
 	daemon.Ready
 	client *httpclient.Client
-	stop   func() error // waits; may be called again
+	stop   func() error // waits for the end; may be called more than once
 }
 
 // start runs a daemon until the test ends or stops it.
-func start(t *testing.T, cfg config.Config) *running {
+func start(t *testing.T, cfg config.Config) *runningDaemon {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready := make(chan daemon.Ready, 1)
-	ended := make(chan struct{})
+	done := make(chan struct{})
 	var result error
 	go func() {
-		defer close(ended)
+		defer close(done)
 		result = daemon.Run(ctx, cfg, "test", slog.New(slog.DiscardHandler), func(r daemon.Ready) { ready <- r })
 	}()
-	r := &running{stop: func() error {
+	r := &runningDaemon{stop: func() error {
 		cancel()
-		<-ended
+		<-done
 		return result
 	}}
 	t.Cleanup(func() { require.NoError(t, r.stop()) })
 	select {
 	case r.Ready = <-ready:
-	case <-ended:
+	case <-done:
 		require.NoError(t, result)
 		require.Fail(t, "the daemon ended before it was ready")
 	}
@@ -83,13 +83,13 @@ func start(t *testing.T, cfg config.Config) *running {
 	return r
 }
 
-// refused runs a daemon that must not start and returns why.
-func refused(t *testing.T, cfg config.Config) error {
+// startError runs a daemon that must not start, and returns its error.
+func startError(t *testing.T, cfg config.Config) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	err := daemon.Run(ctx, cfg, "test", slog.New(slog.DiscardHandler), func(daemon.Ready) {
-		assert.Fail(t, "the daemon says that it is ready")
+		assert.Fail(t, "the daemon is ready")
 	})
 	require.Error(t, err)
 	return err
@@ -122,24 +122,24 @@ func statusOf(t require.TestingT, url string) int {
 
 func TestEmbeddedDaemonKeepsItsRecordsAcrossRuns(t *testing.T) {
 	t.Parallel()
-	cfg := settings(t)
+	cfg := newSettings(t)
 	first := start(t, cfg)
 	require.NoError(t, first.client.Upsert(t.Context(), record("game")))
 	require.NoError(t, first.stop())
 
 	second := start(t, cfg)
-	require.Equal(t, first.Store, second.Store, "the identity of the store must stay")
+	require.Equal(t, first.Store, second.Store, "the identity of the store does not change")
 	got, err := second.client.Get(t.Context(), "game")
 	require.NoError(t, err)
 	require.Equal(t, record("game"), got)
 }
 
-// --insecure opens the API to other machines, and not this machine's loopback
-// addresses to the web pages that its users look at.
-func TestInsecureOnLoopbackStillRefusesForeignHosts(t *testing.T) {
+// --insecure opens the API to other machines. It must not open the loopback addresses to
+// web pages in a browser on this machine.
+func TestInsecureOnLoopbackRejectsForeignHosts(t *testing.T) {
 	t.Parallel()
 	for listen, want := range map[string]int{"127.0.0.1:0": http.StatusMisdirectedRequest, "0.0.0.0:0": http.StatusOK} {
-		cfg := settings(t)
+		cfg := newSettings(t)
 		cfg.Listen, cfg.Insecure = listen, true
 		d := start(t, cfg)
 		_, port, err := net.SplitHostPort(strings.TrimPrefix(d.API, "http://"))
@@ -154,39 +154,39 @@ func TestInsecureOnLoopbackStillRefusesForeignHosts(t *testing.T) {
 	}
 }
 
-// The sockets of a daemon that was killed may stay open for a moment, in a child of
-// its that had just been made.
-func TestAddressThatIsFreeInAMoment(t *testing.T) {
+// The sockets of a killed daemon may stay open for a short time, in a child that it was
+// forking.
+func TestAddressThatIsReleasedSoon(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	cfg := settings(t)
-	cfg.Listen = taken.Addr().String()
-	time.AfterFunc(200*time.Millisecond, func() { _ = taken.Close() })
+	cfg := newSettings(t)
+	cfg.Listen = inUse.Addr().String()
+	time.AfterFunc(200*time.Millisecond, func() { _ = inUse.Close() })
 	require.Equal(t, "http://"+cfg.Listen, start(t, cfg).API)
 }
 
-func TestTakenAddressIsRefusedBeforeAnythingStarts(t *testing.T) {
+func TestAddressInUseFailsBeforeAnythingStarts(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
-	cfg := settings(t)
-	cfg.Listen = taken.Addr().String()
+	defer inUse.Close()
+	cfg := newSettings(t)
+	cfg.Listen = inUse.Addr().String()
 
-	err = refused(t, cfg)
+	err = startError(t, cfg)
 	require.ErrorContains(t, err, "cannot listen on "+cfg.Listen)
 	require.ErrorContains(t, err, "--listen")
 	entries, err := os.ReadDir(cfg.DataDir)
 	require.NoError(t, err)
-	require.Empty(t, entries, "the data directory must not have been touched")
+	require.Empty(t, entries, "the data directory is not changed")
 }
 
-func TestBadSettingsAreRefused(t *testing.T) {
+func TestInvalidSettings(t *testing.T) {
 	t.Parallel()
-	cfg := settings(t)
+	cfg := newSettings(t)
 	cfg.Listen, cfg.Engine = "0.0.0.0:0", "podman"
-	err := refused(t, cfg)
+	err := startError(t, cfg)
 	require.ErrorContains(t, err, "--listen")
 	require.ErrorContains(t, err, "--engine")
 }

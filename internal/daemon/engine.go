@@ -13,36 +13,37 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// closingEngine is an engine that has to be put away.
-type closingEngine interface {
+// engine is an engine that must be closed.
+type engine interface {
 	ports.Engine
 	Close() error
 }
 
-// openEngine opens the engine of the settings, nil for none. auto takes Docker
-// where an engine answers, or else local processes; once a node has run games, it
-// takes what they run on, or nothing. An engine by name that is another than that
-// is refused: it would find all of the node's games gone.
-func openEngine(ctx context.Context, cfg config.Config, store string, dir *nodeDir, logger *slog.Logger) (closingEngine, error) {
-	was, err := dir.engine()
+// openEngine opens the engine of the settings, and returns nil for none. The setting
+// auto means Docker if its engine responds, and otherwise local processes. Once a node has
+// run games, auto means their engine, or none. Another engine by name is an error: it
+// would not find the containers of the node's games.
+func openEngine(ctx context.Context, cfg config.Config, store string, dir *nodeDir, logger *slog.Logger) (engine, error) {
+	previous, err := dir.engine()
 	if err != nil {
 		return nil, err
 	}
-	if was != "" && cfg.Engine != config.EngineAuto && cfg.Engine != was {
-		return nil, fmt.Errorf("--engine %s: this node's games run on the engine %s, and another one would take them for gone; clean them up and remove %s, or choose another --node",
-			cfg.Engine, was, filepath.Join(dir.path, "engine"))
+	if previous != "" && cfg.Engine != config.EngineAuto && cfg.Engine != previous {
+		return nil, fmt.Errorf("--engine %s: this node's games run on the engine %s, and another one would not find them; clean them up and remove %s, or choose another --node",
+			cfg.Engine, previous, filepath.Join(dir.path, "engine"))
 	}
-	engine, err := chooseEngine(ctx, cfg, was, store, dir, logger.With("component", "engine"))
-	if err != nil || engine == nil {
+	opened, err := selectEngine(ctx, cfg, previous, store, dir, logger.With("component", "engine"))
+	if err != nil || opened == nil {
 		return nil, err
 	}
-	if err := dir.keepEngine(string(engine.Kind())); err != nil {
-		return nil, errors.Join(err, engine.Close())
+	if err := dir.setEngine(string(opened.Kind())); err != nil {
+		return nil, errors.Join(err, opened.Close())
 	}
-	return engine, nil
+	return opened, nil
 }
 
-func chooseEngine(ctx context.Context, cfg config.Config, was, store string, dir *nodeDir, logger *slog.Logger) (closingEngine, error) {
+// selectEngine returns nil if the setting is auto and no engine can be opened.
+func selectEngine(ctx context.Context, cfg config.Config, previous, store string, dir *nodeDir, logger *slog.Logger) (engine, error) {
 	switch cfg.Engine {
 	case config.EngineDocker:
 		return openDocker(ctx, cfg, store, logger)
@@ -50,26 +51,26 @@ func chooseEngine(ctx context.Context, cfg config.Config, was, store string, dir
 		return openProcesses(cfg, store, dir, logger)
 	}
 	var faults []error
-	if was != config.EngineProcess {
+	if previous != config.EngineProcess {
 		docker, err := openDocker(ctx, cfg, store, logger)
 		if err == nil {
 			return docker, nil
 		}
 		faults = append(faults, err)
 	}
-	if was != config.EngineDocker {
+	if previous != config.EngineDocker {
 		processes, err := openProcesses(cfg, store, dir, logger)
 		if err == nil {
 			return processes, nil
 		}
 		faults = append(faults, err)
 	}
-	logger.Warn("this node runs no games until it is started again", "games_run_on", was, "error", errors.Join(faults...))
+	logger.Warn("no engine available: this node runs no games until its daemon restarts", "previous_engine", previous, "error", errors.Join(faults...))
 	return nil, nil
 }
 
-func openDocker(ctx context.Context, cfg config.Config, store string, logger *slog.Logger) (closingEngine, error) {
-	engine, err := dockerengine.Open(ctx, dockerengine.Config{
+func openDocker(ctx context.Context, cfg config.Config, store string, logger *slog.Logger) (engine, error) {
+	docker, err := dockerengine.Open(ctx, dockerengine.Config{
 		Host: cfg.DockerHost, Store: store, Region: cfg.Region, Node: cfg.Node, Logger: logger,
 		Network: cfg.DockerNetwork, Networks: cfg.DockerAllowNetwork,
 		Endpoints: dockerengine.EndpointMode(cfg.DockerEndpoint), Address: cfg.DockerAddress,
@@ -78,10 +79,10 @@ func openDocker(ctx context.Context, cfg config.Config, store string, logger *sl
 	if err != nil {
 		return nil, fmt.Errorf("docker engine: %w", err)
 	}
-	return engine, nil
+	return docker, nil
 }
 
-func openProcesses(cfg config.Config, store string, dir *nodeDir, logger *slog.Logger) (closingEngine, error) {
+func openProcesses(cfg config.Config, store string, dir *nodeDir, logger *slog.Logger) (engine, error) {
 	if dir.path == "" {
 		return nil, errors.New("the process engine needs --data-dir")
 	}
@@ -89,11 +90,11 @@ func openProcesses(cfg config.Config, store string, dir *nodeDir, logger *slog.L
 	if images == "" {
 		images = filepath.Join(cfg.DataDir, "images")
 	}
-	engine, err := processengine.Open(processengine.Config{
+	processes, err := processengine.Open(processengine.Config{
 		Dir: dir.path, ImagesDir: images, Store: store, Region: cfg.Region, Node: cfg.Node, Logger: logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("process engine: %w", err)
 	}
-	return engine, nil
+	return processes, nil
 }

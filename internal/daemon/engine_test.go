@@ -10,10 +10,10 @@ import (
 	"galaxy/rtmanager/internal/config"
 )
 
-// Another engine knows nothing of a node's games: it would find them all gone.
-func TestNodeKeepsToItsEngine(t *testing.T) {
+// Another engine would not find the containers of the node's games.
+func TestNodeKeepsItsEngine(t *testing.T) {
 	t.Parallel()
-	cfg := settings(t)
+	cfg := newSettings(t)
 	cfg.Engine = config.EngineProcess
 	first := start(t, cfg)
 	require.Equal(t, config.EngineProcess, first.Engine)
@@ -21,29 +21,29 @@ func TestNodeKeepsToItsEngine(t *testing.T) {
 
 	other := cfg
 	other.Engine = config.EngineDocker
-	err := refused(t, other)
+	err := startError(t, other)
 	require.ErrorContains(t, err, "--engine docker: this node's games run on the engine process")
 
 	auto := cfg
 	auto.Engine = config.EngineAuto
-	again := start(t, auto)
-	require.Equal(t, config.EngineProcess, again.Engine, "whether or not a Docker Engine answers")
+	restarted := start(t, auto)
+	require.Equal(t, config.EngineProcess, restarted.Engine, "whether or not a Docker Engine responds")
 }
 
-// A node that has run games on Docker runs none while Docker is away.
-func TestNodeOnDockerWaitsForDocker(t *testing.T) {
+// A node that has run games on Docker runs none while Docker is unavailable.
+func TestNodeOnDockerWithoutDocker(t *testing.T) {
 	t.Parallel()
-	cfg := settings(t)
+	cfg := newSettings(t)
 	cfg.Engine = config.EngineProcess
 	require.NoError(t, start(t, cfg).stop())
-	markEngine(t, cfg, config.EngineDocker)
+	setEngine(t, cfg, config.EngineDocker)
 
-	cfg.Engine, cfg.DockerHost = config.EngineAuto, "unix://"+t.TempDir()+"/nobody.sock"
+	cfg.Engine, cfg.DockerHost = config.EngineAuto, "unix://"+t.TempDir()+"/missing.sock"
 	require.Equal(t, config.EngineNone, start(t, cfg).Engine)
 }
 
-// markEngine makes the node one whose games run on that engine.
-func markEngine(t *testing.T, cfg config.Config, kind string) {
+// setEngine stores the engine of the node.
+func setEngine(t *testing.T, cfg config.Config, kind string) {
 	t.Helper()
 	name := filepath.Join(cfg.DataDir, "nodes", cfg.Region, cfg.Node, "engine")
 	require.FileExists(t, name)

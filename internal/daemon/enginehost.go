@@ -8,52 +8,75 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/services/cluster"
 )
 
-// games is what a daemon runs games with: the node's directory, its engine and
-// its manager. A daemon that runs none has only nils.
-type games struct {
+// engineHost is the part of a daemon that runs games. Its fields are nil in a daemon
+// without an engine.
+type engineHost struct {
 	dir     *nodeDir
-	engine  closingEngine
-	manager *manager
+	engine  engine
+	manager *nodeManager
 }
 
-// openGames opens the engine of the settings and joins the nodes.
-func openGames(ctx context.Context, cfg config.Config, version string, addr net.Addr, store *etcdstore.Store, nodes *etcdmembers.Registry, registerer prometheus.Registerer, logger *slog.Logger) (*games, error) {
-	g := &games{}
+// hostDependencies are the parts of the daemon that its engine host uses.
+type hostDependencies struct {
+	cfg     config.Config
+	version string
+	addr    net.Addr // of the API
+	store   *etcdstore.Store
+	members *etcdmembers.Registry
+	metrics prometheus.Registerer
+	logger  *slog.Logger
+}
+
+// openEngineHost opens the engine of the settings and joins the cluster as a node.
+func openEngineHost(ctx context.Context, deps hostDependencies) (*engineHost, error) {
+	h := &engineHost{}
+	cfg := deps.cfg
 	if cfg.Engine == config.EngineNone {
-		return g, nil
+		return h, nil
 	}
 	var err error
-	if g.dir, err = openNodeDir(cfg.DataDir, cfg.Region, cfg.Node); err != nil {
+	if h.dir, err = openNodeDir(cfg.DataDir, cfg.Region, cfg.Node); err != nil {
 		if cfg.Engine == config.EngineAuto {
-			logger.Warn("this node runs no games", "error", err)
-			return &games{}, nil
+			deps.logger.Warn("this node runs no games", "error", err)
+			return &engineHost{}, nil
 		}
 		return nil, err
 	}
-	if g.engine, err = openEngine(ctx, cfg, store.ID(), g.dir, logger); err != nil {
-		return nil, errors.Join(err, g.close())
+	if h.engine, err = openEngine(ctx, cfg, deps.store.ID(), h.dir, deps.logger); err != nil {
+		return nil, errors.Join(err, h.close())
 	}
-	if g.engine == nil {
-		return g, nil
+	if h.engine == nil {
+		return h, nil
 	}
-	self := selfOf(cfg, version, advertised(cfg, addr), g.dir.identity, g.engine)
-	if g.manager, err = newManager(ctx, cfg, store, nodes, g.engine, self, registerer, logger); err != nil {
-		return nil, errors.Join(err, g.close())
+	if h.manager, err = newNodeManager(ctx, deps, h.engine, h.newNode(deps)); err != nil {
+		return nil, errors.Join(err, h.close())
 	}
-	return g, nil
+	return h, nil
 }
 
-// advertised is the URL at which other nodes reach the API that listens at addr.
-func advertised(cfg config.Config, addr net.Addr) string {
+// newNode returns this node as it describes itself to the others.
+func (h *engineHost) newNode(deps hostDependencies) node.Node {
+	now := time.Now().UTC()
+	return node.Node{
+		Region: deps.cfg.Region, Name: deps.cfg.Node, API: advertisedURL(deps.cfg, deps.addr), Version: deps.version,
+		Engine: h.engine.Kind(), Instance: uuid.NewString(), Identity: h.dir.identity, StartedAt: now, Now: now,
+	}
+}
+
+// advertisedURL returns the URL at which other nodes reach the API that listens at addr.
+func advertisedURL(cfg config.Config, addr net.Addr) string {
 	if cfg.Advertise != "" {
 		return cfg.Advertise
 	}
@@ -61,7 +84,7 @@ func advertised(cfg config.Config, addr net.Addr) string {
 	if err != nil || !at.Addr().IsUnspecified() {
 		return "http://" + addr.String()
 	}
-	// Every address: the host's name is the one that others may know.
+	// The API listens on all addresses: other nodes may resolve the host name.
 	_, port, _ := net.SplitHostPort(addr.String())
 	host, err := os.Hostname()
 	if err != nil {
@@ -70,60 +93,60 @@ func advertised(cfg config.Config, addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// kind is the engine's name.
-func (g *games) kind() string {
-	if g.engine == nil {
+// engineName returns the name of the engine in the settings.
+func (h *engineHost) engineName() string {
+	if h.engine == nil {
 		return config.EngineNone
 	}
-	return string(g.engine.Kind())
+	return string(h.engine.Kind())
 }
 
 // localNode returns the manager as the cluster service calls it, nil without an engine.
-func (g *games) localNode() cluster.LocalNode {
-	if g.manager == nil {
+func (h *engineHost) localNode() cluster.LocalNode {
+	if h.manager == nil {
 		return nil
 	}
-	return g.manager
+	return h.manager
 }
 
-// work runs the workers until stop is called, which waits for them. They outlive
-// ctx, so that the API stops first. died gets the error of a worker that failed, or
-// what comes from etcd.
-func (g *games) work(ctx context.Context, etcdDied <-chan error) (died <-chan error, stop func()) {
+// runWorkers runs the workers until stop is called, which waits for them. They do not
+// end with ctx, so that the API stops first. failed receives the error of a worker, or of
+// etcd.
+func (h *engineHost) runWorkers(ctx context.Context, etcdFailed <-chan error) (failed <-chan error, stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	deaths := make(chan error, 2)
-	var working sync.WaitGroup
-	working.Go(func() {
+	errc := make(chan error, 2)
+	var wg sync.WaitGroup
+	wg.Go(func() {
 		select {
-		case err := <-etcdDied:
-			deaths <- err
+		case err := <-etcdFailed:
+			errc <- err
 		case <-ctx.Done():
 		}
 	})
-	if g.manager != nil {
-		working.Go(func() {
-			if err := g.manager.run(ctx); err != nil && ctx.Err() == nil {
-				deaths <- err
+	if h.manager != nil {
+		wg.Go(func() {
+			if err := h.manager.run(ctx); err != nil && ctx.Err() == nil {
+				errc <- err
 			}
 		})
 	}
-	return deaths, func() {
+	return errc, func() {
 		cancel()
-		working.Wait()
+		wg.Wait()
 	}
 }
 
-// close puts away what was opened, the last first.
-func (g *games) close() error {
+// close closes the parts in reverse order.
+func (h *engineHost) close() error {
 	var faults []error
-	if g.manager != nil {
-		faults = append(faults, g.manager.close())
+	if h.manager != nil {
+		faults = append(faults, h.manager.close())
 	}
-	if g.engine != nil {
-		faults = append(faults, g.engine.Close())
+	if h.engine != nil {
+		faults = append(faults, h.engine.Close())
 	}
-	if g.dir != nil {
-		faults = append(faults, g.dir.close())
+	if h.dir != nil {
+		faults = append(faults, h.dir.close())
 	}
 	return errors.Join(faults...)
 }

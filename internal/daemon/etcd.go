@@ -20,31 +20,32 @@ import (
 	"galaxy/rtmanager/internal/logging"
 )
 
-// etcd is the cluster that a daemon works on, embedded or not.
+// etcd is the etcd cluster of a daemon, embedded or external.
 type etcd struct {
 	client *clientv3.Client
-	// watchClient has a connection of its own, so that large reads do not hold up
-	// watches. The in-process client has no connection and serves both.
+	// watchClient has a connection of its own, so that large reads do not delay watches.
+	// The in-process client has no connection and serves both.
 	watchClient *clientv3.Client
 	urls        string
-	died        <-chan error // the embedded member's unasked end
+	failed      <-chan error // receives the error of an embedded member that stops by itself
 	close       func() error
 }
 
-// Etcd is a cluster opened for something else than a daemon.
+// Etcd is an etcd cluster that is opened without a daemon.
 type Etcd struct {
 	// Client serves requests, WatchClient watches.
 	Client, WatchClient *clientv3.Client
 	// URLs are the client URLs, separated by commas.
 	URLs string
-	// Close closes the clients, and stops the member where it is embedded.
+	// Close closes the clients, and stops an embedded member.
 	Close func() error
 }
 
-// OpenEtcd opens the cluster of the settings as a daemon would: the member below
-// cfg.DataDir, or EtcdEndpoints. Whether those are there, the first request finds
-// out, but for a user who has to log in: that one gets runtime.ErrUnavailable
-// when nobody answers within EtcdDialTimeout. It refuses what Run refuses.
+// OpenEtcd opens the etcd cluster of the settings as a daemon does: a member below
+// cfg.DataDir, or the clients of EtcdEndpoints. Whether external endpoints respond is
+// only known after the first request. With a user name the clients log in at once:
+// OpenEtcd then returns runtime.ErrUnavailable if none responds within EtcdDialTimeout.
+// Other errors are those of Run.
 func OpenEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
 	opened, err := openEtcd(ctx, cfg, logger)
 	if err != nil {
@@ -71,7 +72,7 @@ func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*
 	}
 	return &etcd{
 		client: member.Client(), watchClient: member.Client(), urls: member.ClientURL(),
-		died: member.Err(), close: member.Close,
+		failed: member.Err(), close: member.Close,
 	}, nil
 }
 
@@ -97,8 +98,7 @@ func adviseFlags(err error) error {
 	return err
 }
 
-// connect makes the clients of an external cluster. Whether it is there, the
-// store finds out.
+// connect creates the clients of an external cluster.
 func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
 	settings, err := clientSettings(ctx, cfg, logger)
 	if err != nil {
@@ -108,14 +108,14 @@ func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd
 	var clients []*clientv3.Client
 	closeAll := func() error {
 		for _, c := range clients {
-			_ = c.Close() // always says "context canceled"
+			_ = c.Close() // always returns context.Canceled
 		}
 		return nil
 	}
 	for range 2 {
-		c, err := clientv3.New(settings) // waits for etcd where there is a user to log in
+		c, err := clientv3.New(settings) // waits for etcd only to log in a user
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = noAnswer(cfg, urls, err)
+			err = noResponseError(cfg, urls, err)
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("connect to etcd: %w", err), closeAll())
@@ -125,9 +125,9 @@ func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd
 	return &etcd{client: clients[0], watchClient: clients[1], urls: urls, close: closeAll}, nil
 }
 
-// noAnswer is the error of a start that waited for etcd in vain.
-func noAnswer(cfg config.Config, urls string, last error) error {
-	return fmt.Errorf("etcd at %s: %w: no answer within %s (--etcd-dial-timeout): %s", urls, runtime.ErrUnavailable, cfg.EtcdDialTimeout, last.Error())
+// noResponseError is the error of a start for which etcd did not respond in time.
+func noResponseError(cfg config.Config, urls string, last error) error {
+	return fmt.Errorf("etcd at %s: %w: no response within %s (--etcd-dial-timeout): %s", urls, runtime.ErrUnavailable, cfg.EtcdDialTimeout, last.Error())
 }
 
 func clientSettings(ctx context.Context, cfg config.Config, logger *slog.Logger) (clientv3.Config, error) {
@@ -135,26 +135,26 @@ func clientSettings(ctx context.Context, cfg config.Config, logger *slog.Logger)
 	if err != nil {
 		return clientv3.Config{}, err
 	}
-	password, err := passwordOf(cfg)
+	password, err := readPassword(cfg)
 	if err != nil {
 		return clientv3.Config{}, err
 	}
 	return clientv3.Config{
-		// Its context outlives the start that ctx may be bounded for: Close ends it.
+		// ctx may end with the start of the daemon; Close ends the client.
 		Context:   context.WithoutCancel(ctx),
 		Endpoints: cfg.EtcdEndpoints, TLS: secure, Username: cfg.EtcdUser, Password: password,
 		DialTimeout: cfg.EtcdDialTimeout,
-		// A peer that vanished without a word is noticed; servers refuse pings that
-		// come more often than every 5 s.
+		// Pings detect a peer that stopped without closing its connection. Servers reject
+		// pings more often than every 5 s.
 		DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
-		// The store repeats requests itself, and knows which may be.
+		// The store retries requests itself: it knows which may be repeated.
 		MaxUnaryRetries: 1,
 		Logger:          logging.ForEtcd(logger),
 	}, nil
 }
 
-// clientTLS returns nil where nothing asks for TLS. An https endpoint does, and
-// is then checked against the machine's own authorities if no other is given.
+// clientTLS returns nil if the settings do not request TLS. An https endpoint does; its
+// certificate is verified by the system's authorities unless a CA is configured.
 func clientTLS(cfg config.Config) (*tls.Config, error) {
 	info := transport.TLSInfo{TrustedCAFile: cfg.EtcdCACert, CertFile: cfg.EtcdCert, KeyFile: cfg.EtcdKey}
 	if info.TrustedCAFile == "" && info.CertFile == "" && !strings.HasPrefix(cfg.EtcdEndpoints[0], "https:") {
@@ -167,7 +167,7 @@ func clientTLS(cfg config.Config) (*tls.Config, error) {
 	return secure, nil
 }
 
-func passwordOf(cfg config.Config) (string, error) {
+func readPassword(cfg config.Config) (string, error) {
 	if cfg.EtcdPasswordFile == "" {
 		return "", nil
 	}

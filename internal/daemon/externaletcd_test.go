@@ -17,20 +17,20 @@ import (
 
 func TestTwoDaemonsShareAnEtcd(t *testing.T) {
 	t.Parallel()
-	cfg := onEtcd(t, etcdtest.Start(t).Endpoint())
+	cfg := externalSettings(t, etcdtest.Start(t).Endpoint())
 	one, other := start(t, cfg), start(t, cfg)
 	require.Equal(t, one.Store, other.Store)
 	require.NoError(t, one.client.Upsert(t.Context(), record("game")))
 	got, err := other.client.Get(t.Context(), "game")
-	require.NoError(t, err, "what one daemon has acknowledged, the other must see")
+	require.NoError(t, err, "an acknowledged write is visible in the other daemon")
 	require.Equal(t, record("game"), got)
 }
 
-// A daemon without its etcd says so, and is whole again when it comes back.
-func TestDaemonOutlivesItsEtcd(t *testing.T) {
+// A daemon is not ready while its etcd is down, and ready when etcd has restarted.
+func TestDaemonSurvivesARestartOfEtcd(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
-	d := start(t, onEtcd(t, server.Endpoint()))
+	d := start(t, externalSettings(t, server.Endpoint()))
 	require.NoError(t, d.client.Upsert(t.Context(), record("before")))
 	require.Equal(t, http.StatusOK, statusOf(t, d.API+"/readyz"))
 	events := watch(t, d)
@@ -48,33 +48,33 @@ func TestDaemonOutlivesItsEtcd(t *testing.T) {
 	server.Restart()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		require.Equal(c, http.StatusOK, statusOf(c, d.API+"/readyz"))
-	}, patience, 20*time.Millisecond)
+	}, timeout, 20*time.Millisecond)
 	require.NoError(t, d.client.Upsert(t.Context(), record("after")))
 	requireEvent(t, events, ports.EventUpserted, "after")
 }
 
-func TestUnreachableEtcdIsNamed(t *testing.T) {
+func TestUnreachableEtcd(t *testing.T) {
 	t.Parallel()
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	endpoint := "http://" + nobody.Addr().String()
-	require.NoError(t, nobody.Close())
+	endpoint := "http://" + closed.Addr().String()
+	require.NoError(t, closed.Close())
 
-	cfg := onEtcd(t, endpoint)
+	cfg := externalSettings(t, endpoint)
 	cfg.EtcdDialTimeout = 300 * time.Millisecond
-	err = refused(t, cfg)
+	err = startError(t, cfg)
 	require.ErrorIs(t, err, runtime.ErrUnavailable)
 	require.ErrorContains(t, err, endpoint)
 }
 
-// watch delivers the events of everything until the test ends.
-func watch(t *testing.T, d *running) <-chan ports.RuntimeEvent {
+// watch returns the events of all records until the test ends.
+func watch(t *testing.T, d *runningDaemon) <-chan ports.RuntimeEvent {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	events := make(chan ports.RuntimeEvent)
-	ended := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(done)
 		for event, err := range d.client.Watch(ctx, ports.WatchOptions{}) {
 			if err != nil {
 				return
@@ -87,15 +87,15 @@ func watch(t *testing.T, d *running) <-chan ports.RuntimeEvent {
 	}()
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		<-done
 	})
 	return events
 }
 
-// requireEvent passes over bookmarks.
+// requireEvent checks the next event, without bookmarks.
 func requireEvent(t *testing.T, events <-chan ports.RuntimeEvent, kind ports.EventType, gameID string) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(timeout)
 	for {
 		select {
 		case event := <-events:
@@ -106,7 +106,7 @@ func requireEvent(t *testing.T, events <-chan ports.RuntimeEvent, kind ports.Eve
 			require.Equal(t, gameID, event.GameID, "event %+v", event)
 			return
 		case <-deadline:
-			require.Fail(t, "the event does not come", "%s of %q", kind, gameID)
+			require.Fail(t, "no event within the timeout", "%s of %q", kind, gameID)
 		}
 	}
 }

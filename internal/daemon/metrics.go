@@ -6,37 +6,37 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 )
 
-// storeMetrics tells Prometheus how a store's cache and watch hub are doing.
+// storeMetrics collects the statistics of a store's cache and event log.
 type storeMetrics struct {
-	stats   func() etcdstore.CacheStats
+	read    func() etcdstore.CacheStats
 	metrics []storeMetric
 }
 
-// storeMetric is one number of the stats under its name.
+// storeMetric is one metric and the statistic that it shows.
 type storeMetric struct {
 	desc  *prometheus.Desc
 	kind  prometheus.ValueType
 	value func(etcdstore.CacheStats) float64
 }
 
-func newStoreMetrics(stats func() etcdstore.CacheStats) *storeMetrics {
-	m := &storeMetrics{stats: stats}
+func newStoreMetrics(read func() etcdstore.CacheStats) *storeMetrics {
+	m := &storeMetrics{read: read}
 	add := func(kind prometheus.ValueType, name, help string, value func(etcdstore.CacheStats) float64) {
 		m.metrics = append(m.metrics, storeMetric{prometheus.NewDesc("rtmanager_"+name, help, nil, nil), kind, value})
 	}
-	type now = etcdstore.CacheStats
+	type stats = etcdstore.CacheStats
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
-	add(gauge, "cache_filled", "1 while the cache holds every record.", func(s now) float64 { return oneIf(s.Filled) })
-	add(gauge, "cache_healthy", "1 while the watch that feeds the cache is believed to be alive.", func(s now) float64 { return oneIf(s.Healthy) })
-	add(gauge, "cache_revision", "The revision that the cache has come to.", func(s now) float64 { return float64(s.Revision) })
-	add(gauge, "cache_records", "Records in the cache.", func(s now) float64 { return float64(s.Records) })
-	add(counter, "cache_reads_total", "Reads answered from the cache.", func(s now) float64 { return float64(s.CachedReads) })
-	add(counter, "cache_fallbacks_total", "Reads that the cache could not vouch for and etcd answered.", func(s now) float64 { return float64(s.Fallbacks) })
-	add(counter, "cache_comparisons_total", "Comparisons of the whole cache with etcd.", func(s now) float64 { return float64(s.Comparisons) })
-	add(counter, "cache_differences_total", "Comparisons that found a difference, which is a defect.", func(s now) float64 { return float64(s.Differences) })
-	add(gauge, "watch_history_changes", "Recent changes kept for all watches together.", func(s now) float64 { return float64(s.HistoryChanges) })
-	add(gauge, "watch_history_bytes", "About what these keep of memory.", func(s now) float64 { return float64(s.HistoryBytes) })
-	add(counter, "watch_replays_total", "Watches that etcd had to serve itself, mostly because the history did not reach back far enough.", func(s now) float64 { return float64(s.Replays) })
+	add(gauge, "cache_filled", "1 once the cache holds all records.", func(s stats) float64 { return boolMetric(s.Filled) })
+	add(gauge, "cache_healthy", "1 while the watch that updates the cache is alive.", func(s stats) float64 { return boolMetric(s.Healthy) })
+	add(gauge, "cache_revision", "Revision of the cache.", func(s stats) float64 { return float64(s.Revision) })
+	add(gauge, "cache_records", "Records in the cache.", func(s stats) float64 { return float64(s.Records) })
+	add(counter, "cache_reads_total", "Reads served by the cache.", func(s stats) float64 { return float64(s.CachedReads) })
+	add(counter, "cache_fallbacks_total", "Reads served by etcd because the cache was not fresh.", func(s stats) float64 { return float64(s.Fallbacks) })
+	add(counter, "cache_comparisons_total", "Consistency checks of the cache against etcd.", func(s stats) float64 { return float64(s.Comparisons) })
+	add(counter, "cache_differences_total", "Consistency checks that found a difference, which is a bug.", func(s stats) float64 { return float64(s.Differences) })
+	add(gauge, "watch_history_changes", "Changes in the event log that all watches share.", func(s stats) float64 { return float64(s.HistoryChanges) })
+	add(gauge, "watch_history_bytes", "Approximate memory of the event log, in bytes.", func(s stats) float64 { return float64(s.HistoryBytes) })
+	add(counter, "watch_replays_total", "Watches served by etcd, mostly because they were behind the event log.", func(s stats) float64 { return float64(s.Replays) })
 	return m
 }
 
@@ -49,13 +49,13 @@ func (m *storeMetrics) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m *storeMetrics) Collect(out chan<- prometheus.Metric) {
-	stats := m.stats()
+	stats := m.read()
 	for _, metric := range m.metrics {
 		out <- prometheus.MustNewConstMetric(metric.desc, metric.kind, metric.value(stats))
 	}
 }
 
-func oneIf(condition bool) float64 {
+func boolMetric(condition bool) float64 {
 	if condition {
 		return 1
 	}

@@ -15,21 +15,21 @@ import (
 	"galaxy/rtmanager/internal/filelock"
 )
 
-// nodeDir is what one node keeps on its machine, locked by this process:
+// nodeDir is the directory of one node on its machine, locked by this process:
 //
-//	DIR/lock      locked while a daemon is this node
-//	DIR/identity  tells this node from another of the same name
-//	DIR/engine    the kind of engine that the node's games run on
-//	DIR/…         what the process engine keeps of its games
+//	DIR/lock      locked while a daemon runs as this node
+//	DIR/identity  distinguishes this node from another one with the same name
+//	DIR/engine    the kind of engine that runs the node's games
+//	DIR/…         the data of the process engine
 type nodeDir struct {
 	path     string
 	identity string
 	lock     *filelock.Lock
 }
 
-// openNodeDir makes the node's directory below the data directory, if need be,
-// and locks it. Where there is no data directory the node has an identity for
-// this once only.
+// openNodeDir creates the directory of the node below the data directory, if it does not
+// exist, and locks it. Without a data directory the node gets an identity that lasts as
+// long as the process.
 func openNodeDir(dataDir, region, node string) (*nodeDir, error) {
 	if dataDir == "" {
 		return &nodeDir{identity: uuid.NewString()}, nil
@@ -44,7 +44,7 @@ func openNodeDir(dataDir, region, node string) (*nodeDir, error) {
 	}
 	d.lock, err = filelock.Acquire(filepath.Join(d.path, "lock"), 0)
 	if errors.Is(err, filelock.ErrLocked) {
-		return nil, fmt.Errorf("another daemon on this machine is node %s/%s; stop it, or choose another --node or --data-dir", region, node)
+		return nil, fmt.Errorf("another daemon on this machine runs as node %s/%s; stop it, or choose another --node or --data-dir", region, node)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", d.path, err)
@@ -55,8 +55,8 @@ func openNodeDir(dataDir, region, node string) (*nodeDir, error) {
 	return d, nil
 }
 
-// readIdentity reads the identity, or makes one. It is written whole or not at
-// all: half of one would be another.
+// readIdentity reads the identity, or creates one. It is written atomically: a part of an
+// identity would be another identity.
 func readIdentity(name string) (string, error) {
 	text, err := os.ReadFile(name)
 	if err == nil {
@@ -70,8 +70,8 @@ func readIdentity(name string) (string, error) {
 	return identity, atomicfile.Write(name, []byte(identity+"\n"))
 }
 
-// engine returns the kind of engine that the node has run games on, empty for none
-// yet. Another one knows nothing of those games, and would take them for gone.
+// engine returns the kind of engine that has run the node's games, empty if none has.
+// Another engine does not find the containers of these games.
 func (d *nodeDir) engine() (string, error) {
 	if d.path == "" {
 		return "", nil
@@ -83,8 +83,8 @@ func (d *nodeDir) engine() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// keepEngine remembers the kind of engine.
-func (d *nodeDir) keepEngine(kind string) error {
+// setEngine stores the kind of engine that runs the node's games.
+func (d *nodeDir) setEngine(kind string) error {
 	if d.path == "" {
 		return nil
 	}

@@ -5,20 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
-	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
-	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/explain"
 	"galaxy/rtmanager/internal/services/lifecycle"
 	"galaxy/rtmanager/internal/workers/cleanup"
@@ -28,122 +25,124 @@ import (
 	"galaxy/rtmanager/internal/workers/reconcile"
 )
 
-// manager is the part of a daemon that runs games: its services for the API, and
-// the workers behind them.
-type manager struct {
+var _ cluster.LocalNode = (*nodeManager)(nil)
+
+// nodeManager manages the games of this node: the services that the API calls, and the
+// workers.
+type nodeManager struct {
 	ports.Executor
 	*explain.Service
 	lifecycle *lifecycle.Service
 	reconcile *reconcile.Worker
-	health    *health.Worker
-	events    *events.Worker
-	nodes     *failover.Worker
-	cleanup   *cleanup.Worker // nil where nothing is cleaned up
+	failover  *failover.Worker
+	workers   []func(context.Context) error // the Run methods of all workers
 	member    *etcdmembers.Membership
 }
 
-// newManager makes the node's services and joins the nodes.
-func newManager(ctx context.Context, cfg config.Config, store *etcdstore.Store, registry *etcdmembers.Registry, engine ports.Engine, self node.Node, registerer prometheus.Registerer, logger *slog.Logger) (*manager, error) {
-	member, err := join(ctx, cfg, registry, self)
+// newNodeManager joins the cluster as the node self, and creates services and workers.
+func newNodeManager(ctx context.Context, deps hostDependencies, engine ports.Engine, self node.Node) (*nodeManager, error) {
+	member, err := join(ctx, deps.cfg, deps.members, self)
 	if err != nil {
 		return nil, err
 	}
-	m := &manager{member: member}
-	prober := healthprobe.New(0)
-	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
-		Records: store, Intents: store, Engine: engine, Session: member, Nodes: registry, Prober: prober,
-	}, lifecycle.Config{Store: store.ID(), Region: self.Region, Node: self.Name, Logger: logger.With("component", "lifecycle")})
-	if err != nil {
-		return nil, errors.Join(err, member.Close())
-	}
-	m.Executor = newMeasured(m.lifecycle, registerer)
-	m.health = health.New(store, store, prober, health.Config{
-		Region: self.Region, Node: self.Name, Interval: cfg.HealthEvery, Logger: logger.With("component", "health"),
-		Notice: func(gameID string) { m.reconcile.Enqueue(gameID) },
-	})
-	m.reconcile, err = reconcile.New(reconcile.Dependencies{
-		Records: store, Intents: store, Engine: engine, Remediator: m.lifecycle, Unhealthy: m.health.Unhealthy,
-	}, reconcile.Config{
-		Region: self.Region, Node: self.Name, Interval: cfg.ReconcileEvery, BrakeShare: cfg.BrakeShare,
-		Logger: logger.With("component", "reconcile"),
-	})
-	if err != nil {
+	m := &nodeManager{member: member}
+	if err := m.newServices(ctx, deps, engine); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
-	registerer.MustRegister(newDriftMetrics(m.reconcile))
-	m.events = events.New(engine, m.reconcile, logger.With("component", "events"))
-	m.nodes = failover.New(failover.Dependencies{
-		Records: store, Intents: store, Nodes: registry, Election: member, Rescheduler: m.lifecycle,
-	}, failover.Config{Region: self.Region, Node: self.Name, Grace: cfg.NodeLostGrace, Logger: logger.With("component", "nodes")})
-	if cfg.CleanupAfter > 0 {
-		m.cleanup = cleanup.New(store, m.lifecycle, cleanup.Config{
-			Region: self.Region, Node: self.Name, After: cfg.CleanupAfter, Logger: logger.With("component", "cleanup"),
-		})
-	}
-	m.Service = &explain.Service{Records: store, Intents: store, Engine: engine, Findings: m.reconcile.Findings}
 	return m, nil
 }
 
-// join makes the node present. Who has asked for an engine is refused a name that
-// is taken; otherwise, and where the store takes no writes, the daemon serves what it
-// can and joins as soon as it may. Until it has, it acts on nothing.
-func join(ctx context.Context, cfg config.Config, registry *etcdmembers.Registry, self node.Node) (*etcdmembers.Membership, error) {
-	if cfg.Engine == config.EngineAuto {
-		return registry.JoinAsync(ctx, self), nil
+// newServices creates services and workers. The sources of work depend on the queue of
+// the reconcile worker and not on the worker, which in turn reads the results of the
+// health worker.
+func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, engine ports.Engine) (err error) {
+	cfg, store := deps.cfg, deps.store
+	region, name := cfg.Region, cfg.Node
+	logger := func(component string) *slog.Logger { return deps.logger.With("component", component) }
+	prober := healthprobe.New(0)
+	queue := reconcile.NewQueue(nil)
+
+	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
+		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober,
+	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, Logger: logger("lifecycle")})
+	if err != nil {
+		return err
 	}
-	member, err := registry.Join(ctx, self)
+	m.Executor = newInstrumentedExecutor(m.lifecycle, deps.metrics)
+	healthWorker := health.New(
+		health.Dependencies{Records: store, Intents: store, Prober: prober, Queue: queue},
+		health.Config{Region: region, Node: name, Interval: cfg.HealthEvery, Logger: logger("health")},
+	)
+	m.reconcile, err = reconcile.New(reconcile.Dependencies{
+		Records: store, Intents: store, Engine: engine, Remediator: m.lifecycle, Queue: queue, Health: healthWorker,
+	}, reconcile.Config{Region: region, Node: name, Interval: cfg.ReconcileEvery, BrakeShare: cfg.BrakeShare, Logger: logger("reconcile")})
+	if err != nil {
+		return err
+	}
+	deps.metrics.MustRegister(newDriftMetrics(m.reconcile))
+	eventWorker := events.New(events.Dependencies{Engine: engine, Queue: queue}, events.Config{Logger: logger("events")})
+	m.failover = failover.New(failover.Dependencies{
+		Records: store, Intents: store, Nodes: deps.members, Election: m.member, Rescheduler: m.lifecycle,
+	}, failover.Config{Region: region, Node: name, Grace: cfg.NodeLostGrace, Logger: logger("failover")})
+	m.workers = []func(context.Context) error{m.reconcile.Run, eventWorker.Run, healthWorker.Run, m.failover.Run}
+	if cfg.CleanupAfter > 0 {
+		cleanupWorker := cleanup.New(
+			cleanup.Dependencies{Records: store, Executor: m.lifecycle},
+			cleanup.Config{Region: region, Node: name, After: cfg.CleanupAfter, Logger: logger("cleanup")},
+		)
+		m.workers = append(m.workers, cleanupWorker.Run)
+	}
+	m.Service = explain.New(explain.Dependencies{Records: store, Intents: store, Engine: engine, Findings: m.reconcile.Findings})
+	return nil
+}
+
+// join joins the cluster as a node. If the engine was named in the settings, a name that
+// is in use is an error. With engine auto, and while the store accepts no writes, the
+// daemon serves what it can and joins in the background; until then it runs no operation.
+func join(ctx context.Context, cfg config.Config, members *etcdmembers.Registry, self node.Node) (*etcdmembers.Membership, error) {
+	if cfg.Engine == config.EngineAuto {
+		return members.JoinAsync(ctx, self), nil
+	}
+	member, err := members.Join(ctx, self)
 	if errors.Is(err, runtime.ErrUnavailable) || errors.Is(err, runtime.ErrReadOnly) {
-		return registry.JoinAsync(ctx, self), nil
+		return members.JoinAsync(ctx, self), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("join the nodes as %s/%s: %w", self.Region, self.Name, err)
+		return nil, fmt.Errorf("join as node %s: %w", self.Ref(), err)
 	}
 	return member, nil
 }
 
-// run runs the workers until ctx ends, or one of them fails.
-func (m *manager) run(ctx context.Context) error {
+// run runs the workers until ctx ends or one of them fails.
+func (m *nodeManager) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	work := []func(context.Context) error{m.reconcile.Run, m.events.Run, m.health.Run, m.nodes.Run}
-	if m.cleanup != nil {
-		work = append(work, m.cleanup.Run)
-	}
-	for _, run := range work {
+	for _, run := range m.workers {
 		group.Go(func() error { return run(ctx) })
 	}
 	return group.Wait()
 }
 
-// close ends operations where they stand, and leaves the nodes.
-func (m *manager) close() error {
-	return errors.Join(m.lifecycle.Close(), m.member.Close())
+// close interrupts the operations in progress and leaves the cluster.
+func (m *nodeManager) close() error {
+	var faults []error
+	if m.lifecycle != nil {
+		faults = append(faults, m.lifecycle.Close())
+	}
+	return errors.Join(append(faults, m.member.Close())...)
 }
 
-// Drift returns what this node finds now; the leader of a region adds the games
-// whose node is gone.
-func (m *manager) Drift(ctx context.Context) (drift.Report, error) {
+// Drift implements cluster.LocalNode. The leader of a region adds the games of lost
+// nodes.
+func (m *nodeManager) Drift(ctx context.Context) (drift.Report, error) {
 	report, err := m.reconcile.Report(ctx)
-	report.Findings = append(report.Findings, m.nodes.Findings()...)
+	report.Findings = append(report.Findings, m.failover.Findings()...)
 	return report, err
 }
 
-// ApplyDrift acts on findings of this node.
-func (m *manager) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
+// ApplyDrift implements cluster.LocalNode.
+func (m *nodeManager) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	return m.reconcile.Apply(ctx, findings, actor), nil
 }
 
-// ReleaseBrake lets go on what this node's brake held back.
-func (m *manager) ReleaseBrake(context.Context) error { return m.reconcile.ReleaseBrake() }
-
-// selfOf describes this node to the others.
-func selfOf(cfg config.Config, version, api, identity string, engine ports.Engine) node.Node {
-	now := time.Now().UTC()
-	self := node.Node{
-		Region: cfg.Region, Name: cfg.Node, API: api, Version: version, Instance: uuid.NewString(), Identity: identity,
-		StartedAt: now, Now: now,
-	}
-	if engine != nil {
-		self.Engine = engine.Kind()
-	}
-	return self
-}
+// ReleaseBrake implements cluster.LocalNode.
+func (m *nodeManager) ReleaseBrake(context.Context) error { return m.reconcile.ReleaseBrake() }

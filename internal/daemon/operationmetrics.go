@@ -14,32 +14,33 @@ import (
 	"galaxy/rtmanager/internal/workers/reconcile"
 )
 
-// measured counts and times the operations of an operator.
-type measured struct {
-	operator ports.Executor
+// instrumentedExecutor counts and times the operations of an executor.
+type instrumentedExecutor struct {
+	executor ports.Executor
 	seconds  *prometheus.HistogramVec
 }
 
-func newMeasured(operator ports.Executor, registry prometheus.Registerer) measured {
-	m := measured{operator: operator, seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "rtmanager_operation_duration_seconds", Help: "How long operations on games took, by their result.",
+func newInstrumentedExecutor(executor ports.Executor, registry prometheus.Registerer) instrumentedExecutor {
+	e := instrumentedExecutor{executor: executor, seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "rtmanager_operation_duration_seconds", Help: "Duration of operations on games, by result.",
 		Buckets: prometheus.ExponentialBuckets(0.01, 3, 10),
 	}, []string{"operation", "result"})}
-	registry.MustRegister(m.seconds)
-	return m
+	registry.MustRegister(e.seconds)
+	return e
 }
 
-// Execute implements ports.Executor.
-func (m measured) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
-	began := time.Now()
-	outcome, err := m.operator.Execute(ctx, request, report)
-	if ctx.Err() == nil { // who left did not see the end
-		m.seconds.WithLabelValues(string(request.Kind), resultOf(err)).Observe(time.Since(began).Seconds())
+// Execute implements ports.Executor. It counts no operation whose caller left before its
+// end.
+func (e instrumentedExecutor) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	startedAt := time.Now()
+	outcome, err := e.executor.Execute(ctx, request, report)
+	if ctx.Err() == nil {
+		e.seconds.WithLabelValues(string(request.Kind), resultLabel(err)).Observe(time.Since(startedAt).Seconds())
 	}
 	return outcome, err
 }
 
-func resultOf(err error) string {
+func resultLabel(err error) string {
 	switch {
 	case err == nil:
 		return "done"
@@ -50,7 +51,7 @@ func resultOf(err error) string {
 	}
 }
 
-// driftMetrics shows what the reconcile worker knows.
+// driftMetrics collects the findings and the brake of the reconcile worker.
 type driftMetrics struct {
 	worker          *reconcile.Worker
 	findings, brake *prometheus.Desc
@@ -59,8 +60,8 @@ type driftMetrics struct {
 func newDriftMetrics(worker *reconcile.Worker) driftMetrics {
 	return driftMetrics{
 		worker:   worker,
-		findings: prometheus.NewDesc("rtmanager_drift_findings", "Disagreements between records and engine at the latest look.", []string{"kind"}, nil),
-		brake:    prometheus.NewDesc("rtmanager_brake_on", "1 while the brake holds back what would take records or containers away.", nil, nil),
+		findings: prometheus.NewDesc("rtmanager_drift_findings", "Current findings of drift between records and engine, by kind.", []string{"kind"}, nil),
+		brake:    prometheus.NewDesc("rtmanager_brake_on", "1 while the brake blocks the removal of records and containers.", nil, nil),
 	}
 }
 
@@ -79,9 +80,5 @@ func (m driftMetrics) Collect(out chan<- prometheus.Metric) {
 	for kind, n := range byKind {
 		out <- prometheus.MustNewConstMetric(m.findings, prometheus.GaugeValue, float64(n), string(kind))
 	}
-	on := 0.0
-	if m.worker.Brake() != nil {
-		on = 1
-	}
-	out <- prometheus.MustNewConstMetric(m.brake, prometheus.GaugeValue, on)
+	out <- prometheus.MustNewConstMetric(m.brake, prometheus.GaugeValue, boolMetric(m.worker.Brake() != nil))
 }

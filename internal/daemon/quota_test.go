@@ -12,13 +12,13 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// A full store refuses writes in words and goes on serving what it has.
+// A full store rejects writes with ErrReadOnly and continues to serve reads.
 func TestFullStoreIsReadOnly(t *testing.T) {
 	t.Parallel()
-	cfg := settings(t)
+	cfg := newSettings(t)
 	cfg.EtcdQuotaBytes = 1 << 20
 	d := start(t, cfg)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 
 	full := record("0")
@@ -34,15 +34,15 @@ func TestFullStoreIsReadOnly(t *testing.T) {
 
 	records, err := d.client.List(ctx)
 	require.NoError(t, err)
-	require.Len(t, records, n-1, "what was acknowledged is there, and what was refused is not")
-	require.Equal(t, http.StatusOK, statusOf(t, d.API+"/readyz"), "reads are still served")
+	require.Len(t, records, n-1, "all acknowledged records exist, and the rejected one does not")
+	require.Equal(t, http.StatusOK, statusOf(t, d.API+"/readyz"), "reads are served")
 	info, err := d.client.Info(ctx)
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(info.Alarms, " "), "NOSPACE")
 	require.NoError(t, d.stop())
 
-	again := start(t, cfg)
-	got, err := again.client.Get(ctx, "0")
-	require.NoError(t, err, "a full store can be started again")
+	restarted := start(t, cfg)
+	got, err := restarted.client.Get(ctx, "0")
+	require.NoError(t, err, "a daemon can start on a full store")
 	require.Equal(t, runtime.StatusRunning, got.Status)
 }

@@ -13,17 +13,17 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// Two machines are given the same node name. The second one, which was told to run
-// games, does not start, and says why; the first one has its name all the time.
-func TestSecondDaemonOfOneNameIsRefused(t *testing.T) {
+// Two machines have the same node name. The second daemon does not start; the first one
+// keeps its name.
+func TestSecondDaemonWithTheSameNameFails(t *testing.T) {
 	t.Parallel()
-	cfg := onEtcd(t, etcdtest.Start(t).Endpoint())
+	cfg := externalSettings(t, etcdtest.Start(t).Endpoint())
 	cfg.Engine, cfg.Region, cfg.Node, cfg.NodeTTL = config.EngineProcess, "eu", "n1", 2*time.Second
 	cfg.DataDir = t.TempDir()
 	first := start(t, cfg)
 	other := cfg
 	other.DataDir = t.TempDir()
-	err := refused(t, other)
+	err := startError(t, other)
 	require.ErrorIs(t, err, runtime.ErrInvalid)
 	require.ErrorContains(t, err, "eu/n1")
 	require.ErrorContains(t, err, "--node")
@@ -33,15 +33,15 @@ func TestSecondDaemonOfOneNameIsRefused(t *testing.T) {
 	start(t, other) // the name is free
 }
 
-// A daemon on the same data directory is refused at once: there it is the same node.
-func TestSecondDaemonOnOneDirectoryIsRefused(t *testing.T) {
+// A second daemon on the same data directory fails at once: it would be the same node.
+func TestSecondDaemonOnTheSameDirectoryFails(t *testing.T) {
 	t.Parallel()
-	cfg := onEtcd(t, etcdtest.Start(t).Endpoint())
+	cfg := externalSettings(t, etcdtest.Start(t).Endpoint())
 	cfg.Engine, cfg.Region, cfg.Node = config.EngineProcess, "eu", "n1"
 	cfg.DataDir = t.TempDir()
 	first := start(t, cfg)
-	require.ErrorContains(t, refused(t, cfg), "another daemon on this machine is node eu/n1")
+	require.ErrorContains(t, startError(t, cfg), "another daemon on this machine runs as node eu/n1")
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		require.Equal(c, http.StatusOK, statusOf(c, first.API+"/readyz"))
-	}, patience, 20*time.Millisecond)
+	}, timeout, 20*time.Millisecond)
 }

@@ -20,7 +20,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// An etcd with TLS, on which our user may touch nothing but our prefix.
+// An etcd with TLS, whose user may access the prefix of the daemon only.
 func TestDaemonOnASecuredEtcd(t *testing.T) {
 	t.Parallel()
 	cert := filepath.Join(t.TempDir(), "cert")
@@ -30,7 +30,7 @@ func TestDaemonOnASecuredEtcd(t *testing.T) {
 		c.ClientTLSInfo = info
 		c.ListenClientUrls[0].Scheme, c.AdvertiseClientUrls[0].Scheme = "https", "https"
 	})
-	cfg := onEtcd(t, strings.Replace(server.Endpoint(), "http:", "https:", 1))
+	cfg := externalSettings(t, strings.Replace(server.Endpoint(), "http:", "https:", 1))
 	cfg.EtcdCACert = filepath.Join(cert, "cert.pem")
 	enableAuth(t, cfg, "secret")
 
@@ -44,21 +44,21 @@ func TestDaemonOnASecuredEtcd(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, report.Clean())
 	_, err = d.client.Info(t.Context())
-	require.NoError(t, err, "what a limited user may not ask must not fail the rest")
+	require.NoError(t, err, "a request that the user may not make does not fail the others")
 	require.NoError(t, d.stop())
 
 	wrong := cfg
 	wrong.EtcdPasswordFile = passwordFile(t, "other")
-	err = refused(t, wrong)
-	require.NotContains(t, err.Error(), "other", "a password must not be told")
+	err = startError(t, wrong)
+	require.NotContains(t, err.Error(), "other", "the error does not contain the password")
 
 	outside := cfg
 	outside.EtcdPrefix = etcdtest.Prefix(t)
-	require.ErrorContains(t, refused(t, outside), "permission denied")
+	require.ErrorContains(t, startError(t, outside), "permission denied")
 
 	untrusted := cfg
 	untrusted.EtcdCACert, untrusted.EtcdDialTimeout = "", time.Second
-	require.ErrorIs(t, refused(t, untrusted), runtime.ErrUnavailable)
+	require.ErrorIs(t, startError(t, untrusted), runtime.ErrUnavailable)
 }
 
 func passwordFile(t *testing.T, content string) string {
@@ -68,7 +68,7 @@ func passwordFile(t *testing.T, content string) string {
 	return name
 }
 
-// enableAuth makes a user rtmanager that may read and write below the prefix.
+// enableAuth creates the user rtmanager, which may read and write below the prefix.
 func enableAuth(t *testing.T, cfg config.Config, password string) {
 	t.Helper()
 	tls, err := transport.TLSInfo{TrustedCAFile: cfg.EtcdCACert}.ClientConfig()
@@ -76,7 +76,7 @@ func enableAuth(t *testing.T, cfg config.Config, password string) {
 	admin, err := clientv3.New(clientv3.Config{Endpoints: cfg.EtcdEndpoints, TLS: tls, Logger: zap.NewNop()})
 	require.NoError(t, err)
 	defer admin.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	for _, user := range []string{"root", "rtmanager"} {
 		_, err = admin.UserAdd(ctx, user, password)

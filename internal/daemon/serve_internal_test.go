@@ -13,19 +13,19 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// Only from within can etcd be made to die under a healthy daemon.
-func TestDeathOfEtcdEndsTheDaemon(t *testing.T) {
+// Only an internal test can make etcd fail under a healthy daemon.
+func TestFailureOfEtcdEndsTheDaemon(t *testing.T) {
 	t.Parallel()
 	api, err := httpserver.New(memstore.New(), httpserver.Config{})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	died := make(chan error, 1)
+	failed := make(chan error, 1)
 
-	err = serve(t.Context(), api, listener, died, atOnce, func() { died <- errors.New("disk on fire") })
+	err = serve(t.Context(), api, listener, failed, alreadySynced, func() { failed <- errors.New("disk on fire") })
 	require.EqualError(t, err, "disk on fire")
 	_, err = net.Dial("tcp", listener.Addr().String())
-	require.Error(t, err, "the API must not go on without its store")
+	require.Error(t, err, "the API stops with its store")
 }
 
 func TestServeEndsWithItsContext(t *testing.T) {
@@ -35,13 +35,13 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	require.NoError(t, serve(ctx, api, listener, nil, atOnce, cancel))
+	require.NoError(t, serve(ctx, api, listener, nil, alreadySynced, cancel))
 }
 
-// atOnce is a store whose cache is filled from the start.
-func atOnce(context.Context) error { return nil }
+// alreadySynced is a store whose cache is synced from the start.
+func alreadySynced(context.Context) error { return nil }
 
-// A daemon whose records are still being read serves, and does not say it is ready.
+// A daemon whose cache is not synced serves requests, and is not ready.
 func TestServesBeforeItIsReady(t *testing.T) {
 	t.Parallel()
 	api, err := httpserver.New(memstore.New(), httpserver.Config{})
@@ -49,28 +49,28 @@ func TestServesBeforeItIsReady(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	asked, filled := make(chan struct{}), make(chan struct{})
-	said := make(chan struct{})
-	over := make(chan error, 1)
+	waiting, synced := make(chan struct{}), make(chan struct{})
+	ready := make(chan struct{})
+	errc := make(chan error, 1)
 	go func() {
-		over <- serve(ctx, api, listener, nil, func(context.Context) error {
-			close(asked)
-			<-filled
+		errc <- serve(ctx, api, listener, nil, func(context.Context) error {
+			close(waiting)
+			<-synced
 			return nil
-		}, func() { close(said) })
+		}, func() { close(ready) })
 	}()
-	<-asked
-	answer, err := http.Get("http://" + listener.Addr().String() + "/healthz")
+	<-waiting
+	response, err := http.Get("http://" + listener.Addr().String() + "/healthz")
 	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.Equal(t, http.StatusOK, answer.StatusCode)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
 	select {
-	case <-said:
-		t.Fatal("it said that it is ready before its records were there")
+	case <-ready:
+		t.Fatal("the daemon is ready before its cache is synced")
 	default:
 	}
-	close(filled)
-	<-said
+	close(synced)
+	<-ready
 	cancel()
-	require.NoError(t, <-over)
+	require.NoError(t, <-errc)
 }

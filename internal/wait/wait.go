@@ -1,8 +1,9 @@
-// Package wait holds waits that end with a context.
+// Package wait holds waits that end with a context, and their durations.
 package wait
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 )
 
@@ -16,4 +17,11 @@ func For(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// Jittered returns a random duration of d plus or minus a fifth, so that the loops of
+// several daemons do not run in step.
+func Jittered(d time.Duration) time.Duration {
+	spread := d / 5
+	return d - spread + rand.N(2*spread+1)
 }

@@ -28,3 +28,11 @@ func TestForEndsWithItsContext(t *testing.T) {
 	cancel(stopping)
 	require.Equal(t, stopping, wait.For(ctx, time.Hour))
 }
+
+func TestJitteredStaysWithinAFifth(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		require.InDelta(t, time.Minute, wait.Jittered(time.Minute), float64(12*time.Second))
+	}
+	require.Zero(t, wait.Jittered(0))
+}

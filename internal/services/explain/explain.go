@@ -1,5 +1,5 @@
-// Package explain gathers what is known of one game, for people who ask what it is
-// doing and how it came to that.
+// Package explain collects everything that this node knows about one game: its record,
+// ledger and intent, its containers and their log, and the findings of drift.
 package explain
 
 import (
@@ -14,87 +14,93 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Records is what a Service needs of the record store.
+// Records is the part of the record store that a Service uses.
 type Records interface {
 	ports.RuntimeReader
 	ports.RuntimeLedger
 }
 
-// Service explains games from the sight of one node. It is safe for concurrent use.
-type Service struct {
+// Dependencies are the parts that a Service uses. All are required.
+type Dependencies struct {
 	Records Records
 	Intents ports.IntentStore
 	Engine  ports.ContainerReader
-	// Findings are what was last found of a game here.
+	// Findings returns this node's latest findings of the game.
 	Findings func(gameID string) []drift.Finding
 }
 
+// Service explains games as one node observes them. It is safe for concurrent use.
+type Service struct{ deps Dependencies }
+
+// New returns a service.
+func New(deps Dependencies) *Service { return &Service{deps} }
+
 const (
-	// logLines is how many of the last lines a page shows.
+	// logLines is the number of log lines in an explanation.
 	logLines = 20
-	// engineTimeout bounds what the engine is asked; the rest of the page is worth
-	// having without it.
+	// engineTimeout bounds the requests to the engine: an explanation is useful without
+	// their results.
 	engineTimeout = 5 * time.Second
 )
 
-// Explain returns what is known of the game. What could not be learned is missing,
-// and Trouble says so. A game of which nothing at all is known is
-// runtime.ErrNotFound; the store's own errors come as they are.
+// Explain returns the explanation of the game. Data that could not be read is missing,
+// with a warning. It returns runtime.ErrNotFound for a game without record, intent and
+// container, and the errors of the store.
 func (s *Service) Explain(ctx context.Context, gameID string) (drift.Explanation, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return drift.Explanation{}, err
 	}
-	page := drift.Explanation{
+	explanation := drift.Explanation{
 		GameID: gameID, History: []runtime.LedgerEntry{}, Containers: []container.Container{},
 		Logs: []string{}, Findings: []drift.Finding{}, Warnings: []string{},
 	}
-	found, err := s.Records.GetVersioned(ctx, gameID)
+	found, err := s.deps.Records.GetVersioned(ctx, gameID)
 	switch {
 	case err == nil:
-		page.Record, page.Revision = &found.Record, found.Revision
+		explanation.Record, explanation.Revision = &found.Record, found.Revision
 	case !errors.Is(err, runtime.ErrNotFound):
-		return page, err
+		return explanation, err
 	}
-	intent, err := s.Intents.GetIntent(ctx, gameID)
+	intent, err := s.deps.Intents.GetIntent(ctx, gameID)
 	if err != nil {
-		return page, err
+		return explanation, err
 	}
 	if intent.Revision != 0 {
-		page.Intent = &intent.Intent
+		explanation.Intent = &intent.Intent
 	}
-	if page.Record != nil {
-		history, err := s.Records.History(ctx, gameID)
+	if explanation.Record != nil {
+		history, err := s.deps.Records.History(ctx, gameID)
 		if err != nil {
-			page.Warnings = append(page.Warnings, "the ledger cannot be read in full: "+err.Error())
+			explanation.Warnings = append(explanation.Warnings, "the ledger cannot be read completely: "+err.Error())
 		}
-		page.History = append(page.History, history...) // what can be read, beside damage
+		explanation.History = append(explanation.History, history...) // the readable entries
 	}
-	s.askEngine(ctx, &page)
-	if page.Record == nil && page.Intent == nil && len(page.Containers) == 0 {
-		return page, fmt.Errorf("explain %q: %w", gameID, runtime.ErrNotFound)
+	s.addContainers(ctx, &explanation)
+	if explanation.Record == nil && explanation.Intent == nil && len(explanation.Containers) == 0 {
+		return explanation, fmt.Errorf("explain %q: %w", gameID, runtime.ErrNotFound)
 	}
-	page.Findings = append(page.Findings, s.Findings(gameID)...)
-	return page, nil
+	explanation.Findings = append(explanation.Findings, s.deps.Findings(gameID)...)
+	return explanation, nil
 }
 
-// askEngine adds what the engine knows of the game.
-func (s *Service) askEngine(ctx context.Context, page *drift.Explanation) {
+// addContainers adds the game's containers, and the log of the record's container.
+func (s *Service) addContainers(ctx context.Context, explanation *drift.Explanation) {
 	bound, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	containers, err := s.Engine.List(bound, page.GameID)
+	containers, err := s.deps.Engine.List(bound, explanation.GameID)
 	if err != nil {
-		page.Warnings = append(page.Warnings, err.Error())
+		explanation.Warnings = append(explanation.Warnings, err.Error())
 		return
 	}
-	page.Containers = append(page.Containers, containers...)
+	explanation.Containers = append(explanation.Containers, containers...)
 	for _, c := range containers {
-		if page.Record == nil || c.ID != page.Record.CurrentContainerID {
+		if explanation.Record == nil || c.ID != explanation.Record.CurrentContainerID {
 			continue
 		}
-		if lines, err := s.Engine.Logs(bound, c.ID, logLines); err != nil {
-			page.Warnings = append(page.Warnings, "the container's log cannot be read: "+err.Error())
+		if lines, err := s.deps.Engine.Logs(bound, c.ID, logLines); err != nil {
+			explanation.Warnings = append(explanation.Warnings, "the container log cannot be read: "+err.Error())
 		} else {
-			page.Logs = append(page.Logs, lines...)
+			explanation.Logs = append(explanation.Logs, lines...)
 		}
 	}
 }

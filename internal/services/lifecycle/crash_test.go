@@ -25,37 +25,36 @@ import (
 	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
-// machine is where a victim's games run, and outlive it: a directory of the process
-// engine, or else the Docker Engine, with what goes before the names of its images.
+// machine is the machine on which the games of a crash process run, and which outlives
+// it: a directory of the process engine, or the Docker Engine with a prefix of its images.
 type machine struct{ Dir, Images, Docker string }
 
-type closingEngine interface {
+type closableEngine interface {
 	ports.Engine
 	Close() error
 }
 
-func (m machine) open(ctx context.Context, store string) (closingEngine, error) {
+func (m machine) open(ctx context.Context, store string) (closableEngine, error) {
 	if m.Docker != "" {
 		return dockerengine.Open(ctx, dockerengine.Config{Store: store, Region: "eu", Node: "n1"})
 	}
 	return processengine.Open(processengine.Config{Dir: m.Dir, ImagesDir: m.Images, Store: store, Region: "eu", Node: "n1"})
 }
 
-// story is an operation that is interrupted after each of its acts.
-type story struct {
-	name   string
-	before []ports.OperationRequest
-	then   ports.OperationRequest
-	// done is the status and the image of a game on which the operation has ended,
-	// undone that of one on which it never began; empty for no record.
-	done, undone string
-	// fails: the operation ends in a failure, which may be noticed before the record
-	// is written: then undone is done.
+// scenario is an operation that is interrupted after each of its acts.
+type scenario struct {
+	name      string
+	setup     []ports.OperationRequest
+	operation ports.OperationRequest
+	// after is status and image of the game after the operation, before that of a game on
+	// which it has not started; empty means no record.
+	after, before string
+	// fails reports that the operation fails. It may fail before it has written the record.
 	fails bool
 }
 
-// stories are told with images whose names begin with the prefix.
-func stories(prefix string) []story {
+// scenarios returns the scenarios with images whose names have the prefix.
+func scenarios(prefix string) []scenario {
 	game := func(version string) operation.Spec {
 		spec := nodetest.GameSpec(version)
 		spec.Image = prefix + spec.Image
@@ -64,75 +63,75 @@ func stories(prefix string) []story {
 	started := nodetest.StartOp("g", game("1.0.0"))
 	patch := ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: prefix + "gameserver:1.0.1"}
 	broken := ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: prefix + "broken:1.0.1", Force: true}
-	begin := []ports.OperationRequest{started}
-	halt := []ports.OperationRequest{started, nodetest.Op(operation.KindStop, "g")}
-	gone := []ports.OperationRequest{started, nodetest.Op(operation.KindStop, "g"), nodetest.Op(operation.KindCleanup, "g")}
-	return []story{
+	running := []ports.OperationRequest{started}
+	stopped := []ports.OperationRequest{started, nodetest.Op(operation.KindStop, "g")}
+	removed := []ports.OperationRequest{started, nodetest.Op(operation.KindStop, "g"), nodetest.Op(operation.KindCleanup, "g")}
+	return []scenario{
 		{"start", nil, started, "running gameserver:1.0.0", "", false},
 		{"start that fails", nil, nodetest.StartOp("g", operation.Spec{Image: prefix + "broken:1.0.1"}), "removed broken:1.0.1", "", true},
-		{"start again", halt, nodetest.Op(operation.KindStart, "g"), "running gameserver:1.0.0", "stopped gameserver:1.0.0", false},
-		{"start as something else", halt, nodetest.StartOp("g", game("2.0.0")), "running gameserver:2.0.0", "stopped gameserver:1.0.0", false},
-		{"start of a removed game", gone, nodetest.Op(operation.KindStart, "g"), "running gameserver:1.0.0", "removed gameserver:1.0.0", false},
-		{"stop", begin, nodetest.Op(operation.KindStop, "g"), "stopped gameserver:1.0.0", "running gameserver:1.0.0", false},
-		{"restart", begin, nodetest.Op(operation.KindRestart, "g"), "running gameserver:1.0.0", "running gameserver:1.0.0", false},
-		{"patch", begin, patch, "running gameserver:1.0.1", "running gameserver:1.0.0", false},
-		{"patch while stopped", halt, patch, "stopped gameserver:1.0.1", "stopped gameserver:1.0.0", false},
-		{"patch that fails", begin, broken, "running gameserver:1.0.0", "running gameserver:1.0.0", true},
-		{"cleanup", halt, nodetest.Op(operation.KindCleanup, "g"), "removed gameserver:1.0.0", "stopped gameserver:1.0.0", false},
+		{"start of a stopped game", stopped, nodetest.Op(operation.KindStart, "g"), "running gameserver:1.0.0", "stopped gameserver:1.0.0", false},
+		{"start with another image", stopped, nodetest.StartOp("g", game("2.0.0")), "running gameserver:2.0.0", "stopped gameserver:1.0.0", false},
+		{"start of a removed game", removed, nodetest.Op(operation.KindStart, "g"), "running gameserver:1.0.0", "removed gameserver:1.0.0", false},
+		{"stop", running, nodetest.Op(operation.KindStop, "g"), "stopped gameserver:1.0.0", "running gameserver:1.0.0", false},
+		{"restart", running, nodetest.Op(operation.KindRestart, "g"), "running gameserver:1.0.0", "running gameserver:1.0.0", false},
+		{"patch", running, patch, "running gameserver:1.0.1", "running gameserver:1.0.0", false},
+		{"patch while stopped", stopped, patch, "stopped gameserver:1.0.1", "stopped gameserver:1.0.0", false},
+		{"patch that fails", running, broken, "running gameserver:1.0.0", "running gameserver:1.0.0", true},
+		{"cleanup", stopped, nodetest.Op(operation.KindCleanup, "g"), "removed gameserver:1.0.0", "stopped gameserver:1.0.0", false},
 	}
 }
 
-// Whatever act of an operation is the last one that a daemon lives to do, the next
-// daemon finishes the operation or undoes it, and nothing is left over.
-func TestOperationsSurviveTheirDaemon(t *testing.T) {
+// A daemon is killed after each act of an operation. The next daemon completes the
+// operation or rolls it back, without remains.
+func TestOperationsSurviveACrash(t *testing.T) {
 	t.Parallel()
-	for _, s := range stories("") {
+	for _, s := range scenarios("") {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			interruptEverywhere(t, s, func(t *testing.T) machine { return machine{Dir: t.TempDir(), Images: nodetest.ImagesDir} })
+			crashAfterEachAct(t, s, func(t *testing.T) machine { return machine{Dir: t.TempDir(), Images: nodetest.ImagesDir} })
 		})
 	}
 }
 
-func TestOperationsSurviveTheirDaemonOnDocker(t *testing.T) {
+func TestOperationsSurviveACrashOnDocker(t *testing.T) {
 	t.Parallel()
 	prefix := nodetest.DockerImages(t)
-	t.Run("stories", func(t *testing.T) {
-		for _, s := range stories(prefix) {
+	t.Run("scenarios", func(t *testing.T) {
+		for _, s := range scenarios(prefix) {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				interruptEverywhere(t, s, func(*testing.T) machine { return machine{Docker: prefix} })
+				crashAfterEachAct(t, s, func(*testing.T) machine { return machine{Docker: prefix} })
 			})
 		}
 	})
 }
 
-// interruptEverywhere tells the story once for each of its acts.
-func interruptEverywhere(t *testing.T, s story, on func(*testing.T) machine) {
-	s.then.Origin.OperationID = "the-operation"
+// crashAfterEachAct runs the scenario once for each of its acts.
+func crashAfterEachAct(t *testing.T, s scenario, on func(*testing.T) machine) {
+	s.operation.Origin.OperationID = "the-operation"
 	acts := 0
-	for kill := int64(1); interrupt(t, s, on(t), kill); kill++ {
+	for crashAfter := int64(1); crash(t, s, on(t), crashAfter); crashAfter++ {
 		acts++
 	}
-	require.GreaterOrEqual(t, acts, 3, "an operation that is not interrupted proves nothing")
+	require.GreaterOrEqual(t, acts, 3, "the operation must be interrupted")
 	t.Logf("killed after each of %d acts", acts)
 }
 
-// interrupt lets a victim die after so many acts, goes on as the next daemon, and
-// looks at what has become of the game. It returns false if the victim survived.
-func interrupt(t *testing.T, s story, on machine, kill int64) bool {
+// crash kills a daemon after a number of acts, continues as the next daemon, and checks
+// the game. It returns false if the operation ended before the crash.
+func crash(t *testing.T, s scenario, on machine, crashAfter int64) bool {
 	t.Helper()
 	client, prefix := etcdtest.Client(t), etcdtest.Prefix(t)
-	o := orders{
+	p := crashPlan{
 		Etcd: client.Endpoints()[0], Prefix: prefix, Identity: uuid.NewString(), Machine: on,
-		Before: s.before, Then: []ports.OperationRequest{s.then}, KillAfter: kill,
+		Setup: s.setup, Operations: []ports.OperationRequest{s.operation}, CrashAfter: crashAfter,
 	}
-	died := runAsVictim(t, o)
+	crashed := runInCrashProcess(t, p)
 
-	var engine closingEngine
-	t.Run(fmt.Sprintf("the daemon after act %d", kill), func(t *testing.T) {
+	var engine closableEngine
+	t.Run(fmt.Sprintf("the daemon after act %d", crashAfter), func(t *testing.T) {
 		next := nodetest.New(t, nodetest.Config{
-			Client: client, Prefix: prefix, Region: "eu", Name: "n1", Identity: o.Identity,
+			Client: client, Prefix: prefix, Region: "eu", Name: "n1", Identity: p.Identity,
 			NewEngine: func(store string) ports.Engine {
 				var err error
 				engine, err = on.open(t.Context(), store)
@@ -144,67 +143,69 @@ func interrupt(t *testing.T, s story, on machine, kill int64) bool {
 				return engine
 			},
 		})
-		goOn(t, s, next)
+		completeAsNextDaemon(t, s, next)
 	})
-	return died
+	return crashed
 }
 
-// goOn is what the next daemon does, and what is to be seen then.
-func goOn(t *testing.T, s story, next *nodetest.Node) {
+// completeAsNextDaemon resumes the operation, and requests it once more as a client does
+// that received no response.
+func completeAsNextDaemon(t *testing.T, s scenario, next *nodetest.Node) {
 	t.Helper()
 	outcome, err := next.Service.Resume(t.Context(), "g")
 	if outcome.OperationID != "" {
-		require.Equal(t, s.fails, err != nil, "the operation that was taken up ended with %v", err)
+		require.Equal(t, s.fails, err != nil, "the resumed operation ended with %v", err)
 	}
-	require.Contains(t, []string{s.done, s.undone}, state(t, next))
-	tidy(t, next)
+	require.Contains(t, []string{s.after, s.before}, gameSummary(t, next))
+	requireConsistent(t, next)
 
-	// Whoever asked and got no answer asks again, and gets what it asked for, once.
-	outcome, err = next.Execute(s.then)
-	require.Equal(t, s.fails, err != nil, "asked again: %v", err)
-	require.Equal(t, s.then.Origin.OperationID, outcome.OperationID)
+	// A retry with the same operation ID returns the outcome of the operation.
+	outcome, err = next.Execute(s.operation)
+	require.Equal(t, s.fails, err != nil, "retry: %v", err)
+	require.Equal(t, s.operation.Origin.OperationID, outcome.OperationID)
 	if s.fails {
-		require.Contains(t, []string{s.done, s.undone}, state(t, next), "asked again")
+		require.Contains(t, []string{s.after, s.before}, gameSummary(t, next), "retry")
 	} else {
-		require.Equal(t, s.done, state(t, next), "asked again")
+		require.Equal(t, s.after, gameSummary(t, next), "retry")
 	}
-	tidy(t, next)
+	requireConsistent(t, next)
 }
 
-// runAsVictim reports whether the victim died of its bomb.
-func runAsVictim(t *testing.T, o orders) bool {
+// runInCrashProcess runs the plan in a process of its own, and reports whether that
+// crashed.
+func runInCrashProcess(t *testing.T, p crashPlan) bool {
 	t.Helper()
-	text, err := json.Marshal(o)
+	text, err := json.Marshal(p)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*nodetest.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this very binary
-	cmd.Env = append(os.Environ(), victimEnv+"="+string(text))
-	cmd.WaitDelay = time.Second // its games keep what they inherited
+	cmd.Env = append(os.Environ(), crashPlanEnv+"="+string(text))
+	cmd.WaitDelay = time.Second // its games keep the inherited pipes open
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
-	if strings.Contains(out.String(), survived) {
+	if strings.Contains(out.String(), completedText) {
 		return false
 	}
 	require.ErrorContains(t, err, "signal: killed", "%s%s", out.String(), errs.String())
 	return true
 }
 
-// state is the status and the image of game g, empty where it has no record.
-func state(t *testing.T, n *nodetest.Node) string {
+// gameSummary returns status and image of game g, empty if it has no record.
+func gameSummary(t *testing.T, n *nodetest.Node) string {
 	t.Helper()
 	found, err := n.Store.Get(t.Context(), "g")
 	if err != nil {
 		require.ErrorIs(t, err, runtime.ErrNotFound)
 		return ""
 	}
-	// What goes before the names of images on Docker does not count.
+	// The prefix of the image names on Docker is left out.
 	return string(found.Status) + " " + path.Base(found.CurrentImageRef)
 }
 
-// tidy holds record, intent, engine and ledger of game g against each other.
-func tidy(t *testing.T, n *nodetest.Node) {
+// requireConsistent compares record, intent, engine and ledger of game g.
+func requireConsistent(t *testing.T, n *nodetest.Node) {
 	t.Helper()
 	intent, err := n.Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
@@ -219,32 +220,32 @@ func tidy(t *testing.T, n *nodetest.Node) {
 				want[found.CurrentContainerID] = container.StateRunning
 			}
 		}
-		legal(t, n)
+		requireValidLedger(t, n)
 	}
 	have := map[string]container.State{}
 	for _, c := range n.Containers("g") {
 		have[c.ID] = c.State
 		if c.State == container.StateCreated {
-			have[c.ID] = container.StateExited // a patch of a stopped game: it has never run
+			have[c.ID] = container.StateExited // the new container of a patch while stopped was never started
 		}
 	}
-	require.Equal(t, want, have, "the record's container, and no other")
+	require.Equal(t, want, have, "only the record's container exists")
 }
 
-// legal walks the ledger of game g.
-func legal(t *testing.T, n *nodetest.Node) {
+// requireValidLedger checks the transitions in the ledger of game g.
+func requireValidLedger(t *testing.T, n *nodetest.Node) {
 	t.Helper()
 	history, err := n.Store.History(t.Context(), "g")
 	require.NoError(t, err)
 	for i := range len(history) - 1 {
-		require.Equal(t, history[i+1].To, history[i].From, "entry %d does not follow from the one before", history[i].Seq)
+		require.Equal(t, history[i+1].To, history[i].From, "entry %d does not continue the previous one", history[i].Seq)
 		require.Equal(t, history[i+1].Seq+1, history[i].Seq)
 	}
 	for _, entry := range history {
 		switch entry.From {
-		case "", entry.To: // the first one, and a record that was put anew
+		case "", entry.To: // the first entry, and an upsert
 		case runtime.StatusRemoved:
-			require.Equal(t, runtime.StatusRunning, entry.To, "entry %d: a fresh record of a game that was removed", entry.Seq)
+			require.Equal(t, runtime.StatusRunning, entry.To, "entry %d: a new record of a removed game", entry.Seq)
 		default:
 			require.NoError(t, runtime.Transition(entry.From, entry.To), "entry %d", entry.Seq)
 		}

@@ -105,8 +105,8 @@ func (e *execution) canRollBack() bool {
 }
 
 // runOnce continues the operation from its stored step to its end. The first attempt
-// continues from the intent that has just been stored; later ones read it again, because
-// the response to an earlier write may have been lost.
+// continues from the intent that has just been stored; later ones reload it, because the
+// response to an earlier write may have been lost.
 func (e *execution) runOnce(ctx context.Context, isFirst bool) (operation.Outcome, error) {
 	if !isFirst {
 		if err := e.reload(ctx); err != nil {

@@ -9,9 +9,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(victimEnv) != "" {
-		if err := runVictim(); err != nil {
-			fmt.Fprintln(os.Stderr, "victim:", err)
+	if os.Getenv(crashPlanEnv) != "" {
+		if err := runCrashProcess(); err != nil {
+			fmt.Fprintln(os.Stderr, "crash process:", err)
 			os.Exit(1)
 		}
 		os.Exit(0)

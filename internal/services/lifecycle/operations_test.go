@@ -17,9 +17,9 @@ import (
 
 func TestLifeOfAGame(t *testing.T) {
 	t.Parallel()
-	r := nodetest.New(t, nodetest.Config{})
-	started := r.MustExecute(nodetest.StartOp("chess/1", nodetest.GameSpec("1.0.0")))
-	record := r.Record("chess/1")
+	n := nodetest.New(t, nodetest.Config{})
+	started := n.MustExecute(nodetest.StartOp("chess/1", nodetest.GameSpec("1.0.0")))
+	record := n.Record("chess/1")
 	require.Equal(t, runtime.StatusRunning, record.Status)
 	require.Equal(t, int64(1), record.Generation)
 	require.Equal(t, "gameserver:1.0.0", record.CurrentImageRef)
@@ -27,123 +27,122 @@ func TestLifeOfAGame(t *testing.T) {
 	require.NoError(t, record.Validate())
 	require.Equal(t, record, *started.Record)
 
-	r.MustExecute(nodetest.Op(operation.KindStop, "chess/1"))
-	require.Equal(t, runtime.StatusStopped, r.Record("chess/1").Status)
-	r.MustExecute(nodetest.Op(operation.KindStop, "chess/1")) // is stopped already
+	n.MustExecute(nodetest.Op(operation.KindStop, "chess/1"))
+	require.Equal(t, runtime.StatusStopped, n.Record("chess/1").Status)
+	n.MustExecute(nodetest.Op(operation.KindStop, "chess/1")) // a stopped game stays stopped
 
-	r.MustExecute(nodetest.Op(operation.KindStart, "chess/1"))
-	resumed := r.Record("chess/1")
+	n.MustExecute(nodetest.Op(operation.KindStart, "chess/1"))
+	resumed := n.Record("chess/1")
 	require.Equal(t, runtime.StatusRunning, resumed.Status)
 	require.Equal(t, record.CurrentContainerID, resumed.CurrentContainerID, "the same container resumes")
 
-	r.MustExecute(nodetest.Op(operation.KindRestart, "chess/1"))
-	require.Equal(t, record.CurrentContainerID, r.Record("chess/1").CurrentContainerID)
+	n.MustExecute(nodetest.Op(operation.KindRestart, "chess/1"))
+	require.Equal(t, record.CurrentContainerID, n.Record("chess/1").CurrentContainerID)
 
-	r.MustExecute(ports.OperationRequest{GameID: "chess/1", Kind: operation.KindPatch, Image: "gameserver:1.0.1"})
-	patched := r.Record("chess/1")
+	n.MustExecute(ports.OperationRequest{GameID: "chess/1", Kind: operation.KindPatch, Image: "gameserver:1.0.1"})
+	patched := n.Record("chess/1")
 	require.Equal(t, "gameserver:1.0.1", patched.CurrentImageRef)
 	require.Equal(t, int64(2), patched.Generation)
 	require.NotEqual(t, record.CurrentContainerID, patched.CurrentContainerID)
-	require.Len(t, r.Containers("chess/1"), 1, "the old container goes")
+	require.Len(t, n.Containers("chess/1"), 1, "the old container is removed")
 
-	_, err := r.Execute(nodetest.Op(operation.KindCleanup, "chess/1"))
+	_, err := n.Execute(nodetest.Op(operation.KindCleanup, "chess/1"))
 	require.ErrorIs(t, err, operation.ErrRefused)
-	r.MustExecute(nodetest.Op(operation.KindStop, "chess/1"))
-	r.MustExecute(nodetest.Op(operation.KindCleanup, "chess/1"))
-	require.Equal(t, runtime.StatusRemoved, r.Record("chess/1").Status)
-	require.Empty(t, r.Containers("chess/1"))
+	n.MustExecute(nodetest.Op(operation.KindStop, "chess/1"))
+	n.MustExecute(nodetest.Op(operation.KindCleanup, "chess/1"))
+	require.Equal(t, runtime.StatusRemoved, n.Record("chess/1").Status)
+	require.Empty(t, n.Containers("chess/1"))
 
-	r.MustExecute(nodetest.Op(operation.KindStart, "chess/1"))
-	again := r.Record("chess/1")
-	require.Equal(t, runtime.StatusRunning, again.Status)
-	require.Equal(t, int64(3), again.Generation, "a removed game comes back as the next generation")
-	require.Equal(t, "gameserver:1.0.1", again.CurrentImageRef, "as what it ran before")
+	n.MustExecute(nodetest.Op(operation.KindStart, "chess/1"))
+	restarted := n.Record("chess/1")
+	require.Equal(t, runtime.StatusRunning, restarted.Status)
+	require.Equal(t, int64(3), restarted.Generation, "the generation increases")
+	require.Equal(t, "gameserver:1.0.1", restarted.CurrentImageRef, "the image of the last run")
 }
 
-func TestStartThatFailsLeavesNothing(t *testing.T) {
+func TestFailedStartIsRolledBack(t *testing.T) {
 	t.Parallel()
-	r := nodetest.New(t, nodetest.Config{})
-	outcome, err := r.Execute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0", "--exit-at-start", "3")))
+	n := nodetest.New(t, nodetest.Config{})
+	outcome, err := n.Execute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0", "--exit-at-start", "3")))
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.ErrorContains(t, err, "exited with code 3")
 	require.Equal(t, operation.FailureStart, outcome.Failure.Code)
-	require.Empty(t, r.Containers("g"))
-	require.Equal(t, runtime.StatusRemoved, r.Record("g").Status)
+	require.Empty(t, n.Containers("g"))
+	require.Equal(t, runtime.StatusRemoved, n.Record("g").Status)
 
-	_, err = r.Execute(nodetest.StartOp("h", nodetest.GameSpec("9.9.9")))
+	_, err = n.Execute(nodetest.StartOp("h", nodetest.GameSpec("9.9.9")))
 	require.ErrorIs(t, err, container.ErrNoImage)
-	_, err = r.Store.Get(t.Context(), "h")
+	_, err = n.Store.Get(t.Context(), "h")
 	require.ErrorIs(t, err, runtime.ErrNotFound, "no record was ever written")
 }
 
-// shaky is an engine that fails to start a container once, and after that to list once.
-type shaky struct {
+// flakyEngine fails the next Start once, and then the next List once.
+type flakyEngine struct {
 	ports.Engine
-	start, list atomic.Bool
+	failStart, failList atomic.Bool
 }
 
-func (e *shaky) Start(ctx context.Context, id string) error {
-	if e.start.CompareAndSwap(true, false) {
-		e.list.Store(true)
+func (e *flakyEngine) Start(ctx context.Context, id string) error {
+	if e.failStart.CompareAndSwap(true, false) {
+		e.failList.Store(true)
 		return operation.ErrStartFailed
 	}
 	return e.Engine.Start(ctx, id)
 }
 
-func (e *shaky) List(ctx context.Context, gameID string) ([]container.Container, error) {
-	if e.list.CompareAndSwap(true, false) {
+func (e *flakyEngine) List(ctx context.Context, gameID string) ([]container.Container, error) {
+	if e.failList.CompareAndSwap(true, false) {
 		return nil, container.ErrEngineUnavailable
 	}
 	return e.Engine.List(ctx, gameID)
 }
 
-// A roll back that the engine does not answer at first brings the game back all the same.
-func TestRollBackIsTriedAgain(t *testing.T) {
+// A rollback is retried when the engine is unavailable.
+func TestRollbackIsRetried(t *testing.T) {
 	t.Parallel()
-	engine := &shaky{}
-	r := nodetest.New(t, nodetest.Config{WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
-	r.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
-	engine.start.Store(true)
-	_, err := r.Execute(nodetest.Op(operation.KindRestart, "g"))
+	engine := &flakyEngine{}
+	n := nodetest.New(t, nodetest.Config{WrapEngine: func(base ports.Engine) ports.Engine { engine.Engine = base; return engine }})
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
+	engine.failStart.Store(true)
+	_, err := n.Execute(nodetest.Op(operation.KindRestart, "g"))
 	require.ErrorIs(t, err, operation.ErrStartFailed)
-	require.False(t, engine.list.Load())
-	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
-	require.Equal(t, container.StateRunning, r.Containers("g")[0].State)
+	require.False(t, engine.failList.Load())
+	require.Equal(t, runtime.StatusRunning, n.Record("g").Status)
+	require.Equal(t, container.StateRunning, n.Containers("g")[0].State)
 }
 
-// A container that somebody started behind the record's back is stopped and restarted
-// like any other.
-func TestContainerThatRunsAgainstItsRecord(t *testing.T) {
+// A container that was started by hand while its record is stopped can be stopped and
+// restarted.
+func TestRunningContainerOfAStoppedRecord(t *testing.T) {
 	t.Parallel()
-	r := nodetest.New(t, nodetest.Config{})
-	r.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
-	containerID := r.Record("g").CurrentContainerID
-	r.MustExecute(nodetest.Op(operation.KindStop, "g"))
+	n := nodetest.New(t, nodetest.Config{})
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
+	containerID := n.Record("g").CurrentContainerID
+	n.MustExecute(nodetest.Op(operation.KindStop, "g"))
 
-	require.NoError(t, r.Engine.Start(t.Context(), containerID))
-	r.MustExecute(nodetest.Op(operation.KindStop, "g"))
-	require.Equal(t, container.StateExited, r.Containers("g")[0].State)
+	require.NoError(t, n.Engine.Start(t.Context(), containerID))
+	n.MustExecute(nodetest.Op(operation.KindStop, "g"))
+	require.Equal(t, container.StateExited, n.Containers("g")[0].State)
 
-	require.NoError(t, r.Engine.Start(t.Context(), containerID))
-	before := r.Containers("g")[0].StartedAt
-	r.MustExecute(nodetest.Op(operation.KindRestart, "g"))
-	require.True(t, r.Containers("g")[0].StartedAt.After(*before), "it has been started anew")
-	require.Equal(t, runtime.StatusRunning, r.Record("g").Status)
+	require.NoError(t, n.Engine.Start(t.Context(), containerID))
+	before := n.Containers("g")[0].StartedAt
+	n.MustExecute(nodetest.Op(operation.KindRestart, "g"))
+	require.True(t, n.Containers("g")[0].StartedAt.After(*before), "it has been restarted")
+	require.Equal(t, runtime.StatusRunning, n.Record("g").Status)
 }
 
-// moving is an engine that publishes a game at another port each time it starts, as
-// Docker does.
-type moving struct {
+// movingEngine assigns another endpoint at each start, as Docker does.
+type movingEngine struct {
 	ports.Engine
 	starts atomic.Int64
 }
 
-func (e *moving) Start(ctx context.Context, id string) error {
+func (e *movingEngine) Start(ctx context.Context, id string) error {
 	e.starts.Add(1)
 	return e.Engine.Start(ctx, id)
 }
 
-func (e *moving) Inspect(ctx context.Context, id string) (container.Container, error) {
+func (e *movingEngine) Inspect(ctx context.Context, id string) (container.Container, error) {
 	c, err := e.Engine.Inspect(ctx, id)
 	if c.Endpoint != "" {
 		c.Endpoint = fmt.Sprintf("http://192.0.2.1:%d", e.starts.Load())
@@ -151,19 +150,19 @@ func (e *moving) Inspect(ctx context.Context, id string) (container.Container, e
 	return c, err
 }
 
-// No record of a running game names where it was reached before, not for a moment.
-func TestEndpointMovesWithTheStatus(t *testing.T) {
+// No running record names an old endpoint, not even briefly.
+func TestEndpointChangesWithTheStatus(t *testing.T) {
 	t.Parallel()
-	engine := &moving{}
-	r := nodetest.New(t, nodetest.Config{WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine }})
+	engine := &movingEngine{}
+	n := nodetest.New(t, nodetest.Config{WrapEngine: func(base ports.Engine) ports.Engine { engine.Engine = base; return engine }})
 	spec := nodetest.GameSpec("1.0.0")
 	spec.HealthPath = operation.NoHealthCheck
-	r.MustExecute(nodetest.StartOp("g", spec))
+	n.MustExecute(nodetest.StartOp("g", spec))
 	for range 2 {
-		r.MustExecute(nodetest.Op(operation.KindRestart, "g"))
-		require.Equal(t, fmt.Sprintf("http://192.0.2.1:%d", engine.starts.Load()), r.Record("g").EngineEndpoint)
+		n.MustExecute(nodetest.Op(operation.KindRestart, "g"))
+		require.Equal(t, fmt.Sprintf("http://192.0.2.1:%d", engine.starts.Load()), n.Record("g").EngineEndpoint)
 	}
-	history, err := r.Store.History(t.Context(), "g")
+	history, err := n.Store.History(t.Context(), "g")
 	require.NoError(t, err)
 	require.Len(t, history, 5, "the start, and a stop and a start for each restart: %+v", history)
 }

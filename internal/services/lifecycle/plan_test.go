@@ -12,7 +12,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-func planned(status runtime.Status, container container.State) gameState {
+func stateOf(status runtime.Status, container container.State) gameState {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	record := &runtime.RuntimeRecord{
 		GameID: "g", Status: status, CurrentContainerID: "c", CurrentImageRef: "a:1.2.3", Generation: 4, CreatedAt: at, LastOpAt: at,
@@ -22,59 +22,59 @@ func planned(status runtime.Status, container container.State) gameState {
 
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	nobody := gameState{}
-	running, stopped, removed := planned(runtime.StatusRunning, container.StateRunning), planned(runtime.StatusStopped, container.StateExited), planned(runtime.StatusRemoved, "")
+	unknown := gameState{}
+	running, stopped, removed := stateOf(runtime.StatusRunning, container.StateRunning), stateOf(runtime.StatusStopped, container.StateExited), stateOf(runtime.StatusRemoved, "")
 	removed.record.CurrentContainerID = ""
 	spec := func(image string) *operation.Spec { return &operation.Spec{Image: image} }
 	tests := []struct {
 		name       string
 		request    ports.OperationRequest
-		now        gameState
+		state      gameState
 		image      string
 		generation int64 // of the container that is made, 0 for none
-		refusal    error
+		wantErr    error
 	}{
-		{"start of nobody", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("a:1")}, nobody, "a:1", 1, nil},
-		{"start of nobody without image", ports.OperationRequest{Kind: operation.KindStart}, nobody, "", 0, runtime.ErrInvalid},
-		{"start again", ports.OperationRequest{Kind: operation.KindStart}, stopped, "a:1.2.3", 0, nil},
-		{"start again, the same", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("a:1.2.3")}, stopped, "a:1.2.3", 0, nil},
-		{"start as something else", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("b:1")}, stopped, "b:1", 5, nil},
+		{"start of an unknown game", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("a:1")}, unknown, "a:1", 1, nil},
+		{"start of an unknown game without image", ports.OperationRequest{Kind: operation.KindStart}, unknown, "", 0, runtime.ErrInvalid},
+		{"start of a stopped game", ports.OperationRequest{Kind: operation.KindStart}, stopped, "a:1.2.3", 0, nil},
+		{"start of a stopped game with the same spec", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("a:1.2.3")}, stopped, "a:1.2.3", 0, nil},
+		{"start with another image", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("b:1")}, stopped, "b:1", 5, nil},
 		{"start with other arguments", ports.OperationRequest{Kind: operation.KindStart, Spec: &operation.Spec{Args: []string{"x"}}}, stopped, "a:1.2.3", 5, nil},
 		{"start with another crash policy", ports.OperationRequest{Kind: operation.KindStart, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, stopped, "a:1.2.3", 0, nil},
-		{"start whose container is gone", ports.OperationRequest{Kind: operation.KindStart}, planned(runtime.StatusStopped, ""), "a:1.2.3", 5, nil},
+		{"start with a missing container", ports.OperationRequest{Kind: operation.KindStart}, stateOf(runtime.StatusStopped, ""), "a:1.2.3", 5, nil},
 		{"start of a removed game", ports.OperationRequest{Kind: operation.KindStart}, removed, "a:1.2.3", 5, nil},
 		{"start of a running game", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("a:1.2.3")}, running, "a:1.2.3", 0, nil},
-		{"start of a running game as something else", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("b:1")}, running, "", 0, operation.ErrRefused},
+		{"start of a running game with another image", ports.OperationRequest{Kind: operation.KindStart, Spec: spec("b:1")}, running, "", 0, operation.ErrRefused},
 		{"start of a running game with another policy", ports.OperationRequest{Kind: operation.KindStart, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, running, "", 0, operation.ErrRefused},
-		{"start of a game that is said to run and is gone", ports.OperationRequest{Kind: operation.KindStart}, planned(runtime.StatusRunning, ""), "a:1.2.3", 5, nil},
-		{"cleanup of a game that is said to be stopped and runs", ports.OperationRequest{Kind: operation.KindCleanup}, planned(runtime.StatusStopped, container.StateRunning), "", 0, operation.ErrRefused},
-		{"stop of nobody", ports.OperationRequest{Kind: operation.KindStop}, nobody, "", 0, runtime.ErrNotFound},
+		{"start of a running record with a missing container", ports.OperationRequest{Kind: operation.KindStart}, stateOf(runtime.StatusRunning, ""), "a:1.2.3", 5, nil},
+		{"cleanup of a stopped record with a running container", ports.OperationRequest{Kind: operation.KindCleanup}, stateOf(runtime.StatusStopped, container.StateRunning), "", 0, operation.ErrRefused},
+		{"stop of an unknown game", ports.OperationRequest{Kind: operation.KindStop}, unknown, "", 0, runtime.ErrNotFound},
 		{"stop", ports.OperationRequest{Kind: operation.KindStop}, running, "a:1.2.3", 0, nil},
 		{"stop of a stopped game", ports.OperationRequest{Kind: operation.KindStop}, stopped, "a:1.2.3", 0, nil},
 		{"stop of a removed game", ports.OperationRequest{Kind: operation.KindStop}, removed, "", 0, operation.ErrRefused},
-		{"restart of nobody", ports.OperationRequest{Kind: operation.KindRestart}, nobody, "", 0, runtime.ErrNotFound},
+		{"restart of an unknown game", ports.OperationRequest{Kind: operation.KindRestart}, unknown, "", 0, runtime.ErrNotFound},
 		{"restart of a removed game", ports.OperationRequest{Kind: operation.KindRestart}, removed, "", 0, operation.ErrRefused},
-		{"cleanup of nobody", ports.OperationRequest{Kind: operation.KindCleanup}, nobody, "", 0, runtime.ErrNotFound},
+		{"cleanup of an unknown game", ports.OperationRequest{Kind: operation.KindCleanup}, unknown, "", 0, runtime.ErrNotFound},
 		{"cleanup of a running game", ports.OperationRequest{Kind: operation.KindCleanup}, running, "", 0, operation.ErrRefused},
 		{"cleanup", ports.OperationRequest{Kind: operation.KindCleanup}, stopped, "a:1.2.3", 0, nil},
-		{"cleanup again", ports.OperationRequest{Kind: operation.KindCleanup}, removed, "a:1.2.3", 0, nil},
-		{"patch of nobody", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, nobody, "", 0, runtime.ErrNotFound},
+		{"cleanup of a removed game", ports.OperationRequest{Kind: operation.KindCleanup}, removed, "a:1.2.3", 0, nil},
+		{"patch of an unknown game", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, unknown, "", 0, runtime.ErrNotFound},
 		{"patch without image", ports.OperationRequest{Kind: operation.KindPatch}, running, "", 0, runtime.ErrInvalid},
 		{"patch", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, running, "a:1.2.4", 5, nil},
-		{"patch to the same", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.3"}, running, "a:1.2.3", 0, nil},
+		{"patch to the same image", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.3"}, running, "a:1.2.3", 0, nil},
 		{"patch to another minor", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.3.0"}, running, "", 0, operation.ErrRefused},
 		{"patch to another major", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:2.2.3"}, running, "", 0, operation.ErrRefused},
 		{"patch to another major by force", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:2.2.3", Force: true}, running, "a:2.2.3", 5, nil},
 		{"patch to another image", ports.OperationRequest{Kind: operation.KindPatch, Image: "b:1.2.4"}, running, "", 0, operation.ErrRefused},
-		{"patch to what has no version", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:latest"}, running, "", 0, operation.ErrRefused},
+		{"patch to an image without a version", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:latest"}, running, "", 0, operation.ErrRefused},
 		{"patch of a removed game", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, removed, "", 0, operation.ErrRefused},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			op, err := plan(tt.request, tt.now)
-			if tt.refusal != nil {
-				require.ErrorIs(t, err, tt.refusal)
+			op, err := plan(tt.request, tt.state)
+			if tt.wantErr != nil {
+				require.ErrorIs(t, err, tt.wantErr)
 				return
 			}
 			require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestCompatible(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		from, to string
-		fine     bool
+		want     bool
 	}{
 		{"a:1.2.3", "a:1.2.9", true},
 		{"a:v1.2.3", "a:1.2.4", true},
@@ -100,11 +100,11 @@ func TestCompatible(t *testing.T) {
 		{"", "a:1", false},
 	} {
 		err := checkCompatible(tt.from, tt.to)
-		require.Equal(t, tt.fine, err == nil, "%s to %s: %v", tt.from, tt.to, err)
+		require.Equal(t, tt.want, err == nil, "%s to %s: %v", tt.from, tt.to, err)
 	}
 }
 
-func TestContainerNamesTellGamesApart(t *testing.T) {
+func TestContainerNamesAreUnique(t *testing.T) {
 	t.Parallel()
 	require.Regexp(t, `^rtm-a-b-[0-9a-f]{12}-g3$`, containerName("store", "a/b", 3))
 	require.NotEqual(t, containerName("store", "a/b", 3), containerName("store", "a-b", 3), "the same slug")

@@ -21,7 +21,7 @@ const reconcileActor = "reconcile"
 
 // Remediate carries out the action of the finding. It returns when that is done: for a
 // restart and an interrupted operation, when the operation has ended. The actor is the
-// user who applied the finding, for the ledger; empty means reconcileActor.
+// user that applied the finding, for the ledger; empty means reconcileActor.
 //
 // It returns a *runtime.ConflictError on the revision, and changes nothing, if record or
 // intent have changed since the finding was observed; operation.ErrBusy if an operation

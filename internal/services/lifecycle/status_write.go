@@ -54,16 +54,16 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 		return e.foreignRecordError(base)
 	}
 	origin := ports.Origin{OperationID: e.op().ID + string(suffix), Actor: e.op().Actor, Reason: reason}
-	var written runtime.VersionedRecord
+	var stored runtime.VersionedRecord
 	if base.record != nil && isPlainTransition(*base.record, to, c) {
-		written, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
+		stored, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
 			},
 			Origin: origin, Fence: &e.fence,
 		})
 	} else {
-		written, err = e.put(ctx, e.newRecord(base.record, to, c), base.revision, origin)
+		stored, err = e.put(ctx, e.newRecord(base.record, to, c), base.revision, origin)
 	}
 	if errors.Is(err, runtime.ErrFenced) {
 		return fmt.Errorf("%w: %w", errSuperseded, err)
@@ -71,8 +71,8 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	if err != nil {
 		return err
 	}
-	e.setLastWrite(written)
-	if !matches(&written.Record, to, c.ID) {
+	e.setLastWrite(stored)
+	if !matches(&stored.Record, to, c.ID) {
 		return e.writeUnderNewID(ctx, to, c, origin)
 	}
 	return nil
@@ -97,9 +97,9 @@ func (e *execution) put(ctx context.Context, record runtime.RuntimeRecord, ifRev
 	return e.service.deps.Records.Put(ctx, ports.PutInput{Record: record, IfRevision: &ifRevision, Origin: origin, Fence: &e.fence})
 }
 
-func (e *execution) setLastWrite(written runtime.VersionedRecord) {
-	e.lastWrite = written
-	e.base = &recordState{&written.Record, written.Revision}
+func (e *execution) setLastWrite(stored runtime.VersionedRecord) {
+	e.lastWrite = stored
+	e.base = &recordState{&stored.Record, stored.Revision}
 }
 
 // isPlainTransition reports whether only the status has to change. An engine may assign
@@ -118,9 +118,9 @@ func (e *execution) writeUnderNewID(ctx context.Context, to runtime.Status, c co
 		return e.foreignRecordError(current)
 	}
 	origin.OperationID = fmt.Sprintf("%s/%d", origin.OperationID, current.revision)
-	written, err := e.put(ctx, e.newRecord(current.record, to, c), current.revision, origin)
+	stored, err := e.put(ctx, e.newRecord(current.record, to, c), current.revision, origin)
 	if err == nil {
-		e.setLastWrite(written)
+		e.setLastWrite(stored)
 	}
 	return err
 }
@@ -188,7 +188,7 @@ func (e *execution) updateEndpoint(ctx context.Context, c container.Container) e
 	}
 	record = record.Clone()
 	record.EngineEndpoint = c.Endpoint
-	written, err := e.put(ctx, record, e.lastWrite.Revision, ports.Origin{
+	stored, err := e.put(ctx, record, e.lastWrite.Revision, ports.Origin{
 		OperationID: e.op().ID + string(endpointWrite), Actor: e.op().Actor, Reason: "the endpoint is " + c.Endpoint,
 	})
 	switch {
@@ -198,6 +198,6 @@ func (e *execution) updateEndpoint(ctx context.Context, c container.Container) e
 	case err != nil:
 		return fmt.Errorf("write the endpoint: %w", asSuperseded(err))
 	}
-	e.setLastWrite(written)
+	e.setLastWrite(stored)
 	return nil
 }

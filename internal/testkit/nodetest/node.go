@@ -2,7 +2,6 @@ package nodetest
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +66,7 @@ type Node struct {
 	Registry    *etcdmembers.Registry
 	Service     *lifecycle.Service
 	Health      *health.Worker
+	Queue       *reconcile.Queue // of Reconcile
 	Reconcile   *reconcile.Worker
 	Failover    *failover.Worker
 	events      *events.Worker
@@ -133,19 +133,20 @@ func (n *Node) openServices() {
 	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
-	discard := slog.New(slog.DiscardHandler)
-	n.Health = health.New(n.Store, n.Store, prober, health.Config{
-		Region: n.Config.Region, Node: n.Config.Name, Interval: 100 * time.Millisecond, Logger: discard,
-		Notice: func(gameID string) { n.Reconcile.Enqueue(gameID) },
-	})
+	queue := reconcile.NewQueue(n.Config.Clock)
+	n.Health = health.New(
+		health.Dependencies{Records: n.Store, Intents: n.Store, Prober: prober, Queue: queue},
+		health.Config{Region: n.Config.Region, Node: n.Config.Name, Interval: 100 * time.Millisecond},
+	)
 	cfg := n.Config.Reconcile
 	cfg.Region, cfg.Node, cfg.Clock = n.Config.Region, n.Config.Name, n.Config.Clock
+	n.Queue = queue
 	n.Reconcile, err = reconcile.New(reconcile.Dependencies{
-		Records: n.Store, Intents: n.Store, Engine: n.Engine, Remediator: n.Service, Unhealthy: n.Health.Unhealthy,
+		Records: n.Store, Intents: n.Store, Engine: n.Engine, Remediator: n.Service, Queue: queue, Health: n.Health,
 	}, cfg)
 	require.NoError(n.t, err)
 	n.t.Cleanup(n.Reconcile.Close)
-	n.events = events.New(n.Engine, n.Reconcile, discard)
+	n.events = events.New(events.Dependencies{Engine: n.Engine, Queue: queue}, events.Config{})
 	election := ports.Election(n.Member)
 	if n.Config.WrapElection != nil {
 		election = n.Config.WrapElection(election)
@@ -153,7 +154,7 @@ func (n *Node) openServices() {
 	n.Failover = failover.New(failover.Dependencies{
 		Records: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
 	}, failover.Config{
-		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock, Logger: discard,
+		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock,
 	})
 }
 

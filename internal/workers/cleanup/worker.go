@@ -1,7 +1,9 @@
-// Package cleanup removes the containers of games that have been stopped for long.
+// Package cleanup removes the containers of games that have been stopped for a
+// configured time.
 package cleanup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,46 +15,53 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Config tunes a Worker. Region and Node are required.
+// Dependencies are the parts that a Worker uses. All are required.
+type Dependencies struct {
+	Records  ports.RuntimeReader
+	Executor ports.Executor
+}
+
+// Config configures a Worker. Region, Node and After are required.
 type Config struct {
 	Region, Node string
-	// After is how long a game has to be stopped. It must be more than nothing.
+	// After is how long a game must be stopped before its container is removed. It must
+	// be positive.
 	After time.Duration
 	// Interval is the time between two passes. Default: a tenth of After, from 1 s to 1 min.
 	Interval time.Duration
-	// Clock measures by how much time passes; only differences of its readings count.
-	// Default time.Now.
-	Clock  func() time.Time
+	// Clock measures elapsed time; only differences of its times count. Default time.Now.
+	Clock func() time.Time
+	// Logger receives a line per failed pass; nil discards them.
 	Logger *slog.Logger
 }
 
 // Worker is the cleanup worker of one node.
 //
-// How long a game has been stopped it measures itself, from when it first saw the
-// record stopped at that revision: whatever the clocks of others say, none is
-// cleaned up early. A daemon that begins anew begins to count anew.
+// It measures itself how long a game has been stopped, from its first observation of the
+// stopped record at one revision. So no game is cleaned up early, whatever the clocks of
+// other nodes. A restarted daemon starts to measure from zero.
 type Worker struct {
-	records  ports.RuntimeReader
-	operator ports.Executor
-	cfg      Config
-	since    map[string]sighting // by game; only Pass touches it
+	deps         Dependencies
+	cfg          Config
+	stoppedSince map[string]observation // by game; only Pass uses it
 }
 
-// sighting is since when a record has been stopped at a revision.
-type sighting struct {
+// observation is when a stopped record was first observed at a revision.
+type observation struct {
 	revision int64
 	at       time.Time
 }
 
-// New returns a worker, which does nothing before Run or Pass is called.
-func New(records ports.RuntimeReader, operator ports.Executor, cfg Config) *Worker {
-	if cfg.Interval == 0 {
-		cfg.Interval = min(max(cfg.After/10, time.Second), time.Minute)
-	}
+// New returns a worker, which does nothing before Run or Pass.
+func New(deps Dependencies, cfg Config) *Worker {
+	cfg.Interval = cmp.Or(cfg.Interval, min(max(cfg.After/10, time.Second), time.Minute))
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Worker{records: records, operator: operator, cfg: cfg, since: map[string]sighting{}}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Worker{deps: deps, cfg: cfg, stoppedSince: map[string]observation{}}
 }
 
 // Run makes passes until ctx ends, and then returns nil.
@@ -71,25 +80,25 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 }
 
-// Pass cleans up what has been stopped for long enough, and returns how many that
-// were. It is not for concurrent use.
+// Pass cleans up the games that have been stopped for long enough, and returns their
+// number. It must not run concurrently.
 func (w *Worker) Pass(ctx context.Context) (int, error) {
-	stopped, err := w.stopped(ctx)
+	stopped, err := w.listStopped(ctx)
 	if err != nil {
 		return 0, err
 	}
 	now := w.cfg.Clock()
-	seen := make(map[string]sighting, len(stopped))
+	observed := make(map[string]observation, len(stopped))
 	cleaned := 0
 	var faults []error
 	for _, found := range stopped {
 		gameID := found.Record.GameID
-		s, known := w.since[gameID]
-		if !known || s.revision != found.Revision {
-			s = sighting{revision: found.Revision, at: now}
+		since, ok := w.stoppedSince[gameID]
+		if !ok || since.revision != found.Revision {
+			since = observation{revision: found.Revision, at: now}
 		}
-		seen[gameID] = s
-		if now.Sub(s.at) < w.cfg.After {
+		observed[gameID] = since
+		if now.Sub(since.at) < w.cfg.After {
 			continue
 		}
 		err := w.cleanUp(ctx, found)
@@ -97,46 +106,42 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 		case err == nil:
 			cleaned++
 		case errors.Is(err, operation.ErrRefused), errors.Is(err, operation.ErrBusy), errors.Is(err, runtime.ErrNotFound):
-			// Something happens to the game: it is not for cleanup any more.
+			// The game is being changed; it is not a candidate any more.
 		default:
 			faults = append(faults, fmt.Errorf("clean up %q: %w", gameID, err))
 		}
 	}
-	w.since = seen
+	w.stoppedSince = observed
 	return cleaned, errors.Join(faults...)
 }
 
-// cleanUp asks for one game's cleanup, if its record still stands where it was seen:
-// the list is old by the time that its last game has its turn.
-func (w *Worker) cleanUp(ctx context.Context, seen runtime.VersionedRecord) error {
-	gameID := seen.Record.GameID
-	now, err := w.records.GetVersioned(ctx, gameID)
+// cleanUp requests the cleanup of one game, if its record still has the revision that the
+// list returned: earlier cleanups of the same pass may have taken long.
+func (w *Worker) cleanUp(ctx context.Context, listed runtime.VersionedRecord) error {
+	gameID := listed.Record.GameID
+	current, err := w.deps.Records.GetVersioned(ctx, gameID)
 	if err != nil {
 		return err
 	}
-	if now.Revision != seen.Revision {
+	if current.Revision != listed.Revision {
 		return operation.ErrBusy
 	}
-	_, err = w.operator.Execute(ctx, ports.OperationRequest{
+	_, err = w.deps.Executor.Execute(ctx, ports.OperationRequest{
 		GameID: gameID, Kind: operation.KindCleanup,
 		Origin: ports.Origin{Actor: "cleanup", Reason: fmt.Sprintf("stopped for %s", w.cfg.After)},
 	}, nil)
 	return err
 }
 
-// stopped returns the stopped records of this node.
-func (w *Worker) stopped(ctx context.Context) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{Status: runtime.StatusStopped, Region: w.cfg.Region, Node: w.cfg.Node, Limit: 1000}
+// listStopped returns the stopped records of this node.
+func (w *Worker) listStopped(ctx context.Context) ([]runtime.VersionedRecord, error) {
+	query := ports.PageQuery{Status: runtime.StatusStopped, Region: w.cfg.Region, Node: w.cfg.Node}
 	var stopped []runtime.VersionedRecord
-	for {
-		page, err := w.records.ListPage(ctx, query)
+	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("list the stopped games of this node: %w", err)
 		}
 		stopped = append(stopped, page.Records...)
-		if page.Next == "" {
-			return stopped, nil
-		}
-		query.Revision, query.After = page.Revision, page.Next
 	}
+	return stopped, nil
 }

@@ -2,7 +2,6 @@ package cleanup_test
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -22,215 +21,217 @@ func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
 
 const after = time.Hour
 
-// operator writes down what it was asked for, and answers as it is told to.
-type operator struct {
-	asked []ports.OperationRequest
-	err   error
-	// meanwhile, when not nil, happens before each answer.
-	meanwhile func()
+// executor records its requests and returns err.
+type executor struct {
+	requests []ports.OperationRequest
+	err      error
+	// onExecute, when not nil, is called before each result.
+	onExecute func()
 }
 
-func (o *operator) Execute(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
-	o.asked = append(o.asked, request)
-	if o.meanwhile != nil {
-		o.meanwhile()
+func (e *executor) Execute(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
+	e.requests = append(e.requests, request)
+	if e.onExecute != nil {
+		e.onExecute()
 	}
-	return operation.Outcome{}, o.err
+	return operation.Outcome{}, e.err
 }
 
-func (o *operator) games() []string {
+func (e *executor) games() []string {
 	games := []string{}
-	for _, request := range o.asked {
+	for _, request := range e.requests {
 		games = append(games, request.GameID)
 	}
 	return games
 }
 
-// bench is a worker on a store in memory, whose clock is set by hand.
-type bench struct {
+// fixture is a worker on a store in memory, with a fake clock.
+type fixture struct {
 	*cleanup.Worker
 	t        *testing.T
 	store    *memstore.Store
-	operator *operator
+	executor *executor
 	now      time.Time
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &bench{t: t, store: memstore.New(), operator: &operator{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	b.restart()
-	return b
+	f := &fixture{t: t, store: memstore.New(), executor: &executor{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	f.restart()
+	return f
 }
 
-// restart is what a new daemon does.
-func (b *bench) restart() {
-	b.Worker = cleanup.New(b.store, b.operator, cleanup.Config{
-		Region: "eu", Node: "n1", After: after, Clock: func() time.Time { return b.now }, Logger: slog.New(slog.DiscardHandler),
-	})
+// restart replaces the worker, as a new daemon does.
+func (f *fixture) restart() {
+	f.Worker = cleanup.New(
+		cleanup.Dependencies{Records: f.store, Executor: f.executor},
+		cleanup.Config{Region: "eu", Node: "n1", After: after, Clock: func() time.Time { return f.now }},
+	)
 }
 
-// later makes a pass when some time has gone by, and returns how many it cleaned up.
-func (b *bench) later(d time.Duration) int {
-	b.t.Helper()
-	b.now = b.now.Add(d)
-	cleaned, err := b.Pass(b.t.Context())
-	require.NoError(b.t, err)
+// passAfter moves the clock and makes a pass. It returns the number of cleaned games.
+func (f *fixture) passAfter(d time.Duration) int {
+	f.t.Helper()
+	f.now = f.now.Add(d)
+	cleaned, err := f.Pass(f.t.Context())
+	require.NoError(f.t, err)
 	return cleaned
 }
 
-// put writes a game's record; stoppedAt is zero for one that runs.
-func (b *bench) put(gameID, node string, stoppedAt time.Time) {
-	b.t.Helper()
-	began := b.now.Add(-24 * time.Hour)
+// put writes the record of a game; a zero stoppedAt means that it is running.
+func (f *fixture) put(gameID, node string, stoppedAt time.Time) {
+	f.t.Helper()
+	startedAt := f.now.Add(-24 * time.Hour)
 	record := runtime.RuntimeRecord{
 		GameID: gameID, Status: runtime.StatusRunning, Region: "eu", Node: node, CurrentContainerID: "c",
-		CreatedAt: began, LastOpAt: began, StartedAt: &began,
+		CreatedAt: startedAt, LastOpAt: startedAt, StartedAt: &startedAt,
 	}
 	if !stoppedAt.IsZero() {
 		record.Status, record.StoppedAt = runtime.StatusStopped, &stoppedAt
 	}
-	require.NoError(b.t, record.Validate())
-	require.NoError(b.t, b.store.Upsert(b.t.Context(), record))
+	require.NoError(f.t, record.Validate())
+	require.NoError(f.t, f.store.Upsert(f.t.Context(), record))
 }
 
-func TestGameThatIsStoppedForLongIsCleanedUp(t *testing.T) {
+func TestGameIsCleanedUpAfterTheConfiguredTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("g", "n1", b.now)
-	require.Zero(t, b.later(0))
-	require.Zero(t, b.later(after-time.Nanosecond))
-	require.Equal(t, 1, b.later(time.Nanosecond))
-	require.Len(t, b.operator.asked, 1)
-	request := b.operator.asked[0]
+	f := newFixture(t)
+	f.put("g", "n1", f.now)
+	require.Zero(t, f.passAfter(0))
+	require.Zero(t, f.passAfter(after-time.Nanosecond))
+	require.Equal(t, 1, f.passAfter(time.Nanosecond))
+	require.Len(t, f.executor.requests, 1)
+	request := f.executor.requests[0]
 	require.Equal(t, "g", request.GameID)
 	require.Equal(t, operation.KindCleanup, request.Kind)
 	require.Equal(t, "cleanup", request.Origin.Actor)
 	require.Equal(t, "stopped for 1h0m0s", request.Origin.Reason)
 }
 
-// Whatever the record's own stamp says, by whoever's clock.
-func TestStampsOfOtherClocksDoNotCount(t *testing.T) {
+// The time in the record may come from another clock.
+func TestStoppedAtOfTheRecordDoesNotCount(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	for gameID, off := range map[string]time.Duration{
+	f := newFixture(t)
+	for gameID, offset := range map[string]time.Duration{
 		"past": -1000 * time.Hour, "behind": -after - 10*time.Minute, "ahead": 10 * time.Minute, "future": 1000 * time.Hour,
 	} {
-		b.put(gameID, "n1", b.now.Add(off))
+		f.put(gameID, "n1", f.now.Add(offset))
 	}
-	require.Zero(t, b.later(0))
-	require.Zero(t, b.later(after-time.Second))
-	require.Equal(t, 4, b.later(time.Second))
+	require.Zero(t, f.passAfter(0))
+	require.Zero(t, f.passAfter(after-time.Second))
+	require.Equal(t, 4, f.passAfter(time.Second))
 }
 
 func TestOnlyStoppedGamesOfThisNode(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("runs", "n1", time.Time{})
-	b.put("another's", "n2", b.now)
-	b.put("mine", "n1", b.now)
-	b.later(0)
-	b.later(2 * after)
-	require.Equal(t, []string{"mine"}, b.operator.games())
+	f := newFixture(t)
+	f.put("running", "n1", time.Time{})
+	f.put("on n2", "n2", f.now)
+	f.put("on n1", "n1", f.now)
+	f.passAfter(0)
+	f.passAfter(2 * after)
+	require.Equal(t, []string{"on n1"}, f.executor.games())
 }
 
-func TestRestartInBetweenCountsAnew(t *testing.T) {
+func TestRestartOfTheGameResetsTheTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("g", "n1", b.now)
-	b.later(0)
-	b.later(after - time.Minute)
-	b.put("g", "n1", time.Time{}) // and no pass sees it run
-	b.put("g", "n1", b.now)
-	require.Zero(t, b.later(time.Minute))
-	require.Zero(t, b.later(after-time.Second))
-	require.Equal(t, 1, b.later(time.Second))
+	f := newFixture(t)
+	f.put("g", "n1", f.now)
+	f.passAfter(0)
+	f.passAfter(after - time.Minute)
+	f.put("g", "n1", time.Time{}) // not observed by any pass
+	f.put("g", "n1", f.now)
+	require.Zero(t, f.passAfter(time.Minute))
+	require.Zero(t, f.passAfter(after-time.Second))
+	require.Equal(t, 1, f.passAfter(time.Second))
 }
 
-func TestNewDaemonCountsAnew(t *testing.T) {
+func TestNewDaemonResetsTheTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("g", "n1", b.now)
-	b.later(0)
-	b.later(after - time.Minute)
-	b.restart()
-	require.Zero(t, b.later(time.Minute))
-	require.Zero(t, b.later(after-time.Second))
-	require.Equal(t, 1, b.later(time.Second))
+	f := newFixture(t)
+	f.put("g", "n1", f.now)
+	f.passAfter(0)
+	f.passAfter(after - time.Minute)
+	f.restart()
+	require.Zero(t, f.passAfter(time.Minute))
+	require.Zero(t, f.passAfter(after-time.Second))
+	require.Equal(t, 1, f.passAfter(time.Second))
 }
 
-// A game at which something happens is left, and is no failure of the pass.
-func TestRefusedGamesAreLeft(t *testing.T) {
+// A game that is being changed is skipped, and is not an error of the pass.
+func TestRefusedGamesAreSkipped(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []error{operation.ErrRefused, operation.ErrBusy, runtime.ErrNotFound} {
-		b := newBench(t)
-		b.put("a", "n1", b.now)
-		b.put("b", "n1", b.now)
-		b.operator.err = refusal
-		b.later(0)
-		require.Zero(t, b.later(after))
-		require.Equal(t, []string{"a", "b"}, b.operator.games())
+		f := newFixture(t)
+		f.put("a", "n1", f.now)
+		f.put("b", "n1", f.now)
+		f.executor.err = refusal
+		f.passAfter(0)
+		require.Zero(t, f.passAfter(after))
+		require.Equal(t, []string{"a", "b"}, f.executor.games())
 	}
 }
 
-func TestFailureOnOneGameIsToldAndTriedAgain(t *testing.T) {
+func TestFailedCleanupIsReportedAndRetried(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("a", "n1", b.now)
-	b.put("b", "n1", b.now)
-	b.later(0)
-	b.now = b.now.Add(after)
-	b.operator.err = container.ErrEngineUnavailable
-	_, err := b.Pass(t.Context())
+	f := newFixture(t)
+	f.put("a", "n1", f.now)
+	f.put("b", "n1", f.now)
+	f.passAfter(0)
+	f.now = f.now.Add(after)
+	f.executor.err = container.ErrEngineUnavailable
+	_, err := f.Pass(t.Context())
 	require.ErrorIs(t, err, container.ErrEngineUnavailable)
 	require.ErrorContains(t, err, `clean up "a"`)
 	require.ErrorContains(t, err, `clean up "b"`)
-	b.operator.err = nil
-	require.Equal(t, 2, b.later(0))
+	f.executor.err = nil
+	require.Equal(t, 2, f.passAfter(0))
 }
 
-// The list is old by the time that its last game has its turn.
-func TestGameThatMovesDuringThePassIsLeft(t *testing.T) {
+// The cleanups of a pass may take long, so that its list is old for the last game.
+func TestGameThatChangesDuringThePassIsSkipped(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("a", "n1", b.now)
-	b.put("b", "n1", b.now)
-	b.later(0)
-	b.operator.meanwhile = func() {
-		b.put("b", "n1", time.Time{})
-		b.put("b", "n1", b.now)
+	f := newFixture(t)
+	f.put("a", "n1", f.now)
+	f.put("b", "n1", f.now)
+	f.passAfter(0)
+	f.executor.onExecute = func() {
+		f.put("b", "n1", time.Time{})
+		f.put("b", "n1", f.now)
 	}
-	require.Equal(t, 1, b.later(after))
-	require.Equal(t, []string{"a"}, b.operator.games())
+	require.Equal(t, 1, f.passAfter(after))
+	require.Equal(t, []string{"a"}, f.executor.games())
 }
 
-func TestStoreThatDoesNotAnswerIsNamed(t *testing.T) {
+func TestErrorOfTheStoreIsReported(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := newBench(t).Pass(ctx)
+	_, err := newFixture(t).Pass(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "list the stopped games")
 }
 
-// The whole of it, on a real node.
-func TestCleanupOfARealGame(t *testing.T) {
+// The worker with real parts.
+func TestCleanupOnARealNode(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
-	n.MustExecute(nodetest.StartOp("runs", nodetest.GameSpec("1.0.0")))
+	n.MustExecute(nodetest.StartOp("running", nodetest.GameSpec("1.0.0")))
 	n.MustExecute(nodetest.StartOp("stopped", nodetest.GameSpec("1.0.0")))
 	n.MustExecute(nodetest.Op(operation.KindStop, "stopped"))
-	w := cleanup.New(n.Store, n.Service, cleanup.Config{
-		Region: "eu", Node: "n1", After: time.Nanosecond, Interval: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
-	})
+	w := cleanup.New(
+		cleanup.Dependencies{Records: n.Store, Executor: n.Service},
+		cleanup.Config{Region: "eu", Node: "n1", After: time.Nanosecond, Interval: time.Millisecond},
+	)
 	ctx, cancel := context.WithCancel(t.Context())
-	over := make(chan error, 1)
-	go func() { over <- w.Run(ctx) }()
+	errc := make(chan error, 1)
+	go func() { errc <- w.Run(ctx) }()
 	require.Eventually(t, func() bool { return n.Record("stopped").Status == runtime.StatusRemoved }, nodetest.Timeout, 10*time.Millisecond)
 	cancel()
-	require.NoError(t, <-over)
+	require.NoError(t, <-errc)
 	require.Empty(t, n.Containers("stopped"))
-	require.Equal(t, runtime.StatusRunning, n.Record("runs").Status)
-	require.Len(t, n.Containers("runs"), 1)
+	require.Equal(t, runtime.StatusRunning, n.Record("running").Status)
+	require.Len(t, n.Containers("running"), 1)
 	history, err := n.Store.History(t.Context(), "stopped")
 	require.NoError(t, err)
 	require.Equal(t, "cleanup", history[0].Actor)

@@ -1,5 +1,5 @@
-// Package events turns what an engine tells into looks at games. Events are
-// hints: where one may have been missed, it asks for a look at everything.
+// Package events enqueues the games whose containers change, by the event stream of the
+// engine. Events are hints: if some may have been lost, it triggers a full reconcile.
 package events
 
 import (
@@ -11,63 +11,75 @@ import (
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// Enqueuer looks at games.
+// Enqueuer is the queue of the reconcile worker.
 type Enqueuer interface {
+	// Enqueue requests to reconcile the game.
 	Enqueue(gameID string)
-	// EnqueueRemoved says which container of the game the engine has removed.
+	// EnqueueRemoved is Enqueue after the removal of a container of the game.
 	EnqueueRemoved(gameID, containerID string)
+	// TriggerFullReconcile requests to reconcile all games.
 	TriggerFullReconcile()
 }
 
-// Worker listens to one engine.
+// Dependencies are the parts that a Worker uses. All are required.
+type Dependencies struct {
+	Engine ports.ContainerReader
+	Queue  Enqueuer
+}
+
+// Config configures a Worker.
+type Config struct {
+	// Logger receives a line when a stream ends; nil discards them.
+	Logger *slog.Logger
+}
+
+// Worker reads the event stream of one engine.
 type Worker struct {
-	engine  ports.ContainerReader
-	noticer Enqueuer
-	log     *slog.Logger
+	deps Dependencies
+	log  *slog.Logger
 }
 
-// New returns a worker that tells noticer of what the engine does.
-func New(engine ports.ContainerReader, noticer Enqueuer, logger *slog.Logger) *Worker {
-	return &Worker{engine: engine, noticer: noticer, log: logger}
+// New returns a worker, which does nothing before Run.
+func New(deps Dependencies, cfg Config) *Worker {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Worker{deps: deps, log: cfg.Logger}
 }
 
-// Run listens until ctx ends and then returns nil. A stream that breaks off is
-// opened again, later each time while that fails.
+// Run reads events until ctx ends, and then returns nil. It reopens a stream that ends,
+// with backoff while that fails.
 func (w *Worker) Run(ctx context.Context) error {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 10*time.Second
+	delays := backoff.NewExponentialBackOff()
+	delays.InitialInterval, delays.MaxInterval = 100*time.Millisecond, 10*time.Second
 	for ctx.Err() == nil {
-		if err := w.listen(ctx, pause.Reset); ctx.Err() == nil {
-			w.log.Warn("event stream of the engine broke off; opening it again", "error", err)
+		if err := w.readStream(ctx, delays.Reset); ctx.Err() == nil {
+			w.log.Warn("event stream of the engine ended; reconnecting", "error", err)
 		}
-		timer := time.NewTimer(pause.NextBackOff())
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		_ = wait.For(ctx, delays.NextBackOff()) // the loop checks ctx
 	}
 	return nil
 }
 
-// listen listens to one stream until it ends; opened is called once it stands.
-func (w *Worker) listen(ctx context.Context, opened func()) error {
-	for event, err := range w.engine.Events(ctx) {
+// readStream reads one stream until it ends. It calls onOpen when the stream is open.
+func (w *Worker) readStream(ctx context.Context, onOpen func()) error {
+	for event, err := range w.deps.Engine.Events(ctx) {
 		if err != nil {
 			return err
 		}
 		switch event.Type {
 		case container.EventStreamOpened:
-			opened()
+			onOpen()
 			if event.EventsMissed {
-				w.noticer.TriggerFullReconcile()
+				w.deps.Queue.TriggerFullReconcile()
 			}
 		case container.EventRemoved:
-			w.noticer.EnqueueRemoved(event.GameID, event.ContainerID)
+			w.deps.Queue.EnqueueRemoved(event.GameID, event.ContainerID)
 		default:
-			w.noticer.Enqueue(event.GameID)
+			w.deps.Queue.Enqueue(event.GameID)
 		}
 	}
 	return ctx.Err()

@@ -3,7 +3,7 @@ package events_test
 import (
 	"context"
 	"iter"
-	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -18,21 +18,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 30 * time.Second
+const timeout = 30 * time.Second
 
-// engine hands out one stream after the other, each until it is closed.
+// engine serves the streams of the test, one after the other, each until it is closed.
 type engine struct {
 	ports.ContainerReader
 	streams chan chan container.Event
 
-	mu     sync.Mutex
-	opened []time.Time
+	mu    sync.Mutex
+	opens []time.Time // when Events was called; guarded by mu
 }
 
 func (e *engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	return func(yield func(container.Event, error) bool) {
 		e.mu.Lock()
-		e.opened = append(e.opened, time.Now())
+		e.opens = append(e.opens, time.Now())
 		e.mu.Unlock()
 		var stream chan container.Event
 		select {
@@ -59,135 +59,134 @@ func (e *engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	}
 }
 
-// stream gives the worker a stream, which it has asked for, or will.
-func (e *engine) stream(t *testing.T) chan container.Event {
+// serveStream makes the next call of Events return a new stream.
+func (e *engine) serveStream(t *testing.T) chan container.Event {
 	t.Helper()
 	stream := make(chan container.Event)
 	send(t, e.streams, stream)
 	return stream
 }
 
-func (e *engine) tries() []time.Time {
+func (e *engine) openTimes() []time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return append([]time.Time(nil), e.opened...)
+	return slices.Clone(e.opens)
 }
 
 func send[T any](t *testing.T, to chan<- T, value T) {
 	t.Helper()
 	select {
 	case to <- value:
-	case <-time.After(patience):
-		require.Fail(t, "nobody takes it")
+	case <-time.After(timeout):
+		require.Fail(t, "the worker does not receive")
 	}
 }
 
-// everything is what a noticer hears for a look at everything.
-const everything = "*"
+// fullReconcile is what a queue sends for TriggerFullReconcile.
+const fullReconcile = "*"
 
-// noticer passes on what it is told.
-type noticer chan string
+// queue sends a text per call.
+type queue chan string
 
-func (n noticer) Enqueue(gameID string)                     { n <- gameID }
-func (n noticer) EnqueueRemoved(gameID, containerID string) { n <- gameID + " without " + containerID }
-func (n noticer) TriggerFullReconcile()                     { n <- everything }
+func (q queue) Enqueue(gameID string)                     { q <- gameID }
+func (q queue) EnqueueRemoved(gameID, containerID string) { q <- gameID + " without " + containerID }
+func (q queue) TriggerFullReconcile()                     { q <- fullReconcile }
 
-func (n noticer) require(t *testing.T, want string) {
+func (q queue) require(t *testing.T, want string) {
 	t.Helper()
 	select {
-	case got := <-n:
+	case got := <-q:
 		require.Equal(t, want, got)
-	case <-time.After(patience):
-		require.Fail(t, "nothing is noticed", want)
+	case <-time.After(timeout):
+		require.Fail(t, "the queue is not called", want)
 	}
 }
 
-// listen runs a worker until the test ends.
-func listen(t *testing.T) (*engine, noticer) {
+// startWorker runs a worker until the test ends.
+func startWorker(t *testing.T) (*engine, queue) {
 	t.Helper()
-	e, n := &engine{streams: make(chan chan container.Event)}, make(noticer, 100)
-	w := events.New(e, n, slog.New(slog.DiscardHandler))
+	e, q := &engine{streams: make(chan chan container.Event)}, make(queue, 100)
+	w := events.New(events.Dependencies{Engine: e, Queue: q}, events.Config{})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	over := make(chan error, 1)
-	go func() { over <- w.Run(ctx) }()
+	errc := make(chan error, 1)
+	go func() { errc <- w.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		require.NoError(t, <-over)
+		require.NoError(t, <-errc)
 	})
-	return e, n
+	return e, q
 }
 
 func opened(eventsMissed bool) container.Event {
 	return container.Event{Type: container.EventStreamOpened, EventsMissed: eventsMissed}
 }
 
-func TestEventsBecomeLooks(t *testing.T) {
+func TestEventsEnqueueTheirGames(t *testing.T) {
 	t.Parallel()
-	e, n := listen(t)
-	stream := e.stream(t)
+	e, q := startWorker(t)
+	stream := e.serveStream(t)
 	send(t, stream, opened(false))
 	for _, kind := range []container.EventType{container.EventStarted, container.EventExited} {
 		send(t, stream, container.Event{Type: kind, GameID: "g-" + string(kind), ContainerID: "c"})
-		n.require(t, "g-"+string(kind))
+		q.require(t, "g-"+string(kind))
 	}
 	send(t, stream, container.Event{Type: container.EventRemoved, GameID: "g", ContainerID: "c"})
-	n.require(t, "g without c")
-	require.Empty(t, n, "a stream without a gap asks for nothing else")
+	q.require(t, "g without c")
+	require.Empty(t, q, "a stream without a gap triggers no full reconcile")
 }
 
-// A stream that may have missed events asks for a full pass.
-func TestGapAsksForALookAtEverything(t *testing.T) {
+func TestGapTriggersAFullReconcile(t *testing.T) {
 	t.Parallel()
-	e, n := listen(t)
-	stream := e.stream(t)
+	e, q := startWorker(t)
+	stream := e.serveStream(t)
 	send(t, stream, opened(true))
-	n.require(t, everything)
+	q.require(t, fullReconcile)
 	send(t, stream, container.Event{Type: container.EventExited, GameID: "g"})
-	n.require(t, "g")
+	q.require(t, "g")
 	send(t, stream, opened(true)) // in the middle of a stream
-	n.require(t, everything)
+	q.require(t, fullReconcile)
 }
 
-func TestStreamThatBreaksIsOpenedAgain(t *testing.T) {
+func TestStreamThatEndsIsReopened(t *testing.T) {
 	t.Parallel()
-	e, n := listen(t)
+	e, q := startWorker(t)
 	for range 3 {
-		stream := e.stream(t)
+		stream := e.serveStream(t)
 		send(t, stream, opened(true))
-		n.require(t, everything)
+		q.require(t, fullReconcile)
 		send(t, stream, container.Event{Type: container.EventStarted, GameID: "g"})
-		n.require(t, "g")
+		q.require(t, "g")
 		close(stream)
 	}
 }
 
-// An engine that is away is asked less and less often, and heard at once when its
-// stream stands again.
-func TestStreamThatCannotBeOpenedIsTriedLaterEachTime(t *testing.T) {
+// While the engine is down, the delay between attempts grows. Events arrive as soon as
+// a stream is open.
+func TestReconnectBacksOff(t *testing.T) {
 	t.Parallel()
-	e, n := listen(t)
+	e, q := startWorker(t)
 	const failures = 5
 	for range failures {
-		close(e.stream(t))
+		close(e.serveStream(t))
 	}
-	stream := e.stream(t)
+	stream := e.serveStream(t)
 	send(t, stream, opened(true))
-	n.require(t, everything)
-	tries := e.tries()
-	require.Len(t, tries, failures+1)
-	first, last := tries[0], tries[failures]
-	// The pauses are 100 ms at first, and half as much again each time, give or take a half.
-	var whole time.Duration
-	for pause := 50 * time.Millisecond; len(tries) > 1; pause, tries = pause*3/2, tries[1:] {
-		whole += pause
+	q.require(t, fullReconcile)
+	attempts := e.openTimes()
+	require.Len(t, attempts, failures+1)
+	elapsed := attempts[failures].Sub(attempts[0])
+	// The delays start at 100 ms and grow by a half each time, plus or minus a half.
+	var minimum time.Duration
+	for delay := 50 * time.Millisecond; len(attempts) > 1; delay, attempts = delay*3/2, attempts[1:] {
+		minimum += delay
 	}
-	require.GreaterOrEqual(t, last.Sub(first), whole)
+	require.GreaterOrEqual(t, elapsed, minimum)
 }
 
-// A worker that is stopped while it waits, or listens, ends.
-func TestStopWhileAway(t *testing.T) {
+// The cleanup of startWorker checks that Run returns while it waits to reconnect.
+func TestRunEndsDuringBackoff(t *testing.T) {
 	t.Parallel()
-	e, _ := listen(t)
-	close(e.stream(t))
-	require.Eventually(t, func() bool { return len(e.tries()) >= 1 }, patience, time.Millisecond)
+	e, _ := startWorker(t)
+	close(e.serveStream(t))
+	require.Eventually(t, func() bool { return len(e.openTimes()) >= 1 }, timeout, time.Millisecond)
 }

@@ -3,7 +3,6 @@ package failover_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 	"galaxy/rtmanager/internal/workers/failover"
 )
 
-// registry says that these nodes are there.
+// registry has the nodes that the test sets.
 type registry struct {
 	ports.NodeRegistry
 	nodes []node.Node
@@ -27,207 +26,206 @@ type registry struct {
 
 func (r *registry) Nodes(context.Context) ([]node.Node, error) { return r.nodes, nil }
 
-// assigner writes down which node each game was given to, and answers with its error.
-type assigner struct {
-	given map[string]string
-	err   error
+// rescheduler records the new node of each game, and returns err.
+type rescheduler struct {
+	assigned map[string]string // node by game
+	err      error
 }
 
-func (a *assigner) Reschedule(_ context.Context, seen runtime.VersionedRecord, to node.Node, _ node.Fence) error {
-	a.given[seen.Record.GameID] = to.Name
-	return a.err
+func (r *rescheduler) Reschedule(_ context.Context, seen runtime.VersionedRecord, to node.Node, _ node.Fence) error {
+	r.assigned[seen.Record.GameID] = to.Name
+	return r.err
 }
 
-func present(region, name, engine string) node.Node {
-	return node.Node{Region: region, Name: name, Engine: container.EngineKind(engine)}
+func present(region, name string, engine container.EngineKind) node.Node {
+	return node.Node{Region: region, Name: name, Engine: engine}
 }
 
-// bench is a worker on a store in memory, whose clock is set by hand.
-type bench struct {
+// fixture is a worker on a store in memory, with a fake clock.
+type fixture struct {
 	*failover.Worker
-	t        *testing.T
-	store    *memstore.Store
-	clock    *clock
-	registry *registry
-	assigner *assigner
+	t           *testing.T
+	store       *memstore.Store
+	clock       *fakeClock
+	registry    *registry
+	rescheduler *rescheduler
 }
 
-func newBench(t *testing.T, there ...node.Node) *bench {
+func newFixture(t *testing.T, nodes ...node.Node) *fixture {
 	t.Helper()
-	b := &bench{
-		t: t, store: memstore.New(), clock: newClock(),
-		registry: &registry{nodes: there}, assigner: &assigner{given: map[string]string{}},
+	f := &fixture{
+		t: t, store: memstore.New(), clock: newFakeClock(),
+		registry: &registry{nodes: nodes}, rescheduler: &rescheduler{assigned: map[string]string{}},
 	}
-	b.Worker = failover.New(failover.Dependencies{
-		Records: b.store, Intents: b.store, Nodes: b.registry, Rescheduler: b.assigner,
-	}, failover.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: b.clock.now, Logger: slog.New(slog.DiscardHandler)})
-	return b
+	f.Worker = failover.New(failover.Dependencies{
+		Records: f.store, Intents: f.store, Nodes: f.registry, Rescheduler: f.rescheduler,
+	}, failover.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: f.clock.now})
+	return f
 }
 
-// runs puts a running game on a node, to be rescheduled when that is lost.
-func (b *bench) runs(gameID, region, node string) {
-	b.t.Helper()
-	at := b.clock.now()
-	require.NoError(b.t, b.store.Upsert(b.t.Context(), runtime.RuntimeRecord{
+// putRunning writes a running game on a node, with the policy to reschedule it.
+func (f *fixture) putRunning(gameID, region, node string) {
+	f.t.Helper()
+	at := f.clock.now()
+	require.NoError(f.t, f.store.Upsert(f.t.Context(), runtime.RuntimeRecord{
 		GameID: gameID, Status: runtime.StatusRunning, Region: region, Node: node, CurrentContainerID: "c-" + gameID,
 		CreatedAt: at, LastOpAt: at, StartedAt: &at,
 	}))
-	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}}, ports.IntentVersion{})
-	require.NoError(b.t, err)
+	_, err := f.store.PutIntent(f.t.Context(), operation.Intent{GameID: gameID, Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}}, ports.IntentVersion{})
+	require.NoError(f.t, err)
 }
 
-// afterGrace makes a pass, and another one when the grace is over.
-func (b *bench) afterGrace() error {
-	err := b.Pass(b.t.Context(), node.Fence{})
-	b.clock.pass(time.Minute)
-	return errors.Join(err, b.Pass(b.t.Context(), node.Fence{}))
+// passTwice makes a pass, and another one after the grace period.
+func (f *fixture) passTwice() error {
+	err := f.Pass(f.t.Context(), node.Fence{})
+	f.clock.advance(time.Minute)
+	return errors.Join(err, f.Pass(f.t.Context(), node.Fence{}))
 }
 
-func TestLostGamesAreSpreadOverTheNodesThatCan(t *testing.T) {
+func TestLostGamesAreSpreadOverNodesWithAnEngine(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, present("eu", "busy", "process"), present("eu", "free", "process"), present("eu", "runs none", ""), present("us", "n9", "process"))
+	f := newFixture(t, present("eu", "busy", "process"), present("eu", "free", "process"), present("eu", "no engine", ""), present("us", "n9", "process"))
 	for _, gameID := range []string{"b1", "b2"} {
-		b.runs(gameID, "eu", "busy")
+		f.putRunning(gameID, "eu", "busy")
 	}
 	for _, gameID := range []string{"a", "b", "c", "d"} {
-		b.runs(gameID, "eu", "gone")
+		f.putRunning(gameID, "eu", "absent")
 	}
-	b.runs("elsewhere", "us", "gone")
-	b.runs("nowhere", "", "")
-	require.NoError(t, b.afterGrace())
+	f.putRunning("in us", "us", "absent")
+	f.putRunning("no node", "", "")
+	require.NoError(t, f.passTwice())
 	count := map[string]int{}
-	for _, node := range b.assigner.given {
+	for _, node := range f.rescheduler.assigned {
 		count[node]++
 	}
-	require.Equal(t, map[string]int{"busy": 1, "free": 3}, count, "games of other regions and of no node are not this leader's")
+	require.Equal(t, map[string]int{"busy": 1, "free": 3}, count, "games of other regions and without a node are not rescheduled")
 }
 
-func TestNobodyToTakeALostGame(t *testing.T) {
+func TestNoNodeForALostGame(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, present("eu", "runs none", ""), present("us", "gone", "process"))
-	b.runs("g", "eu", "gone")
-	require.NoError(t, b.afterGrace())
-	require.Empty(t, b.assigner.given)
-	require.Len(t, b.Findings(), 1)
-	b.registry.nodes = append(b.registry.nodes, present("eu", "n5", "process"))
-	require.NoError(t, b.Pass(t.Context(), node.Fence{}))
-	require.Equal(t, map[string]string{"g": "n5"}, b.assigner.given)
+	f := newFixture(t, present("eu", "no engine", ""), present("us", "absent", "process"))
+	f.putRunning("g", "eu", "absent")
+	require.NoError(t, f.passTwice())
+	require.Empty(t, f.rescheduler.assigned)
+	require.Len(t, f.Findings(), 1)
+	f.registry.nodes = append(f.registry.nodes, present("eu", "n5", "process"))
+	require.NoError(t, f.Pass(t.Context(), node.Fence{}))
+	require.Equal(t, map[string]string{"g": "n5"}, f.rescheduler.assigned)
 }
 
-// A game of which the store says that it has moved on holds nobody up.
-func TestGameThatMovesOnByItself(t *testing.T) {
+// A game that has changed since the pass read it does not delay the others.
+func TestGameThatHasChanged(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{runtime.ErrConflict, operation.ErrBusy} {
-		b := newBench(t, present("eu", "n1", "process"))
-		b.runs("a", "eu", "gone")
-		b.runs("b", "eu", "gone")
-		b.assigner.err = err
-		require.NoError(t, b.afterGrace())
-		require.Len(t, b.assigner.given, 2)
+		f := newFixture(t, present("eu", "n1", "process"))
+		f.putRunning("a", "eu", "absent")
+		f.putRunning("b", "eu", "absent")
+		f.rescheduler.err = err
+		require.NoError(t, f.passTwice())
+		require.Len(t, f.rescheduler.assigned, 2)
 	}
 }
 
-func TestPassThatFailsOnOneGameGoesOnWithTheOthers(t *testing.T) {
+func TestPassContinuesAfterAnError(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, present("eu", "n1", "process"))
-	b.runs("a", "eu", "gone")
-	b.runs("b", "eu", "gone")
-	b.assigner.err = runtime.ErrUnavailable
-	require.ErrorIs(t, b.afterGrace(), runtime.ErrUnavailable)
-	require.Len(t, b.assigner.given, 2)
+	f := newFixture(t, present("eu", "n1", "process"))
+	f.putRunning("a", "eu", "absent")
+	f.putRunning("b", "eu", "absent")
+	f.rescheduler.err = runtime.ErrUnavailable
+	require.ErrorIs(t, f.passTwice(), runtime.ErrUnavailable)
+	require.Len(t, f.rescheduler.assigned, 2)
 }
 
-// A node that could not start the game is not asked again before the others.
-func TestLostGameGoesToNodesThatHaveNotFailedIt(t *testing.T) {
+// A node that failed to start the game is selected after the other nodes.
+func TestNodeThatFailedIsSelectedLast(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, present("eu", "broken", "process"), present("eu", "busy", "process"))
-	b.runs("other", "eu", "busy")
-	b.runs("g", "eu", "gone")
-	require.NoError(t, b.afterGrace())
-	require.Equal(t, "broken", b.assigner.given["g"], "it has fewer games")
+	f := newFixture(t, present("eu", "broken", "process"), present("eu", "busy", "process"))
+	f.putRunning("other", "eu", "busy")
+	f.putRunning("g", "eu", "absent")
+	require.NoError(t, f.passTwice())
+	require.Equal(t, "broken", f.rescheduler.assigned["g"], "it has fewer games")
 
-	found, err := b.store.GetIntent(t.Context(), "g")
+	found, err := f.store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
 	failed := operation.Operation{Kind: operation.KindReschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailureNoImage}}
-	found.Intent.AddOutcome(failed.Outcome(b.clock.now()))
-	_, err = b.store.PutIntent(t.Context(), found.Intent, found.IntentVersion)
+	found.Intent.AddOutcome(failed.Outcome(f.clock.now()))
+	_, err = f.store.PutIntent(t.Context(), found.Intent, found.IntentVersion)
 	require.NoError(t, err)
-	require.NoError(t, b.afterGrace())
-	require.Equal(t, "busy", b.assigner.given["g"])
+	require.NoError(t, f.passTwice())
+	require.Equal(t, "busy", f.rescheduler.assigned["g"])
 }
 
-// A game that was halted, and that another node could not take, is not forgotten.
-func TestHaltedGameIsGivenAwayUntilSomebodyCan(t *testing.T) {
+// An interrupted game that another node could not start is rescheduled once more.
+func TestInterruptedGameIsRescheduledUntilItStarts(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, present("eu", "broken", "process"), present("eu", "busy", "process"))
-	b.runs("other", "eu", "busy")
-	require.NoError(t, b.Pass(t.Context(), node.Fence{}), "the one that looks at all stopped games")
-	at := b.clock.now()
-	require.NoError(t, b.store.Upsert(t.Context(), runtime.RuntimeRecord{
-		GameID: "g", Status: runtime.StatusStopped, Region: "eu", Node: "gone", CurrentContainerID: "c",
+	f := newFixture(t, present("eu", "broken", "process"), present("eu", "busy", "process"))
+	f.putRunning("other", "eu", "busy")
+	require.NoError(t, f.Pass(t.Context(), node.Fence{}), "the first pass, which reads all stopped games")
+	at := f.clock.now()
+	require.NoError(t, f.store.Upsert(t.Context(), runtime.RuntimeRecord{
+		GameID: "g", Status: runtime.StatusStopped, Region: "eu", Node: "absent", CurrentContainerID: "c",
 		CreatedAt: at, LastOpAt: at, StartedAt: &at, StoppedAt: &at,
 	}))
 	intent := operation.Intent{
 		GameID: "g", Spec: operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}, DesiredStatus: runtime.StatusRunning,
-		Current: &operation.Operation{ID: "op", Kind: operation.KindRestart, Region: "eu", Node: "gone", Step: operation.StepStarting},
+		Current: &operation.Operation{ID: "op", Kind: operation.KindRestart, Region: "eu", Node: "absent", Step: operation.StepStarting},
 	}
-	revision, err := b.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
+	revision, err := f.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
 	require.NoError(t, err)
-	require.NoError(t, b.afterGrace())
-	require.Equal(t, "broken", b.assigner.given["g"], "it has fewer games")
+	require.NoError(t, f.passTwice())
+	require.Equal(t, "broken", f.rescheduler.assigned["g"], "it has fewer games")
 
 	failed := operation.Operation{Kind: operation.KindReschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailureNoImage}}
 	intent.Current = nil
-	intent.AddOutcome(failed.Outcome(b.clock.now()))
-	_, err = b.store.PutIntent(t.Context(), intent, revision)
+	intent.AddOutcome(failed.Outcome(f.clock.now()))
+	_, err = f.store.PutIntent(t.Context(), intent, revision)
 	require.NoError(t, err)
-	require.NoError(t, b.afterGrace())
-	require.Equal(t, "busy", b.assigner.given["g"])
-	require.Len(t, b.Findings(), 1)
+	require.NoError(t, f.passTwice())
+	require.Equal(t, "busy", f.rescheduler.assigned["g"])
+	require.Len(t, f.Findings(), 1)
 }
 
-// What its node was about to stop does not run again because the node is lost.
-func TestLostGameThatWasToStop(t *testing.T) {
+// A game whose node was about to stop it is not rescheduled.
+func TestLostGameWithAStopInProgress(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, present("eu", "n1", "process"))
-	b.runs("g", "eu", "gone")
-	found, err := b.store.GetIntent(t.Context(), "g")
+	f := newFixture(t, present("eu", "n1", "process"))
+	f.putRunning("g", "eu", "absent")
+	found, err := f.store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
-	found.Intent.Current = &operation.Operation{ID: "op", Kind: operation.KindStop, Region: "eu", Node: "gone", Step: operation.StepAccepted}
-	_, err = b.store.PutIntent(t.Context(), found.Intent, found.IntentVersion)
+	found.Intent.Current = &operation.Operation{ID: "op", Kind: operation.KindStop, Region: "eu", Node: "absent", Step: operation.StepAccepted}
+	_, err = f.store.PutIntent(t.Context(), found.Intent, found.IntentVersion)
 	require.NoError(t, err)
-	require.NoError(t, b.afterGrace())
-	require.Empty(t, b.assigner.given)
-	require.Len(t, b.Findings(), 1)
-	require.Equal(t, drift.ActionNone, b.Findings()[0].Action)
-	require.Contains(t, b.Findings()[0].Evidence, "about to stop it")
+	require.NoError(t, f.passTwice())
+	require.Empty(t, f.rescheduler.assigned)
+	require.Len(t, f.Findings(), 1)
+	require.Equal(t, drift.ActionNone, f.Findings()[0].Action)
+	require.Contains(t, f.Findings()[0].Evidence, "a stop of the game was in progress")
 }
 
-// A record that moves between two passes is a new finding: the grace is for what
-// was seen.
-func TestGraceBeginsAnewWhenTheRecordMoves(t *testing.T) {
+// A record that changes between two passes is a new finding, with a new grace period.
+func TestGraceRestartsWhenTheRecordChanges(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, present("eu", "n1", "process"))
-	b.runs("g", "eu", "gone")
+	f := newFixture(t, present("eu", "n1", "process"))
+	f.putRunning("g", "eu", "absent")
 	for range 3 {
-		require.NoError(t, b.Pass(t.Context(), node.Fence{}))
-		b.clock.pass(59 * time.Second)
-		record, err := b.store.Get(t.Context(), "g")
+		require.NoError(t, f.Pass(t.Context(), node.Fence{}))
+		f.clock.advance(59 * time.Second)
+		record, err := f.store.Get(t.Context(), "g")
 		require.NoError(t, err)
-		require.NoError(t, b.store.Upsert(t.Context(), record))
+		require.NoError(t, f.store.Upsert(t.Context(), record))
 	}
-	require.NoError(t, b.Pass(t.Context(), node.Fence{}))
-	require.Empty(t, b.assigner.given)
+	require.NoError(t, f.Pass(t.Context(), node.Fence{}))
+	require.Empty(t, f.rescheduler.assigned)
 }
 
-// A game whose node goes in the middle of a restart is stopped by its record, and was
-// to run. One that somebody stopped was not.
-func TestGamesThatWereToRunAgain(t *testing.T) {
+// A game whose node is lost during a restart has a stopped record, and is rescheduled. A
+// game that a user stopped is not.
+func TestInterruptedGamesAreRescheduled(t *testing.T) {
 	t.Parallel()
 	failed := operation.Outcome{Kind: operation.KindReschedule, Failure: &operation.Failure{Code: operation.FailureNoImage}}
-	for name, story := range map[string]struct {
-		intent operation.Intent
-		moves  bool
+	for name, tt := range map[string]struct {
+		intent      operation.Intent
+		reschedules bool
 	}{
 		"restart": {operation.Intent{Current: &operation.Operation{Kind: operation.KindRestart}}, true},
 		"patch of a running game": {operation.Intent{Current: &operation.Operation{
@@ -236,9 +234,9 @@ func TestGamesThatWereToRunAgain(t *testing.T) {
 		"patch of a stopped game": {operation.Intent{Current: &operation.Operation{
 			Kind: operation.KindPatch, PreviousRecord: &runtime.RuntimeRecord{GameID: "g", Status: runtime.StatusStopped},
 		}}, false},
-		"reschedule to a node that is gone too": {operation.Intent{Current: &operation.Operation{Kind: operation.KindReschedule}}, true},
-		"reschedule that has failed":            {operation.Intent{DesiredStatus: runtime.StatusRunning, Recent: []operation.Outcome{failed}}, true},
-		"stopped since it has failed":           {operation.Intent{DesiredStatus: runtime.StatusStopped, Recent: []operation.Outcome{{Kind: operation.KindStop}, failed}}, false},
+		"reschedule to a node that is lost too": {operation.Intent{Current: &operation.Operation{Kind: operation.KindReschedule}}, true},
+		"failed reschedule":                     {operation.Intent{DesiredStatus: runtime.StatusRunning, Recent: []operation.Outcome{failed}}, true},
+		"stopped after a failed reschedule":     {operation.Intent{DesiredStatus: runtime.StatusStopped, Recent: []operation.Outcome{{Kind: operation.KindStop}, failed}}, false},
 		"restart after a crash":                 {operation.Intent{Current: &operation.Operation{Kind: operation.KindStart, Automatic: true}}, true},
 		"start":                                 {operation.Intent{Current: &operation.Operation{Kind: operation.KindStart}}, false},
 		"stop":                                  {operation.Intent{Current: &operation.Operation{Kind: operation.KindStop}}, false},
@@ -249,21 +247,21 @@ func TestGamesThatWereToRunAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, present("eu", "n1", "process"))
-			at := b.clock.now()
-			require.NoError(t, b.store.Upsert(t.Context(), runtime.RuntimeRecord{
-				GameID: "g", Status: runtime.StatusStopped, Region: "eu", Node: "gone", CurrentContainerID: "c",
+			f := newFixture(t, present("eu", "n1", "process"))
+			at := f.clock.now()
+			require.NoError(t, f.store.Upsert(t.Context(), runtime.RuntimeRecord{
+				GameID: "g", Status: runtime.StatusStopped, Region: "eu", Node: "absent", CurrentContainerID: "c",
 				CreatedAt: at, LastOpAt: at, StartedAt: &at, StoppedAt: &at,
 			}))
-			intent := story.intent
+			intent := tt.intent
 			intent.GameID, intent.Spec = "g", operation.Spec{Image: "a:1", OnNodeLost: operation.NodeLostReschedule}
 			if op := intent.Current; op != nil {
-				op.ID, op.Region, op.Node, op.Step = "op", "eu", "gone", operation.StepStarting
+				op.ID, op.Region, op.Node, op.Step = "op", "eu", "absent", operation.StepStarting
 			}
-			_, err := b.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
+			_, err := f.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
 			require.NoError(t, err)
-			require.NoError(t, b.afterGrace())
-			require.Equal(t, story.moves, len(b.assigner.given) == 1, "given away: %v", b.assigner.given)
+			require.NoError(t, f.passTwice())
+			require.Equal(t, tt.reschedules, len(f.rescheduler.assigned) == 1, "assigned: %v", f.rescheduler.assigned)
 		})
 	}
 }

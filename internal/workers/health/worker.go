@@ -1,13 +1,16 @@
-// Package health asks the games of one node how they are, and tells of those that
-// do not answer for it any more.
+// Package health probes the running games of one node, and enqueues those that become
+// unhealthy or healthy.
+//
+// A game is unhealthy after Config.Failures failed probes in a row. The result belongs to
+// one run of the game: container and start time.
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -16,251 +19,240 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// Prober asks a game how it is.
-type Prober interface {
-	Probe(ctx context.Context, url string) error
+// Enqueuer is the queue of the reconcile worker.
+type Enqueuer interface {
+	// Enqueue requests to reconcile the game.
+	Enqueue(gameID string)
 }
 
-// Config tunes a Worker. Region, Node and Notice are required; zero means the
-// default named beside it.
+// Dependencies are the parts that a Worker uses. All are required.
+type Dependencies struct {
+	Records ports.RuntimeReader
+	Intents ports.IntentStore
+	Prober  ports.HealthProber
+	Queue   Enqueuer
+}
+
+// Config configures a Worker. Region and Node are required; zero means the default that
+// the comment names.
 type Config struct {
 	Region, Node string
-	// Interval is the time between two rounds. Default 5 s.
+	// Interval is the time between two passes, plus or minus a fifth. Default 5 s.
 	Interval time.Duration
-	// Failures is how many checks in a row a game has to fail to count as
-	// unhealthy. Default 3.
+	// Failures is the number of failed probes in a row that make a game unhealthy.
+	// Default 3.
 	Failures int
-	// Concurrency is how many games are asked at the same time. Default 16.
+	// Concurrency is the maximum number of concurrent probes. Default 16.
 	Concurrency int
-	// Notice is told of each game that has become unhealthy or well.
-	Notice func(gameID string)
+	// Logger receives a line per failed pass; nil discards them.
 	Logger *slog.Logger
 }
 
 // Worker is the health worker of one node. It is safe for concurrent use.
 type Worker struct {
-	records ports.RuntimeReader
-	intents ports.IntentStore
-	prober  Prober
-	cfg     Config
+	deps Dependencies
+	cfg  Config
 
-	known map[string]knownSpec // by game, for Pass alone
+	specs map[string]cachedSpec // by game; only Pass uses it
 
-	mu     sync.Mutex
-	states map[string]*state // by game
+	mu      sync.Mutex
+	results map[string]*probeResult // by game; guarded by mu
 }
 
-// state is how one run of a game has answered lately.
-type state struct {
+// probeResult is the result of the latest probes of one run of a game.
+type probeResult struct {
 	containerID string
 	startedAt   time.Time
-	failures    int
-	last        error // up to the one that made it unhealthy
+	failures    int   // in a row
+	lastErr     error // not updated while the game is unhealthy
 }
 
-// tellsOf reports whether the state is of the run that the record tells of.
-func (s *state) tellsOf(record runtime.RuntimeRecord) bool {
-	return s.containerID == record.CurrentContainerID && s.startedAt.Equal(startOf(record))
+// isForRun reports whether the result belongs to the run that the record describes.
+func (p *probeResult) isForRun(record runtime.RuntimeRecord) bool {
+	return p.containerID == record.CurrentContainerID && p.startedAt.Equal(startTime(record))
 }
 
-// startOf is when the record's run began; a record that somebody else wrote may lack that.
-func startOf(record runtime.RuntimeRecord) time.Time {
+// startTime returns when the record's run started; zero if another writer left that out.
+func startTime(record runtime.RuntimeRecord) time.Time {
 	if record.StartedAt == nil {
 		return time.Time{}
 	}
 	return *record.StartedAt
 }
 
-// New returns a worker, which asks nobody before Run or Pass is called.
-func New(records ports.RuntimeReader, intents ports.IntentStore, prober Prober, cfg Config) *Worker {
-	if cfg.Interval == 0 {
-		cfg.Interval = 5 * time.Second
+// New returns a worker, which does nothing before Run or Pass.
+func New(deps Dependencies, cfg Config) *Worker {
+	cfg.Interval = cmp.Or(cfg.Interval, 5*time.Second)
+	cfg.Failures = cmp.Or(cfg.Failures, 3)
+	cfg.Concurrency = cmp.Or(cfg.Concurrency, 16)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Failures == 0 {
-		cfg.Failures = 3
-	}
-	if cfg.Concurrency == 0 {
-		cfg.Concurrency = 16
-	}
-	return &Worker{records: records, intents: intents, prober: prober, cfg: cfg, states: map[string]*state{}}
+	return &Worker{deps: deps, cfg: cfg, results: map[string]*probeResult{}}
 }
 
-// Unhealthy says how the game has failed its checks in the run that the record tells
-// of, and nothing while it has not. What was seen of another run is no word on this one.
+// Unhealthy describes how the game has failed its probes in the run that the record
+// describes; empty if it has not. The result of another run does not count.
 func (w *Worker) Unhealthy(record runtime.RuntimeRecord) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.states[record.GameID]
-	if s == nil || !s.tellsOf(record) || s.failures < w.cfg.Failures {
+	p := w.results[record.GameID]
+	if p == nil || !p.isForRun(record) || p.failures < w.cfg.Failures {
 		return ""
 	}
-	// No count of failures here: a finding that grows would be a new one each time.
-	return fmt.Sprintf("container %s has failed its health check %d times or more: %s", s.containerID, w.cfg.Failures, s.last.Error())
+	// The text has no exact count: a finding with another text would be a new finding.
+	return fmt.Sprintf("container %s failed at least %d health checks in a row: %s", p.containerID, w.cfg.Failures, p.lastErr.Error())
 }
 
-// Run asks in rounds until ctx ends, and then returns nil.
+// Run makes a pass after every interval until ctx ends, and then returns nil.
 func (w *Worker) Run(ctx context.Context) error {
-	for {
-		spread := w.cfg.Interval / 5
-		timer := time.NewTimer(w.cfg.Interval - spread + rand.N(2*spread+1))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-		}
+	for wait.For(ctx, wait.Jittered(w.cfg.Interval)) == nil {
 		if err := w.Pass(ctx); err != nil && ctx.Err() == nil {
-			w.cfg.Logger.Warn("health round failed", "error", err)
+			w.cfg.Logger.Warn("health pass failed", "error", err)
 		}
 	}
+	return nil
 }
 
-// Pass asks every running game of this node once. One runs at a time.
+// Pass probes every running game of this node once. It must not run concurrently.
 func (w *Worker) Pass(ctx context.Context) error {
-	running, err := w.running(ctx)
+	running, err := w.listRunning(ctx)
 	if err != nil {
 		return err
 	}
-	specs, err := w.specsOf(ctx, running)
+	specs, err := w.loadSpecs(ctx, running)
 	if err != nil {
 		return err
 	}
-	var asking errgroup.Group
-	asking.SetLimit(w.cfg.Concurrency)
+	var probes errgroup.Group
+	probes.SetLimit(w.cfg.Concurrency)
 	for _, found := range running {
 		record := found.Record
-		spec, settled := specs[record.GameID]
-		if !settled {
-			w.drop(record.GameID)
+		spec, idle := specs[record.GameID]
+		if !idle { // the operation in progress waits for health itself
+			w.clear(record.GameID)
 			continue
 		}
 		spec = spec.WithDefaults()
 		if !spec.HasHealthCheck() || record.EngineEndpoint == "" {
 			continue
 		}
-		asking.Go(func() error {
-			err := w.prober.Probe(ctx, record.EngineEndpoint+spec.HealthPath)
+		probes.Go(func() error {
+			err := w.deps.Prober.Probe(ctx, record.EngineEndpoint+spec.HealthPath)
 			if ctx.Err() == nil {
-				w.note(record, err)
+				w.recordProbe(record, err)
 			}
 			return nil
 		})
 	}
-	_ = asking.Wait() // none returns an error
-	w.forget(running)
+	_ = probes.Wait() // no probe returns an error
+	w.keepOnly(running)
 	return ctx.Err()
 }
 
-// note takes down how a game has answered.
-func (w *Worker) note(record runtime.RuntimeRecord, err error) {
+// recordProbe records one probe, and enqueues the game if its health has changed.
+func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error) {
 	w.mu.Lock()
-	s := w.states[record.GameID]
-	if s == nil || !s.tellsOf(record) {
-		s = &state{containerID: record.CurrentContainerID, startedAt: startOf(record)}
-		w.states[record.GameID] = s
+	p := w.results[record.GameID]
+	if p == nil || !p.isForRun(record) {
+		p = &probeResult{containerID: record.CurrentContainerID, startedAt: startTime(record)}
+		w.results[record.GameID] = p
 	}
-	was := s.failures >= w.cfg.Failures
-	if !was {
-		// What it said once it counts as unhealthy stays: errors name ports that change
-		// with each try, and a finding with other words would be a new one each time.
-		s.last = err
+	wasUnhealthy := p.failures >= w.cfg.Failures
+	if !wasUnhealthy {
+		// The error of an unhealthy game does not change: errors contain ports that differ
+		// in each attempt, and a finding with another text would be a new finding.
+		p.lastErr = err
 	}
 	if err == nil {
-		s.failures = 0
+		p.failures = 0
 	} else {
-		s.failures++
+		p.failures++
 	}
-	is := s.failures >= w.cfg.Failures
+	isUnhealthy := p.failures >= w.cfg.Failures
 	w.mu.Unlock()
-	if was != is {
-		w.cfg.Notice(record.GameID)
+	if wasUnhealthy != isUnhealthy {
+		w.deps.Queue.Enqueue(record.GameID)
 	}
 }
 
-// drop forgets how the game has answered: an operation on it is in progress, which
-// waits for its health itself.
-func (w *Worker) drop(gameID string) {
+// clear removes the result of the game.
+func (w *Worker) clear(gameID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.states, gameID)
+	delete(w.results, gameID)
 }
 
-// forget drops what is known of games that do not run any more.
-func (w *Worker) forget(running []runtime.VersionedRecord) {
-	runs := make(map[string]bool, len(running))
+// keepOnly removes the results of all games that are not running.
+func (w *Worker) keepOnly(running []runtime.VersionedRecord) {
+	isRunning := make(map[string]bool, len(running))
 	for _, found := range running {
-		runs[found.Record.GameID] = true
+		isRunning[found.Record.GameID] = true
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for gameID := range w.states {
-		if !runs[gameID] {
-			delete(w.states, gameID)
+	for gameID := range w.results {
+		if !isRunning[gameID] {
+			delete(w.results, gameID)
 		}
 	}
 }
 
-// knownSpec is how a game is to be checked while its record stands at the revision: an
-// operation that changes the spec changes the record first, and is over when the intent
-// has none in progress any more. Somebody who writes the record himself meanwhile can
-// make that untrue, so it is not believed for ever.
-type knownSpec struct {
-	revision int64
-	spec     operation.Spec
-	age      int // in rounds
-}
-
-// oldSpec is the age at which a knownSpec is read again.
-const oldSpec = 12
-
-// specsOf returns how the games are to be checked, but of those that an operation is
-// in progress on. A game without an intent, one that was adopted long ago say, has the
-// zero Spec, and so has one whose intent is damaged: that must not keep the others
-// from being asked. Only Pass calls it.
-func (w *Worker) specsOf(ctx context.Context, running []runtime.VersionedRecord) (map[string]operation.Spec, error) {
-	specs := make(map[string]operation.Spec, len(running))
-	known := make(map[string]knownSpec, len(running))
-	var changed []runtime.VersionedRecord
-	var games []string
-	for _, found := range running {
-		gameID := found.Record.GameID
-		if k, ok := w.known[gameID]; ok && k.revision == found.Revision && k.age < oldSpec {
-			k.age++
-			specs[gameID], known[gameID] = k.spec, k
-			continue
-		}
-		changed, games = append(changed, found), append(games, gameID)
-	}
-	intents, err := w.intents.GetIntents(ctx, games)
-	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
-		return nil, fmt.Errorf("read the intents of the running games: %w", err)
-	}
-	for i, found := range changed {
-		if intent := intents[i]; intent.Intent.Current == nil {
-			specs[games[i]] = intent.Intent.Spec
-			known[games[i]] = knownSpec{revision: found.Revision, spec: intent.Intent.Spec}
-		}
-	}
-	w.known = known
-	return specs, nil
-}
-
-// running returns the records of this node that are running. A copy that is a
-// little old will do: the finding is judged again before anything follows from it.
-func (w *Worker) running(ctx context.Context) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Node: w.cfg.Node, Limit: 1000, Local: true}
+// listRunning returns the running records of this node. A local read suffices: the
+// reconcile worker reads the current record before it acts.
+func (w *Worker) listRunning(ctx context.Context) ([]runtime.VersionedRecord, error) {
+	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Node: w.cfg.Node, Local: true}
 	var running []runtime.VersionedRecord
-	for {
-		page, err := w.records.ListPage(ctx, query)
+	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("list the running games of this node: %w", err)
 		}
 		running = append(running, page.Records...)
-		if page.Next == "" {
-			return running, nil
-		}
-		query.Revision, query.After, query.Local = page.Revision, page.Next, false
 	}
+	return running, nil
+}
+
+// cachedSpec is the spec of a game while its record has the revision. An operation that
+// changes the spec changes the record first. Another writer may change the record during
+// an operation, so that the spec expires after maxSpecAge passes.
+type cachedSpec struct {
+	revision int64
+	spec     operation.Spec
+	age      int // in passes
+}
+
+const maxSpecAge = 12
+
+// loadSpecs returns the specs of the games, except those with an operation in progress. A
+// game without an intent, such as one that was adopted long ago, has the zero Spec. So
+// has a game with a corrupt intent, which must not prevent the probes of the others.
+func (w *Worker) loadSpecs(ctx context.Context, running []runtime.VersionedRecord) (map[string]operation.Spec, error) {
+	specs := make(map[string]operation.Spec, len(running))
+	cached := make(map[string]cachedSpec, len(running))
+	var changed []runtime.VersionedRecord
+	var gameIDs []string
+	for _, found := range running {
+		gameID := found.Record.GameID
+		if c, ok := w.specs[gameID]; ok && c.revision == found.Revision && c.age < maxSpecAge {
+			c.age++
+			specs[gameID], cached[gameID] = c.spec, c
+			continue
+		}
+		changed, gameIDs = append(changed, found), append(gameIDs, gameID)
+	}
+	intents, err := w.deps.Intents.GetIntents(ctx, gameIDs)
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
+		return nil, fmt.Errorf("read the intents of the running games: %w", err)
+	}
+	for i, found := range changed {
+		if intent := intents[i].Intent; intent.Current == nil {
+			specs[gameIDs[i]] = intent.Spec
+			cached[gameIDs[i]] = cachedSpec{revision: found.Revision, spec: intent.Spec}
+		}
+	}
+	w.specs = cached
+	return specs, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -22,344 +21,347 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 30 * time.Second
+const timeout = 30 * time.Second
 
-// prober answers for each URL what it is told to; nil is a game that is well.
+// prober returns for each URL the result of its function; without one the game is healthy.
 type prober struct {
 	mu      sync.Mutex
-	answers map[string]func(ctx context.Context) error
-	asked   []string
+	results map[string]func(ctx context.Context) error
+	probed  []string
 }
 
 func (p *prober) Probe(ctx context.Context, url string) error {
 	p.mu.Lock()
-	answer := p.answers[url]
-	p.asked = append(p.asked, url)
+	result := p.results[url]
+	p.probed = append(p.probed, url)
 	p.mu.Unlock()
-	if answer == nil {
+	if result == nil {
 		return nil
 	}
-	return answer(ctx)
+	return result(ctx)
 }
 
-func (p *prober) on(url string, answer func(ctx context.Context) error) {
+func (p *prober) set(url string, result func(ctx context.Context) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.answers[url] = answer
+	p.results[url] = result
 }
 
 func (p *prober) urls() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	sorted := slices.Clone(p.asked)
+	sorted := slices.Clone(p.probed)
 	slices.Sort(sorted)
 	return sorted
 }
 
-// damaged is a store with an intent that cannot be read.
-type damaged struct{ ports.IntentStore }
+// corruptStore is a store with a corrupt intent.
+type corruptStore struct{ ports.IntentStore }
 
-func (s damaged) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
+func (s corruptStore) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
 	intents, err := s.IntentStore.GetIntents(ctx, gameIDs)
-	return intents, errors.Join(err, &runtime.CorruptError{Key: "/operations/x", GameID: "x", Reason: "is half of one"})
+	return intents, errors.Join(err, &runtime.CorruptError{Key: "/operations/x", GameID: "x", Reason: "is truncated"})
 }
 
-// counting counts the intents that are asked for.
-type counting struct {
+// countingStore counts the intents that are read.
+type countingStore struct {
 	ports.IntentStore
-	asked int
+	reads int
 }
 
-func (s *counting) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
-	s.asked += len(gameIDs)
+func (s *countingStore) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
+	s.reads += len(gameIDs)
 	return s.IntentStore.GetIntents(ctx, gameIDs)
 }
 
-// bench is a worker of eu/n1 on a store in memory.
-type bench struct {
+// fixture is a worker of node eu/n1 on a store in memory.
+type fixture struct {
 	*health.Worker
 	t       *testing.T
 	store   *memstore.Store
-	intents *counting
+	intents *countingStore
 	prober  *prober
 
-	mu      sync.Mutex
-	noticed []string
+	mu       sync.Mutex
+	enqueued []string // guarded by mu
 }
 
-func newBench(t *testing.T, cfg health.Config) *bench {
+func newFixture(t *testing.T, cfg health.Config) *fixture {
 	t.Helper()
-	b := &bench{t: t, store: memstore.New(), prober: &prober{answers: map[string]func(context.Context) error{}}}
-	cfg.Region, cfg.Node, cfg.Logger, cfg.Notice = "eu", "n1", slog.New(slog.DiscardHandler), b.notice
-	b.intents = &counting{IntentStore: damaged{b.store}}
-	b.Worker = health.New(b.store, b.intents, b.prober, cfg)
-	return b
+	f := &fixture{t: t, store: memstore.New(), prober: &prober{results: map[string]func(context.Context) error{}}}
+	f.intents = &countingStore{IntentStore: corruptStore{f.store}}
+	cfg.Region, cfg.Node = "eu", "n1"
+	f.Worker = health.New(health.Dependencies{Records: f.store, Intents: f.intents, Prober: f.prober, Queue: f}, cfg)
+	return f
 }
 
-func (b *bench) notice(gameID string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.noticed = append(b.noticed, gameID)
+// Enqueue implements health.Enqueuer.
+func (f *fixture) Enqueue(gameID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.enqueued = append(f.enqueued, gameID)
 }
 
-func (b *bench) news() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	news := b.noticed
-	b.noticed = nil
-	return news
+// takeEnqueued returns the games that were enqueued since the last call.
+func (f *fixture) takeEnqueued() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	enqueued := f.enqueued
+	f.enqueued = nil
+	return enqueued
 }
 
-// runs writes the record of a game that answers at http://GAME.
-func (b *bench) runs(gameID, node, containerID string, startedAt time.Time) {
-	b.t.Helper()
+// putRunning writes the record of a running game with the endpoint http://GAME.
+func (f *fixture) putRunning(gameID, node, containerID string, startedAt time.Time) {
+	f.t.Helper()
 	record := runtime.RuntimeRecord{
 		GameID: gameID, Status: runtime.StatusRunning, Region: "eu", Node: node, CurrentContainerID: containerID,
 		EngineEndpoint: "http://" + gameID, CreatedAt: startedAt, LastOpAt: startedAt, StartedAt: &startedAt,
 	}
-	require.NoError(b.t, record.Validate())
-	require.NoError(b.t, b.store.Upsert(b.t.Context(), record))
+	require.NoError(f.t, record.Validate())
+	require.NoError(f.t, f.store.Upsert(f.t.Context(), record))
 }
 
-func (b *bench) is(gameID string, spec operation.Spec) {
-	b.t.Helper()
-	_, err := b.store.PutIntent(b.t.Context(), operation.Intent{GameID: gameID, Spec: spec}, ports.IntentVersion{})
-	require.NoError(b.t, err)
+// putSpec writes the intent of a game that has none.
+func (f *fixture) putSpec(gameID string, spec operation.Spec) {
+	f.t.Helper()
+	_, err := f.store.PutIntent(f.t.Context(), operation.Intent{GameID: gameID, Spec: spec}, ports.IntentVersion{})
+	require.NoError(f.t, err)
 }
 
-// unhealthy is what is said of the game as its record stands now.
-func (b *bench) unhealthy(gameID string) string {
-	b.t.Helper()
-	record, err := b.store.Get(b.t.Context(), gameID)
+// unhealthy returns Unhealthy of the game's current record.
+func (f *fixture) unhealthy(gameID string) string {
+	f.t.Helper()
+	record, err := f.store.Get(f.t.Context(), gameID)
 	if !errors.Is(err, runtime.ErrNotFound) {
-		require.NoError(b.t, err)
+		require.NoError(f.t, err)
 	}
-	return b.Unhealthy(record)
+	return f.Unhealthy(record)
 }
 
-func (b *bench) rounds(count int) {
-	b.t.Helper()
+func (f *fixture) passes(count int) {
+	f.t.Helper()
 	for range count {
-		require.NoError(b.t, b.Pass(b.t.Context()))
+		require.NoError(f.t, f.Pass(f.t.Context()))
 	}
 }
 
-var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+var startedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func fails(text string) func(context.Context) error {
 	return func(context.Context) error { return errors.New(text) }
 }
 
-func TestGameThatFailsSoManyTimesIsUnhealthy(t *testing.T) {
+func TestGameThatFailsInARowIsUnhealthy(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{})
-	b.runs("g", "n1", "c1", began)
-	b.rounds(5)
-	require.Empty(t, b.unhealthy("g"))
-	b.prober.on("http://g/healthz", fails("answered 503"))
-	b.rounds(2)
-	require.Empty(t, b.unhealthy("g"))
-	require.Empty(t, b.news())
-	b.rounds(1)
-	require.Equal(t, "container c1 has failed its health check 3 times or more: answered 503", b.unhealthy("g"))
-	require.Equal(t, []string{"g"}, b.news())
-	b.rounds(3)
-	require.Empty(t, b.news(), "it is news once")
+	f := newFixture(t, health.Config{})
+	f.putRunning("g", "n1", "c1", startedAt)
+	f.passes(5)
+	require.Empty(t, f.unhealthy("g"))
+	f.prober.set("http://g/healthz", fails("status 503"))
+	f.passes(2)
+	require.Empty(t, f.unhealthy("g"))
+	require.Empty(t, f.takeEnqueued())
+	f.passes(1)
+	require.Equal(t, "container c1 failed at least 3 health checks in a row: status 503", f.unhealthy("g"))
+	require.Equal(t, []string{"g"}, f.takeEnqueued())
+	f.passes(3)
+	require.Empty(t, f.takeEnqueued(), "it is enqueued once")
 
-	b.prober.on("http://g/healthz", nil)
-	b.rounds(1)
-	require.Empty(t, b.unhealthy("g"))
-	require.Equal(t, []string{"g"}, b.news())
-	require.Empty(t, b.unhealthy("nobody"))
+	f.prober.set("http://g/healthz", nil)
+	f.passes(1)
+	require.Empty(t, f.unhealthy("g"))
+	require.Equal(t, []string{"g"}, f.takeEnqueued())
+	require.Empty(t, f.unhealthy("unknown"))
 }
 
-func TestGameThatFailsNowAndThenIsWell(t *testing.T) {
+func TestGameThatFailsNowAndThenIsHealthy(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Failures: 2})
-	b.runs("g", "n1", "c1", began)
+	f := newFixture(t, health.Config{Failures: 2})
+	f.putRunning("g", "n1", "c1", startedAt)
 	for range 3 {
-		b.prober.on("http://g/healthz", fails("no"))
-		b.rounds(1)
-		b.prober.on("http://g/healthz", nil)
-		b.rounds(1)
+		f.prober.set("http://g/healthz", fails("no"))
+		f.passes(1)
+		f.prober.set("http://g/healthz", nil)
+		f.passes(1)
 	}
-	require.Empty(t, b.unhealthy("g"))
-	require.Empty(t, b.news())
+	require.Empty(t, f.unhealthy("g"))
+	require.Empty(t, f.takeEnqueued())
 }
 
-// Errors name what changes with each try, the port of the connection say. What is
-// found of the game is one finding all the same.
-func TestWordsOfAFindingStay(t *testing.T) {
+// Errors contain parts that differ in each attempt, such as the port of the connection.
+// The finding must stay the same.
+func TestTextOfAnUnhealthyGameDoesNotChange(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Failures: 2})
-	b.runs("g", "n1", "c1", began)
-	tries := 0
-	b.prober.on("http://g/healthz", func(context.Context) error {
-		tries++
-		return fmt.Errorf("read 127.0.0.1:%d: connection reset", 40000+tries)
+	f := newFixture(t, health.Config{Failures: 2})
+	f.putRunning("g", "n1", "c1", startedAt)
+	attempts := 0
+	f.prober.set("http://g/healthz", func(context.Context) error {
+		attempts++
+		return fmt.Errorf("read 127.0.0.1:%d: connection reset", 40000+attempts)
 	})
-	b.rounds(2)
-	words := b.unhealthy("g")
-	require.Contains(t, words, "40002")
-	b.rounds(3)
-	require.Equal(t, words, b.unhealthy("g"))
+	f.passes(2)
+	text := f.unhealthy("g")
+	require.Contains(t, text, "40002")
+	f.passes(3)
+	require.Equal(t, text, f.unhealthy("g"))
 }
 
-func TestContainerThatWasStartedAgainCountsAnew(t *testing.T) {
+func TestNewRunStartsToCountFromZero(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Failures: 2})
-	b.prober.on("http://g/healthz", fails("no"))
-	b.runs("g", "n1", "c1", began)
-	b.rounds(2)
-	require.NotEmpty(t, b.unhealthy("g"))
-	b.runs("g", "n1", "c1", began.Add(time.Second)) // the same container
-	require.Empty(t, b.unhealthy("g"), "what the run before did says nothing of this one")
-	b.rounds(1)
-	require.Empty(t, b.unhealthy("g"))
-	b.rounds(1)
-	require.NotEmpty(t, b.unhealthy("g"))
-	b.runs("g", "n1", "c2", began.Add(time.Second)) // another one
-	b.rounds(1)
-	require.Empty(t, b.unhealthy("g"))
+	f := newFixture(t, health.Config{Failures: 2})
+	f.prober.set("http://g/healthz", fails("no"))
+	f.putRunning("g", "n1", "c1", startedAt)
+	f.passes(2)
+	require.NotEmpty(t, f.unhealthy("g"))
+	f.putRunning("g", "n1", "c1", startedAt.Add(time.Second)) // the same container
+	require.Empty(t, f.unhealthy("g"), "the result of the previous run does not count")
+	f.passes(1)
+	require.Empty(t, f.unhealthy("g"))
+	f.passes(1)
+	require.NotEmpty(t, f.unhealthy("g"))
+	f.putRunning("g", "n1", "c2", startedAt.Add(time.Second)) // another container
+	f.passes(1)
+	require.Empty(t, f.unhealthy("g"))
 }
 
-func TestGameThatRunsNoMoreIsForgotten(t *testing.T) {
+func TestResultOfAStoppedGameIsRemoved(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Failures: 1})
-	b.prober.on("http://g/healthz", fails("no"))
-	b.runs("g", "n1", "c1", began)
-	b.rounds(1)
-	require.NotEmpty(t, b.unhealthy("g"))
-	require.NoError(t, b.store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
-		GameID: "g", ExpectedFrom: runtime.StatusRunning, To: runtime.StatusStopped, Now: began.Add(time.Minute),
+	f := newFixture(t, health.Config{Failures: 1})
+	f.prober.set("http://g/healthz", fails("no"))
+	f.putRunning("g", "n1", "c1", startedAt)
+	f.passes(1)
+	require.NotEmpty(t, f.unhealthy("g"))
+	require.NoError(t, f.store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
+		GameID: "g", ExpectedFrom: runtime.StatusRunning, To: runtime.StatusStopped, Now: startedAt.Add(time.Minute),
 	}))
-	b.rounds(1)
-	require.Empty(t, b.unhealthy("g"))
+	f.passes(1)
+	require.Empty(t, f.unhealthy("g"))
 }
 
-// A store takes records that contradict themselves, if somebody does not validate them.
-func TestRecordWithoutItsStart(t *testing.T) {
+// A store accepts invalid records from a writer that does not validate them.
+func TestRecordWithoutAStartTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Failures: 1})
-	require.NoError(t, b.store.Upsert(t.Context(), runtime.RuntimeRecord{
+	f := newFixture(t, health.Config{Failures: 1})
+	require.NoError(t, f.store.Upsert(t.Context(), runtime.RuntimeRecord{
 		GameID: "g", Status: runtime.StatusRunning, Region: "eu", Node: "n1", CurrentContainerID: "c", EngineEndpoint: "http://g",
 	}))
-	b.prober.on("http://g/healthz", fails("no"))
-	b.rounds(1)
-	require.NotEmpty(t, b.unhealthy("g"))
+	f.prober.set("http://g/healthz", fails("no"))
+	f.passes(1)
+	require.NotEmpty(t, f.unhealthy("g"))
 }
 
-func TestWhoIsAskedWhere(t *testing.T) {
+func TestProbedURLs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{})
+	f := newFixture(t, health.Config{})
 	for _, gameID := range []string{"plain", "own path", "none", "x"} {
-		b.runs(gameID, "n1", "c", began)
+		f.putRunning(gameID, "n1", "c", startedAt)
 	}
-	b.runs("elsewhere", "n2", "c", began)
-	b.is("own path", operation.Spec{Image: "a:1", HealthPath: "/well"})
-	b.is("none", operation.Spec{Image: "a:1", HealthPath: operation.NoHealthCheck})
-	nowhere, err := b.store.Get(t.Context(), "plain")
+	f.putRunning("on n2", "n2", "c", startedAt)
+	f.putSpec("own path", operation.Spec{Image: "a:1", HealthPath: "/ok"})
+	f.putSpec("none", operation.Spec{Image: "a:1", HealthPath: operation.NoHealthCheck})
+	noEndpoint, err := f.store.Get(t.Context(), "plain")
 	require.NoError(t, err)
-	nowhere.GameID, nowhere.EngineEndpoint = "nowhere", ""
-	require.NoError(t, b.store.Upsert(t.Context(), nowhere))
-	b.rounds(1)
-	require.Equal(t, []string{"http://own path/well", "http://plain/healthz", "http://x/healthz"}, b.prober.urls())
+	noEndpoint.GameID, noEndpoint.EngineEndpoint = "no endpoint", ""
+	require.NoError(t, f.store.Upsert(t.Context(), noEndpoint))
+	f.passes(1)
+	require.Equal(t, []string{"http://own path/ok", "http://plain/healthz", "http://x/healthz"}, f.prober.urls())
 }
 
-// Games that hang keep the others waiting only where there are too many of them.
-func TestGameThatHangsHoldsNobodyUp(t *testing.T) {
+// Games that hang delay no other game, unless there are as many as concurrent probes.
+func TestGameThatHangsDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Concurrency: 3, Failures: 1})
-	let := make(chan struct{})
+	f := newFixture(t, health.Config{Concurrency: 3, Failures: 1})
+	release := make(chan struct{})
 	for _, gameID := range []string{"a", "b"} {
-		b.runs(gameID, "n1", "c", began)
-		b.prober.on("http://"+gameID+"/healthz", func(context.Context) error {
-			<-let
+		f.putRunning(gameID, "n1", "c", startedAt)
+		f.prober.set("http://"+gameID+"/healthz", func(context.Context) error {
+			<-release
 			return context.DeadlineExceeded
 		})
 	}
 	others := []string{"c", "d", "e", "f"}
 	for _, gameID := range others {
-		b.runs(gameID, "n1", "c", began)
-		b.prober.on("http://"+gameID+"/healthz", fails("no"))
+		f.putRunning(gameID, "n1", "c", startedAt)
+		f.prober.set("http://"+gameID+"/healthz", fails("no"))
 	}
-	over := make(chan error, 1)
-	go func() { over <- b.Pass(t.Context()) }()
+	errc := make(chan error, 1)
+	go func() { errc <- f.Pass(t.Context()) }()
 	require.Eventually(t, func() bool {
-		return !slices.ContainsFunc(others, func(gameID string) bool { return b.unhealthy(gameID) == "" })
-	}, patience, time.Millisecond, "the others have to wait for those that hang")
-	require.Empty(t, b.unhealthy("a"))
-	close(let)
-	require.NoError(t, <-over)
-	require.NotEmpty(t, b.unhealthy("a"))
+		return !slices.ContainsFunc(others, func(gameID string) bool { return f.unhealthy(gameID) == "" })
+	}, timeout, time.Millisecond, "the others wait for the games that hang")
+	require.Empty(t, f.unhealthy("a"))
+	close(release)
+	require.NoError(t, <-errc)
+	require.NotEmpty(t, f.unhealthy("a"))
 }
 
-// What a daemon that is stopping did not hear says nothing of the game.
-func TestRoundThatIsBrokenOff(t *testing.T) {
+// A probe that ends with the daemon does not count.
+func TestInterruptedPass(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Failures: 1})
-	b.runs("g", "n1", "c1", began)
+	f := newFixture(t, health.Config{Failures: 1})
+	f.putRunning("g", "n1", "c1", startedAt)
 	ctx, cancel := context.WithCancel(t.Context())
-	b.prober.on("http://g/healthz", func(ctx context.Context) error {
+	f.prober.set("http://g/healthz", func(ctx context.Context) error {
 		cancel()
 		return ctx.Err()
 	})
-	require.ErrorIs(t, b.Pass(ctx), context.Canceled)
-	require.Empty(t, b.unhealthy("g"))
-	require.Empty(t, b.news())
+	require.ErrorIs(t, f.Pass(ctx), context.Canceled)
+	require.Empty(t, f.unhealthy("g"))
+	require.Empty(t, f.takeEnqueued())
 }
 
-func TestRunAsksUntilItIsStopped(t *testing.T) {
+func TestRunProbesUntilItsContextEnds(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Interval: time.Millisecond})
-	b.runs("g", "n1", "c1", began)
+	f := newFixture(t, health.Config{Interval: time.Millisecond})
+	f.putRunning("g", "n1", "c1", startedAt)
 	ctx, cancel := context.WithCancel(t.Context())
-	over := make(chan error, 1)
-	go func() { over <- b.Run(ctx) }()
-	require.Eventually(t, func() bool { return len(b.prober.urls()) > 3 }, patience, time.Millisecond)
+	errc := make(chan error, 1)
+	go func() { errc <- f.Run(ctx) }()
+	require.Eventually(t, func() bool { return len(f.prober.urls()) > 3 }, timeout, time.Millisecond)
 	cancel()
-	require.NoError(t, <-over)
+	require.NoError(t, <-errc)
 }
 
-// What does not change is not read again; what an operation changes is, once that is over.
+// An intent is read once per revision of the record, and after an operation.
 func TestIntentsAreReadWhenTheyMayHaveChanged(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{})
-	b.runs("g", "n1", "c1", began)
+	f := newFixture(t, health.Config{})
+	f.putRunning("g", "n1", "c1", startedAt)
 	intent := operation.Intent{GameID: "g", Spec: operation.Spec{Image: "a:1", HealthPath: "/old"}, Current: &operation.Operation{ID: "op"}}
-	revision, err := b.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
+	version, err := f.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
 	require.NoError(t, err)
-	b.rounds(3)
-	require.Equal(t, 3, b.intents.asked, "an operation is in progress, and may change anything")
-	require.Empty(t, b.prober.urls(), "and waits for health itself")
+	f.passes(3)
+	require.Equal(t, 3, f.intents.reads, "an operation in progress may change the spec")
+	require.Empty(t, f.prober.urls(), "the operation waits for health itself")
 	intent.Spec.HealthPath, intent.Current = "/new", nil
-	_, err = b.store.PutIntent(t.Context(), intent, revision)
+	_, err = f.store.PutIntent(t.Context(), intent, version)
 	require.NoError(t, err)
-	b.rounds(5)
-	require.Equal(t, 4, b.intents.asked)
-	b.runs("g", "n1", "c2", began) // the next operation has changed the record
-	b.rounds(2)
-	require.Equal(t, 5, b.intents.asked)
-	require.Equal(t, []string{"http://g/new"}, slices.Compact(b.prober.urls()))
-	b.rounds(20)
-	require.Equal(t, 6, b.intents.asked, "nothing is believed for ever")
+	f.passes(5)
+	require.Equal(t, 4, f.intents.reads)
+	f.putRunning("g", "n1", "c2", startedAt) // the next operation has changed the record
+	f.passes(2)
+	require.Equal(t, 5, f.intents.reads)
+	require.Equal(t, []string{"http://g/new"}, slices.Compact(f.prober.urls()))
+	f.passes(20)
+	require.Equal(t, 6, f.intents.reads, "a cached spec expires")
 }
 
-// A game that takes longer to come up than rounds take to give it up is not given up:
-// the operation that starts it says how long it may take.
+// A game that starts slowly does not become unhealthy during the operation that starts
+// it: the health timeout of the operation decides.
 func TestFailuresDuringAnOperationDoNotCount(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, health.Config{Failures: 2})
-	b.prober.on("http://g/healthz", fails("still loading"))
-	b.runs("g", "n1", "c1", began)
-	revision, err := b.store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{ID: "op"}}, ports.IntentVersion{})
+	f := newFixture(t, health.Config{Failures: 2})
+	f.prober.set("http://g/healthz", fails("still loading"))
+	f.putRunning("g", "n1", "c1", startedAt)
+	version, err := f.store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{ID: "op"}}, ports.IntentVersion{})
 	require.NoError(t, err)
-	b.rounds(5)
-	require.Empty(t, b.unhealthy("g"))
-	_, err = b.store.PutIntent(t.Context(), operation.Intent{GameID: "g"}, revision)
+	f.passes(5)
+	require.Empty(t, f.unhealthy("g"))
+	_, err = f.store.PutIntent(t.Context(), operation.Intent{GameID: "g"}, version)
 	require.NoError(t, err)
-	b.rounds(1)
-	require.Empty(t, b.unhealthy("g"), "it counts from the end of the operation")
-	b.rounds(1)
-	require.NotEmpty(t, b.unhealthy("g"))
+	f.passes(1)
+	require.Empty(t, f.unhealthy("g"), "failures count from the end of the operation")
+	f.passes(1)
+	require.NotEmpty(t, f.unhealthy("g"))
 }

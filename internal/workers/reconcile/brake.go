@@ -10,112 +10,116 @@ import (
 	"galaxy/rtmanager/internal/domain/drift"
 )
 
-// brake holds back what takes records or containers away when too many are about
-// to go at once: then the engine's word is more likely to be wrong than so many
-// games to be gone. It stays until it is released.
+// brake blocks the removal of records and containers when too many games would be
+// affected at once: then a faulty engine is more likely than the loss of so many games.
+// It stays engaged until it is released.
 type brake struct {
-	mu      sync.Mutex
-	cfg     Config
-	log     *slog.Logger
-	on      *drift.Brake
-	running int                  // at the latest pass
-	taken   map[string]time.Time // the games that were let through lately, and when last
-	free    time.Time            // until then, somebody has said that it is right
+	cfg Config
+	log *slog.Logger
+
+	mu             sync.Mutex // guards the fields below
+	engaged        *drift.Brake
+	running        int                  // running games at the latest pass
+	recentRemovals map[string]time.Time // by game, the time of the latest removal within removalWindow
+	releasedUntil  time.Time
 }
 
 const (
-	// fewest is how many games have to lose something in one pass for the share to
-	// count: one alone is gone for a reason of its own.
-	fewest = 2
-	// fewestEvents is the same for what is let through between passes, one by one,
-	// within brakeWindow.
-	fewestEvents = 5
-	brakeWindow  = time.Minute
-	// releaseFor is how long a release lasts.
-	releaseFor = time.Minute
+	// minAffectedGames is the number of affected games in one pass from which the share
+	// counts: a single game may be lost for a reason of its own.
+	minAffectedGames = 2
+	// minRecentRemovals is the same for the single removals between passes, within
+	// removalWindow.
+	minRecentRemovals = 5
+	removalWindow     = time.Minute
+	// releaseDuration is how long a release lasts.
+	releaseDuration = time.Minute
 )
 
 func newBrake(cfg Config) *brake {
-	return &brake{cfg: cfg, log: cfg.Logger, taken: map[string]time.Time{}}
+	return &brake{cfg: cfg, log: cfg.Logger, recentRemovals: map[string]time.Time{}}
 }
 
-// tooMany reports whether so many games must not lose something in one pass.
-func (b *brake) tooMany(running, losing int) bool {
-	return losing >= fewest && float64(losing) > b.cfg.BrakeShare*float64(running)
+// exceedsShare reports whether so many affected games in one pass engage the brake.
+func (b *brake) exceedsShare(running, affected int) bool {
+	return affected >= minAffectedGames && float64(affected) > b.cfg.BrakeShare*float64(running)
 }
 
-// weigh sets the brake if a pass found too many games with something to lose.
-func (b *brake) weigh(running, losing int) {
+// evaluate engages the brake if a pass would affect too many games.
+func (b *brake) evaluate(running, affected int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.running = running
-	if b.tooMany(running, losing) {
-		b.set(fmt.Sprintf("one pass would take away records or containers of %d games while %d are said to run", losing, running))
+	if b.exceedsShare(running, affected) {
+		b.engageLocked(fmt.Sprintf("one pass would remove records or containers of %d games while %d games are running", affected, running))
 	}
 }
 
-// put sets the brake for a reason that is no matter of numbers.
-func (b *brake) put(reason string) {
+// engage engages the brake for another reason than the number of games.
+func (b *brake) engage(reason string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.set(reason)
+	b.engageLocked(reason)
 }
 
-func (b *brake) set(reason string) {
-	if b.on != nil || b.cfg.Clock().Before(b.free) {
+// engageLocked does nothing while the brake is engaged or was released recently. mu must
+// be held.
+func (b *brake) engageLocked(reason string) {
+	if b.engaged != nil || b.cfg.Clock().Before(b.releasedUntil) {
 		return
 	}
-	b.on = &drift.Brake{Region: b.cfg.Region, Node: b.cfg.Node, Since: b.cfg.Clock().UTC(), Reason: reason}
-	b.log.Error("the brake is on: nothing is taken away until it is released", "reason", reason)
+	b.engaged = &drift.Brake{Region: b.cfg.Region, Node: b.cfg.Node, Since: b.cfg.Clock().UTC(), Reason: reason}
+	b.log.Error("brake engaged: nothing is removed until it is released", "reason", reason)
 }
 
-// allows reports whether something may be taken away from the game now, and counts
-// the game: one whose removal is tried again and again counts once.
+// allows reports whether a record or container of the game may be removed now, and
+// counts the game. Repeated attempts on one game count once.
 func (b *brake) allows(gameID string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.cfg.Clock()
-	if b.on != nil {
+	if b.engaged != nil {
 		return false
 	}
-	maps.DeleteFunc(b.taken, func(_ string, at time.Time) bool { return now.Sub(at) > brakeWindow })
-	n := len(b.taken)
-	if _, counted := b.taken[gameID]; !counted {
+	maps.DeleteFunc(b.recentRemovals, func(_ string, at time.Time) bool { return now.Sub(at) > removalWindow })
+	n := len(b.recentRemovals)
+	if _, counted := b.recentRemovals[gameID]; !counted {
 		n++
 	}
-	if n > fewestEvents && float64(n) > b.cfg.BrakeShare*float64(b.running) {
-		b.set(fmt.Sprintf("records or containers of %d games would have been taken away within %s while %d are said to run", n, brakeWindow, b.running))
-		if b.on != nil {
+	if n > minRecentRemovals && float64(n) > b.cfg.BrakeShare*float64(b.running) {
+		b.engageLocked(fmt.Sprintf("records or containers of %d games would be removed within %s while %d games are running", n, removalWindow, b.running))
+		if b.engaged != nil {
 			return false
 		}
 	}
-	b.taken[gameID] = now
+	b.recentRemovals[gameID] = now
 	return true
 }
 
-// held returns the brake that is on, or nil.
-func (b *brake) held() *drift.Brake {
+// current returns the engaged brake, or nil.
+func (b *brake) current() *drift.Brake {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.on == nil {
+	if b.engaged == nil {
 		return nil
 	}
-	copied := *b.on
+	copied := *b.engaged
 	return &copied
 }
 
-// released reports whether somebody has said lately that what is found is right.
-func (b *brake) released() bool {
+// recentlyReleased reports whether an operator has released the brake within
+// releaseDuration.
+func (b *brake) recentlyReleased() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.cfg.Clock().Before(b.free)
+	return b.cfg.Clock().Before(b.releasedUntil)
 }
 
-// release takes the brake off, and keeps it off for long enough to act on what it
-// held back.
+// release disengages the brake, and keeps it disengaged for releaseDuration: long enough
+// to carry out the blocked actions.
 func (b *brake) release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.on, b.free = nil, b.cfg.Clock().Add(releaseFor)
-	clear(b.taken)
+	b.engaged, b.releasedUntil = nil, b.cfg.Clock().Add(releaseDuration)
+	clear(b.recentRemovals)
 }

@@ -4,26 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
-// PassAndDeal makes a pass and deals once with each game that it noticed, as the
-// workers of Run would, one after the other.
-func (w *Worker) PassAndDeal(ctx context.Context) error {
+// PassAndHandle makes a pass, and handles each enqueued game once, as the workers of Run
+// do, but sequentially.
+func (w *Worker) PassAndHandle(ctx context.Context) error {
 	if _, err := w.Pass(ctx); err != nil {
 		return err
 	}
 	var faults []error
-	for _, turn := range []struct {
-		games lane
-		deal  func(ctx context.Context, gameID string) (time.Duration, error)
-	}{{w.queue, w.look}, {w.removals, w.dealSlowly(w.removals)}, {w.starts, w.dealSlowly(w.starts)}} {
-		for turn.games.Len() > 0 {
-			gameID, _ := turn.games.Get()
-			if _, err := turn.deal(ctx, gameID); err != nil {
-				faults = append(faults, fmt.Errorf("deal with %q: %w", gameID, err))
+	for _, stage := range []struct {
+		queue  workQueue
+		handle handler
+	}{{w.queue, w.reconcileGame}, {w.removals, w.slowHandler(w.removals)}, {w.starts, w.slowHandler(w.starts)}} {
+		for stage.queue.Len() > 0 {
+			gameID, _ := stage.queue.Get()
+			if _, err := stage.handle(ctx, gameID); err != nil {
+				faults = append(faults, fmt.Errorf("handle %q: %w", gameID, err))
 			}
-			turn.games.Done(gameID)
+			stage.queue.Done(gameID)
 		}
 	}
 	return errors.Join(faults...)

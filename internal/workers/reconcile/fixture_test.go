@@ -19,57 +19,56 @@ import (
 	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
-// stage is a node whose store, services and worker are real, and whose engine does
-// what it is told. Its clock stands still until it is moved, and its worker acts
-// only in a pass that is asked for.
-type stage struct {
+// fixture is a node with a real store, service and reconcile worker, a fake engine and a
+// fake clock. The worker acts only in a pass that the test makes.
+type fixture struct {
 	node    *nodetest.Node
 	machine *fakeengine.Machine
 	owner   fakeengine.Owner
 	now     atomic.Pointer[time.Time]
 }
 
-// games are the images that a stage has.
-var games = []string{"game:1.0.0", "game:1.0.1", "game:1.1.0", "game:2.0.0", "broken:1.0.1"}
+// images are the images of the fake engine.
+var images = []string{"game:1.0.0", "game:1.0.1", "game:1.1.0", "game:2.0.0", "broken:1.0.1"}
 
-func newStage(t *testing.T) *stage {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newStageBehind(t, func(engine ports.Engine) ports.Engine { return engine })
+	return newFixtureWith(t, func(engine ports.Engine) ports.Engine { return engine })
 }
 
-// newStageBehind puts something between the node and the machine.
-func newStageBehind(t *testing.T, wrap func(ports.Engine) ports.Engine) *stage {
+// newFixtureWith returns a fixture with a decorator of its engine.
+func newFixtureWith(t *testing.T, wrap func(ports.Engine) ports.Engine) *fixture {
 	t.Helper()
-	s := &stage{machine: fakeengine.New(games...)}
-	s.machine.ExitOnStart("broken:1.0.1", 3)
+	f := &fixture{machine: fakeengine.New(images...)}
+	f.machine.ExitOnStart("broken:1.0.1", 3)
 	now := time.Now()
-	s.now.Store(&now)
-	s.node = nodetest.New(t, nodetest.Config{
+	f.now.Store(&now)
+	f.node = nodetest.New(t, nodetest.Config{
 		NewEngine: func(store string) ports.Engine {
-			s.owner = fakeengine.Owner{Store: store, Region: "eu", Node: "n1"}
-			return wrap(s.machine.Engine(s.owner))
+			f.owner = fakeengine.Owner{Store: store, Region: "eu", Node: "n1"}
+			return wrap(f.machine.Engine(f.owner))
 		},
-		Clock:     func() time.Time { return *s.now.Load() },
+		Clock:     func() time.Time { return *f.now.Load() },
 		MinUptime: time.Millisecond,
 	})
-	return s
+	return f
 }
 
-// wait moves the clock.
-func (s *stage) wait(d time.Duration) {
-	later := s.now.Load().Add(d)
-	s.now.Store(&later)
+// wait advances the clock.
+func (f *fixture) wait(d time.Duration) {
+	later := f.now.Load().Add(d)
+	f.now.Store(&later)
 }
 
-func (s *stage) pass(ctx context.Context) error { return s.node.Reconcile.PassAndDeal(ctx) }
+func (f *fixture) pass(ctx context.Context) error { return f.node.Reconcile.PassAndHandle(ctx) }
 
-// operate carries out an operation of the node.
-func (s *stage) operate(ctx context.Context, request ports.OperationRequest) error {
-	_, err := s.node.Service.Execute(ctx, request, nil)
+// execute runs an operation.
+func (f *fixture) execute(ctx context.Context, request ports.OperationRequest) error {
+	_, err := f.node.Service.Execute(ctx, request, nil)
 	return err
 }
 
-// spec is what a game is run as: nothing answers for its health.
+// spec returns a spec without a health check.
 func spec(image string, attempts int, args ...string) *operation.Spec {
 	return &operation.Spec{
 		Image: image, Args: args, HealthPath: operation.NoHealthCheck, StopGrace: operation.Duration(10 * time.Millisecond),
@@ -77,18 +76,18 @@ func spec(image string, attempts int, args ...string) *operation.Spec {
 	}
 }
 
-// record returns the game's record and its revision, or nil where there is none.
-func (s *stage) record(ctx context.Context, gameID string) (*runtime.RuntimeRecord, int64, error) {
-	found, err := s.node.Store.GetVersioned(ctx, gameID)
+// record returns the game's record and its revision, or nil if it has none.
+func (f *fixture) record(ctx context.Context, gameID string) (*runtime.RuntimeRecord, int64, error) {
+	found, err := f.node.Store.GetVersioned(ctx, gameID)
 	if errors.Is(err, runtime.ErrNotFound) {
 		return nil, 0, nil
 	}
 	return &found.Record, found.Revision, err
 }
 
-// containers are all that the machine has of the game.
-func (s *stage) containers(gameID string) (all []container.Container) {
-	for _, c := range s.machine.All() {
+// containers returns all containers of the game.
+func (f *fixture) containers(gameID string) (all []container.Container) {
+	for _, c := range f.machine.All() {
 		if c.Labels.GameID == gameID {
 			all = append(all, c)
 		}
@@ -96,9 +95,9 @@ func (s *stage) containers(gameID string) (all []container.Container) {
 	return all
 }
 
-// live are those of them that run.
-func (s *stage) live(gameID string) (running []container.Container) {
-	for _, c := range s.containers(gameID) {
+// live returns the running containers of the game.
+func (f *fixture) live(gameID string) (running []container.Container) {
+	for _, c := range f.containers(gameID) {
 		if c.State == container.StateRunning {
 			running = append(running, c)
 		}
@@ -106,27 +105,27 @@ func (s *stage) live(gameID string) (running []container.Container) {
 	return running
 }
 
-// plant makes a container of the game that no operation asked for, in the state.
-func (s *stage) plant(ctx context.Context, gameID string, generation int64, state container.State) error {
-	c, err := s.node.Engine.Create(ctx, container.Spec{
-		Name: fmt.Sprintf("planted-%s-%d-%d", gameID, generation, len(s.machine.All())),
+// addContainer creates a container of the game without an operation, in the state.
+func (f *fixture) addContainer(ctx context.Context, gameID string, generation int64, state container.State) error {
+	c, err := f.node.Engine.Create(ctx, container.Spec{
+		Name: fmt.Sprintf("external-%s-%d-%d", gameID, generation, len(f.machine.All())),
 		Labels: container.Labels{
-			Store: s.owner.Store, GameID: gameID, Region: s.owner.Region, Node: s.owner.Node,
-			Image: games[0], Generation: generation, OperationID: "planted",
+			Store: f.owner.Store, GameID: gameID, Region: f.owner.Region, Node: f.owner.Node,
+			Image: images[0], Generation: generation, OperationID: "external",
 		},
 	})
 	if err != nil || state == container.StateCreated {
 		return err
 	}
-	if err := s.machine.StartExternally(c.ID); err != nil || state == container.StateRunning {
+	if err := f.machine.StartExternally(c.ID); err != nil || state == container.StateRunning {
 		return err
 	}
-	return s.machine.Exit(c.ID, 1)
+	return f.machine.Exit(c.ID, 1)
 }
 
-// rewrite changes the game's record behind everybody's back.
-func (s *stage) rewrite(ctx context.Context, gameID string, change func(r *runtime.RuntimeRecord)) error {
-	record, _, err := s.record(ctx, gameID)
+// rewrite changes the game's record as another writer.
+func (f *fixture) rewrite(ctx context.Context, gameID string, change func(r *runtime.RuntimeRecord)) error {
+	record, _, err := f.record(ctx, gameID)
 	if err != nil {
 		return err
 	}
@@ -134,27 +133,27 @@ func (s *stage) rewrite(ctx context.Context, gameID string, change func(r *runti
 		return fmt.Errorf("%q has no record", gameID)
 	}
 	change(record)
-	return s.node.Store.Upsert(ctx, *record)
+	return f.node.Store.Upsert(ctx, *record)
 }
 
-// open are the findings on the game that propose something.
-func (s *stage) open(gameID string) (open []drift.Finding) {
-	for _, f := range s.node.Reconcile.Findings(gameID) {
-		if f.Action != drift.ActionNone {
-			open = append(open, f)
+// actionable returns the findings on the game that propose an action.
+func (f *fixture) actionable(gameID string) (findings []drift.Finding) {
+	for _, finding := range f.node.Reconcile.Findings(gameID) {
+		if finding.Action != drift.ActionNone {
+			findings = append(findings, finding)
 		}
 	}
-	return open
+	return findings
 }
 
-// requireTrue fails where more than the recorded container could write, or a
-// record that says running is not true.
-func (s *stage) requireTrue(t require.TestingT, ctx context.Context, gameID string) {
-	record, _, err := s.record(ctx, gameID)
+// requireConsistent fails if a container other than the record's is running, or if the
+// record does not match its running container.
+func (f *fixture) requireConsistent(t require.TestingT, ctx context.Context, gameID string) {
+	record, _, err := f.record(ctx, gameID)
 	require.NoError(t, err)
-	live := s.live(gameID)
+	live := f.live(gameID)
 	if record == nil || record.Status != runtime.StatusRunning {
-		require.Empty(t, live, "a game that does not run by its record (%v) has no live container", record)
+		require.Empty(t, live, "a game whose record is not running (%v) has no live container", record)
 		return
 	}
 	require.Len(t, live, 1, "a running game has one live container")

@@ -18,128 +18,128 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// maxPasses is how many passes, some seconds apart, any mess has to be in order after.
+// maxPasses is the maximum number of passes, some seconds apart, until a game has no
+// actionable finding.
 const maxPasses = 12
 
-// jealous looks on whenever a container is started, and notes where another one of the
-// game lives then.
-type jealous struct {
+// duplicateDetector is an engine that records each start of a container while another
+// container of the game is running.
+type duplicateDetector struct {
 	ports.Engine
 
-	mu     sync.Mutex
-	crowds []string // guarded by mu
+	mu         sync.Mutex
+	duplicates []string // guarded by mu
 }
 
-func (j *jealous) Start(ctx context.Context, id string) error {
-	before, err := j.Inspect(ctx, id)
+func (d *duplicateDetector) Start(ctx context.Context, id string) error {
+	before, err := d.Inspect(ctx, id)
 	if err != nil || before.State == container.StateRunning {
-		return errors.Join(err, j.Engine.Start(ctx, id))
+		return errors.Join(err, d.Engine.Start(ctx, id))
 	}
-	if err := j.Engine.Start(ctx, id); err != nil {
+	if err := d.Engine.Start(ctx, id); err != nil {
 		return err
 	}
-	all, err := j.List(ctx, before.Labels.GameID)
+	all, err := d.List(ctx, before.Labels.GameID)
 	for _, c := range all {
 		if c.ID != id && c.State == container.StateRunning {
-			j.mu.Lock()
-			j.crowds = append(j.crowds, fmt.Sprintf("%s was started while %s lived", id, c.ID))
-			j.mu.Unlock()
+			d.mu.Lock()
+			d.duplicates = append(d.duplicates, fmt.Sprintf("%s was started while %s was running", id, c.ID))
+			d.mu.Unlock()
 		}
 	}
 	return err
 }
 
-func (j *jealous) seen() []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return slices.Clone(j.crowds)
+func (d *duplicateDetector) found() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.duplicates)
 }
 
-// From any mix of records and containers, passes reach a state in which nothing is
-// left to do, and stay there. On the way no act makes a second live container, not even
-// for a moment.
+// From any mix of records and containers, passes reach a state without actionable
+// findings, and keep it. No action starts a second live container, not even briefly.
 func TestPassesReachAStateWithoutDrift(t *testing.T) {
 	t.Parallel()
-	witness := &jealous{}
-	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { witness.Engine = truthful; return witness })
+	detector := &duplicateDetector{}
+	f := newFixtureWith(t, func(base ports.Engine) ports.Engine { detector.Engine = base; return detector })
 	ctx := t.Context()
 	number := 0
 	rapid.Check(t, func(t *rapid.T) {
 		number++
-		m := &mess{stage: s, ctx: ctx, gameID: fmt.Sprintf("game-%d", number), planted: map[string]bool{}}
-		for range rapid.IntRange(1, 12).Draw(t, "acts") {
-			m.act(t)
-			m.requireOneOfOurs(t)
+		m := &model{fixture: f, ctx: ctx, gameID: fmt.Sprintf("game-%d", number), external: map[string]bool{}}
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			m.step(t)
+			m.requireOneOwned(t)
 		}
-		m.requireSettles(t)
-		require.Empty(t, witness.seen())
+		m.requireConverges(t)
+		require.Empty(t, detector.found())
 	})
 }
 
-// mess is one game that operations and mishaps happen to.
-type mess struct {
-	*stage
-	ctx     context.Context
-	gameID  string
-	planted map[string]bool // containers that run by no operation of ours
+// model is one game under random operations and faults.
+type model struct {
+	*fixture
+	ctx      context.Context
+	gameID   string
+	external map[string]bool // containers that no operation started
 }
 
-// act lets one thing happen. What is refused has not happened, which is fine.
-func (m *mess) act(t *rapid.T) {
-	what := rapid.SampledFrom([]string{
-		"start", "start", "stop", "restart", "patch", "cleanup", "exit", "lose", "revive", "plant", "rewrite", "pass", "wait",
-	}).Draw(t, "what")
-	switch what {
+// step makes one random change. An operation that is refused changes nothing.
+func (m *model) step(t *rapid.T) {
+	kind := rapid.SampledFrom([]string{
+		"start", "start", "stop", "restart", "patch", "cleanup", "exit", "remove", "start externally", "add container", "rewrite", "pass", "wait",
+	}).Draw(t, "kind")
+	switch kind {
 	case "start":
-		_ = m.operate(m.ctx, ports.OperationRequest{
+		_ = m.execute(m.ctx, ports.OperationRequest{
 			GameID: m.gameID, Kind: operation.KindStart,
-			Spec: spec(rapid.SampledFrom(games).Draw(t, "image"), rapid.IntRange(0, 2).Draw(t, "attempts")),
+			Spec: spec(rapid.SampledFrom(images).Draw(t, "image"), rapid.IntRange(0, 2).Draw(t, "attempts")),
 		})
 	case "stop", "restart", "cleanup":
-		_ = m.operate(m.ctx, ports.OperationRequest{GameID: m.gameID, Kind: operation.Kind(what)})
+		_ = m.execute(m.ctx, ports.OperationRequest{GameID: m.gameID, Kind: operation.Kind(kind)})
 	case "patch":
-		_ = m.operate(m.ctx, ports.OperationRequest{
-			GameID: m.gameID, Kind: operation.KindPatch, Image: rapid.SampledFrom(games).Draw(t, "image"), Force: true,
+		_ = m.execute(m.ctx, ports.OperationRequest{
+			GameID: m.gameID, Kind: operation.KindPatch, Image: rapid.SampledFrom(images).Draw(t, "image"), Force: true,
 		})
-	case "plant":
-		m.plantOne(t)
+	case "add container":
+		m.addRandomContainer(t)
 	case "rewrite":
-		m.rewriteOne(t)
+		m.rewriteRandomField(t)
 	case "pass":
 		require.NoError(t, m.pass(m.ctx))
 	case "wait":
 		m.wait(time.Duration(rapid.IntRange(1, 600).Draw(t, "seconds")) * time.Second)
 	default:
-		m.mishap(t, what)
+		m.injectFault(t, kind)
 	}
 }
 
-// mishap happens to one of the game's containers.
-func (m *mess) mishap(t *rapid.T, what string) {
+// injectFault changes one of the game's containers without an operation.
+func (m *model) injectFault(t *rapid.T, kind string) {
 	all := m.containers(m.gameID)
 	if len(all) == 0 {
 		return
 	}
 	c := rapid.SampledFrom(all).Draw(t, "container")
-	switch what {
+	switch kind {
 	case "exit":
 		_ = m.machine.Exit(c.ID, rapid.SampledFrom([]int{0, 1, 137}).Draw(t, "code"))
-	case "lose":
+	case "remove":
 		m.machine.RemoveExternally(c.ID)
-	case "revive":
+	case "start externally":
 		require.NoError(t, m.machine.StartExternally(c.ID))
-		m.planted[c.ID] = true
+		m.external[c.ID] = true
 	}
 }
 
-func (m *mess) plantOne(t *rapid.T) {
+func (m *model) addRandomContainer(t *rapid.T) {
 	state := rapid.SampledFrom([]container.State{container.StateCreated, container.StateRunning, container.StateExited}).Draw(t, "state")
-	require.NoError(t, m.plant(m.ctx, m.gameID, rapid.Int64Range(0, 8).Draw(t, "generation"), state))
+	require.NoError(t, m.addContainer(m.ctx, m.gameID, rapid.Int64Range(0, 8).Draw(t, "generation"), state))
 	all := m.containers(m.gameID)
-	m.planted[all[len(all)-1].ID] = true
+	m.external[all[len(all)-1].ID] = true
 }
 
-func (m *mess) rewriteOne(t *rapid.T) {
+func (m *model) rewriteRandomField(t *rapid.T) {
 	record, _, err := m.record(m.ctx, m.gameID)
 	require.NoError(t, err)
 	if record == nil || record.Status == runtime.StatusRemoved {
@@ -152,48 +152,48 @@ func (m *mess) rewriteOne(t *rapid.T) {
 		case "endpoint":
 			r.EngineEndpoint = "http://192.0.2.9:1"
 		case "container":
-			r.CurrentContainerID = "elsewhere"
+			r.CurrentContainerID = "other"
 		}
 	}))
 }
 
-// requireOneOfOurs fails where operations have made more than one live container.
-func (m *mess) requireOneOfOurs(t *rapid.T) {
-	ours := 0
+// requireOneOwned fails if operations have started more than one live container.
+func (m *model) requireOneOwned(t *rapid.T) {
+	owned := 0
 	for _, c := range m.live(m.gameID) {
-		if !m.planted[c.ID] {
-			ours++
+		if !m.external[c.ID] {
+			owned++
 		}
 	}
-	require.LessOrEqual(t, ours, 1, "live containers made by operations: %+v", m.live(m.gameID))
+	require.LessOrEqual(t, owned, 1, "live containers started by operations: %+v", m.live(m.gameID))
 }
 
-// requireSettles fails unless passes come to an end with a true record, and further
-// ones change nothing.
-func (m *mess) requireSettles(t *rapid.T) {
+// requireConverges fails unless passes reach a consistent record, and further passes
+// change nothing.
+func (m *model) requireConverges(t *rapid.T) {
 	for passes := 1; ; passes++ {
-		m.settleOnce(t)
-		if len(m.open(m.gameID)) == 0 {
+		m.passTwice(t)
+		if len(m.actionable(m.gameID)) == 0 {
 			break
 		}
-		require.Less(t, passes, maxPasses, "still to do: %+v", m.open(m.gameID))
+		require.Less(t, passes, maxPasses, "actionable findings: %+v", m.actionable(m.gameID))
 	}
-	m.requireTrue(t, m.ctx, m.gameID)
+	m.requireConsistent(t, m.ctx, m.gameID)
 	_, revision, err := m.record(m.ctx, m.gameID)
 	require.NoError(t, err)
 	before := m.containers(m.gameID)
 	for range 2 {
-		m.settleOnce(t)
+		m.passTwice(t)
 		_, after, err := m.record(m.ctx, m.gameID)
 		require.NoError(t, err)
-		require.Equal(t, revision, after, "a settled game's record is left alone")
-		require.Equal(t, before, m.containers(m.gameID), "and so are its containers")
+		require.Equal(t, revision, after, "the record of a consistent game does not change")
+		require.Equal(t, before, m.containers(m.gameID), "its containers do not change")
 	}
 }
 
-// settleOnce makes a pass, some seconds after the one before, and another look at
-// what that left. Where so much went wrong that the brake is on, somebody releases it.
-func (m *mess) settleOnce(t *rapid.T) {
+// passTwice advances the clock, makes a pass, and observes the result. It releases the
+// brake if it is engaged, as an operator does.
+func (m *model) passTwice(t *rapid.T) {
 	if m.node.Reconcile.Brake() != nil {
 		require.NoError(t, m.node.Reconcile.ReleaseBrake())
 	}

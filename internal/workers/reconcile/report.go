@@ -5,69 +5,68 @@ import (
 	"errors"
 
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// notBelieved is why a finding is held before the brake is on.
-const notBelieved = "not believed yet: the engine has no container at all"
-
-// Report returns what this node finds now. It looks at everything anew, and
-// changes nothing.
+// Report makes a pass and returns the findings of this node, and its brake.
 func (w *Worker) Report(ctx context.Context) (drift.Report, error) {
 	report := drift.Report{Findings: []drift.Finding{}, Brakes: []drift.Brake{}, Missing: []drift.UnreachableNode{}}
-	passed, err := w.Pass(ctx)
+	result, err := w.Pass(ctx)
 	if err != nil {
 		return report, err
 	}
-	held := w.brake.held()
-	if held != nil {
-		report.Brakes = append(report.Brakes, *held)
+	engaged := w.brake.current()
+	if engaged != nil {
+		report.Brakes = append(report.Brakes, *engaged)
 	}
-	for _, f := range w.book.All() {
+	for _, f := range w.tracker.All() {
 		switch {
-		case held != nil && destructive(f):
-			f.BlockedBy = "the brake is on: " + held.Reason
-		case passed.Empty && f.Action == drift.ActionMarkRemoved && !f.Proven && !w.brake.released():
-			f.BlockedBy = notBelieved
+		case engaged != nil && isDestructive(f):
+			f.BlockedBy = brakeReason(engaged)
+		case result.EngineEmpty && f.Action == drift.ActionMarkRemoved && !f.Proven && !w.brake.recentlyReleased():
+			f.BlockedBy = emptyEngineReason
 		}
 		report.Findings = append(report.Findings, f)
 	}
 	return report, nil
 }
 
-// Findings returns what was last found of the game.
-func (w *Worker) Findings(gameID string) []drift.Finding { return w.book.ForGame(gameID) }
+func brakeReason(engaged *drift.Brake) string { return "the brake is engaged: " + engaged.Reason }
 
-// AllFindings returns what was last found of every game.
-func (w *Worker) AllFindings() []drift.Finding { return w.book.All() }
+// Findings returns the latest findings of the game.
+func (w *Worker) Findings(gameID string) []drift.Finding { return w.tracker.ForGame(gameID) }
 
-// Apply acts on findings that were reported, one after the other, without waiting
-// for them to be seen for longer: whoever asks has seen them. What the brake holds
-// stays held. It returns one result for each, in the same order.
+// AllFindings returns the latest findings of all games.
+func (w *Worker) AllFindings() []drift.Finding { return w.tracker.All() }
+
+// Apply carries out the actions of reported findings, one after the other and without
+// stabilization delay: the actor has confirmed them. The brake still blocks destructive
+// actions. It returns one result per finding, in the same order.
 func (w *Worker) Apply(ctx context.Context, findings []drift.Finding, actor string) []drift.ApplyResult {
 	results := make([]drift.ApplyResult, len(findings))
 	for i, f := range findings {
 		results[i] = drift.ApplyResult{ID: f.ID, GameID: f.GameID, Region: f.Region, Node: f.Node, Action: f.Action}
 		results[i].Status, results[i].Reason = w.apply(ctx, f, actor)
-		w.Enqueue(f.GameID)
+		w.deps.Queue.Enqueue(f.GameID)
 	}
 	return results
 }
 
 func (w *Worker) apply(ctx context.Context, f drift.Finding, actor string) (drift.ApplyStatus, string) {
 	if f.Action == drift.ActionNone {
-		return drift.ApplyBlocked, "nothing is proposed"
+		return drift.ApplyBlocked, "the finding proposes no action"
 	}
-	if held := w.brake.held(); held != nil && destructive(f) {
-		return drift.ApplyBlocked, "the brake is on: " + held.Reason
+	if engaged := w.brake.current(); engaged != nil && isDestructive(f) {
+		return drift.ApplyBlocked, brakeReason(engaged)
 	}
-	doubtful, err := w.doubtful(ctx, f)
-	if doubtful {
-		return drift.ApplyBlocked, notBelieved
+	empty, err := w.dependsOnEmptyEngine(ctx, f)
+	if empty {
+		return drift.ApplyBlocked, emptyEngineReason
 	}
 	if err == nil {
-		err = w.Remediator.Remediate(ctx, f, actor)
+		err = w.deps.Remediator.Remediate(ctx, f, actor)
 	}
 	switch {
 	case err == nil:
@@ -79,16 +78,17 @@ func (w *Worker) apply(ctx context.Context, f drift.Finding, actor string) (drif
 	}
 }
 
-// ReleaseBrake lets what the brake held back go on. It is a *runtime.RefusedError
-// when it is not on.
+// ReleaseBrake allows the actions that the brake blocked. It returns an
+// *operation.RefusedError if the brake is not engaged.
 func (w *Worker) ReleaseBrake() error {
-	if w.brake.held() == nil {
-		return &operation.RefusedError{Operation: "release", Reason: "the brake of node " + w.cfg.Region + "/" + w.cfg.Node + " is not on"}
+	if w.brake.current() == nil {
+		self := node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}
+		return &operation.RefusedError{Operation: "release", Reason: "the brake of node " + self.String() + " is not engaged"}
 	}
 	w.brake.release()
-	w.TriggerFullReconcile()
+	w.deps.Queue.TriggerFullReconcile()
 	return nil
 }
 
-// Brake returns the brake if it is on, and otherwise nil.
-func (w *Worker) Brake() *drift.Brake { return w.brake.held() }
+// Brake returns the engaged brake, or nil.
+func (w *Worker) Brake() *drift.Brake { return w.brake.current() }

@@ -18,168 +18,166 @@ import (
 	"galaxy/rtmanager/internal/workers/reconcile"
 )
 
-// busy is an engine on which games are cleaned up while a pass lists its containers.
-type busy struct {
+// changingEngine calls onList once, before it lists the containers of all games.
+type changingEngine struct {
 	ports.Engine
-	meanwhile func()
+	onList func()
 }
 
-func (b *busy) List(ctx context.Context, gameID string) ([]container.Container, error) {
-	if b.meanwhile != nil && gameID == "" {
-		b.meanwhile()
-		b.meanwhile = nil
+func (e *changingEngine) List(ctx context.Context, gameID string) ([]container.Container, error) {
+	if e.onList != nil && gameID == "" {
+		e.onList()
+		e.onList = nil
 	}
-	return b.Engine.List(ctx, gameID)
+	return e.Engine.List(ctx, gameID)
 }
 
-// Records are read before containers are: games that are cleaned up in between look
-// as if all of them were gone.
-func TestCleanupsDuringAPassDoNotPutTheBrakeOn(t *testing.T) {
+// A pass reads records before containers: games that are cleaned up in between look as
+// if their containers were missing.
+func TestCleanupsDuringAPassDoNotEngageTheBrake(t *testing.T) {
 	t.Parallel()
-	engine := &busy{}
-	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
-	going := []string{"a", "b", "c"}
-	for _, gameID := range going {
-		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(games[0], 0)}))
-		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStop}))
+	engine := &changingEngine{}
+	f := newFixtureWith(t, func(base ports.Engine) ports.Engine { engine.Engine = base; return engine })
+	gameIDs := []string{"a", "b", "c"}
+	for _, gameID := range gameIDs {
+		require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(images[0], 0)}))
+		require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStop}))
 	}
-	engine.meanwhile = func() {
-		for _, gameID := range going {
-			require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindCleanup}))
+	engine.onList = func() {
+		for _, gameID := range gameIDs {
+			require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindCleanup}))
 		}
 	}
-	require.NoError(t, s.pass(t.Context()))
-	require.Nil(t, s.node.Reconcile.Brake())
+	require.NoError(t, f.pass(t.Context()))
+	require.Nil(t, f.node.Reconcile.Brake())
 }
 
-// A container that does not let itself be removed is given up for now, and tried
-// again in the next pass.
-func TestWedgedContainerIsTriedAgainLater(t *testing.T) {
+// The removal of a container that hangs is retried in the next pass.
+func TestRemovalOfAHangingContainerIsRetried(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(games[0], 0)}))
-	require.NoError(t, s.plant(t.Context(), "g", 0, container.StateRunning))
-	twin := s.containers("g")[1]
-	s.machine.Hang(twin.ID, true)
-	require.ErrorIs(t, s.pass(t.Context()), container.ErrEngineUnavailable)
-	require.Len(t, s.containers("g"), 2)
-	s.machine.Hang(twin.ID, false)
-	require.NoError(t, s.pass(t.Context()))
-	require.Len(t, s.containers("g"), 1)
+	f := newFixture(t)
+	require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(images[0], 0)}))
+	require.NoError(t, f.addContainer(t.Context(), "g", 0, container.StateRunning))
+	duplicate := f.containers("g")[1]
+	f.machine.Hang(duplicate.ID, true)
+	require.ErrorIs(t, f.pass(t.Context()), container.ErrEngineUnavailable)
+	require.Len(t, f.containers("g"), 2)
+	f.machine.Hang(duplicate.ID, false)
+	require.NoError(t, f.pass(t.Context()))
+	require.Len(t, f.containers("g"), 1)
 }
 
-// counting counts the looks at single games.
-type counting struct {
+// countingEngine counts the observations of single games.
+type countingEngine struct {
 	ports.Engine
-	looks atomic.Int64
+	lists atomic.Int64
 }
 
-func (c *counting) List(ctx context.Context, gameID string) ([]container.Container, error) {
+func (e *countingEngine) List(ctx context.Context, gameID string) ([]container.Container, error) {
 	if gameID != "" {
-		c.looks.Add(1)
+		e.lists.Add(1)
 	}
-	return c.Engine.List(ctx, gameID)
+	return e.Engine.List(ctx, gameID)
 }
 
-// What the brake holds back is not looked at over and over: it waits for the next pass.
-func TestBrakeDoesNotKeepTheWorkerBusy(t *testing.T) {
+// A blocked action waits for the next pass; its game is not observed repeatedly.
+func TestBlockedActionsAreNotRetriedInALoop(t *testing.T) {
 	t.Parallel()
-	engine := &counting{}
-	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
+	engine := &countingEngine{}
+	f := newFixtureWith(t, func(base ports.Engine) ports.Engine { engine.Engine = base; return engine })
 	for _, gameID := range []string{"a", "b", "c"} {
-		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(games[0], 0)}))
-		require.NoError(t, s.plant(t.Context(), gameID, 9, container.StateExited))
+		require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(images[0], 0)}))
+		require.NoError(t, f.addContainer(t.Context(), gameID, 9, container.StateExited))
 	}
-	before := engine.looks.Load()
+	before := engine.lists.Load()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	require.NoError(t, s.node.Reconcile.Run(ctx))
-	require.NotNil(t, s.node.Reconcile.Brake())
-	require.Less(t, engine.looks.Load()-before, int64(50), "looks within a second, of three games")
+	require.NoError(t, f.node.Reconcile.Run(ctx))
+	require.NotNil(t, f.node.Reconcile.Brake())
+	require.Less(t, engine.lists.Load()-before, int64(50), "observations of three games within a second")
 }
 
-// Of several containers that are to go, one that is wedged does not keep the others.
-func TestWedgedContainerDoesNotKeepItsSiblings(t *testing.T) {
+// A container that hangs does not prevent the removal of the game's other containers.
+func TestHangingContainerDoesNotBlockItsSiblings(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(games[0], 0)}))
+	f := newFixture(t)
+	require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(images[0], 0)}))
 	for range 3 {
-		require.NoError(t, s.plant(t.Context(), "g", 0, container.StateRunning))
+		require.NoError(t, f.addContainer(t.Context(), "g", 0, container.StateRunning))
 	}
-	wedged := s.containers("g")[2]
-	s.machine.Hang(wedged.ID, true)
-	require.ErrorIs(t, s.pass(t.Context()), container.ErrEngineUnavailable)
-	left := s.live("g")
-	require.Len(t, left, 2)
-	require.Equal(t, wedged.ID, left[1].ID)
+	hanging := f.containers("g")[2]
+	f.machine.Hang(hanging.ID, true)
+	require.ErrorIs(t, f.pass(t.Context()), container.ErrEngineUnavailable)
+	live := f.live("g")
+	require.Len(t, live, 2)
+	require.Equal(t, hanging.ID, live[1].ID)
 }
 
-// stuck is an engine that comes to no end with some containers before the test has.
-type stuck struct {
+// hangingEngine hangs in Start and Stop of some containers, until release is closed.
+type hangingEngine struct {
 	ports.Engine
-	with    sync.Map // ids
-	hanging atomic.Int64
-	end     chan struct{}
+	containers sync.Map // ids
+	hanging    atomic.Int64
+	release    chan struct{}
 }
 
-func (s *stuck) hang(id string) {
-	if _, found := s.with.Load(id); found {
-		s.hanging.Add(1)
-		<-s.end
+func (e *hangingEngine) hang(id string) {
+	if _, found := e.containers.Load(id); found {
+		e.hanging.Add(1)
+		<-e.release
 	}
 }
 
-func (s *stuck) Start(ctx context.Context, id string) error {
-	s.hang(id)
-	return s.Engine.Start(ctx, id)
+func (e *hangingEngine) Start(ctx context.Context, id string) error {
+	e.hang(id)
+	return e.Engine.Start(ctx, id)
 }
 
-func (s *stuck) Stop(ctx context.Context, id string, grace time.Duration) error {
-	s.hang(id)
-	return s.Engine.Stop(ctx, id, grace)
+func (e *hangingEngine) Stop(ctx context.Context, id string, grace time.Duration) error {
+	e.hang(id)
+	return e.Engine.Stop(ctx, id, grace)
 }
 
-// As many wedged containers as there are workers for anything hold up no other game.
-func TestWedgedContainersHoldUpNobody(t *testing.T) {
+// More hanging containers than workers delay no other game.
+func TestHangingContainersDelayNoOtherGame(t *testing.T) {
 	t.Parallel()
-	engine := &stuck{end: make(chan struct{})}
-	s := newStageBehind(t, func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine })
-	const wedged = 10
-	for i := range 3 * wedged { // enough for the brake to see no mass death
+	engine := &hangingEngine{release: make(chan struct{})}
+	f := newFixtureWith(t, func(base ports.Engine) ports.Engine { engine.Engine = base; return engine })
+	const hanging = 10
+	for i := range 3 * hanging { // few enough of them to leave the brake disengaged
 		gameID := fmt.Sprint("g", i)
-		require.NoError(t, s.operate(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(games[0], 0)}))
-		if i < wedged {
-			require.NoError(t, s.plant(t.Context(), gameID, 0, container.StateRunning))
-			engine.with.Store(s.live(gameID)[1].ID, true)
+		require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(images[0], 0)}))
+		if i < hanging {
+			require.NoError(t, f.addContainer(t.Context(), gameID, 0, container.StateRunning))
+			engine.containers.Store(f.live(gameID)[1].ID, true)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.node.Reconcile.Run(ctx) }()
+	errc := make(chan error, 1)
+	go func() { errc <- f.node.Reconcile.Run(ctx) }()
 	defer func() {
 		cancel()
-		close(engine.end)
-		require.NoError(t, <-ended)
+		close(engine.release)
+		require.NoError(t, <-errc)
 	}()
-	eventually(t, "removals hang", func() bool { return engine.hanging.Load() > 0 })
+	require.Eventually(t, func() bool { return engine.hanging.Load() > 0 }, nodetest.Timeout, 10*time.Millisecond, "removals hang")
 
 	const last = "g29"
-	require.NoError(t, s.machine.Exit(s.live(last)[0].ID, 1))
-	s.node.Reconcile.TriggerFullReconcile()
-	eventually(t, "the death of another game is recorded", func() bool {
-		record, _, err := s.record(t.Context(), last)
+	require.NoError(t, f.machine.Exit(f.live(last)[0].ID, 1))
+	f.node.Queue.TriggerFullReconcile()
+	require.Eventually(t, func() bool {
+		record, _, err := f.record(t.Context(), last)
 		return err == nil && record.Status == runtime.StatusStopped
-	})
-	require.Len(t, s.live("g0"), 2, "the wedged one still hangs")
+	}, nodetest.Timeout, 10*time.Millisecond, "the exit of another game is recorded")
+	require.Len(t, f.live("g0"), 2, "its removal still hangs")
 }
 
-// A game that takes for ever to start holds up no other start, though there is only one
-// worker for that.
-func TestSlowStartHoldsUpNobody(t *testing.T) {
+// A start that hangs delays no other start, although there is only one start worker.
+func TestSlowStartDelaysNoOtherStart(t *testing.T) {
 	t.Parallel()
-	engine := &stuck{end: make(chan struct{})}
+	engine := &hangingEngine{release: make(chan struct{})}
 	n := nodetest.New(t, nodetest.Config{
-		WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
+		WrapEngine: func(base ports.Engine) ports.Engine { engine.Engine = base; return engine },
 		Reconcile:  reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 50 * time.Millisecond},
 	})
 	crashing := nodetest.GameSpec("1.0.0")
@@ -188,61 +186,61 @@ func TestSlowStartHoldsUpNobody(t *testing.T) {
 		n.MustExecute(nodetest.StartOp(gameID, crashing))
 	}
 	before := n.Record("other")
-	engine.with.Store(n.Record("slow").CurrentContainerID, true)
+	engine.containers.Store(n.Record("slow").CurrentContainerID, true)
 	n.Run()
-	t.Cleanup(func() { close(engine.end) }) // before the workers end
+	t.Cleanup(func() { close(engine.release) }) // before the workers end
 	kill(t, n.Record("slow").EngineEndpoint)
-	eventually(t, "the start hangs", func() bool { return engine.hanging.Load() > 0 })
+	require.Eventually(t, func() bool { return engine.hanging.Load() > 0 }, nodetest.Timeout, 10*time.Millisecond, "the start hangs")
 
 	kill(t, before.EngineEndpoint)
-	eventually(t, "the other game runs again", func() bool {
+	require.Eventually(t, func() bool {
 		after := n.Record("other")
 		return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt)
-	})
+	}, nodetest.Timeout, 10*time.Millisecond, "the other game runs again")
 	require.True(t, n.Service.HasActive("slow"))
 }
 
-// Starts that take for ever are not begun without end.
-func TestSlowStartsAreNotTooMany(t *testing.T) {
+// The number of starts that hang is limited.
+func TestSlowStartsAreLimited(t *testing.T) {
 	t.Parallel()
-	engine := &stuck{end: make(chan struct{})}
-	const most, count = 2, 8
+	engine := &hangingEngine{release: make(chan struct{})}
+	const limit, count = 2, 8
 	n := nodetest.New(t, nodetest.Config{
-		WrapEngine: func(truthful ports.Engine) ports.Engine { engine.Engine = truthful; return engine },
-		Reconcile:  reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 20 * time.Millisecond, MaxBackgroundStarts: most},
+		WrapEngine: func(base ports.Engine) ports.Engine { engine.Engine = base; return engine },
+		Reconcile:  reconcile.Config{Interval: 100 * time.Millisecond, Starters: 1, StartWait: 20 * time.Millisecond, MaxBackgroundStarts: limit},
 	})
 	crashing := nodetest.GameSpec("1.0.0")
 	crashing.Crash = operation.CrashPolicy{Attempts: 1, Delay: operation.Duration(time.Millisecond)}
 	for i := range count {
 		gameID := fmt.Sprint("g", i)
 		n.MustExecute(nodetest.StartOp(gameID, crashing))
-		engine.with.Store(n.Record(gameID).CurrentContainerID, true)
+		engine.containers.Store(n.Record(gameID).CurrentContainerID, true)
 	}
 	n.Run()
-	release := sync.OnceFunc(func() { close(engine.end) })
+	release := sync.OnceFunc(func() { close(engine.release) })
 	t.Cleanup(release) // before the workers end
 	for i := range count {
 		kill(t, n.Record(fmt.Sprint("g", i)).EngineEndpoint)
 	}
-	eventually(t, "all are found crashed", func() bool {
+	require.Eventually(t, func() bool {
 		found := 0
 		for i := range count {
 			found += len(n.Reconcile.Findings(fmt.Sprint("g", i)))
 		}
-		return engine.hanging.Load() == most && found >= count-most
-	})
+		return engine.hanging.Load() == limit && found >= count-limit
+	}, nodetest.Timeout, 10*time.Millisecond, "all crashes are found")
 	for range 20 {
 		_, err := n.Reconcile.Pass(t.Context())
 		require.NoError(t, err)
-		require.EqualValues(t, most, engine.hanging.Load(), "starts that hang")
+		require.EqualValues(t, limit, engine.hanging.Load(), "hanging starts")
 	}
 	release()
-	eventually(t, "all run again", func() bool {
+	require.Eventually(t, func() bool {
 		for i := range count {
 			if statusOf(n, t, fmt.Sprint("g", i)) != runtime.StatusRunning {
 				return false
 			}
 		}
 		return true
-	})
+	}, nodetest.Timeout, 10*time.Millisecond, "all run again")
 }

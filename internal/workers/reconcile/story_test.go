@@ -21,86 +21,96 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Stories are scripts that an operator could read, each on a node of its own whose
-// games do what the script says. Nothing happens between two lines: the node acts in
-// a pass only, and its clock moves where it is later only.
+// Stories are scripts for operators to read, in testdata/stories. Each runs on a node of
+// its own with a fake engine. Nothing happens between two lines: the node acts in a pass
+// only, and only "advance" moves its clock.
 //
 //	rtmanager start GAME [IMAGE [ATTEMPTS [ARG...]]]
-//	                                         game:1.0.0 by default, and no restart after a crash
-//	rtmanager stop|restart|cleanup GAME
+//	                                      default: game:1.0.0, without restarts after a crash
+//	rtmanager stop|restart|cleanup GAME   run the operation
 //	rtmanager patch GAME IMAGE
-//	exit GAME CODE, revive GAME              happens to the container that the record names
-//	lose GAME, mislay GAME                   it is removed; the engine tells of that, or has not
-//	plant GAME GENERATION STATE              a container that no operation asked for
-//	rewrite GAME FIELD VALUE                 somebody changes the record: image, endpoint, container or node
-//	wedge GAME, unwedge GAME                 no act on a container of the game comes to an end
-//	engine down|up|blind|sighted             it does not answer; it says that it has no containers
-//	apply GAME                               somebody has what the latest pass found acted on
-//	pass, later DURATION, release            the node works; time goes by; the brake is released
-//	expect GAME STATUS [REASON]              what the record says, and the ledger of why (a regular expression)
-//	live GAME N, kept GAME N                 containers that run; that are there
-//	finds GAME [KIND...]                     the findings after the latest pass
+//	exit GAME CODE                        the record's container exits
+//	start-externally GAME                 the record's container is started without an operation
+//	remove GAME                           the record's container is removed; the engine sends the event
+//	remove-unreported GAME                the same, without an event
+//	add-container GAME GENERATION STATE   a container is created without an operation
+//	rewrite GAME FIELD VALUE              a user changes image, endpoint, container or node of the record
+//	hang GAME, unhang GAME                engine requests on the game's containers hang
+//	engine down|up                        the engine returns errors
+//	engine empty|listing                  the engine lists no containers
+//	pass                                  make a pass and handle the games that it enqueued
+//	advance DURATION                      advance the clock
+//	apply GAME                            a user applies the latest findings
+//	release                               a user releases the brake
+//
+// The other verbs check the state:
+//
+//	record GAME STATUS [REASON]           the record, and the latest reason in the ledger (a regular expression)
+//	running GAME N                        the number of running containers
+//	containers GAME N                     the number of containers
+//	findings GAME [KIND...]               the findings of the latest pass
 //	brake on|off
 //
-// A verb after "!" has to be refused; "stderr" then looks at the reason.
+// A verb after "!" must fail; "stderr" then checks its error.
 func TestStories(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/stories/*.txt")
+	files, err := filepath.Glob("testdata/stories/*.txtar")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: s.verbs(t.Context())})
+			f := newFixture(t)
+			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: f.verbs(t.Context())})
 		})
 	}
 }
 
-// verb is one line of a story. usage is what it takes.
+// verb is one verb of the stories.
 type verb struct {
-	usage string
-	least int // arguments
-	do    func(ctx context.Context, args []string) error
+	usage   string
+	minArgs int
+	run     func(ctx context.Context, args []string) error
 }
 
-func (s *stage) verbs(ctx context.Context) map[string]func(*testscript.TestScript, bool, []string) {
+func (f *fixture) verbs(ctx context.Context) map[string]func(*testscript.TestScript, bool, []string) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, v := range map[string]verb{
-		"rtmanager": {"start|stop|restart|cleanup|patch GAME [ARG...]", 2, s.storyOperation},
+		"rtmanager": {"start|stop|restart|cleanup|patch GAME [ARG...]", 2, f.runOperation},
 
-		"exit":    {"GAME CODE", 2, s.storyExit},
-		"lose":    {"GAME", 1, s.storyLose},
-		"mislay":  {"GAME", 1, s.ofRecorded(func(id string) error { s.machine.RemoveExternally(id); return nil })},
-		"revive":  {"GAME", 1, s.ofRecorded(s.machine.StartExternally)},
-		"wedge":   {"GAME", 1, s.storyWedge(true)},
-		"unwedge": {"GAME", 1, s.storyWedge(false)},
-		"plant":   {"GAME GENERATION STATE", 3, s.storyPlant},
-		"rewrite": {"GAME FIELD VALUE", 3, s.storyRewrite},
-		"engine":  {"down|up|blind|sighted", 1, s.storyEngine},
-		"pass":    {"", 0, func(ctx context.Context, _ []string) error { return s.storyPass(ctx) }},
-		"later":   {"DURATION", 1, s.storyLater},
-		"release": {"", 0, func(context.Context, []string) error { return s.node.Reconcile.ReleaseBrake() }},
-		"expect":  {"GAME STATUS [REASON]", 2, s.storyExpect},
-		"live": {"GAME N", 2, func(_ context.Context, args []string) error {
-			return counted(s.live(args[0]), args[1])
+		"exit":              {"GAME CODE", 2, f.runExit},
+		"start-externally":  {"GAME", 1, f.onRecorded(f.machine.StartExternally)},
+		"remove":            {"GAME", 1, f.runRemove},
+		"remove-unreported": {"GAME", 1, f.onRecorded(func(id string) error { f.machine.RemoveExternally(id); return nil })},
+		"add-container":     {"GAME GENERATION STATE", 3, f.runAddContainer},
+		"rewrite":           {"GAME FIELD VALUE", 3, f.runRewrite},
+		"hang":              {"GAME", 1, f.runHang(true)},
+		"unhang":            {"GAME", 1, f.runHang(false)},
+		"engine":            {"down|up|empty|listing", 1, f.runEngine},
+		"pass":              {"", 0, func(ctx context.Context, _ []string) error { return f.runPass(ctx) }},
+		"advance":           {"DURATION", 1, f.runAdvance},
+		"apply":             {"GAME", 1, f.runApply},
+		"release":           {"", 0, func(context.Context, []string) error { return f.node.Reconcile.ReleaseBrake() }},
+
+		"record": {"GAME STATUS [REASON]", 2, f.checkRecord},
+		"running": {"GAME N", 2, func(_ context.Context, args []string) error {
+			return checkCount(f.live(args[0]), args[1])
 		}},
-		"kept": {"GAME N", 2, func(_ context.Context, args []string) error {
-			return counted(s.containers(args[0]), args[1])
+		"containers": {"GAME N", 2, func(_ context.Context, args []string) error {
+			return checkCount(f.containers(args[0]), args[1])
 		}},
-		"apply": {"GAME", 1, s.storyApply},
-		"finds": {"GAME [KIND...]", 1, s.storyFinds},
-		"brake": {"on|off", 1, s.storyBrake},
+		"findings": {"GAME [KIND...]", 1, f.checkFindings},
+		"brake":    {"on|off", 1, f.checkBrake},
 	} {
-		commands[name] = func(ts *testscript.TestScript, refused bool, args []string) {
-			if len(args) < v.least {
+		commands[name] = func(ts *testscript.TestScript, mustFail bool, args []string) {
+			if len(args) < v.minArgs {
 				ts.Fatalf("usage: %s %s", name, v.usage)
 			}
-			err := v.do(ctx, args)
+			err := v.run(ctx, args)
 			switch {
-			case refused && err == nil:
-				ts.Fatalf("this should have been refused")
-			case refused:
+			case mustFail && err == nil:
+				ts.Fatalf("the verb must fail")
+			case mustFail:
 				_, _ = fmt.Fprintln(ts.Stderr(), err)
 			default:
 				ts.Check(err)
@@ -110,12 +120,12 @@ func (s *stage) verbs(ctx context.Context) map[string]func(*testscript.TestScrip
 	return commands
 }
 
-func (s *stage) storyOperation(ctx context.Context, args []string) error {
+func (f *fixture) runOperation(ctx context.Context, args []string) error {
 	request := ports.OperationRequest{Kind: operation.Kind(args[0]), GameID: args[1]}
 	rest := args[2:]
 	switch {
 	case request.Kind == operation.KindStart:
-		image, attempts := games[0], 0
+		image, attempts := images[0], 0
 		if len(rest) > 0 {
 			image = rest[0]
 		}
@@ -131,59 +141,59 @@ func (s *stage) storyOperation(ctx context.Context, args []string) error {
 	case len(rest) > 0:
 		return fmt.Errorf("%s does not take %q", args[0], rest)
 	}
-	return s.operate(ctx, request)
+	return f.execute(ctx, request)
 }
 
-// ofRecorded does something to the container that the game's record names.
-func (s *stage) ofRecorded(do func(id string) error) func(context.Context, []string) error {
+// onRecorded returns a verb that calls fn with the record's container.
+func (f *fixture) onRecorded(fn func(id string) error) func(context.Context, []string) error {
 	return func(ctx context.Context, args []string) error {
-		record, _, err := s.record(ctx, args[0])
+		record, _, err := f.record(ctx, args[0])
 		if err != nil {
 			return err
 		}
 		if record == nil {
 			return fmt.Errorf("%q has no record", args[0])
 		}
-		return do(record.CurrentContainerID)
+		return fn(record.CurrentContainerID)
 	}
 }
 
-func (s *stage) storyExit(ctx context.Context, args []string) error {
+func (f *fixture) runExit(ctx context.Context, args []string) error {
 	code, err := strconv.Atoi(args[1])
 	if err != nil {
 		return err
 	}
-	return s.ofRecorded(func(id string) error { return s.machine.Exit(id, code) })(ctx, args)
+	return f.onRecorded(func(id string) error { return f.machine.Exit(id, code) })(ctx, args)
 }
 
-// storyLose tells the worker what the engine's stream of events would.
-func (s *stage) storyLose(ctx context.Context, args []string) error {
-	return s.ofRecorded(func(id string) error {
-		s.machine.RemoveExternally(id)
-		s.node.Reconcile.EnqueueRemoved(args[0], id)
+// runRemove also enqueues the game as the event worker does.
+func (f *fixture) runRemove(ctx context.Context, args []string) error {
+	return f.onRecorded(func(id string) error {
+		f.machine.RemoveExternally(id)
+		f.node.Queue.EnqueueRemoved(args[0], id)
 		return nil
 	})(ctx, args)
 }
 
-func (s *stage) storyWedge(on bool) func(context.Context, []string) error {
+func (f *fixture) runHang(on bool) func(context.Context, []string) error {
 	return func(_ context.Context, args []string) error {
-		for _, c := range s.containers(args[0]) {
-			s.machine.Hang(c.ID, on)
+		for _, c := range f.containers(args[0]) {
+			f.machine.Hang(c.ID, on)
 		}
 		return nil
 	}
 }
 
-func (s *stage) storyPlant(ctx context.Context, args []string) error {
+func (f *fixture) runAddContainer(ctx context.Context, args []string) error {
 	generation, err := strconv.ParseInt(args[1], 10, 64)
 	if err != nil {
 		return err
 	}
-	return s.plant(ctx, args[0], generation, container.State(args[2]))
+	return f.addContainer(ctx, args[0], generation, container.State(args[2]))
 }
 
-func (s *stage) storyRewrite(ctx context.Context, args []string) error {
-	return s.rewrite(ctx, args[0], func(r *runtime.RuntimeRecord) {
+func (f *fixture) runRewrite(ctx context.Context, args []string) error {
+	return f.rewrite(ctx, args[0], func(r *runtime.RuntimeRecord) {
 		fields := map[string]*string{
 			"image": &r.CurrentImageRef, "endpoint": &r.EngineEndpoint, "container": &r.CurrentContainerID, "node": &r.Node,
 		}
@@ -191,37 +201,37 @@ func (s *stage) storyRewrite(ctx context.Context, args []string) error {
 	})
 }
 
-func (s *stage) storyEngine(_ context.Context, args []string) error {
+func (f *fixture) runEngine(_ context.Context, args []string) error {
 	switch args[0] {
 	case "down":
-		s.machine.FailWith(errors.New("connection refused"))
+		f.machine.FailWith(errors.New("connection refused"))
 	case "up":
-		s.machine.FailWith(nil)
-	case "blind", "sighted":
-		s.machine.ReportEmpty(args[0] == "blind")
+		f.machine.FailWith(nil)
+	case "empty", "listing":
+		f.machine.ReportEmpty(args[0] == "empty")
 	default:
-		return fmt.Errorf("%q is nothing that an engine can be", args[0])
+		return fmt.Errorf("%q is not a state of the engine", args[0])
 	}
 	return nil
 }
 
-// storyPass makes a pass, and looks once more, so that the findings are those after it.
-func (s *stage) storyPass(ctx context.Context) error {
-	if err := s.pass(ctx); err != nil {
+// runPass makes a pass, and another one, so that the findings are those after the first.
+func (f *fixture) runPass(ctx context.Context) error {
+	if err := f.pass(ctx); err != nil {
 		return err
 	}
-	_, err := s.node.Reconcile.Pass(ctx)
+	_, err := f.node.Reconcile.Pass(ctx)
 	return err
 }
 
-func (s *stage) storyApply(ctx context.Context, args []string) error {
-	report, err := s.node.Reconcile.Report(ctx)
+func (f *fixture) runApply(ctx context.Context, args []string) error {
+	report, err := f.node.Reconcile.Report(ctx)
 	if err != nil {
 		return err
 	}
-	for _, f := range report.Findings {
-		if f.GameID == args[0] {
-			if result := s.node.Reconcile.Apply(ctx, []drift.Finding{f}, "ada")[0]; result.Status != drift.ApplyDone {
+	for _, finding := range report.Findings {
+		if finding.GameID == args[0] {
+			if result := f.node.Reconcile.Apply(ctx, []drift.Finding{finding}, "ada")[0]; result.Status != drift.ApplyDone {
 				return fmt.Errorf("%s: %s", result.Status, result.Reason)
 			}
 		}
@@ -229,48 +239,48 @@ func (s *stage) storyApply(ctx context.Context, args []string) error {
 	return nil
 }
 
-func (s *stage) storyLater(_ context.Context, args []string) error {
+func (f *fixture) runAdvance(_ context.Context, args []string) error {
 	d, err := time.ParseDuration(args[0])
-	s.wait(d)
+	f.wait(d)
 	return err
 }
 
-func (s *stage) storyExpect(ctx context.Context, args []string) error {
-	record, _, err := s.record(ctx, args[0])
+func (f *fixture) checkRecord(ctx context.Context, args []string) error {
+	record, _, err := f.record(ctx, args[0])
 	if err != nil {
 		return err
 	}
-	is := "none"
+	status := "none"
 	if record != nil {
-		is = string(record.Status)
+		status = string(record.Status)
 	}
-	if is != args[1] {
-		return fmt.Errorf("the record is %s, not %s", is, args[1])
+	if status != args[1] {
+		return fmt.Errorf("the record is %s, not %s", status, args[1])
 	}
 	if len(args) == 2 {
 		return nil
 	}
-	history, err := s.node.Store.History(ctx, args[0])
+	history, err := f.node.Store.History(ctx, args[0])
 	if err != nil {
 		return err
 	}
-	if fits, err := regexp.MatchString(args[2], history[0].Reason); err != nil || !fits {
+	if matched, err := regexp.MatchString(args[2], history[0].Reason); err != nil || !matched {
 		return errors.Join(err, fmt.Errorf("the reason is %q", history[0].Reason))
 	}
 	return nil
 }
 
-func counted(containers []container.Container, want string) error {
+func checkCount(containers []container.Container, want string) error {
 	if strconv.Itoa(len(containers)) != want {
-		return fmt.Errorf("there are %d, not %s: %+v", len(containers), want, containers)
+		return fmt.Errorf("the number is %d, not %s: %+v", len(containers), want, containers)
 	}
 	return nil
 }
 
-func (s *stage) storyFinds(_ context.Context, args []string) error {
+func (f *fixture) checkFindings(_ context.Context, args []string) error {
 	var kinds []string
-	for _, f := range s.node.Reconcile.Findings(args[0]) {
-		kinds = append(kinds, string(f.Kind))
+	for _, finding := range f.node.Reconcile.Findings(args[0]) {
+		kinds = append(kinds, string(finding.Kind))
 	}
 	if strings.Join(kinds, " ") != strings.Join(args[1:], " ") {
 		return fmt.Errorf("the findings are %q, not %q", kinds, args[1:])
@@ -278,13 +288,13 @@ func (s *stage) storyFinds(_ context.Context, args []string) error {
 	return nil
 }
 
-func (s *stage) storyBrake(_ context.Context, args []string) error {
-	is := "off"
-	if s.node.Reconcile.Brake() != nil {
-		is = "on"
+func (f *fixture) checkBrake(_ context.Context, args []string) error {
+	state := "off"
+	if f.node.Reconcile.Brake() != nil {
+		state = "on"
 	}
-	if is != args[0] {
-		return fmt.Errorf("the brake is %s", is)
+	if state != args[0] {
+		return fmt.Errorf("the brake is %s", state)
 	}
 	return nil
 }

@@ -12,38 +12,38 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// follow writes down every change of a record from now on, until it is asked what
-// there was.
-func follow(t *testing.T, store *etcdstore.Store) func() []ports.RuntimeEvent {
+// recordEvents records the events of all records, until the returned function is called,
+// which returns them.
+func recordEvents(t *testing.T, store *etcdstore.Store) func() []ports.RuntimeEvent {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	var told []ports.RuntimeEvent
-	var following sync.WaitGroup
-	following.Go(func() {
+	var recorded []ports.RuntimeEvent
+	var wg sync.WaitGroup
+	wg.Go(func() {
 		for event, err := range store.Watch(ctx, ports.WatchOptions{}) {
 			if ctx.Err() != nil || !assert.NoError(t, err) {
 				return
 			}
-			told = append(told, event)
+			recorded = append(recorded, event)
 		}
 	})
 	stop := func() []ports.RuntimeEvent {
 		cancel()
-		following.Wait()
-		return told
+		wg.Wait()
+		return recorded
 	}
 	t.Cleanup(func() { stop() })
 	return stop
 }
 
-// requireForwards fails if a record went back to an earlier generation, revision or
+// requireMonotonic fails if a record returned to an earlier generation, revision or
 // container.
-func requireForwards(t *testing.T, told []ports.RuntimeEvent, games ...string) {
+func requireMonotonic(t *testing.T, events []ports.RuntimeEvent, games ...string) {
 	t.Helper()
 	for _, gameID := range games {
 		var revision, generation int64
 		containers := map[string]int64{}
-		for _, event := range told {
+		for _, event := range events {
 			if event.GameID != gameID {
 				continue
 			}
@@ -54,8 +54,8 @@ func requireForwards(t *testing.T, told []ports.RuntimeEvent, games ...string) {
 			if id := event.After.CurrentContainerID; containers[id] == 0 {
 				containers[id] = generation
 			}
-			require.Equal(t, generation, containers[event.After.CurrentContainerID], "%s came back to an earlier container", gameID)
+			require.Equal(t, generation, containers[event.After.CurrentContainerID], "%s returned to an earlier container", gameID)
 		}
-		require.NotZero(t, revision, "nothing was told of %s", gameID)
+		require.NotZero(t, revision, "no event of %s", gameID)
 	}
 }

@@ -19,67 +19,62 @@ import (
 func TestMain(m *testing.M) { os.Exit(nodetest.Main(m)) }
 
 const (
-	// shortTTL is for nodes whose presence has to run out, longTTL for those that
-	// must not be lost by a machine that is slow.
+	// shortTTL is for nodes whose session must expire, longTTL for nodes that must not
+	// lose it on a slow machine.
 	shortTTL = time.Second
 	longTTL  = 2 * time.Minute
 )
 
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	require.Eventually(t, condition, nodetest.Timeout, 10*time.Millisecond, what)
-}
-
-// clock is set by hand.
-type clock struct {
+// fakeClock is a clock that the test advances.
+type fakeClock struct {
 	mu sync.Mutex
-	at time.Time
+	at time.Time // guarded by mu
 }
 
-func newClock() *clock { return &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
+func newFakeClock() *fakeClock { return &fakeClock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
 
-func (c *clock) now() time.Time {
+func (c *fakeClock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
 }
 
-func (c *clock) pass(d time.Duration) {
+func (c *fakeClock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
 }
 
-// cluster makes nodes eu/n1, eu/n2 and so on, that share a store. The first one's
-// presence lasts for ttl after it is gone.
+// cluster returns the nodes eu/n1, eu/n2 and so on of one store. The session of the first
+// one lasts for ttl after a crash.
 func cluster(t *testing.T, count int, ttl time.Duration, cfg nodetest.Config) []*nodetest.Node {
 	t.Helper()
 	cfg.Prefix, cfg.Region, cfg.LeaseTTL = etcdtest.Prefix(t), "eu", ttl
-	var made []*nodetest.Node
+	var nodes []*nodetest.Node
 	for _, name := range []string{"n1", "n2", "n3"}[:count] {
 		cfg.Name = name
-		made = append(made, nodetest.New(t, cfg))
+		nodes = append(nodes, nodetest.New(t, cfg))
 		cfg.LeaseTTL = longTTL
 	}
-	return made
+	return nodes
 }
 
-// game is a game that is to be treated so when its node is lost.
+// game returns the spec of a game with the policy.
 func game(policy operation.NodeLostPolicy) operation.Spec {
 	spec := nodetest.GameSpec("1.0.0")
 	spec.OnNodeLost = policy
 	return spec
 }
 
-// leading makes the node the leader of the region until the test ends, and returns
-// its fence. What it believes, it goes on believing.
-func leading(t *testing.T, n *nodetest.Node) node.Fence {
+// becomeLeader makes the node the leader of the region until the test ends, and returns
+// its fence. The node does not notice the end of its leadership.
+func becomeLeader(t *testing.T, n *nodetest.Node) node.Fence {
 	t.Helper()
 	ctx, leave := context.WithCancel(context.WithoutCancel(t.Context()))
 	won := make(chan node.Fence, 1)
-	over := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(done)
 		_ = n.Member.Lead(ctx, "eu", func(_ context.Context, fence node.Fence) error {
 			select {
 			case won <- fence:
@@ -91,19 +86,19 @@ func leading(t *testing.T, n *nodetest.Node) node.Fence {
 	}()
 	t.Cleanup(func() {
 		leave()
-		<-over
+		<-done
 	})
 	select {
 	case fence := <-won:
 		return fence
 	case <-time.After(nodetest.Timeout):
-		require.Fail(t, "the node does not come to lead")
+		require.Fail(t, "the node does not become the leader")
 		panic("unreachable")
 	}
 }
 
-// named returns the finding on the game, if there is one.
-func named(n *nodetest.Node, gameID string) (drift.Finding, bool) {
+// findingOn returns the finding on the game, if there is one.
+func findingOn(n *nodetest.Node, gameID string) (drift.Finding, bool) {
 	for _, f := range n.Failover.Findings() {
 		if f.GameID == gameID {
 			return f, true
@@ -112,11 +107,11 @@ func named(n *nodetest.Node, gameID string) (drift.Finding, bool) {
 	return drift.Finding{}, false
 }
 
-// vanish ends the presence of a node that was killed, as if its lease had run out.
-func vanish(t *testing.T, n *nodetest.Node) {
+// expireSession ends the session of a crashed node, as if its lease had expired.
+func expireSession(t *testing.T, n *nodetest.Node) {
 	t.Helper()
 	etcd := etcdtest.InProcess(t)
 	deleted, err := etcd.Delete(t.Context(), n.Config.Prefix+"/nodes/eu/"+n.Config.Name)
 	require.NoError(t, err)
-	require.EqualValues(t, 1, deleted.Deleted, "its presence has gone by itself")
+	require.EqualValues(t, 1, deleted.Deleted, "its session has already expired")
 }

@@ -1,0 +1,92 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// findInterrupted returns the interrupted games of absent nodes: their record is stopped
+// only because their node was lost during an operation that was about to start them, or
+// because another node then failed to start them.
+//
+// The candidates are the games with an operation in progress, and the interrupted games
+// of the previous pass, whose reschedule may have failed. The first pass of a leadership
+// reads all stopped records instead of the latter.
+func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]runtime.VersionedRecord, error) {
+	candidates, err := w.deps.Intents.GamesWithActiveOperation(ctx, w.cfg.Region, "")
+	if err != nil {
+		return nil, fmt.Errorf("list the operations of region %q: %w", w.cfg.Region, err)
+	}
+	previous := w.previousInterrupted()
+	if previous == nil {
+		err = w.forEach(ctx, runtime.StatusStopped, func(found runtime.VersionedRecord) {
+			if p.isAbsent(node.RefOf(found.Record)) {
+				candidates = append(candidates, found.Record.GameID)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	candidates = append(candidates, previous...)
+	slices.Sort(candidates)
+	intents, err := w.deps.Intents.GetIntents(ctx, slices.Compact(candidates))
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // a corrupt intent has no known purpose
+		return nil, fmt.Errorf("read the intents of interrupted games: %w", err)
+	}
+	lost, interrupted := []runtime.VersionedRecord{}, []string{}
+	for _, intent := range intents {
+		in := intent.Intent
+		op := in.Current
+		if !wasStarting(in) || op != nil && op.Kind != operation.KindReschedule && !p.isAbsent(node.Ref{Region: op.Region, Name: op.Node}) {
+			continue
+		}
+		found, err := w.deps.Records.GetVersioned(ctx, in.GameID)
+		switch {
+		case errors.Is(err, runtime.ErrNotFound), errors.Is(err, runtime.ErrCorrupt):
+		case err != nil:
+			return nil, fmt.Errorf("read the record of %q: %w", in.GameID, err)
+		case found.Record.Status == runtime.StatusStopped && found.Record.Region == w.cfg.Region:
+			interrupted = append(interrupted, in.GameID)
+			if p.isAbsent(node.RefOf(found.Record)) {
+				lost = append(lost, found)
+			}
+		}
+	}
+	w.setInterrupted(interrupted)
+	return lost, nil
+}
+
+func (w *Worker) previousInterrupted() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.interrupted
+}
+
+func (w *Worker) setInterrupted(gameIDs []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.interrupted = gameIDs
+}
+
+// wasStarting reports whether a stopped game was about to be started: by its operation
+// in progress, or by a reschedule that failed.
+func wasStarting(in operation.Intent) bool {
+	op := in.Current
+	switch {
+	case op == nil:
+		return in.DesiredStatus == runtime.StatusRunning && len(in.Recent) > 0 && in.Recent[0].Kind == operation.KindReschedule && in.Recent[0].Failure != nil
+	case op.Kind == operation.KindReschedule:
+		return true
+	case op.PreviousRecord != nil && op.PreviousRecord.Status == runtime.StatusRunning: // by its success and by its rollback
+		return op.Kind == operation.KindRestart || op.Kind == operation.KindPatch
+	default:
+		return op.Failure == nil && (op.Kind == operation.KindRestart || op.Kind == operation.KindStart && op.Automatic)
+	}
+}

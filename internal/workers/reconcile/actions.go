@@ -1,0 +1,143 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// act carries out the action of the finding, and reports whether it did. An action that
+// the brake blocks waits for the release of the brake, which triggers a pass.
+func (w *Worker) act(ctx context.Context, f drift.Finding) (done bool, err error) {
+	if isDestructive(f) && !w.brake.allows(f.GameID) {
+		return false, nil
+	}
+	return w.remediate(ctx, f)
+}
+
+// remediate carries out the action of the finding, and reports whether it did. It
+// requeues the game if something has changed since, and if a start exceeds StartWait:
+// that start continues in the background and delays no other game.
+func (w *Worker) remediate(ctx context.Context, f drift.Finding) (done bool, err error) {
+	bound := ctx
+	if w.queueFor(f.Action) == w.starts {
+		var cancel context.CancelFunc
+		bound, cancel = context.WithTimeout(ctx, w.cfg.StartWait)
+		defer cancel()
+	}
+	err = w.deps.Remediator.Remediate(bound, f, "")
+	switch {
+	case err != nil && bound.Err() != nil && ctx.Err() == nil:
+		w.trackBackgroundStart(f.GameID, true)
+		w.queue.AddAfter(f.GameID, busyDelay)
+		return false, nil
+	case err == nil:
+		w.log.Info("drift remediated", "game_id", f.GameID, "kind", f.Kind, "action", f.Action, "container_id", f.ContainerID, "evidence", f.Evidence)
+		return true, nil
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy):
+		w.queue.AddAfter(f.GameID, busyDelay)
+		return false, nil
+	default:
+		return false, fmt.Errorf("remediate %s: %w", f.ID, err)
+	}
+}
+
+// isDestructive reports whether the action removes a record because of an absence, or a
+// container that is not proven obsolete.
+func isDestructive(f drift.Finding) bool {
+	return !f.Proven && (f.Action == drift.ActionMarkRemoved || f.Action == drift.ActionRemoveContainer)
+}
+
+// stabilizationDelay returns how much longer the finding must be observed before it is
+// acted on.
+func (w *Worker) stabilizationDelay(o drift.Observation, f drift.Finding) time.Duration {
+	switch {
+	case f.Kind == drift.KindOrphan, f.Kind == drift.KindStale && o.Record == nil: // an operator may be about to start it
+		return remaining(o, f, w.cfg.AdoptAfter, w.cfg.AdoptObservations)
+	case f.Kind == drift.KindCrashed, f.Kind == drift.KindUnhealthy:
+		return remaining(o, f, time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay), 1)
+	default:
+		return 0
+	}
+}
+
+// remaining returns how much longer a finding must be observed, until it has existed for
+// the duration and in that many observations.
+func remaining(o drift.Observation, f drift.Finding, duration time.Duration, observations int) time.Duration {
+	age := o.Now.Sub(f.FirstSeen)
+	switch {
+	case age >= duration && f.Observations >= observations:
+		return 0
+	case observations > 1:
+		return max(duration/time.Duration(observations), time.Millisecond)
+	default:
+		return duration - age
+	}
+}
+
+// queueFor returns the queue of a slow action, nil for an action that is a single write.
+func (w *Worker) queueFor(action drift.Action) workQueue {
+	switch action {
+	case drift.ActionRestart, drift.ActionCompleteOperation:
+		return w.starts
+	case drift.ActionRemoveContainer:
+		return w.removals
+	default:
+		return nil
+	}
+}
+
+// slowHandler returns the handler of a queue of slow actions. It observes the game once
+// more, and carries out the actions that belong to the queue. A failed start is not an
+// error here: the crash policy decides about further attempts.
+func (w *Worker) slowHandler(queue workQueue) handler {
+	return func(ctx context.Context, gameID string) (time.Duration, error) {
+		if queue == w.starts && w.atStartLimit() {
+			return busyDelay, nil
+		}
+		o, err := w.observe(ctx, gameID)
+		if err != nil || o.OperationActive {
+			return 0, err
+		}
+		var faults []error
+		for _, f := range w.tracker.Record(gameID, drift.Detect(o), o.Now) {
+			if w.queueFor(f.Action) != queue || w.stabilizationDelay(o, f) > 0 {
+				continue
+			}
+			done, err := w.act(ctx, f)
+			startFailed := errors.Is(err, operation.ErrStartFailed) || errors.Is(err, container.ErrNoImage)
+			if done || startFailed {
+				w.queue.Add(gameID)
+			}
+			if !startFailed { // continue with the game's other containers
+				faults = append(faults, err)
+			}
+		}
+		return 0, errors.Join(faults...)
+	}
+}
+
+// trackBackgroundStart records that a start of the game continues in the background, or
+// no longer does.
+func (w *Worker) trackBackgroundStart(gameID string, active bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if active {
+		w.backgroundStarts[gameID] = true
+	} else {
+		delete(w.backgroundStarts, gameID)
+	}
+}
+
+// atStartLimit reports whether MaxBackgroundStarts prevents another start.
+func (w *Worker) atStartLimit() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.backgroundStarts) >= w.cfg.MaxBackgroundStarts
+}
