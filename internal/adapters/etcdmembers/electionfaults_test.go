@@ -166,7 +166,7 @@ func TestLostResignation(t *testing.T) {
 	skipExpiry(t)
 	f := newFixture(t)
 	client, faults := newFaultyClient(t)
-	m := f.join(f.registry(client, shortTTL), newNode("n1"))
+	m := f.join(f.registry(client, 4*shortTTL), newNode("n1"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	err := m.Lead(ctx, "eu", func(context.Context, node.Fence) error {

@@ -21,7 +21,7 @@ func TestSpaceQuotaExhausted(t *testing.T) {
 	f := fixture{t: t, etcd: server.Client(), prefix: etcdtest.Prefix(t)}
 	client, renewed := server.Client(), make(chan struct{}, 10_000)
 	client.Lease = countedLease{client.Lease, renewed}
-	m := f.join(f.registry(client, shortTTL), newNode("n1"))
+	m := f.join(f.registry(client, 2*shortTTL), newNode("n1"))
 	c := startCampaign(t, m, "eu")
 	receive(t, c.started, "a leadership")
 	fence := fenceOf(t, m)
