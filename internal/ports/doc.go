@@ -18,6 +18,7 @@
 //	nodesession.go         NodeSession: the presence of this node
 //	election.go            Election: leadership
 //	engine.go              Engine: the containers of one node
+//	healthprober.go        HealthProber: health checks of running games
 //	executor.go            Executor: operations on the games of this node
 //	origin.go              Origin: actor, reason and operation id of a write
 //	pages.go               AllPages: iterates over the pages of a list
