@@ -22,96 +22,96 @@ const (
 	killWriters = 8
 )
 
-// Writers go on while the daemon is killed under them again and again. Each has
-// a game of its own and repeats what was not answered under the same operation
-// id, so at the end the ledger must be exactly what the writers were told.
-func TestKilledDaemonLosesNothingThatItAcknowledged(t *testing.T) {
+// Writers continue while the daemon is killed repeatedly. Each has its own game and retries
+// a write without a response under the same operation id. So the ledger must contain
+// exactly the acknowledged writes.
+func TestKilledDaemonLosesNoAcknowledgedWrite(t *testing.T) {
 	t.Parallel()
 	d := startDaemon(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	watcher := watchAll(ctx, t, d)
 
-	var writers sync.WaitGroup
-	lives := make([]*gameLife, killWriters)
-	for i := range lives {
-		lives[i] = newGameLife(fmt.Sprintf("game-%d", i), d.client)
-		writers.Go(func() { lives[i].run(ctx) })
+	var wg sync.WaitGroup
+	writers := make([]*gameWriter, killWriters)
+	for i := range writers {
+		writers[i] = newGameWriter(fmt.Sprintf("game-%d", i), d.client)
+		wg.Go(func() { writers[i].run(ctx) })
 	}
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
 	for range killRounds {
-		d.awaitAcknowledged(lives, 20)
+		d.waitForWrites(writers, 20)
 		d.killAfter(time.Duration(random.IntN(int(30 * time.Millisecond))))
 		d.start()
 	}
-	d.awaitAcknowledged(lives, 20)
-	for _, life := range lives {
-		life.stop.Store(true)
+	d.waitForWrites(writers, 20)
+	for _, writer := range writers {
+		writer.stop.Store(true)
 	}
-	writers.Wait()
+	wg.Wait()
 
 	writes := 0
-	for _, life := range lives {
-		life.verify(t, d.client)
-		writes += len(life.acknowledged)
+	for _, writer := range writers {
+		writer.verify(t, d.client)
+		writes += len(writer.acknowledged)
 	}
 	report, err := d.client.Check(t.Context(), false)
 	require.NoError(t, err)
 	require.Empty(t, report.Findings, "fsck after %d kills", killRounds)
-	watcher.verify(t, lives)
+	watcher.verify(t, writers)
 	t.Logf("checked %d acknowledged writes after %d kills", writes, killRounds)
 }
 
-// gameLife is one writer: it puts its game and then moves it between running
-// and stopped for as long as it may.
-type gameLife struct {
+// gameWriter writes one game: it puts the record and then changes it between running and
+// stopped until stop is set.
+type gameWriter struct {
 	gameID       string
 	client       *httpclient.Client
 	stop         atomic.Bool
-	count        atomic.Int64 // of acknowledged, for others to read
+	count        atomic.Int64 // len(acknowledged), for other goroutines
 	acknowledged []runtime.VersionedRecord
-	operations   []string // of each acknowledged write
-	failed       error
+	operations   []string // operation ids of the acknowledged writes
+	err          error
 }
 
-func newGameLife(gameID string, client *httpclient.Client) *gameLife {
-	return &gameLife{gameID: gameID, client: client}
+func newGameWriter(gameID string, client *httpclient.Client) *gameWriter {
+	return &gameWriter{gameID: gameID, client: client}
 }
 
-func (g *gameLife) run(ctx context.Context) {
+func (g *gameWriter) run(ctx context.Context) {
 	for n := 0; !g.stop.Load() && ctx.Err() == nil; n++ {
 		operation := fmt.Sprintf("%s-op-%d", g.gameID, n)
-		written, err := g.writeUntilTold(ctx, n, operation)
+		record, err := g.writeUntilAcknowledged(ctx, n, operation)
 		if err != nil {
-			g.failed = fmt.Errorf("write %d of %s: %w", n, g.gameID, err)
+			g.err = fmt.Errorf("write %d of %s: %w", n, g.gameID, err)
 			return
 		}
-		g.acknowledged = append(g.acknowledged, written)
+		g.acknowledged = append(g.acknowledged, record)
 		g.operations = append(g.operations, operation)
 		g.count.Add(1)
 	}
 }
 
-// writeUntilTold repeats a write while the daemon is away.
-func (g *gameLife) writeUntilTold(ctx context.Context, n int, operation string) (runtime.VersionedRecord, error) {
+// writeUntilAcknowledged retries a write while the daemon is not running.
+func (g *gameWriter) writeUntilAcknowledged(ctx context.Context, n int, operation string) (runtime.VersionedRecord, error) {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		written, err := g.write(ctx, n, operation)
+		record, err := g.write(ctx, n, operation)
 		if !errors.Is(err, runtime.ErrUnavailable) && !errors.Is(err, runtime.ErrOutcomeUnknown) {
-			return written, err
+			return record, err
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return written, ctx.Err()
+			return record, ctx.Err()
 		}
 	}
 }
 
-func (g *gameLife) write(ctx context.Context, n int, operation string) (runtime.VersionedRecord, error) {
+func (g *gameWriter) write(ctx context.Context, n int, operation string) (runtime.VersionedRecord, error) {
 	now := time.Date(2026, 3, 1, 12, 0, n, 0, time.UTC)
 	origin := ports.Origin{OperationID: operation}
 	if n == 0 {
@@ -129,10 +129,10 @@ func (g *gameLife) write(ctx context.Context, n int, operation string) (runtime.
 	}})
 }
 
-// verify compares what the writer was told with what the store remembers.
-func (g *gameLife) verify(t *testing.T, client *httpclient.Client) {
+// verify compares the acknowledged writes with the record and ledger of the store.
+func (g *gameWriter) verify(t *testing.T, client *httpclient.Client) {
 	t.Helper()
-	require.NoError(t, g.failed)
+	require.NoError(t, g.err)
 	found, err := client.GetVersioned(t.Context(), g.gameID)
 	require.NoError(t, err)
 	last := len(g.acknowledged) - 1

@@ -22,33 +22,33 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// beDaemon names the variable that turns the test program into rtmanager.
-const beDaemon = "RTMANAGER_TEST_BE_DAEMON"
+// runMainVariable is the environment variable that makes the test program run main.
+const runMainVariable = "RTMANAGER_TEST_RUN_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beDaemon) != "" {
+	if os.Getenv(runMainVariable) != "" {
 		main()
 		return
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// patience bounds every wait of these tests; none gets near it.
-const patience = 30 * time.Second
+// waitTimeout bounds every wait of these tests. Normal waits are far shorter.
+const waitTimeout = 30 * time.Second
 
-// daemonProcess is rtmanager serve as a process of its own, which keeps its
-// directory and its address across restarts.
+// daemonProcess runs rtmanager serve in its own process. It keeps its directory and its
+// address across restarts.
 type daemonProcess struct {
 	t      testing.TB
 	dir    string
 	listen string
-	etcd   string // where its etcd is reached
+	etcd   string // client URL of its etcd
 	flags  []string
 	cmd    *exec.Cmd
 	client *httpclient.Client
 }
 
-// startDaemon starts a daemon that keeps records only.
+// startDaemon starts a daemon without an engine.
 func startDaemon(t *testing.T) *daemonProcess {
 	t.Helper()
 	return startDaemonWith(t, "--engine", "none")
@@ -56,7 +56,10 @@ func startDaemon(t *testing.T) *daemonProcess {
 
 func startDaemonWith(t testing.TB, flags ...string) *daemonProcess {
 	t.Helper()
-	listen, err := stableAddress()
+	if testing.Short() {
+		t.Skip("needs daemon processes")
+	}
+	listen, err := unusedAddress()
 	require.NoError(t, err)
 	d := &daemonProcess{t: t, dir: t.TempDir(), listen: listen, flags: flags}
 	d.start()
@@ -70,9 +73,9 @@ func startDaemonWith(t testing.TB, flags ...string) *daemonProcess {
 	return d
 }
 
-// stableAddress returns an address that is free and stays so while the daemon
-// is away: unlike port 0 it is not one that clients on this machine are given.
-func stableAddress() (string, error) {
+// unusedAddress returns a free address that stays free while the daemon is not running:
+// unlike with port 0, the kernel does not assign it to a client.
+func unusedAddress() (string, error) {
 	for {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -85,7 +88,7 @@ func stableAddress() (string, error) {
 	}
 }
 
-var readyLine = regexp.MustCompile(`^ready api=http://(127\.0\.0\.1:\d+) etcd=(http://127\.0\.0\.1:\d+) `)
+var readyLine = regexp.MustCompile(`^ready api=http://(127\.0\.0\.1:\d+) etcd=(http://127\.0\.0\.1:\d+) pid=\d+ `)
 
 // start runs the daemon and waits until it is ready.
 func (d *daemonProcess) start() {
@@ -95,15 +98,15 @@ func (d *daemonProcess) start() {
 	d.cmd = exec.CommandContext(context.WithoutCancel(d.t.Context()), program, append([]string{
 		"serve", "--data-dir", d.dir, "--listen", d.listen, "--etcd-listen-client", "http://127.0.0.1:0", "--log-level", "error",
 	}, d.flags...)...)
-	d.cmd.Env = append(os.Environ(), beDaemon+"=1")
+	d.cmd.Env = append(os.Environ(), runMainVariable+"=1")
 	d.cmd.Stderr = os.Stderr
 	stdout, err := d.cmd.StdoutPipe()
 	require.NoError(d.t, err)
 	require.NoError(d.t, d.cmd.Start())
-	hung := time.AfterFunc(patience, func() { _ = d.cmd.Process.Kill() })
+	hung := time.AfterFunc(waitTimeout, func() { _ = d.cmd.Process.Kill() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	hung.Stop()
-	require.NoError(d.t, err, "the daemon must say that it is ready")
+	require.NoError(d.t, err, "the daemon must print the ready line")
 	found := readyLine.FindStringSubmatch(line)
 	require.NotNil(d.t, found, "ready line %q", line)
 	require.Equal(d.t, d.listen, found[1])
@@ -111,7 +114,7 @@ func (d *daemonProcess) start() {
 	go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process
 }
 
-// killAfter sends SIGKILL once the delay has passed.
+// killAfter sends SIGKILL after the delay.
 func (d *daemonProcess) killAfter(delay time.Duration) {
 	d.t.Helper()
 	<-time.After(delay)
@@ -119,7 +122,7 @@ func (d *daemonProcess) killAfter(delay time.Duration) {
 	_ = d.cmd.Wait() // "signal: killed"
 }
 
-// stop ends the daemon as an operator does.
+// stop sends SIGTERM and waits until the daemon has exited.
 func (d *daemonProcess) stop() error {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -127,35 +130,35 @@ func (d *daemonProcess) stop() error {
 	return d.cmd.Wait()
 }
 
-// awaitAcknowledged waits until every writer has been told of so many more
-// writes than at the time of the call.
-func (d *daemonProcess) awaitAcknowledged(lives []*gameLife, more int64) {
+// waitForWrites waits until each writer has received the given number of further
+// acknowledgements.
+func (d *daemonProcess) waitForWrites(writers []*gameWriter, more int64) {
 	d.t.Helper()
-	before := make([]int64, len(lives))
-	for i, life := range lives {
-		before[i] = life.count.Load()
+	before := make([]int64, len(writers))
+	for i, writer := range writers {
+		before[i] = writer.count.Load()
 	}
 	require.Eventually(d.t, func() bool {
-		for i, life := range lives {
-			if life.count.Load() < before[i]+more {
+		for i, writer := range writers {
+			if writer.count.Load() < before[i]+more {
 				return false
 			}
 		}
 		return true
-	}, patience, time.Millisecond, "writers must go on after a kill")
+	}, waitTimeout, time.Millisecond, "writers must continue after a kill")
 }
 
-// allEvents is what one watch has told from the first event on.
-type allEvents struct {
+// eventCollector receives all events of one watch.
+type eventCollector struct {
 	events chan ports.RuntimeEvent
 	failed chan error
 }
 
-// watchAll watches everything until ctx ends, over all restarts. It returns once
-// the watch stands.
-func watchAll(ctx context.Context, t *testing.T, d *daemonProcess) *allEvents {
+// watchAll watches all records until ctx ends, across all restarts. It returns when the
+// watch has started.
+func watchAll(ctx context.Context, t *testing.T, d *daemonProcess) *eventCollector {
 	t.Helper()
-	w := &allEvents{events: make(chan ports.RuntimeEvent, 100_000), failed: make(chan error, 1)}
+	w := &eventCollector{events: make(chan ports.RuntimeEvent, 100_000), failed: make(chan error, 1)}
 	go func() {
 		for event, err := range d.client.Watch(ctx, ports.WatchOptions{}) {
 			if err != nil {
@@ -167,41 +170,41 @@ func watchAll(ctx context.Context, t *testing.T, d *daemonProcess) *allEvents {
 	}()
 	select {
 	case first := <-w.events:
-		require.Equal(t, ports.EventSynced, first.Type, "the store is empty at first")
-	case <-time.After(patience):
-		require.Fail(t, "the watch has not begun")
+		require.Equal(t, ports.EventSynced, first.Type, "the store is empty at the start")
+	case <-time.After(waitTimeout):
+		require.Fail(t, "the watch has not started")
 	}
 	return w
 }
 
-// verify wants each acknowledged write as one event, in the order of each game.
-func (w *allEvents) verify(t *testing.T, lives []*gameLife) {
+// verify requires one event for each acknowledged write, in the order of each game.
+func (w *eventCollector) verify(t *testing.T, writers []*gameWriter) {
 	t.Helper()
 	next := map[string]int{}
-	left := 0
-	byGame := map[string]*gameLife{}
-	for _, life := range lives {
-		byGame[life.gameID] = life
-		left += len(life.acknowledged)
+	missing := 0
+	byGame := map[string]*gameWriter{}
+	for _, writer := range writers {
+		byGame[writer.gameID] = writer
+		missing += len(writer.acknowledged)
 	}
-	deadline := time.After(patience)
-	for left > 0 {
+	deadline := time.After(waitTimeout)
+	for missing > 0 {
 		select {
 		case event := <-w.events:
 			if event.GameID == "" {
 				continue
 			}
-			n, life := next[event.GameID], byGame[event.GameID]
-			require.Less(t, n, len(life.acknowledged), "an event of %s beyond its last write: %+v", event.GameID, event)
-			want := life.acknowledged[n]
+			n, writer := next[event.GameID], byGame[event.GameID]
+			require.Less(t, n, len(writer.acknowledged), "an event of %s beyond its last write: %+v", event.GameID, event)
+			want := writer.acknowledged[n]
 			require.Equal(t, want.Revision, event.Revision, "event %d of %s", n, event.GameID)
 			require.Equal(t, want.Record, *event.After, "event %d of %s", n, event.GameID)
 			next[event.GameID]++
-			left--
+			missing--
 		case err := <-w.failed:
 			require.NoError(t, err, "the watch must survive the kills")
 		case <-deadline:
-			require.Fail(t, "the watch has not told everything", "%d events are missing", left)
+			require.Fail(t, "events are missing", "%d events", missing)
 		}
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// The node that leads its region stands still for longer than its lease lasts: its game
-// is started elsewhere. When it moves again, not knowing that it was away, it clears
-// away what it has of the game, and changes nothing else.
+// The leader of a region is paused for longer than its lease: its game is rescheduled to
+// another node. When it continues, unaware of the pause, it removes its stale container
+// of the game and changes nothing else.
 func TestPausedLeaderDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	store := startDaemonWith(t, "--engine", "none", "--region", "hub")
@@ -28,34 +28,34 @@ func TestPausedLeaderDoesNoHarm(t *testing.T) {
 		return startDaemonWith(t, "--etcd-endpoints", store.etcd, "--engine", "process", "--images-dir", images, "--region", "eu", "--node", name,
 			"--node-ttl", "5s", "--node-lost-grace", "100ms", "--reconcile-every", "200ms")
 	}
-	old := join("n1")
-	eventually(t, "the first node leads", func() bool { return leaderOf(t, store, "eu") == "n1" })
-	heir := join("n2")
-	t.Cleanup(func() { stopGames(t, heir, "g") })
-	_, err := old.client.Execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: &operation.Spec{
+	first := join("n1")
+	requireEventually(t, func() bool { return leaderOf(t, store, "eu") == "n1" }, "the first node is the leader")
+	second := join("n2")
+	t.Cleanup(func() { stopGames(t, second, "g") })
+	_, err := first.client.Execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: &operation.Spec{
 		Image: "gameserver:1.0.0", OnNodeLost: operation.NodeLostReschedule,
 	}}, nil)
 	require.NoError(t, err)
-	before := mustGet(t, store, "g")
+	before := getRecord(t, store, "g")
 	require.Equal(t, "n1", before.Node)
 
-	require.NoError(t, old.cmd.Process.Signal(syscall.SIGSTOP))
-	resume := func() { _ = old.cmd.Process.Signal(syscall.SIGCONT) }
-	t.Cleanup(resume) // or it could not be stopped
-	eventually(t, "the game runs elsewhere", func() bool { return nodeOf(t, store, "g") == "n2" })
-	eventually(t, "nothing is left to do", func() bool { return settled(t, heir) })
-	after := mustGet(t, store, "g")
+	require.NoError(t, first.cmd.Process.Signal(syscall.SIGSTOP))
+	resume := func() { _ = first.cmd.Process.Signal(syscall.SIGCONT) }
+	t.Cleanup(resume) // a paused process does not handle SIGTERM
+	requireEventually(t, func() bool { return nodeOf(t, store, "g") == "n2" }, "the game runs on the second node")
+	requireEventually(t, func() bool { return hasNoDrift(t, second) }, "no drift")
+	after := getRecord(t, store, "g")
 	require.Equal(t, runtime.StatusRunning, after.Status)
 	require.Equal(t, before.Generation+1, after.Generation)
 	require.Equal(t, "n2", leaderOf(t, store, "eu"))
 
 	resume()
-	eventually(t, "its own container is cleared away", func() bool {
-		left, err := os.ReadDir(filepath.Join(old.dir, "nodes", "eu", "n1", "containers"))
-		return err == nil && len(left) == 0
-	})
-	eventually(t, "it is a node again, of which nothing is left to do", func() bool { return settled(t, old) })
-	require.Equal(t, after, mustGet(t, store, "g"), "the record has not been touched")
+	requireEventually(t, func() bool {
+		entries, err := os.ReadDir(filepath.Join(first.dir, "nodes", "eu", "n1", "containers"))
+		return err == nil && len(entries) == 0
+	}, "its stale container is removed")
+	requireEventually(t, func() bool { return hasNoDrift(t, first) }, "the first node is present and has no drift")
+	require.Equal(t, after, getRecord(t, store, "g"), "the record is unchanged")
 	require.Equal(t, "n2", leaderOf(t, store, "eu"))
 	history, err := store.client.History(t.Context(), "g")
 	require.NoError(t, err)
@@ -63,23 +63,23 @@ func TestPausedLeaderDoesNoHarm(t *testing.T) {
 	report, err := store.client.Check(t.Context(), false)
 	require.NoError(t, err)
 	require.Empty(t, report.Findings)
-	_, err = old.client.Execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindRestart}, nil)
-	require.NoError(t, err, "it passes on what is the other's")
+	_, err = first.client.Execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindRestart}, nil)
+	require.NoError(t, err, "it forwards the request to the second node")
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func requireEventually(t *testing.T, condition func() bool, message string) {
 	t.Helper()
-	require.Eventually(t, holds, patience, 50*time.Millisecond, what)
+	require.Eventually(t, condition, waitTimeout, 50*time.Millisecond, message)
 }
 
-func mustGet(t *testing.T, d *daemonProcess, gameID string) runtime.RuntimeRecord {
+func getRecord(t *testing.T, d *daemonProcess, gameID string) runtime.RuntimeRecord {
 	t.Helper()
 	record, err := d.client.Get(t.Context(), gameID)
 	require.NoError(t, err)
 	return record
 }
 
-// nodeOf returns where the game lives, empty where the daemon does not answer.
+// nodeOf returns the node of the game, empty if the daemon does not respond.
 func nodeOf(t *testing.T, d *daemonProcess, gameID string) string {
 	t.Helper()
 	record, err := d.client.Get(t.Context(), gameID)
@@ -89,7 +89,7 @@ func nodeOf(t *testing.T, d *daemonProcess, gameID string) string {
 	return record.Node
 }
 
-// leaderOf returns who leads the region, empty where the daemon does not answer.
+// leaderOf returns the leader of the region, empty if the daemon does not respond.
 func leaderOf(t *testing.T, d *daemonProcess, region string) string {
 	t.Helper()
 	nodes, err := d.client.Nodes(t.Context())
@@ -104,14 +104,14 @@ func leaderOf(t *testing.T, d *daemonProcess, region string) string {
 	return ""
 }
 
-// settled reports whether all nodes answer and propose nothing.
-func settled(t *testing.T, d *daemonProcess) bool {
+// hasNoDrift reports whether all nodes respond without findings.
+func hasNoDrift(t *testing.T, d *daemonProcess) bool {
 	t.Helper()
 	report, err := d.client.Drift(t.Context())
 	return err == nil && len(report.Findings) == 0
 }
 
-// stopGames ends what would outlive the test.
+// stopGames stops and removes games, which would outlive the test.
 func stopGames(t *testing.T, d *daemonProcess, games ...string) {
 	for _, gameID := range games {
 		for _, kind := range []operation.Kind{operation.KindStop, operation.KindCleanup} {

@@ -10,32 +10,35 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// Scripts are stories that an operator could read, on real daemons. Besides
-// testscript's own commands they know:
+// TestScripts runs the scripts of testdata/script on real daemons. In addition to the
+// commands of testscript they use:
 //
-//	serve [FLAG...]     a daemon on free ports and $WORK/data, without an engine unless --engine says so; waits until it is ready
-//	watch NAME [ARG...] a watch in the background whose output goes to the file NAME
-//	also NAME [FLAG...] a further daemon in the background, whose output goes to the file NAME
-//	ask NAME            from here on the verbs talk to that daemon
-//	await FILE TEXT     until the file holds the text
-//	interrupt WHAT      SIGINT to a daemon (the first is "serve") or a watch; its exit code must be 0 or 130
-//	terminate WHAT      the same with SIGTERM
-//	kill9               SIGKILL to the daemon
-//	exits N COMMAND     the command's exit code is N
-//	rename FILE GAME    gives the record in the YAML file to another game
-//	prints FILE         standard output is the file's text, instants, ids and ages aside
+//	serve [FLAG...]       start a daemon on free ports and $WORK/data, without an engine unless --engine is given, and wait until it is ready
+//	watch NAME [ARG...]   start a watch in the background, with its output in the file NAME
+//	daemon NAME [FLAG...] start a further daemon in the background, with its output in the file NAME
+//	use NAME              connect the following commands to that daemon
+//	await FILE TEXT       wait until the file contains the text
+//	interrupt NAME        send SIGINT to a daemon (the first one is "serve") or a watch; its exit code must be 0 or 130
+//	terminate NAME        the same with SIGTERM
+//	kill9                 send SIGKILL to the daemon
+//	exitcode N COMMAND    require the exit code N of the command
+//	rename FILE GAME      set the game id of the record in the YAML file
+//	cmpoutput FILE        compare standard output with the file, except for times, ids and ages
 //	etcdput, etcddel, etcdcompact
-//	                    behind the daemon's back
+//	                      change etcd directly
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs daemon processes")
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serveCommand, "watch": watchCommand, "also": alsoCommand, "ask": askCommand, "await": awaitCommand,
+			"serve": serveCommand, "watch": watchCommand, "daemon": daemonCommand, "use": useCommand, "await": awaitCommand,
 			"interrupt": signalCommand(syscall.SIGINT), "terminate": signalCommand(syscall.SIGTERM), "kill9": killCommand,
-			"exits": exitsCommand, "prints": printsCommand, "rename": renameCommand,
+			"exitcode": exitcodeCommand, "cmpoutput": cmpoutputCommand, "rename": renameCommand,
 			"etcdput": etcdPutCommand, "etcddel": etcdDeleteCommand, "etcdcompact": etcdCompactCommand,
 		},
 	})
@@ -50,15 +53,15 @@ func setupScript(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	// The test program is rtmanager wherever beDaemon is set.
+	// The test program runs main if runMainVariable is set.
 	if err := os.Symlink(program, filepath.Join(bin, "rtmanager")); err != nil {
 		return err
 	}
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
-	env.Setenv(beDaemon, "1")
+	env.Setenv(runMainVariable, "1")
 	env.Setenv("USER", "ada")
 	env.Setenv("RTMANAGER_SERVER", "http://127.0.0.1:1")
-	// What a script cannot write.
+	// Values that a script cannot contain.
 	env.Setenv("LONGEST", strings.Repeat("x", 256))
 	env.Setenv("LONG", strings.Repeat("x", 257))
 	env.Setenv("COMPOSED", "caf\u00e9")

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -28,57 +27,55 @@ import (
 	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
-// soakTime is how long the daemon is killed by default; RTMANAGER_SOAK makes it
-// minutes.
+// soakDuration is the default duration of the test; RTMANAGER_SOAK sets another one.
 const (
-	soakTime    = 12 * time.Second
-	soakGames   = 12
-	soakClients = 6
+	soakDuration = 12 * time.Second
+	soakGames    = 12
+	soakClients  = 6
 )
 
-// soak is a daemon that runs games and is killed at random, with them, under a
-// stream of operations.
+// soak runs operations on a daemon, while the daemon and its games are killed at random.
 type soak struct {
-	t    *testing.T
-	d    *daemonProcess
-	over context.Context // when it ends, no operation begins any more
+	t   *testing.T
+	d   *daemonProcess
+	ctx context.Context // ends when no further operation should start
 
 	mu       sync.Mutex
-	finished map[string][]operation.Outcome // by game, as they were told
+	finished map[string][]operation.Outcome // results of the operations, by game
 	counts   map[string]int
 }
 
-func TestSoakGamesComeOutWhole(t *testing.T) {
-	lasts := soakTime
+func TestSoak(t *testing.T) {
+	duration := soakDuration
 	if text := os.Getenv("RTMANAGER_SOAK"); text != "" {
 		var err error
-		lasts, err = time.ParseDuration(text)
+		duration, err = time.ParseDuration(text)
 		require.NoError(t, err, "RTMANAGER_SOAK")
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	d := startDaemonWith(t, "--engine", "process", "--region", "eu", "--node", "n1", "--node-ttl", "2s", "--reconcile-every", "1s")
 	buildSoakImages(t, filepath.Join(d.dir, "images", "gameserver"))
-	over, end := context.WithTimeout(t.Context(), lasts)
+	ctx, end := context.WithTimeout(t.Context(), duration)
 	defer end()
-	s := &soak{t: t, d: d, over: over, finished: map[string][]operation.Outcome{}, counts: map[string]int{}}
+	s := &soak{t: t, d: d, ctx: ctx, finished: map[string][]operation.Outcome{}, counts: map[string]int{}}
 	t.Cleanup(s.cleanUp)
 
-	var busy sync.WaitGroup
+	var wg sync.WaitGroup
 	for i := range soakClients {
-		busy.Go(func() { s.operate(rand.New(rand.NewPCG(seed, uint64(i)))) })
+		wg.Go(func() { s.operate(rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
-	busy.Go(func() { s.killGames(rand.New(rand.NewPCG(seed, 1000))) })
+	wg.Go(func() { s.killGames(rand.New(rand.NewPCG(seed, 1000))) })
 	random := rand.New(rand.NewPCG(seed, 2000))
-	for over.Err() == nil {
+	for ctx.Err() == nil {
 		d.killAfter(time.Duration(200+random.IntN(2500)) * time.Millisecond)
 		s.count("daemons killed")
 		d.start()
 	}
-	busy.Wait()
-	s.settle()
+	wg.Wait()
+	s.waitUntilIdle()
 	s.verify()
-	t.Logf("%s: %v", lasts, s.counts)
+	t.Logf("%s: %v", duration, s.counts)
 	require.Positive(t, s.counts["operations done"])
 	require.Positive(t, s.counts["games killed"])
 }
@@ -97,11 +94,10 @@ func (s *soak) count(what string) {
 
 func soakGame(n int) string { return fmt.Sprintf("game/%d", n) }
 
-// operate asks for one operation after the other, and for each as often as it takes
-// to be told its outcome.
+// operate runs random operations one after the other, each until its outcome is known.
 func (s *soak) operate(random *rand.Rand) {
-	for s.over.Err() == nil {
-		request := ports.OperationRequest{GameID: soakGame(random.IntN(soakGames)), Origin: ports.Origin{OperationID: "op_" + uuid.NewString(), Actor: "soak"}}
+	for s.ctx.Err() == nil {
+		request := ports.OperationRequest{GameID: soakGame(random.IntN(soakGames)), Origin: ports.Origin{OperationID: operation.NewID(), Actor: "soak"}}
 		switch random.IntN(6) {
 		case 0, 1:
 			request.Kind = operation.KindStart
@@ -118,14 +114,14 @@ func (s *soak) operate(random *rand.Rand) {
 		default:
 			request.Kind = operation.KindCleanup
 		}
-		ctx, cancel := context.WithTimeout(s.t.Context(), 2*patience)
+		ctx, cancel := context.WithTimeout(s.t.Context(), 2*waitTimeout)
 		outcome, err := s.d.client.Execute(ctx, request, nil)
 		cancel()
-		s.tell(request, outcome, err)
+		s.recordResult(request, outcome, err)
 	}
 }
 
-func (s *soak) tell(request ports.OperationRequest, outcome operation.Outcome, err error) {
+func (s *soak) recordResult(request ports.OperationRequest, outcome operation.Outcome, err error) {
 	switch {
 	case err == nil:
 		s.mu.Lock()
@@ -133,58 +129,59 @@ func (s *soak) tell(request ports.OperationRequest, outcome operation.Outcome, e
 		s.counts["operations done"]++
 		s.mu.Unlock()
 	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRefused), errors.Is(err, runtime.ErrNotFound):
-		s.count("operations refused")
+		s.count("operations rejected")
 	case errors.Is(err, operation.ErrStartFailed), errors.Is(err, runtime.ErrConflict):
-		s.count("operations failed") // its game was killed while it came up, say
+		s.count("operations failed") // for example because its game was killed during the start
 	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, runtime.ErrOutcomeUnknown):
-		s.count("operations given up")
+		s.count("operations abandoned")
 	default:
 		assert.NoError(s.t, err, "%s of %s", request.Kind, request.GameID)
 	}
 }
 
-// killGames kills the process of one game after the other with signal 9.
+// killGames sends SIGKILL to the processes of random games.
 func (s *soak) killGames(random *rand.Rand) {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	tick := time.NewTicker(150 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case <-s.over.Done():
+		case <-s.ctx.Done():
 			return
 		case <-tick.C:
 		}
-		ctx, cancel := context.WithTimeout(s.over, time.Second)
+		ctx, cancel := context.WithTimeout(s.ctx, time.Second)
 		record, err := s.d.client.Get(ctx, soakGame(random.IntN(soakGames)))
 		cancel()
 		if err != nil || record.Status != runtime.StatusRunning || !strings.HasPrefix(record.EngineEndpoint, "http://127.0.0.1:") {
 			continue
 		}
-		if pid := pidOf(client, record); pid > 1 && syscall.Kill(pid, syscall.SIGKILL) == nil {
+		if pid := gamePID(client, record); pid > 1 && syscall.Kill(pid, syscall.SIGKILL) == nil {
 			s.count("games killed")
 		}
 	}
 }
 
-// pidOf asks the game for its process id, 0 where another game, or nobody, answers.
-func pidOf(client *http.Client, record runtime.RuntimeRecord) int {
+// gamePID returns the process id that the game reports, 0 if another game responds or
+// none.
+func gamePID(client *http.Client, record runtime.RuntimeRecord) int {
 	response, err := client.Get(record.EngineEndpoint + "/")
 	if err != nil {
 		return 0
 	}
 	defer func() { _ = response.Body.Close() }()
-	var said struct {
+	var status struct {
 		PID    int    `json:"pid"`
 		GameID string `json:"game_id"`
 	}
-	if json.NewDecoder(response.Body).Decode(&said) != nil || said.GameID != record.GameID {
+	if json.NewDecoder(response.Body).Decode(&status) != nil || status.GameID != record.GameID {
 		return 0
 	}
-	return said.PID
+	return status.PID
 }
 
-// settle waits until nothing is in progress and nothing is to be done.
-func (s *soak) settle() {
+// waitUntilIdle waits until no operation is in progress and no finding has an action.
+func (s *soak) waitUntilIdle() {
 	s.t.Helper()
 	var last string
 	require.Eventually(s.t, func() bool {
@@ -207,10 +204,10 @@ func (s *soak) settle() {
 			}
 		}
 		return true
-	}, 2*patience, 200*time.Millisecond, "games must settle; the last that had not: %s", &last)
+	}, 2*waitTimeout, 200*time.Millisecond, "no drift and no operation in progress; last: %s", &last)
 }
 
-// verify holds what every game is against what the clients were told.
+// verify compares every game with the results that the clients received.
 func (s *soak) verify() {
 	s.t.Helper()
 	for n := range soakGames {
@@ -223,7 +220,7 @@ func (s *soak) verify() {
 		require.NoError(s.t, err)
 		if page.Record == nil {
 			require.Empty(s.t, s.finished[gameID], "%s has lost its record", gameID)
-			require.Empty(s.t, page.Containers, "%s has no record and containers", gameID)
+			require.Empty(s.t, page.Containers, "%s has containers but no record", gameID)
 			continue
 		}
 		s.verifyContainers(page)
@@ -252,7 +249,7 @@ func (s *soak) verifyContainers(page drift.Explanation) {
 			have[c.ID] = container.StateExited // patched while it was stopped
 		}
 	}
-	require.Equal(s.t, want, have, "%s is %s: its container, and no other", page.GameID, page.Record.Status)
+	require.Equal(s.t, want, have, "%s is %s: it must have its container and no other", page.GameID, page.Record.Status)
 }
 
 func (s *soak) verifyLedger(page drift.Explanation) {
@@ -262,7 +259,7 @@ func (s *soak) verifyLedger(page drift.Explanation) {
 		require.False(s.t, seen[entry.OperationID], "%s: %s wrote twice", page.GameID, entry.OperationID)
 		seen[entry.OperationID] = true
 		switch entry.From {
-		case "", entry.To: // the first one, and a record that was put anew
+		case "", entry.To: // the first entry, or a record that was put a second time
 		case runtime.StatusRemoved:
 			require.Equal(s.t, runtime.StatusRunning, entry.To, "%s: entry %d", page.GameID, entry.Seq)
 		default:
@@ -275,25 +272,25 @@ func (s *soak) verifyLedger(page drift.Explanation) {
 	}
 }
 
-// verifyOutcomes looks for what clients were told among what the game remembers:
-// each of its recent operations that they know of ended as they were told.
+// verifyOutcomes compares the recent outcomes of the game with the results that clients
+// received for the same operations.
 func (s *soak) verifyOutcomes(gameID string, page drift.Explanation) {
 	s.t.Helper()
-	for _, told := range s.finished[gameID] {
-		if kept, remembered := page.Intent.OutcomeOf(told.OperationID); remembered {
-			require.Equal(s.t, told.Failure, kept.Failure, "%s: %s", gameID, told.OperationID)
-			require.Equal(s.t, told.Revision, kept.Revision, "%s: %s", gameID, told.OperationID)
+	for _, received := range s.finished[gameID] {
+		if stored, isStored := page.Intent.OutcomeOf(received.OperationID); isStored {
+			require.Equal(s.t, received.Failure, stored.Failure, "%s: %s", gameID, received.OperationID)
+			require.Equal(s.t, received.Revision, stored.Revision, "%s: %s", gameID, received.OperationID)
 		}
 	}
 	if len(s.finished[gameID]) > 0 {
 		last := s.finished[gameID][len(s.finished[gameID])-1]
-		require.NotEmpty(s.t, page.Intent.Recent, "%s: %s is forgotten", gameID, last.OperationID)
+		require.NotEmpty(s.t, page.Intent.Recent, "%s: %s is missing", gameID, last.OperationID)
 	}
 }
 
-// cleanUp stops and removes what still runs: games outlive their daemon.
+// cleanUp stops and removes the games, which outlive their daemon.
 func (s *soak) cleanUp() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), 2*patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), 2*waitTimeout)
 	defer cancel()
 	for n := range soakGames {
 		for _, kind := range []operation.Kind{operation.KindStop, operation.KindCleanup} {

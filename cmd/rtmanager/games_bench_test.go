@@ -17,59 +17,61 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// A thousand games on one node, from start to cleanup. It is for -benchtime 1x.
+// BenchmarkThousandGames runs a thousand games on one node, from start to cleanup. Use
+// -benchtime 1x.
 func BenchmarkThousandGames(b *testing.B) {
-	const games, clients, rest = 1000, 16, 20 * time.Second
+	const games, clients, idle = 1000, 16, 20 * time.Second
 	d := startDaemonWith(b, "--engine", "process")
 	buildSoakImages(b, filepath.Join(d.dir, "images", "gameserver"))
 	each := func(kind operation.Kind, spec *operation.Spec) time.Duration {
-		began := time.Now()
-		var asking errgroup.Group
-		asking.SetLimit(clients)
+		start := time.Now()
+		var group errgroup.Group
+		group.SetLimit(clients)
 		for n := range games {
-			asking.Go(func() error {
+			group.Go(func() error {
 				request := ports.OperationRequest{GameID: fmt.Sprintf("game-%d", n), Kind: kind, Spec: spec}
 				_, err := d.client.Execute(b.Context(), request, nil)
 				return err
 			})
 		}
-		require.NoError(b, asking.Wait())
-		return time.Since(began)
+		require.NoError(b, group.Wait())
+		return time.Since(start)
 	}
 	for b.Loop() {
 		b.ReportMetric(each(operation.KindStart, &operation.Spec{Image: "gameserver:1.0.0"}).Seconds(), "start-s")
 		b.ReportMetric(float64(medianPass(b, d).Microseconds())/1000, "pass-ms")
 		before := processorTime(b, d.cmd.Process.Pid)
-		<-time.After(rest)
-		b.ReportMetric(100*(processorTime(b, d.cmd.Process.Pid)-before).Seconds()/rest.Seconds(), "rest-cpu-%")
-		b.ReportMetric(residentMB(b, d.cmd.Process.Pid), "rest-MB")
+		<-time.After(idle)
+		b.ReportMetric(100*(processorTime(b, d.cmd.Process.Pid)-before).Seconds()/idle.Seconds(), "idle-cpu-%")
+		b.ReportMetric(residentMB(b, d.cmd.Process.Pid), "idle-MB")
 		d.killAfter(0)
-		began := time.Now()
+		start := time.Now()
 		d.start()
-		b.ReportMetric(time.Since(began).Seconds(), "ready-s")
-		medianPass(b, d) // it has found them all
+		b.ReportMetric(time.Since(start).Seconds(), "ready-s")
+		medianPass(b, d) // it has observed all games
 		b.ReportMetric(each(operation.KindStop, nil).Seconds(), "stop-s")
 		b.ReportMetric(each(operation.KindCleanup, nil).Seconds(), "cleanup-s")
 	}
 	b.ReportMetric(0, "ns/op")
 }
 
-// medianPass asks for the drift, for which the daemon looks at every game. There is none.
+// medianPass returns the median duration of a drift request, for which the daemon observes
+// every game. It requires that there is no drift.
 func medianPass(b *testing.B, d *daemonProcess) time.Duration {
 	b.Helper()
-	var took []time.Duration
+	var durations []time.Duration
 	for range 9 {
-		began := time.Now()
+		start := time.Now()
 		report, err := d.client.Drift(b.Context())
-		took = append(took, time.Since(began))
+		durations = append(durations, time.Since(start))
 		require.NoError(b, err)
 		require.Empty(b, report.Findings)
 	}
-	slices.Sort(took)
-	return took[len(took)/2]
+	slices.Sort(durations)
+	return durations[len(durations)/2]
 }
 
-// processorTime is what the process has used so far, by proc_pid_stat(5).
+// processorTime returns the CPU time of the process; see proc_pid_stat(5).
 func processorTime(b *testing.B, pid int) time.Duration {
 	b.Helper()
 	const user, system, tick = 11, 12, 10 * time.Millisecond
@@ -85,7 +87,7 @@ func processorTime(b *testing.B, pid int) time.Duration {
 	return time.Duration(ticks) * tick
 }
 
-// residentMB is the memory of the process that is in use, by proc_pid_statm(5).
+// residentMB returns the resident memory of the process; see proc_pid_statm(5).
 func residentMB(b *testing.B, pid int) float64 {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))

@@ -11,7 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func codeOf(ts *testscript.TestScript, err error) int {
+func exitCode(ts *testscript.TestScript, err error) int {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()
 	}
@@ -19,13 +19,13 @@ func codeOf(ts *testscript.TestScript, err error) int {
 	return 0
 }
 
-func exitsCommand(ts *testscript.TestScript, _ bool, args []string) {
+func exitcodeCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
-		ts.Fatalf("usage: exits N COMMAND [ARG...]")
+		ts.Fatalf("usage: exitcode N COMMAND [ARG...]")
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	if code := codeOf(ts, ts.Exec(args[1], args[2:]...)); code != want {
+	if code := exitCode(ts, ts.Exec(args[1], args[2:]...)); code != want {
 		ts.Fatalf("exit code %d, not %d", code, want)
 	}
 }
@@ -40,12 +40,12 @@ func renameCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(renamed), 0o600))
 }
 
-// differing is what may differ from one run to the next.
-var differing = []struct {
+// volatile are the texts that differ between runs, and their replacements.
+var volatile = []struct {
 	pattern *regexp.Regexp
 	word    string
 }{
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "INSTANT"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(-[0-9a-f]+)?`), "ID"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "URL"},
 	{regexp.MustCompile(`\b\d+[smhd]\b`), "AGE"},
@@ -53,18 +53,18 @@ var differing = []struct {
 	{regexp.MustCompile(` ?\n`), "\n"},
 }
 
-func printsCommand(ts *testscript.TestScript, neg bool, args []string) {
+func cmpoutputCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 {
-		ts.Fatalf("usage: prints FILE")
+		ts.Fatalf("usage: cmpoutput FILE")
 	}
-	normalise := func(text string) string {
-		for _, d := range differing {
+	normalize := func(text string) string {
+		for _, d := range volatile {
 			text = d.pattern.ReplaceAllString(text, d.word)
 		}
 		return strings.TrimSpace(text)
 	}
-	got, want := normalise(ts.ReadFile("stdout")), normalise(ts.ReadFile(args[0]))
+	got, want := normalize(ts.ReadFile("stdout")), normalize(ts.ReadFile(args[0]))
 	if (got == want) == neg {
-		ts.Fatalf("printed\n%s\nwanted\n%s", got, want)
+		ts.Fatalf("got\n%s\nwant\n%s", got, want)
 	}
 }

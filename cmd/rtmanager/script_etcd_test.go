@@ -13,7 +13,7 @@ func etcdPutCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: etcdput KEY VALUE")
 	}
-	onEtcd(ts, func(ctx context.Context, client *clientv3.Client) error {
+	withEtcd(ts, func(ctx context.Context, client *clientv3.Client) error {
 		_, err := client.Put(ctx, args[0], args[1])
 		return err
 	})
@@ -23,7 +23,7 @@ func etcdDeleteCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: etcddel KEY")
 	}
-	onEtcd(ts, func(ctx context.Context, client *clientv3.Client) error {
+	withEtcd(ts, func(ctx context.Context, client *clientv3.Client) error {
 		deleted, err := client.Delete(ctx, args[0])
 		if err == nil && deleted.Deleted != 1 {
 			err = fmt.Errorf("there is no key %q", args[0])
@@ -32,12 +32,12 @@ func etcdDeleteCommand(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// etcdCompactCommand makes etcd forget everything before its present revision.
+// etcdCompactCommand compacts etcd at its current revision.
 func etcdCompactCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 0 {
 		ts.Fatalf("usage: etcdcompact")
 	}
-	onEtcd(ts, func(ctx context.Context, client *clientv3.Client) error {
+	withEtcd(ts, func(ctx context.Context, client *clientv3.Client) error {
 		head, err := client.Get(ctx, "/")
 		if err != nil {
 			return err
@@ -47,11 +47,11 @@ func etcdCompactCommand(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-func onEtcd(ts *testscript.TestScript, act func(context.Context, *clientv3.Client) error) {
+func withEtcd(ts *testscript.TestScript, use func(context.Context, *clientv3.Client) error) {
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{ts.Getenv("ETCD")}, Logger: zap.NewNop()})
 	ts.Check(err)
 	defer func() { _ = client.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
-	ts.Check(act(ctx, client))
+	ts.Check(use(ctx, client))
 }

@@ -14,18 +14,18 @@ import (
 
 type processesKey struct{}
 
-// processes are what a script has left running, by name.
+// processes are the running processes of a script, by name.
 type processes map[string]*exec.Cmd
 
 func running(ts *testscript.TestScript) processes {
 	return ts.Value(processesKey{}).(processes)
 }
 
-// begin starts rtmanager in the background, its output in files of the script.
-func begin(ts *testscript.TestScript, name string, args ...string) {
+// startProcess starts rtmanager in the background, with its output in files of the script.
+func startProcess(ts *testscript.TestScript, name string, args ...string) {
 	cmd := exec.CommandContext(context.Background(), filepath.Join(ts.Getenv("WORK"), ".bin", "rtmanager"), args...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "USER", beDaemon, "RTMANAGER_SERVER", "RTMANAGER_REGION"} {
+	for _, name := range []string{"PATH", "HOME", "USER", runMainVariable, "RTMANAGER_SERVER", "RTMANAGER_REGION"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	stdout, err := os.Create(ts.MkAbs(name))
@@ -46,20 +46,20 @@ func serveCommand(ts *testscript.TestScript, neg bool, args []string) {
 	listen := ts.Getenv("LISTEN")
 	if listen == "" {
 		var err error
-		listen, err = stableAddress()
+		listen, err = unusedAddress()
 		ts.Check(err)
 		ts.Setenv("LISTEN", listen)
 	}
-	begin(ts, "serve", append([]string{
+	startProcess(ts, "serve", append([]string{
 		"serve", "--data-dir", ts.MkAbs("data"), "--listen", listen, "--etcd-listen-client", "http://127.0.0.1:0",
 		"--engine", "none",
 	}, args...)...)
-	ask(ts, "serve")
+	useDaemon(ts, "serve")
 }
 
-// ask points the verbs at a daemon once it is ready.
-func ask(ts *testscript.TestScript, name string) {
-	ready := readyLine.FindStringSubmatch(await(ts, name, "\n"))
+// useDaemon waits until the daemon is ready and connects the following commands to it.
+func useDaemon(ts *testscript.TestScript, name string) {
+	ready := readyLine.FindStringSubmatch(waitForText(ts, name, "\n"))
 	if ready == nil {
 		ts.Fatalf("%s: not a ready line: %s", name, ts.ReadFile(name))
 	}
@@ -67,37 +67,37 @@ func ask(ts *testscript.TestScript, name string) {
 	ts.Setenv("ETCD", ready[2])
 }
 
-func askCommand(ts *testscript.TestScript, _ bool, args []string) {
+func useCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 || running(ts)[args[0]] == nil {
-		ts.Fatalf("usage: ask NAME, of a daemon that runs")
+		ts.Fatalf("usage: use NAME, of a running daemon")
 	}
-	ask(ts, args[0])
+	useDaemon(ts, args[0])
 }
 
-func alsoCommand(ts *testscript.TestScript, _ bool, args []string) {
+func daemonCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 1 || running(ts)[args[0]] != nil {
-		ts.Fatalf("usage: also NAME [FLAG...], of a daemon that does not run")
+		ts.Fatalf("usage: daemon NAME [FLAG...], of a daemon that is not running")
 	}
-	begin(ts, args[0], append([]string{"serve", "--engine", "none"}, args[1:]...)...)
+	startProcess(ts, args[0], append([]string{"serve", "--engine", "none"}, args[1:]...)...)
 }
 
 func watchCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 1 {
 		ts.Fatalf("usage: watch NAME [ARG...]")
 	}
-	begin(ts, args[0], append([]string{"watch"}, args[1:]...)...)
+	startProcess(ts, args[0], append([]string{"watch"}, args[1:]...)...)
 }
 
 func awaitCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: await FILE TEXT")
 	}
-	await(ts, args[0], args[1])
+	waitForText(ts, args[0], args[1])
 }
 
-// await returns the file's content once it holds the text.
-func await(ts *testscript.TestScript, file, text string) string {
-	deadline := time.After(patience)
+// waitForText waits until the file contains the text and returns its content.
+func waitForText(ts *testscript.TestScript, file, text string) string {
+	deadline := time.After(waitTimeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -108,18 +108,18 @@ func await(ts *testscript.TestScript, file, text string) string {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			complaints, _ := os.ReadFile(ts.MkAbs(file + ".err"))
-			ts.Fatalf("%s never holds %q:\n%s\n%s", file, text, content, complaints)
+			stderr, _ := os.ReadFile(ts.MkAbs(file + ".err"))
+			ts.Fatalf("%s never contains %q:\n%s\n%s", file, text, content, stderr)
 		}
 	}
 }
 
-// signalCommand ends a process in order: a daemon then exits with 0, a verb that
-// was interrupted with 130.
+// signalCommand sends the signal to a process and checks its exit code: 0 for a daemon, 130
+// for another command.
 func signalCommand(signal syscall.Signal) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, _ bool, args []string) {
 		if len(args) != 1 || running(ts)[args[0]] == nil {
-			ts.Fatalf("the process to end must be the name of one that runs")
+			ts.Fatalf("the argument must be the name of a running process")
 		}
 		cmd, want := running(ts)[args[0]], 130
 		if cmd.Args[1] == "serve" {
@@ -127,7 +127,7 @@ func signalCommand(signal syscall.Signal) func(*testscript.TestScript, bool, []s
 		}
 		delete(running(ts), args[0])
 		ts.Check(cmd.Process.Signal(signal))
-		if code := codeOf(ts, cmd.Wait()); code != want {
+		if code := exitCode(ts, cmd.Wait()); code != want {
 			ts.Fatalf("%s ended with exit code %d, not %d:\n%s", args[0], code, want, ts.ReadFile(args[0]+".err"))
 		}
 	}

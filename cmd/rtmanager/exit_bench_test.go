@@ -16,29 +16,30 @@ import (
 	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
-// From the death of a game, behind the manager's back, to the event of it at a
-// watcher of the API. The best use is -benchtime 50x.
-func BenchmarkFollowKill(b *testing.B) {
+// BenchmarkExitEvent measures the time from the exit of a killed game to the event that a
+// watcher of the API receives. Use -benchtime 50x.
+func BenchmarkExitEvent(b *testing.B) {
 	d := startDaemonWith(b, "--engine", "process")
 	buildSoakImages(b, filepath.Join(d.dir, "images", "gameserver"))
-	follow(b, d, "gameserver:1.0.0", func(record runtime.RuntimeRecord) {
+	benchmarkKill(b, d, "gameserver:1.0.0", func(record runtime.RuntimeRecord) {
 		require.NoError(b, syscall.Kill(nodetest.GamePID(b, record.EngineEndpoint), syscall.SIGKILL))
 	})
 }
 
-func BenchmarkFollowDockerKill(b *testing.B) {
+// BenchmarkDockerExitEvent is BenchmarkExitEvent on Docker.
+func BenchmarkDockerExitEvent(b *testing.B) {
 	nodetest.ImagesDir = b.TempDir()
 	buildSoakImages(b, filepath.Join(nodetest.ImagesDir, "gameserver"))
 	prefix := nodetest.DockerImages(b)
 	docker := nodetest.DockerClient(b)
 	d := startDaemonWith(b, "--engine", "docker")
-	follow(b, d, prefix+"gameserver:1.0.0", func(record runtime.RuntimeRecord) {
+	benchmarkKill(b, d, prefix+"gameserver:1.0.0", func(record runtime.RuntimeRecord) {
 		_, err := docker.ContainerKill(b.Context(), record.CurrentContainerID, client.ContainerKillOptions{})
 		require.NoError(b, err)
 	})
 }
 
-func follow(b *testing.B, d *daemonProcess, image string, kill func(runtime.RuntimeRecord)) {
+func benchmarkKill(b *testing.B, d *daemonProcess, image string, kill func(runtime.RuntimeRecord)) {
 	b.Helper()
 	stopped := make(chan struct{})
 	watched := make(chan struct{})
@@ -46,7 +47,7 @@ func follow(b *testing.B, d *daemonProcess, image string, kill func(runtime.Runt
 		for event, err := range d.client.Watch(b.Context(), ports.WatchOptions{Resync: true}) {
 			switch {
 			case err != nil:
-				return // the benchmark is over
+				return // the benchmark has ended
 			case event.Type == ports.EventSynced:
 				close(watched)
 			case event.Type == ports.EventTransitioned && event.After.Status == runtime.StatusStopped:
@@ -60,17 +61,17 @@ func follow(b *testing.B, d *daemonProcess, image string, kill func(runtime.Runt
 		require.NoError(b, err)
 		return outcome
 	}
-	var took []time.Duration
+	var durations []time.Duration
 	for b.Loop() {
 		outcome := operate(operation.KindStart, &operation.Spec{Image: image})
-		began := time.Now()
+		start := time.Now()
 		kill(*outcome.Record)
 		<-stopped
-		took = append(took, time.Since(began))
+		durations = append(durations, time.Since(start))
 	}
 	operate(operation.KindCleanup, nil)
-	slices.Sort(took)
-	b.ReportMetric(0, "ns/op") // the start is none of it
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "median-ms")
-	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "worst-ms")
+	slices.Sort(durations)
+	b.ReportMetric(0, "ns/op") // the total includes the start
+	b.ReportMetric(float64(durations[len(durations)/2].Microseconds())/1000, "median-ms")
+	b.ReportMetric(float64(durations[len(durations)-1].Microseconds())/1000, "worst-ms")
 }
