@@ -32,7 +32,7 @@ func growthSizes(records int) []int {
 }
 
 func measureGrowth(ctx context.Context, r *runner) (Row, error) {
-	target := target{limit: 1.3, also: fmt.Sprintf("and ≤ %d heap bytes per record", maxHeapPerRecord)}
+	target := target{limit: 1.3, condition: fmt.Sprintf("and ≤ %d heap bytes per record", maxHeapPerRecord)}
 	row := Row{Unit: UnitMicroseconds, Target: target.String(), Details: map[string]float64{}}
 	var first, last roundSamples
 	for i, size := range growthSizes(r.options.Records) {
@@ -89,8 +89,8 @@ func (r *runner) measureSize(ctx context.Context, size int, details map[string]f
 	detail("update_us", median(latency.figures(samples.measured)))
 	detail("bare_us", median(latency.figures(samples.baseline)))
 
-	many, _ := r.updateWorkloads(growthWriters)
-	sample, err := many.measure(ctx, r.options.Duration/maxRounds)
+	parallel, _ := r.updateWorkloads(growthWriters)
+	sample, err := parallel.measure(ctx, r.options.Duration/maxRounds)
 	if err != nil {
 		return roundSamples{}, err
 	}

@@ -78,9 +78,9 @@ func newReport(cluster Cluster, options Options) Report {
 
 // target is the target of a row.
 type target struct {
-	limit   float64
-	atLeast bool   // rather than at most
-	also    string // further condition, as text
+	limit     float64
+	atLeast   bool   // rather than at most
+	condition string // further condition, as text
 }
 
 func (g target) isReached(ratio float64) bool {
@@ -96,8 +96,8 @@ func (g target) String() string {
 		sign = "≥"
 	}
 	text := fmt.Sprintf("%s %.4g×", sign, g.limit)
-	if g.also != "" {
-		text += ", " + g.also
+	if g.condition != "" {
+		text += ", " + g.condition
 	}
 	return text
 }

@@ -45,8 +45,8 @@ type RuntimeRecord struct {
 // forbids removed_at. Removed requires removed_at and forbids a container id.
 func (r RuntimeRecord) Validate() error {
 	var faults []error
-	fault := func(wrong bool, field, reason string) {
-		if wrong {
+	fault := func(violated bool, field, reason string) {
+		if violated {
 			faults = append(faults, &InvalidError{Field: field, Reason: reason})
 		}
 	}

@@ -16,9 +16,9 @@ func TestStatusIsKnown(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, s, parsed)
 	}
-	for _, word := range []string{"", "Running", " running", "paused", "removed\n"} {
-		require.False(t, runtime.Status(word).IsKnown(), "%q", word)
-		parsed, err := runtime.ParseStatus("to", word)
+	for _, name := range []string{"", "Running", " running", "paused", "removed\n"} {
+		require.False(t, runtime.Status(name).IsKnown(), "%q", name)
+		parsed, err := runtime.ParseStatus("to", name)
 		require.Empty(t, parsed)
 		var invalid *runtime.InvalidError
 		require.ErrorAs(t, err, &invalid)

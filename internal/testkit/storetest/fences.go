@@ -15,7 +15,7 @@ func fenceTests(h Harness) []contractTest {
 		return nil
 	}
 	return []contractTest{
-		{name: "writes with a valid fence succeed", test: testFenceHolds},
+		{name: "writes with a valid fence succeed", test: testFenceValid},
 		{name: "a revoked fence is ErrFenced and nothing is written", test: testFenceRevoked},
 		{name: "a fence of another create revision is ErrFenced", test: testFenceOtherRevision},
 		{name: "a fence on a key that never existed is ErrFenced", test: testFenceUnknownKey},
@@ -53,7 +53,7 @@ func requireNotFenced(t *testing.T, s ports.Store, fence node.Fence) {
 	require.NoError(t, err, "put")
 }
 
-func testFenceHolds(t *testing.T, h Harness, s ports.Store) {
+func testFenceValid(t *testing.T, h Harness, s ports.Store) {
 	putRecord(t, s, runningRecord("a"))
 	requireNotFenced(t, s, h.Fences.Grant(t, s))
 }
@@ -68,8 +68,8 @@ func testFenceRevoked(t *testing.T, h Harness, s ports.Store) {
 func testFenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
 	putRecord(t, s, runningRecord("a"))
 	fence := h.Fences.Grant(t, s)
-	for _, off := range []int64{-1, 1, 1 << 40} {
-		requireFenced(t, s, node.Fence{Key: fence.Key, CreateRevision: fence.CreateRevision + off})
+	for _, offset := range []int64{-1, 1, 1 << 40} {
+		requireFenced(t, s, node.Fence{Key: fence.Key, CreateRevision: fence.CreateRevision + offset})
 	}
 	requireNotFenced(t, s, fence)
 }

@@ -12,9 +12,9 @@ import (
 
 func gameIDTests() []contractTest {
 	tests := []contractTest{
-		{name: "all valid ids name distinct games", test: testGoodIDsAreDistinct},
-		{name: "composed and decomposed text are two games", test: testIdsAreNotNormalised},
-		{name: "an id that is a prefix of another is another game", test: testIdsArePrefixFree},
+		{name: "all valid ids name distinct games", test: testValidIDsAreDistinct},
+		{name: "composed and decomposed text are two games", test: testIDsAreNotNormalized},
+		{name: "an id that is a prefix of another is another game", test: testIDsArePrefixFree},
 	}
 	for name, id := range validGameIDs() {
 		tests = append(tests, contractTest{name: "valid: " + name, test: func(t *testing.T, _ Harness, s ports.Store) { requireValidID(t, s, id) }})
@@ -87,7 +87,7 @@ func firstWatchError(ctx context.Context, s ports.Store, options ports.WatchOpti
 	return nil
 }
 
-func testGoodIDsAreDistinct(t *testing.T, _ Harness, s ports.Store) {
+func testValidIDsAreDistinct(t *testing.T, _ Harness, s ports.Store) {
 	want := map[string]runtime.RuntimeRecord{}
 	for name, id := range validGameIDs() {
 		r := runningRecord(id)
@@ -107,7 +107,7 @@ func testGoodIDsAreDistinct(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testIdsAreNotNormalised(t *testing.T, _ Harness, s ports.Store) {
+func testIDsAreNotNormalized(t *testing.T, _ Harness, s ports.Store) {
 	putRecord(t, s, runningRecord("caf\u00e9"))
 	_, err := s.Get(t.Context(), "cafe\u0301")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -115,9 +115,9 @@ func testIdsAreNotNormalised(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, runtime.StatusRunning, readState(t, s, "caf\u00e9").Record.Status)
 }
 
-func testIdsArePrefixFree(t *testing.T, _ Harness, s ports.Store) {
-	longer := []string{"a/b", "a0", "a%2Fb", "aa", "a/", "a\u00e9"}
-	for _, id := range longer {
+func testIDsArePrefixFree(t *testing.T, _ Harness, s ports.Store) {
+	longerIDs := []string{"a/b", "a0", "a%2Fb", "aa", "a/", "a\u00e9"}
+	for _, id := range longerIDs {
 		putRecord(t, s, runningRecord(id))
 	}
 	_, err := s.Get(t.Context(), "a")
@@ -129,7 +129,7 @@ func testIdsArePrefixFree(t *testing.T, _ Harness, s ports.Store) {
 	w := openWatch(t, s, ports.WatchOptions{GameID: "a"})
 	snapshot, _ := w.readSnapshot()
 	require.Equal(t, []string{"a"}, gameIDs(snapshot))
-	for _, id := range longer {
+	for _, id := range longerIDs {
 		applyTransition(t, s, stopInput(id, 5))
 	}
 	require.Equal(t, runtime.StatusRunning, readState(t, s, "a").Record.Status)

@@ -13,7 +13,7 @@ func inspectTests() []contractTest {
 		{name: "Info returns an identity that does not change", test: testInfoIdentity},
 		{name: "two stores have two identities", test: testInfoIdentities},
 		{name: "Info's revision is not below the last write", test: testInfoRevision},
-		{name: "Revision is not below the last write, nor above Info's", test: testPlainRevision},
+		{name: "Revision is not below the last write, nor above Info's", test: testRevision},
 		{name: "Info returns the version of the key layout", test: testInfoSchema},
 		{name: "Check of an empty store is clean", test: testCheckEmpty},
 		{name: "Check counts records, index keys and ledger entries", test: testCheckCounts},
@@ -48,7 +48,7 @@ func testInfoRevision(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testPlainRevision(t *testing.T, _ Harness, s ports.Store) {
+func testRevision(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 5 {
 		record := putRecord(t, s, runningRecord(gameName(n)))
 		revision, err := s.Revision(t.Context())

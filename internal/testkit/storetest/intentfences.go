@@ -13,7 +13,7 @@ import (
 
 func intentFenceTests() []intentTest {
 	return []intentTest{
-		{"a write with valid fences succeeds", testIntentFencesHold},
+		{"a write with valid fences succeeds", testIntentFencesValid},
 		{"one invalid fence of several is ErrFenced", testIntentFenced},
 		{"ErrFenced takes precedence over a conflict", testIntentFencedBeforeConflict},
 		{"the revision is compared under valid fences too", testIntentFenceAndConflict},
@@ -21,7 +21,7 @@ func intentFenceTests() []intentTest {
 	}
 }
 
-func testIntentFencesHold(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFencesValid(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
 	first, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{}, fence)
 	require.NoError(t, err)
@@ -35,8 +35,8 @@ func testIntentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	old := h.Grant(t, s)
 	h.Revoke(t, s, old)
 	present := h.Grant(t, s)
-	never := node.Fence{Key: present.Key + "-never", CreateRevision: present.CreateRevision}
-	for _, fences := range [][]node.Fence{{old}, {never}, {present, old}, {old, present}, {present, never}} {
+	unknown := node.Fence{Key: present.Key + "-never", CreateRevision: present.CreateRevision}
+	for _, fences := range [][]node.Fence{{old}, {unknown}, {present, old}, {old, present}, {present, unknown}} {
 		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, ports.IntentVersion{Revision: before.Revision}, fences...)
 		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
 		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "new"}, ports.IntentVersion{}, fences...)

@@ -19,7 +19,7 @@ func intentReadTests() []intentTest {
 		{"an intent is returned as it was written", testIntentRoundTrip},
 		{"an intent shares no memory with the store", testIntentSharesNothing},
 		{"all valid ids name distinct games", testIntentIDs},
-		{"an invalid id is ErrInvalid", testIntentBadIDs},
+		{"an invalid id is ErrInvalid", testIntentInvalidIDs},
 		{"GetIntents returns the intents in the order of the request", testGetIntentsOfManyGames},
 		{"GamesWithActiveOperation returns the games of one node or region", testIntentsInProgress},
 		{"reads and writes end when their context has ended", testIntentContexts},
@@ -65,7 +65,7 @@ func testIntentIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	}
 }
 
-func testIntentBadIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentInvalidIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	for name, id := range invalidGameIDs() {
 		_, err := s.GetIntent(t.Context(), id)
 		requireInvalid(t, err, "game_id")

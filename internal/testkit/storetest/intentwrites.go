@@ -20,7 +20,7 @@ func intentWriteTests() []intentTest {
 		{"the version that a read or a write returned can be replaced once", testIntentReplacesVersion},
 		{"a write at another revision is a conflict and writes nothing", testIntentConflicts},
 		{"of concurrent writes at one revision one succeeds", testIntentRace},
-		{"concurrent writers that retry lose no write", testIntentCounts},
+		{"concurrent writers that retry lose no write", testIntentConcurrentWriters},
 		{"an intent that cannot be stored is ErrInvalid", testIntentRejectsInvalid},
 		{"an intent of the largest size is kept", testIntentLargest},
 	}
@@ -112,7 +112,7 @@ func testIntentRace(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	}
 }
 
-func testIntentCounts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentConcurrentWriters(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	const writers, increments = 8, 10
 	errs := runConcurrently(writers, func(int) error {
 		for done := 0; done < increments; {

@@ -20,7 +20,7 @@ func transitionTests() []contractTest {
 		{name: "resuming keeps the container and clears stopped_at", test: testResumeEffects},
 		{name: "Now is stored in UTC to the nanosecond", test: testTransitionNow},
 		{name: "Now may be earlier than the record's timestamps", test: testTransitionWithEarlierNow},
-		{name: "a transition with a matching container guard succeeds", test: testGuardHolds},
+		{name: "a transition with a matching container guard succeeds", test: testGuardMatches},
 		{name: "an empty container guard matches every container", test: testGuardEmpty},
 		{name: "a transition of a game without a record is ErrNotFound", test: testTransitionMissing},
 		{name: "a guarded transition of a game without a record is ErrNotFound", test: testTransitionMissingGuarded},
@@ -122,7 +122,7 @@ func testTransitionWithEarlierNow(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, timeAt(-100), record.Record.LastOpAt)
 }
 
-func testGuardHolds(t *testing.T, _ Harness, s ports.Store) {
+func testGuardMatches(t *testing.T, _ Harness, s ports.Store) {
 	putRecord(t, s, runningRecord("a"))
 	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-1"

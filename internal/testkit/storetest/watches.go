@@ -264,8 +264,8 @@ func testWatchDuringWrites(t *testing.T, _ Harness, s ports.Store) {
 		events := w.readUntil(end.Revision)
 		requireChain(t, events)
 		for _, event := range events {
-			if was, ok := states[i][event.GameID]; ok {
-				require.Equal(t, &was, event.Before, "before of the change at %d", event.Revision)
+			if previous, ok := states[i][event.GameID]; ok {
+				require.Equal(t, &previous, event.Before, "before of the change at %d", event.Revision)
 			} else {
 				require.Nil(t, event.Before, "the game had no record")
 			}
