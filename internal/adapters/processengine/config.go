@@ -11,36 +11,37 @@ import (
 	"strings"
 )
 
-// Config says where an engine keeps things and whose containers it sees.
+// Config specifies the directories of an engine and the containers that it owns.
 type Config struct {
-	// Dir holds the containers. Required; made if it is not there. One engine uses
-	// it at a time. It should lie on the filesystem of ImagesDir, or each container
-	// has a copy of its executable.
+	// Dir holds the containers. Required; Open creates it if necessary. Only one engine at a
+	// time can use it. If it is not on the file system of ImagesDir, each container has a
+	// copy of its executable instead of a hard link.
 	Dir string
-	// ImagesDir holds the images. Required; made if it is not there. To replace an
-	// image move the new file there; containers that were made keep the old one.
+	// ImagesDir holds the images. Required; Open creates it if necessary. To replace an
+	// image, rename a new file to its path; existing containers keep the old file.
 	ImagesDir string
-	// StateDir holds a directory for each game; empty is Dir/state.
+	// StateDir holds the state directory of each game; empty means Dir/state.
 	StateDir string
-	// Store, Region and Node are on the labels of the containers that the engine
-	// sees. Store and Node are required.
+	// Store, Region and Node are the labels of the containers that the engine owns. Store
+	// and Node are required.
 	Store, Region, Node string
-	// Host is how the node is called in endpoints; empty is 127.0.0.1. Games listen
-	// on all addresses whatever it is.
+	// Host is the host in endpoints; empty means 127.0.0.1. Games listen on all addresses,
+	// independent of Host.
 	Host string
-	// MaxLogBytes is how large a game's log may be before all but its end is
-	// dropped, which is looked after once a minute and at each start; 0 is 16 MiB.
+	// MaxLogBytes is the size at which the log of a game is shortened to its end. The engine
+	// checks it once a minute and at each start. 0 means 16 MiB.
 	MaxLogBytes int64
-	// EventBuffer is how many events wait for a slow consumer before they are
-	// dropped and it is told so; 0 is 4096.
+	// EventBuffer is the number of events that are buffered for a slow consumer. If there
+	// are more, the stream drops them and reports that events were missed. 0 means 4096.
 	EventBuffer int
-	// Logger is told what no caller is; nil discards it.
+	// Logger logs faults that no method returns; nil discards them.
 	Logger *slog.Logger
 }
 
 // tools are the programs of the machine that a start needs.
 type tools struct{ sh, env string }
 
+// complete sets defaults, validates the config, and creates the directories.
 func (c *Config) complete() error {
 	if c.Dir == "" || c.ImagesDir == "" || c.Store == "" || c.Node == "" {
 		return errors.New("fields Dir, ImagesDir, Store and Node are required")
@@ -49,9 +50,7 @@ func (c *Config) complete() error {
 	c.Host = cmp.Or(c.Host, "127.0.0.1")
 	c.MaxLogBytes = cmp.Or(c.MaxLogBytes, 16<<20)
 	c.EventBuffer = cmp.Or(c.EventBuffer, 4096)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	for _, dir := range []struct {
 		path *string
 		mode os.FileMode
@@ -66,7 +65,7 @@ func (c *Config) complete() error {
 		}
 	}
 	if strings.Contains(c.Dir, "=") {
-		return fmt.Errorf("directory %s has a = in its name, which env would take for a variable; choose another", c.Dir)
+		return fmt.Errorf("directory %s has a = in its path, which the program env would treat as a variable; choose another directory", c.Dir)
 	}
 	return nil
 }
@@ -74,11 +73,11 @@ func (c *Config) complete() error {
 func findTools() (tools, error) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		return tools{}, fmt.Errorf("a start needs a shell: %w", err)
+		return tools{}, fmt.Errorf("the process engine needs a shell: %w", err)
 	}
 	env, err := exec.LookPath("env")
 	if err != nil {
-		return tools{}, fmt.Errorf("a start needs env: %w", err)
+		return tools{}, fmt.Errorf("the process engine needs the program env: %w", err)
 	}
 	return tools{sh: sh, env: env}, nil
 }

@@ -14,34 +14,34 @@ import (
 
 func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
-func TestConfigsThatMakeNoSense(t *testing.T) {
+func TestInvalidConfigs(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	for want, spoil := range map[string]func(*processengine.Config){
+	f := newFixture(t)
+	for want, change := range map[string]func(*processengine.Config){
 		"are required":    func(c *processengine.Config) { c.Dir = "" },
 		"Dir, ImagesDir":  func(c *processengine.Config) { c.ImagesDir = "" },
 		"Store and Node":  func(c *processengine.Config) { c.Node = "" },
 		"has a =":         func(c *processengine.Config) { c.Dir = filepath.Join(c.Dir, "a=b") },
 		"not a directory": func(c *processengine.Config) { c.ImagesDir = gameFile() },
 	} {
-		config := s.config(owner)
-		spoil(&config)
+		config := f.config(owner)
+		change(&config)
 		_, err := processengine.Open(config)
 		require.ErrorContains(t, err, want)
 	}
 }
 
-func TestOneEngineUsesADirectory(t *testing.T) {
+func TestASecondEngineOnTheDirectoryFails(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
-	_, err := processengine.Open(s.config(owner))
+	f := newFixture(t)
+	e := f.open(t)
+	_, err := processengine.Open(f.config(owner))
 	require.ErrorContains(t, err, "another engine uses the directory")
 	require.NoError(t, e.Close())
-	require.NoError(t, s.open(t).Close())
+	require.NoError(t, f.open(t).Close())
 }
 
 func TestKind(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, container.EngineKindProcess, newSite(t).open(t).Kind())
+	require.Equal(t, container.EngineKindProcess, newFixture(t).open(t).Kind())
 }

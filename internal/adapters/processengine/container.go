@@ -10,141 +10,142 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"time"
 
+	"galaxy/rtmanager/internal/adapters/processengine/internal/gamelog"
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/statedir"
 )
 
-// processContainer is one container of the directory.
+// processContainer is one container in the directory of containers.
 type processContainer struct {
 	id  string
 	dir string
-	// spec never changes once ready is closed. Of a damaged container it is zero.
-	spec   spec
-	damage error
-	// ready is closed once the container is made, or is known not to be: then
-	// failure says why.
-	ready   chan struct{}
-	failure error
+	log *gamelog.Log
+	// spec is constant once created is closed. It is zero if spec.json cannot be read; specErr
+	// is then the reason.
+	spec    spec
+	specErr error
+	// created is closed when Create has finished. createErr is then its error.
+	created   chan struct{}
+	createErr error
 
-	// acts holds one token, which Start and Remove take.
-	acts chan struct{}
-	// logs is held by whoever reads or shortens the log.
-	logs sync.Mutex
+	// opToken holds a token. Start and Remove take it, so that only one of them runs at a
+	// time.
+	opToken chan struct{}
 
-	mu     sync.Mutex
-	run    *run  // guarded by mu; nil while nothing of the game lives
-	last   past  // guarded by mu; the latest run, while run is nil
-	unread bool  // guarded by mu: the latest run is over, and how it ended cannot be read yet
-	astray error // guarded by mu: why it cannot be told whether anything of the game lives
-}
-
-// past is what is known of a run that is over.
-type past struct {
-	started           bool // false: there never was one
-	port              int
-	startedAt, exited *time.Time
-	code              *int
+	mu      sync.Mutex
+	run     *run    // guarded by mu; nil while no process of the game lives
+	lastRun lastRun // guarded by mu; the result of the latest run, while run is nil
+	// exitPending is set after a run has ended and until its result can be read. Guarded by
+	// mu.
+	exitPending bool
+	// stateErr is the reason why the engine cannot determine whether the game runs; nil if it
+	// can. Guarded by mu.
+	stateErr error
 }
 
 func newContainer(id, dir string) *processContainer {
-	c := &processContainer{id: id, dir: dir, ready: make(chan struct{}), acts: make(chan struct{}, 1)}
-	c.acts <- struct{}{}
+	c := &processContainer{
+		id: id, dir: dir, log: gamelog.New(filepath.Join(dir, "log")),
+		created: make(chan struct{}), opToken: make(chan struct{}, 1),
+	}
+	c.opToken <- struct{}{}
 	return c
 }
 
 func (c *processContainer) file(name string) string { return filepath.Join(c.dir, name) }
 
-// acquire takes the token of acts; the caller gives it back.
+// acquire takes the token of operations. The caller must call release.
 func (c *processContainer) acquire(ctx context.Context) (release func(), err error) {
 	select {
-	case <-c.acts:
-		return func() { c.acts <- struct{}{} }, nil
+	case <-c.opToken:
+		return func() { c.opToken <- struct{}{} }, nil
 	case <-ctx.Done():
 		return nil, unavailable(ctx)
 	}
 }
 
-// running returns the run in progress, or nil.
-func (c *processContainer) running() *run {
+// activeRun returns the run in progress, or nil.
+func (c *processContainer) activeRun() *run {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.run
 }
 
-// current returns the run in progress, or nil where nothing of the game lives. While that
-// cannot be told it is runtime.ErrEngineUnavailable.
-func (c *processContainer) current() (*run, error) {
+// currentRun returns the run in progress, or nil if no process of the game lives. It returns
+// container.ErrEngineUnavailable if the engine cannot determine this.
+func (c *processContainer) currentRun() (*run, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.astray != nil {
-		return nil, fmt.Errorf("%w: whether it runs cannot be told: %w", container.ErrEngineUnavailable, c.astray)
+	if c.stateErr != nil {
+		return nil, fmt.Errorf("%w: cannot determine whether the game runs: %w", container.ErrEngineUnavailable, c.stateErr)
 	}
 	return c.run, nil
 }
 
-// readable is nil unless it has yet to be read how the latest run has ended.
-func (c *processContainer) readable() error {
+// checkExitRead returns an error until the result of the latest run has been read.
+func (c *processContainer) checkExitRead() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.unread {
-		return fmt.Errorf("%w: how its latest run has ended cannot be read yet", container.ErrEngineUnavailable)
+	if c.exitPending {
+		return fmt.Errorf("%w: the result of the latest run cannot be read yet", container.ErrEngineUnavailable)
 	}
 	return nil
 }
 
-// letGo makes the engine look away from what runs.
-func (c *processContainer) letGo() {
-	if r := c.running(); r != nil {
+// detach ends the monitoring of the run in progress. The game continues to run.
+func (c *processContainer) detach() {
+	if r := c.activeRun(); r != nil {
 		_ = r.pipe.Close()
 	}
 }
 
-// lost reports whether somebody has deleted the directory of a container that
-// does not run. Where the directory of all containers is not the one that it was,
-// moved away or not mounted, nobody can tell: that is runtime.ErrEngineUnavailable.
-func (e *Engine) lost(c *processContainer) (bool, error) {
-	if c.running() != nil {
+// isDeleted reports whether another program has deleted the directory of a container that does
+// not run. It returns container.ErrEngineUnavailable if the directory of all containers is not
+// the one that the engine opened: it was renamed or is not mounted, so a missing directory
+// proves nothing.
+func (e *Engine) isDeleted(c *processContainer) (bool, error) {
+	if c.activeRun() != nil {
 		return false, nil
 	}
 	if _, err := os.Lstat(c.dir); !errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	home, err := os.Stat(e.containersDir())
-	if err == nil && !os.SameFile(home, e.home) {
-		err = errors.New("it is another one by now")
+	info, err := os.Stat(e.containersDir())
+	if err == nil && !os.SameFile(info, e.containersInfo) {
+		err = errors.New("it is another directory now")
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: the directory of containers %s is not as it was when the engine opened it: %w", container.ErrEngineUnavailable, e.containersDir(), err)
+		return false, fmt.Errorf("%w: the directory of containers %s has changed since the engine opened it: %w", container.ErrEngineUnavailable, e.containersDir(), err)
 	}
 	return true, nil
 }
 
-// describe returns the container as it is now.
+// describe returns the container in its current state.
 func (c *processContainer) describe(cfg Config) container.Container {
-	told := container.Container{ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image, State: container.StateUnknown}
-	if c.damage != nil {
-		return told // and no more than what its spec.json says, if that can be read
+	described := container.Container{ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image, State: container.StateUnknown}
+	if c.specErr != nil {
+		return described
 	}
-	told.StatePath = filepath.Join(cfg.StateDir, stateName(c.spec.Labels.GameID))
+	described.StatePath = filepath.Join(cfg.StateDir, statedir.Name(c.spec.Labels.GameID))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.unread, c.astray != nil: // then it is unknown
+	case c.exitPending, c.stateErr != nil: // the state is unknown
 	case c.run != nil:
-		told.State = container.StateRunning
-		told.StartedAt = copied(c.run.startedAt)
-		told.Endpoint = endpoint(cfg.Host, c.run.port)
-	case c.last.started:
-		told.State = container.StateExited
-		told.StartedAt, told.ExitedAt, told.ExitCode = copied(c.last.startedAt), copied(c.last.exited), copied(c.last.code)
+		described.State = container.StateRunning
+		described.StartedAt = clone(c.run.startedAt)
+		described.Endpoint = endpoint(cfg.Host, c.run.port)
+	case c.lastRun.exists:
+		described.State = container.StateExited
+		described.StartedAt, described.ExitedAt, described.ExitCode = clone(c.lastRun.startedAt), clone(c.lastRun.exitedAt), clone(c.lastRun.exitCode)
 	default:
-		told.State = container.StateCreated
+		described.State = container.StateCreated
 	}
-	return told
+	return described
 }
 
-// endpoint returns where the game is reached; empty where its port is not known.
+// endpoint returns the URL of the game; empty if its port is unknown.
 func endpoint(host string, port int) string {
 	if port == 0 {
 		return ""
@@ -152,15 +153,16 @@ func endpoint(host string, port int) string {
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(port))
 }
 
-func copied[T any](value *T) *T {
+// clone returns a pointer to a copy, or nil.
+func clone[T any](value *T) *T {
 	if value == nil {
 		return nil
 	}
-	other := *value
-	return &other
+	copied := *value
+	return &copied
 }
 
-// wrap names the container in an error.
-func (c *processContainer) wrap(doing string, err error) error {
-	return fmt.Errorf("%s container %s of game %q: %w", doing, c.id, c.spec.Labels.GameID, err)
+// wrap adds the operation and the container to an error.
+func (c *processContainer) wrap(operation string, err error) error {
+	return fmt.Errorf("%s container %s of game %q: %w", operation, c.id, c.spec.Labels.GameID, err)
 }

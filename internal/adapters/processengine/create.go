@@ -13,53 +13,54 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// newMark begins the names of directories of containers that are being made,
-// oldMark of those that are being removed. Neither is ever part of an id.
+// The prefixes of directories of containers that are being created or removed. No id has such
+// a prefix.
 const (
-	newMark = ".new-"
-	oldMark = ".old-"
+	creatingPrefix = ".new-"
+	removingPrefix = ".old-"
 )
 
-// Create makes the container's directory, which appears whole or not at all.
+// Create implements ports.Engine. The directory of the container appears complete or not at
+// all.
 func (e *Engine) Create(ctx context.Context, s container.Spec) (container.Container, error) {
-	ctx, done, err := e.begin(ctx)
+	ctx, end, err := e.begin(ctx)
 	if err != nil {
 		return container.Container{}, err
 	}
-	defer done()
-	if err := e.check(s); err != nil {
+	defer end()
+	if err := e.validateSpec(s); err != nil {
 		return container.Container{}, fmt.Errorf("create container %q: %w", s.Name, err)
 	}
 	for {
-		c, mine := e.reserve(s.Name)
-		if mine {
-			return e.make(ctx, c, s)
+		c, reserved := e.reserveName(s.Name)
+		if reserved {
+			return e.createReserved(ctx, c, s)
 		}
 		select {
-		case <-c.ready:
+		case <-c.created:
 		case <-ctx.Done():
 			return container.Container{}, unavailable(ctx)
 		}
-		lost, err := e.lost(c)
+		deleted, err := e.isDeleted(c)
 		switch {
 		case err != nil:
 			return container.Container{}, fmt.Errorf("create container %q: %w", s.Name, err)
-		case c.failure != nil || lost:
-			e.forget(c) // and its name is free again
-		case c.spec.Labels.OperationID != s.Labels.OperationID || !e.owns(c):
-			return container.Container{}, fmt.Errorf("create container %q: %w: it is %s, made by operation %q", s.Name, container.ErrContainerExists, c.id, c.spec.Labels.OperationID)
+		case c.createErr != nil || deleted:
+			e.drop(c) // frees the name
+		case c.spec.Labels.OperationID != s.Labels.OperationID || !e.isOwned(c):
+			return container.Container{}, fmt.Errorf("create container %q: %w: it is %s, created by operation %q", s.Name, container.ErrContainerExists, c.id, c.spec.Labels.OperationID)
 		default:
 			return c.describe(e.cfg), nil
 		}
 	}
 }
 
-// reserve returns the container of the name; mine says that there was none, and
-// that the caller is to make it.
-func (e *Engine) reserve(name string) (c *processContainer, mine bool) {
+// reserveName returns the container with the name. If there is none, it returns a new
+// container and true; the caller must then create the container.
+func (e *Engine) reserveName(name string) (c *processContainer, reserved bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if c, taken := e.names[name]; taken {
+	if c, exists := e.names[name]; exists {
 		return c, false
 	}
 	var random [16]byte
@@ -70,32 +71,32 @@ func (e *Engine) reserve(name string) (c *processContainer, mine bool) {
 	return c, true
 }
 
-// make makes the container that was reserved, or gives its name back.
-func (e *Engine) make(ctx context.Context, c *processContainer, s container.Spec) (container.Container, error) {
+// createReserved creates a container that reserveName returned, or frees its name.
+func (e *Engine) createReserved(ctx context.Context, c *processContainer, s container.Spec) (container.Container, error) {
 	c.spec = spec{ID: c.id, Name: s.Name, Labels: s.Labels, Args: s.Args, Env: s.Env, Port: s.Port}
-	if err := e.makeDir(ctx, c); err != nil {
-		c.failure = fmt.Errorf("create container %q: %w", s.Name, err)
-		e.forget(c)
-		close(c.ready)
-		return container.Container{}, c.failure
+	if err := e.createDir(ctx, c); err != nil {
+		c.createErr = fmt.Errorf("create container %q: %w", s.Name, err)
+		e.drop(c)
+		close(c.created)
+		return container.Container{}, c.createErr
 	}
 	e.mu.Lock()
 	e.containers[c.id] = c
 	e.mu.Unlock()
-	close(c.ready)
+	close(c.created)
 	return c.describe(e.cfg), nil
 }
 
-func (e *Engine) makeDir(ctx context.Context, c *processContainer) error {
-	draft := filepath.Join(e.containersDir(), newMark+c.id)
-	err := e.fillDir(ctx, draft, c)
+func (e *Engine) createDir(ctx context.Context, c *processContainer) error {
+	draft := filepath.Join(e.containersDir(), creatingPrefix+c.id)
+	err := e.writeDir(ctx, draft, c)
 	if err == nil {
 		err = atomicfile.Rename(draft, c.dir)
 	}
 	if err == nil {
 		return nil
 	}
-	_ = os.RemoveAll(draft) // or the next Open does
+	_ = os.RemoveAll(draft) // the next Open removes what remains
 	switch {
 	case ctx.Err() != nil:
 		return unavailable(ctx)
@@ -105,7 +106,7 @@ func (e *Engine) makeDir(ctx context.Context, c *processContainer) error {
 	return fmt.Errorf("%w: %w", container.ErrEngineUnavailable, err)
 }
 
-func (e *Engine) fillDir(ctx context.Context, dir string, c *processContainer) error {
+func (e *Engine) writeDir(ctx context.Context, dir string, c *processContainer) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -115,8 +116,8 @@ func (e *Engine) fillDir(ctx context.Context, dir string, c *processContainer) e
 	return writeJSON(filepath.Join(dir, "spec.json"), c.spec)
 }
 
-// owns reports whether the container is of this engine's store and node.
-func (e *Engine) owns(c *processContainer) bool {
+// isOwned reports whether the container is of this engine's store, region and node.
+func (e *Engine) isOwned(c *processContainer) bool {
 	l := c.spec.Labels
 	return l.Store == e.cfg.Store && l.Region == e.cfg.Region && l.Node == e.cfg.Node
 }

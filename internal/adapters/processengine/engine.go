@@ -5,52 +5,53 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/filelock"
+	"galaxy/rtmanager/internal/lifetime"
 	"galaxy/rtmanager/internal/ports"
 )
 
 var _ ports.Engine = (*Engine)(nil)
 
-// Engine runs games as local processes. Games run on when it is closed, and are
-// found again by the next one.
+// Engine implements ports.Engine with local processes. Games continue to run when it is
+// closed, and the next engine on the directory finds them.
 type Engine struct {
-	cfg    Config
-	tools  tools
-	log    *slog.Logger
-	lock   *filelock.Lock
-	images *os.Root
-	states *os.Root
-	home   os.FileInfo // the directory of containers
-	hub    *hub
+	cfg            Config
+	tools          tools
+	log            *slog.Logger
+	lock           *filelock.Lock
+	images         *os.Root
+	states         *os.Root
+	containersInfo os.FileInfo // identifies the directory of containers
+	events         *eventBroadcaster
 
-	life    context.Context // ends when the engine is closed
-	die     context.CancelFunc
-	watches sync.WaitGroup // one for each game that runs, one for the logs
+	lifetime *lifetime.Lifetime
+	monitors sync.WaitGroup // the goroutine of each running game, and that of the logs
+	close    func() error
 
 	mu         sync.Mutex
-	closed     bool                         // guarded by mu, as all below
-	calls      sync.WaitGroup               // methods in progress; added to while not closed
-	containers map[string]*processContainer // ours, by id
-	names      map[string]*processContainer // all that lie in Dir, those of others included
-	ports      map[int]*processContainer    // which port is whose while it runs or starts
+	containers map[string]*processContainer // guarded by mu; owned containers, by id
+	names      map[string]*processContainer // guarded by mu; all containers in Dir, by name
+	ports      map[int]*processContainer    // guarded by mu; reserved for a running or starting game
 }
 
-// lockTimeout is how long Open waits for the lock. When a daemon is killed, a child of
-// the daemon that is about to become the parent of a game may hold the lock for a moment.
+// lockTimeout is how long Open waits for the lock of the directory. A daemon that is killed
+// during a start can leave the lock for a moment to the parent script of a game.
 const lockTimeout = 2 * time.Second
 
-// errClosed is why a method of a closed engine does nothing.
+// errClosed is the error of a call on a closed engine.
 var errClosed = errors.New("the process engine is closed")
 
-// Open opens the engine, and finds what earlier ones left in its directory.
+// Open opens the engine and finds the containers of earlier engines in its directory.
 func Open(cfg Config) (*Engine, error) {
-	if err := supported(); err != nil {
+	if err := checkSupported(); err != nil {
 		return nil, err
 	}
 	if err := cfg.complete(); err != nil {
@@ -61,10 +62,10 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, tools: tools, log: cfg.Logger, hub: newHub(cfg.EventBuffer),
+		cfg: cfg, tools: tools, log: cfg.Logger, events: newEventBroadcaster(cfg.EventBuffer), lifetime: lifetime.New(context.Background()),
 		containers: map[string]*processContainer{}, names: map[string]*processContainer{}, ports: map[int]*processContainer{},
 	}
-	e.life, e.die = context.WithCancel(context.Background())
+	e.close = sync.OnceValue(e.shutdown)
 	if err := e.open(); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -88,34 +89,28 @@ func (e *Engine) open() (err error) {
 	if err := os.MkdirAll(e.containersDir(), 0o700); err != nil {
 		return err
 	}
-	if e.home, err = os.Stat(e.containersDir()); err != nil {
+	if e.containersInfo, err = os.Stat(e.containersDir()); err != nil {
 		return err
 	}
-	if err := e.load(); err != nil {
+	if err := e.recoverContainers(); err != nil {
 		return err
 	}
-	e.watches.Go(e.keepLogsSmall)
+	e.monitors.Go(e.shortenLogsPeriodically)
 	return nil
 }
 
 func (e *Engine) containersDir() string { return filepath.Join(e.cfg.Dir, "containers") }
 
-// Close ends methods in progress and streams of events, and lets the games run
-// on. It may be called twice.
-func (e *Engine) Close() error {
-	e.mu.Lock()
-	again := e.closed
-	e.closed = true
-	e.mu.Unlock()
-	e.die()
-	if again {
-		return nil
+// Close ends calls in progress and event streams. Games continue to run. Every further call
+// returns the same result.
+func (e *Engine) Close() error { return e.close() }
+
+func (e *Engine) shutdown() error {
+	e.lifetime.Close(errClosed)
+	for _, c := range e.allContainers() {
+		c.detach()
 	}
-	e.calls.Wait()
-	for _, c := range e.all() {
-		c.letGo()
-	}
-	e.watches.Wait()
+	e.monitors.Wait()
 	var errs []error
 	if e.images != nil {
 		errs = append(errs, e.images.Close())
@@ -129,24 +124,20 @@ func (e *Engine) Close() error {
 	return errors.Join(errs...)
 }
 
-// begin opens a method: the context that it returns ends with the caller's and
-// with the engine. The method calls done when it returns.
-func (e *Engine) begin(caller context.Context) (ctx context.Context, done func(), err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return nil, nil, fmt.Errorf("%w: %w", container.ErrEngineUnavailable, errClosed)
-	}
+// begin starts a call. The returned context ends with the caller's context and with the
+// engine. The call must call end when it returns.
+func (e *Engine) begin(caller context.Context) (ctx context.Context, end func(), err error) {
 	if caller.Err() != nil {
 		return nil, nil, unavailable(caller)
 	}
-	ctx, cancel := context.WithCancelCause(caller)
-	stop := context.AfterFunc(e.life, func() { cancel(errClosed) })
-	e.calls.Add(1)
-	return ctx, func() { stop(); cancel(nil); e.calls.Done() }, nil
+	ctx, end, err = e.lifetime.Begin(caller)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", container.ErrEngineUnavailable, err)
+	}
+	return ctx, end, nil
 }
 
-// unavailable is the error of a method whose context has ended.
+// unavailable returns the error of a call whose context has ended.
 func unavailable(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", container.ErrEngineUnavailable, context.Cause(ctx))
 }
@@ -154,7 +145,7 @@ func unavailable(ctx context.Context) error {
 // Kind implements ports.Engine.
 func (e *Engine) Kind() container.EngineKind { return container.EngineKindProcess }
 
-// find returns our container of this id, and otherwise runtime.ErrNoContainer.
+// find returns the owned container with the id, or container.ErrNoContainer.
 func (e *Engine) find(id string) (*processContainer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -167,18 +158,15 @@ func (e *Engine) find(id string) (*processContainer, error) {
 
 func noContainer(id string) error { return fmt.Errorf("%w: %q", container.ErrNoContainer, id) }
 
-func (e *Engine) all() []*processContainer {
+// allContainers returns the owned containers.
+func (e *Engine) allContainers() []*processContainer {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	all := make([]*processContainer, 0, len(e.containers))
-	for _, c := range e.containers {
-		all = append(all, c)
-	}
-	return all
+	return slices.Collect(maps.Values(e.containers))
 }
 
-// forget takes the container, whose directory is gone, out of the engine.
-func (e *Engine) forget(c *processContainer) {
+// drop removes a container without a directory from the index.
+func (e *Engine) drop(c *processContainer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.containers, c.id)
@@ -187,13 +175,15 @@ func (e *Engine) forget(c *processContainer) {
 	}
 }
 
-func (e *Engine) tell(kind container.EventType, c *processContainer) {
-	e.hub.publish(container.Event{Type: kind, GameID: c.spec.Labels.GameID, ContainerID: c.id})
+// emit sends an event about the container to all streams.
+func (e *Engine) emit(kind container.EventType, c *processContainer) {
+	e.events.publish(container.Event{Type: kind, GameID: c.spec.Labels.GameID, ContainerID: c.id})
 }
 
-// wait waits for done, at most so long; the context's end is an error.
-func wait(ctx context.Context, done <-chan struct{}, patience time.Duration) (bool, error) {
-	timer := time.NewTimer(patience)
+// waitDone waits until done is closed, and returns false if the timeout ends first. It returns
+// an error if ctx ends first.
+func waitDone(ctx context.Context, done <-chan struct{}, timeout time.Duration) (bool, error) {
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case <-done:

@@ -5,23 +5,25 @@ import (
 	"iter"
 	"sync"
 
+	"galaxy/rtmanager/internal/broadcast"
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// Events tells of what this engine did and saw since the stream was opened. An
-// exit is told once Inspect says so.
+// Events implements ports.Engine. A stream contains the events since it was opened. When it
+// yields an exit, Inspect already returns the exited state.
 func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	return func(yield func(container.Event, error) bool) {
-		ctx, done, err := e.begin(ctx)
+		ctx, end, err := e.begin(ctx)
 		if err != nil {
 			yield(container.Event{}, err)
 			return
 		}
-		defer done()
-		s := e.hub.open()
-		defer e.hub.close(s)
+		defer end()
+		s := e.events.subscribe()
+		defer e.events.unsubscribe(s)
 		for {
-			for _, event := range s.take() {
+			changed := s.changed.Changed()
+			for _, event := range s.pop() {
 				if ctx.Err() != nil {
 					break
 				}
@@ -30,7 +32,7 @@ func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 				}
 			}
 			select {
-			case <-s.news:
+			case <-changed:
 			case <-ctx.Done():
 				yield(container.Event{}, unavailable(ctx))
 				return
@@ -39,65 +41,64 @@ func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	}
 }
 
-// hub hands each event to all streams, and waits for none of them.
-type hub struct {
-	limit int
+// eventBroadcaster sends each event to all streams without waiting for their consumers.
+type eventBroadcaster struct {
+	maxQueued int // per stream
 
 	mu      sync.Mutex
-	streams map[*stream]struct{} // guarded by mu
+	streams map[*eventStream]struct{} // guarded by mu
 }
 
-func newHub(limit int) *hub { return &hub{limit: limit, streams: map[*stream]struct{}{}} }
+func newEventBroadcaster(maxQueued int) *eventBroadcaster {
+	return &eventBroadcaster{maxQueued: maxQueued, streams: map[*eventStream]struct{}{}}
+}
 
-// stream is one consumer's events.
-type stream struct {
-	news chan struct{} // holds a token while there is something to take
+// eventStream is the event queue of one consumer.
+type eventStream struct {
+	changed broadcast.Signal
 
 	mu     sync.Mutex
 	queue  []container.Event // guarded by mu
-	missed bool              // guarded by mu: something came before the queue that is not told
+	missed bool              // guarded by mu; events before the queue were missed
 }
 
-// open returns a stream that has missed all that was before.
-func (h *hub) open() *stream {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := &stream{news: make(chan struct{}, 1), missed: true}
-	h.streams[s] = struct{}{}
+// subscribe returns a new stream, which has missed all earlier events.
+func (b *eventBroadcaster) subscribe() *eventStream {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := &eventStream{missed: true}
+	b.streams[s] = struct{}{}
 	return s
 }
 
-func (h *hub) close(s *stream) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.streams, s)
+func (b *eventBroadcaster) unsubscribe(s *eventStream) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.streams, s)
 }
 
-func (h *hub) publish(event container.Event) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for s := range h.streams {
-		s.put(event, h.limit)
+func (b *eventBroadcaster) publish(event container.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.streams {
+		s.push(event, b.maxQueued)
 	}
 }
 
-// put drops the whole queue where it is full: who has to look at everything needs
-// none of it.
-func (s *stream) put(event container.Event, limit int) {
+// push adds an event. It drops all queued events if the queue is full: the consumer must list
+// all containers after missed events, so it needs none of them.
+func (s *eventStream) push(event container.Event, maxQueued int) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.queue) >= limit {
+	if len(s.queue) >= maxQueued {
 		s.queue, s.missed = nil, true
 	}
 	s.queue = append(s.queue, event)
-	select {
-	case s.news <- struct{}{}:
-	default:
-	}
+	s.mu.Unlock()
+	s.changed.Notify()
 }
 
-// take returns what has come, behind a word about what is missing.
-func (s *stream) take() []container.Event {
+// pop returns and removes the queued events, after an event that reports missed events.
+func (s *eventStream) pop() []container.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	events := s.queue

@@ -9,9 +9,9 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-func TestAnExitIsToldOnceInspectSaysSo(t *testing.T) {
+func TestAnExitEventFollowsTheState(t *testing.T) {
 	t.Parallel()
-	e := newSite(t).open(t)
+	e := newFixture(t).open(t)
 	next, stop := iter.Pull2(e.Events(t.Context()))
 	defer stop()
 	opened, err, _ := next()
@@ -29,18 +29,18 @@ func TestAnExitIsToldOnceInspectSaysSo(t *testing.T) {
 		exited, err, _ := next()
 		require.NoError(t, err)
 		require.Equal(t, container.EventExited, exited.Type)
-		told := e.inspect(t, c.ID)
-		require.Equal(t, container.StateExited, told.State)
-		require.Equal(t, 137, *told.ExitCode)
+		inspected := e.inspect(t, c.ID)
+		require.Equal(t, container.StateExited, inspected.State)
+		require.Equal(t, 137, *inspected.ExitCode)
 	}
 }
 
-func TestASlowConsumerIsToldThatItMissedSomething(t *testing.T) {
+func TestASlowConsumerMissesEvents(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	config := s.config(owner)
+	f := newFixture(t)
+	config := f.config(owner)
 	config.EventBuffer = 3
-	e := s.openWith(t, config)
+	e := f.openWith(t, config)
 	next, stop := iter.Pull2(e.Events(t.Context()))
 	defer stop()
 	_, err, _ := next()
@@ -58,7 +58,7 @@ func TestASlowConsumerIsToldThatItMissedSomething(t *testing.T) {
 	require.Equal(t, container.Event{Type: container.EventStreamOpened, EventsMissed: true}, missed)
 	var last container.Event
 	for n := 0; last.Type != container.EventRemoved; n++ {
-		require.Less(t, n, 3, "no more than the buffer holds")
+		require.Less(t, n, 3, "at most as many events as the buffer holds")
 		last, err, _ = next()
 		require.NoError(t, err)
 	}
@@ -66,34 +66,34 @@ func TestASlowConsumerIsToldThatItMissedSomething(t *testing.T) {
 
 func TestClosingEndsStreamsAndWaits(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
-	stubborn := e.start(t, spec("a", "--ignore-sigterm"))
-	ready(t, stubborn)
-	opened, ended, stopped := make(chan struct{}), make(chan error, 1), make(chan error, 1)
+	f := newFixture(t)
+	e := f.open(t)
+	c := e.start(t, spec("a", "--ignore-sigterm"))
+	waitReady(t, c)
+	opened, streamErr, stopErr := make(chan struct{}), make(chan error, 1), make(chan error, 1)
 	go func() {
-		var end error
+		var lastErr error
 		for _, err := range e.Events(t.Context()) {
-			if end = err; err == nil {
+			if lastErr = err; err == nil {
 				close(opened)
 			}
 		}
-		ended <- end
+		streamErr <- lastErr
 	}()
 	<-opened
-	go func() { stopped <- e.Stop(t.Context(), stubborn.ID, hour) }()
-	eventually(t, "the game was asked", func() bool {
-		lines, err := e.Logs(t.Context(), stubborn.ID, 1)
+	go func() { stopErr <- e.Stop(t.Context(), c.ID, longGrace) }()
+	eventually(t, "the game has received SIGTERM", func() bool {
+		lines, err := e.Logs(t.Context(), c.ID, 1)
 		return err == nil && len(lines) == 1 && lines[0] == "ignores terminated"
 	})
 	require.NoError(t, e.Close())
-	require.ErrorIs(t, <-ended, container.ErrEngineUnavailable)
-	require.ErrorIs(t, <-stopped, container.ErrEngineUnavailable)
-	require.NoError(t, e.Close(), "once more is nothing")
+	require.ErrorIs(t, <-streamErr, container.ErrEngineUnavailable)
+	require.ErrorIs(t, <-stopErr, container.ErrEngineUnavailable)
+	require.NoError(t, e.Close(), "second close")
 	_, err := e.List(t.Context(), "")
 	require.ErrorIs(t, err, container.ErrEngineUnavailable)
 	for _, err := range e.Events(t.Context()) {
 		require.ErrorIs(t, err, container.ErrEngineUnavailable)
 	}
-	require.Equal(t, container.StateRunning, s.open(t).inspect(t, stubborn.ID).State)
+	require.Equal(t, container.StateRunning, f.open(t).inspect(t, c.ID).State)
 }

@@ -14,9 +14,9 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// bystander starts a process that has nothing to do with any container, and
-// returns its pid and its line of /proc.
-func bystander(t *testing.T) (pid int, stat string) {
+// startForeignProcess starts a process that belongs to no container. It returns the pid and
+// the content of /proc/PID/stat.
+func startForeignProcess(t *testing.T) (pid int, stat string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sleep", "1000")
 	require.NoError(t, cmd.Start())
@@ -26,69 +26,69 @@ func bystander(t *testing.T) (pid int, stat string) {
 	return cmd.Process.Pid, string(line)
 }
 
-// forge makes the container's record of its process another one's.
-func (s site) forge(t *testing.T, id, stat string) {
+// writeProcessFile replaces the recorded stat of the container's process.
+func (f fixture) writeProcessFile(t *testing.T, id, stat string) {
 	t.Helper()
-	require.NoError(t, os.WriteFile(filepath.Join(s.containerDir(id), "process"), []byte(stat), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(f.containerDir(id), "process"), []byte(stat), 0o600))
 }
 
-// A pid that is used again names a process that is somebody else's.
+// A pid can be reused by a process that belongs to no container.
 func TestAForeignProcessIsNeverSignalled(t *testing.T) {
 	t.Parallel()
-	e := newSite(t).open(t)
+	e := newFixture(t).open(t)
 	running, removed := e.start(t, spec("a")), e.start(t, spec("b"))
-	pid, stat := bystander(t)
-	e.forge(t, running.ID, stat)
-	e.forge(t, removed.ID, stat)
+	pid, stat := startForeignProcess(t)
+	e.writeProcessFile(t, running.ID, stat)
+	e.writeProcessFile(t, removed.ID, stat)
 
-	require.NoError(t, e.Stop(t.Context(), running.ID, time.Minute), "the game is found without its record")
+	require.NoError(t, e.Stop(t.Context(), running.ID, time.Minute), "the game is found without the file process")
 	require.Equal(t, container.StateExited, e.inspect(t, running.ID).State)
 	require.NoError(t, e.Remove(t.Context(), removed.ID))
-	require.True(t, alive(pid))
+	require.True(t, isAlive(pid))
 }
 
-func TestAForeignProcessIsNeverTakenForAGame(t *testing.T) {
+func TestAForeignProcessIsNotAGame(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
+	f := newFixture(t)
+	e := f.open(t)
 	c := e.start(t, spec("a"))
 	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 	require.NoError(t, e.Close())
-	pid, stat := bystander(t)
-	s.forge(t, c.ID, stat)
+	pid, stat := startForeignProcess(t)
+	f.writeProcessFile(t, c.ID, stat)
 
-	e = s.open(t)
+	e = f.open(t)
 	require.Equal(t, container.StateExited, e.inspect(t, c.ID).State)
 	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
-	require.True(t, alive(pid))
+	require.True(t, isAlive(pid))
 }
 
-// The recorded process must be as old as it was.
-func TestAYoungerProcessIsNotTheGame(t *testing.T) {
+// The process must have the recorded start time.
+func TestALaterProcessIsNotTheGame(t *testing.T) {
 	t.Parallel()
-	e := newSite(t).open(t)
+	e := newFixture(t).open(t)
 	c := e.start(t, spec("a"))
-	ready(t, c)
+	waitReady(t, c)
 	fields := e.stat(t, c.ID)
-	fields[21] += "0" // when it started
-	e.forge(t, c.ID, strings.Join(fields, " ")+"\n")
+	fields[21] += "0" // the start time
+	e.writeProcessFile(t, c.ID, strings.Join(fields, " ")+"\n")
 
-	require.NoError(t, e.Stop(t.Context(), c.ID, hour))
-	require.Equal(t, 137, *e.inspect(t, c.ID).ExitCode, "it was killed by its pipe, not asked by its pid")
+	require.NoError(t, e.Stop(t.Context(), c.ID, longGrace))
+	require.Equal(t, 137, *e.inspect(t, c.ID).ExitCode, "it was killed by its pipe, not terminated by its pid")
 }
 
-func TestNoRecordOfTheProcessIsNeeded(t *testing.T) {
+func TestTheProcessFileIsOptional(t *testing.T) {
 	t.Parallel()
-	for name, record := range map[string]string{"none": "", "cut": "12 (sh", "text": "no process\n", "no number": "x (sh) S 1" + strings.Repeat(" 1", 40)} {
+	for name, record := range map[string]string{"empty": "", "incomplete": "12 (sh", "text": "no process\n", "not a number": "x (sh) S 1" + strings.Repeat(" 1", 40)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			e := s.open(t)
+			f := newFixture(t)
+			e := f.open(t)
 			c := e.start(t, spec("a"))
-			s.forge(t, c.ID, record)
+			f.writeProcessFile(t, c.ID, record)
 			require.NoError(t, e.Close())
 
-			e = s.open(t)
+			e = f.open(t)
 			require.Equal(t, container.StateRunning, e.inspect(t, c.ID).State)
 			require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 			require.Equal(t, container.StateExited, e.inspect(t, c.ID).State)

@@ -14,14 +14,14 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// EnsureImage looks whether the executable is there. There is nowhere to fetch
-// one from, so nothing is reported to progress.
+// EnsureImage implements ports.Engine. It checks that the executable exists. It does not
+// fetch images and never calls progress.
 func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container.ImageProgress)) error {
-	_, done, err := e.begin(ctx)
+	_, end, err := e.begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer end()
 	f, err := e.openImage(image)
 	if err != nil {
 		return err
@@ -29,55 +29,55 @@ func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container
 	return f.Close()
 }
 
-// imagePath returns the path of the image below the directory of images.
+// imagePath returns the path of the image in the directory of images.
 func imagePath(image string) (string, error) {
 	colon := strings.LastIndex(image, ":")
 	if colon < 0 || strings.Contains(image[colon:], "/") {
-		return "", fmt.Errorf("%w: %q has no version; name one, as in %s:1.0.0", container.ErrNoImage, image, image)
+		return "", fmt.Errorf("%w: %q has no version; add one, as in %s:1.0.0", container.ErrNoImage, image, image)
 	}
 	path := image[:colon] + "/" + image[colon+1:]
-	bad := func(part string) bool { return part == "" || part == "." || part == ".." }
-	if slices.ContainsFunc(strings.Split(path, "/"), bad) || !filepath.IsLocal(path) {
+	isInvalid := func(part string) bool { return part == "" || part == "." || part == ".." }
+	if slices.ContainsFunc(strings.Split(path, "/"), isInvalid) || !filepath.IsLocal(path) {
 		return "", fmt.Errorf("%w: %q is not NAME:VERSION, such as gameserver:1.0.0", container.ErrNoImage, image)
 	}
 	return path, nil
 }
 
-// openImage opens the executable of the image; every error is runtime.ErrNoImage.
+// openImage opens the executable of the image. All its errors are container.ErrNoImage.
 func (e *Engine) openImage(image string) (*os.File, error) {
 	path, err := imagePath(image)
 	if err != nil {
 		return nil, err
 	}
-	refuse := func(reason any) error {
+	noImage := func(reason any) error {
 		return fmt.Errorf("%w: %s: put the executable at %s (%v)", container.ErrNoImage, image, filepath.Join(e.cfg.ImagesDir, path), reason)
 	}
 	info, err := e.images.Stat(path)
 	switch {
 	case err != nil:
-		return nil, refuse(err)
+		return nil, noImage(err)
 	case !info.Mode().IsRegular():
-		return nil, refuse("what is there is no file")
+		return nil, noImage("it is not a file")
 	case info.Mode().Perm()&0o111 == 0:
-		return nil, refuse("what is there is not executable; chmod +x it")
+		return nil, noImage("it is not executable; set its execute permission")
 	}
 	f, err := e.images.Open(path)
 	if err != nil {
-		return nil, refuse(err)
+		return nil, noImage(err)
 	}
 	return f, nil
 }
 
-// pinImage puts the executable at the path, so that the container keeps the one
-// that it was made of. A second name for the same file costs nothing; where that
-// cannot be, on another filesystem say, it is copied.
+// pinImage creates the executable of a container at target, so that the container keeps it
+// when the image is replaced. It creates a hard link, or a copy if a link is not possible,
+// for example on another file system.
 func (e *Engine) pinImage(ctx context.Context, image, target string) error {
 	f, err := e.openImage(image)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	if linked(f, target) {
+	if tryLink(f, target) {
 		return nil
 	}
 	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -87,18 +87,19 @@ func (e *Engine) pinImage(ctx context.Context, image, target string) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = f.Close() })() // ends the copying
+	defer context.AfterFunc(ctx, func() { _ = f.Close() })() // ends the copy
 	_, err = io.Copy(out, f)
 	err = errors.Join(err, out.Sync(), out.Close())
-	// A child of ours may have the copy open for writing until it executes, and
-	// nothing that is open for writing can be executed: see golang/go#22315.
+	// A forked child has the copy open for writing until it executes its program, and a file
+	// that is open for writing cannot be executed: see golang/go#22315. The lock waits for
+	// such children.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	return err
 }
 
-// linked reports whether the target is now another name of the very file.
-func linked(f *os.File, target string) bool {
+// tryLink creates a hard link to the open file, and reports whether target is that file.
+func tryLink(f *os.File, target string) bool {
 	if err := os.Link(f.Name(), target); err != nil {
 		return false
 	}
@@ -106,6 +107,6 @@ func linked(f *os.File, target string) bool {
 	if err != nil {
 		return false
 	}
-	named, err := os.Lstat(target)
-	return err == nil && os.SameFile(opened, named)
+	linked, err := os.Lstat(target)
+	return err == nil && os.SameFile(opened, linked)
 }

@@ -10,20 +10,20 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-func TestImagesThatCannotBeHad(t *testing.T) {
+func TestMissingImages(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
-	require.NoError(t, os.WriteFile(filepath.Join(s.images, "gameserver", "plain"), nil, 0o644))
-	require.NoError(t, os.Mkdir(filepath.Join(s.images, "gameserver", "dir"), 0o755))
-	require.NoError(t, os.Symlink("/bin/sh", filepath.Join(s.images, "gameserver", "leads-out")))
+	f := newFixture(t)
+	e := f.open(t)
+	require.NoError(t, os.WriteFile(filepath.Join(f.images, "gameserver", "plain"), nil, 0o644))
+	require.NoError(t, os.Mkdir(filepath.Join(f.images, "gameserver", "dir"), 0o755))
+	require.NoError(t, os.Symlink("/bin/sh", filepath.Join(f.images, "gameserver", "link-out")))
 	for image, reason := range map[string]string{
 		"gameserver":           "no version",
 		"host:5000/gameserver": "no version",
-		"gameserver:2.0.0":     "put the executable at " + filepath.Join(s.images, "gameserver", "2.0.0"),
+		"gameserver:2.0.0":     "put the executable at " + filepath.Join(f.images, "gameserver", "2.0.0"),
 		"gameserver:plain":     "not executable",
-		"gameserver:dir":       "no file",
-		"gameserver:leads-out": "escapes",
+		"gameserver:dir":       "it is not a file",
+		"gameserver:link-out":  "escapes",
 		"..:gameserver":        "not NAME:VERSION",
 		"gameserver:..":        "not NAME:VERSION",
 		"../images/x:1":        "not NAME:VERSION",
@@ -34,22 +34,22 @@ func TestImagesThatCannotBeHad(t *testing.T) {
 		err := e.EnsureImage(t.Context(), image, nil)
 		require.ErrorIs(t, err, container.ErrNoImage, image)
 		require.ErrorContains(t, err, reason, image)
-		bad := spec("a")
-		bad.Labels.Image = image
-		_, err = e.Create(t.Context(), bad)
+		invalid := spec("a")
+		invalid.Labels.Image = image
+		_, err = e.Create(t.Context(), invalid)
 		require.ErrorIs(t, err, container.ErrNoImage, image)
 	}
-	entries, err := os.ReadDir(filepath.Join(s.dir, "containers"))
+	entries, err := os.ReadDir(filepath.Join(f.dir, "containers"))
 	require.NoError(t, err)
-	require.Empty(t, entries, "nothing is left of what was refused")
+	require.Empty(t, entries, "a rejected container leaves no files")
 }
 
 func TestImageNamesMayHaveSlashes(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
+	f := newFixture(t)
+	e := f.open(t)
 	for _, image := range []string{"a/b:1", "host.example:5000/a/b:1.2"} {
-		path := filepath.Join(s.images, filepath.Dir(image), "b", image[len(filepath.Dir(image))+3:])
+		path := filepath.Join(f.images, filepath.Dir(image), "b", image[len(filepath.Dir(image))+3:])
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.Link(gameFile(), path))
 		require.NoError(t, e.EnsureImage(t.Context(), image, nil))
@@ -59,34 +59,34 @@ func TestImageNamesMayHaveSlashes(t *testing.T) {
 // lastLine returns the last line of an exited game.
 func (e engine) lastLine(t *testing.T, id string) string {
 	t.Helper()
-	e.exited(t, id)
+	e.waitExited(t, id)
 	lines, err := e.Logs(t.Context(), id, 1)
 	require.NoError(t, err)
 	require.Len(t, lines, 1)
 	return lines[0]
 }
 
-func TestAContainerKeepsTheExecutableItWasMadeOf(t *testing.T) {
+func TestAContainerKeepsItsExecutable(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(t *testing.T, s site){
-		"linked": func(t *testing.T, s site) { s.putScript(t, "script:1", "echo one") },
-		"copied": func(t *testing.T, s site) { // a second name for a link would not do
-			s.putScript(t, "script:real", "echo one")
-			require.NoError(t, os.Symlink("real", filepath.Join(s.images, "script", "1")))
+	for name, prepare := range map[string]func(t *testing.T, f fixture){
+		"linked": func(t *testing.T, f fixture) { f.putScript(t, "script:1", "echo one") },
+		"copied": func(t *testing.T, f fixture) { // the engine does not link to a symbolic link
+			f.putScript(t, "script:real", "echo one")
+			require.NoError(t, os.Symlink("real", filepath.Join(f.images, "script", "1")))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			prepare(t, s)
-			e := s.open(t)
+			f := newFixture(t)
+			prepare(t, f)
+			e := f.open(t)
 			old, young := spec("a"), spec("b")
 			old.Labels.Image, young.Labels.Image = "script:1", "script:1"
 			first := e.start(t, old)
 			require.Equal(t, "one", e.lastLine(t, first.ID))
 
-			require.NoError(t, os.Remove(filepath.Join(s.images, "script", "1")))
-			s.putScript(t, "script:1", "echo two")
+			require.NoError(t, os.Remove(filepath.Join(f.images, "script", "1")))
+			f.putScript(t, "script:1", "echo two")
 			require.NoError(t, e.Start(t.Context(), first.ID))
 			require.Equal(t, "one", e.lastLine(t, first.ID))
 			require.Equal(t, "two", e.lastLine(t, e.start(t, young).ID))
@@ -94,16 +94,16 @@ func TestAContainerKeepsTheExecutableItWasMadeOf(t *testing.T) {
 	}
 }
 
-func TestAnExecutableThatCannotRunExitsAndSaysWhy(t *testing.T) {
+func TestAnExecutableThatCannotRunExitsWithAReason(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	path := s.putScript(t, "broken:1", "")
+	f := newFixture(t)
+	path := f.putScript(t, "broken:1", "")
 	require.NoError(t, os.WriteFile(path, []byte("#!/no/such/interpreter\n"), 0o755))
-	e := s.open(t)
+	e := f.open(t)
 	broken := spec("a")
 	broken.Labels.Image = "broken:1"
 	c := e.create(t, broken)
 	require.NoError(t, e.Start(t.Context(), c.ID))
-	require.Equal(t, 127, *e.exited(t, c.ID).ExitCode)
+	require.Equal(t, 127, *e.waitExited(t, c.ID).ExitCode)
 	require.Contains(t, e.lastLine(t, c.ID), "No such file")
 }

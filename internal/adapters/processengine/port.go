@@ -9,28 +9,34 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/wait"
 )
 
-// portTries is how often a free port is asked for that turns out to be taken.
-const portTries = 20
+const (
+	// maxPortAttempts bounds how often another free port is tried.
+	maxPortAttempts = 20
+	// maxCloseChecks bounds how often waitPortClosed checks a port, closeCheckDelay apart.
+	maxCloseChecks  = 20
+	closeCheckDelay = 10 * time.Millisecond
+)
 
-// takePort finds the port that the container's game is to listen on, and keeps
-// it for the container: the one of its spec, the one that it had before, or any.
-// Between this and the game's own listening somebody else may still get it.
-func (e *Engine) takePort(ctx context.Context, c *processContainer) (int, error) {
+// reservePort reserves a port for the container: the port of its spec, or else the port of
+// its latest run, or else any free port. Another program can still take the port before the
+// game listens on it.
+func (e *Engine) reservePort(ctx context.Context, c *processContainer) (int, error) {
 	if port := c.spec.Port; port != 0 {
 		return port, e.claimPort(ctx, port, c)
 	}
 	c.mu.Lock()
-	before := c.last.port
+	lastPort := c.lastRun.port
 	c.mu.Unlock()
-	if before != 0 && e.claimPort(ctx, before, c) == nil {
-		return before, nil
+	if lastPort != 0 && e.claimPort(ctx, lastPort, c) == nil {
+		return lastPort, nil
 	}
 	var err error
-	for range portTries {
+	for range maxPortAttempts {
 		var port int
-		if port, err = freePort(ctx); err != nil {
+		if port, err = findFreePort(ctx); err != nil {
 			break
 		}
 		if err = e.claimPort(ctx, port, c); err == nil {
@@ -40,27 +46,27 @@ func (e *Engine) takePort(ctx context.Context, c *processContainer) (int, error)
 	return 0, fmt.Errorf("%w: no free port: %w", operation.ErrStartFailed, err)
 }
 
-// claimPort keeps the port for the container; one that is taken is
-// runtime.ErrStartFailed.
+// claimPort reserves the port for the container. It returns operation.ErrStartFailed if the
+// port is in use.
 func (e *Engine) claimPort(ctx context.Context, port int, c *processContainer) error {
 	e.mu.Lock()
-	holder, taken := e.ports[port]
-	if !taken {
+	holder, reserved := e.ports[port]
+	if !reserved {
 		e.ports[port] = c
 	}
 	e.mu.Unlock()
-	if taken {
-		return fmt.Errorf("%w: port %d is taken by game %q; name another port, or none", operation.ErrStartFailed, port, holder.spec.Labels.GameID)
+	if reserved {
+		return fmt.Errorf("%w: port %d is in use by game %q; choose another port, or none", operation.ErrStartFailed, port, holder.spec.Labels.GameID)
 	}
-	if err := probePort(ctx, port); err != nil {
-		e.freePort(port, c)
-		return fmt.Errorf("%w: port %d is taken: %w; name another port, or none", operation.ErrStartFailed, port, err)
+	if err := checkPortFree(ctx, port); err != nil {
+		e.releasePort(port, c)
+		return fmt.Errorf("%w: port %d is in use: %w; choose another port, or none", operation.ErrStartFailed, port, err)
 	}
 	return nil
 }
 
-// freePort gives the port up, if it is the container's.
-func (e *Engine) freePort(port int, c *processContainer) {
+// releasePort releases the port if it is reserved for the container.
+func (e *Engine) releasePort(port int, c *processContainer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ports[port] == c {
@@ -68,24 +74,25 @@ func (e *Engine) freePort(port int, c *processContainer) {
 	}
 }
 
-// awaitPort waits for the kernel to close the port of a game that is dead, which
-// it may do a moment after it has closed the pipe. If somebody else has the port,
-// it is not worth waiting for.
-func (e *Engine) awaitPort(port int) {
-	for range 20 {
-		if port == 0 || probePort(e.life, port) == nil {
+// waitPortClosed waits until the port of a game that has exited is free: the kernel can close
+// it a moment after the pipe. It stops after maxCloseChecks, since another program may have
+// the port.
+func (e *Engine) waitPortClosed(port int) {
+	ctx := e.lifetime.Context()
+	for range maxCloseChecks {
+		if port == 0 || checkPortFree(ctx, port) == nil {
 			return
 		}
-		if _, err := wait(e.life, nil, 10*time.Millisecond); err != nil {
+		if wait.For(ctx, closeCheckDelay) != nil {
 			return
 		}
 	}
 }
 
-// probePort returns nil if the port is free on all addresses. No process is forked
-// meanwhile: until it executes its program it would have the port too, and the game that
-// the port is for would find it taken.
-func probePort(ctx context.Context, port int) error {
+// checkPortFree returns nil if the port is free on all addresses. It prevents concurrent
+// forks: a forked child would have the listener open until it executes its program, and the
+// game could not listen on its port.
+func checkPortFree(ctx context.Context, port int) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(port))
@@ -95,8 +102,8 @@ func probePort(ctx context.Context, port int) error {
 	return listener.Close()
 }
 
-// freePort returns a port that nobody listens on. See probePort for the lock.
-func freePort(ctx context.Context) (int, error) {
+// findFreePort returns a free port. It prevents concurrent forks, as checkPortFree does.
+func findFreePort(ctx context.Context) (int, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", ":0")

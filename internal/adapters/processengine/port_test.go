@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
+// portOf returns the port of the endpoint.
 func portOf(t *testing.T, c container.Container) int {
 	t.Helper()
 	parsed, err := url.Parse(c.Endpoint)
@@ -21,49 +22,49 @@ func portOf(t *testing.T, c container.Container) int {
 	return port
 }
 
-func TestAGameKeepsItsPortWhileItCan(t *testing.T) {
+func TestAGameKeepsItsPortIfItIsFree(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
+	f := newFixture(t)
+	e := f.open(t)
 	c := e.start(t, spec("a"))
-	before := portOf(t, c)
+	lastPort := portOf(t, c)
 	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 	require.NoError(t, e.Close())
 
-	e = s.open(t)
+	e = f.open(t)
 	require.NoError(t, e.Start(t.Context(), c.ID))
-	require.Equal(t, before, portOf(t, e.inspect(t, c.ID)))
+	require.Equal(t, lastPort, portOf(t, e.inspect(t, c.ID)))
 	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 
-	taken, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(before)))
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(lastPort)))
 	require.NoError(t, err)
-	defer taken.Close()
+	defer listener.Close()
 	require.NoError(t, e.Start(t.Context(), c.ID))
-	require.NotEqual(t, before, portOf(t, e.inspect(t, c.ID)))
-	ready(t, e.inspect(t, c.ID))
+	require.NotEqual(t, lastPort, portOf(t, e.inspect(t, c.ID)))
+	waitReady(t, e.inspect(t, c.ID))
 }
 
-func TestAPortThatAnotherGameHasIsRefusedAndSaysWhose(t *testing.T) {
+func TestAPortOfAnotherGameFailsWithItsName(t *testing.T) {
 	t.Parallel()
-	e := newSite(t).open(t)
-	holder := e.start(t, spec("holder"))
-	wants := spec("wants")
-	wants.Port = portOf(t, holder)
-	c := e.create(t, wants)
+	e := newFixture(t).open(t)
+	first := e.start(t, spec("first"))
+	second := spec("second")
+	second.Port = portOf(t, first)
+	c := e.create(t, second)
 	err := e.Start(t.Context(), c.ID)
 	require.ErrorIs(t, err, operation.ErrStartFailed)
-	require.ErrorContains(t, err, `"holder"`)
+	require.ErrorContains(t, err, `"first"`)
 	require.Equal(t, container.StateCreated, e.inspect(t, c.ID).State)
 
-	require.NoError(t, e.Stop(t.Context(), holder.ID, 0))
+	require.NoError(t, e.Stop(t.Context(), first.ID, 0))
 	require.NoError(t, e.Start(t.Context(), c.ID), "the port is free as soon as its game has exited")
 }
 
-func TestTheHostIsOfTheConfig(t *testing.T) {
+func TestEndpointHost(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	config := s.config(owner)
+	f := newFixture(t)
+	config := f.config(owner)
 	config.Host = "::1"
-	c := s.openWith(t, config).start(t, spec("a"))
+	c := f.openWith(t, config).start(t, spec("a"))
 	require.Contains(t, c.Endpoint, "http://[::1]:")
 }

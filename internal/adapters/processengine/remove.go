@@ -12,23 +12,23 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// Remove leaves the game's own directory alone: it outlives containers.
+// Remove implements ports.Engine. It keeps the state directory of the game.
 func (e *Engine) Remove(ctx context.Context, containerID string) error {
-	ctx, done, err := e.begin(ctx)
+	ctx, end, err := e.begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer end()
 	c, err := e.find(containerID)
 	if err != nil {
-		return nil // no such container is what was wanted
+		return nil // there is no such container
 	}
 	release, err := c.acquire(ctx)
 	if err != nil {
 		return c.wrap("remove", err)
 	}
 	defer release()
-	r, err := c.current()
+	r, err := c.currentRun()
 	if err == nil && r != nil {
 		err = c.kill(ctx, r)
 	}
@@ -38,24 +38,24 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 	if err := e.deleteDir(c); err != nil {
 		return c.wrap("remove", fmt.Errorf("%w: %w", container.ErrEngineUnavailable, err))
 	}
-	e.forget(c)
-	e.tell(container.EventRemoved, c) // whoever has looked meanwhile may have forgotten it, and has not told
+	e.drop(c)
+	e.emit(container.EventRemoved, c) // a concurrent inspect may have dropped it without an event
 	return nil
 }
 
-// deleteDir takes the container's directory away in one step, and then deletes
-// it. What it does not come to, the next Open does.
+// deleteDir renames the directory of the container in one step, and then deletes it. The next
+// Open deletes what remains.
 func (e *Engine) deleteDir(c *processContainer) error {
-	old := filepath.Join(e.containersDir(), oldMark+c.id)
+	old := filepath.Join(e.containersDir(), removingPrefix+c.id)
 	err := atomicfile.Rename(c.dir, old)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // by an earlier Remove, or by somebody else
+		return nil // an earlier Remove or another program has deleted it
 	}
 	if err != nil {
 		return err
 	}
 	if err := os.RemoveAll(old); err != nil {
-		e.log.Warn("cannot delete what is left of a container; trying again at the next start", "directory", old, "error", err)
+		e.log.Warn("cannot delete the directory of a removed container; the next start of the daemon retries", "directory", old, "error", err)
 	}
 	return nil
 }

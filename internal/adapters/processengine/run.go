@@ -8,50 +8,52 @@ import (
 	"os/exec"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/processengine/internal/livepipe"
+	"galaxy/rtmanager/internal/adapters/processengine/internal/procfs"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// stragglers is how long the processes that a game leaves may take to die with
-// it. Those that have left its group have to be looked for.
-const stragglers = 200 * time.Millisecond
+// leftoverGrace is how long other processes of a game may outlive its first process. The
+// parent script kills those in the game's process group; the engine kills the others.
+const leftoverGrace = 200 * time.Millisecond
 
-// run is a game that runs: one or more processes that hold the pipe.
+// run is one run of a game: one or more processes that hold the pipe.
 type run struct {
-	pipe  *os.File    // the end for reading
-	child *exec.Cmd   // nil where an earlier engine started it
-	held  os.FileInfo // the pipe, by which its holders are known
-	port  int
-	begun chan struct{} // closed once the game is executed
-	done  chan struct{} // closed once nothing lives and the container says so
+	pipe     *os.File    // the reading end
+	cmd      *exec.Cmd   // the parent script; nil if an earlier engine started it
+	pipeInfo os.FileInfo // identifies the pipe, to find the processes that hold it
+	port     int
+	started  chan struct{} // closed when the game has been executed
+	done     chan struct{} // closed when no process lives and the container has its new state
 
-	startedAt *time.Time // guarded by the container's mu; nil until begun
+	startedAt *time.Time // guarded by the container's mu; nil until started
 }
 
-func newRun(pipe *os.File, child *exec.Cmd, port int) (*run, error) {
-	held, err := pipe.Stat()
+func newRun(pipe *os.File, cmd *exec.Cmd, port int) (*run, error) {
+	info, err := pipe.Stat()
 	if err != nil {
 		return nil, err
 	}
-	return &run{pipe: pipe, child: child, held: held, port: port, begun: make(chan struct{}), done: make(chan struct{})}, nil
+	return &run{pipe: pipe, cmd: cmd, pipeInfo: info, port: port, started: make(chan struct{}), done: make(chan struct{})}, nil
 }
 
-// hasBegun reports whether the game has been executed.
-func (r *run) hasBegun() bool {
+// hasStarted reports whether the game has been executed.
+func (r *run) hasStarted() bool {
 	select {
-	case <-r.begun:
+	case <-r.started:
 		return true
 	default:
 		return false
 	}
 }
 
-// awaitProcess waits, for a while, until there is a process that can be asked.
-func (r *run) awaitProcess(ctx context.Context) error {
-	timer := time.NewTimer(beginPatience)
+// waitProcess waits until there is a process to signal, at most startTimeout.
+func (r *run) waitProcess(ctx context.Context) error {
+	timer := time.NewTimer(startTimeout)
 	defer timer.Stop()
 	select {
-	case <-r.begun:
+	case <-r.started:
 	case <-r.done:
 	case <-timer.C:
 	case <-ctx.Done():
@@ -60,85 +62,88 @@ func (r *run) awaitProcess(ctx context.Context) error {
 	return nil
 }
 
-// awaitBegin waits until the game has been executed.
-func (r *run) awaitBegin(ctx context.Context, c *processContainer) error {
+// waitStarted waits until the game has been executed.
+func (r *run) waitStarted(ctx context.Context, c *processContainer) error {
 	select {
-	case <-r.begun:
+	case <-r.started:
 		return nil
 	case <-r.done:
 	case <-ctx.Done():
 		return c.wrap("start", unavailable(ctx))
 	}
-	if r.hasBegun() {
-		return nil // and was quick to end
+	if r.hasStarted() {
+		return nil // it has exited since
 	}
-	lines, _ := c.tail(3)
-	return c.wrap("start", fmt.Errorf("%w: its shell has ended before the game began: %q", operation.ErrStartFailed, lines))
+	lines, _ := c.log.Tail(3)
+	return c.wrap("start", fmt.Errorf("%w: the shell exited before it executed the game: %q", operation.ErrStartFailed, lines))
 }
 
-// watch follows the run until nothing of it lives, or the engine looks away.
-func (e *Engine) watch(c *processContainer, r *run) {
-	words := make([]byte, 64)
+// monitor reads the pipe until no process of the run lives, or until the engine detaches.
+func (e *Engine) monitor(c *processContainer, r *run) {
+	messages := make([]byte, livepipe.ReadBufferSize)
 	for {
-		n, err := r.pipe.Read(words)
-		e.hear(c, r, words[:n])
+		n, err := r.pipe.Read(messages)
+		e.handleMessages(c, r, messages[:n])
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			r.killStragglers(c)
+			r.killLeftovers(c)
 		case errors.Is(err, os.ErrClosed):
 			return
-		default: // the end of the file; a pipe has no other errors
-			e.end(c, r)
+		default: // the end of the file; a pipe returns no other error
+			e.finish(c, r)
 			return
 		}
 	}
 }
 
-// hear acts on the words that came through the pipe.
-func (e *Engine) hear(c *processContainer, r *run, words []byte) {
-	for _, word := range words {
-		switch word {
-		case wordBegun:
-			e.noteBegin(c, r)
-		case wordExited:
-			_ = r.pipe.SetReadDeadline(time.Now().Add(stragglers))
+// handleMessages handles the messages that the parent script wrote to the pipe.
+func (e *Engine) handleMessages(c *processContainer, r *run, messages []byte) {
+	for _, message := range messages {
+		switch message {
+		case messageStarted:
+			e.recordStart(c, r)
+		case messageExited:
+			_ = r.pipe.SetReadDeadline(time.Now().Add(leftoverGrace))
 		}
 	}
 }
 
-// killStragglers kills what has outlived the game, until nothing does.
-func (r *run) killStragglers(c *processContainer) {
-	if !exists(c.file("exit")) { // then the word was not the parent's
+// killLeftovers kills the processes that have outlived the first process of the game. It is
+// repeated until none lives.
+func (r *run) killLeftovers(c *processContainer) {
+	if !fileExists(c.file("exit")) { // the game wrote the message, not the parent script
 		_ = r.pipe.SetReadDeadline(time.Time{})
 		return
 	}
-	killHolders(r.held, 0)
-	_ = r.pipe.SetReadDeadline(time.Now().Add(stragglers))
+	procfs.KillPipeHolders(r.pipeInfo, 0)
+	_ = r.pipe.SetReadDeadline(time.Now().Add(leftoverGrace))
 }
 
-func (e *Engine) noteBegin(c *processContainer, r *run) {
-	if r.hasBegun() {
+// recordStart records that the game has been executed, and emits the event, once.
+func (e *Engine) recordStart(c *processContainer, r *run) {
+	if r.hasStarted() {
 		return
 	}
 	c.mu.Lock()
-	r.startedAt = modified(c.file("process"))
+	r.startedAt = modTime(c.file("process"))
 	c.mu.Unlock()
-	close(r.begun)
-	e.tell(container.EventStarted, c)
+	close(r.started)
+	e.emit(container.EventStarted, c)
 }
 
-// end makes the run a thing of the past.
-func (e *Engine) end(c *processContainer, r *run) {
+// finish records the end of a run of which no process lives.
+func (e *Engine) finish(c *processContainer, r *run) {
 	_ = r.pipe.Close()
-	if r.child != nil {
-		_ = r.child.Wait() // it is dead; how, the file exit says
+	if r.cmd != nil {
+		_ = r.cmd.Wait() // the file exit contains the result of the game
 	}
-	if !exists(c.file("exit")) {
-		killProgram(c.file("image")) // the parent, which kills all that is left, was killed itself
+	if !fileExists(c.file("exit")) {
+		// The parent script was killed, so it could not kill all processes of the game.
+		procfs.KillExecutable(c.file("image"))
 	}
-	e.awaitPort(r.port)
-	e.freePort(r.port, c)
-	e.conclude(c, r.port)
+	e.waitPortClosed(r.port)
+	e.releasePort(r.port, c)
+	e.recordExit(c, r.port)
 	close(r.done)
 }

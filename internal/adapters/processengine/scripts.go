@@ -1,29 +1,29 @@
 package processengine
 
-// The scripts use nothing but what every shell has built in. Descriptor 3 is the
-// pipe, and what they write there is one of the words below.
+// The scripts use only shell builtins. Descriptor 3 is the pipe, to which they write the
+// messages below.
 //
-// parentScript is the game's parent: $1 is the container's directory, $2 the
-// shell, $3 gameScript. A signal to the group, which the game gets too, does not
-// keep it from writing down how the game ended; the trap, unlike ignoring, is not
-// inherited. As the last thing, and as Docker does, it kills all that the game
-// has left. Its own complaints, such as "Killed", are not the game's: its standard
-// error leads nowhere, and is turned to the log by gameScript.
+// parentScript is the parent of the game. $1 is the directory of the container, $2 the shell,
+// $3 gameScript. The trap keeps the script alive when its process group receives a signal, so
+// that it records the exit code; unlike an ignored signal, a trap is not inherited by the
+// game. As its last step the script kills all processes that the game has left, as Docker
+// does. Its standard error is discarded, so messages of the shell such as "Killed" are not in
+// the game's log; gameScript redirects standard error to the log.
 const parentScript = `trap : HUP INT QUIT TERM
 "$2" -c "$3" rtmanager-game "$1"
 echo $? >"$1/exit"
 echo x >&3
 kill -KILL 0`
 
-// gameScript notes which process it is, which it still is as the game: exec
-// changes neither the pid nor when the process started.
+// gameScript records its own process and then becomes the game: exec changes neither the pid
+// nor the start time.
 const gameScript = `exec 2>&1
 read -r stat </proc/$$/stat && echo "$stat" >"$1/process" || exit 126
 echo b >&3
 . "$1/run.sh"`
 
-// The words that come through the pipe.
+// The messages in the pipe.
 const (
-	wordBegun  = 'b' // the game is about to be executed, and process is written
-	wordExited = 'x' // the game has exited, and exit is written
+	messageStarted = 'b' // the file process is written, and the game is executed next
+	messageExited  = 'x' // the game has exited, and the file exit is written
 )

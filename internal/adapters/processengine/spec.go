@@ -23,13 +23,13 @@ type spec struct {
 	Port   int               `json:"port,omitempty"`
 }
 
-// start is the content of run.json: the latest start.
-type start struct {
+// runConfig is the content of run.json: the settings of the latest start.
+type runConfig struct {
 	Port int `json:"port"`
 }
 
-// readSpec reads what the container of this id is. Text that is not the
-// container's own spec is an error.
+// readSpec reads the spec of the container. It returns an error if the file does not contain
+// the complete spec of this container.
 func readSpec(name, id string) (spec, error) {
 	var s spec
 	if err := readJSON(name, &s); err != nil {
@@ -60,32 +60,33 @@ func writeJSON(name string, value any) error {
 	return atomicfile.Write(name, append(content, '\n'))
 }
 
-// check returns nil for a spec that the engine can serve, and otherwise every
-// fault at once; all of them errors.Is runtime.ErrInvalid.
-func (e *Engine) check(s container.Spec) error {
+// validateSpec returns all faults of a spec at once; each is a *runtime.InvalidError.
+func (e *Engine) validateSpec(s container.Spec) error {
 	var faults []error
-	fault := func(wrong bool, field, reason string) {
-		if wrong {
+	fault := func(isFault bool, field, reason string) {
+		if isFault {
 			faults = append(faults, &runtime.InvalidError{Field: field, Reason: reason})
 		}
 	}
 	faults = append(faults, runtime.ValidateGameID(s.Labels.GameID))
 	fault(s.Name == "", "name", "is required")
 	fault(s.Labels.OperationID == "", "operation_id", "is required")
-	fault(s.Labels.Store != e.cfg.Store, "store", fmt.Sprintf("%q is not %q, whose containers this engine runs", s.Labels.Store, e.cfg.Store))
-	fault(s.Labels.Region != e.cfg.Region, "region", fmt.Sprintf("%q is not %q, where this engine runs", s.Labels.Region, e.cfg.Region))
-	fault(s.Labels.Node != e.cfg.Node, "node", fmt.Sprintf("%q is not %q, where this engine runs", s.Labels.Node, e.cfg.Node))
-	fault(s.CPUs != 0, "cpus", "cannot be limited by the process engine; leave it out or use Docker")
-	fault(s.MemoryBytes != 0, "memory_bytes", "cannot be limited by the process engine; leave it out or use Docker")
-	fault(s.Network != "", "network", "cannot be joined with the process engine; leave it out or use Docker")
+	fault(s.Labels.Store != e.cfg.Store, "store", fmt.Sprintf("%q is not %q, the store of this engine", s.Labels.Store, e.cfg.Store))
+	fault(s.Labels.Region != e.cfg.Region, "region", fmt.Sprintf("%q is not %q, the region of this engine", s.Labels.Region, e.cfg.Region))
+	fault(s.Labels.Node != e.cfg.Node, "node", fmt.Sprintf("%q is not %q, the node of this engine", s.Labels.Node, e.cfg.Node))
+	fault(s.CPUs != 0, "cpus", "cannot be limited by the process engine; omit it or use Docker")
+	fault(s.MemoryBytes != 0, "memory_bytes", "cannot be limited by the process engine; omit it or use Docker")
+	fault(s.Network != "", "network", "cannot be joined with the process engine; omit it or use Docker")
 	fault(s.Port < 0 || s.Port > 65535, "port", fmt.Sprintf("%d is not a port from 0 to 65535", s.Port))
 	for _, text := range append([]string{s.Name, s.Labels.OperationID}, s.Args...) {
-		fault(!plain(text), "args", fmt.Sprintf("hold %.64q, which is no UTF-8 text without NUL", text))
+		fault(!isValidText(text), "args", fmt.Sprintf("contain %.64q, which is not UTF-8 text without NUL", text))
 	}
 	for name, value := range s.Env {
-		fault(name == "" || strings.Contains(name, "=") || !plain(name) || !plain(value), "env", fmt.Sprintf("holds %.64q, which no variable can be called or hold", name))
+		fault(name == "" || strings.Contains(name, "=") || !isValidText(name) || !isValidText(value), "env", fmt.Sprintf("contains %.64q: its name or its value is not valid for an environment variable", name))
 	}
 	return errors.Join(faults...)
 }
 
-func plain(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+func isValidText(text string) bool {
+	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
+}

@@ -4,23 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
+	"galaxy/rtmanager/internal/adapters/processengine/internal/livepipe"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/statedir"
 )
 
-// Start starts the game in its own directory, with its own variables and none of
-// the daemon's, and returns once it has been executed. An executable that this
-// machine cannot run exits at once, with 126 or 127, and the log says why.
+// Start implements ports.Engine. The game runs in its state directory, with its own variables
+// and none of the daemon's. Start returns when the game has been executed. An executable that
+// this machine cannot run exits at once with the code 126 or 127, and the log contains the
+// reason.
 func (e *Engine) Start(ctx context.Context, containerID string) error {
-	ctx, done, err := e.begin(ctx)
+	ctx, end, err := e.begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer end()
 	c, err := e.find(containerID)
 	if err != nil {
 		return err
@@ -30,69 +34,70 @@ func (e *Engine) Start(ctx context.Context, containerID string) error {
 		return c.wrap("start", err)
 	}
 	defer release()
-	if _, err := e.look(c); err != nil {
+	if _, err := e.inspect(c); err != nil {
 		return err
 	}
-	r, err := c.current()
+	r, err := c.currentRun()
 	if err == nil {
-		err = c.readable()
+		err = c.checkExitRead()
 	}
 	if err == nil && r == nil {
-		r, err = e.launch(ctx, c)
+		r, err = e.startRun(ctx, c)
 	}
 	if err != nil {
 		return c.wrap("start", err)
 	}
-	return r.awaitBegin(ctx, c)
+	return r.waitStarted(ctx, c)
 }
 
-// launch starts the shell that starts the game. The caller has the token of acts.
-func (e *Engine) launch(ctx context.Context, c *processContainer) (*run, error) {
-	if c.damage != nil {
-		return nil, fmt.Errorf("%w: the container is damaged, remove it: %w", operation.ErrStartFailed, c.damage)
+// startRun starts and monitors the parent script of the game. The caller must hold the token
+// of operations.
+func (e *Engine) startRun(ctx context.Context, c *processContainer) (*run, error) {
+	if c.specErr != nil {
+		return nil, fmt.Errorf("%w: the container is corrupt, remove it: %w", operation.ErrStartFailed, c.specErr)
 	}
-	port, err := e.takePort(ctx, c)
+	port, err := e.reservePort(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	r, err := e.fork(ctx, c, port)
+	r, err := e.startParent(ctx, c, port)
 	if err != nil {
-		e.freePort(port, c)
+		e.releasePort(port, c)
 		return nil, fmt.Errorf("%w: %w", operation.ErrStartFailed, err)
 	}
 	c.mu.Lock()
 	c.run = r
 	c.mu.Unlock()
-	e.watches.Go(func() { e.watch(c, r) })
+	e.monitors.Go(func() { e.monitor(c, r) })
 	return r, nil
 }
 
-// fork writes what the start needs to know, and starts the shell.
-func (e *Engine) fork(ctx context.Context, c *processContainer, port int) (*run, error) {
-	if err := e.prepare(c, port); err != nil {
+// startParent writes the files of the start and starts the parent script.
+func (e *Engine) startParent(ctx context.Context, c *processContainer, port int) (*run, error) {
+	if err := e.writeStartFiles(c, port); err != nil {
 		return nil, err
 	}
-	log, err := os.OpenFile(c.file("log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := c.log.OpenForAppend()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	pipe, err := readPipe(c.file("alive"))
+	pipe, err := livepipe.OpenReader(c.file("alive"))
 	if err != nil {
 		return nil, err
 	}
-	alive, err := holdPipe(c.file("alive"))
+	holder, err := livepipe.OpenHolder(c.file("alive"))
 	if err != nil {
 		return nil, errors.Join(err, pipe.Close())
 	}
-	defer func() { _ = alive.Close() }()
+	defer func() { _ = holder.Close() }()
 
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), e.tools.sh, "-c", parentScript, "rtmanager-parent", c.dir, e.tools.sh, gameScript)
-	cmd.Env = []string{"PATH=" + defaultPath} // nil would be the daemon's own
-	cmd.Dir = filepath.Join(e.cfg.StateDir, stateName(c.spec.Labels.GameID))
+	cmd.Env = []string{"PATH=" + defaultPath} // nil would mean the environment of the daemon
+	cmd.Dir = filepath.Join(e.cfg.StateDir, statedir.Name(c.spec.Labels.GameID))
 	cmd.Stdout = log
-	cmd.ExtraFiles = []*os.File{alive} // descriptor 3
-	detached(cmd)
+	cmd.ExtraFiles = []*os.File{holder} // descriptor 3
+	setSession(cmd)
 	r, err := newRun(pipe, cmd, port)
 	if err == nil {
 		err = cmd.Start()
@@ -103,32 +108,34 @@ func (e *Engine) fork(ctx context.Context, c *processContainer, port int) (*run,
 	return r, nil
 }
 
-// prepare writes the start's files. What the last run left goes first, so that it
-// is never taken for this one's.
-func (e *Engine) prepare(c *processContainer, port int) error {
-	if err := e.makeState(c.spec.Labels.GameID); err != nil {
-		return fmt.Errorf("make the game's directory: %w", err)
+// writeStartFiles writes the files of the start. It first deletes the results of the latest
+// run, so that they are not read as those of this run.
+func (e *Engine) writeStartFiles(c *processContainer, port int) error {
+	if err := e.createStateDir(c.spec.Labels.GameID); err != nil {
+		return fmt.Errorf("create the state directory of the game: %w", err)
 	}
-	if err := makePipe(c.file("alive")); err != nil {
+	if err := livepipe.Create(c.file("alive")); err != nil {
 		return err
 	}
-	if err := c.shortenLog(e.cfg.MaxLogBytes); err != nil {
+	if err := c.log.Shorten(e.cfg.MaxLogBytes); err != nil {
 		return err
 	}
-	if err := deleteFiles(c.file("exit"), c.file("process")); err != nil {
+	for _, name := range []string{"exit", "process"} {
+		if err := os.Remove(c.file(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.WriteFile(c.file("run.sh"), []byte(e.shellCommand(c, port)), 0o600); err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.file("run.sh"), []byte(e.command(c, port)), 0o600); err != nil {
-		return err
-	}
-	return writeJSON(c.file("run.json"), start{Port: port})
+	return writeJSON(c.file("run.json"), runConfig{Port: port})
 }
 
-// command returns the line that becomes the game. The program env passes on
-// variables that a shell would drop for their names.
-func (e *Engine) command(c *processContainer, port int) string {
+// shellCommand returns the shell command that executes the game. The program env passes
+// variables that a shell would drop because of their names.
+func (e *Engine) shellCommand(c *processContainer, port int) string {
 	words := []string{e.tools.env, "-i", "--"}
-	for name, value := range e.variables(c, port) {
+	for name, value := range e.environment(c, port) {
 		words = append(words, name+"="+value)
 	}
 	words = append(words, c.file("image"))

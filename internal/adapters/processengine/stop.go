@@ -4,34 +4,36 @@ import (
 	"context"
 	"syscall"
 	"time"
+
+	"galaxy/rtmanager/internal/adapters/processengine/internal/procfs"
 )
 
 const (
-	// beginPatience is how long a stop waits for a start to come so far that there
-	// is a process to ask.
-	beginPatience = time.Second
-	// killEvery is how often a kill is repeated, looking for more to kill, and
-	// sparing is how many of those spare the game's parent, so that it can write
-	// down how the game ended.
-	killEvery = time.Second
-	sparing   = 4
+	// startTimeout is how long a stop waits for a start until there is a process to signal.
+	startTimeout = time.Second
+	// killInterval is the time between two attempts to kill all processes of a game.
+	killInterval = time.Second
+	// keepParentAttempts is the number of those attempts that do not kill the parent script,
+	// so that it can record the exit code.
+	keepParentAttempts = 4
 )
 
-// Stop asks the game's first process, as Docker does, and not all of its group.
+// Stop implements ports.Engine. It sends SIGTERM to the first process of the game, as Docker
+// does, and not to the process group.
 func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Duration) error {
-	ctx, done, err := e.begin(ctx)
+	ctx, end, err := e.begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer end()
 	c, err := e.find(containerID)
 	if err != nil {
 		return err
 	}
-	if _, err := e.look(c); err != nil {
+	if _, err := e.inspect(c); err != nil {
 		return err
 	}
-	r, err := c.current()
+	r, err := c.currentRun()
 	if err != nil {
 		return c.wrap("stop", err)
 	}
@@ -39,7 +41,7 @@ func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Durati
 		return nil
 	}
 	if grace > 0 {
-		exited, err := c.ask(ctx, r, grace)
+		exited, err := c.terminate(ctx, r, grace)
 		if err != nil {
 			return c.wrap("stop", err)
 		}
@@ -53,32 +55,32 @@ func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Durati
 	return nil
 }
 
-// ask asks the game to exit and reports whether it did within the grace. There is
-// nobody to wait for where there is nobody to ask.
-func (c *processContainer) ask(ctx context.Context, r *run, grace time.Duration) (exited bool, err error) {
-	if err := r.awaitProcess(ctx); err != nil {
+// terminate sends SIGTERM to the game, and reports whether it exits within the grace. It
+// returns at once if there is no process to signal.
+func (c *processContainer) terminate(ctx context.Context, r *run, grace time.Duration) (exited bool, err error) {
+	if err := r.waitProcess(ctx); err != nil {
 		return false, err
 	}
-	if !r.signal(c.file("process"), syscall.SIGTERM) {
+	if !procfs.SignalRecorded(c.file("process"), r.pipeInfo, syscall.SIGTERM) {
 		return false, nil
 	}
-	return wait(ctx, r.done, grace)
+	return waitDone(ctx, r.done, grace)
 }
 
-// kill ends the run with all its processes.
+// kill kills all processes of the run, and repeats this until none lives.
 func (c *processContainer) kill(ctx context.Context, r *run) error {
-	if err := r.awaitProcess(ctx); err != nil {
+	if err := r.waitProcess(ctx); err != nil {
 		return err
 	}
 	for attempt := 0; ; attempt++ {
-		recorded, _ := readStat(c.file("process"))
+		recorded, _ := procfs.ReadStat(c.file("process"))
 		switch {
-		case attempt > sparing:
-			killHolders(r.held, 0)
-		case attempt > 0 || !r.signal(c.file("process"), syscall.SIGKILL):
-			killHolders(r.held, recorded.parent)
+		case attempt > keepParentAttempts:
+			procfs.KillPipeHolders(r.pipeInfo, 0)
+		case attempt > 0 || !procfs.SignalRecorded(c.file("process"), r.pipeInfo, syscall.SIGKILL):
+			procfs.KillPipeHolders(r.pipeInfo, recorded.Parent)
 		}
-		if dead, err := wait(ctx, r.done, killEvery); dead || err != nil {
+		if exited, err := waitDone(ctx, r.done, killInterval); exited || err != nil {
 			return err
 		}
 	}

@@ -11,29 +11,29 @@ import (
 	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
-func TestAGamesDirectoryOutlivesItsContainers(t *testing.T) {
+func TestTheStateDirectoryOutlivesContainers(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.putScript(t, "counting:1", "echo again >>runs; pwd; cat runs | wc -l")
-	e := s.open(t)
+	f := newFixture(t)
+	f.putScript(t, "counting:1", "echo run >>runs; pwd; cat runs | wc -l")
+	e := f.open(t)
 	for generation := range 3 {
-		counts := spec("a/b")
-		counts.Labels.Image, counts.Labels.Generation = "counting:1", int64(generation)
-		c := e.start(t, counts)
-		e.exited(t, c.ID)
+		counting := spec("a/b")
+		counting.Labels.Image, counting.Labels.Generation = "counting:1", int64(generation)
+		c := e.start(t, counting)
+		e.waitExited(t, c.ID)
 		lines, err := e.Logs(t.Context(), c.ID, 2)
 		require.NoError(t, err)
-		require.Equal(t, c.StatePath, lines[0], "the game runs in its directory")
+		require.Equal(t, c.StatePath, lines[0], "the working directory is the state directory")
 		require.Equal(t, string(rune('1'+generation)), strings.TrimSpace(lines[1]))
 		require.NoError(t, e.Remove(t.Context(), c.ID))
 		require.DirExists(t, c.StatePath)
 	}
 }
 
-func TestNoTwoGamesShareADirectoryAndNoneLeadsElsewhere(t *testing.T) {
+func TestNoTwoGamesShareAStateDirectory(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
+	f := newFixture(t)
+	e := f.open(t)
 	seen := map[string]string{}
 	for _, id := range []string{
 		"a", "A", "a/b", "a%2Fb", "a%2fb", "/", "//", ".a", "..a", "...", "../x", "a/../b", "a~b", "🎲", "%F0%9F%8E%B2", " ", "-a",
@@ -43,7 +43,7 @@ func TestNoTwoGamesShareADirectoryAndNoneLeadsElsewhere(t *testing.T) {
 			id = " x"
 		}
 		path := e.create(t, spec(id)).StatePath
-		require.Equal(t, filepath.Join(s.dir, "state"), filepath.Dir(path), "directory of %q", id)
+		require.Equal(t, filepath.Join(f.dir, "state"), filepath.Dir(path), "directory of %q", id)
 		require.LessOrEqual(t, len(filepath.Base(path)), 255)
 		require.NotContains(t, seen, path, "game %q shares the directory of %q", id, seen[path])
 		seen[path] = id
@@ -51,49 +51,49 @@ func TestNoTwoGamesShareADirectoryAndNoneLeadsElsewhere(t *testing.T) {
 	}
 }
 
-func TestStateMayLieElsewhere(t *testing.T) {
+func TestStateDir(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	config := s.config(owner)
-	config.StateDir = filepath.Join(s.dir, "elsewhere")
-	e := s.openWith(t, config)
+	f := newFixture(t)
+	config := f.config(owner)
+	config.StateDir = filepath.Join(f.dir, "other")
+	e := f.openWith(t, config)
 	c := e.start(t, spec("a"))
 	require.Equal(t, filepath.Join(config.StateDir, "a"), c.StatePath)
 	require.DirExists(t, c.StatePath)
 }
 
-// The daemon's own variables are not the games' business.
+// The variables of the daemon can be secret.
 func TestAGameGetsNoVariableOfTheDaemon(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
-	given := spec("a/🎲")
-	given.Env = map[string]string{"MINE": "1", "HOME": "/elsewhere", "PORT": "1", "RTMANAGER_GAME_ID": "x"}
-	given.Labels.Generation = 7
-	c := e.start(t, given)
-	ready(t, c)
-	game, _ := s.pids(t, c.ID)
+	f := newFixture(t)
+	e := f.open(t)
+	withEnv := spec("a/🎲")
+	withEnv.Env = map[string]string{"MINE": "1", "HOME": "/other", "PORT": "1", "RTMANAGER_GAME_ID": "x"}
+	withEnv.Labels.Generation = 7
+	c := e.start(t, withEnv)
+	waitReady(t, c)
+	game, _ := f.pids(t, c.ID)
 	content, err := os.ReadFile("/proc/" + e.stat(t, c.ID)[0] + "/environ")
 	require.NoError(t, err)
 	require.Positive(t, game)
 	_, port, _ := strings.Cut(strings.TrimPrefix(c.Endpoint, "http://"), ":")
 	require.ElementsMatch(t, []string{
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "MINE=1", "HOME=/elsewhere", "PORT=" + port,
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "MINE=1", "HOME=/other", "PORT=" + port,
 		"RTMANAGER_GAME_ID=a/🎲", "RTMANAGER_IMAGE=" + image, "RTMANAGER_GENERATION=7",
 	}, strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00"))
 }
 
-func TestContainersOfOthersAreCounted(t *testing.T) {
+func TestForeignContainersAreCounted(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	e := s.open(t)
+	f := newFixture(t)
+	e := f.open(t)
 	c := e.start(t, spec("a"))
 	require.NoError(t, e.Close())
 
-	var said strings.Builder
-	config := s.config(enginetest.Owner{Store: "another", Node: "node-1"})
-	config.Logger = textLogger(&said)
-	s.openWith(t, config).Close()
-	require.Contains(t, said.String(), "containers of other stores or nodes")
-	require.Equal(t, c, s.open(t).inspect(t, c.ID))
+	var log strings.Builder
+	config := f.config(enginetest.Owner{Store: "another", Node: "node-1"})
+	config.Logger = textLogger(&log)
+	f.openWith(t, config).Close()
+	require.Contains(t, log.String(), "containers of other stores or nodes")
+	require.Equal(t, c, f.open(t).inspect(t, c.ID))
 }

@@ -15,32 +15,33 @@ import (
 	"galaxy/rtmanager/internal/adapters/processengine"
 )
 
-// victimDir names the variable that turns the test program into a daemon that is
-// to be killed, on the site of that directory; victimTask says what it does.
+// daemonDir is the environment variable that makes the test program a daemon process with the
+// fixture in that directory. daemonTask is the variable that selects what the daemon does.
 const (
-	victimDir  = "PROCESSENGINE_VICTIM_DIR"
-	victimTask = "PROCESSENGINE_VICTIM_TASK"
+	daemonDir  = "PROCESSENGINE_DAEMON_DIR"
+	daemonTask = "PROCESSENGINE_DAEMON_TASK"
 )
 
-func victim(dir string) {
-	s := site{dir: dir + "/node", images: dir + "/images"}
-	e, err := processengine.Open(s.config(owner))
+// runDaemon is the main function of the daemon process.
+func runDaemon(dir string) {
+	f := fixture{dir: dir + "/node", images: dir + "/images"}
+	e, err := processengine.Open(f.config(owner))
 	if err != nil {
 		fmt.Println("open:", err)
 		os.Exit(1)
 	}
-	switch os.Getenv(victimTask) {
+	switch os.Getenv(daemonTask) {
 	case "start":
 		startGames(e)
 	default:
 		for n := range 4 {
-			go liveFast(e, n)
+			go runLifecycles(e, n)
 		}
 	}
 	select {}
 }
 
-// startGames starts three games and names their containers on standard output.
+// startGames starts three games and prints the ids of their containers.
 func startGames(e *processengine.Engine) {
 	for _, game := range []string{"runs", "crashes", "is-killed"} {
 		c, err := e.Create(context.Background(), spec(game))
@@ -55,12 +56,12 @@ func startGames(e *processengine.Engine) {
 	}
 }
 
-// liveFast creates, starts, stops and removes containers of three names as fast
-// as it can, and says so.
-func liveFast(e *processengine.Engine, n int) {
+// runLifecycles creates, starts, stops and removes containers of three names as fast as
+// possible, and prints a line for each.
+func runLifecycles(e *processengine.Engine, n int) {
 	ctx := context.Background()
 	for {
-		fmt.Println("lives")
+		fmt.Println("next")
 		c, err := e.Create(ctx, spec(fmt.Sprintf("game-%d-%d", n, rand.IntN(3))))
 		if err == nil && rand.IntN(4) > 0 {
 			err = e.Start(ctx, c.ID)
@@ -72,30 +73,30 @@ func liveFast(e *processengine.Engine, n int) {
 			err = e.Remove(ctx, c.ID)
 		}
 		if err != nil {
-			fmt.Println("life:", err)
+			fmt.Println("lifecycle:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-// runVictim runs a daemon of the task on the site, and kills it when it has said
-// so many lines, which it returns.
-func (s site) runVictim(t *testing.T, task string, lines int) (said []string) {
+// killDaemon runs a daemon process with the task, kills it when it has printed that many
+// lines, and returns the lines.
+func (f fixture) killDaemon(t *testing.T, task string, lines int) (printed []string) {
 	t.Helper()
 	program, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), program)
-	cmd.Env = append(os.Environ(), victimDir+"="+strings.TrimSuffix(s.dir, "/node"), victimTask+"="+task)
+	cmd.Env = append(os.Environ(), daemonDir+"="+strings.TrimSuffix(f.dir, "/node"), daemonTask+"="+task)
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	for reader := bufio.NewReader(stdout); len(said) < lines; {
+	for reader := bufio.NewReader(stdout); len(printed) < lines; {
 		line, err := reader.ReadString('\n')
-		require.NoError(t, err, "the daemon ends by itself: %q", said)
+		require.NoError(t, err, "the daemon exits by itself: %q", printed)
 		require.NotContains(t, line, ":", "the daemon fails")
-		said = append(said, strings.TrimSpace(line))
+		printed = append(printed, strings.TrimSpace(line))
 	}
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait() // "signal: killed"
-	return said
+	return printed
 }

@@ -15,14 +15,14 @@ import (
 func TestContract(t *testing.T) {
 	t.Parallel()
 	enginetest.Run(t, func(t *testing.T) enginetest.Harness {
-		s := newSite(t)
+		f := newFixture(t)
 		var latest *processengine.Engine
 		return enginetest.Harness{
 			Open: func(t *testing.T, owner enginetest.Owner) ports.Engine {
 				if latest != nil {
 					require.NoError(t, latest.Close())
 				}
-				opened, err := processengine.Open(s.config(owner))
+				opened, err := processengine.Open(f.config(owner))
 				require.NoError(t, err)
 				t.Cleanup(func() { require.NoError(t, opened.Close()) })
 				latest = opened
@@ -33,15 +33,15 @@ func TestContract(t *testing.T) {
 			RunsGames:    true,
 			ChecksPorts:  true,
 			Kill: func(t *testing.T, c container.Container) {
-				game, _ := s.pids(t, c.ID)
+				game, _ := f.pids(t, c.ID)
 				kill(t, game)
 			},
 			RemoveExternally: func(t *testing.T, c container.Container) {
 				if c.State == container.StateRunning {
-					_, parent := s.pids(t, c.ID)
+					_, parent := f.pids(t, c.ID)
 					kill(t, -parent) // its whole group
 				}
-				require.NoError(t, os.RemoveAll(s.containerDir(c.ID)))
+				require.NoError(t, os.RemoveAll(f.containerDir(c.ID)))
 			},
 		}
 	})

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package processengine
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+)
+
+func checkSupported() error {
+	return fmt.Errorf("the process engine needs Linux and does not support %s; use Docker: %w", runtime.GOOS, errors.ErrUnsupported)
+}
+
+func setSession(*exec.Cmd) {}
