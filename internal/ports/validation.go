@@ -8,12 +8,20 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	strictjson "github.com/go-json-experiment/json"
+
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// MaxRecordBytes is the largest record that a store accepts, in bytes of its JSON.
-const MaxRecordBytes = 64 << 10
+const (
+	// MaxRecordBytes is the largest record that a store accepts, in bytes of its JSON.
+	MaxRecordBytes = 64 << 10
+	// MaxIntentBytes is the largest intent that a store accepts, in bytes of its JSON. An
+	// intent contains several records. etcd accepts far larger requests.
+	MaxIntentBytes = 512 << 10
+)
 
 // ValidateStorable returns nil for a record that every store can return unchanged, which
 // is weaker than RuntimeRecord.Validate. Otherwise it returns every fault, as joined
@@ -115,6 +123,27 @@ func (o WatchOptions) Validate() error {
 		return nil
 	}
 	return runtime.ValidateGameID(o.GameID)
+}
+
+// ValidateIntent returns nil for the input of PutIntent that every store accepts.
+// Otherwise it returns every fault, as joined *runtime.InvalidError values: an invalid
+// game id; a negative revision, on "if_revision"; the faults of Fence.Validate; and on
+// "intent" text that is not UTF-8, a time that JSON cannot encode, or more than
+// MaxIntentBytes of JSON.
+func ValidateIntent(intent operation.Intent, ifRevision int64, fences []node.Fence) error {
+	faults := []error{runtime.ValidateGameID(intent.GameID), validateRevision("if_revision", ifRevision)}
+	for _, fence := range fences {
+		faults = append(faults, fence.Validate())
+	}
+	// the standard library's encoder would change text that is not UTF-8
+	encoded, err := strictjson.Marshal(intent)
+	if err != nil {
+		faults = append(faults, &runtime.InvalidError{Field: "intent", Reason: "cannot be encoded as JSON: " + err.Error()})
+	}
+	if len(encoded) > MaxIntentBytes {
+		faults = append(faults, &runtime.InvalidError{Field: "intent", Reason: fmt.Sprintf("takes %d bytes of JSON; at most %d are allowed", len(encoded), MaxIntentBytes)})
+	}
+	return errors.Join(faults...)
 }
 
 // validateOriginAndFence validates the common fields of all inputs of RuntimeWriter.
