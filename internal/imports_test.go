@@ -32,8 +32,13 @@ var allowed = map[string][]string{
 	"api":   {"domain/", "ports"},
 	"etcd":  {"domain/"},
 
-	"adapters/etcdstore":                 {"domain/", "ports", "etcd", "adapters/etcdstore/internal/"},
-	"adapters/etcdstore/internal/layout": {"domain/", "ports", "etcd"},
+	"adapters/etcdstore":                      {"domain/", "ports", "etcd", "adapters/etcdstore/internal/"},
+	"adapters/etcdstore/internal/layout":      {"domain/", "ports", "etcd"},
+	"adapters/etcdstore/internal/batcher":     {"etcd"},
+	"adapters/etcdstore/internal/fsck":        {"domain/", "ports", "etcd", "adapters/etcdstore/internal/layout"},
+	"adapters/etcdstore/internal/readindex":   {"etcd"},
+	"adapters/etcdstore/internal/recordcache": {"domain/", "ports", "etcd", "adapters/etcdstore/internal/layout"},
+	"adapters/etcdstore/internal/watchconn":   {"domain/", "etcd"},
 
 	"adapters/etcdmembers":                     {"domain/", "ports", "etcd"},
 	"adapters/embeddedetcd":                    {},

@@ -105,10 +105,10 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 // cacheSynced returns nil once the cache of the store holds all records.
 func cacheSynced(store *etcdstore.Store) error {
 	switch stats := store.CacheStats(); {
-	case stats.Filled:
+	case stats.Synced:
 		return nil
-	case stats.Trouble != nil:
-		return fmt.Errorf("the records cannot be read from etcd: %w", stats.Trouble)
+	case stats.LastError != nil:
+		return fmt.Errorf("the records cannot be read from etcd: %w", stats.LastError)
 	default:
 		return errors.New("the records are still being read from etcd")
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -81,4 +82,28 @@ func (c *Client) Revision(ctx context.Context, key string) (int64, error) {
 		return 0, err
 	}
 	return resp.Header.GetRevision(), c.CheckCluster(resp.Header.GetClusterId())
+}
+
+// ReadTxnIf is ReadTxn with a choice: it makes the reads of then if the compare holds, and
+// those of otherwise if not.
+func (c *Client) ReadTxnIf(ctx context.Context, compare clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, error) {
+	return RetryRead(ctx, c, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return c.Raw.Txn(ctx).If(compare).Then(then...).Else(otherwise...).Commit()
+	})
+}
+
+// GetEach reads one key per operation in one linearizable transaction, with retries. It
+// returns nil for a key that does not exist.
+func (c *Client) GetEach(ctx context.Context, gets []clientv3.Op) ([]*mvccpb.KeyValue, error) {
+	resp, err := c.ReadTxn(ctx, gets...)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*mvccpb.KeyValue, len(gets))
+	for i, r := range resp.Responses {
+		if kvs := r.GetResponseRange().GetKvs(); len(kvs) > 0 {
+			found[i] = kvs[0]
+		}
+	}
+	return found, nil
 }

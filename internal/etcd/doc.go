@@ -8,6 +8,7 @@
 //	classify.go  permanent, retryable or ambiguous: the only place that knows codes
 //	errors.go    domain errors, and the errors of contexts that ended
 //	cluster.go   checks of cluster id and revision
+//	scan.go      reads of many keys at one revision
 //	path.go      key prefixes and path segments
 //
 // Writes are not retried here. Only their caller knows whether sending a write a

@@ -128,8 +128,7 @@ func TestUpdateIsOneRoundTrip(t *testing.T) {
 func TestReadersShareOneRead(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaulty(t)
-	r := newRig(t, client, etcdstore.Options{CallTimeout: patience, ProbeInterval: patience})
-	r.WaitForCache(patience)
+	r := newRig(t, client, etcdstore.Options{CallTimeout: patience, ProbeInterval: patience, FreshTimeout: patience})
 	r.awaitCache(r.put(runningRecord("game")).Revision)
 	var reads atomic.Int64
 	begun, held := make(chan struct{}), make(chan struct{})
@@ -152,7 +151,7 @@ func TestReadersShareOneRead(t *testing.T) {
 	for range late {
 		readers.Go(read)
 	}
-	require.Eventually(t, func() bool { return r.BarrierWaits() == late }, patience, time.Millisecond, "the late readers do not wait")
+	require.Eventually(t, func() bool { return r.ReadIndexWaiters() == late }, patience, time.Millisecond, "the late readers do not wait")
 	close(held)
 	readers.Wait()
 	require.EqualValues(t, 2, reads.Load(), "reads of etcd for %d readers", late+1)
@@ -163,8 +162,7 @@ func TestReadersShareOneRead(t *testing.T) {
 func TestRevisionsOfOthersDoNotSendReadsToEtcd(t *testing.T) {
 	t.Parallel()
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
-		r := newRig(t, client, etcdstore.Options{})
-		r.WaitForCache(patience)
+		r := newRig(t, client, etcdstore.Options{FreshTimeout: patience})
 		r.awaitCache(r.put(runningRecord("game")).Revision)
 		before := r.CacheStats()
 		for n := range 20 {
@@ -183,10 +181,10 @@ func TestRevisionsOfOthersDoNotSendReadsToEtcd(t *testing.T) {
 func TestDifferenceIsFoundAndMended(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(rig){
-		"a record missing":   func(r rig) { r.LoseFromCache("game") },
-		"a record too many":  func(r rig) { r.AddToCache("ghost") },
-		"a record changed":   func(r rig) { r.ChangeInCache("game", func(rec *runtime.RuntimeRecord) { rec.Node = "other" }) },
-		"an instant changed": func(r rig) { r.ChangeInCache("game", func(rec *runtime.RuntimeRecord) { *rec.StartedAt = time.Now() }) },
+		"a record missing":   func(r rig) { r.RemoveFromCache("game") },
+		"a record too many":  func(r rig) { r.PutIntoCache(runningRecord("ghost")) },
+		"a record changed":   func(r rig) { r.changeInCache("game", func(rec *runtime.RuntimeRecord) { rec.Node = "other" }) },
+		"an instant changed": func(r rig) { r.changeInCache("game", func(rec *runtime.RuntimeRecord) { *rec.StartedAt = time.Now() }) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -196,18 +194,27 @@ func TestDifferenceIsFoundAndMended(t *testing.T) {
 			written := r.put(runningRecord("game"))
 			s.change(written)
 			r.awaitCache(written.Revision)
-			require.NoError(t, r.CompareCache(t.Context()))
+			require.NoError(t, r.CheckConsistency(t.Context()))
 			require.Zero(t, r.CacheStats().Differences, "an honest cache")
 
 			spoil(r)
-			require.NoError(t, r.CompareCache(t.Context()))
+			require.NoError(t, r.CheckConsistency(t.Context()))
 			require.EqualValues(t, 1, r.CacheStats().Differences)
-			require.Eventually(t, func() bool { return r.CacheStats().Filled }, patience, time.Millisecond, "filled anew")
-			require.NoError(t, r.CompareCache(t.Context()))
+			require.Eventually(t, func() bool { return r.CacheStats().Synced }, patience, time.Millisecond, "filled anew")
+			require.NoError(t, r.CheckConsistency(t.Context()))
 			require.EqualValues(t, 1, r.CacheStats().Differences, "after it was mended")
 			s.change(r.move("game", runtime.StatusRunning, runtime.StatusStopped))
 		})
 	}
+}
+
+// changeInCache changes a record in the cache, but not in etcd.
+func (r rig) changeInCache(gameID string, change func(*runtime.RuntimeRecord)) {
+	r.t.Helper()
+	found, _, err := r.GetLocal(r.t.Context(), gameID)
+	require.NoError(r.t, err)
+	change(&found.Record)
+	r.PutIntoCache(found.Record)
 }
 
 // TestLocalReadsOutliveEtcd takes etcd away: what is known of it can still be had.
@@ -249,10 +256,10 @@ func TestReadyWaitsForTheCacheAndNoLonger(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, r.Ready(ended), context.Canceled)
-	require.False(t, r.CacheStats().Filled)
+	require.False(t, r.CacheStats().Synced)
 	close(held)
 	require.NoError(t, r.Ready(within(t, patience)))
-	require.True(t, r.CacheStats().Filled)
+	require.True(t, r.CacheStats().Synced)
 
 	plain := newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: prefix, NoCache: true})
 	require.NoError(t, plain.Ready(t.Context()))
@@ -306,8 +313,8 @@ func TestDistrustLosesNoEvent(t *testing.T) {
 	armed.Store(true)
 	deleted := r.uproot("/runtimes/game")
 	<-held
-	r.LoseFromCache("other")
-	require.NoError(t, r.CompareCache(t.Context()))
+	r.RemoveFromCache("other")
+	require.NoError(t, r.CheckConsistency(t.Context()))
 	require.EqualValues(t, 1, r.CacheStats().Differences)
 	close(release)
 	event := s.event()
@@ -329,10 +336,10 @@ func TestCacheThatCannotBeFilledSaysWhy(t *testing.T) {
 		return rpctypes.ErrPermissionDenied
 	})
 	r := newRig(t, client, etcdstore.Options{})
-	require.Eventually(t, func() bool { return r.CacheStats().Trouble != nil }, patience, time.Millisecond)
-	require.False(t, r.CacheStats().Filled)
-	require.ErrorIs(t, r.CacheStats().Trouble, rpctypes.ErrPermissionDenied)
+	require.Eventually(t, func() bool { return r.CacheStats().LastError != nil }, patience, time.Millisecond)
+	require.False(t, r.CacheStats().Synced)
+	require.ErrorIs(t, r.CacheStats().LastError, rpctypes.ErrPermissionDenied)
 	faults.onRead(nil)
 	require.NoError(t, r.Ready(within(t, patience)))
-	require.NoError(t, r.CacheStats().Trouble)
+	require.NoError(t, r.CacheStats().LastError)
 }

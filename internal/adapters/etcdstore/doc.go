@@ -1,20 +1,45 @@
-// Package etcdstore keeps runtime records on etcd.
+// Package etcdstore keeps runtime records and intents in etcd.
 //
-// Every write is one etcd transaction that compares the revision of the record
-// it was computed from and moves record, status index and ledger together.
-// Because of that compare a transaction may be sent again without harm, and the
-// operation id that it leaves behind tells afterwards whether it was applied.
+// # Writes
 //
-// The keys are in keys.go, the stored form in codec.go, the write path in
-// write.go, commit.go, group.go and resolve.go, reads in read.go and list.go, the
-// watch in watch.go and upstream.go, the status index held against its records in
-// index.go and vouch.go, and the proof that the store keeps its rules in check.go.
-// Intents have keys of their own, which nothing watches: intents.go, intentcodec.go,
-// intentwrite.go.
+// Every write is one etcd transaction. It compares the revision of the record that it was
+// computed from, and writes record, status index and ledger entry together. The path of one
+// write:
 //
-// What makes it fast can be left out. One watch (feed.go) keeps a copy of all
-// records (cache.go, trees.go) and a history of recent changes (hub.go, followhub.go).
-// Reads are answered from the copy (cachedread.go) once it has come as far as a
-// consistent read that readers share (barrier.go), writes start from it, or from what
-// was written last (ahead.go), and it is held against etcd (compare.go).
+//	update.go      Put, Transition  a mutation: precondition and new record, pure functions
+//	               compareAndSwap   bases the mutation on the cached record, or on a read
+//	record_txn.go  newRecordTxn     compares, puts, and the reads of a failed compare
+//	cas.go         commit           sends until the outcome is known
+//	batcher        Send             alone, or with the writes of other games in one request
+//
+// Because of its compares a transaction can be sent a second time: at most one try is applied.
+// The operation id that it leaves in record and ledger tells whether one was, after a try whose
+// response was lost (ambiguity.go). cas.go is the only place that decides this, for records and
+// for intents (intent_txn.go).
+//
+// # Reads
+//
+// A reflector (reflector.go) lists all records and watches them into a cache and an event log.
+// A linearizable read gets etcd's revision from a read that it shares with other readers, waits
+// until the cache has reached that revision, and reads the cache (cached_read.go). If the cache
+// is not usable, get.go, list.go and watch.go read from etcd. A periodic check compares the
+// cache with etcd (consistency.go).
+//
+// # Files
+//
+//	options.go store.go identity.go              Open, Close, the identity in /meta/schema
+//	get.go list.go state.go cached_read.go       reads
+//	update.go record_txn.go ambiguity.go cas.go  writes
+//	intents.go intent_txn.go                     intents, which nothing watches
+//	watch.go watch_snapshot.go watch_cached.go   streams: start and resync, from the event log
+//	watch_decode.go watch_send.go                or from etcd; events; filter and bookmarks
+//	reflector.go consistency.go                  what feeds and checks the cache
+//	inspect.go stats.go                          Info, Check, CacheStats
+//
+//	internal/layout       keys, stored forms and the rules between them
+//	internal/batcher      several writes in one request (group commit)
+//	internal/recordcache  records by key, status, region and node; pending writes; event log
+//	internal/readindex    one linearizable read for many readers
+//	internal/watchconn    one etcd watch that detects its own failure
+//	internal/fsck         check and repair of all keys
 package etcdstore

@@ -2,67 +2,47 @@ package etcdstore
 
 import (
 	"context"
-	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/recordcache"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Waiting is how many writes wait for company.
-func (s *Store) Waiting() int {
-	s.group.mu.Lock()
-	defer s.group.mu.Unlock()
-	return len(s.group.waiting)
+// PendingWrites returns the number of writes that wait for a batch.
+func (s *Store) PendingWrites() int { return s.batcher.Pending() }
+
+// ReadIndexWaiters returns the number of readers that wait for the next shared read.
+func (s *Store) ReadIndexWaiters() int { return s.readIndexer.Waiters() }
+
+// CheckConsistency compares the cache with etcd now.
+func (s *Store) CheckConsistency(ctx context.Context) error { return s.reflector.checkConsistency(ctx) }
+
+// RemoveFromCache removes a record from the cache, as an incorrect watch would.
+func (s *Store) RemoveFromCache(gameID string) {
+	s.applyToCache(&clientv3.Event{Type: clientv3.EventTypeDelete, Kv: &mvccpb.KeyValue{Key: []byte(s.keys.Record(gameID))}})
 }
 
-// BarrierWaits is how many readers wait for the next shared read.
-func (s *Store) BarrierWaits() int {
-	s.barrier.mu.Lock()
-	defer s.barrier.mu.Unlock()
-	if s.barrier.next == nil {
-		return 0
+// PutIntoCache puts a record into the cache that etcd does not have, with the revisions of the
+// cached one.
+func (s *Store) PutIntoCache(rec runtime.RuntimeRecord) {
+	var stored layout.StoredRecord
+	kv := &mvccpb.KeyValue{Key: []byte(s.keys.Record(rec.GameID))}
+	if current, _, _ := s.reflector.cache.Get(rec.GameID); current != nil {
+		stored, kv.CreateRevision, kv.ModRevision = current.StoredRecord, current.CreateRevision, current.ModRevision
 	}
-	return s.barrier.next.waiting
+	stored.RuntimeRecord = rec
+	value, err := layout.EncodeRecord(stored)
+	if err != nil {
+		panic(err)
+	}
+	kv.Value = []byte(value)
+	s.applyToCache(&clientv3.Event{Type: clientv3.EventTypePut, Kv: kv})
 }
 
-// CompareCache holds the cache against etcd now.
-func (s *Store) CompareCache(ctx context.Context) error { return s.feed.compare(ctx) }
-
-// LoseFromCache takes a record out of the cache.
-func (s *Store) LoseFromCache(gameID string) {
-	s.spoilCache(func(c *cache) { c.remove(layout.EscapeGameID(gameID)) })
-}
-
-// AddToCache puts a record into the cache that is not in etcd.
-func (s *Store) AddToCache(gameID string) {
-	ghost := &entry{segment: layout.EscapeGameID(gameID)}
-	ghost.GameID, ghost.Status = gameID, runtime.StatusRunning
-	s.spoilCache(func(c *cache) { c.set(ghost) })
-}
-
-// ChangeInCache changes a record where it stands in the cache.
-func (s *Store) ChangeInCache(gameID string, change func(*runtime.RuntimeRecord)) {
-	s.spoilCache(func(c *cache) { change(&c.byKey[layout.EscapeGameID(gameID)].RuntimeRecord) })
-}
-
-func (s *Store) spoilCache(spoil func(*cache)) {
-	s.feed.cache.mu.Lock()
-	defer s.feed.cache.mu.Unlock()
-	spoil(s.feed.cache)
-	s.feed.cache.published = nil
-}
-
-// RememberAtMost bounds the hub's history.
-func (s *Store) RememberAtMost(changes int) {
-	s.feed.hub.mu.Lock()
-	defer s.feed.hub.mu.Unlock()
-	s.feed.hub.maxChanges = changes
-}
-
-// WaitForCache lets readers wait for the cache for as long as a busy machine takes.
-// It must be called before there are any.
-func (s *Store) WaitForCache(limit time.Duration) {
-	s.feed.cache.mu.Lock()
-	defer s.feed.cache.mu.Unlock()
-	s.feed.cache.catchUp = limit
+func (s *Store) applyToCache(event *clientv3.Event) {
+	cache := s.reflector.cache
+	cache.Apply([]*clientv3.Event{event}, cache.Revision(), func([]recordcache.Change, int64) {})
 }

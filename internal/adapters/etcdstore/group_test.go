@@ -80,11 +80,11 @@ func (c *crowd) hold() {
 func (c *crowd) queue(writes ...func() error) (answers []error) {
 	c.t.Helper()
 	answers = make([]error, len(writes))
-	before := c.Waiting()
+	before := c.PendingWrites()
 	for n, write := range writes {
 		c.running.Go(func() { answers[n] = write() })
 	}
-	require.Eventually(c.t, func() bool { return c.Waiting() == before+len(writes) }, patience, time.Millisecond, "all must queue up")
+	require.Eventually(c.t, func() bool { return c.PendingWrites() == before+len(writes) }, patience, time.Millisecond, "all must queue up")
 	return answers
 }
 
@@ -195,7 +195,7 @@ func TestWriterThatLeavesTheQueueHasWrittenNothing(t *testing.T) {
 	stayed := c.queue(c.inserts(1)...)
 	left := make(chan error)
 	go func() { left <- c.Upsert(ctx, runningRecord("left")) }()
-	require.Eventually(t, func() bool { return c.Waiting() == 2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return c.PendingWrites() == 2 }, patience, time.Millisecond)
 	leave()
 	told := <-left
 	c.release()

@@ -21,8 +21,7 @@ func TestManySubscribersOneWatch(t *testing.T) {
 	upstream := watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		passAll(ctx, open(), out)
 	})
-	r := newRig(t, client, etcdstore.Options{})
-	r.WaitForCache(patience)
+	r := newRig(t, client, etcdstore.Options{FreshTimeout: patience})
 	first := r.put(runningRecord("game"))
 	r.awaitCache(first.Revision)
 	var streams []*stream
@@ -55,10 +54,8 @@ func TestManySubscribersOneWatch(t *testing.T) {
 func TestHistoryLeavesASubscriberBehind(t *testing.T) {
 	t.Parallel()
 	const rounds, games, remembered = 20, 100, 1000
-	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
+	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{FreshTimeout: patience, MaxLogChanges: remembered})
 	require.NoError(t, r.Ready(t.Context()))
-	r.RememberAtMost(remembered)
-	r.WaitForCache(patience)
 	slow, quick := r.watch(ports.WatchOptions{}), r.watch(ports.WatchOptions{})
 	slow.synced()
 	quick.synced()
@@ -77,7 +74,7 @@ func TestHistoryLeavesASubscriberBehind(t *testing.T) {
 		requireRound(quick, revisions[round])
 	}
 	require.Zero(t, r.CacheStats().Replays, "nobody has needed etcd yet")
-	require.Equal(t, remembered, r.CacheStats().HistoryChanges, "the history is bounded")
+	require.Equal(t, remembered, r.CacheStats().LogChanges, "the history is bounded")
 	for _, revision := range revisions {
 		requireRound(slow, revision)
 	}
@@ -85,15 +82,14 @@ func TestHistoryLeavesASubscriberBehind(t *testing.T) {
 	last := r.plantMany(games, "last")
 	requireRound(slow, last)
 	requireRound(quick, last)
-	require.Equal(t, remembered, r.CacheStats().HistoryChanges)
+	require.Equal(t, remembered, r.CacheStats().LogChanges)
 }
 
 // TestResumeFromWhatTheHubHasYetToHear resumes at the head of etcd, which has moved on
 // by what is none of the store's business.
 func TestResumeFromWhatTheHubHasYetToHear(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
-	r.WaitForCache(patience)
+	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{FreshTimeout: patience})
 	require.NoError(t, r.Ready(t.Context()))
 	for n := range 20 {
 		r.put(runningRecord("game"))

@@ -7,6 +7,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/fsck"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
@@ -14,38 +15,64 @@ import (
 
 // Revision implements ports.StoreInspector.
 func (s *Store) Revision(ctx context.Context) (int64, error) {
-	ctx, done, err := s.begin(ctx)
+	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer done()
-	revision, err := s.headFor(ctx)
+	defer end()
+	revision, err := s.currentRevision(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("revision: %w", err)
 	}
 	return revision, nil
 }
 
-// Info implements ports.StoreInspector. The revision comes from a linearizable
-// read; what members say of themselves is asked of all at once, and not
-// waited for longer than memberPatience.
+// Check implements ports.StoreInspector. It reads every key once, in pages at one revision.
+func (s *Store) Check(ctx context.Context, repair bool) (ports.CheckReport, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return ports.CheckReport{}, err
+	}
+	defer end()
+	checker, err := etcd.RetryOnCompaction(ctx, func(ctx context.Context) (*fsck.Checker, error) {
+		return fsck.Check(ctx, s.etcd, s.keys, 0)
+	})
+	if err != nil {
+		return ports.CheckReport{}, fmt.Errorf("check: %w", err)
+	}
+	if repair {
+		checker.Repair(ctx)
+	}
+	return checker.Report(), nil
+}
+
+// Info implements ports.StoreInspector. The revision comes from a linearizable read. All
+// members are queried concurrently, for at most memberTimeout.
 func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
-	ctx, done, err := s.begin(ctx)
+	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return ports.StoreInfo{}, err
 	}
-	defer done()
-	head, err := s.headFor(ctx)
+	defer end()
+	info, err := s.readInfo(ctx)
 	if err != nil {
 		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
 	}
-	info := ports.StoreInfo{ID: s.id, Revision: head, SchemaVersion: layout.Version}
+	return info, nil
+}
+
+func (s *Store) readInfo(ctx context.Context) (ports.StoreInfo, error) {
+	revision, err := s.currentRevision(ctx)
+	if err != nil {
+		return ports.StoreInfo{}, err
+	}
+	info := ports.StoreInfo{ID: s.id, Revision: revision, SchemaVersion: layout.Version}
 	if info.Members, err = s.members(ctx); err != nil {
-		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
+		return ports.StoreInfo{}, err
 	}
-	alarms, err := etcd.RetryRead(ctx, s.etcd, s.client.AlarmList)
+	alarms, err := etcd.RetryRead(ctx, s.etcd, s.etcd.Raw.AlarmList)
 	if err != nil {
-		return ports.StoreInfo{}, fmt.Errorf("info: %w", err)
+		return ports.StoreInfo{}, err
 	}
 	for _, a := range alarms.Alarms {
 		info.Alarms = append(info.Alarms, fmt.Sprintf("%s on member %x", a.GetAlarm(), a.GetMemberID()))
@@ -54,7 +81,9 @@ func (s *Store) Info(ctx context.Context) (ports.StoreInfo, error) {
 }
 
 func (s *Store) members(ctx context.Context) ([]ports.StoreMember, error) {
-	list, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.MemberListResponse, error) { return s.client.MemberList(ctx) })
+	list, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.MemberListResponse, error) {
+		return s.etcd.Raw.MemberList(ctx)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -62,45 +91,42 @@ func (s *Store) members(ctx context.Context) ([]ports.StoreMember, error) {
 	for i, m := range list.Members {
 		members[i] = ports.StoreMember{
 			ID: fmt.Sprintf("%x", m.GetID()), Name: m.GetName(), ClientURLs: m.GetClientURLs(), Learner: m.GetIsLearner(),
-			Error: "did not answer, or is not among the endpoints that this process talks to",
+			Error: "did not respond, or is not among the endpoints of this process",
 		}
 	}
-	endpoints := s.client.Endpoints()
+	endpoints := s.etcd.Raw.Endpoints()
 	if len(endpoints) == 0 {
 		endpoints = []string{""} // the in-process client has its one member
 	}
-	answers := make(chan *clientv3.StatusResponse)
+	statuses := make(chan *clientv3.StatusResponse)
 	for _, endpoint := range endpoints {
-		go func() { answers <- s.askMember(ctx, endpoint) }()
+		go func() { statuses <- s.memberStatus(ctx, endpoint) }()
 	}
 	for range endpoints {
-		if status := <-answers; status != nil {
-			fillIn(members, status)
+		if status := <-statuses; status != nil {
+			mergeStatus(members, status)
 		}
 	}
 	return members, nil
 }
 
-// memberPatience bounds how long one member that is not there holds up what the
-// others have to say.
-const memberPatience = time.Second
+// memberTimeout bounds how long a member that does not respond delays the others.
+const memberTimeout = time.Second
 
-// askMember returns what the member behind an endpoint says of itself, nil for
-// one that does not answer.
-func (s *Store) askMember(ctx context.Context, endpoint string) *clientv3.StatusResponse {
-	ctx, cancel := context.WithTimeout(ctx, memberPatience)
+// memberStatus returns the status of the member at an endpoint, nil if it does not respond.
+func (s *Store) memberStatus(ctx context.Context, endpoint string) *clientv3.StatusResponse {
+	ctx, cancel := context.WithTimeout(ctx, memberTimeout)
 	defer cancel()
-	status, err := s.client.Status(ctx, endpoint)
+	status, err := s.etcd.Raw.Status(ctx, endpoint)
 	if err != nil {
-		s.log.Debug("etcd member did not answer", "endpoint", endpoint, "error", err)
+		s.logger.Debug("etcd member did not respond", "endpoint", endpoint, "error", err)
 		return nil
 	}
 	return status
 }
 
-// fillIn adds what a member said of itself to its row. A row that nobody fills
-// says so in Error.
-func fillIn(members []ports.StoreMember, status *clientv3.StatusResponse) {
+// mergeStatus adds a status to the member that reported it, and clears that member's Error.
+func mergeStatus(members []ports.StoreMember, status *clientv3.StatusResponse) {
 	for i := range members {
 		if members[i].ID != fmt.Sprintf("%x", status.Header.GetMemberId()) {
 			continue

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
@@ -20,11 +21,11 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return ports.VersionedIntent{}, err
 	}
-	ctx, done, err := s.begin(ctx)
+	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return ports.VersionedIntent{}, err
 	}
-	defer done()
+	defer end()
 	found := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
 	resp, err := s.etcd.Get(ctx, s.keys.Intent(gameID))
 	if err == nil && len(resp.Kvs) > 0 {
@@ -36,63 +37,58 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	return found, nil
 }
 
-// intentsAtOnce keeps a batch of reads within etcd's 128 operations a transaction.
-const intentsAtOnce = 100
-
-// GetIntents implements ports.IntentStore, by one linearizable transaction for some
-// of the games after the other.
+// GetIntents implements ports.IntentStore by one linearizable transaction for each chunk of
+// the games.
 func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
 	for _, gameID := range gameIDs {
 		if err := runtime.ValidateGameID(gameID); err != nil {
 			return nil, err
 		}
 	}
-	ctx, done, err := s.begin(ctx)
+	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer end()
 	found := make([]ports.VersionedIntent, 0, len(gameIDs))
-	var faults []error
-	for batch := range slices.Chunk(gameIDs, intentsAtOnce) {
-		gets := make([]clientv3.Op, len(batch))
-		for i, gameID := range batch {
+	var corrupt []error
+	for chunk := range slices.Chunk(gameIDs, maxGetsPerTxn) {
+		gets := make([]clientv3.Op, len(chunk))
+		for i, gameID := range chunk {
 			gets[i] = clientv3.OpGet(s.keys.Intent(gameID))
 		}
-		resp, err := etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-			return s.client.Txn(ctx).Then(gets...).Commit()
-		})
+		kvs, err := s.etcd.GetEach(ctx, gets)
 		if err != nil {
 			return nil, fmt.Errorf("get the intents of %d games: %w", len(gameIDs), err)
 		}
-		for i, gameID := range batch {
-			one := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
-			if kvs := resp.Responses[i].GetResponseRange().GetKvs(); len(kvs) > 0 {
-				stored, err := s.keys.VersionedIntent(kvs[0])
+		for i, gameID := range chunk {
+			intent := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
+			if kvs[i] != nil {
+				decoded, err := s.keys.VersionedIntent(kvs[i])
 				if err != nil {
-					faults = append(faults, err)
+					corrupt = append(corrupt, err)
 				} else {
-					one = stored
+					intent = decoded
 				}
 			}
-			found = append(found, one)
+			found = append(found, intent)
 		}
 	}
-	return found, errors.Join(faults...)
+	return found, errors.Join(corrupt...)
 }
 
-// GamesWithActiveOperation implements ports.IntentStore by the index of operations. A key in it
-// that is no game's is left out: fsck reports it.
+// GamesWithActiveOperation implements ports.IntentStore by the index of operations. It skips
+// keys that do not name a game; Check reports them.
 func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error) {
-	ctx, done, err := s.begin(ctx)
+	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	games, err := asOfNow(ctx, func(ctx context.Context) ([]string, error) {
+	defer end()
+	family := s.keys.OperationIndexOf(region, node)
+	games, err := etcd.RetryOnCompaction(ctx, func(ctx context.Context) ([]string, error) {
 		games := []string{}
-		family := s.keys.OperationIndexOf(region, node)
-		_, err := s.scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
+		_, err := s.etcd.Scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			for _, kv := range kvs {
 				if gameID, err := s.keys.GameOfOperationIndex(string(kv.GetKey())); err == nil {
 					games = append(games, gameID)
@@ -106,4 +102,44 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 		return nil, fmt.Errorf("list the operations of %s/%s: %w", region, node, err)
 	}
 	return games, nil
+}
+
+// PutIntent implements ports.IntentStore by one compare-and-swap. It keeps members of the
+// replaced intent that only a newer version knows; if the replaced version does not include
+// them, the intent is read first.
+//
+// One case is not detected: an ambiguous insert whose key another client deletes is written a
+// second time.
+func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (ports.IntentVersion, error) {
+	if err := ports.ValidateIntent(intent, replaces.Revision, fences); err != nil {
+		return ports.IntentVersion{}, err
+	}
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return ports.IntentVersion{}, err
+	}
+	defer end()
+	ctx, cancel := s.etcd.WithOperationTimeout(ctx)
+	defer cancel()
+
+	version, err := s.putIntent(ctx, intent, replaces, fences)
+	if err != nil {
+		return ports.IntentVersion{}, fmt.Errorf("put the intent of game %q: %w", intent.GameID, err)
+	}
+	return version, nil
+}
+
+func (s *Store) putIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences []node.Fence) (ports.IntentVersion, error) {
+	txn, err := s.newIntentTxn(ctx, intent, replaces, fences)
+	if err != nil {
+		return ports.IntentVersion{}, err
+	}
+	result, err := commit(ctx, s, txn)
+	if err != nil {
+		return ports.IntentVersion{}, err
+	}
+	if !result.isApplied {
+		return ports.IntentVersion{}, txn.conflictError(result.state)
+	}
+	return ports.NewIntentVersion(result.written, txn.value), nil
 }

@@ -8,55 +8,44 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/fsck"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
-// getsPerTxn is how many records one transaction fetches by key: etcd allows
-// 128 operations.
-const getsPerTxn = 100
+// maxGetsPerTxn is how many keys one transaction reads: etcd allows 128 operations.
+const maxGetsPerTxn = 100
 
-// List implements ports.RuntimeRecordStore.
-func (s *Store) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
-	return s.listAll(ctx, "")
-}
-
-// ListByStatus implements ports.RuntimeRecordStore through the status index.
-func (s *Store) ListByStatus(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
-	if _, err := runtime.ParseStatus("status", string(status)); err != nil {
-		return nil, err
-	}
-	return s.listAll(ctx, status)
-}
-
-func (s *Store) listAll(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
-	ctx, done, err := s.begin(ctx)
+// ListRecords implements ports.RecordMethods.
+func (s *Store) ListRecords(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
+	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	if records, faults, ok := s.listCached(ctx, status); ok {
-		return records, errors.Join(faults...)
+	defer end()
+	if snapshot := s.freshSnapshot(ctx); snapshot != nil {
+		records, corrupt := snapshot.List(status)
+		return records, errors.Join(corrupt...)
 	}
-	var faults []error
-	records, err := asOfNow(ctx, func(ctx context.Context) (records []runtime.RuntimeRecord, err error) {
-		records, faults, err = s.listOnce(ctx, status)
+	var corrupt []error
+	records, err := etcd.RetryOnCompaction(ctx, func(ctx context.Context) (records []runtime.RuntimeRecord, err error) {
+		records, corrupt, err = s.listFromEtcd(ctx, status)
 		return records, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return records, errors.Join(faults...)
+	return records, errors.Join(corrupt...)
 }
 
-// listOnce reads page after page at the revision of the first one.
-func (s *Store) listOnce(ctx context.Context, status runtime.Status) (records []runtime.RuntimeRecord, faults []error, err error) {
+// listFromEtcd reads page after page at the revision of the first one.
+func (s *Store) listFromEtcd(ctx context.Context, status runtime.Status) (records []runtime.RuntimeRecord, corrupt []error, err error) {
 	records = []runtime.RuntimeRecord{}
 	query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit}
 	for {
-		page, err := s.listPage(ctx, query)
+		page, err := s.pageFromEtcd(ctx, query)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -64,10 +53,10 @@ func (s *Store) listOnce(ctx context.Context, status runtime.Status) (records []
 			records = append(records, rec.Record)
 		}
 		for _, fault := range page.Corrupt {
-			faults = append(faults, fault)
+			corrupt = append(corrupt, fault)
 		}
 		if page.Next == "" {
-			return records, faults, nil
+			return records, corrupt, nil
 		}
 		query.Revision, query.After = page.Revision, page.Next
 	}
@@ -78,31 +67,35 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	if err := query.Validate(); err != nil {
 		return ports.Page{}, err
 	}
-	ctx, done, err := s.begin(ctx)
+	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return ports.Page{}, err
 	}
-	defer done()
-	if page, ok := s.pageCached(ctx, query); ok {
+	defer end()
+	if page, ok := s.pageFromCache(ctx, query); ok {
 		return page, nil
 	}
-	page, err := s.listPage(ctx, query)
+	page, err := s.pageFromEtcd(ctx, query)
 	if query.Local && err == nil {
-		s.toldLocally(page.Revision)
+		s.noteServedLocally(page.Revision)
 	}
 	return page, err
 }
 
-// listPage asks etcd for a page. A query by status goes through the index; any
-// other reads the records in order.
-func (s *Store) listPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
-	fill := func(ctx context.Context) (ports.Page, error) { return s.fillPage(ctx, query) }
+// pageFromEtcd reads a page from etcd. A query by status uses the status index; any other
+// reads the records in order.
+func (s *Store) pageFromEtcd(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
+	read := func(ctx context.Context) (ports.Page, error) {
+		r := &pageReader{store: s, query: query, page: ports.Page{Revision: query.Revision, Records: []runtime.VersionedRecord{}}}
+		err := r.read(ctx)
+		return r.page, err
+	}
 	var page ports.Page
 	var err error
 	if query.Revision == 0 {
-		page, err = asOfNow(ctx, fill)
+		page, err = etcd.RetryOnCompaction(ctx, read)
 	} else {
-		page, err = fill(ctx)
+		page, err = read(ctx)
 	}
 	if err != nil {
 		return ports.Page{}, fmt.Errorf("list: %w", err)
@@ -110,71 +103,67 @@ func (s *Store) listPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	return page, nil
 }
 
-func (s *Store) fillPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
-	l := &lister{store: s, query: query, page: ports.Page{Revision: query.Revision, Records: []runtime.VersionedRecord{}}}
-	err := l.fill(ctx)
-	return l.page, err
-}
-
-// lister fills one page.
-type lister struct {
+// pageReader reads one page from etcd.
+type pageReader struct {
 	store  *Store
 	query  ports.PageQuery
-	family string // prefix of the keys it scans
+	family string // prefix of the keys that it scans
 	page   ports.Page
-	// last is the end of the key that was dealt with last, without the family;
-	// where a page is full the next one starts behind it.
+	// last is the last key that was processed, without the family. The next page starts after
+	// it.
 	last string
 }
 
-// fill scans key after key until the page is full or the keys are at their end.
-func (l *lister) fill(ctx context.Context) error {
-	take := l.takeRecords
-	l.family = l.store.keys.Records()
-	if l.query.Status != "" {
-		take = l.takeIndexed
-		l.family = l.store.keys.StatusIndexOf(l.query.Status)
+// read scans keys until the page is full or there are no more.
+func (r *pageReader) read(ctx context.Context) error {
+	add := r.addRecords
+	r.family = r.store.keys.Records()
+	if r.query.Status != "" {
+		add = r.addIndexed
+		r.family = r.store.keys.StatusIndexOf(r.query.Status)
 	}
-	from := l.family
-	if l.query.After != "" {
-		from = etcd.KeyAfter(l.family + l.query.After)
+	from := r.family
+	if r.query.After != "" {
+		from = etcd.KeyAfter(r.family + r.query.After)
 	}
-	if l.query.Revision == 0 && l.query.Status != "" {
-		if err := l.vouchForIndex(ctx); err != nil {
+	if r.query.Revision == 0 && r.query.Status != "" {
+		revision, missed, err := fsck.VerifyStatusIndex(ctx, r.store.etcd, r.store.keys, r.query.Status)
+		if err != nil {
 			return err
 		}
+		r.page.Revision, r.page.Corrupt = revision, missed
 	}
-	_, err := l.store.scan(ctx, l.family, from, l.page.Revision, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
-		l.page.Revision = revision
-		full, err := take(ctx, kvs)
-		return !full, err
+	_, err := r.store.etcd.Scan(ctx, r.family, from, r.page.Revision, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
+		r.page.Revision = revision
+		isFull, err := add(ctx, kvs)
+		return !isFull, err
 	})
 	return err
 }
 
-// takeRecords adds the records among kvs that match, and reports whether the
-// page is full.
-func (l *lister) takeRecords(_ context.Context, kvs []*mvccpb.KeyValue) (bool, error) {
+// addRecords adds the records that match, and reports whether the page is full.
+func (r *pageReader) addRecords(_ context.Context, kvs []*mvccpb.KeyValue) (isFull bool, err error) {
 	for _, kv := range kvs {
-		rec, err := l.store.keys.DecodeRecord(kv)
-		if l.full(kv, rec, err) {
+		rec, err := r.store.keys.DecodeRecord(kv)
+		if !r.addOrStop(kv, rec, err) {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// takeIndexed adds the records that the index keys name and that match.
-func (l *lister) takeIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) (bool, error) {
-	for start := 0; start < len(kvs); start += getsPerTxn {
-		chunk := kvs[start:min(start+getsPerTxn, len(kvs))]
-		records, err := l.fetchIndexed(ctx, chunk)
+// addIndexed adds the records that the index keys name and that match, and reports whether
+// the page is full.
+func (r *pageReader) addIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) (isFull bool, err error) {
+	for start := 0; start < len(kvs); start += maxGetsPerTxn {
+		chunk := kvs[start:min(start+maxGetsPerTxn, len(kvs))]
+		records, err := r.readIndexed(ctx, chunk)
 		if err != nil {
 			return false, err
 		}
 		for i, kv := range chunk {
-			rec, err := l.checkIndexed(kv, records[i])
-			if l.full(kv, rec, err) {
+			rec, err := r.checkIndexed(kv, records[i])
+			if !r.addOrStop(kv, rec, err) {
 				return true, nil
 			}
 		}
@@ -182,48 +171,51 @@ func (l *lister) takeIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) (bool,
 	return false, nil
 }
 
-// fetchIndexed reads the record behind each index key at the page's revision;
-// nil where there is none, or where the key names no game.
-func (l *lister) fetchIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) ([]*mvccpb.KeyValue, error) {
+// readIndexed reads the record of each index key at the page's revision; nil if there is
+// none, or if the key does not name a game.
+func (r *pageReader) readIndexed(ctx context.Context, kvs []*mvccpb.KeyValue) ([]*mvccpb.KeyValue, error) {
 	gets := make([]clientv3.Op, len(kvs))
 	for i, kv := range kvs {
-		segment := string(kv.GetKey())[len(l.family):]
-		gets[i] = clientv3.OpGet(l.store.keys.Records()+segment, clientv3.WithRev(l.page.Revision))
+		segment := string(kv.GetKey())[len(r.family):]
+		gets[i] = clientv3.OpGet(r.store.keys.Records()+segment, clientv3.WithRev(r.page.Revision))
 	}
-	return l.store.getEach(ctx, gets)
+	return r.store.etcd.GetEach(ctx, gets)
 }
 
-// checkIndexed decodes the record behind an index key and compares the two.
-func (l *lister) checkIndexed(index, record *mvccpb.KeyValue) (*layout.Record, error) {
+// checkIndexed decodes the record of an index key and compares the two.
+func (r *pageReader) checkIndexed(index, record *mvccpb.KeyValue) (*layout.Record, error) {
+	var rec *layout.Record
+	var gameID string
 	if record == nil {
-		_, gameID, _ := l.store.keys.ParseStatusIndex(string(index.GetKey())) // empty where the key names none
-		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: gameID, Reason: "the index names a game without a record"}
+		_, gameID, _ = r.store.keys.ParseStatusIndex(string(index.GetKey())) // empty if the key names none
+	} else {
+		var err error
+		if rec, err = r.store.keys.DecodeRecord(record); err != nil {
+			return nil, err
+		}
+		gameID = rec.GameID
 	}
-	rec, err := l.store.keys.DecodeRecord(record)
-	if err != nil {
-		return nil, err
-	}
-	if reason := layout.StatusIndexFault(rec, l.query.Status, index); reason != "" {
-		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: rec.GameID, Reason: reason}
+	if fault := layout.StatusIndexFault(rec, r.query.Status, index); fault != "" {
+		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: gameID, Reason: fault}
 	}
 	return rec, nil
 }
 
-// full deals with what was found at a key: a record goes on the page if it
-// matches, a damaged value into Corrupt. It reports true, and sets Next, when
-// the record had no room any more: only then is it sure that more follows.
-func (l *lister) full(kv *mvccpb.KeyValue, rec *layout.Record, err error) bool {
-	fault, corrupt := errors.AsType[*runtime.CorruptError](err)
+// addOrStop processes a key: it adds the record if it matches, or the error of a corrupt value
+// to Corrupt. It returns false, and sets Next, if the page has no space for the record: only
+// then is it certain that another page follows.
+func (r *pageReader) addOrStop(kv *mvccpb.KeyValue, rec *layout.Record, err error) bool {
+	fault, isCorrupt := errors.AsType[*runtime.CorruptError](err)
 	switch {
-	case corrupt:
-		l.page.Corrupt = append(l.page.Corrupt, fault)
-	case l.query.Region != "" && rec.Region != l.query.Region, l.query.Node != "" && rec.Node != l.query.Node:
-	case len(l.page.Records) == l.query.Limit:
-		l.page.Next = l.last
-		return true
+	case isCorrupt:
+		r.page.Corrupt = append(r.page.Corrupt, fault)
+	case r.query.Region != "" && rec.Region != r.query.Region, r.query.Node != "" && rec.Node != r.query.Node:
+	case len(r.page.Records) == r.query.Limit:
+		r.page.Next = r.last
+		return false
 	default:
-		l.page.Records = append(l.page.Records, rec.Versioned())
+		r.page.Records = append(r.page.Records, rec.Versioned())
 	}
-	l.last = string(kv.GetKey())[len(l.family):]
-	return false
+	r.last = string(kv.GetKey())[len(r.family):]
+	return true
 }

@@ -124,7 +124,7 @@ func (r rig) awaitCache(revision int64) {
 	require.NoError(r.t, r.Ready(r.t.Context()))
 	require.Eventually(r.t, func() bool {
 		stats := r.CacheStats()
-		return !stats.Filled || stats.Revision >= revision
+		return !stats.Synced || stats.Revision >= revision
 	}, patience, time.Millisecond, "the cache does not come to revision %d", revision)
 }
 

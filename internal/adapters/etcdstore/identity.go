@@ -1,0 +1,56 @@
+package etcdstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
+)
+
+// loadOrCreateID returns the identity of the store, which it creates if there is none. It
+// includes the id of the cluster, because a store that is restored into another cluster
+// keeps its schema key but not its revisions.
+func (s *Store) loadOrCreateID(ctx context.Context) (string, error) {
+	key := s.keys.Schema()
+	found, err := s.etcd.Get(ctx, key)
+	if err == nil && len(found.Kvs) == 0 {
+		// The read comes first because etcd at its space quota rejects every transaction
+		// that contains a put, even if the put would not run.
+		if err = s.createSchema(ctx); err == nil {
+			found, err = s.etcd.Get(ctx, key)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("open store at %q: %w", key, err)
+	}
+	if len(found.Kvs) == 0 {
+		return "", &runtime.CorruptError{Key: key, Reason: "the identity of the store was deleted while it was created"}
+	}
+	schema, err := layout.DecodeSchema(found.Kvs[0])
+	if err != nil {
+		return "", fmt.Errorf("open store: %w", err)
+	}
+	s.etcd.SetClusterID(found.Header.GetClusterId())
+	return fmt.Sprintf("%s-%x", schema.StoreID, s.etcd.ClusterID()), nil
+}
+
+// createSchema writes the schema key unless it exists. It is idempotent.
+func (s *Store) createSchema(ctx context.Context) error {
+	key := s.keys.Schema()
+	value, err := layout.EncodeSchema(uuid.NewString())
+	if err != nil {
+		return err
+	}
+	_, err = etcd.RetryRead(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return s.etcd.Raw.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
+			Then(clientv3.OpPut(key, value)).
+			Commit()
+	})
+	return err
+}

@@ -1,0 +1,189 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// intentTxn is the casTxn of an intent: it writes the intent and its index of operations. The
+// result is the revision of the write.
+type intentTxn struct {
+	batcher.Txn
+
+	store      *Store
+	ifRevision int64 // of the replaced intent; 0 for none
+	fences     []node.Fence
+	writeID    string
+	value      string // contains writeID
+	// seenRevision is a revision that etcd had reached before the first try.
+	seenRevision int64
+}
+
+var _ casTxn[intentState, int64] = (*intentTxn)(nil)
+
+// intentState is an intent, and the fences of a write, at one revision.
+type intentState struct {
+	kv      *mvccpb.KeyValue     // nil if there is no intent
+	leaders [][]*mvccpb.KeyValue // the key of each fence
+}
+
+func (i intentState) revision() int64 { return i.kv.GetModRevision() }
+
+// newIntentTxn computes the transaction that replaces an intent. It reads the replaced intent
+// only if replaces does not include it.
+func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences []node.Fence) (*intentTxn, error) {
+	t := &intentTxn{store: s, ifRevision: replaces.Revision, fences: fences, writeID: uuid.NewString(), seenRevision: s.cachedRevision()}
+	t.Game = intent.GameID
+	t.If = []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(t.key()), "=", t.ifRevision)}
+	t.Else = []clientv3.Op{clientv3.OpGet(t.key())}
+	for _, fence := range fences {
+		t.If = append(t.If, compareFence(fence))
+		t.Else = append(t.Else, clientv3.OpGet(fence.Key, clientv3.WithKeysOnly()))
+	}
+	replaced, err := t.loadReplaced(ctx, replaces)
+	if err != nil {
+		return nil, err
+	}
+	if t.value, err = layout.EncodeIntent(layout.NewStoredIntent(intent, t.writeID, replaced)); err != nil {
+		return nil, err
+	}
+	t.Then = append([]clientv3.Op{clientv3.OpPut(t.key(), t.value)},
+		s.keys.UpdateOperationIndex(intent.GameID, replaced.ActiveOperation(), intent.Current)...)
+	return t, nil
+}
+
+// loadReplaced returns the replaced intent, zero for an insert.
+func (t *intentTxn) loadReplaced(ctx context.Context, replaces ports.IntentVersion) (layout.StoredIntent, error) {
+	kv := &mvccpb.KeyValue{Key: []byte(t.key()), Value: []byte(replaces.Stored())}
+	switch {
+	case replaces.Revision == 0:
+		return layout.StoredIntent{}, nil
+	case replaces.Stored() == "":
+		state, err := t.readState(ctx)
+		if err == nil {
+			err = t.checkPreconditions(state)
+		}
+		if err != nil {
+			return layout.StoredIntent{}, err
+		}
+		kv = state.kv
+	}
+	return t.store.keys.DecodeIntent(kv)
+}
+
+func (t *intentTxn) key() string { return t.store.keys.Intent(t.Game) }
+
+func (t *intentTxn) id() string { return t.writeID }
+
+func (t *intentTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
+	return t.SendDirect(ctx, t.store.etcd)
+}
+
+func (t *intentTxn) written(resp *clientv3.TxnResponse) int64 { return resp.Header.GetRevision() }
+
+func (t *intentTxn) readState(ctx context.Context) (intentState, error) {
+	resp, err := t.store.etcd.ReadTxn(ctx, t.Else...)
+	if err != nil {
+		return intentState{}, err
+	}
+	return t.decodeState(resp)
+}
+
+// decodeState does not decode the intent itself: a corrupt one does not prevent the search for
+// an applied try.
+func (t *intentTxn) decodeState(resp *clientv3.TxnResponse) (state intentState, err error) {
+	if kvs := resp.Responses[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
+		state.kv = kvs[0]
+	}
+	for _, r := range resp.Responses[1:] {
+		state.leaders = append(state.leaders, r.GetResponseRange().GetKvs())
+	}
+	return state, nil
+}
+
+func (t *intentTxn) isBase(state intentState) bool { return state.revision() == t.ifRevision }
+
+// errContradiction is returned if a compare failed that holds.
+var errContradiction = errors.New("etcd reported a failed compare of values that are as expected")
+
+// explainFailedCompare checks the fences, which are all that a transaction compares besides
+// the revision. A fence that was lost stays lost.
+func (t *intentTxn) explainFailedCompare(ctx context.Context, resp *clientv3.TxnResponse) error {
+	state, err := t.decodeState(resp)
+	if err == nil {
+		err = t.checkPreconditions(state)
+	}
+	if err == nil {
+		err = outcomeUnknown(ctx, t.id(), errContradiction)
+	}
+	return err
+}
+
+// findApplied implements casTxn: it searches the values that the key has had since the first
+// try, which etcd keeps until compaction, the newest first.
+func (t *intentTxn) findApplied(ctx context.Context, state intentState, isAmbiguous bool) (revision int64, isApplied bool, err error) {
+	for kv := state.kv; ; {
+		switch {
+		case kv == nil && t.ifRevision > 0 && isAmbiguous:
+			return 0, false, outcomeUnknown(ctx, t.id(), errIntentDeleted)
+		case kv == nil || kv.GetModRevision() <= max(t.ifRevision, t.seenRevision):
+			return 0, false, nil // older than the first try
+		}
+		if stored, err := t.store.keys.DecodeIntent(kv); err == nil && stored.WriteID == t.id() {
+			return kv.GetModRevision(), true, nil
+		}
+		previous := kv.GetModRevision() - 1
+		if t.ifRevision == 0 && kv.GetVersion() > 1 {
+			previous = kv.GetCreateRevision() // an insert can only have written the first value
+		}
+		resp, err := t.store.etcd.Get(ctx, t.key(), clientv3.WithRev(previous))
+		if err != nil {
+			return 0, false, outcomeUnknown(ctx, t.id(), fmt.Errorf("the history may be compacted: %w", err))
+		}
+		kv = nil
+		if len(resp.Kvs) > 0 {
+			kv = resp.Kvs[0]
+		}
+	}
+}
+
+var errIntentDeleted = errors.New("the intent has been deleted since")
+
+// checkPreconditions returns runtime.ErrFenced or a *runtime.ConflictError unless fences and
+// revision are as the write expects. A lost fence takes precedence.
+func (t *intentTxn) checkPreconditions(state intentState) error {
+	for i, fence := range t.fences {
+		if err := checkFence(fence, state.leaders[i]); err != nil {
+			return err
+		}
+	}
+	if state.revision() == t.ifRevision {
+		return nil
+	}
+	return runtime.NewRevisionConflict(t.Game, t.ifRevision, runtime.VersionedRecord{Revision: state.revision()})
+}
+
+// conflictError returns why a write was not applied on the state. It includes
+// runtime.ErrCorrupt if the intent is corrupt.
+func (t *intentTxn) conflictError(state intentState) error {
+	err := t.checkPreconditions(state)
+	if state.kv == nil || errors.Is(err, runtime.ErrFenced) {
+		return err
+	}
+	if _, errDecode := t.store.keys.DecodeIntent(state.kv); errDecode != nil {
+		return fmt.Errorf("%w: %w", err, errDecode)
+	}
+	return err
+}

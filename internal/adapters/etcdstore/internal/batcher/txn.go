@@ -1,0 +1,28 @@
+package batcher
+
+import (
+	"context"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/etcd"
+)
+
+// Txn is one transaction that can be sent alone or in a batch, any number of times.
+type Txn struct {
+	// Game is what the transaction writes; a batch contains each game once, because etcd
+	// rejects a transaction that puts a key twice.
+	Game string
+	If   []clientv3.Cmp
+	Then []clientv3.Op
+	Else []clientv3.Op
+	// Bytes is the estimated size of the request.
+	Bytes int
+}
+
+// SendDirect sends the transaction alone, once.
+func (t *Txn) SendDirect(ctx context.Context, client *etcd.Client) (*clientv3.TxnResponse, error) {
+	return etcd.TryOnce(ctx, client, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return client.Raw.Txn(ctx).If(t.If...).Then(t.Then...).Else(t.Else...).Commit()
+	})
+}

@@ -1,0 +1,228 @@
+package recordcache
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/broadcast"
+)
+
+// Cache is a copy of every record, as of a revision that a watch moves forward. Only the
+// watch changes it; writes that the watch has not reported yet are held apart, as the base of
+// the next write.
+//
+// A Cache is safe for concurrent use.
+type Cache struct {
+	keys layout.Keys
+
+	mu sync.RWMutex
+	// isSynced means that live contains every record; isWatchHealthy that the watch which
+	// feeds the cache is assumed to be alive.
+	isSynced, isWatchHealthy bool
+	live                     *Indexes
+	byKey                    map[string]*Record // the records of live, for reads of one
+	snapshotCache            *Indexes           // a clone of live as it is; nil if there is none
+	changed                  broadcast.Signal   // notified when any of this changes
+
+	pending pendingWrites
+	// freshTimeout is how long a reader waits for the cache before it reads from etcd.
+	freshTimeout time.Duration
+}
+
+// New returns a cache without records, whose readers wait for it for at most freshTimeout.
+func New(keys layout.Keys, freshTimeout time.Duration) *Cache {
+	return &Cache{keys: keys, live: NewIndexes(), byKey: map[string]*Record{}, freshTimeout: freshTimeout}
+}
+
+// Fill makes the records the content of the cache. It takes ownership of them.
+func (c *Cache) Fill(records *Indexes) {
+	byKey := make(map[string]*Record, records.Len())
+	records.byKey.Ascend(func(r *Record) bool {
+		byKey[r.Segment] = r
+		return true
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live, c.snapshotCache, c.byKey = records, nil, byKey
+	c.pending.reset(true, records.Revision)
+	c.isSynced, c.isWatchHealthy = true, true
+	c.changed.Notify()
+}
+
+// Reset drops every record: the cache is not used until the next Fill.
+func (c *Cache) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live, c.snapshotCache, c.byKey = NewIndexes(), nil, map[string]*Record{}
+	c.pending.reset(false, 0)
+	c.isSynced, c.isWatchHealthy = false, false
+	c.changed.Notify()
+}
+
+// SetWatchHealthy records whether the watch is assumed to be alive.
+func (c *Cache) SetWatchHealthy(isHealthy bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.isWatchHealthy != isHealthy {
+		c.isWatchHealthy = isHealthy
+		c.changed.Notify()
+	}
+}
+
+// Apply applies the events of a watch response, whole revisions, and moves the cache to the
+// position. It passes the changes to publish before readers can see them here, so that a
+// subscriber that starts from the cache can continue there. It only reads the events: on the
+// in-process client they are the server's memory.
+func (c *Cache) Apply(events []*clientv3.Event, position int64, publish func([]Change, int64)) {
+	changes := make([]Change, 0, len(events))
+	for _, ev := range events {
+		change := Change{Revision: ev.Kv.GetModRevision()}
+		if ev.Type != clientv3.EventTypeDelete {
+			change.After = NewRecord(c.keys, ev.Kv)
+		}
+		changes = append(changes, change)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range changes {
+		change := &changes[i]
+		if change.After != nil {
+			change.Before = c.set(change.After)
+		} else {
+			change.Before = c.remove(string(events[i].Kv.GetKey())[len(c.keys.Records()):])
+		}
+	}
+	changes = slices.DeleteFunc(changes, func(c Change) bool { return c.Before == nil && c.After == nil })
+	c.live.Revision = position
+	c.pending.prune(changes, position)
+	if len(changes) > 0 {
+		c.snapshotCache = nil
+	} else if c.snapshotCache != nil {
+		c.snapshotCache = c.snapshotCache.withRevision(position)
+	}
+	c.isWatchHealthy = true
+	publish(changes, position)
+	c.changed.Notify()
+}
+
+// set replaces the record of a key and returns the previous one. mu must be held.
+func (c *Cache) set(r *Record) (previous *Record) {
+	c.byKey[r.Segment] = r
+	return c.live.set(r)
+}
+
+// remove deletes the record of a key and returns it. mu must be held.
+func (c *Cache) remove(segment string) (previous *Record) {
+	delete(c.byKey, segment)
+	return c.live.remove(segment)
+}
+
+// AddWrite stores a record that etcd has returned and that the watch may not have reported.
+func (c *Cache) AddWrite(rec layout.Record) { c.pending.add(rec) }
+
+// WriteBase returns the newest record of the game that is known here, to base a write on. It
+// returns nil if there is none, or if the cache should not be used for it.
+func (c *Cache) WriteBase(gameID string) *layout.Record {
+	segment := layout.EscapeGameID(gameID)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if !c.isSynced || !c.isWatchHealthy {
+		return nil
+	}
+	r := c.byKey[segment]
+	if written := c.pending.get(segment); written != nil && (r == nil || written.ModRevision > r.ModRevision) {
+		return written
+	}
+	if r == nil || r.DecodeErr != nil {
+		return nil
+	}
+	return &r.Record
+}
+
+// Get returns the record of the game, nil for none, the revision that this is as of, and
+// whether the cache holds every record.
+func (c *Cache) Get(gameID string) (r *Record, asOf int64, isSynced bool) {
+	segment := layout.EscapeGameID(gameID)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.byKey[segment], c.live.Revision, c.isSynced
+}
+
+// Revision returns the revision that the cache has reached.
+func (c *Cache) Revision() int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.live.Revision
+}
+
+// IsUsable reports whether the cache holds every record and its watch is assumed to be alive.
+func (c *Cache) IsUsable() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.isSynced && c.isWatchHealthy
+}
+
+// Snapshot returns the current records, which do not change any more; nil if the cache does
+// not hold them all.
+func (c *Cache) Snapshot() *Indexes {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.isSynced && c.snapshotCache == nil {
+		c.snapshotCache = c.live.clone()
+	}
+	return c.snapshotCache
+}
+
+// HasSynced reports whether the cache holds every record, and returns a channel that closes
+// when that may have changed.
+func (c *Cache) HasSynced() (bool, <-chan struct{}) {
+	changed := c.changed.Changed()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.isSynced, changed
+}
+
+// progressRequestDelay is how long a reader waits before the watch's progress is requested.
+const progressRequestDelay = time.Millisecond
+
+// WaitUntilFresh waits until the cache has reached the revision, and reports whether it has.
+// It calls requestProgress if nothing has changed for a moment, because etcd does not report
+// revisions without a change of a record unless it is requested. It gives up when the cache
+// is not usable, or when ctx ends. A cache that exceeds the timeout is not usable until the
+// watch reports something.
+func (c *Cache) WaitUntilFresh(ctx context.Context, revision int64, requestProgress func()) bool {
+	isFresh, isUsable := c.freshness(revision)
+	if isFresh || !isUsable {
+		return isFresh
+	}
+	timeout, delay := time.NewTimer(c.freshTimeout), time.NewTimer(progressRequestDelay)
+	defer timeout.Stop()
+	defer delay.Stop()
+	for {
+		changed := c.changed.Changed()
+		if isFresh, isUsable = c.freshness(revision); isFresh || !isUsable {
+			return isFresh
+		}
+		select {
+		case <-changed:
+		case <-delay.C:
+			requestProgress()
+		case <-timeout.C:
+			c.SetWatchHealthy(false)
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// freshness reports whether the cache has reached the revision, and whether it is usable.
+func (c *Cache) freshness(revision int64) (isFresh, isUsable bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.isSynced && c.live.Revision >= revision, c.isSynced && c.isWatchHealthy
+}

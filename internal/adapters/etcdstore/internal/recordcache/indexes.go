@@ -1,0 +1,129 @@
+package recordcache
+
+import (
+	"strings"
+
+	"github.com/google/btree"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+)
+
+// Indexes are the records at one revision, in several orders. They are copy-on-write
+// B-trees: a clone costs nothing until one of the two changes, and then only the path to the
+// change is copied.
+//
+// Indexes may be read concurrently while they are not changed.
+type Indexes struct {
+	// Revision is the revision that the records are as of.
+	Revision int64
+
+	byKey    *btree.BTreeG[*Record] // every key, including corrupt values
+	byStatus *btree.BTreeG[*Record]
+	byRegion *btree.BTreeG[*Record]
+	byNode   *btree.BTreeG[*Record]
+	corrupt  *btree.BTreeG[*Record] // the keys whose values cannot be decoded
+}
+
+// treeDegree makes nodes of about 64 records: large enough to scan fast, and small enough to
+// copy for one change.
+const treeDegree = 32
+
+// NewIndexes returns indexes without records.
+func NewIndexes() *Indexes {
+	orderedBy := func(attribute func(*Record) string) *btree.BTreeG[*Record] {
+		return btree.NewG(treeDegree, func(a, b *Record) bool {
+			if order := strings.Compare(attribute(a), attribute(b)); order != 0 {
+				return order < 0
+			}
+			return a.Segment < b.Segment
+		})
+	}
+	byKey := func(a, b *Record) bool { return a.Segment < b.Segment }
+	return &Indexes{
+		byKey:    btree.NewG(treeDegree, byKey),
+		byStatus: orderedBy(func(r *Record) string { return string(r.Status) }),
+		byRegion: orderedBy(func(r *Record) string { return r.Region }),
+		byNode:   orderedBy(func(r *Record) string { return r.Node }),
+		corrupt:  btree.NewG(treeDegree, byKey),
+	}
+}
+
+// AddAll decodes records and adds them.
+func (x *Indexes) AddAll(keys layout.Keys, kvs []*mvccpb.KeyValue) {
+	newRecords(keys, kvs, func(r *Record) { x.set(r) })
+}
+
+// Len returns the number of records, including corrupt ones.
+func (x *Indexes) Len() int { return x.byKey.Len() }
+
+// Get returns the record at the key segment, nil for none.
+func (x *Indexes) Get(segment string) *Record {
+	r, _ := x.byKey.Get(&Record{Segment: segment})
+	return r
+}
+
+// clone returns a copy that no later change of x affects. It must not run concurrently with
+// a change of x.
+func (x *Indexes) clone() *Indexes {
+	return &Indexes{
+		Revision: x.Revision, byKey: x.byKey.Clone(), byStatus: x.byStatus.Clone(),
+		byRegion: x.byRegion.Clone(), byNode: x.byNode.Clone(), corrupt: x.corrupt.Clone(),
+	}
+}
+
+// withRevision returns the same records as of a later revision, at which they are unchanged.
+func (x *Indexes) withRevision(revision int64) *Indexes {
+	copied := *x
+	copied.Revision = revision
+	return &copied
+}
+
+// set puts a record in place of the current one of its key, which it returns.
+func (x *Indexes) set(r *Record) (previous *Record) {
+	previous, _ = x.byKey.ReplaceOrInsert(r)
+	if previous != nil {
+		x.removeFromIndexes(previous, r)
+	}
+	for _, tree := range x.indexesOf(r) {
+		tree.ReplaceOrInsert(r)
+	}
+	return previous
+}
+
+// remove deletes the record of the key and returns it, nil if there was none.
+func (x *Indexes) remove(segment string) (previous *Record) {
+	previous, found := x.byKey.Delete(&Record{Segment: segment})
+	if found {
+		x.removeFromIndexes(previous, nil)
+	}
+	return previous
+}
+
+// indexesOf returns the trees other than byKey that contain a record.
+func (x *Indexes) indexesOf(r *Record) []*btree.BTreeG[*Record] {
+	if r.DecodeErr != nil {
+		return []*btree.BTreeG[*Record]{x.corrupt}
+	}
+	return []*btree.BTreeG[*Record]{x.byStatus, x.byRegion, x.byNode}
+}
+
+// removeFromIndexes removes a record from those trees in which the next record of the key,
+// nil for none, will not replace it.
+func (x *Indexes) removeFromIndexes(previous, next *Record) {
+	if next == nil || previous.DecodeErr != nil || next.DecodeErr != nil {
+		for _, tree := range x.indexesOf(previous) {
+			tree.Delete(previous)
+		}
+		return
+	}
+	if previous.Status != next.Status {
+		x.byStatus.Delete(previous)
+	}
+	if previous.Region != next.Region {
+		x.byRegion.Delete(previous)
+	}
+	if previous.Node != next.Node {
+		x.byNode.Delete(previous)
+	}
+}

@@ -1,0 +1,110 @@
+package recordcache
+
+import (
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Page returns one page of the records that match the query, as ports.RuntimeReader.ListPage
+// does. Whether a corrupt value matches is unknown, so every page names those in its range.
+func (x *Indexes) Page(query ports.PageQuery) ports.Page {
+	page := ports.Page{Revision: x.Revision, Records: []runtime.VersionedRecord{}}
+	filter := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node}
+	last := ""
+	x.Scan(query, func(r *Record) bool {
+		switch {
+		case r.DecodeErr != nil || !filter.Matches(r.RuntimeRecord):
+		case len(page.Records) == query.Limit:
+			page.Next = last
+			return false
+		default:
+			page.Records = append(page.Records, r.Versioned())
+		}
+		last = r.Segment
+		return true
+	})
+	x.corrupt.AscendGreaterOrEqual(&Record{Segment: startAfter(query.After)}, func(r *Record) bool {
+		if page.Next != "" && r.Segment > page.Next {
+			return false
+		}
+		page.Corrupt = append(page.Corrupt, r.Corrupt())
+		return true
+	})
+	return page
+}
+
+// Scan calls visit for the records after query.After in the order of their keys, until it
+// returns false. It uses the most selective index, so not every record matches the query.
+func (x *Indexes) Scan(query ports.PageQuery, visit func(*Record) bool) {
+	pivot := &Record{Segment: startAfter(query.After)}
+	switch {
+	case query.Node != "":
+		pivot.Node = query.Node
+		x.byNode.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Node == query.Node && visit(r) })
+	case query.Status != "":
+		pivot.Status = query.Status
+		x.byStatus.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Status == query.Status && visit(r) })
+	case query.Region != "":
+		pivot.Region = query.Region
+		x.byRegion.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Region == query.Region && visit(r) })
+	default:
+		x.byKey.AscendGreaterOrEqual(pivot, visit)
+	}
+}
+
+// ScanCorrupt calls visit for every corrupt value until it returns false.
+func (x *Indexes) ScanCorrupt(visit func(*Record) bool) { x.corrupt.Ascend(visit) }
+
+// List returns every record with the status, or every record for none, and the decoding
+// errors of corrupt values.
+func (x *Indexes) List(status runtime.Status) (records []runtime.RuntimeRecord, corrupt []error) {
+	records = []runtime.RuntimeRecord{}
+	var slab timeSlab
+	if status == "" {
+		records = make([]runtime.RuntimeRecord, 0, x.byKey.Len())
+	}
+	x.Scan(ports.PageQuery{Status: status}, func(r *Record) bool {
+		if r.DecodeErr == nil {
+			records = append(records, slab.clone(r.RuntimeRecord))
+		}
+		return true
+	})
+	x.ScanCorrupt(func(r *Record) bool {
+		corrupt = append(corrupt, r.Corrupt())
+		return true
+	})
+	return records, corrupt
+}
+
+// startAfter returns the first segment after one that a list has processed.
+func startAfter(segment string) string {
+	if segment == "" {
+		return ""
+	}
+	return etcd.KeyAfter(segment)
+}
+
+// timeSlab clones records so that the timestamps of the clones share memory with each other,
+// and none with the originals. Otherwise a list would mostly be small allocations.
+type timeSlab struct{ free []time.Time }
+
+func (s *timeSlab) clone(rec runtime.RuntimeRecord) runtime.RuntimeRecord {
+	rec.StartedAt, rec.StoppedAt, rec.RemovedAt = s.copy(rec.StartedAt), s.copy(rec.StoppedAt), s.copy(rec.RemovedAt)
+	return rec
+}
+
+func (s *timeSlab) copy(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	if len(s.free) == 0 {
+		s.free = make([]time.Time, 128)
+	}
+	copied := &s.free[0]
+	s.free = s.free[1:]
+	*copied = *at
+	return copied
+}

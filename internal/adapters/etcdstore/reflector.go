@@ -1,0 +1,266 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/recordcache"
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/watchconn"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
+)
+
+// reflector lists all records into the cache and watches them into cache and event log, for
+// as long as the store is open. It relists if the watch cannot be resumed.
+type reflector struct {
+	etcd     *etcd.Client
+	keys     layout.Keys
+	source   *watchconn.Source
+	logger   *slog.Logger
+	counters *counters
+
+	cache    *recordcache.Cache
+	eventLog *recordcache.EventLog
+	// servedLocally is that of local reads from etcd.
+	servedLocally monotonicRevision
+
+	// consistencyInterval is the mean time between two consistency checks.
+	consistencyInterval time.Duration
+
+	reconnectState watchconn.Reconnect
+	position       int64 // the revision that cache and event log have reached
+
+	mu                sync.Mutex
+	conn              *watchconn.Conn // the current one; nil while there is none
+	progressRequested int64           // the revision that the last progress request was for
+	lastErr           error           // why the cache is not synced or not followed, nil for nothing
+	invalidCause      error           // why the cache must be filled from etcd; nil if it need not be
+
+	loops sync.WaitGroup // run and consistencyLoop
+}
+
+func newReflector(s *Store) *reflector {
+	r := &reflector{
+		etcd: s.etcd, keys: s.keys, source: s.source, logger: s.logger, counters: &s.counters,
+		cache:    recordcache.New(s.keys, s.opts.FreshTimeout),
+		eventLog: recordcache.NewEventLog(s.opts.MaxLogChanges),
+
+		consistencyInterval: s.opts.ConsistencyInterval,
+		reconnectState:      s.source.NewReconnect(),
+	}
+	r.loops.Add(2)
+	return r
+}
+
+// wait waits for both loops, which end with their ctx.
+func (r *reflector) wait() { r.loops.Wait() }
+
+// run lists and watches until ctx ends.
+func (r *reflector) run(ctx context.Context) {
+	defer r.loops.Done()
+	err := r.list(ctx)
+	for ctx.Err() == nil {
+		if err == nil {
+			err = r.watch(ctx)
+		}
+		if cause := r.takeInvalidation(); cause != nil && !errors.Is(err, runtime.ErrForeignRevision) {
+			err = cause
+		}
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, watchconn.ErrSlowConsumer):
+			err = nil
+		case errors.Is(err, watchconn.ErrBroken), errors.Is(err, runtime.ErrUnavailable):
+			err = r.reconnect(ctx, err)
+		default:
+			err = r.relist(ctx, err)
+		}
+	}
+	r.eventLog.Invalidate(false)
+	r.cache.Reset()
+}
+
+// list reads every record at one revision. It reads the next page while it decodes the last
+// one: with many records both take long.
+func (r *reflector) list(ctx context.Context) error {
+	pages := make(chan []*mvccpb.KeyValue)
+	var revision int64
+	var err error
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		defer close(pages)
+		family := r.keys.Records()
+		revision, err = r.etcd.Scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
+			pages <- kvs
+			return true, nil
+		})
+	})
+	records := recordcache.NewIndexes()
+	for kvs := range pages {
+		records.AddAll(r.keys, kvs)
+	}
+	reader.Wait()
+	if err != nil {
+		return err
+	}
+	records.Revision = revision
+	if revision < r.position {
+		r.eventLog.Invalidate(true) // the revision of etcd went back
+	}
+	r.position = revision
+	r.eventLog.Start(revision)
+	r.cache.Fill(records)
+	r.mu.Lock()
+	r.lastErr = nil
+	r.mu.Unlock()
+	return nil
+}
+
+// watch applies every change after the position until its connection ends.
+func (r *reflector) watch(ctx context.Context) error {
+	conn := r.source.Open(ctx, r.position, false)
+	defer conn.Close()
+	defer r.setConn(nil)
+	r.setConn(conn)
+	r.reconnectState.Apply(conn)
+	for {
+		resp, err := conn.Next(ctx, r.position)
+		if err != nil {
+			return err
+		}
+		r.reconnectState.OnResponse(conn, len(resp.Events))
+		if isNew := r.applyResponse(resp); !isNew && !conn.IsProgressPending() {
+			r.cache.SetWatchHealthy(true)
+		}
+	}
+}
+
+// applyResponse applies a response to cache and event log, and reports whether it moved their
+// position. If it did, the cache marks its watch as healthy.
+func (r *reflector) applyResponse(resp clientv3.WatchResponse) (isNew bool) {
+	events := resp.Events
+	for len(events) > 0 && events[0].Kv.GetModRevision() <= r.position {
+		events = events[1:] // applied before the watch was reopened
+	}
+	position := r.position
+	if len(events) > 0 {
+		position = events[len(events)-1].Kv.GetModRevision()
+	} else if resp.IsProgressNotify() {
+		position = max(position, resp.Header.GetRevision())
+	}
+	if position == r.position {
+		return false
+	}
+	r.cache.Apply(events, position, r.eventLog.Append)
+	r.position = position
+	return true
+}
+
+// reconnect waits for the backoff and checks that the store still exists, before a broken
+// watch is reopened.
+func (r *reflector) reconnect(ctx context.Context, failure error) error {
+	r.cache.SetWatchHealthy(false)
+	r.logCacheError(failure)
+	if !r.reconnectState.Wait(ctx, r.position, failure) {
+		return ctx.Err()
+	}
+	if hasSynced, _ := r.cache.HasSynced(); !hasSynced {
+		return r.list(ctx)
+	}
+	_, err := r.source.CheckRevision(ctx, r.position)
+	return err
+}
+
+// relist fills the cache from etcd after an error that a new watch would not fix: compacted
+// or foreign history, or a revoked permission. Until then no reader is served from the cache,
+// but each may read from etcd.
+func (r *reflector) relist(ctx context.Context, failure error) error {
+	r.cache.Reset() // first: a stream that starts from it now must not get the new epoch
+	isForeign := errors.Is(failure, runtime.ErrForeignRevision) || errors.Is(failure, runtime.ErrIncompatible)
+	r.eventLog.Invalidate(isForeign)
+	if isForeign {
+		r.servedLocally.Reset()
+	}
+	r.logCacheError(failure)
+	if !r.reconnectState.Wait(ctx, r.position, failure) {
+		return ctx.Err()
+	}
+	return r.list(ctx)
+}
+
+// logCacheError records why the cache is not synced, and logs it once per reason. A watch that
+// breaks while the cache is synced is logged by the Reconnect state.
+func (r *reflector) logCacheError(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	hasSynced, _ := r.cache.HasSynced()
+	if !hasSynced && (r.lastErr == nil || r.lastErr.Error() != err.Error()) {
+		r.logger.Warn("the cache cannot be filled; reads use etcd until it is", "error", err)
+	}
+	r.lastErr = err
+}
+
+// LastError returns why the cache is not usable at present, as far as it is known.
+func (r *reflector) LastError() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lastErr
+}
+
+// invalidate stops the use of the cache at once and makes run relist. It is safe for
+// concurrent use.
+func (r *reflector) invalidate(cause error) {
+	// The event log first: what the watch still reports would be compared with records that
+	// the cache has dropped, and no subscriber may get that.
+	r.eventLog.Invalidate(false)
+	r.cache.Reset()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.invalidCause = cause
+	if r.conn != nil {
+		r.conn.Cancel()
+	}
+}
+
+// takeInvalidation returns the cause of the last invalidate since the previous call, nil for
+// none.
+func (r *reflector) takeInvalidation() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cause := r.invalidCause
+	r.invalidCause = nil
+	return cause
+}
+
+func (r *reflector) setConn(conn *watchconn.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conn, r.progressRequested = conn, 0
+	if conn != nil && r.invalidCause != nil {
+		conn.Cancel() // invalidated while there was no connection to cancel
+	}
+}
+
+// waitUntilFresh waits for the cache to reach the revision and reports whether it has.
+func (r *reflector) waitUntilFresh(ctx context.Context, revision int64) bool {
+	return r.cache.WaitUntilFresh(ctx, revision, func() { r.requestProgress(revision) })
+}
+
+// requestProgress requests the progress of the watch, once per revision that a reader waits
+// for.
+func (r *reflector) requestProgress(revision int64) {
+	r.mu.Lock()
+	conn, isDue := r.conn, revision > r.progressRequested
+	r.progressRequested = max(r.progressRequested, revision)
+	r.mu.Unlock()
+	if conn != nil && isDue {
+		conn.RequestProgress()
+	}
+}

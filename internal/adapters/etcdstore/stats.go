@@ -1,0 +1,51 @@
+package etcdstore
+
+import "sync/atomic"
+
+// CacheStats is the state of a store's cache and event log. Counts are since Open.
+type CacheStats struct {
+	// Synced means that the cache holds every record, Healthy that the watch which feeds it
+	// is assumed to be alive.
+	Synced, Healthy bool
+	// LastError is why the cache is not synced, nil if that is not known.
+	LastError error
+	// Revision is the revision that the cache has reached, Records how many it holds.
+	Revision int64
+	Records  int
+	// CachedReads were served from the cache, Fallbacks from etcd instead.
+	CachedReads, Fallbacks int64
+	// ConsistencyChecks compared the cache with etcd; Differences is how many of them found
+	// one, which is a bug.
+	ConsistencyChecks, Differences int64
+	// LogChanges and LogBytes are the recent changes that the event log keeps for all
+	// subscribers; Replays is how often a subscriber had to read changes from etcd instead.
+	LogChanges, LogBytes int
+	Replays              int64
+}
+
+// CacheStats returns the current state; all zero for a store without a cache. It may be
+// called at any time, also after Close.
+func (s *Store) CacheStats() CacheStats {
+	if s.reflector == nil {
+		return CacheStats{}
+	}
+	cache := s.reflector.cache.Stats()
+	stats := CacheStats{
+		Synced: cache.IsSynced, Healthy: cache.IsWatchHealthy, Revision: cache.Revision, Records: cache.Records,
+		CachedReads: s.counters.cachedReads.Load(), Fallbacks: s.counters.fallbacks.Load(),
+		ConsistencyChecks: s.counters.consistencyChecks.Load(), Differences: s.counters.differences.Load(),
+		Replays: s.counters.replays.Load(),
+	}
+	stats.LogChanges, stats.LogBytes = s.reflector.eventLog.Size()
+	if !stats.Synced {
+		stats.LastError = s.reflector.LastError()
+	}
+	return stats
+}
+
+// counters count what a store has done since Open.
+type counters struct {
+	cachedReads, fallbacks         atomic.Int64 // reads served from the cache, and from etcd instead
+	consistencyChecks, differences atomic.Int64 // of the cache with etcd
+	replays                        atomic.Int64 // streams that read changes from etcd
+}

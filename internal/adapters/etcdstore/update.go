@@ -1,0 +1,234 @@
+package etcdstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Put implements ports.RuntimeWriter. Like every write it is a compare-and-swap: a blind put
+// that was sent twice could undo another writer's.
+func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
+	if err := input.Validate(); err != nil {
+		return runtime.VersionedRecord{}, err
+	}
+	record := input.Record.InUTC()
+	return s.write(ctx, mutation{
+		gameID: record.GameID,
+		kind:   layout.WriteUpsert,
+		to:     record.Status,
+		at:     record.LastOpAt,
+		origin: input.Origin,
+		fence:  input.Fence,
+		precondition: func(current *layout.Record) error {
+			return checkRevision(record.GameID, input.IfRevision, current)
+		},
+		apply: func(runtime.RuntimeRecord) (runtime.RuntimeRecord, error) { return record, nil },
+	})
+}
+
+// Transition implements ports.RuntimeWriter.
+func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (runtime.VersionedRecord, error) {
+	if err := input.Validate(); err != nil {
+		return runtime.VersionedRecord{}, err
+	}
+	return s.write(ctx, mutation{
+		gameID:       input.GameID,
+		kind:         layout.WriteTransition,
+		to:           input.To,
+		at:           input.Now.UTC(),
+		origin:       input.Origin,
+		fence:        input.Fence,
+		precondition: func(current *layout.Record) error { return checkTransition(input.UpdateStatusInput, current) },
+		apply: func(rec runtime.RuntimeRecord) (runtime.RuntimeRecord, error) {
+			return rec.Apply(input.To, input.Now)
+		},
+	})
+}
+
+// mutation is one write of one record. Its functions are pure: they run once for each base
+// that the write is tried on.
+type mutation struct {
+	gameID string
+	kind   layout.WriteKind
+	to     runtime.Status
+	at     time.Time
+	origin ports.Origin
+	fence  *node.Fence
+	// precondition returns nil if the caller's expectations hold for the current record, nil
+	// for none.
+	precondition func(current *layout.Record) error
+	// apply returns the new record for the current one, zero for none.
+	apply func(runtime.RuntimeRecord) (runtime.RuntimeRecord, error)
+}
+
+// write executes a mutation within the store's lifetime and OperationTimeout.
+func (s *Store) write(ctx context.Context, m mutation) (runtime.VersionedRecord, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return runtime.VersionedRecord{}, err
+	}
+	defer end()
+	ctx, cancel := s.etcd.WithOperationTimeout(ctx)
+	defer cancel()
+
+	written, err := s.compareAndSwap(ctx, m)
+	if err != nil {
+		return runtime.VersionedRecord{}, fmt.Errorf("%s game %q: %w", m.kind, m.gameID, err)
+	}
+	return written, nil
+}
+
+// compareAndSwap replaces the record by the mutated one, on one base after the other, as long
+// as the precondition holds.
+func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.VersionedRecord, error) {
+	base, isCached := s.baseFromCache(m)
+	if isCached && m.precondition(base.record) != nil {
+		isCached = false // a stale base must not fail the precondition
+	}
+	if !isCached {
+		var err error
+		if base, err = s.loadBase(ctx, m); err != nil {
+			return runtime.VersionedRecord{}, err
+		}
+	}
+	m.origin.OperationID = cmp.Or(m.origin.OperationID, operation.NewID())
+	for {
+		if base.hasOperation(m.origin.OperationID) {
+			return replayResult(base)
+		}
+		if err := m.precondition(base.record); err != nil {
+			return runtime.VersionedRecord{}, s.preferFenceError(ctx, m.fence, err)
+		}
+		txn, err := s.newRecordTxn(m, base)
+		if err != nil {
+			return runtime.VersionedRecord{}, err
+		}
+		result, err := commit(ctx, s, txn)
+		if err != nil {
+			return runtime.VersionedRecord{}, err
+		}
+		if result.isApplied {
+			return result.written, nil
+		}
+		// Another writer was first. Whether that matters is for the precondition to decide, of
+		// a record that etcd has just returned.
+		s.cacheWrite(result.state.record)
+		base = result.state
+	}
+}
+
+// baseFromCache returns the cached record to base a mutation on, and false on a cache miss.
+// The mutation's own transaction proves that the record is current. A request with an
+// operation id may be a retry, so it must read the ledger.
+func (s *Store) baseFromCache(m mutation) (gameState, bool) {
+	if s.reflector == nil || m.origin.OperationID != "" {
+		return gameState{}, false
+	}
+	rec := s.reflector.cache.WriteBase(m.gameID)
+	if rec == nil {
+		return gameState{}, false
+	}
+	return gameState{revision: rec.ModRevision, record: rec}, true
+}
+
+// cacheWrite passes a record that etcd has returned to the cache; nil is ignored.
+func (s *Store) cacheWrite(rec *layout.Record) {
+	if s.reflector != nil && rec != nil {
+		s.reflector.cache.AddWrite(*rec)
+	}
+}
+
+// loadBase reads the base of a mutation from etcd. The ledger is needed to detect a retry of
+// an operation id, and to continue its numbers if there is no record.
+func (s *Store) loadBase(ctx context.Context, m mutation) (gameState, error) {
+	switch {
+	case m.origin.OperationID != "":
+		return s.readRecordAndLedger(ctx, m.gameID)
+	case m.kind == layout.WriteUpsert:
+		return s.readRecordOrLedger(ctx, m.gameID)
+	default:
+		return s.readRecord(ctx, m.gameID)
+	}
+}
+
+// replayResult returns the result of a mutation whose operation id was executed before.
+func replayResult(current gameState) (runtime.VersionedRecord, error) {
+	if current.record == nil {
+		return runtime.VersionedRecord{}, runtime.ErrNotFound
+	}
+	return current.record.Versioned(), nil
+}
+
+// preferFenceError returns runtime.ErrFenced if the fence is not valid, and err otherwise.
+// Lost leadership takes precedence over other errors.
+func (s *Store) preferFenceError(ctx context.Context, fence *node.Fence, err error) error {
+	if fence == nil {
+		return err
+	}
+	resp, errGet := s.etcd.Get(ctx, fence.Key, clientv3.WithKeysOnly())
+	if errGet != nil {
+		return errGet
+	}
+	return cmp.Or(checkFence(*fence, resp.Kvs), err)
+}
+
+// checkFence returns runtime.ErrFenced unless the leader's key in etcd is the fence's.
+func checkFence(fence node.Fence, leader []*mvccpb.KeyValue) error {
+	if len(leader) > 0 && leader[0].GetCreateRevision() == fence.CreateRevision {
+		return nil
+	}
+	return fmt.Errorf("%w: %s does not exist since revision %d", runtime.ErrFenced, fence.Key, fence.CreateRevision)
+}
+
+// compareFence compares that the leader's key is the fence's.
+func compareFence(fence node.Fence) clientv3.Cmp {
+	return clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.CreateRevision)
+}
+
+// checkRevision returns a *runtime.ConflictError unless the record has the expected revision;
+// nil expects nothing.
+func checkRevision(gameID string, expected *int64, current *layout.Record) error {
+	var actual runtime.VersionedRecord
+	if expected == nil {
+		return nil
+	}
+	if current != nil {
+		actual = current.Versioned()
+	}
+	if *expected == actual.Revision {
+		return nil
+	}
+	return runtime.NewRevisionConflict(gameID, *expected, actual)
+}
+
+// checkTransition returns runtime.ErrNotFound or a *runtime.ConflictError unless the record is
+// as the input expects.
+func checkTransition(in ports.UpdateStatusInput, current *layout.Record) error {
+	if current == nil {
+		return runtime.ErrNotFound
+	}
+	conflict := &runtime.ConflictError{GameID: in.GameID}
+	switch {
+	case current.Status != in.ExpectedFrom:
+		conflict.Precondition = runtime.PreconditionStatus
+		conflict.Expected, conflict.Actual = string(in.ExpectedFrom), string(current.Status)
+	case in.ExpectedContainerID != "" && current.CurrentContainerID != in.ExpectedContainerID:
+		conflict.Precondition = runtime.PreconditionContainerID
+		conflict.Expected, conflict.Actual = in.ExpectedContainerID, current.CurrentContainerID
+	default:
+		return nil
+	}
+	conflict.Current, conflict.Revision = current.Clone(), current.ModRevision
+	return conflict
+}
