@@ -61,6 +61,7 @@ func failures() map[string]struct {
 		"usage to see": {exit.UsageError{Err: errors.New("x"), See: "rtmanager list"}, exit.Usage, "list", "see `rtmanager list --help`"},
 		"invalid":      {&runtime.InvalidError{Field: "status", Reason: "is required"}, exit.Usage, "put", ""},
 		"transition":   {&runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, exit.Usage, "set-status", ""},
+		"network":      {&runtime.InvalidError{Field: "network", Reason: "is not allowed"}, exit.Usage, "start", "`rtmanager serve --docker-allow-network`"},
 		"not found":    {runtime.ErrNotFound, exit.NotFound, "get", "`rtmanager list`"},
 
 		"conflict of status":         {transition(conflictOver(runtime.PreconditionStatus, runtime.StatusRunning, 7)), exit.Conflict, "set-status", "--from running"},

@@ -181,7 +181,7 @@ func TestOperationsThatFail(t *testing.T) {
 	got := run(t, serveManager(t, &fakeManager{}, lost), "stop", "g")
 	got.requireCode(t, 5, "a game whose node is absent")
 	require.Contains(t, got.err, "eu/absent is not among the present nodes")
-	require.Contains(t, got.err, "hint: `rtmanager nodes` lists the nodes that are present\n")
+	require.Contains(t, got.err, "hint: `rtmanager nodes` lists the nodes that are present and their addresses, which `rtmanager serve --advertise` sets\n")
 }
 
 // A daemon without an engine returns a clear error.

@@ -92,9 +92,11 @@ func (r Reporter) Hint(err error) string {
 	case errors.As(err, &busy) && busy.GameID != "":
 		return fmt.Sprintf("`rtmanager explain %s` shows the operation in progress", render.ShellWord(busy.GameID))
 	case errors.Is(err, node.ErrUnreachable):
-		return "`rtmanager nodes` lists the nodes that are present"
+		return "`rtmanager nodes` lists the nodes that are present and their addresses, which `rtmanager serve --advertise` sets"
 	case errors.Is(err, runtime.ErrNotFound):
 		return "`rtmanager list` lists the games"
+	case isNetworkError(err):
+		return "`rtmanager serve --docker-allow-network` on the game's node allows further networks"
 	case errors.Is(err, runtime.ErrOutcomeUnknown) && errors.As(err, &write):
 		return write.UnknownHint
 	case errors.Is(err, runtime.ErrUnavailable):
@@ -111,6 +113,12 @@ func (r Reporter) Hint(err error) string {
 		return fmt.Sprintf("it took longer than %s; increase --timeout", r.Timeout)
 	}
 	return ""
+}
+
+// isNetworkError reports whether a node rejected the network of a spec.
+func isNetworkError(err error) bool {
+	var invalid *runtime.InvalidError
+	return errors.As(err, &invalid) && invalid.Field == "network"
 }
 
 // unavailableHint distinguishes a daemon that does not respond from one that responds but
