@@ -32,6 +32,9 @@ func requireNoKeys(t *testing.T, client *clientv3.Client) {
 
 // Not parallel: it sets the temporary directory of the process.
 func TestBenchWithItsOwnEtcd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs etcd")
+	}
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	got := run(t, "", smallBench()...)
@@ -50,6 +53,9 @@ func TestBenchWithItsOwnEtcd(t *testing.T) {
 
 func TestBenchOfAnExistingEtcd(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs etcd")
+	}
 	server := etcdtest.Start(t)
 	got := run(t, "", smallBench("-o", "json", "--etcd-endpoints", server.Endpoint(), "--etcd-prefix", "/eu/")...)
 	got.requireCode(t, 0, "bench")
@@ -94,6 +100,9 @@ func (w *interruptingWriter) Write(text []byte) (int, error) {
 
 func TestInterruptedBenchCleansUp(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs etcd")
+	}
 	server := etcdtest.Start(t)
 	for _, awaited := range []string{"load 200 records", "update-rate …", "subscribers …"} {
 		ctx, interrupt := context.WithCancel(t.Context())
@@ -141,6 +150,9 @@ func TestInvalidFlagsOfBench(t *testing.T) {
 // A variable for daemons does not put load on a cluster.
 func TestBenchIgnoresTheEnvironmentOfDaemons(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs etcd")
+	}
 	env := map[string]string{"RTMANAGER_ETCD_ENDPOINTS": unusedAddress, "RTMANAGER_CONFIG": "missing.yaml", "RTMANAGER_LISTEN": "x"}
 	got := commandLine{args: smallBench("--row", "update-latency", "-o", "json"), env: env}.run(t.Context())
 	got.requireCode(t, 0, "bench")
@@ -149,6 +161,9 @@ func TestBenchIgnoresTheEnvironmentOfDaemons(t *testing.T) {
 
 func TestBenchOfAnUnreachableEtcd(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs etcd")
+	}
 	got := run(t, "", smallBench("--etcd-endpoints", unusedAddress, "--etcd-dial-timeout", "200ms")...)
 	got.requireCode(t, 5, "bench")
 	require.Contains(t, got.err, "no response within 200ms (--etcd-dial-timeout)")

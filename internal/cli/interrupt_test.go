@@ -71,6 +71,9 @@ func TestInterrupted(t *testing.T) {
 
 func TestTimedOut(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -106,6 +109,9 @@ func TestWatchEndsWithItsTimeout(t *testing.T) {
 // many it has written, and how to find out about that record.
 func TestPutFailsAtOneOfSeveralRecords(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	server, _ := hangingServer(t, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/c") })
 	got := commandLine{
 		args: []string{"put", "-f", "-", "--timeout", "3s"}, server: server, stdin: records("a", "b", "c", "d"),

@@ -15,6 +15,9 @@ import (
 // An error text names the server and the reason once, and no internals of the client.
 func TestErrorTexts(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	object := func(text string) func(exchange) {
 		return func(s exchange) {
 			s.w.Header().Set("Content-Type", "application/json")

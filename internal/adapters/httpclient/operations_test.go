@@ -232,6 +232,9 @@ func (s exchange) sendOperationEvents(events ...api.OperationEvent) exchange {
 // conclusive.
 func TestLostResponsesOfOperations(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	request := ports.OperationRequest{GameID: "g", Kind: operation.KindStop}
 	pulling := api.ProgressEvent(progressAt(request, operation.StepStopping))
 	sendProblem := func(s exchange, p *api.Problem) {

@@ -40,6 +40,9 @@ func TestTruncatedErrorResponseIsRetried(t *testing.T) {
 // attempt was lost. Any other error concerns a later attempt or the connection.
 func TestConclusiveErrorsAfterALostAttempt(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	for name, row := range map[string]struct {
 		status int
 		code   string
@@ -79,6 +82,9 @@ func TestConclusiveErrorsAfterALostAttempt(t *testing.T) {
 // compresses, is accepted.
 func TestWriteResponsesWithoutARevision(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	body, err := json.Marshal(running("old"))
 	require.NoError(t, err)
 	respond := func(tag string) func(exchange) {

@@ -63,6 +63,9 @@ func TestNestedResyncsAreEmittedAsOne(t *testing.T) {
 // has few connections.
 func TestConnectionsWithoutProgressBackOff(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	cfg := fastRetries()
 	cfg.MaxBackoff = time.Hour
 	client, requests := scriptedClient(t, cfg,

@@ -19,6 +19,9 @@ import (
 
 func TestIdleWatchReconnects(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	network := &faultyNetwork{hang: true, byteLimits: []int{2000, 3000, 0, 700}}
 	cfg := network.config()
 	cfg.IdleTimeout, cfg.RequestTimeout = 300*time.Millisecond, 2*time.Second
@@ -82,6 +85,9 @@ func TestWatchOfAHangingServerIsUnavailable(t *testing.T) {
 // closes it, every retry uses it.
 func TestDeadSharedConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for timeouts")
+	}
 	store := storeWith(t, strings.Split("abcdefghijklmnopqrstuvwxyz", "")...)
 	api, err := httpserver.New(store, httpserver.Config{})
 	require.NoError(t, err)
