@@ -28,6 +28,9 @@ func TestTwoDaemonsShareAnEtcd(t *testing.T) {
 
 // A daemon is not ready while its etcd is down, and ready when etcd has restarted.
 func TestDaemonSurvivesARestartOfEtcd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("restarts etcd")
+	}
 	t.Parallel()
 	server := etcdtest.Start(t)
 	d := start(t, externalSettings(t, server.Endpoint()))

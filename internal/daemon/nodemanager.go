@@ -108,7 +108,7 @@ func join(ctx context.Context, cfg config.Config, members *etcdmembers.Registry,
 		return members.JoinAsync(ctx, self), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("join as node %s: %w", self.Ref(), err)
+		return nil, fmt.Errorf("join as node %s (--node, --region): %w", self.Ref(), err)
 	}
 	return member, nil
 }

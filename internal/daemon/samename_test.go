@@ -16,6 +16,9 @@ import (
 // Two machines have the same node name. The second daemon does not start; the first one
 // keeps its name.
 func TestSecondDaemonWithTheSameNameFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a lease to expire")
+	}
 	t.Parallel()
 	cfg := externalSettings(t, etcdtest.Start(t).Endpoint())
 	cfg.Engine, cfg.Region, cfg.Node, cfg.NodeTTL = config.EngineProcess, "eu", "n1", 2*time.Second

@@ -84,6 +84,9 @@ func scenarios(prefix string) []scenario {
 // A daemon is killed after each act of an operation. The next daemon completes the
 // operation or rolls it back, without remains.
 func TestOperationsSurviveACrash(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills a daemon after each act")
+	}
 	t.Parallel()
 	for _, s := range scenarios("") {
 		t.Run(s.name, func(t *testing.T) {
@@ -94,6 +97,9 @@ func TestOperationsSurviveACrash(t *testing.T) {
 }
 
 func TestOperationsSurviveACrashOnDocker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Docker Engine")
+	}
 	t.Parallel()
 	prefix := nodetest.DockerImages(t)
 	t.Run("scenarios", func(t *testing.T) {

@@ -96,6 +96,9 @@ func outcomeOf(t *testing.T, n *nodetest.Node) (operation.Outcome, bool) {
 // A daemon loses its session during an operation: it does not continue the operation
 // until it has a new session and resumes it.
 func TestOperationWhoseDaemonLosesItsSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a new session")
+	}
 	t.Parallel()
 	n, engine, errc := startBlockedRestart(t)
 	old, joined := n.Member.Fence()
@@ -122,6 +125,9 @@ func TestOperationWhoseDaemonLosesItsSession(t *testing.T) {
 // The engine is unavailable for longer than RetryTimeout: the operation is abandoned, and
 // completed when the engine is available.
 func TestEngineDownForLongerThanTheRetryTimeout(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the retry timeout")
+	}
 	t.Parallel()
 	n, engine, errc := startBlockedRestart(t)
 	engine.down.Store(true)

@@ -19,6 +19,9 @@ import (
 
 // A machine loses power, and returns after its games have been rescheduled.
 func TestGamesOfALostNode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for leases to expire")
+	}
 	t.Parallel()
 	n := cluster(t, 2, shortTTL, nodetest.Config{NodeLostGrace: 300 * time.Millisecond, Reconcile: reconcile.Config{Interval: 100 * time.Millisecond}})
 	n[0].Run()

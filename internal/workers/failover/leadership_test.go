@@ -70,6 +70,9 @@ func TestFormerLeaderIsFenced(t *testing.T) {
 
 // A leader is partitioned until its lease expires, and has not detected that when it reconnects.
 func TestPartitionedLeaderIsFenced(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for leases to expire")
+	}
 	t.Parallel()
 	n, seen := newLostGame(t)
 	cfg := n[1].Config
@@ -141,6 +144,9 @@ func (e recordingElection) Lead(ctx context.Context, scope string, work func(con
 
 // Of three nodes, the leader is partitioned or crashes several times.
 func TestOneLeaderAtATime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for leases to expire")
+	}
 	t.Parallel()
 	all := &leaderships{}
 	cfg := nodetest.Config{

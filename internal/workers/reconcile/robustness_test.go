@@ -54,6 +54,9 @@ func TestCleanupsDuringAPassDoNotEngageTheBrake(t *testing.T) {
 
 // The removal of a container that hangs is retried in the next pass.
 func TestRemovalOfAHangingContainerIsRetried(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the retry timeout")
+	}
 	t.Parallel()
 	f := newFixture(t)
 	require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(images[0], 0)}))
@@ -99,6 +102,9 @@ func TestBlockedActionsAreNotRetriedInALoop(t *testing.T) {
 
 // A container that hangs does not prevent the removal of the game's other containers.
 func TestHangingContainerDoesNotBlockItsSiblings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the retry timeout")
+	}
 	t.Parallel()
 	f := newFixture(t)
 	require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(images[0], 0)}))
