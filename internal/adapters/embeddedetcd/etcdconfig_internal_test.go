@@ -40,7 +40,7 @@ func TestEtcdConfig(t *testing.T) {
 
 	require.Equal(t, "/data/etcd", e.Dir)
 	require.Equal(t, "token", e.InitialClusterToken)
-	require.Equal(t, "http://127.0.0.1:4000", e.AdvertisePeerUrls[0].String(), "the recorded URL, on whatever address the member listens now")
+	require.Equal(t, "http://127.0.0.1:4000", e.AdvertisePeerUrls[0].String(), "the recorded URL, also if the member listens on another address now")
 	require.Equal(t, e.ListenClientUrls, e.AdvertiseClientUrls)
 	require.NotEqual(t, "0", e.AdvertiseClientUrls[0].Port())
 }

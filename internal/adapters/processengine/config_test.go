@@ -33,6 +33,9 @@ func TestInvalidConfigs(t *testing.T) {
 
 func TestASecondEngineOnTheDirectoryFails(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for the lock")
+	}
 	f := newFixture(t)
 	e := f.open(t)
 	_, err := processengine.Open(f.config(owner))

@@ -48,6 +48,9 @@ func TestGamesOutliveAKilledDaemon(t *testing.T) {
 // engine lists, and the next engine lists no incomplete container.
 func TestADaemonCanBeKilledAtAnyTime(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts and kills nine processes")
+	}
 	f := newFixture(t)
 	for lines := 1; lines < 60; lines += 7 {
 		f.killDaemon(t, "live", lines)

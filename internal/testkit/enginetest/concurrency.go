@@ -52,14 +52,14 @@ func runConcurrently(f func(n int)) {
 
 func testConcurrentCreates(t *testing.T, f *fixture) {
 	spec := f.spec("game")
-	made := make([]container.Container, concurrentCallers)
+	created := make([]container.Container, concurrentCallers)
 	runConcurrently(func(n int) {
 		c, err := f.engine.Create(t.Context(), spec)
 		assert.NoError(t, err)
-		made[n] = c
+		created[n] = c
 	})
-	for _, c := range made {
-		require.Equal(t, made[0].ID, c.ID)
+	for _, c := range created {
+		require.Equal(t, created[0].ID, c.ID)
 	}
 	require.Len(t, f.list(t, ""), 1)
 }

@@ -10,7 +10,7 @@ import (
 
 func removeTests() []contractTest {
 	return []contractTest{
-		{"no method finds a removed container, whatever its state was", testRemove},
+		{"no method finds a removed container, in any state", testRemove},
 		{"Remove of an unknown container returns nil", func(t *testing.T, f *fixture) {
 			for _, id := range unknownIDs {
 				require.NoError(t, f.engine.Remove(t.Context(), id), "remove %q", id)
