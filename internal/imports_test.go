@@ -42,8 +42,6 @@ var allowed = map[string][]string{
 
 	"adapters/etcdmembers":                     {"domain/", "ports", "etcd"},
 	"adapters/embeddedetcd":                    {},
-	"adapters/httpserver":                      {"domain/", "ports", "api", "adapters/httpserver/"},
-	"adapters/httpserver/peer":                 {"domain/", "ports", "api"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
 	"adapters/healthprobe":                     {},
 	"adapters/processengine":                   {"domain/", "ports", "adapters/processengine/internal/"},
@@ -51,6 +49,15 @@ var allowed = map[string][]string{
 	"adapters/processengine/internal/livepipe": {},
 	"adapters/processengine/internal/procfs":   {},
 	"adapters/dockerengine":                    {"domain/", "ports"},
+
+	"adapters/httpserver":                    {"domain/", "ports", "api", "adapters/httpserver/"},
+	"adapters/httpserver/peer":               {"domain/", "ports", "api"},
+	"adapters/httpserver/internal/etag":      {},
+	"adapters/httpserver/internal/pagetoken": {"ports"},
+	"adapters/httpserver/internal/problem":   {"domain/", "api"},
+	"adapters/httpserver/internal/request":   {"domain/", "api", "adapters/httpserver/internal/problem"},
+	"adapters/httpserver/internal/stream":    {"domain/", "ports", "api"},
+	"adapters/httpserver/gen":                {"domain/", "api", "adapters/httpserver", "adapters/httpserver/internal/request"},
 
 	"services/lifecycle": {"domain/", "ports"},
 	"services/explain":   {"domain/", "ports"},

@@ -2,28 +2,28 @@ package api
 
 import "galaxy/rtmanager/internal/ports"
 
-// Check is what a check of the store's rules found.
+// Check is the result of a consistency check of the store.
 type Check struct {
 	Revision      int64          `json:"revision" doc:"The revision that was checked"`
-	Clean         bool           `json:"clean" doc:"Whether nothing is left to mend"`
-	Records       int            `json:"records"`
-	IndexKeys     int            `json:"index_keys"`
-	LedgerEntries int            `json:"ledger_entries"`
-	Findings      []CheckFinding `json:"findings" nullable:"false" doc:"Each broken rule; empty in a sound store"`
+	Clean         bool           `json:"clean" doc:"Whether no finding is left to repair"`
+	Records       int            `json:"records" doc:"Number of records"`
+	IndexKeys     int            `json:"index_keys" doc:"Number of keys of the status index"`
+	LedgerEntries int            `json:"ledger_entries" doc:"Number of entries of all ledgers"`
+	Findings      []CheckFinding `json:"findings" nullable:"false" doc:"Each violation; empty in a consistent store"`
 }
 
-// CheckFinding is one broken rule.
+// CheckFinding is one violation of the store's invariants.
 type CheckFinding struct {
-	Kind        string `json:"kind" doc:"Which rule"`
-	Key         string `json:"key" doc:"The key that breaks it"`
-	GameID      string `json:"game_id,omitempty" doc:"The game, where the key tells"`
-	Detail      string `json:"detail"`
-	Repair      string `json:"repair,omitempty" doc:"What a repair would do; absent where only a person can decide"`
-	Repaired    bool   `json:"repaired" doc:"Whether it was done"`
-	RepairError string `json:"repair_error,omitempty" doc:"Why a repair that was asked for did not happen"`
+	Kind        ports.CheckFindingKind `json:"kind" doc:"The invariant that is violated"`
+	Key         string                 `json:"key" doc:"The key that violates it"`
+	GameID      string                 `json:"game_id,omitempty" doc:"The game, if the key contains it"`
+	Detail      string                 `json:"detail" doc:"The violation in words"`
+	Repair      string                 `json:"repair,omitempty" doc:"What a repair would do; absent if an operator must decide"`
+	Repaired    bool                   `json:"repaired" doc:"Whether the repair was done"`
+	RepairError string                 `json:"repair_error,omitempty" doc:"Why a requested repair was not done"`
 }
 
-// CheckFrom returns the report as the API tells it.
+// CheckFrom converts the report of a store.
 func CheckFrom(r ports.CheckReport) Check {
 	c := Check{
 		Revision: r.Revision, Clean: r.Clean(), Records: r.Records, IndexKeys: r.IndexKeys,
@@ -31,7 +31,7 @@ func CheckFrom(r ports.CheckReport) Check {
 	}
 	for i, f := range r.Findings {
 		c.Findings[i] = CheckFinding{
-			Kind: string(f.Kind), Key: f.Key, GameID: f.GameID, Detail: f.Detail,
+			Kind: f.Kind, Key: f.Key, GameID: f.GameID, Detail: f.Detail,
 			Repair: f.Repair, Repaired: f.Repaired, RepairError: f.RepairError,
 		}
 	}
@@ -45,7 +45,7 @@ func (c Check) Report() ports.CheckReport {
 	}
 	for _, f := range c.Findings {
 		r.Findings = append(r.Findings, ports.CheckFinding{
-			Kind: ports.CheckFindingKind(f.Kind), Key: f.Key, GameID: f.GameID, Detail: f.Detail,
+			Kind: f.Kind, Key: f.Key, GameID: f.GameID, Detail: f.Detail,
 			Repair: f.Repair, Repaired: f.Repaired, RepairError: f.RepairError,
 		})
 	}

@@ -2,35 +2,35 @@ package api
 
 import "galaxy/rtmanager/internal/ports"
 
-// Cluster describes the store and the daemon that answered.
+// Cluster is the response to GET /v1/cluster: the store, and the daemon that responds.
 type Cluster struct {
-	StoreID       string   `json:"store_id" doc:"The identity of the store, which revisions belong to"`
-	Revision      int64    `json:"revision" doc:"The store's revision at this moment"`
-	SchemaVersion int      `json:"schema_version" doc:"The version of the layout of the keys"`
-	Version       string   `json:"version" doc:"The version of the daemon that answered"`
-	Region        string   `json:"region" doc:"The daemon's region"`
-	Node          string   `json:"node" doc:"The daemon's node name"`
-	Leader        string   `json:"leader" doc:"The id of the member that leads, empty where none is known"`
-	Members       []Member `json:"members" nullable:"false" doc:"The members of the cluster that keeps the store"`
-	Alarms        []string `json:"alarms" nullable:"false" doc:"Alarms that the store has raised, in its own words"`
+	StoreID       string   `json:"store_id" doc:"The identity of the store; revisions are only comparable within one store"`
+	Revision      int64    `json:"revision" doc:"The store's current revision"`
+	SchemaVersion int      `json:"schema_version" doc:"The version of the key layout"`
+	Version       string   `json:"version" doc:"The version of the daemon that responds"`
+	Region        string   `json:"region" doc:"The region of the daemon that responds"`
+	Node          string   `json:"node" doc:"The node name of the daemon that responds"`
+	Leader        string   `json:"leader" doc:"The id of the leading etcd member, empty if there is none"`
+	Members       []Member `json:"members" nullable:"false" doc:"The etcd members of the store"`
+	Alarms        []string `json:"alarms" nullable:"false" doc:"The alarms that etcd has raised"`
 }
 
-// Member is one member of the cluster.
+// Member is one etcd member.
 type Member struct {
-	ID           string   `json:"id"`
-	Name         string   `json:"name"`
-	ClientURLs   []string `json:"client_urls" nullable:"false"`
-	Leader       bool     `json:"leader"`
-	Learner      bool     `json:"learner"`
-	Version      string   `json:"version" doc:"What the member answered; empty with an error"`
-	DBBytes      int64    `json:"db_bytes"`
-	DBBytesInUse int64    `json:"db_bytes_in_use"`
-	QuotaBytes   int64    `json:"quota_bytes"`
-	Error        string   `json:"error,omitempty" doc:"Why the member did not answer for itself"`
+	ID           string   `json:"id" doc:"The member's id in hexadecimal"`
+	Name         string   `json:"name" doc:"The member's name"`
+	ClientURLs   []string `json:"client_urls" nullable:"false" doc:"The URLs that clients connect to"`
+	Leader       bool     `json:"leader" doc:"Whether the member is the leader"`
+	Learner      bool     `json:"learner" doc:"Whether the member is a learner, which does not vote"`
+	Version      string   `json:"version" doc:"The member's version; empty if it did not respond"`
+	DBBytes      int64    `json:"db_bytes" doc:"Size of the database file"`
+	DBBytesInUse int64    `json:"db_bytes_in_use" doc:"Size of the data in the database file"`
+	QuotaBytes   int64    `json:"quota_bytes" doc:"Size at which the store becomes read-only"`
+	Error        string   `json:"error,omitempty" doc:"Why the member did not respond"`
 }
 
-// ClusterFrom returns the store's description as the API tells it; the
-// daemon's own members are left empty.
+// ClusterFrom converts the description of a store. Version, Region and Node of the
+// daemon are left empty.
 func ClusterFrom(info ports.StoreInfo) Cluster {
 	c := Cluster{
 		StoreID: info.ID, Revision: info.Revision, SchemaVersion: info.SchemaVersion,

@@ -2,12 +2,12 @@ package api
 
 import "galaxy/rtmanager/internal/domain/drift"
 
-// DriftApply is the body that asks for findings to be acted on.
+// DriftApply is the body of POST /v1/drift/apply.
 type DriftApply struct {
-	Findings []drift.Finding `json:"findings" nullable:"false" minItems:"1" maxItems:"1000" doc:"Findings as they were reported. id, region, node and the two revisions are needed; an action, where it is given, is the only one that is taken; the rest is passed over"`
+	Findings []drift.Finding `json:"findings" required:"true" itemsRequired:"id,region,node,record_revision,intent_revision" minItems:"1" maxItems:"1000" doc:"Findings as they were reported. Required are id, region, node and the two revisions. A finding with an action is applied only if its node still proposes that action. The other members are ignored"`
 }
 
-// DriftApplied tells what became of each finding.
+// DriftApplied is the response to POST /v1/drift/apply.
 type DriftApplied struct {
-	Results []drift.ApplyResult `json:"results" nullable:"false" doc:"One for each finding, in the order of the request"`
+	Results []drift.ApplyResult `json:"results" nullable:"false" doc:"One result for each finding, in the order of the request"`
 }

@@ -7,81 +7,85 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// StartRequest is the body of a start: how the game is to be run, and where if it
-// has no node yet. Every member may be left out.
+// StartRequest is the body of POST /v1/runtimes/{game_id}/start: how the game is run,
+// and where if it has no node yet. Every member may be omitted.
 type StartRequest struct {
 	operation.Spec
 
-	Region string `json:"region,omitempty" doc:"Of a game without a node: the region to start it in"`
-	Node   string `json:"node,omitempty" doc:"Of a game without a node: the node to start it on; without a region, one of the region of the daemon that is asked"`
+	Region string `json:"region,omitempty" doc:"For a game without a node: the region to start it in"`
+	Node   string `json:"node,omitempty" doc:"For a game without a node: the node to start it on; without a region, a node of the region of the daemon that receives the request"`
 }
 
-// PatchRequest is the body of a patch.
+// PatchRequest is the body of POST /v1/runtimes/{game_id}/patch.
 type PatchRequest struct {
-	Image string `json:"image" doc:"The image to change to"`
-	Force bool   `json:"force,omitempty" doc:"Take an image of another major or minor version too, or one whose version cannot be compared"`
+	Image string `json:"image" required:"true" doc:"The new image"`
+	Force bool   `json:"force,omitempty" doc:"Allow an image of another major or minor version, or one whose version cannot be compared"`
 }
 
-// OperationAnswer is how an operation stands when its caller is answered.
-type OperationAnswer struct {
-	OperationID string         `json:"operation_id" doc:"What the operation is called; a request with the same Idempotency-Key waits for it, or is told how it ended"`
-	Kind        operation.Kind `json:"kind" doc:"What it does"`
+// EmptyRequest is the optional body of an operation without options.
+type EmptyRequest struct{}
+
+// OperationResult is the response to the request of an operation. It describes an
+// operation that has ended, or one that continues after the response.
+type OperationResult struct {
+	OperationID string         `json:"operation_id" doc:"The id of the operation; a request with the same Idempotency-Key waits for it, or returns its outcome"`
+	Kind        operation.Kind `json:"kind" doc:"The kind of operation"`
 	GameID      string         `json:"game_id" doc:"The game"`
-	Step        operation.Step `json:"step" doc:"How far it had come: finished when it is over"`
+	Step        operation.Step `json:"step" doc:"The latest step; finished if the operation has ended"`
 
-	Outcome  *operation.Outcome     `json:"outcome,omitempty" doc:"How it ended; absent while it goes on"`
-	Record   *runtime.RuntimeRecord `json:"record,omitempty" doc:"The record as the operation left it, or has written it so far"`
-	Revision int64                  `json:"revision,omitempty" doc:"The revision at which that record was written"`
+	Outcome  *operation.Outcome     `json:"outcome,omitempty" doc:"The outcome; absent while the operation continues"`
+	Record   *runtime.RuntimeRecord `json:"record,omitempty" doc:"The record as the operation has written it"`
+	Revision int64                  `json:"revision,omitempty" doc:"The revision of that record"`
 }
 
-// Ended returns the answer for an operation that is over.
-func Ended(gameID string, outcome operation.Outcome) OperationAnswer {
-	return OperationAnswer{
+// ResultOf returns the result of an operation that has ended.
+func ResultOf(gameID string, outcome operation.Outcome) OperationResult {
+	return OperationResult{
 		OperationID: outcome.OperationID, Kind: outcome.Kind, GameID: gameID, Step: operation.StepFinished,
 		Outcome: &outcome, Record: outcome.Record, Revision: outcome.Revision,
 	}
 }
 
-// SoFar returns the answer for an operation that goes on.
-func SoFar(p operation.Progress) OperationAnswer {
-	return OperationAnswer{
+// InterimResult returns the result for an operation that continues.
+func InterimResult(p operation.Progress) OperationResult {
+	return OperationResult{
 		OperationID: p.OperationID, Kind: p.Kind, GameID: p.GameID, Step: p.Step, Record: p.Record, Revision: p.Revision,
 	}
 }
 
-// The types of an OperationEvent.
+// Types of an OperationEvent, in addition to TypeError.
 const (
 	TypeProgress  = "progress"
 	TypeResult    = "result"
 	TypeHeartbeat = "heartbeat"
 )
 
-// OperationEvent is one element of the stream that follows an operation: any
-// number of progress events, and then one result or one error (TypeError), which is
-// the last. Heartbeats fill the silence. Members that do not apply are absent.
+// OperationEvent is one element of the stream of an operation: any number of progress
+// events and heartbeats, then one result or one error, which is the last. Members that
+// do not apply are absent.
 type OperationEvent struct {
-	Type string `json:"type" enum:"progress,result,error,heartbeat" doc:"What is told"`
+	Type string `json:"type" enum:"progress,result,error,heartbeat" doc:"The type of the event"`
 
-	OperationID string         `json:"operation_id,omitempty" doc:"The operation"`
-	Kind        operation.Kind `json:"kind,omitempty" doc:"What it does"`
+	OperationID string         `json:"operation_id,omitempty" doc:"The id of the operation"`
+	Kind        operation.Kind `json:"kind,omitempty" doc:"The kind of operation"`
 	GameID      string         `json:"game_id,omitempty" doc:"The game"`
-	Step        operation.Step `json:"step,omitempty" doc:"How far it has come"`
-	At          *time.Time     `json:"at,omitempty" doc:"Of progress: when, by the clock of the node"`
-	Text        string         `json:"text,omitempty" doc:"Of progress: more of it, for people"`
-	Done        int64          `json:"bytes_done,omitempty" doc:"Of a pull: bytes that have come"`
-	Total       int64          `json:"bytes_total,omitempty" doc:"Of a pull: bytes that there are, as far as is known"`
+	Step        operation.Step `json:"step,omitempty" doc:"The current step"`
+	At          *time.Time     `json:"at,omitempty" doc:"Of progress: the time, by the clock of the node"`
+	Text        string         `json:"text,omitempty" doc:"Of progress: a description for people"`
+	BytesDone   int64          `json:"bytes_done,omitempty" doc:"Of a pull: the number of bytes received"`
+	BytesTotal  int64          `json:"bytes_total,omitempty" doc:"Of a pull: the number of bytes to receive, as far as it is known"`
 
-	Outcome  *operation.Outcome     `json:"outcome,omitempty" doc:"Of a result: how the operation ended; absent while it goes on"`
+	Outcome  *operation.Outcome     `json:"outcome,omitempty" doc:"Of a result: the outcome; absent if the operation continues"`
 	Record   *runtime.RuntimeRecord `json:"record,omitempty" doc:"The record as the operation has written it"`
-	Revision int64                  `json:"revision,omitempty" doc:"The revision at which that record was written"`
-	Problem  *Problem               `json:"problem,omitempty" doc:"Of an error: what went wrong"`
+	Revision int64                  `json:"revision,omitempty" doc:"The revision of that record"`
+	Problem  *Problem               `json:"problem,omitempty" doc:"Of an error: the problem"`
 }
 
-// ProgressEvent returns the progress as the stream tells it.
+// ProgressEvent converts progress to an event.
 func ProgressEvent(p operation.Progress) OperationEvent {
 	return OperationEvent{
 		Type: TypeProgress, OperationID: p.OperationID, Kind: p.Kind, GameID: p.GameID, Step: p.Step, At: &p.At,
-		Text: p.Text, Done: p.BytesDone, Total: p.BytesTotal, Record: p.Record, Revision: p.Revision,
+		Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal, Record: p.Record, Revision: p.Revision,
 	}
 }
 
@@ -89,7 +93,7 @@ func ProgressEvent(p operation.Progress) OperationEvent {
 func (e OperationEvent) Progress() operation.Progress {
 	p := operation.Progress{
 		OperationID: e.OperationID, Kind: e.Kind, GameID: e.GameID, Step: e.Step,
-		Text: e.Text, BytesDone: e.Done, BytesTotal: e.Total, Record: e.Record, Revision: e.Revision,
+		Text: e.Text, BytesDone: e.BytesDone, BytesTotal: e.BytesTotal, Record: e.Record, Revision: e.Revision,
 	}
 	if e.At != nil {
 		p.At = *e.At
@@ -97,17 +101,17 @@ func (e OperationEvent) Progress() operation.Progress {
 	return p
 }
 
-// ResultEvent returns the answer as the stream tells it.
-func ResultEvent(a OperationAnswer) OperationEvent {
+// ResultEvent converts a result to an event.
+func ResultEvent(r OperationResult) OperationEvent {
 	return OperationEvent{
-		Type: TypeResult, OperationID: a.OperationID, Kind: a.Kind, GameID: a.GameID, Step: a.Step,
-		Outcome: a.Outcome, Record: a.Record, Revision: a.Revision,
+		Type: TypeResult, OperationID: r.OperationID, Kind: r.Kind, GameID: r.GameID, Step: r.Step,
+		Outcome: r.Outcome, Record: r.Record, Revision: r.Revision,
 	}
 }
 
-// Answer is the inverse of ResultEvent.
-func (e OperationEvent) Answer() OperationAnswer {
-	return OperationAnswer{
+// Result is the inverse of ResultEvent.
+func (e OperationEvent) Result() OperationResult {
+	return OperationResult{
 		OperationID: e.OperationID, Kind: e.Kind, GameID: e.GameID, Step: e.Step,
 		Outcome: e.Outcome, Record: e.Record, Revision: e.Revision,
 	}

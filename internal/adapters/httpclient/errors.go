@@ -76,7 +76,7 @@ func toDomainError(p *api.Problem) error {
 	case api.CodeConflict, api.CodePreconditionFailed:
 		return toConflictError(p)
 	case api.CodeInvalidTransition:
-		return &runtime.TransitionError{From: runtime.Status(p.From), To: runtime.Status(p.To)}
+		return &runtime.TransitionError{From: p.From, To: p.To}
 	case api.CodeBusy:
 		return toBusyError(p)
 	case api.CodeRefused:
@@ -96,7 +96,7 @@ func toDomainError(p *api.Problem) error {
 
 // sentinelByCode returns the domain's error of a code, and nil for a code that concerns
 // only HTTP.
-func sentinelByCode(code string) error {
+func sentinelByCode(code api.Code) error {
 	switch code {
 	case api.CodeNotFound:
 		return runtime.ErrNotFound
@@ -132,7 +132,7 @@ func sentinelByCode(code string) error {
 
 func toBusyError(p *api.Problem) error {
 	busy := &operation.BusyError{
-		GameID: p.GameID, OperationID: p.OperationID, Kind: operation.Kind(p.Kind), Step: operation.Step(p.Step), Holder: p.Holder, Actor: p.Actor,
+		GameID: p.GameID, OperationID: p.OperationID, Kind: operation.Kind(p.Kind), Step: p.Step, Holder: p.Holder, Actor: p.Actor,
 	}
 	if p.Since != nil {
 		busy.Since = *p.Since
@@ -179,7 +179,7 @@ func fieldName(location string) string {
 
 func toConflictError(p *api.Problem) error {
 	conflict := &runtime.ConflictError{
-		GameID: p.GameID, Precondition: runtime.Precondition(p.Expectation),
+		GameID: p.GameID, Precondition: p.Precondition,
 		Expected: p.Expected, Actual: p.Actual, Revision: p.Revision,
 	}
 	if p.Current != nil {

@@ -26,7 +26,7 @@ type operationStream struct {
 	lastReceived   time.Time // when the server last sent something about the operation
 }
 
-func (s *operationStream) run(ctx context.Context) (api.OperationAnswer, error) {
+func (s *operationStream) run(ctx context.Context) (api.OperationResult, error) {
 	backoff := s.client.newBackoff()
 	s.lastReceived = time.Now()
 	for {
@@ -36,10 +36,10 @@ func (s *operationStream) run(ctx context.Context) (api.OperationAnswer, error) 
 		case err == nil || s.isConclusive(err):
 			return result, s.client.unavailableError(ctx, err)
 		case ctx.Err() != nil || time.Since(s.lastReceived) > s.client.cfg.WriteTimeout:
-			return api.OperationAnswer{}, s.timedOut(ctx, err)
+			return api.OperationResult{}, s.timedOut(ctx, err)
 		}
 		if wait.For(ctx, backoff.NextBackOff()) != nil {
-			return api.OperationAnswer{}, s.timedOut(ctx, err)
+			return api.OperationResult{}, s.timedOut(ctx, err)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (s *operationStream) timedOut(ctx context.Context, last error) error {
 }
 
 // attempt sends the request once and reads its stream to the end.
-func (s *operationStream) attempt(ctx context.Context) (api.OperationAnswer, error) {
+func (s *operationStream) attempt(ctx context.Context) (api.OperationResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	opening := time.AfterFunc(s.client.cfg.RequestTimeout, cancel)
@@ -89,24 +89,24 @@ func (s *operationStream) attempt(ctx context.Context) (api.OperationAnswer, err
 		sendErr.err = timeoutError(s.request, "no response in time")
 	}
 	if err != nil {
-		return api.OperationAnswer{}, err
+		return api.OperationResult{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		problem, err := decodeProblem(response)
 		if err != nil {
-			return api.OperationAnswer{}, err
+			return api.OperationResult{}, err
 		}
 		return s.failure(problem)
 	}
 	if err := checkStreamResponse(response); err != nil {
-		return api.OperationAnswer{}, err
+		return api.OperationResult{}, err
 	}
 	return s.readEvents(response, cancel)
 }
 
 // readEvents reads the stream until it has the result of the operation.
-func (s *operationStream) readEvents(response *http.Response, cancel func()) (api.OperationAnswer, error) {
+func (s *operationStream) readEvents(response *http.Response, cancel func()) (api.OperationResult, error) {
 	idleTimeout := s.client.idleTimeout(response.Header)
 	idle := time.AfterFunc(idleTimeout, cancel)
 	defer idle.Stop()
@@ -118,7 +118,7 @@ func (s *operationStream) readEvents(response *http.Response, cancel func()) (ap
 			err = fmt.Errorf("the stream was idle for %s", idleTimeout)
 		}
 		if err != nil {
-			return api.OperationAnswer{}, &sendError{err: fmt.Errorf("the stream broke: %w", err), mayHaveArrived: true}
+			return api.OperationResult{}, &sendError{err: fmt.Errorf("the stream broke: %w", err), mayHaveArrived: true}
 		}
 		s.lastReceived = time.Now()
 		switch {
@@ -128,7 +128,7 @@ func (s *operationStream) readEvents(response *http.Response, cancel func()) (ap
 				s.onProgress(event.Progress())
 			}
 		case event.Type == api.TypeResult:
-			return s.checkResult(event.Answer())
+			return s.checkResult(event.Result())
 		case event.Type == api.TypeError && event.Problem != nil:
 			return s.failure(event.Problem)
 		}
@@ -136,10 +136,10 @@ func (s *operationStream) readEvents(response *http.Response, cancel func()) (ap
 }
 
 // checkResult returns the result if it belongs to the request, and else a *sendError.
-func (s *operationStream) checkResult(result api.OperationAnswer) (api.OperationAnswer, error) {
+func (s *operationStream) checkResult(result api.OperationResult) (api.OperationResult, error) {
 	needsOutcome := s.operation.Until == "" || s.operation.Until == WaitDone
 	if result.GameID != s.operation.GameID || needsOutcome && result.Outcome == nil {
-		return api.OperationAnswer{}, &sendError{
+		return api.OperationResult{}, &sendError{
 			err: s.client.unexpectedResponse("the " + string(s.operation.Kind) + " of game " + strconv.Quote(s.operation.GameID)), mayHaveArrived: true,
 		}
 	}
@@ -147,10 +147,10 @@ func (s *operationStream) checkResult(result api.OperationAnswer) (api.Operation
 }
 
 // failure returns the error of a problem, and the outcome if the problem has one.
-func (s *operationStream) failure(problem *api.Problem) (api.OperationAnswer, error) {
+func (s *operationStream) failure(problem *api.Problem) (api.OperationResult, error) {
 	err := toDomainError(problem)
 	if problem.Outcome == nil {
-		return api.OperationAnswer{}, err
+		return api.OperationResult{}, err
 	}
-	return api.Ended(s.operation.GameID, *problem.Outcome), err
+	return api.ResultOf(s.operation.GameID, *problem.Outcome), err
 }

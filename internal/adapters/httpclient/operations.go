@@ -55,16 +55,16 @@ func (c *Client) Execute(ctx context.Context, request ports.OperationRequest, on
 // started. If ctx ends, or the server sends nothing for Config.WriteTimeout, after the
 // operation may have started, the error is runtime.ErrOutcomeUnknown, and also the error
 // of ctx if ctx ended.
-func (c *Client) RunOperation(ctx context.Context, o Operation, onProgress func(operation.Progress)) (api.OperationAnswer, error) {
+func (c *Client) RunOperation(ctx context.Context, o Operation, onProgress func(operation.Progress)) (api.OperationResult, error) {
 	if err := errors.Join(runtime.ValidateGameID(o.GameID), o.Origin.Validate()); err != nil {
-		return api.OperationAnswer{}, err
+		return api.OperationResult{}, err
 	}
 	if o.Origin.OperationID == "" {
 		o.Origin.OperationID = operation.NewID()
 	}
 	request, err := o.apiRequest()
 	if err != nil {
-		return api.OperationAnswer{}, err
+		return api.OperationResult{}, err
 	}
 	stream := &operationStream{client: c, request: request, operation: o, onProgress: onProgress}
 	return stream.run(ctx)

@@ -238,7 +238,7 @@ func TestLostResponsesOfOperations(t *testing.T) {
 	request := ports.OperationRequest{GameID: "g", Kind: operation.KindStop}
 	pulling := api.ProgressEvent(progressAt(request, operation.StepStopping))
 	sendProblem := func(s exchange, p *api.Problem) {
-		p.Type = api.ProblemTypePrefix + p.Code
+		p.Type = api.ProblemTypePrefix + string(p.Code)
 		s.w.Header().Set("Content-Type", api.ProblemMediaType)
 		s.w.WriteHeader(p.Status)
 		_ = json.NewEncoder(s.w).Encode(p)
@@ -290,7 +290,7 @@ func TestLostResponsesOfOperations(t *testing.T) {
 				counting(func(s exchange) {
 					r := request
 					r.Origin.OperationID = s.r.Header.Get(api.HeaderIdempotencyKey)
-					s.openStream("").sendOperationEvents(api.OperationEvent{Type: "heartbeat"}, api.ResultEvent(api.Ended("g", successOf(r))))
+					s.openStream("").sendOperationEvents(api.OperationEvent{Type: "heartbeat"}, api.ResultEvent(api.ResultOf("g", successOf(r))))
 				}))
 			outcome, err := client.Execute(t.Context(), request, nil)
 			require.NoError(t, err)

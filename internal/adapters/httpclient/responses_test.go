@@ -45,7 +45,7 @@ func TestConclusiveErrorsAfterALostAttempt(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		status int
-		code   string
+		code   api.Code
 		want   error
 	}{
 		"conflict":           {http.StatusConflict, api.CodeConflict, runtime.ErrConflict},

@@ -77,10 +77,10 @@ func (s exchange) sendEvents(events ...api.Event) exchange {
 }
 
 // sendFinalError sends the error that ends the stream.
-func (s exchange) sendFinalError(status int, code string) {
+func (s exchange) sendFinalError(status int, code api.Code) {
 	final := true
 	s.sendEvents(api.Event{Type: api.TypeError, Final: &final, Error: &api.Problem{
-		Type: api.ProblemTypePrefix + code, Title: "rejected", Status: status, Detail: "rejected by the script", Code: code,
+		Type: api.ProblemTypePrefix + string(code), Title: "rejected", Status: status, Detail: "rejected by the script", Code: code,
 	}})
 }
 

@@ -15,7 +15,7 @@ import (
 func corruptAt(revision int64, gameID string) api.Event {
 	final := false
 	return api.Event{Type: api.TypeError, Revision: revision, GameID: gameID, Final: &final, Error: &api.Problem{
-		Type: api.ProblemTypePrefix + api.CodeCorrupt, Status: http.StatusInternalServerError, Code: api.CodeCorrupt,
+		Type: api.ProblemTypePrefix + string(api.CodeCorrupt), Status: http.StatusInternalServerError, Code: api.CodeCorrupt,
 		Key: "/runtimes/" + gameID, GameID: gameID, Reason: "is not JSON",
 	}}
 }

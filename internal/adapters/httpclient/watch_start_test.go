@@ -17,7 +17,7 @@ func TestErrorAsFirstEventEndsTheWatch(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		status  int
-		code    string
+		code    api.Code
 		options ports.WatchOptions
 		want    error
 	}{

@@ -67,8 +67,8 @@ func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (r
 	}
 	now := input.Now.UTC().Format(time.RFC3339Nano)
 	body, err := json.Marshal(api.StatusChange{
-		ExpectedFrom: string(input.ExpectedFrom), ExpectedContainerID: input.ExpectedContainerID,
-		To: string(input.To), Now: &now, Reason: input.Origin.Reason,
+		ExpectedFrom: input.ExpectedFrom, ExpectedContainerID: input.ExpectedContainerID,
+		To: input.To, Now: &now, Reason: input.Origin.Reason,
 	})
 	if err != nil {
 		return runtime.VersionedRecord{}, fmt.Errorf("encode the transition of game %q: %w", input.GameID, err)

@@ -85,10 +85,10 @@ func hangAfterApply(_ http.ResponseWriter, r *http.Request, next http.Handler) {
 	<-r.Context().Done()
 }
 
-func problem(w http.ResponseWriter, status int, code string) {
+func problem(w http.ResponseWriter, status int, code api.Code) {
 	w.Header().Set("Content-Type", api.ProblemMediaType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(api.Problem{Type: api.ProblemTypePrefix + code, Title: "scripted", Status: status, Code: code})
+	_ = json.NewEncoder(w).Encode(api.Problem{Type: api.ProblemTypePrefix + string(code), Title: "scripted", Status: status, Code: code})
 }
 
 func unknownAfterApply(w http.ResponseWriter, r *http.Request, next http.Handler) {

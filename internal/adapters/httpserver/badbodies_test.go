@@ -78,7 +78,7 @@ func badEnvelopeRows() []badRow {
 	for _, bad := range []struct {
 		name, headers, body string
 		status              int
-		code                string
+		code                api.Code
 	}{
 		{"1 MiB and a byte", "", padded(1<<20 + 1), 413, api.CodePayloadTooLarge},
 		{"2 MB", "", padded(2_000_000), 413, api.CodePayloadTooLarge},

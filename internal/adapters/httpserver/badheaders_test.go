@@ -9,7 +9,7 @@ import (
 // badHeaderRows are good requests but for one header.
 func badHeaderRows() []badRow {
 	var rows []badRow
-	put := func(name, headers string, status int, code, at string) {
+	put := func(name, headers string, status int, code api.Code, at string) {
 		rows = append(rows, badRow{"header " + name, "PUT", bodyPut, headers, running, status, code, at})
 	}
 	for _, wrong := range []string{

@@ -22,7 +22,7 @@ type badRow struct {
 	name, method, path, headers, body string
 
 	status int
-	code   string
+	code   api.Code
 	at     string // the places of its faults, a space between; none for a code that has no place
 }
 
@@ -73,7 +73,7 @@ func TestBadInput(t *testing.T) {
 				c.check(t, row.method, row.path, got)
 				return
 			}
-			require.Contains(t, []string{api.CodeNoSuchRoute, api.CodeMethodNotAllowed, api.CodeHostRefused, api.CodeInvalid}, row.code,
+			require.Contains(t, []api.Code{api.CodeNoSuchRoute, api.CodeMethodNotAllowed, api.CodeHostRefused, api.CodeInvalid}, row.code,
 				"an answer that no operation of the document gives")
 		})
 	}

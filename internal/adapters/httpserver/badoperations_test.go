@@ -39,7 +39,7 @@ func badOperationRows() []badRow {
 		"crash":                 {`"crash":7`, "crash"},
 		"crash attempts":        {`"crash":{"attempts":-1}`, "crash.attempts"},
 		"crash attempts' kind":  {`"crash":{"attempts":"1"}`, "crash.attempts"},
-		"crash window":          {`"crash":{"window":"1"}`, "crash"},
+		"crash window":          {`"crash":{"window":"1"}`, "crash.window"},
 		"crash's unknown":       {`"crash":{"tries":1}`, "crash.tries"},
 		"crash in capitals":     {`"crash":{"Attempts":1}`, "crash.Attempts"},
 		"node lost":             {`"on_node_lost":"panic"`, "on_node_lost"},

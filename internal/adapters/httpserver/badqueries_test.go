@@ -74,7 +74,7 @@ func badRevisionRows() []badRow {
 	for _, bad := range []struct {
 		path, query string
 		status      int
-		code        string
+		code        api.Code
 	}{
 		{"runtimes", "revision=99", 400, api.CodeForeignRevision},
 		{"runtimes", "revision=9223372036854775807", 400, api.CodeForeignRevision},

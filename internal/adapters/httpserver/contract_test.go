@@ -82,10 +82,17 @@ func (c *contract) check(t testing.TB, method, path string, a answer) {
 	operation := c.operation(method, path)
 	require.NotNil(t, operation, "%s %s is not documented", method, path)
 	status := strconv.Itoa(a.StatusCode)
+	place := []string{"paths", c.pathOf(path), strings.ToLower(method), "responses", status}
 	response := at(operation, "responses", status)
-	require.NotNil(t, response, "%s %s answered %s, which is not documented: %s", method, path, status, a.body)
-	for header := range at(response, "headers") {
-		if header == api.HeaderAsOf && !strings.Contains(path, "consistency=local") {
+	if response == nil {
+		require.Equal(t, "#/components/responses/Problem", at(operation, "responses", "default")["$ref"], "%s %s", method, path)
+		require.Contains(t, operation["x-problem-codes"], string(a.problem(t).Code), "%s %s returned a problem that is not documented: %s", method, path, a.body)
+		require.Equal(t, a.StatusCode == 429 || a.StatusCode == 503, a.Header.Get("Retry-After") != "", "Retry-After of %s %s", method, path)
+		place = []string{"components", "responses", "Problem"}
+		response = at(c.document, place...)
+	}
+	for header, described := range at(response, "headers") {
+		if described.(map[string]any)["required"] == false {
 			continue
 		}
 		require.NotEmpty(t, a.Header.Get(header), "%s %s: %s comes with the header %s", method, path, status, header)
@@ -97,7 +104,7 @@ func (c *contract) check(t testing.TB, method, path string, a answer) {
 	require.NoError(t, err)
 	require.NotNil(t, at(response, "content", media), "%s %s: %s as %s is not documented", method, path, status, media)
 	for _, text := range documentsIn(media, a.body) {
-		c.validate(t, text, "paths", c.pathOf(path), strings.ToLower(method), "responses", status, "content", media, "schema")
+		c.validate(t, text, append(place, "content", media, "schema")...)
 	}
 }
 

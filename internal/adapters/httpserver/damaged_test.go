@@ -63,7 +63,7 @@ func TestHistoryThatCannotBeRead(t *testing.T) {
 	for name, row := range map[string]struct {
 		store  damaged
 		status int
-		code   string
+		code   api.Code
 	}{
 		"the record is damaged":     {damaged{memstore.New(), nil, corrupt[0]}, 500, api.CodeCorrupt},
 		"the store fails meanwhile": {damaged{memstore.New(), []runtime.LedgerEntry{}, errors.Join(corrupt[0], runtime.ErrUnavailable)}, 503, api.CodeUnavailable},

@@ -1,63 +1,61 @@
 package httpserver
 
 import (
-	"context"
+	"net/http"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
 )
 
+// driftScope is whose findings a report has.
+type driftScope string
+
+const (
+	scopeAll  driftScope = "all"
+	scopeNode driftScope = "node"
+)
+
 type driftInput struct {
-	Scope string `query:"scope" enum:"all,node" default:"all" doc:"Whose findings: those of every node, requested at the same time, or those of the node that responds"`
+	Scope driftScope `query:"scope" enum:"all,node" default:"all" doc:"Whose findings: those of every node, or those of the node that responds"`
 }
 
-type driftOutput struct{ Body drift.Report }
-
 // getDrift handles GET /v1/drift.
-func (s *Server) getDrift(ctx context.Context, in *driftInput) (*driftOutput, error) {
-	ctx, stop := s.withDrain(ctx)
-	defer stop()
+func (s *Server) getDrift(w http.ResponseWriter, r *http.Request, in *driftInput) error {
 	read := s.cfg.Cluster.Drift
-	if in.Scope == "node" {
+	if in.Scope == scopeNode {
 		read = s.cfg.Cluster.LocalDrift
 	}
-	report, err := read(ctx)
+	report, err := read(r.Context())
 	if err != nil {
-		return nil, s.fail(ctx, err, inQuery)
+		return err
 	}
 	report.Findings, report.Brakes, report.Missing = orEmpty(report.Findings), orEmpty(report.Brakes), orEmpty(report.Missing)
-	return &driftOutput{Body: report}, nil
+	return writeJSON(w, http.StatusOK, report)
 }
 
 type applyInput struct {
-	Actor     string `header:"Rtmanager-Actor" doc:"Who requests it, for the ledger; text beyond ASCII in the notation of RFC 8187"`
-	Forwarded string `header:"Rtmanager-Forwarded" hidden:"true"`
+	Actor     string                       `header:"Rtmanager-Actor" field:"actor" doc:"Who requests it, for the ledger; text beyond ASCII in the notation of RFC 8187"`
+	Forwarded string                       `header:"Rtmanager-Forwarded" hidden:"true"`
+	Body      request.Body[api.DriftApply] `body:"required"`
 }
 
-type applyOutput struct{ Body api.DriftApplied }
-
 // applyDrift handles POST /v1/drift/apply.
-func (s *Server) applyDrift(ctx context.Context, in *applyInput) (*applyOutput, error) {
-	var apply api.DriftApply
-	if _, err := decodeBody(s.registry, s.bodies.apply, bodyOf(ctx), &apply); err != nil {
-		return nil, err
-	}
-	origin, err := OriginInput{Actor: in.Actor}.origin("")
+func (s *Server) applyDrift(w http.ResponseWriter, r *http.Request, in *applyInput) error {
+	origin, err := originInput{Actor: in.Actor}.origin("")
 	if err == nil {
 		err = origin.Validate()
 	}
 	if err != nil {
-		return nil, s.fail(ctx, err, inRecordBody)
+		return err
 	}
-	ctx, stop := s.withDrain(ctx)
-	defer stop()
-	results := s.cfg.Cluster.ApplyDrift(ctx, apply.Findings, origin.Actor, in.Forwarded != "")
-	for _, r := range results {
-		s.cfg.Logger.Info("finding applied", "verb", "apply", "id", r.ID, "game_id", r.GameID, "node", r.Region+"/"+r.Node,
-			"action", r.Action, "result", r.Status, "reason", r.Reason, "actor", origin.Actor)
+	results := s.cfg.Cluster.ApplyDrift(r.Context(), in.Body.Value.Findings, origin.Actor, in.Forwarded != "")
+	for _, result := range results {
+		s.cfg.Logger.Info("finding applied", "verb", "apply", "id", result.ID, "game_id", result.GameID, "node", result.Region+"/"+result.Node,
+			"action", result.Action, "result", result.Status, "reason", result.Reason, "actor", origin.Actor)
 	}
-	return &applyOutput{Body: api.DriftApplied{Results: results}}, nil
+	return writeJSON(w, http.StatusOK, api.DriftApplied{Results: results})
 }
 
 type releaseInput struct {
@@ -66,20 +64,17 @@ type releaseInput struct {
 	Forwarded string `header:"Rtmanager-Forwarded" hidden:"true"`
 }
 
-type releaseOutput struct{ Body node.Ref }
-
 // releaseBrake handles POST /v1/drift/release.
-func (s *Server) releaseBrake(ctx context.Context, in *releaseInput) (*releaseOutput, error) {
+func (s *Server) releaseBrake(w http.ResponseWriter, r *http.Request, in *releaseInput) error {
 	if in.Region != "" && in.Node == "" {
-		return nil, badRequest("query.node", "is required with a region: each node has a brake of its own")
+		return problem.BadRequest("query.node", "is required with a region: each node has a brake of its own")
 	}
-	ctx, stop := s.withDrain(ctx)
-	defer stop()
-	released, err := s.cfg.Cluster.ReleaseBrake(ctx, node.Ref{Region: in.Region, Name: in.Node}, in.Forwarded != "")
+	released, err := s.cfg.Cluster.ReleaseBrake(r.Context(), node.Ref{Region: in.Region, Name: in.Node}, in.Forwarded != "")
+	log := s.cfg.Logger.With("verb", "release", "node", released.String())
 	if err != nil {
-		s.cfg.Logger.Info("brake not released", "verb", "release", "node", released.String(), "error", err)
-		return nil, s.fail(ctx, err, inQuery)
+		log.Info("brake not released", "error", err)
+		return err
 	}
-	s.cfg.Logger.Info("brake released", "verb", "release", "node", released.String())
-	return &releaseOutput{Body: released}, nil
+	log.Info("brake released")
+	return writeJSON(w, http.StatusOK, released)
 }

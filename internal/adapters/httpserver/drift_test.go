@@ -174,9 +174,10 @@ func TestReleaseBrake(t *testing.T) {
 	contract := contractOf(t, c.one)
 	c.second.brake = &operation.RefusedError{Operation: "release", Reason: "the brake is not on"}
 	for _, row := range []struct {
-		path, code string
-		status     int
-		at         string
+		path   string
+		code   api.Code
+		status int
+		at     string
 	}{
 		{"/v1/drift/release", "", 200, "eu/n1"},
 		{"/v1/drift/release?region=eu&node=n1", "", 200, "eu/n1"},

@@ -69,7 +69,7 @@ func TestErrorsOverHTTP(t *testing.T) {
 	for _, row := range []struct {
 		err    error
 		status int
-		code   string
+		code   api.Code
 		from   []string
 		// terse: the error's own text stays inside
 		terse bool
@@ -123,13 +123,13 @@ func TestProblemsCarryWhatTheErrorKnows(t *testing.T) {
 	conflict := ask(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "c-g", Current: current, Revision: 7}, "POST", bodyPost, stop)
 	require.Equal(t, api.Problem{
 		Type: api.ProblemTypePrefix + "conflict", Title: "Record is not as expected", Status: 409, Code: "conflict", Detail: conflict.Detail,
-		Expectation: "container_id", Expected: "a", Actual: "c-g", Current: &current, Revision: 7, GameID: "g",
+		Precondition: "container_id", Expected: "a", Actual: "c-g", Current: &current, Revision: 7, GameID: "g",
 	}, conflict)
 	absent := ask(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, "PUT", bodyPut, running)
 	require.Nil(t, absent.Current, "there is no record to show")
-	require.Equal(t, "revision 3 0", strings.Join([]string{absent.Expectation, absent.Expected, absent.Actual}, " "))
+	require.Equal(t, "revision 3 0", strings.Join([]string{string(absent.Precondition), absent.Expected, absent.Actual}, " "))
 	pair := ask(t, &runtime.TransitionError{From: "removed", To: "stopped"}, "POST", bodyPost, stop)
-	require.Equal(t, "removed stopped", pair.From+" "+pair.To)
+	require.Equal(t, "removed stopped", string(pair.From+" "+pair.To))
 	damaged := ask(t, &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, "GET", "/v1/runtimes/g", "")
 	require.Equal(t, "/runtimes/g g is not JSON", strings.Join([]string{damaged.Key, damaged.GameID, damaged.Reason}, " "))
 	many := ask(t, errors.Join(&runtime.InvalidError{Field: "region", Reason: "is odd"}, &runtime.InvalidError{Field: "actor", Reason: "is long"},

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -28,9 +27,7 @@ type execution struct {
 // execute carries the operation out and waits for it: until it ends, until it has come
 // as far as x.wait, until the request's time is over, until the client leaves, or until
 // the server shuts down. The operation itself continues in all of these cases.
-func (s *Server) execute(ctx context.Context, x execution) (api.OperationAnswer, *api.Problem) {
-	ctx, stopDrain := s.withDrain(ctx)
-	defer stopDrain()
+func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult, error) {
 	accepted := make(chan struct{})
 	bound, leave := s.untilLeft(ctx, accepted)
 	defer leave(nil)
@@ -52,15 +49,15 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationAnswer,
 	})
 	switch cause := context.Cause(bound); {
 	case cause == errWaitOver:
-		return api.SoFar(last), nil
+		return api.InterimResult(last), nil
 	case cause == nil || !errors.Is(err, bound.Err()):
-		return s.endedAnswer(ctx, x.request, outcome, err)
-	case errors.Is(cause, errShuttingDown):
-		return api.OperationAnswer{}, stillRunning(x.request, last, errShuttingDown.Error())
+		return outcomeOf(x.request, outcome, err)
+	case errors.Is(cause, problem.ErrShuttingDown):
+		return api.OperationResult{}, stillRunning(x.request, last, problem.ErrShuttingDown.Error())
 	case errors.Is(cause, context.DeadlineExceeded):
-		return api.OperationAnswer{}, stillRunning(x.request, last, fmt.Sprintf("it did not end within %s", s.cfg.OperationTimeout))
+		return api.OperationResult{}, stillRunning(x.request, last, fmt.Sprintf("it did not end within %s", s.cfg.OperationTimeout))
 	default:
-		return api.OperationAnswer{}, stillRunning(x.request, last, "the client has left")
+		return api.OperationResult{}, stillRunning(x.request, last, "the client has left")
 	}
 }
 
@@ -88,32 +85,33 @@ func (s *Server) untilLeft(ctx context.Context, accepted <-chan struct{}) (bound
 	}
 }
 
-// endedAnswer returns the response for an operation that has ended or was refused.
-func (s *Server) endedAnswer(ctx context.Context, request ports.OperationRequest, outcome operation.Outcome, err error) (api.OperationAnswer, *api.Problem) {
+// outcomeOf returns the result of an operation that has ended, or the problem of one that
+// failed or was refused.
+func outcomeOf(request ports.OperationRequest, outcome operation.Outcome, err error) (api.OperationResult, error) {
 	if err == nil {
-		return api.Ended(request.GameID, outcome), nil
+		return api.ResultOf(request.GameID, outcome), nil
 	}
-	p := problemOf(err, inRecordBody)
-	if outcome.Failure != nil {
-		if p.Code == api.CodeInternal {
-			p = newProblem(http.StatusInternalServerError, api.CodeOperationFailed, "Operation failed", outcome.Failure.Message)
-		}
-		p.Outcome, p.OperationID, p.Kind, p.GameID = &outcome, outcome.OperationID, string(outcome.Kind), request.GameID
+	if outcome.Failure == nil {
+		return api.OperationResult{}, err
 	}
-	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
-		s.logFailed(ctx, p, err)
+	p := problem.From(err, inBody)
+	if p.Code == api.CodeInternal {
+		p = problem.New(api.CodeOperationFailed, outcome.Failure.Message)
 	}
-	return api.OperationAnswer{}, p
+	p.Outcome, p.OperationID, p.Kind, p.GameID = &outcome, outcome.OperationID, string(outcome.Kind), request.GameID
+	return api.OperationResult{}, p
 }
+
+// inBody places fields of the domain in the body.
+func inBody(field string) string { return "body." + field }
 
 // stillRunning returns the problem of a request that stops waiting before the operation
 // has ended.
 func stillRunning(request ports.OperationRequest, last operation.Progress, reason string) *api.Problem {
-	p := problemOf(runtime.ErrOutcomeUnknown, inRecordBody)
-	p.Detail = reason + "; operation " + request.Origin.OperationID + " continues: repeat the request with this Idempotency-Key to wait for it"
+	p := problem.New(api.CodeOutcomeUnknown, reason+"; operation "+request.Origin.OperationID+" continues: repeat the request with this Idempotency-Key to wait for it")
 	if last.Step == "" {
 		p.Detail = reason + "; it is unknown whether operation " + request.Origin.OperationID + " was started: repeat the request with this Idempotency-Key to find out"
 	}
-	p.GameID, p.OperationID, p.Kind, p.Step = request.GameID, request.Origin.OperationID, string(request.Kind), string(last.Step)
+	p.GameID, p.OperationID, p.Kind, p.Step = request.GameID, request.Origin.OperationID, string(request.Kind), last.Step
 	return p
 }

@@ -89,7 +89,7 @@ func TestForwardedGameIDs(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, 200, response.StatusCode, "%q: %s", id, text)
-		require.Equal(t, id, decodeAs[api.OperationAnswer](t, string(text)).GameID)
+		require.Equal(t, id, decodeAs[api.OperationResult](t, string(text)).GameID)
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
@@ -123,7 +123,7 @@ func TestForwardedErrors(t *testing.T) {
 	}
 	got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
 	require.Equal(t, 409, got.StatusCode)
-	require.Equal(t, "busy other eu/n2", strings.Join([]string{got.problem(t).Code, got.problem(t).OperationID, got.problem(t).Holder}, " "))
+	require.Equal(t, "busy other eu/n2", strings.Join([]string{string(got.problem(t).Code), got.problem(t).OperationID, got.problem(t).Holder}, " "))
 	unwanted := c.one.send("POST", opPath("far", operation.KindStart), "", `{"node":"n1"}`)
 	require.Equal(t, 409, unwanted.StatusCode, unwanted.body)
 	require.Equal(t, api.CodeRefused, unwanted.problem(t).Code)
@@ -138,7 +138,7 @@ func TestRequestsAreNotPassedOnTwice(t *testing.T) {
 		got := c.one.send("POST", opPath("far", kind), "Rtmanager-Forwarded: eu/n9\r\n", soundBody(kind))
 		require.Equal(t, http.StatusMisdirectedRequest, got.StatusCode, got.body)
 		p := got.problem(t)
-		require.Equal(t, []string{api.CodeMisrouted, "eu", "n2"}, []string{p.Code, p.Region, p.Node})
+		require.Equal(t, []string{string(api.CodeMisrouted), "eu", "n2"}, []string{string(p.Code), p.Region, p.Node})
 		contractOf(t, c.one).check(t, "POST", opPath("far", kind), got)
 	}
 	got := c.one.send("GET", "/v1/runtimes/far/explain", "Rtmanager-Forwarded: eu/n9\r\n", "")
@@ -250,7 +250,7 @@ func TestUnreachableNodes(t *testing.T) {
 			got := c.one.send("POST", opPath("far", kind), "", soundBody(kind))
 			require.Equal(t, row.status, got.StatusCode, "%s: %s", name, got.body)
 			p := got.problem(t)
-			require.Equal(t, []string{api.CodeNodeUnreachable, "eu", "n2"}, []string{p.Code, p.Region, p.Node})
+			require.Equal(t, []string{string(api.CodeNodeUnreachable), "eu", "n2"}, []string{string(p.Code), p.Region, p.Node})
 			require.Contains(t, p.Detail, row.detail)
 			contractOf(t, c.one).check(t, "POST", opPath("far", kind), got)
 		}
@@ -291,7 +291,7 @@ func TestNodesThatHang(t *testing.T) {
 				c.register.leave("n2")
 			}
 			p := (<-answered).problem(t)
-			require.Equal(t, []string{api.CodeOutcomeUnknown, "op-1"}, []string{p.Code, p.OperationID})
+			require.Equal(t, []string{string(api.CodeOutcomeUnknown), "op-1"}, []string{string(p.Code), p.OperationID})
 			require.Contains(t, p.Detail, row.want)
 		})
 	}
@@ -367,7 +367,7 @@ func TestShutdownLeavesForwardedOperations(t *testing.T) {
 	got := <-answered
 	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
 	p := got.problem(t)
-	require.Equal(t, []string{api.CodeOutcomeUnknown, "op-1", "eu", "n2"}, []string{p.Code, p.OperationID, p.Region, p.Node})
+	require.Equal(t, []string{string(api.CodeOutcomeUnknown), "op-1", "eu", "n2"}, []string{string(p.Code), p.OperationID, p.Region, p.Node})
 	require.Contains(t, p.Detail, "the server is shutting down")
 	_, err := io.ReadAll(streamed.Body)
 	require.Error(t, err, "a stream that is cut must not look like one that is over")

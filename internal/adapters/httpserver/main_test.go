@@ -152,7 +152,7 @@ func (a answer) problem(t testing.TB) api.Problem {
 	var p api.Problem
 	require.NoError(t, json.Unmarshal([]byte(a.body), &p), a.body)
 	require.Equal(t, a.StatusCode, p.Status, "status member against status line")
-	require.Equal(t, api.ProblemTypePrefix+p.Code, p.Type)
+	require.Equal(t, api.ProblemTypePrefix+string(p.Code), p.Type)
 	require.NotEmpty(t, p.Title)
 	return p
 }

@@ -1,26 +1,42 @@
 package httpserver
 
 import (
-	"context"
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 )
 
+// operationInput is the request of an operation, without its body.
 type operationInput struct {
-	GameInput
-	OriginInput
-	Reason    string `header:"Rtmanager-Reason" doc:"Why, for the ledger; text beyond ASCII in the notation of RFC 8187"`
-	Wait      string `query:"wait" enum:"done,running,accepted" default:"done" doc:"When to answer: when the operation is over, when the record says running, or as soon as it has been accepted. It goes on in any case"`
-	Accept    string `header:"Accept" hidden:"true"`
-	Forwarded string `header:"Rtmanager-Forwarded" hidden:"true"`
+	gameInput
+	originInput
+	reasonInput
+	Wait      waitMode `query:"wait" enum:"done,running,accepted" default:"done" doc:"When to respond: when the operation has ended, when the record is running, or once the operation is accepted. The operation continues in any case"`
+	Accept    string   `header:"Accept" list:"true" hidden:"true"`
+	Forwarded string   `header:"Rtmanager-Forwarded" hidden:"true"`
 }
+
+type (
+	startInput struct {
+		operationInput
+		Body request.Body[api.StartRequest] `body:"optional"`
+	}
+	patchInput struct {
+		operationInput
+		Body request.Body[api.PatchRequest] `body:"required"`
+	}
+	emptyInput struct {
+		operationInput
+		Body request.Body[api.EmptyRequest] `body:"optional"`
+	}
+)
 
 // waitMode is how long a request waits for its operation.
 type waitMode string
@@ -36,102 +52,115 @@ func (w waitMode) isReached(p operation.Progress) bool {
 	return w == waitAccepted || w == waitRunning && p.Step == operation.StepAwaitingHealth
 }
 
-// operate handles the requests for one kind of operation.
-func (s *Server) operate(kind operation.Kind) func(context.Context, *operationInput) (*huma.StreamResponse, error) {
-	return func(ctx context.Context, in *operationInput) (*huma.StreamResponse, error) {
-		id, err := in.id()
-		if err != nil {
-			return nil, err
+// startGame handles POST /v1/runtimes/{game_id}/start.
+func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInput) error {
+	body := in.Body.Value
+	options := ports.OperationRequest{Kind: operation.KindStart}
+	specMembers := len(in.Body.Members)
+	for name, value := range map[string]string{"region": body.Region, "node": body.Node} {
+		if !in.Body.Members[name] {
+			continue
 		}
-		origin, err := in.origin(in.Reason)
-		if err != nil {
-			return nil, err
+		specMembers--
+		if value == "" {
+			return problem.Invalid(api.Fault{Location: "body." + name, Message: "is empty; omit it if any will do"})
 		}
-		if origin.OperationID == "" {
-			// The server makes the id, not the node that executes, so that a client can
-			// repeat a request whose response was lost on the way from that node.
-			origin.OperationID = operation.NewID()
+	}
+	if specMembers > 0 {
+		if err := validateSpec(body.Spec); err != nil {
+			return err
 		}
-		request := ports.OperationRequest{GameID: id, Kind: kind, Origin: origin}
-		if err := origin.Validate(); err != nil {
-			return nil, problemOf(err, inRecordBody)
-		}
-		requested, err := s.operationBody(bodyOf(ctx), &request)
-		if err != nil {
-			return nil, err
-		}
-		if s.shuttingDown() {
-			return nil, s.fail(ctx, shutdownProblem(), inRecordBody)
-		}
-		to, err := s.cfg.Cluster.Route(ctx, request, requested, in.Forwarded != "")
-		if err != nil {
-			s.auditOperation(request, api.OperationAnswer{}, err)
-			return nil, s.fail(ctx, err, inRecordBody)
-		}
-		return &huma.StreamResponse{Body: func(ctx huma.Context) {
-			r, w := humago.Unwrap(ctx)
-			if !s.operations.acquire() {
-				writeProblem(w, newProblem(http.StatusTooManyRequests, api.CodeTooManyOperations, "Too many operations",
-					"as many requests as this server allows wait for operations"))
-				return
-			}
-			defer s.operations.release()
-			if to != nil {
-				s.forwardOperation(w, r, *to, request, bodyOf(ctx.Context()))
-				return
-			}
-			s.answerOperation(w, r, request, waitMode(in.Wait), streamForm(in.Accept))
-		}}, nil
+		options.Spec = &body.Spec
+	}
+	return s.runOperation(w, r, &in.operationInput, options, in.Body.Raw, node.Ref{Region: body.Region, Name: body.Node})
+}
+
+// validateSpec validates a spec that may omit the image: the node then runs the previous
+// one.
+func validateSpec(spec operation.Spec) error {
+	if spec.Image == "" {
+		spec.Image = "previous"
+	}
+	return spec.Validate()
+}
+
+// patchGame handles POST /v1/runtimes/{game_id}/patch.
+func (s *Server) patchGame(w http.ResponseWriter, r *http.Request, in *patchInput) error {
+	body := in.Body.Value
+	if err := operation.ValidateImage(body.Image); err != nil {
+		return err
+	}
+	options := ports.OperationRequest{Kind: operation.KindPatch, Image: body.Image, Force: body.Force}
+	return s.runOperation(w, r, &in.operationInput, options, in.Body.Raw, node.Ref{})
+}
+
+// simpleOperation returns the handler of an operation without options.
+func simpleOperation(kind operation.Kind) func(*Server, http.ResponseWriter, *http.Request, *emptyInput) error {
+	return func(s *Server, w http.ResponseWriter, r *http.Request, in *emptyInput) error {
+		return s.runOperation(w, r, &in.operationInput, ports.OperationRequest{Kind: kind}, in.Body.Raw, node.Ref{})
 	}
 }
 
-// answerOperation carries the operation out here and answers.
-func (s *Server) answerOperation(w http.ResponseWriter, r *http.Request, request ports.OperationRequest, wait waitMode, form form) {
-	x := execution{request: request, wait: wait}
-	var stream *operationStream
-	if form != nil {
-		stream = &operationStream{out: newEventWriter(w, form, s.cfg.WriteTimeout, s.cfg.Heartbeat)}
-		x.report = stream.progress
+// runOperation completes the request of an operation, and executes or forwards it.
+// requested is where a game without a node is to be started; it may be empty in part.
+func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operationInput, request ports.OperationRequest, body []byte, requested node.Ref) error {
+	origin, err := in.origin(in.Reason)
+	if err != nil {
+		return err
 	}
-	answer, problem := s.executeWithHeartbeats(r.Context(), x, stream)
-	if problem != nil {
-		s.auditOperation(request, answer, problem)
-	} else {
-		s.auditOperation(request, answer, nil)
+	if origin.OperationID == "" {
+		// The server that the client calls generates the id, so that the client can repeat
+		// a request whose response was lost on the way from another node.
+		origin.OperationID = operation.NewID()
 	}
-	switch {
-	case problem != nil && (stream == nil || !stream.out.opened):
-		writeProblem(w, problem)
-	case problem != nil:
-		stream.event(api.OperationEvent{Type: api.TypeError, Problem: problem})
-	case stream != nil:
-		stream.event(api.ResultEvent(answer))
-	default:
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
-		status := http.StatusOK
-		if wait == waitAccepted && answer.Outcome == nil {
-			status = http.StatusAccepted
-		}
-		writeJSON(w, status, answer)
+	if err := origin.Validate(); err != nil {
+		return err
 	}
+	request.GameID, request.Origin = in.GameID, origin
+	if s.isShuttingDown() {
+		return problem.ErrShuttingDown
+	}
+	target, err := s.cfg.Cluster.Route(r.Context(), request, requested, in.Forwarded != "")
+	if err != nil {
+		s.logOperation(request, api.OperationResult{}, err)
+		return err
+	}
+	if !s.operations.acquire() {
+		return problem.New(api.CodeTooManyOperations, "this server allows no more requests that wait for operations")
+	}
+	defer s.operations.release()
+	if target != nil {
+		return s.forwardOperation(w, r, *target, request, body)
+	}
+	x := execution{request: request, wait: in.Wait}
+	if format, isStream := stream.ChooseOptional(in.Accept); isStream {
+		return s.streamOperation(w, r, x, format)
+	}
+	return s.executeOperation(w, r, x)
 }
 
-// executeWithHeartbeats is execute with heartbeats on the stream, if there is one.
-func (s *Server) executeWithHeartbeats(ctx context.Context, x execution, stream *operationStream) (api.OperationAnswer, *api.Problem) {
-	if stream != nil {
-		defer stream.heartbeats(s.cfg.Heartbeat)()
+// executeOperation executes the operation here, and responds in one piece.
+func (s *Server) executeOperation(w http.ResponseWriter, r *http.Request, x execution) error {
+	result, err := s.execute(r.Context(), x)
+	s.logOperation(x.request, result, err)
+	if err != nil {
+		return err
 	}
-	return s.execute(ctx, x)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
+	status := http.StatusOK
+	if x.wait == waitAccepted && result.Outcome == nil {
+		status = http.StatusAccepted
+	}
+	return writeJSON(w, status, result)
 }
 
-// auditOperation leaves one line for each operation that was asked for, refused
-// ones included.
-func (s *Server) auditOperation(request ports.OperationRequest, answer api.OperationAnswer, err error) {
-	line := s.cfg.Logger.With("verb", request.Kind, "game_id", request.GameID,
+// logOperation logs one line for each requested operation, refused ones included.
+func (s *Server) logOperation(request ports.OperationRequest, result api.OperationResult, err error) {
+	log := s.cfg.Logger.With("verb", request.Kind, "game_id", request.GameID,
 		"actor", request.Origin.Actor, "operation_id", request.Origin.OperationID)
 	if err != nil {
-		line.Info("operation not done, or not known to be", "error", err)
+		log.Info("operation failed, or its outcome is unknown", "error", err)
 		return
 	}
-	line.Info("operation", "step", answer.Step, "revision", answer.Revision)
+	log.Info("operation", "step", result.Step, "revision", result.Revision)
 }

@@ -105,7 +105,7 @@ func TestOperationsAreWaitedForAsAsked(t *testing.T) {
 			got := f.send("POST", path, "", "")
 			require.Equal(t, c.status, got.StatusCode, got.body)
 			contractOf(t, f).check(t, "POST", path, got)
-			answer := decodeAs[api.OperationAnswer](t, got.body)
+			answer := decodeAs[api.OperationResult](t, got.body)
 			require.Equal(t, c.step, answer.Step)
 			require.Equal(t, c.step == operation.StepFinished, answer.Outcome != nil, got.body)
 			require.Equal(t, c.step != operation.StepAccepted, answer.Record != nil, got.body)
@@ -156,7 +156,7 @@ func TestOperationsOutlastTheirRequests(t *testing.T) {
 	contractOf(t, f).check(t, "POST", opPath("g", operation.KindStart), got)
 	p := got.problem(t)
 	require.Equal(t, api.CodeOutcomeUnknown, p.Code)
-	require.Equal(t, []string{"op-1", "start", "pulling", "g"}, []string{p.OperationID, p.Kind, p.Step, p.GameID})
+	require.Equal(t, []string{"op-1", "start", "pulling", "g"}, []string{p.OperationID, p.Kind, string(p.Step), p.GameID})
 	require.Contains(t, p.Detail, "operation op-1 continues")
 }
 
@@ -255,7 +255,7 @@ func TestErrorsOfOperations(t *testing.T) {
 		err    error
 		failed operation.FailureCode // empty for what was refused before it began
 		status int
-		code   string
+		code   api.Code
 		want   api.Problem // members besides those of every problem
 	}{
 		{busy, "", 409, api.CodeBusy, api.Problem{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: new(noon)}},

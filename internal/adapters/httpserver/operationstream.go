@@ -1,37 +1,61 @@
 package httpserver
 
 import (
-	"mime"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// operationStream writes the events of one operation. Progress and heartbeats may come
-// at the same time.
+// operationStream writes the events of one operation. It is safe for concurrent use:
+// heartbeats come from a goroutine of their own.
 type operationStream struct {
 	mu  sync.Mutex // guards out
-	out *eventWriter
+	out *stream.Writer
 }
 
-// heartbeats writes a heartbeat each interval until stop is called, which waits for the
-// last one.
-func (o *operationStream) heartbeats(interval time.Duration) (stop func()) {
+// streamOperation executes the operation here, and responds with a stream. The error is
+// that of an operation that ended before the stream had started.
+func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execution, format stream.Format) error {
+	events := &operationStream{out: s.newStream(w, format)}
+	x.report = events.progress
+	result, err := func() (api.OperationResult, error) {
+		defer events.startHeartbeats(s.cfg.Heartbeat)()
+		return s.execute(r.Context(), x)
+	}()
+	s.logOperation(x.request, result, err)
+	switch {
+	case err != nil && !events.out.IsOpen():
+		return err
+	case err != nil:
+		events.write(api.OperationEvent{Type: api.TypeError, Problem: problem.From(err, inBody)})
+	default:
+		events.write(api.ResultEvent(result))
+	}
+	return nil
+}
+
+// startHeartbeats writes a heartbeat each interval until stop is called, which waits for
+// the last one.
+func (o *operationStream) startHeartbeats(interval time.Duration) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
+		document := api.Encode(api.OperationEvent{Type: api.TypeHeartbeat})
 		for {
 			select {
 			case <-quit:
 				return
 			case <-ticker.C:
-				o.heartbeat()
+				o.mu.Lock()
+				o.out.Heartbeat(document)
+				o.mu.Unlock()
 			}
 		}
 	}()
@@ -41,56 +65,15 @@ func (o *operationStream) heartbeats(interval time.Duration) (stop func()) {
 	}
 }
 
-func (o *operationStream) progress(p operation.Progress) bool { return o.event(api.ProgressEvent(p)) }
+// progress writes progress, and reports whether the client still reads.
+func (o *operationStream) progress(p operation.Progress) bool { return o.write(api.ProgressEvent(p)) }
 
-// heartbeat keeps the stream alive. NDJSON has no comments, so it gets an event.
-func (o *operationStream) heartbeat() {
-	if _, isNDJSON := o.out.form.(ndjsonForm); isNDJSON {
-		o.event(api.OperationEvent{Type: api.TypeHeartbeat})
-		return
-	}
+// write writes one event, and reports whether the client still reads.
+func (o *operationStream) write(event api.OperationEvent) bool {
+	document := api.Encode(event)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.out.heartbeat()
-}
-
-// event writes one event, and reports whether the client still reads.
-func (o *operationStream) event(event api.OperationEvent) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.out.element(api.Event{Type: event.Type}, encodeJSON(event))
-	o.out.flush()
-	return o.out.err == nil
-}
-
-// streamForm returns the form of stream that the Accept header names, nil for a response
-// in one piece.
-func streamForm(accept string) form {
-	if acceptsJSON(accept) {
-		return nil
-	}
-	chosen, _ := chooseForm(accept)
-	return chosen
-}
-
-// acceptsJSON reports whether an Accept header names plain JSON, or a wildcard, before
-// either stream.
-func acceptsJSON(accept string) bool {
-	for entry := range strings.SplitSeq(accept, ",") {
-		switch media, _, _ := mime.ParseMediaType(entry); media {
-		case api.NDJSONMediaType, api.EventStreamMediaType:
-			return false
-		case "application/json", "application/*", "text/*", "*/*":
-			return true
-		}
-	}
-	return true
-}
-
-// writeJSON answers outside of huma's handlers.
-func writeJSON(w http.ResponseWriter, status int, value any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	// The end of the connection is reported elsewhere if the client is gone.
-	_, _ = w.Write(encodeJSON(value))
+	o.out.Write(stream.Frame{Type: event.Type}, document)
+	o.out.Flush()
+	return o.out.Err() == nil
 }

@@ -34,8 +34,7 @@ func (p panicking) Check(context.Context, bool) (ports.CheckReport, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// ListPage returns a record that cannot be written as JSON, which is found out
-// after the status has been sent.
+// ListPage returns a record that cannot be encoded as JSON.
 func (panicking) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	record := recordOf("g")
 	record.CreatedAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -61,20 +60,27 @@ func TestPanicsAreAnswered(t *testing.T) {
 	require.Contains(t, f.send("GET", "/metrics", "", "").body, `rtmanager_http_requests_total{code="500",method="GET",route="/v1/runtimes/{game_id}"} 1`)
 }
 
-// An answer that breaks in the middle must not look like a whole one.
-func TestPanicInTheMiddleCutsTheAnswer(t *testing.T) {
+// A response that cannot be encoded is an internal error, not half of a document.
+func TestResponseThatCannotBeEncoded(t *testing.T) {
+	t.Parallel()
+	f := startOver(t, panicking{memstore.New()}, httpserver.Config{})
+	got := f.send("GET", "/v1/runtimes", "", "")
+	require.Equal(t, http.StatusInternalServerError, got.StatusCode, got.body)
+	require.Equal(t, api.CodeInternal, got.problem(t).Code)
+}
+
+// A response that is aborted must not look complete.
+func TestAbortedHandlerCutsTheResponse(t *testing.T) {
 	t.Parallel()
 	f := startOver(t, panicking{memstore.New()}, httpserver.Config{})
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for _, path := range []string{"/v1/runtimes", "/v1/fsck"} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+f.addr+path, nil)
-		require.NoError(t, err)
-		response, err := client.Do(request)
-		if err == nil {
-			text, err := io.ReadAll(response.Body)
-			response.Body.Close()
-			require.Error(t, err, "%s was answered %s with the whole body %q", path, response.Status, text)
-		}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+f.addr+"/v1/fsck", nil)
+	require.NoError(t, err)
+	response, err := client.Do(request)
+	if err == nil {
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		require.Error(t, err, "the response %s has the complete body %q", response.Status, text)
 	}
-	require.Equal(t, 200, f.send("GET", "/v1/cluster", "", "").StatusCode, "the server lives on")
+	require.Equal(t, 200, f.send("GET", "/v1/cluster", "", "").StatusCode, "the server continues to serve")
 }

@@ -41,7 +41,7 @@ func TestRecordLife(t *testing.T) {
 	lost := f.send("POST", "/v1/runtimes/g1/status", "", stop)
 	require.Equal(t, http.StatusConflict, lost.StatusCode)
 	conflict := lost.problem(t)
-	require.Equal(t, "conflict status running stopped 3", strings.Join([]string{conflict.Code, conflict.Expectation,
+	require.Equal(t, "conflict status running stopped 3", strings.Join([]string{string(conflict.Code), string(conflict.Precondition),
 		conflict.Expected, conflict.Actual, fmt.Sprint(conflict.Revision)}, " "))
 	require.Equal(t, runtime.StatusStopped, conflict.Current.Status)
 
@@ -117,7 +117,7 @@ func TestConditionalRequests(t *testing.T) {
 		if step.status == 412 {
 			p := got.problem(t)
 			require.Equal(t, api.CodePreconditionFailed, p.Code)
-			require.Equal(t, "revision", p.Expectation)
+			require.Equal(t, runtime.PreconditionRevision, p.Precondition)
 		}
 		if step.status == 304 {
 			require.Empty(t, got.body)

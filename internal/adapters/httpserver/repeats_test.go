@@ -80,17 +80,17 @@ func TestRefusedTransitionsSayWhy(t *testing.T) {
 	t.Parallel()
 	f := startSettled(t, httpserver.Config{})
 	pair := f.send("POST", bodyPost, "", `{"expected_from":"removed","to":"running"}`).problem(t)
-	require.Equal(t, "removed running", pair.From+" "+pair.To)
+	require.Equal(t, "removed running", string(pair.From+" "+pair.To))
 	require.Contains(t, pair.Detail, "has no transitions")
 	container := f.send("POST", bodyPost, "", member(stop, "expected_container_id", `"old"`)).problem(t)
-	require.Equal(t, "container_id old c-g", container.Expectation+" "+container.Expected+" "+container.Actual)
+	require.Equal(t, "container_id old c-g", string(container.Precondition)+" "+container.Expected+" "+container.Actual)
 	require.Equal(t, recordOf("g"), *container.Current)
 	require.Equal(t, int64(2), container.Revision)
 	stale := f.send("PUT", bodyPut, "If-Match: \"9\"\r\n", running).problem(t)
-	require.Equal(t, "revision 9 2", stale.Expectation+" "+stale.Expected+" "+stale.Actual)
+	require.Equal(t, "revision 9 2", string(stale.Precondition)+" "+stale.Expected+" "+stale.Actual)
 	require.Equal(t, recordOf("g"), *stale.Current)
 	listed := f.send("PUT", bodyPut, "If-Match: \"8\", \"9\"\r\n", running).problem(t)
-	require.Equal(t, "revision 2", listed.Expectation+" "+listed.Actual)
+	require.Equal(t, "revision 2", string(listed.Precondition)+" "+listed.Actual)
 }
 
 // The ways in which programs say that they send JSON, curl's own included.

@@ -2,127 +2,290 @@ package httpserver
 
 import (
 	"net/http"
+	"reflect"
+	"slices"
+	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Routes that other files speak of.
-const (
-	routeWatch = "/v1/watch"
-	routeCheck = "/v1/fsck"
-)
+// routeWatch is the route of watch streams, which have no duration.
+const routeWatch = "/v1/watch"
 
-// register declares every route, which both serves and documents it.
-func (s *Server) register() {
-	humaAPI := s.newAPI()
-	read := []int{http.StatusBadRequest, http.StatusServiceUnavailable}
-	readGame := append([]int{http.StatusNotFound}, read...)
-	write := append([]int{
-		http.StatusForbidden, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
-		http.StatusUnprocessableEntity, http.StatusGatewayTimeout, http.StatusInsufficientStorage,
-	}, read...)
+// Route is one route of the API with its description, from which internal/api/gen makes
+// the OpenAPI document.
+type Route struct {
+	Method, Path string
+	// ID, Tag, Summary and Description describe the operation.
+	ID, Tag, Summary, Description string
+	// Responses are the successful ones, and errors that are no problem.
+	Responses []Response
+	// Codes are the codes of the problems that the route returns.
+	Codes []api.Code
+	// Request decodes the requests, and describes their parameters and body.
+	Request *request.Decoder
+	// IsHidden keeps the route out of the document.
+	IsHidden bool
 
-	huma.Register(humaAPI, s.operation("list-runtimes", http.MethodGet, "/v1/runtimes", "runtimes",
-		"List records, in pages that stand at one revision",
-		append([]int{http.StatusGone}, read...)...), s.listRuntimes)
-
-	get := s.operation("get-runtime", http.MethodGet, runtimesPath+"{game_id}", "runtimes", "Get one record", readGame...)
-	get.Responses["304"] = &huma.Response{Description: "The record still has the ETag that the request named"}
-	huma.Register(humaAPI, get, s.getRuntime)
-
-	put := s.operation("put-runtime", http.MethodPut, runtimesPath+"{game_id}", "runtimes",
-		"Insert the record, or overwrite every field of the one that is there",
-		append([]int{http.StatusPreconditionFailed}, write...)...)
-	put.Middlewares = huma.Middlewares{s.withBody}
-	huma.Register(humaAPI, put, s.putRuntime)
-	documentBody(humaAPI.OpenAPI().Paths[put.Path].Put, recordBodySchema)
-
-	post := s.operation("set-runtime-status", http.MethodPost, runtimesPath+"{game_id}/status", "runtimes",
-		"Move a game from one status to another if it is as expected",
-		append([]int{http.StatusNotFound, http.StatusConflict}, write...)...)
-	post.Middlewares = huma.Middlewares{s.withBody}
-	huma.Register(humaAPI, post, s.postStatus)
-	documentBody(humaAPI.OpenAPI().Paths[post.Path].Post, statusBodySchema)
-
-	huma.Register(humaAPI, s.operation("get-runtime-history", http.MethodGet, runtimesPath+"{game_id}/history", "runtimes",
-		"Get a game's recent transitions, newest first", readGame...), s.getHistory)
-
-	watch := s.operation("watch-runtimes", http.MethodGet, routeWatch, "watch",
-		"Watch every change of every record, in order and once",
-		append([]int{http.StatusNotAcceptable, http.StatusGone, http.StatusTooManyRequests}, read...)...)
-	watch.Description = watchDescription
-	watch.Responses["200"] = streamResponse(s.registry)
-	huma.Register(humaAPI, watch, s.watch)
-
-	s.registerOperations(humaAPI)
-
-	huma.Register(humaAPI, s.operation("get-cluster", http.MethodGet, "/v1/cluster", "system",
-		"Describe the store, its members, and the daemon that answers", read...), s.getCluster)
-	huma.Register(humaAPI, s.operation("check-store", http.MethodGet, routeCheck, "system",
-		"Check the store's rules at one revision", read...), s.checkStore(false))
-	huma.Register(humaAPI, s.operation("repair-store", http.MethodPost, routeCheck+"/repair", "system",
-		"Check the store's rules and mend what can be mended",
-		append([]int{http.StatusForbidden, http.StatusInsufficientStorage}, read...)...), s.checkStore(true))
-
-	huma.Register(humaAPI, s.operation("get-health", http.MethodGet, "/healthz", "system",
-		"Say that the process serves; never touches the store", http.StatusBadRequest), s.getHealth)
-	ready := s.operation("get-readiness", http.MethodGet, "/readyz", "system",
-		"Say whether requests should be sent here", http.StatusBadRequest)
-	ready.Responses["503"] = &huma.Response{
-		Description: "Not ready; the checks say why",
-		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf[health](s.registry)}},
-	}
-	huma.Register(humaAPI, ready, s.getReady)
-	s.registerMetrics(humaAPI)
-	forgetHumasErrors(s.registry)
+	handle func(s *Server, w http.ResponseWriter, r *http.Request, gameID string) error
+	locate func(field string) string
+	// timeout returns the deadline of a request; nil is no deadline.
+	timeout func(Config) time.Duration
+	// isDrained ends requests when half of the drain timeout of a shutdown is over.
+	isDrained bool
 }
 
-// forgetHumasErrors takes the schemas of huma's own errors out of the document.
-// Registering an operation puts them there, but plainProblem replaces every one.
-func forgetHumasErrors(registry huma.Registry) {
-	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
-		delete(registry.Map(), name)
+// Response describes one response.
+type Response struct {
+	Status      int
+	Description string
+	// Content is the type of the body, by media type; a string is plain text.
+	Content map[string]reflect.Type
+	Headers []ResponseHeader
+}
+
+// ResponseHeader describes one header of a response.
+type ResponseHeader struct {
+	Name, Description string
+	Type              reflect.Type
+	IsOptional        bool
+}
+
+// Routes returns all routes, in the order of the document.
+func Routes() []Route {
+	return slices.Concat(runtimeRoutes(), operationRoutes(), nodeRoutes(), systemRoutes())
+}
+
+// handled returns the route with its handler, whose input is decoded first.
+func handled[In any](route Route, handler func(*Server, http.ResponseWriter, *http.Request, *In) error) Route {
+	route.Request = request.NewDecoder(reflect.TypeFor[In]())
+	route.locate = route.Request.Locate
+	if route.timeout == nil {
+		route.timeout = func(c Config) time.Duration { return c.RequestTimeout }
+	}
+	route.handle = func(s *Server, w http.ResponseWriter, r *http.Request, gameID string) error {
+		var input In
+		if p := route.Request.Decode(w, r, gameID, &input, s.cfg.BodyTimeout); p != nil {
+			return p
+		}
+		return handler(s, w, r, &input)
+	}
+	return route
+}
+
+// document is a response of one JSON document.
+func document[T any](description string) []Response {
+	return []Response{{Status: http.StatusOK, Description: description, Content: map[string]reflect.Type{"application/json": reflect.TypeFor[T]()}}}
+}
+
+// recordDocument is a response of a record with its ETag.
+func recordDocument(description string, headers ...ResponseHeader) []Response {
+	responses := document[runtime.RuntimeRecord](description)
+	responses[0].Headers = append([]ResponseHeader{{Name: "ETag", Description: "The revision of the record's last change, in double quotes", Type: reflect.TypeFor[string]()}}, headers...)
+	return responses
+}
+
+// streamed adds the stream formats of T to a response.
+func streamed[T any](response Response) Response {
+	if response.Content == nil {
+		response.Content = map[string]reflect.Type{}
+	}
+	response.Content[api.EventStreamMediaType] = reflect.TypeFor[string]()
+	response.Content[api.NDJSONMediaType] = reflect.TypeFor[T]()
+	return response
+}
+
+// codes joins codes of problems with those that every route returns.
+func codes(groups ...[]api.Code) []api.Code {
+	all := []api.Code{api.CodeInvalid, api.CodeHostRefused, api.CodeInternal}
+	for _, group := range groups {
+		all = append(all, group...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// storeCodes are the codes of every route that reads the store.
+func storeCodes() []api.Code {
+	return []api.Code{api.CodeUnavailable, api.CodeIncompatible, api.CodeCorrupt}
+}
+
+// writeCodes are the codes of every route that writes.
+func writeCodes() []api.Code {
+	return []api.Code{api.CodeCrossOrigin, api.CodeOutcomeUnknown, api.CodeReadOnly, api.CodeFenced}
+}
+
+// bodyCodes are the codes of every route with a body.
+func bodyCodes() []api.Code {
+	return []api.Code{api.CodeCrossOrigin, api.CodeRequestTimeout, api.CodePayloadTooLarge, api.CodeUnsupportedMediaType}
+}
+
+// nodeCodes are the codes of every route that another node may serve.
+func nodeCodes() []api.Code {
+	return []api.Code{api.CodeNoEngine, api.CodeNodeUnreachable, api.CodeEngineUnavailable, api.CodeMisrouted}
+}
+
+func runtimeRoutes() []Route {
+	const tag = "runtimes"
+	asOf := ResponseHeader{Name: api.HeaderAsOf, Description: "Of a local read, its revision", Type: reflect.TypeFor[int64](), IsOptional: true}
+	heartbeat := ResponseHeader{Name: api.HeaderHeartbeat, Description: "The longest time between two writes to this stream, in seconds", Type: reflect.TypeFor[int]()}
+	return []Route{
+		handled(Route{
+			Method: http.MethodGet, Path: "/v1/runtimes", ID: "list-runtimes", Tag: tag,
+			Summary: "List records, in pages of one revision", Responses: document[api.Page]("One page"),
+			Codes: codes(storeCodes(), []api.Code{api.CodeCompacted, api.CodeForeignRevision}),
+		}, (*Server).listRuntimes),
+		handled(Route{
+			Method: http.MethodGet, Path: runtimesPath + gameIDSegment, ID: "get-runtime", Tag: tag,
+			Summary:   "Get one record",
+			Responses: append(recordDocument("The record", asOf), Response{Status: http.StatusNotModified, Description: "The record still has the ETag of the request"}),
+			Codes:     codes(storeCodes(), []api.Code{api.CodeNotFound}),
+		}, (*Server).getRuntime),
+		handled(Route{
+			Method: http.MethodPut, Path: runtimesPath + gameIDSegment, ID: "put-runtime", Tag: tag,
+			Summary: "Insert a record, or overwrite every field of the current one", Responses: recordDocument("The record as it was written"),
+			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodePreconditionFailed}),
+		}, (*Server).putRuntime),
+		handled(Route{
+			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/status", ID: "set-runtime-status", Tag: tag,
+			Summary: "Change the status of a game if it is as expected", Responses: recordDocument("The record as it was written"),
+			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodeNotFound, api.CodeConflict, api.CodeInvalidTransition}),
+		}, (*Server).setStatus),
+		handled(Route{
+			Method: http.MethodGet, Path: runtimesPath + gameIDSegment + "/history", ID: "get-runtime-history", Tag: tag,
+			Summary: "Get the recent transitions of a game, newest first", Responses: document[api.History]("The ledger"),
+			Codes: codes(storeCodes(), []api.Code{api.CodeNotFound}),
+		}, (*Server).getHistory),
+		untimed(handled(Route{
+			Method: http.MethodGet, Path: routeWatch, ID: "watch-runtimes", Tag: "watch",
+			Summary: "Watch every change of every record, in order and once", Description: watchDescription,
+			Responses: []Response{streamed[api.Event](Response{Status: http.StatusOK, Description: "The stream", Headers: []ResponseHeader{heartbeat}})},
+			Codes:     codes(storeCodes(), []api.Code{api.CodeNotAcceptable, api.CodeCompacted, api.CodeForeignRevision, api.CodeTooManyStreams}),
+		}, (*Server).watchRuntimes)),
 	}
 }
 
-// registerMetrics serves the registry through promhttp.
-func (s *Server) registerMetrics(humaAPI huma.API) {
-	op := s.operation("get-metrics", http.MethodGet, "/metrics", "system", "Metrics in the format of Prometheus")
-	op.Responses["200"] = &huma.Response{
-		Description: "The metrics",
-		Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
-	}
-	handler := promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
-	humaAPI.OpenAPI().AddOperation(&op)
-	humaAPI.Adapter().Handle(&op, func(ctx huma.Context) {
-		r, w := humago.Unwrap(ctx)
-		handler.ServeHTTP(w, r)
-	})
+// untimed returns a route without a deadline.
+func untimed(route Route) Route {
+	route.timeout = nil
+	return route
 }
 
-// documentBody says that the operation takes a JSON body of the schema. It is
-// for an operation that has been registered: one that says so before makes huma
-// read the body itself, which is withBody's to do.
-func documentBody(op *huma.Operation, schema string) {
-	op.RequestBody = &huma.RequestBody{
-		Required: true,
-		Content:  map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: schemaPrefix + schema}}},
+// operationRoutes returns the routes that run operations.
+func operationRoutes() []Route {
+	operate := func(kind operation.Kind, summary string) Route {
+		result := document[api.OperationResult]("The operation has ended, or has come as far as wait requires")[0]
+		return Route{
+			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/" + string(kind), ID: string(kind) + "-runtime", Tag: "operations",
+			Summary: summary, Description: operationDescription,
+			Responses: []Response{streamed[api.OperationEvent](result), {
+				Status: http.StatusAccepted, Description: "The operation is accepted and continues", Content: document[api.OperationResult]("")[0].Content,
+			}},
+			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), nodeCodes(), []api.Code{
+				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRefused, api.CodeNoImage, api.CodeStartFailed,
+				api.CodeOperationFailed, api.CodeTooManyOperations, api.CodePreconditionFailed,
+			}),
+			timeout:   func(c Config) time.Duration { return c.OperationTimeout },
+			isDrained: true,
+		}
+	}
+	return []Route{
+		handled(operate(operation.KindStart, "Start a game, for the first time or after a stop"), (*Server).startGame),
+		handled(operate(operation.KindStop, "Stop a game; its container is kept"), simpleOperation(operation.KindStop)),
+		handled(operate(operation.KindRestart, "Stop a game and start it"), simpleOperation(operation.KindRestart)),
+		handled(operate(operation.KindPatch, "Run a game with another image; the previous one is restored if the new one does not start"), (*Server).patchGame),
+		handled(operate(operation.KindCleanup, "Remove the container of a stopped game"), simpleOperation(operation.KindCleanup)),
 	}
 }
 
-func streamResponse(registry huma.Registry) *huma.Response {
-	return &huma.Response{
-		Description: "The stream",
-		Headers: map[string]*huma.Param{
-			api.HeaderHeartbeat: {Description: "The longest silence on this stream, in seconds", Schema: &huma.Schema{Type: huma.TypeInteger}},
-		},
-		Content: map[string]*huma.MediaType{
-			api.EventStreamMediaType: {Schema: &huma.Schema{Type: huma.TypeString}},
-			api.NDJSONMediaType:      {Schema: schemaOf[api.Event](registry)},
-		},
+// nodeRoutes returns the routes that concern nodes and their findings.
+func nodeRoutes() []Route {
+	const tag = "operations"
+	return []Route{
+		handled(Route{
+			Method: http.MethodGet, Path: runtimesPath + gameIDSegment + "/explain", ID: "explain-runtime", Tag: tag,
+			Summary: "Explain what a game is doing, and why", Responses: document[drift.Explanation]("The explanation"),
+			Codes: codes(storeCodes(), nodeCodes(), []api.Code{api.CodeNotFound, api.CodeOutcomeUnknown}), isDrained: true,
+		}, (*Server).explainRuntime),
+		handled(Route{
+			Method: http.MethodGet, Path: "/v1/nodes", ID: "get-nodes", Tag: tag,
+			Summary: "List the present nodes, and the leader of each region", Responses: document[api.Nodes]("The nodes"),
+			Codes: codes(storeCodes(), []api.Code{api.CodeNoEngine}),
+		}, (*Server).getNodes),
+		handled(Route{
+			Method: http.MethodGet, Path: "/v1/drift", ID: "get-drift", Tag: tag,
+			Summary: "List the differences between records and engines, and the proposed actions", Responses: document[drift.Report]("The report"),
+			Codes: codes(storeCodes(), nodeCodes()), isDrained: true,
+		}, (*Server).getDrift),
+		handled(Route{
+			Method: http.MethodPost, Path: "/v1/drift/apply", ID: "apply-drift", Tag: tag,
+			Summary: "Apply findings, each if nothing has changed since it was reported", Responses: document[api.DriftApplied]("The results"),
+			Codes: codes(storeCodes(), nodeCodes(), bodyCodes()), isDrained: true,
+			timeout: func(c Config) time.Duration { return c.OperationTimeout },
+		}, (*Server).applyDrift),
+		handled(Route{
+			Method: http.MethodPost, Path: "/v1/drift/release", ID: "release-brake", Tag: tag,
+			Summary: "Allow what the brake of a node blocks", Responses: document[node.Ref]("The node whose brake was released"),
+			Codes: codes(storeCodes(), nodeCodes(), writeCodes(), []api.Code{api.CodeRefused}), isDrained: true,
+		}, (*Server).releaseBrake),
 	}
 }
+
+// systemRoutes returns the routes that concern the store and the daemon.
+func systemRoutes() []Route {
+	const tag = "system"
+	checkTimeout := func(c Config) time.Duration { return c.CheckTimeout }
+	unready := document[health]("Not ready; the checks contain the reasons")[0]
+	unready.Status = http.StatusServiceUnavailable
+	return []Route{
+		handled(Route{
+			Method: http.MethodGet, Path: "/v1/cluster", ID: "get-cluster", Tag: tag,
+			Summary: "Describe the store, its etcd members, and the daemon that responds", Responses: document[api.Cluster]("The cluster"),
+			Codes: codes(storeCodes()),
+		}, (*Server).getCluster),
+		handled(Route{
+			Method: http.MethodGet, Path: "/v1/fsck", ID: "check-store", Tag: tag,
+			Summary: "Check the store's invariants at one revision", Responses: document[api.Check]("The result"),
+			Codes: codes(storeCodes()), timeout: checkTimeout,
+		}, (*Server).checkStore),
+		handled(Route{
+			Method: http.MethodPost, Path: "/v1/fsck/repair", ID: "repair-store", Tag: tag,
+			Summary: "Check the store's invariants and repair what can be repaired", Responses: document[api.Check]("The result"),
+			Codes: codes(storeCodes(), writeCodes()), timeout: checkTimeout,
+		}, (*Server).repairStore),
+		handled(Route{
+			Method: http.MethodGet, Path: "/healthz", ID: "get-health", Tag: tag,
+			Summary: "Report that the process serves; never calls the store", Responses: document[health]("It serves"), Codes: codes(),
+		}, (*Server).getHealth),
+		handled(Route{
+			Method: http.MethodGet, Path: "/readyz", ID: "get-readiness", Tag: tag,
+			Summary: "Report whether clients should send requests here", Responses: append(document[health]("Ready"), unready), Codes: codes(),
+		}, (*Server).getReady),
+		handled(Route{
+			Method: http.MethodGet, Path: "/metrics", ID: "get-metrics", Tag: tag, Summary: "Metrics in the text format of Prometheus",
+			Responses: []Response{{Status: http.StatusOK, Description: "The metrics", Content: map[string]reflect.Type{"text/plain": reflect.TypeFor[string]()}}},
+			Codes:     codes(),
+		}, (*Server).getMetrics),
+		handled(Route{Method: http.MethodGet, Path: "/openapi.json", IsHidden: true}, (*Server).getOpenAPI),
+	}
+}
+
+const watchDescription = "A stream of events as text/event-stream, or with Accept: application/x-ndjson one JSON event a line.\n\n" +
+	"Without from_revision it starts with a snapshot event for each record, then synced, then every change. The id of a " +
+	"server-sent event is its revision, and only the last event of a revision has one: Last-Event-ID resumes there. An idle " +
+	"event stream has comments; an idle NDJSON stream repeats the bookmark of the latest revision to resume from.\n\n" +
+	"An error before the stream has started is an ordinary problem. A later one is an event of type error: with final true the " +
+	"stream ends; with final false it reports one value that cannot be decoded, and continues."
+
+const operationDescription = "Responds when the operation has ended, or earlier if wait is given. The operation continues if the client leaves or a " +
+	"response is lost. Idempotency-Key is its id: a request with the id of the operation in progress waits for it, and one with the " +
+	"id of one of the last 16 operations of the game returns its outcome.\n\n" +
+	"With Accept: application/x-ndjson or text/event-stream the response is a stream of events: progress, then one result or " +
+	"one error. An error before the stream has started is an ordinary problem; a later one is in the event.\n\n" +
+	"The request for a game of another node is forwarded to that node. node_unreachable means that nothing was done, and " +
+	"outcome_unknown that the operation may continue."

@@ -6,27 +6,31 @@ import (
 	"time"
 )
 
-// storeIDTimeout bounds how long a request waits to learn the store's identity
-// for a response header; the request itself needs the store anyway.
+// storeIDTimeout bounds how long a request waits for the store's identity.
 const storeIDTimeout = time.Second
 
-// storeID remembers the identity of the store, which never changes while the
-// process lives.
+// storeID caches the identity of the store, which does not change while the process lives.
 type storeID struct {
 	mu sync.Mutex // guards id
 	id string
 }
 
-func (s *storeID) known() string {
+func (s *storeID) cached() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.id
 }
 
-// learnStoreID returns the store's identity, asking the store only until it
-// has once answered.
-func (s *Server) learnStoreID(ctx context.Context) (string, error) {
-	if id := s.storeID.known(); id != "" {
+func (s *storeID) set(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.id = id
+}
+
+// readStoreID returns the store's identity. It calls the store until the store has
+// responded once.
+func (s *Server) readStoreID(ctx context.Context) (string, error) {
+	if id := s.storeID.cached(); id != "" {
 		return id, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeIDTimeout)
@@ -35,8 +39,6 @@ func (s *Server) learnStoreID(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.storeID.mu.Lock()
-	defer s.storeID.mu.Unlock()
-	s.storeID.id = info.ID
+	s.storeID.set(info.ID)
 	return info.ID, nil
 }

@@ -7,87 +7,111 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/api"
 )
 
-// readyTimeout bounds the store's answer to a readiness probe.
+// readyTimeout bounds the store's response to a readiness probe.
 const readyTimeout = 2 * time.Second
 
-type emptyInput struct{}
-
-type clusterOutput struct{ Body api.Cluster }
-
-func (s *Server) getCluster(ctx context.Context, _ *emptyInput) (*clusterOutput, error) {
-	info, err := s.store.Info(ctx)
+// getCluster handles GET /v1/cluster.
+func (s *Server) getCluster(w http.ResponseWriter, r *http.Request, _ *noInput) error {
+	info, err := s.store.Info(r.Context())
 	if err != nil {
-		return nil, s.fail(ctx, err, inQuery)
+		return err
 	}
 	cluster := api.ClusterFrom(info)
 	cluster.Version, cluster.Region, cluster.Node = s.cfg.Version, s.cfg.Region, s.cfg.Node
-	return &clusterOutput{Body: cluster}, nil
+	return writeJSON(w, http.StatusOK, cluster)
 }
 
-type checkOutput struct{ Body api.Check }
-
-func (s *Server) checkStore(repair bool) func(context.Context, *emptyInput) (*checkOutput, error) {
-	return func(ctx context.Context, _ *emptyInput) (*checkOutput, error) {
-		report, err := s.store.Check(ctx, repair)
-		if repair {
-			s.cfg.Logger.Info("repair", "findings", len(report.Findings), "revision", report.Revision, "error", err)
-		}
-		if err != nil {
-			return nil, s.fail(ctx, err, inQuery)
-		}
-		return &checkOutput{Body: api.CheckFrom(report)}, nil
+// checkStore handles GET /v1/fsck.
+func (s *Server) checkStore(w http.ResponseWriter, r *http.Request, _ *noInput) error {
+	report, err := s.store.Check(r.Context(), false)
+	if err != nil {
+		return err
 	}
+	return writeJSON(w, http.StatusOK, api.CheckFrom(report))
 }
 
-// health is the answer of the two probes.
-type health struct {
-	Status string        `json:"status" enum:"ok,unready" doc:"The verdict"`
-	Checks []healthCheck `json:"checks" nullable:"false" doc:"What it rests on"`
+// repairStore handles POST /v1/fsck/repair.
+func (s *Server) repairStore(w http.ResponseWriter, r *http.Request, _ *noInput) error {
+	report, err := s.store.Check(r.Context(), true)
+	s.cfg.Logger.Info("repair", "findings", len(report.Findings), "revision", report.Revision, "error", err)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, api.CheckFrom(report))
 }
+
+// health is the response of the two probes.
+type health struct {
+	Status healthStatus  `json:"status" doc:"The result of the probe"`
+	Checks []healthCheck `json:"checks" nullable:"false" doc:"The conditions of the result"`
+}
+
+type healthStatus string
+
+const (
+	healthOK      healthStatus = "ok"
+	healthUnready healthStatus = "unready"
+)
 
 type healthCheck struct {
-	Name  string `json:"name"`
-	OK    bool   `json:"ok"`
-	Error string `json:"error,omitempty"`
+	Name  string `json:"name" doc:"The condition"`
+	OK    bool   `json:"ok" doc:"Whether it holds"`
+	Error string `json:"error,omitempty" doc:"Why it does not hold"`
 }
 
-type healthOutput struct {
-	Status int
-	Body   health
+// getHealth handles GET /healthz: the process serves. It never calls the store, so that a
+// store that is unavailable does not get the daemon restarted.
+func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request, _ *noInput) error {
+	return writeJSON(w, http.StatusOK, health{Status: healthOK, Checks: []healthCheck{}})
 }
 
-// getHealth says that the process serves. It never touches the store, so that a
-// store in trouble does not get the daemon restarted.
-func (s *Server) getHealth(context.Context, *emptyInput) (*healthOutput, error) {
-	return &healthOutput{Status: http.StatusOK, Body: health{Status: "ok", Checks: []healthCheck{}}}, nil
-}
-
-// getReady says whether requests should be sent here.
-func (s *Server) getReady(ctx context.Context, _ *emptyInput) (*healthOutput, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+// getReady handles GET /readyz: whether clients should send requests here.
+func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ *noInput) error {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	serving := healthCheck{Name: "serving", OK: !s.shuttingDown()}
+	serving := healthCheck{Name: "serving", OK: !s.isShuttingDown()}
 	if !serving.OK {
 		serving.Error = "server is shutting down"
 	}
 	_, err := s.store.Revision(ctx)
 	store := healthCheck{Name: "store", OK: err == nil}
 	if err != nil {
-		store.Error = problemOf(err, inQuery).Detail
+		store.Error = problem.Text(err)
 	}
-	out := &healthOutput{Status: http.StatusOK, Body: health{Status: "ok", Checks: []healthCheck{serving, store}}}
+	response := health{Status: healthOK, Checks: []healthCheck{serving, store}}
 	for _, name := range slices.Sorted(maps.Keys(s.cfg.Ready)) {
 		check := healthCheck{Name: name, OK: true}
 		if err := s.cfg.Ready[name](); err != nil {
 			check.OK, check.Error = false, err.Error()
 		}
-		out.Body.Checks = append(out.Body.Checks, check)
+		response.Checks = append(response.Checks, check)
 	}
-	if slices.ContainsFunc(out.Body.Checks, func(c healthCheck) bool { return !c.OK }) {
-		out.Status, out.Body.Status = http.StatusServiceUnavailable, "unready"
+	status := http.StatusOK
+	if slices.ContainsFunc(response.Checks, func(c healthCheck) bool { return !c.OK }) {
+		status, response.Status = http.StatusServiceUnavailable, healthUnready
 	}
-	return out, nil
+	return writeJSON(w, status, response)
 }
+
+// getMetrics handles GET /metrics.
+func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request, _ *noInput) error {
+	promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(w, r)
+	return nil
+}
+
+// getOpenAPI handles GET /openapi.json.
+func (s *Server) getOpenAPI(w http.ResponseWriter, _ *http.Request, _ *noInput) error {
+	w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
+	_, _ = w.Write(api.OpenAPI(s.cfg.Version)) // it fails only if the client is gone
+	return nil
+}
+
+// PublicText returns the text of an error that a client may see, without the server's
+// internals.
+func PublicText(err error) string { return problem.Text(err) }

@@ -4,247 +4,216 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
-// firstWait is how long a stream may delay its 200 for the store to refuse the
-// watch with a proper status; a watch that is idle by then has been accepted.
-const firstWait = 250 * time.Millisecond
+// openDelay is how long a stream may delay its status 200, so that a watch that the store
+// refuses gets an error status. A watch without an event by then has been accepted.
+const openDelay = 250 * time.Millisecond
 
-// feedSize is how many events may wait for the network before the store's
-// watch is made to wait too.
-const feedSize = 64
+// watchBuffer is how many events may wait for the network before the store's watch waits.
+const watchBuffer = 64
 
 type watchInput struct {
-	FromRevision int64  `query:"from_revision" minimum:"0" doc:"The last revision that the caller has processed; 0 or absent asks for a snapshot first"`
-	Status       string `query:"status" enum:"running,stopped,removed" doc:"Only games that have or had this status"`
-	Region       string `query:"region" doc:"Only games of this region"`
-	Node         string `query:"node" doc:"Only games of this node"`
-	GameID       string `query:"game_id" doc:"Only this game"`
-	Resync       bool   `query:"resync" doc:"Start over with a snapshot, after an event of type resync, where the stream would end because its revision is gone"`
-	Store        string `query:"store" doc:"The store that from_revision is of; another one refuses it"`
-	LastEventID  string `header:"Last-Event-ID" doc:"Wins over from_revision; what a browser sends when it reconnects"`
-	Accept       string `header:"Accept" hidden:"true"`
+	FromRevision int64          `query:"from_revision" minimum:"0" doc:"The last revision that the client has processed; 0 or absent starts with a snapshot"`
+	Status       runtime.Status `query:"status" doc:"Only games that have or had this status"`
+	Region       string         `query:"region" doc:"Only games of this region"`
+	Node         string         `query:"node" doc:"Only games of this node"`
+	GameID       string         `query:"game_id" doc:"Only this game"`
+	Resync       bool           `query:"resync" doc:"Restart with a snapshot, after an event of type resync, if the stream would otherwise end because its revision is compacted"`
+	Store        string         `query:"store" doc:"The store that from_revision belongs to; another store refuses the watch"`
+	LastEventID  string         `header:"Last-Event-ID" doc:"Takes precedence over from_revision; a browser sends it when it reconnects"`
+	Accept       string         `header:"Accept" list:"true" hidden:"true"`
 }
 
-func (in *watchInput) options() (ports.WatchOptions, *api.Problem) {
+func (in *watchInput) options() (ports.WatchOptions, error) {
 	options := ports.WatchOptions{
 		FromRevision: in.FromRevision, Store: in.Store, Resync: in.Resync,
-		Status: runtime.Status(in.Status), Region: in.Region, Node: in.Node, GameID: in.GameID,
+		Status: in.Status, Region: in.Region, Node: in.Node, GameID: in.GameID,
 	}
 	if in.LastEventID != "" {
 		revision, err := strconv.ParseInt(in.LastEventID, 10, 64)
 		if err != nil || revision < 0 {
-			return options, badRequest("header.Last-Event-ID", "%q is not a revision", clip(in.LastEventID))
+			return options, problem.BadRequest("header.Last-Event-ID", "%q is not a revision", request.Clip(in.LastEventID))
 		}
 		options.FromRevision = revision
 	}
-	if err := options.Validate(); err != nil {
-		return options, problemOf(err, inQuery)
-	}
-	return options, nil
+	return options, options.Validate()
 }
 
-func (s *Server) watch(_ context.Context, in *watchInput) (*huma.StreamResponse, error) {
-	options, problem := in.options()
-	if problem != nil {
-		return nil, problem
+// watchRuntimes handles GET /v1/watch. It serves one stream until the client leaves, the
+// store ends the watch, or the server shuts down.
+func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watchInput) error {
+	options, err := in.options()
+	if err != nil {
+		return err
 	}
-	form, problem := chooseForm(in.Accept)
-	if problem != nil {
-		return nil, problem
+	format, isAcceptable := stream.Choose(in.Accept)
+	if !isAcceptable {
+		return problem.New(api.CodeNotAcceptable, "a watch is offered as "+api.EventStreamMediaType+" and as "+api.NDJSONMediaType)
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		r, w := humago.Unwrap(ctx)
-		s.stream(w, r, options, form)
-	}}, nil
-}
-
-// chooseForm takes the first form that the Accept header names and does not
-// rule out by a weight of 0.
-func chooseForm(accept string) (form, *api.Problem) {
-	if strings.TrimSpace(accept) == "" {
-		return sseForm{}, nil
-	}
-	for entry := range strings.SplitSeq(accept, ",") {
-		media, params, _ := mime.ParseMediaType(entry)
-		if weight, err := strconv.ParseFloat(params["q"], 64); err == nil && weight == 0 {
-			continue
-		}
-		switch media {
-		case api.NDJSONMediaType:
-			return ndjsonForm{}, nil
-		case api.EventStreamMediaType, "text/*", "*/*":
-			return sseForm{}, nil
-		}
-	}
-	return nil, newProblem(http.StatusNotAcceptable, api.CodeNotAcceptable, "Not acceptable",
-		"a watch is offered as "+api.EventStreamMediaType+" and as "+api.NDJSONMediaType)
-}
-
-// stream serves one watch until the client goes, the store ends it, or the
-// server shuts down. Everything it started has ended when it returns.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request, options ports.WatchOptions, form form) {
-	out := newEventWriter(w, form, s.cfg.WriteTimeout, s.cfg.Heartbeat)
-	if r.Method == http.MethodHead {
-		out.open()
-		return
-	}
-	if s.shuttingDown() {
-		writeProblem(w, shutdownProblem())
-		return
-	}
-	if !s.streams.acquire() {
-		writeProblem(w, newProblem(http.StatusTooManyRequests, api.CodeTooManyStreams, "Too many streams",
-			"this server has as many watch streams open as it allows"))
-		return
+	ws := &watchStream{server: s, out: s.newStream(w, format), position: options.FromRevision}
+	switch {
+	case r.Method == http.MethodHead:
+		ws.out.Open()
+		return nil
+	case s.isShuttingDown():
+		return problem.ErrShuttingDown
+	case !s.streams.acquire():
+		return problem.New(api.CodeTooManyStreams, "this server has as many watch streams open as it allows")
 	}
 	defer s.streams.release()
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 
 	ctx, cancel := context.WithCancel(r.Context())
-	feed := s.feed(ctx, options)
+	items := s.startWatch(ctx, options)
 	defer func() {
 		cancel()
-		for range feed { // until the watch has ended
+		for range items { // until the watch has ended
 		}
 	}()
-	s.relay(ctx, w, out, feed, options.FromRevision)
+	return ws.pump(ctx, items)
 }
 
-// item is one step of a watch.
-type item struct {
+func (s *Server) newStream(w http.ResponseWriter, format stream.Format) *stream.Writer {
+	return stream.NewWriter(w, format, stream.Config{WriteTimeout: s.cfg.WriteTimeout, Heartbeat: s.cfg.Heartbeat})
+}
+
+// watchItem is one step of a watch.
+type watchItem struct {
 	event ports.RuntimeEvent
 	err   error
 }
 
-// final reports an error after which nothing comes.
-func (i item) final() bool { return i.err != nil && !errors.Is(i.err, runtime.ErrCorrupt) }
+// isFinal reports whether the item ends the watch.
+func (i watchItem) isFinal() bool { return i.err != nil && !errors.Is(i.err, runtime.ErrCorrupt) }
 
-// feed runs the store's watch on a goroutine of its own, so that heartbeats flow
-// while it is silent. The channel is closed when the watch has ended. A watch
-// that panics ends its own stream only, as any handler does.
-func (s *Server) feed(ctx context.Context, options ports.WatchOptions) <-chan item {
-	feed := make(chan item, feedSize)
+// startWatch runs the store's watch on a goroutine of its own, so that heartbeats are
+// written while no event arrives. The channel is closed when the watch has ended. A watch
+// that panics ends its own stream only.
+func (s *Server) startWatch(ctx context.Context, options ports.WatchOptions) <-chan watchItem {
+	items := make(chan watchItem, watchBuffer)
 	go func() {
-		defer close(feed)
+		defer close(items)
 		defer func() {
 			if panicked := recover(); panicked != nil {
 				err := fmt.Errorf("watch panicked: %v\n%s", panicked, debug.Stack())
 				select {
-				case feed <- item{err: err}:
+				case items <- watchItem{err: err}:
 				case <-ctx.Done():
 				}
 			}
 		}()
 		for event, err := range s.store.Watch(ctx, options) {
 			select {
-			case feed <- item{event, err}:
+			case items <- watchItem{event, err}:
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	return feed
+	return items
 }
 
-// relay writes what the feed brings. The 200 waits a moment, so that a watch
-// which the store refuses gets the status that says so.
-func (s *Server) relay(ctx context.Context, w http.ResponseWriter, out *eventWriter, feed <-chan item, position int64) {
-	opening := time.NewTimer(firstWait)
-	defer opening.Stop()
-	heartbeat := time.NewTicker(s.cfg.Heartbeat)
+// watchStream writes the items of one watch.
+type watchStream struct {
+	server *Server
+	out    *stream.Writer
+	// position is the latest revision that the client can resume from, 0 for none.
+	position int64
+}
+
+// pump writes the items until the watch or the client ends. The error is that of a watch
+// that ended before the response had started.
+func (ws *watchStream) pump(ctx context.Context, items <-chan watchItem) error {
+	open := time.NewTimer(openDelay)
+	defer open.Stop()
+	heartbeat := time.NewTicker(ws.server.cfg.Heartbeat)
 	defer heartbeat.Stop()
-	out.position = position
 	for {
 		select {
-		case step, ok := <-feed:
+		case item, ok := <-items:
 			if ctx.Err() != nil {
-				return
+				return nil
 			}
 			if !ok {
-				step = item{err: runtime.ErrUnavailable}
+				item = watchItem{err: runtime.ErrUnavailable}
 			}
-			if step.final() {
-				s.endStream(w, out, step.err)
-				return
+			if item.isFinal() {
+				return ws.end(item.err)
 			}
-			s.write(out, step)
-			if len(feed) == 0 {
-				out.flush()
+			ws.write(item)
+			if len(items) == 0 {
+				ws.out.Flush()
 			}
-			heartbeat.Reset(s.cfg.Heartbeat)
-		case <-opening.C:
-			out.open()
-			out.flush()
+			heartbeat.Reset(ws.server.cfg.Heartbeat)
+		case <-open.C:
+			ws.out.Open()
+			ws.out.Flush()
 		case <-heartbeat.C:
-			out.heartbeat()
-		case <-s.closing:
-			s.endStream(w, out, shutdownProblem())
-			return
+			ws.out.Heartbeat(ws.bookmark())
+		case <-ws.server.closing:
+			return ws.end(problem.ErrShuttingDown)
 		case <-ctx.Done():
-			return
+			return nil
 		}
-		if out.err != nil {
-			return
+		if ws.out.Err() != nil {
+			return nil
 		}
 	}
 }
 
-func (s *Server) write(out *eventWriter, step item) {
-	if step.err != nil {
-		out.problem(step.event, problemOf(step.err, inQuery), false)
+func (ws *watchStream) write(item watchItem) {
+	if item.err != nil {
+		ws.writeProblem(item.event, problem.From(item.err, nil), false)
 		return
 	}
-	out.event(step.event, s.encodings.encode(step.event))
-	s.metrics.events.WithLabelValues(string(step.event.Type)).Inc()
-}
-
-// endStream tells the client why its stream ends: by status if it has not
-// begun, and else by the last thing on it.
-func (s *Server) endStream(w http.ResponseWriter, out *eventWriter, err error) {
-	p := problemOf(err, inQuery)
-	if p.Status >= http.StatusInternalServerError && !s.shuttingDown() {
-		s.cfg.Logger.Warn("watch stream ended", "code", p.Code, "error", err)
+	event := item.event
+	frame := stream.Frame{Type: string(event.Type)}
+	switch {
+	case event.Last:
+		frame.ID, ws.position = event.Revision, event.Revision
+	case event.Type == ports.EventResync:
+		ws.position = 0 // the client cannot resume from an earlier revision any more
 	}
-	if !out.opened {
-		writeProblem(w, p)
-		return
+	ws.out.Write(frame, ws.server.events.Encode(event))
+	ws.server.metrics.events.WithLabelValues(string(event.Type)).Inc()
+}
+
+// bookmark returns the heartbeat of a format without comments. It repeats the bookmark of
+// the current position, which every client can parse.
+func (ws *watchStream) bookmark() []byte {
+	return fmt.Appendf(nil, `{"type":%q,"revision":%d,"last":%t}`+"\n", ports.EventBookmark, ws.position, ws.position > 0)
+}
+
+// writeProblem writes an error. about names the game and the revision that it concerns.
+func (ws *watchStream) writeProblem(about ports.RuntimeEvent, p *api.Problem, final bool) {
+	event := api.Event{Type: api.TypeError, Revision: about.Revision, GameID: about.GameID, Error: p, Final: &final}
+	ws.out.Write(stream.Frame{Type: event.Type}, api.Encode(event))
+}
+
+// end reports why the stream ends: as an error to respond with if the response has not
+// started, and as the last element otherwise.
+func (ws *watchStream) end(err error) error {
+	p := problem.From(err, nil)
+	if p.Status >= http.StatusInternalServerError && !ws.server.isShuttingDown() {
+		ws.server.cfg.Logger.Warn("watch stream ended", "code", p.Code, "error", err)
 	}
-	out.problem(ports.RuntimeEvent{}, p, true)
-	out.flush()
-}
-
-func shutdownProblem() *api.Problem {
-	return newProblem(http.StatusServiceUnavailable, api.CodeUnavailable, "Store is unavailable", "the server is shutting down; resume elsewhere or in a moment")
-}
-
-// streamSlots counts open streams against their cap.
-type streamSlots struct {
-	max  int64
-	open atomic.Int64
-}
-
-func (s *streamSlots) acquire() bool {
-	if s.open.Add(1) > s.max {
-		s.open.Add(-1)
-		return false
+	if !ws.out.IsOpen() {
+		return p
 	}
-	return true
+	ws.writeProblem(ports.RuntimeEvent{}, p, true)
+	ws.out.Flush()
+	return nil
 }
-
-func (s *streamSlots) release() { s.open.Add(-1) }

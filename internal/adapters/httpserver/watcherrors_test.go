@@ -29,7 +29,7 @@ func TestWatchEndsWithItsReason(t *testing.T) {
 	for _, row := range []struct {
 		err    error
 		status int
-		code   string
+		code   api.Code
 	}{
 		{runtime.ErrCompacted, 410, api.CodeCompacted},
 		{runtime.ErrForeignRevision, 400, api.CodeForeignRevision},
@@ -98,7 +98,7 @@ func TestBrokenWatches(t *testing.T) {
 	synced := ports.RuntimeEvent{Type: ports.EventSynced, Revision: 5, Last: true}
 	for name, broken := range map[string]struct {
 		seq  iter.Seq2[ports.RuntimeEvent, error]
-		code string
+		code api.Code
 	}{
 		"panics":                {func(yield func(ports.RuntimeEvent, error) bool) { yield(synced, nil); panic(secret) }, api.CodeInternal},
 		"ends without a reason": {func(yield func(ports.RuntimeEvent, error) bool) { yield(synced, nil) }, api.CodeUnavailable},

@@ -5,30 +5,29 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// The two forms of a watch stream.
+// Media types of streams.
 const (
 	EventStreamMediaType = "text/event-stream"
 	NDJSONMediaType      = "application/x-ndjson"
 )
 
-// TypeError is the type of the stream element that carries an error.
+// TypeError is the type of a stream element that carries an error.
 const TypeError = "error"
 
-// Event is one element of a watch stream: an event of the store, or an error.
-// Members that do not apply are absent.
+// Event is one element of a watch stream: an event of the store, or an error. Members
+// that do not apply are absent.
 type Event struct {
-	Type     string                 `json:"type" enum:"snapshot,synced,upserted,transitioned,deleted,bookmark,resync,error" doc:"What happened"`
-	Revision int64                  `json:"revision" doc:"The revision of the change; of a snapshot, the one it stands at"`
+	Type     string                 `json:"type" enum:"snapshot,synced,upserted,transitioned,deleted,bookmark,resync,error" doc:"The kind of event"`
+	Revision int64                  `json:"revision" doc:"The revision of the change, or of the whole snapshot"`
 	GameID   string                 `json:"game_id,omitempty" doc:"The game; absent on synced, bookmark and resync"`
 	Before   *runtime.RuntimeRecord `json:"before,omitempty" doc:"The record before the change"`
 	After    *runtime.RuntimeRecord `json:"after,omitempty" doc:"The record after the change"`
-	Last     bool                   `json:"last,omitempty" doc:"Whether a consumer that has processed this event may resume from its revision"`
-	Error    *Problem               `json:"error,omitempty" doc:"Of an error: what went wrong"`
-	Final    *bool                  `json:"final,omitempty" doc:"Of an error: whether the stream ends with it"`
+	Last     bool                   `json:"last,omitempty" doc:"Whether a client that has processed this event can resume from its revision"`
+	Error    *Problem               `json:"error,omitempty" doc:"Of an error: the problem"`
+	Final    *bool                  `json:"final,omitempty" doc:"Of an error: whether it ends the stream"`
 }
 
-// EventFrom returns the store's event as the API tells it. The records are
-// shared with the event.
+// EventFrom converts an event of the store. The records are shared with the event.
 func EventFrom(e ports.RuntimeEvent) Event {
 	return Event{
 		Type: string(e.Type), Revision: e.Revision, GameID: e.GameID,

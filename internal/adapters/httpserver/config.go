@@ -1,0 +1,99 @@
+package httpserver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config tunes a Server. The zero value is valid; a zero duration or number means the
+// default.
+type Config struct {
+	// Logger takes one line for each write and each failure. Default: none.
+	Logger *slog.Logger
+	// Registry takes the server's metrics, and is served at /metrics. Default: a new one.
+	Registry *prometheus.Registry
+	// Ready names the conditions, in addition to a store that responds, on which the
+	// server is ready. Each returns nil, or why it does not hold.
+	Ready map[string]func() error
+	// Version, Region and Node describe the daemon, in /v1/cluster and the metrics.
+	Version, Region, Node string
+	// Cluster carries out requests about games and nodes. Default: they fail with the
+	// code no_engine.
+	Cluster Cluster
+	// Peers forwards operations to other nodes. It is required with Cluster.
+	Peers Forwarder
+	// InsecureHosts allows any Host header on loopback connections, which exposes the API
+	// to DNS rebinding.
+	InsecureHosts bool
+	// Clock returns the time of a transition whose caller gives none. Default: time.Now.
+	Clock func() time.Time
+
+	// Heartbeat is the longest time between two writes to a stream. Default 15 s.
+	Heartbeat time.Duration
+	// MaxStreams bounds the number of open watch streams. Default 20 000.
+	MaxStreams int
+	// WriteTimeout bounds one write to a stream, after which the client is
+	// disconnected. Default 10 s.
+	WriteTimeout time.Duration
+	// RequestTimeout bounds the work for one ordinary request. Default 30 s.
+	RequestTimeout time.Duration
+	// CheckTimeout bounds a consistency check of the store. Default 10 min.
+	CheckTimeout time.Duration
+	// OperationTimeout bounds how long a request waits for an operation, which then
+	// continues without it. Default 10 min.
+	OperationTimeout time.Duration
+	// MaxOperations bounds the number of requests that wait for operations. Default 1 000.
+	MaxOperations int
+	// HeaderTimeout bounds how long a request's headers may take to arrive. Default 10 s.
+	HeaderTimeout time.Duration
+	// BodyTimeout bounds how long a request's body may take to arrive. Default 15 s.
+	BodyTimeout time.Duration
+	// DrainTimeout bounds how long Serve waits for open requests when it ends. Requests
+	// that wait for an operation or for another node end after half of it. Default 10 s.
+	DrainTimeout time.Duration
+}
+
+// withDefaults returns the configuration with its defaults, or an error that names a
+// negative setting.
+func (c Config) withDefaults() (Config, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	if c.Version == "" {
+		c.Version = "unknown"
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Cluster == nil {
+		c.Cluster = noCluster{}
+	}
+	var faults []error
+	setDefault(&faults, "Heartbeat", &c.Heartbeat, 15*time.Second)
+	setDefault(&faults, "MaxStreams", &c.MaxStreams, 20_000)
+	setDefault(&faults, "WriteTimeout", &c.WriteTimeout, 10*time.Second)
+	setDefault(&faults, "RequestTimeout", &c.RequestTimeout, 30*time.Second)
+	setDefault(&faults, "CheckTimeout", &c.CheckTimeout, 10*time.Minute)
+	setDefault(&faults, "OperationTimeout", &c.OperationTimeout, 10*time.Minute)
+	setDefault(&faults, "MaxOperations", &c.MaxOperations, 1000)
+	setDefault(&faults, "HeaderTimeout", &c.HeaderTimeout, 10*time.Second)
+	setDefault(&faults, "BodyTimeout", &c.BodyTimeout, 15*time.Second)
+	setDefault(&faults, "DrainTimeout", &c.DrainTimeout, 10*time.Second)
+	return c, errors.Join(faults...)
+}
+
+func setDefault[T time.Duration | int](faults *[]error, name string, setting *T, value T) {
+	switch {
+	case *setting < 0:
+		*faults = append(*faults, fmt.Errorf("httpserver: %s must not be negative", name))
+	case *setting == 0:
+		*setting = value
+	}
+}

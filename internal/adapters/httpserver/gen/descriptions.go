@@ -1,0 +1,156 @@
+package main
+
+import (
+	"reflect"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
+	"galaxy/rtmanager/internal/domain/container"
+)
+
+// isOpen reports whether a type has values besides its constants.
+func isOpen(t reflect.Type) bool { return t == reflect.TypeFor[container.EngineKind]() }
+
+// mayBeEmpty reports whether a member is sometimes the empty text instead of a constant.
+func mayBeEmpty(t reflect.Type, member request.Member) bool {
+	switch componentName(t) + "." + member.Name {
+	case "LedgerEntry.from", "OperationIntent.desired_status", "DriftApplyResult.action":
+		return true
+	}
+	return false
+}
+
+// typeDescriptions describes components by name.
+func typeDescriptions() map[string]string {
+	return map[string]string{
+		"RuntimeRecord":     "The state of one game's runtime. Times are UTC; one that does not apply is absent.",
+		"RuntimeRecordBody": "A record to write. game_id may be omitted; the status decides which times and ids are required.",
+		"LedgerEntry":       "One transition of a record.",
+		"StartRequest":      "How the game is run. An omitted member is as before, or the default; without any member the game is run as before.",
+		"EmptyRequest":      "Nothing, or an object without members.",
+		"Problem":           "An error. Members that do not apply are absent.",
+		"Code":              "The stable word of a problem that a program acts on.",
+		"OperationOutcome":  "The end of an operation.",
+		"OperationIntent":   "The desired state of a game, with the operation in progress and the recent outcomes.",
+		"DriftFinding":      "One difference between record, intent and engine. Applying it does nothing if the record or the intent has changed since.",
+		"DriftExplanation":  "What is known of one game. What could not be read is missing, with a warning.",
+		"Node":              "A daemon that is part of the cluster, as it describes itself.",
+		"NodeRef":           "The name of a node.",
+	}
+}
+
+// memberDescriptions describes the members of the domain's types, by component and
+// member. The component without a name is for all others.
+func memberDescriptions() map[string]map[string]string {
+	record := map[string]string{
+		"status":               "The status of the game's container",
+		"region":               "The region that the game lives in; may be empty",
+		"node":                 "The node that the game lives on; may be empty",
+		"current_container_id": "The engine's id of the container; empty if the game is removed",
+		"current_image_ref":    "The image of the container",
+		"engine_endpoint":      "The address at which the game is reached",
+		"state_path":           "The directory on the node that holds the game's state",
+		"docker_network":       "The network of the container",
+		"generation":           "The number of containers that this game has had",
+		"created_at":           "The time of the first record of the game",
+		"last_op_at":           "The time of the last operation; for people, not for ordering",
+		"started_at":           "The time at which the container last started",
+		"stopped_at":           "The time at which the container stopped",
+		"removed_at":           "The time at which the container was removed",
+	}
+	return map[string]map[string]string{
+		"": {
+			"game_id":         "The game; 1 to 256 bytes of UTF-8 without control characters",
+			"region":          "The region",
+			"node":            "The node",
+			"revision":        "The revision of the last change",
+			"operation_id":    "The id of the operation",
+			"kind":            "The kind",
+			"actor":           "The actor that requested it",
+			"reason":          "The reason",
+			"container_id":    "The engine's id of the container",
+			"image":           "The image",
+			"started_at":      "The time of the start",
+			"record":          "The record",
+			"automatic":       "Whether the daemon requested it, not an operator or a client",
+			"generation":      "The number of the container among those that the game has had",
+			"failure":         "Why it failed; absent if it succeeded",
+			"id":              "The id",
+			"name":            "The name",
+			"record_revision": "The revision of the record; 0 if there is none",
+			"intent_revision": "The revision of the intent; 0 if there is none",
+		},
+		"RuntimeRecord": record,
+		"LedgerEntry": {
+			"seq": "The number of the transition, from 1", "from": "The status before; empty for the first record", "to": "The status after",
+			"at": "The time of the transition, as its writer gave it", "operation_id": "The id of the write, or of its operation",
+			"actor": "The actor; may be empty", "reason": "The reason; may be empty", "revision": "The revision of the write",
+		},
+		"StartRequest":     specDescriptions(),
+		"OperationSpec":    specDescriptions(),
+		"OperationOutcome": {"finished_at": "The time of the end", "record": "The record after the operation", "region": "The region of the node that executed it", "node": "The node that executed it"},
+		"OperationFailure": {"code": "The stable word of the failure", "message": "The failure in words"},
+		"OperationIntent":  {"desired_status": "The status that the last successful operation aimed at", "spec": "How the game is run", "current": "The operation in progress", "recent": "The latest outcomes, newest first", "restarts": "The times of the restarts after crashes, newest first"},
+		"Operation":        operationDescriptions(),
+		"OperationCrashPolicy": {
+			"attempts": "The maximum number of restarts within the window; 0 is none", "window": "The length of the window, such as 10m", "delay": "The time between exit and restart, such as 1s",
+		},
+		"DriftFinding": {
+			"id": "The id of the finding, as long as it is the same", "region": "The region of the node that reports it", "node": "The node that reports it",
+			"action": "The proposed action", "evidence": "What was observed, in words",
+			"proven":     "Whether the engine or a newer generation proves that the container is obsolete; the brake does not block it then",
+			"blocked_by": "What blocks the action; absent if it is done automatically", "first_seen": "The time of the first observation, by the node's clock",
+			"observations": "The number of observations", "container_id": "The container that the finding is about",
+		},
+		"DriftReport":          {"findings": "The findings", "brakes": "The brakes that are on", "missing": "The nodes that did not respond, whose findings are missing"},
+		"DriftBrake":           {"since": "The time at which the brake engaged", "reason": "Why it engaged"},
+		"DriftUnreachableNode": {"reason": "Why it did not respond"},
+		"DriftApplyResult":     {"id": "The id of the finding", "action": "The action", "status": "The result", "reason": "Why it was not applied"},
+		"DriftExplanation": {
+			"intent": "The intent; absent for a game without operations", "history": "The ledger, newest first", "containers": "The game's containers on its node",
+			"logs": "The last lines of the log of the record's container", "findings": "The findings of the game", "warnings": "What could not be read",
+		},
+		"Container": {
+			"labels": "The labels of the container", "state": "The state of the container", "exit_code": "The exit code of a container that has exited",
+			"oom_killed": "Whether the container was killed because it ran out of memory", "exited_at": "The time of the exit",
+			"endpoint": "The address at which the game is reached", "state_path": "The directory that holds the game's state", "network": "The network of the container",
+		},
+		"ContainerLabels": {"store": "The store that the container belongs to"},
+		"Node": {
+			"name": "The name, unique within the region", "api": "The URL at which other nodes reach it", "version": "The version of the daemon",
+			"engine":   "The engine that runs its games: docker or process; empty for a node that runs none",
+			"instance": "The identity of the daemon's process", "identity": "The identity of the node, which its data directory keeps",
+			"now": "The node's clock when it last updated its presence", "session": "The revision at which its presence was created",
+		},
+	}
+}
+
+func specDescriptions() map[string]string {
+	return map[string]string{
+		"image":          "An image reference, or NAME:VERSION below the images directory of an engine of local processes",
+		"args":           "Arguments of the image's command",
+		"env":            "Environment variables of the container. They are stored in plain text: use no secrets",
+		"network":        "The engine's network to join",
+		"port":           "The port of the node at which the game is reached; 0 or absent lets the engine choose",
+		"container_port": "The port that the game listens on inside its container; default 8080",
+		"cpus":           "The number of CPUs that it may use; 0 is no limit",
+		"memory_bytes":   "The memory that it may use; 0 is no limit",
+		"health_path":    "The path that returns 2xx when the game is healthy, or none; default /healthz",
+		"health_timeout": "How long a start waits for a healthy game, such as 30s",
+		"stop_grace":     "How long a stop waits for the container to exit before it kills it, such as 10s",
+		"crash":          "The restarts after an exit that no operation caused",
+		"on_node_lost":   "What happens to the game when its node is absent",
+	}
+}
+
+func operationDescriptions() map[string]string {
+	return map[string]string{
+		"session":         "The revision of the node's presence under which it was accepted",
+		"deadline":        "The time at which it is rolled back",
+		"step":            "The current step",
+		"step_at":         "The time at which the step started",
+		"spec":            "How the game is run after it",
+		"previous_record": "The record before it",
+		"region":          "The region of the node that executes it",
+		"node":            "The node that executes it",
+	}
+}

@@ -1,0 +1,161 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/api"
+)
+
+// serveHTTP handles every request.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	response := &statusRecorder{ResponseWriter: w}
+	request := requestInfo{started: time.Now(), method: r.Method, route: "none"}
+	defer func() { s.finish(response, request, recover()) }()
+
+	// A client that does not read its response is not waited for; streams extend this.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.RequestTimeout + s.cfg.WriteTimeout))
+	response.Header().Set("X-Content-Type-Options", "nosniff")
+	response.Header().Set("Cache-Control", "no-store")
+
+	if p := s.checkOrigin(r); p != nil {
+		problem.Write(response, p)
+		return
+	}
+	route, gameID, allowed, p := s.router.find(r.Method, r.URL.EscapedPath())
+	if p != nil {
+		if allowed != nil {
+			response.Header().Set("Allow", strings.Join(allowed, ", "))
+		}
+		problem.Write(response, p)
+		return
+	}
+	request.route = route.Path
+	if strings.HasPrefix(route.Path, "/v1/") {
+		if id, err := s.readStoreID(r.Context()); err == nil {
+			response.Header().Set(api.HeaderStore, id)
+		}
+	}
+	ctx, cancel := s.bound(r.Context(), route, response)
+	defer cancel()
+	if err := route.handle(s, response, r.WithContext(ctx), gameID); err != nil {
+		s.respondError(ctx, response, route, err)
+	}
+}
+
+// bound returns the context of a request, with the deadline of its route. A route that
+// waits for operations or other nodes also ends, in time for a response, when the server
+// shuts down.
+func (s *Server) bound(ctx context.Context, route *Route, w http.ResponseWriter) (context.Context, context.CancelFunc) {
+	ctx, cancelCause := context.WithCancelCause(ctx)
+	cancel := func() { cancelCause(nil) }
+	if route.isDrained {
+		stop := context.AfterFunc(s.draining, func() { cancelCause(problem.ErrShuttingDown) })
+		cancel = func() {
+			stop()
+			cancelCause(nil)
+		}
+	}
+	if route.timeout == nil {
+		return ctx, cancel
+	}
+	timeout := route.timeout(s.cfg)
+	if timeout != s.cfg.RequestTimeout {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + s.cfg.WriteTimeout))
+	}
+	ctx, cancelTimeout := context.WithTimeout(ctx, timeout)
+	return ctx, func() {
+		cancelTimeout()
+		cancel()
+	}
+}
+
+// respondError responds with the problem of a handler's error. It logs errors that are the
+// server's fault, unless the client has left. A handler that returns a problem itself has
+// logged it if necessary.
+func (s *Server) respondError(ctx context.Context, w http.ResponseWriter, route *Route, err error) {
+	if errors.Is(context.Cause(ctx), problem.ErrShuttingDown) && errors.Is(err, context.Canceled) {
+		err = problem.ErrShuttingDown
+	}
+	p := problem.From(err, route.locate)
+	var own *api.Problem
+	if !errors.As(err, &own) && p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented && !errors.Is(ctx.Err(), context.Canceled) {
+		s.logFailure(ctx, p, err)
+	}
+	problem.Write(w, p)
+}
+
+// logFailure logs a request that failed without a fault of its client.
+func (s *Server) logFailure(ctx context.Context, p *api.Problem, err error) {
+	level := slog.LevelError
+	if p.Code == api.CodeNodeUnreachable {
+		level = slog.LevelWarn
+	}
+	s.cfg.Logger.Log(ctx, level, "request failed", "code", p.Code, "error", err)
+}
+
+// requestInfo describes a request to logs and metrics.
+type requestInfo struct {
+	started       time.Time
+	method, route string
+}
+
+// finish responds for a handler that panicked, and counts the request. A response that had
+// started is cut off, so that the client does not treat it as complete.
+func (s *Server) finish(response *statusRecorder, request requestInfo, panicked any) {
+	if err, ok := panicked.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(panicked)
+	}
+	if panicked != nil {
+		s.cfg.Logger.Error("handler panicked", "method", request.method, "route", request.route,
+			"panic", panicked, "stack", string(debug.Stack()))
+		if response.status != 0 {
+			defer panic(http.ErrAbortHandler)
+		} else {
+			problem.Write(response, problem.Internal())
+		}
+	}
+	s.metrics.observe(request, response.status)
+	s.cfg.Logger.Debug("request", "method", request.method, "route", request.route,
+		"status", response.status, "duration", time.Since(request.started))
+}
+
+// statusRecorder records the status of a response.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int // 0 before the response has started
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *statusRecorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (r *statusRecorder) Write(data []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(data)
+}
+
+// Unwrap returns the inner writer to http.ResponseController.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// writeJSON responds with a JSON document.
+func writeJSON(w http.ResponseWriter, status int, value any) error {
+	document := api.Encode(value) // before the status: a value that cannot be encoded is a 500
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(document) // it fails only if the client is gone
+	return nil
+}

@@ -1,0 +1,161 @@
+package problem
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// ErrShuttingDown ends requests when the server shuts down.
+var ErrShuttingDown = errors.New("the server is shutting down")
+
+// errorCode is the code of one error of the domain.
+type errorCode struct {
+	target error
+	code   api.Code
+	// hidden replaces the error's own text, which may describe the server's inside, by
+	// that of target.
+	hidden bool
+}
+
+// errorCodes returns the table from errors to codes. The order matters for an error that
+// matches several targets: an unknown outcome also wraps the error of the context.
+func errorCodes() []errorCode {
+	return []errorCode{
+		{runtime.ErrOutcomeUnknown, api.CodeOutcomeUnknown, true},
+		{runtime.ErrNotFound, api.CodeNotFound, false},
+		{runtime.ErrConflict, api.CodeConflict, false},
+		{runtime.ErrInvalidTransition, api.CodeInvalidTransition, false},
+		{runtime.ErrInvalid, api.CodeInvalid, false},
+		{operation.ErrBusy, api.CodeBusy, false},
+		{operation.ErrRefused, api.CodeRefused, false},
+		{container.ErrNoImage, api.CodeNoImage, false},
+		{operation.ErrStartFailed, api.CodeStartFailed, false},
+		{container.ErrEngineUnavailable, api.CodeEngineUnavailable, false},
+		{node.ErrUnreachable, api.CodeNodeUnreachable, false},
+		{node.ErrMisdirected, api.CodeMisrouted, false},
+		{node.ErrNoEngine, api.CodeNoEngine, false},
+		{node.ErrNotMember, api.CodeNoEngine, false},
+		{runtime.ErrFenced, api.CodeFenced, false},
+		{runtime.ErrCompacted, api.CodeCompacted, false},
+		{runtime.ErrForeignRevision, api.CodeForeignRevision, false},
+		{runtime.ErrCorrupt, api.CodeCorrupt, false},
+		{runtime.ErrReadOnly, api.CodeReadOnly, true},
+		{runtime.ErrIncompatible, api.CodeIncompatible, true},
+		{ErrShuttingDown, api.CodeUnavailable, false},
+		{runtime.ErrUnavailable, api.CodeUnavailable, true},
+		{context.DeadlineExceeded, api.CodeUnavailable, true},
+		{context.Canceled, api.CodeUnavailable, true},
+	}
+}
+
+// Locate returns the place in the request of a field of the domain, such as
+// "body.status".
+type Locate func(field string) string
+
+// From returns the problem of an error. locate places invalid fields; nil places all of
+// them in the query. A problem in the error's tree is returned unchanged.
+func From(err error, locate Locate) *api.Problem {
+	var problem *api.Problem
+	if errors.As(err, &problem) {
+		return problem
+	}
+	if locate == nil {
+		locate = func(field string) string { return "query." + field }
+	}
+	for _, row := range errorCodes() {
+		if !errors.Is(err, row.target) {
+			continue
+		}
+		p := New(codeOf(row.code, err), err.Error())
+		if row.hidden {
+			p.Detail = row.target.Error()
+		}
+		addDetails(p, err, locate)
+		return p
+	}
+	return Internal()
+}
+
+// Text returns the text of an error that a client may see: the detail of its problem.
+func Text(err error) string { return From(err, nil).Error() }
+
+// codeOf returns the code of an error: a conflict of the revision has one of its own.
+func codeOf(code api.Code, err error) api.Code {
+	var conflict *runtime.ConflictError
+	if code == api.CodeConflict && errors.As(err, &conflict) && conflict.Precondition == runtime.PreconditionRevision {
+		return api.CodePreconditionFailed
+	}
+	return code
+}
+
+// addDetails adds the members that the domain's error types carry.
+func addDetails(p *api.Problem, err error, locate Locate) {
+	var conflict *runtime.ConflictError
+	var transition *runtime.TransitionError
+	var corrupt *runtime.CorruptError
+	var busy *operation.BusyError
+	var refused *operation.RefusedError
+	var unreachable *node.UnreachableError
+	var misdirected *node.MisdirectedError
+	switch {
+	case errors.As(err, &busy):
+		addBusy(p, busy)
+	case errors.As(err, &refused):
+		p.GameID, p.Kind, p.GameStatus, p.Reason = refused.GameID, refused.Operation, refused.Status, refused.Reason
+	case p.Code == api.CodeNodeUnreachable && errors.As(err, &unreachable):
+		p.Region, p.Node = unreachable.Node.Region, unreachable.Node.Name
+		if unreachable.Network {
+			p.Status = http.StatusBadGateway
+		}
+	case errors.As(err, &misdirected):
+		p.GameID, p.Region, p.Node = misdirected.GameID, misdirected.Node.Region, misdirected.Node.Name
+	case errors.As(err, &conflict):
+		addConflict(p, conflict)
+	case errors.As(err, &transition):
+		p.From, p.To = transition.From, transition.To
+	case p.Code == api.CodeInvalid:
+		addFaults(p, faultsOf(err, locate))
+	case errors.As(err, &corrupt):
+		p.Key, p.GameID, p.Reason = corrupt.Key, corrupt.GameID, corrupt.Reason
+	}
+}
+
+func addConflict(p *api.Problem, conflict *runtime.ConflictError) {
+	p.GameID, p.Precondition = conflict.GameID, conflict.Precondition
+	p.Expected, p.Actual = conflict.Expected, conflict.Actual
+	if conflict.Revision != 0 {
+		p.Current, p.Revision = &conflict.Current, conflict.Revision
+	}
+}
+
+func addBusy(p *api.Problem, busy *operation.BusyError) {
+	p.GameID, p.OperationID, p.Kind, p.Step = busy.GameID, busy.OperationID, string(busy.Kind), busy.Step
+	p.Holder, p.Actor = busy.Holder, busy.Actor
+	if since := busy.Since.UTC(); !busy.Since.IsZero() {
+		p.Since = &since
+	}
+}
+
+// faultsOf returns every *runtime.InvalidError in the error's tree, in order.
+func faultsOf(err error, locate Locate) []api.Fault {
+	if invalid, ok := err.(*runtime.InvalidError); ok { //nolint:errorlint // the rest of the tree is walked below
+		return []api.Fault{{Location: locate(invalid.Field), Message: invalid.Reason}}
+	}
+	var faults []api.Fault
+	switch e := err.(type) { //nolint:errorlint // this is the walk
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			faults = append(faults, faultsOf(inner, locate)...)
+		}
+	case interface{ Unwrap() error }:
+		faults = faultsOf(e.Unwrap(), locate)
+	}
+	return faults
+}

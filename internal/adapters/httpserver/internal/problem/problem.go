@@ -1,0 +1,113 @@
+// Package problem converts errors to problem documents (RFC 9457) and writes them. It
+// holds the only tables from errors to codes, and from codes to HTTP status codes.
+package problem
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"galaxy/rtmanager/internal/api"
+)
+
+// kind is what all problems of one code have in common.
+type kind struct {
+	status int
+	title  string
+}
+
+// kinds returns the HTTP status and the title of every code.
+func kinds() map[api.Code]kind {
+	return map[api.Code]kind{
+		api.CodeInvalid:              {http.StatusBadRequest, "Invalid request"},
+		api.CodeNotFound:             {http.StatusNotFound, "No such game"},
+		api.CodeNoSuchRoute:          {http.StatusNotFound, "No such route"},
+		api.CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, "Method not allowed"},
+		api.CodeNotAcceptable:        {http.StatusNotAcceptable, "Not acceptable"},
+		api.CodeConflict:             {http.StatusConflict, "Record is not as expected"},
+		api.CodePreconditionFailed:   {http.StatusPreconditionFailed, "Record has another revision"},
+		api.CodeInvalidTransition:    {http.StatusUnprocessableEntity, "Transition is not allowed"},
+		api.CodePayloadTooLarge:      {http.StatusRequestEntityTooLarge, "Payload too large"},
+		api.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, "Unsupported media type"},
+		api.CodeRequestTimeout:       {http.StatusRequestTimeout, "Request timeout"},
+		api.CodeTooManyStreams:       {http.StatusTooManyRequests, "Too many streams"},
+		api.CodeHostRefused:          {http.StatusMisdirectedRequest, "Host refused"},
+		api.CodeCrossOrigin:          {http.StatusForbidden, "Cross-origin request refused"},
+		api.CodeCompacted:            {http.StatusGone, "Revision has been compacted"},
+		api.CodeForeignRevision:      {http.StatusBadRequest, "Revision does not belong to this store"},
+		api.CodeReadOnly:             {http.StatusInsufficientStorage, "Store is read-only"},
+		api.CodeUnavailable:          {http.StatusServiceUnavailable, "Temporarily unavailable"},
+		api.CodeOutcomeUnknown:       {http.StatusGatewayTimeout, "Outcome is unknown"},
+		api.CodeFenced:               {http.StatusConflict, "Fence is no longer valid"},
+		api.CodeCorrupt:              {http.StatusInternalServerError, "Stored value is corrupt"},
+		api.CodeIncompatible:         {http.StatusInternalServerError, "Store is not compatible"},
+		api.CodeInternal:             {http.StatusInternalServerError, "Internal error"},
+
+		api.CodeBusy:              {http.StatusConflict, "Game has an operation in progress"},
+		api.CodeRefused:           {http.StatusConflict, "Operation does not fit the game's state"},
+		api.CodeNoImage:           {http.StatusUnprocessableEntity, "No such image"},
+		api.CodeStartFailed:       {http.StatusUnprocessableEntity, "Container failed to start"},
+		api.CodeOperationFailed:   {http.StatusInternalServerError, "Operation failed"},
+		api.CodeEngineUnavailable: {http.StatusServiceUnavailable, "Engine is unavailable"},
+		api.CodeNoEngine:          {http.StatusNotImplemented, "Not offered by this daemon"},
+		api.CodeNodeUnreachable:   {http.StatusServiceUnavailable, "Node is not reachable"},
+		api.CodeMisrouted:         {http.StatusMisdirectedRequest, "Request was forwarded to the wrong node"},
+		api.CodeTooManyOperations: {http.StatusTooManyRequests, "Too many operations"},
+	}
+}
+
+// internalDetail is the detail of an error that clients must not see.
+const internalDetail = "see the server's log"
+
+// New returns the problem of a code.
+func New(code api.Code, detail string) *api.Problem {
+	kind := kinds()[code]
+	return &api.Problem{Type: api.ProblemTypePrefix + string(code), Title: kind.title, Status: kind.status, Detail: detail, Code: code}
+}
+
+// Internal returns the problem of a fault of the server.
+func Internal() *api.Problem { return New(api.CodeInternal, internalDetail) }
+
+// Invalid returns the problem of a request with faults. The status is 422 if one of them
+// is about a member of the body, and 400 otherwise.
+func Invalid(faults ...api.Fault) *api.Problem {
+	p := New(api.CodeInvalid, "")
+	addFaults(p, faults)
+	return p
+}
+
+// BadRequest returns the problem of one fault with the status 400, wherever it is.
+func BadRequest(location, format string, args ...any) *api.Problem {
+	p := Invalid(api.Fault{Location: location, Message: fmt.Sprintf(format, args...)})
+	p.Status = http.StatusBadRequest
+	return p
+}
+
+func addFaults(p *api.Problem, faults []api.Fault) {
+	if len(faults) == 0 {
+		return
+	}
+	p.Errors = faults
+	texts := make([]string, len(faults))
+	for i, f := range faults {
+		texts[i] = f.Location + " " + f.Message
+		if strings.HasPrefix(f.Location, "body") {
+			p.Status = http.StatusUnprocessableEntity
+		}
+	}
+	p.Detail = strings.Join(texts, "; ")
+}
+
+// retryAfter is how many seconds a client should wait before it retries.
+const retryAfter = "1"
+
+// Write responds with the problem.
+func Write(w http.ResponseWriter, p *api.Problem) {
+	w.Header().Set("Content-Type", api.ProblemMediaType)
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // it fails only if the client is gone
+}

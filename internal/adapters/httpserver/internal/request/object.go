@@ -1,0 +1,267 @@
+package request
+
+import (
+	"bytes"
+	"encoding"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/api"
+)
+
+// maxDepth bounds the nesting of a body. The types of this API have three levels at most.
+const maxDepth = 16
+
+// decodeObject decodes a body of exactly one JSON object into target, a pointer to a
+// struct, and returns the names of the object's members. A body that is not valid JSON,
+// names a member twice or is not UTF-8 is a problem of status 400; an unknown member, a
+// missing required one or a value of another type is one of status 422 that names each.
+func decodeObject(body []byte, target any) (map[string]bool, *api.Problem) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, problem.BadRequest("body", "is empty; send a JSON object")
+	}
+	if depthOf(body) > maxDepth {
+		return nil, problem.BadRequest("body", "nests deeper than %d levels", maxDepth)
+	}
+	d := objectDecoder{json: jsontext.NewDecoder(bytes.NewReader(body))}
+	members, err := d.object(reflect.ValueOf(target).Elem(), "body", nil)
+	if err == nil {
+		err = d.end()
+	}
+	switch {
+	case err != nil:
+		return nil, problem.BadRequest("body", "is not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+	case len(d.faults) > 0:
+		return nil, problem.Invalid(d.faults...)
+	}
+	return members, nil
+}
+
+// depthOf returns the deepest nesting of a JSON text. It does not check the text.
+func depthOf(text []byte) int {
+	depth, deepest, inString := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+// objectDecoder decodes one body. Its methods return syntax errors, and collect the other
+// faults: the whole body is read in any case, because its syntax comes first.
+type objectDecoder struct {
+	json   *jsontext.Decoder
+	faults []api.Fault
+}
+
+func (d *objectDecoder) fault(place, format string, args ...any) {
+	d.faults = append(d.faults, api.Fault{Location: place, Message: fmt.Sprintf(format, args...)})
+}
+
+// end returns an error if something follows the value.
+func (d *objectDecoder) end() error {
+	switch _, err := d.json.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return errors.New("something follows the value")
+}
+
+// skip reads a value that is of the wrong type, or unknown.
+func (d *objectDecoder) skip(place, format string, args ...any) error {
+	d.fault(place, format, args...)
+	return d.json.SkipValue()
+}
+
+// object decodes an object into a struct. required names members in addition to those
+// that have the tag.
+func (d *objectDecoder) object(target reflect.Value, place string, required []string) (map[string]bool, error) {
+	if d.json.PeekKind() != '{' {
+		return nil, d.skip(place, "must be a JSON object")
+	}
+	if _, err := d.json.ReadToken(); err != nil {
+		return nil, err
+	}
+	fields := Members(target.Type())
+	given := map[string]bool{}
+	for d.json.PeekKind() != '}' {
+		token, err := d.json.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := token.String()
+		given[name] = true
+		member := place + "." + Clip(name)
+		if field, isKnown := findMember(fields, name); isKnown {
+			err = d.value(target.FieldByIndex(field.Index), field.Tag, member)
+		} else {
+			err = d.skip(member, "is not a member of this object")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, field := range fields {
+		if field.Tag.Get("required") != "" && !given[field.Name] {
+			d.fault(place+"."+field.Name, "is required")
+		}
+	}
+	for _, name := range required {
+		if !given[name] {
+			d.fault(place+"."+name, "is required")
+		}
+	}
+	_, err := d.json.ReadToken()
+	return given, err
+}
+
+// value decodes one value. null is allowed for pointers only, unless their tag nullable
+// is false.
+func (d *objectDecoder) value(target reflect.Value, tag reflect.StructTag, place string) error {
+	isNullable := target.Kind() == reflect.Pointer && tag.Get("nullable") != "false"
+	switch {
+	case d.json.PeekKind() == 'n' && !isNullable:
+		return d.skip(place, "must not be null")
+	case IsObject(target.Type()):
+		_, err := d.object(target, place, nil)
+		return err
+	case target.Kind() == reflect.Slice && IsObject(target.Type().Elem()):
+		return d.list(target, tag, place)
+	}
+	text, err := d.json.ReadValue()
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, target.Addr().Interface()); err != nil {
+		d.fault(place, "%s is invalid: expected %s", Clip(string(text)), expectation(target.Type(), err))
+	}
+	return nil
+}
+
+// list decodes a list of objects.
+func (d *objectDecoder) list(target reflect.Value, tag reflect.StructTag, place string) error {
+	if d.json.PeekKind() != '[' {
+		return d.skip(place, "must be a list")
+	}
+	if _, err := d.json.ReadToken(); err != nil {
+		return err
+	}
+	var required []string
+	if names := tag.Get("itemsRequired"); names != "" {
+		required = strings.Split(names, ",")
+	}
+	for d.json.PeekKind() != ']' {
+		item := reflect.New(target.Type().Elem()).Elem()
+		if _, err := d.object(item, fmt.Sprintf("%s[%d]", place, target.Len()), required); err != nil {
+			return err
+		}
+		target.Set(reflect.Append(target, item))
+	}
+	if _, err := d.json.ReadToken(); err != nil {
+		return err
+	}
+	if text := tag.Get("minItems"); text != "" {
+		if minimum, _ := strconv.Atoi(text); target.Len() < minimum {
+			d.fault(place, "must have at least %d items", minimum)
+		}
+	}
+	if text := tag.Get("maxItems"); text != "" {
+		if maximum, _ := strconv.Atoi(text); target.Len() > maximum {
+			d.fault(place, "has %d items; at most %d are allowed", target.Len(), maximum)
+		}
+	}
+	return nil
+}
+
+// Member is one member of the JSON object of a struct.
+type Member struct {
+	Name  string
+	Type  reflect.Type
+	Tag   reflect.StructTag
+	Index []int
+	// IsOptional reports whether the member can be absent from the encoded object.
+	IsOptional bool
+}
+
+// Members returns the members of the JSON object of a struct, those of embedded structs
+// included, in the order of declaration.
+func Members(t reflect.Type) []Member {
+	var members []Member
+	for _, field := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || name == "-" || !field.IsExported() {
+			continue
+		}
+		members = append(members, Member{
+			Name: name, Type: field.Type, Tag: field.Tag, Index: field.Index, IsOptional: strings.Contains(options, "omit"),
+		})
+	}
+	return members
+}
+
+func findMember(members []Member, name string) (Member, bool) {
+	for _, member := range members {
+		if member.Name == name {
+			return member, true
+		}
+	}
+	return Member{}, false
+}
+
+// IsObject reports whether the type is a struct that JSON encodes as an object.
+func IsObject(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+// expectation describes the JSON values of a type that has refused one.
+func expectation(t reflect.Type, err error) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return "a time in the format of RFC 3339"
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		var semantic *json.SemanticError
+		if errors.As(err, &semantic) && semantic.Err != nil {
+			return "a text: " + semantic.Err.Error()
+		}
+		return "a text"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number of at most 64 bits"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list of texts"
+	case reflect.Map:
+		return "an object whose members are texts"
+	}
+	return t.Kind().String()
+}

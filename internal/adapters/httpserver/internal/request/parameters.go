@@ -1,0 +1,225 @@
+package request
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// Parameter is one declared parameter of a route.
+type Parameter struct {
+	In   string // path, query or header
+	Name string
+	Type reflect.Type
+	Tag  reflect.StructTag
+
+	index []int // of the field
+}
+
+// Decoder decodes the requests of one route. It is safe for concurrent use.
+type Decoder struct {
+	Parameters []Parameter
+	// BodyType is the T of the body's Body[T], nil for a route without a body.
+	BodyType reflect.Type
+	// IsBodyRequired reports whether an empty body is refused.
+	IsBodyRequired bool
+
+	bodyIndex []int
+}
+
+// NewDecoder returns the decoder of a struct type.
+func NewDecoder(input reflect.Type) *Decoder {
+	d := &Decoder{}
+	for _, field := range reflect.VisibleFields(input) {
+		for _, in := range []string{"path", "query", "header"} {
+			if name, isTagged := field.Tag.Lookup(in); isTagged {
+				d.Parameters = append(d.Parameters, Parameter{In: in, Name: name, Type: field.Type, Tag: field.Tag, index: field.Index})
+			}
+		}
+		if mode, isTagged := field.Tag.Lookup("body"); isTagged {
+			d.BodyType = reflect.Zero(field.Type).Interface().(bodyField).valueType()
+			d.IsBodyRequired, d.bodyIndex = mode == "required", field.Index
+		}
+	}
+	return d
+}
+
+// Locate returns the place of a field of the domain in the route's requests: a
+// parameter, or else a member of the body.
+func (d *Decoder) Locate(field string) string {
+	for _, p := range d.Parameters {
+		if p.Name == field || p.Tag.Get("field") == field {
+			return p.In + "." + p.Name
+		}
+	}
+	if d.BodyType != nil {
+		return "body." + field
+	}
+	return "query." + field
+}
+
+// Decode decodes the request into input, a pointer to the struct. bodyTimeout bounds how
+// long the body may take to arrive.
+func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, gameID string, input any, bodyTimeout time.Duration) *api.Problem {
+	target := reflect.ValueOf(input).Elem()
+	d.joinLists(r.Header)
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return problem.BadRequest("query", "cannot be parsed: %v", err)
+	}
+	faults := append(d.unknownParameters(query), d.repeatedHeaders(r.Header)...)
+	for _, p := range d.Parameters {
+		text, isGiven := "", false
+		switch p.In {
+		case "path":
+			text, isGiven = gameID, true
+		case "query":
+			isGiven = len(query[p.Name]) == 1
+			text = query.Get(p.Name)
+		case "header":
+			text = r.Header.Get(p.Name)
+			isGiven = text != ""
+		}
+		if message := p.set(target, text, isGiven); message != "" {
+			faults = append(faults, api.Fault{Location: p.In + "." + p.Name, Message: message})
+		}
+	}
+	if len(faults) > 0 {
+		slices.SortStableFunc(faults, func(a, b api.Fault) int { return strings.Compare(a.Location, b.Location) })
+		return problem.Invalid(faults...)
+	}
+	if d.BodyType == nil {
+		return nil
+	}
+	body, p := readBody(w, r, bodyTimeout)
+	if p != nil {
+		return p
+	}
+	return target.FieldByIndex(d.bodyIndex).Addr().Interface().(bodyTarget).decode(body, d.IsBodyRequired)
+}
+
+// joinLists makes one line of each header that is a list, which may arrive as several
+// lines (RFC 9110, section 5.3).
+func (d *Decoder) joinLists(header http.Header) {
+	for _, p := range d.Parameters {
+		if values := header.Values(p.Name); p.In == "header" && p.Tag.Get("list") != "" && len(values) > 1 {
+			header.Set(p.Name, strings.Join(values, ", "))
+		}
+	}
+}
+
+func (d *Decoder) repeatedHeaders(header http.Header) []api.Fault {
+	var faults []api.Fault
+	for _, p := range d.Parameters {
+		if p.In == "header" && len(header.Values(p.Name)) > 1 {
+			faults = append(faults, api.Fault{Location: "header." + p.Name, Message: "is given more than once"})
+		}
+	}
+	return faults
+}
+
+// unknownParameters returns the faults of query parameters that are not declared, or
+// repeated.
+func (d *Decoder) unknownParameters(query url.Values) []api.Fault {
+	var faults []api.Fault
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		isDeclared := slices.ContainsFunc(d.Parameters, func(p Parameter) bool { return p.In == "query" && p.Name == name })
+		switch {
+		case !isDeclared:
+			faults = append(faults, api.Fault{Location: "query." + Clip(name), Message: "is not a parameter of this request"})
+		case len(query[name]) > 1:
+			faults = append(faults, api.Fault{Location: "query." + Clip(name), Message: "is given more than once"})
+		}
+	}
+	return faults
+}
+
+// set sets the field to the value of the text, or to the default. It returns the fault of
+// the text, empty for none.
+func (p Parameter) set(target reflect.Value, text string, isGiven bool) string {
+	if p.In == "path" {
+		if err := runtime.ValidateGameID(text); err != nil {
+			return problem.From(err, nil).Errors[0].Message
+		}
+	}
+	if !isGiven {
+		text = p.Tag.Get("default")
+		if text == "" {
+			return ""
+		}
+	}
+	field := target.FieldByIndex(p.index)
+	fault := func(expected string) string { return fmt.Sprintf("%q is invalid: expected %s", Clip(text), expected) }
+	switch field.Kind() {
+	case reflect.String:
+		if allowed := p.allowed(); allowed != nil && !slices.Contains(allowed, text) {
+			return fault("one of " + strings.Join(allowed, ", "))
+		}
+		field.SetString(text)
+	case reflect.Bool:
+		value, err := strconv.ParseBool(text)
+		if err != nil {
+			return fault("true or false")
+		}
+		field.SetBool(value)
+	default:
+		value, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return fault("a whole number of at most 64 bits")
+		}
+		if expected := p.outOfBounds(value); expected != "" {
+			return fault(expected)
+		}
+		field.SetInt(value)
+	}
+	return ""
+}
+
+// allowed returns the values that a text may have, nil for any.
+func (p Parameter) allowed() []string {
+	switch {
+	case p.Type == reflect.TypeFor[runtime.Status]():
+		var allowed []string
+		for _, status := range runtime.Statuses() {
+			allowed = append(allowed, string(status))
+		}
+		return allowed
+	case p.Tag.Get("enum") != "":
+		return strings.Split(p.Tag.Get("enum"), ",")
+	}
+	return nil
+}
+
+// outOfBounds returns the bound that the number exceeds, empty for none.
+func (p Parameter) outOfBounds(value int64) string {
+	if text := p.Tag.Get("minimum"); text != "" {
+		if minimum, _ := strconv.ParseInt(text, 10, 64); value < minimum {
+			return "at least " + text
+		}
+	}
+	if text := p.Tag.Get("maximum"); text != "" {
+		if maximum, _ := strconv.ParseInt(text, 10, 64); value > maximum {
+			return "at most " + text
+		}
+	}
+	return ""
+}
+
+// Clip shortens a long text for a message.
+func Clip(text string) string {
+	const limit = 64
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}

@@ -1,0 +1,146 @@
+package httpserver
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/pagetoken"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// gameInput is the part of a request that names the game.
+type gameInput struct {
+	GameID string `path:"game_id" doc:"The game's id as one percent-encoded segment: 1 to 256 bytes of UTF-8 without control characters, not blank, neither . nor .."`
+}
+
+// consistency is the freshness of a read.
+type consistency string
+
+const (
+	linearizable consistency = "linearizable"
+	local        consistency = "local" // from the server's own copy of the records
+)
+
+type listInput struct {
+	Status      runtime.Status `query:"status" doc:"Only records of this status"`
+	Region      string         `query:"region" doc:"Only records of this region"`
+	Node        string         `query:"node" doc:"Only records of this node"`
+	Limit       int            `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The maximum number of records of one page"`
+	Continue    string         `query:"continue" doc:"The member continue of the previous page, with the same filters"`
+	Consistency consistency    `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"How fresh the list is. A local list comes from the server's own copy of the records, as of the revision of the page"`
+	Revision    int64          `query:"revision" minimum:"0" doc:"The revision of the list; 0 or absent is the current one"`
+}
+
+// listRuntimes handles GET /v1/runtimes.
+func (s *Server) listRuntimes(w http.ResponseWriter, r *http.Request, in *listInput) error {
+	query := ports.PageQuery{
+		Status: in.Status, Region: in.Region, Node: in.Node,
+		Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local,
+	}
+	storeID, err := s.readStoreID(r.Context())
+	if err != nil {
+		return err
+	}
+	if in.Continue != "" {
+		if err := pagetoken.Apply(storeID, in.Continue, &query); err != nil {
+			return problem.BadRequest("query.continue", "%v; restart the list without it", err)
+		}
+	}
+	page, err := s.store.ListPage(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	body := api.PageFrom(page)
+	if page.Next != "" {
+		body.Continue = pagetoken.New(storeID, query, page)
+	}
+	return writeJSON(w, http.StatusOK, body)
+}
+
+type getInput struct {
+	gameInput
+	Consistency consistency `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"How fresh the record is. A local record comes from the server's own copy, as of the revision in Rtmanager-As-Of"`
+	IfNoneMatch string      `header:"If-None-Match" list:"true" doc:"Returns 304 if the record still has one of these ETags"`
+}
+
+// getRuntime handles GET /v1/runtimes/{game_id}.
+func (s *Server) getRuntime(w http.ResponseWriter, r *http.Request, in *getInput) error {
+	if in.Consistency == local {
+		return s.getLocal(w, r, in.GameID)
+	}
+	found, err := s.store.GetVersioned(r.Context(), in.GameID)
+	if err != nil {
+		return err
+	}
+	if in.IfNoneMatch != "" && etag.Matches(in.IfNoneMatch, found.Revision) {
+		w.Header().Set("ETag", etag.Of(found.Revision))
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return writeRecord(w, found)
+}
+
+// getLocal responds from the server's own copy. The response names the revision of the
+// copy, even if there is no record: that is true only as of then.
+func (s *Server) getLocal(w http.ResponseWriter, r *http.Request, gameID string) error {
+	found, revision, err := s.store.GetLocal(r.Context(), gameID)
+	w.Header().Set(api.HeaderAsOf, strconv.FormatInt(revision, 10))
+	if err != nil {
+		return err
+	}
+	return writeRecord(w, found)
+}
+
+// writeRecord responds with a record, and its revision as the ETag.
+func writeRecord(w http.ResponseWriter, found runtime.VersionedRecord) error {
+	w.Header().Set("ETag", etag.Of(found.Revision))
+	return writeJSON(w, http.StatusOK, found.Record)
+}
+
+// getHistory handles GET /v1/runtimes/{game_id}/history.
+func (s *Server) getHistory(w http.ResponseWriter, r *http.Request, in *gameInput) error {
+	entries, err := s.store.History(r.Context(), in.GameID)
+	corrupt, other := splitCorrupt(err)
+	switch {
+	case other != nil:
+		return other
+	case err != nil && entries == nil:
+		return err
+	}
+	return writeJSON(w, http.StatusOK, api.History{GameID: in.GameID, Items: orEmpty(entries), Corrupt: api.CorruptFrom(corrupt)})
+}
+
+// splitCorrupt separates the corrupt values in an error's tree from all other errors.
+func splitCorrupt(err error) (corrupt []*runtime.CorruptError, other error) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself, to find every one
+	case nil:
+		return nil, nil
+	case *runtime.CorruptError:
+		return []*runtime.CorruptError{e}, nil
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			found, rest := splitCorrupt(inner)
+			corrupt, other = append(corrupt, found...), errors.Join(other, rest)
+		}
+		return corrupt, other
+	case interface{ Unwrap() error }:
+		if corrupt, other = splitCorrupt(e.Unwrap()); other == nil && corrupt != nil {
+			return corrupt, nil
+		}
+		return corrupt, err // the wrapping error has more text
+	}
+	return nil, err
+}
+
+// orEmpty returns an empty list for a nil one, which JSON would write as null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,94 @@
+package httpserver
+
+import (
+	"net/http"
+	"time"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// originInput is the part of a write's request that goes into the ledger.
+type originInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" field:"operation_id" doc:"The operation id: a second write of the game with the same id changes nothing; at most 128 bytes"`
+	Actor          string `header:"Rtmanager-Actor" field:"actor" doc:"Who requests it, for the ledger; text beyond ASCII in the notation of RFC 8187"`
+}
+
+// reasonInput is the reason of a request that has no member for it in the body.
+type reasonInput struct {
+	Reason string `header:"Rtmanager-Reason" field:"reason" doc:"The reason, for the ledger; text beyond ASCII in the notation of RFC 8187"`
+}
+
+// origin decodes the headers, and a reason from a header, which may be empty.
+func (in originInput) origin(reason string) (ports.Origin, error) {
+	var origin ports.Origin
+	for _, header := range []struct {
+		name, value string
+		field       *string
+	}{
+		{api.HeaderIdempotencyKey, in.IdempotencyKey, &origin.OperationID},
+		{api.HeaderActor, in.Actor, &origin.Actor},
+		{api.HeaderReason, reason, &origin.Reason},
+	} {
+		text, ok := api.DecodeHeaderText(header.value)
+		if !ok {
+			return ports.Origin{}, problem.BadRequest("header."+header.name, "is not UTF-8, or not valid in the notation of RFC 8187")
+		}
+		*header.field = text
+	}
+	return origin, nil
+}
+
+type transitionInput struct {
+	gameInput
+	originInput
+	IfMatch     string                         `header:"If-Match" list:"true" hidden:"true"`
+	IfNoneMatch string                         `header:"If-None-Match" list:"true" hidden:"true"`
+	Body        request.Body[api.StatusChange] `body:"required"`
+}
+
+// setStatus handles POST /v1/runtimes/{game_id}/status.
+func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, in *transitionInput) error {
+	const unsupported = "is not supported here; use expected_from and expected_container_id"
+	switch {
+	case in.IfMatch != "":
+		return problem.BadRequest("header.If-Match", unsupported)
+	case in.IfNoneMatch != "":
+		return problem.BadRequest("header.If-None-Match", unsupported)
+	}
+	origin, err := in.origin("")
+	if err != nil {
+		return err
+	}
+	origin.Reason = in.Body.Value.Reason
+	update, err := s.updateOf(in)
+	if err != nil {
+		return err
+	}
+	written, err := s.store.Transition(r.Context(), ports.TransitionInput{UpdateStatusInput: update, Origin: origin})
+	s.logWrite("transition", in.GameID, origin, update.To, written, err)
+	if err != nil {
+		return err
+	}
+	return writeRecord(w, written)
+}
+
+// updateOf returns the transition that the body requests.
+func (s *Server) updateOf(in *transitionInput) (ports.UpdateStatusInput, error) {
+	change := in.Body.Value
+	now := s.cfg.Clock()
+	if change.Now != nil {
+		var err error
+		if now, err = time.Parse(time.RFC3339, *change.Now); err != nil {
+			return ports.UpdateStatusInput{}, &runtime.InvalidError{Field: "now", Reason: "is not a time in the format of RFC 3339"}
+		}
+	}
+	update := ports.UpdateStatusInput{
+		GameID: in.GameID, ExpectedFrom: change.ExpectedFrom, ExpectedContainerID: change.ExpectedContainerID,
+		To: change.To, Now: now.UTC(),
+	}
+	return update, update.Validate()
+}

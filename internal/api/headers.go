@@ -1,0 +1,65 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// Headers of the API.
+const (
+	// HeaderStore names the store that a response's revisions belong to.
+	HeaderStore = "Rtmanager-Store"
+	// HeaderHeartbeat is the longest time between two writes to a stream, in seconds.
+	HeaderHeartbeat = "Rtmanager-Heartbeat"
+	// HeaderActor and HeaderReason go into the ledger.
+	HeaderActor  = "Rtmanager-Actor"
+	HeaderReason = "Rtmanager-Reason"
+	// HeaderAsOf is the revision of a local read.
+	HeaderAsOf = "Rtmanager-As-Of"
+	// HeaderIdempotencyKey is the operation id of a request.
+	HeaderIdempotencyKey = "Idempotency-Key"
+	// HeaderForwarded names the node that forwarded a request. A request with this
+	// header is not forwarded again.
+	HeaderForwarded = "Rtmanager-Forwarded"
+)
+
+// extCharset is the start of a header value in the extended notation of RFC 8187, which
+// carries any text: the character set, an optional language and the percent-encoded
+// text, with an apostrophe after each of the first two.
+const extCharset = "UTF-8'"
+
+// EncodeHeaderText returns text as a header value: unchanged if it is printable ASCII,
+// otherwise percent-encoded in the notation of RFC 8187.
+func EncodeHeaderText(text string) string {
+	_, isExtended := extendedText(text)
+	isPlain := strings.TrimSpace(text) == text && !isExtended
+	for i := 0; isPlain && i < len(text); i++ {
+		isPlain = text[i] >= ' ' && text[i] < 0x7f
+	}
+	if isPlain {
+		return text
+	}
+	return extCharset + "'" + url.PathEscape(text)
+}
+
+// DecodeHeaderText is the inverse of EncodeHeaderText. It ignores a language. It returns
+// false for a value that is not UTF-8 or has an invalid escape.
+func DecodeHeaderText(value string) (string, bool) {
+	if escaped, isExtended := extendedText(value); isExtended {
+		text, err := url.PathUnescape(escaped)
+		return text, err == nil && utf8.ValidString(text)
+	}
+	return value, utf8.ValidString(value)
+}
+
+// extendedText returns the percent-encoded text of a value in the extended notation, and
+// false for any other value.
+func extendedText(value string) (string, bool) {
+	if len(value) < len(extCharset) || !strings.EqualFold(value[:len(extCharset)], extCharset) {
+		return "", false
+	}
+	language, escaped, hasEnd := strings.Cut(value[len(extCharset):], "'")
+	isTag := strings.Trim(strings.ToLower(language), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	return escaped, hasEnd && isTag
+}
