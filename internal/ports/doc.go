@@ -12,6 +12,7 @@
 //	runtimeledger.go       RuntimeLedger: the recent writes of a game
 //	runtimewatcher.go      RuntimeWatcher: the stream of changes
 //	storeinspector.go      StoreInspector: identity, revision, consistency check
+//	recordstore.go         RecordStore: RuntimeRecordStore on the methods of an adapter
 //	store.go               Store: all ports of a record store
 //	intentstore.go         IntentStore: the operation intent of each game
 //	noderegistry.go        NodeRegistry: present nodes and leaders

@@ -45,6 +45,8 @@ type Config struct {
 
 // Client is a store reached over HTTP. It is safe for concurrent use.
 type Client struct {
+	ports.RecordStore // Get, Upsert, UpdateStatus, List and ListByStatus
+
 	base *url.URL
 	http *http.Client
 	cfg  Config
@@ -64,7 +66,9 @@ func New(baseURL string, cfg Config) (*Client, error) {
 	if base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
 		return nil, fmt.Errorf("server address %q: must not have a query or a fragment", redactUser(baseURL))
 	}
-	return &Client{base: base, http: orNewHTTPClient(cfg.HTTPClient), cfg: withDefaults(cfg)}, nil
+	c := &Client{base: base, http: orNewHTTPClient(cfg.HTTPClient), cfg: withDefaults(cfg)}
+	c.RecordStore = ports.NewRecordStore(c)
+	return c, nil
 }
 
 // redactUser removes everything up to the last @, which may be a user and a password

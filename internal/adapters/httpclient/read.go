@@ -14,18 +14,12 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// listPageSize is the number of records that List requests per page. maxListAttempts
+// listPageSize is the number of records that ListRecords requests per page. maxListAttempts
 // bounds how often it starts over because the store has compacted the list's revision.
 const (
 	listPageSize    = 5_000
 	maxListAttempts = 3
 )
-
-// Get implements ports.RuntimeRecordStore.
-func (c *Client) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, error) {
-	found, err := c.GetVersioned(ctx, gameID)
-	return found.Record, err
-}
 
 // GetVersioned implements ports.RuntimeReader.
 func (c *Client) GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
@@ -70,20 +64,9 @@ func withRevision(record runtime.RuntimeRecord, header http.Header) (runtime.Ver
 	return runtime.VersionedRecord{Record: record, Revision: revision}, nil
 }
 
-// List implements ports.RuntimeRecordStore.
-func (c *Client) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
-	return c.list(ctx, ports.PageQuery{Limit: listPageSize})
-}
-
-// ListByStatus implements ports.RuntimeRecordStore.
-func (c *Client) ListByStatus(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
-	if _, err := runtime.ParseStatus("status", string(status)); err != nil {
-		return nil, err
-	}
-	return c.list(ctx, ports.PageQuery{Status: status, Limit: listPageSize})
-}
-
-func (c *Client) list(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
+// ListRecords implements ports.RecordMethods.
+func (c *Client) ListRecords(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
+	query := ports.PageQuery{Status: status, Limit: listPageSize}
 	for attempt := 1; ; attempt++ {
 		records, err := c.listOnce(ctx, query)
 		if !errors.Is(err, runtime.ErrCompacted) || attempt == maxListAttempts {

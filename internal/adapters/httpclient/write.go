@@ -19,20 +19,8 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// Upsert implements ports.RuntimeRecordStore. Unlike a store of this process, the API
-// rejects a record that fails its own Validate.
-func (c *Client) Upsert(ctx context.Context, record runtime.RuntimeRecord) error {
-	_, err := c.Put(ctx, ports.PutInput{Record: record})
-	return err
-}
-
-// UpdateStatus implements ports.RuntimeRecordStore.
-func (c *Client) UpdateStatus(ctx context.Context, input ports.UpdateStatusInput) error {
-	_, err := c.Transition(ctx, ports.TransitionInput{UpdateStatusInput: input})
-	return err
-}
-
-// Put implements ports.RuntimeWriter. It rejects a fence with runtime.ErrInvalid, because
+// Put implements ports.RuntimeWriter. Unlike a store of this process, the API rejects a
+// record that fails its own Validate. It rejects a fence with runtime.ErrInvalid, because
 // the API does not offer fences.
 func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := errors.Join(input.Validate(), rejectFence(input.Fence)); err != nil {

@@ -10,12 +10,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Get implements ports.RuntimeRecordStore.
-func (s *Store) Get(ctx context.Context, gameID string) (runtime.RuntimeRecord, error) {
-	found, err := s.GetVersioned(ctx, gameID)
-	return found.Record, err
-}
-
 // GetVersioned implements ports.RuntimeReader.
 func (s *Store) GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
@@ -50,27 +44,15 @@ func (s *Store) GetLocal(ctx context.Context, gameID string) (runtime.VersionedR
 	return current.toVersionedRecord(), s.revision, nil
 }
 
-// List implements ports.RuntimeRecordStore. The order is that of the keys.
-func (s *Store) List(ctx context.Context) ([]runtime.RuntimeRecord, error) {
-	return s.listMatching(ctx, ports.WatchOptions{})
-}
-
-// ListByStatus implements ports.RuntimeRecordStore. The order is that of the keys.
-func (s *Store) ListByStatus(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
-	if _, err := runtime.ParseStatus("status", string(status)); err != nil {
-		return nil, err
-	}
-	return s.listMatching(ctx, ports.WatchOptions{Status: status})
-}
-
-func (s *Store) listMatching(ctx context.Context, filter ports.WatchOptions) ([]runtime.RuntimeRecord, error) {
+// ListRecords implements ports.RecordMethods. The order is that of the keys.
+func (s *Store) ListRecords(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	records := []runtime.RuntimeRecord{}
-	for _, found := range s.matchingVersions(filter, s.revision, "") {
+	for _, found := range s.matchingVersions(ports.WatchOptions{Status: status}, s.revision, "") {
 		records = append(records, found.record.Clone())
 	}
 	return records, nil

@@ -16,6 +16,8 @@ var _ ports.Store = (*Store)(nil)
 // Store is a store in memory. All methods are safe for concurrent use. It has no
 // goroutines and need not be closed.
 type Store struct {
+	ports.RecordStore // Get, Upsert, UpdateStatus, List and ListByStatus
+
 	id string
 
 	mu                sync.Mutex                       // guards everything below
@@ -54,13 +56,15 @@ type change struct {
 // New returns an empty store with a new identity. As in etcd, its revision is 1 and the
 // first write has revision 2.
 func New() *Store {
-	return &Store{
+	s := &Store{
 		id:       uuid.NewString(),
 		revision: 1,
 		games:    map[string]*gameHistory{},
 		fences:   map[string]int64{},
 		intents:  map[string]ports.VersionedIntent{},
 	}
+	s.RecordStore = ports.NewRecordStore(s)
+	return s
 }
 
 // storeKey returns the key that the store on etcd would use, so that both stores order

@@ -15,18 +15,6 @@ import (
 // ledgerSize is the number of ledger entries that a game keeps.
 const ledgerSize = 32
 
-// Upsert implements ports.RuntimeRecordStore.
-func (s *Store) Upsert(ctx context.Context, record runtime.RuntimeRecord) error {
-	_, err := s.Put(ctx, ports.PutInput{Record: record})
-	return err
-}
-
-// UpdateStatus implements ports.RuntimeRecordStore.
-func (s *Store) UpdateStatus(ctx context.Context, input ports.UpdateStatusInput) error {
-	_, err := s.Transition(ctx, ports.TransitionInput{UpdateStatusInput: input})
-	return err
-}
-
 // Put implements ports.RuntimeWriter.
 func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
