@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	"adapters/etcdmembers":                     {"domain/", "ports", "etcd"},
 	"adapters/embeddedetcd":                    {},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
-	"adapters/healthprobe":                     {},
+	"adapters/healthprobe":                     {"ports"},
 	"adapters/processengine":                   {"domain/", "ports", "adapters/processengine/internal/"},
 	"adapters/processengine/internal/gamelog":  {},
 	"adapters/processengine/internal/livepipe": {},

@@ -10,7 +10,11 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"galaxy/rtmanager/internal/ports"
 )
+
+var _ ports.HealthProber = (*Prober)(nil)
 
 // Prober sends health checks. It is safe for concurrent use.
 type Prober struct {

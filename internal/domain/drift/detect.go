@@ -80,7 +80,7 @@ func (o Observation) splitContainers() (recorded *container.Container, others []
 
 // detectInterrupted handles an operation that this daemon is not running.
 func (o Observation) detectInterrupted(op operation.Operation) []Finding {
-	holder := node.Ref{Region: op.Region, Name: op.Node}
+	holder := op.NodeRef()
 	switch {
 	case holder == o.self() && op.Session == 0:
 		return o.finding(KindInterrupted, ActionCompleteOperation, "",

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -110,6 +111,9 @@ type Operation struct {
 	// Failure is the reason of a rollback in progress.
 	Failure *Failure `json:"failure,omitempty"`
 }
+
+// NodeRef names the node that runs the operation.
+func (o Operation) NodeRef() node.Ref { return node.Ref{Region: o.Region, Name: o.Node} }
 
 // Reached reports whether the operation is at the step or past it.
 func (o Operation) Reached(step Step) bool { return stepIndex(o.Step) >= stepIndex(step) }

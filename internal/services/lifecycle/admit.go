@@ -210,7 +210,7 @@ func (s *Service) ensureNoActiveOperation(ctx context.Context, intent operation.
 	if intent.Current == nil {
 		return intent, nil
 	}
-	holder := node.Ref{Region: intent.Current.Region, Name: intent.Current.Node}
+	holder := intent.Current.NodeRef()
 	if holder == s.self { // interrupted, and about to be resumed
 		return intent, busyError(intent.GameID, intent.Current)
 	}
@@ -241,7 +241,7 @@ func abandonOperation(intent operation.Intent, at time.Time) operation.Intent {
 	outcome.Record = op.PreviousRecord
 	outcome.Failure = &operation.Failure{
 		Code:    operation.FailureNodeLost,
-		Message: fmt.Sprintf("node %s/%s, which ran the operation, is absent; the last step was %s", op.Region, op.Node, op.Step),
+		Message: fmt.Sprintf("node %s, which ran the operation, is absent; the last step was %s", op.NodeRef(), op.Step),
 	}
 	intent.AddOutcome(outcome)
 	return intent
@@ -277,7 +277,7 @@ func (s *Service) recordedContainerState(ctx context.Context, gameID string, rec
 func busyError(gameID string, op *operation.Operation) error {
 	return &operation.BusyError{
 		GameID: gameID, OperationID: op.ID, Kind: op.Kind, Step: op.Step,
-		Holder: node.Ref{Region: op.Region, Name: op.Node}.String(), Actor: op.Actor, Since: op.StartedAt,
+		Holder: op.NodeRef().String(), Actor: op.Actor, Since: op.StartedAt,
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
-	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -64,7 +63,7 @@ func (s *Service) completeOperation(ctx context.Context, f drift.Finding) error 
 	if err != nil {
 		return err
 	}
-	if op := intent.Intent.Current; op != nil && (node.Ref{Region: op.Region, Name: op.Node}) != s.self {
+	if op := intent.Intent.Current; op != nil && op.NodeRef() != s.self {
 		return s.withGameLock(f, func() error { return s.reclaimGame(ctx, intent) })
 	}
 	_, err = s.Resume(ctx, f.GameID)

@@ -21,7 +21,7 @@ const failoverActor = "failover"
 // It returns runtime.ErrFenced if the leadership is lost, runtime.ErrConflict if the
 // record has changed or one of the nodes has joined or left, and operation.ErrBusy if a
 // present node has an operation on the game in progress.
-func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error {
+func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Ref, fence node.Fence) error {
 	gameID := seen.Record.GameID
 	stored, err := s.deps.Intents.GetIntent(ctx, gameID)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, 
 		return runtime.NewRevisionConflict(gameID, seen.Revision, current.versioned())
 	}
 	from := node.RefOf(*current.record)
-	if err := s.confirmLost(ctx, from, to.Ref()); err != nil {
+	if err := s.confirmLost(ctx, from, to); err != nil {
 		return err
 	}
 	state := gameState{record: current.record, intent: intent}
@@ -54,9 +54,9 @@ func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, 
 	next := intent.Clone()
 	next.GameID, next.Current, next.DesiredStatus = gameID, &op, runtime.StatusRunning
 	if _, err := s.putIntent(ctx, stored, next, fence); err != nil {
-		return fmt.Errorf("assign %q to node %s: %w", gameID, to.Ref(), err)
+		return fmt.Errorf("assign %q to node %s: %w", gameID, to, err)
 	}
-	s.log.Warn("game rescheduled", "game_id", gameID, "from", from.String(), "to", to.Ref().String(), "operation_id", op.ID)
+	s.log.Warn("game rescheduled", "game_id", gameID, "from", from.String(), "to", to.String(), "operation_id", op.ID)
 	return nil
 }
 

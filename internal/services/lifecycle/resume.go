@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
@@ -34,7 +33,7 @@ func (s *Service) claimOperation(ctx context.Context, lock *activeOperation) (*e
 		return nil, fmt.Errorf("read the intent of %q: %w", lock.gameID, err)
 	}
 	op := stored.Intent.Current
-	if op == nil || (node.Ref{Region: op.Region, Name: op.Node}) != s.self {
+	if op == nil || op.NodeRef() != s.self {
 		return nil, nil
 	}
 	fence, err := s.currentFence()

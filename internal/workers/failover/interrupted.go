@@ -44,7 +44,7 @@ func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]runtime.Versio
 	for _, intent := range intents {
 		in := intent.Intent
 		op := in.Current
-		if !wasStarting(in) || op != nil && op.Kind != operation.KindReschedule && !p.isAbsent(node.Ref{Region: op.Region, Name: op.Node}) {
+		if !wasStarting(in) || op != nil && op.Kind != operation.KindReschedule && !p.isAbsent(op.NodeRef()) {
 			continue
 		}
 		found, err := w.deps.Records.GetVersioned(ctx, in.GameID)

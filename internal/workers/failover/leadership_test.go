@@ -32,7 +32,7 @@ func (l formerLeader) requireFenced(t *testing.T) {
 	t.Helper()
 	before, err := l.node.Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
-	to := node.Node{Region: "eu", Name: "n3"} // present
+	to := node.Ref{Region: "eu", Name: "n3"} // present
 	require.ErrorIs(t, l.node.Service.Reschedule(t.Context(), l.seen, to, l.fence), runtime.ErrFenced)
 	require.Eventually(t, func() bool {
 		return errors.Is(l.node.Failover.Pass(t.Context(), l.fence), runtime.ErrFenced)
@@ -82,7 +82,7 @@ func TestPartitionedLeaderIsFenced(t *testing.T) {
 	partitioned.Partition()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	require.Error(t, partitioned.Service.Reschedule(ctx, seen, node.Node{Region: "eu", Name: "n4"}, fence))
+	require.Error(t, partitioned.Service.Reschedule(ctx, seen, node.Ref{Region: "eu", Name: "n4"}, fence))
 	becomeLeader(t, n[2]) // waits until the lease expires
 	partitioned.Reconnect()
 	formerLeader{partitioned, fence, seen}.requireFenced(t)
@@ -93,7 +93,7 @@ func TestRescheduleWithAStaleRecord(t *testing.T) {
 	t.Parallel()
 	n, seen := newLostGame(t)
 	fence := becomeLeader(t, n[1])
-	to := node.Node{Region: "eu", Name: "n2"}
+	to := node.Ref{Region: "eu", Name: "n2"}
 	require.NoError(t, n[1].Service.Reschedule(t.Context(), seen, to, fence))
 	err := n[1].Service.Reschedule(t.Context(), seen, to, fence)
 	require.ErrorIs(t, err, operation.ErrBusy, "a present node has an operation on it")

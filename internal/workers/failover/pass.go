@@ -114,7 +114,7 @@ func (w *Worker) handleLost(ctx context.Context, p *pass, found runtime.Versione
 	if !ok {
 		return nil // no node can run the game; the finding stays
 	}
-	err = w.deps.Rescheduler.Reschedule(ctx, found, to, p.fence)
+	err = w.deps.Rescheduler.Reschedule(ctx, found, to.Ref(), p.fence)
 	switch {
 	case err == nil:
 		p.load[to.Ref()]++
@@ -131,6 +131,6 @@ func isInProgress(op *operation.Operation, present []node.Node) bool {
 	if op == nil {
 		return false
 	}
-	_, found := node.Find(present, node.Ref{Region: op.Region, Name: op.Node})
+	_, found := node.Find(present, op.NodeRef())
 	return found
 }

@@ -32,7 +32,7 @@ type rescheduler struct {
 	err      error
 }
 
-func (r *rescheduler) Reschedule(_ context.Context, seen runtime.VersionedRecord, to node.Node, _ node.Fence) error {
+func (r *rescheduler) Reschedule(_ context.Context, seen runtime.VersionedRecord, to node.Ref, _ node.Fence) error {
 	r.assigned[seen.Record.GameID] = to.Name
 	return r.err
 }

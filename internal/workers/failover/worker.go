@@ -17,7 +17,7 @@ import (
 // Rescheduler assigns games to other nodes; the lifecycle service implements it.
 type Rescheduler interface {
 	// Reschedule assigns the game of the record to the node, under the fence of the leader.
-	Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Node, fence node.Fence) error
+	Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Ref, fence node.Fence) error
 }
 
 // Dependencies are the parts that a Worker uses. All are required.
