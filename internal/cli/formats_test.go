@@ -34,7 +34,7 @@ func runWithFormat(t *testing.T, command, format string, more ...string) string 
 	got := commandLine{args: args, server: serveHandler(t, handler), stdin: records("new"), stdout: &out}.run(ctx)
 	got.requireCode(t, want, args)
 	require.Empty(t, got.err, "%q", args)
-	require.NotContains(t, out.String(), "\x1b", "there are no colours in a pipe")
+	require.NotContains(t, out.String(), "\x1b", "there are no colors in a pipe")
 	return out.String()
 }
 

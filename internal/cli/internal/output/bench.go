@@ -18,7 +18,7 @@ func (p *Printer) Bench(report bench.Report) error {
 	if done, err := p.Encode(report); done {
 		return err
 	}
-	t := &render.Table{Header: []string{"ROW", "RATIO", "NOISE", "TARGET", "RESULT", "STORE", "BASELINE"}}
+	t := &render.Table{Header: []string{"ROW", "RATIO", "NOISE", "TARGET", "RESULT", "MEASURED", "BASELINE"}}
 	for _, row := range report.Rows {
 		t.Add(row.Name, ratio(row.Ratio), ratio(row.Spread[0])+" to "+ratio(row.Spread[1]), row.Target, benchResult(row),
 			figure(row.Measured, row.Unit)+quantiles(row, "measured"), figure(row.Baseline, row.Unit)+quantiles(row, "baseline"))
