@@ -3,12 +3,10 @@ package lifecycle
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -86,33 +84,6 @@ func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent)
 	return err
 }
 
-// remediateRecord changes the record as the finding proposes.
-func (s *Service) remediateRecord(ctx context.Context, f drift.Finding, origin ports.Origin) error {
-	record, intent, err := s.loadAtRevisions(ctx, f)
-	if err != nil {
-		return err
-	}
-	if f.Action == drift.ActionAdopt {
-		return s.adopt(ctx, f, origin, intent)
-	}
-	if record == nil {
-		return fmt.Errorf("%s %q: %w", f.Action, f.GameID, runtime.ErrNotFound)
-	}
-	switch f.Action {
-	case drift.ActionMarkStopped:
-		return s.transition(ctx, *record, runtime.StatusStopped, origin)
-	case drift.ActionMarkRemoved:
-		if err := s.confirmAbsent(ctx, f.ContainerID); err != nil {
-			return err
-		}
-		return s.transition(ctx, *record, runtime.StatusRemoved, origin)
-	case drift.ActionMarkRunning:
-		return s.markRunning(ctx, f, origin, *record)
-	default:
-		return s.repairRecord(ctx, f, origin, *record)
-	}
-}
-
 // loadAtRevisions returns record and intent, and a revision conflict if one of them has
 // changed since the finding was observed.
 func (s *Service) loadAtRevisions(ctx context.Context, f drift.Finding) (*runtime.RuntimeRecord, ports.VersionedIntent, error) {
@@ -140,166 +111,6 @@ func recordConflict(f drift.Finding, current recordState) error {
 // intentConflict is the error of a finding whose intent has changed.
 func intentConflict(f drift.Finding, current ports.VersionedIntent) error {
 	return runtime.NewRevisionConflict(f.GameID, f.IntentRevision, runtime.VersionedRecord{Revision: current.Revision})
-}
-
-// transition changes the status of the record, if it still has its status and container.
-func (s *Service) transition(ctx context.Context, record runtime.RuntimeRecord, to runtime.Status, origin ports.Origin) error {
-	fence, err := s.currentFence()
-	if err != nil {
-		return err
-	}
-	_, err = s.deps.Records.Transition(ctx, ports.TransitionInput{
-		UpdateStatusInput: ports.UpdateStatusInput{
-			GameID: record.GameID, ExpectedFrom: record.Status, ExpectedContainerID: record.CurrentContainerID, To: to, Now: s.now(),
-		},
-		Origin: origin, Fence: &fence,
-	})
-	if err != nil {
-		return fmt.Errorf("set the record of %q to %s: %w", record.GameID, to, err)
-	}
-	return nil
-}
-
-// putRecord writes the record if the stored one has the revision.
-func (s *Service) putRecord(ctx context.Context, record runtime.RuntimeRecord, ifRevision int64, origin ports.Origin) error {
-	fence, err := s.currentFence()
-	if err != nil {
-		return err
-	}
-	_, err = s.deps.Records.Put(ctx, ports.PutInput{Record: record, IfRevision: &ifRevision, Origin: origin, Fence: &fence})
-	if err != nil {
-		return fmt.Errorf("write the record of %q: %w", record.GameID, err)
-	}
-	return nil
-}
-
-// markRunning sets the record to running, with the current endpoint.
-func (s *Service) markRunning(ctx context.Context, f drift.Finding, origin ports.Origin, record runtime.RuntimeRecord) error {
-	c, err := s.deps.Engine.Inspect(ctx, f.ContainerID)
-	if err != nil {
-		return err
-	}
-	if c.State != container.StateRunning {
-		return fmt.Errorf("container %s is no longer running: %w", c.ID, runtime.ErrConflict)
-	}
-	if isPlainTransition(record, runtime.StatusRunning, c) {
-		return s.transition(ctx, record, runtime.StatusRunning, origin)
-	}
-	repaired, err := record.Apply(runtime.StatusRunning, s.now())
-	if err != nil {
-		return err
-	}
-	repaired.EngineEndpoint = c.Endpoint
-	return s.putRecord(ctx, repaired, f.RecordRevision, origin)
-}
-
-// confirmAbsent returns nil if the engine, queried for this container alone, has none.
-func (s *Service) confirmAbsent(ctx context.Context, containerID string) error {
-	_, err := s.deps.Engine.Inspect(ctx, containerID)
-	switch {
-	case errors.Is(err, container.ErrNoContainer):
-		return nil
-	case err != nil:
-		return err
-	default:
-		return fmt.Errorf("the engine has container %s: %w", containerID, runtime.ErrConflict)
-	}
-}
-
-// repairRecord copies the properties of the record's container into the record.
-func (s *Service) repairRecord(ctx context.Context, f drift.Finding, origin ports.Origin, record runtime.RuntimeRecord) error {
-	c, err := s.deps.Engine.Inspect(ctx, record.CurrentContainerID)
-	if err != nil {
-		return err
-	}
-	repaired := record.Clone()
-	repaired.CurrentImageRef, repaired.LastOpAt = c.Labels.Image, s.now()
-	repaired.Region, repaired.Node = s.cfg.Region, s.cfg.Node
-	if c.Endpoint != "" {
-		repaired.EngineEndpoint = c.Endpoint
-	}
-	return s.putRecord(ctx, repaired, f.RecordRevision, origin)
-}
-
-// adopt writes a record for a container of a game without a record.
-func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origin, stored ports.VersionedIntent) error {
-	if f.RecordRevision != 0 {
-		return &runtime.InvalidError{Field: "action", Reason: "cannot be adopt: the game has a record"}
-	}
-	c, err := s.deps.Engine.Inspect(ctx, f.ContainerID)
-	if err != nil {
-		return err
-	}
-	at := s.now()
-	record := runtime.RuntimeRecord{
-		GameID: f.GameID, Status: runtime.StatusRunning, Region: s.cfg.Region, Node: s.cfg.Node,
-		CurrentContainerID: c.ID, CurrentImageRef: c.Labels.Image, EngineEndpoint: c.Endpoint, StatePath: c.StatePath,
-		DockerNetwork: c.Network, Generation: c.Labels.Generation, CreatedAt: at, LastOpAt: at, StartedAt: &at,
-	}
-	switch c.State {
-	case container.StateRunning:
-	case container.StateExited:
-		record.Status, record.StoppedAt = runtime.StatusStopped, &at
-	default:
-		return fmt.Errorf("adopt container %s: %w: its state is %s", c.ID, container.ErrEngineUnavailable, c.State)
-	}
-	// The intent comes first, with the part of the spec that the container shows: enough to
-	// start the game later.
-	fence, err := s.currentFence()
-	if err != nil {
-		return err
-	}
-	next := stored.Intent.Clone()
-	next.GameID, next.DesiredStatus = f.GameID, record.Status
-	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
-	if stored.Revision == 0 && c.State == container.StateRunning && !s.passesDefaultHealthCheck(ctx, c) {
-		next.Spec.HealthPath = operation.NoHealthCheck
-	}
-	if _, err := s.putIntent(ctx, stored, next, fence); err != nil {
-		return err
-	}
-	return s.putRecord(ctx, record, 0, origin)
-}
-
-// passesDefaultHealthCheck probes an adopted container whose spec is unknown. If it
-// fails, health checks are disabled for the game; otherwise it would be restarted
-// forever.
-func (s *Service) passesDefaultHealthCheck(ctx context.Context, c container.Container) bool {
-	return c.Endpoint != "" && s.deps.Prober.Probe(ctx, c.Endpoint+operation.DefaultHealthPath) == nil
-}
-
-// removeStale stops and removes a container that the record does not name. The engine
-// has no compare-and-swap, so record and intent are read right before.
-func (s *Service) removeStale(ctx context.Context, f drift.Finding) error {
-	c, err := s.deps.Engine.Inspect(ctx, f.ContainerID)
-	if errors.Is(err, container.ErrNoContainer) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	record, intent, err := s.loadAtRevisions(ctx, f)
-	switch {
-	case err != nil:
-		return err
-	case c.Labels.GameID != f.GameID, record != nil && record.CurrentContainerID == c.ID:
-		return &runtime.InvalidError{Field: "container_id", Reason: fmt.Sprintf("%s is not a stale container of %q", c.ID, f.GameID)}
-	case record == nil && c.State != container.StateCreated:
-		return fmt.Errorf("container %s was never started and is %s now: %w", c.ID, c.State, runtime.ErrConflict)
-	case intent.Intent.Current != nil:
-		return busyError(f.GameID, intent.Intent.Current)
-	}
-	if _, err := s.currentFence(); err != nil {
-		return err
-	}
-	s.log.Warn("removing a stale container", "game_id", f.GameID, "container_id", c.ID, "generation", c.Labels.Generation, "evidence", f.Evidence)
-	grace := time.Duration(intent.Intent.Spec.WithDefaults().StopGrace)
-	bound, cancel := context.WithTimeout(ctx, grace+s.cfg.RetryTimeout) // a container that hangs is retried later
-	defer cancel()
-	if err := s.deps.Engine.Stop(bound, c.ID, grace); err != nil && !errors.Is(err, container.ErrNoContainer) {
-		return err
-	}
-	return s.deps.Engine.Remove(bound, c.ID)
 }
 
 // restartCrashed starts a crashed game, or restarts an unhealthy one. The write that

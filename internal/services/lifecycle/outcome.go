@@ -1,0 +1,55 @@
+package lifecycle
+
+import (
+	"context"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// finish stores the outcome and clears the operation in progress.
+func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
+	op := e.op()
+	outcome := op.Outcome(e.service.now())
+	final, err := e.finalRecord(ctx)
+	if err != nil {
+		return outcome, err
+	}
+	outcome.Record, outcome.Revision = final.record, final.revision
+
+	next := e.intent.Intent.Clone()
+	next.Current = nil
+	next.AddOutcome(outcome)
+	if op.Failure == nil {
+		next.Spec = op.Spec
+		next.DesiredStatus = desiredStatusAfter(op.Kind, next.DesiredStatus)
+	}
+	if err := e.storeIntent(ctx, next); err != nil {
+		return outcome, err
+	}
+	return outcome, nil
+}
+
+// finalRecord returns the record that the operation leaves: the one that it wrote last.
+// It reads the record if the operation wrote none, and after a rollback, which does not
+// touch a record of another writer.
+func (e *execution) finalRecord(ctx context.Context) (recordState, error) {
+	if e.op().Failure != nil || e.base == nil || e.lastWrite.Revision != e.base.revision {
+		return e.service.readRecord(ctx, e.gameID)
+	}
+	return *e.base, nil
+}
+
+// desiredStatusAfter returns the desired status after a successful operation.
+func desiredStatusAfter(kind operation.Kind, before runtime.Status) runtime.Status {
+	switch kind {
+	case operation.KindStart, operation.KindRestart, operation.KindReschedule:
+		return runtime.StatusRunning
+	case operation.KindStop:
+		return runtime.StatusStopped
+	case operation.KindCleanup:
+		return runtime.StatusRemoved
+	default: // a patch does not change it
+		return before
+	}
+}

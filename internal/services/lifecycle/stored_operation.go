@@ -1,0 +1,82 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"galaxy/rtmanager/internal/domain/operation"
+)
+
+// reload reads the stored operation. It returns errSuperseded if the operation no longer
+// belongs to this execution.
+func (e *execution) reload(ctx context.Context) error {
+	if err := e.checkSession(); err != nil {
+		return err
+	}
+	stored, err := e.service.deps.Intents.GetIntent(ctx, e.gameID)
+	if err != nil {
+		return err
+	}
+	id, _ := e.active.operation()
+	if current := stored.Intent.Current; current == nil || current.ID != id || current.Session != e.fence.CreateRevision {
+		return fmt.Errorf("%w: operation %s is no longer in progress", errSuperseded, id)
+	}
+	e.intent, e.base = stored, nil
+	return nil
+}
+
+// checkSession returns errSuperseded unless the session still exists under which the
+// operation was accepted or claimed. The engine cannot check a fence, so this check
+// precedes every act on it.
+func (e *execution) checkSession() error {
+	if fence, joined := e.service.deps.Session.Fence(); !joined || fence != e.fence {
+		return fmt.Errorf("%w: this daemon has lost its session", errSuperseded)
+	}
+	return nil
+}
+
+// runStep stores that the step begins, and then acts. It skips a step that the operation
+// has passed, and repeats the act of the current step.
+func (e *execution) runStep(ctx context.Context, step operation.Step, act func(ctx context.Context) error) error {
+	if e.op().Reached(step) && e.op().Step != step {
+		return nil
+	}
+	if e.op().Step != step {
+		if err := e.updateOperation(ctx, func(op *operation.Operation) { op.Step = step }); err != nil {
+			return err
+		}
+		e.report(operation.Progress{})
+	}
+	if err := e.checkSession(); err != nil {
+		return err
+	}
+	return act(ctx)
+}
+
+// updateOperation stores a change of the operation.
+func (e *execution) updateOperation(ctx context.Context, change func(op *operation.Operation)) error {
+	next := e.intent.Intent.Clone()
+	change(next.Current)
+	next.Current.StepAt = e.service.now()
+	return e.storeIntent(ctx, next)
+}
+
+func (e *execution) storeIntent(ctx context.Context, next operation.Intent) error {
+	stored, err := e.service.putIntent(ctx, e.intent, next, e.fence)
+	if err != nil {
+		return asSuperseded(err)
+	}
+	e.intent = stored
+	return nil
+}
+
+// beginRollback stores that the operation is rolled back, and the reason.
+func (e *execution) beginRollback(ctx context.Context, reason error) error {
+	err := e.updateOperation(ctx, func(op *operation.Operation) {
+		op.Step, op.Failure = operation.StepRollingBack, failureOf(reason)
+	})
+	if err == nil {
+		e.report(operation.Progress{Text: reason.Error()})
+	}
+	return err
+}

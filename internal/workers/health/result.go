@@ -1,0 +1,90 @@
+package health
+
+import (
+	"fmt"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// probeResult is the result of the latest probes of one run of a game.
+type probeResult struct {
+	containerID string
+	startedAt   time.Time
+	failures    int   // in a row
+	lastErr     error // not updated while the game is unhealthy
+}
+
+// isForRun reports whether the result belongs to the run that the record describes.
+func (p *probeResult) isForRun(record runtime.RuntimeRecord) bool {
+	return p.containerID == record.CurrentContainerID && p.startedAt.Equal(startTime(record))
+}
+
+// startTime returns when the record's run started; zero if another writer left that out.
+func startTime(record runtime.RuntimeRecord) time.Time {
+	if record.StartedAt == nil {
+		return time.Time{}
+	}
+	return *record.StartedAt
+}
+
+// Unhealthy describes how the game has failed its probes in the run that the record
+// describes; empty if it has not. The result of another run does not count.
+func (w *Worker) Unhealthy(record runtime.RuntimeRecord) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.results[record.GameID]
+	if p == nil || !p.isForRun(record) || p.failures < w.cfg.Failures {
+		return ""
+	}
+	// The text has no exact count: a finding with another text would be a new finding.
+	return fmt.Sprintf("container %s failed at least %d health checks in a row: %s", p.containerID, w.cfg.Failures, p.lastErr.Error())
+}
+
+// recordProbe records one probe, and enqueues the game if its health has changed.
+func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error) {
+	w.mu.Lock()
+	p := w.results[record.GameID]
+	if p == nil || !p.isForRun(record) {
+		p = &probeResult{containerID: record.CurrentContainerID, startedAt: startTime(record)}
+		w.results[record.GameID] = p
+	}
+	wasUnhealthy := p.failures >= w.cfg.Failures
+	if !wasUnhealthy {
+		// The error of an unhealthy game does not change: errors contain ports that differ
+		// in each attempt, and a finding with another text would be a new finding.
+		p.lastErr = err
+	}
+	if err == nil {
+		p.failures = 0
+	} else {
+		p.failures++
+	}
+	isUnhealthy := p.failures >= w.cfg.Failures
+	w.mu.Unlock()
+	if wasUnhealthy != isUnhealthy {
+		w.deps.Queue.Enqueue(record.GameID)
+	}
+}
+
+// clear removes the result of the game.
+func (w *Worker) clear(gameID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.results, gameID)
+}
+
+// keepOnly removes the results of all games that are not running.
+func (w *Worker) keepOnly(running []runtime.VersionedRecord) {
+	isRunning := make(map[string]bool, len(running))
+	for _, found := range running {
+		isRunning[found.Record.GameID] = true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for gameID := range w.results {
+		if !isRunning[gameID] {
+			delete(w.results, gameID)
+		}
+	}
+}

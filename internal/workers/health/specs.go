@@ -1,0 +1,52 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// cachedSpec is the spec of a game while its record has the revision. An operation that
+// changes the spec changes the record first. Another writer may change the record during
+// an operation, so that the spec expires after maxSpecAge passes.
+type cachedSpec struct {
+	revision int64
+	spec     operation.Spec
+	age      int // in passes
+}
+
+const maxSpecAge = 12
+
+// loadSpecs returns the specs of the games, except those with an operation in progress. A
+// game without an intent, such as one that was adopted long ago, has the zero Spec. So
+// has a game with a corrupt intent, which must not prevent the probes of the others.
+func (w *Worker) loadSpecs(ctx context.Context, running []runtime.VersionedRecord) (map[string]operation.Spec, error) {
+	specs := make(map[string]operation.Spec, len(running))
+	cached := make(map[string]cachedSpec, len(running))
+	var changed []runtime.VersionedRecord
+	var gameIDs []string
+	for _, found := range running {
+		gameID := found.Record.GameID
+		if c, ok := w.specs[gameID]; ok && c.revision == found.Revision && c.age < maxSpecAge {
+			c.age++
+			specs[gameID], cached[gameID] = c.spec, c
+			continue
+		}
+		changed, gameIDs = append(changed, found), append(gameIDs, gameID)
+	}
+	intents, err := w.deps.Intents.GetIntents(ctx, gameIDs)
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
+		return nil, fmt.Errorf("read the intents of the running games: %w", err)
+	}
+	for i, found := range changed {
+		if intent := intents[i].Intent; intent.Current == nil {
+			specs[gameIDs[i]] = intent.Spec
+			cached[gameIDs[i]] = cachedSpec{revision: found.Revision, spec: intent.Spec}
+		}
+	}
+	w.specs = cached
+	return specs, nil
+}
