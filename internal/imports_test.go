@@ -91,6 +91,7 @@ var allowed = map[string][]string{
 	"testkit/enginetest": {"domain/", "ports"},
 	"testkit/servertest": {"domain/", "ports", "adapters/httpserver", "adapters/httpserver/", "services/cluster"},
 	"testkit/hostile":    {},
+	"testkit/faultkv":    {},
 	"testkit/etcdtest":   {"adapters/embeddedetcd"},
 	"testkit/nodetest":   {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // BenchmarkTransition holds UpdateStatus against what it is made of: the bare
@@ -35,15 +35,14 @@ func BenchmarkTransition(b *testing.B) {
 
 func benchmarkStore(b *testing.B, client *clientv3.Client) {
 	ctx := b.Context()
-	kv := &countingKV{KV: client.KV}
-	client.KV = kv
+	kv := faultkv.Wrap(client)
 	store, err := etcdstore.Open(ctx, client, etcdstore.Options{Prefix: etcdtest.Prefix(b)})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, store.Close()) })
 	require.NoError(b, store.Upsert(ctx, runningRecord("game-1")))
 
 	input := ports.UpdateStatusInput{GameID: "game-1", ExpectedFrom: runtime.StatusRunning, ExpectedContainerID: "container-1", To: runtime.StatusStopped, Now: time.Now()}
-	kv.requests.Store(0)
+	before := kv.Counts().Total()
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := store.UpdateStatus(ctx, input); err != nil {
@@ -51,7 +50,7 @@ func benchmarkStore(b *testing.B, client *clientv3.Client) {
 		}
 		input.ExpectedFrom, input.To = input.To, input.ExpectedFrom
 	}
-	b.ReportMetric(float64(kv.requests.Load())/float64(b.N), "roundtrips/op")
+	b.ReportMetric(float64(kv.Counts().Total()-before)/float64(b.N), "roundtrips/op")
 }
 
 // benchmarkBare sends the transaction that a transition is, with values of the
@@ -134,20 +133,4 @@ func runningRecord(gameID string) runtime.RuntimeRecord {
 		EngineEndpoint: "http://10.0.0.1:7777", StatePath: "/var/lib/games/" + gameID, DockerNetwork: "games",
 		Generation: 1, CreatedAt: now, LastOpAt: now, StartedAt: &now,
 	}
-}
-
-// countingKV counts the requests that go to etcd.
-type countingKV struct {
-	clientv3.KV
-	requests atomic.Int64
-}
-
-func (c *countingKV) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	c.requests.Add(1)
-	return c.KV.Get(ctx, key, opts...)
-}
-
-func (c *countingKV) Txn(ctx context.Context) clientv3.Txn {
-	c.requests.Add(1)
-	return c.KV.Txn(ctx)
 }

@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // deafRig is a store whose watch brings nothing any more once it is told so.
@@ -110,29 +111,28 @@ func TestWriteFromStaleCacheIsComparedWithEtcd(t *testing.T) {
 func TestUpdateIsOneRoundTrip(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.InProcess(t)
-	kv := &countingKV{KV: client.KV}
-	client.KV = kv
+	kv := faultkv.Wrap(client)
 	r := newRig(t, client, etcdstore.Options{ProbeInterval: patience}) // whose own questions count too
 	r.awaitCache(r.put(runningRecord("game")).Revision)
 	from, to := runtime.StatusRunning, runtime.StatusStopped
-	before := kv.requests.Load()
+	before := kv.Counts().Total()
 	for range 20 {
 		r.move("game", from, to)
 		from, to = to, from
 	}
-	require.EqualValues(t, 20, kv.requests.Load()-before)
+	require.Equal(t, 20, kv.Counts().Total()-before)
 }
 
 // TestReadersShareOneRead holds a consistent read while others come: all of them
 // wait for one more, which begins after they came.
 func TestReadersShareOneRead(t *testing.T) {
 	t.Parallel()
-	client, faults := newFaulty(t)
+	client, faults := newFaultyClient(t)
 	r := newRig(t, client, etcdstore.Options{CallTimeout: patience, ProbeInterval: patience, FreshTimeout: patience})
 	r.awaitCache(r.put(runningRecord("game")).Revision)
 	var reads atomic.Int64
 	begun, held := make(chan struct{}), make(chan struct{})
-	faults.onRead(func(context.Context) error {
+	faults.OnRead(func(context.Context) error {
 		if reads.Add(1) == 1 {
 			close(begun)
 			<-held
@@ -236,12 +236,12 @@ func TestLocalReadsOutliveEtcd(t *testing.T) {
 
 func TestReadyWaitsForTheCacheAndNoLonger(t *testing.T) {
 	t.Parallel()
-	client, faults := newFaulty(t)
+	client, faults := newFaultyClient(t)
 	prefix := etcdtest.Prefix(t)
 	newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: prefix})
 	held := make(chan struct{})
 	var reads atomic.Int64
-	faults.onRead(func(ctx context.Context) error {
+	faults.OnRead(func(ctx context.Context) error {
 		if reads.Add(1) == 1 {
 			return nil // of the store's identity
 		}
@@ -327,9 +327,9 @@ func TestDistrustLosesNoEvent(t *testing.T) {
 // identity.
 func TestCacheThatCannotBeFilledSaysWhy(t *testing.T) {
 	t.Parallel()
-	client, faults := newFaulty(t)
+	client, faults := newFaultyClient(t)
 	var reads atomic.Int64
-	faults.onRead(func(context.Context) error {
+	faults.OnRead(func(context.Context) error {
 		if reads.Add(1) <= 3 { // to find no identity, and the one that was made
 			return nil
 		}
@@ -339,7 +339,7 @@ func TestCacheThatCannotBeFilledSaysWhy(t *testing.T) {
 	require.Eventually(t, func() bool { return r.CacheStats().LastError != nil }, patience, time.Millisecond)
 	require.False(t, r.CacheStats().Synced)
 	require.ErrorIs(t, r.CacheStats().LastError, rpctypes.ErrPermissionDenied)
-	faults.onRead(nil)
+	faults.OnRead(nil)
 	require.NoError(t, r.Ready(within(t, patience)))
 	require.NoError(t, r.CacheStats().LastError)
 }

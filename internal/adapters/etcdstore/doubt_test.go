@@ -11,6 +11,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // overwritten says how often others overwrite the record while the write is in
@@ -24,7 +25,7 @@ func testOverwrittenWhileInDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			r.faults.onFirstWrite(lostReply(func() { r.others.overwrite("game", times) }))
+			r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.others.overwrite("game", times) }))
 			written, err := r.stop(t.Context())
 			require.NoError(t, err, "the write was applied")
 			require.Equal(t, r.requireApplied(1, "transition"), written.Revision)
@@ -33,7 +34,7 @@ func testOverwrittenWhileInDoubt(t *testing.T) {
 		t.Run("upsert "+name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			r.faults.onFirstWrite(lostReply(func() { r.others.overwrite("game", times) }))
+			r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.others.overwrite("game", times) }))
 			written, err := r.upsert(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, r.requireApplied(1, "upsert"), written.Revision)
@@ -41,7 +42,7 @@ func testOverwrittenWhileInDoubt(t *testing.T) {
 		t.Run("not applied, "+name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			r.faults.onFirstWrite(lostRequest(func() { r.others.overwrite("game", times) }))
+			r.faults.OnFirstWrite(faultkv.LoseRequest(func() { r.others.overwrite("game", times) }))
 			written, err := r.stop(t.Context())
 			require.NoError(t, err, "the record is running again, as expected, and the first try is out of the way")
 			require.Equal(t, r.requireApplied(1, "second try"), written.Revision)
@@ -49,7 +50,7 @@ func testOverwrittenWhileInDoubt(t *testing.T) {
 		t.Run("not applied and in conflict, "+name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			r.faults.onFirstWrite(lostRequest(func() {
+			r.faults.OnFirstWrite(faultkv.LoseRequest(func() {
 				r.others.overwrite("game", times)
 				r.others.move("game", runtime.StatusRunning, runtime.StatusStopped)
 			}))
@@ -72,7 +73,7 @@ func testHiddenResends(t *testing.T) {
 				"transition": faultyRig.stop, "upsert": faultyRig.upsert,
 			} {
 				r := newFaultyRig(t)
-				r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+				r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 					ctx = context.WithoutCancel(ctx) // all of this may take longer than one call
 					first, err := send(ctx)
 					require.NoError(t, err)
@@ -93,23 +94,23 @@ func testHiddenResends(t *testing.T) {
 func TestInDoubtBeyondRingAndHistory(t *testing.T) { inEveryMode(t, testInDoubtBeyondRingAndHistory) }
 
 func testInDoubtBeyondRingAndHistory(t *testing.T) {
-	for name, fault := range map[string]func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
-		"applied": lostReply, "not applied": lostRequest,
+	for name, fault := range map[string]func(func()) faultkv.Fault{
+		"applied": faultkv.LoseReply, "not applied": faultkv.LoseRequest,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := lonelyFaultyRig(t)
-			r.faults.onFirstWrite(fault(func() {
+			r.faults.OnFirstWrite(fault(func() {
 				r.others.overwrite("game", 40)
 				_, err := r.others.etcd.Compact(t.Context(), r.others.head())
 				require.NoError(t, err)
 			}))
-			before := r.faults.sent()
+			before := r.faults.Writes()
 			_, err := r.stop(t.Context())
 			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 			require.ErrorContains(t, err, opID)
 			require.NotErrorIs(t, err, runtime.ErrCompacted, "one sentinel is enough")
-			require.Equal(t, before+2, r.faults.sent(), "after the answered resend nothing more is written")
+			require.Equal(t, before+2, r.faults.Writes(), "after the answered resend nothing more is written")
 			r.others.requireClean()
 		})
 	}
@@ -120,7 +121,7 @@ func TestInDoubtAndDeleted(t *testing.T) { inEveryMode(t, testInDoubtAndDeleted)
 
 func testInDoubtAndDeleted(t *testing.T) {
 	r := newFaultyRig(t)
-	r.faults.onFirstWrite(lostReply(func() { deleteGame(t, r.others, "game") }))
+	r.faults.OnFirstWrite(faultkv.LoseReply(func() { deleteGame(t, r.others, "game") }))
 	_, err := r.stop(t.Context())
 	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 	require.Empty(t, filterKeys(r.dump(), "/runtimes"), "nothing was written any more")
@@ -133,7 +134,7 @@ func TestInDoubtAndInsertedAgain(t *testing.T) { inEveryMode(t, testInDoubtAndIn
 func testInDoubtAndInsertedAgain(t *testing.T) {
 	for _, times := range []int{1, 2, 3, 40} {
 		r := newFaultyRig(t)
-		r.faults.onFirstWrite(lostReply(func() {
+		r.faults.OnFirstWrite(faultkv.LoseReply(func() {
 			deleteGame(t, r.others, "game")
 			r.others.overwrite("game", times)
 		}))
@@ -148,7 +149,7 @@ func TestInDoubtAndUnreadable(t *testing.T) { inEveryMode(t, testInDoubtAndUnrea
 
 func testInDoubtAndUnreadable(t *testing.T) {
 	r := newFaultyRig(t)
-	r.faults.onFirstWrite(lostReply(func() { r.others.plant("/runtimes/game", "garbage") }))
+	r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.others.plant("/runtimes/game", "garbage") }))
 	_, err := r.stop(t.Context())
 	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown, "it was applied, and a plain ErrCorrupt would say that it was not")
 	require.ErrorContains(t, err, r.prefix+"/runtimes/game")
@@ -161,10 +162,10 @@ func TestRefusedAfterDoubt(t *testing.T) { inEveryMode(t, testRefusedAfterDoubt)
 
 func testRefusedAfterDoubt(t *testing.T) {
 	r := newFaultyRig(t)
-	r.faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
+	r.faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		switch n {
 		case 1:
-			return lostReply(nil)(ctx, send)
+			return faultkv.LoseReply(nil)(ctx, send)
 		case 2, 3:
 			return nil, rpctypes.ErrNoSpace
 		}
@@ -180,18 +181,18 @@ func TestFenceLostWhileInDoubt(t *testing.T) { inEveryMode(t, testFenceLostWhile
 
 func testFenceLostWhileInDoubt(t *testing.T) {
 	for name, c := range map[string]struct {
-		lost func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error)
+		lost func(func()) faultkv.Fault
 		want error
 		made int
 	}{
-		"applied":     {lostReply, nil, 1},
-		"not applied": {lostRequest, runtime.ErrFenced, 0},
+		"applied":     {faultkv.LoseReply, nil, 1},
+		"not applied": {faultkv.LoseRequest, runtime.ErrFenced, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
 			fence := node.Fence{Key: r.prefix + "/leaders/x", CreateRevision: r.plant("/leaders/x", "me")}
-			r.faults.onFirstWrite(c.lost(func() { r.others.uproot("/leaders/x") }))
+			r.faults.OnFirstWrite(c.lost(func() { r.others.uproot("/leaders/x") }))
 			_, err := r.Transition(t.Context(), ports.TransitionInput{
 				UpdateStatusInput: stopInput("game"), Origin: ports.Origin{OperationID: opID}, Fence: &fence,
 			})

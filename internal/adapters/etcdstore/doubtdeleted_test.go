@@ -10,6 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // uprootRecord deletes the game's record and index and leaves its ledger, which
@@ -45,7 +46,7 @@ func testInsertInDoubtAndDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			r.faults.onFirstWrite(lostReply(func() { c.meanwhile(r.others) }))
+			r.faults.OnFirstWrite(faultkv.LoseReply(func() { c.meanwhile(r.others) }))
 			written, err := r.Put(t.Context(), ports.PutInput{Record: runningRecord("new"), Origin: ports.Origin{OperationID: opID}})
 			require.NoError(t, err, "the insert was made")
 			require.Equal(t, "new", written.Record.GameID)
@@ -74,7 +75,7 @@ func TestHiddenResendBehindADeletion(t *testing.T) { inEveryMode(t, testHiddenRe
 
 func testHiddenResendBehindADeletion(t *testing.T) {
 	r := newFaultyRig(t)
-	r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+	r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		_, err := send(ctx)
 		require.NoError(t, err)
 		r.others.uprootRecord("game", runtime.StatusStopped)
@@ -97,7 +98,7 @@ func testDeletedUnderAWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+			r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 				remove(r.others)
 				return send(ctx)
 			})
@@ -113,11 +114,11 @@ func TestDamageWhileInDoubt(t *testing.T) { inEveryMode(t, testDamageWhileInDoub
 
 func testDamageWhileInDoubt(t *testing.T) {
 	r := newFaultyRig(t)
-	var late sendTxn
-	r.faults.onFirstWrite(func(_ context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+	var late faultkv.Send
+	r.faults.OnFirstWrite(func(_ context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		late = send
 		r.others.uproot("/runtimes-by-status/running/game")
-		return nil, errLost
+		return nil, faultkv.ErrConnectionLost
 	})
 	_, err := r.stop(t.Context())
 	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown, "a plain ErrCorrupt would say that it is not made")
@@ -137,19 +138,19 @@ func TestRefusedForGoodAfterDoubt(t *testing.T) { inEveryMode(t, testRefusedForG
 func testRefusedForGoodAfterDoubt(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile func(r rig)
-		lost      func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error)
+		lost      func(func()) faultkv.Fault
 		want      error
 		made      int
 	}{
-		"applied":                       {func(rig) {}, lostReply, nil, 1},
-		"applied and overwritten":       {func(r rig) { r.overwrite("game", 1) }, lostReply, nil, 1},
-		"overtaken":                     {func(r rig) { r.overwrite("game", 1) }, lostRequest, runtime.ErrReadOnly, 0},
-		"overtaken by what it expected": {func(r rig) { r.put(stoppedRecord("game")) }, lostRequest, runtime.ErrConflict, 0},
+		"applied":                       {func(rig) {}, faultkv.LoseReply, nil, 1},
+		"applied and overwritten":       {func(r rig) { r.overwrite("game", 1) }, faultkv.LoseReply, nil, 1},
+		"overtaken":                     {func(r rig) { r.overwrite("game", 1) }, faultkv.LoseRequest, runtime.ErrReadOnly, 0},
+		"overtaken by what it expected": {func(r rig) { r.put(stoppedRecord("game")) }, faultkv.LoseRequest, runtime.ErrConflict, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			r.faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
+			r.faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 				if n == 1 {
 					return c.lost(func() { c.meanwhile(r.others) })(ctx, send)
 				}
@@ -157,7 +158,7 @@ func testRefusedForGoodAfterDoubt(t *testing.T) {
 			})
 			_, err := r.stop(t.Context())
 			require.ErrorIs(t, err, c.want)
-			r.faults.onWrite(nil)
+			r.faults.OnWrite(nil)
 			r.requireApplied(c.made, name)
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // TestExactlyOnceUnderFaults lets several writers write through a client that
@@ -31,13 +32,13 @@ func testExactlyOnceUnderFaults(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 
-	client, faults := newFaulty(t)
+	client, faults := newFaultyClient(t)
 	r := newRig(t, client, etcdstore.Options{CallTimeout: 10 * time.Millisecond, OperationTimeout: patience})
 	for n := range games {
 		r.put(runningRecord(fmt.Sprint("game-", n)))
 	}
 	c := &chaos{rng: rand.New(rand.NewPCG(seed, 0))}
-	faults.onWrite(c.fault)
+	faults.OnWrite(c.fault)
 
 	told := make(chan toldWrite, writers*turns)
 	var wg sync.WaitGroup
@@ -51,7 +52,7 @@ func testExactlyOnceUnderFaults(t *testing.T) {
 	}
 	wg.Wait()
 	close(told)
-	faults.onWrite(nil)
+	faults.OnWrite(nil)
 	c.landAll()
 
 	plain := newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: r.prefix})
@@ -142,7 +143,7 @@ func (r rig) requireVerdicts(told <-chan toldWrite) map[string]int {
 type chaos struct {
 	mu               sync.Mutex
 	rng              *rand.Rand
-	held             []sendTxn // tries that are still on their way
+	held             []faultkv.Send // tries that are still on their way
 	requests, faults int
 }
 
@@ -157,7 +158,7 @@ func (c *chaos) roll() int {
 	return fate
 }
 
-func (c *chaos) fault(ctx context.Context, _ int, send sendTxn) (*clientv3.TxnResponse, error) {
+func (c *chaos) fault(ctx context.Context, _ int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 	fate := c.roll()
 	if fate%4 == 0 {
 		c.landOne()
@@ -167,9 +168,9 @@ func (c *chaos) fault(ctx context.Context, _ int, send sendTxn) (*clientv3.TxnRe
 		return send(ctx)
 	case fate < 57: // the reply is lost
 		_, _ = send(ctx)
-		return nil, errLost
+		return nil, faultkv.ErrConnectionLost
 	case fate < 67: // the request is lost
-		return nil, errLost
+		return nil, faultkv.ErrConnectionLost
 	case fate < 74: // the reply is too late
 		_, _ = send(ctx)
 		<-ctx.Done()
@@ -179,7 +180,7 @@ func (c *chaos) fault(ctx context.Context, _ int, send sendTxn) (*clientv3.TxnRe
 		return nil, ctx.Err()
 	case fate < 90: // the request arrives later, if at all
 		c.hold(send)
-		return nil, errLost
+		return nil, faultkv.ErrConnectionLost
 	case fate < 95: // the client sends it twice by itself
 		_, _ = send(ctx)
 		return send(ctx)
@@ -190,7 +191,7 @@ func (c *chaos) fault(ctx context.Context, _ int, send sendTxn) (*clientv3.TxnRe
 	}
 }
 
-func (c *chaos) hold(send sendTxn) {
+func (c *chaos) hold(send faultkv.Send) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.held = append(c.held, send)
@@ -211,7 +212,7 @@ func (c *chaos) landAll() {
 	}
 }
 
-func (c *chaos) take() sendTxn {
+func (c *chaos) take() faultkv.Send {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.held) == 0 {

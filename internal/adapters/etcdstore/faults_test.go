@@ -10,6 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // TestLostAnswersAreResolved meets both kinds of write with every way to lose
@@ -17,26 +18,26 @@ import (
 func TestLostAnswersAreResolved(t *testing.T) { inEveryMode(t, testLostAnswersAreResolved) }
 
 func testLostAnswersAreResolved(t *testing.T) {
-	for name, fault := range map[string]func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
-		"reply lost after the commit":    lostReply(nil),
-		"request lost before the commit": lostRequest(nil),
-		"deadline after the commit": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+	for name, fault := range map[string]faultkv.Fault{
+		"reply lost after the commit":    faultkv.LoseReply(nil),
+		"request lost before the commit": faultkv.LoseRequest(nil),
+		"deadline after the commit": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
 			<-ctx.Done()
 			return nil, errors.Join(err, ctx.Err())
 		},
-		"deadline before the commit": func(ctx context.Context, _ sendTxn) (*clientv3.TxnResponse, error) {
+		"deadline before the commit": func(ctx context.Context, _ faultkv.Send) (*clientv3.TxnResponse, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		},
-		"etcd's own time-out after the commit": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+		"etcd's own time-out after the commit": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
 			return nil, errors.Join(err, rpctypes.ErrTimeoutDueToLeaderFail)
 		},
-		"too many requests": func(context.Context, sendTxn) (*clientv3.TxnResponse, error) {
+		"too many requests": func(context.Context, faultkv.Send) (*clientv3.TxnResponse, error) {
 			return nil, rpctypes.ErrTooManyRequests
 		},
-		"sent twice by the client without a word": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+		"sent twice by the client without a word": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
 			resp, again := send(ctx)
 			return resp, errors.Join(err, again)
@@ -48,7 +49,7 @@ func testLostAnswersAreResolved(t *testing.T) {
 				"transition": faultyRig.stop, "upsert": faultyRig.upsert,
 			} {
 				r := newFaultyRig(t)
-				r.faults.onFirstWrite(fault)
+				r.faults.OnFirstWrite(fault)
 				written, err := write(r, t.Context())
 				require.NoError(t, err, verb)
 				require.Equal(t, r.requireApplied(1, verb), written.Revision, verb)
@@ -62,18 +63,18 @@ func TestEveryTryLostButTheLast(t *testing.T) { inEveryMode(t, testEveryTryLostB
 
 func testEveryTryLostButTheLast(t *testing.T) {
 	r := newFaultyRig(t)
-	r.faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
+	r.faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		switch {
 		case n == 1:
-			return lostReply(nil)(ctx, send)
+			return faultkv.LoseReply(nil)(ctx, send)
 		case n < 6:
-			return nil, errLost
+			return nil, faultkv.ErrConnectionLost
 		}
 		return send(ctx)
 	})
 	written, err := r.stop(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 6, r.faults.sent())
+	require.Equal(t, 6, r.faults.Writes())
 	require.Equal(t, r.requireApplied(1, "six tries"), written.Revision)
 }
 
@@ -93,10 +94,10 @@ func testLateTryChangesNothing(t *testing.T) {
 			t.Run(name+" "+then, func(t *testing.T) {
 				t.Parallel()
 				r := newFaultyRig(t)
-				var late sendTxn
-				r.faults.onFirstWrite(func(_ context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+				var late faultkv.Send
+				r.faults.OnFirstWrite(func(_ context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 					late = send
-					return nil, errLost
+					return nil, faultkv.ErrConnectionLost
 				})
 				written, err := write(r, t.Context())
 				require.NoError(t, err)
@@ -118,11 +119,11 @@ func TestLateTryOfARefusedTransition(t *testing.T) { inEveryMode(t, testLateTryO
 
 func testLateTryOfARefusedTransition(t *testing.T) {
 	r := newFaultyRig(t)
-	var late sendTxn
-	r.faults.onFirstWrite(func(_ context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+	var late faultkv.Send
+	r.faults.OnFirstWrite(func(_ context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		late = send
 		r.others.move("game", runtime.StatusRunning, runtime.StatusStopped)
-		return nil, errLost
+		return nil, faultkv.ErrConnectionLost
 	})
 	_, err := r.stop(t.Context())
 	require.ErrorIs(t, err, runtime.ErrConflict)
@@ -143,12 +144,12 @@ func testRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
-			r.faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) { return nil, c.answer })
+			r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.answer })
 			_, err := r.stop(t.Context())
 			require.ErrorIs(t, err, c.want)
 			require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
-			require.Equal(t, 1, r.faults.sent(), "a definite no is not repeated")
-			r.faults.onWrite(nil)
+			require.Equal(t, 1, r.faults.Writes(), "a definite no is not repeated")
+			r.faults.OnWrite(nil)
 			r.requireApplied(0, "refused")
 		})
 	}
@@ -162,7 +163,7 @@ func TestRefusedForSpaceAndAppliedAllTheSame(t *testing.T) {
 
 func testRefusedForSpaceAndAppliedAllTheSame(t *testing.T) {
 	r := newFaultyRig(t)
-	r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+	r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		if _, err := send(ctx); err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // opID is the operation id of the write that a fault meets.
@@ -21,7 +22,7 @@ const opID = "the-write"
 // with, and a second store on the same keys, which stands for other writers.
 type faultyRig struct {
 	rig
-	faults *faulty
+	faults *faultkv.KV
 	others rig
 }
 
@@ -39,7 +40,7 @@ func lonelyFaultyRig(t *testing.T) faultyRig {
 
 func faultyRigOn(t *testing.T, client, others *clientv3.Client) faultyRig {
 	t.Helper()
-	faults := injectInto(client)
+	faults := faultkv.Wrap(client)
 	r := newRig(t, client, etcdstore.Options{CallTimeout: 400 * time.Millisecond, OperationTimeout: patience})
 	r.put(runningRecord("game"))
 	return faultyRig{rig: r, faults: faults, others: newRig(t, others, etcdstore.Options{Prefix: r.prefix})}
@@ -73,27 +74,4 @@ func (r faultyRig) requireApplied(times int, why string) int64 {
 		return 0
 	}
 	return revisions[len(revisions)-1]
-}
-
-// lostReply loses the answer after between has run.
-func lostReply(between func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error) {
-	return func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
-		if _, err := send(ctx); err != nil {
-			return nil, err
-		}
-		if between != nil {
-			between()
-		}
-		return nil, errLost
-	}
-}
-
-// lostRequest never lets the request through.
-func lostRequest(between func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error) {
-	return func(context.Context, sendTxn) (*clientv3.TxnResponse, error) {
-		if between != nil {
-			between()
-		}
-		return nil, errLost
-	}
 }

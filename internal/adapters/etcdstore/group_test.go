@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // inFlight is how many requests a store has under way at most.
@@ -27,9 +28,9 @@ const inFlight = 4
 // meanwhile have to travel together.
 type crowd struct {
 	faultyRig
-	begun chan struct{} // one for each request that is held
-	open  chan struct{} // closed to let them go
-	group writeFault    // what meets the requests after those
+	begun chan struct{}      // one for each request that is held
+	open  chan struct{}      // closed to let them go
+	group faultkv.WriteFault // what meets the requests after those
 
 	running sync.WaitGroup
 }
@@ -38,7 +39,7 @@ type crowd struct {
 func newCrowd(t *testing.T, games ...string) *crowd {
 	t.Helper()
 	client := etcdtest.InProcess(t)
-	faults := injectInto(client)
+	faults := faultkv.Wrap(client)
 	r := newRig(t, client, etcdstore.Options{})
 	c := &crowd{
 		faultyRig: faultyRig{rig: r, faults: faults, others: r.another()},
@@ -50,7 +51,7 @@ func newCrowd(t *testing.T, games ...string) *crowd {
 	for _, game := range games {
 		r.put(runningRecord(game))
 	}
-	faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
+	faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		if n <= inFlight {
 			c.begun <- struct{}{}
 			<-c.open
@@ -104,7 +105,7 @@ func (c *crowd) run(writes ...func() error) []error {
 }
 
 // requests is how many the writes of run have taken.
-func (c *crowd) requests() int { return c.faults.sent() - inFlight }
+func (c *crowd) requests() int { return c.faults.Writes() - inFlight }
 
 func TestWritersTravelTogetherAndEachHasItsOwnAnswer(t *testing.T) {
 	t.Parallel()
@@ -154,7 +155,7 @@ func TestWritersOfOneGameDoNotShareARequest(t *testing.T) {
 func TestGroupThatEtcdRefusesIsSentSingly(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(t)
-	c.group = func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
+	c.group = func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		if n == 1 {
 			return nil, rpctypes.ErrTooManyOps
 		}
@@ -168,13 +169,13 @@ func TestGroupThatEtcdRefusesIsSentSingly(t *testing.T) {
 
 func TestGroupWhoseAnswerIsLostIsResolvedMemberByMember(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
-		"after commit": lostReply(nil), "before commit": lostRequest(nil),
+	for name, fault := range map[string]faultkv.Fault{
+		"after commit": faultkv.LoseReply(nil), "before commit": faultkv.LoseRequest(nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCrowd(t)
-			c.group = func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
+			c.group = func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 				if n == 1 {
 					return fault(ctx, send)
 				}
@@ -224,15 +225,15 @@ func TestLargeAndManyWritesStayWithinEtcdsLimits(t *testing.T) {
 
 func TestSwitchedOffEveryWriteTravelsAlone(t *testing.T) {
 	t.Parallel()
-	client, faults := newFaulty(t)
+	client, faults := newFaultyClient(t)
 	r := newRig(t, client, etcdstore.Options{NoGroupCommit: true})
-	faults.onWrite(nil)
+	faults.OnWrite(nil)
 	var running sync.WaitGroup
 	for n := range 64 {
 		running.Go(func() { r.put(runningRecord(fmt.Sprint("game-", n))) })
 	}
 	running.Wait()
-	require.Equal(t, 64, faults.sent())
+	require.Equal(t, 64, faults.Writes())
 }
 
 func (c *crowd) inserts(n int) []func() error {
@@ -256,7 +257,7 @@ func (c *crowd) requireInserted(n int) {
 // group expect company.
 func TestHungRequestHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	client, faults := newFaulty(t)
+	client, faults := newFaultyClient(t)
 	r := newRig(t, client, etcdstore.Options{CallTimeout: 2 * patience})
 	var writers sync.WaitGroup
 	for n := range 300 {
@@ -264,7 +265,7 @@ func TestHungRequestHoldsUpNobody(t *testing.T) {
 	}
 	writers.Wait()
 	hung, letGo := make(chan struct{}), make(chan struct{})
-	faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+	faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		close(hung)
 		<-letGo
 		return send(ctx)

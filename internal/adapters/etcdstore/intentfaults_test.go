@@ -14,6 +14,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // mark is in the intent of the write that a fault meets.
@@ -60,27 +61,27 @@ func onBoth(t *testing.T, test func(t *testing.T, r faultyRig, at ports.IntentVe
 
 func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
-		"reply lost after the commit":    lostReply(nil),
-		"request lost before the commit": lostRequest(nil),
-		"deadline after the commit": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+	for name, fault := range map[string]faultkv.Fault{
+		"reply lost after the commit":    faultkv.LoseReply(nil),
+		"request lost before the commit": faultkv.LoseRequest(nil),
+		"deadline after the commit": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
 			<-ctx.Done()
 			return nil, errors.Join(err, ctx.Err())
 		},
-		"deadline before the commit": func(ctx context.Context, _ sendTxn) (*clientv3.TxnResponse, error) {
+		"deadline before the commit": func(ctx context.Context, _ faultkv.Send) (*clientv3.TxnResponse, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		},
-		"too many requests": func(context.Context, sendTxn) (*clientv3.TxnResponse, error) {
+		"too many requests": func(context.Context, faultkv.Send) (*clientv3.TxnResponse, error) {
 			return nil, rpctypes.ErrTooManyRequests
 		},
-		"sent twice by the client without a word": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+		"sent twice by the client without a word": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
 			resp, again := send(ctx)
 			return resp, errors.Join(err, again)
 		},
-		"no space, and applied all the same": func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+		"no space, and applied all the same": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			if _, err := send(ctx); err != nil {
 				return nil, err
 			}
@@ -90,7 +91,7 @@ func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-				r.faults.onFirstWrite(fault)
+				r.faults.OnFirstWrite(fault)
 				revision, err := r.putMarked(t.Context(), at)
 				require.NoError(t, err)
 				require.Equal(t, r.requireMarked(1, name), revision)
@@ -104,13 +105,13 @@ func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
 func TestIntentOverwrittenWhileInDoubt(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-		r.faults.onFirstWrite(lostReply(func() { r.overwriteIntent(3) }))
+		r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.overwriteIntent(3) }))
 		revision, err := r.putMarked(t.Context(), at)
 		require.NoError(t, err, "it was applied")
 		require.Equal(t, r.requireMarked(1, "reply lost"), revision)
 	})
 	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-		r.faults.onFirstWrite(lostRequest(func() { r.overwriteIntent(3) }))
+		r.faults.OnFirstWrite(faultkv.LoseRequest(func() { r.overwriteIntent(3) }))
 		_, err := r.putMarked(t.Context(), at)
 		require.ErrorIs(t, err, runtime.ErrConflict)
 		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
@@ -121,10 +122,10 @@ func TestIntentOverwrittenWhileInDoubt(t *testing.T) {
 func TestLateTryOfAnIntentChangesNothing(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-		var late sendTxn
-		r.faults.onFirstWrite(func(_ context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+		var late faultkv.Send
+		r.faults.OnFirstWrite(func(_ context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			late = send
-			return nil, errLost
+			return nil, faultkv.ErrConnectionLost
 		})
 		_, err := r.putMarked(t.Context(), at)
 		require.NoError(t, err)
@@ -139,14 +140,14 @@ func TestLateTryOfAnIntentChangesNothing(t *testing.T) {
 
 func TestIntentInDoubtBeyondHistory(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
-		"applied": lostReply, "not applied": lostRequest,
+	for name, fault := range map[string]func(func()) faultkv.Fault{
+		"applied": faultkv.LoseReply, "not applied": faultkv.LoseRequest,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := lonelyFaultyRig(t)
 			at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
-			r.faults.onFirstWrite(fault(func() {
+			r.faults.OnFirstWrite(fault(func() {
 				r.overwriteIntent(2)
 				_, err := r.others.etcd.Compact(t.Context(), r.others.head())
 				require.NoError(t, err)
@@ -165,7 +166,7 @@ func TestIntentInDoubtAndDeleted(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
 			at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
-			r.faults.onFirstWrite(lostReply(func() {
+			r.faults.OnFirstWrite(faultkv.LoseReply(func() {
 				r.others.uproot("/operations/game")
 				if again {
 					r.overwriteIntent(1)
@@ -181,17 +182,17 @@ func TestIntentInDoubtAndDeleted(t *testing.T) {
 func TestIntentInDoubtAndDamaged(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		lost func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error)
+		lost func(func()) faultkv.Fault
 		want error
 		made int
 	}{
-		"applied":     {lostReply, nil, 1},
-		"not applied": {lostRequest, runtime.ErrCorrupt, 0},
+		"applied":     {faultkv.LoseReply, nil, 1},
+		"not applied": {faultkv.LoseRequest, runtime.ErrCorrupt, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-				r.faults.onFirstWrite(c.lost(func() { r.others.plant("/operations/game", "garbage") }))
+				r.faults.OnFirstWrite(c.lost(func() { r.others.plant("/operations/game", "garbage") }))
 				_, err := r.putMarked(t.Context(), at)
 				require.ErrorIs(t, err, c.want)
 				r.requireMarked(c.made, name)
@@ -204,18 +205,18 @@ func TestIntentInDoubtAndDamaged(t *testing.T) {
 func TestFenceOfAnIntentLostWhileInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		lost func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error)
+		lost func(func()) faultkv.Fault
 		want error
 		made int
 	}{
-		"applied":     {lostReply, nil, 1},
-		"not applied": {lostRequest, runtime.ErrFenced, 0},
+		"applied":     {faultkv.LoseReply, nil, 1},
+		"not applied": {faultkv.LoseRequest, runtime.ErrFenced, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 				fence := node.Fence{Key: r.prefix + "/nodes/eu/n1", CreateRevision: r.plant("/nodes/eu/n1", "me")}
-				r.faults.onFirstWrite(c.lost(func() { r.others.uproot("/nodes/eu/n1") }))
+				r.faults.OnFirstWrite(c.lost(func() { r.others.uproot("/nodes/eu/n1") }))
 				_, err := r.putMarked(t.Context(), at, fence)
 				require.ErrorIs(t, err, c.want)
 				r.requireMarked(c.made, name)
@@ -234,11 +235,11 @@ func TestRefusedIntents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-				r.faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) { return nil, c.answer })
+				r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.answer })
 				_, err := r.putMarked(t.Context(), at)
 				require.ErrorIs(t, err, c.want)
 				require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
-				require.Equal(t, 1, r.faults.sent(), "a definite no is not repeated")
+				require.Equal(t, 1, r.faults.Writes(), "a definite no is not repeated")
 				r.requireMarked(0, name)
 			})
 		})
@@ -248,13 +249,13 @@ func TestRefusedIntents(t *testing.T) {
 // TestRefusedIntentAfterDoubt refuses the resend: that says nothing of the first try.
 func TestRefusedIntentAfterDoubt(t *testing.T) {
 	t.Parallel()
-	for name, first := range map[string]func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
-		"applied": lostReply(nil), "not applied": lostRequest(nil),
+	for name, first := range map[string]faultkv.Fault{
+		"applied": faultkv.LoseReply(nil), "not applied": faultkv.LoseRequest(nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-				r.faults.onWrite(func(ctx context.Context, n int, send sendTxn) (*clientv3.TxnResponse, error) {
+				r.faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 					switch n {
 					case 1:
 						return first(ctx, send)
@@ -277,10 +278,10 @@ func TestIntentWhoseCallerLeaves(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
 		ctx, leave := context.WithCancel(t.Context())
-		r.faults.onWrite(func(ctx context.Context, _ int, send sendTxn) (*clientv3.TxnResponse, error) {
+		r.faults.OnWrite(func(ctx context.Context, _ int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
 			leave()
-			return nil, errors.Join(errLost, err)
+			return nil, errors.Join(faultkv.ErrConnectionLost, err)
 		})
 		_, err := r.putMarked(ctx, at)
 		require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
@@ -292,11 +293,11 @@ func TestIntentWhoseCallerLeaves(t *testing.T) {
 		r := newFaultyRig(t)
 		at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 		ctx, leave := context.WithCancel(t.Context())
-		r.faults.onRead(func(context.Context) error { leave(); return errLost })
+		r.faults.OnRead(func(context.Context) error { leave(); return faultkv.ErrConnectionLost })
 		_, err := r.putMarked(ctx, ports.IntentVersion{Revision: at.Revision})
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
-		r.faults.onRead(nil)
+		r.faults.OnRead(nil)
 		r.requireMarked(0, "it was not sent")
 	})
 }

@@ -109,15 +109,15 @@ func TestIntentIsWrittenByOneRequest(t *testing.T) {
 	t.Parallel()
 	r := newFaultyRig(t)
 	reads := 0
-	r.faults.onRead(func(context.Context) error { reads++; return nil })
-	r.faults.onWrite(nil)
+	r.faults.OnRead(func(context.Context) error { reads++; return nil })
+	r.faults.OnWrite(nil)
 	at := r.putIntent(operation.Intent{GameID: "new", Spec: operation.Spec{Image: "a"}}, ports.IntentVersion{})
 	r.putIntent(operation.Intent{GameID: "new", Spec: operation.Spec{Image: "b"}}, at)
 	require.Zero(t, reads)
-	require.Equal(t, 2, r.faults.sent())
+	require.Equal(t, 2, r.faults.Writes())
 	_, err := r.PutIntent(t.Context(), operation.Intent{GameID: "new"}, at)
 	require.ErrorIs(t, err, runtime.ErrConflict)
-	require.Equal(t, 3, r.faults.sent())
+	require.Equal(t, 3, r.faults.Writes())
 }
 
 // TestStaleVersionOfACorruptIntent replaces an intent that has become unreadable since it

@@ -12,19 +12,20 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 func TestCallerLeavesWhileInDoubt(t *testing.T) { inEveryMode(t, testCallerLeavesWhileInDoubt) }
 
 func testCallerLeavesWhileInDoubt(t *testing.T) {
-	for name, lost := range map[string]func(func()) func(context.Context, sendTxn) (*clientv3.TxnResponse, error){
-		"after the commit": lostReply, "before the commit": lostRequest,
+	for name, lost := range map[string]func(func()) faultkv.Fault{
+		"after the commit": faultkv.LoseReply, "before the commit": faultkv.LoseRequest,
 	} {
 		t.Run("cancelled "+name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyRig(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			r.faults.onFirstWrite(lost(cancel))
+			r.faults.OnFirstWrite(lost(cancel))
 			_, err := r.stop(ctx)
 			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 			require.ErrorIs(t, err, context.Canceled)
@@ -35,7 +36,7 @@ func testCallerLeavesWhileInDoubt(t *testing.T) {
 			r := newFaultyRig(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			r.faults.onFirstWrite(lost(func() { <-ctx.Done() }))
+			r.faults.OnFirstWrite(lost(func() { <-ctx.Done() }))
 			_, err := r.stop(ctx)
 			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -45,7 +46,7 @@ func testCallerLeavesWhileInDoubt(t *testing.T) {
 			r := newFaultyRig(t)
 			gone := errors.New("the operator has left")
 			ctx, cancel := context.WithCancelCause(t.Context())
-			r.faults.onFirstWrite(lost(func() { cancel(gone) }))
+			r.faults.OnFirstWrite(lost(func() { cancel(gone) }))
 			_, err := r.stop(ctx)
 			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 			require.ErrorIs(t, err, context.Canceled, "the context's own error")
@@ -59,10 +60,12 @@ func TestStoreLosesPatienceWhileInDoubt(t *testing.T) {
 }
 
 func testStoreLosesPatienceWhileInDoubt(t *testing.T) {
-	client, faults := newFaulty(t)
+	client, faults := newFaultyClient(t)
 	r := newRig(t, client, etcdstore.Options{OperationTimeout: time.Second})
 	r.another().put(runningRecord("game"))
-	faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) { return nil, errLost })
+	faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) {
+		return nil, faultkv.ErrConnectionLost
+	})
 	err := r.UpdateStatus(t.Context(), stopInput("game"))
 	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller set no deadline")
@@ -74,7 +77,7 @@ func TestContextEndedBeforeAnythingWasSent(t *testing.T) {
 
 func testContextEndedBeforeAnythingWasSent(t *testing.T) {
 	r := newFaultyRig(t)
-	r.faults.onWrite(nil)
+	r.faults.OnWrite(nil)
 
 	ended, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("a reason")
@@ -86,24 +89,24 @@ func testContextEndedBeforeAnythingWasSent(t *testing.T) {
 
 	reading, cancel2 := context.WithCancel(t.Context())
 	defer cancel2()
-	r.faults.onRead(func(context.Context) error { cancel2(); return nil })
+	r.faults.OnRead(func(context.Context) error { cancel2(); return nil })
 	_, err = r.upsert(reading) // which looks for its operation id first
 	require.ErrorIs(t, err, context.Canceled)
-	r.faults.onRead(func(ctx context.Context) error { cancel2(); return ctx.Err() })
+	r.faults.OnRead(func(ctx context.Context) error { cancel2(); return ctx.Err() })
 	err = r.UpdateStatus(reading, stopInput("game"))
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
 
 	refused, cancel3 := context.WithCancel(t.Context())
-	r.faults.onRead(nil)
-	r.faults.onWrite(func(context.Context, int, sendTxn) (*clientv3.TxnResponse, error) {
+	r.faults.OnRead(nil)
+	r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) {
 		cancel3()
 		return nil, rpctypes.ErrTooManyRequests
 	})
 	_, err = r.stop(refused)
 	require.ErrorIs(t, err, context.Canceled, "etcd has said no and the caller left: it was not done")
 	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
-	require.Equal(t, 1, r.faults.sent())
-	r.faults.onWrite(nil)
+	require.Equal(t, 1, r.faults.Writes())
+	r.faults.OnWrite(nil)
 	r.requireApplied(0, "nothing was sent")
 }

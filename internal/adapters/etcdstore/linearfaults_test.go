@@ -8,11 +8,15 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/testkit/faultkv"
+	"galaxy/rtmanager/internal/wait"
 )
 
 // linearFaults meddles with everything between one store and etcd, from begin to
 // settle.
 type linearFaults struct {
+	kv     *faultkv.KV
 	outage int            // how many requests an outage takes
 	late   sync.WaitGroup // requests that land when nobody waits for them any more
 
@@ -22,19 +26,18 @@ type linearFaults struct {
 	down     int // how many requests more the present outage takes
 	jam      int // how many writes more are slow in a row, so that others queue up
 	injected int
-	batches  int // requests with several writes in them
 }
 
 // meddleWith puts faults between the client and etcd, which a store can then be
 // opened on.
 func meddleWith(client *clientv3.Client, rng *rand.Rand, outage int) *linearFaults {
 	f := &linearFaults{rng: rng, outage: outage}
-	client.KV = &linearKV{KV: client.KV, faults: f}
-	above := injectInto(client)
-	above.onWrite(func(ctx context.Context, _ int, send sendTxn) (*clientv3.TxnResponse, error) {
+	f.kv = faultkv.Wrap(client)
+	f.kv.OnWrite(func(ctx context.Context, _ int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		return f.write(ctx, send)
 	})
-	above.onRead(f.read)
+	f.kv.OnRead(f.read)
+	f.kv.OnResponse(f.delay)
 	watchThrough(client, f.watch)
 	return f
 }
@@ -82,24 +85,24 @@ func (f *linearFaults) settle() {
 	f.late.Wait()
 }
 
-func (f *linearFaults) write(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+func (f *linearFaults) write(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 	switch fate := f.roll(400); {
 	case fate < 60: // the request is lost
-		return nil, errLost
+		return nil, faultkv.ErrConnectionLost
 	case fate < 80: // and the caller leaves
-		return nil, leaveWith(ctx, errLost)
+		return nil, leaveWith(ctx, faultkv.ErrConnectionLost)
 	case fate < 150: // the reply is lost
 		_, _ = send(ctx)
-		return nil, errLost
+		return nil, faultkv.ErrConnectionLost
 	case fate < 200: // and the caller leaves
 		_, _ = send(ctx)
-		return nil, leaveWith(ctx, errLost)
+		return nil, leaveWith(ctx, faultkv.ErrConnectionLost)
 	case fate < 260: // the request lands late
 		f.landLate(send)
-		return nil, errLost
+		return nil, faultkv.ErrConnectionLost
 	case fate < 310: // and the caller has left by then
 		f.landLate(send)
-		return nil, leaveWith(ctx, errLost)
+		return nil, leaveWith(ctx, faultkv.ErrConnectionLost)
 	case fate < 330: // the request hangs
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -132,20 +135,20 @@ func (f *linearFaults) queue(ctx context.Context) error {
 	if !jammed {
 		return nil
 	}
-	return dawdle(ctx, f.upTo(10))
+	return wait.For(ctx, f.upTo(10))
 }
 
 func (f *linearFaults) read(ctx context.Context) error {
 	switch fate := f.roll(100); {
 	case fate < 40:
-		return errLost
+		return faultkv.ErrConnectionLost
 	case fate < 50:
-		return leaveWith(ctx, errLost)
+		return leaveWith(ctx, faultkv.ErrConnectionLost)
 	case fate < 60:
 		<-ctx.Done()
 		return ctx.Err()
 	case fate < 100:
-		return dawdle(ctx, f.upTo(3))
+		return wait.For(ctx, f.upTo(3))
 	}
 	return nil
 }
@@ -157,7 +160,7 @@ func (f *linearFaults) watch(ctx context.Context, _ int, open func() clientv3.Wa
 		if fate < 20 {
 			return
 		}
-		if fate < 350 && dawdle(ctx, f.upTo(6)) != nil {
+		if fate < 350 && wait.For(ctx, f.upTo(6)) != nil {
 			return
 		}
 		if !passOne(ctx, resp, out) {
@@ -167,12 +170,12 @@ func (f *linearFaults) watch(ctx context.Context, _ int, open func() clientv3.Wa
 }
 
 // landLate sends the request after a while; settle waits for it.
-func (f *linearFaults) landLate(send sendTxn) {
+func (f *linearFaults) landLate(send faultkv.Send) {
 	after := f.upTo(15)
 	f.late.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if dawdle(ctx, after) == nil {
+		if wait.For(ctx, after) == nil {
 			_, _ = send(ctx)
 		}
 	})
@@ -187,72 +190,10 @@ func leaveWith(ctx context.Context, err error) error {
 	return err
 }
 
-// dawdle waits, unless ctx ends first.
-func dawdle(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// linearKV makes answers late: what etcd said a while ago must not be taken for
-// what it says now. It also counts the requests that carry several writes.
-type linearKV struct {
-	clientv3.KV
-	faults *linearFaults
-}
-
-func (kv *linearKV) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	resp, err := kv.KV.Get(ctx, key, opts...)
-	if err == nil {
-		err = kv.delay(ctx)
-	}
-	return resp, err
-}
-
-func (kv *linearKV) Txn(ctx context.Context) clientv3.Txn { return &linearTxn{kv.KV.Txn(ctx), kv, ctx} }
-
-func (kv *linearKV) delay(ctx context.Context) error {
-	if kv.faults.roll(150) >= 150 {
+// delay makes responses late: an old response must not be treated as the current state.
+func (f *linearFaults) delay(ctx context.Context) error {
+	if f.roll(150) >= 150 {
 		return nil
 	}
-	return dawdle(ctx, kv.faults.upTo(3))
-}
-
-type linearTxn struct {
-	clientv3.Txn
-	kv  *linearKV
-	ctx context.Context
-}
-
-func (x *linearTxn) If(compares ...clientv3.Cmp) clientv3.Txn {
-	x.Txn = x.Txn.If(compares...)
-	return x
-}
-
-func (x *linearTxn) Then(ops ...clientv3.Op) clientv3.Txn {
-	if len(ops) > 1 && ops[0].IsTxn() {
-		x.kv.faults.mu.Lock()
-		x.kv.faults.batches++
-		x.kv.faults.mu.Unlock()
-	}
-	x.Txn = x.Txn.Then(ops...)
-	return x
-}
-
-func (x *linearTxn) Else(ops ...clientv3.Op) clientv3.Txn {
-	x.Txn = x.Txn.Else(ops...)
-	return x
-}
-
-func (x *linearTxn) Commit() (*clientv3.TxnResponse, error) {
-	resp, err := x.Txn.Commit()
-	if err == nil {
-		err = x.kv.delay(x.ctx)
-	}
-	return resp, err
+	return wait.For(ctx, f.upTo(3))
 }

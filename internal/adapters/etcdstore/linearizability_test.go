@@ -167,7 +167,7 @@ func (r *linearRig) addTo(total map[string]int) {
 	}
 	for _, f := range r.faults {
 		total["faults"] += f.injected
-		total["batches"] += f.batches
+		total["batches"] += f.kv.Counts().Batches
 	}
 }
 

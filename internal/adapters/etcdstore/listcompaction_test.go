@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // TestCompactionWhileReading compacts between two pages of what a caller asked
@@ -20,7 +21,7 @@ func TestCompactionWhileReading(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()
-	faults := injectInto(client)
+	faults := faultkv.Wrap(client)
 	r := newRig(t, client, etcdstore.Options{})
 	plain := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
 	const games = 1100
@@ -31,7 +32,7 @@ func TestCompactionWhileReading(t *testing.T) {
 	// compactAfter compacts at a newer head before the n-th read from now on.
 	compactAfter := func(n int64) {
 		var reads atomic.Int64
-		faults.onRead(func(ctx context.Context) error {
+		faults.OnRead(func(ctx context.Context) error {
 			if reads.Add(1) != n {
 				return nil
 			}

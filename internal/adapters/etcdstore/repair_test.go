@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // olderRound is entry 33, which has the slot of entry 1.
@@ -51,7 +52,7 @@ func TestRepairRacesAWrite(t *testing.T) {
 			r := newFaultyRig(t)
 			c.harm(r.others)
 			var before map[string]rawValue
-			r.faults.onFirstWrite(func(ctx context.Context, send sendTxn) (*clientv3.TxnResponse, error) {
+			r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 				c.meanwhile(r.others)
 				before = r.others.dump()
 				return send(ctx)

@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
@@ -219,12 +220,12 @@ func TestUnreachableLaterIsUnavailable(t *testing.T) {
 
 func TestCloseEndsCallsAndWatches(t *testing.T) {
 	t.Parallel()
-	client, block := newFaulty(t)
+	client, block := newFaultyClient(t)
 	r := newRig(t, client, etcdstore.Options{})
 	r.put(runningRecord("game"))
 
 	entered := make(chan struct{})
-	block.onWrite(func(ctx context.Context, _ int, _ sendTxn) (*clientv3.TxnResponse, error) {
+	block.OnWrite(func(ctx context.Context, _ int, _ faultkv.Send) (*clientv3.TxnResponse, error) {
 		close(entered)
 		<-ctx.Done()
 		return nil, ctx.Err()

@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // TestEtcdRestartsWhileWatching stops the member and starts it again on the same
@@ -79,7 +80,7 @@ func TestQuietIsNotSilence(t *testing.T) { withAndWithoutCache(t, testQuietIsNot
 func testQuietIsNotSilence(t *testing.T) {
 	client := etcdtest.Start(t).InProcess()
 	var heads atomic.Int64
-	injectInto(client).onRead(func(context.Context) error { heads.Add(1); return nil })
+	faultkv.Wrap(client).OnRead(func(context.Context) error { heads.Add(1); return nil })
 	upstream := watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		passAll(ctx, open(), out)
 	})
@@ -105,7 +106,7 @@ func TestEtcdUnavailableMidStream(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.InProcess(t)
 	watchThrough(client, withoutPrevious)
-	faults := injectInto(client)
+	faults := faultkv.Wrap(client)
 	r := newRig(t, client, etcdstore.Options{NoCache: true, OperationTimeout: 200 * time.Millisecond, ProbeInterval: probing})
 	plain := r.another()
 	first := plain.put(runningRecord("game"))
@@ -113,9 +114,9 @@ func TestEtcdUnavailableMidStream(t *testing.T) {
 	require.Equal(t, ports.EventSnapshot, (<-heard).Type)
 	require.Equal(t, ports.EventSynced, (<-heard).Type)
 	var failed atomic.Int64
-	faults.onRead(func(context.Context) error {
+	faults.OnRead(func(context.Context) error {
 		if failed.Add(1) < 20 {
-			return errLost
+			return faultkv.ErrConnectionLost
 		}
 		return nil
 	})

@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 // TestEtcdRestoredWhileWatching puts etcd's data back to what it was a while ago:
@@ -94,28 +95,6 @@ func testAnotherClusterTakesThePlace(t *testing.T) {
 	}
 }
 
-// meddledKV makes reads tell of lower revisions, or fail for an outage that begins
-// with the first of them.
-type meddledKV struct {
-	clientv3.KV
-	lower  atomic.Int64
-	broken atomic.Bool
-	outage time.Duration
-	begin  sync.Once
-}
-
-func (kv *meddledKV) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	if kv.broken.Load() {
-		kv.begin.Do(func() { time.AfterFunc(kv.outage, func() { kv.broken.Store(false) }) })
-		return nil, errLost
-	}
-	resp, err := kv.KV.Get(ctx, key, opts...)
-	if err == nil {
-		resp.Header.Revision -= kv.lower.Load()
-	}
-	return resp, err
-}
-
 // TestResyncThatBrokeOffBeginsAnew interrupts the snapshot of a resync for longer
 // than the store's patience. By the time etcd is back it has passed the revision
 // at which the stream stood: to go on there would leave a gap.
@@ -123,8 +102,9 @@ func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()
-	kv := &meddledKV{KV: client.KV, outage: time.Second}
-	client.KV = kv
+	var lower atomic.Int64
+	faults := faultkv.Wrap(client)
+	faults.OnGet(func(resp *clientv3.GetResponse) { resp.Header.Revision -= lower.Load() })
 	r := newRig(t, client, etcdstore.Options{NoCache: true, OperationTimeout: 300 * time.Millisecond, ProbeInterval: probing})
 	plain := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
 	for n := range 600 { // more than one page of a snapshot
@@ -135,10 +115,15 @@ func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
 	require.Equal(t, 600, snapshots)
 	require.Zero(t, resyncs)
 
-	kv.lower.Store(3)
+	lower.Store(3)
 	takeSnapshot(t, heard, ports.EventSnapshot)
-	kv.broken.Store(true) // the listener has no room for the page's rest, so the next one is not read yet
-	kv.lower.Store(0)
+	var outage sync.Once // begins with the first request
+	faults.OnRead(func(context.Context) error {
+		outage.Do(func() { time.AfterFunc(time.Second, func() { faults.OnRead(nil) }) })
+		return faultkv.ErrConnectionLost
+	})
+	// The listener has no space for the rest of the page, so the next one is not read yet.
+	lower.Store(0)
 	plain.put(runningRecord("new"))
 
 	snapshots, resyncs = takeSnapshot(t, heard, ports.EventSynced)
