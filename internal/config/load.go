@@ -51,7 +51,7 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	f.StringVar(&c.Region, "region", c.Region, "`NAME` of the region of this daemon")
 	f.StringVar(&c.Node, "node", c.Node, "`NAME` of this daemon")
 	f.StringVar(&c.Engine, "engine", c.Engine, "engine that runs games: `auto|docker|process|none`")
-	c.NodeManager.bind(f)
+	c.bindNodeManager(f)
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "minimum log `LEVEL`: debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "log `FORMAT` on standard error: auto, text or json; auto is text on a terminal")
 	flags.AddFlagSet(l.flags)

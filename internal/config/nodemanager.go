@@ -94,7 +94,7 @@ func defaultNodeManager() NodeManager {
 	}
 }
 
-func (m *NodeManager) bind(f *pflag.FlagSet) {
+func (m *NodeManager) bindNodeManager(f *pflag.FlagSet) {
 	f.StringVar(&m.ImagesDir, "images-dir", m.ImagesDir, "`DIR` of the process engine's images, as NAME/VERSION (default images below --data-dir)")
 	f.StringVar(&m.DockerHost, "docker-host", m.DockerHost, "`URL` of the Docker Engine, such as unix:///var/run/docker.sock (default DOCKER_HOST)")
 	f.StringVar(&m.DockerNetwork, "docker-network", m.DockerNetwork, "`NAME` of the network of games whose spec names none")
@@ -114,7 +114,7 @@ func (m *NodeManager) bind(f *pflag.FlagSet) {
 	f.Float64Var(&m.BrakeShare, "brake-share", m.BrakeShare, "`SHARE` of this node's games above which one pass must not remove records or containers, up to 1")
 }
 
-func (m NodeManager) validate() error {
+func (m NodeManager) validateNodeManager() error {
 	var v violations
 	v.addIf(m.DockerEndpoint != EndpointPublished && m.DockerEndpoint != EndpointContainer,
 		"--docker-endpoint %q is neither %s nor %s", m.DockerEndpoint, EndpointPublished, EndpointContainer)

@@ -30,7 +30,7 @@ func (c Config) Validate() error {
 	v.addIf(c.Engine != EngineNone && c.Region == "", "--region is empty; name the region of this daemon")
 	v.addIf(c.Engine == EngineProcess && c.DataDir == "", "--data-dir is empty; set the directory of the process engine's games")
 	v.addIf(!slices.Contains(logging.Formats(), c.LogFormat), "--log-format %q is not a log format; use one of %s", c.LogFormat, strings.Join(logging.Formats(), ", "))
-	v.add(c.NodeManager.validate())
+	v.add(c.validateNodeManager())
 	_, err := c.Level()
 	v.add(err)
 	return v.join()

@@ -83,6 +83,7 @@ func toDomainError(p *api.Problem) error {
 		return &operation.RefusedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
 	case api.CodeCorrupt:
 		return &runtime.CorruptError{Key: p.Key, GameID: p.GameID, Reason: p.Reason}
+	default: // without details
 	}
 	if sentinel := sentinelByCode(p.Code); sentinel != nil {
 		return &serverError{text: p.Error(), sentinel: sentinel}
@@ -126,8 +127,9 @@ func sentinelByCode(code api.Code) error {
 		return runtime.ErrUnavailable
 	case api.CodePayloadTooLarge:
 		return runtime.ErrInvalid
+	default:
+		return nil
 	}
-	return nil
 }
 
 func toBusyError(p *api.Problem) error {

@@ -53,8 +53,9 @@ func (p *Printer) encoder(out io.Writer) *render.Encoder {
 		return render.NewJSONEncoder(out, p.Terminal)
 	case FormatYAML:
 		return render.NewYAMLEncoder(out)
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (p *Printer) isWide() bool { return p.Format == FormatWide }
