@@ -202,7 +202,7 @@ func TestSlowStartDelaysNoOtherStart(t *testing.T) {
 	require.Eventually(t, func() bool {
 		after := n.Record("other")
 		return after.Status == runtime.StatusRunning && after.StartedAt.After(*before.StartedAt)
-	}, nodetest.Timeout, 10*time.Millisecond, "the other game runs again")
+	}, nodetest.Timeout, 10*time.Millisecond, "the other game is restarted")
 	require.True(t, n.Service.HasActive("slow"))
 }
 
@@ -248,5 +248,5 @@ func TestSlowStartsAreLimited(t *testing.T) {
 			}
 		}
 		return true
-	}, nodetest.Timeout, 10*time.Millisecond, "all run again")
+	}, nodetest.Timeout, 10*time.Millisecond, "all games are restarted")
 }
