@@ -88,6 +88,8 @@ var allowed = map[string][]string{
 	"testkit/memstore":   {"domain/", "ports"},
 	"testkit/fakeengine": {"domain/", "ports"},
 	"testkit/storetest":  {"domain/", "ports"},
+	"testkit/intenttest": {"domain/", "ports", "testkit/storetest"},
+	"testkit/modeltest":  {"domain/", "ports", "testkit/storetest"},
 	"testkit/enginetest": {"domain/", "ports"},
 	"testkit/servertest": {"domain/", "ports", "adapters/httpserver", "adapters/httpserver/", "services/cluster"},
 	"testkit/hostile":    {},

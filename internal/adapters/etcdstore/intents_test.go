@@ -16,7 +16,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
-	"galaxy/rtmanager/internal/testkit/storetest"
+	"galaxy/rtmanager/internal/testkit/intenttest"
 )
 
 // TestIntentConformance runs every behaviour of intent stores over both kinds of client.
@@ -25,7 +25,7 @@ func TestIntentConformance(t *testing.T) {
 		fences := harness(nil, etcdstore.Options{}).Fences
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.RunIntents(t, storetest.IntentHarness{
+			intenttest.Run(t, intenttest.Harness{
 				Open:   func(t *testing.T) ports.IntentStore { return newRig(t, client(t), etcdstore.Options{}) },
 				Grant:  func(t *testing.T, s ports.IntentStore) node.Fence { return fences.Grant(t, s.(rig)) },
 				Revoke: func(t *testing.T, s ports.IntentStore, fence node.Fence) { fences.Revoke(t, s.(rig), fence) },

@@ -17,6 +17,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 	"galaxy/rtmanager/internal/testkit/faultkv"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/modeltest"
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
@@ -49,7 +50,7 @@ func TestModel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client := etcdtest.Start(t).InProcess()
-			storetest.RunModel(t, harness(func(*testing.T) *clientv3.Client { return client }, options), 4, 100)
+			modeltest.Run(t, harness(func(*testing.T) *clientv3.Client { return client }, options), 4, 100)
 		})
 	}
 }

@@ -1,6 +1,6 @@
 // Package memstore implements the store ports in memory. It keeps the same contracts as
 // the store on etcd, including preconditions, revisions, history, fences and compaction.
-// Tests of services and workers use it as their store, and storetest.RunModel as the
+// Tests of services and workers use it as their store, and modeltest.Run as the
 // model of other stores.
 //
 //	store.go    Store: versions of each record, log of changes

@@ -9,6 +9,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/intenttest"
 	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
@@ -23,7 +24,7 @@ func TestStore(t *testing.T) {
 // TestIntents runs the conformance suite of ports.IntentStore.
 func TestIntents(t *testing.T) {
 	fences := harness().Fences
-	storetest.RunIntents(t, storetest.IntentHarness{
+	intenttest.Run(t, intenttest.Harness{
 		Open:  func(*testing.T) ports.IntentStore { return memstore.New() },
 		Grant: func(t *testing.T, s ports.IntentStore) node.Fence { return fences.Grant(t, s.(*memstore.Store)) },
 		Revoke: func(t *testing.T, s ports.IntentStore, fence node.Fence) {

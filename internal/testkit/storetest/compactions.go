@@ -38,7 +38,7 @@ func putCompactedGames(t *testing.T, h Harness, s ports.Store) []int64 {
 
 func testCompactKeepsRecords(t *testing.T, h Harness, s ports.Store) {
 	revisions := putGameHistories(t, s)
-	before := []gameState{readState(t, s, gameName(0)), readState(t, s, gameName(1)), readState(t, s, gameName(2))}
+	before := []gameState{readState(t, s, GameName(0)), readState(t, s, GameName(1)), readState(t, s, GameName(2))}
 	h.Compact(t, s, revisions[len(revisions)-1])
 	for _, state := range before {
 		requireUnchanged(t, s, state)
@@ -51,7 +51,7 @@ func testCompactKeepsRecords(t *testing.T, h Harness, s ports.Store) {
 func testCompactEndsWatch(t *testing.T, h Harness, s ports.Store) {
 	revisions := putCompactedGames(t, h, s)
 	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0]}).requireError(runtime.ErrCompacted)
-	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], GameID: gameName(2)}).requireError(runtime.ErrCompacted)
+	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], GameID: GameName(2)}).requireError(runtime.ErrCompacted)
 }
 
 func testCompactResync(t *testing.T, h Harness, s ports.Store) {
@@ -63,19 +63,19 @@ func testCompactResync(t *testing.T, h Harness, s ports.Store) {
 	records, revision := w.readSnapshot()
 	require.ElementsMatch(t, want, records)
 	require.GreaterOrEqual(t, revision, revisions[len(revisions)-1])
-	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, runningRecord("next")))
+	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("next")))
 }
 
 func testCompactResyncFiltered(t *testing.T, h Harness, s ports.Store) {
 	revisions := putCompactedGames(t, h, s)
-	w := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], Resync: true, GameID: gameName(1)})
+	w := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], Resync: true, GameID: GameName(1)})
 	require.Equal(t, ports.EventResync, w.nextChange().Type)
 	records, _ := w.readSnapshot()
-	require.Equal(t, []string{gameName(1)}, gameIDs(records))
+	require.Equal(t, []string{GameName(1)}, gameIDs(records))
 }
 
 func testCompactWatchAtFloor(t *testing.T, h Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
+	first := putRecord(t, s, RunningRecord("a"))
 	stoppedVersion := applyTransition(t, s, stopInput("a", 5))
 	last := applyTransition(t, s, resumeInput("a", 6))
 	h.Compact(t, s, stoppedVersion.Revision)
@@ -90,7 +90,7 @@ func testCompactLiveWatch(t *testing.T, h Harness, s ports.Store) {
 	last := revisions[len(revisions)-1]
 	require.Equal(t, revisions, eventRevisions(w.readUntil(last)))
 	h.Compact(t, s, last)
-	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, runningRecord("next")))
+	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("next")))
 }
 
 func testCompactEndsList(t *testing.T, h Harness, s ports.Store) {
@@ -104,8 +104,8 @@ func testCompactEndsList(t *testing.T, h Harness, s ports.Store) {
 }
 
 func testCompactListAtFloor(t *testing.T, h Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, runningRecord("b"))
+	first := putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, RunningRecord("b"))
 	h.Compact(t, s, first.Revision)
 	got, _ := listAllPages(t, s, ports.PageQuery{Limit: 1, Revision: first.Revision})
 	require.Equal(t, []runtime.VersionedRecord{first}, got)
@@ -113,20 +113,20 @@ func testCompactListAtFloor(t *testing.T, h Harness, s ports.Store) {
 
 func testCompactionDuringList(t *testing.T, h Harness, s ports.Store) {
 	for n := range 4 {
-		putRecord(t, s, runningRecord(gameName(n)))
+		putRecord(t, s, RunningRecord(GameName(n)))
 	}
 	firstPage, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 2})
 	require.NoError(t, err)
 	require.NotEmpty(t, firstPage.Next)
-	h.Compact(t, s, putRecord(t, s, stoppedRecord(gameName(3))).Revision)
+	h.Compact(t, s, putRecord(t, s, StoppedRecord(GameName(3))).Revision)
 	_, err = s.ListPage(t.Context(), ports.PageQuery{Limit: 2, Revision: firstPage.Revision, After: firstPage.Next})
 	require.ErrorIs(t, err, runtime.ErrCompacted)
 }
 
 func testCompactionKeepsWritesWorking(t *testing.T, h Harness, s ports.Store) {
 	putCompactedGames(t, h, s)
-	putRecord(t, s, runningRecord(gameName(0)))
-	alternateStatus(t, s, gameName(0), 4)
-	require.ErrorIs(t, s.UpdateStatus(t.Context(), resumeInput(gameName(0), 9)), runtime.ErrConflict)
-	requireContiguous(t, readState(t, s, gameName(0)).history)
+	putRecord(t, s, RunningRecord(GameName(0)))
+	alternateStatus(t, s, GameName(0), 4)
+	require.ErrorIs(t, s.UpdateStatus(t.Context(), resumeInput(GameName(0), 9)), runtime.ErrConflict)
+	requireContiguous(t, readState(t, s, GameName(0)).history)
 }

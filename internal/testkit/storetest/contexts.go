@@ -17,16 +17,16 @@ func contextTests() []contractTest {
 	}
 }
 
-// canceledContext returns a context that is canceled.
-func canceledContext(t *testing.T) context.Context {
+// CanceledContext returns a context that is canceled.
+func CanceledContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
 }
 
 func testReadsEndWithContext(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	ctx := canceledContext(t)
+	putRecord(t, s, RunningRecord("a"))
+	ctx := CanceledContext(t)
 	for method, call := range map[string]func() error{
 		"Get":          func() error { _, err := s.Get(ctx, "a"); return err },
 		"GetVersioned": func() error { _, err := s.GetVersioned(ctx, "a"); return err },
@@ -43,9 +43,9 @@ func testReadsEndWithContext(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testWritesEndWithContext(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	before := readState(t, s, "a")
-	ctx := canceledContext(t)
+	ctx := CanceledContext(t)
 	for method, call := range map[string]func() error{
 		"Upsert":       func() error { return s.Upsert(ctx, removedRecord("a")) },
 		"Put":          func() error { _, err := s.Put(ctx, ports.PutInput{Record: removedRecord("a")}); return err },

@@ -27,8 +27,8 @@ func deletionTests(h Harness) []contractTest {
 }
 
 func testDeletedIsAbsent(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, runningRecord("b"))
+	putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, RunningRecord("b"))
 	h.Delete(t, s, "a")
 	_, err := s.Get(t.Context(), "a")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -52,59 +52,59 @@ func requireDeleted(t *testing.T, w *watchReader, before runtime.VersionedRecord
 }
 
 func testDeletedEvent(t *testing.T, h Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
 func testDeletedInFilter(t *testing.T, h Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning, Region: before.Record.Region})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
 func testDeletedOutsideFilter(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	h.Delete(t, s, "a")
-	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, runningRecord("next")))
+	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("next")))
 }
 
 func testDeletedReplayed(t *testing.T, h Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	h.Delete(t, s, "a")
 	requireDeleted(t, openWatch(t, s, ports.WatchOptions{FromRevision: before.Revision}), before)
 }
 
 func testDeletedNotInSnapshot(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, runningRecord("b"))
+	putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, RunningRecord("b"))
 	h.Delete(t, s, "a")
 	records, _ := openWatch(t, s, ports.WatchOptions{}).readSnapshot()
 	require.Equal(t, []string{"b"}, gameIDs(records))
 }
 
 func testDeletedInEarlierList(t *testing.T, h Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	h.Delete(t, s, "a")
 	got, _ := listAllPages(t, s, ports.PageQuery{Limit: 10, Revision: before.Revision})
 	require.Equal(t, []runtime.VersionedRecord{before}, got)
 }
 
 func testDeletedTransition(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	h.Delete(t, s, "a")
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), runtime.ErrNotFound)
 	requireEmpty(t, s)
 }
 
 func testDeletedGameIsInsertedAsNew(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	h.Delete(t, s, "a")
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
-	inserted, err := putAtRevision(t, s, stoppedRecord("a"), 0)
+	inserted, err := putAtRevision(t, s, StoppedRecord("a"), 0)
 	require.NoError(t, err)
 	requireChange(t, w, ports.EventUpserted, nil, inserted)
 	require.Empty(t, readState(t, s, "a").history[0].From)

@@ -2,10 +2,9 @@
 // Each sentence of their contracts is a named test here, and every adapter runs all of
 // them:
 //
-//   - Run tests ports.Store. The adapter provides a Harness.
-//   - RunIntents tests ports.IntentStore. The adapter provides an IntentHarness.
-//   - RunModel runs random programs on the store and on a model, and compares every
-//     result.
+// Run tests ports.Store; the adapter provides a Harness. Package intenttest is the same
+// for ports.IntentStore. Package modeltest runs random programs on a store of the
+// Harness and on a model, and compares every result.
 //
 // Each test runs in parallel with the others on a store of its own. After each test Run
 // checks that records, status index and ledger of the store agree.
@@ -20,8 +19,4 @@
 //	watchreader.go              reads and checks one stream of events
 //	watches.go watchresume.go watchfilters.go watchends.go
 //	compactions.go deletions.go tests that need a capability of the Harness
-//	intents.go intentreads.go intentwrites.go intentfences.go
-//	model.go                    RunModel; shrinks a program that fails
-//	modelprogram.go             random programs
-//	modelcompare.go             runs a program on both stores and compares the results
 package storetest

@@ -6,6 +6,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/modeltest"
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
@@ -35,7 +36,7 @@ func ExampleRun() {
 			NewModel: func() storetest.Model { return memstore.New() },
 		}
 		t.Run("contract", func(t *testing.T) { storetest.Run(t, harness) })
-		t.Run("model", func(t *testing.T) { storetest.RunModel(t, harness, 4, 100) })
+		t.Run("model", func(t *testing.T) { modeltest.Run(t, harness, 4, 100) })
 	}
 	_ = testAdapter // named TestXxx, and run by go test
 }

@@ -37,7 +37,7 @@ func requireFenced(t *testing.T, s ports.Store, fence node.Fence) {
 	_, err = s.Put(t.Context(), ports.PutInput{Record: removedRecord("a"), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrFenced, "put over a record")
 	requireUnchanged(t, s, before)
-	_, err = s.Put(t.Context(), ports.PutInput{Record: runningRecord("new"), Fence: &fence})
+	_, err = s.Put(t.Context(), ports.PutInput{Record: RunningRecord("new"), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrFenced, "put of a new record")
 	_, err = s.Get(t.Context(), "new")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -49,24 +49,24 @@ func requireNotFenced(t *testing.T, s ports.Store, fence node.Fence) {
 	t.Helper()
 	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
 	require.NoError(t, err, "transition")
-	_, err = s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), Fence: &fence})
+	_, err = s.Put(t.Context(), ports.PutInput{Record: RunningRecord("a"), Fence: &fence})
 	require.NoError(t, err, "put")
 }
 
 func testFenceValid(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	requireNotFenced(t, s, h.Fences.Grant(t, s))
 }
 
 func testFenceRevoked(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, fence)
 	requireFenced(t, s, fence)
 }
 
 func testFenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	for _, offset := range []int64{-1, 1, 1 << 40} {
 		requireFenced(t, s, node.Fence{Key: fence.Key, CreateRevision: fence.CreateRevision + offset})
@@ -75,13 +75,13 @@ func testFenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
 }
 
 func testFenceUnknownKey(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	requireFenced(t, s, node.Fence{Key: fence.Key + "-never", CreateRevision: fence.CreateRevision})
 }
 
 func testFenceReplaced(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	old := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, old)
 	requireNotFenced(t, s, h.Fences.Grant(t, s))
@@ -89,12 +89,12 @@ func testFenceReplaced(t *testing.T, h Harness, s ports.Store) {
 }
 
 func testFenceAndConflict(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	before := readState(t, s, "a")
 	fence := h.Fences.Grant(t, s)
 	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrConflict)
-	_, err = s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), IfRevision: pointer(int64(0)), Fence: &fence})
+	_, err = s.Put(t.Context(), ports.PutInput{Record: RunningRecord("a"), IfRevision: Pointer(int64(0)), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("missing", 5), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -102,7 +102,7 @@ func testFenceAndConflict(t *testing.T, h Harness, s ports.Store) {
 }
 
 func testFenceBeforeConflict(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	before := readState(t, s, "a")
 	fence := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, fence)
@@ -110,20 +110,20 @@ func testFenceBeforeConflict(t *testing.T, h Harness, s ports.Store) {
 	require.ErrorIs(t, err, runtime.ErrFenced, "a transition from another status")
 	_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("missing", 5), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrFenced, "a transition of a game without a record")
-	_, err = s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), IfRevision: pointer(int64(0)), Fence: &fence})
+	_, err = s.Put(t.Context(), ports.PutInput{Record: RunningRecord("a"), IfRevision: Pointer(int64(0)), Fence: &fence})
 	require.ErrorIs(t, err, runtime.ErrFenced, "a put with another revision as its precondition")
 	requireUnchanged(t, s, before)
 }
 
 func testFenceInvalid(t *testing.T, h Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	before := readState(t, s, "a")
 	key := h.Fences.Grant(t, s).Key
 	for _, fence := range []node.Fence{{}, {CreateRevision: 1}, {Key: key}, {Key: key + "-never"}, {Key: key, CreateRevision: -1}} {
 		_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
-		requireInvalid(t, err, "fence")
+		RequireInvalid(t, err, "fence")
 		_, err = s.Put(t.Context(), ports.PutInput{Record: removedRecord("a"), Fence: &fence})
-		requireInvalid(t, err, "fence")
+		RequireInvalid(t, err, "fence")
 	}
 	requireUnchanged(t, s, before)
 }

@@ -12,18 +12,18 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// timeAt returns the n-th minute after a fixed time that has nanoseconds.
-func timeAt(n int) time.Time {
+// TimeAt returns the n-th minute after a fixed time that has nanoseconds.
+func TimeAt(n int) time.Time {
 	return time.Date(2026, time.March, 1, 12, 0, 0, 123456789, time.UTC).Add(time.Duration(n) * time.Minute)
 }
 
 func timePtrAt(n int) *time.Time {
-	at := timeAt(n)
+	at := TimeAt(n)
 	return &at
 }
 
-// newRecord returns a valid record of the status with every optional field set.
-func newRecord(gameID string, status runtime.Status) runtime.RuntimeRecord {
+// NewRecord returns a valid record of the status with every optional field set.
+func NewRecord(gameID string, status runtime.Status) runtime.RuntimeRecord {
 	r := runtime.RuntimeRecord{
 		GameID:             gameID,
 		Status:             status,
@@ -35,47 +35,47 @@ func newRecord(gameID string, status runtime.Status) runtime.RuntimeRecord {
 		StatePath:          "/var/lib/galaxy/state",
 		DockerNetwork:      "galaxy",
 		Generation:         3,
-		CreatedAt:          timeAt(0),
-		LastOpAt:           timeAt(1),
+		CreatedAt:          TimeAt(0),
+		LastOpAt:           TimeAt(1),
 		StartedAt:          timePtrAt(1),
 	}
 	switch status {
 	case runtime.StatusStopped:
 		r.StoppedAt = timePtrAt(2)
-		r.LastOpAt = timeAt(2)
+		r.LastOpAt = TimeAt(2)
 	case runtime.StatusRemoved:
 		r.StoppedAt = timePtrAt(2)
 		r.RemovedAt = timePtrAt(3)
-		r.LastOpAt = timeAt(3)
+		r.LastOpAt = TimeAt(3)
 		r.CurrentContainerID = ""
 	default: // running: no further fields
 	}
 	return r
 }
 
-func runningRecord(gameID string) runtime.RuntimeRecord {
-	return newRecord(gameID, runtime.StatusRunning)
+func RunningRecord(gameID string) runtime.RuntimeRecord {
+	return NewRecord(gameID, runtime.StatusRunning)
 }
-func stoppedRecord(gameID string) runtime.RuntimeRecord {
-	return newRecord(gameID, runtime.StatusStopped)
+func StoppedRecord(gameID string) runtime.RuntimeRecord {
+	return NewRecord(gameID, runtime.StatusStopped)
 }
 func removedRecord(gameID string) runtime.RuntimeRecord {
-	return newRecord(gameID, runtime.StatusRemoved)
+	return NewRecord(gameID, runtime.StatusRemoved)
 }
 
-// transitionInput returns a transition at the n-th minute without a container guard.
-func transitionInput(gameID string, from, to runtime.Status, n int) ports.UpdateStatusInput {
-	return ports.UpdateStatusInput{GameID: gameID, ExpectedFrom: from, To: to, Now: timeAt(n)}
+// TransitionInput returns a transition at the n-th minute without a container guard.
+func TransitionInput(gameID string, from, to runtime.Status, n int) ports.UpdateStatusInput {
+	return ports.UpdateStatusInput{GameID: gameID, ExpectedFrom: from, To: to, Now: TimeAt(n)}
 }
 
 // stopInput returns the transition from running to stopped at the n-th minute.
 func stopInput(gameID string, n int) ports.UpdateStatusInput {
-	return transitionInput(gameID, runtime.StatusRunning, runtime.StatusStopped, n)
+	return TransitionInput(gameID, runtime.StatusRunning, runtime.StatusStopped, n)
 }
 
 // resumeInput returns the transition from stopped to running at the n-th minute.
 func resumeInput(gameID string, n int) ports.UpdateStatusInput {
-	return transitionInput(gameID, runtime.StatusStopped, runtime.StatusRunning, n)
+	return TransitionInput(gameID, runtime.StatusStopped, runtime.StatusRunning, n)
 }
 
 // withOperationID returns the transition with the operation id.
@@ -118,7 +118,7 @@ func gameIDs(records []runtime.RuntimeRecord) []string {
 	return names
 }
 
-func byGameID(records []runtime.RuntimeRecord) map[string]runtime.RuntimeRecord {
+func ByGameID(records []runtime.RuntimeRecord) map[string]runtime.RuntimeRecord {
 	found := make(map[string]runtime.RuntimeRecord, len(records))
 	for _, r := range records {
 		found[r.GameID] = r
@@ -126,13 +126,13 @@ func byGameID(records []runtime.RuntimeRecord) map[string]runtime.RuntimeRecord 
 	return found
 }
 
-func pointer[T any](value T) *T { return &value }
+func Pointer[T any](value T) *T { return &value }
 
-// gameName returns the id of the n-th game. Ids sort as their numbers do.
-func gameName(n int) string { return fmt.Sprintf("game-%04d", n) }
+// GameName returns the id of the n-th game. Ids sort as their numbers do.
+func GameName(n int) string { return fmt.Sprintf("game-%04d", n) }
 
-// invalidGameIDs returns ids that every store rejects, by description.
-func invalidGameIDs() map[string]string {
+// InvalidGameIDs returns ids that every store rejects, by description.
+func InvalidGameIDs() map[string]string {
 	return map[string]string{
 		"empty":              "",
 		"blank":              "   ",
@@ -149,9 +149,9 @@ func invalidGameIDs() map[string]string {
 	}
 }
 
-// validGameIDs returns ids that stores keep byte for byte, by description. A careless
+// ValidGameIDs returns ids that stores keep byte for byte, by description. A careless
 // key layout would confuse some of them with each other.
-func validGameIDs() map[string]string {
+func ValidGameIDs() map[string]string {
 	return map[string]string{
 		"plain":                  "game-42",
 		"one letter":             "a",

@@ -16,10 +16,10 @@ func gameIDTests() []contractTest {
 		{name: "composed and decomposed text are two games", test: testIDsAreNotNormalized},
 		{name: "an id that is a prefix of another is another game", test: testIDsArePrefixFree},
 	}
-	for name, id := range validGameIDs() {
+	for name, id := range ValidGameIDs() {
 		tests = append(tests, contractTest{name: "valid: " + name, test: func(t *testing.T, _ Harness, s ports.Store) { requireValidID(t, s, id) }})
 	}
-	for name, id := range invalidGameIDs() {
+	for name, id := range InvalidGameIDs() {
 		tests = append(tests, contractTest{name: "invalid: " + name, test: func(t *testing.T, _ Harness, s ports.Store) { requireInvalidID(t, s, id) }})
 	}
 	return tests
@@ -27,7 +27,7 @@ func gameIDTests() []contractTest {
 
 // requireValidID runs one game with the id through every method.
 func requireValidID(t *testing.T, s ports.Store, id string) {
-	requireRoundTrip(t, s, runningRecord(id))
+	requireRoundTrip(t, s, RunningRecord(id))
 	stoppedVersion := applyTransition(t, s, stopInput(id, 5))
 	require.Equal(t, id, stoppedVersion.Record.GameID)
 	require.Len(t, readState(t, s, id).history, 2)
@@ -62,8 +62,8 @@ func requireInvalidID(t *testing.T, s ports.Store, id string) {
 		"Get":          func() error { _, err := s.Get(ctx, id); return err },
 		"GetVersioned": func() error { _, err := s.GetVersioned(ctx, id); return err },
 		"History":      func() error { _, err := s.History(ctx, id); return err },
-		"Upsert":       func() error { return s.Upsert(ctx, runningRecord(id)) },
-		"Put":          func() error { _, err := s.Put(ctx, ports.PutInput{Record: runningRecord(id)}); return err },
+		"Upsert":       func() error { return s.Upsert(ctx, RunningRecord(id)) },
+		"Put":          func() error { _, err := s.Put(ctx, ports.PutInput{Record: RunningRecord(id)}); return err },
 		"UpdateStatus": func() error { return s.UpdateStatus(ctx, stopInput(id, 5)) },
 		"Transition":   func() error { _, err := s.Transition(ctx, withOperationID(stopInput(id, 5), "op")); return err },
 	}
@@ -73,7 +73,7 @@ func requireInvalidID(t *testing.T, s ports.Store, id string) {
 	for method, call := range calls {
 		err := call()
 		require.ErrorIs(t, err, runtime.ErrInvalid, "%s of %q", method, id)
-		requireInvalid(t, err, "game_id")
+		RequireInvalid(t, err, "game_id")
 	}
 	requireEmpty(t, s)
 }
@@ -89,8 +89,8 @@ func firstWatchError(ctx context.Context, s ports.Store, options ports.WatchOpti
 
 func testValidIDsAreDistinct(t *testing.T, _ Harness, s ports.Store) {
 	want := map[string]runtime.RuntimeRecord{}
-	for name, id := range validGameIDs() {
-		r := runningRecord(id)
+	for name, id := range ValidGameIDs() {
+		r := RunningRecord(id)
 		r.StatePath = name
 		want[id] = r
 		require.NoError(t, s.Upsert(t.Context(), r), "upsert %q", id)
@@ -98,7 +98,7 @@ func testValidIDsAreDistinct(t *testing.T, _ Harness, s ports.Store) {
 	all, err := s.List(t.Context())
 	require.NoError(t, err)
 	require.Len(t, all, len(want))
-	require.Equal(t, want, byGameID(all))
+	require.Equal(t, want, ByGameID(all))
 	for id, r := range want {
 		got, err := s.Get(t.Context(), id)
 		require.NoError(t, err, "get %q", id)
@@ -108,24 +108,24 @@ func testValidIDsAreDistinct(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testIDsAreNotNormalized(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("caf\u00e9"))
+	putRecord(t, s, RunningRecord("caf\u00e9"))
 	_, err := s.Get(t.Context(), "cafe\u0301")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
-	putRecord(t, s, stoppedRecord("cafe\u0301"))
+	putRecord(t, s, StoppedRecord("cafe\u0301"))
 	require.Equal(t, runtime.StatusRunning, readState(t, s, "caf\u00e9").Record.Status)
 }
 
 func testIDsArePrefixFree(t *testing.T, _ Harness, s ports.Store) {
 	longerIDs := []string{"a/b", "a0", "a%2Fb", "aa", "a/", "a\u00e9"}
 	for _, id := range longerIDs {
-		putRecord(t, s, runningRecord(id))
+		putRecord(t, s, RunningRecord(id))
 	}
 	_, err := s.Get(t.Context(), "a")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	_, err = s.History(t.Context(), "a")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	w := openWatch(t, s, ports.WatchOptions{GameID: "a"})
 	snapshot, _ := w.readSnapshot()
 	require.Equal(t, []string{"a"}, gameIDs(snapshot))

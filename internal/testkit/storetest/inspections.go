@@ -43,14 +43,14 @@ func testInfoIdentities(t *testing.T, h Harness, s ports.Store) {
 func testInfoRevision(t *testing.T, _ Harness, s ports.Store) {
 	require.Positive(t, currentRevision(t, s))
 	for n := range 5 {
-		record := putRecord(t, s, runningRecord(gameName(n)))
+		record := putRecord(t, s, RunningRecord(GameName(n)))
 		require.GreaterOrEqual(t, currentRevision(t, s), record.Revision)
 	}
 }
 
 func testRevision(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 5 {
-		record := putRecord(t, s, runningRecord(gameName(n)))
+		record := putRecord(t, s, RunningRecord(GameName(n)))
 		revision, err := s.Revision(t.Context())
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, revision, record.Revision)
@@ -75,8 +75,8 @@ func testCheckEmpty(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testCheckCounts(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, stoppedRecord("b"))
+	putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, StoppedRecord("b"))
 	last := applyTransition(t, s, stopInput("a", 5))
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func testCheckCounts(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testCheckRepairsNothing(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	alternateStatus(t, s, "a", 3)
 	before := readState(t, s, "a")
 	report, err := s.Check(t.Context(), true)

@@ -26,7 +26,7 @@ func ledgerTests() []contractTest {
 }
 
 func testHistoryMissing(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("other"))
+	putRecord(t, s, RunningRecord("other"))
 	entries, err := s.History(t.Context(), "a")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Empty(t, entries)
@@ -34,12 +34,12 @@ func testHistoryMissing(t *testing.T, _ Harness, s ports.Store) {
 
 func testHistoryInsert(t *testing.T, _ Harness, s ports.Store) {
 	record, err := s.Put(t.Context(), ports.PutInput{
-		Record: runningRecord("a"),
+		Record: RunningRecord("a"),
 		Origin: ports.Origin{OperationID: "op-1", Actor: "lobby", Reason: "first start"},
 	})
 	require.NoError(t, err)
 	require.Equal(t, []runtime.LedgerEntry{{
-		Seq: 1, From: "", To: runtime.StatusRunning, At: timeAt(1),
+		Seq: 1, From: "", To: runtime.StatusRunning, At: TimeAt(1),
 		OperationID: "op-1", Actor: "lobby", Reason: "first start",
 		ContainerID: "container-1", Image: "registry.example/engine:1.4.2",
 		Revision: record.Revision,
@@ -48,7 +48,7 @@ func testHistoryInsert(t *testing.T, _ Harness, s ports.Store) {
 
 func testHistoryOverwrite(t *testing.T, _ Harness, s ports.Store) {
 	putRecord(t, s, removedRecord("a"))
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	newest := readState(t, s, "a").history[0]
 	require.Equal(t, runtime.StatusRemoved, newest.From)
 	require.Equal(t, runtime.StatusRunning, newest.To)
@@ -56,14 +56,14 @@ func testHistoryOverwrite(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testHistoryTransition(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	record, err := s.Transition(t.Context(), ports.TransitionInput{
-		UpdateStatusInput: transitionInput("a", runtime.StatusRunning, runtime.StatusRemoved, 5),
+		UpdateStatusInput: TransitionInput("a", runtime.StatusRunning, runtime.StatusRemoved, 5),
 		Origin:            ports.Origin{OperationID: "op-2", Actor: "cleanup", Reason: "season over"},
 	})
 	require.NoError(t, err)
 	require.Equal(t, runtime.LedgerEntry{
-		Seq: 2, From: runtime.StatusRunning, To: runtime.StatusRemoved, At: timeAt(5),
+		Seq: 2, From: runtime.StatusRunning, To: runtime.StatusRemoved, At: TimeAt(5),
 		OperationID: "op-2", Actor: "cleanup", Reason: "season over",
 		ContainerID: "", Image: "registry.example/engine:1.4.2",
 		Revision: record.Revision,
@@ -98,7 +98,7 @@ func requireContiguous(t *testing.T, newestFirst []runtime.LedgerEntry) {
 }
 
 func testHistoryOrder(t *testing.T, _ Harness, s ports.Store) {
-	want := []int64{putRecord(t, s, runningRecord("a")).Revision}
+	want := []int64{putRecord(t, s, RunningRecord("a")).Revision}
 	for _, record := range alternateStatus(t, s, "a", 9) {
 		want = append([]int64{record.Revision}, want...)
 	}
@@ -113,7 +113,7 @@ func testHistoryOrder(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testHistoryNewest(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	for range 5 {
 		alternateStatus(t, s, "a", 2)
 		current := readState(t, s, "a")
@@ -128,7 +128,7 @@ func testHistoryNewest(t *testing.T, _ Harness, s ports.Store) {
 
 func testHistoryBounded(t *testing.T, _ Harness, s ports.Store) {
 	const writes = 101
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	alternateStatus(t, s, "a", writes-1)
 	entries := readState(t, s, "a").history
 	require.NotEmpty(t, entries)
@@ -138,9 +138,9 @@ func testHistoryBounded(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testHistoryText(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	for i, text := range []string{"", "ops@example.org", "Jörg 🎲", `"quoted" <b>&`, " spaces "} {
-		_, err := s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), Origin: ports.Origin{Actor: text, Reason: text + text}})
+		_, err := s.Put(t.Context(), ports.PutInput{Record: RunningRecord("a"), Origin: ports.Origin{Actor: text, Reason: text + text}})
 		require.NoError(t, err)
 		newest := readState(t, s, "a").history[0]
 		require.Equal(t, text, newest.Actor, "actor %d", i)
@@ -149,15 +149,15 @@ func testHistoryText(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testHistoryPerGame(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, runningRecord("b"))
+	putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, RunningRecord("b"))
 	alternateStatus(t, s, "a", 4)
 	require.Len(t, readState(t, s, "a").history, 5)
 	require.Len(t, readState(t, s, "b").history, 1)
 }
 
 func testHistorySharesNothing(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	want := readState(t, s, "a").history
 	readState(t, s, "a").history[0].Actor = "mutated"
 	require.Equal(t, want, readState(t, s, "a").history)

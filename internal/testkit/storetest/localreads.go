@@ -24,7 +24,7 @@ func localReadTests() []contractTest {
 
 func testLocalCatchesUp(t *testing.T, _ Harness, s ports.Store) {
 	for _, write := range []func() runtime.VersionedRecord{
-		func() runtime.VersionedRecord { return putRecord(t, s, runningRecord("a")) },
+		func() runtime.VersionedRecord { return putRecord(t, s, RunningRecord("a")) },
 		func() runtime.VersionedRecord { return applyTransition(t, s, stopInput("a", 5)) },
 	} {
 		record := write()
@@ -38,7 +38,7 @@ func testLocalCatchesUp(t *testing.T, _ Harness, s ports.Store) {
 func testLocalReadIsMonotonic(t *testing.T, _ Harness, s ports.Store) {
 	last := int64(0)
 	for range 50 {
-		record := putRecord(t, s, runningRecord("a"))
+		record := putRecord(t, s, RunningRecord("a"))
 		found, asOf, err := s.GetLocal(t.Context(), "a")
 		if err != nil {
 			require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -60,7 +60,7 @@ func testLocalMissing(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testLocalListCatchesUp(t *testing.T, _ Harness, s ports.Store) {
-	record := putRecord(t, s, runningRecord("a"))
+	record := putRecord(t, s, RunningRecord("a"))
 	require.Eventually(t, func() bool {
 		page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10, Local: true})
 		return err == nil && page.Revision >= record.Revision && len(page.Records) == 1 && page.Records[0].Revision == record.Revision

@@ -26,7 +26,7 @@ func operationIDTests() []contractTest {
 }
 
 func testRepeatTransition(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	first, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.NoError(t, err)
 	before := readState(t, s, "a")
@@ -37,7 +37,7 @@ func testRepeatTransition(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRepeatPut(t *testing.T, _ Harness, s ports.Store) {
-	input := ports.PutInput{Record: runningRecord("a"), Origin: ports.Origin{OperationID: "op"}}
+	input := ports.PutInput{Record: RunningRecord("a"), Origin: ports.Origin{OperationID: "op"}}
 	first, err := s.Put(t.Context(), input)
 	require.NoError(t, err)
 	before := readState(t, s, "a")
@@ -48,7 +48,7 @@ func testRepeatPut(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRepeatConditionalPut(t *testing.T, _ Harness, s ports.Store) {
-	input := ports.PutInput{Record: runningRecord("a"), IfRevision: pointer(int64(0)), Origin: ports.Origin{OperationID: "op"}}
+	input := ports.PutInput{Record: RunningRecord("a"), IfRevision: Pointer(int64(0)), Origin: ports.Origin{OperationID: "op"}}
 	first, err := s.Put(t.Context(), input)
 	require.NoError(t, err)
 	repeated, err := s.Put(t.Context(), input)
@@ -58,7 +58,7 @@ func testRepeatConditionalPut(t *testing.T, _ Harness, s ports.Store) {
 
 func testRepeatOtherContents(t *testing.T, _ Harness, s ports.Store) {
 	origin := ports.Origin{OperationID: "op"}
-	first, err := s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), Origin: origin})
+	first, err := s.Put(t.Context(), ports.PutInput{Record: RunningRecord("a"), Origin: origin})
 	require.NoError(t, err)
 	repeated, err := s.Put(t.Context(), ports.PutInput{Record: removedRecord("a"), Origin: origin})
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func testRepeatOtherContents(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRepeatLater(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.NoError(t, err)
 	putRecord(t, s, removedRecord("a"))
@@ -81,7 +81,7 @@ func testRepeatLater(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRepeatAfterABA(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op-x"))
 	require.NoError(t, err)
 	resumed, err := s.Transition(t.Context(), withOperationID(resumeInput("a", 6), "op-y"))
@@ -95,7 +95,7 @@ func testRepeatAfterABA(t *testing.T, _ Harness, s ports.Store) {
 
 func testOperationPerGame(t *testing.T, _ Harness, s ports.Store) {
 	for _, gameID := range []string{"a", "b"} {
-		putRecord(t, s, runningRecord(gameID))
+		putRecord(t, s, RunningRecord(gameID))
 		_, err := s.Transition(t.Context(), withOperationID(stopInput(gameID, 5), "op"))
 		require.NoError(t, err)
 		require.Equal(t, runtime.StatusStopped, readState(t, s, gameID).Record.Status)
@@ -103,7 +103,7 @@ func testOperationPerGame(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testOperationAfterConflict(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	applyTransition(t, s, resumeInput("a", 6))
@@ -113,7 +113,7 @@ func testOperationAfterConflict(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testOperationIDsAreGenerated(t *testing.T, _ Harness, s ports.Store) {
-	require.NoError(t, s.Upsert(t.Context(), runningRecord("a")))
+	require.NoError(t, s.Upsert(t.Context(), RunningRecord("a")))
 	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
 	applyTransition(t, s, resumeInput("a", 6))
 	seen := map[string]bool{}
@@ -125,7 +125,7 @@ func testOperationIDsAreGenerated(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testOperationConcurrent(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	const senders = 16
 	var wg sync.WaitGroup
 	records := make([]runtime.VersionedRecord, senders)

@@ -64,7 +64,7 @@ func putVariedGames(t *testing.T, s ports.Store, n int) []runtime.VersionedRecor
 	t.Helper()
 	records := make([]runtime.VersionedRecord, 0, n)
 	for i := range n {
-		r := newRecord(gameName(i), runtime.Statuses()[i%3])
+		r := NewRecord(GameName(i), runtime.Statuses()[i%3])
 		r.Region = []string{"eu", "us"}[i/3%2]
 		r.Node = fmt.Sprintf("node-%d", i/6%3)
 		records = append(records, putRecord(t, s, r))
@@ -113,7 +113,7 @@ func testPageLargest(t *testing.T, _ Harness, s ports.Store) {
 
 func testPageRevisions(t *testing.T, _ Harness, s ports.Store) {
 	putVariedGames(t, s, 3)
-	want := applyTransition(t, s, stopInput(gameName(0), 5))
+	want := applyTransition(t, s, stopInput(GameName(0), 5))
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, want, page.Records[0])
@@ -155,9 +155,9 @@ func testPagesPinned(t *testing.T, _ Harness, s ports.Store) {
 	require.NoError(t, err)
 	got := slices.Clone(first.Records)
 	for next, n := first.Next, 0; next != ""; n++ {
-		putRecord(t, s, removedRecord(gameName(n)))
-		putRecord(t, s, runningRecord(gameName(n)+"-inserted"))
-		applyTransition(t, s, transitionInput(gameName(n)+"-inserted", runtime.StatusRunning, runtime.StatusStopped, n))
+		putRecord(t, s, removedRecord(GameName(n)))
+		putRecord(t, s, RunningRecord(GameName(n)+"-inserted"))
+		applyTransition(t, s, TransitionInput(GameName(n)+"-inserted", runtime.StatusRunning, runtime.StatusStopped, n))
 		page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 2, Revision: first.Revision, After: next})
 		require.NoError(t, err)
 		require.Equal(t, first.Revision, page.Revision)
@@ -170,24 +170,24 @@ func testPagesPinned(t *testing.T, _ Harness, s ports.Store) {
 func testPagesPinnedFiltered(t *testing.T, _ Harness, s ports.Store) {
 	var want []runtime.VersionedRecord
 	for n := range 6 {
-		want = append(want, putRecord(t, s, runningRecord(gameName(n))))
+		want = append(want, putRecord(t, s, RunningRecord(GameName(n))))
 	}
 	query := ports.PageQuery{Status: runtime.StatusRunning, Limit: 2}
 	first, err := s.ListPage(t.Context(), query)
 	require.NoError(t, err)
 	for n := range 6 {
-		applyTransition(t, s, stopInput(gameName(n), n))
+		applyTransition(t, s, stopInput(GameName(n), n))
 	}
-	putRecord(t, s, runningRecord(gameName(9)))
+	putRecord(t, s, RunningRecord(GameName(9)))
 	query.Revision, query.After = first.Revision, first.Next
 	rest, _ := listAllPages(t, s, query)
 	require.Equal(t, want, append(first.Records, rest...))
 }
 
 func testPageEarlier(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
+	first := putRecord(t, s, RunningRecord("a"))
 	second := applyTransition(t, s, stopInput("a", 5))
-	third := putRecord(t, s, runningRecord("b"))
+	third := putRecord(t, s, RunningRecord("b"))
 	for revision, want := range map[int64][]runtime.VersionedRecord{
 		first.Revision:  {first},
 		second.Revision: {second},
@@ -201,7 +201,7 @@ func testPageEarlier(t *testing.T, _ Harness, s ports.Store) {
 
 func testPageFresh(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 20 {
-		record := putRecord(t, s, runningRecord(gameName(n)))
+		record := putRecord(t, s, RunningRecord(GameName(n)))
 		got, revision := listAllPages(t, s, ports.PageQuery{Limit: 100})
 		require.Len(t, got, n+1)
 		require.GreaterOrEqual(t, revision, record.Revision)
@@ -209,7 +209,7 @@ func testPageFresh(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testPageFuture(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 1, Revision: futureRevision(t, s)})
 	require.ErrorIs(t, err, runtime.ErrForeignRevision)
 	require.Zero(t, page)
@@ -218,7 +218,7 @@ func testPageFuture(t *testing.T, _ Harness, s ports.Store) {
 func testPageInvalid(field string, query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
 	return func(t *testing.T, _ Harness, s ports.Store) {
 		page, err := s.ListPage(t.Context(), query)
-		requireInvalid(t, err, field)
+		RequireInvalid(t, err, field)
 		require.Zero(t, page)
 	}
 }

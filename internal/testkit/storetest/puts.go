@@ -31,22 +31,22 @@ func putAtRevision(t *testing.T, s ports.Store, r runtime.RuntimeRecord, revisio
 }
 
 func testPutReturns(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
-	require.Equal(t, runningRecord("a"), first.Record)
+	first := putRecord(t, s, RunningRecord("a"))
+	require.Equal(t, RunningRecord("a"), first.Record)
 	require.Positive(t, first.Revision)
-	second := putRecord(t, s, stoppedRecord("a"))
-	require.Equal(t, stoppedRecord("a"), second.Record)
+	second := putRecord(t, s, StoppedRecord("a"))
+	require.Equal(t, StoppedRecord("a"), second.Record)
 	require.Greater(t, second.Revision, first.Revision)
 	require.Equal(t, second, readState(t, s, "a").VersionedRecord)
 }
 
 func testPutUnconditional(t *testing.T, _ Harness, s ports.Store) {
 	putRecord(t, s, removedRecord("a"))
-	require.Equal(t, runningRecord("a"), putRecord(t, s, runningRecord("a")).Record)
+	require.Equal(t, RunningRecord("a"), putRecord(t, s, RunningRecord("a")).Record)
 }
 
 func testPutExpectsNone(t *testing.T, _ Harness, s ports.Store) {
-	record, err := putAtRevision(t, s, runningRecord("a"), 0)
+	record, err := putAtRevision(t, s, RunningRecord("a"), 0)
 	require.NoError(t, err)
 	require.Equal(t, record, readState(t, s, "a").VersionedRecord)
 }
@@ -73,13 +73,13 @@ func requireRevisionConflict(t *testing.T, s ports.Store, expected int64) {
 }
 
 func testPutExpectsNoneConflict(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	requireRevisionConflict(t, s, 0)
 }
 
 func testPutExpectsPresent(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
-	second, err := putAtRevision(t, s, stoppedRecord("a"), first.Revision)
+	first := putRecord(t, s, RunningRecord("a"))
+	second, err := putAtRevision(t, s, StoppedRecord("a"), first.Revision)
 	require.NoError(t, err)
 	resumed := applyTransition(t, s, resumeInput("a", 5))
 	third, err := putAtRevision(t, s, removedRecord("a"), resumed.Revision)
@@ -89,15 +89,15 @@ func testPutExpectsPresent(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testPutExpectsStale(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, runningRecord("a"))
+	first := putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	requireRevisionConflict(t, s, first.Revision)
 	requireRevisionConflict(t, s, futureRevision(t, s))
 }
 
 func testPutExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
-	other := putRecord(t, s, runningRecord("other"))
-	_, err := putAtRevision(t, s, runningRecord("a"), other.Revision)
+	other := putRecord(t, s, RunningRecord("other"))
+	_, err := putAtRevision(t, s, RunningRecord("a"), other.Revision)
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.Equal(t, runtime.ConflictError{
@@ -111,13 +111,13 @@ func testPutExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testPutExpectsNegative(t *testing.T, _ Harness, s ports.Store) {
-	_, err := putAtRevision(t, s, runningRecord("a"), -1)
-	requireInvalid(t, err, "if_revision")
+	_, err := putAtRevision(t, s, RunningRecord("a"), -1)
+	RequireInvalid(t, err, "if_revision")
 	requireEmpty(t, s)
 }
 
 func testPutExpectsOther(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	other := putRecord(t, s, runningRecord("b"))
+	putRecord(t, s, RunningRecord("a"))
+	other := putRecord(t, s, RunningRecord("b"))
 	requireRevisionConflict(t, s, other.Revision)
 }

@@ -28,8 +28,8 @@ func raceTests() []contractTest {
 	}
 }
 
-// runConcurrently calls run n times concurrently and returns the error of each call.
-func runConcurrently(n int, run func(n int) error) []error {
+// RunConcurrently calls run n times concurrently and returns the error of each call.
+func RunConcurrently(n int, run func(n int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})
 	var wg sync.WaitGroup
@@ -67,20 +67,20 @@ func requireOneWinner(t *testing.T, s ports.Store, gameID string, errs []error, 
 }
 
 func testRaceTransition(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	errs := runConcurrently(64, func(n int) error { return s.UpdateStatus(t.Context(), stopInput("a", 100+n)) })
+	putRecord(t, s, RunningRecord("a"))
+	errs := RunConcurrently(64, func(n int) error { return s.UpdateStatus(t.Context(), stopInput("a", 100+n)) })
 	winner := requireOneWinner(t, s, "a", errs, runtime.PreconditionStatus)
 	current := readState(t, s, "a")
-	require.Equal(t, timeAt(100+winner), current.Record.LastOpAt, "the record of the successful writer")
+	require.Equal(t, TimeAt(100+winner), current.Record.LastOpAt, "the record of the successful writer")
 	require.Len(t, current.history, 2, "conflicts add nothing to the ledger")
 	requireCheckClean(t, s)
 }
 
 func testRaceInsert(t *testing.T, _ Harness, s ports.Store) {
-	errs := runConcurrently(32, func(n int) error {
-		r := runningRecord("a")
+	errs := RunConcurrently(32, func(n int) error {
+		r := RunningRecord("a")
 		r.Generation = int64(n)
-		_, err := s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: pointer(int64(0))})
+		_, err := s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: Pointer(int64(0))})
 		return err
 	})
 	winner := requireOneWinner(t, s, "a", errs, runtime.PreconditionRevision)
@@ -91,9 +91,9 @@ func testRaceInsert(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRaceRevision(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
-	errs := runConcurrently(32, func(n int) error {
-		r := stoppedRecord("a")
+	first := putRecord(t, s, RunningRecord("a"))
+	errs := RunConcurrently(32, func(n int) error {
+		r := StoppedRecord("a")
 		r.Generation = int64(n)
 		_, err := s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: &first.Revision})
 		return err
@@ -107,11 +107,11 @@ func testRaceRevision(t *testing.T, _ Harness, s ports.Store) {
 
 func testRaceStopRemove(t *testing.T, _ Harness, s ports.Store) {
 	for round := range 10 {
-		gameID := gameName(round)
-		putRecord(t, s, runningRecord(gameID))
+		gameID := GameName(round)
+		putRecord(t, s, RunningRecord(gameID))
 		targets := []runtime.Status{runtime.StatusStopped, runtime.StatusRemoved}
-		errs := runConcurrently(2, func(n int) error {
-			return s.UpdateStatus(t.Context(), transitionInput(gameID, runtime.StatusRunning, targets[n], 100))
+		errs := RunConcurrently(2, func(n int) error {
+			return s.UpdateStatus(t.Context(), TransitionInput(gameID, runtime.StatusRunning, targets[n], 100))
 		})
 		winner := requireOneWinner(t, s, gameID, errs, runtime.PreconditionStatus)
 		require.Equal(t, targets[winner], readState(t, s, gameID).Record.Status)
@@ -121,9 +121,9 @@ func testRaceStopRemove(t *testing.T, _ Harness, s ports.Store) {
 
 func testRaceUpserts(t *testing.T, _ Harness, s ports.Store) {
 	const writers = 24
-	errs := runConcurrently(writers, func(n int) error {
+	errs := RunConcurrently(writers, func(n int) error {
 		_, err := s.Put(t.Context(), ports.PutInput{
-			Record: newRecord("a", runtime.Statuses()[n%3]),
+			Record: NewRecord("a", runtime.Statuses()[n%3]),
 			Origin: ports.Origin{OperationID: fmt.Sprintf("op-%d", n)},
 		})
 		return err
@@ -142,11 +142,11 @@ func testRaceUpserts(t *testing.T, _ Harness, s ports.Store) {
 
 func testRaceManyGames(t *testing.T, _ Harness, s ports.Store) {
 	const games = 32
-	errs := runConcurrently(games, func(n int) error {
-		if err := s.Upsert(t.Context(), runningRecord(gameName(n))); err != nil {
+	errs := RunConcurrently(games, func(n int) error {
+		if err := s.Upsert(t.Context(), RunningRecord(GameName(n))); err != nil {
 			return err
 		}
-		return s.UpdateStatus(t.Context(), stopInput(gameName(n), n))
+		return s.UpdateStatus(t.Context(), stopInput(GameName(n), n))
 	})
 	require.NoError(t, errors.Join(errs...))
 	got, err := s.ListByStatus(t.Context(), runtime.StatusStopped)
@@ -159,10 +159,10 @@ func testRaceManyGames(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRaceOfManyAttempts(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	const writers, attempts = 8, 12
 	succeeded := make([]int64, writers)
-	errs := runConcurrently(writers, func(n int) error {
+	errs := RunConcurrently(writers, func(n int) error {
 		for attempt := range attempts {
 			input := stopInput("a", attempt)
 			if (n+attempt)%2 == 1 {
@@ -189,10 +189,10 @@ func testRaceOfManyAttempts(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRaceUpsertTransition(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	errs := runConcurrently(16, func(n int) error {
+	putRecord(t, s, RunningRecord("a"))
+	errs := RunConcurrently(16, func(n int) error {
 		if n%2 == 0 {
-			r := runningRecord("a")
+			r := RunningRecord("a")
 			r.CurrentContainerID = fmt.Sprintf("container-%d", n)
 			return s.Upsert(t.Context(), r)
 		}
@@ -216,8 +216,8 @@ func testRaceUpsertTransition(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRaceReader(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	errs := runConcurrently(4, func(n int) error {
+	putRecord(t, s, RunningRecord("a"))
+	errs := RunConcurrently(4, func(n int) error {
 		if n == 0 {
 			toggleStatus := func(i int) error {
 				if i%2 == 0 {
@@ -251,12 +251,12 @@ func testRaceReader(t *testing.T, _ Harness, s ports.Store) {
 
 func testRaceList(t *testing.T, _ Harness, s ports.Store) {
 	write := func(gameID string, generation int64) error {
-		r := runningRecord(gameID)
+		r := RunningRecord(gameID)
 		r.Generation = generation
 		return s.Upsert(t.Context(), r)
 	}
 	require.NoError(t, errors.Join(write("a", 0), write("z", 0)))
-	errs := runConcurrently(2, func(n int) error {
+	errs := RunConcurrently(2, func(n int) error {
 		for i := range 30 {
 			if n == 0 {
 				if err := errors.Join(write("a", int64(i)), write("z", int64(i))); err != nil {
@@ -269,7 +269,7 @@ func testRaceList(t *testing.T, _ Harness, s ports.Store) {
 				return err
 			}
 			// a is written before z, so at any revision a is at most one higher
-			found := byGameID(records)
+			found := ByGameID(records)
 			if lead := found["a"].Generation - found["z"].Generation; lead < 0 || lead > 1 {
 				return fmt.Errorf("list shows a at %d and z at %d", found["a"].Generation, found["z"].Generation)
 			}
@@ -282,14 +282,14 @@ func testRaceList(t *testing.T, _ Harness, s ports.Store) {
 
 func testRaceListByStatus(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 5 {
-		putRecord(t, s, runningRecord(gameName(n)))
+		putRecord(t, s, RunningRecord(GameName(n)))
 	}
-	errs := runConcurrently(2, func(n int) error {
+	errs := RunConcurrently(2, func(n int) error {
 		for i := range 40 {
 			if n == 0 {
-				input := stopInput(gameName(i%5), i)
+				input := stopInput(GameName(i%5), i)
 				if i/5%2 == 1 {
-					input = resumeInput(gameName(i%5), i)
+					input = resumeInput(GameName(i%5), i)
 				}
 				if err := s.UpdateStatus(t.Context(), input); err != nil {
 					return err

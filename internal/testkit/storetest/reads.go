@@ -31,7 +31,7 @@ func readTests() []contractTest {
 }
 
 func testGetMissing(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("other"))
+	putRecord(t, s, RunningRecord("other"))
 	found, err := s.Get(t.Context(), "missing")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Zero(t, found, "the record returned with an error is zero")
@@ -39,7 +39,7 @@ func testGetMissing(t *testing.T, _ Harness, s ports.Store) {
 
 func testGetWritten(t *testing.T, _ Harness, s ports.Store) {
 	for _, status := range runtime.Statuses() {
-		want := newRecord(string(status), status)
+		want := NewRecord(string(status), status)
 		require.NoError(t, s.Upsert(t.Context(), want))
 		got, err := s.Get(t.Context(), want.GameID)
 		require.NoError(t, err)
@@ -48,7 +48,7 @@ func testGetWritten(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testGetVersioned(t *testing.T, _ Harness, s ports.Store) {
-	record := putRecord(t, s, runningRecord("a"))
+	record := putRecord(t, s, RunningRecord("a"))
 	read, err := s.GetVersioned(t.Context(), "a")
 	require.NoError(t, err)
 	require.Equal(t, record, read)
@@ -67,8 +67,8 @@ func testGetVersionedMissing(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testRevisionIsPerGame(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
-	second := putRecord(t, s, runningRecord("b"))
+	first := putRecord(t, s, RunningRecord("a"))
+	second := putRecord(t, s, RunningRecord("b"))
 	require.Greater(t, second.Revision, first.Revision)
 	require.Equal(t, first, readState(t, s, "a").VersionedRecord)
 }
@@ -81,7 +81,7 @@ func testListEmpty(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testListAll(t *testing.T, _ Harness, s ports.Store) {
-	want := []runtime.RuntimeRecord{runningRecord("a"), stoppedRecord("b"), removedRecord("c"), runningRecord("d")}
+	want := []runtime.RuntimeRecord{RunningRecord("a"), StoppedRecord("b"), removedRecord("c"), RunningRecord("d")}
 	for _, r := range want {
 		putRecord(t, s, r)
 	}
@@ -92,8 +92,8 @@ func testListAll(t *testing.T, _ Harness, s ports.Store) {
 
 func testListByStatus(t *testing.T, _ Harness, s ports.Store) {
 	want := map[runtime.Status][]runtime.RuntimeRecord{
-		runtime.StatusRunning: {runningRecord("a"), runningRecord("d")},
-		runtime.StatusStopped: {stoppedRecord("b")},
+		runtime.StatusRunning: {RunningRecord("a"), RunningRecord("d")},
+		runtime.StatusStopped: {StoppedRecord("b")},
 		runtime.StatusRemoved: {removedRecord("c"), removedRecord("e"), removedRecord("f")},
 	}
 	for _, records := range want {
@@ -109,7 +109,7 @@ func testListByStatus(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testListByStatusEmpty(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	got, err := s.ListByStatus(t.Context(), runtime.StatusRemoved)
 	require.NoError(t, err)
 	require.NotNil(t, got)
@@ -117,18 +117,18 @@ func testListByStatusEmpty(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testListByStatusFollowsTransition(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
 	requireListedUnder(t, s, "a", runtime.StatusStopped)
 	require.NoError(t, s.UpdateStatus(t.Context(), resumeInput("a", 6)))
 	requireListedUnder(t, s, "a", runtime.StatusRunning)
-	require.NoError(t, s.UpdateStatus(t.Context(), transitionInput("a", runtime.StatusRunning, runtime.StatusRemoved, 7)))
+	require.NoError(t, s.UpdateStatus(t.Context(), TransitionInput("a", runtime.StatusRunning, runtime.StatusRemoved, 7)))
 	requireListedUnder(t, s, "a", runtime.StatusRemoved)
 }
 
 func testListByStatusFollowsUpsert(t *testing.T, _ Harness, s ports.Store) {
 	for _, status := range []runtime.Status{runtime.StatusRemoved, runtime.StatusRunning, runtime.StatusStopped, runtime.StatusRemoved} {
-		putRecord(t, s, newRecord("a", status))
+		putRecord(t, s, NewRecord("a", status))
 		requireListedUnder(t, s, "a", status)
 	}
 }
@@ -158,22 +158,22 @@ func testListByUnknownStatus(t *testing.T, _ Harness, s ports.Store) {
 func testListMany(t *testing.T, _ Harness, s ports.Store) {
 	const games = 300
 	for n := range games {
-		r := runningRecord(gameName(n))
+		r := RunningRecord(GameName(n))
 		r.Generation = int64(n)
 		require.NoError(t, s.Upsert(t.Context(), r))
 	}
 	got, err := s.List(t.Context())
 	require.NoError(t, err)
 	require.Len(t, got, games)
-	found := byGameID(got)
+	found := ByGameID(got)
 	for n := range games {
-		require.Equal(t, int64(n), found[gameName(n)].Generation)
+		require.Equal(t, int64(n), found[GameName(n)].Generation)
 	}
 }
 
 func testReadsShareNothing(t *testing.T, _ Harness, s ports.Store) {
-	want := stoppedRecord("a")
-	record := putRecord(t, s, stoppedRecord("a"))
+	want := StoppedRecord("a")
+	record := putRecord(t, s, StoppedRecord("a"))
 	mutate(&record.Record)
 	got, err := s.Get(t.Context(), "a")
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func testReadsShareNothing(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testListsShareNothing(t *testing.T, _ Harness, s ports.Store) {
-	want := stoppedRecord("a")
+	want := StoppedRecord("a")
 	putRecord(t, s, want)
 	for range 2 {
 		all, err := s.List(t.Context())
@@ -214,7 +214,7 @@ func mutate(r *runtime.RuntimeRecord) {
 	r.GameID, r.Region = "mutated", "mutated"
 	for _, at := range []*time.Time{r.StartedAt, r.StoppedAt, r.RemovedAt} {
 		if at != nil {
-			*at = timeAt(999)
+			*at = TimeAt(999)
 		}
 	}
 }

@@ -47,9 +47,9 @@ func rejectionTests() []contractTest {
 	}
 }
 
-// requireInvalid fails unless the error is ErrInvalid and names the field. An empty
+// RequireInvalid fails unless the error is ErrInvalid and names the field. An empty
 // field accepts any.
-func requireInvalid(t *testing.T, err error, field string) {
+func RequireInvalid(t *testing.T, err error, field string) {
 	t.Helper()
 	require.ErrorIs(t, err, runtime.ErrInvalid)
 	var invalid *runtime.InvalidError
@@ -62,11 +62,11 @@ func requireInvalid(t *testing.T, err error, field string) {
 // testRejectsRecord returns a test that Upsert and Put reject a corrupted record.
 func testRejectsRecord(field string, corrupt func(*runtime.RuntimeRecord)) func(*testing.T, Harness, ports.Store) {
 	return func(t *testing.T, _ Harness, s ports.Store) {
-		r := runningRecord("a")
+		r := RunningRecord("a")
 		corrupt(&r)
-		requireInvalid(t, s.Upsert(t.Context(), r), field)
+		RequireInvalid(t, s.Upsert(t.Context(), r), field)
 		_, err := s.Put(t.Context(), ports.PutInput{Record: r})
-		requireInvalid(t, err, field)
+		RequireInvalid(t, err, field)
 		requireEmpty(t, s)
 	}
 }
@@ -81,19 +81,19 @@ func testRejectsInvalidText(t *testing.T, _ Harness, s ports.Store) {
 		func(r *runtime.RuntimeRecord) { r.StatePath = "\xed\xa0\x80" },
 		func(r *runtime.RuntimeRecord) { r.DockerNetwork = "\xff" },
 	} {
-		r := runningRecord("a")
+		r := RunningRecord("a")
 		corrupt(&r)
-		requireInvalid(t, s.Upsert(t.Context(), r), "")
+		RequireInvalid(t, s.Upsert(t.Context(), r), "")
 	}
 	requireEmpty(t, s)
 }
 
 func testRejectedUpsertKeepsRecord(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	before := readState(t, s, "a")
-	bad := stoppedRecord("a")
+	bad := StoppedRecord("a")
 	bad.Status = "paused"
-	requireInvalid(t, s.Upsert(t.Context(), bad), "status")
+	RequireInvalid(t, s.Upsert(t.Context(), bad), "status")
 	requireUnchanged(t, s, before)
 }
 
@@ -101,13 +101,13 @@ func testRejectedUpsertKeepsRecord(t *testing.T, _ Harness, s ports.Store) {
 // writes nothing.
 func testRejectsTransition(field string, corrupt func(*ports.UpdateStatusInput)) func(*testing.T, Harness, ports.Store) {
 	return func(t *testing.T, _ Harness, s ports.Store) {
-		putRecord(t, s, runningRecord("a"))
+		putRecord(t, s, RunningRecord("a"))
 		before := readState(t, s, "a")
 		input := stopInput("a", 5)
 		corrupt(&input)
-		requireInvalid(t, s.UpdateStatus(t.Context(), input), field)
+		RequireInvalid(t, s.UpdateStatus(t.Context(), input), field)
 		_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: input})
-		requireInvalid(t, err, field)
+		RequireInvalid(t, err, field)
 		requireUnchanged(t, s, before)
 	}
 }
@@ -115,8 +115,8 @@ func testRejectsTransition(field string, corrupt func(*ports.UpdateStatusInput))
 func testValidatesBeforeReading(t *testing.T, _ Harness, s ports.Store) {
 	input := stopInput("missing", 5)
 	input.Now = time.Time{}
-	requireInvalid(t, s.UpdateStatus(t.Context(), input), "now")
-	err := s.UpdateStatus(t.Context(), transitionInput("missing", runtime.StatusRemoved, runtime.StatusRunning, 5))
+	RequireInvalid(t, s.UpdateStatus(t.Context(), input), "now")
+	err := s.UpdateStatus(t.Context(), TransitionInput("missing", runtime.StatusRemoved, runtime.StatusRunning, 5))
 	require.ErrorIs(t, err, runtime.ErrInvalidTransition)
 }
 
@@ -126,7 +126,7 @@ func testKeepsLongOrigin(t *testing.T, _ Harness, s ports.Store) {
 		Actor:       strings.Repeat("é", 128),
 		Reason:      strings.Repeat("🎲", 256),
 	}
-	_, err := s.Put(t.Context(), ports.PutInput{Record: runningRecord("a"), Origin: origin})
+	_, err := s.Put(t.Context(), ports.PutInput{Record: RunningRecord("a"), Origin: origin})
 	require.NoError(t, err)
 	requireOrigin(t, s, origin)
 	origin.OperationID = "p" + origin.OperationID[1:]
@@ -147,14 +147,14 @@ func requireOrigin(t *testing.T, s ports.Store, want ports.Origin) {
 // nothing.
 func testRejectsOrigin(field string, origin ports.Origin) func(*testing.T, Harness, ports.Store) {
 	return func(t *testing.T, _ Harness, s ports.Store) {
-		_, err := s.Put(t.Context(), ports.PutInput{Record: runningRecord("new"), Origin: origin})
-		requireInvalid(t, err, field)
+		_, err := s.Put(t.Context(), ports.PutInput{Record: RunningRecord("new"), Origin: origin})
+		RequireInvalid(t, err, field)
 		requireEmpty(t, s)
 
-		putRecord(t, s, runningRecord("a"))
+		putRecord(t, s, RunningRecord("a"))
 		before := readState(t, s, "a")
 		_, err = s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Origin: origin})
-		requireInvalid(t, err, field)
+		RequireInvalid(t, err, field)
 		requireUnchanged(t, s, before)
 	}
 }

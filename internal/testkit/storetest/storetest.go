@@ -37,7 +37,7 @@ type Harness struct {
 	// pass RuntimeRecord.Validate, as the API does.
 	RejectsInvalidRecords bool
 
-	// NewModel returns an empty model store; RunModel compares the adapter with it.
+	// NewModel returns an empty model store; modeltest.Run compares the adapter with it.
 	// Run does not use it.
 	NewModel func() Model
 }

@@ -44,17 +44,17 @@ func statusPairTest(from, to runtime.Status) contractTest {
 	}
 	if slices.Contains(allowed[from], to) {
 		return contractTest{name: fmt.Sprintf("%s to %s is allowed", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
-			putRecord(t, s, newRecord("a", from))
-			require.NoError(t, s.UpdateStatus(t.Context(), transitionInput("a", from, to, 5)))
+			putRecord(t, s, NewRecord("a", from))
+			require.NoError(t, s.UpdateStatus(t.Context(), TransitionInput("a", from, to, 5)))
 			require.Equal(t, to, readState(t, s, "a").Record.Status)
 		}}
 	}
 	return contractTest{name: fmt.Sprintf("%s to %s is rejected", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
-		putRecord(t, s, newRecord("a", from))
+		putRecord(t, s, NewRecord("a", from))
 		before := readState(t, s, "a")
 		for _, gameID := range []string{"a", "missing"} {
-			requirePairRejected(t, s.UpdateStatus(t.Context(), transitionInput(gameID, from, to, 5)), from, to)
-			_, err := s.Transition(t.Context(), withOperationID(transitionInput(gameID, from, to, 5), "op"))
+			requirePairRejected(t, s.UpdateStatus(t.Context(), TransitionInput(gameID, from, to, 5)), from, to)
+			_, err := s.Transition(t.Context(), withOperationID(TransitionInput(gameID, from, to, 5), "op"))
 			requirePairRejected(t, err, from, to)
 		}
 		requireUnchanged(t, s, before)
@@ -74,56 +74,56 @@ func requirePairRejected(t *testing.T, err error, from, to runtime.Status) {
 func requireEffects(t *testing.T, s ports.Store, before runtime.RuntimeRecord, to runtime.Status, want func(*runtime.RuntimeRecord)) {
 	t.Helper()
 	putRecord(t, s, before)
-	require.NoError(t, s.UpdateStatus(t.Context(), transitionInput(before.GameID, before.Status, to, 30)))
+	require.NoError(t, s.UpdateStatus(t.Context(), TransitionInput(before.GameID, before.Status, to, 30)))
 	after := before.Clone()
-	after.Status, after.LastOpAt = to, timeAt(30)
+	after.Status, after.LastOpAt = to, TimeAt(30)
 	want(&after)
 	require.Equal(t, after, readState(t, s, before.GameID).Record)
 }
 
 func testStopEffects(t *testing.T, _ Harness, s ports.Store) {
-	requireEffects(t, s, runningRecord("a"), runtime.StatusStopped, func(r *runtime.RuntimeRecord) {
+	requireEffects(t, s, RunningRecord("a"), runtime.StatusStopped, func(r *runtime.RuntimeRecord) {
 		r.StoppedAt = timePtrAt(30)
 	})
 }
 
 func testRemoveRunningEffects(t *testing.T, _ Harness, s ports.Store) {
-	requireEffects(t, s, runningRecord("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
+	requireEffects(t, s, RunningRecord("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
 		r.RemovedAt, r.CurrentContainerID = timePtrAt(30), ""
 	})
 }
 
 func testRemoveStoppedEffects(t *testing.T, _ Harness, s ports.Store) {
-	requireEffects(t, s, stoppedRecord("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
+	requireEffects(t, s, StoppedRecord("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
 		r.RemovedAt, r.CurrentContainerID = timePtrAt(30), ""
 	})
 }
 
 func testResumeEffects(t *testing.T, _ Harness, s ports.Store) {
-	requireEffects(t, s, stoppedRecord("a"), runtime.StatusRunning, func(r *runtime.RuntimeRecord) {
+	requireEffects(t, s, StoppedRecord("a"), runtime.StatusRunning, func(r *runtime.RuntimeRecord) {
 		r.StartedAt, r.StoppedAt = timePtrAt(30), nil
 	})
 }
 
 func testTransitionNow(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	input := stopInput("a", 5)
-	input.Now = timeAt(5).Add(7 * time.Nanosecond).In(time.FixedZone("UTC-8", -8*3600))
+	input.Now = TimeAt(5).Add(7 * time.Nanosecond).In(time.FixedZone("UTC-8", -8*3600))
 	record := applyTransition(t, s, input)
-	want := timeAt(5).Add(7 * time.Nanosecond)
+	want := TimeAt(5).Add(7 * time.Nanosecond)
 	require.Equal(t, want, record.Record.LastOpAt)
 	require.Equal(t, &want, record.Record.StoppedAt)
 	require.Equal(t, record, readState(t, s, "a").VersionedRecord)
 }
 
 func testTransitionWithEarlierNow(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	record := applyTransition(t, s, stopInput("a", -100))
-	require.Equal(t, timeAt(-100), record.Record.LastOpAt)
+	require.Equal(t, TimeAt(-100), record.Record.LastOpAt)
 }
 
 func testGuardMatches(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-1"
 	require.NoError(t, s.UpdateStatus(t.Context(), input))
@@ -131,7 +131,7 @@ func testGuardMatches(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testGuardEmpty(t *testing.T, _ Harness, s ports.Store) {
-	r := runningRecord("a")
+	r := RunningRecord("a")
 	r.CurrentContainerID = "other-container"
 	putRecord(t, s, r)
 	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
@@ -158,14 +158,14 @@ func testRemovedHasNoTransition(t *testing.T, _ Harness, s ports.Store) {
 	before := readState(t, s, "a")
 	for _, from := range runtime.Statuses() {
 		for _, to := range runtime.Statuses() {
-			require.Error(t, s.UpdateStatus(t.Context(), transitionInput("a", from, to, 5)), "%s to %s", from, to)
+			require.Error(t, s.UpdateStatus(t.Context(), TransitionInput("a", from, to, 5)), "%s to %s", from, to)
 		}
 	}
 	requireUnchanged(t, s, before)
 }
 
 func testTransitionReturns(t *testing.T, _ Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	record := applyTransition(t, s, stopInput("a", 5))
 	require.Greater(t, record.Revision, before.Revision)
 	require.Equal(t, record, readState(t, s, "a").VersionedRecord)
@@ -174,8 +174,8 @@ func testTransitionReturns(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testTransitionIsLocal(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, runningRecord("b"))
+	putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, RunningRecord("b"))
 	before := readState(t, s, "b")
 	applyTransition(t, s, stopInput("a", 5))
 	requireUnchanged(t, s, before)
@@ -212,14 +212,14 @@ func requireConflict(t *testing.T, s ports.Store, input ports.UpdateStatusInput,
 }
 
 func testConflictStatus(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	requireConflict(t, s, stopInput("a", 5), runtime.ConflictError{
 		Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 	})
 }
 
 func testConflictContainer(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-0"
 	requireConflict(t, s, input, runtime.ConflictError{
@@ -230,14 +230,14 @@ func testConflictContainer(t *testing.T, _ Harness, s ports.Store) {
 func testConflictRemoved(t *testing.T, _ Harness, s ports.Store) {
 	putRecord(t, s, removedRecord("a"))
 	for _, from := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
-		requireConflict(t, s, transitionInput("a", from, runtime.StatusRemoved, 5), runtime.ConflictError{
+		requireConflict(t, s, TransitionInput("a", from, runtime.StatusRemoved, 5), runtime.ConflictError{
 			Precondition: runtime.PreconditionStatus, Expected: string(from), Actual: "removed",
 		})
 	}
 }
 
 func testConflictBoth(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-0"
 	var conflict *runtime.ConflictError
@@ -253,7 +253,7 @@ func testConflictBoth(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testConflictOfSecondTransition(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	applyTransition(t, s, stopInput("a", 5))
 	requireConflict(t, s, stopInput("a", 5), runtime.ConflictError{
 		Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
@@ -261,8 +261,8 @@ func testConflictOfSecondTransition(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testConflictAfterUpsert(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	other := runningRecord("a")
+	putRecord(t, s, RunningRecord("a"))
+	other := RunningRecord("a")
 	other.CurrentContainerID = "container-2"
 	putRecord(t, s, other)
 	input := stopInput("a", 5)
@@ -273,7 +273,7 @@ func testConflictAfterUpsert(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testConflictWritesNothing(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	before := readState(t, s, "a")
 	for n := range 10 {
 		require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", n)), runtime.ErrConflict)
@@ -283,15 +283,15 @@ func testConflictWritesNothing(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testConflictSharesNothing(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), &conflict)
 	mutate(&conflict.Current)
-	require.Equal(t, stoppedRecord("a"), readState(t, s, "a").Record)
+	require.Equal(t, StoppedRecord("a"), readState(t, s, "a").Record)
 }
 
 func testConflictGuardExact(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	for _, guard := range []string{"container", "container-11", "Container-1", "container-1 "} {
 		input := stopInput("a", 5)
 		input.ExpectedContainerID = guard

@@ -45,7 +45,7 @@ func requireRoundTrip(t *testing.T, s ports.Store, want runtime.RuntimeRecord) {
 }
 
 func testUpsertInserts(t *testing.T, _ Harness, s ports.Store) {
-	requireRoundTrip(t, s, runningRecord("a"))
+	requireRoundTrip(t, s, RunningRecord("a"))
 	got, err := s.List(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, gameIDs(got))
@@ -58,8 +58,8 @@ func testUpsertOverwrites(t *testing.T, _ Harness, s ports.Store) {
 		Status:             runtime.StatusRunning,
 		CurrentContainerID: "container-2",
 		Generation:         1,
-		CreatedAt:          timeAt(10),
-		LastOpAt:           timeAt(11),
+		CreatedAt:          TimeAt(10),
+		LastOpAt:           TimeAt(11),
 		StartedAt:          timePtrAt(11),
 	})
 }
@@ -67,23 +67,23 @@ func testUpsertOverwrites(t *testing.T, _ Harness, s ports.Store) {
 func testUpsertNeverConflicts(t *testing.T, _ Harness, s ports.Store) {
 	for _, from := range runtime.Statuses() {
 		for _, to := range runtime.Statuses() {
-			putRecord(t, s, newRecord("a", from))
-			requireRoundTrip(t, s, newRecord("a", to))
+			putRecord(t, s, NewRecord("a", from))
+			requireRoundTrip(t, s, NewRecord("a", to))
 		}
 	}
 }
 
 func testUpsertRestoresRemovedGame(t *testing.T, _ Harness, s ports.Store) {
 	putRecord(t, s, removedRecord("a"))
-	fresh := runningRecord("a")
+	fresh := RunningRecord("a")
 	fresh.CurrentContainerID, fresh.Generation = "container-2", 4
 	requireRoundTrip(t, s, fresh)
 	applyTransition(t, s, stopInput("a", 20))
 }
 
 func testUpsertTwice(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
-	require.NoError(t, s.Upsert(t.Context(), runningRecord("a")))
+	first := putRecord(t, s, RunningRecord("a"))
+	require.NoError(t, s.Upsert(t.Context(), RunningRecord("a")))
 	after := readState(t, s, "a")
 	require.Greater(t, after.Revision, first.Revision)
 	require.Equal(t, first.Record, after.Record)
@@ -92,7 +92,7 @@ func testUpsertTwice(t *testing.T, _ Harness, s ports.Store) {
 
 func testUpsertNanoseconds(t *testing.T, _ Harness, s ports.Store) {
 	for _, nanos := range []int{0, 1, 10, 999_999_999, 120_000_000} {
-		r := stoppedRecord("a")
+		r := StoppedRecord("a")
 		r.CreatedAt = time.Date(2026, 3, 1, 0, 0, 0, nanos, time.UTC)
 		r.LastOpAt = r.CreatedAt.Add(time.Nanosecond)
 		*r.StoppedAt = r.CreatedAt.Add(2 * time.Nanosecond)
@@ -102,7 +102,7 @@ func testUpsertNanoseconds(t *testing.T, _ Harness, s ports.Store) {
 
 func testUpsertUTC(t *testing.T, _ Harness, s ports.Store) {
 	zone := time.FixedZone("UTC+5:30", 5*3600+1800)
-	want := stoppedRecord("a")
+	want := StoppedRecord("a")
 	local := want.Clone()
 	local.CreatedAt, local.LastOpAt = want.CreatedAt.In(zone), want.LastOpAt.In(zone)
 	*local.StartedAt, *local.StoppedAt = want.StartedAt.In(zone), want.StoppedAt.In(zone)
@@ -114,7 +114,7 @@ func testUpsertUTC(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testUpsertExtremeYears(t *testing.T, _ Harness, s ports.Store) {
-	r := runningRecord("a")
+	r := RunningRecord("a")
 	r.CreatedAt = time.Date(0, time.January, 1, 0, 0, 0, 0, time.UTC)
 	*r.StartedAt = time.Date(9999, time.December, 31, 23, 59, 59, 999_999_999, time.UTC)
 	requireRoundTrip(t, s, r)
@@ -122,7 +122,7 @@ func testUpsertExtremeYears(t *testing.T, _ Harness, s ports.Store) {
 
 func testUpsertText(t *testing.T, _ Harness, s ports.Store) {
 	for _, text := range []string{"", " ", "naïve 🎲 \u2028\u2029", `<a href="x">&amp;'\n`, "tab\tand\nnewline\x00\x7f", "cafe\u0301", "\ufeff\ufffd"} {
-		r := runningRecord("a")
+		r := RunningRecord("a")
 		r.Region, r.Node, r.CurrentImageRef, r.EngineEndpoint, r.StatePath, r.DockerNetwork = text, text, text, text, text, text
 		r.CurrentContainerID = "c" + text
 		requireRoundTrip(t, s, r)
@@ -130,25 +130,25 @@ func testUpsertText(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testUpsertGeneration(t *testing.T, _ Harness, s ports.Store) {
-	r := runningRecord("a")
+	r := RunningRecord("a")
 	r.Generation = 1<<63 - 1
 	requireRoundTrip(t, s, r)
 }
 
 func testUpsertLarge(t *testing.T, _ Harness, s ports.Store) {
-	r := runningRecord("a")
+	r := RunningRecord("a")
 	r.StatePath = strings.Repeat("p", ports.MaxRecordBytes-2048)
 	requireRoundTrip(t, s, r)
 	applyTransition(t, s, stopInput("a", 5))
 }
 
 func testUpsertSharesNothing(t *testing.T, _ Harness, s ports.Store) {
-	passed := stoppedRecord("a")
+	passed := StoppedRecord("a")
 	require.NoError(t, s.Upsert(t.Context(), passed))
 	mutate(&passed)
 	got, err := s.Get(t.Context(), "a")
 	require.NoError(t, err)
-	require.Equal(t, stoppedRecord("a"), got)
+	require.Equal(t, StoppedRecord("a"), got)
 }
 
 func testUpsertZeroFields(t *testing.T, _ Harness, s ports.Store) {
@@ -159,7 +159,7 @@ func testUpsertZeroFields(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testUpsertContradiction(t *testing.T, _ Harness, s ports.Store) {
-	r := runningRecord("a")
+	r := RunningRecord("a")
 	r.RemovedAt, r.CurrentContainerID, r.Generation = timePtrAt(9), "", -1
 	requireRoundTrip(t, s, r)
 	r.Status, r.CurrentContainerID = runtime.StatusRemoved, "container-9"

@@ -30,7 +30,7 @@ func watchEndTests() []contractTest {
 
 func testEndByBreak(t *testing.T, _ Harness, s ports.Store) {
 	for n := range 5 {
-		putRecord(t, s, runningRecord(gameName(n)))
+		putRecord(t, s, RunningRecord(GameName(n)))
 	}
 	for stopAfter := 1; stopAfter <= 6; stopAfter++ {
 		seen := 0
@@ -66,14 +66,14 @@ func testEndByDeadline(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testEndBeforeStart(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	openWatchIn(ctx, t, cancel, s, ports.WatchOptions{}).requireError(context.Canceled)
 }
 
 func testEndUnread(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	w := openWatchIn(ctx, t, cancel, s, ports.WatchOptions{})
 	w.readSnapshot()
@@ -91,7 +91,7 @@ func testEndUnread(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testEndFuture(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	openWatch(t, s, ports.WatchOptions{FromRevision: futureRevision(t, s)}).requireError(runtime.ErrForeignRevision)
 }
 
@@ -100,7 +100,7 @@ func testEndFutureResync(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testEndOtherStore(t *testing.T, h Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
+	first := putRecord(t, s, RunningRecord("a"))
 	other, err := h.Open(t).Info(t.Context())
 	require.NoError(t, err)
 	for _, store := range []string{other.ID, "00000000-0000-0000-0000-000000000000", "x"} {
@@ -116,6 +116,6 @@ func testEndInvalid(field string, options ports.WatchOptions) func(*testing.T, H
 			errs = append(errs, err)
 		}
 		require.Len(t, errs, 1)
-		requireInvalid(t, errors.Join(errs...), field)
+		RequireInvalid(t, errors.Join(errs...), field)
 	}
 }

@@ -41,7 +41,7 @@ func testWatchEmpty(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testWatchSnapshot(t *testing.T, _ Harness, s ports.Store) {
-	want := []runtime.RuntimeRecord{runningRecord("a"), stoppedRecord("b"), removedRecord("c")}
+	want := []runtime.RuntimeRecord{RunningRecord("a"), StoppedRecord("b"), removedRecord("c")}
 	for _, r := range want {
 		putRecord(t, s, r)
 	}
@@ -50,14 +50,14 @@ func testWatchSnapshot(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testWatchSyncedRevision(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
-	newest := putRecord(t, s, runningRecord("b"))
+	putRecord(t, s, RunningRecord("a"))
+	newest := putRecord(t, s, RunningRecord("b"))
 	_, revision := openWatch(t, s, ports.WatchOptions{}).readSnapshot()
 	require.GreaterOrEqual(t, revision, newest.Revision)
 }
 
 func testWatchFollows(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	w := openWatch(t, s, ports.WatchOptions{})
 	_, syncedRevision := w.readSnapshot()
 	want := recordRevisions(alternateStatus(t, s, "a", 20))
@@ -102,32 +102,32 @@ func requireChange(t *testing.T, w *watchReader, kind ports.EventType, before *r
 
 func testWatchInsert(t *testing.T, _ Harness, s ports.Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
-	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, stoppedRecord("a")))
+	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, StoppedRecord("a")))
 }
 
 func testWatchOverwrite(t *testing.T, _ Harness, s ports.Store) {
 	before := putRecord(t, s, removedRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
-	requireChange(t, w, ports.EventUpserted, &before.Record, putRecord(t, s, runningRecord("a")))
+	requireChange(t, w, ports.EventUpserted, &before.Record, putRecord(t, s, RunningRecord("a")))
 }
 
 func testWatchSameUpsert(t *testing.T, _ Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
-	requireChange(t, w, ports.EventUpserted, &before.Record, putRecord(t, s, runningRecord("a")))
+	requireChange(t, w, ports.EventUpserted, &before.Record, putRecord(t, s, RunningRecord("a")))
 }
 
 func testWatchTransition(t *testing.T, _ Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	after := applyTransition(t, s, stopInput("a", 5))
 	requireChange(t, w, ports.EventTransitioned, &before.Record, after)
-	requireChange(t, w, ports.EventTransitioned, &after.Record, applyTransition(t, s, transitionInput("a", runtime.StatusStopped, runtime.StatusRemoved, 6)))
+	requireChange(t, w, ports.EventTransitioned, &after.Record, applyTransition(t, s, TransitionInput("a", runtime.StatusStopped, runtime.StatusRemoved, 6)))
 }
 
 func testWatchRevision(t *testing.T, _ Harness, s ports.Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
-	record := putRecord(t, s, runningRecord("a"))
+	record := putRecord(t, s, RunningRecord("a"))
 	require.Equal(t, record.Revision, w.nextChange().Revision)
 	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
 	require.Equal(t, readState(t, s, "a").Revision, w.nextChange().Revision)
@@ -136,10 +136,10 @@ func testWatchRevision(t *testing.T, _ Harness, s ports.Store) {
 func testWatchChain(t *testing.T, _ Harness, s ports.Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	for n := range 3 {
-		putRecord(t, s, runningRecord(gameName(n)))
-		alternateStatus(t, s, gameName(n), 6)
+		putRecord(t, s, RunningRecord(GameName(n)))
+		alternateStatus(t, s, GameName(n), 6)
 	}
-	last := putRecord(t, s, removedRecord(gameName(0)))
+	last := putRecord(t, s, removedRecord(GameName(0)))
 	requireChain(t, w.readUntil(last.Revision))
 }
 
@@ -157,32 +157,32 @@ func requireChain(t *testing.T, events []ports.RuntimeEvent) {
 }
 
 func testWatchConflict(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), runtime.ErrConflict)
-	require.Equal(t, putRecord(t, s, runningRecord("next")).Revision, w.nextChange().Revision)
+	require.Equal(t, putRecord(t, s, RunningRecord("next")).Revision, w.nextChange().Revision)
 }
 
 func testWatchRepeat(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.NoError(t, err)
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	_, err = s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.NoError(t, err)
-	require.Equal(t, putRecord(t, s, runningRecord("next")).Revision, w.nextChange().Revision)
+	require.Equal(t, putRecord(t, s, RunningRecord("next")).Revision, w.nextChange().Revision)
 }
 
 func testWatchLast(t *testing.T, _ Harness, s ports.Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	require.True(t, w.nextChange().Last)
 	applyTransition(t, s, stopInput("a", 5))
 	require.True(t, w.nextChange().Last)
 }
 
 func testWatchLazy(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	w := openWatch(t, s, ports.WatchOptions{})
 	record := applyTransition(t, s, stopInput("a", 5))
 	records, revision := w.readSnapshot()
@@ -191,7 +191,7 @@ func testWatchLazy(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testWatchSlowConsumer(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	slow, fast := openSyncedWatch(t, s, ports.WatchOptions{}), openSyncedWatch(t, s, ports.WatchOptions{})
 	want := recordRevisions(alternateStatus(t, s, "a", 100))
 	last := want[len(want)-1]
@@ -200,7 +200,7 @@ func testWatchSlowConsumer(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testWatchMany(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	watches := []*watchReader{}
 	for range 8 {
 		watches = append(watches, openSyncedWatch(t, s, ports.WatchOptions{}))
@@ -212,18 +212,18 @@ func testWatchMany(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testWatchSharesNothing(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, stoppedRecord("a"))
+	putRecord(t, s, StoppedRecord("a"))
 	first, second := openWatch(t, s, ports.WatchOptions{}), openWatch(t, s, ports.WatchOptions{})
 	mutate(first.nextChange().After)
 	first.nextChange()
 	records, _ := second.readSnapshot()
-	require.Equal(t, []runtime.RuntimeRecord{stoppedRecord("a")}, records)
+	require.Equal(t, []runtime.RuntimeRecord{StoppedRecord("a")}, records)
 
 	resumed := applyTransition(t, s, resumeInput("a", 5))
 	event := first.nextChange()
 	mutate(event.Before)
 	mutate(event.After)
-	before := stoppedRecord("a")
+	before := StoppedRecord("a")
 	requireChange(t, second, ports.EventTransitioned, &before, resumed)
 	require.Equal(t, resumed, readState(t, s, "a").VersionedRecord)
 }
@@ -235,9 +235,9 @@ func testWatchDuringWrites(t *testing.T, _ Harness, s ports.Store) {
 	progress := make(chan struct{}, writers*rounds)
 	done := make(chan error, 1)
 	go func() {
-		err := errors.Join(runConcurrently(writers, func(n int) error {
+		err := errors.Join(RunConcurrently(writers, func(n int) error {
 			for round := range rounds {
-				if err := s.Upsert(t.Context(), newRecord(gameName(n), runtime.Statuses()[round%3])); err != nil {
+				if err := s.Upsert(t.Context(), NewRecord(GameName(n), runtime.Statuses()[round%3])); err != nil {
 					return err
 				}
 				progress <- struct{}{}
@@ -254,10 +254,10 @@ func testWatchDuringWrites(t *testing.T, _ Harness, s ports.Store) {
 		<-progress
 		w := openWatch(t, s, ports.WatchOptions{})
 		records, _ := w.readSnapshot()
-		watches, states = append(watches, w), append(states, byGameID(records))
+		watches, states = append(watches, w), append(states, ByGameID(records))
 	}
 	require.NoError(t, <-done)
-	end := putRecord(t, s, runningRecord("end"))
+	end := putRecord(t, s, RunningRecord("end"))
 	all, err := s.List(t.Context())
 	require.NoError(t, err)
 	for i, w := range watches {
@@ -271,6 +271,6 @@ func testWatchDuringWrites(t *testing.T, _ Harness, s ports.Store) {
 			}
 			states[i][event.GameID] = *event.After
 		}
-		require.Equal(t, byGameID(all), states[i], "the records of watch %d", i)
+		require.Equal(t, ByGameID(all), states[i], "the records of watch %d", i)
 	}
 }

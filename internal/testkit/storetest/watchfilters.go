@@ -11,11 +11,11 @@ import (
 
 func watchFilterTests() []contractTest {
 	return []contractTest{
-		{name: "a snapshot contains only records of the status", test: testFilterSnapshot(ports.WatchOptions{Status: runtime.StatusRunning}, gameName(0), gameName(3))},
-		{name: "a snapshot contains only records of the region", test: testFilterSnapshot(ports.WatchOptions{Region: "us"}, gameName(3), gameName(4), gameName(5))},
-		{name: "a snapshot contains only records of the node", test: testFilterSnapshot(ports.WatchOptions{Node: "node-0"}, gameName(0), gameName(1), gameName(2), gameName(3), gameName(4), gameName(5))},
-		{name: "a snapshot contains only the record of the game", test: testFilterSnapshot(ports.WatchOptions{GameID: gameName(4)}, gameName(4))},
-		{name: "a snapshot contains only records that match all filters", test: testFilterSnapshot(ports.WatchOptions{Region: "us", Status: runtime.StatusStopped}, gameName(4))},
+		{name: "a snapshot contains only records of the status", test: testFilterSnapshot(ports.WatchOptions{Status: runtime.StatusRunning}, GameName(0), GameName(3))},
+		{name: "a snapshot contains only records of the region", test: testFilterSnapshot(ports.WatchOptions{Region: "us"}, GameName(3), GameName(4), GameName(5))},
+		{name: "a snapshot contains only records of the node", test: testFilterSnapshot(ports.WatchOptions{Node: "node-0"}, GameName(0), GameName(1), GameName(2), GameName(3), GameName(4), GameName(5))},
+		{name: "a snapshot contains only the record of the game", test: testFilterSnapshot(ports.WatchOptions{GameID: GameName(4)}, GameName(4))},
+		{name: "a snapshot contains only records that match all filters", test: testFilterSnapshot(ports.WatchOptions{Region: "us", Status: runtime.StatusStopped}, GameName(4))},
 		{name: "the change by which a game enters the status is delivered", test: testFilterEnters},
 		{name: "the change by which a game leaves the status is delivered", test: testFilterLeaves},
 		{name: "a change of region is delivered to the watches of both regions", test: testFilterRegion},
@@ -37,25 +37,25 @@ func testFilterSnapshot(options ports.WatchOptions, want ...string) func(*testin
 }
 
 func testFilterEnters(t *testing.T, _ Harness, s ports.Store) {
-	before := putRecord(t, s, stoppedRecord("a"))
+	before := putRecord(t, s, StoppedRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, resumeInput("a", 5)))
 }
 
 func testFilterLeaves(t *testing.T, _ Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
-	rerun := putRecord(t, s, runningRecord("a"))
-	stoppedCopy := stoppedRecord("a")
+	rerun := putRecord(t, s, RunningRecord("a"))
+	stoppedCopy := StoppedRecord("a")
 	require.Equal(t, rerun.Revision, w.nextChange().Revision)
 	requireChange(t, w, ports.EventUpserted, &rerun.Record, putRecord(t, s, stoppedCopy))
 }
 
 func testFilterRegion(t *testing.T, _ Harness, s ports.Store) {
-	movedRecord := runningRecord("a")
+	movedRecord := RunningRecord("a")
 	movedRecord.Region = "us"
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	oldRegionWatch, newRegionWatch := openSyncedWatch(t, s, ports.WatchOptions{Region: before.Record.Region}), openSyncedWatch(t, s, ports.WatchOptions{Region: "us"})
 	record := putRecord(t, s, movedRecord)
 	requireChange(t, oldRegionWatch, ports.EventUpserted, &before.Record, record)
@@ -63,24 +63,24 @@ func testFilterRegion(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testFilterOutside(t *testing.T, _ Harness, s ports.Store) {
-	putRecord(t, s, runningRecord("a"))
+	putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRemoved})
 	alternateStatus(t, s, "a", 5)
-	last := applyTransition(t, s, transitionInput("a", runtime.StatusStopped, runtime.StatusRemoved, 50))
+	last := applyTransition(t, s, TransitionInput("a", runtime.StatusStopped, runtime.StatusRemoved, 50))
 	require.Equal(t, last.Revision, w.nextChange().Revision)
 }
 
 func testFilterOutsideInsert(t *testing.T, _ Harness, s ports.Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{Node: "node-2"})
-	putRecord(t, s, runningRecord("a"))
-	other := runningRecord("b")
+	putRecord(t, s, RunningRecord("a"))
+	other := RunningRecord("b")
 	other.Node = "node-2"
 	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, other))
 }
 
 func testFilterGame(t *testing.T, _ Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, runningRecord("b"))
+	before := putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, RunningRecord("b"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{GameID: "a"})
 	alternateStatus(t, s, "b", 5)
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
@@ -90,12 +90,12 @@ func testFilterByAbsentGame(t *testing.T, _ Harness, s ports.Store) {
 	w := openWatch(t, s, ports.WatchOptions{GameID: "a"})
 	records, _ := w.readSnapshot()
 	require.Empty(t, records)
-	putRecord(t, s, runningRecord("b"))
-	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, runningRecord("a")))
+	putRecord(t, s, RunningRecord("b"))
+	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("a")))
 }
 
 func testFilterResume(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
+	first := putRecord(t, s, RunningRecord("a"))
 	putGameHistories(t, s)
 	stoppedAt := applyTransition(t, s, stopInput("a", 5))
 	putGameHistories(t, s)
@@ -107,10 +107,10 @@ func testFilterResume(t *testing.T, _ Harness, s ports.Store) {
 // testFilterCombined changes a game so that each filter matches one of the two records,
 // but neither record matches both filters: such a change is not delivered.
 func testFilterCombined(t *testing.T, _ Harness, s ports.Store) {
-	otherRegion := runningRecord("a")
+	otherRegion := RunningRecord("a")
 	otherRegion.Region = "us"
 	putRecord(t, s, otherRegion)
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning, Region: "eu-west"})
-	putRecord(t, s, stoppedRecord("a"))
-	requireChange(t, w, ports.EventTransitioned, pointer(stoppedRecord("a")), applyTransition(t, s, resumeInput("a", 5)))
+	putRecord(t, s, StoppedRecord("a"))
+	requireChange(t, w, ports.EventTransitioned, Pointer(StoppedRecord("a")), applyTransition(t, s, resumeInput("a", 5)))
 }

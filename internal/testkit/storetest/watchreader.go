@@ -12,8 +12,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// watchTimeout is how long a test waits for the events of a watch.
-const watchTimeout = 10 * time.Second
+// WatchTimeout is how long a test waits for the events of a watch.
+const WatchTimeout = 10 * time.Second
 
 // watchReader reads a stream one event at a time. It checks that each event has the
 // fields of its type and that revisions do not decrease.
@@ -28,7 +28,7 @@ type watchReader struct {
 // watchTimeout.
 func openWatch(t *testing.T, s ports.Store, options ports.WatchOptions) *watchReader {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), watchTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), WatchTimeout)
 	return openWatchIn(ctx, t, cancel, s, options)
 }
 

@@ -28,11 +28,11 @@ func putGameHistories(t *testing.T, s ports.Store) []int64 {
 	t.Helper()
 	var revisions []int64
 	for n := range 3 {
-		revisions = append(revisions, putRecord(t, s, runningRecord(gameName(n))).Revision)
+		revisions = append(revisions, putRecord(t, s, RunningRecord(GameName(n))).Revision)
 	}
 	for n := range 3 {
-		revisions = append(revisions, recordRevisions(alternateStatus(t, s, gameName(n), 3))...)
-		revisions = append(revisions, putRecord(t, s, removedRecord(gameName(n))).Revision)
+		revisions = append(revisions, recordRevisions(alternateStatus(t, s, GameName(n), 3))...)
+		revisions = append(revisions, putRecord(t, s, removedRecord(GameName(n))).Revision)
 	}
 	return revisions
 }
@@ -65,13 +65,13 @@ func testResumeFromSynced(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testResumeFromHead(t *testing.T, _ Harness, s ports.Store) {
-	before := putRecord(t, s, runningRecord("a"))
+	before := putRecord(t, s, RunningRecord("a"))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: currentRevision(t, s)})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
 }
 
 func testResumeContinuesLive(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
+	first := putRecord(t, s, RunningRecord("a"))
 	want := recordRevisions(alternateStatus(t, s, "a", 4))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision})
 	require.Equal(t, want, eventRevisions(w.readUntil(want[3])))
@@ -80,7 +80,7 @@ func testResumeContinuesLive(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testResumeOwnStore(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
+	first := putRecord(t, s, RunningRecord("a"))
 	info, err := s.Info(t.Context())
 	require.NoError(t, err)
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision, Store: info.ID})
@@ -90,16 +90,16 @@ func testResumeOwnStore(t *testing.T, _ Harness, s ports.Store) {
 }
 
 func testResumeBetween(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
+	first := putRecord(t, s, RunningRecord("a"))
 	stoppedVersion := applyTransition(t, s, stopInput("a", 5))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision - 1})
 	require.Equal(t, []int64{first.Revision, stoppedVersion.Revision}, eventRevisions(w.readUntil(stoppedVersion.Revision)))
 }
 
 func testResumeWithoutSnapshot(t *testing.T, _ Harness, s ports.Store) {
-	first := putRecord(t, s, runningRecord("a"))
-	putRecord(t, s, runningRecord("b"))
-	last := putRecord(t, s, runningRecord("c"))
+	first := putRecord(t, s, RunningRecord("a"))
+	putRecord(t, s, RunningRecord("b"))
+	last := putRecord(t, s, RunningRecord("c"))
 	for _, event := range openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision, Resync: true}).readUntil(last.Revision) {
 		require.Equal(t, ports.EventUpserted, event.Type)
 		require.Equal(t, runtime.StatusRunning, event.After.Status)

@@ -1,4 +1,4 @@
-package storetest
+package intenttest
 
 import (
 	"testing"
@@ -9,6 +9,7 @@ import (
 	lifecycle "galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 func intentFenceTests() []intentTest {
@@ -21,7 +22,7 @@ func intentFenceTests() []intentTest {
 	}
 }
 
-func testIntentFencesValid(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFencesValid(t *testing.T, h Harness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
 	first, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{}, fence)
 	require.NoError(t, err)
@@ -30,7 +31,7 @@ func testIntentFencesValid(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	require.Equal(t, second.Revision, readIntent(t, s, "a").Revision)
 }
 
-func testIntentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFenced(t *testing.T, h Harness, s ports.IntentStore) {
 	before := intentAt(fullIntent("a"), putIntent(t, s, fullIntent("a"), 0))
 	old := h.Grant(t, s)
 	h.Revoke(t, s, old)
@@ -48,7 +49,7 @@ func testIntentFenced(t *testing.T, h IntentHarness, s ports.IntentStore) {
 	require.NoError(t, err)
 }
 
-func testIntentFencedBeforeConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFencedBeforeConflict(t *testing.T, h Harness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("a"), 0)
 	fence := h.Grant(t, s)
 	h.Revoke(t, s, fence)
@@ -59,17 +60,17 @@ func testIntentFencedBeforeConflict(t *testing.T, h IntentHarness, s ports.Inten
 	}
 }
 
-func testIntentFenceAndConflict(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFenceAndConflict(t *testing.T, h Harness, s ports.IntentStore) {
 	putIntent(t, s, fullIntent("a"), 0)
 	_, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{}, h.Grant(t, s))
 	require.ErrorIs(t, err, runtime.ErrConflict)
 }
 
-func testIntentFenceInvalid(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentFenceInvalid(t *testing.T, h Harness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
 	for _, bad := range []node.Fence{{}, {CreateRevision: 1}, {Key: fence.Key}, {Key: fence.Key, CreateRevision: -1}} {
 		_, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{}, fence, bad)
-		requireInvalid(t, err, "fence")
+		storetest.RequireInvalid(t, err, "fence")
 	}
 	require.Zero(t, readIntent(t, s, "a").Revision)
 }
@@ -80,7 +81,7 @@ func corruptIntentTests() []intentTest {
 	}
 }
 
-func testIntentCorrupt(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentCorrupt(t *testing.T, h Harness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("bad"), 0)
 	good := intentAt(fullIntent("good"), putIntent(t, s, fullIntent("good"), 0))
 	key, corruptRevision := h.Corrupt(t, s, "bad")

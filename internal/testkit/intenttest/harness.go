@@ -1,4 +1,4 @@
-package storetest
+package intenttest
 
 import (
 	"testing"
@@ -9,10 +9,11 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	lifecycle "galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
-// IntentHarness creates and controls the stores of one adapter of ports.IntentStore.
-type IntentHarness struct {
+// Harness creates and controls the stores of one adapter of ports.IntentStore.
+type Harness struct {
 	// Open returns a store without intents. It closes the store by t.Cleanup.
 	Open func(t *testing.T) ports.IntentStore
 	// Grant returns a fence that is valid until Revoke.
@@ -26,12 +27,12 @@ type IntentHarness struct {
 // intentTest is the test of one sentence of the contract.
 type intentTest struct {
 	name string
-	test func(t *testing.T, h IntentHarness, s ports.IntentStore)
+	test func(t *testing.T, h Harness, s ports.IntentStore)
 }
 
-// RunIntents runs every contract test of ports.IntentStore on a store of its own, in
+// Run runs every contract test of ports.IntentStore on a store of its own, in
 // parallel.
-func RunIntents(t *testing.T, h IntentHarness) {
+func Run(t *testing.T, h Harness) {
 	tests := append(intentReadTests(), intentWriteTests()...)
 	tests = append(tests, intentFenceTests()...)
 	if h.Corrupt != nil {
@@ -54,20 +55,20 @@ func fullIntent(gameID string) lifecycle.Intent {
 		Crash:      lifecycle.CrashPolicy{Attempts: 3, Window: lifecycle.Duration(time.Hour), Delay: lifecycle.Duration(time.Second)},
 		OnNodeLost: lifecycle.NodeLostReschedule,
 	}
-	before, after := stoppedRecord(gameID), runningRecord(gameID)
+	before, after := storetest.StoppedRecord(gameID), storetest.RunningRecord(gameID)
 	failure := lifecycle.Failure{Code: lifecycle.FailureStart, Message: "exit code 7"}
 	return lifecycle.Intent{
 		GameID: gameID, DesiredStatus: after.Status, Spec: spec,
 		Current: &lifecycle.Operation{
 			ID: "op-3", Kind: lifecycle.KindPatch, Region: "eu-west", Node: "node-1", Session: 12, Actor: "me", Reason: "why not",
-			StartedAt: timeAt(5), Deadline: timeAt(9), Step: lifecycle.StepCreating, StepAt: timeAt(6), Spec: spec,
+			StartedAt: storetest.TimeAt(5), Deadline: storetest.TimeAt(9), Step: lifecycle.StepCreating, StepAt: storetest.TimeAt(6), Spec: spec,
 			Generation: 4, ContainerID: "container-2", PreviousRecord: &before, Failure: &failure,
 		},
 		Recent: []lifecycle.Outcome{
-			{OperationID: "op-2", Kind: lifecycle.KindStart, Actor: "me", StartedAt: timeAt(3), FinishedAt: timeAt(4), Failure: &failure},
-			{OperationID: "op-1", Kind: lifecycle.KindStart, StartedAt: timeAt(1), FinishedAt: timeAt(2), Record: &after, Revision: 7},
+			{OperationID: "op-2", Kind: lifecycle.KindStart, Actor: "me", StartedAt: storetest.TimeAt(3), FinishedAt: storetest.TimeAt(4), Failure: &failure},
+			{OperationID: "op-1", Kind: lifecycle.KindStart, StartedAt: storetest.TimeAt(1), FinishedAt: storetest.TimeAt(2), Record: &after, Revision: 7},
 		},
-		Restarts: []time.Time{timeAt(4), timeAt(3)},
+		Restarts: []time.Time{storetest.TimeAt(4), storetest.TimeAt(3)},
 	}
 }
 

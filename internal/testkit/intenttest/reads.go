@@ -1,4 +1,4 @@
-package storetest
+package intenttest
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	lifecycle "galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 func intentReadTests() []intentTest {
@@ -26,12 +27,12 @@ func intentReadTests() []intentTest {
 	}
 }
 
-func testIntentAbsent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentAbsent(t *testing.T, _ Harness, s ports.IntentStore) {
 	putIntent(t, s, fullIntent("other"), 0)
 	require.Equal(t, intentAt(lifecycle.Intent{GameID: "a"}, 0), readIntent(t, s, "a"))
 }
 
-func testIntentRoundTrip(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentRoundTrip(t *testing.T, _ Harness, s ports.IntentStore) {
 	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "desired", DesiredStatus: runtime.StatusStopped}} {
 		revision := putIntent(t, s, intent, 0)
 		want := intentAt(intent, revision)
@@ -40,13 +41,13 @@ func testIntentRoundTrip(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	}
 }
 
-func testIntentSharesNothing(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentSharesNothing(t *testing.T, _ Harness, s ports.IntentStore) {
 	intent := fullIntent("a")
 	putIntent(t, s, intent, 0)
 	mutate := func(in lifecycle.Intent) {
 		in.Spec.Env["A"], in.Spec.Args[0] = "changed", "changed"
 		in.Current.Step, in.Current.PreviousRecord.Node = "changed", "changed"
-		in.Recent[0].OperationID, in.Restarts[0] = "changed", timeAt(99)
+		in.Recent[0].OperationID, in.Restarts[0] = "changed", storetest.TimeAt(99)
 	}
 	mutate(intent)
 	mutate(readIntent(t, s, "a").Intent)
@@ -54,9 +55,9 @@ func testIntentSharesNothing(t *testing.T, _ IntentHarness, s ports.IntentStore)
 	require.Equal(t, fullIntent("a"), readIntent(t, s, "a").Intent)
 }
 
-func testIntentIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentIDs(t *testing.T, _ Harness, s ports.IntentStore) {
 	var want []ports.VersionedIntent
-	for _, id := range validGameIDs() {
+	for _, id := range storetest.ValidGameIDs() {
 		intent := lifecycle.Intent{GameID: id, DesiredStatus: runtime.StatusRunning, Spec: lifecycle.Spec{Image: "x:" + url.PathEscape(id)}}
 		want = append(want, intentAt(intent, putIntent(t, s, intent, 0)))
 	}
@@ -65,25 +66,25 @@ func testIntentIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	}
 }
 
-func testIntentInvalidIDs(t *testing.T, _ IntentHarness, s ports.IntentStore) {
-	for name, id := range invalidGameIDs() {
+func testIntentInvalidIDs(t *testing.T, _ Harness, s ports.IntentStore) {
+	for name, id := range storetest.InvalidGameIDs() {
 		_, err := s.GetIntent(t.Context(), id)
-		requireInvalid(t, err, "game_id")
+		storetest.RequireInvalid(t, err, "game_id")
 		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: id}, ports.IntentVersion{})
 		require.ErrorIs(t, err, runtime.ErrInvalid, name)
 	}
 	_, err := s.GetIntents(t.Context(), []string{"good", ""})
-	requireInvalid(t, err, "game_id")
+	storetest.RequireInvalid(t, err, "game_id")
 }
 
-func testGetIntentsOfManyGames(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testGetIntentsOfManyGames(t *testing.T, _ Harness, s ports.IntentStore) {
 	require.Empty(t, readIntents(t, s))
 	const games = 250 // etcdstore reads 100 per request
 	var requested []string
 	var want []ports.VersionedIntent
 	for n := range games {
-		requested = append(requested, gameName(n))
-		want = append(want, intentAt(lifecycle.Intent{GameID: gameName(n)}, 0))
+		requested = append(requested, storetest.GameName(n))
+		want = append(want, intentAt(lifecycle.Intent{GameID: storetest.GameName(n)}, 0))
 		if n%3 > 0 {
 			want[n].Revision = putIntent(t, s, want[n].Intent, 0)
 		}
@@ -94,7 +95,7 @@ func testGetIntentsOfManyGames(t *testing.T, _ IntentHarness, s ports.IntentStor
 	require.Equal(t, want[:1], readIntents(t, s, requested[0]))
 }
 
-func testIntentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentsInProgress(t *testing.T, _ Harness, s ports.IntentStore) {
 	revisions := map[string]int64{}
 	setNode := func(gameID, region, node string) {
 		t.Helper()
@@ -131,9 +132,9 @@ func testIntentsInProgress(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	requireOn("eu", "n12")
 }
 
-func testIntentContexts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentContexts(t *testing.T, _ Harness, s ports.IntentStore) {
 	revision := putIntent(t, s, fullIntent("a"), 0)
-	ctx := canceledContext(t)
+	ctx := storetest.CanceledContext(t)
 	for method, call := range map[string]func() error{
 		"GetIntent":                func() error { _, err := s.GetIntent(ctx, "a"); return err },
 		"GetIntents":               func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },

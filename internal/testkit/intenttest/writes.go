@@ -1,4 +1,4 @@
-package storetest
+package intenttest
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 	lifecycle "galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 func intentWriteTests() []intentTest {
@@ -26,7 +27,7 @@ func intentWriteTests() []intentTest {
 	}
 }
 
-func testIntentExpectsPresent(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentExpectsPresent(t *testing.T, _ Harness, s ports.IntentStore) {
 	first := putIntent(t, s, fullIntent("a"), 0)
 	second := putIntent(t, s, fullIntent("a"), first) // an identical intent is a write too
 	require.Greater(t, second, first)
@@ -35,7 +36,7 @@ func testIntentExpectsPresent(t *testing.T, _ IntentHarness, s ports.IntentStore
 	require.Equal(t, intentAt(lifecycle.Intent{GameID: "a"}, third), readIntent(t, s, "a"))
 }
 
-func testIntentReplacesVersion(t *testing.T, h IntentHarness, s ports.IntentStore) {
+func testIntentReplacesVersion(t *testing.T, h Harness, s ports.IntentStore) {
 	inserted, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{})
 	require.NoError(t, err)
 	overwritten, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, inserted)
@@ -62,7 +63,7 @@ func testIntentReplacesVersion(t *testing.T, h IntentHarness, s ports.IntentStor
 	require.Equal(t, intentAt(fullIntent("a"), last.Revision), readIntent(t, s, "a"))
 }
 
-func testIntentConflicts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentConflicts(t *testing.T, _ Harness, s ports.IntentStore) {
 	older := putIntent(t, s, fullIntent("a"), 0)
 	putIntent(t, s, fullIntent("a"), older)
 	other := putIntent(t, s, fullIntent("other"), 0)
@@ -85,16 +86,16 @@ func testIntentConflicts(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	}
 }
 
-func testIntentRace(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentRace(t *testing.T, _ Harness, s ports.IntentStore) {
 	for _, gameID := range []string{"new", "old"} {
 		at := int64(0)
 		if gameID == "old" {
 			at = putIntent(t, s, fullIntent("old"), 0)
 		}
 		named := func(n int) lifecycle.Intent {
-			return lifecycle.Intent{GameID: gameID, Spec: lifecycle.Spec{Image: gameName(n)}}
+			return lifecycle.Intent{GameID: gameID, Spec: lifecycle.Spec{Image: storetest.GameName(n)}}
 		}
-		errs := runConcurrently(32, func(n int) error {
+		errs := storetest.RunConcurrently(32, func(n int) error {
 			_, err := s.PutIntent(t.Context(), named(n), ports.IntentVersion{Revision: at})
 			return err
 		})
@@ -112,9 +113,9 @@ func testIntentRace(t *testing.T, _ IntentHarness, s ports.IntentStore) {
 	}
 }
 
-func testIntentConcurrentWriters(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentConcurrentWriters(t *testing.T, _ Harness, s ports.IntentStore) {
 	const writers, increments = 8, 10
-	errs := runConcurrently(writers, func(int) error {
+	errs := storetest.RunConcurrently(writers, func(int) error {
 		for done := 0; done < increments; {
 			found, err := s.GetIntent(t.Context(), "a")
 			if err != nil {
@@ -135,23 +136,23 @@ func testIntentConcurrentWriters(t *testing.T, _ IntentHarness, s ports.IntentSt
 	require.Equal(t, writers*increments, readIntent(t, s, "a").Intent.Spec.Port)
 }
 
-func testIntentRejectsInvalid(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentRejectsInvalid(t *testing.T, _ Harness, s ports.IntentStore) {
 	putChanged := func(change func(*lifecycle.Intent)) error {
 		intent := fullIntent("a")
 		change(&intent)
 		_, err := s.PutIntent(t.Context(), intent, ports.IntentVersion{})
 		return err
 	}
-	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Current.Reason = "\xff" }), "intent")
-	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Env["\xff"] = "" }), "intent")
-	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Restarts = []time.Time{timeAt(0).AddDate(9000, 0, 0)} }), "intent")
-	requireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Network = strings.Repeat("x", ports.MaxIntentBytes) }), "intent")
+	storetest.RequireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Current.Reason = "\xff" }), "intent")
+	storetest.RequireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Env["\xff"] = "" }), "intent")
+	storetest.RequireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Restarts = []time.Time{storetest.TimeAt(0).AddDate(9000, 0, 0)} }), "intent")
+	storetest.RequireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Network = strings.Repeat("x", ports.MaxIntentBytes) }), "intent")
 	_, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{Revision: -1})
-	requireInvalid(t, err, "if_revision")
+	storetest.RequireInvalid(t, err, "if_revision")
 	require.Zero(t, readIntent(t, s, "a").Revision)
 }
 
-func testIntentLargest(t *testing.T, _ IntentHarness, s ports.IntentStore) {
+func testIntentLargest(t *testing.T, _ Harness, s ports.IntentStore) {
 	intent := lifecycle.Intent{GameID: "a", Spec: lifecycle.Spec{Network: strings.Repeat("x", ports.MaxIntentBytes-1000)}}
 	revision := putIntent(t, s, intent, putIntent(t, s, intent, 0))
 	require.Equal(t, intentAt(intent, revision), readIntent(t, s, "a"))

@@ -1,4 +1,4 @@
-package storetest
+package modeltest
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // compareRead compares the game's record on both stores.
@@ -22,7 +23,7 @@ func (p *modelPair) comparePut(s step) error {
 	return p.callEach(s.game, func(ctx context.Context, store ports.Store, revisionOf chooseRevision) result {
 		input := ports.PutInput{Record: s.newRecord(), Origin: s.origin()}
 		if conditional {
-			input.IfRevision = pointer(revisionOf(expected))
+			input.IfRevision = storetest.Pointer(revisionOf(expected))
 		}
 		v, err := store.Put(ctx, input)
 		return result{versions: []runtime.VersionedRecord{v}, err: err}
@@ -139,7 +140,7 @@ func (p *modelPair) compareWatch(s step, resync bool) error {
 // collectEvents reads a stream up to the write at the revision. Snapshot events have any
 // order and any revision, so it returns them as records.
 func collectEvents(ctx context.Context, store ports.Store, options ports.WatchOptions, end int64) result {
-	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, storetest.WatchTimeout)
 	defer cancel()
 	collected := result{records: map[string]runtime.RuntimeRecord{}}
 	for event, err := range store.Watch(ctx, options) {

@@ -1,4 +1,4 @@
-package storetest
+package modeltest
 
 import (
 	"fmt"
@@ -9,32 +9,34 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
-// The environment variables that change the size and the seed of RunModel.
+// The environment variables that change the size and the seed of Run.
 const (
-	EnvModelPrograms = "RTMANAGER_MODEL_PROGRAMS"
-	EnvModelSteps    = "RTMANAGER_MODEL_STEPS"
-	EnvModelSeed     = "RTMANAGER_MODEL_SEED"
+	EnvPrograms = "RTMANAGER_MODEL_PROGRAMS"
+	EnvSteps    = "RTMANAGER_MODEL_STEPS"
+	EnvSeed     = "RTMANAGER_MODEL_SEED"
 )
 
-// RunModel runs random programs on a store of the harness and on a model of
+// Run runs random programs on a store of the harness and on a model of
 // Harness.NewModel, which must not be nil. It fails unless both return the same result
 // for every step: records, errors and their fields, lists, pages, ledgers and watches.
 // Two revisions are the same if they belong to the same write.
 //
-// RunModel shrinks a program that fails to the steps that it needs, and prints it with
+// Run shrinks a program that fails to the steps that it needs, and prints it with
 // its seed. The environment variables EnvModelPrograms, EnvModelSteps and EnvModelSeed
 // override the number of programs, the number of steps of each, and the seed of the
 // first program.
 //
-// The programs compact. RunModel therefore never calls t.Parallel, and must not run
+// The programs compact. Run therefore never calls t.Parallel, and must not run
 // concurrently with tests on stores that share a revision counter with these.
-func RunModel(t *testing.T, h Harness, programs, steps int) {
+func Run(t *testing.T, h storetest.Harness, programs, steps int) {
 	t.Helper()
-	programs = int(envInt(t, EnvModelPrograms, int64(programs)))
-	steps = int(envInt(t, EnvModelSteps, int64(steps)))
-	first := uint64(envInt(t, EnvModelSeed, rand.Int64N(1<<53)))
+	programs = int(envInt(t, EnvPrograms, int64(programs)))
+	steps = int(envInt(t, EnvSteps, int64(steps)))
+	first := uint64(envInt(t, EnvSeed, rand.Int64N(1<<53)))
 	operations := 0
 	for n := range programs {
 		seed := first + uint64(n)
@@ -43,7 +45,7 @@ func RunModel(t *testing.T, h Harness, programs, steps int) {
 		operations += ran
 		if err != nil {
 			t.Fatalf("the store and the model differ; repeat with %s=%d %s=1 %s=%d\n%v\nthe shrunk program:\n%s",
-				EnvModelSeed, seed, EnvModelPrograms, EnvModelSteps, steps, err, shrink(t, h, program))
+				EnvSeed, seed, EnvPrograms, EnvSteps, steps, err, shrink(t, h, program))
 		}
 	}
 	t.Logf("model: %d programs of %d steps from seed %d, %d operations on the store", programs, steps, first, operations)
@@ -64,7 +66,7 @@ func envInt(t *testing.T, name string, defaultValue int64) int64 {
 
 // runProgram runs the program in a subtest, which closes the store at its end. It
 // returns the number of operations and the first difference.
-func runProgram(t *testing.T, h Harness, name string, program []step) (operations int, err error) {
+func runProgram(t *testing.T, h storetest.Harness, name string, program []step) (operations int, err error) {
 	t.Helper()
 	passed := t.Run(name, func(t *testing.T) {
 		p := newModelPair(t, h)
@@ -90,7 +92,7 @@ const maxShrinkRuns = 300
 
 // shrink removes steps, many at a time at first, while the rest still fails. It returns
 // the remaining steps as text.
-func shrink(t *testing.T, h Harness, program []step) string {
+func shrink(t *testing.T, h storetest.Harness, program []step) string {
 	t.Helper()
 	runs := 0
 	for size := len(program) / 2; size > 0; size /= 2 {

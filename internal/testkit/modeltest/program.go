@@ -1,10 +1,11 @@
-package storetest
+package modeltest
 
 import (
 	"fmt"
 	"math/rand/v2"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // step is one operation of a random program. It selects writes by their distance from
@@ -41,7 +42,7 @@ func (s step) String() string {
 
 // newProgram returns the program of the seed. Harnesses with the same capabilities get
 // the same program.
-func newProgram(h Harness, seed uint64, steps int) []step {
+func newProgram(h storetest.Harness, seed uint64, steps int) []step {
 	random := rand.New(rand.NewPCG(seed, 0))
 	kinds := []string{
 		"upsert", "upsert", "put", "put", "put", "update", "update", "update", "transition", "transition", "transition",
@@ -77,7 +78,7 @@ func newProgram(h Harness, seed uint64, steps int) []step {
 
 // newRecord returns the record that the step writes.
 func (s step) newRecord() runtime.RuntimeRecord {
-	r := newRecord(s.game, s.to)
+	r := storetest.NewRecord(s.game, s.to)
 	r.Region, r.Node, r.Generation = s.region, s.node, int64(s.minute)
 	if s.to != runtime.StatusRemoved && s.container != "" {
 		r.CurrentContainerID = s.container

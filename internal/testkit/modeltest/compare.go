@@ -1,4 +1,4 @@
-package storetest
+package modeltest
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // modelPair runs one program on the model and on the store under test.
 type modelPair struct {
 	t              *testing.T
-	h              Harness
-	model          Model
+	h              storetest.Harness
+	model          storetest.Model
 	store          ports.Store
 	modelRevisions map[int64]int64 // the model's revision by the store's
 	writes         []revisionPair  // oldest first
@@ -32,7 +33,7 @@ type revisionPair struct{ model, store int64 }
 // chooseRevision returns the revision of one of the two stores.
 type chooseRevision func(revisionPair) int64
 
-func newModelPair(t *testing.T, h Harness) *modelPair {
+func newModelPair(t *testing.T, h storetest.Harness) *modelPair {
 	return &modelPair{t: t, h: h, model: h.NewModel(), store: h.Open(t), modelRevisions: map[int64]int64{0: 0}}
 }
 
@@ -61,12 +62,12 @@ func (p *modelPair) runStep(s step) error {
 	case "list":
 		return p.callBoth(s.game, func(ctx context.Context, store ports.Store) result {
 			records, err := store.List(ctx)
-			return result{records: byGameID(records), count: len(records), err: err}
+			return result{records: storetest.ByGameID(records), count: len(records), err: err}
 		})
 	case "listByStatus":
 		return p.callBoth(s.game, func(ctx context.Context, store ports.Store) result {
 			records, err := store.ListByStatus(ctx, s.from)
-			return result{records: byGameID(records), count: len(records), err: err}
+			return result{records: storetest.ByGameID(records), count: len(records), err: err}
 		})
 	case "page":
 		return p.comparePages(s)
@@ -87,7 +88,7 @@ func (p *modelPair) runStep(s step) error {
 }
 
 func (s step) updateInput() ports.UpdateStatusInput {
-	in := transitionInput(s.game, s.from, s.to, s.minute)
+	in := storetest.TransitionInput(s.game, s.from, s.to, s.minute)
 	in.ExpectedContainerID = s.container
 	return in
 }
