@@ -11,10 +11,10 @@ const (
 	bodyPost = "/v1/runtimes/g/status"
 )
 
-// badJSONRows are bodies that are not one sound JSON object, sent to both
+// invalidJSON are bodies that are not one sound JSON object, sent to both
 // routes that take one.
-func badJSONRows() []badRow {
-	var rows []badRow
+func invalidJSON() []invalidRequest {
+	var rows []invalidRequest
 	for _, bad := range []struct {
 		name, body string
 		status     int
@@ -28,7 +28,7 @@ func badJSONRows() []badRow {
 		{"single quotes", "{'status':'running'}", 400, "body"},
 		{"a comment", `{"status":"running"} // ok`, 400, "body"},
 		{"byte order mark", "\ufeff{}", 400, "body"},
-		{"truncated", running[:60], 400, "body"},
+		{"truncated", runningRecord[:60], 400, "body"},
 		{"an open brace", "{", 400, "body"},
 		{"an open string", `{"status":"runn`, 400, "body"},
 		{"comma at the end", `{"reason":"x",}`, 400, "body"},
@@ -57,24 +57,24 @@ func badJSONRows() []badRow {
 		{"10 000 objects deep", strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000), 400, "body"},
 		{"deep below a member", `{"region":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + "}", 400, "body"},
 		{"an array", "[]", 422, "body"},
-		{"an array of records", "[" + running + "]", 422, "body"},
+		{"an array of records", "[" + runningRecord + "]", 422, "body"},
 		{"null", "null", 422, "body"},
 		{"a string", `"running"`, 422, "body"},
 		{"a number", "12", 422, "body"},
 		{"true", "true", 422, "body"},
 	} {
 		rows = append(rows,
-			badRow{"PUT body " + bad.name, "PUT", bodyPut, "", bad.body, bad.status, api.CodeInvalid, bad.at},
-			badRow{"POST body " + bad.name, "POST", bodyPost, "", bad.body, bad.status, api.CodeInvalid, bad.at})
+			invalidRequest{"PUT body " + bad.name, "PUT", bodyPut, "", bad.body, bad.status, api.CodeInvalid, bad.at},
+			invalidRequest{"POST body " + bad.name, "POST", bodyPost, "", bad.body, bad.status, api.CodeInvalid, bad.at})
 	}
 	return rows
 }
 
-// badEnvelopeRows are bodies that are refused for their size or for what their
+// invalidBodyHeaders are bodies that are refused for their size or for what their
 // headers say of them.
-func badEnvelopeRows() []badRow {
-	padded := func(size int) string { return running + strings.Repeat(" ", size-len(running)) }
-	var rows []badRow
+func invalidBodyHeaders() []invalidRequest {
+	padded := func(size int) string { return runningRecord + strings.Repeat(" ", size-len(runningRecord)) }
+	var rows []invalidRequest
 	for _, bad := range []struct {
 		name, headers, body string
 		status              int
@@ -83,22 +83,22 @@ func badEnvelopeRows() []badRow {
 		{"1 MiB and a byte", "", padded(1<<20 + 1), 413, api.CodePayloadTooLarge},
 		{"2 MB", "", padded(2_000_000), 413, api.CodePayloadTooLarge},
 		{"2 MB in chunks", "Transfer-Encoding: chunked\r\n", "1E8480\r\n" + padded(2_000_000) + "\r\n0\r\n\r\n", 413, api.CodePayloadTooLarge},
-		{"text/plain", "Content-Type: text/plain\r\n", running, 415, api.CodeUnsupportedMediaType},
+		{"text/plain", "Content-Type: text/plain\r\n", runningRecord, 415, api.CodeUnsupportedMediaType},
 		{"a form with files", "Content-Type: multipart/form-data; boundary=x\r\n", "--x--", 415, api.CodeUnsupportedMediaType},
-		{"merge patch", "Content-Type: application/merge-patch+json\r\n", running, 415, api.CodeUnsupportedMediaType},
-		{"a broken media type", "Content-Type: application/json; charset\r\n", running, 415, api.CodeUnsupportedMediaType},
+		{"merge patch", "Content-Type: application/merge-patch+json\r\n", runningRecord, 415, api.CodeUnsupportedMediaType},
+		{"a broken media type", "Content-Type: application/json; charset\r\n", runningRecord, 415, api.CodeUnsupportedMediaType},
 		{"CBOR", "Content-Type: application/cbor\r\n", "\xa0", 415, api.CodeUnsupportedMediaType},
 		{"gzip", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", "\x1f\x8b\x08", 415, api.CodeUnsupportedMediaType},
-		{"two encodings", "Content-Encoding: identity\r\nContent-Encoding: gzip\r\n", running, 415, api.CodeUnsupportedMediaType},
-		{"two media types", "Content-Type: application/json\r\nContent-Type: text/plain\r\n", running, 415, api.CodeUnsupportedMediaType},
+		{"two encodings", "Content-Encoding: identity\r\nContent-Encoding: gzip\r\n", runningRecord, 415, api.CodeUnsupportedMediaType},
+		{"two media types", "Content-Type: application/json\r\nContent-Type: text/plain\r\n", runningRecord, 415, api.CodeUnsupportedMediaType},
 	} {
 		rows = append(rows,
-			badRow{"PUT " + bad.name, "PUT", bodyPut, bad.headers, bad.body, bad.status, bad.code, ""},
-			badRow{"POST " + bad.name, "POST", bodyPost, bad.headers, bad.body, bad.status, bad.code, ""})
+			invalidRequest{"PUT " + bad.name, "PUT", bodyPut, bad.headers, bad.body, bad.status, bad.code, ""},
+			invalidRequest{"POST " + bad.name, "POST", bodyPost, bad.headers, bad.body, bad.status, bad.code, ""})
 	}
 	return append(rows,
-		badRow{"a body that ends early", "PUT", bodyPut, "Content-Length: 9999\r\nX-Half-Close: 1\r\n", running, 400, api.CodeInvalid, "body"},
-		badRow{"chunks that are none", "PUT", bodyPut, "Transfer-Encoding: chunked\r\n", "zz\r\n" + running, 400, api.CodeInvalid, "body"},
-		badRow{"chunks that end early", "PUT", bodyPut, "Transfer-Encoding: chunked\r\nX-Half-Close: 1\r\n", "40\r\n{}", 400, api.CodeInvalid, "body"},
+		invalidRequest{"a body that ends early", "PUT", bodyPut, "Content-Length: 9999\r\nX-Half-Close: 1\r\n", runningRecord, 400, api.CodeInvalid, "body"},
+		invalidRequest{"chunks that are none", "PUT", bodyPut, "Transfer-Encoding: chunked\r\n", "zz\r\n" + runningRecord, 400, api.CodeInvalid, "body"},
+		invalidRequest{"chunks that end early", "PUT", bodyPut, "Transfer-Encoding: chunked\r\nX-Half-Close: 1\r\n", "40\r\n{}", 400, api.CodeInvalid, "body"},
 	)
 }

@@ -6,11 +6,11 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// badHeaderRows are good requests but for one header.
-func badHeaderRows() []badRow {
-	var rows []badRow
+// invalidHeaders are good requests but for one header.
+func invalidHeaders() []invalidRequest {
+	var rows []invalidRequest
 	put := func(name, headers string, status int, code api.Code, at string) {
-		rows = append(rows, badRow{"header " + name, "PUT", bodyPut, headers, running, status, code, at})
+		rows = append(rows, invalidRequest{"header " + name, "PUT", bodyPut, headers, runningRecord, status, code, at})
 	}
 	for _, wrong := range []string{
 		"2", `"2`, `2"`, `""`, `"x"`, `"-2"`, `"0"`, `"02"`, `"+2"`, `" 2"`, `W/"2"`, `"2";`, `"9223372036854775808"`, `"2",`, `"2",,"3"`, `*,"2"`, "**", "''",
@@ -28,12 +28,12 @@ func badHeaderRows() []badRow {
 	put("If-Match whose two lines are stale", "If-Match: \"1\"\r\nIf-Match: \"3\"\r\n", 412, api.CodePreconditionFailed, "")
 	put("If-None-Match over a record", "If-None-Match: *\r\n", 412, api.CodePreconditionFailed, "")
 	rows = append(rows,
-		badRow{"header If-Match any of a game that is not there", "PUT", "/v1/runtimes/none", "If-Match: *\r\n", running, 412, api.CodePreconditionFailed, ""},
-		badRow{"header If-Match of a game that is not there", "PUT", "/v1/runtimes/none", "If-Match: \"2\"\r\n", running, 412, api.CodePreconditionFailed, ""},
-		badRow{"header If-Match on a status change", "POST", bodyPost, "If-Match: \"2\"\r\n", stop, 400, api.CodeInvalid, "header.If-Match"},
-		badRow{"header If-None-Match on a status change", "POST", bodyPost, "If-None-Match: *\r\n", stop, 400, api.CodeInvalid, "header.If-None-Match"},
+		invalidRequest{"header If-Match any of a game that is not there", "PUT", "/v1/runtimes/none", "If-Match: *\r\n", runningRecord, 412, api.CodePreconditionFailed, ""},
+		invalidRequest{"header If-Match of a game that is not there", "PUT", "/v1/runtimes/none", "If-Match: \"2\"\r\n", runningRecord, 412, api.CodePreconditionFailed, ""},
+		invalidRequest{"header If-Match on a status change", "POST", bodyPost, "If-Match: \"2\"\r\n", stopChange, 400, api.CodeInvalid, "header.If-Match"},
+		invalidRequest{"header If-None-Match on a status change", "POST", bodyPost, "If-None-Match: *\r\n", stopChange, 400, api.CodeInvalid, "header.If-None-Match"},
 	)
-	for _, call := range []struct{ method, path, body string }{{"PUT", bodyPut, running}, {"POST", bodyPost, stop}} {
+	for _, call := range []struct{ method, path, body string }{{"PUT", bodyPut, runningRecord}, {"POST", bodyPost, stopChange}} {
 		for _, bad := range []struct{ name, header, value string }{
 			{"of 129 bytes", "Idempotency-Key", strings.Repeat("k", 129)},
 			{"that cannot be printed", "Idempotency-Key", "UTF-8''a%07b"},
@@ -49,11 +49,11 @@ func badHeaderRows() []badRow {
 			{"of 257 bytes", "Rtmanager-Actor", strings.Repeat("a", 257)},
 			{"of 257 bytes, escaped", "Rtmanager-Actor", "UTF-8''" + strings.Repeat("%61", 257)},
 		} {
-			rows = append(rows, badRow{call.method + " " + bad.header + " " + bad.name, call.method, call.path,
+			rows = append(rows, invalidRequest{call.method + " " + bad.header + " " + bad.name, call.method, call.path,
 				bad.header + ": " + bad.value + "\r\n", call.body, 400, api.CodeInvalid, "header." + bad.header})
 		}
 		for _, twice := range []string{"Idempotency-Key", "Rtmanager-Actor"} {
-			rows = append(rows, badRow{call.method + " " + twice + " twice", call.method, call.path,
+			rows = append(rows, invalidRequest{call.method + " " + twice + " twice", call.method, call.path,
 				twice + ": a\r\n" + twice + ": b\r\n", call.body, 400, api.CodeInvalid, "header." + twice})
 		}
 	}
@@ -62,14 +62,14 @@ func badHeaderRows() []badRow {
 	put("Rtmanager-Reason twice", "Rtmanager-Reason: a\r\nRtmanager-Reason: b\r\n", 400, api.CodeInvalid, "header.Rtmanager-Reason")
 
 	for _, wrong := range []string{"garbage", "-1", "1.0", "0x2", "9223372036854775808", "\"2\"", "2 3", "1_0", "٣"} {
-		rows = append(rows, badRow{"Last-Event-ID " + wrong, "GET", "/v1/watch", "Last-Event-ID: " + wrong + "\r\n", "", 400, api.CodeInvalid, "header.Last-Event-ID"})
+		rows = append(rows, invalidRequest{"Last-Event-ID " + wrong, "GET", "/v1/watch", "Last-Event-ID: " + wrong + "\r\n", "", 400, api.CodeInvalid, "header.Last-Event-ID"})
 	}
 	for _, wrong := range []string{"application/json", "text/html", "text/event-streams", "image/*", "application/x-ndjson;q=0", ";", "application/xml, text/html"} {
-		rows = append(rows, badRow{"watch Accept " + wrong, "GET", "/v1/watch", "Accept: " + wrong + "\r\n", "", 406, api.CodeNotAcceptable, ""})
+		rows = append(rows, invalidRequest{"watch Accept " + wrong, "GET", "/v1/watch", "Accept: " + wrong + "\r\n", "", 406, api.CodeNotAcceptable, ""})
 	}
 	return append(rows,
-		badRow{"Last-Event-ID twice", "GET", "/v1/watch", "Last-Event-ID: 5\r\nLast-Event-ID: 6\r\n", "", 400, api.CodeInvalid, "header.Last-Event-ID"},
-		badRow{"Last-Event-ID of the future", "GET", "/v1/watch", "Last-Event-ID: 99\r\n", "", 400, api.CodeForeignRevision, ""},
-		badRow{"Last-Event-ID that is compacted", "GET", "/v1/watch", "Last-Event-ID: 2\r\n", "", 410, api.CodeCompacted, ""},
+		invalidRequest{"Last-Event-ID twice", "GET", "/v1/watch", "Last-Event-ID: 5\r\nLast-Event-ID: 6\r\n", "", 400, api.CodeInvalid, "header.Last-Event-ID"},
+		invalidRequest{"Last-Event-ID of the future", "GET", "/v1/watch", "Last-Event-ID: 99\r\n", "", 400, api.CodeForeignRevision, ""},
+		invalidRequest{"Last-Event-ID that is compacted", "GET", "/v1/watch", "Last-Event-ID: 2\r\n", "", 410, api.CodeCompacted, ""},
 	)
 }

@@ -12,9 +12,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// badIDRows sends ids that no game can have to every route that takes one.
-func badIDRows() []badRow {
-	var rows []badRow
+// invalidIDs sends ids that no game can have to every route that takes one.
+func invalidIDs() []invalidRequest {
+	var rows []invalidRequest
 	for name, segment := range map[string]string{
 		"empty":                "",
 		"space":                "%20",
@@ -42,9 +42,9 @@ func badIDRows() []badRow {
 		"a slash at the end":   "a/",
 	} {
 		for _, call := range []struct{ method, suffix, body string }{
-			{"GET", "", ""}, {"GET", "/history", ""}, {"PUT", "", running}, {"POST", "/status", stop},
+			{"GET", "", ""}, {"GET", "/history", ""}, {"PUT", "", runningRecord}, {"POST", "/status", stopChange},
 		} {
-			rows = append(rows, badRow{
+			rows = append(rows, invalidRequest{
 				name: "id " + name + ": " + call.method + call.suffix, method: call.method,
 				path: "/v1/runtimes/" + segment + call.suffix, body: call.body,
 				status: 400, code: api.CodeInvalid, at: "path.game_id",
@@ -59,7 +59,7 @@ func TestGameIDsAreNotNormalised(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	for i, id := range []string{"\u00e9", "e\u0301", "E\u0301", "\u202eabc", "abc"} {
-		put := f.send("PUT", "/v1/runtimes/"+url.PathEscape(id), "If-None-Match: *\r\n", running)
+		put := f.send("PUT", "/v1/runtimes/"+url.PathEscape(id), "If-None-Match: *\r\n", runningRecord)
 		require.Equal(t, 200, put.StatusCode, "%+q must be a game of its own: %s", id, put.body)
 		require.Equal(t, id, decodeAs[runtime.RuntimeRecord](t, put.body).GameID)
 		all, err := f.store.List(t.Context())
@@ -77,7 +77,7 @@ func TestLongestGameIDs(t *testing.T) {
 		strings.Repeat("🎮", runtime.MaxGameIDBytes/4), strings.Repeat("%", runtime.MaxGameIDBytes),
 	} {
 		path := "/v1/runtimes/" + url.PathEscape(id)
-		require.Equal(t, 200, f.send("PUT", path, "", running).StatusCode, "PUT %s", path)
+		require.Equal(t, 200, f.send("PUT", path, "", runningRecord).StatusCode, "PUT %s", path)
 		require.Equal(t, id, decodeAs[runtime.RuntimeRecord](t, f.send("GET", path, "", "").body).GameID)
 	}
 }

@@ -15,10 +15,10 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// badRow is one request that must be refused, and how. It meets a store in
+// invalidRequest is one request that must be refused, and how. It meets a store in
 // which g is running, s stopped and r removed, and that remembers nothing below
 // its present revision.
-type badRow struct {
+type invalidRequest struct {
 	name, method, path, headers, body string
 
 	status int
@@ -26,12 +26,12 @@ type badRow struct {
 	at     string // the places of its faults, a space between; none for a code that has no place
 }
 
-// badRows is every bad request that these tests know of, one topic a file.
-func badRows(storeID string) []badRow {
-	var rows []badRow
-	for _, topic := range [][]badRow{
-		badIDRows(), badJSONRows(), badRecordRows(), badChangeRows(), badEnvelopeRows(),
-		badHeaderRows(), badQueryRows(storeID), badRevisionRows(), badRouteRows(), badOriginRows(), badOperationRows(), badDriftRows(),
+// invalidRequests is every bad request that these tests know of, one topic a file.
+func invalidRequests(storeID string) []invalidRequest {
+	var rows []invalidRequest
+	for _, topic := range [][]invalidRequest{
+		invalidIDs(), invalidJSON(), invalidRecords(), invalidChanges(), invalidBodyHeaders(),
+		invalidHeaders(), invalidQueries(storeID), invalidRevisions(), invalidRoutes(), foreignOrigins(), invalidOperations(), invalidDriftRequests(),
 	} {
 		rows = append(rows, topic...)
 	}
@@ -42,12 +42,12 @@ func badRows(storeID string) []badRow {
 // names the fault, as the OpenAPI document has it, with nothing written.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	m := &manager{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+	m := &fakeNode{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 		panic("a bad request came to the manager")
 	}}
-	f := startSettled(t, here(m))
+	f := startWithRecords(t, localNode(m))
 	c := contractOf(t, f)
-	rows := badRows(f.storeID())
+	rows := invalidRequests(f.storeID())
 	require.GreaterOrEqual(t, len(rows), 120, "rows of bad input")
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestBadInput(t *testing.T) {
 			require.Equal(t, row.status, got.StatusCode, "status of %s %.100s; it was answered: %s", row.method, row.path, got.body)
 			p := got.problem(t)
 			require.Equal(t, row.code, p.Code, "code of %s", got.body)
-			require.Equal(t, row.at, placesOf(p), "places of the faults in %s", got.body)
+			require.Equal(t, row.at, faultLocations(p), "places of the faults in %s", got.body)
 			for place := range strings.FieldsSeq(row.at) {
 				require.Contains(t, p.Detail, place, "the text for people must name the fault too")
 			}
@@ -70,7 +70,7 @@ func TestBadInput(t *testing.T) {
 			require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
 			require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 			if c.operation(row.method, row.path) != nil {
-				c.check(t, row.method, row.path, got)
+				c.requireDocumented(t, row.method, row.path, got)
 				return
 			}
 			require.Contains(t, []api.Code{api.CodeNoSuchRoute, api.CodeMethodNotAllowed, api.CodeHostRefused, api.CodeInvalid}, row.code,
@@ -82,13 +82,13 @@ func TestBadInput(t *testing.T) {
 func TestBadRowsHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, row := range badRows("a store") {
+	for _, row := range invalidRequests("a store") {
 		require.False(t, seen[row.name], "two rows are called %q", row.name)
 		seen[row.name] = true
 	}
 }
 
-func placesOf(p api.Problem) string {
+func faultLocations(p api.Problem) string {
 	places := make([]string, len(p.Errors))
 	for i, fault := range p.Errors {
 		places[i] = fault.Location
@@ -96,8 +96,8 @@ func placesOf(p api.Problem) string {
 	return strings.Join(places, " ")
 }
 
-// startSettled serves the store that badRow describes.
-func startSettled[C config](t testing.TB, cfg C) *fixture {
+// startWithRecords serves the store that badRow describes.
+func startWithRecords[C config](t testing.TB, cfg C) *fixture {
 	t.Helper()
 	f := start(t, cfg)
 	for _, id := range []string{"g", "s", "r"} {

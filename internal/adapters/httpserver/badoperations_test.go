@@ -9,11 +9,11 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// badOperationRows are requests for operations that could never be carried out.
-func badOperationRows() []badRow {
-	var rows []badRow
+// invalidOperations are requests for operations that could never be carried out.
+func invalidOperations() []invalidRequest {
+	var rows []invalidRequest
 	add := func(kind operation.Kind, name, body string, status int, at string) {
-		rows = append(rows, badRow{fmt.Sprintf("%s %s", kind, name), "POST", opPath("g", kind), "", body, status, api.CodeInvalid, at})
+		rows = append(rows, invalidRequest{fmt.Sprintf("%s %s", kind, name), "POST", operationPath("g", kind), "", body, status, api.CodeInvalid, at})
 	}
 	for name, member := range map[string]struct{ text, at string }{
 		"image":                 {`"image":"a b"`, "image"},
@@ -58,36 +58,36 @@ func badOperationRows() []badRow {
 	add(operation.KindPatch, "with a bad image", `{"image":"../x"}`, 422, "body.image")
 	add(operation.KindPatch, "with a bad force", `{"image":"a:1","force":"yes"}`, 422, "body.force")
 	add(operation.KindPatch, "with a spec", `{"image":"a:1","port":1}`, 422, "body.port")
-	for _, kind := range kinds {
+	for _, kind := range operationKinds {
 		add(kind, "an array", "[]", 422, "body")
 		add(kind, "null", "null", 422, "body")
-		add(kind, "trailing data", soundBody(kind)+"{} x", 400, "body")
+		add(kind, "trailing data", validBody(kind)+"{} x", 400, "body")
 		add(kind, "words", "now", 400, "body")
 		add(kind, "not UTF-8", "{\"\xff\":1}", 400, "body")
 		if kind != operation.KindStart && kind != operation.KindPatch {
 			add(kind, "a member", `{"image":"a:1"}`, 422, "body.image")
 		}
 		rows = append(rows,
-			badRow{string(kind) + " odd wait", "POST", opPath("g", kind) + "?wait=forever", "", soundBody(kind), 400, api.CodeInvalid, "query.wait"},
-			badRow{string(kind) + " two waits", "POST", opPath("g", kind) + "?wait=done&wait=done", "", soundBody(kind), 400, api.CodeInvalid, "query.wait"},
-			badRow{string(kind) + " odd query", "POST", opPath("g", kind) + "?force=1", "", soundBody(kind), 400, api.CodeInvalid, "query.force"},
-			badRow{string(kind) + " long id", "POST", opPath(strings.Repeat("x", 257), kind), "", soundBody(kind), 400, api.CodeInvalid, "path.game_id"},
-			badRow{string(kind) + " long operation id", "POST", opPath("g", kind), "Idempotency-Key: " + strings.Repeat("x", 129) + "\r\n", soundBody(kind), 400, api.CodeInvalid, "header.Idempotency-Key"},
-			badRow{string(kind) + " long reason", "POST", opPath("g", kind), "Rtmanager-Reason: " + strings.Repeat("x", 1025) + "\r\n", soundBody(kind), 400, api.CodeInvalid, "header.Rtmanager-Reason"},
-			badRow{string(kind) + " broken actor", "POST", opPath("g", kind), "Rtmanager-Actor: UTF-8''%zz\r\n", soundBody(kind), 400, api.CodeInvalid, "header.Rtmanager-Actor"},
-			badRow{string(kind) + " from another origin", "POST", opPath("g", kind), "Sec-Fetch-Site: cross-site\r\n", soundBody(kind), 403, api.CodeCrossOrigin, ""},
-			badRow{string(kind) + " text", "POST", opPath("g", kind), "Content-Type: text/plain\r\n", soundBody(kind), 415, api.CodeUnsupportedMediaType, ""},
-			badRow{string(kind) + " too large", "POST", opPath("g", kind), "", strings.Repeat(" ", 1<<20+1), 413, api.CodePayloadTooLarge, ""},
-			badRow{string(kind) + " by GET", "GET", opPath("g", kind), "", "", http.StatusMethodNotAllowed, api.CodeMethodNotAllowed, ""},
+			invalidRequest{string(kind) + " odd wait", "POST", operationPath("g", kind) + "?wait=forever", "", validBody(kind), 400, api.CodeInvalid, "query.wait"},
+			invalidRequest{string(kind) + " two waits", "POST", operationPath("g", kind) + "?wait=done&wait=done", "", validBody(kind), 400, api.CodeInvalid, "query.wait"},
+			invalidRequest{string(kind) + " odd query", "POST", operationPath("g", kind) + "?force=1", "", validBody(kind), 400, api.CodeInvalid, "query.force"},
+			invalidRequest{string(kind) + " long id", "POST", operationPath(strings.Repeat("x", 257), kind), "", validBody(kind), 400, api.CodeInvalid, "path.game_id"},
+			invalidRequest{string(kind) + " long operation id", "POST", operationPath("g", kind), "Idempotency-Key: " + strings.Repeat("x", 129) + "\r\n", validBody(kind), 400, api.CodeInvalid, "header.Idempotency-Key"},
+			invalidRequest{string(kind) + " long reason", "POST", operationPath("g", kind), "Rtmanager-Reason: " + strings.Repeat("x", 1025) + "\r\n", validBody(kind), 400, api.CodeInvalid, "header.Rtmanager-Reason"},
+			invalidRequest{string(kind) + " broken actor", "POST", operationPath("g", kind), "Rtmanager-Actor: UTF-8''%zz\r\n", validBody(kind), 400, api.CodeInvalid, "header.Rtmanager-Actor"},
+			invalidRequest{string(kind) + " from another origin", "POST", operationPath("g", kind), "Sec-Fetch-Site: cross-site\r\n", validBody(kind), 403, api.CodeCrossOrigin, ""},
+			invalidRequest{string(kind) + " text", "POST", operationPath("g", kind), "Content-Type: text/plain\r\n", validBody(kind), 415, api.CodeUnsupportedMediaType, ""},
+			invalidRequest{string(kind) + " too large", "POST", operationPath("g", kind), "", strings.Repeat(" ", 1<<20+1), 413, api.CodePayloadTooLarge, ""},
+			invalidRequest{string(kind) + " by GET", "GET", operationPath("g", kind), "", "", http.StatusMethodNotAllowed, api.CodeMethodNotAllowed, ""},
 		)
 	}
 	return rows
 }
 
-// badDriftRows are findings that could not have been reported, and other requests
+// invalidDriftRequests are findings that could not have been reported, and other requests
 // that the routes of drift refuse.
-func badDriftRows() []badRow {
-	var rows []badRow
+func invalidDriftRequests() []invalidRequest {
+	var rows []invalidRequest
 	const sound = `{"id":"a","region":"eu","node":"n1","record_revision":1,"intent_revision":1}`
 	for _, bad := range []struct {
 		name, body string
@@ -105,13 +105,13 @@ func badDriftRows() []badRow {
 		{"an unknown member", `{"findings":[` + sound[:len(sound)-1] + `,"force":true}]}`, 422, "body.findings[0].force"},
 		{"too many findings", `{"findings":[` + strings.Repeat(sound+",", 1000) + sound + `]}`, 422, "body.findings"},
 	} {
-		rows = append(rows, badRow{"apply " + bad.name, "POST", "/v1/drift/apply", "", bad.body, bad.status, api.CodeInvalid, bad.at})
+		rows = append(rows, invalidRequest{"apply " + bad.name, "POST", "/v1/drift/apply", "", bad.body, bad.status, api.CodeInvalid, bad.at})
 	}
 	return append(rows,
-		badRow{"odd scope", "GET", "/v1/drift?scope=world", "", "", 400, api.CodeInvalid, "query.scope"},
-		badRow{"release of a region", "POST", "/v1/drift/release?region=eu", "", "", 400, api.CodeInvalid, "query.node"},
-		badRow{"release from another origin", "POST", "/v1/drift/release", "Sec-Fetch-Site: cross-site\r\n", "", 403, api.CodeCrossOrigin, ""},
-		badRow{"explain with a query", "GET", "/v1/runtimes/g/explain?x=1", "", "", 400, api.CodeInvalid, "query.x"},
-		badRow{"nodes with a query", "GET", "/v1/nodes?region=eu", "", "", 400, api.CodeInvalid, "query.region"},
+		invalidRequest{"odd scope", "GET", "/v1/drift?scope=world", "", "", 400, api.CodeInvalid, "query.scope"},
+		invalidRequest{"release of a region", "POST", "/v1/drift/release?region=eu", "", "", 400, api.CodeInvalid, "query.node"},
+		invalidRequest{"release from another origin", "POST", "/v1/drift/release", "Sec-Fetch-Site: cross-site\r\n", "", 403, api.CodeCrossOrigin, ""},
+		invalidRequest{"explain with a query", "GET", "/v1/runtimes/g/explain?x=1", "", "", 400, api.CodeInvalid, "query.x"},
+		invalidRequest{"nodes with a query", "GET", "/v1/nodes?region=eu", "", "", 400, api.CodeInvalid, "query.region"},
 	)
 }

@@ -6,11 +6,11 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// badQueryRows are queries with a parameter that does not fit.
-func badQueryRows(storeID string) []badRow {
-	var rows []badRow
+// invalidQueries are queries with a parameter that does not fit.
+func invalidQueries(storeID string) []invalidRequest {
+	var rows []invalidRequest
 	add := func(path, query, at string) {
-		rows = append(rows, badRow{"query " + path + "?" + clipped(query), "GET", "/v1/" + path + "?" + query, "", "", 400, api.CodeInvalid, at})
+		rows = append(rows, invalidRequest{"query " + path + "?" + shortName(query), "GET", "/v1/" + path + "?" + query, "", "", 400, api.CodeInvalid, at})
 	}
 	for _, bad := range []struct{ name, values string }{
 		{"status", "paused|RUNNING|running%20|%00||running,stopped|%FF"},
@@ -60,17 +60,17 @@ func badQueryRows(storeID string) []badRow {
 		add(bad.path, bad.query, bad.at)
 	}
 	return append(rows,
-		badRow{"query on a PUT", "PUT", bodyPut + "?dry_run=1", "", running, 400, api.CodeInvalid, "query.dry_run"},
-		badRow{"query on a POST", "POST", bodyPost + "?force=1", "", stop, 400, api.CodeInvalid, "query.force"},
-		badRow{"query on a repair", "POST", "/v1/fsck/repair?dry_run=1", "", "", 400, api.CodeInvalid, "query.dry_run"},
-		badRow{"query on healthz", "GET", "/healthz?x=1", "", "", 400, api.CodeInvalid, "query.x"},
-		badRow{"query on readyz", "GET", "/readyz?x=1", "", "", 400, api.CodeInvalid, "query.x"},
+		invalidRequest{"query on a PUT", "PUT", bodyPut + "?dry_run=1", "", runningRecord, 400, api.CodeInvalid, "query.dry_run"},
+		invalidRequest{"query on a POST", "POST", bodyPost + "?force=1", "", stopChange, 400, api.CodeInvalid, "query.force"},
+		invalidRequest{"query on a repair", "POST", "/v1/fsck/repair?dry_run=1", "", "", 400, api.CodeInvalid, "query.dry_run"},
+		invalidRequest{"query on healthz", "GET", "/healthz?x=1", "", "", 400, api.CodeInvalid, "query.x"},
+		invalidRequest{"query on readyz", "GET", "/readyz?x=1", "", "", 400, api.CodeInvalid, "query.x"},
 	)
 }
 
-// badRevisionRows are revisions that the store cannot answer for.
-func badRevisionRows() []badRow {
-	rows := []badRow{}
+// invalidRevisions are revisions that the store cannot answer for.
+func invalidRevisions() []invalidRequest {
+	rows := []invalidRequest{}
 	for _, bad := range []struct {
 		path, query string
 		status      int
@@ -88,9 +88,9 @@ func badRevisionRows() []badRow {
 		{"watch", "store=another&from_revision=2", 400, api.CodeForeignRevision},
 		{"watch", "store=another&resync=true", 400, api.CodeForeignRevision},
 	} {
-		rows = append(rows, badRow{"revision " + bad.path + "?" + bad.query, "GET", "/v1/" + bad.path + "?" + bad.query, "", "", bad.status, bad.code, ""})
+		rows = append(rows, invalidRequest{"revision " + bad.path + "?" + bad.query, "GET", "/v1/" + bad.path + "?" + bad.query, "", "", bad.status, bad.code, ""})
 	}
 	return rows
 }
 
-func clipped(text string) string { return text[:min(len(text), 40)] }
+func shortName(text string) string { return text[:min(len(text), 40)] }

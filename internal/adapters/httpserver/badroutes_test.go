@@ -10,16 +10,16 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// badRouteRows are paths that nothing is served at, games that are not there,
+// invalidRoutes are paths that nothing is served at, games that are not there,
 // and methods that a path does not offer.
-func badRouteRows() []badRow {
-	var rows []badRow
+func invalidRoutes() []invalidRequest {
+	var rows []invalidRequest
 	for _, path := range []string{
 		"/", "/v1", "/v1/", "/v2/runtimes", "/v1/runtime", "/V1/runtimes", "/v1/watch/", "/v1//watch", "/v1/../metrics", "/v1/./cluster",
 		"/v1/runtimes/g/none", "/v1/runtimes/g/history/1", "/v1/runtimes/a/b/status", "/v1/nodes/n1", "/v1/runtimes/g/explain/1", "/v1/drift/none", "/index.html", "/favicon.ico",
 		"/schemas/RuntimeRecord.json", "/docs", "/healthz/x", "/metrics/", "/%2e%2e/etc/passwd", "/v1/watch%2F", "/v1/%72untimes/g/x", "//",
 	} {
-		rows = append(rows, badRow{"route GET " + path, "GET", path, "", "", 404, api.CodeNoSuchRoute, ""})
+		rows = append(rows, invalidRequest{"route GET " + path, "GET", path, "", "", 404, api.CodeNoSuchRoute, ""})
 	}
 	for _, bad := range []struct{ method, path string }{
 		{"DELETE", "/v1/runtimes/g"}, {"PATCH", "/v1/runtimes/g"}, {"POST", "/v1/runtimes/g"}, {"OPTIONS", "/v1/runtimes/g"}, {"TRACE", "/v1/runtimes/g"},
@@ -28,35 +28,35 @@ func badRouteRows() []badRow {
 		{"POST", "/v1/watch"}, {"PUT", "/v1/cluster"}, {"POST", "/v1/fsck"}, {"GET", "/v1/fsck/repair"},
 		{"POST", "/healthz"}, {"DELETE", "/readyz"}, {"POST", "/metrics"}, {"PUT", "/openapi.json"},
 	} {
-		rows = append(rows, badRow{"method " + bad.method + " " + bad.path, bad.method, bad.path, "", "", 405, api.CodeMethodNotAllowed, ""})
+		rows = append(rows, invalidRequest{"method " + bad.method + " " + bad.path, bad.method, bad.path, "", "", 405, api.CodeMethodNotAllowed, ""})
 	}
 	return append(rows,
-		badRow{"game that is not there", "GET", "/v1/runtimes/none", "", "", 404, api.CodeNotFound, ""},
-		badRow{"game in another case", "GET", "/v1/runtimes/G", "", "", 404, api.CodeNotFound, ""},
-		badRow{"game with the mark of the mux", "GET", "/v1/runtimes/~g", "", "", 404, api.CodeNotFound, ""},
-		badRow{"history of a game that is not there", "GET", "/v1/runtimes/none/history", "", "", 404, api.CodeNotFound, ""},
+		invalidRequest{"game that is not there", "GET", "/v1/runtimes/none", "", "", 404, api.CodeNotFound, ""},
+		invalidRequest{"game in another case", "GET", "/v1/runtimes/G", "", "", 404, api.CodeNotFound, ""},
+		invalidRequest{"game with the mark of the mux", "GET", "/v1/runtimes/~g", "", "", 404, api.CodeNotFound, ""},
+		invalidRequest{"history of a game that is not there", "GET", "/v1/runtimes/none/history", "", "", 404, api.CodeNotFound, ""},
 	)
 }
 
-// badOriginRows are requests that a foreign web page could have made.
-func badOriginRows() []badRow {
-	var rows []badRow
+// foreignOrigins are requests that a foreign web page could have made.
+func foreignOrigins() []invalidRequest {
+	var rows []invalidRequest
 	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "0.0.0.0", "[::]", "169.254.169.254", "localhost:80:80"} {
-		rows = append(rows, badRow{"host " + host, "GET", "/v1/runtimes", "Host: " + host + "\r\n", "", 421, api.CodeHostRefused, ""})
+		rows = append(rows, invalidRequest{"host " + host, "GET", "/v1/runtimes", "Host: " + host + "\r\n", "", 421, api.CodeHostRefused, ""})
 	}
 	for _, call := range []struct{ method, path, body string }{
 		{"GET", "/v1/runtimes/g", ""}, {"GET", "/v1/runtimes/g/history", ""}, {"GET", "/v1/watch", ""}, {"GET", "/v1/cluster", ""}, {"GET", "/v1/fsck", ""},
 		{"GET", "/healthz", ""}, {"GET", "/readyz", ""}, {"GET", "/metrics", ""}, {"GET", "/openapi.json", ""}, {"GET", "/none", ""},
-		{"PUT", bodyPut, running}, {"POST", bodyPost, stop}, {"POST", "/v1/fsck/repair", ""},
+		{"PUT", bodyPut, runningRecord}, {"POST", bodyPost, stopChange}, {"POST", "/v1/fsck/repair", ""},
 	} {
-		rows = append(rows, badRow{"foreign host for " + call.method + " " + call.path, call.method, call.path, "Host: evil.example\r\n", call.body, 421, api.CodeHostRefused, ""})
+		rows = append(rows, invalidRequest{"foreign host for " + call.method + " " + call.path, call.method, call.path, "Host: evil.example\r\n", call.body, 421, api.CodeHostRefused, ""})
 	}
 	for _, headers := range []string{
 		"Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: https://evil.example", "Origin: null", "Origin: http://127.0.0.1:1",
 		"Origin: http://localhost.evil.example\r\nContent-Type: text/plain",
 	} {
-		for _, call := range []struct{ method, path, body string }{{"PUT", bodyPut, running}, {"POST", bodyPost, stop}, {"POST", "/v1/fsck/repair", ""}} {
-			rows = append(rows, badRow{"from " + strings.ReplaceAll(headers, "\r\n", ", ") + ": " + call.method + " " + call.path,
+		for _, call := range []struct{ method, path, body string }{{"PUT", bodyPut, runningRecord}, {"POST", bodyPost, stopChange}, {"POST", "/v1/fsck/repair", ""}} {
+			rows = append(rows, invalidRequest{"from " + strings.ReplaceAll(headers, "\r\n", ", ") + ": " + call.method + " " + call.path,
 				call.method, call.path, headers + "\r\n", call.body, 403, api.CodeCrossOrigin, ""})
 		}
 	}
@@ -67,13 +67,13 @@ func badOriginRows() []badRow {
 // and writes by programs, which send none of a browser's headers.
 func TestGuardLetsThisMachineIn(t *testing.T) {
 	t.Parallel()
-	f := startSettled(t, httpserver.Config{})
+	f := startWithRecords(t, httpserver.Config{})
 	for _, host := range []string{"localhost", "LOCALHOST:8080", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:8080", "[::ffff:127.0.0.1]:80"} {
 		got := f.send("GET", "/v1/runtimes/g", "Host: "+host+"\r\n", "")
 		require.Equal(t, 200, got.StatusCode, "Host %s: %s", host, got.body)
 	}
 	for _, headers := range []string{"", "Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n", "Origin: http://" + f.addr + "\r\n"} {
-		got := f.send("PUT", bodyPut, headers, running)
+		got := f.send("PUT", bodyPut, headers, runningRecord)
 		require.Equal(t, 200, got.StatusCode, "%q: %s", headers, got.body)
 	}
 	open := start(t, httpserver.Config{InsecureHosts: true})

@@ -32,7 +32,7 @@ func contractOf(t testing.TB, f *fixture) *contract {
 	require.Equal(t, http.StatusOK, served.StatusCode)
 	c := &contract{document: decodeAs[map[string]any](t, served.body), schemas: jsonschema.NewCompiler()}
 	closed := decodeAs[map[string]any](t, served.body)
-	for _, schema := range at(closed, "components", "schemas") {
+	for _, schema := range lookUp(closed, "components", "schemas") {
 		// Clients must live with members that they do not know, but the server
 		// sends none that it does not describe.
 		schema.(map[string]any)["additionalProperties"] = false
@@ -42,8 +42,8 @@ func contractOf(t testing.TB, f *fixture) *contract {
 	return c
 }
 
-// at follows names into a JSON object; nil where one is missing.
-func at(object any, names ...string) map[string]any {
+// lookUp follows names into a JSON object; nil where one is missing.
+func lookUp(object any, names ...string) map[string]any {
 	for _, name := range names {
 		inner, _ := object.(map[string]any)
 		object = inner[name]
@@ -57,7 +57,7 @@ func at(object any, names ...string) map[string]any {
 func (c *contract) pathOf(request string) string {
 	request, _, _ = strings.Cut(request, "?")
 	given := strings.Split(request, "/")
-	for documented := range at(c.document, "paths") {
+	for documented := range lookUp(c.document, "paths") {
 		if slices.EqualFunc(strings.Split(documented, "/"), given, func(want, got string) bool {
 			return want == got || want == "{game_id}"
 		}) {
@@ -72,26 +72,26 @@ func (c *contract) operation(method, path string) map[string]any {
 	if method != strings.ToUpper(method) {
 		return nil // methods are case-sensitive
 	}
-	return at(c.document, "paths", c.pathOf(path), strings.ToLower(method))
+	return lookUp(c.document, "paths", c.pathOf(path), strings.ToLower(method))
 }
 
-// check wants the answer documented for the request: its status, its media
+// requireDocumented wants the answer documented for the request: its status, its media
 // type, the headers that go with it and every member of its body.
-func (c *contract) check(t testing.TB, method, path string, a answer) {
+func (c *contract) requireDocumented(t testing.TB, method, path string, a response) {
 	t.Helper()
 	operation := c.operation(method, path)
 	require.NotNil(t, operation, "%s %s is not documented", method, path)
 	status := strconv.Itoa(a.StatusCode)
 	place := []string{"paths", c.pathOf(path), strings.ToLower(method), "responses", status}
-	response := at(operation, "responses", status)
+	response := lookUp(operation, "responses", status)
 	if response == nil {
-		require.Equal(t, "#/components/responses/Problem", at(operation, "responses", "default")["$ref"], "%s %s", method, path)
+		require.Equal(t, "#/components/responses/Problem", lookUp(operation, "responses", "default")["$ref"], "%s %s", method, path)
 		require.Contains(t, operation["x-problem-codes"], string(a.problem(t).Code), "%s %s returned a problem that is not documented: %s", method, path, a.body)
 		require.Equal(t, a.StatusCode == 429 || a.StatusCode == 503, a.Header.Get("Retry-After") != "", "Retry-After of %s %s", method, path)
 		place = []string{"components", "responses", "Problem"}
-		response = at(c.document, place...)
+		response = lookUp(c.document, place...)
 	}
-	for header, described := range at(response, "headers") {
+	for header, described := range lookUp(response, "headers") {
 		if described.(map[string]any)["required"] == false {
 			continue
 		}
@@ -102,9 +102,9 @@ func (c *contract) check(t testing.TB, method, path string, a answer) {
 	}
 	media, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	require.NoError(t, err)
-	require.NotNil(t, at(response, "content", media), "%s %s: %s as %s is not documented", method, path, status, media)
+	require.NotNil(t, lookUp(response, "content", media), "%s %s: %s as %s is not documented", method, path, status, media)
 	for _, text := range documentsIn(media, a.body) {
-		c.validate(t, text, append(place, "content", media, "schema")...)
+		c.requireValid(t, text, append(place, "content", media, "schema")...)
 	}
 }
 
@@ -120,13 +120,13 @@ func documentsIn(media, body string) []string {
 	return nil
 }
 
-// validate wants the JSON text to fit the schema at the place in the document.
-func (c *contract) validate(t testing.TB, text string, place ...string) {
+// requireValid wants the JSON text to fit the schema at the place in the document.
+func (c *contract) requireValid(t testing.TB, text string, place ...string) {
 	t.Helper()
-	require.NoError(t, c.fits(t, text, place...), "the schema of %v refuses %s", place, text)
+	require.NoError(t, c.validationError(t, text, place...), "the schema of %v refuses %s", place, text)
 }
 
-func (c *contract) fits(t testing.TB, text string, place ...string) error {
+func (c *contract) validationError(t testing.TB, text string, place ...string) error {
 	t.Helper()
 	pointer := ""
 	for _, name := range place {
@@ -142,7 +142,7 @@ func (c *contract) fits(t testing.TB, text string, place ...string) error {
 // operations returns each operation as "method path", in order.
 func (c *contract) operations() []string {
 	var all []string
-	for path, item := range at(c.document, "paths") {
+	for path, item := range lookUp(c.document, "paths") {
 		for method := range maps.Keys(item.(map[string]any)) {
 			all = append(all, strings.ToUpper(method)+" "+path)
 		}
@@ -170,8 +170,8 @@ func refsIn(value any) []string {
 	return refs
 }
 
-// asJSON is for values of these tests, which marshal.
-func asJSON(t testing.TB, value any) string {
+// encodeJSON is for values of these tests, which marshal.
+func encodeJSON(t testing.TB, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)
 	require.NoError(t, err, fmt.Sprintf("%T", value))

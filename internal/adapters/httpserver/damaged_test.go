@@ -16,44 +16,44 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// damaged is a store in which some values cannot be read.
-type damaged struct {
+// corruptStore is a store in which some values cannot be read.
+type corruptStore struct {
 	*memstore.Store
 	entries []runtime.LedgerEntry
 	err     error
 }
 
-var corrupt = []*runtime.CorruptError{
+var corruptErrors = []*runtime.CorruptError{
 	{Key: "/runtimes/a", GameID: "a", Reason: "is not JSON"},
 	{Key: "/runtimes/%zz", Reason: "is no key of a game"},
 }
 
-func (s *damaged) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
-	return ports.Page{Revision: 7, Records: []runtime.VersionedRecord{{Record: recordOf("b"), Revision: 5}}, Corrupt: corrupt}, nil
+func (s *corruptStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+	return ports.Page{Revision: 7, Records: []runtime.VersionedRecord{{Record: recordOf("b"), Revision: 5}}, Corrupt: corruptErrors}, nil
 }
 
-func (s *damaged) History(context.Context, string) ([]runtime.LedgerEntry, error) {
+func (s *corruptStore) History(context.Context, string) ([]runtime.LedgerEntry, error) {
 	return s.entries, s.err
 }
 
 // Damaged values are named beside those that could be read.
 func TestDamagedValuesAreNamed(t *testing.T) {
 	t.Parallel()
-	both := fmt.Errorf("history of g: %w", errors.Join(corrupt[0], fmt.Errorf("slot 3: %w", corrupt[1])))
-	f := startOver(t, &damaged{memstore.New(), []runtime.LedgerEntry{{Seq: 2, To: "running", At: noon}}, errors.Join(corrupt[0], corrupt[1])}, httpserver.Config{})
+	both := fmt.Errorf("history of g: %w", errors.Join(corruptErrors[0], fmt.Errorf("slot 3: %w", corruptErrors[1])))
+	f := startWithStore(t, &corruptStore{memstore.New(), []runtime.LedgerEntry{{Seq: 2, To: "running", At: noon}}, errors.Join(corruptErrors[0], corruptErrors[1])}, httpserver.Config{})
 	c := contractOf(t, f)
 	list := f.send("GET", "/v1/runtimes", "", "")
 	page := decodeAs[api.Page](t, list.body)
 	require.Len(t, page.Items, 1)
-	require.Equal(t, api.CorruptFrom(corrupt), page.Corrupt)
-	c.check(t, "GET", "/v1/runtimes", list)
+	require.Equal(t, api.CorruptFrom(corruptErrors), page.Corrupt)
+	c.requireDocumented(t, "GET", "/v1/runtimes", list)
 	history := f.send("GET", "/v1/runtimes/g/history", "", "")
 	require.Equal(t, http.StatusOK, history.StatusCode, history.body)
-	require.Equal(t, api.CorruptFrom(corrupt), decodeAs[api.History](t, history.body).Corrupt)
-	c.check(t, "GET", "/v1/runtimes/g/history", history)
+	require.Equal(t, api.CorruptFrom(corruptErrors), decodeAs[api.History](t, history.body).Corrupt)
+	c.requireDocumented(t, "GET", "/v1/runtimes/g/history", history)
 
-	wrapped := startOver(t, &damaged{memstore.New(), []runtime.LedgerEntry{}, both}, httpserver.Config{}).send("GET", "/v1/runtimes/g/history", "", "")
-	require.Equal(t, api.CorruptFrom(corrupt), decodeAs[api.History](t, wrapped.body).Corrupt, "an error that wraps them names them too: %s", wrapped.body)
+	wrapped := startWithStore(t, &corruptStore{memstore.New(), []runtime.LedgerEntry{}, both}, httpserver.Config{}).send("GET", "/v1/runtimes/g/history", "", "")
+	require.Equal(t, api.CorruptFrom(corruptErrors), decodeAs[api.History](t, wrapped.body).Corrupt, "an error that wraps them names them too: %s", wrapped.body)
 }
 
 // Where nothing could be read, or something else went wrong as well, there is
@@ -61,29 +61,29 @@ func TestDamagedValuesAreNamed(t *testing.T) {
 func TestHistoryThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		store  damaged
+		store  corruptStore
 		status int
 		code   api.Code
 	}{
-		"the record is damaged":     {damaged{memstore.New(), nil, corrupt[0]}, 500, api.CodeCorrupt},
-		"the store fails meanwhile": {damaged{memstore.New(), []runtime.LedgerEntry{}, errors.Join(corrupt[0], runtime.ErrUnavailable)}, 503, api.CodeUnavailable},
+		"the record is damaged":     {corruptStore{memstore.New(), nil, corruptErrors[0]}, 500, api.CodeCorrupt},
+		"the store fails meanwhile": {corruptStore{memstore.New(), []runtime.LedgerEntry{}, errors.Join(corruptErrors[0], runtime.ErrUnavailable)}, 503, api.CodeUnavailable},
 	} {
-		f := startOver(t, &row.store, httpserver.Config{})
+		f := startWithStore(t, &row.store, httpserver.Config{})
 		got := f.send("GET", "/v1/runtimes/g/history", "", "")
 		require.Equal(t, row.status, got.StatusCode, "%s: %s", name, got.body)
 		require.Equal(t, row.code, got.problem(t).Code, name)
-		contractOf(t, f).check(t, "GET", "/v1/runtimes/g/history", got)
+		contractOf(t, f).requireDocumented(t, "GET", "/v1/runtimes/g/history", got)
 	}
 }
 
-// contended is a store in which another writer gets in before each of the
+// contendedStore is a store in which another writer gets in before each of the
 // first few writes.
-type contended struct {
+type contendedStore struct {
 	*memstore.Store
 	rivals int
 }
 
-func (s *contended) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
+func (s *contendedStore) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if s.rivals > 0 {
 		s.rivals--
 		if err := s.Upsert(ctx, recordOf(input.Record.GameID)); err != nil {
@@ -96,12 +96,12 @@ func (s *contended) Put(ctx context.Context, input ports.PutInput) (runtime.Vers
 // If-Match: * asks for a record, not for a quiet moment.
 func TestIfMatchAnyOutlastsRivals(t *testing.T) {
 	t.Parallel()
-	store := &contended{memstore.New(), 3}
+	store := &contendedStore{memstore.New(), 3}
 	require.NoError(t, store.Upsert(t.Context(), recordOf("g")))
-	f := startOver(t, store, httpserver.Config{})
-	got := f.send("PUT", bodyPut, "If-Match: *\r\n", running)
+	f := startWithStore(t, store, httpserver.Config{})
+	got := f.send("PUT", bodyPut, "If-Match: *\r\n", runningRecord)
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 	require.Equal(t, `"6"`, got.Header.Get("ETag"), "after the record's own write and three of rivals")
-	lost := startOver(t, &contended{store.Store, 1}, httpserver.Config{}).send("PUT", bodyPut, "If-Match: \"6\", \"5\"\r\n", running)
+	lost := startWithStore(t, &contendedStore{store.Store, 1}, httpserver.Config{}).send("PUT", bodyPut, "If-Match: \"6\", \"5\"\r\n", runningRecord)
 	require.Equal(t, http.StatusPreconditionFailed, lost.StatusCode, "a list names revisions, and the rival's is none of them: %s", lost.body)
 }

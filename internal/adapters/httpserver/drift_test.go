@@ -48,15 +48,15 @@ func TestDriftOfAllNodes(t *testing.T) {
 	c := startCluster(t, func(cfg *servertest.Config) { cfg.PeerTimeout = 2 * time.Second })
 	c.first.report = drift.Report{Findings: []drift.Finding{finding("z", "n1"), finding("a", "n1")}}
 	c.second.report = drift.Report{Findings: []drift.Finding{finding("b", "n2")}, Brakes: []drift.Brake{{Region: "eu", Node: "n2", Since: noon, Reason: "too many"}}}
-	hanging, _ := recorder(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	hanging, _ := startRecorder(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	c.register.join("ap", "hangs", hanging)
 	c.register.join("ap", "dead", "http://127.0.0.1:1")
-	strange, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	strange, _ := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
 	c.register.join("ap", "odd", strange)
 
 	got := c.one.send("GET", "/v1/drift", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
-	contractOf(t, c.one).check(t, "GET", "/v1/drift", got)
+	contractOf(t, c.one).requireDocumented(t, "GET", "/v1/drift", got)
 	report := decodeAs[drift.Report](t, got.body)
 	require.Equal(t, []drift.Finding{finding("a", "n1"), finding("z", "n1"), finding("b", "n2")}, report.Findings)
 	require.Equal(t, c.second.report.Brakes, report.Brakes)
@@ -78,7 +78,7 @@ func TestDriftAnswersThatAreNoReport(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`null`, `{}`, `{"findings":null,"brakes":null,"missing":null}`, `{"findings":[],"brakes":[]}`} {
 		c := startCluster(t, nil)
-		odd, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+		odd, _ := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, body)
 		})
@@ -121,9 +121,9 @@ func TestApplyDrift(t *testing.T) {
 	forged := finding("a", "n1")
 	forged.GameID, forged.ContainerID, forged.Action = "victim", "other", ""
 	asked := []drift.Finding{finding("b", "n2"), forged, finding("held", "n1"), finding("moved", "n1"), finding("vanished", "n2"), finding("other", "n2"), finding("x", "n9")}
-	got := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Actor: UTF-8''ad%C3%A4\r\n", asJSON(t, api.DriftApply{Findings: asked}))
+	got := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Actor: UTF-8''ad%C3%A4\r\n", encodeJSON(t, api.DriftApply{Findings: asked}))
 	require.Equal(t, 200, got.StatusCode, got.body)
-	contractOf(t, c.one).check(t, "POST", "/v1/drift/apply", got)
+	contractOf(t, c.one).requireDocumented(t, "POST", "/v1/drift/apply", got)
 	results := decodeAs[api.DriftApplied](t, got.body).Results
 	require.Len(t, results, len(asked))
 	for i, want := range []struct {
@@ -145,7 +145,7 @@ func TestApplyDrift(t *testing.T) {
 
 	short := c.two.send("POST", "/v1/drift/apply", "", `{"findings":[{"id":"b","region":"eu","node":"n2","record_revision":5,"intent_revision":3}]}`)
 	require.Equal(t, drift.ApplyDone, decodeAs[api.DriftApplied](t, short.body).Results[0].Status, "an id and its revisions are enough: %s", short.body)
-	passedOn := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Forwarded: x\r\n", asJSON(t, api.DriftApply{Findings: asked[:1]}))
+	passedOn := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Forwarded: x\r\n", encodeJSON(t, api.DriftApply{Findings: asked[:1]}))
 	require.Equal(t, drift.ApplyFailed, decodeAs[api.DriftApplied](t, passedOn.body).Results[0].Status, "passed on once only")
 }
 
@@ -155,9 +155,9 @@ func TestApplyDriftThatFails(t *testing.T) {
 	c := startCluster(t, nil)
 	c.first.report.Findings = []drift.Finding{finding("a", "n1")}
 	c.first.apply = func([]drift.Finding) ([]drift.ApplyResult, error) { return nil, container.ErrEngineUnavailable }
-	broken, _ := recorder(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	broken, _ := startRecorder(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	c.register.join("eu", "broken", broken)
-	body := asJSON(t, api.DriftApply{Findings: []drift.Finding{finding("a", "n1"), finding("b", "broken")}})
+	body := encodeJSON(t, api.DriftApply{Findings: []drift.Finding{finding("a", "n1"), finding("b", "broken")}})
 	results := decodeAs[api.DriftApplied](t, c.one.send("POST", "/v1/drift/apply", "", body).body).Results
 	require.Equal(t, drift.ApplyFailed, results[0].Status)
 	require.Equal(t, "engine is unavailable", results[0].Reason)
@@ -188,7 +188,7 @@ func TestReleaseBrake(t *testing.T) {
 	} {
 		got := c.one.send("POST", row.path, "", "")
 		require.Equal(t, row.status, got.StatusCode, "%s: %s", row.path, got.body)
-		contract.check(t, "POST", row.path, got)
+		contract.requireDocumented(t, "POST", row.path, got)
 		if row.code != "" {
 			require.Equal(t, row.code, got.problem(t).Code)
 			continue

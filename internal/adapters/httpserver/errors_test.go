@@ -21,37 +21,39 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// failing is a store that knows who it is and fails at everything else.
-type failing struct {
+// failingStore is a store that knows who it is and fails at everything else.
+type failingStore struct {
 	*memstore.Store
 	err error
 }
 
-func fail(err error) *failing { return &failing{memstore.New(), err} }
+func newFailingStore(err error) *failingStore { return &failingStore{memstore.New(), err} }
 
-func (s *failing) GetVersioned(context.Context, string) (runtime.VersionedRecord, error) {
+func (s *failingStore) GetVersioned(context.Context, string) (runtime.VersionedRecord, error) {
 	return runtime.VersionedRecord{}, s.err
 }
 
-func (s *failing) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+func (s *failingStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, s.err
 }
 
-func (s *failing) Put(context.Context, ports.PutInput) (runtime.VersionedRecord, error) {
+func (s *failingStore) Put(context.Context, ports.PutInput) (runtime.VersionedRecord, error) {
 	return runtime.VersionedRecord{}, s.err
 }
 
-func (s *failing) Transition(context.Context, ports.TransitionInput) (runtime.VersionedRecord, error) {
+func (s *failingStore) Transition(context.Context, ports.TransitionInput) (runtime.VersionedRecord, error) {
 	return runtime.VersionedRecord{}, s.err
 }
 
-func (s *failing) History(context.Context, string) ([]runtime.LedgerEntry, error) { return nil, s.err }
+func (s *failingStore) History(context.Context, string) ([]runtime.LedgerEntry, error) {
+	return nil, s.err
+}
 
-func (s *failing) Check(context.Context, bool) (ports.CheckReport, error) {
+func (s *failingStore) Check(context.Context, bool) (ports.CheckReport, error) {
 	return ports.CheckReport{}, s.err
 }
 
-func (s *failing) Watch(context.Context, ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
+func (s *failingStore) Watch(context.Context, ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
 	return func(yield func(ports.RuntimeEvent, error) bool) { yield(ports.RuntimeEvent{}, s.err) }
 }
 
@@ -97,21 +99,21 @@ func TestErrorsOverHTTP(t *testing.T) {
 		{runtime.ErrIncompatible, 500, api.CodeIncompatible, every, true},
 		{errors.New("nobody has heard of this"), 500, api.CodeInternal, every, true},
 	} {
-		f := startOver(t, fail(fmt.Errorf("%s: %w", secret, row.err)), httpserver.Config{})
+		f := startWithStore(t, newFailingStore(fmt.Errorf("%s: %w", internalDetail, row.err)), httpserver.Config{})
 		c := contractOf(t, f)
 		for _, call := range row.from {
 			method, path, _ := strings.Cut(call, " ")
-			got := f.send(method, path, "", map[string]string{put: running, move: stop}[call])
+			got := f.send(method, path, "", map[string]string{put: runningRecord, move: stopChange}[call])
 			require.Equal(t, row.status, got.StatusCode, "%s when the store says %v: %s", call, row.err, got.body)
 			p := got.problem(t)
 			require.Equal(t, row.code, p.Code, "%s when the store says %v", call, row.err)
 			require.NotEmpty(t, p.Detail, call)
 			require.Equal(t, row.status == 503, got.Header.Get("Retry-After") == "1", "Retry-After of %s when the store says %v", call, row.err)
 			if row.terse {
-				require.NotContains(t, got.body, secret, call)
+				require.NotContains(t, got.body, internalDetail, call)
 				require.NotContains(t, got.body, "nobody has heard", call)
 			}
-			c.check(t, method, path, got)
+			c.requireDocumented(t, method, path, got)
 		}
 	}
 }
@@ -120,38 +122,38 @@ func TestErrorsOverHTTP(t *testing.T) {
 func TestProblemsCarryWhatTheErrorKnows(t *testing.T) {
 	t.Parallel()
 	current := recordOf("g")
-	conflict := ask(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "c-g", Current: current, Revision: 7}, "POST", bodyPost, stop)
+	conflict := sendToFailing(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "c-g", Current: current, Revision: 7}, "POST", bodyPost, stopChange)
 	require.Equal(t, api.Problem{
 		Type: api.ProblemTypePrefix + "conflict", Title: "Record is not as expected", Status: 409, Code: "conflict", Detail: conflict.Detail,
 		Precondition: "container_id", Expected: "a", Actual: "c-g", Current: &current, Revision: 7, GameID: "g",
 	}, conflict)
-	absent := ask(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, "PUT", bodyPut, running)
+	absent := sendToFailing(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, "PUT", bodyPut, runningRecord)
 	require.Nil(t, absent.Current, "there is no record to show")
 	require.Equal(t, "revision 3 0", strings.Join([]string{string(absent.Precondition), absent.Expected, absent.Actual}, " "))
-	pair := ask(t, &runtime.TransitionError{From: "removed", To: "stopped"}, "POST", bodyPost, stop)
+	pair := sendToFailing(t, &runtime.TransitionError{From: "removed", To: "stopped"}, "POST", bodyPost, stopChange)
 	require.Equal(t, "removed stopped", string(pair.From+" "+pair.To))
-	damaged := ask(t, &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, "GET", "/v1/runtimes/g", "")
+	damaged := sendToFailing(t, &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, "GET", "/v1/runtimes/g", "")
 	require.Equal(t, "/runtimes/g g is not JSON", strings.Join([]string{damaged.Key, damaged.GameID, damaged.Reason}, " "))
-	many := ask(t, errors.Join(&runtime.InvalidError{Field: "region", Reason: "is odd"}, &runtime.InvalidError{Field: "actor", Reason: "is long"},
-		&runtime.InvalidError{Field: "reason", Reason: "is longer"}), "PUT", bodyPut, running)
-	require.Equal(t, "body.region header.Rtmanager-Actor header.Rtmanager-Reason", placesOf(many))
+	many := sendToFailing(t, errors.Join(&runtime.InvalidError{Field: "region", Reason: "is odd"}, &runtime.InvalidError{Field: "actor", Reason: "is long"},
+		&runtime.InvalidError{Field: "reason", Reason: "is longer"}), "PUT", bodyPut, runningRecord)
+	require.Equal(t, "body.region header.Rtmanager-Actor header.Rtmanager-Reason", faultLocations(many))
 	require.Equal(t, 422, many.Status, "one fault in the body makes it the body's")
 }
 
 // What can be refused without the store is refused though the store is away.
 func TestBadBodiesAreRefusedBeforeTheStoreIsAsked(t *testing.T) {
 	t.Parallel()
-	pair := ask(t, runtime.ErrUnavailable, "POST", bodyPost, `{"expected_from":"removed","to":"running"}`)
+	pair := sendToFailing(t, runtime.ErrUnavailable, "POST", bodyPost, `{"expected_from":"removed","to":"running"}`)
 	require.Equal(t, api.CodeInvalidTransition, pair.Code)
-	zero := ask(t, runtime.ErrUnavailable, "POST", bodyPost, member(stop, "now", `"0001-01-01T00:00:00Z"`))
-	require.Equal(t, "body.now", placesOf(zero))
-	record := ask(t, runtime.ErrUnavailable, "PUT", bodyPut, member(running, "current_container_id", `""`))
-	require.Equal(t, "body.current_container_id", placesOf(record))
+	zero := sendToFailing(t, runtime.ErrUnavailable, "POST", bodyPost, withMember(stopChange, "now", `"0001-01-01T00:00:00Z"`))
+	require.Equal(t, "body.now", faultLocations(zero))
+	record := sendToFailing(t, runtime.ErrUnavailable, "PUT", bodyPut, withMember(runningRecord, "current_container_id", `""`))
+	require.Equal(t, "body.current_container_id", faultLocations(record))
 }
 
-func ask(t *testing.T, err error, method, path, body string) api.Problem {
+func sendToFailing(t *testing.T, err error, method, path, body string) api.Problem {
 	t.Helper()
-	return startOver(t, fail(err), httpserver.Config{}).send(method, path, "", body).problem(t)
+	return startWithStore(t, newFailingStore(err), httpserver.Config{}).send(method, path, "", body).problem(t)
 }
 
 // The log has what the answer hides, and nothing for a client's own mistakes.
@@ -162,9 +164,9 @@ func TestServersFaultsAreLogged(t *testing.T) {
 		logged bool
 	}{{runtime.ErrUnavailable, true}, {errors.New("odd"), true}, {runtime.ErrIncompatible, true}, {runtime.ErrNotFound, false}, {runtime.ErrCompacted, false}} {
 		var log lockedBuffer
-		f := startOver(t, fail(fmt.Errorf("%s: %w", secret, row.err)), httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		f := startWithStore(t, newFailingStore(fmt.Errorf("%s: %w", internalDetail, row.err)), httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		require.NotEqual(t, http.StatusOK, f.send("GET", "/v1/runtimes/g", "", "").StatusCode)
-		require.Equal(t, row.logged, strings.Contains(log.String(), secret), "after %v the log says %q", row.err, log.String())
+		require.Equal(t, row.logged, strings.Contains(log.String(), internalDetail), "after %v the log says %q", row.err, log.String())
 	}
 }
 

@@ -23,22 +23,22 @@ import (
 
 // clusterFixture is two daemons, eu/n1 and eu/n2, over one store.
 type clusterFixture struct {
-	register *register
+	register *fakeRegistry
 	store    *memstore.Store
 	one, two *fixture
 	// managers of the two
-	first, second *manager
+	first, second *fakeNode
 }
 
 func startCluster(t testing.TB, tune func(*servertest.Config)) *clusterFixture {
 	t.Helper()
-	c := &clusterFixture{register: &register{}, store: memstore.New(), first: &manager{}, second: &manager{}}
-	node := func(name string, m *manager) *fixture {
+	c := &clusterFixture{register: &fakeRegistry{}, store: memstore.New(), first: &fakeNode{}, second: &fakeNode{}}
+	node := func(name string, m *fakeNode) *fixture {
 		cfg := servertest.Config{Config: httpserver.Config{Region: "eu", Node: name}, Local: m, Nodes: c.register}
 		if tune != nil {
 			tune(&cfg)
 		}
-		f := startOver(t, c.store, cfg)
+		f := startWithStore(t, c.store, cfg)
 		f.store = c.store
 		c.register.join("eu", name, "http://"+f.addr)
 		return f
@@ -52,20 +52,20 @@ func startCluster(t testing.TB, tune func(*servertest.Config)) *clusterFixture {
 // Whoever is asked, a game's own node carries its operations out.
 func TestOperationsGoToTheGamesNode(t *testing.T) {
 	t.Parallel()
-	for _, kind := range kinds {
+	for _, kind := range operationKinds {
 		c := startCluster(t, nil)
 		headers := "Idempotency-Key: UTF-8''%C3%B6p\r\nRtmanager-Actor: ops\r\nRtmanager-Reason: why\r\n"
-		got := c.one.send("POST", opPath("far", kind)+"?wait=done", headers, soundBody(kind))
+		got := c.one.send("POST", operationPath("far", kind)+"?wait=done", headers, validBody(kind))
 		require.Equal(t, 200, got.StatusCode, got.body)
-		contractOf(t, c.one).check(t, "POST", opPath("far", kind), got)
+		contractOf(t, c.one).requireDocumented(t, "POST", operationPath("far", kind), got)
 		require.Zero(t, c.first.count(), "the daemon that was asked must not touch the game")
-		request := c.second.asked(t)
+		request := c.second.onlyRequest(t)
 		require.Equal(t, ports.Origin{OperationID: "öp", Actor: "ops", Reason: "why"}, request.Origin)
 		require.Equal(t, kind, request.Kind)
 		if kind == operation.KindPatch {
 			require.Equal(t, "game:1.2.4", request.Image)
 		}
-		direct := c.two.send("POST", opPath("far", kind), headers, soundBody(kind))
+		direct := c.two.send("POST", operationPath("far", kind), headers, validBody(kind))
 		require.Equal(t, direct.body, got.body, "the answer is the same by either way")
 		for name, values := range got.Header {
 			require.Len(t, values, 1, "header %s is given twice", name)
@@ -99,8 +99,8 @@ func TestForwardedStreamsAreNotHeldBack(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	end := make(chan struct{})
-	c.second.operate = slow(end, operation.StepAccepted, operation.StepPulling)
-	_, got := c.one.openUntilDone("POST", opPath("far", operation.KindStart), ndjson, "")
+	c.second.operate = slowOperation(end, operation.StepAccepted, operation.StepPulling)
+	_, got := c.one.openUntilDone("POST", operationPath("far", operation.KindStart), ndjson, "")
 	require.Equal(t, api.NDJSONMediaType, got.Header.Get("Content-Type"))
 	reader := bufio.NewReader(got.Body)
 	for _, step := range []string{"accepted", "pulling"} {
@@ -121,10 +121,10 @@ func TestForwardedErrors(t *testing.T) {
 	c.second.operate = func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 		return operation.Outcome{}, &operation.BusyError{GameID: "far", OperationID: "other", Holder: "eu/n2"}
 	}
-	got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
+	got := c.one.send("POST", operationPath("far", operation.KindStop), "", "")
 	require.Equal(t, 409, got.StatusCode)
 	require.Equal(t, "busy other eu/n2", strings.Join([]string{string(got.problem(t).Code), got.problem(t).OperationID, got.problem(t).Holder}, " "))
-	unwanted := c.one.send("POST", opPath("far", operation.KindStart), "", `{"node":"n1"}`)
+	unwanted := c.one.send("POST", operationPath("far", operation.KindStart), "", `{"node":"n1"}`)
 	require.Equal(t, 409, unwanted.StatusCode, unwanted.body)
 	require.Equal(t, api.CodeRefused, unwanted.problem(t).Code)
 	require.Contains(t, unwanted.problem(t).Detail, "lives on node eu/n2")
@@ -134,12 +134,12 @@ func TestForwardedErrors(t *testing.T) {
 func TestRequestsAreNotPassedOnTwice(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	for _, kind := range kinds {
-		got := c.one.send("POST", opPath("far", kind), "Rtmanager-Forwarded: eu/n9\r\n", soundBody(kind))
+	for _, kind := range operationKinds {
+		got := c.one.send("POST", operationPath("far", kind), "Rtmanager-Forwarded: eu/n9\r\n", validBody(kind))
 		require.Equal(t, http.StatusMisdirectedRequest, got.StatusCode, got.body)
 		p := got.problem(t)
 		require.Equal(t, []string{string(api.CodeMisrouted), "eu", "n2"}, []string{string(p.Code), p.Region, p.Node})
-		contractOf(t, c.one).check(t, "POST", opPath("far", kind), got)
+		contractOf(t, c.one).requireDocumented(t, "POST", operationPath("far", kind), got)
 	}
 	got := c.one.send("GET", "/v1/runtimes/far/explain", "Rtmanager-Forwarded: eu/n9\r\n", "")
 	require.Equal(t, http.StatusMisdirectedRequest, got.StatusCode, got.body)
@@ -148,13 +148,13 @@ func TestRequestsAreNotPassedOnTwice(t *testing.T) {
 	// A register that leads back to whoever asks must not make a loop.
 	c.register.leave("n2")
 	c.register.join("eu", "n2", "http://"+c.one.addr)
-	got = c.one.send("POST", opPath("far", operation.KindStop), "", "")
+	got = c.one.send("POST", operationPath("far", operation.KindStop), "", "")
 	require.Equal(t, api.CodeMisrouted, got.problem(t).Code, got.body)
 	require.Zero(t, c.first.count()+c.second.count())
 }
 
-// recorder is a node that is no daemon, and keeps what it is sent.
-func recorder(t testing.TB, answer http.HandlerFunc) (url string, seen <-chan *http.Request) {
+// startRecorder is a node that is no daemon, and keeps what it is sent.
+func startRecorder(t testing.TB, answer http.HandlerFunc) (url string, seen <-chan *http.Request) {
 	t.Helper()
 	requests := make(chan *http.Request, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -172,7 +172,7 @@ func recorder(t testing.TB, answer http.HandlerFunc) (url string, seen <-chan *h
 func TestForwardedHeaders(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	url, seen := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+	url, seen := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Set-Cookie", "a=b")
 		w.Header().Set("X-Evil", "1")
@@ -180,7 +180,7 @@ func TestForwardedHeaders(t *testing.T) {
 	})
 	c.register.leave("n2")
 	c.register.join("eu", "n2", url+"/base/")
-	got := c.one.send("POST", opPath("far", operation.KindStop)+"?wait=running",
+	got := c.one.send("POST", operationPath("far", operation.KindStop)+"?wait=running",
 		"X-Forwarded-For: 1.2.3.4\r\nForwarded: for=x\r\nX-Real-Ip: 1\r\nCookie: a=b\r\nAuthorization: Basic x\r\nConnection: X-Hop\r\nX-Hop: 1\r\nAccept: */*\r\n", "{}")
 	require.Equal(t, 200, got.StatusCode, got.body)
 	require.Empty(t, got.Header.Get("Set-Cookie")+got.Header.Get("X-Evil"))
@@ -208,10 +208,10 @@ func TestStrangeAnswersOfOtherNodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := startCluster(t, nil)
-			url, seen := recorder(t, handler)
+			url, seen := startRecorder(t, handler)
 			c.register.leave("n2")
 			c.register.join("eu", "n2", url)
-			got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
+			got := c.one.send("POST", operationPath("far", operation.KindStop), "", "")
 			require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
 			p := got.problem(t)
 			require.Equal(t, api.CodeOutcomeUnknown, p.Code, "it arrived there, so it may have been done")
@@ -246,18 +246,18 @@ func TestUnreachableNodes(t *testing.T) {
 		if row.api != "" {
 			c.register.join("eu", "n2", row.api)
 		}
-		for _, kind := range kinds {
-			got := c.one.send("POST", opPath("far", kind), "", soundBody(kind))
+		for _, kind := range operationKinds {
+			got := c.one.send("POST", operationPath("far", kind), "", validBody(kind))
 			require.Equal(t, row.status, got.StatusCode, "%s: %s", name, got.body)
 			p := got.problem(t)
 			require.Equal(t, []string{string(api.CodeNodeUnreachable), "eu", "n2"}, []string{string(p.Code), p.Region, p.Node})
 			require.Contains(t, p.Detail, row.detail)
-			contractOf(t, c.one).check(t, "POST", opPath("far", kind), got)
+			contractOf(t, c.one).requireDocumented(t, "POST", operationPath("far", kind), got)
 		}
 	}
-	alone := start(t, here(&manager{}))
+	alone := start(t, localNode(&fakeNode{}))
 	require.NoError(t, alone.store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
-	got := alone.send("POST", opPath("far", operation.KindStop), "", "")
+	got := alone.send("POST", operationPath("far", operation.KindStop), "", "")
 	require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code, "a daemon that knows of no others: %s", got.body)
 }
 
@@ -276,15 +276,15 @@ func TestNodesThatHang(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := startCluster(t, func(cfg *servertest.Config) { cfg.OperationTimeout = row.timeout })
-			url, seen := recorder(t, func(_ http.ResponseWriter, r *http.Request) {
+			url, seen := startRecorder(t, func(_ http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				<-r.Context().Done()
 			})
 			c.register.leave("n2")
 			c.register.join("eu", "n2", url)
-			answered := make(chan answer, 1)
+			answered := make(chan response, 1)
 			go func() {
-				answered <- c.one.send("POST", opPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
+				answered <- c.one.send("POST", operationPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
 			}()
 			<-seen
 			if row.leaves {
@@ -301,7 +301,7 @@ func TestNodesThatHang(t *testing.T) {
 func TestForwardedStreamsThatBreak(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	url, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+	url, _ := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", api.NDJSONMediaType)
 		_, _ = io.WriteString(w, `{"type":"heartbeat"}`+"\n")
 		_ = http.NewResponseController(w).Flush()
@@ -309,7 +309,7 @@ func TestForwardedStreamsThatBreak(t *testing.T) {
 	})
 	c.register.leave("n2")
 	c.register.join("eu", "n2", url)
-	_, got := c.one.openUntilDone("POST", opPath("far", operation.KindStop), ndjson, "")
+	_, got := c.one.openUntilDone("POST", operationPath("far", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, got.StatusCode)
 	_, err := io.ReadAll(got.Body)
 	require.Error(t, err, "the end of a broken stream must not look like an end")
@@ -320,7 +320,7 @@ func TestForwardedStreamsThatBreak(t *testing.T) {
 func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	url, _ := recorder(t, func(w http.ResponseWriter, _ *http.Request) {
+	url, _ := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</evil>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
 		w.Header().Set("Content-Type", "application/json")
@@ -332,7 +332,7 @@ func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
 	})
 	c.register.leave("n2")
 	c.register.join("eu", "n2", url)
-	got := c.one.send("POST", opPath("far", operation.KindStop), "", "")
+	got := c.one.send("POST", operationPath("far", operation.KindStop), "", "")
 	require.Equal(t, 200, got.StatusCode, "%v", got.Header)
 	require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
 	require.Empty(t, got.Header.Values("Link"))
@@ -343,7 +343,7 @@ func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
 // told in time, as for an operation of this node's own.
 func TestShutdownLeavesForwardedOperations(t *testing.T) {
 	t.Parallel()
-	url, seen := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+	url, seen := startRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if r.Header.Get("Accept") == api.NDJSONMediaType {
 			w.Header().Set("Content-Type", api.NDJSONMediaType)
@@ -351,17 +351,19 @@ func TestShutdownLeavesForwardedOperations(t *testing.T) {
 		}
 		<-r.Context().Done()
 	})
-	register := &register{}
+	register := &fakeRegistry{}
 	register.join("eu", "n2", url)
 	store := memstore.New()
 	require.NoError(t, store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
 	s := serve(t, store, servertest.Config{
-		Config: httpserver.Config{Region: "eu", Node: "n1", DrainTimeout: time.Second}, Local: &manager{}, Nodes: register,
+		Config: httpserver.Config{Region: "eu", Node: "n1", DrainTimeout: time.Second}, Local: &fakeNode{}, Nodes: register,
 	})
-	answered := make(chan answer, 1)
-	go func() { answered <- s.send("POST", opPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "") }()
+	answered := make(chan response, 1)
+	go func() {
+		answered <- s.send("POST", operationPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
+	}()
 	<-seen
-	_, streamed := s.openUntilDone("POST", opPath("far", operation.KindStop), ndjson, "")
+	_, streamed := s.openUntilDone("POST", operationPath("far", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, streamed.StatusCode)
 	s.stop()
 	got := <-answered

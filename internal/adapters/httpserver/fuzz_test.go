@@ -19,26 +19,26 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// target is a server without a network, which would only slow fuzzing down.
-type target struct {
+// handlerFixture is a server without a network, which would only slow fuzzing down.
+type handlerFixture struct {
 	store   *memstore.Store
-	manager *manager
+	manager *fakeNode
 	handler http.Handler
 }
 
-func newTarget(f testing.TB, store ports.Store) *target {
+func newTarget(f testing.TB, store ports.Store) *handlerFixture {
 	f.Helper()
-	m := &manager{}
-	cfg := here(m)
-	cfg.Nodes, cfg.Clock = new(register), func() time.Time { return noon }
+	m := &fakeNode{}
+	cfg := localNode(m)
+	cfg.Nodes, cfg.Clock = new(fakeRegistry), func() time.Time { return noon }
 	api := newServer(f, store, cfg)
 	inMemory, _ := store.(*memstore.Store)
-	return &target{store: inMemory, manager: m, handler: api.Handler()}
+	return &handlerFixture{store: inMemory, manager: m, handler: api.Handler()}
 }
 
-// ask sends one request. Every answer must be one that a bad request may get:
+// send sends one request. Every answer must be one that a bad request may get:
 // no fault of the server's, no redirect, and a problem where it is a refusal.
-func (h *target) ask(t testing.TB, method, path string, header http.Header, body []byte) *httptest.ResponseRecorder {
+func (h *handlerFixture) send(t testing.TB, method, path string, header http.Header, body []byte) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, "/", bytes.NewReader(body))
 	target, err := url.ParseRequestURI(path) // as net/http does, which cleans nothing
@@ -50,7 +50,7 @@ func (h *target) ask(t testing.TB, method, path string, header http.Header, body
 	}
 	recorder := httptest.NewRecorder()
 	h.handler.ServeHTTP(recorder, request)
-	if recorder.Code != http.StatusServiceUnavailable || decodeLoosely(recorder.Body.String()).Code != api.CodeNodeUnreachable {
+	if recorder.Code != http.StatusServiceUnavailable || tryProblem(recorder.Body.String()).Code != api.CodeNodeUnreachable {
 		require.Less(t, recorder.Code, 500, "%s %s: %s", method, path, recorder.Body)
 	}
 	if recorder.Code >= 300 && recorder.Code != http.StatusNotModified {
@@ -61,7 +61,7 @@ func (h *target) ask(t testing.TB, method, path string, header http.Header, body
 }
 
 // revision is the store's, after forgetting what came before.
-func (h *target) revision(t testing.TB) int64 {
+func (h *handlerFixture) revision(t testing.TB) int64 {
 	t.Helper()
 	revision, err := h.store.Revision(t.Context())
 	require.NoError(t, err)
@@ -71,7 +71,7 @@ func (h *target) revision(t testing.TB) int64 {
 
 // addBodies seeds with the bodies of bad input. Long ones are left out: a fuzzer
 // spends its time on making them shorter.
-func addBodies(f *testing.F, method string, rows []badRow) {
+func addBodies(f *testing.F, method string, rows []invalidRequest) {
 	f.Helper()
 	for _, row := range rows {
 		if row.method == method && len(row.body) <= 1024 {
@@ -83,13 +83,13 @@ func addBodies(f *testing.F, method string, rows []badRow) {
 // A body is refused and writes nothing, or it is JSON of which every member is
 // kept as it was given, and what is kept can be sent again.
 func FuzzPutBody(f *testing.F) {
-	addBodies(f, "PUT", append(badJSONRows(), badRecordRows()...))
-	f.Add([]byte(running))
-	f.Add([]byte(member(running, "region", `"\ud83c\udfae\u0000\u2028"`)))
+	addBodies(f, "PUT", append(invalidJSON(), invalidRecords()...))
+	f.Add([]byte(runningRecord))
+	f.Add([]byte(withMember(runningRecord, "region", `"\ud83c\udfae\u0000\u2028"`)))
 	h := newTarget(f, memstore.New())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := h.revision(t)
-		got := h.ask(t, "PUT", bodyPut, nil, body)
+		got := h.send(t, "PUT", bodyPut, nil, body)
 		if !json.Valid(body) {
 			require.Equal(t, http.StatusBadRequest, got.Code, "%q is not JSON: %s", body, got.Body)
 		}
@@ -99,8 +99,8 @@ func FuzzPutBody(f *testing.F) {
 			return
 		}
 		requireKept(t, body, got.Body.Bytes())
-		require.Equal(t, got.Body.String(), h.ask(t, "GET", bodyPut, nil, nil).Body.String(), "what was written is what is read")
-		require.Equal(t, got.Body.String(), h.ask(t, "PUT", bodyPut, nil, got.Body.Bytes()).Body.String(), "what is read can be written")
+		require.Equal(t, got.Body.String(), h.send(t, "GET", bodyPut, nil, nil).Body.String(), "what was written is what is read")
+		require.Equal(t, got.Body.String(), h.send(t, "PUT", bodyPut, nil, got.Body.Bytes()).Body.String(), "what is read can be written")
 	})
 }
 
@@ -118,7 +118,7 @@ func requireKept(t testing.TB, body, record []byte) {
 			require.Equal(t, strconv.FormatInt(want, 10), kept[name].(json.Number).String(), name)
 		case string:
 			if strings.HasSuffix(name, "_at") {
-				require.True(t, instant(t, v).Equal(instant(t, kept[name].(string))), "%s: given %s, kept %s", name, v, kept[name])
+				require.True(t, parseTime(t, v).Equal(parseTime(t, kept[name].(string))), "%s: given %s, kept %s", name, v, kept[name])
 				continue
 			}
 			require.Equal(t, v, kept[name], name)
@@ -137,7 +137,7 @@ func membersOf(t testing.TB, object []byte) map[string]any {
 	return members
 }
 
-func instant(t testing.TB, text string) time.Time {
+func parseTime(t testing.TB, text string) time.Time {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, text)
 	require.NoError(t, err)
@@ -146,14 +146,14 @@ func instant(t testing.TB, text string) time.Time {
 
 // A change is refused and writes nothing, or it does what its members say.
 func FuzzStatusBody(f *testing.F) {
-	addBodies(f, "POST", append(badJSONRows(), badChangeRows()...))
-	f.Add([]byte(member(stop, "expected_container_id", `"c-g"`)))
+	addBodies(f, "POST", append(invalidJSON(), invalidChanges()...))
+	f.Add([]byte(withMember(stopChange, "expected_container_id", `"c-g"`)))
 	f.Add([]byte(`{"expected_from":"running","to":"removed","reason":"\u00e9\n"}`))
 	h := newTarget(f, memstore.New())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		require.NoError(t, h.store.Upsert(t.Context(), recordOf("g")))
 		before := h.revision(t)
-		got := h.ask(t, "POST", bodyPost, nil, body)
+		got := h.send(t, "POST", bodyPost, nil, body)
 		if got.Code != http.StatusOK {
 			require.Contains(t, []int{400, 409, 413, 422}, got.Code)
 			require.Equal(t, before, h.revision(t), "a refused body must write nothing")
@@ -167,7 +167,7 @@ func FuzzStatusBody(f *testing.F) {
 		require.NoError(t, record.Validate(), "%s", body)
 		at := noon
 		if now, ok := given["now"].(string); ok {
-			at = instant(t, now)
+			at = parseTime(t, now)
 		}
 		require.True(t, at.Equal(record.LastOpAt), "%s: last_op_at %s", body, record.LastOpAt)
 		history, err := h.store.History(t.Context(), "g")

@@ -17,7 +17,7 @@ import (
 // A start is refused, or it is one that an engine could be asked for: every
 // member of its body comes to the manager as it was given.
 func FuzzStartBody(f *testing.F) {
-	for _, row := range append(badOperationRows(), badJSONRows()...) {
+	for _, row := range append(invalidOperations(), invalidJSON()...) {
 		if row.method == "POST" && len(row.body) <= 1024 {
 			f.Add([]byte(row.body))
 		}
@@ -27,7 +27,7 @@ func FuzzStartBody(f *testing.F) {
 	h := newTarget(f, memstore.New())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := h.manager.count()
-		request := httpRequest(t, h, opPath("g", operation.KindStart), body)
+		request := sendOperation(t, h, operationPath("g", operation.KindStart), body)
 		if request == nil {
 			require.Equal(t, before, h.manager.count(), "what is refused must not come to the manager")
 			return
@@ -47,7 +47,7 @@ func FuzzStartBody(f *testing.F) {
 			checked.Image = "as-before"
 		}
 		require.NoError(t, checked.Validate(), "%s", body)
-		kept := membersOf(t, []byte(asJSON(t, request.Spec)))
+		kept := membersOf(t, []byte(encodeJSON(t, request.Spec)))
 		for name := range kept {
 			if name != "image" { // which is always there
 				require.Contains(t, given, name)
@@ -63,7 +63,7 @@ func FuzzStartBody(f *testing.F) {
 
 // A patch is refused, or its image is one that could be.
 func FuzzPatchBody(f *testing.F) {
-	for _, row := range badOperationRows() {
+	for _, row := range invalidOperations() {
 		if row.method == "POST" && len(row.body) <= 1024 {
 			f.Add([]byte(row.body))
 		}
@@ -71,7 +71,7 @@ func FuzzPatchBody(f *testing.F) {
 	f.Add([]byte(`{"image":"game:1.2.3","force":true}`))
 	h := newTarget(f, memstore.New())
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if request := httpRequest(t, h, opPath("g", operation.KindPatch), body); request != nil {
+		if request := sendOperation(t, h, operationPath("g", operation.KindPatch), body); request != nil {
 			given := membersOf(t, body)
 			require.Equal(t, given["image"], request.Image)
 			require.Equal(t, given["force"] == true, request.Force)
@@ -82,17 +82,17 @@ func FuzzPatchBody(f *testing.F) {
 
 // Findings are refused, or answered one by one.
 func FuzzApplyBody(f *testing.F) {
-	for _, row := range badDriftRows() {
+	for _, row := range invalidDriftRequests() {
 		if row.method == "POST" && len(row.body) <= 1024 {
 			f.Add([]byte(row.body))
 		}
 	}
-	f.Add([]byte(asJSON(f, api.DriftApply{Findings: []drift.Finding{finding("a", "n1"), finding("b", "n9")}})))
+	f.Add([]byte(encodeJSON(f, api.DriftApply{Findings: []drift.Finding{finding("a", "n1"), finding("b", "n9")}})))
 	h := newTarget(f, memstore.New())
 	h.manager.report.Findings = []drift.Finding{finding("a", "n1")}
 	h.manager.apply = applying(new([]drift.Finding))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got := h.ask(t, "POST", "/v1/drift/apply", nil, body)
+		got := h.send(t, "POST", "/v1/drift/apply", nil, body)
 		if got.Code != http.StatusOK {
 			require.Contains(t, []int{400, 413, 422}, got.Code)
 			return
@@ -107,11 +107,11 @@ func FuzzApplyBody(f *testing.F) {
 	})
 }
 
-// httpRequest sends the body and returns what came to the manager of it, nil for
+// sendOperation sends the body and returns what came to the manager of it, nil for
 // a refusal.
-func httpRequest(t testing.TB, h *target, path string, body []byte) *ports.OperationRequest {
+func sendOperation(t testing.TB, h *handlerFixture, path string, body []byte) *ports.OperationRequest {
 	t.Helper()
-	got := h.ask(t, "POST", path, nil, body)
+	got := h.send(t, "POST", path, nil, body)
 	if got.Code != http.StatusOK {
 		require.Contains(t, []int{400, 413, 422, 503}, got.Code, "%s: %s", body, got.Body)
 		return nil

@@ -21,20 +21,20 @@ func FuzzContinue(f *testing.F) {
 	for _, id := range []string{"a", "b", "c"} {
 		require.NoError(f, h.store.Upsert(f.Context(), recordOf(id)))
 	}
-	given := decodeAs[api.Page](f, h.ask(f, "GET", "/v1/runtimes?limit=2", nil, nil).Body.String()).Continue
+	given := decodeAs[api.Page](f, h.send(f, "GET", "/v1/runtimes?limit=2", nil, nil).Body.String()).Continue
 	require.NotEmpty(f, given)
 	payload, seal, _ := strings.Cut(given, ".")
 	for _, seed := range []string{given, "", ".", payload, payload + ".", "." + seal, payload + "." + payload, given + "=", given + ".", given + "\n", strings.ToUpper(given), "é.é"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		got := h.ask(t, "GET", "/v1/runtimes?limit=2&continue="+url.QueryEscape(token), nil, nil)
+		got := h.send(t, "GET", "/v1/runtimes?limit=2&continue="+url.QueryEscape(token), nil, nil)
 		if token == given || token == "" {
 			require.Equal(t, http.StatusOK, got.Code, got.Body)
 			return
 		}
 		require.Equal(t, http.StatusBadRequest, got.Code, "%q is no token of this store, yet it was taken", token)
-		require.Equal(t, "query.continue", placesOf(decodeAs[api.Problem](t, got.Body.String())))
+		require.Equal(t, "query.continue", faultLocations(decodeAs[api.Problem](t, got.Body.String())))
 	})
 }
 
@@ -47,7 +47,7 @@ func FuzzGameID(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id string) {
 		before := h.revision(t)
 		path := "/v1/runtimes/" + url.PathEscape(id)
-		got := h.ask(t, "PUT", path, nil, []byte(running))
+		got := h.send(t, "PUT", path, nil, []byte(runningRecord))
 		if runtime.ValidateGameID(id) != nil {
 			require.Equal(t, http.StatusBadRequest, got.Code, "%q", id)
 			require.Equal(t, before, h.revision(t))
@@ -55,10 +55,10 @@ func FuzzGameID(f *testing.F) {
 		}
 		require.Equal(t, http.StatusOK, got.Code, "%q: %s", id, got.Body)
 		require.Equal(t, id, decodeAs[runtime.RuntimeRecord](t, got.Body.String()).GameID)
-		require.Equal(t, got.Body.String(), h.ask(t, "GET", path, nil, nil).Body.String())
-		history := h.ask(t, "GET", path+"/history", nil, nil)
+		require.Equal(t, got.Body.String(), h.send(t, "GET", path, nil, nil).Body.String())
+		history := h.send(t, "GET", path+"/history", nil, nil)
 		require.Equal(t, http.StatusOK, history.Code, "%q: %s", id, history.Body)
-		require.Equal(t, http.StatusOK, h.ask(t, "POST", path+"/status", nil, []byte(stop)).Code)
+		require.Equal(t, http.StatusOK, h.send(t, "POST", path+"/status", nil, []byte(stopChange)).Code)
 		_, err := h.store.Get(t.Context(), id)
 		require.NoError(t, err, "the store must know the game by its own name")
 		h.store.Delete(id)
@@ -67,7 +67,7 @@ func FuzzGameID(f *testing.F) {
 
 // Any path and query: answered or refused, never redirected to something else.
 func FuzzRequestTarget(f *testing.F) {
-	for _, row := range badRows("a store") {
+	for _, row := range invalidRequests("a store") {
 		if row.method == "GET" && !strings.HasPrefix(row.path, "/v1/watch") && len(row.path) <= 1024 {
 			f.Add(row.path)
 		}
@@ -80,7 +80,7 @@ func FuzzRequestTarget(f *testing.F) {
 		if err != nil || parsed.Host != "" || parsed.Scheme != "" || parsed.Path == "/v1/watch" {
 			return // net/http refuses the first, a client never sends the next two, and the last would not end
 		}
-		got := h.ask(t, "GET", target, nil, nil)
+		got := h.send(t, "GET", target, nil, nil)
 		require.Contains(t, []int{200, 400, 404, 405, 410}, got.Code, target)
 	})
 }
@@ -97,8 +97,8 @@ func FuzzIfMatch(f *testing.F) {
 		present := h.revision(t)
 		// the revision is different every time, so that 2 stands for it
 		value = strings.ReplaceAll(value, "2", itoa(present))
-		got := h.ask(t, "PUT", bodyPut, http.Header{"If-Match": {value}}, []byte(running))
-		wellFormed, matches := readIfMatch(value, present)
+		got := h.send(t, "PUT", bodyPut, http.Header{"If-Match": {value}}, []byte(runningRecord))
+		wellFormed, matches := parseIfMatch(value, present)
 		switch {
 		case !wellFormed:
 			require.Equal(t, http.StatusBadRequest, got.Code, "If-Match: %q", value)
@@ -107,13 +107,13 @@ func FuzzIfMatch(f *testing.F) {
 		default:
 			require.Equal(t, http.StatusPreconditionFailed, got.Code, "If-Match: %q at %d", value, present)
 		}
-		read := h.ask(t, "GET", bodyPut, http.Header{"If-None-Match": {value}}, nil)
+		read := h.send(t, "GET", bodyPut, http.Header{"If-None-Match": {value}}, nil)
 		require.Contains(t, []int{200, 304}, read.Code, "a read takes any If-None-Match; this one was %q", value)
 	})
 }
 
-// readIfMatch reads the header by its grammar, the long way round.
-func readIfMatch(value string, present int64) (wellFormed, matches bool) {
+// parseIfMatch reads the header by its grammar, the long way round.
+func parseIfMatch(value string, present int64) (wellFormed, matches bool) {
 	if value == "" || value == "*" {
 		return true, true
 	}

@@ -16,14 +16,14 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// oneEvent is a store whose watches yield one step and end.
-type oneEvent struct {
+// singleEventStore is a store whose watches yield one step and end.
+type singleEventStore struct {
 	*memstore.Store
 	event ports.RuntimeEvent
 	err   error
 }
 
-func (s *oneEvent) Watch(context.Context, ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
+func (s *singleEventStore) Watch(context.Context, ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
 	return func(yield func(ports.RuntimeEvent, error) bool) {
 		if yield(s.event, s.err) {
 			yield(ports.RuntimeEvent{}, runtime.ErrCompacted)
@@ -37,7 +37,7 @@ func FuzzStreamFraming(f *testing.F) {
 	f.Add(int64(7), "g", "plain", true, false)
 	f.Add(int64(0), "a\nb", "data: x\n\nevent: y\r\rid: 3", false, false)
 	f.Add(int64(-1), "\u2028\u2029\x00", "\xff<script>&", true, true)
-	store := &oneEvent{Store: memstore.New()}
+	store := &singleEventStore{Store: memstore.New()}
 	h := newTarget(f, store)
 	f.Fuzz(func(t *testing.T, revision int64, id, text string, last, damaged bool) {
 		record := recordOf(id)
@@ -47,12 +47,12 @@ func FuzzStreamFraming(f *testing.F) {
 			store.event = ports.RuntimeEvent{Revision: revision, GameID: id}
 			store.err = &runtime.CorruptError{Key: text, GameID: id, Reason: text}
 		}
-		lines := h.ask(t, "GET", "/v1/watch", http.Header{"Accept": {api.NDJSONMediaType}}, nil).Body.String()
+		lines := h.send(t, "GET", "/v1/watch", http.Header{"Accept": {api.NDJSONMediaType}}, nil).Body.String()
 		require.Equal(t, 2, strings.Count(lines, "\n"), "the event and the end, a line each: %q", lines)
 		require.NotContains(t, lines, "\r")
 		line, _, _ := strings.Cut(lines, "\n")
 
-		frames := parseSSE(h.ask(t, "GET", "/v1/watch", nil, nil).Body.String())
+		frames := parseSSE(h.send(t, "GET", "/v1/watch", nil, nil).Body.String())
 		require.Len(t, frames, 2, "the event and the end, a frame each")
 		require.Equal(t, line, frames[0]["data"], "both forms carry the same document")
 		require.Equal(t, "error", frames[1]["event"])

@@ -27,7 +27,7 @@ func (f *fixture) dial(text string) net.Conn {
 	conn, err := net.Dial("tcp", f.addr)
 	require.NoError(f.t, err)
 	f.t.Cleanup(func() { conn.Close() })
-	require.NoError(f.t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(f.t, conn.SetDeadline(time.Now().Add(testTimeout)))
 	_, err = io.WriteString(conn, text)
 	require.NoError(f.t, err)
 	return conn
@@ -57,13 +57,13 @@ func TestSlowBodyIsATimeout(t *testing.T) {
 	c := contractOf(t, s.fixture)
 	for _, call := range []struct{ method, path string }{{"PUT", bodyPut}, {"POST", bodyPost}} {
 		for _, framing := range []string{"Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n3e8\r\n"} {
-			conn := s.dial(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s", call.method, call.path, framing, running[:20]))
-			got, err := readAnswer(bufio.NewReader(conn))
+			conn := s.dial(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s", call.method, call.path, framing, runningRecord[:20]))
+			got, err := readResponse(bufio.NewReader(conn))
 			require.NoError(t, err)
 			require.Equal(t, http.StatusRequestTimeout, got.StatusCode, got.body)
 			require.Equal(t, api.CodeRequestTimeout, got.problem(t).Code)
 			require.True(t, got.Close, "the connection must be given up")
-			c.check(t, call.method, call.path, got)
+			c.requireDocumented(t, call.method, call.path, got)
 		}
 	}
 	revision, err := s.store.Revision(t.Context())
@@ -71,13 +71,13 @@ func TestSlowBodyIsATimeout(t *testing.T) {
 	require.Equal(t, int64(1), revision, "half a body writes nothing")
 }
 
-// slowPut is a store whose Put takes a while.
-type slowPut struct {
+// slowStore is a store whose Put takes a while.
+type slowStore struct {
 	ports.Store
 	takes time.Duration
 }
 
-func (s *slowPut) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
+func (s *slowStore) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	select {
 	case <-time.After(s.takes):
 		return s.Store.Put(ctx, input)
@@ -90,8 +90,8 @@ func (s *slowPut) Put(ctx context.Context, input ports.PutInput) (runtime.Versio
 // work that follows.
 func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &slowPut{memstore.New(), 400 * time.Millisecond}, httpserver.Config{BodyTimeout: 200 * time.Millisecond})
-	got := s.send("PUT", bodyPut, "", running)
+	s := serve(t, &slowStore{memstore.New(), 400 * time.Millisecond}, httpserver.Config{BodyTimeout: 200 * time.Millisecond})
+	got := s.send("PUT", bodyPut, "", runningRecord)
 	require.Equal(t, 200, got.StatusCode, got.body)
 }
 
@@ -99,19 +99,19 @@ func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 // must not hit the request that comes next.
 func TestConnectionIsOfUseAfterAStream(t *testing.T) {
 	t.Parallel()
-	store := newScript(
-		scripted{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}},
-		scripted{err: runtime.ErrCompacted},
+	store := newScriptedStore(
+		watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}},
+		watchStep{err: runtime.ErrCompacted},
 	)
-	s := serve(t, &slowPut{store, 900 * time.Millisecond}, httpserver.Config{WriteTimeout: 300 * time.Millisecond})
+	s := serve(t, &slowStore{store, 900 * time.Millisecond}, httpserver.Config{WriteTimeout: 300 * time.Millisecond})
 	conn := s.dial("GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	reader := bufio.NewReader(conn)
-	ended, err := readAnswer(reader)
+	ended, err := readResponse(reader)
 	require.NoError(t, err)
 	require.Contains(t, ended.body, api.CodeCompacted)
-	_, err = fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", bodyPut, len(running), running)
+	_, err = fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", bodyPut, len(runningRecord), runningRecord)
 	require.NoError(t, err)
-	put, err := readAnswer(reader)
+	put, err := readResponse(reader)
 	require.NoError(t, err, "the answer that took longer than the stream's deadline")
 	require.Equal(t, 200, put.StatusCode, put.body)
 }
@@ -120,7 +120,7 @@ func TestConnectionIsOfUseAfterAStream(t *testing.T) {
 func TestRequestTimeout(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
-	s := serve(t, newGate(), httpserver.Config{RequestTimeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s := serve(t, newGatedStore(), httpserver.Config{RequestTimeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	got := s.send("GET", "/v1/runtimes/g", "", "")
 	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, got.body)
 	require.Equal(t, api.CodeUnavailable, got.problem(t).Code)
@@ -160,8 +160,8 @@ func TestHeaderSize(t *testing.T) {
 func TestBodyOfOneMebibyte(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
-	got := f.send("PUT", bodyPut, "", running+strings.Repeat(" ", 1<<20-len(running)))
+	got := f.send("PUT", bodyPut, "", runningRecord+strings.Repeat(" ", 1<<20-len(runningRecord)))
 	require.Equal(t, 200, got.StatusCode, got.body)
-	awaited := f.send("PUT", bodyPut, "Expect: 100-continue\r\n", running)
+	awaited := f.send("PUT", bodyPut, "Expect: 100-continue\r\n", runningRecord)
 	require.Equal(t, 100, awaited.StatusCode, "a client that asks first is told to go on")
 }

@@ -24,8 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds every wait of these tests; none of them gets near it.
-const patience = 30 * time.Second
+// testTimeout bounds every wait of these tests; none of them gets near it.
+const testTimeout = 30 * time.Second
 
 // fixture is one server over a fresh store.
 type fixture struct {
@@ -38,12 +38,12 @@ type fixture struct {
 func start[C config](t testing.TB, cfg C) *fixture {
 	t.Helper()
 	store := memstore.New()
-	f := startOver(t, store, cfg)
+	f := startWithStore(t, store, cfg)
 	f.store = store
 	return f
 }
 
-func startOver[C config](t testing.TB, store ports.Store, cfg C) *fixture {
+func startWithStore[C config](t testing.TB, store ports.Store, cfg C) *fixture {
 	t.Helper()
 	api := newServer(t, store, cfg)
 	server := httptest.NewServer(api.Handler())
@@ -79,34 +79,34 @@ func (f *fixture) on(t testing.TB) *fixture {
 	return &own
 }
 
-// answer is a response read to its end.
-type answer struct {
+// response is a response read to its end.
+type response struct {
 	*http.Response
 	body string
 }
 
 // send puts a request on the wire exactly as written: nothing cleans its path
 // or checks its headers.
-func (f *fixture) send(method, path, headers, body string) answer {
+func (f *fixture) send(method, path, headers, body string) response {
 	f.t.Helper()
 	conn, response := f.open(method, path, headers, body)
 	defer conn.Close()
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	require.NoError(f.t, err, "read the answer to %s %s", method, path)
-	return answer{response, string(text)}
+	return response{response, string(text)}
 }
 
 // openUntilDone is open for a connection that stays until the test ends. The
 // answer's body is still to be read.
-func (f *fixture) openUntilDone(method, path, headers, body string) (net.Conn, answer) {
+func (f *fixture) openUntilDone(method, path, headers, body string) (net.Conn, response) {
 	f.t.Helper()
 	conn, response := f.open(method, path, headers, body)
 	f.t.Cleanup(func() {
 		conn.Close()
 		response.Body.Close()
 	})
-	return conn, answer{Response: response}
+	return conn, response{Response: response}
 }
 
 // open is send without reading the body.
@@ -114,7 +114,7 @@ func (f *fixture) open(method, path, headers, body string) (net.Conn, *http.Resp
 	f.t.Helper()
 	conn, err := net.Dial("tcp", f.addr)
 	require.NoError(f.t, err)
-	require.NoError(f.t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(f.t, conn.SetDeadline(time.Now().Add(testTimeout)))
 	var request strings.Builder
 	fmt.Fprintf(&request, "%s %s HTTP/1.1\r\n", method, path)
 	if !strings.Contains(headers, "Host:") {
@@ -135,18 +135,18 @@ func (f *fixture) open(method, path, headers, body string) (net.Conn, *http.Resp
 	return conn, response
 }
 
-// readAnswer reads the next answer on a connection.
-func readAnswer(reader *bufio.Reader) (answer, error) {
+// readResponse reads the next answer on a connection.
+func readResponse(reader *bufio.Reader) (response, error) {
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	return answer{response, string(text)}, err
+	return response{response, string(text)}, err
 }
 
-func (a answer) problem(t testing.TB) api.Problem {
+func (a response) problem(t testing.TB) api.Problem {
 	t.Helper()
 	require.Equal(t, api.ProblemMediaType, a.Header.Get("Content-Type"), "media type of %d: %s", a.StatusCode, a.body)
 	var p api.Problem
@@ -171,7 +171,7 @@ func tryDecode[T any](text string) (T, error) {
 }
 
 const (
-	running = `{"status":"running","region":"eu","node":"n1","current_container_id":"c1","current_image_ref":"game:1.2.3","generation":1,` +
+	runningRecord = `{"status":"running","region":"eu","node":"n1","current_container_id":"c1","current_image_ref":"game:1.2.3","generation":1,` +
 		`"created_at":"2026-01-01T00:00:00Z","last_op_at":"2026-01-01T00:00:00Z","started_at":"2026-01-01T00:00:00Z"}`
-	stop = `{"expected_from":"running","expected_container_id":"c1","to":"stopped","now":"2026-01-02T00:00:00Z","reason":"maintenance"}`
+	stopChange = `{"expected_from":"running","expected_container_id":"c1","to":"stopped","now":"2026-01-02T00:00:00Z","reason":"maintenance"}`
 )

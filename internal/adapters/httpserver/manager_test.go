@@ -21,8 +21,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
-// manager plays the part of a daemon that runs games: its steps are the test's.
-type manager struct {
+// fakeNode plays the part of a daemon that runs games: its steps are the test's.
+type fakeNode struct {
 	// operate, where it is set, is Execute; otherwise every operation succeeds at once.
 	operate func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
 	// page and fault are what Explain returns.
@@ -39,20 +39,20 @@ type manager struct {
 	appliers []string // who has asked for ApplyDrift
 }
 
-var _ cluster.LocalNode = (*manager)(nil)
+var _ cluster.LocalNode = (*fakeNode)(nil)
 
-func (m *manager) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+func (m *fakeNode) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	m.mu.Lock()
 	m.requests = append(m.requests, request)
 	m.mu.Unlock()
 	if m.operate == nil {
-		return done(request), nil
+		return successOf(request), nil
 	}
 	return m.operate(ctx, request, report)
 }
 
-// asked returns the only request there was.
-func (m *manager) asked(t testing.TB) ports.OperationRequest {
+// onlyRequest returns the only request there was.
+func (m *fakeNode) onlyRequest(t testing.TB) ports.OperationRequest {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,19 +60,19 @@ func (m *manager) asked(t testing.TB) ports.OperationRequest {
 	return m.requests[0]
 }
 
-func (m *manager) count() int {
+func (m *fakeNode) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.requests)
 }
 
-func (m *manager) Explain(_ context.Context, gameID string) (drift.Explanation, error) {
+func (m *fakeNode) Explain(_ context.Context, gameID string) (drift.Explanation, error) {
 	page := m.page
 	page.GameID = gameID
 	return page, m.fault
 }
 
-func (m *manager) Drift(ctx context.Context) (drift.Report, error) {
+func (m *fakeNode) Drift(ctx context.Context) (drift.Report, error) {
 	if m.drift != nil {
 		if err := m.drift(ctx); err != nil {
 			return drift.Report{}, err
@@ -81,17 +81,17 @@ func (m *manager) Drift(ctx context.Context) (drift.Report, error) {
 	return m.report, nil
 }
 
-func (m *manager) ApplyDrift(_ context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
+func (m *fakeNode) ApplyDrift(_ context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	m.mu.Lock()
 	m.appliers = append(m.appliers, actor)
 	m.mu.Unlock()
 	return m.apply(findings)
 }
 
-func (m *manager) ReleaseBrake(context.Context) error { return m.brake }
+func (m *fakeNode) ReleaseBrake(context.Context) error { return m.brake }
 
-// done is the outcome of an operation that succeeded at once.
-func done(request ports.OperationRequest) operation.Outcome {
+// successOf is the outcome of an operation that succeeded at once.
+func successOf(request ports.OperationRequest) operation.Outcome {
 	record := recordOf(request.GameID)
 	return operation.Outcome{
 		OperationID: request.Origin.OperationID, Kind: request.Kind, Actor: request.Origin.Actor,
@@ -99,15 +99,15 @@ func done(request ports.OperationRequest) operation.Outcome {
 	}
 }
 
-// failedBy is the outcome of one that failed.
-func failedBy(request ports.OperationRequest, code operation.FailureCode) operation.Outcome {
-	outcome := done(request)
+// failureOf is the outcome of one that failed.
+func failureOf(request ports.OperationRequest, code operation.FailureCode) operation.Outcome {
+	outcome := successOf(request)
 	outcome.Failure = &operation.Failure{Code: code, Message: "it was " + string(code)}
 	return outcome
 }
 
 // at is progress of the request.
-func atStep(request ports.OperationRequest, step operation.Step) operation.Progress {
+func progressAt(request ports.OperationRequest, step operation.Step) operation.Progress {
 	p := operation.Progress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
 	if step == operation.StepAwaitingHealth {
 		record := recordOf(request.GameID)
@@ -116,43 +116,43 @@ func atStep(request ports.OperationRequest, step operation.Step) operation.Progr
 	return p
 }
 
-// slow is an operation that comes to the steps and then goes on until it is told
+// slowOperation is an operation that comes to the steps and then goes on until it is told
 // to end, or its caller leaves it.
-func slow(end <-chan struct{}, steps ...operation.Step) func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+func slowOperation(end <-chan struct{}, steps ...operation.Step) func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 	return func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		for _, step := range steps {
-			report(atStep(request, step))
+			report(progressAt(request, step))
 		}
 		select {
 		case <-end:
-			return done(request), nil
+			return successOf(request), nil
 		case <-ctx.Done():
 			return operation.Outcome{}, ctx.Err()
 		}
 	}
 }
 
-// register is the nodes that are present, as a test has them.
-type register struct {
+// fakeRegistry is the nodes that are present, as a test has them.
+type fakeRegistry struct {
 	mu      sync.Mutex // guards nodes
 	nodes   []node.Node
 	leaders map[string]node.Leader
 	err     error
 }
 
-func (r *register) Nodes(context.Context) ([]node.Node, error) {
+func (r *fakeRegistry) Nodes(context.Context) ([]node.Node, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.nodes), r.err
 }
 
-func (r *register) Leader(_ context.Context, scope string) (node.Leader, bool, error) {
+func (r *fakeRegistry) Leader(_ context.Context, scope string) (node.Leader, bool, error) {
 	leader, found := r.leaders[scope]
 	return leader, found, r.err
 }
 
 // join adds a node with an engine at the address.
-func (r *register) join(region, name, api string) {
+func (r *fakeRegistry) join(region, name, api string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.nodes = append(r.nodes, node.Node{
@@ -161,14 +161,14 @@ func (r *register) join(region, name, api string) {
 	})
 }
 
-func (r *register) leave(name string) {
+func (r *fakeRegistry) leave(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.nodes = slices.DeleteFunc(r.nodes, func(n node.Node) bool { return n.Name == name })
 }
 
-// here is the settings of the node eu/n1, which recordOf's games live on.
-func here(m cluster.LocalNode) servertest.Config {
+// localNode is the settings of the node eu/n1, which recordOf's games live on.
+func localNode(m cluster.LocalNode) servertest.Config {
 	return servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Local: m}
 }
 
@@ -179,14 +179,14 @@ func recordOn(id, region, node string) runtime.RuntimeRecord {
 	return record
 }
 
-func opPath(id string, kind operation.Kind) string {
+func operationPath(id string, kind operation.Kind) string {
 	return fmt.Sprintf("/v1/runtimes/%s/%s", id, kind)
 }
 
-var kinds = []operation.Kind{operation.KindStart, operation.KindStop, operation.KindRestart, operation.KindPatch, operation.KindCleanup}
+var operationKinds = []operation.Kind{operation.KindStart, operation.KindStop, operation.KindRestart, operation.KindPatch, operation.KindCleanup}
 
-// soundBody is a body that the kind of operation takes.
-func soundBody(kind operation.Kind) string {
+// validBody is a body that the kind of operation takes.
+func validBody(kind operation.Kind) string {
 	switch kind {
 	case operation.KindStart:
 		return `{"image":"game:1.2.3"}`

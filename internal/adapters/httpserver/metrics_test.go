@@ -15,10 +15,10 @@ import (
 func TestMetricsCountWhatIsServed(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Version: "1.2.3"})
-	f.send("PUT", "/v1/runtimes/g", "", running)
-	f.send("PUT", "/v1/runtimes/h", "", running)
+	f.send("PUT", "/v1/runtimes/g", "", runningRecord)
+	f.send("PUT", "/v1/runtimes/h", "", runningRecord)
 	f.send("GET", "/v1/runtimes/none", "", "")
-	f.send("POST", "/v1/runtimes/g/status", "", stop)
+	f.send("POST", "/v1/runtimes/g/status", "", stopChange)
 	f.send("HEAD", "/v1/runtimes/g", "", "")
 	f.send("GET", "/nowhere", "", "")
 	f.send("DELETE", "/v1/runtimes/g", "", "")
@@ -61,7 +61,7 @@ func TestMetricsCountWhatIsServed(t *testing.T) {
 func TestMetricsHaveNoLabelOfAClientsMaking(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	f := startSettled(t, httpserver.Config{Registry: registry})
+	f := startWithRecords(t, httpserver.Config{Registry: registry})
 	const made = "zzmade"
 	for _, row := range []struct{ method, path, headers string }{
 		{strings.ToUpper(made), "/v1/runtimes", ""}, {made, "/" + made, ""}, {"GET", "/v1/runtimes/" + made, ""}, {"GET", "/v1/runtimes/" + made + "/history", ""},
@@ -71,7 +71,7 @@ func TestMetricsHaveNoLabelOfAClientsMaking(t *testing.T) {
 	} {
 		f.send(row.method, row.path, row.headers, "")
 	}
-	for _, row := range append(badRouteRows(), append(badQueryRows("a store"), badOriginRows()...)...) {
+	for _, row := range append(invalidRoutes(), append(invalidQueries("a store"), foreignOrigins()...)...) {
 		f.send(row.method, row.path, row.headers, row.body)
 	}
 	known := map[string][]string{

@@ -18,14 +18,14 @@ import (
 
 func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 	t.Parallel()
-	register := &register{leaders: map[string]node.Leader{"eu": {Region: "eu", Node: "n2", Fence: node.Fence{Key: "/leaders/eu", CreateRevision: 3}}}}
+	register := &fakeRegistry{leaders: map[string]node.Leader{"eu": {Region: "eu", Node: "n2", Fence: node.Fence{Key: "/leaders/eu", CreateRevision: 3}}}}
 	register.join("eu", "n1", "http://127.0.0.1:1")
 	register.join("eu", "n2", "http://127.0.0.1:2")
 	register.join("us", "u1", "http://127.0.0.1:3")
 	f := start(t, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Nodes: register})
 	got := f.send("GET", "/v1/nodes", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
-	contractOf(t, f).check(t, "GET", "/v1/nodes", got)
+	contractOf(t, f).requireDocumented(t, "GET", "/v1/nodes", got)
 	nodes := decodeAs[api.Nodes](t, got.body)
 	require.Equal(t, node.Ref{Region: "eu", Name: "n1"}, nodes.Responder)
 	require.Equal(t, register.nodes, nodes.Items)
@@ -38,7 +38,7 @@ func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 	require.JSONEq(t, `{"responder":{"region":"","node":""},"items":[],"leaders":[]}`, empty.send("GET", "/v1/nodes", "", "").body)
 }
 
-type registerType = register
+type registerType = fakeRegistry
 
 // The page of a game comes from its own node.
 func TestExplainAsksTheGamesNode(t *testing.T) {
@@ -47,13 +47,13 @@ func TestExplainAsksTheGamesNode(t *testing.T) {
 	exit := 3
 	record := recordOn("far", "eu", "n2")
 	c.second.page = drift.Explanation{
-		Record: &record, Revision: 2, Intent: &operation.Intent{GameID: "far", DesiredStatus: "running", Recent: []operation.Outcome{failedBy(ports.OperationRequest{GameID: "far", Kind: operation.KindStart}, operation.FailureStart)}},
+		Record: &record, Revision: 2, Intent: &operation.Intent{GameID: "far", DesiredStatus: "running", Recent: []operation.Outcome{failureOf(ports.OperationRequest{GameID: "far", Kind: operation.KindStart}, operation.FailureStart)}},
 		Containers: []container.Container{{ID: "c-far", State: container.StateExited, ExitCode: &exit}}, Logs: []string{"bye"},
 	}
 	for _, asked := range []*fixture{c.one, c.two} {
 		got := asked.send("GET", "/v1/runtimes/far/explain", "", "")
 		require.Equal(t, 200, got.StatusCode, got.body)
-		contractOf(t, asked).check(t, "GET", "/v1/runtimes/far/explain", got)
+		contractOf(t, asked).requireDocumented(t, "GET", "/v1/runtimes/far/explain", got)
 		page := decodeAs[drift.Explanation](t, got.body)
 		require.Equal(t, c.second.page.Intent, page.Intent)
 		require.Equal(t, []string{"bye"}, page.Logs)
@@ -79,7 +79,7 @@ func TestExplainWithoutTheGamesNode(t *testing.T) {
 	require.Len(t, page.Warnings, 2)
 	require.Contains(t, page.Warnings[1], "us/gone is not among the present nodes; the game's containers")
 
-	bare := startOver(t, c.store, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n3"}, Nodes: c.register})
+	bare := startWithStore(t, c.store, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n3"}, Nodes: c.register})
 	got = bare.send("GET", "/v1/runtimes/lost/explain", "", "")
 	require.Equal(t, 503, got.StatusCode)
 	require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code)

@@ -18,7 +18,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	f := start(t, httpserver.Config{Version: "1.2.3"})
 	c := contractOf(t, f)
 	require.Regexp(t, `^3\.1\.`, c.document["openapi"])
-	require.Equal(t, "1.2.3", at(c.document, "info")["version"])
+	require.Equal(t, "1.2.3", lookUp(c.document, "info")["version"])
 	require.Equal(t, []string{
 		"GET /healthz", "GET /metrics", "GET /readyz",
 		"GET /v1/cluster", "GET /v1/drift", "GET /v1/fsck", "GET /v1/nodes", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}",
@@ -30,7 +30,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	for _, operation := range c.operations() {
 		method, path, _ := strings.Cut(operation, " ")
 		got := f.send(method, strings.Replace(path, "{game_id}", "g", 1), "Accept: nothing/known\r\n", "")
-		require.NotEqual(t, api.CodeNoSuchRoute, decodeLoosely(got.body).Code, "%s is documented but not served", operation)
+		require.NotEqual(t, api.CodeNoSuchRoute, tryProblem(got.body).Code, "%s is documented but not served", operation)
 		require.NotEqual(t, http.StatusMethodNotAllowed, got.StatusCode, "%s is documented but not served", operation)
 	}
 }
@@ -40,11 +40,11 @@ func TestOpenAPIReferencesResolve(t *testing.T) {
 	c := contractOf(t, start(t, httpserver.Config{}))
 	refs := refsIn(c.document)
 	require.NotEmpty(t, refs)
-	schemas := at(c.document, "components", "schemas")
+	schemas := lookUp(c.document, "components", "schemas")
 	used := map[string]bool{}
 	for _, ref := range refs {
 		if ref == "#/components/responses/Problem" {
-			require.NotNil(t, at(c.document, "components", "responses", "Problem"))
+			require.NotNil(t, lookUp(c.document, "components", "responses", "Problem"))
 			continue
 		}
 		name, ok := strings.CutPrefix(ref, "#/components/schemas/")
@@ -84,8 +84,8 @@ func TestOpenAPINamesAndDescribesEverything(t *testing.T) {
 	}
 }
 
-// decodeLoosely returns the problem of a body, empty for one that is none.
-func decodeLoosely(body string) api.Problem {
+// tryProblem returns the problem of a body, empty for one that is none.
+func tryProblem(body string) api.Problem {
 	p, _ := tryDecode[api.Problem](body)
 	return p
 }

@@ -15,9 +15,9 @@ import (
 // Every operation's good answers, and the conflicts, are as the document says.
 func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 	t.Parallel()
-	m := &manager{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
+	m := &fakeNode{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
 	m.apply = applying(new([]drift.Finding))
-	f := start(t, servertest.Config{Config: httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1"}, Local: m, Nodes: new(register)})
+	f := start(t, servertest.Config{Config: httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1"}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
 	documented := c.operations()
 	answered := map[string]bool{}
@@ -26,16 +26,16 @@ func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 		status                      int
 	}{
 		{"GET", "/v1/runtimes", "", "", 200},
-		{"PUT", "/v1/runtimes/g", "", running, 200},
-		{"PUT", "/v1/runtimes/a%2Fb", "If-None-Match: *\r\n", running, 200},
-		{"PUT", "/v1/runtimes/g", "If-None-Match: *\r\n", running, 412},
-		{"PUT", "/v1/runtimes/none", "If-Match: *\r\n", running, 412},
+		{"PUT", "/v1/runtimes/g", "", runningRecord, 200},
+		{"PUT", "/v1/runtimes/a%2Fb", "If-None-Match: *\r\n", runningRecord, 200},
+		{"PUT", "/v1/runtimes/g", "If-None-Match: *\r\n", runningRecord, 412},
+		{"PUT", "/v1/runtimes/none", "If-Match: *\r\n", runningRecord, 412},
 		{"GET", "/v1/runtimes/g", "", "", 200},
 		{"GET", "/v1/runtimes/g", "If-None-Match: \"2\"\r\n", "", 304},
 		{"GET", "/v1/runtimes/none", "", "", 404},
 		{"GET", "/v1/runtimes?limit=1", "", "", 200},
-		{"POST", "/v1/runtimes/g/status", "Rtmanager-Actor: ops\r\n", stop, 200},
-		{"POST", "/v1/runtimes/g/status", "", stop, 409},
+		{"POST", "/v1/runtimes/g/status", "Rtmanager-Actor: ops\r\n", stopChange, 200},
+		{"POST", "/v1/runtimes/g/status", "", stopChange, 409},
 		{"POST", "/v1/runtimes/g/status", "", `{"expected_from":"stopped","to":"removed"}`, 200},
 		{"GET", "/v1/runtimes/g", "", "", 200},
 		{"GET", "/v1/runtimes/g/history", "", "", 200},
@@ -51,7 +51,7 @@ func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 		{"GET", "/v1/runtimes/a%2Fb/explain", "", "", 200},
 		{"GET", "/v1/nodes", "", "", 200},
 		{"GET", "/v1/drift", "", "", 200},
-		{"POST", "/v1/drift/apply", "", asJSON(t, api.DriftApply{Findings: m.report.Findings}), 200},
+		{"POST", "/v1/drift/apply", "", encodeJSON(t, api.DriftApply{Findings: m.report.Findings}), 200},
 		{"POST", "/v1/drift/release", "", "", 200},
 		{"GET", "/healthz", "", "", 200},
 		{"GET", "/readyz", "", "", 200},
@@ -60,7 +60,7 @@ func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 	} {
 		got := f.send(step.method, step.path, step.headers, step.body)
 		require.Equal(t, step.status, got.StatusCode, "%s %s: %s", step.method, step.path, got.body)
-		c.check(t, step.method, step.path, got)
+		c.requireDocumented(t, step.method, step.path, got)
 		if step.status == 200 {
 			answered[step.method+" "+c.pathOf(step.path)] = true
 		}
@@ -80,38 +80,38 @@ func TestOpenAPIDescribesTheBodies(t *testing.T) {
 		return []string{"paths", path, method, "requestBody", "content", "application/json", "schema"}
 	}
 	put, post := schemaOf("put", "/v1/runtimes/{game_id}"), schemaOf("post", "/v1/runtimes/{game_id}/status")
-	c.validate(t, running, put...)
-	c.validate(t, member(running, "stopped_at", "null"), put...)
-	c.validate(t, stop, post...)
-	c.validate(t, `{"expected_from":"running","to":"stopped"}`, post...)
+	c.requireValid(t, runningRecord, put...)
+	c.requireValid(t, withMember(runningRecord, "stopped_at", "null"), put...)
+	c.requireValid(t, stopChange, post...)
+	c.requireValid(t, `{"expected_from":"running","to":"stopped"}`, post...)
 
 	begin, patch := schemaOf("post", "/v1/runtimes/{game_id}/start"), schemaOf("post", "/v1/runtimes/{game_id}/patch")
 	halt, apply := schemaOf("post", "/v1/runtimes/{game_id}/stop"), schemaOf("post", "/v1/drift/apply")
-	c.validate(t, "{}", begin...)
-	c.validate(t, `{"image":"a:1","region":"eu","crash":{"attempts":1,"window":"1m"},"env":{"A":"1"},"args":["x"]}`, begin...)
-	c.validate(t, `{"image":"a:1","force":true}`, patch...)
-	c.validate(t, "{}", halt...)
-	c.validate(t, asJSON(t, api.DriftApply{Findings: []drift.Finding{finding("a", "n1")}}), apply...)
+	c.requireValid(t, "{}", begin...)
+	c.requireValid(t, `{"image":"a:1","region":"eu","crash":{"attempts":1,"window":"1m"},"env":{"A":"1"},"args":["x"]}`, begin...)
+	c.requireValid(t, `{"image":"a:1","force":true}`, patch...)
+	c.requireValid(t, "{}", halt...)
+	c.requireValid(t, encodeJSON(t, api.DriftApply{Findings: []drift.Finding{finding("a", "n1")}}), apply...)
 
-	c.refuses(t, `{"image":"a:1","extra":1}`, begin...)
-	c.refuses(t, `{"crash":{"Attempts":1}}`, begin...)
-	c.refuses(t, `{"env":{"A":1}}`, begin...)
-	c.refuses(t, `{"health_timeout":30}`, begin...)
-	c.refuses(t, "{}", patch...)
-	c.refuses(t, `{"force":true}`, halt...)
-	c.refuses(t, `{"findings":[]}`, apply...)
-	c.refuses(t, `{"findings":[{"id":"a"}]}`, apply...)
-	c.refuses(t, `{"status":"paused"}`, put...)
-	c.refuses(t, member(running, "extra", "1"), put...)
-	c.refuses(t, member(running, "generation", `"1"`), put...)
-	c.refuses(t, "[]", put...)
-	c.refuses(t, `{"to":"stopped"}`, post...)
-	c.refuses(t, member(stop, "now", `"soon"`), post...)
-	c.refuses(t, strings.Replace(stop, "running", "paused", 1), post...)
+	c.requireRefused(t, `{"image":"a:1","extra":1}`, begin...)
+	c.requireRefused(t, `{"crash":{"Attempts":1}}`, begin...)
+	c.requireRefused(t, `{"env":{"A":1}}`, begin...)
+	c.requireRefused(t, `{"health_timeout":30}`, begin...)
+	c.requireRefused(t, "{}", patch...)
+	c.requireRefused(t, `{"force":true}`, halt...)
+	c.requireRefused(t, `{"findings":[]}`, apply...)
+	c.requireRefused(t, `{"findings":[{"id":"a"}]}`, apply...)
+	c.requireRefused(t, `{"status":"paused"}`, put...)
+	c.requireRefused(t, withMember(runningRecord, "extra", "1"), put...)
+	c.requireRefused(t, withMember(runningRecord, "generation", `"1"`), put...)
+	c.requireRefused(t, "[]", put...)
+	c.requireRefused(t, `{"to":"stopped"}`, post...)
+	c.requireRefused(t, withMember(stopChange, "now", `"soon"`), post...)
+	c.requireRefused(t, strings.Replace(stopChange, "running", "paused", 1), post...)
 }
 
-// refuses wants the JSON text not to fit the schema.
-func (c *contract) refuses(t testing.TB, text string, place ...string) {
+// requireRefused wants the JSON text not to fit the schema.
+func (c *contract) requireRefused(t testing.TB, text string, place ...string) {
 	t.Helper()
-	require.Error(t, c.fits(t, text, place...), "the schema of %v takes %s", place, text)
+	require.Error(t, c.validationError(t, text, place...), "the schema of %v takes %s", place, text)
 }

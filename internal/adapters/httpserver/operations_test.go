@@ -21,18 +21,18 @@ import (
 // Every kind of operation is answered by how it ended, in the form of the document.
 func TestOperationsAnswerWithTheirOutcome(t *testing.T) {
 	t.Parallel()
-	for _, kind := range kinds {
-		m := &manager{}
-		f := start(t, here(m))
+	for _, kind := range operationKinds {
+		m := &fakeNode{}
+		f := start(t, localNode(m))
 		c := contractOf(t, f)
-		got := f.send("POST", opPath("g", kind), "Idempotency-Key: op-1\r\nRtmanager-Actor: ops\r\nRtmanager-Reason: UTF-8''w%C3%A4rum\r\n", soundBody(kind))
+		got := f.send("POST", operationPath("g", kind), "Idempotency-Key: op-1\r\nRtmanager-Actor: ops\r\nRtmanager-Reason: UTF-8''w%C3%A4rum\r\n", validBody(kind))
 		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-		c.check(t, "POST", opPath("g", kind), got)
-		request := m.asked(t)
+		c.requireDocumented(t, "POST", operationPath("g", kind), got)
+		request := m.onlyRequest(t)
 		require.Equal(t, kind, request.Kind)
 		require.Equal(t, ports.Origin{OperationID: "op-1", Actor: "ops", Reason: "wärum"}, request.Origin)
-		outcome := done(request)
-		require.JSONEq(t, asJSON(t, map[string]any{
+		outcome := successOf(request)
+		require.JSONEq(t, encodeJSON(t, map[string]any{
 			"operation_id": "op-1", "kind": kind, "game_id": "g", "step": "finished", "outcome": outcome, "record": outcome.Record, "revision": 7,
 		}), got.body)
 	}
@@ -55,7 +55,7 @@ func TestOperationBodies(t *testing.T) {
 		"start as before":               {operation.KindStart, "", ports.OperationRequest{}},
 		"start as before, said so":      {operation.KindStart, "{}", ports.OperationRequest{}},
 		"start as before, here":         {operation.KindStart, `{"region":"eu","node":"n1"}`, ports.OperationRequest{}},
-		"start with everything":         {operation.KindStart, asJSON(t, full), ports.OperationRequest{Spec: &full}},
+		"start with everything":         {operation.KindStart, encodeJSON(t, full), ports.OperationRequest{Spec: &full}},
 		"start with the image before":   {operation.KindStart, `{"port":7000}`, ports.OperationRequest{Spec: &operation.Spec{Port: 7000}}},
 		"stop":                          {operation.KindStop, "", ports.OperationRequest{}},
 		"stop with an object":           {operation.KindStop, " {} ", ports.OperationRequest{}},
@@ -66,11 +66,11 @@ func TestOperationBodies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := &manager{}
-			f := start(t, here(m))
-			got := f.send("POST", opPath("a%2Fb", c.kind), "Content-Type: application/json\r\n", c.body)
+			m := &fakeNode{}
+			f := start(t, localNode(m))
+			got := f.send("POST", operationPath("a%2Fb", c.kind), "Content-Type: application/json\r\n", c.body)
 			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-			request := m.asked(t)
+			request := m.onlyRequest(t)
 			require.Regexp(t, "^op_[0-9a-z]{26}$", request.Origin.OperationID, "a request without an operation id is given one")
 			c.want.GameID, c.want.Kind, c.want.Origin = "a/b", c.kind, request.Origin
 			require.Equal(t, c.want, request)
@@ -99,12 +99,12 @@ func TestOperationsAreWaitedForAsAsked(t *testing.T) {
 			if c.step == operation.StepFinished {
 				close(end)
 			}
-			m := &manager{operate: slow(end, c.steps...)}
-			f := start(t, here(m))
-			path := opPath("g", operation.KindStart) + c.query
+			m := &fakeNode{operate: slowOperation(end, c.steps...)}
+			f := start(t, localNode(m))
+			path := operationPath("g", operation.KindStart) + c.query
 			got := f.send("POST", path, "", "")
 			require.Equal(t, c.status, got.StatusCode, got.body)
-			contractOf(t, f).check(t, "POST", path, got)
+			contractOf(t, f).requireDocumented(t, "POST", path, got)
 			answer := decodeAs[api.OperationResult](t, got.body)
 			require.Equal(t, c.step, answer.Step)
 			require.Equal(t, c.step == operation.StepFinished, answer.Outcome != nil, got.body)
@@ -117,7 +117,7 @@ func TestOperationsAreWaitedForAsAsked(t *testing.T) {
 func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 	t.Parallel()
 	entered, accept, left := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	m := &manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	m := &fakeNode{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		close(entered)
 		select {
 		case <-accept:
@@ -125,12 +125,12 @@ func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 			left <- ctx.Err()
 			return operation.Outcome{}, ctx.Err()
 		}
-		report(atStep(request, operation.StepAccepted))
+		report(progressAt(request, operation.StepAccepted))
 		<-ctx.Done() // which tells that nobody follows any more
 		left <- nil
 		return operation.Outcome{}, ctx.Err()
 	}}
-	f := start(t, here(m))
+	f := start(t, localNode(m))
 	conn := f.dial("POST /v1/runtimes/g/stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
 	<-entered
 	require.NoError(t, conn.Close())
@@ -146,14 +146,14 @@ func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 // When the time of a request is up, the answer says that the operation goes on.
 func TestOperationsOutlastTheirRequests(t *testing.T) {
 	t.Parallel()
-	cfg := here(&manager{operate: slow(nil, operation.StepAccepted, operation.StepPulling)})
+	cfg := localNode(&fakeNode{operate: slowOperation(nil, operation.StepAccepted, operation.StepPulling)})
 	cfg.RequestTimeout, cfg.OperationTimeout = 10*time.Millisecond, 300*time.Millisecond
 	f := start(t, cfg)
 	began := time.Now()
-	got := f.send("POST", opPath("g", operation.KindStart), "Idempotency-Key: op-1\r\n", "")
+	got := f.send("POST", operationPath("g", operation.KindStart), "Idempotency-Key: op-1\r\n", "")
 	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
 	require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, "the bound of ordinary requests does not count")
-	contractOf(t, f).check(t, "POST", opPath("g", operation.KindStart), got)
+	contractOf(t, f).requireDocumented(t, "POST", operationPath("g", operation.KindStart), got)
 	p := got.problem(t)
 	require.Equal(t, api.CodeOutcomeUnknown, p.Code)
 	require.Equal(t, []string{"op-1", "start", "pulling", "g"}, []string{p.OperationID, p.Kind, string(p.Step), p.GameID})
@@ -163,19 +163,19 @@ func TestOperationsOutlastTheirRequests(t *testing.T) {
 func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
-	cfg := here(&manager{operate: slow(end, operation.StepAccepted)})
+	cfg := localNode(&fakeNode{operate: slowOperation(end, operation.StepAccepted)})
 	cfg.MaxOperations = 1
 	f := start(t, cfg)
-	conn, first := f.openUntilDone("POST", opPath("g", operation.KindStop), ndjson, "")
+	conn, first := f.openUntilDone("POST", operationPath("g", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, first.StatusCode)
-	refused := f.send("POST", opPath("h", operation.KindStop), "", "")
+	refused := f.send("POST", operationPath("h", operation.KindStop), "", "")
 	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
 	require.Equal(t, api.CodeTooManyOperations, refused.problem(t).Code)
-	contractOf(t, f).check(t, "POST", opPath("h", operation.KindStop), refused)
+	contractOf(t, f).requireDocumented(t, "POST", operationPath("h", operation.KindStop), refused)
 	close(end)
 	require.NoError(t, conn.Close())
 	eventually(t, func() bool {
-		return f.send("POST", opPath("h", operation.KindStop), "", "").StatusCode == http.StatusOK
+		return f.send("POST", operationPath("h", operation.KindStop), "", "").StatusCode == http.StatusOK
 	}, "room for another one")
 }
 
@@ -193,23 +193,23 @@ func TestDaemonsWithoutAnEngine(t *testing.T) {
 		got := f.send(method, path, "", "")
 		require.Equal(t, http.StatusNotImplemented, got.StatusCode, "%s: %s", call, got.body)
 		require.Equal(t, api.CodeNoEngine, got.problem(t).Code, call)
-		c.check(t, method, path, got)
+		c.requireDocumented(t, method, path, got)
 	}
-	missing := f.send("POST", opPath("none", operation.KindStop), "", "")
+	missing := f.send("POST", operationPath("none", operation.KindStop), "", "")
 	require.Equal(t, http.StatusNotFound, missing.StatusCode, missing.body)
-	bad := f.send("POST", opPath("g", operation.KindStart), "", `{"image":""}`)
+	bad := f.send("POST", operationPath("g", operation.KindStart), "", `{"image":""}`)
 	require.Equal(t, http.StatusNotImplemented, bad.StatusCode, "an empty image is the one before: %s", bad.body)
 }
 
 // A manager that panics ends its own request, and the server goes on.
 func TestManagersThatPanic(t *testing.T) {
 	t.Parallel()
-	m := &manager{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+	m := &fakeNode{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 		panic("oh")
 	}}
-	f := start(t, here(m))
+	f := start(t, localNode(m))
 	for range 2 {
-		got := f.send("POST", opPath("g", operation.KindStop), "", "")
+		got := f.send("POST", operationPath("g", operation.KindStop), "", "")
 		require.Equal(t, http.StatusInternalServerError, got.StatusCode)
 		require.Equal(t, api.CodeInternal, got.problem(t).Code)
 		require.NotContains(t, got.body, "oh")
@@ -221,19 +221,19 @@ func TestManagersThatPanic(t *testing.T) {
 func TestShutdownAndOperations(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
-	cfg := here(&manager{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	cfg := localNode(&fakeNode{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		if request.GameID == "quick" {
-			return slow(end, operation.StepAccepted)(ctx, request, report)
+			return slowOperation(end, operation.StepAccepted)(ctx, request, report)
 		}
-		return slow(nil, operation.StepAccepted)(ctx, request, report)
+		return slowOperation(nil, operation.StepAccepted)(ctx, request, report)
 	}})
 	cfg.DrainTimeout = 4 * time.Second
 	s := serve(t, memstore.New(), cfg)
-	_, quick := s.openUntilDone("POST", opPath("quick", operation.KindStop), ndjson, "")
-	_, long := s.openUntilDone("POST", opPath("long", operation.KindStop), ndjson, "")
-	plain := make(chan answer, 1)
-	go func() { plain <- s.send("POST", opPath("plain", operation.KindStop), "", "") }()
-	eventually(t, func() bool { return cfg.Local.(*manager).count() == 3 }, "all operations are under way")
+	_, quick := s.openUntilDone("POST", operationPath("quick", operation.KindStop), ndjson, "")
+	_, long := s.openUntilDone("POST", operationPath("long", operation.KindStop), ndjson, "")
+	plain := make(chan response, 1)
+	go func() { plain <- s.send("POST", operationPath("plain", operation.KindStop), "", "") }()
+	eventually(t, func() bool { return cfg.Local.(*fakeNode).count() == 3 }, "all operations are under way")
 	s.stop()
 	close(end)
 	require.Equal(t, "progress result", typesOf(readOperation(t, quick)))
@@ -274,24 +274,24 @@ func TestErrorsOfOperations(t *testing.T) {
 		{errBroken, operation.FailureDeadline, 500, api.CodeOperationFailed, api.Problem{}},
 		{errBroken, "", 500, api.CodeInternal, api.Problem{}},
 	} {
-		for _, kind := range kinds {
-			m := &manager{operate: func(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
+		for _, kind := range operationKinds {
+			m := &fakeNode{operate: func(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
 				if row.failed == "" {
 					return operation.Outcome{}, row.err
 				}
-				return failedBy(request, row.failed), row.err
+				return failureOf(request, row.failed), row.err
 			}}
-			f := start(t, here(m))
-			got := f.send("POST", opPath("g", kind), "Idempotency-Key: op-1\r\n", soundBody(kind))
+			f := start(t, localNode(m))
+			got := f.send("POST", operationPath("g", kind), "Idempotency-Key: op-1\r\n", validBody(kind))
 			require.Equal(t, row.status, got.StatusCode, "%s that fails with %v: %s", kind, row.err, got.body)
-			contractOf(t, f).check(t, "POST", opPath("g", kind), got)
+			contractOf(t, f).requireDocumented(t, "POST", operationPath("g", kind), got)
 			require.Equal(t, row.status == 503, got.Header.Get("Retry-After") == "1")
 			p := got.problem(t)
 			require.Equal(t, row.code, p.Code)
 			want := row.want
 			want.Type, want.Title, want.Status, want.Code, want.Detail = p.Type, p.Title, p.Status, p.Code, p.Detail
 			if row.failed != "" {
-				outcome := failedBy(m.asked(t), row.failed)
+				outcome := failureOf(m.onlyRequest(t), row.failed)
 				want.Outcome, want.OperationID, want.Kind, want.GameID = &outcome, "op-1", string(kind), "g"
 			}
 			require.Equal(t, want, p, "%s that fails with %v", kind, row.err)

@@ -21,7 +21,7 @@ import (
 const sse = "Accept: text/event-stream\r\n"
 
 // readOperation reads the NDJSON stream of an operation to its end.
-func readOperation(t testing.TB, a answer) []api.OperationEvent {
+func readOperation(t testing.TB, a response) []api.OperationEvent {
 	t.Helper()
 	require.Equal(t, api.NDJSONMediaType, a.Header.Get("Content-Type"))
 	text, err := io.ReadAll(a.Body)
@@ -44,27 +44,27 @@ func typesOf(events []api.OperationEvent) string {
 // A stream tells of each step, of what is pulled, and at last of the end.
 func TestOperationStreams(t *testing.T) {
 	t.Parallel()
-	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
-		report(atStep(request, operation.StepAccepted))
-		pulling := atStep(request, operation.StepPulling)
+	m := &fakeNode{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+		report(progressAt(request, operation.StepAccepted))
+		pulling := progressAt(request, operation.StepPulling)
 		pulling.Text, pulling.BytesDone, pulling.BytesTotal = "<layer> & more", 1, 2
 		report(pulling)
-		report(atStep(request, operation.StepAwaitingHealth))
-		return done(request), nil
+		report(progressAt(request, operation.StepAwaitingHealth))
+		return successOf(request), nil
 	}}
-	f := start(t, here(m))
+	f := start(t, localNode(m))
 	c := contractOf(t, f)
-	path := opPath("g", operation.KindStart)
+	path := operationPath("g", operation.KindStart)
 	got := f.send("POST", path, ndjson+"Idempotency-Key: op\r\n", "")
-	c.check(t, "POST", path, got)
+	c.requireDocumented(t, "POST", path, got)
 	require.Equal(t, "1", map[bool]string{true: "1"}[got.Header.Get(api.HeaderHeartbeat) != ""], "the longest silence is told")
 	lines := strings.Split(strings.TrimSpace(got.body), "\n")
-	record := asJSON(t, recordOf("g"))
+	record := encodeJSON(t, recordOf("g"))
 	require.Len(t, lines, 4, got.body)
 	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"accepted","at":"2026-01-01T12:00:00Z"}`, lines[0])
 	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"pulling","at":"2026-01-01T12:00:00Z","text":"<layer> & more","bytes_done":1,"bytes_total":2}`, lines[1])
 	require.JSONEq(t, `{"type":"progress","operation_id":"op","kind":"start","game_id":"g","step":"awaiting_health","at":"2026-01-01T12:00:00Z","record":`+record+`,"revision":6}`, lines[2])
-	require.JSONEq(t, `{"type":"result","operation_id":"op","kind":"start","game_id":"g","step":"finished","outcome":`+asJSON(t, done(m.requests[0]))+`,"record":`+record+`,"revision":7}`, lines[3])
+	require.JSONEq(t, `{"type":"result","operation_id":"op","kind":"start","game_id":"g","step":"finished","outcome":`+encodeJSON(t, successOf(m.requests[0]))+`,"record":`+record+`,"revision":7}`, lines[3])
 
 	events := f.send("POST", path, sse, "")
 	require.Equal(t, api.EventStreamMediaType, events.Header.Get("Content-Type"))
@@ -82,23 +82,23 @@ func TestOperationStreams(t *testing.T) {
 func TestErrorsOnOperationStreams(t *testing.T) {
 	t.Parallel()
 	late := make(chan bool, 2)
-	m := &manager{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	m := &fakeNode{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		if <-late {
-			report(atStep(request, operation.StepPulling))
-			return failedBy(request, operation.FailureNoImage), container.ErrNoImage
+			report(progressAt(request, operation.StepPulling))
+			return failureOf(request, operation.FailureNoImage), container.ErrNoImage
 		}
 		return operation.Outcome{}, &operation.BusyError{GameID: "g", OperationID: "other"}
 	}}
-	f := start(t, here(m))
+	f := start(t, localNode(m))
 	c := contractOf(t, f)
 	late <- false
-	refused := f.send("POST", opPath("g", operation.KindStart), ndjson, "")
+	refused := f.send("POST", operationPath("g", operation.KindStart), ndjson, "")
 	require.Equal(t, http.StatusConflict, refused.StatusCode)
 	require.Equal(t, api.CodeBusy, refused.problem(t).Code)
 	late <- true
-	failed := f.send("POST", opPath("g", operation.KindStart), ndjson, "")
+	failed := f.send("POST", operationPath("g", operation.KindStart), ndjson, "")
 	require.Equal(t, http.StatusOK, failed.StatusCode)
-	c.check(t, "POST", opPath("g", operation.KindStart), failed)
+	c.requireDocumented(t, "POST", operationPath("g", operation.KindStart), failed)
 	_, last, _ := strings.Cut(failed.body, "\n")
 	event := decodeAs[api.OperationEvent](t, last)
 	require.Equal(t, "error", event.Type)
@@ -109,10 +109,10 @@ func TestErrorsOnOperationStreams(t *testing.T) {
 // A silent operation is told to be alive, in both forms.
 func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 	t.Parallel()
-	cfg := here(&manager{operate: slow(nil, operation.StepAccepted)})
-	cfg.Heartbeat = quickBeat
+	cfg := localNode(&fakeNode{operate: slowOperation(nil, operation.StepAccepted)})
+	cfg.Heartbeat = shortHeartbeat
 	f := start(t, cfg)
-	_, lines := f.openUntilDone("POST", opPath("g", operation.KindStop), ndjson, "")
+	_, lines := f.openUntilDone("POST", operationPath("g", operation.KindStop), ndjson, "")
 	reader := bufio.NewReader(lines.Body)
 	_, err := reader.ReadString('\n')
 	require.NoError(t, err)
@@ -120,9 +120,9 @@ func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 		line, err := reader.ReadString('\n')
 		require.NoError(t, err)
 		require.Equal(t, `{"type":"heartbeat"}`+"\n", line)
-		contractOf(t, f).validate(t, line, "components", "schemas", "OperationEvent")
+		contractOf(t, f).requireValid(t, line, "components", "schemas", "OperationEvent")
 	}
-	_, events := f.openUntilDone("POST", opPath("g", operation.KindStop), sse, "")
+	_, events := f.openUntilDone("POST", operationPath("g", operation.KindStop), sse, "")
 	beats := bufio.NewScanner(events.Body)
 	for beats.Scan() && beats.Text() != ": hb" {
 	}
@@ -133,7 +133,7 @@ func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 // Only who names a stream gets one.
 func TestOperationStreamsHaveToBeAskedFor(t *testing.T) {
 	t.Parallel()
-	f := start(t, here(&manager{}))
+	f := start(t, localNode(&fakeNode{}))
 	for accept, media := range map[string]string{
 		"":                               "application/json",
 		"*/*":                            "application/json",
@@ -147,7 +147,7 @@ func TestOperationStreamsHaveToBeAskedFor(t *testing.T) {
 		"*/*, application/x-ndjson":      "application/json",
 		"text/event-stream; charset=utf": api.EventStreamMediaType,
 	} {
-		got := f.send("POST", opPath("g", operation.KindStop), "Accept: "+accept+"\r\n", "")
+		got := f.send("POST", operationPath("g", operation.KindStop), "Accept: "+accept+"\r\n", "")
 		require.Equal(t, 200, got.StatusCode, "Accept: %s: %s", accept, got.body)
 		require.Equal(t, media, got.Header.Get("Content-Type"), "Accept: %s", accept)
 		if media == "application/json" {

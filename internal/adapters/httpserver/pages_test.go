@@ -30,7 +30,7 @@ func TestContinueBelongsToItsFilters(t *testing.T) {
 				continue
 			}
 			require.Equal(t, http.StatusBadRequest, got.StatusCode, "%q continued as %q: %s", began, goesOn, got.body)
-			require.Equal(t, "query.continue", placesOf(got.problem(t)))
+			require.Equal(t, "query.continue", faultLocations(got.problem(t)))
 		}
 	}
 }

@@ -33,19 +33,19 @@ func TestWhereAGameIsStarted(t *testing.T) {
 		"on the node with the fewest games":    {`{}`, true, nil, "u1"},
 		"on the emptiest of the region":        {`{"region":"eu"}`, true, nil, "n3"},
 		"in another region":                    {`{"region":"us"}`, false, nil, "u1"},
-		"where it was removed":                 {`{}`, false, removedFrom("n3"), "n3"},
-		"not where it was removed":             {`{"node":"n2"}`, false, removedFrom("n3"), "n2"},
-		"where it was removed, which is gone":  {`{}`, false, removedFrom("n9"), "n1"},
-		"where it was removed, in that region": {`{"region":"us"}`, false, removedFrom("n3"), "u1"},
-		"where its record says nothing":        {`{}`, false, nowhere(), "n1"},
+		"where it was removed":                 {`{}`, false, removedRecord("n3"), "n3"},
+		"not where it was removed":             {`{"node":"n2"}`, false, removedRecord("n3"), "n2"},
+		"where it was removed, which is gone":  {`{}`, false, removedRecord("n9"), "n1"},
+		"where it was removed, in that region": {`{"region":"us"}`, false, removedRecord("n3"), "u1"},
+		"where its record says nothing":        {`{}`, false, recordWithoutNode(), "n1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			register, managers := &register{}, map[string]*manager{}
+			register, managers := &fakeRegistry{}, map[string]*fakeNode{}
 			node := func(region, name string) *fixture {
 				cfg := servertest.Config{Config: httpserver.Config{Region: region, Node: name}, Nodes: register}
 				if name != "n1" || !row.noEngine {
-					managers[name] = &manager{}
+					managers[name] = &fakeNode{}
 					cfg.Local = managers[name]
 				}
 				f := start(t, cfg)
@@ -65,7 +65,7 @@ func TestWhereAGameIsStarted(t *testing.T) {
 			if row.record != nil {
 				require.NoError(t, asked.store.Upsert(t.Context(), *row.record))
 			}
-			got := asked.send("POST", opPath("g", operation.KindStart), "", row.body)
+			got := asked.send("POST", operationPath("g", operation.KindStart), "", row.body)
 			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 			for name, m := range managers {
 				require.Equal(t, name == row.want, m.count() == 1, "%s was asked %d times", name, m.count())
@@ -74,13 +74,13 @@ func TestWhereAGameIsStarted(t *testing.T) {
 	}
 }
 
-func removedFrom(node string) *runtime.RuntimeRecord {
+func removedRecord(node string) *runtime.RuntimeRecord {
 	record := recordOn("g", "eu", node)
 	record.Status, record.RemovedAt, record.CurrentContainerID = runtime.StatusRemoved, &noon, ""
 	return &record
 }
 
-func nowhere() *runtime.RuntimeRecord {
+func recordWithoutNode() *runtime.RuntimeRecord {
 	record := recordOn("g", "", "")
 	return &record
 }
@@ -88,19 +88,19 @@ func nowhere() *runtime.RuntimeRecord {
 // Where nobody can run a game, the answer says so.
 func TestNobodyCanRunTheGame(t *testing.T) {
 	t.Parallel()
-	register := &register{nodes: []node.Node{{Region: "eu", Name: "bare", API: "http://127.0.0.1:1"}}}
+	register := &fakeRegistry{nodes: []node.Node{{Region: "eu", Name: "bare", API: "http://127.0.0.1:1"}}}
 	f := start(t, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Nodes: register})
 	for body, want := range map[string]string{
 		`{}`:              "no node that runs games is present",
 		`{"region":"us"}`: `no node that runs games is present in region "us"`,
 		`{"node":"n7"}`:   "eu/n7 is not among the present nodes",
 	} {
-		got := f.send("POST", opPath("g", operation.KindStart), "", body)
+		got := f.send("POST", operationPath("g", operation.KindStart), "", body)
 		require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, got.body)
 		require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code)
 		require.Contains(t, got.problem(t).Detail, want)
 	}
 	register.err = runtime.ErrUnavailable
-	got := f.send("POST", opPath("g", operation.KindStart), "", "")
+	got := f.send("POST", operationPath("g", operation.KindStart), "", "")
 	require.Equal(t, api.CodeUnavailable, got.problem(t).Code, "who is there cannot be told: %s", got.body)
 }

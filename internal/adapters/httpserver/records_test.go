@@ -19,7 +19,7 @@ func TestRecordLife(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 
-	put := f.send("PUT", "/v1/runtimes/g1", "", running)
+	put := f.send("PUT", "/v1/runtimes/g1", "", runningRecord)
 	require.Equal(t, http.StatusOK, put.StatusCode, put.body)
 	require.Equal(t, `"2"`, put.Header.Get("ETag"))
 	require.NotEmpty(t, put.Header.Get("Rtmanager-Store"))
@@ -29,16 +29,16 @@ func TestRecordLife(t *testing.T) {
 	require.Equal(t, put.body, get.body)
 	require.Equal(t, `"2"`, get.Header.Get("ETag"))
 
-	moved := f.send("POST", "/v1/runtimes/g1/status", "Rtmanager-Actor: UTF-8''J%C3%B6rg\r\nIdempotency-Key: op-1\r\n", stop)
+	moved := f.send("POST", "/v1/runtimes/g1/status", "Rtmanager-Actor: UTF-8''J%C3%B6rg\r\nIdempotency-Key: op-1\r\n", stopChange)
 	require.Equal(t, http.StatusOK, moved.StatusCode, moved.body)
 	require.Equal(t, `"3"`, moved.Header.Get("ETag"))
 	require.Equal(t, runtime.StatusStopped, decodeAs[runtime.RuntimeRecord](t, moved.body).Status)
 
-	again := f.send("POST", "/v1/runtimes/g1/status", "Idempotency-Key: op-1\r\n", stop)
+	again := f.send("POST", "/v1/runtimes/g1/status", "Idempotency-Key: op-1\r\n", stopChange)
 	require.Equal(t, http.StatusOK, again.StatusCode, "repeating an operation id must give the first result: %s", again.body)
 	require.Equal(t, `"3"`, again.Header.Get("ETag"))
 
-	lost := f.send("POST", "/v1/runtimes/g1/status", "", stop)
+	lost := f.send("POST", "/v1/runtimes/g1/status", "", stopChange)
 	require.Equal(t, http.StatusConflict, lost.StatusCode)
 	conflict := lost.problem(t)
 	require.Equal(t, "conflict status running stopped 3", strings.Join([]string{string(conflict.Code), string(conflict.Precondition),
@@ -54,7 +54,7 @@ func TestRecordLife(t *testing.T) {
 func TestStatusTakesTheServersClockWithoutNow(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
-	require.Equal(t, 200, f.send("PUT", "/v1/runtimes/g", "", running).StatusCode)
+	require.Equal(t, 200, f.send("PUT", "/v1/runtimes/g", "", runningRecord).StatusCode)
 	moved := f.send("POST", "/v1/runtimes/g/status", "", `{"expected_from":"running","to":"stopped"}`)
 	require.Equal(t, http.StatusOK, moved.StatusCode, moved.body)
 	record := decodeAs[runtime.RuntimeRecord](t, moved.body)
@@ -70,12 +70,12 @@ func TestGameIDsComeBackUnchanged(t *testing.T) {
 		"../x", "a?b=c#d", "{game_id}", "history", "status", ".a", "a;b", `"q"`, "<b>", strings.Repeat("x", 256),
 	} {
 		path := "/v1/runtimes/" + url.PathEscape(id)
-		put := f.send("PUT", path, "", running)
+		put := f.send("PUT", path, "", runningRecord)
 		require.Equal(t, http.StatusOK, put.StatusCode, "PUT %q as %s: %s", id, path, put.body)
 		got := f.send("GET", path, "", "")
 		require.Equal(t, id, decodeAs[runtime.RuntimeRecord](t, got.body).GameID, "GET %s", path)
 		require.Equal(t, http.StatusOK, f.send("GET", path+"/history", "", "").StatusCode, "history of %q", id)
-		moved := f.send("POST", path+"/status", "", stop)
+		moved := f.send("POST", path+"/status", "", stopChange)
 		require.Equal(t, http.StatusOK, moved.StatusCode, "status of %q: %s", id, moved.body)
 		_, err := f.store.Get(t.Context(), id)
 		require.NoError(t, err, "the store must know %q by its own name", id)
@@ -109,7 +109,7 @@ func TestConditionalRequests(t *testing.T) {
 	} {
 		body := ""
 		if step.method == "PUT" {
-			body = running
+			body = runningRecord
 		}
 		got := f.send(step.method, "/v1/runtimes/g", step.headers, body)
 		require.Equal(t, step.status, got.StatusCode, "%s %s: %s", step.method, step.headers, got.body)
@@ -132,12 +132,12 @@ func TestListPagesStandAtOneRevision(t *testing.T) {
 	require.Contains(t, empty.body, `"items":[]`)
 	require.NotContains(t, empty.body, "corrupt")
 	for i := range 5 {
-		require.Equal(t, 200, f.send("PUT", fmt.Sprintf("/v1/runtimes/g%d", i), "", running).StatusCode)
+		require.Equal(t, 200, f.send("PUT", fmt.Sprintf("/v1/runtimes/g%d", i), "", runningRecord).StatusCode)
 	}
 	first := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?limit=2&region=eu", "", "").body)
 	require.Len(t, first.Items, 2)
 	require.Equal(t, []int64{2, 3}, first.ItemRevisions)
-	require.Equal(t, 200, f.send("PUT", "/v1/runtimes/g9", "", running).StatusCode)
+	require.Equal(t, 200, f.send("PUT", "/v1/runtimes/g9", "", runningRecord).StatusCode)
 
 	seen, next := len(first.Items), first.Continue
 	for next != "" {
@@ -156,8 +156,8 @@ func TestContinueTokens(t *testing.T) {
 	t.Parallel()
 	f, other := start(t, httpserver.Config{}), start(t, httpserver.Config{})
 	for i := range 3 {
-		require.Equal(t, 200, f.send("PUT", fmt.Sprintf("/v1/runtimes/g%d", i), "", running).StatusCode)
-		require.Equal(t, 200, other.send("PUT", fmt.Sprintf("/v1/runtimes/g%d", i), "", running).StatusCode)
+		require.Equal(t, 200, f.send("PUT", fmt.Sprintf("/v1/runtimes/g%d", i), "", runningRecord).StatusCode)
+		require.Equal(t, 200, other.send("PUT", fmt.Sprintf("/v1/runtimes/g%d", i), "", runningRecord).StatusCode)
 	}
 	token := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?limit=1", "", "").body).Continue
 	require.NotEmpty(t, token)
@@ -176,7 +176,7 @@ func TestContinueTokens(t *testing.T) {
 	p := other.send("GET", "/v1/runtimes?limit=1&continue="+token, "", "").problem(t)
 	require.Equal(t, "query.continue", p.Errors[0].Location, "a token of another store")
 
-	require.Equal(t, 200, f.send("PUT", "/v1/runtimes/g0", "", running).StatusCode)
+	require.Equal(t, 200, f.send("PUT", "/v1/runtimes/g0", "", runningRecord).StatusCode)
 	expiredAt, err := f.store.Revision(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, f.store.Compact(expiredAt))

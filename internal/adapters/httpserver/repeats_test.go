@@ -22,17 +22,17 @@ func TestRepeatedPutsGiveTheFirstResult(t *testing.T) {
 		f := start(t, httpserver.Config{})
 		require.NoError(t, f.store.Upsert(t.Context(), recordOf("g")))
 		for range 3 {
-			got := f.send("PUT", bodyPut, condition+"Idempotency-Key: op\r\n", running)
+			got := f.send("PUT", bodyPut, condition+"Idempotency-Key: op\r\n", runningRecord)
 			require.Equal(t, http.StatusOK, got.StatusCode, "%s: %s", name, got.body)
 			require.Equal(t, `"3"`, got.Header.Get("ETag"), name)
 		}
-		stale := f.send("PUT", bodyPut, condition+"Idempotency-Key: another\r\n", running)
+		stale := f.send("PUT", bodyPut, condition+"Idempotency-Key: another\r\n", runningRecord)
 		fresh := condition == "" || name == "any"
 		require.Equal(t, fresh, stale.StatusCode == http.StatusOK, "%s, as another operation: %s", name, stale.body)
 	}
 	f := start(t, httpserver.Config{})
 	for range 2 {
-		got := f.send("PUT", bodyPut, "If-None-Match: *\r\nIdempotency-Key: op\r\n", running)
+		got := f.send("PUT", bodyPut, "If-None-Match: *\r\nIdempotency-Key: op\r\n", runningRecord)
 		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 	}
 }
@@ -46,7 +46,7 @@ func TestLedgerHasWhoAndWhy(t *testing.T) {
 		{"UTF-8''", ""}, {"UTF-8''%20x%20", " x "}, {"100%", "100%"}, {"O'Neil's", "O'Neil's"}, {"UTF-8 is fine", "UTF-8 is fine"}, {"", ""},
 	} {
 		headers := "Rtmanager-Actor: " + row.actor + "\r\nRtmanager-Reason: UTF-8''%E2%98%95%20break\r\nIdempotency-Key: op-" + itoa(int64(i)) + "\r\n"
-		require.Equal(t, 200, f.send("PUT", bodyPut, headers, running).StatusCode, row.actor)
+		require.Equal(t, 200, f.send("PUT", bodyPut, headers, runningRecord).StatusCode, row.actor)
 		newest := decodeAs[api.History](t, f.send("GET", "/v1/runtimes/g/history", "", "").body).Items[0]
 		require.Equal(t, row.want, newest.Actor, "Rtmanager-Actor: %s", row.actor)
 		require.Equal(t, "☕ break", newest.Reason)
@@ -58,7 +58,7 @@ func TestLedgerHasWhoAndWhy(t *testing.T) {
 func TestNullInstantsAreAbsentOnes(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
-	body := member(member(running, "stopped_at", "null"), "removed_at", "null")
+	body := withMember(withMember(runningRecord, "stopped_at", "null"), "removed_at", "null")
 	got := f.send("PUT", bodyPut, "", body)
 	require.Equal(t, 200, got.StatusCode, got.body)
 	require.Nil(t, decodeAs[runtime.RuntimeRecord](t, got.body).StoppedAt)
@@ -69,27 +69,27 @@ func TestNullInstantsAreAbsentOnes(t *testing.T) {
 func TestInstantsAreKeptInUTC(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
-	got := f.send("PUT", bodyPut, "", member(running, "started_at", `"2026-01-01T02:00:00.123456789+02:00"`))
+	got := f.send("PUT", bodyPut, "", withMember(runningRecord, "started_at", `"2026-01-01T02:00:00.123456789+02:00"`))
 	require.Contains(t, got.body, `"started_at":"2026-01-01T00:00:00.123456789Z"`)
-	moved := f.send("POST", bodyPost, "", member(stop, "now", `"2026-01-02T03:04:05.000000006-07:00"`))
+	moved := f.send("POST", bodyPost, "", withMember(stopChange, "now", `"2026-01-02T03:04:05.000000006-07:00"`))
 	require.Contains(t, moved.body, `"stopped_at":"2026-01-02T10:04:05.000000006Z"`)
 }
 
 // A refused pair says which, and a lost race says what was expected and who won.
 func TestRefusedTransitionsSayWhy(t *testing.T) {
 	t.Parallel()
-	f := startSettled(t, httpserver.Config{})
+	f := startWithRecords(t, httpserver.Config{})
 	pair := f.send("POST", bodyPost, "", `{"expected_from":"removed","to":"running"}`).problem(t)
 	require.Equal(t, "removed running", string(pair.From+" "+pair.To))
 	require.Contains(t, pair.Detail, "has no transitions")
-	container := f.send("POST", bodyPost, "", member(stop, "expected_container_id", `"old"`)).problem(t)
+	container := f.send("POST", bodyPost, "", withMember(stopChange, "expected_container_id", `"old"`)).problem(t)
 	require.Equal(t, "container_id old c-g", string(container.Precondition)+" "+container.Expected+" "+container.Actual)
 	require.Equal(t, recordOf("g"), *container.Current)
 	require.Equal(t, int64(2), container.Revision)
-	stale := f.send("PUT", bodyPut, "If-Match: \"9\"\r\n", running).problem(t)
+	stale := f.send("PUT", bodyPut, "If-Match: \"9\"\r\n", runningRecord).problem(t)
 	require.Equal(t, "revision 9 2", string(stale.Precondition)+" "+stale.Expected+" "+stale.Actual)
 	require.Equal(t, recordOf("g"), *stale.Current)
-	listed := f.send("PUT", bodyPut, "If-Match: \"8\", \"9\"\r\n", running).problem(t)
+	listed := f.send("PUT", bodyPut, "If-Match: \"8\", \"9\"\r\n", runningRecord).problem(t)
 	require.Equal(t, "revision 2", string(listed.Precondition)+" "+listed.Actual)
 }
 
@@ -101,7 +101,7 @@ func TestContentTypesThatAreTaken(t *testing.T) {
 		"", "Content-Type: \r\n", "Content-Type: application/json\r\n", "Content-Type: Application/JSON; charset=utf-8\r\n",
 		"Content-Type: application/x-www-form-urlencoded\r\n", "Content-Encoding: identity\r\n", "Content-Encoding: \r\n",
 	} {
-		got := f.send("PUT", bodyPut, headers, running)
+		got := f.send("PUT", bodyPut, headers, runningRecord)
 		require.Equal(t, 200, got.StatusCode, "%q: %s", headers, got.body)
 	}
 }

@@ -33,11 +33,11 @@ func TestNewRefusesWhatCannotServe(t *testing.T) {
 	require.Error(t, err, "two servers cannot count into one registry")
 }
 
-// down is a store that cannot be reached.
-type down struct{ *memstore.Store }
+// unavailableStore is a store that cannot be reached.
+type unavailableStore struct{ *memstore.Store }
 
-func (down) Revision(context.Context) (int64, error) { return 0, runtime.ErrUnavailable }
-func (down) Info(context.Context) (ports.StoreInfo, error) {
+func (unavailableStore) Revision(context.Context) (int64, error) { return 0, runtime.ErrUnavailable }
+func (unavailableStore) Info(context.Context) (ports.StoreInfo, error) {
 	return ports.StoreInfo{}, runtime.ErrUnavailable
 }
 
@@ -45,7 +45,7 @@ func (down) Info(context.Context) (ports.StoreInfo, error) {
 // that needs the store says so.
 func TestStoreThatIsAway(t *testing.T) {
 	t.Parallel()
-	f := startOver(t, down{memstore.New()}, httpserver.Config{})
+	f := startWithStore(t, unavailableStore{memstore.New()}, httpserver.Config{})
 	c := contractOf(t, f)
 	require.Equal(t, 200, f.send("GET", "/healthz", "", "").StatusCode)
 	require.Equal(t, 200, f.send("GET", "/metrics", "", "").StatusCode)
@@ -56,7 +56,7 @@ func TestStoreThatIsAway(t *testing.T) {
 		got := f.send("GET", path, "", "")
 		require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, path)
 		require.Empty(t, got.Header.Get("Rtmanager-Store"), "nobody knows which store it is")
-		c.check(t, "GET", path, got)
+		c.requireDocumented(t, "GET", path, got)
 	}
 }
 

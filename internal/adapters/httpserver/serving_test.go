@@ -14,20 +14,20 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// serving is a fixture whose server runs by Serve, as in the daemon.
-type serving struct {
+// servingFixture is a fixture whose server runs by Serve, as in the daemon.
+type servingFixture struct {
 	*fixture
 	stop  context.CancelFunc // begins the shutdown
 	ended chan error         // what Serve returned
 }
 
-func serve[C config](t testing.TB, store ports.Store, cfg C) *serving {
+func serve[C config](t testing.TB, store ports.Store, cfg C) *servingFixture {
 	t.Helper()
 	api := newServer(t, store, cfg)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
-	s := &serving{
+	s := &servingFixture{
 		fixture: &fixture{t: t, api: api, addr: listener.Addr().String()},
 		stop:    stop, ended: make(chan error, 1),
 	}
@@ -41,28 +41,30 @@ func serve[C config](t testing.TB, store ports.Store, cfg C) *serving {
 }
 
 // wait returns what Serve did, once it has returned.
-func (s *serving) wait() error {
+func (s *servingFixture) wait() error {
 	s.t.Helper()
 	select {
 	case err := <-s.ended:
 		s.ended <- err
 		return err
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.Fail(s.t, "Serve has not returned")
 		return nil
 	}
 }
 
-// gate is a store in memory whose reads of one game wait.
-type gate struct {
+// gatedStore is a store in memory whose reads of one game wait.
+type gatedStore struct {
 	*memstore.Store
 	waiting atomic.Int64
 	open    chan struct{}
 }
 
-func newGate() *gate { return &gate{Store: memstore.New(), open: make(chan struct{})} }
+func newGatedStore() *gatedStore {
+	return &gatedStore{Store: memstore.New(), open: make(chan struct{})}
+}
 
-func (g *gate) GetVersioned(ctx context.Context, id string) (runtime.VersionedRecord, error) {
+func (g *gatedStore) GetVersioned(ctx context.Context, id string) (runtime.VersionedRecord, error) {
 	g.waiting.Add(1)
 	defer g.waiting.Add(-1)
 	select {
@@ -73,18 +75,18 @@ func (g *gate) GetVersioned(ctx context.Context, id string) (runtime.VersionedRe
 	}
 }
 
-// hold sends a read that the gate keeps waiting; the channel gives its status,
+// startBlocked sends a read that the gate keeps waiting; the channel gives its status,
 // or 0 for a connection that was cut.
-func (s *serving) hold(g *gate) <-chan int {
+func (s *servingFixture) startBlocked(g *gatedStore) <-chan int {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.addr)
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { conn.Close() })
-	require.NoError(s.t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(s.t, conn.SetDeadline(time.Now().Add(testTimeout)))
 	_, err = conn.Write([]byte("GET /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 	require.NoError(s.t, err)
 	eventually(s.t, func() bool { return g.waiting.Load() == 1 }, "the store is asked")
 	status := make(chan int, 1)
-	go func() { status <- statusOn(conn) }()
+	go func() { status <- readStatus(conn) }()
 	return status
 }

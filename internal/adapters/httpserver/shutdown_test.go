@@ -16,8 +16,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// statusOn reads an answer's status, 0 for none.
-func statusOn(conn net.Conn) int {
+// readStatus reads an answer's status, 0 for none.
+func readStatus(conn net.Conn) int {
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0
@@ -30,8 +30,8 @@ func statusOn(conn net.Conn) int {
 func TestShutdownEndsStreamsWithAReason(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{DrainTimeout: time.Hour})
-	var streams []*stream
-	for _, headers := range bothForms {
+	var streams []*watchReader
+	for _, headers := range bothFormats {
 		streams = append(streams, s.watch("", headers), s.watch("?from_revision=1", headers))
 		streams[len(streams)-2].expect("synced 1")
 	}
@@ -53,7 +53,7 @@ func TestShutdownEndsStreamsWithAReason(t *testing.T) {
 // While it shuts down, the server is alive but not ready, and begins no stream.
 func TestShutdownTurnsUnready(t *testing.T) {
 	t.Parallel()
-	store := newScript()
+	store := newScriptedStore()
 	s := serve(t, store, httpserver.Config{})
 	inner := httptest.NewServer(s.api.Handler()) // a way in that the shutdown leaves open
 	defer inner.Close()
@@ -66,24 +66,24 @@ func TestShutdownTurnsUnready(t *testing.T) {
 	unready := outside.send("GET", "/readyz", "", "")
 	require.Equal(t, http.StatusServiceUnavailable, unready.StatusCode, unready.body)
 	require.JSONEq(t, `{"status":"unready","checks":[{"name":"serving","ok":false,"error":"server is shutting down"},{"name":"store","ok":true}]}`, unready.body)
-	c.check(t, "GET", "/readyz", unready)
+	c.requireDocumented(t, "GET", "/readyz", unready)
 	require.Equal(t, 200, outside.send("GET", "/healthz", "", "").StatusCode)
 	refused := outside.send("GET", "/v1/watch", "", "")
 	require.Equal(t, http.StatusServiceUnavailable, refused.StatusCode, refused.body)
 	require.Equal(t, "1", refused.Header.Get("Retry-After"))
-	c.check(t, "GET", "/v1/watch", refused)
+	c.requireDocumented(t, "GET", "/v1/watch", refused)
 	require.Nil(t, store.options.Load(), "the store is not watched any more")
 }
 
 // A request that is being worked on is answered, however the shutdown hurries.
 func TestShutdownWaitsForOpenRequests(t *testing.T) {
 	t.Parallel()
-	store := newGate()
+	store := newGatedStore()
 	s := serve(t, store, httpserver.Config{DrainTimeout: time.Hour})
 	require.NoError(t, store.Upsert(t.Context(), recordOf("g")))
-	status := s.hold(store)
+	status := s.startBlocked(store)
 	s.stop()
-	eventually(t, func() bool { return dialFails(s.addr) }, "the listener closes")
+	eventually(t, func() bool { return isDialRefused(s.addr) }, "the listener closes")
 	close(store.open)
 	require.Equal(t, 200, <-status)
 	require.NoError(t, s.wait())
@@ -93,9 +93,9 @@ func TestShutdownWaitsForOpenRequests(t *testing.T) {
 // told to end.
 func TestShutdownCutsOffAfterTheDrainTimeout(t *testing.T) {
 	t.Parallel()
-	store := newGate()
+	store := newGatedStore()
 	s := serve(t, store, httpserver.Config{DrainTimeout: 50 * time.Millisecond, RequestTimeout: time.Hour})
-	status := s.hold(store)
+	status := s.startBlocked(store)
 	s.stop()
 	require.NoError(t, s.wait(), "Serve returns in spite of a request that is never answered")
 	require.Zero(t, <-status, "the connection is cut")
@@ -110,7 +110,7 @@ func TestShutdownClosesIdleConnections(t *testing.T) {
 	require.Equal(t, 200, response.StatusCode)
 	s.stop()
 	require.NoError(t, s.wait())
-	require.Zero(t, statusOn(conn))
+	require.Zero(t, readStatus(conn))
 }
 
 // brokenListener accepts nobody.
@@ -129,10 +129,10 @@ func TestServeReturnsTheListenersError(t *testing.T) {
 	err = api.Serve(t.Context(), brokenListener{listener})
 	require.ErrorIs(t, err, errBroken)
 	require.ErrorContains(t, err, listener.Addr().String())
-	require.True(t, dialFails(listener.Addr().String()), "the listener is closed")
+	require.True(t, isDialRefused(listener.Addr().String()), "the listener is closed")
 }
 
-func dialFails(addr string) bool {
+func isDialRefused(addr string) bool {
 	conn, err := net.Dial("tcp", addr)
 	if err == nil {
 		conn.Close()

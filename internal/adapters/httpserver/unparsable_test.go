@@ -17,7 +17,7 @@ import (
 func TestWhatIsNotHTTP(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{})
-	body := "Content-Length: " + itoa(int64(len(running))) + "\r\n\r\n" + running
+	body := "Content-Length: " + itoa(int64(len(runningRecord))) + "\r\n\r\n" + runningRecord
 	for name, request := range map[string]string{
 		"a broken escape in the path":    "PUT /v1/runtimes/%zz HTTP/1.1\r\nHost: localhost\r\n" + body,
 		"half an escape in the path":     "PUT /v1/runtimes/g% HTTP/1.1\r\nHost: localhost\r\n" + body,
@@ -29,14 +29,14 @@ func TestWhatIsNotHTTP(t *testing.T) {
 		"a header name with a space":     "PUT /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\nIf Match: *\r\n" + body,
 		"two lengths":                    "PUT /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n" + body,
 		"a negative length":              "PUT /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
-		"an unknown transfer encoding":   "PUT /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n" + running,
+		"an unknown transfer encoding":   "PUT /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n" + runningRecord,
 		"a method that is no token":      "P(T /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\n" + body,
 		"a version that does not exist":  "PUT /v1/runtimes/g HTTP/9.9\r\nHost: localhost\r\n" + body,
 		"no HTTP at all":                 "\x16\x03\x01\x00\xa5\x01\x00\x00\r\n\r\n",
 		"the preface of HTTP/2 in clear": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 	} {
 		conn := s.dial(request)
-		got, err := readAnswer(bufio.NewReader(conn))
+		got, err := readResponse(bufio.NewReader(conn))
 		if err == nil {
 			require.Contains(t, []int{400, http.StatusMisdirectedRequest, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported}, got.StatusCode, "%s: %s", name, got.body)
 			require.True(t, got.Close, "%s: the connection must be given up", name)
@@ -53,15 +53,15 @@ func TestWhatIsNotHTTP(t *testing.T) {
 func TestConnectionsSurviveRefusals(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
-	head := "Host: " + f.addr + "\r\nContent-Length: " + itoa(int64(len(running))) + "\r\n"
-	conn := f.dial("PUT /v1/runtimes/%00 HTTP/1.1\r\n" + head + "\r\n" + running +
-		"PUT /v1/runtimes/g HTTP/1.1\r\n" + head + "Content-Type: text/plain\r\n\r\n" + running +
-		"PATCH /v1/runtimes/g HTTP/1.1\r\n" + head + "\r\n" + running +
-		"PUT /v1/runtimes/g HTTP/1.1\r\n" + head + "Origin: https://evil.example\r\n\r\n" + running +
-		"PUT /v1/runtimes/g HTTP/1.1\r\n" + head + "\r\n" + running)
+	head := "Host: " + f.addr + "\r\nContent-Length: " + itoa(int64(len(runningRecord))) + "\r\n"
+	conn := f.dial("PUT /v1/runtimes/%00 HTTP/1.1\r\n" + head + "\r\n" + runningRecord +
+		"PUT /v1/runtimes/g HTTP/1.1\r\n" + head + "Content-Type: text/plain\r\n\r\n" + runningRecord +
+		"PATCH /v1/runtimes/g HTTP/1.1\r\n" + head + "\r\n" + runningRecord +
+		"PUT /v1/runtimes/g HTTP/1.1\r\n" + head + "Origin: https://evil.example\r\n\r\n" + runningRecord +
+		"PUT /v1/runtimes/g HTTP/1.1\r\n" + head + "\r\n" + runningRecord)
 	reader := bufio.NewReader(conn)
 	for i, want := range []int{400, 415, 405, 403, 200} {
-		got, err := readAnswer(reader)
+		got, err := readResponse(reader)
 		require.NoError(t, err, "answer %d", i+1)
 		require.Equal(t, want, got.StatusCode, "answer %d: %s", i+1, got.body)
 	}

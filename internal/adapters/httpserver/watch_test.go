@@ -17,7 +17,7 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // change with what was before and after it.
 func TestWatchTellsWhatIsAndWhatChanges(t *testing.T) {
 	t.Parallel()
-	for name, headers := range bothForms {
+	for name, headers := range bothFormats {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, httpserver.Config{})
@@ -30,9 +30,9 @@ func TestWatchTellsWhatIsAndWhatChanges(t *testing.T) {
 			require.Equal(t, "no-store", s.head.Header.Get("Cache-Control"))
 			story := s.expect("snapshot a 3", "snapshot b/ü\u2028 3", "synced 3")
 
-			require.Equal(t, 200, f.send("PUT", "/v1/runtimes/c", "", running).StatusCode)
-			require.Equal(t, 200, f.send("PUT", "/v1/runtimes/c", "", member(running, "node", `"line\nfeed"`)).StatusCode)
-			require.Equal(t, 200, f.send("POST", "/v1/runtimes/c/status", "", stop).StatusCode)
+			require.Equal(t, 200, f.send("PUT", "/v1/runtimes/c", "", runningRecord).StatusCode)
+			require.Equal(t, 200, f.send("PUT", "/v1/runtimes/c", "", withMember(runningRecord, "node", `"line\nfeed"`)).StatusCode)
+			require.Equal(t, 200, f.send("POST", "/v1/runtimes/c/status", "", stopChange).StatusCode)
 			f.store.Delete("c")
 			story = append(story, s.expect("upserted c 4", "upserted c 5", "transitioned c 6", "deleted c 7")...)
 
@@ -58,7 +58,7 @@ func TestWatchTellsWhatIsAndWhatChanges(t *testing.T) {
 func TestWatchOfAnEmptyStore(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
-	for _, headers := range bothForms {
+	for _, headers := range bothFormats {
 		f.watch("", headers).expect("synced 1")
 	}
 }
@@ -85,7 +85,7 @@ func TestWatchChoosesTheFormFromAccept(t *testing.T) {
 func TestHeadOfAWatch(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
-	for _, headers := range bothForms {
+	for _, headers := range bothFormats {
 		head := f.send("HEAD", "/v1/watch", headers, "")
 		require.Equal(t, http.StatusOK, head.StatusCode)
 		require.Empty(t, head.body)
@@ -100,21 +100,21 @@ func TestOpenAPIDescribesEveryEvent(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	c := contractOf(t, f)
-	for name, headers := range bothForms {
-		require.Equal(t, 200, f.send("PUT", "/v1/runtimes/"+name, "", running).StatusCode)
+	for name, headers := range bothFormats {
+		require.Equal(t, 200, f.send("PUT", "/v1/runtimes/"+name, "", runningRecord).StatusCode)
 		s := f.watch("?game_id="+name, headers)
 		at, err := f.store.Revision(t.Context())
 		require.NoError(t, err)
 		story := s.expect("snapshot "+name+" "+itoa(at), "synced "+itoa(at))
-		require.Equal(t, 200, f.send("PUT", "/v1/runtimes/"+name, "", running).StatusCode)
-		require.Equal(t, 200, f.send("POST", "/v1/runtimes/"+name+"/status", "", stop).StatusCode)
+		require.Equal(t, 200, f.send("PUT", "/v1/runtimes/"+name, "", runningRecord).StatusCode)
+		require.Equal(t, 200, f.send("POST", "/v1/runtimes/"+name+"/status", "", stopChange).StatusCode)
 		f.store.Delete(name)
-		require.Equal(t, 200, f.send("PUT", "/v1/runtimes/other", "", running).StatusCode)
+		require.Equal(t, 200, f.send("PUT", "/v1/runtimes/other", "", runningRecord).StatusCode)
 		story = append(story, s.expect("upserted "+name+" "+itoa(at+1), "transitioned "+name+" "+itoa(at+2), "deleted "+name+" "+itoa(at+3), "bookmark "+itoa(at+4))...)
 		for _, e := range story {
-			c.validate(t, asJSON(t, e.Event), "components", "schemas", "Event")
+			c.requireValid(t, encodeJSON(t, e.Event), "components", "schemas", "Event")
 			if !s.sse {
-				c.validate(t, e.raw, "paths", "/v1/watch", "get", "responses", "200", "content", "application/x-ndjson", "schema")
+				c.requireValid(t, e.raw, "paths", "/v1/watch", "get", "responses", "200", "content", "application/x-ndjson", "schema")
 			}
 		}
 	}

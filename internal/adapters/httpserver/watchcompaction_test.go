@@ -18,11 +18,11 @@ import (
 // be told everything anew.
 func TestWatchFromACompactedRevision(t *testing.T) {
 	t.Parallel()
-	f := startSettled(t, httpserver.Config{})
+	f := startWithRecords(t, httpserver.Config{})
 	late := f.send("GET", "/v1/watch?from_revision=2", "", "")
 	require.Equal(t, http.StatusGone, late.StatusCode, late.body)
 	require.Equal(t, api.CodeCompacted, late.problem(t).Code)
-	for _, headers := range bothForms {
+	for _, headers := range bothFormats {
 		f.watch("?from_revision=2&resync=true", headers).expect("resync 2", "snapshot g 6", "snapshot r 6", "snapshot s 6", "synced 6")
 		f.watch("?resync=true", headers+"Last-Event-ID: 3\r\n").expect("resync 3", "snapshot g 6", "snapshot r 6", "snapshot s 6", "synced 6")
 	}
@@ -32,7 +32,7 @@ func TestWatchFromACompactedRevision(t *testing.T) {
 // games vanished meanwhile.
 func TestWatchResyncsInTheMiddle(t *testing.T) {
 	t.Parallel()
-	for name, headers := range bothForms {
+	for name, headers := range bothFormats {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, catchUp := startLagging(t)
@@ -53,7 +53,7 @@ func TestWatchResyncsInTheMiddle(t *testing.T) {
 // Without resync, the same stream ends with the reason.
 func TestWatchEndsWhenCompactedInTheMiddle(t *testing.T) {
 	t.Parallel()
-	for name, headers := range bothForms {
+	for name, headers := range bothFormats {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, catchUp := startLagging(t)
@@ -79,7 +79,7 @@ func startLagging(t *testing.T) (f *fixture, catchUp func()) {
 	for _, id := range []string{"gone", "kept"} {
 		require.NoError(t, store.Upsert(t.Context(), recordOf(id)))
 	}
-	f = startOver(t, store, httpserver.Config{})
+	f = startWithStore(t, store, httpserver.Config{})
 	f.store = store.Store
 	return f, func() {
 		require.NoError(t, store.Upsert(t.Context(), recordOf("new")))

@@ -18,14 +18,14 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// secret is what a store's own error may speak of and a client must not read.
-const secret = "dial 10.0.0.7:2379 as root"
+// internalDetail is what a store's own error may speak of and a client must not read.
+const internalDetail = "dial 10.0.0.7:2379 as root"
 
 // An error that ends a watch is a proper status while there is still one to
 // send, and the last element of the stream afterwards.
 func TestWatchEndsWithItsReason(t *testing.T) {
 	t.Parallel()
-	synced := scripted{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 5, Last: true}}
+	synced := watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 5, Last: true}}
 	for _, row := range []struct {
 		err    error
 		status int
@@ -34,20 +34,20 @@ func TestWatchEndsWithItsReason(t *testing.T) {
 		{runtime.ErrCompacted, 410, api.CodeCompacted},
 		{runtime.ErrForeignRevision, 400, api.CodeForeignRevision},
 		{&runtime.InvalidError{Field: "game_id", Reason: "is odd"}, 400, api.CodeInvalid},
-		{fmt.Errorf("%s: %w", secret, runtime.ErrUnavailable), 503, api.CodeUnavailable},
-		{fmt.Errorf("%s: %w", secret, runtime.ErrIncompatible), 500, api.CodeIncompatible},
-		{errors.New(secret), 500, api.CodeInternal},
+		{fmt.Errorf("%s: %w", internalDetail, runtime.ErrUnavailable), 503, api.CodeUnavailable},
+		{fmt.Errorf("%s: %w", internalDetail, runtime.ErrIncompatible), 500, api.CodeIncompatible},
+		{errors.New(internalDetail), 500, api.CodeInternal},
 		{context.DeadlineExceeded, 503, api.CodeUnavailable},
 	} {
-		early := startOver(t, newScript(scripted{err: row.err}), httpserver.Config{})
+		early := startWithStore(t, newScriptedStore(watchStep{err: row.err}), httpserver.Config{})
 		got := early.send("GET", "/v1/watch", "", "")
 		require.Equal(t, row.status, got.StatusCode, "%v before the stream: %s", row.err, got.body)
 		require.Equal(t, row.code, got.problem(t).Code, "%v before the stream", row.err)
 		require.Equal(t, row.status == http.StatusServiceUnavailable, got.Header.Get("Retry-After") != "", "Retry-After of %v", row.err)
-		require.NotContains(t, got.body, secret)
+		require.NotContains(t, got.body, internalDetail)
 
-		for _, headers := range bothForms {
-			s := startOver(t, newScript(synced, scripted{err: row.err}), httpserver.Config{}).watch("", headers)
+		for _, headers := range bothFormats {
+			s := startWithStore(t, newScriptedStore(synced, watchStep{err: row.err}), httpserver.Config{}).watch("", headers)
 			s.expect("synced 5")
 			last := s.next()
 			require.Equal(t, "error", last.Type, "%v in the stream: %s", row.err, last.raw)
@@ -56,7 +56,7 @@ func TestWatchEndsWithItsReason(t *testing.T) {
 			require.True(t, *last.Final, last.raw)
 			require.Empty(t, last.id, last.raw)
 			require.False(t, last.Last, last.raw)
-			require.NotContains(t, last.raw, secret)
+			require.NotContains(t, last.raw, internalDetail)
 			s.end()
 		}
 	}
@@ -65,30 +65,30 @@ func TestWatchEndsWithItsReason(t *testing.T) {
 // A value that cannot be read is told of, and the stream goes on.
 func TestWatchGoesOnAfterADamagedValue(t *testing.T) {
 	t.Parallel()
-	damaged := scripted{
+	damaged := watchStep{
 		event: ports.RuntimeEvent{Revision: 5, GameID: "g"},
 		err:   &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"},
 	}
-	synced := scripted{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 6, Last: true}}
-	for _, headers := range bothForms {
-		f := startOver(t, newScript(damaged, synced), httpserver.Config{})
+	synced := watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 6, Last: true}}
+	for _, headers := range bothFormats {
+		f := startWithStore(t, newScriptedStore(damaged, synced), httpserver.Config{})
 		s := f.watch("", headers)
 		told := s.expect("error g 5", "synced 6")[0]
 		require.False(t, *told.Final, told.raw)
 		require.Empty(t, told.id, told.raw)
 		require.Equal(t, api.CodeCorrupt, told.Error.Code)
 		require.Equal(t, "/runtimes/g g is not JSON", strings.Join([]string{told.Error.Key, told.Error.GameID, told.Error.Reason}, " "))
-		contractOf(t, f).validate(t, asJSON(t, told.Event), "components", "schemas", "Event")
+		contractOf(t, f).requireValid(t, encodeJSON(t, told.Event), "components", "schemas", "Event")
 	}
 }
 
-// brokenWatch is a store whose watches do what no watch should.
-type brokenWatch struct {
+// panickingWatch is a store whose watches do what no watch should.
+type panickingWatch struct {
 	*memstore.Store
 	seq iter.Seq2[ports.RuntimeEvent, error]
 }
 
-func (s *brokenWatch) Watch(context.Context, ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
+func (s *panickingWatch) Watch(context.Context, ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
 	return s.seq
 }
 
@@ -100,24 +100,24 @@ func TestBrokenWatches(t *testing.T) {
 		seq  iter.Seq2[ports.RuntimeEvent, error]
 		code api.Code
 	}{
-		"panics":                {func(yield func(ports.RuntimeEvent, error) bool) { yield(synced, nil); panic(secret) }, api.CodeInternal},
+		"panics":                {func(yield func(ports.RuntimeEvent, error) bool) { yield(synced, nil); panic(internalDetail) }, api.CodeInternal},
 		"ends without a reason": {func(yield func(ports.RuntimeEvent, error) bool) { yield(synced, nil) }, api.CodeUnavailable},
 		"ends as if it were asked": {func(yield func(ports.RuntimeEvent, error) bool) {
 			yield(synced, nil)
 			yield(ports.RuntimeEvent{}, context.Canceled)
 		}, api.CodeUnavailable},
 	} {
-		f := startOver(t, &brokenWatch{memstore.New(), broken.seq}, httpserver.Config{})
+		f := startWithStore(t, &panickingWatch{memstore.New(), broken.seq}, httpserver.Config{})
 		s := f.watch("", "")
 		s.expect("synced 5")
 		last := s.next()
 		require.Equal(t, broken.code, last.Error.Code, "a watch that %s: %s", name, last.raw)
 		require.True(t, *last.Final)
-		require.NotContains(t, last.raw, secret)
+		require.NotContains(t, last.raw, internalDetail)
 		s.end()
 		require.Equal(t, 200, f.send("GET", "/v1/runtimes", "", "").StatusCode, "the server lives on after a watch that %s", name)
 	}
-	early := startOver(t, &brokenWatch{memstore.New(), func(func(ports.RuntimeEvent, error) bool) { panic(secret) }}, httpserver.Config{})
+	early := startWithStore(t, &panickingWatch{memstore.New(), func(func(ports.RuntimeEvent, error) bool) { panic(internalDetail) }}, httpserver.Config{})
 	got := early.send("GET", "/v1/watch", "", "")
 	require.Equal(t, http.StatusInternalServerError, got.StatusCode, got.body)
 	require.Equal(t, api.CodeInternal, got.problem(t).Code)

@@ -20,7 +20,7 @@ func TestWatchFilters(t *testing.T) {
 	}
 	put("a", "eu", "n1")
 	put("b", "us", "n2")
-	watches := map[string]*stream{}
+	watches := map[string]*watchReader{}
 	for _, query := range []string{
 		"?status=stopped", "?status=running", "?status=removed", "?region=eu", "?node=n2", "?game_id=b",
 		"?region=eu&node=n2", "?region=eu&status=stopped", "?game_id=%C3%BC%2F",
@@ -69,7 +69,7 @@ func TestWatchFilters(t *testing.T) {
 }
 
 // nextChange passes over bookmarks.
-func (s *stream) nextChange() element {
+func (s *watchReader) nextChange() element {
 	s.t.Helper()
 	for {
 		if e := s.next(); e.Type != "bookmark" {

@@ -11,13 +11,13 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-const quickBeat = 20 * time.Millisecond
+const shortHeartbeat = 20 * time.Millisecond
 
 // An idle stream of server-sent events carries comments, which no client sees
 // as an event, and goes on after them.
 func TestHeartbeatsAreComments(t *testing.T) {
 	t.Parallel()
-	f := start(t, httpserver.Config{Heartbeat: quickBeat})
+	f := start(t, httpserver.Config{Heartbeat: shortHeartbeat})
 	s := f.watch("", "")
 	require.Equal(t, "1", s.head.Header.Get("Rtmanager-Heartbeat"), "whole seconds, and never 0, which would say that there are none")
 	s.expect("synced 1")
@@ -33,7 +33,7 @@ func TestHeartbeatsAreComments(t *testing.T) {
 // revision that may be resumed from, which a consumer can take at its word.
 func TestHeartbeatsOfNDJSONAreBookmarks(t *testing.T) {
 	t.Parallel()
-	f := start(t, httpserver.Config{Heartbeat: quickBeat})
+	f := start(t, httpserver.Config{Heartbeat: shortHeartbeat})
 	c := contractOf(t, f)
 	s := f.watch("", ndjson)
 	require.Equal(t, "synced 1", s.nextChange().brief())
@@ -46,7 +46,7 @@ func TestHeartbeatsOfNDJSONAreBookmarks(t *testing.T) {
 	require.Equal(t, "upserted g 2", e.brief())
 	beat := s.next()
 	require.Equal(t, `{"type":"bookmark","revision":2,"last":true}`+"\n", beat.raw)
-	c.validate(t, beat.raw, "components", "schemas", "Event")
+	c.requireValid(t, beat.raw, "components", "schemas", "Event")
 	f.watch("?from_revision=2", ndjson).expect("bookmark 2", "bookmark 2")
 }
 
@@ -54,13 +54,13 @@ func TestHeartbeatsOfNDJSONAreBookmarks(t *testing.T) {
 func TestHeartbeatsBeforeSyncedNameNoRevision(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
-	snapshot := scripted{event: ports.RuntimeEvent{Type: ports.EventSnapshot, Revision: 9, GameID: "g", After: &record}}
-	resync := scripted{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: 9}}
+	snapshot := watchStep{event: ports.RuntimeEvent{Type: ports.EventSnapshot, Revision: 9, GameID: "g", After: &record}}
+	resync := watchStep{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: 9}}
 	for name, opening := range map[string]struct {
 		query string
-		steps []scripted
-	}{"in a snapshot": {"", []scripted{snapshot}}, "in a resync": {"?from_revision=5&resync=true", []scripted{resync, snapshot}}} {
-		s := startOver(t, newScript(opening.steps...), httpserver.Config{Heartbeat: quickBeat}).watch(opening.query, ndjson)
+		steps []watchStep
+	}{"in a snapshot": {"", []watchStep{snapshot}}, "in a resync": {"?from_revision=5&resync=true", []watchStep{resync, snapshot}}} {
+		s := startWithStore(t, newScriptedStore(opening.steps...), httpserver.Config{Heartbeat: shortHeartbeat}).watch(opening.query, ndjson)
 		for range opening.steps {
 			s.nextChange()
 		}
@@ -73,9 +73,9 @@ func TestHeartbeatsBeforeSyncedNameNoRevision(t *testing.T) {
 // A store that has nothing to say yet does not keep the 200 from the client.
 func TestSilentWatchIsOpened(t *testing.T) {
 	t.Parallel()
-	for name, headers := range bothForms {
-		store := newScript()
-		s := startOver(t, store, httpserver.Config{}).watch("?from_revision=7", headers)
+	for name, headers := range bothFormats {
+		store := newScriptedStore()
+		s := startWithStore(t, store, httpserver.Config{}).watch("?from_revision=7", headers)
 		require.Equal(t, 200, s.head.StatusCode, name)
 		require.True(t, strings.HasPrefix(s.head.Header.Get("Rtmanager-Heartbeat"), "15"), name)
 		require.Equal(t, int64(1), store.open.Load(), name)

@@ -15,14 +15,14 @@ import (
 
 const ndjson = "Accept: application/x-ndjson\r\n"
 
-// bothForms are the headers that ask for each form of a watch.
-var bothForms = map[string]string{"SSE": "", "NDJSON": ndjson}
+// bothFormats are the headers that ask for each form of a watch.
+var bothFormats = map[string]string{"SSE": "", "NDJSON": ndjson}
 
-// stream is one open watch, read element by element.
-type stream struct {
+// watchReader is one open watch, read element by element.
+type watchReader struct {
 	t     testing.TB
 	conn  net.Conn
-	head  answer
+	head  response
 	lines *bufio.Reader
 	sse   bool
 }
@@ -36,10 +36,10 @@ type element struct {
 }
 
 // watch opens a stream that must begin.
-func (f *fixture) watch(query, headers string) *stream {
+func (f *fixture) watch(query, headers string) *watchReader {
 	f.t.Helper()
 	conn, response := f.openUntilDone("GET", "/v1/watch"+query, headers, "")
-	s := &stream{
+	s := &watchReader{
 		t: f.t, conn: conn, head: response, lines: bufio.NewReader(response.Body),
 		sse: response.Header.Get("Content-Type") == api.EventStreamMediaType,
 	}
@@ -56,7 +56,7 @@ func (f *fixture) watch(query, headers string) *stream {
 }
 
 // frame reads up to the next blank line.
-func (s *stream) frame() string {
+func (s *watchReader) frame() string {
 	s.t.Helper()
 	var frame strings.Builder
 	for {
@@ -70,7 +70,7 @@ func (s *stream) frame() string {
 }
 
 // element reads the next element, heartbeats included.
-func (s *stream) element() element {
+func (s *watchReader) element() element {
 	s.t.Helper()
 	if !s.sse {
 		line, err := s.lines.ReadString('\n')
@@ -102,7 +102,7 @@ func (s *stream) element() element {
 }
 
 // next reads the next element that is not a comment.
-func (s *stream) next() element {
+func (s *watchReader) next() element {
 	s.t.Helper()
 	for {
 		if e := s.element(); !e.beat {
@@ -112,7 +112,7 @@ func (s *stream) next() element {
 }
 
 // expect wants the next events to be these, each as "type game revision".
-func (s *stream) expect(want ...string) []element {
+func (s *watchReader) expect(want ...string) []element {
 	s.t.Helper()
 	var got []element
 	for i, w := range want {
@@ -124,7 +124,7 @@ func (s *stream) expect(want ...string) []element {
 }
 
 // end wants the stream to end here.
-func (s *stream) end() {
+func (s *watchReader) end() {
 	s.t.Helper()
 	rest, err := s.lines.ReadString(0)
 	require.ErrorIs(s.t, err, io.EOF, "after the last element came %q", rest)

@@ -31,7 +31,7 @@ func TestWatchResumes(t *testing.T) {
 		{"?from_revision=0", "", []string{"snapshot g2 5"}},
 		{"", "Last-Event-ID: \r\n", []string{"snapshot g2 5"}},
 	} {
-		for _, form := range bothForms {
+		for _, form := range bothFormats {
 			f.watch(resume.query, resume.headers+form).expect(resume.want...)
 		}
 	}
@@ -52,11 +52,11 @@ func TestWatchFromTheHead(t *testing.T) {
 // server-sent event must have been told all of them.
 func TestWatchNamesARevisionOnlyOnceItIsComplete(t *testing.T) {
 	t.Parallel()
-	change := func(id string, revision int64, last bool) scripted {
+	change := func(id string, revision int64, last bool) watchStep {
 		record := recordOf(id)
-		return scripted{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: revision, GameID: id, After: &record, Last: last}}
+		return watchStep{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: revision, GameID: id, After: &record, Last: last}}
 	}
-	f := startOver(t, newScript(change("a", 7, false), change("b", 7, false), change("c", 7, true), change("d", 8, true), change("e", 9, false)), httpserver.Config{})
+	f := startWithStore(t, newScriptedStore(change("a", 7, false), change("b", 7, false), change("c", 7, true), change("d", 8, true), change("e", 9, false)), httpserver.Config{})
 	s := f.watch("", "")
 	for _, want := range []string{"a ", "b ", "c 7", "d 8", "e "} {
 		e := s.next()

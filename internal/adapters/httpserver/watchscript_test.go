@@ -9,25 +9,27 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// script is a store whose watch yields what it is told and is then silent until
+// scriptedStore is a store whose watch yields what it is told and is then silent until
 // its context ends. Everything else is a store in memory.
-type script struct {
+type scriptedStore struct {
 	*memstore.Store
-	steps   []scripted
+	steps   []watchStep
 	options atomic.Pointer[ports.WatchOptions] // of the last watch
 	open    atomic.Int64                       // watches that are being ranged over
 }
 
-// scripted is one step of a watch.
-type scripted struct {
+// watchStep is one step of a watch.
+type watchStep struct {
 	event ports.RuntimeEvent
 	err   error
 	then  func() // runs once the consumer has taken the step; nil for nothing
 }
 
-func newScript(steps ...scripted) *script { return &script{Store: memstore.New(), steps: steps} }
+func newScriptedStore(steps ...watchStep) *scriptedStore {
+	return &scriptedStore{Store: memstore.New(), steps: steps}
+}
 
-func (s *script) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
+func (s *scriptedStore) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
 	return func(yield func(ports.RuntimeEvent, error) bool) {
 		s.options.Store(&options)
 		s.open.Add(1)

@@ -20,7 +20,7 @@ func eventually(t testing.TB, holds func() bool, what string, args ...any) {
 	t.Helper()
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for !holds() {
 		require.True(t, time.Now().Before(deadline), append([]any{what}, args...)...)
 		<-poll.C
@@ -39,7 +39,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
 	require.Equal(t, api.CodeTooManyStreams, refused.problem(t).Code)
 	require.Equal(t, "1", refused.Header.Get("Retry-After"))
-	c.check(t, "GET", "/v1/watch", refused)
+	c.requireDocumented(t, "GET", "/v1/watch", refused)
 	require.Equal(t, 200, f.send("HEAD", "/v1/watch", "", "").StatusCode, "HEAD takes no place")
 	require.Equal(t, 200, f.send("GET", "/v1/runtimes", "", "").StatusCode, "only streams are limited")
 
@@ -54,14 +54,14 @@ func TestStreamsAreLimited(t *testing.T) {
 func TestLeavingEndsTheStoresWatch(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
-	endless := make([]scripted, 10_000)
+	endless := make([]watchStep, 10_000)
 	for i := range endless {
-		endless[i] = scripted{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: int64(i + 2), GameID: "g", After: &record, Last: true}}
+		endless[i] = watchStep{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: int64(i + 2), GameID: "g", After: &record, Last: true}}
 	}
-	for name, steps := range map[string][]scripted{"idle": nil, "idle after an event": endless[:1], "busy": endless} {
-		for _, headers := range bothForms {
-			store := newScript(steps...)
-			f := startOver(t, store, httpserver.Config{})
+	for name, steps := range map[string][]watchStep{"idle": nil, "idle after an event": endless[:1], "busy": endless} {
+		for _, headers := range bothFormats {
+			store := newScriptedStore(steps...)
+			f := startWithStore(t, store, httpserver.Config{})
 			s := f.watch("", headers)
 			eventually(t, func() bool { return store.open.Load() == 1 }, "%s: the store is watched", name)
 			require.NoError(t, s.conn.Close())
@@ -71,13 +71,13 @@ func TestLeavingEndsTheStoresWatch(t *testing.T) {
 	}
 }
 
-// lingering is a store whose watches take their time to end.
-type lingering struct {
+// lingeringStore is a store whose watches take their time to end.
+type lingeringStore struct {
 	*memstore.Store
 	told, release chan struct{}
 }
 
-func (s *lingering) Watch(ctx context.Context, _ ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
+func (s *lingeringStore) Watch(ctx context.Context, _ ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
 	return func(yield func(ports.RuntimeEvent, error) bool) {
 		<-ctx.Done()
 		close(s.told)
@@ -90,8 +90,8 @@ func (s *lingering) Watch(ctx context.Context, _ ports.WatchOptions) iter.Seq2[p
 // otherwise clients that come and go could pile watches up beyond the limit.
 func TestStreamsWaitForTheStoresWatch(t *testing.T) {
 	t.Parallel()
-	store := &lingering{memstore.New(), make(chan struct{}), make(chan struct{})}
-	f := startOver(t, store, httpserver.Config{MaxStreams: 1})
+	store := &lingeringStore{memstore.New(), make(chan struct{}), make(chan struct{})}
+	f := startWithStore(t, store, httpserver.Config{MaxStreams: 1})
 	require.NoError(t, f.watch("", "").conn.Close())
 	<-store.told
 	for range 20 {
@@ -105,8 +105,8 @@ func TestStreamsWaitForTheStoresWatch(t *testing.T) {
 // The options of the request reach the store as they were asked.
 func TestWatchPassesItsOptionsOn(t *testing.T) {
 	t.Parallel()
-	store := newScript()
-	f := startOver(t, store, httpserver.Config{})
+	store := newScriptedStore()
+	f := startWithStore(t, store, httpserver.Config{})
 	f.watch("?from_revision=7&status=stopped&region=eu%20west&node=n%2F1&game_id=%F0%9F%8E%AE&resync=true&store=abc", "")
 	eventually(t, func() bool { return store.options.Load() != nil }, "the store is watched")
 	require.Equal(t, ports.WatchOptions{

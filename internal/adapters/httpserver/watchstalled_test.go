@@ -23,7 +23,7 @@ import (
 // others, and the writers, go on as if it had never been there.
 func TestStalledReaderIsCutOff(t *testing.T) {
 	t.Parallel()
-	for name, headers := range bothForms {
+	for name, headers := range bothFormats {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, httpserver.Config{WriteTimeout: 500 * time.Millisecond, Heartbeat: 50 * time.Millisecond})
@@ -36,7 +36,7 @@ func TestStalledReaderIsCutOff(t *testing.T) {
 			record.StatePath = strings.Repeat("x", 60<<10)
 			healthy.expect("synced 1")
 			revision := int64(1)
-			deadline := time.Now().Add(patience)
+			deadline := time.Now().Add(testTimeout)
 			for revision%16 != 0 || f.metric("rtmanager_watch_streams") != "1" {
 				require.True(t, time.Now().Before(deadline), "the stalled reader is still served after %d events of 60 KiB", revision-1)
 				require.NoError(t, f.store.Upsert(t.Context(), record))
@@ -57,20 +57,20 @@ func TestIdleTimeIsNotWriteTime(t *testing.T) {
 	record.StatePath = strings.Repeat("x", 60<<10)
 	// longer than it takes the server to send its 200 unasked, which is a write
 	idle := func() { <-time.After(900 * time.Millisecond) }
-	for _, headers := range bothForms {
-		store := newScript(
-			scripted{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}, then: idle},
-			scripted{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: 3, GameID: "g", After: &record, Last: true}},
+	for _, headers := range bothFormats {
+		store := newScriptedStore(
+			watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}, then: idle},
+			watchStep{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: 3, GameID: "g", After: &record, Last: true}},
 		)
-		s := startOver(t, store, httpserver.Config{WriteTimeout: 300 * time.Millisecond}).watch("", headers)
+		s := startWithStore(t, store, httpserver.Config{WriteTimeout: 300 * time.Millisecond}).watch("", headers)
 		require.Equal(t, record, *s.expect("synced 2", "upserted g 3")[1].After)
 	}
 }
 
-// large is a store whose pages fill every buffer on the way.
-type large struct{ *memstore.Store }
+// largePageStore is a store whose pages fill every buffer on the way.
+type largePageStore struct{ *memstore.Store }
 
-func (large) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
+func (largePageStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	record := recordOf("g")
 	record.StatePath = strings.Repeat("x", 60<<10)
 	return ports.Page{Revision: 2, Records: slices.Repeat([]runtime.VersionedRecord{{Record: record, Revision: 2}}, 150)}, nil
@@ -81,7 +81,7 @@ func TestStalledReaderOfAPageIsCutOff(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
 	registry := prometheus.NewRegistry()
-	f := startOver(t, large{memstore.New()}, httpserver.Config{
+	f := startWithStore(t, largePageStore{memstore.New()}, httpserver.Config{
 		RequestTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond,
 		Registry: registry, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
