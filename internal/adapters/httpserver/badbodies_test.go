@@ -11,8 +11,8 @@ const (
 	bodyPost = "/v1/runtimes/g/status"
 )
 
-// invalidJSON are bodies that are not one sound JSON object, sent to both
-// routes that take one.
+// invalidJSON returns bodies that are not one valid JSON object, for both routes of
+// records.
 func invalidJSON() []invalidRequest {
 	var rows []invalidRequest
 	for _, bad := range []struct {
@@ -70,8 +70,8 @@ func invalidJSON() []invalidRequest {
 	return rows
 }
 
-// invalidBodyHeaders are bodies that are refused for their size or for what their
-// headers say of them.
+// invalidBodyHeaders returns bodies that are refused for their size or for their
+// headers.
 func invalidBodyHeaders() []invalidRequest {
 	padded := func(size int) string { return runningRecord + strings.Repeat(" ", size-len(runningRecord)) }
 	var rows []invalidRequest

@@ -6,8 +6,8 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// invalidChanges are bodies of POST …/status whose members do not fit, and
-// transitions that are not to be had.
+// invalidChanges returns bodies of POST …/status with invalid members, and transitions
+// that are not possible.
 func invalidChanges() []invalidRequest {
 	var rows []invalidRequest
 	add := func(name, body, at string) {

@@ -6,7 +6,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// invalidHeaders are good requests but for one header.
+// invalidHeaders returns requests that are valid but for one header.
 func invalidHeaders() []invalidRequest {
 	var rows []invalidRequest
 	put := func(name, headers string, status int, code api.Code, at string) {

@@ -12,7 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// invalidIDs sends ids that no game can have to every route that takes one.
+// invalidIDs sends ids that no game can have to every route with an id.
 func invalidIDs() []invalidRequest {
 	var rows []invalidRequest
 	for name, segment := range map[string]string{
@@ -54,7 +54,7 @@ func invalidIDs() []invalidRequest {
 	return rows
 }
 
-// Bytes are the identity: what people call the same letter may be two games.
+// Ids are compared as bytes: two encodings of the same letter are two games.
 func TestGameIDsAreNotNormalised(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -68,7 +68,7 @@ func TestGameIDsAreNotNormalised(t *testing.T) {
 	}
 }
 
-// The longest id, in each of the lengths that its characters can have.
+// The longest id, with characters of each length in UTF-8.
 func TestLongestGameIDs(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

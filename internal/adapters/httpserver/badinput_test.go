@@ -15,9 +15,9 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// invalidRequest is one request that must be refused, and how. It meets a store in
-// which g is running, s stopped and r removed, and that remembers nothing below
-// its present revision.
+// invalidRequest is one request that must be refused, and how. In the store g is
+// running, s is stopped and r is removed, and all revisions before the current one are
+// compacted.
 type invalidRequest struct {
 	name, method, path, headers, body string
 
@@ -26,7 +26,7 @@ type invalidRequest struct {
 	at     string // the places of its faults, a space between; none for a code that has no place
 }
 
-// invalidRequests is every bad request that these tests know of, one topic a file.
+// invalidRequests returns every invalid request of these tests.
 func invalidRequests(storeID string) []invalidRequest {
 	var rows []invalidRequest
 	for _, topic := range [][]invalidRequest{
@@ -38,8 +38,8 @@ func invalidRequests(storeID string) []invalidRequest {
 	return rows
 }
 
-// TestBadInput sends every bad request, and wants each refused by a problem that
-// names the fault, as the OpenAPI document has it, with nothing written.
+// TestInvalidRequests sends every invalid request. Each must be refused by a documented
+// problem that names the fault, and must write nothing.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	m := &fakeNode{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
@@ -96,7 +96,7 @@ func faultLocations(p api.Problem) string {
 	return strings.Join(places, " ")
 }
 
-// startWithRecords serves the store that badRow describes.
+// startWithRecords serves the store that invalidRequest describes.
 func startWithRecords[C config](t testing.TB, cfg C) *fixture {
 	t.Helper()
 	f := start(t, cfg)
@@ -119,7 +119,7 @@ func startWithRecords[C config](t testing.TB, cfg C) *fixture {
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// recordOf is a running game.
+// recordOf returns the record of a running game.
 func recordOf(id string) runtime.RuntimeRecord {
 	started := noon
 	return runtime.RuntimeRecord{

@@ -9,7 +9,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// invalidOperations are requests for operations that could never be carried out.
+// invalidOperations returns requests of operations that can never be executed.
 func invalidOperations() []invalidRequest {
 	var rows []invalidRequest
 	add := func(kind operation.Kind, name, body string, status int, at string) {
@@ -84,8 +84,8 @@ func invalidOperations() []invalidRequest {
 	return rows
 }
 
-// invalidDriftRequests are findings that could not have been reported, and other requests
-// that the routes of drift refuse.
+// invalidDriftRequests returns findings that no node can have reported, and other
+// invalid requests for the routes of drift.
 func invalidDriftRequests() []invalidRequest {
 	var rows []invalidRequest
 	const sound = `{"id":"a","region":"eu","node":"n1","record_revision":1,"intent_revision":1}`

@@ -6,7 +6,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// invalidQueries are queries with a parameter that does not fit.
+// invalidQueries returns queries with an invalid parameter.
 func invalidQueries(storeID string) []invalidRequest {
 	var rows []invalidRequest
 	add := func(path, query, at string) {
@@ -68,7 +68,7 @@ func invalidQueries(storeID string) []invalidRequest {
 	)
 }
 
-// invalidRevisions are revisions that the store cannot answer for.
+// invalidRevisions returns requests for revisions that the store does not have.
 func invalidRevisions() []invalidRequest {
 	rows := []invalidRequest{}
 	for _, bad := range []struct {

@@ -8,7 +8,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// withMembers returns the JSON object with members replaced; a nil one is taken out.
+// withMembers returns the JSON object with members replaced; a nil value removes one.
 func withMembers(object string, changes map[string]any) string {
 	var members map[string]any
 	if err := json.Unmarshal([]byte(object), &members); err != nil {
@@ -23,12 +23,12 @@ func withMembers(object string, changes map[string]any) string {
 	return string(text)
 }
 
-// withMember is with for one member, whose value is JSON text.
+// withMember replaces one member by a JSON text.
 func withMember(object, name, value string) string {
 	return withMembers(object, map[string]any{name: json.RawMessage(value)})
 }
 
-// invalidRecords are PUT bodies whose members do not fit, and records that
+// invalidRecords returns bodies of PUT with invalid members, and records that
 // contradict themselves.
 func invalidRecords() []invalidRequest {
 	var rows []invalidRequest

@@ -10,8 +10,8 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// invalidRoutes are paths that nothing is served at, games that are not there,
-// and methods that a path does not offer.
+// invalidRoutes returns paths without a route, games without a record, and methods that
+// a path does not offer.
 func invalidRoutes() []invalidRequest {
 	var rows []invalidRequest
 	for _, path := range []string{
@@ -38,7 +38,7 @@ func invalidRoutes() []invalidRequest {
 	)
 }
 
-// foreignOrigins are requests that a foreign web page could have made.
+// foreignOrigins returns requests that a web page of another origin can make.
 func foreignOrigins() []invalidRequest {
 	var rows []invalidRequest
 	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "0.0.0.0", "[::]", "169.254.169.254", "localhost:80:80"} {
@@ -63,8 +63,8 @@ func foreignOrigins() []invalidRequest {
 	return rows
 }
 
-// What the guard must let through: this machine by any of its loopback names,
-// and writes by programs, which send none of a browser's headers.
+// The server accepts every loopback name of this machine, and writes by programs, which
+// send no browser headers.
 func TestGuardLetsThisMachineIn(t *testing.T) {
 	t.Parallel()
 	f := startWithRecords(t, httpserver.Config{})

@@ -17,8 +17,8 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// contract is the served OpenAPI document, held against answers by a JSON
-// Schema library that the server knows nothing of.
+// contract compares responses with the served OpenAPI document, by a JSON Schema
+// library that the server does not use.
 type contract struct {
 	document map[string]any
 	schemas  *jsonschema.Compiler
@@ -33,8 +33,8 @@ func contractOf(t testing.TB, f *fixture) *contract {
 	c := &contract{document: decodeAs[map[string]any](t, served.body), schemas: jsonschema.NewCompiler()}
 	closed := decodeAs[map[string]any](t, served.body)
 	for _, schema := range lookUp(closed, "components", "schemas") {
-		// Clients must live with members that they do not know, but the server
-		// sends none that it does not describe.
+		// Clients must accept members that they do not know, but the server sends only
+		// members that the document describes.
 		schema.(map[string]any)["additionalProperties"] = false
 	}
 	c.schemas.AssertFormat()
@@ -42,7 +42,7 @@ func contractOf(t testing.TB, f *fixture) *contract {
 	return c
 }
 
-// lookUp follows names into a JSON object; nil where one is missing.
+// lookUp returns the object at a path of names, nil if one is missing.
 func lookUp(object any, names ...string) map[string]any {
 	for _, name := range names {
 		inner, _ := object.(map[string]any)
@@ -52,8 +52,7 @@ func lookUp(object any, names ...string) map[string]any {
 	return found
 }
 
-// pathOf returns the documented path that the request's path is one of, empty
-// for none.
+// pathOf returns the documented path of a request's path, empty for none.
 func (c *contract) pathOf(request string) string {
 	request, _, _ = strings.Cut(request, "?")
 	given := strings.Split(request, "/")
@@ -67,7 +66,7 @@ func (c *contract) pathOf(request string) string {
 	return ""
 }
 
-// operation returns what is documented of the request, nil for nothing.
+// operation returns the documented operation of a request, nil for none.
 func (c *contract) operation(method, path string) map[string]any {
 	if method != strings.ToUpper(method) {
 		return nil // methods are case-sensitive
@@ -75,9 +74,9 @@ func (c *contract) operation(method, path string) map[string]any {
 	return lookUp(c.document, "paths", c.pathOf(path), strings.ToLower(method))
 }
 
-// requireDocumented wants the answer documented for the request: its status, its media
-// type, the headers that go with it and every member of its body.
-func (c *contract) requireDocumented(t testing.TB, method, path string, a response) {
+// requireDocumented fails if the response is not as documented: its status or problem
+// code, its media type, its headers and every member of its body.
+func (c *contract) requireDocumented(t testing.TB, method, path string, a rawResponse) {
 	t.Helper()
 	operation := c.operation(method, path)
 	require.NotNil(t, operation, "%s %s is not documented", method, path)
@@ -108,8 +107,8 @@ func (c *contract) requireDocumented(t testing.TB, method, path string, a respon
 	}
 }
 
-// documentsIn returns the JSON documents of a body. A stream of server-sent
-// events is described as text, so that there are none.
+// documentsIn returns the JSON documents of a body. Server-sent events are documented
+// as text.
 func documentsIn(media, body string) []string {
 	switch media {
 	case "application/json", api.ProblemMediaType:
@@ -120,7 +119,8 @@ func documentsIn(media, body string) []string {
 	return nil
 }
 
-// requireValid wants the JSON text to fit the schema at the place in the document.
+// requireValid fails if the JSON text does not match the schema at the place in the
+// document.
 func (c *contract) requireValid(t testing.TB, text string, place ...string) {
 	t.Helper()
 	require.NoError(t, c.validationError(t, text, place...), "the schema of %v refuses %s", place, text)
@@ -139,7 +139,7 @@ func (c *contract) validationError(t testing.TB, text string, place ...string) e
 	return schema.Validate(value)
 }
 
-// operations returns each operation as "method path", in order.
+// operations returns each operation as "METHOD path", sorted.
 func (c *contract) operations() []string {
 	var all []string
 	for path, item := range lookUp(c.document, "paths") {
@@ -151,7 +151,7 @@ func (c *contract) operations() []string {
 	return all
 }
 
-// refsIn returns every reference below a JSON value.
+// refsIn returns every reference in a JSON value.
 func refsIn(value any) []string {
 	var refs []string
 	switch v := value.(type) {
@@ -170,7 +170,7 @@ func refsIn(value any) []string {
 	return refs
 }
 
-// encodeJSON is for values of these tests, which marshal.
+// encodeJSON encodes a value of these tests.
 func encodeJSON(t testing.TB, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)

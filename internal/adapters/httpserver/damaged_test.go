@@ -16,7 +16,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// corruptStore is a store in which some values cannot be read.
+// corruptStore is a store with values that cannot be decoded.
 type corruptStore struct {
 	*memstore.Store
 	entries []runtime.LedgerEntry
@@ -36,7 +36,7 @@ func (s *corruptStore) History(context.Context, string) ([]runtime.LedgerEntry, 
 	return s.entries, s.err
 }
 
-// Damaged values are named beside those that could be read.
+// Corrupt values are reported together with the valid ones.
 func TestDamagedValuesAreNamed(t *testing.T) {
 	t.Parallel()
 	both := fmt.Errorf("history of g: %w", errors.Join(corruptErrors[0], fmt.Errorf("slot 3: %w", corruptErrors[1])))
@@ -56,8 +56,7 @@ func TestDamagedValuesAreNamed(t *testing.T) {
 	require.Equal(t, api.CorruptFrom(corruptErrors), decodeAs[api.History](t, wrapped.body).Corrupt, "an error that wraps them names them too: %s", wrapped.body)
 }
 
-// Where nothing could be read, or something else went wrong as well, there is
-// no history to show.
+// A history without a valid entry, or with another error, is an error.
 func TestHistoryThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -76,8 +75,8 @@ func TestHistoryThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// contendedStore is a store in which another writer gets in before each of the
-// first few writes.
+// contendedStore is a store in which another writer changes the record before each of
+// the first writes.
 type contendedStore struct {
 	*memstore.Store
 	rivals int
@@ -93,7 +92,7 @@ func (s *contendedStore) Put(ctx context.Context, input ports.PutInput) (runtime
 	return s.Store.Put(ctx, input)
 }
 
-// If-Match: * asks for a record, not for a quiet moment.
+// If-Match: * requires a record, and not that no other writer is active.
 func TestIfMatchAnyOutlastsRivals(t *testing.T) {
 	t.Parallel()
 	store := &contendedStore{memstore.New(), 3}

@@ -25,7 +25,7 @@ func finding(id, node string) drift.Finding {
 	}
 }
 
-// applying does what it is asked, but for one finding.
+// applying returns a function that applies every finding but one, which is blocked.
 func applying(seen *[]drift.Finding) func([]drift.Finding) ([]drift.ApplyResult, error) {
 	return func(findings []drift.Finding) ([]drift.ApplyResult, error) {
 		*seen = append(*seen, findings...)
@@ -41,8 +41,8 @@ func applying(seen *[]drift.Finding) func([]drift.Finding) ([]drift.ApplyResult,
 	}
 }
 
-// Drift is that of every node; who did not answer, and who is gone while records
-// name it, is listed.
+// The drift report has the findings of every node, and lists nodes that do not respond
+// and absent nodes that records name.
 func TestDriftOfAllNodes(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, func(cfg *servertest.Config) { cfg.PeerTimeout = 2 * time.Second })
@@ -73,7 +73,7 @@ func TestDriftOfAllNodes(t *testing.T) {
 	require.Empty(t, own.Missing)
 }
 
-// What is no report does not count as one that found nothing.
+// A response that is not a report does not count as an empty report.
 func TestDriftAnswersThatAreNoReport(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`null`, `{}`, `{"findings":null,"brakes":null,"missing":null}`, `{"findings":[],"brakes":[]}`} {
@@ -90,7 +90,7 @@ func TestDriftAnswersThatAreNoReport(t *testing.T) {
 	}
 }
 
-// A node whose own engine does not answer is missing like any other.
+// A node whose own engine does not respond is missing, as any other.
 func TestDriftOfANodeInTrouble(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -105,8 +105,8 @@ func TestDriftOfANodeInTrouble(t *testing.T) {
 	require.Equal(t, api.CodeEngineUnavailable, got.problem(t).Code)
 }
 
-// Each finding is acted on by its node, if it still finds it so; what is to be
-// done is never taken from the request.
+// Each finding is applied by its node if the node still reports it. The action is never
+// taken from the request.
 func TestApplyDrift(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -149,7 +149,7 @@ func TestApplyDrift(t *testing.T) {
 	require.Equal(t, drift.ApplyFailed, decodeAs[api.DriftApplied](t, passedOn.body).Results[0].Status, "passed on once only")
 }
 
-// What came of findings whose node fails half-way is said to be unknown.
+// The result of a finding whose node fails is unknown.
 func TestApplyDriftThatFails(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)

@@ -21,7 +21,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// failingStore is a store that knows who it is and fails at everything else.
+// failingStore is a store whose identity can be read, and that fails at all else.
 type failingStore struct {
 	*memstore.Store
 	err error
@@ -57,8 +57,8 @@ func (s *failingStore) Watch(context.Context, ports.WatchOptions) iter.Seq2[port
 	return func(yield func(ports.RuntimeEvent, error) bool) { yield(ports.RuntimeEvent{}, s.err) }
 }
 
-// TestErrorsOverHTTP is the table from errors of the store to answers, held
-// against every operation that the error can come from.
+// TestErrorsOverHTTP is the table from errors of the store to problems, for every
+// operation that can return the error.
 func TestErrorsOverHTTP(t *testing.T) {
 	t.Parallel()
 	const (
@@ -118,7 +118,7 @@ func TestErrorsOverHTTP(t *testing.T) {
 	}
 }
 
-// What an error carries for a program to act on arrives as members.
+// The data of an error is in members of the problem.
 func TestProblemsCarryWhatTheErrorKnows(t *testing.T) {
 	t.Parallel()
 	current := recordOf("g")
@@ -140,7 +140,7 @@ func TestProblemsCarryWhatTheErrorKnows(t *testing.T) {
 	require.Equal(t, 422, many.Status, "one fault in the body makes it the body's")
 }
 
-// What can be refused without the store is refused though the store is away.
+// A request that is invalid by itself is refused although the store fails.
 func TestBadBodiesAreRefusedBeforeTheStoreIsAsked(t *testing.T) {
 	t.Parallel()
 	pair := sendToFailing(t, runtime.ErrUnavailable, "POST", bodyPost, `{"expected_from":"removed","to":"running"}`)
@@ -156,7 +156,7 @@ func sendToFailing(t *testing.T, err error, method, path, body string) api.Probl
 	return startWithStore(t, newFailingStore(err), httpserver.Config{}).send(method, path, "", body).problem(t)
 }
 
-// The log has what the answer hides, and nothing for a client's own mistakes.
+// The log has what the response hides, and nothing for a client's own mistakes.
 func TestServersFaultsAreLogged(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -170,7 +170,7 @@ func TestServersFaultsAreLogged(t *testing.T) {
 	}
 }
 
-// lockedBuffer is a log that a test may read while it is written.
+// lockedBuffer is a log that a test can read while it is written.
 type lockedBuffer struct {
 	mu   sync.Mutex // guards text
 	text bytes.Buffer

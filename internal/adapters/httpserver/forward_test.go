@@ -21,7 +21,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
-// clusterFixture is two daemons, eu/n1 and eu/n2, over one store.
+// clusterFixture is two daemons, eu/n1 and eu/n2, with one store.
 type clusterFixture struct {
 	register *fakeRegistry
 	store    *memstore.Store
@@ -49,7 +49,7 @@ func startCluster(t testing.TB, tune func(*servertest.Config)) *clusterFixture {
 	return c
 }
 
-// Whoever is asked, a game's own node carries its operations out.
+// Any daemon can be called: the game's own node executes the operation.
 func TestOperationsGoToTheGamesNode(t *testing.T) {
 	t.Parallel()
 	for _, kind := range operationKinds {
@@ -73,7 +73,7 @@ func TestOperationsGoToTheGamesNode(t *testing.T) {
 	}
 }
 
-// Ids that a path would change arrive as they are.
+// Ids with characters that a path escapes arrive unchanged.
 func TestForwardedGameIDs(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -94,7 +94,7 @@ func TestForwardedGameIDs(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// A stream comes through event by event, not when it is over.
+// A stream is forwarded event by event.
 func TestForwardedStreamsAreNotHeldBack(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -114,7 +114,7 @@ func TestForwardedStreamsAreNotHeldBack(t *testing.T) {
 	require.Contains(t, string(rest), `"type":"result"`)
 }
 
-// Errors of the game's node come through as they are.
+// Errors of the game's node are forwarded unchanged.
 func TestForwardedErrors(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -130,7 +130,7 @@ func TestForwardedErrors(t *testing.T) {
 	require.Contains(t, unwanted.problem(t).Detail, "lives on node eu/n2")
 }
 
-// A request is passed on once. A node that does not own the game says so.
+// A request is forwarded once. A node that does not own the game returns an error.
 func TestRequestsAreNotPassedOnTwice(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -145,7 +145,7 @@ func TestRequestsAreNotPassedOnTwice(t *testing.T) {
 	require.Equal(t, http.StatusMisdirectedRequest, got.StatusCode, got.body)
 	require.Zero(t, c.first.count()+c.second.count())
 
-	// A register that leads back to whoever asks must not make a loop.
+	// A registry with the address of the caller itself must not cause a loop.
 	c.register.leave("n2")
 	c.register.join("eu", "n2", "http://"+c.one.addr)
 	got = c.one.send("POST", operationPath("far", operation.KindStop), "", "")
@@ -153,7 +153,7 @@ func TestRequestsAreNotPassedOnTwice(t *testing.T) {
 	require.Zero(t, c.first.count()+c.second.count())
 }
 
-// startRecorder is a node that is no daemon, and keeps what it is sent.
+// startRecorder starts a server that is no daemon, and records its requests.
 func startRecorder(t testing.TB, answer http.HandlerFunc) (url string, seen <-chan *http.Request) {
 	t.Helper()
 	requests := make(chan *http.Request, 10)
@@ -168,7 +168,7 @@ func startRecorder(t testing.TB, answer http.HandlerFunc) (url string, seen <-ch
 	return server.URL, requests
 }
 
-// Of what a stranger sends, another node is told only what the API knows.
+// Only headers of the API are forwarded.
 func TestForwardedHeaders(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -194,7 +194,7 @@ func TestForwardedHeaders(t *testing.T) {
 	require.Equal(t, "eu/n1", request.Header.Get("Rtmanager-Forwarded"))
 }
 
-// What is no answer of the API is not given on as one, and nothing is followed.
+// A response that is not of the API is not forwarded, and redirects are not followed.
 func TestStrangeAnswersOfOtherNodes(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]http.HandlerFunc{
@@ -225,7 +225,7 @@ func TestStrangeAnswersOfOtherNodes(t *testing.T) {
 	}
 }
 
-// A node that is not there, or not to be reached, is named, and nothing was done.
+// An absent or unreachable node is named, and the operation is not started.
 func TestUnreachableNodes(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -261,8 +261,8 @@ func TestUnreachableNodes(t *testing.T) {
 	require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code, "a daemon that knows of no others: %s", got.body)
 }
 
-// A node that hangs is given up when it is not present any more, or when the time
-// of the request is over; whether it did something is then not known.
+// The server stops waiting for a node that hangs when the node is no longer present, or
+// when the request's time is over. The outcome is unknown then.
 func TestNodesThatHang(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -282,7 +282,7 @@ func TestNodesThatHang(t *testing.T) {
 			})
 			c.register.leave("n2")
 			c.register.join("eu", "n2", url)
-			answered := make(chan response, 1)
+			answered := make(chan rawResponse, 1)
 			go func() {
 				answered <- c.one.send("POST", operationPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
 			}()
@@ -297,7 +297,7 @@ func TestNodesThatHang(t *testing.T) {
 	}
 }
 
-// A stream that breaks on the way is cut, so that nobody takes it for whole.
+// A stream that breaks off is cut, so that the client does not treat it as complete.
 func TestForwardedStreamsThatBreak(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -315,8 +315,8 @@ func TestForwardedStreamsThatBreak(t *testing.T) {
 	require.Error(t, err, "the end of a broken stream must not look like an end")
 }
 
-// Of what another node sends besides its answer, nothing gets through, and this
-// server's own headers stay.
+// Of another node's response only what the API defines is forwarded, and the server's
+// own headers stay.
 func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -339,8 +339,7 @@ func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
 	require.Empty(t, got.Trailer)
 }
 
-// A shutdown does not wait for what another node is still doing: its client is
-// told in time, as for an operation of this node's own.
+// A shutdown does not wait for another node: the client gets a response in time.
 func TestShutdownLeavesForwardedOperations(t *testing.T) {
 	t.Parallel()
 	url, seen := startRecorder(t, func(w http.ResponseWriter, r *http.Request) {
@@ -358,7 +357,7 @@ func TestShutdownLeavesForwardedOperations(t *testing.T) {
 	s := serve(t, store, servertest.Config{
 		Config: httpserver.Config{Region: "eu", Node: "n1", DrainTimeout: time.Second}, Local: &fakeNode{}, Nodes: register,
 	})
-	answered := make(chan response, 1)
+	answered := make(chan rawResponse, 1)
 	go func() {
 		answered <- s.send("POST", operationPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
 	}()

@@ -36,8 +36,8 @@ func newTarget(f testing.TB, store ports.Store) *handlerFixture {
 	return &handlerFixture{store: inMemory, manager: m, handler: api.Handler()}
 }
 
-// send sends one request. Every answer must be one that a bad request may get:
-// no fault of the server's, no redirect, and a problem where it is a refusal.
+// send sends one request. The response must be one that an invalid request can get: no
+// fault of the server, no redirect, and a problem for a refusal.
 func (h *handlerFixture) send(t testing.TB, method, path string, header http.Header, body []byte) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, "/", bytes.NewReader(body))
@@ -60,7 +60,7 @@ func (h *handlerFixture) send(t testing.TB, method, path string, header http.Hea
 	return recorder
 }
 
-// revision is the store's, after forgetting what came before.
+// revision returns the store's revision, and compacts all earlier ones.
 func (h *handlerFixture) revision(t testing.TB) int64 {
 	t.Helper()
 	revision, err := h.store.Revision(t.Context())
@@ -69,8 +69,8 @@ func (h *handlerFixture) revision(t testing.TB) int64 {
 	return revision
 }
 
-// addBodies seeds with the bodies of bad input. Long ones are left out: a fuzzer
-// spends its time on making them shorter.
+// addBodies adds the bodies of invalid requests as seeds, without long ones: a fuzzer
+// spends its time on shortening them.
 func addBodies(f *testing.F, method string, rows []invalidRequest) {
 	f.Helper()
 	for _, row := range rows {
@@ -80,8 +80,8 @@ func addBodies(f *testing.F, method string, rows []invalidRequest) {
 	}
 }
 
-// A body is refused and writes nothing, or it is JSON of which every member is
-// kept as it was given, and what is kept can be sent again.
+// A body is refused and writes nothing, or it is JSON whose every member is stored
+// unchanged, and the stored record can be sent.
 func FuzzPutBody(f *testing.F) {
 	addBodies(f, "PUT", append(invalidJSON(), invalidRecords()...))
 	f.Add([]byte(runningRecord))
@@ -104,7 +104,7 @@ func FuzzPutBody(f *testing.F) {
 	})
 }
 
-// requireKept wants every member of the body in the record.
+// requireKept fails if a member of the body is missing from the record.
 func requireKept(t testing.TB, body, record []byte) {
 	t.Helper()
 	given, kept := membersOf(t, body), membersOf(t, record)
@@ -144,7 +144,7 @@ func parseTime(t testing.TB, text string) time.Time {
 	return at
 }
 
-// A change is refused and writes nothing, or it does what its members say.
+// A change is refused and writes nothing, or it does what its members describe.
 func FuzzStatusBody(f *testing.F) {
 	addBodies(f, "POST", append(invalidJSON(), invalidChanges()...))
 	f.Add([]byte(withMember(stopChange, "expected_container_id", `"c-g"`)))

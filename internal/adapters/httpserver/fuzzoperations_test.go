@@ -14,8 +14,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// A start is refused, or it is one that an engine could be asked for: every
-// member of its body comes to the manager as it was given.
+// A start is refused, or it is one that an engine can execute: every member of its body
+// arrives at the node unchanged.
 func FuzzStartBody(f *testing.F) {
 	for _, row := range append(invalidOperations(), invalidJSON()...) {
 		if row.method == "POST" && len(row.body) <= 1024 {
@@ -61,7 +61,7 @@ func FuzzStartBody(f *testing.F) {
 	})
 }
 
-// A patch is refused, or its image is one that could be.
+// A patch is refused, or its image is valid.
 func FuzzPatchBody(f *testing.F) {
 	for _, row := range invalidOperations() {
 		if row.method == "POST" && len(row.body) <= 1024 {
@@ -80,7 +80,7 @@ func FuzzPatchBody(f *testing.F) {
 	})
 }
 
-// Findings are refused, or answered one by one.
+// Findings are refused, or each gets a result.
 func FuzzApplyBody(f *testing.F) {
 	for _, row := range invalidDriftRequests() {
 		if row.method == "POST" && len(row.body) <= 1024 {
@@ -107,8 +107,8 @@ func FuzzApplyBody(f *testing.F) {
 	})
 }
 
-// sendOperation sends the body and returns what came to the manager of it, nil for
-// a refusal.
+// sendOperation sends the body and returns the request that arrives at the node, nil
+// for a refusal.
 func sendOperation(t testing.TB, h *handlerFixture, path string, body []byte) *ports.OperationRequest {
 	t.Helper()
 	got := h.send(t, "POST", path, nil, body)

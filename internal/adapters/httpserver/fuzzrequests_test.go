@@ -15,7 +15,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// Of all texts, a store takes as continue only those that it gave.
+// A store accepts only tokens that it has made.
 func FuzzContinue(f *testing.F) {
 	h := newTarget(f, memstore.New())
 	for _, id := range []string{"a", "b", "c"} {
@@ -38,7 +38,7 @@ func FuzzContinue(f *testing.F) {
 	})
 }
 
-// Any id comes back unchanged, or is refused; no id leads to another game.
+// Any id is returned unchanged, or refused. No id names another game.
 func FuzzGameID(f *testing.F) {
 	for _, id := range []string{"g", "", " ", ".", "..", "a/b", "%2F", "~", "\x00", "\xff", "🎮", strings.Repeat("x", 257)} {
 		f.Add(id)
@@ -65,7 +65,7 @@ func FuzzGameID(f *testing.F) {
 	})
 }
 
-// Any path and query: answered or refused, never redirected to something else.
+// Any path and query gets a response or is refused, and is never redirected.
 func FuzzRequestTarget(f *testing.F) {
 	for _, row := range invalidRequests("a store") {
 		if row.method == "GET" && !strings.HasPrefix(row.path, "/v1/watch") && len(row.path) <= 1024 {
@@ -85,8 +85,7 @@ func FuzzRequestTarget(f *testing.F) {
 	})
 }
 
-// If-Match lets a write through only where it is a list of our tags with the
-// present one among them, or a star.
+// If-Match allows a write only if it is a list of tags with the current one, or a star.
 func FuzzIfMatch(f *testing.F) {
 	for _, seed := range []string{`"2"`, `"2", "3"`, "*", "", `W/"2"`, `"2`, `"-2"`, `"02"`, ",", `"2",`, `"9223372036854775808"`, "\u00a0\"2\"", `"2"; x`} {
 		f.Add(seed)
@@ -112,7 +111,7 @@ func FuzzIfMatch(f *testing.F) {
 	})
 }
 
-// parseIfMatch reads the header by its grammar, the long way round.
+// parseIfMatch parses the header by its grammar, independently of the server.
 func parseIfMatch(value string, present int64) (wellFormed, matches bool) {
 	if value == "" || value == "*" {
 		return true, true

@@ -31,8 +31,7 @@ func (s *singleEventStore) Watch(context.Context, ports.WatchOptions) iter.Seq2[
 	}
 }
 
-// Whatever a record or an error holds, it makes one frame or one line, which
-// reads back as what was sent.
+// Any record and any error makes one frame or one line, which decodes to what was sent.
 func FuzzStreamFraming(f *testing.F) {
 	f.Add(int64(7), "g", "plain", true, false)
 	f.Add(int64(0), "a\nb", "data: x\n\nevent: y\r\rid: 3", false, false)
@@ -75,8 +74,8 @@ func FuzzStreamFraming(f *testing.F) {
 	})
 }
 
-// parseSSE reads server-sent events as the HTML standard has it: three kinds of
-// line end, fields that accumulate, an event at each blank line that has data.
+// parseSSE parses server-sent events as the HTML standard defines: three kinds of line
+// end, fields that accumulate, an event at each blank line that has data.
 func parseSSE(text string) []map[string]string {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	var events []map[string]string

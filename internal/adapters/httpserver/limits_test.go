@@ -21,7 +21,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// dial opens a connection on which the test says what it likes.
+// dial opens a connection and sends the text.
 func (f *fixture) dial(text string) net.Conn {
 	f.t.Helper()
 	conn, err := net.Dial("tcp", f.addr)
@@ -33,7 +33,7 @@ func (f *fixture) dial(text string) net.Conn {
 	return conn
 }
 
-// Headers that do not arrive within Config.HeaderTimeout are not waited for.
+// A connection whose headers do not arrive within Config.HeaderTimeout is closed.
 func TestSlowHeadersAreCutOff(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{HeaderTimeout: time.Second})
@@ -49,8 +49,8 @@ func TestSlowHeadersAreCutOff(t *testing.T) {
 	require.Equal(t, 200, s.send("GET", "/healthz", "", "").StatusCode)
 }
 
-// A body that does not arrive within Config.BodyTimeout is a 408, after which
-// the connection is of no use.
+// A body that does not arrive within Config.BodyTimeout is a 408, after which the
+// connection is closed.
 func TestSlowBodyIsATimeout(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{BodyTimeout: 100 * time.Millisecond})
@@ -71,7 +71,7 @@ func TestSlowBodyIsATimeout(t *testing.T) {
 	require.Equal(t, int64(1), revision, "half a body writes nothing")
 }
 
-// slowStore is a store whose Put takes a while.
+// slowStore is a store whose Put takes some time.
 type slowStore struct {
 	ports.Store
 	takes time.Duration
@@ -86,8 +86,7 @@ func (s *slowStore) Put(ctx context.Context, input ports.PutInput) (runtime.Vers
 	}
 }
 
-// The time for the body is over once the body is there: it must not cut off the
-// work that follows.
+// The timeout of the body ends with the body: it does not bound the work that follows.
 func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 	t.Parallel()
 	s := serve(t, &slowStore{memstore.New(), 400 * time.Millisecond}, httpserver.Config{BodyTimeout: 200 * time.Millisecond})
@@ -95,8 +94,8 @@ func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 	require.Equal(t, 200, got.StatusCode, got.body)
 }
 
-// A stream that has ended leaves its deadline for writing on the connection. It
-// must not hit the request that comes next.
+// The write deadline of a stream that has ended does not apply to the next request on
+// the connection.
 func TestConnectionIsOfUseAfterAStream(t *testing.T) {
 	t.Parallel()
 	store := newScriptedStore(
@@ -116,7 +115,7 @@ func TestConnectionIsOfUseAfterAStream(t *testing.T) {
 	require.Equal(t, 200, put.StatusCode, put.body)
 }
 
-// A store that does not answer within Config.RequestTimeout is given up.
+// A request to a store that does not respond ends after Config.RequestTimeout.
 func TestRequestTimeout(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
@@ -128,7 +127,7 @@ func TestRequestTimeout(t *testing.T) {
 	require.Contains(t, log.String(), "request failed", "a store that hangs is the server's trouble, and the log must say so")
 }
 
-// A stream outlives every timeout that ordinary requests have.
+// The timeouts of ordinary requests do not apply to a stream.
 func TestStreamsHaveNoTimeout(t *testing.T) {
 	t.Parallel()
 	brief := 200 * time.Millisecond
@@ -156,7 +155,7 @@ func TestHeaderSize(t *testing.T) {
 	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, s.send("GET", "/v1/runtimes/"+strings.Repeat("x", 80<<10), "", "").StatusCode)
 }
 
-// The largest body that is read; one byte more is in the table of bad input.
+// The largest body that is accepted; one byte more is in the table of invalid requests.
 func TestBodyOfOneMebibyte(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

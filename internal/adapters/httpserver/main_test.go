@@ -24,10 +24,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testTimeout bounds every wait of these tests; none of them gets near it.
+// testTimeout bounds every wait of these tests; none of them comes near it.
 const testTimeout = 30 * time.Second
 
-// fixture is one server over a fresh store.
+// fixture is one server with a new store.
 type fixture struct {
 	t     testing.TB
 	store *memstore.Store
@@ -72,41 +72,41 @@ func newServer[C config](t testing.TB, store ports.Store, cfg C) *httpserver.Ser
 	return server
 }
 
-// on is the fixture for a subtest, which is then what fails.
+// on returns the fixture for a subtest, which then fails instead of the test.
 func (f *fixture) on(t testing.TB) *fixture {
 	own := *f
 	own.t = t
 	return &own
 }
 
-// response is a response read to its end.
-type response struct {
+// rawResponse is a response with its complete body.
+type rawResponse struct {
 	*http.Response
 	body string
 }
 
-// send puts a request on the wire exactly as written: nothing cleans its path
-// or checks its headers.
-func (f *fixture) send(method, path, headers, body string) response {
+// send sends a request exactly as it is written: no client cleans its path or checks
+// its headers.
+func (f *fixture) send(method, path, headers, body string) rawResponse {
 	f.t.Helper()
 	conn, response := f.open(method, path, headers, body)
 	defer conn.Close()
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	require.NoError(f.t, err, "read the answer to %s %s", method, path)
-	return response{response, string(text)}
+	return rawResponse{response, string(text)}
 }
 
-// openUntilDone is open for a connection that stays until the test ends. The
-// answer's body is still to be read.
-func (f *fixture) openUntilDone(method, path, headers, body string) (net.Conn, response) {
+// openUntilDone is open for a connection that stays open until the test ends. The body
+// is not read.
+func (f *fixture) openUntilDone(method, path, headers, body string) (net.Conn, rawResponse) {
 	f.t.Helper()
 	conn, response := f.open(method, path, headers, body)
 	f.t.Cleanup(func() {
 		conn.Close()
 		response.Body.Close()
 	})
-	return conn, response{Response: response}
+	return conn, rawResponse{Response: response}
 }
 
 // open is send without reading the body.
@@ -135,18 +135,18 @@ func (f *fixture) open(method, path, headers, body string) (net.Conn, *http.Resp
 	return conn, response
 }
 
-// readResponse reads the next answer on a connection.
-func readResponse(reader *bufio.Reader) (response, error) {
+// readResponse reads the next response of a connection.
+func readResponse(reader *bufio.Reader) (rawResponse, error) {
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
-		return response{}, err
+		return rawResponse{}, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	return response{response, string(text)}, err
+	return rawResponse{response, string(text)}, err
 }
 
-func (a response) problem(t testing.TB) api.Problem {
+func (a rawResponse) problem(t testing.TB) api.Problem {
 	t.Helper()
 	require.Equal(t, api.ProblemMediaType, a.Header.Get("Content-Type"), "media type of %d: %s", a.StatusCode, a.body)
 	var p api.Problem

@@ -21,14 +21,16 @@ import (
 	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
-// fakeNode plays the part of a daemon that runs games: its steps are the test's.
+// fakeNode is the local node of a daemon; the test defines its behavior.
 type fakeNode struct {
-	// operate, where it is set, is Execute; otherwise every operation succeeds at once.
+	// execute implements Execute if it is set; otherwise every operation succeeds at
+	// once.
 	operate func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
-	// page and fault are what Explain returns.
+	// explanation and explainErr are the results of Explain.
 	page  drift.Explanation
 	fault error
-	// report is what Drift returns, after drift where that is set; apply what ApplyDrift does.
+	// report is the result of Drift, after drift if that is set; apply implements
+	// ApplyDrift.
 	report drift.Report
 	drift  func(ctx context.Context) error
 	apply  func([]drift.Finding) ([]drift.ApplyResult, error)
@@ -51,7 +53,7 @@ func (m *fakeNode) Execute(ctx context.Context, request ports.OperationRequest, 
 	return m.operate(ctx, request, report)
 }
 
-// onlyRequest returns the only request there was.
+// onlyRequest returns the only request that the node has received.
 func (m *fakeNode) onlyRequest(t testing.TB) ports.OperationRequest {
 	t.Helper()
 	m.mu.Lock()
@@ -90,7 +92,7 @@ func (m *fakeNode) ApplyDrift(_ context.Context, findings []drift.Finding, actor
 
 func (m *fakeNode) ReleaseBrake(context.Context) error { return m.brake }
 
-// successOf is the outcome of an operation that succeeded at once.
+// successOf returns the outcome of an operation that succeeded at once.
 func successOf(request ports.OperationRequest) operation.Outcome {
 	record := recordOf(request.GameID)
 	return operation.Outcome{
@@ -99,14 +101,14 @@ func successOf(request ports.OperationRequest) operation.Outcome {
 	}
 }
 
-// failureOf is the outcome of one that failed.
+// failureOf returns the outcome of an operation that failed.
 func failureOf(request ports.OperationRequest, code operation.FailureCode) operation.Outcome {
 	outcome := successOf(request)
 	outcome.Failure = &operation.Failure{Code: code, Message: "it was " + string(code)}
 	return outcome
 }
 
-// at is progress of the request.
+// progressAt returns progress of the request.
 func progressAt(request ports.OperationRequest, step operation.Step) operation.Progress {
 	p := operation.Progress{OperationID: request.Origin.OperationID, Kind: request.Kind, GameID: request.GameID, Step: step, At: noon}
 	if step == operation.StepAwaitingHealth {
@@ -116,8 +118,8 @@ func progressAt(request ports.OperationRequest, step operation.Step) operation.P
 	return p
 }
 
-// slowOperation is an operation that comes to the steps and then goes on until it is told
-// to end, or its caller leaves it.
+// slowOperation returns an operation that reports the steps and then continues until
+// end is closed or its caller leaves.
 func slowOperation(end <-chan struct{}, steps ...operation.Step) func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 	return func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		for _, step := range steps {
@@ -132,7 +134,7 @@ func slowOperation(end <-chan struct{}, steps ...operation.Step) func(context.Co
 	}
 }
 
-// fakeRegistry is the nodes that are present, as a test has them.
+// fakeRegistry is a registry of nodes that the test defines.
 type fakeRegistry struct {
 	mu      sync.Mutex // guards nodes
 	nodes   []node.Node
@@ -167,12 +169,13 @@ func (r *fakeRegistry) leave(name string) {
 	r.nodes = slices.DeleteFunc(r.nodes, func(n node.Node) bool { return n.Name == name })
 }
 
-// localNode is the settings of the node eu/n1, which recordOf's games live on.
+// localNode returns the configuration of the node eu/n1, which recordOf's games live
+// on.
 func localNode(m cluster.LocalNode) servertest.Config {
 	return servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Local: m}
 }
 
-// recordOn is a running game of another node.
+// recordOn returns the record of a running game of another node.
 func recordOn(id, region, node string) runtime.RuntimeRecord {
 	record := recordOf(id)
 	record.Region, record.Node = region, node
@@ -185,7 +188,7 @@ func operationPath(id string, kind operation.Kind) string {
 
 var operationKinds = []operation.Kind{operation.KindStart, operation.KindStop, operation.KindRestart, operation.KindPatch, operation.KindCleanup}
 
-// validBody is a body that the kind of operation takes.
+// validBody returns a valid body for the kind of operation.
 func validBody(kind operation.Kind) string {
 	switch kind {
 	case operation.KindStart:

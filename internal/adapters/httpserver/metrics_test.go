@@ -11,7 +11,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver"
 )
 
-// Every series that the API promises, after one request of each kind.
+// Every documented series exists after one request of each kind.
 func TestMetricsCountWhatIsServed(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Version: "1.2.3"})
@@ -56,8 +56,8 @@ func TestMetricsCountWhatIsServed(t *testing.T) {
 		"how long a stream is watched says nothing about how fast it is served")
 }
 
-// Whatever a client makes up, it makes no new series: the labels have a few
-// values, all of them ours.
+// No request creates a new series: the labels have few values, which the server
+// defines.
 func TestMetricsHaveNoLabelOfAClientsMaking(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()

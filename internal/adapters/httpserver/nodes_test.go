@@ -40,7 +40,7 @@ func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 
 type registerType = fakeRegistry
 
-// The page of a game comes from its own node.
+// The explanation of a game comes from the game's own node.
 func TestExplainAsksTheGamesNode(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -66,7 +66,7 @@ func TestExplainAsksTheGamesNode(t *testing.T) {
 	require.Equal(t, 404, c.one.send("GET", "/v1/runtimes/unknown/explain", "", "").StatusCode)
 }
 
-// What the store knows is told even when the game's node is gone.
+// If the game's node is absent, the explanation has what the store knows.
 func TestExplainWithoutTheGamesNode(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)

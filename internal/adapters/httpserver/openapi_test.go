@@ -12,7 +12,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// The document describes exactly the routes that the daemon promises.
+// The document describes exactly the routes of the daemon.
 func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Version: "1.2.3"})
@@ -84,7 +84,7 @@ func TestOpenAPINamesAndDescribesEverything(t *testing.T) {
 	}
 }
 
-// tryProblem returns the problem of a body, empty for one that is none.
+// tryProblem returns the problem of a body, empty for any other body.
 func tryProblem(body string) api.Problem {
 	p, _ := tryDecode[api.Problem](body)
 	return p

@@ -12,7 +12,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
-// Every operation's good answers, and the conflicts, are as the document says.
+// The successful responses of every operation, and the conflicts, are as documented.
 func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 	t.Parallel()
 	m := &fakeNode{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
@@ -71,8 +71,8 @@ func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 	}
 }
 
-// What the server takes must fit the schemas of the bodies, and what it refuses
-// for its shape must not.
+// A body that the server accepts matches the schema, and a body that it refuses for its
+// form does not.
 func TestOpenAPIDescribesTheBodies(t *testing.T) {
 	t.Parallel()
 	c := contractOf(t, start(t, httpserver.Config{}))
@@ -110,7 +110,7 @@ func TestOpenAPIDescribesTheBodies(t *testing.T) {
 	c.requireRefused(t, strings.Replace(stopChange, "running", "paused", 1), post...)
 }
 
-// requireRefused wants the JSON text not to fit the schema.
+// requireRefused fails if the JSON text matches the schema.
 func (c *contract) requireRefused(t testing.TB, text string, place ...string) {
 	t.Helper()
 	require.Error(t, c.validationError(t, text, place...), "the schema of %v takes %s", place, text)

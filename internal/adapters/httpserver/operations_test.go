@@ -18,7 +18,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// Every kind of operation is answered by how it ended, in the form of the document.
+// Every kind of operation responds with its outcome, as documented.
 func TestOperationsAnswerWithTheirOutcome(t *testing.T) {
 	t.Parallel()
 	for _, kind := range operationKinds {
@@ -38,7 +38,7 @@ func TestOperationsAnswerWithTheirOutcome(t *testing.T) {
 	}
 }
 
-// What a body says comes to the manager, and what it leaves out does not.
+// The members of a body arrive at the node, and omitted ones do not.
 func TestOperationBodies(t *testing.T) {
 	t.Parallel()
 	full := operation.Spec{
@@ -78,7 +78,7 @@ func TestOperationBodies(t *testing.T) {
 	}
 }
 
-// wait says when the answer comes. The operation goes on after it.
+// wait defines when the response is sent. The operation continues after it.
 func TestOperationsAreWaitedForAsAsked(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -113,7 +113,7 @@ func TestOperationsAreWaitedForAsAsked(t *testing.T) {
 	}
 }
 
-// A client that leaves before its operation is accepted does not take it back.
+// A client that leaves before its operation is accepted does not cancel it.
 func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 	t.Parallel()
 	entered, accept, left := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -143,7 +143,8 @@ func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 	require.NoError(t, <-left)
 }
 
-// When the time of a request is up, the answer says that the operation goes on.
+// When the time of a request is over, the response reports that the operation
+// continues.
 func TestOperationsOutlastTheirRequests(t *testing.T) {
 	t.Parallel()
 	cfg := localNode(&fakeNode{operate: slowOperation(nil, operation.StepAccepted, operation.StepPulling)})
@@ -179,7 +180,7 @@ func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
 	}, "room for another one")
 }
 
-// A daemon without an engine says so, and refuses nothing else for it.
+// A daemon without an engine returns a code of its own, for nothing but operations.
 func TestDaemonsWithoutAnEngine(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Region: "eu", Node: "n1"})
@@ -201,7 +202,7 @@ func TestDaemonsWithoutAnEngine(t *testing.T) {
 	require.Equal(t, http.StatusNotImplemented, bad.StatusCode, "an empty image is the one before: %s", bad.body)
 }
 
-// A manager that panics ends its own request, and the server goes on.
+// A node that panics ends its own request, and the server continues to serve.
 func TestManagersThatPanic(t *testing.T) {
 	t.Parallel()
 	m := &fakeNode{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
@@ -216,8 +217,8 @@ func TestManagersThatPanic(t *testing.T) {
 	}
 }
 
-// A shutdown waits for operations that are nearly done, and tells the others in
-// time that they go on without their callers.
+// A shutdown waits for operations that end soon, and responds to the others in time
+// that they continue.
 func TestShutdownAndOperations(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
@@ -231,7 +232,7 @@ func TestShutdownAndOperations(t *testing.T) {
 	s := serve(t, memstore.New(), cfg)
 	_, quick := s.openUntilDone("POST", operationPath("quick", operation.KindStop), ndjson, "")
 	_, long := s.openUntilDone("POST", operationPath("long", operation.KindStop), ndjson, "")
-	plain := make(chan response, 1)
+	plain := make(chan rawResponse, 1)
 	go func() { plain <- s.send("POST", operationPath("plain", operation.KindStop), "", "") }()
 	eventually(t, func() bool { return cfg.Local.(*fakeNode).count() == 3 }, "all operations are under way")
 	s.stop()
@@ -245,8 +246,8 @@ func TestShutdownAndOperations(t *testing.T) {
 	require.NoError(t, s.wait())
 }
 
-// Errors of operations, held against every kind: status, code, and the members
-// that a program acts on.
+// Errors of operations, for every kind: status, code, and the members that a program
+// acts on.
 func TestErrorsOfOperations(t *testing.T) {
 	t.Parallel()
 	busy := &operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: noon}

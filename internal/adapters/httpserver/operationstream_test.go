@@ -20,8 +20,8 @@ import (
 
 const sse = "Accept: text/event-stream\r\n"
 
-// readOperation reads the NDJSON stream of an operation to its end.
-func readOperation(t testing.TB, a response) []api.OperationEvent {
+// readOperation reads the NDJSON stream of an operation until it ends.
+func readOperation(t testing.TB, a rawResponse) []api.OperationEvent {
 	t.Helper()
 	require.Equal(t, api.NDJSONMediaType, a.Header.Get("Content-Type"))
 	text, err := io.ReadAll(a.Body)
@@ -41,7 +41,7 @@ func typesOf(events []api.OperationEvent) string {
 	return strings.Join(types, " ")
 }
 
-// A stream tells of each step, of what is pulled, and at last of the end.
+// A stream has each step, the progress of a pull, and the result.
 func TestOperationStreams(t *testing.T) {
 	t.Parallel()
 	m := &fakeNode{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
@@ -77,8 +77,8 @@ func TestOperationStreams(t *testing.T) {
 	require.Nil(t, last.Outcome, "it was not waited for")
 }
 
-// What is refused before the stream has begun gets the status that says so; what
-// comes later is the last event of the stream.
+// An error before the stream has started is an error response. A later one is the last
+// event of the stream.
 func TestErrorsOnOperationStreams(t *testing.T) {
 	t.Parallel()
 	late := make(chan bool, 2)
@@ -106,7 +106,7 @@ func TestErrorsOnOperationStreams(t *testing.T) {
 	require.Equal(t, operation.FailureNoImage, event.Problem.Outcome.Failure.Code)
 }
 
-// A silent operation is told to be alive, in both forms.
+// An idle operation has heartbeats, in both formats.
 func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 	t.Parallel()
 	cfg := localNode(&fakeNode{operate: slowOperation(nil, operation.StepAccepted)})
@@ -130,7 +130,7 @@ func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 	require.Equal(t, ": hb", beats.Text())
 }
 
-// Only who names a stream gets one.
+// A stream is sent only if the Accept header names one.
 func TestOperationStreamsHaveToBeAskedFor(t *testing.T) {
 	t.Parallel()
 	f := start(t, localNode(&fakeNode{}))

@@ -10,8 +10,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// A list can be continued with the filters that it began with, all of them and
-// no others; how much of it comes at once may change.
+// A list continues only with the filters that it started with. The limit may change.
 func TestContinueBelongsToItsFilters(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -35,7 +34,7 @@ func TestContinueBelongsToItsFilters(t *testing.T) {
 	}
 }
 
-// Every game comes once whatever its id looks like and wherever pages end.
+// Every game is listed once, whatever its id is and wherever a page ends.
 func TestPagesOfOddIDs(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

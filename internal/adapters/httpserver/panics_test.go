@@ -29,7 +29,7 @@ func (panickingStore) History(context.Context, string) ([]runtime.LedgerEntry, e
 	panic([]string{internalDetail})
 }
 
-// Check aborts, which is how a handler asks net/http to cut the connection.
+// Check aborts, by which a handler requests net/http to cut the connection.
 func (p panickingStore) Check(context.Context, bool) (ports.CheckReport, error) {
 	panic(http.ErrAbortHandler)
 }
@@ -41,8 +41,8 @@ func (panickingStore) ListPage(context.Context, ports.PageQuery) (ports.Page, er
 	return ports.Page{Revision: 2, Records: []runtime.VersionedRecord{{Record: record, Revision: 2}}}, nil
 }
 
-// A handler that panics answers 500, says why in the log only, and takes nobody
-// down with it.
+// A handler that panics returns 500, logs the reason without sending it, and does not
+// affect other requests.
 func TestPanicsAreAnswered(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer

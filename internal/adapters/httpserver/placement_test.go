@@ -15,8 +15,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
-// A game without a node is started where the request says, and else where it
-// costs least.
+// A game without a node is started where the request demands, and otherwise where the
+// scheduler selects.
 func TestWhereAGameIsStarted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -85,7 +85,7 @@ func recordWithoutNode() *runtime.RuntimeRecord {
 	return &record
 }
 
-// Where nobody can run a game, the answer says so.
+// If no node can run a game, the response names the reason.
 func TestNobodyCanRunTheGame(t *testing.T) {
 	t.Parallel()
 	register := &fakeRegistry{nodes: []node.Node{{Region: "eu", Name: "bare", API: "http://127.0.0.1:1"}}}

@@ -61,7 +61,7 @@ func TestStatusTakesTheServersClockWithoutNow(t *testing.T) {
 	require.True(t, record.StoppedAt.After(record.CreatedAt), "stopped_at %s", record.StoppedAt)
 }
 
-// The ids that survive a URL only if it is decoded exactly once.
+// Ids that survive a URL only if it is decoded exactly once.
 func TestGameIDsComeBackUnchanged(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -185,7 +185,7 @@ func TestContinueTokens(t *testing.T) {
 	require.Equal(t, api.CodeCompacted, expired.problem(t).Code)
 }
 
-// A local read says what it is as of, whether there is a record or not.
+// A local read names its revision, with and without a record.
 func TestLocalReads(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

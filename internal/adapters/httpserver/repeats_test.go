@@ -11,8 +11,8 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// A write that is sent again under its operation id gives the first result and
-// changes nothing, whatever it expected of the record then.
+// A write that is repeated with its operation id returns the first result and changes
+// nothing, whatever precondition it has.
 func TestRepeatedPutsGiveTheFirstResult(t *testing.T) {
 	t.Parallel()
 	for name, condition := range map[string]string{
@@ -37,7 +37,7 @@ func TestRepeatedPutsGiveTheFirstResult(t *testing.T) {
 	}
 }
 
-// The headers of a write arrive in the ledger as the text that they mean.
+// The headers of a write are in the ledger as decoded text.
 func TestLedgerHasWhoAndWhy(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -54,7 +54,7 @@ func TestLedgerHasWhoAndWhy(t *testing.T) {
 	}
 }
 
-// null in a body means what leaving the member out does, where it may be left out.
+// null is the same as an omitted member, if the member may be omitted.
 func TestNullInstantsAreAbsentOnes(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -65,7 +65,7 @@ func TestNullInstantsAreAbsentOnes(t *testing.T) {
 	require.NotContains(t, got.body, "stopped_at")
 }
 
-// Instants may come in any zone and go out in UTC, to the nanosecond.
+// Times are accepted in any zone and returned in UTC, to the nanosecond.
 func TestInstantsAreKeptInUTC(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -75,7 +75,8 @@ func TestInstantsAreKeptInUTC(t *testing.T) {
 	require.Contains(t, moved.body, `"stopped_at":"2026-01-02T10:04:05.000000006Z"`)
 }
 
-// A refused pair says which, and a lost race says what was expected and who won.
+// A refused transition names its statuses, and a conflict names the expected value and
+// the winner.
 func TestRefusedTransitionsSayWhy(t *testing.T) {
 	t.Parallel()
 	f := startWithRecords(t, httpserver.Config{})
@@ -93,7 +94,7 @@ func TestRefusedTransitionsSayWhy(t *testing.T) {
 	require.Equal(t, "revision 2", string(listed.Precondition)+" "+listed.Actual)
 }
 
-// The ways in which programs say that they send JSON, curl's own included.
+// The media types by which programs send JSON, including the default of curl.
 func TestContentTypesThatAreTaken(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

@@ -41,8 +41,8 @@ func (unavailableStore) Info(context.Context) (ports.StoreInfo, error) {
 	return ports.StoreInfo{}, runtime.ErrUnavailable
 }
 
-// A store that is away makes the server unready but not dead, and every route
-// that needs the store says so.
+// A store that is unavailable makes the server unready but not unhealthy, and every
+// route that needs the store returns an error.
 func TestStoreThatIsAway(t *testing.T) {
 	t.Parallel()
 	f := startWithStore(t, unavailableStore{memstore.New()}, httpserver.Config{})

@@ -40,7 +40,7 @@ func serve[C config](t testing.TB, store ports.Store, cfg C) *servingFixture {
 	return s
 }
 
-// wait returns what Serve did, once it has returned.
+// wait waits for Serve to return, and returns its result.
 func (s *servingFixture) wait() error {
 	s.t.Helper()
 	select {
@@ -53,7 +53,7 @@ func (s *servingFixture) wait() error {
 	}
 }
 
-// gatedStore is a store in memory whose reads of one game wait.
+// gatedStore is a memory store whose reads of one game block until open is closed.
 type gatedStore struct {
 	*memstore.Store
 	waiting atomic.Int64
@@ -75,8 +75,8 @@ func (g *gatedStore) GetVersioned(ctx context.Context, id string) (runtime.Versi
 	}
 }
 
-// startBlocked sends a read that the gate keeps waiting; the channel gives its status,
-// or 0 for a connection that was cut.
+// startBlocked sends a read that blocks at the gate. The channel gets its status, or 0
+// if the connection is cut.
 func (s *servingFixture) startBlocked(g *gatedStore) <-chan int {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.addr)

@@ -16,7 +16,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// readStatus reads an answer's status, 0 for none.
+// readStatus reads the status of a response, 0 for none.
 func readStatus(conn net.Conn) int {
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -26,7 +26,7 @@ func readStatus(conn net.Conn) int {
 	return response.StatusCode
 }
 
-// A shutdown tells every stream why it ends, and does not wait for the clients.
+// A shutdown ends every stream with a reason, and does not wait for the clients.
 func TestShutdownEndsStreamsWithAReason(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{DrainTimeout: time.Hour})
@@ -50,7 +50,7 @@ func TestShutdownEndsStreamsWithAReason(t *testing.T) {
 	require.Error(t, err, "the listener is closed")
 }
 
-// While it shuts down, the server is alive but not ready, and begins no stream.
+// During a shutdown the server is healthy but not ready, and starts no stream.
 func TestShutdownTurnsUnready(t *testing.T) {
 	t.Parallel()
 	store := newScriptedStore()
@@ -75,7 +75,7 @@ func TestShutdownTurnsUnready(t *testing.T) {
 	require.Nil(t, store.options.Load(), "the store is not watched any more")
 }
 
-// A request that is being worked on is answered, however the shutdown hurries.
+// A request in progress gets its response during a shutdown.
 func TestShutdownWaitsForOpenRequests(t *testing.T) {
 	t.Parallel()
 	store := newGatedStore()
@@ -89,8 +89,8 @@ func TestShutdownWaitsForOpenRequests(t *testing.T) {
 	require.NoError(t, s.wait())
 }
 
-// One that takes longer than Config.DrainTimeout is cut off, and its work is
-// told to end.
+// A request that takes longer than Config.DrainTimeout is disconnected, and its work is
+// canceled.
 func TestShutdownCutsOffAfterTheDrainTimeout(t *testing.T) {
 	t.Parallel()
 	store := newGatedStore()
@@ -102,7 +102,7 @@ func TestShutdownCutsOffAfterTheDrainTimeout(t *testing.T) {
 	eventually(t, func() bool { return store.waiting.Load() == 0 }, "the store's work for it ends")
 }
 
-// Idle connections do not hold the shutdown up.
+// Idle connections do not delay a shutdown.
 func TestShutdownClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{DrainTimeout: time.Hour})
@@ -113,7 +113,7 @@ func TestShutdownClosesIdleConnections(t *testing.T) {
 	require.Zero(t, readStatus(conn))
 }
 
-// brokenListener accepts nobody.
+// brokenListener fails to accept.
 type brokenListener struct{ net.Listener }
 
 var errBroken = errors.New("no more descriptors")

@@ -11,9 +11,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// What is not HTTP never reaches the API: net/http itself refuses it and closes
-// the connection. Here it is enough that it is refused, that nothing is
-// written, and that the next client is served.
+// net/http itself refuses what is not HTTP and closes the connection. Nothing is
+// written, and the next client is served.
 func TestWhatIsNotHTTP(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{})
@@ -48,8 +47,7 @@ func TestWhatIsNotHTTP(t *testing.T) {
 	require.Equal(t, 200, s.send("GET", "/healthz", "", "").StatusCode)
 }
 
-// A refusal leaves its connection in order, so that the request behind it is
-// read from its own beginning.
+// After a refusal the connection can be used: the next request is read from its start.
 func TestConnectionsSurviveRefusals(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

@@ -13,8 +13,8 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// The whole story in both forms: what is there, that this is all, and then each
-// change with what was before and after it.
+// A complete watch in both formats: the snapshot, its end, and each change with the
+// record before and after.
 func TestWatchTellsWhatIsAndWhatChanges(t *testing.T) {
 	t.Parallel()
 	for name, headers := range bothFormats {
@@ -63,7 +63,7 @@ func TestWatchOfAnEmptyStore(t *testing.T) {
 	}
 }
 
-// The first form that the Accept header names and does not rule out.
+// The server uses the first format that the Accept header names and does not exclude.
 func TestWatchChoosesTheFormFromAccept(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -81,7 +81,7 @@ func TestWatchChoosesTheFormFromAccept(t *testing.T) {
 	}
 }
 
-// HEAD says what a stream would be and opens none.
+// HEAD returns the headers of a stream and opens none.
 func TestHeadOfAWatch(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -95,7 +95,7 @@ func TestHeadOfAWatch(t *testing.T) {
 	require.Equal(t, http.StatusNotAcceptable, f.send("HEAD", "/v1/watch", "Accept: image/png\r\n", "").StatusCode)
 }
 
-// Every event that a stream can carry is as the document says.
+// Every event of a stream is as documented.
 func TestOpenAPIDescribesEveryEvent(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

@@ -14,8 +14,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// A consumer that comes back too late either learns so by 410, or has asked to
-// be told everything anew.
+// A client that resumes from a compacted revision gets a 410, or a snapshot if it has
+// requested resync.
 func TestWatchFromACompactedRevision(t *testing.T) {
 	t.Parallel()
 	f := startWithRecords(t, httpserver.Config{})
@@ -28,8 +28,8 @@ func TestWatchFromACompactedRevision(t *testing.T) {
 	}
 }
 
-// A stream whose consumer lags behind compaction starts over, and says which
-// games vanished meanwhile.
+// A stream that lags behind compaction restarts with a snapshot, and reports the games
+// that were deleted in between.
 func TestWatchResyncsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	for name, headers := range bothFormats {
@@ -50,7 +50,7 @@ func TestWatchResyncsInTheMiddle(t *testing.T) {
 	}
 }
 
-// Without resync, the same stream ends with the reason.
+// Without resync the same stream ends with the reason.
 func TestWatchEndsWhenCompactedInTheMiddle(t *testing.T) {
 	t.Parallel()
 	for name, headers := range bothFormats {
@@ -72,7 +72,7 @@ func TestWatchEndsWhenCompactedInTheMiddle(t *testing.T) {
 }
 
 // startLagging serves the games gone and kept. The first watch stops after its
-// snapshot; what the returned function does then, it has missed.
+// snapshot, and misses what the returned function does.
 func startLagging(t *testing.T) (f *fixture, catchUp func()) {
 	t.Helper()
 	store := &laggingStore{Store: memstore.New(), proceed: make(chan struct{})}
@@ -90,8 +90,8 @@ func startLagging(t *testing.T) (f *fixture, catchUp func()) {
 	}
 }
 
-// laggingStore is a store in memory whose watches do not read on after their
-// snapshot until proceed is closed.
+// laggingStore is a memory store whose watches stop after their snapshot until proceed
+// is closed.
 type laggingStore struct {
 	*memstore.Store
 	proceed chan struct{}

@@ -18,11 +18,11 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// internalDetail is what a store's own error may speak of and a client must not read.
+// internalDetail is a text of a store's error that a client must not see.
 const internalDetail = "dial 10.0.0.7:2379 as root"
 
-// An error that ends a watch is a proper status while there is still one to
-// send, and the last element of the stream afterwards.
+// An error that ends a watch is an error status if the stream has not started, and the
+// last element of the stream otherwise.
 func TestWatchEndsWithItsReason(t *testing.T) {
 	t.Parallel()
 	synced := watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 5, Last: true}}
@@ -62,7 +62,7 @@ func TestWatchEndsWithItsReason(t *testing.T) {
 	}
 }
 
-// A value that cannot be read is told of, and the stream goes on.
+// A value that cannot be decoded is reported, and the stream continues.
 func TestWatchGoesOnAfterADamagedValue(t *testing.T) {
 	t.Parallel()
 	damaged := watchStep{
@@ -82,7 +82,7 @@ func TestWatchGoesOnAfterADamagedValue(t *testing.T) {
 	}
 }
 
-// panickingWatch is a store whose watches do what no watch should.
+// panickingWatch is a store whose watches violate their contract.
 type panickingWatch struct {
 	*memstore.Store
 	seq iter.Seq2[ports.RuntimeEvent, error]
@@ -92,7 +92,7 @@ func (s *panickingWatch) Watch(context.Context, ports.WatchOptions) iter.Seq2[po
 	return s.seq
 }
 
-// A watch that breaks its contract costs its own stream and nothing else.
+// A watch that violates its contract ends its own stream and nothing else.
 func TestBrokenWatches(t *testing.T) {
 	t.Parallel()
 	synced := ports.RuntimeEvent{Type: ports.EventSynced, Revision: 5, Last: true}

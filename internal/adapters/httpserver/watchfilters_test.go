@@ -8,8 +8,8 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver"
 )
 
-// One story seen through each filter: a game that enters one is told of, and so
-// is one that leaves, with the record that it left with.
+// The same changes through each filter: a game that enters is reported, and one that
+// leaves too, with the record that it left with.
 func TestWatchFilters(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -57,7 +57,7 @@ func TestWatchFilters(t *testing.T) {
 	require.Equal(t, "upserted b 6", watches["?game_id=b"].nextChange().brief())
 	require.Equal(t, "upserted ü/ 8", watches["?game_id=%C3%BC%2F"].nextChange().brief())
 
-	// Where nothing matched, a bookmark moves the consumer's revision on.
+	// If nothing matches, a bookmark advances the client's revision.
 	for _, query := range []string{"?status=removed", "?region=eu&status=stopped"} {
 		s := watches[query]
 		s.expect("synced 3")
@@ -68,7 +68,7 @@ func TestWatchFilters(t *testing.T) {
 	}
 }
 
-// nextChange passes over bookmarks.
+// nextChange skips bookmarks.
 func (s *watchReader) nextChange() element {
 	s.t.Helper()
 	for {

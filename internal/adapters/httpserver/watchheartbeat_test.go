@@ -13,8 +13,8 @@ import (
 
 const shortHeartbeat = 20 * time.Millisecond
 
-// An idle stream of server-sent events carries comments, which no client sees
-// as an event, and goes on after them.
+// An idle stream of server-sent events has comments, which clients ignore, and
+// continues after them.
 func TestHeartbeatsAreComments(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Heartbeat: shortHeartbeat})
@@ -29,8 +29,8 @@ func TestHeartbeatsAreComments(t *testing.T) {
 	require.Equal(t, ": hb\n\n", s.element().raw)
 }
 
-// NDJSON has no comments: an idle stream repeats the bookmark of the last
-// revision that may be resumed from, which a consumer can take at its word.
+// NDJSON has no comments: an idle stream repeats the bookmark of the latest revision to
+// resume from.
 func TestHeartbeatsOfNDJSONAreBookmarks(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Heartbeat: shortHeartbeat})
@@ -50,7 +50,7 @@ func TestHeartbeatsOfNDJSONAreBookmarks(t *testing.T) {
 	f.watch("?from_revision=2", ndjson).expect("bookmark 2", "bookmark 2")
 }
 
-// Before anything may be resumed from, a heartbeat must not name a revision.
+// Before there is a revision to resume from, a heartbeat does not name one.
 func TestHeartbeatsBeforeSyncedNameNoRevision(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
@@ -70,7 +70,7 @@ func TestHeartbeatsBeforeSyncedNameNoRevision(t *testing.T) {
 	}
 }
 
-// A store that has nothing to say yet does not keep the 200 from the client.
+// A store without an event does not delay the status 200.
 func TestSilentWatchIsOpened(t *testing.T) {
 	t.Parallel()
 	for name, headers := range bothFormats {

@@ -15,19 +15,19 @@ import (
 
 const ndjson = "Accept: application/x-ndjson\r\n"
 
-// bothFormats are the headers that ask for each form of a watch.
+// bothFormats are the headers that request each format of a watch.
 var bothFormats = map[string]string{"SSE": "", "NDJSON": ndjson}
 
-// watchReader is one open watch, read element by element.
+// watchReader reads one open watch, element by element.
 type watchReader struct {
 	t     testing.TB
 	conn  net.Conn
-	head  response
+	head  rawResponse
 	lines *bufio.Reader
 	sse   bool
 }
 
-// element is one thing read from a stream.
+// element is one element of a stream.
 type element struct {
 	api.Event
 	id   string // of a server-sent event, empty for none
@@ -35,7 +35,7 @@ type element struct {
 	raw  string
 }
 
-// watch opens a stream that must begin.
+// watch opens a stream, which must start.
 func (f *fixture) watch(query, headers string) *watchReader {
 	f.t.Helper()
 	conn, response := f.openUntilDone("GET", "/v1/watch"+query, headers, "")
@@ -55,7 +55,7 @@ func (f *fixture) watch(query, headers string) *watchReader {
 	return s
 }
 
-// frame reads up to the next blank line.
+// frame reads until the next blank line.
 func (s *watchReader) frame() string {
 	s.t.Helper()
 	var frame strings.Builder
@@ -111,7 +111,7 @@ func (s *watchReader) next() element {
 	}
 }
 
-// expect wants the next events to be these, each as "type game revision".
+// expect fails if the next events are not these, each as "type game revision".
 func (s *watchReader) expect(want ...string) []element {
 	s.t.Helper()
 	var got []element
@@ -123,7 +123,7 @@ func (s *watchReader) expect(want ...string) []element {
 	return got
 }
 
-// end wants the stream to end here.
+// end fails if the stream does not end here.
 func (s *watchReader) end() {
 	s.t.Helper()
 	rest, err := s.lines.ReadString(0)
@@ -131,7 +131,7 @@ func (s *watchReader) end() {
 	require.Empty(s.t, rest, "after the last element")
 }
 
-// brief is "type game revision", the parts that apply.
+// brief returns "type game revision", the parts that apply.
 func (e element) brief() string {
 	parts := []string{e.Type}
 	if e.GameID != "" {

@@ -9,8 +9,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Each way to say where the consumer stands, over a store in which revisions 2
-// to 5 put the games g2 to g5.
+// Each way to give the client's revision, with a store in which revisions 2 to 5 put
+// the games g2 to g5.
 func TestWatchResumes(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -37,8 +37,7 @@ func TestWatchResumes(t *testing.T) {
 	}
 }
 
-// At the head there is nothing to say until something happens; the 200 comes
-// all the same.
+// At the current revision there is no event until a change, but the status 200 is sent.
 func TestWatchFromTheHead(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
@@ -48,8 +47,8 @@ func TestWatchFromTheHead(t *testing.T) {
 	s.expect("upserted g3 3")
 }
 
-// One revision may hold changes of many games. Whoever resumes from the id of a
-// server-sent event must have been told all of them.
+// One revision may have changes of many games. A client that resumes from the id of a
+// server-sent event must have received all of them.
 func TestWatchNamesARevisionOnlyOnceItIsComplete(t *testing.T) {
 	t.Parallel()
 	change := func(id string, revision int64, last bool) watchStep {

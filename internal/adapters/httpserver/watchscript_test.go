@@ -9,8 +9,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// scriptedStore is a store whose watch yields what it is told and is then silent until
-// its context ends. Everything else is a store in memory.
+// scriptedStore is a memory store whose watch yields the steps and then blocks until
+// its context ends.
 type scriptedStore struct {
 	*memstore.Store
 	steps   []watchStep

@@ -50,7 +50,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	second.expect("upserted g 2")
 }
 
-// A client that leaves ends the store's watch, whatever the watch was doing.
+// A client that leaves ends the store's watch, whatever the watch is doing.
 func TestLeavingEndsTheStoresWatch(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
@@ -71,7 +71,7 @@ func TestLeavingEndsTheStoresWatch(t *testing.T) {
 	}
 }
 
-// lingeringStore is a store whose watches take their time to end.
+// lingeringStore is a store whose watches take some time to end.
 type lingeringStore struct {
 	*memstore.Store
 	told, release chan struct{}
@@ -86,8 +86,8 @@ func (s *lingeringStore) Watch(ctx context.Context, _ ports.WatchOptions) iter.S
 	}
 }
 
-// A stream gives its place up only when the store's watch for it has ended:
-// otherwise clients that come and go could pile watches up beyond the limit.
+// A stream releases its slot only when the store's watch has ended: otherwise clients
+// that reconnect could open more watches than the limit.
 func TestStreamsWaitForTheStoresWatch(t *testing.T) {
 	t.Parallel()
 	store := &lingeringStore{memstore.New(), make(chan struct{}), make(chan struct{})}
@@ -102,7 +102,7 @@ func TestStreamsWaitForTheStoresWatch(t *testing.T) {
 	eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, "the stream is over")
 }
 
-// The options of the request reach the store as they were asked.
+// The options of the request reach the store unchanged.
 func TestWatchPassesItsOptionsOn(t *testing.T) {
 	t.Parallel()
 	store := newScriptedStore()

@@ -19,8 +19,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// A reader that takes nothing is cut off after Config.WriteTimeout, while the
-// others, and the writers, go on as if it had never been there.
+// A client that does not read is disconnected after Config.WriteTimeout. It affects
+// neither other clients nor writers.
 func TestStalledReaderIsCutOff(t *testing.T) {
 	t.Parallel()
 	for name, headers := range bothFormats {
@@ -49,8 +49,8 @@ func TestStalledReaderIsCutOff(t *testing.T) {
 	}
 }
 
-// The deadline is one write's: a stream that was idle for longer takes a large
-// event all the same.
+// The deadline is that of one write: a stream that was idle for longer can send a large
+// event.
 func TestIdleTimeIsNotWriteTime(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
@@ -67,7 +67,7 @@ func TestIdleTimeIsNotWriteTime(t *testing.T) {
 	}
 }
 
-// largePageStore is a store whose pages fill every buffer on the way.
+// largePageStore is a store whose pages fill every buffer between server and client.
 type largePageStore struct{ *memstore.Store }
 
 func (largePageStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
@@ -76,7 +76,7 @@ func (largePageStore) ListPage(context.Context, ports.PageQuery) (ports.Page, er
 	return ports.Page{Revision: 2, Records: slices.Repeat([]runtime.VersionedRecord{{Record: record, Revision: 2}}, 150)}, nil
 }
 
-// An ordinary answer is not held for ever either.
+// An ordinary response does not wait for a client that does not read either.
 func TestStalledReaderOfAPageIsCutOff(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
