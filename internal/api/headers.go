@@ -20,7 +20,7 @@ const (
 	// HeaderIdempotencyKey is the operation id of a request.
 	HeaderIdempotencyKey = "Idempotency-Key"
 	// HeaderForwarded names the node that forwarded a request. A request with this
-	// header is not forwarded again.
+	// header is not forwarded.
 	HeaderForwarded = "Rtmanager-Forwarded"
 )
 

@@ -14,8 +14,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// filled returns a T in which no field is zero and no two are alike, so that a
-// field which a conversion forgets or confuses shows.
+// filled returns a T in which no field is zero and no two are equal, so that a test
+// detects a field that a conversion drops or confuses.
 func filled[T any](t *testing.T) T {
 	t.Helper()
 	var value T
@@ -55,11 +55,11 @@ func fill(t *testing.T, v reflect.Value, next *int) {
 			fill(t, v.Field(i), next)
 		}
 	default:
-		require.Fail(t, "a kind that fill does not know", "%s", v.Type())
+		require.Fail(t, "fill does not support this kind", "%s", v.Type())
 	}
 }
 
-// overTheWire returns the value as the far side reads it.
+// overTheWire returns the value after encoding and decoding.
 func overTheWire[T any](t *testing.T, sent T) T {
 	t.Helper()
 	text, err := json.Marshal(sent)
@@ -69,7 +69,7 @@ func overTheWire[T any](t *testing.T, sent T) T {
 	return received
 }
 
-// What the ports say arrives whole on the far side.
+// A conversion and its inverse lose nothing.
 func TestConversionsLoseNothing(t *testing.T) {
 	t.Parallel()
 	page := filled[ports.Page](t)
@@ -86,9 +86,9 @@ func TestConversionsLoseNothing(t *testing.T) {
 	report := filled[ports.CheckReport](t)
 	require.Equal(t, report, overTheWire(t, api.CheckFrom(report)).Report())
 
-	damaged := filled[[]*runtime.CorruptError](t)
-	for i, one := range api.CorruptFrom(damaged) {
-		require.Equal(t, damaged[i], overTheWire(t, one).Err())
+	corruptErrors := filled[[]*runtime.CorruptError](t)
+	for i, one := range api.CorruptFrom(corruptErrors) {
+		require.Equal(t, corruptErrors[i], overTheWire(t, one).Err())
 	}
 	history := filled[api.History](t)
 	require.Equal(t, history, overTheWire(t, history))
@@ -96,7 +96,7 @@ func TestConversionsLoseNothing(t *testing.T) {
 	require.Equal(t, problem, overTheWire(t, problem))
 }
 
-// Lists that are empty are told as such, never as null.
+// Empty lists are encoded as such, never as null.
 func TestEmptyListsAreNotNull(t *testing.T) {
 	t.Parallel()
 	for want, value := range map[string]any{
@@ -111,8 +111,7 @@ func TestEmptyListsAreNotNull(t *testing.T) {
 	}
 }
 
-// A page of an older server, which does not say at which revisions its items
-// were changed, can still be read.
+// A page of a server that sends no item revisions can be read.
 func TestPageWithoutItemRevisions(t *testing.T) {
 	t.Parallel()
 	page := api.Page{Revision: 3, Items: make([]runtime.RuntimeRecord, 2), ItemRevisions: []int64{2}}.PortsPage()

@@ -32,7 +32,7 @@ func contractOf(t testing.TB, f *fixture) *contract {
 	require.Equal(t, http.StatusOK, served.StatusCode)
 	c := &contract{document: decodeAs[map[string]any](t, served.body), schemas: jsonschema.NewCompiler()}
 	closed := decodeAs[map[string]any](t, served.body)
-	for _, schema := range lookUp(closed, "components", "schemas") {
+	for _, schema := range memberAt(closed, "components", "schemas") {
 		// Clients must accept members that they do not know, but the server sends only
 		// members that the document describes.
 		schema.(map[string]any)["additionalProperties"] = false
@@ -42,8 +42,8 @@ func contractOf(t testing.TB, f *fixture) *contract {
 	return c
 }
 
-// lookUp returns the object at a path of names, nil if one is missing.
-func lookUp(object any, names ...string) map[string]any {
+// memberAt returns the object at a path of names, nil if one is missing.
+func memberAt(object any, names ...string) map[string]any {
 	for _, name := range names {
 		inner, _ := object.(map[string]any)
 		object = inner[name]
@@ -56,7 +56,7 @@ func lookUp(object any, names ...string) map[string]any {
 func (c *contract) pathOf(request string) string {
 	request, _, _ = strings.Cut(request, "?")
 	given := strings.Split(request, "/")
-	for documented := range lookUp(c.document, "paths") {
+	for documented := range memberAt(c.document, "paths") {
 		if slices.EqualFunc(strings.Split(documented, "/"), given, func(want, got string) bool {
 			return want == got || want == "{game_id}"
 		}) {
@@ -71,7 +71,7 @@ func (c *contract) operation(method, path string) map[string]any {
 	if method != strings.ToUpper(method) {
 		return nil // methods are case-sensitive
 	}
-	return lookUp(c.document, "paths", c.pathOf(path), strings.ToLower(method))
+	return memberAt(c.document, "paths", c.pathOf(path), strings.ToLower(method))
 }
 
 // requireDocumented fails if the response is not as documented: its status or problem
@@ -82,15 +82,15 @@ func (c *contract) requireDocumented(t testing.TB, method, path string, a rawRes
 	require.NotNil(t, operation, "%s %s is not documented", method, path)
 	status := strconv.Itoa(a.StatusCode)
 	place := []string{"paths", c.pathOf(path), strings.ToLower(method), "responses", status}
-	response := lookUp(operation, "responses", status)
+	response := memberAt(operation, "responses", status)
 	if response == nil {
-		require.Equal(t, "#/components/responses/Problem", lookUp(operation, "responses", "default")["$ref"], "%s %s", method, path)
+		require.Equal(t, "#/components/responses/Problem", memberAt(operation, "responses", "default")["$ref"], "%s %s", method, path)
 		require.Contains(t, operation["x-problem-codes"], string(a.problem(t).Code), "%s %s returned a problem that is not documented: %s", method, path, a.body)
 		require.Equal(t, a.StatusCode == 429 || a.StatusCode == 503, a.Header.Get("Retry-After") != "", "Retry-After of %s %s", method, path)
 		place = []string{"components", "responses", "Problem"}
-		response = lookUp(c.document, place...)
+		response = memberAt(c.document, place...)
 	}
-	for header, described := range lookUp(response, "headers") {
+	for header, described := range memberAt(response, "headers") {
 		if described.(map[string]any)["required"] == false {
 			continue
 		}
@@ -101,7 +101,7 @@ func (c *contract) requireDocumented(t testing.TB, method, path string, a rawRes
 	}
 	media, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	require.NoError(t, err)
-	require.NotNil(t, lookUp(response, "content", media), "%s %s: %s as %s is not documented", method, path, status, media)
+	require.NotNil(t, memberAt(response, "content", media), "%s %s: %s as %s is not documented", method, path, status, media)
 	for _, text := range documentsIn(media, a.body) {
 		c.requireValid(t, text, append(place, "content", media, "schema")...)
 	}
@@ -142,7 +142,7 @@ func (c *contract) validationError(t testing.TB, text string, place ...string) e
 // operations returns each operation as "METHOD path", sorted.
 func (c *contract) operations() []string {
 	var all []string
-	for path, item := range lookUp(c.document, "paths") {
+	for path, item := range memberAt(c.document, "paths") {
 		for method := range maps.Keys(item.(map[string]any)) {
 			all = append(all, strings.ToUpper(method)+" "+path)
 		}

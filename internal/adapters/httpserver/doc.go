@@ -14,7 +14,7 @@
 //	internal/problem   converts that error to a problem document
 //
 // An operation on a game is executed here (execute.go), with its progress as a stream
-// (operationstream.go), or forwarded to the node that the game lives on (forward.go, with
+// (operation_stream.go), or forwarded to the node that the game lives on (forward.go, with
 // the client of package peer). The cluster service decides which; see Cluster.
 //
 // Streams are written by internal/stream. internal/etag and internal/pagetoken hold

@@ -36,7 +36,7 @@ func (s *Server) getDrift(w http.ResponseWriter, r *http.Request, in *driftInput
 }
 
 type applyInput struct {
-	Actor     string                       `header:"Rtmanager-Actor" field:"actor" doc:"Who requests it, for the ledger; text beyond ASCII in the notation of RFC 8187"`
+	Actor     string                       `header:"Rtmanager-Actor" field:"actor" doc:"The actor, for the ledger; text beyond ASCII in the notation of RFC 8187"`
 	Forwarded string                       `header:"Rtmanager-Forwarded" hidden:"true"`
 	Body      request.Body[api.DriftApply] `body:"required"`
 }

@@ -51,8 +51,8 @@ func TestDriftOfAllNodes(t *testing.T) {
 	hanging, _ := startRecorder(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	c.register.join("ap", "hangs", hanging)
 	c.register.join("ap", "dead", "http://127.0.0.1:1")
-	strange, _ := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
-	c.register.join("ap", "odd", strange)
+	foreign, _ := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	c.register.join("ap", "odd", foreign)
 
 	got := c.one.send("GET", "/v1/drift", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
@@ -68,13 +68,13 @@ func TestDriftOfAllNodes(t *testing.T) {
 		require.Equal(t, want[:2], []string{report.Missing[i].Region, report.Missing[i].Node})
 		require.Contains(t, report.Missing[i].Reason, want[2])
 	}
-	own := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift?scope=node", "", "").body)
-	require.Equal(t, c.first.report.Findings, own.Findings)
-	require.Empty(t, own.Missing)
+	local := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift?scope=node", "", "").body)
+	require.Equal(t, c.first.report.Findings, local.Findings)
+	require.Empty(t, local.Missing)
 }
 
 // A response that is not a report does not count as an empty report.
-func TestDriftAnswersThatAreNoReport(t *testing.T) {
+func TestDriftResponseThatIsNotAReport(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`null`, `{}`, `{"findings":null,"brakes":null,"missing":null}`, `{"findings":[],"brakes":[]}`} {
 		c := startCluster(t, nil)
@@ -91,7 +91,7 @@ func TestDriftAnswersThatAreNoReport(t *testing.T) {
 }
 
 // A node whose own engine does not respond is missing, as any other.
-func TestDriftOfANodeInTrouble(t *testing.T) {
+func TestDriftOfANodeWithABrokenEngine(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	fails := func(context.Context) error { return container.ErrEngineUnavailable }
@@ -112,20 +112,20 @@ func TestApplyDrift(t *testing.T) {
 	c := startCluster(t, nil)
 	var first, second []drift.Finding
 	c.first.apply, c.second.apply = applying(&first), applying(&second)
-	moved, other := finding("moved", "n1"), finding("other", "n2")
-	moved.RecordRevision++
+	changedFinding, other := finding("moved", "n1"), finding("other", "n2")
+	changedFinding.RecordRevision++
 	other.Action = drift.ActionRemoveContainer
-	c.first.report.Findings = []drift.Finding{finding("a", "n1"), finding("held", "n1"), moved}
+	c.first.report.Findings = []drift.Finding{finding("a", "n1"), finding("held", "n1"), changedFinding}
 	c.second.report.Findings = []drift.Finding{finding("b", "n2"), other}
 
 	forged := finding("a", "n1")
 	forged.GameID, forged.ContainerID, forged.Action = "victim", "other", ""
-	asked := []drift.Finding{finding("b", "n2"), forged, finding("held", "n1"), finding("moved", "n1"), finding("vanished", "n2"), finding("other", "n2"), finding("x", "n9")}
-	got := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Actor: UTF-8''ad%C3%A4\r\n", encodeJSON(t, api.DriftApply{Findings: asked}))
+	requested := []drift.Finding{finding("b", "n2"), forged, finding("held", "n1"), finding("moved", "n1"), finding("vanished", "n2"), finding("other", "n2"), finding("x", "n9")}
+	got := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Actor: UTF-8''ad%C3%A4\r\n", encodeJSON(t, api.DriftApply{Findings: requested}))
 	require.Equal(t, 200, got.StatusCode, got.body)
 	contractOf(t, c.one).requireDocumented(t, "POST", "/v1/drift/apply", got)
 	results := decodeAs[api.DriftApplied](t, got.body).Results
-	require.Len(t, results, len(asked))
+	require.Len(t, results, len(requested))
 	for i, want := range []struct {
 		status drift.ApplyStatus
 		reason string
@@ -134,19 +134,19 @@ func TestApplyDrift(t *testing.T) {
 		{drift.ApplyStale, "the node no longer finds it"}, {drift.ApplyStale, "proposes remove_container now, not mark_stopped"},
 		{drift.ApplyFailed, "eu/n9 is not among the present nodes"},
 	} {
-		require.Equal(t, asked[i].ID, results[i].ID)
+		require.Equal(t, requested[i].ID, results[i].ID)
 		require.Equal(t, want.status, results[i].Status, "%s: %s", results[i].ID, results[i].Reason)
 		require.Contains(t, results[i].Reason, want.reason)
 	}
-	require.Equal(t, []drift.Finding{finding("a", "n1"), finding("held", "n1")}, first, "the node acts on its own findings")
+	require.Equal(t, []drift.Finding{finding("a", "n1"), finding("held", "n1")}, first, "the node applies its own findings")
 	require.Equal(t, []drift.Finding{finding("b", "n2")}, second)
-	require.Equal(t, []string{"adä"}, c.first.appliers)
-	require.Equal(t, []string{"adä"}, c.second.appliers, "who asks is passed on")
+	require.Equal(t, []string{"adä"}, c.first.applyActors)
+	require.Equal(t, []string{"adä"}, c.second.applyActors, "the actor is forwarded")
 
 	short := c.two.send("POST", "/v1/drift/apply", "", `{"findings":[{"id":"b","region":"eu","node":"n2","record_revision":5,"intent_revision":3}]}`)
 	require.Equal(t, drift.ApplyDone, decodeAs[api.DriftApplied](t, short.body).Results[0].Status, "an id and its revisions are enough: %s", short.body)
-	passedOn := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Forwarded: x\r\n", encodeJSON(t, api.DriftApply{Findings: asked[:1]}))
-	require.Equal(t, drift.ApplyFailed, decodeAs[api.DriftApplied](t, passedOn.body).Results[0].Status, "passed on once only")
+	passedOn := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Forwarded: x\r\n", encodeJSON(t, api.DriftApply{Findings: requested[:1]}))
+	require.Equal(t, drift.ApplyFailed, decodeAs[api.DriftApplied](t, passedOn.body).Results[0].Status, "a request is forwarded once")
 }
 
 // The result of a finding whose node fails is unknown.
@@ -165,7 +165,7 @@ func TestApplyDriftThatFails(t *testing.T) {
 	require.Contains(t, results[1].Reason, "outcome of the write is unknown: node is not reachable: eu/broken")
 	c.first.apply = func([]drift.Finding) ([]drift.ApplyResult, error) { return nil, nil }
 	results = decodeAs[api.DriftApplied](t, c.one.send("POST", "/v1/drift/apply", "", body).body).Results
-	require.Equal(t, drift.ApplyFailed, results[0].Status, "an answer that is none is no success")
+	require.Equal(t, drift.ApplyFailed, results[0].Status, "a missing result is not a success")
 }
 
 func TestReleaseBrake(t *testing.T) {

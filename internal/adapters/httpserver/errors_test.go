@@ -73,7 +73,7 @@ func TestErrorsOverHTTP(t *testing.T) {
 		status int
 		code   api.Code
 		from   []string
-		// terse: the error's own text stays inside
+		// hidden: the error's own text is not sent
 		terse bool
 	}{
 		{runtime.ErrNotFound, 404, api.CodeNotFound, games, false},
@@ -104,14 +104,14 @@ func TestErrorsOverHTTP(t *testing.T) {
 		for _, call := range row.from {
 			method, path, _ := strings.Cut(call, " ")
 			got := f.send(method, path, "", map[string]string{put: runningRecord, move: stopChange}[call])
-			require.Equal(t, row.status, got.StatusCode, "%s when the store says %v: %s", call, row.err, got.body)
+			require.Equal(t, row.status, got.StatusCode, "%s when the store returns %v: %s", call, row.err, got.body)
 			p := got.problem(t)
-			require.Equal(t, row.code, p.Code, "%s when the store says %v", call, row.err)
+			require.Equal(t, row.code, p.Code, "%s when the store returns %v", call, row.err)
 			require.NotEmpty(t, p.Detail, call)
-			require.Equal(t, row.status == 503, got.Header.Get("Retry-After") == "1", "Retry-After of %s when the store says %v", call, row.err)
+			require.Equal(t, row.status == 503, got.Header.Get("Retry-After") == "1", "Retry-After of %s when the store returns %v", call, row.err)
 			if row.terse {
 				require.NotContains(t, got.body, internalDetail, call)
-				require.NotContains(t, got.body, "nobody has heard", call)
+				require.NotContains(t, got.body, "never existed", call)
 			}
 			c.requireDocumented(t, method, path, got)
 		}
@@ -119,7 +119,7 @@ func TestErrorsOverHTTP(t *testing.T) {
 }
 
 // The data of an error is in members of the problem.
-func TestProblemsCarryWhatTheErrorKnows(t *testing.T) {
+func TestProblemsHaveTheDataOfTheError(t *testing.T) {
 	t.Parallel()
 	current := recordOf("g")
 	conflict := sendToFailing(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "c-g", Current: current, Revision: 7}, "POST", bodyPost, stopChange)
@@ -128,20 +128,20 @@ func TestProblemsCarryWhatTheErrorKnows(t *testing.T) {
 		Precondition: "container_id", Expected: "a", Actual: "c-g", Current: &current, Revision: 7, GameID: "g",
 	}, conflict)
 	absent := sendToFailing(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, "PUT", bodyPut, runningRecord)
-	require.Nil(t, absent.Current, "there is no record to show")
+	require.Nil(t, absent.Current, "there is no current record")
 	require.Equal(t, "revision 3 0", strings.Join([]string{string(absent.Precondition), absent.Expected, absent.Actual}, " "))
 	pair := sendToFailing(t, &runtime.TransitionError{From: "removed", To: "stopped"}, "POST", bodyPost, stopChange)
 	require.Equal(t, "removed stopped", string(pair.From+" "+pair.To))
-	damaged := sendToFailing(t, &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, "GET", "/v1/runtimes/g", "")
-	require.Equal(t, "/runtimes/g g is not JSON", strings.Join([]string{damaged.Key, damaged.GameID, damaged.Reason}, " "))
+	corruptProblem := sendToFailing(t, &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"}, "GET", "/v1/runtimes/g", "")
+	require.Equal(t, "/runtimes/g g is not JSON", strings.Join([]string{corruptProblem.Key, corruptProblem.GameID, corruptProblem.Reason}, " "))
 	many := sendToFailing(t, errors.Join(&runtime.InvalidError{Field: "region", Reason: "is odd"}, &runtime.InvalidError{Field: "actor", Reason: "is long"},
 		&runtime.InvalidError{Field: "reason", Reason: "is longer"}), "PUT", bodyPut, runningRecord)
 	require.Equal(t, "body.region header.Rtmanager-Actor header.Rtmanager-Reason", faultLocations(many))
-	require.Equal(t, 422, many.Status, "one fault in the body makes it the body's")
+	require.Equal(t, 422, many.Status, "one fault in the body makes it a 422")
 }
 
 // A request that is invalid by itself is refused although the store fails.
-func TestBadBodiesAreRefusedBeforeTheStoreIsAsked(t *testing.T) {
+func TestInvalidBodiesAreRefusedBeforeTheStoreIsCalled(t *testing.T) {
 	t.Parallel()
 	pair := sendToFailing(t, runtime.ErrUnavailable, "POST", bodyPost, `{"expected_from":"removed","to":"running"}`)
 	require.Equal(t, api.CodeInvalidTransition, pair.Code)
@@ -157,7 +157,7 @@ func sendToFailing(t *testing.T, err error, method, path, body string) api.Probl
 }
 
 // The log has what the response hides, and nothing for a client's own mistakes.
-func TestServersFaultsAreLogged(t *testing.T) {
+func TestFaultsOfTheServerAreLogged(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		err    error
@@ -166,7 +166,7 @@ func TestServersFaultsAreLogged(t *testing.T) {
 		var log lockedBuffer
 		f := startWithStore(t, newFailingStore(fmt.Errorf("%s: %w", internalDetail, row.err)), httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		require.NotEqual(t, http.StatusOK, f.send("GET", "/v1/runtimes/g", "", "").StatusCode)
-		require.Equal(t, row.logged, strings.Contains(log.String(), internalDetail), "after %v the log says %q", row.err, log.String())
+		require.Equal(t, row.logged, strings.Contains(log.String(), internalDetail), "after %v the log has %q", row.err, log.String())
 	}
 }
 

@@ -26,7 +26,7 @@ type clusterFixture struct {
 	register *fakeRegistry
 	store    *memstore.Store
 	one, two *fixture
-	// managers of the two
+	// the local nodes of the two
 	first, second *fakeNode
 }
 
@@ -58,7 +58,7 @@ func TestOperationsGoToTheGamesNode(t *testing.T) {
 		got := c.one.send("POST", operationPath("far", kind)+"?wait=done", headers, validBody(kind))
 		require.Equal(t, 200, got.StatusCode, got.body)
 		contractOf(t, c.one).requireDocumented(t, "POST", operationPath("far", kind), got)
-		require.Zero(t, c.first.count(), "the daemon that was asked must not touch the game")
+		require.Zero(t, c.first.count(), "the daemon that was called must not execute the operation")
 		request := c.second.onlyRequest(t)
 		require.Equal(t, ports.Origin{OperationID: "öp", Actor: "ops", Reason: "why"}, request.Origin)
 		require.Equal(t, kind, request.Kind)
@@ -66,7 +66,7 @@ func TestOperationsGoToTheGamesNode(t *testing.T) {
 			require.Equal(t, "game:1.2.4", request.Image)
 		}
 		direct := c.two.send("POST", operationPath("far", kind), headers, validBody(kind))
-		require.Equal(t, direct.body, got.body, "the answer is the same by either way")
+		require.Equal(t, direct.body, got.body, "the response is the same as without forwarding")
 		for name, values := range got.Header {
 			require.Len(t, values, 1, "header %s is given twice", name)
 		}
@@ -95,11 +95,11 @@ func TestForwardedGameIDs(t *testing.T) {
 }
 
 // A stream is forwarded event by event.
-func TestForwardedStreamsAreNotHeldBack(t *testing.T) {
+func TestForwardedStreamsAreNotBuffered(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	end := make(chan struct{})
-	c.second.operate = slowOperation(end, operation.StepAccepted, operation.StepPulling)
+	c.second.execute = slowOperation(end, operation.StepAccepted, operation.StepPulling)
 	_, got := c.one.openUntilDone("POST", operationPath("far", operation.KindStart), ndjson, "")
 	require.Equal(t, api.NDJSONMediaType, got.Header.Get("Content-Type"))
 	reader := bufio.NewReader(got.Body)
@@ -118,7 +118,7 @@ func TestForwardedStreamsAreNotHeldBack(t *testing.T) {
 func TestForwardedErrors(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	c.second.operate = func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+	c.second.execute = func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 		return operation.Outcome{}, &operation.BusyError{GameID: "far", OperationID: "other", Holder: "eu/n2"}
 	}
 	got := c.one.send("POST", operationPath("far", operation.KindStop), "", "")
@@ -131,7 +131,7 @@ func TestForwardedErrors(t *testing.T) {
 }
 
 // A request is forwarded once. A node that does not own the game returns an error.
-func TestRequestsAreNotPassedOnTwice(t *testing.T) {
+func TestRequestsAreForwardedOnce(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	for _, kind := range operationKinds {
@@ -154,12 +154,12 @@ func TestRequestsAreNotPassedOnTwice(t *testing.T) {
 }
 
 // startRecorder starts a server that is no daemon, and records its requests.
-func startRecorder(t testing.TB, answer http.HandlerFunc) (url string, seen <-chan *http.Request) {
+func startRecorder(t testing.TB, respond http.HandlerFunc) (url string, seen <-chan *http.Request) {
 	t.Helper()
 	requests := make(chan *http.Request, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests <- r
-		answer(w, r)
+		respond(w, r)
 	}))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -195,7 +195,7 @@ func TestForwardedHeaders(t *testing.T) {
 }
 
 // A response that is not of the API is not forwarded, and redirects are not followed.
-func TestStrangeAnswersOfOtherNodes(t *testing.T) {
+func TestResponsesThatAreNotOfTheAPI(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]http.HandlerFunc{
 		"a page": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
@@ -214,7 +214,7 @@ func TestStrangeAnswersOfOtherNodes(t *testing.T) {
 			got := c.one.send("POST", operationPath("far", operation.KindStop), "", "")
 			require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
 			p := got.problem(t)
-			require.Equal(t, api.CodeOutcomeUnknown, p.Code, "it arrived there, so it may have been done")
+			require.Equal(t, api.CodeOutcomeUnknown, p.Code, "the request arrived, so it may have been executed")
 			require.Equal(t, "eu n2", p.Region+" "+p.Node)
 			require.NotEmpty(t, p.OperationID)
 			require.Len(t, seen, 1)
@@ -233,7 +233,7 @@ func TestUnreachableNodes(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, dead.Close())
 	for name, row := range map[string]struct {
-		api    string // empty: not in the register
+		api    string // empty: not in the registry
 		status int
 		detail string
 	}{
@@ -255,10 +255,10 @@ func TestUnreachableNodes(t *testing.T) {
 			contractOf(t, c.one).requireDocumented(t, "POST", operationPath("far", kind), got)
 		}
 	}
-	alone := start(t, localNode(&fakeNode{}))
-	require.NoError(t, alone.store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
-	got := alone.send("POST", operationPath("far", operation.KindStop), "", "")
-	require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code, "a daemon that knows of no others: %s", got.body)
+	single := start(t, localNode(&fakeNode{}))
+	require.NoError(t, single.store.Upsert(t.Context(), recordOn("far", "eu", "n2")))
+	got := single.send("POST", operationPath("far", operation.KindStop), "", "")
+	require.Equal(t, api.CodeNodeUnreachable, got.problem(t).Code, "a daemon without a registry: %s", got.body)
 }
 
 // The server stops waiting for a node that hangs when the node is no longer present, or
@@ -270,7 +270,7 @@ func TestNodesThatHang(t *testing.T) {
 		leaves  bool
 		want    string
 	}{
-		"and leave the register": {time.Hour, true, "eu/n2 is not among the present nodes"},
+		"and leave the registry": {time.Hour, true, "eu/n2 is not among the present nodes"},
 		"and stay":               {300 * time.Millisecond, false, "eu/n2 did not respond in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -282,15 +282,15 @@ func TestNodesThatHang(t *testing.T) {
 			})
 			c.register.leave("n2")
 			c.register.join("eu", "n2", url)
-			answered := make(chan rawResponse, 1)
+			responses := make(chan rawResponse, 1)
 			go func() {
-				answered <- c.one.send("POST", operationPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
+				responses <- c.one.send("POST", operationPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
 			}()
 			<-seen
 			if row.leaves {
 				c.register.leave("n2")
 			}
-			p := (<-answered).problem(t)
+			p := (<-responses).problem(t)
 			require.Equal(t, []string{string(api.CodeOutcomeUnknown), "op-1"}, []string{string(p.Code), p.OperationID})
 			require.Contains(t, p.Detail, row.want)
 		})
@@ -312,12 +312,12 @@ func TestForwardedStreamsThatBreak(t *testing.T) {
 	_, got := c.one.openUntilDone("POST", operationPath("far", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, got.StatusCode)
 	_, err := io.ReadAll(got.Body)
-	require.Error(t, err, "the end of a broken stream must not look like an end")
+	require.Error(t, err, "a broken stream must not end normally")
 }
 
 // Of another node's response only what the API defines is forwarded, and the server's
 // own headers stay.
-func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
+func TestForwardedResponsesAreFiltered(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	url, _ := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -340,7 +340,7 @@ func TestForwardedAnswersAreOnlyAnswers(t *testing.T) {
 }
 
 // A shutdown does not wait for another node: the client gets a response in time.
-func TestShutdownLeavesForwardedOperations(t *testing.T) {
+func TestShutdownEndsForwardedRequests(t *testing.T) {
 	t.Parallel()
 	url, seen := startRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -357,20 +357,20 @@ func TestShutdownLeavesForwardedOperations(t *testing.T) {
 	s := serve(t, store, servertest.Config{
 		Config: httpserver.Config{Region: "eu", Node: "n1", DrainTimeout: time.Second}, Local: &fakeNode{}, Nodes: register,
 	})
-	answered := make(chan rawResponse, 1)
+	responses := make(chan rawResponse, 1)
 	go func() {
-		answered <- s.send("POST", operationPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
+		responses <- s.send("POST", operationPath("far", operation.KindStop), "Idempotency-Key: op-1\r\n", "")
 	}()
 	<-seen
 	_, streamed := s.openUntilDone("POST", operationPath("far", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, streamed.StatusCode)
 	s.stop()
-	got := <-answered
+	got := <-responses
 	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
 	p := got.problem(t)
 	require.Equal(t, []string{string(api.CodeOutcomeUnknown), "op-1", "eu", "n2"}, []string{string(p.Code), p.OperationID, p.Region, p.Node})
 	require.Contains(t, p.Detail, "the server is shutting down")
 	_, err := io.ReadAll(streamed.Body)
-	require.Error(t, err, "a stream that is cut must not look like one that is over")
+	require.Error(t, err, "a stream that is cut must not end normally")
 	require.NoError(t, s.wait())
 }

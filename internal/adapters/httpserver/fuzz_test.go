@@ -41,7 +41,7 @@ func newTarget(f testing.TB, store ports.Store) *handlerFixture {
 func (h *handlerFixture) send(t testing.TB, method, path string, header http.Header, body []byte) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, "/", bytes.NewReader(body))
-	target, err := url.ParseRequestURI(path) // as net/http does, which cleans nothing
+	target, err := url.ParseRequestURI(path) // as net/http does, without cleaning
 	require.NoError(t, err, path)
 	request.URL = target
 	request.Header = header.Clone()
@@ -99,8 +99,8 @@ func FuzzPutBody(f *testing.F) {
 			return
 		}
 		requireKept(t, body, got.Body.Bytes())
-		require.Equal(t, got.Body.String(), h.send(t, "GET", bodyPut, nil, nil).Body.String(), "what was written is what is read")
-		require.Equal(t, got.Body.String(), h.send(t, "PUT", bodyPut, nil, got.Body.Bytes()).Body.String(), "what is read can be written")
+		require.Equal(t, got.Body.String(), h.send(t, "GET", bodyPut, nil, nil).Body.String(), "the written record is read")
+		require.Equal(t, got.Body.String(), h.send(t, "PUT", bodyPut, nil, got.Body.Bytes()).Body.String(), "a record that was read can be written")
 	})
 }
 

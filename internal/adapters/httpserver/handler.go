@@ -84,8 +84,8 @@ func (s *Server) respondError(ctx context.Context, w http.ResponseWriter, route 
 		err = problem.ErrShuttingDown
 	}
 	p := problem.From(err, route.locate)
-	var own *api.Problem
-	if !errors.As(err, &own) && p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented && !errors.Is(ctx.Err(), context.Canceled) {
+	var handled *api.Problem
+	if !errors.As(err, &handled) && p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented && !errors.Is(ctx.Err(), context.Canceled) {
 		s.logFailure(ctx, p, err)
 	}
 	problem.Write(w, p)

@@ -34,7 +34,7 @@ func (f *fixture) dial(text string) net.Conn {
 }
 
 // A connection whose headers do not arrive within Config.HeaderTimeout is closed.
-func TestSlowHeadersAreCutOff(t *testing.T) {
+func TestSlowHeadersCloseTheConnection(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{HeaderTimeout: time.Second})
 	slow := map[string]net.Conn{}
@@ -44,7 +44,7 @@ func TestSlowHeadersAreCutOff(t *testing.T) {
 	for beginning, conn := range slow {
 		rest, err := io.ReadAll(conn)
 		require.NoError(t, err, "after %q the connection must be closed", beginning)
-		require.True(t, len(rest) == 0 || strings.HasPrefix(string(rest), "HTTP/1.1 400 "), "half a request, %q, was answered %q", beginning, rest)
+		require.True(t, len(rest) == 0 || strings.HasPrefix(string(rest), "HTTP/1.1 400 "), "the response to half a request, %q, is %q", beginning, rest)
 	}
 	require.Equal(t, 200, s.send("GET", "/healthz", "", "").StatusCode)
 }
@@ -62,7 +62,7 @@ func TestSlowBodyIsATimeout(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, http.StatusRequestTimeout, got.StatusCode, got.body)
 			require.Equal(t, api.CodeRequestTimeout, got.problem(t).Code)
-			require.True(t, got.Close, "the connection must be given up")
+			require.True(t, got.Close, "the connection must be closed")
 			c.requireDocumented(t, call.method, call.path, got)
 		}
 	}
@@ -96,7 +96,7 @@ func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 
 // The write deadline of a stream that has ended does not apply to the next request on
 // the connection.
-func TestConnectionIsOfUseAfterAStream(t *testing.T) {
+func TestConnectionIsUsableAfterAStream(t *testing.T) {
 	t.Parallel()
 	store := newScriptedStore(
 		watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}},
@@ -105,13 +105,13 @@ func TestConnectionIsOfUseAfterAStream(t *testing.T) {
 	s := serve(t, &slowStore{store, 900 * time.Millisecond}, httpserver.Config{WriteTimeout: 300 * time.Millisecond})
 	conn := s.dial("GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	reader := bufio.NewReader(conn)
-	ended, err := readResponse(reader)
+	first, err := readResponse(reader)
 	require.NoError(t, err)
-	require.Contains(t, ended.body, api.CodeCompacted)
+	require.Contains(t, first.body, api.CodeCompacted)
 	_, err = fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", bodyPut, len(runningRecord), runningRecord)
 	require.NoError(t, err)
 	put, err := readResponse(reader)
-	require.NoError(t, err, "the answer that took longer than the stream's deadline")
+	require.NoError(t, err, "a response that takes longer than the stream's deadline")
 	require.Equal(t, 200, put.StatusCode, put.body)
 }
 
@@ -124,7 +124,7 @@ func TestRequestTimeout(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, got.body)
 	require.Equal(t, api.CodeUnavailable, got.problem(t).Code)
 	require.Equal(t, "1", got.Header.Get("Retry-After"))
-	require.Contains(t, log.String(), "request failed", "a store that hangs is the server's trouble, and the log must say so")
+	require.Contains(t, log.String(), "request failed", "a store that hangs is a fault of the server, which the log must have")
 }
 
 // The timeouts of ordinary requests do not apply to a stream.
@@ -135,7 +135,7 @@ func TestStreamsHaveNoTimeout(t *testing.T) {
 	open := s.watch("", "")
 	open.expect("synced 1")
 	for range 12 {
-		require.True(t, open.element().beat, "an idle stream carries heartbeats only")
+		require.True(t, open.element().isHeartbeat, "an idle stream carries heartbeats only")
 	}
 	require.NoError(t, s.store.Upsert(t.Context(), recordOf("g")))
 	open.expect("upserted g 2")
@@ -162,5 +162,5 @@ func TestBodyOfOneMebibyte(t *testing.T) {
 	got := f.send("PUT", bodyPut, "", runningRecord+strings.Repeat(" ", 1<<20-len(runningRecord)))
 	require.Equal(t, 200, got.StatusCode, got.body)
 	awaited := f.send("PUT", bodyPut, "Expect: 100-continue\r\n", runningRecord)
-	require.Equal(t, 100, awaited.StatusCode, "a client that asks first is told to go on")
+	require.Equal(t, 100, awaited.StatusCode, "a client that expects 100-continue gets it")
 }

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // testTimeout bounds every wait of these tests; none of them comes near it.
 const testTimeout = 30 * time.Second
 
+// tick is the interval at which tests check a condition.
+const tick = 5 * time.Millisecond
+
 // fixture is one server with a new store.
 type fixture struct {
 	t     testing.TB
@@ -74,9 +77,9 @@ func newServer[C config](t testing.TB, store ports.Store, cfg C) *httpserver.Ser
 
 // on returns the fixture for a subtest, which then fails instead of the test.
 func (f *fixture) on(t testing.TB) *fixture {
-	own := *f
-	own.t = t
-	return &own
+	copied := *f
+	copied.t = t
+	return &copied
 }
 
 // rawResponse is a response with its complete body.
@@ -93,7 +96,7 @@ func (f *fixture) send(method, path, headers, body string) rawResponse {
 	defer conn.Close()
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	require.NoError(f.t, err, "read the answer to %s %s", method, path)
+	require.NoError(f.t, err, "read the response to %s %s", method, path)
 	return rawResponse{response, string(text)}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Every documented series exists after one request of each kind.
-func TestMetricsCountWhatIsServed(t *testing.T) {
+func TestMetricsCountRequests(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Version: "1.2.3"})
 	f.send("PUT", "/v1/runtimes/g", "", runningRecord)
@@ -48,17 +48,17 @@ func TestMetricsCountWhatIsServed(t *testing.T) {
 	require.Contains(t, page.body, "\nprocess_open_fds ")
 
 	require.NoError(t, open.conn.Close())
-	eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, "the stream is over")
-	eventually(t, func() bool {
+	require.Eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, testTimeout, tick, "the stream is over")
+	require.Eventually(t, func() bool {
 		return strings.Contains(f.send("GET", "/metrics", "", "").body, `rtmanager_http_requests_total{code="200",method="GET",route="/v1/watch"} 1`)
-	}, "the stream is counted when it ends")
+	}, testTimeout, tick, "the stream is counted when it ends")
 	require.NotContains(t, f.send("GET", "/metrics", "", "").body, `request_duration_seconds_count{method="GET",route="/v1/watch"}`,
 		"how long a stream is watched says nothing about how fast it is served")
 }
 
 // No request creates a new series: the labels have few values, which the server
 // defines.
-func TestMetricsHaveNoLabelOfAClientsMaking(t *testing.T) {
+func TestMetricsHaveNoLabelThatAClientChooses(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	f := startWithRecords(t, httpserver.Config{Registry: registry})
@@ -74,13 +74,13 @@ func TestMetricsHaveNoLabelOfAClientsMaking(t *testing.T) {
 	for _, row := range append(invalidRoutes(), append(invalidQueries("a store"), foreignOrigins()...)...) {
 		f.send(row.method, row.path, row.headers, row.body)
 	}
-	known := map[string][]string{
+	allowed := map[string][]string{
 		"method": {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"},
 		"route":  append(routesOf(t, f), "none", "/openapi.json"),
 		"type":   {"snapshot", "synced", "upserted", "transitioned", "deleted", "bookmark", "resync"},
 	}
 	for label, values := range labelsOf(t, registry) {
-		if allowed, closed := known[label]; closed {
+		if allowed, closed := allowed[label]; closed {
 			require.Subset(t, allowed, values, "values of the label %s", label)
 		}
 		require.NotContains(t, strings.ToLower(strings.Join(values, " ")), made, "label %s", label)

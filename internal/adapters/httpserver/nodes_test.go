@@ -30,7 +30,7 @@ func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 	require.Equal(t, node.Ref{Region: "eu", Name: "n1"}, nodes.Responder)
 	require.Equal(t, register.nodes, nodes.Items)
 	require.Equal(t, []node.Ref{{Region: "eu", Name: "n2"}}, nodes.Leaders, "a region without a leader is not listed")
-	require.NotContains(t, got.body, "fence", "what proves a leadership is nobody's business")
+	require.NotContains(t, got.body, "fence", "the fence of a leadership is internal")
 
 	register.err = runtime.ErrUnavailable
 	require.Equal(t, 503, f.send("GET", "/v1/nodes", "", "").StatusCode)
@@ -41,28 +41,28 @@ func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 type registerType = fakeRegistry
 
 // The explanation of a game comes from the game's own node.
-func TestExplainAsksTheGamesNode(t *testing.T) {
+func TestExplainCallsTheGamesNode(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	exit := 3
 	record := recordOn("far", "eu", "n2")
-	c.second.page = drift.Explanation{
+	c.second.explanation = drift.Explanation{
 		Record: &record, Revision: 2, Intent: &operation.Intent{GameID: "far", DesiredStatus: "running", Recent: []operation.Outcome{failureOf(ports.OperationRequest{GameID: "far", Kind: operation.KindStart}, operation.FailureStart)}},
 		Containers: []container.Container{{ID: "c-far", State: container.StateExited, ExitCode: &exit}}, Logs: []string{"bye"},
 	}
-	for _, asked := range []*fixture{c.one, c.two} {
-		got := asked.send("GET", "/v1/runtimes/far/explain", "", "")
+	for _, called := range []*fixture{c.one, c.two} {
+		got := called.send("GET", "/v1/runtimes/far/explain", "", "")
 		require.Equal(t, 200, got.StatusCode, got.body)
-		contractOf(t, asked).requireDocumented(t, "GET", "/v1/runtimes/far/explain", got)
+		contractOf(t, called).requireDocumented(t, "GET", "/v1/runtimes/far/explain", got)
 		page := decodeAs[drift.Explanation](t, got.body)
-		require.Equal(t, c.second.page.Intent, page.Intent)
+		require.Equal(t, c.second.explanation.Intent, page.Intent)
 		require.Equal(t, []string{"bye"}, page.Logs)
 		require.Equal(t, &exit, page.Containers[0].ExitCode)
-		require.Contains(t, got.body, `"history":[]`, "what is empty is a list all the same")
+		require.Contains(t, got.body, `"history":[]`, "an empty list is not null")
 	}
-	c.second.fault = runtime.ErrNotFound
+	c.second.explainErr = runtime.ErrNotFound
 	require.Equal(t, 404, c.one.send("GET", "/v1/runtimes/far/explain", "", "").StatusCode)
-	c.first.fault = runtime.ErrNotFound
+	c.first.explainErr = runtime.ErrNotFound
 	require.Equal(t, 404, c.one.send("GET", "/v1/runtimes/unknown/explain", "", "").StatusCode)
 }
 
@@ -71,7 +71,7 @@ func TestExplainWithoutTheGamesNode(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	record := recordOn("lost", "us", "gone")
-	c.first.page = drift.Explanation{Record: &record, Revision: 3, Warnings: []string{"another"}}
+	c.first.explanation = drift.Explanation{Record: &record, Revision: 3, Warnings: []string{"another"}}
 	got := c.one.send("GET", "/v1/runtimes/lost/explain", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
 	page := decodeAs[drift.Explanation](t, got.body)

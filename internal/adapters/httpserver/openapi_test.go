@@ -18,7 +18,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	f := start(t, httpserver.Config{Version: "1.2.3"})
 	c := contractOf(t, f)
 	require.Regexp(t, `^3\.1\.`, c.document["openapi"])
-	require.Equal(t, "1.2.3", lookUp(c.document, "info")["version"])
+	require.Equal(t, "1.2.3", memberAt(c.document, "info")["version"])
 	require.Equal(t, []string{
 		"GET /healthz", "GET /metrics", "GET /readyz",
 		"GET /v1/cluster", "GET /v1/drift", "GET /v1/fsck", "GET /v1/nodes", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}",
@@ -40,11 +40,11 @@ func TestOpenAPIReferencesResolve(t *testing.T) {
 	c := contractOf(t, start(t, httpserver.Config{}))
 	refs := refsIn(c.document)
 	require.NotEmpty(t, refs)
-	schemas := lookUp(c.document, "components", "schemas")
+	schemas := memberAt(c.document, "components", "schemas")
 	used := map[string]bool{}
 	for _, ref := range refs {
 		if ref == "#/components/responses/Problem" {
-			require.NotNil(t, lookUp(c.document, "components", "responses", "Problem"))
+			require.NotNil(t, memberAt(c.document, "components", "responses", "Problem"))
 			continue
 		}
 		name, ok := strings.CutPrefix(ref, "#/components/schemas/")

@@ -19,7 +19,7 @@ import (
 )
 
 // Every kind of operation responds with its outcome, as documented.
-func TestOperationsAnswerWithTheirOutcome(t *testing.T) {
+func TestOperationsRespondWithTheirOutcome(t *testing.T) {
 	t.Parallel()
 	for _, kind := range operationKinds {
 		m := &fakeNode{}
@@ -52,17 +52,17 @@ func TestOperationBodies(t *testing.T) {
 		body string
 		want ports.OperationRequest
 	}{
-		"start as before":               {operation.KindStart, "", ports.OperationRequest{}},
-		"start as before, said so":      {operation.KindStart, "{}", ports.OperationRequest{}},
-		"start as before, here":         {operation.KindStart, `{"region":"eu","node":"n1"}`, ports.OperationRequest{}},
-		"start with everything":         {operation.KindStart, encodeJSON(t, full), ports.OperationRequest{Spec: &full}},
-		"start with the image before":   {operation.KindStart, `{"port":7000}`, ports.OperationRequest{Spec: &operation.Spec{Port: 7000}}},
-		"stop":                          {operation.KindStop, "", ports.OperationRequest{}},
-		"stop with an object":           {operation.KindStop, " {} ", ports.OperationRequest{}},
-		"patch":                         {operation.KindPatch, `{"image":"game:2"}`, ports.OperationRequest{Image: "game:2"}},
-		"patch that is to be forced":    {operation.KindPatch, `{"image":"game:2","force":true}`, ports.OperationRequest{Image: "game:2", Force: true}},
-		"restart":                       {operation.KindRestart, "", ports.OperationRequest{}},
-		"cleanup with an object of air": {operation.KindCleanup, "{}", ports.OperationRequest{}},
+		"start as before":              {operation.KindStart, "", ports.OperationRequest{}},
+		"start as before, with a body": {operation.KindStart, "{}", ports.OperationRequest{}},
+		"start as before, here":        {operation.KindStart, `{"region":"eu","node":"n1"}`, ports.OperationRequest{}},
+		"start with everything":        {operation.KindStart, encodeJSON(t, full), ports.OperationRequest{Spec: &full}},
+		"start with the image before":  {operation.KindStart, `{"port":7000}`, ports.OperationRequest{Spec: &operation.Spec{Port: 7000}}},
+		"stop":                         {operation.KindStop, "", ports.OperationRequest{}},
+		"stop with an object":          {operation.KindStop, " {} ", ports.OperationRequest{}},
+		"patch":                        {operation.KindPatch, `{"image":"game:2"}`, ports.OperationRequest{Image: "game:2"}},
+		"patch that is to be forced":   {operation.KindPatch, `{"image":"game:2","force":true}`, ports.OperationRequest{Image: "game:2", Force: true}},
+		"restart":                      {operation.KindRestart, "", ports.OperationRequest{}},
+		"cleanup with an empty object": {operation.KindCleanup, "{}", ports.OperationRequest{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +71,7 @@ func TestOperationBodies(t *testing.T) {
 			got := f.send("POST", operationPath("a%2Fb", c.kind), "Content-Type: application/json\r\n", c.body)
 			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 			request := m.onlyRequest(t)
-			require.Regexp(t, "^op_[0-9a-z]{26}$", request.Origin.OperationID, "a request without an operation id is given one")
+			require.Regexp(t, "^op_[0-9a-z]{26}$", request.Origin.OperationID, "the server generates a missing operation id")
 			c.want.GameID, c.want.Kind, c.want.Origin = "a/b", c.kind, request.Origin
 			require.Equal(t, c.want, request)
 		})
@@ -79,7 +79,7 @@ func TestOperationBodies(t *testing.T) {
 }
 
 // wait defines when the response is sent. The operation continues after it.
-func TestOperationsAreWaitedForAsAsked(t *testing.T) {
+func TestOperationsWaitAsRequested(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		query  string
@@ -99,35 +99,35 @@ func TestOperationsAreWaitedForAsAsked(t *testing.T) {
 			if c.step == operation.StepFinished {
 				close(end)
 			}
-			m := &fakeNode{operate: slowOperation(end, c.steps...)}
+			m := &fakeNode{execute: slowOperation(end, c.steps...)}
 			f := start(t, localNode(m))
 			path := operationPath("g", operation.KindStart) + c.query
 			got := f.send("POST", path, "", "")
 			require.Equal(t, c.status, got.StatusCode, got.body)
 			contractOf(t, f).requireDocumented(t, "POST", path, got)
-			answer := decodeAs[api.OperationResult](t, got.body)
-			require.Equal(t, c.step, answer.Step)
-			require.Equal(t, c.step == operation.StepFinished, answer.Outcome != nil, got.body)
-			require.Equal(t, c.step != operation.StepAccepted, answer.Record != nil, got.body)
+			result := decodeAs[api.OperationResult](t, got.body)
+			require.Equal(t, c.step, result.Step)
+			require.Equal(t, c.step == operation.StepFinished, result.Outcome != nil, got.body)
+			require.Equal(t, c.step != operation.StepAccepted, result.Record != nil, got.body)
 		})
 	}
 }
 
 // A client that leaves before its operation is accepted does not cancel it.
-func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
+func TestClientsThatLeaveDoNotCancelTheirOperation(t *testing.T) {
 	t.Parallel()
-	entered, accept, left := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	m := &fakeNode{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	entered, accept, executeErr := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	m := &fakeNode{execute: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		close(entered)
 		select {
 		case <-accept:
 		case <-ctx.Done():
-			left <- ctx.Err()
+			executeErr <- ctx.Err()
 			return operation.Outcome{}, ctx.Err()
 		}
 		report(progressAt(request, operation.StepAccepted))
-		<-ctx.Done() // which tells that nobody follows any more
-		left <- nil
+		<-ctx.Done() // no request waits any more
+		executeErr <- nil
 		return operation.Outcome{}, ctx.Err()
 	}}
 	f := start(t, localNode(m))
@@ -135,25 +135,25 @@ func TestClientsThatLeaveDoNotTakeTheirOperationBack(t *testing.T) {
 	<-entered
 	require.NoError(t, conn.Close())
 	select {
-	case err := <-left:
-		require.NoError(t, err, "the operation was taken back before it was accepted")
-	case <-time.After(200 * time.Millisecond): // give the server the time to notice
+	case err := <-executeErr:
+		require.NoError(t, err, "the operation was canceled before it was accepted")
+	case <-time.After(200 * time.Millisecond): // time for the server to detect it
 	}
 	close(accept)
-	require.NoError(t, <-left)
+	require.NoError(t, <-executeErr)
 }
 
 // When the time of a request is over, the response reports that the operation
 // continues.
-func TestOperationsOutlastTheirRequests(t *testing.T) {
+func TestOperationsContinueAfterTheirRequests(t *testing.T) {
 	t.Parallel()
-	cfg := localNode(&fakeNode{operate: slowOperation(nil, operation.StepAccepted, operation.StepPulling)})
+	cfg := localNode(&fakeNode{execute: slowOperation(nil, operation.StepAccepted, operation.StepPulling)})
 	cfg.RequestTimeout, cfg.OperationTimeout = 10*time.Millisecond, 300*time.Millisecond
 	f := start(t, cfg)
 	began := time.Now()
 	got := f.send("POST", operationPath("g", operation.KindStart), "Idempotency-Key: op-1\r\n", "")
 	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
-	require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, "the bound of ordinary requests does not count")
+	require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, "the timeout of ordinary requests does not apply")
 	contractOf(t, f).requireDocumented(t, "POST", operationPath("g", operation.KindStart), got)
 	p := got.problem(t)
 	require.Equal(t, api.CodeOutcomeUnknown, p.Code)
@@ -164,7 +164,7 @@ func TestOperationsOutlastTheirRequests(t *testing.T) {
 func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
-	cfg := localNode(&fakeNode{operate: slowOperation(end, operation.StepAccepted)})
+	cfg := localNode(&fakeNode{execute: slowOperation(end, operation.StepAccepted)})
 	cfg.MaxOperations = 1
 	f := start(t, cfg)
 	conn, first := f.openUntilDone("POST", operationPath("g", operation.KindStop), ndjson, "")
@@ -175,9 +175,9 @@ func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
 	contractOf(t, f).requireDocumented(t, "POST", operationPath("h", operation.KindStop), refused)
 	close(end)
 	require.NoError(t, conn.Close())
-	eventually(t, func() bool {
+	require.Eventually(t, func() bool {
 		return f.send("POST", operationPath("h", operation.KindStop), "", "").StatusCode == http.StatusOK
-	}, "room for another one")
+	}, testTimeout, tick, "a free slot")
 }
 
 // A daemon without an engine returns a code of its own, for nothing but operations.
@@ -199,21 +199,21 @@ func TestDaemonsWithoutAnEngine(t *testing.T) {
 	missing := f.send("POST", operationPath("none", operation.KindStop), "", "")
 	require.Equal(t, http.StatusNotFound, missing.StatusCode, missing.body)
 	bad := f.send("POST", operationPath("g", operation.KindStart), "", `{"image":""}`)
-	require.Equal(t, http.StatusNotImplemented, bad.StatusCode, "an empty image is the one before: %s", bad.body)
+	require.Equal(t, http.StatusNotImplemented, bad.StatusCode, "an empty image is the previous one: %s", bad.body)
 }
 
 // A node that panics ends its own request, and the server continues to serve.
-func TestManagersThatPanic(t *testing.T) {
+func TestNodesThatPanic(t *testing.T) {
 	t.Parallel()
-	m := &fakeNode{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
-		panic("oh")
+	m := &fakeNode{execute: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+		panic("node panicked")
 	}}
 	f := start(t, localNode(m))
 	for range 2 {
 		got := f.send("POST", operationPath("g", operation.KindStop), "", "")
 		require.Equal(t, http.StatusInternalServerError, got.StatusCode)
 		require.Equal(t, api.CodeInternal, got.problem(t).Code)
-		require.NotContains(t, got.body, "oh")
+		require.NotContains(t, got.body, "node panicked")
 	}
 }
 
@@ -222,7 +222,7 @@ func TestManagersThatPanic(t *testing.T) {
 func TestShutdownAndOperations(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})
-	cfg := localNode(&fakeNode{operate: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	cfg := localNode(&fakeNode{execute: func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		if request.GameID == "quick" {
 			return slowOperation(end, operation.StepAccepted)(ctx, request, report)
 		}
@@ -234,7 +234,7 @@ func TestShutdownAndOperations(t *testing.T) {
 	_, long := s.openUntilDone("POST", operationPath("long", operation.KindStop), ndjson, "")
 	plain := make(chan rawResponse, 1)
 	go func() { plain <- s.send("POST", operationPath("plain", operation.KindStop), "", "") }()
-	eventually(t, func() bool { return cfg.Local.(*fakeNode).count() == 3 }, "all operations are under way")
+	require.Eventually(t, func() bool { return cfg.Local.(*fakeNode).count() == 3 }, testTimeout, tick, "all operations have started")
 	s.stop()
 	close(end)
 	require.Equal(t, "progress result", typesOf(readOperation(t, quick)))
@@ -254,10 +254,10 @@ func TestErrorsOfOperations(t *testing.T) {
 	refused := &operation.RefusedError{GameID: "g", Operation: "cleanup", Status: runtime.StatusRunning, Reason: "it is running; stop it first"}
 	for _, row := range []struct {
 		err    error
-		failed operation.FailureCode // empty for what was refused before it began
+		failed operation.FailureCode // empty for a request that was refused before it started
 		status int
 		code   api.Code
-		want   api.Problem // members besides those of every problem
+		want   api.Problem // in addition to the members of every problem
 	}{
 		{busy, "", 409, api.CodeBusy, api.Problem{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: new(noon)}},
 		{refused, "", 409, api.CodeRefused, api.Problem{GameID: "g", Kind: "cleanup", GameStatus: "running", Reason: "it is running; stop it first"}},
@@ -276,7 +276,7 @@ func TestErrorsOfOperations(t *testing.T) {
 		{errBroken, "", 500, api.CodeInternal, api.Problem{}},
 	} {
 		for _, kind := range operationKinds {
-			m := &fakeNode{operate: func(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
+			m := &fakeNode{execute: func(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
 				if row.failed == "" {
 					return operation.Outcome{}, row.err
 				}

@@ -11,7 +11,7 @@ import (
 )
 
 // A list continues only with the filters that it started with. The limit may change.
-func TestContinueBelongsToItsFilters(t *testing.T) {
+func TestTokenBelongsToItsFilters(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	for _, id := range []string{"a", "b", "c"} {
@@ -35,7 +35,7 @@ func TestContinueBelongsToItsFilters(t *testing.T) {
 }
 
 // Every game is listed once, whatever its id is and wherever a page ends.
-func TestPagesOfOddIDs(t *testing.T) {
+func TestPagesOfUnusualIDs(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	ids := []string{"a", "a/b", "a b", "%2F", "🎮", "é", "e\u0301", "~", "z"}

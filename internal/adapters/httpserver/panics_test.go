@@ -43,7 +43,7 @@ func (panickingStore) ListPage(context.Context, ports.PageQuery) (ports.Page, er
 
 // A handler that panics returns 500, logs the reason without sending it, and does not
 // affect other requests.
-func TestPanicsAreAnswered(t *testing.T) {
+func TestPanicsAreInternalErrors(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
 	f := startWithStore(t, panickingStore{memstore.New()}, httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -56,7 +56,7 @@ func TestPanicsAreAnswered(t *testing.T) {
 		c.requireDocumented(t, "GET", path, got)
 		require.Contains(t, log.String(), internalDetail)
 	}
-	require.Equal(t, 200, f.send("GET", "/v1/cluster", "", "").StatusCode, "the server lives on")
+	require.Equal(t, 200, f.send("GET", "/v1/cluster", "", "").StatusCode, "the server continues to serve")
 	require.Contains(t, f.send("GET", "/metrics", "", "").body, `rtmanager_http_requests_total{code="500",method="GET",route="/v1/runtimes/{game_id}"} 1`)
 }
 

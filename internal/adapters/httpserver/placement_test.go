@@ -21,21 +21,21 @@ func TestWhereAGameIsStarted(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		body     string
-		noEngine bool // the daemon that is asked runs none
+		noEngine bool // the daemon that is called runs none
 		record   *runtime.RuntimeRecord
 		want     string
 	}{
 		"here":                                 {`{}`, false, nil, "n1"},
-		"here, said so":                        {`{"region":"eu","node":"n1"}`, false, nil, "n1"},
+		"here, by name":                        {`{"region":"eu","node":"n1"}`, false, nil, "n1"},
 		"here, in its region":                  {`{"region":"eu"}`, false, nil, "n1"},
-		"elsewhere":                            {`{"region":"eu","node":"n2","image":"a:1"}`, false, nil, "n2"},
-		"elsewhere, in this region":            {`{"node":"n2"}`, false, nil, "n2"},
+		"on another node":                            {`{"region":"eu","node":"n2","image":"a:1"}`, false, nil, "n2"},
+		"on another node of this region":            {`{"node":"n2"}`, false, nil, "n2"},
 		"on the node with the fewest games":    {`{}`, true, nil, "u1"},
 		"on the emptiest of the region":        {`{"region":"eu"}`, true, nil, "n3"},
 		"in another region":                    {`{"region":"us"}`, false, nil, "u1"},
 		"where it was removed":                 {`{}`, false, removedRecord("n3"), "n3"},
 		"not where it was removed":             {`{"node":"n2"}`, false, removedRecord("n3"), "n2"},
-		"where it was removed, which is gone":  {`{}`, false, removedRecord("n9"), "n1"},
+		"where it was removed, on an absent node":  {`{}`, false, removedRecord("n9"), "n1"},
 		"where it was removed, in that region": {`{"region":"us"}`, false, removedRecord("n3"), "u1"},
 		"where its record says nothing":        {`{}`, false, recordWithoutNode(), "n1"},
 	} {
@@ -54,21 +54,21 @@ func TestWhereAGameIsStarted(t *testing.T) {
 				}
 				return f
 			}
-			asked := node("eu", "n1")
+			called := node("eu", "n1")
 			for _, n := range []string{"n2", "n3"} {
 				node("eu", n)
 			}
 			node("us", "u1")
 			for i, home := range []string{"n2", "n2", "n3"} {
-				require.NoError(t, asked.store.Upsert(t.Context(), recordOn(fmt.Sprintf("other-%d", i), "eu", home)))
+				require.NoError(t, called.store.Upsert(t.Context(), recordOn(fmt.Sprintf("other-%d", i), "eu", home)))
 			}
 			if row.record != nil {
-				require.NoError(t, asked.store.Upsert(t.Context(), *row.record))
+				require.NoError(t, called.store.Upsert(t.Context(), *row.record))
 			}
-			got := asked.send("POST", operationPath("g", operation.KindStart), "", row.body)
+			got := called.send("POST", operationPath("g", operation.KindStart), "", row.body)
 			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 			for name, m := range managers {
-				require.Equal(t, name == row.want, m.count() == 1, "%s was asked %d times", name, m.count())
+				require.Equal(t, name == row.want, m.count() == 1, "%s was called %d times", name, m.count())
 			}
 		})
 	}
@@ -86,7 +86,7 @@ func recordWithoutNode() *runtime.RuntimeRecord {
 }
 
 // If no node can run a game, the response names the reason.
-func TestNobodyCanRunTheGame(t *testing.T) {
+func TestNoNodeCanRunTheGame(t *testing.T) {
 	t.Parallel()
 	register := &fakeRegistry{nodes: []node.Node{{Region: "eu", Name: "bare", API: "http://127.0.0.1:1"}}}
 	f := start(t, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n1"}, Nodes: register})
@@ -102,5 +102,5 @@ func TestNobodyCanRunTheGame(t *testing.T) {
 	}
 	register.err = runtime.ErrUnavailable
 	got := f.send("POST", operationPath("g", operation.KindStart), "", "")
-	require.Equal(t, api.CodeUnavailable, got.problem(t).Code, "who is there cannot be told: %s", got.body)
+	require.Equal(t, api.CodeUnavailable, got.problem(t).Code, "the present nodes are unknown: %s", got.body)
 }

@@ -38,12 +38,12 @@ func (s *Server) putRuntime(w http.ResponseWriter, r *http.Request, in *putInput
 	if err != nil {
 		return err
 	}
-	written, err := s.put(r.Context(), ports.PutInput{Record: record, Origin: origin}, condition)
-	s.logWrite("put", in.GameID, origin, record.Status, written, err)
+	after, err := s.put(r.Context(), ports.PutInput{Record: record, Origin: origin}, condition)
+	s.logWrite("put", in.GameID, origin, record.Status, after, err)
 	if err != nil {
 		return err
 	}
-	return writeRecord(w, written)
+	return writeRecord(w, after)
 }
 
 // record returns the record of the body, which may omit the game id.
@@ -82,10 +82,10 @@ func (s *Server) put(ctx context.Context, input ports.PutInput, condition etag.C
 			// The store refuses this, unless it has applied the operation id before.
 			input.IfRevision = &condition.Revisions[0]
 		}
-		written, err := s.store.Put(ctx, input)
+		after, err := s.store.Put(ctx, input)
 		switch {
 		case !errors.Is(err, runtime.ErrConflict):
-			return written, err
+			return after, err
 		case !holds:
 			return runtime.VersionedRecord{}, failedCondition(input.Record.GameID, condition, found)
 		}
@@ -108,11 +108,11 @@ func failedCondition(gameID string, condition etag.Condition, found runtime.Vers
 }
 
 // logWrite logs one line for each write, failed ones included.
-func (s *Server) logWrite(verb, gameID string, origin ports.Origin, to runtime.Status, written runtime.VersionedRecord, err error) {
+func (s *Server) logWrite(verb, gameID string, origin ports.Origin, to runtime.Status, after runtime.VersionedRecord, err error) {
 	log := s.cfg.Logger.With("verb", verb, "game_id", gameID, "to", to, "actor", origin.Actor, "operation_id", origin.OperationID)
 	if err != nil {
 		log.Info("write failed, or its outcome is unknown", "error", err)
 		return
 	}
-	log.Info("write", "revision", written.Revision)
+	log.Info("write", "revision", after.Revision)
 }

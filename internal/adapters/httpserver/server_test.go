@@ -15,7 +15,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-func TestNewRefusesWhatCannotServe(t *testing.T) {
+func TestNewRefusesInvalidConfig(t *testing.T) {
 	t.Parallel()
 	_, err := httpserver.New(nil, httpserver.Config{})
 	require.ErrorContains(t, err, "store")
@@ -30,7 +30,7 @@ func TestNewRefusesWhatCannotServe(t *testing.T) {
 	_, err = httpserver.New(memstore.New(), httpserver.Config{Registry: registry})
 	require.NoError(t, err)
 	_, err = httpserver.New(memstore.New(), httpserver.Config{Registry: registry})
-	require.Error(t, err, "two servers cannot count into one registry")
+	require.Error(t, err, "two servers cannot share a registry")
 }
 
 // unavailableStore is a store that cannot be reached.
@@ -43,7 +43,7 @@ func (unavailableStore) Info(context.Context) (ports.StoreInfo, error) {
 
 // A store that is unavailable makes the server unready but not unhealthy, and every
 // route that needs the store returns an error.
-func TestStoreThatIsAway(t *testing.T) {
+func TestUnavailableStore(t *testing.T) {
 	t.Parallel()
 	f := startWithStore(t, unavailableStore{memstore.New()}, httpserver.Config{})
 	c := contractOf(t, f)
@@ -55,12 +55,12 @@ func TestStoreThatIsAway(t *testing.T) {
 	for _, path := range []string{"/v1/cluster", "/v1/runtimes"} {
 		got := f.send("GET", path, "", "")
 		require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, path)
-		require.Empty(t, got.Header.Get("Rtmanager-Store"), "nobody knows which store it is")
+		require.Empty(t, got.Header.Get("Rtmanager-Store"), "the identity of the store is unknown")
 		c.requireDocumented(t, "GET", path, got)
 	}
 }
 
-func TestClusterSaysWhoAnswers(t *testing.T) {
+func TestClusterDescribesTheDaemon(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Version: "1.2.3", Region: "eu", Node: "n1"})
 	got := f.send("GET", "/v1/cluster", "", "")

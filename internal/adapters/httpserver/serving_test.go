@@ -17,8 +17,8 @@ import (
 // servingFixture is a fixture whose server runs by Serve, as in the daemon.
 type servingFixture struct {
 	*fixture
-	stop  context.CancelFunc // begins the shutdown
-	ended chan error         // what Serve returned
+	stop   context.CancelFunc // starts the shutdown
+	result chan error         // of Serve
 }
 
 func serve[C config](t testing.TB, store ports.Store, cfg C) *servingFixture {
@@ -29,10 +29,10 @@ func serve[C config](t testing.TB, store ports.Store, cfg C) *servingFixture {
 	ctx, stop := context.WithCancel(t.Context())
 	s := &servingFixture{
 		fixture: &fixture{t: t, api: api, addr: listener.Addr().String()},
-		stop:    stop, ended: make(chan error, 1),
+		stop:    stop, result: make(chan error, 1),
 	}
 	s.store, _ = store.(*memstore.Store)
-	go func() { s.ended <- api.Serve(ctx, listener) }()
+	go func() { s.result <- api.Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		stop()
 		s.wait()
@@ -44,8 +44,8 @@ func serve[C config](t testing.TB, store ports.Store, cfg C) *servingFixture {
 func (s *servingFixture) wait() error {
 	s.t.Helper()
 	select {
-	case err := <-s.ended:
-		s.ended <- err
+	case err := <-s.result:
+		s.result <- err
 		return err
 	case <-time.After(testTimeout):
 		require.Fail(s.t, "Serve has not returned")
@@ -85,7 +85,7 @@ func (s *servingFixture) startBlocked(g *gatedStore) <-chan int {
 	require.NoError(s.t, conn.SetDeadline(time.Now().Add(testTimeout)))
 	_, err = conn.Write([]byte("GET /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 	require.NoError(s.t, err)
-	eventually(s.t, func() bool { return g.waiting.Load() == 1 }, "the store is asked")
+	require.Eventually(s.t, func() bool { return g.waiting.Load() == 1 }, testTimeout, tick, "the store is asked")
 	status := make(chan int, 1)
 	go func() { status <- readStatus(conn) }()
 	return status

@@ -51,11 +51,11 @@ func TestShutdownEndsStreamsWithAReason(t *testing.T) {
 }
 
 // During a shutdown the server is healthy but not ready, and starts no stream.
-func TestShutdownTurnsUnready(t *testing.T) {
+func TestShutdownMakesUnready(t *testing.T) {
 	t.Parallel()
 	store := newScriptedStore()
 	s := serve(t, store, httpserver.Config{})
-	inner := httptest.NewServer(s.api.Handler()) // a way in that the shutdown leaves open
+	inner := httptest.NewServer(s.api.Handler()) // a listener that the shutdown does not close
 	defer inner.Close()
 	outside := &fixture{t: t, addr: inner.Listener.Addr().String()}
 	require.Equal(t, 200, outside.send("GET", "/readyz", "", "").StatusCode)
@@ -72,7 +72,7 @@ func TestShutdownTurnsUnready(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, refused.StatusCode, refused.body)
 	require.Equal(t, "1", refused.Header.Get("Retry-After"))
 	c.requireDocumented(t, "GET", "/v1/watch", refused)
-	require.Nil(t, store.options.Load(), "the store is not watched any more")
+	require.Nil(t, store.options.Load(), "the store is not watched")
 }
 
 // A request in progress gets its response during a shutdown.
@@ -83,7 +83,7 @@ func TestShutdownWaitsForOpenRequests(t *testing.T) {
 	require.NoError(t, store.Upsert(t.Context(), recordOf("g")))
 	status := s.startBlocked(store)
 	s.stop()
-	eventually(t, func() bool { return isDialRefused(s.addr) }, "the listener closes")
+	require.Eventually(t, func() bool { return isDialRefused(s.addr) }, testTimeout, tick, "the listener closes")
 	close(store.open)
 	require.Equal(t, 200, <-status)
 	require.NoError(t, s.wait())
@@ -91,7 +91,7 @@ func TestShutdownWaitsForOpenRequests(t *testing.T) {
 
 // A request that takes longer than Config.DrainTimeout is disconnected, and its work is
 // canceled.
-func TestShutdownCutsOffAfterTheDrainTimeout(t *testing.T) {
+func TestShutdownDisconnectsAfterTheDrainTimeout(t *testing.T) {
 	t.Parallel()
 	store := newGatedStore()
 	s := serve(t, store, httpserver.Config{DrainTimeout: 50 * time.Millisecond, RequestTimeout: time.Hour})
@@ -99,7 +99,7 @@ func TestShutdownCutsOffAfterTheDrainTimeout(t *testing.T) {
 	s.stop()
 	require.NoError(t, s.wait(), "Serve returns in spite of a request that is never answered")
 	require.Zero(t, <-status, "the connection is cut")
-	eventually(t, func() bool { return store.waiting.Load() == 0 }, "the store's work for it ends")
+	require.Eventually(t, func() bool { return store.waiting.Load() == 0 }, testTimeout, tick, "the store's work for it ends")
 }
 
 // Idle connections do not delay a shutdown.

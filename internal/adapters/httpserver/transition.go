@@ -14,7 +14,7 @@ import (
 // originInput is the part of a write's request that goes into the ledger.
 type originInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" field:"operation_id" doc:"The operation id: a second write of the game with the same id changes nothing; at most 128 bytes"`
-	Actor          string `header:"Rtmanager-Actor" field:"actor" doc:"Who requests it, for the ledger; text beyond ASCII in the notation of RFC 8187"`
+	Actor          string `header:"Rtmanager-Actor" field:"actor" doc:"The actor, for the ledger; text beyond ASCII in the notation of RFC 8187"`
 }
 
 // reasonInput is the reason of a request that has no member for it in the body.
@@ -68,12 +68,12 @@ func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, in *transitio
 	if err != nil {
 		return err
 	}
-	written, err := s.store.Transition(r.Context(), ports.TransitionInput{UpdateStatusInput: update, Origin: origin})
-	s.logWrite("transition", in.GameID, origin, update.To, written, err)
+	after, err := s.store.Transition(r.Context(), ports.TransitionInput{UpdateStatusInput: update, Origin: origin})
+	s.logWrite("transition", in.GameID, origin, update.To, after, err)
 	if err != nil {
 		return err
 	}
-	return writeRecord(w, written)
+	return writeRecord(w, after)
 }
 
 // updateOf returns the transition that the body requests.

@@ -15,7 +15,7 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // A complete watch in both formats: the snapshot, its end, and each change with the
 // record before and after.
-func TestWatchTellsWhatIsAndWhatChanges(t *testing.T) {
+func TestWatchHasSnapshotAndChanges(t *testing.T) {
 	t.Parallel()
 	for name, headers := range bothFormats {
 		t.Run(name, func(t *testing.T) {
@@ -26,28 +26,28 @@ func TestWatchTellsWhatIsAndWhatChanges(t *testing.T) {
 			s := f.watch("", headers)
 			require.Equal(t, "15", s.head.Header.Get("Rtmanager-Heartbeat"))
 			require.Equal(t, f.storeID(), s.head.Header.Get("Rtmanager-Store"))
-			require.Equal(t, "no", s.head.Header.Get("X-Accel-Buffering"), "a proxy that buffers would hold events back")
+			require.Equal(t, "no", s.head.Header.Get("X-Accel-Buffering"), "a proxy that buffers would delay events")
 			require.Equal(t, "no-store", s.head.Header.Get("Cache-Control"))
-			story := s.expect("snapshot a 3", "snapshot b/ü\u2028 3", "synced 3")
+			events := s.expect("snapshot a 3", "snapshot b/ü\u2028 3", "synced 3")
 
 			require.Equal(t, 200, f.send("PUT", "/v1/runtimes/c", "", runningRecord).StatusCode)
 			require.Equal(t, 200, f.send("PUT", "/v1/runtimes/c", "", withMember(runningRecord, "node", `"line\nfeed"`)).StatusCode)
 			require.Equal(t, 200, f.send("POST", "/v1/runtimes/c/status", "", stopChange).StatusCode)
 			f.store.Delete("c")
-			story = append(story, s.expect("upserted c 4", "upserted c 5", "transitioned c 6", "deleted c 7")...)
+			events = append(events, s.expect("upserted c 4", "upserted c 5", "transitioned c 6", "deleted c 7")...)
 
-			snapshot, created, overwritten, moved, deleted := story[0], story[3], story[4], story[5], story[6]
+			snapshot, created, overwritten, transitioned, deleted := events[0], events[3], events[4], events[5], events[6]
 			require.Nil(t, snapshot.Before)
 			require.Equal(t, recordOf("a"), *snapshot.After)
-			require.Nil(t, story[2].After, "synced has no record")
-			require.Nil(t, created.Before, "there was no record before the first")
+			require.Nil(t, events[2].After, "synced has no record")
+			require.Nil(t, created.Before, "there is no record before the first")
 			require.Equal(t, "n1", created.After.Node)
 			require.Equal(t, "n1 line\nfeed", overwritten.Before.Node+" "+overwritten.After.Node)
-			require.Equal(t, runtime.StatusRunning, moved.Before.Status)
-			require.Equal(t, runtime.StatusStopped, moved.After.Status)
-			require.Equal(t, moved.After, deleted.Before)
+			require.Equal(t, runtime.StatusRunning, transitioned.Before.Status)
+			require.Equal(t, runtime.StatusStopped, transitioned.After.Status)
+			require.Equal(t, transitioned.After, deleted.Before)
 			require.Nil(t, deleted.After)
-			for i, e := range story {
+			for i, e := range events {
 				require.Equal(t, i >= 2, e.Last, "whether one may resume after %s", e.raw)
 				require.Equal(t, s.sse && e.Last, e.id == itoa(e.Revision), "the id %q of %s", e.id, e.raw)
 			}
@@ -64,7 +64,7 @@ func TestWatchOfAnEmptyStore(t *testing.T) {
 }
 
 // The server uses the first format that the Accept header names and does not exclude.
-func TestWatchChoosesTheFormFromAccept(t *testing.T) {
+func TestWatchChoosesTheFormatFromAccept(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	const sse, lines = "text/event-stream", "application/x-ndjson"

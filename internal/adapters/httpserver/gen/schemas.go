@@ -53,16 +53,16 @@ func (s *schemas) constants(t reflect.Type) []string {
 
 // component returns a reference to a component, which it makes if necessary.
 func (s *schemas) component(t reflect.Type, name string, schema func() object) object {
-	switch known, isKnown := s.types[name]; {
-	case !isKnown:
+	switch existing, exists := s.types[name]; {
+	case !exists:
 		s.types[name] = t
 		component := schema()
 		if text := typeDescriptions()[name]; text != "" {
 			component["description"] = text
 		}
 		s.components[name] = component
-	case known != t && s.err == nil:
-		s.err = fmt.Errorf("the types %s and %s have the same schema name %s", known, t, name)
+	case existing != t && s.err == nil:
+		s.err = fmt.Errorf("the types %s and %s have the same schema name %s", existing, t, name)
 	}
 	return object{"$ref": schemaPrefix + name}
 }

@@ -3,6 +3,6 @@
 // request of an operation to the node that carries it out (forward.go).
 //
 // Every request carries the header Rtmanager-Forwarded, so that the other daemon does
-// not forward it again. Addresses come from the node registry only; redirects and the
+// not forward it. Addresses come from the node registry only; redirects and the
 // environment's proxies are not used.
 package peer

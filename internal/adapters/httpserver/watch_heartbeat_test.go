@@ -19,7 +19,7 @@ func TestHeartbeatsAreComments(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Heartbeat: shortHeartbeat})
 	s := f.watch("", "")
-	require.Equal(t, "1", s.head.Header.Get("Rtmanager-Heartbeat"), "whole seconds, and never 0, which would say that there are none")
+	require.Equal(t, "1", s.head.Header.Get("Rtmanager-Heartbeat"), "whole seconds, and never 0, which would mean no heartbeats")
 	s.expect("synced 1")
 	for range 3 {
 		require.Equal(t, ": hb\n\n", s.element().raw)
@@ -44,9 +44,9 @@ func TestHeartbeatsOfNDJSONAreBookmarks(t *testing.T) {
 		require.Equal(t, `{"type":"bookmark","revision":1,"last":true}`+"\n", e.raw)
 	}
 	require.Equal(t, "upserted g 2", e.brief())
-	beat := s.next()
-	require.Equal(t, `{"type":"bookmark","revision":2,"last":true}`+"\n", beat.raw)
-	c.requireValid(t, beat.raw, "components", "schemas", "Event")
+	heartbeat := s.next()
+	require.Equal(t, `{"type":"bookmark","revision":2,"last":true}`+"\n", heartbeat.raw)
+	c.requireValid(t, heartbeat.raw, "components", "schemas", "Event")
 	f.watch("?from_revision=2", ndjson).expect("bookmark 2", "bookmark 2")
 }
 
@@ -71,7 +71,7 @@ func TestHeartbeatsBeforeSyncedNameNoRevision(t *testing.T) {
 }
 
 // A store without an event does not delay the status 200.
-func TestSilentWatchIsOpened(t *testing.T) {
+func TestIdleWatchIsOpened(t *testing.T) {
 	t.Parallel()
 	for name, headers := range bothFormats {
 		store := newScriptedStore()

@@ -28,9 +28,9 @@ func TestWatchFilters(t *testing.T) {
 		watches[query] = f.watch(query, "")
 	}
 	put("a", "us", "n2") // at 4 it leaves eu and enters n2
-	moved := f.send("POST", "/v1/runtimes/b/status", "", `{"expected_from":"running","to":"stopped"}`)
-	require.Equal(t, 200, moved.StatusCode, moved.body)
-	put("b", "eu", "n2") // at 6 it runs again and enters eu
+	transitioned := f.send("POST", "/v1/runtimes/b/status", "", `{"expected_from":"running","to":"stopped"}`)
+	require.Equal(t, 200, transitioned.StatusCode, transitioned.body)
+	put("b", "eu", "n2") // at 6 it is running and enters eu
 	f.store.Delete("a")
 	put("ü/", "ap", "n9")
 
@@ -46,9 +46,9 @@ func TestWatchFilters(t *testing.T) {
 	entered := stopped.nextChange()
 	require.Equal(t, "transitioned b 5", entered.brief())
 	require.Equal(t, "running stopped", string(entered.Before.Status+" "+entered.After.Status))
-	left := stopped.nextChange()
-	require.Equal(t, "upserted b 6", left.brief())
-	require.Equal(t, "stopped running", string(left.Before.Status+" "+left.After.Status), "a game that leaves is seen leaving")
+	leaving := stopped.nextChange()
+	require.Equal(t, "upserted b 6", leaving.brief())
+	require.Equal(t, "stopped running", string(leaving.Before.Status+" "+leaving.After.Status), "a game that leaves the filter is reported")
 
 	watches["?region=eu&node=n2"].expect("synced 3")
 	require.Equal(t, "upserted b 6", watches["?region=eu&node=n2"].nextChange().brief())
@@ -63,7 +63,7 @@ func TestWatchFilters(t *testing.T) {
 		s.expect("synced 3")
 		for e := s.next(); e.Revision < 8; e = s.next() {
 			require.Equal(t, "bookmark", e.Type, "%s: %s", query, e.raw)
-			require.Equal(t, itoa(e.Revision), e.id, "a bookmark may be resumed from: %s", e.raw)
+			require.Equal(t, itoa(e.Revision), e.id, "a client can resume from a bookmark: %s", e.raw)
 		}
 	}
 }

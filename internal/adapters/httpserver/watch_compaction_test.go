@@ -42,7 +42,7 @@ func TestWatchResyncsInTheMiddle(t *testing.T) {
 			story := s.expect("resync 3", "deleted gone 6", "snapshot kept 6", "snapshot new 6", "synced 6")
 			require.Equal(t, "gone", story[1].Before.GameID)
 			for i, e := range story {
-				require.Equal(t, i == 4, e.Last, "nothing before synced is a place to resume from: %s", e.raw)
+				require.Equal(t, i == 4, e.Last, "no event before synced can be resumed from: %s", e.raw)
 			}
 			require.NoError(t, f.store.Upsert(t.Context(), recordOf("kept")))
 			s.expect("upserted kept 7")
@@ -65,7 +65,7 @@ func TestWatchEndsWhenCompactedInTheMiddle(t *testing.T) {
 			require.Equal(t, api.CodeCompacted, last.Error.Code)
 			require.Equal(t, http.StatusGone, last.Error.Status)
 			require.True(t, *last.Final)
-			require.Empty(t, last.id, "an error is no place to resume from")
+			require.Empty(t, last.id, "a client cannot resume from an error")
 			s.end()
 		})
 	}

@@ -29,14 +29,14 @@ func TestRecordLife(t *testing.T) {
 	require.Equal(t, put.body, get.body)
 	require.Equal(t, `"2"`, get.Header.Get("ETag"))
 
-	moved := f.send("POST", "/v1/runtimes/g1/status", "Rtmanager-Actor: UTF-8''J%C3%B6rg\r\nIdempotency-Key: op-1\r\n", stopChange)
-	require.Equal(t, http.StatusOK, moved.StatusCode, moved.body)
-	require.Equal(t, `"3"`, moved.Header.Get("ETag"))
-	require.Equal(t, runtime.StatusStopped, decodeAs[runtime.RuntimeRecord](t, moved.body).Status)
+	changed := f.send("POST", "/v1/runtimes/g1/status", "Rtmanager-Actor: UTF-8''J%C3%B6rg\r\nIdempotency-Key: op-1\r\n", stopChange)
+	require.Equal(t, http.StatusOK, changed.StatusCode, changed.body)
+	require.Equal(t, `"3"`, changed.Header.Get("ETag"))
+	require.Equal(t, runtime.StatusStopped, decodeAs[runtime.RuntimeRecord](t, changed.body).Status)
 
-	again := f.send("POST", "/v1/runtimes/g1/status", "Idempotency-Key: op-1\r\n", stopChange)
-	require.Equal(t, http.StatusOK, again.StatusCode, "repeating an operation id must give the first result: %s", again.body)
-	require.Equal(t, `"3"`, again.Header.Get("ETag"))
+	repeated := f.send("POST", "/v1/runtimes/g1/status", "Idempotency-Key: op-1\r\n", stopChange)
+	require.Equal(t, http.StatusOK, repeated.StatusCode, "a repeated operation id must return the first result: %s", repeated.body)
+	require.Equal(t, `"3"`, repeated.Header.Get("ETag"))
 
 	lost := f.send("POST", "/v1/runtimes/g1/status", "", stopChange)
 	require.Equal(t, http.StatusConflict, lost.StatusCode)
@@ -51,18 +51,18 @@ func TestRecordLife(t *testing.T) {
 		history.Items[0].Actor, history.Items[0].Reason, string(history.Items[0].To)}, " "))
 }
 
-func TestStatusTakesTheServersClockWithoutNow(t *testing.T) {
+func TestStatusUsesTheServersClockWithoutNow(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	require.Equal(t, 200, f.send("PUT", "/v1/runtimes/g", "", runningRecord).StatusCode)
-	moved := f.send("POST", "/v1/runtimes/g/status", "", `{"expected_from":"running","to":"stopped"}`)
-	require.Equal(t, http.StatusOK, moved.StatusCode, moved.body)
-	record := decodeAs[runtime.RuntimeRecord](t, moved.body)
+	changed := f.send("POST", "/v1/runtimes/g/status", "", `{"expected_from":"running","to":"stopped"}`)
+	require.Equal(t, http.StatusOK, changed.StatusCode, changed.body)
+	record := decodeAs[runtime.RuntimeRecord](t, changed.body)
 	require.True(t, record.StoppedAt.After(record.CreatedAt), "stopped_at %s", record.StoppedAt)
 }
 
 // Ids that survive a URL only if it is decoded exactly once.
-func TestGameIDsComeBackUnchanged(t *testing.T) {
+func TestGameIDsAreReturnedUnchanged(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	for _, id := range []string{
@@ -75,10 +75,10 @@ func TestGameIDsComeBackUnchanged(t *testing.T) {
 		got := f.send("GET", path, "", "")
 		require.Equal(t, id, decodeAs[runtime.RuntimeRecord](t, got.body).GameID, "GET %s", path)
 		require.Equal(t, http.StatusOK, f.send("GET", path+"/history", "", "").StatusCode, "history of %q", id)
-		moved := f.send("POST", path+"/status", "", stopChange)
-		require.Equal(t, http.StatusOK, moved.StatusCode, "status of %q: %s", id, moved.body)
+		changed := f.send("POST", path+"/status", "", stopChange)
+		require.Equal(t, http.StatusOK, changed.StatusCode, "status of %q: %s", id, changed.body)
 		_, err := f.store.Get(t.Context(), id)
-		require.NoError(t, err, "the store must know %q by its own name", id)
+		require.NoError(t, err, "the store must have %q by its exact id", id)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestConditionalRequests(t *testing.T) {
 	}
 }
 
-func TestListPagesStandAtOneRevision(t *testing.T) {
+func TestListPagesHaveOneRevision(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	empty := f.send("GET", "/v1/runtimes", "", "")
@@ -142,10 +142,10 @@ func TestListPagesStandAtOneRevision(t *testing.T) {
 	seen, next := len(first.Items), first.Continue
 	for next != "" {
 		page := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?limit=2&region=eu&continue="+next, "", "").body)
-		require.Equal(t, first.Revision, page.Revision, "all pages stand at the first one's revision")
+		require.Equal(t, first.Revision, page.Revision, "all pages have the revision of the first")
 		seen, next = seen+len(page.Items), page.Continue
 	}
-	require.Equal(t, 5, seen, "a record written after the first page is not of this list")
+	require.Equal(t, 5, seen, "a record written after the first page is not in this list")
 	local := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?consistency=local&status=running", "", "").body)
 	require.Len(t, local.Items, 6)
 	past := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?revision=3", "", "").body)
@@ -202,7 +202,7 @@ func TestLocalReads(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, f.send("GET", "/v1/runtimes/a?consistency=eventual", "", "").StatusCode)
 }
 
-func TestReadyNamesWhatIsMissing(t *testing.T) {
+func TestReadyNamesFailedConditions(t *testing.T) {
 	t.Parallel()
 	missing := errors.New("not yet")
 	f := start(t, httpserver.Config{Ready: map[string]func() error{"cache": func() error { return missing }}})

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,18 +13,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
-
-// eventually waits for a condition that other goroutines bring about.
-func eventually(t testing.TB, holds func() bool, what string, args ...any) {
-	t.Helper()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	deadline := time.Now().Add(testTimeout)
-	for !holds() {
-		require.True(t, time.Now().Before(deadline), append([]any{what}, args...)...)
-		<-poll.C
-	}
-}
 
 func TestStreamsAreLimited(t *testing.T) {
 	t.Parallel()
@@ -40,18 +27,18 @@ func TestStreamsAreLimited(t *testing.T) {
 	require.Equal(t, api.CodeTooManyStreams, refused.problem(t).Code)
 	require.Equal(t, "1", refused.Header.Get("Retry-After"))
 	c.requireDocumented(t, "GET", "/v1/watch", refused)
-	require.Equal(t, 200, f.send("HEAD", "/v1/watch", "", "").StatusCode, "HEAD takes no place")
+	require.Equal(t, 200, f.send("HEAD", "/v1/watch", "", "").StatusCode, "HEAD needs no slot")
 	require.Equal(t, 200, f.send("GET", "/v1/runtimes", "", "").StatusCode, "only streams are limited")
 
 	require.NoError(t, first.conn.Close())
-	eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "1" }, "the stream that was left gives up its place")
+	require.Eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "1" }, testTimeout, tick, "the closed stream releases its slot")
 	f.watch("", "").expect("synced 1")
 	require.NoError(t, f.store.Upsert(t.Context(), recordOf("g")))
 	second.expect("upserted g 2")
 }
 
 // A client that leaves ends the store's watch, whatever the watch is doing.
-func TestLeavingEndsTheStoresWatch(t *testing.T) {
+func TestClientThatLeavesEndsTheStoresWatch(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
 	endless := make([]watchStep, 10_000)
@@ -63,10 +50,10 @@ func TestLeavingEndsTheStoresWatch(t *testing.T) {
 			store := newScriptedStore(steps...)
 			f := startWithStore(t, store, httpserver.Config{})
 			s := f.watch("", headers)
-			eventually(t, func() bool { return store.open.Load() == 1 }, "%s: the store is watched", name)
+			require.Eventually(t, func() bool { return store.open.Load() == 1 }, testTimeout, tick, "%s: the store is watched", name)
 			require.NoError(t, s.conn.Close())
-			eventually(t, func() bool { return store.open.Load() == 0 }, "%s: the watch ends with its client", name)
-			eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, "%s: the stream is over", name)
+			require.Eventually(t, func() bool { return store.open.Load() == 0 }, testTimeout, tick, "%s: the watch ends with its client", name)
+			require.Eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, testTimeout, tick, "%s: the stream has ended", name)
 		}
 	}
 }
@@ -74,13 +61,13 @@ func TestLeavingEndsTheStoresWatch(t *testing.T) {
 // lingeringStore is a store whose watches take some time to end.
 type lingeringStore struct {
 	*memstore.Store
-	told, release chan struct{}
+	canceled, release chan struct{}
 }
 
 func (s *lingeringStore) Watch(ctx context.Context, _ ports.WatchOptions) iter.Seq2[ports.RuntimeEvent, error] {
 	return func(yield func(ports.RuntimeEvent, error) bool) {
 		<-ctx.Done()
-		close(s.told)
+		close(s.canceled)
 		<-s.release
 		yield(ports.RuntimeEvent{}, ctx.Err())
 	}
@@ -93,22 +80,22 @@ func TestStreamsWaitForTheStoresWatch(t *testing.T) {
 	store := &lingeringStore{memstore.New(), make(chan struct{}), make(chan struct{})}
 	f := startWithStore(t, store, httpserver.Config{MaxStreams: 1})
 	require.NoError(t, f.watch("", "").conn.Close())
-	<-store.told
+	<-store.canceled
 	for range 20 {
 		refused := f.send("GET", "/v1/watch", "", "")
 		require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
 	}
 	close(store.release)
-	eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, "the stream is over")
+	require.Eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, testTimeout, tick, "the stream is over")
 }
 
 // The options of the request reach the store unchanged.
-func TestWatchPassesItsOptionsOn(t *testing.T) {
+func TestWatchForwardsItsOptions(t *testing.T) {
 	t.Parallel()
 	store := newScriptedStore()
 	f := startWithStore(t, store, httpserver.Config{})
 	f.watch("?from_revision=7&status=stopped&region=eu%20west&node=n%2F1&game_id=%F0%9F%8E%AE&resync=true&store=abc", "")
-	eventually(t, func() bool { return store.options.Load() != nil }, "the store is watched")
+	require.Eventually(t, func() bool { return store.options.Load() != nil }, testTimeout, tick, "the store is watched")
 	require.Equal(t, ports.WatchOptions{
 		FromRevision: 7, Status: "stopped", Region: "eu west", Node: "n/1", GameID: "🎮", Resync: true, Store: "abc",
 	}, *store.options.Load())

@@ -44,7 +44,7 @@ func typesOf(events []api.OperationEvent) string {
 // A stream has each step, the progress of a pull, and the result.
 func TestOperationStreams(t *testing.T) {
 	t.Parallel()
-	m := &fakeNode{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	m := &fakeNode{execute: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		report(progressAt(request, operation.StepAccepted))
 		pulling := progressAt(request, operation.StepPulling)
 		pulling.Text, pulling.BytesDone, pulling.BytesTotal = "<layer> & more", 1, 2
@@ -57,7 +57,7 @@ func TestOperationStreams(t *testing.T) {
 	path := operationPath("g", operation.KindStart)
 	got := f.send("POST", path, ndjson+"Idempotency-Key: op\r\n", "")
 	c.requireDocumented(t, "POST", path, got)
-	require.Equal(t, "1", map[bool]string{true: "1"}[got.Header.Get(api.HeaderHeartbeat) != ""], "the longest silence is told")
+	require.Equal(t, "1", map[bool]string{true: "1"}[got.Header.Get(api.HeaderHeartbeat) != ""], "the heartbeat interval is announced")
 	lines := strings.Split(strings.TrimSpace(got.body), "\n")
 	record := encodeJSON(t, recordOf("g"))
 	require.Len(t, lines, 4, got.body)
@@ -69,12 +69,12 @@ func TestOperationStreams(t *testing.T) {
 	events := f.send("POST", path, sse, "")
 	require.Equal(t, api.EventStreamMediaType, events.Header.Get("Content-Type"))
 	require.Regexp(t, `(?s)^retry: 2000\n\nevent: progress\ndata: \{.*\}\n\nevent: progress\n.*event: result\ndata: \{[^\n]*\}\n\n$`, events.body)
-	require.NotContains(t, events.body, "id:", "nothing can be resumed by an event's id")
+	require.NotContains(t, events.body, "id:", "an event of an operation has no id to resume from")
 
 	running := f.send("POST", path+"?wait=running", ndjson, "")
 	last := decodeAs[api.OperationEvent](t, running.body[strings.LastIndex(strings.TrimSpace(running.body), "\n")+1:])
 	require.Equal(t, "result awaiting_health", last.Type+" "+string(last.Step))
-	require.Nil(t, last.Outcome, "it was not waited for")
+	require.Nil(t, last.Outcome, "the request did not wait for the outcome")
 }
 
 // An error before the stream has started is an error response. A later one is the last
@@ -82,7 +82,7 @@ func TestOperationStreams(t *testing.T) {
 func TestErrorsOnOperationStreams(t *testing.T) {
 	t.Parallel()
 	late := make(chan bool, 2)
-	m := &fakeNode{operate: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	m := &fakeNode{execute: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		if <-late {
 			report(progressAt(request, operation.StepPulling))
 			return failureOf(request, operation.FailureNoImage), container.ErrNoImage
@@ -109,7 +109,7 @@ func TestErrorsOnOperationStreams(t *testing.T) {
 // An idle operation has heartbeats, in both formats.
 func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 	t.Parallel()
-	cfg := localNode(&fakeNode{operate: slowOperation(nil, operation.StepAccepted)})
+	cfg := localNode(&fakeNode{execute: slowOperation(nil, operation.StepAccepted)})
 	cfg.Heartbeat = shortHeartbeat
 	f := start(t, cfg)
 	_, lines := f.openUntilDone("POST", operationPath("g", operation.KindStop), ndjson, "")
@@ -131,7 +131,7 @@ func TestOperationStreamsHaveHeartbeats(t *testing.T) {
 }
 
 // A stream is sent only if the Accept header names one.
-func TestOperationStreamsHaveToBeAskedFor(t *testing.T) {
+func TestOperationStreamsMustBeRequested(t *testing.T) {
 	t.Parallel()
 	f := start(t, localNode(&fakeNode{}))
 	for accept, media := range map[string]string{

@@ -13,14 +13,14 @@ import (
 )
 
 // The successful responses of every operation, and the conflicts, are as documented.
-func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
+func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	t.Parallel()
 	m := &fakeNode{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
 	m.apply = applying(new([]drift.Finding))
 	f := start(t, servertest.Config{Config: httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1"}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
 	documented := c.operations()
-	answered := map[string]bool{}
+	responded := map[string]bool{}
 	for _, step := range []struct {
 		method, path, headers, body string
 		status                      int
@@ -62,12 +62,12 @@ func TestOpenAPIDescribesEveryAnswer(t *testing.T) {
 		require.Equal(t, step.status, got.StatusCode, "%s %s: %s", step.method, step.path, got.body)
 		c.requireDocumented(t, step.method, step.path, got)
 		if step.status == 200 {
-			answered[step.method+" "+c.pathOf(step.path)] = true
+			responded[step.method+" "+c.pathOf(step.path)] = true
 		}
 	}
-	answered["GET /v1/watch"] = true // by TestOpenAPIDescribesEveryEvent
+	responded["GET /v1/watch"] = true // by TestOpenAPIDescribesEveryEvent
 	for _, operation := range documented {
-		require.True(t, answered[operation], "this test has not seen a good answer of %s", operation)
+		require.True(t, responded[operation], "this test has no successful response of %s", operation)
 	}
 }
 
@@ -113,5 +113,5 @@ func TestOpenAPIDescribesTheBodies(t *testing.T) {
 // requireRefused fails if the JSON text matches the schema.
 func (c *contract) requireRefused(t testing.TB, text string, place ...string) {
 	t.Helper()
-	require.Error(t, c.validationError(t, text, place...), "the schema of %v takes %s", place, text)
+	require.Error(t, c.validationError(t, text, place...), "the schema of %v accepts %s", place, text)
 }

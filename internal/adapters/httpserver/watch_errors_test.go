@@ -63,22 +63,22 @@ func TestWatchEndsWithItsReason(t *testing.T) {
 }
 
 // A value that cannot be decoded is reported, and the stream continues.
-func TestWatchGoesOnAfterADamagedValue(t *testing.T) {
+func TestWatchContinuesAfterACorruptValue(t *testing.T) {
 	t.Parallel()
-	damaged := watchStep{
+	corruptStep := watchStep{
 		event: ports.RuntimeEvent{Revision: 5, GameID: "g"},
 		err:   &runtime.CorruptError{Key: "/runtimes/g", GameID: "g", Reason: "is not JSON"},
 	}
 	synced := watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 6, Last: true}}
 	for _, headers := range bothFormats {
-		f := startWithStore(t, newScriptedStore(damaged, synced), httpserver.Config{})
+		f := startWithStore(t, newScriptedStore(corruptStep, synced), httpserver.Config{})
 		s := f.watch("", headers)
-		told := s.expect("error g 5", "synced 6")[0]
-		require.False(t, *told.Final, told.raw)
-		require.Empty(t, told.id, told.raw)
-		require.Equal(t, api.CodeCorrupt, told.Error.Code)
-		require.Equal(t, "/runtimes/g g is not JSON", strings.Join([]string{told.Error.Key, told.Error.GameID, told.Error.Reason}, " "))
-		contractOf(t, f).requireValid(t, encodeJSON(t, told.Event), "components", "schemas", "Event")
+		reported := s.expect("error g 5", "synced 6")[0]
+		require.False(t, *reported.Final, reported.raw)
+		require.Empty(t, reported.id, reported.raw)
+		require.Equal(t, api.CodeCorrupt, reported.Error.Code)
+		require.Equal(t, "/runtimes/g g is not JSON", strings.Join([]string{reported.Error.Key, reported.Error.GameID, reported.Error.Reason}, " "))
+		contractOf(t, f).requireValid(t, encodeJSON(t, reported.Event), "components", "schemas", "Event")
 	}
 }
 
@@ -93,7 +93,7 @@ func (s *panickingWatch) Watch(context.Context, ports.WatchOptions) iter.Seq2[po
 }
 
 // A watch that violates its contract ends its own stream and nothing else.
-func TestBrokenWatches(t *testing.T) {
+func TestWatchesThatViolateTheirContract(t *testing.T) {
 	t.Parallel()
 	synced := ports.RuntimeEvent{Type: ports.EventSynced, Revision: 5, Last: true}
 	for name, broken := range map[string]struct {
@@ -115,7 +115,7 @@ func TestBrokenWatches(t *testing.T) {
 		require.True(t, *last.Final)
 		require.NotContains(t, last.raw, internalDetail)
 		s.end()
-		require.Equal(t, 200, f.send("GET", "/v1/runtimes", "", "").StatusCode, "the server lives on after a watch that %s", name)
+		require.Equal(t, 200, f.send("GET", "/v1/runtimes", "", "").StatusCode, "the server continues to serve after a watch that %s", name)
 	}
 	early := startWithStore(t, &panickingWatch{memstore.New(), func(func(ports.RuntimeEvent, error) bool) { panic(internalDetail) }}, httpserver.Config{})
 	got := early.send("GET", "/v1/watch", "", "")

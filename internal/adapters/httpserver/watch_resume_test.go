@@ -38,7 +38,7 @@ func TestWatchResumes(t *testing.T) {
 }
 
 // At the current revision there is no event until a change, but the status 200 is sent.
-func TestWatchFromTheHead(t *testing.T) {
+func TestWatchFromTheCurrentRevision(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	require.NoError(t, f.store.Upsert(t.Context(), recordOf("g2")))

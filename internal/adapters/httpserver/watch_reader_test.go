@@ -30,9 +30,9 @@ type watchReader struct {
 // element is one element of a stream.
 type element struct {
 	api.Event
-	id   string // of a server-sent event, empty for none
-	beat bool   // a comment, or a bookmark that has been before
-	raw  string
+	id          string // of a server-sent event, empty for none
+	isHeartbeat bool   // a comment, or a repeated bookmark
+	raw         string
 }
 
 // watch opens a stream, which must start.
@@ -48,7 +48,7 @@ func (f *fixture) watch(query, headers string) *watchReader {
 		require.Equal(f.t, 200, response.StatusCode, "GET /v1/watch%s: %s", query, text)
 	}
 	if s.sse {
-		require.Equal(f.t, "retry: 2000\n\n", s.frame(), "what a stream of server-sent events opens with")
+		require.Equal(f.t, "retry: 2000\n\n", s.frame(), "the preamble of server-sent events")
 	} else {
 		require.Equal(f.t, api.NDJSONMediaType, response.Header.Get("Content-Type"))
 	}
@@ -61,7 +61,7 @@ func (s *watchReader) frame() string {
 	var frame strings.Builder
 	for {
 		line, err := s.lines.ReadString('\n')
-		require.NoError(s.t, err, "read the stream on after %q", frame.String()+line)
+		require.NoError(s.t, err, "read the stream after %q", frame.String()+line)
 		frame.WriteString(line)
 		if line == "\n" {
 			return frame.String()
@@ -74,12 +74,12 @@ func (s *watchReader) element() element {
 	s.t.Helper()
 	if !s.sse {
 		line, err := s.lines.ReadString('\n')
-		require.NoError(s.t, err, "read the stream on after %q", line)
+		require.NoError(s.t, err, "read the stream after %q", line)
 		return element{raw: line, Event: decodeAs[api.Event](s.t, line)}
 	}
 	frame := s.frame()
 	if strings.HasPrefix(frame, ":") {
-		return element{raw: frame, beat: true}
+		return element{raw: frame, isHeartbeat: true}
 	}
 	e := element{raw: frame}
 	named := ""
@@ -105,7 +105,7 @@ func (s *watchReader) element() element {
 func (s *watchReader) next() element {
 	s.t.Helper()
 	for {
-		if e := s.element(); !e.beat {
+		if e := s.element(); !e.isHeartbeat {
 			return e
 		}
 	}

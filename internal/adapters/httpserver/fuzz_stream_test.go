@@ -38,33 +38,33 @@ func FuzzStreamFraming(f *testing.F) {
 	f.Add(int64(-1), "\u2028\u2029\x00", "\xff<script>&", true, true)
 	store := &singleEventStore{Store: memstore.New()}
 	h := newTarget(f, store)
-	f.Fuzz(func(t *testing.T, revision int64, id, text string, last, damaged bool) {
+	f.Fuzz(func(t *testing.T, revision int64, id, text string, last, isCorrupt bool) {
 		record := recordOf(id)
 		record.Region, record.StatePath = text, text
 		store.event, store.err = ports.RuntimeEvent{Type: ports.EventUpserted, Revision: revision, GameID: id, Before: &record, After: &record, Last: last}, nil
-		if damaged {
+		if isCorrupt {
 			store.event = ports.RuntimeEvent{Revision: revision, GameID: id}
 			store.err = &runtime.CorruptError{Key: text, GameID: id, Reason: text}
 		}
 		lines := h.send(t, "GET", "/v1/watch", http.Header{"Accept": {api.NDJSONMediaType}}, nil).Body.String()
-		require.Equal(t, 2, strings.Count(lines, "\n"), "the event and the end, a line each: %q", lines)
+		require.Equal(t, 2, strings.Count(lines, "\n"), "the event and the end, one line each: %q", lines)
 		require.NotContains(t, lines, "\r")
 		line, _, _ := strings.Cut(lines, "\n")
 
 		frames := parseSSE(h.send(t, "GET", "/v1/watch", nil, nil).Body.String())
-		require.Len(t, frames, 2, "the event and the end, a frame each")
+		require.Len(t, frames, 2, "the event and the end, one frame each")
 		require.Equal(t, line, frames[0]["data"], "both forms carry the same document")
 		require.Equal(t, "error", frames[1]["event"])
 
 		got := decodeAs[api.Event](t, line)
 		require.Equal(t, revision, got.Revision)
 		require.Equal(t, frames[0]["event"], got.Type)
-		require.Equal(t, last && !damaged, frames[0]["id"] == itoa(revision), "id %q of %q", frames[0]["id"], line)
+		require.Equal(t, last && !isCorrupt, frames[0]["id"] == itoa(revision), "id %q of %q", frames[0]["id"], line)
 		if !utf8.ValidString(id) || !utf8.ValidString(text) {
 			return // JSON cannot carry it, and no store lets it in
 		}
 		require.Equal(t, id, got.GameID)
-		if damaged {
+		if isCorrupt {
 			require.Equal(t, text, got.Error.Reason)
 			require.False(t, *got.Final)
 			return
@@ -90,7 +90,7 @@ func parseSSE(text string) []map[string]string {
 		}
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
-		if data, again := event["data"]; name == "data" && again {
+		if data, exists := event["data"]; name == "data" && exists {
 			value = data + "\n" + value
 		}
 		event[name] = value

@@ -33,7 +33,7 @@ func FuzzContinue(f *testing.F) {
 			require.Equal(t, http.StatusOK, got.Code, got.Body)
 			return
 		}
-		require.Equal(t, http.StatusBadRequest, got.Code, "%q is no token of this store, yet it was taken", token)
+		require.Equal(t, http.StatusBadRequest, got.Code, "%q is not a token of this store, but was accepted", token)
 		require.Equal(t, "query.continue", faultLocations(decodeAs[api.Problem](t, got.Body.String())))
 	})
 }
@@ -60,7 +60,7 @@ func FuzzGameID(f *testing.F) {
 		require.Equal(t, http.StatusOK, history.Code, "%q: %s", id, history.Body)
 		require.Equal(t, http.StatusOK, h.send(t, "POST", path+"/status", nil, []byte(stopChange)).Code)
 		_, err := h.store.Get(t.Context(), id)
-		require.NoError(t, err, "the store must know the game by its own name")
+		require.NoError(t, err, "the store must have the game by its exact id")
 		h.store.Delete(id)
 	})
 }
@@ -94,7 +94,7 @@ func FuzzIfMatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		require.NoError(t, h.store.Upsert(t.Context(), recordOf("g")))
 		present := h.revision(t)
-		// the revision is different every time, so that 2 stands for it
+		// the revision is different every time; the seeds write it as 2
 		value = strings.ReplaceAll(value, "2", itoa(present))
 		got := h.send(t, "PUT", bodyPut, http.Header{"If-Match": {value}}, []byte(runningRecord))
 		wellFormed, matches := parseIfMatch(value, present)
@@ -107,7 +107,7 @@ func FuzzIfMatch(f *testing.F) {
 			require.Equal(t, http.StatusPreconditionFailed, got.Code, "If-Match: %q at %d", value, present)
 		}
 		read := h.send(t, "GET", bodyPut, http.Header{"If-None-Match": {value}}, nil)
-		require.Contains(t, []int{200, 304}, read.Code, "a read takes any If-None-Match; this one was %q", value)
+		require.Contains(t, []int{200, 304}, read.Code, "a read accepts any If-None-Match; this one was %q", value)
 	})
 }
 

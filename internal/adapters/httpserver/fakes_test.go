@@ -25,10 +25,10 @@ import (
 type fakeNode struct {
 	// execute implements Execute if it is set; otherwise every operation succeeds at
 	// once.
-	operate func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
+	execute func(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
 	// explanation and explainErr are the results of Explain.
-	page  drift.Explanation
-	fault error
+	explanation drift.Explanation
+	explainErr  error
 	// report is the result of Drift, after drift if that is set; apply implements
 	// ApplyDrift.
 	report drift.Report
@@ -36,9 +36,9 @@ type fakeNode struct {
 	apply  func([]drift.Finding) ([]drift.ApplyResult, error)
 	brake  error
 
-	mu       sync.Mutex // guards what follows
-	requests []ports.OperationRequest
-	appliers []string // who has asked for ApplyDrift
+	mu          sync.Mutex // guards the following fields
+	requests    []ports.OperationRequest
+	applyActors []string // of the calls of ApplyDrift
 }
 
 var _ cluster.LocalNode = (*fakeNode)(nil)
@@ -47,10 +47,10 @@ func (m *fakeNode) Execute(ctx context.Context, request ports.OperationRequest, 
 	m.mu.Lock()
 	m.requests = append(m.requests, request)
 	m.mu.Unlock()
-	if m.operate == nil {
+	if m.execute == nil {
 		return successOf(request), nil
 	}
-	return m.operate(ctx, request, report)
+	return m.execute(ctx, request, report)
 }
 
 // onlyRequest returns the only request that the node has received.
@@ -58,7 +58,7 @@ func (m *fakeNode) onlyRequest(t testing.TB) ports.OperationRequest {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	require.Len(t, m.requests, 1, "requests that came to the manager")
+	require.Len(t, m.requests, 1, "requests that the node has received")
 	return m.requests[0]
 }
 
@@ -69,9 +69,9 @@ func (m *fakeNode) count() int {
 }
 
 func (m *fakeNode) Explain(_ context.Context, gameID string) (drift.Explanation, error) {
-	page := m.page
+	page := m.explanation
 	page.GameID = gameID
-	return page, m.fault
+	return page, m.explainErr
 }
 
 func (m *fakeNode) Drift(ctx context.Context) (drift.Report, error) {
@@ -85,7 +85,7 @@ func (m *fakeNode) Drift(ctx context.Context) (drift.Report, error) {
 
 func (m *fakeNode) ApplyDrift(_ context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	m.mu.Lock()
-	m.appliers = append(m.appliers, actor)
+	m.applyActors = append(m.applyActors, actor)
 	m.mu.Unlock()
 	return m.apply(findings)
 }

@@ -37,7 +37,7 @@ func (s *corruptStore) History(context.Context, string) ([]runtime.LedgerEntry, 
 }
 
 // Corrupt values are reported together with the valid ones.
-func TestDamagedValuesAreNamed(t *testing.T) {
+func TestCorruptValuesAreReported(t *testing.T) {
 	t.Parallel()
 	both := fmt.Errorf("history of g: %w", errors.Join(corruptErrors[0], fmt.Errorf("slot 3: %w", corruptErrors[1])))
 	f := startWithStore(t, &corruptStore{memstore.New(), []runtime.LedgerEntry{{Seq: 2, To: "running", At: noon}}, errors.Join(corruptErrors[0], corruptErrors[1])}, httpserver.Config{})
@@ -57,7 +57,7 @@ func TestDamagedValuesAreNamed(t *testing.T) {
 }
 
 // A history without a valid entry, or with another error, is an error.
-func TestHistoryThatCannotBeRead(t *testing.T) {
+func TestHistoryThatCannotBeDecoded(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		store  corruptStore
@@ -93,14 +93,14 @@ func (s *contendedStore) Put(ctx context.Context, input ports.PutInput) (runtime
 }
 
 // If-Match: * requires a record, and not that no other writer is active.
-func TestIfMatchAnyOutlastsRivals(t *testing.T) {
+func TestIfMatchAnyRetriesAfterOtherWriters(t *testing.T) {
 	t.Parallel()
 	store := &contendedStore{memstore.New(), 3}
 	require.NoError(t, store.Upsert(t.Context(), recordOf("g")))
 	f := startWithStore(t, store, httpserver.Config{})
 	got := f.send("PUT", bodyPut, "If-Match: *\r\n", runningRecord)
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-	require.Equal(t, `"6"`, got.Header.Get("ETag"), "after the record's own write and three of rivals")
+	require.Equal(t, `"6"`, got.Header.Get("ETag"), "after the first write and three of other writers")
 	lost := startWithStore(t, &contendedStore{store.Store, 1}, httpserver.Config{}).send("PUT", bodyPut, "If-Match: \"6\", \"5\"\r\n", runningRecord)
-	require.Equal(t, http.StatusPreconditionFailed, lost.StatusCode, "a list names revisions, and the rival's is none of them: %s", lost.body)
+	require.Equal(t, http.StatusPreconditionFailed, lost.StatusCode, "the revision of the other writer is not in the list: %s", lost.body)
 }

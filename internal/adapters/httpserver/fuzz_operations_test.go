@@ -29,7 +29,7 @@ func FuzzStartBody(f *testing.F) {
 		before := h.manager.count()
 		request := sendOperation(t, h, operationPath("g", operation.KindStart), body)
 		if request == nil {
-			require.Equal(t, before, h.manager.count(), "what is refused must not come to the manager")
+			require.Equal(t, before, h.manager.count(), "a refused request must not arrive at the node")
 			return
 		}
 		given := map[string]any{}
@@ -98,11 +98,11 @@ func FuzzApplyBody(f *testing.F) {
 			return
 		}
 		results := decodeAs[api.DriftApplied](t, got.Body.String()).Results
-		asked := decodeAs[api.DriftApply](t, string(body)).Findings
-		require.Len(t, results, len(asked))
+		requested := decodeAs[api.DriftApply](t, string(body)).Findings
+		require.Len(t, results, len(requested))
 		for i, r := range results {
-			require.Equal(t, asked[i].ID, r.ID)
-			require.True(t, r.Status != drift.ApplyDone || r.ID == "a" && asked[i].RecordRevision == 5 && asked[i].IntentRevision == 3, "%s", body)
+			require.Equal(t, requested[i].ID, r.ID)
+			require.True(t, r.Status != drift.ApplyDone || r.ID == "a" && requested[i].RecordRevision == 5 && requested[i].IntentRevision == 3, "%s", body)
 		}
 	})
 }

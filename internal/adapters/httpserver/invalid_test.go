@@ -23,7 +23,7 @@ type invalidRequest struct {
 
 	status int
 	code   api.Code
-	at     string // the places of its faults, a space between; none for a code that has no place
+	at     string // the locations of its faults, separated by spaces; empty for a code without faults
 }
 
 // invalidRequests returns every invalid request of these tests.
@@ -40,15 +40,15 @@ func invalidRequests(storeID string) []invalidRequest {
 
 // TestInvalidRequests sends every invalid request. Each must be refused by a documented
 // problem that names the fault, and must write nothing.
-func TestBadInput(t *testing.T) {
+func TestInvalidRequests(t *testing.T) {
 	t.Parallel()
-	m := &fakeNode{operate: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
-		panic("a bad request came to the manager")
+	m := &fakeNode{execute: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
+		panic("an invalid request arrived at the node")
 	}}
 	f := startWithRecords(t, localNode(m))
 	c := contractOf(t, f)
 	rows := invalidRequests(f.storeID())
-	require.GreaterOrEqual(t, len(rows), 120, "rows of bad input")
+	require.GreaterOrEqual(t, len(rows), 120, "invalid requests")
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			before, err := f.store.Revision(t.Context())
@@ -57,13 +57,13 @@ func TestBadInput(t *testing.T) {
 			after, err := f.store.Revision(t.Context())
 			require.NoError(t, err)
 
-			require.Equal(t, before, after, "a refused request must write nothing; it was answered %d: %s", got.StatusCode, got.body)
-			require.Equal(t, row.status, got.StatusCode, "status of %s %.100s; it was answered: %s", row.method, row.path, got.body)
+			require.Equal(t, before, after, "a refused request must write nothing; the response is %d: %s", got.StatusCode, got.body)
+			require.Equal(t, row.status, got.StatusCode, "status of %s %.100s; the response is: %s", row.method, row.path, got.body)
 			p := got.problem(t)
 			require.Equal(t, row.code, p.Code, "code of %s", got.body)
-			require.Equal(t, row.at, faultLocations(p), "places of the faults in %s", got.body)
+			require.Equal(t, row.at, faultLocations(p), "locations of the faults in %s", got.body)
 			for place := range strings.FieldsSeq(row.at) {
-				require.Contains(t, p.Detail, place, "the text for people must name the fault too")
+				require.Contains(t, p.Detail, place, "the detail must name the fault too")
 			}
 			require.NotEmpty(t, p.Detail)
 			require.Equal(t, row.status == http.StatusMethodNotAllowed, got.Header.Get("Allow") != "", "Allow: %q", got.Header.Get("Allow"))
@@ -74,16 +74,16 @@ func TestBadInput(t *testing.T) {
 				return
 			}
 			require.Contains(t, []api.Code{api.CodeNoSuchRoute, api.CodeMethodNotAllowed, api.CodeHostRefused, api.CodeInvalid}, row.code,
-				"an answer that no operation of the document gives")
+				"a response that no operation documents")
 		})
 	}
 }
 
-func TestBadRowsHaveNamesOfTheirOwn(t *testing.T) {
+func TestInvalidRequestsHaveUniqueNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, row := range invalidRequests("a store") {
-		require.False(t, seen[row.name], "two rows are called %q", row.name)
+		require.False(t, seen[row.name], "two requests have the name %q", row.name)
 		seen[row.name] = true
 	}
 }

@@ -68,9 +68,9 @@ func invalidOperations() []invalidRequest {
 			add(kind, "a member", `{"image":"a:1"}`, 422, "body.image")
 		}
 		rows = append(rows,
-			invalidRequest{string(kind) + " odd wait", "POST", operationPath("g", kind) + "?wait=forever", "", validBody(kind), 400, api.CodeInvalid, "query.wait"},
+			invalidRequest{string(kind) + " unknown wait", "POST", operationPath("g", kind) + "?wait=forever", "", validBody(kind), 400, api.CodeInvalid, "query.wait"},
 			invalidRequest{string(kind) + " two waits", "POST", operationPath("g", kind) + "?wait=done&wait=done", "", validBody(kind), 400, api.CodeInvalid, "query.wait"},
-			invalidRequest{string(kind) + " odd query", "POST", operationPath("g", kind) + "?force=1", "", validBody(kind), 400, api.CodeInvalid, "query.force"},
+			invalidRequest{string(kind) + " unknown query", "POST", operationPath("g", kind) + "?force=1", "", validBody(kind), 400, api.CodeInvalid, "query.force"},
 			invalidRequest{string(kind) + " long id", "POST", operationPath(strings.Repeat("x", 257), kind), "", validBody(kind), 400, api.CodeInvalid, "path.game_id"},
 			invalidRequest{string(kind) + " long operation id", "POST", operationPath("g", kind), "Idempotency-Key: " + strings.Repeat("x", 129) + "\r\n", validBody(kind), 400, api.CodeInvalid, "header.Idempotency-Key"},
 			invalidRequest{string(kind) + " long reason", "POST", operationPath("g", kind), "Rtmanager-Reason: " + strings.Repeat("x", 1025) + "\r\n", validBody(kind), 400, api.CodeInvalid, "header.Rtmanager-Reason"},
@@ -95,7 +95,7 @@ func invalidDriftRequests() []invalidRequest {
 		at         string
 	}{
 		{"nothing", "", 400, "body"},
-		{"an object of air", "{}", 422, "body.findings"},
+		{"an empty object", "{}", 422, "body.findings"},
 		{"no findings", `{"findings":[]}`, 422, "body.findings"},
 		{"findings as an object", `{"findings":{}}`, 422, "body.findings"},
 		{"null findings", `{"findings":null}`, 422, "body.findings"},
@@ -108,7 +108,7 @@ func invalidDriftRequests() []invalidRequest {
 		rows = append(rows, invalidRequest{"apply " + bad.name, "POST", "/v1/drift/apply", "", bad.body, bad.status, api.CodeInvalid, bad.at})
 	}
 	return append(rows,
-		invalidRequest{"odd scope", "GET", "/v1/drift?scope=world", "", "", 400, api.CodeInvalid, "query.scope"},
+		invalidRequest{"unknown scope", "GET", "/v1/drift?scope=world", "", "", 400, api.CodeInvalid, "query.scope"},
 		invalidRequest{"release of a region", "POST", "/v1/drift/release?region=eu", "", "", 400, api.CodeInvalid, "query.node"},
 		invalidRequest{"release from another origin", "POST", "/v1/drift/release", "Sec-Fetch-Site: cross-site\r\n", "", 403, api.CodeCrossOrigin, ""},
 		invalidRequest{"explain with a query", "GET", "/v1/runtimes/g/explain?x=1", "", "", 400, api.CodeInvalid, "query.x"},

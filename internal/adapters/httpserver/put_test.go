@@ -13,7 +13,7 @@ import (
 
 // A write that is repeated with its operation id returns the first result and changes
 // nothing, whatever precondition it has.
-func TestRepeatedPutsGiveTheFirstResult(t *testing.T) {
+func TestRepeatedPutsReturnTheFirstResult(t *testing.T) {
 	t.Parallel()
 	for name, condition := range map[string]string{
 		"unconditional": "", "one revision": "If-Match: \"2\"\r\n", "a list": "If-Match: \"2\", \"9\"\r\n",
@@ -28,7 +28,7 @@ func TestRepeatedPutsGiveTheFirstResult(t *testing.T) {
 		}
 		stale := f.send("PUT", bodyPut, condition+"Idempotency-Key: another\r\n", runningRecord)
 		fresh := condition == "" || name == "any"
-		require.Equal(t, fresh, stale.StatusCode == http.StatusOK, "%s, as another operation: %s", name, stale.body)
+		require.Equal(t, fresh, stale.StatusCode == http.StatusOK, "%s, with another operation id: %s", name, stale.body)
 	}
 	f := start(t, httpserver.Config{})
 	for range 2 {
@@ -38,7 +38,7 @@ func TestRepeatedPutsGiveTheFirstResult(t *testing.T) {
 }
 
 // The headers of a write are in the ledger as decoded text.
-func TestLedgerHasWhoAndWhy(t *testing.T) {
+func TestLedgerHasActorAndReason(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	for i, row := range []struct{ actor, want string }{
@@ -55,7 +55,7 @@ func TestLedgerHasWhoAndWhy(t *testing.T) {
 }
 
 // null is the same as an omitted member, if the member may be omitted.
-func TestNullInstantsAreAbsentOnes(t *testing.T) {
+func TestNullTimesAreAbsent(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	body := withMember(withMember(runningRecord, "stopped_at", "null"), "removed_at", "null")
@@ -66,18 +66,18 @@ func TestNullInstantsAreAbsentOnes(t *testing.T) {
 }
 
 // Times are accepted in any zone and returned in UTC, to the nanosecond.
-func TestInstantsAreKeptInUTC(t *testing.T) {
+func TestTimesAreReturnedInUTC(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	got := f.send("PUT", bodyPut, "", withMember(runningRecord, "started_at", `"2026-01-01T02:00:00.123456789+02:00"`))
 	require.Contains(t, got.body, `"started_at":"2026-01-01T00:00:00.123456789Z"`)
-	moved := f.send("POST", bodyPost, "", withMember(stopChange, "now", `"2026-01-02T03:04:05.000000006-07:00"`))
-	require.Contains(t, moved.body, `"stopped_at":"2026-01-02T10:04:05.000000006Z"`)
+	changed := f.send("POST", bodyPost, "", withMember(stopChange, "now", `"2026-01-02T03:04:05.000000006-07:00"`))
+	require.Contains(t, changed.body, `"stopped_at":"2026-01-02T10:04:05.000000006Z"`)
 }
 
 // A refused transition names its statuses, and a conflict names the expected value and
 // the winner.
-func TestRefusedTransitionsSayWhy(t *testing.T) {
+func TestRefusedTransitionsHaveReasons(t *testing.T) {
 	t.Parallel()
 	f := startWithRecords(t, httpserver.Config{})
 	pair := f.send("POST", bodyPost, "", `{"expected_from":"removed","to":"running"}`).problem(t)
@@ -95,7 +95,7 @@ func TestRefusedTransitionsSayWhy(t *testing.T) {
 }
 
 // The media types by which programs send JSON, including the default of curl.
-func TestContentTypesThatAreTaken(t *testing.T) {
+func TestAcceptedContentTypes(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	for _, headers := range []string{

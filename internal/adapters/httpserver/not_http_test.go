@@ -13,7 +13,7 @@ import (
 
 // net/http itself refuses what is not HTTP and closes the connection. Nothing is
 // written, and the next client is served.
-func TestWhatIsNotHTTP(t *testing.T) {
+func TestRequestsThatAreNotHTTP(t *testing.T) {
 	t.Parallel()
 	s := serve(t, memstore.New(), httpserver.Config{})
 	body := "Content-Length: " + itoa(int64(len(runningRecord))) + "\r\n\r\n" + runningRecord
@@ -38,7 +38,7 @@ func TestWhatIsNotHTTP(t *testing.T) {
 		got, err := readResponse(bufio.NewReader(conn))
 		if err == nil {
 			require.Contains(t, []int{400, http.StatusMisdirectedRequest, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported}, got.StatusCode, "%s: %s", name, got.body)
-			require.True(t, got.Close, "%s: the connection must be given up", name)
+			require.True(t, got.Close, "%s: the connection must be closed", name)
 		}
 		revision, err := s.store.Revision(t.Context())
 		require.NoError(t, err)

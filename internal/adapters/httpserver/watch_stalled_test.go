@@ -21,7 +21,7 @@ import (
 
 // A client that does not read is disconnected after Config.WriteTimeout. It affects
 // neither other clients nor writers.
-func TestStalledReaderIsCutOff(t *testing.T) {
+func TestStalledClientIsDisconnected(t *testing.T) {
 	t.Parallel()
 	for name, headers := range bothFormats {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestStalledReaderIsCutOff(t *testing.T) {
 			revision := int64(1)
 			deadline := time.Now().Add(testTimeout)
 			for revision%16 != 0 || f.metric("rtmanager_watch_streams") != "1" {
-				require.True(t, time.Now().Before(deadline), "the stalled reader is still served after %d events of 60 KiB", revision-1)
+				require.True(t, time.Now().Before(deadline), "the stalled client is still connected after %d events of 60 KiB", revision-1)
 				require.NoError(t, f.store.Upsert(t.Context(), record))
 				revision++
 				healthy.expect(fmt.Sprintf("upserted g %d", revision))
@@ -55,7 +55,7 @@ func TestIdleTimeIsNotWriteTime(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
 	record.StatePath = strings.Repeat("x", 60<<10)
-	// longer than it takes the server to send its 200 unasked, which is a write
+	// longer than the server waits before it sends its 200 without an event, which is a write
 	idle := func() { <-time.After(900 * time.Millisecond) }
 	for _, headers := range bothFormats {
 		store := newScriptedStore(
@@ -77,7 +77,7 @@ func (largePageStore) ListPage(context.Context, ports.PageQuery) (ports.Page, er
 }
 
 // An ordinary response does not wait for a client that does not read either.
-func TestStalledReaderOfAPageIsCutOff(t *testing.T) {
+func TestStalledClientOfAPageIsDisconnected(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
 	registry := prometheus.NewRegistry()
@@ -87,9 +87,8 @@ func TestStalledReaderOfAPageIsCutOff(t *testing.T) {
 	})
 	conn := f.dial("GET /v1/runtimes HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
-	eventually(t, func() bool { return slices.Contains(labelsOf(t, registry)["route"], "/v1/runtimes") },
-		"the request is over, though its answer was never read")
-	require.Empty(t, log.String(), "a client that does not read is no fault of the server's")
+	require.Eventually(t, func() bool { return slices.Contains(labelsOf(t, registry)["route"], "/v1/runtimes") }, testTimeout, tick, "the request is over, though its answer was never read")
+	require.Empty(t, log.String(), "a client that does not read is not a fault of the server")
 }
 
 // metric returns the value of a metric without labels.
