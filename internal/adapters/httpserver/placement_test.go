@@ -25,19 +25,19 @@ func TestWhereAGameIsStarted(t *testing.T) {
 		record   *runtime.RuntimeRecord
 		want     string
 	}{
-		"here":                                 {`{}`, false, nil, "n1"},
-		"here, by name":                        {`{"region":"eu","node":"n1"}`, false, nil, "n1"},
-		"here, in its region":                  {`{"region":"eu"}`, false, nil, "n1"},
-		"on another node":                            {`{"region":"eu","node":"n2","image":"a:1"}`, false, nil, "n2"},
-		"on another node of this region":            {`{"node":"n2"}`, false, nil, "n2"},
-		"on the node with the fewest games":    {`{}`, true, nil, "u1"},
-		"on the emptiest of the region":        {`{"region":"eu"}`, true, nil, "n3"},
-		"in another region":                    {`{"region":"us"}`, false, nil, "u1"},
-		"where it was removed":                 {`{}`, false, removedRecord("n3"), "n3"},
-		"not where it was removed":             {`{"node":"n2"}`, false, removedRecord("n3"), "n2"},
-		"where it was removed, on an absent node":  {`{}`, false, removedRecord("n9"), "n1"},
-		"where it was removed, in that region": {`{"region":"us"}`, false, removedRecord("n3"), "u1"},
-		"where its record says nothing":        {`{}`, false, recordWithoutNode(), "n1"},
+		"here":                                    {`{}`, false, nil, "n1"},
+		"here, by name":                           {`{"region":"eu","node":"n1"}`, false, nil, "n1"},
+		"here, in its region":                     {`{"region":"eu"}`, false, nil, "n1"},
+		"on another node":                         {`{"region":"eu","node":"n2","image":"a:1"}`, false, nil, "n2"},
+		"on another node of this region":          {`{"node":"n2"}`, false, nil, "n2"},
+		"on the node with the fewest games":       {`{}`, true, nil, "u1"},
+		"on the emptiest of the region":           {`{"region":"eu"}`, true, nil, "n3"},
+		"in another region":                       {`{"region":"us"}`, false, nil, "u1"},
+		"where it was removed":                    {`{}`, false, removedRecord("n3"), "n3"},
+		"not where it was removed":                {`{"node":"n2"}`, false, removedRecord("n3"), "n2"},
+		"where it was removed, on an absent node": {`{}`, false, removedRecord("n9"), "n1"},
+		"where it was removed, in that region":    {`{"region":"us"}`, false, removedRecord("n3"), "u1"},
+		"where its record says nothing":           {`{}`, false, recordWithoutNode(), "n1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
