@@ -12,11 +12,11 @@ import (
 type Class int
 
 const (
-	// Permanent: etcd did not apply the request, and a retry would fail as well.
+	// Permanent means that etcd did not apply the request, and a retry would fail as well.
 	Permanent Class = iota
-	// Retryable: etcd did not apply the request, and a retry may succeed.
+	// Retryable means that etcd did not apply the request, and a retry may succeed.
 	Retryable
-	// Ambiguous: etcd may have applied the request or not.
+	// Ambiguous means that etcd may have applied the request or not.
 	Ambiguous
 )
 

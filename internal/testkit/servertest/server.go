@@ -27,9 +27,9 @@ type Config struct {
 // New returns a server of the store. CloseIdle closes the connections to other nodes.
 func New(store ports.Store, cfg Config) (server *httpserver.Server, closeIdle func(), err error) {
 	client := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: cfg.Logger})
-	cfg.Config.Peers = client
+	cfg.Peers = client
 	if store != nil {
-		cfg.Config.Cluster = cluster.New(
+		cfg.Cluster = cluster.New(
 			cluster.Dependencies{Records: store, Nodes: cfg.Nodes, Local: cfg.Local, Peer: client},
 			cluster.Config{Region: cfg.Region, Node: cfg.Node, PeerTimeout: cfg.PeerTimeout, ErrorText: httpserver.PublicText, Logger: cfg.Logger},
 		)

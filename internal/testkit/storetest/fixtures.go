@@ -53,12 +53,16 @@ func NewRecord(gameID string, status runtime.Status) runtime.RuntimeRecord {
 	return r
 }
 
+// RunningRecord returns a valid record of a running game.
 func RunningRecord(gameID string) runtime.RuntimeRecord {
 	return NewRecord(gameID, runtime.StatusRunning)
 }
+
+// StoppedRecord returns a valid record of a stopped game.
 func StoppedRecord(gameID string) runtime.RuntimeRecord {
 	return NewRecord(gameID, runtime.StatusStopped)
 }
+
 func removedRecord(gameID string) runtime.RuntimeRecord {
 	return NewRecord(gameID, runtime.StatusRemoved)
 }
@@ -118,6 +122,7 @@ func gameIDs(records []runtime.RuntimeRecord) []string {
 	return names
 }
 
+// ByGameID returns the records by game.
 func ByGameID(records []runtime.RuntimeRecord) map[string]runtime.RuntimeRecord {
 	found := make(map[string]runtime.RuntimeRecord, len(records))
 	for _, r := range records {
@@ -126,6 +131,7 @@ func ByGameID(records []runtime.RuntimeRecord) map[string]runtime.RuntimeRecord 
 	return found
 }
 
+// Pointer returns a pointer to a copy of the value.
 func Pointer[T any](value T) *T { return &value }
 
 // GameName returns the id of the n-th game. Ids sort as their numbers do.
