@@ -11,12 +11,12 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// findApplied implements casTxn by the record, the ledger and, if those do not tell, etcd's
+// findApplied implements casTxn by the record, the ledger and, if those do not prove it, etcd's
 // history of the record's key.
 //
 // One case is not detected: if another client deletes the game together with its ledger, and
 // the game is then inserted, an ambiguous insert looks as if it was not applied.
-func (t *recordTxn) findApplied(ctx context.Context, state gameState, isAmbiguous bool) (written runtime.VersionedRecord, isApplied bool, err error) {
+func (t *recordTxn) findApplied(ctx context.Context, state gameState, isAmbiguous bool) (result runtime.VersionedRecord, isApplied bool, err error) {
 	if state.record != nil && state.record.LastWrite.OperationID == t.id() {
 		return state.record.Versioned(), true, nil
 	}
@@ -25,13 +25,13 @@ func (t *recordTxn) findApplied(ctx context.Context, state gameState, isAmbiguou
 	}
 	switch {
 	case state.ledgerCovers(t.base):
-		return written, false, nil
+		return result, false, nil
 	case state.record != nil:
 		return t.searchHistory(ctx, state)
 	case isAmbiguous:
-		return written, false, outcomeUnknown(ctx, t.id(), errDeleted)
+		return result, false, outcomeUnknown(ctx, t.id(), errDeleted)
 	default:
-		return written, false, nil // deleted before a write that was sent once
+		return result, false, nil // deleted before a write that was sent once
 	}
 }
 
@@ -41,32 +41,32 @@ var errDeleted = errors.New("the record has been deleted since")
 // that revision, it is the record that the write was to leave: only another write with the
 // same operation id could have left another one.
 func (t *recordTxn) readWritten(ctx context.Context, revision int64) runtime.VersionedRecord {
-	written := runtime.VersionedRecord{Record: t.record.Clone(), Revision: revision}
+	result := runtime.VersionedRecord{Record: t.record.Clone(), Revision: revision}
 	resp, err := t.store.etcd.Get(ctx, t.store.keys.Record(t.mutation.gameID), clientv3.WithRev(revision))
 	if err != nil || len(resp.Kvs) == 0 {
-		return written
+		return result
 	}
 	if rec, err := t.store.keys.DecodeRecord(resp.Kvs[0]); err == nil && rec.LastWrite.OperationID == t.id() {
 		return rec.Versioned()
 	}
-	return written
+	return result
 }
 
 // searchHistory searches the values that the record's key has had since the base, which etcd
 // keeps until compaction. It reads backwards, one value per request: the write is near the
 // newest value unless there were many writers, and reads at a revision can neither skip nor
 // repeat a value.
-func (t *recordTxn) searchHistory(ctx context.Context, state gameState) (written runtime.VersionedRecord, isApplied bool, err error) {
+func (t *recordTxn) searchHistory(ctx context.Context, state gameState) (result runtime.VersionedRecord, isApplied bool, err error) {
 	for revision := state.recordRevision(); revision > t.base.recordRevision(); {
 		resp, err := t.store.etcd.Get(ctx, t.store.keys.Record(t.mutation.gameID), clientv3.WithRev(revision))
 		if err != nil {
-			return written, false, outcomeUnknown(ctx, t.id(), fmt.Errorf("the history may be compacted: %w", err))
+			return result, false, outcomeUnknown(ctx, t.id(), fmt.Errorf("the history may be compacted: %w", err))
 		}
 		if len(resp.Kvs) == 0 && t.base.record != nil {
-			return written, false, outcomeUnknown(ctx, t.id(), errDeleted)
+			return result, false, outcomeUnknown(ctx, t.id(), errDeleted)
 		}
 		if len(resp.Kvs) == 0 {
-			return written, false, nil // the base of the write, an absent record
+			return result, false, nil // the base of the write, an absent record
 		}
 		rec, err := t.store.keys.DecodeRecord(resp.Kvs[0])
 		if err == nil && rec.LastWrite.OperationID == t.id() {
@@ -74,7 +74,7 @@ func (t *recordTxn) searchHistory(ctx context.Context, state gameState) (written
 		}
 		revision = resp.Kvs[0].GetModRevision() - 1
 	}
-	return written, false, nil
+	return result, false, nil
 }
 
 // ledgerCovers reports whether the ledger has every write of the game since base, so that an

@@ -18,9 +18,9 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// BenchmarkTransition holds UpdateStatus against what it is made of: the bare
-// etcd transaction with the same compares and puts, sent by one writer who knows
-// every revision beforehand. roundtrips/op counts requests to etcd.
+// BenchmarkTransition compares UpdateStatus with the bare etcd transaction: the same
+// compares and puts, sent by one writer that has every revision beforehand. roundtrips/op
+// counts requests to etcd.
 //
 //	go test -run '^$' -bench Transition -count 6 ./internal/adapters/etcdstore
 func BenchmarkTransition(b *testing.B) {
@@ -53,8 +53,8 @@ func benchmarkStore(b *testing.B, client *clientv3.Client) {
 	b.ReportMetric(float64(kv.Counts().Total()-before)/float64(b.N), "roundtrips/op")
 }
 
-// benchmarkBare sends the transaction that a transition is, with values of the
-// same size, taken from a record that the store has written.
+// benchmarkBare sends the transaction of a transition, with values of the same size,
+// taken from a record that the store has written.
 func benchmarkBare(b *testing.B, client *clientv3.Client) {
 	ctx := b.Context()
 	prefix := etcdtest.Prefix(b)
@@ -73,9 +73,9 @@ func benchmarkBare(b *testing.B, client *clientv3.Client) {
 	b.ReportMetric(1, "roundtrips/op")
 }
 
-// bareTransition is the transaction that a transition is, sent to etcd directly
-// by the one writer of a game, who knows every revision beforehand. Its values
-// are those that the store has written.
+// bareTransition is the transaction of a transition, sent to etcd directly by the only
+// writer of a game, which has every revision beforehand. Its values are those that the
+// store has written.
 type bareTransition struct {
 	client                *clientv3.Client
 	record, index, ledger string
@@ -91,12 +91,12 @@ func newBareTransition(b *testing.B, client *clientv3.Client, prefix, game strin
 		client: client, record: prefix + "/runtimes/" + game, index: prefix + "/runtimes-by-status/",
 		ledger: prefix + "/transitions/" + game + "/", from: "running", to: "stopped",
 	}
-	written, err := client.Get(b.Context(), t.record)
+	result, err := client.Get(b.Context(), t.record)
 	require.NoError(b, err)
 	entry, err := client.Get(b.Context(), t.ledger+"01")
 	require.NoError(b, err)
-	t.value, t.entry = string(written.Kvs[0].GetValue()), string(entry.Kvs[0].GetValue())
-	t.revision = written.Kvs[0].GetModRevision()
+	t.value, t.entry = string(result.Kvs[0].GetValue()), string(entry.Kvs[0].GetValue())
+	t.revision = result.Kvs[0].GetModRevision()
 	return t
 }
 

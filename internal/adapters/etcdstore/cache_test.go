@@ -19,46 +19,45 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// deafRig is a store whose watch brings nothing any more once it is told so.
-type deafRig struct {
-	rig
-	deaf *atomic.Bool
+// staleFixture is a store whose watch receives nothing once isStopped is set.
+type staleFixture struct {
+	fixture
+	isStopped *atomic.Bool
 }
 
-// newDeafRig returns a store with a running "game" in its cache.
-func newDeafRig(t *testing.T, opts etcdstore.Options) deafRig {
+// newStaleFixture returns a store with a running "game" in its cache.
+func newStaleFixture(t *testing.T, opts etcdstore.Options) staleFixture {
 	t.Helper()
 	client := etcdtest.InProcess(t)
-	deaf := new(atomic.Bool)
-	watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+	isStopped := new(atomic.Bool)
+	wrapWatcher(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		for resp := range open() {
-			if !deaf.Load() && !passOne(ctx, resp, out) {
+			if !isStopped.Load() && !forwardOne(ctx, resp, out) {
 				return
 			}
 		}
 	})
-	r := newRig(t, client, opts)
-	written := r.put(runningRecord("game"))
-	r.awaitCache(written.Revision)
-	return deafRig{rig: r, deaf: deaf}
+	r := newFixture(t, client, opts)
+	result := r.put(runningRecord("game"))
+	r.waitForCache(result.Revision)
+	return staleFixture{fixture: r, isStopped: isStopped}
 }
 
-// TestStaleCacheRefusesNobody lets a cache fall behind without knowing it: every
-// read and every write is answered by what etcd has, and the caller who asks for
-// a local read is told how old it is.
-func TestStaleCacheRefusesNobody(t *testing.T) {
+// TestStaleCacheCausesNoError lets a cache fall behind without detecting it: every read
+// and every write returns what etcd has, and a local read returns its revision.
+func TestStaleCacheCausesNoError(t *testing.T) {
 	t.Parallel()
-	r := newDeafRig(t, etcdstore.Options{})
+	r := newStaleFixture(t, etcdstore.Options{})
 	others := r.another()
-	r.deaf.Store(true)
+	r.isStopped.Store(true)
 	stale, staleAt, err := r.GetLocal(t.Context(), "game")
 	require.NoError(t, err)
-	moved := others.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	transitioned := others.transition("game", runtime.StatusRunning, runtime.StatusStopped)
 	inserted := others.put(runningRecord("new"))
 
 	found, err := r.GetVersioned(t.Context(), "game")
 	require.NoError(t, err)
-	require.Equal(t, moved, found, "a read that the cache is too old for")
+	require.Equal(t, transitioned, found, "a read that the cache is too old for")
 	found, err = r.GetVersioned(t.Context(), "new")
 	require.NoError(t, err)
 	require.Equal(t, inserted, found, "the cache does not have it")
@@ -81,27 +80,27 @@ func TestStaleCacheRefusesNobody(t *testing.T) {
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Equal(t, staleAt, asOf, "not there as of this revision")
 
-	back := r.move("game", runtime.StatusStopped, runtime.StatusRunning)
+	back := r.transition("game", runtime.StatusStopped, runtime.StatusRunning)
 	require.Greater(t, back.Revision, inserted.Revision, "the cache says running, so it would have refused")
-	err = r.UpdateStatus(t.Context(), moveInput("game", runtime.StatusStopped, runtime.StatusRunning))
+	err = r.UpdateStatus(t.Context(), transitionInput("game", runtime.StatusStopped, runtime.StatusRunning))
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	r.requireClean()
 }
 
-// TestWriteFromStaleCacheIsComparedWithEtcd has both the cache and etcd allow a
-// write, which the cache's revision alone would not let through.
+// TestWriteFromStaleCacheIsComparedWithEtcd has both the cache and etcd permit a write,
+// although the cached revision is stale.
 func TestWriteFromStaleCacheIsComparedWithEtcd(t *testing.T) {
 	t.Parallel()
-	r := newDeafRig(t, etcdstore.Options{})
+	r := newStaleFixture(t, etcdstore.Options{})
 	others := r.another()
-	r.deaf.Store(true)
+	r.isStopped.Store(true)
 	newer := runningRecord("game")
 	newer.Node = "another node"
 	others.put(newer)
-	stopped := r.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	stopped := r.transition("game", runtime.StatusRunning, runtime.StatusStopped)
 	require.Equal(t, "another node", stopped.Record.Node, "the write was computed from what it replaced")
-	again := r.move("game", runtime.StatusStopped, runtime.StatusRunning)
-	require.Equal(t, "another node", again.Record.Node, "and the next from what it left, which no watch has told of")
+	second := r.transition("game", runtime.StatusStopped, runtime.StatusRunning)
+	require.Equal(t, "another node", second.Record.Node, "and the next from what it left, which no watch has told of")
 	deleteGame(t, others, "game")
 	_, err := r.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("game")})
 	require.ErrorIs(t, err, runtime.ErrNotFound, "deleted since")
@@ -112,30 +111,30 @@ func TestUpdateIsOneRoundTrip(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.InProcess(t)
 	kv := faultkv.Wrap(client)
-	r := newRig(t, client, etcdstore.Options{ProbeInterval: patience}) // whose own questions count too
-	r.awaitCache(r.put(runningRecord("game")).Revision)
+	r := newFixture(t, client, etcdstore.Options{ProbeInterval: testTimeout}) // whose own questions count too
+	r.waitForCache(r.put(runningRecord("game")).Revision)
 	from, to := runtime.StatusRunning, runtime.StatusStopped
 	before := kv.Counts().Total()
 	for range 20 {
-		r.move("game", from, to)
+		r.transition("game", from, to)
 		from, to = to, from
 	}
 	require.Equal(t, 20, kv.Counts().Total()-before)
 }
 
-// TestReadersShareOneRead holds a consistent read while others come: all of them
-// wait for one more, which begins after they came.
+// TestReadersShareOneRead holds a linearizable read while other readers arrive: all of
+// them wait for one more, which starts after they arrived.
 func TestReadersShareOneRead(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaultyClient(t)
-	r := newRig(t, client, etcdstore.Options{CallTimeout: patience, ProbeInterval: patience, FreshTimeout: patience})
-	r.awaitCache(r.put(runningRecord("game")).Revision)
+	r := newFixture(t, client, etcdstore.Options{CallTimeout: testTimeout, ProbeInterval: testTimeout, FreshTimeout: testTimeout})
+	r.waitForCache(r.put(runningRecord("game")).Revision)
 	var reads atomic.Int64
-	begun, held := make(chan struct{}), make(chan struct{})
+	started, blocked := make(chan struct{}), make(chan struct{})
 	faults.OnRead(func(context.Context) error {
 		if reads.Add(1) == 1 {
-			close(begun)
-			<-held
+			close(started)
+			<-blocked
 		}
 		return nil
 	})
@@ -146,27 +145,27 @@ func TestReadersShareOneRead(t *testing.T) {
 		}
 	}
 	readers.Go(read)
-	<-begun
+	<-started
 	const late = 64
 	for range late {
 		readers.Go(read)
 	}
-	require.Eventually(t, func() bool { return r.ReadIndexWaiters() == late }, patience, time.Millisecond, "the late readers do not wait")
-	close(held)
+	require.Eventually(t, func() bool { return r.ReadIndexWaiters() == late }, testTimeout, time.Millisecond, "the late readers do not wait")
+	close(blocked)
 	readers.Wait()
 	require.EqualValues(t, 2, reads.Load(), "reads of etcd for %d readers", late+1)
 }
 
-// TestRevisionsOfOthersDoNotSendReadsToEtcd has etcd move on by what is none of
-// the store's business, so that its watch is told nothing.
-func TestRevisionsOfOthersDoNotSendReadsToEtcd(t *testing.T) {
+// TestForeignRevisionsDoNotSendReadsToEtcd has etcd's revision increase by keys of other
+// programs, which the watch does not report.
+func TestForeignRevisionsDoNotSendReadsToEtcd(t *testing.T) {
 	t.Parallel()
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
-		r := newRig(t, client, etcdstore.Options{FreshTimeout: patience})
-		r.awaitCache(r.put(runningRecord("game")).Revision)
+		r := newFixture(t, client, etcdstore.Options{FreshTimeout: testTimeout})
+		r.waitForCache(r.put(runningRecord("game")).Revision)
 		before := r.CacheStats()
 		for n := range 20 {
-			r.plant("/elsewhere", fmt.Sprint(n))
+			r.putRaw("/elsewhere", fmt.Sprint(n))
 			_, err := r.Get(t.Context(), "game")
 			require.NoError(t, err)
 		}
@@ -176,40 +175,41 @@ func TestRevisionsOfOthersDoNotSendReadsToEtcd(t *testing.T) {
 	})
 }
 
-// TestDifferenceIsFoundAndMended spoils the cache in memory, as only a defect
-// could.
-func TestDifferenceIsFoundAndMended(t *testing.T) {
+// TestDifferenceIsDetectedAndRepaired corrupts the cache in memory, as only a bug could.
+func TestDifferenceIsDetectedAndRepaired(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(rig){
-		"a record missing":   func(r rig) { r.RemoveFromCache("game") },
-		"a record too many":  func(r rig) { r.PutIntoCache(runningRecord("ghost")) },
-		"a record changed":   func(r rig) { r.changeInCache("game", func(rec *runtime.RuntimeRecord) { rec.Node = "other" }) },
-		"an instant changed": func(r rig) { r.changeInCache("game", func(rec *runtime.RuntimeRecord) { *rec.StartedAt = time.Now() }) },
+	for name, corrupt := range map[string]func(fixture){
+		"a record missing":  func(r fixture) { r.RemoveFromCache("game") },
+		"a record too many": func(r fixture) { r.PutIntoCache(runningRecord("ghost")) },
+		"a record changed":  func(r fixture) { r.changeInCache("game", func(rec *runtime.RuntimeRecord) { rec.Node = "other" }) },
+		"an instant changed": func(r fixture) {
+			r.changeInCache("game", func(rec *runtime.RuntimeRecord) { *rec.StartedAt = time.Now() })
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
+			r := newFixture(t, etcdtest.InProcess(t), etcdstore.Options{})
 			s := r.watch(ports.WatchOptions{})
 			s.synced()
-			written := r.put(runningRecord("game"))
-			s.change(written)
-			r.awaitCache(written.Revision)
+			result := r.put(runningRecord("game"))
+			s.change(result)
+			r.waitForCache(result.Revision)
 			require.NoError(t, r.CheckConsistency(t.Context()))
 			require.Zero(t, r.CacheStats().Differences, "an honest cache")
 
-			spoil(r)
+			corrupt(r)
 			require.NoError(t, r.CheckConsistency(t.Context()))
 			require.EqualValues(t, 1, r.CacheStats().Differences)
-			require.Eventually(t, func() bool { return r.CacheStats().Synced }, patience, time.Millisecond, "filled anew")
+			require.Eventually(t, func() bool { return r.CacheStats().Synced }, testTimeout, time.Millisecond, "filled anew")
 			require.NoError(t, r.CheckConsistency(t.Context()))
 			require.EqualValues(t, 1, r.CacheStats().Differences, "after it was mended")
-			s.change(r.move("game", runtime.StatusRunning, runtime.StatusStopped))
+			s.change(r.transition("game", runtime.StatusRunning, runtime.StatusStopped))
 		})
 	}
 }
 
 // changeInCache changes a record in the cache, but not in etcd.
-func (r rig) changeInCache(gameID string, change func(*runtime.RuntimeRecord)) {
+func (r fixture) changeInCache(gameID string, change func(*runtime.RuntimeRecord)) {
 	r.t.Helper()
 	found, _, err := r.GetLocal(r.t.Context(), gameID)
 	require.NoError(r.t, err)
@@ -217,57 +217,57 @@ func (r rig) changeInCache(gameID string, change func(*runtime.RuntimeRecord)) {
 	r.PutIntoCache(found.Record)
 }
 
-// TestLocalReadsOutliveEtcd takes etcd away: what is known of it can still be had.
+// TestLocalReadsOutliveEtcd stops etcd: local reads still return the cached records.
 func TestLocalReadsOutliveEtcd(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
-	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 500 * time.Millisecond, OperationTimeout: 2 * time.Second, ProbeInterval: probing})
-	written := r.put(runningRecord("game"))
-	r.awaitCache(written.Revision)
+	r := newFixture(t, server.Client(), etcdstore.Options{CallTimeout: 500 * time.Millisecond, OperationTimeout: 2 * time.Second, ProbeInterval: probeInterval})
+	result := r.put(runningRecord("game"))
+	r.waitForCache(result.Revision)
 	server.Stop()
 	_, err := r.Get(t.Context(), "game")
 	require.ErrorIs(t, err, runtime.ErrUnavailable)
 	found, asOf, err := r.GetLocal(t.Context(), "game")
 	require.NoError(t, err)
-	require.Equal(t, written, found)
-	require.Equal(t, written.Revision, asOf)
+	require.Equal(t, result, found)
+	require.Equal(t, result.Revision, asOf)
 	server.Restart()
 }
 
-func TestReadyWaitsForTheCacheAndNoLonger(t *testing.T) {
+func TestReadyWaitsForTheCache(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaultyClient(t)
 	prefix := etcdtest.Prefix(t)
-	newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: prefix})
-	held := make(chan struct{})
+	newFixture(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: prefix})
+	blocked := make(chan struct{})
 	var reads atomic.Int64
 	faults.OnRead(func(ctx context.Context) error {
 		if reads.Add(1) == 1 {
 			return nil // of the store's identity
 		}
 		select {
-		case <-held:
+		case <-blocked:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	})
-	r := newRig(t, client, etcdstore.Options{Prefix: prefix})
-	ended, cancel := context.WithCancel(t.Context())
+	r := newFixture(t, client, etcdstore.Options{Prefix: prefix})
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, r.Ready(ended), context.Canceled)
+	require.ErrorIs(t, r.Ready(canceled), context.Canceled)
 	require.False(t, r.CacheStats().Synced)
-	close(held)
-	require.NoError(t, r.Ready(within(t, patience)))
+	close(blocked)
+	require.NoError(t, r.Ready(within(t, testTimeout)))
 	require.True(t, r.CacheStats().Synced)
 
-	plain := newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: prefix, NoCache: true})
+	plain := newFixture(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: prefix, NoCache: true})
 	require.NoError(t, plain.Ready(t.Context()))
 	require.Zero(t, plain.CacheStats())
 }
 
-// blockingProgress is a watcher whose requests for progress hang, as the client's
-// do while it opens its stream anew.
+// blockingProgress is a watcher whose progress requests hang, as the client's do while it
+// reopens its stream.
 type blockingProgress struct{ clientv3.Watcher }
 
 func (blockingProgress) RequestProgress(ctx context.Context) error {
@@ -275,44 +275,44 @@ func (blockingProgress) RequestProgress(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// TestReaderIsNotHeldByTheWatch has the read wait for a watch that hangs.
-func TestReaderIsNotHeldByTheWatch(t *testing.T) {
+// TestReaderIsNotBlockedByTheWatch has a read wait for a watch that hangs.
+func TestReaderIsNotBlockedByTheWatch(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.InProcess(t)
 	client.Watcher = blockingProgress{client.Watcher}
-	r := newRig(t, client, etcdstore.Options{CallTimeout: 2 * patience})
-	r.awaitCache(r.put(runningRecord("game")).Revision)
-	r.plant("/elsewhere", "the watch is told nothing of this")
-	_, err := r.Get(within(t, patience/2), "game")
+	r := newFixture(t, client, etcdstore.Options{CallTimeout: 2 * testTimeout})
+	r.waitForCache(r.put(runningRecord("game")).Revision)
+	r.putRaw("/elsewhere", "the watch is told nothing of this")
+	_, err := r.Get(within(t, testTimeout/2), "game")
 	require.NoError(t, err, "etcd has the answer")
 }
 
-// TestDistrustLosesNoEvent finds the cache to differ while its watch has a change to
-// tell, which the cache that is thrown away knew what to make of.
-func TestDistrustLosesNoEvent(t *testing.T) {
+// TestInvalidationLosesNoEvent invalidates the cache while its watch has a change to
+// report, for which the dropped cache has the previous record.
+func TestInvalidationLosesNoEvent(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.InProcess(t)
 	var armed atomic.Bool
-	held, release := make(chan struct{}), make(chan struct{})
-	watchThrough(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+	blocked, release := make(chan struct{}), make(chan struct{})
+	wrapWatcher(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		for resp := range open() {
 			if n == 1 && len(resp.Events) > 0 && armed.CompareAndSwap(true, false) {
-				close(held)
+				close(blocked)
 				<-release
 			}
-			if !passOne(ctx, resp, out) {
+			if !forwardOne(ctx, resp, out) {
 				return
 			}
 		}
 	})
-	r := newRig(t, client, etcdstore.Options{ProbeInterval: probing})
+	r := newFixture(t, client, etcdstore.Options{ProbeInterval: probeInterval})
 	r.put(runningRecord("game"))
-	r.awaitCache(r.put(runningRecord("other")).Revision)
+	r.waitForCache(r.put(runningRecord("other")).Revision)
 	s := r.watch(ports.WatchOptions{})
 	s.synced()
 	armed.Store(true)
-	deleted := r.uproot("/runtimes/game")
-	<-held
+	deleted := r.deleteRaw("/runtimes/game")
+	<-blocked
 	r.RemoveFromCache("other")
 	require.NoError(t, r.CheckConsistency(t.Context()))
 	require.EqualValues(t, 1, r.CacheStats().Differences)
@@ -323,9 +323,9 @@ func TestDistrustLosesNoEvent(t *testing.T) {
 	require.Equal(t, "game", event.Before.GameID)
 }
 
-// TestCacheThatCannotBeFilledSaysWhy refuses every read but that of the store's
+// TestCacheThatCannotSyncReportsWhy rejects every read except that of the store's
 // identity.
-func TestCacheThatCannotBeFilledSaysWhy(t *testing.T) {
+func TestCacheThatCannotSyncReportsWhy(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaultyClient(t)
 	var reads atomic.Int64
@@ -335,11 +335,11 @@ func TestCacheThatCannotBeFilledSaysWhy(t *testing.T) {
 		}
 		return rpctypes.ErrPermissionDenied
 	})
-	r := newRig(t, client, etcdstore.Options{})
-	require.Eventually(t, func() bool { return r.CacheStats().LastError != nil }, patience, time.Millisecond)
+	r := newFixture(t, client, etcdstore.Options{})
+	require.Eventually(t, func() bool { return r.CacheStats().LastError != nil }, testTimeout, time.Millisecond)
 	require.False(t, r.CacheStats().Synced)
 	require.ErrorIs(t, r.CacheStats().LastError, rpctypes.ErrPermissionDenied)
 	faults.OnRead(nil)
-	require.NoError(t, r.Ready(within(t, patience)))
+	require.NoError(t, r.Ready(within(t, testTimeout)))
 	require.NoError(t, r.CacheStats().LastError)
 }

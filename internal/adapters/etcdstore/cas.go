@@ -16,15 +16,15 @@ import (
 // time. S is the state of those keys, W is what the caller gets when it was applied.
 //
 // Its compares hold at the base state only, and its value contains an id of its own. So of all
-// tries at most one is applied, however late etcd executes it, and the id tells whether one
-// was.
+// tries at most one is applied, however late etcd executes it, and the id identifies the one
+// that was.
 type casTxn[S, W any] interface {
 	// id returns the id that the write leaves in the value.
 	id() string
 	// send makes one try.
 	send(ctx context.Context) (*clientv3.TxnResponse, error)
-	// written returns the result of a try that was applied.
-	written(resp *clientv3.TxnResponse) W
+	// resultOf returns the result of a try that was applied.
+	resultOf(resp *clientv3.TxnResponse) W
 	// readState reads the current state.
 	readState(ctx context.Context) (S, error)
 	// decodeState decodes the state that a failed compare returned.
@@ -34,7 +34,7 @@ type casTxn[S, W any] interface {
 	// findApplied looks for an applied try, given a state that has changed since the base, so
 	// that no further try can be applied. isAmbiguous means that a try may have been applied
 	// without a response; a client that resends requests by itself may hide one. If nothing
-	// tells, the error errors.Is runtime.ErrOutcomeUnknown.
+	// proves the outcome, the error errors.Is runtime.ErrOutcomeUnknown.
 	findApplied(ctx context.Context, state S, isAmbiguous bool) (result W, isApplied bool, err error)
 	// explainFailedCompare returns why a compare failed although the state is the base. It
 	// returns nil if the reason has gone in the meantime.
@@ -44,7 +44,7 @@ type casTxn[S, W any] interface {
 // casResult is the outcome of a casTxn: either it was applied, or the state has changed.
 type casResult[S, W any] struct {
 	isApplied bool
-	written   W
+	result    W
 	state     S
 }
 
@@ -84,7 +84,7 @@ type committer[S, W any] struct {
 	isAmbiguous bool
 }
 
-// try sends the transaction once. isDone is false if it has to be sent again.
+// try sends the transaction once. isDone is false if it must be resent.
 func (c *committer[S, W]) try(ctx context.Context) (result casResult[S, W], isDone bool, err error) {
 	resp, err := c.txn.send(ctx)
 	if err == nil {
@@ -112,7 +112,7 @@ func (c *committer[S, W]) try(ctx context.Context) (result casResult[S, W], isDo
 // applied try is always looked for.
 func (c *committer[S, W]) handleResponse(ctx context.Context, resp *clientv3.TxnResponse) (casResult[S, W], error) {
 	if resp.Succeeded {
-		return casResult[S, W]{isApplied: true, written: c.txn.written(resp)}, nil
+		return casResult[S, W]{isApplied: true, result: c.txn.resultOf(resp)}, nil
 	}
 	state, err := c.txn.decodeState(resp)
 	if err == nil {
@@ -157,15 +157,15 @@ func (c *committer[S, W]) handleRejection(ctx context.Context, rejection error) 
 
 // resolve finds out whether a try was applied, now that the state has changed.
 func (c *committer[S, W]) resolve(ctx context.Context, state S, isAmbiguous bool) (casResult[S, W], error) {
-	written, isApplied, err := c.txn.findApplied(ctx, state, isAmbiguous)
-	return casResult[S, W]{isApplied: isApplied, written: written, state: state}, err
+	result, isApplied, err := c.txn.findApplied(ctx, state, isAmbiguous)
+	return casResult[S, W]{isApplied: isApplied, result: result, state: state}, err
 }
 
 func (c *committer[S, W]) outcomeUnknown(ctx context.Context, reason error) error {
 	return outcomeUnknown(ctx, c.txn.id(), reason)
 }
 
-// outcomeUnknown returns the error of a write of which nothing tells whether it was applied.
+// outcomeUnknown returns the error of a write that nothing proves applied or not applied.
 // The reason is included as text, so that errors.Is finds one outcome only.
 func outcomeUnknown(ctx context.Context, id string, reason error) error {
 	if ctx.Err() == nil {

@@ -12,19 +12,19 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// damagedRig is a store with two good games and "bad", a running one that was
-// good when it was written.
-func damagedRig(t *testing.T) rig {
+// newCorruptFixture returns a store with two good games and "bad", which was good when it
+// was written.
+func newCorruptFixture(t *testing.T) fixture {
 	t.Helper()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	r.put(runningRecord("good-1"))
 	r.put(stoppedRecord("good-2"))
 	r.put(runningRecord("bad"))
 	return r
 }
 
-// damagedRecords are values that no version of today can use.
-func damagedRecords() map[string]string {
+// corruptRecords are values that this version cannot decode.
+func corruptRecords() map[string]string {
 	good := `{"game_id":"bad","status":"running","current_container_id":"container-1"`
 	return map[string]string{
 		"not JSON":            `garbage`,
@@ -42,56 +42,56 @@ func damagedRecords() map[string]string {
 	}
 }
 
-func TestDamagedRecordIsReportedAndLeftAlone(t *testing.T) {
+func TestCorruptRecordIsReportedAndKept(t *testing.T) {
 	t.Parallel()
-	for name, value := range damagedRecords() {
+	for name, value := range corruptRecords() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := damagedRig(t)
-			r.plant("/runtimes/bad", value)
+			r := newCorruptFixture(t)
+			r.putRaw("/runtimes/bad", value)
 			before := r.dump()
 
 			r.requireReadsReport("/runtimes/bad", "bad", true)
-			r.requireWritesRefused("bad", "/runtimes/bad")
+			r.requireWritesRejected("bad", "/runtimes/bad")
 			r.requireFinding(ports.FindingRecordUnreadable, "/runtimes/bad", "bad", "")
 
 			report, err := r.Check(t.Context(), true)
 			require.NoError(t, err)
 			require.False(t, report.Clean(), "a repair must not touch it")
 			require.Equal(t, before, r.dump(), "the store changed what it refused")
-			r.move("good-1", runtime.StatusRunning, runtime.StatusStopped)
+			r.transition("good-1", runtime.StatusRunning, runtime.StatusStopped)
 		})
 	}
 }
 
-// TestDamagedRecordWithoutIndex is damage that the scan of one status alone
-// would not come across.
-func TestDamagedRecordWithoutIndex(t *testing.T) {
+// TestCorruptRecordWithoutIndex has corruption that the scan of one status alone would
+// not find.
+func TestCorruptRecordWithoutIndex(t *testing.T) {
 	t.Parallel()
-	r := damagedRig(t)
-	r.plant("/runtimes/new", "garbage")
+	r := newCorruptFixture(t)
+	r.putRaw("/runtimes/new", "garbage")
 	r.requireReadsReport("/runtimes/new", "new", true)
-	r.requireWritesRefused("new", "/runtimes/new")
+	r.requireWritesRejected("new", "/runtimes/new")
 }
 
-func TestForeignKeyIsReportedAndLeftAlone(t *testing.T) {
+func TestForeignKeyIsReportedAndKept(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"/runtimes/a/b", "/runtimes/%2f", "/runtimes/", "/runtimes/" + strings.Repeat("x", 300)} {
-		r := damagedRig(t)
-		r.plant(key, handWritten("a/b", ""))
+		r := newCorruptFixture(t)
+		r.putRaw(key, handWritten("a/b", ""))
 		before := r.dump()
 		r.requireReadsReport(key, "", false)
 		r.requireFinding(ports.FindingKeyForeign, key, "", "")
 		_, err := r.Check(t.Context(), true)
 		require.NoError(t, err)
 		require.Equal(t, before, r.dump())
-		r.move("bad", runtime.StatusRunning, runtime.StatusStopped)
+		r.transition("bad", runtime.StatusRunning, runtime.StatusStopped)
 	}
 }
 
-// requireReadsReport wants every read verb to name the key, and those that read
-// many to bring the good games all the same.
-func (r rig) requireReadsReport(key, gameID string, ofGame bool) {
+// requireReadsReport requires that every read names the key, and that lists return the
+// good games all the same.
+func (r fixture) requireReadsReport(key, gameID string, ofGame bool) {
 	r.t.Helper()
 	ctx := r.t.Context()
 	if ofGame {
@@ -123,10 +123,10 @@ func (r rig) requireReadsReport(key, gameID string, ofGame bool) {
 	r.requireSnapshotReports(key, gameID)
 }
 
-func (r rig) requireSnapshotReports(key, gameID string) {
+func (r fixture) requireSnapshotReports(key, gameID string) {
 	r.t.Helper()
 	var faults []error
-	for event, err := range r.Watch(within(r.t, patience), ports.WatchOptions{}) {
+	for event, err := range r.Watch(within(r.t, testTimeout), ports.WatchOptions{}) {
 		if err != nil {
 			require.Equal(r.t, gameID, event.GameID)
 			require.Positive(r.t, event.Revision)
@@ -140,7 +140,7 @@ func (r rig) requireSnapshotReports(key, gameID string) {
 	r.requireCorrupt(faults[0], key, gameID, "Watch")
 }
 
-func (r rig) requireCorrupt(err error, key, gameID, what string) {
+func (r fixture) requireCorrupt(err error, key, gameID, what string) {
 	r.t.Helper()
 	fault, ok := errors.AsType[*runtime.CorruptError](err)
 	require.True(r.t, ok, "%s: got %v, want the damage at %s", what, err, key)
@@ -149,9 +149,9 @@ func (r rig) requireCorrupt(err error, key, gameID, what string) {
 	require.NotEmpty(r.t, fault.Reason, what)
 }
 
-// requireWritesRefused wants every write of the game to fail for the key and
-// change nothing.
-func (r rig) requireWritesRefused(gameID, key string) {
+// requireWritesRejected requires that every write of the game fails because of the key
+// and changes nothing.
+func (r fixture) requireWritesRejected(gameID, key string) {
 	r.t.Helper()
 	before := r.dump()
 	for what, write := range map[string]func(context.Context) error{
@@ -165,7 +165,7 @@ func (r rig) requireWritesRefused(gameID, key string) {
 		},
 		"transition": func(ctx context.Context) error { return r.UpdateStatus(ctx, stopInput(gameID)) },
 		"guarded transition": func(ctx context.Context) error {
-			input := moveInput(gameID, runtime.StatusRunning, runtime.StatusRemoved)
+			input := transitionInput(gameID, runtime.StatusRunning, runtime.StatusRemoved)
 			input.ExpectedContainerID = "container-1"
 			return r.UpdateStatus(ctx, input)
 		},
@@ -175,8 +175,8 @@ func (r rig) requireWritesRefused(gameID, key string) {
 	require.Equal(r.t, before, r.dump(), "a refused write changed something")
 }
 
-// requireFinding wants Check to find exactly this.
-func (r rig) requireFinding(kind ports.CheckFindingKind, key, gameID, repair string) {
+// requireFinding requires that Check finds exactly this.
+func (r fixture) requireFinding(kind ports.CheckFindingKind, key, gameID, repair string) {
 	r.t.Helper()
 	report, err := r.Check(r.t.Context(), false)
 	require.NoError(r.t, err)

@@ -13,7 +13,7 @@
 //	batcher        Send             alone, or with the writes of other games in one request
 //
 // Because of its compares a transaction can be sent a second time: at most one try is applied.
-// The operation id that it leaves in record and ledger tells whether one was, after a try whose
+// The operation id that it leaves in record and ledger proves whether one was, after a try whose
 // response was lost (ambiguity.go). cas.go is the only place that decides this, for records and
 // for intents (intent_txn.go).
 //

@@ -13,11 +13,11 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// TestLostAnswersAreResolved meets both kinds of write with every way to lose
-// an answer that leaves the write the last one on the record.
-func TestLostAnswersAreResolved(t *testing.T) { inEveryMode(t, testLostAnswersAreResolved) }
+// TestLostResponsesAreResolved loses the response of both kinds of write in every way
+// that leaves the write the last one of the record.
+func TestLostResponsesAreResolved(t *testing.T) { inEveryMode(t, testLostResponsesAreResolved) }
 
-func testLostAnswersAreResolved(t *testing.T) {
+func testLostResponsesAreResolved(t *testing.T) {
 	for name, fault := range map[string]faultkv.Fault{
 		"reply lost after the commit":    faultkv.LoseReply(nil),
 		"request lost before the commit": faultkv.LoseRequest(nil),
@@ -39,30 +39,30 @@ func testLostAnswersAreResolved(t *testing.T) {
 		},
 		"sent twice by the client without a word": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
-			resp, again := send(ctx)
-			return resp, errors.Join(err, again)
+			resp, second := send(ctx)
+			return resp, errors.Join(err, second)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for verb, write := range map[string]func(faultyRig, context.Context) (runtime.VersionedRecord, error){
-				"transition": faultyRig.stop, "upsert": faultyRig.upsert,
+			for method, write := range map[string]func(faultyFixture, context.Context) (runtime.VersionedRecord, error){
+				"transition": faultyFixture.stop, "upsert": faultyFixture.upsert,
 			} {
-				r := newFaultyRig(t)
+				r := newFaultyFixture(t)
 				r.faults.OnFirstWrite(fault)
-				written, err := write(r, t.Context())
-				require.NoError(t, err, verb)
-				require.Equal(t, r.requireApplied(1, verb), written.Revision, verb)
+				result, err := write(r, t.Context())
+				require.NoError(t, err, method)
+				require.Equal(t, r.requireApplied(1, method), result.Revision, method)
 				require.Equal(t, opID, r.operations("game")[0])
 			}
 		})
 	}
 }
 
-func TestEveryTryLostButTheLast(t *testing.T) { inEveryMode(t, testEveryTryLostButTheLast) }
+func TestEveryTryLostExceptTheLast(t *testing.T) { inEveryMode(t, testEveryTryLostExceptTheLast) }
 
-func testEveryTryLostButTheLast(t *testing.T) {
-	r := newFaultyRig(t)
+func testEveryTryLostExceptTheLast(t *testing.T) {
+	r := newFaultyFixture(t)
 	r.faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		switch {
 		case n == 1:
@@ -72,34 +72,34 @@ func testEveryTryLostButTheLast(t *testing.T) {
 		}
 		return send(ctx)
 	})
-	written, err := r.stop(t.Context())
+	result, err := r.stop(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 6, r.faults.Writes())
-	require.Equal(t, r.requireApplied(1, "six tries"), written.Revision)
+	require.Equal(t, r.requireApplied(1, "six tries"), result.Revision)
 }
 
-// TestLateTryChangesNothing holds the first try back and lets it land when the
-// game has moved on: after the resend, and after another writer besides.
+// TestLateTryChangesNothing delays the first try and executes it after the game has
+// changed: after the resend, and after another writer too.
 func TestLateTryChangesNothing(t *testing.T) { inEveryMode(t, testLateTryChangesNothing) }
 
 func testLateTryChangesNothing(t *testing.T) {
-	for name, write := range map[string]func(faultyRig, context.Context) (runtime.VersionedRecord, error){
-		"transition": faultyRig.stop, "upsert": faultyRig.upsert,
+	for name, write := range map[string]func(faultyFixture, context.Context) (runtime.VersionedRecord, error){
+		"transition": faultyFixture.stop, "upsert": faultyFixture.upsert,
 	} {
-		for then, between := range map[string]func(r rig){
-			"at once":                       func(rig) {},
-			"behind another writer":         func(r rig) { r.overwrite("game", 1) },
-			"behind the status going round": func(r rig) { r.overwrite("game", 3) },
+		for then, between := range map[string]func(r fixture){
+			"at once":                       func(fixture) {},
+			"behind another writer":         func(r fixture) { r.overwrite("game", 1) },
+			"behind the status going round": func(r fixture) { r.overwrite("game", 3) },
 		} {
 			t.Run(name+" "+then, func(t *testing.T) {
 				t.Parallel()
-				r := newFaultyRig(t)
+				r := newFaultyFixture(t)
 				var late faultkv.Send
 				r.faults.OnFirstWrite(func(_ context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 					late = send
 					return nil, faultkv.ErrConnectionLost
 				})
-				written, err := write(r, t.Context())
+				result, err := write(r, t.Context())
 				require.NoError(t, err)
 				between(r.others)
 				before := r.dump()
@@ -107,22 +107,22 @@ func testLateTryChangesNothing(t *testing.T) {
 				require.NoError(t, err)
 				require.False(t, resp.Succeeded, "the late try was applied")
 				require.Equal(t, before, r.dump(), "the late try changed something")
-				require.Equal(t, r.requireApplied(1, "late try"), written.Revision)
+				require.Equal(t, r.requireApplied(1, "late try"), result.Revision)
 			})
 		}
 	}
 }
 
-// TestLateTryOfARefusedTransition holds the first try back; meanwhile somebody
-// else stops the game, so that the resend is a conflict. It has to stay one.
-func TestLateTryOfARefusedTransition(t *testing.T) { inEveryMode(t, testLateTryOfARefusedTransition) }
+// TestLateTryOfARejectedTransition delays the first try while another writer stops the
+// game, so that the resend is a conflict. It must stay one.
+func TestLateTryOfARejectedTransition(t *testing.T) { inEveryMode(t, testLateTryOfARejectedTransition) }
 
-func testLateTryOfARefusedTransition(t *testing.T) {
-	r := newFaultyRig(t)
+func testLateTryOfARejectedTransition(t *testing.T) {
+	r := newFaultyFixture(t)
 	var late faultkv.Send
 	r.faults.OnFirstWrite(func(_ context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		late = send
-		r.others.move("game", runtime.StatusRunning, runtime.StatusStopped)
+		r.others.transition("game", runtime.StatusRunning, runtime.StatusStopped)
 		return nil, faultkv.ErrConnectionLost
 	})
 	_, err := r.stop(t.Context())
@@ -133,18 +133,18 @@ func testLateTryOfARefusedTransition(t *testing.T) {
 	r.requireApplied(0, "the caller was told of a conflict")
 }
 
-func TestRefusals(t *testing.T) { inEveryMode(t, testRefusals) }
+func TestRejections(t *testing.T) { inEveryMode(t, testRejections) }
 
-func testRefusals(t *testing.T) {
-	for name, c := range map[string]struct{ answer, want error }{
+func testRejections(t *testing.T) {
+	for name, c := range map[string]struct{ result, want error }{
 		"no space":          {rpctypes.ErrNoSpace, runtime.ErrReadOnly},
 		"permission denied": {rpctypes.ErrPermissionDenied, rpctypes.ErrPermissionDenied},
 		"too large":         {rpctypes.ErrRequestTooLarge, rpctypes.ErrRequestTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
-			r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.answer })
+			r := newFaultyFixture(t)
+			r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.result })
 			_, err := r.stop(t.Context())
 			require.ErrorIs(t, err, c.want)
 			require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
@@ -155,21 +155,21 @@ func testRefusals(t *testing.T) {
 	}
 }
 
-// TestRefusedForSpaceAndAppliedAllTheSame has etcd answer as it does when the last
-// space goes between agreeing on a write and applying it.
-func TestRefusedForSpaceAndAppliedAllTheSame(t *testing.T) {
-	inEveryMode(t, testRefusedForSpaceAndAppliedAllTheSame)
+// TestRejectedForSpaceAndApplied has etcd respond as it does if it runs out of space
+// between the agreement on a write and its execution.
+func TestRejectedForSpaceAndApplied(t *testing.T) {
+	inEveryMode(t, testRejectedForSpaceAndApplied)
 }
 
-func testRefusedForSpaceAndAppliedAllTheSame(t *testing.T) {
-	r := newFaultyRig(t)
+func testRejectedForSpaceAndApplied(t *testing.T) {
+	r := newFaultyFixture(t)
 	r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		if _, err := send(ctx); err != nil {
 			return nil, err
 		}
 		return nil, rpctypes.ErrNoSpace
 	})
-	written, err := r.stop(t.Context())
+	result, err := r.stop(t.Context())
 	require.NoError(t, err, "it was applied")
-	require.Equal(t, r.requireApplied(1, "once"), written.Revision)
+	require.Equal(t, r.requireApplied(1, "once"), result.Revision)
 }

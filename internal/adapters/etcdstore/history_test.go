@@ -10,20 +10,20 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// historyOf returns every change under a key of the store since the store was
-// opened, straight from etcd. It ends with a marker of its own.
-func (r rig) historyOf(key string) []*clientv3.Event {
+// historyOf returns every change below a key of the store since it was opened, from etcd
+// itself. It ends with a marker key of its own.
+func (r fixture) historyOf(key string) []*clientv3.Event {
 	r.t.Helper()
 	schema, err := r.etcd.Get(r.t.Context(), r.prefix+"/meta/schema")
 	require.NoError(r.t, err)
 	return r.historySince(schema.Kvs[0].GetCreateRevision(), key)
 }
 
-func (r rig) historySince(revision int64, key string) []*clientv3.Event {
+func (r fixture) historySince(revision int64, key string) []*clientv3.Event {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), testTimeout)
 	defer cancel()
-	end := r.plant("/test/end-of-history", "")
+	end := r.putRaw("/test/end-of-history", "")
 	var events []*clientv3.Event
 	for resp := range r.etcd.Watch(ctx, r.prefix+"/", clientv3.WithPrefix(), clientv3.WithPrevKV(), clientv3.WithRev(revision)) {
 		require.NoError(r.t, resp.Err(), "read etcd's history")
@@ -40,27 +40,27 @@ func (r rig) historySince(revision int64, key string) []*clientv3.Event {
 	return nil
 }
 
-// storedLastOp is what a stored record says of the write that made it.
-type storedLastOp struct {
+// storedLastWrite identifies the write of a stored record.
+type storedLastWrite struct {
 	ID   string `json:"operation_id"`
 	Seq  int64  `json:"seq"`
 	Verb string `json:"kind"`
 }
 
-// lastOpOf reads a stored record without the code under test; what cannot be
-// read has none.
-func lastOpOf(t *testing.T, value []byte) storedLastOp {
+// lastWriteOf decodes a stored record without the code under test. It returns the zero
+// value for one that cannot be decoded.
+func lastWriteOf(t *testing.T, value []byte) storedLastWrite {
 	t.Helper()
 	var stored struct {
-		LastOp storedLastOp `json:"last_write"`
+		LastWrite storedLastWrite `json:"last_write"`
 	}
 	if json.Unmarshal(value, &stored) != nil {
-		return storedLastOp{}
+		return storedLastWrite{}
 	}
-	return stored.LastOp
+	return stored.LastWrite
 }
 
-// filterKeys keeps the values whose key starts so.
+// filterKeys returns the values whose key has the prefix.
 func filterKeys(values map[string]rawValue, prefix string) map[string]rawValue {
 	kept := map[string]rawValue{}
 	for key, value := range values {

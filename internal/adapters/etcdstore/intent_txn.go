@@ -91,7 +91,7 @@ func (t *intentTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
 	return t.SendDirect(ctx, t.store.etcd)
 }
 
-func (t *intentTxn) written(resp *clientv3.TxnResponse) int64 { return resp.Header.GetRevision() }
+func (t *intentTxn) resultOf(resp *clientv3.TxnResponse) int64 { return resp.Header.GetRevision() }
 
 func (t *intentTxn) readState(ctx context.Context) (intentState, error) {
 	resp, err := t.store.etcd.ReadTxn(ctx, t.Else...)
@@ -118,7 +118,7 @@ func (t *intentTxn) isBase(state intentState) bool { return state.revision() == 
 // errContradiction is returned if a compare failed that holds.
 var errContradiction = errors.New("etcd reported a failed compare of values that are as expected")
 
-// explainFailedCompare checks the fences, which are all that a transaction compares besides
+// explainFailedCompare checks the fences, which are all that a transaction compares in addition to
 // the revision. A fence that was lost stays lost.
 func (t *intentTxn) explainFailedCompare(ctx context.Context, resp *clientv3.TxnResponse) error {
 	state, err := t.decodeState(resp)

@@ -141,5 +141,5 @@ func (s *Store) putIntent(ctx context.Context, intent operation.Intent, replaces
 	if !result.isApplied {
 		return ports.IntentVersion{}, txn.conflictError(result.state)
 	}
-	return ports.NewIntentVersion(result.written, txn.value), nil
+	return ports.NewIntentVersion(result.result, txn.value), nil
 }

@@ -19,28 +19,29 @@ import (
 	"galaxy/rtmanager/internal/testkit/intenttest"
 )
 
-// TestIntentConformance runs every behaviour of intent stores over both kinds of client.
+// TestIntentConformance runs every contract test of intent stores over both kinds of
+// client.
 func TestIntentConformance(t *testing.T) {
 	for name, client := range map[string]func(testing.TB) *clientv3.Client{"tcp": etcdtest.Client, "in process": etcdtest.InProcess} {
 		fences := harness(nil, etcdstore.Options{}).Fences
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			intenttest.Run(t, intenttest.Harness{
-				Open:   func(t *testing.T) ports.IntentStore { return newRig(t, client(t), etcdstore.Options{}) },
-				Grant:  func(t *testing.T, s ports.IntentStore) node.Fence { return fences.Grant(t, s.(rig)) },
-				Revoke: func(t *testing.T, s ports.IntentStore, fence node.Fence) { fences.Revoke(t, s.(rig), fence) },
+				Open:   func(t *testing.T) ports.IntentStore { return newFixture(t, client(t), etcdstore.Options{}) },
+				Grant:  func(t *testing.T, s ports.IntentStore) node.Fence { return fences.Grant(t, s.(fixture)) },
+				Revoke: func(t *testing.T, s ports.IntentStore, fence node.Fence) { fences.Revoke(t, s.(fixture), fence) },
 				Corrupt: func(_ *testing.T, s ports.IntentStore, gameID string) (string, int64) {
-					return s.(rig).prefix + "/operations/" + gameID, s.(rig).plant("/operations/"+gameID, "garbage")
+					return s.(fixture).prefix + "/operations/" + gameID, s.(fixture).putRaw("/operations/"+gameID, "garbage")
 				},
 			})
 		})
 	}
 }
 
-// TestLayoutOfAnIntent spells out what stands in etcd.
+// TestLayoutOfAnIntent asserts the keys and the value of an intent.
 func TestLayoutOfAnIntent(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	r.putIntent(operation.Intent{
 		GameID: "a/b", DesiredStatus: runtime.StatusRunning, Spec: operation.Spec{Image: "game:1", StopGrace: operation.Duration(90 * time.Second)},
@@ -58,9 +59,8 @@ func TestLayoutOfAnIntent(t *testing.T) {
 		strings.Replace(value, value[strings.Index(value, `,"write_id":`):strings.Index(value, `,"write_id":`)+len(`,"write_id":""`)+36], "", 1))
 }
 
-// TestUnknownMembersOfAnIntentSurvive rewrites what a newer version has written:
-// the operation and outcome that it is still about keep what is theirs, and no
-// other takes it over.
+// TestUnknownMembersOfAnIntentSurvive overwrites what a newer version has written: the
+// operation and outcome that remain keep their unknown members, and no other gets them.
 func TestUnknownMembersOfAnIntentSurvive(t *testing.T) {
 	t.Parallel()
 	for name, version := range map[string]func(ports.IntentVersion) ports.IntentVersion{
@@ -75,8 +75,8 @@ func TestUnknownMembersOfAnIntentSurvive(t *testing.T) {
 }
 
 func testUnknownMembersOfAnIntent(t *testing.T, version func(ports.IntentVersion) ports.IntentVersion) {
-	r := sharedRig(t)
-	r.plant("/operations/a", `{"game_id":"a","desired_status":"running","top":{"x":1.50},"schema":1,"write_id":"w",
+	r := sharedFixture(t)
+	r.putRaw("/operations/a", `{"game_id":"a","desired_status":"running","top":{"x":1.50},"schema":1,"write_id":"w",
 		"spec":{"image":"i","spec_extra":"\u0041"},
 		"current":{"id":"op-2","kind":"stop","step":"accepted","op_extra":[null],"spec":{"image":"j","inner_extra":1}},
 		"recent":[{"operation_id":"op-1","kind":"start","outcome_extra":true}]}`)
@@ -107,7 +107,7 @@ func testUnknownMembersOfAnIntent(t *testing.T, version func(ports.IntentVersion
 // TestIntentIsWrittenByOneRequest counts the requests of inserts and overwrites.
 func TestIntentIsWrittenByOneRequest(t *testing.T) {
 	t.Parallel()
-	r := newFaultyRig(t)
+	r := newFaultyFixture(t)
 	reads := 0
 	r.faults.OnRead(func(context.Context) error { reads++; return nil })
 	r.faults.OnWrite(nil)
@@ -124,9 +124,9 @@ func TestIntentIsWrittenByOneRequest(t *testing.T) {
 // was read.
 func TestStaleVersionOfACorruptIntent(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	at := r.putIntent(operation.Intent{GameID: "bad"}, ports.IntentVersion{})
-	r.plant("/operations/bad", "garbage")
+	r.putRaw("/operations/bad", "garbage")
 	before := r.dump()
 	for _, version := range []ports.IntentVersion{{}, at} {
 		_, err := r.PutIntent(t.Context(), operation.Intent{GameID: "bad"}, version)
@@ -136,8 +136,8 @@ func TestStaleVersionOfACorruptIntent(t *testing.T) {
 	require.Equal(t, before, r.dump())
 }
 
-// damagedIntents are values that no version of today can use.
-var damagedIntents = map[string]string{
+// corruptIntents are values that this version cannot decode.
+var corruptIntents = map[string]string{
 	"not JSON":            `garbage`,
 	"empty":               ``,
 	"an array":            `[]`,
@@ -151,15 +151,15 @@ var damagedIntents = map[string]string{
 	"a whole other thing": `{"version":2,"store_id":"x"}`,
 }
 
-func TestDamagedIntentIsReportedAndLeftAlone(t *testing.T) {
+func TestCorruptIntentIsReportedAndKept(t *testing.T) {
 	t.Parallel()
-	for name, value := range damagedIntents {
+	for name, value := range corruptIntents {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := sharedRig(t)
+			r := sharedFixture(t)
 			r.put(runningRecord("bad"))
 			r.putIntent(operation.Intent{GameID: "good"}, ports.IntentVersion{})
-			at := r.plant("/operations/bad", value)
+			at := r.putRaw("/operations/bad", value)
 			before := r.dump()
 			_, err := r.GetIntent(t.Context(), "bad")
 			r.requireCorrupt(err, "/operations/bad", "bad", "GetIntent")
@@ -180,19 +180,19 @@ func TestDamagedIntentIsReportedAndLeftAlone(t *testing.T) {
 func TestForeignKeyAmongIntentsIsReported(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"/operations/a/b", "/operations/%2f", "/operations/"} {
-		r := sharedRig(t)
-		r.plant(key, `{"game_id":"a/b"}`)
+		r := sharedFixture(t)
+		r.putRaw(key, `{"game_id":"a/b"}`)
 		r.requireFinding(ports.FindingKeyForeign, key, "", "")
 	}
 }
 
-// TestRecordsDoNotSeeIntents writes intents of games with and without a record:
-// lists, watches, the cache and the check of records know nothing of them.
+// TestRecordsDoNotSeeIntents writes intents of games with and without a record: lists,
+// watches, the cache and the check of records ignore them.
 func TestRecordsDoNotSeeIntents(t *testing.T) { withAndWithoutCache(t, testRecordsDoNotSeeIntents) }
 
 func testRecordsDoNotSeeIntents(t *testing.T) {
-	r := sharedRig(t)
-	written := r.put(runningRecord("game"))
+	r := sharedFixture(t)
+	result := r.put(runningRecord("game"))
 	s := r.watch(ports.WatchOptions{})
 	s.synced()
 	for n := range 5 {
@@ -201,19 +201,19 @@ func testRecordsDoNotSeeIntents(t *testing.T) {
 	}
 	found, err := r.GetVersioned(t.Context(), "game")
 	require.NoError(t, err)
-	require.Equal(t, written, found)
+	require.Equal(t, result, found)
 	records, err := r.List(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"game"}, idsOf(records))
 	r.requireClean()
-	s.change(r.move("game", runtime.StatusRunning, runtime.StatusStopped)) // and nothing before it
+	s.change(r.transition("game", runtime.StatusRunning, runtime.StatusStopped)) // and nothing before it
 	require.Equal(t, "game", r.intent("game").Intent.GameID)
 }
 
-// TestIntentsAtTheQuota has etcd full: writes say so, reads go on.
+// TestIntentsAtTheQuota fills etcd: writes return ErrReadOnly, reads continue.
 func TestIntentsAtTheQuota(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, etcdtest.Start(t, etcdtest.Quota(256<<10)).Client(), etcdstore.Options{})
+	r := newFixture(t, etcdtest.Start(t, etcdtest.Quota(256<<10)).Client(), etcdstore.Options{})
 	at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 	fill(r)
 	_, err := r.PutIntent(t.Context(), operation.Intent{GameID: "game"}, at)
@@ -223,41 +223,42 @@ func TestIntentsAtTheQuota(t *testing.T) {
 	require.Equal(t, at.Revision, r.intent("game").Revision)
 }
 
-func (r rig) putIntent(intent operation.Intent, replaces ports.IntentVersion) ports.IntentVersion {
+func (r fixture) putIntent(intent operation.Intent, replaces ports.IntentVersion) ports.IntentVersion {
 	r.t.Helper()
 	version, err := r.PutIntent(r.t.Context(), intent, replaces)
 	require.NoError(r.t, err, "put the intent of %q", intent.GameID)
 	return version
 }
 
-func (r rig) intent(gameID string) ports.VersionedIntent {
+func (r fixture) intent(gameID string) ports.VersionedIntent {
 	r.t.Helper()
 	found, err := r.GetIntent(r.t.Context(), gameID)
 	require.NoError(r.t, err, "get the intent of %q", gameID)
 	return found
 }
 
-// The index of operations is held against the intents, and mended by them.
+// TestIndexOfOperationsIsChecked compares the index of operations with the intents, and
+// repairs it.
 func TestIndexOfOperationsIsChecked(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	r.putIntent(operation.Intent{GameID: "here", Current: &operation.Operation{ID: "op", Region: "eu", Node: "n1"}}, ports.IntentVersion{})
 	r.putIntent(operation.Intent{GameID: "idle"}, ports.IntentVersion{})
-	const missing, extra, strange = "/operations-by-node/eu/n1/here", "/operations-by-node/eu/n1/idle", "/operations-by-node/eu"
+	const missing, extra, malformed = "/operations-by-node/eu/n1/here", "/operations-by-node/eu/n1/idle", "/operations-by-node/eu"
 	r.requireClean()
-	mended := func(kind ports.CheckFindingKind, key, gameID, repair string) {
+	requireRepaired := func(kind ports.CheckFindingKind, key, gameID, repair string) {
 		t.Helper()
 		r.requireFinding(kind, key, gameID, repair)
 		_, err := r.Check(t.Context(), true)
 		require.NoError(t, err)
 		r.requireClean()
 	}
-	r.uproot(missing)
-	mended(ports.FindingIndexMissing, missing, "here", "write the index key")
-	r.plant(extra, "")
-	mended(ports.FindingIndexExtra, extra, "idle", "delete the index key")
-	r.plant(strange, "")
-	mended(ports.FindingIndexExtra, strange, "", "delete the index key")
+	r.deleteRaw(missing)
+	requireRepaired(ports.FindingIndexMissing, missing, "here", "write the index key")
+	r.putRaw(extra, "")
+	requireRepaired(ports.FindingIndexExtra, extra, "idle", "delete the index key")
+	r.putRaw(malformed, "")
+	requireRepaired(ports.FindingIndexExtra, malformed, "", "delete the index key")
 	games, err := r.GamesWithActiveOperation(t.Context(), "eu", "n1")
 	require.NoError(t, err)
 	require.Equal(t, []string{"here"}, games)

@@ -22,10 +22,10 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// TestLayout spells out what stands in etcd after each step of a game's life.
+// TestLayout asserts every key and value in etcd after each step of a game's life.
 func TestLayout(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	rec := runningRecord("a/b")
 	rec.CreatedAt, rec.LastOpAt, rec.StartedAt = at, at, &at
@@ -55,21 +55,21 @@ func TestLayout(t *testing.T) {
 	require.JSONEq(t, `{"seq":2,"from":"running","to":"stopped","at":"2026-03-01T12:01:00Z","operation_id":"op-2","actor":"","reason":"",
 		"container_id":"container-1","image":"registry.example/games/engine:1.4.2"}`, r.value("/transitions/a%2Fb/02"))
 
-	r.move("a/b", runtime.StatusStopped, runtime.StatusRemoved)
+	r.transition("a/b", runtime.StatusStopped, runtime.StatusRemoved)
 	require.Equal(t, "", r.value("/runtimes-by-status/removed/a%2Fb"), "a removed game has no container")
 	require.Contains(t, r.value("/runtimes/a%2Fb"), `"current_container_id":""`)
 }
 
 func TestSchemaKey(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	require.Regexp(t, `^\{"version":2,"store_id":"[0-9a-f-]{36}"\}$`, r.value("/meta/schema"))
 	require.Contains(t, storeID(t, r), r.value("/meta/schema")[len(`{"version":2,"store_id":"`):][:36])
 }
 
 func TestRingOfTheLedger(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	r.overwrite("game", 40)
 	slots := filterKeys(r.dump(), "/transitions/game/")
 	require.Len(t, slots, 32)
@@ -86,7 +86,7 @@ func TestPrefixHoldsEverything(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.Start(t).InProcess()
 	for _, prefix := range []string{"/eu", "eu/west/", "/"} {
-		r := newRig(t, client, etcdstore.Options{Prefix: prefix})
+		r := newFixture(t, client, etcdstore.Options{Prefix: prefix})
 		r.put(runningRecord("game"))
 		records, err := r.List(t.Context())
 		require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestPrefixHoldsEverything(t *testing.T) {
 	require.Equal(t, want, keys)
 }
 
-// newer are members that a newer version might write beside ours.
+// newer are members that a newer version might add.
 const newer = `"quota":123456789012345678901234567890,"ratio":1.0e+2,"nested":{"a":[1,{"b":null}],"":"<\u0026>"},"z":"é🎲"`
 
 func handWritten(gameID, more string) string {
@@ -115,26 +115,26 @@ func handWritten(gameID, more string) string {
 
 func TestUnknownMembersSurviveEveryWrite(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
-	r.plant("/runtimes/game", handWritten("game", ","+newer))
-	r.plant("/runtimes-by-status/running/game", "c-1")
+	r := sharedFixture(t)
+	r.putRaw("/runtimes/game", handWritten("game", ","+newer))
+	r.putRaw("/runtimes-by-status/running/game", "c-1")
 
-	r.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	r.transition("game", runtime.StatusRunning, runtime.StatusStopped)
 	require.Contains(t, r.value("/runtimes/game"), newer, "after a transition")
 	r.put(runningRecord("game"))
 	require.Contains(t, r.value("/runtimes/game"), newer, "after an upsert")
-	r.move("game", runtime.StatusRunning, runtime.StatusRemoved)
+	r.transition("game", runtime.StatusRunning, runtime.StatusRemoved)
 	require.Contains(t, r.value("/runtimes/game"), newer, "after a removal")
 	r.requireClean()
 }
 
-// TestHandWrittenRecord takes a record without schema and operation, as a
-// person would put it with etcdctl, through its life.
+// TestHandWrittenRecord updates a record without schema and last write, as an operator
+// would put it with etcdctl.
 func TestHandWrittenRecord(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
-	revision := r.plant("/runtimes/game", handWritten("game", ""))
-	r.plant("/runtimes-by-status/running/game", "c-1")
+	r := sharedFixture(t)
+	revision := r.putRaw("/runtimes/game", handWritten("game", ""))
+	r.putRaw("/runtimes-by-status/running/game", "c-1")
 
 	found, err := r.GetVersioned(t.Context(), "game")
 	require.NoError(t, err)
@@ -144,20 +144,20 @@ func TestHandWrittenRecord(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, entries)
 
-	moved := r.move("game", runtime.StatusRunning, runtime.StatusStopped)
-	require.Equal(t, "c-1", moved.Record.CurrentContainerID)
+	transitioned := r.transition("game", runtime.StatusRunning, runtime.StatusStopped)
+	require.Equal(t, "c-1", transitioned.Record.CurrentContainerID)
 	require.Equal(t, []string{"/transitions/game/01"}, keysOf(filterKeys(r.dump(), "/transitions/")))
 	r.requireClean()
 }
 
-// TestInvariantsAtEveryRevision makes a mixed history from many writers, then
-// reads the whole store at each of its revisions and holds records, index and
-// ledger against each other, without the code under test.
+// TestInvariantsAtEveryRevision writes a mixed history with many writers. Then it reads
+// the whole store at each revision and compares records, index and ledger, without the
+// code under test.
 func TestInvariantsAtEveryRevision(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	games := []string{"a", "a/b", "a%2Fb", "running", "🎲", "a/00"}
 	var wg sync.WaitGroup
 	for n := range 8 {
@@ -184,12 +184,12 @@ func TestInvariantsAtEveryRevision(t *testing.T) {
 	t.Logf("%d revisions read", len(revisions))
 }
 
-// writeAnything makes a random write; conflicts are part of it.
-func writeAnything(t *testing.T, r rig, rng *rand.Rand, gameID string) {
+// writeAnything makes a random write; some conflict.
+func writeAnything(t *testing.T, r fixture, rng *rand.Rand, gameID string) {
 	statuses := runtime.Statuses()
 	from, to := statuses[rng.IntN(2)], statuses[rng.IntN(3)]
 	if rng.IntN(3) > 0 {
-		_ = r.UpdateStatus(t.Context(), moveInput(gameID, from, to))
+		_ = r.UpdateStatus(t.Context(), transitionInput(gameID, from, to))
 		return
 	}
 	rec := runningRecord(gameID)
@@ -202,24 +202,23 @@ func writeAnything(t *testing.T, r rig, rng *rand.Rand, gameID string) {
 	}
 }
 
-// requireInvariants holds what stood in etcd at one revision against the rules:
-// each record has exactly one index key, under its own status and with its own
-// container id; there is no other; the ledger's newest entry tells of the
-// record; the ring does not exceed its bound.
+// requireInvariants checks the keys of one revision: each record has exactly one index
+// key, under its own status and with its own container id; no other index key exists; the
+// newest ledger entry describes the record; the ring does not exceed its bound.
 func requireInvariants(t *testing.T, at int64, values map[string]rawValue) {
 	t.Helper()
 	want, newest, ring := map[string]string{}, map[string]string{}, map[string]int{}
 	for key, raw := range filterKeys(values, "/runtimes/") {
 		var rec struct {
 			runtime.RuntimeRecord
-			LastOp storedLastOp `json:"last_write"`
+			LastWrite storedLastWrite `json:"last_write"`
 		}
 		require.NoError(t, json.Unmarshal([]byte(raw.value), &rec), "revision %d: %s", at, key)
 		segment := strings.TrimPrefix(key, "/runtimes/")
 		require.Equal(t, url.PathEscape(rec.GameID), segment, "revision %d: %s", at, key)
 		want["/runtimes-by-status/"+string(rec.Status)+"/"+segment] = rec.CurrentContainerID
-		slot := fmt.Sprintf("/transitions/%s/%02d", segment, rec.LastOp.Seq%32)
-		newest[slot] = fmt.Sprint(rec.LastOp.Seq, rec.LastOp.ID, rec.Status, rec.CurrentContainerID)
+		slot := fmt.Sprintf("/transitions/%s/%02d", segment, rec.LastWrite.Seq%32)
+		newest[slot] = fmt.Sprint(rec.LastWrite.Seq, rec.LastWrite.ID, rec.Status, rec.CurrentContainerID)
 	}
 	got := map[string]string{}
 	for key, raw := range filterKeys(values, "/runtimes-by-status/") {
@@ -228,8 +227,8 @@ func requireInvariants(t *testing.T, at int64, values map[string]rawValue) {
 	require.Equal(t, want, got, "the index at revision %d", at)
 	for key, raw := range filterKeys(values, "/transitions/") {
 		e := entryOf(t, []byte(raw.value))
-		if told, ok := newest[key]; ok {
-			require.Equal(t, told, fmt.Sprint(e.Seq, e.OperationID, e.To, e.ContainerID), "revision %d: %s", at, key)
+		if reported, ok := newest[key]; ok {
+			require.Equal(t, reported, fmt.Sprint(e.Seq, e.OperationID, e.To, e.ContainerID), "revision %d: %s", at, key)
 			delete(newest, key)
 		}
 		ring[key[:strings.LastIndex(key, "/")]]++

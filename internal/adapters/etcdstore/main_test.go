@@ -9,7 +9,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Most of these tests wait for etcd, so more of them fit than there are cores.
+	// Most of these tests wait for etcd, so more of them run in parallel than there are
+	// cores.
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}

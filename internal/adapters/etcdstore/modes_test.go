@@ -7,8 +7,8 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 )
 
-// modes are the combinations of what makes a store fast. Its promises are the same
-// in each.
+// modes are the combinations of the optional mechanisms. The contract is the same in
+// each.
 var modes = map[string]etcdstore.Options{
 	"cache+group": {},
 	"cache":       {NoGroupCommit: true},
@@ -18,7 +18,7 @@ var modes = map[string]etcdstore.Options{
 
 const modePrefix = "mode="
 
-// inEveryMode runs a test once in each mode, which newRig reads off the test's name.
+// inEveryMode runs a test once in each mode, which newFixture reads from the test's name.
 func inEveryMode(t *testing.T, test func(*testing.T)) {
 	t.Parallel()
 	for name := range modes {
@@ -29,7 +29,7 @@ func inEveryMode(t *testing.T, test func(*testing.T)) {
 	}
 }
 
-// withAndWithoutCache runs a test in the two modes that differ in what they watch.
+// withAndWithoutCache runs a test in the two modes that watch differently.
 func withAndWithoutCache(t *testing.T, test func(*testing.T)) {
 	t.Parallel()
 	for _, name := range []string{"cache+group", "group"} {
@@ -40,7 +40,7 @@ func withAndWithoutCache(t *testing.T, test func(*testing.T)) {
 	}
 }
 
-// inMode sets the switches of the mode that the test runs in, if it runs in one.
+// inMode sets the options of the mode that the test runs in, if it runs in one.
 func inMode(t *testing.T, opts etcdstore.Options) etcdstore.Options {
 	for part := range strings.SplitSeq(t.Name(), "/") {
 		if name, ok := strings.CutPrefix(part, modePrefix); ok {

@@ -12,14 +12,14 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// TestQuota fills a server up: writes say so in words, and all that does not
-// write goes on.
+// TestQuota fills a server: writes return an error that states what to do, and everything
+// else continues.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t, etcdtest.Quota(256<<10))
 	client := server.Client()
-	r := newRig(t, client, etcdstore.Options{})
-	written := r.put(runningRecord("game"))
+	r := newFixture(t, client, etcdstore.Options{})
+	result := r.put(runningRecord("game"))
 	s := r.watch(ports.WatchOptions{})
 	s.synced()
 	fill(r)
@@ -33,12 +33,12 @@ func TestQuota(t *testing.T) {
 		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown, what)
 		require.ErrorContains(t, err, "compacting", "%s: the error has to say what to do", what)
 	}
-	again := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
-	require.Equal(t, storeID(t, r), storeID(t, again), "an existing store can be opened")
-	for _, r := range []rig{r, again} {
+	second := newFixture(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
+	require.Equal(t, storeID(t, r), storeID(t, second), "an existing store can be opened")
+	for _, r := range []fixture{r, second} {
 		found, err := r.GetVersioned(t.Context(), "game")
 		require.NoError(t, err)
-		require.Equal(t, written, found)
+		require.Equal(t, result, found)
 		records, err := r.List(t.Context())
 		require.NoError(t, err)
 		require.Len(t, records, 1)
@@ -58,18 +58,19 @@ func TestQuota(t *testing.T) {
 	_, err := etcdstore.Open(t.Context(), client, etcdstore.Options{Prefix: etcdtest.Prefix(t)})
 	require.ErrorIs(t, err, runtime.ErrReadOnly, "a new store cannot be made")
 
-	revision := r.uproot("/runtimes/game")
+	revision := r.deleteRaw("/runtimes/game")
 	require.Equal(t, revision, s.event().Revision, "a watch goes on; deleting is allowed")
 }
 
-// TestRepairAtTheQuota repairs what takes no space, and says of the rest why not.
+// TestRepairAtTheQuota repairs what takes no space, and reports why the rest is not
+// repaired.
 func TestRepairAtTheQuota(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, etcdtest.Start(t, etcdtest.Quota(256<<10)).InProcess(), etcdstore.Options{})
+	r := newFixture(t, etcdtest.Start(t, etcdtest.Quota(256<<10)).InProcess(), etcdstore.Options{})
 	r.put(runningRecord("game"))
 	r.put(runningRecord("other"))
-	r.plant("/runtimes-by-status/stopped/game", "x")
-	r.uproot("/runtimes-by-status/running/other")
+	r.putRaw("/runtimes-by-status/stopped/game", "x")
+	r.deleteRaw("/runtimes-by-status/running/other")
 	fill(r)
 	report, err := r.Check(t.Context(), true)
 	require.NoError(t, err)
@@ -84,11 +85,11 @@ func TestRepairAtTheQuota(t *testing.T) {
 	}
 }
 
-// fill writes until etcd takes no more. etcd looks at the size of its file,
-// which grows only when it commits, so that takes a moment.
-func fill(r rig) {
+// fill writes until etcd accepts no more. etcd checks the size of its file, which grows
+// only when it commits, so this takes a moment.
+func fill(r fixture) {
 	r.t.Helper()
-	ctx := within(r.t, patience)
+	ctx := within(r.t, testTimeout)
 	value := strings.Repeat("x", 64<<10)
 	for {
 		if _, err := r.etcd.Put(ctx, r.prefix+"/filler", value); err != nil {

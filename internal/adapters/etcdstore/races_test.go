@@ -16,59 +16,58 @@ import (
 
 const racers = 64
 
-// TestOneWinnerPerTransition lets 64 writers make the same transition, round
-// after round, through two stores.
+// TestOneWinnerPerTransition has 64 writers make the same transition, round after round,
+// through two stores.
 func TestOneWinnerPerTransition(t *testing.T) { inEveryMode(t, testOneWinnerPerTransition) }
 
 func testOneWinnerPerTransition(t *testing.T) {
 	const rounds = 8
-	r := sharedRig(t)
-	stores := []rig{r, r.another()}
+	r := sharedFixture(t)
+	stores := []fixture{r, r.another()}
 	r.put(runningRecord("game"))
 	from, to := runtime.StatusRunning, runtime.StatusStopped
 	for round := range rounds {
-		written := make([]runtime.VersionedRecord, racers)
+		results := make([]runtime.VersionedRecord, racers)
 		failed := make([]error, racers)
 		var wg sync.WaitGroup
 		for n := range racers {
 			wg.Go(func() {
-				input := ports.TransitionInput{UpdateStatusInput: moveInput("game", from, to), Origin: ports.Origin{Actor: fmt.Sprint("racer ", n)}}
-				written[n], failed[n] = stores[n%2].Transition(t.Context(), input)
+				input := ports.TransitionInput{UpdateStatusInput: transitionInput("game", from, to), Origin: ports.Origin{Actor: fmt.Sprint("racer ", n)}}
+				results[n], failed[n] = stores[n%2].Transition(t.Context(), input)
 			})
 		}
 		wg.Wait()
-		requireOneWinner(t, r, round, written, failed)
+		requireOneWinner(t, r, round, results, failed)
 		from, to = to, from
 	}
 	require.Len(t, requireContiguousLedger(t, r, "game"), 1+rounds)
 	r.requireClean()
 }
 
-// requireOneWinner wants all writers but one to be told of the record that won.
-func requireOneWinner(t *testing.T, r rig, round int, written []runtime.VersionedRecord, failed []error) {
+// requireOneWinner requires that all writers but one get the record that won.
+func requireOneWinner(t *testing.T, r fixture, round int, results []runtime.VersionedRecord, failed []error) {
 	t.Helper()
-	stands, err := r.GetVersioned(t.Context(), "game")
+	current, err := r.GetVersioned(t.Context(), "game")
 	require.NoError(t, err)
 	winners := 0
 	for n, err := range failed {
 		if err == nil {
 			winners++
-			require.Equal(t, stands, written[n], "round %d: what the winner was told", round)
+			require.Equal(t, current, results[n], "round %d: what the winner was told", round)
 			continue
 		}
 		conflict, ok := errors.AsType[*runtime.ConflictError](err)
 		require.True(t, ok, "round %d: writer %d got %v", round, n, err)
 		require.Equal(t, runtime.PreconditionStatus, conflict.Precondition)
-		require.Equal(t, stands.Record, conflict.Current, "round %d: the record that won", round)
-		require.Equal(t, stands.Revision, conflict.Revision, "round %d", round)
+		require.Equal(t, current.Record, conflict.Current, "round %d: the record that won", round)
+		require.Equal(t, current.Revision, conflict.Revision, "round %d", round)
 	}
 	require.Equal(t, 1, winners, "winners of round %d", round)
 }
 
-// requireContiguousLedger reads every ledger entry that the game has ever had
-// out of etcd's history, and wants each number once and each status to follow
-// the one before.
-func requireContiguousLedger(t *testing.T, r rig, gameID string) []storedEntry {
+// requireContiguousLedger reads every ledger entry of the game from etcd's history, and
+// requires each number once and each status to follow the previous one.
+func requireContiguousLedger(t *testing.T, r fixture, gameID string) []storedEntry {
 	t.Helper()
 	var entries []storedEntry
 	for _, ev := range r.historyOf("/transitions/" + gameID + "/") {
@@ -83,13 +82,13 @@ func requireContiguousLedger(t *testing.T, r rig, gameID string) []storedEntry {
 	return entries
 }
 
-// TestUpsertsRaceTransitions mixes writes that cannot conflict with writes that
-// can: each one that was told it is done is in the ledger once, no other is.
+// TestUpsertsRaceTransitions mixes writes that cannot conflict with writes that can: each
+// one that succeeded is in the ledger once, and no other is.
 func TestUpsertsRaceTransitions(t *testing.T) { inEveryMode(t, testUpsertsRaceTransitions) }
 
 func testUpsertsRaceTransitions(t *testing.T) {
-	r := sharedRig(t)
-	stores := []rig{r, r.another()}
+	r := sharedFixture(t)
+	stores := []fixture{r, r.another()}
 	r.put(runningRecord("game"))
 	var (
 		mu   sync.Mutex
@@ -118,15 +117,15 @@ func testUpsertsRaceTransitions(t *testing.T) {
 		delete(done, e.Reason)
 		applied++
 	}
-	for reason, told := range done {
-		require.False(t, told, "%q was told it is done and is not in the ledger", reason)
+	for reason, reported := range done {
+		require.False(t, reported, "%q was told it is done and is not in the ledger", reason)
 	}
 	require.GreaterOrEqual(t, applied, 3*racers/4, "all upserts at least")
 	r.requireClean()
 }
 
 // raceOnce upserts, or makes one of the transitions, by the writer's number.
-func raceOnce(t *testing.T, r rig, n int, reason string) error {
+func raceOnce(t *testing.T, r fixture, n int, reason string) error {
 	origin := ports.Origin{Reason: reason}
 	move := ports.TransitionInput{UpdateStatusInput: stopInput("game"), Origin: origin}
 	var err error
@@ -141,17 +140,17 @@ func raceOnce(t *testing.T, r rig, n int, reason string) error {
 	case 1:
 		move.ExpectedContainerID = "container-1"
 	case 2:
-		move.UpdateStatusInput = moveInput("game", runtime.StatusStopped, runtime.StatusRunning)
+		move.UpdateStatusInput = transitionInput("game", runtime.StatusStopped, runtime.StatusRunning)
 	}
 	_, err = r.Transition(t.Context(), move)
 	return err
 }
 
-// TestOneInsertOfMany lets many writers insert the same new game.
+// TestOneInsertOfMany has many writers insert the same new game.
 func TestOneInsertOfMany(t *testing.T) { inEveryMode(t, testOneInsertOfMany) }
 
 func testOneInsertOfMany(t *testing.T) {
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	failed := make([]error, racers)
 	var wg sync.WaitGroup
 	absent := int64(0)
@@ -161,7 +160,7 @@ func testOneInsertOfMany(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	stands, err := r.GetVersioned(t.Context(), "new")
+	current, err := r.GetVersioned(t.Context(), "new")
 	require.NoError(t, err)
 	winners := 0
 	for _, err := range failed {
@@ -171,13 +170,13 @@ func testOneInsertOfMany(t *testing.T) {
 		}
 		conflict, ok := errors.AsType[*runtime.ConflictError](err)
 		require.True(t, ok, "got %v", err)
-		require.Equal(t, stands.Revision, conflict.Revision)
+		require.Equal(t, current.Revision, conflict.Revision)
 	}
 	require.Equal(t, 1, winners)
 	require.Len(t, requireContiguousLedger(t, r, "new"), 1)
 }
 
-// storedEntry is a ledger entry, read without the code under test.
+// storedEntry is a ledger entry, decoded without the code under test.
 type storedEntry struct {
 	Seq         int64          `json:"seq"`
 	From        runtime.Status `json:"from"`

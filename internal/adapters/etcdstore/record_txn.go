@@ -91,7 +91,7 @@ func (t *recordTxn) compares() []clientv3.Cmp {
 	return compares
 }
 
-// A write names so many keys at most, and each takes so many bytes besides the record's key.
+// A write names so many keys at most, and each takes so many bytes in addition to the record's key.
 // An estimate that is too large does no harm.
 const (
 	txnKeyCount    = 16
@@ -117,16 +117,16 @@ func (t *recordTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
 	return t.store.batcher.Send(ctx, &t.Txn)
 }
 
-// written also passes the record to the cache.
-func (t *recordTxn) written(resp *clientv3.TxnResponse) runtime.VersionedRecord {
+// resultOf also passes the record to the cache.
+func (t *recordTxn) resultOf(resp *clientv3.TxnResponse) runtime.VersionedRecord {
 	revision := resp.Header.GetRevision()
-	written := layout.Record{StoredRecord: t.record, CreateRevision: revision, ModRevision: revision}
+	stored := layout.Record{StoredRecord: t.record, CreateRevision: revision, ModRevision: revision}
 	if t.base.record != nil {
-		written.CreateRevision = t.base.record.CreateRevision
+		stored.CreateRevision = t.base.record.CreateRevision
 	}
-	written.RuntimeRecord = written.Clone() // it contains the caller's pointers
-	t.store.cacheWrite(&written)
-	return written.Versioned()
+	stored.RuntimeRecord = stored.Clone() // it contains the caller's pointers
+	t.store.cacheWrite(&stored)
+	return stored.Versioned()
 }
 
 func (t *recordTxn) readState(ctx context.Context) (gameState, error) {

@@ -14,46 +14,46 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// olderRound is entry 33, which has the slot of entry 1.
-const olderRound = `{"seq":33,"from":"","to":"running","at":"2026-03-01T12:00:00Z","operation_id":"x","actor":"","reason":"","container_id":"c","image":""}`
+// olderEntry is entry 33, which has the slot of entry 1.
+const olderEntry = `{"seq":33,"from":"","to":"running","at":"2026-03-01T12:00:00Z","operation_id":"x","actor":"","reason":"","container_id":"c","image":""}`
 
-// TestRepairRacesAWrite changes the game between the check and the repair: the
-// repair gives way.
+// TestRepairRacesAWrite changes the game between the check and the repair: the repair
+// changes nothing.
 func TestRepairRacesAWrite(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ harm, meanwhile func(r rig) }{
+	for name, c := range map[string]struct{ harm, between func(r fixture) }{
 		"ledger, and the game moves on": {
-			func(r rig) { r.uproot("/transitions/game/01") },
-			func(r rig) { r.move("game", runtime.StatusRunning, runtime.StatusStopped) },
+			func(r fixture) { r.deleteRaw("/transitions/game/01") },
+			func(r fixture) { r.transition("game", runtime.StatusRunning, runtime.StatusStopped) },
 		},
 		"ledger, and something takes its place": {
-			func(r rig) { r.uproot("/transitions/game/01") },
-			func(r rig) { r.plant("/transitions/game/01", "garbage") },
+			func(r fixture) { r.deleteRaw("/transitions/game/01") },
+			func(r fixture) { r.putRaw("/transitions/game/01", "garbage") },
 		},
 		"ledger of an older round, and it changes": {
-			func(r rig) { r.plant("/transitions/game/01", olderRound) },
-			func(r rig) { r.plant("/transitions/game/01", olderRound) },
+			func(r fixture) { r.putRaw("/transitions/game/01", olderEntry) },
+			func(r fixture) { r.putRaw("/transitions/game/01", olderEntry) },
 		},
 		"index, and somebody else mends it": {
-			func(r rig) { r.uproot("/runtimes-by-status/running/game") },
-			func(r rig) { r.plant("/runtimes-by-status/running/game", "container-1") },
+			func(r fixture) { r.deleteRaw("/runtimes-by-status/running/game") },
+			func(r fixture) { r.putRaw("/runtimes-by-status/running/game", "container-1") },
 		},
 		"extra index, and the record follows it": {
-			func(r rig) { r.plant("/runtimes-by-status/stopped/game", "container-1") },
-			func(r rig) { r.plantRecord(stoppedRecord("game")) },
+			func(r fixture) { r.putRaw("/runtimes-by-status/stopped/game", "container-1") },
+			func(r fixture) { r.putRecordRaw(stoppedRecord("game")) },
 		},
 		"extra index, and somebody changes it": {
-			func(r rig) { r.plant("/runtimes-by-status/stopped/game", "x") },
-			func(r rig) { r.plant("/runtimes-by-status/stopped/game", "y") },
+			func(r fixture) { r.putRaw("/runtimes-by-status/stopped/game", "x") },
+			func(r fixture) { r.putRaw("/runtimes-by-status/stopped/game", "y") },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
+			r := newFaultyFixture(t)
 			c.harm(r.others)
 			var before map[string]rawValue
 			r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-				c.meanwhile(r.others)
+				c.between(r.others)
 				before = r.others.dump()
 				return send(ctx)
 			})
@@ -67,11 +67,11 @@ func TestRepairRacesAWrite(t *testing.T) {
 	}
 }
 
-// TestChecksRaceWrites repairs over and over while writers work: there is never
-// anything to find, since a check stands at one revision.
+// TestChecksRaceWrites checks and repairs repeatedly while writers work: there is never a
+// finding, because a check reads at one revision.
 func TestChecksRaceWrites(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	r.put(runningRecord("game"))
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup

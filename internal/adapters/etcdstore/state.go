@@ -106,8 +106,8 @@ func (g gameState) newestSeq() int64 {
 	return newest
 }
 
-// isUnchangedSince reports whether the game was not written since base. Without a record the
-// ledger tells, because it outlives its record.
+// isUnchangedSince reports whether the game was not written since base. Without a record it
+// compares the ledger, which outlives its record.
 func (g gameState) isUnchangedSince(base gameState) bool {
 	return g.recordRevision() == base.recordRevision() && (base.record != nil || g.newestSeq() == base.newestSeq())
 }

@@ -21,8 +21,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
-// TestConformance runs every behaviour of the ports over both kinds of client and
-// in every mode.
+// TestConformance runs every contract test over both kinds of client and in every mode.
 func TestConformance(t *testing.T) {
 	for name, run := range map[string]struct {
 		client  func(testing.TB) *clientv3.Client
@@ -42,9 +41,9 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestModel compares the store with the model on random programs; storetest
-// names the environment variables that make it larger. The programs compact, so
-// they have a server of their own.
+// TestModel compares the store with the model on random programs; storetest names the
+// environment variables that enlarge it. The programs compact, so they have a server of
+// their own.
 func TestModel(t *testing.T) {
 	for name, options := range modes {
 		t.Run(name, func(t *testing.T) {
@@ -57,28 +56,28 @@ func TestModel(t *testing.T) {
 
 func harness(client func(*testing.T) *clientv3.Client, options etcdstore.Options) storetest.Harness {
 	options.ProbeInterval = 200 * time.Millisecond
-	open := func(t *testing.T, client *clientv3.Client) ports.Store { return newRig(t, client, options) }
+	open := func(t *testing.T, client *clientv3.Client) ports.Store { return newFixture(t, client, options) }
 	return storetest.Harness{
 		Open:         func(t *testing.T) ports.Store { return open(t, client(t)) },
 		OpenIsolated: func(t *testing.T) ports.Store { return open(t, etcdtest.Start(t).Client()) },
 		Compact: func(t *testing.T, store ports.Store, revision int64) {
-			_, err := store.(rig).etcd.Compact(t.Context(), revision)
+			_, err := store.(fixture).etcd.Compact(t.Context(), revision)
 			require.NoError(t, err, "compact at %d", revision)
 		},
-		Delete:   func(t *testing.T, store ports.Store, gameID string) { deleteGame(t, store.(rig), gameID) },
+		Delete:   func(t *testing.T, store ports.Store, gameID string) { deleteGame(t, store.(fixture), gameID) },
 		NewModel: func() storetest.Model { return memstore.New() },
 		Fences: &storetest.Fences{
 			Grant: func(t *testing.T, store ports.Store) node.Fence {
-				r := store.(rig)
-				return node.Fence{Key: r.prefix + "/leaders/test", CreateRevision: r.plant("/leaders/test", "me")}
+				r := store.(fixture)
+				return node.Fence{Key: r.prefix + "/leaders/test", CreateRevision: r.putRaw("/leaders/test", "me")}
 			},
-			Revoke: func(_ *testing.T, store ports.Store, _ node.Fence) { store.(rig).uproot("/leaders/test") },
+			Revoke: func(_ *testing.T, store ports.Store, _ node.Fence) { store.(fixture).deleteRaw("/leaders/test") },
 		},
 	}
 }
 
-// deleteGame takes a game away as somebody with etcdctl could.
-func deleteGame(t *testing.T, r rig, gameID string) {
+// deleteGame deletes a game as an operator could with etcdctl.
+func deleteGame(t *testing.T, r fixture, gameID string) {
 	t.Helper()
 	ops := []clientv3.Op{
 		clientv3.OpDelete(r.prefix + "/runtimes/" + url.PathEscape(gameID)),
@@ -93,24 +92,24 @@ func deleteGame(t *testing.T, r rig, gameID string) {
 
 func TestIdentityIsStableAndOfOnePrefix(t *testing.T) {
 	t.Parallel()
-	first := sharedRig(t)
+	first := sharedFixture(t)
 	second := first.another()
 	require.Equal(t, storeID(t, first), storeID(t, second), "two stores on one prefix")
-	require.NotEqual(t, storeID(t, first), storeID(t, sharedRig(t)), "stores on two prefixes")
-	trailing := newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: first.prefix + "/"})
+	require.NotEqual(t, storeID(t, first), storeID(t, sharedFixture(t)), "stores on two prefixes")
+	trailing := newFixture(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: first.prefix + "/"})
 	require.Equal(t, storeID(t, first), storeID(t, trailing), "a slash at the end of the prefix makes no difference")
 }
 
 func TestIdentityIsOfOneCluster(t *testing.T) {
 	t.Parallel()
-	first := sharedRig(t)
-	elsewhere := newRig(t, etcdtest.Start(t, func(cfg *embed.Config) { cfg.InitialClusterToken = "elsewhere" }).InProcess(), etcdstore.Options{})
-	elsewhere.plant("/meta/schema", first.value("/meta/schema"))
-	moved := newRig(t, elsewhere.etcd, etcdstore.Options{Prefix: elsewhere.prefix})
-	require.NotEqual(t, storeID(t, first), storeID(t, moved), "the schema key was carried to another cluster")
+	first := sharedFixture(t)
+	otherCluster := newFixture(t, etcdtest.Start(t, func(cfg *embed.Config) { cfg.InitialClusterToken = "elsewhere" }).InProcess(), etcdstore.Options{})
+	otherCluster.putRaw("/meta/schema", first.value("/meta/schema"))
+	transitioned := newFixture(t, otherCluster.etcd, etcdstore.Options{Prefix: otherCluster.prefix})
+	require.NotEqual(t, storeID(t, first), storeID(t, transitioned), "the schema key was carried to another cluster")
 }
 
-func storeID(t *testing.T, r rig) string {
+func storeID(t *testing.T, r fixture) string {
 	t.Helper()
 	info, err := r.Info(t.Context())
 	require.NoError(t, err)
@@ -143,7 +142,7 @@ func TestManyOpensAtOnceAgreeOnTheIdentity(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesWhatItDoesNotUnderstand(t *testing.T) {
+func TestOpenRejectsUnreadableSchemas(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		schema string
@@ -162,8 +161,8 @@ func TestOpenRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client, prefix := etcdtest.InProcess(t), etcdtest.Prefix(t)
-			r := rig{t: t, etcd: client, prefix: prefix}
-			r.plant("/meta/schema", c.schema)
+			r := fixture{t: t, etcd: client, prefix: prefix}
+			r.putRaw("/meta/schema", c.schema)
 			before := r.dump()
 			store, err := etcdstore.Open(t.Context(), client, etcdstore.Options{Prefix: prefix})
 			require.ErrorIs(t, err, c.want)
@@ -180,11 +179,11 @@ func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
 	client := server.Client()
 	server.Stop()
 
-	began := time.Now()
+	start := time.Now()
 	_, err := etcdstore.Open(t.Context(), client, etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: time.Second})
 	require.ErrorIs(t, err, runtime.ErrUnavailable, "by the store's own bound")
 	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller set no deadline")
-	require.Less(t, time.Since(began), patience/4)
+	require.Less(t, time.Since(start), testTimeout/4)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -195,8 +194,8 @@ func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
 func TestUnreachableLaterIsUnavailable(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
-	r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 500 * time.Millisecond, OperationTimeout: 2 * time.Second})
-	written := r.put(runningRecord("game"))
+	r := newFixture(t, server.Client(), etcdstore.Options{CallTimeout: 500 * time.Millisecond, OperationTimeout: 2 * time.Second})
+	result := r.put(runningRecord("game"))
 	server.Stop()
 
 	_, err := r.Get(t.Context(), "game")
@@ -215,14 +214,14 @@ func TestUnreachableLaterIsUnavailable(t *testing.T) {
 	server.Restart()
 	require.Eventually(t, func() bool {
 		found, err := r.GetVersioned(t.Context(), "game")
-		return err == nil && found.Revision == written.Revision
-	}, patience, 10*time.Millisecond, "the store did not come back with etcd")
+		return err == nil && found.Revision == result.Revision
+	}, testTimeout, 10*time.Millisecond, "the store did not come back with etcd")
 }
 
 func TestCloseEndsCallsAndWatches(t *testing.T) {
 	t.Parallel()
 	client, block := newFaultyClient(t)
-	r := newRig(t, client, etcdstore.Options{})
+	r := newFixture(t, client, etcdstore.Options{})
 	r.put(runningRecord("game"))
 
 	entered := make(chan struct{})

@@ -10,23 +10,22 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// stream takes a watch one event at a time.
+// stream reads a watch one event at a time.
 type stream struct {
 	t    *testing.T
 	next func() (ports.RuntimeEvent, error, bool)
 	stop func()
 }
 
-// watch starts to read a watch, which ends with the test or when nothing is
-// heard in time.
-func (r rig) watch(options ports.WatchOptions) *stream {
+// watch starts to read a watch, which ends with the test or if no event arrives in time.
+func (r fixture) watch(options ports.WatchOptions) *stream {
 	r.t.Helper()
-	next, stop := iter.Pull2(r.Watch(within(r.t, patience), options))
+	next, stop := iter.Pull2(r.Watch(within(r.t, testTimeout), options))
 	r.t.Cleanup(stop)
 	return &stream{t: r.t, next: next, stop: stop}
 }
 
-// raw returns what comes next, whatever it is.
+// raw returns the next element of the stream.
 func (s *stream) raw() (ports.RuntimeEvent, error) {
 	s.t.Helper()
 	event, err, ok := s.next()
@@ -34,7 +33,7 @@ func (s *stream) raw() (ports.RuntimeEvent, error) {
 	return event, err
 }
 
-// event returns the next event that is no bookmark.
+// event returns the next event that is not a bookmark.
 func (s *stream) event() ports.RuntimeEvent {
 	s.t.Helper()
 	for {
@@ -46,7 +45,7 @@ func (s *stream) event() ports.RuntimeEvent {
 	}
 }
 
-// fault returns the next damaged value that the watch reports.
+// fault returns the next corrupt value that the watch reports.
 func (s *stream) fault() (ports.RuntimeEvent, error) {
 	s.t.Helper()
 	for {
@@ -58,7 +57,7 @@ func (s *stream) fault() (ports.RuntimeEvent, error) {
 	}
 }
 
-// ends wants the stream to end now, for this reason.
+// ends requires that the stream ends now, for this reason.
 func (s *stream) ends(reason error) {
 	s.t.Helper()
 	for {
@@ -74,9 +73,9 @@ func (s *stream) ends(reason error) {
 	}
 }
 
-// synced reads a snapshot to its end and returns the games in it, the games
-// that it says are gone, and its revision.
-func (s *stream) synced() (games, gone []string, revision int64) {
+// synced reads a snapshot to its end. It returns the games in it, the games that it
+// reports as deleted, and its revision.
+func (s *stream) synced() (games, deleted []string, revision int64) {
 	s.t.Helper()
 	for {
 		event := s.event()
@@ -84,16 +83,16 @@ func (s *stream) synced() (games, gone []string, revision int64) {
 		case ports.EventSnapshot:
 			games = append(games, event.GameID)
 		case ports.EventDeleted:
-			gone = append(gone, event.GameID)
+			deleted = append(deleted, event.GameID)
 		case ports.EventSynced:
-			return games, gone, event.Revision
+			return games, deleted, event.Revision
 		default:
 			require.Fail(s.t, "not part of a snapshot", "%+v", event)
 		}
 	}
 }
 
-// change wants the next event to be the change that left this behind.
+// change requires that the next event is the change that wrote this record.
 func (s *stream) change(want runtime.VersionedRecord) ports.RuntimeEvent {
 	s.t.Helper()
 	event := s.event()

@@ -82,11 +82,11 @@ func (s *Store) write(ctx context.Context, m mutation) (runtime.VersionedRecord,
 	ctx, cancel := s.etcd.WithOperationTimeout(ctx)
 	defer cancel()
 
-	written, err := s.compareAndSwap(ctx, m)
+	result, err := s.compareAndSwap(ctx, m)
 	if err != nil {
 		return runtime.VersionedRecord{}, fmt.Errorf("%s game %q: %w", m.kind, m.gameID, err)
 	}
-	return written, nil
+	return result, nil
 }
 
 // compareAndSwap replaces the record by the mutated one, on one base after the other, as long
@@ -119,7 +119,7 @@ func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.Version
 			return runtime.VersionedRecord{}, err
 		}
 		if result.isApplied {
-			return result.written, nil
+			return result.result, nil
 		}
 		// Another writer was first. Whether that matters is for the precondition to decide, of
 		// a record that etcd has just returned.

@@ -15,9 +15,9 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// probing is a ProbeInterval for tests that wait for it: above the 100 ms that
-// etcd takes to start the replay of a watch.
-const probing = 150 * time.Millisecond
+// probeInterval is a ProbeInterval for tests that wait for it: above the 100 ms that etcd
+// takes to start the replay of a watch.
+const probeInterval = 150 * time.Millisecond
 
 // overBoth runs a test over the network client and the in-process one.
 func overBoth(t *testing.T, test func(t *testing.T, client *clientv3.Client)) {
@@ -25,17 +25,19 @@ func overBoth(t *testing.T, test func(t *testing.T, client *clientv3.Client)) {
 	t.Run("in process", func(t *testing.T) { t.Parallel(); test(t, etcdtest.InProcess(t)) })
 }
 
-// TestCompactedWhileAway breaks the upstream, and compacts before the store can
-// open it again.
-func TestCompactedWhileAway(t *testing.T) { withAndWithoutCache(t, testCompactedWhileAway) }
+// TestCompactedWhileDisconnected breaks the watch, and compacts before the store can
+// reopen it.
+func TestCompactedWhileDisconnected(t *testing.T) {
+	withAndWithoutCache(t, testCompactedWhileDisconnected)
+}
 
-func testCompactedWhileAway(t *testing.T) {
+func testCompactedWhileDisconnected(t *testing.T) {
 	for _, resync := range []bool{false, true} {
 		t.Run(fmt.Sprint("resync ", resync), func(t *testing.T) {
 			t.Parallel()
 			server := etcdtest.Start(t)
 			client, cut, back := server.InProcess(), make(chan struct{}), make(chan struct{})
-			watchThrough(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+			wrapWatcher(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 				switch n {
 				case 1:
 					<-cut
@@ -43,20 +45,20 @@ func testCompactedWhileAway(t *testing.T) {
 					<-back
 					fallthrough
 				default:
-					passAll(ctx, open(), out)
+					forwardAll(ctx, open(), out)
 				}
 			})
-			r := newRig(t, client, etcdstore.Options{})
+			r := newFixture(t, client, etcdstore.Options{})
 			for _, id := range []string{"changed", "kept", "vanished"} {
 				r.put(runningRecord(id))
 			}
 			s := r.watch(ports.WatchOptions{Resync: resync})
-			games, gone, _ := s.synced()
+			games, deleted, _ := s.synced()
 			require.Equal(t, []string{"changed", "kept", "vanished"}, games)
-			require.Empty(t, gone)
+			require.Empty(t, deleted)
 
 			close(cut)
-			moved := r.move("changed", runtime.StatusRunning, runtime.StatusStopped)
+			transitioned := r.transition("changed", runtime.StatusRunning, runtime.StatusStopped)
 			deleteGame(t, r, "vanished")
 			r.put(runningRecord("new"))
 			_, err := client.Compact(t.Context(), r.head())
@@ -69,17 +71,17 @@ func testCompactedWhileAway(t *testing.T) {
 			}
 			require.Equal(t, ports.EventResync, s.event().Type)
 			event := s.event()
-			require.Equal(t, moved.Record, *event.After)
-			games, gone, _ = s.synced()
+			require.Equal(t, transitioned.Record, *event.After)
+			games, deleted, _ = s.synced()
 			require.Equal(t, []string{"kept", "new"}, games)
-			require.Equal(t, []string{"vanished"}, gone)
-			s.change(r.move("new", runtime.StatusRunning, runtime.StatusStopped))
+			require.Equal(t, []string{"vanished"}, deleted)
+			s.change(r.transition("new", runtime.StatusRunning, runtime.StatusStopped))
 		})
 	}
 }
 
-// plantMany writes so many running records in one transaction, without index.
-func (r rig) plantMany(games int, containerID string) int64 {
+// putManyRaw writes so many running records in one transaction, without index.
+func (r fixture) putManyRaw(games int, containerID string) int64 {
 	r.t.Helper()
 	ops := make([]clientv3.Op, games)
 	for n := range ops {
@@ -94,9 +96,9 @@ func (r rig) plantMany(games int, containerID string) int64 {
 func TestOneRevisionOfManyGames(t *testing.T) { withAndWithoutCache(t, testOneRevisionOfManyGames) }
 
 func testOneRevisionOfManyGames(t *testing.T) {
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	before := r.head()
-	first, second := r.plantMany(5, "a"), r.plantMany(5, "b")
+	first, second := r.putManyRaw(5, "a"), r.putManyRaw(5, "b")
 
 	s := r.watch(ports.WatchOptions{FromRevision: before})
 	for _, revision := range []int64{first, second} {
@@ -116,37 +118,37 @@ func testOneRevisionOfManyGames(t *testing.T) {
 	require.Equal(t, second, resumed.event().Revision)
 }
 
-// TestFilteredConsumerGetsBookmarks has a consumer that nothing concerns, while
-// other games move, and then only keys that are no records.
+// TestFilteredConsumerGetsBookmarks has a consumer whose filter no change matches, while
+// other games change, and then only keys that are not records.
 func TestFilteredConsumerGetsBookmarks(t *testing.T) {
 	withAndWithoutCache(t, testFilteredConsumerGetsBookmarks)
 }
 
 func testFilteredConsumerGetsBookmarks(t *testing.T) {
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
-		r := newRig(t, client, etcdstore.Options{ProbeInterval: probing})
+		r := newFixture(t, client, etcdstore.Options{ProbeInterval: probeInterval})
 		r.put(runningRecord("other"))
 		s := r.watch(ports.WatchOptions{GameID: "quiet"})
 		s.synced()
 		s.bookmark(r.put(runningRecord("other")).Revision)
-		s.bookmark(r.plant("/elsewhere", "no record"))
+		s.bookmark(r.putRaw("/elsewhere", "no record"))
 		s.change(r.put(runningRecord("quiet")))
 	})
 }
 
-// TestEarlyBreakLeavesNothing leaves the loop at every kind of event; the
-// package's leak check sees what stays behind, and Close waits for the rest.
+// TestEarlyBreakLeavesNothing stops the loop at every kind of event; the package's leak
+// check detects what remains, and Close waits for the rest.
 func TestEarlyBreakLeavesNothing(t *testing.T) { withAndWithoutCache(t, testEarlyBreakLeavesNothing) }
 
 func testEarlyBreakLeavesNothing(t *testing.T) {
 	overBoth(t, func(t *testing.T, client *clientv3.Client) {
-		r := newRig(t, client, etcdstore.Options{})
+		r := newFixture(t, client, etcdstore.Options{})
 		r.put(runningRecord("a"))
 		first := r.put(runningRecord("b")).Revision - 1
 		for leaveAt := range 4 {
 			for _, from := range []int64{0, first} {
 				n := 0
-				for _, err := range r.Watch(within(t, patience), ports.WatchOptions{FromRevision: from}) {
+				for _, err := range r.Watch(within(t, testTimeout), ports.WatchOptions{FromRevision: from}) {
 					require.NoError(t, err)
 					if n == leaveAt {
 						break

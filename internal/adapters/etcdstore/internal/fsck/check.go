@@ -136,7 +136,7 @@ func (c *Checker) checkStatusIndex(kv *mvccpb.KeyValue) {
 	g := c.games[gameID]
 	switch {
 	case g != nil && g.isCorrupt:
-		// Only the record could tell which index key is correct: its status may be one that
+		// Only the record could determine which index key is correct: its status may be one that
 		// this version does not know either.
 		g.hasIndex = true
 	case err != nil:

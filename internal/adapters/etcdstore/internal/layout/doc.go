@@ -10,7 +10,7 @@
 //
 // At every revision each record has exactly one status index key, under its own status
 // and with its own container id as the value, and no other status index key exists. The
-// ledger entry numbered as the record's last write says how the record came to be. Each
+// ledger entry numbered as the record's last write describes how the record came to be. Each
 // operation in progress has exactly one key in the index of operations.
 //
 // Values of records and intents keep members that this version does not know: they are

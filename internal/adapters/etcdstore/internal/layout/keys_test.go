@@ -27,9 +27,9 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestFamiliesAreApart wants no family of keys to be inside the range of
-// another, which a prefix without its slash would be.
-func TestFamiliesAreApart(t *testing.T) {
+// TestFamiliesAreDisjoint requires that no family of keys is in the range of another, as a
+// prefix without its slash would be.
+func TestFamiliesAreDisjoint(t *testing.T) {
 	t.Parallel()
 	k := NewKeys("/eu")
 	families := []string{k.Records(), k.StatusIndex(), k.Ledgers(), "/eu/meta/"}
@@ -40,7 +40,7 @@ func TestFamiliesAreApart(t *testing.T) {
 	}
 }
 
-func TestForeignKeysAreNotRead(t *testing.T) {
+func TestForeignKeysAreRejected(t *testing.T) {
 	t.Parallel()
 	k := NewKeys("/eu")
 	for _, key := range []string{
@@ -49,48 +49,48 @@ func TestForeignKeysAreNotRead(t *testing.T) {
 		"/eu/runtimes/\xff", "/eu/runtimes/" + strings.Repeat("x", 257),
 	} {
 		_, err := k.GameOfRecord(key)
-		require.Error(t, err, "%q was read as a record's key", key)
+		require.Error(t, err, "%q was parsed as a record's key", key)
 	}
 	for _, key := range []string{
 		"/eu/runtimes-by-status/paused/a", "/eu/runtimes-by-status/running", "/eu/runtimes-by-status/running/",
 		"/eu/runtimes-by-status/running/a/b", "/eu/runtimes-by-status//a", "/eu/runtimes-by-status/Running/a",
 	} {
 		_, _, err := k.ParseStatusIndex(key)
-		require.Error(t, err, "%q was read as an index key", key)
+		require.Error(t, err, "%q was parsed as an index key", key)
 	}
 	for _, key := range []string{
 		"/eu/transitions/a", "/eu/transitions/a/", "/eu/transitions/a/1", "/eu/transitions/a/32", "/eu/transitions/a/-1",
 		"/eu/transitions/a/+1", "/eu/transitions/a/00/0", "/eu/transitions/a/001", "/eu/transitions//00",
 	} {
 		_, _, err := k.ParseLedger(key)
-		require.Error(t, err, "%q was read as a ledger key", key)
+		require.Error(t, err, "%q was parsed as a ledger key", key)
 	}
 }
 
-// requireFaithfulKeys wants every key of the id to give the id back, and to be
-// one printable segment.
-func requireFaithfulKeys(t *testing.T, k Keys, gameID string) {
+// requireReversibleKeys requires that every key of the id returns the id, and has it as one
+// printable segment.
+func requireReversibleKeys(t *testing.T, k Keys, gameID string) {
 	segment := EscapeGameID(gameID)
 	if strings.Contains(segment, "/") || strings.ContainsFunc(segment, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		t.Fatalf("%q escapes to %q, which is not one printable segment", gameID, segment)
 	}
 	back, err := k.GameOfRecord(k.Record(gameID))
 	if err != nil || back != gameID {
-		t.Fatalf("record key of %q gives back %q, %v", gameID, back, err)
+		t.Fatalf("record key of %q returns %q, %v", gameID, back, err)
 	}
 	status, back, err := k.ParseStatusIndex(k.StatusIndexKey(runtime.StatusRemoved, gameID))
 	if err != nil || back != gameID || status != runtime.StatusRemoved {
-		t.Fatalf("index key of %q gives back %s %q, %v", gameID, status, back, err)
+		t.Fatalf("index key of %q returns %s %q, %v", gameID, status, back, err)
 	}
 	back, slot, err := k.ParseLedger(k.LedgerEntry(gameID, 45))
 	if err != nil || back != gameID || slot != 13 {
-		t.Fatalf("ledger key of %q gives back %q slot %d, %v", gameID, back, slot, err)
+		t.Fatalf("ledger key of %q returns %q slot %d, %v", gameID, back, slot, err)
 	}
 }
 
-// requireApart wants two different ids to share no key, and the ranges of their
-// ledgers to hold nothing of each other.
-func requireApart(t *testing.T, k Keys, a, b string) {
+// requireDisjoint requires that two different ids share no key, and that the ranges of their
+// ledgers are disjoint.
+func requireDisjoint(t *testing.T, k Keys, a, b string) {
 	if a == b {
 		return
 	}
@@ -98,12 +98,12 @@ func requireApart(t *testing.T, k Keys, a, b string) {
 		t.Fatalf("%q and %q escape to the same %q", a, b, EscapeGameID(a))
 	}
 	if strings.HasPrefix(k.LedgerEntry(a, 1), k.LedgerOf(b)) || strings.HasPrefix(k.LedgerEntry(b, 1), k.LedgerOf(a)) {
-		t.Fatalf("the ledgers of %q and %q are not apart", a, b)
+		t.Fatalf("the ledgers of %q and %q are not disjoint", a, b)
 	}
 }
 
-// TestOneMillionIDs takes a million random ids through the escaping and back,
-// and holds neighbours against each other.
+// TestOneMillionIDs escapes and unescapes a million random ids, and compares neighbors with
+// each other.
 func TestOneMillionIDs(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -116,24 +116,24 @@ func TestOneMillionIDs(t *testing.T) {
 		segment := EscapeGameID(id)
 		back, err := UnescapeGameID(segment)
 		if err != nil || back != id {
-			t.Fatalf("%q escapes to %q and comes back as %q, %v", id, segment, back, err)
+			t.Fatalf("%q escapes to %q and unescapes to %q, %v", id, segment, back, err)
 		}
 		if strings.IndexByte(segment, '/') >= 0 {
 			t.Fatalf("%q escapes to %q, which is not one segment", id, segment)
 		}
-		requireApart(t, k, id, previous)
+		requireDisjoint(t, k, id, previous)
 		previous = id
 	}
 }
 
-// alphabet is made of what an escaping could confuse.
+// alphabet has what an escaping could confuse.
 var alphabet = []string{
 	"a", "A", "0", "2", "F", "f", "/", "%", "%2F", "%25", "+", " ", ".", "..", "-", "_", "~", ":", "@", "?", "#", "&", "=", "\"", "\\",
 	"é", "e\u0301", "🎲", "ש", "\u00a0", "\u200d", "\ufffd", "\U0010fffd",
 }
 
-// randomID returns a valid id: made of the alphabet, or the previous id changed
-// a little, since close neighbours are the ones that could meet.
+// randomID returns a valid id: of the alphabet, or similar to the previous id, because
+// similar ids are most likely to collide.
 func randomID(rng *rand.Rand, previous string) string {
 	for {
 		var id string
@@ -170,15 +170,15 @@ func FuzzGameIDKey(f *testing.F) {
 			if runtime.ValidateGameID(id) != nil {
 				continue
 			}
-			requireFaithfulKeys(t, k, id)
+			requireReversibleKeys(t, k, id)
 		}
 		if runtime.ValidateGameID(a) == nil && runtime.ValidateGameID(b) == nil {
-			requireApart(t, k, a, b)
+			requireDisjoint(t, k, a, b)
 		}
-		// The other way: whatever is read as a key is the key of what was read.
+		// The other direction: a segment that unescapes is the segment of that id.
 		if id, err := UnescapeGameID(a); err == nil {
 			if EscapeGameID(id) != a || !utf8.ValidString(id) {
-				t.Fatalf("%q is read as %q, whose segment is %q", a, id, EscapeGameID(id))
+				t.Fatalf("%q unescapes to %q, whose segment is %q", a, id, EscapeGameID(id))
 			}
 		}
 		if !bytes.Contains([]byte(etcd.PrefixEnd(k.LedgerOf(a))), []byte("/eu/transitions/")) {

@@ -45,7 +45,7 @@ const (
 // Record is a record as etcd has it at one revision.
 type Record struct {
 	StoredRecord
-	// CreateRevision changes only when the record is deleted and inserted again.
+	// CreateRevision changes only when the record is deleted and reinserted.
 	CreateRevision int64
 	// ModRevision is the revision of the last write.
 	ModRevision int64

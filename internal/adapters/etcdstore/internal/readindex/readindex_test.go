@@ -67,19 +67,19 @@ func TestCallerThatLeavesDoesNotEndTheRead(t *testing.T) {
 		f := newFixture(t)
 		reason := errors.New("timeout of the caller")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		var left, stayed error
+		var errCanceled, errWaiting error
 		var callers sync.WaitGroup
-		callers.Go(func() { _, left = f.CurrentRevision(ctx) })
+		callers.Go(func() { _, errCanceled = f.CurrentRevision(ctx) })
 		synctest.Wait()
 		cancel(reason)
 		synctest.Wait()
-		require.ErrorIs(t, left, reason)
-		callers.Go(func() { _, stayed = f.CurrentRevision(t.Context()) })
+		require.ErrorIs(t, errCanceled, reason)
+		callers.Go(func() { _, errWaiting = f.CurrentRevision(t.Context()) })
 		synctest.Wait()
 		f.tokens <- struct{}{}
 		f.tokens <- struct{}{}
 		callers.Wait()
-		require.NoError(t, stayed)
+		require.NoError(t, errWaiting)
 		f.Close()
 	})
 }

@@ -135,8 +135,8 @@ func (c *Cache) WriteBase(gameID string) *layout.Record {
 		return nil
 	}
 	r := c.byKey[segment]
-	if written := c.pending.get(segment); written != nil && (r == nil || written.ModRevision > r.ModRevision) {
-		return written
+	if newer := c.pending.get(segment); newer != nil && (r == nil || newer.ModRevision > r.ModRevision) {
+		return newer
 	}
 	if r == nil || r.DecodeErr != nil {
 		return nil

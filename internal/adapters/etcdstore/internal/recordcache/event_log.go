@@ -9,7 +9,7 @@ import (
 )
 
 // maxLogBytes bounds the recent changes that an EventLog keeps for all its subscribers
-// together. Besides them, a slow subscriber costs the ReadBatchSize changes that it is
+// together. In addition, a slow subscriber costs the ReadBatchSize changes that it is
 // processing, or the records of the snapshot that it is reading.
 const maxLogBytes = 64 << 20
 

@@ -29,7 +29,7 @@ type Record struct {
 	timestamps [3]time.Time
 }
 
-// recordOverhead is the estimated memory of a Record besides its text: itself, its
+// recordOverhead is the estimated memory of a Record except its text: itself, its
 // timestamps and its places in the indexes.
 const recordOverhead = 600
 

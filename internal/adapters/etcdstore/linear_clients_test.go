@@ -19,9 +19,9 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// linearRecorder keeps what every client has asked and been told, and when.
+// linearRecorder records every call with its result and times.
 type linearRecorder struct {
-	began time.Time
+	start time.Time
 
 	mu      sync.Mutex
 	history []porcupine.Operation
@@ -29,13 +29,13 @@ type linearRecorder struct {
 }
 
 func newLinearRecorder() *linearRecorder {
-	return &linearRecorder{began: time.Now(), tally: map[string]int{}}
+	return &linearRecorder{start: time.Now(), tally: map[string]int{}}
 }
 
 // now is monotonic, the same clock for all clients.
-func (r *linearRecorder) now() int64 { return int64(time.Since(r.began)) }
+func (r *linearRecorder) now() int64 { return int64(time.Since(r.start)) }
 
-// add returns the place of the operation in the history.
+// add returns the position of the operation in the history.
 func (r *linearRecorder) add(op porcupine.Operation) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -52,47 +52,47 @@ func (r *linearRecorder) count(what string) {
 
 // linearClient makes one call after the other through one of the stores.
 type linearClient struct {
-	t      *testing.T
-	id     int
-	of     int // how many clients there are
-	store  *etcdstore.Store
-	rng    *rand.Rand
-	record *linearRecorder
-	writes int
-	known  standings // what the client saw last of each game
+	t         *testing.T
+	id        int
+	of        int // how many clients there are
+	store     *etcdstore.Store
+	rng       *rand.Rand
+	record    *linearRecorder
+	writes    int
+	delivered modelState // what the client saw last of each game
 }
 
 func (c *linearClient) run(operations int) {
 	for range operations {
 		ctx, leave := c.waits()
-		c.act(ctx, c.choose())
+		c.do(ctx, c.choose())
 		leave()
 	}
 }
 
-// leaveKey finds the function that ends the caller's wait, so that a fault can
-// choose the moment.
-type leaveKey struct{}
+// cancelKey is the context key of the function that cancels the caller, so that a fault
+// can choose when.
+type cancelKey struct{}
 
-// waits returns how long the client waits for the next call: mostly for ever.
+// callContext returns the context of the next call: mostly without a deadline.
 func (c *linearClient) waits() (context.Context, context.CancelFunc) {
 	ctx, leave := context.WithCancel(c.t.Context())
 	if c.rng.IntN(12) == 0 {
 		ctx, leave = context.WithTimeout(c.t.Context(), time.Duration(c.rng.IntN(8_000))*time.Microsecond)
 	}
-	return context.WithValue(ctx, leaveKey{}, leave), leave
+	return context.WithValue(ctx, cancelKey{}, leave), leave
 }
 
 func (c *linearClient) choose() linearCall {
 	call := linearCall{game: c.rng.IntN(linearGames)}
-	switch fate := c.rng.IntN(20); {
-	case fate < 5:
-		call.verb = linearGet
-	case fate < 7:
-		call.verb = linearList
-	case fate < 8:
-		call.verb, call.to = linearListByStatus, c.pick(runtime.Statuses())
-	case fate < 12:
+	switch roll := c.rng.IntN(20); {
+	case roll < 5:
+		call.method = linearGet
+	case roll < 7:
+		call.method = linearList
+	case roll < 8:
+		call.method, call.to = linearListByStatus, c.pick(runtime.Statuses())
+	case roll < 12:
 		return c.chooseUpsert(call)
 	default:
 		return c.chooseUpdate(call)
@@ -104,18 +104,17 @@ func (c *linearClient) pick(statuses []runtime.Status) runtime.Status {
 	return statuses[c.rng.IntN(len(statuses))]
 }
 
-// chooseUpsert prefers what an update can go on from.
+// chooseUpsert prefers statuses that an update can continue from.
 func (c *linearClient) chooseUpsert(call linearCall) linearCall {
 	running := runtime.StatusRunning
 	call.to = c.pick([]runtime.Status{running, running, runtime.StatusStopped, runtime.StatusRemoved})
 	if call.to != runtime.StatusRemoved {
 		call.container = fmt.Sprint("container-", c.rng.IntN(3))
 	}
-	return c.numbered(linearUpsert, call)
+	return c.numberWrite(linearUpsert, call)
 }
 
-// chooseUpdate mostly expects what the client saw last, which others may have
-// changed meanwhile.
+// chooseUpdate mostly expects what the client saw last, which others may have changed.
 func (c *linearClient) chooseUpdate(call linearCall) linearCall {
 	moves := [][2]runtime.Status{
 		{runtime.StatusRunning, runtime.StatusStopped}, {runtime.StatusStopped, runtime.StatusRunning},
@@ -123,68 +122,68 @@ func (c *linearClient) chooseUpdate(call linearCall) linearCall {
 		{runtime.StatusRunning, runtime.StatusRemoved}, {runtime.StatusStopped, runtime.StatusRemoved},
 	}
 	move := moves[c.rng.IntN(len(moves))]
-	known := c.known[call.game]
-	for known.status != "" && known.status != runtime.StatusRemoved && move[0] != known.status {
+	delivered := c.delivered[call.game]
+	for delivered.status != "" && delivered.status != runtime.StatusRemoved && move[0] != delivered.status {
 		move = moves[c.rng.IntN(len(moves))]
 	}
 	call.from, call.to = move[0], move[1]
 	switch c.rng.IntN(6) {
 	case 0, 1, 2:
-		call.container = known.container
+		call.container = delivered.container
 	case 3:
 		call.container = fmt.Sprint("container-", c.rng.IntN(3))
 	}
-	return c.numbered(linearUpdate, call)
+	return c.numberWrite(linearUpdate, call)
 }
 
-// numbered makes the call a write, with a number that no other has.
-func (c *linearClient) numbered(verb linearVerb, call linearCall) linearCall {
+// numberWrite makes the call a write with a number of its own.
+func (c *linearClient) numberWrite(method linearMethod, call linearCall) linearCall {
 	c.writes++
-	call.verb, call.number = verb, c.writes*c.of+c.id
+	call.method, call.number = method, c.writes*c.of+c.id
 	return call
 }
 
-// act makes the call, records it, and returns its place in the history, or -1
-// for one that changed and showed nothing: a read that failed, or a write that
-// the store says did not happen and never will.
-func (c *linearClient) act(ctx context.Context, call linearCall) int {
-	return c.actSince(ctx, c.record.now(), call)
+// do makes the call, records it, and returns its position in the history. It returns -1
+// for a call that changed and returned nothing: a read that failed, or a write of which
+// the store reports that it is not applied and never will be.
+func (c *linearClient) do(ctx context.Context, call linearCall) int {
+	return c.doSince(ctx, c.record.now(), call)
 }
 
-// actSince is act for a call that was on its way already.
-func (c *linearClient) actSince(ctx context.Context, called int64, call linearCall) int {
-	answer, err := c.ask(ctx, call)
+// doSince is do for a call that started earlier.
+func (c *linearClient) doSince(ctx context.Context, called int64, call linearCall) int {
+	result, err := c.call(ctx, call)
 	returned := c.record.now()
 	switch {
 	case err == nil:
 	case errors.Is(err, runtime.ErrOutcomeUnknown):
-		answer.verdict = linearUnknown
+		result.outcome = linearUnknown
 	case errors.Is(err, runtime.ErrUnavailable):
 		c.record.count("unavailable")
 		return -1
 	default:
 		// a write that may have been sent would be of unknown outcome
 		c.record.count("left")
-		if left := ctx.Err(); assert.Error(c.t, left, "%v: an error that nothing explains: %v", call, err) {
-			assert.ErrorIs(c.t, err, left, "%v: an error that nothing explains", call)
+		if callerErr := ctx.Err(); assert.Error(c.t, callerErr, "%v: an error that nothing explains: %v", call, err) {
+			assert.ErrorIs(c.t, err, callerErr, "%v: an error that nothing explains", call)
 		}
 		return -1
 	}
-	c.record.count(strings.TrimSpace(fmt.Sprint(answer.verdict, " ", answer.failed)))
-	for game, one := range answer.seen {
-		if one != (standing{}) {
-			c.known[game] = one
+	c.record.count(strings.TrimSpace(fmt.Sprint(result.outcome, " ", result.failed)))
+	for game, one := range result.seen {
+		if one != (gameState{}) {
+			c.delivered[game] = one
 		}
 	}
-	return c.record.add(porcupine.Operation{ClientId: c.id, Input: call, Output: answer, Call: called, Return: returned})
+	return c.record.add(porcupine.Operation{ClientId: c.id, Input: call, Output: result, Call: called, Return: returned})
 }
 
-func (c *linearClient) ask(ctx context.Context, call linearCall) (linearAnswer, error) {
-	switch call.verb {
+func (c *linearClient) call(ctx context.Context, call linearCall) (linearResult, error) {
+	switch call.method {
 	case linearGet:
 		rec, err := c.store.Get(ctx, linearGameID(call.game))
 		if errors.Is(err, runtime.ErrNotFound) {
-			return linearAnswer{verdict: linearDone}, nil
+			return linearResult{outcome: linearDone}, nil
 		}
 		return c.saw([]runtime.RuntimeRecord{rec}, err)
 	case linearList:
@@ -192,60 +191,60 @@ func (c *linearClient) ask(ctx context.Context, call linearCall) (linearAnswer, 
 	case linearListByStatus:
 		return c.saw(c.store.ListByStatus(ctx, call.to))
 	case linearUpsert:
-		return linearAnswer{verdict: linearDone}, c.store.Upsert(ctx, call.record())
+		return linearResult{outcome: linearDone}, c.store.Upsert(ctx, call.record())
 	default:
-		return c.told(call, c.store.UpdateStatus(ctx, ports.UpdateStatusInput{
+		return c.reported(call, c.store.UpdateStatus(ctx, ports.UpdateStatusInput{
 			GameID: linearGameID(call.game), ExpectedFrom: call.from, ExpectedContainerID: call.container,
-			To: call.to, Now: linearInstant(call.number),
+			To: call.to, Now: linearTime(call.number),
 		}))
 	}
 }
 
-func (c *linearClient) saw(records []runtime.RuntimeRecord, err error) (linearAnswer, error) {
-	answer := linearAnswer{verdict: linearDone}
+func (c *linearClient) saw(records []runtime.RuntimeRecord, err error) (linearResult, error) {
+	result := linearResult{outcome: linearDone}
 	if err != nil {
-		return answer, err
+		return result, err
 	}
 	for _, rec := range records {
 		game, err := strconv.Atoi(strings.TrimPrefix(rec.GameID, "game-"))
 		if !assert.NoError(c.t, err, "a game that nobody wrote: %q", rec.GameID) {
 			continue
 		}
-		assert.Zero(c.t, answer.seen[game], "%s is listed twice", rec.GameID)
-		answer.seen[game] = standingOf(rec)
+		assert.Zero(c.t, result.seen[game], "%s is listed twice", rec.GameID)
+		result.seen[game] = stateOf(rec)
 	}
-	return answer, nil
+	return result, nil
 }
 
-// told reads the outcome of an update.
-func (c *linearClient) told(call linearCall, err error) (linearAnswer, error) {
+// updateResult decodes the result of an update.
+func (c *linearClient) reported(call linearCall, err error) (linearResult, error) {
 	if errors.Is(err, runtime.ErrNotFound) {
-		return linearAnswer{verdict: linearAbsent}, nil
+		return linearResult{outcome: linearAbsent}, nil
 	}
 	conflict, found := errors.AsType[*runtime.ConflictError](err)
 	if !found {
-		return linearAnswer{verdict: linearDone}, err
+		return linearResult{outcome: linearDone}, err
 	}
-	answer := linearAnswer{verdict: linearConflict, failed: conflict.Precondition}
-	answer.seen[call.game] = standingOf(conflict.Current)
+	result := linearResult{outcome: linearConflict, failed: conflict.Precondition}
+	result.seen[call.game] = stateOf(conflict.Current)
 	expected, actual := string(call.from), string(conflict.Current.Status)
 	if conflict.Precondition == runtime.PreconditionContainerID {
 		expected, actual = call.container, conflict.Current.CurrentContainerID
 	}
 	assert.Equal(c.t, []string{linearGameID(call.game), expected, actual}, []string{conflict.GameID, conflict.Expected, conflict.Actual}, "%v: the conflict contradicts its record", call)
-	return answer, nil
+	return result, nil
 }
 
 func linearGameID(game int) string { return fmt.Sprint("game-", game) }
 
-// linearInstant is the instant that names a write in last_op_at.
-func linearInstant(number int) time.Time {
+// linearTime is the timestamp that identifies a write in last_op_at.
+func linearTime(number int) time.Time {
 	return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(number) * time.Millisecond)
 }
 
-// record is what an upsert writes; the image names it.
+// record returns the record of an upsert; the image identifies it.
 func (c linearCall) record() runtime.RuntimeRecord {
-	at := linearInstant(c.number)
+	at := linearTime(c.number)
 	rec := runningRecord(linearGameID(c.game))
 	rec.Status, rec.CurrentContainerID, rec.LastOpAt = c.to, c.container, at
 	rec.CurrentImageRef = strconv.Itoa(c.number)
@@ -258,15 +257,15 @@ func (c linearCall) record() runtime.RuntimeRecord {
 	return rec
 }
 
-// standingOf is what the record tells; a number that cannot be read is none that
-// was ever written.
-func standingOf(rec runtime.RuntimeRecord) standing {
+// stateOf returns the state of a record; a number that cannot be parsed belongs to no
+// write.
+func stateOf(rec runtime.RuntimeRecord) gameState {
 	number, err := strconv.Atoi(rec.CurrentImageRef)
 	if err != nil {
 		number = -1
 	}
-	return standing{
+	return gameState{
 		status: rec.Status, container: rec.CurrentContainerID,
-		upsert: number, last: int(rec.LastOpAt.Sub(linearInstant(0)) / time.Millisecond),
+		upsert: number, last: int(rec.LastOpAt.Sub(linearTime(0)) / time.Millisecond),
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// TestEtcdRestoredWhileWatching puts etcd's data back to what it was a while ago:
-// the revisions that the consumer has seen are no longer of the store.
+// TestEtcdRestoredWhileWatching restores an older state of etcd's data: the revisions
+// that the consumer has received do not belong to the store any more.
 func TestEtcdRestoredWhileWatching(t *testing.T) {
 	withAndWithoutCache(t, testEtcdRestoredWhileWatching)
 }
@@ -32,14 +32,14 @@ func testEtcdRestoredWhileWatching(t *testing.T) {
 		t.Run(fmt.Sprint("resync ", resync), func(t *testing.T) {
 			t.Parallel()
 			server := etcdtest.Start(t)
-			r := newRig(t, server.Client(), etcdstore.Options{CallTimeout: 200 * time.Millisecond, ProbeInterval: probing})
+			r := newFixture(t, server.Client(), etcdstore.Options{CallTimeout: 200 * time.Millisecond, ProbeInterval: probeInterval})
 			kept := r.put(runningRecord("kept"))
 			data, backup := filepath.Join(server.Dir(), "etcd"), t.TempDir()
 			server.Stop()
 			require.NoError(t, os.CopyFS(backup, os.DirFS(data)))
 			server.Restart()
 			r.put(runningRecord("lost"))
-			r.move("kept", runtime.StatusRunning, runtime.StatusStopped)
+			r.transition("kept", runtime.StatusRunning, runtime.StatusStopped)
 			s := r.watch(ports.WatchOptions{Resync: resync})
 			s.synced()
 
@@ -53,16 +53,16 @@ func testEtcdRestoredWhileWatching(t *testing.T) {
 			}
 			require.Equal(t, ports.EventResync, s.event().Type)
 			require.Equal(t, kept.Record, *s.event().After)
-			_, gone, _ := s.synced()
-			require.Equal(t, []string{"lost"}, gone)
+			_, deleted, _ := s.synced()
+			require.Equal(t, []string{"lost"}, deleted)
 			s.change(r.put(runningRecord("new")))
 		})
 	}
 }
 
-// TestAnotherClusterTakesThePlace leads the client to another cluster, of higher
-// revisions, as a restore into a new one does. Its changes are no continuation,
-// and what this store was told of the old one is true of it no more.
+// TestAnotherClusterTakesThePlace connects the client to another cluster, with higher
+// revisions, as a restore into a new one does. Its changes are no continuation, and
+// cached records of the old cluster are not valid in it.
 func TestAnotherClusterTakesThePlace(t *testing.T) {
 	withAndWithoutCache(t, testAnotherClusterTakesThePlace)
 }
@@ -73,15 +73,15 @@ func testAnotherClusterTakesThePlace(t *testing.T) {
 			t.Parallel()
 			server := etcdtest.Start(t)
 			client := server.Client()
-			r := newRig(t, client, etcdstore.Options{CallTimeout: 200 * time.Millisecond, ProbeInterval: probing})
+			r := newFixture(t, client, etcdstore.Options{CallTimeout: 200 * time.Millisecond, ProbeInterval: probeInterval})
 			r.put(runningRecord("game"))
-			elsewhere := etcdtest.Start(t, func(cfg *embed.Config) { cfg.InitialClusterToken = "elsewhere" })
-			other := newRig(t, elsewhere.Client(), etcdstore.Options{Prefix: r.prefix})
+			otherServer := etcdtest.Start(t, func(cfg *embed.Config) { cfg.InitialClusterToken = "elsewhere" })
+			other := newFixture(t, otherServer.Client(), etcdstore.Options{Prefix: r.prefix})
 			other.overwrite("game", 20)
 			s := r.watch(ports.WatchOptions{Resync: resync})
 			s.synced()
 
-			client.SetEndpoints(elsewhere.Endpoint())
+			client.SetEndpoints(otherServer.Endpoint())
 			server.Stop()
 			s.ends(runtime.ErrIncompatible)
 			_, err := r.Get(t.Context(), "game")
@@ -95,28 +95,28 @@ func testAnotherClusterTakesThePlace(t *testing.T) {
 	}
 }
 
-// TestResyncThatBrokeOffBeginsAnew interrupts the snapshot of a resync for longer
-// than the store's patience. By the time etcd is back it has passed the revision
-// at which the stream stood: to go on there would leave a gap.
-func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
+// TestInterruptedResyncRestarts interrupts the snapshot of a resync for longer than
+// OperationTimeout. When etcd is available, it has passed the revision of the stream:
+// continuing there would leave a gap.
+func TestInterruptedResyncRestarts(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()
 	var lower atomic.Int64
 	faults := faultkv.Wrap(client)
 	faults.OnGet(func(resp *clientv3.GetResponse) { resp.Header.Revision -= lower.Load() })
-	r := newRig(t, client, etcdstore.Options{NoCache: true, OperationTimeout: 300 * time.Millisecond, ProbeInterval: probing})
-	plain := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
+	r := newFixture(t, client, etcdstore.Options{NoCache: true, OperationTimeout: 300 * time.Millisecond, ProbeInterval: probeInterval})
+	plain := newFixture(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
 	for n := range 600 { // more than one page of a snapshot
-		plain.plantRecord(runningRecord(fmt.Sprintf("game-%03d", n)))
+		plain.putRecordRaw(runningRecord(fmt.Sprintf("game-%03d", n)))
 	}
-	heard := listen(t, r, ports.WatchOptions{Resync: true})
-	snapshots, resyncs := takeSnapshot(t, heard, ports.EventSynced)
+	events := subscribe(t, r, ports.WatchOptions{Resync: true})
+	snapshots, resyncs := takeSnapshot(t, events, ports.EventSynced)
 	require.Equal(t, 600, snapshots)
 	require.Zero(t, resyncs)
 
 	lower.Store(3)
-	takeSnapshot(t, heard, ports.EventSnapshot)
+	takeSnapshot(t, events, ports.EventSnapshot)
 	var outage sync.Once // begins with the first request
 	faults.OnRead(func(context.Context) error {
 		outage.Do(func() { time.AfterFunc(time.Second, func() { faults.OnRead(nil) }) })
@@ -126,16 +126,16 @@ func TestResyncThatBrokeOffBeginsAnew(t *testing.T) {
 	lower.Store(0)
 	plain.put(runningRecord("new"))
 
-	snapshots, resyncs = takeSnapshot(t, heard, ports.EventSynced)
+	snapshots, resyncs = takeSnapshot(t, events, ports.EventSynced)
 	require.Positive(t, resyncs, "the stream went on where it stood")
 	require.Equal(t, 601, snapshots)
 }
 
-// takeSnapshot reads what is heard until such an event, and returns how many
-// resyncs there were and how many records since the last one.
-func takeSnapshot(t *testing.T, heard <-chan ports.RuntimeEvent, until ports.EventType) (snapshots, resyncs int) {
+// takeSnapshot reads events until one of the type, and returns how many resyncs there
+// were and how many records since the last one.
+func takeSnapshot(t *testing.T, events <-chan ports.RuntimeEvent, until ports.EventType) (snapshots, resyncs int) {
 	t.Helper()
-	for event := range heard {
+	for event := range events {
 		switch event.Type {
 		case until:
 			return snapshots, resyncs

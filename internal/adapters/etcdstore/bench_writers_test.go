@@ -17,11 +17,11 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// writersInFlight is how many writers the benchmark has, each with its own game.
+// writersInFlight is how many writers the benchmark has, each with a game of its own.
 const writersInFlight = 256
 
-// BenchmarkManyWriters holds UpdateStatus by many writers against the bare etcd
-// transactions of as many, each with the same compares and puts.
+// BenchmarkManyWriters compares UpdateStatus by many writers with as many bare etcd
+// transactions, each with the same compares and puts.
 //
 //	go test -run '^$' -bench ManyWriters -count 6 ./internal/adapters/etcdstore
 func BenchmarkManyWriters(b *testing.B) {
@@ -65,21 +65,20 @@ func benchmarkManyBare(b *testing.B, client *clientv3.Client) {
 	})
 }
 
-// runWriters shares b.N calls among the writers, each of which is made for a
-// game of its own.
+// runWriters divides b.N calls among the writers, each for a game of its own.
 func runWriters(b *testing.B, writer func(game string) func(context.Context) error) {
 	writers := make([]func(context.Context) error, writersInFlight)
 	for i := range writers {
 		writers[i] = writer(fmt.Sprintf("game-%03d", i))
 	}
-	var left atomic.Int64
-	left.Store(int64(b.N))
+	var callerErr atomic.Int64
+	callerErr.Store(int64(b.N))
 	var running sync.WaitGroup
 	b.ReportAllocs()
 	b.ResetTimer()
 	for _, write := range writers {
 		running.Go(func() {
-			for left.Add(-1) >= 0 {
+			for callerErr.Add(-1) >= 0 {
 				if err := write(b.Context()); err != nil {
 					b.Error(err)
 					return

@@ -14,45 +14,45 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// patience is how long a test waits for what must happen before it fails.
-const patience = 20 * time.Second
+// testTimeout is how long a test waits for a condition before it fails.
+const testTimeout = 20 * time.Second
 
-// rig is a store together with a plain client that looks at its keys, and
-// meddles with them, behind its back.
-type rig struct {
+// fixture is a store together with a plain client that reads and changes its keys
+// directly.
+type fixture struct {
 	*etcdstore.Store
 	t      *testing.T
 	etcd   *clientv3.Client
 	prefix string
 }
 
-// newRig opens a store on the client, under a prefix of its own.
-func newRig(t *testing.T, client *clientv3.Client, opts etcdstore.Options) rig {
+// newFixture opens a store on the client, under a prefix of its own.
+func newFixture(t *testing.T, client *clientv3.Client, opts etcdstore.Options) fixture {
 	t.Helper()
 	if opts.Prefix == "" {
 		opts.Prefix = etcdtest.Prefix(t)
 	}
 	opts = inMode(t, opts)
-	return rig{Store: openStore(t, client, opts), t: t, etcd: client, prefix: opts.Prefix}
+	return fixture{Store: openStore(t, client, opts), t: t, etcd: client, prefix: opts.Prefix}
 }
 
-// sharedRig opens a store in the package's server.
-func sharedRig(t *testing.T) rig {
+// sharedFixture opens a store in the package's server.
+func sharedFixture(t *testing.T) fixture {
 	t.Helper()
-	return newRig(t, etcdtest.InProcess(t), etcdstore.Options{})
+	return newFixture(t, etcdtest.InProcess(t), etcdstore.Options{})
 }
 
-// another opens a second store on the same keys, which no fault reaches.
-func (r rig) another() rig {
+// another opens a second store on the same keys, without faults.
+func (r fixture) another() fixture {
 	r.t.Helper()
-	return newRig(r.t, etcdtest.InProcess(r.t), etcdstore.Options{Prefix: r.prefix})
+	return newFixture(r.t, etcdtest.InProcess(r.t), etcdstore.Options{Prefix: r.prefix})
 }
 
-// uncached opens a second store on the same keys, which reads them all from etcd:
-// index keys too, which a cache has no use for.
-func (r rig) uncached() rig {
+// uncached opens a second store on the same keys, which reads them all from etcd,
+// including index keys, which a cache does not use.
+func (r fixture) uncached() fixture {
 	r.t.Helper()
-	return newRig(r.t, r.etcd, etcdstore.Options{Prefix: r.prefix, NoCache: true})
+	return newFixture(r.t, r.etcd, etcdstore.Options{Prefix: r.prefix, NoCache: true})
 }
 
 func openStore(t *testing.T, client *clientv3.Client, opts etcdstore.Options) *etcdstore.Store {
@@ -63,16 +63,16 @@ func openStore(t *testing.T, client *clientv3.Client, opts etcdstore.Options) *e
 	return store
 }
 
-// plant writes a raw value under the store's prefix.
-func (r rig) plant(key, value string) int64 {
+// putRaw writes a value under the store's prefix.
+func (r fixture) putRaw(key, value string) int64 {
 	r.t.Helper()
 	resp, err := r.etcd.Put(r.t.Context(), r.prefix+key, value)
 	require.NoError(r.t, err, "plant %s", key)
 	return resp.Header.GetRevision()
 }
 
-// uproot deletes one raw key under the store's prefix.
-func (r rig) uproot(key string) int64 {
+// deleteRaw deletes one key under the store's prefix.
+func (r fixture) deleteRaw(key string) int64 {
 	r.t.Helper()
 	resp, err := r.etcd.Delete(r.t.Context(), r.prefix+key)
 	require.NoError(r.t, err, "delete %s", key)
@@ -81,26 +81,26 @@ func (r rig) uproot(key string) int64 {
 }
 
 // value returns the raw value of one key under the store's prefix.
-func (r rig) value(key string) string {
+func (r fixture) value(key string) string {
 	r.t.Helper()
 	values := r.dump()
 	require.Contains(r.t, values, key)
 	return values[key].value
 }
 
-// rawValue is a value as etcd has it, with the revision it was last changed at.
+// rawValue is a value in etcd with its last revision.
 type rawValue struct {
 	value    string
 	revision int64
 }
 
-// dump returns everything below the store's prefix, by the keys without it.
-func (r rig) dump() map[string]rawValue {
+// dump returns every key below the store's prefix, without the prefix.
+func (r fixture) dump() map[string]rawValue {
 	r.t.Helper()
 	return r.dumpAt(0)
 }
 
-func (r rig) dumpAt(revision int64) map[string]rawValue {
+func (r fixture) dumpAt(revision int64) map[string]rawValue {
 	r.t.Helper()
 	resp, err := r.etcd.Get(r.t.Context(), r.prefix+"/", clientv3.WithPrefix(), clientv3.WithRev(revision))
 	require.NoError(r.t, err, "dump at revision %d", revision)
@@ -111,39 +111,39 @@ func (r rig) dumpAt(revision int64) map[string]rawValue {
 	return values
 }
 
-func (r rig) head() int64 {
+func (r fixture) head() int64 {
 	r.t.Helper()
 	resp, err := r.etcd.Get(r.t.Context(), r.prefix+"/meta/schema")
 	require.NoError(r.t, err)
 	return resp.Header.GetRevision()
 }
 
-// awaitCache waits until the cache, where there is one, has come to the revision.
-func (r rig) awaitCache(revision int64) {
+// waitForCache waits until the cache, if there is one, has reached the revision.
+func (r fixture) waitForCache(revision int64) {
 	r.t.Helper()
 	require.NoError(r.t, r.Ready(r.t.Context()))
 	require.Eventually(r.t, func() bool {
 		stats := r.CacheStats()
 		return !stats.Synced || stats.Revision >= revision
-	}, patience, time.Millisecond, "the cache does not come to revision %d", revision)
+	}, testTimeout, time.Millisecond, "the cache does not come to revision %d", revision)
 }
 
-func (r rig) put(rec runtime.RuntimeRecord) runtime.VersionedRecord {
+func (r fixture) put(rec runtime.RuntimeRecord) runtime.VersionedRecord {
 	r.t.Helper()
-	written, err := r.Put(r.t.Context(), ports.PutInput{Record: rec})
+	result, err := r.Put(r.t.Context(), ports.PutInput{Record: rec})
 	require.NoError(r.t, err, "put %q", rec.GameID)
-	return written
+	return result
 }
 
-func (r rig) move(gameID string, from, to runtime.Status) runtime.VersionedRecord {
+func (r fixture) transition(gameID string, from, to runtime.Status) runtime.VersionedRecord {
 	r.t.Helper()
-	written, err := r.Transition(r.t.Context(), ports.TransitionInput{UpdateStatusInput: moveInput(gameID, from, to)})
+	result, err := r.Transition(r.t.Context(), ports.TransitionInput{UpdateStatusInput: transitionInput(gameID, from, to)})
 	require.NoError(r.t, err, "move %q from %s to %s", gameID, from, to)
-	return written
+	return result
 }
 
 // overwrite upserts the game so many times.
-func (r rig) overwrite(gameID string, times int) {
+func (r fixture) overwrite(gameID string, times int) {
 	r.t.Helper()
 	for range times {
 		r.put(runningRecord(gameID))
@@ -151,7 +151,7 @@ func (r rig) overwrite(gameID string, times int) {
 }
 
 // operations returns the operation ids in the game's ledger, newest first.
-func (r rig) operations(gameID string) []string {
+func (r fixture) operations(gameID string) []string {
 	r.t.Helper()
 	entries, err := r.History(r.t.Context(), gameID)
 	require.NoError(r.t, err)
@@ -162,19 +162,19 @@ func (r rig) operations(gameID string) []string {
 	return ids
 }
 
-func (r rig) requireClean() {
+func (r fixture) requireClean() {
 	r.t.Helper()
 	report, err := r.Check(r.t.Context(), false)
 	require.NoError(r.t, err, "check")
 	require.Empty(r.t, report.Findings, "check found broken rules")
 }
 
-func moveInput(gameID string, from, to runtime.Status) ports.UpdateStatusInput {
+func transitionInput(gameID string, from, to runtime.Status) ports.UpdateStatusInput {
 	return ports.UpdateStatusInput{GameID: gameID, ExpectedFrom: from, To: to, Now: time.Now()}
 }
 
 func stopInput(gameID string) ports.UpdateStatusInput {
-	return moveInput(gameID, runtime.StatusRunning, runtime.StatusStopped)
+	return transitionInput(gameID, runtime.StatusRunning, runtime.StatusStopped)
 }
 
 // stoppedRecord is runningRecord after it was stopped.
@@ -186,7 +186,7 @@ func stoppedRecord(gameID string) runtime.RuntimeRecord {
 	return rec
 }
 
-// within returns a context that ends when a test has waited long enough.
+// within returns a context that ends after the limit.
 func within(t *testing.T, limit time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)

@@ -15,29 +15,29 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// TestCompactionWhileReading compacts between two pages of what a caller asked
-// for as of now: the caller named no revision and hears nothing of it.
+// TestCompactionWhileReading compacts between two pages of a list at the current
+// revision: the caller named no revision and gets no error.
 func TestCompactionWhileReading(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()
 	faults := faultkv.Wrap(client)
-	r := newRig(t, client, etcdstore.Options{})
-	plain := newRig(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
+	r := newFixture(t, client, etcdstore.Options{})
+	plain := newFixture(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
 	const games = 1100
 	for n := range games {
 		plain.put(runningRecord(fmt.Sprintf("game-%04d", n)))
 	}
 
-	// compactAfter compacts at a newer head before the n-th read from now on.
+	// compactAfter compacts at a newer revision before the n-th read from now on.
 	compactAfter := func(n int64) {
 		var reads atomic.Int64
 		faults.OnRead(func(ctx context.Context) error {
 			if reads.Add(1) != n {
 				return nil
 			}
-			plain.move("game-0000", runtime.StatusRunning, runtime.StatusStopped)
-			plain.move("game-0000", runtime.StatusStopped, runtime.StatusRunning)
+			plain.transition("game-0000", runtime.StatusRunning, runtime.StatusStopped)
+			plain.transition("game-0000", runtime.StatusStopped, runtime.StatusRunning)
 			_, err := plain.etcd.Compact(ctx, plain.head())
 			return err
 		})

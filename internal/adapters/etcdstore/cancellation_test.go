@@ -15,15 +15,15 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-func TestCallerLeavesWhileInDoubt(t *testing.T) { inEveryMode(t, testCallerLeavesWhileInDoubt) }
+func TestCallerCancelsWhileAmbiguous(t *testing.T) { inEveryMode(t, testCallerCancelsWhileAmbiguous) }
 
-func testCallerLeavesWhileInDoubt(t *testing.T) {
+func testCallerCancelsWhileAmbiguous(t *testing.T) {
 	for name, lost := range map[string]func(func()) faultkv.Fault{
 		"after the commit": faultkv.LoseReply, "before the commit": faultkv.LoseRequest,
 	} {
 		t.Run("cancelled "+name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
+			r := newFaultyFixture(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			r.faults.OnFirstWrite(lost(cancel))
 			_, err := r.stop(ctx)
@@ -33,7 +33,7 @@ func testCallerLeavesWhileInDoubt(t *testing.T) {
 		})
 		t.Run("deadline "+name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
+			r := newFaultyFixture(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			r.faults.OnFirstWrite(lost(func() { <-ctx.Done() }))
@@ -43,25 +43,25 @@ func testCallerLeavesWhileInDoubt(t *testing.T) {
 		})
 		t.Run("with a cause "+name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
-			gone := errors.New("the operator has left")
+			r := newFaultyFixture(t)
+			deleted := errors.New("the operator has left")
 			ctx, cancel := context.WithCancelCause(t.Context())
-			r.faults.OnFirstWrite(lost(func() { cancel(gone) }))
+			r.faults.OnFirstWrite(lost(func() { cancel(deleted) }))
 			_, err := r.stop(ctx)
 			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 			require.ErrorIs(t, err, context.Canceled, "the context's own error")
-			require.ErrorIs(t, err, gone, "and its cause")
+			require.ErrorIs(t, err, deleted, "and its cause")
 		})
 	}
 }
 
-func TestStoreLosesPatienceWhileInDoubt(t *testing.T) {
-	inEveryMode(t, testStoreLosesPatienceWhileInDoubt)
+func TestOperationTimeoutWhileAmbiguous(t *testing.T) {
+	inEveryMode(t, testOperationTimeoutWhileAmbiguous)
 }
 
-func testStoreLosesPatienceWhileInDoubt(t *testing.T) {
+func testOperationTimeoutWhileAmbiguous(t *testing.T) {
 	client, faults := newFaultyClient(t)
-	r := newRig(t, client, etcdstore.Options{OperationTimeout: time.Second})
+	r := newFixture(t, client, etcdstore.Options{OperationTimeout: time.Second})
 	r.another().put(runningRecord("game"))
 	faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) {
 		return nil, faultkv.ErrConnectionLost
@@ -76,13 +76,13 @@ func TestContextEndedBeforeAnythingWasSent(t *testing.T) {
 }
 
 func testContextEndedBeforeAnythingWasSent(t *testing.T) {
-	r := newFaultyRig(t)
+	r := newFaultyFixture(t)
 	r.faults.OnWrite(nil)
 
-	ended, cancel := context.WithCancelCause(t.Context())
+	canceled, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("a reason")
 	cancel(cause)
-	_, err := r.stop(ended)
+	_, err := r.stop(canceled)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, cause)
 	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)

@@ -13,12 +13,11 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// linearFaults meddles with everything between one store and etcd, from begin to
-// settle.
+// linearFaults injects faults between one store and etcd, from start to stop.
 type linearFaults struct {
 	kv     *faultkv.KV
 	outage int            // how many requests an outage takes
-	late   sync.WaitGroup // requests that land when nobody waits for them any more
+	late   sync.WaitGroup // requests that are executed after their callers have returned
 
 	mu       sync.Mutex
 	rng      *rand.Rand
@@ -28,9 +27,8 @@ type linearFaults struct {
 	injected int
 }
 
-// meddleWith puts faults between the client and etcd, which a store can then be
-// opened on.
-func meddleWith(client *clientv3.Client, rng *rand.Rand, outage int) *linearFaults {
+// injectLinearFaults injects faults into the client that a store will be opened on.
+func injectLinearFaults(client *clientv3.Client, rng *rand.Rand, outage int) *linearFaults {
 	f := &linearFaults{rng: rng, outage: outage}
 	f.kv = faultkv.Wrap(client)
 	f.kv.OnWrite(func(ctx context.Context, _ int, send faultkv.Send) (*clientv3.TxnResponse, error) {
@@ -38,47 +36,47 @@ func meddleWith(client *clientv3.Client, rng *rand.Rand, outage int) *linearFaul
 	})
 	f.kv.OnRead(f.read)
 	f.kv.OnResponse(f.delay)
-	watchThrough(client, f.watch)
+	wrapWatcher(client, f.watch)
 	return f
 }
 
-func (f *linearFaults) begin() {
+func (f *linearFaults) start() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.active = true
 }
 
-// roll returns a number below 1000 for the next request: 0 in an outage, and 999
-// where nothing is to happen. Below the limit it is a fault.
+// roll returns a number below 1000 for the next request: 0 in an outage, and 999 before
+// start. A number below the limit is a fault.
 func (f *linearFaults) roll(limit int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.active {
 		return 999
 	}
-	fate := f.rng.IntN(1000)
+	roll := f.rng.IntN(1000)
 	switch {
 	case f.down > 0:
 		f.down--
-		fate = 0
-	case fate < 3:
+		roll = 0
+	case roll < 3:
 		f.down = f.outage
 	}
-	if fate < limit {
+	if roll < limit {
 		f.injected++
 	}
-	return fate
+	return roll
 }
 
-// upTo returns a random time of so many milliseconds at most.
+// upTo returns a random duration of at most so many milliseconds.
 func (f *linearFaults) upTo(milliseconds int) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return time.Duration(f.rng.IntN(milliseconds*1000)) * time.Microsecond
 }
 
-// settle lets everything land that is on its way, and injects nothing more.
-func (f *linearFaults) settle() {
+// stop ends the faults and waits for delayed requests.
+func (f *linearFaults) stop() {
 	f.mu.Lock()
 	f.active = false
 	f.mu.Unlock()
@@ -86,32 +84,32 @@ func (f *linearFaults) settle() {
 }
 
 func (f *linearFaults) write(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-	switch fate := f.roll(400); {
-	case fate < 60: // the request is lost
+	switch roll := f.roll(400); {
+	case roll < 60: // the request is lost
 		return nil, faultkv.ErrConnectionLost
-	case fate < 80: // and the caller leaves
-		return nil, leaveWith(ctx, faultkv.ErrConnectionLost)
-	case fate < 150: // the reply is lost
+	case roll < 80: // and the caller leaves
+		return nil, cancelCaller(ctx, faultkv.ErrConnectionLost)
+	case roll < 150: // the reply is lost
 		_, _ = send(ctx)
 		return nil, faultkv.ErrConnectionLost
-	case fate < 200: // and the caller leaves
+	case roll < 200: // and the caller leaves
 		_, _ = send(ctx)
-		return nil, leaveWith(ctx, faultkv.ErrConnectionLost)
-	case fate < 260: // the request lands late
-		f.landLate(send)
+		return nil, cancelCaller(ctx, faultkv.ErrConnectionLost)
+	case roll < 260: // the request lands late
+		f.executeLate(send)
 		return nil, faultkv.ErrConnectionLost
-	case fate < 310: // and the caller has left by then
-		f.landLate(send)
-		return nil, leaveWith(ctx, faultkv.ErrConnectionLost)
-	case fate < 330: // the request hangs
+	case roll < 310: // and the caller has left by then
+		f.executeLate(send)
+		return nil, cancelCaller(ctx, faultkv.ErrConnectionLost)
+	case roll < 330: // the request hangs
 		<-ctx.Done()
 		return nil, ctx.Err()
-	case fate < 360: // the client sends it twice by itself
+	case roll < 360: // the client sends it twice by itself
 		_, _ = send(ctx)
 		return send(ctx)
-	case fate < 380:
+	case roll < 380:
 		return nil, rpctypes.ErrTooManyRequests
-	case fate < 400:
+	case roll < 400:
 		f.startJam()
 	}
 	if err := f.queue(ctx); err != nil {
@@ -126,7 +124,7 @@ func (f *linearFaults) startJam() {
 	f.jam = 40
 }
 
-// queue waits in a jam for a while.
+// waitInJam waits for a while during a jam.
 func (f *linearFaults) queue(ctx context.Context) error {
 	f.mu.Lock()
 	jammed := f.jam > 0
@@ -139,41 +137,41 @@ func (f *linearFaults) queue(ctx context.Context) error {
 }
 
 func (f *linearFaults) read(ctx context.Context) error {
-	switch fate := f.roll(100); {
-	case fate < 40:
+	switch roll := f.roll(100); {
+	case roll < 40:
 		return faultkv.ErrConnectionLost
-	case fate < 50:
-		return leaveWith(ctx, faultkv.ErrConnectionLost)
-	case fate < 60:
+	case roll < 50:
+		return cancelCaller(ctx, faultkv.ErrConnectionLost)
+	case roll < 60:
 		<-ctx.Done()
 		return ctx.Err()
-	case fate < 100:
+	case roll < 100:
 		return wait.For(ctx, f.upTo(3))
 	}
 	return nil
 }
 
-// watch breaks streams, with what they were about to tell, and makes them late.
+// watch breaks streams, losing the response at hand, and delays them.
 func (f *linearFaults) watch(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 	for resp := range open() {
-		fate := f.roll(350)
-		if fate < 20 {
+		roll := f.roll(350)
+		if roll < 20 {
 			return
 		}
-		if fate < 350 && wait.For(ctx, f.upTo(6)) != nil {
+		if roll < 350 && wait.For(ctx, f.upTo(6)) != nil {
 			return
 		}
-		if !passOne(ctx, resp, out) {
+		if !forwardOne(ctx, resp, out) {
 			return
 		}
 	}
 }
 
-// landLate sends the request after a while; settle waits for it.
-func (f *linearFaults) landLate(send faultkv.Send) {
+// executeLate sends the request after a delay; stop waits for it.
+func (f *linearFaults) executeLate(send faultkv.Send) {
 	after := f.upTo(15)
 	f.late.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		if wait.For(ctx, after) == nil {
 			_, _ = send(ctx)
@@ -181,10 +179,9 @@ func (f *linearFaults) landLate(send faultkv.Send) {
 	})
 }
 
-// leaveWith ends the caller's wait, where the request is one caller's, and
-// returns the error.
-func leaveWith(ctx context.Context, err error) error {
-	if leave, ok := ctx.Value(leaveKey{}).(context.CancelFunc); ok {
+// cancelCaller cancels the caller, if the request belongs to one, and returns the error.
+func cancelCaller(ctx context.Context, err error) error {
+	if leave, ok := ctx.Value(cancelKey{}).(context.CancelFunc); ok {
 		leave()
 	}
 	return err

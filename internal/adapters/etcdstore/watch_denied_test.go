@@ -14,9 +14,9 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// TestDeniedWatchEnds takes the store's rights away while a watch is open, which
-// etcd lets go on until it breaks. It cannot be opened again then, and its
-// consumer has to be told instead of waiting for ever.
+// TestDeniedWatchEnds revokes the store's permissions while a watch is open, which etcd
+// continues until it breaks. Then it cannot be reopened, and its consumer must get the
+// error instead of waiting forever.
 func TestDeniedWatchEnds(t *testing.T) { withAndWithoutCache(t, testDeniedWatchEnds) }
 
 func testDeniedWatchEnds(t *testing.T) {
@@ -25,17 +25,17 @@ func testDeniedWatchEnds(t *testing.T) {
 	admin := enableAuth(t, server, prefix+"/")
 	client := dialAs(t, server, "app")
 	cut := make(chan struct{})
-	watchThrough(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+	wrapWatcher(client, func(ctx context.Context, n int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		in := open()
 		select {
 		case <-cut:
 		case <-ctx.Done():
 		}
 		if n > 1 {
-			passAll(ctx, in, out)
+			forwardAll(ctx, in, out)
 		}
 	})
-	r := newRig(t, client, etcdstore.Options{Prefix: prefix, ProbeInterval: probing})
+	r := newFixture(t, client, etcdstore.Options{Prefix: prefix, ProbeInterval: probeInterval})
 	r.put(runningRecord("game"))
 	s := r.watch(ports.WatchOptions{Resync: true})
 	s.synced()
@@ -46,8 +46,8 @@ func testDeniedWatchEnds(t *testing.T) {
 	s.ends(rpctypes.ErrPermissionDenied)
 }
 
-// enableAuth turns on authentication with a user "root", whose client it returns,
-// and a user "app" with rights below the prefix alone. Passwords are the names.
+// enableAuth enables authentication with a user "root", whose client it returns, and a
+// user "app" with permissions below the prefix alone. Passwords are the names.
 func enableAuth(t *testing.T, server *etcdtest.Server, prefix string) *clientv3.Client {
 	t.Helper()
 	ctx, client := t.Context(), server.Client()

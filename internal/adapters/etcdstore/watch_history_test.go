@@ -17,23 +17,23 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// The size of TestWatchIsHistory.
+// The size of TestWatchMatchesHistory.
 const (
 	historyWatchers = 20
 	historyWrites   = 1500
 	historyStep     = 25 // writes from one compaction to the next
 )
 
-// TestWatchIsHistory lets watchers with random beginnings, filters and speeds
-// follow a random history, over upstreams that break and under compaction, and
-// compares what each was told with what etcd has recorded.
-func TestWatchIsHistory(t *testing.T) { withAndWithoutCache(t, testWatchIsHistory) }
+// TestWatchMatchesHistory has watchers with random starts, filters and speeds follow a
+// random history, over watches that break and under compaction, and compares their events
+// with what etcd has recorded.
+func TestWatchMatchesHistory(t *testing.T) { withAndWithoutCache(t, testWatchMatchesHistory) }
 
-func testWatchIsHistory(t *testing.T) {
+func testWatchMatchesHistory(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	server := etcdtest.Start(t)
-	writer := newRig(t, server.InProcess(), etcdstore.Options{})
+	writer := newFixture(t, server.InProcess(), etcdstore.Options{})
 	truth := record(t, writer)
 	steps := newSteps(historyWrites / historyStep)
 
@@ -42,11 +42,11 @@ func testWatchIsHistory(t *testing.T) {
 	for n, client := range clients[2:] {
 		breakAtRandom(client, rand.New(rand.NewPCG(seed, uint64(1000+n))), &opened)
 	}
-	var stores []rig
+	var stores []fixture
 	for _, client := range clients {
-		stores = append(stores, newRig(t, client, etcdstore.Options{Prefix: writer.prefix, ProbeInterval: probing}))
+		stores = append(stores, newFixture(t, client, etcdstore.Options{Prefix: writer.prefix, ProbeInterval: probeInterval}))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
 	defer cancel()
 	var watchers [historyWatchers]*randomWatcher
 	var end atomic.Int64
@@ -58,7 +58,7 @@ func testWatchIsHistory(t *testing.T) {
 		wg.Go(func() { w.run(ctx, store, writer.etcd, writer.prefix) })
 	}
 	end.Store(writeHistory(t, writer, rand.New(rand.NewPCG(seed, 0)), steps, pace(ctx, stores[2].Store)))
-	writer.plant("/elsewhere", "a bookmark for whoever has been told of the end already")
+	writer.putRaw("/elsewhere", "a bookmark for whoever has been told of the end already")
 	wg.Wait()
 
 	changes := truth(end.Load())
@@ -74,7 +74,7 @@ func testWatchIsHistory(t *testing.T) {
 	require.Positive(t, resyncs, "nobody had to start over")
 }
 
-// steps lets watchers wait until the history has gone some way.
+// steps lets watchers wait for a step of the history.
 type steps struct{ done []chan struct{} }
 
 func newSteps(n int) *steps {
@@ -85,7 +85,7 @@ func newSteps(n int) *steps {
 	return s
 }
 
-// waitFor returns when the i-th step has been made; behind the last it is made.
+// waitFor returns when the i-th step is done, or the last one for a larger i.
 func (s *steps) waitFor(ctx context.Context, i int) {
 	if i >= len(s.done) {
 		i = len(s.done) - 1
@@ -96,7 +96,7 @@ func (s *steps) waitFor(ctx context.Context, i int) {
 	}
 }
 
-// made is how many steps have been made.
+// made returns how many steps are done.
 func (s *steps) made() int {
 	for i, done := range s.done {
 		select {
@@ -108,8 +108,8 @@ func (s *steps) made() int {
 	return len(s.done)
 }
 
-// pace follows the history over upstreams that break, and tells how far it has
-// come, so that the writer is not done before anybody has heard of it.
+// followForPace follows the history over watches that break, and reports its position, so
+// that the writer does not finish before a consumer has received anything.
 func pace(ctx context.Context, store *etcdstore.Store) <-chan int64 {
 	heads := make(chan int64, 8*historyWrites)
 	go func() {
@@ -123,26 +123,26 @@ func pace(ctx context.Context, store *etcdstore.Store) <-chan int64 {
 	return heads
 }
 
-// breakAtRandom makes every upstream of the client break after some responses.
+// breakAtRandom makes every watch of the client break after some responses.
 func breakAtRandom(client *clientv3.Client, rng *rand.Rand, opened *atomic.Int64) {
 	var mu sync.Mutex
-	watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+	wrapWatcher(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 		mu.Lock()
-		left := 1 + rng.IntN(20)
+		callerErr := 1 + rng.IntN(20)
 		mu.Unlock()
 		opened.Add(1)
 		for resp := range open() {
-			if !passOne(ctx, resp, out) {
+			if !forwardOne(ctx, resp, out) {
 				return
 			}
-			if left--; left == 0 {
+			if callerErr--; callerErr == 0 {
 				return
 			}
 		}
 	})
 }
 
-// randomWatcher follows the history at its own pace and keeps what it is told.
+// randomWatcher follows the history at its own pace and records its events.
 type randomWatcher struct {
 	rng     *rand.Rand
 	steps   *steps

@@ -14,27 +14,27 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-func TestDamagedValueDoesNotEndTheStream(t *testing.T) {
+func TestCorruptValueDoesNotEndTheStream(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
+	r := sharedFixture(t)
 	good := r.put(runningRecord("game"))
 	s := r.watch(ports.WatchOptions{FromRevision: good.Revision})
 	other := r.watch(ports.WatchOptions{FromRevision: good.Revision, GameID: "other"})
 
-	revision := r.plant("/runtimes/game", "garbage")
+	revision := r.putRaw("/runtimes/game", "garbage")
 	event, err := s.fault()
 	r.requireCorrupt(err, "/runtimes/game", "game", "watch")
 	require.Equal(t, "game", event.GameID)
 	require.Equal(t, revision, event.Revision)
 	require.Nil(t, event.After)
 
-	mended := r.plant("/runtimes/game", handWritten("game", ""))
+	requireRepaired := r.putRaw("/runtimes/game", handWritten("game", ""))
 	event = s.event()
-	require.Equal(t, mended, event.Revision)
+	require.Equal(t, requireRepaired, event.Revision)
 	require.Equal(t, ports.EventUpserted, event.Type)
 	require.Nil(t, event.Before, "what cannot be read cannot be shown")
 
-	r.plant("/runtimes/a/b", "foreign")
+	r.putRaw("/runtimes/a/b", "foreign")
 	event, err = s.fault()
 	r.requireCorrupt(err, "/runtimes/a/b", "", "watch")
 	require.Empty(t, event.GameID)
@@ -44,22 +44,22 @@ func TestDamagedValueDoesNotEndTheStream(t *testing.T) {
 	other.change(last)
 }
 
-// TestWhatCannotBeReadAnyMoreIsStillSeenGoing has a game leave while its value
-// is damaged: nobody knows whether it was inside the filter, so all are told.
-func TestWhatCannotBeReadAnyMoreIsStillSeenGoing(t *testing.T) {
+// TestDeletionOfACorruptRecordIsDelivered deletes a game while its value is corrupt:
+// whether it matched the filter is unknown, so every consumer gets the event.
+func TestDeletionOfACorruptRecordIsDelivered(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]ports.WatchOptions{
 		"no filter": {}, "by status": {Status: runtime.StatusRunning}, "by game": {GameID: "game"}, "by region": {Region: "eu-west"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := sharedRig(t)
+			r := sharedFixture(t)
 			options.FromRevision = r.put(runningRecord("game")).Revision
 			s := r.watch(options)
-			r.plant("/runtimes/game", "garbage")
+			r.putRaw("/runtimes/game", "garbage")
 			_, err := s.fault()
 			require.ErrorIs(t, err, runtime.ErrCorrupt)
-			revision := r.uproot("/runtimes/game")
+			revision := r.deleteRaw("/runtimes/game")
 			event := s.event()
 			require.Equal(t, ports.EventDeleted, event.Type)
 			require.Equal(t, "game", event.GameID)
@@ -69,20 +69,20 @@ func TestWhatCannotBeReadAnyMoreIsStillSeenGoing(t *testing.T) {
 	}
 }
 
-// TestDeletedByHand deletes the record's key alone, as with etcdctl.
-func TestDeletedByHand(t *testing.T) {
+// TestRecordDeletedByAnOperator deletes the record's key alone, as with etcdctl.
+func TestRecordDeletedByAnOperator(t *testing.T) {
 	t.Parallel()
-	r := sharedRig(t)
-	written := r.put(runningRecord("a/b"))
-	s := r.watch(ports.WatchOptions{FromRevision: written.Revision, Status: runtime.StatusRunning})
-	revision := r.uproot("/runtimes/a%2Fb")
+	r := sharedFixture(t)
+	result := r.put(runningRecord("a/b"))
+	s := r.watch(ports.WatchOptions{FromRevision: result.Revision, Status: runtime.StatusRunning})
+	revision := r.deleteRaw("/runtimes/a%2Fb")
 	require.Equal(t, ports.RuntimeEvent{
-		Type: ports.EventDeleted, Revision: revision, GameID: "a/b", Before: &written.Record, Last: true,
+		Type: ports.EventDeleted, Revision: revision, GameID: "a/b", Before: &result.Record, Last: true,
 	}, s.event())
 }
 
-// withoutPrevious hands events on without the value before the change, as etcd
-// does at the edge of compaction.
+// withoutPrevious forwards events without the value before the change, as etcd does at
+// the edge of compaction.
 func withoutPrevious(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
 	for resp := range open() {
 		events := make([]*clientv3.Event, len(resp.Events))
@@ -90,26 +90,26 @@ func withoutPrevious(ctx context.Context, _ int, open func() clientv3.WatchChan,
 			events[i] = &mvccpb.Event{Type: ev.Type, Kv: ev.Kv}
 		}
 		resp.Events = events
-		if !passOne(ctx, resp, out) {
+		if !forwardOne(ctx, resp, out) {
 			return
 		}
 	}
 }
 
-func TestValueBeforeIsNeverMadeUp(t *testing.T) {
+func TestPreviousValueIsReadFromEtcd(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()
-	watchThrough(client, withoutPrevious)
-	r := newRig(t, client, etcdstore.Options{NoCache: true})
+	wrapWatcher(client, withoutPrevious)
+	r := newFixture(t, client, etcdstore.Options{NoCache: true})
 	first := r.put(runningRecord("game"))
 	s := r.watch(ports.WatchOptions{FromRevision: first.Revision})
-	moved := r.move("game", runtime.StatusRunning, runtime.StatusStopped)
-	require.Equal(t, first.Record, *s.change(moved).Before, "read back from etcd")
-	deleted := r.uproot("/runtimes/game")
-	require.Equal(t, moved.Record, *s.event().Before)
+	transitioned := r.transition("game", runtime.StatusRunning, runtime.StatusStopped)
+	require.Equal(t, first.Record, *s.change(transitioned).Before, "read back from etcd")
+	deleted := r.deleteRaw("/runtimes/game")
+	require.Equal(t, transitioned.Record, *s.event().Before)
 
-	late := r.watch(ports.WatchOptions{FromRevision: moved.Revision})
+	late := r.watch(ports.WatchOptions{FromRevision: transitioned.Revision})
 	_, err := client.Compact(t.Context(), deleted)
 	require.NoError(t, err)
 	late.ends(runtime.ErrCompacted)

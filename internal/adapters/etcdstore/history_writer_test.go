@@ -18,31 +18,31 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// writeHistory makes the history, compacts most of it after each step, and
-// returns the revision of its last write.
-func writeHistory(t *testing.T, r rig, rng *rand.Rand, steps *steps, paced <-chan int64) int64 {
+// writeHistory writes the history, compacts most of it after each step, and returns the
+// revision of its last write.
+func writeHistory(t *testing.T, r fixture, rng *rand.Rand, steps *steps, paced <-chan int64) int64 {
 	t.Helper()
 	games := []string{"game-000", "game-001", "game-002", "a/b", "🎲", "z"}
 	for n := range historyWrites {
 		id := games[rng.IntN(len(games))]
 		switch rng.IntN(12) {
 		case 0:
-			r.plantMany(3, fmt.Sprint("node-", rng.IntN(3)))
+			r.putManyRaw(3, fmt.Sprint("node-", rng.IntN(3)))
 		case 1:
 			_, err := r.etcd.Delete(t.Context(), r.prefix+"/runtimes/"+url.PathEscape(id))
 			require.NoError(t, err)
 		case 2:
-			r.plant("/elsewhere", "no record")
+			r.putRaw("/elsewhere", "no record")
 		case 3, 4:
 			rec := runningRecord(id)
 			rec.Region = fmt.Sprint("region-", rng.IntN(2))
-			r.plantRecord(rec)
+			r.putRecordRaw(rec)
 		default:
-			r.plantMoved(id)
+			r.transitionRaw(id)
 		}
 		if (n+1)%historyStep == 0 {
 			if step := (n + 1) / historyStep; step%4 == 0 {
-				awaitPace(t, r.plantRecord(runningRecord("pace")), paced)
+				waitForConsumer(t, r.putRecordRaw(runningRecord("pace")), paced)
 			}
 			_, err := r.etcd.Compact(t.Context(), r.head()-int64(rng.IntN(historyStep/2)))
 			if !errors.Is(err, rpctypes.ErrCompacted) { // by the step before, when few writes of this one had anything to change
@@ -52,11 +52,11 @@ func writeHistory(t *testing.T, r rig, rng *rand.Rand, steps *steps, paced <-cha
 		}
 	}
 	rec := runningRecord("last")
-	return r.plantRecord(rec)
+	return r.putRecordRaw(rec)
 }
 
-// awaitPace waits until a consumer has been told of the revision.
-func awaitPace(t *testing.T, revision int64, paced <-chan int64) {
+// waitForConsumer waits until a consumer has received the revision.
+func waitForConsumer(t *testing.T, revision int64, paced <-chan int64) {
 	t.Helper()
 	for head := range paced {
 		if head >= revision {
@@ -66,18 +66,17 @@ func awaitPace(t *testing.T, revision int64, paced <-chan int64) {
 	require.Fail(t, "the consumer that paces the writer has ended", "before it was told of revision %d", revision)
 }
 
-// plantRecord writes a record as an upsert would, without its index: deletions
-// by hand would leave that behind.
-func (r rig) plantRecord(rec runtime.RuntimeRecord) int64 {
+// putRecordRaw writes a record as an upsert would, but without its index, which raw
+// deletions would leave.
+func (r fixture) putRecordRaw(rec runtime.RuntimeRecord) int64 {
 	r.t.Helper()
 	value, err := json.Marshal(rec)
 	require.NoError(r.t, err)
-	return r.plant("/runtimes/"+url.PathEscape(rec.GameID), string(value))
+	return r.putRaw("/runtimes/"+url.PathEscape(rec.GameID), string(value))
 }
 
-// plantMoved moves the game to its next status, as a transition would, if it is
-// there.
-func (r rig) plantMoved(gameID string) {
+// transitionRaw changes the game to its next status, as a transition would, if it exists.
+func (r fixture) transitionRaw(gameID string) {
 	r.t.Helper()
 	found, err := r.GetVersioned(r.t.Context(), gameID)
 	if err != nil {
@@ -91,25 +90,25 @@ func (r rig) plantMoved(gameID string) {
 	require.NoError(r.t, err)
 	value, err := json.Marshal(struct {
 		runtime.RuntimeRecord
-		LastOp storedLastOp `json:"last_write"`
-	}{rec, storedLastOp{ID: "x", Seq: 1, Verb: "transition"}})
+		LastWrite storedLastWrite `json:"last_write"`
+	}{rec, storedLastWrite{ID: "x", Seq: 1, Verb: "transition"}})
 	require.NoError(r.t, err)
-	r.plant("/runtimes/"+url.PathEscape(gameID), string(value))
+	r.putRaw("/runtimes/"+url.PathEscape(gameID), string(value))
 }
 
-// trueChange is one change of one record, as etcd's own watch told it.
-type trueChange struct {
+// recordedChange is one change of one record, as etcd's own watch reported it.
+type recordedChange struct {
 	kind          ports.EventType
 	revision      int64
 	gameID        string
 	before, after *runtime.RuntimeRecord
 }
 
-// record starts to take down every change; the function that it returns waits
-// for the revision and gives all of them back.
-func record(t *testing.T, r rig) func(until int64) []trueChange {
+// recordChanges starts to record every change. The returned function waits for the
+// revision and returns all of them.
+func record(t *testing.T, r fixture) func(until int64) []recordedChange {
 	t.Helper()
-	in := r.etcd.Watch(within(t, 2*patience), r.prefix+"/runtimes/", clientv3.WithPrefix(), clientv3.WithCreatedNotify())
+	in := r.etcd.Watch(within(t, 2*testTimeout), r.prefix+"/runtimes/", clientv3.WithPrefix(), clientv3.WithCreatedNotify())
 	created := <-in
 	require.True(t, created.Created)
 	taken := make(chan clientv3.WatchResponse, historyWrites+1)
@@ -119,8 +118,8 @@ func record(t *testing.T, r rig) func(until int64) []trueChange {
 			taken <- resp
 		}
 	}()
-	return func(until int64) []trueChange {
-		var changes []trueChange
+	return func(until int64) []recordedChange {
+		var changes []recordedChange
 		now := map[string]*runtime.RuntimeRecord{} // etcd leaves out values that are compacted already
 		for resp := range taken {
 			require.NoError(t, resp.Err(), "etcd's own watch")
@@ -139,16 +138,16 @@ func record(t *testing.T, r rig) func(until int64) []trueChange {
 	}
 }
 
-func changeOf(t *testing.T, r rig, ev *clientv3.Event) trueChange {
+func changeOf(t *testing.T, r fixture, ev *clientv3.Event) recordedChange {
 	t.Helper()
 	segment := strings.TrimPrefix(string(ev.Kv.GetKey()), r.prefix+"/runtimes/")
 	gameID, err := url.PathUnescape(segment)
 	require.NoError(t, err)
-	c := trueChange{kind: ports.EventUpserted, revision: ev.Kv.GetModRevision(), gameID: gameID}
+	c := recordedChange{kind: ports.EventUpserted, revision: ev.Kv.GetModRevision(), gameID: gameID}
 	switch {
 	case ev.Type == clientv3.EventTypeDelete:
 		c.kind = ports.EventDeleted
-	case lastOpOf(t, ev.Kv.GetValue()).Verb == "transition":
+	case lastWriteOf(t, ev.Kv.GetValue()).Verb == "transition":
 		c.kind = ports.EventTransitioned
 		fallthrough
 	default:

@@ -14,45 +14,45 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// overwritten says how often others overwrite the record while the write is in
-// doubt: the ledger's ring tells of the first, etcd's history of the second.
-var overwritten = map[string]int{"within the ring": 5, "just beyond the ring": 32, "beyond the ring": 40}
+// overwrites is how often others overwrite the record while the write is ambiguous: the
+// ledger contains the write for the first, etcd's history for the others.
+var overwrites = map[string]int{"within the ring": 5, "just beyond the ring": 32, "beyond the ring": 40}
 
-func TestOverwrittenWhileInDoubt(t *testing.T) { inEveryMode(t, testOverwrittenWhileInDoubt) }
+func TestOverwrittenWhileAmbiguous(t *testing.T) { inEveryMode(t, testOverwrittenWhileAmbiguous) }
 
-func testOverwrittenWhileInDoubt(t *testing.T) {
-	for name, times := range overwritten {
+func testOverwrittenWhileAmbiguous(t *testing.T) {
+	for name, times := range overwrites {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
+			r := newFaultyFixture(t)
 			r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.others.overwrite("game", times) }))
-			written, err := r.stop(t.Context())
+			result, err := r.stop(t.Context())
 			require.NoError(t, err, "the write was applied")
-			require.Equal(t, r.requireApplied(1, "transition"), written.Revision)
-			require.Equal(t, runtime.StatusStopped, written.Record.Status)
+			require.Equal(t, r.requireApplied(1, "transition"), result.Revision)
+			require.Equal(t, runtime.StatusStopped, result.Record.Status)
 		})
 		t.Run("upsert "+name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
+			r := newFaultyFixture(t)
 			r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.others.overwrite("game", times) }))
-			written, err := r.upsert(t.Context())
+			result, err := r.upsert(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, r.requireApplied(1, "upsert"), written.Revision)
+			require.Equal(t, r.requireApplied(1, "upsert"), result.Revision)
 		})
 		t.Run("not applied, "+name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
+			r := newFaultyFixture(t)
 			r.faults.OnFirstWrite(faultkv.LoseRequest(func() { r.others.overwrite("game", times) }))
-			written, err := r.stop(t.Context())
+			result, err := r.stop(t.Context())
 			require.NoError(t, err, "the record is running again, as expected, and the first try is out of the way")
-			require.Equal(t, r.requireApplied(1, "second try"), written.Revision)
+			require.Equal(t, r.requireApplied(1, "second try"), result.Revision)
 		})
 		t.Run("not applied and in conflict, "+name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
+			r := newFaultyFixture(t)
 			r.faults.OnFirstWrite(faultkv.LoseRequest(func() {
 				r.others.overwrite("game", times)
-				r.others.move("game", runtime.StatusRunning, runtime.StatusStopped)
+				r.others.transition("game", runtime.StatusRunning, runtime.StatusStopped)
 			}))
 			_, err := r.stop(t.Context())
 			require.ErrorIs(t, err, runtime.ErrConflict)
@@ -61,18 +61,18 @@ func testOverwrittenWhileInDoubt(t *testing.T) {
 	}
 }
 
-// TestHiddenResends lets the client do what clientv3 does on some errors: send
-// the transaction again without telling the store. How often does not matter.
+// TestHiddenResends has the client do what clientv3 does on some errors: resend the
+// transaction without reporting it to the store. The number of resends does not matter.
 func TestHiddenResends(t *testing.T) { inEveryMode(t, testHiddenResends) }
 
 func testHiddenResends(t *testing.T) {
-	for name, times := range overwritten {
+	for name, times := range overwrites {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for verb, write := range map[string]func(faultyRig, context.Context) (runtime.VersionedRecord, error){
-				"transition": faultyRig.stop, "upsert": faultyRig.upsert,
+			for method, write := range map[string]func(faultyFixture, context.Context) (runtime.VersionedRecord, error){
+				"transition": faultyFixture.stop, "upsert": faultyFixture.upsert,
 			} {
-				r := newFaultyRig(t)
+				r := newFaultyFixture(t)
 				r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 					ctx = context.WithoutCancel(ctx) // all of this may take longer than one call
 					first, err := send(ctx)
@@ -84,22 +84,24 @@ func testHiddenResends(t *testing.T) {
 					return send(ctx)
 				})
 				_, err := write(r, t.Context())
-				require.NoError(t, err, verb)
-				r.requireApplied(1, verb)
+				require.NoError(t, err, method)
+				r.requireApplied(1, method)
 			}
 		})
 	}
 }
 
-func TestInDoubtBeyondRingAndHistory(t *testing.T) { inEveryMode(t, testInDoubtBeyondRingAndHistory) }
+func TestAmbiguousBeyondRingAndHistory(t *testing.T) {
+	inEveryMode(t, testAmbiguousBeyondRingAndHistory)
+}
 
-func testInDoubtBeyondRingAndHistory(t *testing.T) {
+func testAmbiguousBeyondRingAndHistory(t *testing.T) {
 	for name, fault := range map[string]func(func()) faultkv.Fault{
 		"applied": faultkv.LoseReply, "not applied": faultkv.LoseRequest,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := lonelyFaultyRig(t)
+			r := dedicatedFaultyFixture(t)
 			r.faults.OnFirstWrite(fault(func() {
 				r.others.overwrite("game", 40)
 				_, err := r.others.etcd.Compact(t.Context(), r.others.head())
@@ -116,24 +118,24 @@ func testInDoubtBeyondRingAndHistory(t *testing.T) {
 	}
 }
 
-// TestInDoubtAndDeleted takes the game away while the write is in doubt.
-func TestInDoubtAndDeleted(t *testing.T) { inEveryMode(t, testInDoubtAndDeleted) }
+// TestAmbiguousAndDeleted deletes the game while the write is ambiguous.
+func TestAmbiguousAndDeleted(t *testing.T) { inEveryMode(t, testAmbiguousAndDeleted) }
 
-func testInDoubtAndDeleted(t *testing.T) {
-	r := newFaultyRig(t)
+func testAmbiguousAndDeleted(t *testing.T) {
+	r := newFaultyFixture(t)
 	r.faults.OnFirstWrite(faultkv.LoseReply(func() { deleteGame(t, r.others, "game") }))
 	_, err := r.stop(t.Context())
 	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 	require.Empty(t, filterKeys(r.dump(), "/runtimes"), "nothing was written any more")
 }
 
-// TestInDoubtAndInsertedAgain has the game deleted and inserted again while the
-// write is in doubt, so that the new ledger counts past it without naming it.
-func TestInDoubtAndInsertedAgain(t *testing.T) { inEveryMode(t, testInDoubtAndInsertedAgain) }
+// TestAmbiguousAndReinserted deletes and inserts the game while the write is ambiguous,
+// so that the new ledger has higher numbers without naming the write.
+func TestAmbiguousAndReinserted(t *testing.T) { inEveryMode(t, testAmbiguousAndReinserted) }
 
-func testInDoubtAndInsertedAgain(t *testing.T) {
+func testAmbiguousAndReinserted(t *testing.T) {
 	for _, times := range []int{1, 2, 3, 40} {
-		r := newFaultyRig(t)
+		r := newFaultyFixture(t)
 		r.faults.OnFirstWrite(faultkv.LoseReply(func() {
 			deleteGame(t, r.others, "game")
 			r.others.overwrite("game", times)
@@ -144,24 +146,24 @@ func testInDoubtAndInsertedAgain(t *testing.T) {
 	}
 }
 
-// TestInDoubtAndUnreadable has the record damaged while the write is in doubt.
-func TestInDoubtAndUnreadable(t *testing.T) { inEveryMode(t, testInDoubtAndUnreadable) }
+// TestAmbiguousAndCorrupt corrupts the record while the write is ambiguous.
+func TestAmbiguousAndCorrupt(t *testing.T) { inEveryMode(t, testAmbiguousAndCorrupt) }
 
-func testInDoubtAndUnreadable(t *testing.T) {
-	r := newFaultyRig(t)
-	r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.others.plant("/runtimes/game", "garbage") }))
+func testAmbiguousAndCorrupt(t *testing.T) {
+	r := newFaultyFixture(t)
+	r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.others.putRaw("/runtimes/game", "garbage") }))
 	_, err := r.stop(t.Context())
 	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown, "it was applied, and a plain ErrCorrupt would say that it was not")
 	require.ErrorContains(t, err, r.prefix+"/runtimes/game")
 	require.Equal(t, "garbage", r.value("/runtimes/game"))
 }
 
-// TestRefusedAfterDoubt refuses the resend of a write that was applied: the
-// refusal says nothing of the first try.
-func TestRefusedAfterDoubt(t *testing.T) { inEveryMode(t, testRefusedAfterDoubt) }
+// TestRejectedAfterAmbiguity rejects the resend of a write that was applied: the
+// rejection proves nothing about the first try.
+func TestRejectedAfterAmbiguity(t *testing.T) { inEveryMode(t, testRejectedAfterAmbiguity) }
 
-func testRefusedAfterDoubt(t *testing.T) {
-	r := newFaultyRig(t)
+func testRejectedAfterAmbiguity(t *testing.T) {
+	r := newFaultyFixture(t)
 	r.faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		switch n {
 		case 1:
@@ -171,15 +173,15 @@ func testRefusedAfterDoubt(t *testing.T) {
 		}
 		return send(ctx)
 	})
-	written, err := r.stop(t.Context())
+	result, err := r.stop(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, r.requireApplied(1, "refused after doubt"), written.Revision)
+	require.Equal(t, r.requireApplied(1, "refused after doubt"), result.Revision)
 }
 
-// TestFenceLostWhileInDoubt revokes the fence while the write is in doubt.
-func TestFenceLostWhileInDoubt(t *testing.T) { inEveryMode(t, testFenceLostWhileInDoubt) }
+// TestFenceLostWhileAmbiguous revokes the fence while the write is ambiguous.
+func TestFenceLostWhileAmbiguous(t *testing.T) { inEveryMode(t, testFenceLostWhileAmbiguous) }
 
-func testFenceLostWhileInDoubt(t *testing.T) {
+func testFenceLostWhileAmbiguous(t *testing.T) {
 	for name, c := range map[string]struct {
 		lost func(func()) faultkv.Fault
 		want error
@@ -190,9 +192,9 @@ func testFenceLostWhileInDoubt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
-			fence := node.Fence{Key: r.prefix + "/leaders/x", CreateRevision: r.plant("/leaders/x", "me")}
-			r.faults.OnFirstWrite(c.lost(func() { r.others.uproot("/leaders/x") }))
+			r := newFaultyFixture(t)
+			fence := node.Fence{Key: r.prefix + "/leaders/x", CreateRevision: r.putRaw("/leaders/x", "me")}
+			r.faults.OnFirstWrite(c.lost(func() { r.others.deleteRaw("/leaders/x") }))
 			_, err := r.Transition(t.Context(), ports.TransitionInput{
 				UpdateStatusInput: stopInput("game"), Origin: ports.Origin{OperationID: opID}, Fence: &fence,
 			})

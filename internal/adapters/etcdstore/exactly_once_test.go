@@ -21,10 +21,10 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// TestExactlyOnceUnderFaults lets several writers write through a client that
-// loses, delays, doubles and refuses requests at random, some of them leaving
-// early, and holds what each was told against etcd's own history. The seed
-// repeats what each request meets, not the order in which writers come.
+// TestExactlyOnceUnderFaults has several writers write through a client that loses,
+// delays, repeats and rejects requests at random, while some of the callers cancel early.
+// It compares every result with etcd's own history. The seed repeats what happens to each
+// request, not the order of the writers.
 func TestExactlyOnceUnderFaults(t *testing.T) { inEveryMode(t, testExactlyOnceUnderFaults) }
 
 func testExactlyOnceUnderFaults(t *testing.T) {
@@ -33,30 +33,30 @@ func testExactlyOnceUnderFaults(t *testing.T) {
 	t.Logf("seed %d", seed)
 
 	client, faults := newFaultyClient(t)
-	r := newRig(t, client, etcdstore.Options{CallTimeout: 10 * time.Millisecond, OperationTimeout: patience})
+	r := newFixture(t, client, etcdstore.Options{CallTimeout: 10 * time.Millisecond, OperationTimeout: testTimeout})
 	for n := range games {
 		r.put(runningRecord(fmt.Sprint("game-", n)))
 	}
-	c := &chaos{rng: rand.New(rand.NewPCG(seed, 0))}
+	c := &randomFaults{rng: rand.New(rand.NewPCG(seed, 0))}
 	faults.OnWrite(c.fault)
 
-	told := make(chan toldWrite, writers*turns)
+	reported := make(chan writeResult, writers*turns)
 	var wg sync.WaitGroup
 	for n := range writers {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(seed, uint64(n)+1))
 			for turn := range turns {
-				told <- writeAtRandom(t, r.Store, rng, fmt.Sprintf("writer %d turn %d", n, turn), games)
+				reported <- writeAtRandom(t, r.Store, rng, fmt.Sprintf("writer %d turn %d", n, turn), games)
 			}
 		})
 	}
 	wg.Wait()
-	close(told)
+	close(reported)
 	faults.OnWrite(nil)
-	c.landAll()
+	c.executeAll()
 
-	plain := newRig(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: r.prefix})
-	tally := plain.requireVerdicts(told)
+	plain := newFixture(t, etcdtest.InProcess(t), etcdstore.Options{Prefix: r.prefix})
+	tally := plain.requireResults(reported)
 	plain.requireClean()
 	for n := range games {
 		requireContiguousLedger(t, plain, fmt.Sprint("game-", n))
@@ -66,15 +66,15 @@ func testExactlyOnceUnderFaults(t *testing.T) {
 	require.Positive(t, tally["done"]*tally["conflict"]*tally["unknown"], "every verdict has to occur: %v", tally)
 }
 
-// toldWrite is what a caller was told of its write.
-type toldWrite struct {
-	reason   string // names the write in the ledger
-	revision int64
-	err      error
-	left     error // how the caller's own context had ended by then
+// writeResult is the result of one write.
+type writeResult struct {
+	reason    string // names the write in the ledger
+	revision  int64
+	err       error
+	callerErr error // how the caller's own context had ended by then
 }
 
-func writeAtRandom(t *testing.T, store *etcdstore.Store, rng *rand.Rand, reason string, games int) toldWrite {
+func writeAtRandom(t *testing.T, store *etcdstore.Store, rng *rand.Rand, reason string, games int) writeResult {
 	ctx, cancel := context.WithCancel(t.Context())
 	if rng.IntN(6) == 0 {
 		ctx, cancel = context.WithTimeout(t.Context(), time.Duration(rng.IntN(15))*time.Millisecond)
@@ -86,24 +86,24 @@ func writeAtRandom(t *testing.T, store *etcdstore.Store, rng *rand.Rand, reason 
 		origin.OperationID = reason
 	}
 	var (
-		written runtime.VersionedRecord
-		err     error
+		result runtime.VersionedRecord
+		err    error
 	)
 	if rng.IntN(3) == 0 {
-		written, err = store.Put(ctx, ports.PutInput{Record: runningRecord(gameID), Origin: origin})
+		result, err = store.Put(ctx, ports.PutInput{Record: runningRecord(gameID), Origin: origin})
 	} else {
 		input := stopInput(gameID)
 		if rng.IntN(2) == 0 {
-			input = moveInput(gameID, runtime.StatusStopped, runtime.StatusRunning)
+			input = transitionInput(gameID, runtime.StatusStopped, runtime.StatusRunning)
 		}
-		written, err = store.Transition(ctx, ports.TransitionInput{UpdateStatusInput: input, Origin: origin})
+		result, err = store.Transition(ctx, ports.TransitionInput{UpdateStatusInput: input, Origin: origin})
 	}
-	return toldWrite{reason: reason, revision: written.Revision, err: err, left: ctx.Err()}
+	return writeResult{reason: reason, revision: result.Revision, err: err, callerErr: ctx.Err()}
 }
 
-// requireVerdicts compares what callers were told with what the ledger's whole
-// history in etcd says, and counts the verdicts.
-func (r rig) requireVerdicts(told <-chan toldWrite) map[string]int {
+// requireResults compares the results with the whole history of the ledger in etcd, and
+// counts the outcomes.
+func (r fixture) requireResults(reported <-chan writeResult) map[string]int {
 	r.t.Helper()
 	applied := map[string][]int64{}
 	for _, ev := range r.historyOf("/transitions/") {
@@ -111,94 +111,94 @@ func (r rig) requireVerdicts(told <-chan toldWrite) map[string]int {
 		applied[reason] = append(applied[reason], ev.Kv.GetModRevision())
 	}
 	tally := map[string]int{}
-	for w := range told {
+	for w := range reported {
 		at := applied[w.reason]
 		assert.LessOrEqual(r.t, len(at), 1, "%s was applied at revisions %v", w.reason, at)
-		var verdict string
+		var outcome string
 		switch {
 		case w.err == nil:
-			verdict = "done"
+			outcome = "done"
 			assert.Equal(r.t, []int64{w.revision}, at, "%s was told it is done", w.reason)
 		case errors.Is(w.err, runtime.ErrOutcomeUnknown):
-			verdict = "unknown"
-			assert.Error(r.t, w.left, "%s: unknown, though its caller still waited: %v", w.reason, w.err)
-			assert.ErrorIs(r.t, w.err, w.left, w.reason)
+			outcome = "unknown"
+			assert.Error(r.t, w.callerErr, "%s: unknown, though its caller still waited: %v", w.reason, w.err)
+			assert.ErrorIs(r.t, w.err, w.callerErr, w.reason)
 		case errors.Is(w.err, runtime.ErrConflict):
-			verdict = "conflict"
+			outcome = "conflict"
 		case errors.Is(w.err, runtime.ErrReadOnly):
-			verdict = "read-only"
+			outcome = "read-only"
 		default:
-			verdict = "left"
-			assert.ErrorIs(r.t, w.err, w.left, "%s: an error that nothing explains", w.reason)
+			outcome = "left"
+			assert.ErrorIs(r.t, w.err, w.callerErr, "%s: an error that nothing explains", w.reason)
 		}
-		if verdict != "done" && verdict != "unknown" {
+		if outcome != "done" && outcome != "unknown" {
 			assert.Empty(r.t, at, "%s was told %v", w.reason, w.err)
 		}
-		tally[verdict]++
+		tally[outcome]++
 	}
 	return tally
 }
 
-// chaos decides at random what becomes of each write.
-type chaos struct {
+// randomFaults decides at random what happens to each write.
+type randomFaults struct {
 	mu               sync.Mutex
 	rng              *rand.Rand
-	held             []faultkv.Send // tries that are still on their way
+	delayed          []faultkv.Send // tries that are still on their way
 	requests, faults int
 }
 
-func (c *chaos) roll() int {
+func (c *randomFaults) roll() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests++
-	fate := c.rng.IntN(100)
-	if fate >= 45 {
+	roll := c.rng.IntN(100)
+	if roll >= 45 {
 		c.faults++
 	}
-	return fate
+	return roll
 }
 
-func (c *chaos) fault(ctx context.Context, _ int, send faultkv.Send) (*clientv3.TxnResponse, error) {
-	fate := c.roll()
-	if fate%4 == 0 {
-		c.landOne()
+func (c *randomFaults) fault(ctx context.Context, _ int, send faultkv.Send) (*clientv3.TxnResponse, error) {
+	roll := c.roll()
+	if roll%4 == 0 {
+		c.executeOne()
 	}
 	switch {
-	case fate < 45:
+	case roll < 45:
 		return send(ctx)
-	case fate < 57: // the reply is lost
+	case roll < 57: // the reply is lost
 		_, _ = send(ctx)
 		return nil, faultkv.ErrConnectionLost
-	case fate < 67: // the request is lost
+	case roll < 67: // the request is lost
 		return nil, faultkv.ErrConnectionLost
-	case fate < 74: // the reply is too late
+	case roll < 74: // the reply is too late
 		_, _ = send(ctx)
 		<-ctx.Done()
 		return nil, ctx.Err()
-	case fate < 78: // the request hangs
+	case roll < 78: // the request hangs
 		<-ctx.Done()
 		return nil, ctx.Err()
-	case fate < 90: // the request arrives later, if at all
+	case roll < 90: // the request arrives later, if at all
 		c.hold(send)
 		return nil, faultkv.ErrConnectionLost
-	case fate < 95: // the client sends it twice by itself
+	case roll < 95: // the client sends it twice by itself
 		_, _ = send(ctx)
 		return send(ctx)
-	case fate < 97:
+	case roll < 97:
 		return nil, rpctypes.ErrNoSpace
 	default:
 		return nil, rpctypes.ErrTooManyRequests
 	}
 }
 
-func (c *chaos) hold(send faultkv.Send) {
+func (c *randomFaults) hold(send faultkv.Send) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held = append(c.held, send)
+	c.delayed = append(c.delayed, send)
 }
 
-// landOne lets a try that was held back arrive.
-func (c *chaos) landOne() bool {
+// executeOne executes a request that was delayed.
+func (c *randomFaults) executeOne() bool {
 	send := c.take()
 	if send == nil {
 		return false
@@ -207,19 +207,19 @@ func (c *chaos) landOne() bool {
 	return true
 }
 
-func (c *chaos) landAll() {
-	for c.landOne() {
+func (c *randomFaults) executeAll() {
+	for c.executeOne() {
 	}
 }
 
-func (c *chaos) take() faultkv.Send {
+func (c *randomFaults) take() faultkv.Send {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.held) == 0 {
+	if len(c.delayed) == 0 {
 		return nil
 	}
-	n := c.rng.IntN(len(c.held))
-	send := c.held[n]
-	c.held = append(c.held[:n], c.held[n+1:]...)
+	n := c.rng.IntN(len(c.delayed))
+	send := c.delayed[n]
+	c.delayed = append(c.delayed[:n], c.delayed[n+1:]...)
 	return send
 }

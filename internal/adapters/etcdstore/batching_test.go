@@ -21,29 +21,29 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// inFlight is how many requests a store has under way at most.
+// inFlight is how many requests a store has in flight at most.
 const inFlight = 4
 
-// crowd is a store whose first requests are held back, so that those who write
-// meanwhile have to travel together.
-type crowd struct {
-	faultyRig
-	begun chan struct{}      // one for each request that is held
-	open  chan struct{}      // closed to let them go
-	group faultkv.WriteFault // what meets the requests after those
+// batchFixture is a store whose first requests are held, so that later writes have to be
+// batched.
+type batchFixture struct {
+	faultyFixture
+	started chan struct{}      // one for each request that is held
+	open    chan struct{}      // closed to let them go
+	group   faultkv.WriteFault // what meets the requests after those
 
 	running sync.WaitGroup
 }
 
-// newCrowd also makes the games, as running.
-func newCrowd(t *testing.T, games ...string) *crowd {
+// newBatchFixture also creates the games, as running.
+func newBatchFixture(t *testing.T, games ...string) *batchFixture {
 	t.Helper()
 	client := etcdtest.InProcess(t)
 	faults := faultkv.Wrap(client)
-	r := newRig(t, client, etcdstore.Options{})
-	c := &crowd{
-		faultyRig: faultyRig{rig: r, faults: faults, others: r.another()},
-		begun:     make(chan struct{}, inFlight), open: make(chan struct{}),
+	r := newFixture(t, client, etcdstore.Options{})
+	c := &batchFixture{
+		faultyFixture: faultyFixture{fixture: r, faults: faults, others: r.another()},
+		started:       make(chan struct{}, inFlight), open: make(chan struct{}),
 	}
 	for n := range inFlight {
 		games = append(games, fmt.Sprint("held-", n))
@@ -53,7 +53,7 @@ func newCrowd(t *testing.T, games ...string) *crowd {
 	}
 	faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		if n <= inFlight {
-			c.begun <- struct{}{}
+			c.started <- struct{}{}
 			<-c.open
 			return send(ctx)
 		}
@@ -65,54 +65,54 @@ func newCrowd(t *testing.T, games ...string) *crowd {
 	return c
 }
 
-// hold takes every place in flight.
-func (c *crowd) hold() {
+// hold fills every place in flight.
+func (c *batchFixture) hold() {
 	c.t.Helper()
 	for n := range inFlight {
 		c.running.Go(func() { _ = c.UpdateStatus(c.t.Context(), stopInput(fmt.Sprint("held-", n))) })
 	}
 	for range inFlight {
-		<-c.begun
+		<-c.started
 	}
 }
 
-// queue starts the writes and returns once all of them wait. Their answers are
-// there after release.
-func (c *crowd) queue(writes ...func() error) (answers []error) {
+// queue starts the writes and returns once all of them are pending. Their results are set
+// after release.
+func (c *batchFixture) queue(writes ...func() error) (results []error) {
 	c.t.Helper()
-	answers = make([]error, len(writes))
+	results = make([]error, len(writes))
 	before := c.PendingWrites()
 	for n, write := range writes {
-		c.running.Go(func() { answers[n] = write() })
+		c.running.Go(func() { results[n] = write() })
 	}
-	require.Eventually(c.t, func() bool { return c.PendingWrites() == before+len(writes) }, patience, time.Millisecond, "all must queue up")
-	return answers
+	require.Eventually(c.t, func() bool { return c.PendingWrites() == before+len(writes) }, testTimeout, time.Millisecond, "all must queue up")
+	return results
 }
 
-// release lets everything go and waits for it.
-func (c *crowd) release() {
+// release releases the held requests and waits for all writes.
+func (c *batchFixture) release() {
 	close(c.open)
 	c.running.Wait()
 }
 
-// run queues the writes behind those that are held, and lets all go.
-func (c *crowd) run(writes ...func() error) []error {
+// run queues the writes after the held requests, and releases all.
+func (c *batchFixture) run(writes ...func() error) []error {
 	c.t.Helper()
 	c.hold()
-	answers := c.queue(writes...)
+	results := c.queue(writes...)
 	c.release()
-	return answers
+	return results
 }
 
-// requests is how many the writes of run have taken.
-func (c *crowd) requests() int { return c.faults.Writes() - inFlight }
+// requests returns how many requests the writes of run have taken.
+func (c *batchFixture) requests() int { return c.faults.Writes() - inFlight }
 
-func TestWritersTravelTogetherAndEachHasItsOwnAnswer(t *testing.T) {
+func TestWritesAreBatchedWithResultsOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t, "done", "stale", "fenced")
+	c := newBatchFixture(t, "done", "stale", "fenced")
 	dead := node.Fence{Key: c.prefix + "/leaders/eu", CreateRevision: 1}
 	c.hold()
-	answers := c.queue(
+	results := c.queue(
 		func() error { return c.UpdateStatus(t.Context(), stopInput("done")) },
 		func() error { return c.Upsert(t.Context(), runningRecord("new")) },
 		func() error {
@@ -121,12 +121,12 @@ func TestWritersTravelTogetherAndEachHasItsOwnAnswer(t *testing.T) {
 		},
 		func() error { return c.UpdateStatus(t.Context(), stopInput("stale")) },
 	)
-	c.others.move("stale", runtime.StatusRunning, runtime.StatusStopped) // after it has been read
+	c.others.transition("stale", runtime.StatusRunning, runtime.StatusStopped) // after it has been read
 	c.release()
-	require.NoError(t, answers[0])
-	require.NoError(t, answers[1])
-	require.ErrorIs(t, answers[2], runtime.ErrFenced)
-	require.ErrorIs(t, answers[3], runtime.ErrConflict)
+	require.NoError(t, results[0])
+	require.NoError(t, results[1])
+	require.ErrorIs(t, results[2], runtime.ErrFenced)
+	require.ErrorIs(t, results[3], runtime.ErrConflict)
 	require.Equal(t, 1, c.requests(), "four writes, one request")
 	done, err := c.others.GetVersioned(t.Context(), "done")
 	require.NoError(t, err)
@@ -138,7 +138,7 @@ func TestWritersTravelTogetherAndEachHasItsOwnAnswer(t *testing.T) {
 
 func TestWritersOfOneGameDoNotShareARequest(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t, "game")
+	c := newBatchFixture(t, "game")
 	stop := func() error { return c.UpdateStatus(t.Context(), stopInput("game")) }
 	won := 0
 	for _, err := range c.run(stop, stop, stop) {
@@ -152,57 +152,57 @@ func TestWritersOfOneGameDoNotShareARequest(t *testing.T) {
 	require.Len(t, requireContiguousLedger(t, c.others, "game"), 2)
 }
 
-func TestGroupThatEtcdRefusesIsSentSingly(t *testing.T) {
+func TestRejectedBatchIsSentSingly(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t)
+	c := newBatchFixture(t)
 	c.group = func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 		if n == 1 {
 			return nil, rpctypes.ErrTooManyOps
 		}
 		return send(ctx)
 	}
-	answers := c.run(c.inserts(5)...)
-	require.NoError(t, errors.Join(answers...))
+	results := c.run(c.inserts(5)...)
+	require.NoError(t, errors.Join(results...))
 	require.Equal(t, 1+5, c.requests())
 	c.requireInserted(5)
 }
 
-func TestGroupWhoseAnswerIsLostIsResolvedMemberByMember(t *testing.T) {
+func TestAmbiguousBatchIsResolvedWriteByWrite(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]faultkv.Fault{
 		"after commit": faultkv.LoseReply(nil), "before commit": faultkv.LoseRequest(nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCrowd(t)
+			c := newBatchFixture(t)
 			c.group = func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 				if n == 1 {
 					return fault(ctx, send)
 				}
 				return send(ctx)
 			}
-			answers := c.run(c.inserts(5)...)
-			require.NoError(t, errors.Join(answers...))
+			results := c.run(c.inserts(5)...)
+			require.NoError(t, errors.Join(results...))
 			c.requireInserted(5)
 		})
 	}
 }
 
-func TestWriterThatLeavesTheQueueHasWrittenNothing(t *testing.T) {
+func TestCancelledPendingWriteIsNotSent(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t)
+	c := newBatchFixture(t)
 	ctx, leave := context.WithCancel(t.Context())
 	c.hold()
 	stayed := c.queue(c.inserts(1)...)
-	left := make(chan error)
-	go func() { left <- c.Upsert(ctx, runningRecord("left")) }()
-	require.Eventually(t, func() bool { return c.PendingWrites() == 2 }, patience, time.Millisecond)
+	callerErr := make(chan error)
+	go func() { callerErr <- c.Upsert(ctx, runningRecord("left")) }()
+	require.Eventually(t, func() bool { return c.PendingWrites() == 2 }, testTimeout, time.Millisecond)
 	leave()
-	told := <-left
+	reported := <-callerErr
 	c.release()
 
-	require.ErrorIs(t, told, context.Canceled)
-	require.NotErrorIs(t, told, runtime.ErrOutcomeUnknown, "nothing was sent, and that is known")
+	require.ErrorIs(t, reported, context.Canceled)
+	require.NotErrorIs(t, reported, runtime.ErrOutcomeUnknown, "nothing was sent, and that is known")
 	require.NoError(t, stayed[0])
 	_, err := c.others.Get(t.Context(), "left")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -211,7 +211,7 @@ func TestWriterThatLeavesTheQueueHasWrittenNothing(t *testing.T) {
 
 func TestLargeAndManyWritesStayWithinEtcdsLimits(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t)
+	c := newBatchFixture(t)
 	var writes []func() error
 	for n := range 300 {
 		rec := runningRecord(fmt.Sprint("game-", n))
@@ -223,10 +223,10 @@ func TestLargeAndManyWritesStayWithinEtcdsLimits(t *testing.T) {
 	c.others.requireClean()
 }
 
-func TestSwitchedOffEveryWriteTravelsAlone(t *testing.T) {
+func TestNoGroupCommitSendsEveryWriteAlone(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaultyClient(t)
-	r := newRig(t, client, etcdstore.Options{NoGroupCommit: true})
+	r := newFixture(t, client, etcdstore.Options{NoGroupCommit: true})
 	faults.OnWrite(nil)
 	var running sync.WaitGroup
 	for n := range 64 {
@@ -236,7 +236,7 @@ func TestSwitchedOffEveryWriteTravelsAlone(t *testing.T) {
 	require.Equal(t, 64, faults.Writes())
 }
 
-func (c *crowd) inserts(n int) []func() error {
+func (c *batchFixture) inserts(n int) []func() error {
 	writes := make([]func() error, n)
 	for i := range writes {
 		writes[i] = func() error { return c.Upsert(c.t.Context(), runningRecord(fmt.Sprint("new-", i))) }
@@ -244,8 +244,8 @@ func (c *crowd) inserts(n int) []func() error {
 	return writes
 }
 
-// requireInserted wants each of so many games to have been written once.
-func (c *crowd) requireInserted(n int) {
+// requireInserted requires that each of so many games was written once.
+func (c *batchFixture) requireInserted(n int) {
 	c.t.Helper()
 	for i := range n {
 		require.Len(c.t, requireContiguousLedger(c.t, c.others, fmt.Sprint("new-", i)), 1)
@@ -253,12 +253,12 @@ func (c *crowd) requireInserted(n int) {
 	c.others.requireClean()
 }
 
-// TestHungRequestHoldsUpNobody has a request hang after many writers have made the
-// group expect company.
-func TestHungRequestHoldsUpNobody(t *testing.T) {
+// TestHungRequestDelaysNoOtherWrite has a request hang after many writers have raised the
+// expected batch size.
+func TestHungRequestDelaysNoOtherWrite(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaultyClient(t)
-	r := newRig(t, client, etcdstore.Options{CallTimeout: 2 * patience})
+	r := newFixture(t, client, etcdstore.Options{CallTimeout: 2 * testTimeout})
 	var writers sync.WaitGroup
 	for n := range 300 {
 		writers.Go(func() { r.put(runningRecord(fmt.Sprint("game-", n))) })
@@ -272,7 +272,7 @@ func TestHungRequestHoldsUpNobody(t *testing.T) {
 	})
 	writers.Go(func() { r.put(runningRecord("hung")) })
 	<-hung
-	_, err := r.Put(within(t, patience/2), ports.PutInput{Record: runningRecord("game-1")})
+	_, err := r.Put(within(t, testTimeout/2), ports.PutInput{Record: runningRecord("game-1")})
 	require.NoError(t, err, "there are places in flight left")
 	close(letGo)
 	writers.Wait()

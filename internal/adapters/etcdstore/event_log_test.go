@@ -14,16 +14,16 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-// TestManySubscribersOneWatch counts what etcd is asked for.
+// TestManySubscribersOneWatch counts the etcd watches of many subscribers.
 func TestManySubscribersOneWatch(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.InProcess(t)
-	upstream := watchThrough(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
-		passAll(ctx, open(), out)
+	watches := wrapWatcher(client, func(ctx context.Context, _ int, open func() clientv3.WatchChan, out chan<- clientv3.WatchResponse) {
+		forwardAll(ctx, open(), out)
 	})
-	r := newRig(t, client, etcdstore.Options{FreshTimeout: patience})
+	r := newFixture(t, client, etcdstore.Options{FreshTimeout: testTimeout})
 	first := r.put(runningRecord("game"))
-	r.awaitCache(first.Revision)
+	r.waitForCache(first.Revision)
 	var streams []*stream
 	for n := range 200 {
 		options := ports.WatchOptions{}
@@ -41,20 +41,20 @@ func TestManySubscribersOneWatch(t *testing.T) {
 		}
 		streams = append(streams, s)
 	}
-	moved := r.move("game", runtime.StatusRunning, runtime.StatusStopped)
+	transitioned := r.transition("game", runtime.StatusRunning, runtime.StatusStopped)
 	for _, s := range streams {
-		s.change(moved)
+		s.change(transitioned)
 	}
-	require.EqualValues(t, 1, upstream.opened.Load(), "watches of etcd for %d subscribers", len(streams))
+	require.EqualValues(t, 1, watches.opened.Load(), "watches of etcd for %d subscribers", len(streams))
 	require.Zero(t, r.CacheStats().Replays)
 }
 
-// TestHistoryLeavesASubscriberBehind lets more happen than the hub remembers while
-// one subscriber reads nothing and another keeps up.
-func TestHistoryLeavesASubscriberBehind(t *testing.T) {
+// TestSubscriberBehindTheLogReadsFromEtcd makes more changes than the log keeps while one
+// subscriber reads nothing and another keeps up.
+func TestSubscriberBehindTheLogReadsFromEtcd(t *testing.T) {
 	t.Parallel()
-	const rounds, games, remembered = 20, 100, 1000
-	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{FreshTimeout: patience, MaxLogChanges: remembered})
+	const rounds, games, maxChanges = 20, 100, 1000
+	r := newFixture(t, etcdtest.InProcess(t), etcdstore.Options{FreshTimeout: testTimeout, MaxLogChanges: maxChanges})
 	require.NoError(t, r.Ready(t.Context()))
 	slow, quick := r.watch(ports.WatchOptions{}), r.watch(ports.WatchOptions{})
 	slow.synced()
@@ -70,35 +70,35 @@ func TestHistoryLeavesASubscriberBehind(t *testing.T) {
 	}
 	var revisions []int64
 	for round := range rounds {
-		revisions = append(revisions, r.plantMany(games, fmt.Sprint("round-", round)))
+		revisions = append(revisions, r.putManyRaw(games, fmt.Sprint("round-", round)))
 		requireRound(quick, revisions[round])
 	}
 	require.Zero(t, r.CacheStats().Replays, "nobody has needed etcd yet")
-	require.Equal(t, remembered, r.CacheStats().LogChanges, "the history is bounded")
+	require.Equal(t, maxChanges, r.CacheStats().LogChanges, "the history is bounded")
 	for _, revision := range revisions {
 		requireRound(slow, revision)
 	}
 	require.EqualValues(t, 1, r.CacheStats().Replays, "the slow one had to ask etcd, once")
-	last := r.plantMany(games, "last")
+	last := r.putManyRaw(games, "last")
 	requireRound(slow, last)
 	requireRound(quick, last)
-	require.Equal(t, remembered, r.CacheStats().LogChanges)
+	require.Equal(t, maxChanges, r.CacheStats().LogChanges)
 }
 
-// TestResumeFromWhatTheHubHasYetToHear resumes at the head of etcd, which has moved on
-// by what is none of the store's business.
-func TestResumeFromWhatTheHubHasYetToHear(t *testing.T) {
+// TestResumeAtARevisionAheadOfTheLog resumes at etcd's revision, which has increased by
+// keys of other programs.
+func TestResumeAtARevisionAheadOfTheLog(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, etcdtest.InProcess(t), etcdstore.Options{FreshTimeout: patience})
+	r := newFixture(t, etcdtest.InProcess(t), etcdstore.Options{FreshTimeout: testTimeout})
 	require.NoError(t, r.Ready(t.Context()))
 	for n := range 20 {
 		r.put(runningRecord("game"))
-		r.plant("/elsewhere", fmt.Sprint(n))
+		r.putRaw("/elsewhere", fmt.Sprint(n))
 		from := r.head()
 		s := r.watch(ports.WatchOptions{FromRevision: from})
-		written := make(chan runtime.VersionedRecord, 1)
-		go func() { written <- r.put(runningRecord("wake")) }()
-		s.change(<-written)
+		results := make(chan runtime.VersionedRecord, 1)
+		go func() { results <- r.put(runningRecord("wake")) }()
+		s.change(<-results)
 	}
 	require.Zero(t, r.CacheStats().Replays, "watches of their own")
 }

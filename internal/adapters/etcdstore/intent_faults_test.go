@@ -17,24 +17,24 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
-// mark is in the intent of the write that a fault meets.
+// mark is in the intent of the write with injected faults.
 const mark = "the-write"
 
-func (r faultyRig) putMarked(ctx context.Context, replaces ports.IntentVersion, fences ...node.Fence) (int64, error) {
+func (r faultyFixture) putMarked(ctx context.Context, replaces ports.IntentVersion, fences ...node.Fence) (int64, error) {
 	version, err := r.PutIntent(ctx, operation.Intent{GameID: "game", Spec: operation.Spec{Image: mark}}, replaces, fences...)
 	return version.Revision, err
 }
 
 // overwriteIntent has others write the intent so many times, whatever it is.
-func (r faultyRig) overwriteIntent(times int) {
+func (r faultyFixture) overwriteIntent(times int) {
 	for range times {
 		r.others.putIntent(operation.Intent{GameID: "game"}, r.others.intent("game").IntentVersion)
 	}
 }
 
-// requireMarked wants the write to have been made so many times in the whole
-// history of the intent, and returns the last revision of it.
-func (r faultyRig) requireMarked(times int, why string) int64 {
+// requireMarked requires that the whole history of the intent has the write so many
+// times, and returns its last revision.
+func (r faultyFixture) requireMarked(times int, why string) int64 {
 	r.t.Helper()
 	last, made := int64(0), 0
 	for _, ev := range r.others.historyOf("/operations/game") {
@@ -47,19 +47,19 @@ func (r faultyRig) requireMarked(times int, why string) int64 {
 }
 
 // onBoth runs a test of a write that inserts, and of one that overwrites.
-func onBoth(t *testing.T, test func(t *testing.T, r faultyRig, at ports.IntentVersion)) {
+func onBoth(t *testing.T, test func(t *testing.T, r faultyFixture, at ports.IntentVersion)) {
 	t.Run("insert", func(t *testing.T) {
 		t.Parallel()
-		test(t, newFaultyRig(t), ports.IntentVersion{})
+		test(t, newFaultyFixture(t), ports.IntentVersion{})
 	})
 	t.Run("overwrite", func(t *testing.T) {
 		t.Parallel()
-		r := newFaultyRig(t)
+		r := newFaultyFixture(t)
 		test(t, r, r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{}))
 	})
 }
 
-func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
+func TestLostResponsesOfAnIntentAreResolved(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]faultkv.Fault{
 		"reply lost after the commit":    faultkv.LoseReply(nil),
@@ -78,8 +78,8 @@ func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
 		},
 		"sent twice by the client without a word": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
-			resp, again := send(ctx)
-			return resp, errors.Join(err, again)
+			resp, second := send(ctx)
+			return resp, errors.Join(err, second)
 		},
 		"no space, and applied all the same": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			if _, err := send(ctx); err != nil {
@@ -90,7 +90,7 @@ func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
+			onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
 				r.faults.OnFirstWrite(fault)
 				revision, err := r.putMarked(t.Context(), at)
 				require.NoError(t, err)
@@ -100,17 +100,17 @@ func TestLostAnswersOfAnIntentAreResolved(t *testing.T) {
 	}
 }
 
-// TestIntentOverwrittenWhileInDoubt has others write the intent before the write
-// is sent again: whether it was applied, only etcd's history tells.
-func TestIntentOverwrittenWhileInDoubt(t *testing.T) {
+// TestIntentOverwrittenWhileAmbiguous has others write the intent before the write is
+// resent: only etcd's history shows whether it was applied.
+func TestIntentOverwrittenWhileAmbiguous(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
+	onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
 		r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.overwriteIntent(3) }))
 		revision, err := r.putMarked(t.Context(), at)
 		require.NoError(t, err, "it was applied")
 		require.Equal(t, r.requireMarked(1, "reply lost"), revision)
 	})
-	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
+	onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
 		r.faults.OnFirstWrite(faultkv.LoseRequest(func() { r.overwriteIntent(3) }))
 		_, err := r.putMarked(t.Context(), at)
 		require.ErrorIs(t, err, runtime.ErrConflict)
@@ -121,7 +121,7 @@ func TestIntentOverwrittenWhileInDoubt(t *testing.T) {
 
 func TestLateTryOfAnIntentChangesNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
+	onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
 		var late faultkv.Send
 		r.faults.OnFirstWrite(func(_ context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			late = send
@@ -138,14 +138,14 @@ func TestLateTryOfAnIntentChangesNothing(t *testing.T) {
 	})
 }
 
-func TestIntentInDoubtBeyondHistory(t *testing.T) {
+func TestAmbiguousIntentBeyondHistory(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(func()) faultkv.Fault{
 		"applied": faultkv.LoseReply, "not applied": faultkv.LoseRequest,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := lonelyFaultyRig(t)
+			r := dedicatedFaultyFixture(t)
 			at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 			r.faults.OnFirstWrite(fault(func() {
 				r.overwriteIntent(2)
@@ -159,16 +159,16 @@ func TestIntentInDoubtBeyondHistory(t *testing.T) {
 	}
 }
 
-func TestIntentInDoubtAndDeleted(t *testing.T) {
+func TestAmbiguousIntentAndDeleted(t *testing.T) {
 	t.Parallel()
-	for name, again := range map[string]bool{"deleted": false, "and written again": true} {
+	for name, second := range map[string]bool{"deleted": false, "and written again": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newFaultyRig(t)
+			r := newFaultyFixture(t)
 			at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 			r.faults.OnFirstWrite(faultkv.LoseReply(func() {
-				r.others.uproot("/operations/game")
-				if again {
+				r.others.deleteRaw("/operations/game")
+				if second {
 					r.overwriteIntent(1)
 				}
 			}))
@@ -179,7 +179,7 @@ func TestIntentInDoubtAndDeleted(t *testing.T) {
 	}
 }
 
-func TestIntentInDoubtAndDamaged(t *testing.T) {
+func TestAmbiguousIntentAndCorrupt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lost func(func()) faultkv.Fault
@@ -191,8 +191,8 @@ func TestIntentInDoubtAndDamaged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-				r.faults.OnFirstWrite(c.lost(func() { r.others.plant("/operations/game", "garbage") }))
+			onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
+				r.faults.OnFirstWrite(c.lost(func() { r.others.putRaw("/operations/game", "garbage") }))
 				_, err := r.putMarked(t.Context(), at)
 				require.ErrorIs(t, err, c.want)
 				r.requireMarked(c.made, name)
@@ -202,7 +202,7 @@ func TestIntentInDoubtAndDamaged(t *testing.T) {
 	}
 }
 
-func TestFenceOfAnIntentLostWhileInDoubt(t *testing.T) {
+func TestFenceOfAnIntentLostWhileAmbiguous(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lost func(func()) faultkv.Fault
@@ -214,9 +214,9 @@ func TestFenceOfAnIntentLostWhileInDoubt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-				fence := node.Fence{Key: r.prefix + "/nodes/eu/n1", CreateRevision: r.plant("/nodes/eu/n1", "me")}
-				r.faults.OnFirstWrite(c.lost(func() { r.others.uproot("/nodes/eu/n1") }))
+			onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
+				fence := node.Fence{Key: r.prefix + "/nodes/eu/n1", CreateRevision: r.putRaw("/nodes/eu/n1", "me")}
+				r.faults.OnFirstWrite(c.lost(func() { r.others.deleteRaw("/nodes/eu/n1") }))
 				_, err := r.putMarked(t.Context(), at, fence)
 				require.ErrorIs(t, err, c.want)
 				r.requireMarked(c.made, name)
@@ -225,17 +225,17 @@ func TestFenceOfAnIntentLostWhileInDoubt(t *testing.T) {
 	}
 }
 
-func TestRefusedIntents(t *testing.T) {
+func TestRejectedIntents(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ answer, want error }{
+	for name, c := range map[string]struct{ result, want error }{
 		"no space":          {rpctypes.ErrNoSpace, runtime.ErrReadOnly},
 		"permission denied": {rpctypes.ErrPermissionDenied, rpctypes.ErrPermissionDenied},
 		"too large":         {rpctypes.ErrRequestTooLarge, rpctypes.ErrRequestTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
-				r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.answer })
+			onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
+				r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.result })
 				_, err := r.putMarked(t.Context(), at)
 				require.ErrorIs(t, err, c.want)
 				require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
@@ -246,15 +246,16 @@ func TestRefusedIntents(t *testing.T) {
 	}
 }
 
-// TestRefusedIntentAfterDoubt refuses the resend: that says nothing of the first try.
-func TestRefusedIntentAfterDoubt(t *testing.T) {
+// TestRejectedIntentAfterAmbiguity rejects the resend: that proves nothing about the first
+// try.
+func TestRejectedIntentAfterAmbiguity(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string]faultkv.Fault{
 		"applied": faultkv.LoseReply(nil), "not applied": faultkv.LoseRequest(nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
+			onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
 				r.faults.OnWrite(func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 					switch n {
 					case 1:
@@ -272,11 +273,11 @@ func TestRefusedIntentAfterDoubt(t *testing.T) {
 	}
 }
 
-// TestIntentWhoseCallerLeaves ends the caller's context while the write is in doubt,
-// and before it was sent at all.
-func TestIntentWhoseCallerLeaves(t *testing.T) {
+// TestIntentWhoseCallerCancels cancels the caller's context while the write is ambiguous,
+// and before it was sent.
+func TestIntentWhoseCallerCancels(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, r faultyRig, at ports.IntentVersion) {
+	onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
 		ctx, leave := context.WithCancel(t.Context())
 		r.faults.OnWrite(func(ctx context.Context, _ int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
@@ -290,7 +291,7 @@ func TestIntentWhoseCallerLeaves(t *testing.T) {
 	})
 	t.Run("while the replaced intent is read", func(t *testing.T) {
 		t.Parallel()
-		r := newFaultyRig(t)
+		r := newFaultyFixture(t)
 		at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
 		ctx, leave := context.WithCancel(t.Context())
 		r.faults.OnRead(func(context.Context) error { leave(); return faultkv.ErrConnectionLost })

@@ -11,16 +11,16 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// damage is one way to break index or ledger, and what becomes of it.
-type damage struct {
-	harm func(r rig)
-	// finds are the kinds that Check names, by key.
+// corruption is one way to break index or ledger, and what follows from it.
+type corruption struct {
+	harm func(r fixture)
+	// findings are the kinds that Check reports, by key.
 	finds map[string]ports.CheckFindingKind
-	// refuses is the key that writes of "bad" name; empty where they pass.
+	// rejects is the key that writes of "bad" name; empty if they pass.
 	refuses string
-	// seen is the status whose list names the key.
+	// listed is the status whose list names the key.
 	seen runtime.Status
-	// clean tells that a repair mends everything.
+	// isRepairable means that a repair leaves no finding.
 	clean bool
 }
 
@@ -30,72 +30,72 @@ const (
 	badEntry   = "/transitions/bad/01"
 )
 
-func damages() map[string]damage {
-	plant := func(key, value string) func(rig) { return func(r rig) { r.plant(key, value) } }
-	uproot := func(key string) func(rig) { return func(r rig) { r.uproot(key) } }
+func corruptions() map[string]corruption {
+	putRaw := func(key, value string) func(fixture) { return func(r fixture) { r.putRaw(key, value) } }
+	deleteRaw := func(key string) func(fixture) { return func(r fixture) { r.deleteRaw(key) } }
 	entry := `{"seq":%d,"from":"","to":"%s","at":"2026-03-01T12:00:00Z","operation_id":"x","actor":"","reason":"","container_id":"container-1","image":""}`
-	return map[string]damage{
+	return map[string]corruption{
 		"index key missing": {
-			harm: uproot(badRunning), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
+			harm: deleteRaw(badRunning), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
 			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexMissing},
 		},
 		"index key doubled": {
-			harm: plant(badStopped, "container-1"), refuses: badStopped, seen: runtime.StatusStopped, clean: true,
+			harm: putRaw(badStopped, "container-1"), refuses: badStopped, seen: runtime.StatusStopped, clean: true,
 			finds: map[string]ports.CheckFindingKind{badStopped: ports.FindingIndexExtra},
 		},
 		"index key of another container": {
-			harm: plant(badRunning, "container-2"), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
+			harm: putRaw(badRunning, "container-2"), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
 			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexValue},
 		},
 		"index key under another status": {
-			harm: func(r rig) { r.uproot(badRunning); r.plant(badStopped, "container-1") }, refuses: badRunning, seen: runtime.StatusStopped, clean: true,
+			harm: func(r fixture) { r.deleteRaw(badRunning); r.putRaw(badStopped, "container-1") }, refuses: badRunning, seen: runtime.StatusStopped, clean: true,
 			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexMissing, badStopped: ports.FindingIndexExtra},
 		},
 		"index key of an unknown status": {
-			harm: plant("/runtimes-by-status/paused/bad", "container-1"), seen: runtime.StatusRunning, clean: true,
+			harm: putRaw("/runtimes-by-status/paused/bad", "container-1"), seen: runtime.StatusRunning, clean: true,
 			finds: map[string]ports.CheckFindingKind{"/runtimes-by-status/paused/bad": ports.FindingIndexExtra},
 		},
 		"index key of no game": {
-			harm: plant("/runtimes-by-status/running/ghost", "x"), seen: runtime.StatusRunning, clean: true,
+			harm: putRaw("/runtimes-by-status/running/ghost", "x"), seen: runtime.StatusRunning, clean: true,
 			finds: map[string]ports.CheckFindingKind{"/runtimes-by-status/running/ghost": ports.FindingIndexExtra},
 		},
 		"index key that is no key": {
-			harm: plant("/runtimes-by-status/running/a/b", "x"), seen: runtime.StatusRunning, clean: true,
+			harm: putRaw("/runtimes-by-status/running/a/b", "x"), seen: runtime.StatusRunning, clean: true,
 			finds: map[string]ports.CheckFindingKind{"/runtimes-by-status/running/a/b": ports.FindingIndexExtra},
 		},
 		"newest ledger entry missing": {
-			harm: uproot(badEntry), clean: true,
+			harm: deleteRaw(badEntry), clean: true,
 			finds: map[string]ports.CheckFindingKind{badEntry: ports.FindingLedgerMissing},
 		},
 		"newest ledger entry of another write": {
-			harm: plant(badEntry, fmt.Sprintf(entry, 1, "removed")), clean: true,
+			harm: putRaw(badEntry, fmt.Sprintf(entry, 1, "removed")), clean: true,
 			finds: map[string]ports.CheckFindingKind{badEntry: ports.FindingLedgerMismatch},
 		},
 		"newest ledger entry unreadable": {
-			harm:  plant(badEntry, "garbage"),
+			harm:  putRaw(badEntry, "garbage"),
 			finds: map[string]ports.CheckFindingKind{badEntry: ports.FindingLedgerUnreadable},
 		},
 		"ledger entry in another's slot": {
-			harm:  plant("/transitions/bad/07", fmt.Sprintf(entry, 3, "running")),
+			harm:  putRaw("/transitions/bad/07", fmt.Sprintf(entry, 3, "running")),
 			finds: map[string]ports.CheckFindingKind{"/transitions/bad/07": ports.FindingLedgerUnreadable},
 		},
 		"ledger key that is no key": {
-			harm:  plant("/transitions/bad/99", fmt.Sprintf(entry, 3, "running")),
+			harm:  putRaw("/transitions/bad/99", fmt.Sprintf(entry, 3, "running")),
 			finds: map[string]ports.CheckFindingKind{"/transitions/bad/99": ports.FindingKeyForeign},
 		},
 	}
 }
 
-func TestDamagedIndexAndLedger(t *testing.T) {
+func TestCorruptIndexAndLedger(t *testing.T) {
 	t.Parallel()
-	for name, d := range damages() {
+	for name, d := range corruptions() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := damagedRig(t)
+			r := newCorruptFixture(t)
 			d.harm(r)
 			before := r.dump()
 			if d.refuses != "" {
-				r.requireWritesRefused("bad", d.refuses)
+				r.requireWritesRejected("bad", d.refuses)
 			}
 			if d.seen != "" {
 				records, err := r.uncached().ListByStatus(t.Context(), d.seen)
@@ -110,12 +110,12 @@ func TestDamagedIndexAndLedger(t *testing.T) {
 			requireFindings(t, r, d, false)
 			require.Equal(t, before, r.dump(), "a check without repair changed something")
 			requireFindings(t, r, d, true)
-			requireOnlyMended(t, r, d, before)
+			requireOnlyRepaired(t, r, d, before)
 		})
 	}
 }
 
-func requireFindings(t *testing.T, r rig, d damage, repair bool) {
+func requireFindings(t *testing.T, r fixture, d corruption, repair bool) {
 	t.Helper()
 	report, err := r.Check(t.Context(), repair)
 	require.NoError(t, err)
@@ -130,8 +130,8 @@ func requireFindings(t *testing.T, r rig, d damage, repair bool) {
 	require.Equal(t, repair && d.clean, report.Clean())
 }
 
-// requireOnlyMended wants a repair to have left every key alone that was good.
-func requireOnlyMended(t *testing.T, r rig, d damage, before map[string]rawValue) {
+// requireOnlyRepaired requires that a repair has changed no key that was good.
+func requireOnlyRepaired(t *testing.T, r fixture, d corruption, before map[string]rawValue) {
 	t.Helper()
 	after := r.dump()
 	for key, was := range before {
@@ -145,17 +145,17 @@ func requireOnlyMended(t *testing.T, r rig, d damage, before map[string]rawValue
 	}
 	r.requireClean()
 	requireInvariants(t, 0, r.dump())
-	r.move("bad", runtime.StatusRunning, runtime.StatusStopped)
+	r.transition("bad", runtime.StatusRunning, runtime.StatusStopped)
 	r.requireClean()
 }
 
-// TestIndexOfANewerVersionIsLeftAlone has a record and its index under a status
-// that only a newer version knows: what looks like one key too many is not.
-func TestIndexOfANewerVersionIsLeftAlone(t *testing.T) {
+// TestIndexOfANewerVersionIsKept has a record and its index under a status that only a
+// newer version knows: the index key is not one too many.
+func TestIndexOfANewerVersionIsKept(t *testing.T) {
 	t.Parallel()
-	r := damagedRig(t)
-	r.plant("/runtimes/new", `{"game_id":"new","status":"paused","current_container_id":"c-1","schema":2}`)
-	r.plant("/runtimes-by-status/paused/new", "c-1")
+	r := newCorruptFixture(t)
+	r.putRaw("/runtimes/new", `{"game_id":"new","status":"paused","current_container_id":"c-1","schema":2}`)
+	r.putRaw("/runtimes-by-status/paused/new", "c-1")
 	before := r.dump()
 	r.requireFinding(ports.FindingRecordUnreadable, "/runtimes/new", "new", "")
 	_, err := r.Check(t.Context(), true)
@@ -165,46 +165,46 @@ func TestIndexOfANewerVersionIsLeftAlone(t *testing.T) {
 
 func TestDanglingIndexIsReportedWithItsGame(t *testing.T) {
 	t.Parallel()
-	r := damagedRig(t)
-	r.plant("/runtimes-by-status/running/a%2Fb", "x")
+	r := newCorruptFixture(t)
+	r.putRaw("/runtimes-by-status/running/a%2Fb", "x")
 	page, err := r.uncached().ListPage(t.Context(), ports.PageQuery{Status: runtime.StatusRunning, Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, page.Corrupt, 1)
 	r.requireCorrupt(page.Corrupt[0], "/runtimes-by-status/running/a%2Fb", "a/b", "ListPage")
 }
 
-func TestDanglingIndexRefusesTheInsert(t *testing.T) {
+func TestDanglingIndexRejectsTheInsert(t *testing.T) {
 	t.Parallel()
-	r := damagedRig(t)
-	r.plant("/runtimes-by-status/stopped/new", "x")
+	r := newCorruptFixture(t)
+	r.putRaw("/runtimes-by-status/stopped/new", "x")
 	before := r.dump()
 	r.requireCorrupt(r.Upsert(t.Context(), runningRecord("new")), "/runtimes-by-status/stopped/new", "new", "insert")
 	require.Equal(t, before, r.dump())
 }
 
-func TestDamagedLedgerDoesNotStopTheGame(t *testing.T) {
+func TestCorruptLedgerDoesNotBlockTheGame(t *testing.T) {
 	t.Parallel()
-	r := damagedRig(t)
-	r.move("bad", runtime.StatusRunning, runtime.StatusStopped)
-	r.plant(badEntry, "garbage")
+	r := newCorruptFixture(t)
+	r.transition("bad", runtime.StatusRunning, runtime.StatusStopped)
+	r.putRaw(badEntry, "garbage")
 	entries, err := r.History(t.Context(), "bad")
 	r.requireCorrupt(err, badEntry, "bad", "History")
 	require.Len(t, entries, 1, "the good entries come all the same")
 	require.EqualValues(t, 2, entries[0].Seq)
-	r.move("bad", runtime.StatusStopped, runtime.StatusRunning)
+	r.transition("bad", runtime.StatusStopped, runtime.StatusRunning)
 	require.Equal(t, "garbage", r.value(badEntry), "left until the ring passes over it")
 }
 
-// TestRepeatIsKnownWithoutTheLedger repeats the write that made the record, whose
-// ledger entry is damaged: the record itself says who wrote it.
-func TestRepeatIsKnownWithoutTheLedger(t *testing.T) {
+// TestRetryIsDetectedWithoutTheLedger repeats the write that created the record, whose
+// ledger entry is corrupt: the record itself names the write.
+func TestRetryIsDetectedWithoutTheLedger(t *testing.T) {
 	t.Parallel()
-	r := damagedRig(t)
+	r := newCorruptFixture(t)
 	stop := ports.TransitionInput{UpdateStatusInput: stopInput("bad"), Origin: ports.Origin{OperationID: opID}}
 	first, err := r.Transition(t.Context(), stop)
 	require.NoError(t, err)
-	r.plant("/transitions/bad/02", "garbage")
-	again, err := r.Transition(t.Context(), stop)
+	r.putRaw("/transitions/bad/02", "garbage")
+	second, err := r.Transition(t.Context(), stop)
 	require.NoError(t, err)
-	require.Equal(t, first, again)
+	require.Equal(t, first, second)
 }
