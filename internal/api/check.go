@@ -26,7 +26,7 @@ type CheckFinding struct {
 // CheckFrom converts the report of a store.
 func CheckFrom(r ports.CheckReport) Check {
 	c := Check{
-		Revision: r.Revision, Clean: r.Clean(), Records: r.Records, IndexKeys: r.IndexKeys,
+		Revision: r.Revision, Clean: r.IsClean(), Records: r.Records, IndexKeys: r.IndexKeys,
 		LedgerEntries: r.LedgerEntries, Findings: make([]CheckFinding, len(r.Findings)),
 	}
 	for i, f := range r.Findings {

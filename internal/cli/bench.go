@@ -96,7 +96,7 @@ func (f clusterFlags) load() (config.Config, error) {
 // because of an error.
 func (a *app) bench(ctx context.Context, cfg config.Config, options bench.Options) (err error) {
 	a.noDaemon = true
-	if cfg.Embedded() {
+	if cfg.HasEmbeddedEtcd() {
 		cfg.DataDir, err = os.MkdirTemp("", "rtmanager-bench-")
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (a *app) bench(ctx context.Context, cfg config.Config, options bench.Option
 
 	printer := &progress.Bench{Out: a.streams.Err, Terminal: isTerminal(a.streams.Err), Headline: "etcd at " + etcd.URLs}
 	report, err := bench.Run(ctx, bench.Cluster{
-		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.Embedded(),
+		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(),
 		Prefix: strings.TrimRight(cfg.EtcdPrefix, "/"), OpenTimeout: cfg.EtcdDialTimeout,
 	}, options, printer.Report)
 	printer.Close()

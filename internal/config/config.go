@@ -114,8 +114,8 @@ func defaultDataDir() string {
 	return filepath.Join(home, ".local", "share", "rtmanager")
 }
 
-// Embedded reports whether the daemon embeds etcd.
-func (c Config) Embedded() bool { return len(c.EtcdEndpoints) == 0 }
+// HasEmbeddedEtcd reports whether the daemon embeds etcd.
+func (c Config) HasEmbeddedEtcd() bool { return len(c.EtcdEndpoints) == 0 }
 
 // Level returns the level of LogLevel.
 func (c Config) Level() (slog.Level, error) {

@@ -22,7 +22,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	t.Parallel()
 	c := validConfig()
 	require.NoError(t, c.Validate())
-	require.True(t, c.Embedded())
+	require.True(t, c.HasEmbeddedEtcd())
 	require.Equal(t, "127.0.0.1:8080", c.Listen)
 	require.NotEmpty(t, c.Node, "the node is the host name")
 	level, err := c.Level()

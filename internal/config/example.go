@@ -57,7 +57,7 @@ func writeSetting(b *strings.Builder, f *pflag.Flag) {
 	default:
 		text += ". Not set by default."
 	}
-	fmt.Fprintf(b, "\n%s# %s: %s\n", comment(text), f.Name, value)
+	fmt.Fprintf(b, "\n%s# %s: %s\n", formatComment(text), f.Name, value)
 }
 
 // defaultText returns the default of a flag as a YAML value.
@@ -71,9 +71,9 @@ func defaultText(f *pflag.Flag) string {
 	return f.DefValue
 }
 
-// comment returns the text as comment lines of at most 80 characters, unless a word is
+// formatComment returns the text as comment lines of at most 80 characters, unless a word is
 // longer.
-func comment(text string) string {
+func formatComment(text string) string {
 	var b strings.Builder
 	line := "#"
 	for _, word := range strings.Fields(text) {

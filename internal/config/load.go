@@ -66,7 +66,7 @@ func (l *Loader) Load() (Config, error) {
 		return Config{}, err
 	}
 	// Treated as "none", it would create a new and empty store.
-	if l.flags.Changed("etcd-endpoints") && l.cfg.Embedded() {
+	if l.flags.Changed("etcd-endpoints") && l.cfg.HasEmbeddedEtcd() {
 		return Config{}, errors.New("--etcd-endpoints is empty; set the client URLs of a cluster, or omit it to embed etcd")
 	}
 	if err := l.cfg.Validate(); err != nil {

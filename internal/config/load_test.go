@@ -151,5 +151,5 @@ func TestEmptyEndpointsAreRejected(t *testing.T) {
 	require.ErrorContains(t, err, `--etcd-endpoints: "" is not a client URL`)
 	c, err := load(t, map[string]string{"RTMANAGER_ETCD_ENDPOINTS": ""})
 	require.NoError(t, err)
-	require.True(t, c.Embedded())
+	require.True(t, c.HasEmbeddedEtcd())
 }

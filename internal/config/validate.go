@@ -16,7 +16,7 @@ import (
 func (c Config) Validate() error {
 	var v violations
 	v.add(c.validateListen())
-	if c.Embedded() {
+	if c.HasEmbeddedEtcd() {
 		v.add(c.validateEmbedded())
 	} else {
 		v.add(c.validateEndpoints())

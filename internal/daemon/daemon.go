@@ -78,12 +78,12 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 
 	// The host names by which other machines reach this one are unknown. A loopback address
 	// needs none: only programs on this machine can reach it.
-	anyHost := cfg.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback()
+	isAnyHostAllowed := cfg.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback()
 	peers := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: logger.With("component", "api")})
 	defer peers.CloseIdleConnections()
 	api, err := httpserver.New(store, httpserver.Config{
 		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
-		InsecureHosts: anyHost, Ready: map[string]func() error{"cache": func() error { return cacheSynced(store) }},
+		InsecureHosts: isAnyHostAllowed, Ready: map[string]func() error{"cache": func() error { return cacheSynced(store) }},
 		Cluster: cluster.New(
 			cluster.Dependencies{Records: store, Nodes: members, Local: host.localNode(), Peer: peers},
 			cluster.Config{Region: cfg.Region, Node: cfg.Node, ErrorText: httpserver.PublicText, Logger: logger.With("component", "cluster")},
@@ -116,15 +116,15 @@ func cacheSynced(store *etcdstore.Store) error {
 
 // openStore opens the store, and waits for etcd at most EtcdDialTimeout.
 func openStore(ctx context.Context, cfg config.Config, etcd *etcd, logger *slog.Logger) (*etcdstore.Store, error) {
-	bound, cancel := context.WithTimeout(ctx, cfg.EtcdDialTimeout)
+	dialCtx, cancel := context.WithTimeout(ctx, cfg.EtcdDialTimeout)
 	defer cancel()
-	store, err := etcdstore.Open(bound, etcd.client, etcdstore.Options{
+	store, err := etcdstore.Open(dialCtx, etcd.client, etcdstore.Options{
 		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, Logger: logger.With("component", "store"),
 	})
 	switch {
 	case err == nil:
 		return store, nil
-	case bound.Err() != nil && ctx.Err() == nil:
+	case dialCtx.Err() != nil && ctx.Err() == nil:
 		return nil, noResponseError(cfg, etcd.urls, err)
 	default:
 		return nil, fmt.Errorf("etcd at %s: %w", etcd.urls, err)

@@ -55,7 +55,7 @@ func OpenEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etc
 }
 
 func openEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
-	if cfg.Embedded() {
+	if cfg.HasEmbeddedEtcd() {
 		return startMember(ctx, cfg, logger)
 	}
 	return connect(ctx, cfg, logger)

@@ -45,7 +45,7 @@ func TestDaemonOnASecuredEtcd(t *testing.T) {
 	requireEvent(t, events, ports.EventUpserted, "game")
 	report, err := d.client.Check(t.Context(), false)
 	require.NoError(t, err)
-	require.True(t, report.Clean())
+	require.True(t, report.IsClean())
 	_, err = d.client.Info(t.Context())
 	require.NoError(t, err, "a request that the user may not make does not fail the others")
 	require.NoError(t, d.stop())

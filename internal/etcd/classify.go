@@ -29,7 +29,7 @@ func Classify(err error) Class {
 	case errors.Is(err, rpctypes.ErrTooManyRequests), errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
 		return Retryable
 	}
-	switch code(err) {
+	switch grpcCode(err) {
 	case codes.InvalidArgument, codes.PermissionDenied, codes.NotFound, codes.Unimplemented:
 		return Permanent
 	default:
@@ -43,9 +43,9 @@ func Classify(err error) Class {
 // same. By the time of the response the write is applied, or never will be.
 func MayHaveApplied(err error) bool { return errors.Is(err, rpctypes.ErrNoSpace) }
 
-// code returns the gRPC code of an error of the etcd client. The client returns its own
+// grpcCode returns the gRPC code of an error of the etcd client. The client returns its own
 // type for errors that it knows, and gRPC's for others.
-func code(err error) codes.Code {
+func grpcCode(err error) codes.Code {
 	if etcdErr, ok := errors.AsType[rpctypes.EtcdError](err); ok {
 		return etcdErr.Code()
 	}

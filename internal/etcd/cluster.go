@@ -27,7 +27,7 @@ func (c *Client) CheckCluster(id uint64) error {
 
 // checkResponse checks the header of a read's response. seen is the revision that the
 // cluster had reached before the read was sent.
-func (c *Client) checkResponse(resp any, seen int64) error {
+func (c *Client) checkResponse(resp any, minRevision int64) error {
 	var header *etcdserverpb.ResponseHeader
 	switch resp := resp.(type) {
 	case *clientv3.GetResponse:
@@ -37,8 +37,8 @@ func (c *Client) checkResponse(resp any, seen int64) error {
 	default:
 		return nil
 	}
-	if header.GetRevision() < seen {
-		c.opts.OnRegression(RegressionError(header.GetRevision(), seen))
+	if header.GetRevision() < minRevision {
+		c.opts.OnRegression(RegressionError(header.GetRevision(), minRevision))
 	}
 	return c.CheckCluster(header.GetClusterId())
 }
@@ -53,6 +53,6 @@ func (c *Client) seenRevision() int64 {
 
 // RegressionError returns the error of a cluster whose revision went back from seen. It
 // errors.Is runtime.ErrForeignRevision.
-func RegressionError(revision, seen int64) error {
-	return fmt.Errorf("%w: the revision of etcd went back from %d to %d", runtime.ErrForeignRevision, seen, revision)
+func RegressionError(revision, minRevision int64) error {
+	return fmt.Errorf("%w: the revision of etcd went back from %d to %d", runtime.ErrForeignRevision, minRevision, revision)
 }

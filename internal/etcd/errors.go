@@ -48,11 +48,11 @@ func isOwnCause(cause error) bool {
 	return errors.Is(cause, ErrOperationTimeout) || errors.Is(cause, ErrClosed)
 }
 
-// Unavailable returns the error of an operation that ended before etcd responded. If
+// UnavailableError returns the error of an operation that ended before etcd responded. If
 // the caller ended ctx, it is that reason, and otherwise runtime.ErrUnavailable. Only ctx
 // can distinguish the two, since the timeout of one request looks like the caller's; the
 // error of the last try is therefore included as text.
-func Unavailable(ctx context.Context, last error) error {
+func UnavailableError(ctx context.Context, last error) error {
 	if ctx.Err() == nil {
 		return fmt.Errorf("%w: %s", runtime.ErrUnavailable, last.Error())
 	}

@@ -129,7 +129,7 @@ func TestContextErrorNamesTheCause(t *testing.T) {
 	closed, cancel := context.WithCancelCause(t.Context())
 	cancel(fmt.Errorf("the store is %w", etcd.ErrClosed))
 	require.NotErrorIs(t, etcd.ContextError(closed), context.Canceled, "the caller did not end it")
-	require.ErrorIs(t, etcd.Unavailable(closed, reason), runtime.ErrUnavailable)
+	require.ErrorIs(t, etcd.UnavailableError(closed, reason), runtime.ErrUnavailable)
 }
 
 func TestResponseOfAnotherClusterIsRejected(t *testing.T) {

@@ -2,10 +2,12 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/wait"
 )
 
@@ -35,9 +37,28 @@ func RetryRead[T any](ctx context.Context, c *Client, call func(ctx context.Cont
 			return none, ToDomainError(err)
 		}
 		if !backoff.Wait(ctx) {
-			return none, Unavailable(ctx, err)
+			return none, UnavailableError(ctx, err)
 		}
 		c.opts.Logger.Debug("etcd did not respond to a read; retrying", "error", err)
+	}
+}
+
+// maxCompactionRetries is how often RetryOnCompaction calls read at most.
+const maxCompactionRetries = 5
+
+// RetryOnCompaction calls a read that takes several requests at a revision of its own
+// choice, and repeats it with backoff if that revision was compacted in the meantime:
+// its caller named no revision that could be too old.
+func RetryOnCompaction[T any](ctx context.Context, read func(ctx context.Context) (T, error)) (T, error) {
+	backoff := NewBackoff()
+	for try := 1; ; try++ {
+		result, err := read(ctx)
+		if !errors.Is(err, runtime.ErrCompacted) {
+			return result, err
+		}
+		if try == maxCompactionRetries || !backoff.Wait(ctx) {
+			return result, UnavailableError(ctx, err)
+		}
 	}
 }
 

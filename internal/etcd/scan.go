@@ -2,12 +2,9 @@ package etcd
 
 import (
 	"context"
-	"errors"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
-
-	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Bounds of the pages of a scan, so that no response grows with the number of keys. The
@@ -19,13 +16,13 @@ const (
 	scanBytes     = 16 << 20
 )
 
-// ScanPage receives one page of a scan and reports whether to continue.
-type ScanPage func(revision int64, kvs []*mvccpb.KeyValue) (more bool, err error)
+// PageFunc receives one page of a scan and reports whether to continue.
+type PageFunc func(revision int64, kvs []*mvccpb.KeyValue) (more bool, err error)
 
 // Scan reads the keys of a family in order, beginning with the key from, in pages at one
 // revision: the given one, or that of the first page for 0. It returns that revision. It
 // calls page for each page, and for the first one even if it is empty.
-func (c *Client) Scan(ctx context.Context, family, from string, revision int64, page ScanPage) (int64, error) {
+func (c *Client) Scan(ctx context.Context, family, from string, revision int64, page PageFunc) (int64, error) {
 	for limit := int64(firstScanPage); ; {
 		resp, err := c.Get(ctx, from, clientv3.WithRange(PrefixEnd(family)), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 		if err != nil {
@@ -52,23 +49,4 @@ func nextPageLimit(last []*mvccpb.KeyValue) int64 {
 		bytes += len(kv.GetKey()) + len(kv.GetValue())
 	}
 	return int64(min(max(scanBytes*len(last)/bytes, 1), maxScanPage))
-}
-
-// maxCompactionRetries is how often RetryOnCompaction calls read at most.
-const maxCompactionRetries = 5
-
-// RetryOnCompaction calls a read that takes several requests at a revision of its own
-// choice, and repeats it with backoff if that revision was compacted in the meantime:
-// its caller named no revision that could be too old.
-func RetryOnCompaction[T any](ctx context.Context, read func(ctx context.Context) (T, error)) (T, error) {
-	backoff := NewBackoff()
-	for try := 1; ; try++ {
-		result, err := read(ctx)
-		if !errors.Is(err, runtime.ErrCompacted) {
-			return result, err
-		}
-		if try == maxCompactionRetries || !backoff.Wait(ctx) {
-			return result, Unavailable(ctx, err)
-		}
-	}
 }

@@ -11,8 +11,8 @@ type CheckReport struct {
 	Findings      []CheckFinding
 }
 
-// Clean reports whether no finding remains unrepaired.
-func (r CheckReport) Clean() bool {
+// IsClean reports whether no finding remains unrepaired.
+func (r CheckReport) IsClean() bool {
 	for _, f := range r.Findings {
 		if !f.Repaired {
 			return false

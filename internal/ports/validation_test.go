@@ -145,7 +145,7 @@ func TestWatchOptionsValidate(t *testing.T) {
 
 func TestCheckReportClean(t *testing.T) {
 	t.Parallel()
-	require.True(t, ports.CheckReport{}.Clean())
-	require.True(t, ports.CheckReport{Findings: []ports.CheckFinding{{Repaired: true}}}.Clean())
-	require.False(t, ports.CheckReport{Findings: []ports.CheckFinding{{Repaired: true}, {}}}.Clean())
+	require.True(t, ports.CheckReport{}.IsClean())
+	require.True(t, ports.CheckReport{Findings: []ports.CheckFinding{{Repaired: true}}}.IsClean())
+	require.False(t, ports.CheckReport{Findings: []ports.CheckFinding{{Repaired: true}, {}}}.IsClean())
 }

@@ -87,9 +87,9 @@ func (m *Membership) campaign(ctx context.Context, s *session, c candidate) (won
 	if err != nil {
 		return won, 0, err
 	}
-	call, cancel := context.WithTimeout(ctx, m.registry.opts.CallTimeout)
+	callCtx, cancel := context.WithTimeout(ctx, m.registry.opts.CallTimeout)
 	defer cancel()
-	resp, err := m.registry.client.Txn(call).
+	resp, err := m.registry.client.Txn(callCtx).
 		If(clientv3.Compare(clientv3.CreateRevision(c.key), "=", 0),
 			clientv3.Compare(clientv3.CreateRevision(s.fence.Key), "=", s.fence.CreateRevision)).
 		Then(clientv3.OpPut(c.key, value, clientv3.WithLease(s.lease))).
@@ -115,19 +115,19 @@ func (m *Membership) campaign(ctx context.Context, s *session, c candidate) (won
 // lead runs work until the leadership ends, and resigns. It returns why the leadership
 // ended.
 func (m *Membership) lead(ctx context.Context, s *session, fence node.Fence, work workFunc) error {
-	bound, end := context.WithCancelCause(ctx)
+	workCtx, end := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(s.ctx, func() { end(context.Cause(s.ctx)) })
 	defer stop()
 	var watcher sync.WaitGroup
-	watcher.Go(func() { end(m.watchLeaderKey(bound, fence)) })
+	watcher.Go(func() { end(m.watchLeaderKey(workCtx, fence)) })
 	var err error
 	if s.isValid() {
-		err = work(bound, fence)
+		err = work(workCtx, fence)
 	}
 	end(context.Canceled)
 	watcher.Wait()
 	m.resign(ctx, fence)
-	if cause := context.Cause(bound); !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(workCtx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return err

@@ -116,9 +116,9 @@ func (m *Membership) join(ctx context.Context) (*session, error) {
 	if err := errors.Join(validateName("region", m.self.Region), validateName("node", m.self.Name), validateName("identity", m.self.Identity)); err != nil {
 		return nil, err
 	}
-	call, cancel := context.WithTimeout(ctx, m.registry.opts.CallTimeout)
+	callCtx, cancel := context.WithTimeout(ctx, m.registry.opts.CallTimeout)
 	defer cancel()
-	if err := m.evictPredecessor(ctx, call); err != nil {
+	if err := m.evictPredecessor(ctx, callCtx); err != nil {
 		return nil, err
 	}
 	m.self.Now = time.Now().UTC()
@@ -128,24 +128,24 @@ func (m *Membership) join(ctx context.Context) (*session, error) {
 	}
 	ttl := m.registry.opts.LeaseTTL
 	sent := time.Now()
-	lease, err := m.registry.client.Grant(call, int64(math.Ceil(ttl.Seconds())))
+	lease, err := m.registry.client.Grant(callCtx, int64(math.Ceil(ttl.Seconds())))
 	if err != nil {
 		return nil, toDomainError(ctx, "request a lease for this node", err)
 	}
-	fence, err := m.createKey(call, lease.ID, value)
+	fence, err := m.createKey(callCtx, lease.ID, value)
 	if err != nil {
 		m.revoke(ctx, lease.ID) // also deletes the key if only the response was lost
 		return nil, toDomainError(ctx, "join the nodes", err)
 	}
-	m.joined = true
+	m.hasJoined = true
 	return newSession(m.lifetime.Context(), lease.ID, fence, sent, ttl-ttl/5), nil
 }
 
 // evictPredecessor reads the key of this node, and revokes the lease of a node that this
 // one may replace. It returns a *nameTakenError if it may not. call is ctx with the
 // timeout of the join.
-func (m *Membership) evictPredecessor(ctx, call context.Context) error {
-	resp, err := m.registry.client.Get(call, m.key)
+func (m *Membership) evictPredecessor(ctx, callCtx context.Context) error {
+	resp, err := m.registry.client.Get(callCtx, m.key)
 	if err != nil || len(resp.Kvs) == 0 {
 		return toDomainError(ctx, "read the key of this node", err)
 	}
@@ -159,10 +159,10 @@ func (m *Membership) evictPredecessor(ctx, call context.Context) error {
 	}
 	// Revoking the lease also deletes the keys of its leaderships.
 	if kv.GetLease() != 0 {
-		_, err = m.registry.client.Revoke(call, clientv3.LeaseID(kv.GetLease()))
+		_, err = m.registry.client.Revoke(callCtx, clientv3.LeaseID(kv.GetLease()))
 	}
 	if err == nil || errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		err = m.registry.deleteKey(call, fenceOf(kv))
+		err = m.registry.deleteKey(callCtx, fenceOf(kv))
 	}
 	return toDomainError(ctx, "delete the key of the previous daemon of this node", err)
 }
@@ -172,7 +172,7 @@ func (m *Membership) evictPredecessor(ctx, call context.Context) error {
 // remainder of this process: another process with its Identity runs on a copy of the
 // directory, and the two would evict each other in turn.
 func (m *Membership) canReplace(other node.Node) bool {
-	return other.Identity == m.self.Identity && (!m.joined || other.Instance == m.self.Instance)
+	return other.Identity == m.self.Identity && (!m.hasJoined || other.Instance == m.self.Instance)
 }
 
 // createKey creates the key of this node. It returns errLostRace if the key exists.

@@ -25,10 +25,10 @@ var (
 // its session, and joins with a new session after it lost one. It is safe for concurrent
 // use.
 type Membership struct {
-	registry *Registry
-	key      string
-	self     node.Node // Now is written by join
-	joined   bool      // a join has succeeded; only join uses it, on one goroutine at a time
+	registry  *Registry
+	key       string
+	self      node.Node // Now is written by join
+	hasJoined bool      // a join has succeeded; only join uses it, on one goroutine at a time
 
 	lifetime *lifetime.Lifetime // its calls are those of Lead
 	done     chan struct{}      // closed when run has returned
@@ -133,7 +133,7 @@ func (m *Membership) renew(s *session) error {
 		return errLeaseExpired
 	}
 	if err == nil {
-		s.renewed(sent)
+		s.extendTrust(sent)
 	}
 	return toDomainError(s.ctx, "renew the lease of this node", err)
 }

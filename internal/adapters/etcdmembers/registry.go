@@ -146,15 +146,15 @@ func (r *Registry) getOnce(ctx context.Context, key string) (*clientv3.GetRespon
 // compacted its history: the caller then reads the key.
 func (r *Registry) waitForChange(ctx context.Context, revision int64, key string) {
 	// RequireLeader: a member that has lost its cluster then fails the watch.
-	bound, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), r.opts.LeaseTTL)
+	watchCtx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), r.opts.LeaseTTL)
 	defer cancel()
-	changes := r.watchClient.Watch(bound, key, clientv3.WithRev(revision+1))
+	changes := r.watchClient.Watch(watchCtx, key, clientv3.WithRev(revision+1))
 	select {
 	case resp, open := <-changes:
 		if !open || resp.Err() != nil {
-			r.waitBeforeRetry(bound)
+			r.waitBeforeRetry(watchCtx)
 		}
-	case <-bound.Done():
+	case <-watchCtx.Done():
 	}
 }
 

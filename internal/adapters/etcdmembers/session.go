@@ -52,9 +52,9 @@ func (s *session) isValidLocked() bool {
 	return s.ctx.Err() == nil
 }
 
-// renewed extends the trust after a successful renewal that was sent at that time. It
+// extendTrust extends the trust after a successful renewal that was sent at that time. It
 // does nothing if the session has ended.
-func (s *session) renewed(sent time.Time) {
+func (s *session) extendTrust(sent time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isValidLocked() {

@@ -60,7 +60,7 @@ func commit[S, W any](ctx context.Context, s *Store, txn casTxn[S, W]) (casResul
 	c := &committer[S, W]{store: s, txn: txn}
 	for backoff := etcd.NewBackoff(); ; {
 		if ctx.Err() != nil && !c.isAmbiguous {
-			return casResult[S, W]{}, etcd.Unavailable(ctx, batcher.ErrNotSent)
+			return casResult[S, W]{}, etcd.UnavailableError(ctx, batcher.ErrNotSent)
 		}
 		result, isDone, err := c.try(ctx)
 		if isDone {
@@ -68,7 +68,7 @@ func commit[S, W any](ctx context.Context, s *Store, txn casTxn[S, W]) (casResul
 		}
 		if !backoff.Wait(ctx) {
 			if !c.isAmbiguous {
-				return casResult[S, W]{}, etcd.Unavailable(ctx, err)
+				return casResult[S, W]{}, etcd.UnavailableError(ctx, err)
 			}
 			return casResult[S, W]{}, c.outcomeUnknown(ctx, err)
 		}

@@ -127,7 +127,7 @@ func requireFindings(t *testing.T, r fixture, d corruption, repair bool) {
 		require.Equal(t, d.clean, f.Repair != "", "%+v", f)
 	}
 	require.Equal(t, d.finds, found)
-	require.Equal(t, repair && d.clean, report.Clean())
+	require.Equal(t, repair && d.clean, report.IsClean())
 }
 
 // requireOnlyRepaired requires that a repair has changed no key that was good.

@@ -57,7 +57,7 @@ func TestCorruptRecordIsReportedAndKept(t *testing.T) {
 
 			report, err := r.Check(t.Context(), true)
 			require.NoError(t, err)
-			require.False(t, report.Clean(), "a repair must not touch it")
+			require.False(t, report.IsClean(), "a repair must not touch it")
 			require.Equal(t, before, r.dump(), "the store changed what it refused")
 			r.transition("good-1", runtime.StatusRunning, runtime.StatusStopped)
 		})
@@ -188,7 +188,7 @@ func (r fixture) requireFinding(kind ports.CheckFindingKind, key, gameID, repair
 	require.NotEmpty(r.t, f.Detail)
 	require.Contains(r.t, f.Repair, repair)
 	require.Equal(r.t, repair == "", f.Repair == "", "what a repair would do: %q", f.Repair)
-	require.False(r.t, report.Clean())
+	require.False(r.t, report.IsClean())
 }
 
 func idsOf(records []runtime.RuntimeRecord) []string {

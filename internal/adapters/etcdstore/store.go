@@ -114,7 +114,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return etcd.Unavailable(ctx, cmp.Or(s.reflector.LastError(), errNotSynced))
+			return etcd.UnavailableError(ctx, cmp.Or(s.reflector.LastError(), errNotSynced))
 		}
 	}
 }

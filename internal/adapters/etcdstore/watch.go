@@ -85,7 +85,7 @@ func (w *watch) run(ctx context.Context) error {
 		case errors.Is(err, errConsumerStopped):
 			return err
 		case ctx.Err() != nil:
-			return etcd.Unavailable(ctx, err)
+			return etcd.UnavailableError(ctx, err)
 		case errors.Is(err, watchconn.ErrSlowConsumer), errors.Is(err, errSwitchSource):
 			err = nil
 		case errors.Is(err, watchconn.ErrBroken), errors.Is(err, runtime.ErrUnavailable):
@@ -127,7 +127,7 @@ func (w *watch) start(ctx context.Context) error {
 // connection is reopened.
 func (w *watch) reconnect(ctx context.Context, failure error) error {
 	if !w.reconnectState.Wait(ctx, w.position, failure) {
-		return etcd.Unavailable(ctx, failure)
+		return etcd.UnavailableError(ctx, failure)
 	}
 	if w.isResyncing {
 		return w.resync(ctx)

@@ -2,7 +2,7 @@ package container
 
 import "time"
 
-// EngineKind names an engine.
+// EngineKind is the kind of an engine.
 type EngineKind string
 
 // The engines.

@@ -27,7 +27,7 @@ type Observation struct {
 	// container. A container that is only absent from the list may be missing for other
 	// reasons.
 	RemovalReported bool
-	// EngineError is why the state of the containers is unknown.
+	// EngineError is why the state of the containers is unknown; nil if it is known.
 	EngineError error
 	// OperationActive reports that this daemon is running an operation on the game.
 	OperationActive bool
@@ -47,7 +47,7 @@ func Detect(o Observation) []Finding {
 	case current != nil:
 		return o.detectInterrupted(*current)
 	case o.EngineError != nil && o.isLocal():
-		return o.finding(KindUnknown, ActionNone, o.Record.CurrentContainerID, "%s", o.EngineError.Error())
+		return o.newFinding(KindUnknown, ActionNone, o.Record.CurrentContainerID, "%s", o.EngineError.Error())
 	case o.EngineError != nil:
 		return nil
 	}
@@ -83,20 +83,20 @@ func (o Observation) detectInterrupted(op operation.Operation) []Finding {
 	holder := op.NodeRef()
 	switch {
 	case holder == o.self() && op.Session == 0:
-		return o.finding(KindInterrupted, ActionCompleteOperation, "",
+		return o.newFinding(KindInterrupted, ActionCompleteOperation, "",
 			"operation %s (%s) was assigned to this node and has not started", op.ID, op.Kind)
 	case holder == o.self():
-		return o.finding(KindInterrupted, ActionCompleteOperation, "",
+		return o.newFinding(KindInterrupted, ActionCompleteOperation, "",
 			"operation %s (%s) was interrupted at step %s: its daemon stopped", op.ID, op.Kind, op.Step)
 	case o.isLocal() && o.Record.Status != runtime.StatusRemoved:
-		return o.finding(KindInterrupted, ActionCompleteOperation, "",
+		return o.newFinding(KindInterrupted, ActionCompleteOperation, "",
 			"operation %s (%s) was assigned to node %s and is at step %s, but the record names this node", op.ID, op.Kind, holder, op.Step)
 	default:
 		return nil // another node's game and operation
 	}
 }
 
-// detectRecorded checks the record against the container that it names, nil if the engine has none.
+// detectRecorded checks the record against its container, nil if the engine has none.
 func (o Observation) detectRecorded(recorded *container.Container) []Finding {
 	switch id := o.Record.CurrentContainerID; {
 	case o.Record.Status == runtime.StatusRemoved:
@@ -104,17 +104,17 @@ func (o Observation) detectRecorded(recorded *container.Container) []Finding {
 	case recorded == nil && !o.isLocal():
 		return nil // another node's game
 	case recorded == nil && o.IntentRevision == 0:
-		// A client wrote a record of a container that no operation created. That client may
-		// know of a container that this node cannot see.
-		return o.finding(KindMissing, ActionNone, id, "the record is %s, but the engine has no container %s, and no operation ever created one for this game", o.Record.Status, id)
+		// A client wrote a record of a container that no operation created. The container
+		// may exist outside this engine.
+		return o.newFinding(KindMissing, ActionNone, id, "the record is %s, but the engine has no container %s, and no operation ever created one for this game", o.Record.Status, id)
 	case recorded == nil:
-		missing := o.finding(KindMissing, ActionMarkRemoved, id, "the record is %s, but the engine has no container %s", o.Record.Status, id)
+		missing := o.newFinding(KindMissing, ActionMarkRemoved, id, "the record is %s, but the engine has no container %s", o.Record.Status, id)
 		missing[0].Proven = o.RemovalReported
 		return missing
 	case recorded.State == container.StateUnknown:
-		return o.finding(KindUnknown, ActionNone, id, "the engine cannot determine the state of container %s", id)
+		return o.newFinding(KindUnknown, ActionNone, id, "the engine cannot determine the state of container %s", id)
 	case !o.isLocal():
-		return o.finding(KindLocation, ActionCorrectRecord, id, "the record names node %s, but its container %s is on this node", node.RefOf(*o.Record), id)
+		return o.newFinding(KindLocation, ActionCorrectRecord, id, "the record names node %s, but its container %s is on this node", node.RefOf(*o.Record), id)
 	case o.Record.Status == runtime.StatusRunning:
 		return o.detectRunning(*recorded)
 	default:
@@ -126,17 +126,17 @@ func (o Observation) detectRecorded(recorded *container.Container) []Finding {
 func (o Observation) detectRunning(recorded container.Container) []Finding {
 	switch {
 	case recorded.State != container.StateRunning:
-		return o.finding(KindExited, ActionMarkStopped, recorded.ID, "container %s %s", recorded.ID, exitText(recorded))
+		return o.newFinding(KindExited, ActionMarkStopped, recorded.ID, "container %s %s", recorded.ID, describeExit(recorded))
 	case recorded.Labels.Image != o.Record.CurrentImageRef:
-		return o.finding(KindImage, ActionCorrectRecord, recorded.ID, "the record names image %q, but container %s was created from %q", o.Record.CurrentImageRef, recorded.ID, recorded.Labels.Image)
+		return o.newFinding(KindImage, ActionCorrectRecord, recorded.ID, "the record names image %q, but container %s was created from %q", o.Record.CurrentImageRef, recorded.ID, recorded.Labels.Image)
 	case recorded.Endpoint != "" && recorded.Endpoint != o.Record.EngineEndpoint:
-		return o.finding(KindLocation, ActionCorrectRecord, recorded.ID, "the record names endpoint %q, but the container has %q", o.Record.EngineEndpoint, recorded.Endpoint)
+		return o.newFinding(KindLocation, ActionCorrectRecord, recorded.ID, "the record names endpoint %q, but the container has %q", o.Record.EngineEndpoint, recorded.Endpoint)
 	case o.Unhealthy != "":
 		action := ActionNone
-		if o.mayRestart() {
+		if o.canRestart() {
 			action = ActionRestart
 		}
-		return o.finding(KindUnhealthy, action, recorded.ID, "%s", o.Unhealthy)
+		return o.newFinding(KindUnhealthy, action, recorded.ID, "%s", o.Unhealthy)
 	}
 	return nil
 }
@@ -146,19 +146,19 @@ func (o Observation) detectStopped(recorded container.Container) []Finding {
 	policy := o.Intent.Spec.WithDefaults().Crash
 	switch {
 	case recorded.State == container.StateRunning:
-		return o.finding(KindUnexpectedRun, ActionMarkRunning, recorded.ID, "the record is stopped, but container %s is running", recorded.ID)
+		return o.newFinding(KindUnexpectedRun, ActionMarkRunning, recorded.ID, "the record is stopped, but container %s is running", recorded.ID)
 	case o.Intent.DesiredStatus != runtime.StatusRunning || policy.Attempts == 0:
 		return nil // stopped on purpose, or without a crash policy
-	case o.mayRestart():
-		return o.finding(KindCrashed, ActionRestart, recorded.ID, "container %s %s, and no operation stopped it", recorded.ID, exitText(recorded))
+	case o.canRestart():
+		return o.newFinding(KindCrashed, ActionRestart, recorded.ID, "container %s %s, and no operation stopped it", recorded.ID, describeExit(recorded))
 	default:
-		return o.finding(KindCrashLoop, ActionNone, recorded.ID, "container %s %s after %d restarts within %s, the limit of its crash policy",
-			recorded.ID, exitText(recorded), policy.Attempts, time.Duration(policy.Window))
+		return o.newFinding(KindCrashLoop, ActionNone, recorded.ID, "container %s %s after %d restarts within %s, the limit of its crash policy",
+			recorded.ID, describeExit(recorded), policy.Attempts, time.Duration(policy.Window))
 	}
 }
 
-// mayRestart reports whether the crash policy allows another restart.
-func (o Observation) mayRestart() bool {
+// canRestart reports whether the crash policy allows another restart.
+func (o Observation) canRestart() bool {
 	policy := o.Intent.Spec.WithDefaults().Crash
 	return len(operation.RestartsWithin(o.Intent.Restarts, time.Duration(policy.Window), o.Now)) < policy.Attempts
 }
@@ -180,16 +180,16 @@ func (o Observation) detectOrphans(containers []container.Container) []Finding {
 		)
 	})
 	if best.State == container.StateCreated {
-		return o.finding(KindStale, ActionRemoveContainer, best.ID, "container %s was never started, and the game has no record", best.ID)
+		return o.newFinding(KindStale, ActionRemoveContainer, best.ID, "container %s was never started, and the game has no record", best.ID)
 	}
-	return o.finding(KindOrphan, ActionAdopt, best.ID, "container %s (generation %d) is %s, but the game has no record", best.ID, best.Labels.Generation, best.State)
+	return o.newFinding(KindOrphan, ActionAdopt, best.ID, "container %s (generation %d) is %s, but the game has no record", best.ID, best.Labels.Generation, best.State)
 }
 
 // detectOthers checks the containers that the record does not name.
 func (o Observation) detectOthers(recorded *container.Container, others []container.Container) []Finding {
-	recordText := "is removed"
+	recordState := "is removed"
 	if o.Record.Status != runtime.StatusRemoved {
-		recordText = fmt.Sprintf("names container %s on %s", o.Record.CurrentContainerID, node.RefOf(*o.Record))
+		recordState = fmt.Sprintf("names container %s on %s", o.Record.CurrentContainerID, node.RefOf(*o.Record))
 	}
 	var findings []Finding
 	for _, c := range others {
@@ -198,21 +198,21 @@ func (o Observation) detectOthers(recorded *container.Container, others []contai
 			kind = KindDuplicate
 		}
 		if c.State == container.StateUnknown {
-			findings = append(findings, o.finding(KindUnknown, ActionNone, c.ID, "the engine cannot determine the state of container %s; the record %s", c.ID, recordText)...)
+			findings = append(findings, o.newFinding(KindUnknown, ActionNone, c.ID, "the engine cannot determine the state of container %s; the record %s", c.ID, recordState)...)
 			continue
 		}
-		stale := o.finding(kind, ActionRemoveContainer, c.ID, "container %s (generation %d) is %s, but the record %s", c.ID, c.Labels.Generation, c.State, recordText)
+		stale := o.newFinding(kind, ActionRemoveContainer, c.ID, "container %s (generation %d) is %s, but the record %s", c.ID, c.Labels.Generation, c.State, recordState)
 		stale[0].Proven = c.Labels.Generation < o.Record.Generation
 		findings = append(findings, stale...)
 	}
 	return findings
 }
 
-func (o Observation) finding(kind Kind, action Action, containerID, evidence string, args ...any) []Finding {
+func (o Observation) newFinding(kind Kind, action Action, containerID, format string, args ...any) []Finding {
 	return []Finding{{
 		ID:   fmt.Sprintf("%s/%s/%s", kind, o.GameID, containerID),
 		Kind: kind, GameID: o.GameID, Region: o.Region, Node: o.Node, Action: action, ContainerID: containerID,
-		Evidence: fmt.Sprintf(evidence, args...), RecordRevision: o.RecordRevision, IntentRevision: o.IntentRevision,
+		Evidence: fmt.Sprintf(format, args...), RecordRevision: o.RecordRevision, IntentRevision: o.IntentRevision,
 	}}
 }
 
@@ -228,8 +228,8 @@ func livenessRank(c container.Container) int {
 	}
 }
 
-// exitText describes why a container is not running.
-func exitText(c container.Container) string {
+// describeExit describes why a container is not running.
+func describeExit(c container.Container) string {
 	switch {
 	case c.State == container.StateCreated:
 		return "was never started"

@@ -29,13 +29,14 @@ const (
 	// KindCrashLoop: the container exited, no operation stopped it, and the crash policy
 	// allows no further restart.
 	KindCrashLoop Kind = "crash_loop"
-	// KindInterrupted: the daemon that ran an operation stopped before its end.
+	// KindInterrupted: no daemon is running the operation in progress. Its daemon stopped,
+	// or the operation was assigned to this node and has not started.
 	KindInterrupted Kind = "interrupted"
 	// KindUnhealthy: the container is running and fails its health check.
 	KindUnhealthy Kind = "unhealthy"
-	// KindNodeLost: the node of the game is absent.
+	// KindNodeLost: the node of the game is absent. Worker failover reports it.
 	KindNodeLost Kind = "node_lost"
-	// KindUnknown: the engine could not report the state; nothing follows from it.
+	// KindUnknown: the engine could not report the state. No action is proposed.
 	KindUnknown Kind = "unknown"
 )
 
@@ -44,7 +45,7 @@ type Action string
 
 // The actions.
 const (
-	// ActionNone proposes nothing; see the evidence.
+	// ActionNone means that no action is proposed; the evidence states why.
 	ActionNone              Action = "none"
 	ActionAdopt             Action = "adopt"              // write a record for the container
 	ActionMarkStopped       Action = "mark_stopped"       // transition the record to stopped
@@ -87,59 +88,4 @@ type Finding struct {
 	IntentRevision int64 `json:"intent_revision"`
 	// ContainerID is the container that the finding concerns; empty if none.
 	ContainerID string `json:"container_id,omitempty"`
-}
-
-// Report holds the findings of one or more nodes.
-type Report struct {
-	Findings []Finding `json:"findings"`
-	// Brakes are the engaged brakes.
-	Brakes []Brake `json:"brakes"`
-	// Missing lists the nodes that did not respond. Their findings are not in the report.
-	Missing []UnreachableNode `json:"missing"`
-}
-
-// Brake is an engaged brake. It blocks the destructive actions of one node, because a
-// pass would have removed too many records or containers.
-type Brake struct {
-	Region string    `json:"region"`
-	Node   string    `json:"node"`
-	Since  time.Time `json:"since"`
-	Reason string    `json:"reason"`
-}
-
-// UnreachableNode is a node that did not respond.
-type UnreachableNode struct {
-	Region string `json:"region"`
-	Node   string `json:"node"`
-	Reason string `json:"reason"`
-}
-
-// ApplyStatus is the result of applying a finding.
-type ApplyStatus string
-
-// The results of applying a finding.
-const (
-	// ApplyDone: the action has been carried out.
-	ApplyDone ApplyStatus = "done"
-	// ApplyStale: the record, the intent or the container has changed since the
-	// observation; nothing was changed.
-	ApplyStale ApplyStatus = "stale"
-	// ApplyBlocked: the finding proposes nothing, or its action is blocked; nothing was
-	// changed.
-	ApplyBlocked ApplyStatus = "blocked"
-	// ApplyFailed: the action failed, or its node could not be reached. Reason states
-	// whether the action may have been carried out.
-	ApplyFailed ApplyStatus = "failed"
-)
-
-// ApplyResult is the result of applying one finding.
-type ApplyResult struct {
-	ID     string      `json:"id"`
-	GameID string      `json:"game_id"`
-	Region string      `json:"region"`
-	Node   string      `json:"node"`
-	Action Action      `json:"action"`
-	Status ApplyStatus `json:"status"`
-	// Reason is why the finding was not applied; empty if it was.
-	Reason string `json:"reason,omitempty"`
 }

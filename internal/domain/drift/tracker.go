@@ -26,7 +26,7 @@ func (t *Tracker) Record(gameID string, findings []Finding, now time.Time) []Fin
 	for i := range findings {
 		findings[i].FirstSeen, findings[i].Observations = now, 1
 		for _, earlier := range t.games[gameID] {
-			if same(earlier, findings[i]) {
+			if isSameFinding(earlier, findings[i]) {
 				findings[i].FirstSeen, findings[i].Observations = earlier.FirstSeen, earlier.Observations+1
 			}
 		}
@@ -39,7 +39,7 @@ func (t *Tracker) Record(gameID string, findings []Finding, now time.Time) []Fin
 	return findings
 }
 
-func same(a, b Finding) bool {
+func isSameFinding(a, b Finding) bool {
 	return a.ID == b.ID && a.RecordRevision == b.RecordRevision && a.IntentRevision == b.IntentRevision && a.Evidence == b.Evidence
 }
 

@@ -11,8 +11,8 @@ var (
 	// respond. UnreachableError names it.
 	ErrUnreachable = errors.New("node is not reachable")
 
-	// ErrMisdirected reports that a forwarded request reached a node that the game does
-	// not live on. MisdirectedError names both nodes.
+	// ErrMisdirected reports that a forwarded request reached a node on which the game is
+	// not placed. MisdirectedError names both nodes.
 	ErrMisdirected = errors.New("request was forwarded to the wrong node")
 
 	// ErrNoEngine reports that this daemon runs no games.
@@ -42,11 +42,11 @@ func (e *UnreachableError) Error() string {
 // Is reports whether target is ErrUnreachable.
 func (e *UnreachableError) Is(target error) bool { return target == ErrUnreachable }
 
-// MisdirectedError names the node that a game lives on, and the one that the request
-// was forwarded to. It errors.Is ErrMisdirected.
+// MisdirectedError names the node of a game, and the node to which the request was
+// forwarded. It errors.Is ErrMisdirected.
 type MisdirectedError struct {
 	GameID string // empty if the request is about a node
-	Node   Ref    // the right node
+	Node   Ref    // the node to which the request belongs
 	Local  Ref    // the node that received the request
 }
 

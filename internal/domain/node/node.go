@@ -10,7 +10,7 @@ import (
 type Node struct {
 	Region string `json:"region"`
 	Name   string `json:"name"`
-	// API is the URL at which other nodes reach the daemon.
+	// API is the base URL of the daemon's API for other nodes.
 	API     string `json:"api"`
 	Version string `json:"version"`
 	// Engine is the kind of engine that runs the games. It is empty for a node without
@@ -21,8 +21,8 @@ type Node struct {
 	Instance  string    `json:"instance"`
 	Identity  string    `json:"identity"`
 	StartedAt time.Time `json:"started_at"`
-	// Now is the node's clock at its last write of this entry. It only shows clocks that
-	// differ; no decision depends on it.
+	// Now is the time of the node's clock when it joined. An operator can see from it that
+	// clocks differ; no decision depends on it.
 	Now time.Time `json:"now"`
 	// Session is the create revision of the node's key. It is not stored.
 	Session int64 `json:"session"`

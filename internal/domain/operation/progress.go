@@ -18,8 +18,8 @@ type Progress struct {
 	Text       string `json:"text,omitempty"`
 	BytesDone  int64  `json:"bytes_done,omitempty"`
 	BytesTotal int64  `json:"bytes_total,omitempty"`
-	// Record is the record as the operation last wrote it, nil before that. Revision is
-	// the revision of that write.
+	// Record is the latest record that the operation has written, nil before the first
+	// write. Revision is the revision of that write.
 	Record   *runtime.RuntimeRecord `json:"record,omitempty"`
 	Revision int64                  `json:"revision,omitempty"`
 }

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,8 +47,8 @@ type Spec struct {
 	// Port is the port of the game on the node; 0 lets the engine choose.
 	Port int `json:"port,omitempty"`
 	// ContainerPort is the port that the game listens on inside its container, passed in
-	// the variable PORT. Default 8080. A local process has no inside: its PORT is the
-	// port on the node.
+	// the variable PORT. Default 8080. A local process has no network of its own: its PORT
+	// is the port on the node.
 	ContainerPort int `json:"container_port,omitempty"`
 	// CPUs and MemoryBytes are limits; 0 means no limit. An engine without limits rejects
 	// them.
@@ -113,6 +115,12 @@ func (s Spec) WithDefaults() Spec {
 	return s
 }
 
+// Clone returns a copy that shares no memory with s.
+func (s Spec) Clone() Spec {
+	s.Args, s.Env = slices.Clone(s.Args), maps.Clone(s.Env)
+	return s
+}
+
 // HasHealthCheck reports whether the game has a health check.
 func (s Spec) HasHealthCheck() bool { return s.HealthPath != NoHealthCheck }
 
@@ -131,8 +139,8 @@ const (
 // field.
 func (s Spec) Validate() error {
 	var faults []error
-	fault := func(wrong bool, field, format string, args ...any) {
-		if wrong {
+	addIf := func(invalid bool, field, format string, args ...any) {
+		if invalid {
 			faults = append(faults, &runtime.InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)})
 		}
 	}
@@ -142,34 +150,34 @@ func (s Spec) Validate() error {
 	text := 0
 	for _, arg := range s.Args {
 		text += len(arg)
-		fault(strings.ContainsRune(arg, 0), "args", "contain a NUL byte")
+		addIf(strings.ContainsRune(arg, 0), "args", "contain a NUL byte")
 	}
 	for name, value := range s.Env {
 		text += len(name) + len(value)
-		fault(name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0), "env", "contains %.64q: its name or its value is not valid for an environment variable", name)
+		addIf(name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0), "env", "contains %.64q: its name or its value is not valid for an environment variable", name)
 	}
-	fault(len(s.Args) > maxArgs, "args", "are %d; at most %d are allowed", len(s.Args), maxArgs)
-	fault(text > maxTextBytes, "env", "and args have %d bytes together; at most %d are allowed", text, maxTextBytes)
-	fault(s.Port < 0 || s.Port > 65535, "port", "%d is not a port from 0 to 65535", s.Port)
-	fault(s.ContainerPort < 0 || s.ContainerPort > 65535, "container_port", "%d is not a port from 0 to 65535", s.ContainerPort)
-	fault(!(s.CPUs >= 0 && s.CPUs <= 1024), "cpus", "%v is not a number of CPUs from 0 to 1024", s.CPUs)
-	fault(s.MemoryBytes != 0 && s.MemoryBytes < MinMemoryBytes, "memory_bytes", "%d is less than the minimum of %d", s.MemoryBytes, MinMemoryBytes)
-	fault(strings.ContainsAny(s.Network, " /\x00"), "network", "%.64q is not a network name", s.Network)
-	fault(len(s.Network) > maxNetworkBytes, "network", "has %d bytes; at most %d are allowed", len(s.Network), maxNetworkBytes)
-	fault(s.HealthPath != "" && s.HasHealthCheck() && !validPath(s.HealthPath), "health_path", "%.64q is neither a path such as /healthz nor %q", s.HealthPath, NoHealthCheck)
+	addIf(len(s.Args) > maxArgs, "args", "are %d; at most %d are allowed", len(s.Args), maxArgs)
+	addIf(text > maxTextBytes, "env", "and args have %d bytes together; at most %d are allowed", text, maxTextBytes)
+	addIf(s.Port < 0 || s.Port > 65535, "port", "%d is not a port from 0 to 65535", s.Port)
+	addIf(s.ContainerPort < 0 || s.ContainerPort > 65535, "container_port", "%d is not a port from 0 to 65535", s.ContainerPort)
+	addIf(!(s.CPUs >= 0 && s.CPUs <= 1024), "cpus", "%v is not a number of CPUs from 0 to 1024", s.CPUs)
+	addIf(s.MemoryBytes != 0 && s.MemoryBytes < MinMemoryBytes, "memory_bytes", "%d is less than the minimum of %d", s.MemoryBytes, MinMemoryBytes)
+	addIf(strings.ContainsAny(s.Network, " /\x00"), "network", "%.64q is not a network name", s.Network)
+	addIf(len(s.Network) > maxNetworkBytes, "network", "has %d bytes; at most %d are allowed", len(s.Network), maxNetworkBytes)
+	addIf(s.HealthPath != "" && s.HasHealthCheck() && !isURLPath(s.HealthPath), "health_path", "%.64q is neither a path such as /healthz nor %q", s.HealthPath, NoHealthCheck)
 	for field, wait := range map[string]Duration{
 		"health_timeout": s.HealthTimeout, "stop_grace": s.StopGrace, "crash.delay": s.Crash.Delay,
 	} {
-		fault(wait < 0 || wait > maxWait, field, "%s is not from 0 to %s", time.Duration(wait), time.Duration(maxWait))
+		addIf(wait < 0 || wait > maxWait, field, "%s is not from 0 to %s", time.Duration(wait), time.Duration(maxWait))
 	}
-	fault(s.Crash.Window < 0, "crash.window", "must not be negative")
-	fault(s.Crash.Attempts < 0 || s.Crash.Attempts > maxCrashAttempts, "crash.attempts", "%d is not from 0 to %d", s.Crash.Attempts, maxCrashAttempts)
-	fault(s.OnNodeLost != "" && s.OnNodeLost != NodeLostKeep && s.OnNodeLost != NodeLostReschedule, "on_node_lost", "%q is neither %q nor %q", s.OnNodeLost, NodeLostKeep, NodeLostReschedule)
+	addIf(s.Crash.Window < 0, "crash.window", "must not be negative")
+	addIf(s.Crash.Attempts < 0 || s.Crash.Attempts > maxCrashAttempts, "crash.attempts", "%d is not from 0 to %d", s.Crash.Attempts, maxCrashAttempts)
+	addIf(s.OnNodeLost != "" && s.OnNodeLost != NodeLostKeep && s.OnNodeLost != NodeLostReschedule, "on_node_lost", "%q is neither %q nor %q", s.OnNodeLost, NodeLostKeep, NodeLostReschedule)
 	return errors.Join(faults...)
 }
 
-// validPath reports whether the path can be the path of a URL.
-func validPath(p string) bool {
+// isURLPath reports whether the path can be the path of a URL.
+func isURLPath(p string) bool {
 	_, err := url.Parse("http://game" + p)
 	return err == nil && strings.HasPrefix(p, "/") && len(p) <= 1024 && !strings.ContainsAny(p, " ?#")
 }

@@ -45,7 +45,7 @@ type RuntimeRecord struct {
 // forbids removed_at. Removed requires removed_at and forbids a container id.
 func (r RuntimeRecord) Validate() error {
 	var faults []error
-	fault := func(violated bool, field, reason string) {
+	addIf := func(violated bool, field, reason string) {
 		if violated {
 			faults = append(faults, &InvalidError{Field: field, Reason: reason})
 		}
@@ -53,31 +53,31 @@ func (r RuntimeRecord) Validate() error {
 	if err := ValidateGameID(r.GameID); err != nil {
 		faults = append(faults, err)
 	}
-	fault(r.CreatedAt.IsZero(), "created_at", "is required")
-	fault(r.LastOpAt.IsZero(), "last_op_at", "is required")
-	fault(r.Generation < 0, "generation", "must not be negative")
+	addIf(r.CreatedAt.IsZero(), "created_at", "is required")
+	addIf(r.LastOpAt.IsZero(), "last_op_at", "is required")
+	addIf(r.Generation < 0, "generation", "must not be negative")
 
 	switch r.Status {
 	case StatusRunning:
-		fault(r.CurrentContainerID == "", "current_container_id", "is required while running")
-		fault(r.StartedAt == nil, "started_at", "is required while running")
-		fault(r.StoppedAt != nil, "stopped_at", "must be absent while running")
-		fault(r.RemovedAt != nil, "removed_at", "must be absent while running")
+		addIf(r.CurrentContainerID == "", "current_container_id", "is required while running")
+		addIf(r.StartedAt == nil, "started_at", "is required while running")
+		addIf(r.StoppedAt != nil, "stopped_at", "must be absent while running")
+		addIf(r.RemovedAt != nil, "removed_at", "must be absent while running")
 	case StatusStopped:
-		fault(r.CurrentContainerID == "", "current_container_id", "is required while stopped")
-		fault(r.StoppedAt == nil, "stopped_at", "is required while stopped")
-		fault(r.RemovedAt != nil, "removed_at", "must be absent while stopped")
+		addIf(r.CurrentContainerID == "", "current_container_id", "is required while stopped")
+		addIf(r.StoppedAt == nil, "stopped_at", "is required while stopped")
+		addIf(r.RemovedAt != nil, "removed_at", "must be absent while stopped")
 	case StatusRemoved:
-		fault(r.RemovedAt == nil, "removed_at", "is required once removed")
-		fault(r.CurrentContainerID != "", "current_container_id", "must be empty once removed")
+		addIf(r.RemovedAt == nil, "removed_at", "is required once removed")
+		addIf(r.CurrentContainerID != "", "current_container_id", "must be empty once removed")
 	default:
 		_, err := ParseStatus("status", string(r.Status))
 		faults = append(faults, err)
 	}
-	zero := func(at *time.Time) bool { return at != nil && at.IsZero() }
-	fault(zero(r.StartedAt), "started_at", "must be absent or a time other than the zero time")
-	fault(zero(r.StoppedAt), "stopped_at", "must be absent or a time other than the zero time")
-	fault(zero(r.RemovedAt), "removed_at", "must be absent or a time other than the zero time")
+	isZero := func(at *time.Time) bool { return at != nil && at.IsZero() }
+	addIf(isZero(r.StartedAt), "started_at", "must be absent or a time other than the zero time")
+	addIf(isZero(r.StoppedAt), "stopped_at", "must be absent or a time other than the zero time")
+	addIf(isZero(r.RemovedAt), "removed_at", "must be absent or a time other than the zero time")
 	return errors.Join(faults...)
 }
 
@@ -114,17 +114,17 @@ func (r RuntimeRecord) withoutTimes() RuntimeRecord {
 // which is the form that the stores keep.
 func (r RuntimeRecord) InUTC() RuntimeRecord {
 	r = r.Clone()
-	r.CreatedAt = utc(r.CreatedAt)
-	r.LastOpAt = utc(r.LastOpAt)
+	r.CreatedAt = toUTC(r.CreatedAt)
+	r.LastOpAt = toUTC(r.LastOpAt)
 	for _, at := range []*time.Time{r.StartedAt, r.StoppedAt, r.RemovedAt} {
 		if at != nil {
-			*at = utc(*at)
+			*at = toUTC(*at)
 		}
 	}
 	return r
 }
 
-func utc(at time.Time) time.Time { return at.Round(0).UTC() }
+func toUTC(at time.Time) time.Time { return at.Round(0).UTC() }
 
 func cloneTime(at *time.Time) *time.Time {
 	if at == nil {

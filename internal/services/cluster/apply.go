@@ -14,7 +14,7 @@ import (
 // ApplyDrift lets the node of each finding act on it, all nodes at the same time. It
 // returns one result for each finding, in the same order. A forwarded request acts on
 // the findings of this node only.
-func (s *Service) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string, forwarded bool) []drift.ApplyResult {
+func (s *Service) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string, isForwarded bool) []drift.ApplyResult {
 	byNode := map[node.Ref][]int{}
 	for i, f := range findings {
 		ref := node.Ref{Region: f.Region, Name: f.Node}
@@ -28,7 +28,7 @@ func (s *Service) ApplyDrift(ctx context.Context, findings []drift.Finding, acto
 			for i, index := range indexes {
 				ofNode[i] = findings[index]
 			}
-			for i, result := range s.applyOn(ctx, ref, ofNode, actor, forwarded) {
+			for i, result := range s.applyOn(ctx, ref, ofNode, actor, isForwarded) {
 				results[indexes[i]] = result
 			}
 		})
@@ -38,13 +38,13 @@ func (s *Service) ApplyDrift(ctx context.Context, findings []drift.Finding, acto
 }
 
 // applyOn lets one node act on its findings, and returns a result for each.
-func (s *Service) applyOn(ctx context.Context, ref node.Ref, findings []drift.Finding, actor string, forwarded bool) []drift.ApplyResult {
+func (s *Service) applyOn(ctx context.Context, ref node.Ref, findings []drift.Finding, actor string, isForwarded bool) []drift.ApplyResult {
 	var results []drift.ApplyResult
 	var err error
 	switch {
 	case ref == s.self:
 		results, err = s.applyLocal(ctx, findings, actor)
-	case forwarded:
+	case isForwarded:
 		err = &node.MisdirectedError{Node: ref, Local: s.self}
 	default:
 		results, err = s.applyRemote(ctx, ref, findings, actor)
@@ -79,7 +79,7 @@ func (s *Service) applyLocal(ctx context.Context, requested []drift.Finding, act
 	}
 	report, err := s.deps.Local.Drift(ctx)
 	if err != nil {
-		return nil, s.publicError("read the drift of this node", err)
+		return nil, s.logAndHide("read the drift of this node", err)
 	}
 	results := make([]drift.ApplyResult, len(requested))
 	var current []drift.Finding
@@ -99,7 +99,7 @@ func (s *Service) applyLocal(ctx context.Context, requested []drift.Finding, act
 	if err == nil && len(applied) != len(current) {
 		err = fmt.Errorf("the node returned %d results for %d findings", len(applied), len(current))
 	}
-	if err = s.publicError("apply findings of this node", err); err != nil {
+	if err = s.logAndHide("apply findings of this node", err); err != nil {
 		for i, index := range indexes {
 			results[index] = newResult(current[i], drift.ApplyFailed, err.Error())
 		}
@@ -138,7 +138,7 @@ func newResult(f drift.Finding, status drift.ApplyStatus, reason string) drift.A
 
 // ReleaseBrake releases the brake of a node, this one if ref is zero. A name without a
 // region is one of this daemon's region. It returns the node whose brake it released.
-func (s *Service) ReleaseBrake(ctx context.Context, ref node.Ref, forwarded bool) (node.Ref, error) {
+func (s *Service) ReleaseBrake(ctx context.Context, ref node.Ref, isForwarded bool) (node.Ref, error) {
 	if ref.IsZero() {
 		ref = s.self
 	}
@@ -149,7 +149,7 @@ func (s *Service) ReleaseBrake(ctx context.Context, ref node.Ref, forwarded bool
 			return ref, err
 		}
 		return ref, s.deps.Local.ReleaseBrake(ctx)
-	case forwarded:
+	case isForwarded:
 		return ref, &node.MisdirectedError{Node: ref, Local: s.self}
 	}
 	target, err := s.presentNode(ctx, ref)

@@ -37,7 +37,7 @@ func (s *Service) Drift(ctx context.Context) (drift.Report, error) {
 	if len(nodes) == 0 && s.deps.Nodes == nil {
 		return drift.Report{}, s.requireEngine()
 	}
-	absent, err := s.absentNodes(ctx, nodes)
+	absent, err := s.findAbsentNodes(ctx, nodes)
 	if err != nil {
 		return drift.Report{}, err
 	}
@@ -46,7 +46,7 @@ func (s *Service) Drift(ctx context.Context) (drift.Report, error) {
 	var requests sync.WaitGroup
 	for _, target := range nodes {
 		requests.Go(func() {
-			report, err := s.driftOf(ctx, target)
+			report, err := s.readDrift(ctx, target)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -63,21 +63,21 @@ func (s *Service) Drift(ctx context.Context) (drift.Report, error) {
 	return merged, nil
 }
 
-// driftOf returns the report of one node. Its errors are fit for clients.
-func (s *Service) driftOf(ctx context.Context, target node.Node) (drift.Report, error) {
+// readDrift returns the report of one node. Its errors are fit for clients.
+func (s *Service) readDrift(ctx context.Context, target node.Node) (drift.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.PeerTimeout)
 	defer cancel()
 	if target.Ref() == s.self && s.deps.Local != nil {
 		report, err := s.deps.Local.Drift(ctx)
-		return report, s.publicError("read the drift of this node", err)
+		return report, s.logAndHide("read the drift of this node", err)
 	}
 	ctx, stop := s.WithPresence(ctx, target)
 	defer stop()
 	return s.deps.Peer.Drift(ctx, target)
 }
 
-// publicError logs an error of this node, and returns the part that clients may see.
-func (s *Service) publicError(action string, err error) error {
+// logAndHide logs an error of this node, and returns the part that clients may see.
+func (s *Service) logAndHide(action string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -89,9 +89,9 @@ type publicError string
 
 func (e publicError) Error() string { return string(e) }
 
-// absentNodes returns the nodes that records name and that are not among present.
-func (s *Service) absentNodes(ctx context.Context, present []node.Node) ([]drift.UnreachableNode, error) {
-	games, err := s.gamesByNode(ctx)
+// findAbsentNodes returns the nodes that records name and that are not among present.
+func (s *Service) findAbsentNodes(ctx context.Context, present []node.Node) ([]drift.UnreachableNode, error) {
+	games, err := s.countGames(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +109,9 @@ func (s *Service) absentNodes(ctx context.Context, present []node.Node) ([]drift
 	return absent, nil
 }
 
-// gamesByNode counts the running and stopped games of each node that a record names.
+// countGames counts the running and stopped games of each node that a record names.
 // It reads the store's own copy of the records, which may lag behind etcd.
-func (s *Service) gamesByNode(ctx context.Context) (map[node.Ref]int, error) {
+func (s *Service) countGames(ctx context.Context) (map[node.Ref]int, error) {
 	games := map[node.Ref]int{}
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
 		query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit, Local: true}

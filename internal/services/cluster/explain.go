@@ -13,16 +13,16 @@ import (
 // sees its container. If that node is unreachable, and this one has an engine, Explain
 // returns what the store knows, with a warning. A game that is not known at all is
 // runtime.ErrNotFound.
-func (s *Service) Explain(ctx context.Context, gameID string, forwarded bool) (drift.Explanation, error) {
-	home, _, err := s.homeOf(ctx, gameID)
+func (s *Service) Explain(ctx context.Context, gameID string, isForwarded bool) (drift.Explanation, error) {
+	placedOn, _, err := s.readPlacement(ctx, gameID)
 	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
 		return drift.Explanation{}, err
 	}
-	switch isRemote := home.Name != "" && home != s.self; {
-	case isRemote && forwarded:
-		return drift.Explanation{}, &node.MisdirectedError{GameID: gameID, Node: home, Local: s.self}
+	switch isRemote := placedOn.Name != "" && placedOn != s.self; {
+	case isRemote && isForwarded:
+		return drift.Explanation{}, &node.MisdirectedError{GameID: gameID, Node: placedOn, Local: s.self}
 	case isRemote:
-		return s.explainRemote(ctx, home, gameID)
+		return s.explainRemote(ctx, placedOn, gameID)
 	}
 	if err := s.requireEngine(); err != nil {
 		return drift.Explanation{}, err
@@ -30,8 +30,8 @@ func (s *Service) Explain(ctx context.Context, gameID string, forwarded bool) (d
 	return s.deps.Local.Explain(ctx, gameID)
 }
 
-func (s *Service) explainRemote(ctx context.Context, home node.Ref, gameID string) (drift.Explanation, error) {
-	explanation, err := s.explainFrom(ctx, home, gameID)
+func (s *Service) explainRemote(ctx context.Context, placedOn node.Ref, gameID string) (drift.Explanation, error) {
+	explanation, err := s.explainFrom(ctx, placedOn, gameID)
 	if s.deps.Local == nil || !errors.Is(err, node.ErrUnreachable) {
 		return explanation, err
 	}
@@ -43,8 +43,8 @@ func (s *Service) explainRemote(ctx context.Context, home node.Ref, gameID strin
 	return explanation, nil
 }
 
-func (s *Service) explainFrom(ctx context.Context, home node.Ref, gameID string) (drift.Explanation, error) {
-	target, err := s.presentNode(ctx, home)
+func (s *Service) explainFrom(ctx context.Context, source node.Ref, gameID string) (drift.Explanation, error) {
+	target, err := s.presentNode(ctx, source)
 	if err != nil {
 		return drift.Explanation{}, err
 	}

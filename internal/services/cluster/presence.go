@@ -44,8 +44,8 @@ func (s *Service) presentNode(ctx context.Context, ref node.Ref) (*node.Node, er
 // WithPresence returns a context that also ends when the node is no longer present: a
 // node that hangs, or is cut off, does not close its connections. The cause is then a
 // *node.UnreachableError. The caller must call stop, which waits for the check to end.
-func (s *Service) WithPresence(ctx context.Context, target node.Node) (bound context.Context, stop func()) {
-	bound, cancel := context.WithCancelCause(ctx)
+func (s *Service) WithPresence(ctx context.Context, target node.Node) (presentCtx context.Context, stop func()) {
+	presentCtx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -53,17 +53,17 @@ func (s *Service) WithPresence(ctx context.Context, target node.Node) (bound con
 		defer ticker.Stop()
 		for {
 			select {
-			case <-bound.Done():
+			case <-presentCtx.Done():
 				return
 			case <-ticker.C:
 			}
-			if _, err := s.presentNode(bound, target.Ref()); errors.Is(err, node.ErrUnreachable) {
+			if _, err := s.presentNode(presentCtx, target.Ref()); errors.Is(err, node.ErrUnreachable) {
 				cancel(err)
 				return
 			}
 		}
 	}()
-	return bound, func() {
+	return presentCtx, func() {
 		cancel(nil)
 		<-done
 	}

@@ -30,11 +30,11 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 // a *node.MisdirectedError for a forwarded request that belongs to another node, a
 // *node.UnreachableError if the node is absent, node.ErrNoEngine if this node is the
 // right one and runs no games, and the store's errors.
-func (s *Service) Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, forwarded bool) (*node.Node, error) {
+func (s *Service) Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (*node.Node, error) {
 	if requested.Name != "" {
 		requested.Region = cmp.Or(requested.Region, s.self.Region)
 	}
-	home, status, err := s.homeOf(ctx, request.GameID)
+	placedOn, status, err := s.readPlacement(ctx, request.GameID)
 	switch {
 	case errors.Is(err, runtime.ErrNotFound) && request.Kind != operation.KindStart && s.deps.Local == nil:
 		return nil, err
@@ -42,31 +42,31 @@ func (s *Service) Route(ctx context.Context, request ports.OperationRequest, req
 		return nil, err
 	}
 	// A removed game can be started on any node.
-	isPlaced := home.Name != "" && (request.Kind != operation.KindStart || status != runtime.StatusRemoved)
-	if isPlaced && contradicts(requested, home) {
+	isPlaced := placedOn.Name != "" && (request.Kind != operation.KindStart || status != runtime.StatusRemoved)
+	if isPlaced && isOtherNode(requested, placedOn) {
 		return nil, &operation.RefusedError{
 			GameID: request.GameID, Operation: string(request.Kind), Status: status,
-			Reason: fmt.Sprintf("the game lives on node %s; omit region and node, or clean it up before you start it on another node", home),
+			Reason: fmt.Sprintf("the game lives on node %s; omit region and node, or clean it up before you start it on another node", placedOn),
 		}
 	}
 	target := requested
 	switch {
 	case isPlaced:
-		target = home
+		target = placedOn
 	case request.Kind != operation.KindStart:
 		target = s.self
-	case forwarded && requested.Name == "" && (requested.Region == "" || requested.Region == s.self.Region):
+	case isForwarded && requested.Name == "" && (requested.Region == "" || requested.Region == s.self.Region):
 		target = s.self // the forwarding node has selected this one
 	}
-	if forwarded && target != s.self {
+	if isForwarded && target != s.self {
 		return nil, &node.MisdirectedError{GameID: request.GameID, Node: target, Local: s.self}
 	}
-	return s.selectNode(ctx, target, home)
+	return s.selectNode(ctx, target, placedOn)
 }
 
-// contradicts reports whether a requested region or node differs from the game's node.
-func contradicts(requested, home node.Ref) bool {
-	return requested.Name != "" && requested != home || requested.Region != "" && requested.Region != home.Region
+// isOtherNode reports whether a requested region or node differs from the game's node.
+func isOtherNode(requested, placedOn node.Ref) bool {
+	return requested.Name != "" && requested != placedOn || requested.Region != "" && requested.Region != placedOn.Region
 }
 
 // selectNode returns the node of target, nil for this one. If target names no node it
@@ -115,9 +115,9 @@ func (s *Service) schedule(ctx context.Context, region string) (*node.Node, erro
 	return &selected, nil
 }
 
-// homeOf returns the node that the game's record names, and its status, or
+// readPlacement returns the node that the game's record names, and its status, or
 // runtime.ErrNotFound for a game without a record.
-func (s *Service) homeOf(ctx context.Context, gameID string) (node.Ref, runtime.Status, error) {
+func (s *Service) readPlacement(ctx context.Context, gameID string) (node.Ref, runtime.Status, error) {
 	found, err := s.deps.Records.GetVersioned(ctx, gameID)
 	if err != nil {
 		return node.Ref{}, "", err

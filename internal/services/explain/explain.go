@@ -85,9 +85,9 @@ func (s *Service) Explain(ctx context.Context, gameID string) (drift.Explanation
 
 // addContainers adds the game's containers, and the log of the record's container.
 func (s *Service) addContainers(ctx context.Context, explanation *drift.Explanation) {
-	bound, cancel := context.WithTimeout(ctx, engineTimeout)
+	engineCtx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	containers, err := s.deps.Engine.List(bound, explanation.GameID)
+	containers, err := s.deps.Engine.List(engineCtx, explanation.GameID)
 	if err != nil {
 		explanation.Warnings = append(explanation.Warnings, err.Error())
 		return
@@ -97,7 +97,7 @@ func (s *Service) addContainers(ctx context.Context, explanation *drift.Explanat
 		if explanation.Record == nil || c.ID != explanation.Record.CurrentContainerID {
 			continue
 		}
-		if lines, err := s.deps.Engine.Logs(bound, c.ID, logLines); err != nil {
+		if lines, err := s.deps.Engine.Logs(engineCtx, c.ID, logLines); err != nil {
 			explanation.Warnings = append(explanation.Warnings, "the container log cannot be read: "+err.Error())
 		} else {
 			explanation.Logs = append(explanation.Logs, lines...)

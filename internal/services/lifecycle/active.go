@@ -28,8 +28,8 @@ type activeOperation struct {
 	err      error
 }
 
-// progressEntry is a report with its number. Entries may be replaced, so that a number
-// and not the position identifies what a reader has received.
+// progressEntry is a report with its number. A reader records the number of the last
+// report that it received. Positions cannot serve for that, because entries are replaced.
 type progressEntry struct {
 	number int
 	operation.Progress

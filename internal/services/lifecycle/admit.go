@@ -17,11 +17,11 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 	if err := validateRequest(&request); err != nil {
 		return operation.Outcome{}, err
 	}
-	return s.execute(ctx, request, report, operateOptions{})
+	return s.execute(ctx, request, report, executeOptions{})
 }
 
-// operateOptions are extra conditions for operations that the daemon starts itself.
-type operateOptions struct {
+// executeOptions are additional settings of an operation that the daemon starts itself.
+type executeOptions struct {
 	// finding, when not nil, must still have the current revisions of record and intent
 	// when the operation is accepted.
 	finding *drift.Finding
@@ -33,7 +33,7 @@ type operateOptions struct {
 }
 
 // execute runs a valid request.
-func (s *Service) execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress), opts operateOptions) (operation.Outcome, error) {
+func (s *Service) execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress), opts executeOptions) (operation.Outcome, error) {
 	for {
 		lock, holder, err := s.lockGame(request.GameID)
 		switch {
@@ -41,7 +41,7 @@ func (s *Service) execute(ctx context.Context, request ports.OperationRequest, r
 			return operation.Outcome{}, err
 		case lock != nil:
 			return s.admit(ctx, lock, request, report, opts)
-		case opts.finding != nil: // its revisions are about to change
+		case opts.finding != nil: // the operation in progress will change the finding's revisions
 			return operation.Outcome{}, fmt.Errorf("%s %q: %w", request.Kind, request.GameID, operation.ErrBusy)
 		}
 		if outcome, handled, err := s.joinOrReject(ctx, holder, request, report); handled {
@@ -50,9 +50,10 @@ func (s *Service) execute(ctx context.Context, request ports.OperationRequest, r
 	}
 }
 
-// joinOrReject handles a request for a game that is locked. A request with the operation
-// ID of the holder waits for it; another one fails with ErrBusy. handled is false if the
-// holder ended first and the caller must retry.
+// joinOrReject handles a request for a locked game. A request with the operation ID of
+// the holder joins that operation. A request with the ID of a recent outcome returns that
+// outcome. Any other request fails with ErrBusy. handled is false if the holder ended
+// first; the caller must then retry.
 func (s *Service) joinOrReject(ctx context.Context, holder *activeOperation, request ports.OperationRequest, report func(operation.Progress)) (_ operation.Outcome, handled bool, _ error) {
 	select {
 	case <-holder.accepted:
@@ -89,7 +90,7 @@ func (s *Service) joinOrReject(ctx context.Context, holder *activeOperation, req
 
 // admit accepts the request by storing its intent, starts the operation and waits for
 // its result.
-func (s *Service) admit(ctx context.Context, lock *activeOperation, request ports.OperationRequest, report func(operation.Progress), opts operateOptions) (operation.Outcome, error) {
+func (s *Service) admit(ctx context.Context, lock *activeOperation, request ports.OperationRequest, report func(operation.Progress), opts executeOptions) (operation.Outcome, error) {
 	e, recent, err := s.persistIntent(ctx, lock, request, opts)
 	if e == nil {
 		s.unlockGame(lock)
@@ -112,7 +113,7 @@ func replayOutcome(request ports.OperationRequest, recent operation.Outcome) (op
 
 // persistIntent stores the intent of the request and returns its execution. If the
 // operation is among the game's recent ones, it returns that outcome instead.
-func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, request ports.OperationRequest, opts operateOptions) (*execution, *operation.Outcome, error) {
+func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, request ports.OperationRequest, opts executeOptions) (*execution, *operation.Outcome, error) {
 	for {
 		stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
 		if err != nil {
@@ -134,7 +135,7 @@ func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, requ
 		}
 		accepted, err := s.putIntent(ctx, stored, next, fence)
 		if errors.Is(err, runtime.ErrConflict) {
-			continue // another writer was first: decide from the current intent
+			continue // another writer changed the intent: start from the current one
 		}
 		if err != nil {
 			return nil, nil, err

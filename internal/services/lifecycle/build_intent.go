@@ -15,7 +15,7 @@ import (
 
 // buildIntent returns the intent that accepts the request, and the record that the
 // operation starts from.
-func (s *Service) buildIntent(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence node.Fence, opts operateOptions) (operation.Intent, recordState, error) {
+func (s *Service) buildIntent(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence node.Fence, opts executeOptions) (operation.Intent, recordState, error) {
 	intent, err := s.ensureNoActiveOperation(ctx, intent)
 	if err != nil {
 		return intent, recordState{}, err
@@ -69,7 +69,7 @@ func (s *Service) ensureNoActiveOperation(ctx context.Context, intent operation.
 		return intent, nil
 	}
 	holder := intent.Current.NodeRef()
-	if holder == s.self { // interrupted, and about to be resumed
+	if holder == s.self { // it was interrupted; the reconcile worker resumes it
 		return intent, busyError(intent.GameID, intent.Current)
 	}
 	nodes, err := s.presentNodes(ctx)
@@ -118,8 +118,8 @@ func (s *Service) checkPlacement(request ports.OperationRequest, record *runtime
 }
 
 // recordedContainerState returns the state of the record's container, empty if the
-// engine has none. It fails if the engine does not respond: then an operation could not
-// proceed.
+// engine has none. It calls the engine in any case, and returns its error: without the
+// engine no operation can proceed.
 func (s *Service) recordedContainerState(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (container.State, error) {
 	if record == nil || record.CurrentContainerID == "" {
 		_, err := s.deps.Engine.List(ctx, gameID)

@@ -48,9 +48,9 @@ func (e *execution) containerSpec() container.Spec {
 // pullAndCreate pulls the image and creates the operation's container.
 func (e *execution) pullAndCreate(ctx context.Context) error {
 	err := e.runStep(ctx, operation.StepPulling, func(ctx context.Context) error {
-		bound, cancel := context.WithTimeout(ctx, e.service.cfg.PullTimeout)
+		pullCtx, cancel := context.WithTimeout(ctx, e.service.cfg.PullTimeout)
 		defer cancel()
-		return e.service.deps.Engine.EnsureImage(bound, e.op().Spec.Image, func(p container.ImageProgress) {
+		return e.service.deps.Engine.EnsureImage(pullCtx, e.op().Spec.Image, func(p container.ImageProgress) {
 			e.report(operation.Progress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
 		})
 	})

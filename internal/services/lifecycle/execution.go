@@ -43,9 +43,9 @@ func (e *execution) start() {
 	}()
 }
 
-// runWithRetry retries until the operation succeeds, is rolled back, or must be
-// abandoned: superseded, shutdown, or a dependency down for longer than RetryTimeout.
-// The reconcile worker resumes abandoned operations.
+// runWithRetry retries until the operation succeeds, is rolled back, or is interrupted.
+// It is interrupted if it is superseded, if the service closes, or if a dependency fails
+// for longer than RetryTimeout. The reconcile worker resumes interrupted operations.
 func (e *execution) runWithRetry(ctx context.Context) (operation.Outcome, error) {
 	log := e.service.log.With("game_id", e.gameID, "operation_id", e.op().ID, "operation", e.op().Kind)
 	log.Info("operation started", "actor", e.op().Actor, "reason", e.op().Reason, "step", e.op().Step)
@@ -76,7 +76,7 @@ func (e *execution) runWithRetry(ctx context.Context) (operation.Outcome, error)
 			failingSince = time.Now()
 		}
 		switch {
-		case isTransient(err) && e.deadlineExceeded() && e.canRollBack():
+		case isTransient(err) && e.isPastDeadline() && e.canRollBack():
 			err = e.beginRollback(ctx, fmt.Errorf("%w: %w", errDeadline, err))
 			failingSince = time.Time{}
 		case isTransient(err) && time.Since(failingSince) < e.service.cfg.RetryTimeout:
@@ -84,7 +84,7 @@ func (e *execution) runWithRetry(ctx context.Context) (operation.Outcome, error)
 			err = e.beginRollback(ctx, err)
 			failingSince = time.Time{}
 		default:
-			log.Error("operation abandoned; the reconcile worker resumes it", "step", e.op().Step, "error", err)
+			log.Error("operation interrupted; the reconcile worker resumes it", "step", e.op().Step, "error", err)
 			return outcome, fmt.Errorf("%s: %w; it is retried later", e.op().Kind, err)
 		}
 		if err != nil {
@@ -94,14 +94,15 @@ func (e *execution) runWithRetry(ctx context.Context) (operation.Outcome, error)
 	}
 }
 
-// deadlineExceeded uses the clock that set the deadline.
-func (e *execution) deadlineExceeded() bool { return e.service.now().After(e.op().Deadline) }
+// isPastDeadline reports whether the deadline of the operation has passed, by the clock
+// that set it.
+func (e *execution) isPastDeadline() bool { return e.service.now().After(e.op().Deadline) }
 
 // canRollBack reports whether rollback is still possible: none has started, and the new
 // container has not yet replaced the previous one.
 func (e *execution) canRollBack() bool {
 	op := e.op()
-	return op.Failure == nil && (op.Kind == operation.KindCleanup || !op.Reached(operation.StepRemoving))
+	return op.Failure == nil && (op.Kind == operation.KindCleanup || !op.HasReached(operation.StepRemoving))
 }
 
 // runOnce continues the operation from its stored step to its end. The first attempt
@@ -114,17 +115,17 @@ func (e *execution) runOnce(ctx context.Context, isFirst bool) (operation.Outcom
 		}
 	}
 	if e.op().Failure == nil {
-		// The clock that set the deadline may differ from the one of contexts.
-		bound, cancel := context.WithTimeout(ctx, e.op().Deadline.Sub(e.service.now()))
+		// The service's clock set the deadline; contexts use the system clock.
+		stepsCtx, cancel := context.WithTimeout(ctx, e.op().Deadline.Sub(e.service.now()))
 		defer cancel()
-		if err := e.runSteps(bound); err != nil {
+		if err := e.runSteps(stepsCtx); err != nil {
 			return operation.Outcome{}, err
 		}
 		return e.finish(ctx)
 	}
-	bound, cancel := context.WithTimeout(ctx, e.service.cfg.RetryTimeout+2*e.stopGrace())
+	stepsCtx, cancel := context.WithTimeout(ctx, e.service.cfg.RetryTimeout+2*e.stopGrace())
 	defer cancel()
-	if err := e.rollBack(bound); err != nil {
+	if err := e.rollBack(stepsCtx); err != nil {
 		return operation.Outcome{}, err
 	}
 	return e.finish(ctx)

@@ -21,7 +21,7 @@ func failures() []struct {
 		target error
 		code   operation.FailureCode
 	}{
-		{errDeadline, operation.FailureDeadline}, // first: it wraps the error of the act that took too long
+		{errDeadline, operation.FailureDeadline}, // first: it wraps the error of the step that took too long
 		{container.ErrNoImage, operation.FailureNoImage},
 		{operation.ErrStartFailed, operation.FailureStart},
 		{container.ErrEngineUnavailable, operation.FailureEngine},
@@ -39,7 +39,7 @@ var (
 	errSuperseded = errors.New("operation is superseded")
 )
 
-// failureOf returns the failure to store for an error.
+// failureOf returns the failure that represents an error in the intent.
 func failureOf(err error) *operation.Failure {
 	for _, row := range failures() {
 		if errors.Is(err, row.target) {

@@ -49,7 +49,7 @@ func plan(request ports.OperationRequest, state gameState) (operation.Operation,
 			return op, state.refusedError(request, "it has been removed; there is nothing to stop")
 		}
 		return op, nil
-	default: // restart
+	default: // operation.KindRestart
 		if state.record.Status == runtime.StatusRemoved {
 			return op, state.refusedError(request, "it has been removed; start it instead")
 		}
@@ -66,8 +66,8 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 	if err := op.Spec.Validate(); err != nil {
 		return op, err
 	}
-	same := sameContainer(op.Spec, state.spec())
-	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !sameSettings(op.Spec, state.spec())) {
+	same := hasSameContainerSettings(op.Spec, state.spec())
+	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !hasSameOtherSettings(op.Spec, state.spec())) {
 		return op, state.refusedError(request, "it is running with other settings; stop it first, or patch it to change the image")
 	}
 	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same {
@@ -117,17 +117,18 @@ func (s gameState) refusedError(request ports.OperationRequest, reason string) e
 	return &operation.RefusedError{GameID: request.GameID, Operation: string(request.Kind), Status: s.record.Status, Reason: reason}
 }
 
-// sameContainer reports whether a container of one spec can serve the other: they differ
-// at most in health check, stop, crash and node-lost settings.
-func sameContainer(a, b operation.Spec) bool {
+// hasSameContainerSettings reports whether a container of one spec can serve the other.
+// The specs may differ in the settings that hasSameOtherSettings compares.
+func hasSameContainerSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
 	return a.Image == b.Image && slices.Equal(a.Args, b.Args) && maps.Equal(a.Env, b.Env) &&
 		(a.Network == b.Network || a.Network == "") && a.Port == b.Port && a.ContainerPort == b.ContainerPort &&
 		a.CPUs == b.CPUs && a.MemoryBytes == b.MemoryBytes
 }
 
-// sameSettings compares the settings that sameContainer does not.
-func sameSettings(a, b operation.Spec) bool {
+// hasSameOtherSettings reports whether the specs have the same health check, stop, crash
+// and node-lost settings.
+func hasSameOtherSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
 	return a.HealthPath == b.HealthPath && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
 		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost

@@ -24,7 +24,7 @@ const reconcileActor = "reconcile"
 // intent have changed since the finding was observed; operation.ErrBusy if an operation
 // on the game has started; and runtime.ErrInvalid for a finding without an action.
 func (s *Service) Remediate(ctx context.Context, f drift.Finding, actor string) error {
-	origin := ports.Origin{Actor: cmp.Or(actor, reconcileActor), Reason: truncateUTF8(string(f.Kind)+": "+f.Evidence, ports.MaxReasonBytes)}
+	origin := ports.Origin{Actor: cmp.Or(actor, reconcileActor), Reason: truncateReason(string(f.Kind) + ": " + f.Evidence)}
 	switch f.Action {
 	case drift.ActionMarkStopped, drift.ActionMarkRemoved, drift.ActionMarkRunning, drift.ActionCorrectRecord, drift.ActionAdopt:
 		return s.withGameLock(f, func() error { return s.remediateRecord(ctx, f, origin) })
@@ -39,9 +39,9 @@ func (s *Service) Remediate(ctx context.Context, f drift.Finding, actor string) 
 	}
 }
 
-// withGameLock runs fn while no operation on the game can start on this node. Otherwise
-// a restart in between could leave record and container as they were when the finding
-// was observed, and be undone.
+// withGameLock runs fn while no operation on the game can start on this node. Without the
+// lock, fn could undo a restart that completes in the meantime and leaves record and
+// container as the finding describes them.
 func (s *Service) withGameLock(f drift.Finding, fn func() error) error {
 	lock, holder, err := s.lockGame(f.GameID)
 	if err != nil {
@@ -68,9 +68,9 @@ func (s *Service) completeOperation(ctx context.Context, f drift.Finding) error 
 	return err
 }
 
-// reclaimGame abandons an operation by which a game of this node was assigned to another
-// node, while this node seemed lost. It returns operation.ErrBusy if the other node is
-// present: the game is about to move there.
+// reclaimGame abandons the reschedule of a game of this node to another node, which was
+// requested while this node was absent. It returns operation.ErrBusy if the other node is
+// present: that node is about to start the game.
 func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent) error {
 	fence, err := s.currentFence()
 	if err != nil {
@@ -114,8 +114,8 @@ func intentConflict(f drift.Finding, current ports.VersionedIntent) error {
 }
 
 // restartCrashed starts a crashed game, or restarts an unhealthy one. The write that
-// accepts the operation also counts the restart, and fails if record or intent have
-// changed: a stop that comes first takes precedence.
+// accepts the operation also counts the restart. It fails if record or intent have
+// changed, for example by a stop request.
 func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, origin ports.Origin) error {
 	_, stored, err := s.loadAtRevisions(ctx, f)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, origin po
 	restarts := operation.RestartsWithin(stored.Intent.Restarts, time.Duration(policy.Window), s.now())
 	request := ports.OperationRequest{GameID: f.GameID, Kind: operation.KindStart, Origin: ports.Origin{
 		Actor:  origin.Actor,
-		Reason: truncateUTF8(fmt.Sprintf("restart %d of %d within %s: %s", len(restarts)+1, policy.Attempts, time.Duration(policy.Window), f.Evidence), ports.MaxReasonBytes),
+		Reason: truncateReason(fmt.Sprintf("restart %d of %d within %s: %s", len(restarts)+1, policy.Attempts, time.Duration(policy.Window), f.Evidence)),
 	}}
 	if f.Kind == drift.KindUnhealthy {
 		request.Kind = operation.KindRestart
@@ -133,7 +133,7 @@ func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, origin po
 	if err := validateRequest(&request); err != nil {
 		return err
 	}
-	_, err = s.execute(ctx, request, nil, operateOptions{
+	_, err = s.execute(ctx, request, nil, executeOptions{
 		finding: &f, automatic: origin.Actor == reconcileActor, restarts: slices.Insert(restarts, 0, s.now()),
 	})
 	return err

@@ -37,10 +37,10 @@ func (s *Service) removeStale(ctx context.Context, f drift.Finding) error {
 	}
 	s.log.Warn("removing a stale container", "game_id", f.GameID, "container_id", c.ID, "generation", c.Labels.Generation, "evidence", f.Evidence)
 	grace := time.Duration(intent.Intent.Spec.WithDefaults().StopGrace)
-	bound, cancel := context.WithTimeout(ctx, grace+s.cfg.RetryTimeout) // a container that hangs is retried later
+	engineCtx, cancel := context.WithTimeout(ctx, grace+s.cfg.RetryTimeout) // a container that hangs is retried later
 	defer cancel()
-	if err := s.deps.Engine.Stop(bound, c.ID, grace); err != nil && !errors.Is(err, container.ErrNoContainer) {
+	if err := s.deps.Engine.Stop(engineCtx, c.ID, grace); err != nil && !errors.Is(err, container.ErrNoContainer) {
 		return err
 	}
-	return s.deps.Engine.Remove(bound, c.ID)
+	return s.deps.Engine.Remove(engineCtx, c.ID)
 }

@@ -90,7 +90,8 @@ func (s *Service) markRunning(ctx context.Context, f drift.Finding, origin ports
 	return s.putRecord(ctx, repaired, f.RecordRevision, origin)
 }
 
-// confirmAbsent returns nil if the engine, queried for this container alone, has none.
+// confirmAbsent returns nil if the engine has no container with this ID. It inspects the
+// container, because a list may be incomplete.
 func (s *Service) confirmAbsent(ctx context.Context, containerID string) error {
 	_, err := s.deps.Engine.Inspect(ctx, containerID)
 	switch {
@@ -140,8 +141,8 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 	default:
 		return fmt.Errorf("adopt container %s: %w: its state is %s", c.ID, container.ErrEngineUnavailable, c.State)
 	}
-	// The intent comes first, with the part of the spec that the container shows: enough to
-	// start the game later.
+	// The intent is written first. Its spec has the properties that the engine reports of
+	// the container, which suffice to start the game later.
 	fence, err := s.currentFence()
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 	next := stored.Intent.Clone()
 	next.GameID, next.DesiredStatus = f.GameID, record.Status
 	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
-	if stored.Revision == 0 && c.State == container.StateRunning && !s.passesDefaultHealthCheck(ctx, c) {
+	if stored.Revision == 0 && c.State == container.StateRunning && !s.isDefaultHealthCheckPassing(ctx, c) {
 		next.Spec.HealthPath = operation.NoHealthCheck
 	}
 	if _, err := s.putIntent(ctx, stored, next, fence); err != nil {
@@ -158,9 +159,9 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 	return s.putRecord(ctx, record, 0, origin)
 }
 
-// passesDefaultHealthCheck probes an adopted container whose spec is unknown. If it
-// fails, health checks are disabled for the game; otherwise it would be restarted
-// forever.
-func (s *Service) passesDefaultHealthCheck(ctx context.Context, c container.Container) bool {
+// isDefaultHealthCheckPassing reports whether an adopted container, whose spec is
+// unknown, passes the default health check. If it does not, the caller disables health
+// checks for the game, which would otherwise be restarted forever.
+func (s *Service) isDefaultHealthCheckPassing(ctx context.Context, c container.Container) bool {
 	return c.Endpoint != "" && s.deps.Prober.Probe(ctx, c.Endpoint+operation.DefaultHealthPath) == nil
 }

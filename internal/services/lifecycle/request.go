@@ -9,8 +9,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// maxOperationIDBytes leaves space in the ledger for the suffixes that distinguish the
-// writes of one operation.
+// maxOperationIDBytes is the length of the longest operation ID of a request. It leaves
+// space in the ledger for the suffixes that distinguish the writes of one operation.
 const maxOperationIDBytes = ports.MaxOperationIDBytes - 32
 
 // validateRequest rejects requests that could never be carried out. It sets the

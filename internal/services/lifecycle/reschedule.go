@@ -13,16 +13,20 @@ import (
 const failoverActor = "failover"
 
 // Reschedule assigns a game of an absent node to another node, which resumes the
-// assigned operation. The leader calls it with its fence and the record as it read it.
-// The intent is written only if the record still has that revision and the presence of
-// both nodes is confirmed: a replaced leader, or one with a stale record, changes
-// nothing.
+// assigned operation. The leader of the region calls it with its fence and with the
+// record that it read.
 //
-// It returns runtime.ErrFenced if the leadership is lost, runtime.ErrConflict if the
-// record has changed or one of the nodes has joined or left, and operation.ErrBusy if a
-// present node has an operation on the game in progress.
-func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Ref, fence node.Fence) error {
-	gameID := seen.Record.GameID
+// It writes the intent only if the record still has that revision, the current node is
+// absent and the target is present. So a replaced leader, or one with a stale record,
+// changes nothing.
+//
+// Errors:
+//   - runtime.ErrFenced if the leadership is lost,
+//   - runtime.ErrConflict if the record has changed, the current node has returned, or the
+//     target has left,
+//   - operation.ErrBusy if a present node has an operation on the game in progress.
+func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedRecord, to node.Ref, fence node.Fence) error {
+	gameID := expected.Record.GameID
 	stored, err := s.deps.Intents.GetIntent(ctx, gameID)
 	if err != nil {
 		return fmt.Errorf("read the intent of %q: %w", gameID, err)
@@ -35,8 +39,8 @@ func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, 
 	if err != nil {
 		return err
 	}
-	if current.record == nil || current.revision != seen.Revision {
-		return runtime.NewRevisionConflict(gameID, seen.Revision, current.versioned())
+	if current.record == nil || current.revision != expected.Revision {
+		return runtime.NewRevisionConflict(gameID, expected.Revision, current.versioned())
 	}
 	from := node.RefOf(*current.record)
 	if err := s.confirmLost(ctx, from, to); err != nil {
@@ -60,8 +64,8 @@ func (s *Service) Reschedule(ctx context.Context, seen runtime.VersionedRecord, 
 	return nil
 }
 
-// confirmLost returns runtime.ErrConflict unless the node from is absent and the node to
-// is present.
+// confirmLost returns nil if the node from is absent and the node to is present, and
+// otherwise runtime.ErrConflict.
 func (s *Service) confirmLost(ctx context.Context, from, to node.Ref) error {
 	nodes, err := s.presentNodes(ctx)
 	if err != nil {

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"galaxy/rtmanager/internal/domain/operation"
 )
@@ -50,12 +49,4 @@ func (s *Service) claimOperation(ctx context.Context, lock *activeOperation) (*e
 		return nil, fmt.Errorf("claim operation %s: %w", op.ID, err)
 	}
 	return &execution{service: s, active: lock, gameID: lock.gameID, fence: fence, intent: claimed}, nil
-}
-
-// truncateUTF8 truncates text to at most limit bytes of complete characters.
-func truncateUTF8(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "")
 }

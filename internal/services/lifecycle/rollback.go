@@ -8,7 +8,6 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // rollBack restores the state before a failed operation, as far as the engine can: it
@@ -23,12 +22,12 @@ func (e *execution) rollBack(ctx context.Context) error {
 		}
 	}
 	err := e.restorePrevious(ctx)
-	if err != nil && !errors.Is(err, runtime.ErrConflict) { // a record of another writer stays as it is
+	if err != nil && !errors.Is(err, runtime.ErrConflict) { // a conflict: another writer's record is kept
 		return err
 	}
 	for _, id := range created {
 		if err := e.service.deps.Engine.Remove(ctx, id); err != nil {
-			// It is stopped and stale: the reconcile worker retries.
+			// The container is stopped; the reconcile worker removes it later as stale.
 			e.service.log.Warn("cannot remove the container of a failed operation", "game_id", e.gameID, "container_id", id, "error", err)
 		}
 	}
@@ -90,10 +89,10 @@ func (e *execution) restorePrevious(ctx context.Context) error {
 // stopOtherContainersInTime calls stopOtherContainers with a timeout that leaves time for
 // the rest of the rollback. It returns false if the timeout ended first.
 func (e *execution) stopOtherContainersInTime(ctx context.Context, except string) (stopped bool, err error) {
-	bound, cancel := context.WithTimeout(ctx, e.stopGrace()+e.service.cfg.RetryTimeout/2)
+	stopCtx, cancel := context.WithTimeout(ctx, e.stopGrace()+e.service.cfg.RetryTimeout/2)
 	defer cancel()
-	err = e.stopOtherContainers(bound, except)
-	if err != nil && bound.Err() != nil && ctx.Err() == nil {
+	err = e.stopOtherContainers(stopCtx, except)
+	if err != nil && stopCtx.Err() != nil && ctx.Err() == nil {
 		return false, nil
 	}
 	return err == nil, err
@@ -133,5 +132,5 @@ func (e *execution) rollbackReason() string {
 	if failure := e.op().Failure; failure != nil {
 		text += ": " + failure.Message
 	}
-	return truncateUTF8(text, ports.MaxReasonBytes)
+	return truncateReason(text)
 }

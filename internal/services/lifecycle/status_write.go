@@ -15,7 +15,7 @@ import (
 type writeSuffix string
 
 const (
-	finalWrite        writeSuffix = "" // the write that the operation is for has the operation's own ID
+	finalWrite        writeSuffix = "" // the write of the requested status has the operation's ID
 	intermediateWrite writeSuffix = "/intermediate"
 	rollbackWrite     writeSuffix = "/rollback"
 	endpointWrite     writeSuffix = "/endpoint"
@@ -42,15 +42,16 @@ func (e *execution) setStatus(ctx context.Context, to runtime.Status, c containe
 	return e.updateEndpoint(ctx, c)
 }
 
+// trySetStatus makes one attempt of setStatus, without the endpoint.
 func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c container.Container, suffix writeSuffix, reason string) error {
-	base, err := e.baseFor(ctx, to, c)
+	base, err := e.loadBase(ctx, to, c)
 	switch {
 	case err != nil:
 		return err
-	case matches(base.record, to, c.ID):
+	case hasStatusAndContainer(base.record, to, c.ID):
 		e.lastWrite = base.versioned()
 		return nil
-	case !e.ownsRecord(base.record):
+	case !e.isOwnRecord(base.record):
 		return e.foreignRecordError(base)
 	}
 	origin := ports.Origin{OperationID: e.op().ID + string(suffix), Actor: e.op().Actor, Reason: reason}
@@ -72,17 +73,18 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 		return err
 	}
 	e.setLastWrite(stored)
-	if !matches(&stored.Record, to, c.ID) {
+	if !hasStatusAndContainer(&stored.Record, to, c.ID) {
 		return e.writeUnderNewID(ctx, to, c, origin)
 	}
 	return nil
 }
 
-// baseFor returns the record to base the write on. The compare-and-swap proves a record
-// that this execution read or wrote before, so that it needs no further read. It does
-// not prove that nothing has to be written: for that the record is read.
-func (e *execution) baseFor(ctx context.Context, to runtime.Status, c container.Container) (recordState, error) {
-	if e.base == nil || matches(e.base.record, to, c.ID) {
+// loadBase returns the record to base the write on. It returns the record that this
+// execution read or wrote last without another read, because the compare-and-swap
+// verifies it. If that record has the status and container already, there may be nothing
+// to write and so no compare-and-swap: then loadBase reads the record.
+func (e *execution) loadBase(ctx context.Context, to runtime.Status, c container.Container) (recordState, error) {
+	if e.base == nil || hasStatusAndContainer(e.base.record, to, c.ID) {
 		current, err := e.service.readRecord(ctx, e.gameID)
 		if err != nil {
 			return current, err
@@ -102,9 +104,9 @@ func (e *execution) setLastWrite(stored runtime.VersionedRecord) {
 	e.base = &recordState{&stored.Record, stored.Revision}
 }
 
-// isPlainTransition reports whether only the status has to change. An engine may assign
-// another endpoint at each start: then status and endpoint change in one write, so that
-// no running record names an old endpoint.
+// isPlainTransition reports whether only the status has to change. It is false for a
+// start with another endpoint, which an engine may assign at each start. Status and
+// endpoint then change in one write, so that no running record names an old endpoint.
 func isPlainTransition(current runtime.RuntimeRecord, to runtime.Status, c container.Container) bool {
 	return runtime.Transition(current.Status, to) == nil && (to == runtime.StatusRemoved || current.CurrentContainerID == c.ID) &&
 		(to != runtime.StatusRunning || c.Endpoint == "" || c.Endpoint == current.EngineEndpoint)
@@ -114,7 +116,7 @@ func isPlainTransition(current runtime.RuntimeRecord, to runtime.Status, c conta
 // changed since. It appends the replaced revision to the operation ID.
 func (e *execution) writeUnderNewID(ctx context.Context, to runtime.Status, c container.Container, origin ports.Origin) error {
 	current := *e.base
-	if !e.ownsRecord(current.record) {
+	if !e.isOwnRecord(current.record) {
 		return e.foreignRecordError(current)
 	}
 	origin.OperationID = fmt.Sprintf("%s/%d", origin.OperationID, current.revision)
@@ -137,13 +139,14 @@ func (e *execution) foreignRecordError(current recordState) error {
 	return conflict
 }
 
-// matches reports whether the record has the status and the container already.
-func matches(record *runtime.RuntimeRecord, status runtime.Status, containerID string) bool {
+// hasStatusAndContainer reports whether the record has the status and the container
+// already. A removed record has no container.
+func hasStatusAndContainer(record *runtime.RuntimeRecord, status runtime.Status, containerID string) bool {
 	return record != nil && record.Status == status && (status == runtime.StatusRemoved || record.CurrentContainerID == containerID)
 }
 
-// ownsRecord reports whether the record is one that this operation found or wrote.
-func (e *execution) ownsRecord(record *runtime.RuntimeRecord) bool {
+// isOwnRecord reports whether the record is one that this operation found or wrote.
+func (e *execution) isOwnRecord(record *runtime.RuntimeRecord) bool {
 	previous := e.op().PreviousRecord
 	switch {
 	case record == nil:

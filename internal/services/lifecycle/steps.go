@@ -40,7 +40,7 @@ func (e *execution) startAndWait(ctx context.Context, containerID string) error 
 	}
 	return e.runStep(ctx, operation.StepAwaitingHealth, func(ctx context.Context) error {
 		if e.op().Kind == operation.KindReschedule {
-			return nil // there is nothing to roll back to; the health worker watches the game
+			return nil // the previous container is out of reach; the health worker checks the game
 		}
 		return e.awaitHealth(ctx, containerID)
 	})

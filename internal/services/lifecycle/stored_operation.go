@@ -27,7 +27,7 @@ func (e *execution) reload(ctx context.Context) error {
 
 // checkSession returns errSuperseded unless the session still exists under which the
 // operation was accepted or claimed. The engine cannot check a fence, so this check
-// precedes every act on it.
+// precedes each call that changes the engine.
 func (e *execution) checkSession() error {
 	if fence, joined := e.service.deps.Session.Fence(); !joined || fence != e.fence {
 		return fmt.Errorf("%w: this daemon has lost its session", errSuperseded)
@@ -35,10 +35,11 @@ func (e *execution) checkSession() error {
 	return nil
 }
 
-// runStep stores that the step begins, and then acts. It skips a step that the operation
-// has passed, and repeats the act of the current step.
-func (e *execution) runStep(ctx context.Context, step operation.Step, act func(ctx context.Context) error) error {
-	if e.op().Reached(step) && e.op().Step != step {
+// runStep stores the step and then calls run. It skips a step that the operation has
+// passed. It runs the current step once more: the previous daemon may have been
+// interrupted in it.
+func (e *execution) runStep(ctx context.Context, step operation.Step, run func(ctx context.Context) error) error {
+	if e.op().HasReached(step) && e.op().Step != step {
 		return nil
 	}
 	if e.op().Step != step {
@@ -50,7 +51,7 @@ func (e *execution) runStep(ctx context.Context, step operation.Step, act func(c
 	if err := e.checkSession(); err != nil {
 		return err
 	}
-	return act(ctx)
+	return run(ctx)
 }
 
 // updateOperation stores a change of the operation.

@@ -25,7 +25,7 @@ func NewScheduler(records RecordLister) *Scheduler { return &Scheduler{records: 
 func (s *Scheduler) Select(ctx context.Context, request Request) (node.Node, bool, error) {
 	request.Nodes = Candidates(request.Nodes, request.Region)
 	if len(request.Nodes) > 1 {
-		load, err := s.load(ctx, request.Region)
+		load, err := s.countLoad(ctx, request.Region)
 		if err != nil {
 			return node.Node{}, false, err
 		}
@@ -35,9 +35,9 @@ func (s *Scheduler) Select(ctx context.Context, request Request) (node.Node, boo
 	return selected, found, nil
 }
 
-// load counts the running games of each node of a region, or of all regions if region
+// countLoad counts the running games of each node of a region, or of all regions if region
 // is empty. It reads the store's own copy of the records, which may lag behind etcd.
-func (s *Scheduler) load(ctx context.Context, region string) (Load, error) {
+func (s *Scheduler) countLoad(ctx context.Context, region string) (Load, error) {
 	load := Load{}
 	query := ports.PageQuery{Status: runtime.StatusRunning, Region: region, Limit: ports.MaxPageLimit, Local: true}
 	for page, err := range ports.AllPages(ctx, s.records, query) {

@@ -67,7 +67,7 @@ func testInfoSchema(t *testing.T, _ Harness, s ports.Store) {
 func testCheckEmpty(t *testing.T, _ Harness, s ports.Store) {
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err)
-	require.True(t, report.Clean())
+	require.True(t, report.IsClean())
 	require.Zero(t, report.Records)
 	require.Zero(t, report.IndexKeys)
 	require.Zero(t, report.LedgerEntries)

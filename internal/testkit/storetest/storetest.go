@@ -129,7 +129,7 @@ func requireCheckClean(t *testing.T, s ports.Store) {
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err, "check")
 	require.Empty(t, report.Findings, "check found violations")
-	require.True(t, report.Clean())
+	require.True(t, report.IsClean())
 }
 
 // requireEmpty fails unless the store has no records.

@@ -44,7 +44,7 @@ func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]runtime.Versio
 	for _, intent := range intents {
 		in := intent.Intent
 		op := in.Current
-		if !wasStarting(in) || op != nil && op.Kind != operation.KindReschedule && !p.isAbsent(op.NodeRef()) {
+		if !isStartPending(in) || op != nil && op.Kind != operation.KindReschedule && !p.isAbsent(op.NodeRef()) {
 			continue
 		}
 		found, err := w.deps.Records.GetVersioned(ctx, in.GameID)
@@ -75,9 +75,9 @@ func (w *Worker) setInterrupted(gameIDs []string) {
 	w.interrupted = gameIDs
 }
 
-// wasStarting reports whether a stopped game was about to be started: by its operation
+// isStartPending reports whether a stopped game was about to be started: by its operation
 // in progress, or by a reschedule that failed.
-func wasStarting(in operation.Intent) bool {
+func isStartPending(in operation.Intent) bool {
 	op := in.Current
 	switch {
 	case op == nil:

@@ -96,16 +96,16 @@ func (w *Worker) handleLost(ctx context.Context, p *pass, found runtime.Versione
 		RecordRevision: found.Revision, IntentRevision: intent.Revision,
 	}
 	op := intent.Intent.Current
-	reschedule := intent.Intent.Spec.OnNodeLost == operation.NodeLostReschedule
+	canReschedule := intent.Intent.Spec.OnNodeLost == operation.NodeLostReschedule
 	if op != nil && op.Kind == operation.KindStop && op.Failure == nil {
-		reschedule = false
+		canReschedule = false
 		finding.Evidence += "; a stop of the game was in progress"
 	}
-	if reschedule {
+	if canReschedule {
 		finding.Action = drift.ActionReschedule
 	}
 	tracked := p.tracker.Record(record.GameID, []drift.Finding{finding}, w.cfg.Clock())[0]
-	if !reschedule || w.cfg.Clock().Sub(tracked.FirstSeen) < w.cfg.Grace || isInProgress(op, p.present) {
+	if !canReschedule || w.cfg.Clock().Sub(tracked.FirstSeen) < w.cfg.Grace || isInProgress(op, p.present) {
 		return nil
 	}
 	to, ok := placement.Select(placement.Request{

@@ -67,15 +67,15 @@ func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error) {
 	}
 }
 
-// clear removes the result of the game.
-func (w *Worker) clear(gameID string) {
+// removeResult removes the result of the game.
+func (w *Worker) removeResult(gameID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.results, gameID)
 }
 
-// keepOnly removes the results of all games that are not running.
-func (w *Worker) keepOnly(running []runtime.VersionedRecord) {
+// pruneResults removes the results of all games that are not running.
+func (w *Worker) pruneResults(running []runtime.VersionedRecord) {
 	isRunning := make(map[string]bool, len(running))
 	for _, found := range running {
 		isRunning[found.Record.GameID] = true

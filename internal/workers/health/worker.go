@@ -95,9 +95,9 @@ func (w *Worker) Pass(ctx context.Context) error {
 	probes.SetLimit(w.cfg.Concurrency)
 	for _, found := range running {
 		record := found.Record
-		spec, idle := specs[record.GameID]
-		if !idle { // the operation in progress waits for health itself
-			w.clear(record.GameID)
+		spec, isIdle := specs[record.GameID]
+		if !isIdle { // the operation in progress waits for health itself
+			w.removeResult(record.GameID)
 			continue
 		}
 		spec = spec.WithDefaults()
@@ -113,7 +113,7 @@ func (w *Worker) Pass(ctx context.Context) error {
 		})
 	}
 	_ = probes.Wait() // no probe returns an error
-	w.keepOnly(running)
+	w.pruneResults(running)
 	return ctx.Err()
 }
 

@@ -12,10 +12,10 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// act carries out the action of the finding, and reports whether it did. An action that
+// remediateUnlessBraked carries out the action of the finding, and reports whether it did. An action that
 // the brake blocks waits for the release of the brake, which triggers a pass.
-func (w *Worker) act(ctx context.Context, f drift.Finding) (done bool, err error) {
-	if isDestructive(f) && !w.brake.allows(f.GameID) {
+func (w *Worker) remediateUnlessBraked(ctx context.Context, f drift.Finding) (done bool, err error) {
+	if isDestructive(f) && !w.brake.admitRemoval(f.GameID) {
 		return false, nil
 	}
 	return w.remediate(ctx, f)
@@ -25,15 +25,15 @@ func (w *Worker) act(ctx context.Context, f drift.Finding) (done bool, err error
 // requeues the game if something has changed since, and if a start exceeds StartWait:
 // that start continues in the background and delays no other game.
 func (w *Worker) remediate(ctx context.Context, f drift.Finding) (done bool, err error) {
-	bound := ctx
+	actionCtx := ctx
 	if w.queueFor(f.Action) == w.starts {
 		var cancel context.CancelFunc
-		bound, cancel = context.WithTimeout(ctx, w.cfg.StartWait)
+		actionCtx, cancel = context.WithTimeout(ctx, w.cfg.StartWait)
 		defer cancel()
 	}
-	err = w.deps.Remediator.Remediate(bound, f, "")
+	err = w.deps.Remediator.Remediate(actionCtx, f, "")
 	switch {
-	case err != nil && bound.Err() != nil && ctx.Err() == nil:
+	case err != nil && actionCtx.Err() != nil && ctx.Err() == nil:
 		w.trackBackgroundStart(f.GameID, true)
 		w.queue.AddAfter(f.GameID, busyDelay)
 		return false, nil
@@ -59,17 +59,17 @@ func isDestructive(f drift.Finding) bool {
 func (w *Worker) stabilizationDelay(o drift.Observation, f drift.Finding) time.Duration {
 	switch {
 	case f.Kind == drift.KindOrphan, f.Kind == drift.KindStale && o.Record == nil: // an operator may be about to start it
-		return remaining(o, f, w.cfg.AdoptAfter, w.cfg.AdoptObservations)
+		return remainingDelay(o, f, w.cfg.AdoptAfter, w.cfg.AdoptObservations)
 	case f.Kind == drift.KindCrashed, f.Kind == drift.KindUnhealthy:
-		return remaining(o, f, time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay), 1)
+		return remainingDelay(o, f, time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay), 1)
 	default:
 		return 0
 	}
 }
 
-// remaining returns how much longer a finding must be observed, until it has existed for
+// remainingDelay returns how much longer a finding must be observed, until it has existed for
 // the duration and in that many observations.
-func remaining(o drift.Observation, f drift.Finding, duration time.Duration, observations int) time.Duration {
+func remainingDelay(o drift.Observation, f drift.Finding, duration time.Duration, observations int) time.Duration {
 	age := o.Now.Sub(f.FirstSeen)
 	switch {
 	case age >= duration && f.Observations >= observations:
@@ -93,12 +93,12 @@ func (w *Worker) queueFor(action drift.Action) workQueue {
 	}
 }
 
-// slowHandler returns the handler of a queue of slow actions. It observes the game once
+// newSlowHandler returns the handler of a queue of slow actions. It observes the game once
 // more, and carries out the actions that belong to the queue. A failed start is not an
 // error here: the crash policy decides about further attempts.
-func (w *Worker) slowHandler(queue workQueue) handler {
+func (w *Worker) newSlowHandler(queue workQueue) handler {
 	return func(ctx context.Context, gameID string) (time.Duration, error) {
-		if queue == w.starts && w.atStartLimit() {
+		if queue == w.starts && w.isAtStartLimit() {
 			return busyDelay, nil
 		}
 		o, err := w.observe(ctx, gameID)
@@ -110,7 +110,7 @@ func (w *Worker) slowHandler(queue workQueue) handler {
 			if w.queueFor(f.Action) != queue || w.stabilizationDelay(o, f) > 0 {
 				continue
 			}
-			done, err := w.act(ctx, f)
+			done, err := w.remediateUnlessBraked(ctx, f)
 			startFailed := errors.Is(err, operation.ErrStartFailed) || errors.Is(err, container.ErrNoImage)
 			if done || startFailed {
 				w.queue.Add(gameID)
@@ -125,18 +125,18 @@ func (w *Worker) slowHandler(queue workQueue) handler {
 
 // trackBackgroundStart records that a start of the game continues in the background, or
 // no longer does.
-func (w *Worker) trackBackgroundStart(gameID string, active bool) {
+func (w *Worker) trackBackgroundStart(gameID string, isActive bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if active {
+	if isActive {
 		w.backgroundStarts[gameID] = true
 	} else {
 		delete(w.backgroundStarts, gameID)
 	}
 }
 
-// atStartLimit reports whether MaxBackgroundStarts prevents another start.
-func (w *Worker) atStartLimit() bool {
+// isAtStartLimit reports whether MaxBackgroundStarts prevents another start.
+func (w *Worker) isAtStartLimit() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.backgroundStarts) >= w.cfg.MaxBackgroundStarts

@@ -40,8 +40,8 @@ func newBrake(cfg Config) *brake {
 	return &brake{cfg: cfg, log: cfg.Logger, recentRemovals: map[string]time.Time{}}
 }
 
-// exceedsShare reports whether so many affected games in one pass engage the brake.
-func (b *brake) exceedsShare(running, affected int) bool {
+// isShareExceeded reports whether so many affected games in one pass engage the brake.
+func (b *brake) isShareExceeded(running, affected int) bool {
 	return affected >= minAffectedGames && float64(affected) > b.cfg.BrakeShare*float64(running)
 }
 
@@ -50,7 +50,7 @@ func (b *brake) evaluate(running, affected int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.running = running
-	if b.exceedsShare(running, affected) {
+	if b.isShareExceeded(running, affected) {
 		b.engageLocked(fmt.Sprintf("one pass would remove records or containers of %d games while %d games are running", affected, running))
 	}
 }
@@ -72,9 +72,9 @@ func (b *brake) engageLocked(reason string) {
 	b.log.Error("brake engaged: nothing is removed until it is released", "reason", reason)
 }
 
-// allows reports whether a record or container of the game may be removed now, and
+// admitRemoval reports whether a record or container of the game may be removed now, and
 // counts the game. Repeated attempts on one game count once.
-func (b *brake) allows(gameID string) bool {
+func (b *brake) admitRemoval(gameID string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.cfg.Clock()
@@ -96,8 +96,8 @@ func (b *brake) allows(gameID string) bool {
 	return true
 }
 
-// current returns the engaged brake, or nil.
-func (b *brake) current() *drift.Brake {
+// state returns the engaged brake, or nil.
+func (b *brake) state() *drift.Brake {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.engaged == nil {
@@ -107,9 +107,9 @@ func (b *brake) current() *drift.Brake {
 	return &copied
 }
 
-// recentlyReleased reports whether an operator has released the brake within
+// isRecentlyReleased reports whether an operator has released the brake within
 // releaseDuration.
-func (b *brake) recentlyReleased() bool {
+func (b *brake) isRecentlyReleased() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.cfg.Clock().Before(b.releasedUntil)

@@ -21,21 +21,21 @@ func TestBrakeCountsGamesNotAttempts(t *testing.T) {
 	t.Parallel()
 	b, _ := newTestBrake(2)
 	for range 20 {
-		require.True(t, b.allows("hanging"), "a container that cannot be removed does not block others")
+		require.True(t, b.admitRemoval("hanging"), "a container that cannot be removed does not block others")
 	}
 	for n := range minRecentRemovals - 1 {
-		require.True(t, b.allows(strconv.Itoa(n)))
+		require.True(t, b.admitRemoval(strconv.Itoa(n)))
 	}
-	require.False(t, b.allows("one too many"))
-	require.NotNil(t, b.current())
-	require.False(t, b.allows("hanging"), "nothing is allowed while the brake is engaged")
+	require.False(t, b.admitRemoval("one too many"))
+	require.NotNil(t, b.state())
+	require.False(t, b.admitRemoval("hanging"), "nothing is allowed while the brake is engaged")
 }
 
 func TestBrakeIgnoresRemovalsOutsideOfTheWindow(t *testing.T) {
 	t.Parallel()
 	b, advance := newTestBrake(2)
 	for n := range 10 * minRecentRemovals {
-		require.True(t, b.allows(strconv.Itoa(n)))
+		require.True(t, b.admitRemoval(strconv.Itoa(n)))
 		advance(removalWindow/minRecentRemovals + time.Second)
 	}
 }

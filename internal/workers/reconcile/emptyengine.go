@@ -24,13 +24,13 @@ const emptyEngineReason = "not confirmed yet: the engine lists no containers"
 // show that on a node with one game. It returns how much longer the engine may be empty
 // before that.
 func (w *Worker) guardEmptyEngine(ctx context.Context, o drift.Observation, f drift.Finding) (time.Duration, error) {
-	if w.brake.current() != nil {
+	if w.brake.state() != nil {
 		return 0, nil
 	}
 	if empty, err := w.dependsOnEmptyEngine(ctx, f); err != nil || !empty {
 		return 0, err
 	}
-	delay := remaining(o, f, emptyEngineWindow, emptyEngineObservations)
+	delay := remainingDelay(o, f, emptyEngineWindow, emptyEngineObservations)
 	if delay == 0 {
 		w.brake.engage(fmt.Sprintf("the engine lists no containers and reported no removal, but the record of %q names a container", f.GameID))
 	}
@@ -40,12 +40,12 @@ func (w *Worker) guardEmptyEngine(ctx context.Context, o drift.Observation, f dr
 // dependsOnEmptyEngine reports whether the only evidence of the finding is an engine
 // that lists no container at all.
 func (w *Worker) dependsOnEmptyEngine(ctx context.Context, f drift.Finding) (bool, error) {
-	if f.Action != drift.ActionMarkRemoved || f.Proven || w.brake.recentlyReleased() {
+	if f.Action != drift.ActionMarkRemoved || f.Proven || w.brake.isRecentlyReleased() {
 		return false, nil
 	}
-	bound, cancel := context.WithTimeout(ctx, engineTimeout)
+	engineCtx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	containers, err := w.deps.Engine.List(bound, "")
+	containers, err := w.deps.Engine.List(engineCtx, "")
 	if err != nil {
 		return false, fmt.Errorf("list the containers of the engine: %w", err)
 	}

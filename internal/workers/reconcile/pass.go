@@ -14,8 +14,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Result is the result of a pass.
-type Result struct {
+// PassResult is the result of a pass.
+type PassResult struct {
 	Games    int // games that concern this node
 	Findings int
 	// EngineEmpty reports that the engine lists no container of this node.
@@ -27,13 +27,13 @@ type Result struct {
 // operations on it, and the containers of its engine. It enqueues every game with a
 // finding, engages the brake if too many games would be affected, and drops findings
 // that no longer exist. It changes no game itself.
-func (w *Worker) Pass(ctx context.Context) (Result, error) {
+func (w *Worker) Pass(ctx context.Context) (PassResult, error) {
 	startedAt := time.Now()
 	observed, err := w.observeAll(ctx)
 	if err != nil {
-		return Result{}, err
+		return PassResult{}, err
 	}
-	result := Result{Games: len(observed), EngineEmpty: true}
+	result := PassResult{Games: len(observed), EngineEmpty: true}
 	running := 0
 	affected := map[string]bool{} // games with a destructive finding
 	var pending []string
@@ -53,7 +53,7 @@ func (w *Worker) Pass(ctx context.Context) (Result, error) {
 		}
 	}
 	w.tracker.Prune(observed)
-	if w.brake.exceedsShare(running, len(affected)) {
+	if w.brake.isShareExceeded(running, len(affected)) {
 		if err := w.recheck(ctx, affected); err != nil {
 			w.log.Warn("cannot observe the affected games a second time; the first observation counts", "error", err)
 		}
@@ -91,7 +91,7 @@ func (w *Worker) recheck(ctx context.Context, affected map[string]bool) error {
 // games other nodes have.
 func (w *Worker) observeAll(ctx context.Context) (map[string]*drift.Observation, error) {
 	observed := map[string]*drift.Observation{}
-	observation := func(gameID string) *drift.Observation {
+	observationOf := func(gameID string) *drift.Observation {
 		if observed[gameID] == nil {
 			observed[gameID] = &drift.Observation{GameID: gameID, Region: w.cfg.Region, Node: w.cfg.Node}
 		}
@@ -102,7 +102,7 @@ func (w *Worker) observeAll(ctx context.Context) (map[string]*drift.Observation,
 		return nil, fmt.Errorf("list the operations of this node: %w", err)
 	}
 	for _, gameID := range withOperation {
-		observation(gameID)
+		observationOf(gameID)
 	}
 	for page, err := range ports.AllPages(ctx, w.deps.Records, ports.PageQuery{Region: w.cfg.Region, Node: w.cfg.Node}) {
 		if err != nil {
@@ -110,16 +110,16 @@ func (w *Worker) observeAll(ctx context.Context) (map[string]*drift.Observation,
 		}
 		for _, found := range page.Records {
 			if found.Record.Status != runtime.StatusRemoved {
-				o := observation(found.Record.GameID)
+				o := observationOf(found.Record.GameID)
 				o.Record, o.RecordRevision = &found.Record, found.Revision
 			}
 		}
 	}
-	bound, cancel := context.WithTimeout(ctx, engineTimeout)
+	engineCtx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	containers, engineErr := w.deps.Engine.List(bound, "")
+	containers, engineErr := w.deps.Engine.List(engineCtx, "")
 	for _, c := range containers {
-		o := observation(c.Labels.GameID)
+		o := observationOf(c.Labels.GameID)
 		o.Containers = append(o.Containers, c)
 	}
 	for _, o := range observed {

@@ -9,16 +9,16 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// removalMemory is how long the queue keeps the IDs of removed containers: longer than
+// removalRetention is how long the queue keeps the IDs of removed containers: longer than
 // any game waits to be observed.
-const removalMemory = time.Hour
+const removalRetention = time.Hour
 
 // Queue is the queue of games to reconcile. It is created before the worker, so that the
 // sources of work depend on it and not on the worker. It is safe for concurrent use.
 type Queue struct {
-	games  workQueue
-	passes chan struct{} // requests a pass
-	clock  func() time.Time
+	games        workQueue
+	passRequests chan struct{} // requests a pass
+	clock        func() time.Time
 
 	mu      sync.Mutex
 	removed map[string]time.Time // by container, when its removal was reported; guarded by mu
@@ -29,7 +29,7 @@ func NewQueue(clock func() time.Time) *Queue {
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Queue{games: newWorkQueue(), passes: make(chan struct{}, 1), clock: clock, removed: map[string]time.Time{}}
+	return &Queue{games: newWorkQueue(), passRequests: make(chan struct{}, 1), clock: clock, removed: map[string]time.Time{}}
 }
 
 // Enqueue requests to reconcile the game. A game that is in the queue already stays there
@@ -45,7 +45,7 @@ func (q *Queue) Enqueue(gameID string) {
 func (q *Queue) EnqueueRemoved(gameID, containerID string) {
 	now := q.clock()
 	q.mu.Lock()
-	maps.DeleteFunc(q.removed, func(_ string, at time.Time) bool { return now.Sub(at) > removalMemory })
+	maps.DeleteFunc(q.removed, func(_ string, at time.Time) bool { return now.Sub(at) > removalRetention })
 	q.removed[containerID] = now
 	q.mu.Unlock()
 	q.Enqueue(gameID)
@@ -55,13 +55,13 @@ func (q *Queue) EnqueueRemoved(gameID, containerID string) {
 // pass count as one.
 func (q *Queue) TriggerFullReconcile() {
 	select {
-	case q.passes <- struct{}{}:
+	case q.passRequests <- struct{}{}:
 	default: // one is pending
 	}
 }
 
-// removalReported reports whether the engine has reported the removal of the container.
-func (q *Queue) removalReported(containerID string) bool {
+// hasReportedRemoval reports whether the engine has reported the removal of the container.
+func (q *Queue) hasReportedRemoval(containerID string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	_, reported := q.removed[containerID]
@@ -74,16 +74,16 @@ type workQueue = workqueue.TypedRateLimitingInterface[string]
 
 func newWorkQueue() workQueue {
 	const firstDelay, maxDelay = 50 * time.Millisecond, 30 * time.Second
-	return workqueue.NewTypedRateLimitingQueue(jitter{workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstDelay, maxDelay)})
+	return workqueue.NewTypedRateLimitingQueue(jitteredLimiter{workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstDelay, maxDelay)})
 }
 
-// jitter adds up to a quarter to each delay, so that games that failed together are
+// jitteredLimiter adds up to a quarter to each delay, so that games that failed together are
 // retried at different times.
-type jitter struct {
+type jitteredLimiter struct {
 	workqueue.TypedRateLimiter[string]
 }
 
-func (j jitter) When(gameID string) time.Duration {
+func (j jitteredLimiter) When(gameID string) time.Duration {
 	d := j.TypedRateLimiter.When(gameID)
 	return d + time.Duration(rand.Int64N(int64(d)/4+1))
 }

@@ -60,9 +60,9 @@ func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation,
 	case !errors.Is(err, runtime.ErrNotFound):
 		return o, fmt.Errorf("read the record of %q: %w", gameID, err)
 	}
-	bound, cancel := context.WithTimeout(ctx, engineTimeout)
+	engineCtx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	o.Containers, o.EngineError = w.deps.Engine.List(bound, gameID)
+	o.Containers, o.EngineError = w.deps.Engine.List(engineCtx, gameID)
 	w.addLocalState(&o)
 	return o, nil
 }
@@ -73,7 +73,7 @@ func (w *Worker) addLocalState(o *drift.Observation) {
 		if w.deps.Health != nil {
 			o.Unhealthy = w.deps.Health.Unhealthy(*o.Record)
 		}
-		o.RemovalReported = w.deps.Queue.removalReported(o.Record.CurrentContainerID)
+		o.RemovalReported = w.deps.Queue.hasReportedRemoval(o.Record.CurrentContainerID)
 	}
 	o.OperationActive = w.deps.Remediator.HasActive(o.GameID)
 	o.Now = w.cfg.Clock()
@@ -97,6 +97,6 @@ func (w *Worker) handleFinding(ctx context.Context, o drift.Observation, f drift
 		}
 		return 0, nil
 	}
-	_, err = w.act(ctx, f)
+	_, err = w.remediateUnlessBraked(ctx, f)
 	return 0, err
 }

@@ -17,7 +17,7 @@ func (w *Worker) Report(ctx context.Context) (drift.Report, error) {
 	if err != nil {
 		return report, err
 	}
-	engaged := w.brake.current()
+	engaged := w.brake.state()
 	if engaged != nil {
 		report.Brakes = append(report.Brakes, *engaged)
 	}
@@ -25,7 +25,7 @@ func (w *Worker) Report(ctx context.Context) (drift.Report, error) {
 		switch {
 		case engaged != nil && isDestructive(f):
 			f.BlockedBy = brakeReason(engaged)
-		case result.EngineEmpty && f.Action == drift.ActionMarkRemoved && !f.Proven && !w.brake.recentlyReleased():
+		case result.EngineEmpty && f.Action == drift.ActionMarkRemoved && !f.Proven && !w.brake.isRecentlyReleased():
 			f.BlockedBy = emptyEngineReason
 		}
 		report.Findings = append(report.Findings, f)
@@ -58,7 +58,7 @@ func (w *Worker) apply(ctx context.Context, f drift.Finding, actor string) (drif
 	if f.Action == drift.ActionNone {
 		return drift.ApplyBlocked, "the finding proposes no action"
 	}
-	if engaged := w.brake.current(); engaged != nil && isDestructive(f) {
+	if engaged := w.brake.state(); engaged != nil && isDestructive(f) {
 		return drift.ApplyBlocked, brakeReason(engaged)
 	}
 	empty, err := w.dependsOnEmptyEngine(ctx, f)
@@ -81,7 +81,7 @@ func (w *Worker) apply(ctx context.Context, f drift.Finding, actor string) (drif
 // ReleaseBrake allows the actions that the brake blocked. It returns an
 // *operation.RefusedError if the brake is not engaged.
 func (w *Worker) ReleaseBrake() error {
-	if w.brake.current() == nil {
+	if w.brake.state() == nil {
 		self := node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}
 		return &operation.RefusedError{Operation: "release", Reason: "the brake of node " + self.String() + " is not engaged"}
 	}
@@ -91,4 +91,4 @@ func (w *Worker) ReleaseBrake() error {
 }
 
 // Brake returns the engaged brake, or nil.
-func (w *Worker) Brake() *drift.Brake { return w.brake.current() }
+func (w *Worker) Brake() *drift.Brake { return w.brake.state() }

@@ -134,10 +134,10 @@ func (w *Worker) Run(ctx context.Context) error {
 		wg.Go(func() { w.processQueue(ctx, w.queue, w.reconcileGame) })
 	}
 	for range w.cfg.Starters {
-		wg.Go(func() { w.processQueue(ctx, w.starts, w.slowHandler(w.starts)) })
+		wg.Go(func() { w.processQueue(ctx, w.starts, w.newSlowHandler(w.starts)) })
 	}
 	for range w.cfg.Removers {
-		wg.Go(func() { w.processQueue(ctx, w.removals, w.slowHandler(w.removals)) })
+		wg.Go(func() { w.processQueue(ctx, w.removals, w.newSlowHandler(w.removals)) })
 	}
 	wg.Go(func() { w.watchRecords(ctx) })
 	w.periodicLoop(ctx)
@@ -164,7 +164,7 @@ func (w *Worker) periodicLoop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
-		case <-w.deps.Queue.passes:
+		case <-w.deps.Queue.passRequests:
 		}
 		timer.Stop()
 		if ctx.Err() != nil {

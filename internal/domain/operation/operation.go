@@ -1,0 +1,100 @@
+package operation
+
+import (
+	"slices"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// Kind is what an operation does.
+type Kind string
+
+// The kinds of operation.
+const (
+	KindStart      Kind = "start"
+	KindStop       Kind = "stop"
+	KindRestart    Kind = "restart"
+	KindPatch      Kind = "patch"
+	KindCleanup    Kind = "cleanup"
+	KindReschedule Kind = "reschedule"
+)
+
+// Step is the progress of an operation. The daemon stores a step before it carries it out.
+type Step string
+
+// The steps, in order. No kind of operation has all of them; see the package comment.
+const (
+	StepAccepted       Step = "accepted"
+	StepPulling        Step = "pulling"
+	StepCreating       Step = "creating"
+	StepStopping       Step = "stopping"
+	StepStarting       Step = "starting"
+	StepAwaitingHealth Step = "awaiting_health" // the record is running; the health check has not passed yet
+	StepRemoving       Step = "removing"
+	StepRollingBack    Step = "rolling_back"
+	StepFinished       Step = "finished" // reported to clients of the API, never stored
+)
+
+// Operation is one operation in progress. Session names the daemon that runs it. When
+// that session ends, the node's next daemon claims the operation and continues it.
+type Operation struct {
+	ID   string `json:"id"`
+	Kind Kind   `json:"kind"`
+	// Region and Node name the node that runs the operation.
+	Region string `json:"region"`
+	Node   string `json:"node"`
+	// Session is the create revision of the presence key of the daemon that runs the
+	// operation. It is 0 if the operation was assigned to the node and has not started.
+	Session int64  `json:"session"`
+	Actor   string `json:"actor,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	// Automatic reports that a worker started the operation without a request.
+	Automatic bool `json:"automatic,omitempty"`
+	// StartedAt, StepAt and Deadline are times of the node's clock.
+	StartedAt time.Time `json:"started_at"`
+	Deadline  time.Time `json:"deadline"`
+	Step      Step      `json:"step"`
+	StepAt    time.Time `json:"step_at"`
+	// Spec becomes the game's spec if the operation succeeds.
+	Spec Spec `json:"spec"`
+	// Generation is the generation of the container that the operation creates: one more
+	// than the record's. It is 0 if the operation creates none.
+	Generation int64 `json:"generation,omitempty"`
+	// ContainerID is the container that the operation created. It is stored with the step
+	// that follows StepCreating.
+	ContainerID string `json:"container_id,omitempty"`
+	// PreviousRecord is the record before the operation, nil if there was none.
+	PreviousRecord *runtime.RuntimeRecord `json:"previous_record,omitempty"`
+	// Failure is the reason of a rollback in progress.
+	Failure *Failure `json:"failure,omitempty"`
+}
+
+// NodeRef names the node that runs the operation.
+func (o Operation) NodeRef() node.Ref { return node.Ref{Region: o.Region, Name: o.Node} }
+
+// HasReached reports whether the operation is at the step or past it.
+func (o Operation) HasReached(step Step) bool { return stepIndex(o.Step) >= stepIndex(step) }
+
+// stepIndex returns the position of the step in a successful operation, and -1 for
+// StepRollingBack.
+func stepIndex(step Step) int {
+	return slices.Index([]Step{StepAccepted, StepPulling, StepCreating, StepStopping, StepStarting, StepAwaitingHealth, StepRemoving, StepFinished}, step)
+}
+
+// Outcome returns the outcome of the operation if it ends at now. Record and Revision
+// are not set.
+func (o Operation) Outcome(now time.Time) Outcome {
+	return Outcome{
+		OperationID: o.ID, Kind: o.Kind, Region: o.Region, Node: o.Node, Actor: o.Actor, Automatic: o.Automatic,
+		StartedAt: o.StartedAt, FinishedAt: now, Failure: cloneFailure(o.Failure),
+	}
+}
+
+// Clone returns a copy that shares no memory with o.
+func (o Operation) Clone() Operation {
+	o.Spec = o.Spec.Clone()
+	o.PreviousRecord, o.Failure = cloneRecord(o.PreviousRecord), cloneFailure(o.Failure)
+	return o
+}

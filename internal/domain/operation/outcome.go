@@ -1,0 +1,70 @@
+package operation
+
+import (
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// Outcome is the result of an operation.
+type Outcome struct {
+	OperationID string `json:"operation_id"`
+	Kind        Kind   `json:"kind"`
+	// Region and Node name the node that ran the operation.
+	Region string `json:"region,omitempty"`
+	Node   string `json:"node,omitempty"`
+	Actor  string `json:"actor,omitempty"`
+	// Automatic reports that a worker started the operation without a request.
+	Automatic  bool      `json:"automatic,omitempty"`
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
+	// Failure is nil if the operation succeeded.
+	Failure *Failure `json:"failure,omitempty"`
+	// Record is the record after the operation, nil if there was none. Revision is the
+	// revision of its last change.
+	Record   *runtime.RuntimeRecord `json:"record,omitempty"`
+	Revision int64                  `json:"revision,omitempty"`
+}
+
+// Clone returns a copy that shares no memory with o.
+func (o Outcome) Clone() Outcome {
+	o.Record, o.Failure = cloneRecord(o.Record), cloneFailure(o.Failure)
+	return o
+}
+
+// Failure is the reason why an operation did not succeed.
+type Failure struct {
+	Code    FailureCode `json:"code"`
+	Message string      `json:"message"`
+}
+
+// FailureCode is the machine-readable reason of a failure.
+type FailureCode string
+
+// The codes.
+const (
+	FailureNoImage  FailureCode = "no_image"
+	FailureStart    FailureCode = "start_failed"
+	FailureEngine   FailureCode = "engine_unavailable"
+	FailureDeadline FailureCode = "deadline"
+	FailureConflict FailureCode = "conflict" // another writer changed the record
+	FailureInvalid  FailureCode = "invalid"
+	FailureNodeLost FailureCode = "node_lost"
+	FailureInternal FailureCode = "internal"
+)
+
+func cloneRecord(record *runtime.RuntimeRecord) *runtime.RuntimeRecord {
+	if record == nil {
+		return nil
+	}
+	copied := record.Clone()
+	return &copied
+}
+
+func cloneFailure(f *Failure) *Failure {
+	if f == nil {
+		return nil
+	}
+	copied := *f
+	return &copied
+}
