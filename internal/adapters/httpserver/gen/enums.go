@@ -1,60 +1,87 @@
 package main
 
 import (
-	"cmp"
-	"go/constant"
-	"go/importer"
+	"fmt"
+	"go/ast"
+	"go/parser"
 	"go/token"
-	"go/types"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 )
 
-// packages are the type-checked packages of this module, by import path.
-type packages struct {
-	mu       sync.Mutex // guards loaded
-	importer types.Importer
-	loaded   map[string]*types.Package
+// enums finds the constants of string types in the source of this module.
+type enums struct {
+	values map[string]map[string][]string // by import path and type
 }
 
-var loader = sync.OnceValue(func() *packages {
-	return &packages{importer: importer.ForCompiler(token.NewFileSet(), "source", nil), loaded: map[string]*types.Package{}}
-})
-
-func (p *packages) load(path string) (*types.Package, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if pkg := p.loaded[path]; pkg != nil {
-		return pkg, nil
-	}
-	pkg, err := p.importer.Import(path)
-	p.loaded[path] = pkg
-	return pkg, err
-}
-
-// constantsOf returns the values of the constants of a string type of this module, in the
-// order of declaration.
-func constantsOf(t reflect.Type) ([]string, error) {
+// of returns the values of the constants of a type, in the order of declaration; nil for
+// a type that is not a string type of this module.
+func (e *enums) of(t reflect.Type) ([]string, error) {
 	if t.Kind() != reflect.String || !strings.Contains(t.PkgPath(), "/") {
 		return nil, nil
 	}
-	pkg, err := loader().load(t.PkgPath())
+	if e.values == nil {
+		e.values = map[string]map[string][]string{}
+	}
+	constants, isLoaded := e.values[t.PkgPath()]
+	if !isLoaded {
+		var err error
+		if constants, err = stringConstants(t.PkgPath()); err != nil {
+			return nil, err
+		}
+		e.values[t.PkgPath()] = constants
+	}
+	return constants[t.Name()], nil
+}
+
+// stringConstants returns the values of the string constants of a package, by the type
+// that each names.
+func stringConstants(path string) (map[string][]string, error) {
+	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", path).Output()
+	if err != nil {
+		return nil, fmt.Errorf("find package %s: %w", path, err)
+	}
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "*.go"))
 	if err != nil {
 		return nil, err
 	}
-	named := pkg.Scope().Lookup(t.Name())
-	var constants []*types.Const
-	for _, name := range pkg.Scope().Names() {
-		if c, ok := pkg.Scope().Lookup(name).(*types.Const); ok && types.Identical(c.Type(), named.Type()) {
-			constants = append(constants, c)
+	slices.Sort(files)
+	constants := map[string][]string{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		for _, decl := range parsed.Decls {
+			if group, ok := decl.(*ast.GenDecl); ok && group.Tok == token.CONST {
+				addConstants(constants, group)
+			}
 		}
 	}
-	slices.SortFunc(constants, func(a, b *types.Const) int { return cmp.Compare(a.Pos(), b.Pos()) })
-	var values []string
-	for _, c := range constants {
-		values = append(values, constant.StringVal(c.Val()))
+	return constants, nil
+}
+
+// addConstants adds the constants of a group that have a named type and a literal value.
+func addConstants(constants map[string][]string, group *ast.GenDecl) {
+	for _, spec := range group.Specs {
+		value := spec.(*ast.ValueSpec)
+		name, isNamed := value.Type.(*ast.Ident)
+		if !isNamed {
+			continue
+		}
+		for _, expression := range value.Values {
+			if literal, ok := expression.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil {
+					constants[name.Name] = append(constants[name.Name], text)
+				}
+			}
+		}
 	}
-	return values, nil
 }

@@ -19,7 +19,8 @@ const schemaPrefix = "#/components/schemas/"
 type schemas struct {
 	components object
 	types      map[string]reflect.Type // of the components
-	err        error                   // the first one
+	enums      enums
+	err        error // the first one
 }
 
 func newSchemas() *schemas { return &schemas{components: object{}, types: map[string]reflect.Type{}} }
@@ -44,7 +45,7 @@ func (s *schemas) of(t reflect.Type) object {
 }
 
 func (s *schemas) constants(t reflect.Type) []string {
-	values, err := constantsOf(t)
+	values, err := s.enums.of(t)
 	if err != nil && s.err == nil {
 		s.err = err
 	}
