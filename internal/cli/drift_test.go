@@ -258,8 +258,8 @@ func TestExplainIsPrintable(t *testing.T) {
 	for _, args := range [][]string{{"explain", "g"}, {"drift"}, {"drift", "-o", "wide"}} {
 		got := run(t, server, args...)
 		got.requireCode(t, 0, args)
-		for _, odd := range []string{"\x1b", "\u202e", "\nc"} {
-			require.NotContains(t, got.out+got.err, odd, fmt.Sprintf("%q", args))
+		for _, raw := range []string{"\x1b", "\u202e", "\nc"} {
+			require.NotContains(t, got.out+got.err, raw, fmt.Sprintf("%q", args))
 		}
 	}
 }
