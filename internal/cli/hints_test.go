@@ -106,7 +106,7 @@ func TestPasswordOfAServerIsNotPrinted(t *testing.T) {
 }
 
 // unavailableStore is the store of a daemon that responds but has lost its etcd.
-type unavailableStore struct{ ports.Store }
+type unavailableStore struct{ httpserver.Store }
 
 func (unavailableStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, fmt.Errorf("read from etcd: %w", runtime.ErrUnavailable)

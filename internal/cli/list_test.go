@@ -24,7 +24,7 @@ func storeWithGames(t *testing.T, count int) *memstore.Store {
 	return store
 }
 
-func serveStore(t *testing.T, store ports.Store) (server string) {
+func serveStore(t *testing.T, store httpserver.Store) (server string) {
 	t.Helper()
 	daemon, err := httpserver.New(store, httpserver.Config{})
 	require.NoError(t, err)

@@ -20,8 +20,13 @@ import (
 )
 
 var (
-	_ ports.Store       = (*Store)(nil)
-	_ ports.IntentStore = (*Store)(nil)
+	_ ports.RuntimeRecordStore = (*Store)(nil)
+	_ ports.RuntimeWriter      = (*Store)(nil)
+	_ ports.RuntimeReader      = (*Store)(nil)
+	_ ports.RuntimeLedger      = (*Store)(nil)
+	_ ports.RuntimeWatcher     = (*Store)(nil)
+	_ ports.StoreInspector     = (*Store)(nil)
+	_ ports.IntentStore        = (*Store)(nil)
 )
 
 // Store keeps runtime records and intents on one etcd cluster, under one prefix. It is safe

@@ -56,22 +56,22 @@ func TestModel(t *testing.T) {
 
 func harness(client func(*testing.T) *clientv3.Client, options etcdstore.Options) storetest.Harness {
 	options.ProbeInterval = 200 * time.Millisecond
-	open := func(t *testing.T, client *clientv3.Client) ports.Store { return newFixture(t, client, options) }
+	open := func(t *testing.T, client *clientv3.Client) storetest.Store { return newFixture(t, client, options) }
 	return storetest.Harness{
-		Open:         func(t *testing.T) ports.Store { return open(t, client(t)) },
-		OpenIsolated: func(t *testing.T) ports.Store { return open(t, etcdtest.Start(t).Client()) },
-		Compact: func(t *testing.T, store ports.Store, revision int64) {
+		Open:         func(t *testing.T) storetest.Store { return open(t, client(t)) },
+		OpenIsolated: func(t *testing.T) storetest.Store { return open(t, etcdtest.Start(t).Client()) },
+		Compact: func(t *testing.T, store storetest.Store, revision int64) {
 			_, err := store.(fixture).etcd.Compact(t.Context(), revision)
 			require.NoError(t, err, "compact at %d", revision)
 		},
-		Delete:   func(t *testing.T, store ports.Store, gameID string) { deleteGame(t, store.(fixture), gameID) },
+		Delete:   func(t *testing.T, store storetest.Store, gameID string) { deleteGame(t, store.(fixture), gameID) },
 		NewModel: func() storetest.Model { return memstore.New() },
 		Fences: &storetest.Fences{
-			Grant: func(t *testing.T, store ports.Store) node.Fence {
+			Grant: func(t *testing.T, store storetest.Store) node.Fence {
 				r := store.(fixture)
 				return node.Fence{Key: r.prefix + "/leaders/test", CreateRevision: r.putRaw("/leaders/test", "me")}
 			},
-			Revoke: func(_ *testing.T, store ports.Store, _ node.Fence) { store.(fixture).deleteRaw("/leaders/test") },
+			Revoke: func(_ *testing.T, store storetest.Store, _ node.Fence) { store.(fixture).deleteRaw("/leaders/test") },
 		},
 	}
 }

@@ -12,8 +12,13 @@ import (
 )
 
 var (
-	_ ports.Store    = (*Client)(nil)
-	_ ports.Executor = (*Client)(nil)
+	_ ports.RuntimeRecordStore = (*Client)(nil)
+	_ ports.RuntimeWriter      = (*Client)(nil)
+	_ ports.RuntimeReader      = (*Client)(nil)
+	_ ports.RuntimeLedger      = (*Client)(nil)
+	_ ports.RuntimeWatcher     = (*Client)(nil)
+	_ ports.StoreInspector     = (*Client)(nil)
+	_ ports.Executor           = (*Client)(nil)
 )
 
 // Config tunes a Client. The zero value is usable: a zero duration selects the

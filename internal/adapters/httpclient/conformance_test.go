@@ -9,7 +9,6 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/adapters/httpserver"
-	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
@@ -45,11 +44,11 @@ func overHTTP(t *testing.T, cfg httpclient.Config, middleware func(http.Handler)
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Harness{
-		Open: func(t *testing.T) ports.Store { return overHTTP(t, httpclient.Config{}, nil) },
-		Compact: func(t *testing.T, store ports.Store, revision int64) {
+		Open: func(t *testing.T) storetest.Store { return overHTTP(t, httpclient.Config{}, nil) },
+		Compact: func(t *testing.T, store storetest.Store, revision int64) {
 			require.NoError(t, store.(remote).store.Compact(revision))
 		},
-		Delete: func(_ *testing.T, store ports.Store, gameID string) {
+		Delete: func(_ *testing.T, store storetest.Store, gameID string) {
 			store.(remote).store.Delete(gameID)
 		},
 		RejectsInvalidRecords: true,

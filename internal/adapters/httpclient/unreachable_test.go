@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 func TestUnreachableServerFailsAtOnce(t *testing.T) {
@@ -86,18 +87,21 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 }
 
 // everyCall returns every call of a store by name, with the game "old" as its subject.
-func everyCall() map[string]func(context.Context, ports.Store) error {
-	return map[string]func(context.Context, ports.Store) error{
-		"get":        func(ctx context.Context, s ports.Store) error { _, err := s.Get(ctx, "old"); return err },
-		"list":       func(ctx context.Context, s ports.Store) error { _, err := s.List(ctx); return err },
-		"history":    func(ctx context.Context, s ports.Store) error { _, err := s.History(ctx, "old"); return err },
-		"revision":   func(ctx context.Context, s ports.Store) error { _, err := s.Revision(ctx); return err },
-		"info":       func(ctx context.Context, s ports.Store) error { _, err := s.Info(ctx); return err },
-		"check":      func(ctx context.Context, s ports.Store) error { _, err := s.Check(ctx, false); return err },
-		"repair":     func(ctx context.Context, s ports.Store) error { _, err := s.Check(ctx, true); return err },
-		"put":        func(ctx context.Context, s ports.Store) error { return s.Upsert(ctx, running("old")) },
-		"transition": func(ctx context.Context, s ports.Store) error { _, err := s.Transition(ctx, stop("old")); return err },
-		"watch": func(ctx context.Context, s ports.Store) error {
+func everyCall() map[string]func(context.Context, storetest.Store) error {
+	return map[string]func(context.Context, storetest.Store) error{
+		"get":      func(ctx context.Context, s storetest.Store) error { _, err := s.Get(ctx, "old"); return err },
+		"list":     func(ctx context.Context, s storetest.Store) error { _, err := s.List(ctx); return err },
+		"history":  func(ctx context.Context, s storetest.Store) error { _, err := s.History(ctx, "old"); return err },
+		"revision": func(ctx context.Context, s storetest.Store) error { _, err := s.Revision(ctx); return err },
+		"info":     func(ctx context.Context, s storetest.Store) error { _, err := s.Info(ctx); return err },
+		"check":    func(ctx context.Context, s storetest.Store) error { _, err := s.Check(ctx, false); return err },
+		"repair":   func(ctx context.Context, s storetest.Store) error { _, err := s.Check(ctx, true); return err },
+		"put":      func(ctx context.Context, s storetest.Store) error { return s.Upsert(ctx, running("old")) },
+		"transition": func(ctx context.Context, s storetest.Store) error {
+			_, err := s.Transition(ctx, stop("old"))
+			return err
+		},
+		"watch": func(ctx context.Context, s storetest.Store) error {
 			for _, err := range s.Watch(ctx, ports.WatchOptions{}) {
 				return err
 			}

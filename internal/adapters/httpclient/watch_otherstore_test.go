@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // swappableServer is a handler that a test can replace.
@@ -23,7 +24,7 @@ func (p *swappableServer) middleware(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*p.handler.Load()).ServeHTTP(w, r) })
 }
 
-func (p *swappableServer) swap(t *testing.T, store ports.Store) {
+func (p *swappableServer) swap(t *testing.T, store storetest.Store) {
 	t.Helper()
 	api, err := httpserver.New(store, httpserver.Config{})
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // fault handles one attempt of a write instead of the API.
@@ -136,18 +137,18 @@ func stop(gameID string) ports.TransitionInput {
 
 // guardedWrites are writes that would fail if they were applied twice: each has a
 // precondition that it invalidates.
-func guardedWrites() map[string]func(context.Context, ports.Store, int64) (runtime.VersionedRecord, error) {
-	return map[string]func(context.Context, ports.Store, int64) (runtime.VersionedRecord, error){
-		"create": func(ctx context.Context, s ports.Store, _ int64) (runtime.VersionedRecord, error) {
+func guardedWrites() map[string]func(context.Context, storetest.Store, int64) (runtime.VersionedRecord, error) {
+	return map[string]func(context.Context, storetest.Store, int64) (runtime.VersionedRecord, error){
+		"create": func(ctx context.Context, s storetest.Store, _ int64) (runtime.VersionedRecord, error) {
 			none := int64(0)
 			return s.Put(ctx, ports.PutInput{Record: running("new"), IfRevision: &none})
 		},
-		"overwrite": func(ctx context.Context, s ports.Store, revision int64) (runtime.VersionedRecord, error) {
+		"overwrite": func(ctx context.Context, s storetest.Store, revision int64) (runtime.VersionedRecord, error) {
 			record := running("old")
 			record.Region = "eu-west"
 			return s.Put(ctx, ports.PutInput{Record: record, IfRevision: &revision})
 		},
-		"transition": func(ctx context.Context, s ports.Store, _ int64) (runtime.VersionedRecord, error) {
+		"transition": func(ctx context.Context, s storetest.Store, _ int64) (runtime.VersionedRecord, error) {
 			return s.Transition(ctx, stop("old"))
 		},
 	}
@@ -191,7 +192,7 @@ func TestWritesAreRetriedOnAHangingServer(t *testing.T) {
 	}
 }
 
-func requireAppliedOnce(t *testing.T, cfg httpclient.Config, list []fault, write func(context.Context, ports.Store, int64) (runtime.VersionedRecord, error), keptAlive bool) {
+func requireAppliedOnce(t *testing.T, cfg httpclient.Config, list []fault, write func(context.Context, storetest.Store, int64) (runtime.VersionedRecord, error), keptAlive bool) {
 	t.Helper()
 	f := &faultyServer{script: list}
 	r := overHTTP(t, cfg, f.middleware)

@@ -15,8 +15,8 @@ import (
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // handlerFixture is a server without a network, which would only slow fuzzing down.
@@ -26,7 +26,7 @@ type handlerFixture struct {
 	handler http.Handler
 }
 
-func newTarget(f testing.TB, store ports.Store) *handlerFixture {
+func newTarget(f testing.TB, store storetest.Store) *handlerFixture {
 	f.Helper()
 	m := &fakeNode{}
 	cfg := localNode(m)

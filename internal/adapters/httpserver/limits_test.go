@@ -19,6 +19,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // dial opens a connection and sends the text.
@@ -73,7 +74,7 @@ func TestSlowBodyIsATimeout(t *testing.T) {
 
 // slowStore is a store whose Put takes some time.
 type slowStore struct {
-	ports.Store
+	storetest.Store
 	takes time.Duration
 }
 

@@ -17,9 +17,9 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
-	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/testkit/servertest"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,7 +46,7 @@ func start[C config](t testing.TB, cfg C) *fixture {
 	return f
 }
 
-func startWithStore[C config](t testing.TB, store ports.Store, cfg C) *fixture {
+func startWithStore[C config](t testing.TB, store storetest.Store, cfg C) *fixture {
 	t.Helper()
 	api := newServer(t, store, cfg)
 	server := httptest.NewServer(api.Handler())
@@ -63,7 +63,7 @@ type config interface {
 }
 
 // newServer returns a server with a cluster service, as the daemon has it.
-func newServer[C config](t testing.TB, store ports.Store, cfg C) *httpserver.Server {
+func newServer[C config](t testing.TB, store storetest.Store, cfg C) *httpserver.Server {
 	t.Helper()
 	complete, isComplete := any(cfg).(servertest.Config)
 	if !isComplete {

@@ -11,7 +11,14 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-var _ ports.Store = (*Store)(nil)
+var (
+	_ ports.RuntimeRecordStore = (*Store)(nil)
+	_ ports.RuntimeWriter      = (*Store)(nil)
+	_ ports.RuntimeReader      = (*Store)(nil)
+	_ ports.RuntimeLedger      = (*Store)(nil)
+	_ ports.RuntimeWatcher     = (*Store)(nil)
+	_ ports.StoreInspector     = (*Store)(nil)
+)
 
 // Store is a store in memory. All methods are safe for concurrent use. It has no
 // goroutines and need not be closed.

@@ -36,21 +36,21 @@ func TestIntents(t *testing.T) {
 func harness() storetest.Harness {
 	var elections atomic.Int64
 	return storetest.Harness{
-		Open: func(*testing.T) ports.Store { return memstore.New() },
-		Compact: func(t *testing.T, s ports.Store, revision int64) {
+		Open: func(*testing.T) storetest.Store { return memstore.New() },
+		Compact: func(t *testing.T, s storetest.Store, revision int64) {
 			require.NoError(t, s.(*memstore.Store).Compact(revision))
 		},
-		Delete: func(_ *testing.T, s ports.Store, gameID string) {
+		Delete: func(_ *testing.T, s storetest.Store, gameID string) {
 			s.(*memstore.Store).Delete(gameID)
 		},
 		Fences: &storetest.Fences{
-			Grant: func(_ *testing.T, s ports.Store) node.Fence {
+			Grant: func(_ *testing.T, s storetest.Store) node.Fence {
 				store := s.(*memstore.Store)
 				fence := node.Fence{Key: "/leaders/test", CreateRevision: 1 + elections.Add(1)}
 				store.SetFence(fence.Key, fence.CreateRevision)
 				return fence
 			},
-			Revoke: func(_ *testing.T, s ports.Store, fence node.Fence) {
+			Revoke: func(_ *testing.T, s storetest.Store, fence node.Fence) {
 				s.(*memstore.Store).DeleteFence(fence.Key)
 			},
 		},

@@ -19,7 +19,7 @@ type modelPair struct {
 	t              *testing.T
 	h              storetest.Harness
 	model          storetest.Model
-	store          ports.Store
+	store          storetest.Store
 	modelRevisions map[int64]int64 // the model's revision by the store's
 	writes         []revisionPair  // oldest first
 	compactedIndex int             // of writes; those before it are compacted
@@ -43,29 +43,29 @@ func (p *modelPair) runStep(s step) error {
 	switch s.kind {
 	case "upsert":
 		r := s.newRecord()
-		return p.callBoth(s.game, func(ctx context.Context, store ports.Store) result {
+		return p.callBoth(s.game, func(ctx context.Context, store storetest.Store) result {
 			return result{err: store.Upsert(ctx, r.Clone())}
 		})
 	case "put":
 		return p.comparePut(s)
 	case "update":
-		return p.callBoth(s.game, func(ctx context.Context, store ports.Store) result {
+		return p.callBoth(s.game, func(ctx context.Context, store storetest.Store) result {
 			return result{err: store.UpdateStatus(ctx, s.updateInput())}
 		})
 	case "transition":
-		return p.callBoth(s.game, func(ctx context.Context, store ports.Store) result {
+		return p.callBoth(s.game, func(ctx context.Context, store storetest.Store) result {
 			v, err := store.Transition(ctx, ports.TransitionInput{UpdateStatusInput: s.updateInput(), Origin: s.origin()})
 			return result{versions: []runtime.VersionedRecord{v}, err: err}
 		})
 	case "get":
 		return p.compareRead(s.game)
 	case "list":
-		return p.callBoth(s.game, func(ctx context.Context, store ports.Store) result {
+		return p.callBoth(s.game, func(ctx context.Context, store storetest.Store) result {
 			records, err := store.List(ctx)
 			return result{records: storetest.ByGameID(records), count: len(records), err: err}
 		})
 	case "listByStatus":
-		return p.callBoth(s.game, func(ctx context.Context, store ports.Store) result {
+		return p.callBoth(s.game, func(ctx context.Context, store storetest.Store) result {
 			records, err := store.ListByStatus(ctx, s.from)
 			return result{records: storetest.ByGameID(records), count: len(records), err: err}
 		})
@@ -109,13 +109,13 @@ type result struct {
 
 // callBoth calls both stores and compares the results. If the call wrote to the game,
 // it also records the revisions of the write.
-func (p *modelPair) callBoth(game string, call func(context.Context, ports.Store) result) error {
-	return p.callEach(game, func(ctx context.Context, store ports.Store, _ chooseRevision) result { return call(ctx, store) })
+func (p *modelPair) callBoth(game string, call func(context.Context, storetest.Store) result) error {
+	return p.callEach(game, func(ctx context.Context, store storetest.Store, _ chooseRevision) result { return call(ctx, store) })
 }
 
 // callEach is callBoth for calls with a revision as input. The revisions of one write
 // differ between the stores; call gets a function that returns the right one.
-func (p *modelPair) callEach(game string, call func(context.Context, ports.Store, chooseRevision) result) error {
+func (p *modelPair) callEach(game string, call func(context.Context, storetest.Store, chooseRevision) result) error {
 	before, err := p.model.Revision(p.t.Context())
 	if err != nil {
 		return fmt.Errorf("model: %w", err)

@@ -12,7 +12,7 @@ import (
 
 // compareRead compares the game's record on both stores.
 func (p *modelPair) compareRead(game string) error {
-	return p.callBoth(game, func(ctx context.Context, store ports.Store) result {
+	return p.callBoth(game, func(ctx context.Context, store storetest.Store) result {
 		v, err := store.GetVersioned(ctx, game)
 		return result{versions: []runtime.VersionedRecord{v}, err: err}
 	})
@@ -20,7 +20,7 @@ func (p *modelPair) compareRead(game string) error {
 
 func (p *modelPair) comparePut(s step) error {
 	expected, conditional := p.expectedWrite(s)
-	return p.callEach(s.game, func(ctx context.Context, store ports.Store, revisionOf chooseRevision) result {
+	return p.callEach(s.game, func(ctx context.Context, store storetest.Store, revisionOf chooseRevision) result {
 		input := ports.PutInput{Record: s.newRecord(), Origin: s.origin()}
 		if conditional {
 			input.IfRevision = storetest.Pointer(revisionOf(expected))
@@ -58,7 +58,7 @@ func (p *modelPair) selectWrite(s step) revisionPair { return p.writes[p.selectI
 func (p *modelPair) selectIndex(s step) int { return max(0, len(p.writes)-1-s.write) }
 
 func (p *modelPair) compareHistory(s step) error {
-	return p.callBoth(s.game, func(ctx context.Context, store ports.Store) result {
+	return p.callBoth(s.game, func(ctx context.Context, store storetest.Store) result {
 		entries, err := store.History(ctx, s.game)
 		return result{entries: entries, err: err}
 	})
@@ -71,7 +71,7 @@ func (p *modelPair) comparePages(s step) error {
 	if s.limit%2 == 1 && len(p.writes) > 0 {
 		at = p.selectWrite(s)
 	}
-	return p.callEach(s.game, func(ctx context.Context, store ports.Store, revisionOf chooseRevision) result {
+	return p.callEach(s.game, func(ctx context.Context, store storetest.Store, revisionOf chooseRevision) result {
 		query := ports.PageQuery{Region: s.region, Node: s.node, Limit: s.limit, Revision: revisionOf(at)}
 		if s.container == "" {
 			query.Status = s.from
@@ -131,7 +131,7 @@ func (p *modelPair) compareWatch(s step, resync bool) error {
 		return fmt.Errorf("mark the end of the watch: %w", err)
 	}
 	end := p.writes[len(p.writes)-1]
-	return p.callEach(s.game, func(ctx context.Context, store ports.Store, revisionOf chooseRevision) result {
+	return p.callEach(s.game, func(ctx context.Context, store storetest.Store, revisionOf chooseRevision) result {
 		options.FromRevision = revisionOf(from)
 		return collectEvents(ctx, store, options, revisionOf(end))
 	})
@@ -139,7 +139,7 @@ func (p *modelPair) compareWatch(s step, resync bool) error {
 
 // collectEvents reads a stream up to the write at the revision. Snapshot events have any
 // order and any revision, so it returns them as records.
-func collectEvents(ctx context.Context, store ports.Store, options ports.WatchOptions, end int64) result {
+func collectEvents(ctx context.Context, store storetest.Store, options ports.WatchOptions, end int64) result {
 	ctx, cancel := context.WithTimeout(ctx, storetest.WatchTimeout)
 	defer cancel()
 	collected := result{records: map[string]runtime.RuntimeRecord{}}

@@ -25,7 +25,7 @@ type Config struct {
 }
 
 // New returns a server of the store. CloseIdle closes the connections to other nodes.
-func New(store ports.Store, cfg Config) (server *httpserver.Server, closeIdle func(), err error) {
+func New(store httpserver.Store, cfg Config) (server *httpserver.Server, closeIdle func(), err error) {
 	client := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: cfg.Logger})
 	cfg.Peers = client
 	if store != nil {

@@ -29,14 +29,14 @@ func compactionTests(h Harness) []contractTest {
 
 // putCompactedGames writes a history and compacts the store at its last revision. It
 // returns the revisions of the writes.
-func putCompactedGames(t *testing.T, h Harness, s ports.Store) []int64 {
+func putCompactedGames(t *testing.T, h Harness, s Store) []int64 {
 	t.Helper()
 	revisions := putGameHistories(t, s)
 	h.Compact(t, s, revisions[len(revisions)-1])
 	return revisions
 }
 
-func testCompactKeepsRecords(t *testing.T, h Harness, s ports.Store) {
+func testCompactKeepsRecords(t *testing.T, h Harness, s Store) {
 	revisions := putGameHistories(t, s)
 	before := []gameState{readState(t, s, GameName(0)), readState(t, s, GameName(1)), readState(t, s, GameName(2))}
 	h.Compact(t, s, revisions[len(revisions)-1])
@@ -48,13 +48,13 @@ func testCompactKeepsRecords(t *testing.T, h Harness, s ports.Store) {
 	require.Len(t, all, 3)
 }
 
-func testCompactEndsWatch(t *testing.T, h Harness, s ports.Store) {
+func testCompactEndsWatch(t *testing.T, h Harness, s Store) {
 	revisions := putCompactedGames(t, h, s)
 	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0]}).requireError(runtime.ErrCompacted)
 	openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], GameID: GameName(2)}).requireError(runtime.ErrCompacted)
 }
 
-func testCompactResync(t *testing.T, h Harness, s ports.Store) {
+func testCompactResync(t *testing.T, h Harness, s Store) {
 	revisions := putCompactedGames(t, h, s)
 	want, err := s.List(t.Context())
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func testCompactResync(t *testing.T, h Harness, s ports.Store) {
 	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("next")))
 }
 
-func testCompactResyncFiltered(t *testing.T, h Harness, s ports.Store) {
+func testCompactResyncFiltered(t *testing.T, h Harness, s Store) {
 	revisions := putCompactedGames(t, h, s)
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: revisions[0], Resync: true, GameID: GameName(1)})
 	require.Equal(t, ports.EventResync, w.nextChange().Type)
@@ -74,7 +74,7 @@ func testCompactResyncFiltered(t *testing.T, h Harness, s ports.Store) {
 	require.Equal(t, []string{GameName(1)}, gameIDs(records))
 }
 
-func testCompactWatchAtFloor(t *testing.T, h Harness, s ports.Store) {
+func testCompactWatchAtFloor(t *testing.T, h Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	stoppedVersion := applyTransition(t, s, stopInput("a", 5))
 	last := applyTransition(t, s, resumeInput("a", 6))
@@ -84,7 +84,7 @@ func testCompactWatchAtFloor(t *testing.T, h Harness, s ports.Store) {
 	requireChange(t, w, ports.EventTransitioned, &stoppedVersion.Record, last)
 }
 
-func testCompactLiveWatch(t *testing.T, h Harness, s ports.Store) {
+func testCompactLiveWatch(t *testing.T, h Harness, s Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	revisions := putGameHistories(t, s)
 	last := revisions[len(revisions)-1]
@@ -93,7 +93,7 @@ func testCompactLiveWatch(t *testing.T, h Harness, s ports.Store) {
 	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("next")))
 }
 
-func testCompactEndsList(t *testing.T, h Harness, s ports.Store) {
+func testCompactEndsList(t *testing.T, h Harness, s Store) {
 	revisions := putCompactedGames(t, h, s)
 	for _, query := range []ports.PageQuery{{}, {Status: runtime.StatusRemoved}, {Region: "eu"}} {
 		query.Limit, query.Revision = 10, revisions[0]
@@ -103,7 +103,7 @@ func testCompactEndsList(t *testing.T, h Harness, s ports.Store) {
 	}
 }
 
-func testCompactListAtFloor(t *testing.T, h Harness, s ports.Store) {
+func testCompactListAtFloor(t *testing.T, h Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("b"))
 	h.Compact(t, s, first.Revision)
@@ -111,7 +111,7 @@ func testCompactListAtFloor(t *testing.T, h Harness, s ports.Store) {
 	require.Equal(t, []runtime.VersionedRecord{first}, got)
 }
 
-func testCompactionDuringList(t *testing.T, h Harness, s ports.Store) {
+func testCompactionDuringList(t *testing.T, h Harness, s Store) {
 	for n := range 4 {
 		putRecord(t, s, RunningRecord(GameName(n)))
 	}
@@ -123,7 +123,7 @@ func testCompactionDuringList(t *testing.T, h Harness, s ports.Store) {
 	require.ErrorIs(t, err, runtime.ErrCompacted)
 }
 
-func testCompactionKeepsWritesWorking(t *testing.T, h Harness, s ports.Store) {
+func testCompactionKeepsWritesWorking(t *testing.T, h Harness, s Store) {
 	putCompactedGames(t, h, s)
 	putRecord(t, s, RunningRecord(GameName(0)))
 	alternateStatus(t, s, GameName(0), 4)

@@ -24,7 +24,7 @@ func CanceledContext(t *testing.T) context.Context {
 	return ctx
 }
 
-func testReadsEndWithContext(t *testing.T, _ Harness, s ports.Store) {
+func testReadsEndWithContext(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	ctx := CanceledContext(t)
 	for method, call := range map[string]func() error{
@@ -42,7 +42,7 @@ func testReadsEndWithContext(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testWritesEndWithContext(t *testing.T, _ Harness, s ports.Store) {
+func testWritesEndWithContext(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	before := readState(t, s, "a")
 	ctx := CanceledContext(t)

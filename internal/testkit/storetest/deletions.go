@@ -26,7 +26,7 @@ func deletionTests(h Harness) []contractTest {
 	}
 }
 
-func testDeletedIsAbsent(t *testing.T, h Harness, s ports.Store) {
+func testDeletedIsAbsent(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("b"))
 	h.Delete(t, s, "a")
@@ -51,34 +51,34 @@ func requireDeleted(t *testing.T, w *watchReader, before runtime.VersionedRecord
 	require.Greater(t, event.Revision, before.Revision)
 }
 
-func testDeletedEvent(t *testing.T, h Harness, s ports.Store) {
+func testDeletedEvent(t *testing.T, h Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
-func testDeletedInFilter(t *testing.T, h Harness, s ports.Store) {
+func testDeletedInFilter(t *testing.T, h Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning, Region: before.Record.Region})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
-func testDeletedOutsideFilter(t *testing.T, h Harness, s ports.Store) {
+func testDeletedOutsideFilter(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	h.Delete(t, s, "a")
 	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("next")))
 }
 
-func testDeletedReplayed(t *testing.T, h Harness, s ports.Store) {
+func testDeletedReplayed(t *testing.T, h Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	h.Delete(t, s, "a")
 	requireDeleted(t, openWatch(t, s, ports.WatchOptions{FromRevision: before.Revision}), before)
 }
 
-func testDeletedNotInSnapshot(t *testing.T, h Harness, s ports.Store) {
+func testDeletedNotInSnapshot(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("b"))
 	h.Delete(t, s, "a")
@@ -86,21 +86,21 @@ func testDeletedNotInSnapshot(t *testing.T, h Harness, s ports.Store) {
 	require.Equal(t, []string{"b"}, gameIDs(records))
 }
 
-func testDeletedInEarlierList(t *testing.T, h Harness, s ports.Store) {
+func testDeletedInEarlierList(t *testing.T, h Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	h.Delete(t, s, "a")
 	got, _ := listAllPages(t, s, ports.PageQuery{Limit: 10, Revision: before.Revision})
 	require.Equal(t, []runtime.VersionedRecord{before}, got)
 }
 
-func testDeletedTransition(t *testing.T, h Harness, s ports.Store) {
+func testDeletedTransition(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	h.Delete(t, s, "a")
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), runtime.ErrNotFound)
 	requireEmpty(t, s)
 }
 
-func testDeletedGameIsInsertedAsNew(t *testing.T, h Harness, s ports.Store) {
+func testDeletedGameIsInsertedAsNew(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	h.Delete(t, s, "a")
 	w := openSyncedWatch(t, s, ports.WatchOptions{})

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"galaxy/rtmanager/internal/domain/node"
-	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/testkit/modeltest"
 	"galaxy/rtmanager/internal/testkit/storetest"
@@ -15,21 +14,21 @@ import (
 func ExampleRun() {
 	testAdapter := func(t *testing.T) {
 		harness := storetest.Harness{
-			Open: func(*testing.T) ports.Store { return memstore.New() },
-			Compact: func(t *testing.T, store ports.Store, revision int64) {
+			Open: func(*testing.T) storetest.Store { return memstore.New() },
+			Compact: func(t *testing.T, store storetest.Store, revision int64) {
 				if err := store.(*memstore.Store).Compact(revision); err != nil {
 					t.Fatal(err)
 				}
 			},
-			Delete: func(_ *testing.T, store ports.Store, gameID string) {
+			Delete: func(_ *testing.T, store storetest.Store, gameID string) {
 				store.(*memstore.Store).Delete(gameID)
 			},
 			Fences: &storetest.Fences{
-				Grant: func(_ *testing.T, store ports.Store) node.Fence {
+				Grant: func(_ *testing.T, store storetest.Store) node.Fence {
 					store.(*memstore.Store).SetFence("/leaders/eu", 7)
 					return node.Fence{Key: "/leaders/eu", CreateRevision: 7}
 				},
-				Revoke: func(_ *testing.T, store ports.Store, fence node.Fence) {
+				Revoke: func(_ *testing.T, store storetest.Store, fence node.Fence) {
 					store.(*memstore.Store).DeleteFence(fence.Key)
 				},
 			},

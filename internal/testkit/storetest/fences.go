@@ -28,7 +28,7 @@ func fenceTests(h Harness) []contractTest {
 
 // requireFenced fails unless every kind of write with the fence returns ErrFenced and
 // writes nothing.
-func requireFenced(t *testing.T, s ports.Store, fence node.Fence) {
+func requireFenced(t *testing.T, s Store, fence node.Fence) {
 	t.Helper()
 	before := readState(t, s, "a")
 	record, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
@@ -45,7 +45,7 @@ func requireFenced(t *testing.T, s ports.Store, fence node.Fence) {
 
 // requireNotFenced fails unless both kinds of write with the fence succeed. It leaves
 // game "a" running.
-func requireNotFenced(t *testing.T, s ports.Store, fence node.Fence) {
+func requireNotFenced(t *testing.T, s Store, fence node.Fence) {
 	t.Helper()
 	_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Fence: &fence})
 	require.NoError(t, err, "transition")
@@ -53,19 +53,19 @@ func requireNotFenced(t *testing.T, s ports.Store, fence node.Fence) {
 	require.NoError(t, err, "put")
 }
 
-func testFenceValid(t *testing.T, h Harness, s ports.Store) {
+func testFenceValid(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	requireNotFenced(t, s, h.Fences.Grant(t, s))
 }
 
-func testFenceRevoked(t *testing.T, h Harness, s ports.Store) {
+func testFenceRevoked(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, fence)
 	requireFenced(t, s, fence)
 }
 
-func testFenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
+func testFenceOtherRevision(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	for _, offset := range []int64{-1, 1, 1 << 40} {
@@ -74,13 +74,13 @@ func testFenceOtherRevision(t *testing.T, h Harness, s ports.Store) {
 	requireNotFenced(t, s, fence)
 }
 
-func testFenceUnknownKey(t *testing.T, h Harness, s ports.Store) {
+func testFenceUnknownKey(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	fence := h.Fences.Grant(t, s)
 	requireFenced(t, s, node.Fence{Key: fence.Key + "-never", CreateRevision: fence.CreateRevision})
 }
 
-func testFenceReplaced(t *testing.T, h Harness, s ports.Store) {
+func testFenceReplaced(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	old := h.Fences.Grant(t, s)
 	h.Fences.Revoke(t, s, old)
@@ -88,7 +88,7 @@ func testFenceReplaced(t *testing.T, h Harness, s ports.Store) {
 	requireFenced(t, s, old)
 }
 
-func testFenceAndConflict(t *testing.T, h Harness, s ports.Store) {
+func testFenceAndConflict(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	before := readState(t, s, "a")
 	fence := h.Fences.Grant(t, s)
@@ -101,7 +101,7 @@ func testFenceAndConflict(t *testing.T, h Harness, s ports.Store) {
 	requireUnchanged(t, s, before)
 }
 
-func testFenceBeforeConflict(t *testing.T, h Harness, s ports.Store) {
+func testFenceBeforeConflict(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	before := readState(t, s, "a")
 	fence := h.Fences.Grant(t, s)
@@ -115,7 +115,7 @@ func testFenceBeforeConflict(t *testing.T, h Harness, s ports.Store) {
 	requireUnchanged(t, s, before)
 }
 
-func testFenceInvalid(t *testing.T, h Harness, s ports.Store) {
+func testFenceInvalid(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	before := readState(t, s, "a")
 	key := h.Fences.Grant(t, s).Key

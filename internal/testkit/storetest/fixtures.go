@@ -88,7 +88,7 @@ func withOperationID(input ports.UpdateStatusInput, operationID string) ports.Tr
 }
 
 // putRecord writes the record with Put.
-func putRecord(t *testing.T, s ports.Store, r runtime.RuntimeRecord) runtime.VersionedRecord {
+func putRecord(t *testing.T, s Store, r runtime.RuntimeRecord) runtime.VersionedRecord {
 	t.Helper()
 	record, err := s.Put(t.Context(), ports.PutInput{Record: r})
 	require.NoError(t, err, "put %q", r.GameID)
@@ -96,7 +96,7 @@ func putRecord(t *testing.T, s ports.Store, r runtime.RuntimeRecord) runtime.Ver
 }
 
 // applyTransition makes the transition and returns the new record.
-func applyTransition(t *testing.T, s ports.Store, input ports.UpdateStatusInput) runtime.VersionedRecord {
+func applyTransition(t *testing.T, s Store, input ports.UpdateStatusInput) runtime.VersionedRecord {
 	t.Helper()
 	record, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: input})
 	require.NoError(t, err, "transition of %q from %s to %s", input.GameID, input.ExpectedFrom, input.To)
@@ -104,7 +104,7 @@ func applyTransition(t *testing.T, s ports.Store, input ports.UpdateStatusInput)
 }
 
 // currentRevision returns a revision at least as new as every write so far.
-func currentRevision(t *testing.T, s ports.Store) int64 {
+func currentRevision(t *testing.T, s Store) int64 {
 	t.Helper()
 	info, err := s.Info(t.Context())
 	require.NoError(t, err, "info")
@@ -112,7 +112,7 @@ func currentRevision(t *testing.T, s ports.Store) int64 {
 }
 
 // futureRevision returns a revision that no store reaches while a test runs.
-func futureRevision(t *testing.T, s ports.Store) int64 { return currentRevision(t, s) + 1<<40 }
+func futureRevision(t *testing.T, s Store) int64 { return currentRevision(t, s) + 1<<40 }
 
 func gameIDs(records []runtime.RuntimeRecord) []string {
 	names := make([]string, 0, len(records))

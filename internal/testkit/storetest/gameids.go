@@ -17,16 +17,16 @@ func gameIDTests() []contractTest {
 		{name: "an id that is a prefix of another is another game", test: testIDsArePrefixFree},
 	}
 	for name, id := range ValidGameIDs() {
-		tests = append(tests, contractTest{name: "valid: " + name, test: func(t *testing.T, _ Harness, s ports.Store) { requireValidID(t, s, id) }})
+		tests = append(tests, contractTest{name: "valid: " + name, test: func(t *testing.T, _ Harness, s Store) { requireValidID(t, s, id) }})
 	}
 	for name, id := range InvalidGameIDs() {
-		tests = append(tests, contractTest{name: "invalid: " + name, test: func(t *testing.T, _ Harness, s ports.Store) { requireInvalidID(t, s, id) }})
+		tests = append(tests, contractTest{name: "invalid: " + name, test: func(t *testing.T, _ Harness, s Store) { requireInvalidID(t, s, id) }})
 	}
 	return tests
 }
 
 // requireValidID runs one game with the id through every method.
-func requireValidID(t *testing.T, s ports.Store, id string) {
+func requireValidID(t *testing.T, s Store, id string) {
 	requireRoundTrip(t, s, RunningRecord(id))
 	stoppedVersion := applyTransition(t, s, stopInput(id, 5))
 	require.Equal(t, id, stoppedVersion.Record.GameID)
@@ -56,7 +56,7 @@ func requireValidID(t *testing.T, s ports.Store, id string) {
 }
 
 // requireInvalidID fails unless every method rejects the id and nothing is written.
-func requireInvalidID(t *testing.T, s ports.Store, id string) {
+func requireInvalidID(t *testing.T, s Store, id string) {
 	ctx := t.Context()
 	calls := map[string]func() error{
 		"Get":          func() error { _, err := s.Get(ctx, id); return err },
@@ -80,14 +80,14 @@ func requireInvalidID(t *testing.T, s ports.Store, id string) {
 
 // firstWatchError returns the error that a watch yields first, and nil if it yields an
 // event.
-func firstWatchError(ctx context.Context, s ports.Store, options ports.WatchOptions) error {
+func firstWatchError(ctx context.Context, s Store, options ports.WatchOptions) error {
 	for _, err := range s.Watch(ctx, options) {
 		return err
 	}
 	return nil
 }
 
-func testValidIDsAreDistinct(t *testing.T, _ Harness, s ports.Store) {
+func testValidIDsAreDistinct(t *testing.T, _ Harness, s Store) {
 	want := map[string]runtime.RuntimeRecord{}
 	for name, id := range ValidGameIDs() {
 		r := RunningRecord(id)
@@ -107,7 +107,7 @@ func testValidIDsAreDistinct(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testIDsAreNotNormalized(t *testing.T, _ Harness, s ports.Store) {
+func testIDsAreNotNormalized(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("caf\u00e9"))
 	_, err := s.Get(t.Context(), "cafe\u0301")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -115,7 +115,7 @@ func testIDsAreNotNormalized(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, runtime.StatusRunning, readState(t, s, "caf\u00e9").Record.Status)
 }
 
-func testIDsArePrefixFree(t *testing.T, _ Harness, s ports.Store) {
+func testIDsArePrefixFree(t *testing.T, _ Harness, s Store) {
 	longerIDs := []string{"a/b", "a0", "a%2Fb", "aa", "a/", "a\u00e9"}
 	for _, id := range longerIDs {
 		putRecord(t, s, RunningRecord(id))

@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"galaxy/rtmanager/internal/ports"
 )
 
 func inspectTests() []contractTest {
@@ -21,7 +19,7 @@ func inspectTests() []contractTest {
 	}
 }
 
-func testInfoIdentity(t *testing.T, _ Harness, s ports.Store) {
+func testInfoIdentity(t *testing.T, _ Harness, s Store) {
 	first, err := s.Info(t.Context())
 	require.NoError(t, err)
 	require.NotEmpty(t, first.ID)
@@ -32,7 +30,7 @@ func testInfoIdentity(t *testing.T, _ Harness, s ports.Store) {
 	require.Empty(t, second.Alarms)
 }
 
-func testInfoIdentities(t *testing.T, h Harness, s ports.Store) {
+func testInfoIdentities(t *testing.T, h Harness, s Store) {
 	first, err := s.Info(t.Context())
 	require.NoError(t, err)
 	other, err := h.Open(t).Info(t.Context())
@@ -40,7 +38,7 @@ func testInfoIdentities(t *testing.T, h Harness, s ports.Store) {
 	require.NotEqual(t, first.ID, other.ID)
 }
 
-func testInfoRevision(t *testing.T, _ Harness, s ports.Store) {
+func testInfoRevision(t *testing.T, _ Harness, s Store) {
 	require.Positive(t, currentRevision(t, s))
 	for n := range 5 {
 		record := putRecord(t, s, RunningRecord(GameName(n)))
@@ -48,7 +46,7 @@ func testInfoRevision(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testRevision(t *testing.T, _ Harness, s ports.Store) {
+func testRevision(t *testing.T, _ Harness, s Store) {
 	for n := range 5 {
 		record := putRecord(t, s, RunningRecord(GameName(n)))
 		revision, err := s.Revision(t.Context())
@@ -58,13 +56,13 @@ func testRevision(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testInfoSchema(t *testing.T, _ Harness, s ports.Store) {
+func testInfoSchema(t *testing.T, _ Harness, s Store) {
 	info, err := s.Info(t.Context())
 	require.NoError(t, err)
 	require.Positive(t, info.SchemaVersion)
 }
 
-func testCheckEmpty(t *testing.T, _ Harness, s ports.Store) {
+func testCheckEmpty(t *testing.T, _ Harness, s Store) {
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err)
 	require.True(t, report.IsClean())
@@ -74,7 +72,7 @@ func testCheckEmpty(t *testing.T, _ Harness, s ports.Store) {
 	require.Positive(t, report.Revision)
 }
 
-func testCheckCounts(t *testing.T, _ Harness, s ports.Store) {
+func testCheckCounts(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, StoppedRecord("b"))
 	last := applyTransition(t, s, stopInput("a", 5))
@@ -86,7 +84,7 @@ func testCheckCounts(t *testing.T, _ Harness, s ports.Store) {
 	require.GreaterOrEqual(t, report.Revision, last.Revision)
 }
 
-func testCheckRepairsNothing(t *testing.T, _ Harness, s ports.Store) {
+func testCheckRepairsNothing(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	alternateStatus(t, s, "a", 3)
 	before := readState(t, s, "a")

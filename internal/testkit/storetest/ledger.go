@@ -25,14 +25,14 @@ func ledgerTests() []contractTest {
 	}
 }
 
-func testHistoryMissing(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryMissing(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("other"))
 	entries, err := s.History(t.Context(), "a")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Empty(t, entries)
 }
 
-func testHistoryInsert(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryInsert(t *testing.T, _ Harness, s Store) {
 	record, err := s.Put(t.Context(), ports.PutInput{
 		Record: RunningRecord("a"),
 		Origin: ports.Origin{OperationID: "op-1", Actor: "lobby", Reason: "first start"},
@@ -46,7 +46,7 @@ func testHistoryInsert(t *testing.T, _ Harness, s ports.Store) {
 	}}, readState(t, s, "a").history)
 }
 
-func testHistoryOverwrite(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryOverwrite(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, removedRecord("a"))
 	putRecord(t, s, RunningRecord("a"))
 	newest := readState(t, s, "a").history[0]
@@ -55,7 +55,7 @@ func testHistoryOverwrite(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, int64(2), newest.Seq)
 }
 
-func testHistoryTransition(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryTransition(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	record, err := s.Transition(t.Context(), ports.TransitionInput{
 		UpdateStatusInput: TransitionInput("a", runtime.StatusRunning, runtime.StatusRemoved, 5),
@@ -72,7 +72,7 @@ func testHistoryTransition(t *testing.T, _ Harness, s ports.Store) {
 
 // alternateStatus stops and resumes a running game with n transitions. It returns the
 // record after each.
-func alternateStatus(t *testing.T, s ports.Store, gameID string, n int) []runtime.VersionedRecord {
+func alternateStatus(t *testing.T, s Store, gameID string, n int) []runtime.VersionedRecord {
 	t.Helper()
 	records := make([]runtime.VersionedRecord, 0, n)
 	for i := range n {
@@ -97,7 +97,7 @@ func requireContiguous(t *testing.T, newestFirst []runtime.LedgerEntry) {
 	}
 }
 
-func testHistoryOrder(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryOrder(t *testing.T, _ Harness, s Store) {
 	want := []int64{putRecord(t, s, RunningRecord("a")).Revision}
 	for _, record := range alternateStatus(t, s, "a", 9) {
 		want = append([]int64{record.Revision}, want...)
@@ -112,7 +112,7 @@ func testHistoryOrder(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, int64(10), entries[0].Seq)
 }
 
-func testHistoryNewest(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryNewest(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	for range 5 {
 		alternateStatus(t, s, "a", 2)
@@ -126,7 +126,7 @@ func testHistoryNewest(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testHistoryBounded(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryBounded(t *testing.T, _ Harness, s Store) {
 	const writes = 101
 	putRecord(t, s, RunningRecord("a"))
 	alternateStatus(t, s, "a", writes-1)
@@ -137,7 +137,7 @@ func testHistoryBounded(t *testing.T, _ Harness, s ports.Store) {
 	requireContiguous(t, entries)
 }
 
-func testHistoryText(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryText(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	for i, text := range []string{"", "ops@example.org", "Jörg 🎲", `"quoted" <b>&`, " spaces "} {
 		_, err := s.Put(t.Context(), ports.PutInput{Record: RunningRecord("a"), Origin: ports.Origin{Actor: text, Reason: text + text}})
@@ -148,7 +148,7 @@ func testHistoryText(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testHistoryPerGame(t *testing.T, _ Harness, s ports.Store) {
+func testHistoryPerGame(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("b"))
 	alternateStatus(t, s, "a", 4)
@@ -156,7 +156,7 @@ func testHistoryPerGame(t *testing.T, _ Harness, s ports.Store) {
 	require.Len(t, readState(t, s, "b").history, 1)
 }
 
-func testHistorySharesNothing(t *testing.T, _ Harness, s ports.Store) {
+func testHistorySharesNothing(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	want := readState(t, s, "a").history
 	readState(t, s, "a").history[0].Actor = "mutated"

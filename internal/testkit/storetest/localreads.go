@@ -22,7 +22,7 @@ func localReadTests() []contractTest {
 	}
 }
 
-func testLocalCatchesUp(t *testing.T, _ Harness, s ports.Store) {
+func testLocalCatchesUp(t *testing.T, _ Harness, s Store) {
 	for _, write := range []func() runtime.VersionedRecord{
 		func() runtime.VersionedRecord { return putRecord(t, s, RunningRecord("a")) },
 		func() runtime.VersionedRecord { return applyTransition(t, s, stopInput("a", 5)) },
@@ -35,7 +35,7 @@ func testLocalCatchesUp(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testLocalReadIsMonotonic(t *testing.T, _ Harness, s ports.Store) {
+func testLocalReadIsMonotonic(t *testing.T, _ Harness, s Store) {
 	last := int64(0)
 	for range 50 {
 		record := putRecord(t, s, RunningRecord("a"))
@@ -50,7 +50,7 @@ func testLocalReadIsMonotonic(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testLocalMissing(t *testing.T, _ Harness, s ports.Store) {
+func testLocalMissing(t *testing.T, _ Harness, s Store) {
 	found, asOf, err := s.GetLocal(t.Context(), "missing")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Zero(t, found)
@@ -59,7 +59,7 @@ func testLocalMissing(t *testing.T, _ Harness, s ports.Store) {
 	require.ErrorIs(t, err, runtime.ErrInvalid)
 }
 
-func testLocalListCatchesUp(t *testing.T, _ Harness, s ports.Store) {
+func testLocalListCatchesUp(t *testing.T, _ Harness, s Store) {
 	record := putRecord(t, s, RunningRecord("a"))
 	require.Eventually(t, func() bool {
 		page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10, Local: true})

@@ -25,7 +25,7 @@ func operationIDTests() []contractTest {
 	}
 }
 
-func testRepeatTransition(t *testing.T, _ Harness, s ports.Store) {
+func testRepeatTransition(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	first, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func testRepeatTransition(t *testing.T, _ Harness, s ports.Store) {
 	requireUnchanged(t, s, before)
 }
 
-func testRepeatPut(t *testing.T, _ Harness, s ports.Store) {
+func testRepeatPut(t *testing.T, _ Harness, s Store) {
 	input := ports.PutInput{Record: RunningRecord("a"), Origin: ports.Origin{OperationID: "op"}}
 	first, err := s.Put(t.Context(), input)
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func testRepeatPut(t *testing.T, _ Harness, s ports.Store) {
 	requireUnchanged(t, s, before)
 }
 
-func testRepeatConditionalPut(t *testing.T, _ Harness, s ports.Store) {
+func testRepeatConditionalPut(t *testing.T, _ Harness, s Store) {
 	input := ports.PutInput{Record: RunningRecord("a"), IfRevision: Pointer(int64(0)), Origin: ports.Origin{OperationID: "op"}}
 	first, err := s.Put(t.Context(), input)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func testRepeatConditionalPut(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, first, repeated)
 }
 
-func testRepeatOtherContents(t *testing.T, _ Harness, s ports.Store) {
+func testRepeatOtherContents(t *testing.T, _ Harness, s Store) {
 	origin := ports.Origin{OperationID: "op"}
 	first, err := s.Put(t.Context(), ports.PutInput{Record: RunningRecord("a"), Origin: origin})
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func testRepeatOtherContents(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, first, repeated)
 }
 
-func testRepeatLater(t *testing.T, _ Harness, s ports.Store) {
+func testRepeatLater(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func testRepeatLater(t *testing.T, _ Harness, s ports.Store) {
 	requireUnchanged(t, s, before)
 }
 
-func testRepeatAfterABA(t *testing.T, _ Harness, s ports.Store) {
+func testRepeatAfterABA(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op-x"))
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func testRepeatAfterABA(t *testing.T, _ Harness, s ports.Store) {
 	requireUnchanged(t, s, before)
 }
 
-func testOperationPerGame(t *testing.T, _ Harness, s ports.Store) {
+func testOperationPerGame(t *testing.T, _ Harness, s Store) {
 	for _, gameID := range []string{"a", "b"} {
 		putRecord(t, s, RunningRecord(gameID))
 		_, err := s.Transition(t.Context(), withOperationID(stopInput(gameID, 5), "op"))
@@ -102,7 +102,7 @@ func testOperationPerGame(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testOperationAfterConflict(t *testing.T, _ Harness, s ports.Store) {
+func testOperationAfterConflict(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.ErrorIs(t, err, runtime.ErrConflict)
@@ -112,7 +112,7 @@ func testOperationAfterConflict(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, runtime.StatusStopped, stoppedVersion.Record.Status)
 }
 
-func testOperationIDsAreGenerated(t *testing.T, _ Harness, s ports.Store) {
+func testOperationIDsAreGenerated(t *testing.T, _ Harness, s Store) {
 	require.NoError(t, s.Upsert(t.Context(), RunningRecord("a")))
 	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
 	applyTransition(t, s, resumeInput("a", 6))
@@ -124,7 +124,7 @@ func testOperationIDsAreGenerated(t *testing.T, _ Harness, s ports.Store) {
 	require.Len(t, seen, 3, "no two writes share an operation id")
 }
 
-func testOperationConcurrent(t *testing.T, _ Harness, s ports.Store) {
+func testOperationConcurrent(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	const senders = 16
 	var wg sync.WaitGroup

@@ -39,7 +39,7 @@ func pageTests() []contractTest {
 
 // listAllPages reads all pages of the query. It returns their records and the revision
 // of the list.
-func listAllPages(t *testing.T, s ports.Store, query ports.PageQuery) (records []runtime.VersionedRecord, revision int64) {
+func listAllPages(t *testing.T, s Store, query ports.PageQuery) (records []runtime.VersionedRecord, revision int64) {
 	t.Helper()
 	for {
 		page, err := s.ListPage(t.Context(), query)
@@ -60,7 +60,7 @@ func listAllPages(t *testing.T, s ports.Store, query ports.PageQuery) (records [
 }
 
 // putVariedGames writes n games with all statuses, two regions and three nodes.
-func putVariedGames(t *testing.T, s ports.Store, n int) []runtime.VersionedRecord {
+func putVariedGames(t *testing.T, s Store, n int) []runtime.VersionedRecord {
 	t.Helper()
 	records := make([]runtime.VersionedRecord, 0, n)
 	for i := range n {
@@ -72,7 +72,7 @@ func putVariedGames(t *testing.T, s ports.Store, n int) []runtime.VersionedRecor
 	return records
 }
 
-func testPageEmpty(t *testing.T, _ Harness, s ports.Store) {
+func testPageEmpty(t *testing.T, _ Harness, s Store) {
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, page.Records)
@@ -80,13 +80,13 @@ func testPageEmpty(t *testing.T, _ Harness, s ports.Store) {
 	require.Positive(t, page.Revision)
 }
 
-func testPagesOfOne(t *testing.T, _ Harness, s ports.Store) {
+func testPagesOfOne(t *testing.T, _ Harness, s Store) {
 	want := putVariedGames(t, s, 7)
 	got, _ := listAllPages(t, s, ports.PageQuery{Limit: 1})
 	require.Equal(t, want, got)
 }
 
-func testPageSizes(t *testing.T, _ Harness, s ports.Store) {
+func testPageSizes(t *testing.T, _ Harness, s Store) {
 	want := putVariedGames(t, s, 25)
 	for _, limit := range []int{2, 3, 7, 24, 26, 100} {
 		got, _ := listAllPages(t, s, ports.PageQuery{Limit: limit})
@@ -94,7 +94,7 @@ func testPageSizes(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testPageExact(t *testing.T, _ Harness, s ports.Store) {
+func testPageExact(t *testing.T, _ Harness, s Store) {
 	want := putVariedGames(t, s, 5)
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 5})
 	require.NoError(t, err)
@@ -103,7 +103,7 @@ func testPageExact(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, got)
 }
 
-func testPageLargest(t *testing.T, _ Harness, s ports.Store) {
+func testPageLargest(t *testing.T, _ Harness, s Store) {
 	want := putVariedGames(t, s, 3)
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: ports.MaxPageLimit})
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func testPageLargest(t *testing.T, _ Harness, s ports.Store) {
 	require.Empty(t, page.Next)
 }
 
-func testPageRevisions(t *testing.T, _ Harness, s ports.Store) {
+func testPageRevisions(t *testing.T, _ Harness, s Store) {
 	putVariedGames(t, s, 3)
 	want := applyTransition(t, s, stopInput(GameName(0), 5))
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 10})
@@ -120,8 +120,8 @@ func testPageRevisions(t *testing.T, _ Harness, s ports.Store) {
 	require.GreaterOrEqual(t, page.Revision, want.Revision)
 }
 
-func testPageFilter(query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
-	return func(t *testing.T, _ Harness, s ports.Store) {
+func testPageFilter(query ports.PageQuery) func(*testing.T, Harness, Store) {
+	return func(t *testing.T, _ Harness, s Store) {
 		var want []runtime.VersionedRecord
 		for _, v := range putVariedGames(t, s, 40) {
 			if (query.Status == "" || v.Record.Status == query.Status) &&
@@ -139,7 +139,7 @@ func testPageFilter(query ports.PageQuery) func(*testing.T, Harness, ports.Store
 	}
 }
 
-func testPageFilterNothing(t *testing.T, _ Harness, s ports.Store) {
+func testPageFilterNothing(t *testing.T, _ Harness, s Store) {
 	putVariedGames(t, s, 10)
 	for _, query := range []ports.PageQuery{{Region: "mars"}, {Node: "node-1x"}, {Region: "e"}, {Status: runtime.StatusStopped, Node: "none"}} {
 		query.Limit = 3
@@ -148,7 +148,7 @@ func testPageFilterNothing(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testPagesPinned(t *testing.T, _ Harness, s ports.Store) {
+func testPagesPinned(t *testing.T, _ Harness, s Store) {
 	want := putVariedGames(t, s, 9)
 	query := ports.PageQuery{Limit: 2}
 	first, err := s.ListPage(t.Context(), query)
@@ -167,7 +167,7 @@ func testPagesPinned(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, got)
 }
 
-func testPagesPinnedFiltered(t *testing.T, _ Harness, s ports.Store) {
+func testPagesPinnedFiltered(t *testing.T, _ Harness, s Store) {
 	var want []runtime.VersionedRecord
 	for n := range 6 {
 		want = append(want, putRecord(t, s, RunningRecord(GameName(n))))
@@ -184,7 +184,7 @@ func testPagesPinnedFiltered(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, append(first.Records, rest...))
 }
 
-func testPageEarlier(t *testing.T, _ Harness, s ports.Store) {
+func testPageEarlier(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	second := applyTransition(t, s, stopInput("a", 5))
 	third := putRecord(t, s, RunningRecord("b"))
@@ -199,7 +199,7 @@ func testPageEarlier(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testPageFresh(t *testing.T, _ Harness, s ports.Store) {
+func testPageFresh(t *testing.T, _ Harness, s Store) {
 	for n := range 20 {
 		record := putRecord(t, s, RunningRecord(GameName(n)))
 		got, revision := listAllPages(t, s, ports.PageQuery{Limit: 100})
@@ -208,15 +208,15 @@ func testPageFresh(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testPageFuture(t *testing.T, _ Harness, s ports.Store) {
+func testPageFuture(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	page, err := s.ListPage(t.Context(), ports.PageQuery{Limit: 1, Revision: futureRevision(t, s)})
 	require.ErrorIs(t, err, runtime.ErrForeignRevision)
 	require.Zero(t, page)
 }
 
-func testPageInvalid(field string, query ports.PageQuery) func(*testing.T, Harness, ports.Store) {
-	return func(t *testing.T, _ Harness, s ports.Store) {
+func testPageInvalid(field string, query ports.PageQuery) func(*testing.T, Harness, Store) {
+	return func(t *testing.T, _ Harness, s Store) {
 		page, err := s.ListPage(t.Context(), query)
 		RequireInvalid(t, err, field)
 		require.Zero(t, page)

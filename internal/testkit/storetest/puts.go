@@ -25,12 +25,12 @@ func putTests() []contractTest {
 }
 
 // putAtRevision writes the record with Put if the current one has the revision.
-func putAtRevision(t *testing.T, s ports.Store, r runtime.RuntimeRecord, revision int64) (runtime.VersionedRecord, error) {
+func putAtRevision(t *testing.T, s Store, r runtime.RuntimeRecord, revision int64) (runtime.VersionedRecord, error) {
 	t.Helper()
 	return s.Put(t.Context(), ports.PutInput{Record: r, IfRevision: &revision})
 }
 
-func testPutReturns(t *testing.T, _ Harness, s ports.Store) {
+func testPutReturns(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	require.Equal(t, RunningRecord("a"), first.Record)
 	require.Positive(t, first.Revision)
@@ -40,12 +40,12 @@ func testPutReturns(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, second, readState(t, s, "a").VersionedRecord)
 }
 
-func testPutUnconditional(t *testing.T, _ Harness, s ports.Store) {
+func testPutUnconditional(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, removedRecord("a"))
 	require.Equal(t, RunningRecord("a"), putRecord(t, s, RunningRecord("a")).Record)
 }
 
-func testPutExpectsNone(t *testing.T, _ Harness, s ports.Store) {
+func testPutExpectsNone(t *testing.T, _ Harness, s Store) {
 	record, err := putAtRevision(t, s, RunningRecord("a"), 0)
 	require.NoError(t, err)
 	require.Equal(t, record, readState(t, s, "a").VersionedRecord)
@@ -53,7 +53,7 @@ func testPutExpectsNone(t *testing.T, _ Harness, s ports.Store) {
 
 // requireRevisionConflict fails unless a Put of the existing game "a" with the revision
 // returns a complete ConflictError and writes nothing.
-func requireRevisionConflict(t *testing.T, s ports.Store, expected int64) {
+func requireRevisionConflict(t *testing.T, s Store, expected int64) {
 	t.Helper()
 	before := readState(t, s, "a")
 	record, err := putAtRevision(t, s, removedRecord("a"), expected)
@@ -72,12 +72,12 @@ func requireRevisionConflict(t *testing.T, s ports.Store, expected int64) {
 	requireUnchanged(t, s, before)
 }
 
-func testPutExpectsNoneConflict(t *testing.T, _ Harness, s ports.Store) {
+func testPutExpectsNoneConflict(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	requireRevisionConflict(t, s, 0)
 }
 
-func testPutExpectsPresent(t *testing.T, _ Harness, s ports.Store) {
+func testPutExpectsPresent(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	second, err := putAtRevision(t, s, StoppedRecord("a"), first.Revision)
 	require.NoError(t, err)
@@ -88,14 +88,14 @@ func testPutExpectsPresent(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, third, readState(t, s, "a").VersionedRecord)
 }
 
-func testPutExpectsStale(t *testing.T, _ Harness, s ports.Store) {
+func testPutExpectsStale(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("a"))
 	requireRevisionConflict(t, s, first.Revision)
 	requireRevisionConflict(t, s, futureRevision(t, s))
 }
 
-func testPutExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
+func testPutExpectsMissing(t *testing.T, _ Harness, s Store) {
 	other := putRecord(t, s, RunningRecord("other"))
 	_, err := putAtRevision(t, s, RunningRecord("a"), other.Revision)
 	var conflict *runtime.ConflictError
@@ -110,13 +110,13 @@ func testPutExpectsMissing(t *testing.T, _ Harness, s ports.Store) {
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 }
 
-func testPutExpectsNegative(t *testing.T, _ Harness, s ports.Store) {
+func testPutExpectsNegative(t *testing.T, _ Harness, s Store) {
 	_, err := putAtRevision(t, s, RunningRecord("a"), -1)
 	RequireInvalid(t, err, "if_revision")
 	requireEmpty(t, s)
 }
 
-func testPutExpectsOther(t *testing.T, _ Harness, s ports.Store) {
+func testPutExpectsOther(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	other := putRecord(t, s, RunningRecord("b"))
 	requireRevisionConflict(t, s, other.Revision)

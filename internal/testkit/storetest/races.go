@@ -46,7 +46,7 @@ func RunConcurrently(n int, run func(n int) error) []error {
 
 // requireOneWinner returns the index of the only nil error. It fails unless every other
 // error is a conflict on the precondition that carries the current record of the game.
-func requireOneWinner(t *testing.T, s ports.Store, gameID string, errs []error, precondition runtime.Precondition) int {
+func requireOneWinner(t *testing.T, s Store, gameID string, errs []error, precondition runtime.Precondition) int {
 	t.Helper()
 	winner := -1
 	current := readState(t, s, gameID)
@@ -66,7 +66,7 @@ func requireOneWinner(t *testing.T, s ports.Store, gameID string, errs []error, 
 	return winner
 }
 
-func testRaceTransition(t *testing.T, _ Harness, s ports.Store) {
+func testRaceTransition(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	errs := RunConcurrently(64, func(n int) error { return s.UpdateStatus(t.Context(), stopInput("a", 100+n)) })
 	winner := requireOneWinner(t, s, "a", errs, runtime.PreconditionStatus)
@@ -76,7 +76,7 @@ func testRaceTransition(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceInsert(t *testing.T, _ Harness, s ports.Store) {
+func testRaceInsert(t *testing.T, _ Harness, s Store) {
 	errs := RunConcurrently(32, func(n int) error {
 		r := RunningRecord("a")
 		r.Generation = int64(n)
@@ -90,7 +90,7 @@ func testRaceInsert(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceRevision(t *testing.T, _ Harness, s ports.Store) {
+func testRaceRevision(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	errs := RunConcurrently(32, func(n int) error {
 		r := StoppedRecord("a")
@@ -105,7 +105,7 @@ func testRaceRevision(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceStopRemove(t *testing.T, _ Harness, s ports.Store) {
+func testRaceStopRemove(t *testing.T, _ Harness, s Store) {
 	for round := range 10 {
 		gameID := GameName(round)
 		putRecord(t, s, RunningRecord(gameID))
@@ -119,7 +119,7 @@ func testRaceStopRemove(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceUpserts(t *testing.T, _ Harness, s ports.Store) {
+func testRaceUpserts(t *testing.T, _ Harness, s Store) {
 	const writers = 24
 	errs := RunConcurrently(writers, func(n int) error {
 		_, err := s.Put(t.Context(), ports.PutInput{
@@ -140,7 +140,7 @@ func testRaceUpserts(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceManyGames(t *testing.T, _ Harness, s ports.Store) {
+func testRaceManyGames(t *testing.T, _ Harness, s Store) {
 	const games = 32
 	errs := RunConcurrently(games, func(n int) error {
 		if err := s.Upsert(t.Context(), RunningRecord(GameName(n))); err != nil {
@@ -158,7 +158,7 @@ func testRaceManyGames(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceOfManyAttempts(t *testing.T, _ Harness, s ports.Store) {
+func testRaceOfManyAttempts(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	const writers, attempts = 8, 12
 	succeeded := make([]int64, writers)
@@ -188,7 +188,7 @@ func testRaceOfManyAttempts(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceUpsertTransition(t *testing.T, _ Harness, s ports.Store) {
+func testRaceUpsertTransition(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	errs := RunConcurrently(16, func(n int) error {
 		if n%2 == 0 {
@@ -215,7 +215,7 @@ func testRaceUpsertTransition(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceReader(t *testing.T, _ Harness, s ports.Store) {
+func testRaceReader(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	errs := RunConcurrently(4, func(n int) error {
 		if n == 0 {
@@ -249,7 +249,7 @@ func testRaceReader(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceList(t *testing.T, _ Harness, s ports.Store) {
+func testRaceList(t *testing.T, _ Harness, s Store) {
 	write := func(gameID string, generation int64) error {
 		r := RunningRecord(gameID)
 		r.Generation = generation
@@ -280,7 +280,7 @@ func testRaceList(t *testing.T, _ Harness, s ports.Store) {
 	requireCheckClean(t, s)
 }
 
-func testRaceListByStatus(t *testing.T, _ Harness, s ports.Store) {
+func testRaceListByStatus(t *testing.T, _ Harness, s Store) {
 	for n := range 5 {
 		putRecord(t, s, RunningRecord(GameName(n)))
 	}

@@ -30,14 +30,14 @@ func readTests() []contractTest {
 	}
 }
 
-func testGetMissing(t *testing.T, _ Harness, s ports.Store) {
+func testGetMissing(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("other"))
 	found, err := s.Get(t.Context(), "missing")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Zero(t, found, "the record returned with an error is zero")
 }
 
-func testGetWritten(t *testing.T, _ Harness, s ports.Store) {
+func testGetWritten(t *testing.T, _ Harness, s Store) {
 	for _, status := range runtime.Statuses() {
 		want := NewRecord(string(status), status)
 		require.NoError(t, s.Upsert(t.Context(), want))
@@ -47,7 +47,7 @@ func testGetWritten(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testGetVersioned(t *testing.T, _ Harness, s ports.Store) {
+func testGetVersioned(t *testing.T, _ Harness, s Store) {
 	record := putRecord(t, s, RunningRecord("a"))
 	read, err := s.GetVersioned(t.Context(), "a")
 	require.NoError(t, err)
@@ -60,27 +60,27 @@ func testGetVersioned(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, stoppedVersion, read)
 }
 
-func testGetVersionedMissing(t *testing.T, _ Harness, s ports.Store) {
+func testGetVersionedMissing(t *testing.T, _ Harness, s Store) {
 	found, err := s.GetVersioned(t.Context(), "missing")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	require.Zero(t, found)
 }
 
-func testRevisionIsPerGame(t *testing.T, _ Harness, s ports.Store) {
+func testRevisionIsPerGame(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	second := putRecord(t, s, RunningRecord("b"))
 	require.Greater(t, second.Revision, first.Revision)
 	require.Equal(t, first, readState(t, s, "a").VersionedRecord)
 }
 
-func testListEmpty(t *testing.T, _ Harness, s ports.Store) {
+func testListEmpty(t *testing.T, _ Harness, s Store) {
 	records, err := s.List(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, records)
 	require.Empty(t, records)
 }
 
-func testListAll(t *testing.T, _ Harness, s ports.Store) {
+func testListAll(t *testing.T, _ Harness, s Store) {
 	want := []runtime.RuntimeRecord{RunningRecord("a"), StoppedRecord("b"), removedRecord("c"), RunningRecord("d")}
 	for _, r := range want {
 		putRecord(t, s, r)
@@ -90,7 +90,7 @@ func testListAll(t *testing.T, _ Harness, s ports.Store) {
 	require.ElementsMatch(t, want, got)
 }
 
-func testListByStatus(t *testing.T, _ Harness, s ports.Store) {
+func testListByStatus(t *testing.T, _ Harness, s Store) {
 	want := map[runtime.Status][]runtime.RuntimeRecord{
 		runtime.StatusRunning: {RunningRecord("a"), RunningRecord("d")},
 		runtime.StatusStopped: {StoppedRecord("b")},
@@ -108,7 +108,7 @@ func testListByStatus(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testListByStatusEmpty(t *testing.T, _ Harness, s ports.Store) {
+func testListByStatusEmpty(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	got, err := s.ListByStatus(t.Context(), runtime.StatusRemoved)
 	require.NoError(t, err)
@@ -116,7 +116,7 @@ func testListByStatusEmpty(t *testing.T, _ Harness, s ports.Store) {
 	require.Empty(t, got)
 }
 
-func testListByStatusFollowsTransition(t *testing.T, _ Harness, s ports.Store) {
+func testListByStatusFollowsTransition(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
 	requireListedUnder(t, s, "a", runtime.StatusStopped)
@@ -126,7 +126,7 @@ func testListByStatusFollowsTransition(t *testing.T, _ Harness, s ports.Store) {
 	requireListedUnder(t, s, "a", runtime.StatusRemoved)
 }
 
-func testListByStatusFollowsUpsert(t *testing.T, _ Harness, s ports.Store) {
+func testListByStatusFollowsUpsert(t *testing.T, _ Harness, s Store) {
 	for _, status := range []runtime.Status{runtime.StatusRemoved, runtime.StatusRunning, runtime.StatusStopped, runtime.StatusRemoved} {
 		putRecord(t, s, NewRecord("a", status))
 		requireListedUnder(t, s, "a", status)
@@ -134,7 +134,7 @@ func testListByStatusFollowsUpsert(t *testing.T, _ Harness, s ports.Store) {
 }
 
 // requireListedUnder fails unless the game is listed once, and under the status.
-func requireListedUnder(t *testing.T, s ports.Store, gameID string, status runtime.Status) {
+func requireListedUnder(t *testing.T, s Store, gameID string, status runtime.Status) {
 	t.Helper()
 	for _, other := range runtime.Statuses() {
 		want := []string{}
@@ -147,7 +147,7 @@ func requireListedUnder(t *testing.T, s ports.Store, gameID string, status runti
 	}
 }
 
-func testListByUnknownStatus(t *testing.T, _ Harness, s ports.Store) {
+func testListByUnknownStatus(t *testing.T, _ Harness, s Store) {
 	for _, status := range []runtime.Status{"", "Running", "running ", "paused"} {
 		got, err := s.ListByStatus(t.Context(), status)
 		require.ErrorIs(t, err, runtime.ErrInvalid, "status %q", status)
@@ -155,7 +155,7 @@ func testListByUnknownStatus(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testListMany(t *testing.T, _ Harness, s ports.Store) {
+func testListMany(t *testing.T, _ Harness, s Store) {
 	const games = 300
 	for n := range games {
 		r := RunningRecord(GameName(n))
@@ -171,7 +171,7 @@ func testListMany(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testReadsShareNothing(t *testing.T, _ Harness, s ports.Store) {
+func testReadsShareNothing(t *testing.T, _ Harness, s Store) {
 	want := StoppedRecord("a")
 	record := putRecord(t, s, StoppedRecord("a"))
 	mutate(&record.Record)
@@ -188,7 +188,7 @@ func testReadsShareNothing(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, readState(t, s, "a").Record, "after the record that GetVersioned returned was changed")
 }
 
-func testListsShareNothing(t *testing.T, _ Harness, s ports.Store) {
+func testListsShareNothing(t *testing.T, _ Harness, s Store) {
 	want := StoppedRecord("a")
 	putRecord(t, s, want)
 	for range 2 {

@@ -60,8 +60,8 @@ func RequireInvalid(t *testing.T, err error, field string) {
 }
 
 // testRejectsRecord returns a test that Upsert and Put reject a corrupted record.
-func testRejectsRecord(field string, corrupt func(*runtime.RuntimeRecord)) func(*testing.T, Harness, ports.Store) {
-	return func(t *testing.T, _ Harness, s ports.Store) {
+func testRejectsRecord(field string, corrupt func(*runtime.RuntimeRecord)) func(*testing.T, Harness, Store) {
+	return func(t *testing.T, _ Harness, s Store) {
 		r := RunningRecord("a")
 		corrupt(&r)
 		RequireInvalid(t, s.Upsert(t.Context(), r), field)
@@ -71,7 +71,7 @@ func testRejectsRecord(field string, corrupt func(*runtime.RuntimeRecord)) func(
 	}
 }
 
-func testRejectsInvalidText(t *testing.T, _ Harness, s ports.Store) {
+func testRejectsInvalidText(t *testing.T, _ Harness, s Store) {
 	for _, corrupt := range []func(*runtime.RuntimeRecord){
 		func(r *runtime.RuntimeRecord) { r.Region = "\xff" },
 		func(r *runtime.RuntimeRecord) { r.Node = "n\xc0" },
@@ -88,7 +88,7 @@ func testRejectsInvalidText(t *testing.T, _ Harness, s ports.Store) {
 	requireEmpty(t, s)
 }
 
-func testRejectedUpsertKeepsRecord(t *testing.T, _ Harness, s ports.Store) {
+func testRejectedUpsertKeepsRecord(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	before := readState(t, s, "a")
 	bad := StoppedRecord("a")
@@ -99,8 +99,8 @@ func testRejectedUpsertKeepsRecord(t *testing.T, _ Harness, s ports.Store) {
 
 // testRejectsTransition returns a test that a corrupted transition is rejected and
 // writes nothing.
-func testRejectsTransition(field string, corrupt func(*ports.UpdateStatusInput)) func(*testing.T, Harness, ports.Store) {
-	return func(t *testing.T, _ Harness, s ports.Store) {
+func testRejectsTransition(field string, corrupt func(*ports.UpdateStatusInput)) func(*testing.T, Harness, Store) {
+	return func(t *testing.T, _ Harness, s Store) {
 		putRecord(t, s, RunningRecord("a"))
 		before := readState(t, s, "a")
 		input := stopInput("a", 5)
@@ -112,7 +112,7 @@ func testRejectsTransition(field string, corrupt func(*ports.UpdateStatusInput))
 	}
 }
 
-func testValidatesBeforeReading(t *testing.T, _ Harness, s ports.Store) {
+func testValidatesBeforeReading(t *testing.T, _ Harness, s Store) {
 	input := stopInput("missing", 5)
 	input.Now = time.Time{}
 	RequireInvalid(t, s.UpdateStatus(t.Context(), input), "now")
@@ -120,7 +120,7 @@ func testValidatesBeforeReading(t *testing.T, _ Harness, s ports.Store) {
 	require.ErrorIs(t, err, runtime.ErrInvalidTransition)
 }
 
-func testKeepsLongOrigin(t *testing.T, _ Harness, s ports.Store) {
+func testKeepsLongOrigin(t *testing.T, _ Harness, s Store) {
 	origin := ports.Origin{
 		OperationID: strings.Repeat("o", 128),
 		Actor:       strings.Repeat("é", 128),
@@ -136,7 +136,7 @@ func testKeepsLongOrigin(t *testing.T, _ Harness, s ports.Store) {
 }
 
 // requireOrigin fails unless the newest ledger entry of game "a" has the origin.
-func requireOrigin(t *testing.T, s ports.Store, want ports.Origin) {
+func requireOrigin(t *testing.T, s Store, want ports.Origin) {
 	t.Helper()
 	newest := readState(t, s, "a").history[0]
 	got := ports.Origin{OperationID: newest.OperationID, Actor: newest.Actor, Reason: newest.Reason}
@@ -145,8 +145,8 @@ func requireOrigin(t *testing.T, s ports.Store, want ports.Origin) {
 
 // testRejectsOrigin returns a test that both kinds of write reject the origin and write
 // nothing.
-func testRejectsOrigin(field string, origin ports.Origin) func(*testing.T, Harness, ports.Store) {
-	return func(t *testing.T, _ Harness, s ports.Store) {
+func testRejectsOrigin(field string, origin ports.Origin) func(*testing.T, Harness, Store) {
+	return func(t *testing.T, _ Harness, s Store) {
 		_, err := s.Put(t.Context(), ports.PutInput{Record: RunningRecord("new"), Origin: origin})
 		RequireInvalid(t, err, field)
 		requireEmpty(t, s)

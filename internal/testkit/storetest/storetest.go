@@ -7,7 +7,6 @@ import (
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // Harness creates and controls the stores of one adapter. A nil function is a
@@ -16,19 +15,19 @@ type Harness struct {
 	// Open returns an empty store that shares no games with any other. It closes the
 	// store by t.Cleanup. Stores may share one revision counter, as those in one etcd
 	// do.
-	Open func(t *testing.T) ports.Store
+	Open func(t *testing.T) Store
 
 	// OpenIsolated is Open for tests that compact: they would remove the history of
 	// other stores with the same revision counter. Nil means that the stores of Open
 	// do not share a counter.
-	OpenIsolated func(t *testing.T) ports.Store
+	OpenIsolated func(t *testing.T) Store
 
 	// Compact removes the store's history up to the revision.
-	Compact func(t *testing.T, store ports.Store, revision int64)
+	Compact func(t *testing.T, store Store, revision int64)
 
 	// Delete deletes a game's record, index key and ledger at one revision, without
 	// using the store.
-	Delete func(t *testing.T, store ports.Store, gameID string)
+	Delete func(t *testing.T, store Store, gameID string)
 
 	// Fences is nil for an adapter that does not support fences.
 	Fences *Fences
@@ -45,7 +44,7 @@ type Harness struct {
 // Model is a store whose behavior is known to be right. Its history can be controlled
 // directly.
 type Model interface {
-	ports.Store
+	Store
 	// Delete deletes the game's record and ledger at one new revision.
 	Delete(gameID string)
 	// Compact removes the history up to the revision.
@@ -55,15 +54,15 @@ type Model interface {
 // Fences grants and revokes fences.
 type Fences struct {
 	// Grant returns a fence that is valid until it is revoked.
-	Grant func(t *testing.T, store ports.Store) node.Fence
+	Grant func(t *testing.T, store Store) node.Fence
 	// Revoke invalidates the fence, as if the leader's lease had expired.
-	Revoke func(t *testing.T, store ports.Store, fence node.Fence)
+	Revoke func(t *testing.T, store Store, fence node.Fence)
 }
 
 // contractTest is the test of one sentence of a contract.
 type contractTest struct {
 	name string
-	test func(t *testing.T, h Harness, s ports.Store)
+	test func(t *testing.T, h Harness, s Store)
 	// isolated is set for tests that compact
 	isolated bool
 }
@@ -124,7 +123,7 @@ func runTest(t *testing.T, h Harness, test contractTest) {
 }
 
 // requireCheckClean fails unless records, index and ledger agree.
-func requireCheckClean(t *testing.T, s ports.Store) {
+func requireCheckClean(t *testing.T, s Store) {
 	t.Helper()
 	report, err := s.Check(t.Context(), false)
 	require.NoError(t, err, "check")
@@ -133,7 +132,7 @@ func requireCheckClean(t *testing.T, s ports.Store) {
 }
 
 // requireEmpty fails unless the store has no records.
-func requireEmpty(t *testing.T, s ports.Store) {
+func requireEmpty(t *testing.T, s Store) {
 	t.Helper()
 	records, err := s.List(t.Context())
 	require.NoError(t, err, "list")
@@ -147,7 +146,7 @@ type gameState struct {
 }
 
 // readState reads the game's record and ledger.
-func readState(t *testing.T, s ports.Store, gameID string) gameState {
+func readState(t *testing.T, s Store, gameID string) gameState {
 	t.Helper()
 	record, err := s.GetVersioned(t.Context(), gameID)
 	require.NoError(t, err, "get %q", gameID)
@@ -157,7 +156,7 @@ func readState(t *testing.T, s ports.Store, gameID string) gameState {
 }
 
 // requireUnchanged fails if the game was written after before was read.
-func requireUnchanged(t *testing.T, s ports.Store, before gameState) {
+func requireUnchanged(t *testing.T, s Store, before gameState) {
 	t.Helper()
 	require.Equal(t, before, readState(t, s, before.Record.GameID), "the game must not change")
 }

@@ -43,13 +43,13 @@ func statusPairTest(from, to runtime.Status) contractTest {
 		runtime.StatusStopped: {runtime.StatusRunning, runtime.StatusRemoved},
 	}
 	if slices.Contains(allowed[from], to) {
-		return contractTest{name: fmt.Sprintf("%s to %s is allowed", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
+		return contractTest{name: fmt.Sprintf("%s to %s is allowed", from, to), test: func(t *testing.T, _ Harness, s Store) {
 			putRecord(t, s, NewRecord("a", from))
 			require.NoError(t, s.UpdateStatus(t.Context(), TransitionInput("a", from, to, 5)))
 			require.Equal(t, to, readState(t, s, "a").Record.Status)
 		}}
 	}
-	return contractTest{name: fmt.Sprintf("%s to %s is rejected", from, to), test: func(t *testing.T, _ Harness, s ports.Store) {
+	return contractTest{name: fmt.Sprintf("%s to %s is rejected", from, to), test: func(t *testing.T, _ Harness, s Store) {
 		putRecord(t, s, NewRecord("a", from))
 		before := readState(t, s, "a")
 		for _, gameID := range []string{"a", "missing"} {
@@ -71,7 +71,7 @@ func requirePairRejected(t *testing.T, err error, from, to runtime.Status) {
 
 // requireEffects applies the transition and fails unless the record then equals before
 // with the status, LastOpAt and the changes of want.
-func requireEffects(t *testing.T, s ports.Store, before runtime.RuntimeRecord, to runtime.Status, want func(*runtime.RuntimeRecord)) {
+func requireEffects(t *testing.T, s Store, before runtime.RuntimeRecord, to runtime.Status, want func(*runtime.RuntimeRecord)) {
 	t.Helper()
 	putRecord(t, s, before)
 	require.NoError(t, s.UpdateStatus(t.Context(), TransitionInput(before.GameID, before.Status, to, 30)))
@@ -81,31 +81,31 @@ func requireEffects(t *testing.T, s ports.Store, before runtime.RuntimeRecord, t
 	require.Equal(t, after, readState(t, s, before.GameID).Record)
 }
 
-func testStopEffects(t *testing.T, _ Harness, s ports.Store) {
+func testStopEffects(t *testing.T, _ Harness, s Store) {
 	requireEffects(t, s, RunningRecord("a"), runtime.StatusStopped, func(r *runtime.RuntimeRecord) {
 		r.StoppedAt = timePtrAt(30)
 	})
 }
 
-func testRemoveRunningEffects(t *testing.T, _ Harness, s ports.Store) {
+func testRemoveRunningEffects(t *testing.T, _ Harness, s Store) {
 	requireEffects(t, s, RunningRecord("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
 		r.RemovedAt, r.CurrentContainerID = timePtrAt(30), ""
 	})
 }
 
-func testRemoveStoppedEffects(t *testing.T, _ Harness, s ports.Store) {
+func testRemoveStoppedEffects(t *testing.T, _ Harness, s Store) {
 	requireEffects(t, s, StoppedRecord("a"), runtime.StatusRemoved, func(r *runtime.RuntimeRecord) {
 		r.RemovedAt, r.CurrentContainerID = timePtrAt(30), ""
 	})
 }
 
-func testResumeEffects(t *testing.T, _ Harness, s ports.Store) {
+func testResumeEffects(t *testing.T, _ Harness, s Store) {
 	requireEffects(t, s, StoppedRecord("a"), runtime.StatusRunning, func(r *runtime.RuntimeRecord) {
 		r.StartedAt, r.StoppedAt = timePtrAt(30), nil
 	})
 }
 
-func testTransitionNow(t *testing.T, _ Harness, s ports.Store) {
+func testTransitionNow(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	input := stopInput("a", 5)
 	input.Now = TimeAt(5).Add(7 * time.Nanosecond).In(time.FixedZone("UTC-8", -8*3600))
@@ -116,13 +116,13 @@ func testTransitionNow(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, record, readState(t, s, "a").VersionedRecord)
 }
 
-func testTransitionWithEarlierNow(t *testing.T, _ Harness, s ports.Store) {
+func testTransitionWithEarlierNow(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	record := applyTransition(t, s, stopInput("a", -100))
 	require.Equal(t, TimeAt(-100), record.Record.LastOpAt)
 }
 
-func testGuardMatches(t *testing.T, _ Harness, s ports.Store) {
+func testGuardMatches(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-1"
@@ -130,14 +130,14 @@ func testGuardMatches(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, runtime.StatusStopped, readState(t, s, "a").Record.Status)
 }
 
-func testGuardEmpty(t *testing.T, _ Harness, s ports.Store) {
+func testGuardEmpty(t *testing.T, _ Harness, s Store) {
 	r := RunningRecord("a")
 	r.CurrentContainerID = "other-container"
 	putRecord(t, s, r)
 	require.NoError(t, s.UpdateStatus(t.Context(), stopInput("a", 5)))
 }
 
-func testTransitionMissing(t *testing.T, _ Harness, s ports.Store) {
+func testTransitionMissing(t *testing.T, _ Harness, s Store) {
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), runtime.ErrNotFound)
 	record, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -146,14 +146,14 @@ func testTransitionMissing(t *testing.T, _ Harness, s ports.Store) {
 	requireEmpty(t, s)
 }
 
-func testTransitionMissingGuarded(t *testing.T, _ Harness, s ports.Store) {
+func testTransitionMissingGuarded(t *testing.T, _ Harness, s Store) {
 	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-1"
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), input), runtime.ErrNotFound)
 	requireEmpty(t, s)
 }
 
-func testRemovedHasNoTransition(t *testing.T, _ Harness, s ports.Store) {
+func testRemovedHasNoTransition(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, removedRecord("a"))
 	before := readState(t, s, "a")
 	for _, from := range runtime.Statuses() {
@@ -164,7 +164,7 @@ func testRemovedHasNoTransition(t *testing.T, _ Harness, s ports.Store) {
 	requireUnchanged(t, s, before)
 }
 
-func testTransitionReturns(t *testing.T, _ Harness, s ports.Store) {
+func testTransitionReturns(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	record := applyTransition(t, s, stopInput("a", 5))
 	require.Greater(t, record.Revision, before.Revision)
@@ -173,7 +173,7 @@ func testTransitionReturns(t *testing.T, _ Harness, s ports.Store) {
 	require.NotEqual(t, record.Record, readState(t, s, "a").Record, "the returned record shares no memory with the store")
 }
 
-func testTransitionIsLocal(t *testing.T, _ Harness, s ports.Store) {
+func testTransitionIsLocal(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("b"))
 	before := readState(t, s, "b")
@@ -197,7 +197,7 @@ func conflictTests() []contractTest {
 
 // requireConflict fails unless the transition returns the complete ConflictError and
 // writes nothing. It sets the game and the current record of want.
-func requireConflict(t *testing.T, s ports.Store, input ports.UpdateStatusInput, want runtime.ConflictError) {
+func requireConflict(t *testing.T, s Store, input ports.UpdateStatusInput, want runtime.ConflictError) {
 	t.Helper()
 	before := readState(t, s, input.GameID)
 	want.GameID, want.Current, want.Revision = input.GameID, before.Record, before.Revision
@@ -211,14 +211,14 @@ func requireConflict(t *testing.T, s ports.Store, input ports.UpdateStatusInput,
 	requireUnchanged(t, s, before)
 }
 
-func testConflictStatus(t *testing.T, _ Harness, s ports.Store) {
+func testConflictStatus(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	requireConflict(t, s, stopInput("a", 5), runtime.ConflictError{
 		Precondition: runtime.PreconditionStatus, Expected: "running", Actual: "stopped",
 	})
 }
 
-func testConflictContainer(t *testing.T, _ Harness, s ports.Store) {
+func testConflictContainer(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-0"
@@ -227,7 +227,7 @@ func testConflictContainer(t *testing.T, _ Harness, s ports.Store) {
 	})
 }
 
-func testConflictRemoved(t *testing.T, _ Harness, s ports.Store) {
+func testConflictRemoved(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, removedRecord("a"))
 	for _, from := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
 		requireConflict(t, s, TransitionInput("a", from, runtime.StatusRemoved, 5), runtime.ConflictError{
@@ -236,7 +236,7 @@ func testConflictRemoved(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testConflictBoth(t *testing.T, _ Harness, s ports.Store) {
+func testConflictBoth(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	input := stopInput("a", 5)
 	input.ExpectedContainerID = "container-0"
@@ -252,7 +252,7 @@ func testConflictBoth(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testConflictOfSecondTransition(t *testing.T, _ Harness, s ports.Store) {
+func testConflictOfSecondTransition(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	applyTransition(t, s, stopInput("a", 5))
 	requireConflict(t, s, stopInput("a", 5), runtime.ConflictError{
@@ -260,7 +260,7 @@ func testConflictOfSecondTransition(t *testing.T, _ Harness, s ports.Store) {
 	})
 }
 
-func testConflictAfterUpsert(t *testing.T, _ Harness, s ports.Store) {
+func testConflictAfterUpsert(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	other := RunningRecord("a")
 	other.CurrentContainerID = "container-2"
@@ -272,7 +272,7 @@ func testConflictAfterUpsert(t *testing.T, _ Harness, s ports.Store) {
 	})
 }
 
-func testConflictWritesNothing(t *testing.T, _ Harness, s ports.Store) {
+func testConflictWritesNothing(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	before := readState(t, s, "a")
 	for n := range 10 {
@@ -282,7 +282,7 @@ func testConflictWritesNothing(t *testing.T, _ Harness, s ports.Store) {
 	requireListedUnder(t, s, "a", runtime.StatusStopped)
 }
 
-func testConflictSharesNothing(t *testing.T, _ Harness, s ports.Store) {
+func testConflictSharesNothing(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	var conflict *runtime.ConflictError
 	require.ErrorAs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), &conflict)
@@ -290,7 +290,7 @@ func testConflictSharesNothing(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, StoppedRecord("a"), readState(t, s, "a").Record)
 }
 
-func testConflictGuardExact(t *testing.T, _ Harness, s ports.Store) {
+func testConflictGuardExact(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	for _, guard := range []string{"container", "container-11", "Container-1", "container-1 "} {
 		input := stopInput("a", 5)

@@ -36,7 +36,7 @@ func upsertTests(h Harness) []contractTest {
 }
 
 // requireRoundTrip upserts the record and fails unless Get returns an equal one.
-func requireRoundTrip(t *testing.T, s ports.Store, want runtime.RuntimeRecord) {
+func requireRoundTrip(t *testing.T, s Store, want runtime.RuntimeRecord) {
 	t.Helper()
 	require.NoError(t, s.Upsert(t.Context(), want.Clone()), "upsert")
 	got, err := s.Get(t.Context(), want.GameID)
@@ -44,14 +44,14 @@ func requireRoundTrip(t *testing.T, s ports.Store, want runtime.RuntimeRecord) {
 	require.Equal(t, want, got)
 }
 
-func testUpsertInserts(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertInserts(t *testing.T, _ Harness, s Store) {
 	requireRoundTrip(t, s, RunningRecord("a"))
 	got, err := s.List(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, gameIDs(got))
 }
 
-func testUpsertOverwrites(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertOverwrites(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, removedRecord("a"))
 	requireRoundTrip(t, s, runtime.RuntimeRecord{
 		GameID:             "a",
@@ -64,7 +64,7 @@ func testUpsertOverwrites(t *testing.T, _ Harness, s ports.Store) {
 	})
 }
 
-func testUpsertNeverConflicts(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertNeverConflicts(t *testing.T, _ Harness, s Store) {
 	for _, from := range runtime.Statuses() {
 		for _, to := range runtime.Statuses() {
 			putRecord(t, s, NewRecord("a", from))
@@ -73,7 +73,7 @@ func testUpsertNeverConflicts(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testUpsertRestoresRemovedGame(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertRestoresRemovedGame(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, removedRecord("a"))
 	fresh := RunningRecord("a")
 	fresh.CurrentContainerID, fresh.Generation = "container-2", 4
@@ -81,7 +81,7 @@ func testUpsertRestoresRemovedGame(t *testing.T, _ Harness, s ports.Store) {
 	applyTransition(t, s, stopInput("a", 20))
 }
 
-func testUpsertTwice(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertTwice(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	require.NoError(t, s.Upsert(t.Context(), RunningRecord("a")))
 	after := readState(t, s, "a")
@@ -90,7 +90,7 @@ func testUpsertTwice(t *testing.T, _ Harness, s ports.Store) {
 	require.Len(t, after.history, 2)
 }
 
-func testUpsertNanoseconds(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertNanoseconds(t *testing.T, _ Harness, s Store) {
 	for _, nanos := range []int{0, 1, 10, 999_999_999, 120_000_000} {
 		r := StoppedRecord("a")
 		r.CreatedAt = time.Date(2026, 3, 1, 0, 0, 0, nanos, time.UTC)
@@ -100,7 +100,7 @@ func testUpsertNanoseconds(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testUpsertUTC(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertUTC(t *testing.T, _ Harness, s Store) {
 	zone := time.FixedZone("UTC+5:30", 5*3600+1800)
 	want := StoppedRecord("a")
 	local := want.Clone()
@@ -113,14 +113,14 @@ func testUpsertUTC(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, read, "as Get returns it")
 }
 
-func testUpsertExtremeYears(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertExtremeYears(t *testing.T, _ Harness, s Store) {
 	r := RunningRecord("a")
 	r.CreatedAt = time.Date(0, time.January, 1, 0, 0, 0, 0, time.UTC)
 	*r.StartedAt = time.Date(9999, time.December, 31, 23, 59, 59, 999_999_999, time.UTC)
 	requireRoundTrip(t, s, r)
 }
 
-func testUpsertText(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertText(t *testing.T, _ Harness, s Store) {
 	for _, text := range []string{"", " ", "naïve 🎲 \u2028\u2029", `<a href="x">&amp;'\n`, "tab\tand\nnewline\x00\x7f", "cafe\u0301", "\ufeff\ufffd"} {
 		r := RunningRecord("a")
 		r.Region, r.Node, r.CurrentImageRef, r.EngineEndpoint, r.StatePath, r.DockerNetwork = text, text, text, text, text, text
@@ -129,20 +129,20 @@ func testUpsertText(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testUpsertGeneration(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertGeneration(t *testing.T, _ Harness, s Store) {
 	r := RunningRecord("a")
 	r.Generation = 1<<63 - 1
 	requireRoundTrip(t, s, r)
 }
 
-func testUpsertLarge(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertLarge(t *testing.T, _ Harness, s Store) {
 	r := RunningRecord("a")
 	r.StatePath = strings.Repeat("p", ports.MaxRecordBytes-2048)
 	requireRoundTrip(t, s, r)
 	applyTransition(t, s, stopInput("a", 5))
 }
 
-func testUpsertSharesNothing(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertSharesNothing(t *testing.T, _ Harness, s Store) {
 	passed := StoppedRecord("a")
 	require.NoError(t, s.Upsert(t.Context(), passed))
 	mutate(&passed)
@@ -151,14 +151,14 @@ func testUpsertSharesNothing(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, StoppedRecord("a"), got)
 }
 
-func testUpsertZeroFields(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertZeroFields(t *testing.T, _ Harness, s Store) {
 	for _, status := range runtime.Statuses() {
 		requireRoundTrip(t, s, runtime.RuntimeRecord{GameID: "a", Status: status})
 		requireRoundTrip(t, s, runtime.RuntimeRecord{GameID: "b", Status: status, StoppedAt: &time.Time{}})
 	}
 }
 
-func testUpsertContradiction(t *testing.T, _ Harness, s ports.Store) {
+func testUpsertContradiction(t *testing.T, _ Harness, s Store) {
 	r := RunningRecord("a")
 	r.RemovedAt, r.CurrentContainerID, r.Generation = timePtrAt(9), "", -1
 	requireRoundTrip(t, s, r)

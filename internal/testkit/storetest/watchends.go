@@ -28,7 +28,7 @@ func watchEndTests() []contractTest {
 	}
 }
 
-func testEndByBreak(t *testing.T, _ Harness, s ports.Store) {
+func testEndByBreak(t *testing.T, _ Harness, s Store) {
 	for n := range 5 {
 		putRecord(t, s, RunningRecord(GameName(n)))
 	}
@@ -44,7 +44,7 @@ func testEndByBreak(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testEndByCancel(t *testing.T, _ Harness, s ports.Store) {
+func testEndByCancel(t *testing.T, _ Harness, s Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := openWatchIn(ctx, t, cancel, s, ports.WatchOptions{})
 	w.readSnapshot()
@@ -52,7 +52,7 @@ func testEndByCancel(t *testing.T, _ Harness, s ports.Store) {
 	w.requireError(context.Canceled)
 }
 
-func testEndByDeadline(t *testing.T, _ Harness, s ports.Store) {
+func testEndByDeadline(t *testing.T, _ Harness, s Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	var errs []error
@@ -65,14 +65,14 @@ func testEndByDeadline(t *testing.T, _ Harness, s ports.Store) {
 	require.ErrorIs(t, errs[0], context.DeadlineExceeded)
 }
 
-func testEndBeforeStart(t *testing.T, _ Harness, s ports.Store) {
+func testEndBeforeStart(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	openWatchIn(ctx, t, cancel, s, ports.WatchOptions{}).requireError(context.Canceled)
 }
 
-func testEndUnread(t *testing.T, _ Harness, s ports.Store) {
+func testEndUnread(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	w := openWatchIn(ctx, t, cancel, s, ports.WatchOptions{})
@@ -90,16 +90,16 @@ func testEndUnread(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testEndFuture(t *testing.T, _ Harness, s ports.Store) {
+func testEndFuture(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	openWatch(t, s, ports.WatchOptions{FromRevision: futureRevision(t, s)}).requireError(runtime.ErrForeignRevision)
 }
 
-func testEndFutureResync(t *testing.T, _ Harness, s ports.Store) {
+func testEndFutureResync(t *testing.T, _ Harness, s Store) {
 	openWatch(t, s, ports.WatchOptions{FromRevision: futureRevision(t, s), Resync: true}).requireError(runtime.ErrForeignRevision)
 }
 
-func testEndOtherStore(t *testing.T, h Harness, s ports.Store) {
+func testEndOtherStore(t *testing.T, h Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	other, err := h.Open(t).Info(t.Context())
 	require.NoError(t, err)
@@ -108,8 +108,8 @@ func testEndOtherStore(t *testing.T, h Harness, s ports.Store) {
 	}
 }
 
-func testEndInvalid(field string, options ports.WatchOptions) func(*testing.T, Harness, ports.Store) {
-	return func(t *testing.T, _ Harness, s ports.Store) {
+func testEndInvalid(field string, options ports.WatchOptions) func(*testing.T, Harness, Store) {
+	return func(t *testing.T, _ Harness, s Store) {
 		var errs []error
 		for event, err := range s.Watch(t.Context(), options) {
 			require.Zero(t, event)

@@ -33,14 +33,14 @@ func watchTests() []contractTest {
 	}
 }
 
-func testWatchEmpty(t *testing.T, _ Harness, s ports.Store) {
+func testWatchEmpty(t *testing.T, _ Harness, s Store) {
 	w := openWatch(t, s, ports.WatchOptions{})
 	records, revision := w.readSnapshot()
 	require.Empty(t, records)
 	require.Positive(t, revision)
 }
 
-func testWatchSnapshot(t *testing.T, _ Harness, s ports.Store) {
+func testWatchSnapshot(t *testing.T, _ Harness, s Store) {
 	want := []runtime.RuntimeRecord{RunningRecord("a"), StoppedRecord("b"), removedRecord("c")}
 	for _, r := range want {
 		putRecord(t, s, r)
@@ -49,14 +49,14 @@ func testWatchSnapshot(t *testing.T, _ Harness, s ports.Store) {
 	require.ElementsMatch(t, want, records)
 }
 
-func testWatchSyncedRevision(t *testing.T, _ Harness, s ports.Store) {
+func testWatchSyncedRevision(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	newest := putRecord(t, s, RunningRecord("b"))
 	_, revision := openWatch(t, s, ports.WatchOptions{}).readSnapshot()
 	require.GreaterOrEqual(t, revision, newest.Revision)
 }
 
-func testWatchFollows(t *testing.T, _ Harness, s ports.Store) {
+func testWatchFollows(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	w := openWatch(t, s, ports.WatchOptions{})
 	_, syncedRevision := w.readSnapshot()
@@ -82,7 +82,7 @@ func eventRevisions(events []ports.RuntimeEvent) []int64 {
 }
 
 // openSyncedWatch starts a watch and reads its snapshot.
-func openSyncedWatch(t *testing.T, s ports.Store, options ports.WatchOptions) *watchReader {
+func openSyncedWatch(t *testing.T, s Store, options ports.WatchOptions) *watchReader {
 	t.Helper()
 	w := openWatch(t, s, options)
 	w.readSnapshot()
@@ -100,24 +100,24 @@ func requireChange(t *testing.T, w *watchReader, kind ports.EventType, before *r
 	require.Equal(t, &after.Record, event.After)
 }
 
-func testWatchInsert(t *testing.T, _ Harness, s ports.Store) {
+func testWatchInsert(t *testing.T, _ Harness, s Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, StoppedRecord("a")))
 }
 
-func testWatchOverwrite(t *testing.T, _ Harness, s ports.Store) {
+func testWatchOverwrite(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, removedRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	requireChange(t, w, ports.EventUpserted, &before.Record, putRecord(t, s, RunningRecord("a")))
 }
 
-func testWatchSameUpsert(t *testing.T, _ Harness, s ports.Store) {
+func testWatchSameUpsert(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	requireChange(t, w, ports.EventUpserted, &before.Record, putRecord(t, s, RunningRecord("a")))
 }
 
-func testWatchTransition(t *testing.T, _ Harness, s ports.Store) {
+func testWatchTransition(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	after := applyTransition(t, s, stopInput("a", 5))
@@ -125,7 +125,7 @@ func testWatchTransition(t *testing.T, _ Harness, s ports.Store) {
 	requireChange(t, w, ports.EventTransitioned, &after.Record, applyTransition(t, s, TransitionInput("a", runtime.StatusStopped, runtime.StatusRemoved, 6)))
 }
 
-func testWatchRevision(t *testing.T, _ Harness, s ports.Store) {
+func testWatchRevision(t *testing.T, _ Harness, s Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	record := putRecord(t, s, RunningRecord("a"))
 	require.Equal(t, record.Revision, w.nextChange().Revision)
@@ -133,7 +133,7 @@ func testWatchRevision(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, readState(t, s, "a").Revision, w.nextChange().Revision)
 }
 
-func testWatchChain(t *testing.T, _ Harness, s ports.Store) {
+func testWatchChain(t *testing.T, _ Harness, s Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	for n := range 3 {
 		putRecord(t, s, RunningRecord(GameName(n)))
@@ -156,14 +156,14 @@ func requireChain(t *testing.T, events []ports.RuntimeEvent) {
 	}
 }
 
-func testWatchConflict(t *testing.T, _ Harness, s ports.Store) {
+func testWatchConflict(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	require.ErrorIs(t, s.UpdateStatus(t.Context(), stopInput("a", 5)), runtime.ErrConflict)
 	require.Equal(t, putRecord(t, s, RunningRecord("next")).Revision, w.nextChange().Revision)
 }
 
-func testWatchRepeat(t *testing.T, _ Harness, s ports.Store) {
+func testWatchRepeat(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	_, err := s.Transition(t.Context(), withOperationID(stopInput("a", 5), "op"))
 	require.NoError(t, err)
@@ -173,7 +173,7 @@ func testWatchRepeat(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, putRecord(t, s, RunningRecord("next")).Revision, w.nextChange().Revision)
 }
 
-func testWatchLast(t *testing.T, _ Harness, s ports.Store) {
+func testWatchLast(t *testing.T, _ Harness, s Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	putRecord(t, s, RunningRecord("a"))
 	require.True(t, w.nextChange().Last)
@@ -181,7 +181,7 @@ func testWatchLast(t *testing.T, _ Harness, s ports.Store) {
 	require.True(t, w.nextChange().Last)
 }
 
-func testWatchLazy(t *testing.T, _ Harness, s ports.Store) {
+func testWatchLazy(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	w := openWatch(t, s, ports.WatchOptions{})
 	record := applyTransition(t, s, stopInput("a", 5))
@@ -190,7 +190,7 @@ func testWatchLazy(t *testing.T, _ Harness, s ports.Store) {
 	require.GreaterOrEqual(t, revision, record.Revision)
 }
 
-func testWatchSlowConsumer(t *testing.T, _ Harness, s ports.Store) {
+func testWatchSlowConsumer(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	slow, fast := openSyncedWatch(t, s, ports.WatchOptions{}), openSyncedWatch(t, s, ports.WatchOptions{})
 	want := recordRevisions(alternateStatus(t, s, "a", 100))
@@ -199,7 +199,7 @@ func testWatchSlowConsumer(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, eventRevisions(slow.readUntil(last)))
 }
 
-func testWatchMany(t *testing.T, _ Harness, s ports.Store) {
+func testWatchMany(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	watches := []*watchReader{}
 	for range 8 {
@@ -211,7 +211,7 @@ func testWatchMany(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testWatchSharesNothing(t *testing.T, _ Harness, s ports.Store) {
+func testWatchSharesNothing(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
 	first, second := openWatch(t, s, ports.WatchOptions{}), openWatch(t, s, ports.WatchOptions{})
 	mutate(first.nextChange().After)
@@ -230,7 +230,7 @@ func testWatchSharesNothing(t *testing.T, _ Harness, s ports.Store) {
 
 // testWatchDuringWrites starts watches while writers run. The events of each must add
 // up to the final contents of the store.
-func testWatchDuringWrites(t *testing.T, _ Harness, s ports.Store) {
+func testWatchDuringWrites(t *testing.T, _ Harness, s Store) {
 	const writers, rounds = 4, 12
 	progress := make(chan struct{}, writers*rounds)
 	done := make(chan error, 1)

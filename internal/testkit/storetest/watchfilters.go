@@ -28,21 +28,21 @@ func watchFilterTests() []contractTest {
 	}
 }
 
-func testFilterSnapshot(options ports.WatchOptions, want ...string) func(*testing.T, Harness, ports.Store) {
-	return func(t *testing.T, _ Harness, s ports.Store) {
+func testFilterSnapshot(options ports.WatchOptions, want ...string) func(*testing.T, Harness, Store) {
+	return func(t *testing.T, _ Harness, s Store) {
 		putVariedGames(t, s, 6)
 		records, _ := openWatch(t, s, options).readSnapshot()
 		require.ElementsMatch(t, want, gameIDs(records))
 	}
 }
 
-func testFilterEnters(t *testing.T, _ Harness, s ports.Store) {
+func testFilterEnters(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, StoppedRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, resumeInput("a", 5)))
 }
 
-func testFilterLeaves(t *testing.T, _ Harness, s ports.Store) {
+func testFilterLeaves(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
@@ -52,7 +52,7 @@ func testFilterLeaves(t *testing.T, _ Harness, s ports.Store) {
 	requireChange(t, w, ports.EventUpserted, &rerun.Record, putRecord(t, s, stoppedCopy))
 }
 
-func testFilterRegion(t *testing.T, _ Harness, s ports.Store) {
+func testFilterRegion(t *testing.T, _ Harness, s Store) {
 	movedRecord := RunningRecord("a")
 	movedRecord.Region = "us"
 	before := putRecord(t, s, RunningRecord("a"))
@@ -62,7 +62,7 @@ func testFilterRegion(t *testing.T, _ Harness, s ports.Store) {
 	requireChange(t, newRegionWatch, ports.EventUpserted, &before.Record, record)
 }
 
-func testFilterOutside(t *testing.T, _ Harness, s ports.Store) {
+func testFilterOutside(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRemoved})
 	alternateStatus(t, s, "a", 5)
@@ -70,7 +70,7 @@ func testFilterOutside(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, last.Revision, w.nextChange().Revision)
 }
 
-func testFilterOutsideInsert(t *testing.T, _ Harness, s ports.Store) {
+func testFilterOutsideInsert(t *testing.T, _ Harness, s Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{Node: "node-2"})
 	putRecord(t, s, RunningRecord("a"))
 	other := RunningRecord("b")
@@ -78,7 +78,7 @@ func testFilterOutsideInsert(t *testing.T, _ Harness, s ports.Store) {
 	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, other))
 }
 
-func testFilterGame(t *testing.T, _ Harness, s ports.Store) {
+func testFilterGame(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("b"))
 	w := openSyncedWatch(t, s, ports.WatchOptions{GameID: "a"})
@@ -86,7 +86,7 @@ func testFilterGame(t *testing.T, _ Harness, s ports.Store) {
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
 }
 
-func testFilterByAbsentGame(t *testing.T, _ Harness, s ports.Store) {
+func testFilterByAbsentGame(t *testing.T, _ Harness, s Store) {
 	w := openWatch(t, s, ports.WatchOptions{GameID: "a"})
 	records, _ := w.readSnapshot()
 	require.Empty(t, records)
@@ -94,7 +94,7 @@ func testFilterByAbsentGame(t *testing.T, _ Harness, s ports.Store) {
 	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("a")))
 }
 
-func testFilterResume(t *testing.T, _ Harness, s ports.Store) {
+func testFilterResume(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	putGameHistories(t, s)
 	stoppedAt := applyTransition(t, s, stopInput("a", 5))
@@ -106,7 +106,7 @@ func testFilterResume(t *testing.T, _ Harness, s ports.Store) {
 
 // testFilterCombined changes a game so that each filter matches one of the two records,
 // but neither record matches both filters: such a change is not delivered.
-func testFilterCombined(t *testing.T, _ Harness, s ports.Store) {
+func testFilterCombined(t *testing.T, _ Harness, s Store) {
 	otherRegion := RunningRecord("a")
 	otherRegion.Region = "us"
 	putRecord(t, s, otherRegion)

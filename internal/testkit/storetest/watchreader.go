@@ -26,13 +26,13 @@ type watchReader struct {
 
 // openWatch starts a watch with the options. It ends with the test or after
 // watchTimeout.
-func openWatch(t *testing.T, s ports.Store, options ports.WatchOptions) *watchReader {
+func openWatch(t *testing.T, s Store, options ports.WatchOptions) *watchReader {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), WatchTimeout)
 	return openWatchIn(ctx, t, cancel, s, options)
 }
 
-func openWatchIn(ctx context.Context, t *testing.T, cancel context.CancelFunc, s ports.Store, options ports.WatchOptions) *watchReader {
+func openWatchIn(ctx context.Context, t *testing.T, cancel context.CancelFunc, s Store, options ports.WatchOptions) *watchReader {
 	next, stop := iter.Pull2(s.Watch(ctx, options))
 	t.Cleanup(func() {
 		cancel()

@@ -24,7 +24,7 @@ func watchResumeTests() []contractTest {
 
 // putGameHistories writes three games and changes each of them several times. It
 // returns the revision of each write.
-func putGameHistories(t *testing.T, s ports.Store) []int64 {
+func putGameHistories(t *testing.T, s Store) []int64 {
 	t.Helper()
 	var revisions []int64
 	for n := range 3 {
@@ -37,7 +37,7 @@ func putGameHistories(t *testing.T, s ports.Store) []int64 {
 	return revisions
 }
 
-func testResumeAnywhere(t *testing.T, _ Harness, s ports.Store) {
+func testResumeAnywhere(t *testing.T, _ Harness, s Store) {
 	revisions := putGameHistories(t, s)
 	last := revisions[len(revisions)-1]
 	for i := range len(revisions) - 1 {
@@ -46,7 +46,7 @@ func testResumeAnywhere(t *testing.T, _ Harness, s ports.Store) {
 	}
 }
 
-func testResumeSameEvents(t *testing.T, _ Harness, s ports.Store) {
+func testResumeSameEvents(t *testing.T, _ Harness, s Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{})
 	revisions := putGameHistories(t, s)
 	last := revisions[len(revisions)-1]
@@ -56,7 +56,7 @@ func testResumeSameEvents(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, live[4:], replayed)
 }
 
-func testResumeFromSynced(t *testing.T, _ Harness, s ports.Store) {
+func testResumeFromSynced(t *testing.T, _ Harness, s Store) {
 	putGameHistories(t, s)
 	_, revision := openWatch(t, s, ports.WatchOptions{}).readSnapshot()
 	want := putGameHistories(t, s)
@@ -64,13 +64,13 @@ func testResumeFromSynced(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, eventRevisions(events))
 }
 
-func testResumeFromHead(t *testing.T, _ Harness, s ports.Store) {
+func testResumeFromHead(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: currentRevision(t, s)})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
 }
 
-func testResumeContinuesLive(t *testing.T, _ Harness, s ports.Store) {
+func testResumeContinuesLive(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	want := recordRevisions(alternateStatus(t, s, "a", 4))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision})
@@ -79,7 +79,7 @@ func testResumeContinuesLive(t *testing.T, _ Harness, s ports.Store) {
 	require.Equal(t, want, eventRevisions(w.readUntil(want[3])))
 }
 
-func testResumeOwnStore(t *testing.T, _ Harness, s ports.Store) {
+func testResumeOwnStore(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	info, err := s.Info(t.Context())
 	require.NoError(t, err)
@@ -89,14 +89,14 @@ func testResumeOwnStore(t *testing.T, _ Harness, s ports.Store) {
 	require.Len(t, records, 1)
 }
 
-func testResumeBetween(t *testing.T, _ Harness, s ports.Store) {
+func testResumeBetween(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	stoppedVersion := applyTransition(t, s, stopInput("a", 5))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: first.Revision - 1})
 	require.Equal(t, []int64{first.Revision, stoppedVersion.Revision}, eventRevisions(w.readUntil(stoppedVersion.Revision)))
 }
 
-func testResumeWithoutSnapshot(t *testing.T, _ Harness, s ports.Store) {
+func testResumeWithoutSnapshot(t *testing.T, _ Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("b"))
 	last := putRecord(t, s, RunningRecord("c"))
