@@ -9,6 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
 
 	"galaxy/rtmanager/internal/cli"
 	"galaxy/rtmanager/internal/config"
@@ -22,7 +26,7 @@ func main() {
 }
 
 func run(args []string) error {
-	writers := map[string]func(io.Writer) error{"cli": cli.WriteReference, "config": config.WriteExample}
+	writers := map[string]func(io.Writer) error{"cli": writeReference, "config": config.WriteExample}
 	if len(args) != 2 || writers[args[0]] == nil {
 		return fmt.Errorf("usage: gendocs cli|config FILE, got %q", args)
 	}
@@ -31,4 +35,28 @@ func run(args []string) error {
 		return err
 	}
 	return os.WriteFile(args[1], document.Bytes(), 0o644) //nolint:gosec // a document of the repository
+}
+
+// writeReference writes the pages of all commands and help topics into one document, by
+// cobra's generator.
+func writeReference(out io.Writer) error {
+	root := cli.ReferenceCommand()
+	root.DisableAutoGenTag = true
+	document := bytes.NewBufferString("# Command line reference\n\n" +
+		"Generated from the help texts by `go generate ./internal/cli`; do not edit.\n\n")
+	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
+		if cmd != root && !cmd.IsAvailableCommand() && !cmd.IsAdditionalHelpTopicCommand() {
+			continue
+		}
+		if err := doc.GenMarkdownCustom(cmd, document, anchor); err != nil {
+			return err
+		}
+	}
+	_, err := out.Write(document.Bytes())
+	return err
+}
+
+// anchor returns the link to a command's section instead of to a page of its own.
+func anchor(page string) string {
+	return "#" + strings.ReplaceAll(strings.TrimSuffix(page, ".md"), "_", "-")
 }
