@@ -100,7 +100,7 @@ func invalidBodyHeaders() []invalidRequest {
 	}
 	return append(rows,
 		invalidRequest{"a body that ends early", "PUT", bodyPut, "Content-Length: 9999\r\nX-Half-Close: 1\r\n", runningRecord, 400, api.CodeInvalid, "body"},
-		invalidRequest{"chunks that are none", "PUT", bodyPut, "Transfer-Encoding: chunked\r\n", "zz\r\n" + runningRecord, 400, api.CodeInvalid, "body"},
+		invalidRequest{"invalid chunks", "PUT", bodyPut, "Transfer-Encoding: chunked\r\n", "zz\r\n" + runningRecord, 400, api.CodeInvalid, "body"},
 		invalidRequest{"chunks that end early", "PUT", bodyPut, "Transfer-Encoding: chunked\r\nX-Half-Close: 1\r\n", "40\r\n{}", 400, api.CodeInvalid, "body"},
 	)
 }
