@@ -38,7 +38,7 @@ func (t *recordTxn) findApplied(ctx context.Context, state gameState, isAmbiguou
 var errDeleted = errors.New("the record has been deleted since")
 
 // readWritten returns the record that the write left at the revision. If etcd has compacted
-// that revision, it is the record that the write was to leave: only another write with the
+// that revision, it is the record that the write contained: only another write with the
 // same operation id could have left another one.
 func (t *recordTxn) readWritten(ctx context.Context, revision int64) runtime.VersionedRecord {
 	result := runtime.VersionedRecord{Record: t.record.Clone(), Revision: revision}

@@ -28,15 +28,15 @@ func TestAmbiguousInsertAndDeleted(t *testing.T) { inEveryMode(t, testAmbiguousI
 func testAmbiguousInsertAndDeleted(t *testing.T) {
 	for name, c := range map[string]struct {
 		between func(r fixture)
-		current bool // whether there is a record in the end
+		current bool // whether there is a record at the end
 	}{
-		"deleted":                    {func(r fixture) { r.deleteRecordRaw("new", runtime.StatusRunning) }, false},
-		"deleted and its index left": {func(r fixture) { r.deleteRaw("/runtimes/new") }, false},
-		"deleted and inserted again": {func(r fixture) {
+		"deleted":                   {func(r fixture) { r.deleteRecordRaw("new", runtime.StatusRunning) }, false},
+		"deleted without its index": {func(r fixture) { r.deleteRaw("/runtimes/new") }, false},
+		"deleted and reinserted": {func(r fixture) {
 			r.deleteRecordRaw("new", runtime.StatusRunning)
 			r.put(stoppedRecord("new"))
 		}, true},
-		"deleted, inserted and deleted again": {func(r fixture) {
+		"deleted, inserted and deleted a second time": {func(r fixture) {
 			r.deleteRecordRaw("new", runtime.StatusRunning)
 			r.put(stoppedRecord("new"))
 			r.deleteRecordRaw("new", runtime.StatusStopped)
@@ -47,11 +47,11 @@ func testAmbiguousInsertAndDeleted(t *testing.T) {
 			r := newFaultyFixture(t)
 			r.faults.OnFirstWrite(faultkv.LoseReply(func() { c.between(r.others) }))
 			result, err := r.Put(t.Context(), ports.PutInput{Record: runningRecord("new"), Origin: ports.Origin{OperationID: opID}})
-			require.NoError(t, err, "the insert was made")
+			require.NoError(t, err, "the insert was applied")
 			require.Equal(t, "new", result.Record.GameID)
-			require.Equal(t, []int64{result.Revision}, r.revisionsOf("new", opID), "revisions at which it was made")
+			require.Equal(t, []int64{result.Revision}, r.revisionsOf("new", opID), "revisions at which it was applied")
 			_, err = r.others.Get(t.Context(), "new")
-			require.Equal(t, c.current, err == nil, "what others did since has to stand: %v", err)
+			require.Equal(t, c.current, err == nil, "later writes of others must remain: %v", err)
 		})
 	}
 }
@@ -82,7 +82,7 @@ func testHiddenResendAfterADeletion(t *testing.T) {
 		return send(ctx)
 	})
 	result, err := r.stop(t.Context())
-	require.NoError(t, err, "the ledger still tells that it was made")
+	require.NoError(t, err, "the ledger still contains it")
 	require.Equal(t, []int64{result.Revision}, r.revisionsOf("game", opID))
 }
 
@@ -122,14 +122,14 @@ func testCorruptIndexWhileAmbiguous(t *testing.T) {
 		return nil, faultkv.ErrConnectionLost
 	})
 	_, err := r.stop(t.Context())
-	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown, "a plain ErrCorrupt would say that it is not made")
+	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown, "ErrCorrupt alone would mean that it is not applied")
 	require.ErrorContains(t, err, r.prefix+"/runtimes-by-status/running/game")
 
 	_, err = r.others.Check(t.Context(), true)
 	require.NoError(t, err)
 	_, err = late(t.Context())
 	require.NoError(t, err)
-	r.requireApplied(1, "the late try has landed on the mended index")
+	r.requireApplied(1, "the late try is applied after the repair of the index")
 }
 
 // TestRejectedForGoodAfterAmbiguity rejects every resend of a write that was applied, as
@@ -145,10 +145,10 @@ func testRejectedForGoodAfterAmbiguity(t *testing.T) {
 		want    error
 		made    int
 	}{
-		"applied":                       {func(fixture) {}, faultkv.LoseReply, nil, 1},
-		"applied and overwritten":       {func(r fixture) { r.overwrite("game", 1) }, faultkv.LoseReply, nil, 1},
-		"overtaken":                     {func(r fixture) { r.overwrite("game", 1) }, faultkv.LoseRequest, runtime.ErrReadOnly, 0},
-		"overtaken by what it expected": {func(r fixture) { r.put(stoppedRecord("game")) }, faultkv.LoseRequest, runtime.ErrConflict, 0},
+		"applied":                      {func(fixture) {}, faultkv.LoseReply, nil, 1},
+		"applied and overwritten":      {func(r fixture) { r.overwrite("game", 1) }, faultkv.LoseReply, nil, 1},
+		"superseded":                   {func(r fixture) { r.overwrite("game", 1) }, faultkv.LoseRequest, runtime.ErrReadOnly, 0},
+		"superseded by its own target": {func(r fixture) { r.put(stoppedRecord("game")) }, faultkv.LoseRequest, runtime.ErrConflict, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,7 +44,7 @@ func testOverwrittenWhileAmbiguous(t *testing.T) {
 			r := newFaultyFixture(t)
 			r.faults.OnFirstWrite(faultkv.LoseRequest(func() { r.others.overwrite("game", times) }))
 			result, err := r.stop(t.Context())
-			require.NoError(t, err, "the record is running again, as expected, and the first try is out of the way")
+			require.NoError(t, err, "the record is running, as expected, and the first try cannot be applied")
 			require.Equal(t, r.requireApplied(1, "second try"), result.Revision)
 		})
 		t.Run("not applied and in conflict, "+name, func(t *testing.T) {
@@ -111,8 +111,8 @@ func testAmbiguousBeyondRingAndHistory(t *testing.T) {
 			_, err := r.stop(t.Context())
 			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
 			require.ErrorContains(t, err, opID)
-			require.NotErrorIs(t, err, runtime.ErrCompacted, "one sentinel is enough")
-			require.Equal(t, before+2, r.faults.Writes(), "after the answered resend nothing more is written")
+			require.NotErrorIs(t, err, runtime.ErrCompacted, "one outcome only")
+			require.Equal(t, before+2, r.faults.Writes(), "no write follows the resend")
 			r.others.requireClean()
 		})
 	}
@@ -126,7 +126,7 @@ func testAmbiguousAndDeleted(t *testing.T) {
 	r.faults.OnFirstWrite(faultkv.LoseReply(func() { deleteGame(t, r.others, "game") }))
 	_, err := r.stop(t.Context())
 	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
-	require.Empty(t, filterKeys(r.dump(), "/runtimes"), "nothing was written any more")
+	require.Empty(t, filterKeys(r.dump(), "/runtimes"), "no later write")
 }
 
 // TestAmbiguousAndReinserted deletes and inserts the game while the write is ambiguous,
@@ -142,7 +142,7 @@ func testAmbiguousAndReinserted(t *testing.T) {
 		}))
 		_, err := r.stop(t.Context())
 		require.ErrorIs(t, err, runtime.ErrOutcomeUnknown, "inserted and overwritten %d times", times)
-		r.requireApplied(1, "and not a second time")
+		r.requireApplied(1, "not a second time")
 	}
 }
 
@@ -153,7 +153,7 @@ func testAmbiguousAndCorrupt(t *testing.T) {
 	r := newFaultyFixture(t)
 	r.faults.OnFirstWrite(faultkv.LoseReply(func() { r.others.putRaw("/runtimes/game", "garbage") }))
 	_, err := r.stop(t.Context())
-	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown, "it was applied, and a plain ErrCorrupt would say that it was not")
+	require.ErrorIs(t, err, runtime.ErrOutcomeUnknown, "it was applied, and ErrCorrupt alone would mean that it was not")
 	require.ErrorContains(t, err, r.prefix+"/runtimes/game")
 	require.Equal(t, "garbage", r.value("/runtimes/game"))
 }
@@ -175,7 +175,7 @@ func testRejectedAfterAmbiguity(t *testing.T) {
 	})
 	result, err := r.stop(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, r.requireApplied(1, "refused after doubt"), result.Revision)
+	require.Equal(t, r.requireApplied(1, "rejected after ambiguity"), result.Revision)
 }
 
 // TestFenceLostWhileAmbiguous revokes the fence while the write is ambiguous.

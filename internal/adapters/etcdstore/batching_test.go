@@ -28,9 +28,9 @@ const inFlight = 4
 // batched.
 type batchFixture struct {
 	faultyFixture
-	started chan struct{}      // one for each request that is held
-	open    chan struct{}      // closed to let them go
-	group   faultkv.WriteFault // what meets the requests after those
+	started chan struct{}      // one per held request
+	open    chan struct{}      // closed to release them
+	group   faultkv.WriteFault // the fault of the requests after those
 
 	running sync.WaitGroup
 }
@@ -85,7 +85,7 @@ func (c *batchFixture) queue(writes ...func() error) (results []error) {
 	for n, write := range writes {
 		c.running.Go(func() { results[n] = write() })
 	}
-	require.Eventually(c.t, func() bool { return c.PendingWrites() == before+len(writes) }, testTimeout, time.Millisecond, "all must queue up")
+	require.Eventually(c.t, func() bool { return c.PendingWrites() == before+len(writes) }, testTimeout, time.Millisecond, "all writes must be pending")
 	return results
 }
 
@@ -132,7 +132,7 @@ func TestWritesAreBatchedWithResultsOfTheirOwn(t *testing.T) {
 	require.NoError(t, err)
 	fresh, err := c.others.GetVersioned(t.Context(), "new")
 	require.NoError(t, err)
-	require.Equal(t, done.Revision, fresh.Revision, "what travels together takes effect together")
+	require.Equal(t, done.Revision, fresh.Revision, "a batch has one revision")
 	c.others.requireClean()
 }
 
@@ -191,18 +191,18 @@ func TestAmbiguousBatchIsResolvedWriteByWrite(t *testing.T) {
 func TestCancelledPendingWriteIsNotSent(t *testing.T) {
 	t.Parallel()
 	c := newBatchFixture(t)
-	ctx, leave := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	c.hold()
 	stayed := c.queue(c.inserts(1)...)
 	callerErr := make(chan error)
 	go func() { callerErr <- c.Upsert(ctx, runningRecord("left")) }()
 	require.Eventually(t, func() bool { return c.PendingWrites() == 2 }, testTimeout, time.Millisecond)
-	leave()
+	cancel()
 	reported := <-callerErr
 	c.release()
 
 	require.ErrorIs(t, reported, context.Canceled)
-	require.NotErrorIs(t, reported, runtime.ErrOutcomeUnknown, "nothing was sent, and that is known")
+	require.NotErrorIs(t, reported, runtime.ErrOutcomeUnknown, "it was certainly not sent")
 	require.NoError(t, stayed[0])
 	_, err := c.others.Get(t.Context(), "left")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
@@ -273,7 +273,7 @@ func TestHungRequestDelaysNoOtherWrite(t *testing.T) {
 	writers.Go(func() { r.put(runningRecord("hung")) })
 	<-hung
 	_, err := r.Put(within(t, testTimeout/2), ports.PutInput{Record: runningRecord("game-1")})
-	require.NoError(t, err, "there are places in flight left")
+	require.NoError(t, err, "other requests may be in flight")
 	close(letGo)
 	writers.Wait()
 }

@@ -57,7 +57,7 @@ func TestStaleCacheCausesNoError(t *testing.T) {
 
 	found, err := r.GetVersioned(t.Context(), "game")
 	require.NoError(t, err)
-	require.Equal(t, transitioned, found, "a read that the cache is too old for")
+	require.Equal(t, transitioned, found, "the cache is too old for this read")
 	found, err = r.GetVersioned(t.Context(), "new")
 	require.NoError(t, err)
 	require.Equal(t, inserted, found, "the cache does not have it")
@@ -78,10 +78,10 @@ func TestStaleCacheCausesNoError(t *testing.T) {
 	require.Len(t, page.Records, 1)
 	_, asOf, err = r.GetLocal(t.Context(), "new")
 	require.ErrorIs(t, err, runtime.ErrNotFound)
-	require.Equal(t, staleAt, asOf, "not there as of this revision")
+	require.Equal(t, staleAt, asOf, "absent as of this revision")
 
 	back := r.transition("game", runtime.StatusStopped, runtime.StatusRunning)
-	require.Greater(t, back.Revision, inserted.Revision, "the cache says running, so it would have refused")
+	require.Greater(t, back.Revision, inserted.Revision, "the cache has it running, so it would have failed")
 	err = r.UpdateStatus(t.Context(), transitionInput("game", runtime.StatusStopped, runtime.StatusRunning))
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	r.requireClean()
@@ -98,9 +98,9 @@ func TestWriteFromStaleCacheIsComparedWithEtcd(t *testing.T) {
 	newer.Node = "another node"
 	others.put(newer)
 	stopped := r.transition("game", runtime.StatusRunning, runtime.StatusStopped)
-	require.Equal(t, "another node", stopped.Record.Node, "the write was computed from what it replaced")
+	require.Equal(t, "another node", stopped.Record.Node, "the write is based on the record that it replaced")
 	second := r.transition("game", runtime.StatusStopped, runtime.StatusRunning)
-	require.Equal(t, "another node", second.Record.Node, "and the next from what it left, which no watch has told of")
+	require.Equal(t, "another node", second.Record.Node, "the next is based on its result, which no watch has reported")
 	deleteGame(t, others, "game")
 	_, err := r.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("game")})
 	require.ErrorIs(t, err, runtime.ErrNotFound, "deleted since")
@@ -111,7 +111,7 @@ func TestUpdateIsOneRoundTrip(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.InProcess(t)
 	kv := faultkv.Wrap(client)
-	r := newFixture(t, client, etcdstore.Options{ProbeInterval: testTimeout}) // whose own questions count too
+	r := newFixture(t, client, etcdstore.Options{ProbeInterval: testTimeout}) // probes would be counted too
 	r.waitForCache(r.put(runningRecord("game")).Revision)
 	from, to := runtime.StatusRunning, runtime.StatusStopped
 	before := kv.Counts().Total()
@@ -165,7 +165,7 @@ func TestForeignRevisionsDoNotSendReadsToEtcd(t *testing.T) {
 		r.waitForCache(r.put(runningRecord("game")).Revision)
 		before := r.CacheStats()
 		for n := range 20 {
-			r.putRaw("/elsewhere", fmt.Sprint(n))
+			r.putRaw("/other", fmt.Sprint(n))
 			_, err := r.Get(t.Context(), "game")
 			require.NoError(t, err)
 		}
@@ -179,10 +179,10 @@ func TestForeignRevisionsDoNotSendReadsToEtcd(t *testing.T) {
 func TestDifferenceIsDetectedAndRepaired(t *testing.T) {
 	t.Parallel()
 	for name, corrupt := range map[string]func(fixture){
-		"a record missing":  func(r fixture) { r.RemoveFromCache("game") },
-		"a record too many": func(r fixture) { r.PutIntoCache(runningRecord("ghost")) },
-		"a record changed":  func(r fixture) { r.changeInCache("game", func(rec *runtime.RuntimeRecord) { rec.Node = "other" }) },
-		"an instant changed": func(r fixture) {
+		"a record missing":     func(r fixture) { r.RemoveFromCache("game") },
+		"an additional record": func(r fixture) { r.PutIntoCache(runningRecord("ghost")) },
+		"a record changed":     func(r fixture) { r.changeInCache("game", func(rec *runtime.RuntimeRecord) { rec.Node = "other" }) },
+		"a timestamp changed": func(r fixture) {
 			r.changeInCache("game", func(rec *runtime.RuntimeRecord) { *rec.StartedAt = time.Now() })
 		},
 	} {
@@ -195,14 +195,14 @@ func TestDifferenceIsDetectedAndRepaired(t *testing.T) {
 			s.change(result)
 			r.waitForCache(result.Revision)
 			require.NoError(t, r.CheckConsistency(t.Context()))
-			require.Zero(t, r.CacheStats().Differences, "an honest cache")
+			require.Zero(t, r.CacheStats().Differences, "a correct cache")
 
 			corrupt(r)
 			require.NoError(t, r.CheckConsistency(t.Context()))
 			require.EqualValues(t, 1, r.CacheStats().Differences)
-			require.Eventually(t, func() bool { return r.CacheStats().Synced }, testTimeout, time.Millisecond, "filled anew")
+			require.Eventually(t, func() bool { return r.CacheStats().Synced }, testTimeout, time.Millisecond, "refilled")
 			require.NoError(t, r.CheckConsistency(t.Context()))
-			require.EqualValues(t, 1, r.CacheStats().Differences, "after it was mended")
+			require.EqualValues(t, 1, r.CacheStats().Differences, "after the repair")
 			s.change(r.transition("game", runtime.StatusRunning, runtime.StatusStopped))
 		})
 	}
@@ -282,9 +282,9 @@ func TestReaderIsNotBlockedByTheWatch(t *testing.T) {
 	client.Watcher = blockingProgress{client.Watcher}
 	r := newFixture(t, client, etcdstore.Options{CallTimeout: 2 * testTimeout})
 	r.waitForCache(r.put(runningRecord("game")).Revision)
-	r.putRaw("/elsewhere", "the watch is told nothing of this")
+	r.putRaw("/other", "the watch does not report this")
 	_, err := r.Get(within(t, testTimeout/2), "game")
-	require.NoError(t, err, "etcd has the answer")
+	require.NoError(t, err, "read from etcd")
 }
 
 // TestInvalidationLosesNoEvent invalidates the cache while its watch has a change to
@@ -330,7 +330,7 @@ func TestCacheThatCannotSyncReportsWhy(t *testing.T) {
 	client, faults := newFaultyClient(t)
 	var reads atomic.Int64
 	faults.OnRead(func(context.Context) error {
-		if reads.Add(1) <= 3 { // to find no identity, and the one that was made
+		if reads.Add(1) <= 3 { // that find no identity, and the created one
 			return nil
 		}
 		return rpctypes.ErrPermissionDenied

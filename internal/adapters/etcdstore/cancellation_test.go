@@ -44,7 +44,7 @@ func testCallerCancelsWhileAmbiguous(t *testing.T) {
 		t.Run("with a cause "+name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyFixture(t)
-			deleted := errors.New("the operator has left")
+			deleted := errors.New("the operator canceled")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			r.faults.OnFirstWrite(lost(func() { cancel(deleted) }))
 			_, err := r.stop(ctx)
@@ -90,7 +90,7 @@ func testContextEndedBeforeAnythingWasSent(t *testing.T) {
 	reading, cancel2 := context.WithCancel(t.Context())
 	defer cancel2()
 	r.faults.OnRead(func(context.Context) error { cancel2(); return nil })
-	_, err = r.upsert(reading) // which looks for its operation id first
+	_, err = r.upsert(reading) // it reads the ledger first
 	require.ErrorIs(t, err, context.Canceled)
 	r.faults.OnRead(func(ctx context.Context) error { cancel2(); return ctx.Err() })
 	err = r.UpdateStatus(reading, stopInput("game"))
@@ -104,7 +104,7 @@ func testContextEndedBeforeAnythingWasSent(t *testing.T) {
 		return nil, rpctypes.ErrTooManyRequests
 	})
 	_, err = r.stop(refused)
-	require.ErrorIs(t, err, context.Canceled, "etcd has said no and the caller left: it was not done")
+	require.ErrorIs(t, err, context.Canceled, "etcd rejected it and the caller canceled: it was not applied")
 	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
 	require.Equal(t, 1, r.faults.Writes())
 	r.faults.OnWrite(nil)

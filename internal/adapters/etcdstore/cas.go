@@ -19,7 +19,7 @@ import (
 // tries at most one is applied, however late etcd executes it, and the id identifies the one
 // that was.
 type casTxn[S, W any] interface {
-	// id returns the id that the write leaves in the value.
+	// id returns the id that the value contains.
 	id() string
 	// send makes one try.
 	send(ctx context.Context) (*clientv3.TxnResponse, error)

@@ -39,7 +39,7 @@ func corruptions() map[string]corruption {
 			harm: deleteRaw(badRunning), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
 			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexMissing},
 		},
-		"index key doubled": {
+		"index key duplicated": {
 			harm: putRaw(badStopped, "container-1"), refuses: badStopped, seen: runtime.StatusStopped, clean: true,
 			finds: map[string]ports.CheckFindingKind{badStopped: ports.FindingIndexExtra},
 		},
@@ -108,7 +108,7 @@ func TestCorruptIndexAndLedger(t *testing.T) {
 				require.Contains(t, idsOf(records), map[runtime.Status]string{runtime.StatusRunning: "good-1", runtime.StatusStopped: "good-2"}[d.seen])
 			}
 			requireFindings(t, r, d, false)
-			require.Equal(t, before, r.dump(), "a check without repair changed something")
+			require.Equal(t, before, r.dump(), "a check without repair changed a key")
 			requireFindings(t, r, d, true)
 			requireOnlyRepaired(t, r, d, before)
 		})
@@ -136,11 +136,11 @@ func requireOnlyRepaired(t *testing.T, r fixture, d corruption, before map[strin
 	after := r.dump()
 	for key, was := range before {
 		if _, bad := d.finds[key]; !bad {
-			require.Equal(t, was, after[key], "the repair touched %s", key)
+			require.Equal(t, was, after[key], "the repair changed %s", key)
 		}
 	}
 	if !d.clean {
-		require.Equal(t, before, after, "the repair changed what it cannot read")
+		require.Equal(t, before, after, "the repair changed a corrupt value")
 		return
 	}
 	r.requireClean()
@@ -160,7 +160,7 @@ func TestIndexOfANewerVersionIsKept(t *testing.T) {
 	r.requireFinding(ports.FindingRecordUnreadable, "/runtimes/new", "new", "")
 	_, err := r.Check(t.Context(), true)
 	require.NoError(t, err)
-	require.Equal(t, before, r.dump(), "the repair touched what it does not understand")
+	require.Equal(t, before, r.dump(), "the repair changed keys of an unknown status")
 }
 
 func TestDanglingIndexIsReportedWithItsGame(t *testing.T) {
@@ -189,10 +189,10 @@ func TestCorruptLedgerDoesNotBlockTheGame(t *testing.T) {
 	r.putRaw(badEntry, "garbage")
 	entries, err := r.History(t.Context(), "bad")
 	r.requireCorrupt(err, badEntry, "bad", "History")
-	require.Len(t, entries, 1, "the good entries come all the same")
+	require.Len(t, entries, 1, "the good entries are returned")
 	require.EqualValues(t, 2, entries[0].Seq)
 	r.transition("bad", runtime.StatusStopped, runtime.StatusRunning)
-	require.Equal(t, "garbage", r.value(badEntry), "left until the ring passes over it")
+	require.Equal(t, "garbage", r.value(badEntry), "kept until the ring overwrites it")
 }
 
 // TestRetryIsDetectedWithoutTheLedger repeats the write that created the record, whose

@@ -27,18 +27,18 @@ func newCorruptFixture(t *testing.T) fixture {
 func corruptRecords() map[string]string {
 	good := `{"game_id":"bad","status":"running","current_container_id":"container-1"`
 	return map[string]string{
-		"not JSON":            `garbage`,
-		"empty":               ``,
-		"an array":            `[1,2]`,
-		"null":                `null`,
-		"doubled members":     good + `,"node":"a","node":"b"}`,
-		"invalid UTF-8":       good + `,"node":"` + "\xff" + `"}`,
-		"a newer schema":      good + `,"schema":2}`,
-		"an unknown status":   strings.Replace(good, "running", "paused", 1) + `}`,
-		"the id of another":   strings.Replace(good, "bad", "good-1", 1) + `}`,
-		"cut off":             good,
-		"a type gone astray":  good + `,"generation":{}}`,
-		"a whole other thing": `{"version":2,"store_id":"x"}`,
+		"not JSON":              `garbage`,
+		"empty":                 ``,
+		"an array":              `[1,2]`,
+		"null":                  `null`,
+		"duplicate members":     good + `,"node":"a","node":"b"}`,
+		"invalid UTF-8":         good + `,"node":"` + "\xff" + `"}`,
+		"a newer schema":        good + `,"schema":2}`,
+		"an unknown status":     strings.Replace(good, "running", "paused", 1) + `}`,
+		"the id of another":     strings.Replace(good, "bad", "good-1", 1) + `}`,
+		"truncated":             good,
+		"a wrong type":          good + `,"generation":{}}`,
+		"another kind of value": `{"version":2,"store_id":"x"}`,
 	}
 }
 
@@ -57,8 +57,8 @@ func TestCorruptRecordIsReportedAndKept(t *testing.T) {
 
 			report, err := r.Check(t.Context(), true)
 			require.NoError(t, err)
-			require.False(t, report.IsClean(), "a repair must not touch it")
-			require.Equal(t, before, r.dump(), "the store changed what it refused")
+			require.False(t, report.IsClean(), "a repair must not change it")
+			require.Equal(t, before, r.dump(), "the store changed a corrupt value")
 			r.transition("good-1", runtime.StatusRunning, runtime.StatusStopped)
 		})
 	}
@@ -143,7 +143,7 @@ func (r fixture) requireSnapshotReports(key, gameID string) {
 func (r fixture) requireCorrupt(err error, key, gameID, what string) {
 	r.t.Helper()
 	fault, ok := errors.AsType[*runtime.CorruptError](err)
-	require.True(r.t, ok, "%s: got %v, want the damage at %s", what, err, key)
+	require.True(r.t, ok, "%s: got %v, want the corruption at %s", what, err, key)
 	require.Equal(r.t, r.prefix+key, fault.Key, what)
 	require.Equal(r.t, gameID, fault.GameID, what)
 	require.NotEmpty(r.t, fault.Reason, what)
@@ -172,7 +172,7 @@ func (r fixture) requireWritesRejected(gameID, key string) {
 	} {
 		r.requireCorrupt(write(r.t.Context()), key, gameID, what)
 	}
-	require.Equal(r.t, before, r.dump(), "a refused write changed something")
+	require.Equal(r.t, before, r.dump(), "a rejected write changed a key")
 }
 
 // requireFinding requires that Check finds exactly this.

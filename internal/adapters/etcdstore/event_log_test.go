@@ -73,12 +73,12 @@ func TestSubscriberBehindTheLogReadsFromEtcd(t *testing.T) {
 		revisions = append(revisions, r.putManyRaw(games, fmt.Sprint("round-", round)))
 		requireRound(quick, revisions[round])
 	}
-	require.Zero(t, r.CacheStats().Replays, "nobody has needed etcd yet")
-	require.Equal(t, maxChanges, r.CacheStats().LogChanges, "the history is bounded")
+	require.Zero(t, r.CacheStats().Replays, "no subscriber has read from etcd yet")
+	require.Equal(t, maxChanges, r.CacheStats().LogChanges, "the log is bounded")
 	for _, revision := range revisions {
 		requireRound(slow, revision)
 	}
-	require.EqualValues(t, 1, r.CacheStats().Replays, "the slow one had to ask etcd, once")
+	require.EqualValues(t, 1, r.CacheStats().Replays, "the slow subscriber read from etcd once")
 	last := r.putManyRaw(games, "last")
 	requireRound(slow, last)
 	requireRound(quick, last)
@@ -93,12 +93,12 @@ func TestResumeAtARevisionAheadOfTheLog(t *testing.T) {
 	require.NoError(t, r.Ready(t.Context()))
 	for n := range 20 {
 		r.put(runningRecord("game"))
-		r.putRaw("/elsewhere", fmt.Sprint(n))
+		r.putRaw("/other", fmt.Sprint(n))
 		from := r.head()
 		s := r.watch(ports.WatchOptions{FromRevision: from})
 		results := make(chan runtime.VersionedRecord, 1)
 		go func() { results <- r.put(runningRecord("wake")) }()
 		s.change(<-results)
 	}
-	require.Zero(t, r.CacheStats().Replays, "watches of their own")
+	require.Zero(t, r.CacheStats().Replays, "etcd watches of subscribers")
 }

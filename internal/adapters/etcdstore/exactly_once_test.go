@@ -61,17 +61,17 @@ func testExactlyOnceUnderFaults(t *testing.T) {
 	for n := range games {
 		requireContiguousLedger(t, plain, fmt.Sprint("game-", n))
 	}
-	t.Logf("%d writes, %d requests sent, %d faults, verdicts %v", writers*turns, c.requests, c.faults, tally)
-	require.Greater(t, c.faults, writers*turns/4, "too few faults to prove anything")
-	require.Positive(t, tally["done"]*tally["conflict"]*tally["unknown"], "every verdict has to occur: %v", tally)
+	t.Logf("%d writes, %d requests sent, %d faults, outcomes %v", writers*turns, c.requests, c.faults, tally)
+	require.Greater(t, c.faults, writers*turns/4, "too few faults for a valid test")
+	require.Positive(t, tally["done"]*tally["conflict"]*tally["unknown"], "every outcome must occur: %v", tally)
 }
 
 // writeResult is the result of one write.
 type writeResult struct {
-	reason    string // names the write in the ledger
+	reason    string // identifies the write in the ledger
 	revision  int64
 	err       error
-	callerErr error // how the caller's own context had ended by then
+	callerErr error // the error of the caller's context
 }
 
 func writeAtRandom(t *testing.T, store *etcdstore.Store, rng *rand.Rand, reason string, games int) writeResult {
@@ -118,10 +118,10 @@ func (r fixture) requireResults(reported <-chan writeResult) map[string]int {
 		switch {
 		case w.err == nil:
 			outcome = "done"
-			assert.Equal(r.t, []int64{w.revision}, at, "%s was told it is done", w.reason)
+			assert.Equal(r.t, []int64{w.revision}, at, "%s succeeded", w.reason)
 		case errors.Is(w.err, runtime.ErrOutcomeUnknown):
 			outcome = "unknown"
-			assert.Error(r.t, w.callerErr, "%s: unknown, though its caller still waited: %v", w.reason, w.err)
+			assert.Error(r.t, w.callerErr, "%s: unknown, although its caller still waited: %v", w.reason, w.err)
 			assert.ErrorIs(r.t, w.err, w.callerErr, w.reason)
 		case errors.Is(w.err, runtime.ErrConflict):
 			outcome = "conflict"
@@ -129,10 +129,10 @@ func (r fixture) requireResults(reported <-chan writeResult) map[string]int {
 			outcome = "read-only"
 		default:
 			outcome = "left"
-			assert.ErrorIs(r.t, w.err, w.callerErr, "%s: an error that nothing explains", w.reason)
+			assert.ErrorIs(r.t, w.err, w.callerErr, "%s: unexplained error", w.reason)
 		}
 		if outcome != "done" && outcome != "unknown" {
-			assert.Empty(r.t, at, "%s was told %v", w.reason, w.err)
+			assert.Empty(r.t, at, "%s failed with %v", w.reason, w.err)
 		}
 		tally[outcome]++
 	}
@@ -143,7 +143,7 @@ func (r fixture) requireResults(reported <-chan writeResult) map[string]int {
 type randomFaults struct {
 	mu               sync.Mutex
 	rng              *rand.Rand
-	delayed          []faultkv.Send // tries that are still on their way
+	delayed          []faultkv.Send // requests that are not executed yet
 	requests, faults int
 }
 

@@ -13,36 +13,46 @@ import (
 	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
+// lostResponses are the ways to lose a response, or to resend a request, that leave the write
+// the last one of its key.
+var lostResponses = map[string]faultkv.Fault{
+	"reply lost after the commit":    faultkv.LoseReply(nil),
+	"request lost before the commit": faultkv.LoseRequest(nil),
+	"deadline after the commit": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
+		_, err := send(ctx)
+		<-ctx.Done()
+		return nil, errors.Join(err, ctx.Err())
+	},
+	"deadline before the commit": func(ctx context.Context, _ faultkv.Send) (*clientv3.TxnResponse, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	},
+	"timeout of etcd after the commit": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
+		_, err := send(ctx)
+		return nil, errors.Join(err, rpctypes.ErrTimeoutDueToLeaderFail)
+	},
+	"too many requests": func(context.Context, faultkv.Send) (*clientv3.TxnResponse, error) {
+		return nil, rpctypes.ErrTooManyRequests
+	},
+	"sent twice by the client": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
+		_, err := send(ctx)
+		resp, second := send(ctx)
+		return resp, errors.Join(err, second)
+	},
+	"no space, but applied": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
+		if _, err := send(ctx); err != nil {
+			return nil, err
+		}
+		return nil, rpctypes.ErrNoSpace
+	},
+}
+
 // TestLostResponsesAreResolved loses the response of both kinds of write in every way
 // that leaves the write the last one of the record.
 func TestLostResponsesAreResolved(t *testing.T) { inEveryMode(t, testLostResponsesAreResolved) }
 
 func testLostResponsesAreResolved(t *testing.T) {
-	for name, fault := range map[string]faultkv.Fault{
-		"reply lost after the commit":    faultkv.LoseReply(nil),
-		"request lost before the commit": faultkv.LoseRequest(nil),
-		"deadline after the commit": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-			_, err := send(ctx)
-			<-ctx.Done()
-			return nil, errors.Join(err, ctx.Err())
-		},
-		"deadline before the commit": func(ctx context.Context, _ faultkv.Send) (*clientv3.TxnResponse, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		},
-		"etcd's own time-out after the commit": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-			_, err := send(ctx)
-			return nil, errors.Join(err, rpctypes.ErrTimeoutDueToLeaderFail)
-		},
-		"too many requests": func(context.Context, faultkv.Send) (*clientv3.TxnResponse, error) {
-			return nil, rpctypes.ErrTooManyRequests
-		},
-		"sent twice by the client without a word": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-			_, err := send(ctx)
-			resp, second := send(ctx)
-			return resp, errors.Join(err, second)
-		},
-	} {
+	for name, fault := range lostResponses {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for method, write := range map[string]func(faultyFixture, context.Context) (runtime.VersionedRecord, error){
@@ -87,9 +97,9 @@ func testLateTryChangesNothing(t *testing.T) {
 		"transition": faultyFixture.stop, "upsert": faultyFixture.upsert,
 	} {
 		for then, between := range map[string]func(r fixture){
-			"at once":                       func(fixture) {},
-			"behind another writer":         func(r fixture) { r.overwrite("game", 1) },
-			"behind the status going round": func(r fixture) { r.overwrite("game", 3) },
+			"at once":                     func(fixture) {},
+			"after another writer":        func(r fixture) { r.overwrite("game", 1) },
+			"after several other writers": func(r fixture) { r.overwrite("game", 3) },
 		} {
 			t.Run(name+" "+then, func(t *testing.T) {
 				t.Parallel()
@@ -106,7 +116,7 @@ func testLateTryChangesNothing(t *testing.T) {
 				resp, err := late(t.Context())
 				require.NoError(t, err)
 				require.False(t, resp.Succeeded, "the late try was applied")
-				require.Equal(t, before, r.dump(), "the late try changed something")
+				require.Equal(t, before, r.dump(), "the late try changed a key")
 				require.Equal(t, r.requireApplied(1, "late try"), result.Revision)
 			})
 		}
@@ -130,46 +140,30 @@ func testLateTryOfARejectedTransition(t *testing.T) {
 	resp, err := late(t.Context())
 	require.NoError(t, err)
 	require.False(t, resp.Succeeded)
-	r.requireApplied(0, "the caller was told of a conflict")
+	r.requireApplied(0, "the caller got a conflict")
+}
+
+// rejections are permanent errors of etcd and what the store returns for them.
+var rejections = map[string]struct{ response, want error }{
+	"no space":          {rpctypes.ErrNoSpace, runtime.ErrReadOnly},
+	"permission denied": {rpctypes.ErrPermissionDenied, rpctypes.ErrPermissionDenied},
+	"too large":         {rpctypes.ErrRequestTooLarge, rpctypes.ErrRequestTooLarge},
 }
 
 func TestRejections(t *testing.T) { inEveryMode(t, testRejections) }
 
 func testRejections(t *testing.T) {
-	for name, c := range map[string]struct{ result, want error }{
-		"no space":          {rpctypes.ErrNoSpace, runtime.ErrReadOnly},
-		"permission denied": {rpctypes.ErrPermissionDenied, rpctypes.ErrPermissionDenied},
-		"too large":         {rpctypes.ErrRequestTooLarge, rpctypes.ErrRequestTooLarge},
-	} {
+	for name, c := range rejections {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyFixture(t)
-			r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.result })
+			r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.response })
 			_, err := r.stop(t.Context())
 			require.ErrorIs(t, err, c.want)
 			require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
-			require.Equal(t, 1, r.faults.Writes(), "a definite no is not repeated")
+			require.Equal(t, 1, r.faults.Writes(), "a permanent error is not retried")
 			r.faults.OnWrite(nil)
-			r.requireApplied(0, "refused")
+			r.requireApplied(0, "rejected")
 		})
 	}
-}
-
-// TestRejectedForSpaceAndApplied has etcd respond as it does if it runs out of space
-// between the agreement on a write and its execution.
-func TestRejectedForSpaceAndApplied(t *testing.T) {
-	inEveryMode(t, testRejectedForSpaceAndApplied)
-}
-
-func testRejectedForSpaceAndApplied(t *testing.T) {
-	r := newFaultyFixture(t)
-	r.faults.OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-		if _, err := send(ctx); err != nil {
-			return nil, err
-		}
-		return nil, rpctypes.ErrNoSpace
-	})
-	result, err := r.stop(t.Context())
-	require.NoError(t, err, "it was applied")
-	require.Equal(t, r.requireApplied(1, "once"), result.Revision)
 }

@@ -125,7 +125,7 @@ func (r fixture) waitForCache(revision int64) {
 	require.Eventually(r.t, func() bool {
 		stats := r.CacheStats()
 		return !stats.Synced || stats.Revision >= revision
-	}, testTimeout, time.Millisecond, "the cache does not come to revision %d", revision)
+	}, testTimeout, time.Millisecond, "the cache does not reach revision %d", revision)
 }
 
 func (r fixture) put(rec runtime.RuntimeRecord) runtime.VersionedRecord {

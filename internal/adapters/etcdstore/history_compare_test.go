@@ -23,7 +23,7 @@ func compareWithHistory(t *testing.T, name string, w *randomWatcher, history []r
 			c.resyncs++
 			c.opening, c.snapshot = true, nil
 		case ports.EventBookmark:
-			require.Less(t, c.last, event.Revision, "%s: a bookmark that moves nothing", name)
+			require.Less(t, c.last, event.Revision, "%s: a bookmark without progress", name)
 			c.reached(event.Revision)
 		default:
 			if c.opening {
@@ -77,14 +77,14 @@ func (c *comparison) reached(revision int64) {
 	c.t.Helper()
 	c.skip()
 	if c.next < len(c.history) {
-		require.Greater(c.t, c.history[c.next].revision, revision, "%s: was not told of %+v", c.name, c.history[c.next])
+		require.Greater(c.t, c.history[c.next].revision, revision, "%s: did not receive %+v", c.name, c.history[c.next])
 	}
 }
 
 func (c *comparison) change(event ports.RuntimeEvent) {
 	c.t.Helper()
 	c.skip()
-	require.Less(c.t, c.next, len(c.history), "%s: told of %+v, which never was", c.name, event)
+	require.Less(c.t, c.next, len(c.history), "%s: received %+v, which did not happen", c.name, event)
 	want := c.history[c.next]
 	c.next++
 	c.skip()
@@ -112,7 +112,7 @@ func (c *comparison) open(event ports.RuntimeEvent) {
 	reported := map[string]bool{}
 	for _, s := range c.snapshot {
 		require.Equal(c.t, event.Revision, s.Revision, "%s: %+v", c.name, s)
-		require.False(c.t, reported[s.GameID], "%s: told twice of %+v", c.name, s)
+		require.False(c.t, reported[s.GameID], "%s: received %+v twice", c.name, s)
 		reported[s.GameID] = true
 		if s.Type == ports.EventDeleted {
 			require.True(c.t, c.delivered[s.GameID] && now[s.GameID] == nil, "%s: %+v", c.name, s)

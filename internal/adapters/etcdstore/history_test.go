@@ -36,7 +36,7 @@ func (r fixture) historySince(revision int64, key string) []*clientv3.Event {
 			}
 		}
 	}
-	require.Fail(r.t, "etcd's history did not come to its end", "%v", ctx.Err())
+	require.Fail(r.t, "the history of etcd did not end", "%v", ctx.Err())
 	return nil
 }
 

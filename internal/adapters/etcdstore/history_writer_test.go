@@ -32,7 +32,7 @@ func writeHistory(t *testing.T, r fixture, rng *rand.Rand, steps *steps, paced <
 			_, err := r.etcd.Delete(t.Context(), r.prefix+"/runtimes/"+url.PathEscape(id))
 			require.NoError(t, err)
 		case 2:
-			r.putRaw("/elsewhere", "no record")
+			r.putRaw("/other", "not a record")
 		case 3, 4:
 			rec := runningRecord(id)
 			rec.Region = fmt.Sprint("region-", rng.IntN(2))
@@ -45,7 +45,7 @@ func writeHistory(t *testing.T, r fixture, rng *rand.Rand, steps *steps, paced <
 				waitForConsumer(t, r.putRecordRaw(runningRecord("pace")), paced)
 			}
 			_, err := r.etcd.Compact(t.Context(), r.head()-int64(rng.IntN(historyStep/2)))
-			if !errors.Is(err, rpctypes.ErrCompacted) { // by the step before, when few writes of this one had anything to change
+			if !errors.Is(err, rpctypes.ErrCompacted) { // by the previous step, if this one had few writes
 				require.NoError(t, err)
 			}
 			close(steps.done[n/historyStep])
@@ -63,7 +63,7 @@ func waitForConsumer(t *testing.T, revision int64, paced <-chan int64) {
 			return
 		}
 	}
-	require.Fail(t, "the consumer that paces the writer has ended", "before it was told of revision %d", revision)
+	require.Fail(t, "the consumer that paces the writer has ended", "before it received revision %d", revision)
 }
 
 // putRecordRaw writes a record as an upsert would, but without its index, which raw
@@ -120,7 +120,7 @@ func record(t *testing.T, r fixture) func(until int64) []recordedChange {
 	}()
 	return func(until int64) []recordedChange {
 		var changes []recordedChange
-		now := map[string]*runtime.RuntimeRecord{} // etcd leaves out values that are compacted already
+		now := map[string]*runtime.RuntimeRecord{} // etcd omits compacted values
 		for resp := range taken {
 			require.NoError(t, resp.Err(), "etcd's own watch")
 			for _, ev := range resp.Events {

@@ -61,33 +61,7 @@ func onBoth(t *testing.T, test func(t *testing.T, r faultyFixture, at ports.Inte
 
 func TestLostResponsesOfAnIntentAreResolved(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]faultkv.Fault{
-		"reply lost after the commit":    faultkv.LoseReply(nil),
-		"request lost before the commit": faultkv.LoseRequest(nil),
-		"deadline after the commit": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-			_, err := send(ctx)
-			<-ctx.Done()
-			return nil, errors.Join(err, ctx.Err())
-		},
-		"deadline before the commit": func(ctx context.Context, _ faultkv.Send) (*clientv3.TxnResponse, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		},
-		"too many requests": func(context.Context, faultkv.Send) (*clientv3.TxnResponse, error) {
-			return nil, rpctypes.ErrTooManyRequests
-		},
-		"sent twice by the client without a word": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-			_, err := send(ctx)
-			resp, second := send(ctx)
-			return resp, errors.Join(err, second)
-		},
-		"no space, and applied all the same": func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
-			if _, err := send(ctx); err != nil {
-				return nil, err
-			}
-			return nil, rpctypes.ErrNoSpace
-		},
-	} {
+	for name, fault := range lostResponses {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
@@ -154,14 +128,14 @@ func TestAmbiguousIntentBeyondHistory(t *testing.T) {
 			}))
 			_, err := r.putMarked(t.Context(), at)
 			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
-			require.NotErrorIs(t, err, runtime.ErrCompacted, "one sentinel is enough")
+			require.NotErrorIs(t, err, runtime.ErrCompacted, "one outcome only")
 		})
 	}
 }
 
 func TestAmbiguousIntentAndDeleted(t *testing.T) {
 	t.Parallel()
-	for name, second := range map[string]bool{"deleted": false, "and written again": true} {
+	for name, second := range map[string]bool{"deleted": false, "and rewritten": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newFaultyFixture(t)
@@ -174,7 +148,7 @@ func TestAmbiguousIntentAndDeleted(t *testing.T) {
 			}))
 			_, err := r.putMarked(t.Context(), at)
 			require.ErrorIs(t, err, runtime.ErrOutcomeUnknown)
-			r.requireMarked(1, "and not a second time")
+			r.requireMarked(1, "not a second time")
 		})
 	}
 }
@@ -227,19 +201,15 @@ func TestFenceOfAnIntentLostWhileAmbiguous(t *testing.T) {
 
 func TestRejectedIntents(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ result, want error }{
-		"no space":          {rpctypes.ErrNoSpace, runtime.ErrReadOnly},
-		"permission denied": {rpctypes.ErrPermissionDenied, rpctypes.ErrPermissionDenied},
-		"too large":         {rpctypes.ErrRequestTooLarge, rpctypes.ErrRequestTooLarge},
-	} {
+	for name, c := range rejections {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
-				r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.result })
+				r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) { return nil, c.response })
 				_, err := r.putMarked(t.Context(), at)
 				require.ErrorIs(t, err, c.want)
 				require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
-				require.Equal(t, 1, r.faults.Writes(), "a definite no is not repeated")
+				require.Equal(t, 1, r.faults.Writes(), "a permanent error is not retried")
 				r.requireMarked(0, name)
 			})
 		})
@@ -278,10 +248,10 @@ func TestRejectedIntentAfterAmbiguity(t *testing.T) {
 func TestIntentWhoseCallerCancels(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, r faultyFixture, at ports.IntentVersion) {
-		ctx, leave := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
 		r.faults.OnWrite(func(ctx context.Context, _ int, send faultkv.Send) (*clientv3.TxnResponse, error) {
 			_, err := send(ctx)
-			leave()
+			cancel()
 			return nil, errors.Join(faultkv.ErrConnectionLost, err)
 		})
 		_, err := r.putMarked(ctx, at)
@@ -293,8 +263,8 @@ func TestIntentWhoseCallerCancels(t *testing.T) {
 		t.Parallel()
 		r := newFaultyFixture(t)
 		at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
-		ctx, leave := context.WithCancel(t.Context())
-		r.faults.OnRead(func(context.Context) error { leave(); return faultkv.ErrConnectionLost })
+		ctx, cancel := context.WithCancel(t.Context())
+		r.faults.OnRead(func(context.Context) error { cancel(); return faultkv.ErrConnectionLost })
 		_, err := r.putMarked(ctx, ports.IntentVersion{Revision: at.Revision})
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)

@@ -138,17 +138,17 @@ func TestStaleVersionOfACorruptIntent(t *testing.T) {
 
 // corruptIntents are values that this version cannot decode.
 var corruptIntents = map[string]string{
-	"not JSON":            `garbage`,
-	"empty":               ``,
-	"an array":            `[]`,
-	"null":                `null`,
-	"doubled members":     `{"game_id":"bad","x":1,"x":2}`,
-	"invalid UTF-8":       `{"game_id":"bad","x":"` + "\xff" + `"}`,
-	"a newer schema":      `{"game_id":"bad","schema":2}`,
-	"newer, other types":  `{"game_id":7,"schema":9}`,
-	"another game's":      `{"game_id":"good"}`,
-	"a type gone astray":  `{"game_id":"bad","current":[]}`,
-	"a whole other thing": `{"version":2,"store_id":"x"}`,
+	"not JSON":              `garbage`,
+	"empty":                 ``,
+	"an array":              `[]`,
+	"null":                  `null`,
+	"duplicate members":     `{"game_id":"bad","x":1,"x":2}`,
+	"invalid UTF-8":         `{"game_id":"bad","x":"` + "\xff" + `"}`,
+	"a newer schema":        `{"game_id":"bad","schema":2}`,
+	"newer, other types":    `{"game_id":7,"schema":9}`,
+	"another game's":        `{"game_id":"good"}`,
+	"a wrong type":          `{"game_id":"bad","current":[]}`,
+	"another kind of value": `{"version":2,"store_id":"x"}`,
 }
 
 func TestCorruptIntentIsReportedAndKept(t *testing.T) {
@@ -172,7 +172,7 @@ func TestCorruptIntentIsReportedAndKept(t *testing.T) {
 			r.requireFinding(ports.FindingIntentUnreadable, "/operations/bad", "bad", "")
 			_, err = r.Check(t.Context(), true)
 			require.NoError(t, err)
-			require.Equal(t, before, r.dump(), "the store changed what it refused")
+			require.Equal(t, before, r.dump(), "the store changed a corrupt value")
 		})
 	}
 }
@@ -206,7 +206,7 @@ func testRecordsDoNotSeeIntents(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"game"}, idsOf(records))
 	r.requireClean()
-	s.change(r.transition("game", runtime.StatusRunning, runtime.StatusStopped)) // and nothing before it
+	s.change(r.transition("game", runtime.StatusRunning, runtime.StatusStopped)) // with no event before it
 	require.Equal(t, "game", r.intent("game").Intent.GameID)
 }
 

@@ -22,31 +22,31 @@ func TestLinearizabilityCheckerRejects(t *testing.T) {
 	r.work(40)
 	r.finish()
 	c := runFinalCalls(r)
-	r.requireLinearizable("as it was recorded")
+	r.requireLinearizable("unchanged")
 
 	stateAt := func(place int) gameState { return c.result(place).seen[0] }
 	for name, corrupt := range map[string]func(){
-		"a stale read":                        func() { c.shows(c.seenSecond, stateAt(c.seenFirst)) },
-		"a read of what is yet to come":       func() { c.shows(c.seenFirst, stateAt(c.seenSecond)) },
-		"a read of what nobody wrote":         func() { c.shows(c.seenSecond, gameState{status: runtime.StatusRunning, upsert: -1, last: -1}) },
-		"a game that vanished":                func() { c.shows(c.seenSecond, gameState{}) },
-		"a lost update":                       func() { c.shows(c.seenStopped, stateAt(c.seenSecond)) },
-		"a lost upsert":                       func() { c.shows(c.last, stateAt(c.seenStopped)) },
-		"two winners":                         func() { c.set(c.secondStop, linearResult{outcome: linearDone}) },
-		"an update done under a wrong guard":  func() { c.set(c.guarded, linearResult{outcome: linearDone}) },
-		"an update of a game that is not":     func() { c.set(c.stop, linearResult{outcome: linearAbsent}) },
-		"a conflict that was none":            func() { c.set(c.stop, c.result(c.secondStop)) },
-		"a conflict with what does not stand": func() { c.shows(c.secondStop, stateAt(c.seenSecond)) },
-		"a conflict with what never stood":    func() { c.shows(c.secondStop, c.removed(c.secondStop)) },
-		"a conflict about another thing":      func() { c.fails(c.secondStop, runtime.PreconditionContainerID) },
-		"a list of two moments":               func() { c.lists(c.long, c.before, c.after) },
-		"a write that did not happen":         func() { c.remove(c.second) },
-		"an unknown write applied twice":      func() { c.setUnknown(c.first); c.shows(c.seenStopped, stateAt(c.seenFirst)) },
-		"an unknown write seen and gone":      func() { c.setUnknown(c.stop); c.shows(c.seenStopped, stateAt(c.seenSecond)) },
+		"a stale read":                       func() { c.showFirst(c.seenSecond, stateAt(c.seenFirst)) },
+		"a read of a later write":            func() { c.showFirst(c.seenFirst, stateAt(c.seenSecond)) },
+		"a read of an unwritten state":       func() { c.showFirst(c.seenSecond, gameState{status: runtime.StatusRunning, upsert: -1, last: -1}) },
+		"a missing game":                     func() { c.showFirst(c.seenSecond, gameState{}) },
+		"a lost update":                      func() { c.showFirst(c.seenStopped, stateAt(c.seenSecond)) },
+		"a lost upsert":                      func() { c.showFirst(c.last, stateAt(c.seenStopped)) },
+		"two winners":                        func() { c.set(c.secondStop, linearResult{outcome: linearDone}) },
+		"an update with a wrong guard":       func() { c.set(c.guarded, linearResult{outcome: linearDone}) },
+		"an update of an absent game":        func() { c.set(c.stop, linearResult{outcome: linearAbsent}) },
+		"a conflict without a cause":         func() { c.set(c.stop, c.result(c.secondStop)) },
+		"a conflict with an old state":       func() { c.showFirst(c.secondStop, stateAt(c.seenSecond)) },
+		"a conflict with an unwritten state": func() { c.showFirst(c.secondStop, c.asRemoved(c.secondStop)) },
+		"a conflict on another field":        func() { c.setPrecondition(c.secondStop, runtime.PreconditionContainerID) },
+		"a list of two times":                func() { c.setList(c.long, c.before, c.after) },
+		"a write that is not recorded":       func() { c.remove(c.second) },
+		"an unknown write applied twice":     func() { c.setUnknown(c.first); c.showFirst(c.seenStopped, stateAt(c.seenFirst)) },
+		"an unknown write seen and lost":     func() { c.setUnknown(c.stop); c.showFirst(c.seenStopped, stateAt(c.seenSecond)) },
 	} {
 		c.history = slices.Clone(r.record.history)
 		corrupt()
-		require.Equal(t, porcupine.Illegal, checkHistory(c.history), "%s passes", name)
+		require.Equal(t, porcupine.Illegal, checkHistory(c.history), "%s is accepted", name)
 	}
 	c.requireAccepted(t, r.record.history)
 }
@@ -55,19 +55,19 @@ func TestLinearizabilityCheckerRejects(t *testing.T) {
 func (c *finalCalls) requireAccepted(t *testing.T, history []porcupine.Operation) {
 	t.Helper()
 	for name, corrupt := range map[string]func(){
-		"the list at its call":          func() { c.lists(c.long, c.before, c.before) },
-		"the list between the writes":   func() { c.lists(c.long, c.middle, c.middle) },
-		"the list at its return":        func() { c.lists(c.long, c.after, c.after) },
+		"the list at its call":          func() { c.setList(c.long, c.before, c.before) },
+		"the list between the writes":   func() { c.setList(c.long, c.middle, c.middle) },
+		"the list at its return":        func() { c.setList(c.long, c.after, c.after) },
 		"an unknown write that is seen": func() { c.setUnknown(c.second) },
 		"an unknown write, not applied": func() { c.setUnknown(c.secondStop) },
 	} {
 		c.history = slices.Clone(history)
 		corrupt()
-		require.Equal(t, porcupine.Ok, checkHistory(c.history), "%s is refused", name)
+		require.Equal(t, porcupine.Ok, checkHistory(c.history), "%s is rejected", name)
 	}
 	c.history = slices.Clone(history)
-	c.lists(c.long, c.before, c.after)
-	require.Empty(t, contradictions(c.history), "a list of two moments contradicts no game on its own")
+	c.setList(c.long, c.before, c.after)
+	require.Empty(t, contradictions(c.history), "a list of two times contradicts no single game")
 }
 
 // finalCalls is a part of a history without faults, in which one call follows the other,
@@ -86,27 +86,27 @@ func (c *finalCalls) result(place int) linearResult { return c.history[place].Ou
 func (c *finalCalls) set(place int, result linearResult) { c.history[place].Output = result }
 
 // showFirst changes the state of the first game in a result.
-func (c *finalCalls) shows(place int, as gameState) {
+func (c *finalCalls) showFirst(place int, as gameState) {
 	result := c.result(place)
 	result.seen[0] = as
 	c.set(place, result)
 }
 
-func (c *finalCalls) fails(place int, what runtime.Precondition) {
+func (c *finalCalls) setPrecondition(place int, what runtime.Precondition) {
 	result := c.result(place)
 	result.failed = what
 	c.set(place, result)
 }
 
 // asRemoved returns the first game of a result, with another status.
-func (c *finalCalls) removed(place int) gameState {
+func (c *finalCalls) asRemoved(place int) gameState {
 	as := c.result(place).seen[0]
 	as.status = runtime.StatusRemoved
 	return as
 }
 
 // setList makes a list return the first game as of one time and all others as of another.
-func (c *finalCalls) lists(place int, first, others modelState) {
+func (c *finalCalls) setList(place int, first, others modelState) {
 	others[0] = first[0]
 	c.set(place, linearResult{outcome: linearDone, seen: others})
 }

@@ -54,7 +54,7 @@ func (r *linearRecorder) count(what string) {
 type linearClient struct {
 	t         *testing.T
 	id        int
-	of        int // how many clients there are
+	clients   int // how many clients there are
 	store     *etcdstore.Store
 	rng       *rand.Rand
 	record    *linearRecorder
@@ -64,9 +64,9 @@ type linearClient struct {
 
 func (c *linearClient) run(operations int) {
 	for range operations {
-		ctx, leave := c.waits()
+		ctx, cancel := c.callContext()
 		c.do(ctx, c.choose())
-		leave()
+		cancel()
 	}
 }
 
@@ -75,12 +75,12 @@ func (c *linearClient) run(operations int) {
 type cancelKey struct{}
 
 // callContext returns the context of the next call: mostly without a deadline.
-func (c *linearClient) waits() (context.Context, context.CancelFunc) {
-	ctx, leave := context.WithCancel(c.t.Context())
+func (c *linearClient) callContext() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(c.t.Context())
 	if c.rng.IntN(12) == 0 {
-		ctx, leave = context.WithTimeout(c.t.Context(), time.Duration(c.rng.IntN(8_000))*time.Microsecond)
+		ctx, cancel = context.WithTimeout(c.t.Context(), time.Duration(c.rng.IntN(8_000))*time.Microsecond)
 	}
-	return context.WithValue(ctx, cancelKey{}, leave), leave
+	return context.WithValue(ctx, cancelKey{}, cancel), cancel
 }
 
 func (c *linearClient) choose() linearCall {
@@ -91,7 +91,7 @@ func (c *linearClient) choose() linearCall {
 	case roll < 7:
 		call.method = linearList
 	case roll < 8:
-		call.method, call.to = linearListByStatus, c.pick(runtime.Statuses())
+		call.method, call.to = linearListByStatus, c.choice(runtime.Statuses())
 	case roll < 12:
 		return c.chooseUpsert(call)
 	default:
@@ -100,14 +100,14 @@ func (c *linearClient) choose() linearCall {
 	return call
 }
 
-func (c *linearClient) pick(statuses []runtime.Status) runtime.Status {
+func (c *linearClient) choice(statuses []runtime.Status) runtime.Status {
 	return statuses[c.rng.IntN(len(statuses))]
 }
 
 // chooseUpsert prefers statuses that an update can continue from.
 func (c *linearClient) chooseUpsert(call linearCall) linearCall {
 	running := runtime.StatusRunning
-	call.to = c.pick([]runtime.Status{running, running, runtime.StatusStopped, runtime.StatusRemoved})
+	call.to = c.choice([]runtime.Status{running, running, runtime.StatusStopped, runtime.StatusRemoved})
 	if call.to != runtime.StatusRemoved {
 		call.container = fmt.Sprint("container-", c.rng.IntN(3))
 	}
@@ -139,7 +139,7 @@ func (c *linearClient) chooseUpdate(call linearCall) linearCall {
 // numberWrite makes the call a write with a number of its own.
 func (c *linearClient) numberWrite(method linearMethod, call linearCall) linearCall {
 	c.writes++
-	call.method, call.number = method, c.writes*c.of+c.id
+	call.method, call.number = method, c.writes*c.clients+c.id
 	return call
 }
 
@@ -164,8 +164,8 @@ func (c *linearClient) doSince(ctx context.Context, called int64, call linearCal
 	default:
 		// a write that may have been sent would be of unknown outcome
 		c.record.count("left")
-		if callerErr := ctx.Err(); assert.Error(c.t, callerErr, "%v: an error that nothing explains: %v", call, err) {
-			assert.ErrorIs(c.t, err, callerErr, "%v: an error that nothing explains", call)
+		if callerErr := ctx.Err(); assert.Error(c.t, callerErr, "%v: unexplained error: %v", call, err) {
+			assert.ErrorIs(c.t, err, callerErr, "%v: unexplained error", call)
 		}
 		return -1
 	}
@@ -185,29 +185,29 @@ func (c *linearClient) call(ctx context.Context, call linearCall) (linearResult,
 		if errors.Is(err, runtime.ErrNotFound) {
 			return linearResult{outcome: linearDone}, nil
 		}
-		return c.saw([]runtime.RuntimeRecord{rec}, err)
+		return c.listResult([]runtime.RuntimeRecord{rec}, err)
 	case linearList:
-		return c.saw(c.store.List(ctx))
+		return c.listResult(c.store.List(ctx))
 	case linearListByStatus:
-		return c.saw(c.store.ListByStatus(ctx, call.to))
+		return c.listResult(c.store.ListByStatus(ctx, call.to))
 	case linearUpsert:
 		return linearResult{outcome: linearDone}, c.store.Upsert(ctx, call.record())
 	default:
-		return c.reported(call, c.store.UpdateStatus(ctx, ports.UpdateStatusInput{
+		return c.updateResult(call, c.store.UpdateStatus(ctx, ports.UpdateStatusInput{
 			GameID: linearGameID(call.game), ExpectedFrom: call.from, ExpectedContainerID: call.container,
 			To: call.to, Now: linearTime(call.number),
 		}))
 	}
 }
 
-func (c *linearClient) saw(records []runtime.RuntimeRecord, err error) (linearResult, error) {
+func (c *linearClient) listResult(records []runtime.RuntimeRecord, err error) (linearResult, error) {
 	result := linearResult{outcome: linearDone}
 	if err != nil {
 		return result, err
 	}
 	for _, rec := range records {
 		game, err := strconv.Atoi(strings.TrimPrefix(rec.GameID, "game-"))
-		if !assert.NoError(c.t, err, "a game that nobody wrote: %q", rec.GameID) {
+		if !assert.NoError(c.t, err, "a game that no client wrote: %q", rec.GameID) {
 			continue
 		}
 		assert.Zero(c.t, result.seen[game], "%s is listed twice", rec.GameID)
@@ -217,7 +217,7 @@ func (c *linearClient) saw(records []runtime.RuntimeRecord, err error) (linearRe
 }
 
 // updateResult decodes the result of an update.
-func (c *linearClient) reported(call linearCall, err error) (linearResult, error) {
+func (c *linearClient) updateResult(call linearCall, err error) (linearResult, error) {
 	if errors.Is(err, runtime.ErrNotFound) {
 		return linearResult{outcome: linearAbsent}, nil
 	}

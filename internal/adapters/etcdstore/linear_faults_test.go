@@ -22,8 +22,8 @@ type linearFaults struct {
 	mu       sync.Mutex
 	rng      *rand.Rand
 	active   bool
-	down     int // how many requests more the present outage takes
-	jam      int // how many writes more are slow in a row, so that others queue up
+	down     int // remaining requests of the current outage
+	jam      int // remaining slow writes, during which others become pending
 	injected int
 }
 
@@ -87,18 +87,18 @@ func (f *linearFaults) write(ctx context.Context, send faultkv.Send) (*clientv3.
 	switch roll := f.roll(400); {
 	case roll < 60: // the request is lost
 		return nil, faultkv.ErrConnectionLost
-	case roll < 80: // and the caller leaves
+	case roll < 80: // and the caller cancels
 		return nil, cancelCaller(ctx, faultkv.ErrConnectionLost)
 	case roll < 150: // the reply is lost
 		_, _ = send(ctx)
 		return nil, faultkv.ErrConnectionLost
-	case roll < 200: // and the caller leaves
+	case roll < 200: // and the caller cancels
 		_, _ = send(ctx)
 		return nil, cancelCaller(ctx, faultkv.ErrConnectionLost)
-	case roll < 260: // the request lands late
+	case roll < 260: // the request is executed late
 		f.executeLate(send)
 		return nil, faultkv.ErrConnectionLost
-	case roll < 310: // and the caller has left by then
+	case roll < 310: // and the caller has canceled
 		f.executeLate(send)
 		return nil, cancelCaller(ctx, faultkv.ErrConnectionLost)
 	case roll < 330: // the request hangs
@@ -181,8 +181,8 @@ func (f *linearFaults) executeLate(send faultkv.Send) {
 
 // cancelCaller cancels the caller, if the request belongs to one, and returns the error.
 func cancelCaller(ctx context.Context, err error) error {
-	if leave, ok := ctx.Value(cancelKey{}).(context.CancelFunc); ok {
-		leave()
+	if cancel, ok := ctx.Value(cancelKey{}).(context.CancelFunc); ok {
+		cancel()
 	}
 	return err
 }

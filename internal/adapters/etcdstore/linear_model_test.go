@@ -65,7 +65,7 @@ type linearCall struct {
 	game      int
 	number    int            // of a write
 	from      runtime.Status // that an update expects
-	to        runtime.Status // that a write leaves, or that is listed
+	to        runtime.Status // after a write, or of a list
 	container string         // that an upsert writes, or the guard of an update
 }
 

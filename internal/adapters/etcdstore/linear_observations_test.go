@@ -27,7 +27,7 @@ type searchState struct {
 	now modelState
 	// shown counts the results that have shown the current state of each game, and
 	// updates the observed updates since its last upsert.
-	reported, transitioned [linearGames]int
+	shown, updates [linearGames]int
 	// certain counts the operations so far that were applied for certain.
 	certain int
 }
@@ -38,10 +38,10 @@ type searchState struct {
 // satisfies this, so nothing is rejected here that the model alone would accept; but the
 // checker detects at once, and not after millions of tries, that a write comes too early.
 type observations struct {
-	times   map[observed]int  // how many results show this state of the game
-	after   map[int]gameState // what a write has left, of those that were seen
-	moves   map[int]int       // by upsert: updates of its record that were seen
-	certain int               // operations that have happened for certain
+	times     map[observed]int  // how many results show this state of the game
+	after     map[int]gameState // the state after a write, if a result shows it
+	updatesOf map[int]int       // by upsert: updates of its record that a result shows
+	certain   int               // operations that were applied for certain
 }
 
 type observed struct {
@@ -50,17 +50,17 @@ type observed struct {
 }
 
 func observe(history []porcupine.Operation) observations {
-	s := observations{times: map[observed]int{}, after: map[int]gameState{}, moves: map[int]int{}}
+	s := observations{times: map[observed]int{}, after: map[int]gameState{}, updatesOf: map[int]int{}}
 	for _, op := range history {
 		call, result := op.Input.(linearCall), op.Output.(linearResult)
 		for game, as := range result.seen {
-			if result.shows(call, game) {
+			if result.showsGame(call, game) {
 				s.add(game, as)
 			}
 		}
 	}
 	for _, op := range history {
-		if s.happened(op.Input.(linearCall), op.Output.(linearResult)) {
+		if s.wasApplied(op.Input.(linearCall), op.Output.(linearResult)) {
 			s.certain++
 		}
 	}
@@ -70,13 +70,13 @@ func observe(history []porcupine.Operation) observations {
 func (s observations) add(game int, as gameState) {
 	s.times[observed{game, as}]++
 	if _, delivered := s.after[as.last]; !delivered && as.last != as.upsert {
-		s.moves[as.upsert]++
+		s.updatesOf[as.upsert]++
 	}
 	s.after[as.last] = as
 }
 
 // showsGame reports whether the result states exactly the state of the game.
-func (a linearResult) shows(call linearCall, game int) bool {
+func (a linearResult) showsGame(call linearCall, game int) bool {
 	switch call.method {
 	case linearList:
 		return true
@@ -91,7 +91,7 @@ func (a linearResult) shows(call linearCall, game int) bool {
 
 // wasApplied reports whether the operation was applied for certain: all were, except
 // writes of unknown outcome that no result shows.
-func (s observations) happened(call linearCall, result linearResult) bool {
+func (s observations) wasApplied(call linearCall, result linearResult) bool {
 	_, seen := s.after[call.number]
 	return result.outcome != linearUnknown || seen
 }
@@ -99,20 +99,20 @@ func (s observations) happened(call linearCall, result linearResult) bool {
 // step is the step of the model. It also rejects an order in which a later result could
 // not occur any more.
 func (s observations) step(state searchState, call linearCall, result linearResult) (bool, searchState) {
-	happened := s.happened(call, result)
-	if !happened && state.certain == s.certain {
-		return true, state // and never was applied
+	wasApplied := s.wasApplied(call, result)
+	if !wasApplied && state.certain == s.certain {
+		return true, state // it was never applied
 	}
 	ok, next := state.now.step(call, result)
 	if !ok {
 		return false, state
 	}
-	if happened {
+	if wasApplied {
 		state.certain++
 	}
 	for game := range next {
-		if result.shows(call, game) {
-			state.reported[game]++
+		if result.showsGame(call, game) {
+			state.shown[game]++
 		}
 	}
 	if next == state.now {
@@ -128,17 +128,17 @@ func (s observations) write(state searchState, call linearCall, next modelState)
 	game := call.game
 	was := state.now[game]
 	callerErr, seen := s.after[call.number]
-	if seen && callerErr != next[game] || state.reported[game] < s.times[observed{game, was}] {
+	if seen && callerErr != next[game] || state.shown[game] < s.times[observed{game, was}] {
 		return false, state
 	}
-	state.now, state.reported[game] = next, 0
+	state.now, state.shown[game] = next, 0
 	if call.method == linearUpsert {
-		complete := state.transitioned[game] == s.moves[was.upsert]
-		state.transitioned[game] = 0
+		complete := state.updates[game] == s.updatesOf[was.upsert]
+		state.updates[game] = 0
 		return complete, state
 	}
 	if seen {
-		state.transitioned[game]++
+		state.updates[game]++
 	}
 	return true, state
 }

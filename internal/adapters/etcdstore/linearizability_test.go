@@ -52,12 +52,12 @@ func TestLinearizability(t *testing.T) {
 				runHistory(t, opts, seed+uint64(n), operations, total)
 			}
 			t.Logf("%d histories from seed %d: %v", histories, seed, total)
-			require.Positive(t, total["operations"], "void: nothing was done")
+			require.Positive(t, total["operations"], "void: no operation")
 			require.GreaterOrEqual(t, 50*total["unknown"], total["operations"], "void: too few writes of unknown outcome: %v", total)
 			require.GreaterOrEqual(t, 100*total["faults"], total["operations"], "void: too few faults: %v", total)
 			// a busy machine may have no batch in a short run
 			if !opts.NoGroupCommit && total["operations"] >= 10_000 {
-				require.Positive(t, total["batches"], "void: no writes travelled together: %v", total)
+				require.Positive(t, total["batches"], "void: no batch: %v", total)
 			}
 		})
 	}
@@ -91,7 +91,7 @@ func runHistory(t *testing.T, opts etcdstore.Options, seed uint64, operations in
 		r.requireLinearizable(fmt.Sprintf("%s; repeat the choices, though not the interleaving, with %s=%d %s=1 %s=%d",
 			linearName(opts), envLinearSeed, seed, envLinearHistories, envLinearOperations, operations))
 		r.addTo(total)
-		total["judged in ms"] += int(time.Since(start).Milliseconds())
+		total["check time in ms"] += int(time.Since(start).Milliseconds())
 	})
 	if !passed {
 		t.FailNow()
@@ -126,7 +126,7 @@ func newLinearFixture(t *testing.T, opts etcdstore.Options, seed uint64) *linear
 	}
 	for id := range linearClients {
 		r.clients = append(r.clients, &linearClient{
-			t: t, id: id, of: linearClients, store: r.fixtures[id/linearFirstOnes].Store,
+			t: t, id: id, clients: linearClients, store: r.fixtures[id/linearFirstOnes].Store,
 			rng: rand.New(rand.NewPCG(seed, uint64(id)+100)), record: r.record,
 		})
 	}
@@ -193,7 +193,7 @@ func checkHistory(history []porcupine.Operation) porcupine.CheckResult {
 func contradictions(history []porcupine.Operation) (text string) {
 	for game := range linearGames {
 		if result := checkHistory(ofGame(history, game)); result != porcupine.Ok {
-			text += fmt.Sprintf("%s on its own: %s\n", linearGameID(game), result)
+			text += fmt.Sprintf("%s alone: %s\n", linearGameID(game), result)
 		}
 	}
 	return text

@@ -31,7 +31,7 @@ func TestQuota(t *testing.T) {
 	} {
 		require.ErrorIs(t, err, runtime.ErrReadOnly, what)
 		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown, what)
-		require.ErrorContains(t, err, "compacting", "%s: the error has to say what to do", what)
+		require.ErrorContains(t, err, "compacting", "%s: the error must state what to do", what)
 	}
 	second := newFixture(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
 	require.Equal(t, storeID(t, r), storeID(t, second), "an existing store can be opened")
@@ -56,10 +56,10 @@ func TestQuota(t *testing.T) {
 	}
 
 	_, err := etcdstore.Open(t.Context(), client, etcdstore.Options{Prefix: etcdtest.Prefix(t)})
-	require.ErrorIs(t, err, runtime.ErrReadOnly, "a new store cannot be made")
+	require.ErrorIs(t, err, runtime.ErrReadOnly, "a new store cannot be created")
 
 	revision := r.deleteRaw("/runtimes/game")
-	require.Equal(t, revision, s.event().Revision, "a watch goes on; deleting is allowed")
+	require.Equal(t, revision, s.event().Revision, "a watch continues; deletions are allowed")
 }
 
 // TestRepairAtTheQuota repairs what takes no space, and reports why the rest is not

@@ -53,7 +53,7 @@ func requireOneWinner(t *testing.T, r fixture, round int, results []runtime.Vers
 	for n, err := range failed {
 		if err == nil {
 			winners++
-			require.Equal(t, current, results[n], "round %d: what the winner was told", round)
+			require.Equal(t, current, results[n], "round %d: result of the winner", round)
 			continue
 		}
 		conflict, ok := errors.AsType[*runtime.ConflictError](err)
@@ -113,12 +113,12 @@ func testUpsertsRaceTransitions(t *testing.T) {
 	wg.Wait()
 	applied := 0
 	for _, e := range requireContiguousLedger(t, r, "game")[1:] {
-		require.True(t, done[e.Reason], "%q is in the ledger and was told otherwise, or twice", e.Reason)
+		require.True(t, done[e.Reason], "%q is in the ledger and failed, or is there twice", e.Reason)
 		delete(done, e.Reason)
 		applied++
 	}
 	for reason, reported := range done {
-		require.False(t, reported, "%q was told it is done and is not in the ledger", reason)
+		require.False(t, reported, "%q succeeded and is not in the ledger", reason)
 	}
 	require.GreaterOrEqual(t, applied, 3*racers/4, "all upserts at least")
 	r.requireClean()

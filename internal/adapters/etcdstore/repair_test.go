@@ -22,27 +22,27 @@ const olderEntry = `{"seq":33,"from":"","to":"running","at":"2026-03-01T12:00:00
 func TestRepairRacesAWrite(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ harm, between func(r fixture) }{
-		"ledger, and the game moves on": {
+		"ledger, and the game changes": {
 			func(r fixture) { r.deleteRaw("/transitions/game/01") },
 			func(r fixture) { r.transition("game", runtime.StatusRunning, runtime.StatusStopped) },
 		},
-		"ledger, and something takes its place": {
+		"ledger, and another value replaces it": {
 			func(r fixture) { r.deleteRaw("/transitions/game/01") },
 			func(r fixture) { r.putRaw("/transitions/game/01", "garbage") },
 		},
-		"ledger of an older round, and it changes": {
+		"older ledger entry, and it changes": {
 			func(r fixture) { r.putRaw("/transitions/game/01", olderEntry) },
 			func(r fixture) { r.putRaw("/transitions/game/01", olderEntry) },
 		},
-		"index, and somebody else mends it": {
+		"index, and another repair is first": {
 			func(r fixture) { r.deleteRaw("/runtimes-by-status/running/game") },
 			func(r fixture) { r.putRaw("/runtimes-by-status/running/game", "container-1") },
 		},
-		"extra index, and the record follows it": {
+		"extra index, and the record changes to it": {
 			func(r fixture) { r.putRaw("/runtimes-by-status/stopped/game", "container-1") },
 			func(r fixture) { r.putRecordRaw(stoppedRecord("game")) },
 		},
-		"extra index, and somebody changes it": {
+		"extra index, and it changes": {
 			func(r fixture) { r.putRaw("/runtimes-by-status/stopped/game", "x") },
 			func(r fixture) { r.putRaw("/runtimes-by-status/stopped/game", "y") },
 		},
@@ -62,7 +62,7 @@ func TestRepairRacesAWrite(t *testing.T) {
 			require.Len(t, report.Findings, 1)
 			require.False(t, report.Findings[0].Repaired)
 			require.Contains(t, report.Findings[0].RepairError, "changed")
-			require.Equal(t, before, r.dump(), "the repair did not give way")
+			require.Equal(t, before, r.dump(), "the repair changed a key")
 		})
 	}
 }

@@ -106,7 +106,7 @@ func TestIdentityIsOfOneCluster(t *testing.T) {
 	otherCluster := newFixture(t, etcdtest.Start(t, func(cfg *embed.Config) { cfg.InitialClusterToken = "elsewhere" }).InProcess(), etcdstore.Options{})
 	otherCluster.putRaw("/meta/schema", first.value("/meta/schema"))
 	transitioned := newFixture(t, otherCluster.etcd, etcdstore.Options{Prefix: otherCluster.prefix})
-	require.NotEqual(t, storeID(t, first), storeID(t, transitioned), "the schema key was carried to another cluster")
+	require.NotEqual(t, storeID(t, first), storeID(t, transitioned), "the schema key was copied to another cluster")
 }
 
 func storeID(t *testing.T, r fixture) string {
@@ -168,7 +168,7 @@ func TestOpenRejectsUnreadableSchemas(t *testing.T) {
 			require.ErrorIs(t, err, c.want)
 			require.ErrorContains(t, err, prefix+"/meta/schema")
 			require.Nil(t, store)
-			require.Equal(t, before, r.dump(), "Open changed what it refused")
+			require.Equal(t, before, r.dump(), "Open changed a schema that it rejected")
 		})
 	}
 }
@@ -181,14 +181,14 @@ func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
 
 	start := time.Now()
 	_, err := etcdstore.Open(t.Context(), client, etcdstore.Options{CallTimeout: 50 * time.Millisecond, OperationTimeout: time.Second})
-	require.ErrorIs(t, err, runtime.ErrUnavailable, "by the store's own bound")
+	require.ErrorIs(t, err, runtime.ErrUnavailable, "by OperationTimeout")
 	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller set no deadline")
 	require.Less(t, time.Since(start), testTimeout/4)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err = etcdstore.Open(ctx, client, etcdstore.Options{CallTimeout: 50 * time.Millisecond})
-	require.ErrorIs(t, err, context.DeadlineExceeded, "by the caller's bound")
+	require.ErrorIs(t, err, context.DeadlineExceeded, "by the caller's deadline")
 }
 
 func TestUnreachableLaterIsUnavailable(t *testing.T) {
@@ -215,7 +215,7 @@ func TestUnreachableLaterIsUnavailable(t *testing.T) {
 	require.Eventually(t, func() bool {
 		found, err := r.GetVersioned(t.Context(), "game")
 		return err == nil && found.Revision == result.Revision
-	}, testTimeout, 10*time.Millisecond, "the store did not come back with etcd")
+	}, testTimeout, 10*time.Millisecond, "the store did not recover with etcd")
 }
 
 func TestCloseEndsCallsAndWatches(t *testing.T) {
@@ -247,7 +247,7 @@ func TestCloseEndsCallsAndWatches(t *testing.T) {
 	<-synced
 
 	require.NoError(t, r.Close())
-	require.ErrorIs(t, <-write, runtime.ErrOutcomeUnknown, "the write under way was sent and never answered")
+	require.ErrorIs(t, <-write, runtime.ErrOutcomeUnknown, "the write in flight was sent and had no response")
 	require.ErrorIs(t, <-watch, runtime.ErrUnavailable)
 	require.NoError(t, r.Close(), "the second time")
 	_, err := r.Get(t.Context(), "game")
@@ -257,5 +257,5 @@ func TestCloseEndsCallsAndWatches(t *testing.T) {
 		require.ErrorIs(t, err, runtime.ErrUnavailable, "a watch after Close")
 	}
 	_, err = client.Get(t.Context(), "anything")
-	require.NoError(t, err, "the client stays the caller's")
+	require.NoError(t, err, "the caller keeps the client")
 }

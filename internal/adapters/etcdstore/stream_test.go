@@ -68,7 +68,7 @@ func (s *stream) ends(reason error) {
 		}
 		require.ErrorIs(s.t, err, reason, "got %+v", event)
 		_, _, ok = s.next()
-		require.False(s.t, ok, "the stream went on after the reason for its end")
+		require.False(s.t, ok, "the stream continued after its error")
 		return
 	}
 }

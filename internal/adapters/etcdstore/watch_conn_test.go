@@ -31,7 +31,7 @@ func testClosedWatchLosesNothing(t *testing.T) {
 					return
 				}
 			}
-			<-in // received and lost
+			<-in // lost
 		})
 		r := newFixture(t, client, etcdstore.Options{ProbeInterval: probeInterval})
 		s := r.watch(ports.WatchOptions{})
@@ -115,8 +115,8 @@ func testUnresponsiveWatchIsDetected(t *testing.T) {
 				start := time.Now()
 				s.change(r.put(runningRecord("game")))
 				s.change(r.transition("game", runtime.StatusRunning, runtime.StatusStopped))
-				t.Logf("noticed and healed after %v, probing every %v", time.Since(start).Round(time.Millisecond), probeInterval)
-				require.GreaterOrEqual(t, watches.opened.Load(), int64(2), "upstreams opened")
+				t.Logf("detected and reopened after %v, probing every %v", time.Since(start).Round(time.Millisecond), probeInterval)
+				require.GreaterOrEqual(t, watches.opened.Load(), int64(2), "watches opened")
 			})
 		})
 	}

@@ -32,7 +32,7 @@ func TestCorruptValueDoesNotEndTheStream(t *testing.T) {
 	event = s.event()
 	require.Equal(t, requireRepaired, event.Revision)
 	require.Equal(t, ports.EventUpserted, event.Type)
-	require.Nil(t, event.Before, "what cannot be read cannot be shown")
+	require.Nil(t, event.Before, "a corrupt record cannot be delivered")
 
 	r.putRaw("/runtimes/a/b", "foreign")
 	event, err = s.fault()
@@ -105,7 +105,7 @@ func TestPreviousValueIsReadFromEtcd(t *testing.T) {
 	first := r.put(runningRecord("game"))
 	s := r.watch(ports.WatchOptions{FromRevision: first.Revision})
 	transitioned := r.transition("game", runtime.StatusRunning, runtime.StatusStopped)
-	require.Equal(t, first.Record, *s.change(transitioned).Before, "read back from etcd")
+	require.Equal(t, first.Record, *s.change(transitioned).Before, "read from etcd")
 	deleted := r.deleteRaw("/runtimes/game")
 	require.Equal(t, transitioned.Record, *s.event().Before)
 

@@ -58,7 +58,7 @@ func testWatchMatchesHistory(t *testing.T) {
 		wg.Go(func() { w.run(ctx, store, writer.etcd, writer.prefix) })
 	}
 	end.Store(writeHistory(t, writer, rand.New(rand.NewPCG(seed, 0)), steps, pace(ctx, stores[2].Store)))
-	writer.putRaw("/elsewhere", "a bookmark for whoever has been told of the end already")
+	writer.putRaw("/other", "a bookmark for watchers at the end of the history")
 	wg.Wait()
 
 	changes := truth(end.Load())
@@ -68,10 +68,10 @@ func testWatchMatchesHistory(t *testing.T) {
 		c := compareWithHistory(t, fmt.Sprintf("watcher %d, %+v", n, w.options), w, changes)
 		resyncs, live = resyncs+c.resyncs, live+c.live
 	}
-	t.Logf("%d changes; %d watchers were told of %d live, over %d upstreams that broke, and started over %d times",
+	t.Logf("%d changes; %d watchers received %d live, over %d broken watches, and restarted %d times",
 		len(changes), len(watchers), live, opened.Load(), resyncs)
-	require.Greater(t, live, len(changes), "too few live changes to prove anything")
-	require.Positive(t, resyncs, "nobody had to start over")
+	require.Greater(t, live, len(changes), "too few live changes for a valid test")
+	require.Positive(t, resyncs, "no watcher had to resync")
 }
 
 // steps lets watchers wait for a step of the history.

@@ -94,8 +94,8 @@ func testIdleWatchIsKept(t *testing.T) {
 	require.Equal(t, started.Revision, (<-events).Revision)
 	r.waitForCache(started.Revision)
 	before, opened := heads.Load(), watches.opened.Load()
-	require.Eventually(t, func() bool { return heads.Load() > before+5 }, testTimeout, time.Millisecond, "the store does not ask whether etcd is there")
-	require.Equal(t, opened, watches.opened.Load(), "a quiet upstream was opened again")
+	require.Eventually(t, func() bool { return heads.Load() > before+5 }, testTimeout, time.Millisecond, "the store does not check whether etcd responds")
+	require.Equal(t, opened, watches.opened.Load(), "an idle watch was reopened")
 	result := r.put(runningRecord("game"))
 	require.Equal(t, result.Revision, (<-events).Revision)
 }

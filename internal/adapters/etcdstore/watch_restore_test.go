@@ -127,7 +127,7 @@ func TestInterruptedResyncRestarts(t *testing.T) {
 	plain.put(runningRecord("new"))
 
 	snapshots, resyncs = takeSnapshot(t, events, ports.EventSynced)
-	require.Positive(t, resyncs, "the stream went on where it stood")
+	require.Positive(t, resyncs, "the stream continued at its position")
 	require.Equal(t, 601, snapshots)
 }
 

@@ -40,8 +40,8 @@ func TestCompactedDuringTheSnapshot(t *testing.T) {
 			}
 			require.Equal(t, ports.EventResync, s.event().Type)
 			second, deleted, _ := s.synced()
-			require.Len(t, second, games-1, "the snapshot from its beginning")
-			require.Equal(t, []string{"game-000"}, deleted, "told of and vanished")
+			require.Len(t, second, games-1, "the restarted snapshot")
+			require.Equal(t, []string{"game-000"}, deleted, "delivered and deleted")
 		})
 	}
 }

@@ -112,7 +112,7 @@ func testOneRevisionOfManyGames(t *testing.T) {
 	for _, revision := range []int64{first, second} {
 		event := filtered.event()
 		require.Equal(t, revision, event.Revision)
-		require.True(t, event.Last, "the last one that is delivered")
+		require.True(t, event.Last, "the last event that is delivered")
 	}
 	resumed := r.watch(ports.WatchOptions{FromRevision: first})
 	require.Equal(t, second, resumed.event().Revision)
@@ -131,7 +131,7 @@ func testFilteredConsumerGetsBookmarks(t *testing.T) {
 		s := r.watch(ports.WatchOptions{GameID: "quiet"})
 		s.synced()
 		s.bookmark(r.put(runningRecord("other")).Revision)
-		s.bookmark(r.putRaw("/elsewhere", "no record"))
+		s.bookmark(r.putRaw("/other", "not a record"))
 		s.change(r.put(runningRecord("quiet")))
 	})
 }

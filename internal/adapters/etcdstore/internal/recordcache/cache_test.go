@@ -1,0 +1,185 @@
+package recordcache_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/recordcache"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+var (
+	keys  = layout.NewKeys("/eu")
+	start = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+)
+
+// kvOf returns a record's key and value as of the revision.
+func kvOf(t *testing.T, gameID string, status runtime.Status, node string, revision int64) *mvccpb.KeyValue {
+	t.Helper()
+	value, err := layout.EncodeRecord(layout.StoredRecord{RuntimeRecord: runtime.RuntimeRecord{
+		GameID: gameID, Status: status, Region: "eu", Node: node, CurrentContainerID: "c",
+		CreatedAt: start, LastOpAt: start, StartedAt: &start,
+	}})
+	require.NoError(t, err)
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: []byte(value), CreateRevision: 1, ModRevision: revision}
+}
+
+func put(kv *mvccpb.KeyValue) *clientv3.Event {
+	return &clientv3.Event{Type: clientv3.EventTypePut, Kv: kv}
+}
+
+func deletion(gameID string, revision int64) *clientv3.Event {
+	return &clientv3.Event{Type: clientv3.EventTypeDelete, Kv: &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), ModRevision: revision}}
+}
+
+// newCache returns a cache at revision 10, with games "a" and "b" running on n1 and n2.
+func newCache(t *testing.T) *recordcache.Cache {
+	t.Helper()
+	records := recordcache.NewIndexes()
+	records.AddAll(keys, []*mvccpb.KeyValue{kvOf(t, "a", runtime.StatusRunning, "n1", 8), kvOf(t, "b", runtime.StatusRunning, "n2", 9)})
+	records.Revision = 10
+	cache := recordcache.New(keys, time.Second)
+	cache.Fill(records)
+	return cache
+}
+
+func discard([]recordcache.Change, int64) {}
+
+func gamesOf(page ports.Page) []string {
+	ids := []string{}
+	for _, rec := range page.Records {
+		ids = append(ids, rec.Record.GameID)
+	}
+	return ids
+}
+
+func TestApplyMovesRecordsBetweenIndexes(t *testing.T) {
+	t.Parallel()
+	cache := newCache(t)
+	var published []recordcache.Change
+	cache.Apply([]*clientv3.Event{
+		put(kvOf(t, "a", runtime.StatusStopped, "n2", 11)), put(kvOf(t, "c", runtime.StatusRunning, "n1", 11)), deletion("b", 12), deletion("absent", 12),
+	}, 12, func(changes []recordcache.Change, position int64) {
+		published = changes
+		require.EqualValues(t, 12, position)
+	})
+	require.Len(t, published, 3, "the deletion of an absent game is no change")
+	require.Equal(t, runtime.StatusRunning, published[0].Before.Status)
+	require.Equal(t, runtime.StatusStopped, published[0].After.Status)
+	require.Nil(t, published[1].Before)
+	require.Nil(t, published[2].After)
+
+	now := cache.Snapshot()
+	require.EqualValues(t, 12, now.Revision)
+	for query, want := range map[ports.PageQuery][]string{
+		{Limit: 9}: {"a", "c"},
+		{Limit: 9, Status: runtime.StatusStopped}: {"a"},
+		{Limit: 9, Status: runtime.StatusRunning}: {"c"},
+		{Limit: 9, Node: "n1"}:                    {"c"},
+		{Limit: 9, Node: "n2"}:                    {"a"},
+		{Limit: 9, Region: "eu"}:                  {"a", "c"},
+		{Limit: 9, Region: "us"}:                  {},
+	} {
+		require.Equal(t, want, gamesOf(now.Page(query)), "%+v", query)
+	}
+}
+
+func TestSnapshotDoesNotChange(t *testing.T) {
+	t.Parallel()
+	cache := newCache(t)
+	before := cache.Snapshot()
+	cache.Apply([]*clientv3.Event{deletion("a", 11)}, 11, discard)
+	require.Equal(t, []string{"a", "b"}, gamesOf(before.Page(ports.PageQuery{Limit: 9})))
+	require.Equal(t, []string{"b"}, gamesOf(cache.Snapshot().Page(ports.PageQuery{Limit: 9})))
+}
+
+func TestPagesContinueAfterTheLastRecord(t *testing.T) {
+	t.Parallel()
+	records := recordcache.NewIndexes()
+	for n := range 25 {
+		records.AddAll(keys, []*mvccpb.KeyValue{kvOf(t, fmt.Sprintf("game-%02d", n), runtime.StatusRunning, "n1", 5)})
+	}
+	records.AddAll(keys, []*mvccpb.KeyValue{{Key: []byte(keys.Record("game-05")), Value: []byte("garbage"), ModRevision: 6}})
+	var games []string
+	var corrupt []*runtime.CorruptError
+	query := ports.PageQuery{Limit: 10, Status: runtime.StatusRunning}
+	for {
+		page := records.Page(query)
+		games, corrupt = append(games, gamesOf(page)...), append(corrupt, page.Corrupt...)
+		if page.Next == "" {
+			break
+		}
+		query.After = page.Next
+	}
+	require.Len(t, games, 24)
+	require.Len(t, corrupt, 1)
+	require.Equal(t, "game-05", corrupt[0].GameID)
+	listed, errs := records.List(runtime.StatusRunning)
+	require.Len(t, listed, 24)
+	require.Len(t, errs, 1)
+}
+
+func TestWriteBasePrefersPendingWrites(t *testing.T) {
+	t.Parallel()
+	cache := newCache(t)
+	require.EqualValues(t, 8, cache.WriteBase("a").ModRevision)
+	require.Nil(t, cache.WriteBase("absent"))
+
+	rec, err := keys.DecodeRecord(kvOf(t, "a", runtime.StatusStopped, "n1", 11))
+	require.NoError(t, err)
+	cache.AddWrite(*rec)
+	require.EqualValues(t, 11, cache.WriteBase("a").ModRevision)
+	found, asOf, _ := cache.Get("a")
+	require.EqualValues(t, 8, found.ModRevision, "readers see all games at one revision")
+	require.EqualValues(t, 10, asOf)
+
+	cache.Apply([]*clientv3.Event{put(kvOf(t, "a", runtime.StatusRunning, "n1", 12))}, 12, discard)
+	require.EqualValues(t, 12, cache.WriteBase("a").ModRevision, "the watch has reported a newer one")
+	cache.AddWrite(*rec)
+	require.EqualValues(t, 12, cache.WriteBase("a").ModRevision, "the watch has passed its revision")
+
+	cache.SetWatchHealthy(false)
+	require.Nil(t, cache.WriteBase("a"))
+	cache.Reset()
+	cache.AddWrite(*rec)
+	require.Nil(t, cache.WriteBase("a"))
+}
+
+func TestWaitUntilFresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cache := newCache(t)
+		noProgress := func() { t.Error("progress requested") }
+		require.True(t, cache.WaitUntilFresh(t.Context(), 10, noProgress))
+
+		requested := 0
+		progress := func() {
+			requested++
+			cache.Apply(nil, 15, discard)
+		}
+		require.True(t, cache.WaitUntilFresh(t.Context(), 15, progress))
+		require.Equal(t, 1, requested)
+
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		require.False(t, cache.WaitUntilFresh(ctx, 20, func() {}), "the caller's context ends")
+		require.True(t, cache.IsUsable())
+
+		begin := time.Now()
+		require.False(t, cache.WaitUntilFresh(t.Context(), 20, func() {}))
+		require.Equal(t, time.Second, time.Since(begin))
+		require.False(t, cache.IsUsable(), "it exceeded the timeout")
+		require.False(t, cache.WaitUntilFresh(t.Context(), 20, noProgress), "without a wait")
+		cache.Apply(nil, 20, discard)
+		require.True(t, cache.IsUsable())
+	})
+}
