@@ -11,8 +11,8 @@ type Signal struct {
 	ch chan struct{} // nil while there is no waiter
 }
 
-// Changed returns a channel that the next Notify closes. To miss no change, take the
-// channel before reading the state that the signal is about.
+// Changed returns a channel that the next Notify closes. To miss no change, call Changed
+// before reading the state.
 func (s *Signal) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -76,8 +75,8 @@ const (
 // Engines returns the names of the engines.
 func Engines() []string { return []string{EngineAuto, EngineDocker, EngineProcess, EngineNone} }
 
-// Default returns the default settings. Of the machine it reads the host name and the
-// user's data directory.
+// Default returns the default settings. Some depend on the host name and on the user's
+// data directory.
 func Default() Config {
 	node, err := os.Hostname()
 	if err != nil {
@@ -125,17 +124,3 @@ func (c Config) Level() (slog.Level, error) {
 	}
 	return level, nil
 }
-
-// violations collects the errors of invalid settings.
-type violations []error
-
-// addIf adds an error if the setting is invalid.
-func (v *violations) addIf(invalid bool, format string, args ...any) {
-	if invalid {
-		*v = append(*v, fmt.Errorf(format, args...))
-	}
-}
-
-func (v *violations) add(err error) { *v = append(*v, err) }
-
-func (v *violations) join() error { return errors.Join(*v...) }

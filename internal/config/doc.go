@@ -1,3 +1,16 @@
 // Package config defines the settings of the daemon: their defaults, their flags,
 // environment variables and names in a YAML file, and the rules for their values.
+//
+//	config.go         Config and its defaults
+//	nodemanager.go    NodeManager: the part of Config for a daemon that runs games
+//	load.go           Bind declares the flags; Loader reads flags, environment and file
+//	file.go           the YAML file
+//	validate.go       Validate
+//	validate_etcd.go  the rules for the etcd settings
+//	example.go        WriteExample: the generated example file
+//
+// A new setting is a field of Config or NodeManager with unit, default and the meaning of
+// zero, its default in Default, its flag in Bind, and its rule in Validate. Names in the
+// environment and in the file follow from the flag. Package daemon passes the setting on.
+// Run go generate afterwards.
 package config

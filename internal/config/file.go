@@ -45,8 +45,8 @@ func requireOneDocument(text []byte) error {
 }
 
 // flagText returns a YAML value as the text of a flag of the type. It rejects a value
-// that YAML parses as another type than intended: a region no is false, and a node 0x10
-// is 16.
+// that YAML parses as another type than intended. For example, YAML parses the region no
+// as false, and the node 0x10 as 16.
 func flagText(flagType string, value any) (string, error) {
 	switch flagType {
 	case "bool":

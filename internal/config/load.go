@@ -58,9 +58,9 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	return l
 }
 
-// Load returns the settings; the flags must have been parsed. It fails with all errors of
-// values that do not parse, of an unreadable file and of unknown settings, each with its
-// flag, variable or file. If there are none, it fails with the errors of Validate.
+// Load returns the settings; the flags must have been parsed. It first returns the errors
+// of values that do not parse, of an unreadable file and of unknown settings, joined. Each
+// error names its flag, variable or file. Without such errors it returns those of Validate.
 func (l *Loader) Load() (Config, error) {
 	if err := errors.Join(l.loadEnv(), l.loadFile()); err != nil {
 		return Config{}, err

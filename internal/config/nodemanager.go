@@ -129,7 +129,7 @@ func (m NodeManager) validateNodeManager() error {
 	for _, name := range m.DockerAllowNetwork {
 		v.addIf(!isJoinable(name), "--docker-allow-network %q is not a network that games may join; use a user-defined network", name)
 	}
-	// etcd leases have whole seconds, and part of a lease is kept as a margin.
+	// etcd leases last whole seconds, and the node trusts its lease for only a part of them.
 	v.addIf(m.NodeTTL < 2*time.Second || m.NodeTTL > time.Hour, "--node-ttl %s is not from 2s to 1h", m.NodeTTL)
 	v.addIf(m.NodeLostGrace < 0, "--node-lost-grace %s must not be negative", m.NodeLostGrace)
 	v.addIf(m.ReconcileEvery < 100*time.Millisecond, "--reconcile-every %s is too short; use 100ms or more", m.ReconcileEvery)
@@ -142,7 +142,7 @@ func (m NodeManager) validateNodeManager() error {
 
 // isJoinable reports whether games may join the network of that name. They may not join
 // those of the host or of a container. The Docker engine rejects those too, but --engine
-// auto would take that error as a machine without Docker.
+// auto would treat that error as a machine without Docker.
 func isJoinable(network string) bool {
 	return networkName.MatchString(network) && network != "host" && network != "none" && network != "default"
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -49,3 +50,17 @@ func (c Config) validateListen() error {
 	}
 	return nil
 }
+
+// violations collects the errors of invalid settings.
+type violations []error
+
+// addIf adds an error if the setting is invalid.
+func (v *violations) addIf(invalid bool, format string, args ...any) {
+	if invalid {
+		*v = append(*v, fmt.Errorf(format, args...))
+	}
+}
+
+func (v *violations) add(err error) { *v = append(*v, err) }
+
+func (v *violations) join() error { return errors.Join(*v...) }

@@ -51,11 +51,11 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	}
 	defer func() { _ = listener.Close() }() // unless Serve has closed it
 
-	etcd, err := openEtcd(ctx, cfg, logger)
+	etcd, err := OpenEtcd(ctx, cfg, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, etcd.close()) }()
+	defer func() { err = errors.Join(err, etcd.Close()) }()
 
 	store, err := openStore(ctx, cfg, etcd, logger)
 	if err != nil {
@@ -65,8 +65,8 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newStoreMetrics(store.CacheStats))
-	members := etcdmembers.New(etcd.client, etcdmembers.Options{
-		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
+	members := etcdmembers.New(etcd.Client, etcdmembers.Options{
+		Prefix: cfg.EtcdPrefix, WatchClient: etcd.WatchClient, LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
 	})
 	host, err := openEngineHost(ctx, hostDependencies{
 		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, metrics: registry, logger: logger,
@@ -76,8 +76,8 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	}
 	defer func() { err = errors.Join(err, host.close()) }()
 
-	// The host names by which other machines reach this one are unknown. A loopback address
-	// needs none: only programs on this machine can reach it.
+	// The server cannot know by which host names other machines reach this one. On a
+	// loopback address it checks the Host header: only programs on this machine reach it.
 	isAnyHostAllowed := cfg.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback()
 	peers := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: logger.With("component", "api")})
 	defer peers.CloseIdleConnections()
@@ -97,7 +97,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	defer stop()
 	return serve(ctx, api, listener, failed, store.Ready, func() {
 		ready(Ready{
-			API: "http://" + listener.Addr().String(), Etcd: etcd.urls, Store: store.ID(), Engine: host.engineName(), After: time.Since(startedAt),
+			API: "http://" + listener.Addr().String(), Etcd: etcd.URLs, Store: store.ID(), Engine: host.engineName(), After: time.Since(startedAt),
 		})
 	})
 }
@@ -115,24 +115,24 @@ func cacheSynced(store *etcdstore.Store) error {
 }
 
 // openStore opens the store, and waits for etcd at most EtcdDialTimeout.
-func openStore(ctx context.Context, cfg config.Config, etcd *etcd, logger *slog.Logger) (*etcdstore.Store, error) {
+func openStore(ctx context.Context, cfg config.Config, etcd *Etcd, logger *slog.Logger) (*etcdstore.Store, error) {
 	dialCtx, cancel := context.WithTimeout(ctx, cfg.EtcdDialTimeout)
 	defer cancel()
-	store, err := etcdstore.Open(dialCtx, etcd.client, etcdstore.Options{
-		Prefix: cfg.EtcdPrefix, WatchClient: etcd.watchClient, Logger: logger.With("component", "store"),
+	store, err := etcdstore.Open(dialCtx, etcd.Client, etcdstore.Options{
+		Prefix: cfg.EtcdPrefix, WatchClient: etcd.WatchClient, Logger: logger.With("component", "store"),
 	})
 	switch {
 	case err == nil:
 		return store, nil
 	case dialCtx.Err() != nil && ctx.Err() == nil:
-		return nil, noResponseError(cfg, etcd.urls, err)
+		return nil, noResponseError(cfg, etcd.URLs, err)
 	default:
-		return nil, fmt.Errorf("etcd at %s: %w", etcd.urls, err)
+		return nil, fmt.Errorf("etcd at %s: %w", etcd.URLs, err)
 	}
 }
 
 // serve runs the API until ctx ends or another part fails. It calls ready once synced
-// returns nil; requests are served before that too, from etcd.
+// returns nil. Until then the store serves requests from etcd.
 func serve(ctx context.Context, api *httpserver.Server, listener net.Listener, failed <-chan error, synced func(context.Context) error, ready func()) error {
 	served, syncErr := make(chan error, 1), make(chan error, 1)
 	var wg sync.WaitGroup

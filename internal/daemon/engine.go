@@ -19,10 +19,10 @@ type engine interface {
 	Close() error
 }
 
-// openEngine opens the engine of the settings, and returns nil for none. The setting
-// auto means Docker if its engine responds, and otherwise local processes. Once a node has
-// run games, auto means their engine, or none. Another engine by name is an error: it
-// would not find the containers of the node's games.
+// openEngine opens the engine of the settings, and returns nil if there is none. The
+// setting auto selects Docker if its engine responds, and otherwise local processes. Once a
+// node has run games, auto selects only their engine. A setting that names another engine
+// is then an error: that engine would not find the containers of the node's games.
 func openEngine(ctx context.Context, cfg config.Config, store string, dir *nodeDir, logger *slog.Logger) (engine, error) {
 	previous, err := dir.engine()
 	if err != nil {

@@ -20,48 +20,33 @@ import (
 	"galaxy/rtmanager/internal/logging"
 )
 
-// etcd is the etcd cluster of a daemon, embedded or external.
-type etcd struct {
-	client *clientv3.Client
-	// watchClient has a connection of its own, so that large reads do not delay watches.
-	// The in-process client has no connection and serves both.
-	watchClient *clientv3.Client
-	urls        string
-	failed      <-chan error // receives the error of an embedded member that stops by itself
-	close       func() error
-}
-
-// Etcd is an etcd cluster that is opened without a daemon.
+// Etcd is an open etcd cluster, embedded or external.
 type Etcd struct {
-	// Client serves requests, WatchClient watches.
+	// Client serves requests, WatchClient watches. WatchClient has a connection of its own,
+	// so that large reads do not delay watches. The client of an embedded member has no
+	// connection and serves both.
 	Client, WatchClient *clientv3.Client
 	// URLs are the client URLs, separated by commas.
 	URLs string
 	// Close closes the clients, and stops an embedded member.
 	Close func() error
+
+	failed <-chan error // receives the error of an embedded member that stops by itself
 }
 
-// OpenEtcd opens the etcd cluster of the settings as a daemon does: a member below
-// cfg.DataDir, or the clients of EtcdEndpoints. Whether external endpoints respond is
-// only known after the first request. With a user name the clients log in at once:
-// OpenEtcd then returns runtime.ErrUnavailable if none responds within EtcdDialTimeout.
-// Other errors are those of Run.
+// OpenEtcd opens the etcd cluster of the settings: it starts an embedded member below
+// cfg.DataDir, or creates the clients of EtcdEndpoints. It sends no request to external
+// endpoints, except that clients with a user name log in at once. It then returns
+// runtime.ErrUnavailable if no endpoint responds within EtcdDialTimeout. Other errors are
+// those of Run.
 func OpenEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
-	opened, err := openEtcd(ctx, cfg, logger)
-	if err != nil {
-		return nil, err
-	}
-	return &Etcd{Client: opened.client, WatchClient: opened.watchClient, URLs: opened.urls, Close: opened.close}, nil
-}
-
-func openEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
 	if cfg.HasEmbeddedEtcd() {
 		return startMember(ctx, cfg, logger)
 	}
 	return connect(ctx, cfg, logger)
 }
 
-func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
+func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
 	member, err := embeddedetcd.Start(ctx, embeddedetcd.Config{
 		DataDir: cfg.DataDir, ListenClientURL: cfg.EtcdListenClient, ListenPeerURL: cfg.EtcdListenPeer,
 		ClusterToken: cfg.EtcdClusterToken, QuotaBytes: cfg.EtcdQuotaBytes, CompactionRetention: cfg.EtcdRetention,
@@ -70,13 +55,13 @@ func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*
 	if err != nil {
 		return nil, adviseFlags(err)
 	}
-	return &etcd{
-		client: member.Client(), watchClient: member.Client(), urls: member.ClientURL(),
-		failed: member.Err(), close: member.Close,
+	return &Etcd{
+		Client: member.Client(), WatchClient: member.Client(), URLs: member.ClientURL(),
+		failed: member.Err(), Close: member.Close,
 	}, nil
 }
 
-// adviseFlags adds to an error of embeddedetcd the flags by which the operator can
+// adviseFlags appends to an error of embeddedetcd the flag by which the operator can
 // resolve it.
 func adviseFlags(err error) error {
 	var invalid *embeddedetcd.ConfigError
@@ -99,7 +84,7 @@ func adviseFlags(err error) error {
 }
 
 // connect creates the clients of an external cluster.
-func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd, error) {
+func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
 	settings, err := clientSettings(ctx, cfg, logger)
 	if err != nil {
 		return nil, err
@@ -122,7 +107,7 @@ func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*etcd
 		}
 		clients = append(clients, c)
 	}
-	return &etcd{client: clients[0], watchClient: clients[1], urls: urls, close: closeAll}, nil
+	return &Etcd{Client: clients[0], WatchClient: clients[1], URLs: urls, Close: closeAll}, nil
 }
 
 // noResponseError is the error of a start for which etcd did not respond in time.

@@ -26,16 +26,16 @@ func newStoreMetrics(read func() etcdstore.CacheStats) *storeMetrics {
 	}
 	type stats = etcdstore.CacheStats
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
-	add(gauge, "cache_filled", "1 once the cache holds all records.", func(s stats) float64 { return boolMetric(s.Synced) })
+	add(gauge, "cache_synced", "1 once the cache holds all records.", func(s stats) float64 { return boolMetric(s.Synced) })
 	add(gauge, "cache_healthy", "1 while the watch that updates the cache is alive.", func(s stats) float64 { return boolMetric(s.Healthy) })
 	add(gauge, "cache_revision", "Revision of the cache.", func(s stats) float64 { return float64(s.Revision) })
 	add(gauge, "cache_records", "Records in the cache.", func(s stats) float64 { return float64(s.Records) })
 	add(counter, "cache_reads_total", "Reads served by the cache.", func(s stats) float64 { return float64(s.CachedReads) })
 	add(counter, "cache_fallbacks_total", "Reads served by etcd because the cache was not fresh.", func(s stats) float64 { return float64(s.Fallbacks) })
-	add(counter, "cache_comparisons_total", "Consistency checks of the cache against etcd.", func(s stats) float64 { return float64(s.ConsistencyChecks) })
+	add(counter, "cache_consistency_checks_total", "Consistency checks of the cache against etcd.", func(s stats) float64 { return float64(s.ConsistencyChecks) })
 	add(counter, "cache_differences_total", "Consistency checks that found a difference, which is a bug.", func(s stats) float64 { return float64(s.Differences) })
-	add(gauge, "watch_history_changes", "Changes in the event log that all watches share.", func(s stats) float64 { return float64(s.LogChanges) })
-	add(gauge, "watch_history_bytes", "Approximate memory of the event log, in bytes.", func(s stats) float64 { return float64(s.LogBytes) })
+	add(gauge, "event_log_changes", "Changes in the event log that all watches share.", func(s stats) float64 { return float64(s.LogChanges) })
+	add(gauge, "event_log_bytes", "Approximate memory of the event log, in bytes.", func(s stats) float64 { return float64(s.LogBytes) })
 	add(counter, "watch_replays_total", "Watches served by etcd, mostly because they were behind the event log.", func(s stats) float64 { return float64(s.Replays) })
 	return m
 }

@@ -52,9 +52,9 @@ func newNodeManager(ctx context.Context, deps hostDependencies, engine ports.Eng
 	return m, nil
 }
 
-// newServices creates services and workers. The sources of work depend on the queue of
-// the reconcile worker and not on the worker, which in turn reads the results of the
-// health worker.
+// newServices creates services and workers. The queue of the reconcile worker is created
+// first. The workers health and events enqueue games in it, and the reconcile worker reads
+// the results of the health worker.
 func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, engine ports.Engine) (err error) {
 	cfg, store := deps.cfg, deps.store
 	region, name := cfg.Region, cfg.Node
@@ -96,9 +96,9 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	return nil
 }
 
-// join joins the cluster as a node. If the engine was named in the settings, a name that
-// is in use is an error. With engine auto, and while the store accepts no writes, the
-// daemon serves what it can and joins in the background; until then it runs no operation.
+// join joins the cluster as a node. A node name that is in use is an error, unless the
+// engine setting is auto. With engine auto, and while the store accepts no writes, the
+// daemon joins in the background. Until then it serves requests and runs no operation.
 func join(ctx context.Context, cfg config.Config, members *etcdmembers.Registry, self node.Node) (*etcdmembers.Membership, error) {
 	if cfg.Engine == config.EngineAuto {
 		return members.JoinAsync(ctx, self), nil

@@ -29,8 +29,8 @@ func newInstrumentedExecutor(executor ports.Executor, registry prometheus.Regist
 	return e
 }
 
-// Execute implements ports.Executor. It counts no operation whose caller left before its
-// end.
+// Execute implements ports.Executor. It does not count an operation whose caller's context
+// ended first.
 func (e instrumentedExecutor) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	startedAt := time.Now()
 	outcome, err := e.executor.Execute(ctx, request, report)
@@ -61,7 +61,7 @@ func newDriftMetrics(worker *reconcile.Worker) driftMetrics {
 	return driftMetrics{
 		worker:   worker,
 		findings: prometheus.NewDesc("rtmanager_drift_findings", "Current findings of drift between records and engine, by kind.", []string{"kind"}, nil),
-		brake:    prometheus.NewDesc("rtmanager_brake_on", "1 while the brake blocks the removal of records and containers.", nil, nil),
+		brake:    prometheus.NewDesc("rtmanager_brake_engaged", "1 while the brake blocks the removal of records and containers.", nil, nil),
 	}
 }
 

@@ -37,10 +37,10 @@ func Classify(err error) Class {
 	}
 }
 
-// MayHaveApplied reports whether etcd may have applied a request although its error
-// is permanent. At its space quota etcd rejects most writes before the members agree on
-// them, but it applies a write that they agreed on just before and rejects it all the
-// same. By the time of the response the write is applied, or never will be.
+// MayHaveApplied reports whether etcd may have applied a request although its error is
+// permanent. At its space quota etcd rejects most writes before it proposes them to the
+// members. A write that was committed just before the quota was reached is applied, and
+// its response is an error nevertheless. After the response the outcome does not change.
 func MayHaveApplied(err error) bool { return errors.Is(err, rpctypes.ErrNoSpace) }
 
 // grpcCode returns the gRPC code of an error of the etcd client. The client returns its own

@@ -20,10 +20,9 @@ type Options struct {
 	// Logger reports retries at debug level; nil discards them.
 	Logger *slog.Logger
 
-	// SeenRevision returns a revision that the cluster has reached for certain; nil
-	// means that none is known. OnRegression is called with an error that errors.Is
-	// runtime.ErrForeignRevision when the response of a read is older than that:
-	// the cluster was restored from a backup.
+	// SeenRevision returns a revision that the cluster has reached; nil means that none is
+	// known. OnRegression is called when the response of a read has an older revision: the
+	// cluster was restored from a backup. Its error errors.Is runtime.ErrForeignRevision.
 	SeenRevision func() int64
 	OnRegression func(error)
 }
@@ -34,11 +33,11 @@ type Client struct {
 	Raw *clientv3.Client
 
 	opts      Options
-	clusterID atomic.Uint64 // 0 until it is known
+	clusterID atomic.Uint64 // 0 before SetClusterID
 }
 
-// NewClient returns a client that sends its requests through raw, which stays the
-// caller's to close. It sends nothing yet.
+// NewClient returns a client that sends its requests through raw. It sends none yet. The
+// caller closes raw.
 func NewClient(raw *clientv3.Client, opts Options) *Client {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -84,8 +83,8 @@ func (c *Client) Revision(ctx context.Context, key string) (int64, error) {
 	return resp.Header.GetRevision(), c.CheckCluster(resp.Header.GetClusterId())
 }
 
-// ReadTxnIf is ReadTxn with a choice: it makes the reads of then if the compare holds, and
-// those of otherwise if not.
+// ReadTxnIf makes the reads of then if the compare succeeds, and those of otherwise if it
+// fails, in one linearizable transaction with retries.
 func (c *Client) ReadTxnIf(ctx context.Context, compare clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, error) {
 	return RetryRead(ctx, c, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return c.Raw.Txn(ctx).If(compare).Then(then...).Else(otherwise...).Commit()

@@ -12,11 +12,11 @@ import (
 // SetClusterID makes the client reject responses of any other cluster.
 func (c *Client) SetClusterID(id uint64) { c.clusterID.Store(id) }
 
-// ClusterID returns the id that SetClusterID was given, 0 before.
+// ClusterID returns the id that SetClusterID has set, 0 before that.
 func (c *Client) ClusterID() uint64 { return c.clusterID.Load() }
 
-// CheckCluster returns runtime.ErrIncompatible for the id of another cluster, as a
-// restore creates one: its revisions and the store's identity are others.
+// CheckCluster returns runtime.ErrIncompatible for the id of another cluster, which has
+// other revisions and another store identity. A restore creates a new cluster id.
 func (c *Client) CheckCluster(id uint64) error {
 	want := c.clusterID.Load()
 	if want == 0 || id == want {
@@ -25,8 +25,8 @@ func (c *Client) CheckCluster(id uint64) error {
 	return fmt.Errorf("%w: etcd cluster %x responded in place of cluster %x; restart rtmanager", runtime.ErrIncompatible, id, want)
 }
 
-// checkResponse checks the header of a read's response. seen is the revision that the
-// cluster had reached before the read was sent.
+// checkResponse checks the header of a read's response. minRevision is the
+// revision that the cluster had reached before the read was sent.
 func (c *Client) checkResponse(resp any, minRevision int64) error {
 	var header *etcdserverpb.ResponseHeader
 	switch resp := resp.(type) {

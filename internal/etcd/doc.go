@@ -1,16 +1,15 @@
-// Package etcd makes requests to one etcd cluster as every adapter on etcd needs
-// them: each request has a timeout, reads are retried with backoff, responses of
-// another cluster are rejected, and errors of the etcd client become those of the
-// domain.
+// Package etcd makes requests to one etcd cluster, with the rules that all adapters on
+// etcd share. Each request has a timeout. Reads are retried with backoff. Responses of
+// another cluster are rejected. Errors of the etcd client become those of the domain.
 //
 //	client.go    Client and its options
-//	retry.go     one try, retried reads, backoff
+//	retry.go     one attempt, retried reads, backoff
 //	classify.go  permanent, retryable or ambiguous: the only place that knows codes
 //	errors.go    domain errors, and the errors of contexts that ended
 //	cluster.go   checks of cluster id and revision
 //	scan.go      reads of many keys at one revision
-//	path.go      key prefixes and path segments
+//	keys.go      key prefixes, path segments and ranges
 //
-// Writes are not retried here. Only their caller knows whether sending a write a
-// second time is safe.
+// Writes are not retried here. Only their caller knows whether a write may be sent a
+// second time.
 package etcd

@@ -10,7 +10,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Causes of contexts that this side ended, unlike those that the caller ended.
+// Causes of contexts that this program ended by itself, not the caller.
 var (
 	// ErrOperationTimeout is the cause of a context that OperationTimeout ended.
 	ErrOperationTimeout = errors.New("etcd did not respond in time")
@@ -33,8 +33,8 @@ func ToDomainError(err error) error {
 }
 
 // ContextError returns why ctx ended: its error, which callers test for, together with
-// its cause if that is another error. For a context that this side ended it is the
-// cause alone.
+// its cause if that is another error. For a context that this program ended by itself, it
+// returns only the cause.
 func ContextError(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if isOwnCause(cause) || errors.Is(cause, ctx.Err()) {
@@ -43,15 +43,15 @@ func ContextError(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ctx.Err(), cause)
 }
 
-// isOwnCause reports whether this side ended a context of that cause.
+// isOwnCause reports whether this program ended a context with that cause by itself.
 func isOwnCause(cause error) bool {
 	return errors.Is(cause, ErrOperationTimeout) || errors.Is(cause, ErrClosed)
 }
 
-// UnavailableError returns the error of an operation that ended before etcd responded. If
-// the caller ended ctx, it is that reason, and otherwise runtime.ErrUnavailable. Only ctx
-// can distinguish the two, since the timeout of one request looks like the caller's; the
-// error of the last try is therefore included as text.
+// UnavailableError returns the error of an operation that ended before etcd responded. It
+// is the error of ctx if the caller ended ctx, and otherwise runtime.ErrUnavailable. last
+// is the error of the last attempt. It is included as text only: the timeout of a single
+// request has the same error as the deadline of the caller.
 func UnavailableError(ctx context.Context, last error) error {
 	if ctx.Err() == nil {
 		return fmt.Errorf("%w: %s", runtime.ErrUnavailable, last.Error())

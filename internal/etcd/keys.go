@@ -12,12 +12,12 @@ import (
 // family of keys can be appended to it.
 func TrimPrefix(prefix string) string { return strings.TrimRight(prefix, "/") }
 
-// EscapeSegment makes an id one printable path segment. Percent-encoding is injective, so
-// that no two ids share a key.
+// EscapeSegment escapes an id to one printable path segment. Different ids have different
+// segments, because percent-encoding is injective.
 func EscapeSegment(id string) string { return url.PathEscape(id) }
 
-// UnescapeSegment returns the id that EscapeSegment made the segment from, and an error
-// for a segment that it did not make.
+// UnescapeSegment returns the id of a segment of EscapeSegment, and an error for any other
+// segment.
 func UnescapeSegment(segment string) (string, error) {
 	id, err := url.PathUnescape(segment)
 	if err != nil || EscapeSegment(id) != segment {

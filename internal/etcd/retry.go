@@ -46,9 +46,9 @@ func RetryRead[T any](ctx context.Context, c *Client, call func(ctx context.Cont
 // maxCompactionRetries is how often RetryOnCompaction calls read at most.
 const maxCompactionRetries = 5
 
-// RetryOnCompaction calls a read that takes several requests at a revision of its own
-// choice, and repeats it with backoff if that revision was compacted in the meantime:
-// its caller named no revision that could be too old.
+// RetryOnCompaction calls a read that takes several requests at one revision, which it
+// selects itself. If that revision is compacted in the meantime, it repeats the read with
+// backoff, at a newer revision.
 func RetryOnCompaction[T any](ctx context.Context, read func(ctx context.Context) (T, error)) (T, error) {
 	backoff := NewBackoff()
 	for try := 1; ; try++ {

@@ -16,7 +16,7 @@ const (
 	scanBytes     = 16 << 20
 )
 
-// PageFunc receives one page of a scan and reports whether to continue.
+// PageFunc receives one page of a scan. It returns false to end the scan.
 type PageFunc func(revision int64, kvs []*mvccpb.KeyValue) (more bool, err error)
 
 // Scan reads the keys of a family in order, beginning with the key from, in pages at one

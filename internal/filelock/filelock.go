@@ -36,7 +36,7 @@ type Lock struct{ file *os.File }
 
 // Acquire creates the file if necessary, locks it, and writes the process id into it. If
 // another process, or another Lock of this one, holds the lock, Acquire retries until wait
-// is over and then returns a *LockedError. The kernel releases the lock when the process
+// has passed and then returns a *LockedError. The kernel releases the lock when the process
 // dies.
 //
 // A process that is killed while it forks a child can leave the lock to the child until
@@ -60,7 +60,7 @@ func Acquire(name string, wait time.Duration) (*Lock, error) {
 	return l, nil
 }
 
-// retryLock locks the file, and retries until wait is over.
+// retryLock locks the file, and retries until wait has passed.
 func retryLock(f *os.File, wait time.Duration) error {
 	for deadline := time.Now().Add(wait); ; {
 		err := tryLock(f)

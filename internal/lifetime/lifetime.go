@@ -24,13 +24,13 @@ func New(parent context.Context) *Lifetime {
 	return l
 }
 
-// Context returns a context that ends when the lifetime does; its cause is the one
-// that Close was given.
+// Context returns a context that ends with the lifetime. Its cause is the one that was
+// passed to Close.
 func (l *Lifetime) Context() context.Context { return l.ctx }
 
 // Begin starts a call. The returned context ends with ctx or with the lifetime, then
-// with the cause that Close was given. The caller must call end when the call is
-// over. After Close, Begin fails with that cause.
+// with the cause that was passed to Close. The caller must call end when the call has
+// returned. After Close, Begin fails with that cause.
 func (l *Lifetime) Begin(ctx context.Context) (bound context.Context, end func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package ports declares the interfaces between the core and the outside, one a file,
+// Package ports declares the interfaces between the core and the outside, one per file,
 // with their inputs and outputs. The doc comments are contracts; packages
 // testkit/storetest and testkit/enginetest have a test for each sentence. Adapters
 // implement the ports; services, workers and the API call them. This package imports
@@ -12,7 +12,8 @@
 //	runtimeledger.go       RuntimeLedger: the recent writes of a game
 //	runtimewatcher.go      RuntimeWatcher: the stream of changes
 //	storeinspector.go      StoreInspector: identity, revision, consistency check
-//	recordstore.go         RecordStore: RuntimeRecordStore on the methods of an adapter
+//	checkreport.go         CheckReport: the result of that check
+//	recordstore.go         RecordStore: implements RuntimeRecordStore for adapters
 //	store.go               Store: all ports of a record store
 //	intentstore.go         IntentStore: the operation intent of each game
 //	noderegistry.go        NodeRegistry: present nodes and leaders

@@ -15,11 +15,10 @@ import (
 // those that carry the labels which Create gave them. All methods are safe for
 // concurrent use and end when ctx ends.
 //
-// A state that the engine cannot determine is unknown, and unknown is an error. In
-// addition to the errors named below, every method returns an error that errors.Is
-// container.ErrEngineUnavailable if the engine does not respond, if its response is
-// malformed, or if ctx ended first. The effect of a method that returned this error is
-// unknown. All methods may be repeated.
+// A state that the engine cannot determine is unknown, and unknown is an error. Every
+// method may return container.ErrEngineUnavailable, in addition to the errors named below:
+// if the engine does not respond, if its response is malformed, or if ctx ended first. The
+// effect of a method that returned this error is unknown. All methods may be repeated.
 type Engine interface {
 	ContainerReader
 
@@ -33,9 +32,9 @@ type Engine interface {
 	// with the same name and operation id returns the container of the first. It
 	// returns container.ErrContainerExists if another operation's container has the
 	// name, whatever its owner, and container.ErrNoImage if the image is not on the
-	// node. It returns runtime.ErrInvalid for a spec that this engine cannot serve,
-	// such as a limit on an engine without limits, and for labels of another store,
-	// region or node.
+	// node. It returns runtime.ErrInvalid for a spec that this engine does not support,
+	// such as a limit on an engine without limits. It also returns runtime.ErrInvalid
+	// for labels of another store, region or node.
 	Create(ctx context.Context, spec container.Spec) (container.Container, error)
 
 	// Start starts a container that was created or has exited. It returns nil and does

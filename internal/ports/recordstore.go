@@ -8,8 +8,8 @@ import (
 
 var _ RuntimeRecordStore = RecordStore{}
 
-// RecordStore implements RuntimeRecordStore on methods that return or accept more. An
-// adapter embeds it.
+// RecordStore implements RuntimeRecordStore by calls of an adapter's more general methods.
+// Adapters embed it.
 type RecordStore struct{ methods RecordMethods }
 
 // RecordMethods are the methods of an adapter that RecordStore calls.

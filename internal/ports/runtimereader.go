@@ -13,10 +13,10 @@ type RuntimeReader interface {
 	// GetVersioned is Get with the revision of the record's last change.
 	GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error)
 
-	// GetLocal is GetVersioned without the promise of freshness: a store with a cache
-	// returns the cached record without a request. It also returns the revision of the
-	// cache, together with runtime.ErrNotFound too. The revisions that one store returns
-	// never decrease, unless the store was restored to an earlier state.
+	// GetLocal is GetVersioned without the guarantee of linearizability: a store with a
+	// cache returns the cached record without a request. It also returns the revision of
+	// the cache, even with runtime.ErrNotFound. The revisions that one store returns never
+	// decrease, unless the store was restored to an earlier state.
 	GetLocal(ctx context.Context, gameID string) (found runtime.VersionedRecord, asOf int64, err error)
 
 	// ListPage returns one page of the records that match the query, ordered by key. A

@@ -6,13 +6,13 @@ import "context"
 // concurrent use; all methods end when ctx ends.
 type StoreInspector interface {
 	// Revision returns the store's current revision by a linearizable read. It is the
-	// cheapest proof that the store responds. It returns runtime.ErrUnavailable if the
-	// store does not.
+	// cheapest check that the store responds. It returns runtime.ErrUnavailable if the
+	// store does not respond.
 	Revision(ctx context.Context) (int64, error)
 
 	// Info returns the store's identity and state by a linearizable read. So it returns
-	// runtime.ErrUnavailable whenever the store could not be written either, for example
-	// without a majority of its members.
+	// runtime.ErrUnavailable whenever writes fail as well, for example without a majority
+	// of the store's members.
 	Info(ctx context.Context) (StoreInfo, error)
 
 	// Check compares records, status index and ledger at one revision. With repair, it

@@ -1,4 +1,4 @@
-// Package wait holds waits that end with a context, and their durations.
+// Package wait waits for a duration or the end of a context, and adds jitter to durations.
 package wait
 
 import (
@@ -20,7 +20,7 @@ func For(ctx context.Context, d time.Duration) error {
 }
 
 // Jittered returns a random duration of d plus or minus a fifth, so that the loops of
-// several daemons do not run in step.
+// several daemons do not run in lockstep.
 func Jittered(d time.Duration) time.Duration {
 	spread := d / 5
 	return d - spread + rand.N(2*spread+1)

@@ -49,7 +49,7 @@ func (k keyspace) decodeNode(kv *mvccpb.KeyValue) (node.Node, error) {
 type storedLeader struct {
 	Region string `json:"region"`
 	Node   string `json:"node"`
-	// Claim is the unique id of one candidacy, by which a candidate recognizes its key.
+	// Claim is the unique id of one candidacy. A candidate recognizes its key by it.
 	Claim string `json:"claim"`
 }
 

@@ -18,15 +18,15 @@
 //
 // # Trust window
 //
-// A lease alone proves nothing: a daemon that was suspended assumes that it still has
-// one. So two mechanisms protect each write:
+// A lease alone is no proof of presence: a daemon that was suspended does not know that
+// its lease has expired. So two mechanisms protect each write:
 //
 //   - The session and each leadership is a fence: a key and its create revision. The
 //     store compares it in the transaction of every write.
 //
 //   - A daemon stops trusting its lease before etcd ends it:
 //
-//     trustedUntil = time at which the last successful renewal was sent + 4/5 of the TTL
+//     trustedUntil = send time of the last successful renewal + 4/5 of the TTL
 //
 // All times are of the monotonic clock. A renewal is one call of KeepAliveOnce. The
 // stream of KeepAlive does not report when it sent the request of a response.

@@ -20,9 +20,9 @@ type workFunc = func(ctx context.Context, fence node.Fence) error
 // daemon and between daemons.
 //
 // The context of work ends when ctx ends, when the session of this node ends or is no
-// longer trusted, when the key of the leadership is deleted, and on Close. Its cause is
-// the reason. When work returns, Lead resigns. It campaigns a moment later, so that work
-// that fails at once does not run on every node at once.
+// longer trusted, when the key of the leadership is deleted, or on Close. Its cause is
+// the reason. When work returns, Lead resigns, and campaigns once more after a short
+// delay. Without the delay, work that fails at once would loop over all nodes.
 //
 // It returns *runtime.InvalidError on "scope", the cause of ctx, or
 // runtime.ErrUnavailable after Close.
@@ -102,7 +102,7 @@ func (m *Membership) campaign(ctx context.Context, s *session, c candidate) (won
 	}
 	leader := resp.Responses[0].GetResponseRange().GetKvs()
 	if len(leader) == 0 {
-		s.end(errKeyDeleted) // no leader: so the compare of the session's key failed
+		s.end(errKeyDeleted) // there is no leader, so the compare of the session's key failed
 		return won, 0, errKeyDeleted
 	}
 	stored, err := decodeLeader(leader[0])

@@ -13,10 +13,12 @@ import (
 	"galaxy/rtmanager/internal/etcd"
 )
 
-// toDomainError translates an error of the etcd client. It returns the cause of ctx if
-// that ended, runtime.ErrReadOnly, a permanent error as it is, and runtime.ErrUnavailable
-// for any error after which a retry may succeed. ctx is that of the caller, not that of
-// one request.
+// toDomainError translates an error of the etcd client. ctx is that of the caller, not
+// that of one request. It returns:
+//   - the cause of ctx if ctx has ended,
+//   - runtime.ErrReadOnly at the space quota,
+//   - a permanent error as etcd.ToDomainError does,
+//   - runtime.ErrUnavailable for any error after which a retry may succeed.
 func toDomainError(ctx context.Context, operation string, err error) error {
 	switch {
 	case err == nil:
@@ -61,7 +63,7 @@ var (
 // errLeadershipLost ends the work of a leader whose key was deleted.
 var errLeadershipLost = errors.New("the key of the leadership was deleted")
 
-// errLostRace ends a join that another daemon of the same name preceded.
+// errLostRace is the error of a join if another daemon with the same name joined first.
 var errLostRace = errors.New("another daemon with this name joined first")
 
 // errJoinTimeout is the cause of the context of a Join that timed out.

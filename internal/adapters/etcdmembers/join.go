@@ -168,8 +168,8 @@ func (m *Membership) evictPredecessor(ctx, callCtx context.Context) error {
 }
 
 // canReplace reports whether this node may evict the other one of the same name. Before
-// its first join it evicts every node of its Identity. After that it evicts only a
-// remainder of this process: another process with its Identity runs on a copy of the
+// its first join it may evict every node with its Identity. After that it may evict only a
+// key that this process created: another process with its Identity runs on a copy of the
 // directory, and the two would evict each other in turn.
 func (m *Membership) canReplace(other node.Node) bool {
 	return other.Identity == m.self.Identity && (!m.hasJoined || other.Instance == m.self.Instance)

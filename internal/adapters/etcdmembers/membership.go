@@ -28,7 +28,7 @@ type Membership struct {
 	registry  *Registry
 	key       string
 	self      node.Node // Now is written by join
-	hasJoined bool      // a join has succeeded; only join uses it, on one goroutine at a time
+	hasJoined bool      // only join uses it, on one goroutine at a time
 
 	lifetime *lifetime.Lifetime // its calls are those of Lead
 	done     chan struct{}      // closed when run has returned

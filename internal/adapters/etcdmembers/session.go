@@ -63,12 +63,12 @@ func (s *session) extendTrust(sent time.Time) {
 	}
 }
 
-// expire is the function of the timer.
+// expire ends the session, unless it was renewed while the timer fired. The timer calls it.
 func (s *session) expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isValidLocked() {
-		s.expiry.Reset(time.Until(s.trustedUntil)) // renewed as the timer fired
+		s.expiry.Reset(time.Until(s.trustedUntil))
 	}
 }
 

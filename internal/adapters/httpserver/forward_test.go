@@ -127,7 +127,7 @@ func TestForwardedErrors(t *testing.T) {
 	unwanted := c.one.send("POST", operationPath("far", operation.KindStart), "", `{"node":"n1"}`)
 	require.Equal(t, 409, unwanted.StatusCode, unwanted.body)
 	require.Equal(t, api.CodeRefused, unwanted.problem(t).Code)
-	require.Contains(t, unwanted.problem(t).Detail, "lives on node eu/n2")
+	require.Contains(t, unwanted.problem(t).Detail, "is on node eu/n2")
 }
 
 // A request is forwarded once. A node that does not own the game returns an error.

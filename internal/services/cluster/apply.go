@@ -11,9 +11,9 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 )
 
-// ApplyDrift lets the node of each finding act on it, all nodes at the same time. It
-// returns one result for each finding, in the same order. A forwarded request acts on
-// the findings of this node only.
+// ApplyDrift applies each finding on its node, on all nodes concurrently. It returns one
+// result per finding, in the same order. A forwarded request applies only the findings of
+// this node.
 func (s *Service) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string, isForwarded bool) []drift.ApplyResult {
 	byNode := map[node.Ref][]int{}
 	for i, f := range findings {
@@ -37,7 +37,7 @@ func (s *Service) ApplyDrift(ctx context.Context, findings []drift.Finding, acto
 	return results
 }
 
-// applyOn lets one node act on its findings, and returns a result for each.
+// applyOn applies findings of one node on that node, and returns one result per finding.
 func (s *Service) applyOn(ctx context.Context, ref node.Ref, findings []drift.Finding, actor string, isForwarded bool) []drift.ApplyResult {
 	var results []drift.ApplyResult
 	var err error
@@ -71,8 +71,8 @@ func (s *Service) applyRemote(ctx context.Context, ref node.Ref, findings []drif
 	return s.deps.Peer.ApplyDrift(ctx, *target, findings, actor)
 }
 
-// applyLocal acts on this node's own current findings that match the requested ones.
-// What a finding does is never taken from the request.
+// applyLocal applies this node's current findings that match the requested ones. The
+// actions are those of the current findings, never those of the request.
 func (s *Service) applyLocal(ctx context.Context, requested []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	if err := s.requireEngine(); err != nil {
 		return nil, err

@@ -1,15 +1,16 @@
-// Package cluster carries out requests about games and nodes on whichever node of the
-// cluster they concern. The HTTP server decodes a request, calls this service and
-// encodes the result; the service decides where the work is done:
+// Package cluster carries out requests about games and nodes on the node that they
+// concern. The HTTP server decodes a request, calls this service and encodes the result;
+// the service selects the node:
 //
-//	route.go     which node carries out an operation
-//	presence.go  the node of a name, and contexts that end when a node leaves
-//	nodes.go     the present nodes and the leaders of their regions
-//	explain.go   what is known of one game, from the node it lives on
-//	drift.go     the drift reports of all nodes, merged
-//	apply.go     findings applied, and brakes released, by their own nodes
+//	service.go   Service, and the interfaces of this node and of its peers
+//	route.go     Route: the node that carries out an operation
+//	presence.go  present nodes, and contexts that end when a node leaves
+//	nodes.go     Nodes: the present nodes and the leaders of their regions
+//	explain.go   Explain: the explanation of a game, from its node
+//	drift.go     Drift: the drift reports of all nodes, merged
+//	apply.go     ApplyDrift and ReleaseBrake, on the node of the finding or brake
 //
-// A request goes to another node at most once: a request that was forwarded already is
-// carried out here, or fails with node.ErrMisdirected. Addresses of nodes
-// come from the node registry only.
+// A request is forwarded at most once. This node carries out a request that another node
+// has forwarded, or fails with node.ErrMisdirected. Addresses of nodes come from the node
+// registry only.
 package cluster

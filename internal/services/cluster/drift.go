@@ -22,9 +22,9 @@ func (s *Service) LocalDrift(ctx context.Context) (drift.Report, error) {
 	return s.deps.Local.Drift(ctx)
 }
 
-// Drift merges the reports of all nodes that run games, which it requests at the same
-// time. Missing lists the nodes that do not respond within Config.PeerTimeout, and the
-// absent nodes that a record names.
+// Drift requests the reports of all nodes that run games, concurrently, and merges them.
+// Missing lists the nodes that do not respond within Config.PeerTimeout, and the absent
+// nodes that a record names.
 func (s *Service) Drift(ctx context.Context) (drift.Report, error) {
 	present, err := s.presentNodes(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Service) Drift(ctx context.Context) (drift.Report, error) {
 	return merged, nil
 }
 
-// readDrift returns the report of one node. Its errors are fit for clients.
+// readDrift returns the report of one node. Its errors contain no internals of this node.
 func (s *Service) readDrift(ctx context.Context, target node.Node) (drift.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.PeerTimeout)
 	defer cancel()
@@ -76,7 +76,8 @@ func (s *Service) readDrift(ctx context.Context, target node.Node) (drift.Report
 	return s.deps.Peer.Drift(ctx, target)
 }
 
-// logAndHide logs an error of this node, and returns the part that clients may see.
+// logAndHide logs an error of this node, and returns an error with the text that clients
+// may see.
 func (s *Service) logAndHide(action string, err error) error {
 	if err == nil {
 		return nil
@@ -110,7 +111,7 @@ func (s *Service) findAbsentNodes(ctx context.Context, present []node.Node) ([]d
 }
 
 // countGames counts the running and stopped games of each node that a record names.
-// It reads the store's own copy of the records, which may lag behind etcd.
+// It reads the store's cache of the records, which may lag behind etcd.
 func (s *Service) countGames(ctx context.Context) (map[node.Ref]int, error) {
 	games := map[node.Ref]int{}
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {

@@ -9,10 +9,10 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Explain returns what is known of the game, from the node it lives on: only that node
-// sees its container. If that node is unreachable, and this one has an engine, Explain
-// returns what the store knows, with a warning. A game that is not known at all is
-// runtime.ErrNotFound.
+// Explain returns the explanation of the game from its node, because only that node has
+// access to its container. If that node is unreachable, and this one has an engine,
+// Explain returns the stored part with a warning. It returns runtime.ErrNotFound for an
+// unknown game.
 func (s *Service) Explain(ctx context.Context, gameID string, isForwarded bool) (drift.Explanation, error) {
 	placedOn, _, err := s.readPlacement(ctx, gameID)
 	if err != nil && !errors.Is(err, runtime.ErrNotFound) {

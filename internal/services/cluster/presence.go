@@ -12,7 +12,7 @@ import (
 // presenceInterval is how often WithPresence checks that a node is present.
 const presenceInterval = time.Second
 
-// presentNodes returns all present nodes, none if this daemon knows no cluster.
+// presentNodes returns all present nodes, none if this daemon is not part of a cluster.
 func (s *Service) presentNodes(ctx context.Context) ([]node.Node, error) {
 	if s.deps.Nodes == nil {
 		return nil, nil
@@ -41,9 +41,10 @@ func (s *Service) presentNode(ctx context.Context, ref node.Ref) (*node.Node, er
 	return &found, nil
 }
 
-// WithPresence returns a context that also ends when the node is no longer present: a
-// node that hangs, or is cut off, does not close its connections. The cause is then a
-// *node.UnreachableError. The caller must call stop, which waits for the check to end.
+// WithPresence returns a context that also ends when the node is no longer present. Its
+// cause is then a *node.UnreachableError. A request needs it because a node that hangs or
+// is partitioned does not close its connections. The caller must call stop, which waits
+// for the check to end.
 func (s *Service) WithPresence(ctx context.Context, target node.Node) (presentCtx context.Context, stop func()) {
 	presentCtx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})

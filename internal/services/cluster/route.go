@@ -21,15 +21,18 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 	return s.deps.Local.Execute(ctx, request, report)
 }
 
-// Route decides which node carries out the request: another node that is present, or
-// nil for this one. requested is where the caller wants a game without a node to be
-// started; its region, its name or both may be empty. A name without a region is one
-// of this daemon's region. forwarded means that another node has sent the request here.
+// Route selects the node that carries out the request: another present node, or nil for
+// this one. requested is the node or region in which the caller wants a game without a
+// node to be started; its region, its name or both may be empty. A name without a region
+// is one of this daemon's region. isForwarded means that another node has forwarded the
+// request to this one.
 //
-// It returns an *operation.RefusedError if requested contradicts where the game lives,
-// a *node.MisdirectedError for a forwarded request that belongs to another node, a
-// *node.UnreachableError if the node is absent, node.ErrNoEngine if this node is the
-// right one and runs no games, and the store's errors.
+// Errors:
+//   - *operation.RefusedError if requested names another node or region than the record,
+//   - *node.MisdirectedError for a forwarded request that belongs to another node,
+//   - *node.UnreachableError if the node is absent,
+//   - node.ErrNoEngine if the node is this one and it has no engine,
+//   - the errors of the store.
 func (s *Service) Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (*node.Node, error) {
 	if requested.Name != "" {
 		requested.Region = cmp.Or(requested.Region, s.self.Region)
@@ -46,7 +49,7 @@ func (s *Service) Route(ctx context.Context, request ports.OperationRequest, req
 	if isPlaced && isOtherNode(requested, placedOn) {
 		return nil, &operation.RefusedError{
 			GameID: request.GameID, Operation: string(request.Kind), Status: status,
-			Reason: fmt.Sprintf("the game lives on node %s; omit region and node, or clean it up before you start it on another node", placedOn),
+			Reason: fmt.Sprintf("the game is on node %s; omit region and node, or clean it up before you start it on another node", placedOn),
 		}
 	}
 	target := requested
@@ -64,14 +67,14 @@ func (s *Service) Route(ctx context.Context, request ports.OperationRequest, req
 	return s.selectNode(ctx, target, placedOn)
 }
 
-// isOtherNode reports whether a requested region or node differs from the game's node.
+// isOtherNode reports whether requested names another region or node than the record does.
 func isOtherNode(requested, placedOn node.Ref) bool {
 	return requested.Name != "" && requested != placedOn || requested.Region != "" && requested.Region != placedOn.Region
 }
 
-// selectNode returns the node of target, nil for this one. If target names no node it
-// prefers previous, the node that the game was removed from and that may still hold its
-// state, then this node, then the node that the scheduler selects.
+// selectNode returns the node of target, nil for this one. If target names no node, it
+// prefers in this order: previous, the node of a removed game, which may still have the
+// state of the game; this node; the node that the scheduler selects.
 func (s *Service) selectNode(ctx context.Context, target, previous node.Ref) (*node.Node, error) {
 	switch {
 	case target == s.self:
@@ -115,8 +118,8 @@ func (s *Service) schedule(ctx context.Context, region string) (*node.Node, erro
 	return &selected, nil
 }
 
-// readPlacement returns the node that the game's record names, and its status, or
-// runtime.ErrNotFound for a game without a record.
+// readPlacement returns the node that the game's record names, and the status of the
+// record. It returns runtime.ErrNotFound for a game without a record.
 func (s *Service) readPlacement(ctx context.Context, gameID string) (node.Ref, runtime.Status, error) {
 	found, err := s.deps.Records.GetVersioned(ctx, gameID)
 	if err != nil {

@@ -20,35 +20,35 @@ type LocalNode interface {
 	// names this node.
 	ports.Executor
 
-	// Explain returns what is known of the game on this node, or runtime.ErrNotFound if
-	// that is nothing.
+	// Explain returns the explanation of the game on this node. It returns
+	// runtime.ErrNotFound for a game without record, intent and container.
 	Explain(ctx context.Context, gameID string) (drift.Explanation, error)
 
-	// Drift returns what this node finds now, with its brake if the brake is on. The
+	// Drift returns the current findings of this node, and its brake if it is engaged. The
 	// report's Missing is empty.
 	Drift(ctx context.Context) (drift.Report, error)
 
-	// ApplyDrift acts on findings that Drift has just returned, one after the other,
-	// and returns one result for each, in the same order. A finding whose record or
-	// intent has changed results in drift.ApplyStale. It returns an error only if it
-	// has tried nothing.
+	// ApplyDrift applies findings that Drift has just returned, one after the other. It
+	// returns one result per finding, in the same order. A finding whose record or intent
+	// has changed results in drift.ApplyStale. It returns an error only if it has applied
+	// none of them.
 	ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error)
 
-	// ReleaseBrake lets this node do what its brake blocks. It returns an
-	// *operation.RefusedError if the brake is not on.
+	// ReleaseBrake releases the brake of this node. It returns an *operation.RefusedError
+	// if the brake is not engaged.
 	ReleaseBrake(ctx context.Context) error
 }
 
-// Peer is a client of the daemons of other nodes. Without a response every method
-// returns an error that errors.Is node.ErrUnreachable, or the cause of ctx; together
-// with runtime.ErrOutcomeUnknown if the node may have changed something. Errors that
-// the node itself returns are passed on.
+// Peer is a client of the daemons of other nodes. If the node does not respond, every
+// method returns an error that errors.Is node.ErrUnreachable, or the cause of ctx. The
+// error also matches runtime.ErrOutcomeUnknown if the node may have changed something.
+// Errors that the node responds with are returned as they are.
 type Peer interface {
-	// Explain returns what the node knows of the game.
+	// Explain returns the node's explanation of the game.
 	Explain(ctx context.Context, target node.Node, gameID string) (drift.Explanation, error)
-	// Drift returns what the node finds now.
+	// Drift returns the current findings of the node, and its brake if it is engaged.
 	Drift(ctx context.Context, target node.Node) (drift.Report, error)
-	// ApplyDrift lets the node act on its findings.
+	// ApplyDrift applies findings of the node on the node.
 	ApplyDrift(ctx context.Context, target node.Node, findings []drift.Finding, actor string) ([]drift.ApplyResult, error)
 	// ReleaseBrake releases the node's brake.
 	ReleaseBrake(ctx context.Context, target node.Node) error
@@ -80,7 +80,7 @@ type Config struct {
 	// ErrorText returns the text of an error that a client may see in a report, without
 	// the server's internals. Default: the error's own text.
 	ErrorText func(error) string
-	// Logger takes the errors that ErrorText hides. Default: none.
+	// Logger receives the errors whose internals ErrorText hides; nil discards them.
 	Logger *slog.Logger
 }
 
@@ -93,7 +93,7 @@ type Service struct {
 	scheduler *placement.Scheduler
 }
 
-// New returns a service, which starts nothing.
+// New returns a service. It starts no goroutines.
 func New(deps Dependencies, cfg Config) *Service {
 	cfg.PeerTimeout = cmp.Or(cfg.PeerTimeout, 10*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))

@@ -1,4 +1,4 @@
-// Package explain collects everything that this node knows about one game: its record,
+// Package explain collects everything that this node can read about one game: its record,
 // ledger and intent, its containers and their log, and the findings of drift.
 package explain
 

@@ -6,7 +6,8 @@
 //  3. Among those, the one with the fewest running games is selected.
 //  4. Among equals, the first by region and name.
 //
-// Select is that rule as a pure function. Scheduler counts the running games for it.
-// A further criterion, such as labels, capacity or images that a node has already,
-// is a field of Request and a step of Select.
+// Select is that rule as a pure function (select.go). Scheduler counts the running games
+// for it (scheduler.go). A new criterion, such as labels, capacity or the images of a
+// node, is a field of Request and a comparison in Select. An attribute of a node that it
+// needs is a field of node.Node.
 package placement

@@ -36,7 +36,7 @@ func (s *Scheduler) Select(ctx context.Context, request Request) (node.Node, boo
 }
 
 // countLoad counts the running games of each node of a region, or of all regions if region
-// is empty. It reads the store's own copy of the records, which may lag behind etcd.
+// is empty. It reads the store's cache of the records, which may lag behind etcd.
 func (s *Scheduler) countLoad(ctx context.Context, region string) (Load, error) {
 	load := Load{}
 	query := ports.PageQuery{Status: runtime.StatusRunning, Region: region, Limit: ports.MaxPageLimit, Local: true}

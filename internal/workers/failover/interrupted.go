@@ -11,9 +11,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// findInterrupted returns the interrupted games of absent nodes: their record is stopped
-// only because their node was lost during an operation that was about to start them, or
-// because another node then failed to start them.
+// findInterrupted returns the interrupted games of absent nodes. The record of such a game
+// is stopped, but an operation was about to start the game when its node was lost, or
+// another node then failed to start it.
 //
 // The candidates are the games with an operation in progress, and the interrupted games
 // of the previous pass, whose reschedule may have failed. The first pass of a leadership
@@ -37,7 +37,7 @@ func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]runtime.Versio
 	candidates = append(candidates, previous...)
 	slices.Sort(candidates)
 	intents, err := w.deps.Intents.GetIntents(ctx, slices.Compact(candidates))
-	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // a corrupt intent has no known purpose
+	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // a game with a corrupt intent is skipped
 		return nil, fmt.Errorf("read the intents of interrupted games: %w", err)
 	}
 	lost, interrupted := []runtime.VersionedRecord{}, []string{}
@@ -84,7 +84,7 @@ func isStartPending(in operation.Intent) bool {
 		return in.DesiredStatus == runtime.StatusRunning && len(in.Recent) > 0 && in.Recent[0].Kind == operation.KindReschedule && in.Recent[0].Failure != nil
 	case op.Kind == operation.KindReschedule:
 		return true
-	case op.PreviousRecord != nil && op.PreviousRecord.Status == runtime.StatusRunning: // by its success and by its rollback
+	case op.PreviousRecord != nil && op.PreviousRecord.Status == runtime.StatusRunning: // success and rollback both start it
 		return op.Kind == operation.KindRestart || op.Kind == operation.KindPatch
 	default:
 		return op.Failure == nil && (op.Kind == operation.KindRestart || op.Kind == operation.KindStart && op.Automatic)

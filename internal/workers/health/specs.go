@@ -11,18 +11,19 @@ import (
 
 // cachedSpec is the spec of a game while its record has the revision. An operation that
 // changes the spec changes the record first. Another writer may change the record during
-// an operation, so that the spec expires after maxSpecAge passes.
+// an operation. Therefore a spec also expires after maxSpecAge passes.
 type cachedSpec struct {
 	revision int64
 	spec     operation.Spec
 	age      int // in passes
 }
 
+// maxSpecAge is how many passes use a cached spec.
 const maxSpecAge = 12
 
 // loadSpecs returns the specs of the games, except those with an operation in progress. A
-// game without an intent, such as one that was adopted long ago, has the zero Spec. So
-// has a game with a corrupt intent, which must not prevent the probes of the others.
+// game without an intent has the zero Spec. So has a game with a corrupt intent, which
+// must not prevent the probes of the other games.
 func (w *Worker) loadSpecs(ctx context.Context, running []runtime.VersionedRecord) (map[string]operation.Spec, error) {
 	specs := make(map[string]operation.Spec, len(running))
 	cached := make(map[string]cachedSpec, len(running))

@@ -1,8 +1,3 @@
-// Package health probes the running games of one node, and enqueues those that become
-// unhealthy or healthy.
-//
-// A game is unhealthy after Config.Failures failed probes in a row. The result belongs to
-// one run of the game: container and start time.
 package health
 
 import (
@@ -96,7 +91,7 @@ func (w *Worker) Pass(ctx context.Context) error {
 	for _, found := range running {
 		record := found.Record
 		spec, isIdle := specs[record.GameID]
-		if !isIdle { // the operation in progress waits for health itself
+		if !isIdle { // the operation in progress checks the health itself
 			w.removeResult(record.GameID)
 			continue
 		}

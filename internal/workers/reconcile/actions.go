@@ -12,8 +12,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// remediateUnlessBraked carries out the action of the finding, and reports whether it did. An action that
-// the brake blocks waits for the release of the brake, which triggers a pass.
+// remediateUnlessBraked carries out the action of the finding unless the brake blocks it,
+// and reports whether it did. The release of the brake triggers a pass, which enqueues
+// the blocked games.
 func (w *Worker) remediateUnlessBraked(ctx context.Context, f drift.Finding) (done bool, err error) {
 	if isDestructive(f) && !w.brake.admitRemoval(f.GameID) {
 		return false, nil
@@ -21,9 +22,10 @@ func (w *Worker) remediateUnlessBraked(ctx context.Context, f drift.Finding) (do
 	return w.remediate(ctx, f)
 }
 
-// remediate carries out the action of the finding, and reports whether it did. It
-// requeues the game if something has changed since, and if a start exceeds StartWait:
-// that start continues in the background and delays no other game.
+// remediate carries out the action of the finding, and reports whether it did. It requeues
+// the game if the game has changed since the finding was observed. It also requeues the
+// game if a start exceeds StartWait: the start continues in the background, and the worker
+// takes the next game.
 func (w *Worker) remediate(ctx context.Context, f drift.Finding) (done bool, err error) {
 	actionCtx := ctx
 	if w.queueFor(f.Action) == w.starts {
@@ -54,8 +56,8 @@ func isDestructive(f drift.Finding) bool {
 	return !f.Proven && (f.Action == drift.ActionMarkRemoved || f.Action == drift.ActionRemoveContainer)
 }
 
-// stabilizationDelay returns how much longer the finding must be observed before it is
-// acted on.
+// stabilizationDelay returns how much longer the finding must be observed before its
+// action is carried out.
 func (w *Worker) stabilizationDelay(o drift.Observation, f drift.Finding) time.Duration {
 	switch {
 	case f.Kind == drift.KindOrphan, f.Kind == drift.KindStale && o.Record == nil: // an operator may be about to start it

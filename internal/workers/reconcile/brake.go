@@ -25,11 +25,11 @@ type brake struct {
 }
 
 const (
-	// minAffectedGames is the number of affected games in one pass from which the share
-	// counts: a single game may be lost for a reason of its own.
+	// minAffectedGames is the number of affected games in one pass from which on the share
+	// is evaluated: the loss of a single game is no evidence of a faulty engine.
 	minAffectedGames = 2
-	// minRecentRemovals is the same for the single removals between passes, within
-	// removalWindow.
+	// minRecentRemovals is the number of games with removals within removalWindow above
+	// which the share is evaluated.
 	minRecentRemovals = 5
 	removalWindow     = time.Minute
 	// releaseDuration is how long a release lasts.
@@ -40,7 +40,8 @@ func newBrake(cfg Config) *brake {
 	return &brake{cfg: cfg, log: cfg.Logger, recentRemovals: map[string]time.Time{}}
 }
 
-// isShareExceeded reports whether so many affected games in one pass engage the brake.
+// isShareExceeded reports whether the number of affected games in one pass engages the
+// brake.
 func (b *brake) isShareExceeded(running, affected int) bool {
 	return affected >= minAffectedGames && float64(affected) > b.cfg.BrakeShare*float64(running)
 }
@@ -72,8 +73,9 @@ func (b *brake) engageLocked(reason string) {
 	b.log.Error("brake engaged: nothing is removed until it is released", "reason", reason)
 }
 
-// admitRemoval reports whether a record or container of the game may be removed now, and
-// counts the game. Repeated attempts on one game count once.
+// admitRemoval reports whether a record or container of the game may be removed now. It
+// records the removal if it admits it, and otherwise engages the brake. Repeated attempts
+// on one game count once.
 func (b *brake) admitRemoval(gameID string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

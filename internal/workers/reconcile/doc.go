@@ -8,14 +8,14 @@
 //	Pass, every Interval ─┤      ▲                                 ├─► starts:   restart or complete an operation
 //	releases, Apply ──────┘      └── requeue, with backoff ◄───────┴─► removals: stop and remove a container
 //
-// The sources add only the ID of a game to the queue. What to do is decided when a
-// worker takes the game from the queue, by the state that it observes then. Every write
-// names the revisions that were observed, so a decision on old data changes nothing.
-// Events may be lost: Pass observes everything that concerns the node, and enqueues each
-// game with a finding.
+// The sources add only the ID of a game to the queue. A worker that takes the game from
+// the queue observes its current state and decides by that. Every write has the observed
+// revisions as preconditions, so a decision on stale data changes nothing. Events may be
+// lost: Pass observes everything that concerns the node, and enqueues each game with a
+// finding.
 //
 // Actions that can take long have queues and workers of their own (starts, removals), so
-// that they delay no observation and not each other. Three guards delay or block an
+// that they delay neither observations nor each other. Three guards delay or block an
 // action:
 //   - the stabilization delay: a finding must be observed for some time first;
 //   - the brake: if too many games would lose their record or container at once, nothing
@@ -27,10 +27,13 @@
 //
 //	worker.go          Worker: its configuration, goroutines and queues
 //	queue.go           Queue: the entry for all sources
-//	pass.go            Pass: one observation of everything
+//	pass.go            Pass: observe all games of the node
 //	reconcile_game.go  reconcileGame: observe one game and handle its findings
 //	actions.go         actions, their delays and the queues of slow ones
 //	emptyengine.go     the guard against an empty engine
 //	brake.go           the brake
 //	report.go          Report, Apply and ReleaseBrake for the API
+//
+// A new source calls Queue.Enqueue, as packages events and health do. Package drift
+// documents how to add a kind of finding or an action.
 package reconcile

@@ -18,11 +18,11 @@ const (
 // emptyEngineReason is why a finding is blocked before the window has ended.
 const emptyEngineReason = "not confirmed yet: the engine lists no containers"
 
-// guardEmptyEngine engages the brake if the engine lists no container at all, neither the
-// one of the finding nor any other, and has reported no removal: it may be another
-// engine than before, or use another directory. The share of affected games does not
-// show that on a node with one game. It returns how much longer the engine may be empty
-// before that.
+// guardEmptyEngine engages the brake if the engine lists no container at all and has not
+// reported the removal of the finding's container. Such an engine may be another one than
+// before, or use another directory. The share of affected games does not reveal that on a
+// node with one game. It returns how much longer the engine must be empty before the brake
+// is engaged.
 func (w *Worker) guardEmptyEngine(ctx context.Context, o drift.Observation, f drift.Finding) (time.Duration, error) {
 	if w.brake.state() != nil {
 		return 0, nil

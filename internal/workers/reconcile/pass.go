@@ -67,8 +67,8 @@ func (w *Worker) Pass(ctx context.Context) (PassResult, error) {
 }
 
 // recheck removes the games from affected that have no destructive finding in a second
-// observation. An observation reads records before containers: games that are cleaned up
-// in between look as if their containers were missing.
+// observation. An observation reads records before containers. A game that is cleaned up
+// in between therefore has a record and no container in the first observation.
 func (w *Worker) recheck(ctx context.Context, affected map[string]bool) error {
 	second, err := w.observeAll(ctx)
 	if err != nil {
@@ -131,8 +131,8 @@ func (w *Worker) observeAll(ctx context.Context) (map[string]*drift.Observation,
 	return observed, w.addIntents(ctx, observed)
 }
 
-// addRecord adds the game's record. A record that cannot be read is unknown, which is
-// not the same as absent.
+// addRecord adds the game's record. A record that cannot be read is unknown, not absent:
+// its error makes the whole observation unknown.
 func (w *Worker) addRecord(ctx context.Context, o *drift.Observation) {
 	found, err := w.deps.Records.GetVersioned(ctx, o.GameID)
 	if err == nil {

@@ -17,7 +17,7 @@ const removalRetention = time.Hour
 // sources of work depend on it and not on the worker. It is safe for concurrent use.
 type Queue struct {
 	games        workQueue
-	passRequests chan struct{} // requests a pass
+	passRequests chan struct{} // holds one pending request of a pass
 	clock        func() time.Time
 
 	mu      sync.Mutex
@@ -32,8 +32,7 @@ func NewQueue(clock func() time.Time) *Queue {
 	return &Queue{games: newWorkQueue(), passRequests: make(chan struct{}, 1), clock: clock, removed: map[string]time.Time{}}
 }
 
-// Enqueue requests to reconcile the game. A game that is in the queue already stays there
-// once.
+// Enqueue requests to reconcile the game. It does nothing if the game is in the queue.
 func (q *Queue) Enqueue(gameID string) {
 	if gameID != "" {
 		q.games.Add(gameID)
@@ -68,8 +67,8 @@ func (q *Queue) hasReportedRemoval(containerID string) bool {
 	return reported
 }
 
-// workQueue is a queue of games. It holds each game once, hands it to one worker at a
-// time, and delays a game that failed longer each time.
+// workQueue is a queue of games. It holds each game once, gives it to one worker at a
+// time, and retries a game that failed with exponential backoff.
 type workQueue = workqueue.TypedRateLimitingInterface[string]
 
 func newWorkQueue() workQueue {

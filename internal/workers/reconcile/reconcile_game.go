@@ -91,9 +91,9 @@ func (w *Worker) handleFinding(ctx context.Context, o drift.Observation, f drift
 	if delay, err := w.guardEmptyEngine(ctx, o, f); delay > 0 || err != nil {
 		return delay, err
 	}
-	if slow := w.queueFor(f.Action); slow != nil {
-		if slow.NumRequeues(f.GameID) == 0 { // otherwise its next attempt is scheduled there
-			slow.Add(f.GameID)
+	if slowQueue := w.queueFor(f.Action); slowQueue != nil {
+		if slowQueue.NumRequeues(f.GameID) == 0 { // otherwise the next attempt waits for its backoff
+			slowQueue.Add(f.GameID)
 		}
 		return 0, nil
 	}

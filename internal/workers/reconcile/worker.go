@@ -23,7 +23,7 @@ type Remediator interface {
 	HasActive(gameID string) bool
 }
 
-// HealthView is the view of the health worker's results.
+// HealthView reads the results of the health worker.
 type HealthView interface {
 	// Unhealthy describes how the game, in the run that the record describes, fails its
 	// health checks; empty if it does not.
