@@ -1,4 +1,4 @@
-// Package filelock gives a directory to one process at a time by a lock file in it.
+// Package filelock lets only one process at a time use a directory, by a lock file in it.
 package filelock
 
 import (
@@ -14,12 +14,13 @@ import (
 // retryInterval is the time between two attempts to take a lock.
 const retryInterval = 10 * time.Millisecond
 
-// ErrLocked is returned if another process holds the lock. errors.As finds a
+// ErrLocked reports that another process holds the lock. Acquire returns it as a
 // *LockedError.
 var ErrLocked = errors.New("the file is locked")
 
 // LockedError names the process that holds a lock.
 type LockedError struct {
+	// Path is the lock file.
 	Path string
 	// Holder names the process that holds the lock: "process 12", or "another process"
 	// if the lock file does not contain a process id.
@@ -35,18 +36,18 @@ func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 type Lock struct{ file *os.File }
 
 // Acquire creates the file if necessary, locks it, and writes the process id into it. If
-// another process, or another Lock of this one, holds the lock, Acquire retries until wait
-// has passed and then returns a *LockedError. The kernel releases the lock when the process
-// dies.
+// another process, or another Lock of this one, holds the lock, Acquire retries until the
+// timeout and then returns a *LockedError. The kernel releases the lock when the process
+// exits.
 //
 // A process that is killed while it forks a child can leave the lock to the child until
 // the child executes its program. A caller that forks should wait longer than that.
-func Acquire(name string, wait time.Duration) (*Lock, error) {
+func Acquire(name string, timeout time.Duration) (*Lock, error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := retryLock(f, wait); err != nil {
+	if err := retryLock(f, timeout); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	l := &Lock{file: f}
@@ -60,9 +61,9 @@ func Acquire(name string, wait time.Duration) (*Lock, error) {
 	return l, nil
 }
 
-// retryLock locks the file, and retries until wait has passed.
-func retryLock(f *os.File, wait time.Duration) error {
-	for deadline := time.Now().Add(wait); ; {
+// retryLock locks the file, and retries until the timeout while the file is locked.
+func retryLock(f *os.File, timeout time.Duration) error {
+	for deadline := time.Now().Add(timeout); ; {
 		err := tryLock(f)
 		switch {
 		case err == nil:
@@ -77,8 +78,8 @@ func retryLock(f *os.File, wait time.Duration) error {
 }
 
 // Release releases the lock. It leaves the file in place: otherwise two processes could
-// lock two files of the same name. The lock is also free if a child of this process, not
-// yet executed, has the file open.
+// lock two files of the same name. It frees the lock even while a forked child of this
+// process, which has not executed its program yet, has the file open.
 func (l *Lock) Release() error { return errors.Join(unlock(l.file), l.file.Close()) }
 
 // readHolder names the process whose id the lock file contains.

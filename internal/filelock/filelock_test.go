@@ -13,7 +13,7 @@ import (
 	"galaxy/rtmanager/internal/filelock"
 )
 
-func TestASecondLockIsRefusedAndNamesTheHolder(t *testing.T) {
+func TestASecondLockFailsAndNamesTheHolder(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "lock")
 	require.NoError(t, os.WriteFile(name, []byte("12345678901234567890\n"), 0o600)) // of an earlier process

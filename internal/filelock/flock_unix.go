@@ -17,6 +17,6 @@ func tryLock(f *os.File) error {
 	return err
 }
 
-// unlock releases the lock explicitly. Closing the file does not release it while a forked
+// unlock releases the lock explicitly: closing the file does not release it while a forked
 // child has the file open.
 func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -10,16 +10,16 @@ import (
 )
 
 // ForEtcd returns a logger for an etcd server or client that writes to logger with
-// component=etcd. Info lines of etcd are details for an operator of this daemon and become
-// debug lines; its own debug lines are dropped. Warnings and errors keep their level,
-// except those in harmless.
+// component=etcd. Info lines of etcd become debug lines, since they are details for an
+// operator of this daemon. Debug lines of etcd are dropped. Warnings and errors keep their
+// level, except those in harmless, which become debug lines.
 func ForEtcd(logger *slog.Logger) *zap.Logger {
 	return zap.New(&core{handler: logger.Handler().WithAttrs([]slog.Attr{slog.String("component", "etcd")})})
 }
 
-// harmless are lines that a clean start or close of an embedded etcd logs as a
-// warning or an error. A line counts if its message is one of the keys and its
-// error, if a text is given, contains one of the texts.
+// harmless holds the lines that a clean start or close of an embedded etcd logs as a warning
+// or an error. A line is harmless if its message is a key and its error contains one of the
+// texts; a key without texts matches every error.
 var harmless = map[string][]string{
 	// Chosen settings: loopback only, and no authentication.
 	"Running http and grpc server on single port. This is not recommended for production.": nil,
@@ -34,7 +34,7 @@ var harmless = map[string][]string{
 
 var closedListener = []string{"mux: server closed", "http: Server closed", "use of closed network connection"}
 
-// core is a zapcore.Core in front of a slog.Handler.
+// core is a zapcore.Core that writes to a slog.Handler.
 type core struct{ handler slog.Handler }
 
 // Enabled implements zapcore.LevelEnabler.
@@ -84,6 +84,7 @@ func slogLevel(level zapcore.Level) slog.Level {
 	}
 }
 
+// isHarmless reports whether harmless contains the line.
 func isHarmless(message string, fields []zapcore.Field) bool {
 	texts, isListed := harmless[message]
 	if !isListed || texts == nil {
@@ -103,7 +104,7 @@ func isHarmless(message string, fields []zapcore.Field) bool {
 	return false
 }
 
-// attrs converts the fields in order.
+// attrs converts the zap fields, in order.
 func attrs(fields []zapcore.Field) []slog.Attr {
 	converted := make([]slog.Attr, 0, len(fields))
 	for _, field := range fields {

@@ -13,9 +13,9 @@ import (
 const maxNameBytes = 200
 
 // Name returns the directory name of the game. Different games have different names, and no
-// name leads to another directory. The name is the game id with every byte except letters,
-// digits, "-", "_" and an inner "." as %XX; a long name is truncated and ends with "~" and a
-// digest.
+// name leads to another directory. The name is the game id. Every byte except letters,
+// digits, "-", "_" and "." is escaped as %XX, and so is a "." at the start. A long name is
+// truncated and ends with "~" and a digest.
 func Name(gameID string) string {
 	var name strings.Builder
 	for i := range len(gameID) {
@@ -32,6 +32,7 @@ func Name(gameID string) string {
 	return name.String()[:maxNameBytes/2] + "~" + hex.EncodeToString(digest[:]) // no short name contains "~"
 }
 
+// isPlain reports whether the byte needs no escape at any position.
 func isPlain(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '_'
 }

@@ -13,7 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// describe translates the description of an owned container.
+// describe translates the engine's description of an owned container.
 func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labels) container.Container {
 	described := container.Container{
 		ID:        c.ID,

@@ -26,7 +26,7 @@ func (e *Engine) Create(ctx context.Context, spec container.Spec) (container.Con
 }
 
 func (e *Engine) create(ctx context.Context, spec container.Spec) (container.Container, error) {
-	if err := e.checkSpec(spec); err != nil {
+	if err := e.validateSpec(spec); err != nil {
 		return container.Container{}, err
 	}
 	if existing, found, err := e.findPreviousAttempt(ctx, spec); err != nil || found {
@@ -82,9 +82,9 @@ func (e *Engine) createOnce(ctx context.Context, spec container.Spec, options cl
 }
 
 // findPreviousAttempt returns the container that an earlier attempt of the same operation
-// created with this name. It finds it also if an operator has renamed it.
+// created with this name, even if an operator has renamed it since.
 func (e *Engine) findPreviousAttempt(ctx context.Context, spec container.Spec) (existing container.Container, found bool, err error) {
-	listed, err := e.summaries(ctx, "find an earlier attempt", e.ownedFilter(map[string]string{
+	listed, err := e.listSummaries(ctx, "find an earlier attempt", e.ownedFilter(map[string]string{
 		labelGameID: spec.Labels.GameID, labelOperation: spec.Labels.OperationID, labelName: spec.Name,
 	}))
 	for _, c := range listed {
@@ -119,7 +119,7 @@ func (e *Engine) findByName(ctx context.Context, spec container.Spec) (container
 	if err != nil {
 		return container.Container{}, unavailable(err)
 	}
-	existing, err := e.fromInspect(c)
+	existing, err := e.translateInspect(c)
 	if err == nil && existing.Labels.GameID == spec.Labels.GameID && existing.Labels.OperationID == spec.Labels.OperationID {
 		return existing, nil
 	}

@@ -15,9 +15,9 @@ import (
 )
 
 // Events implements ports.Engine. A consumer that lists the containers after the first event
-// misses no change: a later change yields an event. The engine keeps no events, so every
-// stream reports that events may have been missed before it. While there are no events, a
-// ping checks that the engine still responds.
+// misses no change: a later change yields an event. The engine keeps only its latest events,
+// so every stream reports that events may have been missed before it. A ping every
+// CallTimeout checks that the engine still responds.
 func (e *Engine) Events(ctx context.Context) iter.Seq2[container.Event, error] {
 	return func(yield func(container.Event, error) bool) {
 		err := e.streamEvents(ctx, func(event container.Event) bool { return yield(event, nil) })
@@ -61,8 +61,8 @@ func (e *Engine) streamEvents(ctx context.Context, emit func(container.Event) bo
 				return err
 			}
 		case message := <-stream.Messages:
-			event, relevant, err := e.translate(message)
-			if err != nil || relevant && !emit(event) {
+			event, isRelevant, err := e.translateMessage(message)
+			if err != nil || isRelevant && !emit(event) {
 				return err
 			}
 		}
@@ -90,9 +90,9 @@ func (e *Engine) subscribe(ctx context.Context, cancel func(), since string) (cl
 	filters := e.ownedFilter(nil).Add("type", string(events.ContainerEventType)).
 		Add("event", string(events.ActionStart), string(events.ActionDie), string(events.ActionDestroy))
 	var accepted atomic.Bool
-	limit := time.AfterFunc(e.cfg.CallTimeout, cancel)
+	timeout := time.AfterFunc(e.cfg.CallTimeout, cancel)
 	stream := e.api.Events(context.WithValue(ctx, acceptedKey{}, &accepted), client.EventsListOptions{Since: since, Filters: filters})
-	if !limit.Stop() {
+	if !timeout.Stop() {
 		return stream, malformedResponse("no response within %s", e.cfg.CallTimeout)
 	}
 	if !accepted.Load() {
@@ -112,9 +112,9 @@ func recordAcceptance(response *http.Response) {
 	}
 }
 
-// translate translates a message of the engine to an event. relevant is false if the
+// translateMessage translates a message of the engine to an event. isRelevant is false if the
 // message is not about an owned container.
-func (e *Engine) translate(m events.Message) (event container.Event, relevant bool, err error) {
+func (e *Engine) translateMessage(m events.Message) (event container.Event, isRelevant bool, err error) {
 	if m.Action == "" || m.Type == "" {
 		return event, false, malformedResponse("the stream contains a message without a type")
 	}

@@ -78,7 +78,7 @@ func (f *fakeServer) config() dockerengine.Config {
 }
 
 // injectFault makes the fault handle all following requests.
-func (f *fakeServer) injectFault(with fault) { f.fault.Store(&with) }
+func (f *fakeServer) injectFault(injected fault) { f.fault.Store(&injected) }
 
 func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fault := f.fault.Load(); fault != nil && (*fault)(w, r) {

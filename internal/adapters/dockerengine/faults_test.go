@@ -16,7 +16,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// faults are the ways in which an engine can fail to respond.
+// faults returns the ways in which an engine can fail to respond, by name.
 func (f *fakeServer) faults() map[string]fault {
 	return map[string]fault{
 		"hang":      f.hang,
@@ -35,7 +35,7 @@ func (f *fakeServer) faults() map[string]fault {
 	}
 }
 
-// methods are calls of every method of an Engine, with that container.
+// methods returns a call of every method of an Engine on the container, by name.
 func methods(id string) map[string]func(context.Context, ports.Engine) error {
 	spec := container.Spec{Name: "x", Labels: container.Labels{Store: "s1", GameID: "g1", Region: "eu", Node: "n1", Image: "game:1", OperationID: "op"}}
 	return map[string]func(context.Context, ports.Engine) error{

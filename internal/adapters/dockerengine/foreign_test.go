@@ -14,7 +14,7 @@ import (
 )
 
 // copyContainer creates a container with the labels of another, modified by change.
-func (f *fixture) copyContainer(t *testing.T, id, image string, running bool, change func(map[string]string)) string {
+func (f *fixture) copyContainer(t *testing.T, id, image string, isRunning bool, change func(map[string]string)) string {
 	t.Helper()
 	original, err := f.api.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	require.NoError(t, err)
@@ -28,7 +28,7 @@ func (f *fixture) copyContainer(t *testing.T, id, image string, running bool, ch
 		_, err := f.api.ContainerRemove(uncanceled(t), created.ID, client.ContainerRemoveOptions{Force: true})
 		require.NoError(t, err)
 	})
-	if running {
+	if isRunning {
 		_, err = f.api.ContainerStart(t.Context(), created.ID, client.ContainerStartOptions{})
 		require.NoError(t, err)
 	}

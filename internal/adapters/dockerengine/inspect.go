@@ -40,7 +40,7 @@ func (e *Engine) inspectOwned(ctx context.Context, id string) (container.Contain
 	if err != nil {
 		return container.Container{}, unavailable(err)
 	}
-	return e.fromInspect(c)
+	return e.translateInspect(c)
 }
 
 // inspect returns the engine's description of the container with the id or name. It returns
@@ -58,10 +58,10 @@ func (e *Engine) inspect(ctx context.Context, ref string) (mobycontainer.Inspect
 	return c, nil
 }
 
-// fromInspect translates the description of an owned container, and returns
+// translateInspect translates the description of an owned container, and returns
 // container.ErrNoContainer for another. A container that was created from a commit of an
 // owned container has all its labels, but another image.
-func (e *Engine) fromInspect(c mobycontainer.InspectResponse) (container.Container, error) {
+func (e *Engine) translateInspect(c mobycontainer.InspectResponse) (container.Container, error) {
 	labels, ok := e.parseOwnedLabels(c.Config.Labels)
 	if !ok || labels.Image != c.Config.Image {
 		return container.Container{}, noContainer(c.ID)
@@ -72,7 +72,7 @@ func (e *Engine) fromInspect(c mobycontainer.InspectResponse) (container.Contain
 // confirmMissing returns container.ErrNoContainer if the engine's list confirms that the
 // container does not exist. Callers act on this error, and a proxy can return 404 too.
 func (e *Engine) confirmMissing(ctx context.Context, id string) error {
-	listed, err := e.summaries(ctx, "confirm that container "+id+" does not exist", client.Filters{}.Add("id", id))
+	listed, err := e.listSummaries(ctx, "confirm that container "+id+" does not exist", client.Filters{}.Add("id", id))
 	if err != nil {
 		return err
 	}
@@ -82,23 +82,4 @@ func (e *Engine) confirmMissing(ctx context.Context, id string) error {
 		}
 	}
 	return noContainer(id)
-}
-
-// summaries lists containers in any state.
-func (e *Engine) summaries(ctx context.Context, what string, filters client.Filters) ([]mobycontainer.Summary, error) {
-	listed, err := callWithTimeout(ctx, e.cfg.CallTimeout, what, func(ctx context.Context) (client.ContainerListResult, error) {
-		return e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
-	})
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	if listed.Items == nil { // an engine without containers returns []
-		return nil, malformedResponse("%s: the response is not a list", what)
-	}
-	for _, c := range listed.Items {
-		if !idPattern.MatchString(c.ID) {
-			return nil, malformedResponse("%s: the list contains the container id %q", what, c.ID)
-		}
-	}
-	return listed.Items, nil
 }

@@ -3,7 +3,6 @@ package dockerengine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +24,7 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container
 	if gameID != "" {
 		game = map[string]string{labelGameID: gameID}
 	}
-	listed, err := e.summaries(ctx, "list containers", e.ownedFilter(game))
+	listed, err := e.listSummaries(ctx, "list containers", e.ownedFilter(game))
 	if err != nil {
 		return nil, err
 	}
@@ -36,10 +35,28 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container
 	return e.describeAll(ctx, listed)
 }
 
-// describeAll inspects each container, since a summary is incomplete. All calls together
-// may take the time of one call: an engine can hang on one container and respond for
-// others. A container without a response is unknown, unless a ping shows that the whole
-// engine hangs.
+// listSummaries lists containers in any state.
+func (e *Engine) listSummaries(ctx context.Context, what string, filters client.Filters) ([]mobycontainer.Summary, error) {
+	listed, err := callWithTimeout(ctx, e.cfg.CallTimeout, what, func(ctx context.Context) (client.ContainerListResult, error) {
+		return e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
+	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if listed.Items == nil { // an engine without containers returns []
+		return nil, malformedResponse("%s: the response is not a list", what)
+	}
+	for _, c := range listed.Items {
+		if !idPattern.MatchString(c.ID) {
+			return nil, malformedResponse("%s: the list contains the container id %q", what, c.ID)
+		}
+	}
+	return listed.Items, nil
+}
+
+// describeAll inspects each container, since a summary is incomplete. One CallTimeout bounds
+// all calls together, since an engine can hang on one container and respond for others. A
+// container without a response is unknown, unless a ping shows that the whole engine hangs.
 func (e *Engine) describeAll(ctx context.Context, listed []mobycontainer.Summary) ([]container.Container, error) {
 	described := make([]container.Container, len(listed))
 	errs := make([]error, len(listed))
@@ -52,7 +69,7 @@ func (e *Engine) describeAll(ctx context.Context, listed []mobycontainer.Summary
 			for i := range next {
 				c, err := e.inspect(bounded, listed[i].ID)
 				if err == nil {
-					described[i], err = e.fromInspect(c)
+					described[i], err = e.translateInspect(c)
 				}
 				errs[i] = err
 			}
@@ -63,12 +80,12 @@ func (e *Engine) describeAll(ctx context.Context, listed []mobycontainer.Summary
 	}
 	close(next)
 	group.Wait()
-	return e.classify(ctx, listed, described, errs)
+	return e.combineResults(ctx, listed, described, errs)
 }
 
-// classify omits containers that were removed since they were listed, and returns others
-// with an error as unknown.
-func (e *Engine) classify(ctx context.Context, listed []mobycontainer.Summary, described []container.Container, errs []error) ([]container.Container, error) {
+// combineResults combines the results of describeAll. It omits containers that were removed
+// since they were listed, and returns others with an error as unknown.
+func (e *Engine) combineResults(ctx context.Context, listed []mobycontainer.Summary, described []container.Container, errs []error) ([]container.Container, error) {
 	found := make([]container.Container, 0, len(listed))
 	var lastErr error
 	for i, err := range errs {
@@ -79,7 +96,7 @@ func (e *Engine) classify(ctx context.Context, listed []mobycontainer.Summary, d
 			// removed since it was listed, or not owned
 		default:
 			lastErr = err
-			found = append(found, e.fromSummary(listed[i]))
+			found = append(found, e.translateSummary(listed[i]))
 		}
 	}
 	if lastErr == nil {
@@ -92,8 +109,8 @@ func (e *Engine) classify(ctx context.Context, listed []mobycontainer.Summary, d
 	return found, nil
 }
 
-// fromSummary translates a summary of the list to an unknown container.
-func (e *Engine) fromSummary(c mobycontainer.Summary) container.Container {
+// translateSummary translates a summary of the list to an unknown container.
+func (e *Engine) translateSummary(c mobycontainer.Summary) container.Container {
 	labels, _ := e.parseOwnedLabels(c.Labels)
 	name := ""
 	if len(c.Names) > 0 {
@@ -107,7 +124,7 @@ func (e *Engine) ping(ctx context.Context) error {
 	_, err := callWithTimeout(ctx, e.cfg.CallTimeout, "ping docker engine", func(ctx context.Context) (client.PingResult, error) {
 		response, err := e.api.Ping(ctx, client.PingOptions{})
 		if err == nil && response.APIVersion == "" {
-			err = fmt.Errorf("the response contains no API version")
+			err = errors.New("the response contains no API version")
 		}
 		return response, err
 	})

@@ -18,14 +18,14 @@ const maxLogBytes = 64 << 10
 // in the order in which the engine received them. Bytes that are not UTF-8 are replaced by
 // question marks.
 func (e *Engine) Logs(ctx context.Context, containerID string, lines int) ([]string, error) {
-	found, err := e.logs(ctx, containerID, max(lines, 0))
+	found, err := e.readLogs(ctx, containerID, max(lines, 0))
 	if err != nil {
 		return nil, fmt.Errorf("logs: %w", err)
 	}
 	return found, nil
 }
 
-func (e *Engine) logs(ctx context.Context, id string, lines int) ([]string, error) {
+func (e *Engine) readLogs(ctx context.Context, id string, lines int) ([]string, error) {
 	if _, err := e.inspectOwned(ctx, id); err != nil {
 		return nil, err
 	}
@@ -56,11 +56,11 @@ func (e *Engine) readTail(ctx context.Context, id string, lines int) (*logTail, 
 
 // logTail keeps the end of the data that is written to it.
 type logTail struct {
-	data []byte
-	// truncated reports whether data before this was dropped.
-	truncated bool
+	data        []byte
+	isTruncated bool // earlier data was dropped
 }
 
+// Write implements io.Writer.
 func (t *logTail) Write(p []byte) (int, error) {
 	t.data = append(t.data, p...)
 	if len(t.data) > 2*maxLogBytes {
@@ -69,10 +69,11 @@ func (t *logTail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// trim drops all but the last maxLogBytes.
 func (t *logTail) trim() {
 	if excess := len(t.data) - maxLogBytes; excess > 0 {
 		t.data = append(t.data[:0], t.data[excess:]...)
-		t.truncated = true
+		t.isTruncated = true
 	}
 }
 
@@ -84,7 +85,7 @@ func (t *logTail) lines(limit int) []string {
 		return []string{}
 	}
 	all := strings.Split(strings.TrimSuffix(string(t.data), "\n"), "\n")
-	if t.truncated && len(all) > 1 {
+	if t.isTruncated && len(all) > 1 {
 		all = all[1:]
 	}
 	all = all[max(len(all)-limit, 0):]

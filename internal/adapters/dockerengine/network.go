@@ -12,8 +12,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// validateNetwork returns an error for a network that games share with other programs, and
-// for no network.
+// validateNetwork returns an error for the modes host and container:ID, in which a game would
+// share the network of another program. It also rejects the modes none and default, and names
+// with other special characters.
 func validateNetwork(name string) error {
 	if mode := mobycontainer.NetworkMode(name); mode.IsHost() || mode.IsNone() || mode.IsDefault() || !namePattern.MatchString(name) {
 		return &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q is not a network that a game may join; name a user-defined network", name)}
@@ -39,8 +40,8 @@ func (e *Engine) findNetwork(ctx context.Context, name string) (string, error) {
 	found, err := callWithTimeout(ctx, e.cfg.CallTimeout, "network "+name, func(ctx context.Context) (client.NetworkInspectResult, error) {
 		return e.api.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
 	})
-	isOther := err == nil && found.Network.Name != "" && found.Network.Name != name && found.Network.ID != name
-	if errdefs.IsNotFound(err) || isOther {
+	isOtherNetwork := err == nil && found.Network.Name != "" && found.Network.Name != name && found.Network.ID != name
+	if errdefs.IsNotFound(err) || isOtherNetwork {
 		return "", &runtime.InvalidError{Field: "network", Reason: fmt.Sprintf("%q does not exist; create it on the engine first", name)}
 	}
 	if err != nil {

@@ -33,9 +33,9 @@ func (e *Engine) withDefaults(spec container.Spec) container.Spec {
 	return spec
 }
 
-// checkSpec returns an error for a spec that could do harm, or whose container would not be
+// validateSpec returns an error for a spec that could do harm, or whose container would not be
 // owned. The engine reports other faults.
-func (e *Engine) checkSpec(spec container.Spec) error {
+func (e *Engine) validateSpec(spec container.Spec) error {
 	if err := runtime.ValidateGameID(spec.Labels.GameID); err != nil {
 		return err
 	}
@@ -133,7 +133,8 @@ func portBinding(address netip.Addr, port int) network.PortBinding {
 	return binding
 }
 
-// environment returns the variables of the spec and those that every game has.
+// environment returns the variables of the spec and the variables of all games, as
+// NAME=VALUE.
 func environment(spec container.Spec, hasStateDir bool) []string {
 	env := map[string]string{}
 	if hasStateDir {

@@ -12,7 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// maxGrace is a bound that keeps the computation of timeouts from overflowing.
+// maxGrace bounds the grace, so that the computation of timeouts does not overflow.
 const maxGrace = 365 * 24 * time.Hour
 
 // Stop implements ports.Engine. The engine takes the grace in whole seconds, so it is rounded

@@ -7,8 +7,8 @@ import (
 	"net/url"
 )
 
-// addresses are the URLs that a member listens on, with ports that were free a moment
-// ago.
+// addresses are the URLs that a member will listen on. Their ports were free when
+// findAddresses returned.
 type addresses struct{ client, peer url.URL }
 
 // findAddresses listens on the configured addresses and closes the listeners. This

@@ -13,9 +13,9 @@ import (
 )
 
 // removeIncompleteBootstrap removes the data of a first start that was killed before the
-// member was ready. etcd would start on such a directory as a member that does not know
-// its cluster, and would wait for a leader without end (etcd-io/etcd#12578). No data is
-// lost: the log of such a member contains no client request.
+// member was ready. On such a directory etcd would start a member that does not know its
+// cluster and waits for a leader forever (etcd-io/etcd#12578). No data is lost, since the
+// write-ahead log of such a member contains no client request.
 func (d dataDir) removeIncompleteBootstrap() error {
 	member := filepath.Join(d.etcdDir(), "member")
 	log := filepath.Join(member, "wal")
@@ -31,8 +31,9 @@ func (d dataDir) removeIncompleteBootstrap() error {
 	if err != nil || containsRequest(entries) {
 		return nil //nolint:nilerr // etcd reports a corrupt log
 	}
-	// The log is removed last, so that a removal that is killed too is repeated at the
-	// next start: on a database without its log etcd would also wait without end.
+	// The log is removed last. If this process is killed during the removal, the log still
+	// exists, and the next start repeats the removal. On a database without its log etcd would
+	// also wait forever.
 	for _, part := range []string{filepath.Join(member, "snap"), d.etcdDir()} {
 		if err := os.RemoveAll(part); err != nil {
 			return fmt.Errorf("data directory %s: %w", d.path, err)

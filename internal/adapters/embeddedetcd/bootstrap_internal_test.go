@@ -18,8 +18,8 @@ func bootstrapConfig(dir string) Config {
 	}
 }
 
-// A first start that is killed right after it has created its log leaves a log without
-// entries. etcd would wait for a leader on it without end.
+// A first start that is killed right after it has created its write-ahead log leaves a log
+// without entries. On such a log etcd would wait for a leader forever.
 func TestIncompleteBootstrapIsRepeated(t *testing.T) {
 	t.Parallel()
 	cfg := bootstrapConfig(t.TempDir())

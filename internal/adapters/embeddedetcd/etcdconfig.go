@@ -38,11 +38,11 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 	e.QuotaBackendBytes = cfg.QuotaBytes // etcd: 2 GiB
 	e.AutoCompactionMode = embed.CompactorModePeriodic
 	e.AutoCompactionRetention = cfg.CompactionRetention.String() // etcd: never
-	// The store's watches request progress themselves. The revision of another watch that
-	// waits for etcd's own notifications would be compacted at the default of 10 min.
+	// For watches of other clients; the store requests progress itself. At etcd's default of
+	// 10 min, the last revision that an idle watch knows could already be compacted.
 	e.WatchProgressNotifyInterval = 5 * time.Second
 	e.MaxConcurrentStreams = 4096 // etcd: no limit
-	e.EnableGRPCGateway = false   // one API less that a browser can reach
+	e.EnableGRPCGateway = false   // a browser could reach this API
 	e.HostWhitelist = map[string]struct{}{"localhost": {}, "127.0.0.1": {}, "::1": {}}
 	e.CORS = map[string]struct{}{at.client.String(): {}} // an empty set would allow every origin
 

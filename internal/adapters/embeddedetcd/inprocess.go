@@ -13,10 +13,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// InProcess returns a client that calls the server without a network, and a function
-// that closes the client and waits for the server side of its watches. The server side
-// can still read the database for a moment after the client has closed, and a server
-// that is closed during such a read terminates the process.
+// InProcess returns a client that calls the server without a network. closeAndWait closes
+// the client and waits for the server side of its watches: it can still read the database
+// for a moment after the client has closed. A server that is closed during such a read
+// terminates the process.
 func InProcess(server *etcdserver.EtcdServer) (client *clientv3.Client, closeAndWait func()) {
 	client = v3client.New(server)
 	running := new(sync.WaitGroup)

@@ -38,10 +38,10 @@ type Member struct {
 // A member that was killed at any time still has every acknowledged write at its next
 // start, on the same ports or others.
 //
-// Start returns a *ConfigError if another process uses the data directory, if the
-// directory cannot be written or belongs to another cluster, and if a port is in use. It
-// returns the error of ctx if ctx ends first; the end of ctx does not stop a member that
-// has started.
+// Start returns a *ConfigError if another process uses the data directory or if the
+// directory cannot be written. It also returns one if the directory belongs to another
+// cluster, and if a port is in use. It returns the error of ctx if ctx ends first; the end
+// of ctx does not stop a member that has started.
 func Start(ctx context.Context, cfg Config) (*Member, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -130,6 +130,7 @@ func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
 	}
 }
 
+// waitReady waits until etcd serves requests.
 func (m *Member) waitReady(ctx context.Context) error {
 	select {
 	case <-m.etcd.Server.ReadyNotify():
@@ -146,6 +147,7 @@ func (m *Member) waitReady(ctx context.Context) error {
 // errStopped is the error of a member that stopped without an error of etcd.
 var errStopped = errors.New("etcd stopped by itself; its log contains the reason")
 
+// orErrStopped returns err, or errStopped if err is nil.
 func orErrStopped(err error) error {
 	if err == nil {
 		return errStopped
@@ -182,6 +184,7 @@ func (m *Member) Err() <-chan error { return m.failed }
 // the directory is then still locked.
 func (m *Member) Close() error { return m.close() }
 
+// shutdown stops the member; Close calls it once.
 func (m *Member) shutdown() error {
 	close(m.closing)
 	m.monitors.Wait()

@@ -25,7 +25,7 @@ type Prober struct {
 // defaultTimeout is the timeout of a health check if New is given none.
 const defaultTimeout = 2 * time.Second
 
-// maxBodyBytes is how much of a response is read: its content does not matter.
+// maxBodyBytes bounds how much of a response Probe reads. It ignores the content.
 const maxBodyBytes = 4 << 10
 
 // New returns a prober whose health checks time out after timeout; 0 means 2 s.
@@ -34,7 +34,7 @@ func New(timeout time.Duration) *Prober {
 		timeout = defaultTimeout
 	}
 	return &Prober{timeout: timeout, client: &http.Client{
-		// Every probe opens a connection. A kept connection could report the health of the
+		// Every probe opens a connection. An idle connection could report the health of the
 		// process before a restart, and a thousand games would need a thousand of them.
 		Transport: &http.Transport{
 			DisableKeepAlives: true, Proxy: nil, ResponseHeaderTimeout: timeout,
@@ -67,9 +67,9 @@ func (p *Prober) Probe(ctx context.Context, url string) error {
 	return nil
 }
 
-// rejectLinkLocal returns an error for link-local and multicast addresses. No game has
-// one, and cloud metadata services do: the endpoint can come from a record that an API
-// client wrote.
+// rejectLinkLocal returns an error for link-local and multicast addresses. No game has such
+// an address, but cloud metadata services do, and an API client can write any endpoint to a
+// record.
 func rejectLinkLocal(_, address string, _ syscall.RawConn) error {
 	addrPort, err := netip.ParseAddrPort(address)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Config specifies the directories of an engine and the containers that it owns.
+// Config configures an Engine: its directories and the containers that it owns.
 type Config struct {
 	// Dir holds the containers. Required; Open creates it if necessary. Only one engine at a
 	// time can use it. If it is not on the file system of ImagesDir, each container has a
@@ -70,6 +70,7 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// findTools returns the paths of the tools, or an error if the machine lacks one.
 func findTools() (tools, error) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

@@ -34,7 +34,7 @@ type processContainer struct {
 	opToken chan struct{}
 
 	mu      sync.Mutex
-	run     *run    // guarded by mu; nil while no process of the game lives
+	run     *run    // guarded by mu; nil after all processes of the game have exited
 	lastRun lastRun // guarded by mu; the result of the latest run, while run is nil
 	// exitPending is set after a run has ended and until its result can be read. Guarded by
 	// mu.
@@ -72,7 +72,7 @@ func (c *processContainer) activeRun() *run {
 	return c.run
 }
 
-// currentRun returns the run in progress, or nil if no process of the game lives. It returns
+// currentRun returns the run in progress, or nil if no process of the game runs. It returns
 // container.ErrEngineUnavailable if the engine cannot determine this.
 func (c *processContainer) currentRun() (*run, error) {
 	c.mu.Lock()
@@ -98,6 +98,13 @@ func (c *processContainer) detach() {
 	if r := c.activeRun(); r != nil {
 		_ = r.pipe.Close()
 	}
+}
+
+// isOwned reports whether the labels of the container name the engine's store, region and
+// node.
+func (e *Engine) isOwned(c *processContainer) bool {
+	l := c.spec.Labels
+	return l.Store == e.cfg.Store && l.Region == e.cfg.Region && l.Node == e.cfg.Node
 }
 
 // isDeleted reports whether another program has deleted the directory of a container that does

@@ -46,18 +46,18 @@ func TestACorruptContainerIsUnknownAndOthersAreListed(t *testing.T) {
 	}
 }
 
-// A container whose pipe cannot be read is unknown, and never exited: its game can be running.
-// It is known when the pipe can be read.
+// A container whose pipe cannot be read is unknown and not exited, since its game can be
+// running. Its state is known as soon as the pipe can be read.
 func TestAPipeThatCannotBeReadIsUnknown(t *testing.T) {
 	t.Parallel()
-	for name, runs := range map[string]bool{"runs": true, "has exited": false} {
+	for name, isRunning := range map[string]bool{"runs": true, "has exited": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			e := f.open(t)
 			c := e.start(t, spec("a"))
 			game, _ := f.pids(t, c.ID)
-			if !runs {
+			if !isRunning {
 				require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 			}
 			c = e.inspect(t, c.ID)
@@ -76,7 +76,7 @@ func TestAPipeThatCannotBeReadIsUnknown(t *testing.T) {
 				require.ErrorIs(t, err, container.ErrEngineUnavailable)
 				require.ErrorContains(t, err, pipe)
 			}
-			require.Equal(t, runs, isAlive(game))
+			require.Equal(t, isRunning, isAlive(game))
 
 			require.NoError(t, os.Remove(pipe))
 			require.NoError(t, os.Rename(pipe+".away", pipe))
@@ -174,7 +174,7 @@ func TestContainersOfAMissingDirectoryAreUnknown(t *testing.T) {
 // descriptors.
 func TestTheExitFileIsReadUntilItIsReadable(t *testing.T) {
 	t.Parallel()
-	for name, reopen := range map[string]bool{"same engine": false, "next engine": true} {
+	for name, isReopened := range map[string]bool{"same engine": false, "next engine": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
@@ -185,7 +185,7 @@ func TestTheExitFileIsReadUntilItIsReadable(t *testing.T) {
 			game, _ := f.pids(t, c.ID)
 			kill(t, game)
 			eventually(t, "the container is unknown", func() bool { return e.inspect(t, c.ID).State == container.StateUnknown })
-			if reopen {
+			if isReopened {
 				require.NoError(t, e.Close())
 				e = f.open(t)
 				require.Equal(t, container.StateUnknown, e.inspect(t, c.ID).State)

@@ -87,6 +87,8 @@ func (e *Engine) createReserved(ctx context.Context, c *processContainer, s cont
 	return c.describe(e.cfg), nil
 }
 
+// createDir creates the directory of the container in one step: it writes a draft and renames
+// it.
 func (e *Engine) createDir(ctx context.Context, c *processContainer) error {
 	draft := filepath.Join(e.containersDir(), creatingPrefix+c.id)
 	err := e.writeDir(ctx, draft, c)
@@ -96,7 +98,7 @@ func (e *Engine) createDir(ctx context.Context, c *processContainer) error {
 	if err == nil {
 		return nil
 	}
-	_ = os.RemoveAll(draft) // the next Open removes what remains
+	_ = os.RemoveAll(draft) // after an error, the next Open removes the rest
 	switch {
 	case ctx.Err() != nil:
 		return unavailable(ctx)
@@ -106,6 +108,7 @@ func (e *Engine) createDir(ctx context.Context, c *processContainer) error {
 	return fmt.Errorf("%w: %w", container.ErrEngineUnavailable, err)
 }
 
+// writeDir writes the image and spec.json to the draft directory.
 func (e *Engine) writeDir(ctx context.Context, dir string, c *processContainer) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -114,10 +117,4 @@ func (e *Engine) writeDir(ctx context.Context, dir string, c *processContainer) 
 		return err
 	}
 	return writeJSON(filepath.Join(dir, "spec.json"), c.spec)
-}
-
-// isOwned reports whether the container is of this engine's store, region and node.
-func (e *Engine) isOwned(c *processContainer) bool {
-	l := c.spec.Labels
-	return l.Store == e.cfg.Store && l.Region == e.cfg.Region && l.Node == e.cfg.Node
 }

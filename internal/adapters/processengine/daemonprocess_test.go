@@ -22,6 +22,12 @@ const (
 	daemonTask = "PROCESSENGINE_DAEMON_TASK"
 )
 
+// The tasks of the daemon process.
+const (
+	taskStartGames    = "start games"
+	taskRunLifecycles = "run lifecycles"
+)
+
 // runDaemon is the main function of the daemon process.
 func runDaemon(dir string) {
 	f := fixture{dir: dir + "/node", images: dir + "/images"}
@@ -31,9 +37,9 @@ func runDaemon(dir string) {
 		os.Exit(1)
 	}
 	switch os.Getenv(daemonTask) {
-	case "start":
+	case taskStartGames:
 		startGames(e)
-	default:
+	case taskRunLifecycles:
 		for n := range 4 {
 			go runLifecycles(e, n)
 		}

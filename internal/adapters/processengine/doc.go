@@ -25,15 +25,15 @@
 // exited, the read returns the end of the file. Unlike a pid this cannot be confused with a
 // later process, and it needs no polling. A daemon that starts later reads the same pipe.
 //
-// The engine sends a signal to a process only while it has a handle of the process (a pidfd),
-// which prevents the reuse of the pid, and only after it has verified that the process or its
-// parent has the pipe open.
+// The engine opens a handle of a process (a pidfd) before it sends a signal; the handle
+// prevents the reuse of the pid. It then verifies that the process or its parent has the pipe
+// open. It sends no signal to any other process.
 //
 // # Limits
 //
-// A game process that closes descriptor 3 is no longer detected if its parent script is
-// killed, too. Exception: processes that execute the image itself are killed with the last
-// process that has the pipe open.
+// If the parent script is killed, the engine no longer detects a process of the game that has
+// closed descriptor 3. Exception: when the last process with the pipe open has exited, the
+// engine kills all processes that execute the image of the container.
 //
 // The files exit, process and log are not synced to disk. After a power failure the exit code
 // can be unknown.
@@ -48,10 +48,20 @@
 //	port.go         ports of games: reservation and checks
 //	stop.go         Stop; remove.go: Remove
 //	run.go          one run of a game: from start to exit
-//	lastrun.go      the result of a run that has ended
+//	lastrun.go      the result of the latest run
 //	recovery.go     containers of earlier engines
 //	inspect.go      Inspect, List; logs.go: Logs; events.go: Events
 //	internal/livepipe   the named pipe
 //	internal/procfs     processes, by /proc and pidfd
 //	internal/gamelog    the log file of a game
+//
+// # Where to add a feature
+//
+//	a field of container.Spec     spec.go: store it in spec, or reject it in validateSpec
+//	a limit of CPUs or memory     validateSpec, which rejects limits; startParent in start.go
+//	a second port, or UDP         port.go, which reserves one TCP port per game; runConfig in
+//	                              spec.go, environment.go, and endpoint in container.go
+//	a variable of all games       environment.go
+//	a setting of the log          config.go, internal/gamelog
+//	a sentence of the contract    ports.Engine and testkit/enginetest, then all engines
 package processengine

@@ -33,7 +33,7 @@ type Engine struct {
 	events         *eventBroadcaster
 
 	lifetime *lifetime.Lifetime
-	monitors sync.WaitGroup // the goroutine of each running game, and that of the logs
+	monitors sync.WaitGroup // one goroutine per running game, and one that shortens logs
 	close    func() error
 
 	mu         sync.Mutex
@@ -72,6 +72,7 @@ func Open(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
+// open takes the lock, opens the directories and recovers the containers.
 func (e *Engine) open() (err error) {
 	e.lock, err = filelock.Acquire(filepath.Join(e.cfg.Dir, "engine.lock"), lockTimeout)
 	if errors.Is(err, filelock.ErrLocked) {
@@ -105,6 +106,7 @@ func (e *Engine) containersDir() string { return filepath.Join(e.cfg.Dir, "conta
 // returns the same result.
 func (e *Engine) Close() error { return e.close() }
 
+// shutdown releases all resources, also those of an open that failed.
 func (e *Engine) shutdown() error {
 	e.lifetime.Close(errClosed)
 	for _, c := range e.allContainers() {
@@ -165,7 +167,7 @@ func (e *Engine) allContainers() []*processContainer {
 	return slices.Collect(maps.Values(e.containers))
 }
 
-// drop removes a container without a directory from the index.
+// drop removes a container from the index after its directory was deleted.
 func (e *Engine) drop(c *processContainer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

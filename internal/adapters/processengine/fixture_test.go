@@ -28,7 +28,7 @@ const (
 
 var owner = enginetest.Owner{Store: "store", Region: "eu-west", Node: "node-1"}
 
-// fixture is the directories of a node, with the game server as an image.
+// fixture holds the directories of a node, with the game server as an image.
 type fixture struct{ dir, images string }
 
 func newFixture(t *testing.T) fixture {
@@ -129,6 +129,13 @@ func spec(game string, args ...string) container.Spec {
 		},
 		Args: args,
 	}
+}
+
+// imageSpec returns the spec of a container of game "a" with the image.
+func imageSpec(image string) container.Spec {
+	s := spec("a")
+	s.Labels.Image = image
+	return s
 }
 
 func (e engine) create(t *testing.T, s container.Spec) container.Container {

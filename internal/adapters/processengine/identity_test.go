@@ -33,7 +33,7 @@ func (f fixture) writeProcessFile(t *testing.T, id, stat string) {
 }
 
 // A pid can be reused by a process that belongs to no container.
-func TestAForeignProcessIsNeverSignalled(t *testing.T) {
+func TestAForeignProcessReceivesNoSignal(t *testing.T) {
 	t.Parallel()
 	e := newFixture(t).open(t)
 	running, removed := e.start(t, spec("a")), e.start(t, spec("b"))

@@ -87,7 +87,7 @@ func (e *Engine) pinImage(ctx context.Context, image, target string) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = f.Close() })() // ends the copy
+	defer context.AfterFunc(ctx, func() { _ = f.Close() })() // cancels the copy
 	_, err = io.Copy(out, f)
 	err = errors.Join(err, out.Sync(), out.Close())
 	// A forked child has the copy open for writing until it executes its program, and a file

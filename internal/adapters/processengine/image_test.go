@@ -34,9 +34,7 @@ func TestMissingImages(t *testing.T) {
 		err := e.EnsureImage(t.Context(), image, nil)
 		require.ErrorIs(t, err, container.ErrNoImage, image)
 		require.ErrorContains(t, err, reason, image)
-		invalid := spec("a")
-		invalid.Labels.Image = image
-		_, err = e.Create(t.Context(), invalid)
+		_, err = e.Create(t.Context(), imageSpec(image))
 		require.ErrorIs(t, err, container.ErrNoImage, image)
 	}
 	entries, err := os.ReadDir(filepath.Join(f.dir, "containers"))
@@ -80,16 +78,16 @@ func TestAContainerKeepsItsExecutable(t *testing.T) {
 			f := newFixture(t)
 			prepare(t, f)
 			e := f.open(t)
-			old, young := spec("a"), spec("b")
-			old.Labels.Image, young.Labels.Image = "script:1", "script:1"
-			first := e.start(t, old)
+			first := e.start(t, imageSpec("script:1"))
 			require.Equal(t, "one", e.lastLine(t, first.ID))
 
 			require.NoError(t, os.Remove(filepath.Join(f.images, "script", "1")))
 			f.putScript(t, "script:1", "echo two")
 			require.NoError(t, e.Start(t.Context(), first.ID))
 			require.Equal(t, "one", e.lastLine(t, first.ID))
-			require.Equal(t, "two", e.lastLine(t, e.start(t, young).ID))
+			second := imageSpec("script:1")
+			second.Name = "name-of-second"
+			require.Equal(t, "two", e.lastLine(t, e.start(t, second).ID))
 		})
 	}
 }
@@ -100,9 +98,7 @@ func TestAnExecutableThatCannotRunExitsWithAReason(t *testing.T) {
 	path := f.putScript(t, "broken:1", "")
 	require.NoError(t, os.WriteFile(path, []byte("#!/no/such/interpreter\n"), 0o755))
 	e := f.open(t)
-	broken := spec("a")
-	broken.Labels.Image = "broken:1"
-	c := e.create(t, broken)
+	c := e.create(t, imageSpec("broken:1"))
 	require.NoError(t, e.Start(t.Context(), c.ID))
 	require.Equal(t, 127, *e.waitExited(t, c.ID).ExitCode)
 	require.Contains(t, e.lastLine(t, c.ID), "No such file")

@@ -19,9 +19,7 @@ func TestALargeLogIsShortened(t *testing.T) {
 	config := f.config(owner)
 	config.MaxLogBytes = 200 << 10
 	e := f.openWith(t, config)
-	chattySpec := spec("a")
-	chattySpec.Labels.Image = "chatty:1"
-	c := e.start(t, chattySpec)
+	c := e.start(t, imageSpec("chatty:1"))
 	log := filepath.Join(f.containerDir(c.ID), "log")
 	for range 3 {
 		eventually(t, "the log grows", func() bool { return fileSize(log) > config.MaxLogBytes })

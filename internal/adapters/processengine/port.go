@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// maxPortAttempts bounds how often another free port is tried.
+	// maxPortAttempts is the number of free ports that reservePort tries.
 	maxPortAttempts = 20
-	// maxCloseChecks bounds how often waitPortClosed checks a port, closeCheckDelay apart.
+	// maxCloseChecks is the number of times that waitPortClosed checks a port, closeCheckDelay
+	// apart.
 	maxCloseChecks  = 20
 	closeCheckDelay = 10 * time.Millisecond
 )

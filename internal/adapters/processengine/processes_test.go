@@ -144,9 +144,7 @@ func TestAProcessThatLeftTheGroupDiesWithTheGame(t *testing.T) {
 			f := newFixture(t)
 			f.putScript(t, "escaping:1", escaping+end)
 			e := f.open(t)
-			escapingSpec := spec("a")
-			escapingSpec.Labels.Image = "escaping:1"
-			c := e.start(t, escapingSpec)
+			c := e.start(t, imageSpec("escaping:1"))
 			pid := f.waitEscaped(t, c)
 			want := 3
 			if name == "killed" {
@@ -164,9 +162,7 @@ func TestAProcessThatEscapedUnderAnEarlierDaemonDiesToo(t *testing.T) {
 	f := newFixture(t)
 	f.putScript(t, "escaping:1", escaping+"exec sleep 1000")
 	e := f.open(t)
-	escapingSpec := spec("a")
-	escapingSpec.Labels.Image = "escaping:1"
-	c := e.start(t, escapingSpec)
+	c := e.start(t, imageSpec("escaping:1"))
 	pid := f.waitEscaped(t, c)
 	require.NoError(t, e.Close())
 	game, parent := f.pids(t, c.ID)
@@ -184,9 +180,7 @@ func TestAGameThatClosesThePipeReceivesSIGTERM(t *testing.T) {
 	f := newFixture(t)
 	f.putScript(t, "closing:1", "exec 3>&-; trap 'exit 9' TERM; sleep 1000 & echo ready; wait")
 	e := f.open(t)
-	closingSpec := spec("a")
-	closingSpec.Labels.Image = "closing:1"
-	c := e.start(t, closingSpec)
+	c := e.start(t, imageSpec("closing:1"))
 	eventually(t, "the game is ready", func() bool {
 		lines, err := e.Logs(t.Context(), c.ID, 1)
 		return err == nil && len(lines) == 1 && lines[0] == "ready"
@@ -200,9 +194,7 @@ func TestAGameThatWritesToThePipeDoesNoHarm(t *testing.T) {
 	f := newFixture(t)
 	f.putScript(t, "writing:1", "echo bxbxx >&3; echo x >&3; echo done; exec sleep 1000")
 	e := f.open(t)
-	writingSpec := spec("a")
-	writingSpec.Labels.Image = "writing:1"
-	c := e.start(t, writingSpec)
+	c := e.start(t, imageSpec("writing:1"))
 	eventually(t, "the game has written", func() bool {
 		lines, err := e.Logs(t.Context(), c.ID, 1)
 		return err == nil && len(lines) == 1

@@ -49,7 +49,7 @@ func (e *Engine) recoverContainers() error {
 // recoverContainer adds the container to the index, and reports whether it is owned. A
 // container whose spec.json cannot be read counts as owned, since no other engine uses the
 // directory.
-func (e *Engine) recoverContainer(c *processContainer) (owned bool) {
+func (e *Engine) recoverContainer(c *processContainer) (isOwned bool) {
 	close(c.created)
 	if c.spec, c.specErr = readSpec(c.file("spec.json"), c.id); c.specErr != nil {
 		e.log.Error("a container is corrupt; remove it, or restore its spec.json and restart the daemon", "container", c.id, "error", c.specErr)
@@ -126,8 +126,8 @@ func (e *Engine) trackRun(c *processContainer, port int) error {
 	return nil
 }
 
-// openRun opens the run whose processes hold the pipe, and returns messages that no engine has
-// read. r is nil if no process holds the pipe.
+// openRun opens the run whose processes have the pipe open, and returns messages that no
+// engine has read. r is nil if there is no such process.
 func openRun(name string, port int) (r *run, messages []byte, err error) {
 	pipe, err := livepipe.OpenReader(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -14,7 +14,7 @@ import (
 func TestGamesOutliveAKilledDaemon(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	ids := f.killDaemon(t, "start", 3)
+	ids := f.killDaemon(t, taskStartGames, 3)
 
 	// While no daemon runs, one game crashes and one is killed.
 	e := f.open(t)
@@ -53,7 +53,7 @@ func TestADaemonCanBeKilledAtAnyTime(t *testing.T) {
 	}
 	f := newFixture(t)
 	for lines := 1; lines < 60; lines += 7 {
-		f.killDaemon(t, "live", lines)
+		f.killDaemon(t, taskRunLifecycles, lines)
 
 		e := f.open(t)
 		listed, err := e.List(t.Context(), "")

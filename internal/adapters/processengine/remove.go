@@ -43,8 +43,8 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 	return nil
 }
 
-// deleteDir renames the directory of the container in one step, and then deletes it. The next
-// Open deletes what remains.
+// deleteDir renames the directory of the container in one step, and then deletes it. If the
+// deletion fails, the next Open deletes the rest.
 func (e *Engine) deleteDir(c *processContainer) error {
 	old := filepath.Join(e.containersDir(), removingPrefix+c.id)
 	err := atomicfile.Rename(c.dir, old)

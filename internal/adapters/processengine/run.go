@@ -18,14 +18,14 @@ import (
 // parent script kills those in the game's process group; the engine kills the others.
 const leftoverGrace = 200 * time.Millisecond
 
-// run is one run of a game: one or more processes that hold the pipe.
+// run is one run of a game: one or more processes that have the pipe open.
 type run struct {
 	pipe     *os.File    // the reading end
 	cmd      *exec.Cmd   // the parent script; nil if an earlier engine started it
-	pipeInfo os.FileInfo // identifies the pipe, to find the processes that hold it
+	pipeInfo os.FileInfo // identifies the pipe, to find the processes that have it open
 	port     int
 	started  chan struct{} // closed when the game has been executed
-	done     chan struct{} // closed when no process lives and the container has its new state
+	done     chan struct{} // closed when all processes have exited and the container has its new state
 
 	startedAt *time.Time // guarded by the container's mu; nil until started
 }
@@ -72,13 +72,13 @@ func (r *run) waitStarted(ctx context.Context, c *processContainer) error {
 		return c.wrap("start", unavailable(ctx))
 	}
 	if r.hasStarted() {
-		return nil // it has exited since
+		return nil // the game has started, and has exited since
 	}
 	lines, _ := c.log.Tail(3)
 	return c.wrap("start", fmt.Errorf("%w: the shell exited before it executed the game: %q", operation.ErrStartFailed, lines))
 }
 
-// monitor reads the pipe until no process of the run lives, or until the engine detaches.
+// monitor reads the pipe until all processes of the run have exited or the engine detaches.
 func (e *Engine) monitor(c *processContainer, r *run) {
 	messages := make([]byte, livepipe.ReadBufferSize)
 	for {
@@ -109,8 +109,8 @@ func (e *Engine) handleMessages(c *processContainer, r *run, messages []byte) {
 	}
 }
 
-// killLeftovers kills the processes that have outlived the first process of the game. It is
-// repeated until none lives.
+// killLeftovers kills the processes that have outlived the first process of the game. monitor
+// repeats it after leftoverGrace until all have exited.
 func (r *run) killLeftovers(c *processContainer) {
 	if !fileExists(c.file("exit")) { // the game wrote the message, not the parent script
 		_ = r.pipe.SetReadDeadline(time.Time{})
@@ -132,7 +132,7 @@ func (e *Engine) recordStart(c *processContainer, r *run) {
 	e.emit(container.EventStarted, c)
 }
 
-// finish records the end of a run of which no process lives.
+// finish records the end of a run whose processes have all exited.
 func (e *Engine) finish(c *processContainer, r *run) {
 	_ = r.pipe.Close()
 	if r.cmd != nil {

@@ -36,12 +36,9 @@ func TestNoTwoGamesShareAStateDirectory(t *testing.T) {
 	e := f.open(t)
 	seen := map[string]string{}
 	for _, id := range []string{
-		"a", "A", "a/b", "a%2Fb", "a%2fb", "/", "//", ".a", "..a", "...", "../x", "a/../b", "a~b", "🎲", "%F0%9F%8E%B2", " ", "-a",
+		"a", "A", "a/b", "a%2Fb", "a%2fb", "/", "//", ".a", "..a", "...", "../x", "a/../b", "a~b", "🎲", "%F0%9F%8E%B2", " x", "-a",
 		strings.Repeat("y", 256), strings.Repeat("y", 255), strings.Repeat("🎲", 64), strings.Repeat("🎲", 63) + "🎳", strings.Repeat("/", 256),
 	} {
-		if id == " " {
-			id = " x"
-		}
 		path := e.create(t, spec(id)).StatePath
 		require.Equal(t, filepath.Join(f.dir, "state"), filepath.Dir(path), "directory of %q", id)
 		require.LessOrEqual(t, len(filepath.Base(path)), 255)

@@ -56,7 +56,7 @@ func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Durati
 }
 
 // terminate sends SIGTERM to the game, and reports whether it exits within the grace. It
-// returns at once if there is no process to signal.
+// returns false at once if there is no process to signal.
 func (c *processContainer) terminate(ctx context.Context, r *run, grace time.Duration) (exited bool, err error) {
 	if err := r.waitProcess(ctx); err != nil {
 		return false, err
@@ -67,7 +67,7 @@ func (c *processContainer) terminate(ctx context.Context, r *run, grace time.Dur
 	return waitDone(ctx, r.done, grace)
 }
 
-// kill kills all processes of the run, and repeats this until none lives.
+// kill kills the processes of the run, and retries until all have exited.
 func (c *processContainer) kill(ctx context.Context, r *run) error {
 	if err := r.waitProcess(ctx); err != nil {
 		return err

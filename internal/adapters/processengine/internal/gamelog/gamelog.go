@@ -20,7 +20,7 @@ const maxTailBytes = 64 << 10
 // for concurrent use, and while the game writes.
 type Log struct {
 	name string
-	mu   sync.Mutex // held to read or shorten the log
+	mu   sync.Mutex // serializes Tail and Shorten
 }
 
 // New returns the log with the file name. The file need not exist.

@@ -1,7 +1,7 @@
 // Package livepipe detects whether any process of a game is alive, by a named pipe.
 //
 // Every process of the game inherits a descriptor of the pipe that is open for writing. While
-// at least one of them lives, a read of the pipe blocks; when the last one has exited, the
+// at least one of them runs, a read of the pipe blocks; when the last one has exited, the
 // read returns the end of the file. Unlike a pid this cannot be confused with a later
 // process, and it needs no polling.
 //

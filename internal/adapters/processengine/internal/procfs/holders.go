@@ -2,9 +2,9 @@ package procfs
 
 import "os"
 
-// holdsPipe reports whether the process has the pipe open for writing. It returns false for
-// this process.
-func holdsPipe(pid int, pipe os.FileInfo) bool {
+// hasPipeOpen reports whether the process has the pipe open for writing. It returns false for
+// the calling process.
+func hasPipeOpen(pid int, pipe os.FileInfo) bool {
 	if pid <= 1 || pid == os.Getpid() {
 		return false
 	}

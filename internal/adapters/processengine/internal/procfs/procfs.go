@@ -1,9 +1,9 @@
 // Package procfs identifies processes by /proc and sends signals to them.
 //
-// A pid alone identifies no process, since the kernel reuses pids. This package therefore
-// opens a handle of the process (a pidfd), which prevents the reuse of its pid, verifies the
-// process, and only then sends a signal. It verifies a process by its start time, its parent,
-// the pipe that it has open for writing, or its executable.
+// A pid alone does not identify a process, since the kernel reuses pids. This package
+// therefore opens a handle of the process (a pidfd), which prevents the reuse of its pid. It
+// then verifies the process, and only then sends a signal. It verifies a process by its start
+// time, its parent, the pipe that it has open for writing, or its executable.
 //
 //	stat.go     Stat: /proc/PID/stat
 //	holders.go  processes that have a pipe open for writing

@@ -20,14 +20,14 @@ func SignalRecorded(statFile string, pipe os.FileInfo, signal os.Signal) bool {
 	}
 	defer func() { _ = handle.Release() }()
 	current, ok := ReadStat(path(recorded.PID, "stat"))
-	if !ok || current.StartTime != recorded.StartTime || !holdsPipe(current.PID, pipe) && !holdsPipe(current.Parent, pipe) {
+	if !ok || current.StartTime != recorded.StartTime || !hasPipeOpen(current.PID, pipe) && !hasPipeOpen(current.Parent, pipe) {
 		return false
 	}
 	return handle.Signal(signal) == nil
 }
 
-// KillPipeHolders kills every process that has the pipe open for writing, except this
-// process and the process with the pid except. It reads all of /proc, so callers use it
+// KillPipeHolders kills every process that has the pipe open for writing, except the
+// calling process and the process with the pid except. It reads all of /proc, so callers use it
 // after cheaper ways have failed.
 func KillPipeHolders(pipe os.FileInfo, except int) {
 	// Between fork and exec, a child of this process has all its files open.
@@ -35,13 +35,13 @@ func KillPipeHolders(pipe os.FileInfo, except int) {
 	defer syscall.ForkLock.RUnlock()
 	for _, pid := range pids() {
 		if pid != except {
-			killIf(pid, func() bool { return holdsPipe(pid, pipe) })
+			killIf(pid, func() bool { return hasPipeOpen(pid, pipe) })
 		}
 	}
 }
 
-// KillExecutable kills every process, except this one, that executes the file. The file
-// itself identifies such a process.
+// KillExecutable kills every process that executes the file, except the calling process.
+// /proc/PID/exe is the path that the process executed, so other hard links do not match.
 func KillExecutable(file string) {
 	file, err := filepath.EvalSymlinks(file) // /proc contains the resolved path
 	if err != nil {
@@ -49,12 +49,13 @@ func KillExecutable(file string) {
 	}
 	for _, pid := range pids() {
 		if pid != os.Getpid() {
-			killIf(pid, func() bool { return executes(pid, file) })
+			killIf(pid, func() bool { return isExecuting(pid, file) })
 		}
 	}
 }
 
-func executes(pid int, file string) bool {
+// isExecuting reports whether the process executes the file.
+func isExecuting(pid int, file string) bool {
 	executable, err := os.Readlink(path(pid, "exe"))
 	return err == nil && executable == file
 }
