@@ -11,8 +11,7 @@ import (
 
 // startChild starts a child process that outlives this process and keeps its port open.
 // If the game is killed without its child, the port still accepts connections. startChild
-// returns the listener to use from now on: duplicating the port has made the given one
-// blocking.
+// returns the listener to use from now on, since tcp.File has made the passed one blocking.
 func startChild(listener net.Listener) (net.Listener, error) {
 	tcp, ok := listener.(*net.TCPListener)
 	if !ok {

@@ -27,12 +27,14 @@ func newGame(o options, args []string, stderr io.Writer) *game {
 	return &game{options: o, args: args, started: time.Now(), stderr: stderr}
 }
 
+// logf writes a line to standard error, not concurrently with log.
 func (g *game) logf(format string, args ...any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	logf(g.stderr, format, args...)
 }
 
+// routes returns the handler of all requests.
 func (g *game) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", g.info)

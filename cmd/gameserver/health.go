@@ -17,7 +17,7 @@ func (g *game) health(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if g.options.neverHealthy || time.Since(g.started) < g.options.healthyAfter {
+	if g.options.isNeverHealthy || time.Since(g.started) < g.options.healthyAfter {
 		http.Error(w, "not healthy", http.StatusServiceUnavailable)
 		return
 	}

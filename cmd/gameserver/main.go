@@ -17,11 +17,11 @@ func main() { os.Exit(run(os.Args[1:], os.LookupEnv, os.Stderr)) }
 // run returns the exit code: 2 for invalid flags, 1 if the server cannot listen, and
 // otherwise the code that the flags specify.
 func run(args []string, lookup func(string) (string, bool), stderr io.Writer) int {
-	options, err := parse(args, lookup, stderr)
+	options, err := parseOptions(args, lookup, stderr)
 	if err != nil {
 		return 2
 	}
-	if options.child {
+	if options.isChild {
 		return runChild()
 	}
 	logf(stderr, "gameserver %s starts as process %d", version, os.Getpid())

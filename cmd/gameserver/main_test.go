@@ -50,7 +50,7 @@ func TestOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := parse(c.args, variables(c.env), io.Discard)
+			got, err := parseOptions(c.args, variables(c.env), io.Discard)
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
 		})
@@ -104,7 +104,7 @@ func TestHealth(t *testing.T) {
 		got, _ := send(t, newGame(o, nil, io.Discard), "GET", "/healthz")
 		require.Equal(t, status, got)
 	}
-	got, _ := send(t, newGame(options{neverHealthy: true}, nil, io.Discard), "GET", "/healthz")
+	got, _ := send(t, newGame(options{isNeverHealthy: true}, nil, io.Discard), "GET", "/healthz")
 	require.Equal(t, 503, got)
 }
 

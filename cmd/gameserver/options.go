@@ -14,30 +14,30 @@ const defaultPort = 8080
 
 // options are the flags of the game.
 type options struct {
-	port          int
-	exitAtStart   int // the exit code; negative: keep running
-	healthyAfter  time.Duration
-	neverHealthy  bool
-	slowExit      time.Duration
-	ignoreSIGTERM bool
-	withChild     bool
-	child         bool
+	port           int           // never 0 after parseOptions
+	exitAtStart    int           // the exit code; negative: keep running
+	healthyAfter   time.Duration // time from the start until the game is healthy
+	isNeverHealthy bool
+	slowExit       time.Duration // time from SIGTERM to the exit
+	ignoresSIGTERM bool
+	hasChild       bool // the game starts a child process, which keeps the port open
+	isChild        bool // this process is that child
 }
 
-// parse parses the flags. Each flag except child can also be set by an environment
-// variable, GAMESERVER_NAME, so that an image can have a fault; the port also by PORT.
-func parse(args []string, lookup func(string) (string, bool), stderr io.Writer) (options, error) {
+// parseOptions parses the flags. An environment variable GAMESERVER_NAME sets the flag NAME,
+// except --child, so that an image can have a fault. PORT also sets the port.
+func parseOptions(args []string, lookup func(string) (string, bool), stderr io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("gameserver", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.port, "port", 0, "listen on this `port`; 0 means $PORT, or else 8080")
 	flags.IntVar(&o.exitAtStart, "exit-at-start", -1, "exit at once with this `code`")
 	flags.DurationVar(&o.healthyAfter, "healthy-after", 0, "be healthy only after this `time`")
-	flags.BoolVar(&o.neverHealthy, "never-healthy", false, "never be healthy")
+	flags.BoolVar(&o.isNeverHealthy, "never-healthy", false, "never be healthy")
 	flags.DurationVar(&o.slowExit, "slow-exit", 0, "take this `time` to exit on SIGTERM")
-	flags.BoolVar(&o.ignoreSIGTERM, "ignore-sigterm", false, "do not exit on SIGTERM")
-	flags.BoolVar(&o.withChild, "with-child", false, "start a child process that keeps the port open until it is killed")
-	flags.BoolVar(&o.child, "child", false, "run as the child process of --with-child")
+	flags.BoolVar(&o.ignoresSIGTERM, "ignore-sigterm", false, "do not exit on SIGTERM")
+	flags.BoolVar(&o.hasChild, "with-child", false, "start a child process that keeps the port open until it is killed")
+	flags.BoolVar(&o.isChild, "child", false, "run as the child process of --with-child")
 
 	err := setFromVariables(flags, lookup)
 	if err != nil {
@@ -69,10 +69,10 @@ func setFromVariables(flags *flag.FlagSet, lookup func(string) (string, bool)) (
 }
 
 // choosePort returns the port of the flag, of PORT, or the default port.
-func choosePort(flag int, lookup func(string) (string, bool)) (int, error) {
+func choosePort(flagPort int, lookup func(string) (string, bool)) (int, error) {
 	text, _ := lookup("PORT")
-	if flag != 0 || text == "" {
-		return cmp.Or(flag, defaultPort), nil
+	if flagPort != 0 || text == "" {
+		return cmp.Or(flagPort, defaultPort), nil
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {

@@ -26,7 +26,7 @@ func serve(o options, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.withChild {
+	if o.hasChild {
 		if listener, err = startChild(listener); err != nil {
 			return errors.Join(err, listener.Close())
 		}
@@ -54,7 +54,7 @@ func (g *game) waitForExit(signals <-chan os.Signal, failed <-chan error) error 
 		case err := <-failed:
 			return err
 		case s := <-signals:
-			if g.options.ignoreSIGTERM && s == syscall.SIGTERM {
+			if g.options.ignoresSIGTERM && s == syscall.SIGTERM {
 				g.logf("ignores %v", s)
 				continue
 			}

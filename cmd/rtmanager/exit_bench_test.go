@@ -20,8 +20,8 @@ import (
 // watcher of the API receives. Use -benchtime 50x.
 func BenchmarkExitEvent(b *testing.B) {
 	d := startDaemonWith(b, "--engine", "process")
-	buildSoakImages(b, filepath.Join(d.dir, "images", "gameserver"))
-	benchmarkKill(b, d, "gameserver:1.0.0", func(record runtime.RuntimeRecord) {
+	buildGameImages(b, filepath.Join(d.dir, "images", "gameserver"))
+	benchmarkExitEvent(b, d, "gameserver:1.0.0", func(record runtime.RuntimeRecord) {
 		require.NoError(b, syscall.Kill(nodetest.GamePID(b, record.EngineEndpoint), syscall.SIGKILL))
 	})
 }
@@ -29,17 +29,17 @@ func BenchmarkExitEvent(b *testing.B) {
 // BenchmarkDockerExitEvent is BenchmarkExitEvent on Docker.
 func BenchmarkDockerExitEvent(b *testing.B) {
 	nodetest.ImagesDir = b.TempDir()
-	buildSoakImages(b, filepath.Join(nodetest.ImagesDir, "gameserver"))
+	buildGameImages(b, filepath.Join(nodetest.ImagesDir, "gameserver"))
 	prefix := nodetest.DockerImages(b)
 	docker := nodetest.DockerClient(b)
 	d := startDaemonWith(b, "--engine", "docker")
-	benchmarkKill(b, d, prefix+"gameserver:1.0.0", func(record runtime.RuntimeRecord) {
+	benchmarkExitEvent(b, d, prefix+"gameserver:1.0.0", func(record runtime.RuntimeRecord) {
 		_, err := docker.ContainerKill(b.Context(), record.CurrentContainerID, client.ContainerKillOptions{})
 		require.NoError(b, err)
 	})
 }
 
-func benchmarkKill(b *testing.B, d *daemonProcess, image string, kill func(runtime.RuntimeRecord)) {
+func benchmarkExitEvent(b *testing.B, d *daemonProcess, image string, kill func(runtime.RuntimeRecord)) {
 	b.Helper()
 	stopped := make(chan struct{})
 	watched := make(chan struct{})
@@ -56,20 +56,20 @@ func benchmarkKill(b *testing.B, d *daemonProcess, image string, kill func(runti
 		}
 	}()
 	<-watched
-	operate := func(kind operation.Kind, spec *operation.Spec) operation.Outcome {
+	execute := func(kind operation.Kind, spec *operation.Spec) operation.Outcome {
 		outcome, err := d.client.Execute(b.Context(), ports.OperationRequest{GameID: "g", Kind: kind, Spec: spec}, nil)
 		require.NoError(b, err)
 		return outcome
 	}
 	var durations []time.Duration
 	for b.Loop() {
-		outcome := operate(operation.KindStart, &operation.Spec{Image: image})
+		outcome := execute(operation.KindStart, &operation.Spec{Image: image})
 		start := time.Now()
 		kill(*outcome.Record)
 		<-stopped
 		durations = append(durations, time.Since(start))
 	}
-	operate(operation.KindCleanup, nil)
+	execute(operation.KindCleanup, nil)
 	slices.Sort(durations)
 	b.ReportMetric(0, "ns/op") // the total includes the start
 	b.ReportMetric(float64(durations[len(durations)/2].Microseconds())/1000, "median-ms")

@@ -22,8 +22,8 @@ import (
 func BenchmarkThousandGames(b *testing.B) {
 	const games, clients, idle = 1000, 16, 20 * time.Second
 	d := startDaemonWith(b, "--engine", "process")
-	buildSoakImages(b, filepath.Join(d.dir, "images", "gameserver"))
-	each := func(kind operation.Kind, spec *operation.Spec) time.Duration {
+	buildGameImages(b, filepath.Join(d.dir, "images", "gameserver"))
+	executeAll := func(kind operation.Kind, spec *operation.Spec) time.Duration {
 		start := time.Now()
 		var group errgroup.Group
 		group.SetLimit(clients)
@@ -38,26 +38,26 @@ func BenchmarkThousandGames(b *testing.B) {
 		return time.Since(start)
 	}
 	for b.Loop() {
-		b.ReportMetric(each(operation.KindStart, &operation.Spec{Image: "gameserver:1.0.0"}).Seconds(), "start-s")
-		b.ReportMetric(float64(medianPass(b, d).Microseconds())/1000, "pass-ms")
-		before := processorTime(b, d.cmd.Process.Pid)
+		b.ReportMetric(executeAll(operation.KindStart, &operation.Spec{Image: "gameserver:1.0.0"}).Seconds(), "start-s")
+		b.ReportMetric(float64(measureMedianPass(b, d).Microseconds())/1000, "pass-ms")
+		before := readCPUTime(b, d.cmd.Process.Pid)
 		<-time.After(idle)
-		b.ReportMetric(100*(processorTime(b, d.cmd.Process.Pid)-before).Seconds()/idle.Seconds(), "idle-cpu-%")
-		b.ReportMetric(residentMB(b, d.cmd.Process.Pid), "idle-MB")
+		b.ReportMetric(100*(readCPUTime(b, d.cmd.Process.Pid)-before).Seconds()/idle.Seconds(), "idle-cpu-%")
+		b.ReportMetric(readResidentMB(b, d.cmd.Process.Pid), "idle-MB")
 		d.killAfter(0)
 		start := time.Now()
 		d.start()
 		b.ReportMetric(time.Since(start).Seconds(), "ready-s")
-		medianPass(b, d) // it has observed all games
-		b.ReportMetric(each(operation.KindStop, nil).Seconds(), "stop-s")
-		b.ReportMetric(each(operation.KindCleanup, nil).Seconds(), "cleanup-s")
+		measureMedianPass(b, d) // it has observed all games
+		b.ReportMetric(executeAll(operation.KindStop, nil).Seconds(), "stop-s")
+		b.ReportMetric(executeAll(operation.KindCleanup, nil).Seconds(), "cleanup-s")
 	}
 	b.ReportMetric(0, "ns/op")
 }
 
-// medianPass returns the median duration of a drift request, for which the daemon observes
+// measureMedianPass returns the median duration of a drift request, for which the daemon observes
 // every game. It requires that there is no drift.
-func medianPass(b *testing.B, d *daemonProcess) time.Duration {
+func measureMedianPass(b *testing.B, d *daemonProcess) time.Duration {
 	b.Helper()
 	var durations []time.Duration
 	for range 9 {
@@ -71,8 +71,8 @@ func medianPass(b *testing.B, d *daemonProcess) time.Duration {
 	return durations[len(durations)/2]
 }
 
-// processorTime returns the CPU time of the process; see proc_pid_stat(5).
-func processorTime(b *testing.B, pid int) time.Duration {
+// readCPUTime returns the CPU time of the process; see proc_pid_stat(5).
+func readCPUTime(b *testing.B, pid int) time.Duration {
 	b.Helper()
 	const user, system, tick = 11, 12, 10 * time.Millisecond
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -87,8 +87,8 @@ func processorTime(b *testing.B, pid int) time.Duration {
 	return time.Duration(ticks) * tick
 }
 
-// residentMB returns the resident memory of the process; see proc_pid_statm(5).
-func residentMB(b *testing.B, pid int) float64 {
+// readResidentMB returns the resident memory of the process; see proc_pid_statm(5).
+func readResidentMB(b *testing.B, pid int) float64 {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	require.NoError(b, err)

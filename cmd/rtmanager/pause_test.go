@@ -21,16 +21,16 @@ import (
 // of the game and changes nothing else.
 func TestPausedLeaderDoesNoHarm(t *testing.T) {
 	t.Parallel()
-	store := startDaemonWith(t, "--engine", "none", "--region", "hub")
+	store := startDaemonWith(t, "--engine", "none", "--region", "other")
 	images := t.TempDir()
-	buildSoakImages(t, filepath.Join(images, "gameserver"))
-	join := func(name string) *daemonProcess {
+	buildGameImages(t, filepath.Join(images, "gameserver"))
+	startNode := func(name string) *daemonProcess {
 		return startDaemonWith(t, "--etcd-endpoints", store.etcd, "--engine", "process", "--images-dir", images, "--region", "eu", "--node", name,
 			"--node-ttl", "5s", "--node-lost-grace", "100ms", "--reconcile-every", "200ms")
 	}
-	first := join("n1")
+	first := startNode("n1")
 	requireEventually(t, func() bool { return leaderOf(t, store, "eu") == "n1" }, "the first node is the leader")
-	second := join("n2")
+	second := startNode("n2")
 	t.Cleanup(func() { stopGames(t, second, "g") })
 	_, err := first.client.Execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: &operation.Spec{
 		Image: "gameserver:1.0.0", OnNodeLost: operation.NodeLostReschedule,

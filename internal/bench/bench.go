@@ -125,7 +125,7 @@ func (r *runner) measureRows(ctx context.Context) (rows []Row, err error) {
 	}
 	var growthRows []Row
 	if r.options.includes(growthName) {
-		growthRow, err := r.measureRow(ctx, growth())
+		growthRow, err := r.measureRow(ctx, growthRow())
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +151,7 @@ func (r *runner) measureRows(ctx context.Context) (rows []Row, err error) {
 }
 
 // measureRow measures one row and reports progress.
-func (r *runner) measureRow(ctx context.Context, row row) (Row, error) {
+func (r *runner) measureRow(ctx context.Context, row rowSpec) (Row, error) {
 	r.progress(Progress{Activity: row.name})
 	measured, err := row.measure(ctx, r)
 	if err != nil {

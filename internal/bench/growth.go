@@ -13,9 +13,9 @@ const (
 	maxHeapPerRecord = 1536
 )
 
-// growth returns the row that measures the cost of more records.
-func growth() row {
-	return row{
+// growthRow returns the row that measures the cost of more records.
+func growthRow() rowSpec {
+	return rowSpec{
 		name: growthName, what: "UpdateStatus, 1 writer, at the most records", against: "at the fewest",
 		measure: measureGrowth,
 	}

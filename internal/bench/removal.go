@@ -31,12 +31,12 @@ func (r *runner) close(ctx context.Context) error {
 	}
 	r.progress(Progress{Activity: "remove " + r.prefix})
 	removal := keyRemoval{client: r.cluster.Client, prefix: r.prefix + "/", loadedRanges: r.loadedKeyRanges(), attempts: 5, callTimeout: 10 * time.Second}
-	if !r.opened {
+	if !r.hasOpened {
 		// The cluster may be unreachable. Nothing was written except, perhaps, the
 		// identity of the store.
 		removal.attempts, removal.callTimeout = 1, time.Second
 	}
-	if err := removal.run(context.WithoutCancel(ctx)); err != nil && r.opened {
+	if err := removal.run(context.WithoutCancel(ctx)); err != nil && r.hasOpened {
 		return &LeftoverError{Prefix: r.prefix, Err: err}
 	}
 	return nil

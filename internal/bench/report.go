@@ -79,12 +79,12 @@ func newReport(cluster Cluster, options Options) Report {
 // target is the target of a row.
 type target struct {
 	limit     float64
-	atLeast   bool   // rather than at most
+	isMinimum bool   // limit is a minimum rather than a maximum
 	condition string // further condition, as text
 }
 
 func (g target) isReached(ratio float64) bool {
-	if g.atLeast {
+	if g.isMinimum {
 		return ratio >= g.limit
 	}
 	return ratio <= g.limit
@@ -92,7 +92,7 @@ func (g target) isReached(ratio float64) bool {
 
 func (g target) String() string {
 	sign := "≤"
-	if g.atLeast {
+	if g.isMinimum {
 		sign = "≥"
 	}
 	text := fmt.Sprintf("%s %.4g×", sign, g.limit)

@@ -26,7 +26,7 @@ type runner struct {
 	prefix      string // of all keys of the run
 	watches     *watchCounter
 	store       *etcdstore.Store // nil while closed
-	opened      bool             // the store was opened at least once, so keys exist
+	hasOpened   bool             // the store was opened at least once, so keys exist
 	writers     []*writer
 	bareWriters []*bareWriter
 	loaded      int // records in the store without the writers' games
@@ -95,7 +95,7 @@ func (r *runner) reopenStore(ctx context.Context) (err error) {
 		r.store = nil
 		return err
 	}
-	r.opened = true
+	r.hasOpened = true
 	return nil
 }
 

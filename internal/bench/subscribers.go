@@ -13,9 +13,9 @@ import (
 // fanoutEvents is the number of events whose time to reach all subscribers is measured.
 const fanoutEvents = 10
 
-// subscribers returns the row that measures the cost of many subscribers.
-func subscribers() row {
-	return row{
+// subscribersRow returns the row that measures the cost of many subscribers.
+func subscribersRow() rowSpec {
+	return rowSpec{
 		name: "subscribers", what: "etcd watches of all subscribers on one store", against: "one watch",
 		measure: measureSubscribers,
 	}
@@ -24,7 +24,7 @@ func subscribers() row {
 func measureSubscribers(ctx context.Context, r *runner) (Row, error) {
 	target := target{limit: 1}
 	row := Row{Unit: UnitWatches, Baseline: 1, Target: target.String(), Details: map[string]float64{"subscribers": float64(r.options.Watchers)}}
-	idleBefore, err := r.idleCPU(ctx)
+	idleBefore, err := r.measureIdleCPU(ctx)
 	if err != nil {
 		return Row{}, err
 	}
@@ -42,7 +42,7 @@ func measureSubscribers(ctx context.Context, r *runner) (Row, error) {
 		return Row{}, err
 	}
 	row.Details["heap_bytes_per_subscriber"] = (heapInUse() - heap) / float64(r.options.Watchers)
-	if row.Details["idle_cpu_cores"], err = r.idleCPU(ctx); err != nil {
+	if row.Details["idle_cpu_cores"], err = r.measureIdleCPU(ctx); err != nil {
 		return Row{}, err
 	}
 	if row.Measured, err = r.countWatches(); err != nil {
@@ -70,11 +70,11 @@ func (r *runner) countWatches() (float64, error) {
 	if !r.cluster.Embedded {
 		return float64(r.watches.open.Load()), nil
 	}
-	return etcdWatchers()
+	return countEtcdWatches()
 }
 
-// etcdWatchers reads the gauge of the etcd in this process.
-func etcdWatchers() (float64, error) {
+// countEtcdWatches reads the gauge of the etcd in this process.
+func countEtcdWatches() (float64, error) {
 	families, err := prometheus.DefaultGatherer.Gather()
 	if err != nil {
 		return 0, err
@@ -87,9 +87,9 @@ func etcdWatchers() (float64, error) {
 	return 0, errors.New("this etcd does not report its number of watches")
 }
 
-// idleCPU returns the share of one core that the process uses without requests, measured
+// measureIdleCPU returns the share of one core that the process uses without requests, measured
 // for Options.Duration.
-func (r *runner) idleCPU(ctx context.Context) (cores float64, err error) {
+func (r *runner) measureIdleCPU(ctx context.Context) (cores float64, err error) {
 	goruntime.GC() // so that it does not run during the measurement
 	start, before := time.Now(), cpuTime()
 	idle := time.NewTimer(r.options.Duration)

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// row is one row of the report.
-type row struct {
+// rowSpec is one row of the report.
+type rowSpec struct {
 	name, what, against string
 	measure             func(context.Context, *runner) (Row, error)
 }
@@ -14,12 +14,12 @@ type row struct {
 const growthName = "growth"
 
 // allRows returns the rows in the order of the report.
-func allRows() []row {
-	var rows []row
+func allRows() []rowSpec {
+	var rows []rowSpec
 	for _, c := range comparisons() {
-		rows = append(rows, row{c.name, c.what, c.against, c.measure})
+		rows = append(rows, rowSpec{c.name, c.what, c.against, c.measure})
 	}
-	return append(rows, subscribers(), growth())
+	return append(rows, subscribersRow(), growthRow())
 }
 
 // RowNames returns the names of the rows in the order of the report.
@@ -40,15 +40,15 @@ func comparisons() []comparison {
 		},
 		{
 			name: "update-rate", what: "UpdateStatus, all writers, each with its own game", against: "as many bare etcd transactions in flight",
-			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 2.5, atLeast: true}), workloads: updateWorkloadsFor(func(o Options) int { return o.Writers }),
+			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 2.5, isMinimum: true}), workloads: updateWorkloadsFor(func(o Options) int { return o.Writers }),
 		},
 		{
 			name: "get-rate", what: "linearizable Get, all readers, random games", against: "etcd's linearizable Get, not decoded",
-			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 5, atLeast: true}), workloads: getWorkloads,
+			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 5, isMinimum: true}), workloads: getWorkloads,
 		},
 		{
 			name: "list", what: "List, linearizable", against: "etcd range in pages, decoded",
-			unit: UnitMicroseconds, figure: mean, inverse: true, target: fixedTarget(target{limit: 20, atLeast: true}), workloads: listWorkloads,
+			unit: UnitMicroseconds, figure: mean, inverse: true, target: fixedTarget(target{limit: 20, isMinimum: true}), workloads: listWorkloads,
 		},
 		{
 			name: "list-by-status", what: "ListByStatus of few records", against: "List of all records",

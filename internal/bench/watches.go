@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -98,87 +96,4 @@ func (r *runner) watchBare(ctx context.Context, revision int64, onEvent func()) 
 		return context.Cause(ctx)
 	}
 	return errWatchClosed
-}
-
-// watchCounter is a client that counts its open watches.
-type watchCounter struct {
-	clientv3.Watcher
-	client *clientv3.Client
-	open   atomic.Int64
-}
-
-func newWatchCounter(client *clientv3.Client) *watchCounter {
-	c := &watchCounter{Watcher: client.Watcher, client: clientv3.NewCtxClient(client.Ctx())}
-	c.client.KV, c.client.Lease, c.client.Cluster, c.client.Maintenance = client.KV, client.Lease, client.Cluster, client.Maintenance
-	c.client.Watcher = c
-	return c
-}
-
-// Watch implements clientv3.Watcher. A watch counts until its context ends.
-func (c *watchCounter) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
-	c.open.Add(1)
-	context.AfterFunc(ctx, func() { c.open.Add(-1) })
-	return c.Watcher.Watch(ctx, key, opts...)
-}
-
-// subscriberPool is a number of subscribers of one store. It counts the events that they
-// receive.
-type subscriberPool struct {
-	size        int64
-	received    atomic.Int64 // subscribers that have received the current event
-	allReceived chan time.Time
-	stop        context.CancelFunc
-	running     sync.WaitGroup
-	failed      chan error
-}
-
-// startSubscribers starts subscribers that watch from the revision.
-func (r *runner) startSubscribers(ctx context.Context, revision int64) *subscriberPool {
-	c := &subscriberPool{size: int64(r.options.Watchers), allReceived: make(chan time.Time, 1), failed: make(chan error, 1)}
-	watchCtx, stop := context.WithCancel(ctx)
-	c.stop = stop
-	for range c.size {
-		c.running.Go(func() {
-			err := r.watchStore(watchCtx, revision, c.onEvent)
-			if watchCtx.Err() != nil {
-				return
-			}
-			select {
-			case c.failed <- fmt.Errorf("a subscriber's watch ended: %w", err):
-			default: // another subscriber has failed
-			}
-		})
-	}
-	return c
-}
-
-func (c *subscriberPool) onEvent() {
-	if c.received.Add(1) == c.size {
-		c.allReceived <- time.Now()
-	}
-}
-
-// timeToAll makes a write and returns the time from its start until every subscriber has
-// received its event.
-func (c *subscriberPool) timeToAll(ctx context.Context, write func(context.Context) error) (time.Duration, error) {
-	c.received.Store(0)
-	start := time.Now()
-	calls, cancel := withGrace(ctx)
-	defer cancel()
-	if err := write(calls); err != nil {
-		return 0, err
-	}
-	select {
-	case at := <-c.allReceived:
-		return at.Sub(start), nil
-	case err := <-c.failed:
-		return 0, err
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
-}
-
-func (c *subscriberPool) stopAll() {
-	c.stop()
-	c.running.Wait()
 }
