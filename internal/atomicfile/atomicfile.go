@@ -1,4 +1,4 @@
-// Package atomicfile replaces files atomically: a reader finds either the old file or the
+// Package atomicfile replaces files atomically. Readers find either the old file or the
 // complete new one, also after a crash.
 package atomicfile
 
@@ -10,10 +10,10 @@ import (
 
 // Write replaces the content of the file, which gets mode 0600 if it is new. After a crash
 // of the process or the machine the file is either unchanged or complete. Write also makes
-// earlier changes of the file's directory durable. It uses the file NAME.new as a draft.
+// earlier changes of the file's directory durable. It first writes the temporary file NAME.new.
 func Write(name string, content []byte) error {
-	draft := name + ".new"
-	f, err := os.OpenFile(draft, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	tempName := name + ".new"
+	f, err := os.OpenFile(tempName, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func Write(name string, content []byte) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return Rename(draft, name)
+	return Rename(tempName, name)
 }
 
 // Rename renames a file or directory within one directory. When it has returned, the

@@ -18,7 +18,7 @@ const concurrentCallers = 8
 func concurrencyTests(h Harness) []contractTest {
 	tests := []contractTest{
 		{"concurrent Creates of one name and operation create one container", testConcurrentCreates},
-		{"of concurrent Creates of one name by several operations one succeeds", testConcurrentCreatesOfOneName},
+		{"exactly one of concurrent Creates of one name by several operations succeeds", testConcurrentCreatesOfOneName},
 		{"concurrent Stops of one container all succeed", func(t *testing.T, f *fixture) {
 			c := f.runReady(t)
 			runConcurrently(func(n int) {
@@ -42,10 +42,10 @@ func concurrencyTests(h Harness) []contractTest {
 }
 
 // runConcurrently calls fn with 0, 1, … at the same time and waits for all calls.
-func runConcurrently(f func(n int)) {
+func runConcurrently(fn func(n int)) {
 	var all sync.WaitGroup
 	for n := range concurrentCallers {
-		all.Go(func() { f(n) })
+		all.Go(func() { fn(n) })
 	}
 	all.Wait()
 }

@@ -1,6 +1,11 @@
 // Package enginetest is the contract of ports.Engine as a test suite. Each sentence of the
 // contract is a subtest, and every engine runs all of them through Run.
 //
+// To add a sentence to the contract, write it in the doc of ports.Engine. Then add a
+// contractTest with the same words to the file of its topic. If not every engine has the
+// feature, add a field to Harness, and omit the test unless the field is set. The engines
+// are dockerengine, processengine and testkit/fakeengine; each has a contract_test.go.
+//
 //	enginetest.go    Harness and Run
 //	fixture.go       an engine of a fresh store, and helpers
 //	gameclient.go    BuildGame, and requests to a running cmd/gameserver
@@ -75,12 +80,12 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 	}{
 		{"image", imageTests()},
 		{"create", createTests(features)},
-		{"invalid spec", invalidSpecTests()},
+		{"invalid spec", invalidSpecTests(features)},
 		{"label", labelTests()},
 		{"start", startTests()},
 		{"port", portTests(features)},
 		{"game", gameTests(features)},
-		{"exit", exitTests()},
+		{"exit", exitTests(features)},
 		{"stop", stopTests()},
 		{"processes", processTests(features)},
 		{"remove", removeTests()},

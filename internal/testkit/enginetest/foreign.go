@@ -9,6 +9,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
+// foreignTests tests that an engine ignores the containers of other owners.
 func foreignTests() []contractTest {
 	var tests []contractTest
 	for name, change := range map[string]func(*Owner){

@@ -5,7 +5,7 @@
 //
 //	etcdtest.go  Main, the shared server and its clients
 //	server.go    Start: a server of one test
-//	member.go    settings, start and stop of one embedded etcd
+//	member.go    config, start and stop of one embedded etcd
 package etcdtest
 
 import (
@@ -24,7 +24,7 @@ import (
 // shared is the server of the test package.
 var shared struct {
 	mu     sync.Mutex
-	main   bool // Main is running, and will close the server
+	isMain bool // Main is running, and will close the server
 	dir    string
 	member *member
 }
@@ -37,7 +37,7 @@ var shared struct {
 // The options are those of goleak.
 func Main(m *testing.M, options ...goleak.Option) int {
 	shared.mu.Lock()
-	shared.main = true
+	shared.isMain = true
 	shared.mu.Unlock()
 
 	code := m.Run()
@@ -77,14 +77,14 @@ func sharedMember(tb testing.TB) *member {
 	tb.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	require.True(tb, shared.main, "the package's TestMain must call etcdtest.Main, which closes the shared server")
+	require.True(tb, shared.isMain, "the package's TestMain must call etcdtest.Main, which closes the shared server")
 	if shared.member != nil {
 		return shared.member
 	}
 	dir, err := os.MkdirTemp("", "etcdtest-")
 	require.NoError(tb, err)
 	shared.dir = dir
-	shared.member, err = start(settings(dir))
+	shared.member, err = startMember(defaultConfig(dir))
 	require.NoError(tb, err, "start the shared etcd server")
 	return shared.member
 }

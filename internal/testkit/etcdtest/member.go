@@ -30,15 +30,15 @@ type member struct {
 	endStreams context.CancelFunc
 }
 
-// settings returns the settings of a server below dir that starts fast, logs nothing and
+// defaultConfig returns the config of a server below dir that starts fast, logs nothing and
 // does not sync its data.
-func settings(dir string) *embed.Config {
+func defaultConfig(dir string) *embed.Config {
 	cfg := embed.NewConfig()
 	cfg.Name = "etcdtest"
 	cfg.Dir = filepath.Join(dir, "etcd")
-	cfg.ListenClientUrls = []url.URL{loopback("127.0.0.1:0")}
+	cfg.ListenClientUrls = []url.URL{loopbackURL("127.0.0.1:0")}
 	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
-	cfg.ListenPeerUrls = []url.URL{loopback("127.0.0.1:0")}
+	cfg.ListenPeerUrls = []url.URL{loopbackURL("127.0.0.1:0")}
 	cfg.AdvertisePeerUrls = cfg.ListenPeerUrls
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.TickMs, cfg.ElectionMs = 1, 10
@@ -49,9 +49,10 @@ func settings(dir string) *embed.Config {
 	return cfg
 }
 
-func loopback(host string) url.URL { return url.URL{Scheme: "http", Host: host} }
+func loopbackURL(host string) url.URL { return url.URL{Scheme: "http", Host: host} }
 
-func start(cfg *embed.Config) (*member, error) {
+// startMember starts a server and waits until it is ready.
+func startMember(cfg *embed.Config) (*member, error) {
 	streams, endStreams := context.WithCancel(context.Background())
 	withStreams := *cfg
 	withStreams.GRPCAdditionalServerOptions = append([]grpc.ServerOption{grpc.ChainStreamInterceptor(embeddedetcd.EndStreamsWith(streams))}, cfg.GRPCAdditionalServerOptions...)

@@ -28,7 +28,7 @@ type Server struct {
 func Start(tb testing.TB, options ...func(*embed.Config)) *Server {
 	tb.Helper()
 	s := &Server{tb: tb, dir: tb.TempDir()}
-	s.cfg = settings(s.dir)
+	s.cfg = defaultConfig(s.dir)
 	for _, option := range options {
 		option(s.cfg)
 	}
@@ -88,8 +88,8 @@ func (s *Server) Restart() {
 	s.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	started, err := start(s.cfg)
+	started, err := startMember(s.cfg)
 	require.NoError(s.tb, err, "start an etcd server on %s", s.dir)
 	s.member, s.endpoint = started, started.endpoint()
-	s.cfg.ListenClientUrls = []url.URL{loopback(started.etcd.Clients[0].Addr().String())}
+	s.cfg.ListenClientUrls = []url.URL{loopbackURL(started.etcd.Clients[0].Addr().String())}
 }

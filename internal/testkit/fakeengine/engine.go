@@ -21,7 +21,8 @@ const killedExitCode = 128 + 9
 // Owner identifies the containers that an engine reads and changes.
 type Owner struct{ Store, Region, Node string }
 
-func (o Owner) owns(l container.Labels) bool {
+// isOwnerOf reports whether the labels name this owner.
+func (o Owner) isOwnerOf(l container.Labels) bool {
 	return l.Store == o.Store && l.Region == o.Region && l.Node == o.Node
 }
 
@@ -39,10 +40,12 @@ func (e *Engine) Kind() container.EngineKind { return "fake" }
 
 // EnsureImage implements ports.Engine. The images are those that New was given.
 func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container.ImageProgress)) error {
-	return e.withLock(ctx, func() error { return e.machine.hasImage(image) })
+	return e.withLock(ctx, func() error { return e.machine.checkImage(image) })
 }
 
-func (m *Machine) hasImage(image string) error {
+// checkImage returns container.ErrNoImage if the machine does not have the image. mu must be
+// held.
+func (m *Machine) checkImage(image string) error {
 	if !slices.Contains(m.images, image) {
 		return fmt.Errorf("image %q: %w", image, container.ErrNoImage)
 	}
@@ -60,13 +63,13 @@ func (e *Engine) Create(ctx context.Context, spec container.Spec) (created conta
 			if c.Name != spec.Name {
 				continue
 			}
-			if !e.owner.owns(c.Labels) || c.Labels.OperationID != spec.Labels.OperationID {
+			if !e.owner.isOwnerOf(c.Labels) || c.Labels.OperationID != spec.Labels.OperationID {
 				return fmt.Errorf("container %q: %w", spec.Name, container.ErrContainerExists)
 			}
 			created = c.snapshot()
 			return nil
 		}
-		if err := e.machine.hasImage(spec.Labels.Image); err != nil {
+		if err := e.machine.checkImage(spec.Labels.Image); err != nil {
 			return err
 		}
 		created = e.machine.create(spec).snapshot()
@@ -97,7 +100,7 @@ func (e *Engine) validate(spec container.Spec) error {
 		return &runtime.InvalidError{Field: "name", Reason: "is required"}
 	case spec.Labels.OperationID == "":
 		return &runtime.InvalidError{Field: "operation_id", Reason: "is required"}
-	case !e.owner.owns(spec.Labels):
+	case !e.owner.isOwnerOf(spec.Labels):
 		return &runtime.InvalidError{Field: "labels", Reason: fmt.Sprintf("name node %s/%s of store %s, which is not the node of this engine", spec.Labels.Region, spec.Labels.Node, spec.Labels.Store)}
 	case spec.Port < 0 || spec.Port > 65535:
 		return &runtime.InvalidError{Field: "port", Reason: fmt.Sprintf("%d is not a port from 0 to 65535", spec.Port)}
@@ -158,7 +161,7 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container
 	listed := []container.Container{}
 	err := e.withLock(ctx, func() error {
 		for _, c := range e.machine.containers {
-			if !e.machine.reportsEmpty && e.owner.owns(c.Labels) && (gameID == "" || c.Labels.GameID == gameID) {
+			if !e.machine.reportsEmpty && e.owner.isOwnerOf(c.Labels) && (gameID == "" || c.Labels.GameID == gameID) {
 				listed = append(listed, c.snapshot())
 			}
 		}
@@ -195,7 +198,7 @@ func (e *Engine) withContainer(ctx context.Context, id string, fn func(c *fakeCo
 func (e *Engine) readContainer(ctx context.Context, id string, fn func(c *fakeContainer)) error {
 	return e.withLock(ctx, func() error {
 		c := e.machine.containers[id]
-		if c == nil || e.machine.reportsEmpty || !e.owner.owns(c.Labels) {
+		if c == nil || e.machine.reportsEmpty || !e.owner.isOwnerOf(c.Labels) {
 			return fmt.Errorf("container %q: %w", id, container.ErrNoContainer)
 		}
 		fn(c)

@@ -1,7 +1,6 @@
 package fakeengine
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 
@@ -13,6 +12,3 @@ func unavailable(reason error) error {
 }
 
 func isMissing(err error) bool { return errors.Is(err, container.ErrNoContainer) }
-
-// compareIDs orders ids by their number: a shorter id has a smaller number.
-func compareIDs(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }

@@ -1,6 +1,7 @@
 package fakeengine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -89,19 +90,20 @@ func (m *Machine) FailWith(reason error) {
 	}
 }
 
-// ReportEmpty makes every engine list no containers, although there are some.
-func (m *Machine) ReportEmpty(on bool) {
+// ReportEmpty makes every engine report no containers, although there are some. false
+// ends this.
+func (m *Machine) ReportEmpty(isEmpty bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reportsEmpty = on
+	m.reportsEmpty = isEmpty
 }
 
 // Hang makes Start, Stop and Remove of the container block until their context ends.
-// Inspect and List still return it.
-func (m *Machine) Hang(id string, on bool) {
+// Inspect and List still return it. false ends this for later calls.
+func (m *Machine) Hang(id string, isHanging bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.hanging[id] = on
+	m.hanging[id] = isHanging
 }
 
 // ExitOnStart makes containers of the image exit with the code when they start.
@@ -123,6 +125,9 @@ func (m *Machine) All() []container.Container {
 	slices.SortFunc(all, func(a, b container.Container) int { return compareIDs(a.ID, b.ID) })
 	return all
 }
+
+// compareIDs orders ids by their number: a shorter id has a smaller number.
+func compareIDs(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
 // start starts the container, or does nothing if it is running. mu must be held.
 func (m *Machine) start(c *fakeContainer) {
@@ -159,7 +164,7 @@ func (m *Machine) remove(c *fakeContainer) {
 // publish sends an event to the streams of the owner. mu must be held.
 func (m *Machine) publish(kind container.EventType, c *fakeContainer) {
 	for s := range m.streams {
-		if s.owner.owns(c.Labels) {
+		if s.owner.isOwnerOf(c.Labels) {
 			s.add(container.Event{Type: kind, GameID: c.Labels.GameID, ContainerID: c.ID})
 		}
 	}

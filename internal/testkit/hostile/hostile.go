@@ -1,4 +1,4 @@
-// Package hostile has texts that tests pass as values from outside, and the check that
+// Package hostile provides texts that tests pass as untrusted input, and a check that
 // printed text is harmless.
 package hostile
 

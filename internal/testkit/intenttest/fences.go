@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/node"
-	lifecycle "galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/storetest"
@@ -26,7 +26,7 @@ func testIntentFencesValid(t *testing.T, h Harness, s ports.IntentStore) {
 	fence := h.Grant(t, s)
 	first, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{}, fence)
 	require.NoError(t, err)
-	second, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, first, fence, fence)
+	second, err := s.PutIntent(t.Context(), operation.Intent{GameID: "a"}, first, fence, fence)
 	require.NoError(t, err)
 	require.Equal(t, second.Revision, readIntent(t, s, "a").Revision)
 }
@@ -38,14 +38,14 @@ func testIntentFenced(t *testing.T, h Harness, s ports.IntentStore) {
 	present := h.Grant(t, s)
 	unknown := node.Fence{Key: present.Key + "-never", CreateRevision: present.CreateRevision}
 	for _, fences := range [][]node.Fence{{old}, {unknown}, {present, old}, {old, present}, {present, unknown}} {
-		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, ports.IntentVersion{Revision: before.Revision}, fences...)
+		_, err := s.PutIntent(t.Context(), operation.Intent{GameID: "a"}, ports.IntentVersion{Revision: before.Revision}, fences...)
 		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
-		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "new"}, ports.IntentVersion{}, fences...)
+		_, err = s.PutIntent(t.Context(), operation.Intent{GameID: "new"}, ports.IntentVersion{}, fences...)
 		require.ErrorIs(t, err, runtime.ErrFenced, "%+v", fences)
 	}
 	require.Equal(t, before, readIntent(t, s, "a"))
 	require.Zero(t, readIntent(t, s, "new").Revision)
-	_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, ports.IntentVersion{Revision: before.Revision}, present)
+	_, err := s.PutIntent(t.Context(), operation.Intent{GameID: "a"}, ports.IntentVersion{Revision: before.Revision}, present)
 	require.NoError(t, err)
 }
 
@@ -97,11 +97,11 @@ func testIntentCorrupt(t *testing.T, h Harness, s ports.IntentStore) {
 	requireCorrupt(err)
 	found, err := s.GetIntents(t.Context(), []string{"bad", "good"})
 	requireCorrupt(err)
-	require.Equal(t, []ports.VersionedIntent{intentAt(lifecycle.Intent{GameID: "bad"}, 0), good}, withoutStored(found))
-	_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, ports.IntentVersion{Revision: corruptRevision})
+	require.Equal(t, []ports.VersionedIntent{intentAt(operation.Intent{GameID: "bad"}, 0), good}, withoutStored(found))
+	_, err = s.PutIntent(t.Context(), operation.Intent{GameID: "bad"}, ports.IntentVersion{Revision: corruptRevision})
 	requireCorrupt(err)
 	for _, expected := range []int64{0, revision} {
-		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: "bad"}, ports.IntentVersion{Revision: expected})
+		_, err = s.PutIntent(t.Context(), operation.Intent{GameID: "bad"}, ports.IntentVersion{Revision: expected})
 		require.ErrorIs(t, err, runtime.ErrConflict)
 	}
 	_, err = s.GetIntent(t.Context(), "bad")

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/node"
-	lifecycle "galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
@@ -16,11 +16,12 @@ import (
 type Harness struct {
 	// Open returns a store without intents. It closes the store by t.Cleanup.
 	Open func(t *testing.T) ports.IntentStore
-	// Grant returns a fence that is valid until Revoke.
-	Grant  func(t *testing.T, store ports.IntentStore) node.Fence
+	// Grant returns a fence that is valid until it is revoked.
+	Grant func(t *testing.T, store ports.IntentStore) node.Fence
+	// Revoke invalidates the fence, as if the leader's lease had expired.
 	Revoke func(t *testing.T, store ports.IntentStore, fence node.Fence)
 	// Corrupt makes the stored intent of the game unreadable. It returns the key and the
-	// revision of that write. Nil is for an adapter whose intents cannot become corrupt.
+	// revision of that write. It is nil for an adapter whose intents cannot become corrupt.
 	Corrupt func(t *testing.T, store ports.IntentStore, gameID string) (key string, revision int64)
 }
 
@@ -47,33 +48,33 @@ func Run(t *testing.T, h Harness) {
 }
 
 // fullIntent returns an intent of the game with every optional field set.
-func fullIntent(gameID string) lifecycle.Intent {
-	spec := lifecycle.Spec{
+func fullIntent(gameID string) operation.Intent {
+	spec := operation.Spec{
 		Image: "registry.example/engine:1.4.2", Args: []string{"--map", "<&>"}, Env: map[string]string{"A": "b", "EMPTY": ""},
 		Network: "games", Port: 7777, ContainerPort: 9000, CPUs: 1.5, MemoryBytes: 1 << 30, HealthPath: "/ok",
-		HealthTimeout: lifecycle.Duration(time.Minute), StopGrace: lifecycle.Duration(1500 * time.Millisecond),
-		Crash:      lifecycle.CrashPolicy{Attempts: 3, Window: lifecycle.Duration(time.Hour), Delay: lifecycle.Duration(time.Second)},
-		OnNodeLost: lifecycle.NodeLostReschedule,
+		HealthTimeout: operation.Duration(time.Minute), StopGrace: operation.Duration(1500 * time.Millisecond),
+		Crash:      operation.CrashPolicy{Attempts: 3, Window: operation.Duration(time.Hour), Delay: operation.Duration(time.Second)},
+		OnNodeLost: operation.NodeLostReschedule,
 	}
 	before, after := storetest.StoppedRecord(gameID), storetest.RunningRecord(gameID)
-	failure := lifecycle.Failure{Code: lifecycle.FailureStart, Message: "exit code 7"}
-	return lifecycle.Intent{
+	failure := operation.Failure{Code: operation.FailureStart, Message: "exit code 7"}
+	return operation.Intent{
 		GameID: gameID, DesiredStatus: after.Status, Spec: spec,
-		Current: &lifecycle.Operation{
-			ID: "op-3", Kind: lifecycle.KindPatch, Region: "eu-west", Node: "node-1", Session: 12, Actor: "me", Reason: "why not",
-			StartedAt: storetest.TimeAt(5), Deadline: storetest.TimeAt(9), Step: lifecycle.StepCreating, StepAt: storetest.TimeAt(6), Spec: spec,
+		Current: &operation.Operation{
+			ID: "op-3", Kind: operation.KindPatch, Region: "eu-west", Node: "node-1", Session: 12, Actor: "me", Reason: "why not",
+			StartedAt: storetest.TimeAt(5), Deadline: storetest.TimeAt(9), Step: operation.StepCreating, StepAt: storetest.TimeAt(6), Spec: spec,
 			Generation: 4, ContainerID: "container-2", PreviousRecord: &before, Failure: &failure,
 		},
-		Recent: []lifecycle.Outcome{
-			{OperationID: "op-2", Kind: lifecycle.KindStart, Actor: "me", StartedAt: storetest.TimeAt(3), FinishedAt: storetest.TimeAt(4), Failure: &failure},
-			{OperationID: "op-1", Kind: lifecycle.KindStart, StartedAt: storetest.TimeAt(1), FinishedAt: storetest.TimeAt(2), Record: &after, Revision: 7},
+		Recent: []operation.Outcome{
+			{OperationID: "op-2", Kind: operation.KindStart, Actor: "me", StartedAt: storetest.TimeAt(3), FinishedAt: storetest.TimeAt(4), Failure: &failure},
+			{OperationID: "op-1", Kind: operation.KindStart, StartedAt: storetest.TimeAt(1), FinishedAt: storetest.TimeAt(2), Record: &after, Revision: 7},
 		},
 		Restarts: []time.Time{storetest.TimeAt(4), storetest.TimeAt(3)},
 	}
 }
 
 // putIntent writes the intent and returns its new revision.
-func putIntent(t *testing.T, s ports.IntentStore, intent lifecycle.Intent, ifRevision int64) int64 {
+func putIntent(t *testing.T, s ports.IntentStore, intent operation.Intent, ifRevision int64) int64 {
 	t.Helper()
 	version, err := s.PutIntent(t.Context(), intent, ports.IntentVersion{Revision: ifRevision})
 	require.NoError(t, err, "put the intent of %q at revision %d", intent.GameID, ifRevision)
@@ -81,7 +82,7 @@ func putIntent(t *testing.T, s ports.IntentStore, intent lifecycle.Intent, ifRev
 }
 
 // intentAt returns the intent as readIntent returns it.
-func intentAt(intent lifecycle.Intent, revision int64) ports.VersionedIntent {
+func intentAt(intent operation.Intent, revision int64) ports.VersionedIntent {
 	return ports.VersionedIntent{Intent: intent, IntentVersion: ports.IntentVersion{Revision: revision}}
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	lifecycle "galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/storetest"
@@ -29,11 +29,11 @@ func intentReadTests() []intentTest {
 
 func testIntentAbsent(t *testing.T, _ Harness, s ports.IntentStore) {
 	putIntent(t, s, fullIntent("other"), 0)
-	require.Equal(t, intentAt(lifecycle.Intent{GameID: "a"}, 0), readIntent(t, s, "a"))
+	require.Equal(t, intentAt(operation.Intent{GameID: "a"}, 0), readIntent(t, s, "a"))
 }
 
 func testIntentRoundTrip(t *testing.T, _ Harness, s ports.IntentStore) {
-	for _, intent := range []lifecycle.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "desired", DesiredStatus: runtime.StatusStopped}} {
+	for _, intent := range []operation.Intent{fullIntent("full"), {GameID: "bare"}, {GameID: "desired", DesiredStatus: runtime.StatusStopped}} {
 		revision := putIntent(t, s, intent, 0)
 		want := intentAt(intent, revision)
 		require.Equal(t, want, readIntent(t, s, intent.GameID))
@@ -44,7 +44,7 @@ func testIntentRoundTrip(t *testing.T, _ Harness, s ports.IntentStore) {
 func testIntentSharesNothing(t *testing.T, _ Harness, s ports.IntentStore) {
 	intent := fullIntent("a")
 	putIntent(t, s, intent, 0)
-	mutate := func(in lifecycle.Intent) {
+	mutate := func(in operation.Intent) {
 		in.Spec.Env["A"], in.Spec.Args[0] = "changed", "changed"
 		in.Current.Step, in.Current.PreviousRecord.Node = "changed", "changed"
 		in.Recent[0].OperationID, in.Restarts[0] = "changed", storetest.TimeAt(99)
@@ -58,7 +58,7 @@ func testIntentSharesNothing(t *testing.T, _ Harness, s ports.IntentStore) {
 func testIntentIDs(t *testing.T, _ Harness, s ports.IntentStore) {
 	var want []ports.VersionedIntent
 	for _, id := range storetest.ValidGameIDs() {
-		intent := lifecycle.Intent{GameID: id, DesiredStatus: runtime.StatusRunning, Spec: lifecycle.Spec{Image: "x:" + url.PathEscape(id)}}
+		intent := operation.Intent{GameID: id, DesiredStatus: runtime.StatusRunning, Spec: operation.Spec{Image: "x:" + url.PathEscape(id)}}
 		want = append(want, intentAt(intent, putIntent(t, s, intent, 0)))
 	}
 	for _, w := range want {
@@ -70,7 +70,7 @@ func testIntentInvalidIDs(t *testing.T, _ Harness, s ports.IntentStore) {
 	for name, id := range storetest.InvalidGameIDs() {
 		_, err := s.GetIntent(t.Context(), id)
 		storetest.RequireInvalid(t, err, "game_id")
-		_, err = s.PutIntent(t.Context(), lifecycle.Intent{GameID: id}, ports.IntentVersion{})
+		_, err = s.PutIntent(t.Context(), operation.Intent{GameID: id}, ports.IntentVersion{})
 		require.ErrorIs(t, err, runtime.ErrInvalid, name)
 	}
 	_, err := s.GetIntents(t.Context(), []string{"good", ""})
@@ -84,7 +84,7 @@ func testGetIntentsOfManyGames(t *testing.T, _ Harness, s ports.IntentStore) {
 	var want []ports.VersionedIntent
 	for n := range games {
 		requested = append(requested, storetest.GameName(n))
-		want = append(want, intentAt(lifecycle.Intent{GameID: storetest.GameName(n)}, 0))
+		want = append(want, intentAt(operation.Intent{GameID: storetest.GameName(n)}, 0))
 		if n%3 > 0 {
 			want[n].Revision = putIntent(t, s, want[n].Intent, 0)
 		}
@@ -99,9 +99,9 @@ func testIntentsInProgress(t *testing.T, _ Harness, s ports.IntentStore) {
 	revisions := map[string]int64{}
 	setNode := func(gameID, region, node string) {
 		t.Helper()
-		intent := lifecycle.Intent{GameID: gameID}
+		intent := operation.Intent{GameID: gameID}
 		if node != "" {
-			intent.Current = &lifecycle.Operation{ID: "op", Region: region, Node: node}
+			intent.Current = &operation.Operation{ID: "op", Region: region, Node: node}
 		}
 		revisions[gameID] = putIntent(t, s, intent, revisions[gameID])
 	}
@@ -140,7 +140,7 @@ func testIntentContexts(t *testing.T, _ Harness, s ports.IntentStore) {
 		"GetIntents":               func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },
 		"GamesWithActiveOperation": func() error { _, err := s.GamesWithActiveOperation(ctx, "eu", "n1"); return err },
 		"PutIntent": func() error {
-			_, err := s.PutIntent(ctx, lifecycle.Intent{GameID: "a"}, ports.IntentVersion{Revision: revision})
+			_, err := s.PutIntent(ctx, operation.Intent{GameID: "a"}, ports.IntentVersion{Revision: revision})
 			return err
 		},
 	} {

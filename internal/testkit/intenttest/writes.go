@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	lifecycle "galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/storetest"
@@ -31,17 +31,17 @@ func testIntentExpectsPresent(t *testing.T, _ Harness, s ports.IntentStore) {
 	first := putIntent(t, s, fullIntent("a"), 0)
 	second := putIntent(t, s, fullIntent("a"), first) // an identical intent is a write too
 	require.Greater(t, second, first)
-	third := putIntent(t, s, lifecycle.Intent{GameID: "a"}, second)
+	third := putIntent(t, s, operation.Intent{GameID: "a"}, second)
 	require.Greater(t, third, second)
-	require.Equal(t, intentAt(lifecycle.Intent{GameID: "a"}, third), readIntent(t, s, "a"))
+	require.Equal(t, intentAt(operation.Intent{GameID: "a"}, third), readIntent(t, s, "a"))
 }
 
 func testIntentReplacesVersion(t *testing.T, h Harness, s ports.IntentStore) {
 	inserted, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{})
 	require.NoError(t, err)
-	overwritten, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, inserted)
+	overwritten, err := s.PutIntent(t.Context(), operation.Intent{GameID: "a"}, inserted)
 	require.NoError(t, err)
-	require.Equal(t, intentAt(lifecycle.Intent{GameID: "a"}, overwritten.Revision), readIntent(t, s, "a"))
+	require.Equal(t, intentAt(operation.Intent{GameID: "a"}, overwritten.Revision), readIntent(t, s, "a"))
 	found, err := s.GetIntent(t.Context(), "a")
 	require.NoError(t, err)
 	listed, err := s.GetIntents(t.Context(), []string{"a"})
@@ -50,13 +50,13 @@ func testIntentReplacesVersion(t *testing.T, h Harness, s ports.IntentStore) {
 	last, err := s.PutIntent(t.Context(), fullIntent("a"), found.IntentVersion)
 	require.NoError(t, err)
 	for _, stale := range []ports.IntentVersion{{}, inserted, overwritten, found.IntentVersion} {
-		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, stale)
+		_, err := s.PutIntent(t.Context(), operation.Intent{GameID: "a"}, stale)
 		require.ErrorIs(t, err, runtime.ErrConflict)
 	}
 	fence := h.Grant(t, s)
 	h.Revoke(t, s, fence)
 	for _, version := range []ports.IntentVersion{{}, inserted, last} {
-		_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: "a"}, version, fence)
+		_, err := s.PutIntent(t.Context(), operation.Intent{GameID: "a"}, version, fence)
 		require.ErrorIs(t, err, runtime.ErrFenced)
 		require.NotErrorIs(t, err, runtime.ErrConflict)
 	}
@@ -73,7 +73,7 @@ func testIntentConflicts(t *testing.T, _ Harness, s ports.IntentStore) {
 			if expected == before.Revision {
 				continue
 			}
-			_, err := s.PutIntent(t.Context(), lifecycle.Intent{GameID: gameID}, ports.IntentVersion{Revision: expected})
+			_, err := s.PutIntent(t.Context(), operation.Intent{GameID: gameID}, ports.IntentVersion{Revision: expected})
 			require.ErrorIs(t, err, runtime.ErrConflict)
 			var conflict *runtime.ConflictError
 			require.ErrorAs(t, err, &conflict)
@@ -92,8 +92,8 @@ func testIntentRace(t *testing.T, _ Harness, s ports.IntentStore) {
 		if gameID == "old" {
 			at = putIntent(t, s, fullIntent("old"), 0)
 		}
-		named := func(n int) lifecycle.Intent {
-			return lifecycle.Intent{GameID: gameID, Spec: lifecycle.Spec{Image: storetest.GameName(n)}}
+		named := func(n int) operation.Intent {
+			return operation.Intent{GameID: gameID, Spec: operation.Spec{Image: storetest.GameName(n)}}
 		}
 		errs := storetest.RunConcurrently(32, func(n int) error {
 			_, err := s.PutIntent(t.Context(), named(n), ports.IntentVersion{Revision: at})
@@ -137,23 +137,23 @@ func testIntentConcurrentWriters(t *testing.T, _ Harness, s ports.IntentStore) {
 }
 
 func testIntentRejectsInvalid(t *testing.T, _ Harness, s ports.IntentStore) {
-	putChanged := func(change func(*lifecycle.Intent)) error {
+	putChanged := func(change func(*operation.Intent)) error {
 		intent := fullIntent("a")
 		change(&intent)
 		_, err := s.PutIntent(t.Context(), intent, ports.IntentVersion{})
 		return err
 	}
-	storetest.RequireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Current.Reason = "\xff" }), "intent")
-	storetest.RequireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Env["\xff"] = "" }), "intent")
-	storetest.RequireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Restarts = []time.Time{storetest.TimeAt(0).AddDate(9000, 0, 0)} }), "intent")
-	storetest.RequireInvalid(t, putChanged(func(in *lifecycle.Intent) { in.Spec.Network = strings.Repeat("x", ports.MaxIntentBytes) }), "intent")
+	storetest.RequireInvalid(t, putChanged(func(in *operation.Intent) { in.Current.Reason = "\xff" }), "intent")
+	storetest.RequireInvalid(t, putChanged(func(in *operation.Intent) { in.Spec.Env["\xff"] = "" }), "intent")
+	storetest.RequireInvalid(t, putChanged(func(in *operation.Intent) { in.Restarts = []time.Time{storetest.TimeAt(0).AddDate(9000, 0, 0)} }), "intent")
+	storetest.RequireInvalid(t, putChanged(func(in *operation.Intent) { in.Spec.Network = strings.Repeat("x", ports.MaxIntentBytes) }), "intent")
 	_, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{Revision: -1})
 	storetest.RequireInvalid(t, err, "if_revision")
 	require.Zero(t, readIntent(t, s, "a").Revision)
 }
 
 func testIntentLargest(t *testing.T, _ Harness, s ports.IntentStore) {
-	intent := lifecycle.Intent{GameID: "a", Spec: lifecycle.Spec{Network: strings.Repeat("x", ports.MaxIntentBytes-1000)}}
+	intent := operation.Intent{GameID: "a", Spec: operation.Spec{Network: strings.Repeat("x", ports.MaxIntentBytes-1000)}}
 	revision := putIntent(t, s, intent, putIntent(t, s, intent, 0))
 	require.Equal(t, intentAt(intent, revision), readIntent(t, s, "a"))
 }

@@ -1,7 +1,7 @@
 // Package memstore implements the store ports in memory. It keeps the same contracts as
 // the store on etcd, including preconditions, revisions, history, fences and compaction.
-// Tests of services and workers use it as their store, and modeltest.Run as the
-// model of other stores.
+// Tests of services and workers use it as their store. modeltest.Run uses it as the model
+// of other stores.
 //
 //	store.go    Store: versions of each record, log of changes
 //	read.go     reads and lists at any revision that is not compacted

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestStore runs the conformance suite of ports.Store.
+// TestStore runs the conformance suite of the store ports.
 func TestStore(t *testing.T) {
 	storetest.Run(t, harness())
 }

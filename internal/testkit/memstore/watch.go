@@ -31,7 +31,8 @@ func (s *Store) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq2
 	}
 }
 
-// errConsumerStopped: the consumer has left its loop, so nothing more may be yielded.
+// errConsumerStopped reports that the consumer has left its loop, so nothing more may be
+// yielded.
 var errConsumerStopped = errors.New("consumer stopped iterating")
 
 // watcher is the state of one stream.

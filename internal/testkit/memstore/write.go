@@ -79,7 +79,7 @@ func (s *Store) write(ctx context.Context, request writeRequest) (runtime.Versio
 		return runtime.VersionedRecord{}, err
 	}
 	current := s.currentVersion(request.gameID)
-	// a repeated operation has been applied, so its preconditions do not matter
+	// The operation was applied before, so its preconditions do not matter.
 	if current != nil && s.hasOperation(request.gameID, request.origin.OperationID) {
 		return current.toVersionedRecord(), nil
 	}
@@ -156,8 +156,8 @@ func compareRevision(gameID string, current *recordVersion, expected *int64) err
 	return runtime.NewRevisionConflict(gameID, *expected, found)
 }
 
-// comparePreconditions returns a conflict if status or container of the current version
-// differ from the expected ones.
+// comparePreconditions returns a conflict if the status or the container of the current
+// version is not the expected one.
 func comparePreconditions(current *recordVersion, input ports.UpdateStatusInput) error {
 	conflict := &runtime.ConflictError{
 		GameID:   input.GameID,

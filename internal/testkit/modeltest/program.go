@@ -21,7 +21,7 @@ type step struct {
 	limit        int
 	minute       int
 	precondition putPrecondition
-	// write selects one of the previous writes, counted from the newest
+	// write selects one of the previous writes, counted from the newest.
 	write int
 }
 

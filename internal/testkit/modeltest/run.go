@@ -25,10 +25,9 @@ const (
 // for every step: records, errors and their fields, lists, pages, ledgers and watches.
 // Two revisions are the same if they belong to the same write.
 //
-// Run shrinks a program that fails to the steps that it needs, and prints it with
-// its seed. The environment variables EnvModelPrograms, EnvModelSteps and EnvModelSeed
-// override the number of programs, the number of steps of each, and the seed of the
-// first program.
+// Run shrinks a program that fails to the steps that it needs, and prints it with its seed.
+// The environment variables EnvPrograms, EnvSteps and EnvSeed override the number of
+// programs, the number of steps of each, and the seed of the first program.
 //
 // The programs compact. Run therefore never calls t.Parallel, and must not run
 // concurrently with tests on stores that share a revision counter with these.

@@ -19,10 +19,10 @@ func (p *modelPair) compareRead(game string) error {
 }
 
 func (p *modelPair) comparePut(s step) error {
-	expected, conditional := p.expectedWrite(s)
+	expected, isConditional := p.expectedWrite(s)
 	return p.callEach(s.game, func(ctx context.Context, store storetest.Store, revisionOf chooseRevision) result {
 		input := ports.PutInput{Record: s.newRecord(), Origin: s.origin()}
-		if conditional {
+		if isConditional {
 			input.IfRevision = storetest.Pointer(revisionOf(expected))
 		}
 		v, err := store.Put(ctx, input)
@@ -30,9 +30,9 @@ func (p *modelPair) comparePut(s step) error {
 	})
 }
 
-// expectedWrite returns the write whose revision is the precondition of the step's Put,
-// the zero pair for the precondition of no record, and false for no precondition.
-func (p *modelPair) expectedWrite(s step) (expected revisionPair, ok bool) {
+// expectedWrite returns the write whose revision is the precondition of the step's Put. It
+// returns the zero pair if the game must have no record, and false without a precondition.
+func (p *modelPair) expectedWrite(s step) (expected revisionPair, isConditional bool) {
 	switch s.precondition {
 	case putIfAbsent:
 		return revisionPair{}, true

@@ -46,5 +46,5 @@ func buildImages(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(broken), 0o750); err != nil {
 		return err
 	}
-	return os.WriteFile(broken, []byte("#!/bin/sh\necho cannot start >&2\nexit 7\n"), 0o700) //nolint:gosec // it is a program
+	return os.WriteFile(broken, []byte("#!/bin/sh\necho cannot start >&2\nexit 7\n"), 0o700) //nolint:gosec // a program must be executable
 }

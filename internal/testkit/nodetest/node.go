@@ -71,7 +71,7 @@ type Node struct {
 	Failover    *failover.Worker
 	events      *events.Worker
 	link        *faultLink
-	stopWorkers func() // no effect if they do not run
+	stopWorkers func() // does nothing if the workers do not run
 }
 
 // New returns a node whose workers do nothing before Run. It removes everything that the

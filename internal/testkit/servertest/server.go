@@ -1,4 +1,4 @@
-// Package servertest makes API servers with the cluster service behind them, as the
+// Package servertest creates API servers with the cluster service behind them, as the
 // daemon does.
 package servertest
 
@@ -12,19 +12,19 @@ import (
 	"galaxy/rtmanager/internal/services/cluster"
 )
 
-// Config is the configuration of a server, and of its cluster service. Config.Cluster
-// and Config.Peers are set by New.
+// Config configures a server and its cluster service. New sets Config.Cluster and
+// Config.Peers.
 type Config struct {
 	httpserver.Config
 	// Local runs the games of the node; nil for a daemon without an engine.
 	Local cluster.LocalNode
 	// Nodes is the registry of nodes; nil for a daemon that is not part of a cluster.
 	Nodes ports.NodeRegistry
-	// PeerTimeout is that of the cluster service.
+	// PeerTimeout bounds a request of the cluster service to another node.
 	PeerTimeout time.Duration
 }
 
-// New returns a server of the store. CloseIdle closes the connections to other nodes.
+// New returns a server of the store. closeIdle closes the connections to other nodes.
 func New(store httpserver.Store, cfg Config) (server *httpserver.Server, closeIdle func(), err error) {
 	client := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: cfg.Logger})
 	cfg.Peers = client

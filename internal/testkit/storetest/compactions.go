@@ -14,16 +14,16 @@ func compactionTests(h Harness) []contractTest {
 		return nil
 	}
 	return []contractTest{
-		{name: "records and ledgers survive", test: testCompactKeepsRecords, isolated: true},
-		{name: "a watch from below is ErrCompacted", test: testCompactEndsWatch, isolated: true},
-		{name: "a watch from below with Resync yields resync and a new snapshot", test: testCompactResync, isolated: true},
-		{name: "a resync applies the filters", test: testCompactResyncFiltered, isolated: true},
-		{name: "a watch from the compacted revision misses nothing", test: testCompactWatchAtFloor, isolated: true},
-		{name: "a watch that has caught up continues", test: testCompactLiveWatch, isolated: true},
-		{name: "a list at a revision below is ErrCompacted", test: testCompactEndsList, isolated: true},
-		{name: "a list at the compacted revision is complete", test: testCompactListAtFloor, isolated: true},
-		{name: "the next page of a list at a revision below is ErrCompacted", test: testCompactionDuringList, isolated: true},
-		{name: "writes work as before", test: testCompactionKeepsWritesWorking, isolated: true},
+		{name: "records and ledgers survive", test: testCompactKeepsRecords, isIsolated: true},
+		{name: "a watch from below is ErrCompacted", test: testCompactEndsWatch, isIsolated: true},
+		{name: "a watch from below with Resync yields resync and a new snapshot", test: testCompactResync, isIsolated: true},
+		{name: "a resync applies the filters", test: testCompactResyncFiltered, isIsolated: true},
+		{name: "a watch from the compacted revision misses nothing", test: testWatchFromCompactedRevision, isIsolated: true},
+		{name: "a watch that has caught up continues", test: testCompactLiveWatch, isIsolated: true},
+		{name: "a list at a revision below is ErrCompacted", test: testCompactEndsList, isIsolated: true},
+		{name: "a list at the compacted revision is complete", test: testListAtCompactedRevision, isIsolated: true},
+		{name: "the next page of a list at a revision below is ErrCompacted", test: testCompactionDuringList, isIsolated: true},
+		{name: "writes work as before", test: testCompactionKeepsWritesWorking, isIsolated: true},
 	}
 }
 
@@ -74,7 +74,7 @@ func testCompactResyncFiltered(t *testing.T, h Harness, s Store) {
 	require.Equal(t, []string{GameName(1)}, gameIDs(records))
 }
 
-func testCompactWatchAtFloor(t *testing.T, h Harness, s Store) {
+func testWatchFromCompactedRevision(t *testing.T, h Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	stoppedVersion := applyTransition(t, s, stopInput("a", 5))
 	last := applyTransition(t, s, resumeInput("a", 6))
@@ -103,7 +103,7 @@ func testCompactEndsList(t *testing.T, h Harness, s Store) {
 	}
 }
 
-func testCompactListAtFloor(t *testing.T, h Harness, s Store) {
+func testListAtCompactedRevision(t *testing.T, h Harness, s Store) {
 	first := putRecord(t, s, RunningRecord("a"))
 	putRecord(t, s, RunningRecord("b"))
 	h.Compact(t, s, first.Revision)

@@ -9,7 +9,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
-// The conformance test of a new adapter of ports.Store. An adapter without fences or
+// The conformance test of a new store adapter. An adapter without fences or
 // without compaction leaves these fields nil.
 func ExampleRun() {
 	testAdapter := func(t *testing.T) {

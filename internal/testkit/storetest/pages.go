@@ -26,7 +26,7 @@ func pageTests() []contractTest {
 		{name: "a filter without a match returns an empty list", test: testPageFilterNothing},
 		{name: "all pages of a list have the first page's revision during writes", test: testPagesPinned},
 		{name: "a filtered list keeps its revision while statuses change", test: testPagesPinnedFiltered},
-		{name: "a list at an earlier revision returns the records of then", test: testPageEarlier},
+		{name: "a list at an earlier revision returns the records of that revision", test: testPageEarlier},
 		{name: "a list at revision 0 contains the last acknowledged write", test: testPageFresh},
 		{name: "a revision that the store has not reached is ErrForeignRevision", test: testPageFuture},
 		{name: "a negative revision is ErrInvalid", test: testPageInvalid("revision", ports.PageQuery{Limit: 1, Revision: -1})},

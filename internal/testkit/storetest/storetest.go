@@ -63,8 +63,8 @@ type Fences struct {
 type contractTest struct {
 	name string
 	test func(t *testing.T, h Harness, s Store)
-	// isolated is set for tests that compact
-	isolated bool
+	// isIsolated is set for tests that compact.
+	isIsolated bool
 }
 
 // Run runs every contract test on a store of its own, in parallel. After each test it
@@ -114,7 +114,7 @@ func Run(t *testing.T, h Harness) {
 
 func runTest(t *testing.T, h Harness, test contractTest) {
 	open := h.Open
-	if test.isolated && h.OpenIsolated != nil {
+	if test.isIsolated && h.OpenIsolated != nil {
 		open = h.OpenIsolated
 	}
 	store := open(t)

@@ -29,7 +29,7 @@ func watchTests() []contractTest {
 		{name: "a slow consumer misses no event and delays no other consumer", test: testWatchSlowConsumer},
 		{name: "concurrent watches each deliver every event", test: testWatchMany},
 		{name: "events share no memory with the store or other consumers", test: testWatchSharesNothing},
-		{name: "a snapshot taken during writes and the following events add up to the store", test: testWatchDuringWrites},
+		{name: "a snapshot taken during writes and the events after it yield the records of the store", test: testWatchDuringWrites},
 	}
 }
 
@@ -228,8 +228,8 @@ func testWatchSharesNothing(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, resumed, readState(t, s, "a").VersionedRecord)
 }
 
-// testWatchDuringWrites starts watches while writers run. The events of each must add
-// up to the final contents of the store.
+// testWatchDuringWrites starts watches while writers run. The snapshot and the events of each
+// watch must yield the final records of the store.
 func testWatchDuringWrites(t *testing.T, _ Harness, s Store) {
 	const writers, rounds = 4, 12
 	progress := make(chan struct{}, writers*rounds)

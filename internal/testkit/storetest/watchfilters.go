@@ -47,9 +47,8 @@ func testFilterLeaves(t *testing.T, _ Harness, s Store) {
 	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
 	rerun := putRecord(t, s, RunningRecord("a"))
-	stoppedCopy := StoppedRecord("a")
 	require.Equal(t, rerun.Revision, w.nextChange().Revision)
-	requireChange(t, w, ports.EventUpserted, &rerun.Record, putRecord(t, s, stoppedCopy))
+	requireChange(t, w, ports.EventUpserted, &rerun.Record, putRecord(t, s, StoppedRecord("a")))
 }
 
 func testFilterRegion(t *testing.T, _ Harness, s Store) {

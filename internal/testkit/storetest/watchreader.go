@@ -25,13 +25,14 @@ type watchReader struct {
 }
 
 // openWatch starts a watch with the options. It ends with the test or after
-// watchTimeout.
+// WatchTimeout.
 func openWatch(t *testing.T, s Store, options ports.WatchOptions) *watchReader {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), WatchTimeout)
 	return openWatchIn(ctx, t, cancel, s, options)
 }
 
+// openWatchIn is openWatch with a context.
 func openWatchIn(ctx context.Context, t *testing.T, cancel context.CancelFunc, s Store, options ports.WatchOptions) *watchReader {
 	next, stop := iter.Pull2(s.Watch(ctx, options))
 	t.Cleanup(func() {
@@ -109,6 +110,8 @@ func (w *watchReader) requireError(target error) {
 	}
 }
 
+// checkEvent fails unless the event has the fields of its type and is allowed at this point
+// of the stream.
 func (w *watchReader) checkEvent(event ports.RuntimeEvent) {
 	w.t.Helper()
 	if event.Type != ports.EventResync {
