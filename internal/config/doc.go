@@ -9,8 +9,8 @@
 //	validate_etcd.go  the rules for the etcd settings
 //	example.go        WriteExample: the generated example file
 //
-// A new setting is a field of Config or NodeManager with unit, default and the meaning of
-// zero, its default in Default, its flag in Bind, and its rule in Validate. Names in the
-// environment and in the file follow from the flag. Package daemon passes the setting on.
-// Run go generate afterwards.
+// A new setting is a field of Config or NodeManager. Its comment has the unit, the default
+// and the meaning of zero. Default sets its default, Bind declares its flag, and Validate
+// checks it. Names in the environment and in the file follow from the flag. Package daemon
+// passes the setting on. Run go generate afterwards.
 package config

@@ -41,7 +41,7 @@ func requireOneDocument(text []byte) error {
 			return err
 		}
 	}
-	return errors.New("contains more than one YAML document, of which only the first would be used")
+	return errors.New("contains more than one YAML document; only the first would be used")
 }
 
 // flagText returns a YAML value as the text of a flag of the type. It rejects a value

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Class is what an error of etcd means for the request that failed.
+// Class is the class of an error: whether etcd applied the request, and whether to retry.
 type Class int
 
 const (

@@ -14,8 +14,8 @@ type RuntimeWatcher interface {
 	// the sequence is iterated. A sequence can be iterated once.
 	//
 	// With FromRevision 0 the stream starts with a snapshot event for each record as of
-	// one revision R, then synced at R, then every change after R, without gap or
-	// duplicate. With FromRevision N it delivers every change with a revision above N.
+	// one revision R. Then it delivers synced at R, and every change after R, without gap
+	// or duplicate. With FromRevision N it delivers every change with a revision above N.
 	// One revision may have changes of many games. A consumer may resume from a revision
 	// only after the last event of that revision, which has Last set.
 	//
@@ -61,8 +61,8 @@ type WatchOptions struct {
 	Resync bool
 
 	// Filters; an empty filter matches every record. A change is delivered if the record
-	// matched before or matches after it, so the change by which a game leaves the
-	// filter is delivered too.
+	// matched before it or matches after it. So the consumer also receives the change
+	// after which a record no longer matches.
 	Status runtime.Status
 	Region string
 	Node   string

@@ -19,9 +19,8 @@ type workFunc = func(ctx context.Context, fence node.Fence) error
 // Lead implements ports.Election. Calls for one scope compete with each other, in one
 // daemon and between daemons.
 //
-// The context of work ends when ctx ends, when the session of this node ends or is no
-// longer trusted, when the key of the leadership is deleted, or on Close. Its cause is
-// the reason. When work returns, Lead resigns, and campaigns once more after a short
+// The context of work ends with ctx, with the session of this node or the trust in it, when
+// the key of the leadership is deleted, or on Close. Its cause is the reason. When work returns, Lead resigns, and campaigns once more after a short
 // delay. Without the delay, work that fails at once would loop over all nodes.
 //
 // It returns *runtime.InvalidError on "scope", the cause of ctx, or

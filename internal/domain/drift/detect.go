@@ -164,7 +164,7 @@ func (o Observation) canRestart() bool {
 }
 
 // detectOrphans checks the containers of a game without a record. The newest running
-// container is the game; without a running one, the newest that ever ran.
+// container is adopted; without a running one, the newest that was started once.
 func (o Observation) detectOrphans(containers []container.Container) []Finding {
 	candidates := slices.DeleteFunc(slices.Clone(containers), func(c container.Container) bool {
 		return c.State == container.StateUnknown

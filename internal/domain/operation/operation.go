@@ -8,7 +8,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// Kind is what an operation does.
+// Kind is the kind of an operation.
 type Kind string
 
 // The kinds of operation.

@@ -41,7 +41,7 @@ func (m machine) open(ctx context.Context, store string) (closableEngine, error)
 	return processengine.Open(processengine.Config{Dir: m.Dir, ImagesDir: m.Images, Store: store, Region: "eu", Node: "n1"})
 }
 
-// scenario is an operation that is interrupted after each of its acts.
+// scenario is an operation that is interrupted after each of its side effects.
 type scenario struct {
 	name      string
 	setup     []ports.OperationRequest
@@ -81,17 +81,17 @@ func scenarios(prefix string) []scenario {
 	}
 }
 
-// A daemon is killed after each act of an operation. The next daemon completes the
+// A daemon is killed after each side effect of an operation. The next daemon completes the
 // operation or rolls it back, without remains.
 func TestOperationsSurviveACrash(t *testing.T) {
 	if testing.Short() {
-		t.Skip("kills a daemon after each act")
+		t.Skip("kills a daemon after each side effect")
 	}
 	t.Parallel()
 	for _, s := range scenarios("") {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			crashAfterEachAct(t, s, func(t *testing.T) machine { return machine{Dir: t.TempDir(), Images: nodetest.ImagesDir} })
+			crashAfterEachEffect(t, s, func(t *testing.T) machine { return machine{Dir: t.TempDir(), Images: nodetest.ImagesDir} })
 		})
 	}
 }
@@ -106,24 +106,24 @@ func TestOperationsSurviveACrashOnDocker(t *testing.T) {
 		for _, s := range scenarios(prefix) {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				crashAfterEachAct(t, s, func(*testing.T) machine { return machine{Docker: prefix} })
+				crashAfterEachEffect(t, s, func(*testing.T) machine { return machine{Docker: prefix} })
 			})
 		}
 	})
 }
 
-// crashAfterEachAct runs the scenario once for each of its acts.
-func crashAfterEachAct(t *testing.T, s scenario, on func(*testing.T) machine) {
+// crashAfterEachEffect runs the scenario once for each of its side effects.
+func crashAfterEachEffect(t *testing.T, s scenario, on func(*testing.T) machine) {
 	s.operation.Origin.OperationID = "the-operation"
-	acts := 0
+	effects := 0
 	for crashAfter := int64(1); crash(t, s, on(t), crashAfter); crashAfter++ {
-		acts++
+		effects++
 	}
-	require.GreaterOrEqual(t, acts, 3, "the operation must be interrupted")
-	t.Logf("killed after each of %d acts", acts)
+	require.GreaterOrEqual(t, effects, 3, "the operation must be interrupted")
+	t.Logf("killed after each of %d side effects", effects)
 }
 
-// crash kills a daemon after a number of acts, continues as the next daemon, and checks
+// crash kills a daemon after a number of side effects, continues as the next daemon, and checks
 // the game. It returns false if the operation ended before the crash.
 func crash(t *testing.T, s scenario, on machine, crashAfter int64) bool {
 	t.Helper()
@@ -135,7 +135,7 @@ func crash(t *testing.T, s scenario, on machine, crashAfter int64) bool {
 	crashed := runInCrashProcess(t, p)
 
 	var engine closableEngine
-	t.Run(fmt.Sprintf("the daemon after act %d", crashAfter), func(t *testing.T) {
+	t.Run(fmt.Sprintf("the daemon after side effect %d", crashAfter), func(t *testing.T) {
 		next := nodetest.New(t, nodetest.Config{
 			Client: client, Prefix: prefix, Region: "eu", Name: "n1", Identity: p.Identity,
 			NewEngine: func(store string) ports.Engine {

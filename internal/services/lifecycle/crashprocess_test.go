@@ -29,7 +29,7 @@ import (
 const crashPlanEnv = "RTMANAGER_TEST_CRASH_PLAN"
 
 // crashPlan specifies a crash process: it runs Setup without a crash, and then Operations
-// until CrashAfter acts have been done.
+// until CrashAfter side effects have occurred.
 type crashPlan struct {
 	Etcd, Prefix, Identity string
 	Machine                machine
@@ -37,7 +37,7 @@ type crashPlan struct {
 	CrashAfter             int64
 }
 
-// crashPoint kills this process with SIGKILL after a number of acts.
+// crashPoint kills this process with SIGKILL after a number of side effects.
 type crashPoint struct {
 	remaining atomic.Int64
 	enabled   atomic.Bool
@@ -50,7 +50,8 @@ func (c *crashPoint) acted() {
 	}
 }
 
-// crashingEngine and crashingStore are decorators with a crash point after every act.
+// crashingEngine and crashingStore are decorators with a crash point after every side
+// effect: a change by the engine, or a write.
 type crashingEngine struct {
 	ports.Engine
 	point *crashPoint

@@ -122,8 +122,8 @@ func TestOperationWhoseDaemonLosesItsSession(t *testing.T) {
 	require.Equal(t, container.StateRunning, n.Containers("g")[0].State)
 }
 
-// The engine is unavailable for longer than RetryTimeout: the operation is abandoned, and
-// completed when the engine is available.
+// The engine is unavailable for longer than RetryTimeout: the operation is interrupted,
+// and completed when the engine is available.
 func TestEngineDownForLongerThanTheRetryTimeout(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for the retry timeout")

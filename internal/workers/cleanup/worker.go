@@ -38,8 +38,8 @@ type Config struct {
 // Worker is the cleanup worker of one node.
 //
 // It measures itself how long a game has been stopped, from its first observation of the
-// stopped record at one revision. So no game is cleaned up early, whatever the clocks of
-// other nodes. A restarted daemon starts to measure from zero.
+// stopped record at one revision. So no game is cleaned up early if the clocks of other
+// nodes differ. A restarted daemon starts to measure from zero.
 type Worker struct {
 	deps         Dependencies
 	cfg          Config

@@ -82,7 +82,7 @@ func send[T any](t *testing.T, to chan<- T, value T) {
 	}
 }
 
-// fullReconcile is what a queue sends for TriggerFullReconcile.
+// fullReconcile is the text that a queue sends for TriggerFullReconcile.
 const fullReconcile = "*"
 
 // queue sends a text per call.

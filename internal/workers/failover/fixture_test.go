@@ -67,7 +67,7 @@ func game(policy operation.NodeLostPolicy) operation.Spec {
 }
 
 // becomeLeader makes the node the leader of the region until the test ends, and returns
-// its fence. The node does not notice the end of its leadership.
+// its fence. The node does not detect the end of its leadership.
 func becomeLeader(t *testing.T, n *nodetest.Node) node.Fence {
 	t.Helper()
 	ctx, leave := context.WithCancel(context.WithoutCancel(t.Context()))

@@ -11,9 +11,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// findInterrupted returns the interrupted games of absent nodes. The record of such a game
-// is stopped, but an operation was about to start the game when its node was lost, or
-// another node then failed to start it.
+// findInterrupted returns the interrupted games of absent nodes. Such a game has a stopped
+// record, but it should run: an operation was about to start it when its node was lost, or
+// another node has failed to start it since.
 //
 // The candidates are the games with an operation in progress, and the interrupted games
 // of the previous pass, whose reschedule may have failed. The first pass of a leadership

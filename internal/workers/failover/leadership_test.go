@@ -45,7 +45,7 @@ func (l formerLeader) requireFenced(t *testing.T) {
 	require.Equal(t, l.seen, current)
 }
 
-// newLostGame returns three nodes, of which the first is lost, and the record of its game.
+// newLostGame returns three nodes and the record of a game on the first one, which is lost.
 func newLostGame(t *testing.T) ([]*nodetest.Node, runtime.VersionedRecord) {
 	t.Helper()
 	n := cluster(t, 3, longTTL, nodetest.Config{NodeLostGrace: time.Nanosecond})

@@ -333,7 +333,7 @@ func TestIntentsAreReadWhenTheyMayHaveChanged(t *testing.T) {
 	require.NoError(t, err)
 	f.passes(3)
 	require.Equal(t, 3, f.intents.reads, "an operation in progress may change the spec")
-	require.Empty(t, f.prober.urls(), "the operation waits for health itself")
+	require.Empty(t, f.prober.urls(), "the operation checks the health itself")
 	intent.Spec.HealthPath, intent.Current = "/new", nil
 	_, err = f.store.PutIntent(t.Context(), intent, version)
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 )
 
 // brake blocks the removal of records and containers when too many games would be
-// affected at once: then a faulty engine is more likely than the loss of so many games.
+// affected at once: then the engine is more likely faulty than the games are lost.
 // It stays engaged until it is released.
 type brake struct {
 	cfg Config

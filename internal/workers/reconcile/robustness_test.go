@@ -32,8 +32,8 @@ func (e *changingEngine) List(ctx context.Context, gameID string) ([]container.C
 	return e.Engine.List(ctx, gameID)
 }
 
-// A pass reads records before containers: games that are cleaned up in between look as
-// if their containers were missing.
+// A pass reads records before containers. It finds a record and no container of a game
+// that is cleaned up in between.
 func TestCleanupsDuringAPassDoNotEngageTheBrake(t *testing.T) {
 	t.Parallel()
 	engine := &changingEngine{}
