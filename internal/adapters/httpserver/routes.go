@@ -17,8 +17,8 @@ import (
 // routeWatch is the route of watch streams, which have no duration.
 const routeWatch = "/v1/watch"
 
-// Route is one route of the API with its description, from which internal/api/gen makes
-// the OpenAPI document.
+// Route is one route of the API with its description. Package gen generates the OpenAPI
+// document from it.
 type Route struct {
 	Method, Path string
 	// ID, Tag, Summary and Description describe the operation.
