@@ -54,13 +54,7 @@ func (s *Store) decodeEvent(ctx context.Context, ev *clientv3.Event) (watchEvent
 		event.Before, event.GameID = &before.RuntimeRecord, before.GameID
 	}
 	if ev.Type == clientv3.EventTypeDelete {
-		// etcd does not repeat the value, so the key names the game.
-		gameID, err := s.keys.GameOfRecord(string(ev.Kv.GetKey()))
-		if err != nil {
-			return corruptEvent(&runtime.CorruptError{Key: string(ev.Kv.GetKey()), Reason: "the key does not name a game: " + err.Error()}, event.Revision), nil
-		}
-		event.Type, event.GameID = ports.EventDeleted, gameID
-		return watchEvent{event: event, prevUnreadable: prevUnreadable}, nil
+		return s.deletedEvent(event, string(ev.Kv.GetKey()), prevUnreadable), nil
 	}
 	after, err := s.keys.DecodeRecord(ev.Kv)
 	if err != nil {
@@ -68,6 +62,17 @@ func (s *Store) decodeEvent(ctx context.Context, ev *clientv3.Event) (watchEvent
 	}
 	event.Type, event.After, event.GameID = eventType(after), &after.RuntimeRecord, after.GameID
 	return watchEvent{event: event, prevUnreadable: prevUnreadable}, nil
+}
+
+// deletedEvent completes the event of a deletion, whose value etcd does not repeat: the key
+// names the game.
+func (s *Store) deletedEvent(event ports.RuntimeEvent, key string, prevUnreadable bool) watchEvent {
+	gameID, err := s.keys.GameOfRecord(key)
+	if err != nil {
+		return corruptEvent(&runtime.CorruptError{Key: key, Reason: "the key does not name a game: " + err.Error()}, event.Revision)
+	}
+	event.Type, event.GameID = ports.EventDeleted, gameID
+	return watchEvent{event: event, prevUnreadable: prevUnreadable}
 }
 
 // prevRecord returns the record that a change replaced, nil if there was none. The error is
