@@ -72,8 +72,8 @@ const (
 	EngineNone    = "none"
 )
 
-// Engines returns the names of the engines.
-func Engines() []string { return []string{EngineAuto, EngineDocker, EngineProcess, EngineNone} }
+// engineNames returns the names of the engines.
+func engineNames() []string { return []string{EngineAuto, EngineDocker, EngineProcess, EngineNone} }
 
 // Default returns the default settings. Some depend on the host name and on the user's
 // data directory.

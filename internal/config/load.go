@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// EnvPrefix is the prefix of every environment variable: the flag --data-dir is also
+// envPrefix is the prefix of every environment variable: the flag --data-dir is also
 // RTMANAGER_DATA_DIR.
-const EnvPrefix = "RTMANAGER_"
+const envPrefix = "RTMANAGER_"
 
 // fileFlag is the flag of the settings file. It is not a setting itself.
 const fileFlag = "config"
@@ -77,7 +77,7 @@ func (l *Loader) Load() (Config, error) {
 
 // EnvOf returns the environment variable of a flag.
 func EnvOf(flag string) string {
-	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // loadEnv sets the flags that were not given. An empty variable is ignored.

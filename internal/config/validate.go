@@ -27,7 +27,7 @@ func (c Config) Validate() error {
 	v.addIf(c.EtcdDialTimeout <= 0, "--etcd-dial-timeout %s must be positive", c.EtcdDialTimeout)
 	v.addIf(strings.ContainsFunc(c.EtcdPrefix, func(r rune) bool { return r < ' ' || r == 0x7f }), "--etcd-prefix %q contains a control character", c.EtcdPrefix)
 	v.addIf(c.Node == "", "--node is empty; name this daemon")
-	v.addIf(!slices.Contains(Engines(), c.Engine), "--engine %q is not an engine; use one of %s", c.Engine, strings.Join(Engines(), ", "))
+	v.addIf(!slices.Contains(engineNames(), c.Engine), "--engine %q is not an engine; use one of %s", c.Engine, strings.Join(engineNames(), ", "))
 	v.addIf(c.Engine != EngineNone && c.Region == "", "--region is empty; name the region of this daemon")
 	v.addIf(c.Engine == EngineProcess && c.DataDir == "", "--data-dir is empty; set the directory of the process engine's games")
 	v.addIf(!slices.Contains(logging.Formats(), c.LogFormat), "--log-format %q is not a log format; use one of %s", c.LogFormat, strings.Join(logging.Formats(), ", "))

@@ -1,4 +1,7 @@
-// Package node describes the nodes of a cluster. A node is a daemon with its engine.
+// Package node describes the nodes of a cluster. A node is a daemon with its engine. It is
+// present while the session of its daemon lasts, and absent otherwise. An absent node on
+// which games are placed is lost. A node is unreachable if it is absent or does not
+// respond.
 //
 //	node.go    Node: a present node; Leader: the leader of a scope
 //	ref.go     Ref: the name of a node, region and name

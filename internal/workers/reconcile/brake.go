@@ -10,9 +10,9 @@ import (
 	"galaxy/rtmanager/internal/domain/drift"
 )
 
-// brake blocks the removal of records and containers when too many games would be
-// affected at once: then the engine is more likely faulty than the games are lost.
-// It stays engaged until it is released.
+// brake is a circuit breaker. It blocks the removal of records and containers when too
+// many games would be affected at once: then the engine is more likely faulty than the
+// games are lost. It stays engaged until it is released.
 type brake struct {
 	cfg Config
 	log *slog.Logger

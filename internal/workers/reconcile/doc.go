@@ -18,8 +18,8 @@
 // that they delay neither observations nor each other. Three guards delay or block an
 // action:
 //   - the stabilization delay: a finding must be observed for some time first;
-//   - the brake: if too many games would lose their record or container at once, nothing
-//     is removed until an operator releases the brake;
+//   - the brake, a circuit breaker for removals: if too many games would lose their record
+//     or container at once, nothing is removed until an operator releases the brake;
 //   - the guard against an empty engine: an engine that lists no container at all is
 //     assumed to be faulty.
 //
