@@ -9,10 +9,10 @@ import (
 //go:embed openapi.json
 var document []byte
 
-// unversioned is the member info.version of the committed document.
-const unversioned = `"version": "0"`
+// versionPlaceholder is the member info.version of the committed document.
+const versionPlaceholder = `"version": "0"`
 
 // OpenAPI returns the OpenAPI 3.1 document of the API, with the version of the daemon.
 func OpenAPI(version string) []byte {
-	return bytes.Replace(document, []byte(unversioned), []byte(`"version": `+strconv.Quote(version)), 1)
+	return bytes.Replace(document, []byte(versionPlaceholder), []byte(`"version": `+strconv.Quote(version)), 1)
 }

@@ -41,7 +41,7 @@ measurements are complete.`,
   rtmanager bench --row update-rate --row update-latency --writers 1024
   rtmanager bench --etcd-endpoints http://10.0.0.1:2379 --duration 20s
   rtmanager bench -o json | jq '.rows[] | select(.reached | not) | .name'`,
-		Args: noArguments,
+		Args: requireNoArguments,
 	}
 	options := bench.Default()
 	flags := cmd.Flags()
@@ -95,7 +95,7 @@ func (f clusterFlags) load() (config.Config, error) {
 // bench opens etcd, runs the benchmark and prints its report, even if it is incomplete
 // because of an error.
 func (a *app) bench(ctx context.Context, cfg config.Config, options bench.Options) (err error) {
-	a.noDaemon = true
+	a.usesNoDaemon = true
 	if cfg.HasEmbeddedEtcd() {
 		cfg.DataDir, err = os.MkdirTemp("", "rtmanager-bench-")
 		if err != nil {
@@ -109,7 +109,7 @@ func (a *app) bench(ctx context.Context, cfg config.Config, options bench.Option
 	}
 	defer func() { err = errors.Join(err, etcd.Close()) }()
 
-	printer := &progress.Bench{Out: a.streams.Err, Terminal: isTerminal(a.streams.Err), Headline: "etcd at " + etcd.URLs}
+	printer := &progress.Bench{Out: a.streams.Err, IsTerminal: isTerminal(a.streams.Err), Headline: "etcd at " + etcd.URLs}
 	report, err := bench.Run(ctx, bench.Cluster{
 		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(),
 		Prefix: strings.TrimRight(cfg.EtcdPrefix, "/"), OpenTimeout: cfg.EtcdDialTimeout,

@@ -26,18 +26,18 @@ type Streams struct {
 	LookupEnv func(name string) (string, bool)
 	// Now is the clock for ages and for the times of transitions.
 	Now func() time.Time
-	// Terminal reports whether Out is a terminal. Only then are statuses colored and
+	// IsTerminal reports whether Out is a terminal. Only then are statuses colored and
 	// long values shortened.
-	Terminal bool
-	// ErrTerminal reports whether Err is a terminal. Only then is a line rewritten.
-	ErrTerminal bool
+	IsTerminal bool
+	// IsErrTerminal reports whether Err is a terminal. Only then is a line rewritten.
+	IsErrTerminal bool
 }
 
 // SystemStreams returns the streams, environment and clock of this process.
 func SystemStreams() Streams {
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, LookupEnv: os.LookupEnv, Now: time.Now,
-		Terminal: term.IsTerminal(int(os.Stdout.Fd())), ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		IsTerminal: term.IsTerminal(int(os.Stdout.Fd())), IsErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 	}
 }
 
@@ -55,7 +55,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	switch {
 	case err == nil:
 		return exit.OK
-	case !a.started:
+	case !a.hasStarted:
 		// No command has run, so the error is in the command line itself.
 		err = exit.UsageError{Err: err, See: cmd.CommandPath()}
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -71,10 +71,10 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 
 // app is one run of the command line.
 type app struct {
-	streams  Streams
-	globals  globals
-	started  bool // a command has started to run
-	noDaemon bool // the command uses no other daemon
+	streams      Streams
+	globals      globals
+	hasStarted   bool // a command has started to run
+	usesNoDaemon bool // the command uses no other daemon
 }
 
 func (a *app) root() *cobra.Command {
@@ -117,7 +117,7 @@ func (a *app) runE(run func(cmd *cobra.Command, args []string) error) func(*cobr
 		if err := errors.Join(a.globals.validate(), rejectEmptyFlags(cmd)); err != nil {
 			return err
 		}
-		a.started = true
+		a.hasStarted = true
 		if err := run(cmd, args); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(append([]string{cmd.Name()}, render.Args(args)...), " "), err)
 		}
@@ -144,36 +144,36 @@ func rejectEmptyFlags(cmd *cobra.Command) error {
 func (a *app) printer() *output.Printer {
 	return &output.Printer{
 		Out: a.streams.Out, Err: a.streams.Err, Format: output.Format(a.globals.output),
-		Terminal: a.streams.Terminal, Color: a.globals.hasColor(), NoHeaders: a.globals.noHeaders, Now: a.streams.Now,
+		IsTerminal: a.streams.IsTerminal, HasColor: a.globals.hasColor(), NoHeaders: a.globals.noHeaders, Now: a.streams.Now,
 	}
 }
 
 func (a *app) reporter() exit.Reporter {
 	return exit.Reporter{
-		Out: a.streams.Err, Now: a.streams.Now, Server: a.globals.server, Timeout: a.globals.timeout, NoDaemon: a.noDaemon,
+		Out: a.streams.Err, Now: a.streams.Now, Server: a.globals.server, Timeout: a.globals.timeout, UsesNoDaemon: a.usesNoDaemon,
 	}
 }
 
-// user returns the name of the user, which is the actor of writes; it may be empty.
-func (a *app) user() string {
+// userName returns the name of the user, which is the actor of writes; it may be empty.
+func (a *app) userName() string {
 	user, _ := a.streams.LookupEnv("USER")
 	return user
 }
 
-// messagef prints a message of a command to standard error.
-func (a *app) messagef(cmd, format string, args ...any) {
+// printMessagef prints a message of a command to standard error.
+func (a *app) printMessagef(cmd, format string, args ...any) {
 	fmt.Fprintf(a.streams.Err, "rtmanager: %s: %s\n", cmd, fmt.Sprintf(format, args...))
 }
 
-// oneGame requires exactly one argument, a game id.
-func oneGame(cmd *cobra.Command, args []string) error {
+// requireOneGame requires exactly one argument, a game id.
+func requireOneGame(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("%s requires one GAME, got %d arguments", cmd.Name(), len(args))
 	}
 	return nil
 }
 
-func noArguments(cmd *cobra.Command, args []string) error {
+func requireNoArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("%s takes no arguments, got %q", cmd.Name(), args[0])
 	}

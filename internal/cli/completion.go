@@ -60,7 +60,7 @@ func (a *app) completeGame(cmd *cobra.Command, args []string, prefix string) ([]
 	}
 	a.globals.timeout = completionTimeout
 	var ids []string
-	_ = a.call(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
+	_ = a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 		page, err := client.ListPage(ctx, ports.PageQuery{Limit: ports.MaxPageLimit})
 		for _, v := range page.Records {
 			id := v.Record.GameID

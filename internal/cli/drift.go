@@ -37,7 +37,7 @@ Both require confirmation: pass --yes if there is no terminal.`,
   rtmanager drift --apply
   rtmanager drift --apply --yes -o json | jq '.results[] | select(.status != "done")'
   rtmanager drift --release-brake --yes`,
-		Args: noArguments,
+		Args: requireNoArguments,
 	}
 	cmd.Flags().BoolVar(&flags.apply, "apply", false, "apply the actions of the findings")
 	cmd.Flags().BoolVar(&flags.release, "release-brake", false, "release the engaged brakes")
@@ -53,10 +53,10 @@ Both require confirmation: pass --yes if there is no terminal.`,
 }
 
 func (a *app) drift(ctx context.Context, flags driftFlags) error {
-	if (flags.apply || flags.release) && !flags.yes && !a.streams.Terminal {
+	if (flags.apply || flags.release) && !flags.yes && !a.streams.IsTerminal {
 		return exit.UsageError{Err: errors.New("not a terminal: pass --yes to confirm")}
 	}
-	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		report, err := client.Drift(ctx)
 		if err != nil {
 			return err
@@ -70,13 +70,13 @@ func (a *app) drift(ctx context.Context, flags driftFlags) error {
 		default:
 			err = a.printer().Drift(report)
 		}
-		return errors.Join(err, missingNodes(report))
+		return errors.Join(err, missingNodesError(report))
 	})
 }
 
-// missingNodes returns an error with the number of nodes that did not respond, nil for
+// missingNodesError returns an error with the number of nodes that did not respond, nil for
 // none.
-func missingNodes(report drift.Report) error {
+func missingNodesError(report drift.Report) error {
 	if len(report.Missing) == 0 {
 		return nil
 	}
@@ -86,10 +86,10 @@ func missingNodes(report drift.Report) error {
 // reportBrakes prints the engaged brakes and the nodes that did not respond.
 func (a *app) reportBrakes(report drift.Report, withHint bool) {
 	for _, b := range report.Brakes {
-		a.messagef("drift", "the brake of %s is engaged since %s: %s", render.Value(b.Region+"/"+b.Node), render.Time(b.Since), render.OneLine(b.Reason))
+		a.printMessagef("drift", "the brake of %s is engaged since %s: %s", render.Value(b.Region+"/"+b.Node), render.Time(b.Since), render.OneLine(b.Reason))
 	}
 	for _, m := range report.Missing {
-		a.messagef("drift", "%s: %s", render.Value(m.Region+"/"+m.Node), render.OneLine(m.Reason))
+		a.printMessagef("drift", "%s: %s", render.Value(m.Region+"/"+m.Node), render.OneLine(m.Reason))
 	}
 	if len(report.Brakes) > 0 && withHint {
 		fmt.Fprintln(a.streams.Err, "hint: `rtmanager drift --release-brake` lets the nodes apply the blocked actions; first make sure that the findings are correct")

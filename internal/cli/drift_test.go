@@ -23,7 +23,7 @@ func runOnTerminal(t *testing.T, server, input string, args ...string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code := cli.Main(t.Context(), append(args, "--server", server, "--no-color"), cli.Streams{
-		In: strings.NewReader(input), Out: &out, Err: &errs, Terminal: true, ErrTerminal: true,
+		In: strings.NewReader(input), Out: &out, Err: &errs, IsTerminal: true, IsErrTerminal: true,
 		LookupEnv: func(string) (string, bool) { return "", false }, Now: func() time.Time { return tomorrow },
 	})
 	return result{out.String(), errs.String(), code}

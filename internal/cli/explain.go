@@ -19,10 +19,10 @@ containers with their exit codes, its drift findings, and its last log lines.
 Information that is not available is listed at the end.`,
 		Example: `  rtmanager explain game-1
   rtmanager explain game-1 -o json | jq '.intent.recent[0].failure'`,
-		Args:              oneGame,
+		Args:              requireOneGame,
 		ValidArgsFunction: a.completeGame,
 		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
-			return a.call(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
+			return a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 				return a.explain(ctx, client, args[0])
 			})
 		}),

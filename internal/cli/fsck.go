@@ -31,7 +31,7 @@ is given.`,
 		Example: `  rtmanager fsck
   rtmanager fsck --repair
   rtmanager fsck -o json | jq '.findings[].key'`,
-		Args: noArguments,
+		Args: requireNoArguments,
 	}
 	cmd.Flags().BoolVar(&repair, "repair", false, "repair what can be repaired")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
@@ -44,7 +44,7 @@ is given.`,
 }
 
 func (a *app) fsck(ctx context.Context, repair bool) error {
-	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		report, err := client.Check(ctx, repair)
 		switch {
 		case err != nil && repair:
@@ -55,13 +55,13 @@ func (a *app) fsck(ctx context.Context, repair bool) error {
 		if err := a.printer().CheckReport(report, repair); err != nil {
 			return err
 		}
-		return remainingFindings(report, repair)
+		return remainingFindingsError(report, repair)
 	})
 }
 
-// remainingFindings returns an error with the number of findings that remain, nil for
+// remainingFindingsError returns an error with the number of findings that remain, nil for
 // none.
-func remainingFindings(report ports.CheckReport, repair bool) error {
+func remainingFindingsError(report ports.CheckReport, repair bool) error {
 	remaining, repairable := 0, 0
 	for _, f := range report.Findings {
 		if f.Repaired {

@@ -25,7 +25,7 @@ slightly stale but works without etcd.`,
 		Example: `  rtmanager get game-1
   rtmanager get game-1 -o yaml > game-1.yaml
   rtmanager get game-1 -o json | jq -r .current_container_id`,
-		Args:              oneGame,
+		Args:              requireOneGame,
 		ValidArgsFunction: a.completeGame,
 		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
 			local, err := consistency.IsLocal()
@@ -40,7 +40,7 @@ slightly stale but works without etcd.`,
 }
 
 func (a *app) get(ctx context.Context, gameID string, local bool) error {
-	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		read := client.GetVersioned
 		if local {
 			read = func(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {

@@ -26,7 +26,7 @@ type globals struct {
 	noColor   bool
 	noHeaders bool
 
-	colorAllowed bool // by the environment and the terminal
+	isColorAllowed bool // by the environment and the terminal
 }
 
 func (g *globals) bind(root *cobra.Command, streams Streams) {
@@ -45,7 +45,7 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 	flags.BoolVar(&g.noColor, "no-color", false, "disable colors; so do NO_COLOR and TERM=dumb")
 	flags.BoolVar(&g.noHeaders, "no-headers", false, "print tables without the header line")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Formats(), cobra.ShellCompDirectiveNoFileComp))
-	g.colorAllowed = streams.Terminal && env("NO_COLOR", "") == "" && env("TERM", "") != "dumb"
+	g.isColorAllowed = streams.IsTerminal && env("NO_COLOR", "") == "" && env("TERM", "") != "dumb"
 }
 
 func (g *globals) validate() error {
@@ -58,7 +58,7 @@ func (g *globals) validate() error {
 	return nil
 }
 
-func (g *globals) hasColor() bool { return g.colorAllowed && !g.noColor }
+func (g *globals) hasColor() bool { return g.isColorAllowed && !g.noColor }
 
 // withTimeout bounds one request by --timeout.
 func (g *globals) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -84,8 +84,8 @@ func (g *globals) newClient(cfg httpclient.Config) (*httpclient.Client, error) {
 	return client, nil
 }
 
-// call calls use with a client and a context that ends after --timeout.
-func (a *app) call(ctx context.Context, use func(context.Context, *httpclient.Client) error) error {
+// callDaemon calls use with a client and a context that ends after --timeout.
+func (a *app) callDaemon(ctx context.Context, use func(context.Context, *httpclient.Client) error) error {
 	return a.withClient(httpclient.Config{}, func(client *httpclient.Client) error {
 		ctx, cancel := a.globals.withTimeout(ctx)
 		defer cancel()

@@ -20,7 +20,7 @@ The store keeps only the most recent entries.`,
 		Example: `  rtmanager history game-1
   rtmanager history game-1 -o wide
   rtmanager history game-1 -o json | jq -r '.items[0].reason'`,
-		Args:              oneGame,
+		Args:              requireOneGame,
 		ValidArgsFunction: a.completeGame,
 		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
 			return a.history(cmd.Context(), args[0])
@@ -29,7 +29,7 @@ The store keeps only the most recent entries.`,
 }
 
 func (a *app) history(ctx context.Context, gameID string) error {
-	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		entries, err := client.History(ctx, gameID)
 		corrupt := corruptValues(err)
 		if err != nil && len(corrupt) == 0 {

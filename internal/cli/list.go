@@ -49,7 +49,7 @@ slightly stale but works without etcd.`,
   rtmanager list --status running --region eu
   rtmanager list -o wide
   rtmanager list -o json | jq -r '.items[].game_id'`,
-		Args: noArguments,
+		Args: requireNoArguments,
 	}
 	flags.filter.Bind(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", 0, "maximum number `N` of records; 0 lists all")
@@ -80,7 +80,7 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 		return err
 	}
 	if list.Next != "" {
-		a.messagef("list", "showing the first %d records (--limit)", flags.limit)
+		a.printMessagef("list", "showing the first %d records (--limit)", flags.limit)
 	}
 	return a.reportCorrupt(list.Corrupt)
 }

@@ -19,9 +19,9 @@ reschedules the games of lost nodes.
 A daemon that is not listed is absent, or runs without an engine.`,
 		Example: `  rtmanager nodes
   rtmanager nodes -o json | jq -r '.items[].api'`,
-		Args: noArguments,
+		Args: requireNoArguments,
 		RunE: a.runE(func(cmd *cobra.Command, _ []string) error {
-			return a.call(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
+			return a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 				nodes, err := client.Nodes(ctx)
 				if err != nil {
 					return err

@@ -9,8 +9,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// plainOperation creates an operation that has no flags of its own.
-func plainOperation(kind operation.Kind) func(*cobra.Command, []string) (httpclient.Operation, error) {
+// newPlainOperation creates an operation that has no flags of its own.
+func newPlainOperation(kind operation.Kind) func(*cobra.Command, []string) (httpclient.Operation, error) {
 	return func(_ *cobra.Command, args []string) (httpclient.Operation, error) {
 		return httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: kind}}, nil
 	}
@@ -27,7 +27,7 @@ removes it. Stopping a stopped game succeeds.
 The command returns when the record is stopped.`,
 		Example: `  rtmanager stop game-1
   rtmanager stop game-1 --reason "end of season" -o json`,
-	}, plainOperation(operation.KindStop))
+	}, newPlainOperation(operation.KindStop))
 }
 
 func (a *app) restartCommand() *cobra.Command {
@@ -38,7 +38,7 @@ func (a *app) restartCommand() *cobra.Command {
 returns when the game is healthy.`,
 		Example: `  rtmanager restart game-1
   rtmanager restart game-1 --operation-id nightly-42   # safe to repeat`,
-	}, plainOperation(operation.KindRestart))
+	}, newPlainOperation(operation.KindRestart))
 }
 
 func (a *app) cleanupCommand() *cobra.Command {
@@ -48,7 +48,7 @@ func (a *app) cleanupCommand() *cobra.Command {
 		Long: `Cleanup removes the container of a stopped game and changes its record to removed. It
 rejects a running game: stop it first. Start runs a removed game in a new container.`,
 		Example: `  rtmanager stop game-1 && rtmanager cleanup game-1`,
-	}, plainOperation(operation.KindCleanup))
+	}, newPlainOperation(operation.KindCleanup))
 }
 
 func (a *app) patchCommand() *cobra.Command {

@@ -44,7 +44,7 @@ and with 0 only if it does not exist; otherwise it is a conflict.`,
   rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put -f -
   rtmanager put -f game-1.yaml --if-revision 0        # only if it does not exist
   rtmanager list -o yaml > all.yaml && rtmanager put -f all.yaml --server http://other:8080`,
-		Args: noArguments,
+		Args: requireNoArguments,
 	}
 	cmd.Flags().StringVarP(&flags.file, "filename", "f", "", "`FILE` with the records, - for standard input")
 	cmd.Flags().Int64Var(&flags.ifRevision, "if-revision", 0, "write only if the last change was at revision `N`; 0: only if there is no record")
@@ -101,7 +101,7 @@ func (f *putFlags) validate() error {
 func (a *app) putInputs(records []runtime.RuntimeRecord, flags putFlags) []ports.PutInput {
 	inputs := make([]ports.PutInput, len(records))
 	for i, record := range records {
-		inputs[i] = ports.PutInput{Record: record, Origin: flags.origin.PortsOrigin(a.user())}
+		inputs[i] = ports.PutInput{Record: record, Origin: flags.origin.PortsOrigin(a.userName())}
 		if flags.hasIfRevision {
 			inputs[i].IfRevision = &flags.ifRevision
 		}

@@ -38,7 +38,7 @@ Flags take precedence over the environment, and the environment over the file.`,
   rtmanager serve --data-dir /var/lib/rtmanager --region eu --node eu-1
   rtmanager serve --etcd-endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 --etcd-cacert ca.pem
   rtmanager serve --listen 127.0.0.1:0 --etcd-listen-client http://127.0.0.1:0   # any free ports`,
-		Args: noArguments,
+		Args: requireNoArguments,
 	}
 	settings := config.Bind(cmd.Flags(), a.streams.LookupEnv)
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +52,7 @@ Flags take precedence over the environment, and the environment over the file.`,
 }
 
 func (a *app) serve(ctx context.Context, cfg config.Config) error {
-	a.noDaemon = true
+	a.usesNoDaemon = true
 	level, err := cfg.Level()
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func runOnColorTerminal(t *testing.T, server string, env map[string]string, args
 	t.Helper()
 	var out, errs bytes.Buffer
 	code := cli.Main(t.Context(), append(args, "--server", server), cli.Streams{
-		In: strings.NewReader(""), Out: &out, Err: &errs, Terminal: true,
+		In: strings.NewReader(""), Out: &out, Err: &errs, IsTerminal: true,
 		LookupEnv: func(name string) (string, bool) { value, ok := env[name]; return value, ok },
 		Now:       func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) },
 	})

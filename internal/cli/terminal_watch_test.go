@@ -53,7 +53,7 @@ func TestWatchInATerminal(t *testing.T) {
 	server := serveHandler(t, handler)
 	go func() {
 		exitCode <- cli.Main(ctx, []string{"watch", "--server", server, "--no-color"}, cli.Streams{
-			Out: &shown, Err: &shown, Terminal: true, Now: func() time.Time { return tomorrow },
+			Out: &shown, Err: &shown, IsTerminal: true, Now: func() time.Time { return tomorrow },
 			LookupEnv: func(string) (string, bool) { return "", false },
 		})
 	}()

@@ -50,7 +50,7 @@ and exits with 5.`,
 		Example: `  rtmanager version
   rtmanager version --client
   rtmanager version -o json | jq -r .server.store_id`,
-		Args: noArguments,
+		Args: requireNoArguments,
 	}
 	cmd.Flags().BoolVar(&clientOnly, "client", false, "show the client's version only")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error { return a.version(cmd.Context(), clientOnly) })
@@ -61,7 +61,7 @@ func (a *app) version(ctx context.Context, clientOnly bool) error {
 	versions := output.Versions{Client: clientBuild()}
 	var serverErr error
 	if !clientOnly {
-		serverErr = a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
+		serverErr = a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 			cluster, err := client.Cluster(ctx)
 			if err == nil {
 				versions.Server = &cluster

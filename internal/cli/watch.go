@@ -45,7 +45,7 @@ NODE. With -o json each line is one event of the API.`,
   rtmanager watch --status running --region eu
   rtmanager watch --from-revision 1042 -o json
   rtmanager watch --no-headers | awk -F '\t' '$6 == "stopped" { print $4 }'`,
-		Args: noArguments,
+		Args: requireNoArguments,
 	}
 	cmd.Flags().Int64Var(&flags.fromRevision, "from-revision", 0, "show the changes after revision `N`; 0 starts with the current records")
 	cmd.Flags().BoolVar(&flags.resync, "resync", false, "restart with a snapshot if the revision has been compacted")
@@ -135,13 +135,13 @@ func (c *connectionMessages) lost(_ error, fromRevision int64) {
 	if fromRevision == 0 {
 		position = "with a new snapshot"
 	}
-	c.app.messagef("watch", "connection lost; reconnecting to resume %s", position)
+	c.app.printMessagef("watch", "connection lost; reconnecting to resume %s", position)
 }
 
 func (c *connectionMessages) restored() {
 	if c.lostSince.IsZero() {
 		return
 	}
-	c.app.messagef("watch", "reconnected after %s", render.Age(c.app.streams.Now().Sub(c.lostSince)))
+	c.app.printMessagef("watch", "reconnected after %s", render.Age(c.app.streams.Now().Sub(c.lostSince)))
 	c.lostSince = time.Time{}
 }

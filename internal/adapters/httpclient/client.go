@@ -71,7 +71,7 @@ func New(baseURL string, cfg Config) (*Client, error) {
 	if base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
 		return nil, fmt.Errorf("server address %q: must not have a query or a fragment", redactUser(baseURL))
 	}
-	c := &Client{base: base, http: orNewHTTPClient(cfg.HTTPClient), cfg: withDefaults(cfg)}
+	c := &Client{base: base, http: withDefaultTransport(cfg.HTTPClient), cfg: withDefaults(cfg)}
 	c.RecordStore = ports.NewRecordStore(c)
 	return c, nil
 }
@@ -91,7 +91,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-func orNewHTTPClient(given *http.Client) *http.Client {
+func withDefaultTransport(given *http.Client) *http.Client {
 	if given != nil {
 		return given
 	}

@@ -55,14 +55,14 @@ func decodeProblem(response *http.Response) (*api.Problem, error) {
 	}
 	var problem api.Problem
 	if json.Unmarshal(body, &problem) != nil || !strings.HasPrefix(problem.Type, api.ProblemTypePrefix) {
-		return nil, nonAPIResponse(response)
+		return nil, nonAPIResponseError(response)
 	}
 	problem.Status = response.StatusCode
 	return &problem, nil
 }
 
-// nonAPIResponse returns the error of a response that does not come from the API.
-func nonAPIResponse(response *http.Response) error {
+// nonAPIResponseError returns the error of a response that does not come from the API.
+func nonAPIResponseError(response *http.Response) error {
 	return &statusError{response.StatusCode, fmt.Sprintf("%s returned %s, which is not a response of the API",
 		response.Request.URL.Redacted(), response.Status)}
 }

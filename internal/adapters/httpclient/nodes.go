@@ -24,7 +24,7 @@ func (c *Client) Nodes(ctx context.Context) (api.Nodes, error) {
 	var nodes api.Nodes
 	_, err := c.get(ctx, apiRequest{path: "/v1/nodes"}, &nodes)
 	if err == nil && nodes.Items == nil {
-		err = c.unexpectedResponse("a list of nodes")
+		err = c.unexpectedResponseError("a list of nodes")
 	}
 	return nodes, err
 }
@@ -41,7 +41,7 @@ func (c *Client) Explain(ctx context.Context, gameID string) (drift.Explanation,
 		return drift.Explanation{}, err
 	}
 	if page.GameID != gameID {
-		return drift.Explanation{}, c.unexpectedResponse("an explanation of game " + strconv.Quote(gameID))
+		return drift.Explanation{}, c.unexpectedResponseError("an explanation of game " + strconv.Quote(gameID))
 	}
 	return page, nil
 }
@@ -52,7 +52,7 @@ func (c *Client) Drift(ctx context.Context) (drift.Report, error) {
 	var report drift.Report
 	_, err := c.get(ctx, apiRequest{path: "/v1/drift"}, &report)
 	if err == nil && report.Findings == nil {
-		err = c.unexpectedResponse("a drift report")
+		err = c.unexpectedResponseError("a drift report")
 	}
 	return report, err
 }
@@ -97,10 +97,10 @@ func (c *Client) ReleaseBrake(ctx context.Context, region, name string) error {
 func (c *Client) changeOnce(ctx context.Context, request apiRequest, target any, isValid func() bool) error {
 	_, err := c.roundTrip(ctx, request, target)
 	if err == nil && !isValid() {
-		err = &sendError{err: c.unexpectedResponse("the result of the request"), mayHaveArrived: true}
+		err = &sendError{err: c.unexpectedResponseError("the result of the request"), mayHaveArrived: true}
 	}
 	if isAmbiguous(err) && !errors.Is(err, runtime.ErrOutcomeUnknown) {
-		return c.outcomeUnknown(ctx, err)
+		return c.outcomeUnknownError(ctx, err)
 	}
 	return c.unavailableError(ctx, err)
 }

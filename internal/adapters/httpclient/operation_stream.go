@@ -36,10 +36,10 @@ func (s *operationStream) run(ctx context.Context) (api.OperationResult, error) 
 		case err == nil || s.isConclusive(err):
 			return result, s.client.unavailableError(ctx, err)
 		case ctx.Err() != nil || time.Since(s.lastReceived) > s.client.cfg.WriteTimeout:
-			return api.OperationResult{}, s.timedOut(ctx, err)
+			return api.OperationResult{}, s.unresolvedError(ctx, err)
 		}
 		if wait.For(ctx, backoff.NextBackOff()) != nil {
-			return api.OperationResult{}, s.timedOut(ctx, err)
+			return api.OperationResult{}, s.unresolvedError(ctx, err)
 		}
 	}
 }
@@ -70,12 +70,12 @@ func (s *operationStream) isOwnOperation(err error) bool {
 	return errors.As(err, &busy) && busy.OperationID == s.operation.Origin.OperationID
 }
 
-// timedOut returns the error of an operation that is no longer retried.
-func (s *operationStream) timedOut(ctx context.Context, last error) error {
+// unresolvedError returns the error of an operation that is no longer retried.
+func (s *operationStream) unresolvedError(ctx context.Context, last error) error {
 	if !s.mayHaveStarted && !s.isOwnOperation(last) {
 		return s.client.unavailableError(ctx, last)
 	}
-	return s.client.outcomeUnknown(ctx, last)
+	return s.client.outcomeUnknownError(ctx, last)
 }
 
 // attempt sends the request once and reads its stream to the end.
@@ -140,7 +140,7 @@ func (s *operationStream) checkResult(result api.OperationResult) (api.Operation
 	needsOutcome := s.operation.Until == "" || s.operation.Until == WaitDone
 	if result.GameID != s.operation.GameID || needsOutcome && result.Outcome == nil {
 		return api.OperationResult{}, &sendError{
-			err: s.client.unexpectedResponse("the " + string(s.operation.Kind) + " of game " + strconv.Quote(s.operation.GameID)), mayHaveArrived: true,
+			err: s.client.unexpectedResponseError("the " + string(s.operation.Kind) + " of game " + strconv.Quote(s.operation.GameID)), mayHaveArrived: true,
 		}
 	}
 	return result, nil

@@ -47,7 +47,7 @@ func (c *Client) GetLocal(ctx context.Context, gameID string) (runtime.Versioned
 		return runtime.VersionedRecord{}, asOf, err
 	}
 	if errAsOf != nil || asOf < 1 {
-		return runtime.VersionedRecord{}, 0, c.unexpectedResponse("a local read with its revision")
+		return runtime.VersionedRecord{}, 0, c.unexpectedResponseError("a local read with its revision")
 	}
 	found, err := withRevision(record, header)
 	return found, asOf, err
@@ -68,15 +68,15 @@ func withRevision(record runtime.RuntimeRecord, header http.Header) (runtime.Ver
 func (c *Client) ListRecords(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
 	query := ports.PageQuery{Status: status, Limit: listPageSize}
 	for attempt := 1; ; attempt++ {
-		records, err := c.listOnce(ctx, query)
+		records, err := c.listAllPages(ctx, query)
 		if !errors.Is(err, runtime.ErrCompacted) || attempt == maxListAttempts {
 			return records, err
 		}
 	}
 }
 
-// listOnce returns all pages of one list.
-func (c *Client) listOnce(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
+// listAllPages returns all pages of one list.
+func (c *Client) listAllPages(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
 	records := []runtime.RuntimeRecord{}
 	var corrupt []error
 	for page, err := range ports.AllPages(ctx, c, query) {
@@ -114,7 +114,7 @@ func (c *Client) ListPage(ctx context.Context, query ports.PageQuery) (ports.Pag
 		return ports.Page{}, err
 	}
 	if page.Revision < 1 {
-		return ports.Page{}, c.unexpectedResponse("a page of a list")
+		return ports.Page{}, c.unexpectedResponseError("a page of a list")
 	}
 	return page.PortsPage(), nil
 }
@@ -135,7 +135,7 @@ func (c *Client) History(ctx context.Context, gameID string) ([]runtime.LedgerEn
 		return nil, err
 	}
 	if history.GameID != gameID {
-		return nil, c.unexpectedResponse("the history of game " + strconv.Quote(gameID))
+		return nil, c.unexpectedResponseError("the history of game " + strconv.Quote(gameID))
 	}
 	var corrupt []error
 	for _, value := range history.Corrupt {
@@ -161,14 +161,14 @@ func (c *Client) Cluster(ctx context.Context) (api.Cluster, error) {
 	var cluster api.Cluster
 	_, err := c.get(ctx, apiRequest{path: "/v1/cluster"}, &cluster)
 	if err == nil && cluster.Revision < 1 {
-		err = c.unexpectedResponse("a description of a store")
+		err = c.unexpectedResponseError("a description of a store")
 	}
 	return cluster, err
 }
 
-// unexpectedResponse returns the error of a JSON response that is not what was
+// unexpectedResponseError returns the error of a JSON response that is not what was
 // requested. Decoded as a response of the API, it would read as an empty result.
-func (c *Client) unexpectedResponse(expected string) error {
+func (c *Client) unexpectedResponseError(expected string) error {
 	return fmt.Errorf("server %s returned an unexpected response instead of %s", c.base.Redacted(), expected)
 }
 
@@ -182,10 +182,10 @@ func (c *Client) Check(ctx context.Context, repair bool) (ports.CheckReport, err
 	var report api.Check
 	_, err := c.roundTrip(ctx, request, &report)
 	if err == nil && report.Revision < 1 {
-		err = &sendError{err: c.unexpectedResponse("a report"), mayHaveArrived: true}
+		err = &sendError{err: c.unexpectedResponseError("a report"), mayHaveArrived: true}
 	}
 	if repair && isAmbiguous(err) {
-		return ports.CheckReport{}, c.outcomeUnknown(ctx, err)
+		return ports.CheckReport{}, c.outcomeUnknownError(ctx, err)
 	}
 	return report.Report(), c.unavailableError(ctx, err)
 }

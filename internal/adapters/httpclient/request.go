@@ -118,7 +118,7 @@ func (c *Client) roundTrip(ctx context.Context, request apiRequest, target any) 
 		return response.Header, decodeError(response)
 	}
 	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" {
-		return nil, nonAPIResponse(response)
+		return nil, nonAPIResponseError(response)
 	}
 	if err := json.NewDecoder(response.Body).Decode(target); err != nil {
 		return nil, &sendError{err: fmt.Errorf("read the response: %w", err), mayHaveArrived: true}

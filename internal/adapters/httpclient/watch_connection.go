@@ -83,7 +83,7 @@ func checkStreamResponse(response *http.Response) error {
 		return decodeError(response)
 	}
 	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != api.NDJSONMediaType {
-		return nonAPIResponse(response)
+		return nonAPIResponseError(response)
 	}
 	return nil
 }

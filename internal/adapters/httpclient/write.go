@@ -107,15 +107,15 @@ func (c *Client) write(ctx context.Context, request apiRequest) (runtime.Version
 			return record, err
 		}
 		if wait.For(bounded, backoff.NextBackOff()) != nil {
-			return runtime.VersionedRecord{}, c.outcomeUnknown(ctx, err)
+			return runtime.VersionedRecord{}, c.outcomeUnknownError(ctx, err)
 		}
 	}
 }
 
-// outcomeUnknown returns the error of a write that is no longer retried. It has the last
+// outcomeUnknownError returns the error of a write that is no longer retried. It has the last
 // attempt's error as text only: that error concerns the last attempt alone, not the
 // write.
-func (c *Client) outcomeUnknown(ctx context.Context, last error) error {
+func (c *Client) outcomeUnknownError(ctx context.Context, last error) error {
 	return errors.Join(fmt.Errorf("server %s: %w: %s", c.base.Redacted(), runtime.ErrOutcomeUnknown, last.Error()), ctx.Err())
 }
 

@@ -29,7 +29,7 @@ type execution struct {
 // the server shuts down. The operation itself continues in all of these cases.
 func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult, error) {
 	accepted := make(chan struct{})
-	bound, leave := s.untilLeft(ctx, accepted)
+	bound, leave := s.operationContext(ctx, accepted)
 	defer leave(nil)
 	var last operation.Progress // the executor calls back on this goroutine
 	outcome, err := s.cfg.Cluster.Execute(bound, x.request, func(p operation.Progress) {
@@ -53,19 +53,19 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult,
 	case cause == nil || !errors.Is(err, bound.Err()):
 		return outcomeOf(x.request, outcome, err)
 	case errors.Is(cause, problem.ErrShuttingDown):
-		return api.OperationResult{}, stillRunning(x.request, last, problem.ErrShuttingDown.Error())
+		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, problem.ErrShuttingDown.Error())
 	case errors.Is(cause, context.DeadlineExceeded):
-		return api.OperationResult{}, stillRunning(x.request, last, fmt.Sprintf("it did not end within %s", s.cfg.OperationTimeout))
+		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, fmt.Sprintf("it did not end within %s", s.cfg.OperationTimeout))
 	default:
-		return api.OperationResult{}, stillRunning(x.request, last, "the client has left")
+		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, "the client has left")
 	}
 }
 
-// untilLeft returns the context of an operation that a request waits for. It ends with
+// operationContext returns the context of an operation that a request waits for. It ends with
 // the cause of ctx, or with leave. A client that leaves before the operation is accepted
 // does not cancel it: then the context ends once accepted is closed, or after the timeout
 // of an ordinary request.
-func (s *Server) untilLeft(ctx context.Context, accepted <-chan struct{}) (bound context.Context, leave context.CancelCauseFunc) {
+func (s *Server) operationContext(ctx context.Context, accepted <-chan struct{}) (bound context.Context, leave context.CancelCauseFunc) {
 	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {
@@ -94,7 +94,7 @@ func outcomeOf(request ports.OperationRequest, outcome operation.Outcome, err er
 	if outcome.Failure == nil {
 		return api.OperationResult{}, err
 	}
-	p := problem.From(err, inBody)
+	p := problem.From(err, locateInBody)
 	if p.Code == api.CodeInternal {
 		p = problem.New(api.CodeOperationFailed, outcome.Failure.Message)
 	}
@@ -102,12 +102,12 @@ func outcomeOf(request ports.OperationRequest, outcome operation.Outcome, err er
 	return api.OperationResult{}, p
 }
 
-// inBody places fields of the domain in the body.
-func inBody(field string) string { return "body." + field }
+// locateInBody places fields of the domain in the body.
+func locateInBody(field string) string { return "body." + field }
 
-// stillRunning returns the problem of a request that stops waiting before the operation
+// outcomeUnknownProblem returns the problem of a request that stops waiting before the operation
 // has ended.
-func stillRunning(request ports.OperationRequest, last operation.Progress, reason string) *api.Problem {
+func outcomeUnknownProblem(request ports.OperationRequest, last operation.Progress, reason string) *api.Problem {
 	p := problem.New(api.CodeOutcomeUnknown, reason+"; operation "+request.Origin.OperationID+" continues: repeat the request with this Idempotency-Key to wait for it")
 	if last.Step == "" {
 		p.Detail = reason + "; it is unknown whether operation " + request.Origin.OperationID + " was started: repeat the request with this Idempotency-Key to find out"

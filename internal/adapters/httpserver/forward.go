@@ -36,7 +36,7 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target
 	var forward *peer.ForwardError
 	if errors.As(err, &forward) && forward.Sent {
 		// The other node may continue the operation: the client must not treat it as failed.
-		p := stillRunning(request, operation.Progress{}, err.Error())
+		p := outcomeUnknownProblem(request, operation.Progress{}, err.Error())
 		p.Region, p.Node = target.Region, target.Name
 		return p
 	}

@@ -24,7 +24,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	response.Header().Set("X-Content-Type-Options", "nosniff")
 	response.Header().Set("Cache-Control", "no-store")
 
-	if p := s.checkOrigin(r); p != nil {
+	if p := s.checkHostAndOrigin(r); p != nil {
 		problem.Write(response, p)
 		return
 	}
@@ -42,17 +42,17 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			response.Header().Set(api.HeaderStore, id)
 		}
 	}
-	ctx, cancel := s.bound(r.Context(), route, response)
+	ctx, cancel := s.requestContext(r.Context(), route, response)
 	defer cancel()
 	if err := route.handle(s, response, r.WithContext(ctx), gameID); err != nil {
 		s.respondError(ctx, response, route, err)
 	}
 }
 
-// bound returns the context of a request, with the deadline of its route. A route that
+// requestContext returns the context of a request, with the deadline of its route. A route that
 // waits for operations or other nodes also ends, in time for a response, when the server
 // shuts down.
-func (s *Server) bound(ctx context.Context, route *Route, w http.ResponseWriter) (context.Context, context.CancelFunc) {
+func (s *Server) requestContext(ctx context.Context, route *Route, w http.ResponseWriter) (context.Context, context.CancelFunc) {
 	ctx, cancelCause := context.WithCancelCause(ctx)
 	cancel := func() { cancelCause(nil) }
 	if route.isDrained {

@@ -10,10 +10,10 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// checkOrigin refuses requests that a web page can make from a browser on this machine:
+// checkHostAndOrigin refuses requests that a web page can make from a browser on this machine:
 // those for a foreign host name on a loopback connection (DNS rebinding), and writes from
 // another origin.
-func (s *Server) checkOrigin(r *http.Request) *api.Problem {
+func (s *Server) checkHostAndOrigin(r *http.Request) *api.Problem {
 	if !s.cfg.InsecureHosts && isLoopback(r) && !isLocalHost(r.Host) {
 		return problem.New(api.CodeHostRefused, "the Host header must name localhost or a loopback address on this listener")
 	}

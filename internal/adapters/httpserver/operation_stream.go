@@ -32,7 +32,7 @@ func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execu
 	case err != nil && !events.out.IsOpen():
 		return err
 	case err != nil:
-		events.write(api.OperationEvent{Type: api.TypeError, Problem: problem.From(err, inBody)})
+		events.write(api.OperationEvent{Type: api.TypeError, Problem: problem.From(err, locateInBody)})
 	default:
 		events.write(api.ResultEvent(result))
 	}

@@ -94,8 +94,8 @@ func (s *Server) patchGame(w http.ResponseWriter, r *http.Request, in *patchInpu
 	return s.runOperation(w, r, &in.operationInput, options, in.Body.Raw, node.Ref{})
 }
 
-// simpleOperation returns the handler of an operation without options.
-func simpleOperation(kind operation.Kind) func(*Server, http.ResponseWriter, *http.Request, *emptyInput) error {
+// plainOperationHandler returns the handler of an operation without options.
+func plainOperationHandler(kind operation.Kind) func(*Server, http.ResponseWriter, *http.Request, *emptyInput) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, in *emptyInput) error {
 		return s.runOperation(w, r, &in.operationInput, ports.OperationRequest{Kind: kind}, in.Body.Raw, node.Ref{})
 	}

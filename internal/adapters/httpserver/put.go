@@ -77,7 +77,7 @@ func (s *Server) put(ctx context.Context, input ports.PutInput, condition etag.C
 		case holds:
 			input.IfRevision = &found.Revision
 		case condition.Exists:
-			return runtime.VersionedRecord{}, failedCondition(input.Record.GameID, condition, found)
+			return runtime.VersionedRecord{}, failedConditionError(input.Record.GameID, condition, found)
 		default:
 			// The store refuses this, unless it has applied the operation id before.
 			input.IfRevision = &condition.Revisions[0]
@@ -87,13 +87,13 @@ func (s *Server) put(ctx context.Context, input ports.PutInput, condition etag.C
 		case !errors.Is(err, runtime.ErrConflict):
 			return after, err
 		case !holds:
-			return runtime.VersionedRecord{}, failedCondition(input.Record.GameID, condition, found)
+			return runtime.VersionedRecord{}, failedConditionError(input.Record.GameID, condition, found)
 		}
 	}
 }
 
-// failedCondition returns the conflict of a condition with the record that was found.
-func failedCondition(gameID string, condition etag.Condition, found runtime.VersionedRecord) error {
+// failedConditionError returns the conflict of a condition with the record that was found.
+func failedConditionError(gameID string, condition etag.Condition, found runtime.VersionedRecord) error {
 	conflict := &runtime.ConflictError{
 		GameID: gameID, Precondition: runtime.PreconditionRevision, Expected: "any",
 		Actual: "none", Current: found.Record, Revision: found.Revision,

@@ -61,8 +61,8 @@ func Routes() []Route {
 	return slices.Concat(runtimeRoutes(), operationRoutes(), nodeRoutes(), systemRoutes())
 }
 
-// handled returns the route with its handler, whose input is decoded first.
-func handled[In any](route Route, handler func(*Server, http.ResponseWriter, *http.Request, *In) error) Route {
+// withHandler returns the route with its handler, whose input is decoded first.
+func withHandler[In any](route Route, handler func(*Server, http.ResponseWriter, *http.Request, *In) error) Route {
 	route.Request = request.NewDecoder(reflect.TypeFor[In]())
 	route.locate = route.Request.Locate
 	if route.timeout == nil {
@@ -78,20 +78,20 @@ func handled[In any](route Route, handler func(*Server, http.ResponseWriter, *ht
 	return route
 }
 
-// document is a response of one JSON document.
-func document[T any](description string) []Response {
+// jsonResponse is a response of one JSON document.
+func jsonResponse[T any](description string) []Response {
 	return []Response{{Status: http.StatusOK, Description: description, Content: map[string]reflect.Type{"application/json": reflect.TypeFor[T]()}}}
 }
 
-// recordDocument is a response of a record with its ETag.
-func recordDocument(description string, headers ...ResponseHeader) []Response {
-	responses := document[runtime.RuntimeRecord](description)
+// recordResponse is a response of a record with its ETag.
+func recordResponse(description string, headers ...ResponseHeader) []Response {
+	responses := jsonResponse[runtime.RuntimeRecord](description)
 	responses[0].Headers = append([]ResponseHeader{{Name: "ETag", Description: "The revision of the record's last change, in double quotes", Type: reflect.TypeFor[string]()}}, headers...)
 	return responses
 }
 
-// streamed adds the stream formats of T to a response.
-func streamed[T any](response Response) Response {
+// withStreams adds the stream formats of T to a response.
+func withStreams[T any](response Response) Response {
 	if response.Content == nil {
 		response.Content = map[string]reflect.Type{}
 	}
@@ -135,43 +135,43 @@ func runtimeRoutes() []Route {
 	asOf := ResponseHeader{Name: api.HeaderAsOf, Description: "Of a local read, its revision", Type: reflect.TypeFor[int64](), IsOptional: true}
 	heartbeat := ResponseHeader{Name: api.HeaderHeartbeat, Description: "The longest time between two writes to this stream, in seconds", Type: reflect.TypeFor[int]()}
 	return []Route{
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/runtimes", ID: "list-runtimes", Tag: tag,
-			Summary: "List records, in pages of one revision", Responses: document[api.Page]("One page"),
+			Summary: "List records, in pages of one revision", Responses: jsonResponse[api.Page]("One page"),
 			Codes: codes(storeCodes(), []api.Code{api.CodeCompacted, api.CodeForeignRevision}),
 		}, (*Server).listRuntimes),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: runtimesPath + gameIDSegment, ID: "get-runtime", Tag: tag,
 			Summary:   "Get one record",
-			Responses: append(recordDocument("The record", asOf), Response{Status: http.StatusNotModified, Description: "The record still has the ETag of the request"}),
+			Responses: append(recordResponse("The record", asOf), Response{Status: http.StatusNotModified, Description: "The record still has the ETag of the request"}),
 			Codes:     codes(storeCodes(), []api.Code{api.CodeNotFound}),
 		}, (*Server).getRuntime),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodPut, Path: runtimesPath + gameIDSegment, ID: "put-runtime", Tag: tag,
-			Summary: "Insert a record, or overwrite every field of the current one", Responses: recordDocument("The record as it was written"),
+			Summary: "Insert a record, or overwrite every field of the current one", Responses: recordResponse("The record as it was written"),
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodePreconditionFailed}),
 		}, (*Server).putRuntime),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/status", ID: "set-runtime-status", Tag: tag,
-			Summary: "Change the status of a game if it is as expected", Responses: recordDocument("The record as it was written"),
+			Summary: "Change the status of a game if it is as expected", Responses: recordResponse("The record as it was written"),
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodeNotFound, api.CodeConflict, api.CodeInvalidTransition}),
 		}, (*Server).setStatus),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: runtimesPath + gameIDSegment + "/history", ID: "get-runtime-history", Tag: tag,
-			Summary: "Get the recent transitions of a game, newest first", Responses: document[api.History]("The ledger"),
+			Summary: "Get the recent transitions of a game, newest first", Responses: jsonResponse[api.History]("The ledger"),
 			Codes: codes(storeCodes(), []api.Code{api.CodeNotFound}),
 		}, (*Server).getHistory),
-		untimed(handled(Route{
+		withoutDeadline(withHandler(Route{
 			Method: http.MethodGet, Path: routeWatch, ID: "watch-runtimes", Tag: "watch",
 			Summary: "Watch every change of every record, in order and once", Description: watchDescription,
-			Responses: []Response{streamed[api.Event](Response{Status: http.StatusOK, Description: "The stream", Headers: []ResponseHeader{heartbeat}})},
+			Responses: []Response{withStreams[api.Event](Response{Status: http.StatusOK, Description: "The stream", Headers: []ResponseHeader{heartbeat}})},
 			Codes:     codes(storeCodes(), []api.Code{api.CodeNotAcceptable, api.CodeCompacted, api.CodeForeignRevision, api.CodeTooManyStreams}),
 		}, (*Server).watchRuntimes)),
 	}
 }
 
-// untimed returns a route without a deadline.
-func untimed(route Route) Route {
+// withoutDeadline returns a route without a deadline.
+func withoutDeadline(route Route) Route {
 	route.timeout = nil
 	return route
 }
@@ -179,12 +179,12 @@ func untimed(route Route) Route {
 // operationRoutes returns the routes that run operations.
 func operationRoutes() []Route {
 	operate := func(kind operation.Kind, summary string) Route {
-		result := document[api.OperationResult]("The operation has ended, or has come as far as wait requires")[0]
+		result := jsonResponse[api.OperationResult]("The operation has ended, or has come as far as wait requires")[0]
 		return Route{
 			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/" + string(kind), ID: string(kind) + "-runtime", Tag: "operations",
 			Summary: summary, Description: operationDescription,
-			Responses: []Response{streamed[api.OperationEvent](result), {
-				Status: http.StatusAccepted, Description: "The operation is accepted and continues", Content: document[api.OperationResult]("")[0].Content,
+			Responses: []Response{withStreams[api.OperationEvent](result), {
+				Status: http.StatusAccepted, Description: "The operation is accepted and continues", Content: jsonResponse[api.OperationResult]("")[0].Content,
 			}},
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), nodeCodes(), []api.Code{
 				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRefused, api.CodeNoImage, api.CodeStartFailed,
@@ -195,11 +195,11 @@ func operationRoutes() []Route {
 		}
 	}
 	return []Route{
-		handled(operate(operation.KindStart, "Start a game, for the first time or after a stop"), (*Server).startGame),
-		handled(operate(operation.KindStop, "Stop a game; its container is kept"), simpleOperation(operation.KindStop)),
-		handled(operate(operation.KindRestart, "Stop a game and start it"), simpleOperation(operation.KindRestart)),
-		handled(operate(operation.KindPatch, "Run a game with another image; the previous one is restored if the new one does not start"), (*Server).patchGame),
-		handled(operate(operation.KindCleanup, "Remove the container of a stopped game"), simpleOperation(operation.KindCleanup)),
+		withHandler(operate(operation.KindStart, "Start a game, for the first time or after a stop"), (*Server).startGame),
+		withHandler(operate(operation.KindStop, "Stop a game; its container is kept"), plainOperationHandler(operation.KindStop)),
+		withHandler(operate(operation.KindRestart, "Stop a game and start it"), plainOperationHandler(operation.KindRestart)),
+		withHandler(operate(operation.KindPatch, "Run a game with another image; the previous one is restored if the new one does not start"), (*Server).patchGame),
+		withHandler(operate(operation.KindCleanup, "Remove the container of a stopped game"), plainOperationHandler(operation.KindCleanup)),
 	}
 }
 
@@ -207,30 +207,30 @@ func operationRoutes() []Route {
 func nodeRoutes() []Route {
 	const tag = "operations"
 	return []Route{
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: runtimesPath + gameIDSegment + "/explain", ID: "explain-runtime", Tag: tag,
-			Summary: "Explain what a game is doing, and why", Responses: document[drift.Explanation]("The explanation"),
+			Summary: "Explain what a game is doing, and why", Responses: jsonResponse[drift.Explanation]("The explanation"),
 			Codes: codes(storeCodes(), nodeCodes(), []api.Code{api.CodeNotFound, api.CodeOutcomeUnknown}), isDrained: true,
 		}, (*Server).explainRuntime),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/nodes", ID: "get-nodes", Tag: tag,
-			Summary: "List the present nodes, and the leader of each region", Responses: document[api.Nodes]("The nodes"),
+			Summary: "List the present nodes, and the leader of each region", Responses: jsonResponse[api.Nodes]("The nodes"),
 			Codes: codes(storeCodes(), []api.Code{api.CodeNoEngine}),
 		}, (*Server).getNodes),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/drift", ID: "get-drift", Tag: tag,
-			Summary: "List the differences between records and engines, and the proposed actions", Responses: document[drift.Report]("The report"),
+			Summary: "List the differences between records and engines, and the proposed actions", Responses: jsonResponse[drift.Report]("The report"),
 			Codes: codes(storeCodes(), nodeCodes()), isDrained: true,
 		}, (*Server).getDrift),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodPost, Path: "/v1/drift/apply", ID: "apply-drift", Tag: tag,
-			Summary: "Apply findings, each if nothing has changed since it was reported", Responses: document[api.DriftApplied]("The results"),
+			Summary: "Apply findings, each if nothing has changed since it was reported", Responses: jsonResponse[api.DriftApplied]("The results"),
 			Codes: codes(storeCodes(), nodeCodes(), bodyCodes()), isDrained: true,
 			timeout: func(c Config) time.Duration { return c.OperationTimeout },
 		}, (*Server).applyDrift),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodPost, Path: "/v1/drift/release", ID: "release-brake", Tag: tag,
-			Summary: "Allow what the brake of a node blocks", Responses: document[node.Ref]("The node whose brake was released"),
+			Summary: "Allow what the brake of a node blocks", Responses: jsonResponse[node.Ref]("The node whose brake was released"),
 			Codes: codes(storeCodes(), nodeCodes(), writeCodes(), []api.Code{api.CodeRefused}), isDrained: true,
 		}, (*Server).releaseBrake),
 	}
@@ -240,38 +240,38 @@ func nodeRoutes() []Route {
 func systemRoutes() []Route {
 	const tag = "system"
 	checkTimeout := func(c Config) time.Duration { return c.CheckTimeout }
-	unready := document[health]("Not ready; the checks contain the reasons")[0]
+	unready := jsonResponse[health]("Not ready; the checks contain the reasons")[0]
 	unready.Status = http.StatusServiceUnavailable
 	return []Route{
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/cluster", ID: "get-cluster", Tag: tag,
-			Summary: "Describe the store, its etcd members, and the daemon that responds", Responses: document[api.Cluster]("The cluster"),
+			Summary: "Describe the store, its etcd members, and the daemon that responds", Responses: jsonResponse[api.Cluster]("The cluster"),
 			Codes: codes(storeCodes()),
 		}, (*Server).getCluster),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/fsck", ID: "check-store", Tag: tag,
-			Summary: "Check the store's invariants at one revision", Responses: document[api.Check]("The result"),
+			Summary: "Check the store's invariants at one revision", Responses: jsonResponse[api.Check]("The result"),
 			Codes: codes(storeCodes()), timeout: checkTimeout,
 		}, (*Server).checkStore),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodPost, Path: "/v1/fsck/repair", ID: "repair-store", Tag: tag,
-			Summary: "Check the store's invariants and repair what can be repaired", Responses: document[api.Check]("The result"),
+			Summary: "Check the store's invariants and repair what can be repaired", Responses: jsonResponse[api.Check]("The result"),
 			Codes: codes(storeCodes(), writeCodes()), timeout: checkTimeout,
 		}, (*Server).repairStore),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/healthz", ID: "get-health", Tag: tag,
-			Summary: "Report that the process serves; never calls the store", Responses: document[health]("It serves"), Codes: codes(),
+			Summary: "Report that the process serves; never calls the store", Responses: jsonResponse[health]("It serves"), Codes: codes(),
 		}, (*Server).getHealth),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/readyz", ID: "get-readiness", Tag: tag,
-			Summary: "Report whether clients should send requests here", Responses: append(document[health]("Ready"), unready), Codes: codes(),
+			Summary: "Report whether clients should send requests here", Responses: append(jsonResponse[health]("Ready"), unready), Codes: codes(),
 		}, (*Server).getReady),
-		handled(Route{
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/metrics", ID: "get-metrics", Tag: tag, Summary: "Metrics in the text format of Prometheus",
 			Responses: []Response{{Status: http.StatusOK, Description: "The metrics", Content: map[string]reflect.Type{"text/plain": reflect.TypeFor[string]()}}},
 			Codes:     codes(),
 		}, (*Server).getMetrics),
-		handled(Route{Method: http.MethodGet, Path: "/openapi.json", IsHidden: true}, (*Server).getOpenAPI),
+		withHandler(Route{Method: http.MethodGet, Path: "/openapi.json", IsHidden: true}, (*Server).getOpenAPI),
 	}
 }
 

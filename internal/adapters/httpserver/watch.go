@@ -83,7 +83,7 @@ func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watch
 		for range items { // until the watch has ended
 		}
 	}()
-	return ws.pump(ctx, items)
+	return ws.writeItems(ctx, items)
 }
 
 func (s *Server) newStream(w http.ResponseWriter, format stream.Format) *stream.Writer {
@@ -134,9 +134,9 @@ type watchStream struct {
 	position int64
 }
 
-// pump writes the items until the watch or the client ends. The error is that of a watch
+// writeItems writes the items until the watch or the client ends. The error is that of a watch
 // that ended before the response had started.
-func (ws *watchStream) pump(ctx context.Context, items <-chan watchItem) error {
+func (ws *watchStream) writeItems(ctx context.Context, items <-chan watchItem) error {
 	open := time.NewTimer(openDelay)
 	defer open.Stop()
 	heartbeat := time.NewTicker(ws.server.cfg.Heartbeat)

@@ -11,9 +11,9 @@ var (
 	// respond. UnreachableError names it.
 	ErrUnreachable = errors.New("node is not reachable")
 
-	// ErrMisdirected reports that a forwarded request reached a node on which the game is
+	// ErrMisrouted reports that a forwarded request reached a node on which the game is
 	// not placed. MisdirectedError names both nodes.
-	ErrMisdirected = errors.New("request was forwarded to the wrong node")
+	ErrMisrouted = errors.New("request was forwarded to the wrong node")
 
 	// ErrNoEngine reports that this daemon runs no games.
 	ErrNoEngine = errors.New("this daemon runs no engine; send the request to a daemon that does")
@@ -42,18 +42,18 @@ func (e *UnreachableError) Error() string {
 // Is reports whether target is ErrUnreachable.
 func (e *UnreachableError) Is(target error) bool { return target == ErrUnreachable }
 
-// MisdirectedError names the node of a game, and the node to which the request was
+// MisroutedError names the node of a game, and the node to which the request was
 // forwarded. It errors.Is ErrMisdirected.
-type MisdirectedError struct {
+type MisroutedError struct {
 	GameID string // empty if the request is about a node
 	Node   Ref    // the node to which the request belongs
 	Local  Ref    // the node that received the request
 }
 
 // Error returns both nodes.
-func (e *MisdirectedError) Error() string {
+func (e *MisroutedError) Error() string {
 	return fmt.Sprintf("the request belongs to node %s and this is node %s; the game may have moved: retry", e.Node, e.Local)
 }
 
 // Is reports whether target is ErrMisdirected.
-func (e *MisdirectedError) Is(target error) bool { return target == ErrMisdirected }
+func (e *MisroutedError) Is(target error) bool { return target == ErrMisrouted }

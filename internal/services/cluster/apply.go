@@ -45,7 +45,7 @@ func (s *Service) applyOn(ctx context.Context, ref node.Ref, findings []drift.Fi
 	case ref == s.self:
 		results, err = s.applyLocal(ctx, findings, actor)
 	case isForwarded:
-		err = &node.MisdirectedError{Node: ref, Local: s.self}
+		err = &node.MisroutedError{Node: ref, Local: s.self}
 	default:
 		results, err = s.applyRemote(ctx, ref, findings, actor)
 	}
@@ -150,7 +150,7 @@ func (s *Service) ReleaseBrake(ctx context.Context, ref node.Ref, isForwarded bo
 		}
 		return ref, s.deps.Local.ReleaseBrake(ctx)
 	case isForwarded:
-		return ref, &node.MisdirectedError{Node: ref, Local: s.self}
+		return ref, &node.MisroutedError{Node: ref, Local: s.self}
 	}
 	target, err := s.presentNode(ctx, ref)
 	if err != nil {

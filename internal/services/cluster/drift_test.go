@@ -88,5 +88,5 @@ func TestExplainComesFromTheGamesNode(t *testing.T) {
 		require.Equal(t, gameID == "lost", len(explanation.Warnings) > 0, gameID)
 	}
 	_, err := f.Explain(t.Context(), "far", true)
-	require.ErrorIs(t, err, node.ErrMisdirected)
+	require.ErrorIs(t, err, node.ErrMisrouted)
 }

@@ -20,7 +20,7 @@ func (s *Service) Explain(ctx context.Context, gameID string, isForwarded bool) 
 	}
 	switch isRemote := placedOn.Name != "" && placedOn != s.self; {
 	case isRemote && isForwarded:
-		return drift.Explanation{}, &node.MisdirectedError{GameID: gameID, Node: placedOn, Local: s.self}
+		return drift.Explanation{}, &node.MisroutedError{GameID: gameID, Node: placedOn, Local: s.self}
 	case isRemote:
 		return s.explainRemote(ctx, placedOn, gameID)
 	}

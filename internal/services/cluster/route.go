@@ -62,7 +62,7 @@ func (s *Service) Route(ctx context.Context, request ports.OperationRequest, req
 		target = s.self // the forwarding node has selected this one
 	}
 	if isForwarded && target != s.self {
-		return nil, &node.MisdirectedError{GameID: request.GameID, Node: target, Local: s.self}
+		return nil, &node.MisroutedError{GameID: request.GameID, Node: target, Local: s.self}
 	}
 	return s.selectNode(ctx, target, placedOn)
 }

@@ -7,8 +7,8 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-// isOpen reports whether a type has values in addition to its constants.
-func isOpen(t reflect.Type) bool { return t == reflect.TypeFor[container.EngineKind]() }
+// isOpenEnum reports whether a type has values in addition to its constants.
+func isOpenEnum(t reflect.Type) bool { return t == reflect.TypeFor[container.EngineKind]() }
 
 // mayBeEmpty reports whether a member is sometimes the empty text instead of a constant.
 func mayBeEmpty(t reflect.Type, member request.Member) bool {

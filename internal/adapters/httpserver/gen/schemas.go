@@ -38,7 +38,7 @@ func (s *schemas) of(t reflect.Type) object {
 	case t.Kind() == reflect.Map:
 		return object{"type": "object", "additionalProperties": s.of(t.Elem())}
 	}
-	if values := s.constants(t); len(values) > 0 && !isOpen(t) {
+	if values := s.constants(t); len(values) > 0 && !isOpenEnum(t) {
 		return s.component(t, componentName(t), func() object { return object{"type": "string", "enum": values} })
 	}
 	return scalar(t)
@@ -96,22 +96,22 @@ func (s *schemas) body(t reflect.Type) object {
 	if t == reflect.TypeFor[runtime.RuntimeRecord]() {
 		name += "Body"
 	}
-	return s.component(t, name, func() object { return s.closed(t, nil) })
+	return s.component(t, name, func() object { return s.closedObject(t, nil) })
 }
 
-func (s *schemas) closed(t reflect.Type, required []string) object {
+func (s *schemas) closedObject(t reflect.Type, required []string) object {
 	properties := object{}
 	for _, member := range request.Members(t) {
 		var property object
 		switch {
 		case request.IsObject(member.Type):
-			property = s.closed(member.Type, nil)
+			property = s.closedObject(member.Type, nil)
 		case member.Type.Kind() == reflect.Slice && request.IsObject(member.Type.Elem()):
 			var items []string
 			if names := member.Tag.Get("itemsRequired"); names != "" {
 				items = strings.Split(names, ",")
 			}
-			property = object{"type": "array", "items": s.closed(member.Type.Elem(), items)}
+			property = object{"type": "array", "items": s.closedObject(member.Type.Elem(), items)}
 		default:
 			property = s.of(member.Type)
 		}

@@ -24,7 +24,7 @@ func (c *Client) Drift(ctx context.Context, target node.Node) (drift.Report, err
 	err := c.do(ctx, target, call{method: http.MethodGet, path: "/v1/drift", query: url.Values{"scope": {"node"}}}, &report)
 	if err == nil && (report.Findings == nil || report.Brakes == nil || report.Missing == nil) {
 		// An empty report has empty lists. A report without lists must not count as one.
-		err = unreachable(ctx, target, errors.New("its response is not a report"))
+		err = unreachableError(ctx, target, errors.New("its response is not a report"))
 	}
 	return report, err
 }

@@ -107,7 +107,7 @@ func (c *Client) do(ctx context.Context, target node.Node, call call, result any
 	if err == nil || errors.As(err, &problem) {
 		return err
 	}
-	err = unreachable(ctx, target, err)
+	err = unreachableError(ctx, target, err)
 	if call.method != http.MethodGet && connected.Load() {
 		return fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, err)
 	}
@@ -162,10 +162,10 @@ func decodeResponse(response *http.Response, result any) error {
 		problem.Status = response.StatusCode
 		return &problem
 	}
-	return foreignResponse(response)
+	return foreignResponseError(response)
 }
 
-func foreignResponse(response *http.Response) error {
+func foreignResponseError(response *http.Response) error {
 	return fmt.Errorf("%s is not a response of this API", response.Status)
 }
 
@@ -181,9 +181,9 @@ func addressOf(target node.Node, path string, query url.Values) (*url.URL, error
 	return url.Parse(strings.TrimSuffix((&url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path}).String(), "/") + path)
 }
 
-// unreachable returns the reason why a present node did not respond: the cause with
+// unreachableError returns the reason why a present node did not respond: the cause with
 // which ctx was canceled, or a *node.UnreachableError.
-func unreachable(ctx context.Context, target node.Node, err error) error {
+func unreachableError(ctx context.Context, target node.Node, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 		return cause
 	}

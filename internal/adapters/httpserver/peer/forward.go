@@ -73,7 +73,7 @@ func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Req
 		},
 		ModifyResponse: filterResponse,
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			failed = &ForwardError{Err: unreachable(ctx, target, err), Sent: connected.Load()}
+			failed = &ForwardError{Err: unreachableError(ctx, target, err), Sent: connected.Load()}
 		},
 	}
 	proxy.ServeHTTP(&deadlineWriter{ResponseWriter: w, timeout: forwarded.WriteTimeout}, inbound)
@@ -123,7 +123,7 @@ func filterResponse(response *http.Response) error {
 	case code == http.StatusOK, code == http.StatusAccepted:
 	case code >= http.StatusBadRequest && response.Header.Get("Content-Type") == api.ProblemMediaType:
 	default:
-		return foreignResponse(response)
+		return foreignResponseError(response)
 	}
 	kept := []string{"Content-Type", "Content-Length", "Retry-After", "X-Accel-Buffering", api.HeaderHeartbeat}
 	for name := range response.Header {

@@ -24,8 +24,8 @@ type Reporter struct {
 	Now     func() time.Time
 	Server  string        // URL of the daemon
 	Timeout time.Duration // of --timeout
-	// NoDaemon is true for a command that uses no daemon: it gets no hints about one.
-	NoDaemon bool
+	// UsesNoDaemon is true for a command that uses no daemon: it gets no hints about one.
+	UsesNoDaemon bool
 }
 
 // Report prints the error, the current record after a conflict, and a hint.
@@ -82,7 +82,7 @@ func (r Reporter) Hint(err error) string {
 			return ""
 		}
 		return fmt.Sprintf("see `%s --help`", usage.See)
-	case r.NoDaemon:
+	case r.UsesNoDaemon:
 		return ""
 	case errors.As(err, &hinted):
 		return hinted.Hint

@@ -23,8 +23,8 @@ func (p *Printer) Events(out *bufio.Writer) EventPrinter {
 	if encoder := p.encoder(out); encoder != nil {
 		return eventEncoder{encoder}
 	}
-	rows := &eventRows{Printer: p, out: out, headerPending: !p.NoHeaders}
-	if p.Terminal {
+	rows := &eventRows{Printer: p, out: out, isHeaderPending: !p.NoHeaders}
+	if p.IsTerminal {
 		rows.widths = []int{8, 8, 20, 17, containerLimit, 10}
 	}
 	return rows
@@ -41,8 +41,8 @@ func (e eventEncoder) Print(event ports.RuntimeEvent) error {
 type eventRows struct {
 	*Printer
 
-	out           *bufio.Writer
-	headerPending bool
+	out             *bufio.Writer
+	isHeaderPending bool
 	// widths are the column widths on a terminal, which longer values increase. It is
 	// nil in a pipe, where tabs separate the columns.
 	widths []int
@@ -54,7 +54,7 @@ func (e *eventRows) Print(event ports.RuntimeEvent) error {
 	case ports.EventSnapshot:
 		e.games++
 	case ports.EventSynced:
-		if !e.Terminal {
+		if !e.IsTerminal {
 			return nil
 		}
 		return e.message(fmt.Sprintf("%s at revision %d; watching for changes", render.Count(e.games, "game"), event.Revision))
@@ -65,8 +65,8 @@ func (e *eventRows) Print(event ports.RuntimeEvent) error {
 		return nil
 	default: // a change of a record
 	}
-	if e.headerPending {
-		e.headerPending = false
+	if e.isHeaderPending {
+		e.isHeaderPending = false
 		if err := e.line(e.header()); err != nil {
 			return err
 		}

@@ -28,10 +28,10 @@ type Printer struct {
 	// Out receives results, and Err messages about them.
 	Out, Err io.Writer
 	Format   Format
-	// Terminal is true if Out is a terminal: long values are then shortened.
-	Terminal bool
-	// Color colors statuses.
-	Color     bool
+	// IsTerminal is true if Out is a terminal: long values are then shortened.
+	IsTerminal bool
+	// HasColor colors statuses.
+	HasColor  bool
 	NoHeaders bool
 	// Now is the clock that ages are computed with.
 	Now func() time.Time
@@ -50,7 +50,7 @@ func (p *Printer) Encode(value any) (bool, error) {
 func (p *Printer) encoder(out io.Writer) *render.Encoder {
 	switch p.Format {
 	case FormatJSON:
-		return render.NewJSONEncoder(out, p.Terminal)
+		return render.NewJSONEncoder(out, p.IsTerminal)
 	case FormatYAML:
 		return render.NewYAMLEncoder(out)
 	default:
@@ -66,7 +66,7 @@ func (p *Printer) table(t *render.Table) error {
 
 // statusColor returns the function that colors a cell, nil without colors.
 func (p *Printer) statusColor() func(string) string {
-	if !p.Color {
+	if !p.HasColor {
 		return nil
 	}
 	return render.ColorStatus
@@ -77,7 +77,7 @@ func (p *Printer) age(at time.Time) string { return render.Age(p.Now().Sub(at)) 
 
 // short truncates a cell on a terminal, except in the wide format.
 func (p *Printer) short(cell string, limit int) string {
-	if !p.Terminal || p.isWide() {
+	if !p.IsTerminal || p.isWide() {
 		return cell
 	}
 	return render.Truncate(cell, limit)

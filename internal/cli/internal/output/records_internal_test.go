@@ -24,7 +24,7 @@ func TestNoTrailingBlanks(t *testing.T) {
 	} {
 		for _, format := range []Format{"", FormatTable, FormatWide} {
 			for _, terminal := range []bool{false, true} {
-				p := &Printer{Now: func() time.Time { return at }, Format: format, Terminal: terminal}
+				p := &Printer{Now: func() time.Time { return at }, Format: format, IsTerminal: terminal}
 				versioned := runtime.VersionedRecord{Record: record, Revision: 7}
 				for _, table := range []*render.Table{p.recordTable([]runtime.VersionedRecord{versioned}), p.fieldTable(versioned)} {
 					var text bytes.Buffer
@@ -54,7 +54,7 @@ func TestEveryRowHasACellForEachColumn(t *testing.T) {
 // A value that a terminal's table shortens is printable too.
 func TestShortenedValuesArePrintable(t *testing.T) {
 	t.Parallel()
-	p := &Printer{Terminal: true}
+	p := &Printer{IsTerminal: true}
 	for _, text := range hostile.Texts() {
 		shown := p.short(render.Cell(text), containerLimit)
 		hostile.RequirePrintable(t, shown, text)

@@ -13,8 +13,8 @@ import (
 // Bench prints the progress of a benchmark.
 type Bench struct {
 	Out io.Writer
-	// Terminal rewrites one line.
-	Terminal bool
+	// IsTerminal rewrites one line.
+	IsTerminal bool
 	// Headline is printed first.
 	Headline string
 
@@ -29,7 +29,7 @@ func (b *Bench) Report(p bench.Progress) {
 		b.Headline = ""
 	}
 	switch {
-	case b.Terminal:
+	case b.IsTerminal:
 		b.redraw(p)
 	case p.Finished != nil:
 		fmt.Fprintf(b.Out, "rtmanager: bench: %s\n", output.BenchRow(*p.Finished))
@@ -55,7 +55,7 @@ func (b *Bench) redraw(p bench.Progress) {
 
 // Close erases the rewritten line.
 func (b *Bench) Close() {
-	if b.Terminal {
+	if b.IsTerminal {
 		fmt.Fprint(b.Out, clearLine)
 	}
 }

@@ -15,20 +15,20 @@ import (
 // Encoder writes values for programs: as JSON, one value per line and byte for byte as
 // the API does, or as YAML documents.
 type Encoder struct {
-	out       io.Writer
-	yaml      bool
-	terminal  bool // escape characters that cannot be printed; the value stays the same
-	documents int
+	out        io.Writer
+	isYAML     bool
+	isTerminal bool // escape characters that cannot be printed; the value stays the same
+	documents  int
 }
 
 // NewJSONEncoder returns an encoder for JSON. If out is a terminal, it escapes characters
 // that cannot be printed.
 func NewJSONEncoder(out io.Writer, terminal bool) *Encoder {
-	return &Encoder{out: out, terminal: terminal}
+	return &Encoder{out: out, isTerminal: terminal}
 }
 
 // NewYAMLEncoder returns an encoder for YAML.
-func NewYAMLEncoder(out io.Writer) *Encoder { return &Encoder{out: out, yaml: true} }
+func NewYAMLEncoder(out io.Writer) *Encoder { return &Encoder{out: out, isYAML: true} }
 
 // Encode writes one value.
 func (e *Encoder) Encode(value any) error {
@@ -40,9 +40,9 @@ func (e *Encoder) Encode(value any) error {
 	}
 	data := text.Bytes()
 	switch {
-	case e.terminal:
+	case e.isTerminal:
 		data = escape(data, isUnprintable)
-	case e.yaml:
+	case e.isYAML:
 		// The conversion parses JSON as YAML. It would fold U+0085 into a blank, rejects
 		// other control characters, and does not know escapes of surrogate pairs.
 		converted, err := yaml.JSONToYAML(escape(data, func(r rune) bool { return r <= 0xFFFF && isUnprintable(r) }))

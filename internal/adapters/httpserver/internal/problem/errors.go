@@ -19,9 +19,9 @@ var ErrShuttingDown = errors.New("the server is shutting down")
 type errorCode struct {
 	target error
 	code   api.Code
-	// hidden replaces the error's own text, which may describe the server's inside, by
+	// isHidden replaces the error's own text, which may describe the server's inside, by
 	// that of target.
-	hidden bool
+	isHidden bool
 }
 
 // errorCodes returns the table from errors to codes. The order matters for an error that
@@ -39,7 +39,7 @@ func errorCodes() []errorCode {
 		{operation.ErrStartFailed, api.CodeStartFailed, false},
 		{container.ErrEngineUnavailable, api.CodeEngineUnavailable, false},
 		{node.ErrUnreachable, api.CodeNodeUnreachable, false},
-		{node.ErrMisdirected, api.CodeMisrouted, false},
+		{node.ErrMisrouted, api.CodeMisrouted, false},
 		{node.ErrNoEngine, api.CodeNoEngine, false},
 		{node.ErrNotMember, api.CodeNoEngine, false},
 		{runtime.ErrFenced, api.CodeFenced, false},
@@ -74,7 +74,7 @@ func From(err error, locate Locate) *api.Problem {
 			continue
 		}
 		p := New(codeOf(row.code, err), err.Error())
-		if row.hidden {
+		if row.isHidden {
 			p.Detail = row.target.Error()
 		}
 		addDetails(p, err, locate)
@@ -103,7 +103,7 @@ func addDetails(p *api.Problem, err error, locate Locate) {
 	var busy *operation.BusyError
 	var refused *operation.RefusedError
 	var unreachable *node.UnreachableError
-	var misdirected *node.MisdirectedError
+	var misdirected *node.MisroutedError
 	switch {
 	case errors.As(err, &busy):
 		addBusy(p, busy)

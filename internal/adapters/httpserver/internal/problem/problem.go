@@ -11,15 +11,15 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// kind is what all problems of one code have in common.
-type kind struct {
+// problemType is what all problems of one code have in common.
+type problemType struct {
 	status int
 	title  string
 }
 
-// kinds returns the HTTP status and the title of every code.
-func kinds() map[api.Code]kind {
-	return map[api.Code]kind{
+// problemTypes returns the HTTP status and the title of every code.
+func problemTypes() map[api.Code]problemType {
+	return map[api.Code]problemType{
 		api.CodeInvalid:              {http.StatusBadRequest, "Invalid request"},
 		api.CodeNotFound:             {http.StatusNotFound, "No such game"},
 		api.CodeNoSuchRoute:          {http.StatusNotFound, "No such route"},
@@ -62,8 +62,8 @@ const internalDetail = "see the server's log"
 
 // New returns the problem of a code.
 func New(code api.Code, detail string) *api.Problem {
-	kind := kinds()[code]
-	return &api.Problem{Type: api.ProblemTypePrefix + string(code), Title: kind.title, Status: kind.status, Detail: detail, Code: code}
+	problemType := problemTypes()[code]
+	return &api.Problem{Type: api.ProblemTypePrefix + string(code), Title: problemType.title, Status: problemType.status, Detail: detail, Code: code}
 }
 
 // Internal returns the problem of a fault of the server.

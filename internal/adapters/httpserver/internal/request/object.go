@@ -33,9 +33,9 @@ func decodeObject(body []byte, target any) (map[string]bool, *api.Problem) {
 		return nil, problem.BadRequest("body", "nests deeper than %d levels", maxDepth)
 	}
 	d := objectDecoder{json: jsontext.NewDecoder(bytes.NewReader(body))}
-	members, err := d.object(reflect.ValueOf(target).Elem(), "body", nil)
+	members, err := d.decodeObject(reflect.ValueOf(target).Elem(), "body", nil)
 	if err == nil {
-		err = d.end()
+		err = d.expectEnd()
 	}
 	switch {
 	case err != nil:
@@ -73,12 +73,12 @@ type objectDecoder struct {
 	faults []api.Fault
 }
 
-func (d *objectDecoder) fault(place, format string, args ...any) {
+func (d *objectDecoder) addFault(place, format string, args ...any) {
 	d.faults = append(d.faults, api.Fault{Location: place, Message: fmt.Sprintf(format, args...)})
 }
 
-// end returns an error if something follows the value.
-func (d *objectDecoder) end() error {
+// expectEnd returns an error if something follows the value.
+func (d *objectDecoder) expectEnd() error {
 	switch _, err := d.json.ReadToken(); {
 	case errors.Is(err, io.EOF):
 		return nil
@@ -88,17 +88,17 @@ func (d *objectDecoder) end() error {
 	return errors.New("something follows the value")
 }
 
-// skip reads a value that is of the wrong type, or unknown.
-func (d *objectDecoder) skip(place, format string, args ...any) error {
-	d.fault(place, format, args...)
+// skipValue reads a value that is of the wrong type, or unknown.
+func (d *objectDecoder) skipValue(place, format string, args ...any) error {
+	d.addFault(place, format, args...)
 	return d.json.SkipValue()
 }
 
-// object decodes an object into a struct. required names members in addition to those
+// decodeObject decodes an object into a struct. required names members in addition to those
 // that have the tag.
-func (d *objectDecoder) object(target reflect.Value, place string, required []string) (map[string]bool, error) {
+func (d *objectDecoder) decodeObject(target reflect.Value, place string, required []string) (map[string]bool, error) {
 	if d.json.PeekKind() != '{' {
-		return nil, d.skip(place, "must be a JSON object")
+		return nil, d.skipValue(place, "must be a JSON object")
 	}
 	if _, err := d.json.ReadToken(); err != nil {
 		return nil, err
@@ -114,9 +114,9 @@ func (d *objectDecoder) object(target reflect.Value, place string, required []st
 		given[name] = true
 		member := place + "." + Clip(name)
 		if field, isKnown := findMember(fields, name); isKnown {
-			err = d.value(target.FieldByIndex(field.Index), field.Tag, member)
+			err = d.decodeValue(target.FieldByIndex(field.Index), field.Tag, member)
 		} else {
-			err = d.skip(member, "is not a member of this object")
+			err = d.skipValue(member, "is not a member of this object")
 		}
 		if err != nil {
 			return nil, err
@@ -124,45 +124,45 @@ func (d *objectDecoder) object(target reflect.Value, place string, required []st
 	}
 	for _, field := range fields {
 		if field.Tag.Get("required") != "" && !given[field.Name] {
-			d.fault(place+"."+field.Name, "is required")
+			d.addFault(place+"."+field.Name, "is required")
 		}
 	}
 	for _, name := range required {
 		if !given[name] {
-			d.fault(place+"."+name, "is required")
+			d.addFault(place+"."+name, "is required")
 		}
 	}
 	_, err := d.json.ReadToken()
 	return given, err
 }
 
-// value decodes one value. null is allowed for pointers only, unless their tag nullable
+// decodeValue decodes one value. null is allowed for pointers only, unless their tag nullable
 // is false.
-func (d *objectDecoder) value(target reflect.Value, tag reflect.StructTag, place string) error {
+func (d *objectDecoder) decodeValue(target reflect.Value, tag reflect.StructTag, place string) error {
 	isNullable := target.Kind() == reflect.Pointer && tag.Get("nullable") != "false"
 	switch {
 	case d.json.PeekKind() == 'n' && !isNullable:
-		return d.skip(place, "must not be null")
+		return d.skipValue(place, "must not be null")
 	case IsObject(target.Type()):
-		_, err := d.object(target, place, nil)
+		_, err := d.decodeObject(target, place, nil)
 		return err
 	case target.Kind() == reflect.Slice && IsObject(target.Type().Elem()):
-		return d.list(target, tag, place)
+		return d.decodeList(target, tag, place)
 	}
 	text, err := d.json.ReadValue()
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(text, target.Addr().Interface()); err != nil {
-		d.fault(place, "%s is invalid: expected %s", Clip(string(text)), expectation(target.Type(), err))
+		d.addFault(place, "%s is invalid: expected %s", Clip(string(text)), expectedValue(target.Type(), err))
 	}
 	return nil
 }
 
-// list decodes a list of objects.
-func (d *objectDecoder) list(target reflect.Value, tag reflect.StructTag, place string) error {
+// decodeList decodes a list of objects.
+func (d *objectDecoder) decodeList(target reflect.Value, tag reflect.StructTag, place string) error {
 	if d.json.PeekKind() != '[' {
-		return d.skip(place, "must be a list")
+		return d.skipValue(place, "must be a list")
 	}
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
@@ -173,7 +173,7 @@ func (d *objectDecoder) list(target reflect.Value, tag reflect.StructTag, place 
 	}
 	for d.json.PeekKind() != ']' {
 		item := reflect.New(target.Type().Elem()).Elem()
-		if _, err := d.object(item, fmt.Sprintf("%s[%d]", place, target.Len()), required); err != nil {
+		if _, err := d.decodeObject(item, fmt.Sprintf("%s[%d]", place, target.Len()), required); err != nil {
 			return err
 		}
 		target.Set(reflect.Append(target, item))
@@ -183,12 +183,12 @@ func (d *objectDecoder) list(target reflect.Value, tag reflect.StructTag, place 
 	}
 	if text := tag.Get("minItems"); text != "" {
 		if minimum, _ := strconv.Atoi(text); target.Len() < minimum {
-			d.fault(place, "must have at least %d items", minimum)
+			d.addFault(place, "must have at least %d items", minimum)
 		}
 	}
 	if text := tag.Get("maxItems"); text != "" {
 		if maximum, _ := strconv.Atoi(text); target.Len() > maximum {
-			d.fault(place, "has %d items; at most %d are allowed", target.Len(), maximum)
+			d.addFault(place, "has %d items; at most %d are allowed", target.Len(), maximum)
 		}
 	}
 	return nil
@@ -234,8 +234,8 @@ func IsObject(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// expectation describes the JSON values of a type that has refused one.
-func expectation(t reflect.Type, err error) string {
+// expectedValue describes the JSON values of a type that has refused one.
+func expectedValue(t reflect.Type, err error) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}

@@ -72,12 +72,12 @@ func (d *Decoder) Locate(field string) string {
 // long the body may take to arrive.
 func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, gameID string, input any, bodyTimeout time.Duration) *api.Problem {
 	target := reflect.ValueOf(input).Elem()
-	d.joinLists(r.Header)
+	d.joinListHeaders(r.Header)
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return problem.BadRequest("query", "cannot be parsed: %v", err)
 	}
-	faults := append(d.unknownParameters(query), d.repeatedHeaders(r.Header)...)
+	faults := append(d.findInvalidQuery(query), d.findRepeatedHeaders(r.Header)...)
 	for _, p := range d.Parameters {
 		text, isGiven := "", false
 		switch p.In {
@@ -90,7 +90,7 @@ func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, gameID string, 
 			text = r.Header.Get(p.Name)
 			isGiven = text != ""
 		}
-		if message := p.set(target, text, isGiven); message != "" {
+		if message := p.setField(target, text, isGiven); message != "" {
 			faults = append(faults, api.Fault{Location: p.In + "." + p.Name, Message: message})
 		}
 	}
@@ -108,9 +108,9 @@ func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, gameID string, 
 	return target.FieldByIndex(d.bodyIndex).Addr().Interface().(bodyTarget).decode(body, d.IsBodyRequired)
 }
 
-// joinLists makes one line of each header that is a list, which may arrive as several
+// joinListHeaders makes one line of each header that is a list, which may arrive as several
 // lines (RFC 9110, section 5.3).
-func (d *Decoder) joinLists(header http.Header) {
+func (d *Decoder) joinListHeaders(header http.Header) {
 	for _, p := range d.Parameters {
 		if values := header.Values(p.Name); p.In == "header" && p.Tag.Get("list") != "" && len(values) > 1 {
 			header.Set(p.Name, strings.Join(values, ", "))
@@ -118,7 +118,7 @@ func (d *Decoder) joinLists(header http.Header) {
 	}
 }
 
-func (d *Decoder) repeatedHeaders(header http.Header) []api.Fault {
+func (d *Decoder) findRepeatedHeaders(header http.Header) []api.Fault {
 	var faults []api.Fault
 	for _, p := range d.Parameters {
 		if p.In == "header" && len(header.Values(p.Name)) > 1 {
@@ -128,9 +128,9 @@ func (d *Decoder) repeatedHeaders(header http.Header) []api.Fault {
 	return faults
 }
 
-// unknownParameters returns the faults of query parameters that are not declared, or
+// findInvalidQuery returns the faults of query parameters that are not declared, or
 // repeated.
-func (d *Decoder) unknownParameters(query url.Values) []api.Fault {
+func (d *Decoder) findInvalidQuery(query url.Values) []api.Fault {
 	var faults []api.Fault
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		isDeclared := slices.ContainsFunc(d.Parameters, func(p Parameter) bool { return p.In == "query" && p.Name == name })
@@ -144,9 +144,9 @@ func (d *Decoder) unknownParameters(query url.Values) []api.Fault {
 	return faults
 }
 
-// set sets the field to the value of the text, or to the default. It returns the fault of
+// setField sets the field to the value of the text, or to the default. It returns the fault of
 // the text, empty for none.
-func (p Parameter) set(target reflect.Value, text string, isGiven bool) string {
+func (p Parameter) setField(target reflect.Value, text string, isGiven bool) string {
 	if p.In == "path" {
 		if err := runtime.ValidateGameID(text); err != nil {
 			return problem.From(err, nil).Errors[0].Message
@@ -162,7 +162,7 @@ func (p Parameter) set(target reflect.Value, text string, isGiven bool) string {
 	fault := func(expected string) string { return fmt.Sprintf("%q is invalid: expected %s", Clip(text), expected) }
 	switch field.Kind() {
 	case reflect.String:
-		if allowed := p.allowed(); allowed != nil && !slices.Contains(allowed, text) {
+		if allowed := p.allowedValues(); allowed != nil && !slices.Contains(allowed, text) {
 			return fault("one of " + strings.Join(allowed, ", "))
 		}
 		field.SetString(text)
@@ -177,7 +177,7 @@ func (p Parameter) set(target reflect.Value, text string, isGiven bool) string {
 		if err != nil {
 			return fault("a whole number of at most 64 bits")
 		}
-		if expected := p.outOfBounds(value); expected != "" {
+		if expected := p.exceededBound(value); expected != "" {
 			return fault(expected)
 		}
 		field.SetInt(value)
@@ -185,8 +185,8 @@ func (p Parameter) set(target reflect.Value, text string, isGiven bool) string {
 	return ""
 }
 
-// allowed returns the values that a text may have, nil for any.
-func (p Parameter) allowed() []string {
+// allowedValues returns the values that a text may have, nil for any.
+func (p Parameter) allowedValues() []string {
 	switch {
 	case p.Type == reflect.TypeFor[runtime.Status]():
 		var allowed []string
@@ -200,8 +200,8 @@ func (p Parameter) allowed() []string {
 	return nil
 }
 
-// outOfBounds returns the bound that the number exceeds, empty for none.
-func (p Parameter) outOfBounds(value int64) string {
+// exceededBound returns the bound that the number exceeds, empty for none.
+func (p Parameter) exceededBound(value int64) string {
 	if text := p.Tag.Get("minimum"); text != "" {
 		if minimum, _ := strconv.ParseInt(text, 10, 64); value < minimum {
 			return "at least " + text

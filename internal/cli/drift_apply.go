@@ -37,17 +37,17 @@ func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report 
 			return errNotConfirmed
 		}
 	}
-	results, err := client.ApplyDrift(ctx, findings, a.user())
+	results, err := client.ApplyDrift(ctx, findings, a.userName())
 	errPrint := printer.DriftResults(results)
 	if err != nil {
 		err = exit.WriteError{Err: err, UnknownHint: "some actions may have been applied; `rtmanager drift` shows what remains"}
 	}
-	return errors.Join(err, errPrint, notApplied(results))
+	return errors.Join(err, errPrint, notAppliedError(results))
 }
 
-// notApplied returns an error with the number of findings that were not applied, nil for
+// notAppliedError returns an error with the number of findings that were not applied, nil for
 // none.
-func notApplied(results []drift.ApplyResult) error {
+func notAppliedError(results []drift.ApplyResult) error {
 	count := map[drift.ApplyStatus]int{}
 	for _, r := range results {
 		count[r.Status]++

@@ -43,7 +43,7 @@ There is no timeout unless --timeout is given. The operation continues if the
 command is interrupted or times out. The command gives up if the daemon sends
 nothing for one minute.`
 	if cmd.Args == nil {
-		cmd.Args = oneGame
+		cmd.Args = requireOneGame
 	}
 	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
 		o, err := newOperation(cmd, args)
@@ -59,7 +59,7 @@ nothing for one minute.`
 		if !cmd.Flags().Changed("timeout") {
 			a.globals.timeout = 0
 		}
-		o.Origin = flags.origin.PortsOrigin(a.user())
+		o.Origin = flags.origin.PortsOrigin(a.userName())
 		return a.operate(cmd.Context(), o, flags.quiet)
 	})
 	return cmd
@@ -70,7 +70,7 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) e
 	return a.withClient(httpclient.Config{WriteTimeout: outcomeTimeout}, func(client *httpclient.Client) error {
 		ctx, cancel := a.globals.withTimeout(ctx)
 		defer cancel()
-		printer := progress.NewOperation(a.streams.Err, a.streams.Now, a.streams.ErrTerminal, quiet)
+		printer := progress.NewOperation(a.streams.Err, a.streams.Now, a.streams.IsErrTerminal, quiet)
 		result, err := client.RunOperation(ctx, o, printer.Report)
 		printer.Close()
 		var current *runtime.VersionedRecord
@@ -78,7 +78,7 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) e
 			current = &runtime.VersionedRecord{Record: *result.Record, Revision: result.Revision}
 		}
 		if err != nil {
-			failed := exit.WriteError{Err: err, UnknownHint: continuesHint(o, printer.HasStarted())}
+			failed := exit.WriteError{Err: err, UnknownHint: continuationHint(o, printer.HasStarted())}
 			if result.Outcome != nil {
 				failed.Current = current
 			}
@@ -93,8 +93,8 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) e
 	})
 }
 
-// continuesHint is the hint for an operation that may continue without the command.
-func continuesHint(o httpclient.Operation, started bool) string {
+// continuationHint is the hint for an operation that may continue without the command.
+func continuationHint(o httpclient.Operation, started bool) string {
 	state := "may have started, and then continues"
 	if started {
 		state = "continues"

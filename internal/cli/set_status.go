@@ -37,7 +37,7 @@ and stopped to removed. Only put can overwrite a removed record.`,
   rtmanager set-status game-1 --from running --to stopped --container-id 4f1c --reason maintenance
   rtmanager set-status game-1 --from stopped --to removed --now 2026-03-01T12:00:00Z
   rtmanager set-status game-1 --from stopped --to running --operation-id deploy-42 # safe to repeat`,
-		Args:              oneGame,
+		Args:              requireOneGame,
 		ValidArgsFunction: a.completeGame,
 	}
 	cmd.Flags().StringVar(&statusFlags.from, "from", "", "`STATUS` that the record must have")
@@ -66,9 +66,9 @@ func (a *app) setStatus(ctx context.Context, gameID string, flags setStatusFlags
 		UpdateStatusInput: ports.UpdateStatusInput{
 			GameID: gameID, ExpectedFrom: from, ExpectedContainerID: flags.containerID, To: to, Now: now,
 		},
-		Origin: flags.origin.PortsOrigin(a.user()),
+		Origin: flags.origin.PortsOrigin(a.userName()),
 	}
-	return a.call(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		record, err := client.Transition(ctx, input)
 		if err != nil {
 			return exit.WriteError{Err: err, UnknownHint: exit.RetryHint(input.Origin), To: to}
