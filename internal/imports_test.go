@@ -94,6 +94,7 @@ var allowed = map[string][]string{
 	"testkit/servertest": {"domain/", "ports", "adapters/httpserver", "adapters/httpserver/", "services/cluster"},
 	"testkit/hostile":    {},
 	"testkit/faultkv":    {},
+	"testkit/dockertest": {},
 	"testkit/etcdtest":   {"adapters/embeddedetcd"},
 	"testkit/nodetest":   {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 }

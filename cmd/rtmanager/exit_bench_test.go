@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/dockertest"
 	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
@@ -31,7 +32,7 @@ func BenchmarkDockerExitEvent(b *testing.B) {
 	nodetest.ImagesDir = b.TempDir()
 	buildGameImages(b, filepath.Join(nodetest.ImagesDir, "gameserver"))
 	prefix := nodetest.DockerImages(b)
-	docker := nodetest.DockerClient(b)
+	docker := dockertest.Client(b)
 	d := startDaemonWith(b, "--engine", "docker")
 	benchmarkExitEvent(b, d, prefix+"gameserver:1.0.0", func(record runtime.RuntimeRecord) {
 		_, err := docker.ContainerKill(b.Context(), record.CurrentContainerID, client.ContainerKillOptions{})

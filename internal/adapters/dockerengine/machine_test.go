@@ -1,13 +1,9 @@
 package dockerengine_test
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +14,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
-	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/testkit/dockertest"
 )
 
 // waitTimeout is how long a test waits for a condition.
@@ -40,33 +37,23 @@ type testMachine struct {
 
 var machine = &testMachine{runID: strings.ToLower(rand.Text()[:10])}
 
-// open returns a client of the machine's engine. It skips the test in short mode, and with
-// the reason if there is no engine; RTMANAGER_REQUIRE_DOCKER=1 makes that a failure.
+// open returns a client of the machine's engine. It skips the test in short mode, and
+// without an engine, as dockertest.SkipOnError does.
 func (m *testMachine) open(t *testing.T) *client.Client {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a Docker Engine")
 	}
 	m.once.Do(m.connect)
-	if m.err == nil {
-		return m.api
-	}
-	if os.Getenv("RTMANAGER_REQUIRE_DOCKER") == "1" {
-		require.NoError(t, m.err, "RTMANAGER_REQUIRE_DOCKER=1 requires a Docker Engine")
-	}
-	t.Skip("NOT TESTED against a Docker Engine: ", m.err)
-	return nil
+	dockertest.SkipOnError(t, m.err)
+	return m.api
 }
 
+// connect connects to the engine and imports the images of the game.
 func (m *testMachine) connect() {
-	m.api, m.err = client.New(client.FromEnv)
-	if m.err != nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
-	if _, err := m.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
-		m.err = fmt.Errorf("no Docker Engine at %s: %w", m.api.DaemonHost(), err)
+	if m.api, m.err = dockertest.Connect(ctx); m.err != nil {
 		return
 	}
 	m.binary, m.err = buildGame(ctx)
@@ -98,27 +85,11 @@ func (m *testMachine) image(version string) string {
 	return "rtmanager-test-" + m.runID + ":" + version
 }
 
-// importImage creates an image that contains only the program, with the entrypoint.
-func (m *testMachine) importImage(ctx context.Context, ref string, binary []byte, entrypoint string) error {
-	var archive bytes.Buffer
-	w := tar.NewWriter(&archive)
-	header := &tar.Header{Name: "game", Mode: 0o755, Size: int64(len(binary)), Typeflag: tar.TypeReg}
-	if err := w.WriteHeader(header); err != nil {
-		return err
-	}
-	_, err := w.Write(binary)
-	if err := errors.Join(err, w.Close()); err != nil {
-		return err
-	}
+// importImage creates an image that contains only the program, with the entrypoint. close
+// removes it.
+func (m *testMachine) importImage(ctx context.Context, ref string, program []byte, entrypoint string) error {
 	m.removeAtEnd(ref)
-	name, tag, _ := strings.Cut(ref, ":")
-	imported, err := m.api.ImageImport(ctx, client.ImageImportSource{Source: &archive, SourceName: "-"}, name,
-		client.ImageImportOptions{Tag: tag, Changes: []string{`ENTRYPOINT ["` + entrypoint + `"]`}})
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, imported)
-	return errors.Join(err, imported.Close())
+	return dockertest.Import(ctx, m.api, dockertest.Image{Ref: ref, Program: program, Entrypoint: []string{entrypoint}})
 }
 
 // removeAtEnd registers an image that close removes.
