@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,13 +26,13 @@ func Workloads(b *testing.B, cluster Cluster, options Options, name string) (mea
 }
 
 // benchmark distributes b.N calls over the workers.
-func (s workload) benchmark(b *testing.B) {
+func (w workload) benchmark(b *testing.B) {
 	var remaining atomic.Int64
 	remaining.Store(int64(b.N))
-	s.workers = s.workers[:min(len(s.workers), b.N)]
-	remaining.Add(-int64(len(s.workers))) // each makes its first call unconditionally
+	w.workers = w.workers[:min(len(w.workers), b.N)]
+	remaining.Add(-int64(len(w.workers))) // each makes its first call unconditionally
 	b.ReportAllocs()
-	sample, err := s.run(b.Context(), b.ResetTimer, func() bool { return remaining.Add(-1) >= 0 })
+	sample, err := w.run(b.Context(), b.ResetTimer, func() bool { return remaining.Add(-1) >= 0 })
 	b.StopTimer()
 	require.NoError(b, err)
 	require.Equal(b, b.N, sample.latencies.count)
@@ -51,3 +52,9 @@ func Quantile(durations []time.Duration, q float64) time.Duration {
 
 // GrowthSizes returns the numbers of records at which growth is measured.
 func GrowthSizes(records int) []int { return growthSizes(records) }
+
+// comparisonByName returns the comparison with the name.
+func comparisonByName(name string) comparison {
+	all := comparisons()
+	return all[slices.IndexFunc(all, func(c comparison) bool { return c.name == name })]
+}

@@ -83,21 +83,21 @@ type target struct {
 	condition string // further condition, as text
 }
 
-func (g target) isReached(ratio float64) bool {
-	if g.isMinimum {
-		return ratio >= g.limit
+func (t target) isReached(ratio float64) bool {
+	if t.isMinimum {
+		return ratio >= t.limit
 	}
-	return ratio <= g.limit
+	return ratio <= t.limit
 }
 
-func (g target) String() string {
+func (t target) String() string {
 	sign := "≤"
-	if g.isMinimum {
+	if t.isMinimum {
 		sign = "≥"
 	}
-	text := fmt.Sprintf("%s %.4g×", sign, g.limit)
-	if g.condition != "" {
-		text += ", " + g.condition
+	text := fmt.Sprintf("%s %.4g×", sign, t.limit)
+	if t.condition != "" {
+		text += ", " + t.condition
 	}
 	return text
 }

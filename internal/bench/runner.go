@@ -70,7 +70,7 @@ func (r *runner) open(ctx context.Context) error {
 		if r.writers[i], err = newWriter(ctx, r.store, writerGame(i)); err != nil {
 			return err
 		}
-		r.bareWriters[i], err = newBareWriter(ctx, r.cluster.Client, plain, r.barePrefix(), writerGame(i))
+		r.bareWriters[i], err = r.newBareWriter(ctx, plain, writerGame(i))
 		return err
 	})
 }

@@ -1,9 +1,6 @@
 package bench
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // rowSpec is one row of the report.
 type rowSpec struct {
@@ -68,10 +65,4 @@ func fixedTarget(g target) func(Options) target { return func(Options) target { 
 // for the constant cost of a call.
 func proportionalTarget(o Options) target {
 	return target{limit: 10 * float64(o.selectedRecords()) / float64(o.Records)}
-}
-
-// comparisonByName returns the comparison with the name.
-func comparisonByName(name string) comparison {
-	all := comparisons()
-	return all[slices.IndexFunc(all, func(c comparison) bool { return c.name == name })]
 }

@@ -42,29 +42,29 @@ type sample struct {
 }
 
 // measure runs the workers for about the period. Each makes at least one call.
-func (s workload) measure(ctx context.Context, period time.Duration) (sample, error) {
+func (w workload) measure(ctx context.Context, period time.Duration) (sample, error) {
 	var deadline time.Time
-	return s.run(ctx, func() { deadline = time.Now().Add(period) }, func() bool { return time.Now().Before(deadline) })
+	return w.run(ctx, func() { deadline = time.Now().Add(period) }, func() bool { return time.Now().Before(deadline) })
 }
 
 // run calls ready and then starts the workers. Each makes one call, and further calls
 // while more returns true.
-func (s workload) run(ctx context.Context, ready func(), more func() bool) (sample, error) {
-	if s.start != nil {
-		end, err := s.start(ctx)
+func (w workload) run(ctx context.Context, ready func(), more func() bool) (sample, error) {
+	if w.start != nil {
+		end, err := w.start(ctx)
 		if err != nil {
 			return sample{}, err
 		}
 		defer end()
 	}
 	calls := ctx
-	if s.writes {
+	if w.writes {
 		extended, cancel := withGrace(ctx)
 		defer cancel()
 		calls = extended
 	}
-	latencies := make([]histogram, len(s.workers))
-	faults := make([]error, len(s.workers))
+	latencies := make([]histogram, len(w.workers))
+	faults := make([]error, len(w.workers))
 	var before, after goruntime.MemStats
 	goruntime.GC() // of the garbage of the other workload
 	goruntime.ReadMemStats(&before)
@@ -72,7 +72,7 @@ func (s workload) run(ctx context.Context, ready func(), more func() bool) (samp
 	ready()
 	start := time.Now()
 	var wg sync.WaitGroup
-	for i, worker := range s.workers {
+	for i, worker := range w.workers {
 		wg.Go(func() {
 			for first := true; faults[i] == nil && ctx.Err() == nil && (first || more()); first = false {
 				var took time.Duration

@@ -2,10 +2,8 @@ package bench
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -30,6 +28,7 @@ func updateWorkloadsFor(writers func(Options) int) func(context.Context, *runner
 	}
 }
 
+// updateWorkloads returns both workloads with this number of writers.
 func (r *runner) updateWorkloads(writers int) (measured, baseline workload) {
 	measured.writes, baseline.writes = true, true
 	for i := range writers {
@@ -42,6 +41,7 @@ func (r *runner) updateWorkloads(writers int) (measured, baseline workload) {
 // writer alternates the status of one game between running and stopped.
 type writer struct{ input ports.UpdateStatusInput }
 
+// newWriter inserts the game and returns its writer.
 func newWriter(ctx context.Context, store ports.RuntimeRecordStore, game string) (*writer, error) {
 	record := newRunningRecord(game)
 	w := &writer{input: ports.UpdateStatusInput{
@@ -82,14 +82,15 @@ type bareTransition struct {
 	entry    string
 }
 
-// newBareWriter has a store insert the game and make both transitions, and copies the
-// values that it wrote.
-func newBareWriter(ctx context.Context, client *clientv3.Client, store ports.RuntimeRecordStore, prefix, game string) (*bareWriter, error) {
+// newBareWriter inserts the game and makes both transitions on a store with barePrefix. It
+// copies the values that the store wrote.
+func (r *runner) newBareWriter(ctx context.Context, store ports.RuntimeRecordStore, game string) (*bareWriter, error) {
 	template, err := newWriter(ctx, store, game)
 	if err != nil {
 		return nil, err
 	}
-	w := &bareWriter{client: client, recordKey: prefix + recordFamily + game}
+	prefix := r.barePrefix()
+	w := &bareWriter{client: r.cluster.Client, recordKey: prefix + recordFamily + game}
 	w.readRecord = clientv3.OpGet(w.recordKey)
 	for slot := range w.ledgerKeys {
 		w.ledgerKeys[slot] = fmt.Sprintf("%s%s%s/%02d", prefix, ledgerFamily, game, slot)
@@ -140,6 +141,7 @@ func (w *bareWriter) readWritten(ctx context.Context) (value, entry string, err 
 // errCompareFailed cannot occur while no other process writes under the prefix of the run.
 var errCompareFailed = errors.New("the compare of the bare transaction failed; another process has written its keys")
 
+// send sends the next transaction.
 func (w *bareWriter) send(ctx context.Context) error {
 	w.sent++
 	transition := &w.transitions[w.sent%2]
@@ -154,30 +156,4 @@ func (w *bareWriter) send(ctx context.Context) error {
 	}
 	w.revision = resp.Header.GetRevision()
 	return nil
-}
-
-func writerGame(i int) string { return fmt.Sprintf("writer-%07d", i) }
-func recordGame(i int) string { return fmt.Sprintf("game-%07d", i) }
-
-// newRecord returns the i-th record to load. The first ones are of removed games, which
-// list-by-status reads.
-func newRecord(i, removed int) runtime.RuntimeRecord {
-	rec := newRunningRecord(recordGame(i))
-	if i < removed {
-		rec.Status, rec.CurrentContainerID, rec.RemovedAt = runtime.StatusRemoved, "", rec.StartedAt
-	}
-	return rec
-}
-
-// newRunningRecord returns the record of a running game with realistic values in all
-// fields, about 500 bytes of JSON.
-func newRunningRecord(game string) runtime.RuntimeRecord {
-	now := time.Now().UTC()
-	return runtime.RuntimeRecord{
-		GameID: game, Status: runtime.StatusRunning, Region: "eu-west", Node: "node-eu-west-01",
-		CurrentContainerID: fmt.Sprintf("%x", sha256.Sum256([]byte(game))), // 64 characters, as Docker's ids
-		CurrentImageRef:    "registry.example/games/engine:1.4.2",
-		EngineEndpoint:     "http://10.0.0.1:7777", StatePath: "/var/lib/games/" + game, DockerNetwork: "games",
-		Generation: 1, CreatedAt: now, LastOpAt: now, StartedAt: &now,
-	}
 }

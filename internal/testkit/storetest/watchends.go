@@ -46,7 +46,8 @@ func testEndByBreak(t *testing.T, _ Harness, s Store) {
 
 func testEndByCancel(t *testing.T, _ Harness, s Store) {
 	ctx, cancel := context.WithCancel(t.Context())
-	w := openWatchIn(ctx, t, cancel, s, ports.WatchOptions{})
+	defer cancel()
+	w := openWatchIn(ctx, t, s, ports.WatchOptions{})
 	w.readSnapshot()
 	cancel()
 	w.requireError(context.Canceled)
@@ -69,13 +70,14 @@ func testEndBeforeStart(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	openWatchIn(ctx, t, cancel, s, ports.WatchOptions{}).requireError(context.Canceled)
+	openWatchIn(ctx, t, s, ports.WatchOptions{}).requireError(context.Canceled)
 }
 
 func testEndUnread(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	ctx, cancel := context.WithCancel(t.Context())
-	w := openWatchIn(ctx, t, cancel, s, ports.WatchOptions{})
+	defer cancel()
+	w := openWatchIn(ctx, t, s, ports.WatchOptions{})
 	w.readSnapshot()
 	alternateStatus(t, s, "a", 20)
 	cancel()

@@ -29,16 +29,14 @@ type watchReader struct {
 func openWatch(t *testing.T, s Store, options ports.WatchOptions) *watchReader {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), WatchTimeout)
-	return openWatchIn(ctx, t, cancel, s, options)
+	t.Cleanup(cancel)
+	return openWatchIn(ctx, t, s, options)
 }
 
 // openWatchIn is openWatch with a context.
-func openWatchIn(ctx context.Context, t *testing.T, cancel context.CancelFunc, s Store, options ports.WatchOptions) *watchReader {
+func openWatchIn(ctx context.Context, t *testing.T, s Store, options ports.WatchOptions) *watchReader {
 	next, stop := iter.Pull2(s.Watch(ctx, options))
-	t.Cleanup(func() {
-		cancel()
-		stop()
-	})
+	t.Cleanup(stop)
 	return &watchReader{t: t, next: next, resumeRevision: options.FromRevision, inSnapshot: options.FromRevision == 0}
 }
 
