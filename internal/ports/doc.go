@@ -13,8 +13,7 @@
 //	runtimewatcher.go      RuntimeWatcher: the stream of changes
 //	storeinspector.go      StoreInspector: identity, revision, consistency check
 //	checkreport.go         CheckReport: the result of that check
-//	recordstore.go         RecordStore: implements RuntimeRecordStore for adapters
-//	store.go               Store: all ports of a record store
+//	recordfacade.go        RecordFacade: implements RuntimeRecordStore for adapters
 //	intentstore.go         IntentStore: the operation intent of each game
 //	noderegistry.go        NodeRegistry: present nodes and leaders
 //	nodesession.go         NodeSession: the presence of this node

@@ -33,7 +33,7 @@ var (
 // for concurrent use. Several stores, in one process or in many, may work on the same
 // prefix.
 type Store struct {
-	ports.RecordStore // Get, Upsert, UpdateStatus, List and ListByStatus
+	ports.RecordFacade // Get, Upsert, UpdateStatus, List and ListByStatus
 
 	etcd   *etcd.Client
 	keys   layout.Keys
@@ -66,7 +66,7 @@ var errClosed = fmt.Errorf("the store is %w", etcd.ErrClosed)
 func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
 	s := &Store{keys: layout.NewKeys(opts.Prefix), opts: opts, logger: opts.Logger, life: lifetime.New(ctx)}
-	s.RecordStore = ports.NewRecordStore(s)
+	s.RecordFacade = ports.NewRecordFacade(s)
 	s.etcd = etcd.NewClient(client, etcd.Options{
 		CallTimeout: opts.CallTimeout, OperationTimeout: opts.OperationTimeout, Logger: s.logger,
 		SeenRevision: s.cachedRevision, OnRegression: func(err error) { s.reflector.invalidate(err) },

@@ -50,7 +50,7 @@ type Config struct {
 
 // Client is a store reached over HTTP. It is safe for concurrent use.
 type Client struct {
-	ports.RecordStore // Get, Upsert, UpdateStatus, List and ListByStatus
+	ports.RecordFacade // Get, Upsert, UpdateStatus, List and ListByStatus
 
 	base *url.URL
 	http *http.Client
@@ -72,7 +72,7 @@ func New(baseURL string, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("server address %q: must not have a query or a fragment", redactUser(baseURL))
 	}
 	c := &Client{base: base, http: withDefaultTransport(cfg.HTTPClient), cfg: withDefaults(cfg)}
-	c.RecordStore = ports.NewRecordStore(c)
+	c.RecordFacade = ports.NewRecordFacade(c)
 	return c, nil
 }
 

@@ -23,7 +23,7 @@ var (
 // Store is a store in memory. All methods are safe for concurrent use. It has no
 // goroutines and need not be closed.
 type Store struct {
-	ports.RecordStore // Get, Upsert, UpdateStatus, List and ListByStatus
+	ports.RecordFacade // Get, Upsert, UpdateStatus, List and ListByStatus
 
 	id string
 
@@ -70,7 +70,7 @@ func New() *Store {
 		fences:   map[string]int64{},
 		intents:  map[string]ports.VersionedIntent{},
 	}
-	s.RecordStore = ports.NewRecordStore(s)
+	s.RecordFacade = ports.NewRecordFacade(s)
 	return s
 }
 
