@@ -3,6 +3,7 @@ package internal_test
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +118,50 @@ func TestImportsPointOneWay(t *testing.T) {
 		for _, imported := range strings.Fields(imports) {
 			target, internal := strings.CutPrefix(imported, module)
 			require.True(t, !internal || permits(leaves, target) || permits(targets, target), "%s must not import %s", pkg, target)
+		}
+	}
+}
+
+// layers lists the layers from the bottom to the top. A package may import its own layer
+// and the layers below it.
+var layers = []string{"domain", "ports", "services", "workers", "daemon", "cli"}
+
+func TestTableAllowsNoImportOfAHigherLayer(t *testing.T) {
+	layerOf := func(pkg string) int {
+		first, _, _ := strings.Cut(pkg, "/")
+		return slices.Index(layers, first)
+	}
+	for pkg, targets := range allowed {
+		for _, target := range targets {
+			if layerOf(pkg) >= 0 {
+				require.LessOrEqual(t, layerOf(target), layerOf(pkg), "%s must not import %s", pkg, target)
+			}
+			if adapter, isAdapter := adapterOf(pkg); isAdapter {
+				other, _ := adapterOf(target)
+				require.Contains(t, []string{"", adapter}, other, "%s must not import another adapter", pkg)
+				require.Less(t, layerOf(target), slices.Index(layers, "services"), "%s must not import %s", pkg, target)
+			}
+		}
+	}
+}
+
+// adapterOf returns the name of the adapter that a package belongs to.
+func adapterOf(pkg string) (name string, isAdapter bool) {
+	rest, isAdapter := strings.CutPrefix(pkg, "adapters/")
+	name, _, _ = strings.Cut(rest, "/")
+	if !isAdapter {
+		return "", false
+	}
+	return name, true
+}
+
+func TestOnlyTestsImportTestkit(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "./...", "../cmd/...").Output()
+	require.NoError(t, err, "list the packages")
+	for line := range strings.Lines(string(out)) {
+		path, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if !strings.HasPrefix(path, module+"testkit/") {
+			require.NotContains(t, imports, module+"testkit", "product code of %s imports test support", path)
 		}
 	}
 }
