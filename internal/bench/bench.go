@@ -79,8 +79,10 @@ func (o Options) Validate() error {
 	return errors.Join(faults...)
 }
 
-// includes reports whether the options select the row.
-func (o Options) includes(name string) bool { return len(o.Rows) == 0 || slices.Contains(o.Rows, name) }
+// isSelected reports whether the options select the row.
+func (o Options) isSelected(name string) bool {
+	return len(o.Rows) == 0 || slices.Contains(o.Rows, name)
+}
 
 // selectedRecords returns the number of records with the status that list-by-status reads.
 func (o Options) selectedRecords() int { return min(100, o.Records/2) }
@@ -124,7 +126,7 @@ func (r *runner) measureRows(ctx context.Context) (rows []Row, err error) {
 		return nil, err
 	}
 	var growthRows []Row
-	if r.options.includes(growthName) {
+	if r.options.isSelected(growthName) {
 		growthRow, err := r.measureRow(ctx, growthRow())
 		if err != nil {
 			return nil, err
@@ -138,7 +140,7 @@ func (r *runner) measureRows(ctx context.Context) (rows []Row, err error) {
 		return growthRows, err
 	}
 	for _, row := range allRows() {
-		if row.name == growthName || !r.options.includes(row.name) {
+		if row.name == growthName || !r.options.isSelected(row.name) {
 			continue
 		}
 		measured, err := r.measureRow(ctx, row)

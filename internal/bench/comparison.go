@@ -20,8 +20,8 @@ type comparison struct {
 	name, what, against string
 	unit                string
 	figure              func(*sample) float64
-	// inverse makes the ratio baseline to measured: how many times faster.
-	inverse   bool
+	// isInverse makes the ratio baseline to measured: how many times faster.
+	isInverse bool
 	target    func(Options) target
 	workloads func(context.Context, *runner) (measured, baseline workload, err error)
 }
@@ -93,7 +93,7 @@ func (c comparison) newRow(options Options, samples roundSamples) (Row, error) {
 }
 
 func (c comparison) ratioOf(measured, baseline float64) float64 {
-	if c.inverse {
+	if c.isInverse {
 		return baseline / measured
 	}
 	return measured / baseline

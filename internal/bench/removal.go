@@ -66,9 +66,9 @@ func (m keyRemoval) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for more := true; more; {
+	for hasMore := true; hasMore; {
 		err := m.retry(func() (err error) {
-			more, err = m.deleteNext(ctx)
+			hasMore, err = m.deleteNext(ctx)
 			return err
 		})
 		if err != nil {
@@ -100,7 +100,7 @@ func (m keyRemoval) deleteRanges(ctx context.Context, prefixes []string) error {
 }
 
 // deleteNext deletes the first keys. It returns false if there were none.
-func (m keyRemoval) deleteNext(ctx context.Context) (more bool, err error) {
+func (m keyRemoval) deleteNext(ctx context.Context) (hasMore bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, m.callTimeout)
 	defer cancel()
 	found, err := m.client.Get(ctx, m.prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(keysPerDelete))

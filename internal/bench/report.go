@@ -90,6 +90,7 @@ func (t target) isReached(ratio float64) bool {
 	return ratio <= t.limit
 }
 
+// String implements fmt.Stringer.
 func (t target) String() string {
 	sign := "≤"
 	if t.isMinimum {

@@ -102,7 +102,7 @@ func (r *runner) measureIdleCPU(ctx context.Context) (cores float64, err error) 
 	}
 }
 
-// cpuTime returns the processor time that the process has used.
+// cpuTime returns the CPU time that the process has used.
 func cpuTime() time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {

@@ -45,7 +45,7 @@ func comparisons() []comparison {
 		},
 		{
 			name: "list", what: "List, linearizable", against: "etcd range in pages, decoded",
-			unit: UnitMicroseconds, figure: mean, inverse: true, target: fixedTarget(target{limit: 20, isMinimum: true}), workloads: listWorkloads,
+			unit: UnitMicroseconds, figure: mean, isInverse: true, target: fixedTarget(target{limit: 20, isMinimum: true}), workloads: listWorkloads,
 		},
 		{
 			name: "list-by-status", what: "ListByStatus of few records", against: "List of all records",

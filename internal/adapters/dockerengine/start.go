@@ -34,7 +34,7 @@ func (e *Engine) start(ctx context.Context, id string) error {
 	if inspectErr != nil {
 		return inspectErr
 	}
-	if now.State == container.StateRunning || !equalTime(before.StartedAt, now.StartedAt) {
+	if now.State == container.StateRunning || !isEqualTime(before.StartedAt, now.StartedAt) {
 		return nil // it has started, and may have exited since
 	}
 	return asError(operation.ErrStartFailed, err)

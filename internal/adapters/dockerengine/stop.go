@@ -54,11 +54,11 @@ func (e *Engine) stop(ctx context.Context, id string, grace time.Duration) error
 
 // isSameRun reports whether the container runs and has not been restarted since before.
 func isSameRun(before, now container.Container) bool {
-	return now.State == container.StateRunning && equalTime(before.StartedAt, now.StartedAt)
+	return now.State == container.StateRunning && isEqualTime(before.StartedAt, now.StartedAt)
 }
 
-// equalTime reports whether both times are nil or the same time.
-func equalTime(a, b *time.Time) bool {
+// isEqualTime reports whether both times are nil or the same time.
+func isEqualTime(a, b *time.Time) bool {
 	return a == b || a != nil && b != nil && a.Equal(*b)
 }
 

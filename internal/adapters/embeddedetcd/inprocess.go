@@ -36,6 +36,7 @@ type countingWatchClient struct {
 	running *sync.WaitGroup
 }
 
+// Watch implements etcdserverpb.WatchClient.
 func (c countingWatchClient) Watch(ctx context.Context, opts ...grpc.CallOption) (pb.Watch_WatchClient, error) {
 	c.running.Add(1)
 	return c.WatchClient.Watch(ctx, opts...)
@@ -47,6 +48,7 @@ type countingWatchServer struct {
 	running *sync.WaitGroup
 }
 
+// Watch implements etcdserverpb.WatchServer.
 func (s countingWatchServer) Watch(stream pb.Watch_WatchServer) error {
 	defer s.running.Done()
 	return s.WatchServer.Watch(stream)

@@ -36,9 +36,9 @@ type processContainer struct {
 	mu      sync.Mutex
 	run     *run    // guarded by mu; nil after all processes of the game have exited
 	lastRun lastRun // guarded by mu; the result of the latest run, while run is nil
-	// exitPending is set after a run has ended and until its result can be read. Guarded by
+	// isExitPending is set after a run has ended and until its result can be read. Guarded by
 	// mu.
-	exitPending bool
+	isExitPending bool
 	// stateErr is the reason why the engine cannot determine whether the game runs; nil if it
 	// can. Guarded by mu.
 	stateErr error
@@ -87,7 +87,7 @@ func (c *processContainer) currentRun() (*run, error) {
 func (c *processContainer) checkExitRead() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.exitPending {
+	if c.isExitPending {
 		return fmt.Errorf("%w: the result of the latest run cannot be read yet", container.ErrEngineUnavailable)
 	}
 	return nil
@@ -138,7 +138,7 @@ func (c *processContainer) describe(cfg Config) container.Container {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.exitPending, c.stateErr != nil: // the state is unknown
+	case c.isExitPending, c.stateErr != nil: // the state is unknown
 	case c.run != nil:
 		described.State = container.StateRunning
 		described.StartedAt = clone(c.run.startedAt)

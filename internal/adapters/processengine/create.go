@@ -57,7 +57,7 @@ func (e *Engine) Create(ctx context.Context, s container.Spec) (container.Contai
 
 // reserveName returns the container with the name. If there is none, it returns a new
 // container and true; the caller must then create the container.
-func (e *Engine) reserveName(name string) (c *processContainer, reserved bool) {
+func (e *Engine) reserveName(name string) (c *processContainer, isReserved bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c, exists := e.names[name]; exists {

@@ -57,16 +57,16 @@ func newEventBroadcaster(maxQueued int) *eventBroadcaster {
 type eventStream struct {
 	changed broadcast.Signal
 
-	mu     sync.Mutex
-	queue  []container.Event // guarded by mu
-	missed bool              // guarded by mu; events before the queue were missed
+	mu        sync.Mutex
+	queue     []container.Event // guarded by mu
+	hasMissed bool              // guarded by mu; events before the queue were missed
 }
 
 // subscribe returns a new stream, which has missed all earlier events.
 func (b *eventBroadcaster) subscribe() *eventStream {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := &eventStream{missed: true}
+	s := &eventStream{hasMissed: true}
 	b.streams[s] = struct{}{}
 	return s
 }
@@ -90,7 +90,7 @@ func (b *eventBroadcaster) publish(event container.Event) {
 func (s *eventStream) push(event container.Event, maxQueued int) {
 	s.mu.Lock()
 	if len(s.queue) >= maxQueued {
-		s.queue, s.missed = nil, true
+		s.queue, s.hasMissed = nil, true
 	}
 	s.queue = append(s.queue, event)
 	s.mu.Unlock()
@@ -102,10 +102,10 @@ func (s *eventStream) pop() []container.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	events := s.queue
-	if s.missed {
+	if s.hasMissed {
 		opened := container.Event{Type: container.EventStreamOpened, EventsMissed: true}
 		events = append([]container.Event{opened}, events...)
 	}
-	s.queue, s.missed = nil, false
+	s.queue, s.hasMissed = nil, false
 	return events
 }

@@ -52,7 +52,7 @@ func (c *processContainer) tryRecordExit(port int) error {
 	last, err := c.readLastRun(port)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastRun, c.exitPending = last, err != nil
+	c.lastRun, c.isExitPending = last, err != nil
 	if err == nil {
 		c.run = nil
 	}
@@ -74,7 +74,7 @@ func (e *Engine) recordExit(c *processContainer, port int) {
 	if err != nil {
 		e.log.Error("the exit code of a game is lost", "container", c.id, "error", err)
 		c.mu.Lock()
-		c.run, c.exitPending = nil, false
+		c.run, c.isExitPending = nil, false
 		c.mu.Unlock()
 	}
 	e.emit(container.EventExited, c)

@@ -32,7 +32,7 @@ func (e *Engine) Logs(ctx context.Context, containerID string, lines int) ([]str
 	return tail, nil
 }
 
-// shortenLogsPeriodically shortens the logs until the engine is closed.
+// shortenLogsPeriodically shortens the logs every shortenInterval until the engine is closed.
 func (e *Engine) shortenLogsPeriodically() {
 	tick := time.NewTicker(shortenInterval)
 	defer tick.Stop()
@@ -41,14 +41,13 @@ func (e *Engine) shortenLogsPeriodically() {
 		case <-e.lifetime.Context().Done():
 			return
 		case <-tick.C:
-			e.ShortenLogs()
+			e.shortenLogs()
 		}
 	}
 }
 
-// ShortenLogs drops all but the end of each log that is larger than MaxLogBytes. The engine
-// calls it once a minute.
-func (e *Engine) ShortenLogs() {
+// shortenLogs drops all but the end of each log that is larger than MaxLogBytes.
+func (e *Engine) shortenLogs() {
 	for _, c := range e.allContainers() {
 		if err := c.log.Shorten(e.cfg.MaxLogBytes); err != nil {
 			e.log.Warn("cannot shorten a log", "container", c.id, "error", err)

@@ -57,7 +57,7 @@ func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Durati
 
 // terminate sends SIGTERM to the game, and reports whether it exits within the grace. It
 // returns false at once if there is no process to signal.
-func (c *processContainer) terminate(ctx context.Context, r *run, grace time.Duration) (exited bool, err error) {
+func (c *processContainer) terminate(ctx context.Context, r *run, grace time.Duration) (hasExited bool, err error) {
 	if err := r.waitProcess(ctx); err != nil {
 		return false, err
 	}

@@ -14,9 +14,9 @@ type stream struct {
 	owner   Owner
 	changed broadcast.Signal
 
-	mu     sync.Mutex // guards all fields below
-	events []container.Event
-	closed bool
+	mu       sync.Mutex // guards all fields below
+	events   []container.Event
+	isClosed bool
 }
 
 func (s *stream) add(event container.Event) {
@@ -28,17 +28,17 @@ func (s *stream) add(event container.Event) {
 
 func (s *stream) close() {
 	s.mu.Lock()
-	s.closed = true
+	s.isClosed = true
 	s.mu.Unlock()
 	s.changed.Notify()
 }
 
 // pop returns and removes the queued events.
-func (s *stream) pop() (events []container.Event, closed bool) {
+func (s *stream) pop() (events []container.Event, isClosed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	events, s.events = s.events, nil
-	return events, s.closed
+	return events, s.isClosed
 }
 
 // Events implements ports.Engine. Every stream reports that events may have been missed

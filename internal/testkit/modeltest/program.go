@@ -35,6 +35,7 @@ const (
 	putIfStale
 )
 
+// String implements fmt.Stringer.
 func (s step) String() string {
 	return fmt.Sprintf("%-12s game=%q %s→%s container=%q operation=%q region=%q node=%q limit=%d minute=%d expect=%d write=-%d",
 		s.kind, s.game, s.from, s.to, s.container, s.operation, s.region, s.node, s.limit, s.minute, s.precondition, s.write)

@@ -15,9 +15,9 @@ import (
 
 // The environment variables that change the size and the seed of Run.
 const (
-	EnvPrograms = "RTMANAGER_MODEL_PROGRAMS"
-	EnvSteps    = "RTMANAGER_MODEL_STEPS"
-	EnvSeed     = "RTMANAGER_MODEL_SEED"
+	programsVariable = "RTMANAGER_MODEL_PROGRAMS"
+	stepsVariable    = "RTMANAGER_MODEL_STEPS"
+	seedVariable     = "RTMANAGER_MODEL_SEED"
 )
 
 // Run runs random programs on a store of the harness and on a model of
@@ -26,16 +26,16 @@ const (
 // Two revisions are the same if they belong to the same write.
 //
 // Run shrinks a program that fails to the steps that it needs, and prints it with its seed.
-// The environment variables EnvPrograms, EnvSteps and EnvSeed override the number of
-// programs, the number of steps of each, and the seed of the first program.
+// RTMANAGER_MODEL_PROGRAMS, RTMANAGER_MODEL_STEPS and RTMANAGER_MODEL_SEED override the
+// number of programs, the number of steps of each, and the seed of the first program.
 //
 // The programs compact. Run therefore never calls t.Parallel, and must not run
 // concurrently with tests on stores that share a revision counter with these.
 func Run(t *testing.T, h storetest.Harness, programs, steps int) {
 	t.Helper()
-	programs = int(envInt(t, EnvPrograms, int64(programs)))
-	steps = int(envInt(t, EnvSteps, int64(steps)))
-	first := uint64(envInt(t, EnvSeed, rand.Int64N(1<<53)))
+	programs = int(envInt(t, programsVariable, int64(programs)))
+	steps = int(envInt(t, stepsVariable, int64(steps)))
+	first := uint64(envInt(t, seedVariable, rand.Int64N(1<<53)))
 	operations := 0
 	for n := range programs {
 		seed := first + uint64(n)
@@ -44,7 +44,7 @@ func Run(t *testing.T, h storetest.Harness, programs, steps int) {
 		operations += ran
 		if err != nil {
 			t.Fatalf("the store and the model differ; repeat with %s=%d %s=1 %s=%d\n%v\nthe shrunk program:\n%s",
-				EnvSeed, seed, EnvPrograms, EnvSteps, steps, err, shrink(t, h, program))
+				seedVariable, seed, programsVariable, stepsVariable, steps, err, shrink(t, h, program))
 		}
 	}
 	t.Logf("model: %d programs of %d steps from seed %d, %d operations on the store", programs, steps, first, operations)

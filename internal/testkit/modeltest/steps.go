@@ -107,7 +107,7 @@ func (p *modelPair) compactBoth(s step) error {
 
 // compareWatch compares the events of both stores from the write that the step selects.
 // It first makes a write that matches the filter, which marks the end of both streams.
-func (p *modelPair) compareWatch(s step, resync bool) error {
+func (p *modelPair) compareWatch(s step, isResync bool) error {
 	if len(p.writes) == 0 {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (p *modelPair) compareWatch(s step, resync bool) error {
 		return nil
 	}
 	from := p.writes[index]
-	options := ports.WatchOptions{Region: s.region, Node: s.node, Resync: resync}
+	options := ports.WatchOptions{Region: s.region, Node: s.node, Resync: isResync}
 	switch s.limit {
 	case 1:
 		options.GameID = s.game

@@ -21,7 +21,7 @@ type watchReader struct {
 	t              *testing.T
 	next           func() (ports.RuntimeEvent, error, bool)
 	resumeRevision int64 // the last revision that a consumer can resume from
-	inSnapshot     bool  // between the start or a resync and synced
+	isInSnapshot   bool  // between the start or a resync and synced
 }
 
 // openWatch starts a watch with the options. It ends with the test or after
@@ -37,7 +37,7 @@ func openWatch(t *testing.T, s Store, options ports.WatchOptions) *watchReader {
 func openWatchIn(ctx context.Context, t *testing.T, s Store, options ports.WatchOptions) *watchReader {
 	next, stop := iter.Pull2(s.Watch(ctx, options))
 	t.Cleanup(stop)
-	return &watchReader{t: t, next: next, resumeRevision: options.FromRevision, inSnapshot: options.FromRevision == 0}
+	return &watchReader{t: t, next: next, resumeRevision: options.FromRevision, isInSnapshot: options.FromRevision == 0}
 }
 
 // nextEvent returns the next event, bookmarks included.
@@ -117,13 +117,13 @@ func (w *watchReader) checkEvent(event ports.RuntimeEvent) {
 	}
 	switch event.Type {
 	case ports.EventSnapshot:
-		require.True(w.t, w.inSnapshot, "snapshot after synced: %+v", event)
+		require.True(w.t, w.isInSnapshot, "snapshot after synced: %+v", event)
 		require.Nil(w.t, event.Before)
 		w.checkRecord(event, event.After)
 		require.False(w.t, event.Last, "a consumer cannot resume inside a snapshot")
 	case ports.EventSynced:
-		require.True(w.t, w.inSnapshot, "synced twice")
-		w.inSnapshot = false
+		require.True(w.t, w.isInSnapshot, "synced twice")
+		w.isInSnapshot = false
 		w.checkNoRecord(event)
 		require.True(w.t, event.Last, "a consumer can resume from synced")
 	case ports.EventUpserted:
@@ -138,11 +138,11 @@ func (w *watchReader) checkEvent(event ports.RuntimeEvent) {
 		w.checkRecord(event, event.Before)
 		require.Nil(w.t, event.After)
 	case ports.EventBookmark:
-		require.False(w.t, w.inSnapshot, "bookmark inside a snapshot")
+		require.False(w.t, w.isInSnapshot, "bookmark inside a snapshot")
 		w.checkNoRecord(event)
 		require.True(w.t, event.Last, "a consumer can resume from a bookmark")
 	case ports.EventResync:
-		w.inSnapshot = true
+		w.isInSnapshot = true
 		w.checkNoRecord(event)
 		require.False(w.t, event.Last, "a consumer cannot resume from a resync")
 	default:
@@ -155,7 +155,7 @@ func (w *watchReader) checkEvent(event ports.RuntimeEvent) {
 
 func (w *watchReader) checkChange(event ports.RuntimeEvent) {
 	w.t.Helper()
-	require.False(w.t, w.inSnapshot, "change inside a snapshot: %+v", event)
+	require.False(w.t, w.isInSnapshot, "change inside a snapshot: %+v", event)
 	require.Greater(w.t, event.Revision, w.resumeRevision, "an event follows the last event of its revision: %+v", event)
 }
 
