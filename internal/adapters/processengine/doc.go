@@ -14,6 +14,10 @@
 //	                  log        the output of the game; log.1 is earlier output
 //	STATE/GAME                   the state directory of the game; outlives containers
 //
+// These names and contents are stable. Scripts of operators read them, and an engine reads the
+// containers of earlier versions. For example, the first word of process is the pid of the
+// game.
+//
 // # Liveness
 //
 // The parent of each game is a shell script of a few lines in a session of its own. The game
