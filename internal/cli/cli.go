@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +56,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 		return exit.OK
 	case !a.hasStarted:
 		// No command has run, so the error is in the command line itself.
-		err = exit.UsageError{Err: err, See: cmd.CommandPath()}
+		err = exit.UsageError{Err: rewordUsage(cmd, err), See: cmd.CommandPath()}
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		// The user knows of the interrupt, but not of the outcome of a write.
 		if errors.As(err, &write) {
@@ -99,6 +98,7 @@ connect to a daemon.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	a.globals.bind(root, a.streams)
+	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.listCommand(), a.getCommand(), a.putCommand(), a.setStatusCommand(),
@@ -119,7 +119,7 @@ func (a *app) runE(run func(cmd *cobra.Command, args []string) error) func(*cobr
 		}
 		a.hasStarted = true
 		if err := run(cmd, args); err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(append([]string{cmd.Name()}, render.Args(args)...), " "), err)
+			return newCommandError(append([]string{cmd.Name()}, render.Args(args)...), err)
 		}
 		return nil
 	}

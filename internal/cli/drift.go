@@ -21,10 +21,11 @@ func (a *app) driftCommand() *cobra.Command {
 		Use:   "drift",
 		Short: "Show differences between records and engines, and apply fixes",
 		Long: `Drift collects from every node where records, engine and desired state differ, and
-the action that would fix each finding. The daemons apply most actions by themselves;
-an action that is blocked, by the brake or until it has been observed for longer, is
-marked. If a node does not respond, it is named on standard error and the exit code is
-1: its findings are not known.
+the action that would fix each finding. The daemons apply most actions by themselves. A
+finding shows what blocks its action: it must be observed for longer, or the node's
+safety brake is engaged, because too many games would lose their record or container at
+once (see "serve --help"). If a node does not respond, its findings are missing: the
+command names the node on standard error and exits with 1.
 
 With --apply each action is applied now, if nothing has changed since the finding was
 shown; a finding that has changed is skipped, with exit code 3. The brake does not

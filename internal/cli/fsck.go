@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -76,7 +77,15 @@ func remainingFindingsError(report ports.CheckReport, repair bool) error {
 	case remaining == 0:
 		return nil
 	case repairable > 0 && !repair:
-		return fmt.Errorf("%s remain, of which `rtmanager fsck --repair` can repair %d", render.Count(remaining, "finding"), repairable)
+		return fmt.Errorf("%s, of which `rtmanager fsck --repair` can repair %d", remain(remaining), repairable)
 	}
-	return fmt.Errorf("%s remain", render.Count(remaining, "finding"))
+	return errors.New(remain(remaining))
+}
+
+// remain returns the number of findings as a clause, such as "1 finding remains".
+func remain(findings int) string {
+	if findings == 1 {
+		return "1 finding remains"
+	}
+	return render.Count(findings, "finding") + " remain"
 }

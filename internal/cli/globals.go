@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,7 +14,9 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/output"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 const defaultServer = "http://127.0.0.1:8080"
@@ -42,6 +45,7 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 	// Set after the declaration: as defaults, the help would show them.
 	g.server, g.output = env("RTMANAGER_SERVER", g.server), env("RTMANAGER_OUTPUT", g.output)
 	flags.DurationVar(&g.timeout, "timeout", 30*time.Second, "timeout of one request to the daemon, such as 90s; 0 means no timeout")
+	flags.Lookup("timeout").DefValue = "30s; operations, watch, fsck and drift --apply: none"
 	flags.BoolVar(&g.noColor, "no-color", false, "disable colors; so do NO_COLOR and TERM=dumb")
 	flags.BoolVar(&g.noHeaders, "no-headers", false, "print tables without the header line")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Formats(), cobra.ShellCompDirectiveNoFileComp))
@@ -100,7 +104,12 @@ func (a *app) withClient(cfg httpclient.Config, use func(*httpclient.Client) err
 		return err
 	}
 	defer func() { _ = client.Close() }()
-	return use(client)
+	err = use(client)
+	if errors.Is(err, httpclient.ErrNotAPI) && !errors.Is(err, runtime.ErrOutcomeUnknown) {
+		return exit.HintError{Err: err, Hint: fmt.Sprintf("%s is not an rtmanager daemon, or a proxy responds in its place; select the daemon with --server or RTMANAGER_SERVER",
+			render.Printable(config.RedactURL(a.globals.server)))}
+	}
+	return err
 }
 
 // streamTransport calls onOpen when a stream opens, which a watch cannot detect by its

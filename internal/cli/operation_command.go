@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -78,7 +79,7 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) e
 			current = &runtime.VersionedRecord{Record: *result.Record, Revision: result.Revision}
 		}
 		if err != nil {
-			failed := exit.WriteError{Err: err, UnknownHint: continuationHint(o, printer.HasStarted())}
+			failed := exit.WriteError{Err: nameImageFlag(err), UnknownHint: continuationHint(o, printer.HasStarted())}
 			if result.Outcome != nil {
 				failed.Current = current
 			}
@@ -91,6 +92,15 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) e
 			return fmt.Sprintf("%s %s: %s%s, revision %d", render.Value(o.GameID), o.Kind, v.Record.Status, output.OnNode(v.Record), v.Revision)
 		})
 	})
+}
+
+// nameImageFlag names --image in an error of the daemon about the image.
+func nameImageFlag(err error) error {
+	var invalid *runtime.InvalidError
+	if errors.As(err, &invalid) && invalid.Field == "image" {
+		return flags.NameFlag(err, "--image")
+	}
+	return err
 }
 
 // continuationHint is the hint for an operation that may continue without the command.

@@ -38,6 +38,9 @@ All records are validated before the first one is written. They are then written
 order, each atomically and with its own --timeout. The first failure ends the
 command; records written before it remain written.
 
+Put writes records only; it starts and stops no container. The node of a game corrects a
+record that contradicts the game's container.
+
 With --if-revision a record is written only if its last change was at that revision,
 and with 0 only if it does not exist; otherwise it is a conflict.`,
 		Example: `  rtmanager put -f game-1.yaml

@@ -29,12 +29,16 @@ func (a *app) setStatusCommand() *cobra.Command {
 		Long: `Set-status changes the status of a record by compare-and-swap: only if the current
 status is --from, and the container is --container-id if that is given. Of several
 concurrent writers exactly one succeeds; the others exit with 3 and print the current
-record. It changes the record only, not the game's container.
+record.
+
+It changes the record only, not the game's container. The node of the game corrects a
+record that contradicts the container: the record of a game whose container runs returns
+to running within seconds. Use stop, start and cleanup to change the game itself.
 
 The allowed transitions are running to stopped, running to removed, stopped to running
-and stopped to removed. Only put can overwrite a removed record.`,
+and stopped to removed. Only start and put change a removed record.`,
 		Example: `  rtmanager set-status game-1 --from running --to stopped
-  rtmanager set-status game-1 --from running --to stopped --container-id 4f1c --reason maintenance
+  rtmanager set-status game-1 --from running --to stopped --container-id "$ID" --reason maintenance
   rtmanager set-status game-1 --from stopped --to removed --now 2026-03-01T12:00:00Z
   rtmanager set-status game-1 --from stopped --to running --operation-id deploy-42 # safe to repeat`,
 		Args:              requireOneGame,

@@ -68,6 +68,7 @@ func (m *Membership) joinWithRetry(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, ttl+max(ttl/2, 3*time.Second), errJoinTimeout)
 	defer cancel()
 	var last error
+	reported := false
 	for {
 		s, err := m.join(ctx)
 		if err == nil {
@@ -86,6 +87,10 @@ func (m *Membership) joinWithRetry(ctx context.Context) (*session, error) {
 		case ctx.Err() != nil, errors.Is(err, runtime.ErrReadOnly), errors.Is(err, runtime.ErrInvalid), isPermanent(err):
 			return nil, err
 		case isTaken:
+			if !reported {
+				m.registry.log.Warn("node name is taken; waiting for the lease of the other daemon to expire", "timeout", ttl, "error", last)
+				reported = true
+			}
 			m.registry.waitForChange(ctx, taken.revision, m.key)
 		default:
 			m.registry.waitBeforeRetry(ctx)

@@ -29,9 +29,11 @@ func (e *serverError) Unwrap() error { return e.sentinel }
 type statusError struct {
 	status int
 	text   string
+	cause  error // ErrNotAPI or nil
 }
 
 func (e *statusError) Error() string { return e.text }
+func (e *statusError) Unwrap() error { return e.cause }
 
 // errOperationFailed is an operation that failed for a reason without a domain error.
 var errOperationFailed = errors.New("operation failed")
@@ -61,9 +63,12 @@ func decodeProblem(response *http.Response) (*api.Problem, error) {
 	return &problem, nil
 }
 
+// ErrNotAPI matches the error of a response that does not come from the API.
+var ErrNotAPI = errors.New("not a response of the API")
+
 // nonAPIResponseError returns the error of a response that does not come from the API.
 func nonAPIResponseError(response *http.Response) error {
-	return &statusError{response.StatusCode, fmt.Sprintf("%s returned %s, which is not a response of the API",
+	return &statusError{status: response.StatusCode, cause: ErrNotAPI, text: fmt.Sprintf("%s returned %s, which is not a response of the API",
 		response.Request.URL.Redacted(), response.Status)}
 }
 
@@ -92,7 +97,7 @@ func toDomainError(p *api.Problem) error {
 	if p.Detail != "" {
 		text += ": " + p.Detail
 	}
-	return &statusError{p.Status, text}
+	return &statusError{status: p.Status, text: text}
 }
 
 // sentinelByCode returns the domain's error of a code, and nil for a code that concerns

@@ -55,6 +55,19 @@ func (e *sendError) Error() string {
 
 func (e *sendError) Unwrap() error { return e.err }
 
+// unavailableError is the error of a request without a complete response. It matches
+// runtime.ErrUnavailable.
+type unavailableError struct {
+	server string
+	err    error
+}
+
+func (e *unavailableError) Error() string {
+	return fmt.Sprintf("server %s is unavailable: %v", e.server, e.err)
+}
+
+func (e *unavailableError) Unwrap() []error { return []error{runtime.ErrUnavailable, e.err} }
+
 // timeoutError returns the error of an attempt that timed out. A timeout of the client
 // or of the network is not the caller's deadline, so the error has the text only and
 // does not match context.DeadlineExceeded.
@@ -157,5 +170,5 @@ func (c *Client) unavailableError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return fmt.Errorf("server %s: %w: %w", c.base.Redacted(), runtime.ErrUnavailable, sendErr)
+	return &unavailableError{server: c.base.Redacted(), err: sendErr}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,6 +55,8 @@ func (e *Engine) openImage(image string) (*os.File, error) {
 	}
 	info, err := e.images.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, noImage("there is no such file")
 	case err != nil:
 		return nil, noImage(err)
 	case !info.Mode().IsRegular():

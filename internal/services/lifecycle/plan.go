@@ -29,7 +29,7 @@ type gameState struct {
 func plan(request ports.OperationRequest, state gameState) (operation.Operation, error) {
 	op := operation.Operation{Kind: request.Kind, Spec: state.spec()}
 	if request.Kind != operation.KindStart && state.record == nil {
-		return op, fmt.Errorf("%s: %w", request.Kind, runtime.ErrNotFound)
+		return op, fmt.Errorf("%s game %q: %w", request.Kind, request.GameID, runtime.ErrNotFound)
 	}
 	switch request.Kind {
 	case operation.KindStart:
@@ -38,20 +38,20 @@ func plan(request ports.OperationRequest, state gameState) (operation.Operation,
 		return planPatch(op, request, state)
 	case operation.KindCleanup:
 		if state.record.Status == runtime.StatusRunning {
-			return op, state.refusedError(request, "it is running; stop it first")
+			return op, state.refusedError(request, "the game is running; stop it first")
 		}
 		if state.record.Status == runtime.StatusStopped && state.container == container.StateRunning {
-			return op, state.refusedError(request, "its container is running although the record is stopped; stop it first")
+			return op, state.refusedError(request, "the container is running although the record is stopped; stop it first")
 		}
 		return op, nil
 	case operation.KindStop:
 		if state.record.Status == runtime.StatusRemoved {
-			return op, state.refusedError(request, "it has been removed; there is nothing to stop")
+			return op, state.refusedError(request, "the game has been removed; there is nothing to stop")
 		}
 		return op, nil
 	default: // operation.KindRestart
 		if state.record.Status == runtime.StatusRemoved {
-			return op, state.refusedError(request, "it has been removed; start it instead")
+			return op, state.refusedError(request, "the game has been removed; start it instead")
 		}
 		return op, nil
 	}
@@ -68,7 +68,7 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 	}
 	same := hasSameContainerSettings(op.Spec, state.spec())
 	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !hasSameOtherSettings(op.Spec, state.spec())) {
-		return op, state.refusedError(request, "it is running with other settings; stop it first, or patch it to change the image")
+		return op, state.refusedError(request, "the game is running with other settings; stop it first, or patch it to change the image")
 	}
 	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same {
 		op.Generation = state.nextGeneration()
@@ -82,7 +82,7 @@ func planPatch(op operation.Operation, request ports.OperationRequest, state gam
 		return op, err
 	}
 	if state.record.Status == runtime.StatusRemoved {
-		return op, state.refusedError(request, "it has been removed; start it with the new image instead")
+		return op, state.refusedError(request, "the game has been removed; start it with the new image instead")
 	}
 	if request.Image == state.record.CurrentImageRef {
 		return op, nil

@@ -39,14 +39,14 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.IntVar(&f.port, "port", 0, "`PORT` on the node to publish the game at; 0 selects a free one")
 	flags.IntVar(&f.containerPort, "container-port", 0, "`PORT` that the game listens on in its container (default 8080)")
 	flags.Float64Var(&f.cpus, "cpus", 0, "CPU limit; 0 means no limit")
-	flags.StringVar(&f.memory, "memory", "", "memory limit, a `SIZE` such as 256MiB")
+	flags.StringVar(&f.memory, "memory", "", "memory limit, a `SIZE` such as 256MiB; 0 means no limit")
 	flags.StringVar(&f.healthPath, "health-path", "", "HTTP `PATH` that returns 2xx when the game is healthy, or none (default /healthz)")
 	flags.DurationVar(&f.healthTimeout, "health-timeout", 0, "how long a start waits until the game is healthy (default 30s)")
 	flags.DurationVar(&f.stopGrace, "stop-grace", 0, "how long a stop waits before it kills the game (default 10s)")
-	flags.IntVar(&f.crashAttempts, "crash-attempts", 0, "how many times to restart a crashed game within --crash-window")
+	flags.IntVar(&f.crashAttempts, "crash-attempts", 0, "how many times to restart a crashed game within --crash-window; 0 means never")
 	flags.DurationVar(&f.crashWindow, "crash-window", 0, "period in which restarts are counted (default 10m)")
 	flags.DurationVar(&f.crashDelay, "crash-delay", 0, "how long to wait before a restart (default 1s)")
-	flags.StringVar(&f.onNodeLost, "on-node-lost", "", "what to do if the node is lost: `keep|reschedule`")
+	flags.StringVar(&f.onNodeLost, "on-node-lost", "", "what to do if the node is lost: `keep|reschedule` (default keep)")
 	_ = cmd.RegisterFlagCompletionFunc("on-node-lost", cobra.FixedCompletions(
 		[]string{string(operation.NodeLostKeep), string(operation.NodeLostReschedule)}, cobra.ShellCompDirectiveNoFileComp))
 }

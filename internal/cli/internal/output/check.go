@@ -21,9 +21,9 @@ func (p *Printer) CheckReport(report ports.CheckReport, repair bool) error {
 	for _, f := range report.Findings {
 		fmt.Fprintf(text, "\n%s  %s\n", f.Kind, render.Value(f.Key))
 		if f.GameID != "" {
-			fmt.Fprintf(text, "  game:    %s\n", render.Value(f.GameID))
+			fmt.Fprintf(text, "  game:          %s\n", render.Value(f.GameID))
 		}
-		fmt.Fprintf(text, "  found:   %s\n  %s\n", render.Printable(f.Detail), repairLine(f, repair))
+		fmt.Fprintf(text, "  found:         %s\n  %s\n", render.Printable(f.Detail), repairLine(f, repair))
 	}
 	if len(report.Findings) == 0 {
 		fmt.Fprintln(text, "clean: no inconsistency found")
@@ -35,13 +35,13 @@ func (p *Printer) CheckReport(report ports.CheckReport, repair bool) error {
 func repairLine(f ports.CheckFinding, repair bool) string {
 	switch {
 	case f.Repaired:
-		return "repaired: " + render.Printable(f.Repair)
+		return "repaired:      " + render.Printable(f.Repair)
 	case f.RepairError != "":
-		return "not repaired: " + render.Printable(f.RepairError)
+		return "not repaired:  " + render.Printable(f.RepairError)
 	case f.Repair == "":
-		return "repair:  none, an operator must decide"
+		return "repair:        none, an operator must decide"
 	case repair:
-		return "not repaired: " + render.Printable(f.Repair)
+		return "not repaired:  " + render.Printable(f.Repair)
 	}
-	return "repair:  would " + render.Printable(f.Repair)
+	return "repair:        would " + render.Printable(f.Repair)
 }

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagError returns the error of a flag's value in terms of the command line, and other
+// errors unchanged. It replaces the texts of packages strconv and time.
+func flagError(_ *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	expected := map[string]string{
+		"bool":     "use true or false",
+		"duration": "use a duration with a unit, such as 90s or 2m",
+		"float64":  "use a number",
+		"int":      "use a whole number of at most 64 bits",
+		"int64":    "use a whole number of at most 64 bits",
+	}[invalid.GetFlag().Value.Type()]
+	if expected == "" {
+		return err
+	}
+	return fmt.Errorf("--%s %q is invalid; %s", invalid.GetFlag().Name, invalid.GetValue(), expected)
+}
+
+// The errors of cobra for flags that are missing, or that exclude each other.
+var (
+	missingFlags   = regexp.MustCompile(`^required flag\(s\) (.+) not set$`)
+	exclusiveFlags = regexp.MustCompile(`^if any flags in the group \[.+\] are set none of the others can be; \[(.+)\] were all set$`)
+)
+
+// rewordUsage returns an error of cobra in terms of the command line, and other errors
+// unchanged.
+func rewordUsage(cmd *cobra.Command, err error) error {
+	if found := missingFlags.FindStringSubmatch(err.Error()); found != nil {
+		names := strings.Split(strings.ReplaceAll(found[1], `"`, ""), ", ")
+		return fmt.Errorf("%s requires --%s", cmd.Name(), strings.Join(names, " and --"))
+	}
+	if found := exclusiveFlags.FindStringSubmatch(err.Error()); found != nil {
+		return fmt.Errorf("%s accepts only one of --%s", cmd.Name(), strings.Join(strings.Fields(found[1]), " and --"))
+	}
+	return err
+}
+
+// commandError is the error of a command that has run. Its text names the command and
+// its arguments once.
+type commandError struct {
+	text string
+	err  error
+}
+
+func (e *commandError) Error() string { return e.text }
+func (e *commandError) Unwrap() error { return e.err }
+
+// newCommandError adds the command line to the text of an error, and omits the daemon's
+// own name of the request, such as `get game "chess-17": `.
+func newCommandError(commandLine []string, err error) error {
+	text := strings.TrimPrefix(err.Error(), commandLine[0]+": ")
+	if len(commandLine) == 2 {
+		request := regexp.MustCompile(`^[a-z ]+ ` + regexp.QuoteMeta(fmt.Sprintf("%q", commandLine[1])) + `: `)
+		text = strings.TrimPrefix(text, request.FindString(text))
+	}
+	return &commandError{text: strings.Join(commandLine, " ") + ": " + text, err: err}
+}

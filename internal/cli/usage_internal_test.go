@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// TestCommandErrorNamesTheRequestOnce checks that the daemon's own name of a request is
+// omitted, and that the error still matches its sentinel.
+func TestCommandErrorNamesTheRequestOnce(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		commandLine []string
+		text        string
+		want        string
+	}{
+		{[]string{"get", "a"}, `get game "a": no such game`, "get a: no such game"},
+		{[]string{"history", "a"}, `history of game "a": no such game`, "history a: no such game"},
+		{[]string{"explain", "a.b"}, `explain "a.b": no such game`, "explain a.b: no such game"},
+		{[]string{"stop", "a"}, `get game "b": no such game`, `stop a: get game "b": no such game`},
+		{[]string{"watch"}, "watch: revision is compacted", "watch: revision is compacted"},
+		{[]string{"list"}, "server x is unavailable", "list: server x is unavailable"},
+	} {
+		err := newCommandError(row.commandLine, fmt.Errorf("%w", &wrappedNotFound{row.text}))
+		require.EqualError(t, err, row.want)
+		require.ErrorIs(t, err, runtime.ErrNotFound)
+	}
+}
+
+type wrappedNotFound struct{ text string }
+
+func (e *wrappedNotFound) Error() string { return e.text }
+func (e *wrappedNotFound) Unwrap() error { return runtime.ErrNotFound }
+
+// TestUnknownUsageErrorsStay checks that a text that no rule matches is not changed.
+func TestUnknownUsageErrorsStay(t *testing.T) {
+	t.Parallel()
+	err := errors.New(`required flag(s) are odd`)
+	require.Equal(t, err, rewordUsage(&cobra.Command{Use: "list"}, err))
+	require.Equal(t, err, flagError(nil, err))
+}
+
+// TestOneFindingRemains checks the number of the verb.
+func TestOneFindingRemains(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "1 finding remains", remain(1))
+	require.Equal(t, "2 findings remain", remain(2))
+}
