@@ -13,11 +13,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// gameInput is the part of a request that names the game.
-type gameInput struct {
-	GameID string `path:"game_id" doc:"The game's id as one percent-encoded segment: 1 to 256 bytes of UTF-8 without control characters, not blank, neither . nor .."`
-}
-
 // consistency is the freshness of a read.
 type consistency string
 

@@ -11,37 +11,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// originInput is the part of a write's request that goes into the ledger.
-type originInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" field:"operation_id" doc:"The operation id: a second write of the game with the same id changes nothing; at most 128 bytes"`
-	Actor          string `header:"Rtmanager-Actor" field:"actor" doc:"The actor, for the ledger; text beyond ASCII in the notation of RFC 8187"`
-}
-
-// reasonInput is the reason of a request that has no member for it in the body.
-type reasonInput struct {
-	Reason string `header:"Rtmanager-Reason" field:"reason" doc:"The reason, for the ledger; text beyond ASCII in the notation of RFC 8187"`
-}
-
-// origin decodes the headers, and a reason from a header, which may be empty.
-func (in originInput) origin(reason string) (ports.Origin, error) {
-	var origin ports.Origin
-	for _, header := range []struct {
-		name, value string
-		field       *string
-	}{
-		{api.HeaderIdempotencyKey, in.IdempotencyKey, &origin.OperationID},
-		{api.HeaderActor, in.Actor, &origin.Actor},
-		{api.HeaderReason, reason, &origin.Reason},
-	} {
-		text, ok := api.DecodeHeaderText(header.value)
-		if !ok {
-			return ports.Origin{}, problem.BadRequest("header."+header.name, "is not UTF-8, or not valid in the notation of RFC 8187")
-		}
-		*header.field = text
-	}
-	return origin, nil
-}
-
 type transitionInput struct {
 	gameInput
 	originInput

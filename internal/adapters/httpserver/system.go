@@ -1,20 +1,12 @@
 package httpserver
 
 import (
-	"context"
-	"maps"
 	"net/http"
-	"slices"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/api"
 )
-
-// readyTimeout bounds the store's response to a readiness probe.
-const readyTimeout = 2 * time.Second
 
 // getCluster handles GET /v1/cluster.
 func (s *Server) getCluster(w http.ResponseWriter, r *http.Request, _ *noInput) error {
@@ -46,59 +38,6 @@ func (s *Server) repairStore(w http.ResponseWriter, r *http.Request, _ *noInput)
 	return writeJSON(w, http.StatusOK, api.CheckFrom(report))
 }
 
-// health is the response of the two probes.
-type health struct {
-	Status healthStatus  `json:"status" doc:"The result of the probe"`
-	Checks []healthCheck `json:"checks" nullable:"false" doc:"The conditions of the result"`
-}
-
-type healthStatus string
-
-const (
-	healthOK      healthStatus = "ok"
-	healthUnready healthStatus = "unready"
-)
-
-type healthCheck struct {
-	Name  string `json:"name" doc:"The condition"`
-	OK    bool   `json:"ok" doc:"Whether it holds"`
-	Error string `json:"error,omitempty" doc:"Why it does not hold"`
-}
-
-// getHealth handles GET /healthz: the process serves. It never calls the store, so that a
-// store that is unavailable does not get the daemon restarted.
-func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request, _ *noInput) error {
-	return writeJSON(w, http.StatusOK, health{Status: healthOK, Checks: []healthCheck{}})
-}
-
-// getReady handles GET /readyz: whether clients should send requests here.
-func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ *noInput) error {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	serving := healthCheck{Name: "serving", OK: !s.isShuttingDown()}
-	if !serving.OK {
-		serving.Error = "server is shutting down"
-	}
-	_, err := s.store.Revision(ctx)
-	store := healthCheck{Name: "store", OK: err == nil}
-	if err != nil {
-		store.Error = problem.Text(err)
-	}
-	response := health{Status: healthOK, Checks: []healthCheck{serving, store}}
-	for _, name := range slices.Sorted(maps.Keys(s.cfg.Ready)) {
-		check := healthCheck{Name: name, OK: true}
-		if err := s.cfg.Ready[name](); err != nil {
-			check.OK, check.Error = false, err.Error()
-		}
-		response.Checks = append(response.Checks, check)
-	}
-	status := http.StatusOK
-	if slices.ContainsFunc(response.Checks, func(c healthCheck) bool { return !c.OK }) {
-		status, response.Status = http.StatusServiceUnavailable, healthUnready
-	}
-	return writeJSON(w, status, response)
-}
-
 // getMetrics handles GET /metrics.
 func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request, _ *noInput) error {
 	promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(w, r)
@@ -111,7 +50,3 @@ func (s *Server) getOpenAPI(w http.ResponseWriter, _ *http.Request, _ *noInput) 
 	_, _ = w.Write(api.OpenAPI(s.cfg.Version)) // it fails only if the client is gone
 	return nil
 }
-
-// PublicText returns the text of an error that a client may see, without the server's
-// internals.
-func PublicText(err error) string { return problem.Text(err) }
