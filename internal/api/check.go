@@ -5,7 +5,7 @@ import "galaxy/rtmanager/internal/ports"
 // Check is the result of a consistency check of the store.
 type Check struct {
 	Revision      int64          `json:"revision" doc:"The revision that was checked"`
-	Clean         bool           `json:"clean" doc:"Whether no finding is left to repair"`
+	Clean         bool           `json:"clean" doc:"Whether no violation remains"`
 	Records       int            `json:"records" doc:"Number of records"`
 	IndexKeys     int            `json:"index_keys" doc:"Number of keys of the status index"`
 	LedgerEntries int            `json:"ledger_entries" doc:"Number of entries of all ledgers"`
@@ -17,8 +17,8 @@ type CheckFinding struct {
 	Kind        ports.CheckFindingKind `json:"kind" doc:"The invariant that is violated"`
 	Key         string                 `json:"key" doc:"The key that violates it"`
 	GameID      string                 `json:"game_id,omitempty" doc:"The game, if the key contains it"`
-	Detail      string                 `json:"detail" doc:"The violation in words"`
-	Repair      string                 `json:"repair,omitempty" doc:"What a repair would do; absent if an operator must decide"`
+	Detail      string                 `json:"detail" doc:"A description of the violation"`
+	Repair      string                 `json:"repair,omitempty" doc:"The repair; absent if only an operator can repair it"`
 	Repaired    bool                   `json:"repaired" doc:"Whether the repair was done"`
 	RepairError string                 `json:"repair_error,omitempty" doc:"Why a requested repair was not done"`
 }

@@ -1,15 +1,19 @@
-// Package api holds the JSON of the REST API under /v1, as the server, its client and
-// the command line share it. It contains data and conversions, and decides nothing.
+// Package api has the JSON types of the REST API under /v1, which the server, its client
+// and the command line share. It contains data and conversions, and no decisions.
 //
 //	runtimes.go   records: pages, history, status changes
 //	events.go     elements of a watch stream
 //	operation.go  requests, results and streams of operations
-//	drift.go, nodes.go, cluster.go, check.go
+//	drift.go      findings to apply, and their results
+//	nodes.go      present nodes and leaders
+//	cluster.go    the store, its etcd members, and the daemon
+//	check.go      results of fsck
 //	problem.go    errors and their codes
 //	headers.go    header names, and text beyond ASCII in headers
 //	openapi.go    the OpenAPI document, generated from the routes of httpserver
+//	json.go       encoding of all of these types
 //
-// The tag doc of a field is its description in the OpenAPI document; nullable,
-// required, itemsRequired, minItems, maxItems and format are checked by the server when
-// it decodes a request, and are part of the document too.
+// The tag doc of a field is its description in the OpenAPI document. The server checks the
+// tags nullable, required, itemsRequired, minItems and maxItems when it decodes a request.
+// They and the tag format are part of the document too.
 package api

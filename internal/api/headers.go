@@ -12,7 +12,7 @@ const (
 	HeaderStore = "Rtmanager-Store"
 	// HeaderHeartbeat is the longest time between two writes to a stream, in seconds.
 	HeaderHeartbeat = "Rtmanager-Heartbeat"
-	// HeaderActor and HeaderReason go into the ledger.
+	// HeaderActor and HeaderReason are stored in the ledger.
 	HeaderActor  = "Rtmanager-Actor"
 	HeaderReason = "Rtmanager-Reason"
 	// HeaderAsOf is the revision of a local read.
@@ -24,9 +24,9 @@ const (
 	HeaderForwarded = "Rtmanager-Forwarded"
 )
 
-// extCharset is the start of a header value in the extended notation of RFC 8187, which
-// carries any text: the character set, an optional language and the percent-encoded
-// text, with an apostrophe after each of the first two.
+// extCharset is the start of a header value in the extended notation of RFC 8187, which can
+// contain any text. The value has three parts, separated by apostrophes: the character set,
+// an optional language, and the percent-encoded text.
 const extCharset = "UTF-8'"
 
 // EncodeHeaderText returns text as a header value: unchanged if it is printable ASCII,

@@ -40,7 +40,7 @@ func TestHeaderText(t *testing.T) {
 	}
 	for _, value := range []string{"UTF-8''%", "UTF-8''%4", "UTF-8''%zz", "UTF-8''%FF", "UTF-8'de'%C3", "\xff", "J\xf6rg"} {
 		_, ok := api.DecodeHeaderText(value)
-		require.False(t, ok, "%q must be refused", value)
+		require.False(t, ok, "%q must be rejected", value)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 )
 
 // Encode returns the JSON of a value of this package, followed by a line feed. It
-// panics if the value cannot be encoded, which only a time outside of years 0 to 9999
-// can cause.
+// panics if the value cannot be encoded. Only a time outside of the years 0 to 9999 causes
+// this.
 func Encode(value any) []byte {
 	var data bytes.Buffer
 	encoder := json.NewEncoder(&data)

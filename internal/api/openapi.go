@@ -9,7 +9,8 @@ import (
 //go:embed openapi.json
 var document []byte
 
-// versionPlaceholder is the member info.version of the committed document.
+// versionPlaceholder is the member info.version of the committed document, which OpenAPI
+// replaces.
 const versionPlaceholder = `"version": "0"`
 
 // OpenAPI returns the OpenAPI 3.1 document of the API, with the version of the daemon.

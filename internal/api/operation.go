@@ -7,8 +7,10 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// StartRequest is the body of POST /v1/runtimes/{game_id}/start: how the game is run,
-// and where if it has no node yet. Every member may be omitted.
+// StartRequest is the body of POST /v1/runtimes/{game_id}/start: the spec of the game, and
+// where to run it if it has no node yet. Without a member of the spec the game keeps its
+// previous spec. Otherwise the members replace the whole spec: an omitted image keeps its
+// value, and any other omitted member has its default.
 type StartRequest struct {
 	operation.Spec
 
@@ -71,7 +73,7 @@ type OperationEvent struct {
 	GameID      string         `json:"game_id,omitempty" doc:"The game"`
 	Step        operation.Step `json:"step,omitempty" doc:"The current step"`
 	At          *time.Time     `json:"at,omitempty" doc:"Of progress: the time, by the clock of the node"`
-	Text        string         `json:"text,omitempty" doc:"Of progress: a description for people"`
+	Text        string         `json:"text,omitempty" doc:"Of progress: a description for display"`
 	BytesDone   int64          `json:"bytes_done,omitempty" doc:"Of a pull: the number of bytes received"`
 	BytesTotal  int64          `json:"bytes_total,omitempty" doc:"Of a pull: the number of bytes to receive, as far as it is known"`
 

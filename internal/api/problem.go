@@ -13,7 +13,7 @@ const ProblemMediaType = "application/problem+json"
 // ProblemTypePrefix is the start of a problem's type; the code follows.
 const ProblemTypePrefix = "urn:rtmanager:problem:"
 
-// Code is the stable word of a problem that a program acts on.
+// Code is the stable identifier of a kind of problem, for programs.
 type Code string
 
 // Codes of requests, records and the store.
@@ -60,10 +60,10 @@ const (
 // Problem is an error response. Members that do not apply are absent.
 type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Type   string `json:"type" doc:"Stable URI of the problem type: urn:rtmanager:problem:<code>"`
-	Title  string `json:"title" doc:"The problem type in words; the same for every occurrence"`
+	Title  string `json:"title" doc:"A description of the problem type; the same for every occurrence"`
 	Status int    `json:"status" doc:"The HTTP status code"`
-	Detail string `json:"detail,omitempty" doc:"This occurrence in words"`
-	Code   Code   `json:"code" doc:"The stable word to act on"`
+	Detail string `json:"detail,omitempty" doc:"A description of this occurrence"`
+	Code   Code   `json:"code" doc:"The stable identifier, for programs"`
 
 	Errors []Fault `json:"errors,omitempty" nullable:"false" doc:"Of invalid: each fault of the request"`
 
@@ -98,7 +98,7 @@ type Fault struct {
 	Message  string `json:"message" doc:"The fault"`
 }
 
-// Error returns the detail, or the title without one. It makes a Problem an error.
+// Error returns the detail, or the title if the detail is empty. It makes a Problem an error.
 func (p *Problem) Error() string {
 	if p.Detail == "" {
 		return p.Title

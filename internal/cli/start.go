@@ -21,9 +21,10 @@ func (a *app) startCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "start GAME [--image IMAGE] [-- ARGS…]",
 		Short: "Start a new, stopped or removed game",
-		Long: `Start runs a game. The --image and other flags, or a file, describe how; omitted
-settings keep their previous values, or have their defaults, so a stopped game can be
-started without any. Arguments after -- are passed to the game.
+		Long: `Start runs a game. The --image and other flags, or a file, are its settings. Without
+any, the game keeps its previous settings. Otherwise they replace all of them: an
+omitted image keeps its value, and any other omitted setting has its default.
+Arguments after -- are passed to the game.
 
 The command returns when the record is running, or with --wait when the game is
 healthy. A game that fails to start is an error only if it fails before the command

@@ -13,10 +13,10 @@ import (
 // Its methods are safe for concurrent use and end when ctx ends. A request that was
 // forwarded already must not leave this node.
 type Cluster interface {
-	// Route returns the node that carries the operation out, nil for this one. requested
-	// is where the caller wants a game without a node to be started; it may be empty in
-	// part.
-	Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, forwarded bool) (*node.Node, error)
+	// Route returns the node that carries out the operation, nil for this one. requested
+	// is the node or region on which the caller wants to start a game without a node; its
+	// region, its name or both may be empty.
+	Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (*node.Node, error)
 	// Execute carries out an operation on this node.
 	ports.Executor
 	// WithPresence returns a context that also ends when the node is no longer present.
@@ -25,18 +25,19 @@ type Cluster interface {
 
 	// Nodes returns the present nodes and the leaders of their regions.
 	Nodes(ctx context.Context) (present []node.Node, leaders []node.Ref, err error)
-	// Explain returns what is known of one game.
-	Explain(ctx context.Context, gameID string, forwarded bool) (drift.Explanation, error)
+	// Explain returns the explanation of one game.
+	Explain(ctx context.Context, gameID string, isForwarded bool) (drift.Explanation, error)
 
 	// LocalDrift returns the findings of this node.
 	LocalDrift(ctx context.Context) (drift.Report, error)
 	// Drift merges the findings of all nodes.
 	Drift(ctx context.Context) (drift.Report, error)
-	// ApplyDrift lets the nodes act on findings, and returns a result for each.
-	ApplyDrift(ctx context.Context, findings []drift.Finding, actor string, forwarded bool) []drift.ApplyResult
+	// ApplyDrift carries out the actions of findings on their nodes, and returns one result
+	// per finding.
+	ApplyDrift(ctx context.Context, findings []drift.Finding, actor string, isForwarded bool) []drift.ApplyResult
 	// ReleaseBrake releases the brake of a node, this one if ref is zero, and returns the
 	// node.
-	ReleaseBrake(ctx context.Context, ref node.Ref, forwarded bool) (node.Ref, error)
+	ReleaseBrake(ctx context.Context, ref node.Ref, isForwarded bool) (node.Ref, error)
 }
 
 // noCluster is the cluster of a server without one: every call fails with

@@ -12,16 +12,16 @@ import (
 // Config tunes a Server. The zero value is valid; a zero duration or number means the
 // default.
 type Config struct {
-	// Logger takes one line for each write and each failure. Default: none.
+	// Logger receives one line for each write and each failure. Default: none.
 	Logger *slog.Logger
-	// Registry takes the server's metrics, and is served at /metrics. Default: a new one.
+	// Registry receives the server's metrics, and is served at /metrics. Default: a new one.
 	Registry *prometheus.Registry
-	// Ready names the conditions, in addition to a store that responds, on which the
-	// server is ready. Each returns nil, or why it does not hold.
+	// Ready has further conditions of readiness, by name. Each returns nil, or the reason
+	// why it does not hold. The server always checks that the store responds.
 	Ready map[string]func() error
 	// Version, Region and Node describe the daemon, in /v1/cluster and the metrics.
 	Version, Region, Node string
-	// Cluster carries out requests about games and nodes. Default: they fail with the
+	// Cluster carries out operations and requests about nodes. Default: they fail with the
 	// code no_engine.
 	Cluster Cluster
 	// Peers forwards operations to other nodes. It is required with Cluster.

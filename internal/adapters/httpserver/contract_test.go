@@ -123,7 +123,7 @@ func documentsIn(media, body string) []string {
 // document.
 func (c *contract) requireValid(t testing.TB, text string, place ...string) {
 	t.Helper()
-	require.NoError(t, c.validationError(t, text, place...), "the schema of %v refuses %s", place, text)
+	require.NoError(t, c.validationError(t, text, place...), "the schema of %v rejects %s", place, text)
 }
 
 func (c *contract) validationError(t testing.TB, text string, place ...string) error {

@@ -1,24 +1,51 @@
-// Package httpserver serves the REST API: the routes below /v1, health, metrics and the
+// Package httpserver serves the REST API: the routes below /v1, probes, metrics and the
 // OpenAPI document. It is an inbound adapter: handlers decode a request, call the store or
 // the cluster service, and encode the result.
 //
 // A request passes through these steps:
 //
-//	handler.go    Server.serveHTTP counts it, checks its origin, finds its route, names
-//	              the store in the response, and bounds its time
-//	router.go     matches the path segment by segment; a game id is one escaped segment
-//	routes.go     the table of all routes, with all that the OpenAPI document describes
+//	handler.go         serveHTTP counts the request, checks it, finds its route, sets the
+//	                   header Rtmanager-Store and the deadline, and calls the handler
+//	host_check.go      checks the host name and the origin of the request
+//	router.go          matches the path by segments; a game id is one escaped segment
+//	routes.go          the table of all routes, with their description for OpenAPI
 //	internal/request   decodes parameters and body into the input of the handler
-//	the handler   (runtimes.go, put.go, transition.go, watch.go, operations.go,
-//	              drift.go, nodes.go, system.go) calls and responds, or returns an error
+//	the handler        calls the store or the cluster, and responds or returns an error
 //	internal/problem   converts that error to a problem document
 //
-// An operation on a game is executed here (execute.go), with its progress as a stream
-// (operation_stream.go), or forwarded to the node that the game lives on (forward.go, with
-// the client of package peer). The cluster service decides which; see Cluster.
+// Handlers:
 //
-// Streams are written by internal/stream. internal/etag and internal/pagetoken hold
-// conditional headers and page tokens. The document api.OpenAPI is generated from Routes.
+//	runtimes.go    list, get, history
+//	put.go         PUT of a record, with its conditional headers
+//	set_status.go  one transition
+//	watch.go       the stream of changes
+//	operations.go  start, stop, restart, patch, cleanup: executed here or forwarded
+//	drift.go       findings and brakes
+//	explain.go     the explanation of a game
+//	nodes.go       present nodes
+//	system.go      cluster, fsck, metrics, the OpenAPI document
+//	health.go      the probes /healthz and /readyz
+//	inputs.go      parameters that several handlers share
+//
+// The cluster service selects the node of an operation; see Cluster (cluster.go). This node
+// executes it (execute.go) and may stream its progress (operation_stream.go). Otherwise the
+// request is forwarded to the other node (forward.go) by the client of package peer.
+//
+// Other files: server.go has Server and its shutdown, config.go its settings, metrics.go
+// its metrics, store_id.go the cached identity of the store. Package stream writes streams,
+// and packages etag and pagetoken convert conditional headers and page tokens.
+//
+// What a change of the API needs:
+//
+//   - A route: its types in package api, a handler, and a row in routes.go.
+//   - A parameter: a field with a tag in the input of its handler (see package request).
+//   - A JSON member: a field with the tag doc in package api. A member of a domain type has
+//     its description in gen/descriptions.go.
+//   - A problem code: see package problem.
+//   - A metric of the API: metrics.go.
+//
+// Then go generate writes api/openapi.json from Routes, and package httpclient follows. Tests
+// compare the responses with the document.
 package httpserver
 
 //go:generate go run ./gen ../../api/openapi.json

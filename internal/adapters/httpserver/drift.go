@@ -9,7 +9,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 )
 
-// driftScope is whose findings a report has.
+// driftScope selects the nodes whose findings a report contains.
 type driftScope string
 
 const (
@@ -18,7 +18,7 @@ const (
 )
 
 type driftInput struct {
-	Scope driftScope `query:"scope" enum:"all,node" default:"all" doc:"Whose findings: those of every node, or those of the node that responds"`
+	Scope driftScope `query:"scope" enum:"all,node" default:"all" doc:"The nodes whose findings are returned: all nodes, or the node that responds"`
 }
 
 // getDrift handles GET /v1/drift.
@@ -59,8 +59,8 @@ func (s *Server) applyDrift(w http.ResponseWriter, r *http.Request, in *applyInp
 }
 
 type releaseInput struct {
-	Region    string `query:"region" doc:"The region of the node whose brake is to be released; absent is that of the daemon that responds"`
-	Node      string `query:"node" doc:"The node whose brake is to be released; absent is the daemon that responds"`
+	Region    string `query:"region" doc:"The region of the node whose brake is released; absent means the region of the daemon that responds"`
+	Node      string `query:"node" doc:"The node whose brake is released; absent means the daemon that responds"`
 	Forwarded string `header:"Rtmanager-Forwarded" hidden:"true"`
 }
 

@@ -140,7 +140,7 @@ func TestProblemsHaveTheDataOfTheError(t *testing.T) {
 	require.Equal(t, 422, many.Status, "one fault in the body makes it a 422")
 }
 
-// A request that is invalid by itself is refused although the store fails.
+// A request that is invalid by itself is rejected although the store fails.
 func TestInvalidBodiesAreRefusedBeforeTheStoreIsCalled(t *testing.T) {
 	t.Parallel()
 	pair := sendToFailing(t, runtime.ErrUnavailable, "POST", bodyPost, `{"expected_from":"removed","to":"running"}`)

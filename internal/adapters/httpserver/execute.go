@@ -12,21 +12,21 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// errWaitOver ends the wait for an operation that has come as far as the caller waits.
-var errWaitOver = errors.New("the operation has come as far as the request waits")
+// errWaitOver ends the wait for an operation that has reached the requested waitMode.
+var errWaitOver = errors.New("the operation has reached the state that the request waits for")
 
 // execution is one request that waits for an operation.
 type execution struct {
 	request ports.OperationRequest
 	wait    waitMode
-	// report emits progress to the client; false means that the client is gone. nil
-	// emits nothing.
+	// report sends progress to the client, and returns false if the client has
+	// disconnected. nil sends nothing.
 	report func(operation.Progress) bool
 }
 
-// execute carries the operation out and waits for it: until it ends, until it has come
-// as far as x.wait, until the request's time is over, until the client leaves, or until
-// the server shuts down. The operation itself continues in all of these cases.
+// execute carries out the operation and waits until the operation ends or reaches x.wait.
+// It also stops waiting at the deadline of the request, when the client disconnects, and
+// when the server shuts down. The operation itself continues in all of these cases.
 func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult, error) {
 	accepted := make(chan struct{})
 	bound, leave := s.operationContext(ctx, accepted)
@@ -57,14 +57,14 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult,
 	case errors.Is(cause, context.DeadlineExceeded):
 		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, fmt.Sprintf("it did not end within %s", s.cfg.OperationTimeout))
 	default:
-		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, "the client has left")
+		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, "the client has disconnected")
 	}
 }
 
 // operationContext returns the context of an operation that a request waits for. It ends with
-// the cause of ctx, or with leave. A client that leaves before the operation is accepted
-// does not cancel it: then the context ends once accepted is closed, or after the timeout
-// of an ordinary request.
+// the cause of ctx, or when leave is called. If the client disconnects before the operation
+// is accepted, the context ends only once accepted is closed, or after the timeout of an
+// ordinary request: a disconnect must not cancel the operation.
 func (s *Server) operationContext(ctx context.Context, accepted <-chan struct{}) (bound context.Context, leave context.CancelCauseFunc) {
 	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -85,8 +85,8 @@ func (s *Server) operationContext(ctx context.Context, accepted <-chan struct{})
 	}
 }
 
-// outcomeOf returns the result of an operation that has ended, or the problem of one that
-// failed or was refused.
+// outcomeOf returns the result of an operation that succeeded, or the problem of one that
+// failed. It returns err unchanged for an operation that was not accepted.
 func outcomeOf(request ports.OperationRequest, outcome operation.Outcome, err error) (api.OperationResult, error) {
 	if err == nil {
 		return api.ResultOf(request.GameID, outcome), nil
@@ -102,7 +102,7 @@ func outcomeOf(request ports.OperationRequest, outcome operation.Outcome, err er
 	return api.OperationResult{}, p
 }
 
-// locateInBody places fields of the domain in the body.
+// locateInBody returns the place of a field of the domain in the body.
 func locateInBody(field string) string { return "body." + field }
 
 // outcomeUnknownProblem returns the problem of a request that stops waiting before the operation

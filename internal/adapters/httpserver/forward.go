@@ -18,7 +18,7 @@ type Forwarder interface {
 	Forward(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, forwarded peer.Forwarded) error
 }
 
-// forwardOperation lets another node carry the operation out.
+// forwardOperation forwards the operation to another node, and responds with its response.
 func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target node.Node, request ports.OperationRequest, body []byte) error {
 	ctx, stop := s.cfg.Cluster.WithPresence(r.Context(), target)
 	defer stop()

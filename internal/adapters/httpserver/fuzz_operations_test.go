@@ -14,7 +14,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// A start is refused, or it is one that an engine can execute: every member of its body
+// A start is rejected, or it is one that an engine can execute: every member of its body
 // arrives at the node unchanged.
 func FuzzStartBody(f *testing.F) {
 	for _, row := range append(invalidOperations(), invalidJSON()...) {
@@ -29,7 +29,7 @@ func FuzzStartBody(f *testing.F) {
 		before := h.manager.count()
 		request := sendOperation(t, h, operationPath("g", operation.KindStart), body)
 		if request == nil {
-			require.Equal(t, before, h.manager.count(), "a refused request must not arrive at the node")
+			require.Equal(t, before, h.manager.count(), "a rejected request must not arrive at the node")
 			return
 		}
 		given := map[string]any{}
@@ -61,7 +61,7 @@ func FuzzStartBody(f *testing.F) {
 	})
 }
 
-// A patch is refused, or its image is valid.
+// A patch is rejected, or its image is valid.
 func FuzzPatchBody(f *testing.F) {
 	for _, row := range invalidOperations() {
 		if row.method == "POST" && len(row.body) <= 1024 {
@@ -80,7 +80,7 @@ func FuzzPatchBody(f *testing.F) {
 	})
 }
 
-// Findings are refused, or each gets a result.
+// Findings are rejected, or each gets a result.
 func FuzzApplyBody(f *testing.F) {
 	for _, row := range invalidDriftRequests() {
 		if row.method == "POST" && len(row.body) <= 1024 {
@@ -108,7 +108,7 @@ func FuzzApplyBody(f *testing.F) {
 }
 
 // sendOperation sends the body and returns the request that arrives at the node, nil
-// for a refusal.
+// for a rejection.
 func sendOperation(t testing.TB, h *handlerFixture, path string, body []byte) *ports.OperationRequest {
 	t.Helper()
 	got := h.send(t, "POST", path, nil, body)

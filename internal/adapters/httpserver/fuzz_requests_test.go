@@ -38,7 +38,7 @@ func FuzzContinue(f *testing.F) {
 	})
 }
 
-// Any id is returned unchanged, or refused. No id names another game.
+// Any id is returned unchanged, or rejected. No id names another game.
 func FuzzGameID(f *testing.F) {
 	for _, id := range []string{"g", "", " ", ".", "..", "a/b", "%2F", "~", "\x00", "\xff", "🎮", strings.Repeat("x", 257)} {
 		f.Add(id)
@@ -65,7 +65,7 @@ func FuzzGameID(f *testing.F) {
 	})
 }
 
-// Any path and query gets a response or is refused, and is never redirected.
+// Any path and query gets a response or is rejected, and is never redirected.
 func FuzzRequestTarget(f *testing.F) {
 	for _, row := range invalidRequests("a store") {
 		if row.method == "GET" && !strings.HasPrefix(row.path, "/v1/watch") && len(row.path) <= 1024 {
@@ -78,7 +78,7 @@ func FuzzRequestTarget(f *testing.F) {
 	f.Fuzz(func(t *testing.T, target string) {
 		parsed, err := url.ParseRequestURI(target)
 		if err != nil || parsed.Host != "" || parsed.Scheme != "" || parsed.Path == "/v1/watch" {
-			return // net/http refuses the first, a client never sends the next two, and the last would not end
+			return // net/http rejects the first, a client never sends the next two, and the last would not end
 		}
 		got := h.send(t, "GET", target, nil, nil)
 		require.Contains(t, []int{200, 400, 404, 405, 410}, got.Code, target)

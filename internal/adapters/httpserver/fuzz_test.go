@@ -37,7 +37,7 @@ func newTarget(f testing.TB, store storetest.Store) *handlerFixture {
 }
 
 // send sends one request. The response must be one that an invalid request can get: no
-// fault of the server, no redirect, and a problem for a refusal.
+// fault of the server, no redirect, and a problem for a rejection.
 func (h *handlerFixture) send(t testing.TB, method, path string, header http.Header, body []byte) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, "/", bytes.NewReader(body))
@@ -80,7 +80,7 @@ func addBodies(f *testing.F, method string, rows []invalidRequest) {
 	}
 }
 
-// A body is refused and writes nothing, or it is JSON whose every member is stored
+// A body is rejected and writes nothing, or it is JSON whose every member is stored
 // unchanged, and the stored record can be sent.
 func FuzzPutBody(f *testing.F) {
 	addBodies(f, "PUT", append(invalidJSON(), invalidRecords()...))
@@ -95,7 +95,7 @@ func FuzzPutBody(f *testing.F) {
 		}
 		if got.Code != http.StatusOK {
 			require.Contains(t, []int{400, 413, 422}, got.Code)
-			require.Equal(t, before, h.revision(t), "a refused body must write nothing")
+			require.Equal(t, before, h.revision(t), "a rejected body must write nothing")
 			return
 		}
 		requireKept(t, body, got.Body.Bytes())
@@ -144,7 +144,7 @@ func parseTime(t testing.TB, text string) time.Time {
 	return at
 }
 
-// A change is refused and writes nothing, or it does what its members describe.
+// A change is rejected and writes nothing, or it does what its members describe.
 func FuzzStatusBody(f *testing.F) {
 	addBodies(f, "POST", append(invalidJSON(), invalidChanges()...))
 	f.Add([]byte(withMember(stopChange, "expected_container_id", `"c-g"`)))
@@ -156,7 +156,7 @@ func FuzzStatusBody(f *testing.F) {
 		got := h.send(t, "POST", bodyPost, nil, body)
 		if got.Code != http.StatusOK {
 			require.Contains(t, []int{400, 409, 413, 422}, got.Code)
-			require.Equal(t, before, h.revision(t), "a refused body must write nothing")
+			require.Equal(t, before, h.revision(t), "a rejected body must write nothing")
 			return
 		}
 		given := membersOf(t, body)

@@ -19,7 +19,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	request := requestInfo{started: time.Now(), method: r.Method, route: "none"}
 	defer func() { s.finish(response, request, recover()) }()
 
-	// A client that does not read its response is not waited for; streams extend this.
+	// The server disconnects a client that does not read its response. Streams extend the
+	// deadline.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.RequestTimeout + s.cfg.WriteTimeout))
 	response.Header().Set("X-Content-Type-Options", "nosniff")
 	response.Header().Set("Cache-Control", "no-store")
@@ -28,14 +29,15 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(response, p)
 		return
 	}
-	route, gameID, allowed, p := s.router.find(r.Method, r.URL.EscapedPath())
+	match, p := s.router.find(r.Method, r.URL.EscapedPath())
 	if p != nil {
-		if allowed != nil {
-			response.Header().Set("Allow", strings.Join(allowed, ", "))
+		if match.allowed != nil {
+			response.Header().Set("Allow", strings.Join(match.allowed, ", "))
 		}
 		problem.Write(response, p)
 		return
 	}
+	route := match.route
 	request.route = route.Path
 	if strings.HasPrefix(route.Path, "/v1/") {
 		if id, err := s.readStoreID(r.Context()); err == nil {
@@ -44,7 +46,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := s.requestContext(r.Context(), route, response)
 	defer cancel()
-	if err := route.handle(s, response, r.WithContext(ctx), gameID); err != nil {
+	if err := route.handle(s, response, r.WithContext(ctx), match.gameID); err != nil {
 		s.respondError(ctx, response, route, err)
 	}
 }
@@ -76,8 +78,8 @@ func (s *Server) requestContext(ctx context.Context, route *Route, w http.Respon
 	}
 }
 
-// respondError responds with the problem of a handler's error. It logs errors that are the
-// server's fault, unless the client has left. A handler that returns a problem itself has
+// respondError responds with the problem of a handler's error. It logs errors with a 5xx
+// status, unless the client has disconnected. A handler that returns a problem itself has
 // logged it if necessary.
 func (s *Server) respondError(ctx context.Context, w http.ResponseWriter, route *Route, err error) {
 	if errors.Is(context.Cause(ctx), problem.ErrShuttingDown) && errors.Is(err, context.Canceled) {
@@ -91,7 +93,7 @@ func (s *Server) respondError(ctx context.Context, w http.ResponseWriter, route 
 	problem.Write(w, p)
 }
 
-// logFailure logs a request that failed without a fault of its client.
+// logFailure logs a request that failed without an error of its client.
 func (s *Server) logFailure(ctx context.Context, p *api.Problem, err error) {
 	level := slog.LevelError
 	if p.Code == api.CodeNodeUnreachable {
@@ -156,6 +158,6 @@ func writeJSON(w http.ResponseWriter, status int, value any) error {
 	document := api.Encode(value) // before the status: a value that cannot be encoded is a 500
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(document) // it fails only if the client is gone
+	_, _ = w.Write(document) // it fails only if the client has disconnected
 	return nil
 }

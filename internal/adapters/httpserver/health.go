@@ -32,13 +32,13 @@ type healthCheck struct {
 	Error string `json:"error,omitempty" doc:"Why it does not hold"`
 }
 
-// getHealth handles GET /healthz: the process serves. It never calls the store, so that a
-// store that is unavailable does not get the daemon restarted.
+// getHealth handles GET /healthz: the process serves. It never calls the store: an
+// unavailable store must not cause a restart of the daemon.
 func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request, _ *noInput) error {
 	return writeJSON(w, http.StatusOK, health{Status: healthOK, Checks: []healthCheck{}})
 }
 
-// getReady handles GET /readyz: whether clients should send requests here.
+// getReady handles GET /readyz. It reports whether clients should send requests here.
 func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ *noInput) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// checkHostAndOrigin refuses requests that a web page can make from a browser on this machine:
+// checkHostAndOrigin rejects requests that a web page can make from a browser on this machine:
 // those for a foreign host name on a loopback connection (DNS rebinding), and writes from
 // another origin.
 func (s *Server) checkHostAndOrigin(r *http.Request) *api.Problem {

@@ -14,18 +14,18 @@ type gameInput struct {
 	GameID string `path:"game_id" doc:"The game's id as one percent-encoded segment: 1 to 256 bytes of UTF-8 without control characters, not blank, neither . nor .."`
 }
 
-// originInput is the part of a write's request that goes into the ledger.
+// originInput is the part of a write's request that is stored in the ledger.
 type originInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" field:"operation_id" doc:"The operation id: a second write of the game with the same id changes nothing; at most 128 bytes"`
 	Actor          string `header:"Rtmanager-Actor" field:"actor" doc:"The actor, for the ledger; text beyond ASCII in the notation of RFC 8187"`
 }
 
-// reasonInput is the reason of a request that has no member for it in the body.
+// reasonInput is the reason of a request whose body has no member for it.
 type reasonInput struct {
 	Reason string `header:"Rtmanager-Reason" field:"reason" doc:"The reason, for the ledger; text beyond ASCII in the notation of RFC 8187"`
 }
 
-// origin decodes the headers, and a reason from a header, which may be empty.
+// origin decodes the headers of the input, and the reason header, which may be empty.
 func (in originInput) origin(reason string) (ports.Origin, error) {
 	var origin ports.Origin
 	for _, header := range []struct {

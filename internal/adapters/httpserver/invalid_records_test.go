@@ -72,7 +72,7 @@ func invalidJSON() []invalidRequest {
 	return rows
 }
 
-// invalidBodyHeaders returns bodies that are refused for their size or for their
+// invalidBodyHeaders returns bodies that are rejected for their size or for their
 // headers.
 func invalidBodyHeaders() []invalidRequest {
 	padded := func(size int) string { return runningRecord + strings.Repeat(" ", size-len(runningRecord)) }

@@ -15,7 +15,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// invalidRequest is one request that must be refused, and how. In the store g is
+// invalidRequest is one request that must be rejected, and how. In the store g is
 // running, s is stopped and r is removed, and all revisions before the current one are
 // compacted.
 type invalidRequest struct {
@@ -38,7 +38,7 @@ func invalidRequests(storeID string) []invalidRequest {
 	return rows
 }
 
-// TestInvalidRequests sends every invalid request. Each must be refused by a documented
+// TestInvalidRequests sends every invalid request. Each must be rejected by a documented
 // problem that names the fault, and must write nothing.
 func TestInvalidRequests(t *testing.T) {
 	t.Parallel()
@@ -57,7 +57,7 @@ func TestInvalidRequests(t *testing.T) {
 			after, err := f.store.Revision(t.Context())
 			require.NoError(t, err)
 
-			require.Equal(t, before, after, "a refused request must write nothing; the response is %d: %s", got.StatusCode, got.body)
+			require.Equal(t, before, after, "a rejected request must write nothing; the response is %d: %s", got.StatusCode, got.body)
 			require.Equal(t, row.status, got.StatusCode, "status of %s %.100s; the response is: %s", row.method, row.path, got.body)
 			p := got.problem(t)
 			require.Equal(t, row.code, p.Code, "code of %s", got.body)

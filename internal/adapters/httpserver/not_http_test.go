@@ -11,7 +11,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// net/http itself refuses what is not HTTP and closes the connection. Nothing is
+// net/http itself rejects what is not HTTP and closes the connection. Nothing is
 // written, and the next client is served.
 func TestRequestsThatAreNotHTTP(t *testing.T) {
 	t.Parallel()
@@ -47,7 +47,7 @@ func TestRequestsThatAreNotHTTP(t *testing.T) {
 	require.Equal(t, 200, s.send("GET", "/healthz", "", "").StatusCode)
 }
 
-// After a refusal the connection can be used: the next request is read from its start.
+// After a rejection the connection can be used: the next request is read from its start.
 func TestConnectionsSurviveRefusals(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

@@ -71,7 +71,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	}
 }
 
-// A body that the server accepts matches the schema, and a body that it refuses for its
+// A body that the server accepts matches the schema, and a body that it rejects for its
 // form does not.
 func TestOpenAPIDescribesTheBodies(t *testing.T) {
 	t.Parallel()

@@ -18,8 +18,8 @@ type operationStream struct {
 	out *stream.Writer
 }
 
-// streamOperation executes the operation here, and responds with a stream. The error is
-// that of an operation that ended before the stream had started.
+// streamOperation executes the operation here, and responds with a stream. It returns the
+// error of an operation that ended before the stream started.
 func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execution, format stream.Format) error {
 	events := &operationStream{out: s.newStream(w, format)}
 	x.report = events.progress

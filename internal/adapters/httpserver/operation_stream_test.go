@@ -92,9 +92,9 @@ func TestErrorsOnOperationStreams(t *testing.T) {
 	f := start(t, localNode(m))
 	c := contractOf(t, f)
 	late <- false
-	refused := f.send("POST", operationPath("g", operation.KindStart), ndjson, "")
-	require.Equal(t, http.StatusConflict, refused.StatusCode)
-	require.Equal(t, api.CodeBusy, refused.problem(t).Code)
+	rejected := f.send("POST", operationPath("g", operation.KindStart), ndjson, "")
+	require.Equal(t, http.StatusConflict, rejected.StatusCode)
+	require.Equal(t, api.CodeBusy, rejected.problem(t).Code)
 	late <- true
 	failed := f.send("POST", operationPath("g", operation.KindStart), ndjson, "")
 	require.Equal(t, http.StatusOK, failed.StatusCode)

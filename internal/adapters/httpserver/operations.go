@@ -47,7 +47,7 @@ const (
 	waitAccepted waitMode = "accepted"
 )
 
-// isReached reports whether an operation that continues has come far enough.
+// isReached reports whether the progress of an operation ends the wait.
 func (w waitMode) isReached(p operation.Progress) bool {
 	return w == waitAccepted || w == waitRunning && p.Step == operation.StepAwaitingHealth
 }
@@ -55,7 +55,7 @@ func (w waitMode) isReached(p operation.Progress) bool {
 // startGame handles POST /v1/runtimes/{game_id}/start.
 func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInput) error {
 	body := in.Body.Value
-	options := ports.OperationRequest{Kind: operation.KindStart}
+	request := ports.OperationRequest{Kind: operation.KindStart}
 	specMembers := len(in.Body.Members)
 	for name, value := range map[string]string{"region": body.Region, "node": body.Node} {
 		if !in.Body.Members[name] {
@@ -63,20 +63,22 @@ func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInpu
 		}
 		specMembers--
 		if value == "" {
-			return problem.Invalid(api.Fault{Location: "body." + name, Message: "is empty; omit it if any will do"})
+			return problem.Invalid(api.Fault{Location: "body." + name, Message: "is empty; omit it to allow any"})
 		}
 	}
 	if specMembers > 0 {
 		if err := validateSpec(body.Spec); err != nil {
 			return err
 		}
-		options.Spec = &body.Spec
+		request.Spec = &body.Spec
 	}
-	return s.runOperation(w, r, &in.operationInput, options, in.Body.Raw, node.Ref{Region: body.Region, Name: body.Node})
+	return s.runOperation(w, r, &in.operationInput, operationCall{
+		request: request, body: in.Body.Raw, requested: node.Ref{Region: body.Region, Name: body.Node},
+	})
 }
 
-// validateSpec validates a spec that may omit the image: the node then runs the previous
-// one.
+// validateSpec validates a spec that may omit the image. Without an image the node runs the
+// previous one.
 func validateSpec(spec operation.Spec) error {
 	if spec.Image == "" {
 		spec.Image = "previous"
@@ -90,20 +92,29 @@ func (s *Server) patchGame(w http.ResponseWriter, r *http.Request, in *patchInpu
 	if err := operation.ValidateImage(body.Image); err != nil {
 		return err
 	}
-	options := ports.OperationRequest{Kind: operation.KindPatch, Image: body.Image, Force: body.Force}
-	return s.runOperation(w, r, &in.operationInput, options, in.Body.Raw, node.Ref{})
+	request := ports.OperationRequest{Kind: operation.KindPatch, Image: body.Image, Force: body.Force}
+	return s.runOperation(w, r, &in.operationInput, operationCall{request: request, body: in.Body.Raw})
 }
 
 // plainOperationHandler returns the handler of an operation without options.
 func plainOperationHandler(kind operation.Kind) func(*Server, http.ResponseWriter, *http.Request, *emptyInput) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, in *emptyInput) error {
-		return s.runOperation(w, r, &in.operationInput, ports.OperationRequest{Kind: kind}, in.Body.Raw, node.Ref{})
+		return s.runOperation(w, r, &in.operationInput, operationCall{request: ports.OperationRequest{Kind: kind}, body: in.Body.Raw})
 	}
 }
 
-// runOperation completes the request of an operation, and executes or forwards it.
-// requested is where a game without a node is to be started; it may be empty in part.
-func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operationInput, request ports.OperationRequest, body []byte, requested node.Ref) error {
+// operationCall is the decoded request of an operation.
+type operationCall struct {
+	request ports.OperationRequest
+	body    []byte // as it was received
+	// requested is the node or region in which a game without a node is started. Its region,
+	// its name or both may be empty.
+	requested node.Ref
+}
+
+// runOperation adds the game id and the origin to the request of an operation, and executes
+// or forwards it.
+func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operationInput, call operationCall) error {
 	origin, err := in.origin(in.Reason)
 	if err != nil {
 		return err
@@ -116,21 +127,22 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 	if err := origin.Validate(); err != nil {
 		return err
 	}
+	request := call.request
 	request.GameID, request.Origin = in.GameID, origin
 	if s.isShuttingDown() {
 		return problem.ErrShuttingDown
 	}
-	target, err := s.cfg.Cluster.Route(r.Context(), request, requested, in.Forwarded != "")
+	target, err := s.cfg.Cluster.Route(r.Context(), request, call.requested, in.Forwarded != "")
 	if err != nil {
 		s.logOperation(request, api.OperationResult{}, err)
 		return err
 	}
 	if !s.operations.acquire() {
-		return problem.New(api.CodeTooManyOperations, "this server allows no more requests that wait for operations")
+		return problem.New(api.CodeTooManyOperations, "this server has reached its limit of requests that wait for operations")
 	}
 	defer s.operations.release()
 	if target != nil {
-		return s.forwardOperation(w, r, *target, request, body)
+		return s.forwardOperation(w, r, *target, request, call.body)
 	}
 	x := execution{request: request, wait: in.Wait}
 	if format, isStream := stream.ChooseOptional(in.Accept); isStream {
@@ -154,7 +166,7 @@ func (s *Server) executeOperation(w http.ResponseWriter, r *http.Request, x exec
 	return writeJSON(w, status, result)
 }
 
-// logOperation logs one line for each requested operation, refused ones included.
+// logOperation logs one line for each requested operation, including failed requests.
 func (s *Server) logOperation(request ports.OperationRequest, result api.OperationResult, err error) {
 	log := s.cfg.Logger.With("verb", request.Kind, "game_id", request.GameID,
 		"actor", request.Origin.Actor, "operation_id", request.Origin.OperationID)

@@ -169,10 +169,10 @@ func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
 	f := start(t, cfg)
 	conn, first := f.openUntilDone("POST", operationPath("g", operation.KindStop), ndjson, "")
 	require.Equal(t, 200, first.StatusCode)
-	refused := f.send("POST", operationPath("h", operation.KindStop), "", "")
-	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
-	require.Equal(t, api.CodeTooManyOperations, refused.problem(t).Code)
-	contractOf(t, f).requireDocumented(t, "POST", operationPath("h", operation.KindStop), refused)
+	rejected := f.send("POST", operationPath("h", operation.KindStop), "", "")
+	require.Equal(t, http.StatusTooManyRequests, rejected.StatusCode, rejected.body)
+	require.Equal(t, api.CodeTooManyOperations, rejected.problem(t).Code)
+	contractOf(t, f).requireDocumented(t, "POST", operationPath("h", operation.KindStop), rejected)
 	close(end)
 	require.NoError(t, conn.Close())
 	require.Eventually(t, func() bool {
@@ -251,16 +251,16 @@ func TestShutdownAndOperations(t *testing.T) {
 func TestErrorsOfOperations(t *testing.T) {
 	t.Parallel()
 	busy := &operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: noon}
-	refused := &operation.RefusedError{GameID: "g", Operation: "cleanup", Status: runtime.StatusRunning, Reason: "it is running; stop it first"}
+	rejected := &operation.RefusedError{GameID: "g", Operation: "cleanup", Status: runtime.StatusRunning, Reason: "it is running; stop it first"}
 	for _, row := range []struct {
 		err    error
-		failed operation.FailureCode // empty for a request that was refused before it started
+		failed operation.FailureCode // empty for a request that was rejected before it started
 		status int
 		code   api.Code
 		want   api.Problem // in addition to the members of every problem
 	}{
 		{busy, "", 409, api.CodeBusy, api.Problem{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: new(noon)}},
-		{refused, "", 409, api.CodeRefused, api.Problem{GameID: "g", Kind: "cleanup", GameStatus: "running", Reason: "it is running; stop it first"}},
+		{rejected, "", 409, api.CodeRefused, api.Problem{GameID: "g", Kind: "cleanup", GameStatus: "running", Reason: "it is running; stop it first"}},
 		{runtime.ErrNotFound, "", 404, api.CodeNotFound, api.Problem{}},
 		{&runtime.InvalidError{Field: "image", Reason: "is odd"}, "", 422, api.CodeInvalid, api.Problem{Errors: []api.Fault{{Location: "body.image", Message: "is odd"}}}},
 		{&runtime.InvalidError{Field: "operation_id", Reason: "is long"}, "", 400, api.CodeInvalid, api.Problem{Errors: []api.Fault{{Location: "header.Idempotency-Key", Message: "is long"}}}},

@@ -39,7 +39,7 @@ func (s *Server) putRuntime(w http.ResponseWriter, r *http.Request, in *putInput
 		return err
 	}
 	after, err := s.put(r.Context(), ports.PutInput{Record: record, Origin: origin}, condition)
-	s.logWrite("put", in.GameID, origin, record.Status, after, err)
+	s.logWrite(writeLog{verb: "put", gameID: in.GameID, to: record.Status, origin: origin, revision: after.Revision}, err)
 	if err != nil {
 		return err
 	}
@@ -50,15 +50,15 @@ func (s *Server) putRuntime(w http.ResponseWriter, r *http.Request, in *putInput
 func (in *putInput) record() (runtime.RuntimeRecord, error) {
 	record := in.Body.Value
 	if in.Body.Members["game_id"] && record.GameID != in.GameID {
-		return record, problem.Invalid(api.Fault{Location: "body.game_id", Message: "differs from the game of the path; omit it or repeat the path's"})
+		return record, problem.Invalid(api.Fault{Location: "body.game_id", Message: "differs from the game id of the path; omit it, or send the same id"})
 	}
 	record.GameID = in.GameID
 	return record.InUTC(), record.Validate()
 }
 
-// put writes under a condition. The store compares one revision only: for any other
-// condition put reads the record, decides, and lets the store compare the revision that it
-// has read. It retries if another writer was faster.
+// put writes under a condition. The store compares one revision only. For any other
+// condition, put reads the record, evaluates the condition, and makes the store compare the
+// revision that it has read. It retries if another writer was faster.
 func (s *Server) put(ctx context.Context, input ports.PutInput, condition etag.Condition) (runtime.VersionedRecord, error) {
 	if condition.IsEmpty() {
 		return s.store.Put(ctx, input)
@@ -79,7 +79,7 @@ func (s *Server) put(ctx context.Context, input ports.PutInput, condition etag.C
 		case condition.Exists:
 			return runtime.VersionedRecord{}, failedConditionError(input.Record.GameID, condition, found)
 		default:
-			// The store refuses this, unless it has applied the operation id before.
+			// The store rejects this write, unless it has applied the operation id before.
 			input.IfRevision = &condition.Revisions[0]
 		}
 		after, err := s.store.Put(ctx, input)
@@ -107,12 +107,20 @@ func failedConditionError(gameID string, condition etag.Condition, found runtime
 	return conflict
 }
 
-// logWrite logs one line for each write, failed ones included.
-func (s *Server) logWrite(verb, gameID string, origin ports.Origin, to runtime.Status, after runtime.VersionedRecord, err error) {
-	log := s.cfg.Logger.With("verb", verb, "game_id", gameID, "to", to, "actor", origin.Actor, "operation_id", origin.OperationID)
+// writeLog is a write to be logged.
+type writeLog struct {
+	verb, gameID string
+	to           runtime.Status
+	origin       ports.Origin
+	revision     int64 // of the written record
+}
+
+// logWrite logs one line for each write, including failed ones.
+func (s *Server) logWrite(w writeLog, err error) {
+	log := s.cfg.Logger.With("verb", w.verb, "game_id", w.gameID, "to", w.to, "actor", w.origin.Actor, "operation_id", w.origin.OperationID)
 	if err != nil {
 		log.Info("write failed, or its outcome is unknown", "error", err)
 		return
 	}
-	log.Info("write", "revision", after.Revision)
+	log.Info("write", "revision", w.revision)
 }

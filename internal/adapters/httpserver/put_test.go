@@ -75,7 +75,7 @@ func TestTimesAreReturnedInUTC(t *testing.T) {
 	require.Contains(t, changed.body, `"stopped_at":"2026-01-02T10:04:05.000000006Z"`)
 }
 
-// A refused transition names its statuses, and a conflict names the expected value and
+// A rejected transition names its statuses, and a conflict names the expected value and
 // the winner.
 func TestRefusedTransitionsHaveReasons(t *testing.T) {
 	t.Parallel()

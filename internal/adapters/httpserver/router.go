@@ -13,12 +13,12 @@ import (
 // gameIDSegment is the variable segment of a path.
 const gameIDSegment = "{game_id}"
 
-// runtimesPath is the path above all games.
+// runtimesPath is the prefix of the paths of all games.
 const runtimesPath = "/v1/runtimes/"
 
 // router finds the route of a request. It matches the escaped path segment by segment, so
-// that a game id is any escaped text, even a single slash, and it never redirects: both
-// differ from http.ServeMux, which cleans paths and could lead to another game.
+// a game id may be any escaped text, even a single slash. It never redirects. http.ServeMux
+// cleans paths and redirects, which could select another game.
 type router struct{ routes []routeEntry }
 
 type routeEntry struct {
@@ -36,24 +36,31 @@ func newRouter(routes []Route) router {
 
 func segmentsOf(path string) []string { return strings.Split(strings.TrimPrefix(path, "/"), "/") }
 
-// find returns the route of a method and an escaped path, with the game id that the path
-// contains. If there is none it returns a problem; for a known path, allowed lists its
-// methods.
-func (r router) find(method, escapedPath string) (route *Route, gameID string, allowed []string, p *api.Problem) {
+// routeMatch is the result of a search for a route.
+type routeMatch struct {
+	route  *Route
+	gameID string // empty if the path contains none
+	// allowed are the methods of a known path for which no route has the method.
+	allowed []string
+}
+
+// find returns the route of a method and an escaped path, or a problem if there is none.
+func (r router) find(method, escapedPath string) (routeMatch, *api.Problem) {
 	segments := segmentsOf(escapedPath)
 	if slices.ContainsFunc(segments, func(s string) bool { return s == "" || s == "." || s == ".." }) {
 		if strings.HasPrefix(escapedPath, runtimesPath) {
-			return nil, "", nil, problem.BadRequest("path.game_id", "must be one non-empty segment; percent-encode the id, its slashes included")
+			return routeMatch{}, problem.BadRequest("path.game_id", "must be one non-empty segment; percent-encode the id, its slashes included")
 		}
-		return nil, "", nil, noSuchRoute()
+		return routeMatch{}, noSuchRoute()
 	}
 	for i := range segments {
 		text, err := url.PathUnescape(segments[i])
 		if err != nil {
-			return nil, "", nil, problem.BadRequest("path.game_id", "is not percent-encoded: %v", err)
+			return routeMatch{}, problem.BadRequest("path.game_id", "is not percent-encoded: %v", err)
 		}
 		segments[i] = text
 	}
+	var allowed []string
 	for i := range r.routes {
 		entry := &r.routes[i]
 		id, matches := entry.match(segments)
@@ -61,7 +68,7 @@ func (r router) find(method, escapedPath string) (route *Route, gameID string, a
 			continue
 		}
 		if entry.route.Method == method || entry.route.Method == http.MethodGet && method == http.MethodHead {
-			return &entry.route, id, nil, nil
+			return routeMatch{route: &entry.route, gameID: id}, nil
 		}
 		allowed = append(allowed, entry.route.Method)
 		if entry.route.Method == http.MethodGet {
@@ -69,10 +76,10 @@ func (r router) find(method, escapedPath string) (route *Route, gameID string, a
 		}
 	}
 	if allowed == nil {
-		return nil, "", nil, noSuchRoute()
+		return routeMatch{}, noSuchRoute()
 	}
 	slices.Sort(allowed)
-	return nil, "", allowed, problem.New(api.CodeMethodNotAllowed, method+" is not offered here; use "+strings.Join(allowed, ", "))
+	return routeMatch{allowed: allowed}, problem.New(api.CodeMethodNotAllowed, method+" is not offered here; use "+strings.Join(allowed, ", "))
 }
 
 // match reports whether the route has the segments of a path, and returns the game id.

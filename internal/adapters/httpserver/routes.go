@@ -14,7 +14,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// routeWatch is the route of watch streams, which have no duration.
+// routeWatch is the path of watch streams. The metrics exclude their durations.
 const routeWatch = "/v1/watch"
 
 // Route is one route of the API with its description. Package gen generates the OpenAPI
@@ -23,7 +23,7 @@ type Route struct {
 	Method, Path string
 	// ID, Tag, Summary and Description describe the operation.
 	ID, Tag, Summary, Description string
-	// Responses are the successful ones, and errors that are no problem.
+	// Responses are the successful responses, and errors without a problem document.
 	Responses []Response
 	// Codes are the codes of the problems that the route returns.
 	Codes []api.Code
@@ -36,7 +36,7 @@ type Route struct {
 	locate func(field string) string
 	// timeout returns the deadline of a request; nil is no deadline.
 	timeout func(Config) time.Duration
-	// isDrained ends requests when half of the drain timeout of a shutdown is over.
+	// isDrained reports whether requests end after half of the drain timeout of a shutdown.
 	isDrained bool
 }
 
@@ -61,7 +61,8 @@ func Routes() []Route {
 	return slices.Concat(runtimeRoutes(), operationRoutes(), nodeRoutes(), systemRoutes())
 }
 
-// withHandler returns the route with its handler, whose input is decoded first.
+// withHandler returns the route with its handler, and with the decoder of the handler's
+// input.
 func withHandler[In any](route Route, handler func(*Server, http.ResponseWriter, *http.Request, *In) error) Route {
 	route.Request = request.NewDecoder(reflect.TypeFor[In]())
 	route.locate = route.Request.Locate
@@ -78,12 +79,12 @@ func withHandler[In any](route Route, handler func(*Server, http.ResponseWriter,
 	return route
 }
 
-// jsonResponse is a response of one JSON document.
+// jsonResponse returns the response of one JSON document.
 func jsonResponse[T any](description string) []Response {
 	return []Response{{Status: http.StatusOK, Description: description, Content: map[string]reflect.Type{"application/json": reflect.TypeFor[T]()}}}
 }
 
-// recordResponse is a response of a record with its ETag.
+// recordResponse returns the response of a record with its ETag.
 func recordResponse(description string, headers ...ResponseHeader) []Response {
 	responses := jsonResponse[runtime.RuntimeRecord](description)
 	responses[0].Headers = append([]ResponseHeader{{Name: "ETag", Description: "The revision of the record's last change, in double quotes", Type: reflect.TypeFor[string]()}}, headers...)
@@ -179,7 +180,7 @@ func withoutDeadline(route Route) Route {
 // operationRoutes returns the routes that run operations.
 func operationRoutes() []Route {
 	operate := func(kind operation.Kind, summary string) Route {
-		result := jsonResponse[api.OperationResult]("The operation has ended, or has come as far as wait requires")[0]
+		result := jsonResponse[api.OperationResult]("The operation has ended, or has reached the state of wait")[0]
 		return Route{
 			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/" + string(kind), ID: string(kind) + "-runtime", Tag: "operations",
 			Summary: summary, Description: operationDescription,
@@ -275,17 +276,17 @@ func systemRoutes() []Route {
 	}
 }
 
-const watchDescription = "A stream of events as text/event-stream, or with Accept: application/x-ndjson one JSON event a line.\n\n" +
+const watchDescription = "A stream of events as text/event-stream, or with Accept: application/x-ndjson one JSON event per line.\n\n" +
 	"Without from_revision it starts with a snapshot event for each record, then synced, then every change. The id of a " +
 	"server-sent event is its revision, and only the last event of a revision has one: Last-Event-ID resumes there. An idle " +
 	"event stream has comments; an idle NDJSON stream repeats the bookmark of the latest revision to resume from.\n\n" +
 	"An error before the stream has started is an ordinary problem. A later one is an event of type error: with final true the " +
 	"stream ends; with final false it reports one value that cannot be decoded, and continues."
 
-const operationDescription = "Responds when the operation has ended, or earlier if wait is given. The operation continues if the client leaves or a " +
+const operationDescription = "Responds when the operation has ended, or earlier if wait is given. The operation continues if the client disconnects or a " +
 	"response is lost. Idempotency-Key is its id: a request with the id of the operation in progress waits for it, and one with the " +
 	"id of one of the last 16 operations of the game returns its outcome.\n\n" +
 	"With Accept: application/x-ndjson or text/event-stream the response is a stream of events: progress, then one result or " +
 	"one error. An error before the stream has started is an ordinary problem; a later one is in the event.\n\n" +
-	"The request for a game of another node is forwarded to that node. node_unreachable means that nothing was done, and " +
+	"A request for a game of another node is forwarded to that node. node_unreachable means that nothing was done, and " +
 	"outcome_unknown that the operation may continue."

@@ -13,7 +13,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// consistency is the freshness of a read.
+// consistency is the consistency of a read.
 type consistency string
 
 const (
@@ -27,7 +27,7 @@ type listInput struct {
 	Node        string         `query:"node" doc:"Only records of this node"`
 	Limit       int            `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The maximum number of records of one page"`
 	Continue    string         `query:"continue" doc:"The member continue of the previous page, with the same filters"`
-	Consistency consistency    `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"How fresh the list is. A local list comes from the server's own copy of the records, as of the revision of the page"`
+	Consistency consistency    `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"The consistency of the read. A local list comes from the server's own copy of the records, at the revision of the page"`
 	Revision    int64          `query:"revision" minimum:"0" doc:"The revision of the list; 0 or absent is the current one"`
 }
 
@@ -59,7 +59,7 @@ func (s *Server) listRuntimes(w http.ResponseWriter, r *http.Request, in *listIn
 
 type getInput struct {
 	gameInput
-	Consistency consistency `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"How fresh the record is. A local record comes from the server's own copy, as of the revision in Rtmanager-As-Of"`
+	Consistency consistency `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"The consistency of the read. A local record comes from the server's own copy, at the revision in Rtmanager-As-Of"`
 	IfNoneMatch string      `header:"If-None-Match" list:"true" doc:"Returns 304 if the record still has one of these ETags"`
 }
 
@@ -80,8 +80,8 @@ func (s *Server) getRuntime(w http.ResponseWriter, r *http.Request, in *getInput
 	return writeRecord(w, found)
 }
 
-// getLocal responds from the server's own copy. The response names the revision of the
-// copy, even if there is no record: that is true only as of then.
+// getLocal responds from the server's own copy. The response contains the revision of the
+// copy, even if there is no record: the absence is valid only at that revision.
 func (s *Server) getLocal(w http.ResponseWriter, r *http.Request, gameID string) error {
 	found, revision, err := s.store.GetLocal(r.Context(), gameID)
 	w.Header().Set(api.HeaderAsOf, strconv.FormatInt(revision, 10))

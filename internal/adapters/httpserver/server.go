@@ -18,8 +18,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Store is the part of a store that the server uses. Its promises are those of the ports
-// with methods of the same names.
+// Store is the part of a store that the server uses. The ports with methods of the same
+// names have their contracts.
 type Store interface {
 	GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error)
 	GetLocal(ctx context.Context, gameID string) (found runtime.VersionedRecord, asOf int64, err error)
@@ -44,11 +44,12 @@ type Server struct {
 	// operations.
 	streams, operations slots
 
-	// closing is closed when Serve starts to shut down. Streams and readiness follow it.
+	// closing is closed when Serve starts to shut down. Then streams end, and the server is
+	// not ready.
 	closing   chan struct{}
 	closeOnce sync.Once
-	// draining ends, with problem.ErrShuttingDown, in time for a response before Serve
-	// disconnects the open requests.
+	// draining is canceled with problem.ErrShuttingDown after half of Config.DrainTimeout, so
+	// that requests respond before Serve disconnects them.
 	draining  context.Context //nolint:containedctx // the life of the server
 	stopDrain context.CancelCauseFunc
 }
@@ -93,8 +94,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: s.cfg.HeaderTimeout,
-		// For bodies that no handler reads. It does not bound the work: net/http lifts it
-		// once the request is read completely.
+		// It bounds bodies that no handler reads. It does not bound the work: net/http removes
+		// the deadline once the request is read completely.
 		ReadTimeout:    s.cfg.RequestTimeout + s.cfg.BodyTimeout,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
@@ -138,7 +139,7 @@ func (s *Server) isShuttingDown() bool {
 	}
 }
 
-// slots counts what is open against a limit.
+// slots limits the number of open streams or requests.
 type slots struct {
 	limit int64
 	open  atomic.Int64

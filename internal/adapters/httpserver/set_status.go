@@ -38,14 +38,14 @@ func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, in *transitio
 		return err
 	}
 	after, err := s.store.Transition(r.Context(), ports.TransitionInput{UpdateStatusInput: update, Origin: origin})
-	s.logWrite("transition", in.GameID, origin, update.To, after, err)
+	s.logWrite(writeLog{verb: "transition", gameID: in.GameID, to: update.To, origin: origin, revision: after.Revision}, err)
 	if err != nil {
 		return err
 	}
 	return writeRecord(w, after)
 }
 
-// updateOf returns the transition that the body requests.
+// updateOf returns the requested transition.
 func (s *Server) updateOf(in *transitionInput) (ports.UpdateStatusInput, error) {
 	change := in.Body.Value
 	now := s.cfg.Clock()

@@ -68,10 +68,10 @@ func TestShutdownMakesUnready(t *testing.T) {
 	require.JSONEq(t, `{"status":"unready","checks":[{"name":"serving","ok":false,"error":"server is shutting down"},{"name":"store","ok":true}]}`, unready.body)
 	c.requireDocumented(t, "GET", "/readyz", unready)
 	require.Equal(t, 200, outside.send("GET", "/healthz", "", "").StatusCode)
-	refused := outside.send("GET", "/v1/watch", "", "")
-	require.Equal(t, http.StatusServiceUnavailable, refused.StatusCode, refused.body)
-	require.Equal(t, "1", refused.Header.Get("Retry-After"))
-	c.requireDocumented(t, "GET", "/v1/watch", refused)
+	rejected := outside.send("GET", "/v1/watch", "", "")
+	require.Equal(t, http.StatusServiceUnavailable, rejected.StatusCode, rejected.body)
+	require.Equal(t, "1", rejected.Header.Get("Retry-After"))
+	c.requireDocumented(t, "GET", "/v1/watch", rejected)
 	require.Nil(t, store.options.Load(), "the store is not watched")
 }
 

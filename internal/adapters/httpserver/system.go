@@ -47,6 +47,6 @@ func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request, _ *noInput) 
 // getOpenAPI handles GET /openapi.json.
 func (s *Server) getOpenAPI(w http.ResponseWriter, _ *http.Request, _ *noInput) error {
 	w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
-	_, _ = w.Write(api.OpenAPI(s.cfg.Version)) // it fails only if the client is gone
+	_, _ = w.Write(api.OpenAPI(s.cfg.Version)) // it fails only if the client has disconnected
 	return nil
 }

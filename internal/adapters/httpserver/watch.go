@@ -17,11 +17,11 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// openDelay is how long a stream may delay its status 200, so that a watch that the store
-// refuses gets an error status. A watch without an event by then has been accepted.
+// openDelay is how long a stream delays its status 200, so that a watch that the store
+// rejects gets an error status. After this time the watch counts as accepted.
 const openDelay = 250 * time.Millisecond
 
-// watchBuffer is how many events may wait for the network before the store's watch waits.
+// watchBuffer is how many events may wait for the network before the store's watch blocks.
 const watchBuffer = 64
 
 type watchInput struct {
@@ -31,7 +31,7 @@ type watchInput struct {
 	Node         string         `query:"node" doc:"Only games of this node"`
 	GameID       string         `query:"game_id" doc:"Only this game"`
 	Resync       bool           `query:"resync" doc:"Restart with a snapshot, after an event of type resync, if the stream would otherwise end because its revision is compacted"`
-	Store        string         `query:"store" doc:"The store that from_revision belongs to; another store refuses the watch"`
+	Store        string         `query:"store" doc:"The store that from_revision belongs to; the server of another store rejects the watch"`
 	LastEventID  string         `header:"Last-Event-ID" doc:"Takes precedence over from_revision; a browser sends it when it reconnects"`
 	Accept       string         `header:"Accept" list:"true" hidden:"true"`
 }
@@ -51,8 +51,8 @@ func (in *watchInput) options() (ports.WatchOptions, error) {
 	return options, options.Validate()
 }
 
-// watchRuntimes handles GET /v1/watch. It serves one stream until the client leaves, the
-// store ends the watch, or the server shuts down.
+// watchRuntimes handles GET /v1/watch. It serves one stream until the client disconnects,
+// the store ends the watch, or the server shuts down.
 func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watchInput) error {
 	options, err := in.options()
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watch
 	case s.isShuttingDown():
 		return problem.ErrShuttingDown
 	case !s.streams.acquire():
-		return problem.New(api.CodeTooManyStreams, "this server has as many watch streams open as it allows")
+		return problem.New(api.CodeTooManyStreams, "this server has reached its limit of open watch streams")
 	}
 	defer s.streams.release()
 	s.metrics.streams.Inc()
@@ -90,7 +90,7 @@ func (s *Server) newStream(w http.ResponseWriter, format stream.Format) *stream.
 	return stream.NewWriter(w, format, stream.Config{WriteTimeout: s.cfg.WriteTimeout, Heartbeat: s.cfg.Heartbeat})
 }
 
-// watchItem is one step of a watch.
+// watchItem is one event or error of a watch.
 type watchItem struct {
 	event ports.RuntimeEvent
 	err   error
@@ -134,8 +134,8 @@ type watchStream struct {
 	position int64
 }
 
-// writeItems writes the items until the watch or the client ends. The error is that of a watch
-// that ended before the response had started.
+// writeItems writes the items until the watch ends or the client disconnects. It returns
+// the error of a watch that ended before the response started.
 func (ws *watchStream) writeItems(ctx context.Context, items <-chan watchItem) error {
 	open := time.NewTimer(openDelay)
 	defer open.Stop()
@@ -191,13 +191,13 @@ func (ws *watchStream) write(item watchItem) {
 	ws.server.metrics.events.WithLabelValues(string(event.Type)).Inc()
 }
 
-// bookmark returns the heartbeat of a format without comments. It repeats the bookmark of
-// the current position, which every client can parse.
+// bookmark returns the heartbeat of a format without comments: the bookmark of the current
+// position, which every client can parse.
 func (ws *watchStream) bookmark() []byte {
 	return fmt.Appendf(nil, `{"type":%q,"revision":%d,"last":%t}`+"\n", ports.EventBookmark, ws.position, ws.position > 0)
 }
 
-// writeProblem writes an error. about names the game and the revision that it concerns.
+// writeProblem writes an error event. about has the game and the revision of the error.
 func (ws *watchStream) writeProblem(about ports.RuntimeEvent, p *api.Problem, final bool) {
 	event := api.Event{Type: api.TypeError, Revision: about.Revision, GameID: about.GameID, Error: p, Final: &final}
 	ws.out.Write(stream.Frame{Type: event.Type}, api.Encode(event))

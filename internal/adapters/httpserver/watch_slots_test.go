@@ -22,11 +22,11 @@ func TestStreamsAreLimited(t *testing.T) {
 	first.expect("synced 1")
 	second.expect("synced 1")
 
-	refused := f.send("GET", "/v1/watch", "", "")
-	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
-	require.Equal(t, api.CodeTooManyStreams, refused.problem(t).Code)
-	require.Equal(t, "1", refused.Header.Get("Retry-After"))
-	c.requireDocumented(t, "GET", "/v1/watch", refused)
+	rejected := f.send("GET", "/v1/watch", "", "")
+	require.Equal(t, http.StatusTooManyRequests, rejected.StatusCode, rejected.body)
+	require.Equal(t, api.CodeTooManyStreams, rejected.problem(t).Code)
+	require.Equal(t, "1", rejected.Header.Get("Retry-After"))
+	c.requireDocumented(t, "GET", "/v1/watch", rejected)
 	require.Equal(t, 200, f.send("HEAD", "/v1/watch", "", "").StatusCode, "HEAD needs no slot")
 	require.Equal(t, 200, f.send("GET", "/v1/runtimes", "", "").StatusCode, "only streams are limited")
 
@@ -82,8 +82,8 @@ func TestStreamsWaitForTheStoresWatch(t *testing.T) {
 	require.NoError(t, f.watch("", "").conn.Close())
 	<-store.canceled
 	for range 20 {
-		refused := f.send("GET", "/v1/watch", "", "")
-		require.Equal(t, http.StatusTooManyRequests, refused.StatusCode, refused.body)
+		rejected := f.send("GET", "/v1/watch", "", "")
+		require.Equal(t, http.StatusTooManyRequests, rejected.StatusCode, rejected.body)
 	}
 	close(store.release)
 	require.Eventually(t, func() bool { return f.metric("rtmanager_watch_streams") == "0" }, testTimeout, tick, "the stream is over")

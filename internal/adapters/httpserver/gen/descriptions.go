@@ -25,21 +25,21 @@ func typeDescriptions() map[string]string {
 		"RuntimeRecord":     "The state of one game's runtime. Times are UTC; one that does not apply is absent.",
 		"RuntimeRecordBody": "A record to write. game_id may be omitted; the status decides which times and ids are required.",
 		"LedgerEntry":       "One transition of a record.",
-		"StartRequest":      "How the game is run. An omitted member is as before, or the default; without any member the game is run as before.",
+		"StartRequest":      "How the game is run. Without members, or with region and node only, the game keeps its previous spec. Otherwise the members replace the whole spec: an omitted image keeps its value, and any other omitted member has its default.",
 		"EmptyRequest":      "Nothing, or an object without members.",
 		"Problem":           "An error. Members that do not apply are absent.",
-		"Code":              "The stable word of a problem that a program acts on.",
+		"Code":              "The stable identifier of a kind of problem, for programs.",
 		"OperationOutcome":  "The end of an operation.",
 		"OperationIntent":   "The desired state of a game, with the operation in progress and the recent outcomes.",
 		"DriftFinding":      "One difference between record, intent and engine. Applying it does nothing if the record or the intent has changed since.",
-		"DriftExplanation":  "What is known of one game. What could not be read is missing, with a warning.",
+		"DriftExplanation":  "All information about one game. Information that could not be read is absent, and a warning names it.",
 		"Node":              "A daemon that is part of the cluster, as it describes itself.",
 		"NodeRef":           "The name of a node.",
 	}
 }
 
-// memberDescriptions describes the members of the domain's types, by component and
-// member. The component without a name is for all others.
+// memberDescriptions describes the members of the domain's types, by component and member.
+// The empty component name is the default for all other components.
 func memberDescriptions() map[string]map[string]string {
 	record := map[string]string{
 		"status":               "The status of the game's container",
@@ -52,7 +52,7 @@ func memberDescriptions() map[string]map[string]string {
 		"docker_network":       "The network of the container",
 		"generation":           "The number of containers that this game has had",
 		"created_at":           "The time of the first record of the game",
-		"last_op_at":           "The time of the last operation; for people, not for ordering",
+		"last_op_at":           "The time of the last operation; for display, not for ordering",
 		"started_at":           "The time at which the container last started",
 		"stopped_at":           "The time at which the container stopped",
 		"removed_at":           "The time at which the container was removed",
@@ -88,7 +88,7 @@ func memberDescriptions() map[string]map[string]string {
 		"StartRequest":     specDescriptions(),
 		"OperationSpec":    specDescriptions(),
 		"OperationOutcome": {"finished_at": "The time of the end", "record": "The record after the operation", "region": "The region of the node that executed it", "node": "The node that executed it"},
-		"OperationFailure": {"code": "The stable word of the failure", "message": "The failure in words"},
+		"OperationFailure": {"code": "The stable identifier of the kind of failure", "message": "A description of the failure"},
 		"OperationIntent":  {"desired_status": "The status that the last successful operation aimed at", "spec": "How the game is run", "current": "The operation in progress", "recent": "The latest outcomes, newest first", "restarts": "The times of the restarts after crashes, newest first"},
 		"Operation":        operationDescriptions(),
 		"OperationCrashPolicy": {
@@ -96,7 +96,7 @@ func memberDescriptions() map[string]map[string]string {
 		},
 		"DriftFinding": {
 			"id": "The id of the finding, as long as it is the same", "region": "The region of the node that reports it", "node": "The node that reports it",
-			"action": "The proposed action", "evidence": "What was observed, in words",
+			"action": "The proposed action", "evidence": "A description of the observation",
 			"proven":     "Whether the engine or a newer generation proves that the container is obsolete; the brake does not block it then",
 			"blocked_by": "What blocks the action; absent if it is done automatically", "first_seen": "The time of the first observation, by the node's clock",
 			"observations": "The number of observations", "container_id": "The container that the finding is about",
@@ -107,7 +107,7 @@ func memberDescriptions() map[string]map[string]string {
 		"DriftApplyResult":     {"id": "The id of the finding", "action": "The action", "status": "The result", "reason": "Why it was not applied"},
 		"DriftExplanation": {
 			"intent": "The intent; absent for a game without operations", "history": "The ledger, newest first", "containers": "The game's containers on its node",
-			"logs": "The last lines of the log of the record's container", "findings": "The findings of the game", "warnings": "What could not be read",
+			"logs": "The last lines of the log of the record's container", "findings": "The findings of the game", "warnings": "The information that could not be read, and why",
 		},
 		"Container": {
 			"labels": "The labels of the container", "state": "The state of the container", "exit_code": "The exit code of a container that has exited",

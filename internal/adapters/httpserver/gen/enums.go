@@ -38,8 +38,7 @@ func (e *enums) of(t reflect.Type) ([]string, error) {
 	return constants[t.Name()], nil
 }
 
-// stringConstants returns the values of the string constants of a package, by the type
-// that each names.
+// stringConstants returns the values of the string constants of a package, by type.
 func stringConstants(path string) (map[string][]string, error) {
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", path).Output()
 	if err != nil {

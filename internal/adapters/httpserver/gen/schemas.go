@@ -15,7 +15,8 @@ import (
 
 const schemaPrefix = "#/components/schemas/"
 
-// schemas makes the schemas of Go types, and keeps those of named types as components.
+// schemas generates the schemas of Go types. It keeps the schemas of named types as
+// components.
 type schemas struct {
 	components object
 	types      map[string]reflect.Type // of the components
@@ -52,7 +53,7 @@ func (s *schemas) constants(t reflect.Type) []string {
 	return values
 }
 
-// component returns a reference to a component, which it makes if necessary.
+// component returns a reference to a component, and adds the component if necessary.
 func (s *schemas) component(t reflect.Type, name string, schema func() object) object {
 	switch existing, exists := s.types[name]; {
 	case !exists:
@@ -89,8 +90,7 @@ func (s *schemas) object(t reflect.Type) object {
 	return schema
 }
 
-// body returns the schema of a body: closed objects, whose required members are those
-// that the tags name.
+// body returns the schema of a body: closed objects, whose tags name the required members.
 func (s *schemas) body(t reflect.Type) object {
 	name := t.Name()
 	if t == reflect.TypeFor[runtime.RuntimeRecord]() {
@@ -152,8 +152,9 @@ func scalar(t reflect.Type) object {
 	}
 }
 
-// componentName returns the name of a type: that of its package comes first, unless the
-// package is api or runtime, or the name contains it.
+// componentName returns the name of a type's component. The name of the package is its
+// prefix, unless the package is api, runtime, ports or httpserver, or the type name starts
+// with it.
 func componentName(t reflect.Type) string {
 	pkg := path.Base(t.PkgPath())
 	prefix := strings.ToUpper(pkg[:1]) + pkg[1:]
@@ -164,7 +165,7 @@ func componentName(t reflect.Type) string {
 	return prefix + name
 }
 
-// describe adds the description of a member, which is an error to miss.
+// describe adds the description of a member. A member without a description is an error.
 func (s *schemas) describe(property object, t reflect.Type, member request.Member) {
 	text := cmp.Or(member.Tag.Get("doc"), memberDescriptions()[componentName(t)][member.Name], memberDescriptions()[""][member.Name])
 	if text == "" && s.err == nil {

@@ -11,7 +11,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 )
 
-// Explain returns what the node knows of the game.
+// Explain returns the explanation of the game, as the node reports it.
 func (c *Client) Explain(ctx context.Context, target node.Node, gameID string) (drift.Explanation, error) {
 	var explanation drift.Explanation
 	err := c.do(ctx, target, call{method: http.MethodGet, path: gamePath(gameID) + "/explain"}, &explanation)
@@ -23,13 +23,13 @@ func (c *Client) Drift(ctx context.Context, target node.Node) (drift.Report, err
 	var report drift.Report
 	err := c.do(ctx, target, call{method: http.MethodGet, path: "/v1/drift", query: url.Values{"scope": {"node"}}}, &report)
 	if err == nil && (report.Findings == nil || report.Brakes == nil || report.Missing == nil) {
-		// An empty report has empty lists. A report without lists must not count as one.
+		// An empty report has empty lists. A response without lists is not a report.
 		err = unreachableError(ctx, target, errors.New("its response is not a report"))
 	}
 	return report, err
 }
 
-// ApplyDrift lets the node act on its findings.
+// ApplyDrift requests the actions of findings from the node.
 func (c *Client) ApplyDrift(ctx context.Context, target node.Node, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	var applied api.DriftApplied
 	err := c.do(ctx, target, call{method: http.MethodPost, path: "/v1/drift/apply", body: api.DriftApply{Findings: findings}, actor: actor}, &applied)

@@ -33,9 +33,9 @@ const (
 type Config struct {
 	// Self names the node that sends the requests.
 	Self node.Ref
-	// Transport carries the requests. Default: a transport of the client's own.
+	// Transport sends the requests. Default: a transport of this package.
 	Transport http.RoundTripper
-	// Logger takes debug lines. Default: none.
+	// Logger receives debug lines. Default: none.
 	Logger *slog.Logger
 }
 
@@ -58,7 +58,8 @@ func New(cfg Config) *Client {
 	return c
 }
 
-// newTransport has no proxy: requests go to addresses of the node registry only.
+// newTransport returns a transport without a proxy: requests go to addresses of the node
+// registry only.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 5 * time.Second}).DialContext,
@@ -137,8 +138,8 @@ func (c *Client) newRequest(ctx context.Context, call call, address *url.URL) (*
 	return request, nil
 }
 
-// traceConnection returns a context for a request, and whether the request has got a
-// connection, after which the other node may have received it.
+// traceConnection returns a context for a request, and a flag that is set when the request
+// gets a connection. From then on the other node may have received the request.
 func traceConnection(ctx context.Context) (context.Context, *atomic.Bool) {
 	connected := &atomic.Bool{}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -146,8 +147,8 @@ func traceConnection(ctx context.Context) (context.Context, *atomic.Bool) {
 	}), connected
 }
 
-// decodeResponse decodes a response of the API. A problem is returned as an error; so
-// is any other response.
+// decodeResponse decodes a response of the API. It returns a problem document, and any
+// other response, as an error.
 func decodeResponse(response *http.Response, result any) error {
 	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	body := io.LimitReader(response.Body, maxResponseBytes)

@@ -25,8 +25,8 @@ type Forwarded struct {
 	WriteTimeout time.Duration
 }
 
-// ForwardError is the reason why a request was not forwarded. Nothing has been written
-// to the client.
+// ForwardError is the error of a request that got no response from the other node. Nothing
+// has been written to the client.
 type ForwardError struct {
 	Err error // a *node.UnreachableError, or the cause of the request's context
 	// Sent reports that the other node may have received the request, so that the
@@ -40,11 +40,11 @@ func (e *ForwardError) Error() string { return e.Err.Error() }
 // Unwrap returns the reason.
 func (e *ForwardError) Unwrap() error { return e.Err }
 
-// Forward lets another node carry the operation out, and writes its response to w as it
-// arrives. Of r, only what the API defines is sent, and of the response only the status,
-// the body and the headers that the API defines are passed on. ctx bounds the call. A
-// response that breaks off aborts the connection of w, so that the client does not
-// treat it as complete. The error is a *ForwardError.
+// Forward sends the request of an operation to another node, and writes the response to w
+// as it arrives. It sends only the parts of r that the API defines. It returns only the
+// status, the body and the headers of the response that the API defines. ctx bounds the
+// call. If the response ends early, Forward aborts the connection of w, so that the client
+// does not treat it as complete. The error is a *ForwardError.
 func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, forwarded Forwarded) error {
 	request := forwarded.Request
 	query := url.Values{}
@@ -80,7 +80,7 @@ func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Req
 	return failed
 }
 
-// roundTripFunc is a function as an http.RoundTripper.
+// roundTripFunc implements http.RoundTripper by a function.
 type roundTripFunc func(*http.Request) (*http.Response, error)
 
 // RoundTrip implements http.RoundTripper.
@@ -98,7 +98,7 @@ func (c *Client) roundTrip(out *http.Request) (*http.Response, error) {
 	return &final, nil
 }
 
-// forwardedHeader returns every header that the other node receives.
+// forwardedHeader returns the headers to send to the other node.
 func (c *Client) forwardedHeader(inbound http.Header, origin ports.Origin) http.Header {
 	header := http.Header{}
 	header.Set(api.HeaderForwarded, api.EncodeHeaderText(c.self.String()))
@@ -116,8 +116,8 @@ func (c *Client) forwardedHeader(inbound http.Header, origin ports.Origin) http.
 	return header
 }
 
-// filterResponse refuses what is not a response of the API, and removes the headers that
-// the API does not define or that this server has set itself.
+// filterResponse returns an error for a response that does not come from the API. It
+// removes the headers that the API does not define, and those that this server has set.
 func filterResponse(response *http.Response) error {
 	switch code := response.StatusCode; {
 	case code == http.StatusOK, code == http.StatusAccepted:
@@ -134,7 +134,7 @@ func filterResponse(response *http.Response) error {
 	return nil
 }
 
-// deadlineWriter gives each write a deadline of its own, since a response may take long.
+// deadlineWriter sets a deadline for each write, since a response may take long.
 type deadlineWriter struct {
 	http.ResponseWriter
 	timeout time.Duration

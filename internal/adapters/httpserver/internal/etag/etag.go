@@ -13,7 +13,7 @@ import (
 // Of returns a revision as a strong entity tag.
 func Of(revision int64) string { return strconv.Quote(strconv.FormatInt(revision, 10)) }
 
-// Condition is what If-Match and If-None-Match of a write require of the current record.
+// Condition is the precondition that If-Match and If-None-Match of a write express.
 type Condition struct {
 	IsAbsent  bool    // there is no record
 	Exists    bool    // there is a record

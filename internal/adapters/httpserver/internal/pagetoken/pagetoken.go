@@ -1,5 +1,5 @@
-// Package pagetoken makes the opaque tokens by which a client continues a list, and
-// checks them.
+// Package pagetoken creates and checks the opaque tokens with which a client continues a
+// list.
 package pagetoken
 
 import (
@@ -30,9 +30,9 @@ var (
 	errOtherRevision = errors.New("belongs to a list at another revision")
 )
 
-// New returns the token of the position after a page of the query. Its signature protects
-// from tokens that are edited or used with another store. It is no secret: a token gives
-// access to nothing but the query that it comes from.
+// New returns the token of the position after a page of the query. The signature detects
+// tokens that are edited or used with another store. Its key is no secret: a token gives
+// access only to the query that it was made for.
 func New(storeID string, query ports.PageQuery, page ports.Page) string {
 	text, err := json.Marshal(payload{
 		Revision: page.Revision, After: encode([]byte(page.Next)),
@@ -44,9 +44,9 @@ func New(storeID string, query ports.PageQuery, page ports.Page) string {
 	return encode(text) + "." + encode(sign(storeID, text))
 }
 
-// Apply sets Revision and After of the query to the token's position. It fails for a
-// token that this store did not make for this query. The limit may differ from page to
-// page, the filters may not.
+// Apply sets Revision and After of the query to the token's position. It fails for a token
+// of another store or of a query with other filters. The limit may differ from page to
+// page.
 func Apply(storeID, token string, query *ports.PageQuery) error {
 	head, tail, _ := strings.Cut(token, ".")
 	text, errHead := decode(head)
@@ -79,7 +79,7 @@ func sign(storeID string, text []byte) []byte {
 
 func encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 
-// decode is the exact inverse of encode: it refuses line ends, which the standard library
+// decode is the exact inverse of encode: it rejects line ends, which the standard library
 // ignores.
 func decode(text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {

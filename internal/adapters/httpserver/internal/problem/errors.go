@@ -19,8 +19,8 @@ var ErrShuttingDown = errors.New("the server is shutting down")
 type errorCode struct {
 	target error
 	code   api.Code
-	// isHidden replaces the error's own text, which may describe the server's inside, by
-	// that of target.
+	// isHidden replaces the text of the error, which may contain internals of the server,
+	// by the text of target.
 	isHidden bool
 }
 
@@ -86,7 +86,8 @@ func From(err error, locate Locate) *api.Problem {
 // Text returns the text of an error that a client may see: the detail of its problem.
 func Text(err error) string { return From(err, nil).Error() }
 
-// codeOf returns the code of an error: a conflict of the revision has one of its own.
+// codeOf returns the code of an error. It replaces the code conflict for a conflict of the
+// revision, which has its own code.
 func codeOf(code api.Code, err error) api.Code {
 	var conflict *runtime.ConflictError
 	if code == api.CodeConflict && errors.As(err, &conflict) && conflict.Precondition == runtime.PreconditionRevision {
@@ -103,7 +104,7 @@ func addDetails(p *api.Problem, err error, locate Locate) {
 	var busy *operation.BusyError
 	var refused *operation.RefusedError
 	var unreachable *node.UnreachableError
-	var misdirected *node.MisroutedError
+	var misrouted *node.MisroutedError
 	switch {
 	case errors.As(err, &busy):
 		addBusy(p, busy)
@@ -114,8 +115,8 @@ func addDetails(p *api.Problem, err error, locate Locate) {
 		if unreachable.Network {
 			p.Status = http.StatusBadGateway
 		}
-	case errors.As(err, &misdirected):
-		p.GameID, p.Region, p.Node = misdirected.GameID, misdirected.Node.Region, misdirected.Node.Name
+	case errors.As(err, &misrouted):
+		p.GameID, p.Region, p.Node = misrouted.GameID, misrouted.Node.Region, misrouted.Node.Name
 	case errors.As(err, &conflict):
 		addConflict(p, conflict)
 	case errors.As(err, &transition):
@@ -145,11 +146,11 @@ func addBusy(p *api.Problem, busy *operation.BusyError) {
 
 // faultsOf returns every *runtime.InvalidError in the error's tree, in order.
 func faultsOf(err error, locate Locate) []api.Fault {
-	if invalid, ok := err.(*runtime.InvalidError); ok { //nolint:errorlint // the rest of the tree is walked below
+	if invalid, ok := err.(*runtime.InvalidError); ok { //nolint:errorlint // faultsOf walks the tree itself
 		return []api.Fault{{Location: locate(invalid.Field), Message: invalid.Reason}}
 	}
 	var faults []api.Fault
-	switch e := err.(type) { //nolint:errorlint // this is the walk
+	switch e := err.(type) { //nolint:errorlint // faultsOf walks the tree itself
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
 			faults = append(faults, faultsOf(inner, locate)...)

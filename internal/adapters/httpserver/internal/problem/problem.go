@@ -1,5 +1,10 @@
 // Package problem converts errors to problem documents (RFC 9457) and writes them. It
-// holds the only tables from errors to codes, and from codes to HTTP status codes.
+// has the only table from errors to codes (errors.go), and the only table from codes to
+// HTTP status codes and titles (problem.go).
+//
+// A new code needs a constant in package api, a row in problemTypes, a row in errorCodes
+// if an error of the domain has it, and the routes that return it in httpserver's table.
+// The client needs a row in sentinelByCode of httpclient.
 package problem
 
 import (
@@ -11,13 +16,13 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// problemType is what all problems of one code have in common.
+// problemType is the HTTP status and the title of all problems of one code.
 type problemType struct {
 	status int
 	title  string
 }
 
-// problemTypes returns the HTTP status and the title of every code.
+// problemTypes returns the problem type of every code.
 func problemTypes() map[api.Code]problemType {
 	return map[api.Code]problemType{
 		api.CodeInvalid:              {http.StatusBadRequest, "Invalid request"},
@@ -33,7 +38,7 @@ func problemTypes() map[api.Code]problemType {
 		api.CodeRequestTimeout:       {http.StatusRequestTimeout, "Request timeout"},
 		api.CodeTooManyStreams:       {http.StatusTooManyRequests, "Too many streams"},
 		api.CodeHostRefused:          {http.StatusMisdirectedRequest, "Host refused"},
-		api.CodeCrossOrigin:          {http.StatusForbidden, "Cross-origin request refused"},
+		api.CodeCrossOrigin:          {http.StatusForbidden, "Cross-origin request rejected"},
 		api.CodeCompacted:            {http.StatusGone, "Revision has been compacted"},
 		api.CodeForeignRevision:      {http.StatusBadRequest, "Revision does not belong to this store"},
 		api.CodeReadOnly:             {http.StatusInsufficientStorage, "Store is read-only"},
@@ -66,7 +71,7 @@ func New(code api.Code, detail string) *api.Problem {
 	return &api.Problem{Type: api.ProblemTypePrefix + string(code), Title: problemType.title, Status: problemType.status, Detail: detail, Code: code}
 }
 
-// Internal returns the problem of a fault of the server.
+// Internal returns the problem of an error that clients must not see.
 func Internal() *api.Problem { return New(api.CodeInternal, internalDetail) }
 
 // Invalid returns the problem of a request with faults. The status is 422 if one of them
@@ -77,7 +82,8 @@ func Invalid(faults ...api.Fault) *api.Problem {
 	return p
 }
 
-// BadRequest returns the problem of one fault with the status 400, wherever it is.
+// BadRequest returns the problem of one fault with the status 400, also for a fault in
+// the body.
 func BadRequest(location, format string, args ...any) *api.Problem {
 	p := Invalid(api.Fault{Location: location, Message: fmt.Sprintf(format, args...)})
 	p.Status = http.StatusBadRequest
@@ -109,5 +115,5 @@ func Write(w http.ResponseWriter, p *api.Problem) {
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // it fails only if the client is gone
+	_ = json.NewEncoder(w).Encode(p) // it fails only if the client has disconnected
 }

@@ -61,7 +61,7 @@ func readBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) ([]
 		w.Header().Set("Connection", "close")
 		return nil, bodyProblem(err)
 	}
-	// From here on the server reads the connection only to notice that the client leaves,
+	// From here on net/http reads the connection only to detect that the client disconnects,
 	// without a time limit.
 	_ = control.SetReadDeadline(time.Time{})
 	return body, nil

@@ -1,6 +1,6 @@
 // Package request decodes HTTP requests into structs, strictly: a request with an unknown
 // parameter, a repeated one, or a body that is not exactly the JSON of its type is
-// refused, with the place of each fault.
+// rejected, with the place of each fault.
 //
 // A struct declares the request of one route by the tags of its fields:
 //

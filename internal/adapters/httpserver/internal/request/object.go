@@ -66,8 +66,8 @@ func depthOf(text []byte) int {
 	return deepest
 }
 
-// objectDecoder decodes one body. Its methods return syntax errors, and collect the other
-// faults: the whole body is read in any case, because its syntax comes first.
+// objectDecoder decodes one body. Its methods return syntax errors and collect all other
+// faults. They read the whole body, because a syntax error takes precedence.
 type objectDecoder struct {
 	json   *jsontext.Decoder
 	faults []api.Fault
@@ -77,7 +77,7 @@ func (d *objectDecoder) addFault(place, format string, args ...any) {
 	d.faults = append(d.faults, api.Fault{Location: place, Message: fmt.Sprintf(format, args...)})
 }
 
-// expectEnd returns an error if something follows the value.
+// expectEnd returns an error if data follows the value.
 func (d *objectDecoder) expectEnd() error {
 	switch _, err := d.json.ReadToken(); {
 	case errors.Is(err, io.EOF):
@@ -85,10 +85,10 @@ func (d *objectDecoder) expectEnd() error {
 	case err != nil:
 		return err
 	}
-	return errors.New("something follows the value")
+	return errors.New("data follows the value")
 }
 
-// skipValue reads a value that is of the wrong type, or unknown.
+// skipValue skips a value that is unknown or of the wrong type, and adds the fault.
 func (d *objectDecoder) skipValue(place, format string, args ...any) error {
 	d.addFault(place, format, args...)
 	return d.json.SkipValue()
@@ -234,7 +234,7 @@ func IsObject(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// expectedValue describes the JSON values of a type that has refused one.
+// expectedValue describes the valid JSON values of a type. err is the decoding error.
 func expectedValue(t reflect.Type, err error) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -31,7 +31,7 @@ type Decoder struct {
 	Parameters []Parameter
 	// BodyType is the T of the body's Body[T], nil for a route without a body.
 	BodyType reflect.Type
-	// IsBodyRequired reports whether an empty body is refused.
+	// IsBodyRequired reports whether an empty body is rejected.
 	IsBodyRequired bool
 
 	bodyIndex []int
@@ -54,8 +54,8 @@ func NewDecoder(input reflect.Type) *Decoder {
 	return d
 }
 
-// Locate returns the place of a field of the domain in the route's requests: a
-// parameter, or else a member of the body.
+// Locate returns the place of a field of the domain in the route's requests: a parameter,
+// or otherwise a member of the body.
 func (d *Decoder) Locate(field string) string {
 	for _, p := range d.Parameters {
 		if p.Name == field || p.Tag.Get("field") == field {
@@ -108,8 +108,8 @@ func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, gameID string, 
 	return target.FieldByIndex(d.bodyIndex).Addr().Interface().(bodyTarget).decode(body, d.IsBodyRequired)
 }
 
-// joinListHeaders makes one line of each header that is a list, which may arrive as several
-// lines (RFC 9110, section 5.3).
+// joinListHeaders joins the lines of each header that is a list. Such a header may arrive
+// as several lines (RFC 9110, section 5.3).
 func (d *Decoder) joinListHeaders(header http.Header) {
 	for _, p := range d.Parameters {
 		if values := header.Values(p.Name); p.In == "header" && p.Tag.Get("list") != "" && len(values) > 1 {
@@ -128,8 +128,7 @@ func (d *Decoder) findRepeatedHeaders(header http.Header) []api.Fault {
 	return faults
 }
 
-// findInvalidQuery returns the faults of query parameters that are not declared, or
-// repeated.
+// findInvalidQuery returns the faults of query parameters that are unknown or repeated.
 func (d *Decoder) findInvalidQuery(query url.Values) []api.Fault {
 	var faults []api.Fault
 	for _, name := range slices.Sorted(maps.Keys(query)) {
@@ -144,8 +143,8 @@ func (d *Decoder) findInvalidQuery(query url.Values) []api.Fault {
 	return faults
 }
 
-// setField sets the field to the value of the text, or to the default. It returns the fault of
-// the text, empty for none.
+// setField sets the field to the value of the text, or to the default. It returns the fault
+// of the text, empty for none.
 func (p Parameter) setField(target reflect.Value, text string, isGiven bool) string {
 	if p.In == "path" {
 		if err := runtime.ValidateGameID(text); err != nil {
@@ -185,7 +184,7 @@ func (p Parameter) setField(target reflect.Value, text string, isGiven bool) str
 	return ""
 }
 
-// allowedValues returns the values that a text may have, nil for any.
+// allowedValues returns the valid values of a text, nil for any.
 func (p Parameter) allowedValues() []string {
 	switch {
 	case p.Type == reflect.TypeFor[runtime.Status]():

@@ -17,8 +17,7 @@ const (
 )
 
 // EventCache keeps the JSON of recent changes, so that many watch streams share one
-// encoding. A slot holds the latest change whose hash it has. It is safe for concurrent
-// use.
+// encoding. A slot has the latest change with its hash. It is safe for concurrent use.
 type EventCache struct {
 	seed  maphash.Seed
 	slots [cacheSlots]atomic.Pointer[encodedEvent]
@@ -60,8 +59,8 @@ func (c *EventCache) slotOf(event ports.RuntimeEvent) uint64 {
 	}{event.Revision, event.GameID, event.Last}) % cacheSlots
 }
 
-// matches reports whether the encoding is that of the event. The records are compared
-// too: a store that was restored from a backup reuses its revisions.
+// matches reports whether the encoding belongs to the event. It compares the records too: a
+// store that was restored from a backup reuses its revisions.
 func (e *encodedEvent) matches(event ports.RuntimeEvent) bool {
 	return e.event.Type == event.Type && e.event.Revision == event.Revision && e.event.GameID == event.GameID &&
 		e.event.Last == event.Last && equalRecords(e.event.Before, event.Before) && equalRecords(e.event.After, event.After)

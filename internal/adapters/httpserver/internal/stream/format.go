@@ -10,7 +10,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 )
 
-// Frame is the part of an element that is not its JSON.
+// Frame is the metadata of a stream element, in addition to its JSON.
 type Frame struct {
 	// Type is the element's type.
 	Type string
@@ -26,8 +26,8 @@ type Format interface {
 	preamble() string
 	// frame writes one JSON document, which ends in a line feed.
 	frame(buffer *bytes.Buffer, frame Frame, document []byte)
-	// heartbeat returns what keeps an idle stream alive. document is for a format
-	// without comments.
+	// heartbeat returns a comment that keeps an idle stream alive, or the document in a
+	// format without comments.
 	heartbeat(document []byte) []byte
 }
 
@@ -84,8 +84,8 @@ func Choose(accept string) (Format, bool) {
 	return nil, false
 }
 
-// ChooseOptional returns the format that an Accept header names before plain JSON or a
-// wildcard, and false if the response is to be one JSON document.
+// ChooseOptional returns the stream format that an Accept header names before plain JSON or
+// a wildcard. It returns false if the client wants one JSON document.
 func ChooseOptional(accept string) (Format, bool) {
 	for entry := range strings.SplitSeq(accept, ",") {
 		switch media, _, _ := mime.ParseMediaType(entry); media {

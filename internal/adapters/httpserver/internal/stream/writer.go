@@ -64,8 +64,8 @@ func (s *Writer) Write(frame Frame, document []byte) {
 	s.send(s.buffer.Bytes())
 }
 
-// Heartbeat writes and flushes what keeps an idle stream alive: a comment, or the
-// document in a format without comments.
+// Heartbeat writes and flushes a heartbeat, which keeps an idle stream alive: a comment, or
+// the document in a format without comments.
 func (s *Writer) Heartbeat(document []byte) {
 	s.Open()
 	s.send(s.format.heartbeat(document))
@@ -80,7 +80,7 @@ func (s *Writer) send(data []byte) {
 	_, s.err = s.w.Write(data)
 }
 
-// Flush sends what is buffered.
+// Flush sends the buffered data.
 func (s *Writer) Flush() {
 	if s.err != nil || !s.isOpen {
 		return
