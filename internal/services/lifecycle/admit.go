@@ -140,6 +140,8 @@ func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, requ
 		if err != nil {
 			return nil, nil, err
 		}
-		return &execution{service: s, active: lock, gameID: request.GameID, fence: fence, intent: accepted, base: &base}, nil, nil
+		e := s.newExecution(lock, fence, accepted)
+		e.base = &base
+		return e, nil, nil
 	}
 }

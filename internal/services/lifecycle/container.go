@@ -50,7 +50,7 @@ func (e *execution) pullAndCreate(ctx context.Context) error {
 	err := e.runStep(ctx, operation.StepPulling, func(ctx context.Context) error {
 		pullCtx, cancel := context.WithTimeout(ctx, e.service.cfg.PullTimeout)
 		defer cancel()
-		return e.service.deps.Engine.EnsureImage(pullCtx, e.op().Spec.Image, func(p container.ImageProgress) {
+		return e.engine.EnsureImage(pullCtx, e.op().Spec.Image, func(p container.ImageProgress) {
 			e.report(operation.Progress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
 		})
 	})
@@ -75,23 +75,23 @@ func (e *execution) pullAndCreate(ctx context.Context) error {
 // createContainer creates the container. It removes a container with the same name that
 // another operation has left: this operation is the only one in progress.
 func (e *execution) createContainer(ctx context.Context) (container.Container, error) {
-	engine, spec := e.service.deps.Engine, e.containerSpec()
-	created, err := engine.Create(ctx, spec)
+	spec := e.containerSpec()
+	created, err := e.engine.Create(ctx, spec)
 	if !errors.Is(err, container.ErrContainerExists) {
 		return created, err
 	}
-	containers, err := engine.List(ctx, e.gameID)
+	containers, err := e.engine.List(ctx, e.gameID)
 	if err != nil {
 		return created, err
 	}
 	for _, c := range containers {
 		if c.Name == spec.Name && !e.isPreviousContainer(c.ID) {
-			if err := engine.Remove(ctx, c.ID); err != nil {
+			if err := e.engine.Remove(ctx, c.ID); err != nil {
 				return created, err
 			}
 		}
 	}
-	return engine.Create(ctx, spec)
+	return e.engine.Create(ctx, spec)
 }
 
 // isPreviousContainer reports whether the record named the container before the
@@ -105,16 +105,13 @@ func (e *execution) isPreviousContainer(containerID string) bool {
 // running, except one: two would write the same state directory. Others exist if an
 // operator changed the record or started a container by hand.
 func (e *execution) stopOtherContainers(ctx context.Context, except string) error {
-	containers, err := e.service.deps.Engine.List(ctx, e.gameID)
+	containers, err := e.engine.List(ctx, e.gameID)
 	if err != nil {
 		return err
 	}
 	for _, c := range containers {
 		if c.ID == except || c.State == container.StateExited || c.State == container.StateCreated {
 			continue
-		}
-		if err := e.checkSession(); err != nil {
-			return err
 		}
 		e.service.log.Warn("stopping another live container of the game", "game_id", e.gameID, "container_id", c.ID, "generation", c.Labels.Generation)
 		if _, err := e.stopContainer(ctx, c.ID); err != nil {
@@ -131,7 +128,7 @@ func (e *execution) startContainer(ctx context.Context, containerID string) (con
 	if err := e.stopOtherContainers(ctx, containerID); err != nil {
 		return container.Container{}, err
 	}
-	err := e.service.deps.Engine.Start(ctx, containerID)
+	err := e.engine.Start(ctx, containerID)
 	if errors.Is(err, container.ErrNoContainer) {
 		return container.Container{}, fmt.Errorf("%w: it is missing", operation.ErrStartFailed)
 	}
@@ -144,7 +141,7 @@ func (e *execution) startContainer(ctx context.Context, containerID string) (con
 // inspectStarted returns a container that should be running. It returns
 // operation.ErrStartFailed if the container has exited or was removed.
 func (e *execution) inspectStarted(ctx context.Context, containerID string) (container.Container, error) {
-	c, err := e.service.deps.Engine.Inspect(ctx, containerID)
+	c, err := e.engine.Inspect(ctx, containerID)
 	switch {
 	case errors.Is(err, container.ErrNoContainer):
 		return c, fmt.Errorf("%w: it was removed", operation.ErrStartFailed)
@@ -161,7 +158,7 @@ func (e *execution) inspectStarted(ctx context.Context, containerID string) (con
 // stopContainer stops the container. A container that does not exist is success, and
 // reported as missing.
 func (e *execution) stopContainer(ctx context.Context, containerID string) (missing bool, err error) {
-	err = e.service.deps.Engine.Stop(ctx, containerID, e.stopGrace())
+	err = e.engine.Stop(ctx, containerID, e.stopGrace())
 	if errors.Is(err, container.ErrNoContainer) {
 		return true, nil
 	}
@@ -184,7 +181,7 @@ func (e *execution) earlyExitError(ctx context.Context, c container.Container) e
 // message.
 func (e *execution) logTail(ctx context.Context, containerID string) string {
 	const maxLines, maxBytes = 5, 512
-	lines, err := e.service.deps.Engine.Logs(ctx, containerID, maxLines)
+	lines, err := e.engine.Logs(ctx, containerID, maxLines)
 	if err != nil || len(lines) == 0 {
 		return ""
 	}

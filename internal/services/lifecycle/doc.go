@@ -31,13 +31,15 @@
 // Invariants:
 //   - A step is stored before the daemon carries it out.
 //   - Every write has the fence of the session under which the operation was accepted or
-//     claimed. The session is also checked before each call that changes the engine.
+//     claimed. sessionEngine also checks the session before each call that changes the
+//     engine.
 //   - No step starts a second live container of a game on this node.
 //   - A record that another writer changed is not overwritten.
 //
 // Other files:
 //
 //	service.go              Service: dependencies, settings, game locks, shared reads and writes
+//	session_engine.go       sessionEngine checks the session before calls of the engine
 //	remediate.go            Remediate carries out the actions of drift findings
 //	remediate_record.go     the actions that change only the record
 //	remediate_container.go  the action that removes a stale container

@@ -22,12 +22,21 @@ type execution struct {
 	active  *activeOperation
 	gameID  string
 	fence   node.Fence            // of the session under which the operation was accepted or claimed
+	engine  sessionEngine         // checks that session before every act
 	intent  ports.VersionedIntent // as last read or stored
 	// base is the game's record as last read or written, nil if unknown. It is the base of
 	// the next compare-and-swap.
 	base *recordState
 	// lastWrite is the record as the operation last wrote it, or found it already written.
 	lastWrite runtime.VersionedRecord
+}
+
+// newExecution returns the execution of the operation that was stored with the fence.
+func (s *Service) newExecution(active *activeOperation, fence node.Fence, stored ports.VersionedIntent) *execution {
+	return &execution{
+		service: s, active: active, gameID: active.gameID, fence: fence, intent: stored,
+		engine: sessionEngine{Engine: s.deps.Engine, session: s.deps.Session, fence: fence},
+	}
 }
 
 // op returns the operation as last stored.

@@ -48,5 +48,5 @@ func (s *Service) claimOperation(ctx context.Context, lock *activeOperation) (*e
 	if err != nil {
 		return nil, fmt.Errorf("claim operation %s: %w", op.ID, err)
 	}
-	return &execution{service: s, active: lock, gameID: lock.gameID, fence: fence, intent: claimed}, nil
+	return s.newExecution(lock, fence, claimed), nil
 }

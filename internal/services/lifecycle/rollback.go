@@ -26,8 +26,9 @@ func (e *execution) rollBack(ctx context.Context) error {
 		return err
 	}
 	for _, id := range created {
-		if err := e.service.deps.Engine.Remove(ctx, id); err != nil {
-			// The container is stopped; the reconcile worker removes it later as stale.
+		if err := e.engine.Remove(ctx, id); err != nil {
+			// The container is stopped. The reconcile worker removes it later as stale, or
+			// adopts it if the game has no record.
 			e.service.log.Warn("cannot remove the container of a failed operation", "game_id", e.gameID, "container_id", id, "error", err)
 		}
 	}
@@ -37,7 +38,7 @@ func (e *execution) rollBack(ctx context.Context) error {
 // stopCreated stops the containers that the operation created, and returns their IDs. It
 // looks them up in the engine, because the response of Create may have been lost.
 func (e *execution) stopCreated(ctx context.Context) ([]string, error) {
-	containers, err := e.service.deps.Engine.List(ctx, e.gameID)
+	containers, err := e.engine.List(ctx, e.gameID)
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +46,6 @@ func (e *execution) stopCreated(ctx context.Context) ([]string, error) {
 	for _, c := range containers {
 		if c.Labels.OperationID != e.op().ID || e.isPreviousContainer(c.ID) {
 			continue
-		}
-		if err := e.checkSession(); err != nil {
-			return nil, err
 		}
 		if _, err := e.stopContainer(ctx, c.ID); err != nil {
 			return nil, err
@@ -74,7 +72,7 @@ func (e *execution) restorePrevious(ctx context.Context) error {
 			e.service.log.Error("the previous container is not started: another live container of the game cannot be stopped", "game_id", e.gameID)
 			break
 		}
-		err = e.service.deps.Engine.Start(ctx, previous.CurrentContainerID)
+		err = e.engine.Start(ctx, previous.CurrentContainerID)
 		if err != nil && !errors.Is(err, operation.ErrStartFailed) && !errors.Is(err, container.ErrNoContainer) {
 			return err
 		}
@@ -111,7 +109,7 @@ func (e *execution) removeCreatedRecord(ctx context.Context) error {
 
 // syncRecord sets the record to the state of the container in the engine.
 func (e *execution) syncRecord(ctx context.Context, containerID string) error {
-	c, err := e.service.deps.Engine.Inspect(ctx, containerID)
+	c, err := e.engine.Inspect(ctx, containerID)
 	switch {
 	case errors.Is(err, container.ErrNoContainer):
 		return e.setStatus(ctx, runtime.StatusRemoved, container.Container{}, rollbackWrite, e.rollbackReason())

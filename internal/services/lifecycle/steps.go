@@ -56,7 +56,7 @@ func (e *execution) removePrevious(ctx context.Context) error {
 		return nil
 	}
 	return e.runStep(ctx, operation.StepRemoving, func(ctx context.Context) error {
-		if err := e.service.deps.Engine.Remove(ctx, previous.CurrentContainerID); err != nil {
+		if err := e.engine.Remove(ctx, previous.CurrentContainerID); err != nil {
 			e.service.log.Warn("cannot remove the previous container", "game_id", e.gameID, "container_id", previous.CurrentContainerID, "error", err)
 		}
 		return nil
@@ -122,7 +122,7 @@ func (e *execution) cleanUpGame(ctx context.Context) error {
 		return nil
 	}
 	return e.runStep(ctx, operation.StepRemoving, func(ctx context.Context) error {
-		if err := e.service.deps.Engine.Remove(ctx, previous.CurrentContainerID); err != nil {
+		if err := e.engine.Remove(ctx, previous.CurrentContainerID); err != nil {
 			return err
 		}
 		return e.setStatus(ctx, runtime.StatusRemoved, container.Container{}, finalWrite, e.reason())
@@ -156,7 +156,7 @@ func (e *execution) patchGame(ctx context.Context) error {
 // stopped.
 func (e *execution) replaceStopped(ctx context.Context) error {
 	err := e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error {
-		c, err := e.service.deps.Engine.Inspect(ctx, e.op().ContainerID)
+		c, err := e.engine.Inspect(ctx, e.op().ContainerID)
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 // reload reads the stored operation. It returns errSuperseded if the operation no longer
 // belongs to this execution.
 func (e *execution) reload(ctx context.Context) error {
-	if err := e.checkSession(); err != nil {
+	if err := e.engine.checkSession(); err != nil {
 		return err
 	}
 	stored, err := e.service.deps.Intents.GetIntent(ctx, e.gameID)
@@ -22,16 +22,6 @@ func (e *execution) reload(ctx context.Context) error {
 		return fmt.Errorf("%w: operation %s is no longer in progress", errSuperseded, id)
 	}
 	e.intent, e.base = stored, nil
-	return nil
-}
-
-// checkSession returns errSuperseded unless the session still exists under which the
-// operation was accepted or claimed. The engine cannot check a fence, so this check
-// precedes each call that changes the engine.
-func (e *execution) checkSession() error {
-	if fence, joined := e.service.deps.Session.Fence(); !joined || fence != e.fence {
-		return fmt.Errorf("%w: this daemon has lost its session", errSuperseded)
-	}
 	return nil
 }
 
@@ -48,7 +38,7 @@ func (e *execution) runStep(ctx context.Context, step operation.Step, run func(c
 		}
 		e.report(operation.Progress{})
 	}
-	if err := e.checkSession(); err != nil {
+	if err := e.engine.checkSession(); err != nil {
 		return err
 	}
 	return run(ctx)
