@@ -122,9 +122,13 @@ func (m *nodeManager) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// close interrupts the operations in progress and leaves the cluster.
+// close interrupts the operations in progress and leaves the cluster. It also closes
+// workers that never ran.
 func (m *nodeManager) close() error {
 	var faults []error
+	if m.reconcile != nil {
+		m.reconcile.Close()
+	}
 	if m.lifecycle != nil {
 		faults = append(faults, m.lifecycle.Close())
 	}
