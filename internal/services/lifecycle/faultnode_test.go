@@ -124,7 +124,7 @@ func (d *faultDaemon) Fence() (node.Fence, bool) {
 	return d.session, d.joined
 }
 
-// setDown makes all calls fail, or succeed again.
+// setDown makes all calls fail while down is true.
 func (d *faultDaemon) setDown(down bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -187,15 +187,15 @@ func (d *faultDaemon) GetVersioned(ctx context.Context, gameID string) (found ru
 }
 
 // Put implements ports.RuntimeWriter.
-func (d *faultDaemon) Put(ctx context.Context, input ports.PutInput) (written runtime.VersionedRecord, err error) {
-	err = d.call("Put", runtime.ErrOutcomeUnknown, func() (err error) { written, err = d.Store.Put(ctx, input); return err })
-	return written, err
+func (d *faultDaemon) Put(ctx context.Context, input ports.PutInput) (stored runtime.VersionedRecord, err error) {
+	err = d.call("Put", runtime.ErrOutcomeUnknown, func() (err error) { stored, err = d.Store.Put(ctx, input); return err })
+	return stored, err
 }
 
 // Transition implements ports.RuntimeWriter.
-func (d *faultDaemon) Transition(ctx context.Context, input ports.TransitionInput) (written runtime.VersionedRecord, err error) {
-	err = d.call("Transition", runtime.ErrOutcomeUnknown, func() (err error) { written, err = d.Store.Transition(ctx, input); return err })
-	return written, err
+func (d *faultDaemon) Transition(ctx context.Context, input ports.TransitionInput) (stored runtime.VersionedRecord, err error) {
+	err = d.call("Transition", runtime.ErrOutcomeUnknown, func() (err error) { stored, err = d.Store.Transition(ctx, input); return err })
+	return stored, err
 }
 
 // faultEngine is the engine of a daemon.

@@ -125,7 +125,7 @@ func fakeScenarios() []scenario {
 }
 
 // One fault hits each call in turn that an operation makes of store and engine. The
-// node's next daemon then brings record, intent and engine into a consistent state.
+// node's next daemon then makes record, intent and engine consistent.
 func TestOperationsSurviveOneFault(t *testing.T) {
 	t.Parallel()
 	for _, s := range fakeScenarios() {
