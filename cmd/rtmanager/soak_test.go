@@ -120,7 +120,7 @@ func (s *soak) recordResult(request ports.OperationRequest, outcome operation.Ou
 		s.finished[request.GameID] = append(s.finished[request.GameID], outcome)
 		s.counts["operations done"]++
 		s.mu.Unlock()
-	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRefused), errors.Is(err, runtime.ErrNotFound):
+	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected), errors.Is(err, runtime.ErrNotFound):
 		s.count("operations rejected")
 	case errors.Is(err, operation.ErrStartFailed), errors.Is(err, runtime.ErrConflict):
 		s.count("operations failed") // for example because its game was killed during the start
@@ -206,7 +206,7 @@ func (s *soak) cleanUp() {
 	for n := range soakGames {
 		for _, kind := range []operation.Kind{operation.KindStop, operation.KindCleanup} {
 			_, err := s.d.client.Execute(ctx, ports.OperationRequest{GameID: soakGame(n), Kind: kind}, nil)
-			if err != nil && !errors.Is(err, operation.ErrRefused) && !errors.Is(err, runtime.ErrNotFound) {
+			if err != nil && !errors.Is(err, operation.ErrRejected) && !errors.Is(err, runtime.ErrNotFound) {
 				assert.NoError(s.t, err, "%s %s", kind, soakGame(n))
 			}
 		}

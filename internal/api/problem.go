@@ -30,7 +30,7 @@ const (
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	CodeRequestTimeout       Code = "request_timeout"
 	CodeTooManyStreams       Code = "too_many_streams"
-	CodeHostRefused          Code = "host_refused"
+	CodeHostRejected         Code = "host_rejected"
 	CodeCrossOrigin          Code = "cross_origin"
 	CodeCompacted            Code = "compacted"
 	CodeForeignRevision      Code = "foreign_revision"
@@ -46,7 +46,7 @@ const (
 // Codes of operations, engines and nodes.
 const (
 	CodeBusy              Code = "busy"
-	CodeRefused           Code = "refused"
+	CodeRejected          Code = "rejected"
 	CodeNoImage           Code = "no_image"
 	CodeStartFailed       Code = "start_failed"
 	CodeOperationFailed   Code = "operation_failed"
@@ -77,7 +77,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	To   runtime.Status `json:"to,omitempty" doc:"Of invalid_transition: the status after"`
 
 	Key    string `json:"key,omitempty" doc:"Of corrupt: the key of the value"`
-	Reason string `json:"reason,omitempty" doc:"Of corrupt or refused: the reason"`
+	Reason string `json:"reason,omitempty" doc:"Of corrupt or rejected: the reason"`
 	GameID string `json:"game_id,omitempty" doc:"The game"`
 
 	OperationID string             `json:"operation_id,omitempty" doc:"The operation; of busy, the one in progress"`
@@ -86,7 +86,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Holder      string             `json:"holder,omitempty" doc:"Of busy: the node REGION/NODE that executes the operation"`
 	Actor       string             `json:"actor,omitempty" doc:"Of busy: the actor that requested the operation"`
 	Since       *time.Time         `json:"since,omitempty" doc:"Of busy: the start of the operation"`
-	GameStatus  runtime.Status     `json:"game_status,omitempty" doc:"Of refused: the status of the game"`
+	GameStatus  runtime.Status     `json:"game_status,omitempty" doc:"Of rejected: the status of the game"`
 	Outcome     *operation.Outcome `json:"outcome,omitempty" doc:"The outcome of an operation that failed"`
 	Region      string             `json:"region,omitempty" doc:"Of node_unreachable, misrouted or outcome_unknown: the region of the node"`
 	Node        string             `json:"node,omitempty" doc:"Of node_unreachable, misrouted or outcome_unknown: the name of the node"`

@@ -60,7 +60,7 @@ func notAppliedError(results []drift.ApplyResult) error {
 	case count[drift.ApplyStale] > 0:
 		return fmt.Errorf("%d of %s not applied: %w", remaining, render.Count(len(results), "finding"), runtime.ErrConflict)
 	default:
-		return fmt.Errorf("%d of %s not applied: %w", remaining, render.Count(len(results), "finding"), operation.ErrRefused)
+		return fmt.Errorf("%d of %s not applied: %w", remaining, render.Count(len(results), "finding"), operation.ErrRejected)
 	}
 }
 

@@ -77,7 +77,7 @@ func failures() map[string]struct {
 		"out of time":       {context.DeadlineExceeded, exit.TimedOut, "list", "--timeout"},
 
 		"busy":                  {&operation.BusyError{GameID: "a b", OperationID: "o", Kind: "start"}, exit.Conflict, "stop", "`rtmanager explain 'a b'`"},
-		"refused":               {&operation.RefusedError{Operation: "stop", Reason: "no"}, exit.Conflict, "stop", ""},
+		"rejected":              {&operation.RejectedError{Operation: "stop", Reason: "no"}, exit.Conflict, "stop", ""},
 		"no image":              {container.ErrNoImage, exit.Failure, "start", ""},
 		"start failed":          {operation.ErrStartFailed, exit.Failure, "start", ""},
 		"engine unavailable":    {container.ErrEngineUnavailable, exit.Unreachable, "start", ""},

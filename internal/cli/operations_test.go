@@ -152,7 +152,7 @@ func TestOperationsThatFail(t *testing.T) {
 		want   string
 	}{
 		"busy":     {&operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "eve", Since: noon}, "", 3, "start other (pulling) on eu/n1 since 2026-03-01T12:00:00Z, requested by eve\nhint: `rtmanager explain g` shows the operation in progress"},
-		"refused":  {&operation.RefusedError{GameID: "g", Operation: "stop", Status: "removed", Reason: "it has been removed, and there is nothing to stop"}, "", 3, "stop refused: it has been removed, and there is nothing to stop\n"},
+		"rejected": {&operation.RejectedError{GameID: "g", Operation: "stop", Status: "removed", Reason: "it has been removed, and there is nothing to stop"}, "", 3, "stop rejected: it has been removed, and there is nothing to stop\n"},
 		"no game":  {runtime.ErrNotFound, "", 4, "no such game"},
 		"no image": {container.ErrNoImage, operation.FailureNoImage, 1, "no such image"},
 		"no start": {operation.ErrStartFailed, operation.FailureStart, 1, "container failed to start\n  current: stopped on eu/n1, image "},

@@ -44,8 +44,8 @@ func resultLabel(err error) string {
 	switch {
 	case err == nil:
 		return "done"
-	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRefused), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrNotFound):
-		return "refused"
+	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrNotFound):
+		return "rejected"
 	default:
 		return "failed"
 	}

@@ -35,7 +35,7 @@ type Executor interface {
 	//
 	// A rejected request returns no outcome: runtime.ErrInvalid; runtime.ErrNotFound for
 	// an unknown game; operation.ErrBusy (an *operation.BusyError) while another
-	// operation is in progress; operation.ErrRefused (an *operation.RefusedError) if the
+	// operation is in progress; operation.ErrRejected (an *operation.RejectedError) if the
 	// operation does not fit the game's state; node.ErrUnreachable while this daemon has
 	// no session; and the errors of the store.
 	Execute(ctx context.Context, request OperationRequest, report func(operation.Progress)) (operation.Outcome, error)

@@ -97,13 +97,13 @@ func testContextEndedBeforeAnythingWasSent(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
 
-	refused, cancel3 := context.WithCancel(t.Context())
+	rejected, cancel3 := context.WithCancel(t.Context())
 	r.faults.OnRead(nil)
 	r.faults.OnWrite(func(context.Context, int, faultkv.Send) (*clientv3.TxnResponse, error) {
 		cancel3()
 		return nil, rpctypes.ErrTooManyRequests
 	})
-	_, err = r.stop(refused)
+	_, err = r.stop(rejected)
 	require.ErrorIs(t, err, context.Canceled, "etcd rejected it and the caller canceled: it was not applied")
 	require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown)
 	require.Equal(t, 1, r.faults.Writes())

@@ -17,7 +17,7 @@ type corruption struct {
 	// findings are the kinds that Check reports, by key.
 	finds map[string]ports.CheckFindingKind
 	// rejects is the key that writes of "bad" name; empty if they pass.
-	refuses string
+	rejects string
 	// listed is the status whose list names the key.
 	seen runtime.Status
 	// isRepairable means that a repair leaves no finding.
@@ -36,19 +36,19 @@ func corruptions() map[string]corruption {
 	entry := `{"seq":%d,"from":"","to":"%s","at":"2026-03-01T12:00:00Z","operation_id":"x","actor":"","reason":"","container_id":"container-1","image":""}`
 	return map[string]corruption{
 		"index key missing": {
-			harm: deleteRaw(badRunning), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
+			harm: deleteRaw(badRunning), rejects: badRunning, seen: runtime.StatusRunning, clean: true,
 			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexMissing},
 		},
 		"index key duplicated": {
-			harm: putRaw(badStopped, "container-1"), refuses: badStopped, seen: runtime.StatusStopped, clean: true,
+			harm: putRaw(badStopped, "container-1"), rejects: badStopped, seen: runtime.StatusStopped, clean: true,
 			finds: map[string]ports.CheckFindingKind{badStopped: ports.FindingIndexExtra},
 		},
 		"index key of another container": {
-			harm: putRaw(badRunning, "container-2"), refuses: badRunning, seen: runtime.StatusRunning, clean: true,
+			harm: putRaw(badRunning, "container-2"), rejects: badRunning, seen: runtime.StatusRunning, clean: true,
 			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexValue},
 		},
 		"index key under another status": {
-			harm: func(r fixture) { r.deleteRaw(badRunning); r.putRaw(badStopped, "container-1") }, refuses: badRunning, seen: runtime.StatusStopped, clean: true,
+			harm: func(r fixture) { r.deleteRaw(badRunning); r.putRaw(badStopped, "container-1") }, rejects: badRunning, seen: runtime.StatusStopped, clean: true,
 			finds: map[string]ports.CheckFindingKind{badRunning: ports.FindingIndexMissing, badStopped: ports.FindingIndexExtra},
 		},
 		"index key of an unknown status": {
@@ -94,8 +94,8 @@ func TestCorruptIndexAndLedger(t *testing.T) {
 			r := newCorruptFixture(t)
 			d.harm(r)
 			before := r.dump()
-			if d.refuses != "" {
-				r.requireWritesRejected("bad", d.refuses)
+			if d.rejects != "" {
+				r.requireWritesRejected("bad", d.rejects)
 			}
 			if d.seen != "" {
 				records, err := r.uncached().ListByStatus(t.Context(), d.seen)

@@ -84,8 +84,8 @@ func toDomainError(p *api.Problem) error {
 		return &runtime.TransitionError{From: p.From, To: p.To}
 	case api.CodeBusy:
 		return toBusyError(p)
-	case api.CodeRefused:
-		return &operation.RefusedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
+	case api.CodeRejected:
+		return &operation.RejectedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
 	case api.CodeCorrupt:
 		return &runtime.CorruptError{Key: p.Key, GameID: p.GameID, Reason: p.Reason}
 	default: // without details

@@ -34,7 +34,7 @@ func sentinels() []error {
 	return []error{
 		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced,
 		runtime.ErrOutcomeUnknown, runtime.ErrCompacted, runtime.ErrForeignRevision, runtime.ErrCorrupt, runtime.ErrReadOnly,
-		runtime.ErrUnavailable, runtime.ErrIncompatible, container.ErrEngineUnavailable, container.ErrNoImage, operation.ErrBusy, operation.ErrRefused,
+		runtime.ErrUnavailable, runtime.ErrIncompatible, container.ErrEngineUnavailable, container.ErrNoImage, operation.ErrBusy, operation.ErrRejected,
 		operation.ErrStartFailed, node.ErrUnreachable,
 	}
 }
@@ -131,7 +131,7 @@ func TestErrorsAreTransferredUnchanged(t *testing.T) {
 
 func hasDetails(err error) bool {
 	switch err.(type) { //nolint:errorlint // the table above contains them
-	case *runtime.ConflictError, *runtime.TransitionError, *runtime.InvalidError, *runtime.CorruptError, *operation.BusyError, *operation.RefusedError, interface{ Unwrap() []error }:
+	case *runtime.ConflictError, *runtime.TransitionError, *runtime.InvalidError, *runtime.CorruptError, *operation.BusyError, *operation.RejectedError, interface{ Unwrap() []error }:
 		return true
 	}
 	return false

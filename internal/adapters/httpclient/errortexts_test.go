@@ -35,7 +35,7 @@ func TestErrorTexts(t *testing.T) {
 		{"get", object(`{"game_id":`), "server http://HOST is unavailable: read the response: unexpected EOF"},
 		{"get", object(`{}`), `the response's ETag "" is not a revision`},
 		{"get", func(s exchange) { htmlPage(s.w, http.StatusOK) }, "http://HOST/v1/runtimes/old returned 200 OK, which is not a response of the API"},
-		{"get", func(s exchange) { problem(s.w, http.StatusMisdirectedRequest, api.CodeHostRefused) }, "scripted"},
+		{"get", func(s exchange) { problem(s.w, http.StatusMisdirectedRequest, api.CodeHostRejected) }, "scripted"},
 		{"list", object(`{}`), "server http://HOST returned an unexpected response instead of a page of a list"},
 		{"history", object(`{}`), `server http://HOST returned an unexpected response instead of the history of game "old"`},
 		{"info", object(`null`), "server http://HOST returned an unexpected response instead of a description of a store"},

@@ -84,7 +84,7 @@ func (c *Client) ApplyDrift(ctx context.Context, findings []drift.Finding, actor
 }
 
 // ReleaseBrake releases the brake of a node, so that the actions it blocks proceed. It
-// fails with operation.ErrRefused if the brake is not engaged.
+// fails with operation.ErrRejected if the brake is not engaged.
 func (c *Client) ReleaseBrake(ctx context.Context, region, name string) error {
 	query := url.Values{"region": {region}, "node": {name}}
 	var released node.Ref

@@ -70,7 +70,7 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	require.Empty(t, results)
 	require.NoError(t, client.ReleaseBrake(t.Context(), "eu", "n1"))
 
-	o.err = &operation.RefusedError{Operation: "release", Reason: "the brake is not on"}
+	o.err = &operation.RejectedError{Operation: "release", Reason: "the brake is not on"}
 	require.Equal(t, o.err, client.ReleaseBrake(t.Context(), "eu", "n1"))
 	o.err = runtime.ErrNotFound
 	_, err = client.Explain(t.Context(), "g")

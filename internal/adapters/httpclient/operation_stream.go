@@ -55,7 +55,7 @@ func (s *operationStream) isConclusive(err error) bool {
 		return true
 	}
 	for _, conclusive := range []error{
-		operation.ErrBusy, operation.ErrRefused, container.ErrNoImage, operation.ErrStartFailed, container.ErrEngineUnavailable, errOperationFailed,
+		operation.ErrBusy, operation.ErrRejected, container.ErrNoImage, operation.ErrStartFailed, container.ErrEngineUnavailable, errOperationFailed,
 	} {
 		if errors.Is(err, conclusive) {
 			return true

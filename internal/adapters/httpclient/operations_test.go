@@ -158,7 +158,7 @@ func TestErrorsOfOperationsAreTransferredUnchanged(t *testing.T) {
 	}{
 		{&operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: startTime}, "", operation.ErrBusy},
 		{&operation.BusyError{GameID: "g", OperationID: "other"}, "", operation.ErrBusy},
-		{&operation.RefusedError{GameID: "g", Operation: "stop", Status: runtime.StatusRemoved, Reason: "it has been removed"}, "", operation.ErrRefused},
+		{&operation.RejectedError{GameID: "g", Operation: "stop", Status: runtime.StatusRemoved, Reason: "it has been removed"}, "", operation.ErrRejected},
 		{&runtime.InvalidError{Field: "operation_id", Reason: "is invalid"}, "", runtime.ErrInvalid},
 		{runtime.ErrNotFound, "", runtime.ErrNotFound},
 		{container.ErrEngineUnavailable, "", container.ErrEngineUnavailable},

@@ -57,7 +57,7 @@ func TestConclusiveErrorsAfterALostAttempt(t *testing.T) {
 		"incompatible":       {http.StatusInternalServerError, api.CodeIncompatible, runtime.ErrOutcomeUnknown},
 		"unavailable":        {http.StatusServiceUnavailable, api.CodeUnavailable, runtime.ErrOutcomeUnknown},
 		"internal":           {http.StatusInternalServerError, api.CodeInternal, runtime.ErrOutcomeUnknown},
-		"host rejected":      {http.StatusMisdirectedRequest, api.CodeHostRefused, runtime.ErrOutcomeUnknown},
+		"host rejected":      {http.StatusMisdirectedRequest, api.CodeHostRejected, runtime.ErrOutcomeUnknown},
 		"no such route":      {http.StatusNotFound, api.CodeNoSuchRoute, runtime.ErrOutcomeUnknown},
 		"cross origin":       {http.StatusForbidden, api.CodeCrossOrigin, runtime.ErrOutcomeUnknown},
 		"unknown code":       {http.StatusTeapot, "teapot", runtime.ErrOutcomeUnknown},

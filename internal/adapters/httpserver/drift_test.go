@@ -172,7 +172,7 @@ func TestReleaseBrake(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	contract := contractOf(t, c.one)
-	c.second.brake = &operation.RefusedError{Operation: "release", Reason: "the brake is not on"}
+	c.second.brake = &operation.RejectedError{Operation: "release", Reason: "the brake is not on"}
 	for _, row := range []struct {
 		path   string
 		code   api.Code
@@ -182,7 +182,7 @@ func TestReleaseBrake(t *testing.T) {
 		{"/v1/drift/release", "", 200, "eu/n1"},
 		{"/v1/drift/release?region=eu&node=n1", "", 200, "eu/n1"},
 		{"/v1/drift/release?node=n1", "", 200, "eu/n1"},
-		{"/v1/drift/release?region=eu&node=n2", api.CodeRefused, 409, ""},
+		{"/v1/drift/release?region=eu&node=n2", api.CodeRejected, 409, ""},
 		{"/v1/drift/release?node=n9", api.CodeNodeUnreachable, 503, ""},
 		{"/v1/drift/release?region=eu", api.CodeInvalid, 400, ""},
 	} {

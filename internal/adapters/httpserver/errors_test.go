@@ -141,7 +141,7 @@ func TestProblemsHaveTheDataOfTheError(t *testing.T) {
 }
 
 // A request that is invalid by itself is rejected although the store fails.
-func TestInvalidBodiesAreRefusedBeforeTheStoreIsCalled(t *testing.T) {
+func TestInvalidBodiesAreRejectedBeforeTheStoreIsCalled(t *testing.T) {
 	t.Parallel()
 	pair := sendToFailing(t, runtime.ErrUnavailable, "POST", bodyPost, `{"expected_from":"removed","to":"running"}`)
 	require.Equal(t, api.CodeInvalidTransition, pair.Code)

@@ -126,7 +126,7 @@ func TestForwardedErrors(t *testing.T) {
 	require.Equal(t, "busy other eu/n2", strings.Join([]string{string(got.problem(t).Code), got.problem(t).OperationID, got.problem(t).Holder}, " "))
 	unwanted := c.one.send("POST", operationPath("far", operation.KindStart), "", `{"node":"n1"}`)
 	require.Equal(t, 409, unwanted.StatusCode, unwanted.body)
-	require.Equal(t, api.CodeRefused, unwanted.problem(t).Code)
+	require.Equal(t, api.CodeRejected, unwanted.problem(t).Code)
 	require.Contains(t, unwanted.problem(t).Detail, "is on node eu/n2")
 }
 

@@ -15,7 +15,7 @@ import (
 // another origin.
 func (s *Server) checkHostAndOrigin(r *http.Request) *api.Problem {
 	if !s.cfg.InsecureHosts && isLoopback(r) && !isLocalHost(r.Host) {
-		return problem.New(api.CodeHostRefused, "the Host header must name localhost or a loopback address on this listener")
+		return problem.New(api.CodeHostRejected, "the Host header must name localhost or a loopback address on this listener")
 	}
 	if err := s.origins.Check(r); err != nil {
 		return problem.New(api.CodeCrossOrigin, err.Error())

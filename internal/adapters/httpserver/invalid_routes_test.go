@@ -114,14 +114,14 @@ func invalidRoutes() []invalidRequest {
 func foreignOrigins() []invalidRequest {
 	var rows []invalidRequest
 	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "0.0.0.0", "[::]", "169.254.169.254", "localhost:80:80"} {
-		rows = append(rows, invalidRequest{"host " + host, "GET", "/v1/runtimes", "Host: " + host + "\r\n", "", 421, api.CodeHostRefused, ""})
+		rows = append(rows, invalidRequest{"host " + host, "GET", "/v1/runtimes", "Host: " + host + "\r\n", "", 421, api.CodeHostRejected, ""})
 	}
 	for _, call := range []struct{ method, path, body string }{
 		{"GET", "/v1/runtimes/g", ""}, {"GET", "/v1/runtimes/g/history", ""}, {"GET", "/v1/watch", ""}, {"GET", "/v1/cluster", ""}, {"GET", "/v1/fsck", ""},
 		{"GET", "/healthz", ""}, {"GET", "/readyz", ""}, {"GET", "/metrics", ""}, {"GET", "/openapi.json", ""}, {"GET", "/none", ""},
 		{"PUT", bodyPut, runningRecord}, {"POST", bodyPost, stopChange}, {"POST", "/v1/fsck/repair", ""},
 	} {
-		rows = append(rows, invalidRequest{"foreign host for " + call.method + " " + call.path, call.method, call.path, "Host: evil.example\r\n", call.body, 421, api.CodeHostRefused, ""})
+		rows = append(rows, invalidRequest{"foreign host for " + call.method + " " + call.path, call.method, call.path, "Host: evil.example\r\n", call.body, 421, api.CodeHostRejected, ""})
 	}
 	for _, headers := range []string{
 		"Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: https://evil.example", "Origin: null", "Origin: http://127.0.0.1:1",

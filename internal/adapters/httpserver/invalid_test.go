@@ -73,7 +73,7 @@ func TestInvalidRequests(t *testing.T) {
 				c.requireDocumented(t, row.method, row.path, got)
 				return
 			}
-			require.Contains(t, []api.Code{api.CodeNoSuchRoute, api.CodeMethodNotAllowed, api.CodeHostRefused, api.CodeInvalid}, row.code,
+			require.Contains(t, []api.Code{api.CodeNoSuchRoute, api.CodeMethodNotAllowed, api.CodeHostRejected, api.CodeInvalid}, row.code,
 				"a response that no operation documents")
 		})
 	}

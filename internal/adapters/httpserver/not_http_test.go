@@ -48,7 +48,7 @@ func TestRequestsThatAreNotHTTP(t *testing.T) {
 }
 
 // After a rejection the connection can be used: the next request is read from its start.
-func TestConnectionsSurviveRefusals(t *testing.T) {
+func TestConnectionsSurviveRejections(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})
 	head := "Host: " + f.addr + "\r\nContent-Length: " + itoa(int64(len(runningRecord))) + "\r\n"

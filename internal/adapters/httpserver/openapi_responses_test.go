@@ -93,25 +93,25 @@ func TestOpenAPIDescribesTheBodies(t *testing.T) {
 	c.requireValid(t, "{}", halt...)
 	c.requireValid(t, encodeJSON(t, api.DriftApply{Findings: []drift.Finding{finding("a", "n1")}}), apply...)
 
-	c.requireRefused(t, `{"image":"a:1","extra":1}`, begin...)
-	c.requireRefused(t, `{"crash":{"Attempts":1}}`, begin...)
-	c.requireRefused(t, `{"env":{"A":1}}`, begin...)
-	c.requireRefused(t, `{"health_timeout":30}`, begin...)
-	c.requireRefused(t, "{}", patch...)
-	c.requireRefused(t, `{"force":true}`, halt...)
-	c.requireRefused(t, `{"findings":[]}`, apply...)
-	c.requireRefused(t, `{"findings":[{"id":"a"}]}`, apply...)
-	c.requireRefused(t, `{"status":"paused"}`, put...)
-	c.requireRefused(t, withMember(runningRecord, "extra", "1"), put...)
-	c.requireRefused(t, withMember(runningRecord, "generation", `"1"`), put...)
-	c.requireRefused(t, "[]", put...)
-	c.requireRefused(t, `{"to":"stopped"}`, post...)
-	c.requireRefused(t, withMember(stopChange, "now", `"soon"`), post...)
-	c.requireRefused(t, strings.Replace(stopChange, "running", "paused", 1), post...)
+	c.requireRejected(t, `{"image":"a:1","extra":1}`, begin...)
+	c.requireRejected(t, `{"crash":{"Attempts":1}}`, begin...)
+	c.requireRejected(t, `{"env":{"A":1}}`, begin...)
+	c.requireRejected(t, `{"health_timeout":30}`, begin...)
+	c.requireRejected(t, "{}", patch...)
+	c.requireRejected(t, `{"force":true}`, halt...)
+	c.requireRejected(t, `{"findings":[]}`, apply...)
+	c.requireRejected(t, `{"findings":[{"id":"a"}]}`, apply...)
+	c.requireRejected(t, `{"status":"paused"}`, put...)
+	c.requireRejected(t, withMember(runningRecord, "extra", "1"), put...)
+	c.requireRejected(t, withMember(runningRecord, "generation", `"1"`), put...)
+	c.requireRejected(t, "[]", put...)
+	c.requireRejected(t, `{"to":"stopped"}`, post...)
+	c.requireRejected(t, withMember(stopChange, "now", `"soon"`), post...)
+	c.requireRejected(t, strings.Replace(stopChange, "running", "paused", 1), post...)
 }
 
-// requireRefused fails if the JSON text matches the schema.
-func (c *contract) requireRefused(t testing.TB, text string, place ...string) {
+// requireRejected fails if the JSON text matches the schema.
+func (c *contract) requireRejected(t testing.TB, text string, place ...string) {
 	t.Helper()
 	require.Error(t, c.validationError(t, text, place...), "the schema of %v accepts %s", place, text)
 }

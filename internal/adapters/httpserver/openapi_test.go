@@ -78,7 +78,7 @@ func TestOpenAPINamesAndDescribesEverything(t *testing.T) {
 		named := slices.ContainsFunc(parameters, func(p any) bool { return p.(map[string]any)["name"] == "game_id" && p.(map[string]any)["in"] == "path" })
 		require.Equal(t, strings.Contains(path, "{game_id}"), named, "%s and its path parameter", name)
 		require.Contains(t, operation["responses"], "default", name)
-		for _, code := range []api.Code{api.CodeHostRefused, api.CodeInternal} {
+		for _, code := range []api.Code{api.CodeHostRejected, api.CodeInternal} {
 			require.Contains(t, operation["x-problem-codes"], string(code), name)
 		}
 	}

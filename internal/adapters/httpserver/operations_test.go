@@ -251,7 +251,7 @@ func TestShutdownAndOperations(t *testing.T) {
 func TestErrorsOfOperations(t *testing.T) {
 	t.Parallel()
 	busy := &operation.BusyError{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: noon}
-	rejected := &operation.RefusedError{GameID: "g", Operation: "cleanup", Status: runtime.StatusRunning, Reason: "it is running; stop it first"}
+	rejected := &operation.RejectedError{GameID: "g", Operation: "cleanup", Status: runtime.StatusRunning, Reason: "it is running; stop it first"}
 	for _, row := range []struct {
 		err    error
 		failed operation.FailureCode // empty for a request that was rejected before it started
@@ -260,7 +260,7 @@ func TestErrorsOfOperations(t *testing.T) {
 		want   api.Problem // in addition to the members of every problem
 	}{
 		{busy, "", 409, api.CodeBusy, api.Problem{GameID: "g", OperationID: "other", Kind: "start", Step: "pulling", Holder: "eu/n1", Actor: "ada", Since: new(noon)}},
-		{rejected, "", 409, api.CodeRefused, api.Problem{GameID: "g", Kind: "cleanup", GameStatus: "running", Reason: "it is running; stop it first"}},
+		{rejected, "", 409, api.CodeRejected, api.Problem{GameID: "g", Kind: "cleanup", GameStatus: "running", Reason: "it is running; stop it first"}},
 		{runtime.ErrNotFound, "", 404, api.CodeNotFound, api.Problem{}},
 		{&runtime.InvalidError{Field: "image", Reason: "is odd"}, "", 422, api.CodeInvalid, api.Problem{Errors: []api.Fault{{Location: "body.image", Message: "is odd"}}}},
 		{&runtime.InvalidError{Field: "operation_id", Reason: "is long"}, "", 400, api.CodeInvalid, api.Problem{Errors: []api.Fault{{Location: "header.Idempotency-Key", Message: "is long"}}}},

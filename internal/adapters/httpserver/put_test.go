@@ -77,7 +77,7 @@ func TestTimesAreReturnedInUTC(t *testing.T) {
 
 // A rejected transition names its statuses, and a conflict names the expected value and
 // the winner.
-func TestRefusedTransitionsHaveReasons(t *testing.T) {
+func TestRejectedTransitionsHaveReasons(t *testing.T) {
 	t.Parallel()
 	f := startWithRecords(t, httpserver.Config{})
 	pair := f.send("POST", bodyPost, "", `{"expected_from":"removed","to":"running"}`).problem(t)

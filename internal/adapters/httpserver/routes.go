@@ -103,7 +103,7 @@ func withStreams[T any](response Response) Response {
 
 // codes joins codes of problems with those that every route returns.
 func codes(groups ...[]api.Code) []api.Code {
-	all := []api.Code{api.CodeInvalid, api.CodeHostRefused, api.CodeInternal}
+	all := []api.Code{api.CodeInvalid, api.CodeHostRejected, api.CodeInternal}
 	for _, group := range groups {
 		all = append(all, group...)
 	}
@@ -188,7 +188,7 @@ func operationRoutes() []Route {
 				Status: http.StatusAccepted, Description: "The operation is accepted and continues", Content: jsonResponse[api.OperationResult]("")[0].Content,
 			}},
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), nodeCodes(), []api.Code{
-				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRefused, api.CodeNoImage, api.CodeStartFailed,
+				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRejected, api.CodeNoImage, api.CodeStartFailed,
 				api.CodeOperationFailed, api.CodeTooManyOperations, api.CodePreconditionFailed,
 			}),
 			timeout:   func(c Config) time.Duration { return c.OperationTimeout },
@@ -232,7 +232,7 @@ func nodeRoutes() []Route {
 		withHandler(Route{
 			Method: http.MethodPost, Path: "/v1/drift/release", ID: "release-brake", Tag: tag,
 			Summary: "Allow what the brake of a node blocks", Responses: jsonResponse[node.Ref]("The node whose brake was released"),
-			Codes: codes(storeCodes(), nodeCodes(), writeCodes(), []api.Code{api.CodeRefused}), isDrained: true,
+			Codes: codes(storeCodes(), nodeCodes(), writeCodes(), []api.Code{api.CodeRejected}), isDrained: true,
 		}, (*Server).releaseBrake),
 	}
 }

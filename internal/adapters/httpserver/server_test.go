@@ -15,7 +15,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-func TestNewRefusesInvalidConfig(t *testing.T) {
+func TestNewRejectsInvalidConfig(t *testing.T) {
 	t.Parallel()
 	_, err := httpserver.New(nil, httpserver.Config{})
 	require.ErrorContains(t, err, "store")

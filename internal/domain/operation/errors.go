@@ -12,8 +12,8 @@ import (
 var (
 	// ErrBusy is returned while another operation on the game is in progress; see BusyError.
 	ErrBusy = errors.New("game has an operation in progress")
-	// ErrRefused is returned if the operation does not fit the game's state; see RefusedError.
-	ErrRefused = errors.New("operation does not fit the game's state")
+	// ErrRejected is returned if the operation does not fit the game's state; see RejectedError.
+	ErrRejected = errors.New("operation does not fit the game's state")
 	// ErrStartFailed is returned if the container exited early or did not become healthy
 	// in time. The previous container, if any, has been restored.
 	ErrStartFailed = errors.New("container failed to start")
@@ -41,16 +41,16 @@ func (e *BusyError) Error() string {
 // Is reports whether target is ErrBusy.
 func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 
-// RefusedError is returned for an operation that does not fit the game's state. It
-// matches ErrRefused.
-type RefusedError struct {
+// RejectedError is returned for an operation that does not fit the game's state. It
+// matches ErrRejected.
+type RejectedError struct {
 	GameID    string
 	Operation string
 	Status    runtime.Status // empty if the status is not the reason
 	Reason    string         // what prevents the operation, and what to do
 }
 
-func (e *RefusedError) Error() string { return e.Operation + " refused: " + e.Reason }
+func (e *RejectedError) Error() string { return e.Operation + " rejected: " + e.Reason }
 
-// Is reports whether target is ErrRefused.
-func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
+// Is reports whether target is ErrRejected.
+func (e *RejectedError) Is(target error) bool { return target == ErrRejected }

@@ -28,7 +28,7 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 // request to this one.
 //
 // Errors:
-//   - *operation.RefusedError if requested names another node or region than the record,
+//   - *operation.RejectedError if requested names another node or region than the record,
 //   - *node.MisdirectedError for a forwarded request that belongs to another node,
 //   - *node.UnreachableError if the node is absent,
 //   - node.ErrNoEngine if the node is this one and it has no engine,
@@ -47,7 +47,7 @@ func (s *Service) Route(ctx context.Context, request ports.OperationRequest, req
 	// A removed game can be started on any node.
 	isPlaced := placedOn.Name != "" && (request.Kind != operation.KindStart || status != runtime.StatusRemoved)
 	if isPlaced && isOtherNode(requested, placedOn) {
-		return nil, &operation.RefusedError{
+		return nil, &operation.RejectedError{
 			GameID: request.GameID, Operation: string(request.Kind), Status: status,
 			Reason: fmt.Sprintf("the game is on node %s; omit region and node, or clean it up before you start it on another node", placedOn),
 		}

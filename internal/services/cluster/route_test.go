@@ -65,7 +65,7 @@ func TestRoute(t *testing.T) {
 		"forwarded game of another node":         {home: "n2", status: runtime.StatusRunning, kind: stop, forwarded: true, err: node.ErrMisrouted},
 		"start of a placed game":                 {home: "n2", status: runtime.StatusRunning, kind: start, want: "eu/n2"},
 		"start of a placed game on its node":     {home: "n2", status: runtime.StatusRunning, kind: start, requested: ref("eu", "n2"), want: "eu/n2"},
-		"start of a placed game on another node": {home: "n2", status: runtime.StatusRunning, kind: start, requested: ref("eu", "n1"), err: operation.ErrRefused},
+		"start of a placed game on another node": {home: "n2", status: runtime.StatusRunning, kind: start, requested: ref("eu", "n1"), err: operation.ErrRejected},
 		"start of a removed game":                {home: "n2", status: runtime.StatusRemoved, kind: start, want: "eu/n2"},
 		"start of a removed game elsewhere":      {home: "n2", status: runtime.StatusRemoved, kind: start, requested: ref("us", ""), want: "us/u1"},
 		"start of a removed game, node absent":   {home: "n9", status: runtime.StatusRemoved, kind: start, want: local},

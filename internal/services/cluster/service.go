@@ -34,7 +34,7 @@ type LocalNode interface {
 	// none of them.
 	ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error)
 
-	// ReleaseBrake releases the brake of this node. It returns an *operation.RefusedError
+	// ReleaseBrake releases the brake of this node. It returns an *operation.RejectedError
 	// if the brake is not engaged.
 	ReleaseBrake(ctx context.Context) error
 }

@@ -105,13 +105,13 @@ func abandonOperation(intent operation.Intent, at time.Time) operation.Intent {
 	return intent
 }
 
-// checkPlacement returns a RefusedError if the record names another node. A removed game
+// checkPlacement returns a RejectedError if the record names another node. A removed game
 // may be started on any node.
 func (s *Service) checkPlacement(request ports.OperationRequest, record *runtime.RuntimeRecord) error {
 	if record == nil || node.RefOf(*record) == s.self || record.Status == runtime.StatusRemoved && request.Kind == operation.KindStart {
 		return nil
 	}
-	return &operation.RefusedError{
+	return &operation.RejectedError{
 		GameID: request.GameID, Operation: string(request.Kind), Status: record.Status,
 		Reason: fmt.Sprintf("the game is on node %q, and this is node %q", node.RefOf(*record), s.self),
 	}

@@ -47,7 +47,7 @@ func TestLifeOfAGame(t *testing.T) {
 	require.Len(t, n.Containers("chess/1"), 1, "the old container is removed")
 
 	_, err := n.Execute(nodetest.Op(operation.KindCleanup, "chess/1"))
-	require.ErrorIs(t, err, operation.ErrRefused)
+	require.ErrorIs(t, err, operation.ErrRejected)
 	n.MustExecute(nodetest.Op(operation.KindStop, "chess/1"))
 	n.MustExecute(nodetest.Op(operation.KindCleanup, "chess/1"))
 	require.Equal(t, runtime.StatusRemoved, n.Record("chess/1").Status)

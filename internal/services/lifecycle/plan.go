@@ -24,7 +24,7 @@ type gameState struct {
 }
 
 // plan returns the operation for a request, with kind, spec and generation. It is a pure
-// function. It rejects a request with *runtime.InvalidError, *operation.RefusedError or
+// function. It rejects a request with *runtime.InvalidError, *operation.RejectedError or
 // runtime.ErrNotFound.
 func plan(request ports.OperationRequest, state gameState) (operation.Operation, error) {
 	op := operation.Operation{Kind: request.Kind, Spec: state.spec()}
@@ -38,20 +38,20 @@ func plan(request ports.OperationRequest, state gameState) (operation.Operation,
 		return planPatch(op, request, state)
 	case operation.KindCleanup:
 		if state.record.Status == runtime.StatusRunning {
-			return op, state.refusedError(request, "the game is running; stop it first")
+			return op, state.rejectedError(request, "the game is running; stop it first")
 		}
 		if state.record.Status == runtime.StatusStopped && state.container == container.StateRunning {
-			return op, state.refusedError(request, "the container is running although the record is stopped; stop it first")
+			return op, state.rejectedError(request, "the container is running although the record is stopped; stop it first")
 		}
 		return op, nil
 	case operation.KindStop:
 		if state.record.Status == runtime.StatusRemoved {
-			return op, state.refusedError(request, "the game has been removed; there is nothing to stop")
+			return op, state.rejectedError(request, "the game has been removed; there is nothing to stop")
 		}
 		return op, nil
 	default: // operation.KindRestart
 		if state.record.Status == runtime.StatusRemoved {
-			return op, state.refusedError(request, "the game has been removed; start it instead")
+			return op, state.rejectedError(request, "the game has been removed; start it instead")
 		}
 		return op, nil
 	}
@@ -68,7 +68,7 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 	}
 	same := hasSameContainerSettings(op.Spec, state.spec())
 	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !hasSameOtherSettings(op.Spec, state.spec())) {
-		return op, state.refusedError(request, "the game is running with other settings; stop it first, or patch it to change the image")
+		return op, state.rejectedError(request, "the game is running with other settings; stop it first, or patch it to change the image")
 	}
 	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same {
 		op.Generation = state.nextGeneration()
@@ -82,13 +82,13 @@ func planPatch(op operation.Operation, request ports.OperationRequest, state gam
 		return op, err
 	}
 	if state.record.Status == runtime.StatusRemoved {
-		return op, state.refusedError(request, "the game has been removed; start it with the new image instead")
+		return op, state.rejectedError(request, "the game has been removed; start it with the new image instead")
 	}
 	if request.Image == state.record.CurrentImageRef {
 		return op, nil
 	}
 	if err := checkCompatible(state.record.CurrentImageRef, request.Image); err != nil && !request.Force {
-		return op, state.refusedError(request, err.Error()+"; force the patch to allow it")
+		return op, state.rejectedError(request, err.Error()+"; force the patch to allow it")
 	}
 	op.Spec.Image = request.Image
 	op.Generation = state.nextGeneration()
@@ -113,8 +113,8 @@ func (s gameState) nextGeneration() int64 {
 	return s.record.Generation + 1
 }
 
-func (s gameState) refusedError(request ports.OperationRequest, reason string) error {
-	return &operation.RefusedError{GameID: request.GameID, Operation: string(request.Kind), Status: s.record.Status, Reason: reason}
+func (s gameState) rejectedError(request ports.OperationRequest, reason string) error {
+	return &operation.RejectedError{GameID: request.GameID, Operation: string(request.Kind), Status: s.record.Status, Reason: reason}
 }
 
 // hasSameContainerSettings reports whether a container of one spec can serve the other.

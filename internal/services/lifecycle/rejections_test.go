@@ -134,7 +134,7 @@ func TestFailedPatchRestoresTheOldImage(t *testing.T) {
 	before := n.Record("g")
 
 	_, err := n.Execute(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:2.0.0"})
-	require.ErrorIs(t, err, operation.ErrRefused)
+	require.ErrorIs(t, err, operation.ErrRejected)
 	require.ErrorContains(t, err, "major or minor")
 	_, err = n.Execute(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.9"})
 	require.ErrorIs(t, err, container.ErrNoImage)

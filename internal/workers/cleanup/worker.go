@@ -105,7 +105,7 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 		switch {
 		case err == nil:
 			cleaned++
-		case errors.Is(err, operation.ErrRefused), errors.Is(err, operation.ErrBusy), errors.Is(err, runtime.ErrNotFound):
+		case errors.Is(err, operation.ErrRejected), errors.Is(err, operation.ErrBusy), errors.Is(err, runtime.ErrNotFound):
 			// The game is being changed; it is not a candidate any more.
 		default:
 			faults = append(faults, fmt.Errorf("clean up %q: %w", gameID, err))

@@ -159,13 +159,13 @@ func TestNewDaemonResetsTheTime(t *testing.T) {
 }
 
 // A game that is being changed is skipped, and is not an error of the pass.
-func TestRefusedGamesAreSkipped(t *testing.T) {
+func TestRejectedGamesAreSkipped(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range []error{operation.ErrRefused, operation.ErrBusy, runtime.ErrNotFound} {
+	for _, rejection := range []error{operation.ErrRejected, operation.ErrBusy, runtime.ErrNotFound} {
 		f := newFixture(t)
 		f.put("a", "n1", f.now)
 		f.put("b", "n1", f.now)
-		f.executor.err = refusal
+		f.executor.err = rejection
 		f.passAfter(0)
 		require.Zero(t, f.passAfter(after))
 		require.Equal(t, []string{"a", "b"}, f.executor.games())

@@ -268,7 +268,7 @@ func TestGameOfANodeThatNeverReturns(t *testing.T) {
 	n[0].Crash()
 	expireSession(t, n[0])
 	_, err := n[1].Execute(nodetest.Op(operation.KindStart, "g"))
-	require.ErrorIs(t, err, operation.ErrRefused)
+	require.ErrorIs(t, err, operation.ErrRejected)
 	require.NoError(t, n[1].Store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
 		GameID: "g", ExpectedFrom: runtime.StatusRunning, ExpectedContainerID: before.CurrentContainerID, To: runtime.StatusRemoved, Now: time.Now(),
 	}))

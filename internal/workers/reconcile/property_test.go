@@ -84,7 +84,7 @@ type model struct {
 	external map[string]bool // containers that no operation started
 }
 
-// step makes one random change. An operation that is refused changes nothing.
+// step makes one random change. An operation that is rejected changes nothing.
 func (m *model) step(t *rapid.T) {
 	kind := rapid.SampledFrom([]string{
 		"start", "start", "stop", "restart", "patch", "cleanup", "exit", "remove", "start externally", "add container", "rewrite", "pass", "wait",

@@ -79,11 +79,11 @@ func (w *Worker) apply(ctx context.Context, f drift.Finding, actor string) (drif
 }
 
 // ReleaseBrake allows the actions that the brake blocked. It returns an
-// *operation.RefusedError if the brake is not engaged.
+// *operation.RejectedError if the brake is not engaged.
 func (w *Worker) ReleaseBrake() error {
 	if w.brake.state() == nil {
 		self := node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}
-		return &operation.RefusedError{Operation: "release", Reason: "the brake of node " + self.String() + " is not engaged"}
+		return &operation.RejectedError{Operation: "release", Reason: "the brake of node " + self.String() + " is not engaged"}
 	}
 	w.brake.release()
 	w.deps.Queue.TriggerFullReconcile()

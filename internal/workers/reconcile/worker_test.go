@@ -253,7 +253,7 @@ func TestEmptyListEngagesTheBrake(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return !strings.Contains(string(statusOf(n, t, "a")+statusOf(n, t, "b")+statusOf(n, t, "c")), "running")
 	}, nodetest.Timeout, 10*time.Millisecond, "the blocked actions are carried out")
-	require.ErrorIs(t, n.Reconcile.ReleaseBrake(), operation.ErrRefused)
+	require.ErrorIs(t, n.Reconcile.ReleaseBrake(), operation.ErrRejected)
 }
 
 func TestStaleFindingChangesNothing(t *testing.T) {

@@ -28,7 +28,7 @@ func Code(err error) int {
 	switch {
 	case errors.As(err, &usage), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrInvalidTransition):
 		return Usage
-	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRefused):
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected):
 		return Conflict
 	case errors.Is(err, runtime.ErrNotFound):
 		return NotFound

@@ -34,7 +34,7 @@ func errorCodes() []errorCode {
 		{runtime.ErrInvalidTransition, api.CodeInvalidTransition, false},
 		{runtime.ErrInvalid, api.CodeInvalid, false},
 		{operation.ErrBusy, api.CodeBusy, false},
-		{operation.ErrRefused, api.CodeRefused, false},
+		{operation.ErrRejected, api.CodeRejected, false},
 		{container.ErrNoImage, api.CodeNoImage, false},
 		{operation.ErrStartFailed, api.CodeStartFailed, false},
 		{container.ErrEngineUnavailable, api.CodeEngineUnavailable, false},
@@ -102,14 +102,14 @@ func addDetails(p *api.Problem, err error, locate Locate) {
 	var transition *runtime.TransitionError
 	var corrupt *runtime.CorruptError
 	var busy *operation.BusyError
-	var refused *operation.RefusedError
+	var rejected *operation.RejectedError
 	var unreachable *node.UnreachableError
 	var misrouted *node.MisroutedError
 	switch {
 	case errors.As(err, &busy):
 		addBusy(p, busy)
-	case errors.As(err, &refused):
-		p.GameID, p.Kind, p.GameStatus, p.Reason = refused.GameID, refused.Operation, refused.Status, refused.Reason
+	case errors.As(err, &rejected):
+		p.GameID, p.Kind, p.GameStatus, p.Reason = rejected.GameID, rejected.Operation, rejected.Status, rejected.Reason
 	case p.Code == api.CodeNodeUnreachable && errors.As(err, &unreachable):
 		p.Region, p.Node = unreachable.Node.Region, unreachable.Node.Name
 		if unreachable.Network {

@@ -37,7 +37,7 @@ func problemTypes() map[api.Code]problemType {
 		api.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, "Unsupported media type"},
 		api.CodeRequestTimeout:       {http.StatusRequestTimeout, "Request timeout"},
 		api.CodeTooManyStreams:       {http.StatusTooManyRequests, "Too many streams"},
-		api.CodeHostRefused:          {http.StatusMisdirectedRequest, "Host refused"},
+		api.CodeHostRejected:         {http.StatusMisdirectedRequest, "Host rejected"},
 		api.CodeCrossOrigin:          {http.StatusForbidden, "Cross-origin request rejected"},
 		api.CodeCompacted:            {http.StatusGone, "Revision has been compacted"},
 		api.CodeForeignRevision:      {http.StatusBadRequest, "Revision does not belong to this store"},
@@ -50,7 +50,7 @@ func problemTypes() map[api.Code]problemType {
 		api.CodeInternal:             {http.StatusInternalServerError, "Internal error"},
 
 		api.CodeBusy:              {http.StatusConflict, "Game has an operation in progress"},
-		api.CodeRefused:           {http.StatusConflict, "Operation does not fit the game's state"},
+		api.CodeRejected:          {http.StatusConflict, "Operation does not fit the game's state"},
 		api.CodeNoImage:           {http.StatusUnprocessableEntity, "No such image"},
 		api.CodeStartFailed:       {http.StatusUnprocessableEntity, "Container failed to start"},
 		api.CodeOperationFailed:   {http.StatusInternalServerError, "Operation failed"},
