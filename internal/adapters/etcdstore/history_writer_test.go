@@ -106,7 +106,7 @@ type recordedChange struct {
 
 // recordChanges starts to record every change. The returned function waits for the
 // revision and returns all of them.
-func record(t *testing.T, r fixture) func(until int64) []recordedChange {
+func recordChanges(t *testing.T, r fixture) func(until int64) []recordedChange {
 	t.Helper()
 	in := r.etcd.Watch(within(t, 2*testTimeout), r.prefix+"/runtimes/", clientv3.WithPrefix(), clientv3.WithCreatedNotify())
 	created := <-in

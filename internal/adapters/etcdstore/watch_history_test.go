@@ -34,7 +34,7 @@ func testWatchMatchesHistory(t *testing.T) {
 	t.Logf("seed %d", seed)
 	server := etcdtest.Start(t)
 	writer := newFixture(t, server.InProcess(), etcdstore.Options{})
-	truth := record(t, writer)
+	truth := recordChanges(t, writer)
 	steps := newSteps(historyWrites / historyStep)
 
 	var opened atomic.Int64
