@@ -260,8 +260,8 @@ func (t *tour) killDaemon() error {
 // the watch and compares.
 func (t *tour) compareWatches() error {
 	for _, w := range t.watches {
-		want := normalise(w.step.output)
-		eventually(func() bool { return len(normalise(w.output.String())) >= len(want) })
+		want := normalize(w.step.output)
+		eventually(func() bool { return len(normalize(w.output.String())) >= len(want) })
 		seen := w.output.String() // without the message of the interrupt
 		w.interrupt()
 		if err := compare(w.step, seen); err != nil {
@@ -286,8 +286,8 @@ func (t *tour) stop() {
 
 // compare returns an error if the output differs from the README.
 func compare(s step, got string) error {
-	if want := normalise(s.output); normalise(got) != want {
-		return fmt.Errorf("`%s` printed:\n%s\nThe README shows:\n%s", s.command, normalise(got), want)
+	if want := normalize(s.output); normalize(got) != want {
+		return fmt.Errorf("`%s` printed:\n%s\nThe README shows:\n%s", s.command, normalize(got), want)
 	}
 	return nil
 }
@@ -314,8 +314,8 @@ var replacements = []struct {
 	{regexp.MustCompile(`\b(revision|TIME|CONTAINER) \d+`), "$1 N"},
 }
 
-// normalise applies the replacements.
-func normalise(text string) string {
+// normalize applies the replacements.
+func normalize(text string) string {
 	for _, r := range replacements {
 		text = r.pattern.ReplaceAllString(text, r.replacement)
 	}

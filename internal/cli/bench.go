@@ -3,14 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"galaxy/rtmanager/internal/bench"
 	"galaxy/rtmanager/internal/cli/internal/exit"
@@ -83,7 +81,7 @@ func bindCluster(flags *pflag.FlagSet) clusterFlags {
 
 // load returns the settings; the caller sets the data directory.
 func (f clusterFlags) load() (config.Config, error) {
-	// The defaults may be in use by a daemon, or not exist.
+	// A daemon may use the defaults, and the default directory may not exist.
 	for name, value := range map[string]string{"data-dir": os.TempDir(), "etcd-listen-client": "http://127.0.0.1:0"} {
 		if err := f.serve.Set(name, value); err != nil {
 			return config.Config{}, err
@@ -109,7 +107,7 @@ func (a *app) bench(ctx context.Context, cfg config.Config, options bench.Option
 	}
 	defer func() { err = errors.Join(err, etcd.Close()) }()
 
-	printer := &progress.Bench{Out: a.streams.Err, IsTerminal: isTerminal(a.streams.Err), Headline: "etcd at " + etcd.URLs}
+	printer := &progress.Bench{Out: a.streams.Err, IsTerminal: a.streams.IsErrTerminal, Headline: "etcd at " + etcd.URLs}
 	report, err := bench.Run(ctx, bench.Cluster{
 		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(),
 		Prefix: strings.TrimRight(cfg.EtcdPrefix, "/"), OpenTimeout: cfg.EtcdDialTimeout,
@@ -119,12 +117,7 @@ func (a *app) bench(ctx context.Context, cfg config.Config, options bench.Option
 		err = errors.Join(a.printer().Bench(report), err)
 	}
 	if _, hasLeftovers := errors.AsType[*bench.LeftoverError](err); hasLeftovers {
-		return exit.WriteError{Err: err} // is reported even after an interrupt
+		return exit.WriteError{Err: err} // Main reports it even after an interrupt
 	}
 	return err
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -17,7 +17,7 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/render"
 )
 
-// Streams are the command line's connections to the outside.
+// Streams are the input, output, environment and clock of the command line.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -25,10 +25,10 @@ type Streams struct {
 	LookupEnv func(name string) (string, bool)
 	// Now is the clock for ages and for the times of transitions.
 	Now func() time.Time
-	// IsTerminal reports whether Out is a terminal. Only then are statuses colored and
-	// long values shortened.
+	// IsTerminal reports whether Out is a terminal. Only then statuses are colored and long
+	// values are shortened.
 	IsTerminal bool
-	// IsErrTerminal reports whether Err is a terminal. Only then is a line rewritten.
+	// IsErrTerminal reports whether Err is a terminal. Only then progress rewrites a line.
 	IsErrTerminal bool
 }
 
@@ -55,7 +55,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	case err == nil:
 		return exit.OK
 	case !a.hasStarted:
-		// No command has run, so the error is in the command line itself.
+		// No command has run, so the command line itself is invalid.
 		err = exit.UsageError{Err: rewordUsage(cmd, err), See: cmd.CommandPath()}
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		// The user knows of the interrupt, but not of the outcome of a write.
@@ -73,7 +73,7 @@ type app struct {
 	streams      Streams
 	globals      globals
 	hasStarted   bool // a command has started to run
-	usesNoDaemon bool // the command uses no other daemon
+	usesNoDaemon bool // the command connects to no daemon
 }
 
 func (a *app) root() *cobra.Command {
@@ -125,9 +125,9 @@ func (a *app) runE(run func(cmd *cobra.Command, args []string) error) func(*cobr
 	}
 }
 
-// rejectEmptyFlags rejects an empty flag value. It is usually an unset variable of a
-// script; treated as "not given", it would drop a guard or a filter without an error.
-// Only a reason may be empty; the settings of serve have rules of their own.
+// rejectEmptyFlags rejects an empty flag value, which usually comes from an unset variable
+// of a script. Without the error, the command would run without a precondition or filter.
+// Only a reason may be empty. Package config validates the settings of serve.
 func rejectEmptyFlags(cmd *cobra.Command) error {
 	if cmd.Name() == "serve" {
 		return nil
@@ -154,7 +154,7 @@ func (a *app) reporter() exit.Reporter {
 	}
 }
 
-// userName returns the name of the user, which is the actor of writes; it may be empty.
+// userName returns the name of the user, the actor of writes. It may be empty.
 func (a *app) userName() string {
 	user, _ := a.streams.LookupEnv("USER")
 	return user

@@ -1,22 +1,17 @@
-// Package cli is the command line of rtmanager: one command per file, most of them
-// requests to a daemon by the REST client, and serve, which runs a daemon. Results are
-// printed to standard output, messages to standard error, and the exit code is stable for
+// Package cli is the command line of rtmanager. Most commands are requests to a daemon by
+// package httpclient; serve runs a daemon, and bench measures a store. Commands print
+// results to standard output and messages to standard error. The exit codes are stable for
 // scripts.
 //
-// Files:
+// Each command has a file of its name. Exceptions and shared files:
 //
-//	cli.go             Main, Streams, the root command, checks that all commands share
-//	globals.go         flags of all commands; connections to the daemon
-//	help.go            the help command and the exit-codes topic
-//	completion.go      shell completion
-//	serve.go           the daemon; advice.go names the setting behind its errors
-//	bench.go           the benchmark
-//	list, get, history, watch, explain, nodes, version, fsck: read the store
-//	put, setstatus:    write records
-//	operate.go         what the lifecycle commands share
-//	operations.go      stop, restart, cleanup, patch
-//	start.go           start
-//	drift, driftapply: show and apply drift findings, release brakes
+//	cli.go                Main, Streams, the root command, checks that all commands share
+//	globals.go            flags of all commands; connections to the daemon
+//	help.go               the help command and the exit-codes topic
+//	operation_command.go  flags and execution that the operation commands share
+//	operations.go         stop, restart, cleanup, patch (start has its own file)
+//	drift.go              drift findings; drift_apply.go applies them and releases brakes
+//	reference.go          the root command for the generated reference, README.md
 //
 // Packages below internal:
 //
@@ -26,4 +21,16 @@
 //	progress  progress of operations and benchmarks
 //	exit      exit codes, error messages and hints
 //	render    cells, tables and encoders
+//
+// What an addition needs:
+//
+//   - A command: a file with its cobra.Command, whose RunE is runE, and its entry in root
+//     (cli.go). Print its result by a method of output.Printer.
+//   - An operation: a command made by operationCommand.
+//   - A flag: the flags struct of its command, or package flags if commands share it.
+//     Flags of serve are settings: see package config.
+//   - An output format: Formats and Printer.newEncoder in package output.
+//   - A hint or an exit code: Reporter.Hint or Code in package exit, and the help topic.
+//
+// Then go generate writes README.md from the help texts.
 package cli

@@ -84,7 +84,7 @@ func missingNodesError(report drift.Report) error {
 	return fmt.Errorf("%s did not respond; findings there are not known", render.Count(len(report.Missing), "node"))
 }
 
-// reportBrakes prints the engaged brakes and the nodes that did not respond.
+// reportBrakes prints the engaged brakes, and the nodes that did not respond.
 func (a *app) reportBrakes(report drift.Report, withHint bool) {
 	for _, b := range report.Brakes {
 		a.printMessagef("drift", "the brake of %s is engaged since %s: %s", render.Value(b.Region+"/"+b.Node), render.Time(b.Since), render.OneLine(b.Reason))

@@ -29,7 +29,7 @@ type globals struct {
 	noColor   bool
 	noHeaders bool
 
-	isColorAllowed bool // by the environment and the terminal
+	isColorAllowed bool // the environment and the terminal allow colors
 }
 
 func (g *globals) bind(root *cobra.Command, streams Streams) {
@@ -42,7 +42,7 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.server, "server", defaultServer, "`URL` of the daemon; also RTMANAGER_SERVER")
 	flags.StringVarP(&g.output, "output", "o", "", "output `FORMAT`: "+strings.Join(output.Formats(), ", ")+"; also RTMANAGER_OUTPUT")
-	// Set after the declaration: as defaults, the help would show them.
+	// Set them after the declaration: otherwise the help would show them as defaults.
 	g.server, g.output = env("RTMANAGER_SERVER", g.server), env("RTMANAGER_OUTPUT", g.output)
 	flags.DurationVar(&g.timeout, "timeout", 30*time.Second, "timeout of one request to the daemon, such as 90s; 0 means no timeout")
 	flags.Lookup("timeout").DefValue = "30s; operations, watch, fsck and drift --apply: none"
@@ -72,7 +72,7 @@ func (g *globals) withTimeout(ctx context.Context) (context.Context, context.Can
 	return context.WithTimeout(ctx, g.timeout)
 }
 
-// noWriteTimeout leaves a write to --timeout alone.
+// noWriteTimeout is longer than any write: only --timeout bounds a write.
 const noWriteTimeout = 100 * 365 * 24 * time.Hour
 
 // newClient returns a client of the daemon. It sends no request.
@@ -88,7 +88,7 @@ func (g *globals) newClient(cfg httpclient.Config) (*httpclient.Client, error) {
 	return client, nil
 }
 
-// callDaemon calls use with a client and a context that ends after --timeout.
+// callDaemon calls use with a client, and with a context that ends after --timeout.
 func (a *app) callDaemon(ctx context.Context, use func(context.Context, *httpclient.Client) error) error {
 	return a.withClient(httpclient.Config{}, func(client *httpclient.Client) error {
 		ctx, cancel := a.globals.withTimeout(ctx)
@@ -112,8 +112,8 @@ func (a *app) withClient(cfg httpclient.Config, use func(*httpclient.Client) err
 	return err
 }
 
-// streamTransport calls onOpen when a stream opens, which a watch cannot detect by its
-// events while no record changes.
+// streamTransport calls onOpen when a stream opens. A watch without events cannot detect
+// this in another way.
 type streamTransport struct {
 	*http.Transport
 	onOpen func()

@@ -42,7 +42,7 @@ func (a *app) history(ctx context.Context, gameID string) error {
 	})
 }
 
-// corruptValues returns the corrupt values that an error is joined of.
+// corruptValues returns the corrupt values in a joined error.
 func corruptValues(err error) []*runtime.CorruptError {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {

@@ -17,8 +17,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// outcomeTimeout bounds how long a command tries to get the outcome of an operation
-// whose daemon sends nothing.
+// outcomeTimeout is how long a command retries an operation whose daemon sends nothing.
 const outcomeTimeout = time.Minute
 
 // operationFlags are the flags of every operation.
@@ -71,7 +70,9 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) e
 	return a.withClient(httpclient.Config{WriteTimeout: outcomeTimeout}, func(client *httpclient.Client) error {
 		ctx, cancel := a.globals.withTimeout(ctx)
 		defer cancel()
-		printer := progress.NewOperation(a.streams.Err, a.streams.Now, a.streams.IsErrTerminal, quiet)
+		printer := progress.NewOperation(progress.OperationConfig{
+			Out: a.streams.Err, Now: a.streams.Now, IsTerminal: a.streams.IsErrTerminal, IsQuiet: quiet,
+		})
 		result, err := client.RunOperation(ctx, o, printer.Report)
 		printer.Close()
 		var current *runtime.VersionedRecord
@@ -103,7 +104,7 @@ func nameImageFlag(err error) error {
 	return err
 }
 
-// continuationHint is the hint for an operation that may continue without the command.
+// continuationHint returns the hint for an operation that may continue without the command.
 func continuationHint(o httpclient.Operation, started bool) string {
 	state := "may have started, and then continues"
 	if started {

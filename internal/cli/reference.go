@@ -8,8 +8,8 @@ import (
 
 //go:generate go run ../gendocs cli README.md
 
-// ReferenceCommand returns the root command as documents describe it: it takes nothing
-// from the environment, and a default that depends on the machine is described instead.
+// ReferenceCommand returns the root command for the generated reference. It does not read
+// the environment, and describes defaults that depend on the machine.
 func ReferenceCommand() *cobra.Command {
 	a := &app{streams: Streams{Now: time.Now, LookupEnv: func(string) (string, bool) { return "", false }}}
 	root := a.root()

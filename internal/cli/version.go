@@ -15,7 +15,7 @@ import (
 // -ldflags "-X galaxy/rtmanager/internal/cli.version=v1.2.3".
 var version string
 
-// clientBuild describes this binary.
+// clientBuild returns the build information of this binary.
 func clientBuild() output.Build {
 	b := output.Build{Version: version, Go: goruntime.Version(), Platform: goruntime.GOOS + "/" + goruntime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

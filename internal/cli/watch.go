@@ -72,9 +72,9 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 	defer cancel()
 	connection := &connectionMessages{app: a}
 	return a.withClient(httpclient.Config{
-		OnReconnect: connection.lost,
+		OnReconnect: connection.reportLost,
 		HTTPClient: &http.Client{
-			Transport:     streamTransport{http.DefaultTransport.(*http.Transport).Clone(), connection.restored},
+			Transport:     streamTransport{http.DefaultTransport.(*http.Transport).Clone(), connection.reportRestored},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, func(client *httpclient.Client) error { return a.printEvents(ctx, client, options) })
@@ -126,7 +126,7 @@ type connectionMessages struct {
 	lostSince time.Time // zero while there is a connection
 }
 
-func (c *connectionMessages) lost(_ error, fromRevision int64) {
+func (c *connectionMessages) reportLost(_ error, fromRevision int64) {
 	if !c.lostSince.IsZero() {
 		return
 	}
@@ -138,7 +138,7 @@ func (c *connectionMessages) lost(_ error, fromRevision int64) {
 	c.app.printMessagef("watch", "connection lost; reconnecting to resume %s", position)
 }
 
-func (c *connectionMessages) restored() {
+func (c *connectionMessages) reportRestored() {
 	if c.lostSince.IsZero() {
 		return
 	}

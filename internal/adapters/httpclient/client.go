@@ -34,14 +34,14 @@ type Config struct {
 	// deadline. Default 40 s, which is longer than a server works on a request.
 	RequestTimeout time.Duration
 	// WriteTimeout bounds the retries of a write that may have reached the server. It
-	// also bounds how long an operation is retried without a sign of life from its
-	// stream. Default 60 s.
+	// also bounds how long an operation is retried while its stream sends nothing.
+	// Default 60 s.
 	WriteTimeout time.Duration
 	// MinBackoff and MaxBackoff bound the wait between attempts. Default 100 ms and
 	// 5 s.
 	MinBackoff, MaxBackoff time.Duration
 	// IdleTimeout is how long a stream may send nothing before its connection is
-	// considered dead. Default three heartbeats of the server.
+	// treated as broken. Default three heartbeats of the server.
 	IdleTimeout time.Duration
 	// OnReconnect, if set, is called when a watch has lost its connection and is about
 	// to resume from the revision; 0 means a new snapshot.

@@ -1,6 +1,6 @@
-// Package httpclient is a runtime record store reached over the REST API. It
-// implements the store's ports over HTTP and turns the problem documents of the API
-// into the errors of the domain.
+// Package httpclient is the client of the REST API. It implements the ports of a runtime
+// record store and of an executor over HTTP, and converts the problem documents of the API
+// to the errors of the domain.
 //
 // Three rules hold for every call:
 //
@@ -25,7 +25,11 @@
 //	nodes.go             nodes, explanations, drift and brakes
 //	watch.go             Watch: the state of one watch and its reconnect loop
 //	watch_connection.go  one connection of a watch: open, check, idle timeout
-//	watch_events.go      events of one revision are collected, then emitted together
-//	watch_resync.go      deleted games of a snapshot that replaces an earlier one
-//	event_reader.go      newline-delimited JSON
+//	watch_events.go      collects the events of one revision and emits them together
+//	watch_resync.go      emits deleted games when a snapshot replaces an earlier one
+//	event_reader.go      reads newline-delimited JSON
+//
+// A new query parameter belongs in the method that sends it (read.go or watch_connection.go),
+// a new header in originHeader (write.go), and a new problem code in sentinelByCode
+// (errors.go).
 package httpclient

@@ -38,8 +38,8 @@ func (e *statusError) Unwrap() error { return e.cause }
 // errOperationFailed is an operation that failed for a reason without a domain error.
 var errOperationFailed = errors.New("operation failed")
 
-// decodeError returns the error that a response other than 200 means. It is a
-// *sendError if the response is truncated.
+// decodeError returns the domain error of a response other than 200, or a *sendError if
+// the response is truncated.
 func decodeError(response *http.Response) error {
 	problem, err := decodeProblem(response)
 	if err != nil {

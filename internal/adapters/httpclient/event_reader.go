@@ -57,8 +57,8 @@ type eventReader struct{ lines *lineReader }
 
 func newEventReader(stream io.Reader) *eventReader { return &eventReader{newLineReader(stream)} }
 
-// scanCompleteLines is bufio.ScanLines without a last line that lacks its newline. Such
-// a line is truncated, and a prefix of a document may decode as another document.
+// scanCompleteLines splits lines like bufio.ScanLines, but drops a last line without a
+// newline. Such a line is truncated, and could decode as another document.
 func scanCompleteLines(data []byte, atEOF bool) (int, []byte, error) {
 	if atEOF && bytes.IndexByte(data, '\n') < 0 {
 		return len(data), nil, nil
@@ -66,8 +66,8 @@ func scanCompleteLines(data []byte, atEOF bool) (int, []byte, error) {
 	return bufio.ScanLines(data, atEOF)
 }
 
-// next returns the next event. Its errors are those of lineReader; an event without a
-// required member is errMalformed too.
+// next returns the next event. It returns the errors of lineReader, and errMalformed for an
+// event without a required member.
 func (r *eventReader) next() (api.Event, error) {
 	var event api.Event
 	if err := r.lines.next(&event); err != nil {

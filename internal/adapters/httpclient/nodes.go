@@ -29,9 +29,9 @@ func (c *Client) Nodes(ctx context.Context) (api.Nodes, error) {
 	return nodes, err
 }
 
-// Explain describes the state and history of a game, as its node sees them, or else the
-// daemon that this client uses. It fails with runtime.ErrNotFound for a game that has
-// neither a record nor a container.
+// Explain returns the state and history of a game, as its node reports them. If there is no
+// such node, the daemon of this client reports them. It fails with runtime.ErrNotFound for
+// a game that has neither a record nor a container.
 func (c *Client) Explain(ctx context.Context, gameID string) (drift.Explanation, error) {
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return drift.Explanation{}, err
@@ -58,7 +58,7 @@ func (c *Client) Drift(ctx context.Context) (drift.Report, error) {
 }
 
 // ApplyDrift applies findings of a report, each on its node, and returns one result per
-// finding, in the same order. It takes as long as the nodes do: only ctx bounds it. The
+// finding, in the same order. Only ctx bounds its duration. The
 // actor is recorded in the ledger and may be empty. On an error ApplyDrift returns the
 // results that it has received.
 func (c *Client) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {

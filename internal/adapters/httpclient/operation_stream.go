@@ -70,7 +70,8 @@ func (s *operationStream) isOwnOperation(err error) bool {
 	return errors.As(err, &busy) && busy.OperationID == s.operation.Origin.OperationID
 }
 
-// unresolvedError returns the error of an operation that is no longer retried.
+// unresolvedError returns the error of an operation whose retries have ended without an
+// outcome.
 func (s *operationStream) unresolvedError(ctx context.Context, last error) error {
 	if !s.mayHaveStarted && !s.isOwnOperation(last) {
 		return s.client.unavailableError(ctx, last)
@@ -135,7 +136,7 @@ func (s *operationStream) readEvents(response *http.Response, cancel func()) (ap
 	}
 }
 
-// checkResult returns the result if it belongs to the request, and else a *sendError.
+// checkResult returns the result if it belongs to the request, and otherwise a *sendError.
 func (s *operationStream) checkResult(result api.OperationResult) (api.OperationResult, error) {
 	needsOutcome := s.operation.Until == "" || s.operation.Until == WaitDone
 	if result.GameID != s.operation.GameID || needsOutcome && result.Outcome == nil {

@@ -17,8 +17,8 @@ import (
 // Operation requests one operation.
 type Operation struct {
 	ports.OperationRequest
-	// Region and Node are where to start a game that has no node yet. If they are
-	// empty, the daemon chooses.
+	// Region and Node select where to start a game that has no node yet. If they are
+	// empty, the daemon selects the node.
 	Region, Node string
 	// Until is the state to wait for; the zero value is WaitDone.
 	Until Wait
@@ -46,9 +46,9 @@ func (c *Client) Execute(ctx context.Context, request ports.OperationRequest, on
 	return *result.Outcome, err
 }
 
-// RunOperation is Execute for a caller that does not wait until the operation is
-// finished, or that chooses the node. If the operation fails, RunOperation returns an
-// error and a result with the outcome.
+// RunOperation executes an operation, like Execute, and lets the caller select the state to
+// wait for and the node. If the operation fails, RunOperation returns an error and a result
+// with the outcome.
 //
 // The operation id, which RunOperation generates if it is empty, is the idempotency key:
 // if a response is lost, the request is retried and joins the operation that it

@@ -75,7 +75,7 @@ func (c *Client) ListRecords(ctx context.Context, status runtime.Status) ([]runt
 	}
 }
 
-// listAllPages returns all pages of one list.
+// listAllPages returns the records of all pages of one list.
 func (c *Client) listAllPages(ctx context.Context, query ports.PageQuery) ([]runtime.RuntimeRecord, error) {
 	records := []runtime.RuntimeRecord{}
 	var corrupt []error
@@ -156,7 +156,7 @@ func (c *Client) Info(ctx context.Context) (ports.StoreInfo, error) {
 	return cluster.StoreInfo(), err
 }
 
-// Cluster returns what Info returns, and the version, region and node of the daemon.
+// Cluster returns the information of Info, and the version, region and node of the daemon.
 func (c *Client) Cluster(ctx context.Context) (api.Cluster, error) {
 	var cluster api.Cluster
 	_, err := c.get(ctx, apiRequest{path: "/v1/cluster"}, &cluster)
@@ -166,14 +166,13 @@ func (c *Client) Cluster(ctx context.Context) (api.Cluster, error) {
 	return cluster, err
 }
 
-// unexpectedResponseError returns the error of a JSON response that is not what was
-// requested. Decoded as a response of the API, it would read as an empty result.
+// unexpectedResponseError returns the error of a JSON response without the members of the
+// requested type. Without this check it would be treated as an empty result.
 func (c *Client) unexpectedResponseError(expected string) error {
 	return fmt.Errorf("server %s returned an unexpected response instead of %s", c.base.Redacted(), expected)
 }
 
-// Check implements ports.StoreInspector. It takes as long as the server does: only ctx
-// bounds it.
+// Check implements ports.StoreInspector. Only ctx bounds its duration.
 func (c *Client) Check(ctx context.Context, repair bool) (ports.CheckReport, error) {
 	request := apiRequest{method: http.MethodGet, path: "/v1/fsck"}
 	if repair {

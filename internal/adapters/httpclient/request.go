@@ -75,8 +75,8 @@ func timeoutError(request apiRequest, text string) error {
 	return &url.Error{Op: request.method, URL: request.path, Err: errors.New(text)}
 }
 
-// send makes one attempt and returns the response, whatever its status. Any error is
-// a *sendError.
+// send makes one attempt and returns the response of any status. Every error is a
+// *sendError.
 func (c *Client) send(ctx context.Context, request apiRequest) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -136,12 +136,12 @@ func (c *Client) roundTrip(ctx context.Context, request apiRequest, target any) 
 	if err := json.NewDecoder(response.Body).Decode(target); err != nil {
 		return nil, &sendError{err: fmt.Errorf("read the response: %w", err), mayHaveArrived: true}
 	}
-	// Only the end of the stream remains; reading it frees the connection.
+	// Read the rest of the body, so that the connection can be reused.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxProblemBytes))
 	return response.Header, nil
 }
 
-// attempt is roundTrip bounded by Config.RequestTimeout.
+// attempt sends the request once and decodes the response, within Config.RequestTimeout.
 func (c *Client) attempt(ctx context.Context, request apiRequest, target any) (http.Header, error) {
 	attemptCtx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
@@ -160,7 +160,7 @@ func (c *Client) get(ctx context.Context, request apiRequest, target any) (http.
 	return header, c.unavailableError(ctx, err)
 }
 
-// unavailableError converts a *sendError: to the error of ctx if ctx has ended, and else
+// unavailableError converts a *sendError to the error of ctx if ctx has ended, and otherwise
 // to runtime.ErrUnavailable with the server's address. It returns other errors unchanged.
 func (c *Client) unavailableError(ctx context.Context, err error) error {
 	var sendErr *sendError

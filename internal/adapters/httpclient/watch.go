@@ -13,13 +13,13 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// Watch implements ports.RuntimeWatcher. It fails with runtime.ErrUnavailable if the
-// server cannot be reached at first. Once the watch has started, it reconnects until ctx
-// ends; the consumer sees only the delay. A response that does not come from the API
-// ends the watch at any time, except a gateway's 429, 502, 503 or 504 after the start.
+// Watch implements ports.RuntimeWatcher. It fails with runtime.ErrUnavailable if the first
+// connection fails. Once the watch has started, it reconnects until ctx ends; the consumer
+// sees only the delay. A response that does not come from the API ends the watch at any
+// time, except a gateway's 429, 502, 503 or 504 after the start.
 //
-// To resume without gap or duplicate, the client emits the events of one revision, and
-// those of one snapshot, together. Like List, it holds a whole snapshot in memory.
+// To resume without gap or duplicate, the client emits all events of one revision, or of
+// one snapshot, together. Like List, it keeps a whole snapshot in memory.
 //
 // Unlike a store of this process, the client ends a watch with runtime.ErrIncompatible
 // if the server repeatedly sends a malformed stream.
@@ -54,8 +54,8 @@ type watcher struct {
 
 	started          bool
 	malformedStreams int    // consecutive streams that ended with a malformed line
-	storeID          string // store that position belongs to; empty if no server has named it
-	position         int64  // last revision of which all events were emitted
+	storeID          string // store that position belongs to; empty if unknown
+	position         int64  // latest revision whose events were all emitted
 	// pending are the events after position, until the last event of their revision.
 	pending []pendingItem
 	// reportedCorrupt are the corrupt values after position that were emitted before
@@ -110,7 +110,7 @@ func cannotResume(err error) bool {
 }
 
 // isConnectionLost reports whether the connection, or the server's own store, is
-// unavailable, possibly only for a while.
+// unavailable, possibly for a short time only.
 func isConnectionLost(err error) bool {
 	var statusErr *statusError
 	if !errors.As(err, &statusErr) {

@@ -112,9 +112,8 @@ func (c *Client) write(ctx context.Context, request apiRequest) (runtime.Version
 	}
 }
 
-// outcomeUnknownError returns the error of a write that is no longer retried. It has the last
-// attempt's error as text only: that error concerns the last attempt alone, not the
-// write.
+// outcomeUnknownError returns the error of a write that is no longer retried. It contains
+// the last attempt's error as text only, because that error does not apply to the write.
 func (c *Client) outcomeUnknownError(ctx context.Context, last error) error {
 	return errors.Join(fmt.Errorf("server %s: %w: %s", c.base.Redacted(), runtime.ErrOutcomeUnknown, last.Error()), ctx.Err())
 }

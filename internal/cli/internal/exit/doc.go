@@ -1,3 +1,3 @@
-// Package exit defines how a command ends: its exit code, and the message and hint of
-// its error.
+// Package exit defines the exit codes of commands, and prints the message and the hint of
+// an error.
 package exit

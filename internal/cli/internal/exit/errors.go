@@ -28,7 +28,7 @@ type WriteError struct {
 func (e WriteError) Error() string { return e.Err.Error() }
 func (e WriteError) Unwrap() error { return e.Err }
 
-// RetryHint is the hint for a write of unknown outcome that the user can repeat.
+// RetryHint returns the hint for a write of unknown outcome that the user can repeat.
 func RetryHint(origin ports.Origin) string {
 	return "the write may or may not have been applied; it is safe to repeat it with --operation-id " + render.ShellWord(origin.OperationID)
 }

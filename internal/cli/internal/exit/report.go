@@ -24,14 +24,15 @@ type Reporter struct {
 	Now     func() time.Time
 	Server  string        // URL of the daemon
 	Timeout time.Duration // of --timeout
-	// UsesNoDaemon is true for a command that uses no daemon: it gets no hints about one.
+	// UsesNoDaemon reports whether the command connects to no daemon. Then there are no
+	// hints about the daemon.
 	UsesNoDaemon bool
 }
 
 // Report prints the error, the current record after a conflict, and a hint.
 func (r Reporter) Report(err error) {
 	lines := strings.FieldsFunc(render.Printable(r.errorText(err)), func(c rune) bool { return c == '\n' })
-	// A line that the first one contains is a repetition.
+	// Remove each line that the first line contains.
 	lines = slices.DeleteFunc(lines, func(line string) bool { return line != lines[0] && strings.Contains(lines[0], line) })
 	fmt.Fprintf(r.Out, "rtmanager: %s\n", strings.Join(lines, "\n  "))
 	var conflict *runtime.ConflictError
@@ -49,8 +50,8 @@ func (r Reporter) Report(err error) {
 	}
 }
 
-// errorText returns the text of the error, with the errors of package context in terms
-// of the command line.
+// errorText returns the text of the error. It replaces the texts of errors of package
+// context by terms of the command line.
 func (r Reporter) errorText(err error) string {
 	text := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -69,7 +70,7 @@ func (r Reporter) conflictText(conflict *runtime.ConflictError) string {
 		render.Time(current.LastOpAt), render.Age(r.Now().Sub(current.LastOpAt)))
 }
 
-// Hint returns what to do about the error, empty if the error itself contains it.
+// Hint returns advice about the error, empty if there is none.
 func (r Reporter) Hint(err error) string {
 	var usage UsageError
 	var hinted HintError
@@ -132,7 +133,7 @@ func (r Reporter) unavailableHint(err error) string {
 	return fmt.Sprintf("the daemon at %s is running but cannot do this now; see its log for the reason", server)
 }
 
-// conflictHint is the hint for a transition to a status, or for a put if to is empty.
+// conflictHint returns the hint for a transition to a status, or for a put if to is empty.
 func conflictHint(conflict *runtime.ConflictError, to runtime.Status) string {
 	history := "`rtmanager history " + render.ShellWord(conflict.GameID) + "` shows the change"
 	current := conflict.Current.Status

@@ -21,7 +21,7 @@ func (f *Origin) Bind(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.OperationID, "operation-id", "", "idempotency key: a request with the same `ID` is executed once")
 }
 
-// Validate returns the errors of the values, under the names of the flags.
+// Validate returns the errors of the values. The errors name the flags.
 func (f *Origin) Validate() error {
 	err := ports.Origin{OperationID: f.OperationID, Reason: f.Reason}.Validate()
 	var invalid *runtime.InvalidError

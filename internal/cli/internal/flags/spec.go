@@ -115,8 +115,7 @@ func parseEnv(given []string, base map[string]string) (map[string]string, error)
 	return env, nil
 }
 
-// NameFlags names, in the errors of a spec, the flags that were given instead of the
-// fields.
+// NameFlags replaces field names in the errors of a spec by the names of given flags.
 func NameFlags(cmd *cobra.Command, err error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -136,7 +135,7 @@ func NameFlags(cmd *cobra.Command, err error) error {
 	return errors.Join(errs...)
 }
 
-// NameFlag names the flag in an InvalidError instead of the field.
+// NameFlag replaces the field name of an InvalidError by the flag.
 func NameFlag(err error, flag string) error {
 	var invalid *runtime.InvalidError
 	if !errors.As(err, &invalid) {

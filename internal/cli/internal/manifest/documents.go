@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// splitDocuments returns each document as JSON.
+// splitDocuments splits a JSON or YAML text, and returns each document as JSON.
 func splitDocuments(text []byte) ([]jsontext.Value, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	start := bytes.TrimSpace(text)
@@ -59,8 +59,9 @@ func convertYAML(text []byte) ([]jsontext.Value, error) {
 	return documents, nil
 }
 
-// convertDocument returns null for a document without content. It fails if content
-// follows the end of the document, because the conversion would ignore it.
+// convertDocument converts one YAML document to JSON. It returns null for a document
+// without content. It fails if content follows the end of the document, because the
+// conversion would ignore it.
 func convertDocument(text string) (jsontext.Value, error) {
 	switch {
 	case strings.TrimSpace(text) == "": // a single tab would be an error
@@ -81,14 +82,14 @@ func convertDocument(text string) (jsontext.Value, error) {
 	return nil, errors.New("continues after its end")
 }
 
-// splitYAML splits at the lines that start or end a document, because the library reads
-// only the first document. No other line of YAML can start with these markers.
+// splitYAML splits the text at the lines that start or end a document, because the library
+// reads only the first document. No other line of YAML can start with these markers.
 func splitYAML(text string) []string {
 	parts := []string{""}
 	for line := range strings.Lines(text) {
 		part := &parts[len(parts)-1]
 		switch {
-		case isMarker(line, "---") && isDirectives(*part):
+		case isMarker(line, "---") && hasOnlyDirectives(*part):
 			*part += line // of the same document
 		case isMarker(line, "---"):
 			parts = append(parts, strings.TrimPrefix(line, "---"))
@@ -106,9 +107,9 @@ func isMarker(line, marker string) bool {
 	return found && (rest == "" || strings.ContainsAny(rest[:1], " \t\r\n"))
 }
 
-// isDirectives reports whether the text consists of lines such as "%YAML 1.2", which
-// precede a document and belong to it.
-func isDirectives(text string) bool {
+// hasOnlyDirectives reports whether the text has directives, such as "%YAML 1.2", and no
+// content. Directives precede a document and belong to it.
+func hasOnlyDirectives(text string) bool {
 	found := false
 	for line := range strings.Lines(text) {
 		switch {

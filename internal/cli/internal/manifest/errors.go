@@ -13,9 +13,9 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// explain converts a decoding error into terms of the file: the path of the field, what
+// explainError converts a decoding error into terms of the file: the path of the field, what
 // it must be, and what it is.
-func explain(err error) error {
+func explainError(err error) error {
 	var semantic *json.SemanticError
 	if !errors.As(err, &semantic) {
 		return err
@@ -23,7 +23,7 @@ func explain(err error) error {
 	path := strings.TrimPrefix(string(semantic.JSONPointer), "/")
 	if errors.Is(err, json.ErrUnknownName) {
 		parent := strings.TrimPrefix(string(semantic.JSONPointer.Parent()), "/")
-		return at(parent, fmt.Errorf("unknown field %q", semantic.JSONPointer.LastToken()))
+		return withPath(parent, fmt.Errorf("unknown field %q", semantic.JSONPointer.LastToken()))
 	}
 	expected := typeName(semantic.GoType)
 	var timeErr *time.ParseError
@@ -31,20 +31,20 @@ func explain(err error) error {
 	case expected == "":
 		return err
 	case errors.As(err, &timeErr):
-		return at(path, fmt.Errorf("%q is not %s", timeErr.Value, expected))
+		return withPath(path, fmt.Errorf("%q is not %s", timeErr.Value, expected))
 	case semantic.JSONKind == '"' && semantic.GoType == reflect.TypeFor[operation.Duration]():
-		return at(path, semantic.Err) // the error of operation.Duration itself
+		return withPath(path, semantic.Err) // the error of operation.Duration itself
 	case len(semantic.JSONValue) > 0:
-		return at(path, fmt.Errorf("%s is not %s", semantic.JSONValue, expected))
+		return withPath(path, fmt.Errorf("%s is not %s", semantic.JSONValue, expected))
 	}
 	problem := fmt.Errorf("must be %s, not %s", expected, kindName(semantic.JSONKind))
 	if expected == typeName(reflect.TypeFor[string]()) && strings.ContainsRune("0tf", rune(semantic.JSONKind)) {
 		problem = fmt.Errorf("%w; put it in quotes", problem)
 	}
-	return at(path, problem)
+	return withPath(path, problem)
 }
 
-func at(path string, err error) error {
+func withPath(path string, err error) error {
 	if path == "" {
 		return err
 	}

@@ -77,5 +77,5 @@ func decodeRecords(document jsontext.Value) ([]runtime.RuntimeRecord, error) {
 
 // decodeStrict decodes a document and rejects unknown and repeated fields.
 func decodeStrict(document jsontext.Value, target any) error {
-	return explain(json.Unmarshal(document, target, json.RejectUnknownMembers(true)))
+	return explainError(json.Unmarshal(document, target, json.RejectUnknownMembers(true)))
 }

@@ -20,8 +20,8 @@ func (p *Printer) Bench(report bench.Report) error {
 	}
 	t := &render.Table{Header: []string{"ROW", "RATIO", "NOISE", "TARGET", "RESULT", "MEASURED", "BASELINE"}}
 	for _, row := range report.Rows {
-		t.Add(row.Name, ratio(row.Ratio), ratio(row.Spread[0])+" to "+ratio(row.Spread[1]), row.Target, benchResult(row),
-			figure(row.Measured, row.Unit)+quantiles(row, "measured"), figure(row.Baseline, row.Unit)+quantiles(row, "baseline"))
+		t.Add(row.Name, formatRatio(row.Ratio), formatRatio(row.Spread[0])+" to "+formatRatio(row.Spread[1]), row.Target, benchResult(row),
+			formatFigure(row.Measured, row.Unit)+formatQuantiles(row, "measured"), formatFigure(row.Baseline, row.Unit)+formatQuantiles(row, "baseline"))
 	}
 	if err := t.Write(p.Out, !p.NoHeaders, nil); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (p *Printer) Bench(report bench.Report) error {
 
 // BenchRow summarizes one row of a report.
 func BenchRow(row bench.Row) string {
-	return fmt.Sprintf("%s: %s, target %s: %s", row.Name, ratio(row.Ratio), row.Target, benchResult(row))
+	return fmt.Sprintf("%s: %s, target %s: %s", row.Name, formatRatio(row.Ratio), row.Target, benchResult(row))
 }
 
 func benchResult(row bench.Row) string {
@@ -42,13 +42,13 @@ func benchResult(row bench.Row) string {
 	return "not reached"
 }
 
-// quantiles returns the latencies of a side, empty if the row has none.
-func quantiles(row bench.Row, side string) string {
+// formatQuantiles returns the latencies of one side, empty if the row has none.
+func formatQuantiles(row bench.Row, side string) string {
 	p50, measured := row.Details[side+"_p50_us"]
 	if !measured {
 		return ""
 	}
-	return fmt.Sprintf(", p50 %s, p99 %s", figure(p50, bench.UnitMicroseconds), figure(row.Details[side+"_p99_us"], bench.UnitMicroseconds))
+	return fmt.Sprintf(", p50 %s, p99 %s", formatFigure(p50, bench.UnitMicroseconds), formatFigure(row.Details[side+"_p99_us"], bench.UnitMicroseconds))
 }
 
 // benchNotes describes what the rows compare, further measurements, and the machine.
@@ -57,41 +57,41 @@ func benchNotes(report bench.Report) string {
 	for _, row := range report.Rows {
 		fmt.Fprintf(&b, "\n%s: %s, compared with %s\n", row.Name, row.What, row.Against)
 		for _, name := range slices.Sorted(maps.Keys(row.Details)) {
-			fmt.Fprintf(&b, "  %s %s\n", name, number(row.Details[name]))
+			fmt.Fprintf(&b, "  %s %s\n", name, formatNumber(row.Details[name]))
 		}
 	}
 	m, o := report.Machine, report.Options
 	fmt.Fprintf(&b, "\n%d cores, %s, %s/%s, %s etcd; %d records, %d writers, %d readers, %d subscribers, %s per side\n",
 		m.Cores, m.Go, m.OS, m.Arch, m.Etcd, o.Records, o.Writers, o.Readers, o.Watchers,
 		time.Duration(o.DurationSeconds*float64(time.Second)))
-	fmt.Fprintln(&b, "allocations are those of the whole process, including an embedded etcd")
+	fmt.Fprintln(&b, "allocations are counted for the whole process, including an embedded etcd")
 	return b.String()
 }
 
-func ratio(v float64) string { return number(v) + "×" }
+func formatRatio(v float64) string { return formatNumber(v) + "×" }
 
-// figure returns a value with its unit, for latencies in a unit of suitable size.
-func figure(v float64, unit string) string {
+// formatFigure returns a value with its unit. It selects a suitable unit for latencies.
+func formatFigure(v float64, unit string) string {
 	switch {
 	case unit == bench.UnitPerSecond:
-		return number(v) + "/s"
+		return formatNumber(v) + "/s"
 	case unit == bench.UnitWatches:
 		if v == 1 {
 			return "1 watch"
 		}
-		return number(v) + " watches"
+		return formatNumber(v) + " watches"
 	case unit != bench.UnitMicroseconds:
-		return number(v) + " " + unit
+		return formatNumber(v) + " " + unit
 	case v >= 1e6:
-		return number(v/1e6) + " s"
+		return formatNumber(v/1e6) + " s"
 	case v >= 1e3:
-		return number(v/1e3) + " ms"
+		return formatNumber(v/1e3) + " ms"
 	}
-	return number(v) + " µs"
+	return formatNumber(v) + " µs"
 }
 
-// number returns about three digits and never an exponent.
-func number(v float64) string {
+// formatNumber returns the number with about three digits and without an exponent.
+func formatNumber(v float64) string {
 	decimals := 0
 	switch {
 	case v != 0 && v < 0.1:

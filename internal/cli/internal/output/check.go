@@ -10,7 +10,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// CheckReport prints the result of fsck. repair is whether repairs were requested.
+// CheckReport prints the result of fsck. repair reports whether repairs were requested.
 func (p *Printer) CheckReport(report ports.CheckReport, repair bool) error {
 	if done, err := p.Encode(api.CheckFrom(report)); done {
 		return err

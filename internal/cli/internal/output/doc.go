@@ -1,3 +1,3 @@
 // Package output prints the results of commands in the format that -o selects: a table
-// or text for people, JSON or YAML for programs. Each file prints one kind of result.
+// or text for users, JSON or YAML for programs. Each file prints one kind of result.
 package output

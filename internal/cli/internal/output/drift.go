@@ -23,7 +23,7 @@ func (p *Printer) Drift(report drift.Report) error {
 		_, err := fmt.Fprintln(p.Out, text)
 		return err
 	}
-	return p.table(p.driftTable(report.Findings))
+	return p.printTable(p.driftTable(report.Findings))
 }
 
 // DriftPreview writes a table of findings to out, before they are applied.
@@ -44,7 +44,7 @@ func (p *Printer) DriftResults(results []drift.ApplyResult) error {
 	for _, r := range results {
 		t.Add(render.Cell(string(r.Status)), render.Cell(r.GameID), render.Cell(string(r.Action)), render.Cell(r.Region+"/"+r.Node), render.SentenceCell(r.Reason))
 	}
-	return p.table(t)
+	return p.printTable(t)
 }
 
 func (p *Printer) driftTable(findings []drift.Finding) *render.Table {

@@ -20,7 +20,7 @@ type EventPrinter interface {
 
 // Events returns a printer of events that writes to out. The caller flushes out.
 func (p *Printer) Events(out *bufio.Writer) EventPrinter {
-	if encoder := p.encoder(out); encoder != nil {
+	if encoder := p.newEncoder(out); encoder != nil {
 		return eventEncoder{encoder}
 	}
 	rows := &eventRows{Printer: p, out: out, isHeaderPending: !p.NoHeaders}
@@ -57,25 +57,25 @@ func (e *eventRows) Print(event ports.RuntimeEvent) error {
 		if !e.IsTerminal {
 			return nil
 		}
-		return e.message(fmt.Sprintf("%s at revision %d; watching for changes", render.Count(e.games, "game"), event.Revision))
+		return e.printMessage(fmt.Sprintf("%s at revision %d; watching for changes", render.Count(e.games, "game"), event.Revision))
 	case ports.EventResync:
 		e.games = 0
-		return e.message("the revision has been compacted; restarting with a snapshot")
+		return e.printMessage("the revision has been compacted; restarting with a snapshot")
 	case ports.EventBookmark:
 		return nil
 	default: // a change of a record
 	}
 	if e.isHeaderPending {
 		e.isHeaderPending = false
-		if err := e.line(e.header()); err != nil {
+		if err := e.printLine(e.header()); err != nil {
 			return err
 		}
 	}
-	return e.line(e.row(event))
+	return e.printLine(e.row(event))
 }
 
-// message prints a message after the events before it.
-func (e *eventRows) message(text string) error {
+// printMessage prints a message after the events before it.
+func (e *eventRows) printMessage(text string) error {
 	err := e.out.Flush()
 	fmt.Fprintf(e.Err, "rtmanager: watch: %s\n", text)
 	return err
@@ -110,7 +110,7 @@ func (e *eventRows) row(event ports.RuntimeEvent) []string {
 	if e.widths != nil {
 		return []string{
 			record.LastOpAt.UTC().Format("15:04:05"), revision, render.Value(event.GameID), eventChange(event.Type, from, to),
-			e.short(render.Cell(record.CurrentContainerID), containerLimit), node, e.short(render.Cell(record.CurrentImageRef), imageLimit),
+			e.shorten(render.Cell(record.CurrentContainerID), containerLimit), node, e.shorten(render.Cell(record.CurrentImageRef), imageLimit),
 		}
 	}
 	row := []string{
@@ -135,7 +135,7 @@ func eventChange(kind ports.EventType, from, to string) string {
 	}
 }
 
-func (e *eventRows) line(cells []string) error {
+func (e *eventRows) printLine(cells []string) error {
 	if e.widths == nil {
 		_, err := io.WriteString(e.out, strings.Join(cells, "\t")+"\n")
 		return err

@@ -19,7 +19,7 @@ const (
 )
 
 // Explanation prints the page about a game. nodes shows whether the game's node is
-// present; nil means that the nodes are not known. Empty sections are left out.
+// present; nil means that the nodes are unknown. Empty sections are omitted.
 func (p *Printer) Explanation(page drift.Explanation, nodes *api.Nodes) error {
 	text := new(strings.Builder)
 	_ = p.summaryTable(page, nodes).Write(text, false, p.statusColor())

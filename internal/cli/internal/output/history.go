@@ -20,12 +20,12 @@ func (p *Printer) History(gameID string, entries []runtime.LedgerEntry, corrupt 
 	for _, e := range entries {
 		row := []string{
 			strconv.FormatInt(e.Seq, 10), render.Time(e.At), render.Change(string(e.From), string(e.To)),
-			p.short(render.Cell(e.ContainerID), containerLimit), strconv.FormatInt(e.Revision, 10), render.SentenceCell(e.Reason),
+			p.shorten(render.Cell(e.ContainerID), containerLimit), strconv.FormatInt(e.Revision, 10), render.SentenceCell(e.Reason),
 		}
 		if p.isWide() {
 			row = append(row, render.Cell(e.Image), render.Cell(e.Actor), render.Cell(e.OperationID))
 		}
 		t.Add(row...)
 	}
-	return p.table(t)
+	return p.printTable(t)
 }

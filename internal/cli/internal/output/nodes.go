@@ -28,7 +28,7 @@ func (p *Printer) Nodes(nodes api.Nodes) error {
 		}
 		t.Add(row...)
 	}
-	return p.table(t)
+	return p.printTable(t)
 }
 
 func yesOrDash(is bool) string {

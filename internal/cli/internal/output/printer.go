@@ -28,26 +28,26 @@ type Printer struct {
 	// Out receives results, and Err messages about them.
 	Out, Err io.Writer
 	Format   Format
-	// IsTerminal is true if Out is a terminal: long values are then shortened.
+	// IsTerminal reports whether Out is a terminal. Then long values are shortened.
 	IsTerminal bool
-	// HasColor colors statuses.
+	// HasColor reports whether statuses are colored.
 	HasColor  bool
 	NoHeaders bool
 	// Now is the clock that ages are computed with.
 	Now func() time.Time
 }
 
-// Encode prints the value if the format is JSON or YAML, and reports whether it is.
+// Encode prints the value if the format is JSON or YAML, and reports whether it did.
 func (p *Printer) Encode(value any) (bool, error) {
-	encoder := p.encoder(p.Out)
+	encoder := p.newEncoder(p.Out)
 	if encoder == nil {
 		return false, nil
 	}
 	return true, encoder.Encode(value)
 }
 
-// encoder returns nil if the format is for people.
-func (p *Printer) encoder(out io.Writer) *render.Encoder {
+// newEncoder returns an encoder for JSON or YAML, and nil for another format.
+func (p *Printer) newEncoder(out io.Writer) *render.Encoder {
 	switch p.Format {
 	case FormatJSON:
 		return render.NewJSONEncoder(out, p.IsTerminal)
@@ -60,7 +60,7 @@ func (p *Printer) encoder(out io.Writer) *render.Encoder {
 
 func (p *Printer) isWide() bool { return p.Format == FormatWide }
 
-func (p *Printer) table(t *render.Table) error {
+func (p *Printer) printTable(t *render.Table) error {
 	return t.Write(p.Out, !p.NoHeaders, p.statusColor())
 }
 
@@ -75,8 +75,8 @@ func (p *Printer) statusColor() func(string) string {
 // age returns how long ago the time was.
 func (p *Printer) age(at time.Time) string { return render.Age(p.Now().Sub(at)) }
 
-// short truncates a cell on a terminal, except in the wide format.
-func (p *Printer) short(cell string, limit int) string {
+// shorten truncates a cell on a terminal, except in the wide format.
+func (p *Printer) shorten(cell string, limit int) string {
 	if !p.IsTerminal || p.isWide() {
 		return cell
 	}

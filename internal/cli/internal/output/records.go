@@ -21,7 +21,7 @@ const (
 // Records prints records that a command has written. In the default format it prints the
 // summary of each, on one line.
 func (p *Printer) Records(records []runtime.VersionedRecord, summary func(runtime.VersionedRecord) string) error {
-	if encoder := p.encoder(p.Out); encoder != nil {
+	if encoder := p.newEncoder(p.Out); encoder != nil {
 		for _, v := range records {
 			if err := encoder.Encode(v.Record); err != nil {
 				return err
@@ -30,7 +30,7 @@ func (p *Printer) Records(records []runtime.VersionedRecord, summary func(runtim
 		return nil
 	}
 	if p.Format != "" {
-		return p.table(p.recordTable(records))
+		return p.printTable(p.recordTable(records))
 	}
 	for _, v := range records {
 		if _, err := fmt.Fprintln(p.Out, summary(v)); err != nil {
@@ -59,7 +59,7 @@ func (p *Printer) Page(page ports.Page) error {
 		fmt.Fprintf(p.Err, "rtmanager: list: no matching records at revision %d\n", page.Revision)
 		return nil
 	}
-	return p.table(p.recordTable(page.Records))
+	return p.printTable(p.recordTable(page.Records))
 }
 
 func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
@@ -71,7 +71,7 @@ func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
 		r := v.Record
 		row := []string{
 			render.Value(r.GameID), render.Cell(string(r.Status)), render.Cell(r.Region), render.Cell(r.Node),
-			p.short(render.Cell(r.CurrentContainerID), containerLimit), p.short(render.Cell(r.CurrentImageRef), imageLimit),
+			p.shorten(render.Cell(r.CurrentContainerID), containerLimit), p.shorten(render.Cell(r.CurrentImageRef), imageLimit),
 			p.age(r.CreatedAt),
 		}
 		if p.isWide() {

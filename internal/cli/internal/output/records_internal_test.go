@@ -56,7 +56,7 @@ func TestShortenedValuesArePrintable(t *testing.T) {
 	t.Parallel()
 	p := &Printer{IsTerminal: true}
 	for _, text := range hostile.Texts() {
-		shown := p.short(render.Cell(text), containerLimit)
+		shown := p.shorten(render.Cell(text), containerLimit)
 		hostile.RequirePrintable(t, shown, text)
 		require.NotEqual(t, text, shown)
 	}

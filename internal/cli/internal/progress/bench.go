@@ -13,13 +13,13 @@ import (
 // Bench prints the progress of a benchmark.
 type Bench struct {
 	Out io.Writer
-	// IsTerminal rewrites one line.
+	// IsTerminal reports whether Out is a terminal. Then progress rewrites one line.
 	IsTerminal bool
 	// Headline is printed first.
 	Headline string
 
-	task      string
-	taskStart time.Time
+	activity      string
+	activityStart time.Time
 }
 
 // Report prints the progress.
@@ -33,15 +33,15 @@ func (b *Bench) Report(p bench.Progress) {
 		b.redraw(p)
 	case p.Finished != nil:
 		fmt.Fprintf(b.Out, "rtmanager: bench: %s\n", output.BenchRow(*p.Finished))
-	case p.Activity != b.task:
+	case p.Activity != b.activity:
 		fmt.Fprintf(b.Out, "rtmanager: bench: %s …\n", render.Printable(p.Activity))
 	}
-	b.task = p.Activity
+	b.activity = p.Activity
 }
 
 func (b *Bench) redraw(p bench.Progress) {
-	if p.Activity != b.task {
-		b.taskStart = time.Now()
+	if p.Activity != b.activity {
+		b.activityStart = time.Now()
 	}
 	text := render.Printable(p.Activity)
 	if p.Total > 0 {
@@ -50,7 +50,7 @@ func (b *Bench) redraw(p bench.Progress) {
 	if p.Finished != nil {
 		text = output.BenchRow(*p.Finished)
 	}
-	fmt.Fprintf(b.Out, clearLine+"rtmanager: bench: %s (%s)", text, render.Age(time.Since(b.taskStart)))
+	fmt.Fprintf(b.Out, clearLine+"rtmanager: bench: %s (%s)", text, render.Age(time.Since(b.activityStart)))
 }
 
 // Close erases the rewritten line.

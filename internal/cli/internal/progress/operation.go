@@ -14,12 +14,19 @@ import (
 // maxLineChars bounds the rewritten line, so that it does not wrap.
 const maxLineChars = 60
 
-// Operation prints the progress of an operation.
+// OperationConfig are the settings of an Operation.
+type OperationConfig struct {
+	Out io.Writer
+	Now func() time.Time
+	// IsTerminal reports whether Out is a terminal. Then progress rewrites one line.
+	IsTerminal bool
+	// IsQuiet suppresses all output.
+	IsQuiet bool
+}
+
+// Operation prints the progress of an operation. It is safe for concurrent use.
 type Operation struct {
-	out     io.Writer
-	now     func() time.Time
-	quiet   bool
-	rewrite bool
+	cfg OperationConfig
 
 	mu        sync.Mutex // guards the fields below
 	last      operation.Progress
@@ -30,11 +37,10 @@ type Operation struct {
 	ticker sync.WaitGroup
 }
 
-// NewOperation returns a printer to out, which is a terminal if rewrite is set. A quiet
-// one prints nothing. The caller must call Close.
-func NewOperation(out io.Writer, now func() time.Time, rewrite, quiet bool) *Operation {
-	o := &Operation{out: out, now: now, quiet: quiet, rewrite: rewrite, stop: make(chan struct{})}
-	if rewrite && !quiet {
+// NewOperation returns a printer of progress. The caller must call Close.
+func NewOperation(cfg OperationConfig) *Operation {
+	o := &Operation{cfg: cfg, stop: make(chan struct{})}
+	if cfg.IsTerminal && !cfg.IsQuiet {
 		o.ticker.Go(o.redrawEverySecond)
 	}
 	return o
@@ -62,15 +68,15 @@ func (o *Operation) Report(p operation.Progress) {
 	defer o.mu.Unlock()
 	isNewStep := p.Step != o.last.Step
 	if isNewStep {
-		o.stepStart = o.now()
+		o.stepStart = o.cfg.Now()
 	}
 	o.last = p
 	switch {
-	case o.quiet:
-	case o.rewrite:
+	case o.cfg.IsQuiet:
+	case o.cfg.IsTerminal:
 		o.redraw()
 	case isNewStep:
-		fmt.Fprintf(o.out, "rtmanager: %s %s: %s\n", p.Kind, render.Value(p.GameID), stepText(p, 0))
+		fmt.Fprintf(o.cfg.Out, "rtmanager: %s %s: %s\n", p.Kind, render.Value(p.GameID), stepText(p, 0))
 	}
 }
 
@@ -80,8 +86,8 @@ func (o *Operation) redraw() {
 		return
 	}
 	o.hasLine = true
-	fmt.Fprintf(o.out, clearLine+"%s %s: %s", o.last.Kind, render.Value(o.last.GameID),
-		render.Truncate(stepText(o.last, o.now().Sub(o.stepStart)), maxLineChars))
+	fmt.Fprintf(o.cfg.Out, clearLine+"%s %s: %s", o.last.Kind, render.Value(o.last.GameID),
+		render.Truncate(stepText(o.last, o.cfg.Now().Sub(o.stepStart)), maxLineChars))
 }
 
 // Close erases the rewritten line. The caller calls it once, after the last Report.
@@ -89,12 +95,12 @@ func (o *Operation) Close() {
 	close(o.stop)
 	o.ticker.Wait()
 	if o.hasLine {
-		fmt.Fprint(o.out, clearLine)
+		fmt.Fprint(o.cfg.Out, clearLine)
 	}
 }
 
-// HasStarted reports whether the operation has reported progress, so that it is known to
-// continue without this client.
+// HasStarted reports whether the operation has reported progress. Such an operation
+// continues without this client.
 func (o *Operation) HasStarted() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -120,7 +126,7 @@ func stepText(p operation.Progress, duration time.Duration) string {
 	return render.Printable(text)
 }
 
-// megabytes returns the number of MB with one decimal, unless that is 0.
+// megabytes returns the number of MB with one decimal, which it omits if it is 0.
 func megabytes(bytes int64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(bytes)/1e6), ".0")
 }

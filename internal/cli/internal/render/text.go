@@ -24,8 +24,8 @@ func Value(value string) string {
 	return value
 }
 
-// Args returns the arguments of a command line as a message names them: the start of
-// each, by Value.
+// Args returns the arguments of a command line for a message: each shortened and rendered
+// by Value.
 func Args(args []string) []string {
 	rendered := make([]string, len(args))
 	for i, arg := range args {
@@ -63,7 +63,7 @@ func ShellWord(value string) string {
 	}
 	switch {
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return ansiQuoted(value)
+		return quoteANSI(value)
 	case value == "" || value[0] == '-' || value[0] == '=' || strings.ContainsFunc(value, needsQuotes):
 		value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 	}
@@ -73,7 +73,7 @@ func ShellWord(value string) string {
 	return value
 }
 
-func ansiQuoted(value string) string {
+func quoteANSI(value string) string {
 	var b strings.Builder
 	b.WriteString("$'")
 	for _, c := range []byte(value) {
@@ -132,7 +132,8 @@ func Width(text string) int {
 	return n
 }
 
-// Truncate shortens the value to limit characters, the last of which is then an ellipsis.
+// Truncate shortens the value to limit characters, and ends a shortened value with an
+// ellipsis.
 func Truncate(value string, limit int) string {
 	runes := []rune(value)
 	if len(runes) <= limit {
