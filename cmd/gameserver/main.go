@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // version is the release that it reports: go build -ldflags "-X main.version=1.2.3".
@@ -26,7 +27,8 @@ func run(args []string, lookup func(string) (string, bool), stderr io.Writer) in
 	}
 	logf(stderr, "gameserver %s starts as process %d", version, os.Getpid())
 	if options.exitAtStart >= 0 {
-		logf(stderr, "exits at once with code %d", options.exitAtStart)
+		time.Sleep(options.exitAfter)
+		logf(stderr, "exits with code %d", options.exitAtStart)
 		return options.exitAtStart
 	}
 	code := 0

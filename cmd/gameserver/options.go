@@ -16,6 +16,7 @@ const defaultPort = 8080
 type options struct {
 	port           int           // never 0 after parseOptions
 	exitAtStart    int           // the exit code; negative: keep running
+	exitAfter      time.Duration // time from the start to the exit of exitAtStart
 	healthyAfter   time.Duration // time from the start until the game is healthy
 	isNeverHealthy bool
 	slowExit       time.Duration // time from SIGTERM to the exit
@@ -31,7 +32,8 @@ func parseOptions(args []string, lookup func(string) (string, bool), stderr io.W
 	flags := flag.NewFlagSet("gameserver", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.port, "port", 0, "listen on this `port`; 0 means $PORT, or else 8080")
-	flags.IntVar(&o.exitAtStart, "exit-at-start", -1, "exit at once with this `code`")
+	flags.IntVar(&o.exitAtStart, "exit-at-start", -1, "exit with this `code` instead of listening")
+	flags.DurationVar(&o.exitAfter, "exit-after", 0, "exit only after this `time`, with --exit-at-start")
 	flags.DurationVar(&o.healthyAfter, "healthy-after", 0, "be healthy only after this `time`")
 	flags.BoolVar(&o.isNeverHealthy, "never-healthy", false, "never be healthy")
 	flags.DurationVar(&o.slowExit, "slow-exit", 0, "take this `time` to exit on SIGTERM")

@@ -35,7 +35,7 @@ The file of -f is YAML or JSON with the members of the API: image, args, env, po
 cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.`,
 		Example: `  rtmanager start game-1 --image gameserver:1.0.0
   rtmanager start game-1 --image gameserver:1.0.0 --wait --timeout 2m
-  rtmanager start game-1 --image gameserver:1.0.0 --memory 256MiB --cpus 0.5 -- --map dust
+  rtmanager start game-1 --image gameserver:1.0.0 --memory 256MiB --cpus 0.5 -- --healthy-after 2s
   rtmanager start game-1 --image gameserver:1.0.0 --crash-attempts 3 --on-node-lost reschedule
   rtmanager start game-1 -f game-1.yaml --region eu
   rtmanager start game-1                               # with its previous settings`,

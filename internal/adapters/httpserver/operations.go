@@ -171,8 +171,8 @@ func (s *Server) logOperation(request ports.OperationRequest, result api.Operati
 	log := s.cfg.Logger.With("verb", request.Kind, "game_id", request.GameID,
 		"actor", request.Origin.Actor, "operation_id", request.Origin.OperationID)
 	if err != nil {
-		log.Info("operation failed, or its outcome is unknown", "error", err)
+		log.Info("requested operation failed, or its outcome is unknown", "error", err)
 		return
 	}
-	log.Info("operation", "step", result.Step, "revision", result.Revision)
+	log.Info("requested operation accepted or done", "step", result.Step, "revision", result.Revision)
 }

@@ -122,5 +122,5 @@ func (s *Server) logWrite(w writeLog, err error) {
 		log.Info("write failed, or its outcome is unknown", "error", err)
 		return
 	}
-	log.Info("write", "revision", w.revision)
+	log.Info("write applied", "revision", w.revision)
 }

@@ -79,7 +79,7 @@ func (r router) find(method, escapedPath string) (routeMatch, *api.Problem) {
 		return routeMatch{}, noSuchRoute()
 	}
 	slices.Sort(allowed)
-	return routeMatch{allowed: allowed}, problem.New(api.CodeMethodNotAllowed, method+" is not offered here; use "+strings.Join(allowed, ", "))
+	return routeMatch{allowed: allowed}, problem.New(api.CodeMethodNotAllowed, "this path does not support "+method+"; use "+strings.Join(allowed, ", "))
 }
 
 // match reports whether the route has the segments of a path, and returns the game id.

@@ -31,10 +31,11 @@ func (s *Server) checkStore(w http.ResponseWriter, r *http.Request, _ *noInput) 
 // repairStore handles POST /v1/fsck/repair.
 func (s *Server) repairStore(w http.ResponseWriter, r *http.Request, _ *noInput) error {
 	report, err := s.store.Check(r.Context(), true)
-	s.cfg.Logger.Info("repair", "findings", len(report.Findings), "revision", report.Revision, "error", err)
 	if err != nil {
+		s.cfg.Logger.Info("repair failed, or its outcome is unknown", "error", err)
 		return err
 	}
+	s.cfg.Logger.Info("repair finished", "findings", len(report.Findings), "revision", report.Revision)
 	return writeJSON(w, http.StatusOK, api.CheckFrom(report))
 }
 

@@ -60,7 +60,7 @@ func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watch
 	}
 	format, isAcceptable := stream.Choose(in.Accept)
 	if !isAcceptable {
-		return problem.New(api.CodeNotAcceptable, "a watch is offered as "+api.EventStreamMediaType+" and as "+api.NDJSONMediaType)
+		return problem.New(api.CodeNotAcceptable, "a watch responds with "+api.EventStreamMediaType+" or "+api.NDJSONMediaType+"; Accept must allow one of them")
 	}
 	ws := &watchStream{server: s, out: s.newStream(w, format), position: options.FromRevision}
 	switch {

@@ -245,13 +245,13 @@ func expectedValue(t reflect.Type, err error) string {
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		var semantic *json.SemanticError
 		if errors.As(err, &semantic) && semantic.Err != nil {
-			return "a text: " + semantic.Err.Error()
+			return "a string: " + semantic.Err.Error()
 		}
-		return "a text"
+		return "a string"
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return "a text"
+		return "a string"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Int64:
@@ -259,9 +259,9 @@ func expectedValue(t reflect.Type, err error) string {
 	case reflect.Float64:
 		return "a number"
 	case reflect.Slice:
-		return "a list of texts"
+		return "a list of strings"
 	case reflect.Map:
-		return "an object whose members are texts"
+		return "an object whose members are strings"
 	}
 	return t.Kind().String()
 }
