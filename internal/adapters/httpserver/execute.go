@@ -51,7 +51,7 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult,
 	case cause == errWaitOver:
 		return api.InterimResult(last), nil
 	case cause == nil || !errors.Is(err, bound.Err()):
-		return outcomeOf(x.request, outcome, err)
+		return s.outcomeOf(ctx, x.request, outcome, err)
 	case errors.Is(cause, problem.ErrShuttingDown):
 		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, problem.ErrShuttingDown.Error())
 	case errors.Is(cause, context.DeadlineExceeded):
@@ -86,8 +86,9 @@ func (s *Server) operationContext(ctx context.Context, accepted <-chan struct{})
 }
 
 // outcomeOf returns the result of an operation that succeeded, or the problem of one that
-// failed. It returns err unchanged for an operation that was not accepted.
-func outcomeOf(request ports.OperationRequest, outcome operation.Outcome, err error) (api.OperationResult, error) {
+// failed, whose 5xx errors it logs. It returns err unchanged for an operation that was not
+// accepted.
+func (s *Server) outcomeOf(ctx context.Context, request ports.OperationRequest, outcome operation.Outcome, err error) (api.OperationResult, error) {
 	if err == nil {
 		return api.ResultOf(request.GameID, outcome), nil
 	}
@@ -95,6 +96,7 @@ func outcomeOf(request ports.OperationRequest, outcome operation.Outcome, err er
 		return api.OperationResult{}, err
 	}
 	p := problem.From(err, locateInBody)
+	s.logUnhandled(ctx, p, err)
 	if p.Code == api.CodeInternal {
 		p = problem.New(api.CodeOperationFailed, outcome.Failure.Message)
 	}

@@ -78,19 +78,23 @@ func (s *Server) requestContext(ctx context.Context, route *Route, w http.Respon
 	}
 }
 
-// respondError responds with the problem of a handler's error. It logs errors with a 5xx
-// status, unless the client has disconnected. A handler that returns a problem itself has
-// logged it if necessary.
+// respondError responds with the problem of a handler's error, and logs it.
 func (s *Server) respondError(ctx context.Context, w http.ResponseWriter, route *Route, err error) {
 	if errors.Is(context.Cause(ctx), problem.ErrShuttingDown) && errors.Is(err, context.Canceled) {
 		err = problem.ErrShuttingDown
 	}
 	p := problem.From(err, route.locate)
+	s.logUnhandled(ctx, p, err)
+	problem.Write(w, p)
+}
+
+// logUnhandled logs an error with a 5xx status, unless the client has disconnected. The
+// function that returned a problem itself has logged it if necessary.
+func (s *Server) logUnhandled(ctx context.Context, p *api.Problem, err error) {
 	var handled *api.Problem
 	if !errors.As(err, &handled) && p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented && !errors.Is(ctx.Err(), context.Canceled) {
 		s.logFailure(ctx, p, err)
 	}
-	problem.Write(w, p)
 }
 
 // logFailure logs a request that failed without an error of its client.

@@ -27,6 +27,8 @@ func invalidOperations() []invalidRequest {
 		"memory":                {`"memory_bytes":1`, "memory_bytes"},
 		"memory as text":        {`"memory_bytes":"256MiB"`, "memory_bytes"},
 		"args":                  {`"args":[1]`, "args"},
+		"null arg":              {`"args":["x",null]`, "args"},
+		"null value in env":     {`"env":{"A":null}`, "env"},
 		"arg with a NUL":        {`"args":["\u0000"]`, "args"},
 		"env":                   {`"env":{"A":1}`, "env"},
 		"env without a name":    {`"env":{"":"x"}`, "env"},

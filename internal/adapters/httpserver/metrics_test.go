@@ -114,3 +114,12 @@ func labelsOf(t *testing.T, registry *prometheus.Registry) map[string][]string {
 	}
 	return values
 }
+
+// Scrape configurations and document viewers add parameters of their own.
+func TestMetricsAndDocumentAcceptAnyQuery(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	for _, path := range []string{"/metrics?module=http&name[]=go_goroutines", "/metrics?%zz", "/openapi.json?v=1"} {
+		require.Equal(t, 200, f.send("GET", path, "", "").StatusCode, path)
+	}
+}

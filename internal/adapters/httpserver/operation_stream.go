@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -24,15 +25,19 @@ func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execu
 	events := &operationStream{out: s.newStream(w, format)}
 	x.report = events.progress
 	result, err := func() (api.OperationResult, error) {
-		defer events.startHeartbeats(s.cfg.Heartbeat)()
-		return s.execute(r.Context(), x)
+		ctx, leave := context.WithCancel(r.Context())
+		defer leave()
+		defer events.startHeartbeats(s.cfg.Heartbeat, leave)()
+		return s.execute(ctx, x)
 	}()
 	s.logOperation(x.request, result, err)
 	switch {
 	case err != nil && !events.out.IsOpen():
 		return err
 	case err != nil:
-		events.write(api.OperationEvent{Type: api.TypeError, Problem: problem.From(err, locateInBody)})
+		p := problem.From(err, locateInBody)
+		s.logUnhandled(r.Context(), p, err)
+		events.write(api.OperationEvent{Type: api.TypeError, Problem: p})
 	default:
 		events.write(api.ResultEvent(result))
 	}
@@ -40,8 +45,9 @@ func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execu
 }
 
 // startHeartbeats writes a heartbeat each interval until stop is called, which waits for
-// the last one.
-func (o *operationStream) startHeartbeats(interval time.Duration) (stop func()) {
+// the last one. It calls leave if the client does not read a heartbeat in time, because an
+// operation may have no progress for long.
+func (o *operationStream) startHeartbeats(interval time.Duration, leave func()) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -55,7 +61,12 @@ func (o *operationStream) startHeartbeats(interval time.Duration) (stop func()) 
 			case <-ticker.C:
 				o.mu.Lock()
 				o.out.Heartbeat(document)
+				err := o.out.Err()
 				o.mu.Unlock()
+				if err != nil {
+					leave()
+					return
+				}
 			}
 		}
 	}()

@@ -5,10 +5,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,6 +21,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
 const sse = "Accept: text/event-stream\r\n"
@@ -152,6 +158,66 @@ func TestOperationStreamsMustBeRequested(t *testing.T) {
 		require.Equal(t, media, got.Header.Get("Content-Type"), "Accept: %s", accept)
 		if media == "application/json" {
 			require.True(t, json.Valid([]byte(got.body)))
+		}
+	}
+}
+
+// brokenWriter is a response whose writes fail after the first ones.
+type brokenWriter struct {
+	http.ResponseWriter
+	remaining int
+}
+
+func (w *brokenWriter) Write(data []byte) (int, error) {
+	if w.remaining--; w.remaining < 0 {
+		return 0, net.ErrClosed
+	}
+	return w.ResponseWriter.Write(data)
+}
+
+// Unwrap gives access to the flushing of the inner writer.
+func (w *brokenWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// A client that does not read a heartbeat is not waited for until the operation's next
+// step, which may be far away.
+func TestFailedHeartbeatEndsTheWait(t *testing.T) {
+	t.Parallel()
+	cfg := localNode(&fakeNode{execute: slowOperation(nil, operation.StepAccepted)})
+	cfg.Heartbeat = shortHeartbeat
+	server := newServer(t, memstore.New(), cfg)
+	r := httptest.NewRequestWithContext(t.Context(), "POST", operationPath("g", operation.KindStop), nil)
+	r.Header.Set("Accept", api.NDJSONMediaType)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		server.Handler().ServeHTTP(&brokenWriter{httptest.NewRecorder(), 2}, r)
+	}()
+	select {
+	case <-done:
+	case <-time.After(testTimeout):
+		require.Fail(t, "the request still waits for its operation")
+	}
+}
+
+// The log has the error of an operation that failed, which the response replaces by the
+// failure of its outcome.
+func TestFailedOperationsAreLogged(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	cfg := localNode(&fakeNode{execute: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+		report(progressAt(request, operation.StepAccepted))
+		if request.Kind == operation.KindStop {
+			return operation.Outcome{}, errors.New(internalDetail)
+		}
+		return failureOf(request, operation.FailureDeadline), errors.New(internalDetail)
+	}})
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+	f := start(t, cfg)
+	for i, headers := range []string{"", ndjson} {
+		for j, kind := range []operation.Kind{operation.KindStop, operation.KindRestart} {
+			got := f.send("POST", operationPath("g", kind), headers, "")
+			require.NotContains(t, got.body, internalDetail)
+			require.Equal(t, 2*i+j+1, strings.Count(log.String(), internalDetail), "%s %s: %s", kind, headers, log.String())
 		}
 	}
 }

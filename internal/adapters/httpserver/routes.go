@@ -79,6 +79,17 @@ func withHandler[In any](route Route, handler func(*Server, http.ResponseWriter,
 	return route
 }
 
+// withRawHandler returns the route with a handler that accepts any query, because tools add
+// parameters of their own: Prometheus those of a scrape configuration, document viewers one
+// that defeats caches.
+func withRawHandler(route Route, handler func(*Server, http.ResponseWriter, *http.Request) error) Route {
+	route.Request = &request.Decoder{}
+	route.locate = route.Request.Locate
+	route.timeout = func(c Config) time.Duration { return c.RequestTimeout }
+	route.handle = func(s *Server, w http.ResponseWriter, r *http.Request, _ string) error { return handler(s, w, r) }
+	return route
+}
+
 // jsonResponse returns the response of one JSON document.
 func jsonResponse[T any](description string) []Response {
 	return []Response{{Status: http.StatusOK, Description: description, Content: map[string]reflect.Type{"application/json": reflect.TypeFor[T]()}}}
@@ -267,12 +278,12 @@ func systemRoutes() []Route {
 			Method: http.MethodGet, Path: "/readyz", ID: "get-readiness", Tag: tag,
 			Summary: "Report whether clients should send requests here", Responses: append(jsonResponse[health]("Ready"), unready), Codes: codes(),
 		}, (*Server).getReady),
-		withHandler(Route{
+		withRawHandler(Route{
 			Method: http.MethodGet, Path: "/metrics", ID: "get-metrics", Tag: tag, Summary: "Metrics in the text format of Prometheus",
 			Responses: []Response{{Status: http.StatusOK, Description: "The metrics", Content: map[string]reflect.Type{"text/plain": reflect.TypeFor[string]()}}},
 			Codes:     codes(),
 		}, (*Server).getMetrics),
-		withHandler(Route{Method: http.MethodGet, Path: "/openapi.json", IsHidden: true}, (*Server).getOpenAPI),
+		withRawHandler(Route{Method: http.MethodGet, Path: "/openapi.json", IsHidden: true}, (*Server).getOpenAPI),
 	}
 }
 

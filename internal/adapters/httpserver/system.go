@@ -40,13 +40,13 @@ func (s *Server) repairStore(w http.ResponseWriter, r *http.Request, _ *noInput)
 }
 
 // getMetrics handles GET /metrics.
-func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request, _ *noInput) error {
+func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) error {
 	promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(w, r)
 	return nil
 }
 
 // getOpenAPI handles GET /openapi.json.
-func (s *Server) getOpenAPI(w http.ResponseWriter, _ *http.Request, _ *noInput) error {
+func (s *Server) getOpenAPI(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
 	_, _ = w.Write(api.OpenAPI(s.cfg.Version)) // it fails only if the client has disconnected
 	return nil

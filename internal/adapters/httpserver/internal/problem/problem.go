@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"galaxy/rtmanager/internal/api"
 )
@@ -23,7 +24,7 @@ type problemType struct {
 }
 
 // problemTypes returns the problem type of every code.
-func problemTypes() map[api.Code]problemType {
+var problemTypes = sync.OnceValue(func() map[api.Code]problemType {
 	return map[api.Code]problemType{
 		api.CodeInvalid:              {http.StatusBadRequest, "Invalid request"},
 		api.CodeNotFound:             {http.StatusNotFound, "No such game"},
@@ -60,7 +61,7 @@ func problemTypes() map[api.Code]problemType {
 		api.CodeMisrouted:         {http.StatusMisdirectedRequest, "Request was forwarded to the wrong node"},
 		api.CodeTooManyOperations: {http.StatusTooManyRequests, "Too many operations"},
 	}
-}
+})
 
 // internalDetail is the detail of an error that clients must not see.
 const internalDetail = "see the server's log"

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -153,10 +154,24 @@ func (d *objectDecoder) decodeValue(target reflect.Value, tag reflect.StructTag,
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, target.Addr().Interface()); err != nil {
+	if err := json.Unmarshal(text, target.Addr().Interface()); err != nil || hasNullElement(text) {
 		d.addFault(place, "%s is invalid: expected %s", Clip(string(text)), expectedValue(target.Type(), err))
 	}
 	return nil
+}
+
+// hasNullElement reports whether a list or a map has a null in it, which would otherwise be
+// decoded as the zero value of its elements.
+func hasNullElement(text jsontext.Value) bool {
+	for decoder := jsontext.NewDecoder(bytes.NewReader(text)); ; {
+		token, err := decoder.ReadToken()
+		if err != nil {
+			return false // the end
+		}
+		if token.Kind() == 'n' && decoder.StackDepth() > 0 {
+			return true
+		}
+	}
 }
 
 // decodeList decodes a list of objects.
@@ -204,9 +219,21 @@ type Member struct {
 	IsOptional bool
 }
 
+// membersOf caches the results of Members: reflect.Type to []Member.
+var membersOf sync.Map
+
 // Members returns the members of the JSON object of a struct, those of embedded structs
-// included, in the order of declaration.
+// included, in the order of declaration. The caller must not modify them.
 func Members(t reflect.Type) []Member {
+	if cached, isCached := membersOf.Load(t); isCached {
+		return cached.([]Member)
+	}
+	members := membersOfStruct(t)
+	membersOf.Store(t, members)
+	return members
+}
+
+func membersOfStruct(t reflect.Type) []Member {
 	var members []Member
 	for _, field := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
