@@ -107,6 +107,7 @@ connect to a daemon.`,
 		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.benchCommand(), a.versionCommand(), a.completionCommand(),
 		exitCodesTopic(),
 	)
+	a.completePlacement(root)
 	return root
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -23,7 +25,7 @@ func (a *app) completionCommand() *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the completion script of a shell",
 		Long: `Completion prints a script that lets the shell complete commands, flags, statuses
-and, by a request to the daemon, game ids.`,
+and, by a request to the daemon, game ids, nodes and regions.`,
 		Example: `  source <(rtmanager completion bash)
   rtmanager completion zsh > "${fpath[1]}/_rtmanager"
   rtmanager completion fish > ~/.config/fish/completions/rtmanager.fish
@@ -71,4 +73,41 @@ func (a *app) completeGame(cmd *cobra.Command, args []string, prefix string) ([]
 		return err
 	})
 	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completePlacement completes --node and --region of every command except serve, whose
+// values are new names.
+func (a *app) completePlacement(root *cobra.Command) {
+	values := map[string]func(node.Node) string{
+		"node":   func(n node.Node) string { return n.Name },
+		"region": func(n node.Node) string { return n.Region },
+	}
+	for _, cmd := range root.Commands() {
+		for flag, value := range values {
+			if cmd.Flags().Lookup(flag) == nil || cmd.Name() == "serve" {
+				continue
+			}
+			_ = cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+				return a.presentNodes(cmd.Context(), prefix, value), cobra.ShellCompDirectiveNoFileComp
+			})
+		}
+	}
+}
+
+// presentNodes returns the distinct values of the present nodes that start with prefix,
+// if the daemon responds in time. It omits values that a shell would have to quote.
+func (a *app) presentNodes(ctx context.Context, prefix string, value func(node.Node) string) []string {
+	a.globals.timeout = completionTimeout
+	var found []string
+	_ = a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+		nodes, err := client.Nodes(ctx)
+		for _, n := range nodes.Items {
+			if text := value(n); strings.HasPrefix(text, prefix) && render.ShellWord(text) == text {
+				found = append(found, text)
+			}
+		}
+		return err
+	})
+	slices.Sort(found)
+	return slices.Compact(found)
 }

@@ -31,3 +31,25 @@ func TestCompletionOfGames(t *testing.T) {
 	require.ElementsMatch(t, []string{"chess-17\trunning", "chess-18\tstopped"}, completions("watch", "--game", "chess"))
 	require.Equal(t, []string{""}[:0], completions("get", "chess-17", ""), "there is only one game argument")
 }
+
+// TestCompletionOfNodesAndRegions checks that the present nodes complete a placement and
+// a filter, and that the names of a new daemon are not completed.
+func TestCompletionOfNodesAndRegions(t *testing.T) {
+	t.Parallel()
+	handler, _ := newAPI(t)
+	server := serveHandler(t, handler)
+	for _, c := range []struct {
+		words []string
+		want  string
+	}{
+		{[]string{"start", "g", "--node", ""}, "n1\n:4\n"},
+		{[]string{"start", "g", "--region", "e"}, "eu\n:4\n"},
+		{[]string{"list", "--node", "n"}, "n1\n:4\n"},
+		{[]string{"watch", "--region", "us"}, ":4\n"},
+		{[]string{"serve", "--node", ""}, ":0\n"},
+	} {
+		got := run(t, server, append([]string{"__complete"}, c.words...)...)
+		got.requireCode(t, 0, c.words)
+		require.Equal(t, c.want, got.out, c.words)
+	}
+}

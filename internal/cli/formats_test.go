@@ -129,7 +129,7 @@ func TestFormatsForPeople(t *testing.T) {
 		{"restart", "table", narrow, 1, "game running eu n1 c1"},
 		{"explain", "", "", 0, "Game: game\nStatus: running\nSince: 2026-03-01T12:00:00Z (24h ago), revision 7\n"},
 		{"nodes", "", "REGION NODE LEADER ENGINE VERSION API UP-SINCE", 1, "eu n1 yes process 1.2.3 http://127.0.0.1:1 2026-03-01T12:00:00Z"},
-		{"nodes", "wide", "REGION NODE LEADER ENGINE VERSION API UP-SINCE RESPONDER CLOCK INSTANCE IDENTITY SESSION", 1, "2026-03-01T12:00:00Z yes 2026-03-01T12:00:00Z n1-1 n1 5"},
+		{"nodes", "wide", "REGION NODE LEADER ENGINE VERSION API UP-SINCE RESPONDER JOINED INSTANCE IDENTITY SESSION", 1, "2026-03-01T12:00:00Z yes 2026-03-01T12:00:00Z n1-1 n1 5"},
 		{"drift", "", "", 1, "no drift: records and engines agree"},
 		{"drift", "table", "GAME KIND ACTION NODE AGE EVIDENCE", 0, ""},
 		{"version", "", "", 0, "Schema: "},

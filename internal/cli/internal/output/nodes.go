@@ -15,7 +15,7 @@ func (p *Printer) Nodes(nodes api.Nodes) error {
 	}
 	t := &render.Table{Header: []string{"REGION", "NODE", "LEADER", "ENGINE", "VERSION", "API", "UP-SINCE"}}
 	if p.isWide() {
-		t.Header = append(t.Header, "RESPONDER", "CLOCK", "INSTANCE", "IDENTITY", "SESSION")
+		t.Header = append(t.Header, "RESPONDER", "JOINED", "INSTANCE", "IDENTITY", "SESSION")
 	}
 	for _, n := range nodes.Items {
 		at := n.Ref()
