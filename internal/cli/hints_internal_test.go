@@ -34,7 +34,7 @@ func lookupFlag(cmd *cobra.Command, name string) *flag {
 	return cmd.InheritedFlags().Lookup(name)
 }
 
-func conflictOver(kind runtime.Precondition, current runtime.Status, revision int64) error {
+func newConflict(kind runtime.Precondition, current runtime.Status, revision int64) error {
 	return &runtime.ConflictError{
 		GameID: "a b", Precondition: kind, Expected: "x", Actual: "y", Revision: revision,
 		Current: runtime.RuntimeRecord{GameID: "a b", Status: current},
@@ -64,12 +64,12 @@ func failures() map[string]struct {
 		"network":      {&runtime.InvalidError{Field: "network", Reason: "is not allowed"}, exit.Usage, "start", "`rtmanager serve --docker-allow-network`"},
 		"not found":    {runtime.ErrNotFound, exit.NotFound, "get", "`rtmanager list`"},
 
-		"conflict of status":         {transition(conflictOver(runtime.PreconditionStatus, runtime.StatusRunning, 7)), exit.Conflict, "set-status", "--from running"},
-		"conflict with equal status": {transition(conflictOver(runtime.PreconditionStatus, runtime.StatusStopped, 7)), exit.Conflict, "set-status", "the game is already stopped"},
-		"conflict that is final":     {transition(conflictOver(runtime.PreconditionStatus, runtime.StatusRemoved, 7)), exit.Conflict, "set-status", "a removed game cannot become stopped"},
-		"conflict of container":      {transition(conflictOver(runtime.PreconditionContainerID, runtime.StatusRunning, 7)), exit.Conflict, "set-status", "--container-id"},
-		"conflict of revision":       {exit.WriteError{Err: conflictOver(runtime.PreconditionRevision, runtime.StatusRunning, 7)}, exit.Conflict, "put", "--if-revision 7"},
-		"conflict without record":    {exit.WriteError{Err: conflictOver(runtime.PreconditionRevision, "", 0)}, exit.Conflict, "put", "--if-revision"},
+		"conflict of status":         {transition(newConflict(runtime.PreconditionStatus, runtime.StatusRunning, 7)), exit.Conflict, "set-status", "--from running"},
+		"conflict with equal status": {transition(newConflict(runtime.PreconditionStatus, runtime.StatusStopped, 7)), exit.Conflict, "set-status", "the game is already stopped"},
+		"conflict that is final":     {transition(newConflict(runtime.PreconditionStatus, runtime.StatusRemoved, 7)), exit.Conflict, "set-status", "a removed game cannot become stopped"},
+		"conflict of container":      {transition(newConflict(runtime.PreconditionContainerID, runtime.StatusRunning, 7)), exit.Conflict, "set-status", "--container-id"},
+		"conflict of revision":       {exit.WriteError{Err: newConflict(runtime.PreconditionRevision, runtime.StatusRunning, 7)}, exit.Conflict, "put", "--if-revision 7"},
+		"conflict without record":    {exit.WriteError{Err: newConflict(runtime.PreconditionRevision, "", 0)}, exit.Conflict, "put", "--if-revision"},
 
 		"no daemon":         {fmt.Errorf("%w: %w", runtime.ErrUnavailable, urlErr), exit.Unreachable, "list", "`rtmanager serve`"},
 		"no store":          {runtime.ErrUnavailable, exit.Unreachable, "list", "is running but cannot do this now"},
@@ -143,7 +143,7 @@ func TestHintsCanBeFollowed(t *testing.T) {
 // A game id in a suggested command is one word of the shell.
 func TestHintsQuoteTheGame(t *testing.T) {
 	t.Parallel()
-	hint := exit.Reporter{}.Hint(conflictOver(runtime.PreconditionRevision, runtime.StatusRunning, 7))
+	hint := exit.Reporter{}.Hint(newConflict(runtime.PreconditionRevision, runtime.StatusRunning, 7))
 	require.Contains(t, hint, "`rtmanager history 'a b'`")
 }
 

@@ -38,8 +38,8 @@ type wrappedNotFound struct{ text string }
 func (e *wrappedNotFound) Error() string { return e.text }
 func (e *wrappedNotFound) Unwrap() error { return runtime.ErrNotFound }
 
-// TestUnknownUsageErrorsStay checks that a text that no rule matches is not changed.
-func TestUnknownUsageErrorsStay(t *testing.T) {
+// TestUnknownUsageErrorsAreUnchanged checks that a text that no rule matches is not changed.
+func TestUnknownUsageErrorsAreUnchanged(t *testing.T) {
 	t.Parallel()
 	err := errors.New(`required flag(s) are odd`)
 	require.Equal(t, err, rewordUsage(&cobra.Command{Use: "list"}, err))

@@ -19,8 +19,8 @@ import (
 // faultyNetwork dials connections that fail after a number of bytes from the server.
 type faultyNetwork struct {
 	mu sync.Mutex // guards the rest
-	// byteLimits are the bytes that each next connection passes. Connections beyond
-	// them pass everything.
+	// byteLimits are the numbers of bytes after which the next connections fail.
+	// Connections beyond the list have no limit.
 	byteLimits []int
 	// hang makes a connection hang at its limit instead of resetting it.
 	hang   bool

@@ -53,7 +53,7 @@ func TestCorruptValuesAreReported(t *testing.T) {
 	c.requireDocumented(t, "GET", "/v1/runtimes/g/history", history)
 
 	wrapped := startWithStore(t, &corruptStore{memstore.New(), []runtime.LedgerEntry{}, both}, httpserver.Config{}).send("GET", "/v1/runtimes/g/history", "", "")
-	require.Equal(t, api.CorruptFrom(corruptErrors), decodeAs[api.History](t, wrapped.body).Corrupt, "an error that wraps them names them too: %s", wrapped.body)
+	require.Equal(t, api.CorruptFrom(corruptErrors), decodeAs[api.History](t, wrapped.body).Corrupt, "corrupt values in a wrapped error: %s", wrapped.body)
 }
 
 // A history without a valid entry, or with another error, is an error.
@@ -64,8 +64,8 @@ func TestHistoryThatCannotBeDecoded(t *testing.T) {
 		status int
 		code   api.Code
 	}{
-		"the record is damaged":     {corruptStore{memstore.New(), nil, corruptErrors[0]}, 500, api.CodeCorrupt},
-		"the store fails meanwhile": {corruptStore{memstore.New(), []runtime.LedgerEntry{}, errors.Join(corruptErrors[0], runtime.ErrUnavailable)}, 503, api.CodeUnavailable},
+		"the record is damaged": {corruptStore{memstore.New(), nil, corruptErrors[0]}, 500, api.CodeCorrupt},
+		"the store fails too":   {corruptStore{memstore.New(), []runtime.LedgerEntry{}, errors.Join(corruptErrors[0], runtime.ErrUnavailable)}, 503, api.CodeUnavailable},
 	} {
 		f := startWithStore(t, &row.store, httpserver.Config{})
 		got := f.send("GET", "/v1/runtimes/g/history", "", "")

@@ -25,8 +25,8 @@ func finding(id, node string) drift.Finding {
 	}
 }
 
-// applying returns a function that applies every finding but one, which is blocked.
-func applying(seen *[]drift.Finding) func([]drift.Finding) ([]drift.ApplyResult, error) {
+// newApplyFunc returns a function that applies every finding but one, which is blocked.
+func newApplyFunc(seen *[]drift.Finding) func([]drift.Finding) ([]drift.ApplyResult, error) {
 	return func(findings []drift.Finding) ([]drift.ApplyResult, error) {
 		*seen = append(*seen, findings...)
 		var results []drift.ApplyResult
@@ -90,7 +90,7 @@ func TestDriftResponseThatIsNotAReport(t *testing.T) {
 	}
 }
 
-// A node whose own engine does not respond is missing, as any other.
+// A node whose engine does not respond is listed as missing.
 func TestDriftOfANodeWithABrokenEngine(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -111,7 +111,7 @@ func TestApplyDrift(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	var first, second []drift.Finding
-	c.first.apply, c.second.apply = applying(&first), applying(&second)
+	c.first.apply, c.second.apply = newApplyFunc(&first), newApplyFunc(&second)
 	changedFinding, other := finding("moved", "n1"), finding("other", "n2")
 	changedFinding.RecordRevision++
 	other.Action = drift.ActionRemoveContainer

@@ -21,7 +21,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
-// failingStore is a store whose identity can be read, and that fails at all else.
+// failingStore is a store that returns its identity and fails all other calls.
 type failingStore struct {
 	*memstore.Store
 	err error

@@ -237,10 +237,10 @@ func TestUnreachableNodes(t *testing.T) {
 		status int
 		detail string
 	}{
-		"gone":       {"", 503, "node is not reachable: eu/n2 is not among the present nodes"},
-		"dead":       {"http://" + dead.Addr().String(), 502, "eu/n2 does not respond at http://127.0.0.1:"},
-		"no address": {"file:///etc/passwd", 503, "eu/n2 has no valid address"},
-		"half a one": {"http://", 503, "eu/n2 has no valid address"},
+		"absent":             {"", 503, "node is not reachable: eu/n2 is not among the present nodes"},
+		"not listening":      {"http://" + dead.Addr().String(), 502, "eu/n2 does not respond at http://127.0.0.1:"},
+		"other scheme":       {"file:///etc/passwd", 503, "eu/n2 has no valid address"},
+		"URL without a host": {"http://", 503, "eu/n2 has no valid address"},
 	} {
 		c.register.leave("n2")
 		if row.api != "" {
@@ -270,8 +270,8 @@ func TestNodesThatHang(t *testing.T) {
 		leaves  bool
 		want    string
 	}{
-		"and leave the registry": {time.Hour, true, "eu/n2 is not among the present nodes"},
-		"and stay":               {300 * time.Millisecond, false, "eu/n2 did not respond in time"},
+		"node leaves the registry": {time.Hour, true, "eu/n2 is not among the present nodes"},
+		"node stays present":       {300 * time.Millisecond, false, "eu/n2 did not respond in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -297,7 +297,8 @@ func TestNodesThatHang(t *testing.T) {
 	}
 }
 
-// A stream that breaks off is cut, so that the client does not treat it as complete.
+// The server cuts a stream that ends early, so that the client does not treat it as
+// complete.
 func TestForwardedStreamsThatBreak(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
@@ -315,8 +316,8 @@ func TestForwardedStreamsThatBreak(t *testing.T) {
 	require.Error(t, err, "a broken stream must not end normally")
 }
 
-// Of another node's response only what the API defines is forwarded, and the server's
-// own headers stay.
+// The server forwards only the parts of another node's response that the API defines, and
+// keeps its own headers.
 func TestForwardedResponsesAreFiltered(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)

@@ -90,7 +90,7 @@ func FuzzApplyBody(f *testing.F) {
 	f.Add([]byte(encodeJSON(f, api.DriftApply{Findings: []drift.Finding{finding("a", "n1"), finding("b", "n9")}})))
 	h := newTarget(f, memstore.New())
 	h.manager.report.Findings = []drift.Finding{finding("a", "n1")}
-	h.manager.apply = applying(new([]drift.Finding))
+	h.manager.apply = newApplyFunc(new([]drift.Finding))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got := h.send(t, "POST", "/v1/drift/apply", nil, body)
 		if got.Code != http.StatusOK {

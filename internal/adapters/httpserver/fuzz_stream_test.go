@@ -31,7 +31,8 @@ func (s *singleEventStore) Watch(context.Context, ports.WatchOptions) iter.Seq2[
 	}
 }
 
-// Any record and any error makes one frame or one line, which decodes to what was sent.
+// Any record and any error is encoded as one frame or one line, which decodes to the same
+// value.
 func FuzzStreamFraming(f *testing.F) {
 	f.Add(int64(7), "g", "plain", true, false)
 	f.Add(int64(0), "a\nb", "data: x\n\nevent: y\r\rid: 3", false, false)

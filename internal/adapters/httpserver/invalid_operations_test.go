@@ -90,7 +90,7 @@ func invalidOperations() []invalidRequest {
 // invalid requests for the routes of drift.
 func invalidDriftRequests() []invalidRequest {
 	var rows []invalidRequest
-	const sound = `{"id":"a","region":"eu","node":"n1","record_revision":1,"intent_revision":1}`
+	const validFinding = `{"id":"a","region":"eu","node":"n1","record_revision":1,"intent_revision":1}`
 	for _, bad := range []struct {
 		name, body string
 		status     int
@@ -102,10 +102,10 @@ func invalidDriftRequests() []invalidRequest {
 		{"findings as an object", `{"findings":{}}`, 422, "body.findings"},
 		{"null findings", `{"findings":null}`, 422, "body.findings"},
 		{"a finding as text", `{"findings":["a"]}`, 422, "body.findings[0]"},
-		{"an empty finding", `{"findings":[` + sound + `,{}]}`, 422, "body.findings[1].id body.findings[1].region body.findings[1].node body.findings[1].record_revision body.findings[1].intent_revision"},
+		{"an empty finding", `{"findings":[` + validFinding + `,{}]}`, 422, "body.findings[1].id body.findings[1].region body.findings[1].node body.findings[1].record_revision body.findings[1].intent_revision"},
 		{"a revision as text", `{"findings":[{"id":"a","region":"eu","node":"n1","record_revision":"1","intent_revision":1}]}`, 422, "body.findings[0].record_revision"},
-		{"an unknown member", `{"findings":[` + sound[:len(sound)-1] + `,"force":true}]}`, 422, "body.findings[0].force"},
-		{"too many findings", `{"findings":[` + strings.Repeat(sound+",", 1000) + sound + `]}`, 422, "body.findings"},
+		{"an unknown member", `{"findings":[` + validFinding[:len(validFinding)-1] + `,"force":true}]}`, 422, "body.findings[0].force"},
+		{"too many findings", `{"findings":[` + strings.Repeat(validFinding+",", 1000) + validFinding + `]}`, 422, "body.findings"},
 	} {
 		rows = append(rows, invalidRequest{"apply " + bad.name, "POST", "/v1/drift/apply", "", bad.body, bad.status, api.CodeInvalid, bad.at})
 	}

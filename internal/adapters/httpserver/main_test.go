@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testTimeout bounds every wait of these tests; none of them comes near it.
+// testTimeout bounds every wait of these tests, and is far longer than any of them needs.
 const testTimeout = 30 * time.Second
 
 // tick is the interval at which tests check a condition.
@@ -75,7 +75,8 @@ func newServer[C config](t testing.TB, store storetest.Store, cfg C) *httpserver
 	return server
 }
 
-// on returns the fixture for a subtest, which then fails instead of the test.
+// on returns the fixture for a subtest: a failure then ends the subtest instead of the
+// test.
 func (f *fixture) on(t testing.TB) *fixture {
 	copied := *f
 	copied.t = t

@@ -16,7 +16,7 @@ import (
 func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	t.Parallel()
 	m := &fakeNode{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
-	m.apply = applying(new([]drift.Finding))
+	m.apply = newApplyFunc(new([]drift.Finding))
 	f := start(t, servertest.Config{Config: httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1"}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
 	documented := c.operations()
@@ -71,8 +71,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	}
 }
 
-// A body that the server accepts matches the schema, and a body that it rejects for its
-// form does not.
+// A body that the server accepts matches the schema. A body with an invalid form does not.
 func TestOpenAPIDescribesTheBodies(t *testing.T) {
 	t.Parallel()
 	c := contractOf(t, start(t, httpserver.Config{}))

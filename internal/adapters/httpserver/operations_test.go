@@ -113,7 +113,7 @@ func TestOperationsWaitAsRequested(t *testing.T) {
 	}
 }
 
-// A client that leaves before its operation is accepted does not cancel it.
+// A client that disconnects before its operation is accepted does not cancel it.
 func TestClientsThatLeaveDoNotCancelTheirOperation(t *testing.T) {
 	t.Parallel()
 	entered, accept, executeErr := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -180,7 +180,7 @@ func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
 	}, testTimeout, tick, "a free slot")
 }
 
-// A daemon without an engine returns a code of its own, for nothing but operations.
+// A daemon without an engine returns the code no_engine, for operations only.
 func TestDaemonsWithoutAnEngine(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{Region: "eu", Node: "n1"})
@@ -217,8 +217,8 @@ func TestNodesThatPanic(t *testing.T) {
 	}
 }
 
-// A shutdown waits for operations that end soon, and responds to the others in time
-// that they continue.
+// A shutdown waits for operations that end soon. To the other requests it responds that
+// their operations continue.
 func TestShutdownAndOperations(t *testing.T) {
 	t.Parallel()
 	end := make(chan struct{})

@@ -60,7 +60,7 @@ func TestPanicsAreInternalErrors(t *testing.T) {
 	require.Contains(t, f.send("GET", "/metrics", "", "").body, `rtmanager_http_requests_total{code="500",method="GET",route="/v1/runtimes/{game_id}"} 1`)
 }
 
-// A response that cannot be encoded is an internal error, not half of a document.
+// A response that cannot be encoded is an internal error, not a truncated document.
 func TestResponseThatCannotBeEncoded(t *testing.T) {
 	t.Parallel()
 	f := startWithStore(t, panickingStore{memstore.New()}, httpserver.Config{})

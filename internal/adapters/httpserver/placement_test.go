@@ -15,7 +15,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
-// A game without a node is started where the request demands, and otherwise where the
+// A game without a node is started on the requested node, or otherwise on the node that the
 // scheduler selects.
 func TestWhereAGameIsStarted(t *testing.T) {
 	t.Parallel()

@@ -8,8 +8,8 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver"
 )
 
-// The same changes through each filter: a game that enters is reported, and one that
-// leaves too, with the record that it left with.
+// The same changes through each filter: a game is reported when it starts to match, and
+// when it stops matching, with the record of that change.
 func TestWatchFilters(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

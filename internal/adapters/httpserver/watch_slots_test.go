@@ -37,7 +37,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	second.expect("upserted g 2")
 }
 
-// A client that leaves ends the store's watch, whatever the watch is doing.
+// A disconnect of the client ends the store's watch in any state.
 func TestClientThatLeavesEndsTheStoresWatch(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
