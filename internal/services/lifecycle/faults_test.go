@@ -219,6 +219,7 @@ func requireRepaired(t *testing.T, n *faultNode, s scenario, f faultCase, text s
 			want[found.CurrentContainerID] = container.StateRunning
 		case runtime.StatusStopped:
 			want[found.CurrentContainerID] = container.StateExited
+		case runtime.StatusRemoved:
 		}
 	}
 	have := map[string]container.State{}
