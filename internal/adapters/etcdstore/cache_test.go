@@ -219,6 +219,9 @@ func (r fixture) changeInCache(gameID string, change func(*runtime.RuntimeRecord
 
 // TestLocalReadsOutliveEtcd stops etcd: local reads still return the cached records.
 func TestLocalReadsOutliveEtcd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a second")
+	}
 	t.Parallel()
 	server := etcdtest.Start(t)
 	r := newFixture(t, server.Client(), etcdstore.Options{CallTimeout: 500 * time.Millisecond, OperationTimeout: 2 * time.Second, ProbeInterval: probeInterval})
@@ -326,6 +329,9 @@ func TestInvalidationLosesNoEvent(t *testing.T) {
 // TestCacheThatCannotSyncReportsWhy rejects every read except that of the store's
 // identity.
 func TestCacheThatCannotSyncReportsWhy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a second")
+	}
 	t.Parallel()
 	client, faults := newFaultyClient(t)
 	var reads atomic.Int64

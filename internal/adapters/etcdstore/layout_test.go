@@ -154,6 +154,9 @@ func TestHandWrittenRecord(t *testing.T) {
 // the whole store at each revision and compares records, index and ledger, without the
 // code under test.
 func TestInvariantsAtEveryRevision(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a second")
+	}
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -18,6 +18,9 @@ import (
 // TestCompactionWhileReading compacts between two pages of a list at the current
 // revision: the caller named no revision and gets no error.
 func TestCompactionWhileReading(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a second")
+	}
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()

@@ -174,6 +174,9 @@ func TestOpenRejectsUnreadableSchemas(t *testing.T) {
 }
 
 func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a second")
+	}
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.Client()
@@ -192,6 +195,9 @@ func TestOpenOfAnUnreachableEtcdEndsInTime(t *testing.T) {
 }
 
 func TestUnreachableLaterIsUnavailable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a second")
+	}
 	t.Parallel()
 	server := etcdtest.Start(t)
 	r := newFixture(t, server.Client(), etcdstore.Options{CallTimeout: 500 * time.Millisecond, OperationTimeout: 2 * time.Second})

@@ -103,6 +103,9 @@ func testIdleWatchIsKept(t *testing.T) {
 // TestEtcdUnavailableMidStream fails the reads that a stream needs, for longer than
 // OperationTimeout.
 func TestEtcdUnavailableMidStream(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a second")
+	}
 	t.Parallel()
 	client := etcdtest.InProcess(t)
 	wrapWatcher(client, withoutPrevious)

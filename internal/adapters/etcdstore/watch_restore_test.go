@@ -99,6 +99,9 @@ func testAnotherClusterTakesThePlace(t *testing.T) {
 // OperationTimeout. When etcd is available, it has passed the revision of the stream:
 // continuing there would leave a gap.
 func TestInterruptedResyncRestarts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a second")
+	}
 	t.Parallel()
 	server := etcdtest.Start(t)
 	client := server.InProcess()
