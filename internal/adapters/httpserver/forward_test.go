@@ -15,6 +15,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
@@ -202,8 +203,19 @@ func TestResponsesThatAreNotOfTheAPI(t *testing.T) {
 		"a redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
 		},
-		"a 204":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
-		"an end": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"a script": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, "<script>")
+		},
+		"an encoded result": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = io.WriteString(w, "{}")
+		},
+		"a problem that is no error":       newProblemHandler(200),
+		"a problem with an unknown status": newProblemHandler(999),
+		"a 204":                            func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"an end":                           func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -222,6 +234,49 @@ func TestResponsesThatAreNotOfTheAPI(t *testing.T) {
 			require.Equal(t, 200, explained.StatusCode, explained.body)
 			require.Contains(t, explained.body, "node is not reachable: eu/n2 does not respond")
 		})
+	}
+}
+
+// newProblemHandler responds with a problem of any status.
+func newProblemHandler(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", api.ProblemMediaType)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, `{"code":"not_found"}`)
+	}
+}
+
+// A response without the requested members is none, also if it is valid JSON.
+func TestEmptyResultsOfANode(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	for name, handler := range map[string]http.HandlerFunc{
+		"null":          newJSONHandler("null"),
+		"no members":    newJSONHandler("{}"),
+		"other members": newJSONHandler(`{"game_id":"other","results":[{"id":"other"}],"region":"eu","node":"n1"}`),
+		"other problems": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", api.ProblemMediaType)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "{}")
+		},
+	} {
+		url, _ := startRecorder(t, handler)
+		c.register.leave("n2")
+		c.register.join("eu", "n2", url)
+		explained := c.one.send("GET", "/v1/runtimes/far/explain", "", "")
+		require.Contains(t, explained.body, "eu/n2 does not respond", name)
+		applied := c.one.send("POST", "/v1/drift/apply", "", encodeJSON(t, api.DriftApply{Findings: []drift.Finding{finding("b", "n2")}}))
+		require.Contains(t, decodeAs[api.DriftApplied](t, applied.body).Results[0].Reason, "outcome of the write is unknown", name)
+		released := c.one.send("POST", "/v1/drift/release?node=n2", "", "")
+		require.Equal(t, api.CodeOutcomeUnknown, released.problem(t).Code, "%s: %s", name, released.body)
+	}
+}
+
+// newJSONHandler responds with a JSON document.
+func newJSONHandler(document string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, document)
 	}
 }
 

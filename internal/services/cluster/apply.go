@@ -79,7 +79,7 @@ func (s *Service) applyLocal(ctx context.Context, requested []drift.Finding, act
 	}
 	report, err := s.deps.Local.Drift(ctx)
 	if err != nil {
-		return nil, s.logAndHide("read the drift of this node", err)
+		return nil, s.logAndHide(ctx, "read the drift of this node", err)
 	}
 	results := make([]drift.ApplyResult, len(requested))
 	var current []drift.Finding
@@ -99,7 +99,7 @@ func (s *Service) applyLocal(ctx context.Context, requested []drift.Finding, act
 	if err == nil && len(applied) != len(current) {
 		err = fmt.Errorf("the node returned %d results for %d findings", len(applied), len(current))
 	}
-	if err = s.logAndHide("apply findings of this node", err); err != nil {
+	if err = s.logAndHide(ctx, "apply findings of this node", err); err != nil {
 		for i, index := range indexes {
 			results[index] = newResult(current[i], drift.ApplyFailed, err.Error())
 		}

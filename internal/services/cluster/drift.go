@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -69,7 +70,7 @@ func (s *Service) readDrift(ctx context.Context, target node.Node) (drift.Report
 	defer cancel()
 	if target.Ref() == s.self && s.deps.Local != nil {
 		report, err := s.deps.Local.Drift(ctx)
-		return report, s.logAndHide("read the drift of this node", err)
+		return report, s.logAndHide(ctx, "read the drift of this node", err)
 	}
 	ctx, stop := s.WithPresence(ctx, target)
 	defer stop()
@@ -78,11 +79,13 @@ func (s *Service) readDrift(ctx context.Context, target node.Node) (drift.Report
 
 // logAndHide logs an error of this node, and returns an error with the text that clients
 // may see.
-func (s *Service) logAndHide(action string, err error) error {
+func (s *Service) logAndHide(ctx context.Context, action string, err error) error {
 	if err == nil {
 		return nil
 	}
-	s.cfg.Logger.Error(action, "error", err)
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		s.cfg.Logger.Error(action, "error", err)
+	}
 	return publicError(s.cfg.ErrorText(err))
 }
 

@@ -1,7 +1,10 @@
 package cluster_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,6 +54,22 @@ func TestDriftHidesInternalErrors(t *testing.T) {
 	report, err := s.Drift(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []drift.UnreachableNode{{Region: "eu", Node: "n1", Reason: "internal error"}}, report.Missing)
+}
+
+// The log has the errors of this node, but not those of a client that has disconnected.
+func TestDriftLogsLocalErrors(t *testing.T) {
+	t.Parallel()
+	f := newFixture(&fakeLocal{driftErr: errors.New("dial 10.0.0.7:2379")})
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, ctx := range []context.Context{t.Context(), canceled} {
+		var log bytes.Buffer
+		s := cluster.New(cluster.Dependencies{Records: f.store, Local: f.local}, cluster.Config{
+			Region: "eu", Node: "n1", Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		s.ApplyDrift(ctx, []drift.Finding{finding("a", "eu", "n1")}, "ops", false)
+		require.Equal(t, ctx.Err() == nil, log.Len() > 0, log.String())
+	}
 }
 
 func TestApplyDriftUsesTheNodesOwnFindings(t *testing.T) {

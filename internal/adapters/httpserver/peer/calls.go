@@ -2,9 +2,9 @@ package peer
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/drift"
@@ -14,32 +14,41 @@ import (
 // Explain returns the explanation of the game, as the node reports it.
 func (c *Client) Explain(ctx context.Context, target node.Node, gameID string) (drift.Explanation, error) {
 	var explanation drift.Explanation
-	err := c.do(ctx, target, call{method: http.MethodGet, path: gamePath(gameID) + "/explain"}, &explanation)
+	isValid := func() bool { return explanation.GameID == gameID }
+	err := c.do(ctx, target, call{method: http.MethodGet, path: gamePath(gameID) + "/explain", isValid: isValid, want: "an explanation of the game"}, &explanation)
 	return explanation, err
 }
 
 // Drift returns the findings of the node.
 func (c *Client) Drift(ctx context.Context, target node.Node) (drift.Report, error) {
 	var report drift.Report
-	err := c.do(ctx, target, call{method: http.MethodGet, path: "/v1/drift", query: url.Values{"scope": {"node"}}}, &report)
-	if err == nil && (report.Findings == nil || report.Brakes == nil || report.Missing == nil) {
-		// An empty report has empty lists. A response without lists is not a report.
-		err = unreachableError(ctx, target, errors.New("its response is not a report"))
-	}
+	// An empty report has empty lists.
+	isValid := func() bool { return report.Findings != nil && report.Brakes != nil && report.Missing != nil }
+	err := c.do(ctx, target, call{
+		method: http.MethodGet, path: "/v1/drift", query: url.Values{"scope": {"node"}}, isValid: isValid, want: "a report",
+	}, &report)
 	return report, err
 }
 
 // ApplyDrift requests the actions of findings from the node.
 func (c *Client) ApplyDrift(ctx context.Context, target node.Node, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
 	var applied api.DriftApplied
-	err := c.do(ctx, target, call{method: http.MethodPost, path: "/v1/drift/apply", body: api.DriftApply{Findings: findings}, actor: actor}, &applied)
+	isValid := func() bool {
+		return slices.EqualFunc(applied.Results, findings, func(r drift.ApplyResult, f drift.Finding) bool { return r.ID == f.ID })
+	}
+	err := c.do(ctx, target, call{
+		method: http.MethodPost, path: "/v1/drift/apply", body: api.DriftApply{Findings: findings}, actor: actor,
+		isValid: isValid, want: "one result for each finding",
+	}, &applied)
 	return applied.Results, err
 }
 
 // ReleaseBrake releases the node's brake.
 func (c *Client) ReleaseBrake(ctx context.Context, target node.Node) error {
 	query := url.Values{"region": {target.Region}, "node": {target.Name}}
-	return c.do(ctx, target, call{method: http.MethodPost, path: "/v1/drift/release", query: query}, &node.Ref{})
+	var released node.Ref
+	isValid := func() bool { return released == target.Ref() }
+	return c.do(ctx, target, call{method: http.MethodPost, path: "/v1/drift/release", query: query, isValid: isValid, want: "the released node"}, &released)
 }
 
 func gamePath(gameID string) string { return "/v1/runtimes/" + url.PathEscape(gameID) }

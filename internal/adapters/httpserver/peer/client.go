@@ -83,6 +83,10 @@ type call struct {
 	query        url.Values
 	body         any    // nil for none
 	actor        string // empty for none
+	// isValid reports whether the decoded result has the members of want, such as "a report".
+	// JSON without them, such as null, must not count as a response.
+	isValid func() bool
+	want    string
 }
 
 // do sends the call and decodes the response into result. It returns a problem of the
@@ -103,6 +107,9 @@ func (c *Client) do(ctx context.Context, target node.Node, call call, result any
 	if err == nil {
 		defer func() { _ = response.Body.Close() }()
 		err = decodeResponse(response, result)
+		if err == nil && !call.isValid() {
+			err = errors.New("its response is not " + call.want)
+		}
 	}
 	var problem *api.Problem
 	if err == nil || errors.As(err, &problem) {
@@ -150,20 +157,39 @@ func traceConnection(ctx context.Context) (context.Context, *atomic.Bool) {
 // decodeResponse decodes a response of the API. It returns a problem document, and any
 // other response, as an error.
 func decodeResponse(response *http.Response, result any) error {
-	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	media := mediaTypeOf(response)
 	body := io.LimitReader(response.Body, maxResponseBytes)
 	switch {
 	case response.StatusCode == http.StatusOK && media == "application/json":
 		return json.NewDecoder(body).Decode(result)
-	case media == api.ProblemMediaType:
+	case isProblem(response):
 		var problem api.Problem
 		if err := json.NewDecoder(body).Decode(&problem); err != nil {
 			return err
+		}
+		if problem.Code == "" {
+			break
 		}
 		problem.Status = response.StatusCode
 		return &problem
 	}
 	return foreignResponseError(response)
+}
+
+// mediaTypeOf returns the media type of a response, and none for an encoded body, which
+// no client of this package has requested.
+func mediaTypeOf(response *http.Response) string {
+	if response.Header.Get("Content-Encoding") != "" {
+		return ""
+	}
+	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return media
+}
+
+// isProblem reports whether the response is a problem document of an error status. Its
+// status becomes that of this server's own response, so it must be one of HTTP.
+func isProblem(response *http.Response) bool {
+	return mediaTypeOf(response) == api.ProblemMediaType && response.StatusCode >= 400 && response.StatusCode <= 599
 }
 
 func foreignResponseError(response *http.Response) error {

@@ -119,10 +119,9 @@ func (c *Client) forwardedHeader(inbound http.Header, origin ports.Origin) http.
 // filterResponse returns an error for a response that does not come from the API. It
 // removes the headers that the API does not define, and those that this server has set.
 func filterResponse(response *http.Response) error {
-	switch code := response.StatusCode; {
-	case code == http.StatusOK, code == http.StatusAccepted:
-	case code >= http.StatusBadRequest && response.Header.Get("Content-Type") == api.ProblemMediaType:
-	default:
+	isResult := response.StatusCode == http.StatusOK || response.StatusCode == http.StatusAccepted
+	isResult = isResult && slices.Contains([]string{"application/json", api.EventStreamMediaType, api.NDJSONMediaType}, mediaTypeOf(response))
+	if !isResult && !isProblem(response) {
 		return foreignResponseError(response)
 	}
 	kept := []string{"Content-Type", "Content-Length", "Retry-After", "X-Accel-Buffering", api.HeaderHeartbeat}
