@@ -145,7 +145,7 @@ func (s *scan) node(n ast.Node) bool {
 			s.subtest(n)
 		}
 	case *ast.BasicLit:
-		if !s.isTest {
+		if !s.isTest || isMessage(n) {
 			s.text(n)
 		}
 	}
@@ -178,9 +178,16 @@ func (s *scan) subtest(call *ast.CallExpr) {
 	if !ok || selector.Sel.Name != "Run" || len(call.Args) == 0 {
 		return
 	}
-	if name, ok := call.Args[0].(*ast.BasicLit); ok {
+	if name, ok := call.Args[0].(*ast.BasicLit); ok && !isMessage(name) { // node checks messages
 		s.text(name)
 	}
+}
+
+// isMessage reports whether a literal of a test is a message or a name of a table row, not
+// data: a text of several words on one line, without the syntax of JSON or HTTP.
+func isMessage(literal *ast.BasicLit) bool {
+	return strings.HasPrefix(literal.Value, `"`) && strings.Contains(literal.Value, " ") &&
+		!strings.ContainsAny(literal.Value, "{\\")
 }
 
 func (s *scan) text(literal *ast.BasicLit) {

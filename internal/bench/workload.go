@@ -20,7 +20,7 @@ func timedCall(operation func(ctx context.Context) error) workerCall {
 	}
 }
 
-// workload is a number of concurrent workers, each of which repeats its call.
+// workload is a number of concurrent workers. Each worker repeats its call.
 type workload struct {
 	workers []workerCall
 	// writes is set if a call in progress must complete when ctx ends: a canceled write

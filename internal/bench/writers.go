@@ -19,8 +19,8 @@ const (
 	ledgerSlots  = 32
 )
 
-// updateWorkloadsFor returns the store's transitions and the bare transactions of which
-// they consist.
+// updateWorkloadsFor returns the workload of the store's transitions, and the workload of
+// the same transactions on bare etcd.
 func updateWorkloadsFor(writers func(Options) int) func(context.Context, *runner) (workload, workload, error) {
 	return func(_ context.Context, r *runner) (measured, baseline workload, err error) {
 		measured, baseline = r.updateWorkloads(writers(r.options))

@@ -11,6 +11,7 @@
 //	operation_command.go  flags and execution that the operation commands share
 //	operations.go         stop, restart, cleanup, patch (start has its own file)
 //	drift.go              drift findings; drift_apply.go applies them and releases brakes
+//	usage.go              error texts of flags and of failed commands
 //	reference.go          the root command for the generated reference, README.md
 //
 // Packages below internal:

@@ -77,7 +77,7 @@ func remainingFindingsError(report ports.CheckReport, repair bool) error {
 	case remaining == 0:
 		return nil
 	case repairable > 0 && !repair:
-		return fmt.Errorf("%s, of which `rtmanager fsck --repair` can repair %d", remain(remaining), repairable)
+		return fmt.Errorf("%s; `rtmanager fsck --repair` can repair %d of them", remain(remaining), repairable)
 	}
 	return errors.New(remain(remaining))
 }

@@ -63,7 +63,7 @@ func TestHintsAfterAStalePut(t *testing.T) {
 	require.NotContains(t, got.err, "current:")
 }
 
-// A suggested command can be copied into a shell, whatever the id contains.
+// A suggested command can be copied into a shell, with any id.
 func TestSuggestedCommandsAreSafeToCopy(t *testing.T) {
 	t.Parallel()
 	for id, word := range map[string]string{

@@ -31,7 +31,7 @@ func serveStore(t *testing.T, store httpserver.Store) (server string) {
 	return serveHandler(t, daemon.Handler())
 }
 
-// A list has the requested length, whatever the number of pages.
+// A list has the requested length, with any number of pages.
 func TestListFollowsItsPages(t *testing.T) {
 	t.Parallel()
 	server := serveStore(t, storeWithGames(t, 1300))

@@ -31,7 +31,7 @@ type Engine interface {
 	// Create creates a container from the spec and does not start it. A second Create
 	// with the same name and operation id returns the container of the first. It
 	// returns container.ErrContainerExists if another operation's container has the
-	// name, whatever its owner, and container.ErrNoImage if the image is not on the
+	// name, with any owner, and container.ErrNoImage if the image is not on the
 	// node. It returns runtime.ErrInvalid for a spec that this engine does not support,
 	// such as a limit on an engine without limits. It also returns runtime.ErrInvalid
 	// for labels of another store, region or node.

@@ -21,8 +21,8 @@ import (
 //   - runtime.ErrUnavailable if the store does not respond in time,
 //   - runtime.ErrCorrupt (a *runtime.CorruptError with the key) for a stored value that
 //     cannot be read; the store never overwrites such a value,
-//   - runtime.ErrOutcomeUnknown for a write of which the store could not determine
-//     whether it was applied, mostly because ctx ended first,
+//   - runtime.ErrOutcomeUnknown for a write if the store could not determine whether it
+//     was applied, mostly because ctx ended first,
 //   - runtime.ErrReadOnly for a write while the store's space quota is exhausted,
 //   - runtime.ErrIncompatible if the store that was opened has been replaced by another.
 type RuntimeRecordStore interface {

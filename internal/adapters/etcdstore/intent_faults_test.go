@@ -25,7 +25,7 @@ func (r faultyFixture) putMarked(ctx context.Context, replaces ports.IntentVersi
 	return version.Revision, err
 }
 
-// overwriteIntent has others write the intent so many times, whatever it is.
+// overwriteIntent writes the intent the given number of times, as other writers would.
 func (r faultyFixture) overwriteIntent(times int) {
 	for range times {
 		r.others.putIntent(operation.Intent{GameID: "game"}, r.others.intent("game").IntentVersion)

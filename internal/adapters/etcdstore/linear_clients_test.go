@@ -144,8 +144,8 @@ func (c *linearClient) numberWrite(method linearMethod, call linearCall) linearC
 }
 
 // do makes the call, records it, and returns its position in the history. It returns -1
-// for a call that changed and returned nothing: a read that failed, or a write of which
-// the store reports that it is not applied and never will be.
+// for a call that changed and returned nothing: a read that failed, or a write that,
+// as the store reports, is not applied and never will be.
 func (c *linearClient) do(ctx context.Context, call linearCall) int {
 	return c.doSince(ctx, c.record.now(), call)
 }

@@ -22,7 +22,7 @@ func readAll(t *testing.T, events *eventReader) ([]string, error) {
 	for {
 		event, err := events.next()
 		if err != nil {
-			require.Zero(t, event, "the event beside the error %v", err)
+			require.Zero(t, event, "an error has no event: %v", err)
 			return lines, err
 		}
 		require.NotEmpty(t, event.Type, "the type of an event that was read")

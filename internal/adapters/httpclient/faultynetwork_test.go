@@ -94,7 +94,7 @@ func rangeWatch(t *testing.T, s ports.RuntimeWatcher, options ports.WatchOptions
 	for event, err := range s.Watch(ctx, options) {
 		if err != nil {
 			require.NoError(t, ctx.Err(), "the watch waits for an event that does not arrive")
-			require.Zero(t, event, "the event beside the error %v", err)
+			require.Zero(t, event, "an error has no event: %v", err)
 			return err
 		}
 		if !consumer(event) {

@@ -146,7 +146,7 @@ func (c watchReader) requireEnd() error {
 	event, err, ok := c.next()
 	require.True(c.t, ok, "the watch ended without an error")
 	require.Error(c.t, err, "want the end of the watch, got %s", formatStep(event, err))
-	require.Zero(c.t, event, "the event beside the error that ends the watch")
+	require.Zero(c.t, event, "the error that ends the watch has no event")
 	_, further, ok := c.next()
 	require.False(c.t, ok, "the watch continued after its end %v with %v", err, further)
 	return err

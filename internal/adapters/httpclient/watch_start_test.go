@@ -61,7 +61,7 @@ func TestExcessiveHeartbeatIsIgnored(t *testing.T) {
 	require.EqualValues(t, 1, requests.Load(), "connections")
 }
 
-// A stream of another store is rejected whatever it sends, and the watch does not adopt
+// A stream of another store is rejected with any content, and the watch does not adopt
 // the id of that store.
 func TestStreamOfAnotherStoreIsRejected(t *testing.T) {
 	t.Parallel()

@@ -64,7 +64,7 @@ func TestHistoryThatCannotBeDecoded(t *testing.T) {
 		status int
 		code   api.Code
 	}{
-		"the record is damaged": {corruptStore{memstore.New(), nil, corruptErrors[0]}, 500, api.CodeCorrupt},
+		"the record is corrupt": {corruptStore{memstore.New(), nil, corruptErrors[0]}, 500, api.CodeCorrupt},
 		"the store fails too":   {corruptStore{memstore.New(), []runtime.LedgerEntry{}, errors.Join(corruptErrors[0], runtime.ErrUnavailable)}, 503, api.CodeUnavailable},
 	} {
 		f := startWithStore(t, &row.store, httpserver.Config{})

@@ -97,7 +97,7 @@ func TestErrorsOverHTTP(t *testing.T) {
 		{context.DeadlineExceeded, 503, api.CodeUnavailable, every, true},
 		{context.Canceled, 503, api.CodeUnavailable, every, true},
 		{runtime.ErrIncompatible, 500, api.CodeIncompatible, every, true},
-		{errors.New("nobody has heard of this"), 500, api.CodeInternal, every, true},
+		{errors.New("an unknown error"), 500, api.CodeInternal, every, true},
 	} {
 		f := startWithStore(t, newFailingStore(fmt.Errorf("%s: %w", internalDetail, row.err)), httpserver.Config{})
 		c := contractOf(t, f)

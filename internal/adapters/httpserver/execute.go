@@ -96,7 +96,7 @@ func (s *Server) outcomeOf(ctx context.Context, request ports.OperationRequest, 
 		return api.OperationResult{}, err
 	}
 	p := problem.From(err, locateInBody)
-	s.logUnhandled(ctx, p, err)
+	s.logServerError(ctx, p, err)
 	if p.Code == api.CodeInternal {
 		p = problem.New(api.CodeOperationFailed, outcome.Failure.Message)
 	}

@@ -84,13 +84,13 @@ func (s *Server) respondError(ctx context.Context, w http.ResponseWriter, route 
 		err = problem.ErrShuttingDown
 	}
 	p := problem.From(err, route.locate)
-	s.logUnhandled(ctx, p, err)
+	s.logServerError(ctx, p, err)
 	problem.Write(w, p)
 }
 
-// logUnhandled logs an error with a 5xx status, unless the client has disconnected. The
-// function that returned a problem itself has logged it if necessary.
-func (s *Server) logUnhandled(ctx context.Context, p *api.Problem, err error) {
+// logServerError logs an error with a 5xx status, unless the client has disconnected. It
+// does not log an *api.Problem: the function that created it logs it if necessary.
+func (s *Server) logServerError(ctx context.Context, p *api.Problem, err error) {
 	var handled *api.Problem
 	if !errors.As(err, &handled) && p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented && !errors.Is(ctx.Err(), context.Canceled) {
 		s.logFailure(ctx, p, err)
@@ -112,8 +112,8 @@ type requestInfo struct {
 	method, route string
 }
 
-// finish responds for a handler that panicked, and counts the request. A response that had
-// started is cut off, so that the client does not treat it as complete.
+// finish responds for a handler that panicked, and counts the request. It aborts a response
+// that has started, so that the client does not treat it as complete.
 func (s *Server) finish(response *statusRecorder, request requestInfo, panicked any) {
 	if err, ok := panicked.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(panicked)

@@ -120,7 +120,7 @@ func TestConnectionIsUsableAfterAStream(t *testing.T) {
 func TestRequestTimeout(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
-	s := serve(t, newGatedStore(), httpserver.Config{RequestTimeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s := serve(t, newBlockingStore(), httpserver.Config{RequestTimeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	got := s.send("GET", "/v1/runtimes/g", "", "")
 	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, got.body)
 	require.Equal(t, api.CodeUnavailable, got.problem(t).Code)

@@ -53,7 +53,7 @@ func TestMetricsCountRequests(t *testing.T) {
 		return strings.Contains(f.send("GET", "/metrics", "", "").body, `rtmanager_http_requests_total{code="200",method="GET",route="/v1/watch"} 1`)
 	}, testTimeout, tick, "the stream is counted when it ends")
 	require.NotContains(t, f.send("GET", "/metrics", "", "").body, `request_duration_seconds_count{method="GET",route="/v1/watch"}`,
-		"how long a stream is watched says nothing about how fast it is served")
+		"the duration of a watch is not the duration of a request")
 }
 
 // No request creates a new series: the labels have few values, which the server

@@ -60,7 +60,7 @@ func TestConnectionsSurviveRejections(t *testing.T) {
 	reader := bufio.NewReader(conn)
 	for i, want := range []int{400, 415, 405, 403, 200} {
 		got, err := readResponse(reader)
-		require.NoError(t, err, "answer %d", i+1)
-		require.Equal(t, want, got.StatusCode, "answer %d: %s", i+1, got.body)
+		require.NoError(t, err, "response %d", i+1)
+		require.Equal(t, want, got.StatusCode, "response %d: %s", i+1, got.body)
 	}
 }

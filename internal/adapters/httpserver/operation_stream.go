@@ -36,7 +36,7 @@ func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execu
 		return err
 	case err != nil:
 		p := problem.From(err, locateInBody)
-		s.logUnhandled(r.Context(), p, err)
+		s.logServerError(r.Context(), p, err)
 		events.write(api.OperationEvent{Type: api.TypeError, Problem: p})
 	default:
 		events.write(api.ResultEvent(result))
@@ -44,9 +44,9 @@ func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execu
 	return nil
 }
 
-// startHeartbeats writes a heartbeat each interval until stop is called, which waits for
-// the last one. It calls leave if the client does not read a heartbeat in time, because an
-// operation may have no progress for long.
+// startHeartbeats writes a heartbeat each interval until stop is called. stop waits for the
+// last heartbeat. startHeartbeats calls leave if the client does not read a heartbeat in
+// time: without progress, the operation itself cannot detect the disconnect.
 func (o *operationStream) startHeartbeats(interval time.Duration, leave func()) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -178,8 +178,8 @@ func (w *brokenWriter) Write(data []byte) (int, error) {
 // Unwrap gives access to the flushing of the inner writer.
 func (w *brokenWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// A client that does not read a heartbeat is not waited for until the operation's next
-// step, which may be far away.
+// The wait for an operation ends when the client does not read a heartbeat, not only at
+// the next step.
 func TestFailedHeartbeatEndsTheWait(t *testing.T) {
 	t.Parallel()
 	cfg := localNode(&fakeNode{execute: slowOperation(nil, operation.StepAccepted)})

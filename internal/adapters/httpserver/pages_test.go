@@ -34,7 +34,7 @@ func TestTokenBelongsToItsFilters(t *testing.T) {
 	}
 }
 
-// Every game is listed once, whatever its id is and wherever a page ends.
+// Every game is listed once, with any id and with any limit.
 func TestPagesOfUnusualIDs(t *testing.T) {
 	t.Parallel()
 	f := start(t, httpserver.Config{})

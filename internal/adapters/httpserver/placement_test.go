@@ -37,7 +37,7 @@ func TestWhereAGameIsStarted(t *testing.T) {
 		"not where it was removed":                {`{"node":"n2"}`, false, removedRecord("n3"), "n2"},
 		"where it was removed, on an absent node": {`{}`, false, removedRecord("n9"), "n1"},
 		"where it was removed, in that region":    {`{"region":"us"}`, false, removedRecord("n3"), "u1"},
-		"where its record says nothing":           {`{}`, false, recordWithoutNode(), "n1"},
+		"record without a node":                   {`{}`, false, recordWithoutNode(), "n1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,7 @@ import (
 )
 
 // A write that is repeated with its operation id returns the first result and changes
-// nothing, whatever precondition it has.
+// nothing, with any precondition.
 func TestRepeatedPutsReturnTheFirstResult(t *testing.T) {
 	t.Parallel()
 	for name, condition := range map[string]string{

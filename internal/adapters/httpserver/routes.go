@@ -79,9 +79,9 @@ func withHandler[In any](route Route, handler func(*Server, http.ResponseWriter,
 	return route
 }
 
-// withRawHandler returns the route with a handler that accepts any query, because tools add
-// parameters of their own: Prometheus those of a scrape configuration, document viewers one
-// that defeats caches.
+// withRawHandler returns the route with a handler that accepts any query. Tools add their
+// own parameters: Prometheus adds those of its scrape configuration, and document viewers
+// add one that bypasses caches.
 func withRawHandler(route Route, handler func(*Server, http.ResponseWriter, *http.Request) error) Route {
 	route.Request = &request.Decoder{}
 	route.locate = route.Request.Locate

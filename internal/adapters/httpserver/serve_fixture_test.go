@@ -53,18 +53,18 @@ func (s *servingFixture) wait() error {
 	}
 }
 
-// gatedStore is a memory store whose reads of one game block until open is closed.
-type gatedStore struct {
+// blockingStore is a memory store whose reads of one game block until open is closed.
+type blockingStore struct {
 	*memstore.Store
 	waiting atomic.Int64
 	open    chan struct{}
 }
 
-func newGatedStore() *gatedStore {
-	return &gatedStore{Store: memstore.New(), open: make(chan struct{})}
+func newBlockingStore() *blockingStore {
+	return &blockingStore{Store: memstore.New(), open: make(chan struct{})}
 }
 
-func (g *gatedStore) GetVersioned(ctx context.Context, id string) (runtime.VersionedRecord, error) {
+func (g *blockingStore) GetVersioned(ctx context.Context, id string) (runtime.VersionedRecord, error) {
 	g.waiting.Add(1)
 	defer g.waiting.Add(-1)
 	select {
@@ -75,9 +75,9 @@ func (g *gatedStore) GetVersioned(ctx context.Context, id string) (runtime.Versi
 	}
 }
 
-// startBlocked sends a read that blocks at the gate. The channel gets its status, or 0
-// if the connection is cut.
-func (s *servingFixture) startBlocked(g *gatedStore) <-chan int {
+// startBlocked sends a read that blocks in the store. The channel receives its status, or
+// 0 if the connection is closed.
+func (s *servingFixture) startBlocked(g *blockingStore) <-chan int {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.addr)
 	require.NoError(s.t, err)
@@ -85,7 +85,7 @@ func (s *servingFixture) startBlocked(g *gatedStore) <-chan int {
 	require.NoError(s.t, conn.SetDeadline(time.Now().Add(testTimeout)))
 	_, err = conn.Write([]byte("GET /v1/runtimes/g HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 	require.NoError(s.t, err)
-	require.Eventually(s.t, func() bool { return g.waiting.Load() == 1 }, testTimeout, tick, "the store is asked")
+	require.Eventually(s.t, func() bool { return g.waiting.Load() == 1 }, testTimeout, tick, "the store receives the read")
 	status := make(chan int, 1)
 	go func() { status <- readStatus(conn) }()
 	return status

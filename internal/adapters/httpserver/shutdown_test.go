@@ -78,7 +78,7 @@ func TestShutdownMakesUnready(t *testing.T) {
 // A request in progress gets its response during a shutdown.
 func TestShutdownWaitsForOpenRequests(t *testing.T) {
 	t.Parallel()
-	store := newGatedStore()
+	store := newBlockingStore()
 	s := serve(t, store, httpserver.Config{DrainTimeout: time.Hour})
 	require.NoError(t, store.Upsert(t.Context(), recordOf("g")))
 	status := s.startBlocked(store)
@@ -93,11 +93,11 @@ func TestShutdownWaitsForOpenRequests(t *testing.T) {
 // canceled.
 func TestShutdownDisconnectsAfterTheDrainTimeout(t *testing.T) {
 	t.Parallel()
-	store := newGatedStore()
+	store := newBlockingStore()
 	s := serve(t, store, httpserver.Config{DrainTimeout: 50 * time.Millisecond, RequestTimeout: time.Hour})
 	status := s.startBlocked(store)
 	s.stop()
-	require.NoError(t, s.wait(), "Serve returns in spite of a request that is never answered")
+	require.NoError(t, s.wait(), "Serve returns although a request gets no response")
 	require.Zero(t, <-status, "the connection is cut")
 	require.Eventually(t, func() bool { return store.waiting.Load() == 0 }, testTimeout, tick, "the store's work for it ends")
 }

@@ -102,7 +102,7 @@ func TestWatchesThatViolateTheirContract(t *testing.T) {
 	}{
 		"panics":                {func(yield func(ports.RuntimeEvent, error) bool) { yield(synced, nil); panic(internalDetail) }, api.CodeInternal},
 		"ends without a reason": {func(yield func(ports.RuntimeEvent, error) bool) { yield(synced, nil) }, api.CodeUnavailable},
-		"ends as if it were asked": {func(yield func(ports.RuntimeEvent, error) bool) {
+		"ends without an error": {func(yield func(ports.RuntimeEvent, error) bool) {
 			yield(synced, nil)
 			yield(ports.RuntimeEvent{}, context.Canceled)
 		}, api.CodeUnavailable},

@@ -87,7 +87,7 @@ func TestStalledClientOfAPageIsDisconnected(t *testing.T) {
 	})
 	conn := f.dial("GET /v1/runtimes HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
-	require.Eventually(t, func() bool { return slices.Contains(labelsOf(t, registry)["route"], "/v1/runtimes") }, testTimeout, tick, "the request is over, though its answer was never read")
+	require.Eventually(t, func() bool { return slices.Contains(labelsOf(t, registry)["route"], "/v1/runtimes") }, testTimeout, tick, "the request ends although the client has not read the response")
 	require.Empty(t, log.String(), "a client that does not read is not a fault of the server")
 }
 

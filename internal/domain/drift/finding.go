@@ -70,7 +70,7 @@ type Finding struct {
 	Region string `json:"region"`
 	Node   string `json:"node"`
 	Action Action `json:"action"`
-	// Evidence describes the observation in words.
+	// Evidence is a description of the observation.
 	Evidence string `json:"evidence"`
 	// Proven reports that the container is certainly obsolete or removed: the record has a
 	// newer generation, or the engine reported the removal. The brake does not block

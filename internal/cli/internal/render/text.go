@@ -55,7 +55,7 @@ func SentenceCell(text string) string {
 func Change(from, to string) string { return Cell(from) + " → " + Cell(to) }
 
 // ShellWord returns the value in a form that a POSIX shell reads as one argument, so
-// that a suggested command can be copied whatever an id contains. Characters that cannot
+// that a suggested command with any id can be copied. Characters that cannot
 // be printed are escaped in the form of bash, zsh and ksh.
 func ShellWord(value string) string {
 	needsQuotes := func(r rune) bool {

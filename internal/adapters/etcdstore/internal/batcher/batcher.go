@@ -14,9 +14,9 @@ import (
 
 // Bounds of batches.
 const (
-	// maxBatchSize keeps within etcd's limit of 128 operations, of which it counts the
-	// outer ones and the longest list of any nested transaction together. The longest list
-	// of a write is that of its compares: at most six.
+	// maxBatchSize keeps a batch within etcd's limit of 128 operations. etcd counts the outer
+	// operations plus the longest list of any nested transaction. The longest list of a write
+	// is its compares: at most six.
 	maxBatchSize = 120
 	// maxBatchBytes keeps within etcd's limit of 1.5 MiB per request.
 	maxBatchBytes = 1 << 20

@@ -160,8 +160,8 @@ func (d *objectDecoder) decodeValue(target reflect.Value, tag reflect.StructTag,
 	return nil
 }
 
-// hasNullElement reports whether a list or a map has a null in it, which would otherwise be
-// decoded as the zero value of its elements.
+// hasNullElement reports whether a list or a map contains null. The decoder would accept it
+// as the zero value of the element.
 func hasNullElement(text jsontext.Value) bool {
 	for decoder := jsontext.NewDecoder(bytes.NewReader(text)); ; {
 		token, err := decoder.ReadToken()
@@ -219,21 +219,21 @@ type Member struct {
 	IsOptional bool
 }
 
-// membersOf caches the results of Members: reflect.Type to []Member.
-var membersOf sync.Map
+// memberCache caches the results of Members: reflect.Type to []Member.
+var memberCache sync.Map
 
 // Members returns the members of the JSON object of a struct, those of embedded structs
 // included, in the order of declaration. The caller must not modify them.
 func Members(t reflect.Type) []Member {
-	if cached, isCached := membersOf.Load(t); isCached {
+	if cached, isCached := memberCache.Load(t); isCached {
 		return cached.([]Member)
 	}
-	members := membersOfStruct(t)
-	membersOf.Store(t, members)
+	members := readMembers(t)
+	memberCache.Store(t, members)
 	return members
 }
 
-func membersOfStruct(t reflect.Type) []Member {
+func readMembers(t reflect.Type) []Member {
 	var members []Member
 	for _, field := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
