@@ -14,8 +14,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// filled returns a T in which no field is zero and no two are equal, so that a test
-// detects a field that a conversion drops or confuses.
+// filled returns a T without zero fields and without equal fields. With it a test detects
+// fields that a conversion drops or confuses.
 func filled[T any](t *testing.T) T {
 	t.Helper()
 	var value T

@@ -1,6 +1,6 @@
 // Package httpclient is the client of the REST API. It implements the ports of a runtime
-// record store and of an executor over HTTP, and converts the problem documents of the API
-// to the errors of the domain.
+// record store and of an executor over HTTP. It converts the problem documents of the API
+// to errors of the domain.
 //
 // Three rules hold for every call:
 //
@@ -29,7 +29,9 @@
 //	watch_resync.go      emits deleted games when a snapshot replaces an earlier one
 //	event_reader.go      reads newline-delimited JSON
 //
-// A new query parameter belongs in the method that sends it (read.go or watch_connection.go),
-// a new header in originHeader (write.go), and a new problem code in sentinelByCode
-// (errors.go).
+// What a change of the API needs here:
+//
+//   - A query parameter: the method that sends it, in read.go or watch_connection.go.
+//   - A header: originHeader in write.go.
+//   - A problem code: sentinelByCode in errors.go.
 package httpclient

@@ -29,9 +29,9 @@ func newLineReader(stream io.Reader) *lineReader {
 	return &lineReader{lines: lines}
 }
 
-// next reads the next document into target and skips blank lines. It returns io.EOF at
-// the end of the stream, where a truncated last line is ignored, and errMalformed for a
-// line that is no JSON document of the target's type.
+// next reads the next document into target and skips blank lines. It returns io.EOF at the
+// end of the stream, and ignores a truncated last line. It returns errMalformed for a line
+// that is no JSON document of the target's type.
 func (r *lineReader) next(target any) error {
 	for r.lines.Scan() {
 		line := bytes.TrimSpace(r.lines.Bytes())

@@ -52,9 +52,9 @@ func (c *Client) Execute(ctx context.Context, request ports.OperationRequest, on
 //
 // The operation id, which RunOperation generates if it is empty, is the idempotency key:
 // if a response is lost, the request is retried and joins the operation that it
-// started. If ctx ends, or the server sends nothing for Config.WriteTimeout, after the
-// operation may have started, the error is runtime.ErrOutcomeUnknown, and also the error
-// of ctx if ctx ended.
+// started. Once the operation may have started, the error is runtime.ErrOutcomeUnknown if
+// ctx ends, or if the server sends nothing for Config.WriteTimeout. If ctx ended, the error
+// matches the error of ctx too.
 func (c *Client) RunOperation(ctx context.Context, o Operation, onProgress func(operation.Progress)) (api.OperationResult, error) {
 	if err := errors.Join(runtime.ValidateGameID(o.GameID), o.Origin.Validate()); err != nil {
 		return api.OperationResult{}, err

@@ -68,8 +68,8 @@ func (e *unavailableError) Error() string {
 
 func (e *unavailableError) Unwrap() []error { return []error{runtime.ErrUnavailable, e.err} }
 
-// timeoutError returns the error of an attempt that timed out. A timeout of the client
-// or of the network is not the caller's deadline, so the error has the text only and
+// timeoutError returns the error of an attempt that timed out. A timeout of the client or
+// of the network is not the caller's deadline. Therefore the error has the text only, and
 // does not match context.DeadlineExceeded.
 func timeoutError(request apiRequest, text string) error {
 	return &url.Error{Op: request.method, URL: request.path, Err: errors.New(text)}

@@ -111,10 +111,9 @@ func (w *watcher) checkStore(storeID string) error {
 }
 
 // hasStarted reports whether the watch has started, given the result of the next event of
-// its stream. A server may have to open a stream before its store has responded, so an
-// error of the store as the first event counts as a failed start. Only a watch that waits
-// for changes may have been open for long when a server that shuts down sends the first
-// event.
+// its stream. A server may open a stream before its store has responded. Therefore an error
+// of the store as the first event counts as a failed start. The exception is a watch from a
+// revision: it may have waited for changes for long when the server shuts down.
 func (w *watcher) hasStarted(err error) bool {
 	var sendErr *sendError
 	return err == nil || errors.As(err, &sendErr) || w.position != 0 && isConnectionLost(err)

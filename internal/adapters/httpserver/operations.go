@@ -120,8 +120,8 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 		return err
 	}
 	if origin.OperationID == "" {
-		// The server that the client calls generates the id, so that the client can repeat
-		// a request whose response was lost on the way from another node.
+		// Generate the id before a forward: the response of the other node can be lost, and the
+		// client then repeats the request with this id.
 		origin.OperationID = operation.NewID()
 	}
 	if err := origin.Validate(); err != nil {

@@ -1,6 +1,6 @@
-// Command gen writes the OpenAPI 3.1 document of the API to a file, from the route table
-// of the server and the types of its requests and responses. go generate runs it for
-// internal/api/openapi.json, which the server embeds.
+// Command gen writes the OpenAPI 3.1 document of the API to a file. It generates the
+// document from the route table of the server, and from the types of requests and
+// responses. go generate runs it for internal/api/openapi.json, which package api embeds.
 //
 //	document.go      paths, parameters and responses
 //	schemas.go       the schema of a Go type

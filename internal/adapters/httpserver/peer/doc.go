@@ -1,6 +1,6 @@
-// Package peer is the HTTP client by which one daemon calls another. Client implements
-// the Peer port of services/cluster with typed calls (calls.go), and forwards the HTTP
-// request of an operation to the node that carries it out (forward.go).
+// Package peer is the HTTP client with which one daemon calls another. Client implements
+// the Peer port of services/cluster with typed calls (calls.go). It also forwards the HTTP
+// request of an operation to the node that executes it (forward.go).
 //
 // Every request carries the header Rtmanager-Forwarded, so that the other daemon does
 // not forward it. Addresses come from the node registry only; redirects and the

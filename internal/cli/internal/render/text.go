@@ -54,8 +54,8 @@ func SentenceCell(text string) string {
 // Change returns a change of status; an empty status means that there is no record.
 func Change(from, to string) string { return Cell(from) + " → " + Cell(to) }
 
-// ShellWord returns the value in a form that a POSIX shell reads as one argument, so
-// that a suggested command with any id can be copied. Characters that cannot
+// ShellWord returns the value in a form that a POSIX shell reads as one argument. With it a
+// suggested command with any id can be copied. Characters that cannot
 // be printed are escaped in the form of bash, zsh and ksh.
 func ShellWord(value string) string {
 	needsQuotes := func(r rune) bool {

@@ -2,9 +2,12 @@
 // has the only table from errors to codes (errors.go), and the only table from codes to
 // HTTP status codes and titles (problem.go).
 //
-// A new code needs a constant in package api, a row in problemTypes, a row in errorCodes
-// if an error of the domain has it, and the routes that return it in httpserver's table.
-// The client needs a row in sentinelByCode of httpclient.
+// A new code needs:
+//
+//   - a constant in package api and a row in problemTypes,
+//   - a row in errorCodes if it is the code of an error of the domain,
+//   - an entry in the codes of each route that returns it, in httpserver's routes.go,
+//   - a row in sentinelByCode of package httpclient.
 package problem
 
 import (

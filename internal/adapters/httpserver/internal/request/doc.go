@@ -1,6 +1,6 @@
-// Package request decodes HTTP requests into structs, strictly: a request with an unknown
-// parameter, a repeated one, or a body that is not exactly the JSON of its type is
-// rejected, with the place of each fault.
+// Package request decodes HTTP requests into structs, strictly. It rejects a request with an
+// unknown or repeated parameter, or with a body that is not exactly the JSON of its type.
+// The problem names the place of each fault.
 //
 // A struct declares the request of one route by the tags of its fields:
 //
@@ -9,10 +9,17 @@
 //	header:"If-Match"      a header, a string
 //	body:"required"        the body, a Body[T]; optional allows an empty one
 //
-// Further tags of parameters: default is the value of an absent one, enum lists the
-// allowed values, minimum and maximum bound a number, doc describes it in the OpenAPI
-// document, and hidden keeps it out of that document. list joins the lines of a header
-// that is a list. field is the domain's name of a header, for the place of a fault.
+// Further tags of parameters:
+//
+//	default           the value of an absent parameter
+//	enum              the allowed values, separated by commas
+//	minimum, maximum  bounds of a number
+//	doc               the description in the OpenAPI document
+//	hidden            the parameter is not in the OpenAPI document
+//	list              the header is a list; its lines are joined
+//	field             the domain's name of the parameter, to locate a fault
+//
+// Files:
 //
 //	parameters.go  the declaration, and queries and headers
 //	body.go        reading a body within its limits
