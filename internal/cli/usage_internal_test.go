@@ -27,16 +27,16 @@ func TestCommandErrorNamesTheRequestOnce(t *testing.T) {
 		{[]string{"watch"}, "watch: revision is compacted", "watch: revision is compacted"},
 		{[]string{"list"}, "server x is unavailable", "list: server x is unavailable"},
 	} {
-		err := newCommandError(row.commandLine, fmt.Errorf("%w", &wrappedNotFound{row.text}))
+		err := newCommandError(row.commandLine, fmt.Errorf("%w", &notFoundError{row.text}))
 		require.EqualError(t, err, row.want)
 		require.ErrorIs(t, err, runtime.ErrNotFound)
 	}
 }
 
-type wrappedNotFound struct{ text string }
+type notFoundError struct{ text string }
 
-func (e *wrappedNotFound) Error() string { return e.text }
-func (e *wrappedNotFound) Unwrap() error { return runtime.ErrNotFound }
+func (e *notFoundError) Error() string { return e.text }
+func (e *notFoundError) Unwrap() error { return runtime.ErrNotFound }
 
 // TestUnknownUsageErrorsAreUnchanged checks that a text that no rule matches is not changed.
 func TestUnknownUsageErrorsAreUnchanged(t *testing.T) {

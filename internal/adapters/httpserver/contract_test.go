@@ -86,7 +86,7 @@ func (c *contract) requireDocumented(t testing.TB, method, path string, a rawRes
 	if response == nil {
 		require.Equal(t, "#/components/responses/Problem", memberAt(operation, "responses", "default")["$ref"], "%s %s", method, path)
 		require.Contains(t, operation["x-problem-codes"], string(a.problem(t).Code), "%s %s returned a problem that is not documented: %s", method, path, a.body)
-		require.Equal(t, a.StatusCode == 429 || a.StatusCode == 503, a.Header.Get("Retry-After") != "", "Retry-After of %s %s", method, path)
+		require.Equal(t, a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable, a.Header.Get("Retry-After") != "", "Retry-After of %s %s", method, path)
 		place = []string{"components", "responses", "Problem"}
 		response = memberAt(c.document, place...)
 	}

@@ -33,7 +33,7 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult,
 	defer leave(nil)
 	var last operation.Progress // the executor calls back on this goroutine
 	outcome, err := s.cfg.Cluster.Execute(bound, x.request, func(p operation.Progress) {
-		if context.Cause(bound) == errWaitOver {
+		if errors.Is(context.Cause(bound), errWaitOver) {
 			return // the response is about the progress so far
 		}
 		if last.Step == "" {
@@ -48,7 +48,7 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult,
 		}
 	})
 	switch cause := context.Cause(bound); {
-	case cause == errWaitOver:
+	case errors.Is(cause, errWaitOver):
 		return api.InterimResult(last), nil
 	case cause == nil || !errors.Is(err, bound.Err()):
 		return s.outcomeOf(ctx, x.request, outcome, err)

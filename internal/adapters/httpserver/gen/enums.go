@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -40,7 +41,7 @@ func (e *enums) of(t reflect.Type) ([]string, error) {
 
 // stringConstants returns the values of the string constants of a package, by type.
 func stringConstants(path string) (map[string][]string, error) {
-	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", path).Output()
+	dir, err := exec.CommandContext(context.Background(), "go", "list", "-f", "{{.Dir}}", path).Output()
 	if err != nil {
 		return nil, fmt.Errorf("find package %s: %w", path, err)
 	}

@@ -90,8 +90,8 @@ func (d *objectDecoder) expectEnd() error {
 }
 
 // skipValue skips a value that is unknown or of the wrong type, and adds the fault.
-func (d *objectDecoder) skipValue(place, format string, args ...any) error {
-	d.addFault(place, format, args...)
+func (d *objectDecoder) skipValue(place, fault string) error {
+	d.addFault(place, "%s", fault)
 	return d.json.SkipValue()
 }
 
@@ -289,6 +289,7 @@ func expectedValue(t reflect.Type, err error) string {
 		return "a list of strings"
 	case reflect.Map:
 		return "an object whose members are strings"
+	default:
+		return t.Kind().String()
 	}
-	return t.Kind().String()
 }

@@ -2,6 +2,7 @@ package request_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -24,7 +25,7 @@ func ExampleDecoder() {
 
 	decode := func(query, body string) {
 		var in input
-		r := httptest.NewRequest("POST", "/pets?"+query, strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/pets?"+query, strings.NewReader(body))
 		if p := decoder.Decode(httptest.NewRecorder(), r, "", &in, time.Second); p != nil {
 			fmt.Println(p.Status, p.Detail)
 			return
