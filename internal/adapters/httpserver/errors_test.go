@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
@@ -138,6 +140,31 @@ func TestProblemsHaveTheDataOfTheError(t *testing.T) {
 		&runtime.InvalidError{Field: "reason", Reason: "is longer"}), "PUT", bodyPut, runningRecord)
 	require.Equal(t, "body.region header.Rtmanager-Actor header.Rtmanager-Reason", faultLocations(many))
 	require.Equal(t, 422, many.Status, "one fault in the body makes it a 422")
+}
+
+// The size of a response is bounded, however many errors a request has.
+func TestErrorsOfARequestAreBounded(t *testing.T) {
+	t.Parallel()
+	f := start(t, localNode(&fakeNode{}))
+	unknown, env, query := map[string]int{}, map[string]string{}, ""
+	for i := range 50_000 {
+		unknown[strconv.Itoa(i)] = i
+	}
+	for i := range 1000 {
+		env["="+strconv.Itoa(i)] = ""
+		query += "&x" + strconv.Itoa(i) + "=1"
+	}
+	for name, row := range map[string]struct{ method, path, body, last string }{
+		"unknown members":    {"POST", operationPath("g", operation.KindStart), encodeJSON(t, unknown), "body"},
+		"fields of a domain": {"POST", operationPath("g", operation.KindStart), encodeJSON(t, map[string]any{"env": env}), "body"},
+		"items of a list":    {"POST", "/v1/drift/apply", `{"findings":[{}` + strings.Repeat(",{}", 300_000) + "]}", "body"},
+		"query":              {"GET", "/v1/runtimes?" + query, "", "query"},
+	} {
+		got := f.send(row.method, row.path, "", row.body)
+		require.Less(t, len(got.body), 64<<10, name)
+		errs := got.problem(t).Errors
+		require.Equal(t, row.last, errs[len(errs)-1].Location, "%s: %.300s", name, got.body)
+	}
 }
 
 // A request that is invalid by itself is rejected although the store fails.

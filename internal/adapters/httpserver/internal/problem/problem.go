@@ -94,9 +94,17 @@ func BadRequest(location, format string, args ...any) *api.Problem {
 	return p
 }
 
+// MaxFaults bounds the number of faults in a problem. A body of 1 MiB can have so many that
+// a response with all of them would be many times larger.
+const MaxFaults = 100
+
 func addFaults(p *api.Problem, faults []api.Fault) {
 	if len(faults) == 0 {
 		return
+	}
+	if len(faults) > MaxFaults {
+		root, _, _ := strings.Cut(faults[MaxFaults].Location, ".")
+		faults = append(faults[:MaxFaults:MaxFaults], api.Fault{Location: root, Message: "has further errors, which are omitted"})
 	}
 	p.Errors = faults
 	texts := make([]string, len(faults))

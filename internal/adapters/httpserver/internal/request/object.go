@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -75,6 +76,9 @@ type objectDecoder struct {
 }
 
 func (d *objectDecoder) addFault(place, format string, args ...any) {
+	if len(d.faults) > problem.MaxFaults {
+		return // the problem does not contain it
+	}
 	d.faults = append(d.faults, api.Fault{Location: place, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -186,9 +190,20 @@ func (d *objectDecoder) decodeList(target reflect.Value, tag reflect.StructTag, 
 	if names := tag.Get("itemsRequired"); names != "" {
 		required = strings.Split(names, ",")
 	}
-	for d.json.PeekKind() != ']' {
+	maximum := math.MaxInt
+	if text := tag.Get("maxItems"); text != "" {
+		maximum, _ = strconv.Atoi(text)
+	}
+	count := 0
+	for ; d.json.PeekKind() != ']'; count++ {
+		if count >= maximum {
+			if err := d.json.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
 		item := reflect.New(target.Type().Elem()).Elem()
-		if _, err := d.decodeObject(item, fmt.Sprintf("%s[%d]", place, target.Len()), required); err != nil {
+		if _, err := d.decodeObject(item, fmt.Sprintf("%s[%d]", place, count), required); err != nil {
 			return err
 		}
 		target.Set(reflect.Append(target, item))
@@ -197,14 +212,12 @@ func (d *objectDecoder) decodeList(target reflect.Value, tag reflect.StructTag, 
 		return err
 	}
 	if text := tag.Get("minItems"); text != "" {
-		if minimum, _ := strconv.Atoi(text); target.Len() < minimum {
+		if minimum, _ := strconv.Atoi(text); count < minimum {
 			d.addFault(place, "must have at least %d items", minimum)
 		}
 	}
-	if text := tag.Get("maxItems"); text != "" {
-		if maximum, _ := strconv.Atoi(text); target.Len() > maximum {
-			d.addFault(place, "has %d items; at most %d are allowed", target.Len(), maximum)
-		}
+	if count > maximum {
+		d.addFault(place, "has %d items; at most %d are allowed", count, maximum)
 	}
 	return nil
 }
