@@ -18,7 +18,7 @@ import (
 var errNotConfirmed = errors.New("not confirmed; nothing was done")
 
 // applyDrift applies the findings that propose an action.
-func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report drift.Report, confirmed bool) error {
+func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report drift.Report, isConfirmed bool) error {
 	var findings []drift.Finding
 	for _, f := range report.Findings {
 		if f.Action != drift.ActionNone {
@@ -29,7 +29,7 @@ func (a *app) applyDrift(ctx context.Context, client *httpclient.Client, report 
 	if len(findings) == 0 {
 		return printer.DriftResults(nil)
 	}
-	if !confirmed {
+	if !isConfirmed {
 		if err := printer.DriftPreview(a.streams.Err, findings); err != nil {
 			return err
 		}
@@ -64,12 +64,12 @@ func notAppliedError(results []drift.ApplyResult) error {
 	}
 }
 
-func (a *app) releaseBrakes(ctx context.Context, client *httpclient.Client, report drift.Report, confirmed bool) error {
+func (a *app) releaseBrakes(ctx context.Context, client *httpclient.Client, report drift.Report, isConfirmed bool) error {
 	if len(report.Brakes) == 0 {
 		_, err := fmt.Fprintln(a.streams.Out, "no brake is engaged")
 		return err
 	}
-	if !confirmed && !a.confirm(fmt.Sprintf("Release %s?", render.Count(len(report.Brakes), "brake"))) {
+	if !isConfirmed && !a.confirm(fmt.Sprintf("Release %s?", render.Count(len(report.Brakes), "brake"))) {
 		return errNotConfirmed
 	}
 	var errs []error

@@ -39,10 +39,10 @@ slightly stale but works without etcd.`,
 	return cmd
 }
 
-func (a *app) get(ctx context.Context, gameID string, local bool) error {
+func (a *app) get(ctx context.Context, gameID string, isLocal bool) error {
 	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		read := client.GetVersioned
-		if local {
+		if isLocal {
 			read = func(ctx context.Context, gameID string) (runtime.VersionedRecord, error) {
 				found, _, err := client.GetLocal(ctx, gameID)
 				return found, err

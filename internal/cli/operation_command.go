@@ -22,13 +22,13 @@ const outcomeTimeout = time.Minute
 
 // operationFlags are the flags of every operation.
 type operationFlags struct {
-	origin flags.Origin
-	quiet  bool
+	origin  flags.Origin
+	isQuiet bool
 }
 
 func (f *operationFlags) bind(cmd *cobra.Command) {
 	f.origin.Bind(cmd)
-	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "suppress progress output")
+	cmd.Flags().BoolVarP(&f.isQuiet, "quiet", "q", false, "suppress progress output")
 }
 
 // operationCommand completes a command that runs an operation: newOperation creates the
@@ -60,18 +60,18 @@ nothing for one minute.`
 			a.globals.timeout = 0
 		}
 		o.Origin = flags.origin.PortsOrigin(a.userName())
-		return a.operate(cmd.Context(), o, flags.quiet)
+		return a.operate(cmd.Context(), o, flags.isQuiet)
 	})
 	return cmd
 }
 
 // operate runs the operation and prints the resulting record.
-func (a *app) operate(ctx context.Context, o httpclient.Operation, quiet bool) error {
+func (a *app) operate(ctx context.Context, o httpclient.Operation, isQuiet bool) error {
 	return a.withClient(httpclient.Config{WriteTimeout: outcomeTimeout}, func(client *httpclient.Client) error {
 		ctx, cancel := a.globals.withTimeout(ctx)
 		defer cancel()
 		printer := progress.NewOperation(progress.OperationConfig{
-			Out: a.streams.Err, Now: a.streams.Now, IsTerminal: a.streams.IsErrTerminal, IsQuiet: quiet,
+			Out: a.streams.Err, Now: a.streams.Now, IsTerminal: a.streams.IsErrTerminal, IsQuiet: isQuiet,
 		})
 		result, err := client.RunOperation(ctx, o, printer.Report)
 		printer.Close()
@@ -105,9 +105,9 @@ func nameImageFlag(err error) error {
 }
 
 // continuationHint returns the hint for an operation that may continue without the command.
-func continuationHint(o httpclient.Operation, started bool) string {
+func continuationHint(o httpclient.Operation, hasStarted bool) string {
 	state := "may have started, and then continues"
-	if started {
+	if hasStarted {
 		state = "continues"
 	}
 	return fmt.Sprintf("operation %s %s; `rtmanager explain %s` shows it, and the same command with --operation-id %s waits for it",

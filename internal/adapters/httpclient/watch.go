@@ -52,7 +52,7 @@ type watcher struct {
 	yield   func(ports.RuntimeEvent, error) bool
 	backoff *backoff.ExponentialBackOff
 
-	started          bool
+	isStarted        bool
 	malformedStreams int    // consecutive streams that ended with a malformed line
 	storeID          string // store that position belongs to; empty if unknown
 	position         int64  // latest revision whose events were all emitted
@@ -89,9 +89,9 @@ func (w *watcher) run(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case w.started && w.options.Resync && cannotResume(err):
+		case w.isStarted && w.options.Resync && cannotResume(err):
 			w.restartFromSnapshot()
-		case !w.started || !isConnectionLost(err):
+		case !w.isStarted || !isConnectionLost(err):
 			return w.client.unavailableError(ctx, err)
 		}
 		if onReconnect := w.client.cfg.OnReconnect; onReconnect != nil {

@@ -51,7 +51,7 @@ func (w *watcher) runConnection(ctx context.Context) error {
 		default:
 			err = w.handleEvent(ctx, event)
 		}
-		w.started = w.started || w.hasStarted(err)
+		w.isStarted = w.isStarted || w.hasStarted(err)
 		if err != nil {
 			return err
 		}

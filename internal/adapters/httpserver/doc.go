@@ -8,7 +8,8 @@
 //	                   header Rtmanager-Store and the deadline, and calls the handler
 //	host_check.go      checks the host name and the origin of the request
 //	router.go          matches the path by segments; a game id is one escaped segment
-//	routes.go          the table of all routes, with their description for OpenAPI
+//	routes.go          the table of all routes, with their description for OpenAPI;
+//	                   route.go has the type of its rows and helpers
 //	internal/request   decodes parameters and body into the input of the handler
 //	the handler        calls the store or the cluster, and responds or returns an error
 //	internal/problem   converts that error to a problem document

@@ -34,7 +34,7 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target
 		log.Error("operation could not be forwarded", "error", err)
 	}
 	var forward *peer.ForwardError
-	if errors.As(err, &forward) && forward.Sent {
+	if errors.As(err, &forward) && forward.MayHaveArrived {
 		// The other node may continue the operation: the client must not treat it as failed.
 		p := outcomeUnknownProblem(request, operation.Progress{}, err.Error())
 		p.Region, p.Node = target.Region, target.Name

@@ -198,8 +198,8 @@ func (ws *watchStream) bookmark() []byte {
 }
 
 // writeProblem writes an error event. about has the game and the revision of the error.
-func (ws *watchStream) writeProblem(about ports.RuntimeEvent, p *api.Problem, final bool) {
-	event := api.Event{Type: api.TypeError, Revision: about.Revision, GameID: about.GameID, Error: p, Final: &final}
+func (ws *watchStream) writeProblem(about ports.RuntimeEvent, p *api.Problem, isFinal bool) {
+	event := api.Event{Type: api.TypeError, Revision: about.Revision, GameID: about.GameID, Error: p, Final: &isFinal}
 	ws.out.Write(stream.Frame{Type: event.Type}, api.Encode(event))
 }
 

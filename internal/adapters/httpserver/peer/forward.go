@@ -29,9 +29,9 @@ type Forwarded struct {
 // has been written to the client.
 type ForwardError struct {
 	Err error // a *node.UnreachableError, or the cause of the request's context
-	// Sent reports that the other node may have received the request, so that the
+	// MayHaveArrived reports that the other node may have received the request, so that the
 	// operation may continue there.
-	Sent bool
+	MayHaveArrived bool
 }
 
 // Error returns the reason.
@@ -73,7 +73,7 @@ func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Req
 		},
 		ModifyResponse: filterResponse,
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			failed = &ForwardError{Err: unreachableError(ctx, target, err), Sent: connected.Load()}
+			failed = &ForwardError{Err: unreachableError(ctx, target, err), MayHaveArrived: connected.Load()}
 		},
 	}
 	proxy.ServeHTTP(&deadlineWriter{ResponseWriter: w, timeout: forwarded.WriteTimeout}, inbound)

@@ -23,8 +23,8 @@ type Encoder struct {
 
 // NewJSONEncoder returns an encoder for JSON. If out is a terminal, it escapes characters
 // that cannot be printed.
-func NewJSONEncoder(out io.Writer, terminal bool) *Encoder {
-	return &Encoder{out: out, isTerminal: terminal}
+func NewJSONEncoder(out io.Writer, isTerminal bool) *Encoder {
+	return &Encoder{out: out, isTerminal: isTerminal}
 }
 
 // NewYAMLEncoder returns an encoder for YAML.

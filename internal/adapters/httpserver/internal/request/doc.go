@@ -24,4 +24,5 @@
 //	parameters.go  the declaration, and queries and headers
 //	body.go        reading a body within its limits
 //	object.go      decoding a JSON object
+//	members.go     the members of the JSON object of a struct
 package request
