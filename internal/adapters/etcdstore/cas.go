@@ -111,12 +111,18 @@ func (c *committer[S, W]) try(ctx context.Context) (result casResult[S, W], isDo
 // try of the same write: an ambiguous one, or one that the etcd client resent by itself. So an
 // applied try is always looked for.
 func (c *committer[S, W]) handleResponse(ctx context.Context, resp *clientv3.TxnResponse) (casResult[S, W], error) {
-	if resp.Succeeded {
+	errCluster := c.store.etcd.CheckCluster(resp.Header.GetClusterId())
+	switch {
+	case resp.Succeeded && errCluster != nil:
+		// A backup that was restored to another cluster satisfies the compares as well. What the
+		// store itself has is unknown.
+		return casResult[S, W]{}, c.outcomeUnknown(ctx, errCluster)
+	case resp.Succeeded:
 		return casResult[S, W]{isApplied: true, result: c.txn.resultOf(resp)}, nil
 	}
 	state, err := c.txn.decodeState(resp)
 	if err == nil {
-		err = c.store.etcd.CheckCluster(resp.Header.GetClusterId())
+		err = errCluster
 	}
 	if err == nil && !c.txn.isBase(state) {
 		return c.resolve(ctx, state, c.isAmbiguous)

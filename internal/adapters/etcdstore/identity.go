@@ -12,10 +12,10 @@ import (
 	"galaxy/rtmanager/internal/etcd"
 )
 
-// loadOrCreateID returns the identity of the store, which it creates if there is none. It
+// loadOrCreateID sets the identity of the store, which it creates if there is none. It
 // includes the id of the cluster, because a store that is restored into another cluster
 // keeps its schema key but not its revisions.
-func (s *Store) loadOrCreateID(ctx context.Context) (string, error) {
+func (s *Store) loadOrCreateID(ctx context.Context) error {
 	key := s.keys.Schema()
 	found, err := s.etcd.Get(ctx, key)
 	if err == nil && len(found.Kvs) == 0 {
@@ -26,17 +26,37 @@ func (s *Store) loadOrCreateID(ctx context.Context) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("open store at %q: %w", key, err)
+		return fmt.Errorf("open store at %q: %w", key, err)
 	}
 	if len(found.Kvs) == 0 {
-		return "", &runtime.CorruptError{Key: key, Reason: "the identity of the store was deleted while it was created"}
+		return &runtime.CorruptError{Key: key, Reason: "the identity of the store was deleted while it was created"}
 	}
 	schema, err := layout.DecodeSchema(found.Kvs[0])
 	if err != nil {
-		return "", fmt.Errorf("open store: %w", err)
+		return fmt.Errorf("open store: %w", err)
 	}
 	s.etcd.SetClusterID(found.Header.GetClusterId())
-	return fmt.Sprintf("%s-%x", schema.StoreID, s.etcd.ClusterID()), nil
+	s.id = fmt.Sprintf("%s-%x", schema.StoreID, s.etcd.ClusterID())
+	s.schema = string(found.Kvs[0].GetValue())
+	return nil
+}
+
+// compareSchema compares that etcd has this store. Without it, an insert of a new etcd that
+// has taken the place of the store's would pass.
+func (s *Store) compareSchema() clientv3.Cmp {
+	return clientv3.Compare(clientv3.Value(s.keys.Schema()), "=", s.schema)
+}
+
+// checkSchema returns runtime.ErrIncompatible unless etcd has this store.
+func (s *Store) checkSchema(ctx context.Context) error {
+	found, err := s.etcd.Get(ctx, s.keys.Schema())
+	if err != nil {
+		return err
+	}
+	if len(found.Kvs) > 0 && string(found.Kvs[0].GetValue()) == s.schema {
+		return nil
+	}
+	return fmt.Errorf("%w: %q has changed or was deleted since the store was opened; restart rtmanager", runtime.ErrIncompatible, s.keys.Schema())
 }
 
 // createSchema writes the schema key unless it exists. It is idempotent.

@@ -35,18 +35,18 @@ var _ casTxn[intentState, int64] = (*intentTxn)(nil)
 
 // intentState is an intent, and the fences of a write, at one revision.
 type intentState struct {
+	asOf    int64
 	kv      *mvccpb.KeyValue     // nil if there is no intent
 	leaders [][]*mvccpb.KeyValue // the key of each fence
 }
 
 func (i intentState) revision() int64 { return i.kv.GetModRevision() }
 
-// newIntentTxn computes the transaction that replaces an intent. It reads the replaced intent
-// only if replaces does not include it.
+// newIntentTxn computes the transaction that replaces an intent.
 func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences []node.Fence) (*intentTxn, error) {
 	t := &intentTxn{store: s, ifRevision: replaces.Revision, fences: fences, writeID: uuid.NewString(), seenRevision: s.cachedRevision()}
 	t.Game = intent.GameID
-	t.If = []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(t.key()), "=", t.ifRevision)}
+	t.If = []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(t.key()), "=", t.ifRevision), s.compareSchema()}
 	t.Else = []clientv3.Op{clientv3.OpGet(t.key())}
 	for _, fence := range fences {
 		t.If = append(t.If, compareFence(fence))
@@ -64,21 +64,25 @@ func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, repla
 	return t, nil
 }
 
-// loadReplaced returns the replaced intent, zero for an insert.
+// loadReplaced returns the replaced intent, zero for an insert. It reads the current intent only
+// if replaces does not include it, or without a cache that knows a revision: then a conflict
+// with an intent whose history is compacted could not be told from an applied try.
 func (t *intentTxn) loadReplaced(ctx context.Context, replaces ports.IntentVersion) (layout.StoredIntent, error) {
 	kv := &mvccpb.KeyValue{Key: []byte(t.key()), Value: []byte(replaces.Stored())}
-	switch {
-	case replaces.Revision == 0:
-		return layout.StoredIntent{}, nil
-	case replaces.Stored() == "":
+	isKnown := replaces.Revision == 0 || replaces.Stored() != ""
+	if !isKnown || t.seenRevision == 0 {
 		state, err := t.readState(ctx)
-		if err == nil {
-			err = t.checkPreconditions(state)
-		}
 		if err != nil {
 			return layout.StoredIntent{}, err
 		}
+		if t.checkPreconditions(state) != nil {
+			return layout.StoredIntent{}, t.conflictError(state)
+		}
+		t.seenRevision = max(t.seenRevision, state.asOf)
 		kv = state.kv
+	}
+	if replaces.Revision == 0 {
+		return layout.StoredIntent{}, nil
 	}
 	return t.store.keys.DecodeIntent(kv)
 }
@@ -104,6 +108,7 @@ func (t *intentTxn) readState(ctx context.Context) (intentState, error) {
 // decodeState does not decode the intent itself: a corrupt one does not prevent the search for
 // an applied try.
 func (t *intentTxn) decodeState(resp *clientv3.TxnResponse) (state intentState, err error) {
+	state.asOf = resp.Header.GetRevision()
 	if kvs := resp.Responses[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
 		state.kv = kvs[0]
 	}
@@ -118,12 +123,15 @@ func (t *intentTxn) isBase(state intentState) bool { return state.revision() == 
 // errContradiction is returned if a compare failed that holds.
 var errContradiction = errors.New("etcd reported a failed compare of values that are as expected")
 
-// explainFailedCompare checks the fences, which are all that a transaction compares in addition to
-// the revision. A fence that was lost stays lost.
+// explainFailedCompare checks the fences and the schema, which are all that a transaction compares
+// in addition to the revision. A fence that was lost stays lost.
 func (t *intentTxn) explainFailedCompare(ctx context.Context, resp *clientv3.TxnResponse) error {
 	state, err := t.decodeState(resp)
 	if err == nil {
 		err = t.checkPreconditions(state)
+	}
+	if err == nil {
+		err = t.store.checkSchema(ctx)
 	}
 	if err == nil {
 		err = outcomeUnknown(ctx, t.id(), errContradiction)
@@ -134,11 +142,15 @@ func (t *intentTxn) explainFailedCompare(ctx context.Context, resp *clientv3.Txn
 // findApplied implements casTxn: it searches the values that the key has had since the first
 // try, which etcd keeps until compaction, the newest first.
 func (t *intentTxn) findApplied(ctx context.Context, state intentState, isAmbiguous bool) (revision int64, isApplied bool, err error) {
+	oldest := t.ifRevision
+	if state.asOf >= t.seenRevision { // otherwise the revision of etcd went back
+		oldest = max(oldest, t.seenRevision)
+	}
 	for kv := state.kv; ; {
 		switch {
 		case kv == nil && t.ifRevision > 0 && isAmbiguous:
 			return 0, false, outcomeUnknown(ctx, t.id(), errIntentDeleted)
-		case kv == nil || kv.GetModRevision() <= max(t.ifRevision, t.seenRevision):
+		case kv == nil || kv.GetModRevision() <= oldest:
 			return 0, false, nil // older than the first try
 		}
 		if stored, err := t.store.keys.DecodeIntent(kv); err == nil && stored.WriteID == t.id() {

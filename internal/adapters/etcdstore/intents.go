@@ -106,7 +106,7 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 
 // PutIntent implements ports.IntentStore by one compare-and-swap. It keeps members of the
 // replaced intent that only a newer version knows; if the replaced version does not include
-// them, the intent is read first.
+// them, or if the store has no synced cache, the intent is read first.
 //
 // One case is not detected: an ambiguous insert whose key another client deletes is written a
 // second time.

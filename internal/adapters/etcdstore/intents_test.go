@@ -108,6 +108,7 @@ func testUnknownMembersOfAnIntent(t *testing.T, version func(ports.IntentVersion
 func TestIntentIsWrittenByOneRequest(t *testing.T) {
 	t.Parallel()
 	r := newFaultyFixture(t)
+	require.NoError(t, r.Ready(t.Context()))
 	reads := 0
 	r.faults.OnRead(func(context.Context) error { reads++; return nil })
 	r.faults.OnWrite(nil)
@@ -262,4 +263,21 @@ func TestIndexOfOperationsIsChecked(t *testing.T) {
 	games, err := r.GamesWithActiveOperation(t.Context(), "eu", "n1")
 	require.NoError(t, err)
 	require.Equal(t, []string{"here"}, games)
+}
+
+// TestIntentOfAReplacedStore replaces the identity of the store: what follows belongs to
+// another store.
+func TestIntentOfAReplacedStore(t *testing.T) {
+	t.Parallel()
+	r := sharedFixture(t)
+	at := r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
+	r.putRaw("/meta/schema", `{"version":2,"store_id":"another"}`)
+	before := r.dump()
+	_, err := r.PutIntent(t.Context(), operation.Intent{GameID: "new"}, ports.IntentVersion{})
+	require.ErrorIs(t, err, runtime.ErrIncompatible, "insert")
+	_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "game"}, at)
+	require.ErrorIs(t, err, runtime.ErrIncompatible, "overwrite")
+	_, err = r.PutIntent(t.Context(), operation.Intent{GameID: "game"}, ports.IntentVersion{})
+	require.ErrorIs(t, err, runtime.ErrConflict)
+	require.Equal(t, before, r.dump())
 }

@@ -47,7 +47,8 @@ type Store struct {
 	readIndexer *readindex.ReadIndexer // nil with NoCache
 	counters    counters
 
-	id string
+	id     string
+	schema string // value of the schema key
 }
 
 // errClosed is the cause of operations that end because the store is closed.
@@ -78,12 +79,10 @@ func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, e
 	if !opts.NoGroupCommit {
 		s.batcher = batcher.New(s.life.Context(), s.etcd)
 	}
-	id, err := s.loadOrCreateID(ctx)
-	if err != nil {
+	if err := s.loadOrCreateID(ctx); err != nil {
 		s.life.Close(errClosed)
 		return nil, err
 	}
-	s.id = id
 	if !opts.NoCache {
 		s.readIndexer = readindex.New(s.life.Context(), s.readRevision)
 		s.reflector = newReflector(s)
