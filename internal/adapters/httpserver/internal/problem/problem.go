@@ -94,8 +94,8 @@ func BadRequest(location, format string, args ...any) *api.Problem {
 	return p
 }
 
-// MaxFaults bounds the number of faults in a problem. A body of 1 MiB can have so many that
-// a response with all of them would be many times larger.
+// MaxFaults bounds the number of faults in a problem. A response with every fault of a body
+// of 1 MiB would be many times larger than the body.
 const MaxFaults = 100
 
 func addFaults(p *api.Problem, faults []api.Fault) {
