@@ -34,7 +34,7 @@ func testIntentsExactlyOnceUnderFaults(t *testing.T) {
 	t.Logf("seed %d", seed)
 
 	client, faults := newFaultyClient(t)
-	r := newFixture(t, client, etcdstore.Options{CallTimeout: 10 * time.Millisecond, OperationTimeout: testTimeout})
+	r := newFixture(t, client, etcdstore.Options{CallTimeout: 10 * time.Millisecond, OperationTimeout: 6 * testTimeout})
 	w := &intentWriters{fixture: r, fence: node.Fence{Key: r.prefix + "/nodes/eu/n1", CreateRevision: r.putRaw("/nodes/eu/n1", "me")}}
 	c := &randomFaults{rng: rand.New(rand.NewPCG(seed, 0))}
 	faults.OnWrite(c.fault)

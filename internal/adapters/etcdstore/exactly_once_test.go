@@ -33,7 +33,7 @@ func testExactlyOnceUnderFaults(t *testing.T) {
 	t.Logf("seed %d", seed)
 
 	client, faults := newFaultyClient(t)
-	r := newFixture(t, client, etcdstore.Options{CallTimeout: 10 * time.Millisecond, OperationTimeout: testTimeout})
+	r := newFixture(t, client, etcdstore.Options{CallTimeout: 10 * time.Millisecond, OperationTimeout: 6 * testTimeout})
 	for n := range games {
 		r.put(runningRecord(fmt.Sprint("game-", n)))
 	}
