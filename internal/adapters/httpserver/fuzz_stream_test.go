@@ -37,6 +37,7 @@ func FuzzStreamFraming(f *testing.F) {
 	f.Add(int64(7), "g", "plain", true, false)
 	f.Add(int64(0), "a\nb", "data: x\n\nevent: y\r\rid: 3", false, false)
 	f.Add(int64(-1), "\u2028\u2029\x00", "\xff<script>&", true, true)
+	f.Add(int64(0), "0", "0", true, false)
 	store := &singleEventStore{Store: memstore.New()}
 	h := newTarget(f, store)
 	f.Fuzz(func(t *testing.T, revision int64, id, text string, last, isCorrupt bool) {

@@ -183,7 +183,7 @@ func (ws *watchStream) write(item watchItem) {
 	frame := stream.Frame{Type: string(event.Type)}
 	switch {
 	case event.Last:
-		frame.ID, ws.position = event.Revision, event.Revision
+		frame.ID, ws.position = strconv.FormatInt(event.Revision, 10), event.Revision
 	case event.Type == ports.EventResync:
 		ws.position = 0 // the client cannot resume from an earlier revision any more
 	}

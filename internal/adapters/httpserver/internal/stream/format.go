@@ -14,8 +14,8 @@ import (
 type Frame struct {
 	// Type is the element's type.
 	Type string
-	// ID is the revision that a client can resume from after the element, 0 for none.
-	ID int64
+	// ID is what a client can resume from after the element, empty for none.
+	ID string
 }
 
 // Format is the format of a stream.
@@ -41,8 +41,8 @@ func (SSE) preamble() string { return "retry: 2000\n\n" }
 
 func (SSE) frame(buffer *bytes.Buffer, frame Frame, document []byte) {
 	fmt.Fprintf(buffer, "event: %s\n", frame.Type)
-	if frame.ID != 0 {
-		fmt.Fprintf(buffer, "id: %d\n", frame.ID)
+	if frame.ID != "" {
+		fmt.Fprintf(buffer, "id: %s\n", frame.ID)
 	}
 	buffer.WriteString("data: ")
 	buffer.Write(document)
