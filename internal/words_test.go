@@ -1,7 +1,6 @@
 package internal_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -18,21 +17,17 @@ import (
 )
 
 // TestWords holds the vocabulary of .ci/words.txt. It reports every use of a listed
-// word, except in the directories of .ci/words-pending.txt and for the uses of
-// .ci/words-allow.txt. Each directory is a subtest:
+// word, except for the uses of .ci/words-allow.txt. Each directory is a subtest:
 //
 //	go test ./internal -run TestWords/internal/cli
 func TestWords(t *testing.T) {
 	root := os.DirFS("..")
 	rules := readRules(t, root)
-	pending := readPending(t, root)
 	allowed := readAllowed(t, root)
 
 	files := map[string][]string{} // by directory
 	for _, file := range checkedFiles(t, root) {
-		if !isBelowAny(file, pending) {
-			files[path.Dir(file)] = append(files[path.Dir(file)], file)
-		}
+		files[path.Dir(file)] = append(files[path.Dir(file)], file)
 	}
 	for _, dir := range slices.Sorted(maps.Keys(files)) {
 		t.Run(dir, func(t *testing.T) {
@@ -57,8 +52,7 @@ func TestWords(t *testing.T) {
 		return // an entry of a directory that was not checked is not unused
 	}
 	for _, entry := range slices.Sorted(maps.Keys(allowed)) {
-		file, _, _ := strings.Cut(entry, ":")
-		if !allowed[entry] && !isBelowAny(file, pending) {
+		if !allowed[entry] {
 			t.Errorf(".ci/words-allow.txt: %s is not used: delete the entry", entry)
 		}
 	}
@@ -153,16 +147,6 @@ func readRules(t *testing.T, root fs.FS) []wordRule {
 		rules = append(rules, parsed...)
 	}
 	return rules
-}
-
-// readPending returns the directories and files that are not converted yet. The
-// list is deleted with its last entry.
-func readPending(t *testing.T, root fs.FS) []string {
-	t.Helper()
-	if _, err := fs.Stat(root, ".ci/words-pending.txt"); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return readLines(t, root, ".ci/words-pending.txt")
 }
 
 // allowList holds each entry path:word with whether it was used.

@@ -244,7 +244,7 @@ func (c *batchFixture) inserts(n int) []func() error {
 	return writes
 }
 
-// requireInserted requires that each of so many games was written once.
+// requireInserted requires that each of n games was written once.
 func (c *batchFixture) requireInserted(n int) {
 	c.t.Helper()
 	for i := range n {

@@ -144,7 +144,7 @@ func (c *committer[S, W]) handleResponse(ctx context.Context, resp *clientv3.Txn
 }
 
 // handleRejection handles a permanent error that proves nothing: an earlier try is ambiguous,
-// or etcd may have applied this one all the same. A read proves the outcome if it shows that
+// or etcd may nevertheless have applied this one. A read proves the outcome if it shows that
 // the state has changed, or if this was the only try.
 func (c *committer[S, W]) handleRejection(ctx context.Context, rejection error) (result casResult[S, W], isDone bool, err error) {
 	state, errRead := c.txn.readState(ctx)

@@ -89,8 +89,8 @@ func TestForeignKeyIsReportedAndKept(t *testing.T) {
 	}
 }
 
-// requireReadsReport requires that every read names the key, and that lists return the
-// good games all the same.
+// requireReadsReport requires that every read names the key, and that lists still
+// return the good games.
 func (r fixture) requireReadsReport(key, gameID string, ofGame bool) {
 	r.t.Helper()
 	ctx := r.t.Context()

@@ -22,6 +22,7 @@ func TestManySubscribersOneWatch(t *testing.T) {
 		forwardAll(ctx, open(), out)
 	})
 	r := newFixture(t, client, etcdstore.Options{FreshTimeout: testTimeout})
+	require.NoError(t, r.Ready(t.Context()), "the log covers what is written from now on")
 	first := r.put(runningRecord("game"))
 	r.waitForCache(first.Revision)
 	var streams []*stream

@@ -65,8 +65,8 @@ func (r faultyFixture) upsert(ctx context.Context) (runtime.VersionedRecord, err
 	return r.Put(ctx, ports.PutInput{Record: rec, Origin: ports.Origin{OperationID: opID}})
 }
 
-// requireApplied requires that the whole history of "game" has the write under opID so
-// many times, and returns its last revision.
+// requireApplied requires that the whole history of "game" has the write under opID n
+// times, and returns its last revision.
 func (r faultyFixture) requireApplied(times int, why string) int64 {
 	r.t.Helper()
 	var revisions []int64

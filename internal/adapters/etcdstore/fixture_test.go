@@ -142,7 +142,7 @@ func (r fixture) transition(gameID string, from, to runtime.Status) runtime.Vers
 	return result
 }
 
-// overwrite upserts the game so many times.
+// overwrite upserts the game the given number of times.
 func (r fixture) overwrite(gameID string, times int) {
 	r.t.Helper()
 	for range times {

@@ -32,7 +32,7 @@ func (r faultyFixture) overwriteIntent(times int) {
 	}
 }
 
-// requireMarked requires that the whole history of the intent has the write so many
+// requireMarked requires that the whole history of the intent has the write n
 // times, and returns its last revision.
 func (r faultyFixture) requireMarked(times int, why string) int64 {
 	r.t.Helper()

@@ -66,7 +66,7 @@ func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, repla
 
 // loadReplaced returns the replaced intent, zero for an insert. It reads the current intent only
 // if replaces does not include it, or without a cache that knows a revision: then a conflict
-// with an intent whose history is compacted could not be told from an applied try.
+// with an intent whose history is compacted could not be distinguished from an applied try.
 func (t *intentTxn) loadReplaced(ctx context.Context, replaces ports.IntentVersion) (layout.StoredIntent, error) {
 	kv := &mvccpb.KeyValue{Key: []byte(t.key()), Value: []byte(replaces.Stored())}
 	isKnown := replaces.Revision == 0 || replaces.Stored() != ""

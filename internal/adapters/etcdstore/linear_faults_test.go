@@ -68,7 +68,7 @@ func (f *linearFaults) roll(limit int) int {
 	return roll
 }
 
-// upTo returns a random duration of at most so many milliseconds.
+// upTo returns a random duration of at most that many milliseconds.
 func (f *linearFaults) upTo(milliseconds int) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -28,7 +28,7 @@ type searchState struct {
 	// shown counts the results that have shown the current state of each game, and
 	// updates the observed updates since its last upsert.
 	shown, updates [linearGames]int
-	// certain counts the operations so far that were applied for certain.
+	// certain counts the operations so far that were certainly applied.
 	certain int
 }
 
@@ -41,7 +41,7 @@ type observations struct {
 	times     map[observed]int  // how many results show this state of the game
 	after     map[int]gameState // the state after a write, if a result shows it
 	updatesOf map[int]int       // by upsert: updates of its record that a result shows
-	certain   int               // operations that were applied for certain
+	certain   int               // operations that were certainly applied
 }
 
 type observed struct {
@@ -89,7 +89,7 @@ func (a linearResult) showsGame(call linearCall, game int) bool {
 	}
 }
 
-// wasApplied reports whether the operation was applied for certain: all were, except
+// wasApplied reports whether the operation was certainly applied: all were, except
 // writes of unknown outcome that no result shows.
 func (s observations) wasApplied(call linearCall, result linearResult) bool {
 	_, seen := s.after[call.number]

@@ -133,7 +133,7 @@ func newLinearFixture(t *testing.T, opts etcdstore.Options, seed uint64) *linear
 	return r
 }
 
-// run has the clients make so many operations concurrently, under faults.
+// work has the clients execute the number of operations concurrently, under faults.
 func (r *linearFixture) work(operations int) {
 	for _, f := range r.faults {
 		f.start()

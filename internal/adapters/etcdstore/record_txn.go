@@ -91,8 +91,8 @@ func (t *recordTxn) compares() []clientv3.Cmp {
 	return compares
 }
 
-// A write names so many keys at most, and each takes so many bytes in addition to the record's key.
-// An estimate that is too large does no harm.
+// Bounds of a write: how many keys it names at most, and the bytes that each takes in addition to
+// the record's key. An estimate that is too large does no harm.
 const (
 	txnKeyCount    = 16
 	perKeyOverhead = 64

@@ -80,7 +80,7 @@ func testCompactedWhileDisconnected(t *testing.T) {
 	}
 }
 
-// putManyRaw writes so many running records in one transaction, without index.
+// putManyRaw writes the number of running records in one transaction, without index.
 func (r fixture) putManyRaw(games int, containerID string) int64 {
 	r.t.Helper()
 	ops := make([]clientv3.Op, games)

@@ -113,7 +113,7 @@ func (f *fixture) finish() error {
 	return errors.Join(f.errs...)
 }
 
-// games returns a small transaction for each of so many games.
+// games returns a small transaction for each of n games.
 func games(n int) []*batcher.Txn {
 	var txns []*batcher.Txn
 	for i := range n {

@@ -30,7 +30,7 @@ func (s *Source) NewReconnect() Reconnect {
 // Apply sets the idle timeout of a new Conn.
 func (r *Reconnect) Apply(c *Conn) { c.idleTimeout = r.idleTimeout }
 
-// OnResponse records that Next has returned a response with so many events.
+// OnResponse records that Next has returned a response with the number of events.
 func (r *Reconnect) OnResponse(c *Conn, events int) {
 	if c.progressPending {
 		return
