@@ -10,18 +10,25 @@ import (
 // modes are the combinations of the optional mechanisms. The contract is the same in
 // each.
 var modes = map[string]etcdstore.Options{
-	"cache+group": {},
-	"cache":       {NoGroupCommit: true},
-	"group":       {NoCache: true},
-	"plain":       {NoCache: true, NoGroupCommit: true},
+	defaultMode: {},
+	"cache":     {NoGroupCommit: true},
+	"group":     {NoCache: true},
+	"plain":     {NoCache: true, NoGroupCommit: true},
 }
 
-const modePrefix = "mode="
+const (
+	modePrefix  = "mode="
+	defaultMode = "cache+group"
+)
 
 // inEveryMode runs a test once in each mode, which newFixture reads from the test's name.
+// With -short it runs in the default mode only.
 func inEveryMode(t *testing.T, test func(*testing.T)) {
 	t.Parallel()
 	for name := range modes {
+		if testing.Short() && name != defaultMode {
+			continue
+		}
 		t.Run(modePrefix+name, func(t *testing.T) {
 			t.Parallel()
 			test(t)
@@ -29,10 +36,14 @@ func inEveryMode(t *testing.T, test func(*testing.T)) {
 	}
 }
 
-// withAndWithoutCache runs a test in the two modes that watch differently.
+// withAndWithoutCache runs a test in the two modes that watch differently. With -short it
+// runs in the default mode only.
 func withAndWithoutCache(t *testing.T, test func(*testing.T)) {
 	t.Parallel()
-	for _, name := range []string{"cache+group", "group"} {
+	for _, name := range []string{defaultMode, "group"} {
+		if testing.Short() && name != defaultMode {
+			continue
+		}
 		t.Run(modePrefix+name, func(t *testing.T) {
 			t.Parallel()
 			test(t)

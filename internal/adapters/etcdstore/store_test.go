@@ -41,7 +41,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestModel compares the store with the model on random programs; storetest names the
+// TestModel compares the store with the model on random programs; modeltest names the
 // environment variables that enlarge it. The programs compact, so they have a server of
 // their own.
 func TestModel(t *testing.T) {

@@ -19,6 +19,9 @@ import (
 // TestEtcdRestartsWhileWatching stops the member and restarts it on the same data and
 // port: the consumer does not notice.
 func TestEtcdRestartsWhileWatching(t *testing.T) {
+	if testing.Short() {
+		t.Skip("restarts etcd")
+	}
 	withAndWithoutCache(t, testEtcdRestartsWhileWatching)
 }
 

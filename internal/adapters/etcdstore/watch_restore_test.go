@@ -24,6 +24,9 @@ import (
 // TestEtcdRestoredWhileWatching restores an older state of etcd's data: the revisions
 // that the consumer has received do not belong to the store any more.
 func TestEtcdRestoredWhileWatching(t *testing.T) {
+	if testing.Short() {
+		t.Skip("restarts etcd")
+	}
 	withAndWithoutCache(t, testEtcdRestoredWhileWatching)
 }
 
