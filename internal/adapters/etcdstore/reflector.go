@@ -250,14 +250,14 @@ func (r *reflector) setConn(conn *watchconn.Conn) {
 
 // waitUntilFresh waits for the cache to reach the revision and reports whether it has.
 func (r *reflector) waitUntilFresh(ctx context.Context, revision int64) bool {
-	return r.cache.WaitUntilFresh(ctx, revision, func() { r.requestProgress(revision) })
+	return r.cache.WaitUntilFresh(ctx, revision, func(isRetry bool) { r.requestProgress(revision, isRetry) })
 }
 
 // requestProgress requests the progress of the watch, once per revision that a reader waits
-// for.
-func (r *reflector) requestProgress(revision int64) {
+// for, and for each retry.
+func (r *reflector) requestProgress(revision int64, isRetry bool) {
 	r.mu.Lock()
-	conn, isDue := r.conn, revision > r.progressRequested
+	conn, isDue := r.conn, isRetry || revision > r.progressRequested
 	r.progressRequested = max(r.progressRequested, revision)
 	r.mu.Unlock()
 	if conn != nil && isDue {

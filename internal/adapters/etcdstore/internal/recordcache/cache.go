@@ -187,15 +187,21 @@ func (c *Cache) HasSynced() (bool, <-chan struct{}) {
 	return c.isSynced, changed
 }
 
-// progressRequestDelay is how long a reader waits before the watch's progress is requested.
-const progressRequestDelay = time.Millisecond
+const (
+	// progressRequestDelay is how long a reader waits before the watch's progress is requested.
+	progressRequestDelay = time.Millisecond
+	// progressRetryDelay is how long a reader waits for the response to such a request. etcd
+	// drops a request while the watch is behind.
+	progressRetryDelay = 100 * time.Millisecond
+)
 
 // WaitUntilFresh waits until the cache has reached the revision, and reports whether it has.
 // It calls requestProgress if nothing has changed for a moment, because etcd does not report
-// revisions without a change of a record unless it is requested. It gives up when the cache
+// revisions without a change of a record unless it is requested, and repeats the request with
+// isRetry set until the cache has reached the revision. It gives up when the cache
 // is not usable, or when ctx ends. A cache that exceeds the timeout is not usable until the
 // watch reports something.
-func (c *Cache) WaitUntilFresh(ctx context.Context, revision int64, requestProgress func()) bool {
+func (c *Cache) WaitUntilFresh(ctx context.Context, revision int64, requestProgress func(isRetry bool)) bool {
 	isFresh, isUsable := c.freshness(revision)
 	if isFresh || !isUsable {
 		return isFresh
@@ -203,7 +209,7 @@ func (c *Cache) WaitUntilFresh(ctx context.Context, revision int64, requestProgr
 	timeout, delay := time.NewTimer(c.freshTimeout), time.NewTimer(progressRequestDelay)
 	defer timeout.Stop()
 	defer delay.Stop()
-	for {
+	for isRetry := false; ; {
 		changed := c.changed.Changed()
 		if isFresh, isUsable = c.freshness(revision); isFresh || !isUsable {
 			return isFresh
@@ -211,7 +217,9 @@ func (c *Cache) WaitUntilFresh(ctx context.Context, revision int64, requestProgr
 		select {
 		case <-changed:
 		case <-delay.C:
-			requestProgress()
+			requestProgress(isRetry)
+			isRetry = true
+			delay.Reset(progressRetryDelay)
 		case <-timeout.C:
 			c.SetWatchHealthy(false)
 		case <-ctx.Done():

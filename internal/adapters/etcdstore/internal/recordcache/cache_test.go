@@ -158,24 +158,34 @@ func TestWaitUntilFresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cache := newCache(t)
-		noProgress := func() { t.Error("progress requested") }
+		noProgress := func(bool) { t.Error("progress requested") }
 		require.True(t, cache.WaitUntilFresh(t.Context(), 10, noProgress))
 
 		requested := 0
-		progress := func() {
+		progress := func(isRetry bool) {
 			requested++
+			require.False(t, isRetry)
 			cache.Apply(nil, 15, discard)
 		}
 		require.True(t, cache.WaitUntilFresh(t.Context(), 15, progress))
 		require.Equal(t, 1, requested)
 
+		var retries []bool
+		dropped := func(isRetry bool) {
+			if retries = append(retries, isRetry); len(retries) == 3 {
+				cache.Apply(nil, 16, discard)
+			}
+		}
+		require.True(t, cache.WaitUntilFresh(t.Context(), 16, dropped), "etcd drops the first two requests")
+		require.Equal(t, []bool{false, true, true}, retries)
+
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
-		require.False(t, cache.WaitUntilFresh(ctx, 20, func() {}), "the caller's context ends")
+		require.False(t, cache.WaitUntilFresh(ctx, 20, func(bool) {}), "the caller's context ends")
 		require.True(t, cache.IsUsable())
 
 		begin := time.Now()
-		require.False(t, cache.WaitUntilFresh(t.Context(), 20, func() {}))
+		require.False(t, cache.WaitUntilFresh(t.Context(), 20, func(bool) {}))
 		require.Equal(t, time.Second, time.Since(begin))
 		require.False(t, cache.IsUsable(), "it exceeded the timeout")
 		require.False(t, cache.WaitUntilFresh(t.Context(), 20, noProgress), "without a wait")
