@@ -258,7 +258,7 @@ func reconcileForAWhile(t *testing.T, n *faultNode) {
 	done := make(chan error, 1)
 	go func() { done <- worker.Run(ctx) }()
 	for range 6 {
-		time.Sleep(20 * time.Second)
+		time.Sleep(20 * time.Second) // of the fake clock: no real time passes
 		if worker.Brake() != nil {
 			require.NoError(t, worker.ReleaseBrake())
 		}

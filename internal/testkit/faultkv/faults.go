@@ -34,8 +34,3 @@ func LoseRequest(between func()) Fault {
 		return nil, ErrConnectionLost
 	}
 }
-
-// Reject responds to every transaction with the error.
-func Reject(err error) WriteFault {
-	return func(context.Context, int, Send) (*clientv3.TxnResponse, error) { return nil, err }
-}
