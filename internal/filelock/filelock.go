@@ -43,12 +43,9 @@ type Lock struct{ file *os.File }
 // A process that is killed while it forks a child can leave the lock to the child until
 // the child executes its program. A caller that forks should wait longer than that.
 func Acquire(name string, timeout time.Duration) (*Lock, error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := openLocked(name, timeout)
 	if err != nil {
 		return nil, err
-	}
-	if err := retryLock(f, timeout); err != nil {
-		return nil, errors.Join(err, f.Close())
 	}
 	l := &Lock{file: f}
 	err = f.Truncate(0)
@@ -59,6 +56,30 @@ func Acquire(name string, timeout time.Duration) (*Lock, error) {
 		return nil, errors.Join(err, l.Release())
 	}
 	return l, nil
+}
+
+// openLocked opens and locks the file. It retries if the file was removed before it was
+// locked.
+func openLocked(name string, timeout time.Duration) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := retryLock(f, timeout); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		locked, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, unlock(f), f.Close())
+		}
+		if current, err := os.Stat(name); err == nil && os.SameFile(locked, current) {
+			return f, nil
+		}
+		if err := errors.Join(unlock(f), f.Close()); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // retryLock locks the file, and retries until the timeout while the file is locked.
@@ -77,10 +98,13 @@ func retryLock(f *os.File, timeout time.Duration) error {
 	}
 }
 
-// Release releases the lock. It leaves the file in place: otherwise two processes could
-// lock two files of the same name. It frees the lock even while a forked child of this
-// process, which has not executed its program yet, has the file open.
+// Release releases the lock and leaves the file in place. It frees the lock even while a
+// forked child of this process, which has not executed its program yet, has the file open.
 func (l *Lock) Release() error { return errors.Join(unlock(l.file), l.file.Close()) }
+
+// Remove deletes the lock file and releases the lock. A process that waits for the lock
+// creates and locks a new file.
+func (l *Lock) Remove() error { return errors.Join(os.Remove(l.file.Name()), l.Release()) }
 
 // readHolder names the process whose id the lock file contains.
 func readHolder(name string) string {

@@ -47,6 +47,23 @@ func TestAcquireWaitsForTheLock(t *testing.T) {
 	require.NoError(t, second.Release())
 }
 
+// A process that has opened the file before its removal locks a new one.
+func TestRemoveLeavesOneLock(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "lock")
+	first, err := filelock.Acquire(name, 0)
+	require.NoError(t, err)
+	removed := make(chan error, 1)
+	time.AfterFunc(30*time.Millisecond, func() { removed <- first.Remove() })
+	second, err := filelock.Acquire(name, time.Minute) // opens the file that is removed
+	require.NoError(t, err)
+	require.NoError(t, <-removed)
+	_, err = filelock.Acquire(name, 0)
+	require.ErrorIs(t, err, filelock.ErrLocked)
+	require.NoError(t, second.Remove())
+	require.NoFileExists(t, name)
+}
+
 func TestAFileThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	_, err := filelock.Acquire(filepath.Join(t.TempDir(), "missing", "lock"), 0)
