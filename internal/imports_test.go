@@ -16,22 +16,36 @@ const module = "galaxy/rtmanager/internal/"
 // may import. A path that ends with a slash means every package below it.
 var allowed = map[string][]string{
 	"domain/runtime":   {},
-	"domain/operation": {"domain/runtime", "domain/node"},
+	"domain/secret":    {"domain/runtime"},
+	"domain/operation": {"domain/runtime", "domain/node", "domain/secret"},
 	"domain/container": {"domain/runtime"},
 	"domain/node":      {"domain/runtime", "domain/container"},
 	"domain/drift":     {"domain/"},
+	"domain/access":    {"domain/node"},
+	"domain/audit":     {},
 
 	"atomicfile": {},
+	"clientaddr": {},
 	"broadcast":  {},
+	"diskspace":  {},
+	"dotenv":     {},
 	"filelock":   {},
 	"lifetime":   {},
 	"loopback":   {},
+	"securefile": {},
 	"statedir":   {},
+	"tlsfiles":   {},
 	"wait":       {},
 
 	"ports": {"domain/"},
 	"api":   {"domain/", "ports"},
 	"etcd":  {"domain/"},
+
+	"envelope": {"domain/secret"},
+
+	"etcdauth": {"etcd"},
+	"etcdconn": {"etcd"},
+	"pki":      {"domain/access", "domain/node"},
 
 	"adapters/etcdstore":                      {"domain/", "ports", "etcd", "adapters/etcdstore/internal/"},
 	"adapters/etcdstore/internal/layout":      {"domain/", "ports", "etcd"},
@@ -42,28 +56,42 @@ var allowed = map[string][]string{
 	"adapters/etcdstore/internal/watchconn":   {"domain/", "etcd"},
 
 	"adapters/etcdmembers":                     {"domain/", "ports", "etcd"},
-	"adapters/embeddedetcd":                    {},
+	"adapters/etcdaccess":                      {"domain/", "ports", "etcd"},
+	"adapters/etcdsecrets":                     {"domain/", "ports", "etcd"},
+	"adapters/keysource":                       {},
+	"adapters/embeddedetcd":                    {"etcd"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
 	"adapters/healthprobe":                     {"ports"},
+	"adapters/oidc":                            {"domain/", "ports", "adapters/oidc/internal/"},
+	"adapters/oidc/login":                      {"adapters/oidc/internal/"},
+	"adapters/oidc/internal/issuer":            {},
+	"adapters/auditlog":                        {"domain/", "ports"},
 	"adapters/processengine":                   {"domain/", "ports", "adapters/processengine/internal/"},
+	"adapters/processengine/internal/cgroups":  {},
 	"adapters/processengine/internal/gamelog":  {},
 	"adapters/processengine/internal/livepipe": {},
 	"adapters/processengine/internal/procfs":   {},
+	"adapters/processengine/internal/shim":     {"adapters/processengine/internal/gamelog"},
 	"adapters/dockerengine":                    {"domain/", "ports"},
 
 	"adapters/httpserver":                    {"domain/", "ports", "api", "adapters/httpserver/"},
 	"adapters/httpserver/peer":               {"domain/", "ports", "api"},
+	"adapters/httpserver/internal/callers":   {"domain/", "api", "adapters/httpserver/internal/problem"},
+	"adapters/httpserver/internal/connlimit": {"api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/etag":      {},
 	"adapters/httpserver/internal/pagetoken": {"ports"},
 	"adapters/httpserver/internal/problem":   {"domain/", "api"},
 	"adapters/httpserver/internal/request":   {"domain/", "api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/stream":    {"domain/", "ports", "api"},
-	"adapters/httpserver/gen":                {"domain/", "api", "adapters/httpserver", "adapters/httpserver/internal/request"},
+	"adapters/httpserver/internal/limit":     {},
+	"adapters/httpserver/gen":                {"domain/", "api", "adapters/httpserver", "adapters/httpserver/internal/request", "adapters/httpserver/internal/callers"},
 
 	"services/lifecycle": {"domain/", "ports"},
 	"services/explain":   {"domain/", "ports"},
 	"services/placement": {"domain/", "ports"},
+	"services/auth":      {"domain/", "ports"},
 	"services/cluster":   {"domain/", "ports", "services/placement"},
+	"services/secrets":   {"domain/", "ports", "envelope"},
 
 	"workers/reconcile": {"domain/", "ports"},
 	"workers/events":    {"domain/", "ports"},
@@ -71,37 +99,47 @@ var allowed = map[string][]string{
 	"workers/cleanup":   {"domain/", "ports"},
 	"workers/failover":  {"domain/", "ports", "services/placement"},
 
-	"config":  {"domain/operation", "logging"},
+	"config":  {"domain/node", "domain/operation", "logging"},
 	"logging": {},
 	"bench":   {"domain/", "ports", "adapters/etcdstore"},
-	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "config", "logging"},
-	"cli":     {"domain/", "ports", "adapters/httpclient", "api", "bench", "config", "daemon", "logging", "cli/internal/"},
+	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "config", "etcdauth", "etcdconn", "logging"},
+	"cli":     {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
+
+	"securitycheck": {"domain/access", "domain/node", "config"},
 
 	"gendocs": {"cli", "config"},
 
-	"cli/internal/render":   {"domain/"},
-	"cli/internal/output":   {"domain/", "ports", "api", "bench", "cli/internal/render"},
-	"cli/internal/progress": {"domain/", "bench", "cli/internal/render", "cli/internal/output"},
-	"cli/internal/manifest": {"domain/", "api"},
-	"cli/internal/flags":    {"domain/", "ports", "cli/internal/render"},
-	"cli/internal/exit":     {"domain/", "ports", "config", "cli/internal/render", "cli/internal/output"},
+	"cli/internal/clientconfig": {},
+	"cli/internal/render":       {"domain/"},
+	"cli/internal/output":       {"domain/", "ports", "api", "bench", "cli/internal/render"},
+	"cli/internal/progress":     {"domain/", "bench", "cli/internal/render", "cli/internal/output"},
+	"cli/internal/manifest":     {"domain/", "api"},
+	"cli/internal/flags":        {"domain/", "ports", "cli/internal/render"},
+	"cli/internal/exit":         {"domain/", "ports", "config", "cli/internal/render", "cli/internal/output"},
 
 	"testkit/memstore":   {"domain/", "ports"},
+	"testkit/memsecrets": {"domain/", "ports"},
 	"testkit/fakeengine": {"domain/", "ports"},
 	"testkit/storetest":  {"domain/", "ports"},
 	"testkit/intenttest": {"domain/", "ports", "testkit/storetest"},
 	"testkit/modeltest":  {"domain/", "ports", "testkit/storetest"},
-	"testkit/enginetest": {"domain/", "ports"},
+	"testkit/enginetest": {"domain/", "ports", "testkit/tcptest"},
 	"testkit/servertest": {"domain/", "ports", "adapters/httpserver", "adapters/httpserver/", "services/cluster"},
+	"testkit/certtest":   {},
 	"testkit/hostile":    {},
 	"testkit/faultkv":    {},
+	"testkit/oidctest":   {},
+	"testkit/audittest":  {"domain/audit"},
+	"testkit/logtest":    {},
+	"testkit/tcptest":    {},
 	"testkit/dockertest": {},
 	"testkit/etcdtest":   {"adapters/embeddedetcd"},
+	"testkit/regions":    {},
 	"testkit/nodetest":   {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 }
 
-// leaves are small packages that import nothing of the module; every package may use them.
-var leaves = []string{"atomicfile", "broadcast", "filelock", "lifetime", "loopback", "statedir", "wait"}
+// leaves are small packages that import at most other leaves of the module; every package may use them.
+var leaves = []string{"atomicfile", "broadcast", "clientaddr", "diskspace", "dotenv", "filelock", "lifetime", "loopback", "securefile", "statedir", "tlsfiles", "wait"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "./...").Output()

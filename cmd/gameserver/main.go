@@ -25,6 +25,9 @@ func run(args []string, lookup func(string) (string, bool), stderr io.Writer) in
 	if options.isChild {
 		return runChild()
 	}
+	if options.detach != "" || options.isWrapped {
+		return launch(options, args, stderr)
+	}
 	logf(stderr, "gameserver %s starts as process %d", version, os.Getpid())
 	if options.exitAtStart >= 0 {
 		time.Sleep(options.exitAfter)

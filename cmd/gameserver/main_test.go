@@ -8,10 +8,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"galaxy/rtmanager/internal/testkit/tcptest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -147,7 +150,7 @@ func start(t *testing.T, args ...string) (*exec.Cmd, string) {
 	program, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env = []string{runGame + "=1", "PORT=" + freePort(t)}
+	cmd.Env = []string{runGame + "=1", "PORT=" + strconv.Itoa(tcptest.UnusedPort(t))}
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -159,14 +162,6 @@ func start(t *testing.T, args ...string) (*exec.Cmd, string) {
 			return cmd, "http://127.0.0.1" + address
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	free := httptest.NewServer(http.NotFoundHandler())
-	defer free.Close()
-	_, port, _ := strings.Cut(free.Listener.Addr().String(), ":")
-	return port
 }
 
 func crash(t *testing.T, address, code string) {

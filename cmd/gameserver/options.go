@@ -23,6 +23,12 @@ type options struct {
 	ignoresSIGTERM bool
 	hasChild       bool // the game starts a child process, which keeps the port open
 	isChild        bool // this process is that child
+
+	// detach starts the server in a session of its own, without descriptors. This process then
+	// stays or leaves; empty: it is the server.
+	detach string
+	// isWrapped starts the server as a child of this process, as a start script does.
+	isWrapped bool
 }
 
 // parseOptions parses the flags. An environment variable GAMESERVER_NAME sets the flag NAME,
@@ -40,6 +46,8 @@ func parseOptions(args []string, lookup func(string) (string, bool), stderr io.W
 	flags.BoolVar(&o.ignoresSIGTERM, "ignore-sigterm", false, "do not exit on SIGTERM")
 	flags.BoolVar(&o.hasChild, "with-child", false, "start a child process that keeps the port open until it is killed")
 	flags.BoolVar(&o.isChild, "child", false, "run as the child process of --with-child")
+	flags.StringVar(&o.detach, "detach", "", "start the server in another session, and `stay` or leave")
+	flags.BoolVar(&o.isWrapped, "wrap", false, "start the server as a child process, as a start script does")
 
 	err := setFromVariables(flags, lookup)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // daemonProcess runs rtmanager serve in its own process. It keeps its directory and its
@@ -28,8 +30,10 @@ type daemonProcess struct {
 	listen string
 	etcd   string // client URL of its etcd
 	flags  []string
-	cmd    *exec.Cmd
-	client *httpclient.Client
+	// openFiles is its limit of open files, 0 for that of the test.
+	openFiles int
+	cmd       *exec.Cmd
+	client    *httpclient.Client
 }
 
 // startDaemon starts a daemon without an engine.
@@ -45,18 +49,28 @@ func startDaemonWith(t testing.TB, flags ...string) *daemonProcess {
 	if testing.Short() {
 		t.Skip("needs daemon processes")
 	}
-	listen, err := unusedAddress()
-	require.NoError(t, err)
-	d := &daemonProcess{t: t, dir: t.TempDir(), listen: listen, flags: flags}
-	d.start()
-	client, err := httpclient.New("http://"+d.listen, httpclient.Config{MaxBackoff: 50 * time.Millisecond})
-	require.NoError(t, err)
-	d.client = client
-	t.Cleanup(func() {
-		require.NoError(t, client.Close())
-		require.NoError(t, d.stop())
-	})
+	d := &daemonProcess{t: t, flags: flags}
+	d.startFirst()
 	return d
+}
+
+// startFirst starts the daemon on a new directory and address, and stops it when the test
+// ends.
+func (d *daemonProcess) startFirst() {
+	d.t.Helper()
+	var err error
+	d.listen, err = unusedAddress()
+	require.NoError(d.t, err)
+	if d.dir == "" {
+		d.dir = d.t.TempDir()
+	}
+	d.start()
+	d.client, err = httpclient.New("http://"+d.listen, httpclient.Config{MaxBackoff: 50 * time.Millisecond})
+	require.NoError(d.t, err)
+	d.t.Cleanup(func() {
+		require.NoError(d.t, d.client.Close())
+		require.NoError(d.t, d.stop())
+	})
 }
 
 // unusedAddress returns a free address that stays free while the daemon is not running:
@@ -75,16 +89,20 @@ func unusedAddress() (string, error) {
 }
 
 // readyLine matches the ready line of a daemon with an embedded etcd.
-var readyLine = regexp.MustCompile(`^ready api=http://(127\.0\.0\.1:\d+) etcd=(http://127\.0\.0\.1:\d+) pid=\d+ `)
+var readyLine = regexp.MustCompile(`^ready api=https?://(127\.0\.0\.1:\d+) etcd=(http://127\.0\.0\.1:\d+) pid=\d+ `)
 
 // start runs the daemon and waits until it is ready.
 func (d *daemonProcess) start() {
 	d.t.Helper()
 	program, err := os.Executable()
 	require.NoError(d.t, err)
-	d.cmd = exec.CommandContext(context.WithoutCancel(d.t.Context()), program, append([]string{
+	command := []string{program}
+	if d.openFiles > 0 {
+		command = []string{"sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, d.openFiles), program}
+	}
+	d.cmd = exec.CommandContext(context.WithoutCancel(d.t.Context()), command[0], slices.Concat(command[1:], []string{
 		"serve", "--data-dir", d.dir, "--listen", d.listen, "--etcd-listen-client", "http://127.0.0.1:0", "--log-level", "error",
-	}, d.flags...)...)
+	}, d.flags)...)
 	d.cmd.Env = append(os.Environ(), runMainVariable+"=1")
 	d.cmd.Stderr = os.Stderr
 	stdout, err := d.cmd.StdoutPipe()
@@ -133,4 +151,12 @@ func (d *daemonProcess) waitForWrites(writers []*gameWriter, more int64) {
 		}
 		return true
 	}, waitTimeout, time.Millisecond, "writers must continue after a kill")
+}
+
+// put stores a record of the game.
+func (d *daemonProcess) put(game string) error {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return d.client.Upsert(d.t.Context(), runtime.RuntimeRecord{
+		GameID: game, Status: runtime.StatusRunning, CurrentContainerID: "c", CreatedAt: at, LastOpAt: at, StartedAt: &at,
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,7 +26,7 @@ func running(ts *testscript.TestScript) processes {
 func startProcess(ts *testscript.TestScript, name string, args ...string) {
 	cmd := exec.CommandContext(context.Background(), filepath.Join(ts.Getenv("WORK"), ".bin", "rtmanager"), args...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "USER", runMainVariable, "RTMANAGER_SERVER", "RTMANAGER_REGION"} {
+	for _, name := range []string{"PATH", "HOME", "USER", runMainVariable, "RTMANAGER_SERVER", "RTMANAGER_REGION", "XDG_CONFIG_HOME"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	stdout, err := os.Create(ts.MkAbs(name))
@@ -63,7 +64,11 @@ func useDaemon(ts *testscript.TestScript, name string) {
 	if ready == nil {
 		ts.Fatalf("%s: not a ready line: %s", name, ts.ReadFile(name))
 	}
-	ts.Setenv("RTMANAGER_SERVER", "http://"+ready[1])
+	scheme := "http://"
+	if strings.HasPrefix(ready[0], "ready api=https:") {
+		scheme = "https://"
+	}
+	ts.Setenv("RTMANAGER_SERVER", scheme+ready[1])
 	ts.Setenv("ETCD", ready[2])
 }
 

@@ -115,12 +115,15 @@ func (s *soak) operate(random *rand.Rand) {
 
 func (s *soak) recordResult(request ports.OperationRequest, outcome operation.Outcome, err error) {
 	switch {
+	case err == nil && outcome.Record == nil:
+		assert.Equal(s.t, operation.KindStop, request.Kind, "only a stop that preempts a first start leaves no record")
+		s.count("first starts preempted")
 	case err == nil:
 		s.mu.Lock()
 		s.finished[request.GameID] = append(s.finished[request.GameID], outcome)
 		s.counts["operations done"]++
 		s.mu.Unlock()
-	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected), errors.Is(err, runtime.ErrNotFound):
+	case errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected), errors.Is(err, operation.ErrPreempted), errors.Is(err, runtime.ErrNotFound):
 		s.count("operations rejected")
 	case errors.Is(err, operation.ErrStartFailed), errors.Is(err, runtime.ErrConflict):
 		s.count("operations failed") // for example because its game was killed during the start

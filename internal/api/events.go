@@ -22,6 +22,7 @@ type Event struct {
 	GameID   string                 `json:"game_id,omitempty" doc:"The game; absent on synced, bookmark and resync"`
 	Before   *runtime.RuntimeRecord `json:"before,omitempty" doc:"The record before the change"`
 	After    *runtime.RuntimeRecord `json:"after,omitempty" doc:"The record after the change"`
+	Reason   ports.ResyncReason     `json:"reason,omitempty" enum:"compacted,other_store,future_revision" doc:"Of a resync: why the stream could not continue from its revision"`
 	Last     bool                   `json:"last,omitempty" doc:"Whether a client that has processed this event can resume from its revision"`
 	Error    *Problem               `json:"error,omitempty" doc:"Of an error: the problem"`
 	Final    *bool                  `json:"final,omitempty" doc:"Of an error: whether it ends the stream"`
@@ -31,7 +32,7 @@ type Event struct {
 func EventFrom(e ports.RuntimeEvent) Event {
 	return Event{
 		Type: string(e.Type), Revision: e.Revision, GameID: e.GameID,
-		Before: e.Before, After: e.After, Last: e.Last,
+		Before: e.Before, After: e.After, Reason: e.Reason, Last: e.Last,
 	}
 }
 
@@ -39,6 +40,6 @@ func EventFrom(e ports.RuntimeEvent) Event {
 func (e Event) RuntimeEvent() ports.RuntimeEvent {
 	return ports.RuntimeEvent{
 		Type: ports.EventType(e.Type), Revision: e.Revision, GameID: e.GameID,
-		Before: e.Before, After: e.After, Last: e.Last,
+		Before: e.Before, After: e.After, Reason: e.Reason, Last: e.Last,
 	}
 }

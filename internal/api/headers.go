@@ -22,6 +22,12 @@ const (
 	// HeaderForwarded names the node that forwarded a request. A request with this
 	// header is not forwarded.
 	HeaderForwarded = "Rtmanager-Forwarded"
+	// HeaderRequestID identifies a request in the response, in logs and in the audit log. A
+	// client may send a value of its own (IsRequestID); otherwise the server generates one.
+	HeaderRequestID = "X-Request-Id"
+	// HeaderForwardedIdentity is the identity of the caller whose request is forwarded. Only a
+	// daemon that proves its own identity may send it.
+	HeaderForwardedIdentity = "Rtmanager-Forwarded-Identity"
 )
 
 // extCharset is the start of a header value in the extended notation of RFC 8187, which can

@@ -24,6 +24,11 @@ type PatchRequest struct {
 	Force bool   `json:"force,omitempty" doc:"Allow an image of another major or minor version, or one whose version cannot be compared"`
 }
 
+// StopRequest is the optional body of POST /v1/runtimes/{game_id}/stop.
+type StopRequest struct {
+	Grace *operation.Duration `json:"grace,omitempty" doc:"How long the game may take to exit before it is killed, such as 2s; 0s kills it at once. Default: the stop_grace of the game"`
+}
+
 // EmptyRequest is the optional body of an operation without options.
 type EmptyRequest struct{}
 

@@ -41,20 +41,56 @@ const (
 	CodeCorrupt              Code = "corrupt"
 	CodeIncompatible         Code = "incompatible"
 	CodeInternal             Code = "internal"
+	// CodeAuditUnavailable: the request must be recorded, and the audit log cannot store it.
+	CodeAuditUnavailable Code = "audit_unavailable"
+	// CodeRateLimited: the caller exceeds one of its limits.
+	CodeRateLimited Code = "rate_limited"
+)
+
+// Codes of authentication and authorization.
+const (
+	// CodeUnauthenticated: the caller has proven no identity.
+	CodeUnauthenticated Code = "unauthenticated"
+	// CodeForbidden: the caller lacks the permission.
+	CodeForbidden Code = "forbidden"
+	// CodeNoSuchSubject: no token or role binding has the name.
+	CodeNoSuchSubject Code = "no_such_subject"
+	// CodeTokenExists: a token of the name exists.
+	CodeTokenExists Code = "token_exists"
 )
 
 // Codes of operations, engines and nodes.
 const (
-	CodeBusy              Code = "busy"
-	CodeRejected          Code = "rejected"
-	CodeNoImage           Code = "no_image"
-	CodeStartFailed       Code = "start_failed"
-	CodeOperationFailed   Code = "operation_failed"
-	CodeEngineUnavailable Code = "engine_unavailable"
-	CodeNoEngine          Code = "no_engine"
-	CodeNodeUnreachable   Code = "node_unreachable"
-	CodeMisrouted         Code = "misrouted"
-	CodeTooManyOperations Code = "too_many_operations"
+	CodeBusy     Code = "busy"
+	CodeRejected Code = "rejected"
+	// CodeManaged: a node manages the game, and would correct the record.
+	CodeManaged Code = "managed"
+	// CodePreempted: a stop preempted the operation.
+	CodePreempted Code = "preempted"
+	// CodeIdempotencyKeyReused: the Idempotency-Key belongs to another request.
+	CodeIdempotencyKeyReused Code = "idempotency_key_reused"
+	CodeNoImage              Code = "no_image"
+	CodeRegistryUnreachable  Code = "registry_unreachable"
+	CodeStartFailed          Code = "start_failed"
+	CodeOperationFailed      Code = "operation_failed"
+	CodeEngineUnavailable    Code = "engine_unavailable"
+	CodeNoEngine             Code = "no_engine"
+	CodeNodeUnreachable      Code = "node_unreachable"
+	CodeMisrouted            Code = "misrouted"
+	CodeTooManyOperations    Code = "too_many_operations"
+)
+
+// Codes of secrets.
+const (
+	CodeSecretNotFound Code = "secret_not_found"
+	// CodeSecretInUse: a game references the secret.
+	CodeSecretInUse Code = "secret_in_use"
+	// CodeSecretUnreadable: the keys of the daemon do not decrypt the secret.
+	CodeSecretUnreadable Code = "secret_unreadable"
+	// CodeSecretUnresolved: a secret of the game cannot be provided, so it is not started.
+	CodeSecretUnresolved Code = "secret_unresolved"
+	// CodeNoSecretKeys: the daemon has no keys for secrets.
+	CodeNoSecretKeys Code = "no_secret_keys"
 )
 
 // Problem is an error response. Members that do not apply are absent.
@@ -64,6 +100,8 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Status int    `json:"status" doc:"The HTTP status code"`
 	Detail string `json:"detail,omitempty" doc:"A description of this occurrence"`
 	Code   Code   `json:"code" doc:"The stable identifier, for programs"`
+
+	RequestID string `json:"request_id,omitempty" doc:"The request, as in the header X-Request-Id, in the log and in the audit log"`
 
 	Errors []Fault `json:"errors,omitempty" nullable:"false" doc:"Of invalid: each fault of the request"`
 
@@ -81,7 +119,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	GameID string `json:"game_id,omitempty" doc:"The game"`
 
 	OperationID string             `json:"operation_id,omitempty" doc:"The operation; of busy, the one in progress"`
-	Kind        string             `json:"kind,omitempty" enum:"start,stop,restart,patch,cleanup,reschedule,release" doc:"The kind of that operation"`
+	Kind        string             `json:"kind,omitempty" enum:"start,stop,restart,patch,cleanup,reschedule,release,delete" doc:"The kind of that operation"`
 	Step        operation.Step     `json:"step,omitempty" doc:"The latest step of that operation"`
 	Holder      string             `json:"holder,omitempty" doc:"Of busy: the node REGION/NODE that executes the operation"`
 	Actor       string             `json:"actor,omitempty" doc:"Of busy: the actor that requested the operation"`

@@ -69,11 +69,14 @@ type clusterFlags struct {
 
 // bindCluster declares the flags.
 func bindCluster(flags *pflag.FlagSet) clusterFlags {
+	return bindClusterFlags(flags, "endpoints", "prefix", "cacert", "cert", "key", "user", "password-file", "dial-timeout")
+}
+
+// bindClusterFlags declares flags of these names, with the prefix etcd-.
+func bindClusterFlags(flags *pflag.FlagSet, names ...string) clusterFlags {
 	serve := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	loader := config.Bind(serve, func(string) (string, bool) { return "", false })
-	for _, name := range []string{
-		"endpoints", "prefix", "cacert", "cert", "key", "user", "password-file", "dial-timeout",
-	} {
+	for _, name := range names {
 		flags.AddFlag(serve.Lookup("etcd-" + name))
 	}
 	return clusterFlags{serve: serve, loader: loader}

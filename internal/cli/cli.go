@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
 )
@@ -54,6 +56,8 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	switch {
 	case err == nil:
 		return exit.OK
+	case errors.Is(err, exit.ErrNegative):
+		return exit.Failure
 	case !a.hasStarted:
 		// No command has run, so the command line itself is invalid.
 		err = exit.UsageError{Err: rewordUsage(cmd, err), See: cmd.CommandPath()}
@@ -102,13 +106,34 @@ connect to a daemon.`,
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.listCommand(), a.getCommand(), a.putCommand(), a.setStatusCommand(),
-		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(),
-		a.explainCommand(), a.nodesCommand(), a.driftCommand(),
-		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.benchCommand(), a.versionCommand(), a.completionCommand(),
+		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(), a.deleteCommand(),
+		a.explainCommand(), a.nodesCommand(), a.driftCommand(), a.secretCommand(),
+		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
+		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.etcdCommand(),
+		a.contextCommand(), a.versionCommand(), a.completionCommand(),
 		exitCodesTopic(),
 	)
 	a.completePlacement(root)
+	shortenDefaults(root)
 	return root
+}
+
+// shortenDefaults removes the zero minutes and seconds of default durations in the help, such
+// as those of 720h0m0s.
+func shortenDefaults(cmd *cobra.Command) {
+	shorten := func(f *pflag.Flag) {
+		if f.Value.Type() == "duration" && strings.HasSuffix(f.DefValue, "m0s") {
+			f.DefValue = strings.TrimSuffix(strings.TrimSuffix(f.DefValue, "0s"), "h0m")
+			if !strings.HasSuffix(f.DefValue, "m") {
+				f.DefValue += "h"
+			}
+		}
+	}
+	cmd.Flags().VisitAll(shorten)
+	cmd.PersistentFlags().VisitAll(shorten)
+	for _, sub := range cmd.Commands() {
+		shortenDefaults(sub)
+	}
 }
 
 // runE returns the RunE function of a command. It checks the flags that all commands
@@ -120,10 +145,19 @@ func (a *app) runE(run func(cmd *cobra.Command, args []string) error) func(*cobr
 		}
 		a.hasStarted = true
 		if err := run(cmd, args); err != nil {
-			return newCommandError(append([]string{cmd.Name()}, render.Args(args)...), err)
+			if named := (*commandError)(nil); errors.As(err, &named) {
+				return err
+			}
+			return newCommandError(append([]string{commandName(cmd)}, render.Args(args)...), err)
 		}
 		return nil
 	}
+}
+
+// commandName returns the words that select a command, without the program's name, such as
+// "token list".
+func commandName(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }
 
 // rejectEmptyFlags rejects an empty flag value, which usually comes from an unset variable
@@ -135,7 +169,7 @@ func rejectEmptyFlags(cmd *cobra.Command) error {
 	}
 	var errs []error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "reason" {
+		if (f.Value.Type() == "string" || f.Value.Type() == flags.FilterType) && f.Value.String() == "" && f.Name != "reason" {
 			errs = append(errs, fmt.Errorf("--%s is empty; give it a value or omit it", f.Name))
 		}
 	})

@@ -102,7 +102,7 @@ func (a *app) presentNodes(ctx context.Context, prefix string, value func(node.N
 	_ = a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		nodes, err := client.Nodes(ctx)
 		for _, n := range nodes.Items {
-			if text := value(n); strings.HasPrefix(text, prefix) && render.ShellWord(text) == text {
+			if text := value(n.Node); n.IsReady() && strings.HasPrefix(text, prefix) && render.ShellWord(text) == text {
 				found = append(found, text)
 			}
 		}

@@ -7,21 +7,29 @@
 //
 //	cli.go                Main, Streams, the root command, checks that all commands share
 //	globals.go            flags of all commands; connections to the daemon
+//	connection.go         which daemon, and with which credentials
 //	help.go               the help command and the exit-codes topic
 //	operation_command.go  flags and execution that the operation commands share
 //	operations.go         stop, restart, cleanup, patch (start has its own file)
 //	drift.go              drift findings; drift_apply.go applies them and releases brakes
+//	secret.go             secrets: set; secret_manage.go, secret_key.go, secret_registry.go the others
+//	cert.go               a certificate authority; cert_renew.go renews and replaces it
+//	token.go, role.go     tokens and roles; whoami.go also has can-i
+//	context.go            contexts; context_change.go sets, selects and deletes them
+//	login.go              login and logout; loginsource.go refreshes a login
+//	etcd.go               a user of an external etcd
 //	usage.go              error texts of flags and of failed commands
 //	reference.go          the root command for the generated reference, README.md
 //
 // Packages below internal:
 //
-//	flags     groups of flags that several commands share
-//	manifest  YAML and JSON files of -f
-//	output    results as tables, text, JSON and YAML
-//	progress  progress of operations and benchmarks
-//	exit      exit codes, error messages and hints
-//	render    cells, tables and encoders
+//	flags         groups of flags that several commands share
+//	clientconfig  contexts: daemons and their credentials, in a file
+//	manifest      YAML and JSON files of -f
+//	output        results as tables, text, JSON and YAML
+//	progress      progress of operations and benchmarks
+//	exit          exit codes, error messages and hints
+//	render        cells, tables and encoders
 //
 // What an addition needs:
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,6 +31,10 @@ type fakeManager struct {
 	requests []ports.OperationRequest
 	released int
 	applier  string
+}
+
+func (r *fakeManager) Offer(context.Context, string, operation.Spec) (node.Offer, error) {
+	return node.Offer{}, nil
 }
 
 func (r *fakeManager) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
@@ -106,16 +111,25 @@ type fixedNodes []node.Node
 
 func (n fixedNodes) Nodes(context.Context) ([]node.Node, error) { return n, nil }
 
-func (fixedNodes) Leader(context.Context, string) (node.Leader, bool, error) {
-	return node.Leader{Region: "eu", Node: "n1"}, true, nil
+func (n fixedNodes) Overview(context.Context) (node.Overview, error) {
+	return node.Overview{Present: n, Leaders: []node.Leader{{Region: "eu", Node: "n1"}}}, nil
 }
+
+func (fixedNodes) AwaitAbsence(ctx context.Context, _ node.Node) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (fixedNodes) SetLost(context.Context, node.Ref, time.Time) error { return nil }
+
+func (fixedNodes) RemoveNode(context.Context, node.Ref) error { return nil }
 
 // testNodes returns the served node, which is the leader, and one more node.
 func testNodes() fixedNodes {
 	node := func(name, kind string) node.Node {
 		return node.Node{
 			Region: "eu", Name: name, API: "http://127.0.0.1:1", Version: "1.2.3", Engine: container.EngineKind(kind),
-			Instance: name + "-1", Identity: name, StartedAt: noon, Now: noon, Session: 5,
+			Instance: name + "-1", Identity: name, StartedAt: noon, Session: 5,
 		}
 	}
 	return fixedNodes{node("n1", "process"), node("n2", "docker")}

@@ -17,7 +17,8 @@ func (a *app) getCommand() *cobra.Command {
 		Short: "Show one record",
 		Long: `Get shows a game's record and the revision of its last change.
 
-With -o json or yaml it prints the record alone, in the format that put -f reads.
+With -o json or yaml it prints the record with its revision, in the format that put -f
+reads.
 
 By default the read is linearizable: it includes every write that was acknowledged
 before. With --consistency local it comes from the daemon's cache, which may be

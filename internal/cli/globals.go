@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -12,14 +14,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/clientconfig"
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
-
-const defaultServer = "http://127.0.0.1:8080"
 
 // globals are the flags of all commands.
 type globals struct {
@@ -30,6 +31,8 @@ type globals struct {
 	noHeaders bool
 
 	isColorAllowed bool // the environment and the terminal allow colors
+
+	connection connection
 }
 
 func (g *globals) bind(root *cobra.Command, streams Streams) {
@@ -40,14 +43,15 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 		return fallback
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&g.server, "server", defaultServer, "`URL` of the daemon; also RTMANAGER_SERVER")
+	flags.StringVar(&g.server, "server", clientconfig.DefaultServer, "`URL` of the daemon; also RTMANAGER_SERVER")
 	flags.StringVarP(&g.output, "output", "o", "", "output `FORMAT`: "+strings.Join(output.Formats(), ", ")+"; also RTMANAGER_OUTPUT")
 	// Set them after the declaration: otherwise the help would show them as defaults.
 	g.server, g.output = env("RTMANAGER_SERVER", g.server), env("RTMANAGER_OUTPUT", g.output)
 	flags.DurationVar(&g.timeout, "timeout", 30*time.Second, "timeout of one request to the daemon, such as 90s; 0 means no timeout")
-	flags.Lookup("timeout").DefValue = "30s; operations, watch, fsck and drift --apply: none"
+	flags.Lookup("timeout").DefValue = "30s; operations, watch, fsck, secret rotate and drift --apply: none"
 	flags.BoolVar(&g.noColor, "no-color", false, "disable colors; so do NO_COLOR and TERM=dumb")
 	flags.BoolVar(&g.noHeaders, "no-headers", false, "print tables without the header line")
+	g.connection.bind(root, flags, streams.LookupEnv)
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	g.isColorAllowed = streams.IsTerminal && env("NO_COLOR", "") == "" && env("TERM", "") != "dumb"
 }
@@ -81,6 +85,10 @@ func (g *globals) newClient(cfg httpclient.Config) (*httpclient.Client, error) {
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = noWriteTimeout
 	}
+	if err := g.connect(); err != nil {
+		return nil, err
+	}
+	cfg.Credentials = g.connection.credentials
 	client, err := httpclient.New(g.server, cfg)
 	if err != nil {
 		return nil, exit.UsageError{Err: fmt.Errorf("--server or RTMANAGER_SERVER %q is not the address of a daemon; use http://HOST:PORT or https://HOST:PORT", config.RedactURL(g.server))}
@@ -105,25 +113,38 @@ func (a *app) withClient(cfg httpclient.Config, use func(*httpclient.Client) err
 	}
 	defer func() { _ = client.Close() }()
 	err = use(client)
-	if errors.Is(err, httpclient.ErrNotAPI) && !errors.Is(err, runtime.ErrOutcomeUnknown) {
-		return exit.HintError{Err: err, Hint: fmt.Sprintf("%s is not an rtmanager daemon, or a proxy responds in its place; select the daemon with --server or RTMANAGER_SERVER",
-			render.Printable(config.RedactURL(a.globals.server)))}
+	if hint := a.connectionHint(err); hint != "" && !errors.Is(err, runtime.ErrOutcomeUnknown) {
+		return exit.HintError{Err: err, Hint: hint}
 	}
 	return err
 }
 
-// streamTransport calls onOpen when a stream opens. A watch without events cannot detect
-// this in another way.
-type streamTransport struct {
-	*http.Transport
-	onOpen func()
+// connectionHint returns advice about the flags that determine the connection, empty if there
+// is none.
+func (a *app) connectionHint(err error) string {
+	var certificateErr *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, httpclient.ErrNotAPI) && strings.Contains(err.Error(), "400 Bad Request") && strings.HasPrefix(a.globals.server, "http:"):
+		return "a daemon with a certificate is reached by https: select it with --server or RTMANAGER_SERVER"
+	case errors.Is(err, httpclient.ErrNotAPI):
+		return fmt.Sprintf("%s is not an rtmanager daemon, or a proxy responds in its place; select the daemon with --server or RTMANAGER_SERVER",
+			render.Printable(config.RedactURL(a.globals.server)))
+	case errors.Is(err, httpclient.ErrUnencrypted):
+		return "--insecure-token sends it nevertheless; another machine on the way can then read and use it"
+	case errors.As(err, &certificateErr):
+		return "--cacert, RTMANAGER_CACERT or a context selects the CA certificates that verify the daemon"
+	case a.globals.connection.hasCertificate() && isConnectionBroken(err):
+		return "the daemon may reject the client certificate of --cert, RTMANAGER_CERT or the context: it must be valid, and of an authority of the daemon"
+	}
+	return ""
 }
 
-// RoundTrip implements http.RoundTripper.
-func (t streamTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := t.Transport.RoundTrip(request)
-	if err == nil && response.StatusCode == http.StatusOK {
-		t.onOpen()
-	}
-	return response, err
+// isConnectionBroken reports whether the connection was made and then broke. A server of TLS
+// 1.3 rejects a client certificate after the client has sent its request, so that the error
+// is an alert, a broken pipe or an end of the connection, depending on what comes first.
+func isConnectionBroken(err error) bool {
+	var urlErr *url.Error
+	var opErr *net.OpError
+	isDial := errors.As(err, &opErr) && opErr.Op == "dial"
+	return errors.Is(err, runtime.ErrUnavailable) && errors.As(err, &urlErr) && !isDial
 }

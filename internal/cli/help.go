@@ -46,15 +46,16 @@ func exitCodesTopic() *cobra.Command {
 
     0  success
     1  any other error. An operation failed, for example because the image does
-       not exist or the game did not start. fsck: inconsistencies remain. list
-       and history: values are corrupt; drift: a node did not respond; both
-       after everything else was printed
+       not exist or the game did not start. The caller has proven no identity,
+       or lacks the permission; can-i: it is not permitted. fsck: inconsistencies
+       remain. list and history: values are corrupt; drift: a node did not
+       respond; both after everything else was printed
     2  usage: an unknown command or flag, a missing or invalid value, a record
        or transition that is never allowed; nothing was changed
     3  conflict: the record is not as expected, by status, container or
        revision, and the message contains the current record; or the operation
        is not possible in the game's state, or another one is in progress
-    4  the game has no record
+    4  the game has no record, or there is no such token or role
     5  the daemon, its store, the game's node or its engine is unreachable
   124  --timeout expired; an operation continues
   130  interrupted, the usual end of a watch; an operation continues

@@ -125,7 +125,7 @@ func TestExamplesAreAccepted(t *testing.T) {
 			shown = shown || cmd.Name() == documented.Name()
 			count++
 		}
-		require.True(t, shown || !documented.Runnable(), "no example of %s contains it", documented.CommandPath())
+		require.True(t, shown || !documented.Runnable() || documented.HasSubCommands(), "no example of %s contains it", documented.CommandPath())
 	}
 	require.Greater(t, count, 30, "number of examples")
 }
@@ -137,7 +137,7 @@ func TestCompletionWithoutADaemon(t *testing.T) {
 		line string
 		want string
 	}{
-		{"|", "bench\tcleanup\tcompletion\tdrift\texplain\tfsck\tget\thelp\thistory\tlist\tnodes\tpatch\tput\trestart\tserve\tset-status\tstart\tstop\tversion\twatch"},
+		{"|", "backup\tbench\tcan-i\tcert\tcleanup\tcompletion\tcontext\tdelete\tdrift\tetcd\texplain\tfsck\tget\thelp\thistory\tlist\tlogin\tlogout\tnodes\tpatch\tput\trestart\trestore\trole\tsecret\tserve\tset-status\tstart\tstop\ttoken\tversion\twatch\twhoami"},
 		{"set|", "set-status"},
 		{"help fs|", "fsck"},
 		{"help exi|", "exit-codes"},

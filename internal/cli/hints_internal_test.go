@@ -16,6 +16,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -73,6 +74,7 @@ func failures() map[string]struct {
 
 		"no daemon":         {fmt.Errorf("%w: %w", runtime.ErrUnavailable, urlErr), exit.Unreachable, "list", "`rtmanager serve`"},
 		"no store":          {runtime.ErrUnavailable, exit.Unreachable, "list", "is running but cannot do this now"},
+		"limited":           {fmt.Errorf("list: %w", runtime.ErrLimited), exit.Unreachable, "list", "--limit-rate"},
 		"no daemon in time": {fmt.Errorf("%w: %w", runtime.ErrUnavailable, context.DeadlineExceeded), exit.Unreachable, "list", "is running but cannot do this now"},
 		"out of time":       {context.DeadlineExceeded, exit.TimedOut, "list", "--timeout"},
 
@@ -93,6 +95,10 @@ func failures() map[string]struct {
 		"corrupt values":      {corruptCountError(2), exit.Failure, "list", "`rtmanager fsck`"},
 		"fenced":              {runtime.ErrFenced, exit.Failure, "put", ""},
 		"incompatible":        {runtime.ErrIncompatible, exit.Failure, "version", ""},
+		"no identity":         {access.ErrUnauthenticated, exit.Failure, "list", "`rtmanager login`"},
+		"no permission":       {access.ErrForbidden, exit.Failure, "stop", "`rtmanager can-i`"},
+		"token exists":        {access.ErrExists, exit.Conflict, "token", ""},
+		"no such token":       {access.ErrUnknownSubject, exit.NotFound, "token", ""},
 		"other error":         {errors.New("x"), exit.Failure, "list", ""},
 		"its own hint":        {exit.HintError{Err: runtime.ErrCompacted, Hint: "filter it"}, exit.Failure, "list", "filter it"},
 	}

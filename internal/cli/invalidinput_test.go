@@ -94,6 +94,8 @@ func TestInvalidArguments(t *testing.T) {
 		"date only":             {setStatus("--from", "running", "--to", "stopped", "--now", "2026-03-01"), "is not a timestamp"},
 		"zero time":             {setStatus("--from", "running", "--to", "stopped", "--now", "0001-01-01T00:00:00Z"), "is the zero time; use the time of the transition"},
 		"list of no status":     {[]string{"list", "--status", ""}, "--status is empty"},
+		"status twice":          {[]string{"list", "--status", "running", "--status", "stopped"}, `--status is given twice, as "running" and "stopped"; give it once`},
+		"region twice":          {[]string{"watch", "--region", "eu", "--region", "us"}, `--region is given twice, as "eu" and "us"; give it once`},
 		"list of unknown":       {[]string{"list", "--status", "dead"}, `--status "dead" is not a status`},
 		"list of no place":      {[]string{"list", "--region", "", "--node", ""}, "--node is empty; give it a value or omit it\n  --region is empty"},
 		"negative limit":        {[]string{"list", "--limit", "-1"}, "--limit is -1; use 1 or more, or 0 for all"},
@@ -183,7 +185,7 @@ func TestInvalidEnvironment(t *testing.T) {
 // The environment only sets defaults, and the help does not show them.
 func TestFlagsTakePrecedenceOverTheEnvironment(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"RTMANAGER_OUTPUT": "x", "RTMANAGER_SERVER": "http://ada:secret@host"}
+	env := map[string]string{"RTMANAGER_OUTPUT": "x", "RTMANAGER_SERVER": "http://ada:hunter2@host"}
 	got := commandLine{args: []string{"version", "--client", "-o", "json", "--server", unusedAddress}, env: env}.run(t.Context())
 	got.requireCode(t, 0, "version --client")
 	require.Contains(t, got.out, `{"client":{"version":`)
@@ -191,5 +193,5 @@ func TestFlagsTakePrecedenceOverTheEnvironment(t *testing.T) {
 	got = commandLine{args: []string{"--help"}, env: env}.run(t.Context())
 	got.requireCode(t, 0, "--help")
 	require.Contains(t, got.out, `(default "http://127.0.0.1:8080")`)
-	require.NotContains(t, got.out, "secret")
+	require.NotContains(t, got.out, "hunter2")
 }

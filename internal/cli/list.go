@@ -10,6 +10,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/flags"
+	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -26,6 +27,7 @@ const (
 type listFlags struct {
 	filter      flags.Filter
 	limit       int
+	all         bool
 	consistency flags.Consistency
 }
 
@@ -35,24 +37,26 @@ func (a *app) listCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List records at one revision",
-		Long: `List shows every record, or those that match the filters. The whole list is at one
-revision, however long it is.
+		Long: `List shows the records of games that are not removed; with --all, or with --status
+removed, also those of removed games. With -o json or yaml it prints every record, as the
+API does. The whole list is at one revision, however long it is.
 
 Corrupt values are reported on standard error after the list, with exit code 1.
-With -o json the output is the API's object, {"revision":…,"items":[…]}; with
---limit its "continue" is where the list ends.
+With -o json the output is the API's object, {"revision":…,"items":[…]}, and each item
+has the revision of its last change; with --limit "continue" is where the list ends.
 
 By default the read is linearizable: it includes every write that was acknowledged
 before. With --consistency local it comes from the daemon's cache, which may be
 slightly stale but works without etcd.`,
 		Example: `  rtmanager list
   rtmanager list --status running --region eu
-  rtmanager list -o wide
+  rtmanager list --all -o wide
   rtmanager list -o json | jq -r '.items[].game_id'`,
 		Args: requireNoArguments,
 	}
 	flags.filter.Bind(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", 0, "maximum number `N` of records; 0 lists all")
+	cmd.Flags().BoolVarP(&flags.all, "all", "a", false, "also removed games")
 	flags.consistency.Bind(cmd)
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), flags) })
 	return cmd
@@ -63,10 +67,13 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 	if err != nil {
 		return err
 	}
+	format := output.Format(a.globals.output)
+	flags.all = flags.all || format == output.FormatJSON || format == output.FormatYAML
 	var list ports.Page
+	var hidden int
 	err = a.withClient(httpclient.Config{}, func(client *httpclient.Client) (err error) {
 		for range maxListAttempts {
-			list, err = a.listAll(ctx, client, query, flags.limit)
+			list, hidden, err = a.listAll(ctx, client, query, flags)
 			if !errors.Is(err, runtime.ErrCompacted) {
 				return err
 			}
@@ -79,8 +86,11 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 	if err := a.printer().Page(list); err != nil {
 		return err
 	}
+	if hidden > 0 {
+		a.printMessagef("list", "%s hidden; --all shows them", render.Count(hidden, "removed game"))
+	}
 	if list.Next != "" {
-		a.printMessagef("list", "showing the first %d records (--limit)", flags.limit)
+		a.printMessagef("list", "showing the first %d record(s) (--limit)", flags.limit)
 	}
 	return a.reportCorrupt(list.Corrupt)
 }
@@ -97,22 +107,29 @@ func (f listFlags) query() (ports.PageQuery, error) {
 		errors.Join(errConsistency, errLimit, errStatus)
 }
 
-// listAll reads all pages, up to the limit if it is not 0, and returns them as one.
-func (a *app) listAll(ctx context.Context, client *httpclient.Client, query ports.PageQuery, limit int) (ports.Page, error) {
-	list := ports.Page{Records: []runtime.VersionedRecord{}}
-	reader := pageReader{globals: &a.globals, client: client, list: &list, limit: limit}
+// listAll reads all pages, up to the limit if it is not 0, and returns them as one. It also
+// returns how many removed games it has omitted.
+func (a *app) listAll(ctx context.Context, client *httpclient.Client, query ports.PageQuery, flags listFlags) (list ports.Page, hidden int, err error) {
+	list = ports.Page{Records: []runtime.VersionedRecord{}}
+	reader := pageReader{globals: &a.globals, client: client, list: &list, limit: flags.limit}
 	for page, err := range ports.AllPages(ctx, reader, query) {
 		if err != nil {
-			return ports.Page{}, err
+			return ports.Page{}, 0, err
 		}
 		list.Revision, list.Next = page.Revision, page.Next
-		list.Records = append(list.Records, page.Records...)
+		for _, v := range page.Records {
+			if !flags.all && query.Status == "" && v.Record.Status == runtime.StatusRemoved {
+				hidden++
+				continue
+			}
+			list.Records = append(list.Records, v)
+		}
 		list.Corrupt = append(list.Corrupt, page.Corrupt...)
-		if limit > 0 && len(list.Records) >= limit {
+		if flags.limit > 0 && len(list.Records) >= flags.limit {
 			break
 		}
 	}
-	return list, nil
+	return list, hidden, nil
 }
 
 // pageReader reads the next page of a list: within --timeout, and not beyond the limit.

@@ -42,7 +42,7 @@ func TestListFollowsItsPages(t *testing.T) {
 		got = run(t, server, "list", "--no-headers", "--limit", limit)
 		got.requireCode(t, 0, limit)
 		require.Equal(t, want, strings.Count(got.out, "\n"), "--limit %s", limit)
-		require.Equal(t, "rtmanager: list: showing the first "+limit+" records (--limit)\n", got.err)
+		require.Equal(t, "rtmanager: list: showing the first "+limit+" record(s) (--limit)\n", got.err)
 	}
 	got = run(t, server, "list", "--no-headers", "--limit", "1300")
 	got.requireCode(t, 0, "1300")

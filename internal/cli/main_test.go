@@ -1,9 +1,10 @@
 package cli
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }

@@ -14,6 +14,7 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/progress"
 	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -60,7 +61,11 @@ nothing for one minute.`
 			a.globals.timeout = 0
 		}
 		o.Origin = flags.origin.PortsOrigin(a.userName())
-		return a.operate(cmd.Context(), o, flags.isQuiet)
+		err = a.operate(cmd.Context(), o, flags.isQuiet)
+		if err != nil { // the arguments of the game are not part of the name of the command
+			return newCommandError([]string{cmd.Name(), render.Value(o.GameID)}, err)
+		}
+		return nil
 	})
 	return cmd
 }
@@ -79,6 +84,9 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, isQuiet bool)
 		if result.Record != nil {
 			current = &runtime.VersionedRecord{Record: *result.Record, Revision: result.Revision}
 		}
+		if printer.HasStarted() && errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, runtime.ErrOutcomeUnknown) {
+			err = interruptedError{kind: o.Kind, cause: err}
+		}
 		if err != nil {
 			failed := exit.WriteError{Err: nameImageFlag(err), UnknownHint: continuationHint(o, printer.HasStarted())}
 			if result.Outcome != nil {
@@ -94,6 +102,17 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, isQuiet bool)
 		})
 	})
 }
+
+// interruptedError is the error of a command that the user interrupted while it waited for
+// an operation. It matches the errors of its cause.
+type interruptedError struct {
+	kind  operation.Kind
+	cause error
+}
+
+func (e interruptedError) Error() string { return fmt.Sprintf("interrupted; the %s continues", e.kind) }
+
+func (e interruptedError) Unwrap() error { return e.cause }
 
 // nameImageFlag names --image in an error of the daemon about the image.
 func nameImageFlag(err error) error {

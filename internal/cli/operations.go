@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -17,17 +21,39 @@ func newPlainOperation(kind operation.Kind) func(*cobra.Command, []string) (http
 }
 
 func (a *app) stopCommand() *cobra.Command {
-	return a.operationCommand(&cobra.Command{
+	var grace time.Duration
+	var force bool
+	cmd := &cobra.Command{
 		Use:   "stop GAME",
 		Short: "Stop a game",
 		Long: `Stop signals the game to exit and kills it after its stop grace. The container is
 kept, so that start can resume it, until cleanup or, after some time, the daemon
 removes it. Stopping a stopped game succeeds.
 
+A stop preempts an operation in progress: a start, restart or patch is rolled back and
+fails, and then the game is stopped. A stop in progress is cut short by a stop whose
+--grace ends earlier, and by --force. Every other request for a game with an operation
+in progress is rejected.
+
 The command returns when the record is stopped.`,
 		Example: `  rtmanager stop game-1
-  rtmanager stop game-1 --reason "end of season" -o json`,
-	}, newPlainOperation(operation.KindStop))
+  rtmanager stop game-1 --reason "end of season" -o json
+  rtmanager stop game-1 --grace 2s
+  rtmanager stop game-1 --force`,
+	}
+	cmd.Flags().DurationVar(&grace, "grace", 0, "`DURATION` in which the game may exit before it is killed (default: the stop grace of the game)")
+	cmd.Flags().BoolVar(&force, "force", false, "kill the game at once")
+	cmd.MarkFlagsMutuallyExclusive("grace", "force")
+	return a.operationCommand(cmd, func(cmd *cobra.Command, args []string) (httpclient.Operation, error) {
+		request := ports.OperationRequest{GameID: args[0], Kind: operation.KindStop}
+		if force || cmd.Flags().Changed("grace") {
+			request.StopGrace = &grace
+		}
+		if grace < 0 || grace > time.Duration(operation.MaxStopGrace) {
+			return httpclient.Operation{}, &runtime.InvalidError{Field: "--grace", Reason: fmt.Sprintf("%s is not from 0s to %s", grace, time.Duration(operation.MaxStopGrace))}
+		}
+		return httpclient.Operation{OperationRequest: request}, nil
+	})
 }
 
 func (a *app) restartCommand() *cobra.Command {

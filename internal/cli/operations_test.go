@@ -126,13 +126,13 @@ func TestOperationsReturnAtTheRequestedState(t *testing.T) {
 	require.Equal(t, "rtmanager: start g: accepted\nrtmanager: start g: creating\nrtmanager: start g: waiting for health\n", got.err)
 
 	for _, args := range [][]string{{"start", "g", "--wait"}, {"restart", "g"}, {"patch", "g", "--image", "a:1"}} {
-		got = run(t, server, append(args, "--timeout", "100ms", "--operation-id", "op-7")...)
+		got = run(t, server, append(args, "--timeout", "1s", "--operation-id", "op-7")...)
 		got.requireCode(t, 124, args)
 		require.Contains(t, got.err, "hint: operation op-7 continues; `rtmanager explain g` shows it, and the same command with --operation-id op-7 waits for it\n")
 		require.Empty(t, got.out)
 	}
 	ctx, interrupt := context.WithCancel(t.Context())
-	time.AfterFunc(100*time.Millisecond, interrupt)
+	time.AfterFunc(time.Second, interrupt)
 	got = commandLine{args: []string{"start", "g", "--wait", "--operation-id", "op-8"}, server: server}.run(ctx)
 	got.requireCode(t, 130, "interrupted")
 	require.Contains(t, got.err, "operation op-8")

@@ -22,6 +22,7 @@ type putFlags struct {
 	file          string
 	ifRevision    int64
 	hasIfRevision bool
+	ifUnchanged   bool
 	origin        flags.Origin
 }
 
@@ -38,21 +39,27 @@ All records are validated before the first one is written. They are then written
 order, each atomically and with its own --timeout. The first failure ends the
 command; records written before it remain written.
 
-Put writes records only; it starts and stops no container. The node of a game corrects a
-record that contradicts the game's container.
+Put writes records only; it starts and stops no container. It is rejected, with exit code
+3, if it would change the status of a game whose node is present, because that node
+corrects the record: use stop, start and cleanup to change the game itself. Other fields
+can be changed.
 
 With --if-revision a record is written only if its last change was at that revision,
-and with 0 only if it does not exist; otherwise it is a conflict.`,
+and with 0 only if it does not exist; otherwise it is a conflict. With --if-unchanged the
+revision is that of the record in the file, as get and list print it; without the flag a
+revision in the file is ignored.`,
 		Example: `  rtmanager put -f game-1.yaml
-  rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put -f -
+  rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put --if-unchanged -f -
   rtmanager put -f game-1.yaml --if-revision 0        # only if it does not exist
   rtmanager list -o yaml > all.yaml && rtmanager put -f all.yaml --server http://other:8080`,
 		Args: requireNoArguments,
 	}
 	cmd.Flags().StringVarP(&flags.file, "filename", "f", "", "`FILE` with the records, - for standard input")
 	cmd.Flags().Int64Var(&flags.ifRevision, "if-revision", 0, "write only if the last change was at revision `N`; 0: only if there is no record")
+	cmd.Flags().BoolVar(&flags.ifUnchanged, "if-unchanged", false, "write only if the last change was at the revision in the file")
 	flags.origin.Bind(cmd)
 	_ = cmd.MarkFlagRequired("filename")
+	cmd.MarkFlagsMutuallyExclusive("if-revision", "if-unchanged")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		flags.hasIfRevision = cmd.Flags().Changed("if-revision")
 		return a.put(cmd.Context(), flags)
@@ -72,7 +79,7 @@ func (a *app) put(ctx context.Context, flags putFlags) error {
 		return exit.UsageError{Err: fmt.Errorf("--if-revision and --operation-id are for one record; %s contains %d", sourceName(flags.file), len(records))}
 	}
 	inputs := a.putInputs(records, flags)
-	if err := validateInputs(inputs); err != nil {
+	if err := errors.Join(validateInputs(inputs), flags.requireRevisions(records)); err != nil {
 		return err
 	}
 	return a.withClient(httpclient.Config{}, func(client *httpclient.Client) error {
@@ -100,13 +107,28 @@ func (f *putFlags) validate() error {
 	return err
 }
 
+// requireRevisions returns an error for each record without the revision that --if-unchanged
+// requires.
+func (f *putFlags) requireRevisions(records []runtime.VersionedRecord) error {
+	var errs []error
+	for i, v := range records {
+		if f.ifUnchanged && v.Revision <= 0 {
+			errs = append(errs, exit.UsageError{Err: fmt.Errorf("record %d (game %.64q) has no revision, which --if-unchanged requires; get it with -o json", i+1, v.Record.GameID)})
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // putInputs returns the writes, each with an origin of its own.
-func (a *app) putInputs(records []runtime.RuntimeRecord, flags putFlags) []ports.PutInput {
+func (a *app) putInputs(records []runtime.VersionedRecord, flags putFlags) []ports.PutInput {
 	inputs := make([]ports.PutInput, len(records))
-	for i, record := range records {
-		inputs[i] = ports.PutInput{Record: record, Origin: flags.origin.PortsOrigin(a.userName())}
-		if flags.hasIfRevision {
+	for i, v := range records {
+		inputs[i] = ports.PutInput{Record: v.Record, Origin: flags.origin.PortsOrigin(a.userName())}
+		switch {
+		case flags.hasIfRevision:
 			inputs[i].IfRevision = &flags.ifRevision
+		case flags.ifUnchanged:
+			inputs[i].IfRevision = &v.Revision
 		}
 	}
 	return inputs
@@ -130,7 +152,7 @@ func putError(err error, input ports.PutInput, done, total int) error {
 	return failed
 }
 
-func (a *app) readRecords(file string) ([]runtime.RuntimeRecord, error) {
+func (a *app) readRecords(file string) ([]runtime.VersionedRecord, error) {
 	text, err := a.readFile(file, "records")
 	if err != nil {
 		return nil, err

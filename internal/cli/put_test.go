@@ -70,6 +70,32 @@ func TestUnreadableFiles(t *testing.T) {
 	}
 }
 
+// What get prints can be written if the record has not changed since.
+func TestPutIfUnchanged(t *testing.T) {
+	t.Parallel()
+	handler, store := newAPI(t, runningRecord("game"), runningRecord("other"))
+	server := serveHandler(t, handler)
+	for _, read := range [][]string{{"get", "game", "-o", "json"}, {"get", "game", "-o", "yaml"}, {"list", "-o", "json"}} {
+		printed := run(t, server, read...)
+		printed.requireCode(t, 0, read)
+		put := func(flags ...string) result {
+			return commandLine{args: append([]string{"put", "-f", "-", "--server", server}, flags...), stdin: printed.out}.run(t.Context())
+		}
+		put("--if-unchanged").requireCode(t, 0, "nothing has changed")
+		got := put("--if-unchanged")
+		got.requireCode(t, 3, "the put has changed the record")
+		put().requireCode(t, 0, "without the flag the revision is ignored")
+	}
+	revision, err := store.Revision(t.Context())
+	require.NoError(t, err)
+	got := commandLine{args: []string{"put", "-f", "-", "--if-unchanged", "--server", server}, stdin: records("game")}.run(t.Context())
+	got.requireCode(t, 2, "no revision")
+	require.Contains(t, got.err, `record 1 (game "game") has no revision, which --if-unchanged requires`)
+	after, err := store.Revision(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, revision, after)
+}
+
 func TestFlagsForOneRecordAreRejectedForSeveral(t *testing.T) {
 	t.Parallel()
 	for _, flag := range [][]string{{"--if-revision", "0"}, {"--operation-id", "op"}} {

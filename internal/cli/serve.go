@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
 	"galaxy/rtmanager/internal/logging"
+	"galaxy/rtmanager/internal/securitycheck"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -28,8 +30,13 @@ When it is ready, it prints one line with its addresses to standard output,
 
     ready api=http://HOST:PORT etcd=http://HOST:PORT pid=PID store=ID engine=KIND ready_ms=N
 
-and logs to standard error. An interrupt or SIGTERM shuts it down gracefully, a
-second one at once. No acknowledged write is lost if it is killed.
+and logs to standard error. An interrupt, SIGTERM or SIGHUP shuts it down
+gracefully, a second one at once. No acknowledged write is lost if it is killed.
+
+With --check-security it starts nothing: it prints a line for each weakness of the
+settings and of the files that they name, such as "--auth: every user and every game of
+this machine can use the API; …". The exit code is 0 if there is none, and 1 otherwise.
+Run it as the user and with the settings of the daemon.
 
 Each flag of its own is also an environment variable (--data-dir is
 RTMANAGER_DATA_DIR) and a setting in the YAML file of --config (data-dir: …).
@@ -37,18 +44,41 @@ Flags take precedence over the environment, and the environment over the file.`,
 		Example: `  rtmanager serve
   rtmanager serve --data-dir /var/lib/rtmanager --region eu --node eu-1
   rtmanager serve --etcd-endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 --etcd-cacert ca.pem
+  rtmanager serve --config /etc/rtmanager/config.yaml --check-security
   rtmanager serve --listen 127.0.0.1:0 --etcd-listen-client http://127.0.0.1:0   # any free ports`,
 		Args: requireNoArguments,
 	}
 	settings := config.Bind(cmd.Flags(), a.streams.LookupEnv)
+	isCheck := cmd.Flags().Bool("check-security", false, "print what is weak about the settings, and start nothing")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		cfg, err := settings.Load()
 		if err != nil {
 			return exit.UsageError{Err: err, See: cmd.CommandPath()}
 		}
+		if *isCheck {
+			return a.checkSecurity(cfg)
+		}
 		return a.serve(cmd.Context(), cfg)
 	})
 	return cmd
+}
+
+// checkSecurity prints the weaknesses of the settings.
+func (a *app) checkSecurity(cfg config.Config) error {
+	a.usesNoDaemon = true
+	found := securitycheck.Run(cfg, securitycheck.SystemEnvironment())
+	for _, weakness := range found {
+		fmt.Fprintln(a.streams.Out, weakness)
+	}
+	switch len(found) {
+	case 0:
+		a.printMessagef("serve", "no weakness of the settings is known")
+		return nil
+	case 1:
+		return errors.New("the settings have 1 weakness")
+	default:
+		return fmt.Errorf("the settings have %d weaknesses", len(found))
+	}
 }
 
 func (a *app) serve(ctx context.Context, cfg config.Config) error {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"net"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,4 +37,17 @@ func TestInterruptedStart(t *testing.T) {
 	got.requireCode(t, 130, "serve")
 	require.Empty(t, got.out)
 	require.Empty(t, got.err)
+}
+
+// The check starts nothing, and its exit code reports whether there is a weakness.
+func TestCheckSecurity(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	r := run(t, "", "serve", "--check-security", "--data-dir", dir)
+	r.requireCode(t, 1, "the defaults")
+	require.Contains(t, r.out, "--auth: every user and every game of this machine can use the API")
+	require.Regexp(t, `serve: the settings have \d+ weaknesses`, r.err)
+	require.NoDirExists(t, dir)
+	r = run(t, "", "serve", "--check-security", "--data-dir", dir, "--listen", "0.0.0.0:8080")
+	require.Equal(t, 2, r.code, "invalid settings: %s", r.err)
 }

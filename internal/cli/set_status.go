@@ -19,6 +19,7 @@ import (
 type setStatusFlags struct {
 	from, to, containerID, now string
 	origin                     flags.Origin
+	isRecordOnly               bool
 }
 
 func (a *app) setStatusCommand() *cobra.Command {
@@ -31,9 +32,11 @@ status is --from, and the container is --container-id if that is given. Of sever
 concurrent writers exactly one succeeds; the others exit with 3 and print the current
 record.
 
-It changes the record only, not the game's container. The node of the game corrects a
-record that contradicts the container: the record of a game whose container runs returns
-to running within seconds. Use stop, start and cleanup to change the game itself.
+It changes the record only, not the game's container, and is meant for records that no
+node manages. While an operation is in progress on the game it is rejected. It is also
+rejected if the node that runs the game is present, because that node corrects a record
+that contradicts the container: use stop, start and cleanup to change the game itself,
+or --record-only to change its record nevertheless.
 
 The allowed transitions are running to stopped, running to removed, stopped to running
 and stopped to removed. Only start and put change a removed record.`,
@@ -48,6 +51,7 @@ and stopped to removed. Only start and put change a removed record.`,
 	cmd.Flags().StringVar(&statusFlags.to, "to", "", "new `STATUS`")
 	cmd.Flags().StringVar(&statusFlags.containerID, "container-id", "", "container `ID` that the record must have")
 	cmd.Flags().StringVar(&statusFlags.now, "now", "", "`TIMESTAMP` of the transition in RFC 3339 (default: the current time of this machine)")
+	cmd.Flags().BoolVar(&statusFlags.isRecordOnly, "record-only", false, "change the record even if a present node manages the game")
 	statusFlags.origin.Bind(cmd)
 	_ = cmd.MarkFlagRequired("from")
 	_ = cmd.MarkFlagRequired("to")
@@ -71,6 +75,9 @@ func (a *app) setStatus(ctx context.Context, gameID string, flags setStatusFlags
 			GameID: gameID, ExpectedFrom: from, ExpectedContainerID: flags.containerID, To: to, Now: now,
 		},
 		Origin: flags.origin.PortsOrigin(a.userName()),
+	}
+	if flags.isRecordOnly {
+		input.Guard = ports.GuardNoOperation
 	}
 	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		record, err := client.Transition(ctx, input)

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +15,8 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/manifest"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -28,8 +33,13 @@ Arguments after -- are passed to the game.
 
 The command returns when the record is running, or with --wait when the game is
 healthy. A game that fails to start is an error only if it fails before the command
-returns. A game that has no node yet is started on --node, or else on the daemon of
---server, or on the node with the fewest games.
+returns. A game that has no node yet is started on --node, or else on
+the best node of --region, which defaults to the region of the daemon of --server: one
+that has the image, had no failure recently, and runs the fewest games.
+
+--env-from-file stores the variables of a file encrypted, as the secret of the game, and
+passes them to it; --secret passes those of another secret. --env takes precedence over
+them. The secret of a game is deleted with the game.
 
 The file of -f is YAML or JSON with the members of the API: image, args, env, port,
 cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.`,
@@ -37,6 +47,7 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
   rtmanager start game-1 --image gameserver:1.0.0 --wait --timeout 2m
   rtmanager start game-1 --image gameserver:1.0.0 --memory 256MiB --cpus 0.5 -- --healthy-after 2s
   rtmanager start game-1 --image gameserver:1.0.0 --crash-attempts 3 --on-node-lost reschedule
+  rtmanager start game-1 --image gameserver:1.0.0 --secret game-db --env-from-file game-1.env
   rtmanager start game-1 -f game-1.yaml --region eu
   rtmanager start game-1                               # with its previous settings`,
 		Args: startArguments,
@@ -44,9 +55,14 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
 	specFlags.Bind(cmd)
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the game is healthy, not only running")
 	return a.operationCommand(cmd, func(cmd *cobra.Command, args []string) (httpclient.Operation, error) {
-		request, err := a.startRequest(cmd, specFlags, args[1:])
+		request, err := a.startRequest(cmd, specFlags, args[0], args[1:])
 		if err != nil {
 			return httpclient.Operation{}, err
+		}
+		if request.variables != nil {
+			if err := a.putGameSecret(cmd.Context(), args[0], request.variables); err != nil {
+				return httpclient.Operation{}, err
+			}
 		}
 		o := httpclient.Operation{
 			OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.KindStart, Spec: request.spec},
@@ -76,10 +92,14 @@ func startArguments(cmd *cobra.Command, args []string) error {
 type startRequest struct {
 	spec         *operation.Spec // nil keeps the previous one
 	region, node string
+	variables    secret.Values // of --env-from-file; nil without
 }
 
 // startRequest reads the file and the flags, and validates the spec.
-func (a *app) startRequest(cmd *cobra.Command, specFlags flags.Spec, args []string) (startRequest, error) {
+func (a *app) startRequest(cmd *cobra.Command, specFlags flags.Spec, gameID string, args []string) (startRequest, error) {
+	if specFlags.File == "-" && specFlags.EnvFile == "-" {
+		return startRequest{}, exit.UsageError{Err: errors.New("-f and --env-from-file cannot both be standard input")}
+	}
 	var file api.StartRequest
 	hasSpec := specFlags.File != ""
 	if hasSpec {
@@ -95,7 +115,17 @@ func (a *app) startRequest(cmd *cobra.Command, specFlags flags.Spec, args []stri
 	if len(args) > 0 {
 		file.Args, changed = args, true
 	}
-	request := startRequest{region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
+	variables, err := a.readGameSecret(specFlags)
+	if err != nil {
+		return startRequest{}, err
+	}
+	if variables != nil {
+		if name := secret.OfGame(gameID); !slices.Contains(file.Secrets, name) {
+			file.Secrets = append(file.Secrets, name)
+		}
+		changed = true
+	}
+	request := startRequest{variables: variables, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
 	if !hasSpec && !changed {
 		return request, nil
 	}
@@ -106,6 +136,34 @@ func (a *app) startRequest(cmd *cobra.Command, specFlags flags.Spec, args []stri
 	}
 	request.spec = &file.Spec
 	return request, nil
+}
+
+// readGameSecret returns the variables of --env-from-file, nil without the flag.
+func (a *app) readGameSecret(specFlags flags.Spec) (secret.Values, error) {
+	if specFlags.EnvFile == "" {
+		return nil, nil
+	}
+	texts, err := a.readDotenv(specFlags.EnvFile)
+	if err != nil {
+		return nil, err
+	}
+	values := secret.NewValues(texts)
+	if err := values.Validate(); err != nil {
+		return nil, flags.NameFlag(err, "--env-from-file")
+	}
+	return values, nil
+}
+
+// putGameSecret stores the secret of the game before the game is started. If the start fails,
+// the secret remains, and the next start replaces it.
+func (a *app) putGameSecret(ctx context.Context, gameID string, values secret.Values) error {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return err
+	}
+	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+		_, err := client.PutSecret(ctx, secret.PutInput{Name: secret.OfGame(gameID), Values: values, Actor: a.userName()})
+		return err
+	})
 }
 
 func (a *app) readSpec(file string) (api.StartRequest, error) {

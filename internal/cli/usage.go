@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"galaxy/rtmanager/internal/cli/internal/flags"
 )
 
 // flagError returns the error of a flag's value in terms of the command line, and other
@@ -16,6 +19,9 @@ func flagError(_ *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
 		return err
+	}
+	if invalid.GetFlag().Value.Type() == flags.FilterType {
+		return fmt.Errorf("--%s %w", invalid.GetFlag().Name, invalid.Unwrap())
 	}
 	expected := map[string]string{
 		"bool":     "use true or false",
@@ -34,6 +40,7 @@ func flagError(_ *cobra.Command, err error) error {
 var (
 	missingFlags   = regexp.MustCompile(`^required flag\(s\) (.+) not set$`)
 	exclusiveFlags = regexp.MustCompile(`^if any flags in the group \[.+\] are set none of the others can be; \[(.+)\] were all set$`)
+	groupedFlags   = regexp.MustCompile(`^if any flags in the group \[(.+)\] are set they must all be set; missing \[(.+)\]$`)
 )
 
 // rewordUsage returns an error of cobra in terms of the command line, and other errors
@@ -45,6 +52,11 @@ func rewordUsage(cmd *cobra.Command, err error) error {
 	}
 	if found := exclusiveFlags.FindStringSubmatch(err.Error()); found != nil {
 		return fmt.Errorf("%s accepts only one of --%s", cmd.Name(), strings.Join(strings.Fields(found[1]), " and --"))
+	}
+	if found := groupedFlags.FindStringSubmatch(err.Error()); found != nil {
+		missing, names := strings.Fields(found[2]), strings.Fields(found[1])
+		given := slices.DeleteFunc(names, func(name string) bool { return slices.Contains(missing, name) })
+		return fmt.Errorf("%s requires --%s with --%s", cmd.Name(), strings.Join(missing, " and --"), strings.Join(given, " and --"))
 	}
 	return err
 }
@@ -64,7 +76,8 @@ func (e *commandError) Unwrap() error { return e.err }
 func newCommandError(commandLine []string, err error) error {
 	text := strings.TrimPrefix(err.Error(), commandLine[0]+": ")
 	if len(commandLine) == 2 {
-		request := regexp.MustCompile(`^[a-z ]+ ` + regexp.QuoteMeta(fmt.Sprintf("%q", commandLine[1])) + `: `)
+		name := commandLine[1]
+		request := regexp.MustCompile(`^[a-z ]+ (?:` + regexp.QuoteMeta(fmt.Sprintf("%q", name)) + `|` + regexp.QuoteMeta(name) + `): `)
 		text = strings.TrimPrefix(text, request.FindString(text))
 	}
 	return &commandError{text: strings.Join(commandLine, " ") + ": " + text, err: err}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -22,10 +23,11 @@ func TestCommandErrorNamesTheRequestOnce(t *testing.T) {
 	}{
 		{[]string{"get", "a"}, `get game "a": no such game`, "get a: no such game"},
 		{[]string{"history", "a"}, `history of game "a": no such game`, "history a: no such game"},
+		{[]string{"token revoke", "a"}, "revoke token a: no such token", "token revoke a: no such token"},
 		{[]string{"explain", "a.b"}, `explain "a.b": no such game`, "explain a.b: no such game"},
 		{[]string{"stop", "a"}, `get game "b": no such game`, `stop a: get game "b": no such game`},
 		{[]string{"watch"}, "watch: revision is compacted", "watch: revision is compacted"},
-		{[]string{"list"}, "server x is unavailable", "list: server x is unavailable"},
+		{[]string{"list"}, "cannot reach the daemon at x", "list: cannot reach the daemon at x"},
 	} {
 		err := newCommandError(row.commandLine, fmt.Errorf("%w", &notFoundError{row.text}))
 		require.EqualError(t, err, row.want)
@@ -44,6 +46,22 @@ func TestUnknownUsageErrorsAreUnchanged(t *testing.T) {
 	err := errors.New(`required flag(s) are odd`)
 	require.Equal(t, err, rewordUsage(&cobra.Command{Use: "list"}, err))
 	require.Equal(t, err, flagError(nil, err))
+}
+
+// TestDefaultDurationsAreShort checks that no help has a default such as 720h0m0s.
+func TestDefaultDurationsAreShort(t *testing.T) {
+	t.Parallel()
+	defaults := map[string]string{}
+	for _, cmd := range commands() {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Value.Type() == "duration" {
+				require.NotContains(t, f.DefValue, "m0s", f.Name)
+				defaults[f.Name] = f.DefValue
+			}
+		})
+	}
+	require.Equal(t, "720h", defaults["expires"])
+	require.Equal(t, "10m", defaults["etcd-retention"])
 }
 
 // TestOneFindingRemains checks the number of the verb.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,8 +34,8 @@ changes after that revision instead. If the daemon is restarted, watch reconnect
 misses nothing. With --timeout it ends after that time (exit code 124).
 
 With a filter, watch also shows the change by which a record stops matching. If the
-revision to resume from has been compacted, the watch ends with an error, or with
---resync restarts with a snapshot.
+revision to resume from has been compacted, is in the future or belongs to another
+store, the watch ends with an error, or with --resync restarts with a snapshot.
 
 On a terminal a change is one line, such as "running → stopped". In a pipe the columns
 are separated by tabs and are TIME, REVISION, EVENT, GAME, FROM, TO, CONTAINER and
@@ -48,7 +47,7 @@ NODE. With -o json each line is one event of the API.`,
 		Args: requireNoArguments,
 	}
 	cmd.Flags().Int64Var(&flags.fromRevision, "from-revision", 0, "show the changes after revision `N`; 0 starts with the current records")
-	cmd.Flags().BoolVar(&flags.resync, "resync", false, "restart with a snapshot if the revision has been compacted")
+	cmd.Flags().BoolVar(&flags.resync, "resync", false, "restart with a snapshot if the watch cannot continue from the revision")
 	cmd.Flags().StringVar(&flags.game, "game", "", "only this `GAME`")
 	flags.filter.Bind(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("game", func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
@@ -73,10 +72,7 @@ func (a *app) watch(ctx context.Context, flags watchFlags) error {
 	connection := &connectionMessages{app: a}
 	return a.withClient(httpclient.Config{
 		OnReconnect: connection.reportLost,
-		HTTPClient: &http.Client{
-			Transport:     streamTransport{http.DefaultTransport.(*http.Transport).Clone(), connection.reportRestored},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		OnOpen:      connection.reportRestored,
 	}, func(client *httpclient.Client) error { return a.printEvents(ctx, client, options) })
 }
 

@@ -20,8 +20,13 @@ type Config struct {
 	// 127.0.0.1:8080.
 	Listen string
 	// Insecure allows a Listen address that other machines can reach, although the API
-	// has neither TLS nor authentication. It has no effect on a loopback address.
+	// lacks TLS or authentication. It has no effect on a loopback address.
 	Insecure bool
+	Security
+	OIDC
+	Secrets
+	Audit
+	Limits
 
 	// EtcdEndpoints are the client URLs of an existing etcd cluster. Empty embeds an
 	// etcd member in this process.
@@ -38,22 +43,26 @@ type Config struct {
 	// Default 15 s.
 	EtcdDialTimeout time.Duration
 
-	// EtcdListenClient and EtcdListenPeer are the listen URLs of the embedded member:
-	// http and a loopback host; port 0 selects a free one. Default
-	// http://127.0.0.1:2379 and http://127.0.0.1:0.
-	EtcdListenClient, EtcdListenPeer string
+	EtcdListen
 	// EtcdClusterToken is the name of the cluster that DataDir belongs to. Default
 	// rtmanager.
 	EtcdClusterToken string
 	// EtcdQuotaBytes is the size in bytes at which the embedded database becomes
 	// read-only; at least 1 MiB. Default 8 GiB.
 	EtcdQuotaBytes int64
+	// DiskReserve is the free space in bytes of the disk of DataDir below which the
+	// embedded etcd becomes read-only; at least 20 MiB. 0 means 64 MiB, or a tenth of a
+	// disk of less than 640 MiB.
+	DiskReserve int64
 	// EtcdRetention is how long the embedded etcd keeps old revisions, and so how long
 	// a watch may be disconnected and still resume; at least 1 s. Default 10 min.
 	EtcdRetention time.Duration
 
 	// Region and Node identify this daemon. Default local and the host name.
 	Region, Node string
+	// RenameFrom is the former REGION/NODE of this node, whose games it takes over. Empty
+	// means that the node was not renamed.
+	RenameFrom string
 	// Engine is the engine that runs games: an Engine constant. Default EngineAuto.
 	Engine string
 	NodeManager
@@ -85,9 +94,10 @@ func Default() Config {
 	return Config{
 		DataDir:          defaultDataDir(),
 		Listen:           "127.0.0.1:8080",
+		Security:         defaultSecurity(),
+		OIDC:             defaultOIDC(),
+		Audit:            defaultAudit(),
 		EtcdDialTimeout:  15 * time.Second,
-		EtcdListenClient: "http://127.0.0.1:2379",
-		EtcdListenPeer:   "http://127.0.0.1:0",
 		EtcdClusterToken: "rtmanager",
 		EtcdQuotaBytes:   8 << 30,
 		EtcdRetention:    10 * time.Minute,

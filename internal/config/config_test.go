@@ -18,6 +18,43 @@ func validConfig() config.Config {
 	return c
 }
 
+// withTLS sets the files of a TLS certificate. Validate does not open them.
+func withIssuer(c *config.Config) {
+	c.OIDCIssuer, c.OIDCClientID, c.Auth = "https://login.example.com", "rtmanager", config.AuthOn
+}
+
+func withTLS(c *config.Config) { c.TLSCert, c.TLSKey = "tls.crt", "tls.key" }
+
+// Without authentication there are no limits by default: all programs of a machine share
+// one address.
+func TestEffectiveLimits(t *testing.T) {
+	t.Parallel()
+	c := validConfig()
+	require.Equal(t, config.Limits{}, c.EffectiveLimits(100))
+	c.LimitRate, c.LimitConnections = 5, 6
+	require.Equal(t, config.Limits{LimitRate: 5, LimitConnections: 6}, c.EffectiveLimits(100))
+	c.Auth = config.AuthOn
+	c.LimitStreams = -1
+	require.Equal(t, config.Limits{LimitRate: 5, LimitWriteRate: 2000, LimitConcurrency: 1000, LimitConnections: 6}, c.EffectiveLimits(100))
+	c.LimitConnections = 0
+	require.Equal(t, int64(50), c.EffectiveLimits(100).LimitConnections)
+	require.Equal(t, int64(1), c.EffectiveLimits(1).LimitConnections)
+}
+
+func TestAuthenticationFollowsTLS(t *testing.T) {
+	t.Parallel()
+	for auth, want := range map[string]struct{ plain, tls bool }{
+		config.AuthAuto: {false, true}, config.AuthOn: {true, true}, config.AuthOff: {false, false},
+	} {
+		c := validConfig()
+		c.Auth = auth
+		require.Equal(t, want.plain, c.AuthEnabled(), "--auth %s over http", auth)
+		withTLS(&c)
+		require.Equal(t, want.tls, c.AuthEnabled(), "--auth %s over https", auth)
+	}
+	require.False(t, config.Default().AuthEnabled())
+}
+
 func TestDefaultsAreValid(t *testing.T) {
 	t.Parallel()
 	c := validConfig()
@@ -58,18 +95,50 @@ func TestErrorsNameTheirFlag(t *testing.T) {
 		"every IPv4 address": {func(c *config.Config) { c.Listen = "0.0.0.0:8080" }, "or --insecure"},
 		"another host":       {func(c *config.Config) { c.Listen = "example.com:8080" }, "can be reached from other machines"},
 
-		"no data dir":     {func(c *config.Config) { c.DataDir = "" }, "--data-dir is empty"},
-		"member URL":      {func(c *config.Config) { c.EtcdListenClient = "127.0.0.1:2379" }, `--etcd-listen-client "127.0.0.1:2379" is not http://HOST:PORT`},
-		"member https":    {func(c *config.Config) { c.EtcdListenPeer = "https://127.0.0.1:0" }, `--etcd-listen-peer "https://127.0.0.1:0" is not http://HOST:PORT`},
-		"member beyond":   {func(c *config.Config) { c.EtcdListenClient = "http://0.0.0.0:0" }, `--etcd-listen-client "http://0.0.0.0:0" can be reached`},
-		"member no port":  {func(c *config.Config) { c.EtcdListenClient = "http://127.0.0.1" }, "--etcd-listen-client \"http://127.0.0.1\" requires a port"},
-		"member no host":  {func(c *config.Config) { c.EtcdListenClient = "http://:2379" }, `"http://:2379" is not http://HOST:PORT`},
-		"no token":        {func(c *config.Config) { c.EtcdClusterToken = "" }, "--etcd-cluster-token is empty"},
-		"negative quota":  {func(c *config.Config) { c.EtcdQuotaBytes = -1 }, "--etcd-quota-bytes -1 is too small; use 1048576"},
-		"tiny quota":      {func(c *config.Config) { c.EtcdQuotaBytes = 4096 }, "--etcd-quota-bytes 4096 is too small"},
-		"no retention":    {func(c *config.Config) { c.EtcdRetention = 0 }, "--etcd-retention 0s is too short"},
-		"TLS of nothing":  {func(c *config.Config) { c.EtcdCACert = "ca.pem" }, "require --etcd-endpoints"},
-		"user of nothing": {func(c *config.Config) { c.EtcdUser, c.EtcdPasswordFile = "u", "f" }, "require --etcd-endpoints"},
+		"exposed, tokens in the clear": {func(c *config.Config) { c.Listen, c.Auth = ":8080", "on" }, "credentials would be sent to it without encryption"},
+		"exposed, auth off":            {func(c *config.Config) { withTLS(c); c.Listen, c.Auth = ":8080", "off" }, `--auth off lets each of them change every game`},
+		"certificate without key":      {func(c *config.Config) { c.TLSCert = "c" }, "--tls-cert and --tls-key must be set together"},
+		"key without certificate":      {func(c *config.Config) { c.TLSKey = "k" }, "--tls-cert and --tls-key must be set together"},
+		"client CA of http":            {func(c *config.Config) { c.TLSClientCA = "ca" }, "--tls-client-ca has no effect without --tls-cert"},
+		"auth mode":                    {func(c *config.Config) { c.Auth = "maybe" }, `--auth "maybe" is not a mode of authentication; use one of auto, on, off`},
+		"advertised http":              {func(c *config.Config) { withTLS(c); c.Advertise = "http://eu-1:8080" }, `--advertise "http://eu-1:8080" is http`},
+
+		"issuer in the clear":       {func(c *config.Config) { withIssuer(c); c.OIDCIssuer = "http://login.example.com" }, `--oidc-issuer "http://login.example.com" uses http`},
+		"issuer with user":          {func(c *config.Config) { withIssuer(c); c.OIDCIssuer = "https://u:pw@login.example.com" }, `--oidc-issuer "https://…@login.example.com" is not a URL`},
+		"issuer without client id":  {func(c *config.Config) { withIssuer(c); c.OIDCClientID = "" }, "--oidc-issuer requires --oidc-client-id"},
+		"issuer without effect":     {func(c *config.Config) { withIssuer(c); c.Auth = "off" }, "--oidc-issuer has no effect while clients need not prove"},
+		"client id without issuer":  {func(c *config.Config) { c.OIDCClientID = "rtmanager" }, "require --oidc-issuer"},
+		"small audit file":          {func(c *config.Config) { c.AuditMaxBytes = 1 }, "--audit-max-bytes 1 is too small"},
+		"one audit file":            {func(c *config.Config) { c.AuditMaxFiles = 1 }, "--audit-max-files 1 is too small"},
+		"webhook without host":      {func(c *config.Config) { c.AuditWebhook = "https:///secret" }, "--audit-webhook is not a URL such as"},
+		"webhook without scheme":    {func(c *config.Config) { c.AuditWebhook = "example.com/secret" }, "--audit-webhook is not a URL such as"},
+		"webhook in the clear":      {func(c *config.Config) { c.AuditWebhook = "http://u:pw@example.com/secret" }, "--audit-webhook would send events to example.com without encryption"},
+		"negative limit":            {func(c *config.Config) { c.LimitStreams = -2 }, "--limit-streams -2 is negative"},
+		"claim without name":        {func(c *config.Config) { withIssuer(c); c.OIDCUsernameClaim = "" }, "--oidc-username-claim is empty"},
+		"groups claim without name": {func(c *config.Config) { withIssuer(c); c.OIDCGroupsClaim = "" }, "--oidc-groups-claim is empty"},
+
+		"no data dir":  {func(c *config.Config) { c.DataDir = "" }, "--data-dir is empty"},
+		"member URL":   {func(c *config.Config) { c.EtcdListenClient = "127.0.0.1:2379" }, `--etcd-listen-client "127.0.0.1:2379" is not http://HOST:PORT`},
+		"member https": {func(c *config.Config) { c.EtcdListenPeer = "https://127.0.0.1:0" }, `--etcd-listen-peer "https://127.0.0.1:0" requires --etcd-peer-cert and --etcd-peer-key`},
+		"member half":  {func(c *config.Config) { c.EtcdListenCert = "c" }, "--etcd-listen-cert and --etcd-listen-key must be set together"},
+		"member files": {func(c *config.Config) { c.EtcdListenCert, c.EtcdListenKey = "c", "k" }, "--etcd-listen-cert, --etcd-listen-key and --etcd-listen-client-ca require an https URL in --etcd-listen-client"},
+		"member CA":    {func(c *config.Config) { c.EtcdListenPeer, c.EtcdPeerCA = "http://127.0.0.1:0", "ca" }, "require an https URL in --etcd-listen-peer"},
+		"member one-way": {func(c *config.Config) {
+			c.EtcdListenClient, c.EtcdListenCert, c.EtcdListenKey = "https://0.0.0.0:2379", "c", "k"
+		}, "use https with --etcd-listen-client-ca"},
+		"member by name":   {func(c *config.Config) { c.EtcdListenClient = "http://etcd.example:2379" }, "needs an IP address of this machine or localhost"},
+		"relative socket":  {func(c *config.Config) { c.EtcdListenClient = "unix://run/etcd.sock" }, "unix:///PATH"},
+		"socket files":     {func(c *config.Config) { c.EtcdListenClient, c.EtcdListenClientCA = "unix:///run/etcd.sock", "ca" }, "require an https URL"},
+		"member beyond":    {func(c *config.Config) { c.EtcdListenClient = "http://0.0.0.0:0" }, `--etcd-listen-client "http://0.0.0.0:0" can be reached`},
+		"member no port":   {func(c *config.Config) { c.EtcdListenClient = "http://127.0.0.1" }, "--etcd-listen-client \"http://127.0.0.1\" requires a port"},
+		"member no host":   {func(c *config.Config) { c.EtcdListenClient = "http://:2379" }, `"http://:2379" is not http://HOST:PORT`},
+		"no token":         {func(c *config.Config) { c.EtcdClusterToken = "" }, "--etcd-cluster-token is empty"},
+		"negative quota":   {func(c *config.Config) { c.EtcdQuotaBytes = -1 }, "--etcd-quota-bytes -1 is too small; use 1048576"},
+		"negative reserve": {func(c *config.Config) { c.DiskReserve = -1 }, "--disk-reserve -1 must not be negative"},
+		"tiny quota":       {func(c *config.Config) { c.EtcdQuotaBytes = 4096 }, "--etcd-quota-bytes 4096 is too small"},
+		"no retention":     {func(c *config.Config) { c.EtcdRetention = 0 }, "--etcd-retention 0s is too short"},
+		"TLS of nothing":   {func(c *config.Config) { c.EtcdCACert = "ca.pem" }, "require --etcd-endpoints"},
+		"user of nothing":  {func(c *config.Config) { c.EtcdUser, c.EtcdPasswordFile = "u", "f" }, "require --etcd-endpoints"},
 
 		"endpoint no scheme": {func(c *config.Config) { c.EtcdEndpoints = []string{"10.0.0.1:2379"} }, `--etcd-endpoints: "10.0.0.1:2379" is not a client URL such as`},
 		"endpoint no port":   {func(c *config.Config) { c.EtcdEndpoints = []string{"http://10.0.0.1"} }, `"http://10.0.0.1" is not a client URL`},
@@ -80,15 +149,21 @@ func TestErrorsNameTheirFlag(t *testing.T) {
 		"second endpoint":    {func(c *config.Config) { external(c); c.EtcdEndpoints = append(c.EtcdEndpoints, "x") }, `"x" is not a client URL`},
 		"mixed endpoints": {func(c *config.Config) {
 			c.EtcdEndpoints = []string{"http://10.0.0.1:2379", "https://10.0.0.2:2379"}
-		}, "--etcd-endpoints mix http and https"},
+		}, "--etcd-endpoints mix http, https and unix"},
 		"TLS over http": {func(c *config.Config) {
 			c.EtcdEndpoints, c.EtcdCACert = []string{"http://10.0.0.1:2379"}, "ca.pem"
-		}, "have no effect on --etcd-endpoints with http; use https"},
+		}, "have no effect on --etcd-endpoints without https; use https"},
 		"certificate only": {func(c *config.Config) { external(c); c.EtcdCert = "c.pem" }, "--etcd-cert and --etcd-key must be set together"},
 		"password only":    {func(c *config.Config) { external(c); c.EtcdPasswordFile = "f" }, "--etcd-user and --etcd-password-file must be set together"},
 		"no dial timeout":  {func(c *config.Config) { c.EtcdDialTimeout = 0 }, "--etcd-dial-timeout 0s must be positive"},
 		"prefix":           {func(c *config.Config) { c.EtcdPrefix = "/a\nb" }, `--etcd-prefix "/a\nb" contains a control character`},
+		"prefix as a name": {func(c *config.Config) { c.EtcdPrefix = "eu/" }, `--etcd-prefix "eu/" does not start with a slash, and would be another store than /eu; use /eu`},
+		"prefix in family": {func(c *config.Config) { c.EtcdPrefix = "/eu/runtimes" }, `is inside the keys /eu/runtimes/ of the store with the prefix "/eu"`},
+		"empty segment":    {func(c *config.Config) { c.EtcdPrefix = "/eu//games" }, "contains an empty segment"},
 
+		"former name":    {func(c *config.Config) { c.RenameFrom = "old" }, `--rename-from "old" is not REGION/NODE`},
+		"same name":      {func(c *config.Config) { c.RenameFrom = c.Region + "/" + c.Node }, "is the present name of this node"},
+		"rename nowhere": {func(c *config.Config) { external(c); c.DataDir, c.RenameFrom = "", "a/b" }, "--rename-from needs --data-dir"},
 		"no node":        {func(c *config.Config) { c.Node = "" }, "--node is empty"},
 		"unknown engine": {func(c *config.Config) { c.Engine = "podman" }, `--engine "podman" is not an engine; use one of auto, docker, process, none`},
 		"no region":      {func(c *config.Config) { c.Region = "" }, "--region is empty; name the region"},
@@ -112,6 +187,7 @@ func TestErrorsNameTheirFlag(t *testing.T) {
 		"grace":          {func(c *config.Config) { c.NodeLostGrace = -1 }, "--node-lost-grace -1ns must not be negative"},
 		"reconcile":      {func(c *config.Config) { c.ReconcileEvery = 0 }, "--reconcile-every 0s is too short"},
 		"health":         {func(c *config.Config) { c.HealthEvery = 0 }, "--health-every 0s is too short"},
+		"retention":      {func(c *config.Config) { c.RemovedRetention = -1 }, "--removed-retention -1ns must not be negative"},
 		"cleanup":        {func(c *config.Config) { c.CleanupAfter = -1 }, "--cleanup-after -1ns must not be negative"},
 		"brake":          {func(c *config.Config) { c.BrakeShare = 0 }, "--brake-share 0 is not more than 0"},
 		"log level":      {func(c *config.Config) { c.LogLevel = "loud" }, `--log-level "loud" is not a log level; use debug, info, warn or error`},
@@ -135,16 +211,30 @@ func TestValidSettings(t *testing.T) {
 		"IPv6 loopback":     func(c *config.Config) { c.Listen = "[::1]:8080" },
 		"mapped loopback":   func(c *config.Config) { c.Listen = "[::ffff:127.0.0.1]:8080" },
 		"localhost":         func(c *config.Config) { c.Listen, c.EtcdListenClient = "localhost:0", "http://localhost:0/" },
+		"exposed with TLS":  func(c *config.Config) { withTLS(c); c.Listen = "0.0.0.0:8080" },
+		"auth on":           func(c *config.Config) { withTLS(c); c.Listen, c.Auth = ":8080", "on" },
+		"local tokens":      func(c *config.Config) { c.Auth = "on" },
+		"open to the world": func(c *config.Config) { withTLS(c); c.Listen, c.Auth, c.Insecure = ":8080", "off", true },
+		"local webhook":     func(c *config.Config) { c.AuditWebhook = "http://127.0.0.1:9000/events?token=t" },
+		"insecure webhook":  func(c *config.Config) { c.AuditWebhook, c.Insecure = "http://collector:9000", true },
+		"no limits":         func(c *config.Config) { c.LimitRate, c.LimitStreams, c.LimitConnections = -1, -1, -1 },
 		"insecure":          func(c *config.Config) { c.Listen, c.Insecure = "0.0.0.0:8080", true },
 		"no engine":         func(c *config.Config) { c.Engine = config.EngineNone },
 		"no region":         func(c *config.Config) { c.Region, c.Engine = "", config.EngineNone },
+		"never delete":      func(c *config.Config) { c.RemovedRetention = 0 },
 		"never clean up":    func(c *config.Config) { c.CleanupAfter = 0 },
 		"advertised":        func(c *config.Config) { c.Advertise = "http://eu-1.example:8080/" },
 		"prefix":            func(c *config.Config) { c.EtcdPrefix = "/eu/games/" },
 		"https endpoints":   func(c *config.Config) { c.EtcdEndpoints = []string{"https://a:1", "https://[::1]:2/"} },
 		"data dir not used": func(c *config.Config) { c.EtcdEndpoints, c.DataDir = []string{"http://a:1"}, "" },
-		"debug":             func(c *config.Config) { c.LogLevel, c.LogFormat = "DEBUG", "text" },
-		"long retention":    func(c *config.Config) { c.EtcdRetention = 24 * time.Hour },
+		"member socket":     func(c *config.Config) { c.EtcdListenClient = "unix:///run/etcd.sock" },
+		"member exposed": func(c *config.Config) {
+			c.EtcdListenClient, c.EtcdListenCert, c.EtcdListenKey, c.EtcdListenClientCA = "https://0.0.0.0:2379", "c", "k", "ca"
+		},
+		"member insecure":  func(c *config.Config) { c.EtcdListenClient, c.Insecure = "http://0.0.0.0:2379", true },
+		"socket endpoints": func(c *config.Config) { c.EtcdEndpoints = []string{"unix:///run/etcd.sock"} },
+		"debug":            func(c *config.Config) { c.LogLevel, c.LogFormat = "DEBUG", "text" },
+		"long retention":   func(c *config.Config) { c.EtcdRetention = 24 * time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,4 +274,19 @@ func TestPasswordsAreRedacted(t *testing.T) {
 		require.ErrorContains(t, err, "--etcd-listen-client")
 		require.NotContains(t, err.Error(), "sec", "error for %s", url)
 	}
+}
+
+// A port of the embedded etcd bypasses the authentication of the API: every program of the
+// machine can use it.
+func TestEtcdListensOnSocketsWithAuthentication(t *testing.T) {
+	t.Parallel()
+	c := validConfig()
+	require.Equal(t, "http://127.0.0.1:2379", c.EtcdClientURL())
+	require.Equal(t, "http://127.0.0.1:0", c.EtcdPeerURL())
+	c.DataDir = "/var/lib/rtmanager"
+	withTLS(&c)
+	require.Equal(t, "unix:///var/lib/rtmanager/run/etcd.sock", c.EtcdClientURL())
+	require.Equal(t, "unix:///var/lib/rtmanager/run/peer.sock", c.EtcdPeerURL())
+	c.EtcdListenClient = "http://127.0.0.1:1"
+	require.Equal(t, "http://127.0.0.1:1", c.EtcdClientURL(), "the operator may choose otherwise")
 }

@@ -3,14 +3,20 @@
 //
 //	config.go         Config and its defaults
 //	nodemanager.go    NodeManager: the part of Config for a daemon that runs games
+//	security.go       Security: the part of Config for TLS and authentication
+//	oidc.go           OIDC: the part of Config for an OpenID Connect issuer
+//	secrets.go        Secrets: the part of Config for the keys of secrets
+//	audit.go          Audit: the part of Config for the audit log
+//	limits.go         Limits: the part of Config that bounds callers
+//	etcdlisten.go     EtcdListen: the part of Config for the listeners of the embedded etcd
 //	load.go           Bind declares the flags; Loader reads flags, environment and file
 //	file.go           the YAML file
 //	validate.go       Validate
 //	validate_etcd.go  the rules for the etcd settings
 //	example.go        WriteExample: the generated example file
 //
-// A new setting is a field of Config or NodeManager. Its comment has the unit, the default
-// and the meaning of zero. Default sets its default, Bind declares its flag, and Validate
+// A new setting is a field of Config, or of the part of Config that it belongs to. Its comment
+// has the unit, the default and the meaning of zero. Default sets its default, Bind declares its flag, and Validate
 // checks it. Names in the environment and in the file follow from the flag. Package daemon
 // passes the setting on. Run go generate afterwards.
 package config

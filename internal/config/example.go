@@ -12,10 +12,17 @@ import (
 
 // examples are values of settings whose default is empty or depends on the machine.
 var examples = map[string]string{
-	"data-dir": "/var/lib/rtmanager", "node": "eu-1", "etcd-endpoints": "[https://10.0.0.1:2379, https://10.0.0.2:2379]",
+	"data-dir": "/var/lib/rtmanager", "node": "eu-1", "rename-from": "local/old-host", "etcd-endpoints": "[https://10.0.0.1:2379, https://10.0.0.2:2379]",
 	"etcd-prefix": "/eu", "etcd-cacert": "/etc/rtmanager/ca.pem", "etcd-cert": "/etc/rtmanager/client.pem", "etcd-key": "/etc/rtmanager/client.key",
 	"etcd-user": "rtmanager", "etcd-password-file": "/etc/rtmanager/etcd-password", "images-dir": "/var/lib/rtmanager/images",
 	"docker-host": "unix:///var/run/docker.sock", "docker-network": "games", "docker-allow-network": "[games-eu, games-us]",
+	"tls-cert": "/etc/rtmanager/tls.crt", "tls-key": "/etc/rtmanager/tls.key", "tls-client-ca": "/etc/rtmanager/ca.crt",
+	"oidc-issuer": "https://login.example.com", "oidc-client-id": "rtmanager", "oidc-audience": "rtmanager", "oidc-ca": "/etc/rtmanager/issuer-ca.pem",
+	"secrets-key-file": "/etc/rtmanager/secrets-keys", "secrets-key-command": "vault kv get -field=keys secret/rtmanager",
+	"audit-file": "/var/log/rtmanager/audit.log", "audit-webhook": "https://audit.example.com/events",
+	"etcd-listen-client": "https://10.0.0.7:2379", "etcd-listen-cert": "/etc/rtmanager/etcd.crt", "etcd-listen-key": "/etc/rtmanager/etcd.key",
+	"etcd-listen-client-ca": "/etc/rtmanager/etcd-ca.crt", "etcd-listen-peer": "https://10.0.0.7:2380", "etcd-peer-cert": "/etc/rtmanager/etcd.crt",
+	"etcd-peer-key": "/etc/rtmanager/etcd.key", "etcd-peer-ca": "/etc/rtmanager/etcd-ca.crt",
 	"docker-state-dir": "/var/lib/rtmanager/state", "docker-user": `"1000:1000"`, "advertise": "http://10.0.0.7:8080",
 }
 

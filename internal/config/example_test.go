@@ -38,7 +38,11 @@ func TestExampleIsValid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text := setting
-			if strings.HasPrefix(name, "etcd-") { // these belong together
+			isListener := strings.HasPrefix(name, "etcd-listen-") || strings.HasPrefix(name, "etcd-peer-")
+			if isListener && strings.HasPrefix(setting, name+": /") {
+				return // files, which the URLs below require
+			}
+			if strings.HasPrefix(name, "etcd-") && !isListener { // these belong together
 				text += "etcd-endpoints: [https://10.0.0.1:2379]\n"
 			}
 			switch name {
@@ -48,6 +52,23 @@ func TestExampleIsValid(t *testing.T) {
 				text += "etcd-key: key\n"
 			case "etcd-key":
 				text += "etcd-cert: cert\n"
+			case "etcd-listen-client":
+				text += "etcd-listen-cert: cert\netcd-listen-key: key\netcd-listen-client-ca: ca\n"
+			case "etcd-listen-peer":
+				text += "etcd-peer-cert: cert\netcd-peer-key: key\netcd-peer-ca: ca\n"
+			case "tls-cert":
+				text += "tls-key: key\n"
+			case "tls-key":
+				text += "tls-cert: cert\n"
+			case "tls-client-ca":
+				text += "tls-cert: cert\ntls-key: key\n"
+			case "oidc-issuer":
+				text += "oidc-client-id: id\nauth: \"on\"\n"
+			case "oidc-client-id", "oidc-audience", "oidc-ca":
+				text += "oidc-issuer: https://login.example.com\nauth: \"on\"\n"
+				if name != "oidc-client-id" {
+					text += "oidc-client-id: id\n"
+				}
 			case "etcd-user":
 				text += "etcd-password-file: file\n"
 			case "etcd-password-file":

@@ -70,14 +70,20 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	values := map[string]string{
 		"listen": "127.0.0.1:1", "insecure": "true", "etcd-endpoints": "https://e:1", "etcd-prefix": "/p",
 		"etcd-cacert": "ca", "etcd-cert": "cert", "etcd-key": "key", "etcd-user": "u", "etcd-password-file": "pw",
-		"etcd-dial-timeout": "3s", "etcd-listen-client": "http://127.0.0.1:3", "etcd-listen-peer": "http://127.0.0.1:4",
-		"etcd-cluster-token": "t", "etcd-quota-bytes": "9007199254740993", "etcd-retention": "5s", "region": "r", "node": "n",
+		"etcd-dial-timeout": "3s", "etcd-listen-client": "https://127.0.0.1:3", "etcd-listen-peer": "https://127.0.0.1:4",
+		"etcd-listen-cert": "elc", "etcd-listen-key": "elk", "etcd-listen-client-ca": "elca", "etcd-peer-cert": "epc", "etcd-peer-key": "epk", "etcd-peer-ca": "epca",
+		"etcd-cluster-token": "t", "etcd-quota-bytes": "9007199254740993", "etcd-retention": "5s", "disk-reserve": "33554432", "region": "r", "node": "n",
+		"tls-cert": "tc", "tls-key": "tk", "tls-client-ca": "tca", "auth": "on",
+		"oidc-issuer": "https://i", "oidc-client-id": "ci", "oidc-audience": "au", "oidc-username-claim": "uc", "oidc-groups-claim": "gc", "oidc-ca": "ica",
+		"secrets-key-file": "skf", "secrets-key-command": "",
+		"audit-file": "af", "audit-max-bytes": "1048577", "audit-max-files": "5", "audit-webhook": "https://aw",
+		"limit-rate": "11", "limit-write-rate": "12", "limit-concurrency": "13", "limit-streams": "14", "limit-connections": "-1",
 		"engine": "none", "log-level": "error", "log-format": "text", "data-dir": "d",
 		"images-dir": "i", "docker-host": "unix:///d.sock", "docker-network": "dn", "docker-endpoint": "container",
 		"docker-allow-network": "x,y", "docker-address": "10.0.0.1", "docker-state-dir": "/s", "docker-user": "1:2",
 		"docker-pids-limit": "3", "docker-memory-bytes": "9007199254740995",
-		"advertise": "http://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "reconcile-every": "9s", "health-every": "10s",
-		"cleanup-after": "11s", "brake-share": "0.25",
+		"advertise": "https://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "reconcile-every": "9s", "health-every": "10s",
+		"cleanup-after": "11s", "removed-retention": "12s", "brake-share": "0.25", "restore-games": "false", "rename-from": "r/o",
 	}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	env := map[string]string{}
@@ -97,15 +103,23 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	require.Equal(t, config.Config{
 		Listen: "127.0.0.1:1", Insecure: true, EtcdEndpoints: []string{"https://e:1"}, EtcdPrefix: "/p",
 		EtcdCACert: "ca", EtcdCert: "cert", EtcdKey: "key", EtcdUser: "u", EtcdPasswordFile: "pw",
-		EtcdDialTimeout: 3 * time.Second, EtcdListenClient: "http://127.0.0.1:3", EtcdListenPeer: "http://127.0.0.1:4",
-		EtcdClusterToken: "t", EtcdQuotaBytes: 9007199254740993, EtcdRetention: 5 * time.Second, Region: "r", Node: "n",
+		EtcdDialTimeout: 3 * time.Second, EtcdListen: config.EtcdListen{
+			EtcdListenClient: "https://127.0.0.1:3", EtcdListenCert: "elc", EtcdListenKey: "elk", EtcdListenClientCA: "elca",
+			EtcdListenPeer: "https://127.0.0.1:4", EtcdPeerCert: "epc", EtcdPeerKey: "epk", EtcdPeerCA: "epca",
+		},
+		EtcdClusterToken: "t", EtcdQuotaBytes: 9007199254740993, EtcdRetention: 5 * time.Second, DiskReserve: 32 << 20, Region: "r", Node: "n", RenameFrom: "r/o",
 		Engine: "none", LogLevel: "error", LogFormat: "text", DataDir: "d",
+		Security: config.Security{TLSCert: "tc", TLSKey: "tk", TLSClientCA: "tca", Auth: "on"},
+		OIDC:     config.OIDC{OIDCIssuer: "https://i", OIDCClientID: "ci", OIDCAudience: "au", OIDCUsernameClaim: "uc", OIDCGroupsClaim: "gc", OIDCCA: "ica"},
+		Secrets:  config.Secrets{SecretsKeyFile: "skf"},
+		Audit:    config.Audit{AuditFile: "af", AuditMaxBytes: 1<<20 + 1, AuditMaxFiles: 5, AuditWebhook: "https://aw"},
+		Limits:   config.Limits{LimitRate: 11, LimitWriteRate: 12, LimitConcurrency: 13, LimitStreams: 14, LimitConnections: -1},
 		NodeManager: config.NodeManager{
 			ImagesDir: "i", DockerHost: "unix:///d.sock", DockerNetwork: "dn", DockerEndpoint: "container",
 			DockerAllowNetwork: []string{"x", "y"}, DockerAddress: "10.0.0.1", DockerStateDir: "/s", DockerUser: "1:2",
 			DockerPidsLimit: 3, DockerMemoryBytes: 9007199254740995,
-			Advertise: "http://a:1", NodeTTL: 7 * time.Second, NodeLostGrace: 8 * time.Second, ReconcileEvery: 9 * time.Second,
-			HealthEvery: 10 * time.Second, CleanupAfter: 11 * time.Second, BrakeShare: 0.25,
+			Advertise: "https://a:1", NodeTTL: 7 * time.Second, NodeLostGrace: 8 * time.Second, ReconcileEvery: 9 * time.Second,
+			HealthEvery: 10 * time.Second, CleanupAfter: 11 * time.Second, RemovedRetention: 12 * time.Second, BrakeShare: 0.25,
 		},
 	}, c)
 }

@@ -63,6 +63,12 @@ type NodeManager struct {
 	// CleanupAfter is how long a game must be stopped before its container is removed; 0
 	// means never. Default 24 h.
 	CleanupAfter time.Duration
+	// RemovedRetention is how long a removed game is kept, from its removal, before it is
+	// deleted with its history and its state directory; 0 means forever. Default 7 days.
+	RemovedRetention time.Duration
+	// RestoreGames is whether games that ended with their engine or machine are started when
+	// it is back, if their desired status is running. Default true.
+	RestoreGames bool
 	// BrakeShare is the share of the node's games, more than 0 and at most 1, above
 	// which one pass must not remove records or containers. Default 0.5.
 	BrakeShare float64
@@ -82,15 +88,17 @@ var (
 
 func defaultNodeManager() NodeManager {
 	return NodeManager{
-		DockerEndpoint:  EndpointPublished,
-		DockerAddress:   "127.0.0.1",
-		DockerPidsLimit: 512,
-		NodeTTL:         10 * time.Second,
-		NodeLostGrace:   30 * time.Second,
-		ReconcileEvery:  10 * time.Second,
-		HealthEvery:     5 * time.Second,
-		CleanupAfter:    24 * time.Hour,
-		BrakeShare:      0.5,
+		DockerEndpoint:   EndpointPublished,
+		DockerAddress:    "127.0.0.1",
+		DockerPidsLimit:  512,
+		NodeTTL:          10 * time.Second,
+		NodeLostGrace:    30 * time.Second,
+		ReconcileEvery:   10 * time.Second,
+		HealthEvery:      5 * time.Second,
+		CleanupAfter:     24 * time.Hour,
+		RemovedRetention: 7 * 24 * time.Hour,
+		BrakeShare:       0.5,
+		RestoreGames:     true,
 	}
 }
 
@@ -111,6 +119,8 @@ func (m *NodeManager) bindNodeManager(f *pflag.FlagSet) {
 	f.DurationVar(&m.ReconcileEvery, "reconcile-every", m.ReconcileEvery, "interval of full reconcile passes over the games of this node")
 	f.DurationVar(&m.HealthEvery, "health-every", m.HealthEvery, "interval of health checks of a game")
 	f.DurationVar(&m.CleanupAfter, "cleanup-after", m.CleanupAfter, "how long a game must be stopped before its container is removed; 0 means never")
+	f.DurationVar(&m.RemovedRetention, "removed-retention", m.RemovedRetention, "how long a removed game is kept before it is deleted with its history and its state directory; 0 means forever")
+	f.BoolVar(&m.RestoreGames, "restore-games", m.RestoreGames, "start the games that ended with their engine or machine, without counting an attempt of their crash policy")
 	f.Float64Var(&m.BrakeShare, "brake-share", m.BrakeShare, "`SHARE` of this node's games above which one pass must not remove records or containers, up to 1")
 }
 
@@ -135,6 +145,7 @@ func (m NodeManager) validateNodeManager() error {
 	v.addIf(m.ReconcileEvery < 100*time.Millisecond, "--reconcile-every %s is too short; use 100ms or more", m.ReconcileEvery)
 	v.addIf(m.HealthEvery < 100*time.Millisecond, "--health-every %s is too short; use 100ms or more", m.HealthEvery)
 	v.addIf(m.CleanupAfter < 0, "--cleanup-after %s must not be negative; 0 means never", m.CleanupAfter)
+	v.addIf(m.RemovedRetention < 0, "--removed-retention %s must not be negative; 0 means forever", m.RemovedRetention)
 	v.addIf(!(m.BrakeShare > 0 && m.BrakeShare <= 1), "--brake-share %v is not more than 0 and at most 1", m.BrakeShare)
 	v.add(m.validateAdvertise())
 	return v.join()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/logging"
 	"galaxy/rtmanager/internal/loopback"
 )
@@ -17,6 +18,11 @@ import (
 func (c Config) Validate() error {
 	var v violations
 	v.add(c.validateListen())
+	v.add(c.validateSecurity())
+	v.add(c.validateOIDC(c.AuthEnabled()))
+	v.add(c.validateSecrets())
+	v.add(c.validateAudit(c.Insecure))
+	v.add(c.validateLimits())
 	if c.HasEmbeddedEtcd() {
 		v.add(c.validateEmbedded())
 	} else {
@@ -25,16 +31,35 @@ func (c Config) Validate() error {
 	v.addIf((c.EtcdCert == "") != (c.EtcdKey == ""), "--etcd-cert and --etcd-key must be set together")
 	v.addIf((c.EtcdUser == "") != (c.EtcdPasswordFile == ""), "--etcd-user and --etcd-password-file must be set together")
 	v.addIf(c.EtcdDialTimeout <= 0, "--etcd-dial-timeout %s must be positive", c.EtcdDialTimeout)
-	v.addIf(strings.ContainsFunc(c.EtcdPrefix, func(r rune) bool { return r < ' ' || r == 0x7f }), "--etcd-prefix %q contains a control character", c.EtcdPrefix)
+	v.add(validatePrefix(c.EtcdPrefix))
 	v.addIf(c.Node == "", "--node is empty; name this daemon")
 	v.addIf(!slices.Contains(engineNames(), c.Engine), "--engine %q is not an engine; use one of %s", c.Engine, strings.Join(engineNames(), ", "))
 	v.addIf(c.Engine != EngineNone && c.Region == "", "--region is empty; name the region of this daemon")
+	v.add(c.validateRename())
 	v.addIf(c.Engine == EngineProcess && c.DataDir == "", "--data-dir is empty; set the directory of the process engine's games")
 	v.addIf(!slices.Contains(logging.Formats(), c.LogFormat), "--log-format %q is not a log format; use one of %s", c.LogFormat, strings.Join(logging.Formats(), ", "))
 	v.add(c.validateNodeManager())
+	v.addIf(c.HasTLS() && strings.HasPrefix(c.Advertise, "http:"), "--advertise %q is http, but --tls-cert serves the API over https; use https", c.Advertise)
 	_, err := c.Level()
 	v.add(err)
 	return v.join()
+}
+
+// validateRename checks the former name of the node.
+func (c Config) validateRename() error {
+	if c.RenameFrom == "" {
+		return nil
+	}
+	former, err := node.ParseRef(c.RenameFrom)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--rename-from %w", err)
+	case former == node.Ref{Region: c.Region, Name: c.Node}:
+		return fmt.Errorf("--rename-from %s is the present name of this node; set the new name with --region and --node", former)
+	case c.DataDir == "":
+		return errors.New("--rename-from needs --data-dir, which keeps the name")
+	}
+	return nil
 }
 
 func (c Config) validateListen() error {
@@ -45,10 +70,10 @@ func (c Config) validateListen() error {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("--listen %q: %q is not a port from 0 to 65535", c.Listen, port)
 	}
-	if !c.Insecure && !loopback.IsHost(host) {
-		return fmt.Errorf("--listen %q can be reached from other machines, and the API has neither TLS nor authentication; use a loopback address behind a proxy with both, or --insecure", c.Listen)
+	if c.Insecure || loopback.IsHost(host) {
+		return nil
 	}
-	return nil
+	return c.validateExposure(c.Listen)
 }
 
 // violations collects the errors of invalid settings.

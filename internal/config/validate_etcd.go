@@ -3,11 +3,10 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"galaxy/rtmanager/internal/loopback"
 )
 
 // The minimum settings of an embedded etcd. A smaller database would be full, and
@@ -23,29 +22,12 @@ func (c Config) validateEmbedded() error {
 	v.addIf(c.DataDir == "", "--data-dir is empty; set the directory of the embedded etcd's data")
 	v.addIf(c.EtcdCACert+c.EtcdCert+c.EtcdKey+c.EtcdUser+c.EtcdPasswordFile != "",
 		"--etcd-cacert, --etcd-cert, --etcd-key, --etcd-user and --etcd-password-file require --etcd-endpoints")
-	v.add(validateMemberURL("--etcd-listen-client", c.EtcdListenClient))
-	v.add(validateMemberURL("--etcd-listen-peer", c.EtcdListenPeer))
+	v.add(c.validateEtcdListen(c.Insecure))
 	v.addIf(c.EtcdClusterToken == "", "--etcd-cluster-token is empty; name the cluster that --data-dir belongs to")
+	v.addIf(c.DiskReserve < 0, "--disk-reserve %d must not be negative", c.DiskReserve)
 	v.addIf(c.EtcdQuotaBytes < minQuotaBytes, "--etcd-quota-bytes %d is too small; use %d (1 MiB) or more", c.EtcdQuotaBytes, minQuotaBytes)
 	v.addIf(c.EtcdRetention < minRetention, "--etcd-retention %s is too short; use %s or more", c.EtcdRetention, minRetention)
 	return v.join()
-}
-
-// validateMemberURL validates a listen URL of an embedded member, which has neither TLS
-// nor authentication.
-func validateMemberURL(flag, text string) error {
-	invalid := func(reason string) error { return fmt.Errorf("%s %q %s", flag, RedactURL(text), reason) }
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Scheme != "http" || !isAddressOnly(u):
-		return invalid("is not http://HOST:PORT, such as http://127.0.0.1:2379")
-	case !loopback.IsHost(u.Hostname()):
-		return invalid("can be reached from other machines, and the embedded etcd has neither TLS nor authentication; use 127.0.0.1, [::1] or localhost")
-	}
-	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
-		return invalid("requires a port from 0 to 65535")
-	}
-	return nil
 }
 
 // validateEndpoints validates the client URLs of an existing cluster.
@@ -54,17 +36,51 @@ func (c Config) validateEndpoints() error {
 	schemes := map[string]bool{}
 	for _, endpoint := range c.EtcdEndpoints {
 		u, err := url.Parse(endpoint)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isAddressOnly(u) || !isPort(u.Port()) {
+		isSocket := err == nil && isSocketURL(u)
+		isAddress := err == nil && (u.Scheme == "http" || u.Scheme == "https") && isAddressOnly(u) && isPort(u.Port())
+		if !isSocket && !isAddress {
 			v.addIf(true, "--etcd-endpoints: %q is not a client URL such as http://10.0.0.1:2379", RedactURL(endpoint))
 			continue
 		}
 		schemes[u.Scheme] = true
 	}
-	isMixed := schemes["http"] && schemes["https"]
-	v.addIf(isMixed, "--etcd-endpoints mix http and https; use one of them")
-	v.addIf(!isMixed && schemes["http"] && c.EtcdCACert+c.EtcdCert+c.EtcdKey != "",
-		"--etcd-cacert, --etcd-cert and --etcd-key have no effect on --etcd-endpoints with http; use https")
+	isMixed := len(schemes) > 1
+	v.addIf(isMixed, "--etcd-endpoints mix http, https and unix; use one of them")
+	v.addIf(!isMixed && !schemes["https"] && c.EtcdCACert+c.EtcdCert+c.EtcdKey != "",
+		"--etcd-cacert, --etcd-cert and --etcd-key have no effect on --etcd-endpoints without https; use https")
 	return v.join()
+}
+
+// keyFamilies returns the first segments of the keys below a prefix.
+func keyFamilies() []string {
+	return []string{"runtimes", "runtimes-by-status", "transitions", "meta", "operations", "operations-by-node", "nodes", "known-nodes", "leaders", "access", "access-uses", "secrets"}
+}
+
+// validatePrefix rejects a prefix that another spelling of it would not share, and one whose
+// keys would be inside a family of keys of another store.
+func validatePrefix(prefix string) error {
+	invalid := func(reason string) error { return fmt.Errorf("--etcd-prefix %q %s", prefix, reason) }
+	if strings.ContainsFunc(prefix, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return invalid("contains a control character")
+	}
+	path := strings.TrimRight(prefix, "/")
+	switch {
+	case path == "":
+		return nil
+	case !strings.HasPrefix(path, "/"):
+		return invalid(fmt.Sprintf("does not start with a slash, and would be another store than /%s; use /%s", path, path))
+	case strings.Contains(path, "//"):
+		return invalid("contains an empty segment; use one slash between segments")
+	}
+	for parent, rest, more := "", path[1:], true; more; {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		if slices.Contains(keyFamilies(), segment) {
+			return invalid(fmt.Sprintf("is inside the keys %s/%s/ of the store with the prefix %q; choose a prefix without the segment %q", parent, segment, parent, segment))
+		}
+		parent += "/" + segment
+	}
+	return nil
 }
 
 // isAddressOnly reports whether the URL has a host, and neither user, path nor query.

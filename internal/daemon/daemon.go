@@ -7,24 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"syscall"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/httpserver"
-	"galaxy/rtmanager/internal/adapters/httpserver/peer"
 	"galaxy/rtmanager/internal/config"
-	"galaxy/rtmanager/internal/domain/node"
-	"galaxy/rtmanager/internal/services/cluster"
 )
 
 // Ready describes a daemon that is ready to serve.
 type Ready struct {
-	API   string // http://HOST:PORT
+	API   string // http://HOST:PORT, or https with TLS
 	Etcd  string // client URLs of etcd, separated by commas
 	Store string // identity of the store
 	// Engine is the engine that runs games: docker, process or none.
@@ -39,11 +32,24 @@ type Ready struct {
 // directory, an etcd that does not respond (runtime.ErrUnavailable) or has another layout
 // (runtime.ErrIncompatible). The error names the setting to change, if there is one. It
 // also returns the error of a part that fails later.
+//
+// The last lines of its log are "stopping", with the reason, and "stopped".
 func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Logger, ready func(Ready)) (err error) {
 	startedAt := time.Now()
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	limits, err := limitConnections(logger)
+	if err != nil {
+		return err
+	}
+	// The first deferred function runs last, when all parts have stopped.
+	defer func() { logStopped(logger, err) }()
+	apiTLS, err := openAPITLS(cfg, logger)
+	if err != nil {
+		return err
+	}
+	warnOfCertificate(cfg, apiTLS, logger)
 	// The listener comes first: it is fast, and the most likely to fail.
 	listener, err := listen(ctx, cfg.Listen)
 	if err != nil {
@@ -63,54 +69,56 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(newStoreMetrics(store.CacheStats))
+	secretService, err := openSecrets(ctx, cfg, etcd, store, logger)
+	if err != nil {
+		return err
+	}
+	registry := newMetricsRegistry(store, apiTLS, etcd)
+	audit, err := openAudit(cfg, registry, logger)
+	if err != nil {
+		return err
+	}
+	stopAudit := audit.start(ctx)
+	defer func() { err = errors.Join(err, stopAudit()) }()
 	members := etcdmembers.New(etcd.Client, etcdmembers.Options{
-		Prefix: cfg.EtcdPrefix, WatchClient: etcd.WatchClient, LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
+		Prefix: cfg.EtcdPrefix, WatchClient: etcd.WatchClient, ClusterID: store.ClusterID(), LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
 	})
 	host, err := openEngineHost(ctx, hostDependencies{
-		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, metrics: registry, logger: logger,
+		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, secrets: secretService, metrics: registry, logger: logger,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, host.close()) }()
 
-	// The server cannot know by which host names other machines reach this one. On a
-	// loopback address it checks the Host header: only programs on this machine reach it.
-	isAnyHostAllowed := cfg.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback()
-	peers := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: logger.With("component", "api")})
+	access, err := newAccessControl(etcd.Client, store.ClusterID(), cfg, registry, logger)
+	if err != nil {
+		return err
+	}
+	defer access.start(ctx)()
+	peers := newPeers(cfg, apiTLS, logger)
 	defer peers.CloseIdleConnections()
-	api, err := httpserver.New(store, httpserver.Config{
-		Logger: logger.With("component", "api"), Registry: registry, Version: version, Region: cfg.Region, Node: cfg.Node,
-		InsecureHosts: isAnyHostAllowed, Ready: map[string]func() error{"cache": func() error { return cacheSynced(store) }},
-		Cluster: cluster.New(
-			cluster.Dependencies{Records: store, Nodes: members, Local: host.localNode(), Peer: peers},
-			cluster.Config{Region: cfg.Region, Node: cfg.Node, ErrorText: httpserver.PublicText, Logger: logger.With("component", "cluster")},
-		),
-		Peers: peers,
+	api, err := newServer(serverParts{
+		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, members: members,
+		host: host, access: access, secrets: secretService, audit: audit, peers: peers, registry: registry, logger: logger,
 	})
 	if err != nil {
 		return err
 	}
-	failed, stop := host.runWorkers(ctx, etcd.failed)
+	failed, stop := host.runWorkers(ctx, etcd.failed, store.Failed())
 	defer stop()
+	defer context.AfterFunc(ctx, func() { logger.Info("stopping", "reason", context.Cause(ctx).Error()) })()
 	return serve(ctx, api, listener, failed, store.Ready, func() {
 		ready(Ready{
-			API: "http://" + listener.Addr().String(), Etcd: etcd.URLs, Store: store.ID(), Engine: host.engineName(), After: time.Since(startedAt),
+			API: apiScheme(cfg) + listener.Addr().String(), Etcd: etcd.URLs, Store: store.ID(), Engine: host.engineName(), After: time.Since(startedAt),
 		})
 	})
 }
 
-// cacheSynced returns nil once the cache of the store holds all records.
-func cacheSynced(store *etcdstore.Store) error {
-	switch stats := store.CacheStats(); {
-	case stats.Synced:
-		return nil
-	case stats.LastError != nil:
-		return fmt.Errorf("the records cannot be read from etcd: %w", stats.LastError)
-	default:
-		return errors.New("the records are still being read from etcd")
+// logStopped logs the end of a daemon. The caller reports the error itself.
+func logStopped(logger *slog.Logger, err error) {
+	if err == nil {
+		logger.Info("stopped")
 	}
 }
 
@@ -127,7 +135,7 @@ func openStore(ctx context.Context, cfg config.Config, etcd *Etcd, logger *slog.
 	case dialCtx.Err() != nil && ctx.Err() == nil:
 		return nil, noResponseError(cfg, etcd.URLs, err)
 	default:
-		return nil, fmt.Errorf("etcd at %s: %w", etcd.URLs, err)
+		return nil, fmt.Errorf("etcd at %s: %w", etcd.URLs, adviseUser(err))
 	}
 }
 
@@ -157,17 +165,4 @@ func serve(ctx context.Context, api *httpserver.Server, listener net.Listener, f
 			syncErr = nil // received once
 		}
 	}
-}
-
-// listen retries for a short time while the address is in use: after a daemon is killed,
-// a child that it was forking holds its sockets until the child executes its program.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	const retryTimeout, retryInterval = 2 * time.Second, 50 * time.Millisecond
-	return backoff.Retry(ctx, func() (net.Listener, error) {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
-			return nil, backoff.Permanent(err)
-		}
-		return listener, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(retryInterval)), backoff.WithMaxElapsedTime(retryTimeout))
 }

@@ -24,10 +24,10 @@ import (
 func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
 
 // timeout bounds every wait of a test. It is far longer than any wait takes.
-const timeout = 30 * time.Second
+const timeout = 90 * time.Second
 
 // newSettings returns the settings of a daemon on free ports and a new directory.
-func newSettings(t *testing.T) config.Config {
+func newSettings(t testing.TB) config.Config {
 	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir = t.TempDir()
@@ -54,7 +54,13 @@ type runningDaemon struct {
 }
 
 // start runs a daemon until the test ends or stops it.
-func start(t *testing.T, cfg config.Config) *runningDaemon {
+func start(t testing.TB, cfg config.Config) *runningDaemon {
+	t.Helper()
+	return startLogged(t, cfg, slog.New(slog.DiscardHandler))
+}
+
+// startLogged is start with a log.
+func startLogged(t testing.TB, cfg config.Config, logger *slog.Logger) *runningDaemon {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready := make(chan daemon.Ready, 1)
@@ -62,7 +68,7 @@ func start(t *testing.T, cfg config.Config) *runningDaemon {
 	var result error
 	go func() {
 		defer close(done)
-		result = daemon.Run(ctx, cfg, "test", slog.New(slog.DiscardHandler), func(r daemon.Ready) { ready <- r })
+		result = daemon.Run(ctx, cfg, "test", logger, func(r daemon.Ready) { ready <- r })
 	}()
 	r := &runningDaemon{stop: func() error {
 		cancel()

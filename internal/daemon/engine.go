@@ -23,7 +23,8 @@ type engine interface {
 // setting auto selects Docker if its engine responds, and otherwise local processes. Once a
 // node has run games, auto selects only their engine. A setting that names another engine
 // is then an error: that engine would not find the containers of the node's games.
-func openEngine(ctx context.Context, cfg config.Config, store string, dir *nodeDir, logger *slog.Logger) (engine, error) {
+func openEngine(ctx context.Context, deps hostDependencies, dir *nodeDir) (engine, error) {
+	cfg := deps.cfg
 	previous, err := dir.engine()
 	if err != nil {
 		return nil, err
@@ -32,7 +33,7 @@ func openEngine(ctx context.Context, cfg config.Config, store string, dir *nodeD
 		return nil, fmt.Errorf("--engine %s: this node's games run on the engine %s, and another one would not find them; clean them up and remove %s, or choose another --node",
 			cfg.Engine, previous, filepath.Join(dir.path, "engine"))
 	}
-	opened, err := selectEngine(ctx, cfg, previous, store, dir, logger.With("component", "engine"))
+	opened, err := selectEngine(ctx, deps, previous, dir, deps.logger.With("component", "engine"))
 	if err != nil || opened == nil {
 		return nil, err
 	}
@@ -43,23 +44,23 @@ func openEngine(ctx context.Context, cfg config.Config, store string, dir *nodeD
 }
 
 // selectEngine returns nil if the setting is auto and no engine can be opened.
-func selectEngine(ctx context.Context, cfg config.Config, previous, store string, dir *nodeDir, logger *slog.Logger) (engine, error) {
-	switch cfg.Engine {
+func selectEngine(ctx context.Context, deps hostDependencies, previous string, dir *nodeDir, logger *slog.Logger) (engine, error) {
+	switch deps.cfg.Engine {
 	case config.EngineDocker:
-		return openDocker(ctx, cfg, store, logger)
+		return openDocker(ctx, deps, logger)
 	case config.EngineProcess:
-		return openProcesses(cfg, store, dir, logger)
+		return openProcesses(deps, dir, logger)
 	}
 	var faults []error
 	if previous != config.EngineProcess {
-		docker, err := openDocker(ctx, cfg, store, logger)
+		docker, err := openDocker(ctx, deps, logger)
 		if err == nil {
 			return docker, nil
 		}
 		faults = append(faults, err)
 	}
 	if previous != config.EngineDocker {
-		processes, err := openProcesses(cfg, store, dir, logger)
+		processes, err := openProcesses(deps, dir, logger)
 		if err == nil {
 			return processes, nil
 		}
@@ -69,12 +70,13 @@ func selectEngine(ctx context.Context, cfg config.Config, previous, store string
 	return nil, nil
 }
 
-func openDocker(ctx context.Context, cfg config.Config, store string, logger *slog.Logger) (engine, error) {
+func openDocker(ctx context.Context, deps hostDependencies, logger *slog.Logger) (engine, error) {
+	cfg := deps.cfg
 	docker, err := dockerengine.Open(ctx, dockerengine.Config{
-		Host: cfg.DockerHost, Store: store, Region: cfg.Region, Node: cfg.Node, Logger: logger,
+		Host: cfg.DockerHost, Store: deps.store.ID(), Region: cfg.Region, Node: cfg.Node, Logger: logger,
 		Network: cfg.DockerNetwork, Networks: cfg.DockerAllowNetwork,
 		Endpoints: dockerengine.EndpointMode(cfg.DockerEndpoint), Address: cfg.DockerAddress,
-		StateDir: cfg.DockerStateDir, User: cfg.DockerUser, PidsLimit: cfg.DockerPidsLimit, MemoryBytes: cfg.DockerMemoryBytes,
+		StateDir: cfg.DockerStateDir, User: cfg.DockerUser, PidsLimit: cfg.DockerPidsLimit, MemoryBytes: cfg.DockerMemoryBytes, Secrets: deps.secrets, Registries: deps.secrets,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("docker engine: %w", err)
@@ -82,7 +84,8 @@ func openDocker(ctx context.Context, cfg config.Config, store string, logger *sl
 	return docker, nil
 }
 
-func openProcesses(cfg config.Config, store string, dir *nodeDir, logger *slog.Logger) (engine, error) {
+func openProcesses(deps hostDependencies, dir *nodeDir, logger *slog.Logger) (engine, error) {
+	cfg := deps.cfg
 	if dir.path == "" {
 		return nil, errors.New("the process engine needs --data-dir")
 	}
@@ -91,7 +94,7 @@ func openProcesses(cfg config.Config, store string, dir *nodeDir, logger *slog.L
 		images = filepath.Join(cfg.DataDir, "images")
 	}
 	processes, err := processengine.Open(processengine.Config{
-		Dir: dir.path, ImagesDir: images, Store: store, Region: cfg.Region, Node: cfg.Node, Logger: logger,
+		Dir: dir.path, ImagesDir: images, Store: deps.store.ID(), Region: cfg.Region, Node: cfg.Node, Former: dir.name.Former, Secrets: deps.secrets, Logger: logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("process engine: %w", err)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -18,6 +19,8 @@ import (
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/services/cluster"
+	"galaxy/rtmanager/internal/services/secrets"
+	"galaxy/rtmanager/internal/workers/cleanup"
 )
 
 // engineHost is the part of a daemon that runs games. Its fields are nil in a daemon
@@ -35,8 +38,11 @@ type hostDependencies struct {
 	addr    net.Addr // of the API
 	store   *etcdstore.Store
 	members *etcdmembers.Registry
+	secrets *secrets.Service
 	metrics prometheus.Registerer
 	logger  *slog.Logger
+	// states are the state directories of the engine's games, nil if they have none.
+	states cleanup.StateDirs
 }
 
 // openEngineHost opens the engine of the settings and joins the cluster as a node.
@@ -47,18 +53,29 @@ func openEngineHost(ctx context.Context, deps hostDependencies) (*engineHost, er
 		return h, nil
 	}
 	var err error
-	if h.dir, err = openNodeDir(cfg.DataDir, cfg.Region, cfg.Node); err != nil {
-		if cfg.Engine == config.EngineAuto {
+	self, former := node.Ref{Region: cfg.Region, Name: cfg.Node}, node.Ref{}
+	if cfg.RenameFrom != "" {
+		if former, err = node.ParseRef(cfg.RenameFrom); err != nil {
+			return nil, fmt.Errorf("--rename-from %w", err)
+		}
+	}
+	if h.dir, err = openNodeDir(cfg.DataDir, self, former); err != nil {
+		_, isOtherNode := errors.AsType[*otherNodeError](err)
+		if cfg.Engine == config.EngineAuto && !isOtherNode {
 			deps.logger.Warn("this node runs no games", "error", err)
 			return &engineHost{}, nil
 		}
 		return nil, err
 	}
-	if h.engine, err = openEngine(ctx, cfg, deps.store.ID(), h.dir, deps.logger); err != nil {
+	if h.engine, err = openEngine(ctx, deps, h.dir); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	if h.engine == nil {
 		return h, nil
+	}
+	deps.states = h.dir.stateDirs(cfg, h.engine.Kind())
+	if err := h.resolveName(ctx, deps); err != nil {
+		return nil, errors.Join(err, h.close())
 	}
 	if h.manager, err = newNodeManager(ctx, deps, h.engine, h.newNode(deps)); err != nil {
 		return nil, errors.Join(err, h.close())
@@ -82,7 +99,7 @@ func advertisedURL(cfg config.Config, addr net.Addr) string {
 	}
 	at, err := netip.ParseAddrPort(addr.String())
 	if err != nil || !at.Addr().IsUnspecified() {
-		return "http://" + addr.String()
+		return apiScheme(cfg) + addr.String()
 	}
 	// The API listens on all addresses: other nodes may resolve the host name.
 	_, port, _ := net.SplitHostPort(addr.String())
@@ -90,7 +107,7 @@ func advertisedURL(cfg config.Config, addr net.Addr) string {
 	if err != nil {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return apiScheme(cfg) + net.JoinHostPort(host, port)
 }
 
 // engineName returns the name of the engine in the settings.
@@ -110,19 +127,21 @@ func (h *engineHost) localNode() cluster.LocalNode {
 }
 
 // runWorkers runs the workers until stop is called, which waits for them. They do not
-// end with ctx, so that the API stops first. failed receives the error of a worker, or of
-// etcd.
-func (h *engineHost) runWorkers(ctx context.Context, etcdFailed <-chan error) (failed <-chan error, stop func()) {
+// end with ctx, so that the API stops first. failed receives the error of a worker, and those
+// of failures.
+func (h *engineHost) runWorkers(ctx context.Context, failures ...<-chan error) (failed <-chan error, stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	errc := make(chan error, 2)
+	errc := make(chan error, 1+len(failures))
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		select {
-		case err := <-etcdFailed:
-			errc <- err
-		case <-ctx.Done():
-		}
-	})
+	for _, failure := range failures {
+		wg.Go(func() {
+			select {
+			case err := <-failure:
+				errc <- err
+			case <-ctx.Done():
+			}
+		})
+	}
 	if h.manager != nil {
 		wg.Go(func() {
 			if err := h.manager.run(ctx); err != nil && ctx.Err() == nil {

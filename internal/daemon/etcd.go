@@ -2,43 +2,46 @@ package daemon
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
-	"go.etcd.io/etcd/client/pkg/v3/transport"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcdconn"
 	"galaxy/rtmanager/internal/filelock"
 	"galaxy/rtmanager/internal/logging"
+	"galaxy/rtmanager/internal/tlsfiles"
 )
 
 // Etcd is an open etcd cluster, embedded or external.
 type Etcd struct {
-	// Client serves requests, WatchClient watches. WatchClient has a connection of its own,
-	// so that large reads do not delay watches. The client of an embedded member has no
-	// connection and serves both.
+	// Client serves requests, WatchClient watches. They are one client: that of an external
+	// cluster has a connection for watches, so that large reads do not delay them.
 	Client, WatchClient *clientv3.Client
 	// URLs are the client URLs, separated by commas.
 	URLs string
 	// Close closes the clients, and stops an embedded member.
 	Close func() error
 
-	failed <-chan error // receives the error of an embedded member that stops by itself
+	failed    <-chan error   // receives the error of an embedded member that stops by itself
+	diskFull  func() error   // returns why an embedded member accepts no writes; nil for an external one
+	endpoints *etcdconn.Pool // of an external cluster; nil for an embedded member
+	tls       tlsfiles.Client
+	// clientListener and peerListener are the files of an embedded member.
+	clientListener, peerListener tlsfiles.Client
 }
 
 // OpenEtcd opens the etcd cluster of the settings: it starts an embedded member below
-// cfg.DataDir, or creates the clients of EtcdEndpoints. It sends no request to external
-// endpoints, except that clients with a user name log in at once. It then returns
-// runtime.ErrUnavailable if no endpoint responds within EtcdDialTimeout. Other errors are
-// those of Run.
+// cfg.DataDir, or connects to EtcdEndpoints and logs in the user. It returns
+// runtime.ErrUnavailable if no endpoint serves requests within EtcdDialTimeout. Other errors
+// are those of Run.
 func OpenEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
 	if cfg.HasEmbeddedEtcd() {
 		return startMember(ctx, cfg, logger)
@@ -47,9 +50,19 @@ func OpenEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etc
 }
 
 func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
+	if err := requireGamesOfStore(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	clients, peers, err := openMemberTLS(cfg, logger)
+	if err != nil {
+		return nil, err
+	}
+	warnOfSharedAuthority(cfg, logger, clients, peers)
 	member, err := embeddedetcd.Start(ctx, embeddedetcd.Config{
-		DataDir: cfg.DataDir, ListenClientURL: cfg.EtcdListenClient, ListenPeerURL: cfg.EtcdListenPeer,
-		ClusterToken: cfg.EtcdClusterToken, QuotaBytes: cfg.EtcdQuotaBytes, CompactionRetention: cfg.EtcdRetention,
+		DataDir: cfg.DataDir, ListenClientURL: cfg.EtcdClientURL(), ListenPeerURL: cfg.EtcdPeerURL(), Insecure: cfg.Insecure,
+		ClientTLS:    embeddedetcd.TLSFiles{Cert: cfg.EtcdListenCert, Key: cfg.EtcdListenKey, CA: cfg.EtcdListenClientCA},
+		PeerTLS:      embeddedetcd.TLSFiles{Cert: cfg.EtcdPeerCert, Key: cfg.EtcdPeerKey, CA: cfg.EtcdPeerCA},
+		ClusterToken: cfg.EtcdClusterToken, QuotaBytes: cfg.EtcdQuotaBytes, DiskReserveBytes: cfg.DiskReserve, CompactionRetention: cfg.EtcdRetention,
 		Logger: logging.ForEtcd(logger),
 	})
 	if err != nil {
@@ -57,7 +70,7 @@ func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*
 	}
 	return &Etcd{
 		Client: member.Client(), WatchClient: member.Client(), URLs: member.ClientURL(),
-		failed: member.Err(), Close: member.Close,
+		failed: member.Err(), Close: member.Close, diskFull: member.DiskFull, clientListener: clients, peerListener: peers,
 	}, nil
 }
 
@@ -65,6 +78,10 @@ func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*
 // resolve it.
 func adviseFlags(err error) error {
 	var invalid *embeddedetcd.ConfigError
+	var corrupt *embeddedetcd.CorruptDataError
+	if errors.As(err, &corrupt) {
+		return fmt.Errorf("%w (rtmanager restore --from SNAPSHOT --data-dir DIRECTORY)", err)
+	}
 	if !errors.As(err, &invalid) {
 		return err
 	}
@@ -83,31 +100,52 @@ func adviseFlags(err error) error {
 	return err
 }
 
-// connect creates the clients of an external cluster.
+// connect connects to an external cluster, and waits at most EtcdDialTimeout until one of
+// its endpoints serves requests.
 func connect(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
-	settings, err := clientSettings(ctx, cfg, logger)
+	if err := checkPassword(cfg); err != nil {
+		return nil, err
+	}
+	files, err := openEtcdTLS(cfg, logger)
 	if err != nil {
 		return nil, err
 	}
+	pool, err := etcdconn.New(ctx, etcdconn.Options{
+		Endpoints: cfg.EtcdEndpoints, TLS: files,
+		User: cfg.EtcdUser, PasswordFile: cfg.EtcdPasswordFile,
+		ProbeKey: strings.TrimRight(cfg.EtcdPrefix, "/") + "/",
+		Logger:   logger.With("component", "etcd"),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--etcd-endpoints: %w", err)
+	}
 	urls := strings.Join(cfg.EtcdEndpoints, ",")
-	var clients []*clientv3.Client
-	closeAll := func() error {
-		for _, c := range clients {
-			_ = c.Close() // always returns context.Canceled
-		}
-		return nil
+	dialCtx, cancel := context.WithTimeout(ctx, cfg.EtcdDialTimeout)
+	defer cancel()
+	err = pool.WaitHealthy(dialCtx)
+	switch {
+	case err == nil:
+		return &Etcd{Client: pool.Client(), WatchClient: pool.Client(), URLs: urls, Close: pool.Close, endpoints: pool, tls: files}, nil
+	case dialCtx.Err() != nil && ctx.Err() == nil:
+		err = noResponseError(cfg, urls, err)
+	default:
+		err = fmt.Errorf("etcd at %s: %w", urls, adviseUser(err))
 	}
-	for range 2 {
-		c, err := clientv3.New(settings) // waits for etcd only to log in a user
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = noResponseError(cfg, urls, err)
-		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("connect to etcd: %w", err), closeAll())
-		}
-		clients = append(clients, c)
+	return nil, errors.Join(err, pool.Close())
+}
+
+// adviseUser appends to an error of etcd about users the flag by which the operator can
+// resolve it.
+func adviseUser(err error) error {
+	switch {
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		return fmt.Errorf("%w; correct --etcd-user or --etcd-password-file", err)
+	case errors.Is(err, rpctypes.ErrUserEmpty):
+		return fmt.Errorf("%w: etcd requires a user; set --etcd-user and --etcd-password-file", err)
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		return fmt.Errorf("%w: the user of --etcd-user may not use the keys of --etcd-prefix; correct one of them", err)
 	}
-	return &Etcd{Client: clients[0], WatchClient: clients[1], URLs: urls, Close: closeAll}, nil
+	return err
 }
 
 // noResponseError is the error of a start for which etcd did not respond in time.
@@ -115,50 +153,17 @@ func noResponseError(cfg config.Config, urls string, last error) error {
 	return fmt.Errorf("etcd at %s: %w: no response within %s (--etcd-dial-timeout): %s", urls, runtime.ErrUnavailable, cfg.EtcdDialTimeout, last.Error())
 }
 
-func clientSettings(ctx context.Context, cfg config.Config, logger *slog.Logger) (clientv3.Config, error) {
-	secure, err := clientTLS(cfg)
-	if err != nil {
-		return clientv3.Config{}, err
-	}
-	password, err := readPassword(cfg)
-	if err != nil {
-		return clientv3.Config{}, err
-	}
-	return clientv3.Config{
-		// ctx may end with the start of the daemon; Close ends the client.
-		Context:   context.WithoutCancel(ctx),
-		Endpoints: cfg.EtcdEndpoints, TLS: secure, Username: cfg.EtcdUser, Password: password,
-		DialTimeout: cfg.EtcdDialTimeout,
-		// Pings detect a peer that stopped without closing its connection. Servers reject
-		// pings more often than every 5 s.
-		DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
-		// The store retries requests itself: it knows which may be repeated.
-		MaxUnaryRetries: 1,
-		Logger:          logging.ForEtcd(logger),
-	}, nil
-}
-
-// clientTLS returns nil if the settings do not request TLS. An https endpoint does; its
-// certificate is verified by the system's authorities unless a CA is configured.
-func clientTLS(cfg config.Config) (*tls.Config, error) {
-	info := transport.TLSInfo{TrustedCAFile: cfg.EtcdCACert, CertFile: cfg.EtcdCert, KeyFile: cfg.EtcdKey}
-	if info.TrustedCAFile == "" && info.CertFile == "" && !strings.HasPrefix(cfg.EtcdEndpoints[0], "https:") {
-		return nil, nil
-	}
-	secure, err := info.ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("--etcd-cacert, --etcd-cert, --etcd-key: %w", err)
-	}
-	return secure, nil
-}
-
-func readPassword(cfg config.Config) (string, error) {
+// checkPassword returns an error if the password file cannot be read or is empty.
+func checkPassword(cfg config.Config) error {
 	if cfg.EtcdPasswordFile == "" {
-		return "", nil
+		return nil
 	}
 	text, err := os.ReadFile(cfg.EtcdPasswordFile)
-	if err != nil {
-		return "", fmt.Errorf("--etcd-password-file: %w", err)
+	if err == nil && strings.TrimRight(string(text), "\r\n") == "" {
+		err = fmt.Errorf("%s is empty", cfg.EtcdPasswordFile)
 	}
-	return strings.TrimRight(string(text), "\r\n"), nil
+	if err != nil {
+		return fmt.Errorf("--etcd-password-file: %w", err)
+	}
+	return nil
 }

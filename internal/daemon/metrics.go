@@ -4,7 +4,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/tlsfiles"
 )
+
+// newMetricsRegistry returns the registry of a daemon, with the metrics of its store, its TLS
+// files and its endpoints of etcd. Other parts register their own metrics.
+func newMetricsRegistry(store *etcdstore.Store, apiTLS tlsfiles.Client, etcd *Etcd) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(newStoreMetrics(store.CacheStats), newTLSMetrics(apiTLS, etcd))
+	if etcd.endpoints != nil {
+		registry.MustRegister(newEndpointMetrics(etcd.endpoints.Snapshot))
+	}
+	return registry
+}
 
 // storeMetrics collects the statistics of a store's cache and event log.
 type storeMetrics struct {

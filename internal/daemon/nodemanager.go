@@ -13,11 +13,13 @@ import (
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/explain"
 	"galaxy/rtmanager/internal/services/lifecycle"
+	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/workers/cleanup"
 	"galaxy/rtmanager/internal/workers/events"
 	"galaxy/rtmanager/internal/workers/failover"
@@ -46,7 +48,7 @@ func newNodeManager(ctx context.Context, deps hostDependencies, engine ports.Eng
 		return nil, err
 	}
 	m := &nodeManager{member: member}
-	if err := m.newServices(ctx, deps, engine); err != nil {
+	if err := m.newServices(ctx, deps, secrets.RedactLogs(engine, deps.secrets)); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
 	return m, nil
@@ -63,7 +65,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	queue := reconcile.NewQueue(nil)
 
 	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
-		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober,
+		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets,
 	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, Logger: logger("lifecycle")})
 	if err != nil {
 		return err
@@ -75,23 +77,31 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	)
 	m.reconcile, err = reconcile.New(reconcile.Dependencies{
 		Records: store, Intents: store, Engine: engine, Remediator: m.lifecycle, Queue: queue, Health: healthWorker,
-	}, reconcile.Config{Region: region, Node: name, Interval: cfg.ReconcileEvery, BrakeShare: cfg.BrakeShare, Logger: logger("reconcile")})
+	}, reconcile.Config{Region: region, Node: name, Interval: cfg.ReconcileEvery, BrakeShare: cfg.BrakeShare, RestoreDisabled: !cfg.RestoreGames, AdoptMaxAge: cfg.RemovedRetention, Logger: logger("reconcile")})
 	if err != nil {
 		return err
 	}
 	deps.metrics.MustRegister(newDriftMetrics(m.reconcile))
-	eventWorker := events.New(events.Dependencies{Engine: engine, Queue: queue}, events.Config{Logger: logger("events")})
+	eventWorker := events.New(events.Dependencies{Engine: engine, Queue: queue, Health: healthWorker}, events.Config{Logger: logger("events")})
 	m.failover = failover.New(failover.Dependencies{
 		Records: store, Intents: store, Nodes: deps.members, Election: m.member, Rescheduler: m.lifecycle,
 	}, failover.Config{Region: region, Node: name, Grace: cfg.NodeLostGrace, Logger: logger("failover")})
 	m.workers = []func(context.Context) error{m.reconcile.Run, eventWorker.Run, healthWorker.Run, m.failover.Run}
 	if cfg.CleanupAfter > 0 {
 		cleanupWorker := cleanup.New(
-			cleanup.Dependencies{Records: store, Executor: m.lifecycle},
+			cleanup.Dependencies{Records: store, Intents: store, Executor: m.lifecycle},
 			cleanup.Config{Region: region, Node: name, After: cfg.CleanupAfter, Logger: logger("cleanup")},
 		)
 		m.workers = append(m.workers, cleanupWorker.Run)
 	}
+	retention := cleanup.NewRetention(
+		cleanup.RetentionDependencies{
+			Store: store, Engine: engine, Nodes: deps.members, States: deps.states,
+			IsBraked: func() bool { return m.reconcile.Brake() != nil },
+		},
+		cleanup.RetentionConfig{Region: region, Node: name, Retention: cfg.RemovedRetention, Logger: logger("retention")},
+	)
+	m.workers = append(m.workers, retention.Run)
 	m.Service = explain.New(explain.Dependencies{Records: store, Intents: store, Engine: engine, Findings: m.reconcile.Findings})
 	return nil
 }
@@ -150,3 +160,8 @@ func (m *nodeManager) ApplyDrift(ctx context.Context, findings []drift.Finding, 
 
 // ReleaseBrake implements cluster.LocalNode.
 func (m *nodeManager) ReleaseBrake(context.Context) error { return m.reconcile.ReleaseBrake() }
+
+// Offer implements cluster.LocalNode.
+func (m *nodeManager) Offer(ctx context.Context, gameID string, spec operation.Spec) (node.Offer, error) {
+	return m.lifecycle.Offer(ctx, gameID, spec)
+}

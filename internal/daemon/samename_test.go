@@ -36,7 +36,7 @@ func TestSecondDaemonWithTheSameNameFails(t *testing.T) {
 	start(t, other) // the name is free
 }
 
-// A second daemon on the same data directory fails at once: it would be the same node.
+// A second daemon on the same data directory fails: it would be the same node.
 func TestSecondDaemonOnTheSameDirectoryFails(t *testing.T) {
 	t.Parallel()
 	cfg := externalSettings(t, etcdtest.Start(t).Endpoint())

@@ -2,12 +2,15 @@ package daemon_test
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -57,11 +60,52 @@ func TestDaemonOnASecuredEtcd(t *testing.T) {
 
 	outside := cfg
 	outside.EtcdPrefix = etcdtest.Prefix(t)
-	require.ErrorContains(t, startError(t, outside), "permission denied")
+	require.ErrorContains(t, startError(t, outside), "permission denied: the user of --etcd-user may not use the keys of --etcd-prefix")
 
 	untrusted := cfg
 	untrusted.EtcdCACert, untrusted.EtcdDialTimeout = "", time.Second
 	require.ErrorIs(t, startError(t, untrusted), runtime.ErrUnavailable)
+}
+
+// The password changes in etcd before it changes in the file. The daemon is not ready in the
+// meantime, and continues without a restart.
+func TestPasswordRotation(t *testing.T) {
+	t.Parallel()
+	cfg := externalSettings(t, etcdtest.Start(t).Endpoint())
+	enableAuth(t, cfg, "first")
+	cfg.EtcdUser, cfg.EtcdPasswordFile = "rtmanager", passwordFile(t, "first\n")
+	d := start(t, cfg)
+	events := watch(t, d)
+	requireEvent(t, events, ports.EventSynced, "")
+
+	admin, err := clientv3.New(clientv3.Config{Endpoints: cfg.EtcdEndpoints, Username: "root", Password: "first", Logger: zap.NewNop()})
+	require.NoError(t, err)
+	defer admin.Close()
+	_, err = admin.UserChangePassword(t.Context(), "rtmanager", "second")
+	require.NoError(t, err)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		status, body := get(c, d.API+"/readyz")
+		require.Equal(c, http.StatusServiceUnavailable, status)
+		require.Contains(c, body, "authentication failed")
+	}, timeout, 20*time.Millisecond)
+
+	require.NoError(t, os.WriteFile(cfg.EtcdPasswordFile, []byte("second\n"), 0o600))
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		status, _ := get(c, d.API+"/readyz")
+		require.Equal(c, http.StatusOK, status)
+	}, timeout, 20*time.Millisecond)
+	require.NoError(t, d.client.Upsert(t.Context(), record("after")))
+	requireEvent(t, events, ports.EventUpserted, "after")
+}
+
+// get returns status and body of a response.
+func get(t require.TestingT, url string) (int, string) {
+	resp, err := http.Get(url) //nolint:gosec // a URL of this test
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(body)
 }
 
 func passwordFile(t *testing.T, content string) string {

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"errors"
+	"strings"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
@@ -26,7 +27,7 @@ func Classify(err error) Class {
 	switch {
 	case errors.Is(err, rpctypes.ErrNoSpace), errors.Is(err, rpctypes.ErrCompacted), errors.Is(err, rpctypes.ErrFutureRev):
 		return Permanent
-	case errors.Is(err, rpctypes.ErrTooManyRequests), errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
+	case errors.Is(err, ErrNotSent), errors.Is(err, rpctypes.ErrTooManyRequests), isAuthenticationError(err), isRefusedByMember(err):
 		return Retryable
 	}
 	switch grpcCode(err) {
@@ -35,6 +36,20 @@ func Classify(err error) Class {
 	default:
 		return Ambiguous
 	}
+}
+
+// isAuthenticationError reports whether etcd has rejected the token or password of a
+// request. A rotation of the password ends it: the password file and the cluster do not
+// change at the same time.
+func isAuthenticationError(err error) bool {
+	return errors.Is(err, rpctypes.ErrInvalidAuthToken) || errors.Is(err, rpctypes.ErrAuthOldRevision) || errors.Is(err, rpctypes.ErrAuthFailed)
+}
+
+// isRefusedByMember reports whether a member has refused a request before it executed
+// anything: it has no leader, or it is a learner. Another member may serve the request.
+func isRefusedByMember(err error) bool {
+	const learner = "rpc not supported for learner"
+	return errors.Is(err, rpctypes.ErrNoLeader) || strings.HasSuffix(rpctypes.ErrorDesc(err), learner)
 }
 
 // MayHaveApplied reports whether etcd may have applied a request although its error is

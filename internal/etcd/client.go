@@ -12,10 +12,10 @@ import (
 
 // Options tune a Client. Both timeouts must be set.
 type Options struct {
-	// CallTimeout bounds one request.
+	// CallTimeout bounds one try of a request at least; see Client.CallTimeout.
 	CallTimeout time.Duration
 	// OperationTimeout bounds an operation, which may be several requests, unless its
-	// caller set a deadline.
+	// caller set a deadline. It is longer where the network or etcd is slow.
 	OperationTimeout time.Duration
 	// Logger reports retries at debug level; nil discards them.
 	Logger *slog.Logger
@@ -32,8 +32,12 @@ type Client struct {
 	// Raw is the etcd client, for requests that must not be retried.
 	Raw *clientv3.Client
 
-	opts      Options
-	clusterID atomic.Uint64 // 0 before SetClusterID
+	opts    Options
+	network Network // nil for a client without a measured network
+	// Reads and writes differ: a slow disk delays writes only.
+	reads, writes timeouts
+	clusterID     atomic.Uint64 // 0 before SetClusterID
+	scanFloor     scanFloor
 }
 
 // NewClient returns a client that sends its requests through raw. It sends none yet. The
@@ -42,11 +46,20 @@ func NewClient(raw *clientv3.Client, opts Options) *Client {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Client{Raw: raw, opts: opts}
+	c := &Client{Raw: raw, opts: opts, network: networkOf(raw)}
+	c.reads.floor, c.writes.floor = opts.CallTimeout, opts.CallTimeout
+	return c
 }
 
-// CallTimeout returns the timeout of one request.
-func (c *Client) CallTimeout() time.Duration { return c.opts.CallTimeout }
+// CallTimeout returns the timeout of one request: Options.CallTimeout at least, and longer
+// when the measured round trip or recent responses were long, or recent tries have timed
+// out. Only a try that another endpoint can repeat is shorter; see TryOnce.
+func (c *Client) CallTimeout() time.Duration {
+	roundTrip := c.roundTrip()
+	read, _ := c.reads.next(roundTrip, false)
+	write, _ := c.writes.next(roundTrip, false)
+	return max(read, write)
+}
 
 // WithOperationTimeout bounds an operation by OperationTimeout unless ctx has a
 // deadline of its own.
@@ -54,7 +67,9 @@ func (c *Client) WithOperationTimeout(ctx context.Context) (context.Context, con
 	if _, hasDeadline := ctx.Deadline(); hasDeadline {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, c.opts.OperationTimeout, ErrOperationTimeout)
+	roundTrip := c.roundTrip()
+	timeout := max(c.opts.OperationTimeout, c.reads.operation(roundTrip), c.writes.operation(roundTrip))
+	return context.WithTimeoutCause(ctx, timeout, ErrOperationTimeout)
 }
 
 // Get makes a linearizable read of one key or range, with retries.
@@ -74,7 +89,7 @@ func (c *Client) ReadTxn(ctx context.Context, gets ...clientv3.Op) (*clientv3.Tx
 // Revision returns the cluster's revision by one linearizable read of the key, without
 // retries. Whether the key exists makes no difference. The error is not translated.
 func (c *Client) Revision(ctx context.Context, key string) (int64, error) {
-	resp, err := TryOnce(ctx, c, func(ctx context.Context) (*clientv3.GetResponse, error) {
+	resp, err := tryOnce(ctx, c, &c.reads, func(ctx context.Context) (*clientv3.GetResponse, error) {
 		return c.Raw.Get(ctx, key, clientv3.WithKeysOnly())
 	})
 	if err != nil {

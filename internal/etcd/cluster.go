@@ -9,8 +9,14 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// SetClusterID makes the client reject responses of any other cluster.
-func (c *Client) SetClusterID(id uint64) { c.clusterID.Store(id) }
+// SetClusterID makes the client reject responses of any other cluster, and send requests to
+// none of its members if it can.
+func (c *Client) SetClusterID(id uint64) {
+	c.clusterID.Store(id)
+	if c.network != nil {
+		c.network.SetClusterID(id)
+	}
+}
 
 // ClusterID returns the id that SetClusterID has set, 0 before that.
 func (c *Client) ClusterID() uint64 { return c.clusterID.Load() }

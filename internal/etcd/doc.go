@@ -1,12 +1,16 @@
 // Package etcd makes requests to one etcd cluster, with the rules that all adapters on
-// etcd share. Each request has a timeout. Reads are retried with backoff. Responses of
+// etcd share. Each request has a timeout, which adapts. Reads are retried with backoff. Responses of
 // another cluster are rejected. Errors of the etcd client become those of the domain.
 //
 //	client.go    Client and its options
 //	retry.go     one attempt, retried reads, backoff
+//	reserve.go   writes that a full disk accepts
+//	timeout.go   timeouts that adapt to round trip and load
+//	network.go   what is known about the endpoints
 //	classify.go  permanent, retryable or ambiguous: the only place that knows codes
 //	errors.go    domain errors, and the errors of contexts that ended
 //	cluster.go   checks of cluster id and revision
+//	corrupt.go   log of values that cannot be decoded
 //	scan.go      reads of many keys at one revision
 //	keys.go      key prefixes, path segments and ranges
 //

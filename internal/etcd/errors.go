@@ -10,6 +10,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
+// ErrNotSent is the error of a request that no member of etcd has received.
+var ErrNotSent = errors.New("the request was not sent to etcd")
+
 // Causes of contexts that this program ended by itself, not the caller.
 var (
 	// ErrOperationTimeout is the cause of a context that OperationTimeout ended.
@@ -22,7 +25,7 @@ var (
 func ToDomainError(err error) error {
 	switch {
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		return fmt.Errorf("%w: free space by compacting and defragmenting etcd and disarming its alarm, or raise the quota", runtime.ErrReadOnly)
+		return fmt.Errorf("%w: free space on the disk of etcd; at its quota, compact and defragment etcd and disarm its alarm, or raise the quota", runtime.ErrReadOnly)
 	case errors.Is(err, rpctypes.ErrCompacted):
 		return runtime.ErrCompacted
 	case errors.Is(err, rpctypes.ErrFutureRev):
@@ -59,6 +62,9 @@ func UnavailableError(ctx context.Context, last error) error {
 	end := ContextError(ctx)
 	if isOwnCause(end) {
 		return fmt.Errorf("%w: %w: last try: %s", runtime.ErrUnavailable, end, last.Error())
+	}
+	if text := last.Error(); text != end.Error() {
+		return fmt.Errorf("%w: last try: %s", end, text)
 	}
 	return end
 }

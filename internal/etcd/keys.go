@@ -31,3 +31,10 @@ func KeyAfter(key string) string { return key + "\x00" }
 
 // PrefixEnd returns the first key after every key that starts with prefix.
 func PrefixEnd(prefix string) string { return clientv3.GetPrefixRangeEnd(prefix) }
+
+// SecretsPrefix returns the prefix of all secrets of the store with the prefix.
+func SecretsPrefix(prefix string) string { return TrimPrefix(prefix) + "/secrets/" }
+
+// SecretKey returns the key of a secret. The deletion of a game uses it as well: it deletes the
+// secret that belongs to the game.
+func SecretKey(prefix, name string) string { return SecretsPrefix(prefix) + EscapeSegment(name) }

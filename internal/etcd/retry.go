@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -11,17 +12,34 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// TryOnce makes one request under the client's CallTimeout. The error is that of the
-// etcd client.
+// TryOnce makes one request under a timeout. The error is that of the etcd client.
+//
+// The timeout is CallTimeout, or less while another endpoint could serve a second try: then
+// a hung member costs a second and not the whole CallTimeout. It doubles after a try that
+// timed out, so that a caller that repeats the request succeeds with a slow etcd as well.
 func TryOnce[T any](ctx context.Context, c *Client, call func(ctx context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.CallTimeout)
+	return tryOnce(ctx, c, &c.writes, call)
+}
+
+func tryOnce[T any](ctx context.Context, c *Client, t *timeouts, call func(ctx context.Context) (T, error)) (T, error) {
+	timeout, doublings := t.next(c.roundTrip(), c.hasAlternative())
+	tryCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return call(ctx)
+	started := time.Now()
+	result, err := call(tryCtx)
+	switch {
+	case err == nil:
+		t.succeeded(time.Since(started))
+	case tryCtx.Err() != nil && ctx.Err() == nil:
+		t.timedOut(doublings)
+		err = fmt.Errorf("etcd did not respond within %s: %w", timeout, err)
+	}
+	return result, err
 }
 
 // RetryRead repeats a request until etcd gives a definite response, ctx ends, or
-// OperationTimeout has passed. call may run several times, each time under
-// CallTimeout, so it must be idempotent. The error is the domain's.
+// OperationTimeout has passed. call may run several times, each time under the timeout
+// of TryOnce, so it must be idempotent. The error is the domain's.
 func RetryRead[T any](ctx context.Context, c *Client, call func(ctx context.Context) (T, error)) (T, error) {
 	var none T
 	ctx, cancel := c.WithOperationTimeout(ctx)
@@ -29,7 +47,7 @@ func RetryRead[T any](ctx context.Context, c *Client, call func(ctx context.Cont
 	backoff := NewBackoff()
 	for {
 		seen := c.seenRevision()
-		resp, err := TryOnce(ctx, c, call)
+		resp, err := tryOnce(ctx, c, &c.reads, call)
 		if err == nil {
 			return resp, c.checkResponse(resp, seen)
 		}
@@ -44,11 +62,11 @@ func RetryRead[T any](ctx context.Context, c *Client, call func(ctx context.Cont
 }
 
 // maxCompactionRetries is how often RetryOnCompaction calls read at most.
-const maxCompactionRetries = 5
+const maxCompactionRetries = 8
 
 // RetryOnCompaction calls a read that takes several requests at one revision, which it
 // selects itself. If that revision is compacted in the meantime, it repeats the read with
-// backoff, at a newer revision.
+// backoff, at a newer revision. The scans of a repeated read have larger pages.
 func RetryOnCompaction[T any](ctx context.Context, read func(ctx context.Context) (T, error)) (T, error) {
 	backoff := NewBackoff()
 	for try := 1; ; try++ {
@@ -56,8 +74,12 @@ func RetryOnCompaction[T any](ctx context.Context, read func(ctx context.Context
 		if !errors.Is(err, runtime.ErrCompacted) {
 			return result, err
 		}
-		if try == maxCompactionRetries || !backoff.Wait(ctx) {
-			return result, UnavailableError(ctx, err)
+		reason := fmt.Sprintf("its revision was compacted before it was read completely, %d times; compact etcd less often", try)
+		if try == maxCompactionRetries {
+			return result, &runtime.UnavailableError{Reason: reason}
+		}
+		if !backoff.Wait(ctx) {
+			return result, fmt.Errorf("%w: %w", &runtime.UnavailableError{Reason: reason}, ContextError(ctx))
 		}
 	}
 }

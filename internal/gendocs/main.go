@@ -44,16 +44,27 @@ func writeReference(out io.Writer) error {
 	root.DisableAutoGenTag = true
 	document := bytes.NewBufferString("# Command line reference\n\n" +
 		"Generated from the help texts by `go generate ./internal/cli`; do not edit.\n\n")
-	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
-		if cmd != root && !cmd.IsAvailableCommand() && !cmd.IsAdditionalHelpTopicCommand() {
-			continue
-		}
-		if err := doc.GenMarkdownCustom(cmd, document, anchor); err != nil {
-			return err
-		}
+	if err := writePages(root, document); err != nil {
+		return err
 	}
 	_, err := out.Write(document.Bytes())
 	return err
+}
+
+// writePages writes the page of a command, and then those of its subcommands and topics.
+func writePages(cmd *cobra.Command, document *bytes.Buffer) error {
+	if cmd.HasParent() && !cmd.IsAvailableCommand() && !cmd.IsAdditionalHelpTopicCommand() {
+		return nil
+	}
+	if err := doc.GenMarkdownCustom(cmd, document, anchor); err != nil {
+		return err
+	}
+	for _, sub := range cmd.Commands() {
+		if err := writePages(sub, document); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // anchor returns the link to a command's section instead of to a page of its own.

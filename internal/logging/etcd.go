@@ -30,6 +30,8 @@ var harmless = map[string][]string{
 	"setting up serving from embedded etcd failed.": closedListener,
 	"stopping insecure grpc server due to error":    closedListener,
 	"stopped insecure grpc server due to error":     closedListener,
+	"stopping secure grpc server due to error":      closedListener,
+	"stopped secure grpc server due to error":       closedListener,
 }
 
 var closedListener = []string{"mux: server closed", "http: Server closed", "use of closed network connection"}

@@ -47,6 +47,7 @@ const (
 	FindingIndexMissing     CheckFindingKind = "index_missing"
 	FindingIndexExtra       CheckFindingKind = "index_extra"
 	FindingIndexValue       CheckFindingKind = "index_value"
+	FindingLedgerExtra      CheckFindingKind = "ledger_extra"
 	FindingLedgerMissing    CheckFindingKind = "ledger_missing"
 	FindingLedgerMismatch   CheckFindingKind = "ledger_mismatch"
 	FindingLedgerUnreadable CheckFindingKind = "ledger_unreadable"

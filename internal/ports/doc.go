@@ -11,7 +11,7 @@
 //	runtimereader.go       RuntimeReader: reads with revisions, lists in pages
 //	runtimeledger.go       RuntimeLedger: the recent writes of a game
 //	runtimewatcher.go      RuntimeWatcher: the stream of changes
-//	storeinspector.go      StoreInspector: identity, revision, consistency check
+//	storeinspector.go      StoreIdentity, StoreInspector: identity, revision, consistency check
 //	checkreport.go         CheckReport: the result of that check
 //	recordfacade.go        RecordFacade: implements RuntimeRecordStore for adapters
 //	intentstore.go         IntentStore: the operation intent of each game
@@ -23,5 +23,6 @@
 //	executor.go            Executor: operations on the games of this node
 //	origin.go              Origin: actor, reason and operation id of a write
 //	pages.go               AllPages: iterates over the pages of a list
+//	auditlog.go            AuditLog: the record of mutations and denied requests
 //	validation.go          the Validate methods and the limits that they check
 package ports

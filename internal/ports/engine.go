@@ -12,8 +12,13 @@ import (
 // code above it does not depend on which.
 //
 // An engine reads and changes only the containers of its own store, region and node:
-// those that carry the labels which Create gave them. All methods are safe for
-// concurrent use and end when ctx ends.
+// those that carry the labels which Create gave them. RemoveForeign is the exception. All
+// methods are safe for concurrent use and end when ctx ends.
+//
+// No process of a game outlives its container, in any session, with any parent and any
+// open descriptors. When the first process exits, the engine ends the others. Only if it exits with
+// code 0, the engine may treat it as a launcher: the container then runs until all processes
+// have exited.
 //
 // A state that the engine cannot determine is unknown, and unknown is an error. Every
 // method may return container.ErrEngineUnavailable, in addition to the errors named below:
@@ -22,29 +27,43 @@ import (
 type Engine interface {
 	ContainerReader
 
+	// HasImage reports whether the image is on the node. It changes nothing. It returns
+	// false for a reference that names no image.
+	HasImage(ctx context.Context, image string) (bool, error)
+
 	// EnsureImage makes the image available on the node. While it works it calls
 	// progress, which may be nil, on the caller's goroutine. It does not look for a
 	// newer version of an image that is already on the node. It returns
-	// container.ErrNoImage if the image cannot be obtained.
+	// container.ErrNoImage if the image cannot be obtained, and
+	// container.ErrRegistryUnreachable if its registry cannot be reached.
 	EnsureImage(ctx context.Context, image string, progress func(container.ImageProgress)) error
 
-	// Create creates a container from the spec and does not start it. A second Create
+	// ValidateSpec returns runtime.ErrInvalid for a spec that this engine does not support,
+	// such as a limit on an engine without limits, labels of another store, region or
+	// node, or an image reference that this engine never resolves. It changes nothing, so
+	// callers reject such a spec before they accept an operation.
+	ValidateSpec(ctx context.Context, spec container.Spec) error
+
+	// Create creates a container from the spec and does not start it. An engine that keeps
+	// the variables of a container gets the values of spec.Secrets now, and otherwise at
+	// each Start: the error is secret.ErrUnresolved if that fails. A second Create
 	// with the same name and operation id returns the container of the first. It
 	// returns container.ErrContainerExists if another operation's container has the
 	// name, with any owner, and container.ErrNoImage if the image is not on the
-	// node. It returns runtime.ErrInvalid for a spec that this engine does not support,
-	// such as a limit on an engine without limits. It also returns runtime.ErrInvalid
-	// for labels of another store, region or node.
+	// node. It returns runtime.ErrInvalid for a spec that ValidateSpec rejects, except for
+	// its image reference, which is container.ErrNoImage.
 	Create(ctx context.Context, spec container.Spec) (container.Container, error)
 
 	// Start starts a container that was created or has exited. It returns nil and does
 	// nothing if the container is running. It returns container.ErrNoContainer if there
 	// is no such container, and operation.ErrStartFailed if the container cannot start,
-	// for example because its port is in use.
+	// for example because its port is in use, or a secret cannot be provided.
 	Start(ctx context.Context, containerID string) error
 
-	// Stop requests the container to exit, waits up to grace, and then kills all its
-	// processes; grace 0 kills at once. It returns once the container has exited. It
+	// Stop requests the container to exit, waits up to grace until all its processes have
+	// exited, and then kills the others; grace 0 kills at once. Inspect then reports in
+	// StopKilled whether it had to kill, if known. Stop returns once the container has
+	// exited. It
 	// returns nil if the container has exited before or was never started,
 	// container.ErrNoContainer if there is no such container, and
 	// container.ErrEngineUnavailable if the engine cannot determine whether it runs.
@@ -53,6 +72,12 @@ type Engine interface {
 	// Remove deletes the container and the engine's data about it, and kills it first
 	// if it is running. It returns nil if there is no such container.
 	Remove(ctx context.Context, containerID string) error
+
+	// RemoveForeign removes the containers of the game that other nodes of the store have
+	// created on this engine, and stops them first as Stop does. The caller starts the game on
+	// this node: a game never runs twice on an engine that nodes share. It returns nil if
+	// there are none, and always for an engine that only one node uses.
+	RemoveForeign(ctx context.Context, gameID string, grace time.Duration) error
 }
 
 // ContainerReader is the part of an engine that changes nothing.

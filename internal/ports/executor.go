@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
 )
@@ -20,22 +21,28 @@ type Executor interface {
 	//   - The first report has the step operation.StepAccepted: the operation is stored.
 	//     A request that is rejected, and one that returns a recent outcome, reports
 	//     nothing.
-	//   - Each later step is reported once it is stored, in order. Further reports within
+	//   - Each later step is reported when it begins, in order. Further reports within
 	//     a step carry Text or the bytes of an image pull.
 	//   - Reports are buffered for the whole operation. A slow report delays its own
 	//     caller and nothing else, and a request that joins an operation receives all its
 	//     reports from the first. Of successive byte counts only the latest is kept.
 	//   - There is no report for the end of the operation: the outcome is the result.
 	//
+	// A stop preempts a start, restart or patch of the game: that operation is rolled back
+	// and fails with operation.ErrPreempted, and then the stop is carried out. A stop that
+	// would kill the game earlier than the stop in progress cuts it short, and is carried
+	// out after it.
+	//
 	// A failed operation returns an error in addition to its outcome:
-	// container.ErrNoImage, operation.ErrStartFailed, container.ErrEngineUnavailable or
-	// the error of another operation.FailureCode, with the text of the failure. If the
-	// result is not known, because the daemon stops or has lost its session, the error is
-	// runtime.ErrOutcomeUnknown.
+	// container.ErrNoImage, container.ErrRegistryUnreachable, operation.ErrStartFailed,
+	// container.ErrEngineUnavailable or the error of another operation.FailureCode, with the
+	// text of the failure. If the result is not known, because the daemon stops or has lost
+	// its session, the error is runtime.ErrOutcomeUnknown.
 	//
 	// A rejected request returns no outcome: runtime.ErrInvalid; runtime.ErrNotFound for
 	// an unknown game; operation.ErrBusy (an *operation.BusyError) while another
-	// operation is in progress; operation.ErrRejected (an *operation.RejectedError) if the
+	// operation is in progress; operation.ErrIDReused for the operation ID of another
+	// request; operation.ErrRejected (an *operation.RejectedError) if the
 	// operation does not fit the game's state; node.ErrUnreachable while this daemon has
 	// no session; and the errors of the store.
 	Execute(ctx context.Context, request OperationRequest, report func(operation.Progress)) (operation.Outcome, error)
@@ -52,6 +59,9 @@ type OperationRequest struct {
 	// versions that cannot be compared.
 	Image string
 	Force bool
+	// StopGrace is how long a stop lets the game exit before it kills it; nil means the
+	// stop grace of the game's spec, and 0 kills at once.
+	StopGrace *time.Duration
 	// Origin holds the operation ID, the actor and the reason. The executor creates an
 	// operation ID if there is none.
 	Origin Origin

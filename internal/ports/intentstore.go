@@ -5,6 +5,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // IntentStore keeps one operation.Intent per game. It is linearizable, and each write is
@@ -16,6 +17,10 @@ type IntentStore interface {
 	// GetIntent returns the game's intent with its version. For a game without an intent
 	// it returns an Intent that has only GameID, and the zero version.
 	GetIntent(ctx context.Context, gameID string) (VersionedIntent, error)
+
+	// GetIntentAndRecord returns the game's intent, as GetIntent does, and its record as of
+	// the same revision. A game without a record has the zero VersionedRecord.
+	GetIntentAndRecord(ctx context.Context, gameID string) (VersionedIntent, runtime.VersionedRecord, error)
 
 	// PutIntent writes the intent if the current intent has the version that it replaces,
 	// and every fence is valid. The zero IntentVersion means that there must be no intent.

@@ -16,7 +16,15 @@ type Origin struct {
 	// record that the first write left if that is still current, otherwise the current
 	// record, and runtime.ErrNotFound if there is none. The store generates an id if it
 	// is empty.
+	//
+	// A second write with the same id and another ContentsHash is an
+	// *operation.IDReusedError. The store keeps the hash in the ledger. A ledger entry
+	// without one matches every write.
 	OperationID string
+	// IgnoreContents lets a second write with another ContentsHash return what one with
+	// the same hash returns. It is for a process that resumes an operation and computes
+	// the write from a later state.
+	IgnoreContents bool
 	// Actor is the user or the component that requested the write, at most
 	// MaxActorBytes of UTF-8.
 	Actor string

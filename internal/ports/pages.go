@@ -21,7 +21,7 @@ func AllPages(ctx context.Context, reader interface {
 			if !yield(page, err) || err != nil || page.Next == "" {
 				return
 			}
-			query.Revision, query.After, query.Local = page.Revision, page.Next, false
+			query.Revision, query.After = page.Revision, page.Next
 		}
 	}
 }

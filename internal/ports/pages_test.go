@@ -35,8 +35,8 @@ func TestAllPagesHaveOneRevision(t *testing.T) {
 	require.Equal(t, l.pages, got)
 	require.Equal(t, []ports.PageQuery{
 		{Region: "eu", Limit: 1000, Local: true},
-		{Region: "eu", Limit: 1000, Revision: 7, After: "b"},
-		{Region: "eu", Limit: 1000, Revision: 7, After: "c"},
+		{Region: "eu", Limit: 1000, Revision: 7, Local: true, After: "b"},
+		{Region: "eu", Limit: 1000, Revision: 7, Local: true, After: "c"},
 	}, l.queries)
 }
 

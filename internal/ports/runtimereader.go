@@ -3,6 +3,7 @@ package ports
 import (
 	"context"
 
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -24,8 +25,9 @@ type RuntimeReader interface {
 	// the query with the page's Revision, and with its Next as After. The list is
 	// complete if Next is empty.
 	//
-	// A compacted revision is runtime.ErrCompacted, and one that the store has not
-	// reached runtime.ErrForeignRevision. An unknown status, a negative revision or a
+	// A compacted revision is runtime.ErrCompacted, unless the store has the records of
+	// that revision in memory, as it usually has for the next page of a list. A revision
+	// that the store has not reached is runtime.ErrForeignRevision. An unknown status, a negative revision or a
 	// limit outside 1 to MaxPageLimit is runtime.ErrInvalid. Corrupt values do not fail
 	// the page: it returns them in Corrupt, and they do not count against the limit.
 	ListPage(ctx context.Context, query PageQuery) (Page, error)
@@ -39,6 +41,9 @@ type PageQuery struct {
 	Status runtime.Status
 	Region string
 	Node   string
+	// Visible selects the games that the caller may see; nil selects every game. Other games
+	// count neither as records nor as corrupt values.
+	Visible *access.Visibility
 	// Limit is the largest number of records of the page, 1 to MaxPageLimit.
 	Limit int
 	// Revision is the revision of the list; 0 is the current one.
@@ -48,6 +53,14 @@ type PageQuery struct {
 	Local bool
 	// After is the Next of the previous page. An empty one starts the list.
 	After string
+}
+
+// Matches reports whether the record matches all filters.
+func (q PageQuery) Matches(record runtime.RuntimeRecord) bool {
+	return (q.Status == "" || q.Status == record.Status) &&
+		(q.Region == "" || q.Region == record.Region) &&
+		(q.Node == "" || q.Node == record.Node) &&
+		q.Visible.Contains(record.Region, record.GameID)
 }
 
 // Page is one page of a list.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -52,10 +53,10 @@ type WatchOptions struct {
 	// snapshot.
 	FromRevision int64
 	// Store, if not empty, is the identity of the store to which FromRevision belongs.
-	// Any other store rejects the watch.
+	// Any other store rejects the watch, unless Resync is set.
 	Store string
 	// Resync is for a consumer that must not stop. If the stream would end with
-	// runtime.ErrCompacted, or after its start with runtime.ErrForeignRevision, it yields
+	// runtime.ErrCompacted or runtime.ErrForeignRevision, at its start or later, it yields
 	// a resync event instead and starts over with a snapshot. Games that this stream had
 	// delivered and that no longer exist are yielded as deleted, before synced.
 	Resync bool
@@ -67,6 +68,8 @@ type WatchOptions struct {
 	Region string
 	Node   string
 	GameID string
+	// Visible selects the games that the consumer may see; nil selects every game.
+	Visible *access.Visibility
 }
 
 // Matches reports whether the record matches all filters.
@@ -74,7 +77,13 @@ func (o WatchOptions) Matches(record runtime.RuntimeRecord) bool {
 	return (o.Status == "" || o.Status == record.Status) &&
 		(o.Region == "" || o.Region == record.Region) &&
 		(o.Node == "" || o.Node == record.Node) &&
-		(o.GameID == "" || o.GameID == record.GameID)
+		(o.GameID == "" || o.GameID == record.GameID) &&
+		o.Visible.Contains(record.Region, record.GameID)
+}
+
+// MatchesGame reports whether some record of the game may match.
+func (o WatchOptions) MatchesGame(gameID string) bool {
+	return (o.GameID == "" || o.GameID == gameID) && o.Visible.ContainsGame(gameID)
 }
 
 // EventType is the type of a RuntimeEvent.
@@ -98,6 +107,20 @@ const (
 	EventResync EventType = "resync"
 )
 
+// ResyncReason is why a stream could not continue from its revision.
+type ResyncReason string
+
+// The reasons of a resync.
+const (
+	// ResyncCompacted: the changes after the revision are compacted.
+	ResyncCompacted ResyncReason = "compacted"
+	// ResyncOtherStore: the revision belongs to another store.
+	ResyncOtherStore ResyncReason = "other_store"
+	// ResyncFutureRevision: the store has not reached the revision, for example because it
+	// was restored from a backup.
+	ResyncFutureRevision ResyncReason = "future_revision"
+)
+
 // RuntimeEvent is one event of a watch. Its records share no memory with the store or
 // with other consumers. Before is also nil if the value that the change replaced could
 // not be read.
@@ -109,6 +132,8 @@ type RuntimeEvent struct {
 	GameID string
 	Before *runtime.RuntimeRecord
 	After  *runtime.RuntimeRecord
+	// Reason is that of a resync. It is empty if an earlier version reported it.
+	Reason ResyncReason
 	// Last reports whether a consumer that has processed this event may resume from its
 	// Revision. It is set only on the last delivered event of a revision, and not in a
 	// snapshot until synced.

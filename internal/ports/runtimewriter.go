@@ -11,6 +11,9 @@ import (
 // errors. It is for callers that pass an origin, a revision as precondition or a fence,
 // or that need the written record.
 //
+// If the Guard does not hold, nothing is written. A failed precondition and a missing
+// record take precedence over the guard.
+//
 // If the Fence is not valid, nothing is written and the error errors.Is
 // runtime.ErrFenced. It takes precedence over a failed precondition and a missing
 // record.
@@ -23,7 +26,7 @@ type RuntimeWriter interface {
 	Put(ctx context.Context, input PutInput) (runtime.VersionedRecord, error)
 
 	// Transition is UpdateStatus. It returns the written record and the revision of this
-	// write.
+	// write. With Endpoint, the same write replaces the record's EngineEndpoint.
 	Transition(ctx context.Context, input TransitionInput) (runtime.VersionedRecord, error)
 }
 
@@ -36,12 +39,58 @@ type PutInput struct {
 	Origin     Origin
 	// Fence, if not nil, must be valid in the write's transaction.
 	Fence *node.Fence
+	Guard OperationGuard
+}
+
+// OperationGuard is what a write by hand requires of the game's intent. It is compared
+// inside the write's transaction.
+type OperationGuard int
+
+// The guards.
+const (
+	// GuardNone requires nothing.
+	GuardNone OperationGuard = iota
+	// GuardNoOperation requires that the node of the current record has no operation on
+	// the game in progress. Otherwise the error is an *operation.BusyError.
+	GuardNoOperation
+	// GuardNoIntent requires that no operation ever ran on the game. Otherwise the error is
+	// an *operation.BusyError while an operation is in progress, and else an
+	// *operation.ManagedError.
+	GuardNoIntent
+	// GuardManagedStatus is GuardNoIntent for a write that changes the status of a record,
+	// and GuardNoOperation for another one, such as a write without a current record.
+	GuardManagedStatus
+)
+
+// Resolve returns the guard for the write of after over before, nil for no record. It
+// replaces GuardManagedStatus, which depends on the write.
+func (g OperationGuard) Resolve(before *runtime.RuntimeRecord, after runtime.RuntimeRecord) OperationGuard {
+	switch {
+	case g != GuardManagedStatus:
+		return g
+	case before != nil && before.Status != after.Status:
+		return GuardNoIntent
+	default:
+		return GuardNoOperation
+	}
 }
 
 // TransitionInput is the input of RuntimeWriter.Transition.
 type TransitionInput struct {
 	UpdateStatusInput
-	Origin Origin
+	// Endpoint, if not nil, replaces the record's EngineEndpoint in the same write.
+	Endpoint *string
+	Origin   Origin
 	// Fence, if not nil, must be valid in the write's transaction.
 	Fence *node.Fence
+	Guard OperationGuard
+}
+
+// Apply returns the record after the transition. It checks the pair of statuses only.
+func (in TransitionInput) Apply(record runtime.RuntimeRecord) (runtime.RuntimeRecord, error) {
+	after, err := record.Apply(in.To, in.Now)
+	if err == nil && in.Endpoint != nil {
+		after.EngineEndpoint = *in.Endpoint
+	}
+	return after, err
 }

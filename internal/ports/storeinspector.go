@@ -2,6 +2,13 @@ package ports
 
 import "context"
 
+// StoreIdentity names the store. It is safe for concurrent use.
+type StoreIdentity interface {
+	// ID returns the identity of the store, which Info also returns, without a request to
+	// the store. It never changes while the process runs.
+	ID() string
+}
+
 // StoreInspector describes the store and verifies its consistency. It is safe for
 // concurrent use; all methods end when ctx ends.
 type StoreInspector interface {

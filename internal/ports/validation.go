@@ -87,13 +87,19 @@ func (in PutInput) Validate() error {
 
 // Validate returns nil for an input that a store accepts. Otherwise it returns the error
 // of UpdateStatusInput.Validate, Origin.Validate or Fence.Validate, or a
-// *runtime.InvalidError on "now" for a time outside the years 0 to 9999.
+// *runtime.InvalidError on "now" for a time outside the years 0 to 9999, or on
+// "engine_endpoint" for an Endpoint that is not UTF-8.
 func (in TransitionInput) Validate() error {
 	if err := in.UpdateStatusInput.Validate(); err != nil {
 		return err
 	}
 	if err := validateTime("now", &in.Now); err != nil {
 		return err
+	}
+	if in.Endpoint != nil {
+		if err := validateText("engine_endpoint", *in.Endpoint); err != nil {
+			return err
+		}
 	}
 	return validateOriginAndFence(in.Origin, in.Fence)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // EndpointMode selects the address of a game's endpoint.
@@ -60,6 +61,11 @@ type Config struct {
 	// MemoryBytes limits the memory of a container whose spec has no limit. Default no
 	// limit.
 	MemoryBytes int64
+	// Secrets resolves the secrets of games; nil rejects specs with secrets. Docker keeps the
+	// values in the configuration of the container, which its root user can read.
+	Secrets ports.SecretResolver
+	// Registries has the credentials of private registries; nil means that there are none.
+	Registries ports.RegistryCredentials
 	// WritableRoot makes the root file system writable, for images that need it.
 	WritableRoot bool
 	// CallTimeout bounds each call to the engine; Stop adds the grace. Default 30 s.

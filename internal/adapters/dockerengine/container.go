@@ -13,6 +13,9 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
+// killedExitCode is the exit code of a container whose main process signal 9 has killed.
+const killedExitCode = 128 + 9
+
 // describe translates the engine's description of an owned container.
 func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labels) container.Container {
 	described := container.Container{
@@ -28,10 +31,14 @@ func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labe
 	switch described.State {
 	case container.StateRunning:
 		described.Endpoint = e.endpoint(c)
+		described.Paused = c.State.Status == mobycontainer.StatePaused
 	case container.StateExited:
 		code := c.State.ExitCode
 		described.ExitCode = &code
-		described.OOMKilled = c.State.OOMKilled
+		// The engine sets OOMKilled also if the kernel killed only a child: moby/moby#15621.
+		described.OOMKilled = c.State.OOMKilled && code == killedExitCode
+		described.ChildOOMKilled = c.State.OOMKilled && code != killedExitCode
+		described.StopKilled = e.kills.has(described)
 		described.ExitedAt = parseTime(c.State.FinishedAt)
 		if from, to := described.StartedAt, described.ExitedAt; from != nil && to != nil && to.Before(*from) {
 			// The engine records a start after it has happened, so a container that exits at

@@ -20,3 +20,18 @@ func TestExitIsNotBeforeStart(t *testing.T) {
 	require.NotNil(t, described.ExitedAt)
 	require.Equal(t, *described.StartedAt, *described.ExitedAt)
 }
+
+// The engine sets OOMKilled also if the kernel killed only a child of the game.
+func TestOutOfMemoryOfAChildIsNoReasonForTheExit(t *testing.T) {
+	t.Parallel()
+	describe := func(code int) container.Container {
+		return new(Engine).describe(mobycontainer.InspectResponse{
+			State:  &mobycontainer.State{Status: mobycontainer.StateExited, ExitCode: code, OOMKilled: true},
+			Config: &mobycontainer.Config{}, HostConfig: &mobycontainer.HostConfig{},
+		}, container.Labels{})
+	}
+	require.False(t, describe(3).OOMKilled)
+	require.True(t, describe(3).ChildOOMKilled)
+	require.True(t, describe(137).OOMKilled)
+	require.False(t, describe(137).ChildOOMKilled)
+}

@@ -33,6 +33,7 @@ func TestContract(t *testing.T) {
 			MissingImage: "127.0.0.1:1/" + image, // no registry listens there
 			RunsGames:    true,
 			ChecksPorts:  true,
+			IsShared:     true,
 			Network:      network,
 			Limits:       true,
 			Kill: func(t *testing.T, c container.Container) {

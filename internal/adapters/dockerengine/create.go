@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,6 +14,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 )
 
 // Create implements ports.Engine. An attempt whose response was lost can have created the
@@ -23,6 +25,14 @@ func (e *Engine) Create(ctx context.Context, spec container.Spec) (container.Con
 		return container.Container{}, fmt.Errorf("create container %s: %w", spec.Name, err)
 	}
 	return created, nil
+}
+
+// ValidateSpec implements ports.Engine. The engine itself reports some faults only to Create.
+func (e *Engine) ValidateSpec(ctx context.Context, spec container.Spec) error {
+	if ctx.Err() != nil {
+		return unavailable(ctx.Err())
+	}
+	return e.validateSpec(e.withDefaults(spec))
 }
 
 func (e *Engine) create(ctx context.Context, spec container.Spec) (container.Container, error) {
@@ -40,7 +50,11 @@ func (e *Engine) create(ctx context.Context, spec container.Spec) (container.Con
 	if err != nil {
 		return container.Container{}, err
 	}
-	options := e.createOptions(spec, networkName, stateDir)
+	secrets, err := e.resolveSecrets(ctx, spec)
+	if err != nil {
+		return container.Container{}, err
+	}
+	options := e.createOptions(spec, secrets, networkName, stateDir)
 	// The engine reserves a name a moment before Inspect finds the container, and frees it a
 	// moment after Inspect no longer does.
 	created, err := backoff.Retry(ctx, func() (container.Container, error) {
@@ -59,6 +73,18 @@ func (e *Engine) create(ctx context.Context, spec container.Spec) (container.Con
 	return created, err
 }
 
+// resolveSecrets returns the values of the secrets of the spec.
+func (e *Engine) resolveSecrets(ctx context.Context, spec container.Spec) (secret.Values, error) {
+	if len(spec.Secrets) == 0 {
+		return nil, nil
+	}
+	env, err := e.cfg.Secrets.ResolveSecrets(ctx, spec.Labels.GameID, spec.Secrets)
+	if err != nil && !errors.Is(err, secret.ErrUnresolved) {
+		return nil, unavailable(err)
+	}
+	return env.Values, err
+}
+
 // createOnce tries to create the container. It returns a "not found" error of the engine
 // if the name is in use but no container has it.
 func (e *Engine) createOnce(ctx context.Context, spec container.Spec, options client.ContainerCreateOptions) (container.Container, error) {
@@ -71,7 +97,7 @@ func (e *Engine) createOnce(ctx context.Context, spec container.Spec, options cl
 	switch {
 	case err == nil:
 		return e.inspectCreated(ctx, created.ID)
-	case errdefs.IsConflict(err):
+	case errdefs.IsConflict(err), errdefs.IsInternal(err) && strings.Contains(err.Error(), "already in use"): // Podman returns 500
 		return e.findByName(ctx, spec)
 	case errdefs.IsNotFound(err):
 		return container.Container{}, asError(container.ErrNoImage, err)

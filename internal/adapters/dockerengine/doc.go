@@ -21,6 +21,8 @@
 //	config.go        Config: settings, defaults, validation
 //	errors.go        timeouts of calls, translation of the engine's errors
 //	labels.go        the labels of a container, ownership
+//	takeover.go      TakeOver of the containers of a former name of the node
+//	othernodes.go    the containers of other nodes on the same Docker Engine
 //	inspect.go       Inspect of one container, and the confirmation of "not found"
 //	list.go          List: several containers
 //	container.go     translation of a container's description
@@ -32,6 +34,7 @@
 //	logs.go          Logs: the end of a container's log
 //	events.go        Events
 //	image.go pullprogress.go     EnsureImage, and the progress of a pull
+//	registryauth.go  credentials of private registries
 //
 // Where to add a feature:
 //

@@ -21,6 +21,9 @@ type Engine struct {
 	api     *client.Client
 	cfg     Config
 	address netip.Addr
+	kills   stopKills
+	// takenOver holds the ids of the containers of a former name of this node.
+	takenOver map[string]bool
 }
 
 // Open connects to the engine and negotiates the version of the API. It returns

@@ -124,7 +124,7 @@ func (e *Engine) translateMessage(m events.Message) (event container.Event, isRe
 		events.ActionDestroy: container.EventRemoved,
 	}
 	kind, isKnown := kinds[m.Action]
-	labels, ok := e.parseOwnedLabels(m.Actor.Attributes)
+	labels, ok := e.parseOwnedLabels(m.Actor.ID, m.Actor.Attributes)
 	if m.Type != events.ContainerEventType || !isKnown || !ok {
 		return event, false, nil
 	}

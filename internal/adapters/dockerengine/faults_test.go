@@ -47,6 +47,7 @@ func methods(id string) map[string]func(context.Context, ports.Engine) error {
 		"stop":    func(ctx context.Context, e ports.Engine) error { return e.Stop(ctx, id, time.Second) },
 		"kill":    func(ctx context.Context, e ports.Engine) error { return e.Stop(ctx, id, 0) },
 		"remove":  func(ctx context.Context, e ports.Engine) error { return e.Remove(ctx, id) },
+		"foreign": func(ctx context.Context, e ports.Engine) error { return e.RemoveForeign(ctx, "g1", time.Second) },
 		"image":   func(ctx context.Context, e ports.Engine) error { return e.EnsureImage(ctx, "game:1", nil) },
 		"events": func(ctx context.Context, e ports.Engine) error {
 			for event, err := range e.Events(ctx) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -14,8 +15,9 @@ import (
 )
 
 // EnsureImage implements ports.Engine. It returns container.ErrNoImage with the engine's
-// message if the engine cannot pull the image: no registry has it, or the registry cannot
-// be reached. A retry can succeed. EnsureImage has no time limit while there is progress.
+// message if the registry does not have the image or denies it, and
+// container.ErrRegistryUnreachable if the registry does not respond or fails. It has no time
+// limit while there is progress.
 func (e *Engine) EnsureImage(ctx context.Context, image string, progress func(container.ImageProgress)) error {
 	if err := e.ensureImage(ctx, image, progress); err != nil {
 		return fmt.Errorf("image %s: %w", image, err)
@@ -39,6 +41,28 @@ func (e *Engine) ensureImage(ctx context.Context, image string, progress func(co
 		return fmt.Errorf("%w: the engine does not have it after a pull", container.ErrNoImage)
 	}
 	return err
+}
+
+// isSameImage reports whether the engine's name of an image means the requested one. An
+// engine may return the full name of a short one. Podman names local images localhost/NAME.
+func isSameImage(actual, requested string) bool {
+	if actual == requested || actual == "localhost/"+requested {
+		return true
+	}
+	a, err := reference.ParseNormalizedNamed(actual)
+	if err != nil {
+		return false
+	}
+	b, err := reference.ParseNormalizedNamed(requested)
+	return err == nil && a.String() == b.String()
+}
+
+// HasImage implements ports.Engine.
+func (e *Engine) HasImage(ctx context.Context, image string) (bool, error) {
+	if _, err := reference.ParseNormalizedNamed(image); err != nil {
+		return false, nil //nolint:nilerr // no image has this name
+	}
+	return e.hasImage(ctx, image)
 }
 
 func (e *Engine) hasImage(ctx context.Context, image string) (bool, error) {
@@ -68,21 +92,41 @@ func (e *Engine) pull(ctx context.Context, image string, progress func(container
 		}
 	})
 	switch {
-	case err == nil || errors.Is(err, container.ErrNoImage):
+	case err == nil || errors.Is(err, container.ErrNoImage) || errors.Is(err, container.ErrRegistryUnreachable):
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("pull: %w", contextError(ctx, err))
 	case bounded.Err() != nil:
 		return malformedResponse("pull: no progress within %s", e.cfg.PullIdleTimeout)
 	case isEngineError(err):
-		return asError(container.ErrNoImage, err)
+		return pullError(err)
 	}
 	return unavailable(err)
 }
 
+// pullError translates the reason why the engine could not pull an image. The engine
+// reports errors of its connection to the registry only as text.
+func pullError(err error) error {
+	text := engineMessage(err)
+	for _, part := range []string{
+		"dial tcp", "no such host", "connection refused", "connection reset", "i/o timeout", "TLS handshake timeout", "network is unreachable",
+		"no route to host", "server misbehaving", "Client.Timeout", "context deadline exceeded", "request canceled", "x509:", "unexpected EOF",
+		"toomanyrequests", "Too Many Requests", "Bad Gateway", "Service Unavailable", "Gateway Timeout", "Internal Server Error",
+	} {
+		if strings.Contains(text, part) {
+			return asError(container.ErrRegistryUnreachable, err)
+		}
+	}
+	return asError(container.ErrNoImage, err)
+}
+
 // readPull pulls the image and reports each message of the engine.
 func (e *Engine) readPull(ctx context.Context, image string, report func(container.ImageProgress)) error {
-	pulling, err := e.api.ImagePull(ctx, image, client.ImagePullOptions{})
+	auth, err := e.registryAuth(ctx, image)
+	if err != nil {
+		return err
+	}
+	pulling, err := e.api.ImagePull(ctx, image, client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return err
 	}
@@ -92,7 +136,7 @@ func (e *Engine) readPull(ctx context.Context, image string, report func(contain
 			return err
 		}
 		if message.Error != nil {
-			return fmt.Errorf("%w: %s", container.ErrNoImage, message.Error.Message)
+			return pullError(errors.New(message.Error.Message))
 		}
 		report(progress.update(message))
 	}

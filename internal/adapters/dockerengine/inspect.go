@@ -22,7 +22,11 @@ func (e *Engine) Inspect(ctx context.Context, containerID string) (container.Con
 	if err != nil {
 		return container.Container{}, fmt.Errorf("inspect: %w", err)
 	}
-	return found, nil
+	inspected := []container.Container{found}
+	if err := e.addEngineRestart(ctx, inspected); err != nil {
+		return container.Container{}, fmt.Errorf("inspect: %w", err)
+	}
+	return inspected[0], nil
 }
 
 // inspectOwned returns the container. It returns container.ErrNoContainer if there is no
@@ -62,8 +66,8 @@ func (e *Engine) inspect(ctx context.Context, ref string) (mobycontainer.Inspect
 // container.ErrNoContainer for another. A container that was created from a commit of an
 // owned container has all its labels, but another image.
 func (e *Engine) translateInspect(c mobycontainer.InspectResponse) (container.Container, error) {
-	labels, ok := e.parseOwnedLabels(c.Config.Labels)
-	if !ok || labels.Image != c.Config.Image {
+	labels, ok := e.parseOwnedLabels(c.ID, c.Config.Labels)
+	if !ok || !isSameImage(c.Config.Image, labels.Image) {
 		return container.Container{}, noContainer(c.ID)
 	}
 	return e.describe(c, labels), nil

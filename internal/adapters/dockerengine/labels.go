@@ -22,13 +22,16 @@ const (
 	labelOperation  = labelPrefix + "operation-id"
 	// labelName is the name at creation; an operator may have renamed the container.
 	labelName = labelPrefix + "name"
+	// labelSecrets has the versions of the secrets at creation, without values. A container
+	// of a game without secrets does not have it.
+	labelSecrets = labelPrefix + "secrets"
 	// labelPort is the port that the game listens on inside its container.
 	labelPort = labelPrefix + "port"
 )
 
 // engineLabels returns the labels of a new container.
 func engineLabels(spec container.Spec) map[string]string {
-	return map[string]string{
+	labels := map[string]string{
 		labelStore:      spec.Labels.Store,
 		labelGameID:     spec.Labels.GameID,
 		labelRegion:     spec.Labels.Region,
@@ -39,11 +42,25 @@ func engineLabels(spec container.Spec) map[string]string {
 		labelName:       spec.Name,
 		labelPort:       strconv.Itoa(spec.ContainerPort),
 	}
+	if spec.Labels.Secrets != "" {
+		labels[labelSecrets] = spec.Labels.Secrets
+	}
+	return labels
 }
 
 // parseOwnedLabels parses the labels of a container, and reports whether they are complete
-// and of this store, region and node.
-func (e *Engine) parseOwnedLabels(labels map[string]string) (container.Labels, bool) {
+// and the container is owned. A container that was taken over has the labels of the former
+// name of this node; the returned ones have the present name.
+func (e *Engine) parseOwnedLabels(id string, labels map[string]string) (container.Labels, bool) {
+	found, isComplete := parseLabels(labels)
+	if e.takenOver[id] && found.Store == e.cfg.Store {
+		found.Region, found.Node = e.cfg.Region, e.cfg.Node
+	}
+	return found, isComplete && e.isOwned(found)
+}
+
+// parseLabels parses the labels of a container, and reports whether they are complete.
+func parseLabels(labels map[string]string) (container.Labels, bool) {
 	for _, key := range []string{labelStore, labelGameID, labelRegion, labelNode, labelImage, labelGeneration, labelOperation, labelName, labelPort} {
 		if _, ok := labels[key]; !ok {
 			return container.Labels{}, false
@@ -58,8 +75,9 @@ func (e *Engine) parseOwnedLabels(labels map[string]string) (container.Labels, b
 		Image:       labels[labelImage],
 		Generation:  generation,
 		OperationID: labels[labelOperation],
+		Secrets:     labels[labelSecrets],
 	}
-	return found, err == nil && found.GameID != "" && e.isOwned(found)
+	return found, err == nil && found.GameID != ""
 }
 
 // isOwned reports whether the labels are of this store, region and node.
@@ -68,9 +86,13 @@ func (e *Engine) isOwned(l container.Labels) bool {
 }
 
 // ownedFilter selects containers with the labels of this store, region and node, and with
-// additional labels. parseOwnedLabels verifies the result.
+// additional labels. parseOwnedLabels verifies the result. Containers that were taken over
+// have other labels of region and node, which cannot be changed.
 func (e *Engine) ownedFilter(additional map[string]string) client.Filters {
-	labels := map[string]string{labelStore: e.cfg.Store, labelRegion: e.cfg.Region, labelNode: e.cfg.Node}
+	labels := map[string]string{labelStore: e.cfg.Store}
+	if len(e.takenOver) == 0 {
+		labels[labelRegion], labels[labelNode] = e.cfg.Region, e.cfg.Node
+	}
 	maps.Copy(labels, additional)
 	filters := client.Filters{}
 	for key, value := range labels {

@@ -29,10 +29,14 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container
 		return nil, err
 	}
 	listed = slices.DeleteFunc(listed, func(c mobycontainer.Summary) bool {
-		labels, ok := e.parseOwnedLabels(c.Labels)
+		labels, ok := e.parseOwnedLabels(c.ID, c.Labels)
 		return !ok || gameID != "" && labels.GameID != gameID
 	})
-	return e.describeAll(ctx, listed)
+	described, err := e.describeAll(ctx, listed)
+	if err != nil {
+		return nil, err
+	}
+	return described, e.addEngineRestart(ctx, described)
 }
 
 // listSummaries lists containers in any state.
@@ -111,7 +115,7 @@ func (e *Engine) combineResults(ctx context.Context, listed []mobycontainer.Summ
 
 // translateSummary translates a summary of the list to an unknown container.
 func (e *Engine) translateSummary(c mobycontainer.Summary) container.Container {
-	labels, _ := e.parseOwnedLabels(c.Labels)
+	labels, _ := e.parseOwnedLabels(c.ID, c.Labels)
 	name := ""
 	if len(c.Names) > 0 {
 		name = strings.TrimPrefix(c.Names[0], "/")

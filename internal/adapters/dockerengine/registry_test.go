@@ -26,6 +26,8 @@ type testRegistry struct {
 	corrupt atomic.Bool
 	blobs   map[string][]byte // path to content
 	types   map[string]string // path to media type
+
+	user, password string // required of every request unless user is empty; set before the first
 }
 
 func newRegistry(t *testing.T, name, tag string, binary []byte) *testRegistry {
@@ -89,6 +91,11 @@ func (r *testRegistry) put(name, kind string, content []byte) map[string]any {
 
 func (r *testRegistry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.requests.Add(1)
+	if user, password, _ := request.BasicAuth(); r.user != "" && (user != r.user || password != r.password) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+		http.Error(w, `{"errors":[{"code":"UNAUTHORIZED"}]}`, http.StatusUnauthorized)
+		return
+	}
 	content, ok := r.blobs[request.URL.Path]
 	switch {
 	case request.URL.Path == "/v2/":

@@ -30,6 +30,9 @@ func (e *Engine) remove(ctx context.Context, id string) error {
 	_, err := callWithTimeout(ctx, e.cfg.CallTimeout, "container "+id, func(ctx context.Context) (client.ContainerRemoveResult, error) {
 		return e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 	})
+	if err == nil {
+		e.kills.remove(id)
+	}
 	if !isEngineError(err) {
 		return unavailable(err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 )
 
 // namePattern matches the names of containers that the engine accepts. It is also applied
@@ -53,6 +54,8 @@ func (e *Engine) validateSpec(spec container.Spec) error {
 		return &runtime.InvalidError{Field: "container_port", Reason: fmt.Sprintf("%d must be 0 to 65535", spec.ContainerPort)}
 	case !(spec.CPUs >= 0 && spec.CPUs < math.MaxInt32): // NaN too
 		return &runtime.InvalidError{Field: "cpus", Reason: fmt.Sprintf("%v must not be negative", spec.CPUs)}
+	case len(spec.Secrets) > 0 && e.cfg.Secrets == nil:
+		return &runtime.InvalidError{Field: "secrets", Reason: "are not available on this node"}
 	case spec.MemoryBytes < 0:
 		return &runtime.InvalidError{Field: "memory_bytes", Reason: fmt.Sprintf("%d must not be negative", spec.MemoryBytes)}
 	}
@@ -81,9 +84,9 @@ func isValidText(text string) bool { return utf8.ValidString(text) && !strings.C
 
 func isValidPort(port int) bool { return port >= 0 && port <= math.MaxUint16 }
 
-// createOptions returns the engine's options for the spec. networkName is the engine's name
-// of the network.
-func (e *Engine) createOptions(spec container.Spec, networkName, stateDir string) client.ContainerCreateOptions {
+// createOptions returns the engine's options for the spec, with the values of its secrets.
+// networkName is the engine's name of the network.
+func (e *Engine) createOptions(spec container.Spec, secrets secret.Values, networkName, stateDir string) client.ContainerCreateOptions {
 	containerPort := network.MustParsePort(strconv.Itoa(spec.ContainerPort) + "/tcp")
 	host := e.hostConfig()
 	host.NetworkMode = mobycontainer.NetworkMode(networkName)
@@ -102,7 +105,7 @@ func (e *Engine) createOptions(spec container.Spec, networkName, stateDir string
 			Image:        spec.Labels.Image,
 			Labels:       engineLabels(spec),
 			Cmd:          spec.Args,
-			Env:          environment(spec, stateDir != ""),
+			Env:          environment(spec, secrets, stateDir != ""),
 			User:         e.cfg.User,
 			ExposedPorts: network.PortSet{containerPort: {}},
 		},
@@ -133,13 +136,14 @@ func portBinding(address netip.Addr, port int) network.PortBinding {
 	return binding
 }
 
-// environment returns the variables of the spec and the variables of all games, as
-// NAME=VALUE.
-func environment(spec container.Spec, hasStateDir bool) []string {
+// environment returns the variables of the spec, those of its secrets, and the variables of all
+// games, as NAME=VALUE.
+func environment(spec container.Spec, secrets secret.Values, hasStateDir bool) []string {
 	env := map[string]string{}
 	if hasStateDir {
 		env["HOME"] = stateMountPath
 	}
+	maps.Copy(env, secrets.Reveal())
 	maps.Copy(env, spec.Env)
 	env["PORT"] = strconv.Itoa(spec.ContainerPort)
 	env["RTMANAGER_GAME_ID"] = spec.Labels.GameID

@@ -68,6 +68,7 @@ func TestLimits(t *testing.T) {
 	require.NoError(t, f.Start(t.Context(), created.ID))
 	exited := f.waitExit(t, created.ID)
 	require.True(t, exited.OOMKilled, "it exceeded its memory limit")
+	require.False(t, exited.ChildOOMKilled, "the game itself was killed")
 	require.Equal(t, 137, *exited.ExitCode)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	mobycontainer "github.com/moby/moby/api/types/container"
@@ -36,6 +37,9 @@ func (e *Engine) stop(ctx context.Context, id string, grace time.Duration) error
 	}
 	if grace > 0 {
 		err = e.stopWithGrace(ctx, id, grace)
+		if err == nil {
+			e.kills.record(before)
+		}
 	} else {
 		err = e.kill(ctx, id)
 	}
@@ -94,3 +98,24 @@ func (e *Engine) wait(ctx context.Context, id string, condition mobycontainer.Wa
 	})
 	return err
 }
+
+// stopKills holds the runs that a Stop with grace has ended, by the id of the container. The
+// engine does not report whether a stop had to kill: a run that ended with signal 9 was killed by
+// that stop. The zero value is empty. It is safe for concurrent use.
+type stopKills struct{ runs sync.Map }
+
+// record adds the run that a Stop has ended.
+func (s *stopKills) record(c container.Container) {
+	if c.StartedAt != nil {
+		s.runs.Store(c.ID, *c.StartedAt)
+	}
+}
+
+// has reports whether a Stop has killed the run of an exited container.
+func (s *stopKills) has(c container.Container) bool {
+	startedAt, found := s.runs.Load(c.ID)
+	return found && c.StartedAt != nil && c.StartedAt.Equal(startedAt.(time.Time)) &&
+		c.ExitCode != nil && *c.ExitCode == killedExitCode && !c.OOMKilled
+}
+
+func (s *stopKills) remove(id string) { s.runs.Delete(id) }

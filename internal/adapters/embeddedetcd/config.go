@@ -4,14 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
-
-	"galaxy/rtmanager/internal/loopback"
 )
 
 // Config specifies where a member stores its data and where it listens. Only DataDir is
@@ -21,18 +16,25 @@ type Config struct {
 	// 0700.
 	DataDir string
 	// ListenClientURL is the URL for etcd clients such as etcdctl: http and a loopback
-	// host, since there is neither TLS nor authentication. Port 0 means any free port.
-	// Default http://127.0.0.1:2379.
+	// host, unix:///PATH of a socket that only this user can open, or https with
+	// ClientTLS. Port 0 means any free port. Default http://127.0.0.1:2379.
 	ListenClientURL string
-	// ListenPeerURL is the URL for other members; a single member has none. Default
-	// http://127.0.0.1:0.
+	// ListenPeerURL is the URL for other members, with the same rules and PeerTLS; a single
+	// member has none. Default http://127.0.0.1:0.
 	ListenPeerURL string
+	// ClientTLS and PeerTLS are the files of https URLs.
+	ClientTLS, PeerTLS TLSFiles
+	// Insecure allows a host that other machines can reach without client certificates.
+	Insecure bool
 	// ClusterToken names the cluster that the data belongs to. Start fails if the data
 	// directory belongs to another cluster. Default "rtmanager".
 	ClusterToken string
 	// QuotaBytes is the size of the database at which etcd becomes read-only. Default
 	// 8 GiB.
 	QuotaBytes int64
+	// DiskReserveBytes is the free space of the disk below which the member accepts no
+	// writes; at least 20 MiB. Default 64 MiB, and at most a tenth of the file system.
+	DiskReserveBytes int64
 	// CompactionRetention is how long old revisions are available, and so how long a
 	// watch can be disconnected and still resume. Default 10 min.
 	CompactionRetention time.Duration
@@ -47,6 +49,9 @@ type Config struct {
 	// Logger receives the log of etcd; nil discards it.
 	Logger *zap.Logger
 }
+
+// defaultReserveBytes is the default of Config.DiskReserveBytes.
+const defaultReserveBytes = 64 << 20
 
 func (c Config) withDefaults() Config {
 	c.ListenClientURL = cmp.Or(c.ListenClientURL, "http://127.0.0.1:2379")
@@ -71,12 +76,15 @@ func (c Config) validate() error {
 		faults = append(faults, &ConfigError{Field: FieldDataDir, Err: errors.New("a data directory is required")})
 	}
 	for _, setting := range c.listenSettings() {
-		if err := setting.validate(); err != nil {
+		if err := setting.validate(c.Insecure); err != nil {
 			faults = append(faults, err)
 		}
 	}
 	if c.QuotaBytes < 0 {
 		faults = append(faults, fmt.Errorf("quota of %d bytes must not be negative", c.QuotaBytes))
+	}
+	if c.DiskReserveBytes < 0 {
+		faults = append(faults, fmt.Errorf("disk reserve of %d bytes must not be negative", c.DiskReserveBytes))
 	}
 	if c.CompactionRetention < time.Second {
 		faults = append(faults, fmt.Errorf("compaction retention %v is too short; use 1s or more", c.CompactionRetention))
@@ -88,39 +96,4 @@ func (c Config) validate() error {
 		faults = append(faults, errors.New("timeouts must not be negative"))
 	}
 	return errors.Join(faults...)
-}
-
-func (c Config) listenSettings() []listenSetting {
-	return []listenSetting{{FieldListenClientURL, "client", c.ListenClientURL}, {FieldListenPeerURL, "peer", c.ListenPeerURL}}
-}
-
-// listenSetting is a URL to listen on and the field of Config that contains it.
-type listenSetting struct{ field, name, url string }
-
-func (l listenSetting) validate() error {
-	invalid := func(reason string) error {
-		return &ConfigError{Field: l.field, Err: fmt.Errorf("%s URL %q %s", l.name, l.url, reason)}
-	}
-	u, err := url.Parse(l.url)
-	switch {
-	case err != nil:
-		return invalid("is not a URL such as http://127.0.0.1:2379")
-	case u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
-		return invalid("must be http://HOST:PORT and nothing more")
-	case !loopback.IsHost(u.Hostname()):
-		return invalid("can be reached from other machines, but embedded etcd has neither TLS nor authentication; use 127.0.0.1, [::1] or localhost")
-	}
-	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
-		return invalid("needs a port from 0 to 65535")
-	}
-	return nil
-}
-
-// hostPort returns HOST:PORT of a valid URL.
-func (l listenSetting) hostPort() string {
-	u, err := url.Parse(l.url)
-	if err != nil {
-		return l.url
-	}
-	return net.JoinHostPort(u.Hostname(), u.Port())
 }

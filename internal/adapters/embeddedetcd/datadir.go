@@ -17,10 +17,14 @@ import (
 //	DIR/lock          locked while a process uses DIR; contains its process id
 //	DIR/cluster.json  the cluster that the data belongs to
 //	DIR/etcd          the data of etcd
+//	DIR/etcd.restore  the data of a restore that is not complete
+//	DIR/ballast       space for a start on a full disk
 type dataDir struct {
 	path    string
 	lock    *filelock.Lock
 	cluster clusterInfo
+	// isBallastReleased reports whether the disk was full when the directory was locked.
+	isBallastReleased bool
 }
 
 // clusterInfo is the content of cluster.json.
@@ -33,8 +37,13 @@ type clusterInfo struct {
 	Bootstrapped bool `json:"bootstrapped"`
 }
 
+// lockName is the name of the lock file.
+const lockName = "lock"
+
 func (d dataDir) etcdDir() string     { return filepath.Join(d.path, "etcd") }
+func (d dataDir) restoreDir() string  { return filepath.Join(d.path, "etcd.restore") }
 func (d dataDir) clusterFile() string { return filepath.Join(d.path, "cluster.json") }
+func (d dataDir) ballastFile() string { return filepath.Join(d.path, "ballast") }
 
 // lockDataDir creates the directory if necessary and locks it. The kernel releases the
 // lock when the process dies.
@@ -46,17 +55,23 @@ func lockDataDir(path string) (dataDir, error) {
 	if err != nil {
 		return unusable(err)
 	}
+	if target, err := os.Readlink(path); err == nil {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return unusable(fmt.Errorf("it is a symbolic link to %s, which does not exist; create that directory", target))
+		}
+	}
 	if err := makePrivateDir(path); err != nil {
 		return unusable(err)
 	}
-	lock, err := filelock.Acquire(filepath.Join(path, "lock"), 0)
+	isReleased := dataDir{path: path}.releaseBallast() // before the lock file, which needs space as well
+	lock, err := filelock.Acquire(filepath.Join(path, lockName), 0)
 	if errors.Is(err, filelock.ErrLocked) {
 		return dataDir{}, dataDirError("data directory %s is in use: %w", path, err)
 	}
 	if err != nil {
 		return unusable(err)
 	}
-	return dataDir{path: path, lock: lock}, nil
+	return dataDir{path: path, lock: lock, isBallastReleased: isReleased}, nil
 }
 
 // dataDirError returns a *ConfigError of the data directory.
@@ -107,14 +122,55 @@ func (d *dataDir) joinCluster(token, peerURL string) error {
 // createCluster writes cluster.json. It does so before etcd writes data, so it returns
 // an error if there is etcd data without cluster.json: another program wrote it.
 func (d *dataDir) createCluster(c clusterInfo) error {
-	entries, err := os.ReadDir(d.etcdDir())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	hasEtcd, err := d.hasEtcd()
+	if err != nil {
 		return fmt.Errorf("data directory %s: %w", d.path, err)
 	}
-	if len(entries) > 0 {
+	if hasEtcd {
 		return dataDirError("data directory %s contains etcd data but no cluster.json, so rtmanager did not create it", d.path)
 	}
 	return d.writeCluster(c)
+}
+
+// hasEtcd reports whether DIR/etcd has content.
+func (d *dataDir) hasEtcd() (bool, error) {
+	entries, err := os.ReadDir(d.etcdDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return len(entries) > 0, err
+}
+
+// IsNew reports whether the directory has no data of etcd, so that Start would create a new
+// cluster there.
+func IsNew(path string) (bool, error) {
+	d := dataDir{path: path}
+	hasEtcd, err := d.hasEtcd()
+	if err != nil || hasEtcd {
+		return false, err
+	}
+	content, err := os.ReadFile(d.clusterFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	// Start reports a file that cannot be decoded.
+	return json.Unmarshal(content, &d.cluster) == nil && !d.cluster.Bootstrapped, nil
+}
+
+// requireNoPartialRestore returns a *CorruptDataError if a restore was killed before the
+// data was complete.
+func (d *dataDir) requireNoPartialRestore() error {
+	hasEtcd, err := d.hasEtcd()
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", d.path, err)
+	}
+	if _, err := os.Lstat(d.restoreDir()); err != nil || hasEtcd {
+		return nil //nolint:nilerr // no restore was started
+	}
+	return &CorruptDataError{Dir: d.path, Path: d.restoreDir(), Err: errors.New("a restore was interrupted")}
 }
 
 // markBootstrapped records in cluster.json that the member has been ready, so a later

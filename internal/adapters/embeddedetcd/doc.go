@@ -7,7 +7,14 @@
 //	config.go       Config: settings, defaults, validation
 //	errors.go       ConfigError: a setting that Start cannot use
 //	datadir.go      the data directory: lock, cluster.json, layout
+//	verify.go       check of the log and the database before etcd opens them
+//	fatal.go        errors instead of the end of the process, and the size of log files
+//	diskguard.go    read-only operation on a full disk, and space allocated ahead
+//	readonly.go     the KV service that rejects writes on a full disk
+//	restore.go      a data directory from a snapshot
 //	bootstrap.go    removal of the data of an incomplete first start
+//	listen.go       the rules for listen URLs
+//	socket.go       unix sockets to listen on
 //	addresses.go    the addresses that etcd listens on, with real ports for port 0
 //	etcdconfig.go   the configuration of etcd itself
 //	inprocess.go    a client that calls the server without a network

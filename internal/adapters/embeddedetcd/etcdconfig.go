@@ -12,9 +12,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// memberName is the name of the member. It is not "default", for which etcd logs a
+// MemberName is the name of the member. It is not "default", for which etcd logs a
 // warning, and must not change, since it is part of the bootstrap.
-const memberName = "rtmanager"
+const MemberName = "rtmanager"
 
 // newEtcdConfig returns the configuration of etcd. A comment gives the reason for each
 // value that differs from etcd's default. Client streams end when streams ends.
@@ -24,9 +24,10 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 		return nil, fmt.Errorf("%s: peer_url %q is not a URL: %w", data.clusterFile(), data.cluster.PeerURL, err)
 	}
 	e := embed.NewConfig()
-	e.Name = memberName
+	e.Name = MemberName
 	e.Dir = data.etcdDir()
-	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{at.client}, []url.URL{at.client}
+	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{at.client}, []url.URL{at.advertisedClient}
+	e.ClientTLSInfo, e.PeerTLSInfo = cfg.ClientTLS.info(), cfg.PeerTLS.info()
 	// The member's identity contains the peer URL of its first start. A single member
 	// never dials it, so the member can listen on another address now.
 	e.ListenPeerUrls, e.AdvertisePeerUrls = []url.URL{at.peer}, []url.URL{*recordedPeer}
@@ -43,8 +44,8 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 	e.WatchProgressNotifyInterval = 5 * time.Second
 	e.MaxConcurrentStreams = 4096 // etcd: no limit
 	e.EnableGRPCGateway = false   // a browser could reach this API
-	e.HostWhitelist = map[string]struct{}{"localhost": {}, "127.0.0.1": {}, "::1": {}}
-	e.CORS = map[string]struct{}{at.client.String(): {}} // an empty set would allow every origin
+	e.HostWhitelist = map[string]struct{}{"localhost": {}, "127.0.0.1": {}, "::1": {}, at.advertisedClient.Hostname(): {}}
+	e.CORS = map[string]struct{}{at.advertisedClient.String(): {}} // an empty set would allow every origin
 
 	// etcd does not start on a corrupt database, and members compare their databases.
 	gate, ok := e.ServerFeatureGate.(featuregate.MutableFeatureGate)

@@ -1,10 +1,13 @@
 package embeddedetcd
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/filelock"
 )
 
 // Only an internal test can make a healthy member stop by itself.
@@ -34,4 +37,7 @@ func TestCloseReturnsAfterStopTimeout(t *testing.T) {
 	blocked := make(chan struct{})
 	require.ErrorContains(t, member.closeEtcd(func() { <-blocked }), "has not stopped within 1ms")
 	close(blocked)
+	lock, err := filelock.Acquire(filepath.Join(data.path, lockName), time.Minute)
+	require.NoError(t, err, "it unlocks the directory when etcd has stopped")
+	require.NoError(t, lock.Release())
 }

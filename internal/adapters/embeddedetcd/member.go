@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,9 +24,15 @@ const maxStartAttempts = 3
 // Member is a running etcd member. It is safe for concurrent use.
 type Member struct {
 	etcd        *embed.Etcd
+	clientURL   string
 	client      *clientv3.Client
 	closeClient func() // waits for the client's requests in the server
 	data        dataDir
+	fatal       *fatalLogger
+	guard       *diskGuard
+	// isStuck is set once a goroutine of etcd is blocked after a fatal error. etcd can
+	// then not be closed; the process has to end.
+	isStuck atomic.Bool
 	// endStreams ends the streams that clients have open, so that closing does not wait
 	// for them.
 	endStreams  context.CancelFunc
@@ -40,7 +50,8 @@ type Member struct {
 //
 // Start returns a *ConfigError if another process uses the data directory or if the
 // directory cannot be written. It also returns one if the directory belongs to another
-// cluster, and if a port is in use. It returns the error of ctx if ctx ends first; the end
+// cluster, if a port is in use, and if the disk has no space for a start. It returns a
+// *CorruptDataError if etcd cannot read its files. It returns the error of ctx if ctx ends first; the end
 // of ctx does not stop a member that has started.
 func Start(ctx context.Context, cfg Config) (*Member, error) {
 	cfg = cfg.withDefaults()
@@ -52,14 +63,17 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 	if startCtx.Err() != nil {
 		return nil, fmt.Errorf("start etcd: %w", context.Cause(startCtx))
 	}
+	SetSegmentSize()
 	data, err := lockDataDir(cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	m := &Member{
 		data: data, stopTimeout: cfg.StopTimeout,
-		failed: make(chan error, 1), closing: make(chan struct{}),
+		failed: make(chan error, 1), closing: make(chan struct{}), fatal: newFatalLogger(),
 	}
+	m.guard = newDiskGuard(data, cfg, m.fatal)
+	cfg.Logger = m.fatal.wrap(cfg.Logger)
 	m.close = sync.OnceValue(m.shutdown)
 	var streams context.Context
 	streams, m.endStreams = context.WithCancel(context.WithoutCancel(ctx))
@@ -68,6 +82,8 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 		return nil, err
 	}
 	m.client, m.closeClient = InProcess(m.etcd.Server)
+	m.client.KV = newReadOnlyKV(m.etcd.Server, m.client, func() bool { return m.guard.full.Load() != nil })
+	m.guard.check()
 	m.monitors.Go(m.reportFailure)
 	return m, nil
 }
@@ -75,8 +91,13 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 // boot starts etcd and waits until it is ready. It releases all resources if it fails.
 func (m *Member) boot(ctx, streams context.Context, cfg Config) error {
 	started := make(chan error, 1)
-	go func() { started <- m.startEtcd(ctx, streams, cfg) }()
+	go func() {
+		started <- recoverFaults(func() error { return m.startEtcd(ctx, streams, cfg) })
+	}()
 	select {
+	case err := <-m.fatal.failed:
+		m.isStuck.Store(true)
+		return errors.Join(m.startError(err), m.data.unlock())
 	case err := <-started:
 		if err == nil {
 			err = m.waitReady(ctx)
@@ -107,10 +128,16 @@ func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
 		if err != nil {
 			return err
 		}
-		if err := m.data.joinCluster(cfg.ClusterToken, at.peer.String()); err != nil {
+		if err := m.data.joinCluster(cfg.ClusterToken, at.advertisedPeer.String()); err != nil {
+			return err
+		}
+		if err := m.data.requireSpace(); err != nil {
 			return err
 		}
 		if err := m.data.removeIncompleteBootstrap(); err != nil {
+			return err
+		}
+		if err := m.data.verify(ctx); err != nil {
 			return err
 		}
 		if err := os.MkdirAll(m.data.etcdDir(), 0o700); err != nil {
@@ -122,11 +149,33 @@ func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
 		}
 		m.etcd, err = embed.StartEtcd(etcdCfg)
 		if err == nil {
-			return nil
+			m.clientURL = clientURL(at, m.etcd.Clients[0].Addr())
+			return protectSockets(cfg)
 		}
 		if !errors.Is(err, syscall.EADDRINUSE) || attempt == maxStartAttempts {
-			return fmt.Errorf("start etcd on %s: %w", m.data.etcdDir(), err)
+			return m.startError(err)
 		}
+	}
+}
+
+// clientURL returns the URL for clients on this machine.
+func clientURL(at addresses, listening net.Addr) string {
+	if at.client.Scheme == "unix" {
+		return at.client.String()
+	}
+	return at.client.Scheme + "://" + listening.String()
+}
+
+// startError returns the error of a start that failed in etcd. Files of a member that has
+// been ready before are then corrupt, if the disk has space and can be written.
+func (m *Member) startError(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return dataDirError("data directory %s: its disk is full, and etcd cannot start without space for its log: %w; free some space", m.data.path, err)
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), !m.data.cluster.Bootstrapped:
+		return fmt.Errorf("start etcd on %s: %w", m.data.etcdDir(), err)
+	default:
+		return &CorruptDataError{Dir: m.data.path, Path: filepath.Join(m.data.etcdDir(), "member"), Err: err}
 	}
 }
 
@@ -137,6 +186,9 @@ func (m *Member) waitReady(ctx context.Context) error {
 		return nil
 	case err := <-m.etcd.Err():
 		return fmt.Errorf("start etcd on %s: %w", m.data.etcdDir(), orErrStopped(err))
+	case err := <-m.fatal.failed:
+		m.isStuck.Store(true)
+		return m.startError(err)
 	case <-m.etcd.Server.StopNotify():
 		return fmt.Errorf("start etcd on %s: %w", m.data.etcdDir(), errStopped)
 	case <-ctx.Done():
@@ -172,8 +224,8 @@ func (m *Member) cleanup() error {
 func (m *Member) Client() *clientv3.Client { return m.client }
 
 // ClientURL returns the URL for clients such as etcdctl, with the port that the member
-// listens on.
-func (m *Member) ClientURL() string { return "http://" + m.etcd.Clients[0].Addr().String() }
+// listens on, or the path of its socket.
+func (m *Member) ClientURL() string { return m.clientURL }
 
 // Err returns a channel that carries one error if the member stops by itself. The channel
 // is closed after that and after Close.
@@ -197,9 +249,13 @@ func (m *Member) shutdown() error {
 
 // closeEtcd calls closeServer, which closes etcd, and waits for it until stopTimeout.
 func (m *Member) closeEtcd(closeServer func()) error {
+	if m.isStuck.Load() {
+		return m.data.unlock()
+	}
 	closed := make(chan error, 1)
 	go func() {
 		closeServer()
+		m.data.restoreBallast()
 		closed <- m.data.unlock()
 	}()
 	timeout := time.NewTimer(m.stopTimeout)
@@ -212,15 +268,36 @@ func (m *Member) closeEtcd(closeServer func()) error {
 	}
 }
 
-// reportFailure sends an error to failed if etcd stops before Close.
+// DiskFull returns a *DiskFullError while the member accepts no writes because its disk is
+// full, and nil otherwise.
+func (m *Member) DiskFull() error {
+	if full := m.guard.full.Load(); full != nil {
+		return full
+	}
+	return nil
+}
+
+// reportFailure sends an error to failed if etcd stops before Close. It checks the disk
+// until then.
 func (m *Member) reportFailure() {
 	defer close(m.failed)
+	ctx, cancel := context.WithCancel(context.Background())
+	var guarding sync.WaitGroup
+	guarding.Go(func() { m.guard.run(ctx) })
+	defer guarding.Wait()
+	defer cancel()
 	var err error
 	select {
+	case err = <-m.fatal.failed:
+		m.isStuck.Store(true)
 	case err = <-m.etcd.Err():
 	case <-m.etcd.Server.StopNotify():
 	case <-m.closing:
 		return
 	}
-	m.failed <- fmt.Errorf("etcd on %s: %w", m.data.etcdDir(), orErrStopped(err))
+	err = fmt.Errorf("etcd on %s: %w", m.data.etcdDir(), orErrStopped(err))
+	if errors.Is(err, syscall.ENOSPC) {
+		err = fmt.Errorf("%w; free some space and restart it", err)
+	}
+	m.failed <- err
 }

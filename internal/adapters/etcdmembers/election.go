@@ -86,13 +86,17 @@ func (m *Membership) campaign(ctx context.Context, s *session, c candidate) (won
 	if err != nil {
 		return won, 0, err
 	}
-	callCtx, cancel := context.WithTimeout(ctx, m.registry.opts.CallTimeout)
-	defer cancel()
-	resp, err := m.registry.client.Txn(callCtx).
-		If(clientv3.Compare(clientv3.CreateRevision(c.key), "=", 0),
-			clientv3.Compare(clientv3.CreateRevision(s.fence.Key), "=", s.fence.CreateRevision)).
-		Then(clientv3.OpPut(c.key, value, clientv3.WithLease(s.lease))).
-		Else(clientv3.OpGet(c.key)).Commit()
+	resp, err := hedged(ctx, m.registry, m.registry.joinTimeout(), func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		resp, err := m.registry.client.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(c.key), "=", 0),
+				clientv3.Compare(clientv3.CreateRevision(s.fence.Key), "=", s.fence.CreateRevision)).
+			Then(clientv3.OpPut(c.key, value, clientv3.WithLease(s.lease))).
+			Else(clientv3.OpGet(c.key)).Commit()
+		if err != nil {
+			return nil, err
+		}
+		return resp, m.registry.checkCluster(resp.Header)
+	})
 	if err != nil {
 		return won, 0, toDomainError(ctx, "campaign", err)
 	}
@@ -137,7 +141,7 @@ func (m *Membership) lead(ctx context.Context, s *session, fence node.Fence, wor
 // trust in the session then decides.
 func (m *Membership) watchLeaderKey(ctx context.Context, fence node.Fence) error {
 	for {
-		resp, err := m.registry.getOnce(ctx, fence.Key)
+		resp, err := m.registry.getHedged(ctx, fence.Key)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)

@@ -17,6 +17,7 @@ import (
 // that of one request. It returns:
 //   - the cause of ctx if ctx has ended,
 //   - runtime.ErrReadOnly at the space quota,
+//   - runtime.ErrIncompatible if another cluster has responded,
 //   - a permanent error as etcd.ToDomainError does,
 //   - runtime.ErrUnavailable for any error after which a retry may succeed.
 func toDomainError(ctx context.Context, operation string, err error) error {
@@ -25,6 +26,8 @@ func toDomainError(ctx context.Context, operation string, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", operation, context.Cause(ctx))
+	case errors.Is(err, runtime.ErrIncompatible):
+		return fmt.Errorf("%s: %w", operation, err)
 	case errors.Is(err, rpctypes.ErrNoSpace), isPermanent(err):
 		return fmt.Errorf("%s: %w", operation, etcd.ToDomainError(err))
 	default:
@@ -32,10 +35,13 @@ func toDomainError(ctx context.Context, operation string, err error) error {
 	}
 }
 
+// isLeaseNotFound reports whether etcd has no such lease.
+func isLeaseNotFound(err error) bool { return errors.Is(err, rpctypes.ErrLeaseNotFound) }
+
 // isPermanent reports whether a retry of the request would fail as well. It is false at
 // the space quota, which an operator can raise, and for a lease that does not exist.
 func isPermanent(err error) bool {
-	return etcd.Classify(err) == etcd.Permanent && !errors.Is(err, rpctypes.ErrNoSpace) && !errors.Is(err, rpctypes.ErrLeaseNotFound)
+	return etcd.Classify(err) == etcd.Permanent && !errors.Is(err, rpctypes.ErrNoSpace) && !isLeaseNotFound(err)
 }
 
 // nameTakenError is the error of a join under the name of another present node.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/node"
@@ -112,7 +111,8 @@ func (m *Membership) rejoin() *session {
 			return nil
 		}
 		m.setError(notPresentError(err))
-		_ = wait.For(closing, m.registry.opts.LeaseTTL/4) // the next attempt returns if closing ended
+		// The next attempt returns if closing ended.
+		_ = wait.For(closing, min(m.registry.opts.LeaseTTL/4, time.Second))
 	}
 }
 
@@ -121,7 +121,7 @@ func (m *Membership) join(ctx context.Context) (*session, error) {
 	if err := errors.Join(validateName("region", m.self.Region), validateName("node", m.self.Name), validateName("identity", m.self.Identity)); err != nil {
 		return nil, err
 	}
-	callCtx, cancel := context.WithTimeout(ctx, m.registry.opts.CallTimeout)
+	callCtx, cancel := context.WithTimeout(ctx, m.registry.joinTimeout())
 	defer cancel()
 	if err := m.evictPredecessor(ctx, callCtx); err != nil {
 		return nil, err
@@ -132,25 +132,48 @@ func (m *Membership) join(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	ttl := m.registry.opts.LeaseTTL
-	sent := time.Now()
-	lease, err := m.registry.client.Grant(callCtx, int64(math.Ceil(ttl.Seconds())))
+	lease, err := m.requestLease(callCtx)
 	if err != nil {
 		return nil, toDomainError(ctx, "request a lease for this node", err)
 	}
-	fence, err := m.createKey(callCtx, lease.ID, value)
+	entry, err := encodeKnown(node.Absent{Node: m.self})
 	if err != nil {
-		m.revoke(ctx, lease.ID) // also deletes the key if only the response was lost
+		return nil, err
+	}
+	fence, err := m.createKey(callCtx, lease.id, value, entry)
+	if err != nil {
+		m.revoke(ctx, lease.id) // also deletes the key if only the response was lost
 		return nil, toDomainError(ctx, "join the nodes", err)
 	}
 	m.hasJoined = true
-	return newSession(m.lifetime.Context(), lease.ID, fence, sent, ttl-ttl/5), nil
+	return newSession(m.lifetime.Context(), lease.id, fence, lease.sent, ttl-ttl/5), nil
+}
+
+// grantedLease is a lease with the time at which it was requested.
+type grantedLease struct {
+	id   clientv3.LeaseID
+	sent time.Time
+}
+
+// requestLease returns a new lease. A repetition may leave a second lease behind, which has
+// no keys and expires.
+func (m *Membership) requestLease(ctx context.Context) (grantedLease, error) {
+	seconds := int64(math.Ceil(m.registry.opts.LeaseTTL.Seconds()))
+	return hedged(ctx, m.registry, m.registry.joinTimeout(), func(ctx context.Context) (grantedLease, error) {
+		sent := time.Now()
+		resp, err := m.registry.client.Grant(ctx, seconds)
+		if err != nil {
+			return grantedLease{}, err
+		}
+		return grantedLease{resp.ID, sent}, m.registry.checkCluster(resp.ResponseHeader)
+	})
 }
 
 // evictPredecessor reads the key of this node, and revokes the lease of a node that this
 // one may replace. It returns a *nameTakenError if it may not. call is ctx with the
 // timeout of the join.
 func (m *Membership) evictPredecessor(ctx, callCtx context.Context) error {
-	resp, err := m.registry.client.Get(callCtx, m.key)
+	resp, err := m.registry.getHedged(callCtx, m.key)
 	if err != nil || len(resp.Kvs) == 0 {
 		return toDomainError(ctx, "read the key of this node", err)
 	}
@@ -164,9 +187,9 @@ func (m *Membership) evictPredecessor(ctx, callCtx context.Context) error {
 	}
 	// Revoking the lease also deletes the keys of its leaderships.
 	if kv.GetLease() != 0 {
-		_, err = m.registry.client.Revoke(callCtx, clientv3.LeaseID(kv.GetLease()))
+		err = m.registry.revoke(callCtx, clientv3.LeaseID(kv.GetLease()))
 	}
-	if err == nil || errors.Is(err, rpctypes.ErrLeaseNotFound) {
+	if err == nil {
 		err = m.registry.deleteKey(callCtx, fenceOf(kv))
 	}
 	return toDomainError(ctx, "delete the key of the previous daemon of this node", err)
@@ -180,21 +203,26 @@ func (m *Membership) canReplace(other node.Node) bool {
 	return other.Identity == m.self.Identity && (!m.hasJoined || other.Instance == m.self.Instance)
 }
 
-// createKey creates the key of this node. It returns errLostRace if the key exists.
-func (m *Membership) createKey(ctx context.Context, lease clientv3.LeaseID, value string) (node.Fence, error) {
-	resp, err := m.registry.client.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision(m.key), "=", 0)).
-		Then(clientv3.OpPut(m.key, value, clientv3.WithLease(lease))).
-		Else(clientv3.OpGet(m.key)).Commit()
-	if err != nil {
-		return node.Fence{}, err
-	}
-	if resp.Succeeded {
-		return node.Fence{Key: m.key, CreateRevision: resp.Header.GetRevision()}, nil
-	}
-	kv := resp.Responses[0].GetResponseRange().GetKvs()[0]
-	if kv.GetLease() == int64(lease) {
-		return fenceOf(kv), nil // created by the same request, which the client sent twice
-	}
-	return node.Fence{}, errLostRace
+// createKey creates the key of this node, and its entry among the known nodes. It returns errLostRace if the key exists.
+func (m *Membership) createKey(ctx context.Context, lease clientv3.LeaseID, value, entry string) (node.Fence, error) {
+	return hedged(ctx, m.registry, m.registry.joinTimeout(), func(ctx context.Context) (node.Fence, error) {
+		resp, err := m.registry.client.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(m.key), "=", 0)).
+			Then(clientv3.OpPut(m.key, value, clientv3.WithLease(lease)), clientv3.OpPut(m.registry.keys.knownNode(m.self.Ref()), entry)).
+			Else(clientv3.OpGet(m.key)).Commit()
+		if err == nil {
+			err = m.registry.checkCluster(resp.Header)
+		}
+		if err != nil {
+			return node.Fence{}, err
+		}
+		if resp.Succeeded {
+			return node.Fence{Key: m.key, CreateRevision: resp.Header.GetRevision()}, nil
+		}
+		kv := resp.Responses[0].GetResponseRange().GetKvs()[0]
+		if kv.GetLease() == int64(lease) {
+			return fenceOf(kv), nil // created by an earlier attempt
+		}
+		return node.Fence{}, errLostRace
+	})
 }

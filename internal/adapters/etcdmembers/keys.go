@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
 )
@@ -21,6 +22,13 @@ func (k keyspace) leaders() string { return k.prefix + "/leaders/" }
 
 func (k keyspace) node(region, name string) string {
 	return k.nodes() + etcd.EscapeSegment(region) + "/" + etcd.EscapeSegment(name)
+}
+
+// knownNodes is the family of the nodes that have ever joined, present or not.
+func (k keyspace) knownNodes() string { return k.prefix + "/known-nodes/" }
+
+func (k keyspace) knownNode(ref node.Ref) string {
+	return k.knownNodes() + etcd.EscapeSegment(ref.Region) + "/" + etcd.EscapeSegment(ref.Name)
 }
 
 func (k keyspace) leader(scope string) string { return k.leaders() + etcd.EscapeSegment(scope) }

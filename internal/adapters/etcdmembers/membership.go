@@ -1,17 +1,18 @@
 package etcdmembers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/broadcast"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/lifetime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -97,19 +98,66 @@ func (m *Membership) run(s *session) {
 	m.lifetime.Close(errLeft) // waits for the calls of Lead
 	if s != nil {
 		s.close()
-		m.revoke(closing, s.lease)
+		m.leave(closing, s)
 	}
 }
 
-// keepAliveLoop renews the session until it ends. A quarter of the TTL as interval allows
-// three attempts before the trust expires.
+// leave deletes the key of this node, and stores that it has stopped as planned.
+func (m *Membership) leave(ctx context.Context, s *session) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.registry.opts.CallTimeout)
+	defer cancel()
+	stopped, err := encodeKnown(node.Absent{Node: m.self, StoppedAt: time.Now().UTC()})
+	if err == nil {
+		_, err = hedged(ctx, m.registry, m.registry.opts.CallTimeout, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+			return m.registry.client.Txn(ctx).
+				If(clientv3.Compare(clientv3.CreateRevision(m.key), "=", s.fence.CreateRevision)).
+				Then(clientv3.OpPut(m.registry.keys.knownNode(m.self.Ref()), stopped), clientv3.OpDelete(m.key)).Commit()
+		})
+	}
+	if err != nil {
+		m.registry.log.Warn("could not store that this node has stopped; it will be listed as lost", "error", err)
+	}
+	m.revoke(ctx, s.lease)
+}
+
+// clockInterval is how often a node stores the time of its clock.
+const clockInterval = time.Minute
+
+// storeClock writes the presence with the current time of this node's clock, so that an
+// operator can see clocks that differ. The fence remains valid: only the create revision
+// of the key counts.
+func (m *Membership) storeClock(s *session) {
+	self := m.self
+	self.Now = time.Now().UTC()
+	value, err := encodeNode(self)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(s.ctx, m.registry.opts.CallTimeout)
+		defer cancel()
+		_, err = m.registry.client.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(m.key), "=", s.fence.CreateRevision)).
+			Then(clientv3.OpPut(m.key, value, clientv3.WithLease(s.lease))).Commit()
+	}
+	if err != nil {
+		m.registry.log.Debug("could not store the clock of this node", "error", err)
+	}
+}
+
+// keepAliveLoop renews the session until it ends. A renewal that meets a member that
+// hangs is repeated at once on another one, until the trust expires. So the interval, a
+// quarter of the TTL, leaves more than half of the trust window for repetitions.
 func (m *Membership) keepAliveLoop(s *session) {
 	ticker := time.NewTicker(m.registry.opts.LeaseTTL / 4)
 	defer ticker.Stop()
+	clock := time.NewTicker(clockInterval)
+	defer clock.Stop()
+	var storing sync.WaitGroup
+	defer storing.Wait()
 	for {
 		select {
 		case <-s.ctx.Done():
 			return
+		case <-clock.C:
+			storing.Go(func() { m.storeClock(s) }) // it must not delay a renewal
 		case <-ticker.C:
 			if err := m.renew(s); s.ctx.Err() == nil {
 				m.setError(err)
@@ -118,39 +166,48 @@ func (m *Membership) keepAliveLoop(s *session) {
 	}
 }
 
-// renew verifies the keys of the session and then renews its lease. It does so in this
-// order because the client retries a renewal without a delay while etcd is down.
+// renew renews the lease of the session and verifies its keys, both at the same time: one
+// round trip.
 func (m *Membership) renew(s *session) error {
-	if err := m.verifyKeys(s); err != nil {
-		return err
-	}
-	ctx, cancel := m.withRenewalTimeout(s.ctx)
-	defer cancel()
-	sent := time.Now()
-	_, err := m.registry.client.KeepAliveOnce(ctx, s.lease)
-	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+	var renewing sync.WaitGroup
+	var renewErr error
+	renewing.Go(func() { renewErr = m.renewLease(s) })
+	verifyErr := m.verifyKeys(s)
+	renewing.Wait()
+	return cmp.Or(verifyErr, renewErr)
+}
+
+// renewLease renews the lease, and extends the trust from the time at which the successful
+// attempt was sent.
+func (m *Membership) renewLease(s *session) error {
+	sent, err := hedged(s.ctx, m.registry, s.trustWindow, func(ctx context.Context) (time.Time, error) {
+		sent := time.Now()
+		resp, err := m.registry.client.KeepAliveOnce(ctx, s.lease)
+		if err != nil {
+			return sent, err
+		}
+		return sent, m.registry.checkCluster(resp.ResponseHeader)
+	})
+	switch {
+	case isLeaseNotFound(err):
 		s.end(errLeaseExpired)
 		return errLeaseExpired
-	}
-	if err == nil {
+	case err == nil:
+		m.registry.latency.Store(int64(time.Since(sent)))
 		s.extendTrust(sent)
 	}
-	return toDomainError(s.ctx, "renew the lease of this node", err)
+	err = toDomainError(s.ctx, "renew the lease of this node", err)
+	if errors.Is(err, runtime.ErrIncompatible) {
+		s.end(err)
+	}
+	return err
 }
 
-// withRenewalTimeout bounds one request of a renewal, so that time for another attempt
-// remains.
-func (m *Membership) withRenewalTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, min(m.registry.opts.CallTimeout, m.registry.opts.LeaseTTL/4))
-}
-
-// revoke revokes a lease, which deletes its keys. It makes one attempt, also if ctx has
-// ended.
+// revoke revokes a lease, which deletes its keys, also if ctx has ended.
 func (m *Membership) revoke(ctx context.Context, lease clientv3.LeaseID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.registry.opts.CallTimeout)
 	defer cancel()
-	_, err := m.registry.client.Revoke(ctx, lease)
-	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+	if err := m.registry.revoke(ctx, lease); err != nil {
 		m.registry.log.Warn("could not revoke a lease; it will expire", "error", err)
 	}
 }

@@ -31,7 +31,7 @@ func TestSpaceQuotaExhausted(t *testing.T) {
 	}
 	_, err := f.registry(server.Client(), shortTTL).Join(t.Context(), newNode("n2"))
 	require.ErrorIs(t, err, runtime.ErrReadOnly)
-	require.ErrorContains(t, err, "compacting", "the error must name the remedy")
+	require.ErrorContains(t, err, "compact and defragment etcd", "the error must name the remedy")
 	for range 12 { // a renewal each quarter of the TTL
 		receive(t, renewed, "a renewal")
 	}

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -33,6 +34,9 @@ type Options struct {
 	LeaseTTL time.Duration
 	// CallTimeout bounds one request to etcd; default 3 s.
 	CallTimeout time.Duration
+	// ClusterID identifies the etcd cluster. A response of another cluster ends the session
+	// and each leadership. Default: the cluster that responds first.
+	ClusterID uint64
 	// OperationTimeout bounds the retries of a read whose caller set no deadline; default
 	// 15 s.
 	OperationTimeout time.Duration
@@ -48,11 +52,9 @@ type Registry struct {
 	keys                keyspace
 	opts                Options
 	log                 *slog.Logger
+	latency             atomic.Int64 // time.Duration of the latest successful renewal
 
-	mu sync.Mutex
-	// corruptLogged holds the mod revision of each corrupt value that has been logged, by
-	// its key.
-	corruptLogged map[string]int64
+	corrupt *etcd.CorruptLog
 }
 
 // New returns a registry on the cluster of the client. It sends no request yet. The
@@ -64,13 +66,25 @@ func New(client *clientv3.Client, opts Options) *Registry {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{
+	r := &Registry{
 		client: client, watchClient: cmp.Or(opts.WatchClient, client),
 		etcd: etcd.NewClient(client, etcd.Options{
 			CallTimeout: opts.CallTimeout, OperationTimeout: opts.OperationTimeout, Logger: opts.Logger,
 		}),
-		keys: newKeyspace(opts.Prefix), opts: opts, log: opts.Logger, corruptLogged: map[string]int64{},
+		keys: newKeyspace(opts.Prefix), opts: opts, log: opts.Logger,
+		corrupt: etcd.NewCorruptLog(opts.Logger, "the value of a node is corrupt; the node counts as absent"),
 	}
+	r.etcd.SetClusterID(opts.ClusterID)
+	return r
+}
+
+// checkCluster returns runtime.ErrIncompatible if another etcd cluster has responded: its
+// revisions and leases are not those of this one, so it must not fence or elect anything.
+func (r *Registry) checkCluster(header *etcdserverpb.ResponseHeader) error {
+	if r.etcd.ClusterID() == 0 {
+		r.etcd.SetClusterID(header.GetClusterId())
+	}
+	return r.etcd.CheckCluster(header.GetClusterId())
 }
 
 // Nodes implements ports.NodeRegistry with one linearizable read. It logs a corrupt value
@@ -80,11 +94,16 @@ func (r *Registry) Nodes(ctx context.Context) ([]node.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.decodeNodes(resp.Kvs), nil
+}
+
+// decodeNodes returns the nodes ordered by region and name, without corrupt values.
+func (r *Registry) decodeNodes(kvs []*mvccpb.KeyValue) []node.Node {
 	nodes := []node.Node{}
-	for _, kv := range resp.Kvs {
+	for _, kv := range kvs {
 		n, err := r.keys.decodeNode(kv)
 		if err != nil {
-			r.logCorrupt(kv, err)
+			r.corrupt.Add(kv, err)
 			continue
 		}
 		nodes = append(nodes, n)
@@ -92,23 +111,11 @@ func (r *Registry) Nodes(ctx context.Context) ([]node.Node, error) {
 	slices.SortFunc(nodes, func(a, b node.Node) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Name, b.Name))
 	})
-	return nodes, nil
+	return nodes
 }
 
-// logCorrupt logs a corrupt value unless this version of it has been logged before.
-func (r *Registry) logCorrupt(kv *mvccpb.KeyValue, fault error) {
-	key := string(kv.GetKey())
-	r.mu.Lock()
-	logged := r.corruptLogged[key] == kv.GetModRevision()
-	r.corruptLogged[key] = kv.GetModRevision()
-	r.mu.Unlock()
-	if !logged {
-		r.log.Error("the value of a node is corrupt; the node counts as absent", "key", key, "error", fault)
-	}
-}
-
-// Leader implements ports.NodeRegistry with one linearizable read. A corrupt value is
-// runtime.ErrCorrupt.
+// Leader returns the leader of the scope by one linearizable read, and false if there is
+// none. A corrupt value is runtime.ErrCorrupt.
 func (r *Registry) Leader(ctx context.Context, scope string) (node.Leader, bool, error) {
 	if err := validateName("scope", scope); err != nil {
 		return node.Leader{}, false, err
@@ -134,12 +141,42 @@ func (r *Registry) get(ctx context.Context, operation, key string, opts ...clien
 	return resp, nil
 }
 
-// getOnce makes a linearizable read without retries.
-func (r *Registry) getOnce(ctx context.Context, key string) (*clientv3.GetResponse, error) {
-	return etcd.TryOnce(ctx, r.etcd, func(ctx context.Context) (*clientv3.GetResponse, error) {
-		return r.client.Get(ctx, key)
+// hedged makes an idempotent request within timeout, on several endpoints if necessary. The
+// error is not translated.
+func hedged[T any](ctx context.Context, r *Registry, timeout time.Duration, call func(ctx context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	// RequireLeader: a member without a leader then responds with an error at once.
+	return hedge(clientv3.WithRequireLeader(ctx), r.hedgeDelay(), r.opts.LeaseTTL/5, call)
+}
+
+// hedgedLocal is hedged for a read that needs no majority.
+func hedgedLocal[T any](ctx context.Context, r *Registry, timeout time.Duration, call func(ctx context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return hedge(ctx, r.hedgeDelay(), r.opts.LeaseTTL/5, call)
+}
+
+// hedgeDelay returns the delay before a request is sent to a second endpoint. It grows with
+// the round trip time: a response that is late everywhere is not worth a second request.
+func (r *Registry) hedgeDelay() time.Duration {
+	ttl := r.opts.LeaseTTL
+	return min(max(ttl/20, 2*time.Duration(r.latency.Load())), ttl/8)
+}
+
+// getHedged makes a linearizable read within the timeout of a few attempts.
+func (r *Registry) getHedged(ctx context.Context, key string) (*clientv3.GetResponse, error) {
+	return hedged(ctx, r, r.joinTimeout(), func(ctx context.Context) (*clientv3.GetResponse, error) {
+		resp, err := r.client.Get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		return resp, r.checkCluster(resp.Header)
 	})
 }
+
+// joinTimeout bounds the requests of one attempt to join: each may need a second endpoint.
+func (r *Registry) joinTimeout() time.Duration { return 3 * r.opts.CallTimeout }
 
 // waitForChange returns when the key has changed after the revision, and after LeaseTTL
 // at the latest. It also returns, a little later, when the watch breaks or etcd has
@@ -166,8 +203,21 @@ func (r *Registry) waitBeforeRetry(ctx context.Context) {
 
 // deleteKey deletes the key of the fence if the fence is still valid.
 func (r *Registry) deleteKey(ctx context.Context, fence node.Fence) error {
-	_, err := r.client.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.CreateRevision)).
-		Then(clientv3.OpDelete(fence.Key)).Commit()
+	_, err := hedged(ctx, r, r.joinTimeout(), func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return r.client.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.CreateRevision)).
+			Then(clientv3.OpDelete(fence.Key)).Commit()
+	})
+	return err
+}
+
+// revoke revokes a lease, which deletes its keys. A lease that does not exist is a success.
+func (r *Registry) revoke(ctx context.Context, lease clientv3.LeaseID) error {
+	_, err := hedged(ctx, r, r.joinTimeout(), func(ctx context.Context) (*clientv3.LeaseRevokeResponse, error) {
+		return r.client.Revoke(ctx, lease)
+	})
+	if isLeaseNotFound(err) {
+		return nil
+	}
 	return err
 }

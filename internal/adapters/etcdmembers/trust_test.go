@@ -2,6 +2,8 @@ package etcdmembers_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +26,11 @@ type slowEtcd struct {
 	delay    time.Duration
 	stopped  chan struct{} // closed when it stops responding
 	renewals chan time.Time
+
+	// members is the number of its endpoints. Requests select one after the other. The last
+	// does not respond if there are several.
+	members  int64
+	requests atomic.Int64
 }
 
 func (e *slowEtcd) client() *clientv3.Client {
@@ -32,6 +39,10 @@ func (e *slowEtcd) client() *clientv3.Client {
 
 // respond waits as a request does. It returns ctx's error if there is no response.
 func (e *slowEtcd) respond(ctx context.Context, delay time.Duration) error {
+	if n := e.requests.Add(1); e.members > 1 && n%e.members == 0 {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -143,6 +154,43 @@ func TestTrustWindow(t *testing.T) {
 				synctest.Wait()
 				require.Len(t, endTimes, 1, "the leadership outlives the trust window")
 				require.Equal(t, last.Add(trustWindow), <-endTimes)
+				require.NoError(t, m.Close())
+			})
+		})
+	}
+}
+
+// TestHungMember has one of two or three members never respond: the node joins, and keeps
+// presence and leadership.
+func TestHungMember(t *testing.T) {
+	t.Parallel()
+	for name, etcd := range map[string]*slowEtcd{
+		"of two": {members: 2}, "of three": {members: 3}, "of three, far away": {members: 3, delay: 600 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				etcd.stopped, etcd.renewals = make(chan struct{}), make(chan time.Time, 10_000)
+				m, err := etcdmembers.New(etcd.client(), etcdmembers.Options{LeaseTTL: 10 * time.Second}).Join(t.Context(), node.Node{Region: "eu", Name: "n1", Identity: "x"})
+				require.NoError(t, err)
+				led := make(chan struct{}, 10_000)
+				ctx, cancel := context.WithCancel(t.Context())
+				var leading sync.WaitGroup
+				leading.Go(func() {
+					_ = m.Lead(ctx, "eu", func(ctx context.Context, _ node.Fence) error {
+						led <- struct{}{}
+						<-ctx.Done()
+						return nil
+					})
+				})
+				for range 3600 {
+					time.Sleep(time.Second) // of the fake clock: no real time passes
+					_, present := m.Fence()
+					require.True(t, present)
+				}
+				require.Len(t, led, 1, "the leadership was lost")
+				require.Less(t, etcd.requests.Load(), int64(3*2*3600*10/25), "more than three attempts per request")
+				cancel()
+				leading.Wait()
 				require.NoError(t, m.Close())
 			})
 		})

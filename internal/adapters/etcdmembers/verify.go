@@ -1,7 +1,12 @@
 package etcdmembers
 
 import (
+	"context"
+	"errors"
+
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // verifyKeys ends the session if the key of this node does not exist any more: it may
@@ -11,13 +16,20 @@ import (
 // claimed. The key was left by a resignation that failed, or by a campaign that ended
 // before the response that it had won.
 func (m *Membership) verifyKeys(s *session) error {
-	ctx, cancel := m.withRenewalTimeout(s.ctx)
-	defer cancel()
-	leaders := m.registry.keys.leaders()
-	resp, err := m.registry.client.Txn(ctx).
-		Then(clientv3.OpGet(m.key, clientv3.WithKeysOnly()), clientv3.OpGet(leaders, clientv3.WithPrefix())).Commit()
+	resp, err := hedged(s.ctx, m.registry, s.trustWindow, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		resp, err := m.registry.client.Txn(ctx).
+			Then(clientv3.OpGet(m.key, clientv3.WithKeysOnly()), clientv3.OpGet(m.registry.keys.leaders(), clientv3.WithPrefix())).Commit()
+		if err != nil {
+			return nil, err
+		}
+		return resp, m.registry.checkCluster(resp.Header)
+	})
 	if err != nil {
-		return toDomainError(s.ctx, "read the key of this node", err)
+		err = toDomainError(s.ctx, "read the key of this node", err)
+		if errors.Is(err, runtime.ErrIncompatible) {
+			s.end(err)
+		}
+		return err
 	}
 	nodeKey := resp.Responses[0].GetResponseRange().GetKvs()
 	if len(nodeKey) == 0 || fenceOf(nodeKey[0]) != s.fence {
@@ -29,7 +41,7 @@ func (m *Membership) verifyKeys(s *session) error {
 		if err != nil || kv.GetLease() != int64(s.lease) || m.hasClaim(stored.Claim) {
 			continue
 		}
-		if err := m.registry.deleteKey(ctx, fenceOf(kv)); err != nil {
+		if err := m.registry.deleteKey(s.ctx, fenceOf(kv)); err != nil {
 			m.registry.log.Debug("could not delete the key of a leadership that has ended; the next renewal retries", "error", err)
 		}
 	}

@@ -2,6 +2,7 @@ package etcdstore_test
 
 import (
 	"context"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/faultkv"
@@ -116,6 +118,38 @@ func testAmbiguousBeyondRingAndHistory(t *testing.T) {
 			r.others.requireClean()
 		})
 	}
+}
+
+// TestIDReusedWhileAmbiguous has another request use the operation id while the write is
+// ambiguous and not applied.
+func TestIDReusedWhileAmbiguous(t *testing.T) { inEveryMode(t, testIDReusedWhileAmbiguous) }
+
+func testIDReusedWhileAmbiguous(t *testing.T) {
+	r := newFaultyFixture(t)
+	r.faults.OnFirstWrite(faultkv.LoseRequest(func() {
+		_, err := r.others.Put(t.Context(), ports.PutInput{Record: runningRecord("game"), Origin: ports.Origin{OperationID: opID}})
+		require.NoError(t, err)
+	}))
+	_, err := r.stop(t.Context())
+	require.ErrorIs(t, err, operation.ErrIDReused)
+	r.requireApplied(1, "the other request")
+}
+
+// TestLedgerEntryWithoutHash repeats a write of a version that stored no hash.
+func TestLedgerEntryWithoutHash(t *testing.T) { inEveryMode(t, testLedgerEntryWithoutHash) }
+
+func testLedgerEntryWithoutHash(t *testing.T) {
+	r := newFaultyFixture(t)
+	stopped, err := r.stop(t.Context())
+	require.NoError(t, err)
+	_, err = r.upsert(t.Context())
+	require.ErrorIs(t, err, operation.ErrIDReused)
+	value := r.value("/transitions/game/02")
+	require.Contains(t, value, `"contents_hash"`)
+	r.putRaw("/transitions/game/02", regexp.MustCompile(`,"contents_hash":"[^"]*"`).ReplaceAllString(value, ""))
+	repeated, err := r.upsert(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, stopped, repeated)
 }
 
 // TestAmbiguousAndDeleted deletes the game while the write is ambiguous.

@@ -223,6 +223,39 @@ func TestLargeAndManyWritesStayWithinEtcdsLimits(t *testing.T) {
 	c.others.requireClean()
 }
 
+// TestLargestWritesFillABatch has as many writes with as many compares as a batch may contain.
+func TestLargestWritesFillABatch(t *testing.T) {
+	t.Parallel()
+	c := newBatchFixture(t)
+	fence := node.Fence{Key: c.prefix + "/leaders/eu", CreateRevision: c.others.putRaw("/leaders/eu", "me")}
+	writes := make([]func() error, 120)
+	for n := range writes {
+		input := ports.PutInput{Record: runningRecord(fmt.Sprint("new-", n)), Fence: &fence, Guard: ports.GuardNoOperation}
+		writes[n] = func() error {
+			_, err := c.Put(t.Context(), input)
+			return err
+		}
+	}
+	require.NoError(t, errors.Join(c.run(writes...)...))
+	require.Equal(t, 1, c.requests())
+	c.requireInserted(len(writes))
+}
+
+// TestDeletionsShareARequest deletes games of several buckets, and two of one bucket, whose
+// transactions put the same key.
+func TestDeletionsShareARequest(t *testing.T) {
+	t.Parallel()
+	c := newBatchFixture(t)
+	var writes []func() error
+	for _, gameID := range []string{"a", "b", "c", inBucketOf("a")} {
+		c.others.put(removedRecord(gameID))
+		writes = append(writes, func() error { return c.Delete(t.Context(), ports.DeleteInput{GameID: gameID}) })
+	}
+	require.NoError(t, errors.Join(c.run(writes...)...))
+	require.Equal(t, 2, c.requests())
+	c.others.requireClean()
+}
+
 func TestNoGroupCommitSendsEveryWriteAlone(t *testing.T) {
 	t.Parallel()
 	client, faults := newFaultyClient(t)

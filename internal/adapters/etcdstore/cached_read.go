@@ -16,7 +16,9 @@ import (
 // that is older than the cache.
 func (s *Store) readRevision(ctx context.Context) (int64, error) {
 	seen := s.cachedRevision()
-	revision, err := s.etcd.Revision(ctx, s.keys.Schema())
+	revision, err := s.reflector.readRevision(ctx, func(ctx context.Context) (int64, error) {
+		return s.etcd.Revision(ctx, s.keys.Schema())
+	})
 	if err == nil && revision < seen {
 		err = etcd.RegressionError(revision, seen)
 		s.reflector.invalidate(err)
@@ -58,18 +60,20 @@ func (s *Store) cacheIsFresh(ctx context.Context) bool {
 	return false
 }
 
-// getFromCache reads one record from the cache. It returns false for a record that is absent
-// or corrupt there, which only etcd can confirm. It is called outside begin and end, which
-// would double its cost: it leaves nothing that Close has to wait for.
-func (s *Store) getFromCache(ctx context.Context, gameID string) (runtime.VersionedRecord, bool) {
+// getFromCache reads one record from the cache, and returns runtime.ErrNotFound for none: at
+// the revision that the linearizable read has returned, etcd has none either. It returns false
+// if etcd must be read instead. It is called outside begin and end, which would double its
+// cost: it leaves nothing that Close has to wait for.
+func (s *Store) getFromCache(ctx context.Context, gameID string) (found runtime.VersionedRecord, isServed bool, err error) {
 	if !s.cacheIsFresh(ctx) {
-		return runtime.VersionedRecord{}, false
+		return runtime.VersionedRecord{}, false, nil
 	}
 	record, _, isSynced := s.reflector.cache.Get(gameID)
-	if !isSynced || record == nil || record.DecodeErr != nil {
-		return runtime.VersionedRecord{}, false
+	if !isSynced || record != nil && record.DecodeErr != nil {
+		return runtime.VersionedRecord{}, false, nil //nolint:nilerr // the caller reads etcd instead
 	}
-	return record.Versioned(), true
+	found, err = record.Lookup(gameID)
+	return found, true, err
 }
 
 // freshSnapshot returns the records as of a revision not older than the call, nil if etcd must
@@ -81,17 +85,38 @@ func (s *Store) freshSnapshot(ctx context.Context) *recordcache.Indexes {
 	return s.reflector.cache.Snapshot()
 }
 
-// pageFromCache reads the first page of a list from the cache. The pages that follow have its
-// revision, which only etcd can read.
+// pageFromCache reads a page from the records that the list is read at. It returns false if
+// etcd must be read instead.
 func (s *Store) pageFromCache(ctx context.Context, query ports.PageQuery) (ports.Page, bool) {
-	if s.reflector == nil || query.Revision != 0 || !query.Local && !s.cacheIsFresh(ctx) {
+	if s.reflector == nil {
 		return ports.Page{}, false
 	}
-	records := s.reflector.cache.Snapshot()
-	if records == nil || query.Local && !s.reflector.servedLocally.Reached(records.Revision) {
+	records := s.recordsOfList(ctx, query)
+	if records == nil {
 		return ports.Page{}, false
 	}
-	return records.Page(query), true
+	page := records.Page(query)
+	if page.Next != "" {
+		s.reflector.cache.Retain(records)
+	}
+	return page, true
+}
+
+// recordsOfList returns the records at the revision of a list, nil if only etcd can read them.
+// The pages after the first need no request to etcd: a revision does not change any more.
+func (s *Store) recordsOfList(ctx context.Context, query ports.PageQuery) *recordcache.Indexes {
+	switch r := s.reflector; {
+	case query.Revision != 0:
+		return r.cache.SnapshotAt(query.Revision, r.eventLog)
+	case !query.Local:
+		return s.freshSnapshot(ctx)
+	default:
+		records := r.cache.Snapshot()
+		if records == nil || !r.servedLocally.Reached(records.Revision) {
+			return nil
+		}
+		return records
+	}
 }
 
 // noteServedLocally records that a local read was served from etcd as of the revision.

@@ -17,7 +17,8 @@ import (
 //
 // Its compares hold at the base state only, and its value contains an id of its own. So of all
 // tries at most one is applied, however late etcd executes it, and the id identifies the one
-// that was.
+// that was. A state that can return is no base: so the absence of a game is one only together
+// with its deletion epoch (epoch.go).
 type casTxn[S, W any] interface {
 	// id returns the id that the value contains.
 	id() string

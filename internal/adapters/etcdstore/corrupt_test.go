@@ -74,6 +74,15 @@ func TestCorruptRecordWithoutIndex(t *testing.T) {
 	r.requireWritesRejected("new", "/runtimes/new")
 }
 
+func TestForeignDeletionEpochIsReported(t *testing.T) {
+	t.Parallel()
+	r := sharedFixture(t)
+	r.putRaw("/meta/deletion-epochs/7f", "any value")
+	r.requireClean()
+	r.putRaw("/meta/deletion-epochs/7F", "")
+	r.requireFinding(ports.FindingKeyForeign, "/meta/deletion-epochs/7F", "", "")
+}
+
 func TestForeignKeyIsReportedAndKept(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"/runtimes/a/b", "/runtimes/%2f", "/runtimes/", "/runtimes/" + strings.Repeat("x", 300)} {

@@ -9,6 +9,8 @@
 //	update.go      Put, Transition  a mutation: precondition and new record, pure functions
 //	               compareAndSwap   bases the mutation on the cached record, or on a read
 //	record_txn.go  newRecordTxn     compares, puts, and the reads of a failed compare
+//	guard.go             guards of writes by hand against operations
+//	epoch.go             what makes an absent game a state that does not return
 //	cas.go         commit           sends until the outcome is known
 //	batcher        Send             alone, or with the writes of other games in one request
 //
@@ -30,11 +32,13 @@
 //	options.go store.go identity.go              Open, Close, the identity in /meta/schema
 //	get.go list.go state.go cached_read.go       reads
 //	update.go record_txn.go ambiguity.go cas.go  writes
+//	guard.go                                     guards of writes by hand against operations
+//	delete.go delete_txn.go epoch.go             deletions, and what inserts compare of them
 //	intents.go intent_txn.go                     intents, which nothing watches
 //	watch.go watch_snapshot.go watch_cached.go   streams: start and resync, from the event log
 //	watch_decode.go watch_send.go                or from etcd; events; filter and bookmarks
 //	reflector.go consistency.go                  what feeds and checks the cache
-//	inspect.go stats.go                          Info, Check, CacheStats
+//	inspect.go members.go stats.go               Info, Check, CacheStats
 //
 //	internal/layout       keys, stored forms and the rules between them
 //	internal/batcher      several writes in one request (group commit)

@@ -15,7 +15,7 @@ import (
 )
 
 // testTimeout is how long a test waits for a condition before it fails.
-const testTimeout = 20 * time.Second
+const testTimeout = time.Minute
 
 // fixture is a store together with a plain client that reads and changes its keys
 // directly.

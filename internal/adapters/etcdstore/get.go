@@ -13,8 +13,8 @@ func (s *Store) GetVersioned(ctx context.Context, gameID string) (runtime.Versio
 	if err := runtime.ValidateGameID(gameID); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
-	if found, ok := s.getFromCache(ctx, gameID); ok {
-		return found, nil
+	if found, isServed, err := s.getFromCache(ctx, gameID); isServed {
+		return found, err
 	}
 	ctx, end, err := s.begin(ctx)
 	if err != nil {

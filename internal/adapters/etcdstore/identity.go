@@ -2,9 +2,11 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
@@ -18,6 +20,9 @@ import (
 func (s *Store) loadOrCreateID(ctx context.Context) error {
 	key := s.keys.Schema()
 	found, err := s.etcd.Get(ctx, key)
+	if err == nil {
+		err = s.checkPrefix(ctx)
+	}
 	if err == nil && len(found.Kvs) == 0 {
 		// The read comes first because etcd at its space quota rejects every transaction
 		// that contains a put, even if the put would not run.
@@ -36,8 +41,39 @@ func (s *Store) loadOrCreateID(ctx context.Context) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	s.etcd.SetClusterID(found.Header.GetClusterId())
-	s.id = fmt.Sprintf("%s-%x", schema.StoreID, s.etcd.ClusterID())
+	s.id, s.durableID = fmt.Sprintf("%s-%x", schema.StoreID, s.etcd.ClusterID()), schema.StoreID
 	s.schema = string(found.Kvs[0].GetValue())
+	return nil
+}
+
+// checkPrefix returns runtime.ErrIncompatible if the keys of this store would be in a family of
+// another store, or the other way round: each would be corrupt keys to the other. A user that may
+// read its own prefix only does not see an enclosing store.
+func (s *Store) checkPrefix(ctx context.Context) error {
+	for _, schema := range s.keys.EnclosingSchemas() {
+		found, err := s.etcd.Get(ctx, schema, clientv3.WithKeysOnly())
+		switch {
+		case errors.Is(err, rpctypes.ErrPermissionDenied):
+		case err != nil:
+			return err
+		case len(found.Kvs) > 0:
+			return fmt.Errorf("%w: the prefix lies within the keys of the store of %q; use another prefix", runtime.ErrIncompatible, schema)
+		}
+	}
+	nested := s.keys.NestedSchemas()
+	gets := make([]clientv3.Op, len(nested))
+	for i, schema := range nested {
+		gets[i] = clientv3.OpGet(schema, clientv3.WithKeysOnly())
+	}
+	found, err := s.etcd.GetEach(ctx, gets)
+	if err != nil {
+		return err
+	}
+	for _, kv := range found {
+		if kv != nil {
+			return fmt.Errorf("%w: the store of %q lies within the keys of this one; use another prefix", runtime.ErrIncompatible, kv.GetKey())
+		}
+	}
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -27,6 +28,8 @@ type intentTxn struct {
 	fences     []node.Fence
 	writeID    string
 	value      string // contains writeID
+	// usesReserve means that the write has space on a full disk.
+	usesReserve bool
 	// seenRevision is a revision that etcd had reached before the first try.
 	seenRevision int64
 }
@@ -38,6 +41,8 @@ type intentState struct {
 	asOf    int64
 	kv      *mvccpb.KeyValue     // nil if there is no intent
 	leaders [][]*mvccpb.KeyValue // the key of each fence
+	// lastDeletion is the revision of the game's deletion epoch. It is read only for an insert.
+	lastDeletion int64
 }
 
 func (i intentState) revision() int64 { return i.kv.GetModRevision() }
@@ -46,11 +51,12 @@ func (i intentState) revision() int64 { return i.kv.GetModRevision() }
 func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences []node.Fence) (*intentTxn, error) {
 	t := &intentTxn{store: s, ifRevision: replaces.Revision, fences: fences, writeID: uuid.NewString(), seenRevision: s.cachedRevision()}
 	t.Game = intent.GameID
-	t.If = []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(t.key()), "=", t.ifRevision), s.compareSchema()}
 	t.Else = []clientv3.Op{clientv3.OpGet(t.key())}
 	for _, fence := range fences {
-		t.If = append(t.If, compareFence(fence))
 		t.Else = append(t.Else, clientv3.OpGet(fence.Key, clientv3.WithKeysOnly()))
+	}
+	if t.isInsert() {
+		t.Else = append(t.Else, s.getDeletionEpoch(t.Game))
 	}
 	replaced, err := t.loadReplaced(ctx, replaces)
 	if err != nil {
@@ -59,10 +65,34 @@ func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, repla
 	if t.value, err = layout.EncodeIntent(layout.NewStoredIntent(intent, t.writeID, replaced)); err != nil {
 		return nil, err
 	}
+	t.usesReserve = len(fences) > 0 && endsOperation(intent, replaced.ActiveOperation())
 	t.Then = append([]clientv3.Op{clientv3.OpPut(t.key(), t.value)},
 		s.keys.UpdateOperationIndex(intent.GameID, replaced.ActiveOperation(), intent.Current)...)
+	t.If = t.compares()
 	return t, nil
 }
+
+func (t *intentTxn) compares() []clientv3.Cmp {
+	compares := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(t.key()), "=", t.ifRevision), t.store.compareSchema()}
+	for _, fence := range t.fences {
+		compares = append(compares, compareFence(fence))
+	}
+	if t.isInsert() {
+		// The absence of the intent alone would hold a second time after its game is deleted.
+		compares = append(compares, t.store.compareDeletionEpoch(t.Game, t.seenRevision))
+	}
+	return compares
+}
+
+// withSeenRevision returns the same write for tries that follow the revision.
+func (t *intentTxn) withSeenRevision(revision int64) *intentTxn {
+	next := *t
+	next.seenRevision = revision
+	next.If = next.compares()
+	return &next
+}
+
+func (t *intentTxn) isInsert() bool { return t.ifRevision == 0 }
 
 // loadReplaced returns the replaced intent, zero for an insert. It reads the current intent only
 // if replaces does not include it, or without a cache that knows a revision: then a conflict
@@ -92,7 +122,20 @@ func (t *intentTxn) key() string { return t.store.keys.Intent(t.Game) }
 func (t *intentTxn) id() string { return t.writeID }
 
 func (t *intentTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
+	if t.usesReserve {
+		ctx = etcd.UseReserve(ctx)
+	}
 	return t.SendDirect(ctx, t.store.etcd)
+}
+
+// endsOperation reports whether an intent ends an operation or a game: the outcome or the
+// rollback of an operation, or a step of a stop or cleanup.
+func endsOperation(intent operation.Intent, replaced *operation.Operation) bool {
+	op := intent.Current
+	if op == nil {
+		return replaced != nil
+	}
+	return op.Kind == operation.KindStop || op.Kind == operation.KindCleanup || op.PreemptedBy != nil || op.Step == operation.StepRollingBack
 }
 
 func (t *intentTxn) resultOf(resp *clientv3.TxnResponse) int64 { return resp.Header.GetRevision() }
@@ -112,19 +155,25 @@ func (t *intentTxn) decodeState(resp *clientv3.TxnResponse) (state intentState, 
 	if kvs := resp.Responses[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
 		state.kv = kvs[0]
 	}
-	for _, r := range resp.Responses[1:] {
+	last := 1 + len(t.fences)
+	for _, r := range resp.Responses[1:last] {
 		state.leaders = append(state.leaders, r.GetResponseRange().GetKvs())
+	}
+	if t.isInsert() {
+		state.lastDeletion = decodeDeletionEpoch(resp.Responses[last])
 	}
 	return state, nil
 }
 
-func (t *intentTxn) isBase(state intentState) bool { return state.revision() == t.ifRevision }
+func (t *intentTxn) isBase(state intentState) bool {
+	return state.revision() == t.ifRevision && state.lastDeletion <= t.seenRevision
+}
 
 // errContradiction is returned if a compare failed that holds.
 var errContradiction = errors.New("etcd reported a failed compare of values that are as expected")
 
 // explainFailedCompare checks the fences and the schema, which are all that a transaction compares
-// in addition to the revision. A fence that was lost stays lost.
+// in addition to the revision and the deletion epoch. A fence that was lost stays lost.
 func (t *intentTxn) explainFailedCompare(ctx context.Context, resp *clientv3.TxnResponse) error {
 	state, err := t.decodeState(resp)
 	if err == nil {
@@ -148,7 +197,7 @@ func (t *intentTxn) findApplied(ctx context.Context, state intentState, isAmbigu
 	}
 	for kv := state.kv; ; {
 		switch {
-		case kv == nil && t.ifRevision > 0 && isAmbiguous:
+		case kv == nil && isAmbiguous && (t.ifRevision > 0 || state.lastDeletion > oldest):
 			return 0, false, outcomeUnknown(ctx, t.id(), errIntentDeleted)
 		case kv == nil || kv.GetModRevision() <= oldest:
 			return 0, false, nil // older than the first try
@@ -157,7 +206,7 @@ func (t *intentTxn) findApplied(ctx context.Context, state intentState, isAmbigu
 			return kv.GetModRevision(), true, nil
 		}
 		previous := kv.GetModRevision() - 1
-		if t.ifRevision == 0 && kv.GetVersion() > 1 {
+		if t.isInsert() && kv.GetVersion() > 1 {
 			previous = kv.GetCreateRevision() // an insert can only have written the first value
 		}
 		resp, err := t.store.etcd.Get(ctx, t.key(), clientv3.WithRev(previous))
@@ -171,7 +220,7 @@ func (t *intentTxn) findApplied(ctx context.Context, state intentState, isAmbigu
 	}
 }
 
-var errIntentDeleted = errors.New("the intent has been deleted since")
+var errIntentDeleted = errors.New("the intent may have been deleted since")
 
 // checkPreconditions returns runtime.ErrFenced or a *runtime.ConflictError unless fences and
 // revision are as the write expects. A lost fence takes precedence.

@@ -37,6 +37,40 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	return found, nil
 }
 
+// GetIntentAndRecord implements ports.IntentStore by one linearizable transaction.
+func (s *Store) GetIntentAndRecord(ctx context.Context, gameID string) (ports.VersionedIntent, runtime.VersionedRecord, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedIntent{}, runtime.VersionedRecord{}, err
+	}
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return ports.VersionedIntent{}, runtime.VersionedRecord{}, err
+	}
+	defer end()
+	intent, record, err := s.getIntentAndRecord(ctx, gameID)
+	if err != nil {
+		return ports.VersionedIntent{}, runtime.VersionedRecord{}, fmt.Errorf("get intent and record of game %q: %w", gameID, err)
+	}
+	return intent, record, nil
+}
+
+func (s *Store) getIntentAndRecord(ctx context.Context, gameID string) (intent ports.VersionedIntent, record runtime.VersionedRecord, err error) {
+	intent.Intent.GameID = gameID
+	kvs, err := s.etcd.GetEach(ctx, []clientv3.Op{clientv3.OpGet(s.keys.Intent(gameID)), clientv3.OpGet(s.keys.Record(gameID))})
+	if err == nil && kvs[0] != nil {
+		intent, err = s.keys.VersionedIntent(kvs[0])
+	}
+	if err != nil || kvs[1] == nil {
+		return intent, record, err
+	}
+	stored, err := s.keys.DecodeRecord(kvs[1])
+	if err != nil {
+		return intent, record, err
+	}
+	s.cacheWrite(stored) // the base of the writes that follow
+	return intent, stored.Versioned(), nil
+}
+
 // GetIntents implements ports.IntentStore by one linearizable transaction for each chunk of
 // the games.
 func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
@@ -108,8 +142,9 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 // replaced intent that only a newer version knows; if the replaced version does not include
 // them, or if the store has no synced cache, the intent is read first.
 //
-// One case is not detected: an ambiguous insert whose key another client deletes is written a
-// second time.
+// One case is not detected: another client, or a deletion at etcd's space quota, deletes the
+// intent of an ambiguous insert without the deletion epoch. The intent is then written a second
+// time.
 func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (ports.IntentVersion, error) {
 	if err := ports.ValidateIntent(intent, replaces.Revision, fences); err != nil {
 		return ports.IntentVersion{}, err
@@ -134,12 +169,17 @@ func (s *Store) putIntent(ctx context.Context, intent operation.Intent, replaces
 	if err != nil {
 		return ports.IntentVersion{}, err
 	}
-	result, err := commit(ctx, s, txn)
-	if err != nil {
-		return ports.IntentVersion{}, err
+	for {
+		result, err := commit(ctx, s, txn)
+		if err != nil {
+			return ports.IntentVersion{}, err
+		}
+		if result.isApplied {
+			return ports.NewIntentVersion(result.result, txn.value), nil
+		}
+		if err := txn.conflictError(result.state); err != nil {
+			return ports.IntentVersion{}, err
+		}
+		txn = txn.withSeenRevision(result.state.asOf) // only the deletion epoch has changed
 	}
-	if !result.isApplied {
-		return ports.IntentVersion{}, txn.conflictError(result.state)
-	}
-	return ports.NewIntentVersion(result.result, txn.value), nil
 }

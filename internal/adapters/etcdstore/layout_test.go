@@ -41,7 +41,7 @@ func TestLayout(t *testing.T) {
 		"docker_network":"games","generation":1,"created_at":"2026-03-01T12:00:00Z","last_op_at":"2026-03-01T12:00:00Z",
 		"started_at":"2026-03-01T12:00:00Z","schema":1,"last_write":{"operation_id":"op-1","seq":1,"kind":"upsert"}}`, r.value("/runtimes/a%2Fb"))
 	require.JSONEq(t, `{"seq":1,"from":"","to":"running","at":"2026-03-01T12:00:00Z","operation_id":"op-1","actor":"me","reason":"new game",
-		"container_id":"container-1","image":"registry.example/games/engine:1.4.2"}`, r.value("/transitions/a%2Fb/01"))
+		"container_id":"container-1","image":"registry.example/games/engine:1.4.2","contents_hash":"9ef2a9c93cb45e26"}`, r.value("/transitions/a%2Fb/01"))
 
 	stop := ports.TransitionInput{UpdateStatusInput: stopInput("a/b"), Origin: ports.Origin{OperationID: "op-2"}}
 	stop.Now = at.Add(time.Minute)
@@ -53,7 +53,7 @@ func TestLayout(t *testing.T) {
 	require.Equal(t, "container-1", r.value("/runtimes-by-status/stopped/a%2Fb"))
 	require.Contains(t, r.value("/runtimes/a%2Fb"), `"stopped_at":"2026-03-01T12:01:00Z"`)
 	require.JSONEq(t, `{"seq":2,"from":"running","to":"stopped","at":"2026-03-01T12:01:00Z","operation_id":"op-2","actor":"","reason":"",
-		"container_id":"container-1","image":"registry.example/games/engine:1.4.2"}`, r.value("/transitions/a%2Fb/02"))
+		"container_id":"container-1","image":"registry.example/games/engine:1.4.2","contents_hash":"1f57d51f931052d5"}`, r.value("/transitions/a%2Fb/02"))
 
 	r.transition("a/b", runtime.StatusStopped, runtime.StatusRemoved)
 	require.Equal(t, "", r.value("/runtimes-by-status/removed/a%2Fb"), "a removed game has no container")
@@ -64,7 +64,7 @@ func TestSchemaKey(t *testing.T) {
 	t.Parallel()
 	r := sharedFixture(t)
 	require.Regexp(t, `^\{"version":2,"store_id":"[0-9a-f-]{36}"\}$`, r.value("/meta/schema"))
-	require.Contains(t, storeID(t, r), r.value("/meta/schema")[len(`{"version":2,"store_id":"`):][:36])
+	require.Contains(t, r.ID(), r.value("/meta/schema")[len(`{"version":2,"store_id":"`):][:36])
 }
 
 func TestRingOfTheLedger(t *testing.T) {

@@ -43,6 +43,12 @@ func TestLinearizabilityCheckerRejects(t *testing.T) {
 		"a write that is not recorded":       func() { c.remove(c.second) },
 		"an unknown write applied twice":     func() { c.setUnknown(c.first); c.showFirst(c.seenStopped, stateAt(c.seenFirst)) },
 		"an unknown write seen and lost":     func() { c.setUnknown(c.stop); c.showFirst(c.seenStopped, stateAt(c.seenSecond)) },
+		"a deletion of a running game":       func() { c.set(c.rejected, linearResult{outcome: linearDone}) },
+		"a deletion of no game":              func() { c.set(c.deleted, linearResult{outcome: linearAbsent}) },
+		"a rejected deletion of no game":     func() { c.set(c.secondDeletion, c.result(c.rejected)) },
+		"a deleted game that is seen":        func() { c.showFirst(c.seenDeleted, stateAt(c.seenRemoved)) },
+		"a deletion that is not recorded":    func() { c.remove(c.deleted) },
+		"a deleted game that returns":        func() { c.showFirst(c.seenAbsent, stateAt(c.seenRemoved)) },
 	} {
 		c.history = slices.Clone(r.record.history)
 		corrupt()
@@ -60,6 +66,8 @@ func (c *finalCalls) requireAccepted(t *testing.T, history []porcupine.Operation
 		"the list at its return":        func() { c.setList(c.long, c.after, c.after) },
 		"an unknown write that is seen": func() { c.setUnknown(c.second) },
 		"an unknown write, not applied": func() { c.setUnknown(c.secondStop) },
+		"an unknown deletion":           func() { c.setUnknown(c.deleted) },
+		"a deletion of a deleted game":  func() { c.set(c.secondDeletion, linearResult{outcome: linearDone}) },
 	} {
 		c.history = slices.Clone(history)
 		corrupt()
@@ -79,6 +87,8 @@ type finalCalls struct {
 	stop, secondStop, guarded, seenStopped int
 	long, last                             int
 	before, middle, after                  modelState // that the long list could have returned
+
+	rejected, seenRemoved, deleted, seenDeleted, secondDeletion, seenAbsent int
 }
 
 func (c *finalCalls) result(place int) linearResult { return c.history[place].Output.(linearResult) }
@@ -148,6 +158,12 @@ func runFinalCalls(r *linearFixture) *finalCalls {
 	upsert(one, 1)
 	c.after = listed()
 	c.long, c.last = list(since), get(one)
+
+	remove := func(client *linearClient) int { return client.do(ctx, client.numberWrite(linearDelete, linearCall{})) }
+	c.rejected = remove(one)
+	update(one, runtime.StatusRunning, runtime.StatusRemoved, "")
+	c.seenRemoved, c.deleted, c.seenDeleted = get(two), remove(two), get(one)
+	c.secondDeletion, c.seenAbsent = remove(one), get(two)
 	c.history = r.record.history
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -94,6 +95,8 @@ func (c *linearClient) choose() linearCall {
 		call.method, call.to = linearListByStatus, c.choice(runtime.Statuses())
 	case roll < 12:
 		return c.chooseUpsert(call)
+	case roll < 14:
+		return c.numberWrite(linearDelete, call)
 	default:
 		return c.chooseUpdate(call)
 	}
@@ -192,12 +195,25 @@ func (c *linearClient) call(ctx context.Context, call linearCall) (linearResult,
 		return c.listResult(c.store.ListByStatus(ctx, call.to))
 	case linearUpsert:
 		return linearResult{outcome: linearDone}, c.store.Upsert(ctx, call.record())
+	case linearDelete:
+		return deletionResult(c.store.Delete(ctx, ports.DeleteInput{GameID: linearGameID(call.game)}))
 	default:
 		return c.updateResult(call, c.store.UpdateStatus(ctx, ports.UpdateStatusInput{
 			GameID: linearGameID(call.game), ExpectedFrom: call.from, ExpectedContainerID: call.container,
 			To: call.to, Now: linearTime(call.number),
 		}))
 	}
+}
+
+// deletionResult decodes the result of a deletion.
+func deletionResult(err error) (linearResult, error) {
+	if errors.Is(err, runtime.ErrNotFound) {
+		return linearResult{outcome: linearAbsent}, nil
+	}
+	if rejected, ok := errors.AsType[*operation.RejectedError](err); ok {
+		return linearResult{outcome: linearRejected, status: rejected.Status}, nil
+	}
+	return linearResult{outcome: linearDone}, err
 }
 
 func (c *linearClient) listResult(records []runtime.RuntimeRecord, err error) (linearResult, error) {

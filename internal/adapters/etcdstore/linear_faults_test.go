@@ -104,9 +104,10 @@ func (f *linearFaults) write(ctx context.Context, send faultkv.Send) (*clientv3.
 	case roll < 330: // the request hangs
 		<-ctx.Done()
 		return nil, ctx.Err()
-	case roll < 360: // the client sends it twice by itself
-		_, _ = send(ctx)
-		return send(ctx)
+	case roll < 360: // the request is executed a second time, late
+		resp, err := send(ctx)
+		f.executeLate(send)
+		return resp, err
 	case roll < 380:
 		return nil, rpctypes.ErrTooManyRequests
 	case roll < 400:

@@ -57,6 +57,7 @@ const (
 	linearListByStatus linearMethod = "list by status"
 	linearUpsert       linearMethod = "upsert"
 	linearUpdate       linearMethod = "update"
+	linearDelete       linearMethod = "delete"
 )
 
 // linearCall is one call.
@@ -77,6 +78,8 @@ func (c linearCall) String() string {
 		return fmt.Sprintf("%s %s", c.method, c.to)
 	case linearGet:
 		return fmt.Sprintf("%s %d", c.method, c.game)
+	case linearDelete:
+		return fmt.Sprintf("#%d %s %d", c.number, c.method, c.game)
 	case linearUpsert:
 		return fmt.Sprintf("#%d %s %d %s %q", c.number, c.method, c.game, c.to, c.container)
 	default:
@@ -91,7 +94,8 @@ type linearOutcome string
 const (
 	linearDone     linearOutcome = "done"
 	linearConflict linearOutcome = "conflict"
-	linearAbsent   linearOutcome = "absent" // an update of no record
+	linearAbsent   linearOutcome = "absent"   // an update or deletion of no record
+	linearRejected linearOutcome = "rejected" // a deletion of a game that is not removed
 	linearUnknown  linearOutcome = "unknown"
 )
 
@@ -99,12 +103,13 @@ const (
 type linearResult struct {
 	outcome linearOutcome
 	failed  runtime.Precondition // of a conflict
+	status  runtime.Status       // of a rejection
 	seen    modelState           // what a read or a conflict showed
 }
 
 func (a linearResult) String() string {
 	if a.seen == (modelState{}) {
-		return string(a.outcome)
+		return strings.TrimSpace(fmt.Sprint(a.outcome, " ", a.status))
 	}
 	return fmt.Sprintf("%s %s %s", a.outcome, a.failed, a.seen)
 }
@@ -123,12 +128,14 @@ func (s modelState) step(call linearCall, result linearResult) (bool, modelState
 	case linearUpsert:
 		s[call.game] = gameState{status: call.to, container: call.container, upsert: call.number, last: call.number}
 		return true, s
+	case linearDelete:
+		return s.delete(call, result)
 	default:
 		return s.update(call, result)
 	}
 }
 
-// withStatus returns the games of the status.
+// only returns the games of the status.
 func (s modelState) only(status runtime.Status) modelState {
 	for game := range s {
 		if s[game].status != status {
@@ -154,7 +161,29 @@ func (s modelState) update(call linearCall, result linearResult) (bool, modelSta
 	return true, s
 }
 
-// resultOf returns the correct result of an update of the record.
+// delete accepts "done" for an absent game: a call that has found the removed record succeeds
+// even if a concurrent call has deleted it.
+func (s modelState) delete(call linearCall, result linearResult) (bool, modelState) {
+	want := linearResult{outcome: linearDone}
+	switch status := s[call.game].status; status {
+	case "":
+		if result != want {
+			want.outcome = linearAbsent
+		}
+	case runtime.StatusRemoved:
+	default:
+		want = linearResult{outcome: linearRejected, status: status}
+	}
+	if result.outcome != linearUnknown && result != want {
+		return false, s
+	}
+	if want.outcome == linearDone {
+		s[call.game] = gameState{}
+	}
+	return true, s
+}
+
+// outcome returns the correct result of an update of the record.
 func (s gameState) outcome(call linearCall) linearResult {
 	conflict := linearResult{outcome: linearConflict}
 	conflict.seen[call.game] = s

@@ -33,10 +33,10 @@ type searchState struct {
 }
 
 // observations are what all results of a history show together. Every write has its own
-// number, so a game has each state once and without interruption, and every result that
-// shows a state precedes the next write. Every order that agrees with all results
-// satisfies this, so nothing is rejected here that the model alone would accept; but the
-// checker detects at once, and not after millions of tries, that a write comes too early.
+// number, so a game has each state except absence once and without interruption, and every
+// result that shows such a state precedes the next write. Every order that agrees with all
+// results satisfies this, so nothing is rejected here that the model alone would accept; but
+// the checker detects at once, and not after millions of tries, that a write comes too early.
 type observations struct {
 	times     map[observed]int  // how many results show this state of the game
 	after     map[int]gameState // the state after a write, if a result shows it
@@ -68,6 +68,9 @@ func observe(history []porcupine.Operation) observations {
 }
 
 func (s observations) add(game int, as gameState) {
+	if as == (gameState{}) {
+		return // a game can be absent several times
+	}
 	s.times[observed{game, as}]++
 	if _, delivered := s.after[as.last]; !delivered && as.last != as.upsert {
 		s.updatesOf[as.upsert]++
@@ -127,12 +130,12 @@ func (s observations) step(state searchState, call linearCall, result linearResu
 func (s observations) write(state searchState, call linearCall, next modelState) (bool, searchState) {
 	game := call.game
 	was := state.now[game]
-	callerErr, seen := s.after[call.number]
-	if seen && callerErr != next[game] || state.shown[game] < s.times[observed{game, was}] {
+	shown, seen := s.after[call.number]
+	if seen && shown != next[game] || state.shown[game] < s.times[observed{game, was}] {
 		return false, state
 	}
 	state.now, state.shown[game] = next, 0
-	if call.method == linearUpsert {
+	if call.method == linearUpsert || call.method == linearDelete {
 		complete := state.updates[game] == s.updatesOf[was.upsert]
 		state.updates[game] = 0
 		return complete, state

@@ -33,6 +33,9 @@ const (
 	linearFirstOnes = 8
 )
 
+// checkTimeout bounds the check of one history, which takes long on a busy machine.
+const checkTimeout = 2 * time.Minute
+
 // TestLinearizability has clients of two stores work on the same games, with lost, late
 // and repeated requests, late responses, broken watches and cancelled callers. It checks
 // every history: there must be one order of all operations that agrees with every result
@@ -179,13 +182,13 @@ func (r *linearFixture) requireLinearizable(about string) {
 	}
 	outcome := "the history is not linearizable"
 	if result == porcupine.Unknown {
-		outcome = fmt.Sprintf("not decided in %v whether the history is linearizable", testTimeout)
+		outcome = fmt.Sprintf("not decided in %v whether the history is linearizable", checkTimeout)
 	}
 	require.Fail(r.t, outcome, "%s\n%sthe history as a page: %s", about, contradictions(r.record.history), drawHistory(r.t, r.record.history))
 }
 
 func checkHistory(history []porcupine.Operation) porcupine.CheckResult {
-	return porcupine.CheckOperationsTimeout(modelFor(history), extendUnknown(history), testTimeout)
+	return porcupine.CheckOperationsTimeout(modelFor(history), extendUnknown(history), checkTimeout)
 }
 
 // contradictions returns the games whose own history is not linearizable. If there is
@@ -206,7 +209,7 @@ func drawHistory(t *testing.T, history []porcupine.Operation) string {
 	require.NoError(t, err)
 	defer file.Close()
 	model := modelFor(history)
-	_, info := porcupine.CheckOperationsVerbose(model, extendUnknown(history), testTimeout)
+	_, info := porcupine.CheckOperationsVerbose(model, extendUnknown(history), checkTimeout)
 	assert.NoError(t, porcupine.Visualize(model, info, file))
 	return file.Name()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -131,9 +132,14 @@ func (r *pageReader) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.page.Revision, r.page.Corrupt = revision, missed
+		r.page.Revision = revision
+		r.page.Corrupt = slices.DeleteFunc(missed, func(c *runtime.CorruptError) bool { return !r.query.Visible.ContainsGame(c.GameID) })
 	}
-	_, err := r.store.etcd.Scan(ctx, r.family, from, r.page.Revision, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
+	keys := etcd.ScanRange{Family: r.family, From: from, Revision: r.page.Revision}
+	if r.query.Region == "" && r.query.Node == "" && r.query.Visible == nil {
+		keys.Enough = r.query.Limit + 1 // the key after the page proves that there is another page
+	}
+	_, err := r.store.etcd.ScanRange(ctx, keys, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
 		r.page.Revision = revision
 		isFull, err := add(ctx, kvs)
 		return !isFull, err
@@ -208,8 +214,10 @@ func (r *pageReader) addOrStop(kv *mvccpb.KeyValue, rec *layout.Record, err erro
 	fault, isCorrupt := errors.AsType[*runtime.CorruptError](err)
 	switch {
 	case isCorrupt:
-		r.page.Corrupt = append(r.page.Corrupt, fault)
-	case r.query.Region != "" && rec.Region != r.query.Region, r.query.Node != "" && rec.Node != r.query.Node:
+		if r.query.Visible.ContainsGame(fault.GameID) {
+			r.page.Corrupt = append(r.page.Corrupt, fault)
+		}
+	case !r.query.Matches(rec.RuntimeRecord):
 	case len(r.page.Records) == r.query.Limit:
 		r.page.Next = r.last
 		return false

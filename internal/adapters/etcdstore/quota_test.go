@@ -31,7 +31,7 @@ func TestQuota(t *testing.T) {
 	} {
 		require.ErrorIs(t, err, runtime.ErrReadOnly, what)
 		require.NotErrorIs(t, err, runtime.ErrOutcomeUnknown, what)
-		require.ErrorContains(t, err, "compacting", "%s: the error must state what to do", what)
+		require.ErrorContains(t, err, "compact", "%s: the error must state what to do", what)
 	}
 	second := newFixture(t, server.InProcess(), etcdstore.Options{Prefix: r.prefix})
 	require.Equal(t, storeID(t, r), storeID(t, second), "an existing store can be opened")

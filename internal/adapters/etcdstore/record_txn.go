@@ -2,12 +2,16 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // recordTxn is the casTxn of a mutation: it writes the record, its status index and its ledger
@@ -18,7 +22,8 @@ type recordTxn struct {
 	store    *Store
 	mutation mutation
 	base     gameState
-	record   layout.StoredRecord // the new one
+	record   layout.StoredRecord  // the new one
+	guard    ports.OperationGuard // that of the mutation for this base
 }
 
 var _ casTxn[gameState, runtime.VersionedRecord] = (*recordTxn)(nil)
@@ -31,6 +36,7 @@ func (s *Store) newRecordTxn(m mutation, base gameState) (*recordTxn, error) {
 	entry := layout.StoredLedgerEntry{
 		Seq: seq, To: m.to, At: m.at,
 		OperationID: m.origin.OperationID, Actor: m.origin.Actor, Reason: m.origin.Reason,
+		ContentsHash: m.contentsHash,
 	}
 	var before runtime.RuntimeRecord
 	if base.record != nil {
@@ -53,7 +59,7 @@ func (s *Store) newRecordTxn(m mutation, base gameState) (*recordTxn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &recordTxn{store: s, mutation: m, base: base, record: stored}
+	t := &recordTxn{store: s, mutation: m, base: base, record: stored, guard: m.guard.Resolve(base.runtimeRecord(), after)}
 	t.Game = m.gameID
 	t.If = t.compares()
 	t.Then = make([]clientv3.Op, 0, 4)
@@ -65,30 +71,39 @@ func (s *Store) newRecordTxn(m mutation, base gameState) (*recordTxn, error) {
 		clientv3.OpPut(s.keys.StatusIndexKey(after.Status, m.gameID), after.CurrentContainerID),
 		clientv3.OpPut(s.keys.LedgerEntry(m.gameID, seq), entryValue),
 	)
-	t.Else = s.getsOfState(m.gameID)
+	t.Else = t.getsOfState()
 	if m.fence != nil {
 		t.Else = append(t.Else, clientv3.OpGet(m.fence.Key, clientv3.WithKeysOnly()))
+	}
+	if t.guard != ports.GuardNone {
+		t.Else = append(t.Else, clientv3.OpGet(s.keys.Intent(m.gameID)))
 	}
 	t.Bytes = t.estimateBytes(len(recordValue)+len(entryValue), before, after)
 	return t, nil
 }
 
-// compares returns the compares of the transaction, at most six.
+// compares returns the compares of the transaction, at most eight.
 func (t *recordTxn) compares() []clientv3.Cmp {
 	keys, gameID := t.store.keys, t.mutation.gameID
-	compares := make([]clientv3.Cmp, 0, 6) // etcd's compares are large: one allocation
+	compares := make([]clientv3.Cmp, 0, 8) // etcd's compares are large: one allocation
 	compares = append(compares, clientv3.Compare(clientv3.ModRevision(keys.Record(gameID)), "=", t.base.recordRevision()))
 	compares = keys.CompareStatusIndex(compares, gameID, t.base.record)
 	if t.base.record == nil {
-		// The absence of the record alone would hold a second time after another client deletes
-		// the record that an earlier try inserted. The ledger outlives the record, unless it is
-		// deleted too.
-		compares = append(compares, clientv3.Compare(clientv3.ModRevision(keys.LedgerOf(gameID)), "<", t.base.revision+1).WithPrefix())
+		// The absence of the record alone would hold a second time after the record that an
+		// earlier try inserted is deleted. The deletion epoch shows a deletion by a store, and the
+		// ledger one by another client, which leaves it.
+		// A ledger that was not read must not exist: its numbers and operation ids are unknown.
+		newest := t.base.revision
+		if t.base.isLedgerUnread {
+			newest = 0
+		}
+		compares = append(compares, clientv3.Compare(clientv3.ModRevision(keys.LedgerOf(gameID)), "<", newest+1).WithPrefix(),
+			t.store.compareDeletionEpoch(gameID, t.base.revision))
 	}
 	if t.mutation.fence != nil {
 		compares = append(compares, compareFence(*t.mutation.fence))
 	}
-	return compares
+	return t.appendGuard(compares)
 }
 
 // Bounds of a write: how many keys it names at most, and the bytes that each takes in addition to
@@ -109,12 +124,26 @@ func (t *recordTxn) estimateBytes(values int, before, after runtime.RuntimeRecor
 
 func (t *recordTxn) id() string { return t.mutation.origin.OperationID }
 
-// send makes one try, in a batch with other writes if there are some.
+// send makes one try, in a batch with other writes if there are some. On a full disk the end of
+// a game takes space that is reserved for it.
 func (t *recordTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
+	var resp *clientv3.TxnResponse
+	var err error
 	if t.store.batcher == nil {
-		return t.SendDirect(ctx, t.store.etcd)
+		resp, err = t.SendDirect(ctx, t.store.etcd)
+	} else {
+		resp, err = t.store.batcher.Send(ctx, &t.Txn)
 	}
-	return t.store.batcher.Send(ctx, &t.Txn)
+	if errors.Is(err, rpctypes.ErrNoSpace) && t.endsGame() {
+		return t.SendDirect(etcd.UseReserve(ctx), t.store.etcd)
+	}
+	return resp, err
+}
+
+// endsGame reports whether the node of an existing game records that it has stopped or was
+// removed. Other callers have no fence.
+func (t *recordTxn) endsGame() bool {
+	return t.mutation.fence != nil && t.base.record != nil && t.record.Status != runtime.StatusRunning
 }
 
 // resultOf also passes the record to the cache.
@@ -130,20 +159,44 @@ func (t *recordTxn) resultOf(resp *clientv3.TxnResponse) runtime.VersionedRecord
 }
 
 func (t *recordTxn) readState(ctx context.Context) (gameState, error) {
-	return t.store.readRecordAndLedger(ctx, t.mutation.gameID)
+	resp, err := t.store.etcd.ReadTxn(ctx, t.getsOfState()...)
+	if err != nil {
+		return gameState{}, err
+	}
+	return t.decodeState(resp)
+}
+
+// getsOfState returns the reads whose responses decodeState decodes.
+func (t *recordTxn) getsOfState() []clientv3.Op {
+	gets := t.store.getsOfState(t.mutation.gameID)
+	if t.base.record == nil {
+		gets = append(gets, t.store.getDeletionEpoch(t.mutation.gameID))
+	}
+	return gets
 }
 
 func (t *recordTxn) decodeState(resp *clientv3.TxnResponse) (gameState, error) {
-	return t.store.decodeState(resp)
+	state, err := t.store.decodeState(resp)
+	if err == nil && t.base.record == nil {
+		state.lastDeletion = decodeDeletionEpoch(resp.Responses[2])
+	}
+	return state, err
 }
 
 func (t *recordTxn) isBase(state gameState) bool { return state.isUnchangedSince(t.base) }
 
-// explainFailedCompare checks the fence, whose key the response has, and the index keys.
+// explainFailedCompare checks the fence and the guard, whose keys the response has, and the
+// index keys.
 func (t *recordTxn) explainFailedCompare(ctx context.Context, resp *clientv3.TxnResponse) error {
+	extra := resp.Responses[len(t.getsOfState()):]
 	if fence := t.mutation.fence; fence != nil {
-		leader := resp.Responses[len(t.Else)-1].GetResponseRange().GetKvs()
-		if err := checkFence(*fence, leader); err != nil {
+		if err := checkFence(*fence, extra[0].GetResponseRange().GetKvs()); err != nil {
+			return err
+		}
+		extra = extra[1:]
+	}
+	if t.guard != ports.GuardNone {
+		if err := t.checkGuard(extra[0].GetResponseRange().GetKvs()); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -31,6 +32,10 @@ type reflector struct {
 	// servedLocally is that of local reads from etcd.
 	servedLocally monotonicRevision
 
+	// freshTimeout is the least time that a reader waits for the cache before it reads from
+	// etcd; readDuration is that of the last linearizable read, in nanoseconds.
+	freshTimeout time.Duration
+	readDuration atomic.Int64
 	// consistencyInterval is the mean time between two consistency checks.
 	consistencyInterval time.Duration
 
@@ -43,17 +48,48 @@ type reflector struct {
 	lastErr           error           // why the cache is not synced or not followed, nil for nothing
 	invalidCause      error           // why the cache must be filled from etcd; nil if it need not be
 
+	// failed receives why the store no longer exists; foreignErrors counts the responses in
+	// sequence that report it.
+	failed        chan error
+	foreignErrors int
+	// provenAt is when etcd last proved that cache or watch are current, in Unix nanoseconds.
+	provenAt atomic.Int64
+
 	loops sync.WaitGroup // run and consistencyLoop
 }
+
+// maxForeignErrors is how many responses of another cluster, without one of the store's own in
+// between, mean that it has replaced the store. One alone can come from a wrong endpoint.
+const maxForeignErrors = 5
+
+// countForeign counts a failure of the watch or the list, and reports a store that no longer
+// exists.
+func (r *reflector) countForeign(failure error) {
+	if !errors.Is(failure, runtime.ErrIncompatible) {
+		r.foreignErrors = 0
+		return
+	}
+	if r.foreignErrors++; r.foreignErrors >= maxForeignErrors {
+		select {
+		case r.failed <- failure:
+		default: // reported already
+		}
+	}
+}
+
+// noteProof records that etcd has just proved that cache and watch are current.
+func (r *reflector) noteProof() { r.provenAt.Store(time.Now().UnixNano()) }
 
 func newReflector(s *Store) *reflector {
 	r := &reflector{
 		etcd: s.etcd, keys: s.keys, source: s.source, logger: s.logger, counters: &s.counters,
-		cache:    recordcache.New(s.keys, s.opts.FreshTimeout),
+		cache:    recordcache.New(s.keys),
 		eventLog: recordcache.NewEventLog(s.opts.MaxLogChanges),
 
 		consistencyInterval: s.opts.ConsistencyInterval,
+		freshTimeout:        s.opts.FreshTimeout,
 		reconnectState:      s.source.NewReconnect(),
+		failed:              make(chan error, 1),
 	}
 	r.loops.Add(2)
 	return r
@@ -117,6 +153,7 @@ func (r *reflector) list(ctx context.Context) error {
 	r.position = revision
 	r.eventLog.Start(revision)
 	r.cache.Fill(records)
+	r.noteProof()
 	r.mu.Lock()
 	r.lastErr = nil
 	r.mu.Unlock()
@@ -136,8 +173,12 @@ func (r *reflector) watch(ctx context.Context) error {
 			return err
 		}
 		r.reconnectState.OnResponse(conn, len(resp.Events))
-		if isNew := r.applyResponse(resp); !isNew && !conn.IsProgressPending() {
+		isNew := r.applyResponse(resp)
+		if !isNew && !conn.IsProgressPending() {
 			r.cache.SetWatchHealthy(true)
+		}
+		if !conn.IsProgressPending() {
+			r.noteProof()
 		}
 	}
 }
@@ -182,6 +223,7 @@ func (r *reflector) reconnect(ctx context.Context, failure error) error {
 // or foreign history, or a revoked permission. Until then no reader is served from the cache,
 // but each may read from etcd.
 func (r *reflector) relist(ctx context.Context, failure error) error {
+	r.countForeign(failure)
 	r.cache.Reset() // first: a stream that starts from it now must not get the new epoch
 	isForeign := errors.Is(failure, runtime.ErrForeignRevision) || errors.Is(failure, runtime.ErrIncompatible)
 	r.eventLog.Invalidate(isForeign)
@@ -250,7 +292,30 @@ func (r *reflector) setConn(conn *watchconn.Conn) {
 
 // waitUntilFresh waits for the cache to reach the revision and reports whether it has.
 func (r *reflector) waitUntilFresh(ctx context.Context, revision int64) bool {
-	return r.cache.WaitUntilFresh(ctx, revision, func(isRetry bool) { r.requestProgress(revision, isRetry) })
+	// The response to a request for progress takes about as long as the read did.
+	timeout := max(r.freshTimeout, readsPerFreshTimeout*time.Duration(r.readDuration.Load()))
+	return r.cache.WaitUntilFresh(ctx, revision, timeout, func(isRetry bool) { r.requestProgress(revision, isRetry) })
+}
+
+// readsPerFreshTimeout is how many durations of a linearizable read a reader waits for the
+// cache at least.
+const readsPerFreshTimeout = 4
+
+// earlyProgressDelay is how long a linearizable read takes before the progress of the watch is
+// requested at the same time. etcd nearby responds faster.
+const earlyProgressDelay = 2 * time.Millisecond
+
+// readRevision calls a linearizable read. If etcd is far, it also requests the progress of the
+// watch meanwhile, so that the reader need not wait for one round trip after the other.
+func (r *reflector) readRevision(ctx context.Context, read func(context.Context) (int64, error)) (int64, error) {
+	early := time.AfterFunc(earlyProgressDelay, func() { r.requestProgress(0, true) })
+	defer early.Stop()
+	startedAt := time.Now()
+	revision, err := read(ctx)
+	if err == nil {
+		r.readDuration.Store(int64(time.Since(startedAt)))
+	}
+	return revision, err
 }
 
 // requestProgress requests the progress of the watch, once per revision that a reader waits

@@ -15,9 +15,14 @@ import (
 type gameState struct {
 	revision int64          // that of the read
 	record   *layout.Record // nil if there is none
-	ledger   []runtime.LedgerEntry
+	ledger   []layout.LedgerEntry
 	// ledgerErrs are the *runtime.CorruptErrors of entries that are not in ledger.
 	ledgerErrs []error
+	// isLedgerUnread means that the state is from the cache, which has no ledgers.
+	isLedgerUnread bool
+	// lastDeletion is the revision of the game's deletion epoch. It is read only for a
+	// transaction whose base has no record.
+	lastDeletion int64
 }
 
 // readRecord reads a game's record without its ledger.
@@ -93,6 +98,14 @@ func (g gameState) recordRevision() int64 {
 	return g.record.ModRevision
 }
 
+// runtimeRecord returns the record, nil if there is none.
+func (g gameState) runtimeRecord() *runtime.RuntimeRecord {
+	if g.record == nil {
+		return nil
+	}
+	return &g.record.RuntimeRecord
+}
+
 // newestSeq returns the number of the newest ledger entry, 0 without one. A game that is
 // inserted after a deletion continues the numbers.
 func (g gameState) newestSeq() int64 {
@@ -107,9 +120,18 @@ func (g gameState) newestSeq() int64 {
 }
 
 // isUnchangedSince reports whether the game was not written since base. Without a record it
-// compares the ledger, which outlives its record.
+// compares the ledger and the deletion epoch, which outlive a record.
 func (g gameState) isUnchangedSince(base gameState) bool {
-	return g.recordRevision() == base.recordRevision() && (base.record != nil || g.newestSeq() == base.newestSeq())
+	if base.record != nil || g.record != nil {
+		return g.recordRevision() == base.recordRevision()
+	}
+	return g.newestSeq() == base.newestSeq() && !g.mayBeDeletedSince(base)
+}
+
+// mayBeDeletedSince reports whether a record that was inserted after the absent base may have
+// been deleted.
+func (g gameState) mayBeDeletedSince(base gameState) bool {
+	return base.record == nil && g.lastDeletion > base.revision
 }
 
 // hasOperation reports whether record or ledger name an earlier write with the operation id.
@@ -119,10 +141,10 @@ func (g gameState) hasOperation(id string) bool {
 }
 
 // ledgerEntry returns the ledger entry of the write with the operation id.
-func (g gameState) ledgerEntry(id string) (runtime.LedgerEntry, bool) {
-	i := slices.IndexFunc(g.ledger, func(e runtime.LedgerEntry) bool { return e.OperationID == id })
+func (g gameState) ledgerEntry(id string) (layout.LedgerEntry, bool) {
+	i := slices.IndexFunc(g.ledger, func(e layout.LedgerEntry) bool { return e.OperationID == id })
 	if i < 0 {
-		return runtime.LedgerEntry{}, false
+		return layout.LedgerEntry{}, false
 	}
 	return g.ledger[i], true
 }
@@ -130,9 +152,12 @@ func (g gameState) ledgerEntry(id string) (runtime.LedgerEntry, bool) {
 // history returns the entries that lead to the current record, newest first. An entry with a
 // higher number than the record's belongs to an earlier record of the same id.
 func (g gameState) history() []runtime.LedgerEntry {
-	entries := slices.DeleteFunc(slices.Clone(g.ledger), func(e runtime.LedgerEntry) bool {
-		return e.Seq > g.record.LastWrite.Seq
-	})
+	entries := make([]runtime.LedgerEntry, 0, len(g.ledger))
+	for _, e := range g.ledger {
+		if e.Seq <= g.record.LastWrite.Seq {
+			entries = append(entries, e.LedgerEntry)
+		}
+	}
 	slices.SortFunc(entries, func(a, b runtime.LedgerEntry) int { return cmp.Compare(b.Seq, a.Seq) })
 	return entries
 }

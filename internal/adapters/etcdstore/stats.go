@@ -1,12 +1,17 @@
 package etcdstore
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // CacheStats is the state of a store's cache and event log. Counts are since Open.
 type CacheStats struct {
 	// Synced means that the cache holds every record, Healthy that the watch which feeds it
 	// is assumed to be alive.
 	Synced, Healthy bool
+	// ProvenAt is when etcd last proved that the cache is current; zero for never.
+	ProvenAt time.Time
 	// LastError is why the cache is not synced, nil if that is not known.
 	LastError error
 	// Revision is the revision that the cache has reached, Records how many it holds.
@@ -35,6 +40,9 @@ func (s *Store) CacheStats() CacheStats {
 		CachedReads: s.counters.cachedReads.Load(), Fallbacks: s.counters.fallbacks.Load(),
 		ConsistencyChecks: s.counters.consistencyChecks.Load(), Differences: s.counters.differences.Load(),
 		Replays: s.counters.replays.Load(),
+	}
+	if at := s.reflector.provenAt.Load(); at != 0 {
+		stats.ProvenAt = time.Unix(0, at)
 	}
 	stats.LogChanges, stats.LogBytes = s.reflector.eventLog.Size()
 	if !stats.Synced {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/utils/lru"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
@@ -22,10 +23,12 @@ import (
 var (
 	_ ports.RuntimeRecordStore = (*Store)(nil)
 	_ ports.RuntimeWriter      = (*Store)(nil)
+	_ ports.RuntimeDeleter     = (*Store)(nil)
 	_ ports.RuntimeReader      = (*Store)(nil)
 	_ ports.RuntimeLedger      = (*Store)(nil)
 	_ ports.RuntimeWatcher     = (*Store)(nil)
 	_ ports.StoreInspector     = (*Store)(nil)
+	_ ports.StoreIdentity      = (*Store)(nil)
 	_ ports.IntentStore        = (*Store)(nil)
 )
 
@@ -46,8 +49,11 @@ type Store struct {
 	reflector   *reflector             // nil with NoCache
 	readIndexer *readindex.ReadIndexer // nil with NoCache
 	counters    counters
+	deletions   *lru.Cache // deletionKeys of the latest successful deletions
 
-	id     string
+	// id is durableID with the id of the cluster.
+	id, durableID string
+
 	schema string // value of the schema key
 }
 
@@ -57,8 +63,8 @@ var errClosed = fmt.Errorf("the store is %w", etcd.ErrClosed)
 // Open returns a store on the cluster that client talks to. It reads the store's identity,
 // and creates one if there is none.
 //
-// The caller keeps the clients: Close does not close them. A client that resends requests
-// does no harm, because every write compares a revision. The store works with the in-process
+// The caller keeps the clients: Close does not close them. A client may resend a request only
+// if etcd has not executed it, as clientv3 does. The store works with the in-process
 // client of an embedded member as it does over the network.
 //
 // It returns runtime.ErrIncompatible for another layout version than this one's,
@@ -66,7 +72,7 @@ var errClosed = fmt.Errorf("the store is %w", etcd.ErrClosed)
 // does not respond before ctx, or else Options.OperationTimeout, ends.
 func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
-	s := &Store{keys: layout.NewKeys(opts.Prefix), opts: opts, logger: opts.Logger, life: lifetime.New(ctx)}
+	s := &Store{keys: layout.NewKeys(opts.Prefix), opts: opts, logger: opts.Logger, life: lifetime.New(ctx), deletions: lru.New(maxStoredDeletions)}
 	s.RecordFacade = ports.NewRecordFacade(s)
 	s.etcd = etcd.NewClient(client, etcd.Options{
 		CallTimeout: opts.CallTimeout, OperationTimeout: opts.OperationTimeout, Logger: s.logger,
@@ -92,8 +98,25 @@ func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, e
 	return s, nil
 }
 
-// ID returns the identity of the store, to which its revisions belong.
+// ID implements ports.StoreIdentity.
 func (s *Store) ID() string { return s.id }
+
+// DurableID returns the part of the store's identity that a restore from a backup keeps. It is
+// not unique: a store and its restored copy share it.
+func (s *Store) DurableID() string { return s.durableID }
+
+// ClusterID returns the id of the etcd cluster to which the store belongs.
+func (s *Store) ClusterID() uint64 { return s.etcd.ClusterID() }
+
+// Failed returns a channel that receives runtime.ErrIncompatible once etcd has been replaced by
+// another cluster. The store cannot be used any more then; open another one. A store without
+// a cache does not detect it.
+func (s *Store) Failed() <-chan error {
+	if s.reflector == nil {
+		return nil
+	}
+	return s.reflector.failed
+}
 
 // errNotSynced is why a cache without all records is not ready.
 var errNotSynced = errors.New("the cache has not been filled from etcd")

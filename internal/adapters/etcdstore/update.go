@@ -28,8 +28,9 @@ func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.Versione
 		kind:   layout.WriteUpsert,
 		to:     record.Status,
 		at:     record.LastOpAt,
-		origin: input.Origin,
-		fence:  input.Fence,
+		origin: input.Origin, contentsHash: input.ContentsHash(),
+		fence: input.Fence,
+		guard: input.Guard,
 		precondition: func(current *layout.Record) error {
 			return checkRevision(record.GameID, input.IfRevision, current)
 		},
@@ -48,11 +49,11 @@ func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ru
 		to:           input.To,
 		at:           input.Now.UTC(),
 		origin:       input.Origin,
+		contentsHash: input.ContentsHash(),
 		fence:        input.Fence,
+		guard:        input.Guard,
 		precondition: func(current *layout.Record) error { return checkTransition(input.UpdateStatusInput, current) },
-		apply: func(rec runtime.RuntimeRecord) (runtime.RuntimeRecord, error) {
-			return rec.Apply(input.To, input.Now)
-		},
+		apply:        input.Apply,
 	})
 }
 
@@ -64,7 +65,12 @@ type mutation struct {
 	to     runtime.Status
 	at     time.Time
 	origin ports.Origin
-	fence  *node.Fence
+	// contentsHash is compared with that of an earlier write that has the operation id.
+	contentsHash string
+	fence        *node.Fence
+	// isNamed means that the operation id is the caller's, so that an earlier write may have it.
+	isNamed bool
+	guard   ports.OperationGuard
 	// precondition returns nil if the caller's expectations hold for the current record, nil
 	// for none.
 	precondition func(current *layout.Record) error
@@ -102,10 +108,11 @@ func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.Version
 			return runtime.VersionedRecord{}, err
 		}
 	}
+	m.isNamed = m.origin.OperationID != ""
 	m.origin.OperationID = cmp.Or(m.origin.OperationID, operation.NewID())
 	for {
 		if base.hasOperation(m.origin.OperationID) {
-			return replayResult(base)
+			return m.replayResult(base)
 		}
 		if err := m.precondition(base.record); err != nil {
 			return runtime.VersionedRecord{}, s.preferFenceError(ctx, m.fence, err)
@@ -129,17 +136,20 @@ func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.Version
 }
 
 // baseFromCache returns the cached record to base a mutation on, and false on a cache miss.
-// The mutation's own transaction proves that the record is current. A request with an
-// operation id may be a retry, so it must read the ledger.
+// The mutation's own transaction proves that the record is current.
+//
+// A request with an operation id may be a retry. It needs no read of the ledger if the cache
+// knows every operation id that the ledger has at the record's last write: the transaction
+// proves that there is no later one. An insert proves that there is no ledger.
 func (s *Store) baseFromCache(m mutation) (gameState, bool) {
-	if s.reflector == nil || m.origin.OperationID != "" {
+	if s.reflector == nil {
 		return gameState{}, false
 	}
-	rec := s.reflector.cache.WriteBase(m.gameID)
-	if rec == nil {
-		return gameState{}, false
+	rec, asOf, isUsable := s.reflector.cache.WriteBase(m.gameID)
+	if id := m.origin.OperationID; rec != nil && id != "" && !s.reflector.cache.ExcludesOperation(rec, id) {
+		isUsable = false
 	}
-	return gameState{revision: rec.ModRevision, record: rec}, true
+	return gameState{revision: asOf, record: rec, isLedgerUnread: true}, isUsable
 }
 
 // cacheWrite passes a record that etcd has returned to the cache; nil is ignored.
@@ -163,11 +173,24 @@ func (s *Store) loadBase(ctx context.Context, m mutation) (gameState, error) {
 }
 
 // replayResult returns the result of a mutation whose operation id was executed before.
-func replayResult(current gameState) (runtime.VersionedRecord, error) {
+func (m mutation) replayResult(current gameState) (runtime.VersionedRecord, error) {
+	if err := m.checkIDReuse(current); err != nil {
+		return runtime.VersionedRecord{}, err
+	}
 	if current.record == nil {
 		return runtime.VersionedRecord{}, runtime.ErrNotFound
 	}
 	return current.record.Versioned(), nil
+}
+
+// checkIDReuse returns an *operation.IDReusedError if the ledger has the mutation's operation
+// id for a write with other contents.
+func (m mutation) checkIDReuse(current gameState) error {
+	entry, found := current.ledgerEntry(m.origin.OperationID)
+	if !found || entry.ContentsHash == "" || entry.ContentsHash == m.contentsHash || m.origin.IgnoreContents {
+		return nil
+	}
+	return &operation.IDReusedError{GameID: m.gameID, OperationID: m.origin.OperationID}
 }
 
 // preferFenceError returns runtime.ErrFenced if the fence is not valid, and err otherwise.

@@ -66,6 +66,8 @@ type watch struct {
 	// isResyncing means that a resync has started and is not complete, so that the position
 	// means nothing.
 	isResyncing bool
+	// resyncReason is that of the latest resync.
+	resyncReason ports.ResyncReason
 }
 
 func (w *watch) run(ctx context.Context) error {
@@ -74,8 +76,8 @@ func (w *watch) run(ctx context.Context) error {
 	}
 	w.epoch = w.store.epoch()
 	err := w.start(ctx)
-	if errors.Is(err, runtime.ErrForeignRevision) || errors.Is(err, runtime.ErrUnavailable) {
-		return err // once started, the first causes a resync and the second a reconnect
+	if errors.Is(err, runtime.ErrUnavailable) {
+		return err // once started, it causes a reconnect
 	}
 	for {
 		if err == nil {
@@ -91,10 +93,23 @@ func (w *watch) run(ctx context.Context) error {
 		case errors.Is(err, watchconn.ErrBroken), errors.Is(err, runtime.ErrUnavailable):
 			err = w.reconnect(ctx, err)
 		case w.options.Resync && (errors.Is(err, runtime.ErrCompacted) || errors.Is(err, runtime.ErrForeignRevision)):
+			w.resyncReason = w.reasonOf(err)
 			err = w.resync(ctx)
 		default:
 			return err
 		}
+	}
+}
+
+// reasonOf returns the reason of a resync after the error.
+func (w *watch) reasonOf(err error) ports.ResyncReason {
+	switch {
+	case errors.Is(err, runtime.ErrCompacted):
+		return ports.ResyncCompacted
+	case w.options.Store != "" && w.options.Store != w.store.id:
+		return ports.ResyncOtherStore
+	default:
+		return ports.ResyncFutureRevision
 	}
 }
 

@@ -70,7 +70,7 @@ func (w *watch) recordDelivery(event ports.RuntimeEvent) {
 // its game id passes, and so does the change that replaces it.
 func (w *watch) matches(e watchEvent) bool {
 	if e.err != nil || e.prevUnreadable {
-		return w.options.GameID == "" || w.options.GameID == e.event.GameID
+		return w.options.MatchesGame(e.event.GameID)
 	}
 	matches := func(rec *runtime.RuntimeRecord) bool { return rec != nil && w.options.Matches(*rec) }
 	return matches(e.event.Before) || matches(e.event.After)

@@ -21,7 +21,7 @@ func (w *watch) resync(ctx context.Context) error {
 		return err
 	}
 	w.store.logger.Warn("watch starts over with a snapshot", "from_revision", w.position, "revision", revision)
-	if err := w.send(watchEvent{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: revision}}); err != nil {
+	if err := w.send(watchEvent{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: revision, Reason: w.resyncReason}}); err != nil {
 		return err
 	}
 	return w.snapshot(ctx)
@@ -42,7 +42,7 @@ func (w *watch) snapshot(ctx context.Context) error {
 			return err
 		}
 	}
-	w.position, w.isResyncing = revision, false
+	w.position, w.isResyncing, w.options.Store = revision, false, ""
 	return w.send(watchEvent{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: revision, Last: true}})
 }
 

@@ -14,6 +14,7 @@ import (
 var (
 	_ ports.RuntimeRecordStore = (*Client)(nil)
 	_ ports.RuntimeWriter      = (*Client)(nil)
+	_ ports.RuntimeDeleter     = (*Client)(nil)
 	_ ports.RuntimeReader      = (*Client)(nil)
 	_ ports.RuntimeLedger      = (*Client)(nil)
 	_ ports.RuntimeWatcher     = (*Client)(nil)
@@ -26,9 +27,11 @@ var (
 type Config struct {
 	// Version is sent in the User-Agent header.
 	Version string
+	// Credentials prove the identity of the client.
+	Credentials Credentials
 	// HTTPClient sends the requests; nil selects a client with this package's
 	// transport. It must not have a Timeout, which would end watches, and must not
-	// follow redirects.
+	// follow redirects. Credentials.TLS has no effect on it.
 	HTTPClient *http.Client
 	// RequestTimeout bounds one attempt of an ordinary request, for callers without a
 	// deadline. Default 40 s, which is longer than a server works on a request.
@@ -46,6 +49,9 @@ type Config struct {
 	// OnReconnect, if set, is called when a watch has lost its connection and is about
 	// to resume from the revision; 0 means a new snapshot.
 	OnReconnect func(err error, fromRevision int64)
+	// OnOpen, if set, is called when the stream of a watch opens. A watch without events
+	// does not show this in another way.
+	OnOpen func()
 }
 
 // Client is a store reached over HTTP. It is safe for concurrent use.
@@ -71,7 +77,7 @@ func New(baseURL string, cfg Config) (*Client, error) {
 	if base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
 		return nil, fmt.Errorf("server address %q: must not have a query or a fragment", redactUser(baseURL))
 	}
-	c := &Client{base: base, http: withDefaultTransport(cfg.HTTPClient), cfg: withDefaults(cfg)}
+	c := &Client{base: base, http: withDefaultTransport(cfg), cfg: withDefaults(cfg)}
 	c.RecordFacade = ports.NewRecordFacade(c)
 	return c, nil
 }
@@ -91,12 +97,14 @@ func (c *Client) Close() error {
 	return nil
 }
 
-func withDefaultTransport(given *http.Client) *http.Client {
-	if given != nil {
-		return given
+func withDefaultTransport(cfg Config) *http.Client {
+	if cfg.HTTPClient != nil {
+		return cfg.HTTPClient
 	}
+	transport := newTransport()
+	transport.TLSClientConfig = cfg.Credentials.TLS.Clone()
 	return &http.Client{
-		Transport: newTransport(),
+		Transport: transport,
 		// The API never redirects, so a redirect comes from another server.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

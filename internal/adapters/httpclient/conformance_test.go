@@ -49,7 +49,7 @@ func TestConformance(t *testing.T) {
 			require.NoError(t, store.(remote).store.Compact(revision))
 		},
 		Delete: func(_ *testing.T, store storetest.Store, gameID string) {
-			store.(remote).store.Delete(gameID)
+			store.(remote).store.DeleteKeys(gameID)
 		},
 		RejectsInvalidRecords: true,
 	})

@@ -17,12 +17,15 @@
 //
 //	client.go            Config, Client and the HTTP transport
 //	request.go           one request: send it, decode its response, classify a failure
+//	credentials.go       the bearer token and the TLS settings of requests
 //	errors.go            problem document -> domain error
 //	read.go              records, pages, history, store information and fsck
 //	write.go             Put and Transition: retries of writes that may have arrived
 //	operations.go        lifecycle operations: start, stop, restart, patch, cleanup
 //	operation_stream.go  the progress stream of one operation, across reconnects
 //	nodes.go             nodes, explanations, drift and brakes
+//	secrets.go           secrets
+//	access.go            identities, tokens and roles
 //	watch.go             Watch: the state of one watch and its reconnect loop
 //	watch_connection.go  one connection of a watch: open, check, idle timeout
 //	watch_events.go      collects the events of one revision and emits them together

@@ -9,10 +9,12 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 )
 
 // serverError is the text of a problem and the domain's sentinel for its code.
@@ -38,7 +40,7 @@ func (e *statusError) Unwrap() error { return e.cause }
 // errOperationFailed is an operation that failed for a reason without a domain error.
 var errOperationFailed = errors.New("operation failed")
 
-// decodeError returns the domain error of a response other than 200, or a *sendError if
+// decodeError returns the domain error of an unexpected response, or a *sendError if
 // the response is truncated.
 func decodeError(response *http.Response) error {
 	problem, err := decodeProblem(response)
@@ -48,7 +50,7 @@ func decodeError(response *http.Response) error {
 	return toDomainError(problem)
 }
 
-// decodeProblem returns the problem document of a response other than 200. It returns
+// decodeProblem returns the problem document of an unexpected response. It returns
 // an error if the body is truncated or is no problem document of the API.
 func decodeProblem(response *http.Response) (*api.Problem, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
@@ -84,6 +86,10 @@ func toDomainError(p *api.Problem) error {
 		return &runtime.TransitionError{From: p.From, To: p.To}
 	case api.CodeBusy:
 		return toBusyError(p)
+	case api.CodeManaged:
+		return &operation.ManagedError{GameID: p.GameID, Node: node.Ref{Region: p.Region, Name: p.Node}, To: p.To}
+	case api.CodeIdempotencyKeyReused:
+		return &operation.IDReusedError{GameID: p.GameID, OperationID: p.OperationID, Kind: operation.Kind(p.Kind)}
 	case api.CodeRejected:
 		return &operation.RejectedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
 	case api.CodeCorrupt:
@@ -106,6 +112,14 @@ func sentinelByCode(code api.Code) error {
 	switch code {
 	case api.CodeNotFound:
 		return runtime.ErrNotFound
+	case api.CodeUnauthenticated:
+		return access.ErrUnauthenticated
+	case api.CodeForbidden:
+		return access.ErrForbidden
+	case api.CodeNoSuchSubject:
+		return access.ErrUnknownSubject
+	case api.CodeTokenExists:
+		return access.ErrExists
 	case api.CodeFenced:
 		return runtime.ErrFenced
 	case api.CodeCompacted:
@@ -118,20 +132,36 @@ func sentinelByCode(code api.Code) error {
 		return runtime.ErrIncompatible
 	case api.CodeOutcomeUnknown:
 		return runtime.ErrOutcomeUnknown
+	case api.CodeRegistryUnreachable:
+		return container.ErrRegistryUnreachable
 	case api.CodeNoImage:
 		return container.ErrNoImage
 	case api.CodeStartFailed:
 		return operation.ErrStartFailed
+	case api.CodePreempted:
+		return operation.ErrPreempted
 	case api.CodeOperationFailed:
 		return errOperationFailed
 	case api.CodeEngineUnavailable:
 		return container.ErrEngineUnavailable
 	case api.CodeNodeUnreachable:
 		return node.ErrUnreachable
-	case api.CodeUnavailable, api.CodeTooManyStreams, api.CodeTooManyOperations, api.CodeRequestTimeout:
+	case api.CodeTooManyStreams, api.CodeTooManyOperations, api.CodeRateLimited:
+		return runtime.ErrLimited
+	case api.CodeUnavailable, api.CodeRequestTimeout, api.CodeAuditUnavailable:
 		return runtime.ErrUnavailable
 	case api.CodePayloadTooLarge:
 		return runtime.ErrInvalid
+	case api.CodeSecretNotFound:
+		return secret.ErrNotFound
+	case api.CodeSecretInUse:
+		return secret.ErrInUse
+	case api.CodeSecretUnreadable:
+		return secret.ErrUnreadable
+	case api.CodeSecretUnresolved:
+		return secret.ErrUnresolved
+	case api.CodeNoSecretKeys:
+		return secret.ErrNoKeys
 	default:
 		return nil
 	}

@@ -30,9 +30,9 @@ func TestErrorTexts(t *testing.T) {
 		respond func(exchange)
 		want    string
 	}{
-		{"get", exchange.dropConnection, "server http://HOST is unavailable: EOF"},
-		{"get", exchange.hang, "server http://HOST is unavailable: no response in time"},
-		{"get", object(`{"game_id":`), "server http://HOST is unavailable: read the response: unexpected EOF"},
+		{"get", exchange.dropConnection, "cannot reach the daemon at http://HOST: EOF"},
+		{"get", exchange.hang, "cannot reach the daemon at http://HOST: no response in time"},
+		{"get", object(`{"game_id":`), "cannot reach the daemon at http://HOST: read the response: unexpected EOF"},
 		{"get", object(`{}`), `the response's ETag "" is not a revision`},
 		{"get", func(s exchange) { htmlPage(s.w, http.StatusOK) }, "http://HOST/v1/runtimes/old returned 200 OK, which is not a response of the API"},
 		{"get", func(s exchange) { problem(s.w, http.StatusMisdirectedRequest, api.CodeHostRejected) }, "scripted"},
@@ -44,8 +44,8 @@ func TestErrorTexts(t *testing.T) {
 			"server http://HOST: outcome of the write is unknown: http://HOST/v1/runtimes/old/status returned 502 Bad Gateway, which is not a response of the API"},
 		{"transition", func(s exchange) { problem(s.w, http.StatusServiceUnavailable, api.CodeUnavailable) }, "scripted"},
 		{"repair", exchange.dropConnection, "server http://HOST: outcome of the write is unknown: EOF"},
-		{"watch", exchange.dropConnection, "server http://HOST is unavailable: EOF"},
-		{"watch", exchange.hang, "server http://HOST is unavailable: the server did not open the stream in time"},
+		{"watch", exchange.dropConnection, "cannot reach the daemon at http://HOST: EOF"},
+		{"watch", exchange.hang, "cannot reach the daemon at http://HOST: the server did not open the stream in time"},
 		{"watch", func(s exchange) { s.openStream("s").sendLines("<html>") },
 			"server http://HOST: store is not compatible: malformed stream: a line is not an event: invalid character '<' looking for beginning of value"},
 	} {

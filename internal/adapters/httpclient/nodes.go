@@ -19,7 +19,18 @@ import (
 // maxFindingsPerRequest is the maximum number of findings of one request.
 const maxFindingsPerRequest = 500
 
-// Nodes returns the nodes that are present, the leaders, and the node that responded.
+// RemoveNode removes an absent node from the list of nodes. It fails with
+// operation.ErrRejected for a present node, and for one that records name unless isForced.
+func (c *Client) RemoveNode(ctx context.Context, ref node.Ref, isForced bool) error {
+	query := url.Values{"region": {ref.Region}, "node": {ref.Name}}
+	if isForced {
+		query.Set("force", "true")
+	}
+	var removed node.Ref
+	return c.changeOnce(ctx, apiRequest{method: http.MethodDelete, path: "/v1/nodes", query: query}, &removed, func() bool { return removed == ref })
+}
+
+// Nodes returns the present and the absent nodes, the leaders, and the node that responded.
 func (c *Client) Nodes(ctx context.Context) (api.Nodes, error) {
 	var nodes api.Nodes
 	_, err := c.get(ctx, apiRequest{path: "/v1/nodes"}, &nodes)
@@ -62,10 +73,7 @@ func (c *Client) Drift(ctx context.Context) (drift.Report, error) {
 // actor is recorded in the ledger and may be empty. On an error ApplyDrift returns the
 // results that it has received.
 func (c *Client) ApplyDrift(ctx context.Context, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
-	header := http.Header{}
-	if actor != "" {
-		header.Set(api.HeaderActor, api.EncodeHeaderText(actor))
-	}
+	header := actorHeader(actor)
 	var results []drift.ApplyResult
 	for chunk := range slices.Chunk(findings, maxFindingsPerRequest) {
 		body, err := json.Marshal(api.DriftApply{Findings: chunk})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,9 +24,18 @@ type singleNode struct{ node.Node }
 
 func (a singleNode) Nodes(context.Context) ([]node.Node, error) { return []node.Node{a.Node}, nil }
 
-func (a singleNode) Leader(context.Context, string) (node.Leader, bool, error) {
-	return node.Leader{Region: a.Region, Node: a.Name}, true, nil
+func (a singleNode) Overview(context.Context) (node.Overview, error) {
+	return node.Overview{Present: []node.Node{a.Node}, Leaders: []node.Leader{{Region: a.Region, Node: a.Name}}}, nil
 }
+
+func (a singleNode) AwaitAbsence(ctx context.Context, _ node.Node) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (a singleNode) SetLost(context.Context, node.Ref, time.Time) error { return nil }
+
+func (a singleNode) RemoveNode(context.Context, node.Ref) error { return nil }
 
 func driftFinding(id string) drift.Finding {
 	return drift.Finding{
@@ -36,7 +46,7 @@ func driftFinding(id string) drift.Finding {
 
 func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	t.Parallel()
-	self := node.Node{Region: "eu", Name: "n1", API: "http://127.0.0.1:1", Version: "1", Engine: container.EngineKindProcess, StartedAt: startTime, Now: startTime, Session: 4}
+	self := node.Node{Region: "eu", Name: "n1", API: "http://127.0.0.1:1", Version: "1", Engine: container.EngineKindProcess, StartedAt: startTime, Now: time.Now().UTC(), Session: 4}
 	record := running("g")
 	o := &fakeManager{page: drift.Explanation{
 		GameID: "g", Record: &record, Revision: 2, History: []runtime.LedgerEntry{}, Containers: []container.Container{}, Logs: []string{"a"},
@@ -50,7 +60,7 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 
 	nodes, err := client.Nodes(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, api.Nodes{Responder: node.Ref{Region: "eu", Name: "n1"}, Items: []node.Node{self}, Leaders: []node.Ref{{Region: "eu", Name: "n1"}}}, nodes)
+	require.Equal(t, api.Nodes{Responder: node.Ref{Region: "eu", Name: "n1"}, Items: []api.Node{{Node: self, Status: node.StatusReady}}, Leaders: []node.Ref{{Region: "eu", Name: "n1"}}}, nodes)
 	page, err := client.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, o.page, page)

@@ -24,6 +24,9 @@ type operationStream struct {
 
 	mayHaveStarted bool      // an attempt may have started the operation
 	lastReceived   time.Time // when the server last sent something about the operation
+	// rejections counts the attempts that were rejected because of the caller's credentials.
+	// A stream ends when the token expires; the next attempt has the current token.
+	rejections int
 }
 
 func (s *operationStream) run(ctx context.Context) (api.OperationResult, error) {
@@ -32,10 +35,14 @@ func (s *operationStream) run(ctx context.Context) (api.OperationResult, error) 
 	for {
 		result, err := s.attempt(ctx)
 		s.mayHaveStarted = s.mayHaveStarted || isAmbiguous(err)
+		if isRejectedCaller(err) {
+			s.rejections++
+			s.client.http.CloseIdleConnections() // the next one has the current client certificate
+		}
 		switch {
 		case err == nil || s.isConclusive(err):
 			return result, s.client.unavailableError(ctx, err)
-		case ctx.Err() != nil || time.Since(s.lastReceived) > s.client.cfg.WriteTimeout:
+		case ctx.Err() != nil || s.rejections > 1 || time.Since(s.lastReceived) > s.client.cfg.WriteTimeout:
 			return api.OperationResult{}, s.unresolvedError(ctx, err)
 		}
 		if wait.For(ctx, backoff.NextBackOff()) != nil {
@@ -55,7 +62,8 @@ func (s *operationStream) isConclusive(err error) bool {
 		return true
 	}
 	for _, conclusive := range []error{
-		operation.ErrBusy, operation.ErrRejected, container.ErrNoImage, operation.ErrStartFailed, container.ErrEngineUnavailable, errOperationFailed,
+		operation.ErrBusy, operation.ErrRejected, operation.ErrIDReused, operation.ErrPreempted, container.ErrNoImage, container.ErrRegistryUnreachable,
+		operation.ErrStartFailed, container.ErrEngineUnavailable, errOperationFailed,
 	} {
 		if errors.Is(err, conclusive) {
 			return true

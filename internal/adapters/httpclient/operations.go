@@ -92,6 +92,9 @@ func (o Operation) requestBody() ([]byte, error) {
 	switch {
 	case o.Kind == operation.KindPatch:
 		return json.Marshal(api.PatchRequest{Image: o.Image, Force: o.Force})
+	case o.Kind == operation.KindStop && o.StopGrace != nil:
+		grace := operation.Duration(*o.StopGrace)
+		return json.Marshal(api.StopRequest{Grace: &grace})
 	case o.Kind != operation.KindStart:
 		return []byte("{}"), nil
 	case o.Spec != nil:

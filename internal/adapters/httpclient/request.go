@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -39,8 +40,8 @@ type sendError struct {
 	// err is a *url.Error if there was no response at all, for callers that
 	// distinguish this case.
 	err error
-	// mayHaveArrived is false if no connection was made, so that the server cannot
-	// have received the request.
+	// mayHaveArrived is false if no connection was made, or the server rejected its
+	// handshake, so that the server cannot have received the request.
 	mayHaveArrived bool
 }
 
@@ -63,7 +64,7 @@ type unavailableError struct {
 }
 
 func (e *unavailableError) Error() string {
-	return fmt.Sprintf("server %s is unavailable: %v", e.server, e.err)
+	return fmt.Sprintf("cannot reach the daemon at %s: %v", e.server, e.err)
 }
 
 func (e *unavailableError) Unwrap() []error { return []error{runtime.ErrUnavailable, e.err} }
@@ -76,7 +77,7 @@ func timeoutError(request apiRequest, text string) error {
 }
 
 // send makes one attempt and returns the response of any status. Every error is a
-// *sendError.
+// *sendError, or a *credentialsError of a request that was not sent.
 func (c *Client) send(ctx context.Context, request apiRequest) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -86,15 +87,26 @@ func (c *Client) send(ctx context.Context, request apiRequest) (*http.Response, 
 	if err != nil {
 		return nil, &sendError{err: err}
 	}
+	if err := c.authorize(ctx, httpRequest); err != nil {
+		return nil, err
+	}
 	response, err := c.http.Do(httpRequest)
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) && (urlErr.Timeout() || ctx.Err() != nil) {
 		err = timeoutError(request, urlErr.Err.Error())
 	}
 	if err != nil {
-		return nil, &sendError{err: err, mayHaveArrived: connected.Load()}
+		return nil, &sendError{err: err, mayHaveArrived: connected.Load() && !isCertificateAlert(err)}
 	}
 	return response, nil
+}
+
+// isCertificateAlert reports whether the server rejected the certificate of this client. A
+// client of TLS 1.3 has sent its request by then, and the server drops it: alerts about
+// certificates belong to the handshake only.
+func isCertificateAlert(err error) bool {
+	var opErr *net.OpError // of crypto/tls, whose alerts have no exported type
+	return errors.As(err, &opErr) && opErr.Op == "remote error" && strings.Contains(opErr.Err.Error(), "certificate")
 }
 
 func (c *Client) newHTTPRequest(ctx context.Context, request apiRequest) (*http.Request, error) {
@@ -119,15 +131,18 @@ func (c *Client) newHTTPRequest(ctx context.Context, request apiRequest) (*http.
 	return httpRequest, nil
 }
 
-// roundTrip makes one attempt and decodes the response into target. It returns the
-// error of decodeError for a response other than 200.
+// roundTrip makes one attempt and decodes the response into target. If target is nil, the
+// expected response is 204, otherwise 200. It returns the error of decodeError for any other.
 func (c *Client) roundTrip(ctx context.Context, request apiRequest, target any) (http.Header, error) {
 	response, err := c.send(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
+	if target == nil && response.StatusCode == http.StatusNoContent {
+		return response.Header, nil
+	}
+	if target == nil || response.StatusCode != http.StatusOK {
 		return response.Header, decodeError(response)
 	}
 	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" {

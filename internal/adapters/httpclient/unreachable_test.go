@@ -20,10 +20,7 @@ import (
 
 func TestUnreachableServerFailsAtOnce(t *testing.T) {
 	t.Parallel()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	const address = "127.0.0.1:1"
 	for name, call := range everyCall() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

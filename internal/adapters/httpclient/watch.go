@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/wait"
@@ -16,7 +17,8 @@ import (
 // Watch implements ports.RuntimeWatcher. It fails with runtime.ErrUnavailable if the first
 // connection fails. Once the watch has started, it reconnects until ctx ends; the consumer
 // sees only the delay. A response that does not come from the API ends the watch at any
-// time, except a gateway's 429, 502, 503 or 504 after the start.
+// time, except a gateway's 429, 502, 503 or 504 after the start. If the server ends the stream
+// because the token has expired, the watch continues with the current token.
 //
 // To resume without gap or duplicate, the client emits all events of one revision, or of
 // one snapshot, together. Like List, it keeps a whole snapshot in memory.
@@ -53,6 +55,7 @@ type watcher struct {
 	backoff *backoff.ExponentialBackOff
 
 	isStarted        bool
+	hasOpened        bool   // the latest connection has become a stream
 	malformedStreams int    // consecutive streams that ended with a malformed line
 	storeID          string // store that position belongs to; empty if unknown
 	position         int64  // latest revision whose events were all emitted
@@ -62,6 +65,7 @@ type watcher struct {
 	// the other events of their revision.
 	reportedCorrupt   map[corruptReport]bool
 	replacesDelivered bool // the next snapshot replaces the delivered records
+	resyncReason      ports.ResyncReason
 
 	// delivered holds the last record of each game that the consumer has received. It
 	// is nil without WatchOptions.Resync, which alone needs it.
@@ -89,8 +93,12 @@ func (w *watcher) run(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case w.isStarted && w.options.Resync && cannotResume(err):
-			w.restartFromSnapshot()
+		case w.options.Resync && cannotResume(err) && (w.isStarted || w.position != 0 || w.options.Store != ""):
+			w.restartFromSnapshot(err)
+		case w.isStarted && w.hasOpened && errors.Is(err, access.ErrUnauthenticated):
+			// The token or the client certificate has expired. The next connection has the
+			// current one, unless it would be a stream of the same HTTP/2 connection.
+			w.client.http.CloseIdleConnections()
 		case !w.isStarted || !isConnectionLost(err):
 			return w.client.unavailableError(ctx, err)
 		}
@@ -123,7 +131,19 @@ func isConnectionLost(err error) bool {
 	return false
 }
 
-// restartFromSnapshot makes the next connection request a snapshot, of any store.
-func (w *watcher) restartFromSnapshot() {
+// errOtherStore is in the error of a server of another store than the watch's.
+var errOtherStore = errors.New("the watch is of another store")
+
+// restartFromSnapshot makes the next connection request a snapshot, of any store. err is
+// why the store cannot continue from the position.
+func (w *watcher) restartFromSnapshot(err error) {
+	switch {
+	case errors.Is(err, errOtherStore):
+		w.resyncReason = ports.ResyncOtherStore
+	case errors.Is(err, runtime.ErrCompacted):
+		w.resyncReason = ports.ResyncCompacted
+	default:
+		w.resyncReason = ports.ResyncFutureRevision
+	}
 	w.position, w.storeID, w.options.Store, w.replacesDelivered = 0, "", "", true
 }

@@ -27,7 +27,7 @@ func TestWatchAfterACompactionDuringAnOutage(t *testing.T) {
 				if reconnects++; reconnects > 1 {
 					return
 				}
-				r.store.Delete("a")
+				r.store.DeleteKeys("a")
 				require.NoError(t, r.store.Upsert(t.Context(), large))
 				require.NoError(t, r.store.Compact(5))
 			}
@@ -65,7 +65,7 @@ func TestResyncDistinguishesDeletedGamesFromFilteredOnes(t *testing.T) {
 	cfg.OnReconnect = func(error, int64) {
 		_, err := r.store.Transition(t.Context(), stop("filtered"))
 		require.NoError(t, err)
-		r.store.Delete("deleted")
+		r.store.DeleteKeys("deleted")
 		require.NoError(t, r.store.Compact(6))
 	}
 	r = overHTTP(t, cfg, nil)

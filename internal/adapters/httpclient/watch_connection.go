@@ -30,10 +30,14 @@ func (w *watcher) runConnection(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	response, err := w.openStream(ctx, cancel)
+	w.hasOpened = err == nil
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
+	if onOpen := w.client.cfg.OnOpen; onOpen != nil {
+		onOpen()
+	}
 	if err := w.checkStore(response.Header.Get(api.HeaderStore)); err != nil {
 		return err
 	}
@@ -102,8 +106,8 @@ func (w *watcher) checkStore(storeID string) error {
 	expected := w.expectedStore()
 	switch {
 	case storeID != "" && expected != "" && storeID != expected:
-		return fmt.Errorf("server %s: %w: it serves store %q and the watch is of store %q",
-			w.client.base.Redacted(), runtime.ErrForeignRevision, storeID, expected)
+		return fmt.Errorf("server %s: %w: %w %q, and the server's is %q",
+			w.client.base.Redacted(), runtime.ErrForeignRevision, errOtherStore, expected, storeID)
 	case storeID != "" || w.position == 0:
 		w.storeID = storeID
 	}

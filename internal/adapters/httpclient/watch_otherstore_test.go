@@ -1,7 +1,6 @@
 package httpclient_test
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -13,7 +12,6 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
-	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // swappableServer is a handler that a test can replace.
@@ -24,7 +22,7 @@ func (p *swappableServer) middleware(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*p.handler.Load()).ServeHTTP(w, r) })
 }
 
-func (p *swappableServer) swap(t *testing.T, store storetest.Store) {
+func (p *swappableServer) swap(t *testing.T, store httpserver.Store) {
 	t.Helper()
 	api, err := httpserver.New(store, httpserver.Config{})
 	require.NoError(t, err)
@@ -50,12 +48,10 @@ type eventSummary struct {
 	last     bool
 }
 
-// unnamedStore is a store that cannot return its id.
+// unnamedStore is a store whose server sends no id.
 type unnamedStore struct{ *memstore.Store }
 
-func (unnamedStore) Info(context.Context) (ports.StoreInfo, error) {
-	return ports.StoreInfo{}, runtime.ErrUnavailable
-}
+func (unnamedStore) ID() string { return "" }
 
 func TestWatchDetectsAnotherStore(t *testing.T) {
 	t.Parallel()
@@ -77,7 +73,7 @@ func TestWatchDetectsAnotherStore(t *testing.T) {
 				err := rangeWatch(t, r, ports.WatchOptions{Resync: resync}, func(event ports.RuntimeEvent) bool {
 					switch {
 					case event.Type == ports.EventSynced && got == nil:
-						r.store.Delete("c")
+						r.store.DeleteKeys("c")
 					case event.GameID == "c" && event.Type == ports.EventDeleted:
 						got = []eventSummary{}
 						server.swap(t, other)

@@ -20,7 +20,7 @@ func (w *watcher) withDeletedGames(ctx context.Context, revision int64) ([]pendi
 	}
 	var items []pendingItem
 	if w.replacesDelivered && !w.isResyncPending() {
-		items = append(items, pendingItem{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: revision}})
+		items = append(items, pendingItem{event: ports.RuntimeEvent{Type: ports.EventResync, Revision: revision, Reason: w.resyncReason}})
 	}
 	items = append(items, w.pending[:synced]...)
 	for _, gameID := range w.gamesNotIn(w.pending[:synced]) {

@@ -22,7 +22,6 @@ func TestErrorAsFirstEventEndsTheWatch(t *testing.T) {
 		want    error
 	}{
 		"another store":               {http.StatusBadRequest, api.CodeForeignRevision, ports.WatchOptions{FromRevision: 7}, runtime.ErrForeignRevision},
-		"another store, with resync":  {http.StatusBadRequest, api.CodeForeignRevision, ports.WatchOptions{FromRevision: 7, Resync: true}, runtime.ErrForeignRevision},
 		"compacted":                   {http.StatusGone, api.CodeCompacted, ports.WatchOptions{FromRevision: 7}, runtime.ErrCompacted},
 		"no store to make a snapshot": {http.StatusServiceUnavailable, api.CodeUnavailable, ports.WatchOptions{}, runtime.ErrUnavailable},
 		"an incompatible store":       {http.StatusInternalServerError, api.CodeIncompatible, ports.WatchOptions{}, runtime.ErrIncompatible},

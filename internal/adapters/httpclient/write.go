@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -21,7 +23,7 @@ import (
 
 // Put implements ports.RuntimeWriter. Unlike a store of this process, the API rejects a
 // record that fails its own Validate. It rejects a fence with runtime.ErrInvalid, because
-// the API does not offer fences.
+// the API does not offer fences. It ignores IgnoreContents.
 func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := errors.Join(input.Validate(), rejectFence(input.Fence)); err != nil {
 		return runtime.VersionedRecord{}, err
@@ -34,6 +36,7 @@ func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.Version
 	if input.Origin.Reason != "" {
 		header.Set(api.HeaderReason, api.EncodeHeaderText(input.Origin.Reason))
 	}
+	// The API has the guard ports.GuardManagedStatus in any case, unless the node is absent.
 	switch {
 	case input.IfRevision == nil:
 	case *input.IfRevision == 0:
@@ -44,14 +47,19 @@ func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.Version
 	return c.write(ctx, apiRequest{method: http.MethodPut, path: gamePath(input.Record.GameID, ""), header: header, body: body})
 }
 
-// Transition implements ports.RuntimeWriter. It rejects a fence with
-// runtime.ErrInvalid, because the API does not offer fences.
+// Transition implements ports.RuntimeWriter. The API has a guard in any case:
+// ports.GuardNoOperation if the input has that, and ports.GuardNoIntent otherwise, which
+// it ignores for a game whose node is absent. Transition rejects a fence and an endpoint with
+// runtime.ErrInvalid, because the API does not offer them. It ignores IgnoreContents.
 func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (runtime.VersionedRecord, error) {
 	if err := input.Validate(); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
 	if err := rejectFence(input.Fence); err != nil {
 		return runtime.VersionedRecord{}, err
+	}
+	if input.Endpoint != nil {
+		return runtime.VersionedRecord{}, &runtime.InvalidError{Field: "engine_endpoint", Reason: "cannot be changed by a transition over HTTP"}
 	}
 	now := input.Now.UTC().Format(time.RFC3339Nano)
 	body, err := json.Marshal(api.StatusChange{
@@ -61,8 +69,12 @@ func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (r
 	if err != nil {
 		return runtime.VersionedRecord{}, fmt.Errorf("encode the transition of game %q: %w", input.GameID, err)
 	}
+	query := url.Values{}
+	if input.Guard == ports.GuardNoOperation {
+		query.Set("record_only", "true")
+	}
 	return c.write(ctx, apiRequest{
-		method: http.MethodPost, path: gamePath(input.GameID, "/status"), header: originHeader(input.Origin), body: body,
+		method: http.MethodPost, path: gamePath(input.GameID, "/status"), query: query, header: originHeader(input.Origin), body: body,
 	})
 }
 
@@ -88,26 +100,69 @@ func originHeader(origin ports.Origin) http.Header {
 	return header
 }
 
-// write retries a write until a response shows its outcome. If the first attempt cannot
-// have arrived, write fails with runtime.ErrUnavailable at once. An attempt that may have
+// Delete implements ports.RuntimeDeleter. It rejects a fence with runtime.ErrInvalid, because
+// the API does not offer fences. If an earlier attempt may have arrived, a game that does not
+// exist is deleted.
+func (c *Client) Delete(ctx context.Context, input ports.DeleteInput) error {
+	if err := errors.Join(input.Validate(), rejectFence(input.Fence)); err != nil {
+		return err
+	}
+	header := originHeader(input.Origin)
+	if input.Origin.Reason != "" {
+		header.Set(api.HeaderReason, api.EncodeHeaderText(input.Origin.Reason))
+	}
+	if input.IfRevision != nil {
+		header.Set("If-Match", strconv.Quote(strconv.FormatInt(*input.IfRevision, 10)))
+	}
+	return c.retryDelete(ctx, apiRequest{path: gamePath(input.GameID, ""), header: header}, runtime.ErrNotFound)
+}
+
+// retryDelete sends a deletion, as retryWrite does. If an earlier attempt may have arrived,
+// the error absent means that it has deleted the resource, which is success.
+func (c *Client) retryDelete(ctx context.Context, request apiRequest, absent error) error {
+	request.method = http.MethodDelete
+	isRepeated, err := c.retryWrite(ctx, func(ctx context.Context) error {
+		_, err := c.attempt(ctx, request, nil)
+		return err
+	})
+	if isRepeated && errors.Is(err, absent) {
+		return nil
+	}
+	return err
+}
+
+// write sends a write whose response is the written record.
+func (c *Client) write(ctx context.Context, request apiRequest) (record runtime.VersionedRecord, err error) {
+	_, err = c.retryWrite(ctx, func(ctx context.Context) (err error) {
+		record, err = c.attemptWrite(ctx, request)
+		return err
+	})
+	return record, err
+}
+
+// retryWrite retries a write until a response shows its outcome. If the first attempt cannot
+// have arrived, it fails with runtime.ErrUnavailable at once. An attempt that may have
 // arrived is retried; if ctx or Config.WriteTimeout ends first, the error is
-// runtime.ErrOutcomeUnknown.
-func (c *Client) write(ctx context.Context, request apiRequest) (runtime.VersionedRecord, error) {
+// runtime.ErrOutcomeUnknown. isRepeated reports whether an attempt before the last may have
+// been applied.
+func (c *Client) retryWrite(ctx context.Context, attempt func(context.Context) error) (isRepeated bool, err error) {
 	bounded, cancel := context.WithTimeout(ctx, c.cfg.WriteTimeout)
 	defer cancel()
 	backoff := c.newBackoff()
-	mayBeApplied := false
 	for {
-		record, err := c.attemptWrite(bounded, request)
-		mayBeApplied = mayBeApplied || isAmbiguous(err)
+		err := attempt(bounded)
+		mayBeApplied := isRepeated || isAmbiguous(err)
 		switch {
 		case !mayBeApplied:
-			return record, c.unavailableError(ctx, err)
+			return false, c.unavailableError(ctx, err)
 		case isConclusive(err):
-			return record, err
+			return isRepeated, err
+		case isRejectedCaller(err): // a retry needs other credentials
+			return isRepeated, c.outcomeUnknownError(ctx, err)
 		}
+		isRepeated = true
 		if wait.For(bounded, backoff.NextBackOff()) != nil {
-			return runtime.VersionedRecord{}, c.outcomeUnknownError(ctx, err)
+			return true, c.outcomeUnknownError(ctx, err)
 		}
 	}
 }
@@ -139,6 +194,7 @@ func (c *Client) attemptWrite(ctx context.Context, request apiRequest) (runtime.
 func isConclusive(err error) bool {
 	for _, conclusive := range []error{
 		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced, runtime.ErrReadOnly,
+		operation.ErrBusy, operation.ErrManaged, operation.ErrRejected, operation.ErrIDReused, access.ErrUnknownSubject,
 	} {
 		if errors.Is(err, conclusive) {
 			return true

@@ -15,18 +15,30 @@ import (
 type Cluster interface {
 	// Route returns the node that carries out the operation, nil for this one. requested
 	// is the node or region on which the caller wants to start a game without a node; its
-	// region, its name or both may be empty.
-	Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (*node.Node, error)
+	// region, its name or both may be empty. The caller must call release, which is not nil
+	// even if there is an error, when the operation has ended.
+	Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (target *node.Node, release func(), _ error)
+	// Offer reports how well this node could run a game with the spec.
+	Offer(ctx context.Context, gameID string, spec operation.Spec) (node.Offer, error)
 	// Execute carries out an operation on this node.
 	ports.Executor
+	// IsPresent reports whether the node is present.
+	IsPresent(ctx context.Context, ref node.Ref) (bool, error)
+
 	// WithPresence returns a context that also ends when the node is no longer present.
 	// The caller must call stop.
 	WithPresence(ctx context.Context, target node.Node) (bound context.Context, stop func())
 
-	// Nodes returns the present nodes and the leaders of their regions.
-	Nodes(ctx context.Context) (present []node.Node, leaders []node.Ref, err error)
+	// Nodes returns the present and the absent nodes, and the leaders of their regions.
+	Nodes(ctx context.Context) (node.List, error)
+	// RemoveNode removes an absent node from the list.
+	RemoveNode(ctx context.Context, ref node.Ref, isForced bool) error
 	// Explain returns the explanation of one game.
 	Explain(ctx context.Context, gameID string, isForwarded bool) (drift.Explanation, error)
+
+	// CheckNoContainers returns nil if no node has a container of the removed game, as far
+	// as this can be known, and for any other game.
+	CheckNoContainers(ctx context.Context, gameID string) error
 
 	// LocalDrift returns the findings of this node.
 	LocalDrift(ctx context.Context) (drift.Report, error)
@@ -40,29 +52,39 @@ type Cluster interface {
 	ReleaseBrake(ctx context.Context, ref node.Ref, isForwarded bool) (node.Ref, error)
 }
 
-// noCluster is the cluster of a server without one: every call fails with
-// node.ErrNoEngine or node.ErrNotMember.
+// noCluster is the cluster of a server without one: every call about nodes
+// fails with node.ErrNoEngine or node.ErrNotMember, and no node has containers.
 type noCluster struct{}
 
-func (noCluster) Route(context.Context, ports.OperationRequest, node.Ref, bool) (*node.Node, error) {
-	return nil, node.ErrNoEngine
+func (noCluster) Route(context.Context, ports.OperationRequest, node.Ref, bool) (*node.Node, func(), error) {
+	return nil, func() {}, node.ErrNoEngine
+}
+
+func (noCluster) Offer(context.Context, string, operation.Spec) (node.Offer, error) {
+	return node.Offer{}, node.ErrNoEngine
 }
 
 func (noCluster) Execute(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 	return operation.Outcome{}, node.ErrNoEngine
 }
 
+func (noCluster) IsPresent(context.Context, node.Ref) (bool, error) { return false, nil }
+
 func (noCluster) WithPresence(ctx context.Context, _ node.Node) (context.Context, func()) {
 	return ctx, func() {}
 }
 
-func (noCluster) Nodes(context.Context) ([]node.Node, []node.Ref, error) {
-	return nil, nil, node.ErrNotMember
+func (noCluster) Nodes(context.Context) (node.List, error) {
+	return node.List{}, node.ErrNotMember
 }
+
+func (noCluster) RemoveNode(context.Context, node.Ref, bool) error { return node.ErrNotMember }
 
 func (noCluster) Explain(context.Context, string, bool) (drift.Explanation, error) {
 	return drift.Explanation{}, node.ErrNoEngine
 }
+
+func (noCluster) CheckNoContainers(context.Context, string) error { return nil }
 
 func (noCluster) LocalDrift(context.Context) (drift.Report, error) {
 	return drift.Report{}, node.ErrNoEngine

@@ -1,13 +1,23 @@
 package httpserver
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/ports"
 )
+
+// Authenticator proves the identity of callers, and knows their rights; services/auth
+// implements it.
+type Authenticator = callers.Authenticator
 
 // Config tunes a Server. The zero value is valid; a zero duration or number means the
 // default.
@@ -19,6 +29,15 @@ type Config struct {
 	// Ready has further conditions of readiness, by name. Each returns nil, or the reason
 	// why it does not hold. The server always checks that the store responds.
 	Ready map[string]func() error
+	// StoreProvenAt returns when the store last proved that it responds, zero for never.
+	// Default: at the last successful probe.
+	StoreProvenAt func() time.Time
+	// StoreFailure returns why the store cannot be reached, as a text for operators, and nil if
+	// it is not known. Default: it is not known.
+	StoreFailure func() error
+	// ReadOnly returns why the daemon accepts no writes at present, and nil if it does.
+	// The daemon remains ready. Default: it always accepts writes.
+	ReadOnly func() error
 	// Version, Region and Node describe the daemon, in /v1/cluster and the metrics.
 	Version, Region, Node string
 	// Cluster carries out operations and requests about nodes. Default: they fail with the
@@ -26,6 +45,31 @@ type Config struct {
 	Cluster Cluster
 	// Peers forwards operations to other nodes. It is required with Cluster.
 	Peers Forwarder
+	// TLS has the settings with which the API is served over https, including the certificate.
+	// Default: the API is served over http.
+	TLS *tls.Config
+	// IsServedHost reports whether a host name belongs to this daemon, in addition to
+	// localhost and loopback addresses. Others are rejected on loopback connections.
+	// Default: no other name does.
+	IsServedHost func(host string) bool
+	// IsClientAuthority reports whether client certificates of an authority are still accepted, on
+	// connections that are open already. Default: they are.
+	IsClientAuthority func(authority *x509.Certificate) bool
+	// Access authenticates callers and knows their rights. nil means that every caller has
+	// all rights.
+	Access Authenticator
+	// AccessAdmin keeps tokens and roles. Default: requests about them fail with the code
+	// no_engine.
+	AccessAdmin AccessAdmin
+	// OIDC names the identity provider with which users log in; nil for none.
+	OIDC *api.OIDC
+	// Secrets keeps secrets. Default: requests about them fail with the code no_secret_keys.
+	Secrets Secrets
+	// Audit records mutations, denied requests and reads of secret values. While it cannot,
+	// mutations fail with the code audit_unavailable. nil records nothing.
+	Audit ports.AuditLog
+	// Limits bound what one caller can use. Default: no limits.
+	Limits Limits
 	// InsecureHosts allows any Host header on loopback connections, which exposes the API
 	// to DNS rebinding.
 	InsecureHosts bool
@@ -36,6 +80,9 @@ type Config struct {
 	Heartbeat time.Duration
 	// MaxStreams bounds the number of open watch streams. Default 20 000.
 	MaxStreams int
+	// MaxConnections bounds the number of open connections. Requests of further ones get
+	// the code unavailable, except for the probes. Default 25 000.
+	MaxConnections int
 	// WriteTimeout bounds one write to a stream, after which the client is
 	// disconnected. Default 10 s.
 	WriteTimeout time.Duration
@@ -72,12 +119,22 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.IsServedHost == nil {
+		c.IsServedHost = func(string) bool { return false }
+	}
 	if c.Cluster == nil {
 		c.Cluster = noCluster{}
 	}
+	if c.Secrets == nil {
+		c.Secrets = noSecrets{}
+	}
 	var faults []error
+	if l := c.Limits; min(l.ReadRate, l.WriteRate, l.Failures) < 0 || min(l.Concurrency, l.Streams, l.Connections) < 0 {
+		faults = append(faults, errors.New("httpserver: Limits must not be negative"))
+	}
 	setDefault(&faults, "Heartbeat", &c.Heartbeat, 15*time.Second)
 	setDefault(&faults, "MaxStreams", &c.MaxStreams, 20_000)
+	setDefault(&faults, "MaxConnections", &c.MaxConnections, 25_000)
 	setDefault(&faults, "WriteTimeout", &c.WriteTimeout, 10*time.Second)
 	setDefault(&faults, "RequestTimeout", &c.RequestTimeout, 30*time.Second)
 	setDefault(&faults, "CheckTimeout", &c.CheckTimeout, 10*time.Minute)

@@ -58,7 +58,7 @@ func (c *contract) pathOf(request string) string {
 	given := strings.Split(request, "/")
 	for documented := range memberAt(c.document, "paths") {
 		if slices.EqualFunc(strings.Split(documented, "/"), given, func(want, got string) bool {
-			return want == got || want == "{game_id}"
+			return want == got || strings.HasPrefix(want, "{") && got != "rotate"
 		}) {
 			return documented
 		}

@@ -6,10 +6,18 @@
 //
 //	handler.go         serveHTTP counts the request, checks it, finds its route, sets the
 //	                   header Rtmanager-Store and the deadline, and calls the handler
+//	request_id.go      identifies the request in the response, in logs and in the audit log
+//	audit_trail.go     records mutations and denied requests in the audit log, as the event of
+//	                   audit_event.go
+//	internal/connlimit bounds the open connections, and those of one address
+//	framing.go         closes connections whose requests a proxy may read differently
 //	host_check.go      checks the host name and the origin of the request
 //	router.go          matches the path by segments; a game id is one escaped segment
 //	routes.go          the table of all routes, with their description for OpenAPI;
 //	                   route.go has the type of its rows and helpers
+//	admit.go           admits the caller: internal/callers authenticates and authorizes it by
+//	                   permissions.go, the table of what each route needs
+//	limits.go          bounds the requests of each caller
 //	internal/request   decodes parameters and body into the input of the handler
 //	the handler        calls the store or the cluster, and responds or returns an error
 //	internal/problem   converts that error to a problem document
@@ -19,11 +27,17 @@
 //	runtimes.go    list, get, history
 //	put.go         PUT of a record, with its conditional headers
 //	set_status.go  one transition
+//	delete.go      DELETE of a removed game
 //	watch.go       the stream of changes
 //	operations.go  start, stop, restart, patch, cleanup: executed here or forwarded
 //	drift.go       findings and brakes
 //	explain.go     the explanation of a game
 //	nodes.go       present nodes
+//	access.go      AccessAdmin, and the routes of identities, tokens and roles
+//	identity.go    the identity of the caller, and the permissions of a subject
+//	tokens.go      list, create and revoke tokens
+//	roles.go       list, grant and revoke roles
+//	secrets.go     secrets, with their routes
 //	system.go      cluster, fsck, metrics, the OpenAPI document
 //	health.go      the probes /healthz and /readyz
 //	inputs.go      parameters that several handlers share
@@ -33,12 +47,12 @@
 // request is forwarded to the other node (forward.go) by the client of package peer.
 //
 // Other files: server.go has Server and its shutdown, config.go its settings, metrics.go
-// its metrics, store_id.go the cached identity of the store. Package stream writes streams,
-// and packages etag and pagetoken convert conditional headers and page tokens.
+// its metrics. Package stream writes streams, and packages etag and pagetoken convert
+// conditional headers and page tokens.
 //
 // What a change of the API needs:
 //
-//   - A route: its types in package api, a handler, and a row in routes.go.
+//   - A route: its types in package api, a handler, a row in routes.go, and one in permissions.go.
 //   - A parameter: a field with a tag in the input of its handler (see package request).
 //   - A JSON member: a field with the tag doc in package api. A member of a domain type has
 //     its description in gen/descriptions.go.

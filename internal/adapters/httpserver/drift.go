@@ -1,11 +1,17 @@
 package httpserver
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
+	"strings"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
 )
 
@@ -31,8 +37,20 @@ func (s *Server) getDrift(w http.ResponseWriter, r *http.Request, in *driftInput
 	if err != nil {
 		return err
 	}
+	hideOtherGames(&report, callers.Of(r.Context()))
 	report.Findings, report.Brakes, report.Missing = orEmpty(report.Findings), orEmpty(report.Brakes), orEmpty(report.Missing)
 	return writeJSON(w, http.StatusOK, report)
+}
+
+// hideOtherGames removes what is about games and regions that the caller may not read.
+func hideOtherGames(report *drift.Report, c callers.Caller) {
+	visible := c.Visible()
+	if visible == nil {
+		return
+	}
+	report.Findings = slices.DeleteFunc(report.Findings, func(f drift.Finding) bool { return !visible.Contains(f.Region, f.GameID) })
+	report.Brakes = slices.DeleteFunc(report.Brakes, func(b drift.Brake) bool { return !c.CanReadRegion(b.Region) })
+	report.Missing = slices.DeleteFunc(report.Missing, func(u drift.UnreachableNode) bool { return !c.CanReadRegion(u.Region) })
 }
 
 type applyInput struct {
@@ -50,12 +68,28 @@ func (s *Server) applyDrift(w http.ResponseWriter, r *http.Request, in *applyInp
 	if err != nil {
 		return err
 	}
+	for _, f := range in.Body.Value.Findings {
+		// A node applies only its own present findings: the region is that of the game there.
+		if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, f.Region, f.GameID); err != nil {
+			return err
+		}
+	}
+	trailOf(r.Context()).describe("", describeFindings(in.Body.Value.Findings))
 	results := s.cfg.Cluster.ApplyDrift(r.Context(), in.Body.Value.Findings, origin.Actor, in.Forwarded != "")
 	for _, result := range results {
 		s.cfg.Logger.Info("finding applied", "verb", "apply", "id", result.ID, "game_id", result.GameID, "node", result.Region+"/"+result.Node,
 			"action", result.Action, "result", result.Status, "reason", result.Reason, "actor", origin.Actor)
 	}
 	return writeJSON(w, http.StatusOK, api.DriftApplied{Results: results})
+}
+
+// describeFindings returns the action and the game of each finding, for the audit log.
+func describeFindings(findings []drift.Finding) string {
+	texts := make([]string, len(findings))
+	for i, f := range findings {
+		texts[i] = string(f.Action) + " " + f.GameID
+	}
+	return strings.Join(texts, ", ")
 }
 
 type releaseInput struct {
@@ -68,6 +102,10 @@ type releaseInput struct {
 func (s *Server) releaseBrake(w http.ResponseWriter, r *http.Request, in *releaseInput) error {
 	if in.Region != "" && in.Node == "" {
 		return problem.BadRequest("query.node", "is required with a region: each node has a brake of its own")
+	}
+	region := cmp.Or(in.Region, s.cfg.Region)
+	if _, forEvery := callers.Of(r.Context()).Rights.AllowsRegion(access.PermissionOperate, region); !forEvery {
+		return callers.Of(r.Context()).Forbidden(access.PermissionOperate, "every game of region "+region)
 	}
 	released, err := s.cfg.Cluster.ReleaseBrake(r.Context(), node.Ref{Region: in.Region, Name: in.Node}, in.Forwarded != "")
 	log := s.cfg.Logger.With("verb", "release", "node", released.String())

@@ -58,7 +58,8 @@ func TestDriftOfAllNodes(t *testing.T) {
 	require.Equal(t, 200, got.StatusCode, got.body)
 	contractOf(t, c.one).requireDocumented(t, "GET", "/v1/drift", got)
 	report := decodeAs[drift.Report](t, got.body)
-	require.Equal(t, []drift.Finding{finding("a", "n1"), finding("z", "n1"), finding("b", "n2")}, report.Findings)
+	require.Equal(t, []drift.Finding{finding("a", "n1"), finding("z", "n1"), finding("b", "n2")}, report.Findings[:3])
+	require.Equal(t, drift.KindNodeLost, report.Findings[3].Kind)
 	require.Equal(t, c.second.report.Brakes, report.Brakes)
 	require.Len(t, report.Missing, 4, got.body)
 	for i, want := range [][]string{
@@ -119,7 +120,7 @@ func TestApplyDrift(t *testing.T) {
 	c.second.report.Findings = []drift.Finding{finding("b", "n2"), other}
 
 	forged := finding("a", "n1")
-	forged.GameID, forged.ContainerID, forged.Action = "victim", "other", ""
+	forged.ContainerID, forged.Action = "other", ""
 	requested := []drift.Finding{finding("b", "n2"), forged, finding("held", "n1"), finding("moved", "n1"), finding("vanished", "n2"), finding("other", "n2"), finding("x", "n9")}
 	got := c.one.send("POST", "/v1/drift/apply", "Rtmanager-Actor: UTF-8''ad%C3%A4\r\n", encodeJSON(t, api.DriftApply{Findings: requested}))
 	require.Equal(t, 200, got.StatusCode, got.body)

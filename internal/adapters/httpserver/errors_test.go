@@ -1,7 +1,6 @@
 package httpserver_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/logtest"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
@@ -98,7 +97,7 @@ func TestErrorsOverHTTP(t *testing.T) {
 		{runtime.ErrUnavailable, 503, api.CodeUnavailable, every, true},
 		{context.DeadlineExceeded, 503, api.CodeUnavailable, every, true},
 		{context.Canceled, 503, api.CodeUnavailable, every, true},
-		{runtime.ErrIncompatible, 500, api.CodeIncompatible, every, true},
+		{runtime.ErrIncompatible, 503, api.CodeIncompatible, every, false},
 		{errors.New("an unknown error"), 500, api.CodeInternal, every, true},
 	} {
 		f := startWithStore(t, newFailingStore(fmt.Errorf("%s: %w", internalDetail, row.err)), httpserver.Config{})
@@ -126,7 +125,7 @@ func TestProblemsHaveTheDataOfTheError(t *testing.T) {
 	current := recordOf("g")
 	conflict := sendToFailing(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionContainerID, Expected: "a", Actual: "c-g", Current: current, Revision: 7}, "POST", bodyPost, stopChange)
 	require.Equal(t, api.Problem{
-		Type: api.ProblemTypePrefix + "conflict", Title: "Record is not as expected", Status: 409, Code: "conflict", Detail: conflict.Detail,
+		Type: api.ProblemTypePrefix + "conflict", Title: "Record is not as expected", Status: 409, Code: "conflict", Detail: conflict.Detail, RequestID: conflict.RequestID,
 		Precondition: "container_id", Expected: "a", Actual: "c-g", Current: &current, Revision: 7, GameID: "g",
 	}, conflict)
 	absent := sendToFailing(t, &runtime.ConflictError{GameID: "g", Precondition: runtime.PreconditionRevision, Expected: "3", Actual: "0"}, "PUT", bodyPut, runningRecord)
@@ -190,27 +189,27 @@ func TestFaultsOfTheServerAreLogged(t *testing.T) {
 		err    error
 		logged bool
 	}{{runtime.ErrUnavailable, true}, {errors.New("odd"), true}, {runtime.ErrIncompatible, true}, {runtime.ErrNotFound, false}, {runtime.ErrCompacted, false}} {
-		var log lockedBuffer
+		var log logtest.Buffer
 		f := startWithStore(t, newFailingStore(fmt.Errorf("%s: %w", internalDetail, row.err)), httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		require.NotEqual(t, http.StatusOK, f.send("GET", "/v1/runtimes/g", "", "").StatusCode)
 		require.Equal(t, row.logged, strings.Contains(log.String(), internalDetail), "after %v the log has %q", row.err, log.String())
 	}
 }
 
-// lockedBuffer is a log that a test can read while it is written.
-type lockedBuffer struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
+// A client that writes to a read-only store does not fill the log.
+func TestReadOnlyIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	var log logtest.Buffer
+	store := newFailingStore(runtime.ErrReadOnly)
+	s := serve(t, store, httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 3 {
+		require.Equal(t, http.StatusInsufficientStorage, s.send("PUT", bodyPut, "", runningRecord).StatusCode)
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "request failed"), log.String())
+	require.Contains(t, log.String(), "level=WARN")
+	store.err = nil
+	require.Equal(t, http.StatusOK, s.send("PUT", bodyPut, "", runningRecord).StatusCode)
+	store.err = runtime.ErrReadOnly
+	require.Equal(t, http.StatusInsufficientStorage, s.send("PUT", bodyPut, "", runningRecord).StatusCode)
+	require.Equal(t, 2, strings.Count(log.String(), "request failed"), "the store has accepted a write in between")
 }

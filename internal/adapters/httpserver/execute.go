@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -47,6 +50,9 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult,
 			leave(errWaitOver)
 		}
 	})
+	if err := s.checkOutcome(ctx, x.request, outcome); err != nil {
+		return api.OperationResult{}, err
+	}
 	switch cause := context.Cause(bound); {
 	case errors.Is(cause, errWaitOver):
 		return api.InterimResult(last), nil
@@ -56,9 +62,21 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult,
 		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, problem.ErrShuttingDown.Error())
 	case errors.Is(cause, context.DeadlineExceeded):
 		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, fmt.Sprintf("it did not end within %s", s.cfg.OperationTimeout))
+	case errors.Is(cause, access.ErrUnauthenticated), errors.Is(cause, access.ErrForbidden):
+		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, cause.Error())
 	default:
 		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, "the client has disconnected")
 	}
+}
+
+// checkOutcome returns access.ErrForbidden for the outcome of an operation in a region in which the
+// caller may not operate the game. A repeated request gets the outcome of an earlier operation, which
+// another node may have run.
+func (s *Server) checkOutcome(ctx context.Context, request ports.OperationRequest, outcome operation.Outcome) error {
+	if outcome.Region == "" || outcome.Region == s.cfg.Region {
+		return nil
+	}
+	return callers.Of(ctx).CheckPlacement(access.PermissionOperate, outcome.Region, request.GameID)
 }
 
 // operationContext returns the context of an operation that a request waits for. It ends with
@@ -99,6 +117,10 @@ func (s *Server) outcomeOf(ctx context.Context, request ports.OperationRequest, 
 	s.logServerError(ctx, p, err)
 	if p.Code == api.CodeInternal {
 		p = problem.New(api.CodeOperationFailed, outcome.Failure.Message)
+	}
+	if outcome.Node != "" { // the caller may not have selected it
+		p.Region, p.Node = outcome.Region, outcome.Node
+		p.Detail = "node " + node.Ref{Region: outcome.Region, Name: outcome.Node}.String() + ": " + p.Detail
 	}
 	p.Outcome, p.OperationID, p.Kind, p.GameID = &outcome, outcome.OperationID, string(outcome.Kind), request.GameID
 	return api.OperationResult{}, p

@@ -3,6 +3,7 @@ package httpserver_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -35,6 +36,9 @@ type fakeNode struct {
 	drift  func(ctx context.Context) error
 	apply  func([]drift.Finding) ([]drift.ApplyResult, error)
 	brake  error
+	// offer and offerErr are the results of Offer.
+	offer    node.Offer
+	offerErr error
 
 	mu          sync.Mutex // guards the following fields
 	requests    []ports.OperationRequest
@@ -66,6 +70,10 @@ func (m *fakeNode) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.requests)
+}
+
+func (m *fakeNode) Offer(context.Context, string, operation.Spec) (node.Offer, error) {
+	return m.offer, m.offerErr
 }
 
 func (m *fakeNode) Explain(_ context.Context, gameID string) (drift.Explanation, error) {
@@ -139,6 +147,7 @@ type fakeRegistry struct {
 	mu      sync.Mutex // guards nodes
 	nodes   []node.Node
 	leaders map[string]node.Leader
+	absent  []node.Absent
 	err     error
 }
 
@@ -148,10 +157,30 @@ func (r *fakeRegistry) Nodes(context.Context) ([]node.Node, error) {
 	return slices.Clone(r.nodes), r.err
 }
 
-func (r *fakeRegistry) Leader(_ context.Context, scope string) (node.Leader, bool, error) {
-	leader, found := r.leaders[scope]
-	return leader, found, r.err
+func (r *fakeRegistry) Overview(ctx context.Context) (node.Overview, error) {
+	present, err := r.Nodes(ctx)
+	return node.Overview{Present: present, Absent: r.absent, Leaders: slices.Collect(maps.Values(r.leaders))}, err
 }
+
+func (r *fakeRegistry) AwaitAbsence(ctx context.Context, n node.Node) error {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		present, err := r.Nodes(ctx)
+		if _, isPresent := node.Find(present, n.Ref()); err == nil && !isPresent {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (r *fakeRegistry) SetLost(context.Context, node.Ref, time.Time) error { return nil }
+
+func (r *fakeRegistry) RemoveNode(context.Context, node.Ref) error { return r.err }
 
 // join adds a node with an engine at the address.
 func (r *fakeRegistry) join(region, name, api string) {

@@ -24,8 +24,9 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target
 	defer stop()
 	log := s.cfg.Logger.With("game_id", request.GameID, "operation_id", request.Origin.OperationID, "target", target.Ref().String())
 	log.Debug("operation forwarded")
+	trailOf(r.Context()).forward(target.Ref())
 	err := s.cfg.Peers.Forward(ctx, w, r, target, peer.Forwarded{
-		Request: request, Body: body, Wait: r.URL.Query().Get("wait"), WriteTimeout: s.cfg.WriteTimeout,
+		Request: request, Body: body, Wait: r.URL.Query().Get("wait"), WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: 4 * s.cfg.Heartbeat,
 	})
 	if err == nil {
 		return nil

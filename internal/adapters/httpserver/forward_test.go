@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -191,7 +190,7 @@ func TestForwardedHeaders(t *testing.T) {
 	for name := range request.Header {
 		names = append(names, name)
 	}
-	require.ElementsMatch(t, []string{"Accept", "Content-Length", "Content-Type", "Idempotency-Key", "Rtmanager-Forwarded"}, names)
+	require.ElementsMatch(t, []string{"Accept", "Content-Length", "Content-Type", "Idempotency-Key", "Rtmanager-Forwarded", "X-Request-Id"}, names)
 	require.Equal(t, "eu/n1", request.Header.Get("Rtmanager-Forwarded"))
 }
 
@@ -284,16 +283,13 @@ func newJSONHandler(document string) http.HandlerFunc {
 func TestUnreachableNodes(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, dead.Close())
 	for name, row := range map[string]struct {
 		api    string // empty: not in the registry
 		status int
 		detail string
 	}{
 		"absent":             {"", 503, "node is not reachable: eu/n2 is not among the present nodes"},
-		"not listening":      {"http://" + dead.Addr().String(), 502, "eu/n2 does not respond at http://127.0.0.1:"},
+		"not listening":      {"http://127.0.0.1:1", 502, "eu/n2 does not respond at http://127.0.0.1:1"},
 		"other scheme":       {"file:///etc/passwd", 503, "eu/n2 has no valid address"},
 		"URL without a host": {"http://", 503, "eu/n2 has no valid address"},
 	} {

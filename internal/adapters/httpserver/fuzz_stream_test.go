@@ -40,6 +40,8 @@ func FuzzStreamFraming(f *testing.F) {
 	f.Add(int64(0), "0", "0", true, false)
 	store := &singleEventStore{Store: memstore.New()}
 	h := newTarget(f, store)
+	info, err := store.Info(f.Context())
+	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, revision int64, id, text string, last, isCorrupt bool) {
 		record := recordOf(id)
 		record.Region, record.StatePath = text, text
@@ -48,20 +50,24 @@ func FuzzStreamFraming(f *testing.F) {
 			store.event = ports.RuntimeEvent{Revision: revision, GameID: id}
 			store.err = &runtime.CorruptError{Key: text, GameID: id, Reason: text}
 		}
-		lines := h.send(t, "GET", "/v1/watch", http.Header{"Accept": {api.NDJSONMediaType}}, nil).Body.String()
+		lines := h.send(t, "GET", "/v1/watch", http.Header{"Accept": {api.NDJSONMediaType}, api.HeaderRequestID: {"fuzz"}}, nil).Body.String()
 		require.Equal(t, 2, strings.Count(lines, "\n"), "the event and the end, one line each: %q", lines)
 		require.NotContains(t, lines, "\r")
 		line, _, _ := strings.Cut(lines, "\n")
 
-		frames := parseSSE(h.send(t, "GET", "/v1/watch", nil, nil).Body.String())
+		frames := parseSSE(h.send(t, "GET", "/v1/watch", http.Header{api.HeaderRequestID: {"fuzz"}}, nil).Body.String())
 		require.Len(t, frames, 2, "the event and the end, one frame each")
 		require.Equal(t, line, frames[0]["data"], "both forms carry the same document")
 		require.Equal(t, "error", frames[1]["event"])
 
 		got := decodeAs[api.Event](t, line)
 		require.Equal(t, revision, got.Revision)
-		require.Equal(t, frames[0]["event"], got.Type)
-		require.Equal(t, last && !isCorrupt, frames[0]["id"] == itoa(revision), "id %q of %q", frames[0]["id"], line)
+		wantName := got.Type
+		if isCorrupt {
+			wantName = "corrupt"
+		}
+		require.Equal(t, wantName, frames[0]["event"])
+		require.Equal(t, last && !isCorrupt, frames[0]["id"] == itoa(revision)+"@"+info.ID, "id %q of %q", frames[0]["id"], line)
 		if !utf8.ValidString(id) || !utf8.ValidString(text) {
 			return // JSON cannot carry it, and no store lets it in
 		}

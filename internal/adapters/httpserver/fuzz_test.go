@@ -13,10 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/testkit/memstore"
-	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // handlerFixture is a server without a network, which would only slow fuzzing down.
@@ -26,7 +26,7 @@ type handlerFixture struct {
 	handler http.Handler
 }
 
-func newTarget(f testing.TB, store storetest.Store) *handlerFixture {
+func newTarget(f testing.TB, store httpserver.Store) *handlerFixture {
 	f.Helper()
 	m := &fakeNode{}
 	cfg := localNode(m)

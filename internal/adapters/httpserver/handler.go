@@ -9,8 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/limit"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/audit"
 )
 
 // serveHTTP handles every request.
@@ -22,9 +24,16 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	// The server disconnects a client that does not read its response. Streams extend the
 	// deadline.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.RequestTimeout + s.cfg.WriteTimeout))
+	r = withRequestID(r, response.Header())
+	response.trail = s.newAuditTrail(r)
 	response.Header().Set("X-Content-Type-Options", "nosniff")
 	response.Header().Set("Cache-Control", "no-store")
 
+	closeAfterAmbiguousFraming(r, response.Header())
+	if p := s.connections.Admit(r, response.Header()); p != nil {
+		problem.Write(response, p)
+		return
+	}
 	if p := s.checkHostAndOrigin(r); p != nil {
 		problem.Write(response, p)
 		return
@@ -40,15 +49,27 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	route := match.route
 	request.route = route.Path
 	if strings.HasPrefix(route.Path, "/v1/") {
-		if id, err := s.readStoreID(r.Context()); err == nil {
-			response.Header().Set(api.HeaderStore, id)
-		}
+		response.Header().Set(api.HeaderStore, s.store.ID())
 	}
 	ctx, cancel := s.requestContext(r.Context(), route, response)
 	defer cancel()
-	if err := route.handle(s, response, r.WithContext(ctx), match.gameID); err != nil {
+	if err := s.handle(response, r.WithContext(ctx), match); err != nil {
 		s.respondError(ctx, response, route, err)
 	}
+}
+
+// handle calls the handler of a route for a caller with the necessary rights, once the audit
+// log is ready for the request.
+func (s *Server) handle(response *statusRecorder, r *http.Request, match routeMatch) error {
+	r, err := s.admitCaller(response, r, match)
+	response.trail.setRoute(r, match)
+	if err != nil {
+		return err
+	}
+	if r, err = response.trail.begin(r); err != nil {
+		return err
+	}
+	return match.route.handle(s, response, r, match.variable)
 }
 
 // requestContext returns the context of a request, with the deadline of its route. A route that
@@ -100,10 +121,13 @@ func (s *Server) logServerError(ctx context.Context, p *api.Problem, err error) 
 // logFailure logs a request that failed without an error of its client.
 func (s *Server) logFailure(ctx context.Context, p *api.Problem, err error) {
 	level := slog.LevelError
-	if p.Code == api.CodeNodeUnreachable {
+	switch {
+	case p.Code == api.CodeReadOnly && s.isReadOnlyLogged.Swap(true):
+		level = slog.LevelDebug // one line until a write succeeds
+	case p.Code == api.CodeReadOnly, p.Code == api.CodeNodeUnreachable:
 		level = slog.LevelWarn
 	}
-	s.cfg.Logger.Log(ctx, level, "request failed", "code", p.Code, "error", err)
+	s.cfg.Logger.Log(ctx, level, "request failed", "code", p.Code, "request_id", audit.RequestIDOf(ctx), "error", err)
 }
 
 // requestInfo describes a request to logs and metrics.
@@ -115,33 +139,43 @@ type requestInfo struct {
 // finish responds for a handler that panicked, and counts the request. It aborts a response
 // that has started, so that the client does not treat it as complete.
 func (s *Server) finish(response *statusRecorder, request requestInfo, panicked any) {
+	response.permit.Release()
 	if err, ok := panicked.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		response.trail.abort()
 		panic(panicked)
 	}
 	if panicked != nil {
 		s.cfg.Logger.Error("handler panicked", "method", request.method, "route", request.route,
-			"panic", panicked, "stack", string(debug.Stack()))
+			"request_id", response.Header().Get(api.HeaderRequestID), "panic", panicked, "stack", string(debug.Stack()))
 		if response.status != 0 {
 			defer panic(http.ErrAbortHandler)
 		} else {
 			problem.Write(response, problem.Internal())
 		}
 	}
+	response.trail.finish()
+	if request.method != http.MethodGet && response.status >= 200 && response.status < 300 {
+		s.isReadOnlyLogged.Store(false)
+	}
 	s.metrics.observe(request, response.status)
 	s.cfg.Logger.Debug("request", "method", request.method, "route", request.route,
-		"status", response.status, "duration", time.Since(request.started))
+		"status", response.status, "duration", time.Since(request.started), "request_id", response.Header().Get(api.HeaderRequestID))
 }
 
-// statusRecorder records the status of a response.
+// statusRecorder records the status of a response, and the request in the audit log.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int // 0 before the response has started
+	trail  auditTrail
+	permit limit.Permit // of the caller
 }
 
-// WriteHeader implements http.ResponseWriter.
+// WriteHeader implements http.ResponseWriter. The audit log has the request before the
+// client has the response.
 func (r *statusRecorder) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
+		r.trail.respond(status, r.Header())
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
@@ -149,10 +183,13 @@ func (r *statusRecorder) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (r *statusRecorder) Write(data []byte) (int, error) {
 	if r.status == 0 {
-		r.status = http.StatusOK
+		r.WriteHeader(http.StatusOK)
 	}
 	return r.ResponseWriter.Write(data)
 }
+
+// RecordProblem implements problem.Recorder.
+func (r *statusRecorder) RecordProblem(p *api.Problem) { r.trail.problem = p }
 
 // Unwrap returns the inner writer to http.ResponseController.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -8,13 +8,15 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/loopback"
 )
 
 // checkHostAndOrigin rejects requests that a web page can make from a browser on this machine:
 // those for a foreign host name on a loopback connection (DNS rebinding), and writes from
-// another origin.
+// another origin. A request without a Host header, such as a health check in HTTP/1.0, names
+// no foreign host, and a browser always sends the header.
 func (s *Server) checkHostAndOrigin(r *http.Request) *api.Problem {
-	if !s.cfg.InsecureHosts && isLoopback(r) && !isLocalHost(r.Host) {
+	if !s.cfg.InsecureHosts && r.Host != "" && isLoopback(r) && !s.isServedHost(r.Host) {
 		return problem.New(api.CodeHostRejected, "the Host header must name localhost or a loopback address on this listener")
 	}
 	if err := s.origins.Check(r); err != nil {
@@ -34,15 +36,12 @@ func isLoopback(r *http.Request) bool {
 	return err == nil && local.Addr().Unmap().IsLoopback()
 }
 
-// isLocalHost reports whether a Host header is localhost or a loopback address.
-func isLocalHost(host string) bool {
+// isServedHost reports whether a Host header is localhost, a loopback address, or a name of
+// this daemon.
+func (s *Server) isServedHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return loopback.IsHost(host) || s.cfg.IsServedHost(host)
 }

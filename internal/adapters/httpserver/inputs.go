@@ -16,7 +16,7 @@ type gameInput struct {
 
 // originInput is the part of a write's request that is stored in the ledger.
 type originInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" field:"operation_id" doc:"The operation id: a second write of the game with the same id changes nothing; at most 128 bytes"`
+	IdempotencyKey string `header:"Idempotency-Key" field:"operation_id" doc:"The operation id: a second write of the game with the same id changes nothing, and is rejected if it requests something else; at most 128 bytes"`
 	Actor          string `header:"Rtmanager-Actor" field:"actor" doc:"The actor, for the ledger; text beyond ASCII in the notation of RFC 8187"`
 }
 

@@ -17,6 +17,8 @@ func invalidQueries(storeID string) []invalidRequest {
 		{"limit", "0|-1|10001|x||1.5|1e3|9223372036854775807|9223372036854775808|%201|0x10|1_000"},
 		{"revision", "-1|x||9223372036854775808|-9223372036854775809|1.5|now"},
 		{"consistency", "bogus||LOCAL|strong|eventual"},
+		{"region", ""},
+		{"node", ""},
 		{"continue", "x|.|a.b|%00|%FF|e30.AAAA|%0A|" + strings.Repeat("A", 5000)},
 	} {
 		for value := range strings.SplitSeq(bad.values, "|") {
@@ -27,6 +29,9 @@ func invalidQueries(storeID string) []invalidRequest {
 		{"status", "paused||Stopped|%00"},
 		{"from_revision", "-1|x||9223372036854775808|1.5|-9223372036854775809|0x1"},
 		{"resync", "maybe||2|yes"},
+		{"region", ""},
+		{"node", ""},
+		{"store", ""},
 		{"game_id", "%00|%FF|.|..|%20|" + strings.Repeat("x", 257)},
 	} {
 		for value := range strings.SplitSeq(bad.values, "|") {
@@ -81,12 +86,10 @@ func invalidRevisions() []invalidRequest {
 		{"runtimes", "revision=2", 410, api.CodeCompacted},
 		{"watch", "from_revision=99", 400, api.CodeForeignRevision},
 		{"watch", "from_revision=9223372036854775807", 400, api.CodeForeignRevision},
-		{"watch", "from_revision=99&resync=true", 400, api.CodeForeignRevision},
 		{"watch", "from_revision=2", 410, api.CodeCompacted},
 		{"watch", "from_revision=1&game_id=g", 410, api.CodeCompacted},
 		{"watch", "store=another", 400, api.CodeForeignRevision},
 		{"watch", "store=another&from_revision=2", 400, api.CodeForeignRevision},
-		{"watch", "store=another&resync=true", 400, api.CodeForeignRevision},
 	} {
 		rows = append(rows, invalidRequest{"revision " + bad.path + "?" + bad.query, "GET", "/v1/" + bad.path + "?" + bad.query, "", "", bad.status, bad.code, ""})
 	}

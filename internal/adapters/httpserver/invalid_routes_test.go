@@ -44,11 +44,15 @@ func invalidIDs() []invalidRequest {
 		for _, call := range []struct{ method, suffix, body string }{
 			{"GET", "", ""}, {"GET", "/history", ""}, {"PUT", "", runningRecord}, {"POST", "/status", stopChange},
 		} {
-			rows = append(rows, invalidRequest{
+			row := invalidRequest{
 				name: "id " + name + ": " + call.method + call.suffix, method: call.method,
 				path: "/v1/runtimes/" + segment + call.suffix, body: call.body,
 				status: 400, code: api.CodeInvalid, at: "path.game_id",
-			})
+			}
+			if strings.HasSuffix(row.path, "/") {
+				row.status, row.code, row.at = 404, api.CodeNoSuchRoute, ""
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows
@@ -94,7 +98,7 @@ func invalidRoutes() []invalidRequest {
 		rows = append(rows, invalidRequest{"route GET " + path, "GET", path, "", "", 404, api.CodeNoSuchRoute, ""})
 	}
 	for _, bad := range []struct{ method, path string }{
-		{"DELETE", "/v1/runtimes/g"}, {"PATCH", "/v1/runtimes/g"}, {"POST", "/v1/runtimes/g"}, {"OPTIONS", "/v1/runtimes/g"}, {"TRACE", "/v1/runtimes/g"},
+		{"DELETE", "/v1/runtimes/g/history"}, {"PATCH", "/v1/runtimes/g"}, {"POST", "/v1/runtimes/g"}, {"OPTIONS", "/v1/runtimes/g"}, {"TRACE", "/v1/runtimes/g"},
 		{"PUT", "/v1/runtimes"}, {"POST", "/v1/runtimes"}, {"DELETE", "/v1/runtimes"}, {"QUERY", "/v1/runtimes"}, {"get", "/v1/runtimes"},
 		{"GET", "/v1/runtimes/g/status"}, {"PUT", "/v1/runtimes/g/status"}, {"POST", "/v1/runtimes/g/history"},
 		{"POST", "/v1/watch"}, {"PUT", "/v1/cluster"}, {"POST", "/v1/fsck"}, {"GET", "/v1/fsck/repair"},
@@ -106,6 +110,12 @@ func invalidRoutes() []invalidRequest {
 		invalidRequest{"game without a record", "GET", "/v1/runtimes/none", "", "", 404, api.CodeNotFound, ""},
 		invalidRequest{"game in another case", "GET", "/v1/runtimes/G", "", "", 404, api.CodeNotFound, ""},
 		invalidRequest{"game with a tilde", "GET", "/v1/runtimes/~g", "", "", 404, api.CodeNotFound, ""},
+		invalidRequest{"deletion of a game without a record", "DELETE", "/v1/runtimes/none", "", "", 404, api.CodeNotFound, ""},
+		invalidRequest{"deletion of a running game", "DELETE", "/v1/runtimes/g", "", "", 409, api.CodeRejected, ""},
+		invalidRequest{"deletion at another revision", "DELETE", "/v1/runtimes/g", "If-Match: \"999\"\r\n", "", 412, api.CodePreconditionFailed, ""},
+		invalidRequest{"deletion at several other revisions", "DELETE", "/v1/runtimes/g", "If-Match: \"998\", \"999\"\r\n", "", 412, api.CodePreconditionFailed, ""},
+		invalidRequest{"deletion with If-None-Match", "DELETE", "/v1/runtimes/g", "If-None-Match: *\r\n", "", 400, api.CodeInvalid, "header.If-None-Match"},
+		invalidRequest{"deletion with a wrong ETag", "DELETE", "/v1/runtimes/g", "If-Match: 7\r\n", "", 400, api.CodeInvalid, "header.If-Match"},
 		invalidRequest{"history of a game without a record", "GET", "/v1/runtimes/none/history", "", "", 404, api.CodeNotFound, ""},
 	)
 }

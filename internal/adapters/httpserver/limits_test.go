@@ -18,8 +18,8 @@ import (
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/logtest"
 	"galaxy/rtmanager/internal/testkit/memstore"
-	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // dial opens a connection and sends the text.
@@ -74,7 +74,7 @@ func TestSlowBodyIsATimeout(t *testing.T) {
 
 // slowStore is a store whose Put takes some time.
 type slowStore struct {
-	storetest.Store
+	httpserver.Store
 	takes time.Duration
 }
 
@@ -119,7 +119,7 @@ func TestConnectionIsUsableAfterAStream(t *testing.T) {
 // A request to a store that does not respond ends after Config.RequestTimeout.
 func TestRequestTimeout(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log logtest.Buffer
 	s := serve(t, newBlockingStore(), httpserver.Config{RequestTimeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	got := s.send("GET", "/v1/runtimes/g", "", "")
 	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode, got.body)

@@ -8,21 +8,21 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/testkit/servertest"
-	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
 
 // testTimeout bounds every wait of these tests, and is far longer than any of them needs.
 const testTimeout = 30 * time.Second
@@ -46,7 +46,7 @@ func start[C config](t testing.TB, cfg C) *fixture {
 	return f
 }
 
-func startWithStore[C config](t testing.TB, store storetest.Store, cfg C) *fixture {
+func startWithStore[C config](t testing.TB, store httpserver.Store, cfg C) *fixture {
 	t.Helper()
 	api := newServer(t, store, cfg)
 	server := httptest.NewServer(api.Handler())
@@ -63,7 +63,7 @@ type config interface {
 }
 
 // newServer returns a server with a cluster service, as the daemon has it.
-func newServer[C config](t testing.TB, store storetest.Store, cfg C) *httpserver.Server {
+func newServer[C config](t testing.TB, store httpserver.Store, cfg C) *httpserver.Server {
 	t.Helper()
 	complete, isComplete := any(cfg).(servertest.Config)
 	if !isComplete {
@@ -179,3 +179,11 @@ const (
 		`"created_at":"2026-01-01T00:00:00Z","last_op_at":"2026-01-01T00:00:00Z","started_at":"2026-01-01T00:00:00Z"}`
 	stopChange = `{"expected_from":"running","expected_container_id":"c1","to":"stopped","now":"2026-01-02T00:00:00Z","reason":"maintenance"}`
 )
+
+// date returns the time of the response.
+func (a rawResponse) date(t testing.TB) time.Time {
+	t.Helper()
+	date, err := http.ParseTime(a.Header.Get("Date"))
+	require.NoError(t, err)
+	return date
+}

@@ -16,7 +16,9 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	streams   prometheus.Gauge
-	events    *prometheus.CounterVec
+	// rejections counts requests beyond the limits of their callers.
+	rejections *prometheus.CounterVec
+	events     *prometheus.CounterVec
 }
 
 // newMetrics registers the metrics of the server and of the process.
@@ -32,6 +34,9 @@ func newMetrics(cfg Config) (*metrics, error) {
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "rtmanager_watch_streams", Help: "Number of open watch streams.",
 		}),
+		rejections: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rtmanager_http_rejections_total", Help: "Number of requests rejected by the limits of their callers, by reason.",
+		}, []string{"reason"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rtmanager_watch_events_total", Help: "Number of events written to watch streams, by type.",
 		}, []string{"type"}),
@@ -42,7 +47,7 @@ func newMetrics(cfg Config) (*metrics, error) {
 	})
 	build.Set(1)
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.durations, m.streams, m.events, build} {
+	for _, c := range []prometheus.Collector{m.requests, m.durations, m.streams, m.events, m.rejections, build} {
 		errs = append(errs, cfg.Registry.Register(c))
 	}
 	// The process's own metrics may be registered already: the registry is shared.

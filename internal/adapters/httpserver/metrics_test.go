@@ -21,7 +21,7 @@ func TestMetricsCountRequests(t *testing.T) {
 	f.send("POST", "/v1/runtimes/g/status", "", stopChange)
 	f.send("HEAD", "/v1/runtimes/g", "", "")
 	f.send("GET", "/nowhere", "", "")
-	f.send("DELETE", "/v1/runtimes/g", "", "")
+	f.send("PATCH", "/v1/runtimes/g", "", "")
 	open := f.watch("?game_id=g", "")
 	open.expect("snapshot g 4", "synced 4")
 
@@ -34,7 +34,7 @@ func TestMetricsCountRequests(t *testing.T) {
 		`rtmanager_http_requests_total{code="200",method="HEAD",route="/v1/runtimes/{game_id}"} 1`,
 		`rtmanager_http_requests_total{code="200",method="POST",route="/v1/runtimes/{game_id}/status"} 1`,
 		`rtmanager_http_requests_total{code="404",method="GET",route="none"} 1`,
-		`rtmanager_http_requests_total{code="405",method="DELETE",route="none"} 1`,
+		`rtmanager_http_requests_total{code="405",method="PATCH",route="none"} 1`,
 		`rtmanager_http_request_duration_seconds_count{method="PUT",route="/v1/runtimes/{game_id}"} 2`,
 		`rtmanager_http_request_duration_seconds_bucket{method="PUT",route="/v1/runtimes/{game_id}",le="+Inf"} 2`,
 		`rtmanager_watch_streams 1`,

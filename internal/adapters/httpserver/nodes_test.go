@@ -28,7 +28,11 @@ func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 	contractOf(t, f).requireDocumented(t, "GET", "/v1/nodes", got)
 	nodes := decodeAs[api.Nodes](t, got.body)
 	require.Equal(t, node.Ref{Region: "eu", Name: "n1"}, nodes.Responder)
-	require.Equal(t, register.nodes, nodes.Items)
+	require.Len(t, nodes.Items, 3)
+	for i, n := range nodes.Items {
+		require.Equal(t, register.nodes[i], n.Node)
+		require.Equal(t, node.StatusReady, n.Status)
+	}
 	require.Equal(t, []node.Ref{{Region: "eu", Name: "n2"}}, nodes.Leaders, "a region without a leader is not listed")
 	require.NotContains(t, got.body, "fence", "the fence of a leadership is internal")
 

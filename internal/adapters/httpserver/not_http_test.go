@@ -37,7 +37,7 @@ func TestRequestsThatAreNotHTTP(t *testing.T) {
 		conn := s.dial(request)
 		got, err := readResponse(bufio.NewReader(conn))
 		if err == nil {
-			require.Contains(t, []int{400, http.StatusMisdirectedRequest, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported}, got.StatusCode, "%s: %s", name, got.body)
+			require.Contains(t, []int{400, http.StatusNotFound, http.StatusMisdirectedRequest, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported}, got.StatusCode, "%s: %s", name, got.body)
 			require.True(t, got.Close, "%s: the connection must be closed", name)
 		}
 		revision, err := s.store.Revision(t.Context())

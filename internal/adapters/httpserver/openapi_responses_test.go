@@ -3,12 +3,14 @@ package httpserver_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/envelope"
 	"galaxy/rtmanager/internal/testkit/servertest"
 )
 
@@ -17,7 +19,9 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	t.Parallel()
 	m := &fakeNode{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
 	m.apply = newApplyFunc(new([]drift.Finding))
-	f := start(t, servertest.Config{Config: httpserver.Config{MaxStreams: 1, Region: "eu", Node: "n1"}, Local: m, Nodes: new(fakeRegistry)})
+	f := start(t, servertest.Config{Config: httpserver.Config{
+		MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
+	}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
 	documented := c.operations()
 	responded := map[string]bool{}
@@ -40,6 +44,11 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"GET", "/v1/runtimes/g", "", "", 200},
 		{"GET", "/v1/runtimes/g/history", "", "", 200},
 		{"GET", "/v1/runtimes?status=removed&region=eu", "", "", 200},
+		{"DELETE", "/v1/runtimes/none", "", "", 404},
+		{"DELETE", "/v1/runtimes/a%2Fb", "", "", 409},
+		{"DELETE", "/v1/runtimes/g", "If-Match: \"1\"\r\n", "", 412},
+		{"DELETE", "/v1/runtimes/g", "Idempotency-Key: k\r\nRtmanager-Reason: over\r\n", "", 204},
+		{"DELETE", "/v1/runtimes/g", "Idempotency-Key: k\r\n", "", 204},
 		{"GET", "/v1/cluster", "", "", 200},
 		{"GET", "/v1/fsck", "", "", 200},
 		{"POST", "/v1/fsck/repair", "", "", 200},
@@ -49,10 +58,30 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"POST", "/v1/runtimes/a%2Fb/patch", "", `{"image":"game:1.2.4"}`, 200},
 		{"POST", "/v1/runtimes/a%2Fb/cleanup?wait=accepted", "", "", 200},
 		{"GET", "/v1/runtimes/a%2Fb/explain", "", "", 200},
+		{"POST", "/v1/runtimes/a%2Fb/offer", "", `{"image":"game:1.2.3"}`, 200},
 		{"GET", "/v1/nodes", "", "", 200},
+		{"DELETE", "/v1/nodes?region=eu&node=gone", "", "", 200},
 		{"GET", "/v1/drift", "", "", 200},
 		{"POST", "/v1/drift/apply", "", encodeJSON(t, api.DriftApply{Findings: m.report.Findings}), 200},
 		{"POST", "/v1/drift/release", "", "", 200},
+		{"GET", "/v1/auth", "", "", 200},
+		{"GET", "/v1/whoami", "", "", 200},
+		{"GET", "/v1/can-i?verb=stop&game_id=g", "", "", 200},
+		{"POST", "/v1/tokens", "", `{"name":"ci","grants":[{"role":"operator","regions":["eu"],"games":["chess-*"]}],"expires_in":"1h"}`, 200},
+		{"POST", "/v1/tokens", "", `{"name":"ci"}`, 409},
+		{"GET", "/v1/tokens", "", "", 200},
+		{"DELETE", "/v1/tokens/ci", "", "", 204},
+		{"DELETE", "/v1/tokens/ci", "", "", 404},
+		{"POST", "/v1/roles/grant", "", `{"subject":"user:ada","grant":"operator@eu:chess-*"}`, 200},
+		{"GET", "/v1/roles", "", "", 200},
+		{"POST", "/v1/roles/revoke", "", `{"subject":"user:ada"}`, 200},
+		{"POST", "/v1/roles/revoke", "", `{"subject":"user:ada"}`, 404},
+		{"PUT", "/v1/secrets/db", "Rtmanager-Actor: ops\r\n", `{"values":{"A":"1"}}`, 200},
+		{"GET", "/v1/secrets", "", "", 200},
+		{"GET", "/v1/secrets/db?reveal=true", "", "", 200},
+		{"POST", "/v1/secrets/rotate", "", "", 200},
+		{"DELETE", "/v1/secrets/db?force=true", "", "", 204},
+		{"GET", "/v1/secrets/db", "", "", 404},
 		{"GET", "/healthz", "", "", 200},
 		{"GET", "/readyz", "", "", 200},
 		{"GET", "/metrics", "", "", 200},
@@ -61,7 +90,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		got := f.send(step.method, step.path, step.headers, step.body)
 		require.Equal(t, step.status, got.StatusCode, "%s %s: %s", step.method, step.path, got.body)
 		c.requireDocumented(t, step.method, step.path, got)
-		if step.status == 200 {
+		if step.status == 200 || step.status == 204 {
 			responded[step.method+" "+c.pathOf(step.path)] = true
 		}
 	}

@@ -20,16 +20,17 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	require.Regexp(t, `^3\.1\.`, c.document["openapi"])
 	require.Equal(t, "1.2.3", memberAt(c.document, "info")["version"])
 	require.Equal(t, []string{
-		"GET /healthz", "GET /metrics", "GET /readyz",
-		"GET /v1/cluster", "GET /v1/drift", "GET /v1/fsck", "GET /v1/nodes", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}",
-		"GET /v1/runtimes/{game_id}/explain", "GET /v1/runtimes/{game_id}/history", "GET /v1/watch",
-		"POST /v1/drift/apply", "POST /v1/drift/release", "POST /v1/fsck/repair",
-		"POST /v1/runtimes/{game_id}/cleanup", "POST /v1/runtimes/{game_id}/patch", "POST /v1/runtimes/{game_id}/restart",
-		"POST /v1/runtimes/{game_id}/start", "POST /v1/runtimes/{game_id}/status", "POST /v1/runtimes/{game_id}/stop", "PUT /v1/runtimes/{game_id}",
+		"DELETE /v1/nodes", "DELETE /v1/runtimes/{game_id}", "DELETE /v1/secrets/{name}", "DELETE /v1/tokens/{name}", "GET /healthz", "GET /metrics", "GET /readyz",
+		"GET /v1/auth", "GET /v1/can-i", "GET /v1/cluster", "GET /v1/drift", "GET /v1/fsck", "GET /v1/nodes", "GET /v1/roles", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}",
+		"GET /v1/runtimes/{game_id}/explain", "GET /v1/runtimes/{game_id}/history", "GET /v1/secrets", "GET /v1/secrets/{name}", "GET /v1/tokens", "GET /v1/watch", "GET /v1/whoami",
+		"POST /v1/drift/apply", "POST /v1/drift/release", "POST /v1/fsck/repair", "POST /v1/roles/grant", "POST /v1/roles/revoke",
+		"POST /v1/runtimes/{game_id}/cleanup", "POST /v1/runtimes/{game_id}/offer", "POST /v1/runtimes/{game_id}/patch", "POST /v1/runtimes/{game_id}/restart",
+		"POST /v1/runtimes/{game_id}/start", "POST /v1/runtimes/{game_id}/status", "POST /v1/runtimes/{game_id}/stop", "POST /v1/secrets/rotate", "POST /v1/tokens",
+		"PUT /v1/runtimes/{game_id}", "PUT /v1/secrets/{name}",
 	}, c.operations())
 	for _, operation := range c.operations() {
 		method, path, _ := strings.Cut(operation, " ")
-		got := f.send(method, strings.Replace(path, "{game_id}", "g", 1), "Accept: nothing/known\r\n", "")
+		got := f.send(method, strings.NewReplacer("{game_id}", "g", "{name}", "s").Replace(path), "Accept: nothing/known\r\n", "")
 		require.NotEqual(t, api.CodeNoSuchRoute, tryProblem(got.body).Code, "%s is documented but not served", operation)
 		require.NotEqual(t, http.StatusMethodNotAllowed, got.StatusCode, "%s is documented but not served", operation)
 	}
@@ -74,9 +75,15 @@ func TestOpenAPINamesAndDescribesEverything(t *testing.T) {
 			p := parameter.(map[string]any)
 			require.NotEmpty(t, p["description"], "%s %s", name, p["name"])
 			require.NotEmpty(t, p["schema"], "%s %s", name, p["name"])
+			schema := p["schema"].(map[string]any)
+			if value, found := schema["default"]; found && schema["type"] == "boolean" {
+				require.IsType(t, true, value, "%s %s", name, p["name"])
+			}
 		}
-		named := slices.ContainsFunc(parameters, func(p any) bool { return p.(map[string]any)["name"] == "game_id" && p.(map[string]any)["in"] == "path" })
-		require.Equal(t, strings.Contains(path, "{game_id}"), named, "%s and its path parameter", name)
+		named := slices.ContainsFunc(parameters, func(p any) bool {
+			return strings.Contains(path, "{"+p.(map[string]any)["name"].(string)+"}") && p.(map[string]any)["in"] == "path"
+		})
+		require.Equal(t, strings.Contains(path, "{"), named, "%s and its path parameter", name)
 		require.Contains(t, operation["responses"], "default", name)
 		for _, code := range []api.Code{api.CodeHostRejected, api.CodeInternal} {
 			require.Contains(t, operation["x-problem-codes"], string(code), name)

@@ -6,9 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
@@ -25,17 +27,21 @@ func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execu
 	events := &operationStream{out: s.newStream(w, format)}
 	x.report = events.progress
 	result, err := func() (api.OperationResult, error) {
-		ctx, leave := context.WithCancel(r.Context())
-		defer leave()
-		defer events.startHeartbeats(s.cfg.Heartbeat, leave)()
+		ctx, leave := context.WithCancelCause(r.Context())
+		defer leave(nil)
+		defer events.startHeartbeats(s.cfg.Heartbeat, callers.NewRevocation(ctx, s.cfg.Access), leave)()
 		return s.execute(ctx, x)
 	}()
-	s.logOperation(x.request, result, err)
+	if err != nil {
+		s.logRejection(x.request, err)
+	}
 	switch {
 	case err != nil && !events.out.IsOpen():
 		return err
 	case err != nil:
 		p := problem.From(err, locateInBody)
+		p.RequestID = audit.RequestIDOf(r.Context())
+		trailOf(r.Context()).problem = p
 		s.logServerError(r.Context(), p, err)
 		events.write(api.OperationEvent{Type: api.TypeError, Problem: p})
 	default:
@@ -46,27 +52,39 @@ func (s *Server) streamOperation(w http.ResponseWriter, r *http.Request, x execu
 
 // startHeartbeats writes a heartbeat each interval until stop is called. stop waits for the
 // last heartbeat. startHeartbeats calls leave if the client does not read a heartbeat in
-// time: without progress, the operation itself cannot detect the disconnect.
-func (o *operationStream) startHeartbeats(interval time.Duration, leave func()) (stop func()) {
+// time: without progress, the operation itself cannot detect the disconnect. It also calls
+// leave, with the reason, when the caller loses its rights.
+func (o *operationStream) startHeartbeats(interval time.Duration, revoked *callers.Revocation, leave context.CancelCauseFunc) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
+		ticks, stopTicks := revoked.Ticks()
+		defer stopTicks()
 		document := api.Encode(api.OperationEvent{Type: api.TypeHeartbeat})
 		for {
+			var lost error
 			select {
 			case <-quit:
 				return
+			case <-revoked.Changed():
+				lost = revoked.Check()
+			case <-ticks:
+				lost = revoked.Check()
 			case <-ticker.C:
 				o.mu.Lock()
 				o.out.Heartbeat(document)
 				err := o.out.Err()
 				o.mu.Unlock()
 				if err != nil {
-					leave()
+					leave(context.Canceled)
 					return
 				}
+			}
+			if lost != nil {
+				leave(lost)
+				return
 			}
 		}
 	}()

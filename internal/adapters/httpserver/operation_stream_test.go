@@ -21,6 +21,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/logtest"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
@@ -203,7 +204,7 @@ func TestFailedHeartbeatEndsTheWait(t *testing.T) {
 // failure of its outcome.
 func TestFailedOperationsAreLogged(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log logtest.Buffer
 	cfg := localNode(&fakeNode{execute: func(_ context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 		report(progressAt(request, operation.StepAccepted))
 		if request.Kind == operation.KindStop {

@@ -1,13 +1,18 @@
 package httpserver
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
@@ -31,6 +36,10 @@ type (
 	patchInput struct {
 		operationInput
 		Body request.Body[api.PatchRequest] `body:"required"`
+	}
+	stopInput struct {
+		operationInput
+		Body request.Body[api.StopRequest] `body:"optional"`
 	}
 	emptyInput struct {
 		operationInput
@@ -96,6 +105,18 @@ func (s *Server) patchGame(w http.ResponseWriter, r *http.Request, in *patchInpu
 	return s.runOperation(w, r, &in.operationInput, operationCall{request: request, body: in.Body.Raw})
 }
 
+// stopGame handles POST /v1/runtimes/{game_id}/stop.
+func (s *Server) stopGame(w http.ResponseWriter, r *http.Request, in *stopInput) error {
+	request := ports.OperationRequest{Kind: operation.KindStop}
+	if grace := in.Body.Value.Grace; grace != nil {
+		if *grace < 0 || *grace > operation.MaxStopGrace {
+			return problem.Invalid(api.Fault{Location: "body.grace", Message: fmt.Sprintf("%s is not from 0s to %s", time.Duration(*grace), time.Duration(operation.MaxStopGrace))})
+		}
+		request.StopGrace = (*time.Duration)(grace)
+	}
+	return s.runOperation(w, r, &in.operationInput, operationCall{request: request, body: in.Body.Raw})
+}
+
 // plainOperationHandler returns the handler of an operation without options.
 func plainOperationHandler(kind operation.Kind) func(*Server, http.ResponseWriter, *http.Request, *emptyInput) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, in *emptyInput) error {
@@ -129,18 +150,34 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 	}
 	request := call.request
 	request.GameID, request.Origin = in.GameID, origin
+	trailOf(r.Context()).event.OperationID = origin.OperationID
 	if s.isShuttingDown() {
 		return problem.ErrShuttingDown
 	}
-	target, err := s.cfg.Cluster.Route(r.Context(), request, call.requested, in.Forwarded != "")
+	if region := call.requested.Region; region != "" {
+		// Before a request to the nodes of that region.
+		if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, region, in.GameID); err != nil {
+			return err
+		}
+	}
+	target, release, err := s.cfg.Cluster.Route(r.Context(), request, call.requested, in.Forwarded != "")
+	defer release()
 	if err != nil {
-		s.logOperation(request, api.OperationResult{}, err)
+		s.logRejection(request, err)
 		return err
 	}
-	if !s.operations.acquire() {
-		return problem.New(api.CodeTooManyOperations, "this server has reached its limit of requests that wait for operations")
+	region := s.cfg.Region
+	if target != nil {
+		region = target.Region
 	}
-	defer s.operations.release()
+	if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, region, in.GameID); err != nil {
+		return err
+	}
+	leave, isAcquired := s.operations.acquire(callers.Of(r.Context()).Identity)
+	if !isAcquired {
+		return problem.New(api.CodeTooManyOperations, "this server has reached its limit of requests that wait for operations, or this caller half of it")
+	}
+	defer leave()
 	if target != nil {
 		return s.forwardOperation(w, r, *target, request, call.body)
 	}
@@ -151,11 +188,16 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 	return s.executeOperation(w, r, x)
 }
 
-// executeOperation executes the operation here, and responds in one piece.
+// executeOperation executes the operation here, and responds in one piece. It no longer waits when
+// the caller loses its rights; the operation continues.
 func (s *Server) executeOperation(w http.ResponseWriter, r *http.Request, x execution) error {
-	result, err := s.execute(r.Context(), x)
-	s.logOperation(x.request, result, err)
+	ctx, leave := context.WithCancelCause(r.Context())
+	defer leave(nil)
+	stop := callers.NewRevocation(ctx, s.cfg.Access).Watch(leave)
+	result, err := s.execute(ctx, x)
+	stop()
 	if err != nil {
+		s.logRejection(x.request, err)
 		return err
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
@@ -166,13 +208,13 @@ func (s *Server) executeOperation(w http.ResponseWriter, r *http.Request, x exec
 	return writeJSON(w, status, result)
 }
 
-// logOperation logs one line for each requested operation, including failed requests.
-func (s *Server) logOperation(request ports.OperationRequest, result api.OperationResult, err error) {
-	log := s.cfg.Logger.With("verb", request.Kind, "game_id", request.GameID,
-		"actor", request.Origin.Actor, "operation_id", request.Origin.OperationID)
-	if err != nil {
-		log.Info("requested operation failed, or its outcome is unknown", "error", err)
-		return
+// logRejection logs a warning for a request that ended without an operation. The executor
+// logs the operations themselves, one line each.
+func (s *Server) logRejection(request ports.OperationRequest, err error) {
+	var p *api.Problem
+	if errors.As(err, &p) && p.OperationID != "" {
+		return // the operation failed, or it continues after this request
 	}
-	log.Info("requested operation accepted or done", "step", result.Step, "revision", result.Revision)
+	s.cfg.Logger.Warn("operation rejected", "operation", request.Kind, "game_id", request.GameID,
+		"actor", request.Origin.Actor, "operation_id", request.Origin.OperationID, "error", err)
 }

@@ -290,7 +290,7 @@ func TestErrorsOfOperations(t *testing.T) {
 			p := got.problem(t)
 			require.Equal(t, row.code, p.Code)
 			want := row.want
-			want.Type, want.Title, want.Status, want.Code, want.Detail = p.Type, p.Title, p.Status, p.Code, p.Detail
+			want.Type, want.Title, want.Status, want.Code, want.Detail, want.RequestID = p.Type, p.Title, p.Status, p.Code, p.Detail, p.RequestID
 			if row.failed != "" {
 				outcome := failureOf(m.onlyRequest(t), row.failed)
 				want.Outcome, want.OperationID, want.Kind, want.GameID = &outcome, "op-1", string(kind), "g"

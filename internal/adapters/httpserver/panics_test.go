@@ -14,6 +14,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/logtest"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
@@ -45,7 +46,7 @@ func (panickingStore) ListPage(context.Context, ports.PageQuery) (ports.Page, er
 // affect other requests.
 func TestPanicsAreInternalErrors(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log logtest.Buffer
 	f := startWithStore(t, panickingStore{memstore.New()}, httpserver.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	c := contractOf(t, f)
 	for _, path := range []string{"/v1/runtimes/g", "/v1/runtimes/g/history"} {

@@ -30,7 +30,7 @@ func TestWhereAGameIsStarted(t *testing.T) {
 		"here, in its region":                     {`{"region":"eu"}`, false, nil, "n1"},
 		"on another node":                         {`{"region":"eu","node":"n2","image":"a:1"}`, false, nil, "n2"},
 		"on another node of this region":          {`{"node":"n2"}`, false, nil, "n2"},
-		"on the node with the fewest games":       {`{}`, true, nil, "u1"},
+		"on the emptiest of this region":          {`{}`, true, nil, "n3"},
 		"on the emptiest of the region":           {`{"region":"eu"}`, true, nil, "n3"},
 		"in another region":                       {`{"region":"us"}`, false, nil, "u1"},
 		"where it was removed":                    {`{}`, false, removedRecord("n3"), "n3"},

@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"strconv"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -23,7 +25,9 @@ type putInput struct {
 	Body        request.Body[runtime.RuntimeRecord] `body:"required"`
 }
 
-// putRuntime handles PUT /v1/runtimes/{game_id}.
+// putRuntime handles PUT /v1/runtimes/{game_id}. It fails with operation.ErrBusy while an
+// operation is in progress, and with operation.ErrManaged if the record has another status
+// than that of a game which a present node manages.
 func (s *Server) putRuntime(w http.ResponseWriter, r *http.Request, in *putInput) error {
 	origin, err := in.origin(in.Reason)
 	if err != nil {
@@ -38,7 +42,12 @@ func (s *Server) putRuntime(w http.ResponseWriter, r *http.Request, in *putInput
 	if err != nil {
 		return err
 	}
-	after, err := s.put(r.Context(), ports.PutInput{Record: record, Origin: origin}, condition)
+	if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, record.Region, in.GameID); err != nil {
+		return err
+	}
+	after, err := s.writeIfUnmanaged(r.Context(), ports.GuardManagedStatus, func(guard ports.OperationGuard) (runtime.VersionedRecord, error) {
+		return s.put(r.Context(), ports.PutInput{Record: record, Origin: origin, Guard: guard}, condition)
+	})
 	s.logWrite(writeLog{verb: "put", gameID: in.GameID, to: record.Status, origin: origin, revision: after.Revision}, err)
 	if err != nil {
 		return err

@@ -2,13 +2,16 @@ package httpserver_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // A write that is repeated with its operation id returns the first result and changes
@@ -35,6 +38,59 @@ func TestRepeatedPutsReturnTheFirstResult(t *testing.T) {
 		got := f.send("PUT", bodyPut, "If-None-Match: *\r\nIdempotency-Key: op\r\n", runningRecord)
 		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 	}
+}
+
+// Another request with the key of an earlier write is rejected, as it is for operations.
+func TestIdempotencyKeyOfAnotherWriteIsRejected(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	const key = "Idempotency-Key: op\r\n"
+	require.Equal(t, http.StatusOK, f.send("PUT", bodyPut, key, runningRecord).StatusCode)
+	for _, other := range []struct{ method, path, body string }{
+		{"PUT", bodyPut, withMember(runningRecord, "engine_endpoint", `"http://10.0.0.9"`)},
+		{"POST", bodyPost, stopChange},
+	} {
+		got := f.send(other.method, other.path, key, other.body)
+		require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode, got.body)
+		require.Equal(t, api.CodeIdempotencyKeyReused, got.problem(t).Code)
+		contractOf(t, f).requireDocumented(t, other.method, "/v1/runtimes/{game_id}"+strings.TrimPrefix(other.path, bodyPut), got)
+	}
+	require.Equal(t, http.StatusOK, f.send("PUT", bodyPut, key, runningRecord).StatusCode)
+
+	const stopKey = "Idempotency-Key: stop\r\n"
+	for _, at := range []string{`"2026-01-01T00:00:00Z"`, `"2026-01-01T00:00:01Z"`} {
+		got := f.send("POST", bodyPost, stopKey, withMember(stopChange, "now", at))
+		require.Equal(t, http.StatusOK, got.StatusCode, "a repeated request may have a new time: %s", got.body)
+	}
+	got := f.send("POST", bodyPost, stopKey, `{"expected_from":"stopped","to":"removed"}`)
+	require.Equal(t, api.CodeIdempotencyKeyReused, got.problem(t).Code)
+}
+
+// A put cannot contradict the operations of a game, as set-status cannot. It can change
+// everything but the status.
+func TestPutKeepsTheStatusOfAManagedGame(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	_, err := c.store.PutIntent(t.Context(), operation.Intent{GameID: "far", DesiredStatus: runtime.StatusRunning}, ports.IntentVersion{})
+	require.NoError(t, err)
+	running := recordOn("far", "eu", "n2")
+	running.EngineEndpoint = "http://10.0.0.9"
+	stopped := running
+	stopped.Status, stopped.StoppedAt = runtime.StatusStopped, &noon
+
+	for _, condition := range []string{"", "If-Match: *\r\n"} {
+		rejected := c.one.send("PUT", "/v1/runtimes/far", condition, encodeJSON(t, stopped))
+		require.Equal(t, http.StatusConflict, rejected.StatusCode, rejected.body)
+		p := rejected.problem(t)
+		require.Equal(t, api.CodeManaged, p.Code)
+		require.Equal(t, "eu n2 stopped", strings.Join([]string{p.Region, p.Node, string(p.To)}, " "))
+		require.Contains(t, p.Detail, "use stop,")
+		contractOf(t, c.one).requireDocumented(t, "PUT", "/v1/runtimes/far", rejected)
+		require.Equal(t, http.StatusOK, c.one.send("PUT", "/v1/runtimes/far", condition, encodeJSON(t, running)).StatusCode, "the status is the same")
+	}
+	c.register.leave("n2")
+	got := c.one.send("PUT", "/v1/runtimes/far", "", encodeJSON(t, stopped))
+	require.Equal(t, http.StatusOK, got.StatusCode, "no node would correct the record: %s", got.body)
 }
 
 // The headers of a write are in the ledger as decoded text.

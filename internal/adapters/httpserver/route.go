@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -21,15 +22,20 @@ type Route struct {
 	Responses []Response
 	// Codes are the codes of the problems that the route returns.
 	Codes []api.Code
+	// Requirement is what the caller needs.
+	Requirement callers.Requirement
 	// Request decodes the requests, and describes their parameters and body.
 	Request *request.Decoder
 	// IsHidden reports whether the document omits the route.
 	IsHidden bool
 
-	handle func(s *Server, w http.ResponseWriter, r *http.Request, gameID string) error
+	handle func(s *Server, w http.ResponseWriter, r *http.Request, variable string) error
 	locate func(field string) string
 	// timeout returns the deadline of a request; nil is no deadline.
 	timeout func(Config) time.Duration
+	// isRead reports whether a POST changes nothing; isSecret whether a GET returns secret
+	// values, so that it is audited.
+	isRead, isSecret bool
 	// isDrained reports whether requests end after half of the drain timeout of a shutdown.
 	isDrained bool
 }
@@ -58,9 +64,9 @@ func withHandler[In any](route Route, handler func(*Server, http.ResponseWriter,
 	if route.timeout == nil {
 		route.timeout = func(c Config) time.Duration { return c.RequestTimeout }
 	}
-	route.handle = func(s *Server, w http.ResponseWriter, r *http.Request, gameID string) error {
+	route.handle = func(s *Server, w http.ResponseWriter, r *http.Request, variable string) error {
 		var input In
-		if p := route.Request.Decode(w, r, gameID, &input, s.cfg.BodyTimeout); p != nil {
+		if p := route.Request.Decode(w, r, variable, &input, s.cfg.BodyTimeout); p != nil {
 			return p
 		}
 		return handler(s, w, r, &input)
@@ -103,7 +109,7 @@ func withStreams[T any](response Response) Response {
 
 // codes joins codes of problems with those that every route returns.
 func codes(groups ...[]api.Code) []api.Code {
-	all := []api.Code{api.CodeInvalid, api.CodeHostRejected, api.CodeInternal}
+	all := []api.Code{api.CodeInvalid, api.CodeHostRejected, api.CodeUnauthenticated, api.CodeForbidden, api.CodeRateLimited, api.CodeInternal}
 	for _, group := range groups {
 		all = append(all, group...)
 	}

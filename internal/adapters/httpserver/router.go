@@ -7,11 +7,16 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/api"
 )
 
-// gameIDSegment is the variable segment of a path.
+// gameIDSegment is the variable segment of the paths of games. A path has at most one
+// variable segment, which has braces.
 const gameIDSegment = "{game_id}"
+
+// secretSegment is the variable segment of the path of a secret.
+const secretSegment = "{name}"
 
 // runtimesPath is the prefix of the paths of all games.
 const runtimesPath = "/v1/runtimes/"
@@ -38,8 +43,9 @@ func segmentsOf(path string) []string { return strings.Split(strings.TrimPrefix(
 
 // routeMatch is the result of a search for a route.
 type routeMatch struct {
-	route  *Route
-	gameID string // empty if the path contains none
+	route *Route
+	// variable is the text of the variable segment, empty if the path has none.
+	variable string
 	// allowed are the methods of a known path for which no route has the method.
 	allowed []string
 }
@@ -47,6 +53,9 @@ type routeMatch struct {
 // find returns the route of a method and an escaped path, or a problem if there is none.
 func (r router) find(method, escapedPath string) (routeMatch, *api.Problem) {
 	segments := segmentsOf(escapedPath)
+	if path, hasSlash := strings.CutSuffix(escapedPath, "/"); hasSlash && path != "" && !strings.HasSuffix(path, "/") {
+		return routeMatch{}, problem.New(api.CodeNoSuchRoute, "a path must not end with a slash; use "+request.Clip(path))
+	}
 	if slices.ContainsFunc(segments, func(s string) bool { return s == "" || s == "." || s == ".." }) {
 		if strings.HasPrefix(escapedPath, runtimesPath) {
 			return routeMatch{}, problem.BadRequest("path.game_id", "must be one non-empty segment; percent-encode the id, its slashes included")
@@ -63,12 +72,12 @@ func (r router) find(method, escapedPath string) (routeMatch, *api.Problem) {
 	var allowed []string
 	for i := range r.routes {
 		entry := &r.routes[i]
-		id, matches := entry.match(segments)
+		variable, matches := entry.match(segments)
 		if !matches {
 			continue
 		}
 		if entry.route.Method == method || entry.route.Method == http.MethodGet && method == http.MethodHead {
-			return routeMatch{route: &entry.route, gameID: id}, nil
+			return routeMatch{route: &entry.route, variable: variable}, nil
 		}
 		allowed = append(allowed, entry.route.Method)
 		if entry.route.Method == http.MethodGet {
@@ -82,21 +91,21 @@ func (r router) find(method, escapedPath string) (routeMatch, *api.Problem) {
 	return routeMatch{allowed: allowed}, problem.New(api.CodeMethodNotAllowed, "this path does not support "+method+"; use "+strings.Join(allowed, ", "))
 }
 
-// match reports whether the route has the segments of a path, and returns the game id.
-func (e *routeEntry) match(segments []string) (gameID string, matches bool) {
+// match reports whether the route has the segments of a path, and returns the text of the
+// variable one.
+func (e *routeEntry) match(segments []string) (variable string, matches bool) {
 	if len(segments) != len(e.segments) {
 		return "", false
 	}
 	for i, segment := range e.segments {
-		switch segment {
-		case gameIDSegment:
-			gameID = segments[i]
-		case segments[i]:
-		default:
+		switch {
+		case strings.HasPrefix(segment, "{"):
+			variable = segments[i]
+		case segment != segments[i]:
 			return "", false
 		}
 	}
-	return gameID, true
+	return variable, true
 }
 
 func noSuchRoute() *api.Problem {

@@ -17,7 +17,15 @@ const routeWatch = "/v1/watch"
 
 // Routes returns all routes, in the order of the document.
 func Routes() []Route {
-	return slices.Concat(runtimeRoutes(), operationRoutes(), nodeRoutes(), systemRoutes())
+	routes := slices.Concat(runtimeRoutes(), operationRoutes(), nodeRoutes(), accessRoutes(), secretRoutes(), systemRoutes())
+	table := requirements()
+	for i := range routes {
+		routes[i].Requirement = table.of(routes[i].ID)
+		if routes[i].isAudited() {
+			routes[i].Codes = codes(routes[i].Codes, []api.Code{api.CodeAuditUnavailable})
+		}
+	}
+	return routes
 }
 
 func runtimeRoutes() []Route {
@@ -39,12 +47,20 @@ func runtimeRoutes() []Route {
 		withHandler(Route{
 			Method: http.MethodPut, Path: runtimesPath + gameIDSegment, ID: "put-runtime", Tag: tag,
 			Summary: "Insert a record, or overwrite every field of the current one", Responses: recordResponse("The record as it was written"),
-			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodePreconditionFailed}),
+			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodePreconditionFailed, api.CodeBusy, api.CodeManaged, api.CodeIdempotencyKeyReused}),
 		}, (*Server).putRuntime),
+		withHandler(Route{
+			Method: http.MethodDelete, Path: runtimesPath + gameIDSegment, ID: "delete-runtime", Tag: tag,
+			Summary: "Delete a removed game with its history", Description: deleteDescription,
+			Responses: []Response{{Status: http.StatusNoContent, Description: "The game is deleted"}},
+			Codes: codes(storeCodes(), writeCodes(), nodeCodes(), []api.Code{
+				api.CodeNotFound, api.CodePreconditionFailed, api.CodeRejected, api.CodeBusy,
+			}),
+		}, (*Server).deleteRuntime),
 		withHandler(Route{
 			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/status", ID: "set-runtime-status", Tag: tag,
 			Summary: "Change the status of a game if it is as expected", Responses: recordResponse("The record as it was written"),
-			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodeNotFound, api.CodeConflict, api.CodeInvalidTransition}),
+			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodeNotFound, api.CodeConflict, api.CodeInvalidTransition, api.CodeBusy, api.CodeManaged, api.CodeIdempotencyKeyReused}),
 		}, (*Server).setStatus),
 		withHandler(Route{
 			Method: http.MethodGet, Path: runtimesPath + gameIDSegment + "/history", ID: "get-runtime-history", Tag: tag,
@@ -71,8 +87,8 @@ func operationRoutes() []Route {
 				Status: http.StatusAccepted, Description: "The operation is accepted and continues", Content: jsonResponse[api.OperationResult]("")[0].Content,
 			}},
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), nodeCodes(), []api.Code{
-				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRejected, api.CodeNoImage, api.CodeStartFailed,
-				api.CodeOperationFailed, api.CodeTooManyOperations, api.CodePreconditionFailed,
+				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRejected, api.CodeNoImage, api.CodeRegistryUnreachable, api.CodeStartFailed,
+				api.CodeOperationFailed, api.CodeSecretUnresolved, api.CodeTooManyOperations, api.CodePreconditionFailed, api.CodePreempted, api.CodeIdempotencyKeyReused,
 			}),
 			timeout:   func(c Config) time.Duration { return c.OperationTimeout },
 			isDrained: true,
@@ -80,7 +96,7 @@ func operationRoutes() []Route {
 	}
 	return []Route{
 		withHandler(operate(operation.KindStart, "Start a game, for the first time or after a stop"), (*Server).startGame),
-		withHandler(operate(operation.KindStop, "Stop a game; its container is kept"), plainOperationHandler(operation.KindStop)),
+		withHandler(operate(operation.KindStop, "Stop a game; its container is kept. A stop preempts a start, restart or patch in progress, and one with less time a stop"), (*Server).stopGame),
 		withHandler(operate(operation.KindRestart, "Stop a game and start it"), plainOperationHandler(operation.KindRestart)),
 		withHandler(operate(operation.KindPatch, "Run a game with another image; the previous one is restored if the new one does not start"), (*Server).patchGame),
 		withHandler(operate(operation.KindCleanup, "Remove the container of a stopped game"), plainOperationHandler(operation.KindCleanup)),
@@ -97,10 +113,21 @@ func nodeRoutes() []Route {
 			Codes: codes(storeCodes(), nodeCodes(), []api.Code{api.CodeNotFound, api.CodeOutcomeUnknown}), isDrained: true,
 		}, (*Server).explainRuntime),
 		withHandler(Route{
+			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/offer", ID: "get-offer", Tag: tag,
+			Summary: "Report how well this node could run a game; daemons use it to select a node", Responses: jsonResponse[api.Offer]("The offer"),
+			Codes:  codes(storeCodes(), nodeCodes(), bodyCodes(), []api.Code{api.CodeSecretUnresolved}),
+			isRead: true,
+		}, (*Server).getOffer),
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/nodes", ID: "get-nodes", Tag: tag,
-			Summary: "List the present nodes, and the leader of each region", Responses: jsonResponse[api.Nodes]("The nodes"),
+			Summary: "List the present, stopped and lost nodes, and the leader of each region", Responses: jsonResponse[api.Nodes]("The nodes"),
 			Codes: codes(storeCodes(), []api.Code{api.CodeNoEngine}),
 		}, (*Server).getNodes),
+		withHandler(Route{
+			Method: http.MethodDelete, Path: "/v1/nodes", ID: "remove-node", Tag: tag,
+			Summary: "Remove an absent node from the list of nodes", Responses: jsonResponse[node.Ref]("The removed node"),
+			Codes: codes(storeCodes(), writeCodes(), []api.Code{api.CodeNotFound, api.CodeNoEngine, api.CodeRejected}),
+		}, (*Server).removeNode),
 		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/drift", ID: "get-drift", Tag: tag,
 			Summary: "List the differences between records and engines, and the proposed actions", Responses: jsonResponse[drift.Report]("The report"),
@@ -120,10 +147,12 @@ func nodeRoutes() []Route {
 	}
 }
 
+// checkTimeout is the deadline of a request that reads a whole family of keys.
+func checkTimeout(c Config) time.Duration { return c.CheckTimeout }
+
 // systemRoutes returns the routes that concern the store and the daemon.
 func systemRoutes() []Route {
 	const tag = "system"
-	checkTimeout := func(c Config) time.Duration { return c.CheckTimeout }
 	unready := jsonResponse[health]("Not ready; the checks contain the reasons")[0]
 	unready.Status = http.StatusServiceUnavailable
 	return []Route{
@@ -155,20 +184,29 @@ func systemRoutes() []Route {
 			Responses: []Response{{Status: http.StatusOK, Description: "The metrics", Content: map[string]reflect.Type{"text/plain": reflect.TypeFor[string]()}}},
 			Codes:     codes(),
 		}, (*Server).getMetrics),
-		withRawHandler(Route{Method: http.MethodGet, Path: "/openapi.json", IsHidden: true}, (*Server).getOpenAPI),
+		withRawHandler(Route{Method: http.MethodGet, Path: "/openapi.json", ID: "get-document", IsHidden: true}, (*Server).getOpenAPI),
 	}
 }
 
+const deleteDescription = "Deletes the record, the history and the intent of the game. Watches deliver a deleted event. A game of the same id that is " +
+	"started later is a new game.\n\n" +
+	"rejected (409) means that the game is not removed, or that a node may still have a container of it. busy (409) means that an " +
+	"operation on the game is in progress. A request with the Idempotency-Key of a successful deletion succeeds and deletes nothing, as " +
+	"long as the daemon keeps that key; after that it is not_found.\n\n" +
+	"A deletion takes no space: it works while the store is read-only."
+
 const watchDescription = "A stream of events as text/event-stream, or with Accept: application/x-ndjson one JSON event per line.\n\n" +
 	"Without from_revision it starts with a snapshot event for each record, then synced, then every change. The id of a " +
-	"server-sent event is its revision, and only the last event of a revision has one: Last-Event-ID resumes there. An idle " +
+	"server-sent event names its revision and the store, and only the last event of a revision has one: Last-Event-ID resumes " +
+	"there. At a server of another store it starts a resync with resync=true, and is a problem with status 410 without. An idle " +
 	"event stream has comments; an idle NDJSON stream repeats the bookmark of the latest revision to resume from.\n\n" +
 	"An error before the stream has started is an ordinary problem. A later one is an event of type error: with final true the " +
-	"stream ends; with final false it reports one value that cannot be decoded, and continues."
+	"stream ends; with final false it reports one value that cannot be decoded, and continues. The server-sent event of the latter is " +
+	"named corrupt, because a browser takes an event named error for a lost connection."
 
 const operationDescription = "Responds when the operation has ended, or earlier if wait is given. The operation continues if the client disconnects or a " +
 	"response is lost. Idempotency-Key is its id: a request with the id of the operation in progress waits for it, and one with the " +
-	"id of one of the last 16 operations of the game returns its outcome.\n\n" +
+	"id of one of the last 16 operations of the game returns its outcome. The same id with other settings is rejected.\n\n" +
 	"With Accept: application/x-ndjson or text/event-stream the response is a stream of events: progress, then one result or " +
 	"one error. An error before the stream has started is an ordinary problem; a later one is in the event.\n\n" +
 	"A request for a game of another node is forwarded to that node. node_unreachable means that nothing was done, and " +

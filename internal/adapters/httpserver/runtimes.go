@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/pagetoken"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
@@ -26,7 +27,7 @@ type listInput struct {
 	Region      string         `query:"region" doc:"Only records of this region"`
 	Node        string         `query:"node" doc:"Only records of this node"`
 	Limit       int            `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The maximum number of records of one page"`
-	Continue    string         `query:"continue" doc:"The member continue of the previous page, with the same filters"`
+	Continue    string         `query:"continue" allowEmpty:"true" doc:"The member continue of the previous page, with the same filters"`
 	Consistency consistency    `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"The consistency of the read. A local list comes from the server's own copy of the records, at the revision of the page"`
 	Revision    int64          `query:"revision" minimum:"0" doc:"The revision of the list; 0 or absent is the current one"`
 }
@@ -35,12 +36,9 @@ type listInput struct {
 func (s *Server) listRuntimes(w http.ResponseWriter, r *http.Request, in *listInput) error {
 	query := ports.PageQuery{
 		Status: in.Status, Region: in.Region, Node: in.Node,
-		Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local,
+		Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local, Visible: callers.Of(r.Context()).Visible(),
 	}
-	storeID, err := s.readStoreID(r.Context())
-	if err != nil {
-		return err
-	}
+	storeID := s.store.ID()
 	if in.Continue != "" {
 		if err := pagetoken.Apply(storeID, in.Continue, &query); err != nil {
 			return problem.BadRequest("query.continue", "%v; restart the list without it", err)

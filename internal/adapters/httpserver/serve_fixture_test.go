@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/testkit/memstore"
-	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // servingFixture is a fixture whose server runs by Serve, as in the daemon.
@@ -21,7 +21,7 @@ type servingFixture struct {
 	result chan error         // of Serve
 }
 
-func serve[C config](t testing.TB, store storetest.Store, cfg C) *servingFixture {
+func serve[C config](t testing.TB, store httpserver.Store, cfg C) *servingFixture {
 	t.Helper()
 	api := newServer(t, store, cfg)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/connlimit"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/limit"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/domain/node"
@@ -26,9 +28,11 @@ type Store interface {
 	ListPage(ctx context.Context, query ports.PageQuery) (ports.Page, error)
 
 	ports.RuntimeWriter
+	ports.RuntimeDeleter
 	ports.RuntimeLedger
 	ports.RuntimeWatcher
 	ports.StoreInspector
+	ports.StoreIdentity
 }
 
 // Server serves the API of one store. It is safe for concurrent use.
@@ -39,10 +43,15 @@ type Server struct {
 	metrics *metrics
 	events  *stream.EventCache
 	origins *http.CrossOriginProtection
-	storeID storeID
+	checks  checkHistory
+	// isReadOnlyLogged means that the log has a write which a read-only store has rejected,
+	// and that no write has succeeded since.
+	isReadOnlyLogged atomic.Bool
 	// streams and operations count the open watch streams, and the requests that wait for
 	// operations.
 	streams, operations slots
+	connections         *connlimit.Limiter
+	limits              callerLimits
 
 	// closing is closed when Serve starts to shut down. Then streams end, and the server is
 	// not ready.
@@ -71,11 +80,17 @@ func New(store Store, cfg Config) (*Server, error) {
 	s := &Server{
 		store: store, cfg: cfg, metrics: metrics, router: newRouter(Routes()),
 		origins:    http.NewCrossOriginProtection(),
-		streams:    slots{limit: int64(cfg.MaxStreams)},
-		operations: slots{limit: int64(cfg.MaxOperations)},
+		streams:    slots{limit: cfg.MaxStreams},
+		operations: slots{limit: cfg.MaxOperations},
+		limits:     newCallerLimits(cfg, metrics),
 		events:     stream.NewEventCache(),
+		checks:     checkHistory{lastOK: map[string]time.Time{}},
 		closing:    make(chan struct{}),
 	}
+	s.connections = connlimit.New(connlimit.Config{
+		Connections: cfg.MaxConnections, PerAddress: cfg.Limits.Connections,
+		OnAddressExceeded: func(r *http.Request) { s.limits.rejections.Add(limit.ReasonConnections, remoteAddr(r)) },
+	})
 	s.draining, s.stopDrain = context.WithCancelCause(context.Background())
 	return s, nil
 }
@@ -86,8 +101,11 @@ func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 // self names this daemon's node.
 func (s *Server) self() node.Ref { return node.Ref{Region: s.cfg.Region, Name: s.cfg.Node} }
 
-// Serve accepts connections of the listener until ctx ends. Then it becomes unready, ends
-// the open watch streams with a reason, waits for other requests up to
+// maxHTTP2Streams bounds the requests in progress of one HTTP/2 connection.
+const maxHTTP2Streams = 100
+
+// Serve accepts connections of the listener until ctx ends, with TLS if Config.TLS is set. Then
+// it becomes unready, ends the open watch streams with a reason, waits for other requests up to
 // Config.DrainTimeout, and returns nil. It closes the listener, and returns the listener's
 // error as soon as there is one. A Server serves once.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
@@ -99,10 +117,20 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ReadTimeout:    s.cfg.RequestTimeout + s.cfg.BodyTimeout,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
-		ErrorLog:       slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+		// The router responds to OPTIONS * too.
+		DisableGeneralOptionsHandler: true,
+		ConnContext:                  s.connections.ConnContext,
+		ConnState:                    s.connections.ConnState,
+		ErrorLog:                     slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+		TLSConfig:                    s.cfg.TLS,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxHTTP2Streams,
+			// A client that has disappeared, or that does not read, is disconnected.
+			SendPingTimeout: s.cfg.Heartbeat, PingTimeout: s.cfg.WriteTimeout, WriteByteTimeout: s.cfg.WriteTimeout,
+		},
 	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
+	go func() { done <- s.accept(server, listener) }()
 
 	select {
 	case err := <-done:
@@ -123,6 +151,15 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
+// accept serves http or https until the server is closed. HeaderTimeout also bounds a TLS
+// handshake.
+func (s *Server) accept(server *http.Server, listener net.Listener) error {
+	if s.cfg.TLS == nil {
+		return server.Serve(listener)
+	}
+	return server.ServeTLS(listener, "", "")
+}
+
 func (s *Server) beginShutdown() {
 	s.closeOnce.Do(func() {
 		close(s.closing)
@@ -138,19 +175,3 @@ func (s *Server) isShuttingDown() bool {
 		return false
 	}
 }
-
-// slots limits the number of open streams or requests.
-type slots struct {
-	limit int64
-	open  atomic.Int64
-}
-
-func (s *slots) acquire() bool {
-	if s.open.Add(1) > s.limit {
-		s.open.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (s *slots) release() { s.open.Add(-1) }

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -20,6 +22,11 @@ import (
 // openDelay is how long a stream delays its status 200, so that a watch that the store
 // rejects gets an error status. After this time the watch counts as accepted.
 const openDelay = 250 * time.Millisecond
+
+// corruptFrame is the type of the server-sent event that reports a value that cannot be
+// read. An EventSource takes an event of type error for the loss of its connection, and
+// this stream continues.
+const corruptFrame = "corrupt"
 
 // watchBuffer is how many events may wait for the network before the store's watch blocks.
 const watchBuffer = 64
@@ -30,9 +37,9 @@ type watchInput struct {
 	Region       string         `query:"region" doc:"Only games of this region"`
 	Node         string         `query:"node" doc:"Only games of this node"`
 	GameID       string         `query:"game_id" doc:"Only this game"`
-	Resync       bool           `query:"resync" doc:"Restart with a snapshot, after an event of type resync, if the stream would otherwise end because its revision is compacted"`
-	Store        string         `query:"store" doc:"The store that from_revision belongs to; the server of another store rejects the watch"`
-	LastEventID  string         `header:"Last-Event-ID" doc:"Takes precedence over from_revision; a browser sends it when it reconnects"`
+	Resync       bool           `query:"resync" doc:"Restart with a snapshot, after an event of type resync, if the revision is compacted or in the future, or belongs to another store; without it these end the stream"`
+	Store        string         `query:"store" doc:"The store that from_revision belongs to; the server of another store rejects the watch, or with resync=true starts it over"`
+	LastEventID  string         `header:"Last-Event-ID" doc:"The id of the last event that the client has processed, or its revision; takes precedence over from_revision. A browser sends it when it reconnects"`
 	Accept       string         `header:"Accept" list:"true" hidden:"true"`
 }
 
@@ -41,14 +48,42 @@ func (in *watchInput) options() (ports.WatchOptions, error) {
 		FromRevision: in.FromRevision, Store: in.Store, Resync: in.Resync,
 		Status: in.Status, Region: in.Region, Node: in.Node, GameID: in.GameID,
 	}
-	if in.LastEventID != "" {
-		revision, err := strconv.ParseInt(in.LastEventID, 10, 64)
-		if err != nil || revision < 0 {
-			return options, problem.BadRequest("header.Last-Event-ID", "%q is not a revision", request.Clip(in.LastEventID))
-		}
-		options.FromRevision = revision
-	}
 	return options, options.Validate()
+}
+
+// restrict hides the records of an event that the caller may not see. A game that leaves what the
+// caller may see is deleted for the caller.
+func restrict(event ports.RuntimeEvent, visible *access.Visibility) ports.RuntimeEvent {
+	if event.Before != nil && !visible.Contains(event.Before.Region, event.Before.GameID) {
+		event.Before = nil
+	}
+	if event.After != nil && !visible.Contains(event.After.Region, event.After.GameID) {
+		event.After, event.Type = nil, ports.EventDeleted
+	}
+	return event
+}
+
+// resume applies Last-Event-ID to the options. The store starts a client of another store
+// over if that accepts a resync. Otherwise such a client gets a problem with the status 410,
+// at which a browser does not reconnect.
+func (in *watchInput) resume(options *ports.WatchOptions, storeID string) error {
+	if in.LastEventID == "" {
+		return nil
+	}
+	position, isValid := parseCursor(in.LastEventID)
+	switch {
+	case !isValid:
+		return problem.BadRequest("header.Last-Event-ID", "%q is not the id of an event; send an id as this stream sent it, or a revision", request.Clip(in.LastEventID))
+	case !position.isForeign(storeID):
+		options.FromRevision = position.revision
+		return nil
+	case options.Resync:
+		options.FromRevision, options.Store = position.revision, position.storeID
+		return nil
+	}
+	p := problem.New(api.CodeForeignRevision, fmt.Sprintf("the event %s is of another store than %s; watch without Last-Event-ID, or with resync=true", request.Clip(in.LastEventID), storeID))
+	p.Status = http.StatusGone
+	return p
 }
 
 // watchRuntimes handles GET /v1/watch. It serves one stream until the client disconnects,
@@ -58,21 +93,29 @@ func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watch
 	if err != nil {
 		return err
 	}
+	storeID := s.store.ID()
+	if err := in.resume(&options, storeID); err != nil {
+		return err
+	}
 	format, isAcceptable := stream.Choose(in.Accept)
 	if !isAcceptable {
 		return problem.New(api.CodeNotAcceptable, "a watch responds with "+api.EventStreamMediaType+" or "+api.NDJSONMediaType+"; Accept must allow one of them")
 	}
-	ws := &watchStream{server: s, out: s.newStream(w, format), position: options.FromRevision}
+	ws := &watchStream{server: s, out: s.newStream(w, format), storeID: storeID, position: options.FromRevision, revocation: callers.NewRevocation(r.Context(), s.cfg.Access), requestID: audit.RequestIDOf(r.Context())}
+	options.Visible = ws.revocation.Caller().Visible()
+	ws.visible = options.Visible
 	switch {
 	case r.Method == http.MethodHead:
 		ws.out.Open()
 		return nil
 	case s.isShuttingDown():
 		return problem.ErrShuttingDown
-	case !s.streams.acquire():
-		return problem.New(api.CodeTooManyStreams, "this server has reached its limit of open watch streams")
 	}
-	defer s.streams.release()
+	release, isAcquired := s.streams.acquire(ws.revocation.Caller().Identity)
+	if !isAcquired {
+		return problem.New(api.CodeTooManyStreams, "this server has reached its limit of open watch streams, or this caller half of it")
+	}
+	defer release()
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 
@@ -128,10 +171,15 @@ func (s *Server) startWatch(ctx context.Context, options ports.WatchOptions) <-c
 
 // watchStream writes the items of one watch.
 type watchStream struct {
-	server *Server
-	out    *stream.Writer
+	server  *Server
+	out     *stream.Writer
+	storeID string
 	// position is the latest revision that the client can resume from, 0 for none.
 	position int64
+	// visible are the games that the caller may see.
+	visible    *access.Visibility
+	revocation *callers.Revocation
+	requestID  string
 }
 
 // writeItems writes the items until the watch ends or the client disconnects. It returns
@@ -141,6 +189,8 @@ func (ws *watchStream) writeItems(ctx context.Context, items <-chan watchItem) e
 	defer open.Stop()
 	heartbeat := time.NewTicker(ws.server.cfg.Heartbeat)
 	defer heartbeat.Stop()
+	ticks, stopTicks := ws.revocation.Ticks()
+	defer stopTicks()
 	for {
 		select {
 		case item, ok := <-items:
@@ -163,6 +213,14 @@ func (ws *watchStream) writeItems(ctx context.Context, items <-chan watchItem) e
 			ws.out.Flush()
 		case <-heartbeat.C:
 			ws.out.Heartbeat(ws.bookmark())
+		case <-ws.revocation.Changed():
+			if err := ws.revocation.Check(); err != nil {
+				return ws.end(err)
+			}
+		case <-ticks:
+			if err := ws.revocation.Check(); err != nil {
+				return ws.end(err)
+			}
 		case <-ws.server.closing:
 			return ws.end(problem.ErrShuttingDown)
 		case <-ctx.Done():
@@ -180,10 +238,13 @@ func (ws *watchStream) write(item watchItem) {
 		return
 	}
 	event := item.event
+	if ws.visible != nil {
+		event = restrict(event, ws.visible)
+	}
 	frame := stream.Frame{Type: string(event.Type)}
 	switch {
 	case event.Last:
-		frame.ID, ws.position = strconv.FormatInt(event.Revision, 10), event.Revision
+		frame.ID, ws.position = cursor{ws.storeID, event.Revision}.String(), event.Revision
 	case event.Type == ports.EventResync:
 		ws.position = 0 // the client cannot resume from an earlier revision any more
 	}
@@ -199,8 +260,13 @@ func (ws *watchStream) bookmark() []byte {
 
 // writeProblem writes an error event. about has the game and the revision of the error.
 func (ws *watchStream) writeProblem(about ports.RuntimeEvent, p *api.Problem, isFinal bool) {
+	p.RequestID = ws.requestID
 	event := api.Event{Type: api.TypeError, Revision: about.Revision, GameID: about.GameID, Error: p, Final: &isFinal}
-	ws.out.Write(stream.Frame{Type: event.Type}, api.Encode(event))
+	frame := stream.Frame{Type: corruptFrame}
+	if isFinal {
+		frame.Type = api.TypeError
+	}
+	ws.out.Write(frame, api.Encode(event))
 }
 
 // end reports why the stream ends: as an error to respond with if the response has not

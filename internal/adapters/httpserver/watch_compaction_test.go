@@ -84,7 +84,7 @@ func startLagging(t *testing.T) (f *fixture, catchUp func()) {
 	return f, func() {
 		require.NoError(t, store.Upsert(t.Context(), recordOf("new")))
 		require.NoError(t, store.Upsert(t.Context(), recordOf("kept")))
-		store.Delete("gone")
+		store.DeleteKeys("gone")
 		require.NoError(t, store.Compact(6))
 		close(store.proceed)
 	}

@@ -35,7 +35,7 @@ func TestWatchEndsWithItsReason(t *testing.T) {
 		{runtime.ErrForeignRevision, 400, api.CodeForeignRevision},
 		{&runtime.InvalidError{Field: "game_id", Reason: "is odd"}, 400, api.CodeInvalid},
 		{fmt.Errorf("%s: %w", internalDetail, runtime.ErrUnavailable), 503, api.CodeUnavailable},
-		{fmt.Errorf("%s: %w", internalDetail, runtime.ErrIncompatible), 500, api.CodeIncompatible},
+		{fmt.Errorf("%s: %w", internalDetail, runtime.ErrIncompatible), 503, api.CodeIncompatible},
 		{errors.New(internalDetail), 500, api.CodeInternal},
 		{context.DeadlineExceeded, 503, api.CodeUnavailable},
 	} {

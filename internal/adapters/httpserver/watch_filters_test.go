@@ -31,7 +31,7 @@ func TestWatchFilters(t *testing.T) {
 	transitioned := f.send("POST", "/v1/runtimes/b/status", "", `{"expected_from":"running","to":"stopped"}`)
 	require.Equal(t, 200, transitioned.StatusCode, transitioned.body)
 	put("b", "eu", "n2") // at 6 it is running and enters eu
-	f.store.Delete("a")
+	f.store.DeleteKeys("a")
 	put("ü/", "ap", "n9")
 
 	watches["?status=running"].expect("snapshot a 3", "snapshot b 3", "synced 3",
@@ -63,7 +63,7 @@ func TestWatchFilters(t *testing.T) {
 		s.expect("synced 3")
 		for e := s.next(); e.Revision < 8; e = s.next() {
 			require.Equal(t, "bookmark", e.Type, "%s: %s", query, e.raw)
-			require.Equal(t, itoa(e.Revision), e.id, "a client can resume from a bookmark: %s", e.raw)
+			require.Equal(t, itoa(e.Revision)+"@"+f.storeID(), e.id, "a client can resume from a bookmark: %s", e.raw)
 		}
 	}
 }

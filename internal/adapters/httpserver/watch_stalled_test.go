@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/logtest"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
 
@@ -79,7 +80,7 @@ func (largePageStore) ListPage(context.Context, ports.PageQuery) (ports.Page, er
 // An ordinary response does not wait for a client that does not read either.
 func TestStalledClientOfAPageIsDisconnected(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log logtest.Buffer
 	registry := prometheus.NewRegistry()
 	f := startWithStore(t, largePageStore{memstore.New()}, httpserver.Config{
 		RequestTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond,

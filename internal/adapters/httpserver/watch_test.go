@@ -33,7 +33,7 @@ func TestWatchHasSnapshotAndChanges(t *testing.T) {
 			require.Equal(t, 200, f.send("PUT", "/v1/runtimes/c", "", runningRecord).StatusCode)
 			require.Equal(t, 200, f.send("PUT", "/v1/runtimes/c", "", withMember(runningRecord, "node", `"line\nfeed"`)).StatusCode)
 			require.Equal(t, 200, f.send("POST", "/v1/runtimes/c/status", "", stopChange).StatusCode)
-			f.store.Delete("c")
+			f.store.DeleteKeys("c")
 			events = append(events, s.expect("upserted c 4", "upserted c 5", "transitioned c 6", "deleted c 7")...)
 
 			snapshot, created, overwritten, transitioned, deleted := events[0], events[3], events[4], events[5], events[6]
@@ -49,7 +49,7 @@ func TestWatchHasSnapshotAndChanges(t *testing.T) {
 			require.Nil(t, deleted.After)
 			for i, e := range events {
 				require.Equal(t, i >= 2, e.Last, "whether one may resume after %s", e.raw)
-				require.Equal(t, s.sse && e.Last, e.id == itoa(e.Revision), "the id %q of %s", e.id, e.raw)
+				require.Equal(t, s.sse && e.Last, e.id == itoa(e.Revision)+"@"+f.storeID(), "the id %q of %s", e.id, e.raw)
 			}
 		})
 	}
@@ -108,7 +108,7 @@ func TestOpenAPIDescribesEveryEvent(t *testing.T) {
 		story := s.expect("snapshot "+name+" "+itoa(at), "synced "+itoa(at))
 		require.Equal(t, 200, f.send("PUT", "/v1/runtimes/"+name, "", runningRecord).StatusCode)
 		require.Equal(t, 200, f.send("POST", "/v1/runtimes/"+name+"/status", "", stopChange).StatusCode)
-		f.store.Delete(name)
+		f.store.DeleteKeys(name)
 		require.Equal(t, 200, f.send("PUT", "/v1/runtimes/other", "", runningRecord).StatusCode)
 		story = append(story, s.expect("upserted "+name+" "+itoa(at+1), "transitioned "+name+" "+itoa(at+2), "deleted "+name+" "+itoa(at+3), "bookmark "+itoa(at+4))...)
 		for _, e := range story {

@@ -9,7 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/ports"
 )
+
+// StateDirName is the name of the default Config.StateDir below Config.Dir.
+const StateDirName = "state"
 
 // Config configures an Engine: its directories and the containers that it owns.
 type Config struct {
@@ -25,12 +31,20 @@ type Config struct {
 	// Store, Region and Node are the labels of the containers that the engine owns. Store
 	// and Node are required.
 	Store, Region, Node string
+	// Former holds the former names of the node. The engine owns their containers too, and
+	// labels them with Region and Node.
+	Former []node.Ref
 	// Host is the host in endpoints; empty means 127.0.0.1. Games listen on all addresses,
 	// independent of Host.
 	Host string
-	// MaxLogBytes is the size at which the log of a game is shortened to its end. The engine
-	// checks it once a minute and at each start. 0 means 16 MiB.
+	// MaxLogBytes is the most that the log of a game has, in two files; the oldest output is
+	// dropped. 0 means 16 MiB.
 	MaxLogBytes int64
+	// NoControlGroups runs games without control groups, also where the machine permits them.
+	// Limits of CPUs and memory are then rejected.
+	NoControlGroups bool
+	// Secrets resolves the secrets of games at each start; nil rejects specs with secrets.
+	Secrets ports.SecretResolver
 	// EventBuffer is the number of events that are buffered for a slow consumer. If there
 	// are more, the stream drops them and reports that events were missed. 0 means 4096.
 	EventBuffer int
@@ -46,7 +60,7 @@ func (c *Config) complete() error {
 	if c.Dir == "" || c.ImagesDir == "" || c.Store == "" || c.Node == "" {
 		return errors.New("fields Dir, ImagesDir, Store and Node are required")
 	}
-	c.StateDir = cmp.Or(c.StateDir, filepath.Join(c.Dir, "state"))
+	c.StateDir = cmp.Or(c.StateDir, filepath.Join(c.Dir, StateDirName))
 	c.Host = cmp.Or(c.Host, "127.0.0.1")
 	c.MaxLogBytes = cmp.Or(c.MaxLogBytes, 16<<20)
 	c.EventBuffer = cmp.Or(c.EventBuffer, 4096)

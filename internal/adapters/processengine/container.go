@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"galaxy/rtmanager/internal/adapters/processengine/internal/gamelog"
 	"galaxy/rtmanager/internal/domain/container"
@@ -36,6 +37,10 @@ type processContainer struct {
 	mu      sync.Mutex
 	run     *run    // guarded by mu; nil after all processes of the game have exited
 	lastRun lastRun // guarded by mu; the result of the latest run, while run is nil
+	// restartedAt is when this engine opened, if the latest run had ended before; otherwise
+	// nil. isOtherBoot reports that the run started before the machine rebooted. Guarded by mu.
+	restartedAt *time.Time
+	isOtherBoot bool
 	// isExitPending is set after a run has ended and until its result can be read. Guarded by
 	// mu.
 	isExitPending bool
@@ -142,10 +147,13 @@ func (c *processContainer) describe(cfg Config) container.Container {
 	case c.run != nil:
 		described.State = container.StateRunning
 		described.StartedAt = clone(c.run.startedAt)
-		described.Endpoint = endpoint(cfg.Host, c.run.port)
+		described.Endpoint = endpoint(cfg.Host, c.run.config.Port)
 	case c.lastRun.exists:
 		described.State = container.StateExited
 		described.StartedAt, described.ExitedAt, described.ExitCode = clone(c.lastRun.startedAt), clone(c.lastRun.exitedAt), clone(c.lastRun.exitCode)
+		described.OOMKilled, described.StopKilled = c.lastRun.hasMainOOM(), c.lastRun.hasForcedStop()
+		described.ChildOOMKilled = c.lastRun.oomKills > 0 && !described.OOMKilled
+		described.EngineRestartedAt = c.engineRestartedAt()
 	default:
 		described.State = container.StateCreated
 	}

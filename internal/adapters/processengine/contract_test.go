@@ -3,17 +3,35 @@ package processengine_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/processengine"
+	"galaxy/rtmanager/internal/adapters/processengine/internal/cgroups"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
+// hasLimits reports whether this machine permits limits.
+func hasLimits() bool {
+	host := cgroups.Detect("/bin/sh")
+	return host.CanLimitCPUs() && host.CanLimitMemory()
+}
+
 func TestContract(t *testing.T) {
 	t.Parallel()
+	runContract(t, hasLimits(), func(*processengine.Config) {})
+}
+
+// A machine without control groups has no limits, and all other features.
+func TestContractWithoutControlGroups(t *testing.T) {
+	t.Parallel()
+	runContract(t, false, func(c *processengine.Config) { c.NoControlGroups = true })
+}
+
+func runContract(t *testing.T, hasLimits bool, configure func(*processengine.Config)) {
 	enginetest.Run(t, func(t *testing.T) enginetest.Harness {
 		f := newFixture(t)
 		var latest *processengine.Engine
@@ -22,7 +40,9 @@ func TestContract(t *testing.T) {
 				if latest != nil {
 					require.NoError(t, latest.Close())
 				}
-				opened, err := processengine.Open(f.config(owner))
+				config := f.config(owner)
+				configure(&config)
+				opened, err := processengine.Open(config)
 				require.NoError(t, err)
 				t.Cleanup(func() { require.NoError(t, opened.Close()) })
 				latest = opened
@@ -32,6 +52,8 @@ func TestContract(t *testing.T) {
 			MissingImage: "gameserver:9.9.9",
 			RunsGames:    true,
 			ChecksPorts:  true,
+			SignalsAll:   true,
+			Limits:       hasLimits,
 			Kill: func(t *testing.T, c container.Container) {
 				game, _ := f.pids(t, c.ID)
 				kill(t, game)
@@ -39,9 +61,10 @@ func TestContract(t *testing.T) {
 			RemoveExternally: func(t *testing.T, c container.Container) {
 				if c.State == container.StateRunning {
 					_, parent := f.pids(t, c.ID)
-					kill(t, -parent) // its whole group
+					kill(t, -parent) // its whole group, so also the shim
 				}
-				require.NoError(t, os.RemoveAll(f.containerDir(c.ID)))
+				// The killed processes may create a last file.
+				require.Eventually(t, func() bool { return os.RemoveAll(f.containerDir(c.ID)) == nil }, waitTimeout, 10*time.Millisecond)
 			},
 		}
 	})

@@ -11,6 +11,7 @@ import (
 
 	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // The prefixes of directories of containers that are being created or removed. No id has such
@@ -19,6 +20,20 @@ const (
 	creatingPrefix = ".new-"
 	removingPrefix = ".old-"
 )
+
+// ValidateSpec implements ports.Engine. It also rejects an image reference that is not
+// NAME:VERSION.
+func (e *Engine) ValidateSpec(ctx context.Context, s container.Spec) error {
+	_, end, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if _, err := imagePath(s.Labels.Image); err != nil {
+		return errors.Join(&runtime.InvalidError{Field: "image", Reason: err.Error()}, e.validateSpec(s))
+	}
+	return e.validateSpec(s)
+}
 
 // Create implements ports.Engine. The directory of the container appears complete or not at
 // all.
@@ -73,7 +88,7 @@ func (e *Engine) reserveName(name string) (c *processContainer, isReserved bool)
 
 // createReserved creates a container that reserveName returned, or frees its name.
 func (e *Engine) createReserved(ctx context.Context, c *processContainer, s container.Spec) (container.Container, error) {
-	c.spec = spec{ID: c.id, Name: s.Name, Labels: s.Labels, Args: s.Args, Env: s.Env, Port: s.Port}
+	c.spec = spec{ID: c.id, Name: s.Name, Labels: s.Labels, Args: s.Args, Env: s.Env, Secrets: s.Secrets, Port: s.Port, CPUs: s.CPUs, MemoryBytes: s.MemoryBytes}
 	if err := e.createDir(ctx, c); err != nil {
 		c.createErr = fmt.Errorf("create container %q: %w", s.Name, err)
 		e.drop(c)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/processengine/internal/cgroups"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/filelock"
 	"galaxy/rtmanager/internal/lifetime"
@@ -25,11 +26,13 @@ var _ ports.Engine = (*Engine)(nil)
 type Engine struct {
 	cfg            Config
 	tools          tools
+	groups         cgroups.Host
 	log            *slog.Logger
 	lock           *filelock.Lock
 	images         *os.Root
 	states         *os.Root
 	containersInfo os.FileInfo // identifies the directory of containers
+	openedAt       time.Time
 	events         *eventBroadcaster
 
 	lifetime *lifetime.Lifetime
@@ -43,7 +46,7 @@ type Engine struct {
 }
 
 // lockTimeout is how long Open waits for the lock of the directory. A daemon that is killed
-// during a start can leave the lock for a moment to the parent script of a game.
+// during a start can leave the lock for a moment to the shim of a game.
 const lockTimeout = 2 * time.Second
 
 // errClosed is the error of a call on a closed engine.
@@ -62,7 +65,7 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, tools: tools, log: cfg.Logger, events: newEventBroadcaster(cfg.EventBuffer), lifetime: lifetime.New(context.Background()),
+		cfg: cfg, tools: tools, log: cfg.Logger, openedAt: time.Now().UTC(), events: newEventBroadcaster(cfg.EventBuffer), lifetime: lifetime.New(context.Background()),
 		containers: map[string]*processContainer{}, names: map[string]*processContainer{}, ports: map[int]*processContainer{},
 	}
 	e.close = sync.OnceValue(e.shutdown)
@@ -92,6 +95,9 @@ func (e *Engine) open() (err error) {
 	}
 	if e.containersInfo, err = os.Stat(e.containersDir()); err != nil {
 		return err
+	}
+	if !e.cfg.NoControlGroups {
+		e.groups = cgroups.Detect(e.tools.sh)
 	}
 	if err := e.recoverContainers(); err != nil {
 		return err

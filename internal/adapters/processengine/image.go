@@ -30,16 +30,26 @@ func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container
 	return f.Close()
 }
 
-// imagePath returns the path of the image in the directory of images.
+// HasImage implements ports.Engine.
+func (e *Engine) HasImage(ctx context.Context, image string) (bool, error) {
+	err := e.EnsureImage(ctx, image, nil)
+	if errors.Is(err, container.ErrNoImage) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// imagePath returns the path of the image in the directory of images. It returns an error
+// without a type if the reference is not NAME:VERSION.
 func imagePath(image string) (string, error) {
 	colon := strings.LastIndex(image, ":")
 	if colon < 0 || strings.Contains(image[colon:], "/") {
-		return "", fmt.Errorf("%w: %q has no version; add one, as in %s:1.0.0", container.ErrNoImage, image, image)
+		return "", fmt.Errorf("%q has no version; add one, as in %s:1.0.0", image, image)
 	}
 	path := image[:colon] + "/" + image[colon+1:]
 	isInvalid := func(part string) bool { return part == "" || part == "." || part == ".." }
 	if slices.ContainsFunc(strings.Split(path, "/"), isInvalid) || !filepath.IsLocal(path) {
-		return "", fmt.Errorf("%w: %q is not NAME:VERSION, such as gameserver:1.0.0", container.ErrNoImage, image)
+		return "", fmt.Errorf("%q is not NAME:VERSION, such as gameserver:1.0.0", image)
 	}
 	return path, nil
 }
@@ -48,7 +58,7 @@ func imagePath(image string) (string, error) {
 func (e *Engine) openImage(image string) (*os.File, error) {
 	path, err := imagePath(image)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", container.ErrNoImage, err)
 	}
 	noImage := func(reason any) error {
 		return fmt.Errorf("%w: %s: put the executable at %s (%v)", container.ErrNoImage, image, filepath.Join(e.cfg.ImagesDir, path), reason)
@@ -58,7 +68,7 @@ func (e *Engine) openImage(image string) (*os.File, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, noImage("there is no such file")
 	case err != nil:
-		return nil, noImage(err)
+		return nil, noImage(withoutSystemCall(err))
 	case !info.Mode().IsRegular():
 		return nil, noImage("it is not a file")
 	case info.Mode().Perm()&0o111 == 0:
@@ -66,9 +76,18 @@ func (e *Engine) openImage(image string) (*os.File, error) {
 	}
 	f, err := e.images.Open(path)
 	if err != nil {
-		return nil, noImage(err)
+		return nil, noImage(withoutSystemCall(err))
 	}
 	return f, nil
+}
+
+// withoutSystemCall returns the reason of an error of a file, without the system call and
+// the path.
+func withoutSystemCall(err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathErr.Err
+	}
+	return err
 }
 
 // pinImage creates the executable of a container at target, so that the container keeps it

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/processengine/internal/cgroups"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/wait"
 )
@@ -19,6 +20,9 @@ const (
 	retryDelay   = time.Second
 )
 
+// killedExitCode is the exit code of a process that signal 9 has killed.
+const killedExitCode = 128 + 9
+
 // lastRun is the result of a run that has ended.
 type lastRun struct {
 	exists    bool // false: the container was never started
@@ -26,15 +30,54 @@ type lastRun struct {
 	startedAt *time.Time
 	exitedAt  *time.Time
 	exitCode  *int
+	stop      stopResult // zero: no stop
+	oomKills  int        // the number of processes that the kernel killed for lack of memory
 }
+
+// runResult is the content of result.json, which the engine writes when a run has ended.
+type runResult struct {
+	OOMKills int `json:"oom_kills"`
+}
+
+// recordResult writes result.json and removes the control groups of the run, which contain the
+// result. It does nothing if the result was recorded before.
+func (e *Engine) recordResult(c *processContainer, groups []string) {
+	if fileExists(c.file("result.json")) {
+		return
+	}
+	if err := writeJSON(c.file("result.json"), runResult{OOMKills: cgroups.OOMKills(groups)}); err != nil {
+		e.log.Warn("cannot record the result of a run", "container", c.id, "error", err)
+	}
+	e.removeGroups(c, groups)
+}
+
+// removeGroups removes the control groups of a game without processes.
+func (e *Engine) removeGroups(c *processContainer, groups []string) {
+	if err := cgroups.Remove(groups); err != nil {
+		e.log.Warn("cannot remove the control groups of a game", "container", c.id, "error", err)
+	}
+}
+
+// hasMainOOM reports whether lack of memory ended the run: the kernel has killed a process of the
+// run, and its first process was killed, but not by a stop.
+func (l lastRun) hasMainOOM() bool {
+	return l.oomKills > 0 && !l.stop.HasKilled && l.exitCode != nil && *l.exitCode == killedExitCode
+}
+
+// hasForcedStop reports whether a stop had to kill processes after its grace.
+func (l lastRun) hasForcedStop() bool { return l.stop.HasKilled && l.stop.Grace != "0s" }
 
 // readLastRun reads the result of a run that has ended. An error means that it cannot be read
 // now, for example because of a lack of file descriptors.
 func (c *processContainer) readLastRun(port int) (lastRun, error) {
 	last := lastRun{exists: true, port: port, startedAt: modTime(c.file("process"))}
+	var result runResult
+	_ = readJSON(c.file("result.json"), &result) // without the file, both are unknown
+	_ = readJSON(c.file("stop.json"), &last.stop)
+	last.oomKills = result.OOMKills
 	text, err := os.ReadFile(c.file("exit"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return last, nil // the parent script was killed, or the machine has crashed
+		return last, nil // the shim was killed, or the machine has crashed
 	}
 	if err != nil {
 		return last, err

@@ -12,7 +12,8 @@ import (
 // chatty is a game that writes lines until it is killed.
 const chatty = `i=0; while :; do i=$((i+1)); echo "line $i"; done`
 
-func TestALargeLogIsShortened(t *testing.T) {
+// The log is bounded while the game writes, also while no daemon runs.
+func TestALogIsBoundedWhileItIsWritten(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.putScript(t, "chatty:1", chatty)
@@ -21,12 +22,23 @@ func TestALargeLogIsShortened(t *testing.T) {
 	e := f.openWith(t, config)
 	c := e.start(t, imageSpec("chatty:1"))
 	log := filepath.Join(f.containerDir(c.ID), "log")
-	for range 3 {
-		eventually(t, "the log grows", func() bool { return fileSize(log) > config.MaxLogBytes })
-		e.ShortenLogs()
-		require.FileExists(t, log+".1")
-		require.LessOrEqual(t, fileSize(log+".1"), int64(65<<10))
+	requireBounded := func(files int) {
+		t.Helper()
+		for range files {
+			before, err := os.Stat(log)
+			require.NoError(t, err)
+			eventually(t, "a new file is started", func() bool {
+				require.LessOrEqual(t, fileSize(log)+fileSize(log+".1"), config.MaxLogBytes)
+				after, err := os.Stat(log)
+				return err == nil && !os.SameFile(before, after)
+			})
+		}
 	}
+	eventually(t, "the game writes", func() bool { return fileSize(log) > 0 })
+	requireBounded(3)
+	require.NoError(t, e.Close())
+	requireBounded(3)
+	e = f.openWith(t, config)
 	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
 	lines, err := e.Logs(t.Context(), c.ID, 1<<20)
 	require.NoError(t, err)
@@ -34,11 +46,24 @@ func TestALargeLogIsShortened(t *testing.T) {
 	for _, line := range lines {
 		require.True(t, strings.HasPrefix(line, "line "), line)
 	}
+}
 
-	require.NoError(t, os.Truncate(log, config.MaxLogBytes+1))
-	require.NoError(t, e.Start(t.Context(), c.ID))
-	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
-	require.FileExists(t, log+".1")
+// A log of an earlier version can exceed the bound.
+func TestALargeLogIsShortenedWhenTheEngineOpens(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := f.open(t)
+	c := e.create(t, spec("a"))
+	require.NoError(t, e.Close())
+	log := filepath.Join(f.containerDir(c.ID), "log")
+	require.NoError(t, os.WriteFile(log, []byte(strings.Repeat("line\n", 100<<10)), 0o600))
+	config := f.config(owner)
+	config.MaxLogBytes = 200 << 10
+	e = f.openWith(t, config)
+	require.LessOrEqual(t, fileSize(log)+fileSize(log+".1"), config.MaxLogBytes)
+	lines, err := e.Logs(t.Context(), c.ID, 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"line", "line"}, lines)
 }
 
 func fileSize(name string) int64 {

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"galaxy/rtmanager/internal/adapters/processengine/internal/procfs"
 )
 
@@ -21,3 +23,12 @@ func checkSupported() error {
 // setSession makes the command run in a session of its own. It then has no terminal, and
 // receives no signal that is sent to the process group of the daemon.
 func setSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+// newMemoryFile returns a new file that exists in memory only.
+func newMemoryFile(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create a file in memory: %w", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}

@@ -5,6 +5,7 @@ package processengine
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 )
@@ -14,3 +15,5 @@ func checkSupported() error {
 }
 
 func setSession(*exec.Cmd) {}
+
+func newMemoryFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }

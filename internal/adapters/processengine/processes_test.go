@@ -44,8 +44,7 @@ func TestTheExitOfAGameWithoutItsParentIsDetected(t *testing.T) {
 	require.Nil(t, e.waitExited(t, c.ID).ExitCode)
 }
 
-// A child that has closed the pipe is killed by the parent script, and by the engine if the
-// parent script was killed before.
+// The engine kills the processes that the game leaves, also if the shim was killed before.
 func TestAChildWithoutThePipeDiesWithTheGameAlsoWithoutTheParent(t *testing.T) {
 	t.Parallel()
 	e := newFixture(t).open(t)
@@ -167,18 +166,19 @@ func TestAProcessThatEscapedUnderAnEarlierDaemonDiesToo(t *testing.T) {
 	require.NoError(t, e.Close())
 	game, parent := f.pids(t, c.ID)
 	kill(t, game)
-	eventually(t, "game and parent exit", func() bool { return !isAlive(game) && !isAlive(parent) })
+	eventually(t, "the game exits", func() bool { return !isAlive(game) })
 	require.True(t, isAlive(pid))
+	require.True(t, isAlive(parent), "the shim waits for all processes")
 
 	e = f.open(t)
 	require.Equal(t, 137, *e.waitExited(t, c.ID).ExitCode)
 	waitDead(t, pid)
 }
 
-func TestAGameThatClosesThePipeReceivesSIGTERM(t *testing.T) {
+func TestAGameWithoutDescriptorsReceivesSIGTERM(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.putScript(t, "closing:1", "exec 3>&-; trap 'exit 9' TERM; sleep 1000 & echo ready; wait")
+	f.putScript(t, "closing:1", "exec 3>&-; trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done")
 	e := f.open(t)
 	c := e.start(t, imageSpec("closing:1"))
 	eventually(t, "the game is ready", func() bool {
@@ -189,19 +189,99 @@ func TestAGameThatClosesThePipeReceivesSIGTERM(t *testing.T) {
 	require.Equal(t, 9, *e.inspect(t, c.ID).ExitCode)
 }
 
-func TestAGameThatWritesToThePipeDoesNoHarm(t *testing.T) {
+// A power cut or an operator can kill games and their parents. Nothing then starts the game.
+func TestAGameThatIsKilledWithItsParentStaysExited(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.putScript(t, "writing:1", "echo bxbxx >&3; echo x >&3; echo done; exec sleep 1000")
 	e := f.open(t)
-	c := e.start(t, imageSpec("writing:1"))
+	c := e.start(t, spec("a"))
+	require.NoError(t, e.Close())
+	game, parent := f.pids(t, c.ID)
+	kill(t, parent)
+	kill(t, game)
+	waitDead(t, game)
+	e = f.open(t)
+	require.Nil(t, e.waitExited(t, c.ID).ExitCode)
+	require.NoError(t, e.Close())
+	require.Equal(t, container.StateExited, f.open(t).inspect(t, c.ID).State)
+}
+
+// Without its shim, a game writes to a pipe that the engine reads, also the next engine.
+func TestTheOutputOfAGameWithoutItsParentIsLogged(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.putScript(t, "counting:1", `i=0; while :; do i=$((i+1)); echo "line $i of more than the buffer of a pipe"; done`)
+	e := f.open(t)
+	c := e.start(t, imageSpec("counting:1"))
+	_, parent := e.pids(t, c.ID)
+	kill(t, parent)
+	waitDead(t, parent)
+	requireProgress := func() {
+		t.Helper()
+		before, err := e.Logs(t.Context(), c.ID, 1)
+		require.NoError(t, err)
+		eventually(t, "the game writes", func() bool {
+			after, err := e.Logs(t.Context(), c.ID, 1)
+			return err == nil && len(after) == 1 && after[0] != before[0]
+		})
+	}
 	eventually(t, "the game has written", func() bool {
 		lines, err := e.Logs(t.Context(), c.ID, 1)
 		return err == nil && len(lines) == 1
 	})
+	for range 3 {
+		requireProgress()
+	}
+	require.NoError(t, e.Close())
+	e = f.open(t)
+	for range 3 {
+		requireProgress()
+	}
+	require.NoError(t, e.Stop(t.Context(), c.ID, 0))
+}
+
+// A launcher exits with code 0. Its container runs until the game exits, with its exit code.
+func TestTheExitCodeOfAGameWithALauncher(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.putScript(t, "launcher:1", "setsid sh -c 'until [ -e go ]; do sleep 0.05; done; exit 7' >/dev/null 2>&1 &")
+	e := f.open(t)
+	c := e.start(t, imageSpec("launcher:1"))
+	eventually(t, "the launcher exits", func() bool { return fileSize(filepath.Join(f.containerDir(c.ID), "exit")) > 0 })
+	launched := time.Now()
+	eventually(t, "it counts as a launcher", func() bool { return time.Since(launched) > 400*time.Millisecond })
 	require.Equal(t, container.StateRunning, e.inspect(t, c.ID).State)
-	game, _ := f.pids(t, c.ID)
-	require.True(t, isAlive(game))
-	kill(t, game)
-	require.Equal(t, 137, *e.waitExited(t, c.ID).ExitCode)
+	require.NoError(t, os.WriteFile(filepath.Join(c.StatePath, "go"), nil, 0o600))
+	require.Equal(t, 7, *e.waitExited(t, c.ID).ExitCode)
+}
+
+// The kernel kills a process that exceeds the memory of the container. It is the reason for the
+// exit only if it was the game.
+func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
+	if !hasLimits() {
+		t.Skip("this machine does not permit limits")
+	}
+	for name, test := range map[string]struct {
+		script string
+		code   int
+	}{
+		"game":  {"exec tail /dev/zero", 137}, // tail keeps the whole line in memory
+		"child": {"tail /dev/zero; exit 3", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.putScript(t, "greedy:1", test.script)
+			e := f.open(t)
+			limited := imageSpec("greedy:1")
+			limited.MemoryBytes = 16 << 20
+			exited := e.waitExited(t, e.start(t, limited).ID)
+			require.Equal(t, test.code, *exited.ExitCode)
+			require.Equal(t, name == "game", exited.OOMKilled)
+			require.Equal(t, name == "child", exited.ChildOOMKilled)
+			require.NoError(t, e.Close())
+			require.Equal(t, exited, f.open(t).inspect(t, exited.ID))
+		})
+	}
 }

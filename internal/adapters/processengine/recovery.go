@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"galaxy/rtmanager/internal/adapters/processengine/internal/livepipe"
+	"galaxy/rtmanager/internal/adapters/processengine/internal/shim"
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/wait"
 )
 
@@ -55,11 +58,17 @@ func (e *Engine) recoverContainer(c *processContainer) (isOwned bool) {
 		e.log.Error("a container is corrupt; remove it, or restore its spec.json and restart the daemon", "container", c.id, "error", c.specErr)
 	} else {
 		e.names[c.spec.Name] = c
+		if l := &c.spec.Labels; slices.Contains(e.cfg.Former, node.Ref{Region: l.Region, Name: l.Node}) {
+			l.Region, l.Node = e.cfg.Region, e.cfg.Node
+		}
 		if !e.isOwned(c) {
 			return false
 		}
 	}
 	e.containers[c.id] = c
+	if err := c.log.Shorten(e.cfg.MaxLogBytes); err != nil {
+		e.log.Warn("cannot shorten a log", "container", c.id, "error", err)
+	}
 	if fileExists(c.file("run.json")) {
 		e.recoverRun(c)
 	}
@@ -72,21 +81,22 @@ func (e *Engine) recoverRun(c *processContainer) {
 	var config runConfig
 	if err := readJSON(c.file("run.json"), &config); err != nil {
 		e.log.Warn("the port of a container's game is unknown", "container", c.id, "error", err)
+		config.Groups = e.groups.Groups(c.id)
 	}
-	if err := e.trackRun(c, config.Port); err != nil {
+	if err := e.trackRun(c, config); err != nil {
 		e.log.Error("cannot determine yet whether a container runs", "container", c.id, "error", err)
-		e.monitors.Go(func() { e.retryTrackRun(c, config.Port) })
+		e.monitors.Go(func() { e.retryTrackRun(c, config) })
 	}
 }
 
 // retryTrackRun calls trackRun until it succeeds, and emits an event if the container has
 // exited. If it runs, trackRun has emitted an event.
-func (e *Engine) retryTrackRun(c *processContainer, port int) {
+func (e *Engine) retryTrackRun(c *processContainer, config runConfig) {
 	for {
 		if wait.For(e.lifetime.Context(), retryDelay) != nil {
 			return
 		}
-		if e.trackRun(c, port) == nil {
+		if e.trackRun(c, config) == nil {
 			break
 		}
 	}
@@ -97,26 +107,29 @@ func (e *Engine) retryTrackRun(c *processContainer, port int) {
 
 // trackRun determines whether the container runs, and monitors its run if it does. After an
 // error the state is unknown.
-func (e *Engine) trackRun(c *processContainer, port int) error {
-	r, messages, err := openRun(c.file("alive"), port)
+func (e *Engine) trackRun(c *processContainer, config runConfig) error {
+	r, messages, err := c.openRun(config)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", c.file("alive"), err)
 	}
 	c.mu.Lock()
 	c.run, c.stateErr = r, err
+	c.isExitPending = r == nil && err == nil
 	c.mu.Unlock()
 	switch {
 	case err != nil:
 		return err
 	case r == nil:
-		if c.tryRecordExit(port) != nil {
-			e.monitors.Go(func() { e.recordExit(c, port) })
+		c.recordRestart(e.openedAt, config.Boot)
+		e.recordResult(c, config.Groups)
+		if c.tryRecordExit(config.Port) != nil {
+			e.monitors.Go(func() { e.recordExit(c, config.Port) })
 		}
 		return nil
 	}
 	e.mu.Lock()
-	if port != 0 {
-		e.ports[port] = c
+	if config.Port != 0 {
+		e.ports[config.Port] = c
 	}
 	e.mu.Unlock()
 	if e.lifetime.Context().Err() != nil { // Close may have detached the containers before
@@ -126,10 +139,10 @@ func (e *Engine) trackRun(c *processContainer, port int) error {
 	return nil
 }
 
-// openRun opens the run whose processes have the pipe open, and returns messages that no
-// engine has read. r is nil if there is no such process.
-func openRun(name string, port int) (r *run, messages []byte, err error) {
-	pipe, err := livepipe.OpenReader(name)
+// openRun opens the run in progress, and returns messages that no engine has read. r is nil if no
+// process of the game lives.
+func (c *processContainer) openRun(config runConfig) (r *run, messages []byte, err error) {
+	pipe, err := livepipe.OpenReader(c.file("alive"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
@@ -137,12 +150,19 @@ func openRun(name string, port int) (r *run, messages []byte, err error) {
 		return nil, nil, err
 	}
 	isHeld, messages, err := livepipe.IsHeld(pipe)
-	if err == nil && isHeld {
-		if r, err = newRun(pipe, nil, port); err == nil {
-			return r, messages, nil
-		}
+	if err == nil {
+		r, err = newRun(pipe, nil, config)
+	}
+	if err == nil && (isHeld || c.hasOrphans(r)) {
+		return r, messages, nil
 	}
 	return nil, nil, errors.Join(err, pipe.Close())
+}
+
+// hasOrphans reports whether processes of the run live without their shim. There are none
+// after the end of the run was recorded, or after a boot of the machine.
+func (c *processContainer) hasOrphans(r *run) bool {
+	return !fileExists(c.file("result.json")) && r.config.Boot == bootID() && len(c.members(r)) > 0
 }
 
 // resumeRun monitors a run that an earlier engine started. That engine may have read the
@@ -152,8 +172,12 @@ func (e *Engine) resumeRun(c *processContainer, r *run, messages []byte) {
 		e.recordStart(c, r)
 	}
 	e.handleMessages(c, r, messages)
+	var stop stopResult
+	if readJSON(c.file("stop.json"), &stop) == nil {
+		c.setStopUntil(r, stop.Until) // a stop was interrupted: its grace continues
+	}
 	if fileExists(c.file("exit")) {
-		e.handleMessages(c, r, []byte{messageExited}) // the game has exited, but not all its processes
+		e.handleMessages(c, r, []byte{shim.MessageExited}) // the game has exited, but not all its processes
 	}
 	e.monitors.Go(func() { e.monitor(c, r) })
 }

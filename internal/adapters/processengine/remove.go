@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/domain/container"
@@ -35,6 +36,7 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 	if err != nil {
 		return c.wrap("remove", err)
 	}
+	e.removeGroups(c, e.groups.Groups(c.id)) // of a start that has failed
 	if err := e.deleteDir(c); err != nil {
 		return c.wrap("remove", fmt.Errorf("%w: %w", container.ErrEngineUnavailable, err))
 	}
@@ -42,6 +44,9 @@ func (e *Engine) Remove(ctx context.Context, containerID string) error {
 	e.emit(container.EventRemoved, c) // a concurrent inspect may have dropped it without an event
 	return nil
 }
+
+// RemoveForeign implements ports.Engine. Each node has an engine in a directory of its own.
+func (e *Engine) RemoveForeign(context.Context, string, time.Duration) error { return nil }
 
 // deleteDir renames the directory of the container in one step, and then deletes it. If the
 // deletion fails, the next Open deletes the rest.

@@ -9,33 +9,32 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/adapters/processengine/internal/livepipe"
-	"galaxy/rtmanager/internal/adapters/processengine/internal/procfs"
+	"galaxy/rtmanager/internal/adapters/processengine/internal/shim"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// leftoverGrace is how long other processes of a game may outlive its first process. The
-// parent script kills those in the game's process group; the engine kills the others.
-const leftoverGrace = 200 * time.Millisecond
-
-// run is one run of a game: one or more processes that have the pipe open.
+// run is one run of a game: one or more processes, and the shim as their parent.
 type run struct {
 	pipe     *os.File    // the reading end
-	cmd      *exec.Cmd   // the parent script; nil if an earlier engine started it
-	pipeInfo os.FileInfo // identifies the pipe, to find the processes that have it open
-	port     int
+	cmd      *exec.Cmd   // the shim; nil if an earlier engine started it
+	pipeInfo os.FileInfo // identifies the pipe, to find the shim
+	config   runConfig
 	started  chan struct{} // closed when the game has been executed
 	done     chan struct{} // closed when all processes have exited and the container has its new state
 
-	startedAt *time.Time // guarded by the container's mu; nil until started
+	// All below are guarded by the container's mu.
+	startedAt *time.Time // nil until started
+	stopUntil time.Time  // until then a stop waits for the game to exit; zero without a stop
+	endings   int        // the number of attempts of endLeftovers
 }
 
-func newRun(pipe *os.File, cmd *exec.Cmd, port int) (*run, error) {
+func newRun(pipe *os.File, cmd *exec.Cmd, config runConfig) (*run, error) {
 	info, err := pipe.Stat()
 	if err != nil {
 		return nil, err
 	}
-	return &run{pipe: pipe, cmd: cmd, pipeInfo: info, port: port, started: make(chan struct{}), done: make(chan struct{})}, nil
+	return &run{pipe: pipe, cmd: cmd, pipeInfo: info, config: config, started: make(chan struct{}), done: make(chan struct{})}, nil
 }
 
 // hasStarted reports whether the game has been executed.
@@ -87,37 +86,31 @@ func (e *Engine) monitor(c *processContainer, r *run) {
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			r.killLeftovers(c)
+			c.endLeftovers(r)
+			_ = r.pipe.SetReadDeadline(time.Now().Add(leftoverInterval))
 		case errors.Is(err, os.ErrClosed):
 			return
 		default: // the end of the file; a pipe returns no other error
-			e.finish(c, r)
+			if e.waitOrphans(c, r) {
+				e.finish(c, r)
+			}
 			return
 		}
 	}
 }
 
-// handleMessages handles the messages that the parent script wrote to the pipe.
+// handleMessages handles the messages that the shim wrote to the pipe.
 func (e *Engine) handleMessages(c *processContainer, r *run, messages []byte) {
 	for _, message := range messages {
 		switch message {
-		case messageStarted:
+		case shim.MessageStarted:
 			e.recordStart(c, r)
-		case messageExited:
-			_ = r.pipe.SetReadDeadline(time.Now().Add(leftoverGrace))
+		case shim.MessageExited:
+			if !c.isLauncher() {
+				_ = r.pipe.SetReadDeadline(time.Now().Add(leftoverDelay))
+			}
 		}
 	}
-}
-
-// killLeftovers kills the processes that have outlived the first process of the game. monitor
-// repeats it after leftoverGrace until all have exited.
-func (r *run) killLeftovers(c *processContainer) {
-	if !fileExists(c.file("exit")) { // the game wrote the message, not the parent script
-		_ = r.pipe.SetReadDeadline(time.Time{})
-		return
-	}
-	procfs.KillPipeHolders(r.pipeInfo, 0)
-	_ = r.pipe.SetReadDeadline(time.Now().Add(leftoverGrace))
 }
 
 // recordStart records that the game has been executed, and emits the event, once.
@@ -138,12 +131,9 @@ func (e *Engine) finish(c *processContainer, r *run) {
 	if r.cmd != nil {
 		_ = r.cmd.Wait() // the file exit contains the result of the game
 	}
-	if !fileExists(c.file("exit")) {
-		// The parent script was killed, so it could not kill all processes of the game.
-		procfs.KillExecutable(c.file("image"))
-	}
-	e.waitPortClosed(r.port)
-	e.releasePort(r.port, c)
-	e.recordExit(c, r.port)
+	e.recordResult(c, r.config.Groups)
+	e.waitPortClosed(r.config.Port)
+	e.releasePort(r.config.Port, c)
+	e.recordExit(c, r.config.Port)
 	close(r.done)
 }

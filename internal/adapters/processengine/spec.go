@@ -20,13 +20,27 @@ type spec struct {
 	Labels container.Labels  `json:"labels"`
 	Args   []string          `json:"args,omitempty"`
 	Env    map[string]string `json:"env,omitempty"`
-	Port   int               `json:"port,omitempty"`
+	// Secrets are names; the values are not stored.
+	Secrets []string `json:"secrets,omitempty"`
+	Port    int      `json:"port,omitempty"`
+
+	CPUs        float64 `json:"cpus,omitempty"`         // 0: no limit
+	MemoryBytes int64   `json:"memory_bytes,omitempty"` // 0: no limit
 }
 
 // runConfig is the content of run.json: the settings of the latest start.
 type runConfig struct {
-	Port int `json:"port"`
+	Port   int      `json:"port"`
+	Groups []string `json:"groups,omitempty"` // the control groups of the game
+	Boot   string   `json:"boot,omitempty"`   // the boot of the machine
 }
+
+// The least and greatest limits. The kernel accepts no fewer CPUs.
+const (
+	minCPUs        = 0.01
+	maxCPUs        = 10_000
+	minMemoryBytes = 4 << 20
+)
 
 // readSpec reads the spec of the container. It returns an error if the file does not contain
 // the complete spec of this container.
@@ -74,8 +88,12 @@ func (e *Engine) validateSpec(s container.Spec) error {
 	fault(s.Labels.Store != e.cfg.Store, "store", fmt.Sprintf("%q is not %q, the store of this engine", s.Labels.Store, e.cfg.Store))
 	fault(s.Labels.Region != e.cfg.Region, "region", fmt.Sprintf("%q is not %q, the region of this engine", s.Labels.Region, e.cfg.Region))
 	fault(s.Labels.Node != e.cfg.Node, "node", fmt.Sprintf("%q is not %q, the node of this engine", s.Labels.Node, e.cfg.Node))
-	fault(s.CPUs != 0, "cpus", "cannot be limited by the process engine; omit it or use Docker")
-	fault(s.MemoryBytes != 0, "memory_bytes", "cannot be limited by the process engine; omit it or use Docker")
+	const noLimit = "cannot be limited: the daemon has no control group with the controller %s that it may change; omit the limit, delegate a control group to the daemon, or use Docker"
+	fault(s.CPUs != 0 && !e.groups.CanLimitCPUs(), "cpus", fmt.Sprintf(noLimit, "cpu"))
+	fault(s.MemoryBytes != 0 && !e.groups.CanLimitMemory(), "memory_bytes", fmt.Sprintf(noLimit, "memory"))
+	fault(s.CPUs != 0 && !(s.CPUs >= minCPUs && s.CPUs < maxCPUs), "cpus", fmt.Sprintf("%v is not between %v and %v", s.CPUs, minCPUs, maxCPUs))
+	fault(s.MemoryBytes != 0 && s.MemoryBytes < minMemoryBytes, "memory_bytes", fmt.Sprintf("%d is less than %d, which a process needs", s.MemoryBytes, minMemoryBytes))
+	fault(len(s.Secrets) > 0 && e.cfg.Secrets == nil, "secrets", "are not available on this node")
 	fault(s.Network != "", "network", "cannot be joined with the process engine; omit it or use Docker")
 	fault(s.Port < 0 || s.Port > 65535, "port", fmt.Sprintf("%d is not a port from 0 to 65535", s.Port))
 	for _, text := range append([]string{s.Name, s.Labels.OperationID}, s.Args...) {

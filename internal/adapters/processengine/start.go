@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
+	"galaxy/rtmanager/internal/adapters/processengine/internal/cgroups"
 	"galaxy/rtmanager/internal/adapters/processengine/internal/livepipe"
+	"galaxy/rtmanager/internal/adapters/processengine/internal/shim"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/secret"
 	"galaxy/rtmanager/internal/statedir"
 )
 
@@ -50,38 +52,43 @@ func (e *Engine) Start(ctx context.Context, containerID string) error {
 	return r.waitStarted(ctx, c)
 }
 
-// startRun starts and monitors the parent script of the game. The caller must hold the token
+// startRun starts and monitors the shim of the game. The caller must hold the token
 // of operations.
 func (e *Engine) startRun(ctx context.Context, c *processContainer) (*run, error) {
 	if c.specErr != nil {
 		return nil, fmt.Errorf("%w: the container is corrupt, remove it: %w", operation.ErrStartFailed, c.specErr)
 	}
+	secrets, err := e.resolveSecrets(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	port, err := e.reservePort(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	r, err := e.startParent(ctx, c, port)
+	r, err := e.startShim(c, secrets, port)
 	if err != nil {
 		e.releasePort(port, c)
 		return nil, fmt.Errorf("%w: %w", operation.ErrStartFailed, err)
 	}
 	c.mu.Lock()
-	c.run = r
+	c.run, c.restartedAt = r, nil
 	c.mu.Unlock()
 	e.monitors.Go(func() { e.monitor(c, r) })
 	return r, nil
 }
 
-// startParent writes the files of the start and starts the parent script.
-func (e *Engine) startParent(ctx context.Context, c *processContainer, port int) (*run, error) {
-	if err := e.writeStartFiles(c, port); err != nil {
-		return nil, err
-	}
-	log, err := c.log.OpenForAppend()
+// startShim writes the files of the start and starts the shim.
+func (e *Engine) startShim(c *processContainer, secrets secret.Values, port int) (*run, error) {
+	environment, err := e.openEnvironment(c, secrets, port)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }()
+	defer closeFile(environment)
+	config, err := e.prepareStart(c, port, environment != nil)
+	if err != nil {
+		return nil, err
+	}
 	pipe, err := livepipe.OpenReader(c.file("alive"))
 	if err != nil {
 		return nil, err
@@ -92,13 +99,16 @@ func (e *Engine) startParent(ctx context.Context, c *processContainer, port int)
 	}
 	defer func() { _ = holder.Close() }()
 
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), e.tools.sh, "-c", parentScript, "rtmanager-parent", c.dir, e.tools.sh, gameScript)
-	cmd.Env = []string{"PATH=" + defaultPath} // nil would mean the environment of the daemon
+	cmd := shim.Command(shim.Config{
+		Dir: c.dir, Shell: e.tools.sh, MaxLogBytes: e.cfg.MaxLogBytes, Groups: config.Groups, HasEnvironment: environment != nil,
+	})
 	cmd.Dir = filepath.Join(e.cfg.StateDir, statedir.Name(c.spec.Labels.GameID))
-	cmd.Stdout = log
 	cmd.ExtraFiles = []*os.File{holder} // descriptor 3
+	if environment != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, environment) // descriptor 4
+	}
 	setSession(cmd)
-	r, err := newRun(pipe, cmd, port)
+	r, err := newRun(pipe, cmd, config)
 	if err == nil {
 		err = cmd.Start()
 	}
@@ -108,35 +118,43 @@ func (e *Engine) startParent(ctx context.Context, c *processContainer, port int)
 	return r, nil
 }
 
-// writeStartFiles writes the files of the start. It first deletes the results of the latest
-// run, so that they are not read as those of this run.
-func (e *Engine) writeStartFiles(c *processContainer, port int) error {
+// prepareStart writes the files and creates the control groups of the start. It first deletes
+// the results of the latest run, so that they are not read as those of this run.
+func (e *Engine) prepareStart(c *processContainer, port int, hasEnvironment bool) (runConfig, error) {
+	config := runConfig{Port: port, Groups: e.groups.Groups(c.id), Boot: bootID()}
 	if err := e.createStateDir(c.spec.Labels.GameID); err != nil {
-		return fmt.Errorf("create the state directory of the game: %w", err)
+		return config, fmt.Errorf("create the state directory of the game: %w", err)
 	}
-	if err := livepipe.Create(c.file("alive")); err != nil {
-		return err
+	if err := errors.Join(livepipe.Create(c.file("alive")), livepipe.Create(c.file("output"))); err != nil {
+		return config, err
 	}
 	if err := c.log.Shorten(e.cfg.MaxLogBytes); err != nil {
-		return err
+		return config, err
 	}
-	for _, name := range []string{"exit", "process"} {
+	for _, name := range []string{"exit", "process", "stop.json", "result.json"} {
 		if err := os.Remove(c.file(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return config, err
 		}
 	}
-	if err := os.WriteFile(c.file("run.sh"), []byte(e.shellCommand(c, port)), 0o600); err != nil {
-		return err
+	if err := e.groups.Create(c.id, cgroups.Limits{CPUs: c.spec.CPUs, MemoryBytes: c.spec.MemoryBytes}); err != nil {
+		return config, err
 	}
-	return writeJSON(c.file("run.json"), runConfig{Port: port})
+	if err := os.WriteFile(c.file("run.sh"), []byte(e.shellCommand(c, port, hasEnvironment)), 0o600); err != nil {
+		return config, err
+	}
+	return config, writeJSON(c.file("run.json"), config)
 }
 
 // shellCommand returns the shell command that executes the game. The program env passes
-// variables that a shell would drop because of their names.
-func (e *Engine) shellCommand(c *processContainer, port int) string {
-	words := []string{e.tools.env, "-i", "--"}
-	for name, value := range e.environment(c, port) {
-		words = append(words, name+"="+value)
+// variables that a shell would drop because of their names. If the variables are in a file, the
+// shim passes them: the command is readable in the list of processes.
+func (e *Engine) shellCommand(c *processContainer, port int, hasEnvironment bool) string {
+	words := shim.ExecCommand()
+	if !hasEnvironment {
+		words = []string{e.tools.env, "-i", "--"}
+		for name, value := range e.environment(c, nil, port) {
+			words = append(words, name+"="+value)
+		}
 	}
 	words = append(words, c.file("image"))
 	words = append(words, c.spec.Args...)
@@ -144,4 +162,11 @@ func (e *Engine) shellCommand(c *processContainer, port int) string {
 		words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 	return "exec " + strings.Join(words, " ") + "\n"
+}
+
+// closeFile closes a file that may be nil.
+func closeFile(f *os.File) {
+	if f != nil {
+		_ = f.Close()
+	}
 }

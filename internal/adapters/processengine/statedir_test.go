@@ -77,6 +77,7 @@ func TestAGameGetsNoVariableOfTheDaemon(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "MINE=1", "HOME=/other", "PORT=" + port,
 		"RTMANAGER_GAME_ID=a/🎲", "RTMANAGER_IMAGE=" + image, "RTMANAGER_GENERATION=7",
+		"RTMANAGER_CONTAINER_ID=" + c.ID,
 	}, strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00"))
 }
 

@@ -24,6 +24,9 @@ type Spec struct {
 	Labels Labels
 	Args   []string
 	Env    map[string]string
+	// Secrets are the names of secrets whose values are further variables. The engine gets
+	// the values from its resolver; Env takes precedence.
+	Secrets []string
 	// Network is the network to join; empty means the engine's default network.
 	Network string
 	// Port is the port of the game on the node, 0 for any. ContainerPort is the port that
@@ -43,6 +46,9 @@ type Labels struct {
 	Image       string `json:"image"`
 	Generation  int64  `json:"generation"`
 	OperationID string `json:"operation_id"`
+	// Secrets has the versions of the secrets at the creation, in the form of
+	// secret.EncodeVersions. It contains no values.
+	Secrets string `json:"secrets,omitempty"`
 }
 
 // State is the state of a container.
@@ -67,8 +73,21 @@ type Container struct {
 	Image string `json:"image"`
 	// ExitCode is the exit code, 128 + N after signal N; nil if unknown or not exited.
 	ExitCode *int `json:"exit_code,omitempty"`
-	// OOMKilled reports that the kernel killed the container because it was out of memory.
+	// OOMKilled reports that the kernel killed the main process because the container or
+	// the machine was out of memory. It is the reason for the exit.
 	OOMKilled bool `json:"oom_killed,omitempty"`
+	// ChildOOMKilled reports that the kernel killed other processes of this run because the
+	// container was out of memory. It is not the reason for the exit.
+	ChildOOMKilled bool `json:"child_oom_killed,omitempty"`
+	// StopKilled reports that the exit was forced: a Stop killed processes that did not exit
+	// within its grace. Report it with the stop, as in "did not exit within the grace of 10s and
+	// was killed". It is false if unknown, and for a Stop without grace.
+	StopKilled bool `json:"stop_killed,omitempty"`
+	// Paused reports that the container is running and all its processes are frozen.
+	Paused bool `json:"paused,omitempty"`
+	// EngineRestartedAt is when the engine or its machine restarted, if that was after the
+	// start of an exited container: it may have ended the container. Otherwise it is nil.
+	EngineRestartedAt *time.Time `json:"engine_restarted_at,omitempty"`
 	// StartedAt and ExitedAt are times of the node's clock; nil if unknown or not
 	// applicable.
 	StartedAt *time.Time `json:"started_at,omitempty"`

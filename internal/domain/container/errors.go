@@ -13,4 +13,7 @@ var (
 	ErrContainerExists = errors.New("container of this name exists")
 	// ErrNoImage is returned if the engine does not have the image and cannot get it.
 	ErrNoImage = errors.New("no such image")
+	// ErrRegistryUnreachable is returned if the engine does not have the image, and the
+	// registry does not respond or fails. A retry may succeed.
+	ErrRegistryUnreachable = errors.New("image registry is unreachable")
 )

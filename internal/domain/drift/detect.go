@@ -31,19 +31,23 @@ type Observation struct {
 	EngineError error
 	// OperationActive reports that this daemon is running an operation on the game.
 	OperationActive bool
+	// SetByClient reports that a client wrote the record's status, and no daemon did.
+	SetByClient bool
+	// RestoreDisabled reports that games which ended with their engine are not started.
+	RestoreDisabled bool
 	// Unhealthy describes how the game fails its health checks; empty if it does not.
 	Unhealthy string
 	Now       time.Time
 }
 
 // Detect returns the disagreements about the game, the most urgent first. It returns
-// none while an operation is in progress on the game: the changes of that operation are
-// not drift.
+// only an overdue operation while one is in progress on the game: the changes of that
+// operation are not drift.
 func Detect(o Observation) []Finding {
 	current := o.Intent.Current
 	switch {
 	case o.OperationActive:
-		return nil
+		return o.detectOverdue()
 	case current != nil:
 		return o.detectInterrupted(*current)
 	case o.EngineError != nil && o.isLocal():
@@ -78,6 +82,23 @@ func (o Observation) splitContainers() (recorded *container.Container, others []
 	return recorded, others
 }
 
+// detectOverdue checks the deadline of the operation that this daemon is running. Past it,
+// the operation is rolled back; what hangs then is the engine or the store.
+func (o Observation) detectOverdue() []Finding {
+	op := o.Intent.Current
+	if op == nil || op.NodeRef() != o.self() || op.Deadline.IsZero() || !o.Now.After(op.Deadline) {
+		return nil
+	}
+	requested := ""
+	if op.Actor != "" {
+		requested = ", requested by " + op.Actor
+	}
+	return o.newFinding(KindOperationOverdue, ActionNone, op.ContainerID,
+		"operation %s (%s%s) started at %s and is at step %s since %s; its deadline was %s; stop the game with a grace of 0 to end it, or restart the daemon of node %s",
+		op.ID, op.Kind, requested, op.StartedAt.UTC().Format(time.RFC3339), op.Step, op.StepAt.UTC().Format(time.RFC3339),
+		op.Deadline.UTC().Format(time.RFC3339), o.self())
+}
+
 // detectInterrupted handles an operation that this daemon is not running.
 func (o Observation) detectInterrupted(op operation.Operation) []Finding {
 	holder := op.NodeRef()
@@ -100,7 +121,7 @@ func (o Observation) detectInterrupted(op operation.Operation) []Finding {
 func (o Observation) detectRecorded(recorded *container.Container) []Finding {
 	switch id := o.Record.CurrentContainerID; {
 	case o.Record.Status == runtime.StatusRemoved:
-		return nil
+		return o.detectNotRunning(nil)
 	case recorded == nil && !o.isLocal():
 		return nil // another node's game
 	case recorded == nil && o.IntentRevision == 0:
@@ -126,11 +147,13 @@ func (o Observation) detectRecorded(recorded *container.Container) []Finding {
 func (o Observation) detectRunning(recorded container.Container) []Finding {
 	switch {
 	case recorded.State != container.StateRunning:
-		return o.newFinding(KindExited, ActionMarkStopped, recorded.ID, "container %s %s", recorded.ID, describeExit(recorded))
+		return o.newFinding(KindExited, ActionMarkStopped, recorded.ID, "container %s %s", recorded.ID, recorded.DescribeExit())
 	case recorded.Labels.Image != o.Record.CurrentImageRef:
 		return o.newFinding(KindImage, ActionCorrectRecord, recorded.ID, "the record names image %q, but container %s was created from %q", o.Record.CurrentImageRef, recorded.ID, recorded.Labels.Image)
 	case recorded.Endpoint != "" && recorded.Endpoint != o.Record.EngineEndpoint:
 		return o.newFinding(KindLocation, ActionCorrectRecord, recorded.ID, "the record names endpoint %q, but the container has %q", o.Record.EngineEndpoint, recorded.Endpoint)
+	case recorded.Paused && !o.Intent.Spec.WithDefaults().HasHealthCheck():
+		return o.newFinding(KindPaused, ActionNone, recorded.ID, "container %s is paused; unpause it with the tools of the engine, or restart the game", recorded.ID)
 	case o.Unhealthy != "":
 		action := ActionNone
 		if o.canRestart() {
@@ -143,24 +166,10 @@ func (o Observation) detectRunning(recorded container.Container) []Finding {
 
 // detectStopped checks a stopped record against its container.
 func (o Observation) detectStopped(recorded container.Container) []Finding {
-	policy := o.Intent.Spec.WithDefaults().Crash
-	switch {
-	case recorded.State == container.StateRunning:
+	if recorded.State == container.StateRunning {
 		return o.newFinding(KindUnexpectedRun, ActionMarkRunning, recorded.ID, "the record is stopped, but container %s is running", recorded.ID)
-	case o.Intent.DesiredStatus != runtime.StatusRunning || policy.Attempts == 0:
-		return nil // stopped on purpose, or without a crash policy
-	case o.canRestart():
-		return o.newFinding(KindCrashed, ActionRestart, recorded.ID, "container %s %s, and no operation stopped it", recorded.ID, describeExit(recorded))
-	default:
-		return o.newFinding(KindCrashLoop, ActionNone, recorded.ID, "container %s %s after %d restarts within %s, the limit of its crash policy",
-			recorded.ID, describeExit(recorded), policy.Attempts, time.Duration(policy.Window))
 	}
-}
-
-// canRestart reports whether the crash policy allows another restart.
-func (o Observation) canRestart() bool {
-	policy := o.Intent.Spec.WithDefaults().Crash
-	return len(operation.RestartsWithin(o.Intent.Restarts, time.Duration(policy.Window), o.Now)) < policy.Attempts
+	return o.detectNotRunning(&recorded)
 }
 
 // detectOrphans checks the containers of a game without a record. The newest running
@@ -225,21 +234,5 @@ func livenessRank(c container.Container) int {
 		return 1
 	default:
 		return 0
-	}
-}
-
-// describeExit describes why a container is not running.
-func describeExit(c container.Container) string {
-	switch {
-	case c.State == container.StateCreated:
-		return "was never started"
-	case c.OOMKilled:
-		return "was OOM killed"
-	case c.ExitCode == nil:
-		return "exited with an unknown code"
-	case *c.ExitCode > 128:
-		return fmt.Sprintf("was killed by signal %d", *c.ExitCode-128)
-	default:
-		return fmt.Sprintf("exited with code %d", *c.ExitCode)
 	}
 }

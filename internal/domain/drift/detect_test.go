@@ -41,6 +41,17 @@ func TestDetect(t *testing.T) {
 	otherImage := newContainer("c1", container.StateRunning)
 	otherImage.Labels.Image = "a:2"
 	interrupted := &operation.Operation{ID: "op", Kind: operation.KindPatch, Region: "eu", Node: "n1", Step: operation.StepStopping}
+	removedOnN2 := recordOf(runtime.StatusRemoved, "")
+	removedOnN2.Node = "n2"
+	exited, paused := newContainer("c1", container.StateExited), newContainer("c1", container.StateRunning)
+	restartedAt := now().Add(-time.Minute)
+	exited.EngineRestartedAt, paused.Paused = &restartedAt, true
+	noHealthCheck := intentFor(runtime.StatusRunning, 0)
+	noHealthCheck.Spec.HealthPath = operation.NoHealthCheck
+	failedStarts := intentFor(runtime.StatusRunning, 1)
+	for range drift.MaxRestores {
+		failedStarts.AddOutcome(operation.Outcome{Automatic: true, StartedAt: now(), Failure: &operation.Failure{Code: operation.FailureStart}})
+	}
 	onNode2 := &operation.Operation{ID: "op", Region: "eu", Node: "n2"}
 
 	type summary struct {
@@ -105,7 +116,28 @@ func TestDetect(t *testing.T) {
 			[]summary{{drift.KindCrashed, drift.ActionRestart, "c1"}}},
 		{"crash loop", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 2, now(), now()), Containers: []container.Container{newContainer("c1", container.StateExited)}},
 			[]summary{{drift.KindCrashLoop, drift.ActionNone, "c1"}}},
-		{"crashed without a crash policy", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 0), Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
+		{"crashed without a crash policy", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 0), Containers: []container.Container{newContainer("c1", container.StateExited)}},
+			[]summary{{drift.KindNotRunning, drift.ActionNone, "c1"}}},
+		{"set to stopped by a client", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 2), SetByClient: true, Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
+		{"container removed", drift.Observation{Record: recordOf(runtime.StatusRemoved, ""), Intent: intentFor(runtime.StatusRunning, 0)},
+			[]summary{{drift.KindNotRunning, drift.ActionNone, ""}}},
+		{"container removed, with a crash policy", drift.Observation{Record: recordOf(runtime.StatusRemoved, ""), Intent: intentFor(runtime.StatusRunning, 2)},
+			[]summary{{drift.KindCrashed, drift.ActionRestart, ""}}},
+		{"container removed too often", drift.Observation{Record: recordOf(runtime.StatusRemoved, ""), Intent: intentFor(runtime.StatusRunning, 1, now())},
+			[]summary{{drift.KindCrashLoop, drift.ActionNone, ""}}},
+		{"removed by another node", drift.Observation{Record: removedOnN2, Intent: intentFor(runtime.StatusRunning, 2)}, nil},
+		{"ended with its engine", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 0), Containers: []container.Container{exited}},
+			[]summary{{drift.KindNotRunning, drift.ActionRestart, "c1"}}},
+		{"ended with its engine, attempts used up", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 1, now()), Containers: []container.Container{exited}},
+			[]summary{{drift.KindNotRunning, drift.ActionRestart, "c1"}}},
+		{"ended with its engine, and the setting is off", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusRunning, 0), RestoreDisabled: true, Containers: []container.Container{exited}},
+			[]summary{{drift.KindNotRunning, drift.ActionNone, "c1"}}},
+		{"ended with its engine, and is stopped as desired", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusStopped, 2), Containers: []container.Container{exited}}, nil},
+		{"ended with its engine, and the starts failed", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: failedStarts, Containers: []container.Container{exited}},
+			[]summary{{drift.KindCrashed, drift.ActionRestart, "c1"}}},
+		{"paused", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Intent: noHealthCheck, Containers: []container.Container{paused}},
+			[]summary{{drift.KindPaused, drift.ActionNone, "c1"}}},
+		{"paused, and the health check decides", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{paused}}, nil},
 		{"stopped on purpose", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Intent: intentFor(runtime.StatusStopped, 2), Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
 		{"unhealthy", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Unhealthy: "timeout", Containers: []container.Container{newContainer("c1", container.StateRunning)}},
 			[]summary{{drift.KindUnhealthy, drift.ActionNone, "c1"}}},
@@ -126,6 +158,34 @@ func TestDetect(t *testing.T) {
 			require.Equal(t, tt.want, got)
 		})
 	}
+}
+
+// An operation that its own daemon is running is a finding once its deadline has passed.
+func TestDetectOverdueOperation(t *testing.T) {
+	t.Parallel()
+	op := operation.Operation{
+		ID: "op", Kind: operation.KindStart, Actor: "ada", Region: "eu", Node: "n1", ContainerID: "c2", Step: operation.StepStarting,
+		StartedAt: now().Add(-time.Hour), StepAt: now().Add(-time.Minute), Deadline: now(),
+	}
+	detect := func(at time.Time, op operation.Operation) []drift.Finding {
+		return drift.Detect(drift.Observation{
+			GameID: "g", Region: "eu", Node: "n1", Now: at, OperationActive: true, Intent: operation.Intent{Current: &op},
+			Record: recordOf(runtime.StatusRunning, "c1"), // a change of the operation
+		})
+	}
+	require.Empty(t, detect(now(), op), "until its deadline")
+	found := detect(now().Add(time.Second), op)
+	require.Len(t, found, 1)
+	require.Equal(t, drift.KindOperationOverdue, found[0].Kind)
+	require.Equal(t, drift.ActionNone, found[0].Action)
+	require.Equal(t, "c2", found[0].ContainerID)
+	require.Equal(t, "operation op (start, requested by ada) started at 2026-03-01T11:00:00Z and is at step starting since 2026-03-01T11:59:00Z; "+
+		"its deadline was 2026-03-01T12:00:00Z; stop the game with a grace of 0 to end it, or restart the daemon of node eu/n1", found[0].Evidence)
+
+	op.Deadline = time.Time{}
+	require.Empty(t, detect(now().Add(time.Second), op), "an operation of a version without deadlines")
+	op.Deadline, op.Node = now(), "n2"
+	require.Empty(t, detect(now().Add(time.Second), op), "an operation of another node")
 }
 
 // While the engine returns an error, no finding proposes an action.

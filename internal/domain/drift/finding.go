@@ -23,15 +23,22 @@ const (
 	KindImage Kind = "image"
 	// KindLocation: the record names another node or endpoint than its container has.
 	KindLocation Kind = "location"
-	// KindCrashed: the container exited, no operation stopped it, and the crash policy
-	// allows a restart.
+	// KindCrashed: the container exited or was removed, no operation did that, and the crash
+	// policy allows a restart.
 	KindCrashed Kind = "crashed"
-	// KindCrashLoop: the container exited, no operation stopped it, and the crash policy
-	// allows no further restart.
+	// KindCrashLoop: the container exited or was removed, no operation did that, and the
+	// crash policy allows no further restart.
 	KindCrashLoop Kind = "crash_loop"
+	// KindNotRunning: the desired status is running, the game does not run, and its crash
+	// policy does not apply. A game that ended with its engine or machine is started.
+	KindNotRunning Kind = "not_running"
+	// KindPaused: the container is paused, and the game has no health check to fail.
+	KindPaused Kind = "paused"
 	// KindInterrupted: no daemon is running the operation in progress. Its daemon stopped,
 	// or the operation was assigned to this node and has not started.
 	KindInterrupted Kind = "interrupted"
+	// KindOperationOverdue: the operation in progress has passed its deadline.
+	KindOperationOverdue Kind = "operation_overdue"
 	// KindUnhealthy: the container is running and fails its health check.
 	KindUnhealthy Kind = "unhealthy"
 	// KindNodeLost: the node of the game is absent. Worker failover reports it.

@@ -3,6 +3,8 @@ package node
 import (
 	"errors"
 	"fmt"
+
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Errors of nodes.
@@ -21,6 +23,15 @@ var (
 	// ErrNotMember reports that this daemon is not part of a cluster of nodes.
 	ErrNotMember = errors.New("this daemon is not part of a cluster, so it knows no nodes")
 )
+
+// UnknownError names a node that the list of nodes does not have. It errors.Is
+// runtime.ErrNotFound.
+type UnknownError struct{ Node Ref }
+
+func (e *UnknownError) Error() string { return "no such node: " + e.Node.String() }
+
+// Is reports whether target is runtime.ErrNotFound.
+func (e *UnknownError) Is(target error) bool { return target == runtime.ErrNotFound }
 
 // UnreachableError names the node that cannot be called, and why. It errors.Is
 // ErrUnreachable.

@@ -16,8 +16,8 @@ type Node struct {
 	// Engine is the kind of engine that runs the games. It is empty for a node without
 	// an engine.
 	Engine container.EngineKind `json:"engine"`
-	// Instance identifies the process of the daemon. Identity identifies the node: it is
-	// the same for every daemon on the same data directory.
+	// Instance identifies the process of the daemon. Identity identifies the data
+	// directory: it is the same for every daemon on it, also under another name.
 	Instance  string    `json:"instance"`
 	Identity  string    `json:"identity"`
 	StartedAt time.Time `json:"started_at"`

@@ -1,6 +1,11 @@
 package node
 
-import "galaxy/rtmanager/internal/domain/runtime"
+import (
+	"fmt"
+	"strings"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
 
 // Ref names a node. A name is unique within its region. The zero Ref names no node.
 type Ref struct {
@@ -14,6 +19,15 @@ func RefOf(record runtime.RuntimeRecord) Ref { return Ref{record.Region, record.
 
 // String returns REGION/NODE.
 func (r Ref) String() string { return r.Region + "/" + r.Name }
+
+// ParseRef parses REGION/NODE. It returns an error if the text has not exactly two parts.
+func ParseRef(text string) (Ref, error) {
+	region, name, _ := strings.Cut(text, "/")
+	if region == "" || name == "" || strings.Contains(name, "/") {
+		return Ref{}, fmt.Errorf("%q is not REGION/NODE, such as eu/eu-1", text)
+	}
+	return Ref{Region: region, Name: name}, nil
+}
 
 // IsZero reports whether r names no node.
 func (r Ref) IsZero() bool { return r == Ref{} }

@@ -7,6 +7,7 @@
 //	spec.go       Spec: how to run a game; its defaults and validation
 //	intent.go     Intent: the desired state, and the limits of its history
 //	operation.go  Operation: its kinds and steps
+//	preemption.go Preemption: a stop that waits for the operation that it has preempted
 //	outcome.go    Outcome and Failure
 //	progress.go   Progress: one report of an operation in progress
 //	id.go         NewID
@@ -28,11 +29,14 @@
 //	reschedule (on another node)   as a start of a new container
 //	stop                           accepted, stopping
 //	restart                        accepted, stopping, starting, awaiting_health
+//	restart with changed secrets   as a patch of a running game
 //	patch of a running game        accepted, pulling, creating, stopping, starting, awaiting_health, removing
 //	patch of a stopped game        accepted, pulling, creating, stopping (record only), removing
 //	cleanup                        accepted, removing
 //
-// The daemon stores a step before it carries it out, and every step can be repeated. So
+// The daemon stores the first step with the acceptance. It stores most later steps before it
+// carries them out, and only reports the others: creating, and starting after stopping. Every
+// step can be repeated, together with the stored step before it. So
 // the node's next daemon can continue an operation after a crash.
 //
 // The step removing removes the previous container, once the new one is healthy. From

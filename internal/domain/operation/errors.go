@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -14,6 +15,14 @@ var (
 	ErrBusy = errors.New("game has an operation in progress")
 	// ErrRejected is returned if the operation does not fit the game's state; see RejectedError.
 	ErrRejected = errors.New("operation does not fit the game's state")
+	// ErrPreempted is returned if a stop preempted the operation, which was rolled back.
+	ErrPreempted = errors.New("operation was preempted")
+	// ErrIDReused is returned for a request with the operation ID of another request; see
+	// IDReusedError.
+	ErrIDReused = errors.New("operation ID belongs to another request")
+	// ErrManaged is returned for a write by hand to the record of a game that operations
+	// manage; see ManagedError.
+	ErrManaged = errors.New("record follows the game's container")
 	// ErrStartFailed is returned if the container exited early or did not become healthy
 	// in time. The previous container, if any, has been restored.
 	ErrStartFailed = errors.New("container failed to start")
@@ -40,6 +49,58 @@ func (e *BusyError) Error() string {
 
 // Is reports whether target is ErrBusy.
 func (e *BusyError) Is(target error) bool { return target == ErrBusy }
+
+// IDReusedError describes the request to which an operation ID belongs. It matches
+// ErrIDReused.
+type IDReusedError struct {
+	GameID      string
+	OperationID string
+	Kind        Kind // of the operation with that ID; empty for a write of the record
+}
+
+func (e *IDReusedError) Error() string {
+	request := fmt.Sprintf("a %s of this game with other settings", e.Kind)
+	if e.Kind == "" {
+		request = "another write of this game's record"
+	}
+	return fmt.Sprintf("%s: %q is %s; use a new operation ID for a new request", ErrIDReused, e.OperationID, request)
+}
+
+// Is reports whether target is ErrIDReused.
+func (e *IDReusedError) Is(target error) bool { return target == ErrIDReused }
+
+// ManagedError is returned for a write by hand to the record of a game that operations
+// manage. It matches ErrManaged.
+type ManagedError struct {
+	GameID string
+	Node   node.Ref       // of the record
+	To     runtime.Status // that the write requested
+}
+
+func (e *ManagedError) Error() string {
+	advice := "an operation such as start, stop or cleanup"
+	switch e.To {
+	case runtime.StatusRunning:
+		advice = string(KindStart)
+	case runtime.StatusStopped:
+		advice = string(KindStop)
+	case runtime.StatusRemoved:
+		advice = fmt.Sprintf("%s and %s", KindStop, KindCleanup)
+	default: // of a version that did not name it
+	}
+	return fmt.Sprintf("%s: node %s runs the game and would correct the record; use %s, or change the status of the record only", ErrManaged, e.Node, advice)
+}
+
+// Is reports whether target is ErrManaged.
+func (e *ManagedError) Is(target error) bool { return target == ErrManaged }
+
+// NewBusyError returns the error of a request for a game with the operation in progress.
+func NewBusyError(gameID string, op Operation) *BusyError {
+	return &BusyError{
+		GameID: gameID, OperationID: op.ID, Kind: op.Kind, Step: op.Step,
+		Holder: op.NodeRef().String(), Actor: op.Actor, Since: op.StartedAt,
+	}
+}
 
 // RejectedError is returned for an operation that does not fit the game's state. It
 // matches ErrRejected.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -56,6 +57,32 @@ func (in Intent) OutcomeOf(operationID string) (Outcome, bool) {
 	return in.Recent[i], true
 }
 
+// SpecOf returns the spec by which the container runs. It is that of the operation in
+// progress if that created the container, or if no operation has succeeded before.
+func (in Intent) SpecOf(containerID string) Spec {
+	op := in.Current
+	if op != nil && (in.Spec.Image == "" || op.ContainerID != "" && op.ContainerID == containerID) {
+		return op.Spec
+	}
+	return in.Spec
+}
+
+// NodesWithContainers returns the nodes that may have a container of the game, as far as the
+// recent outcomes show: those whose latest operation is not a successful cleanup. A node that
+// is present removes such a container once the record does not name it.
+func (in Intent) NodesWithContainers() []node.Ref {
+	var nodes []node.Ref
+	isKnown := map[node.Ref]bool{{}: true} // an outcome of an early version names no node
+	for _, o := range in.Recent {
+		ref := node.Ref{Region: o.Region, Name: o.Node}
+		if !isKnown[ref] && (o.Kind != KindCleanup || o.Failure != nil) {
+			nodes = append(nodes, ref)
+		}
+		isKnown[ref] = true
+	}
+	return nodes
+}
+
 // Clone returns a copy that shares no memory with in.
 func (in Intent) Clone() Intent {
 	in.Spec = in.Spec.Clone()
@@ -69,6 +96,11 @@ func (in Intent) Clone() Intent {
 	}
 	in.Restarts = slices.Clone(in.Restarts)
 	return in
+}
+
+// RestartsUntil returns the restarts at or before the time; all for nil.
+func RestartsUntil(restarts []time.Time, last *time.Time) []time.Time {
+	return slices.DeleteFunc(slices.Clone(restarts), func(at time.Time) bool { return last != nil && at.After(*last) })
 }
 
 // RestartsWithin returns the restarts that a crash policy counts: those at most one window

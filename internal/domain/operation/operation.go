@@ -21,7 +21,8 @@ const (
 	KindReschedule Kind = "reschedule"
 )
 
-// Step is the progress of an operation. The daemon stores a step before it carries it out.
+// Step is the progress of an operation. The stored step may be earlier than the
+// one in progress; see the package comment.
 type Step string
 
 // The steps, in order. No kind of operation has all of them; see the package comment.
@@ -52,7 +53,8 @@ type Operation struct {
 	Reason  string `json:"reason,omitempty"`
 	// Automatic reports that a worker started the operation without a request.
 	Automatic bool `json:"automatic,omitempty"`
-	// StartedAt, StepAt and Deadline are times of the node's clock.
+	// StartedAt, StepAt and Deadline are times of the node's clock. The timeout of a step
+	// counts from StepAt, and so survives a restart of the daemon.
 	StartedAt time.Time `json:"started_at"`
 	Deadline  time.Time `json:"deadline"`
 	Step      Step      `json:"step"`
@@ -67,6 +69,13 @@ type Operation struct {
 	ContainerID string `json:"container_id,omitempty"`
 	// PreviousRecord is the record before the operation, nil if there was none.
 	PreviousRecord *runtime.RuntimeRecord `json:"previous_record,omitempty"`
+	// RequestHash identifies the content of the request. A request with the same ID and
+	// another hash is rejected. It is empty for an operation without a request.
+	RequestHash string `json:"request_hash,omitempty"`
+	// StopGrace is the stop grace of this stop, nil for that of the spec.
+	StopGrace *Duration `json:"stop_grace,omitempty"`
+	// PreemptedBy is the stop that follows this operation, nil if there is none.
+	PreemptedBy *Preemption `json:"preempted_by,omitempty"`
 	// Failure is the reason of a rollback in progress.
 	Failure *Failure `json:"failure,omitempty"`
 }
@@ -88,7 +97,7 @@ func stepIndex(step Step) int {
 func (o Operation) Outcome(now time.Time) Outcome {
 	return Outcome{
 		OperationID: o.ID, Kind: o.Kind, Region: o.Region, Node: o.Node, Actor: o.Actor, Automatic: o.Automatic,
-		StartedAt: o.StartedAt, FinishedAt: now, Failure: cloneFailure(o.Failure),
+		StartedAt: o.StartedAt, FinishedAt: now, RequestHash: o.RequestHash, Failure: cloneFailure(o.Failure),
 	}
 }
 
@@ -96,5 +105,9 @@ func (o Operation) Outcome(now time.Time) Outcome {
 func (o Operation) Clone() Operation {
 	o.Spec = o.Spec.Clone()
 	o.PreviousRecord, o.Failure = cloneRecord(o.PreviousRecord), cloneFailure(o.Failure)
+	o.StopGrace = clonePointer(o.StopGrace)
+	if o.PreemptedBy = clonePointer(o.PreemptedBy); o.PreemptedBy != nil {
+		o.PreemptedBy.StopGrace = clonePointer(o.PreemptedBy.StopGrace)
+	}
 	return o
 }

@@ -18,6 +18,8 @@ type Outcome struct {
 	Automatic  bool      `json:"automatic,omitempty"`
 	StartedAt  time.Time `json:"started_at"`
 	FinishedAt time.Time `json:"finished_at"`
+	// RequestHash is that of the Operation.
+	RequestHash string `json:"request_hash,omitempty"`
 	// Failure is nil if the operation succeeded.
 	Failure *Failure `json:"failure,omitempty"`
 	// Record is the record after the operation, nil if there was none. Revision is the
@@ -44,13 +46,17 @@ type FailureCode string
 // The codes.
 const (
 	FailureNoImage  FailureCode = "no_image"
+	FailureRegistry FailureCode = "registry_unreachable"
 	FailureStart    FailureCode = "start_failed"
 	FailureEngine   FailureCode = "engine_unavailable"
 	FailureDeadline FailureCode = "deadline"
 	FailureConflict FailureCode = "conflict" // another writer changed the record
 	FailureInvalid  FailureCode = "invalid"
+	FailureSecrets  FailureCode = "secrets" // a secret of the game cannot be provided
 	FailureNodeLost FailureCode = "node_lost"
-	FailureInternal FailureCode = "internal"
+	// FailurePreempted: a stop preempted the operation.
+	FailurePreempted FailureCode = "preempted"
+	FailureInternal  FailureCode = "internal"
 )
 
 func cloneRecord(record *runtime.RuntimeRecord) *runtime.RuntimeRecord {
@@ -61,10 +67,12 @@ func cloneRecord(record *runtime.RuntimeRecord) *runtime.RuntimeRecord {
 	return &copied
 }
 
-func cloneFailure(f *Failure) *Failure {
-	if f == nil {
+func cloneFailure(f *Failure) *Failure { return clonePointer(f) }
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
 		return nil
 	}
-	copied := *f
+	copied := *p
 	return &copied
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 )
 
 // Defaults for zero fields of a Spec.
@@ -40,8 +41,11 @@ type Spec struct {
 	// Args are appended to the command of the image.
 	Args []string `json:"args,omitempty"`
 	// Env holds the environment variables of the container, value by name. They are
-	// stored in plain text: do not put secrets here.
+	// stored in plain text: use Secrets for secret values.
 	Env map[string]string `json:"env,omitempty"`
+	// Secrets are the names of secrets whose keys become environment variables of the
+	// container. Env takes precedence over them, and a later secret over an earlier one.
+	Secrets []string `json:"secrets,omitempty"`
 	// Network is the engine's network to join; empty means the daemon's default network.
 	Network string `json:"network,omitempty"`
 	// Port is the port of the game on the node; 0 lets the engine choose.
@@ -117,7 +121,7 @@ func (s Spec) WithDefaults() Spec {
 
 // Clone returns a copy that shares no memory with s.
 func (s Spec) Clone() Spec {
-	s.Args, s.Env = slices.Clone(s.Args), maps.Clone(s.Env)
+	s.Args, s.Env, s.Secrets = slices.Clone(s.Args), maps.Clone(s.Env), slices.Clone(s.Secrets)
 	return s
 }
 
@@ -133,6 +137,9 @@ const (
 	maxCrashAttempts = 1000
 	maxWait          = Duration(time.Hour)
 )
+
+// MaxStopGrace is the longest stop grace.
+const MaxStopGrace = maxWait
 
 // Validate returns nil if an engine may be able to run the spec. Otherwise it returns
 // every fault: *runtime.InvalidError values, joined, each with the JSON name of the
@@ -155,6 +162,13 @@ func (s Spec) Validate() error {
 	for name, value := range s.Env {
 		text += len(name) + len(value)
 		addIf(name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0), "env", "contains %.64q: its name or its value is not valid for an environment variable", name)
+	}
+	addIf(len(s.Secrets) > secret.MaxReferences, "secrets", "are %d; at most %d are allowed", len(s.Secrets), secret.MaxReferences)
+	for i, name := range s.Secrets {
+		if err := secret.ValidateReference("", name); err != nil {
+			faults = append(faults, err)
+		}
+		addIf(slices.Contains(s.Secrets[:i], name), "secrets", "contain %.64q twice", name)
 	}
 	addIf(len(s.Args) > maxArgs, "args", "are %d; at most %d are allowed", len(s.Args), maxArgs)
 	addIf(text > maxTextBytes, "env", "and args have %d bytes together; at most %d are allowed", text, maxTextBytes)

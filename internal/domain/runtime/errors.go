@@ -31,14 +31,30 @@ var (
 	ErrForeignRevision = errors.New("revision does not belong to this store")
 	// ErrCorrupt: the store contains a value that it cannot read; see CorruptError.
 	ErrCorrupt = errors.New("store contains a corrupt value")
-	// ErrReadOnly: the store's space quota is exhausted; reads work, writes do not.
-	ErrReadOnly = errors.New("store is read-only: its space quota is used up")
+	// ErrReadOnly: the store's space quota or its disk is used up; reads work, writes do
+	// not.
+	ErrReadOnly = errors.New("store is read-only: its space quota or its disk is used up")
 	// ErrUnavailable: the store did not respond in time; nothing was written.
 	ErrUnavailable = errors.New("store is unavailable")
 	// ErrIncompatible: this version does not support the store's layout, or the store is
 	// not the one that was opened.
 	ErrIncompatible = errors.New("store is not compatible")
 )
+
+// UnavailableError is an unavailable store with a reason that every client may see. It
+// errors.Is ErrUnavailable.
+type UnavailableError struct {
+	Reason string // a sentence without the name of the store
+}
+
+func (e *UnavailableError) Error() string { return ErrUnavailable.Error() + ": " + e.Reason }
+
+// Is reports whether target is ErrUnavailable.
+func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailable }
+
+// ErrLimited is a request beyond a limit of its caller or of the daemon; nothing was
+// written. It errors.Is ErrUnavailable.
+var ErrLimited = fmt.Errorf("%w: a limit of requests is exceeded", ErrUnavailable)
 
 // InvalidError is a rejected input field with the reason. It errors.Is ErrInvalid.
 type InvalidError struct {

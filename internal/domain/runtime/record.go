@@ -19,7 +19,8 @@ type RuntimeRecord struct {
 	// removed game.
 	CurrentContainerID string `json:"current_container_id"`
 	CurrentImageRef    string `json:"current_image_ref"`
-	// EngineEndpoint is the address of the game engine in the container.
+	// EngineEndpoint is the address of the game engine in the container. Operations leave it
+	// empty unless the game runs.
 	EngineEndpoint string `json:"engine_endpoint"`
 	// StatePath is the directory on the node with the game's state.
 	StatePath     string `json:"state_path"`

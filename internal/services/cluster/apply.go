@@ -39,16 +39,7 @@ func (s *Service) ApplyDrift(ctx context.Context, findings []drift.Finding, acto
 
 // applyOn applies findings of one node on that node, and returns one result per finding.
 func (s *Service) applyOn(ctx context.Context, ref node.Ref, findings []drift.Finding, actor string, isForwarded bool) []drift.ApplyResult {
-	var results []drift.ApplyResult
-	var err error
-	switch {
-	case ref == s.self:
-		results, err = s.applyLocal(ctx, findings, actor)
-	case isForwarded:
-		err = &node.MisroutedError{Node: ref, Local: s.self}
-	default:
-		results, err = s.applyRemote(ctx, ref, findings, actor)
-	}
+	results, err := s.tryApply(ctx, ref, findings, actor, isForwarded)
 	if err == nil && len(results) != len(findings) {
 		err = fmt.Errorf("node %s returned %d results for %d findings", ref, len(results), len(findings))
 	}
@@ -59,6 +50,21 @@ func (s *Service) applyOn(ctx context.Context, ref node.Ref, findings []drift.Fi
 		}
 	}
 	return results
+}
+
+// tryApply applies findings of one node on that node.
+func (s *Service) tryApply(
+	ctx context.Context, ref node.Ref, findings []drift.Finding, actor string, isForwarded bool,
+) (results []drift.ApplyResult, err error) {
+	defer s.recoverPanic("apply findings on node "+ref.String(), &err)
+	switch {
+	case ref == s.self:
+		return s.applyLocal(ctx, findings, actor)
+	case isForwarded:
+		return nil, &node.MisroutedError{Node: ref, Local: s.self}
+	default:
+		return s.applyRemote(ctx, ref, findings, actor)
+	}
 }
 
 func (s *Service) applyRemote(ctx context.Context, ref node.Ref, findings []drift.Finding, actor string) ([]drift.ApplyResult, error) {
@@ -119,6 +125,9 @@ func findCurrent(findings []drift.Finding, requested drift.Finding) (current dri
 		return drift.Finding{}, "the node no longer finds it"
 	}
 	switch current := findings[i]; {
+	case requested.GameID != "" && current.GameID != requested.GameID:
+		// The caller may have rights for the game of its request only.
+		return drift.Finding{}, "the finding is about another game"
 	case current.RecordRevision != requested.RecordRevision:
 		return current, fmt.Sprintf("the record is at revision %d now, not at %d", current.RecordRevision, requested.RecordRevision)
 	case current.IntentRevision != requested.IntentRevision:

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
@@ -25,24 +27,27 @@ func (s *Service) LocalDrift(ctx context.Context) (drift.Report, error) {
 
 // Drift requests the reports of all nodes that run games, concurrently, and merges them.
 // Missing lists the nodes that do not respond within Config.PeerTimeout, and the absent
-// nodes that a record names.
+// nodes that a record names. The games of lost nodes are findings, also in a region without
+// a leader that would report them.
+//
+// It makes at most two round trips: one reads the nodes, one goes to each node.
 func (s *Service) Drift(ctx context.Context) (drift.Report, error) {
-	present, err := s.presentNodes(ctx)
+	overview, err := s.readOverview(ctx)
 	if err != nil {
 		return drift.Report{}, err
 	}
-	nodes := placement.Candidates(present, "")
+	nodes := placement.Candidates(overview.Present, "")
 	if _, isPresent := node.Find(nodes, s.self); s.deps.Local != nil && !isPresent {
 		nodes = append(nodes, node.Node{Region: s.self.Region, Name: s.self.Name})
 	}
 	if len(nodes) == 0 && s.deps.Nodes == nil {
 		return drift.Report{}, s.requireEngine()
 	}
-	absent, err := s.findAbsentNodes(ctx, nodes)
+	games, err := s.readGames(ctx)
 	if err != nil {
 		return drift.Report{}, err
 	}
-	merged := drift.Report{Missing: absent}
+	merged := drift.Report{Missing: findAbsentNodes(games, nodes)}
 	var mu sync.Mutex // guards merged
 	var requests sync.WaitGroup
 	for _, target := range nodes {
@@ -60,12 +65,16 @@ func (s *Service) Drift(ctx context.Context) (drift.Report, error) {
 		})
 	}
 	requests.Wait()
+	if !overview.IsStale {
+		merged.Findings = append(merged.Findings, findLostGames(games, overview, merged.Findings)...)
+	}
 	sortReport(&merged)
 	return merged, nil
 }
 
 // readDrift returns the report of one node. Its errors contain no internals of this node.
-func (s *Service) readDrift(ctx context.Context, target node.Node) (drift.Report, error) {
+func (s *Service) readDrift(ctx context.Context, target node.Node) (report drift.Report, err error) {
+	defer s.recoverPanic("read the drift of node "+target.Ref().String(), &err)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.PeerTimeout)
 	defer cancel()
 	if target.Ref() == s.self && s.deps.Local != nil {
@@ -93,42 +102,112 @@ type publicError string
 
 func (e publicError) Error() string { return string(e) }
 
-// findAbsentNodes returns the nodes that records name and that are not among present.
-func (s *Service) findAbsentNodes(ctx context.Context, present []node.Node) ([]drift.UnreachableNode, error) {
-	games, err := s.countGames(ctx)
-	if err != nil {
-		return nil, err
+// readOverview returns an empty overview if this daemon is not part of a cluster.
+func (s *Service) readOverview(ctx context.Context) (node.Overview, error) {
+	if s.deps.Nodes == nil {
+		return node.Overview{}, nil
 	}
+	overview, err := s.deps.Nodes.Overview(ctx)
+	if err != nil {
+		return overview, fmt.Errorf("list the nodes: %w", err)
+	}
+	return overview, nil
+}
+
+// findAbsentNodes returns the nodes that records name and that are not among present.
+func findAbsentNodes(games map[node.Ref][]runtime.VersionedRecord, present []node.Node) []drift.UnreachableNode {
 	var absent []drift.UnreachableNode
-	for ref, count := range games {
+	for ref, found := range games {
 		if _, isPresent := node.Find(present, ref); isPresent || ref.Name == "" {
 			continue
 		}
 		reason := "is not among the present nodes that run games, and a record names it"
-		if count > 1 {
-			reason = fmt.Sprintf("is not among the present nodes that run games, and %d records name it", count)
+		if len(found) > 1 {
+			reason = fmt.Sprintf("is not among the present nodes that run games, and %d record(s) name it", len(found))
 		}
 		absent = append(absent, drift.UnreachableNode{Region: ref.Region, Node: ref.Name, Reason: reason})
 	}
-	return absent, nil
+	return absent
 }
 
-// countGames counts the running and stopped games of each node that a record names.
-// It reads the store's cache of the records, which may lag behind etcd.
-func (s *Service) countGames(ctx context.Context) (map[node.Ref]int, error) {
-	games := map[node.Ref]int{}
+// findLostGames returns a finding for each running game of an absent node that is not among
+// the findings: the leader of a region reports its lost games, and a region all of whose
+// nodes are lost has none.
+func findLostGames(games map[node.Ref][]runtime.VersionedRecord, overview node.Overview, reported []drift.Finding) []drift.Finding {
+	isReported := map[string]bool{}
+	for _, f := range reported {
+		if f.Kind == drift.KindNodeLost {
+			isReported[f.GameID] = true
+		}
+	}
+	var lost []drift.Finding
+	for ref, ofNode := range games {
+		if _, isPresent := node.Find(overview.Present, ref); isPresent || ref.Name == "" {
+			continue
+		}
+		for _, found := range ofNode {
+			record := found.Record
+			if record.Status != runtime.StatusRunning || isReported[record.GameID] {
+				continue
+			}
+			evidence := fmt.Sprintf("node %s of the game is absent", ref)
+			if !overview.HasLeader(ref.Region) {
+				evidence += fmt.Sprintf(", and no node of region %s is present to reschedule it", ref.Region)
+			}
+			lost = append(lost, drift.Finding{
+				ID:   fmt.Sprintf("%s/%s/%s", drift.KindNodeLost, record.GameID, record.CurrentContainerID),
+				Kind: drift.KindNodeLost, GameID: record.GameID, Region: ref.Region, Node: ref.Name, Action: drift.ActionNone,
+				ContainerID: record.CurrentContainerID, Evidence: evidence, RecordRevision: found.Revision, FirstSeen: lostSince(overview, ref), Observations: 1,
+			})
+		}
+	}
+	return lost
+}
+
+// lostSince returns when the loss of the node was detected: now if it was not before.
+func lostSince(overview node.Overview, ref node.Ref) time.Time {
+	if absent, isKnown := overview.FindAbsent(ref); isKnown && !absent.LostAt.IsZero() {
+		return absent.LostAt
+	}
+	return time.Now().UTC()
+}
+
+// readGames returns the running and stopped games of each node that a record names. It
+// reads the store's cache of the records, which may lag behind etcd.
+func (s *Service) readGames(ctx context.Context) (map[node.Ref][]runtime.VersionedRecord, error) {
+	games := map[node.Ref][]runtime.VersionedRecord{}
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
 		query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit, Local: true}
 		for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
 			if err != nil {
-				return nil, fmt.Errorf("count the games of each node: %w", err)
+				return nil, fmt.Errorf("list the games of each node: %w", err)
 			}
 			for _, found := range page.Records {
-				games[node.RefOf(found.Record)]++
+				ref := node.RefOf(found.Record)
+				games[ref] = append(games[ref], found)
 			}
 		}
 	}
 	return games, nil
+}
+
+// countGames counts the running and stopped games of each node, as readGames returns them.
+func (s *Service) countGames(ctx context.Context) (map[node.Ref]int, error) {
+	games, err := s.readGames(ctx)
+	counts := map[node.Ref]int{}
+	for ref, ofNode := range games {
+		counts[ref] = len(ofNode)
+	}
+	return counts, err
+}
+
+// recoverPanic turns a panic into an error of the request to one node. The goroutines of a
+// request to all nodes are not those of the HTTP server, which would recover.
+func (s *Service) recoverPanic(action string, err *error) {
+	if reason := recover(); reason != nil {
+		s.cfg.Logger.Error("panic", "action", action, "reason", reason, "stack", string(debug.Stack()))
+		*err = publicError(action + ": internal error: the server's log has the details")
+	}
 }
 
 func sortReport(r *drift.Report) {

@@ -6,51 +6,84 @@ import (
 
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
-	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Explain returns the explanation of the game from its node, because only that node has
-// access to its container. If that node is unreachable, and this one has an engine,
-// Explain returns the stored part with a warning. It returns runtime.ErrNotFound for an
-// unknown game.
+// access to its container. If that node is unreachable, or this daemon has no engine, it
+// returns the stored part with a warning. It returns runtime.ErrNotFound for an unknown
+// game.
+//
+// It makes at most two round trips to etcd, in addition to those of another node. This node
+// explains the game at the same time as it reads the nodes, and the cached record locates
+// the game. A stale location does no harm: the other node rejects the request, and the
+// explanation of this node has the current record.
 func (s *Service) Explain(ctx context.Context, gameID string, isForwarded bool) (drift.Explanation, error) {
-	placedOn, _, err := s.readPlacement(ctx, gameID)
-	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
-		return drift.Explanation{}, err
+	explained := s.startExplaining(ctx, gameID)
+	defer explained.stop()
+	cached := s.cachedLocation(ctx, gameID)
+	var remoteErr error
+	if s.isRemote(cached) && !isForwarded {
+		var explanation drift.Explanation
+		explanation, remoteErr = s.explainFrom(ctx, cached, gameID)
+		if !errors.Is(remoteErr, node.ErrUnreachable) && !errors.Is(remoteErr, node.ErrMisrouted) {
+			return explanation, remoteErr
+		}
 	}
-	switch isRemote := placedOn.Name != "" && placedOn != s.self; {
-	case isRemote && isForwarded:
-		return drift.Explanation{}, &node.MisroutedError{GameID: gameID, Node: placedOn, Local: s.self}
-	case isRemote:
-		return s.explainRemote(ctx, placedOn, gameID)
-	}
-	if err := s.requireEngine(); err != nil {
-		return drift.Explanation{}, err
-	}
-	return s.deps.Local.Explain(ctx, gameID)
-}
-
-func (s *Service) explainRemote(ctx context.Context, placedOn node.Ref, gameID string) (drift.Explanation, error) {
-	explanation, err := s.explainFrom(ctx, placedOn, gameID)
-	if s.deps.Local == nil || !errors.Is(err, node.ErrUnreachable) {
+	explanation, err := explained.wait()
+	switch {
+	case errors.Is(err, node.ErrNoEngine) && remoteErr != nil:
+		return explanation, remoteErr
+	case err != nil:
 		return explanation, err
 	}
-	unreachable := err
-	if explanation, err = s.deps.Local.Explain(ctx, gameID); err != nil {
-		return explanation, err
+	actual := cached
+	if explanation.Record != nil {
+		actual = node.RefOf(*explanation.Record)
 	}
-	explanation.Warnings = append(explanation.Warnings, unreachable.Error()+"; the game's containers, log and findings are missing")
+	switch {
+	case !s.isRemote(actual):
+		remoteErr = s.requireEngine()
+	case isForwarded:
+		return drift.Explanation{}, &node.MisroutedError{GameID: gameID, Node: actual, Local: s.self}
+	case actual != cached:
+		var remote drift.Explanation
+		remote, remoteErr = s.explainFrom(ctx, actual, gameID)
+		if !errors.Is(remoteErr, node.ErrUnreachable) {
+			return remote, remoteErr
+		}
+	}
+	if remoteErr != nil {
+		explanation.Warnings = append(explanation.Warnings, s.cfg.ErrorText(remoteErr)+"; the game's containers, log and findings are missing")
+	}
 	return explanation, nil
 }
 
-func (s *Service) explainFrom(ctx context.Context, source node.Ref, gameID string) (drift.Explanation, error) {
-	target, err := s.presentNode(ctx, source)
+// cachedLocation returns the node of the game as the cached record names it. It returns
+// the zero Ref if the record is missing or cannot be read.
+func (s *Service) cachedLocation(ctx context.Context, gameID string) node.Ref {
+	found, _, err := s.deps.Records.GetLocal(ctx, gameID)
+	if err != nil {
+		return node.Ref{}
+	}
+	return node.RefOf(found.Record)
+}
+
+// isRemote reports whether the node is another one than this.
+func (s *Service) isRemote(ref node.Ref) bool { return ref.Name != "" && ref != s.self }
+
+// explainFrom returns the explanation of the game from another node.
+func (s *Service) explainFrom(ctx context.Context, ref node.Ref, gameID string) (drift.Explanation, error) {
+	target, err := s.presentNode(ctx, ref)
 	if err != nil {
 		return drift.Explanation{}, err
 	}
+	return s.explainOn(ctx, *target, gameID)
+}
+
+func (s *Service) explainOn(ctx context.Context, target node.Node, gameID string) (drift.Explanation, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.PeerTimeout)
 	defer cancel()
-	ctx, stop := s.WithPresence(ctx, *target)
+	ctx, stop := s.WithPresence(ctx, target)
 	defer stop()
-	return s.deps.Peer.Explain(ctx, *target, gameID)
+	return s.deps.Peer.Explain(ctx, target, gameID)
 }

@@ -2,8 +2,8 @@ package cluster_test
 
 import (
 	"context"
-	"iter"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +29,12 @@ type fakeLocal struct {
 	driftErr error
 	explain  drift.Explanation
 	applied  []drift.Finding
+	offer    node.Offer
+	offerErr error
+}
+
+func (l *fakeLocal) Offer(context.Context, string, operation.Spec) (node.Offer, error) {
+	return l.offer, l.offerErr
 }
 
 func (l *fakeLocal) Execute(_ context.Context, request ports.OperationRequest, _ func(operation.Progress)) (operation.Outcome, error) {
@@ -66,6 +72,14 @@ func (p fakePeer) find(target node.Node) (*fakeLocal, error) {
 	return local, nil
 }
 
+func (p fakePeer) Offer(ctx context.Context, target node.Node, gameID string, spec operation.Spec) (node.Offer, error) {
+	local, err := p.find(target)
+	if err != nil {
+		return node.Offer{}, err
+	}
+	return local.Offer(ctx, gameID, spec)
+}
+
 func (p fakePeer) Explain(ctx context.Context, target node.Node, gameID string) (drift.Explanation, error) {
 	local, err := p.find(target)
 	if err != nil {
@@ -100,8 +114,13 @@ func (p fakePeer) ReleaseBrake(ctx context.Context, target node.Node) error {
 
 // fakeRegistry is a registry of nodes that the test defines.
 type fakeRegistry struct {
-	mu    sync.Mutex // guards nodes
-	nodes []node.Node
+	mu      sync.Mutex // guards nodes and changed
+	nodes   []node.Node
+	changed chan struct{} // closed by set
+
+	absent   []node.Absent
+	removed  []node.Ref
+	requests atomic.Int64 // calls of Overview
 }
 
 func (r *fakeRegistry) Nodes(context.Context) ([]node.Node, error) {
@@ -114,12 +133,40 @@ func (r *fakeRegistry) set(nodes ...node.Node) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.nodes = nodes
+	if r.changed != nil {
+		close(r.changed)
+	}
+	r.changed = make(chan struct{})
 }
 
-func (r *fakeRegistry) WatchNodes(context.Context) iter.Seq2[[]node.Node, error] { return nil }
+func (r *fakeRegistry) Overview(ctx context.Context) (node.Overview, error) {
+	r.requests.Add(1)
+	present, err := r.Nodes(ctx)
+	return node.Overview{Present: present, Absent: r.absent, Leaders: []node.Leader{{Region: "eu", Node: "n2"}}}, err
+}
 
-func (r *fakeRegistry) Leader(_ context.Context, scope string) (node.Leader, bool, error) {
-	return node.Leader{Region: scope, Node: "n2"}, scope == "eu", nil
+func (r *fakeRegistry) AwaitAbsence(ctx context.Context, n node.Node) error {
+	for ctx.Err() == nil {
+		r.mu.Lock()
+		_, isPresent := node.Find(r.nodes, n.Ref())
+		changed := r.changed
+		r.mu.Unlock()
+		if !isPresent {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func (r *fakeRegistry) SetLost(context.Context, node.Ref, time.Time) error { return nil }
+
+func (r *fakeRegistry) RemoveNode(_ context.Context, ref node.Ref) error {
+	r.removed = append(r.removed, ref)
+	return nil
 }
 
 // fixture is the service of eu/n1, in a cluster with eu/n2 and us/u1, whose engines run
@@ -143,7 +190,7 @@ func newFixture(local *fakeLocal) *fixture {
 		peer: fakePeer{map[string]*fakeLocal{"n2": {}, "u1": {}}},
 	}
 	f.registry.set(node.Node{Region: "eu", Name: "bare"}, engineNode("eu", "n2"), engineNode("us", "u1"))
-	deps := cluster.Dependencies{Records: f.store, Nodes: f.registry, Peer: f.peer}
+	deps := cluster.Dependencies{Records: f.store, Intents: f.store, Nodes: f.registry, Peer: f.peer}
 	if local != nil {
 		f.registry.set(node.Node{Region: "eu", Name: "bare"}, engineNode("eu", "n1"), engineNode("eu", "n2"), engineNode("us", "u1"))
 		deps.Local = local

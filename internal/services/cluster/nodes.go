@@ -1,35 +1,105 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// Nodes returns the present nodes, ordered by region and name, and the leaders of
-// their regions. A region without a leader is left out. It returns node.ErrNotMember if
-// this daemon is not part of a cluster.
-func (s *Service) Nodes(ctx context.Context) (present []node.Node, leaders []node.Ref, err error) {
+// Nodes returns the nodes of the cluster with one read of the registry. It returns
+// node.ErrNotMember if this daemon is not part of a cluster.
+func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 	if s.deps.Nodes == nil {
-		return nil, nil, node.ErrNotMember
+		return node.List{}, node.ErrNotMember
 	}
-	if present, err = s.presentNodes(ctx); err != nil {
-		return nil, nil, err
+	overview, err := s.deps.Nodes.Overview(ctx)
+	if err != nil {
+		return node.List{}, fmt.Errorf("list the nodes: %w", err)
 	}
-	regions := map[string]bool{}
-	for _, n := range present {
-		if regions[n.Region] {
-			continue
+	games, err := s.countGames(ctx)
+	if err != nil {
+		return node.List{}, err
+	}
+	nodes := node.List{IsStale: overview.IsStale}
+	now := time.Now()
+	for _, n := range overview.Present {
+		nodes.Items = append(nodes.Items, node.Member{
+			Node: n, Status: node.StatusReady, Games: games[n.Ref()], ClockOffset: clockOffset(n.Now, now),
+		})
+		delete(games, n.Ref())
+	}
+	for _, a := range overview.Absent {
+		since := a.LostAt
+		if a.Status() == node.StatusStopped {
+			since = a.StoppedAt
 		}
-		regions[n.Region] = true
-		leader, found, err := s.deps.Nodes.Leader(ctx, n.Region)
-		if err != nil {
-			return nil, nil, fmt.Errorf("read the leader of region %q: %w", n.Region, err)
-		}
-		if found {
-			leaders = append(leaders, node.Ref{Region: leader.Region, Name: leader.Node})
+		nodes.Items = append(nodes.Items, node.Member{Node: a.Node, Status: a.Status(), Since: since, Games: games[a.Ref()]})
+		delete(games, a.Ref())
+	}
+	for ref, count := range games { // of nodes that the registry does not know
+		if ref.Name != "" {
+			nodes.Items = append(nodes.Items, node.Member{Node: node.Node{Region: ref.Region, Name: ref.Name}, Status: node.StatusLost, Games: count})
 		}
 	}
-	return present, leaders, nil
+	slices.SortFunc(nodes.Items, func(a, b node.Member) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Name, b.Name))
+	})
+	for _, l := range overview.Leaders {
+		nodes.Leaders = append(nodes.Leaders, node.Ref{Region: l.Region, Name: l.Node})
+	}
+	return nodes, nil
+}
+
+const (
+	// maxClockAge is how old the stored time of a node's clock may be: a node stores it
+	// every minute, and a lost one stays present for a while.
+	maxClockAge = 90 * time.Second
+	// clockTolerance is the difference of clocks that is not reported.
+	clockTolerance = 5 * time.Second
+)
+
+// clockOffset returns by how much a clock is ahead of now, given the time that it had at
+// most maxClockAge ago. It returns 0 unless the clocks certainly differ.
+func clockOffset(stored, now time.Time) time.Duration {
+	switch offset := stored.Sub(now); {
+	case stored.IsZero():
+		return 0
+	case offset > clockTolerance:
+		return offset
+	case offset < -maxClockAge-clockTolerance:
+		return offset + maxClockAge
+	default:
+		return 0
+	}
+}
+
+// RemoveNode removes an absent node from the list of nodes. It returns an
+// *operation.RejectedError for a present node, and for one that records still name unless
+// isForced; runtime.ErrNotFound for an unknown node.
+func (s *Service) RemoveNode(ctx context.Context, ref node.Ref, isForced bool) error {
+	if s.deps.Nodes == nil {
+		return node.ErrNotMember
+	}
+	present, err := s.presentNodes(ctx)
+	if err != nil {
+		return err
+	}
+	if _, isPresent := node.Find(present, ref); isPresent {
+		return &operation.RejectedError{Operation: "remove node", Reason: fmt.Sprintf("node %s is present; stop its daemon first", ref)}
+	}
+	games, err := s.countGames(ctx)
+	if err != nil {
+		return err
+	}
+	if count := games[ref]; count > 0 && !isForced {
+		return &operation.RejectedError{
+			Operation: "remove node", Reason: fmt.Sprintf("%d game(s) are on node %s; clean them up or start them elsewhere first, or force the removal", count, ref),
+		}
+	}
+	return s.deps.Nodes.RemoveNode(ctx, ref)
 }

@@ -2,15 +2,11 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
+	"sync"
 
 	"galaxy/rtmanager/internal/domain/node"
 )
-
-// presenceInterval is how often WithPresence checks that a node is present.
-const presenceInterval = time.Second
 
 // presentNodes returns all present nodes, none if this daemon is not part of a cluster.
 func (s *Service) presentNodes(ctx context.Context) ([]node.Node, error) {
@@ -41,31 +37,37 @@ func (s *Service) presentNode(ctx context.Context, ref node.Ref) (*node.Node, er
 	return &found, nil
 }
 
+// IsPresent reports whether the node is present. A daemon that is not part of a cluster
+// runs its own games only.
+func (s *Service) IsPresent(ctx context.Context, ref node.Ref) (bool, error) {
+	if s.deps.Nodes == nil {
+		return ref == s.self && s.deps.Local != nil, nil
+	}
+	present, err := s.presentNodes(ctx)
+	if err != nil {
+		return false, err
+	}
+	_, isPresent := node.Find(present, ref)
+	return isPresent, nil
+}
+
 // WithPresence returns a context that also ends when the node is no longer present. Its
 // cause is then a *node.UnreachableError. A request needs it because a node that hangs or
 // is partitioned does not close its connections. The caller must call stop, which waits
-// for the check to end.
+// for the watch to end.
 func (s *Service) WithPresence(ctx context.Context, target node.Node) (presentCtx context.Context, stop func()) {
 	presentCtx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(presenceInterval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-presentCtx.Done():
-				return
-			case <-ticker.C:
-			}
-			if _, err := s.presentNode(presentCtx, target.Ref()); errors.Is(err, node.ErrUnreachable) {
-				cancel(err)
-				return
-			}
+	if s.deps.Nodes == nil {
+		return presentCtx, func() { cancel(nil) }
+	}
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if s.deps.Nodes.AwaitAbsence(presentCtx, target) == nil {
+			cancel(&node.UnreachableError{Node: target.Ref(), Reason: "is not among the present nodes any more: it has left or was lost while it handled the request"})
 		}
-	}()
+	})
 	return presentCtx, func() {
 		cancel(nil)
-		<-done
+		watching.Wait()
 	}
 }

@@ -2,6 +2,8 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -22,7 +24,8 @@ const local = "local"
 
 // route returns the node that Route selects, or its error.
 func (f *fixture) route(ctx context.Context, kind operation.Kind, requested node.Ref, forwarded bool) (string, error) {
-	target, err := f.Route(ctx, ports.OperationRequest{GameID: "g", Kind: kind}, requested, forwarded)
+	target, release, err := f.Route(ctx, ports.OperationRequest{GameID: "g", Kind: kind, Spec: &operation.Spec{Image: "game:1.0.0"}}, requested, forwarded)
+	defer release()
 	switch {
 	case err != nil:
 		return "", err
@@ -86,14 +89,54 @@ func TestRoute(t *testing.T) {
 	}
 }
 
-// Without an engine here, a new game goes to the node with the fewest running games.
-func TestRouteBalancesNewGames(t *testing.T) {
+// A new game goes to the best node of the region, whichever daemon receives the start.
+func TestRouteSelectsTheBestNodeOfTheRegion(t *testing.T) {
 	t.Parallel()
-	f := newFixture(nil)
-	f.put(t, "other", "eu", "n2", runtime.StatusRunning)
+	broken := errors.New("broken")
+	for name, row := range map[string]struct {
+		noEngine bool
+		running  []string // nodes of eu that run a game
+		n1, n2   fakeLocal
+		want     string
+	}{
+		"equal nodes":                  {want: local},
+		"fewer games":                  {running: []string{"n1"}, want: "eu/n2"},
+		"never another region":         {noEngine: true, running: []string{"n2", "n2"}, want: "eu/n2"},
+		"image on the other node":      {n2: fakeLocal{offer: node.Offer{HasImage: true}}, want: "eu/n2"},
+		"recent failures here":         {n1: fakeLocal{offer: node.Offer{HasImage: true, Failures: 1}}, want: "eu/n2"},
+		"the local node cannot run it": {n1: fakeLocal{offerErr: broken}, want: "eu/n2"},
+		"the other node cannot run it": {running: []string{"n1"}, n2: fakeLocal{offerErr: broken}, want: local},
+		"no node can run it":           {running: []string{"n1"}, n1: fakeLocal{offerErr: broken}, n2: fakeLocal{offerErr: broken}, want: "eu/n2"},
+		"starts in progress at a node": {n1: fakeLocal{offer: node.Offer{Starting: 2}}, want: "eu/n2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(&row.n1)
+			if row.noEngine {
+				f = newFixture(nil)
+			}
+			*f.peer.nodes["n2"] = row.n2
+			for i, name := range row.running {
+				f.put(t, fmt.Sprintf("other-%d", i), "eu", name, runtime.StatusRunning)
+			}
+			got, err := f.route(t.Context(), operation.KindStart, node.Ref{}, false)
+			require.NoError(t, err)
+			require.Equal(t, row.want, got)
+		})
+	}
+}
+
+// A repeated start reaches the operation that it repeats.
+func TestRouteFindsTheOperationInProgress(t *testing.T) {
+	t.Parallel()
+	f := newFixture(&fakeLocal{})
+	_, err := f.store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{
+		ID: "op", Kind: operation.KindStart, Region: "eu", Node: "n2",
+	}}, ports.IntentVersion{})
+	require.NoError(t, err)
 	got, err := f.route(t.Context(), operation.KindStart, node.Ref{}, false)
 	require.NoError(t, err)
-	require.Equal(t, "us/u1", got)
+	require.Equal(t, "eu/n2", got)
 }
 
 // A daemon that is not part of a cluster knows only itself.
@@ -101,11 +144,12 @@ func TestServiceWithoutACluster(t *testing.T) {
 	t.Parallel()
 	store := memstore.New()
 	s := cluster.New(cluster.Dependencies{Records: store}, cluster.Config{Region: "eu", Node: "n1"})
-	_, _, err := s.Nodes(t.Context())
+	_, err := s.Nodes(t.Context())
 	require.ErrorIs(t, err, node.ErrNotMember)
 	_, err = s.Drift(t.Context())
 	require.ErrorIs(t, err, node.ErrNoEngine)
-	_, err = s.Route(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart}, node.Ref{}, false)
+	_, release, err := s.Route(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart}, node.Ref{}, false)
+	defer release()
 	require.ErrorIs(t, err, node.ErrNoEngine)
 	_, err = s.Execute(t.Context(), ports.OperationRequest{}, nil)
 	require.ErrorIs(t, err, node.ErrNoEngine)

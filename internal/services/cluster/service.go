@@ -8,6 +8,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/placement"
@@ -20,9 +21,13 @@ type LocalNode interface {
 	// names this node.
 	ports.Executor
 
-	// Explain returns the explanation of the game on this node. It returns
-	// runtime.ErrNotFound for a game without record, intent and container.
-	Explain(ctx context.Context, gameID string) (drift.Explanation, error)
+	// Offer reports how well this node could run a game with the spec. It changes nothing.
+	// It returns runtime.ErrInvalid for a spec that the node cannot run, and
+	// container.ErrEngineUnavailable if the engine does not respond.
+	Offer(ctx context.Context, gameID string, spec operation.Spec) (node.Offer, error)
+
+	// Explain explains the game on this node.
+	Explainer
 
 	// Drift returns the current findings of this node, and its brake if it is engaged. The
 	// report's Missing is empty.
@@ -39,11 +44,20 @@ type LocalNode interface {
 	ReleaseBrake(ctx context.Context) error
 }
 
+// Explainer explains games.
+type Explainer interface {
+	// Explain returns the explanation of the game. It returns runtime.ErrNotFound for a game
+	// without record, intent and container.
+	Explain(ctx context.Context, gameID string) (drift.Explanation, error)
+}
+
 // Peer is a client of the daemons of other nodes. If the node does not respond, every
 // method returns an error that errors.Is node.ErrUnreachable, or the cause of ctx. The
 // error also matches runtime.ErrOutcomeUnknown if the node may have changed something.
 // Errors that the node responds with are returned as they are.
 type Peer interface {
+	// Offer returns the node's offer for a game.
+	Offer(ctx context.Context, target node.Node, gameID string, spec operation.Spec) (node.Offer, error)
 	// Explain returns the node's explanation of the game.
 	Explain(ctx context.Context, target node.Node, gameID string) (drift.Explanation, error)
 	// Drift returns the current findings of the node, and its brake if it is engaged.
@@ -57,6 +71,8 @@ type Peer interface {
 // Records reads the records of all games.
 type Records interface {
 	GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error)
+	// GetLocal returns a record that may be older, and the revision to which it is current.
+	GetLocal(ctx context.Context, gameID string) (runtime.VersionedRecord, int64, error)
 	placement.RecordLister
 }
 
@@ -65,8 +81,15 @@ type Dependencies struct {
 	Records Records
 	// Nodes is the registry of nodes; nil for a daemon that is not part of a cluster.
 	Nodes ports.NodeRegistry
+	// Intents, if not nil, finds the node of an operation on a game without a record, and
+	// the nodes that may have a container of a game that is to be deleted.
+	Intents interface {
+		GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error)
+	}
 	// Local runs the games of this node; nil for a daemon without an engine.
 	Local LocalNode
+	// Stored explains games by the store alone, if their node cannot; nil if nothing does.
+	Stored Explainer
 	// Peer calls other nodes. It is required if Nodes is not nil.
 	Peer Peer
 }

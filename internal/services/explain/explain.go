@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/container"
@@ -20,12 +21,13 @@ type Records interface {
 	ports.RuntimeLedger
 }
 
-// Dependencies are the parts that a Service uses. All are required.
+// Dependencies are the parts that a Service uses. Records and Intents are required.
 type Dependencies struct {
 	Records Records
 	Intents ports.IntentStore
-	Engine  ports.ContainerReader
-	// Findings returns this node's latest findings of the game.
+	// Engine reads containers; nil for a daemon that runs no games.
+	Engine ports.ContainerReader
+	// Findings returns this node's latest findings of the game; nil for none.
 	Findings func(gameID string) []drift.Finding
 }
 
@@ -54,37 +56,57 @@ func (s *Service) Explain(ctx context.Context, gameID string) (drift.Explanation
 		GameID: gameID, History: []runtime.LedgerEntry{}, Containers: []container.Container{},
 		Logs: []string{}, Findings: []drift.Finding{}, Warnings: []string{},
 	}
-	found, err := s.deps.Records.GetVersioned(ctx, gameID)
-	switch {
-	case err == nil:
-		explanation.Record, explanation.Revision = &found.Record, found.Revision
-	case !errors.Is(err, runtime.ErrNotFound):
+	if err := s.addStored(ctx, &explanation); err != nil {
 		return explanation, err
-	}
-	intent, err := s.deps.Intents.GetIntent(ctx, gameID)
-	if err != nil {
-		return explanation, err
-	}
-	if intent.Revision != 0 {
-		explanation.Intent = &intent.Intent
-	}
-	if explanation.Record != nil {
-		history, err := s.deps.Records.History(ctx, gameID)
-		if err != nil {
-			explanation.Warnings = append(explanation.Warnings, "the ledger cannot be read completely: "+err.Error())
-		}
-		explanation.History = append(explanation.History, history...) // the readable entries
 	}
 	s.addContainers(ctx, &explanation)
 	if explanation.Record == nil && explanation.Intent == nil && len(explanation.Containers) == 0 {
 		return explanation, fmt.Errorf("explain %q: %w", gameID, runtime.ErrNotFound)
 	}
-	explanation.Findings = append(explanation.Findings, s.deps.Findings(gameID)...)
+	if s.deps.Findings != nil {
+		explanation.Findings = append(explanation.Findings, s.deps.Findings(gameID)...)
+	}
 	return explanation, nil
+}
+
+// addStored adds record, intent and ledger. It reads them at the same time: one round trip.
+func (s *Service) addStored(ctx context.Context, explanation *drift.Explanation) error {
+	var (
+		intent                ports.VersionedIntent
+		history               []runtime.LedgerEntry
+		intentErr, historyErr error
+		reading               sync.WaitGroup
+	)
+	reading.Go(func() { intent, intentErr = s.deps.Intents.GetIntent(ctx, explanation.GameID) })
+	reading.Go(func() { history, historyErr = s.deps.Records.History(ctx, explanation.GameID) })
+	found, err := s.deps.Records.GetVersioned(ctx, explanation.GameID)
+	reading.Wait()
+	switch {
+	case err == nil:
+		explanation.Record, explanation.Revision = &found.Record, found.Revision
+	case !errors.Is(err, runtime.ErrNotFound):
+		return err
+	}
+	if intentErr != nil {
+		return intentErr
+	}
+	if intent.Revision != 0 {
+		explanation.Intent = &intent.Intent
+	}
+	if explanation.Record != nil {
+		if historyErr != nil {
+			explanation.Warnings = append(explanation.Warnings, "the ledger cannot be read completely: "+historyErr.Error())
+		}
+		explanation.History = append(explanation.History, history...) // the readable entries
+	}
+	return nil
 }
 
 // addContainers adds the game's containers, and the log of the record's container.
 func (s *Service) addContainers(ctx context.Context, explanation *drift.Explanation) {
+	if s.deps.Engine == nil {
+		return
+	}
 	engineCtx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
 	containers, err := s.deps.Engine.List(engineCtx, explanation.GameID)

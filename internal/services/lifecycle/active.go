@@ -19,13 +19,18 @@ type activeOperation struct {
 	end      func()        // ends its call of the service's lifetime
 	changed  broadcast.Signal
 
-	mu       sync.Mutex // guards the fields below
-	id       string     // empty until accepted
-	kind     operation.Kind
-	progress []progressEntry
-	reports  int // number of reports so far
-	outcome  operation.Outcome
-	err      error
+	mu   sync.Mutex // guards the fields below
+	id   string     // empty until accepted
+	kind operation.Kind
+	hash string // of the request
+	// preemption is a pending request to end the operation, nil if there is none.
+	// interrupt ends the current attempt.
+	preemption *preemptRequest
+	interrupt  context.CancelCauseFunc
+	progress   []progressEntry
+	reports    int // number of reports so far
+	outcome    operation.Outcome
+	err        error
 }
 
 // progressEntry is a report with its number. A reader records the number of the last
@@ -42,16 +47,17 @@ func newActiveOperation(gameID string, end func()) *activeOperation {
 // accept publishes the identity of the stored operation.
 func (a *activeOperation) accept(op operation.Operation) {
 	a.mu.Lock()
-	a.id, a.kind = op.ID, op.Kind
+	a.id, a.kind, a.hash = op.ID, op.Kind, op.RequestHash
 	a.mu.Unlock()
 	close(a.accepted)
 }
 
-// operation returns ID and kind of the accepted operation; the ID is empty before that.
-func (a *activeOperation) operation() (string, operation.Kind) {
+// operation returns ID, kind and request hash of the accepted operation; the ID is empty
+// before that.
+func (a *activeOperation) operation() (id string, kind operation.Kind, hash string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.id, a.kind
+	return a.id, a.kind, a.hash
 }
 
 // setResult sets the result that watch returns once the game is unlocked.

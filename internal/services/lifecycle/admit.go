@@ -17,7 +17,7 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 	if err := validateRequest(&request); err != nil {
 		return operation.Outcome{}, err
 	}
-	return s.execute(ctx, request, report, executeOptions{})
+	return s.execute(ctx, request, reportOnce(report), executeOptions{})
 }
 
 // executeOptions are additional settings of an operation that the daemon starts itself.
@@ -40,7 +40,10 @@ func (s *Service) execute(ctx context.Context, request ports.OperationRequest, r
 		case err != nil:
 			return operation.Outcome{}, err
 		case lock != nil:
-			return s.admit(ctx, lock, request, report, opts)
+			if outcome, handled, err := s.admit(ctx, lock, request, report, opts); handled {
+				return outcome, err
+			}
+			continue
 		case opts.finding != nil: // the operation in progress will change the finding's revisions
 			return operation.Outcome{}, fmt.Errorf("%s %q: %w", request.Kind, request.GameID, operation.ErrBusy)
 		}
@@ -52,8 +55,8 @@ func (s *Service) execute(ctx context.Context, request ports.OperationRequest, r
 
 // joinOrReject handles a request for a locked game. A request with the operation ID of
 // the holder joins that operation. A request with the ID of a recent outcome returns that
-// outcome. Any other request fails with ErrBusy. handled is false if the holder ended
-// first; the caller must then retry.
+// outcome. A stop may preempt the holder. Any other request fails with ErrBusy. handled is
+// false once the holder has ended; the caller must then retry.
 func (s *Service) joinOrReject(ctx context.Context, holder *activeOperation, request ports.OperationRequest, report func(operation.Progress)) (_ operation.Outcome, handled bool, _ error) {
 	select {
 	case <-holder.accepted:
@@ -62,9 +65,9 @@ func (s *Service) joinOrReject(ctx context.Context, holder *activeOperation, req
 	case <-ctx.Done():
 		return operation.Outcome{}, true, ctx.Err()
 	}
-	if id, kind := holder.operation(); id == request.Origin.OperationID {
-		if kind != request.Kind {
-			return operation.Outcome{}, true, operationIDReusedError(request, kind)
+	if id, kind, hash := holder.operation(); id == request.Origin.OperationID {
+		if err := checkIDReuse(request, kind, hash); err != nil {
+			return operation.Outcome{}, true, err
 		}
 		outcome, err := holder.watch(ctx, report)
 		return outcome, true, err
@@ -78,49 +81,95 @@ func (s *Service) joinOrReject(ctx context.Context, holder *activeOperation, req
 		return outcome, true, err
 	}
 	if stored.Intent.Current != nil {
-		return operation.Outcome{}, true, busyError(request.GameID, stored.Intent.Current)
+		if err := s.preemptHolder(ctx, holder, request, *stored.Intent.Current); err != nil {
+			return operation.Outcome{}, true, err
+		}
+		s.reportQueued(request, report)
 	}
-	select {
-	case <-holder.done: // it has stored its outcome and is about to unlock the game
-		return operation.Outcome{}, false, nil
-	case <-ctx.Done():
-		return operation.Outcome{}, true, ctx.Err()
+	// The holder has stored its outcome and is about to unlock the game, or it ends for the
+	// request.
+	err = waitForSuccessor(ctx, holder)
+	return operation.Outcome{}, err != nil, err
+}
+
+// preemptHolder makes the holder end for the request. It returns nil once that is stored,
+// and ErrBusy if the request does not preempt the operation in progress.
+func (s *Service) preemptHolder(ctx context.Context, holder *activeOperation, request ports.OperationRequest, current operation.Operation) error {
+	p := current.PreemptedBy
+	switch {
+	case p != nil && p.OperationID == request.Origin.OperationID:
+		return checkIDReuse(request, operation.KindStop, p.RequestHash)
+	case current.ID == request.Origin.OperationID: // the holder has just become this operation
+		return checkIDReuse(request, current.Kind, current.RequestHash)
+	case !s.canPreempt(request, current):
+		return busyError(request.GameID, &current)
 	}
+	err := holder.preempt(ctx, s.newPreemption(request))
+	if errors.Is(err, operation.ErrBusy) {
+		return busyError(request.GameID, &current)
+	}
+	return err
 }
 
 // admit accepts the request by storing its intent, starts the operation and waits for
-// its result.
-func (s *Service) admit(ctx context.Context, lock *activeOperation, request ports.OperationRequest, report func(operation.Progress), opts executeOptions) (operation.Outcome, error) {
+// its result. handled is false if admit has resumed an interrupted operation; the caller
+// must retry.
+func (s *Service) admit(ctx context.Context, lock *activeOperation, request ports.OperationRequest, report func(operation.Progress), opts executeOptions) (_ operation.Outcome, handled bool, _ error) {
 	e, recent, err := s.persistIntent(ctx, lock, request, opts)
 	if e == nil {
 		s.unlockGame(lock)
 		if err != nil {
-			return operation.Outcome{}, err
+			return operation.Outcome{}, true, err
 		}
-		return replayOutcome(request, *recent)
+		outcome, err := replayOutcome(request, *recent)
+		return outcome, true, err
 	}
+	isOther := e.op().ID != request.Origin.OperationID
 	e.start()
-	return lock.watch(ctx, report)
+	if isOther {
+		return operation.Outcome{}, false, nil
+	}
+	outcome, err := lock.watch(ctx, report)
+	return outcome, true, err
 }
 
 // replayOutcome returns the result of an operation that ended before.
 func replayOutcome(request ports.OperationRequest, recent operation.Outcome) (operation.Outcome, error) {
-	if recent.Kind != request.Kind {
-		return operation.Outcome{}, operationIDReusedError(request, recent.Kind)
+	if err := checkIDReuse(request, recent.Kind, recent.RequestHash); err != nil {
+		return operation.Outcome{}, err
 	}
 	return recent, errorOf(recent)
 }
 
-// persistIntent stores the intent of the request and returns its execution. If the
+// claimInterrupted returns the execution of an operation of this node that nothing runs: the
+// daemon was restarted, or the write that accepted the operation was applied and its response
+// was lost. The request preempts the operation if it can, and otherwise resumes it. Without
+// that, clients that retry would hold the lock of the game and reconcile could not resume it.
+func (s *Service) claimInterrupted(ctx context.Context, lock *activeOperation, request ports.OperationRequest, stored ports.VersionedIntent) (*execution, error) {
+	if s.canPreempt(request, *stored.Intent.Current) {
+		return s.claimPreempted(ctx, lock, request, stored)
+	}
+	return s.claimStored(ctx, lock, stored)
+}
+
+// persistIntent stores the intent of the request and returns its execution. It returns the
+// execution of an interrupted operation of this node instead, if there is one. If the
 // operation is among the game's recent ones, it returns that outcome instead.
 func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, request ports.OperationRequest, opts executeOptions) (*execution, *operation.Outcome, error) {
 	for {
-		stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
+		stored, base, err := s.readGame(ctx, request.GameID)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read the intent of %q: %w", request.GameID, err)
+			return nil, nil, err
 		}
 		if recent, found := stored.Intent.OutcomeOf(request.Origin.OperationID); found {
 			return nil, &recent, nil
+		}
+		if op := stored.Intent.Current; op != nil && op.NodeRef() == s.self {
+			e, err := s.claimInterrupted(ctx, lock, request, stored)
+			if errors.Is(err, runtime.ErrConflict) {
+				continue
+			}
+			return e, nil, err
 		}
 		fence, err := s.currentFence()
 		if err != nil {
@@ -129,10 +178,11 @@ func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, requ
 		if f := opts.finding; f != nil && stored.Revision != f.IntentRevision {
 			return nil, nil, intentConflict(*f, stored)
 		}
-		next, base, err := s.buildIntent(ctx, request, stored.Intent, fence, opts)
+		next, err := s.buildIntent(ctx, request, stored.Intent, base, opts)
 		if err != nil {
 			return nil, nil, err
 		}
+		next.Current.Session = fence.CreateRevision
 		accepted, err := s.putIntent(ctx, stored, next, fence)
 		if errors.Is(err, runtime.ErrConflict) {
 			continue // another writer changed the intent: start from the current one

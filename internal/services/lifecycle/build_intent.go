@@ -13,48 +13,85 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// buildIntent returns the intent that accepts the request, and the record that the
-// operation starts from.
-func (s *Service) buildIntent(ctx context.Context, request ports.OperationRequest, intent operation.Intent, fence node.Fence, opts executeOptions) (operation.Intent, recordState, error) {
-	intent, err := s.ensureNoActiveOperation(ctx, intent)
+// buildIntent returns the intent that accepts the request, for the game's current intent
+// and record. The operation is at its first step.
+func (s *Service) buildIntent(ctx context.Context, request ports.OperationRequest, intent operation.Intent, base recordState, opts executeOptions) (operation.Intent, error) {
+	intent, err := s.ensureNoActiveOperation(ctx, intent, base.record)
 	if err != nil {
-		return intent, recordState{}, err
-	}
-	base, err := s.readRecord(ctx, request.GameID)
-	if err != nil {
-		return intent, base, err
+		return intent, err
 	}
 	if f := opts.finding; f != nil && base.revision != f.RecordRevision {
-		return intent, base, recordConflict(*f, base)
+		return intent, recordConflict(*f, base)
 	}
 	if err := s.checkPlacement(request, base.record); err != nil {
-		return intent, base, err
+		return intent, err
 	}
-	containerState, err := s.recordedContainerState(ctx, request.GameID, base.record)
+	recorded, err := s.recordedContainer(ctx, request.GameID, base.record)
 	if err != nil {
-		return intent, base, err
+		return intent, err
 	}
-	op, err := plan(request, gameState{record: base.record, intent: intent, container: containerState})
+	state := gameState{record: base.record, intent: intent, container: recorded.State, containerSecrets: recorded.Labels.Secrets}
+	if state.secrets, err = s.secretsToStart(ctx, request, state); err != nil {
+		return intent, err
+	}
+	op, err := plan(request, state)
 	if err != nil {
-		return intent, base, err
+		return intent, err
 	}
 	at := s.now()
-	op.ID, op.Region, op.Node, op.Session = request.Origin.OperationID, s.cfg.Region, s.cfg.Node, fence.CreateRevision
+	op.ID, op.Region, op.Node = request.Origin.OperationID, s.cfg.Region, s.cfg.Node
 	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, base.record, opts.automatic
-	op.Step, op.StartedAt, op.StepAt = operation.StepAccepted, at, at
+	if err := s.validateContainerSpec(ctx, request, op); err != nil {
+		return intent, err
+	}
+	op.Step, op.StartedAt, op.StepAt = firstStep(op), at, at
+	op.StopGrace = stopGraceOf(request)
+	if !opts.automatic {
+		op.RequestHash = requestHash(request)
+	}
 	op.Deadline = at.Add(s.operationTimeout(op))
 	intent = intent.Clone()
 	intent.GameID, intent.Current = request.GameID, &op
-	if opts.restarts != nil {
+	switch {
+	case opts.restarts != nil:
 		intent.Restarts = opts.restarts
+	case !opts.automatic && op.Kind != operation.KindStop && op.Kind != operation.KindCleanup:
+		intent.Restarts = nil // the crashes before the repair by a user do not count
 	}
-	return intent, base, nil
+	return intent, nil
+}
+
+// firstStep returns the step that the operation begins with. The write that accepts the
+// operation stores it, so that the step needs no write of its own. It is StepAccepted if
+// there is nothing to do.
+func firstStep(op operation.Operation) operation.Step {
+	hasContainer := op.PreviousRecord != nil && op.PreviousRecord.Status != runtime.StatusRemoved
+	switch {
+	case op.Generation > 0:
+		return operation.StepPulling
+	case op.Kind == operation.KindStart:
+		return operation.StepStarting
+	case op.Kind == operation.KindPatch || !hasContainer:
+		return operation.StepAccepted
+	case op.Kind == operation.KindCleanup:
+		return operation.StepRemoving
+	default:
+		return operation.StepStopping
+	}
+}
+
+// validateContainerSpec returns runtime.ErrInvalid if the operation would create a container
+// that the engine does not support.
+func (s *Service) validateContainerSpec(ctx context.Context, request ports.OperationRequest, op operation.Operation) error {
+	if op.Generation == 0 { // it creates no container
+		return nil
+	}
+	return s.deps.Engine.ValidateSpec(ctx, newContainerSpec(s.cfg.Store, request.GameID, op))
 }
 
 // operationTimeout returns how long an operation may take before it is rolled back.
 func (s *Service) operationTimeout(op operation.Operation) time.Duration {
-	spec := op.Spec.WithDefaults()
-	timeout := time.Duration(spec.StopGrace) + time.Duration(spec.HealthTimeout) + 2*s.cfg.RetryTimeout
+	timeout := op.MinStopGrace() + time.Duration(op.Spec.WithDefaults().HealthTimeout) + 2*s.cfg.RetryTimeout
 	if op.Generation > 0 {
 		timeout += s.cfg.PullTimeout
 	}
@@ -64,7 +101,7 @@ func (s *Service) operationTimeout(op operation.Operation) time.Duration {
 // ensureNoActiveOperation returns the intent without an operation in progress. It
 // returns a BusyError if the node of the operation is present, and abandons the
 // operation of an absent node.
-func (s *Service) ensureNoActiveOperation(ctx context.Context, intent operation.Intent) (operation.Intent, error) {
+func (s *Service) ensureNoActiveOperation(ctx context.Context, intent operation.Intent, record *runtime.RuntimeRecord) (operation.Intent, error) {
 	if intent.Current == nil {
 		return intent, nil
 	}
@@ -79,7 +116,7 @@ func (s *Service) ensureNoActiveOperation(ctx context.Context, intent operation.
 	if _, present := node.Find(nodes, holder); present {
 		return intent, busyError(intent.GameID, intent.Current)
 	}
-	return abandonOperation(intent, s.now()), nil
+	return abandonOperation(intent, record, s.now()), nil
 }
 
 func (s *Service) presentNodes(ctx context.Context) ([]node.Node, error) {
@@ -91,15 +128,24 @@ func (s *Service) presentNodes(ctx context.Context) ([]node.Node, error) {
 }
 
 // abandonOperation returns the intent after the operation of an absent node has ended.
-func abandonOperation(intent operation.Intent, at time.Time) operation.Intent {
+// The game keeps the spec of the operation if the record is of the operation's container,
+// and if the game had no spec before: a later start without a spec then runs it as it was.
+func abandonOperation(intent operation.Intent, record *runtime.RuntimeRecord, at time.Time) operation.Intent {
 	intent = intent.Clone()
 	op := intent.Current
 	intent.Current = nil
+	isRecorded := record != nil && op.Generation > 0 && record.Generation == op.Generation
+	if isRecorded || intent.Spec.Image == "" {
+		intent.Spec = op.Spec
+	}
 	outcome := op.Outcome(at)
 	outcome.Record = op.PreviousRecord
 	outcome.Failure = &operation.Failure{
 		Code:    operation.FailureNodeLost,
 		Message: fmt.Sprintf("node %s, which ran the operation, is absent; the last step was %s", op.NodeRef(), op.Step),
+	}
+	if p := op.PreemptedBy; p != nil {
+		intent.AddOutcome(preemptionOutcome(*op, *p, at, *outcome.Failure))
 	}
 	intent.AddOutcome(outcome)
 	return intent
@@ -117,17 +163,17 @@ func (s *Service) checkPlacement(request ports.OperationRequest, record *runtime
 	}
 }
 
-// recordedContainerState returns the state of the record's container, empty if the
-// engine has none. It calls the engine in any case, and returns its error: without the
-// engine no operation can proceed.
-func (s *Service) recordedContainerState(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (container.State, error) {
+// recordedContainer returns the record's container, with an empty state if the engine has
+// none. It calls the engine in any case, and returns its error: without the engine no
+// operation can proceed.
+func (s *Service) recordedContainer(ctx context.Context, gameID string, record *runtime.RuntimeRecord) (container.Container, error) {
 	if record == nil || record.CurrentContainerID == "" {
 		_, err := s.deps.Engine.List(ctx, gameID)
-		return "", err
+		return container.Container{}, err
 	}
-	c, err := s.deps.Engine.Inspect(ctx, record.CurrentContainerID)
+	c, err := s.engineOf(gameID).Inspect(ctx, record.CurrentContainerID)
 	if errors.Is(err, container.ErrNoContainer) {
-		return "", nil
+		return container.Container{}, nil
 	}
-	return c.State, err
+	return c, err
 }

@@ -29,18 +29,16 @@ func containerName(store, gameID string, generation int64) string {
 	return fmt.Sprintf("rtm-%.32s-%s-g%d", slug, hex.EncodeToString(sum[:6]), generation)
 }
 
-// containerSpec returns the spec of the container that the operation creates.
-func (e *execution) containerSpec() container.Spec {
-	op := e.op()
+// newContainerSpec returns the spec of the container that the operation creates.
+func newContainerSpec(store, gameID string, op operation.Operation) container.Spec {
 	spec := op.Spec.WithDefaults()
-	store := e.service.cfg.Store
 	return container.Spec{
-		Name: containerName(store, e.gameID, op.Generation),
+		Name: containerName(store, gameID, op.Generation),
 		Labels: container.Labels{
-			Store: store, GameID: e.gameID, Region: op.Region, Node: op.Node,
+			Store: store, GameID: gameID, Region: op.Region, Node: op.Node,
 			Image: spec.Image, Generation: op.Generation, OperationID: op.ID,
 		},
-		Args: spec.Args, Env: spec.Env, Network: spec.Network, Port: spec.Port, ContainerPort: spec.ContainerPort,
+		Args: spec.Args, Env: spec.Env, Secrets: spec.Secrets, Network: spec.Network, Port: spec.Port, ContainerPort: spec.ContainerPort,
 		CPUs: spec.CPUs, MemoryBytes: spec.MemoryBytes,
 	}
 }
@@ -48,7 +46,7 @@ func (e *execution) containerSpec() container.Spec {
 // pullAndCreate pulls the image and creates the operation's container.
 func (e *execution) pullAndCreate(ctx context.Context) error {
 	err := e.runStep(ctx, operation.StepPulling, func(ctx context.Context) error {
-		pullCtx, cancel := context.WithTimeout(ctx, e.service.cfg.PullTimeout)
+		pullCtx, cancel := context.WithTimeout(ctx, e.remaining(e.service.cfg.PullTimeout))
 		defer cancel()
 		return e.engine.EnsureImage(pullCtx, e.op().Spec.Image, func(p container.ImageProgress) {
 			e.report(operation.Progress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
@@ -57,7 +55,7 @@ func (e *execution) pullAndCreate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.runStep(ctx, operation.StepCreating, func(ctx context.Context) error {
+	return e.runUnstoredStep(ctx, operation.StepCreating, func(ctx context.Context) error {
 		if e.op().ContainerID != "" {
 			return nil
 		}
@@ -73,11 +71,19 @@ func (e *execution) pullAndCreate(ctx context.Context) error {
 }
 
 // createContainer creates the container. It removes a container with the same name that
-// another operation has left: this operation is the only one in progress.
+// another operation has left, also one of a node that was lost and used the same engine: this
+// operation is the only one in progress.
 func (e *execution) createContainer(ctx context.Context) (container.Container, error) {
-	spec := e.containerSpec()
+	spec := newContainerSpec(e.service.cfg.Store, e.gameID, *e.op())
+	var err error
+	if spec.Labels.Secrets, err = e.service.secretVersions(ctx, e.gameID, spec.Secrets); err != nil {
+		return container.Container{}, err
+	}
 	created, err := e.engine.Create(ctx, spec)
 	if !errors.Is(err, container.ErrContainerExists) {
+		return created, err
+	}
+	if err := e.engine.RemoveForeign(ctx, e.gameID, e.stopGrace()); err != nil {
 		return created, err
 	}
 	containers, err := e.engine.List(ctx, e.gameID)
@@ -101,10 +107,14 @@ func (e *execution) isPreviousContainer(containerID string) bool {
 	return previous != nil && containerID != "" && previous.CurrentContainerID == containerID
 }
 
-// stopOtherContainers stops every container of the game on this node that may be
+// stopOtherContainers stops every container of the game on this engine that may be
 // running, except one: two would write the same state directory. Others exist if an
-// operator changed the record or started a container by hand.
+// operator changed the record or started a container by hand. It removes those of other
+// nodes that use the engine: the game had been on a node that was lost or renamed.
 func (e *execution) stopOtherContainers(ctx context.Context, except string) error {
+	if err := e.engine.RemoveForeign(ctx, e.gameID, e.stopGrace()); err != nil {
+		return err
+	}
 	containers, err := e.engine.List(ctx, e.gameID)
 	if err != nil {
 		return err

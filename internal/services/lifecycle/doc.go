@@ -8,15 +8,15 @@
 //     this process. A request for a locked game joins its operation, or fails with
 //     ErrBusy.
 //  2. build_intent.go, plan.go: buildIntent checks that no operation is in progress, reads
-//     the record and the state of its container, and plans the operation. persistIntent
-//     (admit.go) stores the intent with the operation (step accepted). That write has the
+//     the state of the record's container, and plans the operation. persistIntent
+//     (admit.go) stores the intent with the operation at its first step. That write has the
 //     fence of this daemon's session and the version of the intent as preconditions.
 //  3. execution.go: start runs the operation in a goroutine of its own, under the
 //     lifetime of the service. The caller receives the progress reports of the
 //     activeOperation (active.go) and may leave at any time.
 //  4. steps.go: startGame runs the steps pulling, creating, starting, awaiting_health and
-//     removing. runStep (stored_operation.go) stores each step before the daemon calls
-//     the engine (container.go).
+//     removing. runStep (stored_operation.go) stores a step before the daemon calls
+//     the engine (container.go); runUnstoredStep only reports one.
 //  5. status_write.go: setStatus writes the record as a compare-and-swap. The write has
 //     an operation ID derived from the operation's, so that it is applied once.
 //  6. health.go: awaitHealth waits until the health check passes.
@@ -29,7 +29,8 @@
 // be repeated.
 //
 // Invariants:
-//   - A step is stored before the daemon carries it out.
+//   - The operation is stored before the daemon calls the engine for it. A step that is not
+//     stored can be repeated together with the stored step before it.
 //   - Every write has the fence of the session under which the operation was accepted or
 //     claimed. sessionEngine also checks the session before each call that changes the
 //     engine.
@@ -39,6 +40,8 @@
 // Other files:
 //
 //	service.go              Service: dependencies, settings, game locks, shared reads and writes
+//	preempt.go              a stop that preempts the operation in progress
+//	secrets.go              the versions of the secrets of a game
 //	session_engine.go       sessionEngine checks the session before calls of the engine
 //	remediate.go            Remediate carries out the actions of drift findings
 //	remediate_record.go     the actions that change only the record

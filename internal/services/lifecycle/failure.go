@@ -9,6 +9,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 )
 
 // failures maps errors to the failure codes that the intent stores, in order of
@@ -21,8 +22,11 @@ func failures() []struct {
 		target error
 		code   operation.FailureCode
 	}{
+		{operation.ErrPreempted, operation.FailurePreempted},
 		{errDeadline, operation.FailureDeadline}, // first: it wraps the error of the step that took too long
 		{container.ErrNoImage, operation.FailureNoImage},
+		{container.ErrRegistryUnreachable, operation.FailureRegistry},
+		{secret.ErrUnresolved, operation.FailureSecrets},
 		{operation.ErrStartFailed, operation.FailureStart},
 		{container.ErrEngineUnavailable, operation.FailureEngine},
 		{runtime.ErrConflict, operation.FailureConflict},

@@ -44,10 +44,20 @@ func (n *faultNode) Nodes(context.Context) ([]node.Node, error) {
 	return []node.Node{{Region: "eu", Name: "n1", Engine: "fake"}}, nil
 }
 
-// Leader implements ports.NodeRegistry.
-func (n *faultNode) Leader(context.Context, string) (node.Leader, bool, error) {
-	return node.Leader{}, false, nil
+// Overview implements ports.NodeRegistry.
+func (n *faultNode) Overview(context.Context) (node.Overview, error) { return node.Overview{}, nil }
+
+// AwaitAbsence implements ports.NodeRegistry.
+func (n *faultNode) AwaitAbsence(ctx context.Context, _ node.Node) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
 }
+
+// SetLost implements ports.NodeRegistry.
+func (n *faultNode) SetLost(context.Context, node.Ref, time.Time) error { return nil }
+
+// RemoveNode implements ports.NodeRegistry.
+func (n *faultNode) RemoveNode(context.Context, node.Ref) error { return nil }
 
 // Probe implements ports.HealthProber.
 func (n *faultNode) Probe(context.Context, string) error { return nil }
@@ -167,6 +177,15 @@ func (d *faultDaemon) GetIntent(ctx context.Context, gameID string) (found ports
 	return found, err
 }
 
+// GetIntentAndRecord implements ports.IntentStore.
+func (d *faultDaemon) GetIntentAndRecord(ctx context.Context, gameID string) (intent ports.VersionedIntent, record runtime.VersionedRecord, err error) {
+	err = d.call("GetIntentAndRecord", runtime.ErrUnavailable, func() (err error) {
+		intent, record, err = d.Store.GetIntentAndRecord(ctx, gameID)
+		return err
+	})
+	return intent, record, err
+}
+
 // PutIntent implements ports.IntentStore.
 func (d *faultDaemon) PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (version ports.IntentVersion, err error) {
 	name := "PutIntent of the outcome"
@@ -242,6 +261,10 @@ func (e faultEngine) Stop(ctx context.Context, id string, grace time.Duration) e
 
 func (e faultEngine) Remove(ctx context.Context, id string) error {
 	return e.act("Remove", func() error { return e.Engine.Remove(ctx, id) })
+}
+
+func (e faultEngine) RemoveForeign(ctx context.Context, gameID string, grace time.Duration) error {
+	return e.act("RemoveForeign", func() error { return e.Engine.RemoveForeign(ctx, gameID, grace) })
 }
 
 func (e faultEngine) Inspect(ctx context.Context, id string) (found container.Container, err error) {

@@ -267,3 +267,50 @@ func reconcileForAWhile(t *testing.T, n *faultNode) {
 	require.NoError(t, <-done)
 	require.NoError(t, d.service.Close())
 }
+
+// A stop preempts an operation whose daemon crashed at any point, and one fault hits the
+// preemption. The next daemon then completes both.
+func TestPreemptionSurvivesOneFault(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs thousands of operations")
+	}
+	t.Parallel()
+	for _, s := range fakeScenarios() {
+		if s.operation.Kind == operation.KindStop || s.operation.Kind == operation.KindCleanup {
+			continue
+		}
+		for _, f := range []faultCase{crashAfter(), responseLost(), sessionLostAfter()} {
+			t.Run(s.name+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
+				for crashAt, hasCrashed := 1, true; hasCrashed; crashAt++ {
+					for at, isHit := 1, true; isHit; at++ {
+						synctest.Test(t, func(t *testing.T) { hasCrashed, isHit = preemptWithFault(t, s, f, crashAt, at) })
+					}
+				}
+			})
+		}
+	}
+}
+
+// preemptWithFault returns hasCrashed false if the operation makes fewer calls, and isHit
+// false if the stop does.
+func preemptWithFault(t *testing.T, s scenario, f faultCase, crashAt, at int) (hasCrashed, isHit bool) {
+	t.Helper()
+	first, _ := executeWithFault(t, s, crashAfter(), crashAt)
+	second := first.node.newDaemon(t)
+	second.injectAt(f.inject, at)
+	stop := ports.OperationRequest{GameID: "g", Kind: operation.KindStop, Origin: ports.Origin{OperationID: "the-stop"}}
+	_, err := second.service.Execute(t.Context(), stop, nil)
+	require.NoError(t, second.service.Close())
+	text := fmt.Sprintf("crash after call %d, %s; then call %d, %s: %v", crashAt, first.faulty, at, second.faulty, err)
+	f.isForeign = true // the status depends on whether the operation was accepted
+	requireRepaired(t, first.node, s, f, text)
+	stored, errGet := first.node.store.GetIntent(t.Context(), "g")
+	require.NoError(t, errGet)
+	if outcome, isKnown := stored.Intent.OutcomeOf("the-stop"); isKnown && outcome.Failure == nil {
+		for _, c := range first.node.machine.All() {
+			require.NotEqual(t, container.StateRunning, c.State, text)
+		}
+	}
+	return first.faulty != "", second.faulty != ""
+}

@@ -32,7 +32,7 @@ func (e *execution) awaitHealth(ctx context.Context, containerID string) error {
 			}
 		} else if err = e.service.deps.Prober.Probe(ctx, c.Endpoint+spec.HealthPath); err == nil {
 			return nil
-		} else if time.Since(startedAt) > time.Duration(spec.HealthTimeout) {
+		} else if e.remaining(time.Duration(spec.HealthTimeout)) == 0 {
 			return fmt.Errorf("%w: not healthy within %s: %s%s", operation.ErrStartFailed, time.Duration(spec.HealthTimeout), err.Error(), e.logTail(ctx, containerID))
 		} else if delay == lastProbeDelay {
 			e.report(operation.Progress{Text: "waiting for health: " + err.Error()})

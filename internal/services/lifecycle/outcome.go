@@ -7,7 +7,8 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-// finish stores the outcome and clears the operation in progress.
+// finish stores the outcome and clears the operation in progress. If a stop has preempted
+// the operation, the same write makes that stop the operation in progress.
 func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 	op := e.op()
 	outcome := op.Outcome(e.service.now())
@@ -23,9 +24,18 @@ func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 	if op.Failure == nil {
 		next.Spec = op.Spec
 		next.DesiredStatus = desiredStatusAfter(op.Kind, next.DesiredStatus)
+		if op.Kind == operation.KindStop && (final.record == nil || final.record.Status == runtime.StatusRemoved) {
+			next.DesiredStatus = runtime.StatusRemoved // the stop has preempted the first start
+		}
+	}
+	if op.PreemptedBy != nil {
+		next.Current = e.successor(next, final)
 	}
 	if err := e.storeIntent(ctx, next); err != nil {
 		return outcome, err
+	}
+	if op.Generation > 0 { // it created a container
+		e.service.failures.record(op.Spec.Image, op.Failure != nil, e.service.now())
 	}
 	return outcome, nil
 }

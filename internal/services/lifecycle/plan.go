@@ -21,6 +21,9 @@ type gameState struct {
 	intent operation.Intent
 	// container is the state of the record's container, empty if the engine has none.
 	container container.State
+	// containerSecrets are the versions of secrets that this container was created with, and
+	// secrets the present ones of the game's spec.
+	containerSecrets, secrets string
 }
 
 // plan returns the operation for a request, with kind, spec and generation. It is a pure
@@ -53,6 +56,9 @@ func plan(request ports.OperationRequest, state gameState) (operation.Operation,
 		if state.record.Status == runtime.StatusRemoved {
 			return op, state.rejectedError(request, "the game has been removed; start it instead")
 		}
+		if state.container != "" && state.secrets != state.containerSecrets {
+			op.Generation = state.nextGeneration() // a container has the values of its creation
+		}
 		return op, nil
 	}
 }
@@ -66,11 +72,11 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 	if err := op.Spec.Validate(); err != nil {
 		return op, err
 	}
-	same := hasSameContainerSettings(op.Spec, state.spec())
+	same := hasSameContainerSettings(op.Spec, state.spec()) && state.isOnNetwork(op.Spec.Network)
 	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !hasSameOtherSettings(op.Spec, state.spec())) {
 		return op, state.rejectedError(request, "the game is running with other settings; stop it first, or patch it to change the image")
 	}
-	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same {
+	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same || state.hasStaleSecrets() {
 		op.Generation = state.nextGeneration()
 	}
 	return op, nil
@@ -101,9 +107,29 @@ func (s gameState) spec() operation.Spec {
 	if s.record != nil {
 		// The record takes precedence: an adoption may be newer than the intent.
 		spec.Image = cmp.Or(s.record.CurrentImageRef, spec.Image)
-		spec.Network = cmp.Or(spec.Network, s.record.DockerNetwork)
 	}
 	return spec
+}
+
+// isOnNetwork reports whether the game's container can serve a start that names the
+// network. An empty one is the default of the node, which applies when a container is
+// created: a running container is on it in any case, and so is any container
+// of a game whose start named no network.
+func (s gameState) isOnNetwork(network string) bool {
+	switch {
+	case network == s.intent.Spec.Network || s.record == nil:
+		return true
+	case network == "":
+		return s.record.Status == runtime.StatusRunning
+	default:
+		return network == s.record.DockerNetwork
+	}
+}
+
+// hasStaleSecrets reports whether the container would be started with other secrets than those
+// of the game's spec. A container that runs is not started.
+func (s gameState) hasStaleSecrets() bool {
+	return s.container != container.StateRunning && s.secrets != s.containerSecrets
 }
 
 func (s gameState) nextGeneration() int64 {
@@ -118,11 +144,11 @@ func (s gameState) rejectedError(request ports.OperationRequest, reason string) 
 }
 
 // hasSameContainerSettings reports whether a container of one spec can serve the other.
-// The specs may differ in the settings that hasSameOtherSettings compares.
+// The specs may differ in the network, and in what hasSameOtherSettings compares.
 func hasSameContainerSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
-	return a.Image == b.Image && slices.Equal(a.Args, b.Args) && maps.Equal(a.Env, b.Env) &&
-		(a.Network == b.Network || a.Network == "") && a.Port == b.Port && a.ContainerPort == b.ContainerPort &&
+	return a.Image == b.Image && slices.Equal(a.Args, b.Args) && maps.Equal(a.Env, b.Env) && slices.Equal(a.Secrets, b.Secrets) &&
+		a.Port == b.Port && a.ContainerPort == b.ContainerPort &&
 		a.CPUs == b.CPUs && a.MemoryBytes == b.MemoryBytes
 }
 

@@ -30,6 +30,31 @@ func TestOperationOnAnUnknownGame(t *testing.T) {
 	require.ErrorContains(t, err, "image is required")
 }
 
+// A spec that the engine does not support is rejected before the operation is accepted.
+func TestUnsupportedSpecIsRejectedBeforeAcceptance(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	withNetwork := nodetest.GameSpec("1.0.0")
+	withNetwork.Network = "galaxy"
+	for _, request := range []ports.OperationRequest{
+		nodetest.StartOp("g", operation.Spec{Image: "gameserver"}),
+		nodetest.StartOp("g", withNetwork),
+	} {
+		accepted := false
+		_, err := n.Service.Execute(t.Context(), request, func(operation.Progress) { accepted = true })
+		require.ErrorIs(t, err, runtime.ErrInvalid)
+		require.False(t, accepted, "no step is reported")
+	}
+	stored, err := n.Store.GetIntent(t.Context(), "g")
+	require.NoError(t, err)
+	require.Zero(t, stored.Revision, "no intent is stored")
+
+	n.MustExecute(nodetest.StartOp("h", nodetest.GameSpec("1.0.0")))
+	_, err = n.Execute(ports.OperationRequest{GameID: "h", Kind: operation.KindPatch, Image: "gameserver", Force: true})
+	require.ErrorIs(t, err, runtime.ErrInvalid)
+	require.ErrorContains(t, err, "has no version")
+}
+
 func TestSameOperationIDReturnsTheFirstResult(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
@@ -86,7 +111,7 @@ func TestBusyErrorNamesTheOperationInProgress(t *testing.T) {
 		errc <- err
 	}()
 	<-waiting
-	_, err := n.Execute(nodetest.Op(operation.KindStop, "g"))
+	_, err := n.Execute(nodetest.Op(operation.KindRestart, "g"))
 	var busy *operation.BusyError
 	require.ErrorAs(t, err, &busy)
 	require.Equal(t, "slow", busy.OperationID)

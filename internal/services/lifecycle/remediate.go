@@ -24,7 +24,10 @@ const reconcileActor = "reconcile"
 // intent have changed since the finding was observed; operation.ErrBusy if an operation
 // on the game has started; and runtime.ErrInvalid for a finding without an action.
 func (s *Service) Remediate(ctx context.Context, f drift.Finding, actor string) error {
-	origin := ports.Origin{Actor: cmp.Or(actor, reconcileActor), Reason: truncateReason(string(f.Kind) + ": " + f.Evidence)}
+	origin := ports.Origin{
+		Actor: cmp.Or(actor, reconcileActor), Reason: truncateReason(string(f.Kind) + ": " + f.Evidence),
+		OperationID: drift.OperationIDPrefix + operation.NewID(),
+	}
 	switch f.Action {
 	case drift.ActionMarkStopped, drift.ActionMarkRemoved, drift.ActionMarkRunning, drift.ActionCorrectRecord, drift.ActionAdopt:
 		return s.withGameLock(f, func() error { return s.remediateRecord(ctx, f, origin) })
@@ -57,12 +60,12 @@ func (s *Service) withGameLock(f drift.Finding, fn func() error) error {
 // completeOperation resumes an interrupted operation of this node, or reclaims the game
 // from an operation that was assigned to another node.
 func (s *Service) completeOperation(ctx context.Context, f drift.Finding) error {
-	_, intent, err := s.loadAtRevisions(ctx, f)
+	record, intent, err := s.loadAtRevisions(ctx, f)
 	if err != nil {
 		return err
 	}
 	if op := intent.Intent.Current; op != nil && op.NodeRef() != s.self {
-		return s.withGameLock(f, func() error { return s.reclaimGame(ctx, intent) })
+		return s.withGameLock(f, func() error { return s.reclaimGame(ctx, intent, record) })
 	}
 	_, err = s.Resume(ctx, f.GameID)
 	return err
@@ -71,12 +74,12 @@ func (s *Service) completeOperation(ctx context.Context, f drift.Finding) error 
 // reclaimGame abandons the reschedule of a game of this node to another node, which was
 // requested while this node was absent. It returns operation.ErrBusy if the other node is
 // present: that node is about to start the game.
-func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent) error {
+func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent, record *runtime.RuntimeRecord) error {
 	fence, err := s.currentFence()
 	if err != nil {
 		return err
 	}
-	next, err := s.ensureNoActiveOperation(ctx, stored.Intent)
+	next, err := s.ensureNoActiveOperation(ctx, stored.Intent, record)
 	if err != nil {
 		return err
 	}
@@ -87,11 +90,7 @@ func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent)
 // loadAtRevisions returns record and intent, and a revision conflict if one of them has
 // changed since the finding was observed.
 func (s *Service) loadAtRevisions(ctx context.Context, f drift.Finding) (*runtime.RuntimeRecord, ports.VersionedIntent, error) {
-	intent, err := s.deps.Intents.GetIntent(ctx, f.GameID)
-	if err != nil {
-		return nil, intent, err
-	}
-	current, err := s.readRecord(ctx, f.GameID)
+	intent, current, err := s.readGame(ctx, f.GameID)
 	switch {
 	case err != nil:
 		return nil, intent, err
@@ -114,18 +113,25 @@ func intentConflict(f drift.Finding, current ports.VersionedIntent) error {
 }
 
 // restartCrashed starts a crashed game, or restarts an unhealthy one. The write that
-// accepts the operation also counts the restart. It fails if record or intent have
-// changed, for example by a stop request.
+// accepts the operation also counts the restart. If the game ended with its engine, it
+// counts none, nor those that failed while the engine was shutting down. It fails if record or intent have changed, for example by a stop request.
 func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, origin ports.Origin) error {
-	_, stored, err := s.loadAtRevisions(ctx, f)
+	record, stored, err := s.loadAtRevisions(ctx, f)
 	if err != nil {
 		return err
 	}
-	policy := stored.Intent.Spec.WithDefaults().Crash
-	restarts := operation.RestartsWithin(stored.Intent.Restarts, time.Duration(policy.Window), s.now())
+	options := executeOptions{finding: &f, automatic: origin.Actor == reconcileActor}
+	reason := "start of a game that ended with its engine: " + f.Evidence
+	if f.Kind == drift.KindNotRunning {
+		options.restarts = operation.RestartsUntil(stored.Intent.Restarts, record.StoppedAt)
+	} else {
+		policy := stored.Intent.Spec.WithDefaults().Crash
+		restarts := operation.RestartsWithin(stored.Intent.Restarts, time.Duration(policy.Window), s.now())
+		options.restarts = slices.Insert(restarts, 0, s.now())
+		reason = fmt.Sprintf("restart %d of %d within %s: %s", len(options.restarts), policy.Attempts, time.Duration(policy.Window), f.Evidence)
+	}
 	request := ports.OperationRequest{GameID: f.GameID, Kind: operation.KindStart, Origin: ports.Origin{
-		Actor:  origin.Actor,
-		Reason: truncateReason(fmt.Sprintf("restart %d of %d within %s: %s", len(restarts)+1, policy.Attempts, time.Duration(policy.Window), f.Evidence)),
+		Actor: origin.Actor, Reason: truncateReason(reason),
 	}}
 	if f.Kind == drift.KindUnhealthy {
 		request.Kind = operation.KindRestart
@@ -133,8 +139,6 @@ func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, origin po
 	if err := validateRequest(&request); err != nil {
 		return err
 	}
-	_, err = s.execute(ctx, request, nil, executeOptions{
-		finding: &f, automatic: origin.Actor == reconcileActor, restarts: slices.Insert(restarts, 0, s.now()),
-	})
+	_, err = s.execute(ctx, request, nil, options)
 	return err
 }

@@ -26,12 +26,12 @@ func (s *Service) remediateRecord(ctx context.Context, f drift.Finding, origin p
 	}
 	switch f.Action {
 	case drift.ActionMarkStopped:
-		return s.transition(ctx, *record, runtime.StatusStopped, origin)
+		return s.transition(ctx, *record, runtime.StatusStopped, container.Container{}, origin)
 	case drift.ActionMarkRemoved:
-		if err := s.confirmAbsent(ctx, f.ContainerID); err != nil {
+		if err := s.confirmAbsent(ctx, f); err != nil {
 			return err
 		}
-		return s.transition(ctx, *record, runtime.StatusRemoved, origin)
+		return s.transition(ctx, *record, runtime.StatusRemoved, container.Container{}, origin)
 	case drift.ActionMarkRunning:
 		return s.markRunning(ctx, f, origin, *record)
 	default:
@@ -40,7 +40,8 @@ func (s *Service) remediateRecord(ctx context.Context, f drift.Finding, origin p
 }
 
 // transition changes the status of the record, if it still has its status and container.
-func (s *Service) transition(ctx context.Context, record runtime.RuntimeRecord, to runtime.Status, origin ports.Origin) error {
+// c is the container of a record that becomes running, for its endpoint.
+func (s *Service) transition(ctx context.Context, record runtime.RuntimeRecord, to runtime.Status, c container.Container, origin ports.Origin) error {
 	fence, err := s.currentFence()
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (s *Service) transition(ctx context.Context, record runtime.RuntimeRecord, 
 		UpdateStatusInput: ports.UpdateStatusInput{
 			GameID: record.GameID, ExpectedFrom: record.Status, ExpectedContainerID: record.CurrentContainerID, To: to, Now: s.now(),
 		},
-		Origin: origin, Fence: &fence,
+		Endpoint: endpointAfter(record.EngineEndpoint, to, c), Origin: origin, Fence: &fence,
 	})
 	if err != nil {
 		return fmt.Errorf("set the record of %q to %s: %w", record.GameID, to, err)
@@ -72,48 +73,43 @@ func (s *Service) putRecord(ctx context.Context, record runtime.RuntimeRecord, i
 
 // markRunning sets the record to running, with the current endpoint.
 func (s *Service) markRunning(ctx context.Context, f drift.Finding, origin ports.Origin, record runtime.RuntimeRecord) error {
-	c, err := s.deps.Engine.Inspect(ctx, f.ContainerID)
+	c, err := s.engineOf(f.GameID).Inspect(ctx, f.ContainerID)
 	if err != nil {
 		return err
 	}
 	if c.State != container.StateRunning {
 		return fmt.Errorf("container %s is no longer running: %w", c.ID, runtime.ErrConflict)
 	}
-	if isPlainTransition(record, runtime.StatusRunning, c) {
-		return s.transition(ctx, record, runtime.StatusRunning, origin)
-	}
-	repaired, err := record.Apply(runtime.StatusRunning, s.now())
-	if err != nil {
-		return err
-	}
-	repaired.EngineEndpoint = c.Endpoint
-	return s.putRecord(ctx, repaired, f.RecordRevision, origin)
+	return s.transition(ctx, record, runtime.StatusRunning, c, origin)
 }
 
 // confirmAbsent returns nil if the engine has no container with this ID. It inspects the
 // container, because a list may be incomplete.
-func (s *Service) confirmAbsent(ctx context.Context, containerID string) error {
-	_, err := s.deps.Engine.Inspect(ctx, containerID)
+func (s *Service) confirmAbsent(ctx context.Context, f drift.Finding) error {
+	_, err := s.engineOf(f.GameID).Inspect(ctx, f.ContainerID)
 	switch {
 	case errors.Is(err, container.ErrNoContainer):
 		return nil
 	case err != nil:
 		return err
 	default:
-		return fmt.Errorf("the engine has container %s: %w", containerID, runtime.ErrConflict)
+		return fmt.Errorf("the engine has container %s: %w", f.ContainerID, runtime.ErrConflict)
 	}
 }
 
 // repairRecord copies the properties of the record's container into the record.
 func (s *Service) repairRecord(ctx context.Context, f drift.Finding, origin ports.Origin, record runtime.RuntimeRecord) error {
-	c, err := s.deps.Engine.Inspect(ctx, record.CurrentContainerID)
+	c, err := s.engineOf(record.GameID).Inspect(ctx, record.CurrentContainerID)
 	if err != nil {
 		return err
 	}
 	repaired := record.Clone()
 	repaired.CurrentImageRef, repaired.LastOpAt = c.Labels.Image, s.now()
 	repaired.Region, repaired.Node = s.cfg.Region, s.cfg.Node
-	if c.Endpoint != "" {
+	switch {
+	case repaired.Status != runtime.StatusRunning:
+		repaired.EngineEndpoint = ""
+	case c.Endpoint != "":
 		repaired.EngineEndpoint = c.Endpoint
 	}
 	return s.putRecord(ctx, repaired, f.RecordRevision, origin)
@@ -124,7 +120,7 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 	if f.RecordRevision != 0 {
 		return &runtime.InvalidError{Field: "action", Reason: "cannot be adopt: the game has a record"}
 	}
-	c, err := s.deps.Engine.Inspect(ctx, f.ContainerID)
+	c, err := s.engineOf(f.GameID).Inspect(ctx, f.ContainerID)
 	if err != nil {
 		return err
 	}
@@ -137,7 +133,7 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 	switch c.State {
 	case container.StateRunning:
 	case container.StateExited:
-		record.Status, record.StoppedAt = runtime.StatusStopped, &at
+		record.Status, record.StoppedAt, record.EngineEndpoint = runtime.StatusStopped, &at, ""
 	default:
 		return fmt.Errorf("adopt container %s: %w: its state is %s", c.ID, container.ErrEngineUnavailable, c.State)
 	}
@@ -149,7 +145,10 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 	}
 	next := stored.Intent.Clone()
 	next.GameID, next.DesiredStatus = f.GameID, record.Status
-	next.Spec.Image, next.Spec.Network = c.Labels.Image, c.Network
+	next.Spec.Image = c.Labels.Image
+	if stored.Revision == 0 {
+		next.Spec.Network = c.Network // a game with an intent has the network that its start named
+	}
 	if stored.Revision == 0 && c.State == container.StateRunning && !s.isDefaultHealthCheckPassing(ctx, c) {
 		next.Spec.HealthPath = operation.NoHealthCheck
 	}

@@ -1,11 +1,16 @@
 package lifecycle
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -25,9 +30,19 @@ func validateRequest(request *ports.OperationRequest) error {
 		if request.Spec != nil && request.Spec.Image != "" {
 			faults = append(faults, request.Spec.Validate())
 		}
+		if request.Spec != nil {
+			for _, name := range request.Spec.Secrets {
+				faults = append(faults, secret.ValidateReference(request.GameID, name))
+			}
+		}
 	case operation.KindPatch:
 		faults = append(faults, operation.ValidateImage(request.Image))
-	case operation.KindStop, operation.KindRestart, operation.KindCleanup:
+	case operation.KindStop:
+		if grace := request.StopGrace; grace != nil {
+			spec := operation.Spec{Image: "any:1", StopGrace: operation.Duration(*grace)}
+			faults = append(faults, spec.Validate())
+		}
+	case operation.KindRestart, operation.KindCleanup:
 	default:
 		faults = append(faults, &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not one of start, stop, restart, patch and cleanup", request.Kind)})
 	}
@@ -40,15 +55,32 @@ func validateRequest(request *ports.OperationRequest) error {
 	return nil
 }
 
-// operationIDReusedError is returned for an operation ID that belongs to an operation of
-// another kind.
-func operationIDReusedError(request ports.OperationRequest, kind operation.Kind) error {
-	return &runtime.InvalidError{Field: "operation_id", Reason: fmt.Sprintf("%q belongs to a %s; a %s needs another operation ID", request.Origin.OperationID, kind, request.Kind)}
+// requestHash returns the hash of kind and settings of the request, without its origin.
+func requestHash(request ports.OperationRequest) string {
+	content, err := json.Marshal(struct {
+		Kind      operation.Kind
+		Spec      *operation.Spec
+		Image     string
+		Force     bool
+		StopGrace *time.Duration
+	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace})
+	if err != nil {
+		return "" // a spec that cannot be encoded is rejected when it is stored
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:16])
+}
+
+// checkIDReuse returns an IDReusedError unless the operation with the request's operation
+// ID has the same kind and hash. An empty hash, of an operation that an earlier version
+// stored, matches every request.
+func checkIDReuse(request ports.OperationRequest, kind operation.Kind, hash string) error {
+	if kind == request.Kind && (hash == "" || hash == requestHash(request)) {
+		return nil
+	}
+	return &operation.IDReusedError{GameID: request.GameID, OperationID: request.Origin.OperationID, Kind: kind}
 }
 
 func busyError(gameID string, op *operation.Operation) error {
-	return &operation.BusyError{
-		GameID: gameID, OperationID: op.ID, Kind: op.Kind, Step: op.Step,
-		Holder: op.NodeRef().String(), Actor: op.Actor, Since: op.StartedAt,
-	}
+	return operation.NewBusyError(gameID, *op)
 }

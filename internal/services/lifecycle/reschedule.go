@@ -14,7 +14,7 @@ const failoverActor = "failover"
 
 // Reschedule assigns a game of an absent node to another node, which resumes the
 // assigned operation. The leader of the region calls it with its fence and with the
-// record that it read.
+// record that it read; without a revision, a game whose first start was interrupted.
 //
 // It writes the intent only if the record still has that revision, the current node is
 // absent and the target is present. So a replaced leader, or one with a stale record,
@@ -27,22 +27,23 @@ const failoverActor = "failover"
 //   - operation.ErrBusy if a present node has an operation on the game in progress.
 func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedRecord, to node.Ref, fence node.Fence) error {
 	gameID := expected.Record.GameID
-	stored, err := s.deps.Intents.GetIntent(ctx, gameID)
-	if err != nil {
-		return fmt.Errorf("read the intent of %q: %w", gameID, err)
-	}
-	intent, err := s.ensureNoActiveOperation(ctx, stored.Intent)
+	stored, current, err := s.readGame(ctx, gameID)
 	if err != nil {
 		return err
 	}
-	current, err := s.readRecord(ctx, gameID)
+	intent, err := s.ensureNoActiveOperation(ctx, stored.Intent, current.record)
 	if err != nil {
 		return err
 	}
-	if current.record == nil || current.revision != expected.Revision {
+	if current.revision != expected.Revision {
 		return runtime.NewRevisionConflict(gameID, expected.Revision, current.versioned())
 	}
-	from := node.RefOf(*current.record)
+	from, err := lostNode(stored.Intent, current.record)
+	if err != nil {
+		return err
+	}
+	// The operation that the node was lost in has not stored its spec yet.
+	intent.Spec = stored.Intent.SpecOf(expected.Record.CurrentContainerID).Clone()
 	if err := s.confirmLost(ctx, from, to); err != nil {
 		return err
 	}
@@ -54,6 +55,9 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 		StartedAt: at, StepAt: at, Step: operation.StepAccepted,
 		Spec: state.spec(), Generation: state.nextGeneration(), PreviousRecord: current.record,
 	}
+	if abandoned := stored.Intent.Current; abandoned != nil && current.record == nil { // its container may exist on the lost node
+		op.Generation = max(op.Generation, abandoned.Generation+1)
+	}
 	op.Deadline = at.Add(s.operationTimeout(op))
 	next := intent.Clone()
 	next.GameID, next.Current, next.DesiredStatus = gameID, &op, runtime.StatusRunning
@@ -62,6 +66,19 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 	}
 	s.log.Warn("game rescheduled", "game_id", gameID, "from", from.String(), "to", to.String(), "operation_id", op.ID)
 	return nil
+}
+
+// lostNode returns the node of the game: that of its record, or that of its first start,
+// which has not written a record yet.
+func lostNode(intent operation.Intent, record *runtime.RuntimeRecord) (node.Ref, error) {
+	switch {
+	case record != nil:
+		return node.RefOf(*record), nil
+	case intent.Current != nil:
+		return intent.Current.NodeRef(), nil
+	default:
+		return node.Ref{}, fmt.Errorf("reschedule %q: %w", intent.GameID, runtime.ErrConflict)
+	}
 }
 
 // confirmLost returns nil if the node from is absent and the node to is present, and

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // Resume continues the operation that an earlier daemon of this node was running or that
@@ -24,29 +25,40 @@ func (s *Service) Resume(ctx context.Context, gameID string) (operation.Outcome,
 	return lock.watch(ctx, nil)
 }
 
-// claimOperation stores the session of this daemon in the game's operation and returns
-// its execution. It returns nil if the node has no operation on the game.
+// claimOperation claims the operation of this node on the game and returns its execution.
+// It returns nil if the node has no operation on the game.
 func (s *Service) claimOperation(ctx context.Context, lock *activeOperation) (*execution, error) {
 	stored, err := s.deps.Intents.GetIntent(ctx, lock.gameID)
 	if err != nil {
 		return nil, fmt.Errorf("read the intent of %q: %w", lock.gameID, err)
 	}
-	op := stored.Intent.Current
-	if op == nil || op.NodeRef() != s.self {
+	if op := stored.Intent.Current; op == nil || op.NodeRef() != s.self {
 		return nil, nil
 	}
+	return s.claimStored(ctx, lock, stored)
+}
+
+// claimStored stores the session of this daemon in the operation of the intent, which
+// nothing runs because the caller has locked the game, and returns its execution. It returns
+// runtime.ErrConflict if the intent has changed.
+func (s *Service) claimStored(ctx context.Context, lock *activeOperation, stored ports.VersionedIntent) (*execution, error) {
+	op := stored.Intent.Current
 	fence, err := s.currentFence()
 	if err != nil {
 		return nil, err
 	}
 	next := stored.Intent.Clone()
 	next.Current.Session = fence.CreateRevision
-	// The deadline starts over: the time without a daemon does not count, and another
-	// node's clock may have set it.
-	next.Current.Deadline = s.now().Add(s.operationTimeout(*next.Current))
+	if op.Session == 0 { // assigned by another node, whose clock may differ, and not started yet
+		next.Current.Step = firstStep(*op)
+		next.Current.StepAt = s.now()
+		next.Current.Deadline = s.now().Add(s.operationTimeout(*next.Current))
+	}
 	claimed, err := s.putIntent(ctx, stored, next, fence)
 	if err != nil {
 		return nil, fmt.Errorf("claim operation %s: %w", op.ID, err)
 	}
-	return s.newExecution(lock, fence, claimed), nil
+	e := s.newExecution(lock, fence, claimed)
+	e.resumedAt = s.now()
+	return e, nil
 }

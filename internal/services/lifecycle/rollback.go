@@ -63,6 +63,8 @@ func (e *execution) restorePrevious(ctx context.Context) error {
 		return e.removeCreatedRecord(ctx)
 	}
 	switch {
+	case op.PreemptedBy != nil && previous.Status == runtime.StatusRunning:
+		// The stop that follows would end the previous container at once.
 	case previous.Status == runtime.StatusRunning && op.Kind != operation.KindStop:
 		stopped, err := e.stopOtherContainersInTime(ctx, previous.CurrentContainerID)
 		if err != nil {

@@ -25,7 +25,7 @@ type Records interface {
 	ports.RuntimeWriter
 }
 
-// Dependencies are the parts that a Service uses. All are required.
+// Dependencies are the parts that a Service uses. All but Secrets are required.
 type Dependencies struct {
 	Records Records
 	Intents ports.IntentStore
@@ -33,6 +33,8 @@ type Dependencies struct {
 	Session ports.NodeSession // of this daemon
 	Nodes   ports.NodeRegistry
 	Prober  ports.HealthProber
+	// Secrets resolves the secrets of games; nil rejects games with secrets.
+	Secrets ports.SecretResolver
 }
 
 // Config configures a Service. Store, Region and Node are required; a zero duration
@@ -80,6 +82,8 @@ type Service struct {
 
 	mu     sync.Mutex
 	active map[string]*activeOperation // by game; guarded by mu
+
+	failures failureLog
 }
 
 // errClosed ends the operations in progress when the service closes.
@@ -159,6 +163,18 @@ func (s *Service) currentFence() (node.Fence, error) {
 type recordState struct {
 	record   *runtime.RuntimeRecord
 	revision int64
+}
+
+// readGame returns the game's intent and record as of one revision.
+func (s *Service) readGame(ctx context.Context, gameID string) (ports.VersionedIntent, recordState, error) {
+	intent, found, err := s.deps.Intents.GetIntentAndRecord(ctx, gameID)
+	if err != nil {
+		return intent, recordState{}, fmt.Errorf("read intent and record of %q: %w", gameID, err)
+	}
+	if found.Revision == 0 {
+		return intent, recordState{}, nil
+	}
+	return intent, recordState{&found.Record, found.Revision}, nil
 }
 
 // readRecord returns the game's current record.

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,11 +11,11 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// sessionEngine is the engine of one execution. The engine cannot check a fence, so each
+// sessionEngine is the engine of one execution, for its game. The engine cannot check a fence, so each
 // call that changes it fails with errSuperseded unless the session still exists under which the
 // operation was accepted or claimed. Reads are not checked.
 type sessionEngine struct {
-	ports.Engine
+	gameEngine
 	session ports.NodeSession
 	fence   node.Fence
 }
@@ -45,6 +46,9 @@ func (e sessionEngine) Create(ctx context.Context, spec container.Spec) (contain
 
 // Start implements ports.Engine.
 func (e sessionEngine) Start(ctx context.Context, containerID string) error {
+	if _, err := e.Inspect(ctx, containerID); err != nil {
+		return err
+	}
 	if err := e.checkSession(); err != nil {
 		return err
 	}
@@ -53,6 +57,9 @@ func (e sessionEngine) Start(ctx context.Context, containerID string) error {
 
 // Stop implements ports.Engine.
 func (e sessionEngine) Stop(ctx context.Context, containerID string, grace time.Duration) error {
+	if _, err := e.Inspect(ctx, containerID); err != nil {
+		return err
+	}
 	if err := e.checkSession(); err != nil {
 		return err
 	}
@@ -61,8 +68,23 @@ func (e sessionEngine) Stop(ctx context.Context, containerID string, grace time.
 
 // Remove implements ports.Engine.
 func (e sessionEngine) Remove(ctx context.Context, containerID string) error {
+	_, err := e.Inspect(ctx, containerID)
+	switch {
+	case errors.Is(err, container.ErrNoContainer):
+		return nil
+	case err != nil:
+		return err
+	}
 	if err := e.checkSession(); err != nil {
 		return err
 	}
 	return e.Engine.Remove(ctx, containerID)
+}
+
+// RemoveForeign implements ports.Engine.
+func (e sessionEngine) RemoveForeign(ctx context.Context, gameID string, grace time.Duration) error {
+	if err := e.checkSession(); err != nil {
+		return err
+	}
+	return e.Engine.RemoveForeign(ctx, gameID, grace)
 }

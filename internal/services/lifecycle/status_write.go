@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,14 +55,14 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	case !e.isOwnRecord(base.record):
 		return e.foreignRecordError(base)
 	}
-	origin := ports.Origin{OperationID: e.op().ID + string(suffix), Actor: e.op().Actor, Reason: reason}
+	origin := e.origin(suffix, reason)
 	var stored runtime.VersionedRecord
-	if base.record != nil && isPlainTransition(*base.record, to, c) {
+	if base.record != nil && isPlainTransition(*base.record, to, c.ID) {
 		stored, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
 			},
-			Origin: origin, Fence: &e.fence,
+			Endpoint: endpointAfter(base.record.EngineEndpoint, to, c), Origin: origin, Fence: &e.fence,
 		})
 	} else {
 		stored, err = e.put(ctx, e.newRecord(base.record, to, c), base.revision, origin)
@@ -77,6 +78,12 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 		return e.writeUnderNewID(ctx, to, c, origin)
 	}
 	return nil
+}
+
+// origin returns the origin of a write. The daemon that resumes the operation may repeat
+// the write with other times and another container.
+func (e *execution) origin(suffix writeSuffix, reason string) ports.Origin {
+	return ports.Origin{OperationID: e.op().ID + string(suffix), IgnoreContents: true, Actor: e.op().Actor, Reason: reason}
 }
 
 // loadBase returns the record to base the write on. It returns the record that this
@@ -104,12 +111,24 @@ func (e *execution) setLastWrite(stored runtime.VersionedRecord) {
 	e.base = &recordState{&stored.Record, stored.Revision}
 }
 
-// isPlainTransition reports whether only the status has to change. It is false for a
-// start with another endpoint, which an engine may assign at each start. Status and
-// endpoint then change in one write, so that no running record names an old endpoint.
-func isPlainTransition(current runtime.RuntimeRecord, to runtime.Status, c container.Container) bool {
-	return runtime.Transition(current.Status, to) == nil && (to == runtime.StatusRemoved || current.CurrentContainerID == c.ID) &&
-		(to != runtime.StatusRunning || c.Endpoint == "" || c.Endpoint == current.EngineEndpoint)
+// isPlainTransition reports whether only status and endpoint have to change.
+func isPlainTransition(current runtime.RuntimeRecord, to runtime.Status, containerID string) bool {
+	return runtime.Transition(current.Status, to) == nil && (to == runtime.StatusRemoved || current.CurrentContainerID == containerID)
+}
+
+// endpointAfter returns the endpoint of a record after its transition, nil if the
+// transition keeps the current one. Only a running game has an endpoint. An engine may
+// assign another endpoint at each start. Status and endpoint change in one write, so that
+// no record names an endpoint at which its game does not run.
+func endpointAfter(current string, to runtime.Status, c container.Container) *string {
+	endpoint := ""
+	if to == runtime.StatusRunning {
+		endpoint = cmp.Or(c.Endpoint, current)
+	}
+	if endpoint == current {
+		return nil
+	}
+	return &endpoint
 }
 
 // writeUnderNewID repeats a write that the store deduplicated although the record has
@@ -172,6 +191,9 @@ func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 		record.EngineEndpoint, record.StatePath, record.DockerNetwork = c.Endpoint, c.StatePath, c.Network
 		record.Generation = max(record.Generation, c.Labels.Generation)
 	}
+	if to != runtime.StatusRunning {
+		record.EngineEndpoint = ""
+	}
 	switch to {
 	case runtime.StatusRunning:
 		record.StartedAt, record.StoppedAt = &now, nil
@@ -191,9 +213,7 @@ func (e *execution) updateEndpoint(ctx context.Context, c container.Container) e
 	}
 	record = record.Clone()
 	record.EngineEndpoint = c.Endpoint
-	stored, err := e.put(ctx, record, e.lastWrite.Revision, ports.Origin{
-		OperationID: e.op().ID + string(endpointWrite), Actor: e.op().Actor, Reason: "the endpoint is " + c.Endpoint,
-	})
+	stored, err := e.put(ctx, record, e.lastWrite.Revision, e.origin(endpointWrite, "the endpoint is "+c.Endpoint))
 	switch {
 	case errors.Is(err, runtime.ErrConflict):
 		e.base = nil

@@ -28,7 +28,13 @@ func (e *execution) startGame(ctx context.Context) error {
 // startAndWait starts the container, sets the record to running, and waits until the
 // game is healthy.
 func (e *execution) startAndWait(ctx context.Context, containerID string) error {
-	err := e.runStep(ctx, operation.StepStarting, func(ctx context.Context) error {
+	runStep := e.runStep
+	if e.op().HasReached(operation.StepStopping) {
+		// The step stopping has stored the container. A daemon that resumes there stops and
+		// starts the game once more.
+		runStep = e.runUnstoredStep
+	}
+	err := runStep(ctx, operation.StepStarting, func(ctx context.Context) error {
 		c, err := e.startContainer(ctx, containerID)
 		if err != nil {
 			return err
@@ -77,6 +83,9 @@ func (e *execution) reason() string {
 
 // stopGame stops the game and keeps its container.
 func (e *execution) stopGame(ctx context.Context) error {
+	if previous := e.op().PreviousRecord; previous == nil || previous.Status == runtime.StatusRemoved {
+		return nil // the rollback of the preempted start has left nothing to stop
+	}
 	return e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return e.stopPrevious(ctx, finalWrite) })
 }
 
@@ -92,7 +101,24 @@ func (e *execution) stopPrevious(ctx context.Context, suffix writeSuffix) error 
 	if missing && e.op().Kind == operation.KindStop {
 		return e.setStatus(ctx, runtime.StatusRemoved, container.Container{}, suffix, "its container is missing")
 	}
-	return e.setStatus(ctx, runtime.StatusStopped, e.containerFromRecord(containerID), suffix, e.reason())
+	reason := truncateReason(e.reason() + e.killText(ctx, containerID))
+	return e.setStatus(ctx, runtime.StatusStopped, e.containerFromRecord(containerID), suffix, reason)
+}
+
+// killText describes a stop that had to kill the container, to be appended to a ledger
+// reason. It is empty for a container that exited by itself.
+func (e *execution) killText(ctx context.Context, containerID string) string {
+	c, err := e.engine.Inspect(ctx, containerID)
+	switch {
+	case err != nil:
+		return "" // the reason is for display only
+	case c.StopKilled:
+		return fmt.Sprintf("; killed, because it did not exit within %s", e.op().MinStopGrace())
+	case e.op().MinStopGrace() == 0:
+		return "; killed at once, as requested"
+	default:
+		return ""
+	}
 }
 
 // containerFromRecord returns the container with the properties that the previous record
@@ -106,8 +132,12 @@ func (e *execution) containerFromRecord(containerID string) container.Container 
 	return c
 }
 
-// restartGame stops the game and starts it in the same container.
+// restartGame stops the game and starts it in the same container, or in a new one if its
+// secrets have changed.
 func (e *execution) restartGame(ctx context.Context) error {
+	if e.op().Generation > 0 {
+		return e.replaceRunning(ctx)
+	}
 	err := e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return e.stopPrevious(ctx, intermediateWrite) })
 	if err != nil {
 		return err
@@ -142,6 +172,21 @@ func (e *execution) patchGame(ctx context.Context) error {
 	if op.PreviousRecord.Status != runtime.StatusRunning {
 		return e.replaceStopped(ctx)
 	}
+	return e.stopAndStartNew(ctx)
+}
+
+// replaceRunning starts the game in a new container. The previous one is stopped, and kept
+// until the new one is healthy.
+func (e *execution) replaceRunning(ctx context.Context) error {
+	if err := e.pullAndCreate(ctx); err != nil {
+		return err
+	}
+	return e.stopAndStartNew(ctx)
+}
+
+// stopAndStartNew stops the previous container, starts the one that the operation has created,
+// and removes the previous one.
+func (e *execution) stopAndStartNew(ctx context.Context) error {
 	err := e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return e.stopPrevious(ctx, intermediateWrite) })
 	if err != nil {
 		return err

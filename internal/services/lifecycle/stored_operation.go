@@ -8,7 +8,7 @@ import (
 )
 
 // reload reads the stored operation. It returns errSuperseded if the operation no longer
-// belongs to this execution.
+// belongs to this execution, unless this execution has already stored its outcome.
 func (e *execution) reload(ctx context.Context) error {
 	if err := e.engine.checkSession(); err != nil {
 		return err
@@ -17,8 +17,9 @@ func (e *execution) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, _ := e.active.operation()
-	if current := stored.Intent.Current; current == nil || current.ID != id || current.Session != e.fence.CreateRevision {
+	id, _, _ := e.active.operation()
+	_, isDone := stored.Intent.OutcomeOf(id)
+	if current := stored.Intent.Current; !isDone && (current == nil || current.ID != id || current.Session != e.fence.CreateRevision) {
 		return fmt.Errorf("%w: operation %s is no longer in progress", errSuperseded, id)
 	}
 	e.intent, e.base = stored, nil
@@ -42,6 +43,17 @@ func (e *execution) runStep(ctx context.Context, step operation.Step, run func(c
 		return err
 	}
 	return run(ctx)
+}
+
+// runUnstoredStep is runStep for a step that is reported and not stored. It saves a round
+// trip to the store. A daemon that resumes the operation runs the last stored step and the
+// steps after it once more, so the engine's calls of both must be idempotent.
+func (e *execution) runUnstoredStep(ctx context.Context, step operation.Step, run func(ctx context.Context) error) error {
+	if !e.op().HasReached(step) {
+		e.op().Step, e.op().StepAt = step, e.service.now()
+		e.report(operation.Progress{})
+	}
+	return e.runStep(ctx, step, run)
 }
 
 // updateOperation stores a change of the operation.

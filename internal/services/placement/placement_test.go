@@ -29,6 +29,11 @@ func nodes() []node.Node {
 	}
 }
 
+// offers are those of a/x and a/y.
+func offers(x, y node.Offer) map[node.Ref]node.Offer {
+	return map[node.Ref]node.Offer{ref("a", "x"): x, ref("a", "y"): y}
+}
+
 func ref(region, name string) node.Ref { return node.Ref{Region: region, Name: name} }
 
 func TestSelect(t *testing.T) {
@@ -46,6 +51,12 @@ func TestSelect(t *testing.T) {
 		"the fewest games of the region":    {placement.Request{Nodes: nodes(), Load: load, Region: "a"}, "a/y"},
 		"failures count before games":       {placement.Request{Nodes: nodes(), Load: load, Region: "a", Failures: map[node.Ref]int{ref("a", "y"): 1}}, "a/x"},
 		"games count among equal failures":  {placement.Request{Nodes: nodes(), Load: load, Region: "a", Failures: map[node.Ref]int{ref("a", "x"): 1, ref("a", "y"): 1}}, "a/y"},
+		"failures count before images":      {placement.Request{Nodes: nodes(), Region: "a", Offers: offers(node.Offer{HasImage: true, Failures: 1}, node.Offer{})}, "a/y"},
+		"images count before games":         {placement.Request{Nodes: nodes(), Load: load, Region: "a", Offers: offers(node.Offer{HasImage: true}, node.Offer{})}, "a/x"},
+		"the previous node before games":    {placement.Request{Nodes: nodes(), Load: load, Region: "a", Previous: ref("a", "x")}, "a/x"},
+		"images count before the previous":  {placement.Request{Nodes: nodes(), Region: "a", Previous: ref("a", "x"), Offers: offers(node.Offer{}, node.Offer{HasImage: true})}, "a/y"},
+		"the preferred of equals":           {placement.Request{Nodes: nodes(), Region: "a", Preferred: ref("a", "y")}, "a/y"},
+		"games count before the preferred":  {placement.Request{Nodes: nodes(), Load: load, Region: "a", Preferred: ref("a", "x")}, "a/y"},
 		"a failed node is better than none": {placement.Request{Nodes: nodes(), Region: "b", Failures: map[node.Ref]int{ref("b", "z"): 9}}, "b/z"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,14 +101,46 @@ func TestSchedulerCountsRunningGames(t *testing.T) {
 	put("y", 1, runtime.StatusRunning)
 	put("y", 5, runtime.StatusStopped)
 	scheduler := placement.NewScheduler(store)
-	selected, found, err := scheduler.Select(t.Context(), placement.Request{Nodes: nodes(), Region: "a"})
+	selection, found, err := scheduler.Select(t.Context(), placement.Request{Nodes: nodes(), Region: "a"})
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Equal(t, "a/y", selected.Ref().String())
+	require.Equal(t, "a/y", selection.Node.Ref().String())
 
 	_, found, err = scheduler.Select(t.Context(), placement.Request{Nodes: nodes(), Region: "c"})
 	require.NoError(t, err)
 	require.False(t, found)
+}
+
+// Simultaneous starts spread over the nodes: a game counts from its selection on, until its
+// start has ended and its record counts.
+func TestSchedulerCountsGamesThatStart(t *testing.T) {
+	t.Parallel()
+	scheduler := placement.NewScheduler(memstore.New())
+	counts := placement.Load{}
+	var releases []func()
+	request := placement.Request{Nodes: nodes(), Region: "a", Preferred: ref("a", "y")}
+	for range 12 {
+		selection, found, err := scheduler.Select(t.Context(), request)
+		require.NoError(t, err)
+		require.True(t, found)
+		counts[selection.Node.Ref()]++
+		releases = append(releases, selection.Release)
+	}
+	require.Equal(t, placement.Load{ref("a", "x"): 6, ref("a", "y"): 6}, counts)
+
+	for _, release := range releases {
+		release()
+		release() // the second call does nothing
+	}
+	selection, _, err := scheduler.Select(t.Context(), request)
+	require.NoError(t, err)
+	require.Equal(t, "a/y", selection.Node.Ref().String(), "no start is pending")
+
+	// Starts that another daemon has placed count by the offer of the node.
+	request.Offers = offers(node.Offer{}, node.Offer{Starting: 3})
+	selection, _, err = scheduler.Select(t.Context(), request)
+	require.NoError(t, err)
+	require.Equal(t, "a/x", selection.Node.Ref().String())
 }
 
 // brokenLister is a store that cannot be listed.
@@ -111,10 +154,10 @@ func TestSchedulerNeedsTheStoreOnlyForAChoice(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	scheduler := placement.NewScheduler(brokenLister{broken})
-	selected, found, err := scheduler.Select(t.Context(), placement.Request{Nodes: nodes(), Region: "b"})
+	selection, found, err := scheduler.Select(t.Context(), placement.Request{Nodes: nodes(), Region: "b"})
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Equal(t, "b/z", selected.Ref().String())
+	require.Equal(t, "b/z", selection.Node.Ref().String())
 	_, _, err = scheduler.Select(t.Context(), placement.Request{Nodes: nodes()})
 	require.ErrorIs(t, err, broken)
 }

@@ -1,7 +1,6 @@
 package placement
 
 import (
-	"cmp"
 	"slices"
 
 	"galaxy/rtmanager/internal/domain/node"
@@ -15,10 +14,17 @@ type Request struct {
 	Region string
 	// Nodes are the present nodes, ordered by region and name.
 	Nodes []node.Node
-	// Load counts the running games of each node.
+	// Load counts the games of each node.
 	Load Load
 	// Failures counts how often each node failed to run this game; see RecentFailures.
 	Failures map[node.Ref]int
+	// Offers are what the nodes report of themselves. A node without an offer counts as one
+	// that has no image, no failure and no game that starts.
+	Offers map[node.Ref]node.Offer
+	// Previous is the node that the game ran on last, which may still have its state.
+	Previous node.Ref
+	// Preferred is selected among equals.
+	Preferred node.Ref
 }
 
 // Select returns the best candidate, and false if there is none. It changes nothing
@@ -29,11 +35,27 @@ func Select(request Request) (node.Node, bool) {
 		return node.Node{}, false
 	}
 	return slices.MinFunc(candidates, func(a, b node.Node) int {
-		return cmp.Or(
-			cmp.Compare(request.Failures[a.Ref()], request.Failures[b.Ref()]),
-			cmp.Compare(request.Load[a.Ref()], request.Load[b.Ref()]),
-		)
+		return slices.Compare(request.rank(a.Ref()), request.rank(b.Ref()))
 	}), true
+}
+
+// rank returns the criteria for a node, the most important first. The least rank wins.
+func (r Request) rank(ref node.Ref) []int {
+	offer := r.Offers[ref]
+	return []int{
+		r.Failures[ref] + offer.Failures,
+		oneIf(!offer.HasImage),
+		oneIf(ref != r.Previous),
+		r.Load[ref],
+		oneIf(ref != r.Preferred),
+	}
+}
+
+func oneIf(condition bool) int {
+	if condition {
+		return 1
+	}
+	return 0
 }
 
 // Candidates returns the nodes that run an engine, of one region, or of all regions
@@ -44,7 +66,7 @@ func Candidates(nodes []node.Node, region string) []node.Node {
 	})
 }
 
-// Load counts the running games of each node.
+// Load counts the games of each node.
 type Load map[node.Ref]int
 
 // Add counts the record if its game runs on a node.

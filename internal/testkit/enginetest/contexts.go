@@ -32,14 +32,16 @@ func testCanceledContext(t *testing.T, f *fixture) {
 	c := f.run(t)
 	ctx := canceledContext(t)
 	for method, call := range map[string]func() error{
-		"EnsureImage": func() error { return f.engine.EnsureImage(ctx, f.Image, nil) },
-		"Create":      func() error { _, err := f.engine.Create(ctx, f.spec("game")); return err },
-		"Start":       func() error { return f.engine.Start(ctx, c.ID) },
-		"Stop":        func() error { return f.engine.Stop(ctx, c.ID, 0) },
-		"Remove":      func() error { return f.engine.Remove(ctx, c.ID) },
-		"Inspect":     func() error { _, err := f.engine.Inspect(ctx, c.ID); return err },
-		"List":        func() error { _, err := f.engine.List(ctx, ""); return err },
-		"Logs":        func() error { _, err := f.engine.Logs(ctx, c.ID, 10); return err },
+		"EnsureImage":  func() error { return f.engine.EnsureImage(ctx, f.Image, nil) },
+		"HasImage":     func() error { _, err := f.engine.HasImage(ctx, f.Image); return err },
+		"ValidateSpec": func() error { return f.engine.ValidateSpec(ctx, f.spec("game")) },
+		"Create":       func() error { _, err := f.engine.Create(ctx, f.spec("game")); return err },
+		"Start":        func() error { return f.engine.Start(ctx, c.ID) },
+		"Stop":         func() error { return f.engine.Stop(ctx, c.ID, 0) },
+		"Remove":       func() error { return f.engine.Remove(ctx, c.ID) },
+		"Inspect":      func() error { _, err := f.engine.Inspect(ctx, c.ID); return err },
+		"List":         func() error { _, err := f.engine.List(ctx, ""); return err },
+		"Logs":         func() error { _, err := f.engine.Logs(ctx, c.ID, 10); return err },
 	} {
 		require.ErrorIs(t, call(), container.ErrEngineUnavailable, method)
 	}

@@ -57,6 +57,13 @@ type Harness struct {
 	// on the node.
 	ChecksPorts bool
 
+	// SignalsAll is set if Stop sends SIGTERM to all processes of a game. Docker sends it to the
+	// first process only.
+	SignalsAll bool
+
+	// IsShared is set if several nodes can use the engine at the same time.
+	IsShared bool
+
 	// Network is a network that containers can join; empty if the engine has none.
 	Network string
 
@@ -86,7 +93,7 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 		{"port", portTests(features)},
 		{"game", gameTests(features)},
 		{"exit", exitTests(features)},
-		{"stop", stopTests()},
+		{"stop", stopTests(features)},
 		{"processes", processTests(features)},
 		{"remove", removeTests()},
 		{"external removal", externalRemovalTests(features)},
@@ -95,6 +102,7 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 		{"event", eventTests()},
 		{"reopen", reopenTests()},
 		{"owner", foreignTests()},
+		{"foreign removal", foreignRemovalTests(features)},
 		{"context", contextTests()},
 		{"concurrency", concurrencyTests(features)},
 	} {

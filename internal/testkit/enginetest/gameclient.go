@@ -60,10 +60,13 @@ func (g gameClient) send(ctx context.Context, method, path string) (status int, 
 func (g gameClient) waitReady(t *testing.T) {
 	t.Helper()
 	require.NotEmpty(t, g.endpoint, "a running game has an endpoint")
-	eventually(t, "the game responds at "+g.endpoint, func() bool {
-		status, _, err := g.send(t.Context(), http.MethodGet, "/healthz")
-		return err == nil && status == http.StatusOK
-	})
+	eventually(t, "the game responds at "+g.endpoint, func() bool { return g.isReady(t) })
+}
+
+// isReady reports whether the game is healthy.
+func (g gameClient) isReady(t *testing.T) bool {
+	status, _, err := g.send(t.Context(), http.MethodGet, "/healthz")
+	return err == nil && status == http.StatusOK
 }
 
 // post sends a request that can end the game before it responds.

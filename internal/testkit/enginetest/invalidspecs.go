@@ -44,6 +44,15 @@ func invalidSpecTests(h Harness) []contractTest {
 			}
 			require.Empty(t, f.list(t, ""))
 		}},
+		{"ValidateSpec returns ErrInvalid for the specs that Create rejects, and nil for others", func(t *testing.T, f *fixture) {
+			for name, change := range invalidSpecs(f.Harness) {
+				spec := f.spec("game")
+				change(&spec)
+				require.ErrorIs(t, f.engine.ValidateSpec(t.Context(), spec), runtime.ErrInvalid, name)
+			}
+			require.NoError(t, f.engine.ValidateSpec(t.Context(), f.spec("game")))
+			require.Empty(t, f.list(t, ""), "it creates nothing")
+		}},
 		{"Create returns ErrNoImage for an image that is not on the node, and creates nothing", func(t *testing.T, f *fixture) {
 			spec := f.spec("game")
 			spec.Labels.Image = f.MissingImage

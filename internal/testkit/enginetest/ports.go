@@ -1,17 +1,15 @@
 package enginetest
 
 import (
-	"context"
-	"net"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/testkit/tcptest"
 )
 
 func portTests(h Harness) []contractTest {
@@ -25,30 +23,8 @@ func portTests(h Harness) []contractTest {
 	}
 }
 
-// listen listens on a free port on all addresses of the node.
-func listen(t *testing.T) (net.Listener, int) {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", ":0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	number, err := strconv.Atoi(port)
-	require.NoError(t, err)
-	return listener, number
-}
-
-// release closes the listener. It waits for concurrent forks, since a forked process has
-// the port open until it executes its program.
-func release(t *testing.T, listener net.Listener) {
-	t.Helper()
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	require.NoError(t, listener.Close())
-}
-
 func testPortInUse(t *testing.T, f *fixture) {
-	listener, port := listen(t)
+	listener, port := tcptest.Listen(t, "")
 	spec := f.spec("game")
 	spec.Port = port
 	c := f.create(t, spec)
@@ -57,13 +33,12 @@ func testPortInUse(t *testing.T, f *fixture) {
 	require.ErrorContains(t, err, strconv.Itoa(port))
 	require.NotEqual(t, container.StateRunning, f.inspect(t, c.ID).State)
 
-	release(t, listener)
+	tcptest.Release(t, listener)
 	require.Equal(t, container.StateRunning, f.start(t, c.ID).State)
 }
 
 func testPortOfSpec(t *testing.T, f *fixture) {
-	listener, port := listen(t)
-	release(t, listener)
+	port := tcptest.UnusedPort(t)
 	spec := f.spec("game")
 	spec.Port = port
 	c := f.start(t, f.create(t, spec).ID)

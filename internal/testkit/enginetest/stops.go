@@ -10,8 +10,8 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 )
 
-func stopTests() []contractTest {
-	return []contractTest{
+func stopTests(h Harness) []contractTest {
+	tests := []contractTest{
 		{"Stop lets a game exit by itself", testStopExits},
 		{"Stop waits for the whole grace", testStopWaits},
 		{"Stop kills a game that does not exit within the grace", testStopKills},
@@ -25,6 +25,41 @@ func stopTests() []contractTest {
 			}
 		}},
 		{"Stop returns ErrEngineUnavailable if its context ends, and may be repeated", testStopCanceled},
+		{"StopKilled reports a stop that had to kill after its grace", testStopKilled},
+	}
+	if h.RunsGames && h.SignalsAll {
+		tests = append(tests,
+			contractTest{"Stop gives every process of the game the whole grace", testStopWaitsForAll},
+			contractTest{"StopKilled is known to a new engine", testStopKilledReopen},
+		)
+	}
+	return tests
+}
+
+func testStopKilled(t *testing.T, f *fixture) {
+	stubborn := f.runReady(t, "--ignore-sigterm")
+	require.True(t, f.stop(t, stubborn.ID, 1100*time.Millisecond).StopKilled)
+	require.False(t, f.start(t, stubborn.ID).StopKilled, "it is reset by a start")
+	require.False(t, f.stop(t, stubborn.ID, 0).StopKilled, "a stop without grace always kills")
+	require.False(t, f.stop(t, f.runReady(t).ID, longGrace).StopKilled)
+}
+
+func testStopKilledReopen(t *testing.T, f *fixture) {
+	stopped := f.stop(t, f.runReady(t, "--ignore-sigterm").ID, 100*time.Millisecond)
+	f.reopen(t)
+	require.True(t, f.inspect(t, stopped.ID).StopKilled)
+	require.Equal(t, stopped, f.inspect(t, stopped.ID))
+}
+
+// The launcher exits on SIGTERM at once, and the server later.
+func testStopWaitsForAll(t *testing.T, f *fixture) {
+	for _, reopens := range []bool{false, true} {
+		c := f.runReady(t, "--wrap", "--slow-exit=1s")
+		if reopens {
+			f.reopen(t)
+		}
+		require.False(t, f.stop(t, c.ID, longGrace).StopKilled)
+		f.waitLogged(t, c.ID, "exits with code 0")
 	}
 }
 

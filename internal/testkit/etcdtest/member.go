@@ -34,6 +34,7 @@ type member struct {
 // does not sync its data.
 func defaultConfig(dir string) *embed.Config {
 	cfg := embed.NewConfig()
+	cfg.BcryptCost = 4 // the least: tests need no strong hashes
 	cfg.Name = "etcdtest"
 	cfg.Dir = filepath.Join(dir, "etcd")
 	cfg.ListenClientUrls = []url.URL{loopbackURL("127.0.0.1:0")}
@@ -56,6 +57,7 @@ func startMember(cfg *embed.Config) (*member, error) {
 	streams, endStreams := context.WithCancel(context.Background())
 	withStreams := *cfg
 	withStreams.GRPCAdditionalServerOptions = append([]grpc.ServerOption{grpc.ChainStreamInterceptor(embeddedetcd.EndStreamsWith(streams))}, cfg.GRPCAdditionalServerOptions...)
+	embeddedetcd.SetSegmentSize()
 	etcd, err := embed.StartEtcd(&withStreams)
 	if err != nil {
 		endStreams()

@@ -3,6 +3,7 @@ package fakeengine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -17,6 +18,9 @@ var _ ports.Engine = (*Engine)(nil)
 
 // killedExitCode is the exit code of a process that signal 9 killed.
 const killedExitCode = 128 + 9
+
+// powerLossExitCode is the exit code that Docker reports after the loss of power.
+const powerLossExitCode = 255
 
 // Owner identifies the containers that an engine reads and changes.
 type Owner struct{ Store, Region, Node string }
@@ -43,6 +47,15 @@ func (e *Engine) EnsureImage(ctx context.Context, image string, _ func(container
 	return e.withLock(ctx, func() error { return e.machine.checkImage(image) })
 }
 
+// HasImage implements ports.Engine.
+func (e *Engine) HasImage(ctx context.Context, image string) (bool, error) {
+	err := e.EnsureImage(ctx, image, nil)
+	if errors.Is(err, container.ErrNoImage) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // checkImage returns container.ErrNoImage if the machine does not have the image. mu must be
 // held.
 func (m *Machine) checkImage(image string) error {
@@ -50,6 +63,11 @@ func (m *Machine) checkImage(image string) error {
 		return fmt.Errorf("image %q: %w", image, container.ErrNoImage)
 	}
 	return nil
+}
+
+// ValidateSpec implements ports.Engine.
+func (e *Engine) ValidateSpec(ctx context.Context, spec container.Spec) error {
+	return e.withLock(ctx, func() error { return e.validate(spec) })
 }
 
 // Create implements ports.Engine. The argument --ignore-sigterm makes Stop kill the
@@ -66,13 +84,13 @@ func (e *Engine) Create(ctx context.Context, spec container.Spec) (created conta
 			if !e.owner.isOwnerOf(c.Labels) || c.Labels.OperationID != spec.Labels.OperationID {
 				return fmt.Errorf("container %q: %w", spec.Name, container.ErrContainerExists)
 			}
-			created = c.snapshot()
+			created = e.machine.snapshot(c)
 			return nil
 		}
 		if err := e.machine.checkImage(spec.Labels.Image); err != nil {
 			return err
 		}
-		created = e.machine.create(spec).snapshot()
+		created = e.machine.snapshot(e.machine.create(spec))
 		return nil
 	})
 	return created, err
@@ -144,7 +162,12 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 	case <-exited:
 		return nil
 	case <-timer.C:
-		return e.Stop(ctx, id, 0)
+		return e.withContainer(ctx, id, func(c *fakeContainer) {
+			if c.State == container.StateRunning && c.exited == exited {
+				e.machine.exit(c, killedExitCode)
+				c.StopKilled = true
+			}
+		})
 	case <-ctx.Done():
 		return unavailable(ctx.Err())
 	}
@@ -152,7 +175,7 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 
 // Inspect implements ports.Engine.
 func (e *Engine) Inspect(ctx context.Context, id string) (found container.Container, err error) {
-	err = e.readContainer(ctx, id, func(c *fakeContainer) { found = c.snapshot() })
+	err = e.readContainer(ctx, id, func(c *fakeContainer) { found = e.machine.snapshot(c) })
 	return found, err
 }
 
@@ -162,7 +185,7 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container
 	err := e.withLock(ctx, func() error {
 		for _, c := range e.machine.containers {
 			if !e.machine.reportsEmpty && e.owner.isOwnerOf(c.Labels) && (gameID == "" || c.Labels.GameID == gameID) {
-				listed = append(listed, c.snapshot())
+				listed = append(listed, e.machine.snapshot(c))
 			}
 		}
 		return nil
@@ -171,6 +194,29 @@ func (e *Engine) List(ctx context.Context, gameID string) ([]container.Container
 		return nil, err
 	}
 	return listed, nil
+}
+
+// RemoveForeign implements ports.Engine.
+func (e *Engine) RemoveForeign(ctx context.Context, gameID string, grace time.Duration) error {
+	var foreign []container.Container
+	err := e.withLock(ctx, func() error {
+		for _, c := range e.machine.containers {
+			if c.Labels.Store == e.owner.Store && c.Labels.GameID == gameID && !e.owner.isOwnerOf(c.Labels) {
+				foreign = append(foreign, c.Container)
+			}
+		}
+		return nil
+	})
+	for _, c := range foreign {
+		owner := e.machine.Engine(Owner{Store: c.Labels.Store, Region: c.Labels.Region, Node: c.Labels.Node})
+		if err := owner.Stop(ctx, c.ID, grace); err != nil && !errors.Is(err, container.ErrNoContainer) {
+			return err
+		}
+		if err := owner.Remove(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // Logs implements ports.Engine. A fake container writes no log.

@@ -18,6 +18,8 @@ type Machine struct {
 	containers map[string]*fakeContainer
 	lastID     int // number of the latest container; ids are never reused
 	streams    map[*stream]struct{}
+	boots      int       // number of restarts of the machine
+	bootedAt   time.Time // time of the latest restart
 
 	failure      error           // the error of every method; nil: the engine works
 	reportsEmpty bool            // the engine lists no containers
@@ -30,6 +32,7 @@ type fakeContainer struct {
 	container.Container
 	ignoresStop bool // does not exit within the grace of a Stop
 	port        int
+	boot        int           // boots of the machine at the latest start
 	exited      chan struct{} // closed when the current run ends
 }
 
@@ -52,6 +55,19 @@ func (m *Machine) Exit(id string, code int) error {
 	}
 	m.exit(c, code)
 	return nil
+}
+
+// Reboot kills all running containers without an event, as the loss of power does. The
+// containers then report that their engine restarted at the time.
+func (m *Machine) Reboot(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.boots, m.bootedAt = m.boots+1, at
+	for _, c := range m.containers {
+		if c.State == container.StateRunning {
+			m.end(c, powerLossExitCode)
+		}
+	}
 }
 
 // StartExternally starts a container without a call to an engine. It returns an error if
@@ -113,6 +129,13 @@ func (m *Machine) ExitOnStart(image string, code int) {
 	m.exitsOnStart[image] = code
 }
 
+// RunOnStart ends the effect of ExitOnStart.
+func (m *Machine) RunOnStart(image string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.exitsOnStart, image)
+}
+
 // All returns the containers of all owners, in the order of their creation, also while
 // engines report none.
 func (m *Machine) All() []container.Container {
@@ -120,7 +143,7 @@ func (m *Machine) All() []container.Container {
 	defer m.mu.Unlock()
 	all := make([]container.Container, 0, len(m.containers))
 	for _, c := range m.containers {
-		all = append(all, c.snapshot())
+		all = append(all, m.snapshot(c))
 	}
 	slices.SortFunc(all, func(a, b container.Container) int { return compareIDs(a.ID, b.ID) })
 	return all
@@ -135,7 +158,8 @@ func (m *Machine) start(c *fakeContainer) {
 		return
 	}
 	now := time.Now()
-	c.State, c.StartedAt, c.ExitedAt, c.ExitCode = container.StateRunning, &now, nil, nil
+	c.boot = m.boots
+	c.State, c.StartedAt, c.ExitedAt, c.ExitCode, c.StopKilled = container.StateRunning, &now, nil, nil, false
 	c.Endpoint = fmt.Sprintf("http://192.0.2.1:%d", c.port) // a documentation address, RFC 5737
 	c.exited = make(chan struct{})
 	m.publish(container.EventStarted, c)
@@ -146,10 +170,15 @@ func (m *Machine) start(c *fakeContainer) {
 
 // exit makes a running container exit. mu must be held.
 func (m *Machine) exit(c *fakeContainer, code int) {
+	m.end(c, code)
+	m.publish(container.EventExited, c)
+}
+
+// end is exit without an event. mu must be held.
+func (m *Machine) end(c *fakeContainer, code int) {
 	now := time.Now()
 	c.State, c.ExitCode, c.ExitedAt, c.Endpoint = container.StateExited, &code, &now, ""
 	close(c.exited)
-	m.publish(container.EventExited, c)
 }
 
 // remove removes the container, and kills it first if it is running. mu must be held.
@@ -170,9 +199,12 @@ func (m *Machine) publish(kind container.EventType, c *fakeContainer) {
 	}
 }
 
-// snapshot returns a copy that shares no memory with the container.
-func (c *fakeContainer) snapshot() container.Container {
+// snapshot returns a copy that shares no memory with the container. mu must be held.
+func (m *Machine) snapshot(c *fakeContainer) container.Container {
 	v := c.Container
+	if v.State == container.StateExited && c.boot < m.boots {
+		v.EngineRestartedAt = clone(&m.bootedAt)
+	}
 	v.ExitCode, v.StartedAt, v.ExitedAt = clone(v.ExitCode), clone(v.StartedAt), clone(v.ExitedAt)
 	return v
 }

@@ -95,6 +95,8 @@ func testIntentCorrupt(t *testing.T, h Harness, s ports.IntentStore) {
 	}
 	_, err := s.GetIntent(t.Context(), "bad")
 	requireCorrupt(err)
+	_, _, err = s.GetIntentAndRecord(t.Context(), "bad")
+	requireCorrupt(err)
 	found, err := s.GetIntents(t.Context(), []string{"bad", "good"})
 	requireCorrupt(err)
 	require.Equal(t, []ports.VersionedIntent{intentAt(operation.Intent{GameID: "bad"}, 0), good}, withoutStored(found))

@@ -36,6 +36,7 @@ type intentTest struct {
 func Run(t *testing.T, h Harness) {
 	tests := append(intentReadTests(), intentWriteTests()...)
 	tests = append(tests, intentFenceTests()...)
+	tests = append(tests, guardTests()...)
 	if h.Corrupt != nil {
 		tests = append(tests, corruptIntentTests()...)
 	}

@@ -21,6 +21,7 @@ func intentReadTests() []intentTest {
 		{"an intent shares no memory with the store", testIntentSharesNothing},
 		{"all valid ids name distinct games", testIntentIDs},
 		{"an invalid id is ErrInvalid", testIntentInvalidIDs},
+		{"GetIntentAndRecord returns intent and record, each empty if there is none", testGetIntentAndRecord},
 		{"GetIntents returns the intents in the order of the request", testGetIntentsOfManyGames},
 		{"GamesWithActiveOperation returns the games of one node or region", testIntentsInProgress},
 		{"reads and writes end when their context has ended", testIntentContexts},
@@ -70,11 +71,35 @@ func testIntentInvalidIDs(t *testing.T, _ Harness, s ports.IntentStore) {
 	for name, id := range storetest.InvalidGameIDs() {
 		_, err := s.GetIntent(t.Context(), id)
 		storetest.RequireInvalid(t, err, "game_id")
+		_, _, err = s.GetIntentAndRecord(t.Context(), id)
+		storetest.RequireInvalid(t, err, "game_id")
 		_, err = s.PutIntent(t.Context(), operation.Intent{GameID: id}, ports.IntentVersion{})
 		require.ErrorIs(t, err, runtime.ErrInvalid, name)
 	}
 	_, err := s.GetIntents(t.Context(), []string{"good", ""})
 	storetest.RequireInvalid(t, err, "game_id")
+}
+
+func testGetIntentAndRecord(t *testing.T, _ Harness, s ports.IntentStore) {
+	requireBoth := func(intent ports.VersionedIntent, record runtime.VersionedRecord) {
+		t.Helper()
+		foundIntent, foundRecord, err := s.GetIntentAndRecord(t.Context(), "a")
+		require.NoError(t, err)
+		require.Equal(t, intent, intentAt(foundIntent.Intent, foundIntent.Revision))
+		require.Equal(t, record, foundRecord)
+	}
+	requireBoth(intentAt(operation.Intent{GameID: "a"}, 0), runtime.VersionedRecord{})
+	running, err := recordsOf(s).Put(t.Context(), ports.PutInput{Record: storetest.RunningRecord("a")})
+	require.NoError(t, err)
+	requireBoth(intentAt(operation.Intent{GameID: "a"}, 0), running)
+	version, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{})
+	require.NoError(t, err)
+	requireBoth(intentAt(fullIntent("a"), version.Revision), running)
+
+	found, _, err := s.GetIntentAndRecord(t.Context(), "a")
+	require.NoError(t, err)
+	_, err = s.PutIntent(t.Context(), fullIntent("a"), found.IntentVersion)
+	require.NoError(t, err, "the version can be replaced")
 }
 
 func testGetIntentsOfManyGames(t *testing.T, _ Harness, s ports.IntentStore) {
@@ -137,6 +162,7 @@ func testIntentContexts(t *testing.T, _ Harness, s ports.IntentStore) {
 	ctx := storetest.CanceledContext(t)
 	for method, call := range map[string]func() error{
 		"GetIntent":                func() error { _, err := s.GetIntent(ctx, "a"); return err },
+		"GetIntentAndRecord":       func() error { _, _, err := s.GetIntentAndRecord(ctx, "a"); return err },
 		"GetIntents":               func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },
 		"GamesWithActiveOperation": func() error { _, err := s.GamesWithActiveOperation(ctx, "eu", "n1"); return err },
 		"PutIntent": func() error {

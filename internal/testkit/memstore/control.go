@@ -1,10 +1,6 @@
 package memstore
 
-import (
-	"slices"
-
-	"galaxy/rtmanager/internal/ports"
-)
+import "slices"
 
 // SetFence makes the fence with the key and this create revision valid, and any other
 // fence with the key invalid, as an election does. It does not change the store's
@@ -22,17 +18,16 @@ func (s *Store) DeleteFence(key string) {
 	delete(s.fences, key)
 }
 
-// Delete deletes the game's record and ledger at a new revision, as an operator with
+// DeleteKeys deletes the game's record and ledger at a new revision, as an operator with
 // etcdctl could. It does nothing for a game without a record.
-func (s *Store) Delete(gameID string) {
+func (s *Store) DeleteKeys(gameID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current := s.currentVersion(gameID)
 	if current == nil {
 		return
 	}
-	s.appendChange(change{gameID: gameID, kind: ports.EventDeleted, before: current.record})
-	s.games[gameID].ledger = nil
+	s.deleteGame(gameID, current)
 }
 
 // Compact removes the history up to the revision: lists at and watches from a lower one

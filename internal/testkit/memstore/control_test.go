@@ -66,9 +66,9 @@ func TestRevisionStartsAtOneAndCountsWrites(t *testing.T) {
 	require.NoError(t, s.Compact(2))
 	s.SetFence("/leaders/eu", 7)
 	s.DeleteFence("/leaders/eu")
-	s.Delete("missing")
+	s.DeleteKeys("missing")
 	require.Equal(t, int64(2), revisionOf(t, s), "none of these changes a record")
-	s.Delete("a")
+	s.DeleteKeys("a")
 	require.Equal(t, int64(3), revisionOf(t, s))
 }
 
@@ -100,10 +100,10 @@ func TestResyncDeliversDeletions(t *testing.T) {
 	next := openWatch(t, s, ports.WatchOptions{Resync: true})
 	requireEvents(t, next,
 		"snapshot 4 a last=false", "snapshot 4 b last=false", "snapshot 4 c last=false", "synced 4  last=true")
-	s.Delete("a")
-	s.Delete("c")
+	s.DeleteKeys("a")
+	s.DeleteKeys("c")
 	upsert(t, s, "d")
-	s.Delete("d")
+	s.DeleteKeys("d")
 	require.NoError(t, s.Compact(revisionOf(t, s)))
 	requireEvents(t, next,
 		"resync 4  last=false",
@@ -122,7 +122,7 @@ func TestResyncOmitsGamesOutsideTheFilter(t *testing.T) {
 		GameID: "a", ExpectedFrom: runtime.StatusRunning, To: runtime.StatusStopped, Now: time.Unix(1, 0),
 	}))
 	requireEvents(t, next, "transitioned 3 a last=true")
-	s.Delete("a")
+	s.DeleteKeys("a")
 	require.NoError(t, s.Compact(4))
 	requireEvents(t, next, "resync 3  last=false", "synced 4  last=true")
 }

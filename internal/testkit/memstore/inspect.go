@@ -9,6 +9,9 @@ import (
 // schemaVersion is the version of the key layout that this store models.
 const schemaVersion = 1
 
+// ID implements ports.StoreIdentity.
+func (s *Store) ID() string { return s.id }
+
 // Revision implements ports.StoreInspector.
 func (s *Store) Revision(ctx context.Context) (int64, error) {
 	s.mu.Lock()

@@ -24,10 +24,32 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	if err := ctx.Err(); err != nil {
 		return ports.VersionedIntent{}, err
 	}
+	return s.intentOf(gameID), nil
+}
+
+// GetIntentAndRecord implements ports.IntentStore.
+func (s *Store) GetIntentAndRecord(ctx context.Context, gameID string) (ports.VersionedIntent, runtime.VersionedRecord, error) {
+	if err := runtime.ValidateGameID(gameID); err != nil {
+		return ports.VersionedIntent{}, runtime.VersionedRecord{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return ports.VersionedIntent{}, runtime.VersionedRecord{}, err
+	}
+	var record runtime.VersionedRecord
+	if current := s.currentVersion(gameID); current != nil {
+		record = current.toVersionedRecord()
+	}
+	return s.intentOf(gameID), record, nil
+}
+
+// intentOf returns a copy of the game's intent. mu must be held.
+func (s *Store) intentOf(gameID string) ports.VersionedIntent {
 	found := s.intents[storeKey(gameID)]
 	found.Intent = found.Intent.Clone()
 	found.Intent.GameID = gameID
-	return found, nil
+	return found
 }
 
 // PutIntent implements ports.IntentStore. It increments the store's revision, although a

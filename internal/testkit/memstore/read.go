@@ -72,7 +72,7 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	if err := s.checkRevision(page.Revision); err != nil {
 		return ports.Page{}, err
 	}
-	filter := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node}
+	filter := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node, Visible: query.Visible}
 	found := s.matchingVersions(filter, page.Revision, query.After)
 	if len(found) > query.Limit {
 		found = found[:query.Limit]
@@ -129,7 +129,10 @@ func (s *Store) History(ctx context.Context, gameID string) ([]runtime.LedgerEnt
 	if s.currentVersion(gameID) == nil {
 		return nil, notFoundError(gameID)
 	}
-	entries := slices.Clone(s.games[gameID].ledger)
-	slices.Reverse(entries)
+	ledger := s.games[gameID].ledger
+	entries := make([]runtime.LedgerEntry, 0, len(ledger))
+	for _, e := range slices.Backward(ledger) {
+		entries = append(entries, e.LedgerEntry)
+	}
 	return entries, nil
 }

@@ -14,10 +14,12 @@ import (
 var (
 	_ ports.RuntimeRecordStore = (*Store)(nil)
 	_ ports.RuntimeWriter      = (*Store)(nil)
+	_ ports.RuntimeDeleter     = (*Store)(nil)
 	_ ports.RuntimeReader      = (*Store)(nil)
 	_ ports.RuntimeLedger      = (*Store)(nil)
 	_ ports.RuntimeWatcher     = (*Store)(nil)
 	_ ports.StoreInspector     = (*Store)(nil)
+	_ ports.StoreIdentity      = (*Store)(nil)
 )
 
 // Store is a store in memory. All methods are safe for concurrent use. It has no
@@ -34,6 +36,7 @@ type Store struct {
 	log               []change                         // every change above compactedRevision, oldest first
 	fences            map[string]int64                 // leader key to the revision that created it
 	intents           map[string]ports.VersionedIntent // by key
+	deletions         map[[2]string]bool               // game and operation id of each successful Delete
 	changed           broadcast.Signal                 // notified when the revision or compactedRevision changes
 }
 
@@ -42,7 +45,13 @@ type Store struct {
 type gameHistory struct {
 	key      string // orders lists
 	versions []recordVersion
-	ledger   []runtime.LedgerEntry // oldest first
+	ledger   []ledgerEntry // oldest first
+}
+
+// ledgerEntry is a ledger entry with the hash of what its write requested.
+type ledgerEntry struct {
+	runtime.LedgerEntry
+	contentsHash string
 }
 
 // recordVersion is a game's record from one revision on.
@@ -64,11 +73,12 @@ type change struct {
 // first write has revision 2.
 func New() *Store {
 	s := &Store{
-		id:       uuid.NewString(),
-		revision: 1,
-		games:    map[string]*gameHistory{},
-		fences:   map[string]int64{},
-		intents:  map[string]ports.VersionedIntent{},
+		id:        uuid.NewString(),
+		revision:  1,
+		games:     map[string]*gameHistory{},
+		fences:    map[string]int64{},
+		intents:   map[string]ports.VersionedIntent{},
+		deletions: map[[2]string]bool{},
 	}
 	s.RecordFacade = ports.NewRecordFacade(s)
 	return s

@@ -41,7 +41,7 @@ func harness() storetest.Harness {
 			require.NoError(t, s.(*memstore.Store).Compact(revision))
 		},
 		Delete: func(_ *testing.T, s storetest.Store, gameID string) {
-			s.(*memstore.Store).Delete(gameID)
+			s.(*memstore.Store).DeleteKeys(gameID)
 		},
 		Fences: &storetest.Fences{
 			Grant: func(_ *testing.T, s storetest.Store) node.Fence {

@@ -52,6 +52,12 @@ func (w *watcher) run(ctx context.Context) error {
 	if err := w.options.Validate(); err != nil {
 		return err
 	}
+	if w.options.Store != "" && w.options.Store != w.store.id && w.options.Resync {
+		if err := w.resync(ctx, ports.ResyncOtherStore, w.store.currentRevision()); err != nil {
+			return err
+		}
+		return w.follow(ctx)
+	}
 	if w.options.Store != "" && w.options.Store != w.store.id {
 		return fmt.Errorf("watch for store %s on store %s: %w", w.options.Store, w.store.id, runtime.ErrForeignRevision)
 	}
@@ -62,6 +68,10 @@ func (w *watcher) run(ctx context.Context) error {
 	} else {
 		w.position, w.resumeRevision = w.options.FromRevision, w.options.FromRevision
 	}
+	return w.follow(ctx)
+}
+
+func (w *watcher) follow(ctx context.Context) error {
 	for {
 		if err := w.deliverNext(ctx); err != nil {
 			return err
@@ -77,7 +87,9 @@ func (w *watcher) deliverNext(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, runtime.ErrCompacted) && w.options.Resync:
-		return w.resync(ctx)
+		return w.resync(ctx, ports.ResyncCompacted, w.position)
+	case errors.Is(err, runtime.ErrForeignRevision) && w.options.Resync:
+		return w.resync(ctx, ports.ResyncFutureRevision, w.store.currentRevision())
 	case err != nil:
 		return err
 	case len(changes) > 0:
@@ -110,8 +122,8 @@ func (w *watcher) deliverChanges(ctx context.Context, changes []change) error {
 	return nil
 }
 
-func (w *watcher) resync(ctx context.Context) error {
-	if err := w.emit(ctx, ports.RuntimeEvent{Type: ports.EventResync, Revision: w.position}); err != nil {
+func (w *watcher) resync(ctx context.Context, reason ports.ResyncReason, revision int64) error {
+	if err := w.emit(ctx, ports.RuntimeEvent{Type: ports.EventResync, Revision: revision, Reason: reason}); err != nil {
 		return err
 	}
 	return w.deliverSnapshot(ctx)
@@ -190,6 +202,12 @@ func (s *Store) changesAfter(revision int64) ([]change, error) {
 	})
 	// clipped and never modified, so the caller may read it without mu
 	return slices.Clip(s.log[first:]), nil
+}
+
+func (s *Store) currentRevision() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.revision
 }
 
 // snapshotRecords returns every current record and the revision.

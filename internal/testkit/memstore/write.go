@@ -23,9 +23,10 @@ func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.Versione
 	return s.write(ctx, writeRequest{
 		gameID: input.Record.GameID,
 		kind:   ports.EventUpserted,
-		origin: input.Origin,
-		fence:  input.Fence,
-		at:     input.Record.LastOpAt,
+		origin: input.Origin, contentsHash: input.ContentsHash(),
+		fence: input.Fence,
+		guard: input.Guard,
+		at:    input.Record.LastOpAt,
 		apply: func(current *recordVersion) (runtime.RuntimeRecord, error) {
 			if err := compareRevision(input.Record.GameID, current, input.IfRevision); err != nil {
 				return runtime.RuntimeRecord{}, err
@@ -43,9 +44,10 @@ func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ru
 	return s.write(ctx, writeRequest{
 		gameID: input.GameID,
 		kind:   ports.EventTransitioned,
-		origin: input.Origin,
-		fence:  input.Fence,
-		at:     input.Now,
+		origin: input.Origin, contentsHash: input.ContentsHash(),
+		fence: input.Fence,
+		guard: input.Guard,
+		at:    input.Now,
 		apply: func(current *recordVersion) (runtime.RuntimeRecord, error) {
 			if current == nil {
 				return runtime.RuntimeRecord{}, notFoundError(input.GameID)
@@ -53,7 +55,7 @@ func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ru
 			if err := comparePreconditions(current, input.UpdateStatusInput); err != nil {
 				return runtime.RuntimeRecord{}, err
 			}
-			return current.record.Apply(input.To, input.Now)
+			return input.Apply(current.record.Clone())
 		},
 	})
 }
@@ -64,9 +66,12 @@ type writeRequest struct {
 	gameID string
 	kind   ports.EventType
 	origin ports.Origin
-	fence  *node.Fence
-	at     time.Time
-	apply  func(current *recordVersion) (runtime.RuntimeRecord, error)
+	// contentsHash is compared with that of an earlier write that has the operation id.
+	contentsHash string
+	fence        *node.Fence
+	guard        ports.OperationGuard
+	at           time.Time
+	apply        func(current *recordVersion) (runtime.RuntimeRecord, error)
 }
 
 func (s *Store) write(ctx context.Context, request writeRequest) (runtime.VersionedRecord, error) {
@@ -80,7 +85,10 @@ func (s *Store) write(ctx context.Context, request writeRequest) (runtime.Versio
 	}
 	current := s.currentVersion(request.gameID)
 	// The operation was applied before, so its preconditions do not matter.
-	if current != nil && s.hasOperation(request.gameID, request.origin.OperationID) {
+	if isRepeated, err := s.findOperation(request); current != nil && isRepeated {
+		if err != nil {
+			return runtime.VersionedRecord{}, err
+		}
 		return current.toVersionedRecord(), nil
 	}
 	if err := s.checkFence(request.gameID, request.fence); err != nil {
@@ -88,6 +96,9 @@ func (s *Store) write(ctx context.Context, request writeRequest) (runtime.Versio
 	}
 	after, err := request.apply(current)
 	if err != nil {
+		return runtime.VersionedRecord{}, err
+	}
+	if err := s.checkGuard(request, current, after); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
 	return s.appendWrite(request, current, after), nil
@@ -116,19 +127,48 @@ func (s *Store) appendWrite(request writeRequest, current *recordVersion, after 
 	if n := len(g.ledger); n > 0 {
 		entry.Seq = g.ledger[n-1].Seq + 1
 	}
-	g.ledger = append(g.ledger, entry)
+	g.ledger = append(g.ledger, ledgerEntry{entry, request.contentsHash})
 	if extra := len(g.ledger) - ledgerSize; extra > 0 {
 		g.ledger = slices.Delete(g.ledger, 0, extra)
 	}
 	return runtime.VersionedRecord{Record: after.Clone(), Revision: entry.Revision}
 }
 
-// hasOperation reports whether the operation is among the game's ledger entries. mu must
-// be held.
-func (s *Store) hasOperation(gameID, operationID string) bool {
-	return slices.ContainsFunc(s.games[gameID].ledger, func(e runtime.LedgerEntry) bool {
-		return e.OperationID == operationID
-	})
+// findOperation reports whether the operation id is among the game's ledger entries. The
+// error is an *operation.IDReusedError if that write had other contents. mu must be held.
+func (s *Store) findOperation(request writeRequest) (isRepeated bool, err error) {
+	g, id := s.games[request.gameID], request.origin.OperationID
+	if g == nil {
+		return false, nil
+	}
+	i := slices.IndexFunc(g.ledger, func(e ledgerEntry) bool { return e.OperationID == id })
+	if i < 0 {
+		return false, nil
+	}
+	if hash := g.ledger[i].contentsHash; hash != "" && hash != request.contentsHash && !request.origin.IgnoreContents {
+		return true, &operation.IDReusedError{GameID: request.gameID, OperationID: id}
+	}
+	return true, nil
+}
+
+// checkGuard returns the error of a guard that does not hold. mu must be held.
+func (s *Store) checkGuard(request writeRequest, current *recordVersion, after runtime.RuntimeRecord) error {
+	ref, guard := node.RefOf(after), request.guard.Resolve(nil, after)
+	if current != nil {
+		ref, guard = node.RefOf(*current.record), request.guard.Resolve(current.record, after)
+	}
+	stored := s.intents[storeKey(request.gameID)]
+	op := stored.Intent.Current
+	switch {
+	case guard == ports.GuardNone || stored.Revision == 0:
+		return nil
+	case op != nil && (guard == ports.GuardNoIntent || op.NodeRef() == ref):
+		return operation.NewBusyError(request.gameID, *op)
+	case op == nil && guard == ports.GuardNoIntent:
+		return &operation.ManagedError{GameID: request.gameID, Node: ref, To: after.Status}
+	default:
+		return nil
+	}
 }
 
 // checkFence returns nil for no fence and for a valid one, and otherwise

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/storetest"
@@ -22,8 +23,10 @@ type modelPair struct {
 	store          storetest.Store
 	modelRevisions map[int64]int64 // the model's revision by the store's
 	writes         []revisionPair  // oldest first
-	compactedIndex int             // of writes; those before it are compacted
-	operations     int             // on the store
+	// lists has all records as of each write, by its revision in the model.
+	lists          map[int64][]runtime.VersionedRecord
+	compactedIndex int // of writes; those before it are compacted
+	operations     int // on the store
 }
 
 // revisionPair holds the revisions of one write on the model and on the store. A delete
@@ -34,7 +37,7 @@ type revisionPair struct{ model, store int64 }
 type chooseRevision func(revisionPair) int64
 
 func newModelPair(t *testing.T, h storetest.Harness) *modelPair {
-	return &modelPair{t: t, h: h, model: h.NewModel(), store: h.Open(t), modelRevisions: map[int64]int64{0: 0}}
+	return &modelPair{t: t, h: h, model: h.NewModel(), store: h.Open(t), modelRevisions: map[int64]int64{0: 0}, lists: map[int64][]runtime.VersionedRecord{}}
 }
 
 // runStep runs the step on both stores and returns an error if the results differ.
@@ -77,8 +80,10 @@ func (p *modelPair) runStep(s step) error {
 		return p.compareWatch(s, false)
 	case "resync":
 		return p.compareWatch(s, true)
+	case "remove":
+		return p.compareDelete(s)
 	case "delete":
-		p.model.Delete(s.game)
+		p.model.DeleteKeys(s.game)
 		p.h.Delete(p.t, p.store, s.game)
 		return p.compareRead(s.game)
 	case "compact":
@@ -133,6 +138,9 @@ func (p *modelPair) callEach(game string, call func(context.Context, storetest.S
 // recordWrite records the revisions of the last write to the game on both stores.
 func (p *modelPair) recordWrite(game string) error {
 	want, err := p.model.GetVersioned(p.t.Context(), game)
+	if errors.Is(err, runtime.ErrNotFound) {
+		return nil // a deletion, which returns no revision
+	}
 	if err != nil {
 		return fmt.Errorf("model after a write: %w", err)
 	}
@@ -145,6 +153,11 @@ func (p *modelPair) recordWrite(game string) error {
 	}
 	p.writes = append(p.writes, revisionPair{model: want.Revision, store: got.Revision})
 	p.modelRevisions[got.Revision] = want.Revision
+	all := readPages(p.t.Context(), p.model, ports.PageQuery{Limit: ports.MaxPageLimit})
+	if all.err != nil {
+		return fmt.Errorf("model after a write: %w", all.err)
+	}
+	p.lists[want.Revision] = all.versions
 	return p.compareResults(result{versions: []runtime.VersionedRecord{want}}, result{versions: []runtime.VersionedRecord{got}})
 }
 
@@ -195,7 +208,7 @@ func (p *modelPair) compareErrors(want, got error) error {
 	for _, class := range []error{
 		runtime.ErrNotFound, runtime.ErrConflict, runtime.ErrInvalidTransition, runtime.ErrInvalid, runtime.ErrFenced,
 		runtime.ErrOutcomeUnknown, runtime.ErrCompacted, runtime.ErrForeignRevision, runtime.ErrCorrupt,
-		runtime.ErrReadOnly, runtime.ErrUnavailable, runtime.ErrIncompatible,
+		runtime.ErrReadOnly, runtime.ErrUnavailable, runtime.ErrIncompatible, operation.ErrRejected,
 	} {
 		if errors.Is(want, class) != errors.Is(got, class) {
 			return mismatchError(want, got)

@@ -47,7 +47,7 @@ func newProgram(h storetest.Harness, seed uint64, steps int) []step {
 	random := rand.New(rand.NewPCG(seed, 0))
 	kinds := []string{
 		"upsert", "upsert", "put", "put", "put", "update", "update", "update", "transition", "transition", "transition",
-		"get", "list", "listByStatus", "page", "page", "history", "watch", "resync",
+		"remove", "remove", "get", "list", "listByStatus", "page", "page", "history", "watch", "resync",
 	}
 	if h.Delete != nil {
 		kinds = append(kinds, "delete")

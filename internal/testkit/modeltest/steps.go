@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -28,6 +29,22 @@ func (p *modelPair) comparePut(s step) error {
 		v, err := store.Put(ctx, input)
 		return result{versions: []runtime.VersionedRecord{v}, err: err}
 	})
+}
+
+// compareDelete compares a deletion, conditional as a Put would be, and the game after it.
+func (p *modelPair) compareDelete(s step) error {
+	expected, isConditional := p.expectedWrite(s)
+	err := p.callEach(s.game, func(ctx context.Context, store storetest.Store, revisionOf chooseRevision) result {
+		input := ports.DeleteInput{GameID: s.game, Origin: s.origin()}
+		if isConditional {
+			input.IfRevision = storetest.Pointer(revisionOf(expected))
+		}
+		return result{err: store.Delete(ctx, input)}
+	})
+	if err != nil {
+		return err
+	}
+	return p.compareRead(s.game)
 }
 
 // expectedWrite returns the write whose revision is the precondition of the step's Put. It
@@ -67,25 +84,57 @@ func (p *modelPair) compareHistory(s step) error {
 // comparePages compares a whole list, at the revision of an earlier write if the limit
 // is odd.
 func (p *modelPair) comparePages(s step) error {
+	query := ports.PageQuery{Region: s.region, Node: s.node, Limit: s.limit}
+	if s.container == "" {
+		query.Status = s.from
+	}
 	var at revisionPair
 	if s.limit%2 == 1 && len(p.writes) > 0 {
-		at = p.selectWrite(s)
+		index := p.selectIndex(s)
+		at = p.writes[index]
+		if index < p.compactedIndex {
+			return p.compareCompactedPages(at, query)
+		}
 	}
 	return p.callEach(s.game, func(ctx context.Context, store storetest.Store, revisionOf chooseRevision) result {
-		query := ports.PageQuery{Region: s.region, Node: s.node, Limit: s.limit, Revision: revisionOf(at)}
-		if s.container == "" {
-			query.Status = s.from
-		}
-		var combined result
-		for {
-			page, err := store.ListPage(ctx, query)
-			combined.versions, combined.err = append(combined.versions, page.Records...), err
-			if err != nil || page.Next == "" {
-				return combined
-			}
-			query.Revision, query.After = page.Revision, page.Next
-		}
+		query := query
+		query.Revision = revisionOf(at)
+		return readPages(ctx, store, query)
 	})
+}
+
+// readPages reads a whole list.
+func readPages(ctx context.Context, store storetest.Store, query ports.PageQuery) (list result) {
+	for {
+		page, err := store.ListPage(ctx, query)
+		list.versions, list.err = append(list.versions, page.Records...), err
+		if err != nil || page.Next == "" {
+			return list
+		}
+		query.Revision, query.After = page.Revision, page.Next
+	}
+}
+
+// compareCompactedPages compares a list at a compacted revision. The model rejects it. The
+// store may have the records of that revision in memory; they are those that the model had
+// then.
+func (p *modelPair) compareCompactedPages(at revisionPair, query ports.PageQuery) error {
+	query.Revision = at.model
+	if want := readPages(p.t.Context(), p.model, query); !errors.Is(want.err, runtime.ErrCompacted) {
+		return mismatchError(runtime.ErrCompacted, want.err)
+	}
+	query.Revision = at.store
+	got := readPages(p.t.Context(), p.store, query)
+	if errors.Is(got.err, runtime.ErrCompacted) {
+		return nil
+	}
+	var want result
+	for _, v := range p.lists[at.model] {
+		if (query.Status == "" || v.Record.Status == query.Status) && (query.Region == "" || v.Record.Region == query.Region) && (query.Node == "" || v.Record.Node == query.Node) {
+			want.versions = append(want.versions, v)
+		}
+	}
+	return p.compareResults(want, got)
 }
 
 // compactBoth compacts both stores at the write that the step selects.

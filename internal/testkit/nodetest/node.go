@@ -28,7 +28,7 @@ import (
 )
 
 // Timeout bounds every wait of a test. It is far longer than any wait takes.
-const Timeout = 30 * time.Second
+const Timeout = 90 * time.Second
 
 // Config configures a node. The zero value is node eu/n1 on a store of its own.
 type Config struct {
@@ -52,6 +52,8 @@ type Config struct {
 	NodeLostGrace time.Duration
 	// WrapElection, if not nil, returns a decorator of the failover worker's election.
 	WrapElection func(ports.Election) ports.Election
+	// Secrets resolves the secrets of games; nil rejects games with secrets.
+	Secrets ports.SecretResolver
 	// API is the URL that the node publishes to other nodes.
 	API string
 }
@@ -113,7 +115,7 @@ func (n *Node) openEngine() {
 		n.Engine = n.Config.NewEngine(n.Store.ID())
 	} else {
 		engine, err := processengine.Open(processengine.Config{
-			Dir: n.t.TempDir(), ImagesDir: ImagesDir, Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name,
+			Dir: n.t.TempDir(), ImagesDir: ImagesDir, Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, Secrets: n.Config.Secrets,
 		})
 		require.NoError(n.t, err)
 		n.t.Cleanup(func() { require.NoError(n.t, engine.Close()) })
@@ -129,7 +131,7 @@ func (n *Node) openServices() {
 	prober := healthprobe.New(0)
 	var err error
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
-		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober,
+		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober, Secrets: n.Config.Secrets,
 	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
@@ -146,7 +148,7 @@ func (n *Node) openServices() {
 	}, cfg)
 	require.NoError(n.t, err)
 	n.t.Cleanup(n.Reconcile.Close)
-	n.events = events.New(events.Dependencies{Engine: n.Engine, Queue: queue}, events.Config{})
+	n.events = events.New(events.Dependencies{Engine: n.Engine, Queue: queue, Health: n.Health}, events.Config{})
 	election := ports.Election(n.Member)
 	if n.Config.WrapElection != nil {
 		election = n.Config.WrapElection(election)
@@ -234,6 +236,6 @@ func Op(kind operation.Kind, gameID string) ports.OperationRequest {
 func GameSpec(version string, args ...string) operation.Spec {
 	return operation.Spec{
 		Image: "gameserver:" + version, Args: args,
-		HealthTimeout: operation.Duration(5 * time.Second), StopGrace: operation.Duration(2 * time.Second),
+		HealthTimeout: operation.Duration(20 * time.Second), StopGrace: operation.Duration(2 * time.Second),
 	}
 }

@@ -21,7 +21,7 @@ func ExampleRun() {
 				}
 			},
 			Delete: func(_ *testing.T, store storetest.Store, gameID string) {
-				store.(*memstore.Store).Delete(gameID)
+				store.(*memstore.Store).DeleteKeys(gameID)
 			},
 			Fences: &storetest.Fences{
 				Grant: func(_ *testing.T, store storetest.Store) node.Fence {

@@ -11,7 +11,7 @@ import (
 )
 
 // localReadTimeout is how long a store's cache may take to contain an acknowledged write.
-const localReadTimeout = 10 * time.Second
+const localReadTimeout = time.Minute
 
 func localReadTests() []contractTest {
 	return []contractTest{

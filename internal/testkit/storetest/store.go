@@ -6,6 +6,7 @@ import "galaxy/rtmanager/internal/ports"
 type Store interface {
 	ports.RuntimeRecordStore
 	ports.RuntimeWriter
+	ports.RuntimeDeleter
 	ports.RuntimeReader
 	ports.RuntimeLedger
 	ports.RuntimeWatcher

@@ -45,8 +45,8 @@ type Harness struct {
 // directly.
 type Model interface {
 	Store
-	// Delete deletes the game's record and ledger at one new revision.
-	Delete(gameID string)
+	// DeleteKeys deletes the game's record and ledger at one new revision.
+	DeleteKeys(gameID string)
 	// Compact removes the history up to the revision.
 	Compact(revision int64) error
 }
@@ -82,7 +82,7 @@ func Run(t *testing.T, h Harness) {
 		{"transition", transitionTests()},
 		{"conflict", conflictTests()},
 		{"put", putTests()},
-		{"operation id", operationIDTests()},
+		{"operation id", operationIDTests(h)},
 		{"fence", fenceTests(h)},
 		{"page", pageTests()},
 		{"ledger", ledgerTests()},
@@ -92,6 +92,7 @@ func Run(t *testing.T, h Harness) {
 		{"watch filter", watchFilterTests()},
 		{"watch end", watchEndTests()},
 		{"compaction", compactionTests(h)},
+		{"delete", deleteTests(h)},
 		{"deletion", deletionTests(h)},
 		{"context", contextTests()},
 		{"inspect", inspectTests()},

@@ -27,6 +27,7 @@ func transitionTests() []contractTest {
 		{name: "a removed game has no transition", test: testRemovedHasNoTransition},
 		{name: "Transition returns what Get returns next", test: testTransitionReturns},
 		{name: "a transition of one game does not change the others", test: testTransitionIsLocal},
+		{name: "Endpoint replaces the endpoint in the same write", test: testTransitionEndpoint},
 	}
 	for _, from := range runtime.Statuses() {
 		for _, to := range runtime.Statuses() {
@@ -298,5 +299,27 @@ func testConflictGuardExact(t *testing.T, _ Harness, s Store) {
 		requireConflict(t, s, input, runtime.ConflictError{
 			Precondition: runtime.PreconditionContainerID, Expected: guard, Actual: "container-1",
 		})
+	}
+}
+
+func testTransitionEndpoint(t *testing.T, h Harness, s Store) {
+	putRecord(t, s, RunningRecord("a"))
+	if h.Fences == nil { // over HTTP neither fences nor endpoints are offered
+		endpoint := ""
+		_, err := s.Transition(t.Context(), ports.TransitionInput{UpdateStatusInput: stopInput("a", 5), Endpoint: &endpoint})
+		RequireInvalid(t, err, "engine_endpoint")
+		return
+	}
+	for _, endpoint := range []string{"http://192.0.2.7:1", ""} {
+		before := readState(t, s, "a").Record
+		to := runtime.StatusStopped
+		if before.Status == to {
+			to = runtime.StatusRunning
+		}
+		input := ports.TransitionInput{UpdateStatusInput: TransitionInput("a", before.Status, to, 5), Endpoint: &endpoint}
+		after, err := s.Transition(t.Context(), input)
+		require.NoError(t, err)
+		require.Equal(t, endpoint, after.Record.EngineEndpoint)
+		require.Equal(t, after.Record, readState(t, s, "a").Record)
 	}
 }

@@ -20,7 +20,6 @@ func watchEndTests() []contractTest {
 		{name: "a context that is canceled before the watch ends it at once", test: testEndBeforeStart},
 		{name: "a canceled context ends a stream with unread events", test: testEndUnread},
 		{name: "a revision that the store has not reached is ErrForeignRevision", test: testEndFuture},
-		{name: "a future revision is ErrForeignRevision with Resync too", test: testEndFutureResync},
 		{name: "a revision of another store is ErrForeignRevision", test: testEndOtherStore},
 		{name: "a negative revision is ErrInvalid", test: testEndInvalid("from_revision", ports.WatchOptions{FromRevision: -1})},
 		{name: "an unknown status is ErrInvalid", test: testEndInvalid("status", ports.WatchOptions{Status: "paused"})},
@@ -95,10 +94,6 @@ func testEndUnread(t *testing.T, _ Harness, s Store) {
 func testEndFuture(t *testing.T, _ Harness, s Store) {
 	putRecord(t, s, RunningRecord("a"))
 	openWatch(t, s, ports.WatchOptions{FromRevision: futureRevision(t, s)}).requireError(runtime.ErrForeignRevision)
-}
-
-func testEndFutureResync(t *testing.T, _ Harness, s Store) {
-	openWatch(t, s, ports.WatchOptions{FromRevision: futureRevision(t, s), Resync: true}).requireError(runtime.ErrForeignRevision)
 }
 
 func testEndOtherStore(t *testing.T, h Harness, s Store) {

@@ -18,6 +18,7 @@ func watchResumeTests() []contractTest {
 		{name: "a watch replays history and then delivers live changes", test: testResumeContinuesLive},
 		{name: "the store's own identity is accepted with a revision", test: testResumeOwnStore},
 		{name: "a watch from a revision without a change delivers the changes above it", test: testResumeBetween},
+		{name: "a foreign revision is a resync with Resync", test: testResumeForeign},
 		{name: "a watch that resumes yields neither snapshot nor synced", test: testResumeWithoutSnapshot},
 	}
 }
@@ -68,6 +69,25 @@ func testResumeFromHead(t *testing.T, _ Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
 	w := openWatch(t, s, ports.WatchOptions{FromRevision: currentRevision(t, s)})
 	requireChange(t, w, ports.EventTransitioned, &before.Record, applyTransition(t, s, stopInput("a", 5)))
+}
+
+func testResumeForeign(t *testing.T, _ Harness, s Store) {
+	first := putRecord(t, s, RunningRecord("a"))
+	for _, foreign := range []struct {
+		options ports.WatchOptions
+		reason  ports.ResyncReason
+	}{
+		{ports.WatchOptions{FromRevision: futureRevision(t, s), Resync: true}, ports.ResyncFutureRevision},
+		{ports.WatchOptions{FromRevision: first.Revision, Store: "another", Resync: true}, ports.ResyncOtherStore},
+		{ports.WatchOptions{Store: "another", Resync: true}, ports.ResyncOtherStore},
+	} {
+		w := openWatch(t, s, foreign.options)
+		resync := w.nextChange()
+		require.Equal(t, ports.EventResync, resync.Type)
+		require.Equal(t, foreign.reason, resync.Reason)
+		records, _ := w.readSnapshot()
+		require.Equal(t, []string{"a"}, gameIDs(records))
+	}
 }
 
 func testResumeContinuesLive(t *testing.T, _ Harness, s Store) {

@@ -1,5 +1,9 @@
-// Package cleanup removes the containers of games that have been stopped for a
-// configured time.
+// Package cleanup removes what finished games leave: the containers of games that have been
+// stopped for a configured time and are not desired to run, and later their records and state directories.
+//
+//	worker.go     Worker: containers of stopped games
+//	retention.go  Retention: records of removed games; abandoned.go: those of absent nodes
+//	states.go     state directories of deleted games
 package cleanup
 
 import (
@@ -18,6 +22,7 @@ import (
 // Dependencies are the parts that a Worker uses. All are required.
 type Dependencies struct {
 	Records  ports.RuntimeReader
+	Intents  ports.IntentStore
 	Executor ports.Executor
 }
 
@@ -124,6 +129,13 @@ func (w *Worker) cleanUp(ctx context.Context, listed runtime.VersionedRecord) er
 		return err
 	}
 	if current.Revision != listed.Revision {
+		return operation.ErrBusy
+	}
+	intent, err := w.deps.Intents.GetIntent(ctx, gameID)
+	if err != nil {
+		return err
+	}
+	if intent.Intent.DesiredStatus == runtime.StatusRunning { // a cleanup would end the finding that the game does not run
 		return operation.ErrBusy
 	}
 	_, err = w.deps.Executor.Execute(ctx, ports.OperationRequest{

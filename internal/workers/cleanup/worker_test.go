@@ -64,9 +64,16 @@ func newFixture(t *testing.T) *fixture {
 // restart replaces the worker, as a new daemon does.
 func (f *fixture) restart() {
 	f.Worker = cleanup.New(
-		cleanup.Dependencies{Records: f.store, Executor: f.executor},
+		cleanup.Dependencies{Records: f.store, Intents: f.store, Executor: f.executor},
 		cleanup.Config{Region: "eu", Node: "n1", After: after, Clock: func() time.Time { return f.now }},
 	)
+}
+
+// putDesired writes the intent of a game that has none.
+func (f *fixture) putDesired(gameID string, status runtime.Status) {
+	f.t.Helper()
+	_, err := f.store.PutIntent(f.t.Context(), operation.Intent{GameID: gameID, DesiredStatus: status}, ports.IntentVersion{})
+	require.NoError(f.t, err)
 }
 
 // passAfter moves the clock and makes a pass. It returns the number of cleaned games.
@@ -120,6 +127,19 @@ func TestStoppedAtOfTheRecordDoesNotCount(t *testing.T) {
 	require.Zero(t, f.passAfter(0))
 	require.Zero(t, f.passAfter(after-time.Second))
 	require.Equal(t, 4, f.passAfter(time.Second))
+}
+
+// A cleanup would make the removal of a crashed game its desired status.
+func TestAGameThatIsDesiredToRunIsKept(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for gameID, desired := range map[string]runtime.Status{"crashed": runtime.StatusRunning, "stopped": runtime.StatusStopped} {
+		f.put(gameID, "n1", f.now)
+		f.putDesired(gameID, desired)
+	}
+	require.Zero(t, f.passAfter(0))
+	require.Equal(t, 1, f.passAfter(after))
+	require.Equal(t, []string{"stopped"}, f.executor.games())
 }
 
 func TestOnlyStoppedGamesOfThisNode(t *testing.T) {
@@ -220,7 +240,7 @@ func TestCleanupOnARealNode(t *testing.T) {
 	n.MustExecute(nodetest.StartOp("stopped", nodetest.GameSpec("1.0.0")))
 	n.MustExecute(nodetest.Op(operation.KindStop, "stopped"))
 	w := cleanup.New(
-		cleanup.Dependencies{Records: n.Store, Executor: n.Service},
+		cleanup.Dependencies{Records: n.Store, Intents: n.Store, Executor: n.Service},
 		cleanup.Config{Region: "eu", Node: "n1", After: time.Nanosecond, Interval: time.Millisecond},
 	)
 	ctx, cancel := context.WithCancel(t.Context())

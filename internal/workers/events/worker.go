@@ -1,5 +1,7 @@
 // Package events enqueues the games whose containers change, by the event stream of the
-// engine. Events are hints: if some may have been lost, it triggers a full reconcile.
+// engine. Events are hints: if some may have been lost, it triggers a full reconcile. While
+// it has no stream it suspends the health checks: an engine that is away takes the ports
+// that it forwards with it (moby/moby#47051).
 package events
 
 import (
@@ -28,6 +30,16 @@ type Enqueuer interface {
 type Dependencies struct {
 	Engine ports.ContainerReader
 	Queue  Enqueuer
+	// Health, if not nil, is suspended while no stream is open.
+	Health HealthSuspender
+}
+
+// HealthSuspender is the part of the health worker that depends on the engine.
+type HealthSuspender interface {
+	// Suspend discards all results of health checks until Resume.
+	Suspend()
+	// Resume counts the results of health checks from now on.
+	Resume()
 }
 
 // Config configures a Worker.
@@ -56,7 +68,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	delays := backoff.NewExponentialBackOff()
 	delays.InitialInterval, delays.MaxInterval = 100*time.Millisecond, 10*time.Second
 	for ctx.Err() == nil {
-		if err := w.readStream(ctx, delays.Reset); ctx.Err() == nil {
+		err := w.readStream(ctx, delays.Reset)
+		if w.deps.Health != nil {
+			w.deps.Health.Suspend()
+		}
+		if ctx.Err() == nil {
 			w.log.Warn("event stream of the engine ended; reconnecting", "error", err)
 		}
 		_ = wait.For(ctx, delays.NextBackOff()) // the loop checks ctx
@@ -73,6 +89,9 @@ func (w *Worker) readStream(ctx context.Context, onOpen func()) error {
 		switch event.Type {
 		case container.EventStreamOpened:
 			onOpen()
+			if w.deps.Health != nil {
+				w.deps.Health.Resume()
+			}
 			if event.EventsMissed {
 				w.deps.Queue.TriggerFullReconcile()
 			}

@@ -301,3 +301,34 @@ func TestNodeThatHasReturnedKeepsItsGames(t *testing.T) {
 	require.ErrorContains(t, err, "is absent")
 	require.NoError(t, n[1].Service.Reschedule(t.Context(), seen, node.Ref{Region: "eu", Name: "n2"}, fence))
 }
+
+// The node of a game is lost during the first start, before there is a record: the game is
+// started on another node with the spec and the policy that were accepted.
+func TestNodeIsLostDuringTheFirstStart(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	n := cluster(t, 2, longTTL, nodetest.Config{NodeLostGrace: time.Minute, Clock: clock.now})
+	spec := game(operation.NodeLostReschedule)
+	spec.Env = map[string]string{"LEVEL": "7"}
+	_, err := n[1].Store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{
+		ID: "first", Kind: operation.KindStart, Region: "eu", Node: "n1", StartedAt: clock.now(), Deadline: clock.now().Add(time.Hour),
+		Step: operation.StepPulling, StepAt: clock.now(), Spec: spec, Generation: 1,
+	}}, ports.IntentVersion{})
+	require.NoError(t, err)
+	n[0].Crash()
+	expireSession(t, n[0])
+	fence := becomeLeader(t, n[1])
+	require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
+	clock.advance(2 * time.Minute)
+	require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
+	outcome, err := n[1].Service.Resume(t.Context(), "g")
+	require.NoError(t, err)
+	require.Nil(t, outcome.Failure)
+	require.Equal(t, runtime.StatusRunning, n[1].Record("g").Status)
+	require.Equal(t, "n2", n[1].Record("g").Node)
+	require.Equal(t, int64(2), n[1].Record("g").Generation, "the lost node may have created a container of generation 1")
+	intent, err := n[1].Store.GetIntent(t.Context(), "g")
+	require.NoError(t, err)
+	require.Equal(t, spec.Env, intent.Intent.Spec.Env)
+	require.Equal(t, operation.NodeLostReschedule, intent.Intent.Spec.OnNodeLost)
+}

@@ -12,13 +12,13 @@ import (
 )
 
 // findInterrupted returns the interrupted games of absent nodes. Such a game has a stopped
-// record, but it should run: an operation was about to start it when its node was lost, or
-// another node has failed to start it since.
+// record or none yet, but it should run: an operation was about to start it when its node
+// was lost, or another node has failed to start it since.
 //
 // The candidates are the games with an operation in progress, and the interrupted games
 // of the previous pass, whose reschedule may have failed. The first pass of a leadership
 // reads all stopped records instead of the latter.
-func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]runtime.VersionedRecord, error) {
+func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]lostGame, error) {
 	candidates, err := w.deps.Intents.GamesWithActiveOperation(ctx, w.cfg.Region, "")
 	if err != nil {
 		return nil, fmt.Errorf("list the operations of region %q: %w", w.cfg.Region, err)
@@ -40,7 +40,7 @@ func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]runtime.Versio
 	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // a game with a corrupt intent is skipped
 		return nil, fmt.Errorf("read the intents of interrupted games: %w", err)
 	}
-	lost, interrupted := []runtime.VersionedRecord{}, []string{}
+	lost, interrupted := []lostGame{}, []string{}
 	for _, intent := range intents {
 		in := intent.Intent
 		op := in.Current
@@ -49,13 +49,17 @@ func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]runtime.Versio
 		}
 		found, err := w.deps.Records.GetVersioned(ctx, in.GameID)
 		switch {
+		case errors.Is(err, runtime.ErrNotFound) && op != nil && p.isAbsent(op.NodeRef()):
+			// The first start of a game writes its record only once the container runs.
+			interrupted = append(interrupted, in.GameID)
+			lost = append(lost, lostGame{found: runtime.VersionedRecord{Record: runtime.RuntimeRecord{GameID: in.GameID}}, from: op.NodeRef()})
 		case errors.Is(err, runtime.ErrNotFound), errors.Is(err, runtime.ErrCorrupt):
 		case err != nil:
 			return nil, fmt.Errorf("read the record of %q: %w", in.GameID, err)
 		case found.Record.Status == runtime.StatusStopped && found.Record.Region == w.cfg.Region:
 			interrupted = append(interrupted, in.GameID)
 			if p.isAbsent(node.RefOf(found.Record)) {
-				lost = append(lost, found)
+				lost = append(lost, lostGame{found: found, from: node.RefOf(found.Record)})
 			}
 		}
 	}
@@ -87,6 +91,7 @@ func isStartPending(in operation.Intent) bool {
 	case op.PreviousRecord != nil && op.PreviousRecord.Status == runtime.StatusRunning: // success and rollback both start it
 		return op.Kind == operation.KindRestart || op.Kind == operation.KindPatch
 	default:
-		return op.Failure == nil && (op.Kind == operation.KindRestart || op.Kind == operation.KindStart && op.Automatic)
+		// A start that was accepted is to be completed, by its policy on another node.
+		return op.Failure == nil && (op.Kind == operation.KindRestart || op.Kind == operation.KindStart)
 	}
 }

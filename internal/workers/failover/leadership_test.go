@@ -3,7 +3,6 @@ package failover_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -107,25 +106,31 @@ func TestRescheduleWithAStaleRecord(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
-// leaderships records all leaderships by their contexts.
+// leaderships records the context of each leadership by its fence.
 type leaderships struct {
 	mu       sync.Mutex
-	contexts []context.Context // guarded by mu
+	contexts map[node.Fence]context.Context // guarded by mu
 }
 
 // add records a leadership. It reports whether all other ones have ended.
-func (l *leaderships) add(ctx context.Context) (isOnly bool) {
+func (l *leaderships) add(ctx context.Context, fence node.Fence) (isOnly bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	isOnly = !slices.ContainsFunc(l.contexts, func(other context.Context) bool { return other.Err() == nil })
-	l.contexts = append(l.contexts, ctx)
-	return isOnly
+	for _, other := range l.contexts {
+		if other.Err() == nil {
+			return false
+		}
+	}
+	l.contexts[fence] = ctx
+	return true
 }
 
-func (l *leaderships) count() int {
+// has reports whether the leadership with the fence has started its work.
+func (l *leaderships) has(fence node.Fence) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.contexts)
+	_, found := l.contexts[fence]
+	return found
 }
 
 // recordingElection is an election that records its leaderships.
@@ -137,7 +142,7 @@ type recordingElection struct {
 
 func (e recordingElection) Lead(ctx context.Context, scope string, work func(context.Context, node.Fence) error) error {
 	return e.Election.Lead(ctx, scope, func(ctx context.Context, fence node.Fence) error {
-		assert.True(e.t, e.leaderships.add(ctx), "two leaders at the same time")
+		assert.True(e.t, e.leaderships.add(ctx, fence), "two leaders at the same time")
 		return work(ctx, fence)
 	})
 }
@@ -148,7 +153,7 @@ func TestOneLeaderAtATime(t *testing.T) {
 		t.Skip("waits for leases to expire")
 	}
 	t.Parallel()
-	all := &leaderships{}
+	all := &leaderships{contexts: map[node.Fence]context.Context{}}
 	cfg := nodetest.Config{
 		Prefix: etcdtest.Prefix(t), Region: "eu", LeaseTTL: shortTTL, NodeLostGrace: time.Minute,
 		WrapElection: func(e ports.Election) ports.Election { return recordingElection{e, t, all} },
@@ -164,8 +169,8 @@ func TestOneLeaderAtATime(t *testing.T) {
 		require.Eventually(t, func() bool {
 			leader, found, err := observer.Registry.Leader(t.Context(), "eu")
 			current = leader
-			return assert.NoError(t, err) && found && current.Fence.CreateRevision > revision
-		}, nodetest.Timeout, 10*time.Millisecond, "a new leader")
+			return assert.NoError(t, err) && found && current.Fence.CreateRevision > revision && all.has(current.Fence)
+		}, nodetest.Timeout, 10*time.Millisecond, "a new leader that works")
 		return current
 	}
 	current := leaderAfter(0)
@@ -184,5 +189,4 @@ func TestOneLeaderAtATime(t *testing.T) {
 			n[leader.Config.Name].Run()
 		}
 	}
-	require.Eventually(t, func() bool { return all.count() >= 5 }, nodetest.Timeout, 10*time.Millisecond, "the last leader starts")
 }

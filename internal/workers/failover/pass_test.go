@@ -3,6 +3,8 @@ package failover_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,18 +23,33 @@ import (
 // registry has the nodes that the test sets.
 type registry struct {
 	ports.NodeRegistry
-	nodes []node.Node
+	nodes  []node.Node
+	absent []node.Absent
 }
 
-func (r *registry) Nodes(context.Context) ([]node.Node, error) { return r.nodes, nil }
+func (r *registry) Overview(context.Context) (node.Overview, error) {
+	return node.Overview{Present: r.nodes, Absent: r.absent}, nil
+}
+
+func (r *registry) SetLost(_ context.Context, ref node.Ref, at time.Time) error {
+	for i := range r.absent {
+		if r.absent[i].Ref() == ref {
+			r.absent[i].LostAt = at
+		}
+	}
+	return nil
+}
 
 // rescheduler records the new node of each game, and returns err.
 type rescheduler struct {
+	mu       sync.Mutex
 	assigned map[string]string // node by game
 	err      error
 }
 
 func (r *rescheduler) Reschedule(_ context.Context, seen runtime.VersionedRecord, to node.Ref, _ node.Fence) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.assigned[seen.Record.GameID] = to.Name
 	return r.err
 }
@@ -238,7 +255,7 @@ func TestInterruptedGamesAreRescheduled(t *testing.T) {
 		"failed reschedule":                     {operation.Intent{DesiredStatus: runtime.StatusRunning, Recent: []operation.Outcome{failed}}, true},
 		"stopped after a failed reschedule":     {operation.Intent{DesiredStatus: runtime.StatusStopped, Recent: []operation.Outcome{{Kind: operation.KindStop}, failed}}, false},
 		"restart after a crash":                 {operation.Intent{Current: &operation.Operation{Kind: operation.KindStart, Automatic: true}}, true},
-		"start":                                 {operation.Intent{Current: &operation.Operation{Kind: operation.KindStart}}, false},
+		"start":                                 {operation.Intent{Current: &operation.Operation{Kind: operation.KindStart}}, true},
 		"stop":                                  {operation.Intent{Current: &operation.Operation{Kind: operation.KindStop}}, false},
 		"crash":                                 {operation.Intent{DesiredStatus: runtime.StatusRunning}, false},
 		"restart of a stopped game, rolled back": {operation.Intent{Current: &operation.Operation{
@@ -264,4 +281,99 @@ func TestInterruptedGamesAreRescheduled(t *testing.T) {
 			require.Equal(t, tt.reschedules, len(f.rescheduler.assigned) == 1, "assigned: %v", f.rescheduler.assigned)
 		})
 	}
+}
+
+// A game whose node is lost during its first start has no record yet, or one and no spec of
+// its own. The policy of the operation decides.
+func TestFirstStartIsRescheduled(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []operation.NodeLostPolicy{operation.NodeLostReschedule, operation.NodeLostKeep} {
+		for _, hasRecord := range []bool{false, true} {
+			f := newFixture(t, present("eu", "n1", "process"))
+			_, err := f.store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{
+				ID: "op", Kind: operation.KindStart, Region: "eu", Node: "absent", Step: operation.StepAwaitingHealth, ContainerID: "c-g",
+				Spec: operation.Spec{Image: "a:1", OnNodeLost: policy},
+			}}, ports.IntentVersion{})
+			require.NoError(t, err)
+			if hasRecord {
+				at := f.clock.now()
+				require.NoError(t, f.store.Upsert(t.Context(), runtime.RuntimeRecord{
+					GameID: "g", Status: runtime.StatusRunning, Region: "eu", Node: "absent", CurrentContainerID: "c-g", CreatedAt: at, LastOpAt: at, StartedAt: &at,
+				}))
+			}
+			require.NoError(t, f.passTwice())
+			require.Len(t, f.Findings(), 1)
+			require.Equal(t, policy == operation.NodeLostReschedule, f.rescheduler.assigned["g"] == "n1", "policy %s, record %v", policy, hasRecord)
+		}
+	}
+}
+
+// countingIntents counts the requests for intents.
+type countingIntents struct {
+	ports.IntentStore
+	single, batches, games int
+}
+
+func (c *countingIntents) GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error) {
+	c.single++
+	return c.IntentStore.GetIntent(ctx, gameID)
+}
+
+func (c *countingIntents) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
+	if len(gameIDs) > 0 {
+		c.batches++
+		c.games += len(gameIDs)
+	}
+	return c.IntentStore.GetIntents(ctx, gameIDs)
+}
+
+// A pass reads all intents at once. Those of games that stay lost are read once a minute.
+func TestIntentsOfLostGamesAreReadRarely(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, present("eu", "no engine", ""))
+	intents := &countingIntents{IntentStore: f.store}
+	f.Worker = failover.New(failover.Dependencies{
+		Records: f.store, Intents: intents, Nodes: f.registry, Rescheduler: f.rescheduler,
+	}, failover.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: f.clock.now})
+	for i := range 100 {
+		f.putRunning(fmt.Sprintf("g%d", i), "eu", "absent")
+	}
+	require.NoError(t, f.Pass(t.Context(), node.Fence{}))
+	require.Equal(t, 1, intents.batches)
+	for range 720 { // an hour
+		f.clock.advance(5 * time.Second)
+		require.NoError(t, f.Pass(t.Context(), node.Fence{}))
+	}
+	require.Zero(t, intents.single)
+	require.LessOrEqual(t, intents.batches, 66)
+	require.Len(t, f.Findings(), 100)
+}
+
+// A node that is present under another name, from the same data directory, keeps its games.
+func TestRenamedNodeIsNotLost(t *testing.T) {
+	t.Parallel()
+	renamed := present("eu", "new", "process")
+	renamed.Identity = "same"
+	f := newFixture(t, renamed)
+	old := present("eu", "old", "process")
+	old.Identity = "same"
+	f.registry.absent = []node.Absent{{Node: old}}
+	f.putRunning("g", "eu", "old")
+	require.NoError(t, f.passTwice())
+	require.Empty(t, f.rescheduler.assigned)
+
+	f.registry.nodes[0].Identity = "other"
+	require.NoError(t, f.passTwice())
+	require.Equal(t, map[string]string{"g": "new"}, f.rescheduler.assigned)
+}
+
+// The leader stores once when it detected the loss of a node, and not of one that stopped.
+func TestLossOfANodeIsStored(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, present("eu", "n1", "process"))
+	f.registry.absent = []node.Absent{{Node: present("eu", "lost", "")}, {Node: present("eu", "stopped", ""), StoppedAt: f.clock.now()}}
+	detected := f.clock.now()
+	require.NoError(t, f.passTwice())
+	require.Equal(t, detected, f.registry.absent[0].LostAt)
+	require.Zero(t, f.registry.absent[1].LostAt)
 }

@@ -54,6 +54,8 @@ type Worker struct {
 	// interrupted holds the interrupted games of the latest pass; nil before the first
 	// pass of a leadership.
 	interrupted []string
+	// intents holds the intents of the lost games, so that a pass need not read them once more.
+	intents map[string]cachedIntent
 }
 
 // New returns a worker, which does nothing before Run or Pass.
@@ -66,7 +68,7 @@ func New(deps Dependencies, cfg Config) *Worker {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Worker{deps: deps, cfg: cfg}
+	return &Worker{deps: deps, cfg: cfg, intents: map[string]cachedIntent{}}
 }
 
 // Run campaigns for the leadership of the region, and makes passes while it leads, until
@@ -105,6 +107,7 @@ func (w *Worker) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tracker, w.interrupted = nil, nil
+	clear(w.intents)
 }
 
 // Findings returns the lost games: none while another node leads.

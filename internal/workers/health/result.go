@@ -34,16 +34,47 @@ func (w *Worker) Unhealthy(record runtime.RuntimeRecord) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.results[record.GameID]
-	if p == nil || !p.isForRun(record) || p.failures < w.cfg.Failures {
+	if w.isSuspended || p == nil || !p.isForRun(record) || p.failures < w.cfg.Failures {
 		return ""
 	}
 	// The text has no exact count: a finding with another text would be a new finding.
 	return fmt.Sprintf("container %s failed at least %d health checks in a row: %s", p.containerID, w.cfg.Failures, p.lastErr.Error())
 }
 
-// recordProbe records one probe, and enqueues the game if its health has changed.
-func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error) {
+// Suspend discards all results, and those of the probes until Resume: while the engine is
+// away, the ports that it forwards to games are away too.
+func (w *Worker) Suspend() {
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.isSuspended = true
+	w.epoch++
+	clear(w.results)
+}
+
+// Resume discards all results, and counts those of the probes that begin from now on.
+func (w *Worker) Resume() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.isSuspended = false
+	w.epoch++
+	clear(w.results)
+}
+
+// currentEpoch returns the number of calls of Suspend and Resume.
+func (w *Worker) currentEpoch() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.epoch
+}
+
+// recordProbe records one probe that started in the epoch, and enqueues the game if its health
+// has changed.
+func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error, epoch int) {
+	w.mu.Lock()
+	if w.isSuspended || epoch != w.epoch {
+		w.mu.Unlock()
+		return
+	}
 	p := w.results[record.GameID]
 	if p == nil || !p.isForRun(record) {
 		p = &probeResult{containerID: record.CurrentContainerID, startedAt: startTime(record)}
@@ -72,6 +103,14 @@ func (w *Worker) removeResult(gameID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.results, gameID)
+}
+
+// isSuspect reports whether the latest probe of the game failed.
+func (w *Worker) isSuspect(gameID string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.results[gameID]
+	return p != nil && p.failures > 0
 }
 
 // pruneResults removes the results of all games that are not running.

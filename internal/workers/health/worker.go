@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/wait"
@@ -38,7 +39,8 @@ type Config struct {
 	// Failures is the number of failed probes in a row that make a game unhealthy.
 	// Default 3.
 	Failures int
-	// Concurrency is the maximum number of concurrent probes. Default 16.
+	// Concurrency is the maximum number of concurrent probes of games whose latest probe
+	// passed, and separately of those whose latest probe failed. Default 32.
 	Concurrency int
 	// Logger receives a line per failed pass; nil discards them.
 	Logger *slog.Logger
@@ -51,33 +53,59 @@ type Worker struct {
 
 	specs map[string]cachedSpec // by game; only Pass uses it
 
+	// healthy and suspect limit the concurrent probes of games whose latest probe passed and
+	// failed. Games that hang delay only each other.
+	healthy, suspect *semaphore.Weighted
+	probes           sync.WaitGroup
+
 	mu      sync.Mutex
 	results map[string]*probeResult // by game; guarded by mu
+	probing map[string]bool         // games with a probe in progress or waiting; guarded by mu
+	// isSuspended reports that results are discarded, and epoch counts the changes of that.
+	// Guarded by mu.
+	isSuspended bool
+	epoch       int
 }
 
 // New returns a worker, which does nothing before Run or Pass.
 func New(deps Dependencies, cfg Config) *Worker {
 	cfg.Interval = cmp.Or(cfg.Interval, 5*time.Second)
 	cfg.Failures = cmp.Or(cfg.Failures, 3)
-	cfg.Concurrency = cmp.Or(cfg.Concurrency, 16)
+	cfg.Concurrency = cmp.Or(cfg.Concurrency, 32)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Worker{deps: deps, cfg: cfg, results: map[string]*probeResult{}}
+	return &Worker{
+		deps: deps, cfg: cfg, results: map[string]*probeResult{}, probing: map[string]bool{},
+		healthy: semaphore.NewWeighted(int64(cfg.Concurrency)), suspect: semaphore.NewWeighted(int64(cfg.Concurrency)),
+	}
 }
 
-// Run makes a pass after every interval until ctx ends, and then returns nil.
+// Run begins probes of all games after every interval until ctx ends, and then returns nil.
+// A probe that takes longer than the interval does not delay those of other games.
 func (w *Worker) Run(ctx context.Context) error {
+	defer w.probes.Wait()
 	for wait.For(ctx, wait.Jittered(w.cfg.Interval)) == nil {
-		if err := w.Pass(ctx); err != nil && ctx.Err() == nil {
+		if err := w.beginPass(ctx); err != nil && ctx.Err() == nil {
 			w.cfg.Logger.Warn("health pass failed", "error", err)
 		}
 	}
 	return nil
 }
 
-// Pass probes every running game of this node once. It must not run concurrently.
+// Pass probes every running game of this node once, and waits for the results. It must not
+// run concurrently.
 func (w *Worker) Pass(ctx context.Context) error {
+	if err := w.beginPass(ctx); err != nil {
+		return err
+	}
+	w.probes.Wait()
+	return ctx.Err()
+}
+
+// beginPass begins a probe of every running game of this node, except those with a probe in
+// progress.
+func (w *Worker) beginPass(ctx context.Context) error {
 	running, err := w.listRunning(ctx)
 	if err != nil {
 		return err
@@ -86,8 +114,7 @@ func (w *Worker) Pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var probes errgroup.Group
-	probes.SetLimit(w.cfg.Concurrency)
+	w.pruneResults(running)
 	for _, found := range running {
 		record := found.Record
 		spec, isIdle := specs[record.GameID]
@@ -96,20 +123,52 @@ func (w *Worker) Pass(ctx context.Context) error {
 			continue
 		}
 		spec = spec.WithDefaults()
-		if !spec.HasHealthCheck() || record.EngineEndpoint == "" {
-			continue
+		if spec.HasHealthCheck() && record.EngineEndpoint != "" {
+			w.beginProbe(ctx, record, spec.HealthPath)
 		}
-		probes.Go(func() error {
-			err := w.deps.Prober.Probe(ctx, record.EngineEndpoint+spec.HealthPath)
-			if ctx.Err() == nil {
-				w.recordProbe(record, err)
-			}
-			return nil
-		})
 	}
-	_ = probes.Wait() // no probe returns an error
-	w.pruneResults(running)
-	return ctx.Err()
+	return nil
+}
+
+// beginProbe probes the game in the background, unless a probe of it is in progress.
+func (w *Worker) beginProbe(ctx context.Context, record runtime.RuntimeRecord, path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.probing[record.GameID] {
+		return
+	}
+	w.probing[record.GameID] = true
+	w.probes.Go(func() {
+		limit := w.healthy
+		if w.isSuspect(record.GameID) {
+			limit = w.suspect
+		}
+		if limit.Acquire(ctx, 1) == nil {
+			w.probe(ctx, record, path)
+			limit.Release(1)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.probing, record.GameID)
+	})
+}
+
+// probe probes the game and records the result.
+func (w *Worker) probe(ctx context.Context, record runtime.RuntimeRecord, path string) {
+	epoch := w.currentEpoch()
+	err := w.deps.Prober.Probe(ctx, record.EngineEndpoint+path)
+	if ctx.Err() == nil {
+		w.recordProbe(record, err, epoch)
+	}
+}
+
+// Recheck probes the game once more and records the result. An unhealthy game that passes
+// is healthy at once.
+func (w *Worker) Recheck(ctx context.Context, record runtime.RuntimeRecord, spec operation.Spec) {
+	spec = spec.WithDefaults()
+	if spec.HasHealthCheck() && record.EngineEndpoint != "" {
+		w.probe(ctx, record, spec.HealthPath)
+	}
 }
 
 // listRunning returns the running records of this node. A local read suffices: the

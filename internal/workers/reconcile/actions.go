@@ -64,6 +64,8 @@ func (w *Worker) stabilizationDelay(o drift.Observation, f drift.Finding) time.D
 		return remainingDelay(o, f, w.cfg.AdoptAfter, w.cfg.AdoptObservations)
 	case f.Kind == drift.KindCrashed, f.Kind == drift.KindUnhealthy:
 		return remainingDelay(o, f, time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay), 1)
+	case f.Kind == drift.KindNotRunning:
+		return remainingDelay(o, f, o.RestoreDelay(), 1)
 	default:
 		return 0
 	}
@@ -107,13 +109,14 @@ func (w *Worker) newSlowHandler(queue workQueue) handler {
 		if err != nil || o.OperationActive {
 			return 0, err
 		}
+		w.recheckHealth(ctx, &o)
 		var faults []error
 		for _, f := range w.tracker.Record(gameID, drift.Detect(o), o.Now) {
 			if w.queueFor(f.Action) != queue || w.stabilizationDelay(o, f) > 0 {
 				continue
 			}
 			done, err := w.remediateUnlessBraked(ctx, f)
-			startFailed := errors.Is(err, operation.ErrStartFailed) || errors.Is(err, container.ErrNoImage)
+			startFailed := errors.Is(err, operation.ErrStartFailed) || errors.Is(err, container.ErrNoImage) || errors.Is(err, container.ErrRegistryUnreachable)
 			if done || startFailed {
 				w.queue.Add(gameID)
 			}
@@ -123,6 +126,16 @@ func (w *Worker) newSlowHandler(queue workQueue) handler {
 		}
 		return 0, errors.Join(faults...)
 	}
+}
+
+// recheckHealth probes an unhealthy game once more before it is restarted. The earlier
+// results may be of a time in which the engine was away and the game was not.
+func (w *Worker) recheckHealth(ctx context.Context, o *drift.Observation) {
+	if o.Unhealthy == "" || o.Record == nil || o.EngineError != nil {
+		return
+	}
+	w.deps.Health.Recheck(ctx, *o.Record, o.Intent.Spec)
+	o.Unhealthy = w.deps.Health.Unhealthy(*o.Record)
 }
 
 // trackBackgroundStart records that a start of the game continues in the background, or

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -39,8 +41,11 @@ func (w *Worker) Pass(ctx context.Context) (PassResult, error) {
 	var pending []string
 	for gameID, o := range observed {
 		w.addLocalState(o)
+		if err := w.addWriter(ctx, o); err != nil {
+			return PassResult{}, err
+		}
 		result.EngineEmpty = result.EngineEmpty && len(o.Containers) == 0 && o.EngineError == nil
-		findings := w.tracker.Record(gameID, drift.Detect(*o), o.Now)
+		findings := w.tracker.Record(gameID, w.detect(*o), o.Now)
 		if o.Record != nil && o.Record.Status == runtime.StatusRunning {
 			running++
 		}
@@ -53,6 +58,7 @@ func (w *Worker) Pass(ctx context.Context) (PassResult, error) {
 		}
 	}
 	w.tracker.Prune(observed)
+	w.pruneWriters(observed)
 	if w.brake.isShareExceeded(running, len(affected)) {
 		if err := w.recheck(ctx, affected); err != nil {
 			w.log.Warn("cannot observe the affected games a second time; the first observation counts", "error", err)
@@ -97,23 +103,16 @@ func (w *Worker) observeAll(ctx context.Context) (map[string]*drift.Observation,
 		}
 		return observed[gameID]
 	}
-	withOperation, err := w.deps.Intents.GamesWithActiveOperation(ctx, w.cfg.Region, w.cfg.Node)
+	withOperation, records, err := w.listGames(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the operations of this node: %w", err)
+		return nil, err
 	}
 	for _, gameID := range withOperation {
 		observationOf(gameID)
 	}
-	for page, err := range ports.AllPages(ctx, w.deps.Records, ports.PageQuery{Region: w.cfg.Region, Node: w.cfg.Node}) {
-		if err != nil {
-			return nil, fmt.Errorf("list the records of this node: %w", err)
-		}
-		for _, found := range page.Records {
-			if found.Record.Status != runtime.StatusRemoved {
-				o := observationOf(found.Record.GameID)
-				o.Record, o.RecordRevision = &found.Record, found.Revision
-			}
-		}
+	for _, found := range records {
+		o := observationOf(found.Record.GameID)
+		o.Record, o.RecordRevision = &found.Record, found.Revision
 	}
 	engineCtx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
@@ -124,11 +123,45 @@ func (w *Worker) observeAll(ctx context.Context) (map[string]*drift.Observation,
 	}
 	for _, o := range observed {
 		o.EngineError = engineErr
-		if o.Record == nil { // the list above contains only records of this node that are not removed
+		if o.Record == nil { // the list above contains only records of this node
 			w.addRecord(ctx, o)
 		}
 	}
-	return observed, w.addIntents(ctx, observed)
+	if err := w.addIntents(ctx, observed); err != nil {
+		return nil, err
+	}
+	w.dropAbsentAsDesired(observed)
+	return observed, nil
+}
+
+// listGames returns the games of this node that have an operation in progress, and the
+// records of this node but those of removed games that are absent as desired. It reads both
+// at once: a game that moves from one list to the other in between has a container, and
+// observeAll reads its record.
+func (w *Worker) listGames(ctx context.Context) (withOperation []string, records []runtime.VersionedRecord, err error) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		withOperation, err = w.deps.Intents.GamesWithActiveOperation(groupCtx, w.cfg.Region, w.cfg.Node)
+		if err != nil {
+			return fmt.Errorf("list the operations of this node: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		for page, err := range ports.AllPages(groupCtx, w.deps.Records, ports.PageQuery{Region: w.cfg.Region, Node: w.cfg.Node}) {
+			if err != nil {
+				return fmt.Errorf("list the records of this node: %w", err)
+			}
+			for _, found := range page.Records {
+				if found.Record.Status != runtime.StatusRemoved || !w.isAbsentAsDesired(found) {
+					records = append(records, found)
+				}
+			}
+		}
+		return nil
+	})
+	err = group.Wait()
+	return withOperation, records, err
 }
 
 // addRecord adds the game's record. A record that cannot be read is unknown, not absent:

@@ -33,7 +33,7 @@ func (w *Worker) reconcileGame(ctx context.Context, gameID string) (requeueAfter
 		return busyDelay, nil
 	}
 	var faults []error
-	for _, f := range w.tracker.Record(gameID, drift.Detect(o), o.Now) {
+	for _, f := range w.tracker.Record(gameID, w.detect(o), o.Now) {
 		delay, err := w.handleFinding(ctx, o, f)
 		faults = append(faults, err)
 		if delay > 0 && (requeueAfter == 0 || delay < requeueAfter) {
@@ -64,7 +64,7 @@ func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation,
 	defer cancel()
 	o.Containers, o.EngineError = w.deps.Engine.List(engineCtx, gameID)
 	w.addLocalState(&o)
-	return o, nil
+	return o, w.addWriter(ctx, &o)
 }
 
 // addLocalState adds the part of an observation that only this daemon has.
@@ -75,6 +75,7 @@ func (w *Worker) addLocalState(o *drift.Observation) {
 		}
 		o.RemovalReported = w.deps.Queue.hasReportedRemoval(o.Record.CurrentContainerID)
 	}
+	o.RestoreDisabled = w.cfg.RestoreDisabled
 	o.OperationActive = w.deps.Remediator.HasActive(o.GameID)
 	o.Now = w.cfg.Clock()
 }
@@ -82,7 +83,7 @@ func (w *Worker) addLocalState(o *drift.Observation) {
 // handleFinding carries out the action of one finding, or returns when it may be carried
 // out.
 func (w *Worker) handleFinding(ctx context.Context, o drift.Observation, f drift.Finding) (requeueAfter time.Duration, err error) {
-	if f.Action == drift.ActionNone {
+	if f.Action == drift.ActionNone || f.BlockedBy != "" {
 		return 0, nil
 	}
 	if delay := w.stabilizationDelay(o, f); delay > 0 {

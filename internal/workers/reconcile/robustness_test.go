@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -176,6 +177,37 @@ func TestHangingContainersDelayNoOtherGame(t *testing.T) {
 		return err == nil && record.Status == runtime.StatusStopped
 	}, nodetest.Timeout, 10*time.Millisecond, "the exit of another game is recorded")
 	require.Len(t, f.live("g0"), 2, "its removal still hangs")
+}
+
+// A pass reports an operation of this daemon that hangs in the engine past its deadline.
+func TestOverdueOperationIsAFinding(t *testing.T) {
+	t.Parallel()
+	engine := &hangingEngine{release: make(chan struct{})}
+	f := newFixtureWith(t, func(base ports.Engine) ports.Engine { engine.Engine = base; return engine })
+	require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart, Spec: spec(images[0], 0)}))
+	engine.containers.Store(f.live("g")[0].ID, true)
+	stopped := make(chan error, 1)
+	go func() {
+		stopped <- f.execute(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStop})
+	}()
+	release := sync.OnceFunc(func() { close(engine.release) })
+	defer release()
+	require.Eventually(t, func() bool { return engine.hanging.Load() > 0 }, nodetest.Timeout, time.Millisecond, "the stop hangs")
+
+	require.NoError(t, f.pass(t.Context()))
+	require.Empty(t, f.node.Reconcile.Findings("g"), "before the deadline")
+	f.wait(time.Hour)
+	require.NoError(t, f.pass(t.Context()))
+	findings := f.node.Reconcile.Findings("g")
+	require.Len(t, findings, 1)
+	require.Equal(t, drift.KindOperationOverdue, findings[0].Kind)
+
+	release()
+	<-stopped // with or without an error: the operation is past its deadline
+	require.NoError(t, f.pass(t.Context()))
+	for _, finding := range f.node.Reconcile.Findings("g") {
+		require.NotEqual(t, drift.KindOperationOverdue, finding.Kind)
+	}
 }
 
 // A start that hangs delays no other start, although there is only one start worker.

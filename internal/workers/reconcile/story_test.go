@@ -35,6 +35,8 @@ import (
 //	remove-unreported GAME                the same, without an event
 //	add-container GAME GENERATION STATE   a container is created without an operation
 //	rewrite GAME FIELD VALUE              a user changes image, endpoint, container or node of the record
+//	reboot                                the machine restarts: all containers end without an event
+//	set-status GAME STATUS                a client transitions the record
 //	hang GAME, unhang GAME                engine requests on the game's containers hang
 //	engine down|up                        the engine returns errors
 //	engine empty|listing                  the engine lists no containers
@@ -90,6 +92,8 @@ func (f *fixture) verbs(ctx context.Context) map[string]func(*testscript.TestScr
 		"hang":              {"GAME", 1, f.runHang(true)},
 		"unhang":            {"GAME", 1, f.runHang(false)},
 		"engine":            {"down|up|empty|listing", 1, f.runEngine},
+		"reboot":            {"", 0, func(context.Context, []string) error { f.machine.Reboot(*f.now.Load()); return nil }},
+		"set-status":        {"GAME STATUS", 2, f.runSetStatus},
 		"pass":              {"", 0, func(ctx context.Context, _ []string) error { return f.runPass(ctx) }},
 		"advance":           {"DURATION", 1, f.runAdvance},
 		"apply":             {"GAME", 1, f.runApply},
@@ -201,6 +205,16 @@ func (f *fixture) runRewrite(ctx context.Context, args []string) error {
 			"image": &r.CurrentImageRef, "endpoint": &r.EngineEndpoint, "container": &r.CurrentContainerID, "node": &r.Node,
 		}
 		*fields[args[1]] = args[2]
+	})
+}
+
+func (f *fixture) runSetStatus(ctx context.Context, args []string) error {
+	record, _, err := f.record(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	return f.node.Store.UpdateStatus(ctx, ports.UpdateStatusInput{
+		GameID: args[0], ExpectedFrom: record.Status, ExpectedContainerID: record.CurrentContainerID, To: runtime.Status(args[1]), Now: *f.now.Load(),
 	})
 }
 

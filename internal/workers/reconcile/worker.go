@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/wait"
@@ -28,12 +29,15 @@ type HealthView interface {
 	// Unhealthy describes how the game, in the run that the record describes, fails its
 	// health checks; empty if it does not.
 	Unhealthy(record runtime.RuntimeRecord) string
+	// Recheck checks the health of the game once more, now.
+	Recheck(ctx context.Context, record runtime.RuntimeRecord, spec operation.Spec)
 }
 
 // Records is the part of the record store that a Worker uses.
 type Records interface {
 	ports.RuntimeReader
 	ports.RuntimeWatcher
+	ports.RuntimeLedger
 }
 
 // Dependencies are the parts that a Worker uses. All are required, except Health.
@@ -66,9 +70,16 @@ type Config struct {
 	// record must be observed unchanged before it is adopted. Default 5 s and 3.
 	AdoptAfter        time.Duration
 	AdoptObservations int
+	// AdoptMaxAge is how long ago an orphan may have been started at most to be adopted
+	// automatically. An older one may be left of a game that was deleted since, so an
+	// operator decides. 0 means any time.
+	AdoptMaxAge time.Duration
 	// BrakeShare is the share of the node's running games that one pass may remove at most
 	// without engaging the brake. Default 0.5.
 	BrakeShare float64
+	// RestoreDisabled leaves games stopped that ended with their engine or machine. By
+	// default the worker starts them.
+	RestoreDisabled bool
 	// Clock is the clock of the node. Default time.Now.
 	Clock func() time.Time
 	// Logger receives a line per action; nil discards them.
@@ -108,6 +119,10 @@ type Worker struct {
 
 	mu               sync.Mutex
 	backgroundStarts map[string]bool // games whose start has exceeded StartWait; guarded by mu
+	// absentAsDesired holds, by game, the revision of a removed record that is not desired to
+	// run. Guarded by mu.
+	absentAsDesired map[string]int64
+	writers         map[string]recordWriter // by game; guarded by mu
 }
 
 // New returns a worker, which does nothing before Run or Pass. It fails if a dependency
@@ -123,6 +138,7 @@ func New(deps Dependencies, cfg Config) (*Worker, error) {
 	return &Worker{
 		deps: deps, cfg: cfg, log: cfg.Logger, queue: deps.Queue.games, tracker: drift.NewTracker(), brake: newBrake(cfg),
 		starts: newWorkQueue(), removals: newWorkQueue(), backgroundStarts: map[string]bool{},
+		absentAsDesired: map[string]int64{}, writers: map[string]recordWriter{},
 	}, nil
 }
 

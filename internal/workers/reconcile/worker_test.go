@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -122,11 +123,42 @@ func addContainer(t *testing.T, n *nodetest.Node, gameID string, generation int6
 	return c
 }
 
+// A restart that fails while the engine shuts down costs no attempt of the crash policy.
+func TestAttemptsDuringTheShutdownOfTheEngineDoNotCount(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	_, err := f.node.Service.Execute(ctx, nodetest.StartOp("chess", *spec(images[0], 1)), nil)
+	require.NoError(t, err)
+	require.NoError(t, f.machine.Exit(f.live("chess")[0].ID, 143))
+	require.NoError(t, f.pass(ctx))
+	require.NoError(t, f.pass(ctx)) // a finding
+	f.wait(2 * time.Second)
+	f.machine.ExitOnStart(images[0], 128)
+	require.NoError(t, f.pass(ctx))
+	intent, err := f.node.Store.GetIntent(ctx, "chess")
+	require.NoError(t, err)
+	require.Len(t, intent.Intent.Restarts, 1)
+	f.machine.RunOnStart(images[0])
+	f.wait(time.Second)
+	f.machine.Reboot(*f.now.Load())
+	require.NoError(t, f.pass(ctx))
+	require.Len(t, f.live("chess"), 1)
+	intent, err = f.node.Store.GetIntent(ctx, "chess")
+	require.NoError(t, err)
+	require.Empty(t, intent.Intent.Restarts)
+}
+
 func TestOrphanIsAdoptedAfterTheStabilizationDelay(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{Reconcile: reconcile.Config{AdoptAfter: 300 * time.Millisecond}})
-	n.Run()
 	c := addContainer(t, n, "orphan", 7, true)
+	started, err := n.Engine.Inspect(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		return healthprobe.New(0).Probe(t.Context(), started.Endpoint+"/healthz") == nil
+	}, nodetest.Timeout, 10*time.Millisecond, "the game is healthy before it is adopted")
+	n.Run()
 	require.Eventually(t, func() bool { return statusOf(n, t, "orphan") == runtime.StatusRunning }, nodetest.Timeout, 10*time.Millisecond, "the orphan is adopted")
 	record := n.Record("orphan")
 	require.Equal(t, c.ID, record.CurrentContainerID)

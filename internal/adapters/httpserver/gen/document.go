@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/api"
 )
@@ -15,7 +16,10 @@ const description = `A linearizable record per game, changed by compare-and-swap
 
 Every error is an application/problem+json document; programs act on its member code. The codes of an operation are listed in the
 description of its default response. Responses of the routes below /v1 name the store in the header Rtmanager-Store: revisions are
-comparable only within one store.`
+comparable only within one store.
+
+A daemon that authenticates callers requires a token or a client certificate, except for the routes without security. x-permission is
+the permission that the caller needs for the games of x-permission-for.`
 
 // object is a JSON object. encoding/json sorts its members.
 type object map[string]any
@@ -43,6 +47,10 @@ func newDocument(routes []httpserver.Route) (object, error) {
 		"components": object{
 			"schemas":   schemas.components,
 			"responses": object{"Problem": problemResponse(schemas)},
+			"securitySchemes": object{
+				"token":       object{"type": "http", "scheme": "bearer", "description": "A token of rtmanager token create, or of the OpenID Connect issuer"},
+				"certificate": object{"type": "mutualTLS", "description": "A client certificate"},
+			},
 		},
 	}
 	return document, schemas.err
@@ -74,8 +82,24 @@ func operationOf(schemas *schemas, route httpserver.Route) object {
 		"$ref": "#/components/responses/Problem", "description": "A problem with one of the codes " + strings.Join(codes, ", "),
 	}
 	operation["responses"] = responses
+	addSecurity(operation, route.Requirement)
 	operation["x-problem-codes"] = codes
 	return operation
+}
+
+// addSecurity describes what the caller of an operation needs.
+func addSecurity(operation object, requirement callers.Requirement) {
+	if requirement.Kind == callers.RequireNothing {
+		operation["security"] = []object{}
+		return
+	}
+	operation["security"] = []object{{"token": []string{}}, {"certificate": []string{}}}
+	if requirement.Permission == "" {
+		return
+	}
+	operation["x-permission"] = requirement.Permission
+	games := map[callers.RequirementKind]string{callers.RequireAll: "every game", callers.RequireGame: "the game", callers.RequireSome: "any game"}
+	operation["x-permission-for"] = games[requirement.Kind]
 }
 
 func parametersOf(schemas *schemas, decoder *request.Decoder) []object {
@@ -125,7 +149,8 @@ func problemResponse(schemas *schemas) object {
 	return object{
 		"description": "A problem",
 		"headers": object{
-			"Retry-After": object{"description": "Of the status 429 or 503: the number of seconds to wait before a retry", "required": false, "schema": object{"type": "integer"}},
+			api.HeaderRequestID: object{"description": "The id of the request: that of the client's own header, if it has 1 to 64 letters, digits or characters of -_.:, and otherwise a generated one", "required": true, "schema": object{"type": "string"}},
+			"Retry-After":       object{"description": "Of the status 429 or 503: the number of seconds to wait before a retry", "required": false, "schema": object{"type": "integer"}},
 		},
 		"content": object{api.ProblemMediaType: object{"schema": schemas.of(reflect.TypeFor[api.Problem]())}},
 	}
@@ -148,8 +173,14 @@ func constrain(schema object, tag reflect.StructTag) {
 
 // literal returns the value of a tag as JSON of the type.
 func literal(t reflect.Type, text string) any {
-	if number, err := strconv.Atoi(text); err == nil && t.Kind() != reflect.String {
+	if t.Kind() == reflect.String {
+		return text
+	}
+	if number, err := strconv.Atoi(text); err == nil {
 		return number
+	}
+	if value, err := strconv.ParseBool(text); err == nil {
+		return value
 	}
 	return text
 }

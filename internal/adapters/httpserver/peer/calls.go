@@ -9,7 +9,16 @@ import (
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 )
+
+// Offer returns the node's offer for a game.
+func (c *Client) Offer(ctx context.Context, target node.Node, gameID string, spec operation.Spec) (node.Offer, error) {
+	var offer api.Offer
+	isValid := func() bool { return offer.Node == target.Ref().String() }
+	err := c.do(ctx, target, call{method: http.MethodPost, path: gamePath(gameID) + "/offer", body: spec, isValid: isValid, want: "an offer of the node"}, &offer)
+	return offer.Offer, err
+}
 
 // Explain returns the explanation of the game, as the node reports it.
 func (c *Client) Explain(ctx context.Context, target node.Node, gameID string) (drift.Explanation, error) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"mime"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -18,8 +17,11 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/tlsfiles"
 )
 
 const (
@@ -33,48 +35,41 @@ const (
 type Config struct {
 	// Self names the node that sends the requests.
 	Self node.Ref
-	// Transport sends the requests. Default: a transport of this package.
-	Transport http.RoundTripper
+	// TLS verifies nodes with https addresses, and proves the identity of this daemon to them.
+	TLS tlsfiles.Client
+	// RequireNodeIdentity rejects every node that does not prove by its certificate that it
+	// is the node to which a request is sent.
+	RequireNodeIdentity bool
 	// Logger receives debug lines. Default: none.
 	Logger *slog.Logger
 }
 
 // Client calls the API of other nodes. It is safe for concurrent use.
 type Client struct {
-	self      node.Ref
-	transport http.RoundTripper
-	log       *slog.Logger
+	self       node.Ref
+	transports transports
+	log        *slog.Logger
 }
 
 // New returns a client.
 func New(cfg Config) *Client {
-	c := &Client{self: cfg.Self, transport: cfg.Transport, log: cfg.Logger}
-	if c.transport == nil {
-		c.transport = newTransport()
-	}
+	c := &Client{self: cfg.Self, log: cfg.Logger, transports: transports{files: cfg.TLS, requireNodeID: cfg.RequireNodeIdentity}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	return c
 }
 
-// newTransport returns a transport without a proxy: requests go to addresses of the node
-// registry only.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 5 * time.Second}).DialContext,
-		TLSHandshakeTimeout: dialTimeout,
-		MaxIdleConnsPerHost: 32,
-		IdleConnTimeout:     30 * time.Second,
-		DisableCompression:  true,
-	}
-}
-
 // CloseIdleConnections closes the connections that no request uses.
-func (c *Client) CloseIdleConnections() {
-	if transport, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
-		transport.CloseIdleConnections()
+func (c *Client) CloseIdleConnections() { c.transports.closeIdle() }
+
+// roundTrip sends a request on a connection to the node.
+func (c *Client) roundTrip(request *http.Request, target node.Node) (*http.Response, error) {
+	transport, err := c.transports.of(target)
+	if err != nil {
+		return nil, err
 	}
+	return transport.RoundTrip(request)
 }
 
 // call is one request to another node.
@@ -103,7 +98,7 @@ func (c *Client) do(ctx context.Context, target node.Node, call call, result any
 	if err != nil {
 		return fmt.Errorf("call node %s: %w", target.Ref(), err)
 	}
-	response, err := c.transport.RoundTrip(request)
+	response, err := c.roundTrip(request, target)
 	if err == nil {
 		defer func() { _ = response.Body.Close() }()
 		err = decodeResponse(response, result)
@@ -134,7 +129,7 @@ func (c *Client) newRequest(ctx context.Context, call call, address *url.URL) (*
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set(api.HeaderForwarded, api.EncodeHeaderText(c.self.String()))
+	c.setForwarded(ctx, request.Header)
 	if call.actor != "" {
 		request.Header.Set(api.HeaderActor, api.EncodeHeaderText(call.actor))
 	}
@@ -143,6 +138,19 @@ func (c *Client) newRequest(ctx context.Context, call call, address *url.URL) (*
 		request.Header.Set("Content-Type", "application/json")
 	}
 	return request, nil
+}
+
+// setForwarded names this node, the request and the caller whose request it forwards. A daemon that does not
+// authenticate callers forwards none.
+func (c *Client) setForwarded(ctx context.Context, header http.Header) {
+	header.Set(api.HeaderForwarded, api.EncodeHeaderText(c.self.String()))
+	if id := audit.RequestIDOf(ctx); id != "" {
+		header.Set(api.HeaderRequestID, id)
+	}
+	identity := access.FromContext(ctx)
+	if _, isNode := identity.Node(); !identity.IsAnonymous() && !isNode {
+		header.Set(api.HeaderForwardedIdentity, api.EncodeIdentity(identity))
+	}
 }
 
 // traceConnection returns a context for a request, and a flag that is set when the request

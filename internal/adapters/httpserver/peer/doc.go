@@ -4,5 +4,6 @@
 //
 // Every request carries the header Rtmanager-Forwarded, so that the other daemon does
 // not forward it. Addresses come from the node registry only; redirects and the
-// environment's proxies are not used.
+// environment's proxies are not used. With TLS, each node is verified by its own name
+// (transport.go).
 package peer

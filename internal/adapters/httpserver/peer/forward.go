@@ -23,6 +23,9 @@ type Forwarded struct {
 	Wait    string // the query parameter; empty for none
 	// WriteTimeout bounds each write to the client.
 	WriteTimeout time.Duration
+	// IdleTimeout bounds the time between two writes, and is longer than the heartbeat of
+	// every node.
+	IdleTimeout time.Duration
 }
 
 // ForwardError is the error of a request that got no response from the other node. Nothing
@@ -63,20 +66,20 @@ func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Req
 		Transport: roundTripFunc(func(out *http.Request) (*http.Response, error) {
 			// The proxy's own trace forwards informational responses, and then clears the
 			// headers that this server has set: replace it.
-			return c.roundTrip(out.WithContext(traced))
+			return c.roundTripWithoutTrailers(out.WithContext(traced), target)
 		}),
 		FlushInterval: -1,
 		ErrorLog:      slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL, p.Out.Host = address, address.Host
-			p.Out.Header = c.forwardedHeader(p.In.Header, request.Origin)
+			p.Out.Header = c.forwardedHeader(ctx, p.In.Header, request.Origin)
 		},
 		ModifyResponse: filterResponse,
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			failed = &ForwardError{Err: unreachableError(ctx, target, err), MayHaveArrived: connected.Load()}
 		},
 	}
-	proxy.ServeHTTP(&deadlineWriter{ResponseWriter: w, timeout: forwarded.WriteTimeout}, inbound)
+	proxy.ServeHTTP(&deadlineWriter{ResponseWriter: w, timeout: forwarded.WriteTimeout, idle: forwarded.IdleTimeout}, inbound)
 	return failed
 }
 
@@ -86,10 +89,10 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// roundTrip returns a copy of the response without trailers: the transport adds them to
-// the original when the body is read.
-func (c *Client) roundTrip(out *http.Request) (*http.Response, error) {
-	response, err := c.transport.RoundTrip(out)
+// roundTripWithoutTrailers returns a copy of the response without trailers: the transport
+// adds them to the original when the body is read.
+func (c *Client) roundTripWithoutTrailers(out *http.Request, target node.Node) (*http.Response, error) {
+	response, err := c.roundTrip(out, target)
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +102,9 @@ func (c *Client) roundTrip(out *http.Request) (*http.Response, error) {
 }
 
 // forwardedHeader returns the headers to send to the other node.
-func (c *Client) forwardedHeader(inbound http.Header, origin ports.Origin) http.Header {
+func (c *Client) forwardedHeader(ctx context.Context, inbound http.Header, origin ports.Origin) http.Header {
 	header := http.Header{}
-	header.Set(api.HeaderForwarded, api.EncodeHeaderText(c.self.String()))
+	c.setForwarded(ctx, header)
 	header.Set("Content-Type", "application/json")
 	if accept := inbound.Values("Accept"); len(accept) > 0 {
 		header["Accept"] = accept
@@ -136,13 +139,25 @@ func filterResponse(response *http.Response) error {
 // deadlineWriter sets a deadline for each write, since a response may take long.
 type deadlineWriter struct {
 	http.ResponseWriter
-	timeout time.Duration
+	timeout, idle time.Duration
 }
 
 // Write implements http.ResponseWriter.
 func (d *deadlineWriter) Write(data []byte) (int, error) {
-	_ = http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(d.timeout))
+	d.setDeadline(d.timeout)
 	return d.ResponseWriter.Write(data)
+}
+
+// FlushError is called by http.ResponseController. Over HTTP/2 the deadline of the write also
+// ends a response that is idle, so it is extended.
+func (d *deadlineWriter) FlushError() error {
+	d.setDeadline(d.timeout)
+	defer d.setDeadline(d.idle + d.timeout)
+	return http.NewResponseController(d.ResponseWriter).Flush()
+}
+
+func (d *deadlineWriter) setDeadline(timeout time.Duration) {
+	_ = http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(timeout))
 }
 
 // Unwrap returns the inner writer to http.ResponseController.

@@ -1,10 +1,16 @@
 package exit
 
 import (
+	"errors"
+
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
+
+// ErrNegative is the error of a command that has printed its result, and whose exit code is
+// Failure. It is not reported.
+var ErrNegative = errors.New("the result is negative")
 
 // UsageError is an error of the command line itself.
 type UsageError struct {
@@ -41,3 +47,22 @@ type HintError struct {
 
 func (e HintError) Error() string { return e.Err.Error() }
 func (e HintError) Unwrap() error { return e.Err }
+
+// MultiError is the errors of a command that acts on several games. Its exit code is the
+// highest of all.
+type MultiError []error
+
+func (e MultiError) Error() string   { return errors.Join(e...).Error() }
+func (e MultiError) Unwrap() []error { return e }
+
+// Join returns nil without errors, a single error unchanged, and otherwise all.
+func (e MultiError) Join() error {
+	switch len(e) {
+	case 0:
+		return nil
+	case 1:
+		return e[0]
+	default:
+		return e
+	}
+}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 )
 
 // The exit codes. They are part of the interface for scripts and do not change.
@@ -25,12 +27,20 @@ const (
 // Code returns the exit code of an error.
 func Code(err error) int {
 	var usage UsageError
+	if several, ok := errors.AsType[MultiError](err); ok {
+		highest := OK
+		for _, one := range several {
+			highest = max(highest, Code(one))
+		}
+		return highest
+	}
 	switch {
 	case errors.As(err, &usage), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrInvalidTransition):
 		return Usage
-	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected):
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected),
+		errors.Is(err, operation.ErrManaged), errors.Is(err, operation.ErrIDReused), errors.Is(err, secret.ErrInUse), errors.Is(err, access.ErrExists):
 		return Conflict
-	case errors.Is(err, runtime.ErrNotFound):
+	case errors.Is(err, runtime.ErrNotFound), errors.Is(err, secret.ErrNotFound), errors.Is(err, access.ErrUnknownSubject):
 		return NotFound
 	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, container.ErrEngineUnavailable):
 		return Unreachable

@@ -13,9 +13,11 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 )
 
 // Reporter prints the error of a command.
@@ -83,23 +85,35 @@ func (r Reporter) Hint(err error) string {
 			return ""
 		}
 		return fmt.Sprintf("see `%s --help`", usage.See)
-	case r.UsesNoDaemon:
-		return ""
 	case errors.As(err, &hinted):
 		return hinted.Hint
+	case r.UsesNoDaemon:
+		return ""
+	case errors.Is(err, access.ErrUnauthenticated):
+		return "`rtmanager login` logs in, if the daemon has an identity provider; --token-file, --cert with --key, or --context select other credentials"
+	case errors.Is(err, access.ErrForbidden):
+		return "`rtmanager whoami` shows your roles and `rtmanager can-i` what they permit; an administrator changes them with `rtmanager role`"
 	case errors.As(err, &conflict):
 		errors.As(err, &write)
 		return conflictHint(conflict, write.To)
 	case errors.As(err, &busy) && busy.GameID != "":
 		return fmt.Sprintf("`rtmanager explain %s` shows the operation in progress", render.ShellWord(busy.GameID))
+	case errors.Is(err, operation.ErrManaged):
+		return "`rtmanager stop`, `start` and `cleanup` change the game; `rtmanager set-status --record-only` changes its record nevertheless"
 	case errors.Is(err, node.ErrUnreachable):
 		return "`rtmanager nodes` lists the nodes that are present and their addresses, which `rtmanager serve --advertise` sets"
+	case errors.Is(err, secret.ErrNotFound), errors.Is(err, secret.ErrUnresolved):
+		return "`rtmanager secret list` lists the secrets"
+	case errors.Is(err, secret.ErrNoKeys):
+		return "start each daemon with --secrets-key-file; `rtmanager secret generate-key --file FILE` creates such a file"
 	case errors.Is(err, runtime.ErrNotFound):
 		return "`rtmanager list` lists the games"
 	case isNetworkError(err):
 		return "`rtmanager serve --docker-allow-network` on the game's node allows further networks"
 	case errors.Is(err, runtime.ErrOutcomeUnknown) && errors.As(err, &write):
 		return write.UnknownHint
+	case errors.Is(err, runtime.ErrLimited):
+		return "the daemon limits what one caller may use (`rtmanager serve --limit-rate` and others): wait, and send fewer requests"
 	case errors.Is(err, runtime.ErrUnavailable):
 		return r.unavailableHint(err)
 	case errors.Is(err, runtime.ErrCompacted):

@@ -19,9 +19,11 @@ import (
 // Spec are the flags that describe how and where to run a game.
 type Spec struct {
 	File, Region, Node string
+	// EnvFile is the file of --env-from-file, empty for none.
+	EnvFile string
 
 	image, network, healthPath, onNodeLost, memory    string
-	env                                               []string
+	env, secrets                                      []string
 	port, containerPort, crashAttempts                int
 	cpus                                              float64
 	healthTimeout, stopGrace, crashWindow, crashDelay time.Duration
@@ -35,6 +37,8 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.StringVar(&f.Region, "region", "", "`REGION` to start the game in, if it has no node yet")
 	flags.StringVar(&f.Node, "node", "", "`NODE` to start the game on, if it has none yet")
 	flags.StringArrayVar(&f.env, "env", nil, "environment variable of the game, `NAME=VALUE`, repeatable; not for secrets")
+	flags.StringArrayVar(&f.secrets, "secret", nil, "`NAME` of a secret whose values become environment variables of the game, repeatable")
+	flags.StringVar(&f.EnvFile, "env-from-file", "", "`FILE` of secret variables of the game, one NAME=VALUE per line; they are stored encrypted")
 	flags.StringVar(&f.network, "network", "", "`NETWORK` of the engine to join")
 	flags.IntVar(&f.port, "port", 0, "`PORT` on the node to publish the game at; 0 selects a free one")
 	flags.IntVar(&f.containerPort, "container-port", 0, "`PORT` that the game listens on in its container (default 8080)")
@@ -63,6 +67,7 @@ func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 	for name, set := range map[string]func(){
 		"image":          func() { spec.Image = f.image },
 		"env":            func() { spec.Env = env },
+		"secret":         func() { spec.Secrets = f.secrets },
 		"network":        func() { spec.Network = f.network },
 		"port":           func() { spec.Port = f.port },
 		"container-port": func() { spec.ContainerPort = f.containerPort },

@@ -13,24 +13,33 @@ import (
 
 // Records reads records from consecutive JSON values or from YAML documents. Each value
 // is a record, a list of records, or the object that list prints, with such a list as
-// "items". It fails if there is no record.
-func Records(text []byte) ([]runtime.RuntimeRecord, error) {
+// "items". A record's revision is 0 if it has no member "revision". It fails if there is no
+// record.
+func Records(text []byte) ([]runtime.VersionedRecord, error) {
 	documents, err := splitDocuments(text)
 	if err != nil {
 		return nil, err
 	}
-	var records []runtime.RuntimeRecord
+	var records []runtime.VersionedRecord
 	for i, document := range documents {
 		decoded, err := decodeRecords(document)
 		if err != nil {
 			return nil, fmt.Errorf("document %d: %w", i+1, err)
 		}
-		records = append(records, decoded...)
+		for _, record := range decoded {
+			records = append(records, runtime.VersionedRecord{Record: record.RuntimeRecord, Revision: record.Revision})
+		}
 	}
 	if len(records) == 0 {
 		return nil, errors.New("contains no record")
 	}
 	return records, nil
+}
+
+// record is a record as get prints it.
+type record struct {
+	runtime.RuntimeRecord
+	Revision int64 `json:"revision"`
 }
 
 // StartRequest reads the only document of a file, which describes how to run a game.
@@ -51,10 +60,10 @@ func StartRequest(text []byte) (api.StartRequest, error) {
 	return request, nil
 }
 
-func decodeRecords(document jsontext.Value) ([]runtime.RuntimeRecord, error) {
+func decodeRecords(document jsontext.Value) ([]record, error) {
 	switch document.Kind() {
 	case '[':
-		var records []runtime.RuntimeRecord
+		var records []record
 		return records, decodeStrict(document, &records)
 	case '{':
 	default:
@@ -64,15 +73,18 @@ func decodeRecords(document jsontext.Value) ([]runtime.RuntimeRecord, error) {
 		Items jsontext.Value `json:"items"`
 	}
 	if err := json.Unmarshal(document, &list); err == nil && list.Items != nil {
-		var page api.Page
+		var page struct {
+			api.Page
+			Items []record `json:"items"`
+		}
 		err := decodeStrict(document, &page)
 		return page.Items, err
 	}
-	var record runtime.RuntimeRecord
-	if err := decodeStrict(document, &record); err != nil {
+	var single record
+	if err := decodeStrict(document, &single); err != nil {
 		return nil, err
 	}
-	return []runtime.RuntimeRecord{record}, nil
+	return []record{single}, nil
 }
 
 // decodeStrict decodes a document and rejects unknown and repeated fields.

@@ -12,10 +12,10 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-func idsOf(records []runtime.RuntimeRecord) []string {
+func idsOf(records []runtime.VersionedRecord) []string {
 	var ids []string
 	for _, r := range records {
-		ids = append(ids, r.GameID)
+		ids = append(ids, r.Record.GameID)
 	}
 	return ids
 }
@@ -119,9 +119,9 @@ func TestNumbersAndTimesKeepEveryDigit(t *testing.T) {
 		got, err := Records([]byte(text))
 		require.NoError(t, err, "decode %q", text)
 		require.Len(t, got, 1)
-		require.EqualValues(t, 9007199254740993, got[0].Generation, "decode %q", text)
+		require.EqualValues(t, 9007199254740993, got[0].Record.Generation, "decode %q", text)
 		want := time.Date(2026, 3, 1, 6, 15, 0, 123456789, time.UTC)
-		require.True(t, got[0].CreatedAt.Equal(want), "decode %q gave %s, want %s", text, got[0].CreatedAt, want)
+		require.True(t, got[0].Record.CreatedAt.Equal(want), "decode %q gave %s, want %s", text, got[0].Record.CreatedAt, want)
 	}
 }
 
@@ -146,8 +146,8 @@ func FuzzRecords(f *testing.F) {
 		for _, newEncoder := range []func(out io.Writer) *render.Encoder{newJSONEncoder, render.NewYAMLEncoder} {
 			var out bytes.Buffer
 			encoder := newEncoder(&out)
-			for _, record := range records {
-				require.NoError(t, encoder.Encode(record), "encode the records of %q", text)
+			for _, v := range records {
+				require.NoError(t, encoder.Encode(record{v.Record, v.Revision}), "encode the records of %q", text)
 			}
 			reread, err := Records(out.Bytes())
 			require.NoError(t, err, "decode %q", out.Bytes())
@@ -159,7 +159,7 @@ func FuzzRecords(f *testing.F) {
 func newJSONEncoder(out io.Writer) *render.Encoder { return render.NewJSONEncoder(out, false) }
 
 // asJSON returns a form of the records that compares equal times as equal.
-func asJSON(t *testing.T, records []runtime.RuntimeRecord) string {
+func asJSON(t *testing.T, records []runtime.VersionedRecord) string {
 	t.Helper()
 	var out bytes.Buffer
 	require.NoError(t, newJSONEncoder(&out).Encode(records))

@@ -39,7 +39,8 @@ func repairLine(f ports.CheckFinding, repair bool) string {
 	case f.RepairError != "":
 		return "not repaired:  " + render.Printable(f.RepairError)
 	case f.Repair == "":
-		return "repair:        none, an operator must decide"
+		return "repair:        none, an operator must decide: save the value with `etcdctl get KEY`,\n" +
+			"                 delete it with `etcdctl del KEY`, then run `rtmanager fsck --repair`"
 	case repair:
 		return "not repaired:  " + render.Printable(f.Repair)
 	}

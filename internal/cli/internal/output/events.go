@@ -60,7 +60,7 @@ func (e *eventRows) Print(event ports.RuntimeEvent) error {
 		return e.printMessage(fmt.Sprintf("%s at revision %d; watching for changes", render.Count(e.games, "game"), event.Revision))
 	case ports.EventResync:
 		e.games = 0
-		return e.printMessage("the revision has been compacted; restarting with a snapshot")
+		return e.printMessage(resyncText(event.Reason) + "; restarting with a snapshot")
 	case ports.EventBookmark:
 		return nil
 	default: // a change of a record
@@ -72,6 +72,19 @@ func (e *eventRows) Print(event ports.RuntimeEvent) error {
 		}
 	}
 	return e.printLine(e.row(event))
+}
+
+func resyncText(reason ports.ResyncReason) string {
+	switch reason {
+	case ports.ResyncCompacted:
+		return "the revision has been compacted"
+	case ports.ResyncOtherStore:
+		return "the revision belongs to another store"
+	case ports.ResyncFutureRevision:
+		return "the store has not reached the revision, perhaps because it was restored"
+	default:
+		return "the watch cannot continue from the revision"
+	}
 }
 
 // printMessage prints a message after the events before it.

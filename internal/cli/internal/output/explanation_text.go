@@ -11,7 +11,6 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
-	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -50,7 +49,7 @@ func presenceText(r runtime.RuntimeRecord, nodes *api.Nodes) string {
 	switch {
 	case nodes == nil:
 		return ""
-	case slices.ContainsFunc(nodes.Items, func(n node.Node) bool { return n.Region == r.Region && n.Name == r.Node }):
+	case slices.ContainsFunc(nodes.Items, func(n api.Node) bool { return n.IsReady() && n.Region == r.Region && n.Name == r.Node }):
 		return ", present"
 	default:
 		return ", not present"

@@ -1,34 +1,94 @@
 package output
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/domain/node"
 )
 
-// Nodes prints the nodes that are present.
+// Nodes prints the present, stopped and lost nodes. It warns about clocks that differ, and
+// about a list that may be old.
 func (p *Printer) Nodes(nodes api.Nodes) error {
 	if done, err := p.Encode(nodes); done {
 		return err
 	}
-	t := &render.Table{Header: []string{"REGION", "NODE", "LEADER", "ENGINE", "VERSION", "API", "UP-SINCE"}}
+	if nodes.Stale {
+		_, _ = fmt.Fprintln(p.Err, "warning: no majority of etcd's members is reachable from this daemon; the nodes are as last known there")
+	}
+	if len(nodes.Items) == 0 {
+		_, err := fmt.Fprintln(p.Err, "No node has joined. A daemon with --engine none is no node: start a daemon with an engine.")
+		return err
+	}
+	t := &render.Table{Header: []string{"REGION", "NODE", "STATUS", "LEADER", "GAMES", "ENGINE", "AGE", "API"}}
 	if p.isWide() {
-		t.Header = append(t.Header, "RESPONDER", "JOINED", "INSTANCE", "IDENTITY", "SESSION")
+		t.Header = append(t.Header, "VERSION", "CLOCK", "RESPONDER", "STARTED", "INSTANCE", "IDENTITY", "SESSION")
 	}
 	for _, n := range nodes.Items {
 		at := n.Ref()
 		row := []string{
-			render.Cell(n.Region), render.Cell(n.Name), yesOrDash(slices.Contains(nodes.Leaders, at)), render.Cell(string(n.Engine)),
-			render.Cell(n.Version), render.Cell(n.API), render.Time(n.StartedAt),
+			render.Cell(n.Region), render.Cell(n.Name), p.nodeStatus(n), yesOrDash(n.IsReady() && slices.Contains(nodes.Leaders, at)), strconv.Itoa(n.Games),
+			render.Cell(string(n.Engine)), p.nodeAge(n), render.Cell(n.API),
 		}
 		if p.isWide() {
-			row = append(row, yesOrDash(at == nodes.Responder), render.Time(n.Now), render.Cell(n.Instance), render.Cell(n.Identity), strconv.FormatInt(n.Session, 10))
+			row = append(row, render.Cell(n.Version), clockText(n), yesOrDash(at == nodes.Responder), render.Time(n.StartedAt),
+				render.Cell(n.Instance), render.Cell(n.Identity), strconv.FormatInt(n.Session, 10))
 		}
 		t.Add(row...)
 	}
-	return p.printTable(t)
+	if err := p.printTable(t); err != nil {
+		return err
+	}
+	for _, n := range nodes.Items {
+		if n.ClockOffset != "" {
+			side := "ahead of"
+			if strings.HasPrefix(n.ClockOffset, "-") {
+				side = "behind"
+			}
+			_, _ = fmt.Fprintf(p.Err, "warning: the clock of node %s is at least %s %s that of node %s; synchronize the clocks\n",
+				render.Value(n.Ref().String()), strings.TrimPrefix(n.ClockOffset, "-"), side, render.Value(nodes.Responder.String()))
+		}
+	}
+	return nil
+}
+
+// nodeStatus returns the status of a node, with the time since which it is absent.
+func (p *Printer) nodeStatus(n api.Node) string {
+	since := n.LostSince
+	if n.Status == node.StatusStopped {
+		since = n.StoppedSince
+	}
+	if since == nil {
+		return render.Cell(string(n.Status))
+	}
+	return fmt.Sprintf("%s since %s", n.Status, since.UTC().Format(time.RFC3339))
+}
+
+// nodeAge returns for how long the daemon of a present node has been running.
+func (p *Printer) nodeAge(n api.Node) string {
+	if !n.IsReady() || n.StartedAt.IsZero() {
+		return "-"
+	}
+	return p.age(n.StartedAt)
+}
+
+// clockText returns by how much the clock of a node differs.
+func clockText(n api.Node) string {
+	switch {
+	case !n.IsReady():
+		return "-"
+	case n.ClockOffset == "":
+		return "ok"
+	case strings.HasPrefix(n.ClockOffset, "-"):
+		return n.ClockOffset
+	default:
+		return "+" + n.ClockOffset
+	}
 }
 
 func yesOrDash(is bool) string {

@@ -23,7 +23,7 @@ const (
 func (p *Printer) Records(records []runtime.VersionedRecord, summary func(runtime.VersionedRecord) string) error {
 	if encoder := p.newEncoder(p.Out); encoder != nil {
 		for _, v := range records {
-			if err := encoder.Encode(v.Record); err != nil {
+			if err := encoder.Encode(versioned{v.Record, v.Revision}); err != nil {
 				return err
 			}
 		}
@@ -40,6 +40,33 @@ func (p *Printer) Records(records []runtime.VersionedRecord, summary func(runtim
 	return nil
 }
 
+// versioned is a record with the revision of its last change, in one JSON object.
+type versioned struct {
+	runtime.RuntimeRecord
+	Revision int64 `json:"revision"`
+}
+
+// list is a page of the API whose items have their revisions.
+type list struct {
+	Revision      int64         `json:"revision"`
+	Items         []versioned   `json:"items"`
+	ItemRevisions []int64       `json:"item_revisions"`
+	Continue      string        `json:"continue,omitempty"`
+	Corrupt       []api.Corrupt `json:"corrupt,omitempty"`
+}
+
+func listFrom(page ports.Page) list {
+	body := api.PageFrom(page)
+	result := list{
+		Revision: body.Revision, Items: make([]versioned, len(page.Records)), ItemRevisions: body.ItemRevisions,
+		Continue: page.Next, Corrupt: body.Corrupt,
+	}
+	for i, v := range page.Records {
+		result.Items[i] = versioned{v.Record, v.Revision}
+	}
+	return result
+}
+
 // Record prints one record, in the default format with one line per field.
 func (p *Printer) Record(v runtime.VersionedRecord) error {
 	if p.Format == "" {
@@ -50,9 +77,7 @@ func (p *Printer) Record(v runtime.VersionedRecord) error {
 
 // Page prints a list of records.
 func (p *Printer) Page(page ports.Page) error {
-	body := api.PageFrom(page)
-	body.Continue = page.Next
-	if done, err := p.Encode(body); done {
+	if done, err := p.Encode(listFrom(page)); done {
 		return err
 	}
 	if len(page.Records) == 0 && len(page.Corrupt) == 0 {

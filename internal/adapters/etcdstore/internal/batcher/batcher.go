@@ -16,7 +16,7 @@ import (
 const (
 	// maxBatchSize keeps a batch within etcd's limit of 128 operations. etcd counts the outer
 	// operations plus the longest list of any nested transaction. The longest list of a write
-	// is its compares: at most six.
+	// is its compares: at most eight.
 	maxBatchSize = 120
 	// maxBatchBytes keeps within etcd's limit of 1.5 MiB per request.
 	maxBatchBytes = 1 << 20
@@ -182,20 +182,21 @@ func (b *Batcher) nextBatch() []*pendingTxn {
 }
 
 // popBatch removes the next batch from the pending transactions, in the order of arrival:
-// as many as the bounds allow, and each game once. If none are pending, it gives up the
-// place in flight and returns none. mu must be held.
+// as many as the bounds allow, and each game and each shared key once. If none are pending, it
+// gives up the place in flight and returns none. mu must be held.
 func (b *Batcher) popBatch() []*pendingTxn {
 	var batch, rest []*pendingTxn
-	games := map[string]bool{}
+	games, keys := map[string]bool{}, map[string]bool{}
 	bytes := 0
 	for _, p := range b.pending {
 		fits := len(batch) < maxBatchSize && (len(batch) == 0 || bytes+p.txn.Bytes <= maxBatchBytes)
-		if !fits || games[p.txn.Game] {
+		if !fits || games[p.txn.Game] || keys[p.txn.SharedKey] {
 			rest = append(rest, p)
 			continue
 		}
 		batch = append(batch, p)
 		games[p.txn.Game] = true
+		keys[p.txn.SharedKey] = p.txn.SharedKey != ""
 		bytes += p.txn.Bytes
 	}
 	b.pending = rest

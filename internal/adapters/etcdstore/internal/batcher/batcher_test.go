@@ -163,6 +163,20 @@ func TestBatchContainsEachGameOnce(t *testing.T) {
 	})
 }
 
+func TestBatchContainsEachSharedKeyOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		txns := games(8)
+		for _, txn := range txns {
+			txn.SharedKey = "key"
+		}
+		f.send(t.Context(), txns...)
+		require.NoError(t, f.finish())
+		require.Equal(t, []int{1, 1, 1, 1, 1, 1, 1, 1}, f.kv.requests)
+	})
+}
+
 func TestBatchIsBoundedByBytes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,9 +13,12 @@ type Txn struct {
 	// Game is what the transaction writes; a batch contains each game once, because etcd
 	// rejects a transaction that puts a key twice.
 	Game string
-	If   []clientv3.Cmp
-	Then []clientv3.Op
-	Else []clientv3.Op
+	// SharedKey is a key that the transaction puts and that those of other games put as well,
+	// empty for none. A batch contains each such key once.
+	SharedKey string
+	If        []clientv3.Cmp
+	Then      []clientv3.Op
+	Else      []clientv3.Op
 	// Bytes is the estimated size of the request.
 	Bytes int
 }

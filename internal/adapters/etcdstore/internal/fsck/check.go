@@ -25,6 +25,7 @@ type Checker struct {
 	games          map[string]*game
 	corruptIntents map[string]bool            // by game
 	operations     map[string]*operationIndex // by the index key that an intent implies
+	leftLedgers    map[string]bool            // by game: has a ledger and no record
 	order          []string                   // game ids in the order of their keys
 	counts         ports.CheckReport
 	findings       []*finding
@@ -62,6 +63,7 @@ func Check(ctx context.Context, client *etcd.Client, keys layout.Keys, revision 
 	c := &Checker{
 		etcd: client, keys: keys, revision: revision,
 		games: map[string]*game{}, corruptIntents: map[string]bool{}, operations: map[string]*operationIndex{},
+		leftLedgers: map[string]bool{},
 	}
 	// Records come first, so that index and ledger can be compared with them.
 	for _, family := range []struct {
@@ -73,6 +75,7 @@ func Check(ctx context.Context, client *etcd.Client, keys layout.Keys, revision 
 		{keys.Ledgers(), c.checkLedger},
 		{keys.Intents(), c.checkIntent},
 		{keys.OperationIndex(), c.checkOperationIndex},
+		{keys.DeletionEpochs(), c.checkDeletionEpoch},
 	} {
 		_, err := client.Scan(ctx, family.prefix, family.prefix, c.revision, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			c.revision = revision
@@ -165,8 +168,12 @@ func (c *Checker) checkLedger(kv *mvccpb.KeyValue) {
 	}
 	gameID, _, _ := c.keys.ParseLedger(key) // DecodeLedgerEntry has parsed it
 	g := c.games[gameID]
-	if g == nil || g.isCorrupt || entry.Seq%layout.LedgerSlots != g.record.LastWrite.Seq%layout.LedgerSlots {
-		return // history of a game that was deleted, or older than its record
+	if g == nil {
+		c.addLeftLedger(gameID, key)
+		return
+	}
+	if g.isCorrupt || entry.Seq%layout.LedgerSlots != g.record.LastWrite.Seq%layout.LedgerSlots {
+		return // older than the record
 	}
 	g.slotRevision = kv.GetModRevision()
 	rec := g.record
@@ -178,6 +185,14 @@ func (c *Checker) checkLedger(kv *mvccpb.KeyValue) {
 		c.add(ports.FindingLedgerMismatch, key, gameID, c.putEntry(kv.GetModRevision(), rec),
 			"entry %d has operation %q to %s, container %q; the record has operation %q, %s, container %q",
 			entry.Seq, entry.OperationID, entry.To, entry.ContainerID, rec.LastWrite.OperationID, rec.Status, rec.CurrentContainerID)
+	}
+}
+
+// addLeftLedger reports, once, the ledger of a game whose record was deleted without it.
+func (c *Checker) addLeftLedger(gameID, key string) {
+	if !c.leftLedgers[gameID] {
+		c.leftLedgers[gameID] = true
+		c.add(ports.FindingLedgerExtra, key, gameID, c.deleteLedger(gameID), "the game has a ledger and no record")
 	}
 }
 
@@ -229,6 +244,14 @@ func (c *Checker) checkOperationIndex(kv *mvccpb.KeyValue) {
 	case err == nil && c.corruptIntents[gameID]:
 	default:
 		c.add(ports.FindingIndexExtra, key, gameID, c.deleteIndex(kv, nil), "the index names an operation that is not in progress there")
+	}
+}
+
+// checkDeletionEpoch reports a key that is not a deletion epoch. Every value, and a missing
+// key, is correct: only the revision of the key matters.
+func (c *Checker) checkDeletionEpoch(kv *mvccpb.KeyValue) {
+	if key := string(kv.GetKey()); !c.keys.IsDeletionEpoch(key) {
+		c.add(ports.FindingKeyForeign, key, "", nil, "the key does not name a deletion epoch")
 	}
 }
 

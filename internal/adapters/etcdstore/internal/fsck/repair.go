@@ -59,6 +59,20 @@ func (c *Checker) deleteIndex(kv *mvccpb.KeyValue, rec *layout.Record) *repairTx
 	return repair
 }
 
+// deleteLedger deletes the ledger of a game that has no record, if the game was not written
+// since the check.
+func (c *Checker) deleteLedger(gameID string) *repairTxn {
+	ledger := c.keys.LedgerOf(gameID)
+	return &repairTxn{
+		description: "delete the ledger",
+		preconditions: []clientv3.Cmp{
+			clientv3.Compare(clientv3.CreateRevision(c.keys.Record(gameID)), "=", 0),
+			clientv3.Compare(clientv3.ModRevision(ledger), "<", c.revision+1).WithPrefix(),
+		},
+		ops: []clientv3.Op{clientv3.OpDelete(ledger, clientv3.WithPrefix())},
+	}
+}
+
 // putIndex writes the index key that the record implies. revision is when the key was last
 // changed, 0 if it does not exist.
 func (c *Checker) putIndex(revision int64, rec *layout.Record) *repairTxn {

@@ -7,11 +7,15 @@
 //	/operations/<game>                        intent, JSON            intent_codec.go
 //	/operations-by-node/<region>/<node>/<game>  empty                 index_rules.go
 //	/meta/schema                              layout version, store id  schema.go
+//	/meta/deletion-epochs/<bucket>            empty                   keys.go
+//	/secrets/game.<game>                      deleted with the game; package etcdsecrets writes it
 //
 // At every revision each record has exactly one status index key, under its own status
 // and with its own container id as the value, and no other status index key exists. The
 // ledger entry numbered as the record's last write describes how the record came to be. Each
-// operation in progress has exactly one key in the index of operations.
+// operation in progress has exactly one key in the index of operations. The revision of a
+// deletion epoch is not older than the latest deletion of any game of its bucket, except of
+// deletions at etcd's space quota.
 //
 // Values of records and intents keep members that this version does not know: they are
 // decoded into Unknown and written back unchanged. A value that cannot be decoded is a

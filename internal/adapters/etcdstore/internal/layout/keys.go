@@ -1,11 +1,14 @@
 package layout
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 	"galaxy/rtmanager/internal/etcd"
 )
 
@@ -39,6 +42,34 @@ func (k Keys) OperationIndex() string { return k.prefix + "/operations-by-node/"
 
 // Schema returns the key of the layout version and the store's identity.
 func (k Keys) Schema() string { return k.prefix + "/meta/schema" }
+
+// DeletionEpochs returns the prefix of all deletion epochs.
+func (k Keys) DeletionEpochs() string { return k.prefix + "/meta/deletion-epochs/" }
+
+// families returns the names of all families below a prefix, including those of the nodes.
+func families() []string {
+	return []string{"runtimes", "runtimes-by-status", "transitions", "operations", "operations-by-node", "meta", "nodes", "known-nodes", "leaders", "access", "access-uses", "secrets"}
+}
+
+// EnclosingSchemas returns the schema keys of the stores in whose families these keys would
+// be: those of each prefix above that is followed by the name of a family.
+func (k Keys) EnclosingSchemas() (schemas []string) {
+	segments := strings.Split(k.prefix, "/")
+	for i, segment := range segments {
+		if slices.Contains(families(), segment) {
+			schemas = append(schemas, NewKeys(strings.Join(segments[:i], "/")).Schema())
+		}
+	}
+	return schemas
+}
+
+// NestedSchemas returns the schema keys of the stores that would be in a family of this one.
+func (k Keys) NestedSchemas() (schemas []string) {
+	for _, family := range families() {
+		schemas = append(schemas, NewKeys(k.prefix+"/"+family).Schema())
+	}
+	return schemas
+}
 
 // Record returns the key of the game's record.
 func (k Keys) Record(gameID string) string { return k.Records() + EscapeGameID(gameID) }
@@ -77,6 +108,25 @@ func (k Keys) OperationIndexOf(region, node string) string {
 // OperationIndexKey returns the index key of the game's operation on the node.
 func (k Keys) OperationIndexKey(region, node, gameID string) string {
 	return k.OperationIndex() + etcd.EscapeSegment(region) + "/" + etcd.EscapeSegment(node) + "/" + EscapeGameID(gameID)
+}
+
+// DeletionEpoch returns the key that every deletion of the game writes. Its last segment is
+// the first byte of the SHA-256 of the game id, so there are at most 256 such keys, each for
+// many games.
+func (k Keys) DeletionEpoch(gameID string) string {
+	return k.DeletionEpochs() + fmt.Sprintf("%02x", sha256.Sum256([]byte(gameID))[0])
+}
+
+// IsDeletionEpoch reports whether DeletionEpoch returns the key for any game.
+func (k Keys) IsDeletionEpoch(key string) bool {
+	word, found := strings.CutPrefix(key, k.DeletionEpochs())
+	bucket, err := strconv.ParseUint(word, 16, 8)
+	return found && err == nil && fmt.Sprintf("%02x", bucket) == word
+}
+
+// GameSecret returns the key of the secret that belongs to the game.
+func (k Keys) GameSecret(gameID string) string {
+	return etcd.SecretKey(k.prefix, secret.OfGame(gameID))
 }
 
 // GameOfRecord returns the game id that a record's key was made from.

@@ -24,6 +24,8 @@ func TestKeys(t *testing.T) {
 		require.Equal(t, clean+"/transitions/a%2Fb/31", k.LedgerEntry("a/b", 31))
 		require.Equal(t, clean+"/transitions/a%2Fb/01", k.LedgerEntry("a/b", 33))
 		require.Equal(t, clean+"/meta/schema", k.Schema())
+		require.Equal(t, clean+"/meta/deletion-epochs/c1", k.DeletionEpoch("a/b"))
+		require.Equal(t, clean+"/meta/deletion-epochs/6c", k.DeletionEpoch("game"))
 	}
 }
 
@@ -65,6 +67,19 @@ func TestForeignKeysAreRejected(t *testing.T) {
 		_, _, err := k.ParseLedger(key)
 		require.Error(t, err, "%q was parsed as a ledger key", key)
 	}
+}
+
+func TestKeysOfDeletionEpochs(t *testing.T) {
+	t.Parallel()
+	k := NewKeys("/eu")
+	for n := range 1000 {
+		key := k.DeletionEpoch(strings.Repeat("x", n))
+		require.True(t, k.IsDeletionEpoch(key), key)
+	}
+	for _, word := range []string{"", "0", "0x", "000", "100", "FF", "+1", "00/", "0/0"} {
+		require.False(t, k.IsDeletionEpoch(k.DeletionEpochs()+word), word)
+	}
+	require.False(t, k.IsDeletionEpoch("00"))
 }
 
 // requireReversibleKeys requires that every key of the id returns the id, and has it as one

@@ -21,6 +21,15 @@ type StoredLedgerEntry struct {
 	Reason      string         `json:"reason"`
 	ContainerID string         `json:"container_id"`
 	Image       string         `json:"image"`
+	// ContentsHash is the hash of what a write with an operation id requested, empty for
+	// other writes.
+	ContentsHash string `json:"contents_hash,omitzero"`
+}
+
+// LedgerEntry is a ledger entry as etcd has it.
+type LedgerEntry struct {
+	runtime.LedgerEntry
+	ContentsHash string // see StoredLedgerEntry
 }
 
 // EncodeLedgerEntry returns the value of a ledger key. The error is a
@@ -35,14 +44,14 @@ func EncodeLedgerEntry(e StoredLedgerEntry) (string, error) {
 
 // DecodeLedgerEntry decodes a ledger entry's key and value. The error is a
 // *runtime.CorruptError with that key.
-func (k Keys) DecodeLedgerEntry(kv *mvccpb.KeyValue) (runtime.LedgerEntry, error) {
+func (k Keys) DecodeLedgerEntry(kv *mvccpb.KeyValue) (LedgerEntry, error) {
 	key := string(kv.GetKey())
 	gameID, slot, err := k.ParseLedger(key)
 	if err != nil {
-		return runtime.LedgerEntry{}, &runtime.CorruptError{Key: key, Reason: "the key does not name a ledger entry: " + err.Error()}
+		return LedgerEntry{}, &runtime.CorruptError{Key: key, Reason: "the key does not name a ledger entry: " + err.Error()}
 	}
-	corrupt := func(reason string) (runtime.LedgerEntry, error) {
-		return runtime.LedgerEntry{}, &runtime.CorruptError{Key: key, GameID: gameID, Reason: reason}
+	corrupt := func(reason string) (LedgerEntry, error) {
+		return LedgerEntry{}, &runtime.CorruptError{Key: key, GameID: gameID, Reason: reason}
 	}
 	var e StoredLedgerEntry
 	if err := json.Unmarshal(kv.GetValue(), &e); err != nil {
@@ -51,9 +60,9 @@ func (k Keys) DecodeLedgerEntry(kv *mvccpb.KeyValue) (runtime.LedgerEntry, error
 	if e.Seq < 1 || e.Seq%LedgerSlots != slot {
 		return corrupt(fmt.Sprintf("entry %d does not belong in this slot", e.Seq))
 	}
-	return runtime.LedgerEntry{
+	return LedgerEntry{ContentsHash: e.ContentsHash, LedgerEntry: runtime.LedgerEntry{
 		Seq: e.Seq, From: e.From, To: e.To, At: e.At.UTC(), OperationID: e.OperationID,
 		Actor: e.Actor, Reason: e.Reason, ContainerID: e.ContainerID, Image: e.Image,
 		Revision: kv.GetModRevision(),
-	}, nil
+	}}, nil
 }

@@ -25,18 +25,19 @@ type Cache struct {
 	// feeds the cache is assumed to be alive.
 	isSynced, isWatchHealthy bool
 	live                     *Indexes
+	fills                    int64              // number of calls of Fill
 	byKey                    map[string]*Record // the records of live, for reads of one
 	snapshotCache            *Indexes           // a clone of live as it is; nil if there is none
+	retained                 []retainedSnapshot // of lists in progress
 	changed                  broadcast.Signal   // notified when any of this changes
 
-	pending pendingWrites
-	// freshTimeout is how long a reader waits for the cache before it reads from etcd.
-	freshTimeout time.Duration
+	pending    pendingWrites
+	operations operationHistories
 }
 
-// New returns a cache without records, whose readers wait for it for at most freshTimeout.
-func New(keys layout.Keys, freshTimeout time.Duration) *Cache {
-	return &Cache{keys: keys, live: NewIndexes(), byKey: map[string]*Record{}, freshTimeout: freshTimeout}
+// New returns a cache without records.
+func New(keys layout.Keys) *Cache {
+	return &Cache{keys: keys, live: NewIndexes(), byKey: map[string]*Record{}}
 }
 
 // Fill makes the records the content of the cache. It takes ownership of them.
@@ -48,8 +49,11 @@ func (c *Cache) Fill(records *Indexes) {
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.live, c.snapshotCache, c.byKey = records, nil, byKey
+	c.fills++
+	records.fill = c.fills
+	c.live, c.snapshotCache, c.byKey, c.retained = records, nil, byKey, nil
 	c.pending.reset(true, records.Revision)
+	c.operations.reset()
 	c.isSynced, c.isWatchHealthy = true, true
 	c.changed.Notify()
 }
@@ -58,8 +62,9 @@ func (c *Cache) Fill(records *Indexes) {
 func (c *Cache) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.live, c.snapshotCache, c.byKey = NewIndexes(), nil, map[string]*Record{}
+	c.live, c.snapshotCache, c.byKey, c.retained = NewIndexes(), nil, map[string]*Record{}, nil
 	c.pending.reset(false, 0)
+	c.operations.reset()
 	c.isSynced, c.isWatchHealthy = false, false
 	c.changed.Notify()
 }
@@ -99,6 +104,7 @@ func (c *Cache) Apply(events []*clientv3.Event, position int64, publish func([]C
 	}
 	changes = slices.DeleteFunc(changes, func(c Change) bool { return c.Before == nil && c.After == nil })
 	c.live.Revision = position
+	c.expireSnapshots()
 	c.pending.prune(changes, position)
 	if len(changes) > 0 {
 		c.snapshotCache = nil
@@ -113,35 +119,54 @@ func (c *Cache) Apply(events []*clientv3.Event, position int64, publish func([]C
 // set replaces the record of a key and returns the previous one. mu must be held.
 func (c *Cache) set(r *Record) (previous *Record) {
 	c.byKey[r.Segment] = r
+	if r.DecodeErr == nil {
+		c.operations.add(&r.Record)
+	}
 	return c.live.set(r)
 }
 
 // remove deletes the record of a key and returns it. mu must be held.
 func (c *Cache) remove(segment string) (previous *Record) {
 	delete(c.byKey, segment)
+	c.operations.remove(segment)
 	return c.live.remove(segment)
 }
 
 // AddWrite stores a record that etcd has returned and that the watch may not have reported.
-func (c *Cache) AddWrite(rec layout.Record) { c.pending.add(rec) }
+func (c *Cache) AddWrite(rec layout.Record) {
+	if c.pending.add(rec) {
+		c.operations.add(&rec)
+	}
+}
 
-// WriteBase returns the newest record of the game that is known here, to base a write on. It
-// returns nil if there is none, or if the cache should not be used for it.
-func (c *Cache) WriteBase(gameID string) *layout.Record {
+// ExcludesOperation reports whether the ledger, as of the record's last write, has no write
+// with the operation id. False means that this is not known here.
+func (c *Cache) ExcludesOperation(rec *layout.Record, operationID string) bool {
+	return c.operations.excludes(rec, operationID)
+}
+
+// WriteBase returns the newest record of the game that is known here, to base a write on, nil
+// for none, and the revision of the cache. isUsable is false if the cache should not be used
+// for it.
+func (c *Cache) WriteBase(gameID string) (rec *layout.Record, asOf int64, isUsable bool) {
 	segment := layout.EscapeGameID(gameID)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if !c.isSynced || !c.isWatchHealthy {
-		return nil
+		return nil, 0, false
 	}
 	r := c.byKey[segment]
 	if newer := c.pending.get(segment); newer != nil && (r == nil || newer.ModRevision > r.ModRevision) {
-		return newer
+		return newer, newer.ModRevision, true
 	}
-	if r == nil || r.DecodeErr != nil {
-		return nil
+	switch {
+	case r == nil:
+		return nil, c.live.Revision, true
+	case r.DecodeErr != nil:
+		return nil, 0, false
+	default:
+		return &r.Record, r.ModRevision, true
 	}
-	return &r.Record
 }
 
 // Get returns the record of the game, nil for none, the revision that this is as of, and
@@ -201,13 +226,13 @@ const (
 // isRetry set until the cache has reached the revision. It gives up when the cache
 // is not usable, or when ctx ends. A cache that exceeds the timeout is not usable until the
 // watch reports something.
-func (c *Cache) WaitUntilFresh(ctx context.Context, revision int64, requestProgress func(isRetry bool)) bool {
+func (c *Cache) WaitUntilFresh(ctx context.Context, revision int64, timeout time.Duration, requestProgress func(isRetry bool)) bool {
 	isFresh, isUsable := c.freshness(revision)
 	if isFresh || !isUsable {
 		return isFresh
 	}
-	timeout, delay := time.NewTimer(c.freshTimeout), time.NewTimer(progressRequestDelay)
-	defer timeout.Stop()
+	expired, delay := time.NewTimer(timeout), time.NewTimer(progressRequestDelay)
+	defer expired.Stop()
 	defer delay.Stop()
 	for isRetry := false; ; {
 		changed := c.changed.Changed()
@@ -220,7 +245,7 @@ func (c *Cache) WaitUntilFresh(ctx context.Context, revision int64, requestProgr
 			requestProgress(isRetry)
 			isRetry = true
 			delay.Reset(progressRetryDelay)
-		case <-timeout.C:
+		case <-expired.C:
 			c.SetWatchHealthy(false)
 		case <-ctx.Done():
 			return false

@@ -47,7 +47,7 @@ func newCache(t *testing.T) *recordcache.Cache {
 	records := recordcache.NewIndexes()
 	records.AddAll(keys, []*mvccpb.KeyValue{kvOf(t, "a", runtime.StatusRunning, "n1", 8), kvOf(t, "b", runtime.StatusRunning, "n2", 9)})
 	records.Revision = 10
-	cache := recordcache.New(keys, time.Second)
+	cache := recordcache.New(keys)
 	cache.Fill(records)
 	return cache
 }
@@ -128,30 +128,35 @@ func TestPagesContinueAfterTheLastRecord(t *testing.T) {
 	require.Len(t, errs, 1)
 }
 
+func writeBase(cache *recordcache.Cache, gameID string) *layout.Record {
+	rec, _, _ := cache.WriteBase(gameID)
+	return rec
+}
+
 func TestWriteBasePrefersPendingWrites(t *testing.T) {
 	t.Parallel()
 	cache := newCache(t)
-	require.EqualValues(t, 8, cache.WriteBase("a").ModRevision)
-	require.Nil(t, cache.WriteBase("absent"))
+	require.EqualValues(t, 8, writeBase(cache, "a").ModRevision)
+	require.Nil(t, writeBase(cache, "absent"))
 
 	rec, err := keys.DecodeRecord(kvOf(t, "a", runtime.StatusStopped, "n1", 11))
 	require.NoError(t, err)
 	cache.AddWrite(*rec)
-	require.EqualValues(t, 11, cache.WriteBase("a").ModRevision)
+	require.EqualValues(t, 11, writeBase(cache, "a").ModRevision)
 	found, asOf, _ := cache.Get("a")
 	require.EqualValues(t, 8, found.ModRevision, "readers see all games at one revision")
 	require.EqualValues(t, 10, asOf)
 
 	cache.Apply([]*clientv3.Event{put(kvOf(t, "a", runtime.StatusRunning, "n1", 12))}, 12, discard)
-	require.EqualValues(t, 12, cache.WriteBase("a").ModRevision, "the watch has reported a newer one")
+	require.EqualValues(t, 12, writeBase(cache, "a").ModRevision, "the watch has reported a newer one")
 	cache.AddWrite(*rec)
-	require.EqualValues(t, 12, cache.WriteBase("a").ModRevision, "the watch has passed its revision")
+	require.EqualValues(t, 12, writeBase(cache, "a").ModRevision, "the watch has passed its revision")
 
 	cache.SetWatchHealthy(false)
-	require.Nil(t, cache.WriteBase("a"))
+	require.Nil(t, writeBase(cache, "a"))
 	cache.Reset()
 	cache.AddWrite(*rec)
-	require.Nil(t, cache.WriteBase("a"))
+	require.Nil(t, writeBase(cache, "a"))
 }
 
 func TestWaitUntilFresh(t *testing.T) {
@@ -159,7 +164,7 @@ func TestWaitUntilFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cache := newCache(t)
 		noProgress := func(bool) { t.Error("progress requested") }
-		require.True(t, cache.WaitUntilFresh(t.Context(), 10, noProgress))
+		require.True(t, cache.WaitUntilFresh(t.Context(), 10, time.Second, noProgress))
 
 		requested := 0
 		progress := func(isRetry bool) {
@@ -167,7 +172,7 @@ func TestWaitUntilFresh(t *testing.T) {
 			require.False(t, isRetry)
 			cache.Apply(nil, 15, discard)
 		}
-		require.True(t, cache.WaitUntilFresh(t.Context(), 15, progress))
+		require.True(t, cache.WaitUntilFresh(t.Context(), 15, time.Second, progress))
 		require.Equal(t, 1, requested)
 
 		var retries []bool
@@ -176,20 +181,63 @@ func TestWaitUntilFresh(t *testing.T) {
 				cache.Apply(nil, 16, discard)
 			}
 		}
-		require.True(t, cache.WaitUntilFresh(t.Context(), 16, dropped), "etcd drops the first two requests")
+		require.True(t, cache.WaitUntilFresh(t.Context(), 16, time.Second, dropped), "etcd drops the first two requests")
 		require.Equal(t, []bool{false, true, true}, retries)
 
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
-		require.False(t, cache.WaitUntilFresh(ctx, 20, func(bool) {}), "the caller's context ends")
+		require.False(t, cache.WaitUntilFresh(ctx, 20, time.Second, func(bool) {}), "the caller's context ends")
 		require.True(t, cache.IsUsable())
 
 		begin := time.Now()
-		require.False(t, cache.WaitUntilFresh(t.Context(), 20, func(bool) {}))
+		require.False(t, cache.WaitUntilFresh(t.Context(), 20, time.Second, func(bool) {}))
 		require.Equal(t, time.Second, time.Since(begin))
 		require.False(t, cache.IsUsable(), "it exceeded the timeout")
-		require.False(t, cache.WaitUntilFresh(t.Context(), 20, noProgress), "without a wait")
+		require.False(t, cache.WaitUntilFresh(t.Context(), 20, time.Second, noProgress), "without a wait")
 		cache.Apply(nil, 20, discard)
 		require.True(t, cache.IsUsable())
 	})
+}
+
+// A list that started before etcd was restored must not serve its records at the same revision
+// of the restored history.
+func TestSnapshotOfAnEarlierFillIsNotRetained(t *testing.T) {
+	t.Parallel()
+	cache, log := newCache(t), recordcache.NewEventLog(8)
+	before := cache.Snapshot()
+	cache.Reset()
+	restored := recordcache.NewIndexes()
+	restored.AddAll(keys, []*mvccpb.KeyValue{kvOf(t, "c", runtime.StatusRunning, "n1", 9)})
+	restored.Revision = 10
+	log.Start(10)
+	cache.Fill(restored)
+	cache.Retain(before)
+	require.Equal(t, []string{"c"}, gamesOf(cache.SnapshotAt(10, log).Page(ports.PageQuery{Limit: 9})))
+}
+
+// kvOfWrite returns a record's first write, with an operation id.
+func kvOfWrite(t *testing.T, gameID, operationID string, revision int64) *mvccpb.KeyValue {
+	t.Helper()
+	value, err := layout.EncodeRecord(layout.StoredRecord{
+		RuntimeRecord: runtime.RuntimeRecord{GameID: gameID, Status: runtime.StatusRunning, CurrentContainerID: "c", CreatedAt: start, LastOpAt: start, StartedAt: &start},
+		LastWrite:     layout.LastWrite{OperationID: operationID, Seq: 1, Kind: layout.WriteUpsert},
+	})
+	require.NoError(t, err)
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: []byte(value), CreateRevision: revision, ModRevision: revision}
+}
+
+// A write of an earlier history that arrives late must not hide the operation ids of the write
+// that has the same revision in the restored history.
+func TestOperationsOfAnotherHistoryExcludeNothing(t *testing.T) {
+	t.Parallel()
+	cache := newCache(t)
+	late, err := keys.DecodeRecord(kvOfWrite(t, "g", "op-before", 12))
+	require.NoError(t, err)
+	cache.AddWrite(*late)
+	require.True(t, cache.ExcludesOperation(late, "op-after"))
+	cache.Apply([]*clientv3.Event{put(kvOfWrite(t, "g", "op-after", 12))}, 12, discard)
+	current := writeBase(cache, "g")
+	require.Equal(t, "op-after", current.LastWrite.OperationID)
+	require.False(t, cache.ExcludesOperation(current, "op-after"))
+	require.False(t, cache.ExcludesOperation(current, "op-other"), "its earlier writes are not known")
 }

@@ -5,12 +5,14 @@
 //	record.go          Record: one record as cached
 //	indexes.go         Indexes: records ordered by key, status, region and node
 //	query.go           pages and lists from Indexes
-//	pending_writes.go  PendingWrites: records that are newer than the watch
+//	snapshots.go       records at the revision of a list in progress
+//	pending_writes.go  records that are newer than the watch
+//	operation_history.go  operation ids of recent writes
 //	event_log.go       EventLog: recent changes, for many subscribers
 //	stats.go           Stats
 //
-// The cache never causes a NotFound or a Conflict: those are confirmed by a linearizable
-// read of etcd or by a compare.
+// The cache alone never causes a NotFound or a Conflict: those are confirmed by a
+// linearizable read of etcd, which the cache has reached, or by a compare.
 //
 // Only the watch changes cache and log; everything here is safe for concurrent use unless it
 // is described otherwise. Nothing in this package sends a request.

@@ -112,6 +112,25 @@ func (l *EventLog) trim() {
 	l.changes = l.changes[drop:]
 }
 
+// changesSince returns a copy of the changes after the revision, and false if the log does not
+// contain them all.
+func (l *EventLog) changesSince(revision int64) (changes []Change, isCovered bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if !l.coversLocked(l.epoch, revision) {
+		return nil, false
+	}
+	return slices.Clone(l.changesAfter(revision)), true
+}
+
+// changesAfter returns the changes after the revision; mu must be held.
+func (l *EventLog) changesAfter(revision int64) []Change {
+	from, _ := slices.BinarySearchFunc(l.changes, revision+1, func(c Change, revision int64) int {
+		return cmp.Compare(c.Revision, revision)
+	})
+	return l.changes[from:]
+}
+
 // Epoch returns the current epoch.
 func (l *EventLog) Epoch() int64 {
 	l.mu.RLock()
@@ -150,10 +169,7 @@ func (l *EventLog) Read(epoch, revision int64, into []Change) (changes []Change,
 	if !l.coversLocked(epoch, revision) {
 		return nil, revision, nil, false
 	}
-	from, _ := slices.BinarySearchFunc(l.changes, revision+1, func(c Change, revision int64) int {
-		return cmp.Compare(c.Revision, revision)
-	})
-	rest := l.changes[from:]
+	rest := l.changesAfter(revision)
 	if len(rest) <= ReadBatchSize {
 		return append(into, rest...), l.position, changed, true
 	}

@@ -17,6 +17,8 @@ import (
 type Indexes struct {
 	// Revision is the revision that the records are as of.
 	Revision int64
+	// fill identifies the Fill of the cache that they come from; 0 before it.
+	fill int64
 
 	byKey    *btree.BTreeG[*Record] // every key, including corrupt values
 	byStatus *btree.BTreeG[*Record]
@@ -67,7 +69,7 @@ func (x *Indexes) Get(segment string) *Record {
 // a change of x.
 func (x *Indexes) clone() *Indexes {
 	return &Indexes{
-		Revision: x.Revision, byKey: x.byKey.Clone(), byStatus: x.byStatus.Clone(),
+		Revision: x.Revision, fill: x.fill, byKey: x.byKey.Clone(), byStatus: x.byStatus.Clone(),
 		byRegion: x.byRegion.Clone(), byNode: x.byNode.Clone(), corrupt: x.corrupt.Clone(),
 	}
 }

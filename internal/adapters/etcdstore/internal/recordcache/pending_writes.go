@@ -31,8 +31,8 @@ func (p *pendingWrites) reset(isOpen bool, watchRevision int64) {
 }
 
 // add stores a record unless the watch has reached its revision: the watch may have reported
-// a newer one then.
-func (p *pendingWrites) add(rec layout.Record) {
+// a newer one then. It reports whether it has stored the record.
+func (p *pendingWrites) add(rec layout.Record) bool {
 	segment := layout.EscapeGameID(rec.GameID)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -42,7 +42,9 @@ func (p *pendingWrites) add(rec layout.Record) {
 	case current == nil && len(p.records) >= maxPendingWrites:
 	default:
 		p.records[segment] = &rec
+		return true
 	}
+	return false
 }
 
 // prune drops the records that the watch has reported.

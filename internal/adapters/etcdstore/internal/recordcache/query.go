@@ -12,11 +12,10 @@ import (
 // does. Whether a corrupt value matches is unknown, so every page names those in its range.
 func (x *Indexes) Page(query ports.PageQuery) ports.Page {
 	page := ports.Page{Revision: x.Revision, Records: []runtime.VersionedRecord{}}
-	filter := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node}
 	last := ""
 	x.Scan(query, func(r *Record) bool {
 		switch {
-		case r.DecodeErr != nil || !filter.Matches(r.RuntimeRecord):
+		case r.DecodeErr != nil || !query.Matches(r.RuntimeRecord):
 		case len(page.Records) == query.Limit:
 			page.Next = last
 			return false
@@ -30,7 +29,9 @@ func (x *Indexes) Page(query ports.PageQuery) ports.Page {
 		if page.Next != "" && r.Segment > page.Next {
 			return false
 		}
-		page.Corrupt = append(page.Corrupt, r.Corrupt())
+		if corrupt := r.Corrupt(); query.Visible.ContainsGame(corrupt.GameID) {
+			page.Corrupt = append(page.Corrupt, corrupt)
+		}
 		return true
 	})
 	return page

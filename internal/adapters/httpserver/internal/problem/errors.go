@@ -6,10 +6,13 @@ import (
 	"net/http"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/domain/secret"
 )
 
 // ErrShuttingDown ends requests when the server shuts down.
@@ -29,13 +32,27 @@ type errorCode struct {
 func errorCodes() []errorCode {
 	return []errorCode{
 		{runtime.ErrOutcomeUnknown, api.CodeOutcomeUnknown, true},
+		{access.ErrUnauthenticated, api.CodeUnauthenticated, false},
+		{access.ErrForbidden, api.CodeForbidden, false},
+		{access.ErrUnknownSubject, api.CodeNoSuchSubject, false},
+		{access.ErrExists, api.CodeTokenExists, false},
+		{secret.ErrUnresolved, api.CodeSecretUnresolved, false}, // before the errors that it wraps
+		{secret.ErrNotFound, api.CodeSecretNotFound, false},
+		{secret.ErrInUse, api.CodeSecretInUse, false},
+		{secret.ErrUnreadable, api.CodeSecretUnreadable, false},
+		{secret.ErrNoKeys, api.CodeNoSecretKeys, false},
+		{audit.ErrUnavailable, api.CodeAuditUnavailable, true},
 		{runtime.ErrNotFound, api.CodeNotFound, false},
 		{runtime.ErrConflict, api.CodeConflict, false},
 		{runtime.ErrInvalidTransition, api.CodeInvalidTransition, false},
 		{runtime.ErrInvalid, api.CodeInvalid, false},
 		{operation.ErrBusy, api.CodeBusy, false},
 		{operation.ErrRejected, api.CodeRejected, false},
+		{operation.ErrManaged, api.CodeManaged, false},
+		{operation.ErrPreempted, api.CodePreempted, false},
+		{operation.ErrIDReused, api.CodeIdempotencyKeyReused, false},
 		{container.ErrNoImage, api.CodeNoImage, false},
+		{container.ErrRegistryUnreachable, api.CodeRegistryUnreachable, false},
 		{operation.ErrStartFailed, api.CodeStartFailed, false},
 		{container.ErrEngineUnavailable, api.CodeEngineUnavailable, false},
 		{node.ErrUnreachable, api.CodeNodeUnreachable, false},
@@ -75,12 +92,23 @@ func From(err error, locate Locate) *api.Problem {
 		}
 		p := New(codeOf(row.code, err), err.Error())
 		if row.isHidden {
-			p.Detail = row.target.Error()
+			p.Detail = publicText(row, err)
 		}
 		addDetails(p, err, locate)
 		return p
 	}
 	return Internal()
+}
+
+// publicText returns the text of a hidden error. Without a public reason it is that of the target.
+func publicText(row errorCode, err error) string {
+	var unavailable *runtime.UnavailableError
+	switch {
+	case row.code == api.CodeUnavailable && errors.As(err, &unavailable):
+		return unavailable.Error()
+	default:
+		return row.target.Error()
+	}
 }
 
 // Text returns the text of an error that a client may see: the detail of its problem.
@@ -103,11 +131,17 @@ func addDetails(p *api.Problem, err error, locate Locate) {
 	var corrupt *runtime.CorruptError
 	var busy *operation.BusyError
 	var rejected *operation.RejectedError
+	var managed *operation.ManagedError
+	var reused *operation.IDReusedError
 	var unreachable *node.UnreachableError
 	var misrouted *node.MisroutedError
 	switch {
 	case errors.As(err, &busy):
 		addBusy(p, busy)
+	case errors.As(err, &managed):
+		p.GameID, p.Region, p.Node, p.To = managed.GameID, managed.Node.Region, managed.Node.Name, managed.To
+	case errors.As(err, &reused):
+		p.GameID, p.OperationID, p.Kind = reused.GameID, reused.OperationID, string(reused.Kind)
 	case errors.As(err, &rejected):
 		p.GameID, p.Kind, p.GameStatus, p.Reason = rejected.GameID, rejected.Operation, rejected.Status, rejected.Reason
 	case p.Code == api.CodeNodeUnreachable && errors.As(err, &unreachable):

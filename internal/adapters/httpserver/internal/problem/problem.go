@@ -50,19 +50,36 @@ var problemTypes = sync.OnceValue(func() map[api.Code]problemType {
 		api.CodeOutcomeUnknown:       {http.StatusGatewayTimeout, "Outcome is unknown"},
 		api.CodeFenced:               {http.StatusConflict, "Fence is no longer valid"},
 		api.CodeCorrupt:              {http.StatusInternalServerError, "Stored value is corrupt"},
-		api.CodeIncompatible:         {http.StatusInternalServerError, "Store is not compatible"},
+		api.CodeIncompatible:         {http.StatusServiceUnavailable, "Store is not compatible"},
 		api.CodeInternal:             {http.StatusInternalServerError, "Internal error"},
+		api.CodeRateLimited:          {http.StatusTooManyRequests, "Too many requests"},
+		api.CodeAuditUnavailable:     {http.StatusServiceUnavailable, "Audit log is unavailable"},
 
-		api.CodeBusy:              {http.StatusConflict, "Game has an operation in progress"},
-		api.CodeRejected:          {http.StatusConflict, "Operation does not fit the game's state"},
-		api.CodeNoImage:           {http.StatusUnprocessableEntity, "No such image"},
-		api.CodeStartFailed:       {http.StatusUnprocessableEntity, "Container failed to start"},
-		api.CodeOperationFailed:   {http.StatusInternalServerError, "Operation failed"},
-		api.CodeEngineUnavailable: {http.StatusServiceUnavailable, "Engine is unavailable"},
-		api.CodeNoEngine:          {http.StatusNotImplemented, "Not offered by this daemon"},
-		api.CodeNodeUnreachable:   {http.StatusServiceUnavailable, "Node is not reachable"},
-		api.CodeMisrouted:         {http.StatusMisdirectedRequest, "Request was forwarded to the wrong node"},
-		api.CodeTooManyOperations: {http.StatusTooManyRequests, "Too many operations"},
+		api.CodeUnauthenticated: {http.StatusUnauthorized, "Authentication is required"},
+		api.CodeForbidden:       {http.StatusForbidden, "Permission denied"},
+		api.CodeNoSuchSubject:   {http.StatusNotFound, "No such token or role binding"},
+		api.CodeTokenExists:     {http.StatusConflict, "Token exists"},
+
+		api.CodeBusy:                 {http.StatusConflict, "Game has an operation in progress"},
+		api.CodeRejected:             {http.StatusConflict, "Operation does not fit the game's state"},
+		api.CodeManaged:              {http.StatusConflict, "Record follows the game's container"},
+		api.CodePreempted:            {http.StatusConflict, "Operation was preempted"},
+		api.CodeNoImage:              {http.StatusUnprocessableEntity, "No such image"},
+		api.CodeRegistryUnreachable:  {http.StatusServiceUnavailable, "Image registry is unreachable"},
+		api.CodeStartFailed:          {http.StatusUnprocessableEntity, "Container failed to start"},
+		api.CodeOperationFailed:      {http.StatusInternalServerError, "Operation failed"},
+		api.CodeEngineUnavailable:    {http.StatusServiceUnavailable, "Engine is unavailable"},
+		api.CodeIdempotencyKeyReused: {http.StatusUnprocessableEntity, "Idempotency key belongs to another request"},
+		api.CodeNoEngine:             {http.StatusNotImplemented, "Not offered by this daemon"},
+		api.CodeNodeUnreachable:      {http.StatusServiceUnavailable, "Node is not reachable"},
+		api.CodeMisrouted:            {http.StatusMisdirectedRequest, "Request was forwarded to the wrong node"},
+		api.CodeTooManyOperations:    {http.StatusTooManyRequests, "Too many operations"},
+
+		api.CodeSecretNotFound:   {http.StatusNotFound, "No such secret"},
+		api.CodeSecretInUse:      {http.StatusConflict, "Secret is in use"},
+		api.CodeSecretUnreadable: {http.StatusInternalServerError, "Secret cannot be decrypted"},
+		api.CodeSecretUnresolved: {http.StatusUnprocessableEntity, "Secrets of the game cannot be provided"},
+		api.CodeNoSecretKeys:     {http.StatusNotImplemented, "This daemon has no keys for secrets"},
 	}
 })
 
@@ -120,11 +137,23 @@ func addFaults(p *api.Problem, faults []api.Fault) {
 // retryAfter is how many seconds a client should wait before it retries.
 const retryAfter = "1"
 
-// Write responds with the problem.
+// Recorder is a response writer that records the problem of its response.
+type Recorder interface{ RecordProblem(p *api.Problem) }
+
+// Write responds with the problem. It sets the member request_id to the response's header
+// X-Request-Id, and the header Retry-After unless it is set.
 func Write(w http.ResponseWriter, p *api.Problem) {
-	w.Header().Set("Content-Type", api.ProblemMediaType)
-	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", retryAfter)
+	header := w.Header()
+	header.Set("Content-Type", api.ProblemMediaType)
+	if header.Get("Retry-After") == "" && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) {
+		header.Set("Retry-After", retryAfter)
+	}
+	p.RequestID = header.Get(api.HeaderRequestID)
+	if recorder, ok := w.(Recorder); ok {
+		recorder.RecordProblem(p)
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="rtmanager"`)
 	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // it fails only if the client has disconnected

@@ -4,7 +4,7 @@
 //
 // A struct declares the request of one route by the tags of its fields:
 //
-//	path:"game_id"         the game id of the path, a string
+//	path:"game_id"         the variable segment of the path, a string; a game id is validated
 //	query:"limit"          a query parameter: a string, bool, int or int64
 //	header:"If-Match"      a header, a string
 //	body:"required"        the body, a Body[T]; optional allows an empty one
@@ -16,8 +16,10 @@
 //	minimum, maximum  bounds of a number
 //	doc               the description in the OpenAPI document
 //	hidden            the parameter is not in the OpenAPI document
+//	allowEmpty        the query parameter may be empty, and then counts as absent
 //	list              the header is a list; its lines are joined
 //	field             the domain's name of the parameter, to locate a fault
+//	secret            of a member of the body: a fault does not contain its value
 //
 // Files:
 //

@@ -157,7 +157,12 @@ func (d *objectDecoder) decodeValue(target reflect.Value, tag reflect.StructTag,
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, target.Addr().Interface()); err != nil || hasNullElement(text) {
+	err = json.Unmarshal(text, target.Addr().Interface())
+	switch {
+	case err == nil && !hasNullElement(text):
+	case tag.Get("secret") != "":
+		d.addFault(place, "is invalid: expected %s", describeType(target.Type(), err))
+	default:
 		d.addFault(place, "%s is invalid: expected %s", Clip(string(text)), describeType(target.Type(), err))
 	}
 	return nil

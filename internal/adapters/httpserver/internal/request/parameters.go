@@ -84,8 +84,8 @@ func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, gameID string, 
 		case "path":
 			text, isGiven = gameID, true
 		case "query":
-			isGiven = len(query[p.Name]) == 1
 			text = query.Get(p.Name)
+			isGiven = len(query[p.Name]) == 1 && text != "" // findInvalidQuery reports an empty one
 		case "header":
 			text = r.Header.Get(p.Name)
 			isGiven = text != ""
@@ -128,7 +128,16 @@ func (d *Decoder) findRepeatedHeaders(header http.Header) []api.Fault {
 	return faults
 }
 
-// findInvalidQuery returns the faults of query parameters that are unknown or repeated.
+// allowsEmpty reports whether the query parameter may be empty. A filter may not: a client
+// whose variable is unset would otherwise get everything.
+func (d *Decoder) allowsEmpty(name string) bool {
+	return slices.ContainsFunc(d.Parameters, func(p Parameter) bool {
+		return p.In == "query" && p.Name == name && p.Tag.Get("allowEmpty") != ""
+	})
+}
+
+// findInvalidQuery returns the faults of query parameters that are unknown, repeated or
+// empty.
 func (d *Decoder) findInvalidQuery(query url.Values) []api.Fault {
 	var faults []api.Fault
 	for _, name := range slices.Sorted(maps.Keys(query)) {
@@ -138,6 +147,8 @@ func (d *Decoder) findInvalidQuery(query url.Values) []api.Fault {
 			faults = append(faults, api.Fault{Location: "query." + Clip(name), Message: "is not a parameter of this request"})
 		case len(query[name]) > 1:
 			faults = append(faults, api.Fault{Location: "query." + Clip(name), Message: "is given more than once"})
+		case query[name][0] == "" && !d.allowsEmpty(name):
+			faults = append(faults, api.Fault{Location: "query." + Clip(name), Message: "is empty; omit it, or give it a value"})
 		}
 	}
 	return faults
@@ -146,7 +157,7 @@ func (d *Decoder) findInvalidQuery(query url.Values) []api.Fault {
 // setField sets the field to the value of the text, or to the default. It returns the fault
 // of the text, empty for none.
 func (p Parameter) setField(target reflect.Value, text string, isGiven bool) string {
-	if p.In == "path" {
+	if p.In == "path" && p.Name == "game_id" {
 		if err := runtime.ValidateGameID(text); err != nil {
 			return problem.From(err, nil).Errors[0].Message
 		}

@@ -87,4 +87,7 @@ func (s *Writer) Flush() {
 	}
 	_ = s.control.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
 	s.err = s.control.Flush()
+	// Over HTTP/2 the deadline also ends a stream that is idle. The next write comes within a
+	// heartbeat.
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.cfg.Heartbeat + s.cfg.WriteTimeout))
 }

@@ -1,6 +1,6 @@
-// Package gamelog reads and bounds the log file of a game. The game itself appends to the
-// file, so it cannot be replaced: a log that is too large is truncated, and its end is moved
-// to a second file.
+// Package gamelog writes, reads and bounds the log of a game: a file, and a second file with
+// earlier output. Copy bounds the log while it is written. Shorten bounds a log to which a game
+// of an earlier version appends itself.
 package gamelog
 
 import (
@@ -16,7 +16,7 @@ import (
 // maxTailBytes is the most that Tail returns, and the size of the end that Shorten keeps.
 const maxTailBytes = 64 << 10
 
-// Log is the log of one game: a file, and FILE.1 with the end of earlier output. It is safe
+// Log is the log of one game: a file, and FILE.1 with earlier output. It is safe
 // for concurrent use, and while the game writes.
 type Log struct {
 	name string
@@ -47,27 +47,33 @@ func (l *Log) Tail(lines int) ([]string, error) {
 	return lastLines(append(earlier, current...), lines), nil
 }
 
-// Shorten moves the end of the log to FILE.1 and truncates the file, if the file is larger
-// than maxBytes. The game continues to append. Output that the game writes during the call
-// is lost.
+// Shorten bounds the log to maxBytes: it drops all but the end of each file with more than half of
+// that. A game that writes to the file itself continues to append; output that it writes during
+// the call is lost.
 func (l *Log) Shorten(maxBytes int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	info, err := os.Stat(l.name)
+	return errors.Join(shortenFile(l.name+".1", l.name+".1", maxBytes/2), shortenFile(l.name, l.name+".1", maxBytes/2))
+}
+
+// shortenFile moves the end of a file with more than maxBytes to the file end, and truncates it.
+// It truncates first, so that a full disk has space for the end.
+func shortenFile(name, end string, maxBytes int64) error {
+	info, err := os.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() <= maxBytes {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	end, err := readEnd(l.name)
+	text, err := readEnd(name)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(l.name+".1", end, 0o600); err != nil {
+	if err := os.Truncate(name, 0); err != nil {
 		return err
 	}
-	return os.Truncate(l.name, 0)
+	return os.WriteFile(end, text, 0o600)
 }
 
 // readEnd returns the end of the file, two bytes more than maxTailBytes. A missing file is

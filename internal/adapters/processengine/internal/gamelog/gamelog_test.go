@@ -1,10 +1,12 @@
 package gamelog_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,17 +51,17 @@ func TestShorten(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "log")
 	log := gamelog.New(name)
-	require.NoError(t, log.Shorten(10), "there is no file")
+	require.NoError(t, log.Shorten(20), "there is no file")
 	f, err := log.OpenForAppend()
 	require.NoError(t, err)
 	defer f.Close()
 	_, err = f.WriteString("0123456789")
 	require.NoError(t, err)
-	require.NoError(t, log.Shorten(10))
+	require.NoError(t, log.Shorten(20))
 	require.NoFileExists(t, name+".1")
 	_, err = f.WriteString("\nnext\n")
 	require.NoError(t, err)
-	require.NoError(t, log.Shorten(10))
+	require.NoError(t, log.Shorten(20))
 	_, err = f.WriteString("last\n")
 	require.NoError(t, err)
 
@@ -69,4 +71,47 @@ func TestShorten(t *testing.T) {
 	lines, err := log.Tail(10)
 	require.NoError(t, err)
 	require.Equal(t, []string{"0123456789", "next", "last"}, lines)
+}
+
+func TestCopyBoundsTheLog(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "log")
+	gamelog.Copy(strings.NewReader("one\n"), name, 1000)
+	gamelog.Copy(strings.NewReader("two\n"), name, 1000)
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, "one\ntwo\n", string(content), "it appends")
+
+	gamelog.Copy(iotest.OneByteReader(strings.NewReader(strings.Repeat("0123456789", 1000)+"end")), name, 1000)
+	current, err := os.Stat(name)
+	require.NoError(t, err)
+	earlier, err := os.Stat(name + ".1")
+	require.NoError(t, err)
+	require.EqualValues(t, 500, earlier.Size())
+	require.LessOrEqual(t, current.Size(), int64(500))
+	lines, err := gamelog.New(name).Tail(1)
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(lines[0], "789end"))
+}
+
+// Output that cannot be written is lost, and later output is written.
+func TestCopyContinuesAfterAnError(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.Mkdir(name, 0o700))
+	reader, writer := io.Pipe()
+	done := make(chan struct{})
+	go func() { defer close(done); gamelog.Copy(reader, name, 1000) }()
+	_, err := io.WriteString(writer, "lost")
+	require.NoError(t, err)
+	_, err = io.WriteString(writer, "lost")
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(name))
+	_, err = io.WriteString(writer, "kept")
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	<-done
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(string(content), "kept"))
 }

@@ -2,9 +2,9 @@ package procfs
 
 import "os"
 
-// hasPipeOpen reports whether the process has the pipe open for writing. It returns false for
+// HasPipeOpen reports whether the process has the pipe open for writing. It returns false for
 // the calling process.
-func hasPipeOpen(pid int, pipe os.FileInfo) bool {
+func HasPipeOpen(pid int, pipe os.FileInfo) bool {
 	if pid <= 1 || pid == os.Getpid() {
 		return false
 	}

@@ -3,11 +3,12 @@
 // A pid alone does not identify a process, since the kernel reuses pids. This package
 // therefore opens a handle of the process (a pidfd), which prevents the reuse of its pid. It
 // then verifies the process, and only then sends a signal. It verifies a process by its start
-// time, its parent, the pipe that it has open for writing, or its executable.
+// time, its parent, its environment, the pipe that it has open for writing, or its executable.
 //
 //	stat.go     Stat: /proc/PID/stat
 //	holders.go  processes that have a pipe open for writing
-//	signal.go   signals to verified processes
+//	members.go  the processes of a game, and signals to them
+//	signal.go   kills of verified processes
 //
 // On other systems than Linux there is no /proc, and no function finds a process.
 package procfs

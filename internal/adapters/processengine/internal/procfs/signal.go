@@ -2,29 +2,8 @@ package procfs
 
 import (
 	"os"
-	"path/filepath"
 	"syscall"
 )
-
-// SignalRecorded sends the signal to the process whose stat the file contains. It sends
-// nothing and returns false if it cannot verify the process: the process must have the
-// recorded start time, and it or its parent must have the pipe open for writing.
-func SignalRecorded(statFile string, pipe os.FileInfo, signal os.Signal) bool {
-	recorded, ok := ReadStat(statFile)
-	if !ok {
-		return false
-	}
-	handle, err := Open(recorded.PID)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = handle.Release() }()
-	current, ok := ReadStat(path(recorded.PID, "stat"))
-	if !ok || current.StartTime != recorded.StartTime || !hasPipeOpen(current.PID, pipe) && !hasPipeOpen(current.Parent, pipe) {
-		return false
-	}
-	return handle.Signal(signal) == nil
-}
 
 // KillPipeHolders kills every process that has the pipe open for writing, except the
 // calling process and the process with the pid except. It reads all of /proc, so callers use it
@@ -35,21 +14,7 @@ func KillPipeHolders(pipe os.FileInfo, except int) {
 	defer syscall.ForkLock.RUnlock()
 	for _, pid := range pids() {
 		if pid != except {
-			killIf(pid, func() bool { return hasPipeOpen(pid, pipe) })
-		}
-	}
-}
-
-// KillExecutable kills every process that executes the file, except the calling process.
-// /proc/PID/exe is the path that the process executed, so other hard links do not match.
-func KillExecutable(file string) {
-	file, err := filepath.EvalSymlinks(file) // /proc contains the resolved path
-	if err != nil {
-		return
-	}
-	for _, pid := range pids() {
-		if pid != os.Getpid() {
-			killIf(pid, func() bool { return isExecuting(pid, file) })
+			killIf(pid, func() bool { return HasPipeOpen(pid, pipe) })
 		}
 	}
 }

@@ -10,10 +10,12 @@ import (
 type Stat struct {
 	PID, Parent int
 	StartTime   string // in clock ticks since the boot of the machine
+	IsZombie    bool   // it has exited, and its parent has not read its exit code
 }
 
 // The fields of stat after the name, counted from 0; see proc_pid_stat(5).
 const (
+	fieldState     = 0
 	fieldParent    = 1
 	fieldStartTime = 19
 )
@@ -39,7 +41,7 @@ func parseStat(text string) (Stat, bool) {
 	if len(fields) <= fieldStartTime {
 		return Stat{}, false
 	}
-	stat := Stat{StartTime: fields[fieldStartTime]}
+	stat := Stat{StartTime: fields[fieldStartTime], IsZombie: fields[fieldState] == "Z" || fields[fieldState] == "X"}
 	var pidErr, parentErr error
 	stat.PID, pidErr = strconv.Atoi(pid)
 	stat.Parent, parentErr = strconv.Atoi(fields[fieldParent])

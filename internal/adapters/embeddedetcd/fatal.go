@@ -1,0 +1,77 @@
+package embeddedetcd
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// fatalLogger turns the log lines with which etcd ends or panics the process into errors,
+// so that the daemon can end its streams and report the reason.
+type fatalLogger struct {
+	// failed receives the first error; it has a buffer.
+	failed chan error
+	// isLogBroken is set once etcd could not allocate its next log file. etcd then fails
+	// when its present log file is full, even if there is space by then.
+	isLogBroken atomic.Bool
+}
+
+func newFatalLogger() *fatalLogger { return &fatalLogger{failed: make(chan error, 1)} }
+
+// wrap returns the logger for etcd.
+func (l *fatalLogger) wrap(logger *zap.Logger) *zap.Logger {
+	return logger.WithOptions(zap.WithFatalHook(l), zap.WithPanicHook(l), zap.Hooks(l.observe))
+}
+
+// OnWrite implements zapcore.CheckWriteHook. It does not return, because etcd does not
+// expect that: the goroutine of etcd stops before it does anything else.
+func (l *fatalLogger) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	l.fail(lineError(entry.Message, fields))
+	select {}
+}
+
+// fail reports the error, unless there was one before.
+func (l *fatalLogger) fail(err error) {
+	select {
+	case l.failed <- err:
+	default:
+	}
+}
+
+// observe detects a log file that could not be allocated; no function of etcd reports it.
+func (l *fatalLogger) observe(entry zapcore.Entry) error {
+	if entry.Message == "failed to preallocate space when creating a new WAL" {
+		l.isLogBroken.Store(true)
+	}
+	return nil
+}
+
+// lineError returns the message of a log line with its error and its path.
+func lineError(message string, fields []zapcore.Field) error {
+	err := errors.New(message)
+	for _, field := range fields {
+		switch value, isError := field.Interface.(error); {
+		case field.Type == zapcore.ErrorType && isError:
+			err = fmt.Errorf("%w: %w", err, value)
+		case field.Type == zapcore.StringType && field.Key == "path":
+			err = fmt.Errorf("%w (%s)", err, field.String)
+		}
+	}
+	return err
+}
+
+// segmentBytes is the size of etcd's log files. A member always has two of them. etcd's
+// default of 64 MiB would fill a small disk.
+const segmentBytes = 16 << 20
+
+// SetSegmentSize sets the size of the log files of every etcd in this process. Start calls
+// it; a program that starts etcd by itself as well calls it before, because etcd reads the
+// variable without a lock.
+func SetSegmentSize() { setSegmentSize() }
+
+var setSegmentSize = sync.OnceFunc(func() { wal.SegmentSizeBytes = segmentBytes })

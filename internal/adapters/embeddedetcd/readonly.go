@@ -1,0 +1,88 @@
+package embeddedetcd
+
+import (
+	"context"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/etcdserver"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
+	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
+	"golang.org/x/time/rate"
+
+	"galaxy/rtmanager/internal/etcd"
+)
+
+// Bounds of the writes with etcd.UseReserve on a full disk. A stop makes about six writes of
+// 2 KiB. They go to files whose space is allocated ahead: a log file of 16 MiB, and the
+// database, to which each transaction adds a few pages until the next one.
+const (
+	reserveBurst     = 1 << 20  // bytes at once
+	reservePerMinute = 64 << 10 // bytes
+	reserveMaxTxn    = 64 << 10 // bytes of one transaction
+	// reserveTxnCost is added to the bytes of each transaction.
+	reserveTxnCost = 4 << 10
+)
+
+// readOnlyServer is the KV service of a member. While isReadOnly returns true it rejects
+// writes, with the error that etcd returns at its quota. It lets pass what a full disk can
+// take: deletions, and keys on a lease, which are few and small and keep the node present. It
+// also lets pass the writes with etcd.UseReserve, within a budget: otherwise a game that fills
+// the disk could not be stopped.
+type readOnlyServer struct {
+	pb.KVServer
+	isReadOnly func() bool
+	reserve    *rate.Limiter // in bytes
+}
+
+func newReadOnlyServer(server pb.KVServer, isReadOnly func() bool) readOnlyServer {
+	return readOnlyServer{KVServer: server, isReadOnly: isReadOnly, reserve: rate.NewLimiter(rate.Limit(reservePerMinute)/60, reserveBurst)}
+}
+
+// newReadOnlyKV returns the KV of an in-process client that calls a readOnlyServer.
+func newReadOnlyKV(server *etcdserver.EtcdServer, client *clientv3.Client, isReadOnly func() bool) clientv3.KV {
+	guarded := newReadOnlyServer(v3rpc.NewQuotaKVServer(server), isReadOnly)
+	return clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(guarded), client)
+}
+
+// Put implements etcdserverpb.KVServer.
+func (s readOnlyServer) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutResponse, error) {
+	if r.Lease == 0 && s.isReadOnly() {
+		return nil, rpctypes.ErrGRPCNoSpace
+	}
+	return s.KVServer.Put(ctx, r)
+}
+
+// Txn implements etcdserverpb.KVServer.
+func (s readOnlyServer) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
+	if s.isReadOnly() {
+		if bytes := durableBytes(r); bytes > 0 && !s.takeReserve(ctx, bytes) {
+			return nil, rpctypes.ErrGRPCNoSpace
+		}
+	}
+	return s.KVServer.Txn(ctx, r)
+}
+
+// takeReserve reports whether a transaction may put the bytes nevertheless, and takes them
+// from the budget.
+func (s readOnlyServer) takeReserve(ctx context.Context, bytes int) bool {
+	return etcd.MayUseReserve(ctx) && bytes <= reserveMaxTxn && s.reserve.AllowN(time.Now(), bytes+reserveTxnCost)
+}
+
+// durableBytes returns the bytes of the keys and values that a transaction may put without a
+// lease.
+func durableBytes(r *pb.TxnRequest) (bytes int) {
+	for _, ops := range [][]*pb.RequestOp{r.Success, r.Failure} {
+		for _, op := range ops {
+			if put := op.GetRequestPut(); put != nil && put.Lease == 0 {
+				bytes += len(put.Key) + len(put.Value)
+			}
+			if nested := op.GetRequestTxn(); nested != nil {
+				bytes += durableBytes(nested)
+			}
+		}
+	}
+	return bytes
+}

@@ -1,0 +1,46 @@
+package embeddedetcd
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/etcd"
+)
+
+// On a full disk a member accepts writes with etcd.UseReserve, small ones within a budget.
+func TestWritesOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	member, err := Start(t.Context(), Config{
+		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
+		TickInterval: 10 * time.Millisecond, ElectionTimeout: 50 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, member.Close()) })
+	kv := newReadOnlyKV(member.etcd.Server, member.client, func() bool { return true })
+	plain, reserved := t.Context(), etcd.UseReserve(t.Context())
+	put := []clientv3.Op{clientv3.OpPut("key", strings.Repeat("x", 1000))}
+	large := []clientv3.Op{clientv3.OpPut("key", strings.Repeat("x", reserveMaxTxn))}
+
+	_, err = kv.Txn(plain).Then(put...).Commit()
+	require.ErrorIs(t, err, rpctypes.ErrNoSpace)
+	_, err = kv.Txn(plain).Then(clientv3.OpTxn(nil, put, nil)).Commit()
+	require.ErrorIs(t, err, rpctypes.ErrNoSpace, "nested")
+	_, err = kv.Txn(reserved).Then(put...).Commit()
+	require.NoError(t, err)
+	_, err = kv.Txn(reserved).Then(large...).Commit()
+	require.ErrorIs(t, err, rpctypes.ErrNoSpace, "larger than any record")
+
+	accepted := 0
+	for err = nil; err == nil; accepted++ {
+		_, err = kv.Txn(reserved).Then(put...).Commit()
+	}
+	require.ErrorIs(t, err, rpctypes.ErrNoSpace, "the budget is used up")
+	require.Greater(t, accepted, 100)
+	_, err = kv.Txn(plain).Then(clientv3.OpDelete("key")).Commit()
+	require.NoError(t, err)
+}

@@ -1,0 +1,159 @@
+package etcdstore
+
+import (
+	"context"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// deleteTxn is the casTxn of a deletion: it deletes the record, its index keys, its ledger and
+// its intent and the secret that belongs to the game, and it writes the deletion epoch. It has no result.
+//
+// It leaves no id in etcd. But it compares the revision of the record, and a record that is
+// deleted never returns to that revision, so no try can be applied to a later game.
+type deleteTxn struct {
+	batcher.Txn
+
+	store *Store
+	input ports.DeleteInput
+	base  deletionState
+}
+
+var _ casTxn[deletionState, struct{}] = (*deleteTxn)(nil)
+
+// deletionState is what decides whether a game may be deleted, at one revision.
+type deletionState struct {
+	record         *layout.Record // nil if there is none
+	intentRevision int64          // 0 if there is no intent
+	current        *operation.Operation
+	leader         []*mvccpb.KeyValue // the key of the fence
+}
+
+func (d deletionState) recordRevision() int64 {
+	if d.record == nil {
+		return 0
+	}
+	return d.record.ModRevision
+}
+
+// newDeleteTxn returns a transaction that can read the state and has no base yet.
+func (s *Store) newDeleteTxn(input ports.DeleteInput) *deleteTxn {
+	keys, gameID := s.keys, input.GameID
+	t := &deleteTxn{store: s, input: input}
+	t.Game, t.SharedKey = gameID, keys.DeletionEpoch(gameID)
+	t.Then = []clientv3.Op{
+		clientv3.OpPut(t.SharedKey, ""), // the first, for withoutEpoch
+		clientv3.OpDelete(keys.Record(gameID)),
+		clientv3.OpDelete(keys.LedgerOf(gameID), clientv3.WithPrefix()),
+		clientv3.OpDelete(keys.Intent(gameID)),
+		clientv3.OpDelete(keys.GameSecret(gameID)),
+	}
+	for _, status := range runtime.Statuses() { // also index keys that are wrong
+		t.Then = append(t.Then, clientv3.OpDelete(keys.StatusIndexKey(status, gameID)))
+	}
+	t.Else = []clientv3.Op{clientv3.OpGet(keys.Record(gameID)), clientv3.OpGet(keys.Intent(gameID))}
+	t.Bytes = txnKeyCount * (len(keys.Record(gameID)) + perKeyOverhead)
+	if input.Fence != nil {
+		t.Else = append(t.Else, clientv3.OpGet(input.Fence.Key, clientv3.WithKeysOnly()))
+		t.Bytes += 2 * len(input.Fence.Key)
+	}
+	return t
+}
+
+// withBase returns the transaction that deletes the game if it is unchanged since base.
+func (t *deleteTxn) withBase(base deletionState) *deleteTxn {
+	next := *t
+	next.base = base
+	next.If = []clientv3.Cmp{
+		clientv3.Compare(clientv3.ModRevision(t.store.keys.Record(t.Game)), "=", base.recordRevision()),
+		clientv3.Compare(clientv3.ModRevision(t.store.keys.Intent(t.Game)), "=", base.intentRevision),
+		t.store.compareSchema(),
+	}
+	if t.input.Fence != nil {
+		next.If = append(next.If, compareFence(*t.input.Fence))
+	}
+	return &next
+}
+
+// withoutEpoch returns the transaction that only compares and deletes: at its space quota etcd
+// rejects any transaction that contains a put, and a deletion must be possible there. Inserts
+// are rejected as well then, so that there is one gap: an insert with a try that is still in
+// flight and that etcd executes once it has space. It is applied a second time. On a full disk
+// a single member rejects writes, and another one may execute the try earlier.
+func (t *deleteTxn) withoutEpoch() *deleteTxn {
+	next := *t
+	next.Then, next.SharedKey = t.Then[1:], ""
+	return &next
+}
+
+func (t *deleteTxn) id() string { return t.input.Origin.OperationID }
+
+// send makes one try, in a batch with other writes if there are some.
+func (t *deleteTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
+	if t.store.batcher == nil {
+		return t.SendDirect(ctx, t.store.etcd)
+	}
+	return t.store.batcher.Send(ctx, &t.Txn)
+}
+
+func (t *deleteTxn) resultOf(*clientv3.TxnResponse) struct{} { return struct{}{} }
+
+func (t *deleteTxn) readState(ctx context.Context) (deletionState, error) {
+	resp, err := t.store.etcd.ReadTxn(ctx, t.Else...)
+	if err != nil {
+		return deletionState{}, err
+	}
+	return t.decodeState(resp)
+}
+
+// decodeState decodes record and intent. Neither may be unreadable: nothing else proves that
+// the game is removed and that no operation is in progress.
+func (t *deleteTxn) decodeState(resp *clientv3.TxnResponse) (state deletionState, err error) {
+	if kvs := resp.Responses[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
+		if state.record, err = t.store.keys.DecodeRecord(kvs[0]); err != nil {
+			return deletionState{}, err
+		}
+	}
+	if kvs := resp.Responses[1].GetResponseRange().GetKvs(); len(kvs) > 0 {
+		stored, err := t.store.keys.DecodeIntent(kvs[0])
+		if err != nil {
+			return deletionState{}, err
+		}
+		state.intentRevision, state.current = kvs[0].GetModRevision(), stored.ActiveOperation()
+	}
+	if t.input.Fence != nil {
+		state.leader = resp.Responses[2].GetResponseRange().GetKvs()
+	}
+	return state, nil
+}
+
+func (t *deleteTxn) isBase(state deletionState) bool {
+	return state.recordRevision() == t.base.recordRevision() && state.intentRevision == t.base.intentRevision
+}
+
+// findApplied reports whether the record of the base has been deleted. A try of this
+// transaction may have done that, and so may another call; nothing distinguishes the two.
+func (t *deleteTxn) findApplied(_ context.Context, state deletionState, _ bool) (result struct{}, isApplied bool, err error) {
+	return struct{}{}, state.record == nil || state.record.CreateRevision > t.base.recordRevision(), nil
+}
+
+// explainFailedCompare checks the fence and the schema, which are all that the transaction
+// compares in addition to the revisions.
+func (t *deleteTxn) explainFailedCompare(ctx context.Context, resp *clientv3.TxnResponse) error {
+	if fence := t.input.Fence; fence != nil {
+		if err := checkFence(*fence, resp.Responses[2].GetResponseRange().GetKvs()); err != nil {
+			return err
+		}
+	}
+	if err := t.store.checkSchema(ctx); err != nil {
+		return err
+	}
+	return outcomeUnknown(ctx, t.id(), errContradiction)
+}

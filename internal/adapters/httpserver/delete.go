@@ -1,0 +1,86 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+type deleteInput struct {
+	gameInput
+	originInput
+	reasonInput
+	IfMatch     string `header:"If-Match" list:"true" doc:"Deletes only if the record has one of these ETags"`
+	IfNoneMatch string `header:"If-None-Match" list:"true" hidden:"true"`
+}
+
+// deleteRuntime handles DELETE /v1/runtimes/{game_id}.
+func (s *Server) deleteRuntime(w http.ResponseWriter, r *http.Request, in *deleteInput) error {
+	if in.IfNoneMatch != "" {
+		return problem.BadRequest("header.If-None-Match", "is not supported here; use If-Match")
+	}
+	origin, err := in.origin(in.Reason)
+	if err != nil {
+		return err
+	}
+	condition, err := etag.Parse(in.IfMatch, "")
+	var invalid *etag.ParseError
+	if errors.As(err, &invalid) {
+		return problem.BadRequest("header."+invalid.Header, "%s", invalid.Reason)
+	}
+	if err := s.cfg.Cluster.CheckNoContainers(r.Context(), in.GameID); err != nil {
+		return err
+	}
+	err = s.deleteUnder(r.Context(), ports.DeleteInput{GameID: in.GameID, Origin: origin}, condition)
+	s.logDeletion(in.GameID, origin, err)
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deleteUnder deletes under a condition. The store compares one revision only. For several
+// revisions, deleteUnder reads the record and makes the store compare the revision that it
+// has read. It retries if another writer was faster.
+func (s *Server) deleteUnder(ctx context.Context, input ports.DeleteInput, condition etag.Condition) error {
+	if revision, isExact := condition.Exact(); isExact {
+		input.IfRevision = &revision
+	}
+	if len(condition.Revisions) < 2 {
+		return s.store.Delete(ctx, input)
+	}
+	for {
+		found, err := s.store.GetVersioned(ctx, input.GameID)
+		if err != nil && !errors.Is(err, runtime.ErrNotFound) {
+			return err
+		}
+		holds := err == nil && condition.Holds(found.Revision)
+		input.IfRevision = &condition.Revisions[0] // the store rejects it, unless the request is a repeated one
+		if holds {
+			input.IfRevision = &found.Revision
+		}
+		err = s.store.Delete(ctx, input)
+		switch {
+		case !errors.Is(err, runtime.ErrConflict):
+			return err
+		case !holds:
+			return failedConditionError(input.GameID, condition, found)
+		}
+	}
+}
+
+// logDeletion logs one line for each deletion, including failed ones.
+func (s *Server) logDeletion(gameID string, origin ports.Origin, err error) {
+	log := s.cfg.Logger.With("game_id", gameID, "actor", origin.Actor, "reason", origin.Reason, "operation_id", origin.OperationID)
+	if err != nil {
+		log.Info("deletion failed, or its outcome is unknown", "error", err)
+		return
+	}
+	log.Info("game deleted")
+}

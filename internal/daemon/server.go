@@ -1,0 +1,109 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"galaxy/rtmanager/internal/adapters/etcdmembers"
+	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/adapters/httpserver/peer"
+	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/services/cluster"
+	"galaxy/rtmanager/internal/services/explain"
+	"galaxy/rtmanager/internal/services/secrets"
+	"galaxy/rtmanager/internal/tlsfiles"
+)
+
+// serverParts are the parts of a daemon that its API uses.
+type serverParts struct {
+	cfg      config.Config
+	version  string
+	addr     net.Addr // that the API listens on
+	limits   connectionLimits
+	tls      tlsfiles.Client
+	etcd     *Etcd
+	store    *etcdstore.Store
+	members  *etcdmembers.Registry
+	host     *engineHost
+	access   *accessControl
+	secrets  *secrets.Service
+	audit    auditing
+	peers    *peer.Client
+	registry *prometheus.Registry
+	logger   *slog.Logger
+}
+
+// newServer returns the server of the API.
+func newServer(p serverParts) (*httpserver.Server, error) {
+	logger := p.logger.With("component", "api")
+	serving, isServedHost := serverTLS(p.tls)
+	readiness := map[string]func() error{"cache": func() error { return cacheSynced(p.store) }}
+	var storeFailure func() error
+	if p.etcd.endpoints != nil {
+		storeFailure = p.etcd.endpoints.Health
+		readiness["etcd"] = storeFailure
+	}
+	return httpserver.New(p.store, httpserver.Config{
+		Logger: logger, Registry: p.registry, Version: p.version, Region: p.cfg.Region, Node: p.cfg.Node,
+
+		TLS: serving, IsClientAuthority: clientAuthority(p.tls), IsServedHost: isServedHost, InsecureHosts: isAnyHostAllowed(p.cfg, p.addr),
+		MaxConnections: p.limits.connections, MaxStreams: p.limits.streams, Limits: callerLimits(p.cfg, p.limits),
+
+		Ready: readiness, ReadOnly: p.etcd.diskFull, StoreFailure: storeFailure,
+		StoreProvenAt: func() time.Time { return p.store.CacheStats().ProvenAt },
+
+		Access: p.access.authenticator(), AccessAdmin: p.access.service, OIDC: p.access.login(), Secrets: p.secrets, Audit: p.audit.port(),
+		Cluster: newCluster(p), Peers: p.peers,
+	})
+}
+
+// newCluster returns the service that selects the node of a request.
+func newCluster(p serverParts) *cluster.Service {
+	stored := explain.New(explain.Dependencies{Records: p.store, Intents: p.store})
+	return cluster.New(
+		cluster.Dependencies{Records: p.store, Intents: p.store, Nodes: p.members, Local: p.host.localNode(), Peer: p.peers, Stored: stored},
+		cluster.Config{Region: p.cfg.Region, Node: p.cfg.Node, ErrorText: httpserver.PublicText, Logger: p.logger.With("component", "cluster")},
+	)
+}
+
+// newPeers returns the client of the other daemons. The caller closes its idle connections.
+func newPeers(cfg config.Config, files tlsfiles.Client, logger *slog.Logger) *peer.Client {
+	return peer.New(peer.Config{
+		Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, TLS: files,
+		RequireNodeIdentity: cfg.HasTLS() && cfg.AuthEnabled(), Logger: logger.With("component", "api"),
+	})
+}
+
+// isAnyHostAllowed reports whether the API accepts every Host header. It cannot know by which
+// names other machines reach it. On a loopback address it checks the header: only programs on
+// this machine reach it.
+func isAnyHostAllowed(cfg config.Config, addr net.Addr) bool {
+	return cfg.Insecure && !addr.(*net.TCPAddr).IP.IsLoopback()
+}
+
+// maxProofAge is how old the last proof may be that the cache is current. The watch gets one
+// every two seconds.
+const maxProofAge = 10 * time.Second
+
+// cacheSynced returns nil while the cache of the store holds all records and is fed.
+func cacheSynced(store *etcdstore.Store) error {
+	stats := store.CacheStats()
+	age := time.Since(stats.ProvenAt)
+	switch {
+	case stats.Synced && age > maxProofAge:
+		return fmt.Errorf("the watch of etcd has had no response since %s, for %s", stats.ProvenAt.UTC().Format(time.RFC3339), age.Round(time.Second))
+	case stats.Synced:
+		return nil
+	case stats.LastError != nil:
+		return fmt.Errorf("the records cannot be read from etcd: %w", stats.LastError)
+	default:
+		return errors.New("the records are still being read from etcd")
+	}
+}

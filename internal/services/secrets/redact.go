@@ -1,0 +1,58 @@
+package secrets
+
+import (
+	"context"
+	"fmt"
+
+	"galaxy/rtmanager/internal/domain/secret"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// RedactLogs returns the engine with a Logs that replaces the values of secrets. A game can print
+// them, and lines of its log are in explanations, and in failures that the store keeps.
+func RedactLogs(engine ports.Engine, resolver ports.SecretResolver) ports.Engine {
+	return redactingEngine{engine, resolver}
+}
+
+type redactingEngine struct {
+	ports.Engine
+	resolver ports.SecretResolver
+}
+
+// Logs implements ports.Engine. If the values that the container was created with are not
+// available any more, one line replaces the log: it can contain these values.
+func (e redactingEngine) Logs(ctx context.Context, containerID string, lines int) ([]string, error) {
+	found, err := e.Inspect(ctx, containerID)
+	if err != nil {
+		return nil, err
+	}
+	log, err := e.Engine.Logs(ctx, containerID, lines)
+	if err != nil || found.Labels.Secrets == "" {
+		return log, err
+	}
+	values, err := e.valuesOf(ctx, found.Labels.GameID, found.Labels.Secrets)
+	if err != nil {
+		return []string{"[the log is withheld, because it can contain secrets that cannot be removed: " + err.Error() + "]"}, nil //nolint:nilerr // the line has the error
+	}
+	for i, line := range log {
+		log[i] = values.Redact(line)
+	}
+	return log, nil
+}
+
+// valuesOf returns the values of the versions of a label.
+func (e redactingEngine) valuesOf(ctx context.Context, gameID, label string) (secret.Values, error) {
+	versions, err := secret.ParseVersions(label)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(versions))
+	for i, version := range versions {
+		names[i] = version.Name
+	}
+	env, err := e.resolver.ResolveSecrets(ctx, gameID, names)
+	if err == nil && secret.EncodeVersions(env.Versions) != label {
+		err = fmt.Errorf("the secrets %v have changed since the container was created", names)
+	}
+	return env.Values, err
+}

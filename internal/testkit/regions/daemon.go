@@ -1,0 +1,125 @@
+package regions
+
+import (
+	"bytes"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BinaryVariable is the environment variable that names the rtmanager binary to test. If it
+// is not set, the binary is built from this module.
+const BinaryVariable = "RTMANAGER_TEST_BINARY"
+
+// Daemon is one rtmanager with the process engine. It is not safe for concurrent use.
+type Daemon struct {
+	Client // requests to its API, from its region
+
+	tb      testing.TB
+	cluster *Cluster
+	region  string
+	name    string
+	dataDir string
+	api     *Proxy
+	process *process
+}
+
+// build builds the binaries once.
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "regions-")
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.Command("go", "build", "-o", dir, "galaxy/rtmanager/cmd/...").CombinedOutput()
+	if err != nil {
+		_, _ = os.Stderr.Write(out)
+	}
+	return dir, err
+})
+
+// StartDaemon starts a daemon in the region and waits until it is ready.
+func (c *Cluster) StartDaemon(region, name string) *Daemon {
+	c.tb.Helper()
+	d := &Daemon{tb: c.tb, cluster: c, region: region, name: name, dataDir: c.tb.TempDir(), api: c.Network.Proxy(API, region)}
+	c.tb.Cleanup(d.killGames)
+	d.addImages()
+	d.Start()
+	return d
+}
+
+// addImages adds two versions of the image gameserver.
+func (d *Daemon) addImages() {
+	binaries, err := build()
+	require.NoError(d.tb, err)
+	images := filepath.Join(d.dataDir, "images", "gameserver")
+	require.NoError(d.tb, os.MkdirAll(images, 0o700))
+	content, err := os.ReadFile(filepath.Join(binaries, "gameserver"))
+	require.NoError(d.tb, err)
+	for _, version := range []string{"1.0.0", "1.0.1"} {
+		require.NoError(d.tb, os.WriteFile(filepath.Join(images, version), content, 0o700))
+	}
+}
+
+// Start starts the process, which Kill or Stop has ended, and waits until it is ready.
+func (d *Daemon) Start() {
+	d.tb.Helper()
+	binaries, err := build()
+	require.NoError(d.tb, err)
+	binary := filepath.Join(binaries, "rtmanager")
+	if replaced := os.Getenv(BinaryVariable); replaced != "" {
+		binary = replaced
+	}
+	images := filepath.Join(d.dataDir, "images")
+	d.process = startProcess(d.tb, d.cluster.Network, d.region, exec.Command(binary, "serve", //nolint:gosec,noctx // built above
+		"--region", d.region, "--node", d.name, "--engine", "process", "--images-dir", images,
+		"--data-dir", d.dataDir, "--listen", "127.0.0.1:0", "--advertise", d.api.URL(),
+		"--etcd-endpoints", strings.Join(d.cluster.Endpoints(), ",")))
+	api, err := url.Parse(d.process.pairs("ready")["api"])
+	require.NoError(d.tb, err)
+	d.api.SetTarget(api.Host)
+	d.Client = newClient(api.String())
+}
+
+// Kill kills the daemon. Its games continue to run.
+func (d *Daemon) Kill() { d.process.kill() }
+
+// StableClient returns a client of the API that remains valid when the daemon is restarted.
+// It is safe for concurrent use.
+func (d *Daemon) StableClient() Client { return newClient(d.api.URL()) }
+
+// LiveContainers returns the ids of the containers on the node that have a process.
+func (d *Daemon) LiveContainers() []string {
+	var alive []string
+	environments := processEnvironments()
+	dirs, _ := filepath.Glob(filepath.Join(d.dataDir, "nodes", "*", "*", "containers", "*"))
+	for _, dir := range dirs {
+		variable := []byte("RTMANAGER_CONTAINER_ID=" + filepath.Base(dir) + "\x00")
+		if slices.ContainsFunc(environments, func(environment []byte) bool { return bytes.Contains(environment, variable) }) {
+			alive = append(alive, filepath.Base(dir))
+		}
+	}
+	return alive
+}
+
+// Suspend stops the process as SIGSTOP does, and Resume continues it.
+func (d *Daemon) Suspend() { d.process.signal(syscall.SIGSTOP) }
+
+// Resume continues a suspended daemon.
+func (d *Daemon) Resume() { d.process.signal(syscall.SIGCONT) }
+
+// killGames kills the processes of the games. Their directories name them.
+func (d *Daemon) killGames() {
+	d.process.kill()
+	files, _ := filepath.Glob(filepath.Join(d.dataDir, "nodes", "*", "*", "containers", "*", "process"))
+	for _, file := range files {
+		killProcessesOf(file)
+	}
+}

@@ -1,0 +1,95 @@
+package regions
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+)
+
+// memberVariable is the environment variable by which a test program becomes an etcd
+// member.
+const memberVariable = "REGIONS_ETCD_MEMBER"
+
+// memberConfig configures an etcd member.
+type memberConfig struct {
+	Name, Dir, PeerURL, ClientURL, InitialCluster string
+}
+
+// Main runs the tests of a package, or an etcd member if a test started this program as
+// one. Its result is for os.Exit.
+func Main(m *testing.M) int {
+	encoded, isMember := os.LookupEnv(memberVariable)
+	if !isMember {
+		return m.Run()
+	}
+	fmt.Fprintln(os.Stderr, "etcd member:", runMember(encoded))
+	return 1
+}
+
+// runMember runs an etcd member. It prints the addresses on which the member listens, and
+// returns only if the member fails.
+func runMember(encoded string) error {
+	var member memberConfig
+	if err := json.Unmarshal([]byte(encoded), &member); err != nil {
+		return err
+	}
+	cfg := embed.NewConfig()
+	cfg.Name, cfg.Dir, cfg.InitialCluster = member.Name, member.Dir, member.InitialCluster
+	loopback := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
+	cfg.ListenPeerUrls, cfg.ListenClientUrls = []url.URL{loopback}, []url.URL{loopback}
+	for urls, text := range map[*[]url.URL]string{&cfg.AdvertisePeerUrls: member.PeerURL, &cfg.AdvertiseClientUrls: member.ClientURL} {
+		parsed, err := url.Parse(text)
+		if err != nil {
+			return err
+		}
+		*urls = []url.URL{*parsed}
+	}
+	// About one round trip for heartbeats and ten for elections, as etcd recommends.
+	cfg.TickMs, cfg.ElectionMs = 150, 2000
+	cfg.UnsafeNoFsync = true
+	logger, err := zap.NewProduction()
+	if err != nil {
+		return err
+	}
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logger)
+	etcd, err := embed.StartEtcd(cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening peer=%s client=%s\n", etcd.Peers[0].Addr(), etcd.Clients[0].Addr())
+	return <-etcd.Err()
+}
+
+// member is one etcd member of a Cluster.
+type member struct {
+	network      *Network
+	region       string
+	config       memberConfig
+	peer, client *Proxy
+	process      *process
+}
+
+// start starts the process of the member. It does not wait for the cluster.
+func (m *member) start(tb testing.TB) {
+	tb.Helper()
+	encoded, err := json.Marshal(m.config)
+	require.NoError(tb, err)
+	cmd := exec.Command(os.Args[0]) //nolint:gosec,noctx // this very program
+	cmd.Env = append(os.Environ(), memberVariable+"="+string(encoded))
+	m.process = startProcess(tb, m.network, m.region, cmd)
+	listening := m.process.pairs("listening")
+	m.peer.SetTarget(listening["peer"])
+	m.client.SetTarget(listening["client"])
+}
+
+// suspend stops the process as SIGSTOP does, and resume continues it.
+func (m *member) suspend() { m.process.signal(syscall.SIGSTOP) }
+func (m *member) resume()  { m.process.signal(syscall.SIGCONT) }

@@ -1,0 +1,212 @@
+package cleanup_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/statedir"
+	"galaxy/rtmanager/internal/testkit/fakeengine"
+	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/workers/cleanup"
+)
+
+const retention = 7 * 24 * time.Hour
+
+// registry is the cluster as a test defines it.
+type registry struct {
+	present []node.Node
+	leader  string
+}
+
+func (r *registry) Overview(context.Context) (node.Overview, error) {
+	overview := node.Overview{Present: r.present, Absent: []node.Absent{{Node: node.Node{Region: "eu", Name: "lost"}}, {Node: node.Node{Region: "ap", Name: "a1"}}}}
+	if r.leader != "" {
+		overview.Leaders = []node.Leader{{Region: "eu", Node: r.leader}}
+	}
+	return overview, nil
+}
+
+// retentionFixture is the retention worker of eu/n1 with a fake clock, in a cluster with
+// eu/n2 and us/u1.
+type retentionFixture struct {
+	*cleanup.Retention
+	t        *testing.T
+	store    *memstore.Store
+	machine  *fakeengine.Machine
+	engine   ports.Engine
+	registry *registry
+	states   statedir.Dirs
+	isBraked bool
+	now      time.Time
+}
+
+func newRetentionFixture(t *testing.T) *retentionFixture {
+	t.Helper()
+	f := &retentionFixture{
+		t: t, store: memstore.New(), machine: fakeengine.New("game:1.0.0"), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+		registry: &registry{present: []node.Node{
+			{Region: "eu", Name: "n1", Engine: "fake"}, {Region: "eu", Name: "n2", Engine: "fake"}, {Region: "us", Name: "u1", Engine: "fake"},
+		}},
+		states: statedir.Dirs{Path: filepath.Join(t.TempDir(), "state"), TrackPath: filepath.Join(t.TempDir(), "removed")},
+	}
+	f.engine = f.machine.Engine(fakeengine.Owner{Store: "s", Region: "eu", Node: "n1"})
+	f.Retention = cleanup.NewRetention(cleanup.RetentionDependencies{
+		Store: f.store, Engine: f.engine, Nodes: f.registry, States: f.states, IsBraked: func() bool { return f.isBraked },
+	}, cleanup.RetentionConfig{
+		Region: "eu", Node: "n1", Retention: retention, Interval: time.Millisecond, Rate: 1_000_000, Clock: func() time.Time { return f.now },
+	})
+	return f
+}
+
+// putRemoved writes a game that was removed the duration ago.
+func (f *retentionFixture) putRemoved(gameID, region, name string, ago time.Duration) {
+	f.t.Helper()
+	at := f.now.Add(-ago)
+	require.NoError(f.t, f.store.Upsert(f.t.Context(), runtime.RuntimeRecord{
+		GameID: gameID, Status: runtime.StatusRemoved, Region: region, Node: name, CreatedAt: at, LastOpAt: at, RemovedAt: &at,
+	}))
+}
+
+func (f *retentionFixture) requireGames(games ...string) {
+	f.t.Helper()
+	records, err := f.store.List(f.t.Context())
+	require.NoError(f.t, err)
+	found := []string{}
+	for _, r := range records {
+		found = append(found, r.GameID)
+	}
+	require.ElementsMatch(f.t, games, found)
+}
+
+func (f *retentionFixture) pass(want int) {
+	f.t.Helper()
+	deleted, err := f.Pass(f.t.Context())
+	require.NoError(f.t, err)
+	require.Equal(f.t, want, deleted)
+}
+
+func TestRemovedGamesOfThisNodeAreDeletedAfterTheRetention(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	f.putRemoved("due", "eu", "n1", retention)
+	f.putRemoved("early", "eu", "n1", retention-time.Second)
+	f.putRemoved("on n2", "eu", "n2", 2*retention)
+	f.pass(1)
+	f.requireGames("early", "on n2")
+	f.now = f.now.Add(time.Second)
+	f.pass(1)
+	f.requireGames("on n2")
+}
+
+func TestGameWithAContainerOrAnOperationIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	f.putRemoved("with container", "eu", "n1", retention)
+	f.putRemoved("busy", "eu", "n1", retention)
+	c, err := f.engine.Create(t.Context(), container.Spec{Name: "c", Labels: container.Labels{
+		Store: "s", Region: "eu", Node: "n1", GameID: "with container", Image: "game:1.0.0", Generation: 1, OperationID: "op",
+	}})
+	require.NoError(t, err)
+	_, err = f.store.PutIntent(t.Context(), operation.Intent{GameID: "busy", Current: &operation.Operation{ID: "op", Kind: operation.KindStart}}, ports.IntentVersion{})
+	require.NoError(t, err)
+	f.pass(0)
+	f.requireGames("with container", "busy")
+	require.NoError(t, f.engine.Remove(t.Context(), c.ID))
+	f.pass(1)
+	f.requireGames("busy")
+}
+
+func TestNothingIsDeletedWhileTheBrakeIsEngaged(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	f.putRemoved("due", "eu", "n1", retention)
+	f.isBraked = true
+	f.pass(0)
+	f.isBraked = false
+	f.pass(1)
+}
+
+// The leader deletes the games that no node deletes as its own, once it has observed the
+// absence of their node for long enough.
+func TestLeaderDeletesGamesOfAbsentNodes(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	f.putRemoved("of a lost node", "eu", "lost", retention)
+	f.putRemoved("of an unknown node", "eu", "unknown", retention)
+	f.putRemoved("without a node", "", "", retention)
+	f.putRemoved("without a name", "eu", "", retention)
+	f.putRemoved("of a lost region", "ap", "a1", retention)
+	f.putRemoved("of another region", "us", "absent", retention)
+	f.putRemoved("of n2", "eu", "n2", retention)
+	f.pass(0)
+	f.registry.leader = "n2"
+	f.pass(0)
+	f.registry.leader = "n1"
+	f.pass(3)
+	f.requireGames("of a lost node", "of a lost region", "of another region", "of n2")
+	f.now = f.now.Add(time.Hour - time.Second)
+	f.pass(0)
+	f.now = f.now.Add(time.Second)
+	f.pass(2)
+	f.requireGames("of another region", "of n2")
+}
+
+func TestStateDirectoriesOfDeletedGamesAreDeleted(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	foreign := filepath.Join(f.states.Path, "foreign")
+	require.NoError(t, os.MkdirAll(foreign, 0o700))
+	dirOf := func(gameID string) string { return filepath.Join(f.states.Path, statedir.Name(gameID)) }
+	for _, gameID := range []string{"due", "early", "restarted", "deleted"} {
+		f.putRemoved(gameID, "eu", "n1", retention-time.Minute)
+		require.NoError(t, os.MkdirAll(dirOf(gameID), 0o700))
+	}
+	f.putRemoved("due", "eu", "n1", retention)
+	ctx, cancel := context.WithCancel(t.Context())
+	errc := make(chan error, 1)
+	go func() { errc <- f.Run(ctx) }()
+	absent := func(gameID string) func() bool {
+		return func() bool {
+			_, err := os.Lstat(dirOf(gameID))
+			return errors.Is(err, os.ErrNotExist)
+		}
+	}
+	require.Eventually(t, absent("due"), 10*time.Second, time.Millisecond)
+	require.NoError(t, f.store.Upsert(ctx, runtime.RuntimeRecord{
+		GameID: "restarted", Status: runtime.StatusRunning, Region: "eu", Node: "n1", CurrentContainerID: "c", CreatedAt: f.now, LastOpAt: f.now, StartedAt: &f.now,
+	}))
+	require.NoError(t, f.store.Delete(ctx, ports.DeleteInput{GameID: "deleted"}))
+	require.Eventually(t, absent("deleted"), 10*time.Second, time.Millisecond)
+	cancel()
+	require.NoError(t, <-errc)
+	require.DirExists(t, dirOf("early"))
+	require.DirExists(t, dirOf("restarted"))
+	require.DirExists(t, foreign)
+
+	// A game that is deleted while the daemon does not run was tracked before.
+	require.NoError(t, f.store.Delete(t.Context(), ports.DeleteInput{GameID: "early"}))
+	f.pass(0)
+	require.NoDirExists(t, dirOf("early"))
+}
+
+func TestThousandsOfGamesAreDeleted(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	for n := range 3000 {
+		f.putRemoved(fmt.Sprint("game-", n), "eu", "n1", retention)
+	}
+	f.pass(3000)
+	f.requireGames()
+}
