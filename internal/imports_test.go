@@ -43,9 +43,10 @@ var allowed = map[string][]string{
 
 	"envelope": {"domain/secret"},
 
-	"etcdauth": {"etcd"},
-	"etcdconn": {"etcd"},
-	"pki":      {"domain/access", "domain/node"},
+	"etcdauth":    {"etcd"},
+	"etcdcluster": {"etcd"},
+	"etcdconn":    {"etcd"},
+	"pki":         {"domain/access", "domain/node"},
 
 	"adapters/etcdstore":                      {"domain/", "ports", "etcd", "adapters/etcdstore/internal/"},
 	"adapters/etcdstore/internal/layout":      {"domain/", "ports", "etcd"},
@@ -59,7 +60,7 @@ var allowed = map[string][]string{
 	"adapters/etcdaccess":                      {"domain/", "ports", "etcd"},
 	"adapters/etcdsecrets":                     {"domain/", "ports", "etcd"},
 	"adapters/keysource":                       {},
-	"adapters/embeddedetcd":                    {"etcd"},
+	"adapters/embeddedetcd":                    {"etcd", "etcdcluster"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
 	"adapters/healthprobe":                     {"ports"},
 	"adapters/oidc":                            {"domain/", "ports", "adapters/oidc/internal/"},
@@ -102,7 +103,7 @@ var allowed = map[string][]string{
 	"config":  {"domain/node", "domain/operation", "logging"},
 	"logging": {},
 	"bench":   {"domain/", "ports", "adapters/etcdstore"},
-	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "config", "etcdauth", "etcdconn", "logging"},
+	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "config", "etcdauth", "etcdcluster", "etcdconn", "logging"},
 	"cli":     {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
 
 	"securitycheck": {"domain/access", "domain/node", "config"},

@@ -1,0 +1,7 @@
+// Package etcdcluster reads and changes the membership of an etcd cluster. It needs nothing but
+// a client, so it serves embedded members and an external etcd.
+//
+//	cluster.go  Member, List
+//	join.go     a new member: its entry as a learner, its promotion
+//	timing.go   heartbeat interval and election timeout, equal on all members
+package etcdcluster
