@@ -35,10 +35,8 @@ that only its administrators can reach: its keys can prove every identity.
 and each user, to be copied to its machine. Daemons and clients read changed files
 while they run, so a renewed certificate needs no restart.
 
-A daemon with the files of nodes/eu/eu-1 in /etc/rtmanager has the settings
-  tls-cert: /etc/rtmanager/tls.crt
-  tls-key: /etc/rtmanager/tls.key
-  tls-client-ca: /etc/rtmanager/ca.crt`,
+A daemon with the files of nodes/eu/eu-1 in /etc/rtmanager has the setting
+  certs: /etc/rtmanager`,
 		Example: `  rtmanager cert init --dir pki
   rtmanager cert issue --dir pki --node eu/eu-1 --host eu-1.example,10.0.0.7
   rtmanager cert issue --dir pki --user ada --group ops

@@ -22,6 +22,7 @@ type Config struct {
 	// Insecure allows a Listen address that other machines can reach, although the API
 	// lacks TLS or authentication. It has no effect on a loopback address.
 	Insecure bool
+	Certs
 	Security
 	OIDC
 	Secrets

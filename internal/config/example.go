@@ -16,7 +16,7 @@ var examples = map[string]string{
 	"etcd-prefix": "/eu", "etcd-cacert": "/etc/rtmanager/ca.pem", "etcd-cert": "/etc/rtmanager/client.pem", "etcd-key": "/etc/rtmanager/client.key",
 	"etcd-user": "rtmanager", "etcd-password-file": "/etc/rtmanager/etcd-password", "images-dir": "/var/lib/rtmanager/images",
 	"docker-host": "unix:///var/run/docker.sock", "docker-network": "games", "docker-allow-network": "[games-eu, games-us]",
-	"tls-cert": "/etc/rtmanager/tls.crt", "tls-key": "/etc/rtmanager/tls.key", "tls-client-ca": "/etc/rtmanager/ca.crt",
+	"certs": "/etc/rtmanager", "tls-cert": "/etc/rtmanager/tls.crt", "tls-key": "/etc/rtmanager/tls.key", "tls-client-ca": "/etc/rtmanager/ca.crt",
 	"oidc-issuer": "https://login.example.com", "oidc-client-id": "rtmanager", "oidc-audience": "rtmanager", "oidc-ca": "/etc/rtmanager/issuer-ca.pem",
 	"secrets-key-file": "/etc/rtmanager/secrets-keys", "secrets-key-command": "vault kv get -field=keys secret/rtmanager",
 	"audit-file": "/var/log/rtmanager/audit.log", "audit-webhook": "https://audit.example.com/events",

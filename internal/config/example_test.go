@@ -46,6 +46,8 @@ func TestExampleIsValid(t *testing.T) {
 				text += "etcd-endpoints: [https://10.0.0.1:2379]\n"
 			}
 			switch name {
+			case "certs":
+				text = "certs: " + bundle(t) + "\n"
 			case "etcd-endpoints":
 				text = setting
 			case "etcd-cert":

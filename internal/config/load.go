@@ -35,6 +35,7 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "`DIR` of the embedded etcd's data and the process engine's games")
 	f.StringVar(&c.Listen, "listen", c.Listen, "`HOST:PORT` of the API; port 0 selects a free one")
 	f.BoolVar(&c.Insecure, "insecure", c.Insecure, "allow a --listen address that other machines can reach without TLS or authentication")
+	c.bindCerts(f)
 	c.bindSecurity(f)
 	c.bindOIDC(f)
 	c.bindSecrets(f)
@@ -66,7 +67,8 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 
 // Load returns the settings; the flags must have been parsed. It first returns the errors
 // of values that do not parse, of an unreadable file and of unknown settings, joined. Each
-// error names its flag, variable or file. Without such errors it returns those of Validate.
+// error names its flag, variable or file. Without such errors it returns those of WithCerts and
+// Validate.
 func (l *Loader) Load() (Config, error) {
 	if err := errors.Join(l.loadEnv(), l.loadFile()); err != nil {
 		return Config{}, err
@@ -75,10 +77,14 @@ func (l *Loader) Load() (Config, error) {
 	if l.flags.Changed("etcd-endpoints") && l.cfg.HasEmbeddedEtcd() {
 		return Config{}, errors.New("--etcd-endpoints is empty; set the client URLs of a cluster, or omit it to embed etcd")
 	}
-	if err := l.cfg.Validate(); err != nil {
+	cfg, err := l.cfg.WithCerts()
+	if err != nil {
 		return Config{}, err
 	}
-	return l.cfg, nil
+	if err := cfg.Validate(); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
 }
 
 // EnvOf returns the environment variable of a flag.

@@ -67,8 +67,9 @@ func TestAFlagWithItsDefaultOverridesTheEnvironment(t *testing.T) {
 // Every flag has a variable that accepts the same values.
 func TestEveryFlagHasAVariable(t *testing.T) {
 	t.Parallel()
+	certs := t.TempDir()
 	values := map[string]string{
-		"listen": "127.0.0.1:1", "insecure": "true", "etcd-endpoints": "https://e:1", "etcd-prefix": "/p",
+		"certs": certs, "listen": "127.0.0.1:1", "insecure": "true", "etcd-endpoints": "https://e:1", "etcd-prefix": "/p",
 		"etcd-cacert": "ca", "etcd-cert": "cert", "etcd-key": "key", "etcd-user": "u", "etcd-password-file": "pw",
 		"etcd-dial-timeout": "3s", "etcd-listen-client": "https://127.0.0.1:3", "etcd-listen-peer": "https://127.0.0.1:4",
 		"etcd-listen-cert": "elc", "etcd-listen-key": "elk", "etcd-listen-client-ca": "elca", "etcd-peer-cert": "epc", "etcd-peer-key": "epk", "etcd-peer-ca": "epca",
@@ -109,6 +110,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		},
 		EtcdClusterToken: "t", EtcdQuotaBytes: 9007199254740993, EtcdRetention: 5 * time.Second, DiskReserve: 32 << 20, Region: "r", Node: "n", RenameFrom: "r/o",
 		Engine: "none", LogLevel: "error", LogFormat: "text", DataDir: "d",
+		Certs:    config.Certs{CertsDir: certs},
 		Security: config.Security{TLSCert: "tc", TLSKey: "tk", TLSClientCA: "tca", Auth: "on"},
 		OIDC:     config.OIDC{OIDCIssuer: "https://i", OIDCClientID: "ci", OIDCAudience: "au", OIDCUsernameClaim: "uc", OIDCGroupsClaim: "gc", OIDCCA: "ica"},
 		Secrets:  config.Secrets{SecretsKeyFile: "skf"},

@@ -36,6 +36,10 @@ type Ready struct {
 // The last lines of its log are "stopping", with the reason, and "stopped".
 func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Logger, ready func(Ready)) (err error) {
 	startedAt := time.Now()
+	cfg, err = cfg.WithCerts()
+	if err != nil {
+		return err
+	}
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
