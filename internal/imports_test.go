@@ -24,6 +24,8 @@ var allowed = map[string][]string{
 	"domain/access":    {"domain/node"},
 	"domain/audit":     {},
 
+	"domain/federation": {},
+
 	"atomicfile": {},
 	"clientaddr": {},
 	"broadcast":  {},

@@ -41,10 +41,21 @@ const (
 	CodeCorrupt              Code = "corrupt"
 	CodeIncompatible         Code = "incompatible"
 	CodeInternal             Code = "internal"
+	// CodePartial: a node or a store whose part of the result is missing, and the request does
+	// not allow that.
+	CodePartial Code = "partial"
 	// CodeAuditUnavailable: the request must be recorded, and the audit log cannot store it.
 	CodeAuditUnavailable Code = "audit_unavailable"
 	// CodeRateLimited: the caller exceeds one of its limits.
 	CodeRateLimited Code = "rate_limited"
+)
+
+// Codes of other stores.
+const (
+	// CodeNoSuchStore: the daemon federates no store of the name.
+	CodeNoSuchStore Code = "no_such_store"
+	// CodeStoreUnusable: the other store cannot be used, and nothing was done.
+	CodeStoreUnusable Code = "store_unusable"
 )
 
 // Codes of authentication and authorization.
@@ -128,6 +139,9 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Outcome     *operation.Outcome `json:"outcome,omitempty" doc:"The outcome of an operation that failed"`
 	Region      string             `json:"region,omitempty" doc:"Of node_unreachable, misrouted or outcome_unknown: the region of the node"`
 	Node        string             `json:"node,omitempty" doc:"Of node_unreachable, misrouted or outcome_unknown: the name of the node"`
+
+	Store   string                `json:"store,omitempty" doc:"Of no_such_store, store_unusable or outcome_unknown: the other store"`
+	Missing []runtime.MissingPart `json:"missing,omitempty" nullable:"false" doc:"Of partial: the missing parts"`
 }
 
 // Fault is one fault of a request.

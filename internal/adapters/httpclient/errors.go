@@ -11,6 +11,7 @@ import (
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/federation"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -92,6 +93,10 @@ func toDomainError(p *api.Problem) error {
 		return &operation.IDReusedError{GameID: p.GameID, OperationID: p.OperationID, Kind: operation.Kind(p.Kind)}
 	case api.CodeRejected:
 		return &operation.RejectedError{GameID: p.GameID, Operation: p.Kind, Status: p.GameStatus, Reason: p.Reason}
+	case api.CodePartial:
+		if len(p.Missing) > 0 {
+			return &runtime.PartialError{Missing: p.Missing}
+		}
 	case api.CodeCorrupt:
 		return &runtime.CorruptError{Key: p.Key, GameID: p.GameID, Reason: p.Reason}
 	default: // without details
@@ -146,6 +151,12 @@ func sentinelByCode(code api.Code) error {
 		return container.ErrEngineUnavailable
 	case api.CodeNodeUnreachable:
 		return node.ErrUnreachable
+	case api.CodePartial:
+		return runtime.ErrPartial
+	case api.CodeNoSuchStore:
+		return federation.ErrUnknownStore
+	case api.CodeStoreUnusable:
+		return federation.ErrUnusable
 	case api.CodeTooManyStreams, api.CodeTooManyOperations, api.CodeRateLimited:
 		return runtime.ErrLimited
 	case api.CodeUnavailable, api.CodeRequestTimeout, api.CodeAuditUnavailable:

@@ -56,6 +56,45 @@ func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailab
 // written. It errors.Is ErrUnavailable.
 var ErrLimited = fmt.Errorf("%w: a limit of requests is exceeded", ErrUnavailable)
 
+// ErrPartial is a result of several nodes or stores that lacks a part; see PartialError.
+var ErrPartial = errors.New("a part of the result is missing")
+
+// PartialError lists what a result of several nodes or stores lacks. It errors.Is ErrPartial.
+type PartialError struct{ Missing []MissingPart }
+
+// MissingPart is a node or a store whose part of a result is missing.
+type MissingPart struct {
+	// Store is the store of a merged result; empty for the store of the request.
+	Store string `json:"store,omitempty" doc:"The store that is missing; absent for a node of the store of the request"`
+	// Region and Node are those of a node; empty for a whole store.
+	Region string `json:"region,omitempty" doc:"The region that is missing, or that of the node"`
+	Node   string `json:"node,omitempty" doc:"The node that is missing; absent for a whole region or store"`
+	Reason string `json:"reason" doc:"Why it is missing"`
+}
+
+// String returns the name of the part and the reason.
+func (p MissingPart) String() string {
+	name := p.Region
+	if p.Node != "" {
+		name += "/" + p.Node
+	}
+	if p.Store != "" {
+		name = strings.TrimSuffix("store "+p.Store+", "+name, ", ")
+	}
+	return name + ": " + p.Reason
+}
+
+func (e *PartialError) Error() string {
+	texts := make([]string, len(e.Missing))
+	for i, part := range e.Missing {
+		texts[i] = part.String()
+	}
+	return ErrPartial.Error() + ": " + strings.Join(texts, "; ") + "; allow_partial=true accepts the other parts"
+}
+
+// Is reports whether target is ErrPartial.
+func (e *PartialError) Is(target error) bool { return target == ErrPartial }
+
 // InvalidError is a rejected input field with the reason. It errors.Is ErrInvalid.
 type InvalidError struct {
 	Field  string // JSON name of the field, or name of the parameter

@@ -9,6 +9,7 @@ import (
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/federation"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -55,6 +56,9 @@ func errorCodes() []errorCode {
 		{container.ErrRegistryUnreachable, api.CodeRegistryUnreachable, false},
 		{operation.ErrStartFailed, api.CodeStartFailed, false},
 		{container.ErrEngineUnavailable, api.CodeEngineUnavailable, false},
+		{runtime.ErrPartial, api.CodePartial, false},
+		{federation.ErrUnknownStore, api.CodeNoSuchStore, false},
+		{federation.ErrUnusable, api.CodeStoreUnusable, false},
 		{node.ErrUnreachable, api.CodeNodeUnreachable, false},
 		{node.ErrMisrouted, api.CodeMisrouted, false},
 		{node.ErrNoEngine, api.CodeNoEngine, false},
@@ -135,7 +139,16 @@ func addDetails(p *api.Problem, err error, locate Locate) {
 	var reused *operation.IDReusedError
 	var unreachable *node.UnreachableError
 	var misrouted *node.MisroutedError
+	var partial *runtime.PartialError
+	var unusable *federation.UnusableError
+	var unknownStore *federation.UnknownStoreError
 	switch {
+	case errors.As(err, &partial):
+		p.Missing = partial.Missing
+	case errors.As(err, &unusable):
+		p.Store = unusable.Store
+	case errors.As(err, &unknownStore):
+		p.Store = unknownStore.Store
 	case errors.As(err, &busy):
 		addBusy(p, busy)
 	case errors.As(err, &managed):

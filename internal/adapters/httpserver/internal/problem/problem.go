@@ -55,6 +55,10 @@ var problemTypes = sync.OnceValue(func() map[api.Code]problemType {
 		api.CodeRateLimited:          {http.StatusTooManyRequests, "Too many requests"},
 		api.CodeAuditUnavailable:     {http.StatusServiceUnavailable, "Audit log is unavailable"},
 
+		api.CodePartial:       {http.StatusServiceUnavailable, "Result would be partial"},
+		api.CodeNoSuchStore:   {http.StatusNotFound, "No such store"},
+		api.CodeStoreUnusable: {http.StatusBadGateway, "Other store cannot be used"},
+
 		api.CodeUnauthenticated: {http.StatusUnauthorized, "Authentication is required"},
 		api.CodeForbidden:       {http.StatusForbidden, "Permission denied"},
 		api.CodeNoSuchSubject:   {http.StatusNotFound, "No such token or role binding"},

@@ -1,0 +1,80 @@
+package federation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// State is whether a store can be used.
+type State string
+
+// The states.
+const (
+	// StateReady: the store responds, and is the one that its name means.
+	StateReady State = "ready"
+	// StateUnreachable: no daemon of the store responds.
+	StateUnreachable State = "unreachable"
+	// StateIncompatible: its daemon speaks another version of the API, or is no rtmanager daemon.
+	StateIncompatible State = "incompatible"
+	// StateDenied: its daemon rejects the certificate of this daemon.
+	StateDenied State = "denied"
+	// StateDuplicate: the store is the daemon's own, or has another name already.
+	StateDuplicate State = "duplicate"
+)
+
+// Store is what a daemon knows of one store.
+type Store struct {
+	Name string
+	// URLs are those of its daemons, in the order of preference; empty for the daemon's own store.
+	URLs []string
+	// URL is the one of URLs that is in use; empty if none responds.
+	URL   string
+	State State
+	// Error is why the store is not ready.
+	Error string
+	// ID, Version and Revision are those of the last response; empty and zero before the first one.
+	ID, Version string
+	Revision    int64
+	// RespondedAt is the time of the last response, zero before the first one.
+	RespondedAt time.Time
+	// IsOwn reports whether it is the daemon's own store.
+	IsOwn bool
+}
+
+// Setting is one store of the daemon's settings.
+type Setting struct {
+	Name string
+	URLs []string
+}
+
+// ParseSetting parses NAME=URL,URL. It does not check the URLs.
+func ParseSetting(text string) (Setting, error) {
+	name, urls, hasURLs := strings.Cut(text, "=")
+	if !hasURLs || urls == "" {
+		return Setting{}, fmt.Errorf("%q is not NAME=URL, such as us=https://us-1:8080", text)
+	}
+	if err := ValidateName(name); err != nil {
+		return Setting{}, err
+	}
+	return Setting{Name: name, URLs: strings.Split(urls, ",")}, nil
+}
+
+// maxNameBytes bounds the name of a store.
+const maxNameBytes = 64
+
+// ValidateName returns an error unless the name is 1 to 64 letters, digits, dots, hyphens and
+// underscores, the first of them a letter or a digit. Such a name is one segment of a path.
+func ValidateName(name string) error {
+	isAllowed := func(r rune, extra string) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(extra, r)
+	}
+	isValid := name != "" && len(name) <= maxNameBytes && isAllowed(rune(name[0]), "")
+	for _, r := range name {
+		isValid = isValid && isAllowed(r, ".-_")
+	}
+	if !isValid {
+		return fmt.Errorf("%q is not the name of a store; use 1 to %d letters, digits, dots, hyphens and underscores, the first a letter or a digit", name, maxNameBytes)
+	}
+	return nil
+}
