@@ -112,7 +112,7 @@ type fixedNodes []node.Node
 func (n fixedNodes) Nodes(context.Context) ([]node.Node, error) { return n, nil }
 
 func (n fixedNodes) Overview(context.Context) (node.Overview, error) {
-	return node.Overview{Present: n, Leaders: []node.Leader{{Region: "eu", Node: "n1"}}}, nil
+	return node.Overview{Present: n, Leaders: []node.Leader{{Scope: "eu", Region: "eu", Node: "n1"}}}, nil
 }
 
 func (fixedNodes) AwaitAbsence(ctx context.Context, _ node.Node) error {

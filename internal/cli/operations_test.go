@@ -38,13 +38,13 @@ func TestOperationRequests(t *testing.T) {
 		"start with all": {args: []string{
 			"start", "g", "--image", "game:1", "--region", "eu", "--node", "n1", "--port", "7", "--container-port", "8", "--env", "A=1", "--env", "B=x=y", "--env", "C=",
 			"--cpus", "0.5", "--memory", "256MiB", "--network", "net", "--health-path", "none", "--health-timeout", "1m", "--stop-grace", "2s",
-			"--crash-attempts", "3", "--crash-window", "1h", "--crash-delay", "5s", "--on-node-lost", "reschedule",
+			"--crash-attempts", "3", "--crash-window", "1h", "--crash-delay", "5s", "--on-node-lost", "reschedule", "--regions", "us,ap", "--regions", "eu",
 		}, want: ports.OperationRequest{Kind: operation.KindStart, Spec: spec(func(s *operation.Spec) {
 			s.Port, s.ContainerPort, s.Env = 7, 8, map[string]string{"A": "1", "B": "x=y", "C": ""}
 			s.CPUs, s.MemoryBytes, s.Network, s.HealthPath = 0.5, 256<<20, "net", "none"
 			s.HealthTimeout, s.StopGrace = operation.Duration(time.Minute), operation.Duration(2*time.Second)
 			s.Crash = operation.CrashPolicy{Attempts: 3, Window: operation.Duration(time.Hour), Delay: operation.Duration(5 * time.Second)}
-			s.OnNodeLost = operation.NodeLostReschedule
+			s.OnNodeLost, s.Regions = operation.NodeLostReschedule, []string{"us", "ap", "eu"}
 		})}},
 		"start from a file": {args: []string{"start", "g", "-f", sameSpec}, want: ports.OperationRequest{Kind: operation.KindStart, Spec: spec(func(s *operation.Spec) {
 			s.Port, s.Env, s.HealthTimeout, s.Crash.Attempts, s.Args = 1, map[string]string{"A": "1", "B": "2"}, operation.Duration(time.Minute), 2, []string{"x"}

@@ -37,6 +37,10 @@ returns. A game that has no node yet is started on --node, or else on
 the best node of --region, which defaults to the region of the daemon of --server: one
 that has the image, had no failure recently, and runs the fewest games.
 
+--regions names the regions in which to start the game if its node is lost, the preferred
+one first. The region of the lost node comes before them: another of its nodes runs the game
+if it can. It implies --on-node-lost reschedule, which alone keeps the game in its region.
+
 --env-from-file stores the variables of a file encrypted, as the secret of the game, and
 passes them to it; --secret passes those of another secret. --env takes precedence over
 them. The secret of a game is deleted with the game.
@@ -47,6 +51,7 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
   rtmanager start game-1 --image gameserver:1.0.0 --wait --timeout 2m
   rtmanager start game-1 --image gameserver:1.0.0 --memory 256MiB --cpus 0.5 -- --healthy-after 2s
   rtmanager start game-1 --image gameserver:1.0.0 --crash-attempts 3 --on-node-lost reschedule
+  rtmanager start game-1 --image gameserver:1.0.0 --region ap --regions eu,us
   rtmanager start game-1 --image gameserver:1.0.0 --secret game-db --env-from-file game-1.env
   rtmanager start game-1 -f game-1.yaml --region eu
   rtmanager start game-1                               # with its previous settings`,

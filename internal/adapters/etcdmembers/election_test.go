@@ -62,7 +62,7 @@ func TestLeaderIsPublishedAndResigns(t *testing.T) {
 	require.Equal(t, f.prefix+"/leaders/eu%2F1", fence.Key)
 	leader, found := f.leader("eu/1")
 	require.True(t, found)
-	require.Equal(t, node.Leader{Region: "eu", Node: "n1", Fence: fence}, leader)
+	require.Equal(t, node.Leader{Scope: "eu/1", Region: "eu", Node: "n1", Fence: fence}, leader)
 
 	second := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n2")), "eu/1")
 	other := startCampaign(t, f.join(f.registry(nil, longTTL), newNode("n3")), "us")

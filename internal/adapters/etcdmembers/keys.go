@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
@@ -32,6 +34,17 @@ func (k keyspace) knownNode(ref node.Ref) string {
 }
 
 func (k keyspace) leader(scope string) string { return k.leaders() + etcd.EscapeSegment(scope) }
+
+// scopeOf returns the scope of a leader's key, and a *runtime.CorruptError for a key that no
+// daemon has written.
+func (k keyspace) scopeOf(kv *mvccpb.KeyValue) (string, error) {
+	key := string(kv.GetKey())
+	scope, err := etcd.UnescapeSegment(strings.TrimPrefix(key, k.leaders()))
+	if err != nil {
+		return "", &runtime.CorruptError{Key: key, Reason: "the key names no region: " + err.Error()}
+	}
+	return scope, nil
+}
 
 // maxNameBytes is the length of the longest name of a region, node or scope.
 const maxNameBytes = 256

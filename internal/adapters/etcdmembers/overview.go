@@ -59,11 +59,12 @@ func (r *Registry) decodeOverview(resp *clientv3.TxnResponse) node.Overview {
 	overview := node.Overview{Present: r.decodeNodes(kvs(0))}
 	for _, kv := range kvs(1) {
 		stored, err := decodeLeader(kv)
-		if err != nil {
+		scope, errScope := r.keys.scopeOf(kv)
+		if err := cmp.Or(err, errScope); err != nil {
 			r.corrupt.Add(kv, err)
 			continue
 		}
-		overview.Leaders = append(overview.Leaders, node.Leader{Region: stored.Region, Node: stored.Node, Fence: fenceOf(kv)})
+		overview.Leaders = append(overview.Leaders, node.Leader{Scope: scope, Region: stored.Region, Node: stored.Node, Fence: fenceOf(kv)})
 	}
 	for _, kv := range kvs(2) {
 		absent, err := r.keys.decodeKnown(kv)

@@ -128,7 +128,7 @@ func (r *Registry) Leader(ctx context.Context, scope string) (node.Leader, bool,
 	if err != nil {
 		return node.Leader{}, false, err
 	}
-	return node.Leader{Region: stored.Region, Node: stored.Node, Fence: fenceOf(resp.Kvs[0])}, true, nil
+	return node.Leader{Scope: scope, Region: stored.Region, Node: stored.Node, Fence: fenceOf(resp.Kvs[0])}, true, nil
 }
 
 // get makes a linearizable read. It retries until the caller's deadline or

@@ -25,7 +25,7 @@ type singleNode struct{ node.Node }
 func (a singleNode) Nodes(context.Context) ([]node.Node, error) { return []node.Node{a.Node}, nil }
 
 func (a singleNode) Overview(context.Context) (node.Overview, error) {
-	return node.Overview{Present: []node.Node{a.Node}, Leaders: []node.Leader{{Region: a.Region, Node: a.Name}}}, nil
+	return node.Overview{Present: []node.Node{a.Node}, Leaders: []node.Leader{{Scope: a.Region, Region: a.Region, Node: a.Name}}}, nil
 }
 
 func (a singleNode) AwaitAbsence(ctx context.Context, _ node.Node) error {

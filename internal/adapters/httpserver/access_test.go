@@ -114,6 +114,7 @@ func TestScopes(t *testing.T) {
 		{"POST", "/v1/runtimes/go-1/stop", "", 403},
 		{"POST", "/v1/runtimes/chess-9/start", `{"image":"game:1.2.3"}`, 200},
 		{"POST", "/v1/runtimes/go-9/start", `{"image":"game:1.2.3"}`, 403},
+		{"POST", "/v1/runtimes/chess-10/start", `{"image":"game:1.2.3","regions":["eu","us"]}`, 403},
 		{"POST", "/v1/runtimes/chess-2/status", stopChange, 403},
 		{"DELETE", "/v1/runtimes/chess-2", "", 403},
 		{"PUT", "/v1/runtimes/chess-8", record("eu"), 200},

@@ -18,7 +18,7 @@ import (
 
 func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 	t.Parallel()
-	register := &fakeRegistry{leaders: map[string]node.Leader{"eu": {Region: "eu", Node: "n2", Fence: node.Fence{Key: "/leaders/eu", CreateRevision: 3}}}}
+	register := &fakeRegistry{leaders: map[string]node.Leader{"eu": {Scope: "eu", Region: "eu", Node: "n2", Fence: node.Fence{Key: "/leaders/eu", CreateRevision: 3}}}}
 	register.join("eu", "n1", "http://127.0.0.1:1")
 	register.join("eu", "n2", "http://127.0.0.1:2")
 	register.join("us", "u1", "http://127.0.0.1:3")

@@ -81,6 +81,12 @@ func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInpu
 		}
 		request.Spec = &body.Spec
 	}
+	for _, region := range body.Regions {
+		// The caller could not start the game there itself.
+		if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, region, in.GameID); err != nil {
+			return err
+		}
+	}
 	return s.runOperation(w, r, &in.operationInput, operationCall{
 		request: request, body: in.Body.Raw, requested: node.Ref{Region: body.Region, Name: body.Node},
 	})

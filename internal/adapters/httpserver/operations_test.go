@@ -45,7 +45,7 @@ func TestOperationBodies(t *testing.T) {
 		Image: "game:1", Args: []string{"-x"}, Env: map[string]string{"A": "1"}, Network: "net", Port: 7000, ContainerPort: 80, CPUs: 0.5,
 		MemoryBytes: 64 << 20, HealthPath: "/ok", HealthTimeout: operation.Duration(time.Minute), StopGrace: operation.Duration(time.Second),
 		Crash:      operation.CrashPolicy{Attempts: 3, Window: operation.Duration(time.Hour), Delay: operation.Duration(time.Second)},
-		OnNodeLost: operation.NodeLostReschedule,
+		OnNodeLost: operation.NodeLostReschedule, Regions: []string{"us", "ap"},
 	}
 	for name, c := range map[string]struct {
 		kind operation.Kind

@@ -28,8 +28,12 @@ type Node struct {
 	Session int64 `json:"session"`
 }
 
-// Leader is the leader of a scope.
+// Leader is the leader of a region: one of its nodes, or the caretaker of a region without a
+// present node, which leads another region.
 type Leader struct {
+	// Scope is the region that is led.
+	Scope string `json:"scope"`
+	// Region and Node name the node that leads.
 	Region string `json:"region"`
 	Node   string `json:"node"`
 	// Fence is valid for as long as this leadership lasts.

@@ -1,6 +1,9 @@
 package node
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Overview is what a registry knows about all nodes, as of one revision.
 type Overview struct {
@@ -43,24 +46,38 @@ func (a Absent) Status() Status {
 	return StatusStopped
 }
 
-// IsLeader reports whether the node leads its region.
+// IsLeader reports whether the node leads its own region.
 func (o Overview) IsLeader(ref Ref) bool {
-	for _, l := range o.Leaders {
-		if l.Region == ref.Region && l.Node == ref.Name {
-			return true
-		}
-	}
-	return false
+	leader, found := o.LeaderOf(ref.Region)
+	return found && leader == ref
 }
 
-// HasLeader reports whether a node leads the region.
-func (o Overview) HasLeader(region string) bool {
+// LeaderOf returns the node that leads the region, and false if there is none. It is a node
+// of another region if that is the caretaker of the region.
+func (o Overview) LeaderOf(region string) (Ref, bool) {
 	for _, l := range o.Leaders {
-		if l.Region == region {
-			return true
+		if l.Scope == region {
+			return Ref{Region: l.Region, Name: l.Node}, true
 		}
 	}
-	return false
+	return Ref{}, false
+}
+
+// HasPresent reports whether a node of the region is present.
+func (o Overview) HasPresent(region string) bool {
+	return slices.ContainsFunc(o.Present, func(n Node) bool { return n.Region == region })
+}
+
+// Deserted returns the known regions without a present node, ordered by name.
+func (o Overview) Deserted() []string {
+	var deserted []string
+	for _, a := range o.Absent {
+		if !o.HasPresent(a.Region) {
+			deserted = append(deserted, a.Region)
+		}
+	}
+	slices.Sort(deserted)
+	return slices.Compact(deserted)
 }
 
 // FindAbsent returns the absent node of the name, and false if there is none.
@@ -77,7 +94,7 @@ func (o Overview) FindAbsent(ref Ref) (Absent, bool) {
 type List struct {
 	// Items holds the present and the absent nodes, ordered by region and name.
 	Items []Member
-	// Leaders holds the leader of each region that has one.
+	// Leaders holds the leader of each region that has one among its own nodes.
 	Leaders []Ref
 	// IsStale reports that no majority of the members of etcd is reachable, so that the nodes
 	// are as last known.

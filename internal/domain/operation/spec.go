@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
@@ -66,8 +67,13 @@ type Spec struct {
 	// StopGrace is the time between the signal to exit and the kill. Default 10 s.
 	StopGrace Duration `json:"stop_grace,omitzero"`
 
-	Crash      CrashPolicy    `json:"crash,omitzero"`
+	Crash CrashPolicy `json:"crash,omitzero"`
+	// OnNodeLost defaults to NodeLostKeep, and to NodeLostReschedule for a game with Regions.
 	OnNodeLost NodeLostPolicy `json:"on_node_lost,omitempty"`
+	// Regions are the other regions in which the game may be started when its node is lost,
+	// the preferred one first. The region of the lost node comes before all of them. Empty
+	// means that the game never leaves its region.
+	Regions []string `json:"regions,omitempty"`
 }
 
 // CrashPolicy specifies what to do when a container exits although no operation stopped
@@ -86,8 +92,8 @@ type NodeLostPolicy string
 const (
 	// NodeLostKeep waits for the node to return.
 	NodeLostKeep NodeLostPolicy = "keep"
-	// NodeLostReschedule starts the game on another node of the region after the grace
-	// period.
+	// NodeLostReschedule starts the game on another node after the grace period: one of its
+	// region, or else one of Spec.Regions.
 	NodeLostReschedule NodeLostPolicy = "reschedule"
 )
 
@@ -115,13 +121,16 @@ func (s Spec) WithDefaults() Spec {
 	s.StopGrace = cmp.Or(s.StopGrace, Duration(DefaultStopGrace))
 	s.Crash.Window = cmp.Or(s.Crash.Window, Duration(DefaultCrashWindow))
 	s.Crash.Delay = cmp.Or(s.Crash.Delay, Duration(DefaultCrashDelay))
+	if len(s.Regions) > 0 {
+		s.OnNodeLost = cmp.Or(s.OnNodeLost, NodeLostReschedule)
+	}
 	s.OnNodeLost = cmp.Or(s.OnNodeLost, NodeLostKeep)
 	return s
 }
 
 // Clone returns a copy that shares no memory with s.
 func (s Spec) Clone() Spec {
-	s.Args, s.Env, s.Secrets = slices.Clone(s.Args), maps.Clone(s.Env), slices.Clone(s.Secrets)
+	s.Args, s.Env, s.Secrets, s.Regions = slices.Clone(s.Args), maps.Clone(s.Env), slices.Clone(s.Secrets), slices.Clone(s.Regions)
 	return s
 }
 
@@ -135,6 +144,8 @@ const (
 	maxImageBytes    = 512
 	maxNetworkBytes  = 255 // Docker itself has no limit
 	maxCrashAttempts = 1000
+	maxRegions       = 32
+	maxRegionBytes   = 256
 	maxWait          = Duration(time.Hour)
 )
 
@@ -187,6 +198,12 @@ func (s Spec) Validate() error {
 	addIf(s.Crash.Window < 0, "crash.window", "must not be negative")
 	addIf(s.Crash.Attempts < 0 || s.Crash.Attempts > maxCrashAttempts, "crash.attempts", "%d is not from 0 to %d", s.Crash.Attempts, maxCrashAttempts)
 	addIf(s.OnNodeLost != "" && s.OnNodeLost != NodeLostKeep && s.OnNodeLost != NodeLostReschedule, "on_node_lost", "%q is neither %q nor %q", s.OnNodeLost, NodeLostKeep, NodeLostReschedule)
+	addIf(s.OnNodeLost == NodeLostKeep && len(s.Regions) > 0, "regions", "are for the policy %q, and on_node_lost is %q", NodeLostReschedule, NodeLostKeep)
+	addIf(len(s.Regions) > maxRegions, "regions", "are %d; at most %d are allowed", len(s.Regions), maxRegions)
+	for i, region := range s.Regions {
+		addIf(strings.TrimSpace(region) == "" || len(region) > maxRegionBytes || strings.ContainsFunc(region, unicode.IsControl), "regions", "contain %.64q, which is not the name of a region", region)
+		addIf(slices.Contains(s.Regions[:i], region), "regions", "contain %.64q twice", region)
+	}
 	return errors.Join(faults...)
 }
 

@@ -151,7 +151,7 @@ func findLostGames(games map[node.Ref][]runtime.VersionedRecord, overview node.O
 				continue
 			}
 			evidence := fmt.Sprintf("node %s of the game is absent", ref)
-			if !overview.HasLeader(ref.Region) {
+			if _, hasLeader := overview.LeaderOf(ref.Region); !hasLeader {
 				evidence += fmt.Sprintf(", and no node of region %s is present to reschedule it", ref.Region)
 			}
 			lost = append(lost, drift.Finding{

@@ -142,7 +142,7 @@ func (r *fakeRegistry) set(nodes ...node.Node) {
 func (r *fakeRegistry) Overview(ctx context.Context) (node.Overview, error) {
 	r.requests.Add(1)
 	present, err := r.Nodes(ctx)
-	return node.Overview{Present: present, Absent: r.absent, Leaders: []node.Leader{{Region: "eu", Node: "n2"}}}, err
+	return node.Overview{Present: present, Absent: r.absent, Leaders: []node.Leader{{Scope: "eu", Region: "eu", Node: "n2"}}}, err
 }
 
 func (r *fakeRegistry) AwaitAbsence(ctx context.Context, n node.Node) error {

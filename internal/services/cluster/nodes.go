@@ -50,7 +50,9 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Name, b.Name))
 	})
 	for _, l := range overview.Leaders {
-		nodes.Leaders = append(nodes.Leaders, node.Ref{Region: l.Region, Name: l.Node})
+		if l.Scope == l.Region {
+			nodes.Leaders = append(nodes.Leaders, node.Ref{Region: l.Region, Name: l.Node})
+		}
 	}
 	return nodes, nil
 }

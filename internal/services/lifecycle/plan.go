@@ -157,7 +157,7 @@ func hasSameContainerSettings(a, b operation.Spec) bool {
 func hasSameOtherSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
 	return a.HealthPath == b.HealthPath && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
-		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost
+		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost && slices.Equal(a.Regions, b.Regions)
 }
 
 // checkCompatible returns an error unless the images differ at most in the patch version.

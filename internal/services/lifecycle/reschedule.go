@@ -13,7 +13,7 @@ import (
 const failoverActor = "failover"
 
 // Reschedule assigns a game of an absent node to another node, which resumes the
-// assigned operation. The leader of the region calls it with its fence and with the
+// assigned operation. The leader or caretaker of the region calls it with its fence and with the
 // record that it read; without a revision, a game whose first start was interrupted.
 //
 // It writes the intent only if the record still has that revision, the current node is
@@ -51,7 +51,7 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 	at := s.now()
 	op := operation.Operation{
 		ID: operation.NewID(), Kind: operation.KindReschedule, Region: to.Region, Node: to.Name,
-		Actor: failoverActor, Automatic: true, Reason: fmt.Sprintf("node %s is lost", from),
+		Actor: failoverActor, Automatic: true, Reason: rescheduleReason(from, to),
 		StartedAt: at, StepAt: at, Step: operation.StepAccepted,
 		Spec: state.spec(), Generation: state.nextGeneration(), PreviousRecord: current.record,
 	}
@@ -66,6 +66,14 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 	}
 	s.log.Warn("game rescheduled", "game_id", gameID, "from", from.String(), "to", to.String(), "operation_id", op.ID)
 	return nil
+}
+
+// rescheduleReason returns why a game is started on another node, for its history.
+func rescheduleReason(from, to node.Ref) string {
+	if from.Region == to.Region {
+		return fmt.Sprintf("node %s is lost", from)
+	}
+	return fmt.Sprintf("node %s is lost, and no other node of region %s can run the game", from, from.Region)
 }
 
 // lostNode returns the node of the game: that of its record, or that of its first start,

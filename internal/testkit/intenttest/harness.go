@@ -55,7 +55,7 @@ func fullIntent(gameID string) operation.Intent {
 		Network: "games", Port: 7777, ContainerPort: 9000, CPUs: 1.5, MemoryBytes: 1 << 30, HealthPath: "/ok",
 		HealthTimeout: operation.Duration(time.Minute), StopGrace: operation.Duration(1500 * time.Millisecond),
 		Crash:      operation.CrashPolicy{Attempts: 3, Window: operation.Duration(time.Hour), Delay: operation.Duration(time.Second)},
-		OnNodeLost: operation.NodeLostReschedule,
+		OnNodeLost: operation.NodeLostReschedule, Regions: []string{"us", "ap"},
 	}
 	before, after := storetest.StoppedRecord(gameID), storetest.RunningRecord(gameID)
 	failure := operation.Failure{Code: operation.FailureStart, Message: "exit code 7"}

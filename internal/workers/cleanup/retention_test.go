@@ -33,7 +33,7 @@ type registry struct {
 func (r *registry) Overview(context.Context) (node.Overview, error) {
 	overview := node.Overview{Present: r.present, Absent: []node.Absent{{Node: node.Node{Region: "eu", Name: "lost"}}, {Node: node.Node{Region: "ap", Name: "a1"}}}}
 	if r.leader != "" {
-		overview.Leaders = []node.Leader{{Region: "eu", Node: r.leader}}
+		overview.Leaders = []node.Leader{{Scope: "eu", Region: "eu", Node: r.leader}}
 	}
 	return overview, nil
 }

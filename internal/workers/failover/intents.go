@@ -34,52 +34,52 @@ func (c cachedIntent) isCurrent(game lostGame, now time.Time) bool {
 
 // readIntents sets the intents of the games. It reads in batches those that are not cached,
 // or not recently. A game whose intent is corrupt is skipped and reported.
-func (w *Worker) readIntents(ctx context.Context, lost []lostGame) error {
-	now := w.cfg.Clock()
+func (r *region) readIntents(ctx context.Context, lost []lostGame) error {
+	now := r.cfg.Clock()
 	var stale []*lostGame
 	var ids []string
-	w.mu.Lock()
+	r.mu.Lock()
 	for i := range lost {
-		cached, isCached := w.intents[lost[i].found.Record.GameID]
+		cached, isCached := r.intents[lost[i].found.Record.GameID]
 		if isCached && cached.isCurrent(lost[i], now) {
 			lost[i].intent, lost[i].isRead = cached.intent, true
 			continue
 		}
 		stale, ids = append(stale, &lost[i]), append(ids, lost[i].found.Record.GameID)
 	}
-	w.mu.Unlock()
+	r.mu.Unlock()
 	if len(stale) == 0 {
 		return nil
 	}
-	intents, err := w.deps.Intents.GetIntents(ctx, ids)
+	intents, err := r.deps.Intents.GetIntents(ctx, ids)
 	if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
 		return fmt.Errorf("read the intents of %d lost games: %w", len(ids), err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i, game := range stale {
-		cached := w.intents[ids[i]]
+		cached := r.intents[ids[i]]
 		age := min(max(2*cached.maxAge, minIntentAge), maxIntentAge)
 		game.intent, game.isRead = intents[i], true
-		w.intents[ids[i]] = cachedIntent{recordRevision: game.found.Revision, intent: intents[i], readAt: now, maxAge: age}
+		r.intents[ids[i]] = cachedIntent{recordRevision: game.found.Revision, intent: intents[i], readAt: now, maxAge: age}
 	}
 	return err
 }
 
 // dropIntent makes the next pass read the intent of the game.
-func (w *Worker) dropIntent(gameID string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.intents, gameID)
+func (r *region) dropIntent(gameID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.intents, gameID)
 }
 
 // pruneIntents drops the intents of the games that are no longer lost.
-func (w *Worker) pruneIntents(lost map[string]*drift.Observation) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for gameID := range w.intents {
+func (r *region) pruneIntents(lost map[string]*drift.Observation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for gameID := range r.intents {
 		if lost[gameID] == nil {
-			delete(w.intents, gameID)
+			delete(r.intents, gameID)
 		}
 	}
 }

@@ -18,14 +18,14 @@ import (
 // The candidates are the games with an operation in progress, and the interrupted games
 // of the previous pass, whose reschedule may have failed. The first pass of a leadership
 // reads all stopped records instead of the latter.
-func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]lostGame, error) {
-	candidates, err := w.deps.Intents.GamesWithActiveOperation(ctx, w.cfg.Region, "")
+func (r *region) findInterrupted(ctx context.Context, p *pass) ([]lostGame, error) {
+	candidates, err := r.deps.Intents.GamesWithActiveOperation(ctx, r.name, "")
 	if err != nil {
-		return nil, fmt.Errorf("list the operations of region %q: %w", w.cfg.Region, err)
+		return nil, fmt.Errorf("list the operations of region %q: %w", r.name, err)
 	}
-	previous := w.previousInterrupted()
+	previous := r.previousInterrupted()
 	if previous == nil {
-		err = w.forEach(ctx, runtime.StatusStopped, func(found runtime.VersionedRecord) {
+		err = r.forEach(ctx, r.name, runtime.StatusStopped, func(found runtime.VersionedRecord) {
 			if p.isAbsent(node.RefOf(found.Record)) {
 				candidates = append(candidates, found.Record.GameID)
 			}
@@ -36,7 +36,7 @@ func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]lostGame, erro
 	}
 	candidates = append(candidates, previous...)
 	slices.Sort(candidates)
-	intents, err := w.deps.Intents.GetIntents(ctx, slices.Compact(candidates))
+	intents, err := r.deps.Intents.GetIntents(ctx, slices.Compact(candidates))
 	if err != nil && !errors.Is(err, runtime.ErrCorrupt) { // a game with a corrupt intent is skipped
 		return nil, fmt.Errorf("read the intents of interrupted games: %w", err)
 	}
@@ -47,7 +47,7 @@ func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]lostGame, erro
 		if !isStartPending(in) || op != nil && op.Kind != operation.KindReschedule && !p.isAbsent(op.NodeRef()) {
 			continue
 		}
-		found, err := w.deps.Records.GetVersioned(ctx, in.GameID)
+		found, err := r.deps.Records.GetVersioned(ctx, in.GameID)
 		switch {
 		case errors.Is(err, runtime.ErrNotFound) && op != nil && p.isAbsent(op.NodeRef()):
 			// The first start of a game writes its record only once the container runs.
@@ -56,27 +56,27 @@ func (w *Worker) findInterrupted(ctx context.Context, p *pass) ([]lostGame, erro
 		case errors.Is(err, runtime.ErrNotFound), errors.Is(err, runtime.ErrCorrupt):
 		case err != nil:
 			return nil, fmt.Errorf("read the record of %q: %w", in.GameID, err)
-		case found.Record.Status == runtime.StatusStopped && found.Record.Region == w.cfg.Region:
+		case found.Record.Status == runtime.StatusStopped && found.Record.Region == r.name:
 			interrupted = append(interrupted, in.GameID)
 			if p.isAbsent(node.RefOf(found.Record)) {
 				lost = append(lost, lostGame{found: found, from: node.RefOf(found.Record)})
 			}
 		}
 	}
-	w.setInterrupted(interrupted)
+	r.setInterrupted(interrupted)
 	return lost, nil
 }
 
-func (w *Worker) previousInterrupted() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.interrupted
+func (r *region) previousInterrupted() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.interrupted
 }
 
-func (w *Worker) setInterrupted(gameIDs []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.interrupted = gameIDs
+func (r *region) setInterrupted(gameIDs []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interrupted = gameIDs
 }
 
 // isStartPending reports whether a stopped game was about to be started: by its operation

@@ -3,6 +3,8 @@ package failover_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -133,16 +135,24 @@ func (l *leaderships) has(fence node.Fence) bool {
 	return found
 }
 
-// recordingElection is an election that records its leaderships.
+// fences returns the fences of all leaderships.
+func (l *leaderships) fences() []node.Fence {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.contexts))
+}
+
+// recordingElection is an election that records the leaderships of one scope.
 type recordingElection struct {
 	ports.Election
 	t           *testing.T
+	scope       string
 	leaderships *leaderships
 }
 
 func (e recordingElection) Lead(ctx context.Context, scope string, work func(context.Context, node.Fence) error) error {
 	return e.Election.Lead(ctx, scope, func(ctx context.Context, fence node.Fence) error {
-		assert.True(e.t, e.leaderships.add(ctx, fence), "two leaders at the same time")
+		assert.True(e.t, scope != e.scope || e.leaderships.add(ctx, fence), "two leaders at the same time")
 		return work(ctx, fence)
 	})
 }
@@ -156,7 +166,7 @@ func TestOneLeaderAtATime(t *testing.T) {
 	all := &leaderships{contexts: map[node.Fence]context.Context{}}
 	cfg := nodetest.Config{
 		Prefix: etcdtest.Prefix(t), Region: "eu", LeaseTTL: shortTTL, NodeLostGrace: time.Minute,
-		WrapElection: func(e ports.Election) ports.Election { return recordingElection{e, t, all} },
+		WrapElection: func(e ports.Election) ports.Election { return recordingElection{e, t, "eu", all} },
 	}
 	n := map[string]*nodetest.Node{}
 	for _, name := range []string{"n1", "n2", "n3"} {

@@ -21,8 +21,10 @@ type pass struct {
 	fence    node.Fence
 	present  []node.Node
 	overview node.Overview
-	load     placement.Load // running games per node of the region
-	tracker  *drift.Tracker
+	load     placement.Load // running games per node of the regions in isCounted
+	// isCounted contains the regions whose games load counts.
+	isCounted map[string]bool
+	tracker   *drift.Tracker
 }
 
 // isAbsent reports whether the node is named and not present. A node that is present under
@@ -36,56 +38,53 @@ func (p *pass) isAbsent(ref node.Ref) bool {
 	return !isKnown || absent.Identity == "" || !slices.ContainsFunc(p.present, isRenamed)
 }
 
-// markLostNodes stores when the loss of a node was detected: of this region, and of regions
-// without a leader.
-func (w *Worker) markLostNodes(ctx context.Context, overview node.Overview) {
+// markLostNodes stores when the loss of a node of the region was detected.
+func (r *region) markLostNodes(ctx context.Context, overview node.Overview) {
 	for _, a := range overview.Absent {
-		if a.Status() != node.StatusLost || !a.LostAt.IsZero() || a.Region != w.cfg.Region && overview.HasLeader(a.Region) {
+		if a.Status() != node.StatusLost || !a.LostAt.IsZero() || a.Region != r.name {
 			continue
 		}
-		w.cfg.Logger.Warn("node lost", "node", a.Ref().String())
-		if err := w.deps.Nodes.SetLost(ctx, a.Ref(), w.cfg.Clock().UTC()); err != nil {
-			w.cfg.Logger.Warn("cannot store the loss of a node; the next pass retries", "node", a.Ref().String(), "error", err)
+		r.cfg.Logger.Warn("node lost", "node", a.Ref().String())
+		if err := r.deps.Nodes.SetLost(ctx, a.Ref(), r.cfg.Clock().UTC()); err != nil {
+			r.cfg.Logger.Warn("cannot store the loss of a node; the next pass retries", "node", a.Ref().String(), "error", err)
 		}
 	}
 }
 
-// Pass finds the games of the region whose node is absent: those with a running record,
+// pass finds the games of the region whose node is absent: those with a running record,
 // and those that an interrupted operation was about to start. It reports them, and
 // reschedules those that are due, several at once. The fence is the one of the leadership.
-func (w *Worker) Pass(ctx context.Context, fence node.Fence) error {
-	overview, err := w.deps.Nodes.Overview(ctx)
-	switch {
-	case err != nil:
-		return fmt.Errorf("list the nodes: %w", err)
-	case overview.IsStale:
-		return fmt.Errorf("list the nodes: %w: no majority of etcd's members is reachable", runtime.ErrUnavailable)
-	}
-	w.markLostNodes(ctx, overview)
-	p := &pass{fence: fence, present: overview.Present, overview: overview, load: placement.Load{}, tracker: w.ensureTracker()}
-	lost, err := w.findLost(ctx, p)
+func (r *region) pass(ctx context.Context, overview node.Overview, fence node.Fence) error {
+	r.markLostNodes(ctx, overview)
+	p := &pass{fence: fence, present: overview.Present, overview: overview, load: placement.Load{}, isCounted: map[string]bool{}, tracker: r.ensureTracker()}
+	lost, err := r.findLost(ctx, p)
 	if err != nil {
 		return err
 	}
-	readErr := w.readIntents(ctx, lost)
+	readErr := r.readIntents(ctx, lost)
 	observed := map[string]*drift.Observation{}
 	var due []assignment
 	for i := range lost {
 		observed[lost[i].found.Record.GameID] = &drift.Observation{}
-		if to, isDue := w.checkLost(p, &lost[i]); isDue {
+		to, isDue, err := r.checkLost(ctx, p, &lost[i])
+		if err != nil {
+			return err
+		}
+		if isDue {
 			due = append(due, assignment{&lost[i], to})
 		}
 	}
 	p.tracker.Prune(observed)
-	w.pruneIntents(observed)
-	return errors.Join(readErr, w.rescheduleAll(ctx, p, due))
+	r.pruneIntents(observed)
+	return errors.Join(readErr, r.rescheduleAll(ctx, p, due))
 }
 
 // findLost counts the running games of each node, and returns the games of absent nodes:
 // first those with a running record.
-func (w *Worker) findLost(ctx context.Context, p *pass) ([]lostGame, error) {
+func (r *region) findLost(ctx context.Context, p *pass) ([]lostGame, error) {
 	var lost []lostGame
-	err := w.forEach(ctx, runtime.StatusRunning, func(found runtime.VersionedRecord) {
+	p.isCounted[r.name] = true
+	err := r.forEach(ctx, r.name, runtime.StatusRunning, func(found runtime.VersionedRecord) {
 		p.load.Add(found.Record)
 		if p.isAbsent(node.RefOf(found.Record)) {
 			lost = append(lost, lostGame{found: found, from: node.RefOf(found.Record)})
@@ -94,17 +93,17 @@ func (w *Worker) findLost(ctx context.Context, p *pass) ([]lostGame, error) {
 	if err != nil {
 		return nil, err
 	}
-	interrupted, err := w.findInterrupted(ctx, p)
+	interrupted, err := r.findInterrupted(ctx, p)
 	return append(lost, interrupted...), err
 }
 
-// forEach calls fn with every record of the region that has the status. It reads the copy
+// forEach calls fn with every record of a region that has the status. It reads the copy
 // of the store, which may be old: Reschedule compares the revision of the record.
-func (w *Worker) forEach(ctx context.Context, status runtime.Status, fn func(runtime.VersionedRecord)) error {
-	query := ports.PageQuery{Status: status, Region: w.cfg.Region, Limit: ports.MaxPageLimit, Local: true}
-	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
+func (r *region) forEach(ctx context.Context, name string, status runtime.Status, fn func(runtime.VersionedRecord)) error {
+	query := ports.PageQuery{Status: status, Region: name, Limit: ports.MaxPageLimit, Local: true}
+	for page, err := range ports.AllPages(ctx, r.deps.Records, query) {
 		if err != nil {
-			return fmt.Errorf("list the %s games of region %q: %w", status, w.cfg.Region, err)
+			return fmt.Errorf("list the %s games of region %q: %w", status, name, err)
 		}
 		for _, found := range page.Records {
 			fn(found)
@@ -131,19 +130,27 @@ type assignment struct {
 // checkLost reports one lost game. It returns the node to which the game is to be rescheduled,
 // and false if its policy does not request that, the grace period has not ended, or no
 // node can run it.
-func (w *Worker) checkLost(p *pass, game *lostGame) (to node.Ref, isDue bool) {
+func (r *region) checkLost(ctx context.Context, p *pass, game *lostGame) (to node.Ref, isDue bool, _ error) {
 	if !game.isRead {
-		return to, false
+		return to, false, nil
 	}
 	record, intent := game.found.Record, game.intent
 	finding := drift.Finding{
 		ID: fmt.Sprintf("%s/%s/%s", drift.KindNodeLost, record.GameID, record.CurrentContainerID), Kind: drift.KindNodeLost,
-		GameID: record.GameID, Region: w.cfg.Region, Node: w.cfg.Node, Action: drift.ActionNone, ContainerID: record.CurrentContainerID,
+		GameID: record.GameID, Region: r.cfg.Region, Node: r.cfg.Node, Action: drift.ActionNone, ContainerID: record.CurrentContainerID,
 		Evidence:       fmt.Sprintf("node %s of the game is absent", game.from),
 		RecordRevision: game.found.Revision, IntentRevision: intent.Revision,
 	}
 	op := intent.Intent.Current
-	canReschedule := intent.Intent.SpecOf(record.CurrentContainerID).OnNodeLost == operation.NodeLostReschedule
+	spec := intent.Intent.SpecOf(record.CurrentContainerID).WithDefaults()
+	canReschedule := spec.OnNodeLost == operation.NodeLostReschedule
+	if !p.overview.HasPresent(r.name) {
+		finding.Evidence += fmt.Sprintf(", and no node of region %s is present", r.name)
+		if len(spec.Regions) == 0 {
+			canReschedule = false
+			finding.Evidence += "; the spec of the game names no other region"
+		}
+	}
 	if op != nil && op.Kind == operation.KindStop && op.Failure == nil {
 		canReschedule = false
 		finding.Evidence += "; a stop of the game was in progress"
@@ -151,18 +158,34 @@ func (w *Worker) checkLost(p *pass, game *lostGame) (to node.Ref, isDue bool) {
 	if canReschedule {
 		finding.Action = drift.ActionReschedule
 	}
-	tracked := p.tracker.Record(record.GameID, []drift.Finding{finding}, w.cfg.Clock())[0]
-	if !canReschedule || w.cfg.Clock().Sub(tracked.FirstSeen) < w.cfg.Grace || isInProgress(op, p.present) {
-		return to, false
+	tracked := p.tracker.Record(record.GameID, []drift.Finding{finding}, r.cfg.Clock())[0]
+	if !canReschedule || r.cfg.Clock().Sub(tracked.FirstSeen) < r.cfg.Grace || isInProgress(op, p.present) {
+		return to, false, nil
 	}
-	selected, found := placement.Select(placement.Request{
-		Region: w.cfg.Region, Nodes: p.present, Load: p.load, Failures: placement.RecentFailures(intent.Intent.Recent),
-	})
-	if !found {
-		return to, false // the finding stays
+	// A region without a candidate leaves the game to the next one. Without any, the finding
+	// stays.
+	for _, name := range append([]string{r.name}, spec.Regions...) {
+		if err := r.countGames(ctx, p, name); err != nil {
+			return to, false, err
+		}
+		selected, found := placement.Select(placement.Request{
+			Region: name, Nodes: p.present, Load: p.load, Failures: placement.RecentFailures(intent.Intent.Recent),
+		})
+		if found {
+			p.load[selected.Ref()]++
+			return selected.Ref(), true, nil
+		}
 	}
-	p.load[selected.Ref()]++
-	return selected.Ref(), true
+	return to, false, nil
+}
+
+// countGames adds the running games of the nodes of a region to the load.
+func (r *region) countGames(ctx context.Context, p *pass, name string) error {
+	if p.isCounted[name] {
+		return nil
+	}
+	p.isCounted[name] = true
+	return r.forEach(ctx, name, runtime.StatusRunning, func(found runtime.VersionedRecord) { p.load.Add(found.Record) })
 }
 
 // maxReschedules is the number of games that a pass reschedules at once.
@@ -170,14 +193,14 @@ const maxReschedules = 8
 
 // rescheduleAll reschedules the games. It stops early only if ctx ends: one game that
 // cannot be rescheduled does not delay the others.
-func (w *Worker) rescheduleAll(ctx context.Context, p *pass, due []assignment) error {
+func (r *region) rescheduleAll(ctx context.Context, p *pass, due []assignment) error {
 	faults := make([]error, len(due))
 	var group errgroup.Group
 	group.SetLimit(maxReschedules)
 	for i, d := range due {
 		group.Go(func() error {
-			w.dropIntent(d.game.found.Record.GameID) // the reschedule changes it
-			err := w.deps.Rescheduler.Reschedule(ctx, d.game.found, d.to, p.fence)
+			r.dropIntent(d.game.found.Record.GameID) // the reschedule changes it
+			err := r.deps.Rescheduler.Reschedule(ctx, d.game.found, d.to, p.fence)
 			if errors.Is(err, runtime.ErrConflict) || errors.Is(err, operation.ErrBusy) {
 				err = nil // the game has changed; the next pass decides
 			}

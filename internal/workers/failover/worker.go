@@ -3,7 +3,7 @@ package failover
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -48,14 +48,12 @@ type Config struct {
 type Worker struct {
 	deps Dependencies
 	cfg  Config
+	home *region // the region of this node
 
-	mu      sync.Mutex     // guards the fields below
-	tracker *drift.Tracker // nil while another node leads
-	// interrupted holds the interrupted games of the latest pass; nil before the first
-	// pass of a leadership.
-	interrupted []string
-	// intents holds the intents of the lost games, so that a pass need not read them once more.
-	intents map[string]cachedIntent
+	mu         sync.Mutex
+	caretakers map[string]*caretaker // by region; guarded by mu
+
+	candidacies sync.WaitGroup // the goroutines of caretakers; only lead waits and adds
 }
 
 // New returns a worker, which does nothing before Run or Pass.
@@ -68,7 +66,7 @@ func New(deps Dependencies, cfg Config) *Worker {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Worker{deps: deps, cfg: cfg, intents: map[string]cachedIntent{}}
+	return &Worker{deps: deps, cfg: cfg, home: newRegion(deps, cfg, cfg.Region), caretakers: map[string]*caretaker{}}
 }
 
 // Run campaigns for the leadership of the region, and makes passes while it leads, until
@@ -80,52 +78,49 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// lead makes passes until the leadership is lost.
+// lead makes passes until the leadership is lost. In that time the worker is also a candidate
+// for the care of the regions without a present node.
 func (w *Worker) lead(ctx context.Context, fence node.Fence) error {
-	w.cfg.Logger.Info("leadership gained", "region", w.cfg.Region)
-	defer w.cfg.Logger.Info("leadership lost", "region", w.cfg.Region)
-	defer w.reset()
-	ticker := time.NewTicker(w.cfg.Interval)
-	defer ticker.Stop()
-	for {
-		if err := w.Pass(ctx, fence); err != nil && ctx.Err() == nil {
-			if errors.Is(err, runtime.ErrFenced) {
-				return err
-			}
-			w.cfg.Logger.Warn("failover pass failed", "error", err)
+	defer w.stopCaretakers()
+	return w.home.lead(ctx, func(ctx context.Context) error {
+		overview, err := readOverview(ctx, w.deps.Nodes)
+		if err != nil {
+			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
+		w.updateCaretakers(ctx, overview)
+		return w.home.pass(ctx, overview, fence)
+	})
+}
+
+// Pass finds the lost games of the region of this node, and reschedules those that are due.
+// The fence is the one of the leadership.
+func (w *Worker) Pass(ctx context.Context, fence node.Fence) error {
+	overview, err := readOverview(ctx, w.deps.Nodes)
+	if err != nil {
+		return err
 	}
+	return w.home.pass(ctx, overview, fence)
 }
 
-// reset drops the state of a leadership.
-func (w *Worker) reset() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.tracker, w.interrupted = nil, nil
-	clear(w.intents)
+// readOverview reads the nodes. An overview that may be old is an error.
+func readOverview(ctx context.Context, nodes ports.NodeRegistry) (node.Overview, error) {
+	overview, err := nodes.Overview(ctx)
+	switch {
+	case err != nil:
+		return node.Overview{}, fmt.Errorf("list the nodes: %w", err)
+	case overview.IsStale:
+		return node.Overview{}, fmt.Errorf("list the nodes: %w: no majority of etcd's members is reachable", runtime.ErrUnavailable)
+	}
+	return overview, nil
 }
 
-// Findings returns the lost games: none while another node leads.
+// Findings returns the lost games of the regions that this node leads or takes care of.
 func (w *Worker) Findings() []drift.Finding {
+	findings := w.home.findings()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.tracker == nil {
-		return nil
+	for _, c := range w.caretakers {
+		findings = append(findings, c.region.findings()...)
 	}
-	return w.tracker.All()
-}
-
-// ensureTracker returns the tracker of this leadership.
-func (w *Worker) ensureTracker() *drift.Tracker {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.tracker == nil {
-		w.tracker = drift.NewTracker()
-	}
-	return w.tracker
+	return findings
 }

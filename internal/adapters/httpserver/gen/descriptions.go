@@ -152,6 +152,7 @@ func specDescriptions() map[string]string {
 		"stop_grace":     "How long a stop waits for the container to exit before it kills it, such as 10s",
 		"crash":          "The restarts after an exit that no operation caused",
 		"on_node_lost":   "What happens to the game when its node is absent",
+		"regions":        "The other regions in which the game may be started when its node is absent and no node of its region can run it, the preferred one first",
 	}
 }
 

@@ -23,7 +23,7 @@ type Spec struct {
 	EnvFile string
 
 	image, network, healthPath, onNodeLost, memory    string
-	env, secrets                                      []string
+	env, secrets, regions                             []string
 	port, containerPort, crashAttempts                int
 	cpus                                              float64
 	healthTimeout, stopGrace, crashWindow, crashDelay time.Duration
@@ -51,6 +51,7 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.DurationVar(&f.crashWindow, "crash-window", 0, "period in which restarts are counted (default 10m)")
 	flags.DurationVar(&f.crashDelay, "crash-delay", 0, "how long to wait before a restart (default 1s)")
 	flags.StringVar(&f.onNodeLost, "on-node-lost", "", "what to do if the node is lost: `keep|reschedule` (default keep)")
+	flags.StringSliceVar(&f.regions, "regions", nil, "`REGION,...` in which to start the game when its node is lost and no node of its own region can run it, the preferred one first")
 	_ = cmd.RegisterFlagCompletionFunc("on-node-lost", cobra.FixedCompletions(
 		[]string{string(operation.NodeLostKeep), string(operation.NodeLostReschedule)}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -80,6 +81,7 @@ func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 		"crash-window":   func() { spec.Crash.Window = operation.Duration(f.crashWindow) },
 		"crash-delay":    func() { spec.Crash.Delay = operation.Duration(f.crashDelay) },
 		"on-node-lost":   func() { spec.OnNodeLost = operation.NodeLostPolicy(f.onNodeLost) },
+		"regions":        func() { spec.Regions = f.regions },
 	} {
 		if cmd.Flags().Changed(name) {
 			set()

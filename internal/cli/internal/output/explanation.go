@@ -9,6 +9,8 @@ import (
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // The maximum numbers of entries, outcomes and log lines that a page shows.
@@ -73,6 +75,9 @@ func (p *Printer) summaryTable(page drift.Explanation, nodes *api.Nodes) *render
 		if in.DesiredStatus != "" {
 			t.Add("Desired:", render.Value(string(in.DesiredStatus)))
 		}
+		if policy := nodeLostText(in.Spec, page.Record); policy != "" {
+			t.Add("If its node is lost:", policy)
+		}
 		if len(in.Restarts) > 0 {
 			t.Add("Restarts:", fmt.Sprintf("%d after crashes, last %s ago", len(in.Restarts), p.age(in.Restarts[0])))
 		}
@@ -81,6 +86,21 @@ func (p *Printer) summaryTable(page drift.Explanation, nodes *api.Nodes) *render
 		}
 	}
 	return t
+}
+
+// nodeLostText describes what happens to a game when its node is lost, and is empty for a game
+// that is kept.
+func nodeLostText(spec operation.Spec, record *runtime.RuntimeRecord) string {
+	if record == nil || spec.WithDefaults().OnNodeLost != operation.NodeLostReschedule {
+		return ""
+	}
+	regions := []string{render.Value(record.Region)}
+	for _, name := range spec.Regions {
+		if name != record.Region {
+			regions = append(regions, render.Value(name))
+		}
+	}
+	return "start it on another node in " + strings.Join(regions, ", or else in ")
 }
 
 func (p *Printer) addRecord(t *render.Table, page drift.Explanation, nodes *api.Nodes) {
