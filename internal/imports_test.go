@@ -15,14 +15,15 @@ const module = "galaxy/rtmanager/internal/"
 // allowed lists, for each package below internal, the packages that its product code
 // may import. A path that ends with a slash means every package below it.
 var allowed = map[string][]string{
-	"domain/runtime":   {},
-	"domain/secret":    {"domain/runtime"},
-	"domain/operation": {"domain/runtime", "domain/node", "domain/secret"},
-	"domain/container": {"domain/runtime"},
-	"domain/node":      {"domain/runtime", "domain/container"},
-	"domain/drift":     {"domain/"},
-	"domain/access":    {"domain/node"},
-	"domain/audit":     {},
+	"domain/runtime":    {},
+	"domain/secret":     {"domain/runtime"},
+	"domain/operation":  {"domain/runtime", "domain/node", "domain/secret"},
+	"domain/container":  {"domain/runtime"},
+	"domain/node":       {"domain/runtime", "domain/container"},
+	"domain/drift":      {"domain/"},
+	"domain/access":     {"domain/node"},
+	"domain/audit":      {},
+	"domain/membership": {},
 
 	"domain/federation": {},
 
@@ -46,7 +47,7 @@ var allowed = map[string][]string{
 	"envelope": {"domain/secret"},
 
 	"etcdauth":    {"etcd"},
-	"etcdcluster": {"etcd"},
+	"etcdcluster": {"domain/membership", "etcd"},
 	"etcdconn":    {"etcd"},
 	"pki":         {"domain/access", "domain/node"},
 
@@ -113,6 +114,7 @@ var allowed = map[string][]string{
 	"gendocs": {"cli", "config"},
 
 	"cli/internal/clientconfig": {},
+	"cli/internal/clustercmd":   {"domain/", "adapters/httpclient", "api", "pki", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
 	"cli/internal/render":       {"domain/"},
 	"cli/internal/output":       {"domain/", "ports", "api", "bench", "cli/internal/render"},
 	"cli/internal/progress":     {"domain/", "bench", "cli/internal/render", "cli/internal/output"},

@@ -109,7 +109,7 @@ connect to a daemon.`,
 		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(), a.deleteCommand(),
 		a.explainCommand(), a.nodesCommand(), a.driftCommand(), a.secretCommand(),
 		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
-		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.etcdCommand(),
+		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.clusterCommand(), a.etcdCommand(),
 		a.contextCommand(), a.versionCommand(), a.completionCommand(),
 		exitCodesTopic(),
 	)

@@ -14,6 +14,7 @@
 //	drift.go              drift findings; drift_apply.go applies them and releases brakes
 //	secret.go             secrets: set; secret_manage.go, secret_key.go, secret_registry.go the others
 //	cert.go               a certificate authority; cert_renew.go renews and replaces it
+//	cluster.go            the commands of package clustercmd
 //	token.go, role.go     tokens and roles; whoami.go also has can-i
 //	context.go            contexts; context_change.go sets, selects and deletes them
 //	login.go              login and logout; loginsource.go refreshes a login
@@ -23,6 +24,7 @@
 //
 // Packages below internal:
 //
+//	clustercmd    the commands of cluster: its members and their certificates
 //	flags         groups of flags that several commands share
 //	clientconfig  contexts: daemons and their credentials, in a file
 //	manifest      YAML and JSON files of -f

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/atomicfile"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/filelock"
 	"galaxy/rtmanager/internal/securefile"
 )
@@ -68,16 +69,31 @@ type Options struct {
 	Validity time.Duration
 	// Now is the clock of certificates.
 	Now func() time.Time
+	// Nodes are daemons that get certificates at once; see IssueNode.
+	Nodes []NodeHosts
 }
 
+// NodeHosts are the names and addresses by which clients and members reach a daemon.
+type NodeHosts struct {
+	Node  node.Ref
+	Hosts []string
+}
+
+// ErrHasAuthority reports that a directory has an authority already.
+var ErrHasAuthority = errors.New("the directory has an authority already")
+
 // Init creates a directory with both authorities, the certificate of admin, an administrator
-// of the API, and that of root for etcd. It returns these certificates. The
-// directory must not exist, or be empty; after an error it is unchanged.
+// of the API, that of root for etcd, and those of Options.Nodes. It returns these certificates.
+// The directory must not exist, or be empty; after an error it is unchanged. It returns
+// ErrHasAuthority if Init has created the directory before.
 func Init(path string, options Options) (leaves []Leaf, err error) {
 	if err := errors.Join(checkValidity("CA", options.CAValidity), checkValidity("certificate", options.Validity)); err != nil {
 		return nil, err
 	}
 	path = filepath.Clean(path)
+	if _, err := os.Stat(filepath.Join(path, API.caFile())); err == nil {
+		return nil, fmt.Errorf("%s is not empty: %w", path, ErrHasAuthority)
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is not empty; choose another directory, since its certificates may be in use", path)
 	}
@@ -110,6 +126,11 @@ func Init(path string, options Options) (leaves []Leaf, err error) {
 	}
 	if _, err := d.IssueEtcdClient("root", options.Validity); err != nil {
 		return nil, err
+	}
+	for _, member := range options.Nodes {
+		if _, err := d.IssueNode(member.Node, member.Hosts, options.Validity); err != nil {
+			return nil, err
+		}
 	}
 	if err := atomicfile.Rename(temp, path); err != nil {
 		return nil, err

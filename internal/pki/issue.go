@@ -38,6 +38,12 @@ func clientOnly() []x509.ExtKeyUsage { return []x509.ExtKeyUsage{x509.ExtKeyUsag
 // ErrExists reports that a certificate of the name was issued before. It can be renewed.
 var ErrExists = errors.New("a certificate of this name exists")
 
+// ValidateNode returns an error unless certificates of the daemon can be issued.
+func ValidateNode(daemon NodeHosts) error {
+	_, err := parseHosts(daemon.Hosts)
+	return errors.Join(validateNode(daemon.Node), err)
+}
+
 // IssueNode issues the certificates of a daemon: one for the API, with which it also calls
 // other daemons, and one for etcd, as a client and as a member. Both are valid for the hosts,
 // which are names or IP addresses, and for the loopback addresses.

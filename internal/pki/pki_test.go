@@ -367,3 +367,25 @@ func FuzzIssueUser(f *testing.F) {
 		require.NoError(t, os.RemoveAll(dir))
 	})
 }
+
+// Init issues the certificates of nodes, or creates nothing.
+func TestInitWithNodes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pki")
+	options := pki.Options{CAValidity: year, Validity: day, Now: time.Now, Nodes: []pki.NodeHosts{
+		{Node: node.Ref{Region: "eu", Name: "n1"}, Hosts: []string{"10.0.1.1"}},
+		{Node: node.Ref{Region: "us", Name: "n1"}, Hosts: []string{"not a host"}},
+	}}
+	_, err := pki.Init(path, options)
+	require.ErrorContains(t, err, `host "not a host" is neither`)
+	require.NoDirExists(t, path)
+	require.Error(t, pki.ValidateNode(options.Nodes[1]))
+
+	options.Nodes[1].Hosts = []string{"us.example"}
+	leaves, err := pki.Init(path, options)
+	require.NoError(t, err)
+	require.Len(t, leaves, 2*len(options.Nodes)+2)
+	require.FileExists(t, filepath.Join(path, "nodes", "us", "n1", "etcd.key"))
+	_, err = pki.Init(path, options)
+	require.ErrorIs(t, err, pki.ErrHasAuthority)
+}
