@@ -106,8 +106,9 @@ var allowed = map[string][]string{
 	"config":  {"domain/node", "domain/operation", "logging"},
 	"logging": {},
 	"bench":   {"domain/", "ports", "adapters/etcdstore"},
-	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "config", "etcdauth", "etcdcluster", "etcdconn", "logging"},
-	"cli":     {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
+	"backup":  {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore"},
+	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "backup", "config", "etcdauth", "etcdcluster", "etcdconn", "logging"},
+	"cli":     {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "backup", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
 
 	"securitycheck": {"domain/access", "domain/node", "config"},
 

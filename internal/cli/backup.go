@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"galaxy/rtmanager/internal/backup"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
 )
@@ -17,26 +20,36 @@ const embeddedEndpoint = "http://127.0.0.1:2379"
 
 func (a *app) backupCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "backup FILE",
-		Short: "Save a snapshot of etcd to a file",
-		Long: `Backup saves a snapshot of the whole etcd to a new file, as etcdctl snapshot save
-does: records, intents and ledgers at one revision, with a checksum. Daemons
-continue to run. It does not contain the state directories of games.
+		Use:   "backup [FILE]",
+		Short: "Save a verified backup of etcd to a file",
+		Long: `Backup saves a snapshot of the whole etcd to a new file: records, intents, ledgers,
+secrets and access rules of all its stores at one revision. Daemons continue to run. The
+state directories of games are not part of it.
+
+The file appears when the copy is complete and verified: backup starts a temporary etcd
+on it and runs fsck on each store. The exit code is 1 if the copy has inconsistencies.
+Next to the file it writes FILE.json, the manifest with time, revision, records and
+checksum; keep both together. The default name is rtmanager-TIME.snapshot.
 
 Without --etcd-endpoints it connects to ` + embeddedEndpoint + `, the default address of
 an embedded etcd; the ready line of the daemon has the actual one, such as the socket
-unix:///DIR/run/etcd.sock of a daemon with authentication.`,
-		Example: `  rtmanager backup rtmanager.snapshot
+unix:///DIR/run/etcd.sock of a daemon with authentication. An etcd with users requires
+a user with the role root. serve --backup-dir makes backups by itself.
+
+The temporary copy needs space in TMPDIR, twice the size of the database.`,
+		Example: `  rtmanager backup
   rtmanager backup rtmanager.snapshot --etcd-endpoints http://10.0.0.1:2379
-  rtmanager backup rtmanager.snapshot --etcd-endpoints unix:///var/lib/rtmanager/run/etcd.sock`,
+  rtmanager backup rtmanager.snapshot --etcd-endpoints unix:///var/lib/rtmanager/run/etcd.sock
+  rtmanager list --at rtmanager.snapshot`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if len(args) > 1 {
 				return fmt.Errorf("%s takes one argument, the file to write, got %d", cmd.Name(), len(args))
 			}
 			return nil
 		},
 	}
 	cluster := bindCluster(cmd.Flags())
+	cmd.AddCommand(a.backupVerifyCommand())
 	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
 		a.usesNoDaemon = true
 		cfg, err := cluster.load()
@@ -46,48 +59,85 @@ unix:///DIR/run/etcd.sock of a daemon with authentication.`,
 		if cfg.HasEmbeddedEtcd() {
 			cfg.EtcdEndpoints = []string{embeddedEndpoint}
 		}
-		if err := daemon.SaveSnapshot(cmd.Context(), cfg, args[0], slog.New(slog.DiscardHandler)); err != nil {
-			return err
+		file := backup.DefaultName("", a.streams.Now())
+		if len(args) > 0 {
+			file = args[0]
 		}
-		fmt.Fprintf(a.streams.Out, "saved %s\n", args[0])
-		return nil
+		return a.backup(cmd.Context(), cfg, file)
 	})
 	return cmd
 }
 
-func (a *app) restoreCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "restore --from FILE",
-		Short: "Create a data directory from a snapshot",
-		Long: `Restore creates the data directory of a daemon with an embedded etcd from a
-snapshot of rtmanager backup or etcdctl snapshot save. The directory must be empty or
-not exist, and no daemon may use it. Then start the daemon with the same --data-dir.
+func (a *app) backup(ctx context.Context, cfg config.Config, file string) error {
+	manifest, err := daemon.SaveBackup(ctx, cfg, file, clientBuild().Version, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	if done, err := a.printer().Encode(manifest); done {
+		return err
+	}
+	fmt.Fprintf(a.streams.Out, "saved %s and %s\n%s\n", render.Value(file), render.Value(filepath.Base(backup.ManifestFile(file))), describeBackup(manifest))
+	return findingsError(file, manifest)
+}
 
-Revisions of before the restore are no longer available: a watch that resumes from
-one gets the error compacted, or a resync. Games that were started or removed after the
-snapshot appear in rtmanager drift.`,
-		Example: `  rtmanager restore --from rtmanager.snapshot
-  rtmanager restore --from rtmanager.snapshot --data-dir /var/lib/rtmanager`,
-		Args: requireNoArguments,
+// describeBackup returns the result of a verification as one line.
+func describeBackup(m backup.Manifest) string {
+	state := "clean"
+	if m.Findings() > 0 {
+		state = render.Count(m.Findings(), "finding")
 	}
-	serve := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	settings := config.Bind(serve, a.streams.LookupEnv)
-	for _, name := range []string{"data-dir", "etcd-cluster-token", "config"} {
-		cmd.Flags().AddFlag(serve.Lookup(name))
+	text := fmt.Sprintf("%s at revision %d, %s; fsck of the copy: %s", render.Count(m.Records(), "record"), m.Revision, bytesText(m.Bytes), state)
+	if len(m.Stores) > 1 {
+		text += fmt.Sprintf(" (%d stores)", len(m.Stores))
 	}
-	from := cmd.Flags().String("from", "", "snapshot `FILE` to restore")
-	_ = cmd.MarkFlagRequired("from")
-	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
-		a.usesNoDaemon = true
-		cfg, err := settings.Load()
-		if err != nil {
-			return exit.UsageError{Err: err, See: cmd.CommandPath()}
-		}
-		if err := daemon.Restore(cfg, *from); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.streams.Out, "restored %s; start it with `rtmanager serve --data-dir %s`\n", cfg.DataDir, cfg.DataDir)
+	return text
+}
+
+// findingsError returns an error if a copy has inconsistencies.
+func findingsError(file string, m backup.Manifest) error {
+	if m.Findings() == 0 {
 		return nil
-	})
-	return cmd
+	}
+	return fmt.Errorf("the copy has %s, as its store did; `rtmanager fsck --at %s` lists them", render.Count(m.Findings(), "finding"), render.ShellWord(file))
+}
+
+func (a *app) backupVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Verify that a backup is complete, unchanged and consistent",
+		Long: `Verify checks the checksums of a backup and of its manifest, starts a temporary etcd on
+a copy, and runs fsck on each store in it. The exit code is 1 if the backup cannot be
+used, and if it has inconsistencies.`,
+		Example: `  rtmanager backup verify rtmanager.snapshot`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("%s takes one argument, the backup, got %d", cmd.Name(), len(args))
+			}
+			return nil
+		},
+		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
+			a.usesNoDaemon = true
+			manifest, checked, err := backup.Verify(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			manifest.Stores = nil
+			for _, c := range checked {
+				manifest.Stores = append(manifest.Stores, c.StoreReport)
+			}
+			if done, err := a.printer().Encode(manifest); done {
+				return err
+			}
+			fmt.Fprintf(a.streams.Out, "%s of %s: %s\n", render.Value(args[0]), render.Time(manifest.CreatedAt), describeBackup(manifest))
+			return findingsError(args[0], manifest)
+		}),
+	}
+}
+
+// bytesText returns a number of bytes in the unit that suits it.
+func bytesText(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
 }

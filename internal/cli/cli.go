@@ -105,10 +105,10 @@ connect to a daemon.`,
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		a.serveCommand(), a.listCommand(), a.getCommand(), a.putCommand(), a.setStatusCommand(),
+		a.serveCommand(), a.readAt(a.listCommand()), a.readAt(a.getCommand()), a.putCommand(), a.setStatusCommand(),
 		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(), a.deleteCommand(),
-		a.explainCommand(), a.nodesCommand(), a.driftCommand(), a.secretCommand(),
-		a.watchCommand(), a.historyCommand(), a.fsckCommand(), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
+		a.readAt(a.explainCommand()), a.nodesCommand(), a.driftCommand(), a.secretCommand(),
+		a.watchCommand(), a.readAt(a.historyCommand()), a.readAt(a.fsckCommand()), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.clusterCommand(), a.etcdCommand(),
 		a.contextCommand(), a.versionCommand(), a.completionCommand(),
 		exitCodesTopic(),

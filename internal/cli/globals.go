@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,6 +34,8 @@ type globals struct {
 	isColorAllowed bool // the environment and the terminal allow colors
 
 	connection connection
+	// backup serves requests from a backup in place of a daemon; nil for a daemon.
+	backup http.RoundTripper
 }
 
 func (g *globals) bind(root *cobra.Command, streams Streams) {
@@ -84,6 +87,10 @@ func (g *globals) newClient(cfg httpclient.Config) (*httpclient.Client, error) {
 	cfg.Version = clientBuild().Version
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = noWriteTimeout
+	}
+	if g.backup != nil {
+		cfg.HTTPClient = &http.Client{Transport: g.backup}
+		return httpclient.New("http://backup", cfg)
 	}
 	if err := g.connect(); err != nil {
 		return nil, err

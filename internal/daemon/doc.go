@@ -30,7 +30,8 @@
 //	operationmetrics.go  metrics of operations and drift
 //	newstore.go          no empty store in the place of a store that games belong to
 //	bootstrap.go         BootstrapEtcd: a user of etcd, for a command
-//	snapshot.go          SaveSnapshot and Restore, for commands
+//	snapshot.go          SaveBackup and Restore, for commands
+//	backupview.go        BackupView: the API of a store in a backup, for reads
 //
 // A new worker is a package below workers with Run(ctx) error. newServices
 // (nodemanager.go) creates it and appends Run to nodeManager.workers. A new setting is a

@@ -1,7 +1,6 @@
 package daemon_test
 
 import (
-	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -10,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/config"
-	"galaxy/rtmanager/internal/daemon"
 	"galaxy/rtmanager/internal/testkit/certtest"
 )
 
@@ -41,7 +39,7 @@ func TestEmbeddedEtcdHasNoPortWithAuthentication(t *testing.T) {
 	backup := config.Default()
 	backup.EtcdEndpoints = []string{d.Etcd}
 	file := filepath.Join(t.TempDir(), "snapshot")
-	require.NoError(t, daemon.SaveSnapshot(t.Context(), backup, file, slog.New(slog.DiscardHandler)))
+	saveBackup(t, backup, file)
 	require.NoError(t, d.stop())
 	require.NoFileExists(t, socket)
 

@@ -18,7 +18,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/config"
-	"galaxy/rtmanager/internal/daemon"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
@@ -142,7 +141,7 @@ func TestAValueIsInNoOtherPlaceThanTheGame(t *testing.T) {
 	snapshot := filepath.Join(t.TempDir(), "snapshot")
 	backup := cfg
 	backup.EtcdEndpoints = strings.Split(d.Etcd, ",")
-	require.NoError(t, daemon.SaveSnapshot(t.Context(), backup, snapshot, slog.New(slog.DiscardHandler)))
+	saveBackup(t, backup, snapshot)
 	requireNoFile(t, filepath.Dir(snapshot), secretMarker)
 	requireNoFile(t, cfg.DataDir, secretMarker)
 	require.Contains(t, log.String(), "secret written")
@@ -185,15 +184,15 @@ func TestSecretsSurviveARestore(t *testing.T) {
 	snapshot := filepath.Join(t.TempDir(), "snapshot")
 	backup := cfg
 	backup.EtcdEndpoints = strings.Split(d.Etcd, ",")
-	require.NoError(t, daemon.SaveSnapshot(t.Context(), backup, snapshot, slog.New(slog.DiscardHandler)))
+	saveBackup(t, backup, snapshot)
 	require.NoError(t, d.stop())
 
 	restored := newSettings(t)
 	restored.Engine, restored.SecretsKeyFile, restored.EtcdClusterToken = config.EngineNone, cfg.SecretsKeyFile, "restored"
 	require.NoError(t, os.Remove(restored.DataDir))
-	require.NoError(t, daemon.Restore(restored, snapshot))
+	require.NoError(t, restore(t, restored, snapshot))
 	second := start(t, restored)
-	require.NotEqual(t, d.Store, second.Store)
+	require.Equal(t, d.Store, second.Store, "nodes find their containers by the identity of the store")
 	found, err := second.client.Secret(t.Context(), "db", true)
 	require.NoError(t, err)
 	require.Equal(t, secretMarker, found.Values["PASSWORD"])

@@ -2,68 +2,53 @@ package daemon
 
 import (
 	"context"
-	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 
-	"galaxy/rtmanager/internal/adapters/embeddedetcd"
+	"galaxy/rtmanager/internal/backup"
 	"galaxy/rtmanager/internal/config"
 )
 
-// SaveSnapshot writes a snapshot of the first of cfg.EtcdEndpoints to a file, with the
-// checksum that Restore verifies. The file appears only when it is complete; SaveSnapshot
-// fails if it exists.
-func SaveSnapshot(ctx context.Context, cfg config.Config, file string, logger *slog.Logger) (err error) {
-	if _, err := os.Lstat(file); err == nil {
-		return fmt.Errorf("%s exists already; choose another file", file)
-	}
+// SaveBackup saves a backup of the first of cfg.EtcdEndpoints to a file, as backup.Save does.
+func SaveBackup(ctx context.Context, cfg config.Config, file, version string, logger *slog.Logger) (_ backup.Manifest, err error) {
 	cfg.EtcdEndpoints = cfg.EtcdEndpoints[:1] // a snapshot is of one member
 	etcd, err := connect(ctx, cfg, logger)
 	if err != nil {
-		return err
+		return backup.Manifest{}, err
 	}
 	defer func() { err = errors.Join(err, etcd.Close()) }()
-	snapshot, err := etcd.Client.Snapshot(ctx)
+	manifest, err := backup.Save(ctx, etcd.Client, file, backup.SaveOptions{Version: version})
 	if err != nil {
-		return fmt.Errorf("snapshot of etcd at %s: %w", etcd.URLs, err)
+		return backup.Manifest{}, fmt.Errorf("backup of etcd at %s: %w", etcd.URLs, adviseUser(err))
 	}
-	defer snapshot.Close()
-	if err := writeSnapshot(file, snapshot); err != nil {
-		return fmt.Errorf("snapshot of etcd at %s: %w", etcd.URLs, err)
-	}
-	return nil
+	return manifest, nil
 }
 
-// writeSnapshot copies a snapshot to a temporary file, syncs it, and gives it its name.
-func writeSnapshot(file string, snapshot io.Reader) error {
-	part := file + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	size, err := io.Copy(f, snapshot)
-	// etcd sends pages of a multiple of 512 bytes, and then the checksum.
-	if err == nil && size%512 != sha256.Size {
-		err = fmt.Errorf("etcd sent %d bytes and no checksum", size)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(part, file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(part))
-	}
-	return nil
+// RestoreRequest describes what Restore does in addition to the settings of the daemon.
+type RestoreRequest struct {
+	File string
+	// Members are those of an external etcd; none for a daemon with an embedded etcd.
+	Members []backup.Member
+	// IgnoreLive is that of backup.RestoreOptions.
+	IgnoreLive bool
 }
 
-// Restore creates the data directory of the settings from a snapshot, for a daemon with an
-// embedded etcd. The directory must be empty or not exist, except for the files of nodes.
-// Revisions of before the restore are compacted.
-func Restore(cfg config.Config, file string) error {
-	return adviseFlags(embeddedetcd.Restore(embeddedetcd.Config{DataDir: cfg.DataDir, ClusterToken: cfg.EtcdClusterToken}, file))
+// Restore creates the data directory of the settings, or of the members of an external etcd,
+// from a backup, as backup.Restore does.
+func Restore(ctx context.Context, cfg config.Config, request RestoreRequest) (backup.Restored, error) {
+	files, err := openEtcdTLS(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return backup.Restored{}, err
+	}
+	options := backup.RestoreOptions{
+		Members: request.Members, ClusterToken: cfg.EtcdClusterToken, IgnoreLive: request.IgnoreLive,
+		TLS: func(host string) *tls.Config { return files.Config(host, nil) },
+	}
+	if len(request.Members) == 0 {
+		options.DataDir = cfg.DataDir
+	}
+	restored, err := backup.Restore(ctx, request.File, options)
+	return restored, adviseFlags(err)
 }

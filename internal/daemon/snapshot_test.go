@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
+	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -27,11 +28,27 @@ func saveSnapshot(t *testing.T, games ...string) (file string, info ports.StoreI
 	require.NoError(t, err)
 	file = filepath.Join(t.TempDir(), "snapshot")
 	cfg.EtcdEndpoints = []string{d.Etcd}
-	require.NoError(t, daemon.SaveSnapshot(t.Context(), cfg, file, slog.New(slog.DiscardHandler)))
-	require.ErrorContains(t, daemon.SaveSnapshot(t.Context(), cfg, file, slog.New(slog.DiscardHandler)), "exists already")
+	saveBackup(t, cfg, file)
+	_, err = daemon.SaveBackup(t.Context(), cfg, file, "test", slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "exists already")
 	require.NoError(t, d.client.Upsert(t.Context(), record("after-the-snapshot")))
 	require.NoError(t, d.stop())
 	return file, info
+}
+
+// saveBackup saves a backup of the etcd of the settings.
+func saveBackup(t *testing.T, cfg config.Config, file string) {
+	t.Helper()
+	manifest, err := daemon.SaveBackup(t.Context(), cfg, file, "test", slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.Zero(t, manifest.Findings(), manifest)
+}
+
+// restore restores a backup into the data directory of the settings.
+func restore(t *testing.T, cfg config.Config, file string) error {
+	t.Helper()
+	_, err := daemon.Restore(t.Context(), cfg, daemon.RestoreRequest{File: file})
+	return err
 }
 
 // A daemon starts from a restored snapshot on an empty machine. Revisions of before the
@@ -42,8 +59,8 @@ func TestRestoreSnapshot(t *testing.T) {
 	revision := before.Revision
 	cfg := newSettings(t)
 	require.NoError(t, os.WriteFile(filepath.Join(cfg.DataDir, "ballast"), nil, 0o600)) // as an earlier daemon left it
-	require.NoError(t, daemon.Restore(cfg, file))
-	require.ErrorContains(t, daemon.Restore(cfg, file), "not empty")
+	require.NoError(t, restore(t, cfg, file))
+	require.ErrorContains(t, restore(t, cfg, file), "not empty")
 
 	d := start(t, cfg)
 	for _, game := range []string{"a", "b"} {
@@ -90,7 +107,7 @@ func TestRestoreRejects(t *testing.T) {
 			part := filepath.Join(t.TempDir(), "part")
 			require.NoError(t, os.WriteFile(part, content[:len(content)/2], 0o600))
 			return part
-		}, "restore the snapshot"},
+		}, "it is cut short"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,9 +115,9 @@ func TestRestoreRejects(t *testing.T) {
 			for _, dir := range []string{parent, filepath.Join(parent, "new", "data")} {
 				cfg.DataDir = dir
 				before := files(t, parent)
-				require.ErrorContains(t, daemon.Restore(cfg, from), c.expected)
+				require.ErrorContains(t, restore(t, cfg, from), c.expected)
 				require.Equal(t, before, files(t, parent), "a failed restore leaves nothing")
-				require.NoError(t, daemon.Restore(cfg, file), "it can be repeated")
+				require.NoError(t, restore(t, cfg, file), "it can be repeated")
 			}
 		})
 	}
@@ -122,7 +139,7 @@ func TestRestoreRejectsADirectoryWithContent(t *testing.T) {
 	cfg := newSettings(t)
 	require.NoError(t, os.WriteFile(filepath.Join(cfg.DataDir, "letter"), nil, 0o600))
 	before := files(t, cfg.DataDir)
-	require.ErrorContains(t, daemon.Restore(cfg, file), "letter")
+	require.ErrorContains(t, restore(t, cfg, file), "letter")
 	require.Equal(t, before, files(t, cfg.DataDir))
 }
 
@@ -136,7 +153,7 @@ func TestInterruptedRestore(t *testing.T) {
 	err := startError(t, cfg)
 	require.ErrorAs(t, err, &corrupt)
 	require.ErrorContains(t, err, "a restore was interrupted; restore a backup")
-	require.NoError(t, daemon.Restore(cfg, file))
+	require.NoError(t, restore(t, cfg, file))
 	require.Equal(t, before.ID, start(t, cfg).Store)
 }
 
@@ -146,9 +163,9 @@ func TestRestoreReplacesDeletedData(t *testing.T) {
 	file, _ := saveSnapshot(t, "a")
 	cfg := newSettings(t)
 	require.NoError(t, start(t, cfg).stop())
-	require.ErrorContains(t, daemon.Restore(cfg, file), "not empty")
+	require.ErrorContains(t, restore(t, cfg, file), "not empty")
 	require.NoError(t, os.RemoveAll(filepath.Join(cfg.DataDir, "etcd")))
-	require.NoError(t, daemon.Restore(cfg, file))
+	require.NoError(t, restore(t, cfg, file))
 	_, err := start(t, cfg).client.Get(t.Context(), "a")
 	require.NoError(t, err)
 }
@@ -159,7 +176,7 @@ func TestRestoreKeepsTheFilesOfNodes(t *testing.T) {
 	file, _ := saveSnapshot(t, "a")
 	cfg := newSettings(t)
 	require.NoError(t, os.MkdirAll(filepath.Join(cfg.DataDir, "nodes", "eu", "eu-1"), 0o700))
-	require.NoError(t, daemon.Restore(cfg, file))
+	require.NoError(t, restore(t, cfg, file))
 	require.DirExists(t, filepath.Join(cfg.DataDir, "nodes", "eu", "eu-1"))
 	cfg.EtcdClusterToken = "other"
 	var invalid *embeddedetcd.ConfigError

@@ -12,6 +12,7 @@
 //	diskguard.go    read-only operation on a full disk, and space allocated ahead
 //	readonly.go     the KV service that rejects writes on a full disk
 //	restore.go      a data directory from a snapshot
+//	restoremembers.go  those of an external etcd, and what a snapshot contains
 //	bootstrap.go    removal of the data of an incomplete first start
 //	listen.go       the rules for listen URLs
 //	socket.go       unix sockets to listen on

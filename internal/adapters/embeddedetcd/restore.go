@@ -1,7 +1,7 @@
 package embeddedetcd
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,35 +9,36 @@ import (
 	"path/filepath"
 	"slices"
 
-	"go.etcd.io/bbolt"
-	"go.etcd.io/etcd/etcdutl/v3/snapshot"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"galaxy/rtmanager/internal/atomicfile"
 )
 
-// revisionBump is added to the revisions of a restored database, so that no revision that
-// a client has seen is given to another change.
-const revisionBump = 1_000_000_000
+// RestoreOptions specify what a restore changes about the database that it copies.
+type RestoreOptions struct {
+	// Salt is part of the id of the new cluster. Another one gives another id, so that
+	// members and clients of an earlier cluster use none of the new one. Empty keeps the id.
+	Salt string
+	// PeerURL is the address that the member of Restore advertises to other members. Default:
+	// a loopback address, which a member that starts in a cluster replaces.
+	PeerURL string
+	// RevisionBump is added to the revision, and all older ones are compacted, so that no
+	// revision that a client has seen is given to another change. 0 keeps the history.
+	RevisionBump uint64
+	// IsDatabase means that the file is the database of a stopped member. It does not end with
+	// a checksum as a snapshot does.
+	IsDatabase bool
+}
 
 // Restore creates a data directory from a snapshot of etcd, for Start with the same Config.
 // Of cfg it uses DataDir, ClusterToken and Logger. The directory must not exist,
-// or contain nothing but the games of nodes. Revisions of before the restore are compacted: watches and pages that continue
-// there receive an error instead of another history.
+// or contain nothing but the games of nodes.
 //
 // It verifies the checksum that the snapshot ends with. It returns a *ConfigError if the
 // directory is in use, has content, or cannot be written. If it fails, it removes all that
 // it has created. If it is killed, Start returns a *CorruptDataError until it is repeated.
-func Restore(cfg Config, from string) (err error) {
+func Restore(cfg Config, from string, options RestoreOptions) (err error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return err
-	}
-	if info, err := os.Stat(from); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("snapshot %s is not a file", from)
 	}
 	SetSegmentSize()
 	path, err := filepath.Abs(cfg.DataDir)
@@ -57,11 +58,19 @@ func Restore(cfg Config, from string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = data.restore(from, cfg.ClusterToken)
+	err = data.restore(from, cfg.ClusterToken, options)
 	if err != nil && errors.Is(lockErr, fs.ErrNotExist) {
 		return errors.Join(err, data.lock.Remove())
 	}
 	return errors.Join(err, data.unlock())
+}
+
+// RequireEmpty returns a *ConfigError if Restore could not use the directory.
+func RequireEmpty(path string) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return (&dataDir{path: path}).requireNoEtcd()
 }
 
 // missingDirs returns the path and its parents that do not exist, the path first.
@@ -76,24 +85,17 @@ func missingDirs(path string) (missing []string) {
 }
 
 // restore creates the data of etcd in restoreDir, which it renames when the data is complete.
-func (d *dataDir) restore(from, token string) error {
+func (d *dataDir) restore(from, token string, options RestoreOptions) error {
 	if err := d.requireNoEtcd(); err != nil {
 		return err
 	}
 	err := os.RemoveAll(d.restoreDir())
-	peerURL := peerURLOf(from)
+	target := RestoredMember{Name: MemberName, PeerURL: cmp.Or(options.PeerURL, DefaultPeerURL), Dir: d.restoreDir()}
 	if err == nil {
-		err = recoverFaults(func() error {
-			logger := zap.NewNop().WithOptions(zap.WithFatalHook(zapcore.WriteThenPanic))
-			return snapshot.NewV3(logger).Restore(snapshot.RestoreConfig{
-				SnapshotPath: from, Name: MemberName, OutputDataDir: d.restoreDir(),
-				PeerURLs: []string{peerURL}, InitialCluster: MemberName + "=" + peerURL, InitialClusterToken: token,
-				RevisionBump: revisionBump, MarkCompacted: true,
-			})
-		})
+		err = restoreMember(from, []RestoredMember{target}, 0, token, options)
 	}
 	if err == nil {
-		err = d.install(clusterInfo{Token: token, PeerURL: peerURL, Bootstrapped: true})
+		err = d.install(clusterInfo{Token: token, PeerURL: target.PeerURL, Bootstrapped: true})
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("restore the snapshot %s: %w", from, err), os.RemoveAll(d.restoreDir()))
@@ -113,44 +115,8 @@ func (d *dataDir) install(c clusterInfo) error {
 	return atomicfile.Rename(d.restoreDir(), d.etcdDir())
 }
 
-// defaultPeerURL is the peer URL of a restored member whose snapshot names none.
-const defaultPeerURL = "http://127.0.0.1:2380"
-
-// peerURLOf returns the peer URL of the member that a snapshot was taken of. Its cluster id
-// is derived from it: a restored member with the same one has the identity of the store, by
-// which nodes find their containers. The member keeps the URL of its first start, even if it
-// listens elsewhere later. It returns defaultPeerURL if the snapshot cannot be read, which
-// the restore reports, or is of several members.
-func peerURLOf(from string) string {
-	peerURL := defaultPeerURL
-	_ = recoverFaults(func() error {
-		database, err := bbolt.Open(from, 0o400, &bbolt.Options{ReadOnly: true})
-		if err != nil {
-			return err
-		}
-		defer func() { _ = database.Close() }()
-		return database.View(func(tx *bbolt.Tx) error {
-			bucket := tx.Bucket([]byte("members"))
-			if bucket == nil {
-				return nil
-			}
-			var urls []string
-			err := bucket.ForEach(func(_, value []byte) error {
-				var member struct {
-					PeerURLs []string `json:"peerURLs"`
-				}
-				err := json.Unmarshal(value, &member)
-				urls = append(urls, member.PeerURLs...)
-				return err
-			})
-			if err == nil && len(urls) == 1 {
-				peerURL = urls[0]
-			}
-			return err
-		})
-	})
-	return peerURL
-}
+// DefaultPeerURL is the peer URL of a restored member if RestoreOptions names none.
+const DefaultPeerURL = "http://127.0.0.1:2380"
 
 // requireNoEtcd returns a *ConfigError if the directory contains anything but the files of
 // nodes, which a restore keeps, and what remains of an etcd without its data.

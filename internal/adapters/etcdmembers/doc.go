@@ -20,6 +20,7 @@
 //	hedge.go       requests that are repeated on another endpoint before they time out
 //	session.go     session: one lease with its trust window
 //	election.go    Lead: campaign, lead, resign
+//	restored.go    RemovePresence from a copy that is restored
 //	verify.go      checks the keys of the session with each renewal
 //	keys.go        the key layout
 //	codec.go       the stored values

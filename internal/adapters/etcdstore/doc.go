@@ -39,6 +39,7 @@
 //	watch_decode.go watch_send.go                or from etcd; events; filter and bookmarks
 //	reflector.go consistency.go                  what feeds and checks the cache
 //	inspect.go members.go stats.go               Info, Check, CacheStats
+//	restored.go                                  the stores of a backup, and what a restore changes
 //
 //	internal/layout       keys, stored forms and the rules between them
 //	internal/batcher      several writes in one request (group commit)

@@ -14,9 +14,7 @@ import (
 	"galaxy/rtmanager/internal/etcd"
 )
 
-// loadOrCreateID sets the identity of the store, which it creates if there is none. It
-// includes the id of the cluster, because a store that is restored into another cluster
-// keeps its schema key but not its revisions.
+// loadOrCreateID sets the identity of the store, which it creates if there is none.
 func (s *Store) loadOrCreateID(ctx context.Context) error {
 	key := s.keys.Schema()
 	found, err := s.etcd.Get(ctx, key)
@@ -41,7 +39,7 @@ func (s *Store) loadOrCreateID(ctx context.Context) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	s.etcd.SetClusterID(found.Header.GetClusterId())
-	s.id, s.durableID = fmt.Sprintf("%s-%x", schema.StoreID, s.etcd.ClusterID()), schema.StoreID
+	s.id, s.durableID = schema.ID(s.etcd.ClusterID()), schema.StoreID
 	s.schema = string(found.Kvs[0].GetValue())
 	return nil
 }

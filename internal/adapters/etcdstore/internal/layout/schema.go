@@ -2,6 +2,8 @@ package layout
 
 import (
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -19,11 +21,43 @@ const Version = 2
 type Schema struct {
 	Version int    `json:"version"`
 	StoreID string `json:"store_id"`
+	// Restore describes the last restore from a backup, nil for none.
+	Restore *Restore `json:"restore,omitzero"`
 }
+
+// Restore describes a restore from a backup.
+type Restore struct {
+	ID string    `json:"id"`
+	At time.Time `json:"at"`
+	// ClusterID is the id of the etcd cluster that the restore created, and IdentityOf that of
+	// the cluster whose store it continues.
+	ClusterID  string `json:"cluster_id"`
+	IdentityOf string `json:"identity_of"`
+}
+
+// ID returns the identity of the store in the cluster. It includes the id of the cluster,
+// because a copy in another cluster keeps its schema key but not its revisions. In the
+// cluster that a restore created, it is the identity of before: no revision is given to
+// two changes there, and nodes find their containers by it.
+func (s Schema) ID(clusterID uint64) string {
+	cluster := FormatClusterID(clusterID)
+	if s.Restore != nil && s.Restore.ClusterID == cluster {
+		cluster = s.Restore.IdentityOf
+	}
+	return s.StoreID + "-" + cluster
+}
+
+// FormatClusterID returns the id of a cluster as the schema and identities contain it.
+func FormatClusterID(id uint64) string { return strconv.FormatUint(id, 16) }
 
 // EncodeSchema returns the value of the schema key for a new store.
 func EncodeSchema(storeID string) (string, error) {
-	value, err := json.Marshal(Schema{Version: Version, StoreID: storeID})
+	return Schema{Version: Version, StoreID: storeID}.Encode()
+}
+
+// Encode returns the value of the schema key.
+func (s Schema) Encode() (string, error) {
+	value, err := json.Marshal(s)
 	return string(value), err
 }
 
