@@ -45,6 +45,7 @@ type Config struct {
 	EtcdDialTimeout time.Duration
 
 	EtcdListen
+	Cluster
 	// EtcdClusterToken is the name of the cluster that DataDir belongs to. Default
 	// rtmanager.
 	EtcdClusterToken string
@@ -99,6 +100,7 @@ func Default() Config {
 		OIDC:             defaultOIDC(),
 		Audit:            defaultAudit(),
 		EtcdDialTimeout:  15 * time.Second,
+		Cluster:          defaultCluster(),
 		EtcdClusterToken: "rtmanager",
 		EtcdQuotaBytes:   8 << 30,
 		EtcdRetention:    10 * time.Minute,

@@ -9,6 +9,7 @@
 //	audit.go          Audit: the part of Config for the audit log
 //	limits.go         Limits: the part of Config that bounds callers
 //	etcdlisten.go     EtcdListen: the part of Config for the listeners of the embedded etcd
+//	cluster.go        Cluster: the part of Config for a cluster of embedded members
 //	load.go           Bind declares the flags; Loader reads flags, environment and file
 //	file.go           the YAML file
 //	validate.go       Validate

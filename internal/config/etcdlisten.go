@@ -29,11 +29,17 @@ type EtcdListen struct {
 
 // EtcdClientURL returns the listen URL of the embedded member for clients.
 func (c Config) EtcdClientURL() string {
+	if c.EtcdListenClient == "" && c.InCluster() {
+		return c.clusterURL(c.EtcdListenPeer, c.EtcdListenCert, clusterClientPort)
+	}
 	return c.listenURL(c.EtcdListenClient, "http://127.0.0.1:2379", "etcd.sock")
 }
 
 // EtcdPeerURL returns the listen URL of the embedded member for peers.
 func (c Config) EtcdPeerURL() string {
+	if c.EtcdListenPeer == "" && c.InCluster() {
+		return c.clusterURL(c.EtcdListenClient, c.EtcdPeerCert, clusterPeerPort)
+	}
 	return c.listenURL(c.EtcdListenPeer, "http://127.0.0.1:0", "peer.sock")
 }
 

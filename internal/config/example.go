@@ -23,7 +23,9 @@ var examples = map[string]string{
 	"etcd-listen-client": "https://10.0.0.7:2379", "etcd-listen-cert": "/etc/rtmanager/etcd.crt", "etcd-listen-key": "/etc/rtmanager/etcd.key",
 	"etcd-listen-client-ca": "/etc/rtmanager/etcd-ca.crt", "etcd-listen-peer": "https://10.0.0.7:2380", "etcd-peer-cert": "/etc/rtmanager/etcd.crt",
 	"etcd-peer-key": "/etc/rtmanager/etcd.key", "etcd-peer-ca": "/etc/rtmanager/etcd-ca.crt",
-	"docker-state-dir": "/var/lib/rtmanager/state", "docker-user": `"1000:1000"`, "advertise": "http://10.0.0.7:8080",
+	"cluster-join": "[https://10.0.1.1:2379, https://10.0.2.1:2379]", "etcd-advertise-client": "https://eu-1.example.com:2379",
+	"etcd-advertise-peer": "https://eu-1.example.com:2380",
+	"docker-state-dir":    "/var/lib/rtmanager/state", "docker-user": `"1000:1000"`, "advertise": "http://10.0.0.7:8080",
 }
 
 // WriteExample writes a settings file in which every setting is a comment with its

@@ -42,7 +42,8 @@ func TestExampleIsValid(t *testing.T) {
 			if isListener && strings.HasPrefix(setting, name+": /") {
 				return // files, which the URLs below require
 			}
-			if strings.HasPrefix(name, "etcd-") && !isListener { // these belong together
+			isCluster := strings.HasPrefix(name, "etcd-advertise-")
+			if strings.HasPrefix(name, "etcd-") && !isListener && !isCluster { // these belong together
 				text += "etcd-endpoints: [https://10.0.0.1:2379]\n"
 			}
 			switch name {
@@ -71,6 +72,8 @@ func TestExampleIsValid(t *testing.T) {
 				if name != "oidc-client-id" {
 					text += "oidc-client-id: id\n"
 				}
+			case "etcd-advertise-client", "etcd-advertise-peer":
+				text += "cluster-init: true\n"
 			case "etcd-user":
 				text += "etcd-password-file: file\n"
 			case "etcd-password-file":

@@ -50,6 +50,7 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	f.StringVar(&c.EtcdPasswordFile, "etcd-password-file", c.EtcdPasswordFile, "`FILE` with the password of --etcd-user")
 	f.DurationVar(&c.EtcdDialTimeout, "etcd-dial-timeout", c.EtcdDialTimeout, "how long to wait for --etcd-endpoints at the start")
 	c.bindEtcdListen(f)
+	c.bindCluster(f)
 	f.StringVar(&c.EtcdClusterToken, "etcd-cluster-token", c.EtcdClusterToken, "`NAME` of the cluster that --data-dir belongs to")
 	f.Int64Var(&c.EtcdQuotaBytes, "etcd-quota-bytes", c.EtcdQuotaBytes, "`SIZE` in bytes at which the embedded database becomes read-only")
 	f.Int64Var(&c.DiskReserve, "disk-reserve", c.DiskReserve, "free `SIZE` in bytes of the disk below which the embedded etcd becomes read-only (0: 64 MiB, or a tenth of a small disk)")

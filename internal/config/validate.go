@@ -27,6 +27,7 @@ func (c Config) Validate() error {
 		v.add(c.validateEmbedded())
 	} else {
 		v.add(c.validateEndpoints())
+		v.add(c.validateClusterExternal())
 	}
 	v.addIf((c.EtcdCert == "") != (c.EtcdKey == ""), "--etcd-cert and --etcd-key must be set together")
 	v.addIf((c.EtcdUser == "") != (c.EtcdPasswordFile == ""), "--etcd-user and --etcd-password-file must be set together")

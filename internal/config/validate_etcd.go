@@ -22,7 +22,8 @@ func (c Config) validateEmbedded() error {
 	v.addIf(c.DataDir == "", "--data-dir is empty; set the directory of the embedded etcd's data")
 	v.addIf(c.EtcdCACert+c.EtcdCert+c.EtcdKey+c.EtcdUser+c.EtcdPasswordFile != "",
 		"--etcd-cacert, --etcd-cert, --etcd-key, --etcd-user and --etcd-password-file require --etcd-endpoints")
-	v.add(c.validateEtcdListen(c.Insecure))
+	v.add(c.effectiveListen().validateEtcdListen(c.Insecure))
+	v.add(c.validateCluster())
 	v.addIf(c.EtcdClusterToken == "", "--etcd-cluster-token is empty; name the cluster that --data-dir belongs to")
 	v.addIf(c.DiskReserve < 0, "--disk-reserve %d must not be negative", c.DiskReserve)
 	v.addIf(c.EtcdQuotaBytes < minQuotaBytes, "--etcd-quota-bytes %d is too small; use %d (1 MiB) or more", c.EtcdQuotaBytes, minQuotaBytes)

@@ -61,7 +61,9 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	}
 	defer func() { _ = listener.Close() }() // unless Serve has closed it
 
-	etcd, err := OpenEtcd(ctx, cfg, logger)
+	starting, stopStarting := serveStarting(listener, cfg, apiTLS)
+	defer stopStarting()
+	etcd, err := openEtcd(ctx, cfg, logger, starting.setState)
 	if err != nil {
 		return err
 	}
@@ -109,6 +111,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	if err != nil {
 		return err
 	}
+	stopStarting()
 	failed, stop := host.runWorkers(ctx, etcd.failed, store.Failed())
 	defer stop()
 	defer context.AfterFunc(ctx, func() { logger.Info("stopping", "reason", context.Cause(ctx).Error()) })()

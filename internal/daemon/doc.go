@@ -12,7 +12,9 @@
 //	listener.go          the listener of the API, which detects lost peers
 //	openfiles.go         limits of the API that follow from the limit of open files
 //	system_linux.go      calls of the operating system, with system_other.go
+//	starting.go          the API of a daemon whose member waits for its cluster
 //	etcd.go              OpenEtcd: an embedded member, or clients of an external cluster
+//	member.go            the embedded member: its settings, its start, advice for its errors
 //	nodedir.go           the directory of the node
 //	selectnodedir.go     which directory: it rejects games of a node of another name
 //	nodename.go          the file with the name of a renamed node

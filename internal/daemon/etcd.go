@@ -15,8 +15,6 @@ import (
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcdconn"
-	"galaxy/rtmanager/internal/filelock"
-	"galaxy/rtmanager/internal/logging"
 	"galaxy/rtmanager/internal/tlsfiles"
 )
 
@@ -30,9 +28,10 @@ type Etcd struct {
 	// Close closes the clients, and stops an embedded member.
 	Close func() error
 
-	failed    <-chan error   // receives the error of an embedded member that stops by itself
-	diskFull  func() error   // returns why an embedded member accepts no writes; nil for an external one
-	endpoints *etcdconn.Pool // of an external cluster; nil for an embedded member
+	failed    <-chan error         // receives the error of an embedded member that stops by itself
+	diskFull  func() error         // returns why an embedded member accepts no writes; nil for an external one
+	endpoints *etcdconn.Pool       // of an external cluster; nil for an embedded member
+	member    *embeddedetcd.Member // of an embedded cluster; nil for a single member
 	tls       tlsfiles.Client
 	// clientListener and peerListener are the files of an embedded member.
 	clientListener, peerListener tlsfiles.Client
@@ -43,61 +42,15 @@ type Etcd struct {
 // runtime.ErrUnavailable if no endpoint serves requests within EtcdDialTimeout. Other errors
 // are those of Run.
 func OpenEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
+	return openEtcd(ctx, cfg, logger, func(string) {})
+}
+
+// openEtcd is OpenEtcd. It reports why the start of a member of a cluster waits.
+func openEtcd(ctx context.Context, cfg config.Config, logger *slog.Logger, report func(state string)) (*Etcd, error) {
 	if cfg.HasEmbeddedEtcd() {
-		return startMember(ctx, cfg, logger)
+		return startMember(ctx, cfg, logger, report)
 	}
 	return connect(ctx, cfg, logger)
-}
-
-func startMember(ctx context.Context, cfg config.Config, logger *slog.Logger) (*Etcd, error) {
-	if err := requireGamesOfStore(cfg.DataDir); err != nil {
-		return nil, err
-	}
-	clients, peers, err := openMemberTLS(cfg, logger)
-	if err != nil {
-		return nil, err
-	}
-	warnOfSharedAuthority(cfg, logger, clients, peers)
-	member, err := embeddedetcd.Start(ctx, embeddedetcd.Config{
-		DataDir: cfg.DataDir, ListenClientURL: cfg.EtcdClientURL(), ListenPeerURL: cfg.EtcdPeerURL(), Insecure: cfg.Insecure,
-		ClientTLS:    embeddedetcd.TLSFiles{Cert: cfg.EtcdListenCert, Key: cfg.EtcdListenKey, CA: cfg.EtcdListenClientCA},
-		PeerTLS:      embeddedetcd.TLSFiles{Cert: cfg.EtcdPeerCert, Key: cfg.EtcdPeerKey, CA: cfg.EtcdPeerCA},
-		ClusterToken: cfg.EtcdClusterToken, QuotaBytes: cfg.EtcdQuotaBytes, DiskReserveBytes: cfg.DiskReserve, CompactionRetention: cfg.EtcdRetention,
-		Logger: logging.ForEtcd(logger),
-	})
-	if err != nil {
-		return nil, adviseFlags(err)
-	}
-	return &Etcd{
-		Client: member.Client(), WatchClient: member.Client(), URLs: member.ClientURL(),
-		failed: member.Err(), Close: member.Close, diskFull: member.DiskFull, clientListener: clients, peerListener: peers,
-	}, nil
-}
-
-// adviseFlags appends to an error of embeddedetcd the flag by which the operator can
-// resolve it.
-func adviseFlags(err error) error {
-	var invalid *embeddedetcd.ConfigError
-	var corrupt *embeddedetcd.CorruptDataError
-	if errors.As(err, &corrupt) {
-		return fmt.Errorf("%w (rtmanager restore --from SNAPSHOT --data-dir DIRECTORY)", err)
-	}
-	if !errors.As(err, &invalid) {
-		return err
-	}
-	switch {
-	case errors.Is(err, filelock.ErrLocked):
-		return fmt.Errorf("%w; stop that process, or choose another directory with --data-dir", err)
-	case invalid.Field == embeddedetcd.FieldDataDir:
-		return fmt.Errorf("%w; choose another directory with --data-dir", err)
-	case invalid.Field == embeddedetcd.FieldClusterToken:
-		return fmt.Errorf("%w; set that cluster with --etcd-cluster-token, or choose another directory with --data-dir", err)
-	case invalid.Field == embeddedetcd.FieldListenClientURL:
-		return fmt.Errorf("%w; choose another address with --etcd-listen-client", err)
-	case invalid.Field == embeddedetcd.FieldListenPeerURL:
-		return fmt.Errorf("%w; choose another address with --etcd-listen-peer", err)
-	}
-	return err
 }
 
 // connect connects to an external cluster, and waits at most EtcdDialTimeout until one of

@@ -50,6 +50,10 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 		storeFailure = p.etcd.endpoints.Health
 		readiness["etcd"] = storeFailure
 	}
+	if p.etcd.member != nil {
+		storeFailure = p.etcd.member.Health
+		readiness["etcd"] = storeFailure
+	}
 	return httpserver.New(p.store, httpserver.Config{
 		Logger: logger, Registry: p.registry, Version: p.version, Region: p.cfg.Region, Node: p.cfg.Node,
 

@@ -58,6 +58,9 @@ func findAddresses(ctx context.Context, cfg Config) (addresses, error) {
 		// etcd listens on the host of a peer URL, also if it is a socket.
 		at.peer = url.URL{Scheme: "unix", Host: at.peer.Path}
 	}
+	if cfg.Cluster != nil {
+		return at, cfg.Cluster.advertise(&at)
+	}
 	return at, nil
 }
 

@@ -19,7 +19,7 @@ import (
 func (d dataDir) removeIncompleteBootstrap() error {
 	member := filepath.Join(d.etcdDir(), "member")
 	log := filepath.Join(member, "wal")
-	if d.cluster.Bootstrapped || !wal.Exist(log) {
+	if d.cluster.Bootstrapped || d.cluster.Origin == originJoin || !wal.Exist(log) {
 		return nil
 	}
 	w, err := wal.OpenForRead(zap.NewNop(), log, &walpb.Snapshot{Index: proto.Uint64(0), Term: proto.Uint64(0)})
@@ -31,10 +31,16 @@ func (d dataDir) removeIncompleteBootstrap() error {
 	if err != nil || containsRequest(entries) {
 		return nil //nolint:nilerr // etcd reports a corrupt log
 	}
+	return d.removeEtcd()
+}
+
+// removeEtcd removes the data of etcd. The caller has checked that it contains no request that
+// only this member has.
+func (d dataDir) removeEtcd() error {
 	// The log is removed last. If this process is killed during the removal, the log still
 	// exists, and the next start repeats the removal. On a database without its log etcd would
 	// also wait forever.
-	for _, part := range []string{filepath.Join(member, "snap"), d.etcdDir()} {
+	for _, part := range []string{filepath.Join(d.etcdDir(), "member", "snap"), d.etcdDir()} {
 		if err := os.RemoveAll(part); err != nil {
 			return fmt.Errorf("data directory %s: %w", d.path, err)
 		}

@@ -26,6 +26,8 @@ type Config struct {
 	ClientTLS, PeerTLS TLSFiles
 	// Insecure allows a host that other machines can reach without client certificates.
 	Insecure bool
+	// Cluster makes the member one of a cluster in a network; nil runs a single member.
+	Cluster *Cluster
 	// ClusterToken names the cluster that the data belongs to. Start fails if the data
 	// directory belongs to another cluster. Default "rtmanager".
 	ClusterToken string
@@ -42,7 +44,9 @@ type Config struct {
 	// member waits for a leader before it campaigns, at least five ticks. A campaign of a
 	// single member disturbs no other, so both are short. Defaults 100 ms and 500 ms.
 	TickInterval, ElectionTimeout time.Duration
-	// StartTimeout bounds Start, including the replay of the log. Default 2 min.
+	// A member of a cluster uses the timing of the cluster instead.
+	// StartTimeout bounds Start, including the replay of the log. Default 2 min. It
+	// does not bound how long a member of a cluster waits for the others.
 	StartTimeout time.Duration
 	// StopTimeout bounds Close. Default 15 s.
 	StopTimeout time.Duration
@@ -79,6 +83,9 @@ func (c Config) validate() error {
 		if err := setting.validate(c.Insecure); err != nil {
 			faults = append(faults, err)
 		}
+	}
+	if c.Cluster != nil {
+		faults = append(faults, c.Cluster.validate()...)
 	}
 	if c.QuotaBytes < 0 {
 		faults = append(faults, fmt.Errorf("quota of %d bytes must not be negative", c.QuotaBytes))

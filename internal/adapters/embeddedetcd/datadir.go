@@ -7,6 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"syscall"
+
+	"go.etcd.io/etcd/server/v3/etcdserver"
 
 	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/filelock"
@@ -25,16 +29,23 @@ type dataDir struct {
 	cluster clusterInfo
 	// isBallastReleased reports whether the disk was full when the directory was locked.
 	isBallastReleased bool
+	// initialCluster is the setting with which etcd starts as a member of an existing cluster;
+	// empty if it has data or starts a new one.
+	initialCluster string
 }
 
 // clusterInfo is the content of cluster.json.
 type clusterInfo struct {
 	Token string `json:"cluster_token"`
-	// PeerURL is the URL that the member advertised at its first start. It is part of
-	// the member's identity and never changes.
+	// PeerURL is the URL that a single member advertised at its first start. It is part of
+	// its identity and never changes. For a member of a cluster it is the URL that
+	// the member advertises.
 	PeerURL string `json:"peer_url"`
 	// Bootstrapped reports whether the member has been ready at least once.
 	Bootstrapped bool `json:"bootstrapped"`
+	// ClientURL is the URL for clients that the member last advertised.
+	ClientURL string `json:"client_url,omitempty"`
+	clusterMember
 }
 
 // lockName is the name of the lock file.
@@ -99,24 +110,36 @@ func makePrivateDir(path string) error {
 	return nil
 }
 
-// joinCluster sets d.cluster from cluster.json. At the first start it creates
-// cluster.json with token and peerURL; later it ignores peerURL, and fails if the
-// directory belongs to another cluster.
-func (d *dataDir) joinCluster(token, peerURL string) error {
+// load sets d.cluster from cluster.json. It reports false if the file does not exist, and
+// fails if the directory belongs to a cluster with another token.
+func (d *dataDir) load(token string) (exists bool, err error) {
 	content, err := os.ReadFile(d.clusterFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.createCluster(clusterInfo{Token: token, PeerURL: peerURL})
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("data directory %s: %w", d.path, err)
+		return false, fmt.Errorf("data directory %s: %w", d.path, err)
 	}
 	if err := json.Unmarshal(content, &d.cluster); err != nil || d.cluster.Token == "" || d.cluster.PeerURL == "" {
-		return dataDirError("data directory %s: cluster.json does not contain a cluster_token and a peer_url; restore it from a backup or use another directory", d.path)
+		return false, dataDirError("data directory %s: cluster.json does not contain a cluster_token and a peer_url; restore it from a backup or use another directory", d.path)
 	}
 	if d.cluster.Token != token {
-		return &ConfigError{Field: FieldClusterToken, Err: fmt.Errorf("data directory %s belongs to cluster %q, not %q", d.path, d.cluster.Token, token)}
+		return false, &ConfigError{Field: FieldClusterToken, Err: fmt.Errorf("data directory %s belongs to cluster %q, not %q", d.path, d.cluster.Token, token)}
 	}
-	return nil
+	return true, nil
+}
+
+// prepareSingle loads cluster.json for a member that is not part of a network cluster, or creates
+// it with the peer URL.
+func (d *dataDir) prepareSingle(token, peerURL string) error {
+	exists, err := d.load(token)
+	switch {
+	case err != nil:
+		return err
+	case !exists:
+		return d.createCluster(clusterInfo{Token: token, PeerURL: peerURL})
+	}
+	return d.requireNotJoining(nil)
 }
 
 // createCluster writes cluster.json. It does so before etcd writes data, so it returns
@@ -173,15 +196,20 @@ func (d *dataDir) requireNoPartialRestore() error {
 	return &CorruptDataError{Dir: d.path, Path: d.restoreDir(), Err: errors.New("a restore was interrupted")}
 }
 
-// markBootstrapped records in cluster.json that the member has been ready, so a later
-// start keeps the data.
-func (d *dataDir) markBootstrapped() error {
-	if d.cluster.Bootstrapped {
+// markBootstrapped records in cluster.json that the single member has been ready, so a later
+// start keeps the data, and how a copy of the directory can find out whether the member runs.
+func (d *dataDir) markBootstrapped(clientURL string, server *etcdserver.EtcdServer) error {
+	c := d.cluster
+	c.Bootstrapped, c.ClientURL = true, clientURL
+	c.ClusterID, c.MemberID = hexID(server.Cluster().ID()), hexID(server.MemberID())
+	if reflect.DeepEqual(c, d.cluster) {
 		return nil
 	}
-	c := d.cluster
-	c.Bootstrapped = true
-	return d.writeCluster(c)
+	err := d.writeCluster(c)
+	if errors.Is(err, syscall.ENOSPC) && d.cluster.Bootstrapped {
+		return nil // the addresses are only for the check of a copy
+	}
+	return err
 }
 
 func (d *dataDir) writeCluster(c clusterInfo) error {

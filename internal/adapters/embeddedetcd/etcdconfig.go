@@ -12,9 +12,18 @@ import (
 	"google.golang.org/grpc"
 )
 
-// MemberName is the name of the member. It is not "default", for which etcd logs a
-// warning, and must not change, since it is part of the bootstrap.
+// MemberName is the name of a single member. It is not "default", for which etcd logs a
+// warning.
 const MemberName = "rtmanager"
+
+// memberName returns the name of the member. It is not part of its identity: etcd publishes it
+// at each start.
+func (c Config) memberName() string {
+	if c.Cluster == nil {
+		return MemberName
+	}
+	return c.Cluster.Name
+}
 
 // newEtcdConfig returns the configuration of etcd. A comment gives the reason for each
 // value that differs from etcd's default. Client streams end when streams ends.
@@ -24,18 +33,24 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 		return nil, fmt.Errorf("%s: peer_url %q is not a URL: %w", data.clusterFile(), data.cluster.PeerURL, err)
 	}
 	e := embed.NewConfig()
-	e.Name = MemberName
+	e.Name = cfg.memberName()
 	e.Dir = data.etcdDir()
 	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{at.client}, []url.URL{at.advertisedClient}
 	e.ClientTLSInfo, e.PeerTLSInfo = cfg.ClientTLS.info(), cfg.PeerTLS.info()
 	// The member's identity contains the peer URL of its first start. A single member
 	// never dials it, so the member can listen on another address now.
 	e.ListenPeerUrls, e.AdvertisePeerUrls = []url.URL{at.peer}, []url.URL{*recordedPeer}
+	if cfg.Cluster != nil {
+		e.AdvertisePeerUrls = []url.URL{at.advertisedPeer}
+	}
 	e.InitialCluster = e.InitialClusterFromName(e.Name)
-	e.InitialClusterToken = data.cluster.Token
+	e.InitialClusterToken = data.cluster.bootstrapToken()
+	if data.initialCluster != "" {
+		e.InitialCluster, e.ClusterState = data.initialCluster, embed.ClusterStateFlagExisting
+	}
 
-	e.TickMs = uint(cfg.TickInterval.Milliseconds())
-	e.ElectionMs = uint(cfg.ElectionTimeout.Milliseconds())
+	timing := cfg.timing(data.cluster)
+	e.TickMs, e.ElectionMs = uint(timing.Heartbeat.Milliseconds()), uint(timing.Election.Milliseconds())
 	e.QuotaBackendBytes = cfg.QuotaBytes // etcd: 2 GiB
 	e.AutoCompactionMode = embed.CompactorModePeriodic
 	e.AutoCompactionRetention = cfg.CompactionRetention.String() // etcd: never
@@ -52,7 +67,9 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 	if !ok {
 		return nil, fmt.Errorf("this etcd's feature gate %T cannot be set", e.ServerFeatureGate)
 	}
-	checks := fmt.Sprintf("%s=true,%s=true", features.InitialCorruptCheck, features.CompactHashCheck)
+	// Members of a cluster that start at the same time would wait for each other in the initial
+	// check, so a member of a cluster runs it after its start.
+	checks := fmt.Sprintf("%s=%t,%s=true", features.InitialCorruptCheck, cfg.Cluster == nil, features.CompactHashCheck)
 	if err := gate.Set(checks); err != nil {
 		return nil, fmt.Errorf("turn on etcd's corruption checks: %w", err)
 	}

@@ -19,6 +19,8 @@ type fatalLogger struct {
 	// isLogBroken is set once etcd could not allocate its next log file. etcd then fails
 	// when its present log file is full, even if there is space by then.
 	isLogBroken atomic.Bool
+	// isRemoved is set once other members have reported that they have removed this one.
+	isRemoved atomic.Bool
 }
 
 func newFatalLogger() *fatalLogger { return &fatalLogger{failed: make(chan error, 1)} }
@@ -43,10 +45,14 @@ func (l *fatalLogger) fail(err error) {
 	}
 }
 
-// observe detects a log file that could not be allocated; no function of etcd reports it.
+// observe detects a log file that could not be allocated, and the removal of the member. No function
+// of etcd reports them.
 func (l *fatalLogger) observe(entry zapcore.Entry) error {
-	if entry.Message == "failed to preallocate space when creating a new WAL" {
+	switch entry.Message {
+	case "failed to preallocate space when creating a new WAL":
 		l.isLogBroken.Store(true)
+	case "data-dir used by this member must be removed":
+		l.isRemoved.Store(true)
 	}
 	return nil
 }

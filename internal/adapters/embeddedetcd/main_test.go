@@ -19,7 +19,10 @@ func TestMain(m *testing.M) {
 		runWriter(dir)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// etcd leaves the idle connections between members to their timeouts.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*conn).serve"), goleak.IgnoreAnyFunction("net/http.(*connReader).backgroundRead"))
 }
 
 // config returns a config with short elections and free ports. It syncs to disk as in

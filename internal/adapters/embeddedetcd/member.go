@@ -28,8 +28,11 @@ type Member struct {
 	client      *clientv3.Client
 	closeClient func() // waits for the client's requests in the server
 	data        dataDir
+	clusterMu   sync.Mutex // guards data.cluster once etcd has started
 	fatal       *fatalLogger
 	guard       *diskGuard
+	state       *clusterState
+	at          addresses
 	// isStuck is set once a goroutine of etcd is blocked after a fatal error. etcd can
 	// then not be closed; the process has to end.
 	isStuck atomic.Bool
@@ -58,7 +61,7 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	startCtx, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout, fmt.Errorf("not ready after %v", cfg.StartTimeout))
+	startCtx, cancel := cfg.boundStart(ctx)
 	defer cancel()
 	if startCtx.Err() != nil {
 		return nil, fmt.Errorf("start etcd: %w", context.Cause(startCtx))
@@ -72,6 +75,7 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 		data: data, stopTimeout: cfg.StopTimeout,
 		failed: make(chan error, 1), closing: make(chan struct{}), fatal: newFatalLogger(),
 	}
+	m.state = newClusterState(cfg)
 	m.guard = newDiskGuard(data, cfg, m.fatal)
 	cfg.Logger = m.fatal.wrap(cfg.Logger)
 	m.close = sync.OnceValue(m.shutdown)
@@ -85,7 +89,23 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 	m.client.KV = newReadOnlyKV(m.etcd.Server, m.client, func() bool { return m.guard.full.Load() != nil })
 	m.guard.check()
 	m.monitors.Go(m.reportFailure)
+	if cfg.Cluster == nil {
+		close(m.state.ready)
+		return m, nil
+	}
+	clusterCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m.monitors.Go(func() { <-m.closing; stop() })
+	m.monitors.Go(func() { m.runInCluster(clusterCtx, cfg, m.at) })
 	return m, nil
+}
+
+// boundStart bounds the start of a single member. A member of a cluster waits for the others, which
+// may be started much later.
+func (c Config) boundStart(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.Cluster != nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, c.StartTimeout, fmt.Errorf("not ready after %v", c.StartTimeout))
 }
 
 // boot starts etcd and waits until it is ready. It releases all resources if it fails.
@@ -99,11 +119,10 @@ func (m *Member) boot(ctx, streams context.Context, cfg Config) error {
 		m.isStuck.Store(true)
 		return errors.Join(m.startError(err), m.data.unlock())
 	case err := <-started:
-		if err == nil {
-			err = m.waitReady(ctx)
-		}
-		if err == nil {
-			err = m.data.markBootstrapped()
+		if err == nil && cfg.Cluster == nil {
+			if err = m.waitReady(ctx); err == nil {
+				err = m.data.markBootstrapped(m.at.advertisedClient.String(), m.etcd.Server)
+			}
 		}
 		if err != nil {
 			return errors.Join(err, m.cleanup())
@@ -128,7 +147,7 @@ func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
 		if err != nil {
 			return err
 		}
-		if err := m.data.joinCluster(cfg.ClusterToken, at.advertisedPeer.String()); err != nil {
+		if err := m.prepare(ctx, cfg, at); err != nil {
 			return err
 		}
 		if err := m.data.requireSpace(); err != nil {
@@ -149,13 +168,29 @@ func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
 		}
 		m.etcd, err = embed.StartEtcd(etcdCfg)
 		if err == nil {
-			m.clientURL = clientURL(at, m.etcd.Clients[0].Addr())
+			m.at, m.clientURL = at, clientURL(at, m.etcd.Clients[0].Addr())
 			return protectSockets(cfg)
 		}
 		if !errors.Is(err, syscall.EADDRINUSE) || attempt == maxStartAttempts {
 			return m.startError(err)
 		}
 	}
+}
+
+// prepare makes the data directory ready for etcd.
+func (m *Member) prepare(ctx context.Context, cfg Config, at addresses) error {
+	if cfg.Cluster != nil {
+		return m.prepareCluster(ctx, cfg, at)
+	}
+	if err := m.data.prepareSingle(cfg.ClusterToken, at.advertisedPeer.String()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	if m.data.cluster.MemberID == 0 {
+		return nil
+	}
+	return m.checkCopy(ctx, cfg, []string{m.data.cluster.ClientURL}, at.advertisedClient.String())
 }
 
 // clientURL returns the URL for clients on this machine.
@@ -291,8 +326,13 @@ func (m *Member) reportFailure() {
 	case err = <-m.fatal.failed:
 		m.isStuck.Store(true)
 	case err = <-m.etcd.Err():
+	case err = <-m.state.failed:
 	case <-m.etcd.Server.StopNotify():
 	case <-m.closing:
+		return
+	}
+	if m.isRemoved() {
+		m.failed <- m.markRemoved()
 		return
 	}
 	err = fmt.Errorf("etcd on %s: %w", m.data.etcdDir(), orErrStopped(err))
@@ -300,4 +340,17 @@ func (m *Member) reportFailure() {
 		err = fmt.Errorf("%w; free some space and restart it", err)
 	}
 	m.failed <- err
+}
+
+// isRemoved reports whether etcd has stopped because the member was removed from its cluster.
+func (m *Member) isRemoved() bool {
+	server := m.etcd.Server
+	return m.fatal.isRemoved.Load() || server.IsIDRemoved(uint64(server.MemberID()))
+}
+
+// markRemoved records in cluster.json that the member was removed, so that the next start
+// does not open the data, and returns the *RemovedError.
+func (m *Member) markRemoved() error {
+	err := m.updateCluster(func(c *clusterInfo) { c.Removed = true })
+	return errors.Join(m.data.removedError(), err)
 }

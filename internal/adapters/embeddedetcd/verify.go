@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/storage/schema"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
 )
 
 // CorruptDataError reports files of the data directory from which etcd cannot start. The
@@ -132,6 +134,31 @@ func readLog(dir string) (last uint64, err error) {
 		return newest.GetIndex(), nil
 	}
 	return entries[len(entries)-1].GetIndex(), nil
+}
+
+// readLogIdentity returns the member and the cluster that the log was created for.
+func readLogIdentity(dir string) (memberID, clusterID uint64, err error) {
+	snapshots, err := wal.ValidSnapshotEntries(zap.NewNop(), dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(snapshots) == 0 {
+		return 0, 0, errors.New("it is incomplete")
+	}
+	reader, err := wal.OpenForRead(zap.NewNop(), dir, snapshots[len(snapshots)-1])
+	if err != nil {
+		return 0, 0, err
+	}
+	metadata, _, _, err := reader.ReadAll()
+	_ = reader.Close() // ReadAll has closed its files
+	if err != nil {
+		return 0, 0, err
+	}
+	var identity etcdserverpb.Metadata
+	if err := proto.Unmarshal(metadata, &identity); err != nil {
+		return 0, 0, err
+	}
+	return identity.GetNodeID(), identity.GetClusterID(), nil
 }
 
 // readDatabase checks that the file is a whole database and walks all its keys. It returns

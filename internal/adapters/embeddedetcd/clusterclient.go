@@ -1,0 +1,242 @@
+package embeddedetcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"galaxy/rtmanager/internal/etcdcluster"
+)
+
+// probeTimeout bounds a request to one other member at the start.
+const probeTimeout = 3 * time.Second
+
+// dialMember returns a client of the URLs of other members.
+func dialMember(cfg Config, urls []string) (*clientv3.Client, error) {
+	config := clientv3.Config{Endpoints: urls, Logger: zap.NewNop(), DialTimeout: probeTimeout, MaxUnaryRetries: 1}
+	if cfg.Cluster != nil && strings.HasPrefix(urls[0], "https:") {
+		info := cfg.Cluster.TLS.info()
+		tls, err := info.ClientConfig()
+		if err != nil {
+			return nil, fmt.Errorf("certificates for other members: %w", err)
+		}
+		config.TLS = tls
+	}
+	return clientv3.New(config)
+}
+
+// connectToCluster returns a client of the members that respond at the URLs to join. It waits
+// until one responds. It returns a *ConfigError if certificates are rejected, or if the URLs are
+// of several clusters.
+func (m *Member) connectToCluster(ctx context.Context, cfg Config) (*clientv3.Client, error) {
+	for {
+		responding, err := probeAll(ctx, cfg, cfg.Cluster.Join)
+		if err == nil {
+			return dialMember(cfg, responding)
+		}
+		if _, isFinal := errors.AsType[*ConfigError](err); isFinal {
+			return nil, err
+		}
+		m.report(fmt.Sprintf("waiting for a member of the cluster to respond: %v", err))
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+// probeAll returns the URLs whose members respond. It returns an error if none does.
+func probeAll(ctx context.Context, cfg Config, urls []string) (responding []string, err error) {
+	clusters, errs := make([]uint64, len(urls)), make([]error, len(urls))
+	var probes sync.WaitGroup
+	for i, url := range urls {
+		probes.Go(func() { clusters[i], errs[i] = probe(ctx, cfg, url) })
+	}
+	probes.Wait()
+	var clusterIDs []uint64
+	for i, url := range urls {
+		if errs[i] == nil {
+			responding = append(responding, url)
+			clusterIDs = append(clusterIDs, clusters[i])
+		}
+	}
+	slices.Sort(clusterIDs)
+	switch clusterIDs = slices.Compact(clusterIDs); {
+	case len(clusterIDs) > 1:
+		return nil, joinError(cfg, errors.New("the URLs are of members of different clusters"))
+	case len(clusterIDs) == 1:
+		return responding, nil
+	}
+	err = errors.Join(errs...)
+	if slices.ContainsFunc(errs, etcdcluster.IsCertificateError) {
+		return nil, joinError(cfg, fmt.Errorf("certificates do not match; those of this host must be issued by the authority of the cluster: %w", err))
+	}
+	return nil, err
+}
+
+// probe returns the cluster id of the member at the URL.
+func probe(ctx context.Context, cfg Config, url string) (clusterID uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	client, err := dialMember(cfg, []string{url})
+	if err != nil {
+		return 0, &ConfigError{Field: FieldJoin, Err: err}
+	}
+	defer func() { _ = client.Close() }()
+	members, err := etcdcluster.ListLocal(ctx, client)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", url, err)
+	}
+	return members.ClusterID, nil
+}
+
+// measureRoundTrip returns the round trip to the first of the URLs that responds.
+func measureRoundTrip(ctx context.Context, urls []string, cfg Config) (roundTrip time.Duration, err error) {
+	err = errors.New("it has not started")
+	for _, url := range urls {
+		if roundTrip, err = measureURL(ctx, url, cfg); err == nil {
+			return roundTrip, nil
+		}
+	}
+	return 0, err
+}
+
+func measureURL(ctx context.Context, url string, cfg Config) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*probeTimeout)
+	defer cancel()
+	client, err := dialMember(cfg, []string{url})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = client.Close() }()
+	return etcdcluster.RoundTrip(ctx, client)
+}
+
+// checkOthers requests the member lists of other members. It returns a *RemovedError if they do
+// not have this member, and a *ConfigError if they form another cluster, or if another process
+// runs this member. It skips members that do not respond.
+func (m *Member) checkOthers(ctx context.Context, cfg Config, at addresses) error {
+	info := m.data.cluster
+	if info.MemberID == 0 {
+		return nil // the member of an earlier version
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*probeTimeout)
+	defer cancel()
+	addresses := []string{info.ClientURL}
+	var foreign string
+	for _, found := range listsOf(ctx, cfg, info) {
+		if found.members.ClusterID != uint64(info.ClusterID) {
+			foreign = fmt.Sprintf("the member at %s is of cluster %x", found.url, found.members.ClusterID)
+			continue
+		}
+		foreign = ""
+		self, isMember := found.members.ByID(uint64(info.MemberID))
+		if !isMember && found.isLinearizable {
+			c := info
+			c.Removed = true
+			return errors.Join(m.data.writeCluster(c), m.data.removedError())
+		}
+		addresses = append(addresses, self.ClientURLs...)
+		break
+	}
+	if foreign != "" {
+		return dataDirError("data directory %s belongs to member %s of cluster %x, but %s: that cluster was created or restored since; join it with a new directory",
+			m.data.path, info.label(), uint64(info.ClusterID), foreign)
+	}
+	return m.checkCopy(ctx, cfg, addresses, at.advertisedClient.String())
+}
+
+// memberList is the member list of another member.
+type memberList struct {
+	url            string
+	members        etcdcluster.Members
+	isLinearizable bool
+}
+
+// listsOf returns the member lists of the other members that respond, those of this cluster last.
+func listsOf(ctx context.Context, cfg Config, info clusterInfo) (found []memberList) {
+	var urls []string
+	for _, other := range info.Others {
+		urls = append(urls, other.ClientURLs...)
+	}
+	lists := make([]*memberList, len(urls))
+	var requests sync.WaitGroup
+	for i, url := range urls {
+		requests.Go(func() { lists[i] = listOf(ctx, cfg, url) })
+	}
+	requests.Wait()
+	for _, list := range lists {
+		if list != nil {
+			found = append(found, *list)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b memberList) int { return rank(a, info) - rank(b, info) })
+	return found
+}
+
+// rank orders lists: those of other clusters, then linearizable ones of this cluster, then the others.
+func rank(l memberList, info clusterInfo) int {
+	switch {
+	case l.members.ClusterID != uint64(info.ClusterID):
+		return 0
+	case l.isLinearizable:
+		return 1
+	default:
+		return 2
+	}
+}
+
+func listOf(ctx context.Context, cfg Config, url string) *memberList {
+	client, err := dialMember(cfg, []string{url})
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = client.Close() }()
+	requestCtx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	if members, err := etcdcluster.List(requestCtx, client); err == nil {
+		return &memberList{url: url, members: members, isLinearizable: true}
+	}
+	requestCtx, cancel = context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	members, err := etcdcluster.ListLocal(requestCtx, client)
+	if err != nil {
+		return nil
+	}
+	return &memberList{url: url, members: members}
+}
+
+// checkCopy returns a *ConfigError if this member runs at one of the addresses, from another
+// directory. The address that this process is going to use is skipped.
+func (m *Member) checkCopy(ctx context.Context, cfg Config, addresses []string, skipped string) error {
+	slices.Sort(addresses)
+	for _, address := range slices.Compact(addresses) {
+		if address == "" || address == skipped || !m.isRunningAt(ctx, cfg, address) {
+			continue
+		}
+		return dataDirError("data directory %s is a copy: member %s (%x) runs at %s; two processes must not run the same member. To add a member, start it with a new directory",
+			m.data.path, m.data.cluster.label(), uint64(m.data.cluster.MemberID), address)
+	}
+	return nil
+}
+
+// isRunningAt reports whether a member with the id of this one responds at the URL.
+func (m *Member) isRunningAt(ctx context.Context, cfg Config, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	client, err := dialMember(cfg, []string{url})
+	if err != nil {
+		return false
+	}
+	defer func() { _ = client.Close() }()
+	status, err := client.Status(ctx, url)
+	return err == nil && status.Header.GetMemberId() == uint64(m.data.cluster.MemberID) && status.Header.GetClusterId() == uint64(m.data.cluster.ClusterID)
+}

@@ -1,0 +1,204 @@
+package etcdcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/loopback"
+)
+
+// retryInterval is the time between two tries of a change that the cluster rejects for now.
+const retryInterval = time.Second
+
+// Candidate is a member that is to join a cluster.
+type Candidate struct {
+	Name, PeerURL string
+	// Report receives why the join waits; it can be called often with the same reason.
+	Report func(reason error)
+}
+
+// TakenError reports that a started member with a vote has the name or the peer URL of a candidate.
+type TakenError struct {
+	Candidate Candidate
+	Member    Member
+}
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("the cluster has a member %s (%s); if that member or its disk is lost, remove it from the cluster first, and if not, use another name and another address",
+		e.Member.Label(), strings.Join(e.Member.PeerURLs, ", "))
+}
+
+// LoopbackError reports that a candidate could not reach a member of the cluster.
+type LoopbackError struct{ Member Member }
+
+func (e *LoopbackError) Error() string {
+	return fmt.Sprintf("the member %s has the peer URL %s, which other machines cannot reach; start it with an address of its network first",
+		e.Member.Label(), strings.Join(e.Member.PeerURLs, ", "))
+}
+
+// Label returns the name of the member, or its peer URLs and id as long as it has no name.
+func (m Member) Label() string {
+	if m.Name != "" {
+		return m.Name
+	}
+	return fmt.Sprintf("at %s (%x, not started yet)", strings.Join(m.PeerURLs, ", "), m.ID)
+}
+
+// AddLearner adds an entry for the candidate to the cluster, as a learner. It first removes
+// the entry that an interrupted join of the same candidate has left: an entry without a vote, or
+// of a member that has never started. The log of a learner must not be used with an entry that
+// it was not created for, so an interrupted join always gets a new entry.
+//
+// While the cluster rejects the change for now, because another learner is not in sync or a
+// member is not connected, AddLearner waits until ctx ends. It returns a *TakenError or a
+// *LoopbackError if the candidate cannot join.
+func AddLearner(ctx context.Context, client *clientv3.Client, candidate Candidate) (id uint64, members Members, err error) {
+	for {
+		id, members, err = tryAddLearner(ctx, client, candidate)
+		if err == nil || !IsTemporary(err) {
+			return id, members, err
+		}
+		if ctx.Err() != nil {
+			return 0, Members{}, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		candidate.report(err)
+		if sleep(ctx, retryInterval) != nil {
+			return 0, Members{}, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+func tryAddLearner(ctx context.Context, client *clientv3.Client, candidate Candidate) (uint64, Members, error) {
+	members, err := List(ctx, client)
+	if err != nil {
+		return 0, Members{}, err
+	}
+	if err := candidate.check(members); err != nil {
+		return 0, Members{}, err
+	}
+	for _, m := range members.List {
+		if !candidate.matches(m) {
+			continue
+		}
+		if _, err := client.MemberRemove(ctx, m.ID); err != nil && !errors.Is(err, rpctypes.ErrMemberNotFound) {
+			return 0, Members{}, fmt.Errorf("remove the entry %s of an interrupted join: %w", m.Label(), err)
+		}
+	}
+	added, err := client.MemberAddAsLearner(ctx, []string{candidate.PeerURL})
+	if errors.Is(err, rpctypes.ErrTooManyLearners) {
+		return 0, Members{}, fmt.Errorf("%w: %s", err, learnerLabels(members))
+	}
+	if errors.Is(err, rpctypes.ErrUnhealthy) {
+		return 0, Members{}, fmt.Errorf("%w: a majority of its members must have been connected for a few seconds", err)
+	}
+	if err != nil {
+		return 0, Members{}, err
+	}
+	return added.Member.GetID(), Members{ClusterID: added.Header.GetClusterId(), List: membersFrom(added.Members)}, nil
+}
+
+// check returns a *TakenError or a *LoopbackError if the candidate cannot join.
+func (c Candidate) check(members Members) error {
+	isLocal := isLoopback(c.PeerURL)
+	for _, m := range members.List {
+		if c.matches(m) {
+			if !m.IsLearner && m.IsStarted() {
+				return &TakenError{Candidate: c, Member: m}
+			}
+			continue
+		}
+		if !isLocal && m.IsStarted() && slices.ContainsFunc(m.PeerURLs, isLoopback) {
+			return &LoopbackError{Member: m}
+		}
+	}
+	return nil
+}
+
+// matches reports whether the entry has the name or the peer URL of the candidate.
+func (c Candidate) matches(m Member) bool {
+	return m.Name == c.Name || slices.Contains(m.PeerURLs, c.PeerURL)
+}
+
+func (c Candidate) report(reason error) {
+	if c.Report != nil {
+		c.Report(reason)
+	}
+}
+
+func isLoopback(peerURL string) bool {
+	u, err := url.Parse(peerURL)
+	return err == nil && loopback.IsHost(u.Hostname())
+}
+
+func learnerLabels(members Members) string {
+	var labels []string
+	for _, m := range members.List {
+		if m.IsLearner {
+			labels = append(labels, m.Label())
+		}
+	}
+	return "the join of member " + strings.Join(labels, " and ") + " is not complete"
+}
+
+// IsTemporary reports whether the cluster may accept the same change later.
+func IsTemporary(err error) bool {
+	for _, temporary := range []error{
+		rpctypes.ErrTooManyLearners, rpctypes.ErrUnhealthy, rpctypes.ErrMemberNotEnoughStarted, rpctypes.ErrMemberLearnerNotReady,
+		rpctypes.ErrPeerURLExist, rpctypes.ErrNoLeader, rpctypes.ErrNotLeader, rpctypes.ErrLeaderChanged, rpctypes.ErrTimeout,
+		rpctypes.ErrTimeoutDueToLeaderFail, rpctypes.ErrTimeoutDueToConnectionLost, rpctypes.ErrTimeoutWaitAppliedIndex,
+	} {
+		if errors.Is(err, temporary) {
+			return true
+		}
+	}
+	return isUnreachable(err)
+}
+
+// promoteInterval is the time between two tries to promote a learner.
+const promoteInterval = 200 * time.Millisecond
+
+// Promote gives the learner a vote once it is in sync with the leader. It waits for that until
+// ctx ends, and reports why it waits. It returns rpctypes.ErrMemberNotFound if the
+// member has been removed, and nil if it has a vote already.
+func Promote(ctx context.Context, client *clientv3.Client, id uint64, report func(reason error)) error {
+	for {
+		// A try that hangs must not keep the learner from the next one.
+		tryCtx, cancel := context.WithTimeout(ctx, promoteTimeout)
+		_, err := client.MemberPromote(tryCtx, id)
+		cancel()
+		switch {
+		case err == nil, errors.Is(err, rpctypes.ErrMemberNotLearner):
+			return nil
+		case errors.Is(err, rpctypes.ErrMemberNotFound):
+			return err
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		report(err)
+		if sleep(ctx, promoteInterval) != nil {
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+// promoteTimeout bounds one try of Promote.
+const promoteTimeout = 15 * time.Second
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
