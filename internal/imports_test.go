@@ -65,6 +65,7 @@ var allowed = map[string][]string{
 	"adapters/keysource":                       {},
 	"adapters/embeddedetcd":                    {"etcd", "etcdcluster"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
+	"adapters/federation":                      {"domain/", "api"},
 	"adapters/healthprobe":                     {"ports"},
 	"adapters/oidc":                            {"domain/", "ports", "adapters/oidc/internal/"},
 	"adapters/oidc/login":                      {"adapters/oidc/internal/"},
@@ -103,7 +104,7 @@ var allowed = map[string][]string{
 	"workers/cleanup":   {"domain/", "ports"},
 	"workers/failover":  {"domain/", "ports", "services/placement"},
 
-	"config":  {"domain/node", "domain/operation", "logging"},
+	"config":  {"domain/federation", "domain/node", "domain/operation", "logging"},
 	"logging": {},
 	"bench":   {"domain/", "ports", "adapters/etcdstore"},
 	"backup":  {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore"},

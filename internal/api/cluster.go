@@ -2,8 +2,12 @@ package api
 
 import "galaxy/rtmanager/internal/ports"
 
+// Version is the version of the API. A daemon uses other stores of the same version only.
+const Version = 1
+
 // Cluster is the response to GET /v1/cluster: the store, and the daemon that responds.
 type Cluster struct {
+	APIVersion    int      `json:"api_version" doc:"The version of the API; 0 or absent of a daemon that does not state it means 1"`
 	StoreID       string   `json:"store_id" doc:"The identity of the store; revisions are only comparable within one store"`
 	Revision      int64    `json:"revision" doc:"The store's current revision"`
 	SchemaVersion int      `json:"schema_version" doc:"The version of the key layout"`
@@ -33,7 +37,8 @@ type Member struct {
 // daemon are left empty.
 func ClusterFrom(info ports.StoreInfo) Cluster {
 	c := Cluster{
-		StoreID: info.ID, Revision: info.Revision, SchemaVersion: info.SchemaVersion,
+		APIVersion: Version,
+		StoreID:    info.ID, Revision: info.Revision, SchemaVersion: info.SchemaVersion,
 		Members: make([]Member, len(info.Members)), Alarms: append([]string{}, info.Alarms...),
 	}
 	for i, m := range info.Members {

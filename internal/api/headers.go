@@ -22,6 +22,9 @@ const (
 	// HeaderForwarded names the node that forwarded a request. A request with this
 	// header is not forwarded.
 	HeaderForwarded = "Rtmanager-Forwarded"
+	// HeaderFederated names the node of another store that forwarded a request. Such a request
+	// may be forwarded to a node of this store, and is never forwarded to a third store.
+	HeaderFederated = "Rtmanager-Federated"
 	// HeaderRequestID identifies a request in the response, in logs and in the audit log. A
 	// client may send a value of its own (IsRequestID); otherwise the server generates one.
 	HeaderRequestID = "X-Request-Id"

@@ -12,10 +12,13 @@ type Page struct {
 	ItemRevisions []int64                 `json:"item_revisions" nullable:"false" doc:"For each item the revision of its last change, which is its ETag"`
 	Continue      string                  `json:"continue,omitempty" doc:"The parameter continue of the request for the next page; absent on the last page"`
 	Corrupt       []Corrupt               `json:"corrupt,omitempty" nullable:"false" doc:"Stored values that could not be decoded; absent if there are none"`
+	Stores        []StoreList             `json:"stores,omitempty" nullable:"false" doc:"Of a list of all stores: each store, in the order of the items. Revision is 0 then: every store has one of its own"`
+	ItemStores    []string                `json:"item_stores,omitempty" nullable:"false" doc:"Of a list of all stores: for each item the name of its store"`
 }
 
 // Corrupt names one stored value that could not be decoded.
 type Corrupt struct {
+	Store  string `json:"store,omitempty" doc:"Of a list of all stores: the store"`
 	Key    string `json:"key" doc:"The key in the store"`
 	GameID string `json:"game_id,omitempty" doc:"The game, if the key contains it"`
 	Reason string `json:"reason" doc:"Why the value could not be decoded"`

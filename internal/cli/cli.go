@@ -107,11 +107,11 @@ connect to a daemon.`,
 	root.AddCommand(
 		a.serveCommand(), a.readAt(a.listCommand()), a.readAt(a.getCommand()), a.putCommand(), a.setStatusCommand(),
 		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(), a.deleteCommand(),
-		a.readAt(a.explainCommand()), a.nodesCommand(), a.driftCommand(), a.secretCommand(),
+		a.readAt(a.explainCommand()), a.nodesCommand(), a.storesCommand(), a.driftCommand(), a.secretCommand(),
 		a.watchCommand(), a.readAt(a.historyCommand()), a.readAt(a.fsckCommand()), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.clusterCommand(), a.etcdCommand(),
 		a.contextCommand(), a.versionCommand(), a.completionCommand(),
-		exitCodesTopic(),
+		exitCodesTopic(), storesTopic(),
 	)
 	a.completePlacement(root)
 	shortenDefaults(root)

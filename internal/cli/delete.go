@@ -53,7 +53,11 @@ the store is read-only because its space quota is used up.`,
 		if cmd.Flags().Changed("if-revision") {
 			ifRevision = &flags.ifRevision
 		}
-		return a.delete(cmd.Context(), args, ifRevision, flags)
+		games, err := a.selectGames(cmd.Context(), args)
+		if err != nil {
+			return err
+		}
+		return a.delete(cmd.Context(), games, ifRevision, flags)
 	})
 	return cmd
 }

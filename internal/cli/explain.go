@@ -22,8 +22,12 @@ Information that is not available is listed at the end.`,
 		Args:              requireOneGame,
 		ValidArgsFunction: a.completeGame,
 		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
+			gameID, err := a.selectGame(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
 			return a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
-				return a.explain(ctx, client, args[0])
+				return a.explain(ctx, client, gameID)
 			})
 		}),
 	}

@@ -33,7 +33,11 @@ slightly stale but works without etcd.`,
 			if err != nil {
 				return err
 			}
-			return a.get(cmd.Context(), args[0], local)
+			gameID, err := a.selectGame(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.get(cmd.Context(), gameID, local)
 		}),
 	}
 	consistency.Bind(cmd)

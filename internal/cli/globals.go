@@ -20,12 +20,14 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/federation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // globals are the flags of all commands.
 type globals struct {
 	server    string
+	store     string // of --store; empty for the store of the daemon
 	output    string
 	timeout   time.Duration
 	noColor   bool
@@ -47,6 +49,7 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.server, "server", clientconfig.DefaultServer, "`URL` of the daemon; also RTMANAGER_SERVER")
+	flags.StringVar(&g.store, "store", "", "`NAME` of another store that the daemon federates, see stores: the command is for that store")
 	flags.StringVarP(&g.output, "output", "o", "", "output `FORMAT`: "+strings.Join(output.Formats(), ", ")+"; also RTMANAGER_OUTPUT")
 	// Set them after the declaration: otherwise the help would show them as defaults.
 	g.server, g.output = env("RTMANAGER_SERVER", g.server), env("RTMANAGER_OUTPUT", g.output)
@@ -62,6 +65,9 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 func (g *globals) validate() error {
 	if g.output != "" && !slices.Contains(output.Formats(), g.output) {
 		return fmt.Errorf("--output or RTMANAGER_OUTPUT %q is not an output format; use one of %s", g.output, strings.Join(output.Formats(), ", "))
+	}
+	if g.store != "" && federation.ValidateName(g.store) != nil {
+		return fmt.Errorf("--store %q is not the name of a store; `rtmanager stores` lists them", g.store)
 	}
 	if g.timeout < 0 {
 		return fmt.Errorf("--timeout %s is negative; use 0 for no timeout", g.timeout)
@@ -96,7 +102,11 @@ func (g *globals) newClient(cfg httpclient.Config) (*httpclient.Client, error) {
 		return nil, err
 	}
 	cfg.Credentials = g.connection.credentials
-	client, err := httpclient.New(g.server, cfg)
+	base := g.server
+	if g.store != "" {
+		base = httpclient.StoreURL(base, g.store)
+	}
+	client, err := httpclient.New(base, cfg)
 	if err != nil {
 		return nil, exit.UsageError{Err: fmt.Errorf("--server or RTMANAGER_SERVER %q is not the address of a daemon; use http://HOST:PORT or https://HOST:PORT", config.RedactURL(g.server))}
 	}

@@ -84,7 +84,7 @@ func failures() map[string]struct {
 		"start failed":          {operation.ErrStartFailed, exit.Failure, "start", ""},
 		"engine unavailable":    {container.ErrEngineUnavailable, exit.Unreachable, "start", ""},
 		"node unreachable":      {node.ErrUnreachable, exit.Unreachable, "stop", "`rtmanager nodes`"},
-		"operation interrupted": {exit.WriteError{Err: errors.Join(runtime.ErrOutcomeUnknown, context.DeadlineExceeded), UnknownHint: continuationHint(interruptedOperation(), true)}, exit.TimedOut, "stop", "`rtmanager explain g` shows it"},
+		"operation interrupted": {exit.WriteError{Err: errors.Join(runtime.ErrOutcomeUnknown, context.DeadlineExceeded), UnknownHint: (&app{}).continuationHint(interruptedOperation(), true)}, exit.TimedOut, "stop", "`rtmanager explain g` shows it"},
 
 		"outcome unknown":     {exit.WriteError{Err: runtime.ErrOutcomeUnknown, UnknownHint: "--operation-id 1"}, exit.Failure, "put", "--operation-id 1"},
 		"outcome out of time": {exit.WriteError{Err: errors.Join(runtime.ErrOutcomeUnknown, context.DeadlineExceeded), UnknownHint: "--operation-id 1"}, exit.TimedOut, "put", "--operation-id 1"},

@@ -23,7 +23,11 @@ The store keeps only the most recent entries.`,
 		Args:              requireOneGame,
 		ValidArgsFunction: a.completeGame,
 		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
-			return a.history(cmd.Context(), args[0])
+			gameID, err := a.selectGame(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.history(cmd.Context(), gameID)
 		}),
 	}
 }

@@ -29,6 +29,8 @@ type listFlags struct {
 	limit       int
 	all         bool
 	consistency flags.Consistency
+	isAllStores bool
+	isPartial   bool
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -47,8 +49,13 @@ has the revision of its last change; with --limit "continue" is where the list e
 
 By default the read is linearizable: it includes every write that was acknowledged
 before. With --consistency local it comes from the daemon's cache, which may be
-slightly stale but works without etcd.`,
+slightly stale but works without etcd.
+
+With --all-stores the list also has the records of the stores that the daemon federates,
+each at a revision of its own. A store that does not respond is an error, unless
+--allow-partial lists the others and names it on standard error.`,
 		Example: `  rtmanager list
+  rtmanager list --all-stores
   rtmanager list --status running --region eu
   rtmanager list --all -o wide
   rtmanager list -o json | jq -r '.items[].game_id'`,
@@ -58,7 +65,19 @@ slightly stale but works without etcd.`,
 	cmd.Flags().IntVar(&flags.limit, "limit", 0, "maximum number `N` of records; 0 lists all")
 	cmd.Flags().BoolVarP(&flags.all, "all", "a", false, "also removed games")
 	flags.consistency.Bind(cmd)
-	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), flags) })
+	cmd.Flags().BoolVar(&flags.isAllStores, "all-stores", false, "also the records of the stores that the daemon federates")
+	cmd.Flags().BoolVar(&flags.isPartial, "allow-partial", false, "with --all-stores, list what the stores that respond have")
+	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case flags.isAllStores && a.globals.store != "":
+			return exit.UsageError{Err: errors.New("--all-stores and --store exclude each other")}
+		case flags.isAllStores:
+			return a.listAllStores(cmd.Context(), flags)
+		case flags.isPartial:
+			return exit.UsageError{Err: errors.New("--allow-partial requires --all-stores: the list of one store is never partial")}
+		}
+		return a.list(cmd.Context(), flags)
+	})
 	return cmd
 }
 

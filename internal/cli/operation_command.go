@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,11 @@ nothing for one minute.`
 		cmd.Args = requireOneGame
 	}
 	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
+		gameID, err := a.selectGame(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		args = slices.Concat([]string{gameID}, args[1:])
 		o, err := newOperation(cmd, args)
 		if err != nil {
 			return err
@@ -88,7 +94,7 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, isQuiet bool)
 			err = interruptedError{kind: o.Kind, cause: err}
 		}
 		if err != nil {
-			failed := exit.WriteError{Err: nameImageFlag(err), UnknownHint: continuationHint(o, printer.HasStarted())}
+			failed := exit.WriteError{Err: nameImageFlag(err), UnknownHint: a.continuationHint(o, printer.HasStarted())}
 			if result.Outcome != nil {
 				failed.Current = current
 			}
@@ -124,11 +130,15 @@ func nameImageFlag(err error) error {
 }
 
 // continuationHint returns the hint for an operation that may continue without the command.
-func continuationHint(o httpclient.Operation, hasStarted bool) string {
+func (a *app) continuationHint(o httpclient.Operation, hasStarted bool) string {
 	state := "may have started, and then continues"
 	if hasStarted {
 		state = "continues"
 	}
-	return fmt.Sprintf("operation %s %s; `rtmanager explain %s` shows it, and the same command with --operation-id %s waits for it",
-		render.ShellWord(o.Origin.OperationID), state, render.ShellWord(o.GameID), render.ShellWord(o.Origin.OperationID))
+	store := ""
+	if a.globals.store != "" {
+		store = " --store " + a.globals.store
+	}
+	return fmt.Sprintf("operation %s %s; `rtmanager explain%s %s` shows it, and the same command with --operation-id %s waits for it",
+		render.ShellWord(o.Origin.OperationID), state, store, render.ShellWord(o.GameID), render.ShellWord(o.Origin.OperationID))
 }

@@ -58,7 +58,11 @@ and stopped to removed. Only start and put change a removed record.`,
 	flags.CompleteStatus(cmd, "from")
 	flags.CompleteStatus(cmd, "to")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
-		return a.setStatus(cmd.Context(), args[0], statusFlags)
+		gameID, err := a.selectGame(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return a.setStatus(cmd.Context(), gameID, statusFlags)
 	})
 	return cmd
 }

@@ -57,6 +57,12 @@ NODE. With -o json each line is one event of the API.`,
 		if !cmd.Flags().Changed("timeout") {
 			a.globals.timeout = 0
 		}
+		if flags.game != "" {
+			var err error
+			if flags.game, err = a.selectGame(cmd.Context(), flags.game); err != nil {
+				return err
+			}
+		}
 		return a.watch(cmd.Context(), flags)
 	})
 	return cmd

@@ -65,6 +65,9 @@ type Config struct {
 	// RenameFrom is the former REGION/NODE of this node, whose games it takes over. Empty
 	// means that the node was not renamed.
 	RenameFrom string
+	// Federate are the other stores that this daemon federates: NAME=URL of each, followed by
+	// the further URLs of its daemons in the order of preference. Default none.
+	Federate []string
 	// Engine is the engine that runs games: an Engine constant. Default EngineAuto.
 	Engine string
 	NodeManager

@@ -58,6 +58,7 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	f.StringVar(&c.Region, "region", c.Region, "`NAME` of the region of this daemon")
 	f.StringVar(&c.Node, "node", c.Node, "`NAME` of this daemon")
 	f.StringVar(&c.RenameFrom, "rename-from", c.RenameFrom, "former `REGION/NODE` of this node: take over its games under the new name; no effect once that is done")
+	f.StringSliceVar(&c.Federate, "federate", c.Federate, "another store and the URLs of its daemons, `NAME=URL,URL`; the first that responds is used; repeatable")
 	f.StringVar(&c.Engine, "engine", c.Engine, "engine that runs games: `auto|docker|process|none`")
 	c.bindNodeManager(f)
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "minimum log `LEVEL`: debug, info, warn or error")

@@ -85,7 +85,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"docker-allow-network": "x,y", "docker-address": "10.0.0.1", "docker-state-dir": "/s", "docker-user": "1:2",
 		"docker-pids-limit": "3", "docker-memory-bytes": "9007199254740995",
 		"advertise": "https://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "reconcile-every": "9s", "health-every": "10s",
-		"cleanup-after": "11s", "removed-retention": "12s", "brake-share": "0.25", "restore-games": "false", "rename-from": "r/o",
+		"cleanup-after": "11s", "removed-retention": "12s", "brake-share": "0.25", "restore-games": "false", "rename-from": "r/o", "federate": "us=https://us:1,https://us:2,ap=https://ap:1",
 	}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	env := map[string]string{}
@@ -111,7 +111,8 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		},
 		Cluster:          config.Cluster{ClusterRoundTrip: 250 * time.Millisecond, EtcdAdvertiseClient: "https://ac:1", EtcdAdvertisePeer: "https://ap:1"},
 		EtcdClusterToken: "t", EtcdQuotaBytes: 9007199254740993, EtcdRetention: 5 * time.Second, DiskReserve: 32 << 20, Region: "r", Node: "n", RenameFrom: "r/o",
-		Engine: "none", LogLevel: "error", LogFormat: "text", DataDir: "d",
+		Federate: []string{"us=https://us:1", "https://us:2", "ap=https://ap:1"},
+		Engine:   "none", LogLevel: "error", LogFormat: "text", DataDir: "d",
 		Certs:    config.Certs{CertsDir: certs},
 		Security: config.Security{TLSCert: "tc", TLSKey: "tk", TLSClientCA: "tca", Auth: "on"},
 		OIDC:     config.OIDC{OIDCIssuer: "https://i", OIDCClientID: "ci", OIDCAudience: "au", OIDCUsernameClaim: "uc", OIDCGroupsClaim: "gc", OIDCCA: "ica"},

@@ -37,6 +37,7 @@ func (c Config) Validate() error {
 	v.addIf(!slices.Contains(engineNames(), c.Engine), "--engine %q is not an engine; use one of %s", c.Engine, strings.Join(engineNames(), ", "))
 	v.addIf(c.Engine != EngineNone && c.Region == "", "--region is empty; name the region of this daemon")
 	v.add(c.validateRename())
+	v.add(c.validateFederation())
 	v.addIf(c.Engine == EngineProcess && c.DataDir == "", "--data-dir is empty; set the directory of the process engine's games")
 	v.addIf(!slices.Contains(logging.Formats(), c.LogFormat), "--log-format %q is not a log format; use one of %s", c.LogFormat, strings.Join(logging.Formats(), ", "))
 	v.add(c.validateNodeManager())

@@ -104,9 +104,14 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	defer access.start(ctx)()
 	peers := newPeers(cfg, apiTLS, logger)
 	defer peers.CloseIdleConnections()
+	stores, stopStores, err := openFederation(ctx, cfg, apiTLS, store, registry, logger)
+	if err != nil {
+		return err
+	}
+	defer stopStores()
 	api, err := newServer(serverParts{
 		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, members: members,
-		host: host, access: access, secrets: secretService, audit: audit, peers: peers, registry: registry, logger: logger,
+		host: host, access: access, secrets: secretService, audit: audit, peers: peers, stores: stores, registry: registry, logger: logger,
 	})
 	if err != nil {
 		return err

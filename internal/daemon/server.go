@@ -36,6 +36,7 @@ type serverParts struct {
 	secrets  *secrets.Service
 	audit    auditing
 	peers    *peer.Client
+	stores   httpserver.Federation // nil without other stores
 	registry *prometheus.Registry
 	logger   *slog.Logger
 }
@@ -64,7 +65,7 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 		StoreProvenAt: func() time.Time { return p.store.CacheStats().ProvenAt },
 
 		Access: p.access.authenticator(), AccessAdmin: p.access.service, OIDC: p.access.login(), Secrets: p.secrets, Audit: p.audit.port(),
-		Cluster: newCluster(p), Peers: p.peers,
+		Cluster: newCluster(p), Peers: p.peers, Federation: p.stores,
 	})
 }
 

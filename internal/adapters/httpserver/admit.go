@@ -11,8 +11,8 @@ import (
 // admitCaller authenticates the caller of a request, applies its limits, and checks the
 // requirement of the route. It returns the request with its caller.
 func (s *Server) admitCaller(response *statusRecorder, r *http.Request, match routeMatch) (*http.Request, error) {
-	route := match.route
-	if !s.hasAuthentication() || route.Requirement.Kind == callers.RequireNothing {
+	route, requirement := match.route, match.requirement()
+	if !s.hasAuthentication() || requirement.Kind == callers.RequireNothing {
 		return r, s.limits.admit(response, r, route, access.Identity{})
 	}
 	if err := s.limits.checkFailures(response.Header(), r); err != nil {
@@ -33,7 +33,7 @@ func (s *Server) admitCaller(response *statusRecorder, r *http.Request, match ro
 		}
 		return r, err
 	}
-	return callers.With(r, c), c.Check(r.Context(), route.Requirement, match.variable, s.store)
+	return callers.With(r, c), c.Check(r.Context(), requirement, match.variable, s.store)
 }
 
 // hasAuthentication reports whether callers must prove their identity.

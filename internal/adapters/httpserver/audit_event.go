@@ -42,7 +42,7 @@ func (t *auditTrail) newEvent() audit.Event {
 func (t *auditTrail) addClaims(event *audit.Event) {
 	claims := map[string]*string{api.HeaderReason: &event.Reason, api.HeaderIdempotencyKey: &event.OperationID}
 	if !t.server.hasAuthentication() {
-		claims[api.HeaderActor], claims[api.HeaderForwarded] = &event.Actor, &event.Via
+		claims[api.HeaderActor], claims[api.HeaderForwarded], claims[api.HeaderFederated] = &event.Actor, &event.Via, &event.Via
 	}
 	for name, member := range claims {
 		if text, isValid := api.DecodeHeaderText(t.request.Header.Get(name)); isValid && *member == "" {

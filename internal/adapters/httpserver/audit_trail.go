@@ -100,6 +100,13 @@ func (t *auditTrail) forward(target node.Ref) {
 	t.event.Detail = "forwarded to " + target.String() + ", whose audit log has the same request id"
 }
 
+// forwardToStore records the store that carries out the request.
+func (t *auditTrail) forwardToStore(store string) {
+	t.isForwarded = true
+	t.event.Target = "store " + store
+	t.event.Detail = "forwarded to store " + store + ", whose audit log has the same request id"
+}
+
 // abort records a request whose response has ended early.
 func (t *auditTrail) abort() {
 	t.status = 0

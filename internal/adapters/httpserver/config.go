@@ -45,6 +45,8 @@ type Config struct {
 	Cluster Cluster
 	// Peers forwards operations to other nodes. It is required with Cluster.
 	Peers Forwarder
+	// Federation calls other stores. Default: there are none.
+	Federation Federation
 	// TLS has the settings with which the API is served over https, including the certificate.
 	// Default: the API is served over http.
 	TLS *tls.Config
@@ -124,6 +126,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Cluster == nil {
 		c.Cluster = noCluster{}
+	}
+	if c.Federation == nil {
+		c.Federation = noFederation{}
 	}
 	if c.Secrets == nil {
 		c.Secrets = noSecrets{}

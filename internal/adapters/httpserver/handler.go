@@ -46,9 +46,12 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(response, p)
 		return
 	}
+	if match.store == s.cfg.Region {
+		match.store = "" // the own store, which has the name of the region
+	}
 	route := match.route
-	request.route = route.Path
-	if strings.HasPrefix(route.Path, "/v1/") {
+	request.route = match.label()
+	if match.store == "" && strings.HasPrefix(route.Path, "/v1/") {
 		response.Header().Set(api.HeaderStore, s.store.ID())
 	}
 	ctx, cancel := s.requestContext(r.Context(), route, response)
@@ -68,6 +71,9 @@ func (s *Server) handle(response *statusRecorder, r *http.Request, match routeMa
 	}
 	if r, err = response.trail.begin(r); err != nil {
 		return err
+	}
+	if match.store != "" {
+		return s.forwardToStore(response, r, match)
 	}
 	return match.route.handle(s, response, r, match.variable)
 }

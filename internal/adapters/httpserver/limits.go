@@ -73,11 +73,11 @@ func (l *callerLimits) admit(response *statusRecorder, r *http.Request, route *R
 	return nil
 }
 
-// isUnlimited reports whether a request is a probe, or comes from a daemon. Those must not
+// isUnlimited reports whether a request is a probe, or comes from a daemon of this store. Those must not
 // fail because of other requests.
 func isUnlimited(route *Route, identity access.Identity) bool {
 	_, isNode := identity.Node()
-	return isNode || !identity.Via.IsZero() || identity.IsAnonymous() && connlimit.IsProbe(route.Path)
+	return isNode || !identity.Via.IsZero() && !identity.IsFederated || identity.IsAnonymous() && connlimit.IsProbe(route.Path)
 }
 
 // classOf returns the class of the requests of a route.

@@ -5,6 +5,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,7 +70,7 @@ func (m *metrics) observe(request requestInfo, status int) {
 		method = "other"
 	}
 	m.requests.WithLabelValues(request.route, method, strconv.Itoa(status)).Inc()
-	if request.route != routeWatch {
+	if !strings.HasSuffix(request.route, routeWatch) {
 		m.durations.WithLabelValues(request.route, method).Observe(time.Since(request.started).Seconds())
 	}
 }

@@ -50,6 +50,8 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"DELETE", "/v1/runtimes/g", "Idempotency-Key: k\r\nRtmanager-Reason: over\r\n", "", 204},
 		{"DELETE", "/v1/runtimes/g", "Idempotency-Key: k\r\n", "", 204},
 		{"GET", "/v1/cluster", "", "", 200},
+		{"GET", "/v1/stores", "", "", 200},
+		{"GET", "/v1/runtimes?stores=all", "", "", 200},
 		{"GET", "/v1/fsck", "", "", 200},
 		{"POST", "/v1/fsck/repair", "", "", 200},
 		{"POST", "/v1/runtimes/new/start", "", `{"image":"game:1.2.3"}`, 200},

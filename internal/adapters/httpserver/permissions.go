@@ -45,6 +45,7 @@ func requirements() requirementTable {
 		"release-brake":   some(operate),
 
 		"get-cluster":   some(read),
+		"get-stores":    {Kind: callers.RequireIdentity},
 		"check-store":   all(read),
 		"repair-store":  all(admin),
 		"get-metrics":   some(read),

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/federation"
 )
 
 // gameIDSegment is the variable segment of the paths of games. A path has at most one
@@ -20,6 +22,10 @@ const secretSegment = "{name}"
 
 // runtimesPath is the prefix of the paths of all games.
 const runtimesPath = "/v1/runtimes/"
+
+// storesPath is the prefix of the paths of other stores: the name of a store and the path at its
+// daemon follow, as in /v1/stores/us/v1/runtimes.
+const storesPath = "/v1/stores/"
 
 // router finds the route of a request. It matches the escaped path segment by segment, so
 // a game id may be any escaped text, even a single slash. It never redirects. http.ServeMux
@@ -46,12 +52,18 @@ type routeMatch struct {
 	route *Route
 	// variable is the text of the variable segment, empty if the path has none.
 	variable string
+	// store is the store to which the request is forwarded, empty for the daemon's own; path is
+	// the escaped path at the daemon of that store.
+	store, path string
 	// allowed are the methods of a known path for which no route has the method.
 	allowed []string
 }
 
 // find returns the route of a method and an escaped path, or a problem if there is none.
 func (r router) find(method, escapedPath string) (routeMatch, *api.Problem) {
+	if rest, isOfStore := strings.CutPrefix(escapedPath, storesPath); isOfStore {
+		return r.findInStore(method, rest)
+	}
 	segments := segmentsOf(escapedPath)
 	if path, hasSlash := strings.CutSuffix(escapedPath, "/"); hasSlash && path != "" && !strings.HasSuffix(path, "/") {
 		return routeMatch{}, problem.New(api.CodeNoSuchRoute, "a path must not end with a slash; use "+request.Clip(path))
@@ -89,6 +101,41 @@ func (r router) find(method, escapedPath string) (routeMatch, *api.Problem) {
 	}
 	slices.Sort(allowed)
 	return routeMatch{allowed: allowed}, problem.New(api.CodeMethodNotAllowed, "this path does not support "+method+"; use "+strings.Join(allowed, ", "))
+}
+
+// findInStore returns the route of a path at a daemon of another store. It has the routes of this
+// daemon: a path that this daemon does not know is not forwarded.
+func (r router) findInStore(method, rest string) (routeMatch, *api.Problem) {
+	name, path, hasPath := strings.Cut(rest, "/")
+	store, err := url.PathUnescape(name)
+	switch {
+	case err != nil || federation.ValidateName(store) != nil:
+		return routeMatch{}, problem.BadRequest("path.store", "is not the name of a store")
+	case !hasPath:
+		return routeMatch{}, problem.New(api.CodeNoSuchRoute, "the path at the other store must follow its name, as in "+storesPath+store+"/v1/runtimes; GET /v1/stores lists the stores")
+	case strings.HasPrefix("/"+path, storesPath):
+		return routeMatch{}, problem.BadRequest("path.store", "names a store of another store; a request is forwarded to one store only")
+	}
+	match, p := r.find(method, "/"+path)
+	match.store, match.path = store, "/"+path
+	return match, p
+}
+
+// requirement returns what the caller needs at this daemon. Another store authorizes the caller
+// itself.
+func (m routeMatch) requirement() callers.Requirement {
+	if m.store != "" {
+		return callers.Requirement{Kind: callers.RequireIdentity}
+	}
+	return m.route.Requirement
+}
+
+// label returns the path for metrics.
+func (m routeMatch) label() string {
+	if m.store != "" {
+		return storesPath + "{store}" + m.route.Path
+	}
+	return m.route.Path
 }
 
 // match reports whether the route has the segments of a path, and returns the text of the

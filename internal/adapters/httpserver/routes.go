@@ -36,7 +36,7 @@ func runtimeRoutes() []Route {
 		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/runtimes", ID: "list-runtimes", Tag: tag,
 			Summary: "List records, in pages of one revision", Responses: jsonResponse[api.Page]("One page"),
-			Codes: codes(storeCodes(), []api.Code{api.CodeCompacted, api.CodeForeignRevision}),
+			Codes: codes(storeCodes(), []api.Code{api.CodeCompacted, api.CodeForeignRevision, api.CodePartial}),
 		}, (*Server).listRuntimes),
 		withHandler(Route{
 			Method: http.MethodGet, Path: runtimesPath + gameIDSegment, ID: "get-runtime", Tag: tag,
@@ -90,8 +90,8 @@ func operationRoutes() []Route {
 				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRejected, api.CodeNoImage, api.CodeRegistryUnreachable, api.CodeStartFailed,
 				api.CodeOperationFailed, api.CodeSecretUnresolved, api.CodeTooManyOperations, api.CodePreconditionFailed, api.CodePreempted, api.CodeIdempotencyKeyReused,
 			}),
-			timeout:   func(c Config) time.Duration { return c.OperationTimeout },
-			isDrained: true,
+			timeout:     func(c Config) time.Duration { return c.OperationTimeout },
+			isOperation: true, isDrained: true,
 		}
 	}
 	return []Route{
@@ -162,6 +162,11 @@ func systemRoutes() []Route {
 			Codes: codes(storeCodes()),
 		}, (*Server).getCluster),
 		withHandler(Route{
+			Method: http.MethodGet, Path: "/v1/stores", ID: "get-stores", Tag: tag,
+			Summary: "List the stores: the daemon's own, and those that it federates", Description: storesDescription,
+			Responses: jsonResponse[api.Stores]("The stores"), Codes: codes(),
+		}, (*Server).getStores),
+		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/fsck", ID: "check-store", Tag: tag,
 			Summary: "Check the store's invariants at one revision", Responses: jsonResponse[api.Check]("The result"),
 			Codes: codes(storeCodes()), timeout: checkTimeout,
@@ -187,6 +192,12 @@ func systemRoutes() []Route {
 		withRawHandler(Route{Method: http.MethodGet, Path: "/openapi.json", ID: "get-document", IsHidden: true}, (*Server).getOpenAPI),
 	}
 }
+
+const storesDescription = "A request to /v1/stores/{store} followed by any path of this API is forwarded to a daemon of that store, as in " +
+	"/v1/stores/us/v1/runtimes/game-1/stop. The response is the one of that store: its record, its revisions, its Rtmanager-Store. The store " +
+	"authorizes the caller by its own policy. Two problems come from this daemon: no_such_store means that it federates no store of that name, " +
+	"and store_unusable that the store does not respond or is not compatible, and that nothing was done. outcome_unknown means that a change may " +
+	"have reached the store. A request that was forwarded to a store is not forwarded to a third one."
 
 const deleteDescription = "Deletes the record, the history and the intent of the game. Watches deliver a deleted event. A game of the same id that is " +
 	"started later is a new game.\n\n" +

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -30,29 +31,51 @@ type listInput struct {
 	Continue    string         `query:"continue" allowEmpty:"true" doc:"The member continue of the previous page, with the same filters"`
 	Consistency consistency    `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"The consistency of the read. A local list comes from the server's own copy of the records, at the revision of the page"`
 	Revision    int64          `query:"revision" minimum:"0" doc:"The revision of the list; 0 or absent is the current one"`
+	Stores      storeScope     `query:"stores" enum:"own,all" default:"own" doc:"The stores whose records are listed: the daemon's own, or also those that it federates, each at a revision of its own"`
+	Partial     bool           `query:"allow_partial" doc:"Of a list of all stores: return the parts of the stores that respond, and name the others in stores; without it a missing part is a problem with the code partial"`
 }
+
+// storeScope selects the stores of a list.
+type storeScope string
+
+const (
+	storesOwn storeScope = "own"
+	storesAll storeScope = "all"
+)
 
 // listRuntimes handles GET /v1/runtimes.
 func (s *Server) listRuntimes(w http.ResponseWriter, r *http.Request, in *listInput) error {
+	if in.Stores == storesAll {
+		return s.listAllStores(w, r, in)
+	}
+	body, err := s.listOwnStore(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, body)
+}
+
+// listOwnStore returns one page of the daemon's own store.
+func (s *Server) listOwnStore(ctx context.Context, in *listInput) (api.Page, error) {
 	query := ports.PageQuery{
 		Status: in.Status, Region: in.Region, Node: in.Node,
-		Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local, Visible: callers.Of(r.Context()).Visible(),
+		Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local, Visible: callers.Of(ctx).Visible(),
 	}
 	storeID := s.store.ID()
 	if in.Continue != "" {
 		if err := pagetoken.Apply(storeID, in.Continue, &query); err != nil {
-			return problem.BadRequest("query.continue", "%v; restart the list without it", err)
+			return api.Page{}, problem.BadRequest("query.continue", "%v; restart the list without it", err)
 		}
 	}
-	page, err := s.store.ListPage(r.Context(), query)
+	page, err := s.store.ListPage(ctx, query)
 	if err != nil {
-		return err
+		return api.Page{}, err
 	}
 	body := api.PageFrom(page)
 	if page.Next != "" {
 		body.Continue = pagetoken.New(storeID, query, page)
 	}
-	return writeJSON(w, http.StatusOK, body)
+	return body, nil
 }
 
 type getInput struct {

@@ -70,7 +70,7 @@ func TestClusterDescribesTheDaemon(t *testing.T) {
 	f := start(t, httpserver.Config{Version: "1.2.3", Region: "eu", Node: "n1"})
 	got := f.send("GET", "/v1/cluster", "", "")
 	require.Equal(t, api.Cluster{
-		StoreID: f.storeID(), Revision: 1, SchemaVersion: 1, Version: "1.2.3", Region: "eu", Node: "n1",
+		APIVersion: 1, StoreID: f.storeID(), Revision: 1, SchemaVersion: 1, Version: "1.2.3", Region: "eu", Node: "n1",
 		Members: []api.Member{}, Alarms: []string{},
 	}, decodeAs[api.Cluster](t, got.body))
 }

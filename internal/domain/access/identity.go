@@ -61,6 +61,8 @@ type Identity struct {
 	ExpiresAt time.Time
 	// Via is the daemon that has forwarded the request, zero for none.
 	Via node.Ref
+	// IsFederated reports whether Via is a daemon of another store.
+	IsFederated bool
 }
 
 // IsAnonymous reports whether the caller has no identity.

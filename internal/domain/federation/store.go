@@ -13,6 +13,8 @@ type State string
 const (
 	// StateReady: the store responds, and is the one that its name means.
 	StateReady State = "ready"
+	// StateDegraded: its daemon responds, but not its etcd. Only local reads work.
+	StateDegraded State = "degraded"
 	// StateUnreachable: no daemon of the store responds.
 	StateUnreachable State = "unreachable"
 	// StateIncompatible: its daemon speaks another version of the API, or is no rtmanager daemon.
@@ -48,16 +50,26 @@ type Setting struct {
 	URLs []string
 }
 
-// ParseSetting parses NAME=URL,URL. It does not check the URLs.
-func ParseSetting(text string) (Setting, error) {
-	name, urls, hasURLs := strings.Cut(text, "=")
-	if !hasURLs || urls == "" {
-		return Setting{}, fmt.Errorf("%q is not NAME=URL, such as us=https://us-1:8080", text)
+// ParseSettings parses stores: NAME=URL of each, followed by its further URLs without a name. It
+// does not check the URLs.
+func ParseSettings(texts []string) ([]Setting, error) {
+	var stores []Setting
+	for _, text := range texts {
+		name, url, hasName := strings.Cut(strings.TrimSpace(text), "=")
+		switch {
+		case !hasName && len(stores) > 0 && name != "":
+			last := &stores[len(stores)-1]
+			last.URLs = append(last.URLs, strings.TrimSuffix(name, "/"))
+			continue
+		case !hasName || url == "":
+			return nil, fmt.Errorf("%q is not NAME=URL, such as us=https://us-1:8080", text)
+		}
+		if err := ValidateName(name); err != nil {
+			return nil, err
+		}
+		stores = append(stores, Setting{Name: name, URLs: []string{strings.TrimSuffix(url, "/")}})
 	}
-	if err := ValidateName(name); err != nil {
-		return Setting{}, err
-	}
-	return Setting{Name: name, URLs: strings.Split(urls, ",")}, nil
+	return stores, nil
 }
 
 // maxNameBytes bounds the name of a store.
@@ -77,4 +89,17 @@ func ValidateName(name string) error {
 		return fmt.Errorf("%q is not the name of a store; use 1 to %d letters, digits, dots, hyphens and underscores, the first a letter or a digit", name, maxNameBytes)
 	}
 	return nil
+}
+
+// Request is a request to be forwarded to another store.
+type Request struct {
+	Store string
+	// Path is the escaped path at the other daemon; Query is the raw query.
+	Path, Query string
+	Body        []byte
+	// OperationID is the Idempotency-Key to send; empty sends that of the client, if any.
+	OperationID string
+	// WriteTimeout bounds each write to the client. IdleTimeout bounds the time between two
+	// writes, and is longer than the heartbeat of every daemon.
+	WriteTimeout, IdleTimeout time.Duration
 }

@@ -64,25 +64,36 @@ func Authenticate(r *http.Request, authenticator Authenticator, authority Author
 // originalCaller returns the caller whose request a daemon has forwarded, and otherwise the
 // sender. Only a daemon may forward a request, under its own name.
 func originalCaller(r *http.Request, authenticator Authenticator, sender access.Identity) (access.Identity, error) {
-	forwardedBy, values := r.Header.Values(api.HeaderForwarded), r.Header.Values(api.HeaderForwardedIdentity)
-	if len(forwardedBy) == 0 && len(values) == 0 {
+	header, forwardedBy, values := api.HeaderForwarded, r.Header.Values(api.HeaderForwarded), r.Header.Values(api.HeaderForwardedIdentity)
+	federatedBy := r.Header.Values(api.HeaderFederated)
+	if len(forwardedBy) == 0 && len(federatedBy) == 0 && len(values) == 0 {
 		return sender, nil
 	}
 	from, isNode := sender.Node()
 	if !isNode {
-		return access.Identity{}, problem.New(api.CodeForbidden, sender.Subject+" must not forward requests; only daemons send the headers "+api.HeaderForwarded+" and "+api.HeaderForwardedIdentity)
+		return access.Identity{}, problem.New(api.CodeForbidden, sender.Subject+" must not forward requests; only daemons send the headers "+
+			api.HeaderForwarded+", "+api.HeaderFederated+" and "+api.HeaderForwardedIdentity)
 	}
-	if name, _ := api.DecodeHeaderText(r.Header.Get(api.HeaderForwarded)); len(forwardedBy) != 1 || name != from.String() || len(values) > 1 {
-		return access.Identity{}, problem.New(api.CodeForbidden, "the header "+api.HeaderForwarded+" must name "+from.String()+", the daemon of the client certificate")
+	isFederated := len(federatedBy) > 0
+	if isFederated {
+		header = api.HeaderFederated
+		forwardedBy = append(forwardedBy, federatedBy...)
 	}
-	if len(values) == 0 {
+	if name, _ := api.DecodeHeaderText(r.Header.Get(header)); len(forwardedBy) != 1 || name != from.String() || len(values) > 1 {
+		return access.Identity{}, problem.New(api.CodeForbidden, "the header "+header+" must name "+from.String()+", the daemon of the client certificate")
+	}
+	switch {
+	case len(values) == 0 && isFederated:
+		// The rights of the daemon are not those of its caller.
+		return access.Identity{}, problem.New(api.CodeForbidden, "daemon "+from.String()+" of another store sends no identity of its caller; this store requires one")
+	case len(values) == 0:
 		return sender, nil
 	}
 	identity, err := api.DecodeIdentity(values[0])
 	if err != nil {
 		return access.Identity{}, problem.BadRequest("header."+api.HeaderForwardedIdentity, "%v", err)
 	}
-	identity.Via = from
+	identity.Via, identity.IsFederated = from, isFederated
 	authenticator.EnsureKnown(r.Context(), identity)
 	return identity, nil
 }

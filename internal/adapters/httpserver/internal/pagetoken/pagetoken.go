@@ -34,29 +34,43 @@ var (
 // tokens that are edited or used with another store. Its key is no secret: a token gives
 // access only to the query that it was made for.
 func New(storeID string, query ports.PageQuery, page ports.Page) string {
-	text, err := json.Marshal(payload{
+	return Sign(storeID, payload{
 		Revision: page.Revision, After: encode([]byte(page.Next)),
 		Status: string(query.Status), Region: query.Region, Node: query.Node,
 	})
+}
+
+// Sign returns the token of a position, a struct of plain fields. scope is what the token can be used
+// with, such as the identity of a store.
+func Sign(scope string, position any) string {
+	text, err := json.Marshal(position)
 	if err != nil {
-		panic(err) // a struct of five plain fields can always be encoded
+		panic(err) // plain fields can always be encoded
 	}
-	return encode(text) + "." + encode(sign(storeID, text))
+	return encode(text) + "." + encode(sign(scope, text))
+}
+
+// Verify decodes a token of Sign into position. It fails for a token of another scope.
+func Verify(scope, token string, position any) error {
+	head, tail, _ := strings.Cut(token, ".")
+	text, errHead := decode(head)
+	signature, errTail := decode(tail)
+	if errHead != nil || errTail != nil || !hmac.Equal(signature, sign(scope, text)) {
+		return errForeign
+	}
+	if json.Unmarshal(text, position) != nil {
+		return errVersion
+	}
+	return nil
 }
 
 // Apply sets Revision and After of the query to the token's position. It fails for a token
 // of another store or of a query with other filters. The limit may differ from page to
 // page.
 func Apply(storeID, token string, query *ports.PageQuery) error {
-	head, tail, _ := strings.Cut(token, ".")
-	text, errHead := decode(head)
-	signature, errTail := decode(tail)
-	if errHead != nil || errTail != nil || !hmac.Equal(signature, sign(storeID, text)) {
-		return errForeign
-	}
 	var p payload
-	if err := json.Unmarshal(text, &p); err != nil {
-		return errVersion
+	if err := Verify(storeID, token, &p); err != nil {
+		return err
 	}
 	after, err := decode(p.After)
 	switch {
@@ -71,8 +85,8 @@ func Apply(storeID, token string, query *ports.PageQuery) error {
 	return nil
 }
 
-func sign(storeID string, text []byte) []byte {
-	mac := hmac.New(sha256.New, []byte("rtmanager continue "+storeID))
+func sign(scope string, text []byte) []byte {
+	mac := hmac.New(sha256.New, []byte("rtmanager continue "+scope))
 	mac.Write(text)
 	return mac.Sum(nil)[:16]
 }

@@ -48,6 +48,11 @@ func (b *Body[T]) decode(body []byte, isRequired bool) *api.Problem {
 	return p
 }
 
+// ReadBody reads the body of a request that is forwarded, within the limits of size and time.
+func ReadBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) ([]byte, *api.Problem) {
+	return readBody(w, r, timeout)
+}
+
 // readBody reads the request's body within its limits of size and time.
 func readBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) ([]byte, *api.Problem) {
 	if p := checkContentType(r.Header); p != nil {

@@ -1,0 +1,78 @@
+package federation
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/audit"
+)
+
+// roundTrip sends a request on a connection to the URL.
+func (c *Client) roundTrip(request *http.Request, base string) (*http.Response, error) {
+	transport, err := c.transports.of(base)
+	if err != nil {
+		return nil, err
+	}
+	return transport.RoundTrip(request)
+}
+
+// setForwarded names this node, the request and the caller whose request is forwarded. The other
+// daemon rejects a request without a caller, unless it authenticates none.
+func (c *Client) setForwarded(ctx context.Context, header http.Header) {
+	header.Set(api.HeaderFederated, api.EncodeHeaderText(c.cfg.Self.String()))
+	if id := audit.RequestIDOf(ctx); id != "" {
+		header.Set(api.HeaderRequestID, id)
+	}
+	identity := access.FromContext(ctx)
+	if _, isNode := identity.Node(); !identity.IsAnonymous() && !isNode {
+		header.Set(api.HeaderForwardedIdentity, api.EncodeIdentity(identity))
+	}
+}
+
+// mediaTypeOf returns the media type of a response, and none for an encoded body, which this
+// package has not requested.
+func mediaTypeOf(response *http.Response) string {
+	if response.Header.Get("Content-Encoding") != "" {
+		return ""
+	}
+	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return media
+}
+
+// isProblem reports whether the response is a problem document of an error status.
+func isProblem(response *http.Response) bool {
+	return mediaTypeOf(response) == api.ProblemMediaType && response.StatusCode >= 400 && response.StatusCode <= 599
+}
+
+// isResult reports whether the response may be a successful response of the API, or the one of a
+// daemon that is not ready.
+func isResult(response *http.Response) bool {
+	media := mediaTypeOf(response)
+	switch response.StatusCode {
+	case http.StatusNoContent, http.StatusNotModified:
+		return true
+	case http.StatusOK, http.StatusAccepted:
+		return slices.Contains([]string{"application/json", "text/plain", api.EventStreamMediaType, api.NDJSONMediaType}, media)
+	case http.StatusServiceUnavailable:
+		return media == "application/json"
+	default:
+		return false
+	}
+}
+
+// checkResponse returns an error for a response that does not come from the API, or comes from
+// another store than the one that was probed.
+func checkResponse(response *http.Response, storeID string) error {
+	if id := response.Header.Get(api.HeaderStore); id != "" && id != storeID {
+		return fmt.Errorf("it is store %s now, not %s", id, storeID)
+	}
+	if !isResult(response) && !isProblem(response) {
+		return fmt.Errorf("%s is not a response of this API", response.Status)
+	}
+	return nil
+}

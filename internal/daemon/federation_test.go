@@ -1,0 +1,359 @@
+package daemon_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/federation"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/tcptest"
+)
+
+// storeSettings returns the settings of the daemon of a store of its own, on an embedded etcd, with
+// the process engine and the image game:1.
+func storeSettings(t *testing.T, region string, federate ...string) config.Config {
+	t.Helper()
+	cfg := newSettings(t)
+	cfg.Engine, cfg.Region, cfg.Node, cfg.Federate = config.EngineProcess, region, region+"-1", federate
+	image := filepath.Join(cfg.DataDir, "images", "game", "1")
+	require.NoError(t, os.MkdirAll(filepath.Dir(image), 0o755))
+	require.NoError(t, os.WriteFile(image, []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755))
+	killGamesAtEnd(t, cfg.DataDir)
+	return cfg
+}
+
+// ofStore returns a client of another store at the daemon.
+func (r *runningDaemon) ofStore(t *testing.T, name string) *httpclient.Client {
+	t.Helper()
+	client, err := httpclient.New(httpclient.StoreURL(r.API, name), httpclient.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// storeNamed returns what the daemon knows of a store.
+func (r *runningDaemon) storeNamed(t require.TestingT, name string) api.Store {
+	_, body := get(t, r.API+"/v1/stores")
+	var stores api.Stores
+	require.NoError(t, json.Unmarshal([]byte(body), &stores))
+	for _, store := range stores.Items {
+		if store.Name == name {
+			return store
+		}
+	}
+	require.Fail(t, "no such store", "%s in %s", name, body)
+	return api.Store{}
+}
+
+// requireStore waits until the store has the state.
+func (r *runningDaemon) requireStore(t *testing.T, name string, want federation.State, reason string) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		store := r.storeNamed(c, name)
+		require.Equal(c, want, store.State, store.Error)
+		require.Contains(c, store.Error, reason)
+	}, timeout, 50*time.Millisecond)
+}
+
+// A daemon forwards every kind of request to a daemon of another store, whose response the client
+// gets.
+func TestOperationsInAnotherStore(t *testing.T) {
+	t.Parallel()
+	us := start(t, storeSettings(t, "us"))
+	eu := start(t, storeSettings(t, "eu", "us="+us.API))
+	remote := eu.ofStore(t, "us")
+	events := watch(t, &runningDaemon{Ready: eu.Ready, client: remote})
+	requireEvent(t, events, ports.EventSynced, "")
+
+	result, err := remote.RunOperation(t.Context(), httpclient.Operation{OperationRequest: ports.OperationRequest{
+		GameID: "a/b", Kind: operation.KindStart, Spec: sleepingGame(), Origin: ports.Origin{OperationID: "op-1", Actor: "ada", Reason: "league"},
+	}, Until: httpclient.WaitDone}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "us-1", result.Record.Node)
+	requireEvent(t, events, ports.EventUpserted, "a/b")
+	found, err := us.client.GetVersioned(t.Context(), "a/b")
+	require.NoError(t, err)
+	require.Equal(t, result.Revision, found.Revision, "the revision is that of the other store")
+	_, err = eu.client.GetVersioned(t.Context(), "a/b")
+	require.ErrorIs(t, err, runtime.ErrNotFound)
+	entries, err := remote.History(t.Context(), "a/b")
+	require.NoError(t, err)
+	require.Equal(t, []string{"ada", "league", "op-1"}, []string{entries[0].Actor, entries[0].Reason, entries[0].OperationID})
+	err = remote.UpdateStatus(t.Context(), ports.UpdateStatusInput{GameID: "a/b", ExpectedFrom: runtime.StatusStopped, To: runtime.StatusRemoved, Now: time.Now()})
+	require.ErrorIs(t, err, runtime.ErrConflict, "a problem of the other store")
+	explanation, err := remote.Explain(t.Context(), "a/b")
+	require.NoError(t, err)
+	require.Equal(t, "us-1", explanation.Record.Node)
+	_, err = remote.RunOperation(t.Context(), httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: "a/b", Kind: operation.KindStop}}, nil)
+	require.NoError(t, err)
+	requireEvent(t, events, ports.EventTransitioned, "a/b")
+
+	for path, want := range map[string]int{
+		"/v1/stores/us/readyz": 200, "/v1/stores/us/metrics": 200, "/v1/stores/eu/v1/cluster": 200, "/v1/stores/us/v1/runtimes/none": 404,
+		"/v1/stores/none/v1/runtimes": 404, "/v1/stores/us": 404, "/v1/stores/us/v1/none": 404, "/v1/stores/us/v1/../../../../etc": 404,
+		"/v1/stores/us/v1/stores/eu/v1/runtimes": 400, "/v1/stores/..%2Fus/v1/runtimes": 400,
+	} {
+		status, body := get(t, eu.API+path)
+		require.Equal(t, want, status, "%s: %s", path, body)
+	}
+}
+
+// A response has the identity of its store: revisions belong to it.
+func TestResponsesNameTheirStore(t *testing.T) {
+	t.Parallel()
+	us := start(t, storeSettings(t, "us"))
+	eu := start(t, storeSettings(t, "eu", "us="+us.API))
+	for path, want := range map[string]string{"/v1/cluster": eu.Store, "/v1/stores/eu/v1/cluster": eu.Store, "/v1/stores/us/v1/cluster": us.Store, "/v1/stores/us/v1/runtimes/none": us.Store} {
+		response, err := http.Get(eu.API + path)
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, response.Body)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, []string{want}, response.Header.Values(api.HeaderStore), path)
+	}
+}
+
+// A list of all stores has every record once, with its store, in pages whose parts stay at one revision.
+func TestListOfAllStores(t *testing.T) {
+	t.Parallel()
+	us, ap := start(t, storeSettings(t, "us")), start(t, storeSettings(t, "ap"))
+	eu := start(t, storeSettings(t, "eu", "us="+us.API, "ap="+ap.API))
+	want := []string{}
+	for name, d := range map[string]*runningDaemon{"eu": eu, "us": us, "ap": ap} {
+		for i := range 5 {
+			require.NoError(t, d.client.Upsert(t.Context(), record(fmt.Sprintf("%s-%d", name, i))))
+			want = append(want, fmt.Sprintf("%s/%s-%d", name, name, i))
+		}
+	}
+	for _, limit := range []int{1, 3, 4, 5, 7, 100} {
+		query, names := ports.PageQuery{Limit: limit}, []string{}
+		revisions := map[string]int64{}
+		for isFirst := true; isFirst || query.After != ""; isFirst = false {
+			page, err := eu.client.ListAllStores(t.Context(), query, false)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(page.Items), limit)
+			for i, item := range page.Items {
+				names = append(names, page.ItemStores[i]+"/"+item.GameID)
+				require.Positive(t, page.ItemRevisions[i])
+			}
+			require.Len(t, page.Stores, 3)
+			for _, store := range page.Stores {
+				if isFirst {
+					revisions[store.Name] = store.Revision
+					// Changes after the first page are not in the list.
+					require.NoError(t, us.client.Upsert(t.Context(), record("us-0")))
+				}
+				require.Equal(t, revisions[store.Name], store.Revision)
+			}
+			query.After = page.Continue
+		}
+		require.ElementsMatch(t, want, names, "limit %d", limit)
+	}
+	for query, reason := range map[string]string{
+		"stores=all&revision=3": "stores=all lists several", "stores=all&continue=x": "is not a token of this store", "stores=some": "own, all",
+	} {
+		status, body := get(t, eu.API+"/v1/runtimes?"+query)
+		require.Equal(t, 400, status, body)
+		require.Contains(t, body, reason)
+	}
+	status, body := get(t, eu.API+"/v1/stores/us/v1/runtimes?stores=all")
+	require.Equal(t, 400, status, body)
+	require.Contains(t, body, "must be own in a request that another store has forwarded")
+}
+
+// requirePartial requires that the list of all stores lacks only the store, for the reason, and that it has the others if
+// that is allowed.
+func requirePartial(t *testing.T, d *runningDaemon, store, reason string) {
+	t.Helper()
+	_, err := d.client.ListAllStores(t.Context(), ports.PageQuery{Limit: 10}, false)
+	var partial *runtime.PartialError
+	require.ErrorAs(t, err, &partial)
+	require.Len(t, partial.Missing, 1)
+	require.Equal(t, store, partial.Missing[0].Store)
+	require.Contains(t, partial.Missing[0].Reason, reason)
+	page, err := d.client.ListAllStores(t.Context(), ports.PageQuery{Limit: 10}, true)
+	require.NoError(t, err)
+	require.Equal(t, []string{d.Store, ""}, []string{page.Stores[0].StoreID, page.Stores[1].StoreID})
+	require.Contains(t, page.Stores[1].Error, reason)
+	require.Zero(t, page.Stores[1].Revision)
+	require.Equal(t, []string{"local"}, []string{page.Items[0].GameID})
+}
+
+// A store that is away makes the list partial, and requests to it fail without an effect. It is used
+// as soon as it is present.
+func TestAbsentStore(t *testing.T) {
+	t.Parallel()
+	listener, port := tcptest.Listen(t, "127.0.0.1")
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	require.NoError(t, listener.Close())
+	eu := start(t, storeSettings(t, "eu", "us=http://"+address))
+	require.NoError(t, eu.client.Upsert(t.Context(), record("local")))
+	requirePartial(t, eu, "us", "connection refused")
+	status, body := get(t, eu.API+"/v1/stores/us/v1/runtimes")
+	require.Equal(t, 502, status, body)
+	require.Contains(t, body, `"code":"store_unusable"`)
+	err := eu.ofStore(t, "us").UpdateStatus(t.Context(), stop("game"))
+	require.ErrorIs(t, err, federation.ErrUnusable, "nothing was done, so the outcome is not unknown")
+
+	cfg := storeSettings(t, "us")
+	cfg.Listen = address
+	us := start(t, cfg)
+	require.NoError(t, eu.ofStore(t, "us").Upsert(t.Context(), record("game")), "the request does not wait for the next probe")
+	page, err := eu.client.ListAllStores(t.Context(), ports.PageQuery{Limit: 10}, false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"eu", "us"}, page.ItemStores)
+	require.Equal(t, us.Store, page.Stores[1].StoreID)
+}
+
+// otherServer is a server in the place of a daemon of another store.
+func otherServer(t *testing.T, handle http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// A store that does not respond is reported within a bounded time.
+func TestSlowStore(t *testing.T) {
+	t.Parallel()
+	slow := otherServer(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	eu := start(t, storeSettings(t, "eu", "us="+slow))
+	require.NoError(t, eu.client.Upsert(t.Context(), record("local")))
+	requirePartial(t, eu, "us", "did not respond in time at "+slow)
+	eu.requireStore(t, "us", federation.StateUnreachable, "did not respond in time")
+}
+
+// A store with another version of the API, or a server that is no daemon, is not used.
+func TestIncompatibleStores(t *testing.T) {
+	t.Parallel()
+	var hasOtherRequest bool
+	respond := func(status int, media, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			hasOtherRequest = hasOtherRequest || r.URL.Path != "/v1/cluster"
+			w.Header().Set("Content-Type", media)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for name, c := range map[string]struct {
+		handle http.HandlerFunc
+		state  federation.State
+		reason string
+	}{
+		"a later API":    {respond(200, "application/json", `{"api_version":2,"store_id":"x","version":"9.0.0"}`), federation.StateIncompatible, "has version 2 of the API"},
+		"no such route":  {respond(404, api.ProblemMediaType, `{"code":"no_such_route","detail":"use /v2"}`), federation.StateIncompatible, "use /v2"},
+		"a web page":     {respond(200, "text/html", "<html>"), federation.StateIncompatible, "is no rtmanager daemon"},
+		"no identity":    {respond(200, "application/json", `{}`), federation.StateIncompatible, "no identity of its store"},
+		"a proxy":        {respond(502, "text/html", "<html>"), federation.StateUnreachable, "502 Bad Gateway"},
+		"no credentials": {respond(401, api.ProblemMediaType, `{"code":"unauthenticated","detail":"no proof"}`), federation.StateDenied, "no proof"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := otherServer(t, c.handle)
+			eu := start(t, storeSettings(t, "eu", "us="+other))
+			require.NoError(t, eu.client.Upsert(t.Context(), record("local")))
+			requirePartial(t, eu, "us", c.reason)
+			eu.requireStore(t, "us", c.state, c.reason)
+			_, err := eu.ofStore(t, "us").Get(t.Context(), "game")
+			require.ErrorIs(t, err, federation.ErrUnusable)
+			require.False(t, hasOtherRequest, "only probes reach the server")
+		})
+	}
+}
+
+// Two names are never the same store, and no other store is the daemon's own.
+func TestStoresAreDistinct(t *testing.T) {
+	t.Parallel()
+	us := start(t, storeSettings(t, "us"))
+	cfg := externalSettings(t, etcdtest.Start(t).Endpoint())
+	cfg.Engine, cfg.Region, cfg.Node = config.EngineNone, "eu", "eu-1"
+	first := start(t, cfg)
+	cfg.Node, cfg.Federate = "eu-2", []string{"us=" + us.API, "ap=" + us.API + "/", "own=" + first.API}
+	cfg.Federate[1] = "ap=" + strings.Replace(us.API, "127.0.0.1", "localhost", 1)
+	second := start(t, cfg)
+	second.requireStore(t, "us", federation.StateReady, "")
+	second.requireStore(t, "ap", federation.StateDuplicate, "is the same store as us")
+	second.requireStore(t, "own", federation.StateDuplicate, "is the store of this daemon itself")
+	for _, name := range []string{"ap", "own"} {
+		require.ErrorIs(t, second.ofStore(t, name).Upsert(t.Context(), record("game")), federation.ErrUnusable)
+	}
+	for _, d := range []*runningDaemon{us, first} {
+		_, err := d.client.Get(t.Context(), "game")
+		require.ErrorIs(t, err, runtime.ErrNotFound)
+	}
+}
+
+// The first URL that responds is used. A request goes to another URL if its daemon has stopped.
+func TestSeveralURLsOfOneStore(t *testing.T) {
+	t.Parallel()
+	cfg := externalSettings(t, etcdtest.Start(t).Endpoint())
+	cfg.Engine, cfg.Region, cfg.Node = config.EngineNone, "us", "us-1"
+	first := start(t, cfg)
+	cfg.Node = "us-2"
+	second := start(t, cfg)
+	eu := start(t, storeSettings(t, "eu", "us="+first.API, second.API))
+	require.Equal(t, first.API, eu.storeNamed(t, "us").URL)
+	remote := eu.ofStore(t, "us")
+	require.NoError(t, remote.Upsert(t.Context(), record("game")))
+	require.NoError(t, first.stop())
+	// A kept connection may have been closed during the write: its outcome is then unknown.
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.NoError(c, remote.Upsert(t.Context(), record("game")))
+	}, timeout, 10*time.Millisecond)
+	require.Equal(t, second.API, eu.storeNamed(t, "us").URL)
+}
+
+// A name keeps its store: a daemon of another store at a URL is not used for it.
+func TestReplacedStore(t *testing.T) {
+	t.Parallel()
+	us, ap := start(t, storeSettings(t, "us")), start(t, storeSettings(t, "ap"))
+	listener, port := tcptest.Listen(t, "127.0.0.1")
+	replaced := make(chan struct{})
+	proxy := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		base := us.API
+		select {
+		case <-replaced:
+			base = ap.API
+		default:
+		}
+		request, err := http.NewRequestWithContext(r.Context(), r.Method, base+r.URL.RequestURI(), r.Body)
+		if err != nil {
+			return
+		}
+		request.Header = r.Header.Clone()
+		response, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			return
+		}
+		defer response.Body.Close()
+		for name, values := range response.Header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(response.StatusCode)
+		_, _ = io.Copy(w, response.Body)
+	})}
+	go func() { _ = proxy.Serve(listener) }()
+	t.Cleanup(func() { _ = proxy.Close() })
+	eu := start(t, storeSettings(t, "eu", fmt.Sprintf("us=http://127.0.0.1:%d", port)))
+	eu.requireStore(t, "us", federation.StateReady, "")
+	close(replaced)
+	_, err := eu.ofStore(t, "us").Get(t.Context(), "game")
+	require.Error(t, err)
+	require.NotErrorIs(t, err, runtime.ErrNotFound, "a response of another store is not passed on")
+	eu.requireStore(t, "us", federation.StateIncompatible, "restart this daemon if the store was replaced")
+}
