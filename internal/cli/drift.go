@@ -11,9 +11,10 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-type driftFlags struct{ apply, release, yes bool }
+type driftFlags struct{ apply, release, yes, isPartial bool }
 
 func (a *app) driftCommand() *cobra.Command {
 	var flags driftFlags
@@ -24,8 +25,11 @@ func (a *app) driftCommand() *cobra.Command {
 the action that would fix each finding. The daemons apply most actions by themselves. A
 finding shows what blocks its action: it must be observed for longer, or the node's
 safety brake is engaged, because too many games would lose their record or container at
-once (see "serve --help"). If a node does not respond, its findings are missing: the
-command names the node on standard error and exits with 1.
+once (see "serve --help").
+
+A node that does not respond, or that is lost, is an error with exit code 5, because its
+findings are missing. --allow-partial accepts the findings of the other nodes, and names
+the missing ones on standard error.
 
 With --apply each action is applied now, if nothing has changed since the finding was
 shown; a finding that has changed is skipped, with exit code 3. The brake does not
@@ -35,6 +39,7 @@ their actions by themselves.
 Both require confirmation: pass --yes if there is no terminal.`,
 		Example: `  rtmanager drift
   rtmanager drift -o wide
+  rtmanager drift --allow-partial                      # while a node is lost
   rtmanager drift --apply
   rtmanager drift --apply --yes -o json | jq '.results[] | select(.status != "done")'
   rtmanager drift --release-brake --yes`,
@@ -43,6 +48,7 @@ Both require confirmation: pass --yes if there is no terminal.`,
 	cmd.Flags().BoolVar(&flags.apply, "apply", false, "apply the actions of the findings")
 	cmd.Flags().BoolVar(&flags.release, "release-brake", false, "release the engaged brakes")
 	cmd.Flags().BoolVar(&flags.yes, "yes", false, "skip the confirmation")
+	cmd.Flags().BoolVar(&flags.isPartial, "allow-partial", false, "accept that the findings of nodes that do not respond are missing")
 	cmd.MarkFlagsMutuallyExclusive("apply", "release-brake")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		if flags.apply && !cmd.Flags().Changed("timeout") {
@@ -58,30 +64,23 @@ func (a *app) drift(ctx context.Context, flags driftFlags) error {
 		return exit.UsageError{Err: errors.New("not a terminal: pass --yes to confirm")}
 	}
 	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
-		report, err := client.Drift(ctx)
+		report, err := client.Drift(ctx, flags.isPartial)
+		if errors.Is(err, runtime.ErrPartial) {
+			return exit.HintError{Err: err, Hint: "--allow-partial accepts the findings of the other nodes; `rtmanager nodes` shows the state of each"}
+		}
 		if err != nil {
 			return err
 		}
 		a.reportBrakes(report, !flags.release && !flags.apply)
 		switch {
 		case flags.apply:
-			err = a.applyDrift(ctx, client, report, flags.yes)
+			return a.applyDrift(ctx, client, report, flags.yes)
 		case flags.release:
-			err = a.releaseBrakes(ctx, client, report, flags.yes)
+			return a.releaseBrakes(ctx, client, report, flags.yes)
 		default:
-			err = a.printer().Drift(report)
+			return a.printer().Drift(report)
 		}
-		return errors.Join(err, missingNodesError(report))
 	})
-}
-
-// missingNodesError returns an error with the number of nodes that did not respond, nil for
-// none.
-func missingNodesError(report drift.Report) error {
-	if len(report.Missing) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%s did not respond; findings there are not known", render.Count(len(report.Missing), "node"))
 }
 
 // reportBrakes prints the engaged brakes, and the nodes that did not respond.
@@ -90,7 +89,7 @@ func (a *app) reportBrakes(report drift.Report, withHint bool) {
 		a.printMessagef("drift", "the brake of %s is engaged since %s: %s", render.Value(b.Region+"/"+b.Node), render.Time(b.Since), render.OneLine(b.Reason))
 	}
 	for _, m := range report.Missing {
-		a.printMessagef("drift", "%s: %s", render.Value(m.Region+"/"+m.Node), render.OneLine(m.Reason))
+		a.printMessagef("drift", "the findings of %s are missing: %s", render.Value(m.Region+"/"+m.Node), render.OneLine(m.Reason))
 	}
 	if len(report.Brakes) > 0 && withHint {
 		fmt.Fprintln(a.streams.Err, "hint: `rtmanager drift --release-brake` lets the nodes apply the blocked actions; first make sure that the findings are correct")

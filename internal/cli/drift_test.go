@@ -81,11 +81,17 @@ d      exited  none                        eu/n1  24h  container c1 exited with 
 
 	lost := localRecord("g")
 	lost.Node = "absent"
-	got = run(t, serveManager(t, &fakeManager{}, lost), "drift")
-	got.requireCode(t, 1, "a node is missing")
+	server = serveManager(t, &fakeManager{}, lost)
+	got = run(t, server, "drift")
+	got.requireCode(t, 5, "a node is missing")
+	require.Empty(t, got.out)
+	require.Contains(t, got.err, "eu/absent: is not among the present nodes that run games, and a record names it")
+	require.Contains(t, got.err, "hint: --allow-partial accepts the findings of the other nodes")
+	run(t, server, "drift", "--apply", "--yes").requireCode(t, 5, "a node is missing")
+	got = run(t, server, "drift", "--allow-partial")
+	got.requireCode(t, 0, "the other nodes")
 	require.Contains(t, got.out, "node_lost  none    eu/absent")
-	require.Contains(t, got.err, "rtmanager: drift: eu/absent: is not among the present nodes that run games, and a record names it\n"+
-		"rtmanager: drift: 1 node did not respond; findings there are not known\n")
+	require.Equal(t, "rtmanager: drift: the findings of eu/absent are missing: is not among the present nodes that run games, and a record names it\n", got.err)
 }
 
 func TestDriftApply(t *testing.T) {

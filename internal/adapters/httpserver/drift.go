@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // driftScope selects the nodes whose findings a report contains.
@@ -24,7 +25,8 @@ const (
 )
 
 type driftInput struct {
-	Scope driftScope `query:"scope" enum:"all,node" default:"all" doc:"The nodes whose findings are returned: all nodes, or the node that responds"`
+	Scope   driftScope `query:"scope" enum:"all,node" default:"all" doc:"The nodes whose findings are returned: all nodes, or the node that responds"`
+	Partial bool       `query:"allow_partial" doc:"Return the findings of the nodes that respond, and name the others in missing; without it a missing node is a problem with the code partial"`
 }
 
 // getDrift handles GET /v1/drift.
@@ -38,8 +40,20 @@ func (s *Server) getDrift(w http.ResponseWriter, r *http.Request, in *driftInput
 		return err
 	}
 	hideOtherGames(&report, callers.Of(r.Context()))
+	if len(report.Missing) > 0 && !in.Partial {
+		return partialError(report.Missing)
+	}
 	report.Findings, report.Brakes, report.Missing = orEmpty(report.Findings), orEmpty(report.Brakes), orEmpty(report.Missing)
 	return writeJSON(w, http.StatusOK, report)
+}
+
+// partialError is the error of a report that lacks the findings of nodes.
+func partialError(missing []drift.UnreachableNode) error {
+	partial := new(runtime.PartialError)
+	for _, m := range missing {
+		partial.Missing = append(partial.Missing, runtime.MissingPart{Region: m.Region, Node: m.Node, Reason: m.Reason})
+	}
+	return partial
 }
 
 // hideOtherGames removes what is about games and regions that the caller may not read.

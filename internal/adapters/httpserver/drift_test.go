@@ -54,7 +54,7 @@ func TestDriftOfAllNodes(t *testing.T) {
 	foreign, _ := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
 	c.register.join("ap", "odd", foreign)
 
-	got := c.one.send("GET", "/v1/drift", "", "")
+	got := c.one.send("GET", "/v1/drift?allow_partial=true", "", "")
 	require.Equal(t, 200, got.StatusCode, got.body)
 	contractOf(t, c.one).requireDocumented(t, "GET", "/v1/drift", got)
 	report := decodeAs[drift.Report](t, got.body)
@@ -69,6 +69,14 @@ func TestDriftOfAllNodes(t *testing.T) {
 		require.Equal(t, want[:2], []string{report.Missing[i].Region, report.Missing[i].Node})
 		require.Contains(t, report.Missing[i].Reason, want[2])
 	}
+	strict := c.one.send("GET", "/v1/drift", "", "")
+	require.Equal(t, 503, strict.StatusCode, strict.body)
+	contractOf(t, c.one).requireDocumented(t, "GET", "/v1/drift", strict)
+	problem := strict.problem(t)
+	require.Equal(t, api.CodePartial, problem.Code)
+	require.Len(t, problem.Missing, 4)
+	require.Equal(t, "ap/dead", problem.Missing[0].Region+"/"+problem.Missing[0].Node)
+	require.Contains(t, problem.Detail, "ap/hangs did not respond in time")
 	local := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift?scope=node", "", "").body)
 	require.Equal(t, c.first.report.Findings, local.Findings)
 	require.Empty(t, local.Missing)
@@ -84,7 +92,7 @@ func TestDriftResponseThatIsNotAReport(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		})
 		c.register.join("ap", "odd", odd)
-		report := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift", "", "").body)
+		report := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift?allow_partial=true", "", "").body)
 		require.Len(t, report.Missing, 2, body)
 		require.Equal(t, "ap/odd", report.Missing[0].Region+"/"+report.Missing[0].Node)
 		require.Contains(t, report.Missing[0].Reason, "its response is not a report", body)
@@ -97,7 +105,7 @@ func TestDriftOfANodeWithABrokenEngine(t *testing.T) {
 	c := startCluster(t, nil)
 	fails := func(context.Context) error { return container.ErrEngineUnavailable }
 	c.first.drift, c.second.drift = fails, fails
-	report := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift", "", "").body)
+	report := decodeAs[drift.Report](t, c.one.send("GET", "/v1/drift?allow_partial=true", "", "").body)
 	require.Len(t, report.Missing, 3)
 	for _, m := range report.Missing[:2] {
 		require.Equal(t, "engine is unavailable", m.Reason)

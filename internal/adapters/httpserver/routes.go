@@ -131,7 +131,7 @@ func nodeRoutes() []Route {
 		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/drift", ID: "get-drift", Tag: tag,
 			Summary: "List the differences between records and engines, and the proposed actions", Responses: jsonResponse[drift.Report]("The report"),
-			Codes: codes(storeCodes(), nodeCodes()), isDrained: true,
+			Codes: codes(storeCodes(), nodeCodes(), []api.Code{api.CodePartial}), isDrained: true,
 		}, (*Server).getDrift),
 		withHandler(Route{
 			Method: http.MethodPost, Path: "/v1/drift/apply", ID: "apply-drift", Tag: tag,

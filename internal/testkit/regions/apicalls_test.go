@@ -59,7 +59,7 @@ func requestCalls(region string) []apiCall {
 	}
 	unknown := get("get of an unknown game", "/v1/runtimes/unknown", 1)
 	unknown.status = http.StatusNotFound
-	report := get("drift", "/v1/drift", 2)
+	report := get("drift", "/v1/drift?allow_partial=true", 2)
 	report.least = leastReport(region)
 	put := get("put", "/v1/runtimes/"+id, 1)
 	put.method, put.body = http.MethodPut, func(int) any { return stoppedRecord(id) }
