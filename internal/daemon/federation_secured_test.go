@@ -68,7 +68,7 @@ func TestEachStoreAuthorizes(t *testing.T) {
 		url    string
 		status int
 	}{
-		"ada in her store":                {ada, forwarded + "/v1/runtimes/g", 200},
+		"ada with a role there":           {ada, forwarded + "/v1/runtimes/g", 200},
 		"ada in the first store":          {ada, s.first.API + "/v1/runtimes", 403},
 		"an admin of the first store":     {bob, s.first.API + "/v1/runtimes", 200},
 		"the same in the other":           {bob, forwarded + "/v1/runtimes/g", 403},

@@ -38,6 +38,8 @@
 //	tokens.go      list, create and revoke tokens
 //	roles.go       list, grant and revoke roles
 //	secrets.go     secrets, with their routes
+//	federation.go  the other stores, and requests that are forwarded to them
+//	all_stores.go  the list of all stores
 //	system.go      cluster, fsck, metrics, the OpenAPI document
 //	health.go      the probes /healthz and /readyz
 //	inputs.go      parameters that several handlers share

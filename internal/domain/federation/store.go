@@ -62,7 +62,7 @@ func ParseSettings(texts []string) ([]Setting, error) {
 			last.URLs = append(last.URLs, strings.TrimSuffix(name, "/"))
 			continue
 		case !hasName || url == "":
-			return nil, fmt.Errorf("%q is not NAME=URL, such as us=https://us-1:8080", text)
+			return nil, fmt.Errorf("%q is not NAME=URL, such as us=https://us-1:8080", redactUser(text))
 		}
 		if err := ValidateName(name); err != nil {
 			return nil, err
@@ -70,6 +70,14 @@ func ParseSettings(texts []string) ([]Setting, error) {
 		stores = append(stores, Setting{Name: name, URLs: []string{strings.TrimSuffix(url, "/")}})
 	}
 	return stores, nil
+}
+
+// redactUser removes everything up to the last @, which may be a user and a password.
+func redactUser(text string) string {
+	if at := strings.LastIndex(text, "@"); at >= 0 {
+		return "…" + text[at:]
+	}
+	return text
 }
 
 // maxNameBytes bounds the name of a store.
