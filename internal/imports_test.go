@@ -107,7 +107,7 @@ var allowed = map[string][]string{
 	"config":  {"domain/federation", "domain/node", "domain/operation", "logging"},
 	"logging": {},
 	"bench":   {"domain/", "ports", "adapters/etcdstore"},
-	"backup":  {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore"},
+	"backup":  {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore", "etcdcluster"},
 	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "backup", "config", "etcdauth", "etcdcluster", "etcdconn", "logging"},
 	"cli":     {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "backup", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
 

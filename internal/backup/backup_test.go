@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
@@ -23,7 +24,11 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
+func TestMain(m *testing.M) {
+	// Connections between members of an etcd end with a timeout of 5 s after it was closed.
+	os.Exit(etcdtest.Main(m, goleak.IgnoreAnyFunction("net/http.(*conn).serve"), goleak.IgnoreAnyFunction("net/http.(*connReader).backgroundRead"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop")))
+}
 
 func record(gameID string) runtime.RuntimeRecord {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

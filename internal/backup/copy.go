@@ -12,6 +12,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/filelock"
 )
 
 // Copy is a temporary etcd in this process on a copy of a backup. It listens on sockets that
@@ -24,6 +25,7 @@ type Copy struct {
 	HasNoManifest bool
 
 	dir      string
+	lock     *filelock.Lock // of the directory
 	member   *embeddedetcd.Member
 	revision int64
 	// isAuthenticated reports whether the etcd of the backup authenticates requests. The
@@ -67,7 +69,8 @@ func (c *Copy) describe(file string, manifest *Manifest) error {
 
 // open starts an etcd on a copy of the file, whose revision it increases by revisionBump.
 func open(ctx context.Context, file string, revisionBump uint64) (_ *Copy, err error) {
-	dir, err := os.MkdirTemp("", "rtmanager-backup-")
+	removeStaleCopies()
+	dir, err := os.MkdirTemp("", copyPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("directory for the copy of the backup (TMPDIR selects another one): %w", err)
 	}
@@ -77,6 +80,9 @@ func open(ctx context.Context, file string, revisionBump uint64) (_ *Copy, err e
 			err = errors.Join(err, c.Close())
 		}
 	}()
+	if c.lock, err = filelock.Acquire(filepath.Join(dir, copyLock), 0); err != nil {
+		return nil, err
+	}
 	cfg := embeddedetcd.Config{
 		DataDir:         c.dataDir(),
 		ListenClientURL: "unix://" + filepath.Join(dir, "etcd.sock"), ListenPeerURL: "unix://" + filepath.Join(dir, "peer.sock"),
@@ -127,5 +133,33 @@ func (c *Copy) stop() error {
 
 // Close stops the etcd and removes its directory.
 func (c *Copy) Close() error {
-	return errors.Join(c.stop(), os.RemoveAll(c.dir))
+	err := errors.Join(c.stop(), os.RemoveAll(c.dir))
+	if c.lock != nil {
+		err = errors.Join(err, c.lock.Release())
+	}
+	return err
+}
+
+// The names of the temporary directories, and of the lock in each.
+const (
+	copyPrefix = "rtmanager-backup-"
+	copyLock   = "copy.lock"
+)
+
+// removeStaleCopies removes the copies of processes that were killed.
+func removeStaleCopies() {
+	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), copyPrefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range dirs {
+		name := filepath.Join(dir, copyLock)
+		if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+			continue // it was created just now
+		}
+		if lock, err := filelock.Acquire(name, 0); err == nil {
+			_ = os.RemoveAll(dir)
+			_ = lock.Release()
+		}
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/etcdcluster"
 )
 
 // minRevisionBump is the least number by which a restore increases the revision.
@@ -129,6 +130,9 @@ func (c *Copy) prepareRestore(ctx context.Context, now time.Time, result Restore
 	client := c.Client()
 	// At its space quota etcd rejects writes until the alarm is disarmed.
 	if _, err := client.AlarmDisarm(ctx, (*clientv3.AlarmMember)(&etcdserverpb.AlarmMember{})); err != nil {
+		return 0, err
+	}
+	if err := etcdcluster.DeleteIdentity(ctx, client); err != nil {
 		return 0, err
 	}
 	for _, store := range result.Stores {

@@ -27,6 +27,9 @@ type SaveOptions struct {
 	Schedule string
 	// Now returns the time; default time.Now.
 	Now func() time.Time
+	// Verifier is the command that verifies a backup and prints its manifest as JSON, without
+	// the file. Empty verifies in this process.
+	Verifier []string
 }
 
 // Save saves a snapshot of the etcd of the client to the file, and its manifest next to it. The
@@ -49,7 +52,7 @@ func Save(ctx context.Context, client *clientv3.Client, file string, options Sav
 	if err := manifest.saveSnapshot(ctx, client, part); err != nil {
 		return Manifest{}, err
 	}
-	err := manifest.verifySaved(ctx, part)
+	err := manifest.verifySaved(ctx, part, options.Verifier)
 	if err == nil {
 		err = manifest.publish(part, file)
 	}
@@ -83,22 +86,20 @@ func (m *Manifest) saveSnapshot(ctx context.Context, client *clientv3.Client, pa
 }
 
 // verifySaved opens the copy, and sets what the manifest reports about it.
-func (m *Manifest) verifySaved(ctx context.Context, part string) error {
+func (m *Manifest) verifySaved(ctx context.Context, part string, verifier []string) (err error) {
 	sums, err := readChecksums(ctx, part)
 	if err != nil {
 		return err
 	}
 	m.SHA256 = hex.EncodeToString(sums.file[:])
-	copied, err := open(ctx, part, 0)
-	if err != nil {
-		return err
+	var verified Manifest
+	if len(verifier) > 0 {
+		verified, err = runVerifier(ctx, verifier, part)
+	} else {
+		verified, _, err = Verify(ctx, part)
 	}
-	reports, err := copied.Check(ctx)
-	m.Revision = copied.revision
-	for _, r := range reports {
-		m.Stores = append(m.Stores, r.StoreReport)
-	}
-	return errors.Join(err, copied.Close())
+	m.Revision, m.Stores = verified.Revision, verified.Stores
+	return err
 }
 
 // publish gives the backup its name. The manifest comes first: a backup that exists is complete.
@@ -155,10 +156,9 @@ func Verify(ctx context.Context, file string) (Manifest, []CheckedStore, error) 
 	}
 	checked, err := copied.Check(ctx)
 	manifest := copied.Manifest
-	if copied.HasNoManifest {
-		for _, c := range checked {
-			manifest.Stores = append(manifest.Stores, c.StoreReport)
-		}
+	manifest.Stores = nil
+	for _, c := range checked {
+		manifest.Stores = append(manifest.Stores, c.StoreReport)
 	}
 	return manifest, checked, errors.Join(err, copied.Close())
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -34,7 +35,7 @@ checksum; keep both together. The default name is rtmanager-TIME.snapshot.
 Without --etcd-endpoints it connects to ` + embeddedEndpoint + `, the default address of
 an embedded etcd; the ready line of the daemon has the actual one, such as the socket
 unix:///DIR/run/etcd.sock of a daemon with authentication. An etcd with users requires
-a user with the role root. serve --backup-dir makes backups by itself.
+a user with the role root. A daemon can also make backups by itself, see serve.
 
 The temporary copy needs space in TMPDIR, twice the size of the database.`,
 		Example: `  rtmanager backup
@@ -74,7 +75,7 @@ func (a *app) backup(ctx context.Context, cfg config.Config, file string) error 
 		return err
 	}
 	if done, err := a.printer().Encode(manifest); done {
-		return err
+		return errors.Join(err, findingsError(file, manifest))
 	}
 	fmt.Fprintf(a.streams.Out, "saved %s and %s\n%s\n", render.Value(file), render.Value(filepath.Base(backup.ManifestFile(file))), describeBackup(manifest))
 	return findingsError(file, manifest)
@@ -117,16 +118,12 @@ used, and if it has inconsistencies.`,
 		},
 		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
 			a.usesNoDaemon = true
-			manifest, checked, err := backup.Verify(cmd.Context(), args[0])
+			manifest, _, err := backup.Verify(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			manifest.Stores = nil
-			for _, c := range checked {
-				manifest.Stores = append(manifest.Stores, c.StoreReport)
-			}
 			if done, err := a.printer().Encode(manifest); done {
-				return err
+				return errors.Join(err, findingsError(args[0], manifest))
 			}
 			fmt.Fprintf(a.streams.Out, "%s of %s: %s\n", render.Value(args[0]), render.Time(manifest.CreatedAt), describeBackup(manifest))
 			return findingsError(args[0], manifest)

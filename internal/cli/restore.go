@@ -31,7 +31,7 @@ func (a *app) restoreCommand() *cobra.Command {
 rtmanager backup, or a snapshot of etcdctl. The directory must be empty or not exist,
 except for the games of nodes. Then start the daemon with the same --data-dir. For a
 cluster of several members, restore one of them, start it, and let the others join it
-with empty data directories (serve --cluster-join).
+with empty data directories.
 
 For an external etcd, name each member with --member; restore creates the data
 directories DIR/NAME of all of them, with the same content. Copy each to its host as the
@@ -45,8 +45,7 @@ and fences of before are refused, and a watch of before gets the error compacted
 resync. Games that were started or removed after the backup appear in rtmanager drift.`,
 		Example: `  rtmanager restore --from rtmanager.snapshot
   rtmanager restore --from rtmanager.snapshot --data-dir /var/lib/rtmanager
-  rtmanager restore --from rtmanager.snapshot --output restored \
-    --member etcd-1=https://10.0.0.1:2380 --member etcd-2=https://10.0.0.2:2380 --member etcd-3=https://10.0.0.3:2380`,
+  rtmanager restore --from rtmanager.snapshot --output dirs --member e1=https://10.0.0.1:2380`,
 		Args: requireNoArguments,
 	}
 	serve := pflag.NewFlagSet("serve", pflag.ContinueOnError)
@@ -56,6 +55,12 @@ resync. Games that were started or removed after the backup appear in rtmanager 
 	}
 	var f restoreFlags
 	flags := cmd.Flags()
+	for name, usage := range map[string]string{
+		"etcd-cacert": "`FILE` with the CA certificate that verifies members which may still respond",
+		"etcd-cert":   "`FILE` with the client certificate for these members", "etcd-key": "`FILE` with the key of --etcd-cert",
+	} {
+		flags.Lookup(name).Usage = usage
+	}
 	flags.StringVar(&f.from, "from", "", "backup `FILE` to restore")
 	flags.StringArrayVar(&f.members, "member", nil, "`NAME=PEER_URL` of a member of an external etcd; repeat it for each")
 	flags.StringVar(&f.output, "output", "", "`DIR` for the data directories of --member")

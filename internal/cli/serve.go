@@ -91,6 +91,9 @@ func (a *app) serve(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
+	if program, err := os.Executable(); err == nil && cfg.BackupDir != "" {
+		cfg.BackupVerifier = []string{program, "backup", "verify", "--output", "json"}
+	}
 	return daemon.Run(ctx, cfg, clientBuild().Version, logger, func(ready daemon.Ready) {
 		fmt.Fprintf(a.streams.Out, "ready api=%s etcd=%s pid=%d store=%s engine=%s ready_ms=%d\n",
 			ready.API, ready.Etcd, os.Getpid(), ready.Store, ready.Engine, ready.After.Round(time.Millisecond).Milliseconds())

@@ -27,6 +27,7 @@ type Config struct {
 	OIDC
 	Secrets
 	Audit
+	Backup
 	Limits
 
 	// EtcdEndpoints are the client URLs of an existing etcd cluster. Empty embeds an
@@ -102,6 +103,7 @@ func Default() Config {
 		Security:         defaultSecurity(),
 		OIDC:             defaultOIDC(),
 		Audit:            defaultAudit(),
+		Backup:           defaultBackup(),
 		EtcdDialTimeout:  15 * time.Second,
 		Cluster:          defaultCluster(),
 		EtcdClusterToken: "rtmanager",

@@ -79,6 +79,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"oidc-issuer": "https://i", "oidc-client-id": "ci", "oidc-audience": "au", "oidc-username-claim": "uc", "oidc-groups-claim": "gc", "oidc-ca": "ica",
 		"secrets-key-file": "skf", "secrets-key-command": "",
 		"audit-file": "af", "audit-max-bytes": "1048577", "audit-max-files": "5", "audit-webhook": "https://aw",
+		"backup-dir": "bd", "backup-interval": "2m", "backup-keep": "6",
 		"limit-rate": "11", "limit-write-rate": "12", "limit-concurrency": "13", "limit-streams": "14", "limit-connections": "-1",
 		"engine": "none", "log-level": "error", "log-format": "text", "data-dir": "d",
 		"images-dir": "i", "docker-host": "unix:///d.sock", "docker-network": "dn", "docker-endpoint": "container",
@@ -118,6 +119,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		OIDC:     config.OIDC{OIDCIssuer: "https://i", OIDCClientID: "ci", OIDCAudience: "au", OIDCUsernameClaim: "uc", OIDCGroupsClaim: "gc", OIDCCA: "ica"},
 		Secrets:  config.Secrets{SecretsKeyFile: "skf"},
 		Audit:    config.Audit{AuditFile: "af", AuditMaxBytes: 1<<20 + 1, AuditMaxFiles: 5, AuditWebhook: "https://aw"},
+		Backup:   config.Backup{BackupDir: "bd", BackupInterval: 2 * time.Minute, BackupKeep: 6},
 		Limits:   config.Limits{LimitRate: 11, LimitWriteRate: 12, LimitConcurrency: 13, LimitStreams: 14, LimitConnections: -1},
 		NodeManager: config.NodeManager{
 			ImagesDir: "i", DockerHost: "unix:///d.sock", DockerNetwork: "dn", DockerEndpoint: "container",

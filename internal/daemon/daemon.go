@@ -116,6 +116,11 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	if err != nil {
 		return err
 	}
+	backups, err := newBackups(cfg, version, etcd, store, registry, logger)
+	if err != nil {
+		return err
+	}
+	defer startBackups(ctx, backups)()
 	stopStarting()
 	failed, stop := host.runWorkers(ctx, etcd.failed, store.Failed())
 	defer stop()

@@ -32,6 +32,7 @@
 //	operationmetrics.go  metrics of operations and drift
 //	newstore.go          no empty store in the place of a store that games belong to
 //	bootstrap.go         BootstrapEtcd: a user of etcd, for a command
+//	backup.go            the scheduled backups and their metrics
 //	snapshot.go          SaveBackup and Restore, for commands
 //	backupview.go        BackupView: the API of a store in a backup, for reads
 //

@@ -35,6 +35,13 @@ func EnsureIdentity(ctx context.Context, client *clientv3.Client, identity Ident
 	return err
 }
 
+// DeleteIdentity deletes the identity from the copy of a cluster that is restored. The first
+// member of the restored cluster stores its own.
+func DeleteIdentity(ctx context.Context, client *clientv3.Client) error {
+	_, err := client.Delete(ctx, identityKey)
+	return err
+}
+
 // LoadIdentity returns the identity of the cluster, and ErrNoIdentity if there is none.
 func LoadIdentity(ctx context.Context, client *clientv3.Client) (Identity, error) {
 	got, err := client.Get(ctx, identityKey)

@@ -95,7 +95,9 @@ func (d *dataDir) restore(from, token string, options RestoreOptions) error {
 		err = restoreMember(from, []RestoredMember{target}, 0, token, options)
 	}
 	if err == nil {
-		err = d.install(clusterInfo{Token: token, PeerURL: target.PeerURL, Bootstrapped: true})
+		info := clusterInfo{Token: token, PeerURL: target.PeerURL, Bootstrapped: true}
+		info.Origin = originRestore
+		err = d.install(info)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("restore the snapshot %s: %w", from, err), os.RemoveAll(d.restoreDir()))
