@@ -130,6 +130,6 @@ var fieldAdvice = map[string]string{
 	embeddedetcd.FieldListenPeerURL:   "choose another address with --etcd-listen-peer",
 	embeddedetcd.FieldMemberName:      "correct --region and --node, choose another directory with --data-dir, or name the former node with --rename-from",
 	embeddedetcd.FieldJoin:            "correct --cluster-join, or choose another directory with --data-dir",
-	embeddedetcd.FieldInit:            "omit --cluster-init, or choose another directory with --data-dir",
+	embeddedetcd.FieldInit:            "omit --cluster-init to continue with the data of a directory, and use --cluster-join to join a cluster",
 	embeddedetcd.FieldAdvertise:       "set --advertise, or --etcd-advertise-client and --etcd-advertise-peer",
 }

@@ -26,6 +26,9 @@ var harmless = map[string][]string{
 	"simple token is not cryptographically signed":                                         nil,
 	// The version of a new data directory is not known in its first seconds.
 	"failed to update storage version": {"cannot detect storage schema version"},
+	// Repeated several times a second while a member has no leader, which the daemon logs itself.
+	"waiting for ReadIndex response took too long, retrying": nil,
+	"prober detected unhealthy status":                       nil,
 	// Listeners that end because they were closed.
 	"setting up serving from embedded etcd failed.": closedListener,
 	"stopping insecure grpc server due to error":    closedListener,

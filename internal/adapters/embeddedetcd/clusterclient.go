@@ -2,8 +2,12 @@ package embeddedetcd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -18,18 +22,46 @@ import (
 // probeTimeout bounds a request to one other member at the start.
 const probeTimeout = 3 * time.Second
 
+// memberTLS returns the TLS settings for connections to the URL of another member; nil for http.
+func memberTLS(cfg Config, url string) (*tls.Config, error) {
+	if cfg.Cluster == nil || !strings.HasPrefix(url, "https:") {
+		return nil, nil
+	}
+	info := cfg.Cluster.TLS.info()
+	config, err := info.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("certificates for other members: %w", err)
+	}
+	return config, nil
+}
+
 // dialMember returns a client of the URLs of other members.
 func dialMember(cfg Config, urls []string) (*clientv3.Client, error) {
-	config := clientv3.Config{Endpoints: urls, Logger: zap.NewNop(), DialTimeout: probeTimeout, MaxUnaryRetries: 1}
-	if cfg.Cluster != nil && strings.HasPrefix(urls[0], "https:") {
-		info := cfg.Cluster.TLS.info()
-		tls, err := info.ClientConfig()
-		if err != nil {
-			return nil, fmt.Errorf("certificates for other members: %w", err)
-		}
-		config.TLS = tls
+	config, err := memberTLS(cfg, urls[0])
+	if err != nil {
+		return nil, err
 	}
-	return clientv3.New(config)
+	return clientv3.New(clientv3.Config{Endpoints: urls, TLS: config, Logger: zap.NewNop(), DialTimeout: probeTimeout, MaxUnaryRetries: 1})
+}
+
+// requestVersion requests the version of the member at the URL. Unlike clients of etcd, it returns
+// why a connection fails.
+func requestVersion(ctx context.Context, cfg Config, url string) error {
+	config, err := memberTLS(cfg, url)
+	if err != nil {
+		return &ConfigError{Field: FieldJoin, Err: err}
+	}
+	transport := &http.Transport{TLSClientConfig: config}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/version", nil)
+	if err != nil {
+		return &ConfigError{Field: FieldJoin, Err: err}
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 // connectToCluster returns a client of the members that respond at the URLs to join. It waits
@@ -76,6 +108,9 @@ func probeAll(ctx context.Context, cfg Config, urls []string) (responding []stri
 		return responding, nil
 	}
 	err = errors.Join(errs...)
+	if invalid, isFinal := errors.AsType[*ConfigError](err); isFinal {
+		return nil, invalid
+	}
 	if slices.ContainsFunc(errs, etcdcluster.IsCertificateError) {
 		return nil, joinError(cfg, fmt.Errorf("certificates do not match; those of this host must be issued by the authority of the cluster: %w", err))
 	}
@@ -86,6 +121,9 @@ func probeAll(ctx context.Context, cfg Config, urls []string) (responding []stri
 func probe(ctx context.Context, cfg Config, url string) (clusterID uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	if err := requestVersion(ctx, cfg, url); err != nil {
+		return 0, fmt.Errorf("%s: %w", url, err)
+	}
 	client, err := dialMember(cfg, []string{url})
 	if err != nil {
 		return 0, &ConfigError{Field: FieldJoin, Err: err}
@@ -120,38 +158,50 @@ func measureURL(ctx context.Context, url string, cfg Config) (time.Duration, err
 	return etcdcluster.RoundTrip(ctx, client)
 }
 
-// checkOthers requests the member lists of other members. It returns a *RemovedError if they do
-// not have this member, and a *ConfigError if they form another cluster, or if another process
-// runs this member. It skips members that do not respond.
-func (m *Member) checkOthers(ctx context.Context, cfg Config, at addresses) error {
+// checkAddress checks, for a member whose address has changed, that no other process runs it
+// at an earlier one. At an unchanged address another process could not listen.
+func (m *Member) checkAddress(ctx context.Context, cfg Config, at addresses) error {
 	info := m.data.cluster
-	if info.MemberID == 0 {
-		return nil // the member of an earlier version
+	current := at.advertisedClient.String()
+	if info.MemberID == 0 || info.ClientURL == "" || info.ClientURL == current {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	addresses := []string{info.ClientURL}
-	var foreign string
+	for _, found := range listsOf(ctx, cfg, info) {
+		if self, isMember := found.members.ByID(uint64(info.MemberID)); isMember && found.members.ClusterID == uint64(info.ClusterID) {
+			addresses = append(addresses, self.ClientURLs...)
+		}
+	}
+	return m.checkCopy(ctx, cfg, addresses, current)
+}
+
+// checkMembership requests the member lists of other members. It returns a *RemovedError if they do
+// not have this member, and a *ConfigError if they form another cluster. It skips members that do
+// not respond.
+func (m *Member) checkMembership(ctx context.Context, cfg Config) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	m.clusterMu.Lock()
+	info := m.data.cluster
+	m.clusterMu.Unlock()
+	foreign := ""
 	for _, found := range listsOf(ctx, cfg, info) {
 		if found.members.ClusterID != uint64(info.ClusterID) {
 			foreign = fmt.Sprintf("the member at %s is of cluster %x", found.url, found.members.ClusterID)
 			continue
 		}
-		foreign = ""
-		self, isMember := found.members.ByID(uint64(info.MemberID))
-		if !isMember && found.isLinearizable {
-			c := info
-			c.Removed = true
-			return errors.Join(m.data.writeCluster(c), m.data.removedError())
+		if _, isMember := found.members.ByID(uint64(info.MemberID)); !isMember && found.isLinearizable {
+			return m.markRemoved()
 		}
-		addresses = append(addresses, self.ClientURLs...)
-		break
+		return nil
 	}
-	if foreign != "" {
-		return dataDirError("data directory %s belongs to member %s of cluster %x, but %s: that cluster was created or restored since; join it with a new directory",
-			m.data.path, info.label(), uint64(info.ClusterID), foreign)
+	if foreign == "" {
+		return nil
 	}
-	return m.checkCopy(ctx, cfg, addresses, at.advertisedClient.String())
+	return dataDirError("data directory %s belongs to member %s of cluster %x, but %s: that cluster was created or restored since; join it with a new directory",
+		m.data.path, info.label(), uint64(info.ClusterID), foreign)
 }
 
 // memberList is the member list of another member.
@@ -161,7 +211,8 @@ type memberList struct {
 	isLinearizable bool
 }
 
-// listsOf returns the member lists of the other members that respond, those of this cluster last.
+// listsOf returns the member lists of the other members that respond, those of this cluster first, and
+// of these the linearizable ones.
 func listsOf(ctx context.Context, cfg Config, info clusterInfo) (found []memberList) {
 	var urls []string
 	for _, other := range info.Others {
@@ -182,36 +233,58 @@ func listsOf(ctx context.Context, cfg Config, info clusterInfo) (found []memberL
 	return found
 }
 
-// rank orders lists: those of other clusters, then linearizable ones of this cluster, then the others.
+// rank orders lists for listsOf.
 func rank(l memberList, info clusterInfo) int {
 	switch {
 	case l.members.ClusterID != uint64(info.ClusterID):
-		return 0
-	case l.isLinearizable:
-		return 1
-	default:
 		return 2
+	case l.isLinearizable:
+		return 0
+	default:
+		return 1
 	}
 }
 
+// listOf returns the member list of the member at the URL, and nil if it does not respond.
 func listOf(ctx context.Context, cfg Config, url string) *memberList {
+	if !isListening(ctx, url) {
+		return nil
+	}
 	client, err := dialMember(cfg, []string{url})
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = client.Close() }()
-	requestCtx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	if members, err := etcdcluster.List(requestCtx, client); err == nil {
+	local := make(chan *memberList, 1)
+	go func() {
+		defer close(local)
+		if members, err := etcdcluster.ListLocal(ctx, client); err == nil {
+			local <- &memberList{url: url, members: members}
+		}
+	}()
+	members, err := etcdcluster.List(ctx, client)
+	if err == nil {
 		return &memberList{url: url, members: members, isLinearizable: true}
 	}
-	requestCtx, cancel = context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	members, err := etcdcluster.ListLocal(requestCtx, client)
+	return <-local // without a quorum
+}
+
+// isListening reports whether a program listens at the URL. It responds at once if the host is up,
+// unlike a request that waits for a server.
+func isListening(ctx context.Context, address string) bool {
+	u, err := url.Parse(address)
 	if err != nil {
-		return nil
+		return false
 	}
-	return &memberList{url: url, members: members}
+	network, target := "tcp", u.Host
+	if u.Scheme == "unix" {
+		network, target = "unix", u.Path
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, target)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
 }
 
 // checkCopy returns a *ConfigError if this member runs at one of the addresses, from another
@@ -232,6 +305,9 @@ func (m *Member) checkCopy(ctx context.Context, cfg Config, addresses []string, 
 func (m *Member) isRunningAt(ctx context.Context, cfg Config, url string) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	if !isListening(ctx, url) {
+		return false
+	}
 	client, err := dialMember(cfg, []string{url})
 	if err != nil {
 		return false

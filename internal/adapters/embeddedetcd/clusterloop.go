@@ -101,7 +101,7 @@ func (m *Member) noLeaderError() error {
 func (m *Member) runInCluster(ctx context.Context, cfg Config, at addresses) {
 	ticker := time.NewTicker(leaderCheckInterval)
 	defer ticker.Stop()
-	watch := leaderWatch{member: m}
+	watch := leaderWatch{member: m, cfg: cfg}
 	m.report("waiting for a leader of the cluster")
 	promoted := make(chan error, 1)
 	go func() { promoted <- m.becomeVoter(ctx) }()
@@ -140,8 +140,12 @@ func (m *Member) logReady() {
 
 // fail ends the member with the error, unless ctx has ended.
 func (s *clusterState) fail(ctx context.Context, err error) {
-	if ctx.Err() == nil {
-		s.failed <- err
+	if ctx.Err() != nil {
+		return
+	}
+	select {
+	case s.failed <- err:
+	default: // it has failed already
 	}
 }
 
@@ -302,7 +306,10 @@ func (m *Member) refreshTiming(ctx context.Context) error {
 // leaderWatch logs the loss of the leader and its return.
 type leaderWatch struct {
 	member *Member
+	cfg    Config
 	lostAt time.Time // zero while there is a leader
+	// checkAt is when the membership is checked next.
+	checkAt time.Time
 }
 
 // check detects whether there is a leader. While there is none, it finds out which members do not
@@ -312,8 +319,16 @@ func (w *leaderWatch) check(ctx context.Context) {
 	switch hasLeader := m.etcd.Server.Lead() != 0; {
 	case !hasLeader && w.lostAt.IsZero():
 		w.lostAt = time.Now()
+		w.checkAt = w.lostAt.Add(membershipInterval / 2)
 		fallthrough
 	case !hasLeader:
+		if time.Now().After(w.checkAt) {
+			if err := m.checkMembership(ctx, w.cfg); err != nil {
+				m.state.fail(ctx, err)
+				return
+			}
+			w.checkAt = time.Now().Add(membershipInterval)
+		}
 		unreachable := unreachableMembers(ctx, m.data.cluster.Others)
 		if previous := m.state.unreachable.Swap(&unreachable); previous == nil || *previous != unreachable {
 			m.state.logger.Warn(m.noLeaderError().Error(), "for", time.Since(w.lostAt).Round(time.Millisecond))

@@ -134,9 +134,9 @@ func (m *Member) initialize(ctx context.Context, cfg Config, at addresses, exist
 	return d.writeCluster(c)
 }
 
-// checkMember checks that the member of the directory may start: that it was not removed, and
-// that no other process runs it from a copy of the directory. Members that do not respond are
-// skipped: after a loss of power no other member runs.
+// checkMember checks that the member of the directory may start: that its data is that of the member
+// that cluster.json names, and that no other process runs it from a copy of the directory.
+// Members that do not respond are skipped: after a loss of power no other member runs.
 func (m *Member) checkMember(ctx context.Context, cfg Config, at addresses) error {
 	d := &m.data
 	if err := d.checkLogIdentity(); err != nil {
@@ -148,7 +148,7 @@ func (m *Member) checkMember(ctx context.Context, cfg Config, at addresses) erro
 		c.Timing = etcdcluster.TimingFor(cfg.Cluster.RoundTrip)
 	}
 	c.Name = cfg.Cluster.Name
-	if err := m.checkOthers(ctx, cfg, at); err != nil {
+	if err := m.checkAddress(ctx, cfg, at); err != nil {
 		return err
 	}
 	return d.writeCluster(c)

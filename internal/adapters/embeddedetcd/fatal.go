@@ -27,8 +27,36 @@ func newFatalLogger() *fatalLogger { return &fatalLogger{failed: make(chan error
 
 // wrap returns the logger for etcd.
 func (l *fatalLogger) wrap(logger *zap.Logger) *zap.Logger {
-	return logger.WithOptions(zap.WithFatalHook(l), zap.WithPanicHook(l), zap.Hooks(l.observe))
+	return logger.WithOptions(zap.WithFatalHook(l), zap.WithPanicHook(l), zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewTee(core, observingCore{l}) // also of lines below the level of the log
+	}))
 }
+
+// observingCore passes the warnings and errors of etcd to a fatalLogger.
+type observingCore struct{ *fatalLogger }
+
+// Enabled implements zapcore.LevelEnabler.
+func (observingCore) Enabled(level zapcore.Level) bool { return level >= zapcore.WarnLevel }
+
+// With implements zapcore.Core.
+func (c observingCore) With([]zapcore.Field) zapcore.Core { return c }
+
+// Check implements zapcore.Core.
+func (c observingCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(entry.Level) {
+		return checked.AddCore(entry, c)
+	}
+	return checked
+}
+
+// Write implements zapcore.Core.
+func (c observingCore) Write(entry zapcore.Entry, _ []zapcore.Field) error {
+	c.observe(entry)
+	return nil
+}
+
+// Sync implements zapcore.Core.
+func (observingCore) Sync() error { return nil }
 
 // OnWrite implements zapcore.CheckWriteHook. It does not return, because etcd does not
 // expect that: the goroutine of etcd stops before it does anything else.
@@ -47,14 +75,13 @@ func (l *fatalLogger) fail(err error) {
 
 // observe detects a log file that could not be allocated, and the removal of the member. No function
 // of etcd reports them.
-func (l *fatalLogger) observe(entry zapcore.Entry) error {
+func (l *fatalLogger) observe(entry zapcore.Entry) {
 	switch entry.Message {
 	case "failed to preallocate space when creating a new WAL":
 		l.isLogBroken.Store(true)
 	case "data-dir used by this member must be removed":
 		l.isRemoved.Store(true)
 	}
-	return nil
 }
 
 // lineError returns the message of a log line with its error and its path.

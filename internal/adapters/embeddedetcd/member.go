@@ -331,8 +331,12 @@ func (m *Member) reportFailure() {
 	case <-m.closing:
 		return
 	}
-	if m.isRemoved() {
-		m.failed <- m.markRemoved()
+	_, isReported := errors.AsType[*RemovedError](err)
+	if !isReported && m.isRemoved() {
+		err, isReported = m.markRemoved(), true
+	}
+	if isReported {
+		m.failed <- err
 		return
 	}
 	err = fmt.Errorf("etcd on %s: %w", m.data.etcdDir(), orErrStopped(err))
