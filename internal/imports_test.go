@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"envelope": {"domain/secret"},
 
 	"etcdauth":    {"etcd"},
-	"etcdcluster": {"domain/membership", "etcd"},
+	"etcdcluster": {"domain/", "etcd"},
 	"etcdconn":    {"etcd"},
 	"pki":         {"domain/access", "domain/node"},
 
@@ -140,7 +140,7 @@ var allowed = map[string][]string{
 	"testkit/logtest":    {},
 	"testkit/tcptest":    {},
 	"testkit/dockertest": {},
-	"testkit/etcdtest":   {"adapters/embeddedetcd"},
+	"testkit/etcdtest":   {"adapters/embeddedetcd", "testkit/tcptest"},
 	"testkit/regions":    {},
 	"testkit/nodetest":   {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 }

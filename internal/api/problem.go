@@ -91,6 +91,16 @@ const (
 	CodeTooManyOperations    Code = "too_many_operations"
 )
 
+// Codes of the members of etcd.
+const (
+	// CodeNoSuchMember: the cluster has no member of the name.
+	CodeNoSuchMember Code = "no_such_member"
+	// CodeUnsafeRemoval: the removal of the member would lose quorum, or is probably a mistake.
+	CodeUnsafeRemoval Code = "unsafe_removal"
+	// CodeNoQuorum: too few members of etcd respond to change them; nothing was changed.
+	CodeNoQuorum Code = "no_quorum"
+)
+
 // Codes of secrets.
 const (
 	CodeSecretNotFound Code = "secret_not_found"
@@ -126,8 +136,11 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	To   runtime.Status `json:"to,omitempty" doc:"Of invalid_transition: the status after"`
 
 	Key    string `json:"key,omitempty" doc:"Of corrupt: the key of the value"`
-	Reason string `json:"reason,omitempty" doc:"Of corrupt or rejected: the reason"`
+	Reason string `json:"reason,omitempty" doc:"Of corrupt, rejected or unsafe_removal: the reason"`
 	GameID string `json:"game_id,omitempty" doc:"The game"`
+
+	Member   string `json:"member,omitempty" doc:"Of unsafe_removal: the member"`
+	CanForce bool   `json:"can_force,omitempty" doc:"Of unsafe_removal: whether force=true removes the member nevertheless"`
 
 	OperationID string             `json:"operation_id,omitempty" doc:"The operation; of busy, the one in progress"`
 	Kind        string             `json:"kind,omitempty" enum:"start,stop,restart,patch,cleanup,reschedule,release,delete" doc:"The kind of that operation"`

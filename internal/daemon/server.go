@@ -66,6 +66,7 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 
 		Access: p.access.authenticator(), AccessAdmin: p.access.service, OIDC: p.access.login(), Secrets: p.secrets, Audit: p.audit.port(),
 		Cluster: newCluster(p), Peers: p.peers, Federation: p.stores,
+		Members: newInspector(p.cfg, p.etcd), Certificates: newTLSMetrics(p.tls, p.etcd).certificates,
 	})
 }
 

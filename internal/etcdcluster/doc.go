@@ -6,4 +6,7 @@
 //	timing.go    heartbeat interval and election timeout, equal on all members
 //	identity.go  what the members of an embedded cluster have in common
 //	errors.go    classes of errors
+//	members.go   Inspector: what each member reports, also without a quorum
+//	probe.go     the requests to single members
+//	remove.go    the removal of a member
 package etcdcluster

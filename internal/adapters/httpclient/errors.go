@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/federation"
+	"galaxy/rtmanager/internal/domain/membership"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -97,6 +98,8 @@ func toDomainError(p *api.Problem) error {
 		if len(p.Missing) > 0 {
 			return &runtime.PartialError{Missing: p.Missing}
 		}
+	case api.CodeUnsafeRemoval:
+		return &membership.UnsafeError{Member: p.Member, Reason: p.Reason, CanForce: p.CanForce}
 	case api.CodeCorrupt:
 		return &runtime.CorruptError{Key: p.Key, GameID: p.GameID, Reason: p.Reason}
 	default: // without details
@@ -117,6 +120,10 @@ func sentinelByCode(code api.Code) error {
 	switch code {
 	case api.CodeNotFound:
 		return runtime.ErrNotFound
+	case api.CodeNoSuchMember:
+		return membership.ErrNotFound
+	case api.CodeNoQuorum:
+		return membership.ErrNoQuorum
 	case api.CodeUnauthenticated:
 		return access.ErrUnauthenticated
 	case api.CodeForbidden:

@@ -301,7 +301,7 @@ func TestRequirementsOfRoutes(t *testing.T) {
 	for _, route := range httpserver.Routes() {
 		require.NotEmpty(t, route.ID, route.Path)
 		if route.Requirement.Kind == callers.RequireAll {
-			require.Contains(t, []string{"check-store", "repair-store", "remove-node", "list-tokens", "create-token", "revoke-token", "list-roles", "grant-role", "revoke-role", "list-secrets", "get-secret", "put-secret", "delete-secret", "rotate-secrets"}, route.ID,
+			require.Contains(t, []string{"check-store", "repair-store", "remove-node", "get-members", "remove-member", "list-tokens", "create-token", "revoke-token", "list-roles", "grant-role", "revoke-role", "list-secrets", "get-secret", "put-secret", "delete-secret", "rotate-secrets"}, route.ID,
 				"a route without a row in requirements")
 		}
 	}

@@ -67,6 +67,11 @@ type Config struct {
 	OIDC *api.OIDC
 	// Secrets keeps secrets. Default: requests about them fail with the code no_secret_keys.
 	Secrets Secrets
+	// Members describes and removes the etcd members of the store. Default: requests about them
+	// fail with the code no_engine.
+	Members Members
+	// Certificates returns the certificates in use. Default: none.
+	Certificates func() []api.CertificateFile
 	// Audit records mutations, denied requests and reads of secret values. While it cannot,
 	// mutations fail with the code audit_unavailable. nil records nothing.
 	Audit ports.AuditLog
@@ -132,6 +137,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Secrets == nil {
 		c.Secrets = noSecrets{}
+	}
+	if c.Certificates == nil {
+		c.Certificates = func() []api.CertificateFile { return nil }
 	}
 	var faults []error
 	if l := c.Limits; min(l.ReadRate, l.WriteRate, l.Failures) < 0 || min(l.Concurrency, l.Streams, l.Connections) < 0 {

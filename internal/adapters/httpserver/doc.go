@@ -40,6 +40,7 @@
 //	secrets.go     secrets, with their routes
 //	federation.go  the other stores, and requests that are forwarded to them
 //	all_stores.go  the list of all stores
+//	members.go     the etcd members of the store, with their routes
 //	system.go      cluster, fsck, metrics, the OpenAPI document
 //	health.go      the probes /healthz and /readyz
 //	inputs.go      parameters that several handlers share

@@ -19,8 +19,9 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	t.Parallel()
 	m := &fakeNode{report: drift.Report{Findings: []drift.Finding{finding("a", "n1")}}}
 	m.apply = newApplyFunc(new([]drift.Finding))
+	members, learner := newMembers(t)
 	f := start(t, servertest.Config{Config: httpserver.Config{
-		MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
+		Members: members, MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
 	}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
 	documented := c.operations()
@@ -52,6 +53,10 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"GET", "/v1/cluster", "", "", 200},
 		{"GET", "/v1/stores", "", "", 200},
 		{"GET", "/v1/runtimes?stores=all", "", "", 200},
+		{"GET", "/v1/cluster/members", "", "", 200},
+		{"DELETE", "/v1/cluster/members/etcdtest", "", "", 409},
+		{"DELETE", "/v1/cluster/members/none", "", "", 404},
+		{"DELETE", "/v1/cluster/members/" + learner, "", "", 200},
 		{"GET", "/v1/fsck", "", "", 200},
 		{"POST", "/v1/fsck/repair", "", "", 200},
 		{"POST", "/v1/runtimes/new/start", "", `{"image":"game:1.2.3"}`, 200},

@@ -46,6 +46,8 @@ func requirements() requirementTable {
 
 		"get-cluster":   some(read),
 		"get-stores":    {Kind: callers.RequireIdentity},
+		"get-members":   all(read),
+		"remove-member": all(admin),
 		"check-store":   all(read),
 		"repair-store":  all(admin),
 		"get-metrics":   some(read),

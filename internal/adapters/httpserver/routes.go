@@ -17,7 +17,7 @@ const routeWatch = "/v1/watch"
 
 // Routes returns all routes, in the order of the document.
 func Routes() []Route {
-	routes := slices.Concat(runtimeRoutes(), operationRoutes(), nodeRoutes(), accessRoutes(), secretRoutes(), systemRoutes())
+	routes := slices.Concat(runtimeRoutes(), operationRoutes(), nodeRoutes(), accessRoutes(), secretRoutes(), memberRoutes(), systemRoutes())
 	table := requirements()
 	for i := range routes {
 		routes[i].Requirement = table.of(routes[i].ID)

@@ -3,6 +3,7 @@
 //
 //	cluster.go  Cluster, Member: what is known of each member
 //	quorum.go   Quorum: how many members may be lost
+//	warnings.go what needs the attention of an operator
 //	removal.go  PlanRemoval: the effect of a removal, and the reasons to reject it
 //	errors.go   the errors of a removal
 package membership

@@ -5,6 +5,7 @@
 //
 //	etcdtest.go  Main, the shared server and its clients
 //	server.go    Start: a server of one test
+//	cluster.go   StartCluster: several members of one test
 //	member.go    config, start and stop of one embedded etcd
 package etcdtest
 
@@ -25,6 +26,8 @@ import (
 var shared struct {
 	mu     sync.Mutex
 	isMain bool // Main is running, and will close the server
+	// hasCluster means that a test has started a cluster.
+	hasCluster bool
 	dir    string
 	member *member
 }
@@ -43,7 +46,7 @@ func Main(m *testing.M, options ...goleak.Option) int {
 	code := m.Run()
 	err := closeShared()
 	if code == 0 {
-		err = errors.Join(err, goleak.Find(options...))
+		err = errors.Join(err, goleak.Find(append(options, clusterOptions()...)...))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "etcdtest:", err)

@@ -45,13 +45,16 @@ keep the same records. A cluster of 3 members continues while 1 is lost, one of 
 2 are lost.
 
 "cluster init" makes the certificates of all hosts and prints the commands that start
-their daemons. A daemon joins with one command, also later.`,
+their daemons. A daemon joins with one command, also later. "cluster status" shows how many
+members may be lost. "cluster replace" exchanges a lost member for a new one.`,
 		Example: `  rtmanager cluster init --dir pki --member eu/eu-1=eu-1 --member us/us-1=us-1 --member ap/ap-1=ap-1
+  rtmanager cluster status
+  rtmanager cluster replace us/us-1
   rtmanager cluster cert renew --dir pki`,
 		Args: requireNoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.initCommand(), c.certCommand())
+	cmd.AddCommand(c.initCommand(), c.certCommand(), c.membersCommand(), c.statusCommand(), c.removeCommand(), c.replaceCommand())
 	return cmd
 }
 

@@ -29,6 +29,8 @@ const (
 	maxMembers = 7
 	// apiPort and clientPort are the ports of the printed commands.
 	apiPort, clientPort = 8080, 2379
+	// defaultCertsDir is the directory of certificates on a host in printed commands.
+	defaultCertsDir = "/etc/rtmanager"
 )
 
 type initFlags struct {
@@ -63,7 +65,7 @@ can reach: its keys can prove every identity.`,
 	f := cmd.Flags()
 	f.StringVar(&flags.dir, "dir", "", "`DIR` to create")
 	f.StringArrayVar(&flags.members, "member", nil, "a member `REGION/NODE=HOST`, repeatable; the first one starts the cluster")
-	f.StringVar(&flags.certs, "certs", "/etc/rtmanager", "`DIR` of the certificates on each host, for the printed commands")
+	f.StringVar(&flags.certs, "certs", defaultCertsDir, "`DIR` of the certificates on each host, for the printed commands")
 	f.DurationVar(&flags.caValidity, "ca-validity", defaultCAValidity, "how long the authorities are valid")
 	f.DurationVar(&flags.validity, "validity", defaultValidity, "how long certificates are valid, such as 720h")
 	_ = cmd.MarkFlagRequired("dir")

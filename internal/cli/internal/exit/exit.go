@@ -7,6 +7,7 @@ import (
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/federation"
+	"galaxy/rtmanager/internal/domain/membership"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -39,12 +40,13 @@ func Code(err error) int {
 	case errors.As(err, &usage), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrInvalidTransition):
 		return Usage
 	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected),
-		errors.Is(err, operation.ErrManaged), errors.Is(err, operation.ErrIDReused), errors.Is(err, secret.ErrInUse), errors.Is(err, access.ErrExists):
+		errors.Is(err, operation.ErrManaged), errors.Is(err, operation.ErrIDReused), errors.Is(err, secret.ErrInUse), errors.Is(err, access.ErrExists),
+		errors.Is(err, membership.ErrUnsafe):
 		return Conflict
-	case errors.Is(err, runtime.ErrNotFound), errors.Is(err, secret.ErrNotFound), errors.Is(err, access.ErrUnknownSubject),
+	case errors.Is(err, runtime.ErrNotFound), errors.Is(err, secret.ErrNotFound), errors.Is(err, access.ErrUnknownSubject), errors.Is(err, membership.ErrNotFound),
 		errors.Is(err, federation.ErrUnknownStore):
 		return NotFound
-	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, container.ErrEngineUnavailable),
+	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, container.ErrEngineUnavailable), errors.Is(err, membership.ErrNoQuorum),
 		errors.Is(err, runtime.ErrPartial), errors.Is(err, federation.ErrUnusable):
 		return Unreachable
 	case errors.Is(err, context.DeadlineExceeded):

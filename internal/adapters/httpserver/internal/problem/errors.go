@@ -10,6 +10,7 @@ import (
 	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/federation"
+	"galaxy/rtmanager/internal/domain/membership"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -33,6 +34,10 @@ type errorCode struct {
 func errorCodes() []errorCode {
 	return []errorCode{
 		{runtime.ErrOutcomeUnknown, api.CodeOutcomeUnknown, true},
+		{membership.ErrNotFound, api.CodeNoSuchMember, false},
+		{membership.ErrUnsafe, api.CodeUnsafeRemoval, false},
+		{membership.ErrNoQuorum, api.CodeNoQuorum, false},
+		{membership.ErrNotPermitted, api.CodeNoEngine, false},
 		{access.ErrUnauthenticated, api.CodeUnauthenticated, false},
 		{access.ErrForbidden, api.CodeForbidden, false},
 		{access.ErrUnknownSubject, api.CodeNoSuchSubject, false},
@@ -139,6 +144,7 @@ func addDetails(p *api.Problem, err error, locate Locate) {
 	var reused *operation.IDReusedError
 	var unreachable *node.UnreachableError
 	var misrouted *node.MisroutedError
+	var unsafe *membership.UnsafeError
 	var partial *runtime.PartialError
 	var unusable *federation.UnusableError
 	var unknownStore *federation.UnknownStoreError
@@ -149,6 +155,8 @@ func addDetails(p *api.Problem, err error, locate Locate) {
 		p.Store = unusable.Store
 	case errors.As(err, &unknownStore):
 		p.Store = unknownStore.Store
+	case errors.As(err, &unsafe):
+		p.Member, p.Reason, p.CanForce = unsafe.Member, unsafe.Reason, unsafe.CanForce
 	case errors.As(err, &busy):
 		addBusy(p, busy)
 	case errors.As(err, &managed):

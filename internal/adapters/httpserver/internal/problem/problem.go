@@ -79,6 +79,10 @@ var problemTypes = sync.OnceValue(func() map[api.Code]problemType {
 		api.CodeMisrouted:            {http.StatusMisdirectedRequest, "Request was forwarded to the wrong node"},
 		api.CodeTooManyOperations:    {http.StatusTooManyRequests, "Too many operations"},
 
+		api.CodeNoSuchMember:  {http.StatusNotFound, "No such member of etcd"},
+		api.CodeUnsafeRemoval: {http.StatusConflict, "Removal of the member is unsafe"},
+		api.CodeNoQuorum:      {http.StatusServiceUnavailable, "etcd has no quorum"},
+
 		api.CodeSecretNotFound:   {http.StatusNotFound, "No such secret"},
 		api.CodeSecretInUse:      {http.StatusConflict, "Secret is in use"},
 		api.CodeSecretUnreadable: {http.StatusInternalServerError, "Secret cannot be decrypted"},

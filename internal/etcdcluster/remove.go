@@ -1,0 +1,86 @@
+package etcdcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"galaxy/rtmanager/internal/domain/membership"
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+const (
+	// probePause is the time between two probes of a member that does not respond.
+	probePause = 500 * time.Millisecond
+	// unhealthyTime is how long a removal is repeated that etcd rejects as unsafe for now.
+	unhealthyTime = 10 * time.Second
+)
+
+// Remove removes a member from the cluster, unless the request is a dry run, and returns the
+// effect. It returns the errors of membership.PlanRemoval, and then nothing has changed. A
+// member is only replaced if it does not respond for Options.ProofTime.
+//
+// It returns membership.ErrNotPermitted if etcd has users, and the one of the client may not
+// change members. After another error the member may have been removed.
+func (i *Inspector) Remove(ctx context.Context, request membership.RemovalRequest) (membership.Removal, error) {
+	plan, err := i.plan(ctx, request)
+	if err != nil || request.IsDryRun {
+		return plan, err
+	}
+	err = i.removeWithRetry(ctx, plan.Member.ID)
+	switch {
+	case err == nil, errors.Is(err, rpctypes.ErrMemberNotFound): // an earlier try has removed it
+		return plan, nil
+	case errors.Is(err, rpctypes.ErrPermissionDenied), errors.Is(err, rpctypes.ErrUserEmpty):
+		return membership.Removal{}, fmt.Errorf("remove member %s: %w: %w", plan.Member.Label(), membership.ErrNotPermitted, err)
+	case errors.Is(err, rpctypes.ErrUnhealthy), errors.Is(err, rpctypes.ErrMemberNotEnoughStarted):
+		return membership.Removal{}, &membership.UnsafeError{Member: plan.Member.Label(), Reason: fmt.Sprintf("etcd rejects it (%v): other members are not connected to the leader, or only recently; repeat the request in a moment", err)}
+	}
+	return membership.Removal{}, fmt.Errorf("remove member %s: %w: %w", plan.Member.Label(), runtime.ErrOutcomeUnknown, err)
+}
+
+// removeWithRetry removes the member. It repeats a request that etcd rejects because it counts
+// a member only after it has been connected for five seconds.
+func (i *Inspector) removeWithRetry(ctx context.Context, id uint64) error {
+	deadline := time.Now().Add(unhealthyTime)
+	for {
+		_, err := i.client.MemberRemove(ctx, id)
+		if !errors.Is(err, rpctypes.ErrUnhealthy) || time.Now().After(deadline) || pause(ctx, probePause) != nil {
+			return err
+		}
+	}
+}
+
+// plan plans the removal. Before a replacement it proves that the member does not respond.
+func (i *Inspector) plan(ctx context.Context, request membership.RemovalRequest) (membership.Removal, error) {
+	deadline := time.Now().Add(i.opts.ProofTime)
+	for {
+		cluster, err := i.Cluster(ctx)
+		if err != nil {
+			return membership.Removal{}, err
+		}
+		plan, err := membership.PlanRemoval(cluster, request)
+		needsProof := request.IsReplacement && !request.IsForced && !request.IsDryRun
+		if err != nil || !needsProof || time.Now().After(deadline) {
+			return plan, err
+		}
+		if err := pause(ctx, probePause); err != nil {
+			return membership.Removal{}, err
+		}
+	}
+}
+
+// pause waits for the duration, and returns the error of ctx if that ends first.
+func pause(ctx context.Context, duration time.Duration) error {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
