@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -221,6 +222,28 @@ func TestAbsentStore(t *testing.T) {
 	require.Equal(t, us.Store, page.Stores[1].StoreID)
 }
 
+// A store whose daemons have lost their etcd serves local reads to other stores too.
+func TestDegradedStore(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t)
+	cfg := externalSettings(t, etcd.Endpoint())
+	cfg.Engine, cfg.Region, cfg.Node = config.EngineNone, "us", "us-1"
+	us := start(t, cfg)
+	require.NoError(t, us.client.Upsert(t.Context(), record("game")))
+	eu := start(t, storeSettings(t, "eu", "us="+us.API))
+	eu.requireStore(t, "us", federation.StateReady, "")
+	etcd.Stop()
+	eu.requireStore(t, "us", federation.StateDegraded, "its etcd does not")
+	found, _, err := eu.ofStore(t, "us").GetLocal(t.Context(), "game")
+	require.NoError(t, err)
+	require.Equal(t, "game", found.Record.GameID)
+	status, body := get(t, eu.API+"/v1/runtimes?stores=all&consistency=local")
+	require.Equal(t, 200, status, body)
+	require.Contains(t, body, `"game_id":"game"`)
+	etcd.Restart()
+	eu.requireStore(t, "us", federation.StateReady, "")
+}
+
 // otherServer is a server in the place of a daemon of another store.
 func otherServer(t *testing.T, handle http.HandlerFunc) string {
 	t.Helper()
@@ -242,10 +265,12 @@ func TestSlowStore(t *testing.T) {
 // A store with another version of the API, or a server that is no daemon, is not used.
 func TestIncompatibleStores(t *testing.T) {
 	t.Parallel()
-	var hasOtherRequest bool
+	var hasOtherRequest atomic.Bool
 	respond := func(status int, media, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			hasOtherRequest = hasOtherRequest || r.URL.Path != "/v1/cluster"
+			if r.URL.Path != "/v1/cluster" && r.URL.Path != "/v1/auth" {
+				hasOtherRequest.Store(true)
+			}
 			w.Header().Set("Content-Type", media)
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, body)
@@ -271,7 +296,7 @@ func TestIncompatibleStores(t *testing.T) {
 			eu.requireStore(t, "us", c.state, c.reason)
 			_, err := eu.ofStore(t, "us").Get(t.Context(), "game")
 			require.ErrorIs(t, err, federation.ErrUnusable)
-			require.False(t, hasOtherRequest, "only probes reach the server")
+			require.False(t, hasOtherRequest.Load(), "only probes reach the server")
 		})
 	}
 }

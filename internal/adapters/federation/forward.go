@@ -36,8 +36,8 @@ func returnedHeaders() []string {
 }
 
 // Forward sends a request of the API to a daemon of another store, and writes the response to w as
-// it arrives. It sends and returns only what the API defines. If no connection can be made it tries
-// the other URLs of the store. ctx bounds the call. If the response ends early, Forward aborts the
+// it arrives. It sends and returns only what the API defines. If no connection can be made, or a
+// read gets no response, it tries the other URLs of the store. ctx bounds the call. If the response ends early, Forward aborts the
 // connection of w, so that the client does not treat it as complete.
 //
 // The error is a *federation.UnusableError, a *federation.UnknownStoreError or the cause of ctx.
@@ -56,7 +56,7 @@ func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Req
 			to.remote.invalidate(to.url)
 		}
 		var unusable *federation.UnusableError
-		isRepeatable := errors.As(err, &unusable) && !unusable.MayHaveArrived
+		isRepeatable := errors.As(err, &unusable) && (request.IsRead || !unusable.MayHaveArrived)
 		if !isRepeatable || attempt > len(to.remote.setting.URLs) || ctx.Err() != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (c *Client) forwardTo(ctx context.Context, w http.ResponseWriter, r *http.R
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			failed = c.unusableError(ctx, to, request.Store, err, connected.Load())
+			failed = c.unusableError(ctx, to, request, err, connected.Load())
 		},
 	}
 	proxy.ServeHTTP(&deadlineWriter{ResponseWriter: w, timeout: request.WriteTimeout, idle: request.IdleTimeout}, inbound)
@@ -123,12 +123,13 @@ func (c *Client) headerOf(ctx context.Context, inbound http.Header, request fede
 
 // unusableError returns the error of a request without a response: the cause with which ctx was
 // canceled, or a *federation.UnusableError.
-func (c *Client) unusableError(ctx context.Context, to connection, store string, err error, hasConnected bool) error {
+func (c *Client) unusableError(ctx context.Context, to connection, request federation.Request, err error, hasConnected bool) error {
 	cause := context.Cause(ctx)
-	if cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) && !hasConnected {
+	mayHaveArrived := hasConnected && !request.IsRead
+	if cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) && !mayHaveArrived {
 		return cause
 	}
-	return &federation.UnusableError{Store: store, State: federation.StateUnreachable, Reason: c.unreachableReason(ctx, to.url, err), MayHaveArrived: hasConnected}
+	return &federation.UnusableError{Store: request.Store, State: federation.StateUnreachable, Reason: c.unreachableReason(ctx, to.url, err), MayHaveArrived: mayHaveArrived}
 }
 
 // traceConnection returns a context for a request, and a flag that is set when the request gets a

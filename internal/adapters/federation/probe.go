@@ -53,8 +53,44 @@ func (c *Client) probeURLs(ctx context.Context, r *remote) probeResult {
 	return best
 }
 
-// probeURL requests the description of the store from one daemon.
+// probeURL probes one daemon. A description of the store needs its etcd. If that does not respond,
+// the identity that the daemon states without etcd makes the store a degraded one.
 func (c *Client) probeURL(ctx context.Context, base string) probeResult {
+	identity := make(chan string, 1)
+	go func() { identity <- c.readIdentity(ctx, base) }()
+	result := c.describe(ctx, base)
+	if result.state != federation.StateDegraded && (result.state != federation.StateUnreachable || ctx.Err() == nil) {
+		return result
+	}
+	if result.storeID = <-identity; result.storeID == "" {
+		result.state = federation.StateUnreachable
+		return result
+	}
+	result.state, result.reason = federation.StateDegraded, "responds at "+base+", and its etcd does not"
+	return result
+}
+
+// readIdentity returns the identity of the store from a response that needs no etcd, empty if
+// there is none.
+func (c *Client) readIdentity(ctx context.Context, base string) string {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/v1/auth", nil)
+	if err != nil {
+		return ""
+	}
+	response, err := c.roundTrip(request, base)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxProbeBytes))
+	if response.StatusCode != http.StatusOK {
+		return ""
+	}
+	return response.Header.Get(api.HeaderStore)
+}
+
+// describe requests the description of the store from one daemon.
+func (c *Client) describe(ctx context.Context, base string) probeResult {
 	failed := func(state federation.State, format string, args ...any) probeResult {
 		return probeResult{url: base, state: state, reason: fmt.Sprintf(format, args...)}
 	}
@@ -81,11 +117,7 @@ func (c *Client) probeURL(ctx context.Context, base string) probeResult {
 		if err := json.NewDecoder(body).Decode(&p); err != nil || p.Code == "" {
 			return failed(federation.StateIncompatible, "sends a malformed response at %s", base)
 		}
-		result := failed(stateOfProblem(p, response.StatusCode), "rejects the request of this daemon at %s: %s", base, p.Error())
-		if result.state == federation.StateDegraded {
-			result.storeID = response.Header.Get(api.HeaderStore)
-		}
-		return result
+		return failed(stateOfProblem(p, response.StatusCode), "rejects the request of this daemon at %s: %s", base, p.Error())
 	case response.StatusCode >= http.StatusInternalServerError:
 		return failed(federation.StateUnreachable, "does not respond at %s: %s", base, response.Status)
 	default:

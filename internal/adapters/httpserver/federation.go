@@ -53,8 +53,13 @@ func (s *Server) getStores(w http.ResponseWriter, r *http.Request, _ *noInput) e
 	return writeJSON(w, http.StatusOK, response)
 }
 
+// ownStoreTimeout bounds how long a list of stores waits for the store of this daemon.
+const ownStoreTimeout = 3 * time.Second
+
 // ownStore describes the store of this daemon.
 func (s *Server) ownStore(ctx context.Context) federation.Store {
+	ctx, cancel := context.WithTimeout(ctx, ownStoreTimeout)
+	defer cancel()
 	store := federation.Store{Name: s.cfg.Region, IsOwn: true, State: federation.StateReady, ID: s.store.ID(), Version: s.cfg.Version}
 	info, err := s.store.Info(ctx)
 	if err != nil {
@@ -71,10 +76,9 @@ func (s *Server) forwardToStore(w http.ResponseWriter, r *http.Request, match ro
 		return err
 	}
 	forwarded := federation.Request{
-		Store: match.store, Path: match.path, Query: r.URL.RawQuery, WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: 4 * s.cfg.Heartbeat,
+		Store: match.store, Path: match.path, Query: r.URL.RawQuery, IsRead: match.route.Method == http.MethodGet || match.route.isRead, WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: 4 * s.cfg.Heartbeat,
 	}
 	trailOf(r.Context()).forwardToStore(match.store)
-	isChange := match.route.Method != http.MethodGet && !match.route.isRead
 	if match.route.Method != http.MethodGet {
 		body, p := request.ReadBody(w, r, s.cfg.BodyTimeout)
 		if p != nil {
@@ -101,7 +105,7 @@ func (s *Server) forwardToStore(w http.ResponseWriter, r *http.Request, match ro
 	if !errors.Is(r.Context().Err(), context.Canceled) {
 		s.cfg.Logger.Warn("request could not be forwarded to another store", "store", match.store, "route", match.route.Path, "error", err)
 	}
-	if !isChange || !unusable.MayHaveArrived {
+	if forwarded.IsRead || !unusable.MayHaveArrived {
 		return err
 	}
 	p := problem.New(api.CodeOutcomeUnknown, err.Error()+"; it is unknown whether the store has carried out the request: repeat it with the same Idempotency-Key")

@@ -105,6 +105,8 @@ type Request struct {
 	// Path is the escaped path at the other daemon; Query is the raw query.
 	Path, Query string
 	Body        []byte
+	// IsRead reports whether the request changes nothing, so that it may be sent twice.
+	IsRead bool
 	// OperationID is the Idempotency-Key to send; empty sends that of the client, if any.
 	OperationID string
 	// WriteTimeout bounds each write to the client. IdleTimeout bounds the time between two
