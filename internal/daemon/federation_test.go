@@ -244,6 +244,35 @@ func TestDegradedStore(t *testing.T) {
 	eu.requireStore(t, "us", federation.StateReady, "")
 }
 
+// A watch of another store continues without a gap when the daemon there, and then the one here,
+// was away.
+func TestWatchOfAnotherStoreContinues(t *testing.T) {
+	t.Parallel()
+	settings := func(region string, federate ...string) config.Config {
+		listener, port := tcptest.Listen(t, "127.0.0.1")
+		require.NoError(t, listener.Close())
+		cfg := storeSettings(t, region, federate...)
+		cfg.Engine, cfg.Listen = config.EngineNone, fmt.Sprintf("127.0.0.1:%d", port)
+		return cfg
+	}
+	usSettings := settings("us")
+	us := start(t, usSettings)
+	euSettings := settings("eu", "us="+us.API)
+	eu := start(t, euSettings)
+	events := watch(t, &runningDaemon{Ready: eu.Ready, client: eu.ofStore(t, "us")})
+	requireEvent(t, events, ports.EventSynced, "")
+	require.NoError(t, us.client.Upsert(t.Context(), record("before")))
+	requireEvent(t, events, ports.EventUpserted, "before")
+	require.NoError(t, us.stop())
+	us = start(t, usSettings)
+	require.NoError(t, us.client.Upsert(t.Context(), record("other restarted")))
+	requireEvent(t, events, ports.EventUpserted, "other restarted")
+	require.NoError(t, eu.stop())
+	require.NoError(t, us.client.Upsert(t.Context(), record("in the meantime")))
+	start(t, euSettings)
+	requireEvent(t, events, ports.EventUpserted, "in the meantime")
+}
+
 // otherServer is a server in the place of a daemon of another store.
 func otherServer(t *testing.T, handle http.HandlerFunc) string {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/federation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/wait"
@@ -117,12 +118,12 @@ func cannotResume(err error) bool {
 	return errors.Is(err, runtime.ErrCompacted) || errors.Is(err, runtime.ErrForeignRevision)
 }
 
-// isConnectionLost reports whether the connection, or the server's own store, is
+// isConnectionLost reports whether the connection, the server's own store or the other store is
 // unavailable, possibly for a short time only.
 func isConnectionLost(err error) bool {
 	var statusErr *statusError
 	if !errors.As(err, &statusErr) {
-		return isUnavailable(err)
+		return isUnavailable(err) || errors.Is(err, federation.ErrUnusable)
 	}
 	switch statusErr.status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

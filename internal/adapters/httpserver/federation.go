@@ -102,12 +102,10 @@ func (s *Server) forwardToStore(w http.ResponseWriter, r *http.Request, match ro
 	if !errors.As(err, &unusable) {
 		return err
 	}
-	if !errors.Is(r.Context().Err(), context.Canceled) {
-		s.cfg.Logger.Warn("request could not be forwarded to another store", "store", match.store, "route", match.route.Path, "error", err)
-	}
 	if forwarded.IsRead || !unusable.MayHaveArrived {
 		return err
 	}
+	s.cfg.Logger.Warn("no response from another store", "store", match.store, "route", match.route.Path, "error", err)
 	p := problem.New(api.CodeOutcomeUnknown, err.Error()+"; it is unknown whether the store has carried out the request: repeat it with the same Idempotency-Key")
 	p.Store, p.GameID, p.OperationID = match.store, match.variable, forwarded.OperationID
 	if p.OperationID == "" {

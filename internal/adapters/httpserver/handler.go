@@ -130,7 +130,7 @@ func (s *Server) logFailure(ctx context.Context, p *api.Problem, err error) {
 	switch {
 	case p.Code == api.CodeReadOnly && s.isReadOnlyLogged.Swap(true):
 		level = slog.LevelDebug // one line until a write succeeds
-	case p.Code == api.CodeReadOnly, p.Code == api.CodeNodeUnreachable:
+	case p.Code == api.CodeReadOnly, p.Code == api.CodeNodeUnreachable, p.Code == api.CodeStoreUnusable, p.Code == api.CodePartial:
 		level = slog.LevelWarn
 	}
 	s.cfg.Logger.Log(ctx, level, "request failed", "code", p.Code, "request_id", audit.RequestIDOf(ctx), "error", err)
