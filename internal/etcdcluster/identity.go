@@ -18,13 +18,14 @@ type Identity struct {
 // ErrNoIdentity is the error of a cluster whose members are not embedded in daemons.
 var ErrNoIdentity = errors.New("its members are not embedded in daemons of rtmanager")
 
-// EnsureIdentity stores the identity unless one is stored.
+// EnsureIdentity stores the identity unless one is stored. It takes no round trip if the member of
+// the client's connection has one.
 func EnsureIdentity(ctx context.Context, client *clientv3.Client, identity Identity) error {
 	value, err := json.Marshal(identity)
 	if err != nil {
 		return err
 	}
-	got, err := client.Get(ctx, identityKey)
+	got, err := client.Get(ctx, identityKey, clientv3.WithSerializable())
 	if err != nil || len(got.Kvs) > 0 {
 		return err
 	}

@@ -92,8 +92,8 @@ func LoadTiming(ctx context.Context, client *clientv3.Client) (Timing, error) {
 	return timing, err
 }
 
-func loadTiming(ctx context.Context, client *clientv3.Client) (timing Timing, modRevision int64, err error) {
-	got, err := client.Get(ctx, timingKey)
+func loadTiming(ctx context.Context, client *clientv3.Client, options ...clientv3.OpOption) (timing Timing, modRevision int64, err error) {
+	got, err := client.Get(ctx, timingKey, options...)
 	if err != nil || len(got.Kvs) == 0 {
 		return Timing{}, 0, err
 	}
@@ -103,8 +103,12 @@ func loadTiming(ctx context.Context, client *clientv3.Client) (timing Timing, mo
 	return timing, got.Kvs[0].GetModRevision(), nil
 }
 
-// EnsureTiming stores the timing unless one is stored, and returns the stored one.
+// EnsureTiming stores the timing unless one is stored, and returns the stored one. The result is
+// what the member of the client's connection has stored: it can be out of date.
 func EnsureTiming(ctx context.Context, client *clientv3.Client, timing Timing) (Timing, error) {
+	if stored, _, err := loadTiming(ctx, client, clientv3.WithSerializable()); err == nil && !stored.IsZero() {
+		return stored, nil
+	}
 	for {
 		stored, _, err := loadTiming(ctx, client)
 		if err != nil || !stored.IsZero() {
@@ -148,13 +152,14 @@ func storeTiming(ctx context.Context, client *clientv3.Client, timing Timing, mo
 }
 
 // ReportTiming stores the timing that the member runs with, and removes the reports of members
-// that the cluster does not have.
+// that the cluster does not have. It reads what the member of the client's connection has stored,
+// so that a report that is stored already takes no round trip.
 func ReportTiming(ctx context.Context, client *clientv3.Client, memberID uint64, timing Timing) error {
-	reported, err := RunningTimings(ctx, client)
+	reported, err := RunningTimings(ctx, client, clientv3.WithSerializable())
 	if err != nil {
 		return err
 	}
-	members, err := List(ctx, client)
+	members, err := ListLocal(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -184,8 +189,8 @@ func runningKey(memberID uint64) string {
 
 // RunningTimings returns the timing that each member has started with, by member id. A member
 // whose timing differs from the stored one needs a restart.
-func RunningTimings(ctx context.Context, client *clientv3.Client) (map[uint64]Timing, error) {
-	got, err := client.Get(ctx, runningKeyPrefix, clientv3.WithPrefix())
+func RunningTimings(ctx context.Context, client *clientv3.Client, options ...clientv3.OpOption) (map[uint64]Timing, error) {
+	got, err := client.Get(ctx, runningKeyPrefix, append(options, clientv3.WithPrefix())...)
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,12 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 
 	timing := cfg.timing(data.cluster)
 	e.TickMs, e.ElectionMs = uint(timing.Heartbeat.Milliseconds()), uint(timing.Election.Milliseconds())
+	// In a cluster of far regions, every linearizable read and every write takes longer than
+	// etcd's thresholds, 100 ms and 300 ms, and would be logged.
+	if cfg.Cluster != nil {
+		e.WarningApplyDuration = max(e.WarningApplyDuration, timing.Election)
+		e.WarningUnaryRequestDuration = max(e.WarningUnaryRequestDuration, timing.Election)
+	}
 	e.QuotaBackendBytes = cfg.QuotaBytes // etcd: 2 GiB
 	e.AutoCompactionMode = embed.CompactorModePeriodic
 	e.AutoCompactionRetention = cfg.CompactionRetention.String() // etcd: never
