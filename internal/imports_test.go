@@ -141,7 +141,7 @@ var allowed = map[string][]string{
 	"testkit/tcptest":    {},
 	"testkit/dockertest": {},
 	"testkit/etcdtest":   {"adapters/embeddedetcd", "testkit/tcptest"},
-	"testkit/regions":    {},
+	"testkit/regions":    {"testkit/tcptest"},
 	"testkit/nodetest":   {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 }
 

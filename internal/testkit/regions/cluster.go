@@ -34,28 +34,46 @@ type Cluster struct {
 	Network *Network
 
 	tb      testing.TB
-	members map[string]*member
+	servers map[string]server
+	peers   map[string]*Proxy
+	clients map[string]*Proxy
+	// daemons are those with embedded members.
+	daemons map[string]*Daemon
 }
 
-// Start starts a cluster and waits until the member of EU leads it.
+func newCluster(tb testing.TB) *Cluster {
+	c := &Cluster{
+		Network: NewNetwork(tb), tb: tb, servers: map[string]server{}, daemons: map[string]*Daemon{},
+		peers: map[string]*Proxy{}, clients: map[string]*Proxy{},
+	}
+	for _, region := range Names() {
+		c.peers[region], c.clients[region] = c.Network.Proxy(Peers, region), c.Network.Proxy(Clients, region)
+	}
+	return c
+}
+
+func (c *Cluster) setRoundTrips(distances RoundTrips) {
+	c.Network.SetRoundTrip(EU, US, distances.EUToUS)
+	c.Network.SetRoundTrip(EU, AP, distances.EUToAP)
+	c.Network.SetRoundTrip(US, AP, distances.USToAP)
+}
+
+// Start starts a cluster of members that are processes of their own, and waits until the
+// member of EU leads it.
 func Start(tb testing.TB, distances RoundTrips) *Cluster {
 	tb.Helper()
-	network := NewNetwork(tb)
-	c := &Cluster{Network: network, tb: tb, members: map[string]*member{}}
+	c := newCluster(tb)
 	var initial []string
 	for _, region := range Names() {
-		m := &member{network: network, region: region, peer: network.Proxy(Peers, region), client: network.Proxy(Clients, region)}
-		m.config = memberConfig{Name: region, Dir: tb.TempDir(), PeerURL: m.peer.URL(), ClientURL: m.client.URL()}
-		initial = append(initial, region+"="+m.config.PeerURL)
-		c.members[region] = m
+		initial = append(initial, region+"="+c.peers[region].URL())
 	}
 	for _, region := range Names() {
-		c.members[region].config.InitialCluster = strings.Join(initial, ",")
-		c.members[region].start(tb)
+		m := &member{network: c.Network, region: region, peer: c.peers[region], client: c.clients[region]}
+		m.config = memberConfig{Name: region, Dir: tb.TempDir(), PeerURL: m.peer.URL(), ClientURL: m.client.URL(), InitialCluster: strings.Join(initial, ",")}
+		c.servers[region] = m
+		m.start(tb)
 	}
-	network.SetRoundTrip(EU, US, distances.EUToUS)
-	network.SetRoundTrip(EU, AP, distances.EUToAP)
-	network.SetRoundTrip(US, AP, distances.USToAP)
+	c.setRoundTrips(distances)
 	c.MoveLeader(EU)
 	return c
 }
@@ -64,7 +82,7 @@ func Start(tb testing.TB, distances RoundTrips) *Cluster {
 func (c *Cluster) Endpoints() []string {
 	var urls []string
 	for _, region := range Names() {
-		urls = append(urls, c.members[region].client.URL())
+		urls = append(urls, c.clients[region].URL())
 	}
 	return urls
 }
@@ -73,7 +91,7 @@ func (c *Cluster) Endpoints() []string {
 // the test ends.
 func (c *Cluster) Client(region string) *clientv3.Client {
 	c.tb.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{c.members[region].client.URL()}, Logger: zap.NewNop()})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{c.clients[region].URL()}, Logger: zap.NewNop()})
 	require.NoError(c.tb, err)
 	c.tb.Cleanup(func() { _ = client.Close() })
 	return client
@@ -110,28 +128,28 @@ func (c *Cluster) MoveLeader(region string) {
 }
 
 func (c *Cluster) status(region string) (*clientv3.StatusResponse, error) {
-	if c.members[region].process.hasExited() {
+	if c.servers[region].running().hasExited() {
 		return nil, fmt.Errorf("the member of %s has exited", region)
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{c.members[region].client.URL()}, Logger: zap.NewNop()})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{c.clients[region].URL()}, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = client.Close() }()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	return client.Status(ctx, c.members[region].client.URL())
+	return client.Status(ctx, c.clients[region].URL())
 }
 
-// KillMember kills the member of the region. RestartMember starts it with its data.
-func (c *Cluster) KillMember(region string) { c.members[region].process.kill() }
+// KillMember kills the process of the member of the region. RestartMember starts it with its data.
+func (c *Cluster) KillMember(region string) { c.servers[region].running().kill() }
 
-// RestartMember starts a member that was killed, with its data.
-func (c *Cluster) RestartMember(region string) { c.members[region].start(c.tb) }
+// RestartMember starts a member that was killed, with its data. It does not wait for a leader.
+func (c *Cluster) RestartMember(region string) { c.servers[region].start(c.tb) }
 
 // SuspendMember stops the process of the member of the region, which keeps its
 // connections. ResumeMember continues it.
-func (c *Cluster) SuspendMember(region string) { c.members[region].suspend() }
+func (c *Cluster) SuspendMember(region string) { c.servers[region].running().suspend() }
 
 // ResumeMember continues a suspended member.
-func (c *Cluster) ResumeMember(region string) { c.members[region].resume() }
+func (c *Cluster) ResumeMember(region string) { c.servers[region].running().resume() }

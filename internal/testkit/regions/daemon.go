@@ -7,9 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,8 +28,12 @@ type Daemon struct {
 	region  string
 	name    string
 	dataDir string
+	port    int // of the API; 0 means any
 	api     *Proxy
 	process *process
+	// storeFlags returns the flags that select the store.
+	storeFlags func() []string
+	join       []string // the flags by which an embedded member starts or joins its cluster
 }
 
 // build builds the binaries once.
@@ -45,13 +49,22 @@ var build = sync.OnceValues(func() (string, error) {
 	return dir, err
 })
 
-// StartDaemon starts a daemon in the region and waits until it is ready.
+// StartDaemon starts a daemon in the region, which uses the members of all regions, and waits
+// until it is ready.
 func (c *Cluster) StartDaemon(region, name string) *Daemon {
+	c.tb.Helper()
+	d := c.newDaemon(region, name)
+	d.storeFlags = func() []string { return []string{"--etcd-endpoints", strings.Join(c.Endpoints(), ",")} }
+	d.Start()
+	return d
+}
+
+// newDaemon returns a daemon that is not started, and has no store.
+func (c *Cluster) newDaemon(region, name string) *Daemon {
 	c.tb.Helper()
 	d := &Daemon{tb: c.tb, cluster: c, region: region, name: name, dataDir: c.tb.TempDir(), api: c.Network.Proxy(API, region)}
 	c.tb.Cleanup(d.killGames)
 	d.addImages()
-	d.Start()
 	return d
 }
 
@@ -71,17 +84,29 @@ func (d *Daemon) addImages() {
 // Start starts the process, which Kill or Stop has ended, and waits until it is ready.
 func (d *Daemon) Start() {
 	d.tb.Helper()
+	d.Begin()
+	d.AwaitReady()
+}
+
+// Begin starts the process, and does not wait until it is ready.
+func (d *Daemon) Begin() {
+	d.tb.Helper()
 	binaries, err := build()
 	require.NoError(d.tb, err)
 	binary := filepath.Join(binaries, "rtmanager")
 	if replaced := os.Getenv(BinaryVariable); replaced != "" {
 		binary = replaced
 	}
-	images := filepath.Join(d.dataDir, "images")
-	d.process = startProcess(d.tb, d.cluster.Network, d.region, exec.Command(binary, "serve", //nolint:gosec,noctx // built above
-		"--region", d.region, "--node", d.name, "--engine", "process", "--images-dir", images,
-		"--data-dir", d.dataDir, "--listen", "127.0.0.1:0", "--advertise", d.api.URL(),
-		"--etcd-endpoints", strings.Join(d.cluster.Endpoints(), ",")))
+	arguments := append([]string{
+		"serve", "--region", d.region, "--node", d.name, "--engine", "process", "--images-dir", filepath.Join(d.dataDir, "images"),
+		"--data-dir", d.dataDir, "--listen", "127.0.0.1:" + strconv.Itoa(d.port), "--advertise", d.api.URL(),
+	}, d.storeFlags()...)
+	d.process = startProcess(d.tb, d.cluster.Network, d.region, exec.Command(binary, arguments...)) //nolint:gosec,noctx // built above
+}
+
+// AwaitReady waits until the daemon is ready.
+func (d *Daemon) AwaitReady() {
+	d.tb.Helper()
 	api, err := url.Parse(d.process.pairs("ready")["api"])
 	require.NoError(d.tb, err)
 	d.api.SetTarget(api.Host)
@@ -110,10 +135,10 @@ func (d *Daemon) LiveContainers() []string {
 }
 
 // Suspend stops the process as SIGSTOP does, and Resume continues it.
-func (d *Daemon) Suspend() { d.process.signal(syscall.SIGSTOP) }
+func (d *Daemon) Suspend() { d.process.suspend() }
 
 // Resume continues a suspended daemon.
-func (d *Daemon) Resume() { d.process.signal(syscall.SIGCONT) }
+func (d *Daemon) Resume() { d.process.resume() }
 
 // killGames kills the processes of the games. Their directories name them.
 func (d *Daemon) killGames() {

@@ -1,6 +1,7 @@
 // Package regions runs an etcd cluster and daemons in several regions of one machine, with
 // delays and faults between the regions. Every etcd member and every daemon is a process
-// of its own, which a test may kill, suspend and restart.
+// of its own, which a test may kill, suspend and restart. Or every daemon has an embedded
+// member.
 //
 // All connections go through proxies of this package. A proxy finds the process that
 // opened a connection by the owner of its socket. So it knows both regions, and treats the
@@ -20,5 +21,6 @@
 //	member.go   member: an etcd member as a process
 //	cluster.go  Cluster: the members of the regions
 //	daemon.go   Daemon: rtmanager serve
+//	embedded.go a Cluster whose members are in daemons
 //	client.go   Client: requests to the API of one daemon
 package regions

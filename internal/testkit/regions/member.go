@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,7 +67,14 @@ func runMember(encoded string) error {
 	return <-etcd.Err()
 }
 
-// member is one etcd member of a Cluster.
+// server is what runs the member of a region: a process of its own, or a daemon.
+type server interface {
+	// start starts the server with its data. It returns before the member has a leader.
+	start(tb testing.TB)
+	running() *process
+}
+
+// member is an etcd member that is a process of its own.
 type member struct {
 	network      *Network
 	region       string
@@ -77,7 +83,7 @@ type member struct {
 	process      *process
 }
 
-// start starts the process of the member. It does not wait for the cluster.
+// start implements server.
 func (m *member) start(tb testing.TB) {
 	tb.Helper()
 	encoded, err := json.Marshal(m.config)
@@ -90,6 +96,4 @@ func (m *member) start(tb testing.TB) {
 	m.client.SetTarget(listening["client"])
 }
 
-// suspend stops the process as SIGSTOP does, and resume continues it.
-func (m *member) suspend() { m.process.signal(syscall.SIGSTOP) }
-func (m *member) resume()  { m.process.signal(syscall.SIGCONT) }
+func (m *member) running() *process { return m.process }

@@ -103,3 +103,7 @@ func (p *process) kill() {
 }
 
 func (p *process) signal(signal syscall.Signal) { require.NoError(p.tb, p.cmd.Process.Signal(signal)) }
+
+// suspend stops the process as SIGSTOP does, and resume continues it.
+func (p *process) suspend() { p.signal(syscall.SIGSTOP) }
+func (p *process) resume()  { p.signal(syscall.SIGCONT) }

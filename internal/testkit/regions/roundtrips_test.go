@@ -8,12 +8,17 @@ import (
 	"galaxy/rtmanager/internal/testkit/regions"
 )
 
-// requestCount and operationCount are how often each call is repeated. requestCount is even,
-// because every second status update restores the status of the record.
-const (
-	requestCount   = 4
-	operationCount = 2
-)
+// operationCount is how often each operation is repeated.
+const operationCount = 2
+
+// requestCount is how often each request is repeated. It is even, because every second status
+// update restores the status of the record.
+func requestCount() int {
+	if *measureOnly {
+		return 10
+	}
+	return 4
+}
 
 // Each call of the API takes no more round trips than it needs, from every region. The
 // fastest of several calls counts, so that a busy machine makes no difference. Operations are
@@ -22,14 +27,35 @@ func TestRoundTripsOfAPICalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for the delays between regions")
 	}
-	cluster := regions.Start(t, regions.Far)
-	daemons := map[string]*regions.Daemon{}
-	for _, region := range regions.Names() {
-		daemons[region] = cluster.StartDaemon(region, region+"-1")
+	for _, members := range []string{"embedded", "external"} {
+		if members == "external" && !*measureOnly {
+			continue // the daemon takes as many round trips to them
+		}
+		t.Run(members+" members", func(t *testing.T) {
+			daemons := map[string]*regions.Daemon{}
+			if members == "embedded" {
+				cluster := regions.StartEmbedded(t, regions.Far)
+				for _, region := range regions.Names() {
+					daemons[region] = cluster.Daemon(region)
+				}
+			} else {
+				cluster := regions.Start(t, regions.Far)
+				for _, region := range regions.Names() {
+					daemons[region] = cluster.StartDaemon(region, region+"-1")
+				}
+			}
+			measureRoundTrips(t, daemons)
+		})
 	}
+}
+
+// measureRoundTrips measures all calls and prints a table. It fails the test if a call exceeds
+// its bound.
+func measureRoundTrips(t *testing.T, daemons map[string]*regions.Daemon) {
+	t.Helper()
 	rows := map[string][]*callTimes{}
 	for _, region := range regions.Names() { // one after the other: etcd delays reads that meet others
-		rows[region] = measureRequests(t, daemons[region], region)
+		rows[region] = append(measureRequests(t, daemons[region], region), measureDeliveries(t, daemons, region)...)
 	}
 	var mu sync.Mutex // guards rows
 	t.Run("operations", func(t *testing.T) {
@@ -64,7 +90,7 @@ func measureRequests(t *testing.T, d *regions.Daemon, region string) []*callTime
 	for _, call := range requestCalls(region) {
 		row := &callTimes{region: region, call: call}
 		rows = append(rows, row)
-		for index := range requestCount {
+		for index := range requestCount() {
 			row.measure(t, d, index)
 		}
 	}
