@@ -52,6 +52,10 @@ func (m Member) Label() string {
 	return fmt.Sprintf("at %s (%x, not started yet)", strings.Join(m.PeerURLs, ", "), m.ID)
 }
 
+// errIDRemoved is the error of an entry for the same peer URL within a second: etcd derives the id of
+// an entry from both, and the id was removed.
+var errIDRemoved = errors.New("the entry of an interrupted join was removed just now")
+
 // AddLearner adds an entry for the candidate to the cluster, as a learner. It first removes
 // the entry that an interrupted join of the same candidate has left: an entry without a vote, or
 // of a member that has never started. The log of a learner must not be used with an entry that
@@ -95,6 +99,9 @@ func tryAddLearner(ctx context.Context, client *clientv3.Client, candidate Candi
 	added, err := client.MemberAddAsLearner(ctx, []string{candidate.PeerURL})
 	if errors.Is(err, rpctypes.ErrTooManyLearners) {
 		return 0, Members{}, fmt.Errorf("%w: %s", err, learnerLabels(members))
+	}
+	if errors.Is(err, rpctypes.ErrMemberNotFound) {
+		return 0, Members{}, errIDRemoved
 	}
 	if errors.Is(err, rpctypes.ErrUnhealthy) {
 		return 0, Members{}, fmt.Errorf("%w: a majority of its members must have been connected for a few seconds", err)
@@ -151,7 +158,7 @@ func learnerLabels(members Members) string {
 // IsTemporary reports whether the cluster may accept the same change later.
 func IsTemporary(err error) bool {
 	for _, temporary := range []error{
-		rpctypes.ErrTooManyLearners, rpctypes.ErrUnhealthy, rpctypes.ErrMemberNotEnoughStarted, rpctypes.ErrMemberLearnerNotReady,
+		errIDRemoved, rpctypes.ErrTooManyLearners, rpctypes.ErrUnhealthy, rpctypes.ErrMemberNotEnoughStarted, rpctypes.ErrMemberLearnerNotReady,
 		rpctypes.ErrPeerURLExist, rpctypes.ErrNoLeader, rpctypes.ErrNotLeader, rpctypes.ErrLeaderChanged, rpctypes.ErrTimeout,
 		rpctypes.ErrTimeoutDueToLeaderFail, rpctypes.ErrTimeoutDueToConnectionLost, rpctypes.ErrTimeoutWaitAppliedIndex,
 	} {

@@ -2,8 +2,12 @@ package embeddedetcd_test
 
 import (
 	"context"
+	"errors"
 
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +18,8 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/etcdcluster"
+	"galaxy/rtmanager/internal/filelock"
+	"galaxy/rtmanager/internal/testkit/regions"
 	"galaxy/rtmanager/internal/testkit/tcptest"
 )
 
@@ -144,4 +150,56 @@ func (h *host) remove(t *testing.T, name string) {
 		_, err := h.member.Client().MemberRemove(ctx, target.ID)
 		require.NoError(c, err)
 	}, clusterTimeout, 100*time.Millisecond)
+}
+
+// id returns the member id.
+func (h *host) id(t *testing.T) uint64 {
+	t.Helper()
+	self, isMember := h.list(t).ByName(h.cfg.Cluster.Name)
+	require.True(t, isMember)
+	return self.ID
+}
+
+func (h *host) runningTimings(t *testing.T) map[uint64]etcdcluster.Timing {
+	t.Helper()
+	timings, err := etcdcluster.RunningTimings(t.Context(), h.member.Client())
+	require.NoError(t, err)
+	return timings
+}
+
+func (h *host) clusterFile(t require.TestingT) string {
+	text, err := os.ReadFile(filepath.Join(h.cfg.DataDir, "cluster.json"))
+	require.NoError(t, err)
+	return string(text)
+}
+
+func (h *host) editClusterFile(t *testing.T, edit func(text string) string) {
+	t.Helper()
+	before := h.clusterFile(t)
+	after := edit(before)
+	require.NotEqual(t, before, after)
+	require.NoError(t, os.WriteFile(filepath.Join(h.cfg.DataDir, "cluster.json"), []byte(after), 0o600))
+}
+
+// startErrorWhenUnlocked returns the error of a start after a canceled start has released the
+// directory.
+func startErrorWhenUnlocked(t *testing.T, cfg embeddedetcd.Config) (err error) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		err = startError(t, cfg)
+		return !errors.Is(err, filelock.ErrLocked)
+	}, clusterTimeout, 50*time.Millisecond)
+	return err
+}
+
+// delay returns the URL of a proxy of the other URL that delays what it forwards, each way by half
+// of the round trip.
+func delay(t *testing.T, target string, roundTrip time.Duration) string {
+	t.Helper()
+	network := regions.NewNetwork(t)
+	proxy := network.Proxy(regions.Clients, regions.EU)
+	proxy.SetTarget(strings.TrimPrefix(target, "http://"))
+	network.Register(regions.US, os.Getpid())
+	network.SetRoundTrip(regions.US, regions.EU, roundTrip)
+	return proxy.URL()
 }

@@ -3,12 +3,14 @@ package embeddedetcd
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -64,25 +66,42 @@ func requestVersion(ctx context.Context, cfg Config, url string) error {
 	return response.Body.Close()
 }
 
-// connectToCluster returns a client of the members that respond at the URLs to join. It waits
-// until one responds. It returns a *ConfigError if certificates are rejected, or if the URLs are
-// of several clusters.
-func (m *Member) connectToCluster(ctx context.Context, cfg Config) (*clientv3.Client, error) {
-	for {
-		responding, err := probeAll(ctx, cfg, cfg.Cluster.Join)
-		if err == nil {
-			return dialMember(cfg, responding)
-		}
-		if _, isFinal := errors.AsType[*ConfigError](err); isFinal {
+// connectToCluster returns a client of the members that respond at the URLs to join. It returns a
+// *ConfigError if certificates are rejected, or if the URLs are of several clusters.
+func connectToCluster(ctx context.Context, cfg Config) (*clientv3.Client, error) {
+	responding, err := probeAll(ctx, cfg, cfg.Cluster.Join)
+	if err != nil {
+		return nil, err
+	}
+	return dialMember(cfg, responding)
+}
+
+// requestMembers requests the member list of the member at a peer URL. A member serves it there as
+// soon as it runs, without a quorum. It returns an error if the member is of another cluster.
+func requestMembers(ctx context.Context, cfg Config, peerURL string, clusterID uint64) (members []SnapshotMember, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	transport := &http.Transport{}
+	if strings.HasPrefix(peerURL, "https:") {
+		info := cfg.PeerTLS.info()
+		if transport.TLSClientConfig, err = info.ClientConfig(); err != nil {
 			return nil, err
 		}
-		m.report(fmt.Sprintf("waiting for a member of the cluster to respond: %v", err))
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		}
 	}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, peerURL+"/members", nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if found := response.Header.Get("X-Etcd-Cluster-ID"); found != strconv.FormatUint(clusterID, 16) {
+		return nil, fmt.Errorf("the member at %s is of cluster %s", peerURL, found)
+	}
+	return members, json.NewDecoder(response.Body).Decode(&members)
 }
 
 // probeAll returns the URLs whose members respond. It returns an error if none does.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -174,31 +175,73 @@ func (d *dataDir) checkLogIdentity() error {
 	return nil
 }
 
-// join makes the directory that of a new learner of a cluster.
+// join makes the directory that of a new learner of a cluster. It waits until the cluster accepts
+// the learner.
 func (m *Member) join(ctx context.Context, cfg Config, at addresses) error {
+	for {
+		if m.isPromoted(ctx, cfg) {
+			return nil // it has a vote, so its data must be kept: others count on it
+		}
+		err := m.tryJoin(ctx, cfg, at)
+		if _, isFinal := errors.AsType[*ConfigError](err); err == nil || isFinal {
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		m.report("waiting for a member of the cluster to respond: " + err.Error())
+		select {
+		case <-time.After(leaderCheckInterval):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// isPromoted reports whether an interrupted join of this directory has got its vote, as far as its
+// own data and the lists of others show. It needs no quorum: the others may need this member for one.
+func (m *Member) isPromoted(ctx context.Context, cfg Config) bool {
+	former := m.data.cluster
+	if former.Origin != originJoin || former.MemberID == 0 || !wal.Exist(filepath.Join(m.data.etcdDir(), "member", "wal")) {
+		return false
+	}
+	hasVote := func(members []SnapshotMember) bool {
+		return slices.ContainsFunc(members, func(one SnapshotMember) bool { return one.ID == uint64(former.MemberID) && !one.IsLearner })
+	}
+	stored, err := ReadMembers(filepath.Join(m.data.etcdDir(), "member", "snap", "db"))
+	if err == nil && hasVote(stored) {
+		return true
+	}
+	for _, other := range former.Others {
+		for _, peerURL := range other.PeerURLs {
+			if members, err := requestMembers(ctx, cfg, peerURL, uint64(former.ClusterID)); err == nil && hasVote(members) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// tryJoin is one try of join. It returns a *ConfigError if another try would fail as well.
+func (m *Member) tryJoin(ctx context.Context, cfg Config, at addresses) error {
 	d := &m.data
-	client, err := m.connectToCluster(ctx, cfg)
+	client, err := connectToCluster(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = client.Close() }()
-	identity, err := m.loadIdentity(ctx, client)
-	if err != nil {
-		return joinError(cfg, err)
-	}
-	if identity.Token != cfg.ClusterToken {
-		return &ConfigError{Field: FieldClusterToken, Err: fmt.Errorf("the members at %v form cluster %q, not %q", client.Endpoints(), identity.Token, cfg.ClusterToken)}
+	if err := m.checkIdentity(ctx, client, cfg); err != nil {
+		return err
 	}
 	isPromoted, err := m.removeFormerEntry(ctx, client)
 	if err != nil || isPromoted {
-		return joinErrorOrNil(cfg, err)
+		return finalJoinError(cfg, err)
 	}
 	if err := d.removeEtcd(); err != nil {
-		return err
+		return joinError(cfg, err)
 	}
 	timing, err := m.chooseTiming(ctx, client, cfg)
 	if err != nil {
-		return joinError(cfg, err)
+		return finalJoinError(cfg, err)
 	}
 	m.report("waiting until the cluster accepts this member")
 	id, members, err := etcdcluster.AddLearner(ctx, client, etcdcluster.Candidate{
@@ -206,13 +249,13 @@ func (m *Member) join(ctx context.Context, cfg Config, at addresses) error {
 		Report: func(reason error) { m.report("waiting until the cluster accepts this member: " + reason.Error()) },
 	})
 	if err != nil {
-		return joinError(cfg, err)
+		return finalJoinError(cfg, err)
 	}
 	c := clusterInfo{Token: cfg.ClusterToken, PeerURL: at.advertisedPeer.String(), ClientURL: at.advertisedClient.String()}
 	c.Origin, c.Name, c.ClusterID, c.MemberID = originJoin, cfg.Cluster.Name, hexID(members.ClusterID), hexID(id)
 	c.Others, c.Timing = othersOf(members, id), timing
 	if err := d.writeCluster(c); err != nil {
-		return err
+		return joinError(cfg, err)
 	}
 	d.initialCluster = existingCluster(cfg.Cluster.Name, id, members)
 	m.report("copying the data of the cluster")
@@ -223,41 +266,34 @@ func (m *Member) join(ctx context.Context, cfg Config, at addresses) error {
 // stores a moment after it serves requests.
 const identityTimeout = 10 * time.Second
 
-// loadIdentity reads the identity of the cluster. It waits while the cluster has no leader.
-func (m *Member) loadIdentity(ctx context.Context, client *clientv3.Client) (etcdcluster.Identity, error) {
-	startedAt := time.Now()
-	for {
-		tryCtx, cancel := context.WithTimeout(ctx, probeTimeout)
-		identity, err := etcdcluster.LoadIdentity(tryCtx, client)
-		cancel()
-		isMissing := errors.Is(err, etcdcluster.ErrNoIdentity)
-		switch {
-		case err == nil, isMissing && time.Since(startedAt) > identityTimeout, !isMissing && !etcdcluster.IsTemporary(err):
-			return identity, err
-		case ctx.Err() != nil:
-			return identity, fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		}
-		m.report("waiting for the cluster: " + err.Error())
-		select {
-		case <-time.After(leaderCheckInterval):
-		case <-ctx.Done():
-		}
+// checkIdentity returns a *ConfigError unless the cluster is one of daemons, with the token of cfg.
+func (m *Member) checkIdentity(ctx context.Context, client *clientv3.Client, cfg Config) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	identity, err := etcdcluster.LoadIdentity(ctx, client)
+	switch {
+	case errors.Is(err, etcdcluster.ErrNoIdentity) && time.Since(m.startedAt) < identityTimeout:
+		return err
+	case err != nil:
+		return finalJoinError(cfg, err)
+	case identity.Token != cfg.ClusterToken:
+		return &ConfigError{Field: FieldClusterToken, Err: fmt.Errorf("the members at %v form cluster %q, not %q", client.Endpoints(), identity.Token, cfg.ClusterToken)}
 	}
+	return nil
 }
 
 // removeFormerEntry removes the entry of an interrupted join of this directory. It reports true if
-// that member has a vote already: then its data must be kept, since others count on it.
+// that member has a vote already.
 func (m *Member) removeFormerEntry(ctx context.Context, client *clientv3.Client) (isPromoted bool, err error) {
 	former := m.data.cluster
 	if former.Origin != originJoin || former.MemberID == 0 {
 		return false, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, 2*probeTimeout)
+	defer cancel()
 	members, err := etcdcluster.List(ctx, client)
-	if err != nil {
+	if err != nil || members.ClusterID != uint64(former.ClusterID) {
 		return false, err
-	}
-	if members.ClusterID != uint64(former.ClusterID) {
-		return false, nil
 	}
 	entry, isMember := members.ByID(uint64(former.MemberID))
 	switch {
@@ -314,9 +350,11 @@ func joinError(cfg Config, err error) error {
 	return &ConfigError{Field: FieldJoin, Err: fmt.Errorf("join the cluster at %v: %w", cfg.Cluster.Join, err)}
 }
 
-func joinErrorOrNil(cfg Config, err error) error {
-	if err == nil {
-		return nil
+// finalJoinError returns the error of a join, as a *ConfigError unless the cluster may accept the next
+// try.
+func finalJoinError(cfg Config, err error) error {
+	if err == nil || etcdcluster.IsTemporary(err) || errors.Is(err, context.Canceled) {
+		return err
 	}
 	return joinError(cfg, err)
 }

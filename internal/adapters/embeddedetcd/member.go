@@ -33,6 +33,7 @@ type Member struct {
 	guard       *diskGuard
 	state       *clusterState
 	at          addresses
+	startedAt   time.Time
 	// isStuck is set once a goroutine of etcd is blocked after a fatal error. etcd can
 	// then not be closed; the process has to end.
 	isStuck atomic.Bool
@@ -72,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 		return nil, err
 	}
 	m := &Member{
-		data: data, stopTimeout: cfg.StopTimeout,
+		data: data, startedAt: time.Now(), stopTimeout: cfg.StopTimeout,
 		failed: make(chan error, 1), closing: make(chan struct{}), fatal: newFatalLogger(),
 	}
 	m.state = newClusterState(cfg)
@@ -278,6 +279,11 @@ func (m *Member) shutdown() error {
 	m.endStreams()
 	return m.closeEtcd(func() {
 		m.closeClient()
+		select {
+		case <-m.etcd.Server.ReadyNotify():
+		default:
+			m.etcd.Server.Stop() // Close alone waits for a server that never becomes ready
+		}
 		m.etcd.Close()
 	})
 }

@@ -87,6 +87,7 @@ type SnapshotMember struct {
 	Name       string   `json:"name"`
 	PeerURLs   []string `json:"peerURLs"`
 	ClientURLs []string `json:"clientURLs"`
+	IsLearner  bool     `json:"isLearner,omitempty"`
 }
 
 // ReadMembers returns the members of the cluster that a snapshot was taken of.
