@@ -145,15 +145,15 @@ func TestSingleMemberBecomesACluster(t *testing.T) {
 
 	// The first member moves to other addresses, while the cluster continues.
 	first.stop(t)
-	moved := newHost(t, "eu/1")
-	moved.cfg.DataDir, moved.cfg.Cluster.Init = cfg.DataDir, true
-	moved.start(t)
-	moved.awaitReady(t)
+	relocated := newHost(t, "eu/1")
+	relocated.cfg.DataDir, relocated.cfg.Cluster.Init = cfg.DataDir, true
+	relocated.start(t)
+	relocated.awaitReady(t)
 	third.put(t, "after")
-	moved.requireKeys(t, "key", "after")
+	relocated.requireKeys(t, "key", "after")
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		self, _ := third.list(t).ByName("eu/1")
-		require.Equal(c, []string{moved.cfg.ListenPeerURL}, self.PeerURLs)
+		require.Equal(c, []string{relocated.cfg.ListenPeerURL}, self.PeerURLs)
 	}, clusterTimeout, 50*time.Millisecond)
 }
 

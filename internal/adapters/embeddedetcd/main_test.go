@@ -13,10 +13,14 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 )
 
-// TestMain also runs the writer process that the kill test starts.
+// TestMain also runs the processes that the kill tests start.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(writerDir); dir != "" {
 		runWriter(dir)
+		return
+	}
+	if settings := os.Getenv(memberSettings); settings != "" {
+		runMember(settings)
 		return
 	}
 	// etcd leaves the idle connections between members to their timeouts.
