@@ -97,6 +97,7 @@ var allowed = map[string][]string{
 	"services/auth":      {"domain/", "ports"},
 	"services/cluster":   {"domain/", "ports", "services/placement"},
 	"services/secrets":   {"domain/", "ports", "envelope"},
+	"services/regions":   {"domain/", "ports"},
 
 	"workers/reconcile": {"domain/", "ports"},
 	"workers/events":    {"domain/", "ports"},

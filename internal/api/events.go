@@ -24,6 +24,7 @@ type Event struct {
 	After    *runtime.RuntimeRecord `json:"after,omitempty" doc:"The record after the change"`
 	Reason   ports.ResyncReason     `json:"reason,omitempty" enum:"compacted,other_store,future_revision" doc:"Of a resync: why the stream could not continue from its revision"`
 	Last     bool                   `json:"last,omitempty" doc:"Whether a client that has processed this event can resume from its revision"`
+	Regions  []Region               `json:"regions,omitempty" nullable:"false" doc:"Of synced and bookmark: each region, how current its records are, and which of its nodes are absent"`
 	Error    *Problem               `json:"error,omitempty" doc:"Of an error: the problem"`
 	Final    *bool                  `json:"final,omitempty" doc:"Of an error: whether it ends the stream"`
 }
@@ -32,7 +33,7 @@ type Event struct {
 func EventFrom(e ports.RuntimeEvent) Event {
 	return Event{
 		Type: string(e.Type), Revision: e.Revision, GameID: e.GameID,
-		Before: e.Before, After: e.After, Reason: e.Reason, Last: e.Last,
+		Before: e.Before, After: e.After, Reason: e.Reason, Last: e.Last, Regions: RegionsFrom(e.Regions),
 	}
 }
 
@@ -40,6 +41,6 @@ func EventFrom(e ports.RuntimeEvent) Event {
 func (e Event) RuntimeEvent() ports.RuntimeEvent {
 	return ports.RuntimeEvent{
 		Type: ports.EventType(e.Type), Revision: e.Revision, GameID: e.GameID,
-		Before: e.Before, After: e.After, Reason: e.Reason, Last: e.Last,
+		Before: e.Before, After: e.After, Reason: e.Reason, Last: e.Last, Regions: RegionStates(e.Regions),
 	}
 }

@@ -17,6 +17,8 @@ const (
 	HeaderReason = "Rtmanager-Reason"
 	// HeaderAsOf is the revision of a local read.
 	HeaderAsOf = "Rtmanager-As-Of"
+	// HeaderAge is how many milliseconds ago etcd last confirmed that a local read is current.
+	HeaderAge = "Rtmanager-Age"
 	// HeaderIdempotencyKey is the operation id of a request.
 	HeaderIdempotencyKey = "Idempotency-Key"
 	// HeaderForwarded names the node that forwarded a request. A request with this

@@ -10,7 +10,8 @@ import (
 type Nodes struct {
 	Responder node.Ref   `json:"responder" doc:"The node that responds"`
 	Items     []Node     `json:"items" nullable:"false" doc:"The present, stopped and lost nodes, ordered by region and name"`
-	Leaders   []node.Ref `json:"leaders" nullable:"false" doc:"The leader of each region; a region without a leader is not listed"`
+	Leaders   []node.Ref `json:"leaders" nullable:"false" doc:"The leader of each region; a region without a leader of its own is not listed"`
+	Regions   []Region   `json:"regions" nullable:"false" doc:"Each region with its leader or caretaker, and its absent nodes"`
 	Stale     bool       `json:"stale,omitempty" doc:"No majority of the members of etcd is reachable from this daemon: the nodes are as last known"`
 }
 

@@ -12,6 +12,7 @@ type Page struct {
 	ItemRevisions []int64                 `json:"item_revisions" nullable:"false" doc:"For each item the revision of its last change, which is its ETag"`
 	Continue      string                  `json:"continue,omitempty" doc:"The parameter continue of the request for the next page; absent on the last page"`
 	Corrupt       []Corrupt               `json:"corrupt,omitempty" nullable:"false" doc:"Stored values that could not be decoded; absent if there are none"`
+	Regions       []Region                `json:"regions,omitempty" nullable:"false" doc:"Each region: how current its records are, and which of its nodes are absent; absent if the daemon is not part of a cluster"`
 	Stores        []StoreList             `json:"stores,omitempty" nullable:"false" doc:"Of a list of all stores: each store, in the order of the items. Revision is 0 then: every store has one of its own"`
 	ItemStores    []string                `json:"item_stores,omitempty" nullable:"false" doc:"Of a list of all stores: for each item the name of its store"`
 }
@@ -31,6 +32,7 @@ func PageFrom(p ports.Page) Page {
 		Items:         make([]runtime.RuntimeRecord, len(p.Records)),
 		ItemRevisions: make([]int64, len(p.Records)),
 		Corrupt:       CorruptFrom(p.Corrupt),
+		Regions:       RegionsFrom(p.Regions),
 	}
 	for i, r := range p.Records {
 		page.Items[i], page.ItemRevisions[i] = r.Record, r.Revision
@@ -45,6 +47,7 @@ func (p Page) PortsPage() ports.Page {
 		Revision: p.Revision,
 		Records:  make([]runtime.VersionedRecord, len(p.Items)),
 		Next:     p.Continue,
+		Regions:  RegionStates(p.Regions),
 	}
 	for i, item := range p.Items {
 		page.Records[i].Record = item

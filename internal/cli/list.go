@@ -47,6 +47,9 @@ Corrupt values are reported on standard error after the list, with exit code 1.
 With -o json the output is the API's object, {"revision":…,"items":[…]}, and each item
 has the revision of its last change; with --limit "continue" is where the list ends.
 
+A warning on standard error names the lost nodes and how many games are on them, and
+states how old the records are if that is more than a few seconds (--consistency local).
+
 By default the read is linearizable: it includes every write that was acknowledged
 before. With --consistency local it comes from the daemon's cache, which may be
 slightly stale but works without etcd.
@@ -105,6 +108,7 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 	if err := a.printer().Page(list); err != nil {
 		return err
 	}
+	a.printer().RegionWarnings(list.Regions)
 	if hidden > 0 {
 		a.printMessagef("list", "%s hidden; --all shows them", render.Count(hidden, "removed game"))
 	}
@@ -135,7 +139,7 @@ func (a *app) listAll(ctx context.Context, client *httpclient.Client, query port
 		if err != nil {
 			return ports.Page{}, 0, err
 		}
-		list.Revision, list.Next = page.Revision, page.Next
+		list.Revision, list.Next, list.Regions = page.Revision, page.Next, page.Regions
 		for _, v := range page.Records {
 			if !flags.all && query.Status == "" && v.Record.Status == runtime.StatusRemoved {
 				hidden++

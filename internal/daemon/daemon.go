@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/services/regions"
 )
 
 // Ready describes a daemon that is ready to serve.
@@ -109,9 +110,11 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 		return err
 	}
 	defer stopStores()
+	regionStates, stopRegions := startRegions(ctx, members, store, logger)
+	defer stopRegions()
 	api, err := newServer(serverParts{
 		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, members: members,
-		host: host, access: access, secrets: secretService, audit: audit, peers: peers, stores: stores, registry: registry, logger: logger,
+		host: host, access: access, secrets: secretService, audit: audit, peers: peers, stores: stores, regions: regionStates, registry: registry, logger: logger,
 	})
 	if err != nil {
 		return err
@@ -130,6 +133,15 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 			API: apiScheme(cfg) + listener.Addr().String(), Etcd: etcd.URLs, Store: store.ID(), Engine: host.engineName(), After: time.Since(startedAt),
 		})
 	})
+}
+
+// startRegions starts to read the states of the regions. stop waits until it has ended.
+func startRegions(ctx context.Context, members *etcdmembers.Registry, store *etcdstore.Store, logger *slog.Logger) (tracker *regions.Tracker, stop func()) {
+	tracker = regions.New(regions.Dependencies{Nodes: members, Records: store}, regions.Config{Logger: logger.With("component", "regions")})
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { _ = tracker.Run(ctx) })
+	return tracker, func() { cancel(); running.Wait() }
 }
 
 // logStopped logs the end of a daemon. The caller reports the error itself.

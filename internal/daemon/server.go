@@ -17,6 +17,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/explain"
+	"galaxy/rtmanager/internal/services/regions"
 	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/tlsfiles"
 )
@@ -37,6 +38,7 @@ type serverParts struct {
 	audit    auditing
 	peers    *peer.Client
 	stores   httpserver.Federation // nil without other stores
+	regions  *regions.Tracker
 	registry *prometheus.Registry
 	logger   *slog.Logger
 }
@@ -62,7 +64,7 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 		MaxConnections: p.limits.connections, MaxStreams: p.limits.streams, Limits: callerLimits(p.cfg, p.limits),
 
 		Ready: readiness, ReadOnly: p.etcd.diskFull, StoreFailure: storeFailure,
-		StoreProvenAt: func() time.Time { return p.store.CacheStats().ProvenAt },
+		Regions: p.regions.Regions, StoreProvenAt: func() time.Time { return p.store.CacheStats().ProvenAt },
 
 		Access: p.access.authenticator(), AccessAdmin: p.access.service, OIDC: p.access.login(), Secrets: p.secrets, Audit: p.audit.port(),
 		Cluster: newCluster(p), Peers: p.peers, Federation: p.stores,

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -72,4 +73,7 @@ type Page struct {
 	Next string
 	// Corrupt names the values in the range of this page that could not be read.
 	Corrupt []*runtime.CorruptError
+	// Regions are the states of the regions, from a daemon that is part of a cluster. A store
+	// itself returns none.
+	Regions []node.RegionState
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -138,4 +139,6 @@ type RuntimeEvent struct {
 	// Revision. It is set only on the last delivered event of a revision, and not in a
 	// snapshot until synced.
 	Last bool
+	// Regions are those of Page, in events of the types synced and bookmark.
+	Regions []node.RegionState
 }

@@ -31,7 +31,7 @@ func forwardedHeaders() []string {
 func returnedHeaders() []string {
 	return []string{
 		"Allow", "Content-Type", "Content-Length", "Etag", "Retry-After", "X-Accel-Buffering",
-		api.HeaderHeartbeat, api.HeaderStore, api.HeaderAsOf,
+		api.HeaderHeartbeat, api.HeaderStore, api.HeaderAsOf, api.HeaderAge,
 	}
 }
 

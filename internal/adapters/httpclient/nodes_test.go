@@ -60,7 +60,7 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 
 	nodes, err := client.Nodes(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, api.Nodes{Responder: node.Ref{Region: "eu", Name: "n1"}, Items: []api.Node{{Node: self, Status: node.StatusReady}}, Leaders: []node.Ref{{Region: "eu", Name: "n1"}}}, nodes)
+	require.Equal(t, api.Nodes{Responder: node.Ref{Region: "eu", Name: "n1"}, Items: []api.Node{{Node: self, Status: node.StatusReady}}, Leaders: []node.Ref{{Region: "eu", Name: "n1"}}, Regions: []api.Region{{Region: "eu", Nodes: 1, Leader: &node.Ref{Region: "eu", Name: "n1"}}}}, nodes)
 	page, err := client.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, o.page, page)

@@ -12,6 +12,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -35,6 +36,9 @@ type Config struct {
 	// StoreFailure returns why the store cannot be reached, as a text for operators, and nil if
 	// it is not known. Default: it is not known.
 	StoreFailure func() error
+	// Regions returns the states of the regions, without a request. Lists and watches contain
+	// them. Default: they are not known.
+	Regions func() []node.RegionState
 	// ReadOnly returns why the daemon accepts no writes at present, and nil if it does.
 	// The daemon remains ready. Default: it always accepts writes.
 	ReadOnly func() error

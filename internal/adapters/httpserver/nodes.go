@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
@@ -23,6 +24,8 @@ func (s *Server) getNodes(w http.ResponseWriter, r *http.Request, _ *noInput) er
 			response.Leaders = append(response.Leaders, leader)
 		}
 	}
+	visible := slices.DeleteFunc(nodes.Regions, func(r node.RegionState) bool { return !c.CanReadRegion(r.Region) })
+	response.Regions = orEmpty(api.RegionsFrom(visible))
 	for _, m := range nodes.Items {
 		if !c.CanReadRegion(m.Region) {
 			continue

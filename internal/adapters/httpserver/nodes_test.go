@@ -39,7 +39,7 @@ func TestNodesAreListedWithTheirLeaders(t *testing.T) {
 	register.err = runtime.ErrUnavailable
 	require.Equal(t, 503, f.send("GET", "/v1/nodes", "", "").StatusCode)
 	empty := start(t, servertest.Config{Nodes: new(registerType)})
-	require.JSONEq(t, `{"responder":{"region":"","node":""},"items":[],"leaders":[]}`, empty.send("GET", "/v1/nodes", "", "").body)
+	require.JSONEq(t, `{"responder":{"region":"","node":""},"items":[],"leaders":[],"regions":[]}`, empty.send("GET", "/v1/nodes", "", "").body)
 }
 
 type registerType = fakeRegistry

@@ -31,6 +31,7 @@ func Routes() []Route {
 func runtimeRoutes() []Route {
 	const tag = "runtimes"
 	asOf := ResponseHeader{Name: api.HeaderAsOf, Description: "Of a local read, its revision", Type: reflect.TypeFor[int64](), IsOptional: true}
+	age := ResponseHeader{Name: api.HeaderAge, Description: "Of a local read, how many milliseconds ago etcd last confirmed that it is current", Type: reflect.TypeFor[int64](), IsOptional: true}
 	heartbeat := ResponseHeader{Name: api.HeaderHeartbeat, Description: "The longest time between two writes to this stream, in seconds", Type: reflect.TypeFor[int]()}
 	return []Route{
 		withHandler(Route{
@@ -41,7 +42,7 @@ func runtimeRoutes() []Route {
 		withHandler(Route{
 			Method: http.MethodGet, Path: runtimesPath + gameIDSegment, ID: "get-runtime", Tag: tag,
 			Summary:   "Get one record",
-			Responses: append(recordResponse("The record", asOf), Response{Status: http.StatusNotModified, Description: "The record still has the ETag of the request"}),
+			Responses: append(recordResponse("The record", asOf, age), Response{Status: http.StatusNotModified, Description: "The record still has the ETag of the request"}),
 			Codes:     codes(storeCodes(), []api.Code{api.CodeNotFound}),
 		}, (*Server).getRuntime),
 		withHandler(Route{

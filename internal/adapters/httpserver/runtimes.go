@@ -71,6 +71,7 @@ func (s *Server) listOwnStore(ctx context.Context, in *listInput) (api.Page, err
 	if err != nil {
 		return api.Page{}, err
 	}
+	page.Regions = s.regionsAt(callers.Of(ctx), in.Region, page.Revision, query.Local)
 	body := api.PageFrom(page)
 	if page.Next != "" {
 		body.Continue = pagetoken.New(storeID, query, page)
@@ -106,6 +107,7 @@ func (s *Server) getRuntime(w http.ResponseWriter, r *http.Request, in *getInput
 func (s *Server) getLocal(w http.ResponseWriter, r *http.Request, gameID string) error {
 	found, revision, err := s.store.GetLocal(r.Context(), gameID)
 	w.Header().Set(api.HeaderAsOf, strconv.FormatInt(revision, 10))
+	s.setLocalAge(w.Header())
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watch
 	if !isAcceptable {
 		return problem.New(api.CodeNotAcceptable, "a watch responds with "+api.EventStreamMediaType+" or "+api.NDJSONMediaType+"; Accept must allow one of them")
 	}
-	ws := &watchStream{server: s, out: s.newStream(w, format), storeID: storeID, position: options.FromRevision, revocation: callers.NewRevocation(r.Context(), s.cfg.Access), requestID: audit.RequestIDOf(r.Context())}
+	ws := &watchStream{server: s, out: s.newStream(w, format), storeID: storeID, position: options.FromRevision, region: in.Region, revocation: callers.NewRevocation(r.Context(), s.cfg.Access), requestID: audit.RequestIDOf(r.Context())}
 	options.Visible = ws.revocation.Caller().Visible()
 	ws.visible = options.Visible
 	switch {
@@ -177,7 +177,9 @@ type watchStream struct {
 	// position is the latest revision that the client can resume from, 0 for none.
 	position int64
 	// visible are the games that the caller may see.
-	visible    *access.Visibility
+	visible *access.Visibility
+	// region is the only region of the watch, empty for all.
+	region     string
 	revocation *callers.Revocation
 	requestID  string
 }
@@ -248,14 +250,22 @@ func (ws *watchStream) write(item watchItem) {
 	case event.Type == ports.EventResync:
 		ws.position = 0 // the client cannot resume from an earlier revision any more
 	}
-	ws.out.Write(frame, ws.server.events.Encode(event))
+	ws.out.Write(frame, ws.encode(event))
 	ws.server.metrics.events.WithLabelValues(string(event.Type)).Inc()
+}
+
+// encode returns the JSON of an event. Events without a record have the regions.
+func (ws *watchStream) encode(event ports.RuntimeEvent) []byte {
+	if event.Type == ports.EventBookmark || event.Type == ports.EventSynced {
+		event.Regions = ws.server.regionsAt(ws.revocation.Caller(), ws.region, event.Revision, true)
+	}
+	return ws.server.events.Encode(event)
 }
 
 // bookmark returns the heartbeat of a format without comments: the bookmark of the current
 // position, which every client can parse.
 func (ws *watchStream) bookmark() []byte {
-	return fmt.Appendf(nil, `{"type":%q,"revision":%d,"last":%t}`+"\n", ports.EventBookmark, ws.position, ws.position > 0)
+	return ws.encode(ports.RuntimeEvent{Type: ports.EventBookmark, Revision: ws.position, Last: ws.position > 0})
 }
 
 // writeProblem writes an error event. about has the game and the revision of the error.

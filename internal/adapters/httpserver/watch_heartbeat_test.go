@@ -65,7 +65,7 @@ func TestHeartbeatsBeforeSyncedNameNoRevision(t *testing.T) {
 			s.nextChange()
 		}
 		for range 2 {
-			require.Equal(t, `{"type":"bookmark","revision":0,"last":false}`+"\n", s.element().raw, name)
+			require.Equal(t, `{"type":"bookmark","revision":0}`+"\n", s.element().raw, name)
 		}
 	}
 }

@@ -96,6 +96,8 @@ type List struct {
 	Items []Member
 	// Leaders holds the leader of each region that has one among its own nodes.
 	Leaders []Ref
+	// Regions are the states of all regions, without Revision and Age.
+	Regions []RegionState
 	// IsStale reports that no majority of the members of etcd is reachable, so that the nodes
 	// are as last known.
 	IsStale bool

@@ -25,7 +25,7 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 	if err != nil {
 		return node.List{}, err
 	}
-	nodes := node.List{IsStale: overview.IsStale}
+	nodes := node.List{IsStale: overview.IsStale, Regions: overview.Regions(games)}
 	now := time.Now()
 	for _, n := range overview.Present {
 		nodes.Items = append(nodes.Items, node.Member{
@@ -34,11 +34,7 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 		delete(games, n.Ref())
 	}
 	for _, a := range overview.Absent {
-		since := a.LostAt
-		if a.Status() == node.StatusStopped {
-			since = a.StoppedAt
-		}
-		nodes.Items = append(nodes.Items, node.Member{Node: a.Node, Status: a.Status(), Since: since, Games: games[a.Ref()]})
+		nodes.Items = append(nodes.Items, node.Member{Node: a.Node, Status: a.Status(), Since: a.Since(), Games: games[a.Ref()]})
 		delete(games, a.Ref())
 	}
 	for ref, count := range games { // of nodes that the registry does not know

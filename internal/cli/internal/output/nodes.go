@@ -12,8 +12,8 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 )
 
-// Nodes prints the present, stopped and lost nodes. It warns about clocks that differ, and
-// about a list that may be old.
+// Nodes prints the present, stopped and lost nodes. It warns about lost nodes, about
+// clocks that differ, and about a list that may be old.
 func (p *Printer) Nodes(nodes api.Nodes) error {
 	if done, err := p.Encode(nodes); done {
 		return err
@@ -44,6 +44,7 @@ func (p *Printer) Nodes(nodes api.Nodes) error {
 	if err := p.printTable(t); err != nil {
 		return err
 	}
+	p.RegionWarnings(api.RegionStates(nodes.Regions))
 	for _, n := range nodes.Items {
 		if n.ClockOffset != "" {
 			side := "ahead of"

@@ -53,13 +53,14 @@ type list struct {
 	ItemRevisions []int64       `json:"item_revisions"`
 	Continue      string        `json:"continue,omitempty"`
 	Corrupt       []api.Corrupt `json:"corrupt,omitempty"`
+	Regions       []api.Region  `json:"regions,omitempty"`
 }
 
 func listFrom(page ports.Page) list {
 	body := api.PageFrom(page)
 	result := list{
 		Revision: body.Revision, Items: make([]versioned, len(page.Records)), ItemRevisions: body.ItemRevisions,
-		Continue: page.Next, Corrupt: body.Corrupt,
+		Continue: page.Next, Corrupt: body.Corrupt, Regions: body.Regions,
 	}
 	for i, v := range page.Records {
 		result.Items[i] = versioned{v.Record, v.Revision}
