@@ -67,6 +67,9 @@ the new authority before it meets a certificate of it.
   3. rtmanager cert rotate-ca --dir DIR --finish
      The previous authority is removed from every ca.crt. Copy these files.
 
+The embedded etcd of a daemon reads etcd-ca.crt when it starts: after the steps 1 and 3,
+restart the daemons of a cluster one after another.
+
 An authority whose key is known to others must be replaced at once: do all steps without
 waiting. Daemons reject clients whose authority is removed, also on open connections.`,
 		Example: `  rtmanager cert rotate-ca --dir pki

@@ -28,8 +28,8 @@ var shared struct {
 	isMain bool // Main is running, and will close the server
 	// hasCluster means that a test has started a cluster.
 	hasCluster bool
-	dir    string
-	member *member
+	dir        string
+	member     *member
 }
 
 // Main runs the tests of a package and closes the shared server. It fails if a goroutine
