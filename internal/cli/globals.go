@@ -94,7 +94,10 @@ func (g *globals) newClient(cfg httpclient.Config) (*httpclient.Client, error) {
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = noWriteTimeout
 	}
-	if g.backup != nil {
+	switch {
+	case g.backup != nil && g.store != "":
+		return nil, exit.UsageError{Err: errors.New("a backup is of one store: --at and --store exclude each other")}
+	case g.backup != nil:
 		cfg.HTTPClient = &http.Client{Transport: g.backup}
 		return httpclient.New("http://backup", cfg)
 	}

@@ -1,6 +1,10 @@
 package daemon_test
 
 import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -201,6 +205,26 @@ func TestLimitsOfForwardedCallers(t *testing.T) {
 		require.Equal(t, 200, status, text)
 	}
 	require.Fail(t, "the other store has not limited the caller")
+}
+
+// A daemon of an earlier version rejects every forwarded caller, so it is not used.
+func TestStoreOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	ca := certtest.NewAuthority(t, "ca")
+	earlier := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"store_id":"x","version":"0.9"}`)
+	}))
+	earlier.TLS = &tls.Config{Certificates: []tls.Certificate{ca.IssueNode(t, "us/us-1").TLS}}
+	earlier.StartTLS()
+	t.Cleanup(earlier.Close)
+	cfg := storeSettings(t, "eu", "us="+earlier.URL)
+	withCertificate(t, &cfg, ca, ca.IssueNode(t, "eu/eu-1"))
+	eu := start(t, cfg)
+	pair := securedPair{ca: ca}
+	status, text := pair.admin(t).send("GET", eu.API+"/v1/stores/us/v1/runtimes", "")
+	require.Equal(t, 502, status, text)
+	require.Contains(t, text, "runs daemon 0.9 at "+earlier.URL+", which accepts no callers of other stores; update it")
 }
 
 // A daemon without an identity of its own reaches no store that authenticates its callers, and a daemon

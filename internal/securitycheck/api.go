@@ -2,6 +2,7 @@ package securitycheck
 
 import (
 	"net"
+	"net/url"
 
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/access"
@@ -17,6 +18,21 @@ func (c *checker) checkExposure() {
 	}
 	c.addIf(!c.cfg.HasTLS(), "--insecure", "other machines can reach %s without TLS, and can read and change what is sent; set --tls-cert and --tls-key", c.cfg.Listen)
 	c.addIf(!c.cfg.AuthEnabled(), "--insecure", "other machines can reach %s and change every game without authentication; set --auth on", c.cfg.Listen)
+}
+
+// checkFederation finds other stores whose daemons are called without TLS.
+func (c *checker) checkFederation() {
+	stores, err := c.cfg.FederatedStores()
+	if err != nil {
+		return // the settings are invalid
+	}
+	for _, store := range stores {
+		for _, address := range store.URLs {
+			u, err := url.Parse(address)
+			c.addIf(err == nil && u.Scheme == "http" && !loopback.IsHost(u.Hostname()), "--federate",
+				"%s of store %s has no TLS, and other machines can read and change what is sent; use https", address, store.Name)
+		}
+	}
 }
 
 // checkAuth finds an API that every program on this machine may use.

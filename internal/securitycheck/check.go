@@ -38,6 +38,7 @@ func Run(cfg config.Config, env Environment) []Weakness {
 	c := &checker{cfg: cfg, env: env}
 	c.checkExposure()
 	c.checkAuth()
+	c.checkFederation()
 	c.checkCertificates()
 	c.checkIssuer()
 	if cfg.HasEmbeddedEtcd() {

@@ -70,7 +70,8 @@ func TestWeaknesses(t *testing.T) {
 		"none": {func(*testing.T, *config.Config, *securitycheck.Environment) {}, nil},
 		"insecure": {func(_ *testing.T, c *config.Config, _ *securitycheck.Environment) {
 			c.Insecure, c.TLSCert, c.TLSKey, c.TLSClientCA, c.Auth = true, "", "", "", config.AuthOn
-		}, []string{"--insecure: other machines can reach 0.0.0.0:8080 without TLS"}},
+			c.Federate = []string{"us=http://us-1:8080", "http://127.0.0.1:8081"}
+		}, []string{"--insecure: other machines can reach 0.0.0.0:8080 without TLS", "--federate: http://us-1:8080 of store us has no TLS"}},
 		"authentication off": {func(_ *testing.T, c *config.Config, _ *securitycheck.Environment) {
 			c.Insecure, c.Auth = true, config.AuthOff
 		}, []string{"--insecure: other machines can reach 0.0.0.0:8080 and change every game", "--auth: every user and every game of this machine"}},

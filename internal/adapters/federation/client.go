@@ -9,6 +9,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/federation"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/lifetime"
 	"galaxy/rtmanager/internal/tlsfiles"
 )
 
@@ -49,6 +50,8 @@ type Client struct {
 	log        *slog.Logger
 	remotes    []*remote
 	transports transports
+	// life is that of the probes.
+	life *lifetime.Lifetime
 }
 
 // New returns a client. It sends no request.
@@ -59,7 +62,7 @@ func New(cfg Config) *Client {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{cfg: cfg, log: cfg.Logger, transports: transports{files: cfg.TLS, requireNode: cfg.RequireNodeIdentity}}
+	c := &Client{cfg: cfg, log: cfg.Logger, life: lifetime.New(context.Background()), transports: transports{files: cfg.TLS, requireNode: cfg.RequireNodeIdentity}}
 	for _, setting := range cfg.Stores {
 		c.remotes = append(c.remotes, newRemote(setting))
 	}
@@ -72,10 +75,11 @@ func setDefault(setting *time.Duration, value time.Duration) {
 	}
 }
 
-// Run probes each store now and after every interval, until ctx ends. Then it closes idle
-// connections and returns nil.
+// Run probes each store now and after every interval, until ctx ends. Then it ends the probes in
+// progress, closes idle connections and returns nil. The client cannot be used any more.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.transports.closeIdle()
+	defer c.life.Close(context.Canceled)
 	var loops sync.WaitGroup
 	for _, r := range c.remotes {
 		loops.Go(func() { c.probeLoop(ctx, r) })

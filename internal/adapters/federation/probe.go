@@ -111,7 +111,7 @@ func (c *Client) describe(ctx context.Context, base string) probeResult {
 		if err := json.NewDecoder(body).Decode(&cluster); err != nil {
 			return failed(federation.StateIncompatible, "sends a malformed response at %s: %v", base, err)
 		}
-		return classify(base, cluster)
+		return c.classify(base, cluster)
 	case isProblem(response):
 		var p api.Problem
 		if err := json.NewDecoder(body).Decode(&p); err != nil || p.Code == "" {
@@ -126,12 +126,14 @@ func (c *Client) describe(ctx context.Context, base string) probeResult {
 }
 
 // classify returns the result for a description of the store.
-func classify(base string, cluster api.Cluster) probeResult {
+func (c *Client) classify(base string, cluster api.Cluster) probeResult {
 	result := probeResult{url: base, state: federation.StateIncompatible, version: cluster.Version, revision: cluster.Revision, storeID: cluster.StoreID}
 	version := max(cluster.APIVersion, 1) // a daemon that does not state it has the first one
 	switch {
 	case version != api.Version:
 		result.reason = fmt.Sprintf("has version %d of the API at %s (daemon %s), and this daemon has version %d; run daemons of one version of the API", version, base, cluster.Version, api.Version)
+	case cluster.APIVersion == 0 && c.cfg.RequireNodeIdentity:
+		result.reason = fmt.Sprintf("runs daemon %s at %s, which accepts no callers of other stores; update it", cluster.Version, base)
 	case cluster.StoreID == "":
 		result.reason = "sends no identity of its store at " + base
 	default:

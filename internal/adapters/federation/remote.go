@@ -76,10 +76,18 @@ func (c *Client) probe(ctx context.Context, r *remote) {
 	r.mu.Lock()
 	call := r.probing
 	if call == nil {
+		// The probe serves all waiting requests, so it does not end with one of them.
+		bound, end, err := c.life.Begin(context.WithoutCancel(ctx))
+		if err != nil {
+			r.mu.Unlock()
+			return
+		}
 		call = &probeCall{done: make(chan struct{})}
 		r.probing = call
-		// The probe serves all waiting requests, so it does not end with one of them.
-		go c.runProbe(context.WithoutCancel(ctx), r, call)
+		go func() {
+			defer end()
+			c.runProbe(bound, r, call)
+		}()
 	}
 	r.mu.Unlock()
 	select {

@@ -183,8 +183,11 @@ func (l *mergedList) finish() {
 	}
 }
 
-// scope is what the tokens of lists of all stores can be used with.
-func (l *mergedList) scope() string { return l.server.store.ID() + " all stores" }
+// scope is what the tokens of lists of all stores can be used with. The name of the daemon's own
+// store differs between regions.
+func (l *mergedList) scope() string {
+	return l.server.store.ID() + " all stores " + l.server.cfg.Region
+}
 
 // readStore reads a page of one store, from a position in its list.
 func (s *Server) readStore(r *http.Request, in *listInput, at storePosition, limit int) (page api.Page, storeID string, err error) {
