@@ -23,7 +23,9 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `Serve runs a daemon until it is interrupted. Without flags it needs nothing but
 this machine: it stores the records in an embedded etcd, below --data-dir, and
 serves the API on 127.0.0.1:8080. With --etcd-endpoints it uses an existing etcd
-cluster. If Docker is available, it runs games in Docker by default; otherwise it
+cluster. With --cluster-init and --cluster-join several daemons form a cluster of their
+embedded members: both have an effect on a new --data-dir only, so the same command
+serves every start. If Docker is available, it runs games in Docker by default; otherwise it
 runs them as local processes (--engine).
 
 When it is ready, it prints one line with its addresses to standard output,
@@ -43,6 +45,8 @@ RTMANAGER_DATA_DIR) and a setting in the YAML file of --config (data-dir: …).
 Flags take precedence over the environment, and the environment over the file.`,
 		Example: `  rtmanager serve
   rtmanager serve --data-dir /var/lib/rtmanager --region eu --node eu-1
+  rtmanager serve --cluster-init --certs certs --region eu --node eu-1 --listen 10.0.1.1:8080
+  rtmanager serve --cluster-join https://10.0.1.1:2379 --certs certs --region us --node us-1
   rtmanager serve --etcd-endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 --etcd-cacert ca.pem
   rtmanager serve --config /etc/rtmanager/config.yaml --check-security
   rtmanager serve --listen 127.0.0.1:0 --etcd-listen-client http://127.0.0.1:0   # any free ports`,
