@@ -57,6 +57,9 @@ func isOwnCause(cause error) bool {
 // request has the same error as the deadline of the caller.
 func UnavailableError(ctx context.Context, last error) error {
 	if ctx.Err() == nil {
+		if errors.Is(last, rpctypes.ErrNoLeader) {
+			return fmt.Errorf("%w: etcd has no leader: a majority of its members must run and reach each other", runtime.ErrUnavailable)
+		}
 		return fmt.Errorf("%w: %s", runtime.ErrUnavailable, last.Error())
 	}
 	end := ContextError(ctx)

@@ -105,6 +105,21 @@ func TestReadEndsWithTheOperationTimeout(t *testing.T) {
 	})
 }
 
+// Without a leader a read waits for an election, and then ends although its caller would wait.
+func TestReadEndsWithoutALeader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		started := time.Now()
+		_, err := etcd.RetryRead(ctx, newClient(etcd.Options{}), func(context.Context) (int, error) { return 0, rpctypes.ErrNoLeader })
+		require.ErrorIs(t, err, runtime.ErrUnavailable)
+		require.ErrorContains(t, err, "a majority of its members must run")
+		require.Less(t, time.Since(started), 12*time.Second)
+		require.Greater(t, time.Since(started), 9*time.Second)
+	})
+}
+
 func TestReadEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

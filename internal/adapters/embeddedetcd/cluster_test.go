@@ -1,11 +1,15 @@
 package embeddedetcd_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 )
@@ -54,5 +58,32 @@ func TestRemovedMemberStopsAndDoesNotReturn(t *testing.T) {
 	require.NoError(t, stopped.member.Close())
 	require.ErrorContains(t, stopped.startError(t), "was removed from its cluster")
 	require.Len(t, hosts[0].list(t).List, 1)
+	hosts[0].put(t, "key")
+}
+
+// Without a quorum the member rejects requests, and does not let them wait. It serves its own data.
+func TestRequestsWithoutALeader(t *testing.T) {
+	t.Parallel()
+	hosts := cluster(t, "eu/1", "us/1")
+	hosts[0].put(t, "key")
+	hosts[1].stop(t)
+	client := hosts[0].member.Client()
+	ctx, cancel := context.WithTimeout(t.Context(), clusterTimeout)
+	defer cancel()
+	require.Eventually(t, func() bool { return hosts[0].member.Health() != nil }, clusterTimeout, 10*time.Millisecond)
+	_, err := client.Get(ctx, "key")
+	require.ErrorIs(t, err, rpctypes.ErrNoLeader, "get")
+	_, err = client.Put(ctx, "key", "value")
+	require.ErrorIs(t, err, rpctypes.ErrNoLeader, "put")
+	_, err = client.Delete(ctx, "key")
+	require.ErrorIs(t, err, rpctypes.ErrNoLeader, "delete")
+	_, err = client.Txn(ctx).Then(clientv3.OpGet("key")).Commit()
+	require.ErrorIs(t, err, rpctypes.ErrNoLeader, "txn")
+	got, err := client.Get(ctx, "key", clientv3.WithSerializable())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, got.Count)
+	hosts[1].start(t)
+	hosts[1].awaitReady(t)
+	hosts[0].awaitReady(t)
 	hosts[0].put(t, "key")
 }

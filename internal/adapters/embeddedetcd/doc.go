@@ -10,7 +10,7 @@
 //	verify.go       check of the log and the database before etcd opens them
 //	fatal.go        errors instead of the end of the process, and the size of log files
 //	diskguard.go    read-only operation on a full disk, and space allocated ahead
-//	readonly.go     the KV service that rejects writes on a full disk
+//	guardedkv.go    the KV service that rejects requests without a leader, and writes on a full disk
 //	restore.go      a data directory from a snapshot
 //	restoremembers.go  those of an external etcd, and what a snapshot contains
 //	bootstrap.go    removal of the data of an incomplete first start

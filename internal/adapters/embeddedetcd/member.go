@@ -87,7 +87,7 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 		return nil, err
 	}
 	m.client, m.closeClient = InProcess(m.etcd.Server)
-	m.client.KV = newReadOnlyKV(m.etcd.Server, m.client, func() bool { return m.guard.full.Load() != nil })
+	m.client.KV = newGuardedKV(m.etcd.Server, m.client, func() bool { return m.guard.full.Load() != nil })
 	m.guard.check()
 	m.monitors.Go(m.reportFailure)
 	if cfg.Cluster == nil {

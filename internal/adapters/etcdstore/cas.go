@@ -67,11 +67,13 @@ func commit[S, W any](ctx context.Context, s *Store, txn casTxn[S, W]) (casResul
 		if isDone {
 			return result, err
 		}
-		if !backoff.Wait(ctx) {
-			if !c.isAmbiguous {
-				return casResult[S, W]{}, etcd.UnavailableError(ctx, err)
+		switch {
+		case c.isAmbiguous:
+			if !backoff.Wait(ctx) {
+				return casResult[S, W]{}, c.outcomeUnknown(ctx, err)
 			}
-			return casResult[S, W]{}, c.outcomeUnknown(ctx, err)
+		case !backoff.WaitAfter(ctx, err):
+			return casResult[S, W]{}, etcd.UnavailableError(ctx, err)
 		}
 		s.logger.Debug("etcd did not respond to a write; retrying", "operation_id", txn.id(), "error", err)
 	}

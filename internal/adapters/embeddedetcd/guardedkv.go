@@ -26,29 +26,53 @@ const (
 	reserveTxnCost = 4 << 10
 )
 
-// readOnlyServer is the KV service of a member. While isReadOnly returns true it rejects
+// guardedServer is the KV service of a member. While isReadOnly returns true it rejects
 // writes, with the error that etcd returns at its quota. It lets pass what a full disk can
 // take: deletions, and keys on a lease, which are few and small and keep the node present. It
 // also lets pass the writes with etcd.UseReserve, within a budget: otherwise a game that fills
 // the disk could not be stopped.
-type readOnlyServer struct {
+//
+// While hasLeader returns false it rejects all requests but reads of the member's own data, as
+// etcd does for clients that require a leader. The member itself would wait for one.
+type guardedServer struct {
 	pb.KVServer
 	isReadOnly func() bool
+	hasLeader  func() bool
 	reserve    *rate.Limiter // in bytes
 }
 
-func newReadOnlyServer(server pb.KVServer, isReadOnly func() bool) readOnlyServer {
-	return readOnlyServer{KVServer: server, isReadOnly: isReadOnly, reserve: rate.NewLimiter(rate.Limit(reservePerMinute)/60, reserveBurst)}
+func newGuardedServer(server pb.KVServer, isReadOnly, hasLeader func() bool) guardedServer {
+	return guardedServer{KVServer: server, isReadOnly: isReadOnly, hasLeader: hasLeader, reserve: rate.NewLimiter(rate.Limit(reservePerMinute)/60, reserveBurst)}
 }
 
-// newReadOnlyKV returns the KV of an in-process client that calls a readOnlyServer.
-func newReadOnlyKV(server *etcdserver.EtcdServer, client *clientv3.Client, isReadOnly func() bool) clientv3.KV {
-	guarded := newReadOnlyServer(v3rpc.NewQuotaKVServer(server), isReadOnly)
+// newGuardedKV returns the KV of an in-process client that calls a guardedServer.
+func newGuardedKV(server *etcdserver.EtcdServer, client *clientv3.Client, isReadOnly func() bool) clientv3.KV {
+	hasLeader := func() bool { return server.Lead() != 0 }
+	guarded := newGuardedServer(v3rpc.NewQuotaKVServer(server), isReadOnly, hasLeader)
 	return clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(guarded), client)
 }
 
+// Range implements etcdserverpb.KVServer.
+func (s guardedServer) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
+	if !r.Serializable && !s.hasLeader() {
+		return nil, rpctypes.ErrGRPCNoLeader
+	}
+	return s.KVServer.Range(ctx, r)
+}
+
+// DeleteRange implements etcdserverpb.KVServer.
+func (s guardedServer) DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (*pb.DeleteRangeResponse, error) {
+	if !s.hasLeader() {
+		return nil, rpctypes.ErrGRPCNoLeader
+	}
+	return s.KVServer.DeleteRange(ctx, r)
+}
+
 // Put implements etcdserverpb.KVServer.
-func (s readOnlyServer) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutResponse, error) {
+func (s guardedServer) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutResponse, error) {
+	if !s.hasLeader() {
+		return nil, rpctypes.ErrGRPCNoLeader
+	}
 	if r.Lease == 0 && s.isReadOnly() {
 		return nil, rpctypes.ErrGRPCNoSpace
 	}
@@ -56,7 +80,10 @@ func (s readOnlyServer) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutRespo
 }
 
 // Txn implements etcdserverpb.KVServer.
-func (s readOnlyServer) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
+func (s guardedServer) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
+	if !s.hasLeader() {
+		return nil, rpctypes.ErrGRPCNoLeader
+	}
 	if s.isReadOnly() {
 		if bytes := durableBytes(r); bytes > 0 && !s.takeReserve(ctx, bytes) {
 			return nil, rpctypes.ErrGRPCNoSpace
@@ -67,7 +94,7 @@ func (s readOnlyServer) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnRespo
 
 // takeReserve reports whether a transaction may put the bytes nevertheless, and takes them
 // from the budget.
-func (s readOnlyServer) takeReserve(ctx context.Context, bytes int) bool {
+func (s guardedServer) takeReserve(ctx context.Context, bytes int) bool {
 	return etcd.MayUseReserve(ctx) && bytes <= reserveMaxTxn && s.reserve.AllowN(time.Now(), bytes+reserveTxnCost)
 }
 
