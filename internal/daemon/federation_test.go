@@ -106,6 +106,8 @@ func TestOperationsInAnotherStore(t *testing.T) {
 	require.NoError(t, err)
 	requireEvent(t, events, ports.EventTransitioned, "a/b")
 
+	_, metrics := get(t, eu.API+"/metrics")
+	require.Contains(t, metrics, `rtmanager_federated_store_ready{store="us"} 1`)
 	for path, want := range map[string]int{
 		"/v1/stores/us/readyz": 200, "/v1/stores/us/metrics": 200, "/v1/stores/eu/v1/cluster": 200, "/v1/stores/us/v1/runtimes/none": 404,
 		"/v1/stores/none/v1/runtimes": 404, "/v1/stores/us": 404, "/v1/stores/us/v1/none": 404, "/v1/stores/us/v1/../../../../etc": 404,

@@ -14,7 +14,7 @@ import (
 )
 
 // maxPageBytes bounds how much of a page is read.
-const maxPageBytes = 256 << 20
+const maxPageBytes = 64 << 20
 
 // ListPage returns a page of the list of another store, with the parameters of GET /v1/runtimes. It
 // returns the identity of the store too. A problem of the other daemon is an *api.Problem. Other
@@ -63,9 +63,13 @@ func (c *Client) getJSON(ctx context.Context, to connection, path string, result
 	if err := checkResponse(response, to.storeID); err != nil {
 		return err
 	}
-	body := io.LimitReader(response.Body, maxPageBytes)
+	body := &io.LimitedReader{R: response.Body, N: maxPageBytes}
 	if response.StatusCode == http.StatusOK {
-		return json.NewDecoder(body).Decode(result)
+		err := json.NewDecoder(body).Decode(result)
+		if err != nil && body.N == 0 {
+			return fmt.Errorf("its page has more than %d MiB; request a smaller limit", maxPageBytes>>20)
+		}
+		return err
 	}
 	var problem api.Problem
 	if err := json.NewDecoder(body).Decode(&problem); err != nil {

@@ -18,6 +18,10 @@ func (p *Printer) Stores(stores api.Stores) error {
 	if done, err := p.Encode(stores); done {
 		return err
 	}
+	if len(stores.Items) == 0 {
+		_, err := fmt.Fprintln(p.Err, "The daemon is of an earlier version, which uses no other stores.")
+		return err
+	}
 	t := &render.Table{Header: []string{"STORE", "STATE", "URL", "VERSION", "REVISION", "AGE"}}
 	if p.isWide() {
 		t.Header = append(t.Header, "IDENTITY", "URLS")
