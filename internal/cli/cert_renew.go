@@ -99,7 +99,7 @@ func (a *app) rotateCA(d *pki.Directory, kinds []pki.Kind, validity time.Duratio
 		if err := d.FinishRotation(kinds); err != nil {
 			return err
 		}
-		a.printMessagef("cert rotate-ca", "the previous authority is removed; copy the files of authorities to all daemons and clients")
+		a.printMessagef("cert rotate-ca", "the previous authority is removed; copy the files of authorities to all daemons and clients%s", restartAdvice(kinds))
 		return nil
 	}
 	err := d.RotateCA(kinds, validity)
@@ -109,6 +109,14 @@ func (a *app) rotateCA(d *pki.Directory, kinds []pki.Kind, validity time.Duratio
 	if err != nil {
 		return err
 	}
-	a.printMessagef("cert rotate-ca", "copy the files of authorities to all daemons and clients; then run `rtmanager cert renew`, copy the certificates, and run `rtmanager cert rotate-ca --finish`")
+	a.printMessagef("cert rotate-ca", "copy the files of authorities to all daemons and clients%s; then run `rtmanager cert renew`, copy the certificates, and run `rtmanager cert rotate-ca --finish`", restartAdvice(kinds))
 	return nil
+}
+
+// restartAdvice returns what a new file of the authorities of etcd requires.
+func restartAdvice(kinds []pki.Kind) string {
+	if !slices.Contains(kinds, pki.Etcd) {
+		return ""
+	}
+	return ", and restart the daemons that embed etcd, one after another"
 }

@@ -3,6 +3,7 @@ package membership_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -127,6 +128,32 @@ func TestWarningsOfARemoval(t *testing.T) {
 	require.NoError(t, err, "a member is named by its id")
 	require.Equal(t, "m2", plan.Member.Name)
 	require.Contains(t, plan.Warnings, "after this, one member has the only copy of the records")
+}
+
+func TestWarningsOfACluster(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	require.Empty(t, clusterOf("vvv").Warnings(now))
+	c := clusterOf("vvvVl")
+	slow, fast := membership.Timing{Heartbeat: 200 * time.Millisecond}, membership.Timing{Heartbeat: 100 * time.Millisecond}
+	c.Timing, c.Members[0].Timing, c.Members[1].Timing = slow, fast, slow
+	c.Members[1].CertificateNotAfter = now.Add(25 * time.Hour)
+	c.Members[1].Failure, c.Members[1].HasPeer = "connection refused", true
+	c.Members[2].Problems = []string{"memberID:3 alarm:NOSPACE"}
+	c.Members[4].Name = ""
+	require.Equal(t, []string{
+		"4 members tolerate no more losses than 3; use an odd number",
+		"m1: runs with a heartbeat of 100ms in place of 200ms; restart its daemon",
+		"m2: responds to members only, not to clients",
+		"m2: its certificate expires in 1 day; renew it",
+		"m3: reports memberID:3 alarm:NOSPACE",
+		"m4: does not respond; start its daemon, or replace it",
+		"5: the learner has not started; complete its join, or remove it",
+	}, c.Warnings(now))
+	require.Equal(t, []string{"writes and linearizable reads fail until 2 members respond; start the daemons that do not, or restore a backup"}, clusterOf("vVV").Warnings(now))
+	c = clusterOf("vvv")
+	c.IsLocal = true
+	require.Equal(t, []string{"no quorum confirms the list of members, although members respond: they may not reach each other"}, c.Warnings(now))
 }
 
 func TestRemovalOfAnUnknownMember(t *testing.T) {

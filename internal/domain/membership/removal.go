@@ -55,7 +55,7 @@ func PlanRemoval(c Cluster, request RemovalRequest) (Removal, error) {
 		return Removal{}, fmt.Errorf("member %s is not removed: %w (%s): start the daemons of %s, or restore a backup",
 			member.Label(), ErrNoQuorum, plan.Before, strings.Join(unresponsiveVoters(c), ", "))
 	}
-	plan.Warnings = plan.warnings()
+	plan.Warnings = plan.warnings(request.IsReplacement)
 	return plan, nil
 }
 
@@ -94,7 +94,8 @@ func unresponsiveVoters(c Cluster) []string {
 	return unresponsive
 }
 
-func (r Removal) warnings() []string {
+// warnings returns the effects of a removal. A replacement adds a member soon.
+func (r Removal) warnings(isReplacement bool) []string {
 	var warnings []string
 	add := func(isTrue bool, text string) {
 		if isTrue {
@@ -106,6 +107,6 @@ func (r Removal) warnings() []string {
 	add(r.Member.IsLeader, "the member is the leader: writes wait until another one is elected")
 	add(r.After.Tolerated() < r.Before.Tolerated() && r.After.Tolerated() == 0 && r.After.Voters > 1, "after this, the loss of one more member stops all writes")
 	add(r.After.Voters == 1 && r.Before.Voters > 1, "after this, one member has the only copy of the records")
-	add(r.After.Advice() != "" && !r.Member.IsLearner, r.After.Advice())
+	add(r.After.Advice() != "" && !r.Member.IsLearner && !isReplacement, r.After.Advice())
 	return warnings
 }

@@ -103,7 +103,9 @@ func (p *Printer) MemberRemoved(r api.MemberRemoval, next []string) error {
 	}
 	text := fmt.Sprintf("member %s removed: %s\n", name, r.After.Text)
 	if len(next) > 0 {
-		text += "\nStart its successor with an empty data directory:\n  " + strings.Join(next, "\n  ") + "\n"
+		text += "\nStart its successor, with an empty data directory. On the old host, remove etcd and cluster.json from it,\nand nothing else:\n  " + strings.Join(next, "\n  ") + "\n"
+	} else if strings.Contains(r.Member.Name, "/") {
+		text += "`rtmanager nodes remove " + name + "` removes the node from the list of nodes, when its games run elsewhere\n"
 	}
 	_, err := fmt.Fprint(p.Out, text)
 	return err
