@@ -42,6 +42,7 @@
 //	all_stores.go  the list of all stores
 //	members.go     the etcd members of the store, with their routes
 //	system.go      cluster, fsck, metrics, the OpenAPI document
+//	outage.go      requests while the store does not respond
 //	health.go      the probes /healthz and /readyz
 //	inputs.go      parameters that several handlers share
 //

@@ -94,7 +94,7 @@ func (s *Server) requestContext(ctx context.Context, route *Route, w http.Respon
 	if route.timeout == nil {
 		return ctx, cancel
 	}
-	timeout := route.timeout(s.cfg)
+	timeout := s.timeoutOf(route)
 	if timeout != s.cfg.RequestTimeout {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + s.cfg.WriteTimeout))
 	}
@@ -111,6 +111,7 @@ func (s *Server) respondError(ctx context.Context, w http.ResponseWriter, route 
 		err = problem.ErrShuttingDown
 	}
 	p := problem.From(err, route.locate)
+	s.addOutage(p)
 	s.logServerError(ctx, p, err)
 	problem.Write(w, p)
 }

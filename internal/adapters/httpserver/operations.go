@@ -166,7 +166,10 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 			return err
 		}
 	}
-	target, release, err := s.cfg.Cluster.Route(r.Context(), request, call.requested, in.Forwarded != "")
+	// The deadline of the request is that of the operation, which has not started yet.
+	routing, cancel := context.WithTimeout(r.Context(), s.requestTimeout())
+	target, release, err := s.cfg.Cluster.Route(routing, request, call.requested, in.Forwarded != "")
+	cancel()
 	defer release()
 	if err != nil {
 		s.logRejection(request, err)

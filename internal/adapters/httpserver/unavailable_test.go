@@ -1,9 +1,11 @@
 package httpserver_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,4 +36,18 @@ func TestReadinessNamesTheFailureOfTheStore(t *testing.T) {
 	store.isDown.Store(true)
 	s := serve(t, store, httpserver.Config{StoreFailure: func() error { return errors.New("http://a is unreachable: connection refused") }})
 	require.Contains(t, s.send("GET", "/readyz", "", "").body, "store is unavailable: http://a is unreachable: connection refused")
+}
+
+// Problems of a daemon that is cut off for long state it, and what still works.
+func TestProblemsOfADaemonThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	var outage time.Duration
+	s := serve(t, newFailingStore(context.DeadlineExceeded), httpserver.Config{
+		StoreProvenAt: func() time.Time { return noon }, Clock: func() time.Time { return noon.Add(outage) },
+	})
+	require.Equal(t, "context deadline exceeded", s.send("GET", "/v1/fsck", "", "").problem(t).Detail, "an election is no outage")
+	outage = time.Minute
+	require.Equal(t, "the store did not respond in time; this daemon has not reached a majority of etcd's members for 1m0s: "+
+		"it can neither write nor prove that a read is current. Its games continue, and reads with consistency=local return its copy",
+		s.send("GET", "/v1/fsck", "", "").problem(t).Detail)
 }

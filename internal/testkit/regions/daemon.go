@@ -49,12 +49,14 @@ var build = sync.OnceValues(func() (string, error) {
 	return dir, err
 })
 
-// StartDaemon starts a daemon in the region, which uses the members of all regions, and waits
-// until it is ready.
-func (c *Cluster) StartDaemon(region, name string) *Daemon {
+// StartDaemon starts a daemon in the region, which uses the members of all regions, with flags
+// in addition to its own, and waits until it is ready.
+func (c *Cluster) StartDaemon(region, name string, flags ...string) *Daemon {
 	c.tb.Helper()
 	d := c.newDaemon(region, name)
-	d.storeFlags = func() []string { return []string{"--etcd-endpoints", strings.Join(c.Endpoints(), ",")} }
+	d.storeFlags = func() []string {
+		return append([]string{"--etcd-endpoints", strings.Join(c.Endpoints(), ",")}, flags...)
+	}
 	d.Start()
 	return d
 }
