@@ -374,20 +374,11 @@ func TestSeveralURLsOfOneStore(t *testing.T) {
 	require.Equal(t, second.API, eu.storeNamed(t, "us").URL)
 }
 
-// A name keeps its store: a daemon of another store at a URL is not used for it.
-func TestReplacedStore(t *testing.T) {
-	t.Parallel()
-	us, ap := start(t, storeSettings(t, "us")), start(t, storeSettings(t, "ap"))
-	listener, port := tcptest.Listen(t, "127.0.0.1")
-	replaced := make(chan struct{})
-	proxy := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		base := us.API
-		select {
-		case <-replaced:
-			base = ap.API
-		default:
-		}
-		request, err := http.NewRequestWithContext(r.Context(), r.Method, base+r.URL.RequestURI(), r.Body)
+// otherProxy is a server that forwards requests to the daemon that target returns.
+func otherProxy(t *testing.T, target func(*http.Request) *runningDaemon, respond func(http.ResponseWriter, *http.Request, *http.Response)) string {
+	t.Helper()
+	return otherServer(t, func(w http.ResponseWriter, r *http.Request) {
+		request, err := http.NewRequestWithContext(r.Context(), r.Method, target(r).API+r.URL.RequestURI(), r.Body)
 		if err != nil {
 			return
 		}
@@ -397,15 +388,66 @@ func TestReplacedStore(t *testing.T) {
 			return
 		}
 		defer response.Body.Close()
-		for name, values := range response.Header {
-			w.Header()[name] = values
+		respond(w, r, response)
+	})
+}
+
+// copyResponse passes the response on.
+func copyResponse(w http.ResponseWriter, _ *http.Request, response *http.Response) {
+	for name, values := range response.Header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body)
+}
+
+// A change whose response is lost between the stores has an unknown outcome. Its repetition with the
+// same key finds that it was applied.
+func TestLostResponsesOfAnotherStore(t *testing.T) {
+	t.Parallel()
+	us := start(t, storeSettings(t, "us"))
+	var lost atomic.Int32
+	proxy := otherProxy(t, func(*http.Request) *runningDaemon { return us }, func(w http.ResponseWriter, r *http.Request, response *http.Response) {
+		if r.Method != http.MethodGet && lost.Add(1)%2 == 1 {
+			panic(http.ErrAbortHandler)
 		}
-		w.WriteHeader(response.StatusCode)
-		_, _ = io.Copy(w, response.Body)
-	})}
-	go func() { _ = proxy.Serve(listener) }()
-	t.Cleanup(func() { _ = proxy.Close() })
-	eu := start(t, storeSettings(t, "eu", fmt.Sprintf("us=http://127.0.0.1:%d", port)))
+		copyResponse(w, r, response)
+	})
+	eu := start(t, storeSettings(t, "eu", "us="+proxy))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, eu.API+"/v1/stores/us/v1/runtimes/game/start", strings.NewReader(`{"image":"game:1","health_path":"none"}`))
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var unknown api.Problem
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&unknown))
+	require.Equal(t, []any{504, api.CodeOutcomeUnknown, "us", "game"}, []any{response.StatusCode, unknown.Code, unknown.Store, unknown.GameID})
+	result, err := eu.ofStore(t, "us").RunOperation(t.Context(), httpclient.Operation{OperationRequest: ports.OperationRequest{
+		GameID: "game", Kind: operation.KindStart, Spec: sleepingGame(), Origin: ports.Origin{OperationID: unknown.OperationID},
+	}, Until: httpclient.WaitRunning}, nil)
+	require.NoError(t, err)
+	require.Equal(t, unknown.OperationID, result.OperationID)
+
+	require.NoError(t, eu.ofStore(t, "us").Upsert(t.Context(), record("plain")), "the client repeats it")
+	entries, err := us.client.History(t.Context(), "plain")
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "it was applied once")
+}
+
+// A name keeps its store: a daemon of another store at a URL is not used for it.
+func TestReplacedStore(t *testing.T) {
+	t.Parallel()
+	us, ap := start(t, storeSettings(t, "us")), start(t, storeSettings(t, "ap"))
+	replaced := make(chan struct{})
+	proxy := otherProxy(t, func(*http.Request) *runningDaemon {
+		select {
+		case <-replaced:
+			return ap
+		default:
+			return us
+		}
+	}, copyResponse)
+	eu := start(t, storeSettings(t, "eu", "us="+proxy))
 	eu.requireStore(t, "us", federation.StateReady, "")
 	close(replaced)
 	_, err := eu.ofStore(t, "us").Get(t.Context(), "game")
