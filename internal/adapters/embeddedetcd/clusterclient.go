@@ -177,24 +177,59 @@ func measureURL(ctx context.Context, url string, cfg Config) (time.Duration, err
 	return etcdcluster.RoundTrip(ctx, client)
 }
 
-// checkAddress checks, for a member whose address has changed, that no other process runs it
-// at an earlier one. At an unchanged address another process could not listen.
+// checkAddress checks that no other process runs the member, at the addresses that the directory
+// and the other members have. The member's own address is one of them, and etcd does not listen
+// there yet: another machine can have the same DNS name, and a machine that the member has left can
+// start its former directory.
 func (m *Member) checkAddress(ctx context.Context, cfg Config, at addresses) error {
 	info := m.data.cluster
-	current := at.advertisedClient.String()
-	if info.MemberID == 0 || info.ClientURL == "" || info.ClientURL == current {
+	if info.MemberID == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	addresses := []string{info.ClientURL}
-	for _, found := range listsOf(ctx, cfg, info) {
-		if self, isMember := found.members.ByID(uint64(info.MemberID)); isMember && found.members.ClusterID == uint64(info.ClusterID) {
-			addresses = append(addresses, self.ClientURLs...)
+	return m.checkCopy(ctx, cfg, append(m.ownURLs(ctx, cfg), info.ClientURL, at.advertisedClient.String()))
+}
+
+// ownURLs returns the client URLs of this member that other members have stored. They need no
+// quorum for that.
+func (m *Member) ownURLs(ctx context.Context, cfg Config) (urls []string) {
+	info := m.data.cluster
+	var mu sync.Mutex
+	var requests sync.WaitGroup
+	for _, other := range info.Others {
+		for _, url := range other.ClientURLs {
+			requests.Go(func() {
+				members, err := localListOf(ctx, cfg, url)
+				if err != nil || members.ClusterID != uint64(info.ClusterID) {
+					return
+				}
+				self, _ := members.ByID(uint64(info.MemberID))
+				mu.Lock()
+				defer mu.Unlock()
+				urls = append(urls, self.ClientURLs...)
+			})
 		}
 	}
-	return m.checkCopy(ctx, cfg, addresses, current)
+	requests.Wait()
+	return urls
 }
+
+// localListOf returns the member list that the member at the URL has stored.
+func localListOf(ctx context.Context, cfg Config, url string) (etcdcluster.Members, error) {
+	if !isListening(ctx, url) {
+		return etcdcluster.Members{}, errNotListening
+	}
+	client, err := dialMember(cfg, []string{url})
+	if err != nil {
+		return etcdcluster.Members{}, err
+	}
+	defer func() { _ = client.Close() }()
+	return etcdcluster.ListLocal(ctx, client)
+}
+
+// errNotListening is the error of a URL at which no program listens.
+var errNotListening = errors.New("no program listens there")
 
 // checkMembership requests the member lists of other members. It returns a *RemovedError if they do
 // not have this member, and a *ConfigError if they form another cluster. It skips members that do
@@ -307,17 +342,24 @@ func isListening(ctx context.Context, address string) bool {
 }
 
 // checkCopy returns a *ConfigError if this member runs at one of the addresses, from another
-// directory. The address that this process is going to use is skipped.
-func (m *Member) checkCopy(ctx context.Context, cfg Config, addresses []string, skipped string) error {
+// directory. It sends requests to all of them concurrently.
+func (m *Member) checkCopy(ctx context.Context, cfg Config, addresses []string) error {
 	slices.Sort(addresses)
-	for _, address := range slices.Compact(addresses) {
-		if address == "" || address == skipped || !m.isRunningAt(ctx, cfg, address) {
-			continue
+	addresses = slices.Compact(addresses)
+	isRunning := make([]bool, len(addresses))
+	var probes sync.WaitGroup
+	for i, address := range addresses {
+		if address != "" {
+			probes.Go(func() { isRunning[i] = m.isRunningAt(ctx, cfg, address) })
 		}
-		return dataDirError("data directory %s is a copy: member %s (%x) runs at %s; two processes must not run the same member. To add a member, start it with a new directory",
-			m.data.path, m.data.cluster.label(), uint64(m.data.cluster.MemberID), address)
 	}
-	return nil
+	probes.Wait()
+	i := slices.Index(isRunning, true)
+	if i < 0 {
+		return nil
+	}
+	return dataDirError("data directory %s is a copy: member %s (%x) runs at %s; two processes must not run the same member. To add a member, start it with a new directory",
+		m.data.path, m.data.cluster.label(), uint64(m.data.cluster.MemberID), addresses[i])
 }
 
 // isRunningAt reports whether a member with the id of this one responds at the URL.

@@ -48,6 +48,11 @@ func TestDirectoriesThatAMemberRejects(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, text, 0o600))
 		require.ErrorContains(t, copied.startError(t), "is a copy: member us/1", "the other members know where it runs")
 	})
+	t.Run("copy that advertises the same addresses", func(t *testing.T) { // as two machines behind one DNS name do
+		copied := copyOf(t, us)
+		copied.cfg.Cluster.AdvertiseClientURL, copied.cfg.Cluster.AdvertisePeerURL = us.cfg.ListenClientURL, us.cfg.ListenPeerURL
+		require.ErrorContains(t, copied.startError(t), "is a copy: member us/1")
+	})
 	t.Run("data of one member, cluster.json of another", func(t *testing.T) {
 		mixed := copyOf(t, us)
 		require.NoError(t, os.RemoveAll(filepath.Join(mixed.cfg.DataDir, "etcd")))
@@ -83,6 +88,20 @@ func TestDirectoriesThatAMemberRejects(t *testing.T) {
 		lost.cfg.Cluster.Join = []string{eu.cfg.ListenClientURL}
 		require.ErrorContains(t, lost.startError(t), "the cluster has a member us/1")
 	})
+}
+
+func TestFormerDirectoryOfAMemberIsRejected(t *testing.T) {
+	t.Parallel()
+	hosts := cluster(t, "eu/1", "us/1")
+	eu, us := hosts[0], hosts[1]
+	us.stop(t)
+	relocated := copyOf(t, us)
+	relocated.start(t)
+	relocated.awaitReady(t)
+	// The machine that it has left boots, and starts its daemon with the old directory.
+	require.ErrorContains(t, us.startError(t), "is a copy: member us/1")
+	relocated.put(t, "key")
+	eu.requireKeys(t, "key")
 }
 
 func TestClustersThatAMemberRejects(t *testing.T) {

@@ -191,7 +191,7 @@ func (m *Member) prepare(ctx context.Context, cfg Config, at addresses) error {
 	if m.data.cluster.MemberID == 0 {
 		return nil
 	}
-	return m.checkCopy(ctx, cfg, []string{m.data.cluster.ClientURL}, at.advertisedClient.String())
+	return m.checkCopy(ctx, cfg, []string{m.data.cluster.ClientURL})
 }
 
 // clientURL returns the URL for clients on this machine.
