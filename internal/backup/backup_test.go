@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
@@ -20,6 +23,7 @@ import (
 	"galaxy/rtmanager/internal/backup"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/filelock"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
@@ -288,4 +292,53 @@ func TestInterruptedRestoreLeavesNothing(t *testing.T) {
 	_, err := backup.Restore(ctx, file, backup.RestoreOptions{DataDir: dir})
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoDirExists(t, dir)
+}
+
+// An https address of a member that responds, but cannot be identified, counts as the member.
+func TestUnidentifiedProgramAtTheAddressOfAMember(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := url.URL{Scheme: "https", Host: listener.Addr().String()}
+	accepted := make(chan struct{})
+	go func() {
+		defer close(accepted)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	server := etcdtest.Start(t, func(cfg *embed.Config) { cfg.AdvertiseClientUrls = []url.URL{address} })
+	insert(t, openStore(t, server.Client(), ""), "a")
+	file, _ := save(t, server.Client())
+	server.Stop()
+	dir := filepath.Join(t.TempDir(), "data")
+	_, err = backup.Restore(t.Context(), file, backup.RestoreOptions{DataDir: dir})
+	var live *backup.LiveError
+	require.ErrorAs(t, err, &live)
+	require.NoError(t, listener.Close())
+	<-accepted
+	_, err = backup.Restore(t.Context(), file, backup.RestoreOptions{DataDir: dir})
+	require.NoError(t, err)
+}
+
+// The copies of processes that were killed are removed by the next one.
+func TestStaleCopiesAreRemoved(t *testing.T) {
+	parent := t.TempDir()
+	t.Setenv("TMPDIR", parent)
+	stale, used := filepath.Join(parent, "rtmanager-backup-1"), filepath.Join(parent, "rtmanager-backup-2")
+	for _, dir := range []string{stale, used} {
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "copy.lock"), nil, 0o600))
+	}
+	lock, err := filelock.Acquire(filepath.Join(used, "copy.lock"), 0)
+	require.NoError(t, err)
+	server := etcdtest.Start(t)
+	insert(t, openStore(t, server.Client(), ""), "a")
+	save(t, server.Client())
+	require.Equal(t, []string{"rtmanager-backup-2"}, names(t, parent))
+	require.NoError(t, lock.Release())
 }

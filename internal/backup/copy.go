@@ -87,7 +87,7 @@ func open(ctx context.Context, file string, revisionBump uint64) (_ *Copy, err e
 		DataDir:         c.dataDir(),
 		ListenClientURL: "unix://" + filepath.Join(dir, "etcd.sock"), ListenPeerURL: "unix://" + filepath.Join(dir, "peer.sock"),
 		// Nothing is compacted while a reader looks at the copy.
-		CompactionRetention: 365 * 24 * time.Hour,
+		CompactionRetention: 365 * 24 * time.Hour, IsTemporary: true,
 	}
 	if err := embeddedetcd.Restore(cfg, file, embeddedetcd.RestoreOptions{RevisionBump: revisionBump}); err != nil {
 		return nil, &InvalidError{file, err.Error()}

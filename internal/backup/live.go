@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +31,11 @@ type LiveError struct {
 }
 
 func (e *LiveError) Error() string {
-	return fmt.Sprintf("the store of the backup is in use: %s still responds; stop the daemons and members of this store first", strings.Join(e.Members, ", "))
+	verb := "responds"
+	if len(e.Members) > 1 {
+		verb = "respond"
+	}
+	return fmt.Sprintf("the store of the backup is in use: %s still %s; stop the daemons and members of this store first", strings.Join(e.Members, ", "), verb)
 }
 
 // requireNoneLive returns a *LiveError if a member responds at an address that it had when the
@@ -56,6 +61,7 @@ func requireNoneLive(ctx context.Context, members []embeddedetcd.SnapshotMember,
 		return context.Cause(ctx)
 	}
 	if len(live) > 0 {
+		slices.Sort(live)
 		return &LiveError{live}
 	}
 	return nil

@@ -33,6 +33,9 @@ func (a *app) runAt(cmd *cobra.Command, at atFlags, run func() error) error {
 	case at.file == "":
 		return run() // an empty --at is rejected there
 	}
+	if allStores := cmd.Flags().Lookup("all-stores"); a.globals.store != "" || allStores != nil && allStores.Changed {
+		return errors.New("a backup has no other stores: --at excludes --store and --all-stores")
+	}
 	if repair := cmd.Flags().Lookup("repair"); repair != nil && repair.Changed {
 		return errors.New("a backup is read-only: --at and --repair exclude each other; restore the backup, then repair the store")
 	}

@@ -39,7 +39,7 @@ a user with the role root. A daemon can also make backups by itself, see serve.
 
 The temporary copy needs space in TMPDIR, twice the size of the database.`,
 		Example: `  rtmanager backup
-  rtmanager backup rtmanager.snapshot --etcd-endpoints http://10.0.0.1:2379
+  rtmanager backup --etcd-endpoints https://10.0.0.1:2379 --certs certs
   rtmanager backup rtmanager.snapshot --etcd-endpoints unix:///var/lib/rtmanager/run/etcd.sock
   rtmanager list --at rtmanager.snapshot`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -50,10 +50,14 @@ The temporary copy needs space in TMPDIR, twice the size of the database.`,
 		},
 	}
 	cluster := bindCluster(cmd.Flags())
+	bindCerts(cmd.Flags(), cluster.serve)
 	cmd.AddCommand(a.backupVerifyCommand())
 	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
 		a.usesNoDaemon = true
 		cfg, err := cluster.load()
+		if err == nil {
+			cfg, err = cfg.WithEtcdClientCerts()
+		}
 		if err != nil {
 			return exit.UsageError{Err: err, See: cmd.CommandPath()}
 		}

@@ -82,6 +82,13 @@ func bindClusterFlags(flags *pflag.FlagSet, names ...string) clusterFlags {
 	return clusterFlags{serve: serve, loader: loader}
 }
 
+// bindCerts declares --certs as the directory of the certificates for etcd.
+func bindCerts(flags, serve *pflag.FlagSet) {
+	certs := serve.Lookup("certs")
+	certs.Usage = "`DIR` with etcd.crt, etcd.key and etcd-ca.crt, as rtmanager cert issue creates it, in place of --etcd-cert, --etcd-key and --etcd-cacert"
+	flags.AddFlag(certs)
+}
+
 // load returns the settings; the caller sets the data directory.
 func (f clusterFlags) load() (config.Config, error) {
 	// A daemon may use the defaults, and the default directory may not exist.

@@ -53,6 +53,7 @@ resync. Games that were started or removed after the backup appear in rtmanager 
 	for _, name := range []string{"data-dir", "etcd-cluster-token", "etcd-cacert", "etcd-cert", "etcd-key", "config"} {
 		cmd.Flags().AddFlag(serve.Lookup(name))
 	}
+	bindCerts(cmd.Flags(), serve)
 	var f restoreFlags
 	flags := cmd.Flags()
 	for name, usage := range map[string]string{
@@ -75,6 +76,9 @@ resync. Games that were started or removed after the backup appear in rtmanager 
 		var cfg config.Config
 		if err == nil {
 			cfg, err = settings.Load()
+		}
+		if err == nil {
+			cfg, err = cfg.WithEtcdClientCerts()
 		}
 		if err != nil {
 			return exit.UsageError{Err: err, See: cmd.CommandPath()}

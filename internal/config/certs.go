@@ -55,6 +55,16 @@ func (c Config) WithCerts() (Config, error) {
 	return c, err
 }
 
+// WithEtcdClientCerts returns the settings with the files of CertsDir for connections to etcd, in
+// place of those that are not set.
+func (c Config) WithEtcdClientCerts() (Config, error) {
+	if c.CertsDir == "" {
+		return c, nil
+	}
+	err := c.useCerts(etcdCertFiles(), &c.EtcdCert, &c.EtcdKey, &c.EtcdCACert)
+	return c, err
+}
+
 // useClientCerts sets the files for an external etcd that the directory has. It may have
 // none: the etcd of another owner has certificates of its own.
 func (c *Config) useClientCerts() error {

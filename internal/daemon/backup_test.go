@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,11 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/server/v3/embed"
 
+	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/backup"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/tcptest"
 )
 
 // A daemon that ran before the restore of its external etcd, and still runs, ends. Its next
@@ -50,6 +53,38 @@ func TestDaemonEndsWhenItsEtcdIsRestored(t *testing.T) {
 	require.ErrorIs(t, err, runtime.ErrIncompatible)
 	require.ErrorContains(t, err, "restart rtmanager")
 	require.Equal(t, before.Store, start(t, cfg).Store)
+}
+
+// A member without a leader still has its records, and can be backed up.
+func TestBackupWithoutQuorum(t *testing.T) {
+	t.Parallel()
+	clusterConfig := func(name string, join ...string) embeddedetcd.Config {
+		return embeddedetcd.Config{
+			DataDir: t.TempDir(), ListenClientURL: fmt.Sprintf("http://127.0.0.1:%d", tcptest.UnusedPort(t)),
+			ListenPeerURL: fmt.Sprintf("http://127.0.0.1:%d", tcptest.UnusedPort(t)),
+			Cluster:       &embeddedetcd.Cluster{Name: name, Init: len(join) == 0, Join: join},
+		}
+	}
+	startMember := func(cfg embeddedetcd.Config) *embeddedetcd.Member {
+		member, err := embeddedetcd.Start(t.Context(), cfg)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = member.Close() })
+		<-member.Ready()
+		return member
+	}
+	first := startMember(clusterConfig("eu/eu-1"))
+	cfg := externalSettings(t, first.ClientURL())
+	cfg.Engine = config.EngineNone
+	d := start(t, cfg)
+	require.NoError(t, d.client.Upsert(t.Context(), record("a")))
+	require.NoError(t, d.stop())
+	require.NoError(t, startMember(clusterConfig("us/us-1", first.ClientURL())).Close())
+	require.Eventually(t, func() bool { return first.Health() != nil }, timeout, 20*time.Millisecond)
+
+	cfg.EtcdDialTimeout = time.Second
+	manifest, err := daemon.SaveBackup(t.Context(), cfg, filepath.Join(t.TempDir(), "b.snapshot"), "test", slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.Equal(t, 1, manifest.Records())
 }
 
 // A daemon saves backups by itself, and its metrics describe the last one.

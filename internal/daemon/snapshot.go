@@ -6,15 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/backup"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // SaveBackup saves a backup of the first of cfg.EtcdEndpoints to a file, as backup.Save does.
 func SaveBackup(ctx context.Context, cfg config.Config, file, version string, logger *slog.Logger) (_ backup.Manifest, err error) {
 	cfg.EtcdEndpoints = cfg.EtcdEndpoints[:1] // a snapshot is of one member
 	etcd, err := connect(ctx, cfg, logger)
+	if errors.Is(err, runtime.ErrUnavailable) && ctx.Err() == nil {
+		etcd, err = connectToMember(ctx, cfg, err)
+	}
 	if err != nil {
 		return backup.Manifest{}, err
 	}
@@ -24,6 +33,33 @@ func SaveBackup(ctx context.Context, cfg config.Config, file, version string, lo
 		return backup.Manifest{}, fmt.Errorf("backup of etcd at %s: %w", etcd.URLs, adviseUser(err))
 	}
 	return manifest, nil
+}
+
+// memberTimeout bounds the wait for a member that other connections treat as unavailable.
+const memberTimeout = 3 * time.Second
+
+// connectToMember connects to a member that serves no linearizable request because it has no
+// leader. It still serves a snapshot. It returns unavailable if the member does not respond.
+func connectToMember(ctx context.Context, cfg config.Config, unavailable error) (*Etcd, error) {
+	endpoint := cfg.EtcdEndpoints[0]
+	files, err := openEtcdTLS(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	clientConfig := clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: memberTimeout, Logger: zap.NewNop()}
+	if at, err := url.Parse(endpoint); err == nil && at.Scheme == "https" {
+		clientConfig.TLS = files.Config(at.Hostname(), nil)
+	}
+	client, err := clientv3.New(clientConfig)
+	if err != nil {
+		return nil, unavailable
+	}
+	statusCtx, cancel := context.WithTimeout(ctx, memberTimeout)
+	defer cancel()
+	if _, err := client.Status(statusCtx, endpoint); err != nil {
+		return nil, errors.Join(unavailable, client.Close())
+	}
+	return &Etcd{Client: client, WatchClient: client, URLs: endpoint, Close: client.Close}, nil
 }
 
 // RestoreRequest describes what Restore does in addition to the settings of the daemon.

@@ -45,6 +45,9 @@ type Config struct {
 	// single member disturbs no other, so both are short. Defaults 100 ms and 500 ms.
 	TickInterval, ElectionTimeout time.Duration
 	// A member of a cluster uses the timing of the cluster instead.
+	// IsTemporary means that the data is a copy that is removed after its use: it is not
+	// synced to the disk.
+	IsTemporary bool
 	// StartTimeout bounds Start, including the replay of the log. Default 2 min. It
 	// does not bound how long a member of a cluster waits for the others.
 	StartTimeout time.Duration

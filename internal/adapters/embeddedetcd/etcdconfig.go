@@ -57,6 +57,7 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 		e.WarningApplyDuration = max(e.WarningApplyDuration, timing.Election)
 		e.WarningUnaryRequestDuration = max(e.WarningUnaryRequestDuration, timing.Election)
 	}
+	e.UnsafeNoFsync = cfg.IsTemporary
 	e.QuotaBackendBytes = cfg.QuotaBytes // etcd: 2 GiB
 	e.AutoCompactionMode = embed.CompactorModePeriodic
 	e.AutoCompactionRetention = cfg.CompactionRetention.String() // etcd: never
