@@ -184,7 +184,7 @@ func TestExplain(t *testing.T) {
 		Containers: []container.Container{{ID: "c1", State: container.StateExited, ExitCode: &exit, OOMKilled: true, ExitedAt: &noon, Labels: container.Labels{Generation: 2}, Image: "game:1"}, other},
 		Findings:   findings()[:1], Logs: []string{"hello", "bye\x1b[2J"}, Warnings: []string{"the ledger\nis missing"},
 		Intent: &operation.Intent{
-			DesiredStatus: runtime.StatusRunning, Restarts: []time.Time{noon},
+			DesiredStatus: runtime.StatusRunning, Restarts: []time.Time{noon}, Spec: operation.Spec{Image: "game:1", Regions: []string{"us", "eu", "ap"}},
 			Current: &operation.Operation{ID: "op-2", Kind: operation.KindRestart, Region: "eu", Node: "n1", Step: operation.StepRollingBack, StepAt: noon, Actor: "eve", Failure: &operation.Failure{Message: "no"}},
 			Recent:  []operation.Outcome{{OperationID: "op-1", Kind: operation.KindStart, Actor: "ada", StartedAt: noon, FinishedAt: noon.Add(3 * time.Second), Failure: &operation.Failure{Code: operation.FailureStart, Message: "exited\nat once"}}},
 		},
@@ -200,6 +200,7 @@ Node:         eu/n1, present
 Container:    c1, exited with code 137, OOM killed, 24h ago
 Image:        game:1, generation 2
 Desired:      running
+Node lost:    start it on another node in eu, or else in us, or else in ap
 Restarts:     1 after crashes, last 24h ago
 In progress:  restart op-2 on eu/n1, rolling back for 24h, requested by eve: no
 

@@ -82,6 +82,14 @@ func TestExplainWithoutTheGamesNode(t *testing.T) {
 	require.Equal(t, "us", page.Record.Region)
 	require.Len(t, page.Warnings, 2)
 	require.Contains(t, page.Warnings[1], "us/gone is not among the present nodes; the game's containers")
+	require.Len(t, page.Findings, 1)
+	require.Equal(t, drift.KindNodeLost, page.Findings[0].Kind)
+	require.Equal(t, "node us/gone of the game is absent, and no node of region us is present to reschedule it", page.Findings[0].Evidence)
+	c.register.mu.Lock()
+	c.register.leaders = map[string]node.Leader{"us": {Scope: "us", Region: "eu", Node: "n1"}}
+	c.register.mu.Unlock()
+	page = decodeAs[drift.Explanation](t, c.one.send("GET", "/v1/runtimes/lost/explain", "", "").body)
+	require.Equal(t, "node us/gone of the game is absent, and no node of region us is present; eu/n1 is its caretaker", page.Findings[0].Evidence)
 
 	bare := startWithStore(t, c.store, servertest.Config{Config: httpserver.Config{Region: "eu", Node: "n3"}, Nodes: c.register})
 	got = bare.send("GET", "/v1/runtimes/lost/explain", "", "")

@@ -151,8 +151,11 @@ func findLostGames(games map[node.Ref][]runtime.VersionedRecord, overview node.O
 				continue
 			}
 			evidence := fmt.Sprintf("node %s of the game is absent", ref)
-			if _, hasLeader := overview.LeaderOf(ref.Region); !hasLeader {
+			switch leader, hasLeader := overview.LeaderOf(ref.Region); {
+			case !hasLeader:
 				evidence += fmt.Sprintf(", and no node of region %s is present to reschedule it", ref.Region)
+			case leader.Region != ref.Region:
+				evidence += fmt.Sprintf(", and no node of region %s is present; %s is its caretaker", ref.Region, leader)
 			}
 			lost = append(lost, drift.Finding{
 				ID:   fmt.Sprintf("%s/%s/%s", drift.KindNodeLost, record.GameID, record.CurrentContainerID),

@@ -183,6 +183,7 @@ func TestExplainComesFromTheGamesNode(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{want}, explanation.Logs, gameID)
 		require.Equal(t, gameID == "lost", len(explanation.Warnings) > 0, gameID)
+		require.Empty(t, explanation.Findings, "without a record in the explanation")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Explain returns the explanation of the game from its node, because only that node has
@@ -53,9 +54,25 @@ func (s *Service) Explain(ctx context.Context, gameID string, isForwarded bool) 
 		}
 	}
 	if remoteErr != nil {
+		s.addLost(ctx, &explanation)
 		explanation.Warnings = append(explanation.Warnings, s.cfg.ErrorText(remoteErr)+"; the game's containers, log and findings are missing")
 	}
 	return explanation, nil
+}
+
+// addLost adds the finding that the node of the game is absent, which no node of the game's own
+// can report. Without an overview of the nodes it adds none.
+func (s *Service) addLost(ctx context.Context, explanation *drift.Explanation) {
+	if explanation.Record == nil {
+		return
+	}
+	overview, err := s.readOverview(ctx)
+	if err != nil || overview.IsStale {
+		return
+	}
+	found := runtime.VersionedRecord{Record: *explanation.Record, Revision: explanation.Revision}
+	games := map[node.Ref][]runtime.VersionedRecord{node.RefOf(found.Record): {found}}
+	explanation.Findings = append(explanation.Findings, findLostGames(games, overview, explanation.Findings)...)
 }
 
 // cachedLocation returns the node of the game as the cached record names it. It returns

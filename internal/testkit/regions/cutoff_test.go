@@ -39,10 +39,12 @@ func TestRegionThatIsCutOff(t *testing.T) {
 	require.Len(t, containers, 2)
 
 	cluster.Network.Isolate(regions.AP)
+	since := time.Now()
 	requireEventually(t, "the game is started in us", func() bool {
 		record := readRecord(t, eu, "moves")
 		return record["region"] == regions.US && record["status"] == "running"
 	})
+	t.Logf("the game was started elsewhere %s after the region was cut off", time.Since(since).Round(100*time.Millisecond))
 	require.Len(t, us.LiveContainers(), 1)
 	require.Equal(t, regions.AP, readRecord(t, eu, "stays")["region"])
 	require.ElementsMatch(t, containers, ap.LiveContainers(), "the games of the region keep running")
@@ -52,8 +54,10 @@ func TestRegionThatIsCutOff(t *testing.T) {
 	requireStatus(t, ap, http.StatusOK, http.MethodGet, "/healthz", nil)
 
 	cluster.Network.Repair()
+	since = time.Now()
 	requireEventually(t, "the region has removed the container of the game that moved", func() bool { return len(ap.LiveContainers()) == 1 })
 	requireEventually(t, "the region is ready", func() bool { return do(t, ap, http.MethodGet, "/readyz", nil).Status == http.StatusOK })
+	t.Logf("the region had one container of each game and was ready %s after it was connected", time.Since(since).Round(100*time.Millisecond))
 	require.Equal(t, regions.US, readRecord(t, ap, "moves")["region"])
 	require.Equal(t, "running", readRecord(t, ap, "stays")["status"])
 	require.Len(t, us.LiveContainers(), 1)

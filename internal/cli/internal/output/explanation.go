@@ -75,8 +75,8 @@ func (p *Printer) summaryTable(page drift.Explanation, nodes *api.Nodes) *render
 		if in.DesiredStatus != "" {
 			t.Add("Desired:", render.Value(string(in.DesiredStatus)))
 		}
-		if policy := nodeLostText(in.Spec, page.Record); policy != "" {
-			t.Add("If its node is lost:", policy)
+		if policy := nodeLostText(*in, page.Record); policy != "" {
+			t.Add("Node lost:", policy)
 		}
 		if len(in.Restarts) > 0 {
 			t.Add("Restarts:", fmt.Sprintf("%d after crashes, last %s ago", len(in.Restarts), p.age(in.Restarts[0])))
@@ -90,8 +90,12 @@ func (p *Printer) summaryTable(page drift.Explanation, nodes *api.Nodes) *render
 
 // nodeLostText describes what happens to a game when its node is lost, and is empty for a game
 // that is kept.
-func nodeLostText(spec operation.Spec, record *runtime.RuntimeRecord) string {
-	if record == nil || spec.WithDefaults().OnNodeLost != operation.NodeLostReschedule {
+func nodeLostText(intent operation.Intent, record *runtime.RuntimeRecord) string {
+	if record == nil {
+		return ""
+	}
+	spec := intent.SpecOf(record.CurrentContainerID)
+	if spec.WithDefaults().OnNodeLost != operation.NodeLostReschedule {
 		return ""
 	}
 	regions := []string{render.Value(record.Region)}
