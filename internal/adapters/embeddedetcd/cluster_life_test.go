@@ -238,3 +238,45 @@ func TestTimingIsThatOfTheCluster(t *testing.T) {
 	second.awaitReady(t)
 	require.Equal(t, stored, second.runningTimings(t)[second.id(t)])
 }
+
+func TestTimingIsChosenWhenTheClusterAcceptsTheMember(t *testing.T) {
+	t.Parallel()
+	first := initialize(t, "eu/1")
+	loadTiming := func() etcdcluster.Timing {
+		stored, err := etcdcluster.LoadTiming(t.Context(), first.member.Client())
+		require.NoError(t, err)
+		return stored
+	}
+	rejected := newHost(t, "eu/1")
+	rejected.cfg.Cluster.Join, rejected.cfg.Cluster.RoundTrip = []string{first.cfg.ListenClientURL}, 400*time.Millisecond
+	before := loadTiming()
+	require.ErrorContains(t, rejected.startError(t), "the cluster has a member eu/1")
+	require.Equal(t, before, loadTiming(), "a join that is rejected changes nothing")
+
+	// While another join is in progress, this one waits, and the other one raises the timing.
+	blocking, err := first.member.Client().MemberAddAsLearner(t.Context(), []string{"http://127.0.0.1:1"})
+	require.NoError(t, err)
+	isWaiting := make(chan struct{}, 1)
+	second := newHost(t, "us/1")
+	second.cfg.Cluster.Join = []string{first.cfg.ListenClientURL}
+	second.cfg.Cluster.Report = func(state string) {
+		if strings.Contains(state, "is not complete") {
+			select {
+			case isWaiting <- struct{}{}:
+			default:
+			}
+		}
+	}
+	var others sync.WaitGroup
+	others.Go(func() {
+		<-isWaiting
+		_, _, err := etcdcluster.RaiseTiming(t.Context(), first.member.Client(), 300*time.Millisecond)
+		assert.NoError(t, err)
+		_, err = first.member.Client().MemberRemove(t.Context(), blocking.Member.GetID())
+		assert.NoError(t, err)
+	})
+	second.start(t)
+	others.Wait()
+	second.awaitReady(t)
+	require.Equal(t, etcdcluster.TimingFor(300*time.Millisecond), second.runningTimings(t)[second.id(t)])
+}

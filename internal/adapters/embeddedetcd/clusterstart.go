@@ -152,7 +152,41 @@ func (m *Member) checkMember(ctx context.Context, cfg Config, at addresses) erro
 	if err := m.checkAddress(ctx, cfg, at); err != nil {
 		return err
 	}
+	if err := d.requireNoSecondRestore(ctx, cfg); err != nil {
+		return err
+	}
 	return d.writeCluster(c)
+}
+
+// requireNoSecondRestore returns an error for a restored directory if the members that cfg joins
+// form another cluster. Both would have the same records, and run the same games.
+func (d *dataDir) requireNoSecondRestore(ctx context.Context, cfg Config) error {
+	if d.cluster.Origin != originRestore || len(cfg.Cluster.Join) == 0 {
+		return nil
+	}
+	_, clusterID, err := d.readIdentity()
+	if err != nil {
+		return nil // verify reports a corrupt log
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	for _, url := range cfg.Cluster.Join {
+		members, err := localListOf(ctx, cfg, url)
+		if err == nil && members.ClusterID != clusterID {
+			return &ConfigError{Field: FieldJoin, Err: fmt.Errorf("data directory %s was restored from a backup as cluster %x, but the member at %s is of cluster %x: restore one member only; "+
+				"to join that cluster, remove %s and %s and nothing else", d.path, clusterID, url, members.ClusterID, d.etcdDir(), d.clusterFile())}
+		}
+	}
+	return nil
+}
+
+// readIdentity returns the member and the cluster of the log of etcd.
+func (d *dataDir) readIdentity() (memberID, clusterID uint64, err error) {
+	err = recoverFaults(func() (err error) {
+		memberID, clusterID, err = readLogIdentity(filepath.Join(d.etcdDir(), "member", "wal"))
+		return err
+	})
+	return memberID, clusterID, err
 }
 
 // checkLogIdentity returns an error if the log of etcd is not that of the member of cluster.json.
@@ -160,11 +194,7 @@ func (d *dataDir) checkLogIdentity() error {
 	if d.cluster.MemberID == 0 {
 		return nil
 	}
-	var node, cluster uint64
-	err := recoverFaults(func() (err error) {
-		node, cluster, err = readLogIdentity(filepath.Join(d.etcdDir(), "member", "wal"))
-		return err
-	})
+	node, cluster, err := d.readIdentity()
 	if err != nil {
 		return nil //nolint:nilerr // verify reports a corrupt log
 	}
@@ -239,15 +269,17 @@ func (m *Member) tryJoin(ctx context.Context, cfg Config, at addresses) error {
 	if err := d.removeEtcd(); err != nil {
 		return joinError(cfg, err)
 	}
-	timing, err := m.chooseTiming(ctx, client, cfg)
-	if err != nil {
-		return finalJoinError(cfg, err)
-	}
 	m.report("waiting until the cluster accepts this member")
 	id, members, err := etcdcluster.AddLearner(ctx, client, etcdcluster.Candidate{
 		Name: cfg.Cluster.Name, PeerURL: at.advertisedPeer.String(),
 		Report: func(reason error) { m.report("waiting until the cluster accepts this member: " + reason.Error()) },
 	})
+	if err != nil {
+		return finalJoinError(cfg, err)
+	}
+	// Others have joined while this member waited: they may have changed the timing, and the
+	// round trip to them counts as well.
+	timing, err := m.chooseTiming(ctx, client, cfg, members)
 	if err != nil {
 		return finalJoinError(cfg, err)
 	}
@@ -326,11 +358,7 @@ func existingCluster(self string, id uint64, members etcdcluster.Members) string
 
 // chooseTiming measures the round trips to all members, and returns the timing of the cluster, which
 // it raises if they need it. A member that does not respond is skipped.
-func (m *Member) chooseTiming(ctx context.Context, client *clientv3.Client, cfg Config) (etcdcluster.Timing, error) {
-	members, err := etcdcluster.List(ctx, client)
-	if err != nil {
-		return etcdcluster.Timing{}, err
-	}
+func (m *Member) chooseTiming(ctx context.Context, client *clientv3.Client, cfg Config, members etcdcluster.Members) (etcdcluster.Timing, error) {
 	largest := cfg.Cluster.RoundTrip
 	for _, other := range members.List {
 		if roundTrip, err := measureRoundTrip(ctx, other.ClientURLs, cfg); err == nil {
