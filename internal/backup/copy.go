@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -90,16 +92,16 @@ func open(ctx context.Context, file string, revisionBump uint64) (_ *Copy, err e
 		CompactionRetention: 365 * 24 * time.Hour, IsTemporary: true,
 	}
 	if err := embeddedetcd.Restore(cfg, file, embeddedetcd.RestoreOptions{RevisionBump: revisionBump}); err != nil {
-		return nil, &InvalidError{file, err.Error()}
+		return nil, copyError(file, err)
 	}
 	if c.isAuthenticated, err = embeddedetcd.SetAuthentication(cfg.DataDir, false); err != nil {
-		return nil, &InvalidError{file, err.Error()}
+		return nil, copyError(file, err)
 	}
 	if c.member, err = embeddedetcd.Start(ctx, cfg); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return nil, &InvalidError{file, err.Error()}
+		return nil, copyError(file, err)
 	}
 	resp, err := c.Client().Get(ctx, "revision", clientv3.WithCountOnly())
 	if err != nil {
@@ -107,6 +109,16 @@ func open(ctx context.Context, file string, revisionBump uint64) (_ *Copy, err e
 	}
 	c.revision = resp.Header.GetRevision()
 	return c, nil
+}
+
+// copyError returns the error of a copy: an *InvalidError, unless the temporary directory is the
+// cause.
+func copyError(file string, err error) error {
+	var invalid *embeddedetcd.ConfigError
+	if errors.As(err, &invalid) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("copy of the backup in %s (TMPDIR selects another directory): %w", os.TempDir(), err)
+	}
+	return &InvalidError{file, err.Error()}
 }
 
 // Client returns a client of the copy.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -21,6 +22,11 @@ func runVerifier(ctx context.Context, verifier []string, file string) (Manifest,
 	cmd := exec.CommandContext(ctx, verifier[0], append(verifier[1:len(verifier):len(verifier)], file)...) //nolint:gosec // this program
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = verifierStopTimeout
+	if probe, err := os.MkdirTemp("", copyPrefix); err == nil {
+		_ = os.Remove(probe)
+	} else { // a read-only system, whose daemon can write to the directory of its backups
+		cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(file))
+	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

@@ -86,6 +86,14 @@ func TestRestoreSnapshot(t *testing.T) {
 		break
 	}
 
+	for event, err := range d.client.Watch(t.Context(), ports.WatchOptions{FromRevision: revision, Resync: true}) {
+		require.NoError(t, err)
+		require.Equal(t, ports.EventResync, event.Type)
+		break
+	}
+	_, err = d.client.Put(t.Context(), ports.PutInput{Record: record("b"), IfRevision: &revision})
+	require.ErrorIs(t, err, runtime.ErrConflict, "a precondition of before")
+
 	require.NoError(t, d.stop())
 	restarted := start(t, cfg)
 	_, err = restarted.client.Get(t.Context(), "b")
