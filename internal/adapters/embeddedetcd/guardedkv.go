@@ -34,44 +34,68 @@ const (
 //
 // While hasLeader returns false it rejects all requests but reads of the member's own data, as
 // etcd does for clients that require a leader. The member itself would wait for one.
+//
+// While isStopping returns true it rejects all requests: a member that was removed from its cluster
+// closes its database by itself, and a read of the database would then end the process.
 type guardedServer struct {
 	pb.KVServer
 	isReadOnly func() bool
 	hasLeader  func() bool
+	isStopping func() bool
 	reserve    *rate.Limiter // in bytes
 }
 
-func newGuardedServer(server pb.KVServer, isReadOnly, hasLeader func() bool) guardedServer {
-	return guardedServer{KVServer: server, isReadOnly: isReadOnly, hasLeader: hasLeader, reserve: rate.NewLimiter(rate.Limit(reservePerMinute)/60, reserveBurst)}
+func newGuardedServer(server pb.KVServer, isReadOnly, hasLeader, isStopping func() bool) guardedServer {
+	return guardedServer{KVServer: server, isReadOnly: isReadOnly, hasLeader: hasLeader, isStopping: isStopping, reserve: rate.NewLimiter(rate.Limit(reservePerMinute)/60, reserveBurst)}
 }
 
 // newGuardedKV returns the KV of an in-process client that calls a guardedServer.
 func newGuardedKV(server *etcdserver.EtcdServer, client *clientv3.Client, isReadOnly func() bool) clientv3.KV {
 	hasLeader := func() bool { return server.Lead() != 0 }
-	guarded := newGuardedServer(v3rpc.NewQuotaKVServer(server), isReadOnly, hasLeader)
+	isStopping := func() bool {
+		select {
+		case <-server.StoppingNotify():
+			return true
+		default:
+			return false
+		}
+	}
+	guarded := newGuardedServer(v3rpc.NewQuotaKVServer(server), isReadOnly, hasLeader, isStopping)
 	return clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(guarded), client)
+}
+
+// check returns the error of a request that the member cannot serve now. isLocal reports
+// that the request only needs the data of the member itself.
+func (s guardedServer) check(isLocal bool) error {
+	switch {
+	case s.isStopping():
+		return rpctypes.ErrGRPCStopped
+	case !isLocal && !s.hasLeader():
+		return rpctypes.ErrGRPCNoLeader
+	}
+	return nil
 }
 
 // Range implements etcdserverpb.KVServer.
 func (s guardedServer) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
-	if !r.Serializable && !s.hasLeader() {
-		return nil, rpctypes.ErrGRPCNoLeader
+	if err := s.check(r.Serializable); err != nil {
+		return nil, err
 	}
 	return s.KVServer.Range(ctx, r)
 }
 
 // DeleteRange implements etcdserverpb.KVServer.
 func (s guardedServer) DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (*pb.DeleteRangeResponse, error) {
-	if !s.hasLeader() {
-		return nil, rpctypes.ErrGRPCNoLeader
+	if err := s.check(false); err != nil {
+		return nil, err
 	}
 	return s.KVServer.DeleteRange(ctx, r)
 }
 
 // Put implements etcdserverpb.KVServer.
 func (s guardedServer) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutResponse, error) {
-	if !s.hasLeader() {
-		return nil, rpctypes.ErrGRPCNoLeader
+	if err := s.check(false); err != nil {
+		return nil, err
 	}
 	if r.Lease == 0 && s.isReadOnly() {
 		return nil, rpctypes.ErrGRPCNoSpace
@@ -81,8 +105,8 @@ func (s guardedServer) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutRespon
 
 // Txn implements etcdserverpb.KVServer.
 func (s guardedServer) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
-	if !s.hasLeader() {
-		return nil, rpctypes.ErrGRPCNoLeader
+	if err := s.check(false); err != nil {
+		return nil, err
 	}
 	if s.isReadOnly() {
 		if bytes := durableBytes(r); bytes > 0 && !s.takeReserve(ctx, bytes) {

@@ -44,3 +44,22 @@ func TestWritesOnAFullDisk(t *testing.T) {
 	_, err = kv.Txn(plain).Then(clientv3.OpDelete("key")).Commit()
 	require.NoError(t, err)
 }
+
+// A member that was removed from its cluster stops by itself, while its daemon still uses the client.
+func TestReadsOfAMemberThatHasStopped(t *testing.T) {
+	t.Parallel()
+	member, err := Start(t.Context(), Config{
+		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
+		TickInterval: 10 * time.Millisecond, ElectionTimeout: 50 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, member.Close()) })
+	_, err = member.client.Get(t.Context(), "key", clientv3.WithSerializable())
+	require.NoError(t, err)
+
+	member.etcd.Server.Stop() // it has closed the database then
+	_, err = member.client.Get(t.Context(), "key", clientv3.WithSerializable())
+	require.ErrorIs(t, err, rpctypes.ErrStopped)
+	_, err = member.client.Put(t.Context(), "key", "value")
+	require.ErrorIs(t, err, rpctypes.ErrStopped)
+}
