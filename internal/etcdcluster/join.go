@@ -96,6 +96,11 @@ func tryAddLearner(ctx context.Context, client *clientv3.Client, candidate Candi
 			return 0, Members{}, fmt.Errorf("remove the entry %s of an interrupted join: %w", m.Label(), err)
 		}
 	}
+	// etcd would reject a second learner only after it has written it to its log. A member that
+	// reads such an entry at a later start then dials the address of the candidate for good.
+	if slices.ContainsFunc(members.List, func(m Member) bool { return m.IsLearner && !candidate.matches(m) }) {
+		return 0, Members{}, fmt.Errorf("%w: %s", rpctypes.ErrTooManyLearners, learnerLabels(members))
+	}
 	added, err := client.MemberAddAsLearner(ctx, []string{candidate.PeerURL})
 	if errors.Is(err, rpctypes.ErrTooManyLearners) {
 		return 0, Members{}, fmt.Errorf("%w: %s", err, learnerLabels(members))
