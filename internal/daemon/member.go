@@ -132,4 +132,5 @@ var fieldAdvice = map[string]string{
 	embeddedetcd.FieldJoin:            "correct --cluster-join, or choose another directory with --data-dir",
 	embeddedetcd.FieldInit:            "omit --cluster-init to continue with the data of a directory, and use --cluster-join to join a cluster",
 	embeddedetcd.FieldAdvertise:       "set --advertise, or --etcd-advertise-client and --etcd-advertise-peer",
+	embeddedetcd.FieldCertificate:     "issue one for that address (rtmanager cluster cert issue --node REGION/NODE --host HOST), or set --advertise, or --etcd-advertise-client and --etcd-advertise-peer",
 }

@@ -2,9 +2,11 @@ package embeddedetcd_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -61,8 +63,9 @@ func runMember(text string) {
 // memberProcess is a process of a member.
 type memberProcess struct {
 	*host
-	cmd   *exec.Cmd
-	ready chan bool // receives whether the member became ready
+	cmd    *exec.Cmd
+	ready  chan bool    // receives whether the member became ready
+	stderr bytes.Buffer // may be read after kill
 }
 
 // startProcess starts the member of the host in a process of its own.
@@ -76,7 +79,7 @@ func (h *host) startProcess(t *testing.T) *memberProcess {
 	require.NoError(t, err)
 	p := &memberProcess{host: h, cmd: exec.Command(program), ready: make(chan bool, 1)}
 	p.cmd.Env = append(os.Environ(), memberSettings+"="+string(settings))
-	p.cmd.Stderr = t.Output()
+	p.cmd.Stderr = io.MultiWriter(t.Output(), &p.stderr)
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())

@@ -162,6 +162,13 @@ func TestMembersWithCertificates(t *testing.T) {
 	foreign.cfg.Cluster.Join = []string{first.cfg.ListenClientURL}
 	require.ErrorContains(t, foreign.startError(t), "must be issued by the authority of the cluster")
 
+	misplaced := newHost(t, "us/1")
+	misplaced.secure(t, authority)
+	misplaced.cfg.Cluster.Join = []string{first.cfg.ListenClientURL}
+	misplaced.cfg.Cluster.AdvertisePeerURL = "https://192.0.2.1:2380"
+	require.ErrorContains(t, misplaced.startError(t), "cannot be used at https://192.0.2.1:2380")
+	require.Len(t, first.list(t).List, 1)
+
 	second := newHost(t, "us/1")
 	second.secure(t, authority)
 	second.cfg.Cluster.Join = []string{first.cfg.ListenClientURL, second.cfg.ListenClientURL}
@@ -200,4 +207,24 @@ func TestInvalidSettingsOfAClusterMember(t *testing.T) {
 	cfg.ListenPeerURL, cfg.Insecure = "http://0.0.0.0:"+strconv.Itoa(tcptest.UnusedPort(t)), true
 	cfg.Cluster = &embeddedetcd.Cluster{Name: "eu/1", Init: true}
 	require.ErrorContains(t, startError(t, cfg), "name the address of this host")
+}
+
+// An earlier copy lacks entries that the member has confirmed since. Only the leader can detect that.
+func TestEarlierCopyOfADirectoryIsNotUsed(t *testing.T) {
+	t.Parallel()
+	hosts := cluster(t, "eu/1", "us/1", "ap/1")
+	eu, us := hosts[0], hosts[1]
+	us.stop(t)
+	earlier := copyOf(t, us)
+	earlier.cfg.ListenClientURL, earlier.cfg.ListenPeerURL = us.cfg.ListenClientURL, us.cfg.ListenPeerURL
+	us.start(t)
+	us.awaitReady(t)
+	us.put(t, "key")
+	us.stop(t)
+
+	p := earlier.startProcess(t)
+	require.False(t, <-p.ready)
+	p.kill()
+	require.Contains(t, p.stderr.String(), embeddedetcd.ErrOldData.Error())
+	eu.requireKeys(t, "key")
 }

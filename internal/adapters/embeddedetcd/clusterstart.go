@@ -1,6 +1,7 @@
 package embeddedetcd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -23,6 +24,9 @@ func (m *Member) prepareCluster(ctx context.Context, cfg Config, at addresses) e
 	d := &m.data
 	exists, err := d.load(cfg.ClusterToken)
 	if err != nil {
+		return err
+	}
+	if err := cmp.Or(cfg.ClientTLS.certify(at.advertisedClient), cfg.PeerTLS.certify(at.advertisedPeer)); err != nil {
 		return err
 	}
 	if exists {

@@ -12,6 +12,7 @@ const (
 	FieldJoin            = "Cluster.Join"
 	FieldInit            = "Cluster.Init"
 	FieldAdvertise       = "Cluster.Advertise"
+	FieldCertificate     = "ClientTLS.Cert"
 )
 
 // ConfigError reports a setting that Start cannot use. A caller that knows how an

@@ -3,6 +3,7 @@ package embeddedetcd
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -10,6 +11,10 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
+
+// ErrOldData is the error of a member whose log lacks entries that it has confirmed to the others
+// before. It must not continue: the others count on these entries.
+var ErrOldData = errors.New("the data is an earlier copy of that of its member; use the current data, or if that is lost, replace the member")
 
 // fatalLogger turns the log lines with which etcd ends or panics the process into errors,
 // so that the daemon can end its streams and report the reason.
@@ -61,7 +66,11 @@ func (observingCore) Sync() error { return nil }
 // OnWrite implements zapcore.CheckWriteHook. It does not return, because etcd does not
 // expect that: the goroutine of etcd stops before it does anything else.
 func (l *fatalLogger) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
-	l.fail(lineError(entry.Message, fields))
+	err := lineError(entry.Message, fields)
+	if strings.HasPrefix(entry.Message, "tocommit(") {
+		err = fmt.Errorf("%w (%w)", ErrOldData, err)
+	}
+	l.fail(err)
 	select {}
 }
 

@@ -1,6 +1,7 @@
 package embeddedetcd
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -26,6 +27,22 @@ type TLSFiles struct {
 // and for a host with several addresses, and proves nothing that the authority does not prove.
 func (f TLSFiles) info() transport.TLSInfo {
 	return transport.TLSInfo{CertFile: f.Cert, KeyFile: f.Key, TrustedCAFile: f.CA, ClientCertAuth: f.CA != "", SkipClientSANVerify: true}
+}
+
+// certify returns an error if the certificate is not valid for the host of the URL: then no other
+// member connects to this one there. A certificate that cannot be read is left to etcd.
+func (f TLSFiles) certify(advertised url.URL) error {
+	if advertised.Scheme != "https" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil //nolint:nilerr // etcd reports it
+	}
+	if err := pair.Leaf.VerifyHostname(advertised.Hostname()); err != nil {
+		return &ConfigError{Field: FieldCertificate, Err: fmt.Errorf("the certificate %s cannot be used at %s, where other members reach this one: %w", f.Cert, advertised.String(), err)}
+	}
+	return nil
 }
 
 // listenSetting is a URL to listen on and the field of Config that contains it.
