@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -338,7 +341,54 @@ func TestStaleCopiesAreRemoved(t *testing.T) {
 	require.NoError(t, err)
 	server := etcdtest.Start(t)
 	insert(t, openStore(t, server.Client(), ""), "a")
+	target := t.TempDir() // of another program, which a link of another user names
+	require.NoError(t, os.WriteFile(filepath.Join(target, "copy.lock"), []byte("content"), 0o600))
+	require.NoError(t, os.Symlink(target, filepath.Join(parent, "rtmanager-backup-3")))
 	save(t, server.Client())
-	require.Equal(t, []string{"rtmanager-backup-2"}, names(t, parent))
+	require.Equal(t, []string{"rtmanager-backup-2", "rtmanager-backup-3"}, names(t, parent))
+	content, err := os.ReadFile(filepath.Join(target, "copy.lock"))
+	require.NoError(t, err)
+	require.Equal(t, "content", string(content))
 	require.NoError(t, lock.Release())
+}
+
+// Another user of the directory can neither redirect the backup nor read it.
+func TestSaveUsesNoFileThatExists(t *testing.T) {
+	t.Parallel()
+	server, dir := etcdtest.Start(t), t.TempDir()
+	insert(t, openStore(t, server.Client(), ""), "a")
+	target, file := filepath.Join(t.TempDir(), "target"), filepath.Join(dir, "b.snapshot")
+	require.NoError(t, os.WriteFile(target, []byte("content"), 0o600))
+	require.NoError(t, os.Symlink(target, file+".part"))
+	require.NoError(t, os.Symlink(target, file+".json.new"))
+	_, err := backup.Save(t.Context(), server.Client(), file, backup.SaveOptions{})
+	require.NoError(t, err)
+	content, err := os.ReadFile(target)
+	require.NoError(t, err)
+	require.Equal(t, "content", string(content))
+	for _, name := range []string{file, backup.ManifestFile(file)} {
+		info, err := os.Lstat(name)
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o600), info.Mode())
+	}
+}
+
+func TestConcurrentSavesToOneFile(t *testing.T) {
+	t.Parallel()
+	server, file := etcdtest.Start(t), filepath.Join(t.TempDir(), "b.snapshot")
+	insert(t, openStore(t, server.Client(), ""), "a")
+	var saved atomic.Int64
+	var saves sync.WaitGroup
+	for range 3 {
+		saves.Go(func() {
+			if _, err := backup.Save(t.Context(), server.Client(), file, backup.SaveOptions{}); err == nil {
+				saved.Add(1)
+			}
+		})
+	}
+	saves.Wait()
+	require.EqualValues(t, 1, saved.Load())
+	_, _, err := backup.Verify(t.Context(), file)
+	require.NoError(t, err)
+	require.Equal(t, []string{"b.snapshot", "b.snapshot.json"}, names(t, filepath.Dir(file)))
 }

@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/filelock"
+	"galaxy/rtmanager/internal/securefile"
 )
 
 // Copy is a temporary etcd in this process on a copy of a backup. It listens on sockets that
@@ -165,6 +166,9 @@ func removeStaleCopies() {
 		return
 	}
 	for _, dir := range dirs {
+		if !isOwnCopy(dir) {
+			continue
+		}
 		name := filepath.Join(dir, copyLock)
 		if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
 			continue // it was created just now
@@ -174,4 +178,15 @@ func removeStaleCopies() {
 			_ = lock.Release()
 		}
 	}
+}
+
+// isOwnCopy reports whether the directory can be that of a copy of this user. Another user could
+// create one with a link in place of the lock, which this process would then overwrite.
+func isOwnCopy(dir string) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() || info.Mode().Perm()&0o077 != 0 {
+		return false
+	}
+	_, isForeign := securefile.ForeignOwner(info)
+	return !isForeign
 }

@@ -14,6 +14,9 @@ import (
 type savedBackup struct {
 	file string
 	Manifest
+	// exists is false for a manifest without its file: the process was killed before it gave the
+	// file its name, or an operator has removed the file.
+	exists bool
 }
 
 // ownBackups returns the backups of this schedule, the newest first. A backup is one of its own
@@ -34,17 +37,18 @@ func (s *Schedule) ownBackups() ([]savedBackup, error) {
 		if err != nil || m == nil || m.Schedule != s.opts.Save.Schedule {
 			continue
 		}
-		if info, err := os.Lstat(file); err == nil && (!info.Mode().IsRegular() || info.Size() != m.Bytes) {
+		info, err := os.Lstat(file)
+		if err == nil && (!info.Mode().IsRegular() || info.Size() != m.Bytes) {
 			continue // not the file that this schedule saved
 		}
-		saved = append(saved, savedBackup{file, *m})
+		saved = append(saved, savedBackup{file, *m, err == nil})
 	}
 	slices.SortFunc(saved, func(a, b savedBackup) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return saved, nil
 }
 
 // prune deletes the backups of this schedule beyond Keep. It keeps the newest one without
-// findings, however old it is.
+// findings, however old it is. A manifest without its file is deleted, and does not count.
 func (s *Schedule) prune() error {
 	saved, err := s.ownBackups()
 	if err != nil {
@@ -53,9 +57,9 @@ func (s *Schedule) prune() error {
 	var faults []error
 	kept, hasClean := 0, false
 	for _, b := range saved {
-		isNewestClean := !hasClean && b.Findings() == 0
+		isNewestClean := b.exists && !hasClean && b.Findings() == 0
 		hasClean = hasClean || isNewestClean
-		if kept < s.opts.Keep || isNewestClean {
+		if b.exists && (kept < s.opts.Keep || isNewestClean) {
 			kept++
 			continue
 		}

@@ -48,11 +48,11 @@ func Save(ctx context.Context, client *clientv3.Client, file string, options Sav
 		}
 	}
 	manifest := Manifest{Format: manifestFormat, CreatedAt: options.Now().UTC(), Version: options.Version, Schedule: options.Schedule}
-	part := file + ".part"
-	if err := manifest.saveSnapshot(ctx, client, part); err != nil {
+	part, err := manifest.saveSnapshot(ctx, client, file)
+	if err != nil {
 		return Manifest{}, err
 	}
-	err := manifest.verifySaved(ctx, part, options.Verifier)
+	err = manifest.verifySaved(ctx, part, options.Verifier)
 	if err == nil {
 		err = manifest.publish(part, file)
 	}
@@ -62,12 +62,19 @@ func Save(ctx context.Context, client *clientv3.Client, file string, options Sav
 	return manifest, nil
 }
 
-// saveSnapshot writes the snapshot to a file and syncs it. If it fails, it removes the file.
-func (m *Manifest) saveSnapshot(ctx context.Context, client *clientv3.Client, part string) error {
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+// partSuffix ends the name of a backup that is not complete.
+const partSuffix = ".part"
+
+// saveSnapshot writes the snapshot to a new file next to the file, and syncs it. If it fails, it
+// removes the new file.
+func (m *Manifest) saveSnapshot(ctx context.Context, client *clientv3.Client, file string) (part string, err error) {
+	// The name cannot be predicted: in a directory of several users another one could put a
+	// link or a readable file there. Nor do two processes write one file.
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*"+partSuffix)
 	if err != nil {
-		return err
+		return "", err
 	}
+	part = f.Name()
 	// A member without a leader serves a serializable read and a snapshot.
 	local, err := client.Get(ctx, "revision", clientv3.WithCountOnly(), clientv3.WithSerializable())
 	var snapshot *clientv3.SnapshotResponse
@@ -80,9 +87,9 @@ func (m *Manifest) saveSnapshot(ctx context.Context, client *clientv3.Client, pa
 		err = errors.Join(err, snapshot.Snapshot.Close(), f.Sync())
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("snapshot of etcd: %w", err), os.Remove(part))
+		return "", errors.Join(fmt.Errorf("snapshot of etcd: %w", err), os.Remove(part))
 	}
-	return nil
+	return part, nil
 }
 
 // verifySaved opens the copy, and sets what the manifest reports about it.
@@ -103,15 +110,24 @@ func (m *Manifest) verifySaved(ctx context.Context, part string, verifier []stri
 }
 
 // publish gives the backup its name. The manifest comes first: a backup that exists is complete.
+// It fails if another process has published one under this name in the meantime.
 func (m *Manifest) publish(part, file string) error {
 	content, err := encodeManifest(*m)
-	if err == nil {
-		err = atomicfile.Write(ManifestFile(file), content)
+	if err != nil {
+		return err
 	}
-	if err == nil {
+	f, err := os.OpenFile(ManifestFile(file), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = atomicfile.Rename(part, file)
 	}
-	return err
+	if err != nil {
+		return errors.Join(err, os.Remove(ManifestFile(file)))
+	}
+	return nil
 }
 
 // CheckedStore is the result of fsck on one store of a copy.

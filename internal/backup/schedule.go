@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,8 +72,8 @@ func NewSchedule(client *clientv3.Client, opts ScheduleOptions) (*Schedule, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(saved) > 0 {
-		s.stats.Last = saved[0].Manifest
+	if i := slices.IndexFunc(saved, func(b savedBackup) bool { return b.exists }); i >= 0 {
+		s.stats.Last = saved[i].Manifest
 	}
 	return s, nil
 }
@@ -162,7 +163,8 @@ func (s *Schedule) removeParts() {
 		return // Save reports it
 	}
 	for _, entry := range entries {
-		name, isPart := strings.CutSuffix(entry.Name(), nameSuffix+".part")
+		end := max(0, strings.LastIndex(entry.Name(), nameSuffix))
+		name, isPart := entry.Name()[:end], strings.HasSuffix(entry.Name(), partSuffix)
 		at, isOwn := strings.CutPrefix(name, s.namePrefix())
 		if _, err := time.Parse(nameTime, at); isPart && isOwn && err == nil {
 			_ = os.Remove(filepath.Join(s.opts.Dir, entry.Name()))

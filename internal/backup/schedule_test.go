@@ -51,6 +51,7 @@ func TestScheduleKeepsTheNewest(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "rtmanager-eu-n1-20200102T000000Z.snapshot"), []byte("x"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "rtmanager-eu-n1-20260101T000000Z.snapshot.part"), []byte("x"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rtmanager-eu-n1-20260101T000000Z.snapshot.123.part"), []byte("x"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.part"), []byte("x"), 0o600))
 
 	first, second := newSchedule(t, server.Client(), dir, "eu/n1", 2, c), newSchedule(t, server.Client(), dir, "us/n1", 1, c)
@@ -88,6 +89,27 @@ func TestScheduleKeepsACleanBackup(t *testing.T) {
 		require.NoError(t, schedule.Pass(t.Context()))
 	}
 	require.Equal(t, 1, schedule.Stats().Last.Findings())
+	require.Equal(t, []string{
+		"rtmanager-n-20260101T120000Z.snapshot", "rtmanager-n-20260101T120000Z.snapshot.json",
+		"rtmanager-n-20260101T140000Z.snapshot", "rtmanager-n-20260101T140000Z.snapshot.json",
+	}, names(t, dir))
+}
+
+// A process that is killed before it gives a backup its name leaves a manifest.
+func TestScheduleCountsNoManifestWithoutItsFile(t *testing.T) {
+	t.Parallel()
+	server, dir := etcdtest.Start(t), t.TempDir()
+	insert(t, openStore(t, server.Client(), ""), "a")
+	c := &clock{time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	schedule := newSchedule(t, server.Client(), dir, "n", 2, c)
+	for range 2 {
+		require.NoError(t, schedule.Pass(t.Context()))
+		c.now = c.now.Add(time.Hour)
+	}
+	require.NoError(t, os.Remove(filepath.Join(dir, "rtmanager-n-20260101T130000Z.snapshot")))
+	schedule = newSchedule(t, server.Client(), dir, "n", 2, c)
+	require.Equal(t, c.now.Add(-2*time.Hour), schedule.Stats().Last.CreatedAt)
+	require.NoError(t, schedule.Pass(t.Context()))
 	require.Equal(t, []string{
 		"rtmanager-n-20260101T120000Z.snapshot", "rtmanager-n-20260101T120000Z.snapshot.json",
 		"rtmanager-n-20260101T140000Z.snapshot", "rtmanager-n-20260101T140000Z.snapshot.json",
