@@ -60,7 +60,9 @@ func (s *Store) change(ctx context.Context, key string, revision int64, value *s
 		}
 		class := etcd.Classify(err)
 		isAmbiguous = isAmbiguous || class == etcd.Ambiguous
-		if class != etcd.Permanent && backoff.Wait(ctx) {
+		switch {
+		case class == etcd.Permanent:
+		case isAmbiguous && backoff.Wait(ctx), !isAmbiguous && backoff.WaitAfter(ctx, err):
 			continue
 		}
 		if class == etcd.Permanent {
