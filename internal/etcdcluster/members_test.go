@@ -168,6 +168,40 @@ func TestRemoveMembersOneByOne(t *testing.T) {
 	}
 }
 
+// The leader is removed through another member, and then through itself. Another member becomes
+// the leader before that.
+func TestRemoveTheLeader(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.StartCluster(t, 3)
+	inspectors := make([]*etcdcluster.Inspector, 3)
+	for i := range inspectors {
+		inspectors[i] = etcdcluster.NewInspector(cluster.InProcess(i), etcdcluster.Options{IsOwn: true})
+	}
+	leaderOf := func(c membership.Cluster) (index int) {
+		for i := range inspectors {
+			for _, m := range c.Members {
+				if m.IsLeader && m.ID == cluster.ID(i) {
+					return i
+				}
+			}
+		}
+		require.Fail(t, "no leader", "%+v", c.Members)
+		return 0
+	}
+	leader := leaderOf(awaitQuorum(t, inspectors[0], "3 members, 1 may be lost"))
+	other := (leader + 1) % 3
+	removal, err := inspectors[other].Remove(t.Context(), membership.RemovalRequest{Name: membership.Member{ID: cluster.ID(leader)}.HexID()})
+	require.NoError(t, err)
+	require.Contains(t, removal.Warnings, "the member is the leader: another one becomes the leader first")
+
+	next := leaderOf(awaitQuorum(t, inspectors[other], "2 members, none may be lost"))
+	require.NotEqual(t, leader, next)
+	last := 3 - leader - next
+	_, err = inspectors[next].Remove(t.Context(), membership.RemovalRequest{Name: membership.Member{ID: cluster.ID(next)}.HexID()})
+	require.NoError(t, err)
+	require.Equal(t, last, leaderOf(awaitQuorum(t, inspectors[last], "1 member, none may be lost")))
+}
+
 // A removal that would lose quorum is rejected, also with force. Members that respond only to
 // members count as present.
 func TestRemovalThatWouldLoseQuorum(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"galaxy/rtmanager/internal/domain/membership"
@@ -17,6 +18,8 @@ const (
 	probePause = 500 * time.Millisecond
 	// unhealthyTime is how long a removal is repeated that etcd rejects as unsafe for now.
 	unhealthyTime = 10 * time.Second
+	// moveLeaderTime bounds the change of the leader before a removal.
+	moveLeaderTime = 10 * time.Second
 )
 
 // Remove removes a member from the cluster, unless the request is a dry run, and returns the
@@ -30,9 +33,12 @@ func (i *Inspector) Remove(ctx context.Context, request membership.RemovalReques
 	if err != nil || request.IsDryRun {
 		return plan, err
 	}
+	i.moveLeader(ctx, plan)
 	err = i.removeWithRetry(ctx, plan.Member.ID)
 	switch {
 	case err == nil, errors.Is(err, rpctypes.ErrMemberNotFound): // an earlier try has removed it
+		return plan, nil
+	case plan.Member.IsOwn && i.hasLeft(ctx, plan.Member.ID): // it has stopped before it could respond
 		return plan, nil
 	case errors.Is(err, rpctypes.ErrPermissionDenied), errors.Is(err, rpctypes.ErrUserEmpty):
 		return membership.Removal{}, fmt.Errorf("remove member %s: %w: %w", plan.Member.Label(), membership.ErrNotPermitted, err)
@@ -40,6 +46,38 @@ func (i *Inspector) Remove(ctx context.Context, request membership.RemovalReques
 		return membership.Removal{}, &membership.UnsafeError{Member: plan.Member.Label(), Reason: fmt.Sprintf("etcd rejects it (%v): other members are not connected to the leader, or only recently; repeat the request in a moment", err)}
 	}
 	return membership.Removal{}, fmt.Errorf("remove member %s: %w: %w", plan.Member.Label(), runtime.ErrOutcomeUnknown, err)
+}
+
+// hasLeft reports whether the own member knows that it was removed.
+func (i *Inspector) hasLeft(ctx context.Context, id uint64) bool {
+	members, err := ListLocal(ctx, i.client)
+	_, isMember := members.ByID(id)
+	return err == nil && !isMember
+}
+
+// moveLeader makes another member the leader if the member to remove is the leader: writes then
+// do not wait for an election timeout. It does its best: without it, the others elect a leader.
+func (i *Inspector) moveLeader(ctx context.Context, plan membership.Removal) {
+	target, hasTarget := plan.NextLeader()
+	if !plan.Member.IsLeader || !hasTarget {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, moveLeaderTime)
+	defer cancel()
+	if plan.Member.IsOwn {
+		_, _ = i.client.MoveLeader(ctx, target.ID)
+		return
+	}
+	for _, url := range plan.Member.ClientURLs {
+		conn, err := i.dial(url)
+		if err != nil {
+			continue
+		}
+		_, err = pb.NewMaintenanceClient(conn).MoveLeader(ctx, &pb.MoveLeaderRequest{TargetID: target.ID})
+		if errors.Join(err, conn.Close()) == nil {
+			return
+		}
+	}
 }
 
 // removeWithRetry removes the member. It repeats a request that etcd rejects because it counts

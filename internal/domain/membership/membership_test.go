@@ -120,10 +120,16 @@ func TestWarningsOfARemoval(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"the daemon that carries this out embeds the member, and stops",
-		"the member is the leader: writes wait until another one is elected",
+		"the member is the leader: another one becomes the leader first",
 		"after this, the loss of one more member stops all writes",
 		"2 members tolerate no more losses than 1; use an odd number",
 	}, plan.Warnings)
+	c.Members[1].RaftLag = 5
+	plan, err = membership.PlanRemoval(c, membership.RemovalRequest{Name: "m1"})
+	require.NoError(t, err)
+	next, isFound := plan.NextLeader()
+	require.True(t, isFound)
+	require.Equal(t, "m3", next.Name, "the one that is least behind")
 	plan, err = membership.PlanRemoval(clusterOf("vv"), membership.RemovalRequest{Name: "2"})
 	require.NoError(t, err, "a member is named by its id")
 	require.Equal(t, "m2", plan.Member.Name)

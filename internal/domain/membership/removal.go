@@ -83,6 +83,16 @@ func (r Removal) check(request RemovalRequest, unresponsive []string) error {
 	return nil
 }
 
+// NextLeader returns the remaining voter that is least behind the leader, false if none responds.
+func (r Removal) NextLeader() (next Member, isFound bool) {
+	for _, m := range r.Remaining {
+		if !m.IsLearner && m.Failure == "" && (!isFound || m.RaftLag < next.RaftLag) {
+			next, isFound = m, true
+		}
+	}
+	return next, isFound
+}
+
 // unresponsiveVoters returns the names of voters that do not respond.
 func unresponsiveVoters(c Cluster) []string {
 	var unresponsive []string
@@ -104,7 +114,7 @@ func (r Removal) warnings(isReplacement bool) []string {
 	}
 	add(r.Member.IsOwn && r.Member.Responds(), "the daemon that carries this out embeds the member, and stops")
 	add(!r.Member.IsOwn && r.Member.Responds() && r.Member.Name != "", "the daemon of the member stops")
-	add(r.Member.IsLeader, "the member is the leader: writes wait until another one is elected")
+	add(r.Member.IsLeader, "the member is the leader: another one becomes the leader first")
 	add(r.After.Tolerated() < r.Before.Tolerated() && r.After.Tolerated() == 0 && r.After.Voters > 1, "after this, the loss of one more member stops all writes")
 	add(r.After.Voters == 1 && r.Before.Voters > 1, "after this, one member has the only copy of the records")
 	add(r.After.Advice() != "" && !r.Member.IsLearner && !isReplacement, r.After.Advice())

@@ -11,6 +11,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"galaxy/rtmanager/internal/testkit/tcptest"
 )
@@ -37,6 +39,8 @@ func StartCluster(tb testing.TB, size int, options ...func(*embed.Config)) *Clus
 		cfg.Name = fmt.Sprintf("m%d", i+1)
 		// Members of one cluster need time for elections on a busy machine.
 		cfg.TickMs, cfg.ElectionMs = 50, 1000
+		// A member that was removed panics on a request for its status, until it stops.
+		cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop().WithOptions(zap.WithPanicHook(zapcore.WriteThenGoexit)))
 		cfg.ListenPeerUrls = []url.URL{fixedURL(tb)}
 		cfg.ListenClientUrls = []url.URL{fixedURL(tb)}
 		cfg.AdvertisePeerUrls, cfg.AdvertiseClientUrls = cfg.ListenPeerUrls, cfg.ListenClientUrls
