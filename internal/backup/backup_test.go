@@ -19,6 +19,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
@@ -391,4 +392,39 @@ func TestConcurrentSavesToOneFile(t *testing.T) {
 	_, _, err := backup.Verify(t.Context(), file)
 	require.NoError(t, err)
 	require.Equal(t, []string{"b.snapshot", "b.snapshot.json"}, names(t, filepath.Dir(file)))
+}
+
+// A copy of a store that changes all the time is consistent.
+func TestSaveWhileRecordsChange(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	store := openStore(t, server.Client(), "")
+	games := []string{"a", "b", "c", "d"}
+	insert(t, store, games...)
+	ctx, cancel := context.WithCancel(t.Context())
+	var writers errgroup.Group
+	var writes atomic.Int64
+	for _, gameID := range games {
+		writers.Go(func() error {
+			from, to := runtime.StatusRunning, runtime.StatusStopped
+			for ctx.Err() == nil {
+				err := store.UpdateStatus(t.Context(), ports.UpdateStatusInput{GameID: gameID, ExpectedFrom: from, To: to, Now: time.Now()})
+				if err != nil {
+					return err
+				}
+				from, to = to, from
+				writes.Add(1)
+			}
+			return nil
+		})
+	}
+	for range 3 {
+		before := writes.Load()
+		_, manifest := save(t, server.Client())
+		require.Zero(t, manifest.Findings(), manifest)
+		require.Equal(t, len(games), manifest.Records())
+		require.Eventually(t, func() bool { return writes.Load() > before }, time.Minute, time.Millisecond)
+	}
+	cancel()
+	require.NoError(t, writers.Wait())
 }

@@ -43,8 +43,10 @@ type RestoreOptions struct {
 
 // Restored describes the result of a restore.
 type Restored struct {
-	Manifest Manifest
-	Stores   []CheckedStore
+	// Manifest and HasNoManifest are those of the Copy.
+	Manifest      Manifest
+	HasNoManifest bool
+	Stores        []CheckedStore
 	// ID identifies the restore; each store contains it.
 	ID string
 	// Revision is that of the new cluster. All older ones are compacted.
@@ -105,7 +107,7 @@ func Restore(ctx context.Context, file string, options RestoreOptions) (result R
 	if c.HasNoManifest {
 		c.Manifest.Revision = revision
 	}
-	result.Manifest, result.ID = c.Manifest, uuid.NewString()
+	result.Manifest, result.HasNoManifest, result.ID = c.Manifest, c.HasNoManifest, uuid.NewString()
 	if result.Stores, err = c.Check(ctx); err != nil {
 		return result, err
 	}

@@ -117,11 +117,15 @@ func (a *app) restore(cmd *cobra.Command, cfg config.Config, request daemon.Rest
 	for _, s := range restored.Stores {
 		m.Stores = append(m.Stores, s.StoreReport)
 	}
+	if restored.HasNoManifest {
+		a.printMessagef("restore", "%s has no manifest: the time is that of the file, and the identity by which nodes find their containers was computed from the members of the etcd", render.Value(request.File))
+	}
 	out := a.streams.Out
 	fmt.Fprintf(out, "backup of %s, %s ago: %s\n", render.Time(m.CreatedAt), render.Age(a.streams.Now().Sub(m.CreatedAt)), describeBackup(m))
 	if len(request.Members) == 0 {
 		fmt.Fprintf(out, "restored %[1]s at revision %[2]d; start it with `rtmanager serve --data-dir %[1]s`\n", cfg.DataDir, restored.Revision)
 	}
+	fmt.Fprintf(out, "restore id %s\n", restored.ID)
 	for _, member := range request.Members {
 		fmt.Fprintf(out, "restored %s at revision %d; use it as the --data-dir of etcd --name %s\n", member.Dir, restored.Revision, member.Name)
 	}

@@ -41,6 +41,9 @@ func (s *Store) loadOrCreateID(ctx context.Context) error {
 	s.etcd.SetClusterID(found.Header.GetClusterId())
 	s.id, s.durableID = schema.ID(s.etcd.ClusterID()), schema.StoreID
 	s.schema = string(found.Kvs[0].GetValue())
+	if schema.Restore != nil && schema.Restore.ClusterID == layout.FormatClusterID(s.etcd.ClusterID()) {
+		s.logger.Info("the store was restored from a backup", "restore_id", schema.Restore.ID, "restored_at", schema.Restore.At)
+	}
 	return nil
 }
 
