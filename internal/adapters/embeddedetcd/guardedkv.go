@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
+	"go.etcd.io/etcd/server/v3/etcdserver/txn"
 	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
 	"golang.org/x/time/rate"
 
@@ -105,7 +106,7 @@ func (s guardedServer) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutRespon
 
 // Txn implements etcdserverpb.KVServer.
 func (s guardedServer) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
-	if err := s.check(false); err != nil {
+	if err := s.check(txn.IsTxnSerializable(r)); err != nil {
 		return nil, err
 	}
 	if s.isReadOnly() {

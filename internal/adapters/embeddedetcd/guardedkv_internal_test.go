@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
+	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
 
 	"galaxy/rtmanager/internal/etcd"
 )
@@ -62,4 +64,32 @@ func TestReadsOfAMemberThatHasStopped(t *testing.T) {
 	require.ErrorIs(t, err, rpctypes.ErrStopped)
 	_, err = member.client.Put(t.Context(), "key", "value")
 	require.ErrorIs(t, err, rpctypes.ErrStopped)
+}
+
+// A member without a leader serves reads of its own data, alone or in a transaction.
+func TestReadsWithoutALeader(t *testing.T) {
+	t.Parallel()
+	member, err := Start(t.Context(), Config{
+		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
+		TickInterval: 10 * time.Millisecond, ElectionTimeout: 50 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, member.Close()) })
+	never := func() bool { return false }
+	guarded := newGuardedServer(v3rpc.NewQuotaKVServer(member.etcd.Server), never, never, never)
+	kv := clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(guarded), member.client)
+	get := func(opts ...clientv3.OpOption) error {
+		_, err := kv.Get(t.Context(), "key", opts...)
+		return err
+	}
+	getInTxn := func(opts ...clientv3.OpOption) error {
+		_, err := kv.Txn(t.Context()).Then(clientv3.OpGet("key", opts...), clientv3.OpGet("other", opts...)).Commit()
+		return err
+	}
+	for _, read := range []func(...clientv3.OpOption) error{get, getInTxn} {
+		require.ErrorIs(t, read(), rpctypes.ErrNoLeader)
+		require.NoError(t, read(clientv3.WithSerializable()))
+	}
+	_, err = kv.Txn(t.Context()).Then(clientv3.OpPut("key", "value")).Commit()
+	require.ErrorIs(t, err, rpctypes.ErrNoLeader)
 }

@@ -23,12 +23,9 @@ func TestRegionThatIsCutOff(t *testing.T) {
 		t.Skip("waits for leases to expire")
 	}
 	t.Parallel()
-	cluster := regions.Start(t, regions.RoundTrips{EUToUS: 10 * time.Millisecond, EUToAP: 20 * time.Millisecond, USToAP: 30 * time.Millisecond})
-	daemons := map[string]*regions.Daemon{}
-	for _, region := range regions.Names() {
-		daemons[region] = cluster.StartDaemon(region, region+"-1", "--node-ttl", "3s", "--node-lost-grace", "1s", "--reconcile-every", "1s")
-	}
-	eu, us, ap := daemons[regions.EU], daemons[regions.US], daemons[regions.AP]
+	cluster := regions.StartEmbedded(t, regions.RoundTrips{EUToUS: 10 * time.Millisecond, EUToAP: 20 * time.Millisecond, USToAP: 30 * time.Millisecond},
+		"--node-ttl", "3s", "--node-lost-grace", "1s", "--reconcile-every", "1s")
+	eu, us, ap := cluster.Daemon(regions.EU), cluster.Daemon(regions.US), cluster.Daemon(regions.AP)
 	for gameID, body := range map[string]map[string]any{
 		"stays": {"image": "gameserver:1.0.0", "on_node_lost": "reschedule"},
 		"moves": {"image": "gameserver:1.0.0", "regions": []string{regions.US, regions.EU}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,8 +16,9 @@ import (
 
 // StartEmbedded starts a cluster of daemons with embedded members: that of EU starts the
 // cluster, and the others join it. It returns once all are ready and EU leads.
-// KillMember and its like concern the whole daemon.
-func StartEmbedded(tb testing.TB, distances RoundTrips) *Cluster {
+// KillMember and its like concern the whole daemon. The daemons have flags in addition to their
+// own.
+func StartEmbedded(tb testing.TB, distances RoundTrips, flags ...string) *Cluster {
 	tb.Helper()
 	c := newCluster(tb)
 	c.setRoundTrips(distances)
@@ -26,7 +28,7 @@ func StartEmbedded(tb testing.TB, distances RoundTrips) *Cluster {
 		if region == EU {
 			join = []string{"--cluster-init", "--cluster-round-trip", largest.String()}
 		}
-		d := c.newMemberDaemon(region, join)
+		d := c.newMemberDaemon(region, join, flags)
 		c.servers[region], c.daemons[region] = daemonServer{d}, d
 		d.Start()
 	}
@@ -35,7 +37,7 @@ func StartEmbedded(tb testing.TB, distances RoundTrips) *Cluster {
 }
 
 // newMemberDaemon returns a daemon with an embedded member, with the ports of its first start.
-func (c *Cluster) newMemberDaemon(region string, join []string) *Daemon {
+func (c *Cluster) newMemberDaemon(region string, join, flags []string) *Daemon {
 	c.tb.Helper()
 	d := c.newDaemon(region, region+"-1")
 	client, peer := unusedAddr(c.tb), unusedAddr(c.tb)
@@ -47,7 +49,7 @@ func (c *Cluster) newMemberDaemon(region string, join []string) *Daemon {
 		return append([]string{
 			"--etcd-listen-client", "http://" + client, "--etcd-listen-peer", "http://" + peer,
 			"--etcd-advertise-client", c.clients[region].URL(), "--etcd-advertise-peer", c.peers[region].URL(),
-		}, d.join...)
+		}, slices.Concat(d.join, flags)...)
 	}
 	return d
 }
