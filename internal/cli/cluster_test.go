@@ -52,7 +52,8 @@ func TestClusterInitWarnsOfAnEvenNumber(t *testing.T) {
 	t.Parallel()
 	r := clusterInit(t, filepath.Join(t.TempDir(), "pki"), "eu/eu-1=10.0.1.1", "us/us-1=10.0.2.1")
 	r.requireCode(t, 0, "init")
-	require.Contains(t, r.err, "2 members tolerate no more losses than 1; use an odd number")
+	require.Contains(t, r.err, "2 members tolerate no more losses than 1 member; use an odd number")
+	require.Contains(t, r.out, "While 10.0.1.1 is down, use another member:\n  rtmanager context set cluster --server https://10.0.2.1:8080\n")
 }
 
 // Nothing is created for invalid members, and every fault is reported.

@@ -120,7 +120,7 @@ func TestTheDaemonRespondsButItsStoreDoesNot(t *testing.T) {
 	server := serveHandler(t, daemon.Handler())
 	got := run(t, server, "list")
 	got.requireCode(t, 5, "list")
-	require.Contains(t, got.err, "hint: the daemon at "+server+" is running but cannot do this now; see its log for the reason")
+	require.Contains(t, got.err, "hint: the daemon at "+server+" is running but cannot do this now; its log has the reason, and `rtmanager cluster status` shows the state of its etcd")
 }
 
 // A server that is not a daemon is recognized.

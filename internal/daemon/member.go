@@ -9,6 +9,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/etcdcluster"
 	"galaxy/rtmanager/internal/filelock"
 	"galaxy/rtmanager/internal/logging"
 )
@@ -109,6 +110,12 @@ func adviseFlags(err error) error {
 	if _, isRemoved := errors.AsType[*embeddedetcd.RemovedError](err); isRemoved {
 		return fmt.Errorf("%w, and start the daemon with --cluster-join and the URLs of other members", err)
 	}
+	if taken, isTaken := errors.AsType[*etcdcluster.TakenError](err); isTaken {
+		return fmt.Errorf("%w (rtmanager cluster replace %s)", err, taken.Member.Label())
+	}
+	if errors.Is(err, embeddedetcd.ErrOldData) {
+		return fmt.Errorf("%w; rtmanager cluster replace replaces it", err)
+	}
 	invalid, isInvalid := errors.AsType[*embeddedetcd.ConfigError](err)
 	if !isInvalid {
 		return err
@@ -130,7 +137,7 @@ var fieldAdvice = map[string]string{
 	embeddedetcd.FieldListenPeerURL:   "choose another address with --etcd-listen-peer",
 	embeddedetcd.FieldMemberName:      "correct --region and --node, choose another directory with --data-dir, or name the former node with --rename-from",
 	embeddedetcd.FieldJoin:            "correct --cluster-join, or choose another directory with --data-dir",
-	embeddedetcd.FieldInit:            "omit --cluster-init to continue with the data of a directory, and use --cluster-join to join a cluster",
+	embeddedetcd.FieldInit:            "omit --cluster-init to continue with the data of a directory, and use --cluster-join to join a cluster; rtmanager cluster replace replaces a lost member",
 	embeddedetcd.FieldAdvertise:       "set --advertise, or --etcd-advertise-client and --etcd-advertise-peer",
 	embeddedetcd.FieldCertificate:     "issue one for that address (rtmanager cluster cert issue --node REGION/NODE --host HOST), or set --advertise, or --etcd-advertise-client and --etcd-advertise-peer",
 }

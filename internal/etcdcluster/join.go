@@ -32,7 +32,7 @@ type TakenError struct {
 }
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("the cluster has a member %s (%s); if that member or its disk is lost, remove it from the cluster first, and if not, use another name and another address",
+	return fmt.Sprintf("the cluster has a member %s (%s); if that member or its disk is lost, replace it, and if not, use another name and another address",
 		e.Member.Label(), strings.Join(e.Member.PeerURLs, ", "))
 }
 

@@ -254,8 +254,8 @@ func (m *Member) checkMembership(ctx context.Context, cfg Config) error {
 	if foreign == "" {
 		return nil
 	}
-	return dataDirError("data directory %s belongs to member %s of cluster %x, but %s: that cluster was created or restored since; join it with a new directory",
-		m.data.path, info.label(), uint64(info.ClusterID), foreign)
+	return &ConfigError{Err: fmt.Errorf("data directory %s belongs to member %s of cluster %x, but %s: that cluster was created or restored since; "+
+		"to join it, remove %s and %s and nothing else: the games of this host remain", m.data.path, info.label(), uint64(info.ClusterID), foreign, m.data.etcdDir(), m.data.clusterFile())}
 }
 
 // memberList is the member list of another member.

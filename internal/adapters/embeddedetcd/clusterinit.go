@@ -34,7 +34,7 @@ func requireNoPeers(ctx context.Context, cfg Config, at addresses) error {
 		return err
 	}
 	return &ConfigError{Field: FieldInit, Err: fmt.Errorf("%s expect a member at %s, but data directory %s has no data: it would start a second cluster, without the records of the first; "+
-		"if the disk is lost, remove its member from that cluster, and join it as a new one", peer, at.advertisedPeer.String(), cfg.DataDir)}
+		"if the disk is lost, replace the member of that cluster", peer, at.advertisedPeer.String(), cfg.DataDir)}
 }
 
 // hasFreePort reports whether the URL leaves the port to the kernel.

@@ -331,11 +331,11 @@ func (w *leaderWatch) check(ctx context.Context) {
 		}
 		unreachable := unreachableMembers(ctx, m.data.cluster.Others)
 		if previous := m.state.unreachable.Swap(&unreachable); previous == nil || *previous != unreachable {
-			m.state.logger.Warn(m.noLeaderError().Error(), "for", time.Since(w.lostAt).Round(time.Millisecond))
+			m.state.logger.Warn(m.noLeaderError().Error(), "for", time.Since(w.lostAt).Round(time.Millisecond).String())
 		}
 	case !w.lostAt.IsZero():
 		m.state.unreachable.Store(nil)
-		m.state.logger.Warn("the etcd member has a leader", "leader_id", m.etcd.Server.Leader().String(), "without_leader", time.Since(w.lostAt).Round(time.Millisecond))
+		m.state.logger.Warn("the etcd member has a leader", "leader_id", m.etcd.Server.Leader().String(), "without_leader", time.Since(w.lostAt).Round(time.Millisecond).String())
 		w.lostAt = time.Time{}
 	}
 }

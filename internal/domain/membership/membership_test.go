@@ -43,7 +43,7 @@ func TestQuorum(t *testing.T) {
 		require.Equal(t, want, clusterOf(states).Quorum().String(), states)
 	}
 	require.Empty(t, clusterOf("vvv").Quorum().Advice())
-	require.Equal(t, "4 members tolerate no more losses than 3; use an odd number", clusterOf("vvvv").Quorum().Advice())
+	require.Equal(t, "4 members tolerate no more losses than 3 members; use an odd number", clusterOf("vvvv").Quorum().Advice())
 }
 
 func TestPlanRemoval(t *testing.T) {
@@ -122,7 +122,7 @@ func TestWarningsOfARemoval(t *testing.T) {
 		"the daemon that carries this out embeds the member, and stops",
 		"the member is the leader: another one becomes the leader first",
 		"after this, the loss of one more member stops all writes",
-		"2 members tolerate no more losses than 1; use an odd number",
+		"2 members tolerate no more losses than 1 member; use an odd number",
 	}, plan.Warnings)
 	c.Members[1].RaftLag = 5
 	plan, err = membership.PlanRemoval(c, membership.RemovalRequest{Name: "m1"})
@@ -148,7 +148,7 @@ func TestWarningsOfACluster(t *testing.T) {
 	c.Members[2].Problems = []string{"memberID:3 alarm:NOSPACE"}
 	c.Members[4].Name = ""
 	require.Equal(t, []string{
-		"4 members tolerate no more losses than 3; use an odd number",
+		"4 members tolerate no more losses than 3 members; use an odd number",
 		"m1: runs with a heartbeat of 100ms in place of 200ms; restart its daemon",
 		"m2: responds to members only, not to clients",
 		"m2: its certificate expires in 1 day; renew it",

@@ -53,7 +53,7 @@ func (q Quorum) Advice() string {
 	if !q.IsEven() {
 		return ""
 	}
-	return fmt.Sprintf("%s tolerate no more losses than %d; use an odd number", count(q.Voters, "member"), q.Voters-1)
+	return fmt.Sprintf("%s tolerate no more losses than %s; use an odd number", count(q.Voters, "member"), count(q.Voters-1, "member"))
 }
 
 // count returns the number with the noun.

@@ -167,8 +167,13 @@ func describeInit(flags initFlags, members []pki.NodeHosts, quorum membership.Qu
 		})
 	}
 	admin := filepath.Join(dir, "users", "admin")
-	described.Context = fmt.Sprintf("rtmanager context set cluster --server https://%s --cacert %s --cert %s --key %s",
-		net.JoinHostPort(first, strconv.Itoa(apiPort)), render.ShellWord(filepath.Join(admin, "ca.crt")),
+	setServer := func(host string) string {
+		return "rtmanager context set cluster --server https://" + net.JoinHostPort(host, strconv.Itoa(apiPort))
+	}
+	if len(members) > 1 {
+		described.OtherDaemon = setServer(members[1].Hosts[0])
+	}
+	described.Context = fmt.Sprintf("%s --cacert %s --cert %s --key %s", setServer(first), render.ShellWord(filepath.Join(admin, "ca.crt")),
 		render.ShellWord(filepath.Join(admin, "tls.crt")), render.ShellWord(filepath.Join(admin, "tls.key")))
 	return described
 }

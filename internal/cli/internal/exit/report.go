@@ -144,7 +144,7 @@ func (r Reporter) unavailableHint(err error) string {
 	if errors.As(err, &urlErr) {
 		return fmt.Sprintf("no daemon responds at %s; start one with `rtmanager serve`, or select another with --server or RTMANAGER_SERVER", server)
 	}
-	return fmt.Sprintf("the daemon at %s is running but cannot do this now; see its log for the reason", server)
+	return fmt.Sprintf("the daemon at %s is running but cannot do this now; its log has the reason, and `rtmanager cluster status` shows the state of its etcd", server)
 }
 
 // conflictHint returns the hint for a transition to a status, or for a put if to is empty.

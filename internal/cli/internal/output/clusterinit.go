@@ -15,6 +15,8 @@ type ClusterInit struct {
 	Members []ClusterInitMember `json:"members"`
 	// Context is the command that makes the administrator a context of the client.
 	Context string `json:"context_command"`
+	// OtherDaemon is the command that directs the context to another member; none for one member.
+	OtherDaemon string `json:"other_daemon_command,omitempty"`
 }
 
 // ClusterInitMember is a member and the commands of its host.
@@ -50,7 +52,10 @@ func (p *Printer) ClusterInit(c ClusterInit) error {
 		}
 		fmt.Fprintf(&b, "  %s\n", m.Start)
 	}
-	fmt.Fprintf(&b, "\nUse the same command at every start. Then, on this machine:\n  %s\n  rtmanager cluster status\n", c.Context)
+	fmt.Fprintf(&b, "\nUse the same command at every start, with the other settings of the host. Then, on this machine:\n  %s\n  rtmanager cluster status\n", c.Context)
+	if c.OtherDaemon != "" {
+		fmt.Fprintf(&b, "\nWhile %s is down, use another member:\n  %s\n", c.Members[0].Host, c.OtherDaemon)
+	}
 	_, err := fmt.Fprint(p.Out, b.String())
 	return err
 }
