@@ -18,6 +18,10 @@ import (
 // errWaitOver ends the wait for an operation that has reached the requested waitMode.
 var errWaitOver = errors.New("the operation has reached the state that the request waits for")
 
+// errNotAccepted ends the wait for an operation that is not accepted within the timeout of an
+// ordinary request: the store does not respond.
+var errNotAccepted = errors.New("the operation was not accepted in time")
+
 // execution is one request that waits for an operation.
 type execution struct {
 	request ports.OperationRequest
@@ -28,12 +32,22 @@ type execution struct {
 }
 
 // execute carries out the operation and waits until the operation ends or reaches x.wait.
-// It also stops waiting at the deadline of the request, when the client disconnects, and
-// when the server shuts down. The operation itself continues in all of these cases.
+// It also stops waiting at the deadline of the request, when the operation is not accepted in
+// time, when the client disconnects, and when the server shuts down. An accepted operation
+// continues in all of these cases.
 func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult, error) {
 	accepted := make(chan struct{})
 	bound, leave := s.operationContext(ctx, accepted)
 	defer leave(nil)
+	acceptTimeout := s.requestTimeout()
+	acceptance := time.AfterFunc(acceptTimeout, func() {
+		select {
+		case <-accepted:
+		default:
+			leave(errNotAccepted)
+		}
+	})
+	defer acceptance.Stop()
 	var last operation.Progress // the executor calls back on this goroutine
 	outcome, err := s.cfg.Cluster.Execute(bound, x.request, func(p operation.Progress) {
 		if errors.Is(context.Cause(bound), errWaitOver) {
@@ -60,6 +74,8 @@ func (s *Server) execute(ctx context.Context, x execution) (api.OperationResult,
 		return s.outcomeOf(ctx, x.request, outcome, err)
 	case errors.Is(cause, problem.ErrShuttingDown):
 		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, problem.ErrShuttingDown.Error())
+	case errors.Is(cause, errNotAccepted):
+		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, fmt.Sprintf("it was not accepted within %s", acceptTimeout))
 	case errors.Is(cause, context.DeadlineExceeded):
 		return api.OperationResult{}, outcomeUnknownProblem(x.request, last, fmt.Sprintf("it did not end within %s", s.cfg.OperationTimeout))
 	case errors.Is(cause, access.ErrUnauthenticated), errors.Is(cause, access.ErrForbidden):

@@ -148,17 +148,31 @@ func TestClientsThatLeaveDoNotCancelTheirOperation(t *testing.T) {
 func TestOperationsContinueAfterTheirRequests(t *testing.T) {
 	t.Parallel()
 	cfg := localNode(&fakeNode{execute: slowOperation(nil, operation.StepAccepted, operation.StepPulling)})
-	cfg.RequestTimeout, cfg.OperationTimeout = 10*time.Millisecond, 300*time.Millisecond
+	cfg.RequestTimeout, cfg.OperationTimeout = time.Second, 1200*time.Millisecond
 	f := start(t, cfg)
 	began := time.Now()
 	got := f.send("POST", operationPath("g", operation.KindStart), "Idempotency-Key: op-1\r\n", "")
 	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
-	require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, "the timeout of ordinary requests does not apply")
+	require.GreaterOrEqual(t, time.Since(began), 1200*time.Millisecond, "the timeout of ordinary requests does not apply")
 	contractOf(t, f).requireDocumented(t, "POST", operationPath("g", operation.KindStart), got)
 	p := got.problem(t)
 	require.Equal(t, api.CodeOutcomeUnknown, p.Code)
 	require.Equal(t, []string{"op-1", "start", "pulling", "g"}, []string{p.OperationID, p.Kind, string(p.Step), p.GameID})
 	require.Contains(t, p.Detail, "operation op-1 continues")
+}
+
+// An operation that the store cannot accept ends its request like an ordinary one.
+func TestOperationsThatAreNotAcceptedEndTheirRequests(t *testing.T) {
+	t.Parallel()
+	cfg := localNode(&fakeNode{execute: slowOperation(nil)})
+	cfg.RequestTimeout, cfg.OperationTimeout = 10*time.Millisecond, time.Hour
+	f := start(t, cfg)
+	got := f.send("POST", operationPath("g", operation.KindStart), "Idempotency-Key: op-1\r\n", "")
+	require.Equal(t, http.StatusGatewayTimeout, got.StatusCode, got.body)
+	contractOf(t, f).requireDocumented(t, "POST", operationPath("g", operation.KindStart), got)
+	p := got.problem(t)
+	require.Equal(t, []string{string(api.CodeOutcomeUnknown), "op-1", "start", "g"}, []string{string(p.Code), p.OperationID, p.Kind, p.GameID})
+	require.Contains(t, p.Detail, "it was not accepted within 10ms; it is unknown whether operation op-1 was started")
 }
 
 func TestRequestsThatWaitForOperationsAreLimited(t *testing.T) {
