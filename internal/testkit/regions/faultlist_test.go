@@ -88,12 +88,21 @@ func (f *faultFixture) restartEachMember() {
 // startFaultFixture starts a cluster with a daemon in each region, and a record for each region.
 func startFaultFixture(t *testing.T) *faultFixture {
 	t.Helper()
+	cluster, daemons := regions.Start(t, regions.Far), map[string]*regions.Daemon{}
+	for _, region := range regions.Names() {
+		daemons[region] = cluster.StartDaemon(region, region+"-1")
+	}
+	return newFaultFixture(t, cluster, daemons)
+}
+
+// newFaultFixture creates a record for each region.
+func newFaultFixture(t *testing.T, cluster *regions.Cluster, daemons map[string]*regions.Daemon) *faultFixture {
+	t.Helper()
 	f := &faultFixture{
-		t: t, cluster: regions.Start(t, regions.Far), daemons: map[string]*regions.Daemon{}, stats: newFaultStats(),
+		t: t, cluster: cluster, daemons: daemons, stats: newFaultStats(),
 		acked: &ackedWrites{revisions: map[string][]int64{}},
 	}
 	for _, region := range regions.Names() {
-		f.daemons[region] = f.cluster.StartDaemon(region, region+"-1")
 		client := &faultClient{t: t, region: region, client: f.daemons[region].StableClient(), acked: f.acked, stats: f.stats}
 		resp, ok := client.do(t.Context(), kindWrite, "PUT", "/v1/runtimes/"+recordOf(region), stoppedRecord(recordOf(region)))
 		require.True(t, ok, "put from %s: %s", region, resp.Body)

@@ -72,6 +72,19 @@ func (s *faultStats) fail(region string, k kind, reason string) {
 	s.failures[fmt.Sprintf("%s %s: %s", region, k, reason)]++
 }
 
+// failuresOf returns the failures of a kind of request from the region since the start of the fault.
+func (s *faultStats) failuresOf(region string, k kind) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var failures []string
+	for failure := range s.failures {
+		if strings.HasPrefix(failure, fmt.Sprintf("%s %s: ", region, k)) {
+			failures = append(failures, failure)
+		}
+	}
+	return failures
+}
+
 // outstanding returns the requests that have not succeeded since the end of the fault.
 func (s *faultStats) outstanding() []source {
 	s.mu.Lock()

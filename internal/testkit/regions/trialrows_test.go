@@ -1,0 +1,119 @@
+package regions_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/regions"
+)
+
+// What works when: a row of the table in deploy/README.md each, for a cluster of three daemons
+// with embedded members. Under every fault, clients in each region verify that no acknowledged
+// write is lost, that no linearizable read is stale, and that no watch has a gap or a duplicate.
+func TestWhatWorksWhen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the delays between regions")
+	}
+	t.Parallel()
+	f := startTrialFixture(t)
+	for _, row := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"a member is lost", f.loseFollower},
+		{"two of three members are lost", f.loseQuorum},
+		{"the leader is frozen", f.freezeLeader},
+		{"the leader is lost", f.loseLeader},
+		{"a region is cut off", f.cutOffRegion},
+		{"a disk is lost", f.loseDisk},
+	} {
+		if !t.Run(row.name, row.run) {
+			return // the next rows need a whole cluster
+		}
+	}
+}
+
+// requireOthersWork requires that everything works in two regions while the third is lost.
+func (f *trialFixture) requireOthersWork(t *testing.T, one, two string) {
+	t.Helper()
+	f.requireSuccess(t, reads(one), writes(one), localReads(one), reads(two), writes(two), localReads(two), operations(one, one, two))
+	f.requireCurrentWatches(t, one, two)
+	f.requireNoInterruption(t, one, two)
+}
+
+// requireOnlyLocal requires that a daemon without a majority serves local reads, and rejects what it
+// cannot prove.
+func (f *trialFixture) requireOnlyLocal(t *testing.T, region, other string) {
+	t.Helper()
+	f.requireSuccess(t, localReads(region))
+	f.requireUnready(t, region, "has no leader")
+	f.requireRejection(t, noQuorum(), reads(region), writes(region), operations(region, region, other))
+	f.requireNoInterruption(t, region)
+}
+
+// loseFollower loses the member of AP, which remains lost in the next row.
+func (f *trialFixture) loseFollower(t *testing.T) {
+	f.begin(f.kill(regions.AP))
+	f.requireOthersWork(t, regions.EU, regions.US)
+	f.requireRejection(t, nodeLost(), operations(regions.US, regions.AP))
+	f.requireSteadyGames(t, regions.Names()...)
+	f.stats.repair()
+	f.logTimes(t, "follower ap lost")
+}
+
+func (f *trialFixture) loseQuorum(t *testing.T) {
+	f.begin(f.kill(regions.US))
+	f.requireOnlyLocal(t, regions.EU, regions.AP)
+	f.end(t, "members us and ap lost", f.restart(regions.US, regions.AP))
+}
+
+// freezeLeader freezes the member of EU, which is a follower afterwards.
+func (f *trialFixture) freezeLeader(t *testing.T) {
+	f.cluster.MoveLeader(regions.EU)
+	f.begin(f.suspend(regions.EU))
+	f.requireOthersWork(t, regions.US, regions.AP)
+	f.end(t, "leader eu frozen", f.resume(regions.EU))
+}
+
+func (f *trialFixture) loseLeader(t *testing.T) {
+	f.cluster.MoveLeader(regions.EU)
+	f.begin(f.kill(regions.EU))
+	f.requireOthersWork(t, regions.US, regions.AP)
+	f.requireRejection(t, nodeLost(), operations(regions.US, regions.EU))
+	f.end(t, "leader eu lost", f.restart(regions.EU))
+}
+
+func (f *trialFixture) cutOffRegion(t *testing.T) {
+	f.cluster.MoveLeader(regions.EU)
+	f.begin(f.isolate(regions.AP))
+	f.requireOthersWork(t, regions.EU, regions.US)
+	f.requireOnlyLocal(t, regions.AP, regions.US)
+	f.requireRejection(t, nodeLost(), operations(regions.US, regions.AP))
+	f.end(t, "region ap cut off", f.cluster.Network.Repair)
+}
+
+// loseDisk loses the host of AP with its games. A new host with an empty disk takes its place, and
+// the operator starts the lost games. The brake can require that the operator accepts the loss.
+func (f *trialFixture) loseDisk(t *testing.T) {
+	f.begin(f.daemons[regions.AP].LoseDisk)
+	f.requireSuccess(t, reads(regions.US), writes(regions.US), operations(regions.US, regions.US))
+	f.stats.repair()
+	f.requireSuccess(t, []probe{{"replace", regions.EU, http.MethodDelete, "/v1/cluster/members/" + url.PathEscape(regions.MemberName(regions.AP)) + "?replace=true", nil}})
+	f.daemons[regions.AP].Start()
+	release := probe{"release of the brake", regions.AP, http.MethodPost, "/v1/drift/release", nil}
+	for _, game := range []string{steadyOf(regions.AP), targetOf(regions.AP)} {
+		require.Eventually(t, func() bool {
+			_, err := f.try(t.Context(), release) // rejected while no brake is engaged
+			return err == nil && f.record(t, regions.EU, game).Status == runtime.StatusRemoved
+		}, recoveryTimeout, time.Second, "the record of %s is not removed", game)
+		f.requireSuccess(t, []probe{{"start", regions.AP, http.MethodPost, "/v1/runtimes/" + game + "/start", nil}})
+	}
+	f.steady[regions.AP] = f.record(t, regions.EU, steadyOf(regions.AP)).CurrentContainerID
+	f.requireRecovery(t)
+	f.logTimes(t, "disk of ap lost")
+}
