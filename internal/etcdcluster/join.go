@@ -98,13 +98,10 @@ func tryAddLearner(ctx context.Context, client *clientv3.Client, candidate Candi
 	}
 	// etcd would reject a second learner only after it has written it to its log. A member that
 	// reads such an entry at a later start then dials the address of the candidate for good.
-	if slices.ContainsFunc(members.List, func(m Member) bool { return m.IsLearner && !candidate.matches(m) }) {
-		return 0, Members{}, fmt.Errorf("%w: %s", rpctypes.ErrTooManyLearners, learnerLabels(members))
+	if labels := learnerLabels(members, candidate); labels != "" {
+		return 0, Members{}, fmt.Errorf("%w: the join of member %s is not complete", rpctypes.ErrTooManyLearners, labels)
 	}
 	added, err := client.MemberAddAsLearner(ctx, []string{candidate.PeerURL})
-	if errors.Is(err, rpctypes.ErrTooManyLearners) {
-		return 0, Members{}, fmt.Errorf("%w: %s", err, learnerLabels(members))
-	}
 	if errors.Is(err, rpctypes.ErrMemberNotFound) {
 		return 0, Members{}, errIDRemoved
 	}
@@ -150,14 +147,16 @@ func isLoopback(peerURL string) bool {
 	return err == nil && loopback.IsHost(u.Hostname())
 }
 
-func learnerLabels(members Members) string {
+// learnerLabels returns the labels of the learners other than the candidate: a cluster has one learner
+// at a time.
+func learnerLabels(members Members, candidate Candidate) string {
 	var labels []string
 	for _, m := range members.List {
-		if m.IsLearner {
+		if m.IsLearner && !candidate.matches(m) {
 			labels = append(labels, m.Label())
 		}
 	}
-	return "the join of member " + strings.Join(labels, " and ") + " is not complete"
+	return strings.Join(labels, " and ")
 }
 
 // IsTemporary reports whether the cluster may accept the same change later.

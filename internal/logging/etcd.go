@@ -29,6 +29,10 @@ var harmless = map[string][]string{
 	// Repeated several times a second while a member has no leader, which the daemon logs itself.
 	"waiting for ReadIndex response took too long, retrying": nil,
 	"prober detected unhealthy status":                       nil,
+	// A join that waits, which the daemon that joins logs.
+	"Validation on configuration change failed": {"too many learner members in cluster"},
+	"rejecting member add request; local member has not been connected to majority peers, reconfigure breaks active quorum": nil,
+	"Failed to detect schema version": {"missing term information"},
 	// Listeners that end because they were closed.
 	"setting up serving from embedded etcd failed.": closedListener,
 	"stopping insecure grpc server due to error":    closedListener,

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -86,4 +88,31 @@ func TestRequestsWithoutALeader(t *testing.T) {
 	hosts[1].awaitReady(t)
 	hosts[0].awaitReady(t)
 	hosts[0].put(t, "key")
+}
+
+// etcd closes its database when its member is removed, while the daemon reads, writes and watches.
+func TestClientsOfARemovedMemberEnd(t *testing.T) {
+	t.Parallel()
+	hosts := cluster(t, "eu/1", "us/1")
+	client := hosts[1].member.Client()
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for {
+				if _, err := client.Get(t.Context(), "key", clientv3.WithSerializable()); err != nil {
+					assert.ErrorIs(t, err, rpctypes.ErrStopped)
+					return
+				}
+			}
+		})
+	}
+	watchCtx, stop := context.WithCancel(t.Context())
+	defer stop()
+	created := <-client.Watch(watchCtx, "key", clientv3.WithPrevKV(), clientv3.WithCreatedNotify())
+	require.True(t, created.Created)
+	hosts[0].remove(t, "us/1")
+	_, isRemoved := errors.AsType[*embeddedetcd.RemovedError](<-hosts[1].member.Err())
+	require.True(t, isRemoved)
+	clients.Wait()
+	require.NoError(t, hosts[1].member.Close())
 }

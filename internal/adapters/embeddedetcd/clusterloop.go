@@ -183,9 +183,10 @@ func (m *Member) becomeVoter(ctx context.Context) error {
 // checkCorruption compares the database with those of the other members, as etcd does at the
 // start of a single member.
 func (m *Member) checkCorruption() {
-	if err := m.etcd.Server.CorruptionChecker().InitialCheck(); err != nil {
+	if err := recoverFaults(m.etcd.Server.CorruptionChecker().InitialCheck); err != nil {
 		select {
 		case <-m.closing:
+		case <-m.gate.ctx.Done(): // the database is closed, or will be
 		case m.state.failed <- fmt.Errorf("the database differs from those of other members: %w; remove this member from the cluster, and join as a new one", err):
 		}
 	}
@@ -224,7 +225,7 @@ func (m *Member) keepCurrent(ctx context.Context, cfg Config, at addresses, tick
 	next := time.Now()
 	for {
 		if !time.Now().Before(next) && m.etcd.Server.Lead() != 0 {
-			if err := m.refresh(ctx, cfg, at); err != nil && ctx.Err() == nil {
+			if err := m.refresh(ctx, cfg, at); err != nil && ctx.Err() == nil && m.gate.ctx.Err() == nil {
 				m.state.logger.Warn("the membership of the cluster could not be refreshed", "error", err)
 			}
 			next = time.Now().Add(membershipInterval)

@@ -19,6 +19,7 @@
 //	addresses.go    the addresses that etcd listens on, with real ports for port 0
 //	etcdconfig.go   the configuration of etcd itself
 //	inprocess.go    a client that calls the server without a network
+//	gate.go         the end of all calls before etcd closes its database
 //	cluster.go       members of clusters: settings, and their part of cluster.json
 //	clusterstart.go  what precedes the start of such a member: join, checks of the directory
 //	clusterinit.go   no new cluster in the place of a member of another one

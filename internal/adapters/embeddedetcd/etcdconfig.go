@@ -26,8 +26,9 @@ func (c Config) memberName() string {
 }
 
 // newEtcdConfig returns the configuration of etcd. A comment gives the reason for each
-// value that differs from etcd's default. Client streams end when streams ends.
-func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at addresses) (*embed.Config, error) {
+// value that differs from etcd's default. Client streams end when streams ends, and
+// calls pass the gate.
+func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at addresses, calls *gate) (*embed.Config, error) {
 	recordedPeer, err := url.Parse(data.cluster.PeerURL)
 	if err != nil {
 		return nil, fmt.Errorf("%s: peer_url %q is not a URL: %w", data.clusterFile(), data.cluster.PeerURL, err)
@@ -82,7 +83,7 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 	}
 	e.CorruptCheckTime = 12 * time.Hour
 
-	e.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainStreamInterceptor(EndStreamsWith(streams))}
+	e.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(calls.unary), grpc.ChainStreamInterceptor(EndStreamsWith(streams), calls.stream)}
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(cfg.Logger)
 	return e, nil
 }

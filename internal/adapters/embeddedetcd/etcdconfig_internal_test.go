@@ -14,7 +14,7 @@ func TestEtcdConfig(t *testing.T) {
 	data := dataDir{path: "/data", cluster: clusterInfo{Token: "token", PeerURL: "http://127.0.0.1:4000"}}
 	at, err := findAddresses(t.Context(), Config{ListenClientURL: "http://127.0.0.1:0", ListenPeerURL: "http://127.0.0.1:0"})
 	require.NoError(t, err)
-	e, err := newEtcdConfig(t.Context(), Config{DataDir: "/data"}.withDefaults(), data, at)
+	e, err := newEtcdConfig(t.Context(), Config{DataDir: "/data"}.withDefaults(), data, at, newGate())
 	require.NoError(t, err)
 	require.NoError(t, e.Validate())
 

@@ -26,6 +26,8 @@ type fatalLogger struct {
 	isLogBroken atomic.Bool
 	// isRemoved is set once other members have reported that they have removed this one.
 	isRemoved atomic.Bool
+	// removed is called before etcd stops because of that; etcd continues when it returns.
+	removed func()
 }
 
 func newFatalLogger() *fatalLogger { return &fatalLogger{failed: make(chan error, 1)} }
@@ -90,6 +92,9 @@ func (l *fatalLogger) observe(entry zapcore.Entry) {
 		l.isLogBroken.Store(true)
 	case "data-dir used by this member must be removed":
 		l.isRemoved.Store(true)
+		if l.removed != nil {
+			l.removed()
+		}
 	}
 }
 

@@ -50,8 +50,8 @@ func newGuardedServer(server pb.KVServer, isReadOnly, hasLeader, isStopping func
 	return guardedServer{KVServer: server, isReadOnly: isReadOnly, hasLeader: hasLeader, isStopping: isStopping, reserve: rate.NewLimiter(rate.Limit(reservePerMinute)/60, reserveBurst)}
 }
 
-// newGuardedKV returns the KV of an in-process client that calls a guardedServer.
-func newGuardedKV(server *etcdserver.EtcdServer, client *clientv3.Client, isReadOnly func() bool) clientv3.KV {
+// newGuardedKV returns the KV of an in-process client that calls a guardedServer through the gate.
+func newGuardedKV(server *etcdserver.EtcdServer, calls *gate, client *clientv3.Client, isReadOnly func() bool) clientv3.KV {
 	hasLeader := func() bool { return server.Lead() != 0 }
 	isStopping := func() bool {
 		select {
@@ -61,7 +61,7 @@ func newGuardedKV(server *etcdserver.EtcdServer, client *clientv3.Client, isRead
 			return false
 		}
 	}
-	guarded := newGuardedServer(v3rpc.NewQuotaKVServer(server), isReadOnly, hasLeader, isStopping)
+	guarded := newGuardedServer(gatedKV{v3rpc.NewQuotaKVServer(server), calls}, isReadOnly, hasLeader, isStopping)
 	return clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(guarded), client)
 }
 

@@ -23,7 +23,7 @@ func TestWritesOnAFullDisk(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, member.Close()) })
-	kv := newGuardedKV(member.etcd.Server, member.client, func() bool { return true })
+	kv := newGuardedKV(member.etcd.Server, member.gate, member.client, func() bool { return true })
 	plain, reserved := t.Context(), etcd.UseReserve(t.Context())
 	put := []clientv3.Op{clientv3.OpPut("key", strings.Repeat("x", 1000))}
 	large := []clientv3.Op{clientv3.OpPut("key", strings.Repeat("x", reserveMaxTxn))}

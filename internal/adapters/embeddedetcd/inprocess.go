@@ -1,55 +1,31 @@
 package embeddedetcd
 
 import (
-	"context"
-	"sync"
-
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
-	"google.golang.org/grpc"
 )
 
 // InProcess returns a client that calls the server without a network. closeAndWait closes
-// the client and waits for the server side of its watches: it can still read the database
-// for a moment after the client has closed. A server that is closed during such a read
+// the client and waits for its calls in the server, which could otherwise read a closed database: that
 // terminates the process.
 func InProcess(server *etcdserver.EtcdServer) (client *clientv3.Client, closeAndWait func()) {
-	client = v3client.New(server)
-	running := new(sync.WaitGroup)
-	watchServer := countingWatchServer{v3rpc.NewWatchServer(server), running}
-	watchClient := countingWatchClient{adapter.WatchServerToWatchClient(watchServer), running}
-	client.Watcher = clientv3.NewWatchFromWatchClient(watchClient, client)
+	g := newGate()
+	client = newInProcess(server, g)
 	return client, func() {
 		_ = client.Close() // always returns "context canceled"
-		running.Wait()
+		g.close()
 	}
 }
 
-// countingWatchClient adds each watch to running when the client opens it. Each call
-// has one handler, on a goroutine of etcd.
-type countingWatchClient struct {
-	pb.WatchClient
-	running *sync.WaitGroup
-}
-
-// Watch implements etcdserverpb.WatchClient.
-func (c countingWatchClient) Watch(ctx context.Context, opts ...grpc.CallOption) (pb.Watch_WatchClient, error) {
-	c.running.Add(1)
-	return c.WatchClient.Watch(ctx, opts...)
-}
-
-// countingWatchServer removes a watch from running when its handler has returned.
-type countingWatchServer struct {
-	pb.WatchServer
-	running *sync.WaitGroup
-}
-
-// Watch implements etcdserverpb.WatchServer.
-func (s countingWatchServer) Watch(stream pb.Watch_WatchServer) error {
-	defer s.running.Done()
-	return s.WatchServer.Watch(stream)
+// newInProcess returns an in-process client whose calls pass the gate.
+func newInProcess(server *etcdserver.EtcdServer, g *gate) *clientv3.Client {
+	client := v3client.New(server)
+	client.KV = clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(gatedKV{v3rpc.NewQuotaKVServer(server), g}), client)
+	client.Watcher = clientv3.NewWatchFromWatchClient(adapter.WatchServerToWatchClient(gatedWatch{v3rpc.NewWatchServer(server), g}), client)
+	maintenance := gatedMaintenance{v3rpc.NewMaintenanceServer(server, nil), g}
+	client.Maintenance = clientv3.NewMaintenanceFromMaintenanceClient(adapter.MaintenanceServerToMaintenanceClient(maintenance), client)
+	return client
 }

@@ -23,17 +23,17 @@ const maxStartAttempts = 3
 
 // Member is a running etcd member. It is safe for concurrent use.
 type Member struct {
-	etcd        *embed.Etcd
-	clientURL   string
-	client      *clientv3.Client
-	closeClient func() // waits for the client's requests in the server
-	data        dataDir
-	clusterMu   sync.Mutex // guards data.cluster once etcd has started
-	fatal       *fatalLogger
-	guard       *diskGuard
-	state       *clusterState
-	at          addresses
-	startedAt   time.Time
+	etcd      *embed.Etcd
+	clientURL string
+	client    *clientv3.Client
+	gate      *gate // of all calls in the server
+	data      dataDir
+	clusterMu sync.Mutex // guards data.cluster once etcd has started
+	fatal     *fatalLogger
+	guard     *diskGuard
+	state     *clusterState
+	at        addresses
+	startedAt time.Time
 	// isStuck is set once a goroutine of etcd is blocked after a fatal error. etcd can
 	// then not be closed; the process has to end.
 	isStuck atomic.Bool
@@ -76,7 +76,8 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 		data: data, startedAt: time.Now(), stopTimeout: cfg.StopTimeout,
 		failed: make(chan error, 1), closing: make(chan struct{}), fatal: newFatalLogger(),
 	}
-	m.state = newClusterState(cfg)
+	m.gate, m.state = newGate(), newClusterState(cfg)
+	m.fatal.removed = m.gate.close
 	m.guard = newDiskGuard(data, cfg, m.fatal)
 	cfg.Logger = m.fatal.wrap(cfg.Logger)
 	m.close = sync.OnceValue(m.shutdown)
@@ -86,8 +87,8 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 	if err := m.boot(startCtx, streams, cfg); err != nil {
 		return nil, err
 	}
-	m.client, m.closeClient = InProcess(m.etcd.Server)
-	m.client.KV = newGuardedKV(m.etcd.Server, m.client, func() bool { return m.guard.full.Load() != nil })
+	m.client = newInProcess(m.etcd.Server, m.gate)
+	m.client.KV = newGuardedKV(m.etcd.Server, m.gate, m.client, func() bool { return m.guard.full.Load() != nil })
 	m.guard.check()
 	m.monitors.Go(m.reportFailure)
 	if cfg.Cluster == nil {
@@ -163,7 +164,7 @@ func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
 		if err := os.MkdirAll(m.data.etcdDir(), 0o700); err != nil {
 			return fmt.Errorf("data directory %s: %w", m.data.path, err)
 		}
-		etcdCfg, err := newEtcdConfig(streams, cfg, m.data, at)
+		etcdCfg, err := newEtcdConfig(streams, cfg, m.data, at, m.gate)
 		if err != nil {
 			return err
 		}
@@ -278,7 +279,8 @@ func (m *Member) shutdown() error {
 	m.monitors.Wait()
 	m.endStreams()
 	return m.closeEtcd(func() {
-		m.closeClient()
+		_ = m.client.Close() // always returns "context canceled"
+		m.gate.close()
 		select {
 		case <-m.etcd.Server.ReadyNotify():
 		default:
