@@ -19,6 +19,7 @@ import (
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/pki"
+	"galaxy/rtmanager/internal/testkit/etcdtest"
 	"galaxy/rtmanager/internal/testkit/tcptest"
 	"galaxy/rtmanager/internal/tlsfiles"
 )
@@ -36,6 +37,7 @@ type securedCluster struct {
 
 func startSecuredCluster(t *testing.T) *securedCluster {
 	t.Helper()
+	etcdtest.AllowClusters()
 	c := &securedCluster{t: t, root: filepath.Join(t.TempDir(), "pki")}
 	options := pki.Options{CAValidity: 100 * day, Validity: 10 * day, Now: time.Now}
 	regions := []string{"eu", "us", "ap"}

@@ -29,9 +29,7 @@ type Cluster struct {
 // settings of each member before it starts. When the test ends, the members are stopped.
 func StartCluster(tb testing.TB, size int, options ...func(*embed.Config)) *Cluster {
 	tb.Helper()
-	shared.mu.Lock()
-	shared.hasCluster = true
-	shared.mu.Unlock()
+	AllowClusters()
 	c := &Cluster{tb: tb, members: make([]*member, size)}
 	var initial []string
 	for i := range size {
@@ -68,6 +66,14 @@ func StartCluster(tb testing.TB, size int, options ...func(*embed.Config)) *Clus
 		require.NoError(tb, err)
 	}
 	return c
+}
+
+// AllowClusters makes Main accept the connections between members that remain for some seconds
+// after the stop of a cluster in this process. StartCluster calls it.
+func AllowClusters() {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	shared.hasCluster = true
 }
 
 // clusterOptions returns the goroutines that can remain after the stop of a cluster: a stopped
