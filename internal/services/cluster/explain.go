@@ -22,10 +22,11 @@ func (s *Service) Explain(ctx context.Context, gameID string, isForwarded bool) 
 	explained := s.startExplaining(ctx, gameID)
 	defer explained.stop()
 	cached := s.cachedLocation(ctx, gameID)
+	var overview node.Overview // of the nodes, if the game is on another one
 	var remoteErr error
 	if s.isRemote(cached) && !isForwarded {
 		var explanation drift.Explanation
-		explanation, remoteErr = s.explainFrom(ctx, cached, gameID)
+		explanation, overview, remoteErr = s.explainFrom(ctx, cached, gameID)
 		if !errors.Is(remoteErr, node.ErrUnreachable) && !errors.Is(remoteErr, node.ErrMisrouted) {
 			return explanation, remoteErr
 		}
@@ -48,26 +49,22 @@ func (s *Service) Explain(ctx context.Context, gameID string, isForwarded bool) 
 		return drift.Explanation{}, &node.MisroutedError{GameID: gameID, Node: actual, Local: s.self}
 	case actual != cached:
 		var remote drift.Explanation
-		remote, remoteErr = s.explainFrom(ctx, actual, gameID)
+		remote, overview, remoteErr = s.explainFrom(ctx, actual, gameID)
 		if !errors.Is(remoteErr, node.ErrUnreachable) {
 			return remote, remoteErr
 		}
 	}
 	if remoteErr != nil {
-		s.addLost(ctx, &explanation)
+		addLost(&explanation, overview)
 		explanation.Warnings = append(explanation.Warnings, s.cfg.ErrorText(remoteErr)+"; the game's containers, log and findings are missing")
 	}
 	return explanation, nil
 }
 
 // addLost adds the finding that the node of the game is absent, which no node of the game's own
-// can report. Without an overview of the nodes it adds none.
-func (s *Service) addLost(ctx context.Context, explanation *drift.Explanation) {
-	if explanation.Record == nil {
-		return
-	}
-	overview, err := s.readOverview(ctx)
-	if err != nil || overview.IsStale {
+// can report. Without a current overview of the nodes it adds none.
+func addLost(explanation *drift.Explanation, overview node.Overview) {
+	if explanation.Record == nil || overview.IsStale || len(overview.Present) == 0 {
 		return
 	}
 	found := runtime.VersionedRecord{Record: *explanation.Record, Revision: explanation.Revision}
@@ -88,13 +85,19 @@ func (s *Service) cachedLocation(ctx context.Context, gameID string) node.Ref {
 // isRemote reports whether the node is another one than this.
 func (s *Service) isRemote(ref node.Ref) bool { return ref.Name != "" && ref != s.self }
 
-// explainFrom returns the explanation of the game from another node.
-func (s *Service) explainFrom(ctx context.Context, ref node.Ref, gameID string) (drift.Explanation, error) {
-	target, err := s.presentNode(ctx, ref)
+// explainFrom returns the explanation of the game from another node, and the nodes that it has
+// read for that.
+func (s *Service) explainFrom(ctx context.Context, ref node.Ref, gameID string) (drift.Explanation, node.Overview, error) {
+	overview, err := s.readOverview(ctx)
 	if err != nil {
-		return drift.Explanation{}, err
+		return drift.Explanation{}, overview, err
 	}
-	return s.explainOn(ctx, *target, gameID)
+	target, err := s.findPresent(overview.Present, ref)
+	if err != nil {
+		return drift.Explanation{}, overview, err
+	}
+	explanation, err := s.explainOn(ctx, target, gameID)
+	return explanation, overview, err
 }
 
 func (s *Service) explainOn(ctx context.Context, target node.Node, gameID string) (drift.Explanation, error) {

@@ -23,18 +23,28 @@ func (s *Service) presentNodes(ctx context.Context) ([]node.Node, error) {
 // presentNode returns the node of that name, or an *node.UnreachableError if it is
 // absent.
 func (s *Service) presentNode(ctx context.Context, ref node.Ref) (*node.Node, error) {
-	if s.deps.Nodes == nil {
-		return nil, &node.UnreachableError{Node: ref, Reason: "is another node, and this daemon is not part of a cluster"}
-	}
 	present, err := s.presentNodes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, isPresent := node.Find(present, ref)
-	if !isPresent {
-		return nil, &node.UnreachableError{Node: ref, Reason: "is not among the present nodes"}
+	found, err := s.findPresent(present, ref)
+	if err != nil {
+		return nil, err
 	}
 	return &found, nil
+}
+
+// findPresent returns the node of that name, or an *node.UnreachableError if it is not among
+// the present ones.
+func (s *Service) findPresent(present []node.Node, ref node.Ref) (node.Node, error) {
+	if s.deps.Nodes == nil {
+		return node.Node{}, &node.UnreachableError{Node: ref, Reason: "is another node, and this daemon is not part of a cluster"}
+	}
+	found, isPresent := node.Find(present, ref)
+	if !isPresent {
+		return node.Node{}, &node.UnreachableError{Node: ref, Reason: "is not among the present nodes"}
+	}
+	return found, nil
 }
 
 // IsPresent reports whether the node is present. A daemon that is not part of a cluster
