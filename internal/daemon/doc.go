@@ -15,6 +15,7 @@
 //	starting.go          the API of a daemon whose member waits for its cluster
 //	etcd.go              OpenEtcd: an embedded member, or clients of an external cluster
 //	member.go            the embedded member: its settings, its start, advice for its errors
+//	etcdinspector.go     the inspector of the etcd members, and the certificates in use
 //	nodedir.go           the directory of the node
 //	selectnodedir.go     which directory: it rejects games of a node of another name
 //	nodename.go          the file with the name of a renamed node
