@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -25,5 +26,8 @@ func isUnreachable(err error) bool {
 		return true
 	}
 	code := status.Code(err)
+	if translated, isOfEtcd := errors.AsType[rpctypes.EtcdError](err); isOfEtcd {
+		code = translated.Code() // that of a member which stops, for example
+	}
 	return (code == codes.Unavailable || code == codes.DeadlineExceeded) && !IsCertificateError(err)
 }

@@ -1,6 +1,7 @@
 package etcdcluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type Candidate struct {
 	Name, PeerURL string
 	// Report receives why the join waits; it can be called often with the same reason.
 	Report func(reason error)
+	// Timeout bounds one try to add the entry. Default 10 s.
+	Timeout time.Duration
 }
 
 // TakenError reports that a started member with a vote has the name or the peer URL of a candidate.
@@ -66,7 +69,7 @@ var errIDRemoved = errors.New("the entry of an interrupted join was removed just
 // *LoopbackError if the candidate cannot join.
 func AddLearner(ctx context.Context, client *clientv3.Client, candidate Candidate) (id uint64, members Members, err error) {
 	for {
-		id, members, err = tryAddLearner(ctx, client, candidate)
+		id, members, err = candidate.tryAdd(ctx, client)
 		if err == nil || !IsTemporary(err) {
 			return id, members, err
 		}
@@ -78,6 +81,18 @@ func AddLearner(ctx context.Context, client *clientv3.Client, candidate Candidat
 			return 0, Members{}, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
+}
+
+// tryAdd is one try of AddLearner.
+func (c Candidate) tryAdd(ctx context.Context, client *clientv3.Client) (uint64, Members, error) {
+	timeout := cmp.Or(c.Timeout, changeTimeout)
+	tryCtx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	id, members, err := tryAddLearner(tryCtx, client, c)
+	if err != nil && tryCtx.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the cluster did not respond within %s: %w", timeout, err)
+	}
+	return id, members, err
 }
 
 func tryAddLearner(ctx context.Context, client *clientv3.Client, candidate Candidate) (uint64, Members, error) {
@@ -181,8 +196,7 @@ const promoteInterval = 200 * time.Millisecond
 // member has been removed, and nil if it has a vote already.
 func Promote(ctx context.Context, client *clientv3.Client, id uint64, report func(reason error)) error {
 	for {
-		// A try that hangs must not keep the learner from the next one.
-		tryCtx, cancel := context.WithTimeout(ctx, promoteTimeout)
+		tryCtx, cancel := context.WithTimeout(ctx, changeTimeout)
 		_, err := client.MemberPromote(tryCtx, id)
 		cancel()
 		switch {
@@ -200,8 +214,9 @@ func Promote(ctx context.Context, client *clientv3.Client, id uint64, report fun
 	}
 }
 
-// promoteTimeout bounds one try of Promote.
-const promoteTimeout = 15 * time.Second
+// changeTimeout bounds one try of a change of the members. While another change is in progress the
+// leader drops a change, and etcd never responds to it.
+const changeTimeout = 10 * time.Second
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

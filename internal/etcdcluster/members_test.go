@@ -2,7 +2,9 @@ package etcdcluster_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -262,4 +264,28 @@ func TestRemovalWithoutPermission(t *testing.T) {
 			require.ErrorIs(t, err, membership.ErrNotPermitted)
 		}
 	}
+}
+
+// Members that join at the same time join one after the other. The leader drops the change of one
+// of them without a response.
+func TestConcurrentJoins(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	client := server.Client()
+	inspector := etcdcluster.NewInspector(client, etcdcluster.Options{Endpoints: []string{server.Endpoint()}, Timeout: time.Second})
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	var joins sync.WaitGroup
+	for n := range 8 {
+		joins.Go(func() {
+			id, _, err := etcdcluster.AddLearner(ctx, client, etcdcluster.Candidate{
+				Name: fmt.Sprintf("eu/%d", n), PeerURL: fmt.Sprintf("http://127.0.0.1:%d", n+1), Timeout: 500 * time.Millisecond,
+			})
+			if assert.NoError(t, err) { // the removal admits the next learner, as its promotion does
+				_, err = inspector.Remove(ctx, membership.RemovalRequest{Name: membership.Member{ID: id}.HexID()})
+				assert.NoError(t, err)
+			}
+		})
+	}
+	joins.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -39,6 +40,8 @@ func (i *Inspector) Remove(ctx context.Context, request membership.RemovalReques
 	case err == nil, errors.Is(err, rpctypes.ErrMemberNotFound): // an earlier try has removed it
 		return plan, nil
 	case plan.Member.IsOwn && i.hasLeft(ctx, plan.Member.ID): // it has stopped before it could respond
+		return plan, nil
+	case plan.Member.IsOwn && errors.Is(err, rpctypes.ErrStopped) && i.isRemovedAtOthers(ctx, plan):
 		return plan, nil
 	case errors.Is(err, rpctypes.ErrPermissionDenied), errors.Is(err, rpctypes.ErrUserEmpty):
 		return membership.Removal{}, fmt.Errorf("remove member %s: %w: %w", plan.Member.Label(), membership.ErrNotPermitted, err)
@@ -81,15 +84,53 @@ func (i *Inspector) moveLeader(ctx context.Context, plan membership.Removal) {
 }
 
 // removeWithRetry removes the member. It repeats a request that etcd rejects because it counts
-// a member only after it has been connected for five seconds.
+// a member only after it has been connected for five seconds, and one without a response: the
+// leader drops a change while another one is in progress.
 func (i *Inspector) removeWithRetry(ctx context.Context, id uint64) error {
 	deadline := time.Now().Add(unhealthyTime)
 	for {
-		_, err := i.client.MemberRemove(ctx, id)
-		if !errors.Is(err, rpctypes.ErrUnhealthy) || time.Now().After(deadline) || pause(ctx, probePause) != nil {
+		tryCtx, cancel := context.WithTimeout(ctx, i.opts.Timeout)
+		_, err := i.client.MemberRemove(tryCtx, id)
+		hasNoResponse := err != nil && tryCtx.Err() != nil && ctx.Err() == nil
+		cancel()
+		isRepeatable := errors.Is(err, rpctypes.ErrUnhealthy) || hasNoResponse
+		if !isRepeatable || time.Now().After(deadline) || pause(ctx, probePause) != nil {
 			return err
 		}
 	}
+}
+
+// isRemovedAtOthers reports whether another member no longer has the member in its list. The
+// member of this process can stop before it knows that it was removed.
+func (i *Inspector) isRemovedAtOthers(ctx context.Context, plan membership.Removal) bool {
+	ctx, cancel := context.WithTimeout(ctx, i.opts.Timeout)
+	defer cancel()
+	for ctx.Err() == nil {
+		for _, other := range plan.Remaining {
+			for _, target := range other.ClientURLs {
+				ids, err := i.memberIDs(ctx, target)
+				if err == nil && slices.Contains(ids, other.ID) && !slices.Contains(ids, plan.Member.ID) {
+					return true
+				}
+			}
+		}
+		_ = pause(ctx, probePause/5)
+	}
+	return false
+}
+
+// memberIDs returns the ids of the members that the one at a client URL has stored.
+func (i *Inspector) memberIDs(ctx context.Context, target string) (ids []uint64, err error) {
+	conn, err := i.dial(target)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	list, err := pb.NewClusterClient(conn).MemberList(ctx, &pb.MemberListRequest{})
+	for _, m := range list.GetMembers() {
+		ids = append(ids, m.GetID())
+	}
+	return ids, err
 }
 
 // plan plans the removal. Before a replacement it proves that the member does not respond.
