@@ -11,6 +11,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/etcdauth"
+	"galaxy/rtmanager/internal/etcdcluster"
 )
 
 // BootstrapEtcd creates a user in the cluster of cfg.EtcdEndpoints, as etcdauth.Bootstrap does.
@@ -31,7 +32,9 @@ func BootstrapEtcd(ctx context.Context, cfg config.Config, options etcdauth.Opti
 		if err != nil {
 			return bootstrapError(etcd.URLs, err)
 		}
-		if len(members.Members) == 1 && members.Members[0].Name == embeddedetcd.MemberName {
+		_, identityErr := etcdcluster.LoadIdentity(ctx, etcd.Client)
+		isSingle := len(members.Members) == 1 && members.Members[0].Name == embeddedetcd.MemberName
+		if isSingle || identityErr == nil {
 			return fmt.Errorf("etcd at %s is embedded in a daemon, which could not use it with authentication", etcd.URLs)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/config"
@@ -21,7 +22,12 @@ import (
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
+// TestMain ignores the idle connections between members of a cluster, which etcd leaves to their
+// timeouts.
+func TestMain(m *testing.M) {
+	os.Exit(etcdtest.Main(m, goleak.IgnoreAnyFunction("net/http.(*conn).serve"), goleak.IgnoreAnyFunction("net/http.(*connReader).backgroundRead"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop")))
+}
 
 // timeout bounds every wait of a test. It is far longer than any wait takes.
 const timeout = 90 * time.Second
