@@ -35,7 +35,7 @@ func requireGamesOfStore(dataDir string) error {
 	if len(games) == 0 {
 		return nil
 	}
-	return fmt.Errorf("data directory %[1]s has no data of etcd, but %[2]s: an empty store would not contain their records; restore a backup of their store with rtmanager restore --from SNAPSHOT --data-dir %[1]s, or connect to it with --etcd-endpoints if it is external; to give the games up, end them and remove %[3]s",
+	return fmt.Errorf("data directory %[1]s has no data of etcd, but %[2]s: an empty store would not contain their records; if it was a member of a cluster that still runs, replace it (rtmanager cluster replace) and start it with --cluster-join; otherwise restore a backup of their store with rtmanager restore --from SNAPSHOT --data-dir %[1]s, or connect to it with --etcd-endpoints if it is external; to give the games up, end them and remove %[3]s",
 		dataDir, strings.Join(games, " and "), root)
 }
 

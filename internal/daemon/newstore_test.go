@@ -32,6 +32,7 @@ func TestNoEmptyStoreWithGamesOfAnother(t *testing.T) {
 		require.ErrorContains(t, err, "has no data of etcd, but 1 container(s) of games of node local/before in "+filepath.Join(nodes, "local", "before"))
 		require.ErrorContains(t, err, "rtmanager restore --from SNAPSHOT --data-dir "+embedded.DataDir)
 		require.ErrorContains(t, err, "--etcd-endpoints")
+		require.ErrorContains(t, err, "rtmanager cluster replace")
 		require.ErrorContains(t, err, "remove "+nodes)
 		require.NoDirExists(t, filepath.Join(embedded.DataDir, "etcd"))
 	}
