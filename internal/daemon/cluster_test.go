@@ -31,7 +31,7 @@ func memberSettings(t *testing.T, name string) config.Config {
 // getFrom returns the status and the body of a response of the API.
 func getFrom(t require.TestingT, cfg config.Config, path string) (status int, body string) {
 	client := &http.Client{Timeout: timeout, Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get("http://" + cfg.Listen + path) //nolint:noctx // bounded by its timeout
+	response, err := client.Get("http://" + cfg.Listen + path)
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)

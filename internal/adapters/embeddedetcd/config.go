@@ -42,9 +42,9 @@ type Config struct {
 	CompactionRetention time.Duration
 	// TickInterval is the heartbeat interval of etcd. ElectionTimeout is how long a
 	// member waits for a leader before it campaigns, at least five ticks. A campaign of a
-	// single member disturbs no other, so both are short. Defaults 100 ms and 500 ms.
+	// single member disturbs no other, so both are short. Defaults 100 ms and 500 ms. A member of a
+	// cluster uses the timing of the cluster instead.
 	TickInterval, ElectionTimeout time.Duration
-	// A member of a cluster uses the timing of the cluster instead.
 	// IsTemporary means that the data is a copy that is removed after its use: it is not
 	// synced to the disk.
 	IsTemporary bool
