@@ -74,6 +74,7 @@ func failures() map[string]struct {
 
 		"no daemon":         {fmt.Errorf("%w: %w", runtime.ErrUnavailable, urlErr), exit.Unreachable, "list", "`rtmanager serve`"},
 		"no store":          {runtime.ErrUnavailable, exit.Unreachable, "list", "is running but cannot do this now"},
+		"starting":          {fmt.Errorf("the daemon is starting: %w", runtime.ErrUnavailable), exit.Unreachable, "list", "--context"},
 		"limited":           {fmt.Errorf("list: %w", runtime.ErrLimited), exit.Unreachable, "list", "--limit-rate"},
 		"no daemon in time": {fmt.Errorf("%w: %w", runtime.ErrUnavailable, context.DeadlineExceeded), exit.Unreachable, "list", "is running but cannot do this now"},
 		"out of time":       {context.DeadlineExceeded, exit.TimedOut, "list", "--timeout"},

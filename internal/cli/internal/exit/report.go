@@ -144,6 +144,9 @@ func (r Reporter) unavailableHint(err error) string {
 	if errors.As(err, &urlErr) {
 		return fmt.Sprintf("no daemon responds at %s; start one with `rtmanager serve`, or select another with --server or RTMANAGER_SERVER", server)
 	}
+	if strings.Contains(err.Error(), "the daemon is starting") { // cluster status does not work before
+		return fmt.Sprintf("repeat the command when the daemon at %s is ready, or select another daemon with --server or --context", server)
+	}
 	return fmt.Sprintf("the daemon at %s is running but cannot do this now; its log has the reason, and `rtmanager cluster status` shows the state of its etcd", server)
 }
 
