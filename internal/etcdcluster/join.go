@@ -24,7 +24,8 @@ type Candidate struct {
 	Name, PeerURL string
 	// Report receives why the join waits; it can be called often with the same reason.
 	Report func(reason error)
-	// Timeout bounds one try to add the entry. Default 10 s.
+	// Timeout bounds the first try to add the entry. It doubles after each try without a response,
+	// up to 30 s. Default 3 s.
 	Timeout time.Duration
 }
 
@@ -68,8 +69,13 @@ var errIDRemoved = errors.New("the entry of an interrupted join was removed just
 // member is not connected, AddLearner waits until ctx ends. It returns a *TakenError or a
 // *LoopbackError if the candidate cannot join.
 func AddLearner(ctx context.Context, client *clientv3.Client, candidate Candidate) (id uint64, members Members, err error) {
+	timeout := cmp.Or(candidate.Timeout, addTimeout)
 	for {
-		id, members, err = candidate.tryAdd(ctx, client)
+		var hasResponse bool
+		id, members, hasResponse, err = candidate.tryAdd(ctx, client, timeout)
+		if !hasResponse {
+			timeout = min(2*timeout, maxAddTimeout)
+		}
 		if err == nil || !IsTemporary(err) {
 			return id, members, err
 		}
@@ -83,16 +89,22 @@ func AddLearner(ctx context.Context, client *clientv3.Client, candidate Candidat
 	}
 }
 
-// tryAdd is one try of AddLearner.
-func (c Candidate) tryAdd(ctx context.Context, client *clientv3.Client) (uint64, Members, error) {
-	timeout := cmp.Or(c.Timeout, changeTimeout)
+// The bounds of a try of AddLearner. While another change is in progress the leader drops the one
+// of this try, so the next one should follow soon; but a cluster of far members takes its time.
+const (
+	addTimeout    = 3 * time.Second
+	maxAddTimeout = 30 * time.Second
+)
+
+// tryAdd is one try of AddLearner. It reports whether the cluster has responded in time.
+func (c Candidate) tryAdd(ctx context.Context, client *clientv3.Client, timeout time.Duration) (id uint64, members Members, hasResponse bool, err error) {
 	tryCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	id, members, err := tryAddLearner(tryCtx, client, c)
+	id, members, err = tryAddLearner(tryCtx, client, c)
 	if err != nil && tryCtx.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("the cluster did not respond within %s: %w", timeout, err)
+		return 0, Members{}, false, fmt.Errorf("the cluster did not respond within %s: %w", timeout, err)
 	}
-	return id, members, err
+	return id, members, true, err
 }
 
 func tryAddLearner(ctx context.Context, client *clientv3.Client, candidate Candidate) (uint64, Members, error) {

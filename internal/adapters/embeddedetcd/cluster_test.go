@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -61,6 +62,12 @@ func TestRemovedMemberStopsAndDoesNotReturn(t *testing.T) {
 	require.ErrorContains(t, stopped.startError(t), "was removed from its cluster")
 	require.Len(t, hosts[0].list(t).List, 1)
 	hosts[0].put(t, "key")
+
+	hosts[0].stop(t)
+	hosts[0].editClusterFile(t, func(text string) string { return strings.Replace(text, "{", `{"removed": true,`, 1) })
+	single := hosts[0].cfg
+	single.Cluster = nil
+	require.ErrorContains(t, startError(t, single), "was removed from its cluster", "without the flags of a cluster as well")
 }
 
 // Without a quorum the member rejects requests, and does not let them wait. It serves its own data.

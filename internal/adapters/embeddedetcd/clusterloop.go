@@ -102,7 +102,6 @@ func (m *Member) runInCluster(ctx context.Context, cfg Config, at addresses) {
 	ticker := time.NewTicker(leaderCheckInterval)
 	defer ticker.Stop()
 	watch := leaderWatch{member: m, cfg: cfg}
-	m.report("waiting for a leader of the cluster")
 	promoted := make(chan error, 1)
 	go func() { promoted <- m.becomeVoter(ctx) }()
 	for isWaiting := true; isWaiting; {
@@ -330,7 +329,10 @@ func (w *leaderWatch) check(ctx context.Context) {
 			}
 			w.checkAt = time.Now().Add(membershipInterval)
 		}
-		unreachable := unreachableMembers(ctx, m.data.cluster.Others)
+		m.clusterMu.Lock()
+		others := m.data.cluster.Others
+		m.clusterMu.Unlock()
+		unreachable := unreachableMembers(ctx, others)
 		if previous := m.state.unreachable.Swap(&unreachable); previous == nil || *previous != unreachable {
 			m.state.logger.Warn(m.noLeaderError().Error(), "for", time.Since(w.lostAt).Round(time.Millisecond).String())
 		}

@@ -138,6 +138,8 @@ func (d *dataDir) prepareSingle(token, peerURL string) error {
 		return err
 	case !exists:
 		return d.createCluster(clusterInfo{Token: token, PeerURL: peerURL})
+	case d.cluster.Removed:
+		return d.removedError()
 	}
 	return d.requireNotJoining(nil)
 }

@@ -95,6 +95,7 @@ func Start(ctx context.Context, cfg Config) (*Member, error) {
 		close(m.state.ready)
 		return m, nil
 	}
+	m.report("waiting for a leader of the cluster") // Health returns it from here on
 	clusterCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.monitors.Go(func() { <-m.closing; stop() })
 	m.monitors.Go(func() { m.runInCluster(clusterCtx, cfg, m.at) })
