@@ -191,23 +191,26 @@ func (m *Member) checkAddress(ctx context.Context, cfg Config, at addresses) err
 	return m.checkCopy(ctx, cfg, append(m.ownURLs(ctx, cfg), info.ClientURL, at.advertisedClient.String()))
 }
 
-// ownURLs returns the client URLs of this member that other members have stored. They need no
-// quorum for that.
+// ownURLs returns the client URLs of this member that other members have stored. It requests them at the
+// peer ports: a member serves its list there without a quorum, and its client port only with one.
 func (m *Member) ownURLs(ctx context.Context, cfg Config) (urls []string) {
 	info := m.data.cluster
 	var mu sync.Mutex
 	var requests sync.WaitGroup
 	for _, other := range info.Others {
-		for _, url := range other.ClientURLs {
+		for _, peerURL := range other.PeerURLs {
 			requests.Go(func() {
-				members, err := localListOf(ctx, cfg, url)
-				if err != nil || members.ClusterID != uint64(info.ClusterID) {
+				members, err := requestMembers(ctx, cfg, peerURL, uint64(info.ClusterID))
+				if err != nil {
 					return
 				}
-				self, _ := members.ByID(uint64(info.MemberID))
 				mu.Lock()
 				defer mu.Unlock()
-				urls = append(urls, self.ClientURLs...)
+				for _, one := range members {
+					if one.ID == uint64(info.MemberID) {
+						urls = append(urls, one.ClientURLs...)
+					}
+				}
 			})
 		}
 	}
