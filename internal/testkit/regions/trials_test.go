@@ -152,11 +152,20 @@ func (f *trialFixture) requireRejection(t *testing.T, codes []api.Code, probes .
 
 // each calls the function for all probes at the same time.
 func (*trialFixture) each(probes []probe, check func(probe)) {
-	var checks sync.WaitGroup
+	var checks []func()
 	for _, p := range probes {
-		checks.Go(func() { check(p) })
+		checks = append(checks, func() { check(p) })
 	}
-	checks.Wait()
+	together(checks...)
+}
+
+// together calls the functions at the same time, and waits until all have returned.
+func together(checks ...func()) {
+	var running sync.WaitGroup
+	for _, check := range checks {
+		running.Go(check)
+	}
+	running.Wait()
 }
 
 // noQuorum are the problem codes of requests that need a majority of the members.
