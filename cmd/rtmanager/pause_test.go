@@ -107,7 +107,7 @@ func leaderOf(t *testing.T, d *daemonProcess, region string) string {
 // hasNoDrift reports whether all nodes respond without findings.
 func hasNoDrift(t *testing.T, d *daemonProcess) bool {
 	t.Helper()
-	report, err := d.client.Drift(t.Context(), false)
+	report, err := d.client.Drift(t.Context())
 	return err == nil && len(report.Findings) == 0
 }
 

@@ -54,7 +54,7 @@ func (d *daemonProcess) storeID() string {
 func (d *daemonProcess) requireNoDrift() {
 	d.t.Helper()
 	require.EventuallyWithT(d.t, func(c *assert.CollectT) {
-		report, err := d.client.Drift(d.t.Context(), false)
+		report, err := d.client.Drift(d.t.Context())
 		require.NoError(c, err)
 		require.Empty(c, report.Findings)
 		require.Empty(c, report.Missing)
@@ -156,7 +156,7 @@ func TestRestoreOfLiveGames(t *testing.T) {
 func (d *daemonProcess) requireMissingGames() {
 	d.t.Helper()
 	require.EventuallyWithT(d.t, func(c *assert.CollectT) {
-		report, err := d.client.Drift(d.t.Context(), false)
+		report, err := d.client.Drift(d.t.Context())
 		require.NoError(c, err)
 		require.Len(c, report.Brakes, 1)
 		missing := map[string]drift.Finding{}

@@ -180,7 +180,7 @@ func (s *soak) waitUntilIdle() {
 	s.t.Helper()
 	var last string
 	require.Eventually(s.t, func() bool {
-		report, err := s.d.client.Drift(s.t.Context(), false)
+		report, err := s.d.client.Drift(s.t.Context())
 		if err != nil {
 			last = err.Error()
 			return false

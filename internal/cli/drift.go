@@ -27,9 +27,8 @@ finding shows what blocks its action: it must be observed for longer, or the nod
 safety brake is engaged, because too many games would lose their record or container at
 once (see "serve --help").
 
-A node that does not respond, or that is lost, is an error with exit code 5, because its
-findings are missing. --allow-partial accepts the findings of the other nodes, and names
-the missing ones on standard error.
+The findings of a node that is lost or does not respond are missing. The command names
+such nodes on standard error and exits with 5; with --allow-partial it exits with 0.
 
 With --apply each action is applied now, if nothing has changed since the finding was
 shown; a finding that has changed is skipped, with exit code 3. The brake does not
@@ -48,7 +47,7 @@ Both require confirmation: pass --yes if there is no terminal.`,
 	cmd.Flags().BoolVar(&flags.apply, "apply", false, "apply the actions of the findings")
 	cmd.Flags().BoolVar(&flags.release, "release-brake", false, "release the engaged brakes")
 	cmd.Flags().BoolVar(&flags.yes, "yes", false, "skip the confirmation")
-	cmd.Flags().BoolVar(&flags.isPartial, "allow-partial", false, "accept that the findings of nodes that do not respond are missing")
+	cmd.Flags().BoolVar(&flags.isPartial, "allow-partial", false, "exit with 0 although the findings of nodes that do not respond are missing")
 	cmd.MarkFlagsMutuallyExclusive("apply", "release-brake")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		if flags.apply && !cmd.Flags().Changed("timeout") {
@@ -64,23 +63,34 @@ func (a *app) drift(ctx context.Context, flags driftFlags) error {
 		return exit.UsageError{Err: errors.New("not a terminal: pass --yes to confirm")}
 	}
 	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
-		report, err := client.Drift(ctx, flags.isPartial)
-		if errors.Is(err, runtime.ErrPartial) {
-			return exit.HintError{Err: err, Hint: "--allow-partial accepts the findings of the other nodes; `rtmanager nodes` shows the state of each"}
-		}
+		report, err := client.Drift(ctx)
 		if err != nil {
 			return err
 		}
 		a.reportBrakes(report, !flags.release && !flags.apply)
 		switch {
 		case flags.apply:
-			return a.applyDrift(ctx, client, report, flags.yes)
+			err = a.applyDrift(ctx, client, report, flags.yes)
 		case flags.release:
-			return a.releaseBrakes(ctx, client, report, flags.yes)
+			err = a.releaseBrakes(ctx, client, report, flags.yes)
 		default:
-			return a.printer().Drift(report)
+			err = a.printer().Drift(report)
 		}
+		if err == nil && !flags.isPartial {
+			err = missingNodesError(report)
+		}
+		return err
 	})
+}
+
+// missingNodesError returns a runtime.ErrPartial with the number of nodes whose findings the
+// report lacks, and nil if it lacks none.
+func missingNodesError(report drift.Report) error {
+	if len(report.Missing) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%w: the findings of %s", runtime.ErrPartial, render.Count(len(report.Missing), "node"))
+	return exit.HintError{Err: err, Hint: "--allow-partial accepts that; `rtmanager nodes` shows the state of each node"}
 }
 
 // reportBrakes prints the engaged brakes, and the nodes that did not respond.

@@ -147,7 +147,7 @@ func TestRenameOfRunningGames(t *testing.T) {
 		explained, err := renamed.client.Explain(t.Context(), "a")
 		require.NoError(t, err)
 		require.Len(t, explained.Containers, 1)
-		report, err := renamed.client.Drift(t.Context(), false)
+		report, err := renamed.client.Drift(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, report.Findings)
 		nodes, err := renamed.client.Nodes(t.Context())

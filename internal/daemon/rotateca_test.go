@@ -85,7 +85,7 @@ func TestAuthorityIsReplacedWithoutDowntime(t *testing.T) {
 	require.NoError(t, authority.FinishRotation([]pki.Kind{pki.API}))
 	for range 20 { // some of them after the daemons have read their files
 		for _, d := range daemons {
-			_, err := d.client.Drift(t.Context(), false)
+			_, err := d.client.Drift(t.Context())
 			require.NoError(t, err)
 		}
 	}
@@ -122,7 +122,7 @@ func callAll(t *testing.T, daemons []*runningDaemon) (stop func()) {
 // callUntil calls a daemon until ctx ends, and returns how often.
 func callUntil(ctx context.Context, t *testing.T, client *httpclient.Client) (calls int) {
 	for ; ; calls++ {
-		report, err := client.Drift(ctx, false)
+		report, err := client.Drift(ctx)
 		if ctx.Err() != nil {
 			return calls
 		}

@@ -142,13 +142,13 @@ func TestDaemonsVerifyEachOther(t *testing.T) {
 		require.Regexp(t, "^https://127.0.0.1:", n.API)
 	}
 	for _, d := range []*runningDaemon{first, second} {
-		report, err := d.client.Drift(t.Context(), false)
+		report, err := d.client.Drift(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, report.Missing)
 	}
 
 	startNode("n3", "eu/n1")
-	report, err := second.client.Drift(t.Context(), true)
+	report, err := second.client.Drift(t.Context())
 	require.NoError(t, err)
 	require.Len(t, report.Missing, 1)
 	require.Equal(t, drift.UnreachableNode{Region: "eu", Node: "n3", Reason: report.Missing[0].Reason}, report.Missing[0])

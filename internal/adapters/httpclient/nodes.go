@@ -57,15 +57,10 @@ func (c *Client) Explain(ctx context.Context, gameID string) (drift.Explanation,
 	return page, nil
 }
 
-// Drift returns the findings of every node. A node that does not respond is a
-// *runtime.PartialError, or with allowPartial named in Missing.
-func (c *Client) Drift(ctx context.Context, allowPartial bool) (drift.Report, error) {
+// Drift returns the findings of every node that responds. Missing names the others.
+func (c *Client) Drift(ctx context.Context) (drift.Report, error) {
 	var report drift.Report
-	request := apiRequest{path: "/v1/drift"}
-	if allowPartial {
-		request.query = url.Values{"allow_partial": {"true"}}
-	}
-	_, err := c.get(ctx, request, &report)
+	_, err := c.get(ctx, apiRequest{path: "/v1/drift"}, &report)
 	if err == nil && report.Findings == nil {
 		err = c.unexpectedResponseError("a drift report")
 	}

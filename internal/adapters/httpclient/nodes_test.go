@@ -64,7 +64,7 @@ func TestNodesDriftAndExplainOverHTTP(t *testing.T) {
 	page, err := client.Explain(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, o.page, page)
-	report, err := client.Drift(t.Context(), false)
+	report, err := client.Drift(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, o.report.Findings, report.Findings)
 	require.Equal(t, o.report.Brakes, report.Brakes)
@@ -101,7 +101,7 @@ func TestUnexpectedResponsesAboutNodes(t *testing.T) {
 		sentinel error
 	}{
 		"nodes":   {func(c *httpclient.Client) error { _, err := c.Nodes(t.Context()); return err }, nil},
-		"drift":   {func(c *httpclient.Client) error { _, err := c.Drift(t.Context(), false); return err }, nil},
+		"drift":   {func(c *httpclient.Client) error { _, err := c.Drift(t.Context()); return err }, nil},
 		"explain": {func(c *httpclient.Client) error { _, err := c.Explain(t.Context(), "g"); return err }, nil},
 		"apply": {func(c *httpclient.Client) error {
 			_, err := c.ApplyDrift(t.Context(), []drift.Finding{driftFinding("a")}, "")

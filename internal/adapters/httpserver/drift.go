@@ -26,7 +26,7 @@ const (
 
 type driftInput struct {
 	Scope   driftScope `query:"scope" enum:"all,node" default:"all" doc:"The nodes whose findings are returned: all nodes, or the node that responds"`
-	Partial bool       `query:"allow_partial" doc:"Return the findings of the nodes that respond, and name the others in missing; without it a missing node is a problem with the code partial"`
+	Partial bool       `query:"allow_partial" default:"true" doc:"Return the findings of the nodes that respond, and name the others in missing; with false a missing node is a problem with the code partial"`
 }
 
 // getDrift handles GET /v1/drift.

@@ -69,7 +69,7 @@ func TestDriftOfAllNodes(t *testing.T) {
 		require.Equal(t, want[:2], []string{report.Missing[i].Region, report.Missing[i].Node})
 		require.Contains(t, report.Missing[i].Reason, want[2])
 	}
-	strict := c.one.send("GET", "/v1/drift", "", "")
+	strict := c.one.send("GET", "/v1/drift?allow_partial=false", "", "")
 	require.Equal(t, 503, strict.StatusCode, strict.body)
 	contractOf(t, c.one).requireDocumented(t, "GET", "/v1/drift", strict)
 	problem := strict.problem(t)
