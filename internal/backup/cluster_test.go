@@ -56,13 +56,15 @@ func TestRestoreOfAnEmbeddedCluster(t *testing.T) {
 	store := openStore(t, eu.Client(), "")
 	insert(t, store, "a", "b")
 	us := startCluster(t, second)
+	timing, _, err := etcdcluster.RaiseTiming(t.Context(), us.Client(), 300*time.Millisecond)
+	require.NoError(t, err)
 	file, manifest := save(t, us.Client())
 	require.Equal(t, 2, manifest.Records())
 	require.NoError(t, us.Close())
 
 	restored := first
 	restored.DataDir = filepath.Join(t.TempDir(), "restored")
-	_, err := backup.Restore(t.Context(), file, backup.RestoreOptions{DataDir: restored.DataDir})
+	_, err = backup.Restore(t.Context(), file, backup.RestoreOptions{DataDir: restored.DataDir})
 	var live *backup.LiveError
 	require.ErrorAs(t, err, &live)
 	require.Equal(t, []string{"member eu/eu-1 at " + first.ListenClientURL}, live.Members)
@@ -72,6 +74,12 @@ func TestRestoreOfAnEmbeddedCluster(t *testing.T) {
 	result, err := backup.Restore(t.Context(), file, backup.RestoreOptions{DataDir: restored.DataDir})
 	require.NoError(t, err)
 	eu = startCluster(t, restored)
+	running, err := etcdcluster.RunningTimings(t.Context(), eu.Client())
+	require.NoError(t, err)
+	require.Len(t, running, 1)
+	for _, reported := range running {
+		require.Equal(t, timing, reported, "the member starts with the timing of its cluster")
+	}
 	twice := memberConfig(t, "us/us-1", restored.ListenClientURL)
 	_, err = backup.Restore(t.Context(), file, backup.RestoreOptions{DataDir: twice.DataDir, IgnoreLive: true})
 	require.NoError(t, err)

@@ -115,6 +115,9 @@ func Restore(ctx context.Context, file string, options RestoreOptions) (result R
 	if result.ClusterID, err = target.clusterID(); err != nil {
 		return result, fmt.Errorf("members of the restored etcd: %w", err)
 	}
+	if target.options.Timing, err = etcdcluster.LoadTiming(ctx, c.Client()); err != nil {
+		return result, fmt.Errorf("timing of the cluster of the backup: %w", err)
+	}
 	if result.Revision, err = c.prepareRestore(ctx, options.Now(), result, formerCluster(c.Manifest, former)); err != nil {
 		return result, fmt.Errorf("prepare the copy of the backup: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"galaxy/rtmanager/internal/atomicfile"
+	"galaxy/rtmanager/internal/etcdcluster"
 )
 
 // RestoreOptions specify what a restore changes about the database that it copies.
@@ -26,6 +27,9 @@ type RestoreOptions struct {
 	// IsDatabase means that the file is the database of a stopped member. It does not end with
 	// a checksum as a snapshot does.
 	IsDatabase bool
+	// Timing is that of the cluster in the database, with which a member of a cluster starts. It
+	// can be read only once etcd runs.
+	Timing etcdcluster.Timing
 }
 
 // Restore creates a data directory from a snapshot of etcd, for Start with the same Config.
@@ -96,7 +100,7 @@ func (d *dataDir) restore(from, token string, options RestoreOptions) error {
 	}
 	if err == nil {
 		info := clusterInfo{Token: token, PeerURL: target.PeerURL, Bootstrapped: true}
-		info.Origin = originRestore
+		info.Origin, info.Timing = originRestore, options.Timing
 		err = d.install(info)
 	}
 	if err != nil {
