@@ -24,12 +24,15 @@ type Candidate struct {
 	Name, PeerURL string
 	// Report receives why the join waits; it can be called often with the same reason.
 	Report func(reason error)
+	// IsRunning reports whether a learner runs. Without it, none does. A learner that runs is not
+	// the entry of an interrupted join, unless it has the address of the candidate.
+	IsRunning func(ctx context.Context, learner Member) bool
 	// Timeout bounds the first try to add the entry. It doubles after each try without a response,
 	// up to 30 s. Default 3 s.
 	Timeout time.Duration
 }
 
-// TakenError reports that a started member with a vote has the name or the peer URL of a candidate.
+// TakenError reports that a started member with a vote, or a learner that runs, has the name or the peer URL of a candidate.
 type TakenError struct {
 	Candidate Candidate
 	Member    Member
@@ -112,7 +115,7 @@ func tryAddLearner(ctx context.Context, client *clientv3.Client, candidate Candi
 	if err != nil {
 		return 0, Members{}, err
 	}
-	if err := candidate.check(members); err != nil {
+	if err := candidate.check(ctx, members); err != nil {
 		return 0, Members{}, err
 	}
 	for _, m := range members.List {
@@ -142,11 +145,11 @@ func tryAddLearner(ctx context.Context, client *clientv3.Client, candidate Candi
 }
 
 // check returns a *TakenError or a *LoopbackError if the candidate cannot join.
-func (c Candidate) check(members Members) error {
+func (c Candidate) check(ctx context.Context, members Members) error {
 	isLocal := isLoopback(c.PeerURL)
 	for _, m := range members.List {
 		if c.matches(m) {
-			if !m.IsLearner && m.IsStarted() {
+			if m.IsStarted() && (!m.IsLearner || c.isOther(ctx, m)) {
 				return &TakenError{Candidate: c, Member: m}
 			}
 			continue
@@ -156,6 +159,11 @@ func (c Candidate) check(members Members) error {
 		}
 	}
 	return nil
+}
+
+// isOther reports whether the learner runs at another address than that of the candidate.
+func (c Candidate) isOther(ctx context.Context, learner Member) bool {
+	return c.IsRunning != nil && !slices.Contains(learner.PeerURLs, c.PeerURL) && c.IsRunning(ctx, learner)
 }
 
 // matches reports whether the entry has the name or the peer URL of the candidate.

@@ -3,6 +3,7 @@ package embeddedetcd_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
 
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/etcdcluster"
@@ -279,4 +281,37 @@ func TestTimingIsChosenWhenTheClusterAcceptsTheMember(t *testing.T) {
 	others.Wait()
 	second.awaitReady(t)
 	require.Equal(t, etcdcluster.TimingFor(300*time.Millisecond), second.runningTimings(t)[second.id(t)])
+}
+
+func TestJoinDoesNotEndTheJoinOfAnotherHost(t *testing.T) {
+	t.Parallel()
+	first := initialize(t, "eu/1")
+	learner, second := newHost(t, "us/1"), newHost(t, "us/1")
+	_, err := first.member.Client().MemberAddAsLearner(t.Context(), []string{learner.cfg.ListenPeerURL})
+	require.NoError(t, err)
+	cfg := embed.NewConfig()
+	cfg.Name, cfg.Dir, cfg.LogLevel = "us/1", learner.cfg.DataDir, "fatal"
+	cfg.InitialCluster, cfg.ClusterState = "eu/1="+first.cfg.ListenPeerURL+",us/1="+learner.cfg.ListenPeerURL, embed.ClusterStateFlagExisting
+	for text, urls := range map[string][]*[]url.URL{
+		learner.cfg.ListenPeerURL: {&cfg.ListenPeerUrls, &cfg.AdvertisePeerUrls}, learner.cfg.ListenClientURL: {&cfg.ListenClientUrls, &cfg.AdvertiseClientUrls},
+	} {
+		parsed, err := url.Parse(text)
+		require.NoError(t, err)
+		for _, setting := range urls {
+			*setting = []url.URL{*parsed}
+		}
+	}
+	running, err := embed.StartEtcd(cfg) // a join that copies data for a long time
+	require.NoError(t, err)
+	closeLearner := sync.OnceFunc(running.Close)
+	t.Cleanup(closeLearner)
+	<-running.Server.ReadyNotify()
+
+	second.cfg.Cluster.Join = []string{first.cfg.ListenClientURL}
+	require.ErrorContains(t, second.startError(t), "the cluster has a member us/1")
+	require.Len(t, first.list(t).List, 2)
+	closeLearner()
+	second.start(t)
+	second.awaitReady(t)
+	require.Equal(t, 2, first.list(t).Voters())
 }

@@ -367,16 +367,27 @@ func (m *Member) checkCopy(ctx context.Context, cfg Config, addresses []string) 
 
 // isRunningAt reports whether a member with the id of this one responds at the URL.
 func (m *Member) isRunningAt(ctx context.Context, cfg Config, url string) bool {
+	status, err := statusAt(ctx, cfg, url)
+	return err == nil && status.Header.GetMemberId() == uint64(m.data.cluster.MemberID) && status.Header.GetClusterId() == uint64(m.data.cluster.ClusterID)
+}
+
+// isMemberAt reports whether a member with the id responds at the URL.
+func isMemberAt(ctx context.Context, cfg Config, url string, id uint64) bool {
+	status, err := statusAt(ctx, cfg, url)
+	return err == nil && status.Header.GetMemberId() == id
+}
+
+// statusAt returns the status of the member at the URL.
+func statusAt(ctx context.Context, cfg Config, url string) (*clientv3.StatusResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	if !isListening(ctx, url) {
-		return false
+		return nil, errNotListening
 	}
 	client, err := dialMember(cfg, []string{url})
 	if err != nil {
-		return false
+		return nil, err
 	}
 	defer func() { _ = client.Close() }()
-	status, err := client.Status(ctx, url)
-	return err == nil && status.Header.GetMemberId() == uint64(m.data.cluster.MemberID) && status.Header.GetClusterId() == uint64(m.data.cluster.ClusterID)
+	return client.Status(ctx, url)
 }

@@ -277,6 +277,9 @@ func (m *Member) tryJoin(ctx context.Context, cfg Config, at addresses) error {
 	id, members, err := etcdcluster.AddLearner(ctx, client, etcdcluster.Candidate{
 		Name: cfg.Cluster.Name, PeerURL: at.advertisedPeer.String(),
 		Report: func(reason error) { m.report("waiting until the cluster accepts this member: " + reason.Error()) },
+		IsRunning: func(ctx context.Context, learner etcdcluster.Member) bool {
+			return slices.ContainsFunc(learner.ClientURLs, func(url string) bool { return isMemberAt(ctx, cfg, url, learner.ID) })
+		},
 	})
 	if err != nil {
 		return finalJoinError(cfg, err)
