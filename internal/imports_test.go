@@ -117,7 +117,7 @@ var allowed = map[string][]string{
 	"gendocs": {"cli", "config"},
 
 	"cli/internal/clientconfig": {},
-	"cli/internal/clustercmd":   {"domain/", "adapters/httpclient", "api", "pki", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
+	"cli/internal/clustercmd":   {"domain/", "ports", "adapters/httpclient", "api", "pki", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
 	"cli/internal/render":       {"domain/"},
 	"cli/internal/output":       {"domain/", "ports", "api", "bench", "cli/internal/render"},
 	"cli/internal/progress":     {"domain/", "bench", "cli/internal/render", "cli/internal/output"},

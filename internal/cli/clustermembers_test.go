@@ -59,6 +59,15 @@ func TestReplaceALostMember(t *testing.T) {
 	r.requireCode(t, 4, "an unknown member")
 	require.Contains(t, r.err, `no member "us/us-9" in the cluster; its members are ap/ap-1, eu/eu-1, us/us-1`)
 
+	r = run(t, server, "cluster", "remove", "ap/ap-1", "--dry-run")
+	r.requireCode(t, 0, "a dry run of a removal")
+	require.NotContains(t, r.err, "running game")
+	record := `{"game_id": "a", "status": "running", "region": "ap", "node": "ap-1", "current_container_id": "c1", "created_at": "2026-01-01T00:00:00Z", "last_op_at": "2026-01-01T00:00:00Z", "started_at": "2026-01-01T00:00:00Z"}`
+	run(t, server, "put", "-f", writeFile(t, "a.json", record)).requireCode(t, 0, "put a record")
+	r = run(t, server, "cluster", "remove", "ap/ap-1", "--dry-run")
+	r.requireCode(t, 0, "a dry run of a removal")
+	require.Contains(t, r.err, "warning: 1 running game on node ap/ap-1: they continue")
+
 	cluster.Stop(1)
 	r = awaitStatus(t, server, "3 members, 2 respond, none may be lost")
 	require.Contains(t, r.out, "us/us-1  unknown   no response")

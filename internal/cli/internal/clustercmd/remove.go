@@ -15,6 +15,8 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/membership"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // removeFlags are the flags of remove and replace.
@@ -108,6 +110,9 @@ func (c commands) remove(cmd *cobra.Command, request membership.RemovalRequest, 
 		return adviseRemoval(err)
 	}
 	c.printPlan(cmd, removal)
+	if !request.IsReplacement {
+		c.warnOfGames(cmd, removal.Member.Name)
+	}
 	if flags.isDryRun {
 		return c.Printer().MemberRemoved(removal, nil)
 	}
@@ -147,6 +152,23 @@ func (c commands) printPlan(cmd *cobra.Command, removal api.MemberRemoval) {
 	for _, warning := range removal.Warnings {
 		c.printMessagef(cmd, "warning: %s", render.Printable(warning))
 	}
+}
+
+// warnOfGames warns of the running games of the node of a member. A failed request is no reason to
+// reject the removal.
+func (c commands) warnOfGames(cmd *cobra.Command, member string) {
+	ref, err := node.ParseRef(member)
+	if err != nil {
+		return // the member is not embedded in the daemon of a node
+	}
+	_ = c.CallDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
+		page, err := client.ListPage(ctx, ports.PageQuery{Status: runtime.StatusRunning, Region: ref.Region, Node: ref.Name, Limit: ports.MaxPageLimit})
+		if err == nil && len(page.Records) > 0 {
+			c.printMessagef(cmd, "warning: %s on node %s: they continue to run, but no daemon stops or restarts them; stop or move them first",
+				render.Count(len(page.Records), "running game"), render.Value(member))
+		}
+		return err
+	})
 }
 
 // adviseRemoval adds the hint for the error of a removal.
