@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/loopback"
+	"galaxy/rtmanager/internal/wait"
 )
 
 // retryInterval is the time between two tries of a change that the cluster rejects for now.
@@ -86,7 +87,7 @@ func AddLearner(ctx context.Context, client *clientv3.Client, candidate Candidat
 			return 0, Members{}, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 		candidate.report(err)
-		if sleep(ctx, retryInterval) != nil {
+		if wait.For(ctx, retryInterval) != nil {
 			return 0, Members{}, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
@@ -228,7 +229,7 @@ func Promote(ctx context.Context, client *clientv3.Client, id uint64, report fun
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 		report(err)
-		if sleep(ctx, promoteInterval) != nil {
+		if wait.For(ctx, promoteInterval) != nil {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
@@ -237,14 +238,3 @@ func Promote(ctx context.Context, client *clientv3.Client, id uint64, report fun
 // changeTimeout bounds one try of a change of the members. While another change is in progress the
 // leader drops a change, and etcd never responds to it.
 const changeTimeout = 10 * time.Second
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
