@@ -11,6 +11,8 @@
 //	limits.go         Limits: the part of Config that bounds callers
 //	etcdlisten.go     EtcdListen: the part of Config for the listeners of the embedded etcd
 //	cluster.go        Cluster: the part of Config for a cluster of embedded members
+//	certs.go          Certs: the part of Config for a directory of certificates
+//	federation.go     the other stores, and the rules for their URLs
 //	load.go           Bind declares the flags; Loader reads flags, environment and file
 //	file.go           the YAML file
 //	validate.go       Validate

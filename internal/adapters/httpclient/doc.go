@@ -26,6 +26,8 @@
 //	nodes.go             nodes, explanations, drift and brakes
 //	secrets.go           secrets
 //	access.go            identities, tokens and roles
+//	members.go           the etcd members of the store
+//	stores.go            other stores, and lists of all stores
 //	watch.go             Watch: the state of one watch and its reconnect loop
 //	watch_connection.go  one connection of a watch: open, check, idle timeout
 //	watch_events.go      collects the events of one revision and emits them together

@@ -33,6 +33,7 @@
 //	drift.go       findings and brakes
 //	explain.go     the explanation of a game
 //	nodes.go       present nodes
+//	offer.go       how well this node could run a game
 //	access.go      AccessAdmin, and the routes of identities, tokens and roles
 //	identity.go    the identity of the caller, and the permissions of a subject
 //	tokens.go      list, create and revoke tokens
@@ -45,13 +46,15 @@
 //	outage.go      requests while the store does not respond
 //	health.go      the probes /healthz and /readyz
 //	inputs.go      parameters that several handlers share
+//	regions.go     the state of the regions in lists, and the age of local reads
+//	cursor.go      the position of a watch stream
 //
 // The cluster service selects the node of an operation; see Cluster (cluster.go). This node
 // executes it (execute.go) and may stream its progress (operation_stream.go). Otherwise the
 // request is forwarded to the other node (forward.go) by the client of package peer.
 //
 // Other files: server.go has Server and its shutdown, config.go its settings, metrics.go
-// its metrics. Package stream writes streams, and packages etag and pagetoken convert
+// its metrics, slots.go the bound of its open streams. Package stream writes streams, and packages etag and pagetoken convert
 // conditional headers and page tokens.
 //
 // What a change of the API needs:

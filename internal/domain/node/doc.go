@@ -3,10 +3,13 @@
 // which games are placed is lost. A node is unreachable if it is absent or does not
 // respond.
 //
-//	node.go    Node: a present node; Leader: the leader of a scope
-//	ref.go     Ref: the name of a node, region and name
-//	fence.go   Fence: the proof of a leadership or a session inside a transaction
-//	errors.go  requests that cannot reach a node, or reached the wrong one
+//	node.go      Node: a present node; Leader: the leader of a scope
+//	ref.go       Ref: the name of a node, region and name
+//	overview.go  Overview: the nodes of a registry, present and absent
+//	region.go    RegionState: the nodes of one region
+//	offer.go     Offer: how well a node could run a game
+//	fence.go     Fence: the proof of a leadership or a session inside a transaction
+//	errors.go    requests that cannot reach a node, or reached the wrong one
 //
 // A new attribute of a node is a field of Node. Its daemon sets it (newNode in package
 // daemon), and package etcdmembers stores it as JSON.
