@@ -315,3 +315,19 @@ func TestJoinDoesNotEndTheJoinOfAnotherHost(t *testing.T) {
 	second.awaitReady(t)
 	require.Equal(t, 2, first.list(t).Voters())
 }
+
+func TestJoinWhileAnotherMemberIsRemoved(t *testing.T) {
+	t.Parallel()
+	hosts := cluster(t, "eu/1", "us/1")
+	third := newHost(t, "ap/1")
+	third.cfg.Cluster.Join = []string{hosts[0].cfg.ListenClientURL}
+	remove := sync.OnceFunc(func() { hosts[0].remove(t, "us/1") })
+	third.cfg.Cluster.Report = func(state string) {
+		if state == "copying the data of the cluster" { // its entry was added, and etcd has not started
+			remove()
+		}
+	}
+	third.start(t)
+	third.awaitReady(t)
+	require.Equal(t, 2, hosts[0].list(t).Voters())
+}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,7 +19,7 @@ import (
 )
 
 // maxStartAttempts bounds how often etcd is started if another program takes a port that
-// was free.
+// was free, or the members of the cluster that it joins change.
 const maxStartAttempts = 3
 
 // Member is a running etcd member. It is safe for concurrent use.
@@ -174,10 +175,17 @@ func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
 			m.at, m.clientURL = at, clientURL(at, m.etcd.Clients[0].Addr())
 			return protectSockets(cfg)
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) || attempt == maxStartAttempts {
+		if !errors.Is(err, syscall.EADDRINUSE) && !m.isMembershipChanged(err) || attempt == maxStartAttempts {
 			return m.startError(err)
 		}
 	}
+}
+
+// isMembershipChanged reports whether etcd has rejected the start of a member that joins, because
+// another member was added, removed or changed since the cluster accepted this one. etcd has no
+// type for this error. The next attempt joins once more.
+func (m *Member) isMembershipChanged(err error) bool {
+	return m.data.initialCluster != "" && strings.Contains(err.Error(), "error validating peerURLs")
 }
 
 // prepare makes the data directory ready for etcd.
