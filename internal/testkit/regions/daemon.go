@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BinaryVariable is the environment variable that names the rtmanager binary to test. If it
+// binaryVariable is the environment variable that names the rtmanager binary to test. If it
 // is not set, the binary is built from this module.
-const BinaryVariable = "RTMANAGER_TEST_BINARY"
+const binaryVariable = "RTMANAGER_TEST_BINARY"
 
 // Daemon is one rtmanager with the process engine. It is not safe for concurrent use.
 type Daemon struct {
@@ -36,18 +36,38 @@ type Daemon struct {
 	join       []string // the flags by which an embedded member starts or joins its cluster
 }
 
-// build builds the binaries once.
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "regions-")
-	if err != nil {
-		return "", err
+// binaries are those of this module, in a directory that the tests of a program share. Main
+// removes it.
+var binaries binaryDir
+
+// binaryDir is a directory of binaries, which is built when a test needs it. It is safe for
+// concurrent use.
+type binaryDir struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// build returns the directory. It builds the binaries once.
+func (b *binaryDir) build() (string, error) {
+	b.once.Do(func() {
+		if b.path, b.err = os.MkdirTemp("", "regions-"); b.err != nil {
+			return
+		}
+		var out []byte
+		if out, b.err = exec.Command("go", "build", "-o", b.path, "galaxy/rtmanager/cmd/...").CombinedOutput(); b.err != nil {
+			_, _ = os.Stderr.Write(out)
+		}
+	})
+	return b.path, b.err
+}
+
+// remove removes the directory after the last test.
+func (b *binaryDir) remove() {
+	if b.path != "" {
+		_ = os.RemoveAll(b.path)
 	}
-	out, err := exec.Command("go", "build", "-o", dir, "galaxy/rtmanager/cmd/...").CombinedOutput()
-	if err != nil {
-		_, _ = os.Stderr.Write(out)
-	}
-	return dir, err
-})
+}
 
 // StartDaemon starts a daemon in the region, which uses the members of all regions, with flags
 // in addition to its own, and waits until it is ready.
@@ -72,11 +92,11 @@ func (c *Cluster) newDaemon(region, name string) *Daemon {
 
 // addImages adds two versions of the image gameserver.
 func (d *Daemon) addImages() {
-	binaries, err := build()
+	dir, err := binaries.build()
 	require.NoError(d.tb, err)
 	images := filepath.Join(d.dataDir, "images", "gameserver")
 	require.NoError(d.tb, os.MkdirAll(images, 0o700))
-	content, err := os.ReadFile(filepath.Join(binaries, "gameserver"))
+	content, err := os.ReadFile(filepath.Join(dir, "gameserver"))
 	require.NoError(d.tb, err)
 	for _, version := range []string{"1.0.0", "1.0.1"} {
 		require.NoError(d.tb, os.WriteFile(filepath.Join(images, version), content, 0o700))
@@ -93,10 +113,10 @@ func (d *Daemon) Start() {
 // Begin starts the process, and does not wait until it is ready.
 func (d *Daemon) Begin() {
 	d.tb.Helper()
-	binaries, err := build()
+	dir, err := binaries.build()
 	require.NoError(d.tb, err)
-	binary := filepath.Join(binaries, "rtmanager")
-	if replaced := os.Getenv(BinaryVariable); replaced != "" {
+	binary := filepath.Join(dir, "rtmanager")
+	if replaced := os.Getenv(binaryVariable); replaced != "" {
 		binary = replaced
 	}
 	arguments := append([]string{

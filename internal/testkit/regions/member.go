@@ -27,6 +27,7 @@ type memberConfig struct {
 func Main(m *testing.M) int {
 	encoded, isMember := os.LookupEnv(memberVariable)
 	if !isMember {
+		defer binaries.remove()
 		return m.Run()
 	}
 	fmt.Fprintln(os.Stderr, "etcd member:", runMember(encoded))
