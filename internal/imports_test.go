@@ -44,7 +44,8 @@ var allowed = map[string][]string{
 	"api":   {"domain/", "ports"},
 	"etcd":  {"domain/"},
 
-	"envelope": {"domain/secret"},
+	"daemonhttp": {"domain/access", "api"},
+	"envelope":   {"domain/secret"},
 
 	"etcdauth":    {"etcd"},
 	"etcdcluster": {"domain/", "etcd"},
@@ -65,7 +66,7 @@ var allowed = map[string][]string{
 	"adapters/keysource":                       {},
 	"adapters/embeddedetcd":                    {"etcd", "etcdcluster"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
-	"adapters/federation":                      {"domain/", "api"},
+	"adapters/federation":                      {"domain/", "api", "daemonhttp"},
 	"adapters/healthprobe":                     {"ports"},
 	"adapters/oidc":                            {"domain/", "ports", "adapters/oidc/internal/"},
 	"adapters/oidc/login":                      {"adapters/oidc/internal/"},
@@ -80,7 +81,7 @@ var allowed = map[string][]string{
 	"adapters/dockerengine":                    {"domain/", "ports"},
 
 	"adapters/httpserver":                    {"domain/", "ports", "api", "adapters/httpserver/"},
-	"adapters/httpserver/peer":               {"domain/", "ports", "api"},
+	"adapters/httpserver/peer":               {"domain/", "ports", "api", "daemonhttp"},
 	"adapters/httpserver/internal/callers":   {"domain/", "api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/connlimit": {"api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/etag":      {},

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"galaxy/rtmanager/internal/daemonhttp"
 	"galaxy/rtmanager/internal/domain/federation"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/lifetime"
@@ -49,7 +50,7 @@ type Client struct {
 	cfg        Config
 	log        *slog.Logger
 	remotes    []*remote
-	transports transports
+	transports *daemonhttp.Transports[string] // by URL
 	// life is that of the probes.
 	life *lifetime.Lifetime
 }
@@ -62,7 +63,7 @@ func New(cfg Config) *Client {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{cfg: cfg, log: cfg.Logger, life: lifetime.New(context.Background()), transports: transports{files: cfg.TLS, requireNode: cfg.RequireNodeIdentity}}
+	c := &Client{cfg: cfg, log: cfg.Logger, life: lifetime.New(context.Background()), transports: daemonhttp.NewTransports[string](cfg.TLS)}
 	for _, setting := range cfg.Stores {
 		c.remotes = append(c.remotes, newRemote(setting))
 	}
@@ -78,7 +79,7 @@ func setDefault(setting *time.Duration, value time.Duration) {
 // Run probes each store now and after every interval, until ctx ends. Then it ends the probes in
 // progress, closes idle connections and returns nil. The client cannot be used any more.
 func (c *Client) Run(ctx context.Context) error {
-	defer c.transports.closeIdle()
+	defer c.transports.CloseIdle()
 	defer c.life.Close(context.Canceled)
 	var loops sync.WaitGroup
 	for _, r := range c.remotes {

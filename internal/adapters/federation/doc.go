@@ -5,8 +5,8 @@
 //	probe.go      one probe of a daemon of another store
 //	forward.go    Forward: the response of another store, as it arrives
 //	list.go       ListPage: a page of the list of another store
-//	request.go    headers of requests; responses that come from the API
-//	transport.go  connections to one URL
+//	request.go    headers of requests; responses that are used
+//	transport.go  a transport to one URL, which verifies the daemon
 //
 // A store is used only after a daemon of it has responded to a probe: with its version of the API and
 // its identity. The identity of a name never changes while this daemon runs, and two names never

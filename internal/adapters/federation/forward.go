@@ -1,20 +1,14 @@
 package federation
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptrace"
-	"net/http/httputil"
 	"net/url"
 	"slices"
-	"sync/atomic"
-	"time"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/daemonhttp"
 	"galaxy/rtmanager/internal/domain/federation"
 )
 
@@ -37,8 +31,8 @@ func returnedHeaders() []string {
 
 // Forward sends a request of the API to a daemon of another store, and writes the response to w as
 // it arrives. It sends and returns only what the API defines. If no connection can be made, or a
-// read gets no response, it tries the other URLs of the store. ctx bounds the call. If the response ends early, Forward aborts the
-// connection of w, so that the client does not treat it as complete.
+// read gets no response, it tries the other URLs of the store. ctx bounds the call. If the response
+// ends early, Forward aborts the connection of w, so that the client does not treat it as complete.
 //
 // The error is a *federation.UnusableError, a *federation.UnknownStoreError or the cause of ctx.
 // Nothing has been written to w then.
@@ -70,23 +64,10 @@ func (c *Client) forwardTo(ctx context.Context, w http.ResponseWriter, r *http.R
 		return &federation.UnusableError{Store: request.Store, State: federation.StateUnreachable, Reason: "has no valid URL: " + to.url}
 	}
 	address.RawQuery = request.Query
-	traced, connected := traceConnection(ctx)
-	inbound := r.Clone(traced)
-	inbound.Body, inbound.ContentLength = io.NopCloser(bytes.NewReader(request.Body)), int64(len(request.Body))
-	var failed error
-	proxy := &httputil.ReverseProxy{
-		Transport: roundTripFunc(func(out *http.Request) (*http.Response, error) {
-			// The proxy's own trace forwards informational responses, and then clears the headers
-			// that this server has set: replace it.
-			return c.roundTripWithoutTrailers(out.WithContext(traced), to.url)
-		}),
-		FlushInterval: -1,
-		ErrorLog:      slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL, p.Out.Host = address, address.Host
-			p.Out.Header = c.headerOf(ctx, p.In.Header, request)
-		},
-		ModifyResponse: func(response *http.Response) error {
+	hasConnected, err := daemonhttp.Forward(ctx, w, r, daemonhttp.Request{
+		URL: address, Header: c.headerOf(ctx, r.Header, request), Body: request.Body,
+		RoundTrip: func(out *http.Request) (*http.Response, error) { return c.roundTrip(out, to.url) },
+		Filter: func(response *http.Response) error {
 			if err := checkResponse(response, to.storeID); err != nil {
 				return err
 			}
@@ -98,12 +79,12 @@ func (c *Client) forwardTo(ctx context.Context, w http.ResponseWriter, r *http.R
 			}
 			return nil
 		},
-		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			failed = c.unusableError(ctx, to, request, err, connected.Load())
-		},
+		WriteTimeout: request.WriteTimeout, IdleTimeout: request.IdleTimeout, Log: c.log,
+	})
+	if err != nil {
+		return c.unusableError(ctx, to, request, err, hasConnected)
 	}
-	proxy.ServeHTTP(&deadlineWriter{ResponseWriter: w, timeout: request.WriteTimeout, idle: request.IdleTimeout}, inbound)
-	return failed
+	return nil
 }
 
 // headerOf returns the headers to send to the other daemon.
@@ -131,57 +112,3 @@ func (c *Client) unusableError(ctx context.Context, to connection, request feder
 	}
 	return &federation.UnusableError{Store: request.Store, State: federation.StateUnreachable, Reason: c.unreachableReason(ctx, to.url, err), MayHaveArrived: mayHaveArrived}
 }
-
-// traceConnection returns a context for a request, and a flag that is set when the request gets a
-// connection. From then on the other daemon may have received the request.
-func traceConnection(ctx context.Context) (context.Context, *atomic.Bool) {
-	connected := &atomic.Bool{}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	}), connected
-}
-
-// roundTripFunc implements http.RoundTripper by a function.
-type roundTripFunc func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements http.RoundTripper.
-func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// roundTripWithoutTrailers returns a copy of the response without trailers: the transport adds
-// them to the original when the body is read.
-func (c *Client) roundTripWithoutTrailers(out *http.Request, base string) (*http.Response, error) {
-	response, err := c.roundTrip(out, base)
-	if err != nil {
-		return nil, err
-	}
-	final := *response
-	final.Trailer = nil
-	return &final, nil
-}
-
-// deadlineWriter sets a deadline for each write, since a response may take long.
-type deadlineWriter struct {
-	http.ResponseWriter
-	timeout, idle time.Duration
-}
-
-// Write implements http.ResponseWriter.
-func (d *deadlineWriter) Write(data []byte) (int, error) {
-	d.setDeadline(d.timeout)
-	return d.ResponseWriter.Write(data)
-}
-
-// FlushError is called by http.ResponseController. Over HTTP/2 the deadline of the write also
-// ends a response that is idle, so it is extended.
-func (d *deadlineWriter) FlushError() error {
-	d.setDeadline(d.timeout)
-	defer d.setDeadline(d.idle + d.timeout)
-	return http.NewResponseController(d.ResponseWriter).Flush()
-}
-
-func (d *deadlineWriter) setDeadline(timeout time.Duration) {
-	_ = http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(timeout))
-}
-
-// Unwrap returns the inner writer to http.ResponseController.
-func (d *deadlineWriter) Unwrap() http.ResponseWriter { return d.ResponseWriter }

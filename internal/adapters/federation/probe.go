@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/daemonhttp"
 	"galaxy/rtmanager/internal/domain/federation"
 )
 
@@ -106,13 +107,13 @@ func (c *Client) describe(ctx context.Context, base string) probeResult {
 	defer func() { _ = response.Body.Close() }()
 	body := io.LimitReader(response.Body, maxProbeBytes)
 	switch {
-	case response.StatusCode == http.StatusOK && mediaTypeOf(response) == "application/json":
+	case response.StatusCode == http.StatusOK && daemonhttp.MediaType(response) == "application/json":
 		var cluster api.Cluster
 		if err := json.NewDecoder(body).Decode(&cluster); err != nil {
 			return failed(federation.StateIncompatible, "sends a malformed response at %s: %v", base, err)
 		}
 		return c.classify(base, cluster)
-	case isProblem(response):
+	case daemonhttp.IsProblem(response):
 		var p api.Problem
 		if err := json.NewDecoder(body).Decode(&p); err != nil || p.Code == "" {
 			return failed(federation.StateIncompatible, "sends a malformed response at %s", base)

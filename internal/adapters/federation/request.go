@@ -3,18 +3,18 @@ package federation
 import (
 	"context"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/daemonhttp"
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/audit"
 )
 
 // roundTrip sends a request on a connection to the URL.
 func (c *Client) roundTrip(request *http.Request, base string) (*http.Response, error) {
-	transport, err := c.transports.of(base)
+	transport, err := c.transports.Get(base, func() (*http.Transport, error) { return c.newTransport(base) })
 	if err != nil {
 		return nil, err
 	}
@@ -34,25 +34,10 @@ func (c *Client) setForwarded(ctx context.Context, header http.Header) {
 	}
 }
 
-// mediaTypeOf returns the media type of a response, and none for an encoded body, which this
-// package has not requested.
-func mediaTypeOf(response *http.Response) string {
-	if response.Header.Get("Content-Encoding") != "" {
-		return ""
-	}
-	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	return media
-}
-
-// isProblem reports whether the response is a problem document of an error status.
-func isProblem(response *http.Response) bool {
-	return mediaTypeOf(response) == api.ProblemMediaType && response.StatusCode >= 400 && response.StatusCode <= 599
-}
-
 // isResult reports whether the response may be a successful response of the API, or the one of a
 // daemon that is not ready.
 func isResult(response *http.Response) bool {
-	media := mediaTypeOf(response)
+	media := daemonhttp.MediaType(response)
 	switch response.StatusCode {
 	case http.StatusNoContent, http.StatusNotModified:
 		return true
@@ -71,7 +56,7 @@ func checkResponse(response *http.Response, storeID string) error {
 	if id := response.Header.Get(api.HeaderStore); id != "" && id != storeID {
 		return fmt.Errorf("it is store %s now, not %s", id, storeID)
 	}
-	if !isResult(response) && !isProblem(response) {
+	if !isResult(response) && !daemonhttp.IsProblem(response) {
 		return fmt.Errorf("%s is not a response of this API", response.Status)
 	}
 	return nil

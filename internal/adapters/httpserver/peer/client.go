@@ -8,15 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/daemonhttp"
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/domain/node"
@@ -24,12 +21,8 @@ import (
 	"galaxy/rtmanager/internal/tlsfiles"
 )
 
-const (
-	// dialTimeout bounds how long another node may take to accept a connection.
-	dialTimeout = 3 * time.Second
-	// maxResponseBytes bounds how much of a response is read.
-	maxResponseBytes = 64 << 20
-)
+// maxResponseBytes bounds how much of a response is read.
+const maxResponseBytes = 64 << 20
 
 // Config tunes a Client.
 type Config struct {
@@ -46,14 +39,19 @@ type Config struct {
 
 // Client calls the API of other nodes. It is safe for concurrent use.
 type Client struct {
-	self       node.Ref
-	transports transports
-	log        *slog.Logger
+	self          node.Ref
+	files         tlsfiles.Client
+	requireNodeID bool
+	transports    *daemonhttp.Transports[transportKey]
+	log           *slog.Logger
 }
 
 // New returns a client.
 func New(cfg Config) *Client {
-	c := &Client{self: cfg.Self, log: cfg.Logger, transports: transports{files: cfg.TLS, requireNodeID: cfg.RequireNodeIdentity}}
+	c := &Client{
+		self: cfg.Self, files: cfg.TLS, requireNodeID: cfg.RequireNodeIdentity,
+		transports: daemonhttp.NewTransports[transportKey](cfg.TLS), log: cfg.Logger,
+	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -61,11 +59,12 @@ func New(cfg Config) *Client {
 }
 
 // CloseIdleConnections closes the connections that no request uses.
-func (c *Client) CloseIdleConnections() { c.transports.closeIdle() }
+func (c *Client) CloseIdleConnections() { c.transports.CloseIdle() }
 
 // roundTrip sends a request on a connection to the node.
 func (c *Client) roundTrip(request *http.Request, target node.Node) (*http.Response, error) {
-	transport, err := c.transports.of(target)
+	key := transportKey{target.Ref(), target.API}
+	transport, err := c.transports.Get(key, func() (*http.Transport, error) { return c.newTransport(target) })
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +92,7 @@ func (c *Client) do(ctx context.Context, target node.Node, call call, result any
 	if err != nil {
 		return err
 	}
-	ctx, connected := traceConnection(ctx)
+	ctx, connected := daemonhttp.TraceConnection(ctx)
 	request, err := c.newRequest(ctx, call, address)
 	if err != nil {
 		return fmt.Errorf("call node %s: %w", target.Ref(), err)
@@ -153,24 +152,15 @@ func (c *Client) setForwarded(ctx context.Context, header http.Header) {
 	}
 }
 
-// traceConnection returns a context for a request, and a flag that is set when the request
-// gets a connection. From then on the other node may have received the request.
-func traceConnection(ctx context.Context) (context.Context, *atomic.Bool) {
-	connected := &atomic.Bool{}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	}), connected
-}
-
 // decodeResponse decodes a response of the API. It returns a problem document, and any
 // other response, as an error.
 func decodeResponse(response *http.Response, result any) error {
-	media := mediaTypeOf(response)
+	media := daemonhttp.MediaType(response)
 	body := io.LimitReader(response.Body, maxResponseBytes)
 	switch {
 	case response.StatusCode == http.StatusOK && media == "application/json":
 		return json.NewDecoder(body).Decode(result)
-	case isProblem(response):
+	case daemonhttp.IsProblem(response):
 		var problem api.Problem
 		if err := json.NewDecoder(body).Decode(&problem); err != nil {
 			return err
@@ -182,22 +172,6 @@ func decodeResponse(response *http.Response, result any) error {
 		return &problem
 	}
 	return foreignResponseError(response)
-}
-
-// mediaTypeOf returns the media type of a response, and none for an encoded body, which
-// no client of this package has requested.
-func mediaTypeOf(response *http.Response) string {
-	if response.Header.Get("Content-Encoding") != "" {
-		return ""
-	}
-	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	return media
-}
-
-// isProblem reports whether the response is a problem document of an error status. Its
-// status becomes that of this server's own response, so it must be one of HTTP.
-func isProblem(response *http.Response) bool {
-	return mediaTypeOf(response) == api.ProblemMediaType && response.StatusCode >= 400 && response.StatusCode <= 599
 }
 
 func foreignResponseError(response *http.Response) error {

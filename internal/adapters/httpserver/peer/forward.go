@@ -1,17 +1,14 @@
 package peer
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/daemonhttp"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -58,47 +55,16 @@ func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return &ForwardError{Err: err}
 	}
-	traced, connected := traceConnection(ctx)
-	inbound := r.Clone(traced)
-	inbound.Body, inbound.ContentLength = io.NopCloser(bytes.NewReader(forwarded.Body)), int64(len(forwarded.Body))
-	var failed error
-	proxy := &httputil.ReverseProxy{
-		Transport: roundTripFunc(func(out *http.Request) (*http.Response, error) {
-			// The proxy's own trace forwards informational responses, and then clears the
-			// headers that this server has set: replace it.
-			return c.roundTripWithoutTrailers(out.WithContext(traced), target)
-		}),
-		FlushInterval: -1,
-		ErrorLog:      slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL, p.Out.Host = address, address.Host
-			p.Out.Header = c.forwardedHeader(ctx, p.In.Header, request.Origin)
-		},
-		ModifyResponse: filterResponse,
-		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			failed = &ForwardError{Err: unreachableError(ctx, target, err), MayHaveArrived: connected.Load()}
-		},
-	}
-	proxy.ServeHTTP(&deadlineWriter{ResponseWriter: w, timeout: forwarded.WriteTimeout, idle: forwarded.IdleTimeout}, inbound)
-	return failed
-}
-
-// roundTripFunc implements http.RoundTripper by a function.
-type roundTripFunc func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements http.RoundTripper.
-func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// roundTripWithoutTrailers returns a copy of the response without trailers: the transport
-// adds them to the original when the body is read.
-func (c *Client) roundTripWithoutTrailers(out *http.Request, target node.Node) (*http.Response, error) {
-	response, err := c.roundTrip(out, target)
+	hasConnected, err := daemonhttp.Forward(ctx, w, r, daemonhttp.Request{
+		URL: address, Header: c.forwardedHeader(ctx, r.Header, request.Origin), Body: forwarded.Body,
+		RoundTrip:    func(out *http.Request) (*http.Response, error) { return c.roundTrip(out, target) },
+		Filter:       filterResponse,
+		WriteTimeout: forwarded.WriteTimeout, IdleTimeout: forwarded.IdleTimeout, Log: c.log,
+	})
 	if err != nil {
-		return nil, err
+		return &ForwardError{Err: unreachableError(ctx, target, err), MayHaveArrived: hasConnected}
 	}
-	final := *response
-	final.Trailer = nil
-	return &final, nil
+	return nil
 }
 
 // forwardedHeader returns the headers to send to the other node.
@@ -123,8 +89,8 @@ func (c *Client) forwardedHeader(ctx context.Context, inbound http.Header, origi
 // removes the headers that the API does not define, and those that this server has set.
 func filterResponse(response *http.Response) error {
 	isResult := response.StatusCode == http.StatusOK || response.StatusCode == http.StatusAccepted
-	isResult = isResult && slices.Contains([]string{"application/json", api.EventStreamMediaType, api.NDJSONMediaType}, mediaTypeOf(response))
-	if !isResult && !isProblem(response) {
+	isResult = isResult && slices.Contains([]string{"application/json", api.EventStreamMediaType, api.NDJSONMediaType}, daemonhttp.MediaType(response))
+	if !isResult && !daemonhttp.IsProblem(response) {
 		return foreignResponseError(response)
 	}
 	kept := []string{"Content-Type", "Content-Length", "Retry-After", "X-Accel-Buffering", api.HeaderHeartbeat}
@@ -135,30 +101,3 @@ func filterResponse(response *http.Response) error {
 	}
 	return nil
 }
-
-// deadlineWriter sets a deadline for each write, since a response may take long.
-type deadlineWriter struct {
-	http.ResponseWriter
-	timeout, idle time.Duration
-}
-
-// Write implements http.ResponseWriter.
-func (d *deadlineWriter) Write(data []byte) (int, error) {
-	d.setDeadline(d.timeout)
-	return d.ResponseWriter.Write(data)
-}
-
-// FlushError is called by http.ResponseController. Over HTTP/2 the deadline of the write also
-// ends a response that is idle, so it is extended.
-func (d *deadlineWriter) FlushError() error {
-	d.setDeadline(d.timeout)
-	defer d.setDeadline(d.idle + d.timeout)
-	return http.NewResponseController(d.ResponseWriter).Flush()
-}
-
-func (d *deadlineWriter) setDeadline(timeout time.Duration) {
-	_ = http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(timeout))
-}
-
-// Unwrap returns the inner writer to http.ResponseController.
-func (d *deadlineWriter) Unwrap() http.ResponseWriter { return d.ResponseWriter }
