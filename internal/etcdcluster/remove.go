@@ -12,6 +12,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/membership"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/wait"
 )
 
 const (
@@ -94,7 +95,7 @@ func (i *Inspector) removeWithRetry(ctx context.Context, id uint64) error {
 		hasNoResponse := err != nil && tryCtx.Err() != nil && ctx.Err() == nil
 		cancel()
 		isRepeatable := errors.Is(err, rpctypes.ErrUnhealthy) || hasNoResponse
-		if !isRepeatable || time.Now().After(deadline) || pause(ctx, probePause) != nil {
+		if !isRepeatable || time.Now().After(deadline) || wait.For(ctx, probePause) != nil {
 			return err
 		}
 	}
@@ -114,7 +115,7 @@ func (i *Inspector) isRemovedAtOthers(ctx context.Context, plan membership.Remov
 				}
 			}
 		}
-		_ = pause(ctx, probePause/5)
+		_ = wait.For(ctx, probePause/5)
 	}
 	return false
 }
@@ -146,20 +147,8 @@ func (i *Inspector) plan(ctx context.Context, request membership.RemovalRequest)
 		if err != nil || !needsProof || time.Now().After(deadline) {
 			return plan, err
 		}
-		if err := pause(ctx, probePause); err != nil {
+		if err := wait.For(ctx, probePause); err != nil {
 			return membership.Removal{}, err
 		}
-	}
-}
-
-// pause waits for the duration, and returns the error of ctx if that ends first.
-func pause(ctx context.Context, duration time.Duration) error {
-	timer := time.NewTimer(duration)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -2,6 +2,7 @@ package regions
 
 import (
 	"bytes"
+	"context"
 	"net/url"
 	"os"
 	"os/exec"
@@ -55,7 +56,7 @@ func (b *binaryDir) build() (string, error) {
 			return
 		}
 		var out []byte
-		if out, b.err = exec.Command("go", "build", "-o", b.path, "galaxy/rtmanager/cmd/...").CombinedOutput(); b.err != nil {
+		if out, b.err = exec.CommandContext(context.Background(), "go", "build", "-o", b.path, "galaxy/rtmanager/cmd/...").CombinedOutput(); b.err != nil {
 			_, _ = os.Stderr.Write(out)
 		}
 	})
