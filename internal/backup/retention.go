@@ -47,12 +47,17 @@ func (s *Schedule) ownBackups() ([]savedBackup, error) {
 	return saved, nil
 }
 
-// prune deletes the backups of this schedule beyond Keep. It keeps the newest one without
-// findings, however old it is. A manifest without its file is deleted, and does not count.
-func (s *Schedule) prune() error {
+// prune deletes the backups of this schedule beyond Keep. latest is the file that was saved last:
+// it counts as the newest even if others are of a later time, as after a correction of the
+// clock. prune keeps the newest one without findings, however old it is. A manifest without its
+// file is deleted, and does not count.
+func (s *Schedule) prune(latest string) error {
 	saved, err := s.ownBackups()
 	if err != nil {
 		return err
+	}
+	if i := slices.IndexFunc(saved, func(b savedBackup) bool { return b.file == latest }); i > 0 {
+		saved = slices.Insert(slices.Delete(slices.Clone(saved), i, i+1), 0, saved[i])
 	}
 	var faults []error
 	kept, hasClean := 0, false

@@ -123,7 +123,7 @@ func (s *Schedule) Pass(ctx context.Context) error {
 	}
 	log("saved a backup", "file", file, "records", manifest.Records(), "revision", manifest.Revision, "bytes", manifest.Bytes,
 		"findings", manifest.Findings(), "duration", time.Since(startedAt))
-	if err := s.prune(); err != nil {
+	if err := s.prune(file); err != nil {
 		s.opts.Logger.Warn("old backups cannot be deleted", "directory", s.opts.Dir, "error", err)
 	}
 	return nil

@@ -74,6 +74,19 @@ func TestScheduleKeepsTheNewest(t *testing.T) {
 	require.Equal(t, stats.Last, newSchedule(t, server.Client(), dir, "eu/n1", 2, c).Stats().Last, "a later process continues")
 }
 
+// After the clock was set back, the backup that was saved last is the one to keep.
+func TestScheduleAfterTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	server, dir := etcdtest.Start(t), t.TempDir()
+	insert(t, openStore(t, server.Client(), ""), "a")
+	c := &clock{time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)}
+	schedule := newSchedule(t, server.Client(), dir, "n", 1, c)
+	require.NoError(t, schedule.Pass(t.Context()))
+	c.now = c.now.AddDate(-1, 0, 0)
+	require.NoError(t, schedule.Pass(t.Context()))
+	require.Equal(t, []string{"rtmanager-n-20260101T120000Z.snapshot", "rtmanager-n-20260101T120000Z.snapshot.json"}, names(t, dir))
+}
+
 // The newest backup without inconsistencies remains, however many newer ones have some.
 func TestScheduleKeepsACleanBackup(t *testing.T) {
 	t.Parallel()
