@@ -177,47 +177,6 @@ func measureURL(ctx context.Context, url string, cfg Config) (time.Duration, err
 	return etcdcluster.RoundTrip(ctx, client)
 }
 
-// checkAddress checks that no other process runs the member, at the addresses that the directory
-// and the other members have. The member's own address is one of them, and etcd does not listen
-// there yet: another machine can have the same DNS name, and a machine that the member has left can
-// start its former directory.
-func (m *Member) checkAddress(ctx context.Context, cfg Config, at addresses) error {
-	info := m.data.cluster
-	if info.MemberID == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	return m.checkCopy(ctx, cfg, append(m.ownURLs(ctx, cfg), info.ClientURL, at.advertisedClient.String()))
-}
-
-// ownURLs returns the client URLs of this member that other members have stored. It requests them at the
-// peer ports: a member serves its list there without a quorum, and its client port only with one.
-func (m *Member) ownURLs(ctx context.Context, cfg Config) (urls []string) {
-	info := m.data.cluster
-	var mu sync.Mutex
-	var requests sync.WaitGroup
-	for _, other := range info.Others {
-		for _, peerURL := range other.PeerURLs {
-			requests.Go(func() {
-				members, err := requestMembers(ctx, cfg, peerURL, uint64(info.ClusterID))
-				if err != nil {
-					return
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				for _, one := range members {
-					if one.ID == uint64(info.MemberID) {
-						urls = append(urls, one.ClientURLs...)
-					}
-				}
-			})
-		}
-	}
-	requests.Wait()
-	return urls
-}
-
 // localListOf returns the member list that the member at the URL has stored.
 func localListOf(ctx context.Context, cfg Config, url string) (etcdcluster.Members, error) {
 	if !isListening(ctx, url) {
@@ -233,33 +192,6 @@ func localListOf(ctx context.Context, cfg Config, url string) (etcdcluster.Membe
 
 // errNotListening is the error of a URL at which no program listens.
 var errNotListening = errors.New("no program listens there")
-
-// checkMembership requests the member lists of other members. It returns a *RemovedError if they do
-// not have this member, and a *ConfigError if they form another cluster. It skips members that do
-// not respond.
-func (m *Member) checkMembership(ctx context.Context, cfg Config) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	m.clusterMu.Lock()
-	info := m.data.cluster
-	m.clusterMu.Unlock()
-	foreign := ""
-	for _, found := range listsOf(ctx, cfg, info) {
-		if found.members.ClusterID != uint64(info.ClusterID) {
-			foreign = fmt.Sprintf("the member at %s is of cluster %x", found.url, found.members.ClusterID)
-			continue
-		}
-		if _, isMember := found.members.ByID(uint64(info.MemberID)); !isMember && found.isLinearizable {
-			return m.markRemoved()
-		}
-		return nil
-	}
-	if foreign == "" {
-		return nil
-	}
-	return &ConfigError{Err: fmt.Errorf("data directory %s belongs to member %s of cluster %x, but %s: that cluster was created or restored since; "+
-		"to join it, remove %s and %s and nothing else: the games of this host remain", m.data.path, info.label(), uint64(info.ClusterID), foreign, m.data.etcdDir(), m.data.clusterFile())}
-}
 
 // memberList is the member list of another member.
 type memberList struct {
@@ -342,33 +274,6 @@ func isListening(ctx context.Context, address string) bool {
 		return false
 	}
 	return conn.Close() == nil
-}
-
-// checkCopy returns a *ConfigError if this member runs at one of the addresses, from another
-// directory. It sends requests to all of them concurrently.
-func (m *Member) checkCopy(ctx context.Context, cfg Config, addresses []string) error {
-	slices.Sort(addresses)
-	addresses = slices.Compact(addresses)
-	isRunning := make([]bool, len(addresses))
-	var probes sync.WaitGroup
-	for i, address := range addresses {
-		if address != "" {
-			probes.Go(func() { isRunning[i] = m.isRunningAt(ctx, cfg, address) })
-		}
-	}
-	probes.Wait()
-	i := slices.Index(isRunning, true)
-	if i < 0 {
-		return nil
-	}
-	return dataDirError("data directory %s is a copy: member %s (%x) runs at %s; two processes must not run the same member. To add a member, start it with a new directory",
-		m.data.path, m.data.cluster.label(), uint64(m.data.cluster.MemberID), addresses[i])
-}
-
-// isRunningAt reports whether a member with the id of this one responds at the URL.
-func (m *Member) isRunningAt(ctx context.Context, cfg Config, url string) bool {
-	status, err := statusAt(ctx, cfg, url)
-	return err == nil && status.Header.GetMemberId() == uint64(m.data.cluster.MemberID) && status.Header.GetClusterId() == uint64(m.data.cluster.ClusterID)
 }
 
 // isMemberAt reports whether a member with the id responds at the URL.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"reflect"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/etcdcluster"
+	"galaxy/rtmanager/internal/wait"
 )
 
 const (
@@ -116,7 +116,7 @@ func (m *Member) runInCluster(ctx context.Context, cfg Config, at addresses) {
 			watch.check(ctx)
 		}
 	}
-	isFirst := m.data.cluster.Origin == originJoin && !m.data.cluster.Bootstrapped
+	isNew := m.data.cluster.Origin == originJoin && !m.data.cluster.Bootstrapped
 	if err := m.recordMembership(at); err != nil {
 		m.state.fail(ctx, err)
 		return
@@ -126,7 +126,7 @@ func (m *Member) runInCluster(ctx context.Context, cfg Config, at addresses) {
 	}
 	close(m.state.ready)
 	m.logReady()
-	if !isFirst { // a new member has copied its data just now
+	if !isNew { // a new member has copied its data just now
 		m.monitors.Go(m.checkCorruption)
 	}
 	m.keepCurrent(ctx, cfg, at, ticker, &watch)
@@ -170,10 +170,8 @@ func (m *Member) becomeVoter(ctx context.Context) error {
 		return err
 	}
 	for m.etcd.Server.IsLearner() { // the change has been decided, and is applied in a moment
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := wait.For(ctx, 10*time.Millisecond); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -246,10 +244,7 @@ func (m *Member) refreshUntilDone(ctx context.Context, cfg Config, at addresses)
 			return context.Cause(ctx)
 		}
 		m.report("waiting for the cluster: " + err.Error())
-		select {
-		case <-time.After(leaderCheckInterval):
-		case <-ctx.Done():
-		}
+		_ = wait.For(ctx, leaderCheckInterval) // the next round returns the end of ctx
 	}
 }
 
@@ -301,89 +296,4 @@ func (m *Member) refreshTiming(ctx context.Context) error {
 		})
 	}
 	return etcdcluster.ReportTiming(ctx, m.client, uint64(m.etcd.Server.MemberID()), running)
-}
-
-// leaderWatch logs the loss of the leader and its return.
-type leaderWatch struct {
-	member *Member
-	cfg    Config
-	lostAt time.Time // zero while there is a leader
-	// checkAt is when the membership is checked next.
-	checkAt time.Time
-}
-
-// check detects whether there is a leader. While there is none, it finds out which members do not
-// respond.
-func (w *leaderWatch) check(ctx context.Context) {
-	m := w.member
-	switch hasLeader := m.etcd.Server.Lead() != 0; {
-	case !hasLeader && w.lostAt.IsZero():
-		w.lostAt = time.Now()
-		w.checkAt = w.lostAt.Add(membershipInterval / 2)
-		fallthrough
-	case !hasLeader:
-		if time.Now().After(w.checkAt) {
-			if err := m.checkMembership(ctx, w.cfg); err != nil {
-				m.state.fail(ctx, err)
-				return
-			}
-			w.checkAt = time.Now().Add(membershipInterval)
-		}
-		m.clusterMu.Lock()
-		others := m.data.cluster.Others
-		m.clusterMu.Unlock()
-		unreachable := unreachableMembers(ctx, others)
-		if previous := m.state.unreachable.Swap(&unreachable); previous == nil || *previous != unreachable {
-			m.state.logger.Warn(m.noLeaderError().Error(), "for", time.Since(w.lostAt).Round(time.Millisecond).String())
-		}
-	case !w.lostAt.IsZero():
-		m.state.unreachable.Store(nil)
-		m.state.logger.Warn("the etcd member has a leader", "leader_id", m.etcd.Server.Leader().String(), "without_leader", time.Since(w.lostAt).Round(time.Millisecond).String())
-		w.lostAt = time.Time{}
-	}
-}
-
-// unreachableMembers describes the members whose peer addresses accept no connection.
-func unreachableMembers(ctx context.Context, others []otherMember) string {
-	ctx, cancel := context.WithTimeout(ctx, leaderCheckInterval)
-	defer cancel()
-	texts := make(chan string, len(others))
-	for _, other := range others {
-		go func() { texts <- dialPeer(ctx, other) }()
-	}
-	var unreachable []string
-	for range others {
-		if text := <-texts; text != "" {
-			unreachable = append(unreachable, text)
-		}
-	}
-	slices.Sort(unreachable)
-	return strings.Join(unreachable, ", ")
-}
-
-// dialPeer returns an empty text if one of the peer URLs of the member accepts a connection, and
-// otherwise the name of the member and the last error.
-func dialPeer(ctx context.Context, other otherMember) string {
-	var last error
-	for _, text := range other.PeerURLs {
-		u, err := url.Parse(text)
-		if err != nil {
-			continue
-		}
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
-		if err == nil {
-			_ = conn.Close()
-			return ""
-		}
-		last = err
-	}
-	var timeout net.Error
-	if errors.As(last, &timeout) && timeout.Timeout() {
-		last = errors.New("timeout")
-	}
-	var operation *net.OpError
-	if errors.As(last, &operation) {
-		last = operation.Err
-	}
-	return fmt.Sprintf("%s at %s (%v)", other.Name, strings.Join(other.PeerURLs, ", "), last)
 }

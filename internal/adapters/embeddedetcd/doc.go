@@ -21,9 +21,12 @@
 //	inprocess.go      a client that calls the server without a network
 //	gate.go           the end of all calls before etcd closes its database
 //	cluster.go        members of clusters: settings, and their part of cluster.json
-//	clusterstart.go   what precedes the start of such a member: join, checks of the directory
+//	clusterstart.go   what precedes the start of such a member: a new cluster, a join, or checks
+//	clusterjoin.go    a join: this member becomes a learner of a running cluster
+//	clustercheck.go   the directory is that of this member, and no other process runs it
 //	clusterinit.go    no new cluster in the place of a member of another one
 //	clusterclient.go  requests to other members
 //	clusterloop.go    what a running member of a cluster keeps current
+//	leaderwatch.go    the loss of the leader, and which members do not respond
 //	streams.go        an interceptor that ends client streams at close
 package embeddedetcd
