@@ -2,6 +2,7 @@ package etcdcluster
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -25,6 +26,14 @@ type Member struct {
 
 // IsStarted reports whether the member has been part of the cluster at least once.
 func (m Member) IsStarted() bool { return m.Name != "" }
+
+// Label returns the name of the member, or its peer URLs and id as long as it has no name.
+func (m Member) Label() string {
+	if m.Name != "" {
+		return m.Name
+	}
+	return fmt.Sprintf("at %s (%x, not started yet)", strings.Join(m.PeerURLs, ", "), m.ID)
+}
 
 // Members is the member list of a cluster.
 type Members struct {

@@ -5,7 +5,7 @@
 //	join.go      a new member: its entry as a learner, its promotion
 //	timing.go    heartbeat interval and election timeout, equal on all members
 //	identity.go  what the members of an embedded cluster have in common
-//	errors.go    classes of errors
+//	errors.go    why a member cannot join, and classes of errors
 //	members.go   Inspector: what each member reports, also without a quorum
 //	probe.go     the requests to single members
 //	remove.go    the removal of a member

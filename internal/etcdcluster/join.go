@@ -33,36 +33,12 @@ type Candidate struct {
 	Timeout time.Duration
 }
 
-// TakenError reports that a started member with a vote, or a learner that runs, has the name or the peer URL of a candidate.
-type TakenError struct {
-	Candidate Candidate
-	Member    Member
-}
-
-func (e *TakenError) Error() string {
-	return fmt.Sprintf("the cluster has a member %s (%s); if that member or its disk is lost, replace it, and if not, use another name and another address",
-		e.Member.Label(), strings.Join(e.Member.PeerURLs, ", "))
-}
-
-// LoopbackError reports that a candidate could not reach a member of the cluster.
-type LoopbackError struct{ Member Member }
-
-func (e *LoopbackError) Error() string {
-	return fmt.Sprintf("the member %s has the peer URL %s, which other machines cannot reach; start it with an address of its network first",
-		e.Member.Label(), strings.Join(e.Member.PeerURLs, ", "))
-}
-
-// Label returns the name of the member, or its peer URLs and id as long as it has no name.
-func (m Member) Label() string {
-	if m.Name != "" {
-		return m.Name
-	}
-	return fmt.Sprintf("at %s (%x, not started yet)", strings.Join(m.PeerURLs, ", "), m.ID)
-}
-
-// errIDRemoved is the error of an entry for the same peer URL within a second: etcd derives the id of
-// an entry from both, and the id was removed.
-var errIDRemoved = errors.New("the entry of an interrupted join was removed just now")
+// The bounds of a try of AddLearner. While another change is in progress the leader drops the one
+// of this try, so the next one should follow soon; but a cluster of far members takes its time.
+const (
+	addTimeout    = 3 * time.Second
+	maxAddTimeout = 30 * time.Second
+)
 
 // AddLearner adds an entry for the candidate to the cluster, as a learner. It first removes
 // the entry that an interrupted join of the same candidate has left: an entry without a vote, or
@@ -92,13 +68,6 @@ func AddLearner(ctx context.Context, client *clientv3.Client, candidate Candidat
 		}
 	}
 }
-
-// The bounds of a try of AddLearner. While another change is in progress the leader drops the one
-// of this try, so the next one should follow soon; but a cluster of far members takes its time.
-const (
-	addTimeout    = 3 * time.Second
-	maxAddTimeout = 30 * time.Second
-)
 
 // tryAdd is one try of AddLearner. It reports whether the cluster has responded in time.
 func (c Candidate) tryAdd(ctx context.Context, client *clientv3.Client, timeout time.Duration) (id uint64, members Members, hasResponse bool, err error) {
@@ -195,22 +164,12 @@ func learnerLabels(members Members, candidate Candidate) string {
 	return strings.Join(labels, " and ")
 }
 
-// IsTemporary reports whether the cluster may accept the same change later.
-func IsTemporary(err error) bool {
-	for _, temporary := range []error{
-		errIDRemoved, rpctypes.ErrTooManyLearners, rpctypes.ErrUnhealthy, rpctypes.ErrMemberNotEnoughStarted, rpctypes.ErrMemberLearnerNotReady,
-		rpctypes.ErrPeerURLExist, rpctypes.ErrNoLeader, rpctypes.ErrNotLeader, rpctypes.ErrLeaderChanged, rpctypes.ErrTimeout,
-		rpctypes.ErrTimeoutDueToLeaderFail, rpctypes.ErrTimeoutDueToConnectionLost, rpctypes.ErrTimeoutWaitAppliedIndex,
-	} {
-		if errors.Is(err, temporary) {
-			return true
-		}
-	}
-	return isUnreachable(err)
-}
-
 // promoteInterval is the time between two tries to promote a learner.
 const promoteInterval = 200 * time.Millisecond
+
+// changeTimeout bounds one try of a change of the members. While another change is in progress the
+// leader drops a change, and etcd never responds to it.
+const changeTimeout = 10 * time.Second
 
 // Promote gives the learner a vote once it is in sync with the leader. It waits for that until
 // ctx ends, and reports why it waits. It returns rpctypes.ErrMemberNotFound if the
@@ -234,7 +193,3 @@ func Promote(ctx context.Context, client *clientv3.Client, id uint64, report fun
 		}
 	}
 }
-
-// changeTimeout bounds one try of a change of the members. While another change is in progress the
-// leader drops a change, and etcd never responds to it.
-const changeTimeout = 10 * time.Second

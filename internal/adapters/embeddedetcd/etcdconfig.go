@@ -83,7 +83,7 @@ func newEtcdConfig(streams context.Context, cfg Config, data dataDir, at address
 	}
 	e.CorruptCheckTime = 12 * time.Hour
 
-	e.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(calls.unary), grpc.ChainStreamInterceptor(EndStreamsWith(streams), calls.stream)}
+	e.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(calls.interceptUnary), grpc.ChainStreamInterceptor(EndStreamsWith(streams), calls.interceptStream)}
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(cfg.Logger)
 	return e, nil
 }

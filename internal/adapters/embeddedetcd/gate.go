@@ -84,13 +84,13 @@ func pass[R any](ctx context.Context, g *gate, call func(ctx context.Context) (R
 	return response, err
 }
 
-// unary is an interceptor for the calls of network clients.
-func (g *gate) unary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+// interceptUnary is an interceptor for the calls of network clients.
+func (g *gate) interceptUnary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	return pass(ctx, g, func(ctx context.Context) (any, error) { return handler(ctx, request) })
 }
 
-// stream is an interceptor for the streams of network clients.
-func (g *gate) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+// interceptStream is an interceptor for the streams of network clients.
+func (g *gate) interceptStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	bound, leave, err := g.enter(stream.Context())
 	if err != nil {
 		return err
