@@ -100,6 +100,7 @@ func TestStatusWithoutAQuorum(t *testing.T) {
 	cluster.Stop(1)
 	cluster.Stop(2)
 	r := awaitStatus(t, server, "3 members, no quorum: 1 of 2 required respond")
+	r.requireCode(t, 5, "no quorum")
 	require.Contains(t, r.err, "warning: no quorum confirms this list; it is the one that the member of eu/eu-1 has stored")
 	require.Contains(t, r.err, "start the daemons that do not, or restore a backup")
 	r = run(t, server, "cluster", "remove", "us/us-1", "--yes")

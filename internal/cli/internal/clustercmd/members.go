@@ -7,6 +7,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/membership"
 )
 
 func (c commands) membersCommand() *cobra.Command {
@@ -38,7 +39,8 @@ of the database, by how many log entries the member is behind the leader (LAG), 
 its certificate expires. A member that hangs is reported after a few seconds.
 
 Below the table are warnings: a lost quorum, an even number of members, alarms, members
-that run with another timing than the cluster, certificates that expire within 30 days.`,
+that run with another timing than the cluster, certificates that expire within 30 days.
+Without a quorum the exit code is 5.`,
 		Example: `  rtmanager cluster status
   rtmanager cluster status -o wide
   rtmanager cluster status --server https://10.0.2.1:8080      # as another daemon sees it
@@ -46,7 +48,13 @@ that run with another timing than the cluster, certificates that expire within 3
 		Args: requireNoArguments,
 	}
 	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
-		return c.withMembers(cmd.Context(), c.Printer().ClusterStatus)
+		return c.withMembers(cmd.Context(), func(members api.ClusterMembers) error {
+			err := c.Printer().ClusterStatus(members)
+			if err == nil && members.Quorum.MayBeLost < 0 {
+				err = membership.ErrNoQuorum
+			}
+			return err
+		})
 	})
 	return cmd
 }
