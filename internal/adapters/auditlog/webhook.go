@@ -80,24 +80,26 @@ func (w *Webhook) enqueue(line []byte) {
 	}
 }
 
-// run sends the queued lines until ctx ends, and then for closeTimeout at most.
+// run sends the queued lines until ctx ends, and then for closeTimeout at most. The end of ctx
+// interrupts no request: the receiver would have its lines twice.
 func (w *Webhook) run(ctx context.Context) {
 	defer w.client.CloseIdleConnections()
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(closeTimeout, cancel) })()
 	for {
 		select {
 		case <-ctx.Done():
-			w.drain(context.WithoutCancel(ctx))
+			w.drain(sending)
 			return
 		case line := <-w.queue:
-			w.send(ctx, w.batch(line))
+			w.send(sending, w.batch(line))
 		}
 	}
 }
 
 // drain sends what is queued.
 func (w *Webhook) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
-	defer cancel()
 	for {
 		select {
 		case line := <-w.queue:
@@ -123,17 +125,11 @@ func (w *Webhook) batch(line []byte) [][]byte {
 }
 
 // send sends the lines in one request. It retries with backoff, and drops the lines after
-// retryTimeout and after an error that a retry does not change. A batch whose retry is
-// interrupted by the end of ctx is sent once more.
+// retryTimeout, after an error that a retry does not change, and when ctx ends.
 func (w *Webhook) send(ctx context.Context, lines [][]byte) {
 	body := bytes.Join(lines, nil)
 	post := func() (struct{}, error) { return struct{}{}, w.post(ctx, body) }
 	_, err := backoff.Retry(ctx, post, backoff.WithMaxElapsedTime(retryTimeout))
-	if err != nil && ctx.Err() != nil {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		err = w.post(last, body)
-	}
 	if err != nil {
 		w.drop(int64(len(lines)), err)
 		return
