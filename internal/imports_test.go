@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"api":   {"domain/", "ports"},
 	"etcd":  {"domain/"},
 
-	"daemonhttp": {"domain/access", "api"},
+	"daemonhttp": {"domain/access", "domain/audit", "api"},
 	"envelope":   {"domain/secret"},
 
 	"etcdauth":    {"etcd"},

@@ -3,5 +3,6 @@
 //
 //	transports.go  Transports: connections that follow changes of certificates
 //	forward.go     Forward: a request sent to another daemon, its response as it arrives
+//	caller.go      the caller whose request is forwarded
 //	response.go    responses that come from the API
 package daemonhttp

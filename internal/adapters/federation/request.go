@@ -8,8 +8,6 @@ import (
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/daemonhttp"
-	"galaxy/rtmanager/internal/domain/access"
-	"galaxy/rtmanager/internal/domain/audit"
 )
 
 // roundTrip sends a request on a connection to the URL.
@@ -25,13 +23,7 @@ func (c *Client) roundTrip(request *http.Request, base string) (*http.Response, 
 // daemon rejects a request without a caller, unless it authenticates none.
 func (c *Client) setForwarded(ctx context.Context, header http.Header) {
 	header.Set(api.HeaderFederated, api.EncodeHeaderText(c.cfg.Self.String()))
-	if id := audit.RequestIDOf(ctx); id != "" {
-		header.Set(api.HeaderRequestID, id)
-	}
-	identity := access.FromContext(ctx)
-	if _, isNode := identity.Node(); !identity.IsAnonymous() && !isNode {
-		header.Set(api.HeaderForwardedIdentity, api.EncodeIdentity(identity))
-	}
+	daemonhttp.SetCaller(ctx, header)
 }
 
 // isResult reports whether the response may be a successful response of the API, or the one of a

@@ -14,8 +14,6 @@ import (
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/daemonhttp"
-	"galaxy/rtmanager/internal/domain/access"
-	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/tlsfiles"
@@ -143,13 +141,7 @@ func (c *Client) newRequest(ctx context.Context, call call, address *url.URL) (*
 // authenticate callers forwards none.
 func (c *Client) setForwarded(ctx context.Context, header http.Header) {
 	header.Set(api.HeaderForwarded, api.EncodeHeaderText(c.self.String()))
-	if id := audit.RequestIDOf(ctx); id != "" {
-		header.Set(api.HeaderRequestID, id)
-	}
-	identity := access.FromContext(ctx)
-	if _, isNode := identity.Node(); !identity.IsAnonymous() && !isNode {
-		header.Set(api.HeaderForwardedIdentity, api.EncodeIdentity(identity))
-	}
+	daemonhttp.SetCaller(ctx, header)
 }
 
 // decodeResponse decodes a response of the API. It returns a problem document, and any
