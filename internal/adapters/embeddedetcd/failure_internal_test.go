@@ -13,11 +13,7 @@ import (
 // Only an internal test can make a healthy member stop by itself.
 func TestFailureIsReported(t *testing.T) {
 	t.Parallel()
-	member, err := Start(t.Context(), Config{
-		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
-		TickInterval: 10 * time.Millisecond, ElectionTimeout: 50 * time.Millisecond,
-	})
-	require.NoError(t, err)
+	member := startMember(t)
 	member.etcd.Server.Stop()
 
 	select {

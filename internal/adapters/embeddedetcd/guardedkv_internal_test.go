@@ -14,21 +14,28 @@ import (
 	"galaxy/rtmanager/internal/etcd"
 )
 
-// On a full disk a member accepts writes with etcd.UseReserve, small ones within a budget.
-func TestWritesOnAFullDisk(t *testing.T) {
-	t.Parallel()
+// startMember starts a single member, which elects itself fast.
+func startMember(t *testing.T) *Member {
+	t.Helper()
 	member, err := Start(t.Context(), Config{
 		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
 		TickInterval: 10 * time.Millisecond, ElectionTimeout: 50 * time.Millisecond,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, member.Close()) })
+	return member
+}
+
+// On a full disk a member accepts writes with etcd.UseReserve, small ones within a budget.
+func TestWritesOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	member := startMember(t)
 	kv := newGuardedKV(member.etcd.Server, member.gate, member.client, func() bool { return true })
 	plain, reserved := t.Context(), etcd.UseReserve(t.Context())
 	put := []clientv3.Op{clientv3.OpPut("key", strings.Repeat("x", 1000))}
 	large := []clientv3.Op{clientv3.OpPut("key", strings.Repeat("x", reserveMaxTxn))}
 
-	_, err = kv.Txn(plain).Then(put...).Commit()
+	_, err := kv.Txn(plain).Then(put...).Commit()
 	require.ErrorIs(t, err, rpctypes.ErrNoSpace)
 	_, err = kv.Txn(plain).Then(clientv3.OpTxn(nil, put, nil)).Commit()
 	require.ErrorIs(t, err, rpctypes.ErrNoSpace, "nested")
@@ -50,13 +57,8 @@ func TestWritesOnAFullDisk(t *testing.T) {
 // A member that was removed from its cluster stops by itself, while its daemon still uses the client.
 func TestReadsOfAMemberThatHasStopped(t *testing.T) {
 	t.Parallel()
-	member, err := Start(t.Context(), Config{
-		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
-		TickInterval: 10 * time.Millisecond, ElectionTimeout: 50 * time.Millisecond,
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, member.Close()) })
-	_, err = member.client.Get(t.Context(), "key", clientv3.WithSerializable())
+	member := startMember(t)
+	_, err := member.client.Get(t.Context(), "key", clientv3.WithSerializable())
 	require.NoError(t, err)
 
 	member.etcd.Server.Stop() // it has closed the database then
@@ -69,12 +71,7 @@ func TestReadsOfAMemberThatHasStopped(t *testing.T) {
 // A member without a leader serves reads of its own data, alone or in a transaction.
 func TestReadsWithoutALeader(t *testing.T) {
 	t.Parallel()
-	member, err := Start(t.Context(), Config{
-		DataDir: t.TempDir(), ListenClientURL: "http://127.0.0.1:0",
-		TickInterval: 10 * time.Millisecond, ElectionTimeout: 50 * time.Millisecond,
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, member.Close()) })
+	member := startMember(t)
 	never := func() bool { return false }
 	guarded := newGuardedServer(v3rpc.NewQuotaKVServer(member.etcd.Server), never, never, never)
 	kv := clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(guarded), member.client)
@@ -90,6 +87,6 @@ func TestReadsWithoutALeader(t *testing.T) {
 		require.ErrorIs(t, read(), rpctypes.ErrNoLeader)
 		require.NoError(t, read(clientv3.WithSerializable()))
 	}
-	_, err = kv.Txn(t.Context()).Then(clientv3.OpPut("key", "value")).Commit()
+	_, err := kv.Txn(t.Context()).Then(clientv3.OpPut("key", "value")).Commit()
 	require.ErrorIs(t, err, rpctypes.ErrNoLeader)
 }
