@@ -50,6 +50,12 @@ func fill(t *testing.T, v reflect.Value, next *int) {
 		for i := range v.Len() {
 			fill(t, v.Index(i), next)
 		}
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(t, key, next)
+		fill(t, value, next)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			fill(t, v.Field(i), next)

@@ -18,15 +18,15 @@ import (
 // readyTimeout bounds the store's response to a readiness probe.
 const readyTimeout = 2 * time.Second
 
-// health is the response of the two probes.
-type health struct {
+// probeResult is the response of the two probes.
+type probeResult struct {
 	Status healthStatus  `json:"status" doc:"The result of the probe"`
 	Checks []healthCheck `json:"checks" nullable:"false" doc:"The conditions of the result"`
 }
 
 // hideReasons removes the reasons, which may name hosts of etcd, from the response to a caller
 // without an identity.
-func (h *health) hideReasons() {
+func (h *probeResult) hideReasons() {
 	for i := range h.Checks {
 		h.Checks[i].Error = ""
 	}
@@ -50,7 +50,7 @@ type healthCheck struct {
 // getHealth handles GET /healthz: the process serves. It never calls the store: an
 // unavailable store must not cause a restart of the daemon.
 func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request, _ *noInput) error {
-	return writeJSON(w, http.StatusOK, health{Status: healthOK, Checks: []healthCheck{}})
+	return writeJSON(w, http.StatusOK, probeResult{Status: healthOK, Checks: []healthCheck{}})
 }
 
 // outageTolerance is how long the daemon remains ready after its store last responded. An
@@ -71,7 +71,7 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ *noInput) er
 	if !serving.OK {
 		serving.Error = "server is shutting down"
 	}
-	response := health{Status: healthOK, Checks: []healthCheck{serving, s.check("store", s.checkStoreResponds(r.Context()))}}
+	response := probeResult{Status: healthOK, Checks: []healthCheck{serving, s.check("store", s.checkStoreResponds(r.Context()))}}
 	for _, name := range slices.Sorted(maps.Keys(s.cfg.Ready)) {
 		response.Checks = append(response.Checks, s.check(name, s.cfg.Ready[name]()))
 	}

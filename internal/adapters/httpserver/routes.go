@@ -154,7 +154,7 @@ func checkTimeout(c Config) time.Duration { return c.CheckTimeout }
 // systemRoutes returns the routes that concern the store and the daemon.
 func systemRoutes() []Route {
 	const tag = "system"
-	unready := jsonResponse[health]("Not ready; the checks contain the reasons")[0]
+	unready := jsonResponse[probeResult]("Not ready; the checks contain the reasons")[0]
 	unready.Status = http.StatusServiceUnavailable
 	return []Route{
 		withHandler(Route{
@@ -179,11 +179,11 @@ func systemRoutes() []Route {
 		}, (*Server).repairStore),
 		withHandler(Route{
 			Method: http.MethodGet, Path: "/healthz", ID: "get-health", Tag: tag,
-			Summary: "Report that the process serves; never calls the store", Responses: jsonResponse[health]("It serves"), Codes: codes(),
+			Summary: "Report that the process serves; never calls the store", Responses: jsonResponse[probeResult]("It serves"), Codes: codes(),
 		}, (*Server).getHealth),
 		withHandler(Route{
 			Method: http.MethodGet, Path: "/readyz", ID: "get-readiness", Tag: tag,
-			Summary: "Report whether clients should send requests here", Responses: append(jsonResponse[health]("Ready"), unready), Codes: codes(),
+			Summary: "Report whether clients should send requests here", Responses: append(jsonResponse[probeResult]("Ready"), unready), Codes: codes(),
 		}, (*Server).getReady),
 		withRawHandler(Route{
 			Method: http.MethodGet, Path: "/metrics", ID: "get-metrics", Tag: tag, Summary: "Metrics in the text format of Prometheus",

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -25,6 +27,12 @@ type RuntimeRecord struct {
 	// StatePath is the directory on the node with the game's state.
 	StatePath     string `json:"state_path"`
 	DockerNetwork string `json:"docker_network"`
+	// Labels are what selectors select the game by; nil if there are none.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Ports are the addresses at which players reach the game. Operations leave them empty
+	// unless the game runs.
+	Ports []Port `json:"ports,omitempty"`
+	Condition
 	// Generation is the number of containers that this game has had.
 	Generation int64     `json:"generation"`
 	CreatedAt  time.Time `json:"created_at"`
@@ -87,28 +95,20 @@ func (r RuntimeRecord) Clone() RuntimeRecord {
 	r.StartedAt = cloneTime(r.StartedAt)
 	r.StoppedAt = cloneTime(r.StoppedAt)
 	r.RemovedAt = cloneTime(r.RemovedAt)
+	r.Labels, r.Ports = maps.Clone(r.Labels), slices.Clone(r.Ports)
+	r.Condition = r.Condition.clone()
 	return r
 }
 
 // Equal reports whether all fields are equal. It compares times with time.Time.Equal, so
 // the time zone does not matter.
 func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
-	for _, pair := range [...][2]*time.Time{
-		{&r.CreatedAt, &other.CreatedAt}, {&r.LastOpAt, &other.LastOpAt},
-		{r.StartedAt, other.StartedAt}, {r.StoppedAt, other.StoppedAt}, {r.RemovedAt, other.RemovedAt},
-	} {
-		a, b := pair[0], pair[1]
-		if (a == nil) != (b == nil) || a != nil && !a.Equal(*b) {
-			return false
-		}
-	}
-	return r.withoutTimes() == other.withoutTimes()
-}
-
-func (r RuntimeRecord) withoutTimes() RuntimeRecord {
-	r.CreatedAt, r.LastOpAt = time.Time{}, time.Time{}
-	r.StartedAt, r.StoppedAt, r.RemovedAt = nil, nil, nil
-	return r
+	return r.GameID == other.GameID && r.Status == other.Status && r.Region == other.Region && r.Node == other.Node &&
+		r.CurrentContainerID == other.CurrentContainerID && r.CurrentImageRef == other.CurrentImageRef &&
+		r.EngineEndpoint == other.EngineEndpoint && r.StatePath == other.StatePath && r.DockerNetwork == other.DockerNetwork &&
+		r.Generation == other.Generation && maps.Equal(r.Labels, other.Labels) && slices.Equal(r.Ports, other.Ports) &&
+		r.Condition.equal(other.Condition) && r.CreatedAt.Equal(other.CreatedAt) && r.LastOpAt.Equal(other.LastOpAt) &&
+		equalTimes(r.StartedAt, other.StartedAt) && equalTimes(r.StoppedAt, other.StoppedAt) && equalTimes(r.RemovedAt, other.RemovedAt)
 }
 
 // InUTC returns a copy of r whose times are in UTC and without a monotonic clock reading,
@@ -117,7 +117,10 @@ func (r RuntimeRecord) InUTC() RuntimeRecord {
 	r = r.Clone()
 	r.CreatedAt = toUTC(r.CreatedAt)
 	r.LastOpAt = toUTC(r.LastOpAt)
-	for _, at := range []*time.Time{r.StartedAt, r.StoppedAt, r.RemovedAt} {
+	if r.Operation != nil {
+		r.Operation.StartedAt = toUTC(r.Operation.StartedAt)
+	}
+	for _, at := range []*time.Time{r.StartedAt, r.StoppedAt, r.RemovedAt, r.HealthSince, r.NodeLostAt} {
 		if at != nil {
 			*at = toUTC(*at)
 		}
@@ -133,6 +136,11 @@ func cloneTime(at *time.Time) *time.Time {
 	}
 	c := *at
 	return &c
+}
+
+// equalTimes reports whether both are nil or the same time.
+func equalTimes(a, b *time.Time) bool {
+	return (a == nil) == (b == nil) && (a == nil || a.Equal(*b))
 }
 
 // VersionedRecord is a record with the revision of its last change.

@@ -77,6 +77,30 @@ func TestRecordClone(t *testing.T) {
 	require.Equal(t, r, c)
 	*c.StartedAt, *c.StoppedAt, *c.RemovedAt = timeAt(50), timeAt(50), timeAt(50)
 	require.Equal(t, record(runtime.StatusRemoved), r)
+
+	r.Labels, r.Ports = map[string]string{"mode": "ranked"}, []runtime.Port{{Name: "game"}}
+	r.HealthSince, r.NodeLostAt, r.Operation = timePtrAt(3), timePtrAt(4), &runtime.OperationInProgress{ID: "op"}
+	c = r.Clone()
+	require.Equal(t, r, c)
+	c.Labels["mode"], c.Ports[0].Name, c.Operation.ID = "other", "other", "other"
+	*c.HealthSince, *c.NodeLostAt = timeAt(50), timeAt(50)
+	require.Equal(t, "ranked game op", r.Labels["mode"]+" "+r.Ports[0].Name+" "+r.Operation.ID)
+	require.Equal(t, timePtrAt(3), r.HealthSince)
+	require.Equal(t, timePtrAt(4), r.NodeLostAt)
+}
+
+func TestIsReady(t *testing.T) {
+	t.Parallel()
+	running := record(runtime.StatusRunning)
+	for health, want := range map[runtime.Health]bool{
+		"": false, runtime.HealthUnknown: false, runtime.HealthUnhealthy: false, runtime.HealthHealthy: true, runtime.HealthNone: true,
+	} {
+		running.Health = health
+		require.Equal(t, want, running.IsReady(), "%q", health)
+	}
+	running.Health, running.NodeLostAt = runtime.HealthHealthy, timePtrAt(3)
+	require.False(t, running.IsReady())
+	require.False(t, record(runtime.StatusStopped).IsReady())
 }
 
 func TestRecordInUTC(t *testing.T) {
@@ -117,23 +141,34 @@ func TestEqualComparesEveryField(t *testing.T) {
 	shifted := at.In(time.FixedZone("there", 3600))
 	otherZone.StartedAt, otherZone.CreatedAt = &shifted, shifted
 	require.True(t, newRecord().Equal(otherZone), "the same times in another time zone")
-	for i := range reflect.TypeFor[runtime.RuntimeRecord]().NumField() {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[runtime.RuntimeRecord]()) {
+		if field.Anonymous {
+			continue
+		}
 		other := newRecord()
-		field := reflect.ValueOf(&other).Elem().Field(i)
-		switch field.Interface().(type) {
-		case string, runtime.Status:
-			field.SetString("other")
+		value := reflect.ValueOf(&other).Elem().FieldByIndex(field.Index)
+		switch value.Interface().(type) {
+		case string, runtime.Status, runtime.Health:
+			value.SetString("other")
+		case bool:
+			value.SetBool(true)
 		case int64:
-			field.SetInt(7)
+			value.SetInt(7)
 		case time.Time:
-			field.Set(reflect.ValueOf(at.Add(1)))
+			value.Set(reflect.ValueOf(at.Add(1)))
 		case *time.Time:
 			later := at.Add(1)
-			field.Set(reflect.ValueOf(&later))
+			value.Set(reflect.ValueOf(&later))
+		case map[string]string:
+			value.Set(reflect.ValueOf(map[string]string{"a": "b"}))
+		case []runtime.Port:
+			value.Set(reflect.ValueOf([]runtime.Port{{Name: "game"}}))
+		case *runtime.OperationInProgress:
+			value.Set(reflect.ValueOf(&runtime.OperationInProgress{ID: "op"}))
 		default:
-			t.Fatalf("this test does not know how to change a %s", field.Type())
+			t.Fatalf("this test does not know how to change a %s", field.Type)
 		}
-		require.False(t, newRecord().Equal(other), "%s differs", reflect.TypeFor[runtime.RuntimeRecord]().Field(i).Name)
-		require.False(t, other.Equal(newRecord()), "%s differs", reflect.TypeFor[runtime.RuntimeRecord]().Field(i).Name)
+		require.False(t, newRecord().Equal(other), "%s differs", field.Name)
+		require.False(t, other.Equal(newRecord()), "%s differs", field.Name)
 	}
 }

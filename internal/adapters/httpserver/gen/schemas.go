@@ -106,6 +106,8 @@ func (s *schemas) closedObject(t reflect.Type, required []string) object {
 		switch {
 		case request.IsObject(member.Type):
 			property = s.closedObject(member.Type, nil)
+		case member.Type.Kind() == reflect.Pointer && request.IsObject(member.Type.Elem()):
+			property = s.closedObject(member.Type.Elem(), nil)
 		case member.Type.Kind() == reflect.Slice && request.IsObject(member.Type.Elem()):
 			var items []string
 			if names := member.Tag.Get("itemsRequired"); names != "" {

@@ -93,7 +93,10 @@ func startAfter(segment string) string {
 type timeSlab struct{ free []time.Time }
 
 func (s *timeSlab) clone(rec runtime.RuntimeRecord) runtime.RuntimeRecord {
-	rec.StartedAt, rec.StoppedAt, rec.RemovedAt = s.copy(rec.StartedAt), s.copy(rec.StoppedAt), s.copy(rec.RemovedAt)
+	timestamps := [...]*time.Time{s.copy(rec.StartedAt), s.copy(rec.StoppedAt), s.copy(rec.RemovedAt)}
+	rec.StartedAt, rec.StoppedAt, rec.RemovedAt = nil, nil, nil
+	rec = rec.Clone()
+	rec.StartedAt, rec.StoppedAt, rec.RemovedAt = timestamps[0], timestamps[1], timestamps[2]
 	return rec
 }
 

@@ -150,6 +150,10 @@ func (d *objectDecoder) decodeValue(target reflect.Value, tag reflect.StructTag,
 	case IsObject(target.Type()):
 		_, err := d.decodeObject(target, place, nil)
 		return err
+	case target.Kind() == reflect.Pointer && IsObject(target.Type().Elem()) && d.json.PeekKind() != 'n':
+		target.Set(reflect.New(target.Type().Elem()))
+		_, err := d.decodeObject(target.Elem(), place, nil)
+		return err
 	case target.Kind() == reflect.Slice && IsObject(target.Type().Elem()):
 		return d.decodeList(target, tag, place)
 	}
