@@ -75,7 +75,7 @@ func (s *Server) handle(response *statusRecorder, r *http.Request, match routeMa
 	if match.store != "" {
 		return s.forwardToStore(response, r, match)
 	}
-	return match.route.handle(s, response, r, match.variable)
+	return match.route.handle(s, response, r, match.variables)
 }
 
 // requestContext returns the context of a request, with the deadline of its route. A route that

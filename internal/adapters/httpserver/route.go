@@ -29,7 +29,7 @@ type Route struct {
 	// IsHidden reports whether the document omits the route.
 	IsHidden bool
 
-	handle func(s *Server, w http.ResponseWriter, r *http.Request, variable string) error
+	handle func(s *Server, w http.ResponseWriter, r *http.Request, variables map[string]string) error
 	locate func(field string) string
 	// timeout returns the deadline of a request; nil is no deadline.
 	timeout func(Config) time.Duration
@@ -66,9 +66,9 @@ func withHandler[In any](route Route, handler func(*Server, http.ResponseWriter,
 	if route.timeout == nil {
 		route.timeout = func(c Config) time.Duration { return c.RequestTimeout }
 	}
-	route.handle = func(s *Server, w http.ResponseWriter, r *http.Request, variable string) error {
+	route.handle = func(s *Server, w http.ResponseWriter, r *http.Request, variables map[string]string) error {
 		var input In
-		if p := route.Request.Decode(w, r, variable, &input, s.cfg.BodyTimeout); p != nil {
+		if p := route.Request.Decode(w, r, variables, &input, s.cfg.BodyTimeout); p != nil {
 			return p
 		}
 		return handler(s, w, r, &input)
@@ -83,7 +83,9 @@ func withRawHandler(route Route, handler func(*Server, http.ResponseWriter, *htt
 	route.Request = &request.Decoder{}
 	route.locate = route.Request.Locate
 	route.timeout = func(c Config) time.Duration { return c.RequestTimeout }
-	route.handle = func(s *Server, w http.ResponseWriter, r *http.Request, _ string) error { return handler(s, w, r) }
+	route.handle = func(s *Server, w http.ResponseWriter, r *http.Request, _ map[string]string) error {
+		return handler(s, w, r)
+	}
 	return route
 }
 

@@ -13,8 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/federation"
 )
 
-// gameIDSegment is the variable segment of the paths of games. A path has at most one
-// variable segment, which has braces.
+// gameIDSegment is the variable segment of the paths of games. Variable segments have braces.
 const gameIDSegment = "{game_id}"
 
 // secretSegment is the variable segment of the path of a secret.
@@ -50,8 +49,10 @@ func segmentsOf(path string) []string { return strings.Split(strings.TrimPrefix(
 // routeMatch is the result of a search for a route.
 type routeMatch struct {
 	route *Route
-	// variable is the text of the variable segment, empty if the path has none.
+	// variable is the text of the first variable segment, empty if the path has none.
 	variable string
+	// variables are the texts of all variable segments by name.
+	variables map[string]string
 	// store is the store to which the request is forwarded, empty for the daemon's own; path is
 	// the escaped path at the daemon of that store.
 	store, path string
@@ -84,12 +85,12 @@ func (r router) find(method, escapedPath string) (routeMatch, *api.Problem) {
 	var allowed []string
 	for i := range r.routes {
 		entry := &r.routes[i]
-		variable, matches := entry.match(segments)
+		variable, variables, matches := entry.match(segments)
 		if !matches {
 			continue
 		}
 		if entry.route.Method == method || entry.route.Method == http.MethodGet && method == http.MethodHead {
-			return routeMatch{route: &entry.route, variable: variable}, nil
+			return routeMatch{route: &entry.route, variable: variable, variables: variables}, nil
 		}
 		allowed = append(allowed, entry.route.Method)
 		if entry.route.Method == http.MethodGet {
@@ -138,21 +139,25 @@ func (m routeMatch) label() string {
 	return m.route.Path
 }
 
-// match reports whether the route has the segments of a path, and returns the text of the
-// variable one.
-func (e *routeEntry) match(segments []string) (variable string, matches bool) {
+// match reports whether the route has the segments of a path. It returns the texts of the
+// variable segments by name, and that of the first.
+func (e *routeEntry) match(segments []string) (first string, variables map[string]string, matches bool) {
 	if len(segments) != len(e.segments) {
-		return "", false
+		return "", nil, false
 	}
 	for i, segment := range e.segments {
+		name, isVariable := strings.CutPrefix(segment, "{")
 		switch {
-		case strings.HasPrefix(segment, "{"):
-			variable = segments[i]
+		case isVariable:
+			if variables == nil {
+				first, variables = segments[i], map[string]string{}
+			}
+			variables[strings.TrimSuffix(name, "}")] = segments[i]
 		case segment != segments[i]:
-			return "", false
+			return "", nil, false
 		}
 	}
-	return variable, true
+	return first, variables, true
 }
 
 func noSuchRoute() *api.Problem {

@@ -68,9 +68,9 @@ func (d *Decoder) Locate(field string) string {
 	return "query." + field
 }
 
-// Decode decodes the request into input, a pointer to the struct. bodyTimeout bounds how
-// long the body may take to arrive.
-func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, gameID string, input any, bodyTimeout time.Duration) *api.Problem {
+// Decode decodes the request into input, a pointer to the struct. path has the texts of the
+// variable segments by name. bodyTimeout bounds how long the body may take to arrive.
+func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, path map[string]string, input any, bodyTimeout time.Duration) *api.Problem {
 	target := reflect.ValueOf(input).Elem()
 	d.joinListHeaders(r.Header)
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -82,7 +82,7 @@ func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, gameID string, 
 		text, isGiven := "", false
 		switch p.In {
 		case "path":
-			text, isGiven = gameID, true
+			text, isGiven = path[p.Name], true
 		case "query":
 			text = query.Get(p.Name)
 			isGiven = len(query[p.Name]) == 1 && text != "" // findInvalidQuery reports an empty one

@@ -26,7 +26,7 @@ func ExampleDecoder() {
 	decode := func(query, body string) {
 		var in input
 		r := httptest.NewRequest(http.MethodPost, "/pets?"+query, strings.NewReader(body))
-		if p := decoder.Decode(httptest.NewRecorder(), r, "", &in, time.Second); p != nil {
+		if p := decoder.Decode(httptest.NewRecorder(), r, nil, &in, time.Second); p != nil {
 			fmt.Println(p.Status, p.Detail)
 			return
 		}
