@@ -124,6 +124,7 @@ var allowed = map[string][]string{
 	"cli/internal/progress":     {"domain/", "bench", "cli/internal/render", "cli/internal/output"},
 	"cli/internal/manifest":     {"domain/", "api"},
 	"cli/internal/flags":        {"domain/", "ports", "cli/internal/render"},
+	"cli/internal/selection":    {"domain/", "ports", "cli/internal/flags"},
 	"cli/internal/exit":         {"domain/", "ports", "config", "cli/internal/render", "cli/internal/output"},
 
 	"testkit/memstore":   {"domain/", "ports"},

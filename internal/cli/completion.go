@@ -54,19 +54,24 @@ and, by a request to the daemon, game ids, nodes and regions.`,
 	}
 }
 
-// completeGame completes game ids, if the daemon responds in time. It omits ids that a
-// shell would have to quote.
+// completeGame completes the only argument, a game id.
 func (a *app) completeGame(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	return a.completeGames(cmd, args, prefix)
+}
+
+// completeGames completes game ids, if the daemon responds in time. It omits those that are given
+// already, and ids that a shell would have to quote.
+func (a *app) completeGames(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	a.globals.timeout = completionTimeout
 	var ids []string
 	_ = a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 		page, err := client.ListPage(ctx, ports.PageQuery{Limit: ports.MaxPageLimit})
 		for _, v := range page.Records {
 			id := v.Record.GameID
-			if strings.HasPrefix(id, prefix) && render.ShellWord(id) == id {
+			if strings.HasPrefix(id, prefix) && render.ShellWord(id) == id && !slices.Contains(args, id) {
 				ids = append(ids, cobra.CompletionWithDesc(id, string(v.Record.Status)))
 			}
 		}

@@ -11,14 +11,18 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/cli/internal/selection"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
+// removed is the status of games that delete is for.
+var removed = []runtime.Status{runtime.StatusRemoved}
+
 type deleteFlags struct {
-	origin      flags.Origin
-	ifRevision  int64
-	isConfirmed bool
+	origin     flags.Origin
+	selection  selection.Flags
+	ifRevision int64
 }
 
 func (a *app) deleteCommand() *cobra.Command {
@@ -31,22 +35,17 @@ directories on the node. It rejects a game that is not removed: stop it and clea
 first. A game of the same id that is started later is a new game. The daemons delete
 removed games by themselves after the time that is set for serve.
 
-Delete requires confirmation: pass --yes if there is no terminal. Each game is deleted on
-its own; if some fail, the exit code is the highest of all. A deletion also works while
-the store is read-only because its space quota is used up.`,
+Delete requires confirmation: pass --yes if there is no terminal. A deletion also works
+while the store is read-only because its space quota is used up.`,
 		Example: `  rtmanager stop game-1 && rtmanager cleanup game-1 && rtmanager delete game-1
   rtmanager delete game-1 game-2 --yes
-  rtmanager delete game-1 --if-revision 42 --yes`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return fmt.Errorf("%s requires one GAME or more", cmd.Name())
-			}
-			return nil
-		},
-		ValidArgsFunction: a.completeGame,
+  rtmanager delete game-1 --if-revision 42 --yes
+  rtmanager delete --region eu --max-parallel 20 --yes`,
+		Args:              func(cmd *cobra.Command, args []string) error { return flags.selection.CheckArguments(cmd.Name(), args) },
+		ValidArgsFunction: a.completeGames,
 	}
 	cmd.Flags().Int64Var(&flags.ifRevision, "if-revision", 0, "delete only if the record has this `REVISION`; only for one GAME")
-	cmd.Flags().BoolVar(&flags.isConfirmed, "yes", false, "skip the confirmation")
+	flags.selection.Bind(cmd, selection.Verb{Statuses: removed, IsDestructive: true})
 	flags.origin.Bind(cmd)
 	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
 		var ifRevision *int64
@@ -66,43 +65,35 @@ func (a *app) delete(ctx context.Context, games []string, ifRevision *int64, fla
 	if err := validateDeletion(games, ifRevision, flags); err != nil {
 		return err
 	}
-	if !flags.isConfirmed {
-		if !a.streams.IsTerminal {
-			return exit.UsageError{Err: errors.New("not a terminal: pass --yes to confirm")}
-		}
-		if !a.confirm(fmt.Sprintf("Delete %s with history and state?", render.Count(len(games), "game"))) {
-			return errNotConfirmed
+	if !flags.selection.HasFilters() && !flags.selection.IsDryRun {
+		question := fmt.Sprintf("Delete %s with history and state?", render.Count(len(games), "game"))
+		if err := a.requireConfirmation(question, flags.selection.IsConfirmed); err != nil {
+			return err
 		}
 	}
 	return a.withClient(httpclient.Config{}, func(client *httpclient.Client) error {
-		var errs exit.MultiError
-		for _, gameID := range games {
-			input := ports.DeleteInput{GameID: gameID, IfRevision: ifRevision, Origin: flags.origin.PortsOrigin(a.userName())}
-			err := a.deleteGame(ctx, client, input)
-			if err != nil && len(games) > 1 {
-				err = fmt.Errorf("%s: %w", render.Value(gameID), err)
-			}
-			if err != nil {
-				errs = append(errs, err)
-			}
-			if ctx.Err() != nil {
-				break
-			}
+		if len(games) == 1 && !flags.selection.IsDryRun {
+			return a.deleteGame(ctx, client, flags.input(a, games[0], ifRevision))
 		}
-		return errs.Join()
+		bulk := bulk{app: a, name: "delete", flags: &flags.selection, accepts: removed}
+		return bulk.run(ctx, client, games, func(ctx context.Context, gameID string) (*runtime.VersionedRecord, error) {
+			return nil, a.deleteGame(ctx, client, flags.input(a, gameID, ifRevision))
+		})
 	})
+}
+
+// input returns the input that deletes the game.
+func (f *deleteFlags) input(a *app, gameID string, ifRevision *int64) ports.DeleteInput {
+	return ports.DeleteInput{GameID: gameID, IfRevision: ifRevision, Origin: f.origin.PortsOrigin(a.userName())}
 }
 
 // validateDeletion rejects invalid input before anything is deleted.
 func validateDeletion(games []string, ifRevision *int64, flags deleteFlags) error {
-	errs := []error{flags.origin.Validate()}
-	for _, gameID := range games {
-		errs = append(errs, runtime.ValidateGameID(gameID))
-	}
+	errs := []error{flags.origin.Validate(), flags.selection.Validate(games)}
 	if ifRevision != nil && *ifRevision < 1 {
 		errs = append(errs, &runtime.InvalidError{Field: "--if-revision", Reason: fmt.Sprintf("is %d; use the revision of a record, 1 or more", *ifRevision)})
 	}
-	if ifRevision != nil && len(games) > 1 {
+	if ifRevision != nil && len(games) != 1 {
 		errs = append(errs, &runtime.InvalidError{Field: "--if-revision", Reason: "is only for one GAME"})
 	}
 	return errors.Join(errs...)

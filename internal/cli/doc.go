@@ -10,6 +10,7 @@
 //	connection.go         which daemon, and with which credentials
 //	help.go               the help command and the exit-codes topic
 //	operation_command.go  flags and execution that the operation commands share
+//	bulk.go               a command for several games: confirmation, dry run, results, summary
 //	operations.go         stop, restart, cleanup, patch (start has its own file)
 //	drift.go              drift findings; drift_apply.go applies them and releases brakes
 //	secret.go             secrets: set; secret_manage.go, secret_key.go, secret_registry.go the others
@@ -27,6 +28,7 @@
 //	clustercmd    the commands of cluster: its members and their certificates
 //	flags         groups of flags that several commands share
 //	clientconfig  contexts: daemons and their credentials, in a file
+//	selection     games that match filters, and commands for several games
 //	manifest      YAML and JSON files of -f
 //	output        results as tables, text, JSON and YAML
 //	progress      progress of operations and benchmarks

@@ -86,6 +86,20 @@ func (a *app) releaseBrakes(ctx context.Context, client *httpclient.Client, repo
 	return errors.Join(errs...)
 }
 
+// requireConfirmation returns an error unless the user confirms the question on a terminal, or
+// has confirmed it by --yes.
+func (a *app) requireConfirmation(question string, isConfirmed bool) error {
+	switch {
+	case isConfirmed:
+		return nil
+	case !a.streams.IsTerminal:
+		return exit.UsageError{Err: errors.New("not a terminal: pass --yes to confirm")}
+	case !a.confirm(question):
+		return errNotConfirmed
+	}
+	return nil
+}
+
 // confirm prints the question and reports whether the user confirms it.
 func (a *app) confirm(question string) bool {
 	fmt.Fprintf(a.streams.Err, "%s [y/N] ", question)

@@ -24,6 +24,9 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
+// defaultTimeout is the default of --timeout.
+const defaultTimeout = 30 * time.Second
+
 // globals are the flags of all commands.
 type globals struct {
 	server    string
@@ -53,7 +56,7 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 	flags.StringVarP(&g.output, "output", "o", "", "output `FORMAT`: "+strings.Join(output.Formats(), ", ")+"; also RTMANAGER_OUTPUT")
 	// Set them after the declaration: otherwise the help would show them as defaults.
 	g.server, g.output = env("RTMANAGER_SERVER", g.server), env("RTMANAGER_OUTPUT", g.output)
-	flags.DurationVar(&g.timeout, "timeout", 30*time.Second, "timeout of one request to the daemon, such as 90s; 0 means no timeout")
+	flags.DurationVar(&g.timeout, "timeout", defaultTimeout, "timeout of one request to the daemon, such as 90s; 0 means no timeout")
 	flags.Lookup("timeout").DefValue = "30s; operations, watch, fsck, secret rotate and drift --apply: none"
 	flags.BoolVar(&g.noColor, "no-color", false, "disable colors; so do NO_COLOR and TERM=dumb")
 	flags.BoolVar(&g.noHeaders, "no-headers", false, "print tables without the header line")
@@ -83,6 +86,14 @@ func (g *globals) withTimeout(ctx context.Context) (context.Context, context.Can
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, g.timeout)
+}
+
+// readTimeout returns the timeout of a read by a command whose writes have no timeout.
+func (g *globals) readTimeout() time.Duration {
+	if g.timeout == 0 {
+		return defaultTimeout
+	}
+	return g.timeout
 }
 
 // noWriteTimeout is longer than any write: only --timeout bounds a write.

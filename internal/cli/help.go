@@ -61,6 +61,9 @@ func exitCodesTopic() *cobra.Command {
   124  --timeout expired; an operation continues
   130  interrupted, the usual end of a watch; an operation continues
 
+A command for several games exits with 0 only if it succeeded for all of them, and
+otherwise with the highest code of all failures.
+
 A script can use it:
 
   rtmanager set-status game-1 --from running --to stopped

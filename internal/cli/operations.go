@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -8,15 +9,28 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/flags"
+	"galaxy/rtmanager/internal/cli/internal/selection"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
-// newPlainOperation creates an operation that has no flags of its own.
-func newPlainOperation(kind operation.Kind) func(*cobra.Command, []string) (httpclient.Operation, error) {
-	return func(_ *cobra.Command, args []string) (httpclient.Operation, error) {
-		return httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: kind}}, nil
+// present are the statuses of games that have a container.
+var present = []runtime.Status{runtime.StatusRunning, runtime.StatusStopped}
+
+// preparePlain prepares operations that have no flags of their own.
+func preparePlain(kind operation.Kind) func(*cobra.Command, []string) (newOperation, error) {
+	return func(*cobra.Command, []string) (newOperation, error) {
+		return newRequest(ports.OperationRequest{Kind: kind}), nil
+	}
+}
+
+// newRequest returns a function that creates the same operation for every game.
+func newRequest(request ports.OperationRequest) newOperation {
+	return func(_ context.Context, gameID string) (httpclient.Operation, error) {
+		o := httpclient.Operation{OperationRequest: request}
+		o.GameID = gameID
+		return o, nil
 	}
 }
 
@@ -24,8 +38,8 @@ func (a *app) stopCommand() *cobra.Command {
 	var grace time.Duration
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "stop GAME",
-		Short: "Stop a game",
+		Use:   "stop GAME...",
+		Short: "Stop games",
 		Long: `Stop signals the game to exit and kills it after its stop grace. The container is
 kept, so that start can resume it, until cleanup or, after some time, the daemon
 removes it. Stopping a stopped game succeeds.
@@ -39,65 +53,83 @@ The command returns when the record is stopped.`,
 		Example: `  rtmanager stop game-1
   rtmanager stop game-1 --reason "end of season" -o json
   rtmanager stop game-1 --grace 2s
-  rtmanager stop game-1 --force`,
+  rtmanager stop game-1 --force
+  rtmanager stop game-1 game-2 game-3
+  rtmanager stop --region eu --max-parallel 20 --dry-run`,
 	}
 	cmd.Flags().DurationVar(&grace, "grace", 0, "`DURATION` in which the game may exit before it is killed (default: the stop grace of the game)")
 	cmd.Flags().BoolVar(&force, "force", false, "kill the game at once")
 	cmd.MarkFlagsMutuallyExclusive("grace", "force")
-	return a.operationCommand(cmd, func(cmd *cobra.Command, args []string) (httpclient.Operation, error) {
-		request := ports.OperationRequest{GameID: args[0], Kind: operation.KindStop}
-		if force || cmd.Flags().Changed("grace") {
-			request.StopGrace = &grace
-		}
-		if grace < 0 || grace > time.Duration(operation.MaxStopGrace) {
-			return httpclient.Operation{}, &runtime.InvalidError{Field: "--grace", Reason: fmt.Sprintf("%s is not from 0s to %s", grace, time.Duration(operation.MaxStopGrace))}
-		}
-		return httpclient.Operation{OperationRequest: request}, nil
+	return a.operationCommand(cmd, operationVerb{
+		selection: selection.Verb{Statuses: present, IsDestructive: true}, accepts: present,
+		prepare: func(cmd *cobra.Command, _ []string) (newOperation, error) {
+			request := ports.OperationRequest{Kind: operation.KindStop}
+			if force || cmd.Flags().Changed("grace") {
+				request.StopGrace = &grace
+			}
+			if grace < 0 || grace > time.Duration(operation.MaxStopGrace) {
+				return nil, &runtime.InvalidError{Field: "--grace", Reason: fmt.Sprintf("%s is not from 0s to %s", grace, time.Duration(operation.MaxStopGrace))}
+			}
+			return newRequest(request), nil
+		},
 	})
 }
 
 func (a *app) restartCommand() *cobra.Command {
 	return a.operationCommand(&cobra.Command{
-		Use:   "restart GAME",
-		Short: "Restart a game",
+		Use:   "restart GAME...",
+		Short: "Restart games",
 		Long: `Restart stops the game and starts the same container with the same settings. It
 returns when the game is healthy.`,
 		Example: `  rtmanager restart game-1
-  rtmanager restart game-1 --operation-id nightly-42   # safe to repeat`,
-	}, newPlainOperation(operation.KindRestart))
+  rtmanager restart game-1 --operation-id nightly-42   # safe to repeat
+  rtmanager restart --node eu-1 --max-parallel 2 --yes`,
+	}, operationVerb{
+		selection: selection.Verb{Statuses: []runtime.Status{runtime.StatusRunning}, IsDestructive: true}, accepts: present,
+		prepare: preparePlain(operation.KindRestart),
+	})
 }
 
 func (a *app) cleanupCommand() *cobra.Command {
 	return a.operationCommand(&cobra.Command{
-		Use:   "cleanup GAME",
-		Short: "Remove the container of a stopped game",
+		Use:   "cleanup GAME...",
+		Short: "Remove the containers of stopped games",
 		Long: `Cleanup removes the container of a stopped game and changes its record to removed. It
 rejects a running game: stop it first. Start runs a removed game in a new container.`,
-		Example: `  rtmanager stop game-1 && rtmanager cleanup game-1`,
-	}, newPlainOperation(operation.KindCleanup))
+		Example: `  rtmanager stop game-1 && rtmanager cleanup game-1
+  rtmanager cleanup --all --yes`,
+	}, operationVerb{
+		selection: selection.Verb{Statuses: []runtime.Status{runtime.StatusStopped}, IsDestructive: true},
+		accepts:   []runtime.Status{runtime.StatusStopped, runtime.StatusRemoved},
+		prepare:   preparePlain(operation.KindCleanup),
+	})
 }
 
 func (a *app) patchCommand() *cobra.Command {
 	var image string
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "patch GAME --image IMAGE",
-		Short: "Change the image of a game",
+		Use:   "patch GAME... --image IMAGE",
+		Short: "Change the image of games",
 		Long: `Patch replaces the game's container by one of another image, which must have the
 same major and minor version unless --force is given. If the game does not start with
 the new image, the previous container is restored and patch exits with 1.
 
 The command returns when the game is healthy with the new image.`,
 		Example: `  rtmanager patch game-1 --image gameserver:1.0.1
-  rtmanager patch game-1 --image gameserver:2.0.0 --force --reason "new season"`,
+  rtmanager patch game-1 --image gameserver:2.0.0 --force --reason "new season"
+  rtmanager patch --current-image gameserver:1.0.0 --image gameserver:1.0.1 --max-parallel 4 --yes`,
 	}
 	cmd.Flags().StringVar(&image, "image", "", "new `IMAGE`")
 	cmd.Flags().BoolVar(&force, "force", false, "allow another major or minor version, or one that cannot be compared")
 	_ = cmd.MarkFlagRequired("image")
-	return a.operationCommand(cmd, func(_ *cobra.Command, args []string) (httpclient.Operation, error) {
-		if err := operation.ValidateImage(image); err != nil {
-			return httpclient.Operation{}, flags.NameFlag(err, "--image")
-		}
-		return httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.KindPatch, Image: image, Force: force}}, nil
+	return a.operationCommand(cmd, operationVerb{
+		selection: selection.Verb{Statuses: present, HasImage: true, IsDestructive: true}, accepts: present,
+		prepare: func(*cobra.Command, []string) (newOperation, error) {
+			if err := operation.ValidateImage(image); err != nil {
+				return nil, flags.NameFlag(err, "--image")
+			}
+			return newRequest(ports.OperationRequest{Kind: operation.KindPatch, Image: image, Force: force}), nil
+		},
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/manifest"
+	"galaxy/rtmanager/internal/cli/internal/selection"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
@@ -24,8 +25,8 @@ func (a *app) startCommand() *cobra.Command {
 	var specFlags flags.Spec
 	var wait bool
 	cmd := &cobra.Command{
-		Use:   "start GAME [--image IMAGE] [-- ARGS…]",
-		Short: "Start a new, stopped or removed game",
+		Use:   "start GAME... [--image IMAGE] [-- ARGS…]",
+		Short: "Start new, stopped or removed games",
 		Long: `Start runs a game. The --image and other flags, or a file, are its settings. Without
 any, the game keeps its previous settings. Otherwise they replace all of them: an
 omitted image keeps its value, and any other omitted setting has its default.
@@ -54,43 +55,44 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
   rtmanager start game-1 --image gameserver:1.0.0 --region ap --regions eu,us
   rtmanager start game-1 --image gameserver:1.0.0 --secret game-db --env-from-file game-1.env
   rtmanager start game-1 -f game-1.yaml --region eu
-  rtmanager start game-1                               # with its previous settings`,
-		Args: startArguments,
+  rtmanager start game-1                               # with its previous settings
+  rtmanager start game-1 game-2 game-3 --image gameserver:1.0.0
+  rtmanager start --all --status stopped               # every stopped game`,
 	}
 	specFlags.Bind(cmd)
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the game is healthy, not only running")
-	return a.operationCommand(cmd, func(cmd *cobra.Command, args []string) (httpclient.Operation, error) {
-		request, err := a.startRequest(cmd, specFlags, args[0], args[1:])
-		if err != nil {
-			return httpclient.Operation{}, err
-		}
-		if request.variables != nil {
-			if err := a.putGameSecret(cmd.Context(), args[0], request.variables); err != nil {
-				return httpclient.Operation{}, err
+	return a.operationCommand(cmd, operationVerb{
+		selection:    selection.Verb{Statuses: []runtime.Status{runtime.StatusStopped}, HasPlacement: true, HasImage: true},
+		hasArguments: true,
+		prepare: func(cmd *cobra.Command, args []string) (newOperation, error) {
+			request, err := a.readStartRequest(cmd, specFlags, args)
+			if err != nil {
+				return nil, err
 			}
-		}
-		o := httpclient.Operation{
-			OperationRequest: ports.OperationRequest{GameID: args[0], Kind: operation.KindStart, Spec: request.spec},
-			Region:           request.region, Node: request.node, Until: httpclient.WaitRunning,
-		}
-		if wait {
-			o.Until = httpclient.WaitDone
-		}
-		return o, nil
+			return func(ctx context.Context, gameID string) (httpclient.Operation, error) {
+				return a.startOperation(ctx, request, gameID, wait)
+			}, nil
+		},
 	})
 }
 
-// startArguments requires one game, followed by the game's arguments after a --. A game
-// id that starts with a dash may be after the -- too.
-func startArguments(cmd *cobra.Command, args []string) error {
-	dash := cmd.ArgsLenAtDash()
-	if dash < 0 {
-		dash = len(args)
+// startOperation stores the secret of the game, if the request has one, and returns the operation
+// that starts the game.
+func (a *app) startOperation(ctx context.Context, request startRequest, gameID string, wait bool) (httpclient.Operation, error) {
+	spec := request.specOf(gameID)
+	if request.variables != nil {
+		if err := a.putGameSecret(ctx, gameID, request.variables); err != nil {
+			return httpclient.Operation{}, err
+		}
 	}
-	if len(args) == 0 || dash > 1 {
-		return fmt.Errorf("start requires one GAME, got %d arguments; put the game's own arguments after --", min(dash, len(args)))
+	o := httpclient.Operation{
+		OperationRequest: ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec},
+		Region:           request.region, Node: request.node, Until: httpclient.WaitRunning,
 	}
-	return nil
+	if wait {
+		o.Until = httpclient.WaitDone
+	}
+	return o, nil
 }
 
 // startRequest is how and where a command line runs a game.
@@ -100,8 +102,21 @@ type startRequest struct {
 	variables    secret.Values // of --env-from-file; nil without
 }
 
-// startRequest reads the file and the flags, and validates the spec.
-func (a *app) startRequest(cmd *cobra.Command, specFlags flags.Spec, gameID string, args []string) (startRequest, error) {
+// specOf returns the spec of a game: that of the request, with the secret of the game if the
+// request has variables.
+func (r startRequest) specOf(gameID string) *operation.Spec {
+	if r.spec == nil || r.variables == nil {
+		return r.spec
+	}
+	spec := r.spec.Clone()
+	if name := secret.OfGame(gameID); !slices.Contains(spec.Secrets, name) {
+		spec.Secrets = append(spec.Secrets, name)
+	}
+	return &spec
+}
+
+// readStartRequest reads the file and the flags, and validates the spec.
+func (a *app) readStartRequest(cmd *cobra.Command, specFlags flags.Spec, args []string) (startRequest, error) {
 	if specFlags.File == "-" && specFlags.EnvFile == "-" {
 		return startRequest{}, exit.UsageError{Err: errors.New("-f and --env-from-file cannot both be standard input")}
 	}
@@ -124,12 +139,7 @@ func (a *app) startRequest(cmd *cobra.Command, specFlags flags.Spec, gameID stri
 	if err != nil {
 		return startRequest{}, err
 	}
-	if variables != nil {
-		if name := secret.OfGame(gameID); !slices.Contains(file.Secrets, name) {
-			file.Secrets = append(file.Secrets, name)
-		}
-		changed = true
-	}
+	changed = changed || variables != nil
 	request := startRequest{variables: variables, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
 	if !hasSpec && !changed {
 		return request, nil

@@ -66,3 +66,13 @@ func (e MultiError) Join() error {
 		return e
 	}
 }
+
+// SummaryError is the error of a command for several games that has reported the error of each.
+// Its text is the summary, and its exit code the highest of all.
+type SummaryError struct {
+	Summary string
+	Errs    MultiError
+}
+
+func (e SummaryError) Error() string { return e.Summary }
+func (e SummaryError) Unwrap() error { return e.Errs }

@@ -33,10 +33,20 @@ type Reporter struct {
 
 // Report prints the error, the current record after a conflict, and a hint.
 func (r Reporter) Report(err error) {
-	lines := strings.FieldsFunc(render.Printable(r.errorText(err)), func(c rune) bool { return c == '\n' })
-	// Remove each line that the first line contains.
-	lines = slices.DeleteFunc(lines, func(line string) bool { return line != lines[0] && strings.Contains(lines[0], line) })
-	fmt.Fprintf(r.Out, "rtmanager: %s\n", strings.Join(lines, "\n  "))
+	r.reportText(err)
+	if _, isSummary := errors.AsType[SummaryError](err); !isSummary {
+		r.reportCurrent(err)
+	}
+	if hint := r.Hint(err); hint != "" {
+		fmt.Fprintf(r.Out, "hint: %s\n", hint)
+	}
+}
+
+// ReportLine prints the error without a hint.
+func (r Reporter) ReportLine(err error) { r.reportText(err) }
+
+// reportCurrent prints the current record after a conflict, or after an operation that failed.
+func (r Reporter) reportCurrent(err error) {
 	var conflict *runtime.ConflictError
 	if errors.As(err, &conflict) && conflict.Revision != 0 {
 		fmt.Fprintf(r.Out, "  current: %s\n", r.conflictText(conflict))
@@ -47,9 +57,14 @@ func (r Reporter) Report(err error) {
 		fmt.Fprintf(r.Out, "  current: %s%s, image %s, revision %d\n", render.Cell(string(current.Status)), output.OnNode(current),
 			render.Cell(current.CurrentImageRef), write.Current.Revision)
 	}
-	if hint := r.Hint(err); hint != "" {
-		fmt.Fprintf(r.Out, "hint: %s\n", hint)
-	}
+}
+
+// reportText prints the text of the error.
+func (r Reporter) reportText(err error) {
+	lines := strings.FieldsFunc(render.Printable(r.errorText(err)), func(c rune) bool { return c == '\n' })
+	// Remove each line that the first line contains.
+	lines = slices.DeleteFunc(lines, func(line string) bool { return line != lines[0] && strings.Contains(lines[0], line) })
+	fmt.Fprintf(r.Out, "rtmanager: %s\n", strings.Join(lines, "\n  "))
 }
 
 // errorText returns the text of the error. It replaces the texts of errors of package
