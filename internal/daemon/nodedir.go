@@ -29,7 +29,7 @@ import (
 //	DIR/identity  distinguishes this node from another one with the same name
 //	DIR/name      the name of the node, if it was renamed; see nodeName
 //	DIR/engine    the kind of engine that runs the node's games
-//	DIR/removed   the removed games whose state directory is deleted with them
+//	DIR/tracked   the games whose state directory is deleted with them
 //	DIR/…         the data of the process engine
 type nodeDir struct {
 	path     string
@@ -194,7 +194,7 @@ func (d *nodeDir) stateDirs(cfg config.Config, kind container.EngineKind) cleanu
 	if path == "" || d.path == "" {
 		return nil
 	}
-	return statedir.Dirs{Path: path, TrackPath: filepath.Join(d.path, "removed")}
+	return statedir.Dirs{Path: path, TrackPath: filepath.Join(d.path, "tracked")}
 }
 
 func (d *nodeDir) close() error {

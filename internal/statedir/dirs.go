@@ -14,7 +14,7 @@ import (
 //
 // Tracked games are files in a directory of their own, so they survive a restart. Dirs uses
 // os.Root and so follows no symbolic link below either directory. It is safe for concurrent
-// use if no two calls concern the same game.
+// use if no two calls of Remove concern the same game.
 type Dirs struct {
 	// Path is the parent of the state directories; it need not exist.
 	Path string
@@ -106,10 +106,13 @@ func (d Dirs) Remove(gameID string, isDeleted func() (bool, error)) error {
 	if err := states.RemoveAll(removedPrefix + name); err != nil {
 		return fmt.Errorf("delete the state directory %s: %w", filepath.Join(d.Path, removedPrefix+name), err)
 	}
-	if _, err := states.Lstat(name); err == nil {
-		return nil // of a rename that was interrupted; the next call deletes it
+	if err := d.Untrack(gameID); err != nil {
+		return err
 	}
-	return d.Untrack(gameID)
+	// A directory remains if an earlier rename was interrupted: the next call deletes it. A game
+	// that has started in the meantime has a new one, and its own call of Track may have found
+	// the game still tracked.
+	return d.Track(gameID)
 }
 
 // restore renames the directory of a game that exists back, unless the game has a new one.

@@ -124,3 +124,18 @@ func TestInterruptedRemovalIsCompleted(t *testing.T) {
 	require.Empty(t, tracked(t, d))
 	require.NoDirExists(t, filepath.Join(d.Path, ".deleted-game"))
 }
+
+// A game that starts while its old directory is deleted was tracked with the old one.
+func TestNewDirectoryDuringARemovalRemainsTracked(t *testing.T) {
+	t.Parallel()
+	d := newDirs(t)
+	dir := makeState(t, d, "game")
+	require.NoError(t, d.Track("game"))
+	require.NoError(t, d.Remove("game", func() (bool, error) {
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		require.NoError(t, d.Track("game"))
+		return true, nil
+	}))
+	require.DirExists(t, dir)
+	require.Equal(t, []string{"game"}, tracked(t, d))
+}

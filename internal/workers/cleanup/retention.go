@@ -34,7 +34,6 @@ type Nodes interface {
 // StateDirs deletes the state directories of games on this node, as statedir.Dirs does.
 type StateDirs interface {
 	Track(gameID string) error
-	Untrack(gameID string) error
 	Tracked() ([]string, error)
 	Remove(gameID string, isDeleted func() (bool, error)) error
 }

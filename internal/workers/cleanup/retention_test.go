@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/container"
@@ -59,7 +60,7 @@ func newRetentionFixture(t *testing.T) *retentionFixture {
 		registry: &registry{present: []node.Node{
 			{Region: "eu", Name: "n1", Engine: "fake"}, {Region: "eu", Name: "n2", Engine: "fake"}, {Region: "us", Name: "u1", Engine: "fake"},
 		}},
-		states: statedir.Dirs{Path: filepath.Join(t.TempDir(), "state"), TrackPath: filepath.Join(t.TempDir(), "removed")},
+		states: statedir.Dirs{Path: filepath.Join(t.TempDir(), "state"), TrackPath: filepath.Join(t.TempDir(), "tracked")},
 	}
 	f.engine = f.machine.Engine(fakeengine.Owner{Store: "s", Region: "eu", Node: "n1"})
 	f.Retention = cleanup.NewRetention(cleanup.RetentionDependencies{
@@ -77,6 +78,53 @@ func (f *retentionFixture) putRemoved(gameID, region, name string, ago time.Dura
 	require.NoError(f.t, f.store.Upsert(f.t.Context(), runtime.RuntimeRecord{
 		GameID: gameID, Status: runtime.StatusRemoved, Region: region, Node: name, CreatedAt: at, LastOpAt: at, RemovedAt: &at,
 	}))
+}
+
+func (f *retentionFixture) putRunning(gameID string) {
+	f.t.Helper()
+	require.NoError(f.t, f.store.Upsert(f.t.Context(), runtime.RuntimeRecord{
+		GameID: gameID, Status: runtime.StatusRunning, Region: "eu", Node: "n1", CurrentContainerID: "c", CreatedAt: f.now, LastOpAt: f.now, StartedAt: &f.now,
+	}))
+}
+
+func (f *retentionFixture) dirOf(gameID string) string {
+	return filepath.Join(f.states.Path, statedir.Name(gameID))
+}
+
+func (f *retentionFixture) makeState(gameID string) {
+	f.t.Helper()
+	require.NoError(f.t, os.MkdirAll(f.dirOf(gameID), 0o700))
+}
+
+// run starts the worker, and returns a function that stops it.
+func (f *retentionFixture) run() (stop func()) {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	return func() {
+		f.t.Helper()
+		cancel()
+		require.NoError(f.t, <-done)
+	}
+}
+
+// awaitTracked waits until exactly the state directories of these games are tracked.
+func (f *retentionFixture) awaitTracked(games ...string) {
+	f.t.Helper()
+	require.EventuallyWithT(f.t, func(c *assert.CollectT) {
+		tracked, err := f.states.Tracked()
+		assert.NoError(c, err)
+		assert.ElementsMatch(c, games, tracked)
+	}, 30*time.Second, time.Millisecond)
+}
+
+func (f *retentionFixture) awaitNoState(gameID string) {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool {
+		_, err := os.Lstat(f.dirOf(gameID))
+		return errors.Is(err, os.ErrNotExist)
+	}, 30*time.Second, time.Millisecond)
 }
 
 func (f *retentionFixture) requireGames(games ...string) {
@@ -168,37 +216,44 @@ func TestStateDirectoriesOfDeletedGamesAreDeleted(t *testing.T) {
 	f := newRetentionFixture(t)
 	foreign := filepath.Join(f.states.Path, "foreign")
 	require.NoError(t, os.MkdirAll(foreign, 0o700))
-	dirOf := func(gameID string) string { return filepath.Join(f.states.Path, statedir.Name(gameID)) }
 	for _, gameID := range []string{"due", "early", "restarted", "deleted"} {
 		f.putRemoved(gameID, "eu", "n1", retention-time.Minute)
-		require.NoError(t, os.MkdirAll(dirOf(gameID), 0o700))
+		f.makeState(gameID)
 	}
+	stop := f.run()
+	f.awaitTracked("deleted", "due", "early", "restarted")
 	f.putRemoved("due", "eu", "n1", retention)
-	ctx, cancel := context.WithCancel(t.Context())
-	errc := make(chan error, 1)
-	go func() { errc <- f.Run(ctx) }()
-	absent := func(gameID string) func() bool {
-		return func() bool {
-			_, err := os.Lstat(dirOf(gameID))
-			return errors.Is(err, os.ErrNotExist)
-		}
-	}
-	require.Eventually(t, absent("due"), 10*time.Second, time.Millisecond)
-	require.NoError(t, f.store.Upsert(ctx, runtime.RuntimeRecord{
-		GameID: "restarted", Status: runtime.StatusRunning, Region: "eu", Node: "n1", CurrentContainerID: "c", CreatedAt: f.now, LastOpAt: f.now, StartedAt: &f.now,
-	}))
-	require.NoError(t, f.store.Delete(ctx, ports.DeleteInput{GameID: "deleted"}))
-	require.Eventually(t, absent("deleted"), 10*time.Second, time.Millisecond)
-	cancel()
-	require.NoError(t, <-errc)
-	require.DirExists(t, dirOf("early"))
-	require.DirExists(t, dirOf("restarted"))
+	f.awaitNoState("due")
+	f.putRunning("restarted")
+	require.NoError(t, f.store.Delete(t.Context(), ports.DeleteInput{GameID: "deleted"}))
+	f.awaitNoState("deleted")
+	stop()
+	require.DirExists(t, f.dirOf("early"))
+	require.DirExists(t, f.dirOf("restarted"))
 	require.DirExists(t, foreign)
 
 	// A game that is deleted while the daemon does not run was tracked before.
 	require.NoError(t, f.store.Delete(t.Context(), ports.DeleteInput{GameID: "early"}))
 	f.pass(0)
-	require.NoDirExists(t, dirOf("early"))
+	require.NoDirExists(t, f.dirOf("early"))
+}
+
+// The daemon of a node does not run while its game is removed and deleted: the leader does
+// that for a node that is absent.
+func TestStateDirectoryOfAGameThatEndsDuringAnAbsenceIsDeleted(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	f.putRunning("game")
+	f.makeState("game")
+	stop := f.run()
+	f.awaitTracked("game")
+	stop()
+	require.DirExists(t, f.dirOf("game"))
+	f.putRemoved("game", "eu", "n1", retention)
+	require.NoError(t, f.store.Delete(t.Context(), ports.DeleteInput{GameID: "game"}))
+	f.pass(0)
+	require.NoDirExists(t, f.dirOf("game"))
+	f.awaitTracked()
 }
 
 func TestThousandsOfGamesAreDeleted(t *testing.T) {

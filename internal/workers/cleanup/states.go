@@ -11,10 +11,10 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// watchGames tracks the state directory of every game that is removed or deleted, and
-// requests a pass after a deletion. A game that is deleted while this daemon does not run was
-// tracked when it was removed. It tracks the games of all nodes: a game may have left a state
-// directory on a node that it ran on before.
+// watchGames tracks the state directory of every game that it observes, and requests a pass
+// after a deletion. So a game that is removed and deleted while this daemon does not run was
+// tracked before. It tracks the games of all nodes: a game may have left a state directory on
+// a node that it ran on before.
 func (r *Retention) watchGames(ctx context.Context, deleted chan<- struct{}) {
 	for ctx.Err() == nil {
 		for event, err := range r.deps.Store.Watch(ctx, ports.WatchOptions{Resync: true}) {
@@ -24,7 +24,9 @@ func (r *Retention) watchGames(ctx context.Context, deleted chan<- struct{}) {
 				}
 				break
 			}
-			r.trackGame(event)
+			if event.GameID != "" { // bookmarks and the like name no game
+				r.track(event.GameID)
+			}
 			if event.Type == ports.EventDeleted {
 				select {
 				case deleted <- struct{}{}:
@@ -36,12 +38,6 @@ func (r *Retention) watchGames(ctx context.Context, deleted chan<- struct{}) {
 	}
 }
 
-func (r *Retention) trackGame(event ports.RuntimeEvent) {
-	if event.Type == ports.EventDeleted || event.After != nil && event.After.Status == runtime.StatusRemoved {
-		r.track(event.GameID)
-	}
-}
-
 // track tracks the state directory of a game, if it has one. An error does not prevent the
 // deletion of the game: the directory remains.
 func (r *Retention) track(gameID string) {
@@ -49,7 +45,7 @@ func (r *Retention) track(gameID string) {
 		return
 	}
 	if err := r.deps.States.Track(gameID); err != nil {
-		r.cfg.Logger.Warn("cannot track the state directory of a removed game; it remains if the game is deleted", "game_id", gameID, "error", err)
+		r.cfg.Logger.Warn("cannot track the state directory of a game; it remains if the game is deleted", "game_id", gameID, "error", err)
 	}
 }
 
@@ -61,7 +57,7 @@ func (r *Retention) removeStates(ctx context.Context) error {
 	}
 	tracked, err := r.deps.States.Tracked()
 	if err != nil {
-		return fmt.Errorf("list the state directories of removed games: %w", err)
+		return fmt.Errorf("list the tracked state directories: %w", err)
 	}
 	var faults []error
 	for _, gameID := range tracked {
@@ -77,13 +73,8 @@ func (r *Retention) removeStates(ctx context.Context) error {
 
 // removeState deletes the state directory of one tracked game, if the game is deleted.
 func (r *Retention) removeState(ctx context.Context, gameID string) error {
-	found, _, err := r.deps.Store.GetLocal(ctx, gameID) // cheap; most tracked games exist
-	switch {
-	case err == nil && found.Record.Status == runtime.StatusRemoved:
-		return nil
-	case err == nil:
-		return r.deps.States.Untrack(gameID)
-	case !errors.Is(err, runtime.ErrNotFound):
+	_, _, err := r.deps.Store.GetLocal(ctx, gameID) // cheap; most tracked games exist
+	if !errors.Is(err, runtime.ErrNotFound) {
 		return err
 	}
 	deleted, err := r.isDeleted(ctx, gameID)
