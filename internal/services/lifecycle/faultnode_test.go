@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -125,6 +126,14 @@ func (d *faultDaemon) join() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.session, d.joined = session, true
+}
+
+// loseSession replaces the session while no other goroutine is between its check of the
+// session and its act: nothing can make the two atomic, so an act that has started is no
+// violation. The caller must be in a synctest bubble.
+func (d *faultDaemon) loseSession() {
+	synctest.Wait()
+	d.join()
 }
 
 // Fence implements ports.NodeSession.

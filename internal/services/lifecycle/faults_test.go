@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -41,7 +43,7 @@ func responseLost() faultCase {
 func sessionLostAfter() faultCase {
 	return faultCase{"the session is lost after it", func(d *faultDaemon, call func(), _ error) error {
 		call()
-		d.join()
+		d.loseSession()
 		return nil
 	}, false}
 }
@@ -58,7 +60,7 @@ func daemonFaults() []faultCase {
 			return unavailable
 		}, false},
 		{"the session is lost before it", func(d *faultDaemon, call func(), _ error) error {
-			d.join()
+			d.loseSession()
 			call()
 			return nil
 		}, false},
@@ -313,4 +315,37 @@ func preemptWithFault(t *testing.T, s scenario, f faultCase, crashAt, at int) (h
 		}
 	}
 	return first.faulty != "", second.faulty != ""
+}
+
+// The container may belong to the next daemon of the node after the session has ended.
+func TestStaleContainerIsNotRemovedAfterTheSession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newFaultNode().newDaemon(t)
+		running := fakeScenarios()[0].operation
+		_, err := d.service.Execute(t.Context(), running, nil)
+		require.NoError(t, err)
+		stale, err := d.node.engine.Create(t.Context(), container.Spec{Name: "stale", Labels: container.Labels{
+			Store: "store", Region: "eu", Node: "n1", GameID: "g", Image: "game:1.0.0", Generation: 7, OperationID: "op",
+		}})
+		require.NoError(t, err)
+		record, err := d.node.store.GetVersioned(t.Context(), "g")
+		require.NoError(t, err)
+		intent, err := d.node.store.GetIntent(t.Context(), "g")
+		require.NoError(t, err)
+		finding := drift.Finding{
+			Kind: drift.KindStale, Action: drift.ActionRemoveContainer, GameID: "g", ContainerID: stale.ID,
+			RecordRevision: record.Revision, IntentRevision: intent.Revision,
+		}
+
+		const stop = 3 // after Inspect and GetIntentAndRecord
+		d.injectAt(sessionLostAfter().inject, stop)
+		require.ErrorIs(t, d.service.Remediate(t.Context(), finding, ""), node.ErrUnreachable)
+		require.Equal(t, "Stop", d.faulty)
+		require.Len(t, d.node.machine.All(), 2)
+
+		require.NoError(t, d.service.Remediate(t.Context(), finding, ""))
+		require.Len(t, d.node.machine.All(), 1)
+		require.NoError(t, d.service.Close())
+	})
 }

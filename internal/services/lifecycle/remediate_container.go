@@ -8,6 +8,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -32,7 +33,8 @@ func (s *Service) removeStale(ctx context.Context, f drift.Finding) error {
 	case intent.Intent.Current != nil:
 		return busyError(f.GameID, intent.Intent.Current)
 	}
-	if _, err := s.currentFence(); err != nil {
+	fence, err := s.currentFence()
+	if err != nil {
 		return err
 	}
 	s.log.Warn("removing a stale container", "game_id", f.GameID, "container_id", c.ID, "generation", c.Labels.Generation, "evidence", f.Evidence)
@@ -41,6 +43,9 @@ func (s *Service) removeStale(ctx context.Context, f drift.Finding) error {
 	defer cancel()
 	if err := s.deps.Engine.Stop(engineCtx, c.ID, grace); err != nil && !errors.Is(err, container.ErrNoContainer) {
 		return err
+	}
+	if now, err := s.currentFence(); err != nil || now != fence { // the stop may have taken the whole grace
+		return fmt.Errorf("%w: this daemon has lost its session while container %s stopped", node.ErrUnreachable, c.ID)
 	}
 	return s.deps.Engine.Remove(engineCtx, c.ID)
 }
