@@ -90,11 +90,13 @@ var allowed = map[string][]string{
 	"adapters/httpserver/internal/request":   {"domain/", "api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/stream":    {"domain/", "ports", "api"},
 	"adapters/httpserver/internal/limit":     {},
+	"adapters/httpserver/internal/logstream": {"domain/container"},
 	"adapters/httpserver/gen":                {"domain/", "api", "adapters/httpserver", "adapters/httpserver/internal/request", "adapters/httpserver/internal/callers"},
 
 	"services/lifecycle": {"domain/", "ports"},
 	"services/explain":   {"domain/", "ports"},
 	"services/placement": {"domain/", "ports"},
+	"services/inspect":   {"domain/", "ports"},
 	"services/auth":      {"domain/", "ports"},
 	"services/cluster":   {"domain/", "ports", "services/placement"},
 	"services/secrets":   {"domain/", "ports", "envelope"},
@@ -119,6 +121,7 @@ var allowed = map[string][]string{
 
 	"cli/internal/clientconfig": {},
 	"cli/internal/clustercmd":   {"domain/", "ports", "adapters/httpclient", "api", "pki", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
+	"cli/internal/gamecmd":      {"domain/", "adapters/httpclient", "api", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
 	"cli/internal/render":       {"domain/"},
 	"cli/internal/output":       {"domain/", "ports", "api", "bench", "cli/internal/render"},
 	"cli/internal/progress":     {"domain/", "bench", "cli/internal/render", "cli/internal/output"},

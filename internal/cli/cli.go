@@ -113,6 +113,7 @@ connect to a daemon.`,
 		a.contextCommand(), a.versionCommand(), a.completionCommand(),
 		exitCodesTopic(), storesTopic(),
 	)
+	root.AddCommand(a.gameCommands()...)
 	a.completePlacement(root)
 	shortenDefaults(root)
 	return root

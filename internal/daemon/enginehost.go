@@ -16,6 +16,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/services/cluster"
@@ -124,6 +125,14 @@ func (h *engineHost) localNode() cluster.LocalNode {
 		return nil
 	}
 	return h.manager
+}
+
+// games returns the games of this node as the API inspects them, nil without an engine.
+func (h *engineHost) games() httpserver.Games {
+	if h.manager == nil {
+		return nil
+	}
+	return h.manager.games
 }
 
 // runWorkers runs the workers until stop is called, which waits for them. They do not

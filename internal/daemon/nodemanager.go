@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/explain"
+	"galaxy/rtmanager/internal/services/inspect"
 	"galaxy/rtmanager/internal/services/lifecycle"
 	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/workers/cleanup"
@@ -34,6 +35,7 @@ var _ cluster.LocalNode = (*nodeManager)(nil)
 type nodeManager struct {
 	ports.Executor
 	*explain.Service
+	games     *inspect.Service
 	lifecycle *lifecycle.Service
 	reconcile *reconcile.Worker
 	failover  *failover.Worker
@@ -102,6 +104,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 		cleanup.RetentionConfig{Region: region, Node: name, Retention: cfg.RemovedRetention, Logger: logger("retention")},
 	)
 	m.workers = append(m.workers, retention.Run)
+	m.games = inspect.New(inspect.Dependencies{Records: store, Engine: engine})
 	m.Service = explain.New(explain.Dependencies{Records: store, Intents: store, Engine: engine, Findings: m.reconcile.Findings})
 	return nil
 }

@@ -41,15 +41,32 @@ func processSettings(t *testing.T) config.Config {
 	return cfg
 }
 
-// killGamesAtEnd kills the games below the data directory when the test ends. A daemon that
-// stops leaves its games running.
+// killGamesAtEnd kills the games below the data directory when the test ends, and waits until their
+// shims write no more files. A daemon that stops leaves its games running.
 func killGamesAtEnd(t *testing.T, dataDir string) {
 	t.Helper()
 	t.Cleanup(func() {
 		for _, pid := range pidsOf(t, dataDir) {
+			_, shim := processState(pid)
 			_ = syscall.Kill(pid, syscall.SIGKILL)
+			require.Eventually(t, func() bool {
+				state, _ := processState(shim)
+				return state == "" || state == "Z" || shim == os.Getpid() || shim == 1
+			}, timeout, 10*time.Millisecond, "the shim of game %d exits", pid)
 		}
 	})
+}
+
+// processState returns the state of a process, Z for one that has exited, and its parent. The state is
+// empty if there is no such process.
+func processState(pid int) (state string, parent int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0
+	}
+	_, fields, _ := strings.Cut(string(text), ") ") // after the name
+	_, _ = fmt.Sscan(fields, &state, &parent)
+	return state, parent
 }
 
 // pidsOf returns the pids of the games below the data directory, by container.

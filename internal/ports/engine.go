@@ -99,6 +99,16 @@ type ContainerReader interface {
 	// is no such container.
 	Logs(ctx context.Context, containerID string, lines int) ([]string, error)
 
+	// StreamLogs yields the selected lines of standard output and standard error, oldest first.
+	// It yields a line that is longer than container.MaxLogLineBytes in parts, and bytes that are not UTF-8 as
+	// question marks. The engine does not read ahead of a slow consumer beyond a small buffer; lines that
+	// the engine drops from a bounded log in the meantime are missing. With IsFollowing
+	// the stream ends once the container has exited and its last line is yielded, and at once for
+	// a container that does not run. An error is yielded with a zero line and ends the stream:
+	// container.ErrNoContainer if there is no such container, and container.ErrEngineUnavailable,
+	// also if ctx has ended.
+	StreamLogs(ctx context.Context, containerID string, options container.LogOptions) iter.Seq2[container.LogLine, error]
+
 	// Events streams the containers that start, exit and are removed. Events are
 	// hints: some may be lost, and a consumer reads the state itself. The first event
 	// has the type container.EventStreamOpened; its EventsMissed reports whether

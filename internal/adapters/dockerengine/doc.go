@@ -31,7 +31,7 @@
 //	network.go       networks that a container can join
 //	statedir.go      the state directory of a game
 //	start.go stop.go remove.go   Start, Stop, Remove
-//	logs.go          Logs: the end of a container's log
+//	logs.go          Logs: the end of a container's log; streamlogs.go StreamLogs
 //	events.go        Events
 //	image.go pullprogress.go     EnsureImage, and the progress of a pull
 //	registryauth.go  credentials of private registries

@@ -22,6 +22,8 @@ type Cluster interface {
 	Offer(ctx context.Context, gameID string, spec operation.Spec) (node.Offer, error)
 	// Execute carries out an operation on this node.
 	ports.Executor
+	// Locate returns the node of the game, nil for this one.
+	Locate(ctx context.Context, gameID string, isForwarded bool) (*node.Node, error)
 	// IsPresent reports whether the node is present.
 	IsPresent(ctx context.Context, ref node.Ref) (bool, error)
 
@@ -66,6 +68,10 @@ func (noCluster) Offer(context.Context, string, operation.Spec) (node.Offer, err
 
 func (noCluster) Execute(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 	return operation.Outcome{}, node.ErrNoEngine
+}
+
+func (noCluster) Locate(context.Context, string, bool) (*node.Node, error) {
+	return nil, node.ErrNoEngine
 }
 
 func (noCluster) IsPresent(context.Context, node.Ref) (bool, error) { return false, nil }

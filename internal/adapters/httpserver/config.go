@@ -47,6 +47,9 @@ type Config struct {
 	// Cluster carries out operations and requests about nodes. Default: they fail with the
 	// code no_engine.
 	Cluster Cluster
+	// Games inspects the games of this node. Default: requests about them fail with the code
+	// no_engine.
+	Games Games
 	// Peers forwards operations to other nodes. It is required with Cluster.
 	Peers Forwarder
 	// Federation calls other stores. Default: there are none.
@@ -89,7 +92,7 @@ type Config struct {
 
 	// Heartbeat is the longest time between two writes to a stream. Default 15 s.
 	Heartbeat time.Duration
-	// MaxStreams bounds the number of open watch streams. Default 20 000.
+	// MaxStreams bounds the number of open streams. Default 20 000.
 	MaxStreams int
 	// MaxConnections bounds the number of open connections. Requests of further ones get
 	// the code unavailable, except for the probes. Default 25 000.
@@ -135,6 +138,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Cluster == nil {
 		c.Cluster = noCluster{}
+	}
+	if c.Games == nil {
+		c.Games = noGames{}
 	}
 	if c.Federation == nil {
 		c.Federation = noFederation{}

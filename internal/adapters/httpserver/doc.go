@@ -33,6 +33,7 @@
 //	drift.go       findings and brakes
 //	explain.go     the explanation of a game
 //	nodes.go       present nodes
+//	logs.go        the log of a game, a stream of its node
 //	offer.go       how well this node could run a game
 //	access.go      AccessAdmin, and the routes of identities, tokens and roles
 //	identity.go    the identity of the caller, and the permissions of a subject
@@ -51,7 +52,8 @@
 //
 // The cluster service selects the node of an operation; see Cluster (cluster.go). This node
 // executes it (execute.go) and may stream its progress (operation_stream.go). Otherwise the
-// request is forwarded to the other node (forward.go) by the client of package peer.
+// request is forwarded to the other node (forward.go) by the client of package peer. Games (games.go)
+// reads what the games of this node do.
 //
 // Other files: server.go has Server and its shutdown, config.go its settings, metrics.go
 // its metrics, slots.go the bound of its open streams. Package stream writes streams, and packages etag and pagetoken convert

@@ -3,6 +3,7 @@ package httpserver_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -227,4 +228,11 @@ func validBody(kind operation.Kind) string {
 	default:
 		return ""
 	}
+}
+
+// fakeGames are games that have logged one line.
+type fakeGames struct{}
+
+func (fakeGames) StreamLogs(context.Context, string, container.LogOptions) iter.Seq2[container.LogLine, error] {
+	return func(yield func(container.LogLine, error) bool) { yield(container.LogLine{Text: "line"}, nil) }
 }

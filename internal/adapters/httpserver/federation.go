@@ -136,12 +136,12 @@ func checkForwardable(r *http.Request) error {
 func (s *Server) acquireSlot(ctx context.Context, route *Route) (release func(), _ error) {
 	identity := callers.Of(ctx).Identity
 	switch {
-	case s.isShuttingDown() && (route.Path == routeWatch || route.isOperation):
+	case s.isShuttingDown() && (route.isStream || route.isOperation):
 		return nil, problem.ErrShuttingDown
-	case route.Path == routeWatch:
+	case route.isStream:
 		release, isAcquired := s.streams.acquire(identity)
 		if !isAcquired {
-			return nil, problem.New(api.CodeTooManyStreams, "this server has reached its limit of open watch streams, or this caller half of it")
+			return nil, problem.New(api.CodeTooManyStreams, "this server has reached its limit of open streams, or this caller half of it")
 		}
 		s.metrics.streams.Inc()
 		return func() {
@@ -160,19 +160,13 @@ func (s *Server) acquireSlot(ctx context.Context, route *Route) (release func(),
 }
 
 // forwardContext returns a context that also ends when the caller loses its rights. That of a
-// watch, which has no deadline, ends when the server shuts down.
+// stream, which has no deadline, ends when the server shuts down.
 func (s *Server) forwardContext(ctx context.Context, route *Route) (bound context.Context, stop func()) {
+	if route.isStream {
+		return s.streamContext(ctx)
+	}
 	bound, cancel := context.WithCancelCause(ctx)
 	stopWatch := callers.NewRevocation(ctx, s.cfg.Access).Watch(cancel)
-	if route.Path == routeWatch {
-		go func() {
-			select {
-			case <-s.closing:
-				cancel(problem.ErrShuttingDown)
-			case <-bound.Done():
-			}
-		}()
-	}
 	return bound, func() {
 		stopWatch()
 		cancel(nil)

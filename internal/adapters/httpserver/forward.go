@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/peer"
@@ -12,9 +13,12 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Forwarder sends the request of an operation to another node, and the response to the
-// client. peer.Client implements it, and documents the error.
+// Forwarder sends requests to another node, and the responses to the
+// client. peer.Client implements it, and documents the errors.
 type Forwarder interface {
+	// ForwardStream forwards a request whose response is a stream.
+	ForwardStream(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, forwarded peer.ForwardedStream) error
+	// Forward forwards the request of an operation.
 	Forward(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, forwarded peer.Forwarded) error
 }
 
@@ -40,6 +44,24 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target
 		p := outcomeUnknownProblem(request, operation.Progress{}, err.Error())
 		p.Region, p.Node = target.Region, target.Name
 		return p
+	}
+	return problem.From(err, nil)
+}
+
+// maxIdle bounds how long a forwarded stream may be idle: a game can print nothing for months.
+const maxIdle = 365 * 24 * time.Hour
+
+// forwardStream forwards the request to another node, and responds with its response.
+func (s *Server) forwardStream(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, body []byte) error {
+	ctx, stop := s.cfg.Cluster.WithPresence(ctx, target)
+	defer stop()
+	trailOf(r.Context()).forward(target.Ref())
+	err := s.cfg.Peers.ForwardStream(ctx, w, r, target, peer.ForwardedStream{Body: body, WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: maxIdle})
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) || errors.Is(context.Cause(ctx), node.ErrUnreachable) {
+		s.cfg.Logger.Warn("request could not be forwarded", "target", target.Ref().String(), "error", err)
 	}
 	return problem.From(err, nil)
 }

@@ -50,7 +50,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		match.store = "" // the own store, which has the name of the region
 	}
 	route := match.route
-	request.route = match.label()
+	request.route, request.isStream = match.label(), route.isStream
 	if match.store == "" && strings.HasPrefix(route.Path, "/v1/") {
 		response.Header().Set(api.HeaderStore, s.store.ID())
 	}
@@ -141,6 +141,7 @@ func (s *Server) logFailure(ctx context.Context, p *api.Problem, err error) {
 type requestInfo struct {
 	started       time.Time
 	method, route string
+	isStream      bool
 }
 
 // finish responds for a handler that panicked, and counts the request. It aborts a response

@@ -83,7 +83,7 @@ func isUnlimited(route *Route, identity access.Identity) bool {
 // classOf returns the class of the requests of a route.
 func classOf(route *Route) limit.Class {
 	switch {
-	case route.Path == routeWatch:
+	case route.isStream:
 		return limit.Stream
 	case route.Method == http.MethodGet || route.isRead:
 		return limit.Read

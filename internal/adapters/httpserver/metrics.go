@@ -5,7 +5,6 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,7 +69,7 @@ func (m *metrics) observe(request requestInfo, status int) {
 		method = "other"
 	}
 	m.requests.WithLabelValues(request.route, method, strconv.Itoa(status)).Inc()
-	if !strings.HasSuffix(request.route, routeWatch) {
+	if !request.isStream {
 		m.durations.WithLabelValues(request.route, method).Observe(time.Since(request.started).Seconds())
 	}
 }

@@ -21,7 +21,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	m.apply = newApplyFunc(new([]drift.Finding))
 	members, learner := newMembers(t)
 	f := start(t, servertest.Config{Config: httpserver.Config{
-		Members: members, MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
+		Members: members, MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Games: fakeGames{}, Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
 	}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
 	documented := c.operations()
@@ -65,6 +65,8 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"POST", "/v1/runtimes/a%2Fb/patch", "", `{"image":"game:1.2.4"}`, 200},
 		{"POST", "/v1/runtimes/a%2Fb/cleanup?wait=accepted", "", "", 200},
 		{"GET", "/v1/runtimes/a%2Fb/explain", "", "", 200},
+		{"GET", "/v1/runtimes/a%2Fb/logs?tail=1", "", "", 200},
+		{"GET", "/v1/runtimes/none/logs", "", "", 404},
 		{"POST", "/v1/runtimes/a%2Fb/offer", "", `{"image":"game:1.2.3"}`, 200},
 		{"GET", "/v1/nodes", "", "", 200},
 		{"DELETE", "/v1/nodes?region=eu&node=gone", "", "", 200},

@@ -36,6 +36,8 @@ type Route struct {
 	// isRead reports whether a POST changes nothing; isSecret whether a GET returns secret
 	// values, so that it is audited.
 	isRead, isSecret bool
+	// isStream reports whether the response is a stream without a deadline. The metrics exclude its duration.
+	isStream bool
 	// isOperation reports whether the request waits for an operation of a game.
 	isOperation bool
 	// isDrained reports whether requests end after half of the drain timeout of a shutdown.

@@ -12,7 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
-// routeWatch is the path of watch streams. The metrics exclude their durations.
+// routeWatch is the path of watch streams.
 const routeWatch = "/v1/watch"
 
 // Routes returns all routes, in the order of the document.
@@ -73,6 +73,7 @@ func runtimeRoutes() []Route {
 			Summary: "Watch every change of every record, in order and once", Description: watchDescription,
 			Responses: []Response{withStreams[api.Event](Response{Status: http.StatusOK, Description: "The stream", Headers: []ResponseHeader{heartbeat}})},
 			Codes:     codes(storeCodes(), []api.Code{api.CodeNotAcceptable, api.CodeCompacted, api.CodeForeignRevision, api.CodeTooManyStreams}),
+			isStream:  true,
 		}, (*Server).watchRuntimes)),
 	}
 }
@@ -113,6 +114,7 @@ func nodeRoutes() []Route {
 			Summary: "Explain what a game is doing, and why", Responses: jsonResponse[drift.Explanation]("The explanation"),
 			Codes: codes(storeCodes(), nodeCodes(), []api.Code{api.CodeNotFound, api.CodeOutcomeUnknown}), isDrained: true,
 		}, (*Server).explainRuntime),
+		logRoute(),
 		withHandler(Route{
 			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/offer", ID: "get-offer", Tag: tag,
 			Summary: "Report how well this node could run a game; daemons use it to select a node", Responses: jsonResponse[api.Offer]("The offer"),

@@ -73,7 +73,7 @@
 //	members.go      the processes of a game, also without a shim
 //	lastrun.go      the result of the latest run
 //	recovery.go     containers of earlier engines
-//	inspect.go      Inspect, List; logs.go: Logs; events.go: Events
+//	inspect.go      Inspect, List; logs.go, streamlogs.go: Logs, StreamLogs; events.go: Events
 //	internal/shim       the parent process of a game
 //	internal/cgroups    control groups
 //	internal/livepipe   the named pipe

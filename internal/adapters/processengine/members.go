@@ -141,7 +141,7 @@ func (e *Engine) copyOutput(c *processContainer) {
 	}
 	e.monitors.Go(func() {
 		defer context.AfterFunc(e.lifetime.Context(), func() { _ = output.Close() })()
-		gamelog.Copy(output, c.file("log"), e.cfg.MaxLogBytes)
+		gamelog.CopyRest(output, c.file("log"), e.cfg.MaxLogBytes)
 		_ = output.Close()
 	})
 }

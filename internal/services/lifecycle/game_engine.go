@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/ports"
@@ -34,4 +35,15 @@ func (e gameEngine) Logs(ctx context.Context, containerID string, lines int) ([]
 		return nil, err
 	}
 	return e.Engine.Logs(ctx, containerID, lines)
+}
+
+// StreamLogs implements ports.Engine.
+func (e gameEngine) StreamLogs(ctx context.Context, containerID string, options container.LogOptions) iter.Seq2[container.LogLine, error] {
+	return func(yield func(container.LogLine, error) bool) {
+		if _, err := e.Inspect(ctx, containerID); err != nil {
+			yield(container.LogLine{}, err)
+			return
+		}
+		e.Engine.StreamLogs(ctx, containerID, options)(yield)
+	}
 }

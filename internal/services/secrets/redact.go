@@ -3,13 +3,15 @@ package secrets
 import (
 	"context"
 	"fmt"
+	"iter"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/secret"
 	"galaxy/rtmanager/internal/ports"
 )
 
-// RedactLogs returns the engine with a Logs that replaces the values of secrets. A game can print
-// them, and lines of its log are in explanations, and in failures that the store keeps.
+// RedactLogs returns the engine with a Logs and a StreamLogs that replace the values of secrets. A game can print
+// them, and lines of its log are in explanations, in streams to readers, and in failures that the store keeps.
 func RedactLogs(engine ports.Engine, resolver ports.SecretResolver) ports.Engine {
 	return redactingEngine{engine, resolver}
 }
@@ -32,12 +34,41 @@ func (e redactingEngine) Logs(ctx context.Context, containerID string, lines int
 	}
 	values, err := e.valuesOf(ctx, found.Labels.GameID, found.Labels.Secrets)
 	if err != nil {
-		return []string{"[the log is withheld, because it can contain secrets that cannot be removed: " + err.Error() + "]"}, nil //nolint:nilerr // the line has the error
+		return []string{withheldText(err)}, nil //nolint:nilerr // the line has the error
 	}
 	for i, line := range log {
 		log[i] = values.Redact(line)
 	}
 	return log, nil
+}
+
+// StreamLogs implements ports.Engine. As in Logs, one line replaces a log whose secrets cannot be removed.
+// A value that the bound of a line splits is not found.
+func (e redactingEngine) StreamLogs(ctx context.Context, containerID string, options container.LogOptions) iter.Seq2[container.LogLine, error] {
+	return func(yield func(container.LogLine, error) bool) {
+		found, err := e.Inspect(ctx, containerID)
+		if err != nil {
+			yield(container.LogLine{}, err)
+			return
+		}
+		var values secret.Values
+		if found.Labels.Secrets != "" {
+			if values, err = e.valuesOf(ctx, found.Labels.GameID, found.Labels.Secrets); err != nil {
+				yield(container.LogLine{Text: withheldText(err)}, nil)
+				return
+			}
+		}
+		for line, err := range e.Engine.StreamLogs(ctx, containerID, options) {
+			line.Text = values.Redact(line.Text)
+			if !yield(line, err) {
+				return
+			}
+		}
+	}
+}
+
+func withheldText(err error) string {
+	return "[the log is withheld, because it can contain secrets that cannot be removed: " + err.Error() + "]"
 }
 
 // valuesOf returns the values of the versions of a label.

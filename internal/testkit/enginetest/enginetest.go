@@ -99,6 +99,7 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 		{"external removal", externalRemovalTests(features)},
 		{"list", listTests()},
 		{"logs", logTests(features)},
+		{"log streams", streamLogsTests(features)},
 		{"event", eventTests()},
 		{"reopen", reopenTests()},
 		{"owner", foreignTests()},

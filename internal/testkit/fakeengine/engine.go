@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"time"
@@ -222,6 +223,15 @@ func (e *Engine) RemoveForeign(ctx context.Context, gameID string, grace time.Du
 // Logs implements ports.Engine. A fake container writes no log.
 func (e *Engine) Logs(ctx context.Context, id string, _ int) ([]string, error) {
 	return nil, e.readContainer(ctx, id, func(*fakeContainer) {})
+}
+
+// StreamLogs implements ports.Engine. A fake container writes no log.
+func (e *Engine) StreamLogs(ctx context.Context, id string, _ container.LogOptions) iter.Seq2[container.LogLine, error] {
+	return func(yield func(container.LogLine, error) bool) {
+		if err := e.readContainer(ctx, id, func(*fakeContainer) {}); err != nil {
+			yield(container.LogLine{}, err)
+		}
+	}
 }
 
 // withContainer calls fn with the container, or blocks until ctx ends if the container

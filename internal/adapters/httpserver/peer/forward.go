@@ -67,6 +67,41 @@ func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Req
 	return nil
 }
 
+// ForwardedStream is a request whose response is a stream, to be forwarded.
+type ForwardedStream struct {
+	Body []byte // nil for none
+	// WriteTimeout bounds each write to the client.
+	WriteTimeout time.Duration
+	// IdleTimeout bounds the time between two writes.
+	IdleTimeout time.Duration
+}
+
+// ForwardStream sends the request with its path and query to another node, and writes the response to w
+// as it arrives, as Forward does. The error is a *ForwardError.
+func (c *Client) ForwardStream(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, forwarded ForwardedStream) error {
+	address, err := addressOf(target, r.URL.EscapedPath(), r.URL.Query())
+	if err != nil {
+		return &ForwardError{Err: err}
+	}
+	header := http.Header{}
+	c.setForwarded(ctx, header)
+	for _, name := range []string{"Accept", "Content-Type", api.HeaderActor, api.HeaderReason} {
+		if values := r.Header.Values(name); len(values) > 0 {
+			header[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	hasConnected, err := daemonhttp.Forward(ctx, w, r, daemonhttp.Request{
+		URL: address, Header: header, Body: forwarded.Body,
+		RoundTrip:    func(out *http.Request) (*http.Response, error) { return c.roundTrip(out, target) },
+		Filter:       filterResponse,
+		WriteTimeout: forwarded.WriteTimeout, IdleTimeout: forwarded.IdleTimeout, Log: c.log,
+	})
+	if err != nil {
+		return &ForwardError{Err: unreachableError(ctx, target, err), MayHaveArrived: hasConnected}
+	}
+	return nil
+}
+
 // forwardedHeader returns the headers to send to the other node.
 func (c *Client) forwardedHeader(ctx context.Context, inbound http.Header, origin ports.Origin) http.Header {
 	header := http.Header{}
@@ -89,7 +124,7 @@ func (c *Client) forwardedHeader(ctx context.Context, inbound http.Header, origi
 // removes the headers that the API does not define, and those that this server has set.
 func filterResponse(response *http.Response) error {
 	isResult := response.StatusCode == http.StatusOK || response.StatusCode == http.StatusAccepted
-	isResult = isResult && slices.Contains([]string{"application/json", api.EventStreamMediaType, api.NDJSONMediaType}, daemonhttp.MediaType(response))
+	isResult = isResult && slices.Contains([]string{"application/json", "text/plain", api.EventStreamMediaType, api.NDJSONMediaType}, daemonhttp.MediaType(response))
 	if !isResult && !daemonhttp.IsProblem(response) {
 		return foreignResponseError(response)
 	}

@@ -1,5 +1,5 @@
-// Package gamelog writes, reads and bounds the log of a game: a file, and a second file with
-// earlier output. Copy bounds the log while it is written. Shorten bounds a log to which a game
+// Package gamelog writes, reads and bounds the log of a game: a file, a second file with
+// earlier output, and the times of both. Copy bounds the log while it is written. Shorten bounds a log to which a game
 // of an earlier version appends itself.
 package gamelog
 
@@ -36,7 +36,7 @@ func (l *Log) OpenForAppend() (*os.File, error) {
 func (l *Log) Tail(lines int) ([]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	earlier, err := readEnd(l.name + ".1")
+	earlier, err := readEnd(l.name + earlierSuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (l *Log) Tail(lines int) ([]string, error) {
 func (l *Log) Shorten(maxBytes int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return errors.Join(shortenFile(l.name+".1", l.name+".1", maxBytes/2), shortenFile(l.name, l.name+".1", maxBytes/2))
+	return errors.Join(shortenFile(l.name+earlierSuffix, l.name+earlierSuffix, maxBytes/2), shortenFile(l.name, l.name+earlierSuffix, maxBytes/2))
 }
 
 // shortenFile moves the end of a file with more than maxBytes to the file end, and truncates it.
@@ -69,6 +69,11 @@ func shortenFile(name, end string, maxBytes int64) error {
 	text, err := readEnd(name)
 	if err != nil {
 		return err
+	}
+	for _, times := range []string{name + timesSuffix, end + timesSuffix} {
+		if err := os.Remove(times); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	if err := os.Truncate(name, 0); err != nil {
 		return err

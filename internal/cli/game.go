@@ -1,0 +1,20 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"galaxy/rtmanager/internal/cli/internal/gamecmd"
+)
+
+// gameCommands returns the commands of package gamecmd.
+func (a *app) gameCommands() []*cobra.Command {
+	return gamecmd.Commands(gamecmd.Host{
+		Out: a.streams.Out, Err: a.streams.Err, IsTerminal: a.streams.IsTerminal,
+		RunE: a.runE, SelectGame: a.selectGame, CompleteGame: a.completeGame, CallDaemon: a.callDaemon,
+		RemoveTimeout: func(cmd *cobra.Command) {
+			if !cmd.Flags().Changed("timeout") {
+				a.globals.timeout = 0
+			}
+		},
+	})
+}

@@ -1,0 +1,46 @@
+// Package gamecmd has the commands that look inside a running game: logs.
+package gamecmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"galaxy/rtmanager/internal/adapters/httpclient"
+)
+
+// Host is what the commands use of the command line. All fields are required.
+type Host struct {
+	// Out receives results, and Err messages.
+	Out, Err io.Writer
+	// IsTerminal reports whether Out is a terminal, which the output of games must not control.
+	IsTerminal bool
+	// RunE returns the RunE function of a command.
+	RunE func(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error
+	// SelectGame returns the id of the game of an argument, and selects its store.
+	SelectGame func(ctx context.Context, argument string) (gameID string, err error)
+	// CompleteGame completes the id of a game.
+	CompleteGame cobra.CompletionFunc
+	// CallDaemon calls use with a client of the daemon, within the timeout of one request.
+	CallDaemon func(ctx context.Context, use func(context.Context, *httpclient.Client) error) error
+	// RemoveTimeout removes the timeout of one request unless the user has given one.
+	RemoveTimeout func(cmd *cobra.Command)
+}
+
+// Commands returns the commands.
+func Commands(host Host) []*cobra.Command {
+	c := commands{host}
+	return []*cobra.Command{c.logsCommand()}
+}
+
+type commands struct{ Host }
+
+// requireOneGame requires exactly one argument, a game id.
+func requireOneGame(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s requires one GAME, got %d arguments", cmd.Name(), len(args))
+	}
+	return nil
+}

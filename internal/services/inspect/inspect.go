@@ -1,0 +1,68 @@
+// Package inspect reads what the games of this node do: their logs.
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Dependencies are the parts that a Service uses. All are required.
+type Dependencies struct {
+	Records ports.RuntimeReader
+	Engine  ports.ContainerReader
+}
+
+// Service inspects the games of one node. It is safe for concurrent use.
+type Service struct{ deps Dependencies }
+
+// New returns a service.
+func New(deps Dependencies) *Service { return &Service{deps} }
+
+// StreamLogs yields the log of the game's container, as ports.ContainerReader.StreamLogs does. It
+// yields *operation.RejectedError for a game without a container on this node, and the errors of
+// the store.
+func (s *Service) StreamLogs(ctx context.Context, gameID string, options container.LogOptions) iter.Seq2[container.LogLine, error] {
+	return func(yield func(container.LogLine, error) bool) {
+		found, err := s.findContainer(ctx, "logs", gameID)
+		if err != nil {
+			yield(container.LogLine{}, err)
+			return
+		}
+		s.deps.Engine.StreamLogs(ctx, found.ID, options)(yield)
+	}
+}
+
+// findContainer returns the container that the game's record names. Without such a container it
+// returns the newest one, which an operation in progress or a failed start has created.
+func (s *Service) findContainer(ctx context.Context, verb, gameID string) (container.Container, error) {
+	stored, err := s.deps.Records.GetVersioned(ctx, gameID)
+	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
+		return container.Container{}, err
+	}
+	record := stored.Record
+	containers, err := s.deps.Engine.List(ctx, gameID)
+	if err != nil {
+		return container.Container{}, fmt.Errorf("find the container of game %q: %w", gameID, err)
+	}
+	if len(containers) == 0 {
+		return container.Container{}, &operation.RejectedError{
+			GameID: gameID, Operation: verb, Status: record.Status,
+			Reason: "it has no container: it was never started here, or its container was removed with its log",
+		}
+	}
+	for _, c := range containers {
+		if c.ID == record.CurrentContainerID {
+			return c, nil
+		}
+	}
+	return slices.MaxFunc(containers, func(a, b container.Container) int { return cmp.Compare(a.Labels.Generation, b.Labels.Generation) }), nil
+}
