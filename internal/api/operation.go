@@ -14,6 +14,7 @@ import (
 type StartRequest struct {
 	operation.Spec
 
+	Pull   bool   `json:"pull,omitempty" doc:"Pull the image even if the node has it, and create a new container unless the game runs"`
 	Region string `json:"region,omitempty" doc:"For a game without a node: the region to start it in"`
 	Node   string `json:"node,omitempty" doc:"For a game without a node: the node to start it on; without a region, a node of the region of the daemon that receives the request"`
 }
@@ -21,7 +22,8 @@ type StartRequest struct {
 // PatchRequest is the body of POST /v1/runtimes/{game_id}/patch.
 type PatchRequest struct {
 	Image string `json:"image" required:"true" doc:"The new image"`
-	Force bool   `json:"force,omitempty" doc:"Allow an image of another major or minor version, or one whose version cannot be compared"`
+	Force bool   `json:"force,omitempty" doc:"Allow an image of another major or minor version, or one whose version cannot be compared; create a new container also if the game has this image"`
+	Pull  bool   `json:"pull,omitempty" doc:"Pull the image even if the node has it, and create a new container"`
 }
 
 // StopRequest is the optional body of POST /v1/runtimes/{game_id}/stop.

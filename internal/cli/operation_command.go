@@ -140,6 +140,9 @@ func (a *app) runOperation(ctx context.Context, client *httpclient.Client, o htt
 		err = interruptedError{kind: o.Kind, cause: err}
 	}
 	if err == nil {
+		if result.Outcome != nil && result.Outcome.Unchanged {
+			a.printMessagef(string(o.Kind), "nothing to do: %s has this image already", render.Value(o.GameID))
+		}
 		return current, nil
 	}
 	failed := exit.WriteError{Err: nameImageFlag(err), UnknownHint: a.continuationHint(o, printer.HasStarted())}

@@ -107,7 +107,7 @@ rejects a running game: stop it first. Start runs a removed game in a new contai
 
 func (a *app) patchCommand() *cobra.Command {
 	var image string
-	var force bool
+	var force, pull bool
 	cmd := &cobra.Command{
 		Use:   "patch GAME... --image IMAGE",
 		Short: "Change the image of games",
@@ -115,13 +115,20 @@ func (a *app) patchCommand() *cobra.Command {
 same major and minor version unless --force is given. If the game does not start with
 the new image, the previous container is restored and patch exits with 1.
 
+A patch to the image that the game has does nothing if the image is unchanged. If the
+reference names another content now, because its tag was changed, or with --force or
+--pull, the game gets a new container. A node does not notice by itself that a tag was
+changed in a registry: --pull pulls the image in any case.
+
 The command returns when the game is healthy with the new image.`,
 		Example: `  rtmanager patch game-1 --image gameserver:1.0.1
   rtmanager patch game-1 --image gameserver:2.0.0 --force --reason "new season"
+  rtmanager patch game-1 --image gameserver:latest --pull
   rtmanager patch --current-image gameserver:1.0.0 --image gameserver:1.0.1 --max-parallel 4 --yes`,
 	}
 	cmd.Flags().StringVar(&image, "image", "", "new `IMAGE`")
-	cmd.Flags().BoolVar(&force, "force", false, "allow another major or minor version, or one that cannot be compared")
+	cmd.Flags().BoolVar(&force, "force", false, "allow another major or minor version, or one that cannot be compared; replace the container also if the image is the same")
+	cmd.Flags().BoolVar(&pull, "pull", false, "pull the image even if the node has it, and replace the container")
 	_ = cmd.MarkFlagRequired("image")
 	return a.operationCommand(cmd, operationVerb{
 		selection: selection.Verb{Statuses: present, HasImage: true, IsDestructive: true}, accepts: present,
@@ -129,7 +136,7 @@ The command returns when the game is healthy with the new image.`,
 			if err := operation.ValidateImage(image); err != nil {
 				return nil, flags.NameFlag(err, "--image")
 			}
-			return newRequest(ports.OperationRequest{Kind: operation.KindPatch, Image: image, Force: force}), nil
+			return newRequest(ports.OperationRequest{Kind: operation.KindPatch, Image: image, Force: force, Pull: pull}), nil
 		},
 	})
 }

@@ -23,7 +23,7 @@ import (
 
 func (a *app) startCommand() *cobra.Command {
 	var specFlags flags.Spec
-	var wait bool
+	var wait, pull bool
 	cmd := &cobra.Command{
 		Use:   "start GAME... [--image IMAGE] [-- ARGS…]",
 		Short: "Start new, stopped or removed games",
@@ -60,6 +60,7 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
   rtmanager start --all --status stopped               # every stopped game`,
 	}
 	specFlags.Bind(cmd)
+	cmd.Flags().BoolVar(&pull, "pull", false, "pull the image even if the node has it, and create a new container unless the game runs")
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the game is healthy, not only running")
 	return a.operationCommand(cmd, operationVerb{
 		selection:    selection.Verb{Statuses: []runtime.Status{runtime.StatusStopped}, HasPlacement: true, HasImage: true},
@@ -69,6 +70,7 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
 			if err != nil {
 				return nil, err
 			}
+			request.pull = request.pull || pull
 			return func(ctx context.Context, gameID string) (httpclient.Operation, error) {
 				return a.startOperation(ctx, request, gameID, wait)
 			}, nil
@@ -86,7 +88,7 @@ func (a *app) startOperation(ctx context.Context, request startRequest, gameID s
 		}
 	}
 	o := httpclient.Operation{
-		OperationRequest: ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec},
+		OperationRequest: ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec, Pull: request.pull},
 		Region:           request.region, Node: request.node, Until: httpclient.WaitRunning,
 	}
 	if wait {
@@ -99,6 +101,7 @@ func (a *app) startOperation(ctx context.Context, request startRequest, gameID s
 type startRequest struct {
 	spec         *operation.Spec // nil keeps the previous one
 	region, node string
+	pull         bool
 	variables    secret.Values // of --env-from-file; nil without
 }
 
@@ -140,7 +143,7 @@ func (a *app) readStartRequest(cmd *cobra.Command, specFlags flags.Spec, args []
 		return startRequest{}, err
 	}
 	changed = changed || variables != nil
-	request := startRequest{variables: variables, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
+	request := startRequest{variables: variables, pull: file.Pull, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
 	if !hasSpec && !changed {
 		return request, nil
 	}

@@ -31,6 +31,17 @@ type Engine interface {
 	// false for a reference that names no image.
 	HasImage(ctx context.Context, image string) (bool, error)
 
+	// ImageDigest identifies the content that the image reference names on the node at
+	// present. It is equal to the ImageDigest of a container if that was created from the
+	// same content. It changes nothing, and returns an empty digest if the image is not on
+	// the node.
+	ImageDigest(ctx context.Context, image string) (string, error)
+
+	// PullImage is EnsureImage, but requests the image from its registry in any case: the
+	// reference may name another content there now. An engine without registries does what
+	// EnsureImage does.
+	PullImage(ctx context.Context, image string, progress func(container.ImageProgress)) error
+
 	// EnsureImage makes the image available on the node. While it works it calls
 	// progress, which may be nil, on the caller's goroutine. It does not look for a
 	// newer version of an image that is already on the node. It returns

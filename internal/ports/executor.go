@@ -59,6 +59,9 @@ type OperationRequest struct {
 	// versions that cannot be compared.
 	Image string
 	Force bool
+	// Pull makes a start or patch that creates a container pull the image even if the node has it. A patch to
+	// the image that the game has then creates a new container, as it does with Force.
+	Pull bool
 	// StopGrace is how long a stop lets the game exit before it kills it; nil means the
 	// stop grace of the game's spec, and 0 kills at once.
 	StopGrace *time.Duration

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
@@ -61,11 +62,16 @@ func serveSocket(t *testing.T, handler http.Handler) string {
 	return "unix://" + path
 }
 
-// open opens an Engine on the server.
+// open opens an Engine on the server. On a busy machine the server may not respond within a
+// short timeout, so it retries.
 func (f *fakeServer) open(t *testing.T) *dockerengine.Engine {
 	t.Helper()
-	engine, err := dockerengine.Open(t.Context(), f.config())
-	require.NoError(t, err)
+	var engine *dockerengine.Engine
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		var err error
+		engine, err = dockerengine.Open(t.Context(), f.config())
+		require.NoError(c, err)
+	}, waitTimeout, 10*time.Millisecond)
 	t.Cleanup(func() { require.NoError(t, engine.Close()) })
 	return engine
 }

@@ -66,16 +66,45 @@ func (e *Engine) HasImage(ctx context.Context, image string) (bool, error) {
 }
 
 func (e *Engine) hasImage(ctx context.Context, image string) (bool, error) {
+	digest, err := e.imageDigest(ctx, image)
+	return digest != "", err
+}
+
+// ImageDigest implements ports.Engine. It is the id of the image.
+func (e *Engine) ImageDigest(ctx context.Context, image string) (string, error) {
+	if _, err := reference.ParseNormalizedNamed(image); err != nil {
+		return "", nil //nolint:nilerr // no image has this name
+	}
+	return e.imageDigest(ctx, image)
+}
+
+func (e *Engine) imageDigest(ctx context.Context, image string) (string, error) {
 	response, err := callWithTimeout(ctx, e.cfg.CallTimeout, "inspect image", func(ctx context.Context) (client.ImageInspectResult, error) {
 		return e.api.ImageInspect(ctx, image)
 	})
-	if errdefs.IsNotFound(err) {
-		return false, nil
+	switch {
+	case errdefs.IsNotFound(err):
+		return "", nil
+	case err != nil:
+		return "", unavailable(err)
+	case response.ID == "":
+		return "", malformedResponse("it described no image in response to image %s", image)
 	}
-	if err == nil && response.ID == "" {
-		return false, malformedResponse("it described no image in response to image %s", image)
+	return response.ID, nil
+}
+
+// PullImage implements ports.Engine, with the errors of EnsureImage.
+func (e *Engine) PullImage(ctx context.Context, image string, progress func(container.ImageProgress)) error {
+	_, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		err = asError(container.ErrNoImage, err)
+	} else {
+		err = e.pull(ctx, image, progress)
 	}
-	return err == nil, unavailable(err)
+	if err != nil {
+		return fmt.Errorf("image %s: %w", image, err)
+	}
+	return nil
 }
 
 // pull pulls the image. It bounds the time without progress, not the whole time: the

@@ -44,7 +44,9 @@ func TestLifecycle(t *testing.T) {
 	created := f.create(t, spec)
 	require.Equal(t, container.Container{
 		ID: created.ID, Name: spec.Name, Labels: spec.Labels, State: container.StateCreated, Image: spec.Labels.Image, Network: "bridge",
+		ImageDigest: created.ImageDigest,
 	}, created)
+	require.Equal(t, f.imageDigest(t, spec.Labels.Image), created.ImageDigest)
 	require.Equal(t, created, f.create(t, spec), "a second Create of the same operation")
 
 	require.NoError(t, f.Start(t.Context(), created.ID))
@@ -89,4 +91,12 @@ func TestStopWithAGraceOfLessThanASecond(t *testing.T) {
 	fetchReport(t, running.Endpoint)
 	require.NoError(t, f.Stop(t.Context(), running.ID, time.Millisecond))
 	require.Equal(t, 3, *f.inspect(t, running.ID).ExitCode, "it received SIGTERM and was not killed")
+}
+
+func (f *fixture) imageDigest(t *testing.T, image string) string {
+	t.Helper()
+	digest, err := f.ImageDigest(t.Context(), image)
+	require.NoError(t, err)
+	require.NotEmpty(t, digest)
+	return digest
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
@@ -67,7 +68,11 @@ func TestLimits(t *testing.T) {
 
 	require.NoError(t, f.Start(t.Context(), created.ID))
 	exited := f.waitExit(t, created.ID)
-	require.True(t, exited.OOMKilled, "it exceeded its memory limit")
+	// The engine receives the reason and the exit as separate events.
+	require.Eventually(t, func() bool {
+		exited = f.inspect(t, created.ID)
+		return exited.OOMKilled
+	}, waitTimeout, 20*time.Millisecond, "it exceeded its memory limit")
 	require.False(t, exited.ChildOOMKilled, "the game itself was killed")
 	require.Equal(t, 137, *exited.ExitCode)
 }

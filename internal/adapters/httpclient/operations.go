@@ -91,20 +91,23 @@ func (o Operation) apiRequest() (apiRequest, error) {
 func (o Operation) requestBody() ([]byte, error) {
 	switch {
 	case o.Kind == operation.KindPatch:
-		return json.Marshal(api.PatchRequest{Image: o.Image, Force: o.Force})
+		return json.Marshal(api.PatchRequest{Image: o.Image, Force: o.Force, Pull: o.Pull})
 	case o.Kind == operation.KindStop && o.StopGrace != nil:
 		grace := operation.Duration(*o.StopGrace)
 		return json.Marshal(api.StopRequest{Grace: &grace})
 	case o.Kind != operation.KindStart:
 		return []byte("{}"), nil
 	case o.Spec != nil:
-		return json.Marshal(api.StartRequest{Spec: *o.Spec, Region: o.Region, Node: o.Node})
+		return json.Marshal(api.StartRequest{Spec: *o.Spec, Pull: o.Pull, Region: o.Region, Node: o.Node})
 	}
-	placement := map[string]string{}
+	options := map[string]any{}
+	if o.Pull {
+		options["pull"] = true
+	}
 	for name, value := range map[string]string{"region": o.Region, "node": o.Node} {
 		if value != "" {
-			placement[name] = value
+			options[name] = value
 		}
 	}
-	return json.Marshal(placement)
+	return json.Marshal(options)
 }

@@ -64,8 +64,11 @@ func (w waitMode) isReached(p operation.Progress) bool {
 // startGame handles POST /v1/runtimes/{game_id}/start.
 func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInput) error {
 	body := in.Body.Value
-	request := ports.OperationRequest{Kind: operation.KindStart}
+	request := ports.OperationRequest{Kind: operation.KindStart, Pull: body.Pull}
 	specMembers := len(in.Body.Members)
+	if in.Body.Members["pull"] {
+		specMembers--
+	}
 	for name, value := range map[string]string{"region": body.Region, "node": body.Node} {
 		if !in.Body.Members[name] {
 			continue
@@ -107,7 +110,7 @@ func (s *Server) patchGame(w http.ResponseWriter, r *http.Request, in *patchInpu
 	if err := operation.ValidateImage(body.Image); err != nil {
 		return err
 	}
-	request := ports.OperationRequest{Kind: operation.KindPatch, Image: body.Image, Force: body.Force}
+	request := ports.OperationRequest{Kind: operation.KindPatch, Image: body.Image, Force: body.Force, Pull: body.Pull}
 	return s.runOperation(w, r, &in.operationInput, operationCall{request: request, body: in.Body.Raw})
 }
 

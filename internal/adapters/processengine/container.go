@@ -135,7 +135,7 @@ func (e *Engine) isDeleted(c *processContainer) (bool, error) {
 
 // describe returns the container in its current state.
 func (c *processContainer) describe(cfg Config) container.Container {
-	described := container.Container{ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image, State: container.StateUnknown}
+	described := container.Container{ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Image: c.spec.Labels.Image, ImageDigest: c.spec.ImageDigest, State: container.StateUnknown}
 	if c.specErr != nil {
 		return described
 	}

@@ -128,7 +128,16 @@ func (e *Engine) writeDir(ctx context.Context, dir string, c *processContainer) 
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	if err := e.pinImage(ctx, c.spec.Labels.Image, filepath.Join(dir, "image")); err != nil {
+	image := filepath.Join(dir, "image")
+	if err := e.pinImage(ctx, c.spec.Labels.Image, image); err != nil {
+		return err
+	}
+	pinned, err := os.Open(image)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pinned.Close() }()
+	if c.spec.ImageDigest, err = e.digests.of(ctx, pinned); err != nil {
 		return err
 	}
 	return writeJSON(filepath.Join(dir, "spec.json"), c.spec)

@@ -34,6 +34,7 @@ type Engine struct {
 	containersInfo os.FileInfo // identifies the directory of containers
 	openedAt       time.Time
 	events         *eventBroadcaster
+	digests        digestCache
 
 	lifetime *lifetime.Lifetime
 	monitors sync.WaitGroup // one goroutine per running game, and one that shortens logs

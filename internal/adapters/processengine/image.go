@@ -39,6 +39,36 @@ func (e *Engine) HasImage(ctx context.Context, image string) (bool, error) {
 	return err == nil, err
 }
 
+// PullImage implements ports.Engine. There is no registry, so it is EnsureImage.
+func (e *Engine) PullImage(ctx context.Context, image string, progress func(container.ImageProgress)) error {
+	return e.EnsureImage(ctx, image, progress)
+}
+
+// ImageDigest implements ports.Engine. It is the SHA-256 hash of the executable.
+func (e *Engine) ImageDigest(ctx context.Context, image string) (string, error) {
+	ctx, end, err := e.begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	f, err := e.openImage(image)
+	if errors.Is(err, container.ErrNoImage) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	digest, err := e.digests.of(ctx, f)
+	switch {
+	case ctx.Err() != nil:
+		return "", unavailable(ctx)
+	case err != nil:
+		return "", fmt.Errorf("%w: read the image %s: %w", container.ErrEngineUnavailable, image, err)
+	}
+	return digest, nil
+}
+
 // imagePath returns the path of the image in the directory of images. It returns an error
 // without a type if the reference is not NAME:VERSION.
 func imagePath(image string) (string, error) {

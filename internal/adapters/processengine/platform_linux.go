@@ -32,3 +32,12 @@ func newMemoryFile(name string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }
+
+// fileID returns what identifies the file on this machine.
+func fileID(info os.FileInfo) (device, inode uint64) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0
+	}
+	return stat.Dev, stat.Ino
+}

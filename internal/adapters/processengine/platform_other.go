@@ -17,3 +17,5 @@ func checkSupported() error {
 func setSession(*exec.Cmd) {}
 
 func newMemoryFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func fileID(os.FileInfo) (device, inode uint64) { return 0, 0 }

@@ -23,6 +23,8 @@ type spec struct {
 	// Secrets are names; the values are not stored.
 	Secrets []string `json:"secrets,omitempty"`
 	Port    int      `json:"port,omitempty"`
+	// ImageDigest is the hash of the executable; empty in a container of an earlier version.
+	ImageDigest string `json:"image_digest,omitempty"`
 
 	CPUs        float64 `json:"cpus,omitempty"`         // 0: no limit
 	MemoryBytes int64   `json:"memory_bytes,omitempty"` // 0: no limit

@@ -71,6 +71,8 @@ type Container struct {
 	State  State  `json:"state"`
 	// Image is the image that the container was created from, as the engine names it.
 	Image string `json:"image"`
+	// ImageDigest identifies the content of that image at the creation; empty if unknown.
+	ImageDigest string `json:"image_digest,omitempty"`
 	// ExitCode is the exit code, 128 + N after signal N; nil if unknown or not exited.
 	ExitCode *int `json:"exit_code,omitempty"`
 	// OOMKilled reports that the kernel killed the main process because the container or

@@ -64,6 +64,8 @@ type Operation struct {
 	// Generation is the generation of the container that the operation creates: one more
 	// than the record's. It is 0 if the operation creates none.
 	Generation int64 `json:"generation,omitempty"`
+	// Pull reports that the image is pulled even if it is on the node.
+	Pull bool `json:"pull,omitzero"`
 	// ContainerID is the container that the operation created. It is stored with the step
 	// that follows StepCreating.
 	ContainerID string `json:"container_id,omitempty"`
@@ -98,6 +100,7 @@ func (o Operation) Outcome(now time.Time) Outcome {
 	return Outcome{
 		OperationID: o.ID, Kind: o.Kind, Region: o.Region, Node: o.Node, Actor: o.Actor, Automatic: o.Automatic,
 		StartedAt: o.StartedAt, FinishedAt: now, RequestHash: o.RequestHash, Failure: cloneFailure(o.Failure),
+		Unchanged: o.Kind == KindPatch && o.Generation == 0 && o.Failure == nil,
 	}
 }
 

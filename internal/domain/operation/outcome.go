@@ -20,6 +20,8 @@ type Outcome struct {
 	FinishedAt time.Time `json:"finished_at"`
 	// RequestHash is that of the Operation.
 	RequestHash string `json:"request_hash,omitempty"`
+	// Unchanged reports that there was nothing to do: the game was as requested before.
+	Unchanged bool `json:"unchanged,omitzero"`
 	// Failure is nil if the operation succeeded.
 	Failure *Failure `json:"failure,omitempty"`
 	// Record is the record after the operation, nil if there was none. Revision is the

@@ -21,6 +21,9 @@ type RuntimeRecord struct {
 	// removed game.
 	CurrentContainerID string `json:"current_container_id"`
 	CurrentImageRef    string `json:"current_image_ref"`
+	// ImageDigest identifies the content of the image that the container was created from;
+	// empty if unknown.
+	ImageDigest string `json:"image_digest,omitempty"`
 	// EngineEndpoint is the address of the game engine in the container. Operations leave it
 	// empty unless the game runs.
 	EngineEndpoint string `json:"engine_endpoint"`
@@ -104,7 +107,7 @@ func (r RuntimeRecord) Clone() RuntimeRecord {
 // the time zone does not matter.
 func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
 	return r.GameID == other.GameID && r.Status == other.Status && r.Region == other.Region && r.Node == other.Node &&
-		r.CurrentContainerID == other.CurrentContainerID && r.CurrentImageRef == other.CurrentImageRef &&
+		r.CurrentContainerID == other.CurrentContainerID && r.CurrentImageRef == other.CurrentImageRef && r.ImageDigest == other.ImageDigest &&
 		r.EngineEndpoint == other.EngineEndpoint && r.StatePath == other.StatePath && r.DockerNetwork == other.DockerNetwork &&
 		r.Generation == other.Generation && maps.Equal(r.Labels, other.Labels) && slices.Equal(r.Ports, other.Ports) &&
 		r.Condition.equal(other.Condition) && r.CreatedAt.Equal(other.CreatedAt) && r.LastOpAt.Equal(other.LastOpAt) &&

@@ -30,7 +30,15 @@ func (s *Service) buildIntent(ctx context.Context, request ports.OperationReques
 	if err != nil {
 		return intent, err
 	}
-	state := gameState{record: base.record, intent: intent, container: recorded.State, containerSecrets: recorded.Labels.Secrets}
+	state := gameState{
+		record: base.record, intent: intent, container: recorded.State,
+		containerSecrets: recorded.Labels.Secrets, containerDigest: recorded.ImageDigest,
+	}
+	if base.record != nil && request.Kind == operation.KindPatch && request.Image == base.record.CurrentImageRef {
+		if state.imageDigest, err = s.deps.Engine.ImageDigest(ctx, request.Image); err != nil {
+			return intent, err
+		}
+	}
 	if state.secrets, err = s.secretsToStart(ctx, request, state); err != nil {
 		return intent, err
 	}

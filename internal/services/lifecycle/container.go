@@ -48,7 +48,11 @@ func (e *execution) pullAndCreate(ctx context.Context) error {
 	err := e.runStep(ctx, operation.StepPulling, func(ctx context.Context) error {
 		pullCtx, cancel := context.WithTimeout(ctx, e.remaining(e.service.cfg.PullTimeout))
 		defer cancel()
-		return e.engine.EnsureImage(pullCtx, e.op().Spec.Image, func(p container.ImageProgress) {
+		provide := e.engine.EnsureImage
+		if e.op().Pull {
+			provide = e.engine.PullImage
+		}
+		return provide(pullCtx, e.op().Spec.Image, func(p container.ImageProgress) {
 			e.report(operation.Progress{Text: p.Text, BytesDone: p.BytesDone, BytesTotal: p.BytesTotal})
 		})
 	})

@@ -3,11 +3,14 @@ package lifecycle_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -58,6 +61,44 @@ func TestLifeOfAGame(t *testing.T) {
 	require.Equal(t, runtime.StatusRunning, restarted.Status)
 	require.Equal(t, int64(3), restarted.Generation, "the generation increases")
 	require.Equal(t, "gameserver:1.0.1", restarted.CurrentImageRef, "the image of the last run")
+}
+
+// A patch to the same reference replaces the container if the reference names another content
+// now, and otherwise only by force.
+func TestPatchToTheSameReference(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	path := filepath.Join(nodetest.ImagesDir, "changing", "latest")
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	replaceImage := func(suffix string) {
+		program, err := os.ReadFile(filepath.Join(nodetest.ImagesDir, "gameserver", "1.0.0"))
+		require.NoError(t, err)
+		require.NoError(t, atomicfile.Write(path, append(program, suffix...))) // the loader ignores the suffix
+		require.NoError(t, os.Chmod(path, 0o755))                              //nolint:gosec // a program
+	}
+	patch := ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "changing:latest"}
+	replaceImage("")
+	spec := nodetest.GameSpec("1.0.0")
+	spec.Image = "changing:latest"
+	n.MustExecute(nodetest.StartOp("g", spec))
+	first := n.Record("g")
+	require.NotEmpty(t, first.ImageDigest)
+
+	require.True(t, n.MustExecute(patch).Unchanged)
+	require.Equal(t, first.CurrentContainerID, n.Record("g").CurrentContainerID)
+
+	replaceImage("other content")
+	require.False(t, n.MustExecute(patch).Unchanged)
+	second := n.Record("g")
+	require.NotEqual(t, first.ImageDigest, second.ImageDigest)
+	require.Equal(t, int64(2), second.Generation)
+
+	patch.Force = true
+	require.False(t, n.MustExecute(patch).Unchanged)
+	third := n.Record("g")
+	require.Equal(t, second.ImageDigest, third.ImageDigest)
+	require.Equal(t, int64(3), third.Generation)
+	require.Len(t, n.Containers("g"), 1)
 }
 
 // The game of TestFailedStartIsRolledBack exits after its record is running: without a

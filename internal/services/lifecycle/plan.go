@@ -24,13 +24,16 @@ type gameState struct {
 	// containerSecrets are the versions of secrets that this container was created with, and
 	// secrets the present ones of the game's spec.
 	containerSecrets, secrets string
+	// containerDigest identifies the content that this container was created from, and
+	// imageDigest the one that its image reference names now. Either is empty if unknown.
+	containerDigest, imageDigest string
 }
 
 // plan returns the operation for a request, with kind, spec and generation. It is a pure
 // function. It rejects a request with *runtime.InvalidError, *operation.RejectedError or
 // runtime.ErrNotFound.
 func plan(request ports.OperationRequest, state gameState) (operation.Operation, error) {
-	op := operation.Operation{Kind: request.Kind, Spec: state.spec()}
+	op := operation.Operation{Kind: request.Kind, Spec: state.spec(), Pull: request.Pull}
 	if request.Kind != operation.KindStart && state.record == nil {
 		return op, fmt.Errorf("%s game %q: %w", request.Kind, request.GameID, runtime.ErrNotFound)
 	}
@@ -76,13 +79,16 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !hasSameOtherSettings(op.Spec, state.spec())) {
 		return op, state.rejectedError(request, "the game is running with other settings; stop it first, or patch it to change the image")
 	}
-	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same || state.hasStaleSecrets() {
+	isPulled := request.Pull && state.container != container.StateRunning
+	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same || state.hasStaleSecrets() || isPulled {
 		op.Generation = state.nextGeneration()
 	}
 	return op, nil
 }
 
-// planPatch allows another patch version only, unless the request forces the change.
+// planPatch allows another patch version only, unless the request forces the change. A patch to
+// the same image creates a new container if the reference names another content now, or if
+// the request forces or pulls it.
 func planPatch(op operation.Operation, request ports.OperationRequest, state gameState) (operation.Operation, error) {
 	if err := operation.ValidateImage(request.Image); err != nil {
 		return op, err
@@ -91,6 +97,9 @@ func planPatch(op operation.Operation, request ports.OperationRequest, state gam
 		return op, state.rejectedError(request, "the game has been removed; start it with the new image instead")
 	}
 	if request.Image == state.record.CurrentImageRef {
+		if request.Force || request.Pull || state.hasImageMoved() {
+			op.Generation = state.nextGeneration()
+		}
 		return op, nil
 	}
 	if err := checkCompatible(state.record.CurrentImageRef, request.Image); err != nil && !request.Force {
@@ -132,6 +141,12 @@ func (s gameState) hasStaleSecrets() bool {
 	return s.container != container.StateRunning && s.secrets != s.containerSecrets
 }
 
+// hasImageMoved reports whether the image reference names another content than the one of the
+// game's container.
+func (s gameState) hasImageMoved() bool {
+	return s.imageDigest != "" && s.containerDigest != "" && s.imageDigest != s.containerDigest
+}
+
 func (s gameState) nextGeneration() int64 {
 	if s.record == nil {
 		return 1
@@ -162,8 +177,8 @@ func hasSameOtherSettings(a, b operation.Spec) bool {
 
 // checkCompatible returns an error unless the images differ at most in the patch version.
 func checkCompatible(from, to string) error {
-	oldName, oldVersion := splitImage(from)
-	newName, newVersion := splitImage(to)
+	oldName, oldVersion := splitImage(withoutDefaultRegistry(from))
+	newName, newVersion := splitImage(withoutDefaultRegistry(to))
 	switch {
 	case oldName != newName:
 		return fmt.Errorf("%s is another image than %s", to, from)
@@ -173,6 +188,17 @@ func checkCompatible(from, to string) error {
 		return fmt.Errorf("%s is another major or minor version than %s", to, from)
 	}
 	return nil
+}
+
+// withoutDefaultRegistry removes what Docker adds to a short name: docker.io/library/x:1 is
+// x:1.
+func withoutDefaultRegistry(image string) string {
+	for _, prefix := range []string{"docker.io/", "index.docker.io/"} {
+		if name, hasPrefix := strings.CutPrefix(image, prefix); hasPrefix {
+			return strings.TrimPrefix(name, "library/")
+		}
+	}
+	return image
 }
 
 // splitImage splits an image reference into its name and its version in semver form,

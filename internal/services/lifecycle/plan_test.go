@@ -25,6 +25,9 @@ func TestPlan(t *testing.T) {
 	unknown := gameState{}
 	running, stopped, removed := stateOf(runtime.StatusRunning, container.StateRunning), stateOf(runtime.StatusStopped, container.StateExited), stateOf(runtime.StatusRemoved, "")
 	removed.record.CurrentContainerID = ""
+	same, changed := stateOf(runtime.StatusRunning, container.StateRunning), stateOf(runtime.StatusRunning, container.StateRunning)
+	same.containerDigest, same.imageDigest = "one", "one"
+	changed.containerDigest, changed.imageDigest = "one", "two"
 	spec := func(image string) *operation.Spec { return &operation.Spec{Image: image} }
 	tests := []struct {
 		name       string
@@ -62,6 +65,14 @@ func TestPlan(t *testing.T) {
 		{"patch without image", ports.OperationRequest{Kind: operation.KindPatch}, running, "", 0, runtime.ErrInvalid},
 		{"patch", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, running, "a:1.2.4", 5, nil},
 		{"patch to the same image", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.3"}, running, "a:1.2.3", 0, nil},
+		{"patch to the same image with the same content", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.3"}, same, "a:1.2.3", 0, nil},
+		{"patch to the same image with other content", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.3"}, changed, "a:1.2.3", 5, nil},
+		{"patch to the same image by force", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.3", Force: true}, same, "a:1.2.3", 5, nil},
+		{"patch to the same image with a pull", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.3", Pull: true}, same, "a:1.2.3", 5, nil},
+		{"patch to the full name of the image", ports.OperationRequest{Kind: operation.KindPatch, Image: "docker.io/library/a:1.2.4"}, running, "docker.io/library/a:1.2.4", 5, nil},
+		{"patch to the image of another repository", ports.OperationRequest{Kind: operation.KindPatch, Image: "docker.io/team/a:1.2.4"}, running, "", 0, operation.ErrRejected},
+		{"start of a stopped game with a pull", ports.OperationRequest{Kind: operation.KindStart, Pull: true}, stopped, "a:1.2.3", 5, nil},
+		{"start of a running game with a pull", ports.OperationRequest{Kind: operation.KindStart, Pull: true}, running, "a:1.2.3", 0, nil},
 		{"patch to another minor", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.3.0"}, running, "", 0, operation.ErrRejected},
 		{"patch to another major", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:2.2.3"}, running, "", 0, operation.ErrRejected},
 		{"patch to another major by force", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:2.2.3", Force: true}, running, "a:2.2.3", 5, nil},

@@ -63,7 +63,8 @@ func requestHash(request ports.OperationRequest) string {
 		Image     string
 		Force     bool
 		StopGrace *time.Duration
-	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace})
+		Pull      bool `json:",omitempty"` // absent, as in the hashes of earlier versions
+	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace, request.Pull})
 	if err != nil {
 		return "" // a spec that cannot be encoded is rejected when it is stored
 	}

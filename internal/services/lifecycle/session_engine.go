@@ -36,6 +36,14 @@ func (e sessionEngine) EnsureImage(ctx context.Context, image string, progress f
 	return e.Engine.EnsureImage(ctx, image, progress)
 }
 
+// PullImage implements ports.Engine.
+func (e sessionEngine) PullImage(ctx context.Context, image string, progress func(container.ImageProgress)) error {
+	if err := e.checkSession(); err != nil {
+		return err
+	}
+	return e.Engine.PullImage(ctx, image, progress)
+}
+
 // Create implements ports.Engine.
 func (e sessionEngine) Create(ctx context.Context, spec container.Spec) (container.Container, error) {
 	if err := e.checkSession(); err != nil {

@@ -188,6 +188,7 @@ func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 	record.Region, record.Node = e.op().Region, e.op().Node
 	if c.ID != "" {
 		record.CurrentContainerID, record.CurrentImageRef = c.ID, c.Labels.Image
+		record.ImageDigest = c.ImageDigest
 		record.EngineEndpoint, record.StatePath, record.DockerNetwork = c.Endpoint, c.StatePath, c.Network
 		record.Generation = max(record.Generation, c.Labels.Generation)
 	}

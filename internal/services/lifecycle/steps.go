@@ -126,7 +126,7 @@ func (e *execution) killText(ctx context.Context, containerID string) string {
 func (e *execution) containerFromRecord(containerID string) container.Container {
 	c := container.Container{ID: containerID}
 	if previous := e.op().PreviousRecord; e.isPreviousContainer(containerID) {
-		c.Labels.Image, c.Labels.Generation = previous.CurrentImageRef, previous.Generation
+		c.Labels.Image, c.Labels.Generation, c.ImageDigest = previous.CurrentImageRef, previous.Generation, previous.ImageDigest
 		c.Endpoint, c.StatePath, c.Network = previous.EngineEndpoint, previous.StatePath, previous.DockerNetwork
 	}
 	return c

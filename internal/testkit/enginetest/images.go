@@ -22,6 +22,21 @@ func imageTests() []contractTest {
 				require.Equal(t, want, found, image)
 			}
 		}},
+		{"PullImage succeeds for an image without a registry only if the engine has none", func(t *testing.T, f *fixture) {
+			err := f.engine.PullImage(t.Context(), f.Image, nil)
+			require.True(t, err == nil || errors.Is(err, container.ErrNoImage) || errors.Is(err, container.ErrRegistryUnreachable), "%v", err)
+		}},
+		{"ImageDigest is that of a container of the image, and empty for an image that is not on the node", func(t *testing.T, f *fixture) {
+			for _, image := range []string{f.MissingImage, "../x", ""} {
+				digest, err := f.engine.ImageDigest(t.Context(), image)
+				require.NoError(t, err, image)
+				require.Empty(t, digest, image)
+			}
+			digest, err := f.engine.ImageDigest(t.Context(), f.Image)
+			require.NoError(t, err)
+			require.NotEmpty(t, digest)
+			require.Equal(t, digest, f.create(t, f.spec("g")).ImageDigest)
+		}},
 		{"EnsureImage returns ErrNoImage or ErrRegistryUnreachable with the name of an image that cannot be obtained", func(t *testing.T, f *fixture) {
 			err := f.engine.EnsureImage(t.Context(), f.MissingImage, nil)
 			require.True(t, errors.Is(err, container.ErrNoImage) || errors.Is(err, container.ErrRegistryUnreachable), "%v", err)

@@ -57,6 +57,39 @@ func (e *Engine) HasImage(ctx context.Context, image string) (bool, error) {
 	return err == nil, err
 }
 
+// PullImage implements ports.Engine.
+func (e *Engine) PullImage(ctx context.Context, image string, progress func(container.ImageProgress)) error {
+	return e.EnsureImage(ctx, image, progress)
+}
+
+// ImageDigest implements ports.Engine. It is the reference, until SetImageDigest changes it.
+func (e *Engine) ImageDigest(ctx context.Context, image string) (digest string, err error) {
+	err = e.withLock(ctx, func() error {
+		digest = e.machine.digestOf(image)
+		return nil
+	})
+	return digest, err
+}
+
+// SetImageDigest changes the content that the image reference names.
+func (m *Machine) SetImageDigest(image, digest string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.digests == nil {
+		m.digests = map[string]string{}
+	}
+	m.digests[image] = digest
+}
+
+// digestOf returns the digest of the image, empty if the machine does not have it. mu must be
+// held.
+func (m *Machine) digestOf(image string) string {
+	if m.checkImage(image) != nil {
+		return ""
+	}
+	return cmp.Or(m.digests[image], "digest of "+image)
+}
+
 // checkImage returns container.ErrNoImage if the machine does not have the image. mu must be
 // held.
 func (m *Machine) checkImage(image string) error {
@@ -103,7 +136,7 @@ func (m *Machine) create(spec container.Spec) *fakeContainer {
 	c := &fakeContainer{
 		Container: container.Container{
 			ID: "c" + strconv.Itoa(m.lastID), Name: spec.Name, Labels: spec.Labels, State: container.StateCreated,
-			Image: spec.Labels.Image, Network: spec.Network,
+			Image: spec.Labels.Image, ImageDigest: m.digestOf(spec.Labels.Image), Network: spec.Network,
 		},
 		ignoresStop: slices.Contains(spec.Args, "--ignore-sigterm"),
 		port:        cmp.Or(spec.Port, 30000+m.lastID),

@@ -15,6 +15,7 @@ import (
 type Machine struct {
 	mu         sync.Mutex // guards all fields below
 	images     []string
+	digests    map[string]string // of images whose content was changed
 	containers map[string]*fakeContainer
 	lastID     int // number of the latest container; ids are never reused
 	streams    map[*stream]struct{}

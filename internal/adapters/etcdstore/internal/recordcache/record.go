@@ -78,7 +78,7 @@ func (r *Record) internStrings() {
 	if r.Segment == r.GameID {
 		r.Segment = r.GameID
 	}
-	for _, word := range []*string{&r.Region, &r.Node, &r.CurrentImageRef, &r.DockerNetwork, (*string)(&r.Status), (*string)(&r.LastWrite.Kind), (*string)(&r.DesiredStatus), (*string)(&r.Health)} {
+	for _, word := range []*string{&r.Region, &r.Node, &r.CurrentImageRef, &r.ImageDigest, &r.DockerNetwork, (*string)(&r.Status), (*string)(&r.LastWrite.Kind), (*string)(&r.DesiredStatus), (*string)(&r.Health)} {
 		*word = unique.Make(*word).Value()
 	}
 }
