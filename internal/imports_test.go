@@ -63,6 +63,7 @@ var allowed = map[string][]string{
 	"adapters/etcdmembers":                     {"domain/", "ports", "etcd"},
 	"adapters/etcdaccess":                      {"domain/", "ports", "etcd"},
 	"adapters/etcdsecrets":                     {"domain/", "ports", "etcd"},
+	"adapters/etcdreservations":                {"domain/", "ports", "etcd"},
 	"adapters/keysource":                       {},
 	"adapters/embeddedetcd":                    {"etcd", "etcdcluster"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},

@@ -89,6 +89,8 @@ const (
 	CodeNodeUnreachable      Code = "node_unreachable"
 	CodeMisrouted            Code = "misrouted"
 	CodeTooManyOperations    Code = "too_many_operations"
+	// CodeNoCapacity: no node has space for the game, or fits it.
+	CodeNoCapacity Code = "no_capacity"
 )
 
 // Codes of the members of etcd.

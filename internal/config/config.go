@@ -72,6 +72,7 @@ type Config struct {
 	// Engine is the engine that runs games: an Engine constant. Default EngineAuto.
 	Engine string
 	NodeManager
+	Placement
 
 	// LogLevel is debug, info, warn or error; LogFormat is a logging.Format constant.
 	// Default info and auto.

@@ -15,6 +15,7 @@ var examples = map[string]string{
 	"data-dir": "/var/lib/rtmanager", "node": "eu-1", "rename-from": "local/old-host", "etcd-endpoints": "[https://10.0.0.1:2379, https://10.0.0.2:2379]",
 	"etcd-prefix": "/eu", "etcd-cacert": "/etc/rtmanager/ca.pem", "etcd-cert": "/etc/rtmanager/client.pem", "etcd-key": "/etc/rtmanager/client.key",
 	"etcd-user": "rtmanager", "etcd-password-file": "/etc/rtmanager/etcd-password", "images-dir": "/var/lib/rtmanager/images",
+	"capacity-memory": "16GiB", "node-labels": "[disk=ssd, zone=a]", "node-taints": "[\"gpu=yes:NoSchedule\"]",
 	"docker-host": "unix:///var/run/docker.sock", "docker-network": "games", "docker-allow-network": "[games-eu, games-us]",
 	"certs": "/etc/rtmanager", "tls-cert": "/etc/rtmanager/tls.crt", "tls-key": "/etc/rtmanager/tls.key", "tls-client-ca": "/etc/rtmanager/ca.crt",
 	"oidc-issuer": "https://login.example.com", "oidc-client-id": "rtmanager", "oidc-audience": "rtmanager", "oidc-ca": "/etc/rtmanager/issuer-ca.pem",

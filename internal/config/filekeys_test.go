@@ -25,7 +25,7 @@ func TestEveryFlagIsASettingOfTheFile(t *testing.T) {
 		}
 		value := f.DefValue
 		switch {
-		case f.Name == "config" || f.Name == "data-dir" || f.Name == "etcd-endpoints" || f.Name == "cluster-join" || f.Name == "docker-allow-network" || f.Name == "federate": // the file itself is no setting; the other defaults are not values
+		case f.Name == "config" || f.Name == "data-dir" || f.Name == "etcd-endpoints" || f.Name == "cluster-join" || f.Name == "docker-allow-network" || f.Name == "federate" || f.Name == "node-labels" || f.Name == "node-taints": // the file itself is no setting; the other defaults are not values
 			return
 		case f.Value.Type() == "string" || f.Value.Type() == "duration":
 			value = `"` + value + `"`

@@ -62,6 +62,7 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	f.StringSliceVar(&c.Federate, "federate", c.Federate, "another store and the URLs of its daemons, `NAME=URL,URL`; the first that responds is used; repeatable")
 	f.StringVar(&c.Engine, "engine", c.Engine, "engine that runs games: `auto|docker|process|none`")
 	c.bindNodeManager(f)
+	c.bindPlacement(f)
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "minimum log `LEVEL`: debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "log `FORMAT` on standard error: auto, text or json; auto is text on a terminal")
 	flags.AddFlagSet(l.flags)

@@ -85,6 +85,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"images-dir": "i", "docker-host": "unix:///d.sock", "docker-network": "dn", "docker-endpoint": "container",
 		"docker-allow-network": "x,y", "docker-address": "10.0.0.1", "docker-state-dir": "/s", "docker-user": "1:2",
 		"docker-pids-limit": "3", "docker-memory-bytes": "9007199254740995",
+		"capacity-cpus": "3.5", "capacity-memory": "16GiB", "capacity-games": "20", "node-labels": "disk=ssd,zone=a", "node-taints": "gpu=yes:NoSchedule",
 		"advertise": "https://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "reconcile-every": "9s", "health-every": "10s",
 		"cleanup-after": "11s", "removed-retention": "12s", "brake-share": "0.25", "restore-games": "false", "rename-from": "r/o", "federate": "us=https://us:1,https://us:2,ap=https://ap:1",
 	}
@@ -121,6 +122,9 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		Audit:    config.Audit{AuditFile: "af", AuditMaxBytes: 1<<20 + 1, AuditMaxFiles: 5, AuditWebhook: "https://aw"},
 		Backup:   config.Backup{BackupDir: "bd", BackupInterval: 2 * time.Minute, BackupKeep: 6},
 		Limits:   config.Limits{LimitRate: 11, LimitWriteRate: 12, LimitConcurrency: 13, LimitStreams: 14, LimitConnections: -1},
+		Placement: config.Placement{
+			CapacityCPUs: 3.5, CapacityMemory: "16GiB", CapacityGames: 20, NodeLabels: []string{"disk=ssd", "zone=a"}, NodeTaints: []string{"gpu=yes:NoSchedule"},
+		},
 		NodeManager: config.NodeManager{
 			ImagesDir: "i", DockerHost: "unix:///d.sock", DockerNetwork: "dn", DockerEndpoint: "container",
 			DockerAllowNetwork: []string{"x", "y"}, DockerAddress: "10.0.0.1", DockerStateDir: "/s", DockerUser: "1:2",

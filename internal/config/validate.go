@@ -42,6 +42,7 @@ func (c Config) Validate() error {
 	v.addIf(c.Engine == EngineProcess && c.DataDir == "", "--data-dir is empty; set the directory of the process engine's games")
 	v.addIf(!slices.Contains(logging.Formats(), c.LogFormat), "--log-format %q is not a log format; use one of %s", c.LogFormat, strings.Join(logging.Formats(), ", "))
 	v.add(c.validateNodeManager())
+	v.add(c.validatePlacement())
 	v.addIf(c.HasTLS() && strings.HasPrefix(c.Advertise, "http:"), "--advertise %q is http, but --tls-cert serves the API over https; use https", c.Advertise)
 	_, err := c.Level()
 	v.add(err)

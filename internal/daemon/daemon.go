@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
+	"galaxy/rtmanager/internal/adapters/etcdreservations"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
@@ -90,8 +91,11 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	members := etcdmembers.New(etcd.Client, etcdmembers.Options{
 		Prefix: cfg.EtcdPrefix, WatchClient: etcd.WatchClient, ClusterID: store.ClusterID(), LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
 	})
+	reservations := etcdreservations.New(etcd.Client, etcdreservations.Options{
+		Prefix: cfg.EtcdPrefix, ClusterID: store.ClusterID(), Logger: logger.With("component", "placement"),
+	})
 	host, err := openEngineHost(ctx, hostDependencies{
-		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, secrets: secretService, metrics: registry, logger: logger,
+		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, reservations: reservations, secrets: secretService, metrics: registry, logger: logger,
 	})
 	if err != nil {
 		return err
@@ -113,7 +117,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	regionStates, stopRegions := startRegions(ctx, members, store, logger)
 	defer stopRegions()
 	api, err := newServer(serverParts{
-		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, members: members,
+		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, members: members, reservations: reservations,
 		host: host, access: access, secrets: secretService, audit: audit, peers: peers, stores: stores, regions: regionStates, registry: registry, logger: logger,
 	})
 	if err != nil {

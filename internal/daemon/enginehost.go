@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
+	"galaxy/rtmanager/internal/adapters/etcdreservations"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
@@ -40,8 +41,10 @@ type hostDependencies struct {
 	store   *etcdstore.Store
 	members *etcdmembers.Registry
 	secrets *secrets.Service
-	metrics prometheus.Registerer
-	logger  *slog.Logger
+	// reservations are those of all nodes.
+	reservations *etcdreservations.Store
+	metrics      prometheus.Registerer
+	logger       *slog.Logger
 	// states are the state directories of the engine's games, nil if they have none.
 	states cleanup.StateDirs
 }
@@ -78,18 +81,21 @@ func openEngineHost(ctx context.Context, deps hostDependencies) (*engineHost, er
 	if err := h.resolveName(ctx, deps); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
-	if h.manager, err = newNodeManager(ctx, deps, h.engine, h.newNode(deps)); err != nil {
+	if h.manager, err = newNodeManager(ctx, deps, h.engine, h.newNode(ctx, deps)); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
 // newNode returns this node as it describes itself to the others.
-func (h *engineHost) newNode(deps hostDependencies) node.Node {
+func (h *engineHost) newNode(ctx context.Context, deps hostDependencies) node.Node {
 	now := time.Now().UTC()
+	labels, _ := deps.cfg.Labels() // validated with the settings
+	taints, _ := deps.cfg.Taints()
 	return node.Node{
 		Region: deps.cfg.Region, Name: deps.cfg.Node, API: advertisedURL(deps.cfg, deps.addr), Version: deps.version,
 		Engine: h.engine.Kind(), Instance: uuid.NewString(), Identity: h.dir.identity, StartedAt: now, Now: now,
+		Capacity: deps.cfg.Capacity(machineCapacity(ctx, h.engine)), Labels: labels, Taints: taints,
 	}
 }
 

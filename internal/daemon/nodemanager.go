@@ -20,6 +20,7 @@ import (
 	"galaxy/rtmanager/internal/services/explain"
 	"galaxy/rtmanager/internal/services/inspect"
 	"galaxy/rtmanager/internal/services/lifecycle"
+	"galaxy/rtmanager/internal/services/placement"
 	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/workers/cleanup"
 	"galaxy/rtmanager/internal/workers/events"
@@ -41,6 +42,8 @@ type nodeManager struct {
 	failover  *failover.Worker
 	workers   []func(context.Context) error // the Run methods of all workers
 	member    *etcdmembers.Membership
+	// reservations ends reservations of this node.
+	reservations *placement.Releaser
 }
 
 // newNodeManager joins the cluster as the node self, and creates services and workers.
@@ -66,8 +69,9 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	prober := healthprobe.New(0)
 	queue := reconcile.NewQueue(nil)
 
+	m.reservations = placement.NewReleaser(ctx, deps.reservations, node.Ref{Region: region, Name: name}, logger("placement"))
 	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
-		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets,
+		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets, Reservations: m.reservations,
 	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, Logger: logger("lifecycle")})
 	if err != nil {
 		return err
@@ -87,6 +91,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	eventWorker := events.New(events.Dependencies{Engine: engine, Queue: queue, Health: healthWorker}, events.Config{Logger: logger("events")})
 	m.failover = failover.New(failover.Dependencies{
 		Records: store, Intents: store, Nodes: deps.members, Election: m.member, Rescheduler: m.lifecycle,
+		Placement: placement.NewScheduler(placement.Dependencies{Records: store, Operations: store, Reservations: deps.reservations}),
 	}, failover.Config{Region: region, Node: name, Grace: cfg.NodeLostGrace, Logger: logger("failover")})
 	m.workers = []func(context.Context) error{m.reconcile.Run, eventWorker.Run, healthWorker.Run, m.failover.Run}
 	if cfg.CleanupAfter > 0 {
@@ -144,6 +149,9 @@ func (m *nodeManager) close() error {
 	}
 	if m.lifecycle != nil {
 		faults = append(faults, m.lifecycle.Close())
+	}
+	if m.reservations != nil {
+		m.reservations.Close()
 	}
 	return errors.Join(append(faults, m.member.Close())...)
 }

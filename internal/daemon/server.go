@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
+	"galaxy/rtmanager/internal/adapters/etcdreservations"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/adapters/httpserver/peer"
@@ -24,23 +25,25 @@ import (
 
 // serverParts are the parts of a daemon that its API uses.
 type serverParts struct {
-	cfg      config.Config
-	version  string
-	addr     net.Addr // that the API listens on
-	limits   connectionLimits
-	tls      tlsfiles.Client
-	etcd     *Etcd
-	store    *etcdstore.Store
-	members  *etcdmembers.Registry
-	host     *engineHost
-	access   *accessControl
-	secrets  *secrets.Service
-	audit    auditing
-	peers    *peer.Client
-	stores   httpserver.Federation // nil without other stores
-	regions  *regions.Tracker
-	registry *prometheus.Registry
-	logger   *slog.Logger
+	cfg     config.Config
+	version string
+	addr    net.Addr // that the API listens on
+	limits  connectionLimits
+	tls     tlsfiles.Client
+	etcd    *Etcd
+	store   *etcdstore.Store
+	members *etcdmembers.Registry
+	// reservations are those of all nodes.
+	reservations *etcdreservations.Store
+	host         *engineHost
+	access       *accessControl
+	secrets      *secrets.Service
+	audit        auditing
+	peers        *peer.Client
+	stores       httpserver.Federation // nil without other stores
+	regions      *regions.Tracker
+	registry     *prometheus.Registry
+	logger       *slog.Logger
 }
 
 // newServer returns the server of the API.
@@ -76,7 +79,7 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 func newCluster(p serverParts) *cluster.Service {
 	stored := explain.New(explain.Dependencies{Records: p.store, Intents: p.store})
 	return cluster.New(
-		cluster.Dependencies{Records: p.store, Intents: p.store, Nodes: p.members, Local: p.host.localNode(), Peer: p.peers, Stored: stored},
+		cluster.Dependencies{Records: p.store, Intents: p.store, Reservations: p.reservations, Nodes: p.members, Local: p.host.localNode(), Peer: p.peers, Stored: stored},
 		cluster.Config{Region: p.cfg.Region, Node: p.cfg.Node, ErrorText: httpserver.PublicText, Logger: p.logger.With("component", "cluster")},
 	)
 }

@@ -65,6 +65,8 @@ type OperationRequest struct {
 	// StopGrace is how long a stop lets the game exit before it kills it; nil means the
 	// stop grace of the game's spec, and 0 kills at once.
 	StopGrace *time.Duration
+	// IsReserved reports that the node has a reservation for the operation, which ends with it.
+	IsReserved bool
 	// Origin holds the operation ID, the actor and the reason. The executor creates an
 	// operation ID if there is none.
 	Origin Origin

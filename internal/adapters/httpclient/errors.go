@@ -156,6 +156,8 @@ func sentinelByCode(code api.Code) error {
 		return errOperationFailed
 	case api.CodeEngineUnavailable:
 		return container.ErrEngineUnavailable
+	case api.CodeNoCapacity:
+		return node.ErrNoCapacity
 	case api.CodeNodeUnreachable:
 		return node.ErrUnreachable
 	case api.CodePartial:

@@ -15,8 +15,8 @@ import (
 type Cluster interface {
 	// Route returns the node that carries out the operation, nil for this one. requested
 	// is the node or region on which the caller wants to start a game without a node; its
-	// region, its name or both may be empty. The caller must call release, which is not nil
-	// even if there is an error, when the operation has ended.
+	// region, its name or both may be empty. release, if it is not nil, ends the reservation of
+	// the node: the caller must call it unless the request reaches the node.
 	Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (target *node.Node, release func(), _ error)
 	// Offer reports how well this node could run a game with the spec.
 	Offer(ctx context.Context, gameID string, spec operation.Spec) (node.Offer, error)
@@ -59,7 +59,7 @@ type Cluster interface {
 type noCluster struct{}
 
 func (noCluster) Route(context.Context, ports.OperationRequest, node.Ref, bool) (*node.Node, func(), error) {
-	return nil, func() {}, node.ErrNoEngine
+	return nil, nil, node.ErrNoEngine
 }
 
 func (noCluster) Offer(context.Context, string, operation.Spec) (node.Offer, error) {

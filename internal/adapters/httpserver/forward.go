@@ -22,8 +22,9 @@ type Forwarder interface {
 	Forward(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, forwarded peer.Forwarded) error
 }
 
-// forwardOperation forwards the operation to another node, and responds with its response.
-func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target node.Node, request ports.OperationRequest, body []byte) error {
+// forwardOperation forwards the operation to another node, and responds with its response. It
+// reports whether the request may have arrived there.
+func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target node.Node, request ports.OperationRequest, body []byte) (hasArrived bool, _ error) {
 	ctx, stop := s.cfg.Cluster.WithPresence(r.Context(), target)
 	defer stop()
 	log := s.cfg.Logger.With("game_id", request.GameID, "operation_id", request.Origin.OperationID, "target", target.Ref().String())
@@ -33,7 +34,7 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target
 		Request: request, Body: body, Wait: r.URL.Query().Get("wait"), WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: 4 * s.cfg.Heartbeat,
 	})
 	if err == nil {
-		return nil
+		return true, nil
 	}
 	if !errors.Is(ctx.Err(), context.Canceled) || errors.Is(context.Cause(ctx), node.ErrUnreachable) {
 		log.Error("operation could not be forwarded", "error", err)
@@ -43,9 +44,9 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target
 		// The other node may continue the operation: the client must not treat it as failed.
 		p := outcomeUnknownProblem(request, operation.Progress{}, err.Error())
 		p.Region, p.Node = target.Region, target.Name
-		return p
+		return true, p
 	}
-	return problem.From(err, nil)
+	return false, problem.From(err, nil)
 }
 
 // maxIdle bounds how long a forwarded stream may be idle: a game can print nothing for months.

@@ -26,6 +26,7 @@ type operationInput struct {
 	Wait      waitMode `query:"wait" enum:"done,running,accepted" default:"done" doc:"When to respond: when the operation has ended, when the record is running, or once the operation is accepted. The operation continues in any case"`
 	Accept    string   `header:"Accept" list:"true" hidden:"true"`
 	Forwarded string   `header:"Rtmanager-Forwarded" hidden:"true"`
+	Reserved  string   `header:"Rtmanager-Reserved" hidden:"true"`
 }
 
 type (
@@ -173,7 +174,12 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 	routing, cancel := context.WithTimeout(r.Context(), s.requestTimeout())
 	target, release, err := s.cfg.Cluster.Route(routing, request, call.requested, in.Forwarded != "")
 	cancel()
-	defer release()
+	hasReached := release == nil
+	defer func() {
+		if !hasReached {
+			release()
+		}
+	}()
 	if err != nil {
 		s.logRejection(request, err)
 		return err
@@ -190,9 +196,13 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 		return problem.New(api.CodeTooManyOperations, "this server has reached its limit of requests that wait for operations, or this caller half of it")
 	}
 	defer leave()
+	request.IsReserved = release != nil || in.Forwarded != "" && in.Reserved != ""
 	if target != nil {
-		return s.forwardOperation(w, r, *target, request, call.body)
+		hasArrived, err := s.forwardOperation(w, r, *target, request, call.body)
+		hasReached = hasReached || hasArrived
+		return err
 	}
+	hasReached = true
 	x := execution{request: request, wait: in.Wait}
 	if format, isStream := stream.ChooseOptional(in.Accept); isStream {
 		return s.streamOperation(w, r, x, format)

@@ -90,7 +90,7 @@ func operationRoutes() []Route {
 			}},
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), nodeCodes(), []api.Code{
 				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRejected, api.CodeNoImage, api.CodeRegistryUnreachable, api.CodeStartFailed,
-				api.CodeOperationFailed, api.CodeSecretUnresolved, api.CodeTooManyOperations, api.CodePreconditionFailed, api.CodePreempted, api.CodeIdempotencyKeyReused,
+				api.CodeOperationFailed, api.CodeSecretUnresolved, api.CodeTooManyOperations, api.CodeNoCapacity, api.CodePreconditionFailed, api.CodePreempted, api.CodeIdempotencyKeyReused,
 			}),
 			timeout:     func(c Config) time.Duration { return c.OperationTimeout },
 			isOperation: true, isDrained: true,

@@ -7,6 +7,9 @@
 //	ref.go       Ref: the name of a node, region and name
 //	overview.go  Overview: the nodes of a registry, present and absent
 //	region.go    RegionState: the nodes of one region
+//	resources.go Capacity, Usage, Resources: what a node has, and what games use and request
+//	taint.go     Taint, Toleration: which games a node keeps off
+//	placement.go Decision: why a node was selected for a game, or none
 //	offer.go     Offer: how well a node could run a game
 //	fence.go     Fence: the proof of a leadership or a session inside a transaction
 //	errors.go    requests that cannot reach a node, or reached the wrong one

@@ -24,6 +24,13 @@ type Node struct {
 	// Now is the time of the node's clock when it joined. An operator can see from it that
 	// clocks differ; no decision depends on it.
 	Now time.Time `json:"now"`
+	// Capacity limits what the games of the node use together. It is zero for a node of an
+	// earlier version, which has no limits.
+	Capacity Capacity `json:"capacity,omitzero"`
+	// Labels are what the node selectors of games match. Taints keep games off that do not
+	// tolerate them.
+	Labels map[string]string `json:"labels,omitempty"`
+	Taints []Taint           `json:"taints,omitempty"`
 	// Session is the create revision of the node's key. It is not stored.
 	Session int64 `json:"session"`
 }

@@ -71,6 +71,8 @@ type Operation struct {
 	ContainerID string `json:"container_id,omitempty"`
 	// PreviousRecord is the record before the operation, nil if there was none.
 	PreviousRecord *runtime.RuntimeRecord `json:"previous_record,omitempty"`
+	// Reserved reports that the node has a reservation for the operation, which ends with it.
+	Reserved bool `json:"reserved,omitempty"`
 	// RequestHash identifies the content of the request. A request with the same ID and
 	// another hash is rejected. It is empty for an operation without a request.
 	RequestHash string `json:"request_hash,omitempty"`
@@ -80,6 +82,15 @@ type Operation struct {
 	PreemptedBy *Preemption `json:"preempted_by,omitempty"`
 	// Failure is the reason of a rollback in progress.
 	Failure *Failure `json:"failure,omitempty"`
+}
+
+// Assignment assigns a game to a node by a new operation.
+type Assignment struct {
+	To node.Ref
+	// OperationID is the id of the operation; empty means a new one.
+	OperationID string
+	// IsReserved reports that the node has a reservation for the operation.
+	IsReserved bool
 }
 
 // NodeRef names the node that runs the operation.

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
 )
@@ -59,6 +60,16 @@ type Spec struct {
 	// them.
 	CPUs        float64 `json:"cpus,omitempty"`
 	MemoryBytes int64   `json:"memory_bytes,omitempty"`
+	// RequestCPUs and RequestMemoryBytes are what the placement reserves on a node. Default: the
+	// limits.
+	RequestCPUs        float64 `json:"request_cpus,omitempty"`
+	RequestMemoryBytes int64   `json:"request_memory_bytes,omitempty"`
+	// NodeSelector holds labels that the node of the game must have, value by key.
+	NodeSelector map[string]string `json:"node_selector,omitempty"`
+	// Tolerations are the taints of nodes on which the game may run nevertheless.
+	Tolerations []node.Toleration `json:"tolerations,omitempty"`
+	// Placement prefers nodes with few games or with many. Default PlacementSpread.
+	Placement PlacementPolicy `json:"placement,omitempty"`
 	// HealthPath is the HTTP path that returns 2xx to a GET when the game is healthy.
 	// Default /healthz. "none" disables the check: the game is healthy while it runs.
 	HealthPath string `json:"health_path,omitempty"`
@@ -83,6 +94,22 @@ type CrashPolicy struct {
 	Attempts int      `json:"attempts,omitempty"`
 	Window   Duration `json:"window,omitzero"` // default 10 min
 	Delay    Duration `json:"delay,omitzero"`  // default 1 s
+}
+
+// PlacementPolicy specifies which of the nodes that can run a game is selected.
+type PlacementPolicy string
+
+// The placement policies. The zero value means PlacementSpread.
+const (
+	// PlacementSpread selects the node with the lowest share in use.
+	PlacementSpread PlacementPolicy = "spread"
+	// PlacementPack selects the node with the highest share in use.
+	PlacementPack PlacementPolicy = "pack"
+)
+
+// Requests returns what the game requests of its node.
+func (s Spec) Requests() node.Resources {
+	return node.Resources{CPUs: cmp.Or(s.RequestCPUs, s.CPUs), MemoryBytes: cmp.Or(s.RequestMemoryBytes, s.MemoryBytes)}
 }
 
 // NodeLostPolicy specifies what to do with a game whose node is lost.
@@ -119,6 +146,7 @@ func (s Spec) WithDefaults() Spec {
 	s.HealthPath = cmp.Or(s.HealthPath, DefaultHealthPath)
 	s.HealthTimeout = cmp.Or(s.HealthTimeout, Duration(DefaultHealthTimeout))
 	s.StopGrace = cmp.Or(s.StopGrace, Duration(DefaultStopGrace))
+	s.Placement = cmp.Or(s.Placement, PlacementSpread)
 	s.Crash.Window = cmp.Or(s.Crash.Window, Duration(DefaultCrashWindow))
 	s.Crash.Delay = cmp.Or(s.Crash.Delay, Duration(DefaultCrashDelay))
 	if len(s.Regions) > 0 {
@@ -131,6 +159,7 @@ func (s Spec) WithDefaults() Spec {
 // Clone returns a copy that shares no memory with s.
 func (s Spec) Clone() Spec {
 	s.Args, s.Env, s.Secrets, s.Regions = slices.Clone(s.Args), maps.Clone(s.Env), slices.Clone(s.Secrets), slices.Clone(s.Regions)
+	s.NodeSelector, s.Tolerations = maps.Clone(s.NodeSelector), slices.Clone(s.Tolerations)
 	return s
 }
 
@@ -145,6 +174,7 @@ const (
 	maxNetworkBytes  = 255 // Docker itself has no limit
 	maxCrashAttempts = 1000
 	maxRegions       = 32
+	maxSelectors     = 32
 	maxRegionBytes   = 256
 	maxWait          = Duration(time.Hour)
 )
@@ -187,6 +217,7 @@ func (s Spec) Validate() error {
 	addIf(s.ContainerPort < 0 || s.ContainerPort > 65535, "container_port", "%d is not a port from 0 to 65535", s.ContainerPort)
 	addIf(!(s.CPUs >= 0 && s.CPUs <= 1024), "cpus", "%v is not a number of CPUs from 0 to 1024", s.CPUs)
 	addIf(s.MemoryBytes != 0 && s.MemoryBytes < MinMemoryBytes, "memory_bytes", "%d is less than the minimum of %d", s.MemoryBytes, MinMemoryBytes)
+	faults = append(faults, s.validatePlacement()...)
 	addIf(strings.ContainsAny(s.Network, " /\x00"), "network", "%.64q is not a network name", s.Network)
 	addIf(len(s.Network) > maxNetworkBytes, "network", "has %d bytes; at most %d are allowed", len(s.Network), maxNetworkBytes)
 	addIf(s.HealthPath != "" && s.HasHealthCheck() && !isURLPath(s.HealthPath), "health_path", "%.64q is neither a path such as /healthz nor %q", s.HealthPath, NoHealthCheck)
@@ -205,6 +236,33 @@ func (s Spec) Validate() error {
 		addIf(slices.Contains(s.Regions[:i], region), "regions", "contain %.64q twice", region)
 	}
 	return errors.Join(faults...)
+}
+
+// validatePlacement returns the faults of the members that select a node.
+func (s Spec) validatePlacement() (faults []error) {
+	addIf := func(invalid bool, field, format string, args ...any) {
+		if invalid {
+			faults = append(faults, &runtime.InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)})
+		}
+	}
+	addIf(!(s.RequestCPUs >= 0 && s.RequestCPUs <= 1024), "request_cpus", "%v is not a number of CPUs from 0 to 1024", s.RequestCPUs)
+	addIf(s.CPUs > 0 && s.RequestCPUs > s.CPUs, "request_cpus", "%v is more than the limit of %v", s.RequestCPUs, s.CPUs)
+	addIf(s.RequestMemoryBytes < 0, "request_memory_bytes", "must not be negative")
+	addIf(s.MemoryBytes > 0 && s.RequestMemoryBytes > s.MemoryBytes, "request_memory_bytes", "%d is more than the limit of %d", s.RequestMemoryBytes, s.MemoryBytes)
+	addIf(s.Placement != "" && s.Placement != PlacementSpread && s.Placement != PlacementPack, "placement", "%.64q is neither %q nor %q", s.Placement, PlacementSpread, PlacementPack)
+	addIf(len(s.NodeSelector) > maxSelectors, "node_selector", "has %d labels; at most %d are allowed", len(s.NodeSelector), maxSelectors)
+	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
+		if err := node.ValidateLabel(key, s.NodeSelector[key]); err != nil {
+			addIf(true, "node_selector", "has an invalid label: %v", err)
+		}
+	}
+	addIf(len(s.Tolerations) > maxSelectors, "tolerations", "are %d; at most %d are allowed", len(s.Tolerations), maxSelectors)
+	for i, t := range s.Tolerations {
+		if err := t.Validate(); err != nil {
+			addIf(true, "tolerations", "contain an invalid one at position %d: %v", i+1, err)
+		}
+	}
+	return faults
 }
 
 // isURLPath reports whether the path can be the path of a URL.

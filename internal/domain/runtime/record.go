@@ -45,6 +45,9 @@ type RuntimeRecord struct {
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	StoppedAt *time.Time `json:"stopped_at,omitempty"`
 	RemovedAt *time.Time `json:"removed_at,omitempty"`
+	// RequestCPUs and RequestMemoryBytes are what the game requests of its node; 0 is nothing.
+	RequestCPUs        float64 `json:"request_cpus,omitempty"`
+	RequestMemoryBytes int64   `json:"request_memory_bytes,omitempty"`
 }
 
 // Validate returns nil for a record whose fields agree with its status. Otherwise it
@@ -68,6 +71,8 @@ func (r RuntimeRecord) Validate() error {
 	addIf(r.CreatedAt.IsZero(), "created_at", "is required")
 	addIf(r.LastOpAt.IsZero(), "last_op_at", "is required")
 	addIf(r.Generation < 0, "generation", "must not be negative")
+	addIf(!(r.RequestCPUs >= 0), "request_cpus", "must not be negative")
+	addIf(r.RequestMemoryBytes < 0, "request_memory_bytes", "must not be negative")
 
 	switch r.Status {
 	case StatusRunning:
@@ -109,6 +114,7 @@ func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
 	return r.GameID == other.GameID && r.Status == other.Status && r.Region == other.Region && r.Node == other.Node &&
 		r.CurrentContainerID == other.CurrentContainerID && r.CurrentImageRef == other.CurrentImageRef && r.ImageDigest == other.ImageDigest &&
 		r.EngineEndpoint == other.EngineEndpoint && r.StatePath == other.StatePath && r.DockerNetwork == other.DockerNetwork &&
+		r.RequestCPUs == other.RequestCPUs && r.RequestMemoryBytes == other.RequestMemoryBytes &&
 		r.Generation == other.Generation && maps.Equal(r.Labels, other.Labels) && slices.Equal(r.Ports, other.Ports) &&
 		r.Condition.equal(other.Condition) && r.CreatedAt.Equal(other.CreatedAt) && r.LastOpAt.Equal(other.LastOpAt) &&
 		equalTimes(r.StartedAt, other.StartedAt) && equalTimes(r.StoppedAt, other.StoppedAt) && equalTimes(r.RemovedAt, other.RemovedAt)

@@ -154,6 +154,8 @@ func TestEqualComparesEveryField(t *testing.T) {
 			value.SetBool(true)
 		case int64:
 			value.SetInt(7)
+		case float64:
+			value.SetFloat(7)
 		case time.Time:
 			value.Set(reflect.ValueOf(at.Add(1)))
 		case *time.Time:

@@ -20,8 +20,9 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 	return s.deps.Local.Execute(ctx, request, report)
 }
 
-// Route selects the node that carries out the request; nil is this one. The caller must
-// call release when the operation has ended, also after an error of Route.
+// Route selects the node that carries out the request; nil is this one. A node that is to start a
+// game is reserved for it: release, if it is not nil, ends that reservation. The caller must call it
+// unless the request reaches the node, which ends the reservation with the operation.
 //
 // requested is the node or region in which the caller wants a game without a node to be
 // started; its region, its name or both may be empty. A name without a region is one of this
@@ -31,11 +32,66 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 //
 // Errors:
 //   - *operation.RejectedError if requested names another node or region than the record,
+//   - *node.NoCapacityError if no node, or not the requested one, has space for the game,
 //   - *node.MisdirectedError for a forwarded request that belongs to another node,
 //   - *node.UnreachableError if the node is absent,
 //   - node.ErrNoEngine if the node is this one and it has no engine,
 //   - the errors of the store.
 func (s *Service) Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (target *node.Node, release func(), _ error) {
+	d, err := s.findDestination(ctx, request, requested, isForwarded)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case isForwarded && d.node != s.self:
+		return nil, nil, &node.MisroutedError{GameID: request.GameID, Node: d.node, Local: s.self}
+	case d.node == s.self && (!d.isStart || s.deps.Local == nil || s.deps.Nodes == nil):
+		return nil, nil, s.requireEngine()
+	case s.deps.Nodes == nil && d.node.Name == "":
+		return nil, nil, s.requireEngine()
+	case d.node.Name == "":
+		search, err := s.newSearch(ctx, d.node.Region, d.previous, request, d.intent)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s.reserve(ctx, search)
+	}
+	return s.routeToNode(ctx, request, d)
+}
+
+// routeToNode returns the node of the destination, which is reserved if it is to start the game.
+func (s *Service) routeToNode(ctx context.Context, request ports.OperationRequest, d destination) (*node.Node, func(), error) {
+	present, err := s.presentNodes(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := s.findPresent(present, d.node)
+	switch {
+	case err != nil && d.node == s.self:
+		return nil, nil, nil // it reports why it is not present
+	case err != nil:
+		return nil, nil, err
+	case d.isStart:
+		return s.reserve(ctx, newNamedSearch(found, request, d.intent))
+	}
+	return &found, nil, nil
+}
+
+// destination is where a request is carried out.
+type destination struct {
+	// node is the node of the request; a name is empty if a node of the region is to be
+	// selected, and the region too if any.
+	node node.Ref
+	// isStart reports that the request starts the game on a node that must have space for it.
+	isStart bool
+	// previous is the node that the game ran on last.
+	previous node.Ref
+	// intent is the intent of a game that is to be started.
+	intent operation.Intent
+}
+
+// findDestination returns where the request is carried out, by the record and the intent of the
+// game.
+func (s *Service) findDestination(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (destination, error) {
 	if requested.Name != "" {
 		requested.Region = cmp.Or(requested.Region, s.self.Region)
 	}
@@ -48,54 +104,61 @@ func (s *Service) Route(ctx context.Context, request ports.OperationRequest, req
 	}
 	switch {
 	case errors.Is(err, runtime.ErrNotFound) && request.Kind != operation.KindStart && s.deps.Local == nil:
-		return nil, noRelease, err
+		return destination{}, err
 	case err != nil && !errors.Is(err, runtime.ErrNotFound):
-		return nil, noRelease, err
+		return destination{}, err
 	}
 	// A removed game can be started on any node.
 	isPlaced := placedOn.Name != "" && (request.Kind != operation.KindStart || status != runtime.StatusRemoved)
 	if isPlaced && isOtherNode(requested, placedOn) {
-		return nil, noRelease, &operation.RejectedError{
+		return destination{}, &operation.RejectedError{
 			GameID: request.GameID, Operation: string(request.Kind), Status: status,
 			Reason: fmt.Sprintf("the game is on node %s; omit region and node, or clean it up before you start it on another node", placedOn),
 		}
 	}
-	desired := requested
+	d := destination{node: requested, previous: placedOn}
 	switch {
 	case isPlaced:
-		desired = placedOn
+		d.node = placedOn
 	case request.Kind != operation.KindStart:
-		desired = s.self
+		d.node = s.self
 	case isForwarded && requested.Name == "" && (requested.Region == "" || requested.Region == s.self.Region):
-		desired = s.self // the forwarding node has selected this one
-	case requested.Name == "":
-		// A repeated request must reach the operation that it repeats.
-		if desired, err = s.findStarting(ctx, request.GameID, requested); err != nil {
-			return nil, noRelease, err
+		d.node = s.self // the forwarding node has selected this one
+	}
+	startsGame := request.Kind == operation.KindStart || request.Kind == operation.KindRestart
+	if isForwarded || !startsGame || isPlaced && status == runtime.StatusRunning {
+		return d, nil
+	}
+	d.isStart = true
+	return s.addIntent(ctx, d, request, requested)
+}
+
+// addIntent adds the intent of the game. A repeated request must reach the operation that it
+// repeats: an operation in progress keeps its node.
+func (s *Service) addIntent(ctx context.Context, d destination, request ports.OperationRequest, requested node.Ref) (destination, error) {
+	if s.deps.Intents == nil {
+		return d, nil
+	}
+	stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
+	switch {
+	case errors.Is(err, runtime.ErrNotFound):
+		return d, nil
+	case err != nil:
+		return d, fmt.Errorf("read the intent of %q: %w", request.GameID, err)
+	}
+	d.intent = stored.Intent
+	if op := stored.Intent.Current; op != nil && (requested.Region == "" || op.Region == requested.Region) {
+		d.isStart = false
+		if d.node.Name == "" {
+			d.node = op.NodeRef()
 		}
 	}
-	if isForwarded && desired != s.self {
-		return nil, noRelease, &node.MisroutedError{GameID: request.GameID, Node: desired, Local: s.self}
-	}
-	return s.assignNode(ctx, desired, placedOn, request)
+	return d, nil
 }
 
 // isOtherNode reports whether requested names another region or node than the record does.
 func isOtherNode(requested, placedOn node.Ref) bool {
 	return requested.Name != "" && requested != placedOn || requested.Region != "" && requested.Region != placedOn.Region
-}
-
-// assignNode returns the node of target, or the one that the scheduler selects if target
-// names none; nil is this node.
-func (s *Service) assignNode(ctx context.Context, target, previous node.Ref, request ports.OperationRequest) (_ *node.Node, release func(), _ error) {
-	switch {
-	case target == s.self:
-		return nil, noRelease, s.requireEngine()
-	case target.Name != "":
-		found, err := s.presentNode(ctx, target)
-		return found, noRelease, err
-	}
-	return s.schedule(ctx, target.Region, previous, request)
 }
 
 // operationNode returns the node of the operation in progress on the game, and
@@ -109,24 +172,6 @@ func (s *Service) operationNode(ctx context.Context, gameID string) (node.Ref, e
 		return node.Ref{}, fmt.Errorf("game %q: %w", gameID, runtime.ErrNotFound)
 	}
 	return stored.Intent.Current.NodeRef(), nil
-}
-
-// findStarting returns the node whose operation on the game is in progress, and requested if
-// there is none.
-func (s *Service) findStarting(ctx context.Context, gameID string, requested node.Ref) (node.Ref, error) {
-	if s.deps.Intents == nil {
-		return requested, nil
-	}
-	starting, err := s.operationNode(ctx, gameID)
-	switch {
-	case errors.Is(err, runtime.ErrNotFound):
-		return requested, nil
-	case err != nil:
-		return requested, fmt.Errorf("read the intent of %q: %w", gameID, err)
-	case requested.Region != "" && starting.Region != requested.Region:
-		return requested, nil
-	}
-	return starting, nil
 }
 
 // readPlacement returns the node that the game's record names, and the status of the

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -16,75 +17,127 @@ import (
 // offerTimeout bounds how long a start waits for the offers of nodes.
 const offerTimeout = 2 * time.Second
 
-// noRelease is the release of a request whose node was not scheduled.
-func noRelease() {}
+// releaseTimeout bounds the release of a node whose request has not reached it.
+const releaseTimeout = 5 * time.Second
 
-// schedule returns the best present node of a region for the start of a game, nil for this
-// one. The region is the requested one, that of the present node that the game ran on last,
-// or that of this daemon. The caller must call release, also after an error.
-func (s *Service) schedule(ctx context.Context, region string, previous node.Ref, request ports.OperationRequest) (_ *node.Node, release func(), _ error) {
-	if s.deps.Nodes == nil {
-		return nil, noRelease, s.requireEngine()
+// reserve selects and reserves a node for the request of the search; nil is this one. release is
+// nil if nothing was reserved.
+func (s *Service) reserve(ctx context.Context, search placement.Request) (_ *node.Node, release func(), _ error) {
+	if len(search.Nodes) == 0 {
+		return s.withoutCandidates(search)
 	}
+	selection, err := s.scheduler.Select(ctx, search)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case selection.Selected.IsZero():
+		return nil, nil, noCapacity(search, selection.Placement)
+	}
+	if selection.IsReserved {
+		release = func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+			defer cancel()
+			if err := s.scheduler.Release(ctx, selection.Selected, search.GameID, search.OperationID); err != nil {
+				s.cfg.Logger.Warn("reservation cannot be released; it expires", "game_id", search.GameID, "node", selection.Selected.String(), "error", err)
+			}
+		}
+	}
+	if selection.Selected == s.self && s.deps.Local != nil {
+		return nil, release, nil
+	}
+	found, _ := node.Find(search.Nodes, selection.Selected)
+	return &found, release, nil
+}
+
+// withoutCandidates returns the error of a region without a node that runs games. A daemon with
+// an engine reports itself why it is not present.
+func (s *Service) withoutCandidates(search placement.Request) (*node.Node, func(), error) {
+	if s.deps.Local != nil && search.Region == s.self.Region {
+		return nil, nil, nil
+	}
+	return nil, nil, noCandidates(search.Region)
+}
+
+func noCandidates(region string) error {
+	return &node.UnreachableError{
+		Node:   node.Ref{Region: region},
+		Reason: fmt.Sprintf("no node that runs games is present in region %q; start a daemon with an engine there, or name another region", region),
+	}
+}
+
+// noCapacity returns the error of a search without a node that fits.
+func noCapacity(search placement.Request, checked node.Placement) error {
+	err := &node.NoCapacityError{Region: search.Region, Nodes: checked.Nodes}
+	if search.IsNamed {
+		err.Node = search.Nodes[0].Ref()
+	}
+	return err
+}
+
+// newSearch returns the search for the node of a start. The region is the requested one, that of
+// the present node that the game ran on last, or that of this daemon.
+func (s *Service) newSearch(ctx context.Context, region string, previous node.Ref, request ports.OperationRequest, intent operation.Intent) (placement.Request, error) {
 	present, err := s.presentNodes(ctx)
 	if err != nil {
-		return nil, noRelease, err
+		return placement.Request{}, err
 	}
 	if found, isPresent := node.Find(present, previous); region == "" && isPresent && found.Engine != "" {
 		region = previous.Region
 	}
 	region = cmp.Or(region, s.self.Region)
 	search := placement.Request{
-		Region: region, Nodes: placement.Candidates(present, region), Previous: previous, Preferred: s.self,
+		GameID: request.GameID, OperationID: request.Origin.OperationID, Spec: specOf(request, intent),
+		Region: region, Nodes: placement.Candidates(present, region), Excluded: map[node.Ref]string{},
+		Failures: placement.RecentFailures(intent.Recent), Previous: previous, Preferred: s.self,
 	}
 	if len(search.Nodes) > 1 && request.Spec != nil {
-		search.Nodes, search.Offers = s.collectOffers(ctx, search.Nodes, request.GameID, *request.Spec)
+		s.addOffers(ctx, &search, *request.Spec)
 	}
-	selection, found, err := s.scheduler.Select(ctx, search)
-	switch {
-	case err != nil:
-		return nil, noRelease, err
-	case !found && s.deps.Local != nil && region == s.self.Region:
-		return nil, noRelease, nil // it reports why this node is not present
-	case !found:
-		return nil, noRelease, &node.UnreachableError{
-			Node:   node.Ref{Region: region},
-			Reason: fmt.Sprintf("no node that runs games is present in region %q; start a daemon with an engine there, or name another region", region),
-		}
-	case selection.Node.Ref() == s.self && s.deps.Local != nil:
-		return nil, selection.Release, nil
-	}
-	return &selection.Node, selection.Release, nil
+	return search, nil
 }
 
-// collectOffers requests an offer for the game from each candidate. It returns the
-// candidates without those that cannot run the game: they reject the spec, their engine is
-// unavailable, or they do not respond. If no candidate remains, it returns all of them, so
-// that the error of one reaches the client.
-func (s *Service) collectOffers(ctx context.Context, candidates []node.Node, gameID string, spec operation.Spec) ([]node.Node, map[node.Ref]node.Offer) {
+// newNamedSearch returns the search for a start on one node.
+func newNamedSearch(n node.Node, request ports.OperationRequest, intent operation.Intent) placement.Request {
+	return placement.Request{
+		GameID: request.GameID, OperationID: request.Origin.OperationID, Spec: specOf(request, intent),
+		Region: n.Region, Nodes: []node.Node{n}, IsNamed: true,
+	}
+}
+
+// specOf returns the spec of a request, or the previous one of the game.
+func specOf(request ports.OperationRequest, intent operation.Intent) operation.Spec {
+	if request.Spec != nil {
+		return *request.Spec
+	}
+	return intent.Spec
+}
+
+// addOffers requests an offer for the game from each candidate. It excludes those that cannot run
+// the game: they reject the spec, their engine is unavailable, or they do not respond. If no
+// candidate remains, it excludes none, so that the error of one reaches the client.
+func (s *Service) addOffers(ctx context.Context, search *placement.Request, spec operation.Spec) {
 	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
 	defer cancel()
-	offers := make([]node.Offer, len(candidates))
-	errs := make([]error, len(candidates))
+	offers := make([]node.Offer, len(search.Nodes))
+	errs := make([]error, len(search.Nodes))
 	var calls sync.WaitGroup
-	for i, candidate := range candidates {
-		calls.Go(func() { offers[i], errs[i] = s.offerOf(ctx, candidate, gameID, spec) })
+	for i, candidate := range search.Nodes {
+		calls.Go(func() { offers[i], errs[i] = s.offerOf(ctx, candidate, search.GameID, spec) })
 	}
 	calls.Wait()
-	var able []node.Node
-	found := map[node.Ref]node.Offer{}
-	for i, candidate := range candidates {
+	found, excluded := map[node.Ref]node.Offer{}, map[node.Ref]string{}
+	for i, candidate := range search.Nodes {
 		if errs[i] != nil {
-			s.cfg.Logger.Info("node cannot run a game", "game_id", gameID, "node", candidate.Ref().String(), "error", errs[i])
+			s.cfg.Logger.Info("node cannot run a game", "game_id", search.GameID, "node", candidate.Ref().String(), "error", errs[i])
+			excluded[candidate.Ref()] = "cannot run the game: " + s.cfg.ErrorText(errs[i])
 			continue
 		}
-		able = append(able, candidate)
 		found[candidate.Ref()] = offers[i]
 	}
-	if len(able) == 0 {
-		return candidates, nil
+	if len(found) > 0 {
+		search.Offers = found
+		maps.Copy(search.Excluded, excluded)
 	}
-	return able, found
 }
 
 // offerOf returns the offer of one node.

@@ -76,16 +76,23 @@ type Records interface {
 	placement.RecordLister
 }
 
+// Intents reads intents.
+type Intents interface {
+	GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error)
+	placement.ActiveOperations
+}
+
 // Dependencies are the parts that a Service calls.
 type Dependencies struct {
 	Records Records
 	// Nodes is the registry of nodes; nil for a daemon that is not part of a cluster.
 	Nodes ports.NodeRegistry
-	// Intents, if not nil, finds the node of an operation on a game without a record, and
-	// the nodes that may have a container of a game that is to be deleted.
-	Intents interface {
-		GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error)
-	}
+	// Intents, if not nil, finds the node of an operation on a game without a record, the spec of
+	// a game that is started without one, and the nodes that may have a container of a game that
+	// is to be deleted.
+	Intents Intents
+	// Reservations is shared by all daemons; nil reserves in the memory of this one.
+	Reservations ports.ReservationStore
 	// Local runs the games of this node; nil for a daemon without an engine.
 	Local LocalNode
 	// Stored explains games by the store alone, if their node cannot; nil if nothing does.
@@ -125,8 +132,10 @@ func New(deps Dependencies, cfg Config) *Service {
 	}
 	return &Service{
 		deps: deps, cfg: cfg,
-		self:      node.Ref{Region: cfg.Region, Name: cfg.Node},
-		scheduler: placement.NewScheduler(deps.Records),
+		self: node.Ref{Region: cfg.Region, Name: cfg.Node},
+		scheduler: placement.NewScheduler(placement.Dependencies{
+			Records: deps.Records, Operations: deps.Intents, Reservations: deps.Reservations,
+		}),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // Execute implements ports.Executor.
 func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	if err := validateRequest(&request); err != nil {
+		s.release(request.IsReserved, request.GameID, request.Origin.OperationID)
 		return operation.Outcome{}, err
 	}
 	return s.execute(ctx, request, reportOnce(report), executeOptions{})
@@ -118,6 +119,7 @@ func (s *Service) admit(ctx context.Context, lock *activeOperation, request port
 	e, recent, err := s.persistIntent(ctx, lock, request, opts)
 	if e == nil {
 		s.unlockGame(lock)
+		s.release(request.IsReserved, request.GameID, request.Origin.OperationID)
 		if err != nil {
 			return operation.Outcome{}, true, err
 		}

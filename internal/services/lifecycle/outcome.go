@@ -34,6 +34,7 @@ func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 	if err := e.storeIntent(ctx, next); err != nil {
 		return outcome, err
 	}
+	e.service.release(op.Reserved, e.gameID, op.ID)
 	if op.Generation > 0 { // it created a container
 		e.service.failures.record(op.Spec.Image, op.Failure != nil, e.service.now())
 	}

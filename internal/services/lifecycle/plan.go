@@ -172,7 +172,9 @@ func hasSameContainerSettings(a, b operation.Spec) bool {
 func hasSameOtherSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
 	return a.HealthPath == b.HealthPath && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
-		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost && slices.Equal(a.Regions, b.Regions)
+		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost && slices.Equal(a.Regions, b.Regions) &&
+		a.Requests() == b.Requests() && a.Placement == b.Placement &&
+		maps.Equal(a.NodeSelector, b.NodeSelector) && slices.Equal(a.Tolerations, b.Tolerations)
 }
 
 // checkCompatible returns an error unless the images differ at most in the patch version.

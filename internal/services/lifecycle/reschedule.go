@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -25,8 +26,8 @@ const failoverActor = "failover"
 //   - runtime.ErrConflict if the record has changed, the current node has returned, or the
 //     target has left,
 //   - operation.ErrBusy if a present node has an operation on the game in progress.
-func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedRecord, to node.Ref, fence node.Fence) error {
-	gameID := expected.Record.GameID
+func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedRecord, assignment operation.Assignment, fence node.Fence) error {
+	gameID, to := expected.Record.GameID, assignment.To
 	stored, current, err := s.readGame(ctx, gameID)
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 	state := gameState{record: current.record, intent: intent}
 	at := s.now()
 	op := operation.Operation{
-		ID: operation.NewID(), Kind: operation.KindReschedule, Region: to.Region, Node: to.Name,
+		ID: cmp.Or(assignment.OperationID, operation.NewID()), Reserved: assignment.IsReserved, Kind: operation.KindReschedule, Region: to.Region, Node: to.Name,
 		Actor: failoverActor, Automatic: true, Reason: rescheduleReason(from, to),
 		StartedAt: at, StepAt: at, Step: operation.StepAccepted,
 		Spec: state.spec(), Generation: state.nextGeneration(), PreviousRecord: current.record,

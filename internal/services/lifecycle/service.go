@@ -25,7 +25,7 @@ type Records interface {
 	ports.RuntimeWriter
 }
 
-// Dependencies are the parts that a Service uses. All but Secrets are required.
+// Dependencies are the parts that a Service uses. All but Secrets and Reservations are required.
 type Dependencies struct {
 	Records Records
 	Intents ports.IntentStore
@@ -35,6 +35,14 @@ type Dependencies struct {
 	Prober  ports.HealthProber
 	// Secrets resolves the secrets of games; nil rejects games with secrets.
 	Secrets ports.SecretResolver
+	// Reservations ends reservations of this node; nil without any.
+	Reservations Releaser
+}
+
+// Releaser ends reservations of a node in the background.
+type Releaser interface {
+	// Release ends the reservation of the operation on the game, if there is one.
+	Release(gameID, operationID string)
 }
 
 // Config configures a Service. Store, Region and Node are required; a zero duration
@@ -144,6 +152,13 @@ func (s *Service) unlockGame(lock *activeOperation) {
 	s.mu.Unlock()
 	close(lock.done)
 	lock.end()
+}
+
+// release ends the reservation of an operation that has ended or was rejected.
+func (s *Service) release(isReserved bool, gameID, operationID string) {
+	if isReserved && s.deps.Reservations != nil {
+		s.deps.Reservations.Release(gameID, operationID)
+	}
 }
 
 func (s *Service) now() time.Time { return s.cfg.Clock().UTC() }

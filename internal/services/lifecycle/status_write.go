@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -57,7 +58,7 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	}
 	origin := e.origin(suffix, reason)
 	var stored runtime.VersionedRecord
-	if base.record != nil && isPlainTransition(*base.record, to, c.ID) {
+	if base.record != nil && isPlainTransition(*base.record, to, c.ID) && (to != runtime.StatusRunning || e.hasRequests(*base.record)) {
 		stored, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
@@ -114,6 +115,11 @@ func (e *execution) setLastWrite(stored runtime.VersionedRecord) {
 // isPlainTransition reports whether only status and endpoint have to change.
 func isPlainTransition(current runtime.RuntimeRecord, to runtime.Status, containerID string) bool {
 	return runtime.Transition(current.Status, to) == nil && (to == runtime.StatusRemoved || current.CurrentContainerID == containerID)
+}
+
+// hasRequests reports whether the record has the requests of the operation's spec.
+func (e *execution) hasRequests(record runtime.RuntimeRecord) bool {
+	return node.Resources{CPUs: record.RequestCPUs, MemoryBytes: record.RequestMemoryBytes} == e.op().Spec.Requests()
 }
 
 // endpointAfter returns the endpoint of a record after its transition, nil if the
@@ -194,6 +200,9 @@ func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 	}
 	if to != runtime.StatusRunning {
 		record.EngineEndpoint = ""
+	} else {
+		requests := e.op().Spec.Requests()
+		record.RequestCPUs, record.RequestMemoryBytes = requests.CPUs, requests.MemoryBytes
 	}
 	switch to {
 	case runtime.StatusRunning:

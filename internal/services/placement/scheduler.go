@@ -1,13 +1,19 @@
 package placement
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
 )
 
 // RecordLister lists records in pages.
@@ -15,75 +21,382 @@ type RecordLister interface {
 	ListPage(ctx context.Context, query ports.PageQuery) (ports.Page, error)
 }
 
-// Scheduler selects nodes by the records of a store, and by the games that it has placed
-// and that no record counts yet. It is safe for concurrent use.
-type Scheduler struct {
-	records RecordLister
-
-	mu      sync.Mutex
-	pending Load // games that were placed and not released; guarded by mu
+// ActiveOperations lists the games with operations in progress; ports.IntentStore implements it.
+type ActiveOperations interface {
+	GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error)
 }
 
-// NewScheduler returns a scheduler that counts games in records.
-func NewScheduler(records RecordLister) *Scheduler {
-	return &Scheduler{records: records, pending: Load{}}
+// Dependencies are the parts that a Scheduler uses.
+type Dependencies struct {
+	Records RecordLister
+	// Operations, if not nil, has the operations whose reservations do not expire.
+	Operations ActiveOperations
+	// Reservations is shared by all daemons; nil reserves in the memory of this one.
+	Reservations ports.ReservationStore
+}
+
+// expiry is how long a daemon must have observed a reservation without an operation in progress
+// before the reservation has expired: the operation was never accepted, or nothing could remove
+// the reservation.
+const expiry = time.Minute
+
+// Scheduler selects nodes by the running games of a store, and reserves them. Simultaneous
+// requests for nodes of a region share one read and one write. It is safe for concurrent use.
+type Scheduler struct {
+	deps  Dependencies
+	clock func() time.Time
+
+	mu      sync.Mutex // guards the fields below
+	regions map[string]*regionQueue
+	// seen has when this daemon first observed each reservation. No clocks of different daemons
+	// are compared.
+	seen map[reservationID]time.Time
+}
+
+// reservationID identifies one reservation.
+type reservationID struct {
+	node              node.Ref
+	gameID, operation string
+}
+
+// regionQueue holds the requests for nodes of one region that wait for the next batch.
+type regionQueue struct {
+	waiting   []*pendingRequest
+	isRunning bool // a goroutine handles the batches
+}
+
+// pendingRequest is a request with the channel of its result.
+type pendingRequest struct {
+	Request
+	result chan result // of capacity 1
+}
+
+type result struct {
+	placement node.Placement
+	isHeld    bool
+	err       error
+}
+
+// NewScheduler returns a scheduler.
+func NewScheduler(deps Dependencies) *Scheduler {
+	if deps.Reservations == nil {
+		deps.Reservations = &localReservations{}
+	}
+	return &Scheduler{deps: deps, clock: time.Now, regions: map[string]*regionQueue{}, seen: map[reservationID]time.Time{}}
 }
 
 // Selection is the node that was selected for a game.
 type Selection struct {
-	Node node.Node
-	// Release must be called when the start of the game has ended. Until then the game
-	// counts as one of the node.
-	Release func()
+	node.Placement
+	// IsReserved reports that the node is reserved for the game, until Release.
+	IsReserved bool
 }
 
-// Select fills in the request's Load and returns the best candidate, and false if
-// there is none. It counts games only if there is a choice. Its error is the store's.
-func (s *Scheduler) Select(ctx context.Context, request Request) (Selection, bool, error) {
+// Select checks the nodes of request.Region, which must not be empty, and reserves the best one
+// for the game. If none fits, the Placement has no Selected node, and it is no error.
+//
+// It fills in the request's Load. It reserves nothing if only one node is possible and has no
+// limit that concerns the game. A game that has a reservation in the region keeps its node.
+// Errors are those of the stores; nothing is reserved then, or the reservation expires.
+func (s *Scheduler) Select(ctx context.Context, request Request) (Selection, error) {
 	request.Nodes = Candidates(request.Nodes, request.Region)
-	running := Load{}
-	if len(request.Nodes) > 1 {
-		var err error
-		if running, err = s.countRunning(ctx, request.Region); err != nil {
-			return Selection{}, false, err
+	if isUnlimited(request) {
+		return Selection{Placement: Select(request)}, nil
+	}
+	pending := &pendingRequest{request, make(chan result, 1)}
+	s.enqueue(ctx, pending)
+	select {
+	case r := <-pending.result:
+		return Selection{Placement: r.placement, IsReserved: r.isHeld}, r.err
+	case <-ctx.Done():
+		go s.releaseAbandoned(context.WithoutCancel(ctx), pending)
+		return Selection{}, ctx.Err()
+	}
+}
+
+// Explain checks the nodes as Select does, and reserves nothing.
+func (s *Scheduler) Explain(ctx context.Context, request Request) (node.Placement, error) {
+	request.Nodes = Candidates(request.Nodes, request.Region)
+	state, err := s.readRegion(ctx, request.Region)
+	if err != nil {
+		return node.Placement{}, err
+	}
+	request.Load, request.Unreserved = state.loadWithout(request.GameID), state.countUnreserved(request.Offers)
+	return Select(request), nil
+}
+
+// Usage returns what the games of the nodes of a region use, including those that are being
+// started.
+func (s *Scheduler) Usage(ctx context.Context, region string) (Load, error) {
+	state, err := s.readRegion(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	return state.loadWithout(""), nil
+}
+
+// isUnlimited reports whether at most one node is possible, and has no limit that concerns the
+// game.
+func isUnlimited(request Request) bool {
+	if len(request.Nodes) == 0 {
+		return true
+	}
+	limits, requests := request.Nodes[0].Capacity, request.Spec.Requests()
+	isLimited := limits.Games > 0 || limits.CPUs > 0 && requests.CPUs > 0 || limits.MemoryBytes > 0 && requests.MemoryBytes > 0
+	return len(request.Nodes) == 1 && !isLimited
+}
+
+// releaseAbandoned releases the node of a request whose caller has left.
+func (s *Scheduler) releaseAbandoned(ctx context.Context, pending *pendingRequest) {
+	if r := <-pending.result; r.isHeld {
+		ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+		defer cancel()
+		_ = s.Release(ctx, r.placement.Selected, pending.GameID, pending.OperationID) // otherwise it expires
+	}
+}
+
+// enqueue adds the request to the next batch of its region.
+func (s *Scheduler) enqueue(ctx context.Context, pending *pendingRequest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	queue := s.regions[pending.Region]
+	if queue == nil {
+		queue = &regionQueue{}
+		s.regions[pending.Region] = queue
+	}
+	queue.waiting = append(queue.waiting, pending)
+	if !queue.isRunning {
+		queue.isRunning = true
+		go s.runBatches(context.WithoutCancel(ctx), queue, pending.Region)
+	}
+}
+
+// maxBatch is the number of requests of one batch. Each may reserve another node.
+const maxBatch = ports.MaxReservationNodes
+
+// batchTimeout bounds one batch.
+const batchTimeout = 15 * time.Second
+
+// runBatches handles the requests of a region until none waits.
+func (s *Scheduler) runBatches(ctx context.Context, queue *regionQueue, region string) {
+	for {
+		s.mu.Lock()
+		batch := queue.waiting[:min(len(queue.waiting), maxBatch)]
+		queue.waiting = queue.waiting[len(batch):]
+		if len(batch) == 0 {
+			queue.waiting, queue.isRunning = nil, false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		batchCtx, cancel := context.WithTimeout(ctx, batchTimeout)
+		results, err := s.placeBatch(batchCtx, region, batch)
+		cancel()
+		for i, pending := range batch {
+			if err != nil {
+				pending.result <- result{err: fmt.Errorf("select a node of region %q: %w", region, err)}
+				continue
+			}
+			pending.result <- results[i]
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	request.Load = Load{}
-	for _, n := range request.Nodes {
-		ref := n.Ref()
-		// A game that this daemon has placed may be one of those that the node is starting.
-		request.Load[ref] = running[ref] + max(s.pending[ref], request.Offers[ref].Starting)
-	}
-	selected, found := Select(request)
-	if !found {
-		return Selection{}, false, nil
-	}
-	s.pending[selected.Ref()]++
-	return Selection{Node: selected, Release: sync.OnceFunc(func() { s.release(selected.Ref()) })}, true, nil
 }
 
-func (s *Scheduler) release(ref node.Ref) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.pending[ref]--; s.pending[ref] == 0 {
-		delete(s.pending, ref)
+// Bounds of the delay before a batch is repeated: another daemon has reserved a node at the same
+// time.
+const (
+	minConflictDelay = 2 * time.Millisecond
+	maxConflictDelay = 200 * time.Millisecond
+)
+
+// placeBatch selects and reserves a node for each request. It repeats that until no other daemon
+// changes the reservations of those nodes in between.
+func (s *Scheduler) placeBatch(ctx context.Context, region string, batch []*pendingRequest) ([]result, error) {
+	for delay := minConflictDelay; ; delay = min(2*delay, maxConflictDelay) {
+		state, err := s.readRegion(ctx, region)
+		if err != nil {
+			return nil, err
+		}
+		results := make([]result, len(batch))
+		for i, pending := range batch {
+			results[i] = state.place(pending.Request, s.clock())
+		}
+		err = s.writeRegion(ctx, state)
+		isRepeatable := errors.Is(err, runtime.ErrConflict) || errors.Is(err, runtime.ErrOutcomeUnknown) || errors.Is(err, runtime.ErrUnavailable)
+		if !isRepeatable {
+			return results, err
+		}
+		if waitErr := wait.For(ctx, wait.Jittered(delay)); waitErr != nil {
+			return nil, err
+		}
 	}
 }
 
-// countRunning counts the running games of each node of a region, or of all regions if
-// region is empty. It reads the store's cache of the records, which may lag behind etcd.
-func (s *Scheduler) countRunning(ctx context.Context, region string) (Load, error) {
-	load := Load{}
-	query := ports.PageQuery{Status: runtime.StatusRunning, Region: region, Limit: ports.MaxPageLimit, Local: true}
-	for page, err := range ports.AllPages(ctx, s.records, query) {
+// writeRegion stores the changed reservations.
+func (s *Scheduler) writeRegion(ctx context.Context, state *regionState) error {
+	if len(state.changed) == 0 {
+		return nil
+	}
+	var nodes []node.Reservations
+	for ref := range state.changed {
+		nodes = append(nodes, *state.reserved[ref])
+	}
+	slices.SortFunc(nodes, func(a, b node.Reservations) int { return cmp.Compare(a.Node.Name, b.Node.Name) })
+	return s.deps.Reservations.PutReservations(ctx, nodes)
+}
+
+// Release ends the reservation of the operation on the node. It does nothing if there is none.
+func (s *Scheduler) Release(ctx context.Context, ref node.Ref, gameID, operationID string) error {
+	return release(ctx, s.deps.Reservations, ref, map[string]string{gameID: operationID})
+}
+
+// regionState is what the nodes of a region run and reserve.
+type regionState struct {
+	running  Load // without the games that have a reservation on the same node
+	reserved map[node.Ref]*node.Reservations
+	changed  map[node.Ref]bool // of reserved
+}
+
+// readRegion reads the reservations, and then the running games as of that revision or later. A
+// game whose reservation ended before is among the running games.
+func (s *Scheduler) readRegion(ctx context.Context, region string) (*regionState, error) {
+	reservations, err := s.deps.Reservations.Reservations(ctx, region, "")
+	if err != nil {
+		return nil, err
+	}
+	state := &regionState{running: Load{}, reserved: map[node.Ref]*node.Reservations{}, changed: map[node.Ref]bool{}}
+	for _, r := range reservations {
+		copied := r.Clone()
+		state.reserved[r.Node] = &copied
+	}
+	if err := s.dropExpired(ctx, region, state); err != nil {
+		return nil, err
+	}
+	query := ports.PageQuery{Status: runtime.StatusRunning, Region: region, Limit: ports.MaxPageLimit}
+	for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("count the running games of each node: %w", err)
 		}
 		for _, found := range page.Records {
-			load.Add(found.Record)
+			if !state.hasReservation(node.RefOf(found.Record), found.Record.GameID) {
+				state.running.Add(found.Record)
+			}
 		}
 	}
-	return load, nil
+	return state, nil
+}
+
+// dropExpired removes the expired reservations from the state.
+func (s *Scheduler) dropExpired(ctx context.Context, region string, state *regionState) error {
+	now := s.clock()
+	observed := map[reservationID]bool{}
+	var old []reservationID
+	s.mu.Lock()
+	for ref, reserved := range state.reserved {
+		for gameID, r := range reserved.Games {
+			id := reservationID{ref, gameID, r.Operation}
+			observed[id] = true
+			first, isKnown := s.seen[id]
+			if !isKnown {
+				s.seen[id] = now
+			} else if now.Sub(first) >= expiry {
+				old = append(old, id)
+			}
+		}
+	}
+	maps.DeleteFunc(s.seen, func(id reservationID, _ time.Time) bool { return id.node.Region == region && !observed[id] })
+	s.mu.Unlock()
+	if len(old) == 0 {
+		return nil
+	}
+	active := map[node.Ref][]string{}
+	for _, id := range old {
+		if _, isRead := active[id.node]; !isRead && s.deps.Operations != nil {
+			games, err := s.deps.Operations.GamesWithActiveOperation(ctx, id.node.Region, id.node.Name)
+			if err != nil {
+				return fmt.Errorf("read the operations of node %s: %w", id.node, err)
+			}
+			active[id.node] = games
+		}
+		if !slices.Contains(active[id.node], id.gameID) {
+			delete(state.reserved[id.node].Games, id.gameID)
+			state.changed[id.node] = true
+		}
+	}
+	return nil
+}
+
+func (s *regionState) hasReservation(ref node.Ref, gameID string) bool {
+	reserved := s.reserved[ref]
+	if reserved == nil {
+		return false
+	}
+	_, found := reserved.Games[gameID]
+	return found
+}
+
+// loadWithout returns what the games of each node use, without the reservations of one game.
+func (s *regionState) loadWithout(gameID string) Load {
+	load := maps.Clone(s.running)
+	for ref, reserved := range s.reserved {
+		for id, r := range reserved.Games {
+			if id != gameID {
+				load.AddGame(ref, r.Resources)
+			}
+		}
+	}
+	return load
+}
+
+// countUnreserved counts the games that nodes are starting without a reservation, as their offers
+// report: those of earlier versions, and those that needed none.
+func (s *regionState) countUnreserved(offers map[node.Ref]node.Offer) map[node.Ref]int {
+	counts := map[node.Ref]int{}
+	for ref, offer := range offers {
+		reserved := 0
+		if s.reserved[ref] != nil {
+			reserved = len(s.reserved[ref].Games)
+		}
+		counts[ref] = max(offer.Starting-reserved, 0)
+	}
+	return counts
+}
+
+// place selects the node of one request and adds its reservation to the state.
+func (s *regionState) place(request Request, now time.Time) result {
+	request.Load, request.Unreserved = s.loadWithout(request.GameID), s.countUnreserved(request.Offers)
+	if reservedAt := s.reservedNode(request); !reservedAt.IsZero() {
+		// The request is repeated, or another one for the game is in progress: the node decides.
+		request.Nodes = slices.DeleteFunc(slices.Clone(request.Nodes), func(n node.Node) bool { return n.Ref() != reservedAt })
+		placement := node.Placement{Region: request.Region, Selected: reservedAt}
+		return result{placement: placement, isHeld: s.reserved[reservedAt].Games[request.GameID].Operation == request.OperationID}
+	}
+	placement := Select(request)
+	if placement.Selected.IsZero() {
+		return result{placement: placement}
+	}
+	for ref := range s.reserved { // of an earlier attempt on a node that is excluded now
+		if _, found := s.reserved[ref].Games[request.GameID]; found {
+			delete(s.reserved[ref].Games, request.GameID)
+			s.changed[ref] = true
+		}
+	}
+	ref := placement.Selected
+	if s.reserved[ref] == nil {
+		s.reserved[ref] = &node.Reservations{Node: ref, Games: map[string]node.Reservation{}}
+	}
+	s.reserved[ref].Games[request.GameID] = node.Reservation{Resources: request.Spec.Requests(), Operation: request.OperationID, At: now.UTC()}
+	s.changed[ref] = true
+	return result{placement: placement, isHeld: true}
+}
+
+// reservedNode returns the candidate that has a reservation of the game, and the zero Ref if none
+// has or the candidate is excluded.
+func (s *regionState) reservedNode(request Request) node.Ref {
+	for _, n := range request.Nodes {
+		if s.hasReservation(n.Ref(), request.GameID) && request.Excluded[n.Ref()] == "" {
+			return n.Ref()
+		}
+	}
+	return node.Ref{}
 }

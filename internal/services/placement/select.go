@@ -1,8 +1,11 @@
 package placement
 
 import (
+	"cmp"
+	"math"
 	"slices"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -10,16 +13,28 @@ import (
 
 // Request is the search for the node of one game.
 type Request struct {
+	GameID string
+	// OperationID is the operation that will run the game. Its reservation is made once.
+	OperationID string
 	// Region restricts the selection to one region; empty allows all.
 	Region string
+	// Spec has what the game requests, its node selector, tolerations and placement policy.
+	Spec operation.Spec
 	// Nodes are the present nodes, ordered by region and name.
 	Nodes []node.Node
-	// Load counts the games of each node.
+	// Excluded has the nodes that must not be selected, with the reason, such as "is cordoned".
+	Excluded map[node.Ref]string
+	// IsNamed reports that the caller named the only node: its taints do not matter.
+	IsNamed bool
+	// Load is what the games of each node use.
 	Load Load
+	// Unreserved counts the games that each node is starting and that Load does not count. Some of
+	// them may be running already, so they matter for the rank only.
+	Unreserved map[node.Ref]int
 	// Failures counts how often each node failed to run this game; see RecentFailures.
 	Failures map[node.Ref]int
 	// Offers are what the nodes report of themselves. A node without an offer counts as one
-	// that has no image, no failure and no game that starts.
+	// that has no image and no failure.
 	Offers map[node.Ref]node.Offer
 	// Previous is the node that the game ran on last, which may still have its state.
 	Previous node.Ref
@@ -27,29 +42,75 @@ type Request struct {
 	Preferred node.Ref
 }
 
-// Select returns the best candidate, and false if there is none. It changes nothing
-// in the request.
-func Select(request Request) (node.Node, bool) {
-	candidates := Candidates(request.Nodes, request.Region)
-	if len(candidates) == 0 {
-		return node.Node{}, false
+// Select checks the candidates. Placement.Selected is zero if none fits. It changes nothing in
+// the request.
+func Select(request Request) node.Placement {
+	result := node.Placement{Region: request.Region}
+	type ranked struct {
+		node.Candidacy
+		rank []int
 	}
-	return slices.MinFunc(candidates, func(a, b node.Node) int {
-		return slices.Compare(request.rank(a.Ref()), request.rank(b.Ref()))
-	}), true
+	var checked []ranked
+	for _, n := range Candidates(request.Nodes, request.Region) {
+		ref := n.Ref()
+		used := request.Load[ref]
+		checked = append(checked, ranked{
+			node.Candidacy{
+				Node: ref, Reason: request.exclusion(n, used), Used: used, Capacity: n.Capacity, HasImage: request.Offers[ref].HasImage,
+				Failures: request.failures(ref), AvoidedTaints: request.countAvoided(n), IsPrevious: ref == request.Previous,
+			},
+			request.rank(n),
+		})
+	}
+	slices.SortStableFunc(checked, func(a, b ranked) int {
+		if byFit := cmp.Compare(oneIf(a.Reason != ""), oneIf(b.Reason != "")); byFit != 0 || a.Reason != "" {
+			return byFit
+		}
+		return slices.Compare(a.rank, b.rank)
+	})
+	for i, c := range checked {
+		if c.Reason == "" {
+			c.Rank = i + 1
+		}
+		result.Nodes = append(result.Nodes, c.Candidacy)
+	}
+	if len(checked) > 0 && checked[0].Reason == "" {
+		result.Selected = checked[0].Node
+	}
+	return result
 }
 
 // rank returns the criteria for a node, the most important first. The least rank wins.
-func (r Request) rank(ref node.Ref) []int {
-	offer := r.Offers[ref]
+func (r Request) rank(n node.Node) []int {
+	ref := n.Ref()
+	hasOffer, offer := r.Offers != nil, r.Offers[ref]
+	isMissing := hasOffer && !offer.HasImage
+	used := r.Load[ref]
+	used.Add(r.Spec.Requests())
+	used.Games += r.Unreserved[ref]
+	direction := 1
+	if r.Spec.Placement == operation.PlacementPack {
+		direction = -1
+	}
+	if isMissing {
+		used.Games += direction // an image that must be pulled counts as one game
+	}
 	return []int{
-		r.Failures[ref] + offer.Failures,
-		oneIf(!offer.HasImage),
+		r.failures(ref),
+		oneIf(isMissing && n.Engine == container.EngineKindProcess), // it cannot pull
+		r.countAvoided(n),
 		oneIf(ref != r.Previous),
-		r.Load[ref],
+		direction * perMille(n.Capacity.Share(used)),
+		direction * used.Games,
+		oneIf(isMissing),
 		oneIf(ref != r.Preferred),
 	}
 }
+
+// failures returns the recent failures of the game on the node, and of its image.
+func (r Request) failures(ref node.Ref) int { return r.Failures[ref] + r.Offers[ref].Failures }
+
+func perMille(share float64) int { return int(math.Round(1000 * share)) }
 
 func oneIf(condition bool) int {
 	if condition {
@@ -58,22 +119,26 @@ func oneIf(condition bool) int {
 	return 0
 }
 
-// Candidates returns the nodes that run an engine, of one region, or of all regions
-// if region is empty. The order of nodes is kept.
-func Candidates(nodes []node.Node, region string) []node.Node {
-	return slices.DeleteFunc(slices.Clone(nodes), func(n node.Node) bool {
-		return n.Engine == "" || region != "" && n.Region != region
-	})
-}
-
-// Load counts the games of each node.
-type Load map[node.Ref]int
+// Load is what the games of each node use.
+type Load map[node.Ref]node.Usage
 
 // Add counts the record if its game runs on a node.
 func (l Load) Add(record runtime.RuntimeRecord) {
 	if record.Status == runtime.StatusRunning && record.Node != "" {
-		l[node.RefOf(record)]++
+		l.AddGame(node.RefOf(record), RequestsOf(record))
 	}
+}
+
+// AddGame counts one game on the node.
+func (l Load) AddGame(ref node.Ref, requests node.Resources) {
+	used := l[ref]
+	used.Add(requests)
+	l[ref] = used
+}
+
+// RequestsOf returns what the game of the record requests of its node.
+func RequestsOf(record runtime.RuntimeRecord) node.Resources {
+	return node.Resources{CPUs: record.RequestCPUs, MemoryBytes: record.RequestMemoryBytes}
 }
 
 // RecentFailures counts, by node, the failed reschedules of a game since its last

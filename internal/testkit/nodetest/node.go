@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
+	"galaxy/rtmanager/internal/adapters/etcdreservations"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/adapters/processengine"
@@ -20,6 +21,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/lifecycle"
+	"galaxy/rtmanager/internal/services/placement"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 	"galaxy/rtmanager/internal/workers/events"
 	"galaxy/rtmanager/internal/workers/failover"
@@ -130,8 +132,12 @@ func (n *Node) openEngine() {
 func (n *Node) openServices() {
 	prober := healthprobe.New(0)
 	var err error
+	reservations := etcdreservations.New(n.Config.Client, etcdreservations.Options{Prefix: n.Config.Prefix})
+	releaser := placement.NewReleaser(n.t.Context(), reservations, node.Ref{Region: n.Config.Region, Name: n.Config.Name}, nil)
+	n.t.Cleanup(releaser.Close)
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
 		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober, Secrets: n.Config.Secrets,
+		Reservations: releaser,
 	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
@@ -155,6 +161,7 @@ func (n *Node) openServices() {
 	}
 	n.Failover = failover.New(failover.Dependencies{
 		Records: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
+		Placement: placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: reservations}),
 	}, failover.Config{
 		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock,
 	})

@@ -155,7 +155,7 @@ func TestCaretakerIsReplaced(t *testing.T) {
 	for _, fence := range all.fences() {
 		if fence != leader.Fence {
 			fenced++
-			err := observer.Service.Reschedule(t.Context(), seen, node.Ref{Region: "eu", Name: "observer"}, fence)
+			err := observer.Service.Reschedule(t.Context(), seen, operation.Assignment{To: node.Ref{Region: "eu", Name: "observer"}}, fence)
 			require.ErrorIs(t, err, runtime.ErrFenced, "the write of a former leader")
 		}
 	}

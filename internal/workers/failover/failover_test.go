@@ -291,15 +291,15 @@ func TestNodeThatHasReturnedKeepsItsGames(t *testing.T) {
 	seen, err := n[1].Store.GetVersioned(t.Context(), "g")
 	require.NoError(t, err)
 	fence := becomeLeader(t, n[1])
-	err = n[1].Service.Reschedule(t.Context(), seen, node.Ref{Region: "eu", Name: "n2"}, fence)
+	err = n[1].Service.Reschedule(t.Context(), seen, operation.Assignment{To: node.Ref{Region: "eu", Name: "n2"}}, fence)
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	require.ErrorContains(t, err, "has returned")
 	n[0].Crash()
 	expireSession(t, n[0])
-	err = n[1].Service.Reschedule(t.Context(), seen, node.Ref{Region: "eu", Name: "n9"}, fence)
+	err = n[1].Service.Reschedule(t.Context(), seen, operation.Assignment{To: node.Ref{Region: "eu", Name: "n9"}}, fence)
 	require.ErrorIs(t, err, runtime.ErrConflict)
 	require.ErrorContains(t, err, "is absent")
-	require.NoError(t, n[1].Service.Reschedule(t.Context(), seen, node.Ref{Region: "eu", Name: "n2"}, fence))
+	require.NoError(t, n[1].Service.Reschedule(t.Context(), seen, operation.Assignment{To: node.Ref{Region: "eu", Name: "n2"}}, fence))
 }
 
 // The node of a game is lost during the first start, before there is a record: the game is

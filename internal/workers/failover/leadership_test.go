@@ -34,7 +34,7 @@ func (l formerLeader) requireFenced(t *testing.T) {
 	before, err := l.node.Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
 	to := node.Ref{Region: "eu", Name: "n3"} // present
-	require.ErrorIs(t, l.node.Service.Reschedule(t.Context(), l.seen, to, l.fence), runtime.ErrFenced)
+	require.ErrorIs(t, l.node.Service.Reschedule(t.Context(), l.seen, operation.Assignment{To: to}, l.fence), runtime.ErrFenced)
 	require.Eventually(t, func() bool {
 		return errors.Is(l.node.Failover.Pass(t.Context(), l.fence), runtime.ErrFenced)
 	}, nodetest.Timeout, 10*time.Millisecond, "the pass of its worker is fenced too")
@@ -83,7 +83,7 @@ func TestPartitionedLeaderIsFenced(t *testing.T) {
 	partitioned.Partition()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	require.Error(t, partitioned.Service.Reschedule(ctx, seen, node.Ref{Region: "eu", Name: "n4"}, fence))
+	require.Error(t, partitioned.Service.Reschedule(ctx, seen, operation.Assignment{To: node.Ref{Region: "eu", Name: "n4"}}, fence))
 	becomeLeader(t, n[2]) // waits until the lease expires
 	partitioned.Reconnect()
 	formerLeader{partitioned, fence, seen}.requireFenced(t)
@@ -95,14 +95,14 @@ func TestRescheduleWithAStaleRecord(t *testing.T) {
 	n, seen := newLostGame(t)
 	fence := becomeLeader(t, n[1])
 	to := node.Ref{Region: "eu", Name: "n2"}
-	require.NoError(t, n[1].Service.Reschedule(t.Context(), seen, to, fence))
-	err := n[1].Service.Reschedule(t.Context(), seen, to, fence)
+	require.NoError(t, n[1].Service.Reschedule(t.Context(), seen, operation.Assignment{To: to}, fence))
+	err := n[1].Service.Reschedule(t.Context(), seen, operation.Assignment{To: to}, fence)
 	require.ErrorIs(t, err, operation.ErrBusy, "a present node has an operation on it")
 	_, err = n[1].Service.Resume(t.Context(), "g")
 	require.NoError(t, err)
 	before, err := n[1].Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
-	require.ErrorIs(t, n[1].Service.Reschedule(t.Context(), seen, to, fence), runtime.ErrConflict)
+	require.ErrorIs(t, n[1].Service.Reschedule(t.Context(), seen, operation.Assignment{To: to}, fence), runtime.ErrConflict)
 	after, err := n[1].Store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
 	require.Equal(t, before, after)

@@ -21,10 +21,7 @@ type pass struct {
 	fence    node.Fence
 	present  []node.Node
 	overview node.Overview
-	load     placement.Load // running games per node of the regions in isCounted
-	// isCounted contains the regions whose games load counts.
-	isCounted map[string]bool
-	tracker   *drift.Tracker
+	tracker  *drift.Tracker
 }
 
 // isAbsent reports whether the node is named and not present. A node that is present under
@@ -56,22 +53,18 @@ func (r *region) markLostNodes(ctx context.Context, overview node.Overview) {
 // reschedules those that are due, several at once. The fence is the one of the leadership.
 func (r *region) pass(ctx context.Context, overview node.Overview, fence node.Fence) error {
 	r.markLostNodes(ctx, overview)
-	p := &pass{fence: fence, present: overview.Present, overview: overview, load: placement.Load{}, isCounted: map[string]bool{}, tracker: r.ensureTracker()}
+	p := &pass{fence: fence, present: overview.Present, overview: overview, tracker: r.ensureTracker()}
 	lost, err := r.findLost(ctx, p)
 	if err != nil {
 		return err
 	}
 	readErr := r.readIntents(ctx, lost)
 	observed := map[string]*drift.Observation{}
-	var due []assignment
+	var due []*lostGame
 	for i := range lost {
 		observed[lost[i].found.Record.GameID] = &drift.Observation{}
-		to, isDue, err := r.checkLost(ctx, p, &lost[i])
-		if err != nil {
-			return err
-		}
-		if isDue {
-			due = append(due, assignment{&lost[i], to})
+		if r.checkLost(p, &lost[i]) {
+			due = append(due, &lost[i])
 		}
 	}
 	p.tracker.Prune(observed)
@@ -79,13 +72,10 @@ func (r *region) pass(ctx context.Context, overview node.Overview, fence node.Fe
 	return errors.Join(readErr, r.rescheduleAll(ctx, p, due))
 }
 
-// findLost counts the running games of each node, and returns the games of absent nodes:
-// first those with a running record.
+// findLost returns the games of absent nodes: first those with a running record.
 func (r *region) findLost(ctx context.Context, p *pass) ([]lostGame, error) {
 	var lost []lostGame
-	p.isCounted[r.name] = true
 	err := r.forEach(ctx, r.name, runtime.StatusRunning, func(found runtime.VersionedRecord) {
-		p.load.Add(found.Record)
 		if p.isAbsent(node.RefOf(found.Record)) {
 			lost = append(lost, lostGame{found: found, from: node.RefOf(found.Record)})
 		}
@@ -121,18 +111,16 @@ type lostGame struct {
 	isRead bool
 }
 
-// assignment is a lost game with the node that is to run it.
-type assignment struct {
-	game *lostGame
-	to   node.Ref
+// specOf returns the spec that the lost game had.
+func specOf(game *lostGame) operation.Spec {
+	return game.intent.Intent.SpecOf(game.found.Record.CurrentContainerID).WithDefaults()
 }
 
-// checkLost reports one lost game. It returns the node to which the game is to be rescheduled,
-// and false if its policy does not request that, the grace period has not ended, or no
-// node can run it.
-func (r *region) checkLost(ctx context.Context, p *pass, game *lostGame) (to node.Ref, isDue bool, _ error) {
+// checkLost reports one lost game, and returns whether it is to be rescheduled: its policy
+// requests that, and the grace period has ended.
+func (r *region) checkLost(p *pass, game *lostGame) (isDue bool) {
 	if !game.isRead {
-		return to, false, nil
+		return false
 	}
 	record, intent := game.found.Record, game.intent
 	finding := drift.Finding{
@@ -142,7 +130,7 @@ func (r *region) checkLost(ctx context.Context, p *pass, game *lostGame) (to nod
 		RecordRevision: game.found.Revision, IntentRevision: intent.Revision,
 	}
 	op := intent.Intent.Current
-	spec := intent.Intent.SpecOf(record.CurrentContainerID).WithDefaults()
+	spec := specOf(game)
 	canReschedule := spec.OnNodeLost == operation.NodeLostReschedule
 	if !p.overview.HasPresent(r.name) {
 		finding.Evidence += fmt.Sprintf(", and no node of region %s is present", r.name)
@@ -159,33 +147,7 @@ func (r *region) checkLost(ctx context.Context, p *pass, game *lostGame) (to nod
 		finding.Action = drift.ActionReschedule
 	}
 	tracked := p.tracker.Record(record.GameID, []drift.Finding{finding}, r.cfg.Clock())[0]
-	if !canReschedule || r.cfg.Clock().Sub(tracked.FirstSeen) < r.cfg.Grace || isInProgress(op, p.present) {
-		return to, false, nil
-	}
-	// A region without a candidate leaves the game to the next one. Without any, the finding
-	// stays.
-	for _, name := range append([]string{r.name}, spec.Regions...) {
-		if err := r.countGames(ctx, p, name); err != nil {
-			return to, false, err
-		}
-		selected, found := placement.Select(placement.Request{
-			Region: name, Nodes: p.present, Load: p.load, Failures: placement.RecentFailures(intent.Intent.Recent),
-		})
-		if found {
-			p.load[selected.Ref()]++
-			return selected.Ref(), true, nil
-		}
-	}
-	return to, false, nil
-}
-
-// countGames adds the running games of the nodes of a region to the load.
-func (r *region) countGames(ctx context.Context, p *pass, name string) error {
-	if p.isCounted[name] {
-		return nil
-	}
-	p.isCounted[name] = true
-	return r.forEach(ctx, name, runtime.StatusRunning, func(found runtime.VersionedRecord) { p.load.Add(found.Record) })
+	return canReschedule && r.cfg.Clock().Sub(tracked.FirstSeen) >= r.cfg.Grace && !isInProgress(op, p.present)
 }
 
 // maxReschedules is the number of games that a pass reschedules at once.
@@ -193,23 +155,56 @@ const maxReschedules = 8
 
 // rescheduleAll reschedules the games. It stops early only if ctx ends: one game that
 // cannot be rescheduled does not delay the others.
-func (r *region) rescheduleAll(ctx context.Context, p *pass, due []assignment) error {
+func (r *region) rescheduleAll(ctx context.Context, p *pass, due []*lostGame) error {
 	faults := make([]error, len(due))
 	var group errgroup.Group
 	group.SetLimit(maxReschedules)
-	for i, d := range due {
+	for i, game := range due {
 		group.Go(func() error {
-			r.dropIntent(d.game.found.Record.GameID) // the reschedule changes it
-			err := r.deps.Rescheduler.Reschedule(ctx, d.game.found, d.to, p.fence)
-			if errors.Is(err, runtime.ErrConflict) || errors.Is(err, operation.ErrBusy) {
-				err = nil // the game has changed; the next pass decides
-			}
-			faults[i] = err
+			faults[i] = r.reschedule(ctx, p, game)
 			return nil
 		})
 	}
 	_ = group.Wait()
 	return errors.Join(faults...)
+}
+
+// reschedule selects and reserves a node for the game, and assigns the game to it. A region
+// without a node that fits leaves the game to the next region of its spec. Without any, the finding
+// stays.
+func (r *region) reschedule(ctx context.Context, p *pass, game *lostGame) error {
+	gameID, spec, operationID := game.found.Record.GameID, specOf(game), operation.NewID()
+	for _, name := range append([]string{r.name}, spec.Regions...) {
+		selection, err := r.deps.Placement.Select(ctx, placement.Request{
+			GameID: gameID, OperationID: operationID, Region: name, Spec: spec, Nodes: p.present,
+			Failures: placement.RecentFailures(game.intent.Intent.Recent),
+		})
+		if err != nil {
+			return fmt.Errorf("select a node for the lost game %q: %w", gameID, err)
+		}
+		if selection.Selected.IsZero() {
+			r.logUnplaced(gameID, selection)
+			continue
+		}
+		r.dropIntent(gameID) // the reschedule changes it
+		err = r.deps.Rescheduler.Reschedule(ctx, game.found, operation.Assignment{To: selection.Selected, OperationID: operationID, IsReserved: selection.IsReserved}, p.fence)
+		if err != nil && selection.IsReserved && !errors.Is(err, runtime.ErrOutcomeUnknown) {
+			_ = r.deps.Placement.Release(ctx, selection.Selected, gameID, operationID) // otherwise it expires
+		}
+		if errors.Is(err, runtime.ErrConflict) || errors.Is(err, operation.ErrBusy) {
+			return nil // the game has changed; the next pass decides
+		}
+		return err
+	}
+	return nil
+}
+
+// logUnplaced logs why no node of a region fits, at debug level: the finding of the game stays.
+func (r *region) logUnplaced(gameID string, selection placement.Selection) {
+	if len(selection.Nodes) > 0 {
+		err := &node.NoCapacityError{Region: selection.Region, Nodes: selection.Nodes}
+		r.cfg.Logger.Debug("lost game is not rescheduled", "game_id", gameID, "error", err)
+	}
 }
 
 // isInProgress reports whether the operation belongs to a present node.

@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/placement"
 	"galaxy/rtmanager/internal/testkit/memstore"
 	"galaxy/rtmanager/internal/workers/failover"
 )
@@ -44,13 +45,14 @@ func (r *registry) SetLost(_ context.Context, ref node.Ref, at time.Time) error 
 type rescheduler struct {
 	mu       sync.Mutex
 	assigned map[string]string // node by game
+	latest   map[string]operation.Assignment
 	err      error
 }
 
-func (r *rescheduler) Reschedule(_ context.Context, seen runtime.VersionedRecord, to node.Ref, _ node.Fence) error {
+func (r *rescheduler) Reschedule(_ context.Context, seen runtime.VersionedRecord, assignment operation.Assignment, _ node.Fence) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.assigned[seen.Record.GameID] = to.Name
+	r.assigned[seen.Record.GameID], r.latest[seen.Record.GameID] = assignment.To.Name, assignment
 	return r.err
 }
 
@@ -66,16 +68,18 @@ type fixture struct {
 	clock       *fakeClock
 	registry    *registry
 	rescheduler *rescheduler
+	scheduler   *placement.Scheduler
 }
 
 func newFixture(t *testing.T, nodes ...node.Node) *fixture {
 	t.Helper()
 	f := &fixture{
 		t: t, store: memstore.New(), clock: newFakeClock(),
-		registry: &registry{nodes: nodes}, rescheduler: &rescheduler{assigned: map[string]string{}},
+		registry: &registry{nodes: nodes}, rescheduler: &rescheduler{assigned: map[string]string{}, latest: map[string]operation.Assignment{}},
 	}
+	f.scheduler = placement.NewScheduler(placement.Dependencies{Records: f.store})
 	f.Worker = failover.New(failover.Dependencies{
-		Records: f.store, Intents: f.store, Nodes: f.registry, Rescheduler: f.rescheduler,
+		Records: f.store, Intents: f.store, Nodes: f.registry, Rescheduler: f.rescheduler, Placement: f.scheduler,
 	}, failover.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: f.clock.now})
 	return f
 }
@@ -97,6 +101,14 @@ func (f *fixture) passTwice() error {
 	err := f.Pass(f.t.Context(), node.Fence{})
 	f.clock.advance(time.Minute)
 	return errors.Join(err, f.Pass(f.t.Context(), node.Fence{}))
+}
+
+// endOperation ends the reservation of the game, as its node does with the operation.
+func (f *fixture) endOperation(gameID string) {
+	f.t.Helper()
+	latest := f.rescheduler.latest[gameID]
+	require.True(f.t, latest.IsReserved)
+	require.NoError(f.t, f.scheduler.Release(f.t.Context(), latest.To, gameID, latest.OperationID))
 }
 
 func TestLostGamesAreSpreadOverNodesWithAnEngine(t *testing.T) {
@@ -161,6 +173,7 @@ func TestNodeThatFailedIsSelectedLast(t *testing.T) {
 	f.putRunning("g", "eu", "absent")
 	require.NoError(t, f.passTwice())
 	require.Equal(t, "broken", f.rescheduler.assigned["g"], "it has fewer games")
+	f.endOperation("g")
 
 	found, err := f.store.GetIntent(t.Context(), "g")
 	require.NoError(t, err)
@@ -191,6 +204,7 @@ func TestInterruptedGameIsRescheduledUntilItStarts(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, f.passTwice())
 	require.Equal(t, "broken", f.rescheduler.assigned["g"], "it has fewer games")
+	f.endOperation("g")
 
 	failed := operation.Operation{Kind: operation.KindReschedule, Region: "eu", Node: "broken", Failure: &operation.Failure{Code: operation.FailureNoImage}}
 	intent.Current = nil
@@ -200,6 +214,22 @@ func TestInterruptedGameIsRescheduledUntilItStarts(t *testing.T) {
 	require.NoError(t, f.passTwice())
 	require.Equal(t, "busy", f.rescheduler.assigned["g"])
 	require.Len(t, f.Findings(), 1)
+}
+
+// A lost game stays lost while no node has space for it.
+func TestLostGameWaitsForSpace(t *testing.T) {
+	t.Parallel()
+	full := present("eu", "n1", "process")
+	full.Capacity.Games = 1
+	f := newFixture(t, full)
+	f.putRunning("other", "eu", "n1")
+	f.putRunning("g", "eu", "absent")
+	require.NoError(t, f.passTwice())
+	require.Empty(t, f.rescheduler.assigned)
+	require.Len(t, f.Findings(), 1)
+	f.registry.nodes[0].Capacity.Games = 2
+	require.NoError(t, f.Pass(t.Context(), node.Fence{}))
+	require.Equal(t, map[string]string{"g": "n1"}, f.rescheduler.assigned)
 }
 
 // A game whose node was about to stop it is not rescheduled.
@@ -334,6 +364,7 @@ func TestIntentsOfLostGamesAreReadRarely(t *testing.T) {
 	intents := &countingIntents{IntentStore: f.store}
 	f.Worker = failover.New(failover.Dependencies{
 		Records: f.store, Intents: intents, Nodes: f.registry, Rescheduler: f.rescheduler,
+		Placement: f.scheduler,
 	}, failover.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: f.clock.now})
 	for i := range 100 {
 		f.putRunning(fmt.Sprintf("g%d", i), "eu", "absent")

@@ -10,14 +10,22 @@ import (
 
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/services/placement"
 )
 
 // Rescheduler assigns games to other nodes; the lifecycle service implements it.
 type Rescheduler interface {
-	// Reschedule assigns the game of the record to the node, under the fence of the leader.
-	Reschedule(ctx context.Context, seen runtime.VersionedRecord, to node.Ref, fence node.Fence) error
+	// Reschedule assigns the game of the record to a node, under the fence of the leader.
+	Reschedule(ctx context.Context, seen runtime.VersionedRecord, assignment operation.Assignment, fence node.Fence) error
+}
+
+// Placement selects and reserves nodes; placement.Scheduler implements it.
+type Placement interface {
+	Select(ctx context.Context, request placement.Request) (placement.Selection, error)
+	Release(ctx context.Context, ref node.Ref, gameID, operationID string) error
 }
 
 // Dependencies are the parts that a Worker uses. All are required.
@@ -27,6 +35,7 @@ type Dependencies struct {
 	Nodes       ports.NodeRegistry
 	Election    ports.Election
 	Rescheduler Rescheduler
+	Placement   Placement
 }
 
 // Config configures a Worker. Region and Node are required.

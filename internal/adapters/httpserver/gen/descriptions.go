@@ -61,6 +61,8 @@ func memberDescriptions() map[string]map[string]string {
 		"crash_loop":           "Whether the game crashed and has no restart left",
 		"node_lost_at":         "The time at which the loss of the game's node was detected; absent if it is not lost",
 		"operation":            "The operation in progress",
+		"request_cpus":         "CPUs that the game requests of its node; absent if it requests none",
+		"request_memory_bytes": "Bytes of memory that the game requests of its node; absent if it requests none",
 		"generation":           "The number of containers that this game has had",
 		"created_at":           "The time of the first record of the game",
 		"last_op_at":           "The time of the last operation; for display, not for ordering",
@@ -148,6 +150,8 @@ func memberDescriptions() map[string]map[string]string {
 			"stop_killed": "Whether a stop had to kill the container after its grace period", "child_oom_killed": "Whether a process of the container other than its first was killed because memory ran out", "exited_at": "The time of the exit",
 			"endpoint": "The address at which the game is reached", "state_path": "The directory that holds the game's state", "network": "The network of the container",
 		},
+		"NodeTaint":      {"key": "The key", "value": "The value", "effect": "NoSchedule keeps games off that do not tolerate the taint; PreferNoSchedule prefers other nodes"},
+		"NodeToleration": {"key": "The key of taints; empty matches every taint", "operator": "Equal compares the value, Exists matches any; default Exists without a value", "value": "The value of taints", "effect": "The effect of taints; empty matches both"},
 		"ContainerLabels": {
 			"store":   "The store that the container belongs to",
 			"secrets": "The versions of the secrets that the container was created with, NAME@VERSION separated by commas; it has no values",
@@ -156,6 +160,7 @@ func memberDescriptions() map[string]map[string]string {
 			"name": "The name, unique within the region", "api": "The URL at which other nodes reach it", "version": "The version of the daemon",
 			"engine":   "The engine that runs its games: docker or process; empty for a node that runs none",
 			"instance": "The identity of the daemon's process", "identity": "The identity of the node, which its data directory keeps",
+			"capacity": "What its games may use together; absent if nothing is limited", "labels": "The labels that node selectors match", "taints": "What keeps games off that do not tolerate it",
 			"now": "The node's clock when it last updated its presence", "session": "The revision at which its presence was created",
 		},
 	}
@@ -163,26 +168,32 @@ func memberDescriptions() map[string]map[string]string {
 
 func specDescriptions() map[string]string {
 	return map[string]string{
-		"image":          "An image reference, or NAME:VERSION below the images directory of an engine of local processes",
-		"args":           "Arguments of the image's command",
-		"env":            "Environment variables of the container. They are stored in plain text: use secrets for secret values",
-		"secrets":        "Names of secrets whose keys become environment variables of the container. Variables of env take precedence, and a later secret over an earlier one",
-		"network":        "The engine's network to join",
-		"port":           "The port of the node at which the game is reached; 0 or absent lets the engine choose",
-		"container_port": "The port that the game listens on inside its container; default 8080",
-		"cpus":           "The number of CPUs that it may use; 0 is no limit",
-		"memory_bytes":   "The memory that it may use; 0 is no limit",
-		"health_path":    "The path that returns 2xx when the game is healthy, or none; default /healthz",
-		"health_timeout": "How long a start waits for a healthy game, such as 30s",
-		"stop_grace":     "How long a stop waits for the container to exit before it kills it, such as 10s",
-		"crash":          "The restarts after an exit that no operation caused",
-		"on_node_lost":   "What happens to the game when its node is absent",
-		"regions":        "The other regions in which the game may be started when its node is absent and no node of its region can run it, the preferred one first",
+		"image":                "An image reference, or NAME:VERSION below the images directory of an engine of local processes",
+		"args":                 "Arguments of the image's command",
+		"env":                  "Environment variables of the container. They are stored in plain text: use secrets for secret values",
+		"secrets":              "Names of secrets whose keys become environment variables of the container. Variables of env take precedence, and a later secret over an earlier one",
+		"network":              "The engine's network to join",
+		"port":                 "The port of the node at which the game is reached; 0 or absent lets the engine choose",
+		"container_port":       "The port that the game listens on inside its container; default 8080",
+		"cpus":                 "The number of CPUs that it may use; 0 is no limit",
+		"memory_bytes":         "The memory that it may use; 0 is no limit",
+		"request_cpus":         "The CPUs that it requests of its node; default cpus",
+		"request_memory_bytes": "The memory that it requests of its node; default memory_bytes",
+		"node_selector":        "The labels that the node must have, value by key",
+		"tolerations":          "The taints of nodes on which it may run nevertheless",
+		"placement":            "Which of the nodes that can run it is selected: spread selects the node with the lowest share in use, pack the highest; default spread",
+		"health_path":          "The path that returns 2xx when the game is healthy, or none; default /healthz",
+		"health_timeout":       "How long a start waits for a healthy game, such as 30s",
+		"stop_grace":           "How long a stop waits for the container to exit before it kills it, such as 10s",
+		"crash":                "The restarts after an exit that no operation caused",
+		"on_node_lost":         "What happens to the game when its node is absent",
+		"regions":              "The other regions in which the game may be started when its node is absent and no node of its region can run it, the preferred one first",
 	}
 }
 
 func operationDescriptions() map[string]string {
 	return map[string]string{
+		"reserved":        "Whether its node has a reservation for it, which ends with it",
 		"session":         "The revision of the node's presence under which it was accepted",
 		"deadline":        "The time at which it is rolled back",
 		"preempted_by":    "The stop that follows it; absent if there is none",

@@ -56,7 +56,7 @@ func (c *Client) Forward(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return &ForwardError{Err: err}
 	}
 	hasConnected, err := daemonhttp.Forward(ctx, w, r, daemonhttp.Request{
-		URL: address, Header: c.forwardedHeader(ctx, r.Header, request.Origin), Body: forwarded.Body,
+		URL: address, Header: c.forwardedHeader(ctx, r.Header, request), Body: forwarded.Body,
 		RoundTrip:    func(out *http.Request) (*http.Response, error) { return c.roundTrip(out, target) },
 		Filter:       filterResponse,
 		WriteTimeout: forwarded.WriteTimeout, IdleTimeout: forwarded.IdleTimeout, Log: c.log,
@@ -103,13 +103,17 @@ func (c *Client) ForwardStream(ctx context.Context, w http.ResponseWriter, r *ht
 }
 
 // forwardedHeader returns the headers to send to the other node.
-func (c *Client) forwardedHeader(ctx context.Context, inbound http.Header, origin ports.Origin) http.Header {
+func (c *Client) forwardedHeader(ctx context.Context, inbound http.Header, request ports.OperationRequest) http.Header {
 	header := http.Header{}
 	c.setForwarded(ctx, header)
 	header.Set("Content-Type", "application/json")
 	if accept := inbound.Values("Accept"); len(accept) > 0 {
 		header["Accept"] = accept
 	}
+	if request.IsReserved {
+		header.Set("Rtmanager-Reserved", "true")
+	}
+	origin := request.Origin
 	for name, text := range map[string]string{
 		api.HeaderIdempotencyKey: origin.OperationID, api.HeaderActor: origin.Actor, api.HeaderReason: origin.Reason,
 	} {

@@ -39,7 +39,7 @@ func Code(err error) int {
 	switch {
 	case errors.As(err, &usage), errors.Is(err, runtime.ErrInvalid), errors.Is(err, runtime.ErrInvalidTransition):
 		return Usage
-	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected),
+	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected), errors.Is(err, node.ErrNoCapacity),
 		errors.Is(err, operation.ErrManaged), errors.Is(err, operation.ErrIDReused), errors.Is(err, secret.ErrInUse), errors.Is(err, access.ErrExists),
 		errors.Is(err, membership.ErrUnsafe):
 		return Conflict

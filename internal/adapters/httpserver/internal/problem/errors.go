@@ -64,6 +64,7 @@ func errorCodes() []errorCode {
 		{runtime.ErrPartial, api.CodePartial, false},
 		{federation.ErrUnknownStore, api.CodeNoSuchStore, false},
 		{federation.ErrUnusable, api.CodeStoreUnusable, false},
+		{node.ErrNoCapacity, api.CodeNoCapacity, false},
 		{node.ErrUnreachable, api.CodeNodeUnreachable, false},
 		{node.ErrMisrouted, api.CodeMisrouted, false},
 		{node.ErrNoEngine, api.CodeNoEngine, false},

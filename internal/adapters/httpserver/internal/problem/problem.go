@@ -77,6 +77,7 @@ var problemTypes = sync.OnceValue(func() map[api.Code]problemType {
 		api.CodeNoEngine:             {http.StatusNotImplemented, "Not offered by this daemon"},
 		api.CodeNodeUnreachable:      {http.StatusServiceUnavailable, "Node is not reachable"},
 		api.CodeMisrouted:            {http.StatusMisdirectedRequest, "Request was forwarded to the wrong node"},
+		api.CodeNoCapacity:           {http.StatusConflict, "No node fits the game"},
 		api.CodeTooManyOperations:    {http.StatusTooManyRequests, "Too many operations"},
 
 		api.CodeNoSuchMember:  {http.StatusNotFound, "No such member of etcd"},

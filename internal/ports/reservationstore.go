@@ -1,0 +1,25 @@
+package ports
+
+import (
+	"context"
+
+	"galaxy/rtmanager/internal/domain/node"
+)
+
+// ReservationStore keeps what is reserved on nodes for games that are being started. All methods
+// are safe for concurrent use and end when ctx ends. Errors are those of RuntimeRecordStore.
+type ReservationStore interface {
+	// Reservations returns the reservations of the nodes of a region, of one node if name is not
+	// empty, as of one revision. It is a linearizable read. A node that has never had a
+	// reservation may be absent. It returns runtime.ErrCorrupt if a value cannot be read.
+	Reservations(ctx context.Context, region, name string) ([]node.Reservations, error)
+
+	// PutReservations replaces the reservations of nodes in one transaction, if each has the
+	// Revision with which it was read, and otherwise returns runtime.ErrConflict. The state of a
+	// node never returns to an earlier Revision, even without any game. It changes nothing in
+	// the argument.
+	PutReservations(ctx context.Context, nodes []node.Reservations) error
+}
+
+// MaxReservationNodes is the number of nodes that one call of PutReservations may name.
+const MaxReservationNodes = 64

@@ -1,0 +1,115 @@
+package placement
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/lifetime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
+)
+
+// Releaser ends the reservations of one node when their operations have ended. It is safe for
+// concurrent use.
+type Releaser struct {
+	store    ports.ReservationStore
+	self     node.Ref
+	log      *slog.Logger
+	lifetime *lifetime.Lifetime
+
+	mu        sync.Mutex
+	waiting   map[string]string // operation by game; guarded by mu
+	isRunning bool              // guarded by mu
+}
+
+// NewReleaser returns a releaser of the node. It takes values from ctx, but does not end with it.
+func NewReleaser(ctx context.Context, store ports.ReservationStore, self node.Ref, log *slog.Logger) *Releaser {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Releaser{store: store, self: self, log: log, lifetime: lifetime.New(ctx), waiting: map[string]string{}}
+}
+
+// Release ends the reservation of the operation in the background. Releases that wait for each
+// other share one write. One that fails is repeated for a while; after that the reservation
+// expires.
+func (r *Releaser) Release(gameID, operationID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting[gameID] = operationID
+	if r.isRunning {
+		return
+	}
+	_, end, err := r.lifetime.Begin(r.lifetime.Context())
+	if err != nil {
+		return // the daemon stops; the reservation expires
+	}
+	r.isRunning = true
+	go func() {
+		defer end()
+		r.run(r.lifetime.Context())
+	}()
+}
+
+// Close ends the releases in progress and waits for them.
+func (r *Releaser) Close() { r.lifetime.Close(errReleaserClosed) }
+
+var errReleaserClosed = errors.New("the daemon is stopping")
+
+// releaseTimeout is how long the releases of one batch are repeated.
+const releaseTimeout = 30 * time.Second
+
+func (r *Releaser) run(ctx context.Context) {
+	for {
+		r.mu.Lock()
+		batch := r.waiting
+		r.waiting = map[string]string{}
+		if len(batch) == 0 || ctx.Err() != nil {
+			r.isRunning = false
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Unlock()
+		batchCtx, cancel := context.WithTimeout(ctx, releaseTimeout)
+		if err := release(batchCtx, r.store, r.self, batch); err != nil && ctx.Err() == nil {
+			r.log.Warn("reservations cannot be released; they expire", "games", len(batch), "error", err)
+		}
+		cancel()
+	}
+}
+
+// release ends the reservations of the operations, by game, on the node. It repeats that until it
+// succeeds or ctx ends.
+func release(ctx context.Context, store ports.ReservationStore, ref node.Ref, operations map[string]string) error {
+	for delay := minConflictDelay; ; delay = min(2*delay, maxConflictDelay) {
+		err := tryRelease(ctx, store, ref, operations)
+		if err == nil || errors.Is(err, runtime.ErrCorrupt) || errors.Is(err, runtime.ErrReadOnly) {
+			return err
+		}
+		if wait.For(ctx, wait.Jittered(delay)) != nil {
+			return err
+		}
+	}
+}
+
+func tryRelease(ctx context.Context, store ports.ReservationStore, ref node.Ref, operations map[string]string) error {
+	reserved, err := store.Reservations(ctx, ref.Region, ref.Name)
+	if err != nil || len(reserved) == 0 {
+		return err
+	}
+	next := reserved[0].Clone()
+	maps.DeleteFunc(next.Games, func(gameID string, r node.Reservation) bool {
+		operationID, found := operations[gameID]
+		return found && r.Operation == operationID
+	})
+	if len(next.Games) == len(reserved[0].Games) {
+		return nil
+	}
+	return store.PutReservations(ctx, []node.Reservations{next})
+}
