@@ -92,6 +92,10 @@ type Config struct {
 
 	// Heartbeat is the longest time between two writes to a stream. Default 15 s.
 	Heartbeat time.Duration
+	// OpenDelay is how long a watch delays its status 200 if it has no event, so that a watch
+	// that the store rejects gets an error status. After this time the watch counts as
+	// accepted. Default 250 ms.
+	OpenDelay time.Duration
 	// MaxStreams bounds the number of open streams. Default 20 000.
 	MaxStreams int
 	// MaxConnections bounds the number of open connections. Requests of further ones get
@@ -156,6 +160,7 @@ func (c Config) withDefaults() (Config, error) {
 		faults = append(faults, errors.New("httpserver: Limits must not be negative"))
 	}
 	setDefault(&faults, "Heartbeat", &c.Heartbeat, 15*time.Second)
+	setDefault(&faults, "OpenDelay", &c.OpenDelay, 250*time.Millisecond)
 	setDefault(&faults, "MaxStreams", &c.MaxStreams, 20_000)
 	setDefault(&faults, "MaxConnections", &c.MaxConnections, 25_000)
 	setDefault(&faults, "WriteTimeout", &c.WriteTimeout, 10*time.Second)

@@ -45,7 +45,9 @@ func TestInvalidRequests(t *testing.T) {
 	m := &fakeNode{execute: func(context.Context, ports.OperationRequest, func(operation.Progress)) (operation.Outcome, error) {
 		panic("an invalid request arrived at the node")
 	}}
-	f := startWithRecords(t, localNode(m))
+	cfg := localNode(m)
+	cfg.OpenDelay = testTimeout
+	f := startWithRecords(t, cfg)
 	c := contractOf(t, f)
 	rows := invalidRequests(f.storeID())
 	require.GreaterOrEqual(t, len(rows), 120, "invalid requests")

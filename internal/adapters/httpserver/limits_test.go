@@ -90,7 +90,7 @@ func (s *slowStore) Put(ctx context.Context, input ports.PutInput) (runtime.Vers
 // The timeout of the body ends with the body: it does not bound the work that follows.
 func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &slowStore{memstore.New(), 400 * time.Millisecond}, httpserver.Config{BodyTimeout: 200 * time.Millisecond})
+	s := serve(t, &slowStore{memstore.New(), 1500 * time.Millisecond}, httpserver.Config{BodyTimeout: time.Second})
 	got := s.send("PUT", bodyPut, "", runningRecord)
 	require.Equal(t, 200, got.StatusCode, got.body)
 }
@@ -103,7 +103,7 @@ func TestConnectionIsUsableAfterAStream(t *testing.T) {
 		watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}},
 		watchStep{err: runtime.ErrCompacted},
 	)
-	s := serve(t, &slowStore{store, 900 * time.Millisecond}, httpserver.Config{WriteTimeout: 300 * time.Millisecond})
+	s := serve(t, &slowStore{store, 1500 * time.Millisecond}, httpserver.Config{WriteTimeout: time.Second})
 	conn := s.dial("GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	reader := bufio.NewReader(conn)
 	first, err := readResponse(reader)

@@ -19,10 +19,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// openDelay is how long a stream delays its status 200, so that a watch that the store
-// rejects gets an error status. After this time the watch counts as accepted.
-const openDelay = 250 * time.Millisecond
-
 // corruptFrame is the type of the server-sent event that reports a value that cannot be
 // read. An EventSource takes an event of type error for the loss of its connection, and
 // this stream continues.
@@ -187,7 +183,7 @@ type watchStream struct {
 // writeItems writes the items until the watch ends or the client disconnects. It returns
 // the error of a watch that ended before the response started.
 func (ws *watchStream) writeItems(ctx context.Context, items <-chan watchItem) error {
-	open := time.NewTimer(openDelay)
+	open := time.NewTimer(ws.server.cfg.OpenDelay)
 	defer open.Stop()
 	heartbeat := time.NewTicker(ws.server.cfg.Heartbeat)
 	defer heartbeat.Stop()

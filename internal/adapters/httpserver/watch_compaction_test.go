@@ -18,7 +18,7 @@ import (
 // requested resync.
 func TestWatchFromACompactedRevision(t *testing.T) {
 	t.Parallel()
-	f := startWithRecords(t, httpserver.Config{})
+	f := startWithRecords(t, httpserver.Config{OpenDelay: testTimeout})
 	late := f.send("GET", "/v1/watch?from_revision=2", "", "")
 	require.Equal(t, http.StatusGone, late.StatusCode, late.body)
 	require.Equal(t, api.CodeCompacted, late.problem(t).Code)

@@ -39,7 +39,7 @@ func TestWatchEndsWithItsReason(t *testing.T) {
 		{errors.New(internalDetail), 500, api.CodeInternal},
 		{context.DeadlineExceeded, 503, api.CodeUnavailable},
 	} {
-		early := startWithStore(t, newScriptedStore(watchStep{err: row.err}), httpserver.Config{})
+		early := startWithStore(t, newScriptedStore(watchStep{err: row.err}), httpserver.Config{OpenDelay: testTimeout})
 		got := early.send("GET", "/v1/watch", "", "")
 		require.Equal(t, row.status, got.StatusCode, "%v before the stream: %s", row.err, got.body)
 		require.Equal(t, row.code, got.problem(t).Code, "%v before the stream", row.err)
@@ -117,7 +117,7 @@ func TestWatchesThatViolateTheirContract(t *testing.T) {
 		s.end()
 		require.Equal(t, 200, f.send("GET", "/v1/runtimes", "", "").StatusCode, "the server continues to serve after a watch that %s", name)
 	}
-	early := startWithStore(t, &panickingWatch{memstore.New(), func(func(ports.RuntimeEvent, error) bool) { panic(internalDetail) }}, httpserver.Config{})
+	early := startWithStore(t, &panickingWatch{memstore.New(), func(func(ports.RuntimeEvent, error) bool) { panic(internalDetail) }}, httpserver.Config{OpenDelay: testTimeout})
 	got := early.send("GET", "/v1/watch", "", "")
 	require.Equal(t, http.StatusInternalServerError, got.StatusCode, got.body)
 	require.Equal(t, api.CodeInternal, got.problem(t).Code)

@@ -43,7 +43,7 @@ func TestWatchResumes(t *testing.T) {
 // whose revisions mean something else.
 func TestEventIDOfAnotherStoreIsNotResumed(t *testing.T) {
 	t.Parallel()
-	before, after := start(t, httpserver.Config{}), start(t, httpserver.Config{})
+	before, after := start(t, httpserver.Config{}), start(t, httpserver.Config{OpenDelay: testTimeout})
 	for _, id := range []string{"g2", "g3"} {
 		require.NoError(t, before.store.Upsert(t.Context(), recordOf(id)))
 		require.NoError(t, after.store.Upsert(t.Context(), recordOf("new-"+id)))

@@ -56,14 +56,13 @@ func TestIdleTimeIsNotWriteTime(t *testing.T) {
 	t.Parallel()
 	record := recordOf("g")
 	record.StatePath = strings.Repeat("x", 60<<10)
-	// longer than the server waits before it sends its 200 without an event, which is a write
-	idle := func() { <-time.After(900 * time.Millisecond) }
+	idle := func() { <-time.After(1500 * time.Millisecond) }
 	for _, headers := range bothFormats {
 		store := newScriptedStore(
 			watchStep{event: ports.RuntimeEvent{Type: ports.EventSynced, Revision: 2, Last: true}, then: idle},
 			watchStep{event: ports.RuntimeEvent{Type: ports.EventUpserted, Revision: 3, GameID: "g", After: &record, Last: true}},
 		)
-		s := startWithStore(t, store, httpserver.Config{WriteTimeout: 300 * time.Millisecond}).watch("", headers)
+		s := startWithStore(t, store, httpserver.Config{WriteTimeout: time.Second, OpenDelay: testTimeout}).watch("", headers)
 		require.Equal(t, record, *s.expect("synced 2", "upserted g 3")[1].After)
 	}
 }
