@@ -273,7 +273,9 @@ func TestLostResponsesOfOperations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := fastRetries()
-			cfg.RequestTimeout, cfg.IdleTimeout = time.Second, time.Second
+			if name == "idle" || name == "no response" {
+				cfg.RequestTimeout, cfg.IdleTimeout = 2*time.Second, 2*time.Second
+			}
 			var ids idCounter
 			counting := func(respond func(exchange)) func(exchange) {
 				return func(s exchange) { ids.add(s.r); respond(s) }

@@ -2,6 +2,7 @@ package httpclient_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -49,8 +50,9 @@ func TestIdleWatchReconnects(t *testing.T) {
 		require.Equal(t, 1, times, "events of %s, which was written once", game)
 	}
 	require.Len(t, seen, 14)
-	require.ErrorContains(t, reasons[0], "the stream was idle for 300ms")
-	require.ErrorContains(t, reasons[2], "the server did not open the stream in time")
+	all := errors.Join(reasons...) // a busy machine may add reasons
+	require.ErrorContains(t, all, "the stream was idle for 300ms")
+	require.ErrorContains(t, all, "the server did not open the stream in time")
 }
 
 // A server that never sends a complete response does not produce an error of the caller's

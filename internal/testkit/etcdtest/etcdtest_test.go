@@ -49,18 +49,29 @@ func TestRestartKeepsDataAndAddress(t *testing.T) {
 
 func TestStopDoesNotWaitForAnOpenWatch(t *testing.T) {
 	t.Parallel()
-	server := etcdtest.Start(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	created := <-server.Client().Watch(ctx, "key", clientv3.WithCreatedNotify())
-	require.True(t, created.Created)
-	inProcess := <-server.InProcess().Watch(ctx, "key", clientv3.WithCreatedNotify())
-	require.True(t, inProcess.Created)
+	stop := func() time.Duration {
+		server := etcdtest.Start(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		created := <-server.Client().Watch(ctx, "key", clientv3.WithCreatedNotify())
+		require.True(t, created.Created)
+		inProcess := <-server.InProcess().Watch(ctx, "key", clientv3.WithCreatedNotify())
+		require.True(t, inProcess.Created)
 
-	start := time.Now()
-	server.Stop()
-	server.Stop()
-	require.Less(t, time.Since(start), 4*time.Second, "etcd waits 5 s for streams")
+		start := time.Now()
+		server.Stop()
+		server.Stop()
+		return time.Since(start)
+	}
+	const attempts = 5 // a busy machine may take as long as etcd waits
+	var took []time.Duration
+	for range attempts {
+		took = append(took, stop())
+		if took[len(took)-1] < 4*time.Second {
+			return
+		}
+	}
+	require.Failf(t, "stop is slow", "etcd waits 5 s for streams; the stops took %s", took)
 }
 
 func TestQuotaRejectsPuts(t *testing.T) {

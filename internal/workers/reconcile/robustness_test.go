@@ -93,12 +93,21 @@ func TestBlockedActionsAreNotRetriedInALoop(t *testing.T) {
 		require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(images[0], 0)}))
 		require.NoError(t, f.addContainer(t.Context(), gameID, 9, container.StateExited))
 	}
-	before := engine.lists.Load()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	require.NoError(t, f.node.Reconcile.Run(ctx))
-	require.NotNil(t, f.node.Reconcile.Brake())
+	done := make(chan error, 1)
+	go func() { done <- f.node.Reconcile.Run(ctx) }()
+	require.Eventually(t, func() bool { return f.node.Reconcile.Brake() != nil }, nodetest.Timeout, time.Millisecond, "the brake is engaged")
+	before := engine.lists.Load()
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+		require.Fail(t, "the worker has ended")
+	case <-time.After(time.Second):
+	}
 	require.Less(t, engine.lists.Load()-before, int64(50), "observations of three games within a second")
+	cancel()
+	require.NoError(t, <-done)
 }
 
 // A container that hangs does not prevent the removal of the game's other containers.
