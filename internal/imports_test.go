@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 
 	"daemonhttp": {"domain/access", "domain/audit", "api"},
 	"envelope":   {"domain/secret"},
+	"gameports":  {"domain/runtime"},
 
 	"etcdauth":    {"etcd"},
 	"etcdcluster": {"domain/", "etcd"},
@@ -73,13 +74,13 @@ var allowed = map[string][]string{
 	"adapters/oidc/login":                      {"adapters/oidc/internal/"},
 	"adapters/oidc/internal/issuer":            {},
 	"adapters/auditlog":                        {"domain/", "ports"},
-	"adapters/processengine":                   {"domain/", "ports", "adapters/processengine/internal/"},
+	"adapters/processengine":                   {"domain/", "ports", "gameports", "adapters/processengine/internal/"},
 	"adapters/processengine/internal/cgroups":  {},
 	"adapters/processengine/internal/gamelog":  {},
 	"adapters/processengine/internal/livepipe": {},
 	"adapters/processengine/internal/procfs":   {},
 	"adapters/processengine/internal/shim":     {"adapters/processengine/internal/gamelog"},
-	"adapters/dockerengine":                    {"domain/", "ports"},
+	"adapters/dockerengine":                    {"domain/", "ports", "gameports"},
 
 	"adapters/httpserver":                    {"domain/", "ports", "api", "adapters/httpserver/"},
 	"adapters/httpserver/peer":               {"domain/", "ports", "api", "daemonhttp"},
@@ -109,11 +110,11 @@ var allowed = map[string][]string{
 	"workers/cleanup":   {"domain/", "ports"},
 	"workers/failover":  {"domain/", "ports", "services/placement"},
 
-	"config":  {"domain/federation", "domain/node", "domain/operation", "logging"},
+	"config":  {"domain/federation", "domain/node", "domain/operation", "gameports", "logging"},
 	"logging": {},
 	"bench":   {"domain/", "ports", "adapters/etcdstore"},
 	"backup":  {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore", "etcdcluster"},
-	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "backup", "config", "etcdauth", "etcdcluster", "etcdconn", "logging"},
+	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "backup", "config", "etcdauth", "etcdcluster", "etcdconn", "gameports", "logging"},
 	"cli":     {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "backup", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
 
 	"securitycheck": {"domain/access", "domain/node", "config"},
@@ -133,11 +134,11 @@ var allowed = map[string][]string{
 
 	"testkit/memstore":   {"domain/", "ports"},
 	"testkit/memsecrets": {"domain/", "ports"},
-	"testkit/fakeengine": {"domain/", "ports"},
+	"testkit/fakeengine": {"domain/", "ports", "gameports"},
 	"testkit/storetest":  {"domain/", "ports"},
 	"testkit/intenttest": {"domain/", "ports", "testkit/storetest"},
 	"testkit/modeltest":  {"domain/", "ports", "testkit/storetest"},
-	"testkit/enginetest": {"domain/", "ports", "testkit/tcptest"},
+	"testkit/enginetest": {"domain/", "ports", "gameports", "testkit/tcptest"},
 	"testkit/servertest": {"domain/", "ports", "adapters/httpserver", "adapters/httpserver/", "services/cluster"},
 	"testkit/certtest":   {},
 	"testkit/hostile":    {},

@@ -29,6 +29,10 @@ type options struct {
 	detach string
 	// isWrapped starts the server as a child of this process, as a start script does.
 	isWrapped bool
+
+	// echoUDP and echoTCP are names of ports of players at which the game returns what it
+	// receives; empty for none.
+	echoUDP, echoTCP string
 }
 
 // parseOptions parses the flags. An environment variable GAMESERVER_NAME sets the flag NAME,
@@ -48,6 +52,8 @@ func parseOptions(args []string, lookup func(string) (string, bool), stderr io.W
 	flags.BoolVar(&o.isChild, "child", false, "run as the child process of --with-child")
 	flags.StringVar(&o.detach, "detach", "", "start the server in another session, and `stay` or leave")
 	flags.BoolVar(&o.isWrapped, "wrap", false, "start the server as a child process, as a start script does")
+	flags.StringVar(&o.echoUDP, "echo-udp", "", "return UDP packets to the port in the variable PORT_`NAME`")
+	flags.StringVar(&o.echoTCP, "echo-tcp", "", "return TCP data to the port in the variable PORT_`NAME`")
 
 	err := setFromVariables(flags, lookup)
 	if err != nil {

@@ -26,6 +26,9 @@ func serve(o options, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := startEchoes(o); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	if o.hasChild {
 		if listener, err = startChild(listener); err != nil {
 			return errors.Join(err, listener.Close())

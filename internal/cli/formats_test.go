@@ -97,7 +97,7 @@ func TestFormatsForPeople(t *testing.T) {
 	t.Parallel()
 	const (
 		narrow = "GAME STATUS REGION NODE CONTAINER IMAGE AGE"
-		wide   = narrow + " CHANGED REVISION GENERATION ENDPOINT NETWORK STATE-PATH"
+		wide   = narrow + " CHANGED REVISION GENERATION ENDPOINT PORTS NETWORK STATE-PATH"
 		tabs   = "TIME REVISION EVENT GAME FROM TO CONTAINER NODE"
 	)
 	for _, c := range []struct {

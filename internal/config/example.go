@@ -27,7 +27,8 @@ var examples = map[string]string{
 	"cluster-join": "[https://10.0.1.1:2379, https://10.0.2.1:2379]", "etcd-advertise-client": "https://eu-1.example.com:2379",
 	"etcd-advertise-peer": "https://eu-1.example.com:2380",
 	"docker-state-dir":    "/var/lib/rtmanager/state", "docker-user": `"1000:1000"`, "advertise": "http://10.0.0.7:8080",
-	"federate": "[\"us=https://us-1:8080,https://us-2:8080\", \"ap=https://ap-1:8080\"]",
+	"public-address": "games.eu-1.example.com",
+	"federate":       "[\"us=https://us-1:8080,https://us-2:8080\", \"ap=https://ap-1:8080\"]",
 }
 
 // WriteExample writes a settings file in which every setting is a comment with its

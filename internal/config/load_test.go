@@ -84,6 +84,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"engine": "none", "log-level": "error", "log-format": "text", "data-dir": "d",
 		"images-dir": "i", "docker-host": "unix:///d.sock", "docker-network": "dn", "docker-endpoint": "container",
 		"docker-allow-network": "x,y", "docker-address": "10.0.0.1", "docker-state-dir": "/s", "docker-user": "1:2",
+		"game-ports": "5000-5009", "public-address": "2001:db8::7",
 		"docker-pids-limit": "3", "docker-memory-bytes": "9007199254740995",
 		"capacity-cpus": "3.5", "capacity-memory": "16GiB", "capacity-games": "20", "node-labels": "disk=ssd,zone=a", "node-taints": "gpu=yes:NoSchedule",
 		"advertise": "https://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "reconcile-every": "9s", "health-every": "10s",
@@ -128,6 +129,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		NodeManager: config.NodeManager{
 			ImagesDir: "i", DockerHost: "unix:///d.sock", DockerNetwork: "dn", DockerEndpoint: "container",
 			DockerAllowNetwork: []string{"x", "y"}, DockerAddress: "10.0.0.1", DockerStateDir: "/s", DockerUser: "1:2",
+			GamePorts: "5000-5009", PublicAddress: "2001:db8::7",
 			DockerPidsLimit: 3, DockerMemoryBytes: 9007199254740995,
 			Advertise: "https://a:1", NodeTTL: 7 * time.Second, NodeLostGrace: 8 * time.Second, ReconcileEvery: 9 * time.Second,
 			HealthEvery: 10 * time.Second, CleanupAfter: 11 * time.Second, RemovedRetention: 12 * time.Second, BrakeShare: 0.25,

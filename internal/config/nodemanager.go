@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/gameports"
 )
 
 // NodeManager are the settings of the part of a daemon that runs games. They have no effect
@@ -45,6 +46,13 @@ type NodeManager struct {
 	// DockerEndpoint is how this daemon reaches games: an Endpoint constant. Default
 	// EndpointPublished.
 	DockerEndpoint string
+	// GamePorts is the range of ports of this host for the ports of players, as FIRST-LAST. It
+	// should not contain the host's ephemeral ports. Default 20000-29999. Empty means that
+	// each port of players needs a number in the spec of its game.
+	GamePorts string
+	// PublicAddress is the IP address or DNS name at which players reach this host. Empty
+	// means DockerAddress, or the loopback address with the process engine.
+	PublicAddress string
 	// Advertise is the URL at which other nodes reach this daemon's API. Empty means the
 	// listen address.
 	Advertise string
@@ -91,6 +99,7 @@ func defaultNodeManager() NodeManager {
 		DockerEndpoint:   EndpointPublished,
 		DockerAddress:    "127.0.0.1",
 		DockerPidsLimit:  512,
+		GamePorts:        "20000-29999",
 		NodeTTL:          10 * time.Second,
 		NodeLostGrace:    30 * time.Second,
 		ReconcileEvery:   10 * time.Second,
@@ -113,6 +122,8 @@ func (m *NodeManager) bindNodeManager(f *pflag.FlagSet) {
 	f.Int64Var(&m.DockerPidsLimit, "docker-pids-limit", m.DockerPidsLimit, "maximum number of processes and threads of one game")
 	f.Int64Var(&m.DockerMemoryBytes, "docker-memory-bytes", m.DockerMemoryBytes, "memory limit in bytes of a game whose spec has none, at least 6291456; 0 means no limit")
 	f.StringVar(&m.DockerEndpoint, "docker-endpoint", m.DockerEndpoint, "how this daemon reaches games: `published|container`, by published ports of this host or by the containers' addresses")
+	f.StringVar(&m.GamePorts, "game-ports", m.GamePorts, "range of ports of this host for the ports of players, `FIRST-LAST`; it should not contain ephemeral ports")
+	f.StringVar(&m.PublicAddress, "public-address", m.PublicAddress, "`ADDRESS` at which players reach this host: an IPv4 or IPv6 address or a DNS name (default --docker-address, or 127.0.0.1 with the process engine)")
 	f.StringVar(&m.Advertise, "advertise", m.Advertise, "`URL` at which other nodes reach this daemon's API (default the address of --listen)")
 	f.DurationVar(&m.NodeTTL, "node-ttl", m.NodeTTL, "how long a node may be unresponsive before it is considered lost")
 	f.DurationVar(&m.NodeLostGrace, "node-lost-grace", m.NodeLostGrace, "how long a node must be lost before its games are rescheduled, if their policy requires that")
@@ -130,6 +141,7 @@ func (m NodeManager) validateNodeManager() error {
 		"--docker-endpoint %q is neither %s nor %s", m.DockerEndpoint, EndpointPublished, EndpointContainer)
 	_, err := netip.ParseAddr(m.DockerAddress)
 	v.addIf(err != nil, "--docker-address %q is not an IP address; use 0.0.0.0 for all addresses of this host", m.DockerAddress)
+	v.add(m.validatePlayerAccess())
 	v.addIf(m.DockerStateDir != "" && !filepath.IsAbs(m.DockerStateDir), "--docker-state-dir %q must be absolute", m.DockerStateDir)
 	v.addIf(m.DockerPidsLimit < 1, "--docker-pids-limit %d must be 1 or more", m.DockerPidsLimit)
 	v.addIf(m.DockerMemoryBytes != 0 && m.DockerMemoryBytes < operation.MinMemoryBytes,
@@ -148,6 +160,28 @@ func (m NodeManager) validateNodeManager() error {
 	v.addIf(m.RemovedRetention < 0, "--removed-retention %s must not be negative; 0 means forever", m.RemovedRetention)
 	v.addIf(!(m.BrakeShare > 0 && m.BrakeShare <= 1), "--brake-share %v is not more than 0 and at most 1", m.BrakeShare)
 	v.add(m.validateAdvertise())
+	return v.join()
+}
+
+// dnsName matches a name of the DNS of at most 253 characters.
+var dnsName = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*\.?$`)
+
+// validatePlayerAccess checks how players reach the games of this host.
+func (m NodeManager) validatePlayerAccess() error {
+	var v violations
+	if _, err := gameports.ParseRange(m.GamePorts); err != nil {
+		v.add(fmt.Errorf("--game-ports %w", err))
+	}
+	if m.PublicAddress == "" {
+		return v.join()
+	}
+	address, err := netip.ParseAddr(m.PublicAddress)
+	if err == nil {
+		v.addIf(address.IsUnspecified() || address.IsMulticast() || address.Zone() != "", "--public-address %q is not an address that players can reach", m.PublicAddress)
+	} else {
+		isName := len(m.PublicAddress) <= 253 && dnsName.MatchString(m.PublicAddress)
+		v.addIf(!isName, "--public-address %q is neither an IP address nor a DNS name; write it without port, scheme and brackets", m.PublicAddress)
+	}
 	return v.join()
 }
 

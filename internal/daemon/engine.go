@@ -10,6 +10,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/dockerengine"
 	"galaxy/rtmanager/internal/adapters/processengine"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -72,11 +73,16 @@ func selectEngine(ctx context.Context, deps hostDependencies, previous string, d
 
 func openDocker(ctx context.Context, deps hostDependencies, logger *slog.Logger) (engine, error) {
 	cfg := deps.cfg
+	gamePorts, err := gameports.ParseRange(cfg.GamePorts)
+	if err != nil {
+		return nil, fmt.Errorf("--game-ports %w", err)
+	}
 	docker, err := dockerengine.Open(ctx, dockerengine.Config{
 		Host: cfg.DockerHost, Store: deps.store.ID(), Region: cfg.Region, Node: cfg.Node, Logger: logger,
 		Network: cfg.DockerNetwork, Networks: cfg.DockerAllowNetwork,
 		Endpoints: dockerengine.EndpointMode(cfg.DockerEndpoint), Address: cfg.DockerAddress,
 		StateDir: cfg.DockerStateDir, User: cfg.DockerUser, PidsLimit: cfg.DockerPidsLimit, MemoryBytes: cfg.DockerMemoryBytes, Secrets: deps.secrets, Registries: deps.secrets,
+		GamePorts: gamePorts, PublicAddress: cfg.PublicAddress,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("docker engine: %w", err)
@@ -89,12 +95,17 @@ func openProcesses(deps hostDependencies, dir *nodeDir, logger *slog.Logger) (en
 	if dir.path == "" {
 		return nil, errors.New("the process engine needs --data-dir")
 	}
+	gamePorts, err := gameports.ParseRange(cfg.GamePorts)
+	if err != nil {
+		return nil, fmt.Errorf("--game-ports %w", err)
+	}
 	images := cfg.ImagesDir
 	if images == "" {
 		images = filepath.Join(cfg.DataDir, "images")
 	}
 	processes, err := processengine.Open(processengine.Config{
 		Dir: dir.path, ImagesDir: images, Store: deps.store.ID(), Region: cfg.Region, Node: cfg.Node, Former: dir.name.Former, Secrets: deps.secrets, Logger: logger,
+		GamePorts: gamePorts, PublicAddress: cfg.PublicAddress,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("process engine: %w", err)

@@ -23,7 +23,8 @@ func (in TransitionInput) ContentsHash() string {
 		From, To    runtime.Status
 		ContainerID string
 		Endpoint    *string
-	}{in.ExpectedFrom, in.To, in.ExpectedContainerID, in.Endpoint})
+		Ports       []runtime.Port `json:",omitempty"` // absent from the hashes of earlier versions
+	}{in.ExpectedFrom, in.To, in.ExpectedContainerID, in.Endpoint, in.Ports})
 }
 
 // contentsHash returns the first 64 bits of a hash, enough to detect a mistake.

@@ -63,6 +63,12 @@ type Engine interface {
 	// name, with any owner, and container.ErrNoImage if the image is not on the
 	// node. It returns runtime.ErrInvalid for a spec that ValidateSpec rejects, except for
 	// its image reference, which is container.ErrNoImage.
+	//
+	// Create chooses the ports of spec.Ports without a number: those of the game's other
+	// container, or else free ones of the engine's range. The container keeps its ports until it
+	// is removed, for every engine of its owner, and reserves them also while it does not
+	// run: no two games of a node have the same port. Create returns operation.ErrStartFailed if a
+	// port of the spec belongs to another game, or if no port is free.
 	Create(ctx context.Context, spec container.Spec) (container.Container, error)
 
 	// Start starts a container that was created or has exited. It returns nil and does

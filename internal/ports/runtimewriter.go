@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"slices"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -26,7 +27,8 @@ type RuntimeWriter interface {
 	Put(ctx context.Context, input PutInput) (runtime.VersionedRecord, error)
 
 	// Transition is UpdateStatus. It returns the written record and the revision of this
-	// write. With Endpoint, the same write replaces the record's EngineEndpoint.
+	// write. With Endpoint, the same write replaces the record's EngineEndpoint. Only a
+	// running game has Ports: the same write replaces them, or clears them.
 	Transition(ctx context.Context, input TransitionInput) (runtime.VersionedRecord, error)
 }
 
@@ -80,7 +82,10 @@ type TransitionInput struct {
 	UpdateStatusInput
 	// Endpoint, if not nil, replaces the record's EngineEndpoint in the same write.
 	Endpoint *string
-	Origin   Origin
+	// Ports replaces the record's Ports in the same write if To is runtime.StatusRunning. A
+	// transition to another status clears them.
+	Ports  []runtime.Port
+	Origin Origin
 	// Fence, if not nil, must be valid in the write's transaction.
 	Fence *node.Fence
 	Guard OperationGuard
@@ -91,6 +96,9 @@ func (in TransitionInput) Apply(record runtime.RuntimeRecord) (runtime.RuntimeRe
 	after, err := record.Apply(in.To, in.Now)
 	if err == nil && in.Endpoint != nil {
 		after.EngineEndpoint = *in.Endpoint
+	}
+	if err == nil && in.To == runtime.StatusRunning {
+		after.Ports = slices.Clone(in.Ports)
 	}
 	return after, err
 }

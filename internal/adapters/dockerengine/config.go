@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -50,6 +51,14 @@ type Config struct {
 	// Address is the IP address of the node on which ports are published. Endpoints contain
 	// it unless it is unspecified (0.0.0.0). Default 127.0.0.1.
 	Address string
+	// GamePorts is the range of ports of the node for the ports of players. The zero value
+	// rejects specs that leave the choice of such a port to the engine. It should not contain
+	// the ephemeral ports of the machine.
+	GamePorts gameports.Range
+	// PublicAddress is the address at which players reach this node: an IP address or a DNS
+	// name. Ports of players are then published on all addresses of the machine, or on
+	// PublicAddress if it is a loopback address. Empty means Address, for both.
+	PublicAddress string
 	// ContainerPort is the port that a game listens on inside its container if its spec
 	// names none. Default 8080.
 	ContainerPort int

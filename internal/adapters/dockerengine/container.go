@@ -32,6 +32,7 @@ func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labe
 	switch described.State {
 	case container.StateRunning:
 		described.Endpoint = e.endpoint(c)
+		described.Ports = e.publicPorts(c.Config.Labels)
 		described.Paused = c.State.Status == mobycontainer.StatePaused
 	case container.StateExited:
 		code := c.State.ExitCode
@@ -103,7 +104,11 @@ func (e *Engine) endpoint(c mobycontainer.InspectResponse) string {
 	}
 	for _, binding := range c.NetworkSettings.Ports[containerPort] {
 		if port, err := strconv.Atoi(binding.HostPort); err == nil && port > 0 {
-			return httpURL(dialAddress(e.address), binding.HostPort)
+			address := e.address
+			if isGamePort(decodePorts(c.Config.Labels), containerPort.Num()) {
+				address = e.gameAddress()
+			}
+			return httpURL(dialAddress(address), binding.HostPort)
 		}
 	}
 	return ""
@@ -116,7 +121,7 @@ func httpURL(host netip.Addr, port string) string {
 // dialAddress returns the address on the node for a port that is published on a.
 func dialAddress(a netip.Addr) netip.Addr {
 	switch {
-	case a == netip.IPv4Unspecified():
+	case !a.IsValid(), a == netip.IPv4Unspecified():
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	case a.IsUnspecified():
 		return netip.IPv6Loopback()

@@ -10,6 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/dockerengine"
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/enginetest"
 )
@@ -25,10 +26,12 @@ func TestContract(t *testing.T) {
 	network := newNetwork(t, api)
 
 	enginetest.Run(t, func(*testing.T) enginetest.Harness {
+		gamePorts := enginetest.NewGamePorts()
 		return enginetest.Harness{
 			Open: func(t *testing.T, owner enginetest.Owner) ports.Engine {
-				return openFor(t, owner, network)
+				return openFor(t, owner, gamePorts, network)
 			},
+			GamePorts:    gamePorts,
 			Image:        image,
 			MissingImage: "127.0.0.1:1/" + image, // no registry listens there
 			RunsGames:    true,
@@ -48,9 +51,9 @@ func TestContract(t *testing.T) {
 	})
 }
 
-func openFor(t *testing.T, owner enginetest.Owner, networks ...string) ports.Engine {
+func openFor(t *testing.T, owner enginetest.Owner, gamePorts gameports.Range, networks ...string) ports.Engine {
 	t.Helper()
-	engine, err := dockerengine.Open(t.Context(), dockerengine.Config{Store: owner.Store, Region: owner.Region, Node: owner.Node, Networks: networks})
+	engine, err := dockerengine.Open(t.Context(), dockerengine.Config{Store: owner.Store, Region: owner.Region, Node: owner.Node, Networks: networks, GamePorts: gamePorts})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, engine.Close()) })
 	return engine

@@ -54,6 +54,11 @@ func (e *Engine) create(ctx context.Context, spec container.Spec) (container.Con
 	if err != nil {
 		return container.Container{}, err
 	}
+	spec, release, err := e.reservePorts(ctx, spec)
+	if err != nil {
+		return container.Container{}, err
+	}
+	defer release()
 	options := e.createOptions(spec, secrets, networkName, stateDir)
 	// The engine reserves a name a moment before Inspect finds the container, and frees it a
 	// moment after Inspect no longer does.

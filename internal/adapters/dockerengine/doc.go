@@ -28,6 +28,7 @@
 //	container.go     translation of a container's description
 //	create.go        Create, with detection of an earlier attempt
 //	spec.go          validation of a spec, the engine's options for it
+//	ports.go         ports of players: their reservation, label and addresses
 //	network.go       networks that a container can join
 //	statedir.go      the state directory of a game
 //	start.go stop.go remove.go   Start, Stop, Remove
@@ -40,7 +41,7 @@
 //
 //	a field of container.Spec    createOptions and validateSpec in spec.go
 //	a limit or a log option      config.go, and hostConfig in spec.go
-//	a second port, or UDP        createOptions and portBinding in spec.go, labelPort in
+//	another kind of port         createOptions and portBinding in spec.go, ports.go, labelPorts in
 //	                             labels.go, endpoint in container.go
 //	a variable of all games      environment in spec.go
 //	a label                      labels.go; parseOwnedLabels requires it of old containers, too

@@ -22,6 +22,7 @@ type Engine struct {
 	cfg     Config
 	address netip.Addr
 	kills   stopKills
+	ports   portReservations
 	// takenOver holds the ids of the containers of a former name of this node.
 	takenOver map[string]bool
 }

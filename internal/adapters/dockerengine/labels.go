@@ -27,6 +27,9 @@ const (
 	labelSecrets = labelPrefix + "secrets"
 	// labelPort is the port that the game listens on inside its container.
 	labelPort = labelPrefix + "port"
+	// labelPorts has the ports of players, as JSON. A container without such ports does not
+	// have it.
+	labelPorts = labelPrefix + "ports"
 )
 
 // engineLabels returns the labels of a new container.
@@ -41,6 +44,9 @@ func engineLabels(spec container.Spec) map[string]string {
 		labelOperation:  spec.Labels.OperationID,
 		labelName:       spec.Name,
 		labelPort:       strconv.Itoa(spec.ContainerPort),
+	}
+	if len(spec.Ports) > 0 {
+		labels[labelPorts] = encodePorts(spec.Ports)
 	}
 	if spec.Labels.Secrets != "" {
 		labels[labelSecrets] = spec.Labels.Secrets

@@ -2,6 +2,7 @@ package dockerengine
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -20,6 +21,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
+	"galaxy/rtmanager/internal/gameports"
 )
 
 // namePattern matches the names of containers that the engine accepts. It is also applied
@@ -59,7 +61,7 @@ func (e *Engine) validateSpec(spec container.Spec) error {
 	case spec.MemoryBytes < 0:
 		return &runtime.InvalidError{Field: "memory_bytes", Reason: fmt.Sprintf("%d must not be negative", spec.MemoryBytes)}
 	}
-	if err := validateTexts(spec); err != nil {
+	if err := errors.Join(validateTexts(spec), e.validatePorts(spec)); err != nil {
 		return err
 	}
 	return e.checkNetwork(spec.Network)
@@ -93,8 +95,16 @@ func (e *Engine) createOptions(spec container.Spec, secrets secret.Values, netwo
 	host.NanoCPUs = int64(math.Round(spec.CPUs * 1e9))
 	host.Memory = spec.MemoryBytes
 	host.MemorySwap = spec.MemoryBytes // the same number: no additional swap
-	if e.cfg.Endpoints == EndpointPublished || spec.Port != 0 {
-		host.PortBindings = network.PortMap{containerPort: {portBinding(e.address, spec.Port)}}
+	host.PortBindings = network.PortMap{}
+	isPublished := e.cfg.Endpoints == EndpointPublished || spec.Port != 0
+	if isPublished && !isGamePort(spec.Ports, containerPort.Num()) {
+		host.PortBindings[containerPort] = []network.PortBinding{portBinding(e.address, spec.Port)}
+	}
+	exposed := network.PortSet{containerPort: {}}
+	for _, p := range spec.Ports {
+		gamePort := dockerPort(p)
+		exposed[gamePort] = struct{}{}
+		host.PortBindings[gamePort] = []network.PortBinding{portBinding(e.gameAddress(), p.Port)}
 	}
 	if stateDir != "" {
 		host.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: stateDir, Target: stateMountPath}}
@@ -107,7 +117,7 @@ func (e *Engine) createOptions(spec container.Spec, secrets secret.Values, netwo
 			Cmd:          spec.Args,
 			Env:          environment(spec, secrets, stateDir != ""),
 			User:         e.cfg.User,
-			ExposedPorts: network.PortSet{containerPort: {}},
+			ExposedPorts: exposed,
 		},
 		HostConfig: host,
 	}
@@ -146,6 +156,9 @@ func environment(spec container.Spec, secrets secret.Values, hasStateDir bool) [
 	maps.Copy(env, secrets.Reveal())
 	maps.Copy(env, spec.Env)
 	env["PORT"] = strconv.Itoa(spec.ContainerPort)
+	for _, p := range spec.Ports {
+		env[gameports.Variable(p.Name)] = strconv.Itoa(p.ContainerPort)
+	}
 	env["RTMANAGER_GAME_ID"] = spec.Labels.GameID
 	env["RTMANAGER_IMAGE"] = spec.Labels.Image
 	env["RTMANAGER_GENERATION"] = strconv.FormatInt(spec.Labels.Generation, 10)

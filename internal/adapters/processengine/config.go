@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -37,6 +38,13 @@ type Config struct {
 	// Host is the host in endpoints; empty means 127.0.0.1. Games listen on all addresses,
 	// independent of Host.
 	Host string
+	// GamePorts is the range of ports of the node for the ports of players. The zero value
+	// rejects specs that leave the choice of such a port to the engine. It should not contain
+	// the ephemeral ports of the machine.
+	GamePorts gameports.Range
+	// PublicAddress is the address at which players reach this node: an IP address or a DNS
+	// name. Empty means Host.
+	PublicAddress string
 	// MaxLogBytes is the most that the log of a game has, in two files; the oldest output is
 	// dropped. 0 means 16 MiB.
 	MaxLogBytes int64
@@ -62,6 +70,7 @@ func (c *Config) complete() error {
 	}
 	c.StateDir = cmp.Or(c.StateDir, filepath.Join(c.Dir, StateDirName))
 	c.Host = cmp.Or(c.Host, "127.0.0.1")
+	c.PublicAddress = cmp.Or(c.PublicAddress, c.Host)
 	c.MaxLogBytes = cmp.Or(c.MaxLogBytes, 16<<20)
 	c.EventBuffer = cmp.Or(c.EventBuffer, 4096)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))

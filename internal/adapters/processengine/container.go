@@ -148,6 +148,7 @@ func (c *processContainer) describe(cfg Config) container.Container {
 		described.State = container.StateRunning
 		described.StartedAt = clone(c.run.startedAt)
 		described.Endpoint = endpoint(cfg.Host, c.run.config.Port)
+		described.Ports = publicPorts(cfg.PublicAddress, c.run.config.Ports)
 	case c.lastRun.exists:
 		described.State = container.StateExited
 		described.StartedAt, described.ExitedAt, described.ExitCode = clone(c.lastRun.startedAt), clone(c.lastRun.exitedAt), clone(c.lastRun.exitCode)

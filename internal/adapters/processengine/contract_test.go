@@ -35,12 +35,14 @@ func runContract(t *testing.T, hasLimits bool, configure func(*processengine.Con
 	enginetest.Run(t, func(t *testing.T) enginetest.Harness {
 		f := newFixture(t)
 		var latest *processengine.Engine
+		gamePorts := enginetest.NewGamePorts()
 		return enginetest.Harness{
 			Open: func(t *testing.T, owner enginetest.Owner) ports.Engine {
 				if latest != nil {
 					require.NoError(t, latest.Close())
 				}
 				config := f.config(owner)
+				config.GamePorts = gamePorts
 				configure(&config)
 				opened, err := processengine.Open(config)
 				require.NoError(t, err)
@@ -48,6 +50,7 @@ func runContract(t *testing.T, hasLimits bool, configure func(*processengine.Con
 				latest = opened
 				return opened
 			},
+			GamePorts:    gamePorts,
 			Image:        image,
 			MissingImage: "gameserver:9.9.9",
 			RunsGames:    true,

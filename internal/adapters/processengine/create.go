@@ -89,7 +89,12 @@ func (e *Engine) reserveName(name string) (c *processContainer, isReserved bool)
 // createReserved creates a container that reserveName returned, or frees its name.
 func (e *Engine) createReserved(ctx context.Context, c *processContainer, s container.Spec) (container.Container, error) {
 	c.spec = spec{ID: c.id, Name: s.Name, Labels: s.Labels, Args: s.Args, Env: s.Env, Secrets: s.Secrets, Port: s.Port, CPUs: s.CPUs, MemoryBytes: s.MemoryBytes}
-	if err := e.createDir(ctx, c); err != nil {
+	err := e.assignPorts(ctx, c, s)
+	defer e.releaseAssignment(c)
+	if err == nil {
+		err = e.createDir(ctx, c)
+	}
+	if err != nil {
 		c.createErr = fmt.Errorf("create container %q: %w", s.Name, err)
 		e.drop(c)
 		close(c.created)

@@ -6,7 +6,7 @@
 //
 //	DIR/containers/ID/spec.json  the spec; written once
 //	                  image      the executable as it was when the container was created
-//	                  run.json   the port and the control groups; exists after the first start
+//	                  run.json   the ports and the control groups; exists after the first start
 //	                  run.sh     the command that starts the game; without variables if it has secrets
 //	                  alive      a named pipe; the shim has it open
 //	                  output     a named pipe; the game writes its output to it
@@ -67,7 +67,8 @@
 //	container.go    one container: its state in memory
 //	create.go       Create; spec.go: spec.json and validation; image.go: EnsureImage
 //	start.go        Start; environment.go: the variables
-//	port.go         ports of games: reservation and checks
+//	assign.go       ports of players, which a new container gets
+//	port.go         ports of starting games: reservation and checks
 //	stop.go         Stop; remove.go: Remove
 //	run.go          one run of a game: from start to exit
 //	members.go      the processes of a game, also without a shim
@@ -84,8 +85,8 @@
 //
 //	a field of container.Spec     spec.go: store it in spec, or reject it in validateSpec
 //	a limit, such as of processes internal/cgroups; validateSpec, which rejects limits
-//	a second port, or UDP         port.go, which reserves one TCP port per game; runConfig in
-//	                              spec.go, environment.go, and endpoint in container.go
+//	another kind of port          assign.go and port.go; runConfig in spec.go, environment.go,
+//	                              and endpoint in container.go
 //	a variable of all games       environment.go
 //	a setting of the log          config.go, internal/gamelog
 //	a sentence of the contract    ports.Engine and testkit/enginetest, then all engines

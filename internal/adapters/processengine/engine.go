@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/processengine/internal/cgroups"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/filelock"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/lifetime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -43,7 +44,13 @@ type Engine struct {
 	mu         sync.Mutex
 	containers map[string]*processContainer // guarded by mu; owned containers, by id
 	names      map[string]*processContainer // guarded by mu; all containers in Dir, by name
-	ports      map[int]*processContainer    // guarded by mu; reserved for a running or starting game
+	// ports are those of running and starting games. Guarded by mu.
+	ports map[gameports.Key]*processContainer
+	// assignMu is locked while the ports of players of a new container are assigned.
+	assignMu sync.Mutex
+	// assigned are the ports of players of containers that are being created. Guarded by
+	// assignMu.
+	assigned map[*processContainer]spec
 }
 
 // lockTimeout is how long Open waits for the lock of the directory. A daemon that is killed
@@ -67,7 +74,7 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, tools: tools, log: cfg.Logger, openedAt: time.Now().UTC(), events: newEventBroadcaster(cfg.EventBuffer), lifetime: lifetime.New(context.Background()),
-		containers: map[string]*processContainer{}, names: map[string]*processContainer{}, ports: map[int]*processContainer{},
+		containers: map[string]*processContainer{}, names: map[string]*processContainer{}, ports: map[gameports.Key]*processContainer{}, assigned: map[*processContainer]spec{},
 	}
 	e.close = sync.OnceValue(e.shutdown)
 	if err := e.open(); err != nil {

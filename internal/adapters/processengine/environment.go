@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/secret"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/statedir"
 )
 
@@ -38,6 +39,9 @@ func (e *Engine) environment(c *processContainer, secrets secret.Values, port in
 		containerVariable:      c.id,
 		"RTMANAGER_GENERATION": strconv.FormatInt(labels.Generation, 10),
 	})
+	for _, p := range c.spec.Ports {
+		variables[gameports.Variable(p.Name)] = strconv.Itoa(p.Port)
+	}
 	return variables
 }
 

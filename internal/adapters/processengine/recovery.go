@@ -128,8 +128,8 @@ func (e *Engine) trackRun(c *processContainer, config runConfig) error {
 		return nil
 	}
 	e.mu.Lock()
-	if config.Port != 0 {
-		e.ports[config.Port] = c
+	for _, key := range config.ports() {
+		e.ports[key] = c
 	}
 	e.mu.Unlock()
 	if e.lifetime.Context().Err() != nil { // Close may have detached the containers before

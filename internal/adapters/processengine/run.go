@@ -132,8 +132,8 @@ func (e *Engine) finish(c *processContainer, r *run) {
 		_ = r.cmd.Wait() // the file exit contains the result of the game
 	}
 	e.recordResult(c, r.config.Groups)
-	e.waitPortClosed(r.config.Port)
-	e.releasePort(r.config.Port, c)
+	e.waitPortsClosed(r.config)
+	e.releasePorts(c)
 	e.recordExit(c, r.config.Port)
 	close(r.done)
 }

@@ -25,6 +25,8 @@ type spec struct {
 	Port    int      `json:"port,omitempty"`
 	// ImageDigest is the hash of the executable; empty in a container of an earlier version.
 	ImageDigest string `json:"image_digest,omitempty"`
+	// Ports are the ports of players; each has a number, and no host.
+	Ports []runtime.Port `json:"ports,omitempty"`
 
 	CPUs        float64 `json:"cpus,omitempty"`         // 0: no limit
 	MemoryBytes int64   `json:"memory_bytes,omitempty"` // 0: no limit
@@ -32,9 +34,11 @@ type spec struct {
 
 // runConfig is the content of run.json: the settings of the latest start.
 type runConfig struct {
-	Port   int      `json:"port"`
-	Groups []string `json:"groups,omitempty"` // the control groups of the game
-	Boot   string   `json:"boot,omitempty"`   // the boot of the machine
+	Port int `json:"port"`
+	// Ports are the ports of players.
+	Ports  []runtime.Port `json:"ports,omitempty"`
+	Groups []string       `json:"groups,omitempty"` // the control groups of the game
+	Boot   string         `json:"boot,omitempty"`   // the boot of the machine
 }
 
 // The least and greatest limits. The kernel accepts no fewer CPUs.
@@ -98,6 +102,11 @@ func (e *Engine) validateSpec(s container.Spec) error {
 	fault(len(s.Secrets) > 0 && e.cfg.Secrets == nil, "secrets", "are not available on this node")
 	fault(s.Network != "", "network", "cannot be joined with the process engine; omit it or use Docker")
 	fault(s.Port < 0 || s.Port > 65535, "port", fmt.Sprintf("%d is not a port from 0 to 65535", s.Port))
+	for _, p := range s.Ports {
+		isValid := p.Name != "" && (p.Protocol == runtime.ProtocolTCP || p.Protocol == runtime.ProtocolUDP) && p.Port >= 0 && p.Port <= 65535
+		fault(!isValid, "ports", fmt.Sprintf("contain %q with protocol %q and port %d; use tcp or udp and a port from 0 to 65535", p.Name, p.Protocol, p.Port))
+		fault(p.Port == 0 && e.cfg.GamePorts.Size() == 0, "ports", fmt.Sprintf("contain %s without a port, and this node has no range of ports for games", p.Name))
+	}
 	for _, text := range append([]string{s.Name, s.Labels.OperationID}, s.Args...) {
 		fault(!isValidText(text), "args", fmt.Sprintf("contain %.64q, which is not UTF-8 text without NUL", text))
 	}

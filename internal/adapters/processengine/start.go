@@ -62,13 +62,13 @@ func (e *Engine) startRun(ctx context.Context, c *processContainer) (*run, error
 	if err != nil {
 		return nil, err
 	}
-	port, err := e.reservePort(ctx, c)
+	port, err := e.reservePorts(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	r, err := e.startShim(c, secrets, port)
 	if err != nil {
-		e.releasePort(port, c)
+		e.releasePorts(c)
 		return nil, fmt.Errorf("%w: %w", operation.ErrStartFailed, err)
 	}
 	c.mu.Lock()
@@ -121,7 +121,7 @@ func (e *Engine) startShim(c *processContainer, secrets secret.Values, port int)
 // prepareStart writes the files and creates the control groups of the start. It first deletes
 // the results of the latest run, so that they are not read as those of this run.
 func (e *Engine) prepareStart(c *processContainer, port int, hasEnvironment bool) (runConfig, error) {
-	config := runConfig{Port: port, Groups: e.groups.Groups(c.id), Boot: bootID()}
+	config := runConfig{Port: port, Ports: c.spec.Ports, Groups: e.groups.Groups(c.id), Boot: bootID()}
 	if err := e.createStateDir(c.spec.Labels.GameID); err != nil {
 		return config, fmt.Errorf("create the state directory of the game: %w", err)
 	}

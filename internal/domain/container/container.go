@@ -1,6 +1,10 @@
 package container
 
-import "time"
+import (
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
 
 // EngineKind is the kind of an engine.
 type EngineKind string
@@ -32,8 +36,11 @@ type Spec struct {
 	// Port is the port of the game on the node, 0 for any. ContainerPort is the port that
 	// the game listens on inside the container.
 	Port, ContainerPort int
-	CPUs                float64 // 0: no limit
-	MemoryBytes         int64   // 0: no limit
+	// Ports are further ports, at which players reach the game. The engine sets their Host.
+	// It also chooses Port where it is 0, and the ContainerPort that is 0 is the same as Port.
+	Ports       []runtime.Port
+	CPUs        float64 // 0: no limit
+	MemoryBytes int64   // 0: no limit
 }
 
 // Labels identify the owner of a container. They are set at creation and never change.
@@ -97,6 +104,9 @@ type Container struct {
 	// Endpoint is the URL of the game as seen from the node, http://HOST:PORT; empty if
 	// unknown, and while the container is not running.
 	Endpoint string `json:"endpoint,omitempty"`
+	// Ports are the addresses at which players reach the game; empty while the container is
+	// not running.
+	Ports []runtime.Port `json:"ports,omitempty"`
 	// StatePath is the state directory of the container on the node, empty if it has none.
 	StatePath string `json:"state_path,omitempty"`
 	// Network is the network that the container joined.

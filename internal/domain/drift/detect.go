@@ -152,6 +152,8 @@ func (o Observation) detectRunning(recorded container.Container) []Finding {
 		return o.newFinding(KindImage, ActionCorrectRecord, recorded.ID, "the record names image %q, but container %s was created from %q", o.Record.CurrentImageRef, recorded.ID, recorded.Labels.Image)
 	case recorded.Endpoint != "" && recorded.Endpoint != o.Record.EngineEndpoint:
 		return o.newFinding(KindLocation, ActionCorrectRecord, recorded.ID, "the record names endpoint %q, but the container has %q", o.Record.EngineEndpoint, recorded.Endpoint)
+	case !slices.Equal(recorded.Ports, o.Record.Ports):
+		return o.newFinding(KindLocation, ActionCorrectRecord, recorded.ID, "the record names the ports %v, but the container has %v", o.Record.Ports, recorded.Ports)
 	case recorded.Paused && !o.Intent.Spec.WithDefaults().HasHealthCheck():
 		return o.newFinding(KindPaused, ActionNone, recorded.ID, "container %s is paused; unpause it with the tools of the engine, or restart the game", recorded.ID)
 	case o.Unhealthy != "":

@@ -56,6 +56,8 @@ type Spec struct {
 	// the variable PORT. Default 8080. A local process has no network of its own: its PORT
 	// is the port on the node.
 	ContainerPort int `json:"container_port,omitempty"`
+	// Ports are further ports, at which players reach the game.
+	Ports []PortSpec `json:"ports,omitempty"`
 	// CPUs and MemoryBytes are limits; 0 means no limit. An engine without limits rejects
 	// them.
 	CPUs        float64 `json:"cpus,omitempty"`
@@ -143,6 +145,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // WithDefaults returns the spec with zero fields replaced by their defaults.
 func (s Spec) WithDefaults() Spec {
 	s.ContainerPort = cmp.Or(s.ContainerPort, DefaultContainerPort)
+	s.Ports = withDefaultProtocols(s.Ports)
 	s.HealthPath = cmp.Or(s.HealthPath, DefaultHealthPath)
 	s.HealthTimeout = cmp.Or(s.HealthTimeout, Duration(DefaultHealthTimeout))
 	s.StopGrace = cmp.Or(s.StopGrace, Duration(DefaultStopGrace))
@@ -160,6 +163,7 @@ func (s Spec) WithDefaults() Spec {
 func (s Spec) Clone() Spec {
 	s.Args, s.Env, s.Secrets, s.Regions = slices.Clone(s.Args), maps.Clone(s.Env), slices.Clone(s.Secrets), slices.Clone(s.Regions)
 	s.NodeSelector, s.Tolerations = maps.Clone(s.NodeSelector), slices.Clone(s.Tolerations)
+	s.Ports = slices.Clone(s.Ports)
 	return s
 }
 
@@ -215,6 +219,7 @@ func (s Spec) Validate() error {
 	addIf(text > maxTextBytes, "env", "and args have %d bytes together; at most %d are allowed", text, maxTextBytes)
 	addIf(s.Port < 0 || s.Port > 65535, "port", "%d is not a port from 0 to 65535", s.Port)
 	addIf(s.ContainerPort < 0 || s.ContainerPort > 65535, "container_port", "%d is not a port from 0 to 65535", s.ContainerPort)
+	faults = append(faults, s.validatePorts()...)
 	addIf(!(s.CPUs >= 0 && s.CPUs <= 1024), "cpus", "%v is not a number of CPUs from 0 to 1024", s.CPUs)
 	addIf(s.MemoryBytes != 0 && s.MemoryBytes < MinMemoryBytes, "memory_bytes", "%d is less than the minimum of %d", s.MemoryBytes, MinMemoryBytes)
 	faults = append(faults, s.validatePlacement()...)

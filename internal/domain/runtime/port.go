@@ -1,5 +1,10 @@
 package runtime
 
+import (
+	"net"
+	"strconv"
+)
+
 // Port is a port of a game, and the address at which players reach it.
 type Port struct {
 	Name string `json:"name"`
@@ -22,3 +27,9 @@ const (
 	ProtocolTCP Protocol = "tcp"
 	ProtocolUDP Protocol = "udp"
 )
+
+// Address returns HOST:PORT, with brackets around an IPv6 address.
+func (p Port) Address() string { return net.JoinHostPort(p.Host, strconv.Itoa(p.Port)) }
+
+// String returns NAME PROTOCOL://HOST:PORT, such as game udp://203.0.113.7:20001.
+func (p Port) String() string { return p.Name + " " + string(p.Protocol) + "://" + p.Address() }

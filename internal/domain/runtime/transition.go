@@ -34,7 +34,7 @@ func Transition(from, to Status) error {
 //
 // Stopping and removing keep StartedAt. Removing clears the container id and keeps
 // StoppedAt. Resuming keeps the container, since the same one runs, and clears
-// StoppedAt. Apply checks the pair of statuses as Transition does and nothing else: the
+// StoppedAt. Every transition clears Ports. Apply checks the pair of statuses as Transition does and nothing else: the
 // caller has compared its other preconditions.
 func (r RuntimeRecord) Apply(to Status, now time.Time) (RuntimeRecord, error) {
 	if err := Transition(r.Status, to); err != nil {
@@ -44,6 +44,7 @@ func (r RuntimeRecord) Apply(to Status, now time.Time) (RuntimeRecord, error) {
 	after.Status = to
 	after.LastOpAt = now.UTC()
 	at := now.UTC()
+	after.Ports = nil // a start can have others
 	switch to {
 	case StatusStopped:
 		after.StoppedAt = &at

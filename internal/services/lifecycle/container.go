@@ -10,6 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // containerName returns the name of a game's container of one generation. It is the same
@@ -39,8 +40,18 @@ func newContainerSpec(store, gameID string, op operation.Operation) container.Sp
 			Image: spec.Image, Generation: op.Generation, OperationID: op.ID,
 		},
 		Args: spec.Args, Env: spec.Env, Secrets: spec.Secrets, Network: spec.Network, Port: spec.Port, ContainerPort: spec.ContainerPort,
-		CPUs: spec.CPUs, MemoryBytes: spec.MemoryBytes,
+		Ports: newContainerPorts(spec.Ports),
+		CPUs:  spec.CPUs, MemoryBytes: spec.MemoryBytes,
 	}
+}
+
+// newContainerPorts returns the ports of players of a new container.
+func newContainerPorts(specs []operation.PortSpec) []runtime.Port {
+	var ports []runtime.Port
+	for _, p := range specs {
+		ports = append(ports, runtime.Port{Name: p.Name, Protocol: p.Protocol, ContainerPort: p.ContainerPort, Port: p.Port})
+	}
+	return ports
 }
 
 // pullAndCreate pulls the image and creates the operation's container.

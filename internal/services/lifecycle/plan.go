@@ -163,7 +163,7 @@ func (s gameState) rejectedError(request ports.OperationRequest, reason string) 
 func hasSameContainerSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
 	return a.Image == b.Image && slices.Equal(a.Args, b.Args) && maps.Equal(a.Env, b.Env) && slices.Equal(a.Secrets, b.Secrets) &&
-		a.Port == b.Port && a.ContainerPort == b.ContainerPort &&
+		a.Port == b.Port && a.ContainerPort == b.ContainerPort && slices.Equal(a.Ports, b.Ports) &&
 		a.CPUs == b.CPUs && a.MemoryBytes == b.MemoryBytes
 }
 

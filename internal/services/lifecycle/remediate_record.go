@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (s *Service) transition(ctx context.Context, record runtime.RuntimeRecord, 
 		UpdateStatusInput: ports.UpdateStatusInput{
 			GameID: record.GameID, ExpectedFrom: record.Status, ExpectedContainerID: record.CurrentContainerID, To: to, Now: s.now(),
 		},
-		Endpoint: endpointAfter(record.EngineEndpoint, to, c), Origin: origin, Fence: &fence,
+		Endpoint: endpointAfter(record.EngineEndpoint, to, c), Ports: c.Ports, Origin: origin, Fence: &fence,
 	})
 	if err != nil {
 		return fmt.Errorf("set the record of %q to %s: %w", record.GameID, to, err)
@@ -108,9 +109,10 @@ func (s *Service) repairRecord(ctx context.Context, f drift.Finding, origin port
 	repaired.Region, repaired.Node = s.cfg.Region, s.cfg.Node
 	switch {
 	case repaired.Status != runtime.StatusRunning:
-		repaired.EngineEndpoint = ""
-	case c.Endpoint != "":
-		repaired.EngineEndpoint = c.Endpoint
+		repaired.EngineEndpoint, repaired.Ports = "", nil
+	case c.State == container.StateRunning:
+		repaired.EngineEndpoint = cmp.Or(c.Endpoint, repaired.EngineEndpoint)
+		repaired.Ports = c.Ports
 	}
 	return s.putRecord(ctx, repaired, f.RecordRevision, origin)
 }
@@ -127,13 +129,13 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 	at := s.now()
 	record := runtime.RuntimeRecord{
 		GameID: f.GameID, Status: runtime.StatusRunning, Region: s.cfg.Region, Node: s.cfg.Node,
-		CurrentContainerID: c.ID, CurrentImageRef: c.Labels.Image, EngineEndpoint: c.Endpoint, StatePath: c.StatePath,
+		CurrentContainerID: c.ID, CurrentImageRef: c.Labels.Image, EngineEndpoint: c.Endpoint, Ports: c.Ports, StatePath: c.StatePath,
 		DockerNetwork: c.Network, Generation: c.Labels.Generation, CreatedAt: at, LastOpAt: at, StartedAt: &at,
 	}
 	switch c.State {
 	case container.StateRunning:
 	case container.StateExited:
-		record.Status, record.StoppedAt, record.EngineEndpoint = runtime.StatusStopped, &at, ""
+		record.Status, record.StoppedAt, record.EngineEndpoint, record.Ports = runtime.StatusStopped, &at, "", nil
 	default:
 		return fmt.Errorf("adopt container %s: %w: its state is %s", c.ID, container.ErrEngineUnavailable, c.State)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/node"
@@ -63,7 +64,7 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
 			},
-			Endpoint: endpointAfter(base.record.EngineEndpoint, to, c), Origin: origin, Fence: &e.fence,
+			Endpoint: endpointAfter(base.record.EngineEndpoint, to, c), Ports: c.Ports, Origin: origin, Fence: &e.fence,
 		})
 	} else {
 		stored, err = e.put(ctx, e.newRecord(base.record, to, c), base.revision, origin)
@@ -196,10 +197,11 @@ func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 		record.CurrentContainerID, record.CurrentImageRef = c.ID, c.Labels.Image
 		record.ImageDigest = c.ImageDigest
 		record.EngineEndpoint, record.StatePath, record.DockerNetwork = c.Endpoint, c.StatePath, c.Network
+		record.Ports = c.Ports
 		record.Generation = max(record.Generation, c.Labels.Generation)
 	}
 	if to != runtime.StatusRunning {
-		record.EngineEndpoint = ""
+		record.EngineEndpoint, record.Ports = "", nil
 	} else {
 		requests := e.op().Spec.Requests()
 		record.RequestCPUs, record.RequestMemoryBytes = requests.CPUs, requests.MemoryBytes
@@ -215,15 +217,16 @@ func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 	return record
 }
 
-// updateEndpoint writes the container's endpoint into the record if it differs.
+// updateEndpoint writes the container's endpoint and ports into the record if they differ.
 func (e *execution) updateEndpoint(ctx context.Context, c container.Container) error {
 	record := e.lastWrite.Record
-	if record.Status != runtime.StatusRunning || c.Endpoint == "" || record.EngineEndpoint == c.Endpoint {
+	endpoint := cmp.Or(c.Endpoint, record.EngineEndpoint)
+	if record.Status != runtime.StatusRunning || record.EngineEndpoint == endpoint && slices.Equal(record.Ports, c.Ports) {
 		return nil
 	}
 	record = record.Clone()
-	record.EngineEndpoint = c.Endpoint
-	stored, err := e.put(ctx, record, e.lastWrite.Revision, e.origin(endpointWrite, "the endpoint is "+c.Endpoint))
+	record.EngineEndpoint, record.Ports = endpoint, slices.Clone(c.Ports)
+	stored, err := e.put(ctx, record, e.lastWrite.Revision, e.origin(endpointWrite, "the endpoint is "+endpoint))
 	switch {
 	case errors.Is(err, runtime.ErrConflict):
 		e.base = nil

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -28,11 +29,14 @@ type Owner struct{ Store, Region, Node string }
 // Harness adapts an engine to the suite and describes its features. Run omits the tests
 // of a feature whose function is nil or whose flag is false.
 type Harness struct {
-	// Open opens an engine as the daemon of this owner does. The engine must find the
+	// Open opens an engine as the daemon of this owner does, with GamePorts. The engine must find the
 	// containers of earlier engines, including those of other owners. Open registers its
 	// cleanup with t.Cleanup. It may close earlier engines, since the suite does not use
 	// them after Open. Every test uses a fresh store.
 	Open func(t *testing.T, owner Owner) ports.Engine
+
+	// GamePorts is the range of ports of the engine for players, of NewGamePorts.
+	GamePorts gameports.Range
 
 	// Image is an image that is on the node. It supports the flags of cmd/gameserver, at
 	// least --ignore-sigterm and --slow-exit. MissingImage cannot be obtained.
@@ -91,6 +95,7 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 		{"label", labelTests()},
 		{"start", startTests()},
 		{"port", portTests(features)},
+		{"port of players", gamePortTests(features)},
 		{"game", gameTests(features)},
 		{"exit", exitTests(features)},
 		{"stop", stopTests(features)},

@@ -23,7 +23,7 @@ func TestContract(t *testing.T) {
 			Open: func(_ *testing.T, owner enginetest.Owner) ports.Engine {
 				return machine.Engine(fakeengine.Owner(owner))
 			},
-			Image: "game:1.0.0", MissingImage: "game:9.9.9", Network: "galaxy", Limits: true, IsShared: true,
+			GamePorts: fakeengine.GamePorts(), Image: "game:1.0.0", MissingImage: "game:9.9.9", Network: "galaxy", Limits: true, IsShared: true,
 			Kill:             func(t *testing.T, c container.Container) { exit(t, c, 128+9) },
 			Crash:            exit,
 			RemoveExternally: func(_ *testing.T, c container.Container) { machine.RemoveExternally(c.ID) },

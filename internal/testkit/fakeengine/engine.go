@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -124,6 +126,11 @@ func (e *Engine) Create(ctx context.Context, spec container.Spec) (created conta
 		if err := e.machine.checkImage(spec.Labels.Image); err != nil {
 			return err
 		}
+		assigned, err := e.machine.reservedPorts().Assign(ctx, GamePorts(), spec.Labels.GameID, spec.Ports)
+		if err != nil {
+			return fmt.Errorf("%w: %w", operation.ErrStartFailed, err)
+		}
+		spec.Ports = assigned
 		created = e.machine.snapshot(e.machine.create(spec))
 		return nil
 	})
@@ -140,9 +147,22 @@ func (m *Machine) create(spec container.Spec) *fakeContainer {
 		},
 		ignoresStop: slices.Contains(spec.Args, "--ignore-sigterm"),
 		port:        cmp.Or(spec.Port, 30000+m.lastID),
+		ports:       spec.Ports,
 	}
 	m.containers[c.ID] = c
 	return c
+}
+
+// GamePorts returns the range of ports of each machine for players.
+func GamePorts() gameports.Range { return gameports.Range{First: 20000, Last: 29999} }
+
+// reservedPorts returns the ports of players of all containers. mu must be held.
+func (m *Machine) reservedPorts() gameports.Reserved {
+	reserved := gameports.Reserved{}
+	for _, c := range m.containers {
+		reserved.Add(c.Labels.GameID, c.State == container.StateRunning, c.ports)
+	}
+	return reserved
 }
 
 // validate returns an error for a spec that no engine can serve.
@@ -156,6 +176,11 @@ func (e *Engine) validate(spec container.Spec) error {
 		return &runtime.InvalidError{Field: "labels", Reason: fmt.Sprintf("name node %s/%s of store %s, which is not the node of this engine", spec.Labels.Region, spec.Labels.Node, spec.Labels.Store)}
 	case spec.Port < 0 || spec.Port > 65535:
 		return &runtime.InvalidError{Field: "port", Reason: fmt.Sprintf("%d is not a port from 0 to 65535", spec.Port)}
+	}
+	for _, p := range spec.Ports {
+		if p.Protocol != runtime.ProtocolTCP && p.Protocol != runtime.ProtocolUDP || p.Port < 0 || p.Port > 65535 {
+			return &runtime.InvalidError{Field: "ports", Reason: fmt.Sprintf("contain %s with protocol %q and port %d", p.Name, p.Protocol, p.Port)}
+		}
 	}
 	return runtime.ValidateGameID(spec.Labels.GameID)
 }

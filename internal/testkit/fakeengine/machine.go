@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/container"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Machine holds the containers of one host. It outlives the engines on it, as containers
@@ -33,8 +34,9 @@ type fakeContainer struct {
 	container.Container
 	ignoresStop bool // does not exit within the grace of a Stop
 	port        int
-	boot        int           // boots of the machine at the latest start
-	exited      chan struct{} // closed when the current run ends
+	ports       []runtime.Port // of players
+	boot        int            // boots of the machine at the latest start
+	exited      chan struct{}  // closed when the current run ends
 }
 
 // New returns a machine with the images and without containers.
@@ -162,6 +164,10 @@ func (m *Machine) start(c *fakeContainer) {
 	c.boot = m.boots
 	c.State, c.StartedAt, c.ExitedAt, c.ExitCode, c.StopKilled = container.StateRunning, &now, nil, nil, false
 	c.Endpoint = fmt.Sprintf("http://192.0.2.1:%d", c.port) // a documentation address, RFC 5737
+	c.Ports = slices.Clone(c.ports)
+	for i := range c.Ports {
+		c.Ports[i].Host = "192.0.2.1"
+	}
 	c.exited = make(chan struct{})
 	m.publish(container.EventStarted, c)
 	if code, exits := m.exitsOnStart[c.Labels.Image]; exits {
@@ -179,6 +185,7 @@ func (m *Machine) exit(c *fakeContainer, code int) {
 func (m *Machine) end(c *fakeContainer, code int) {
 	now := time.Now()
 	c.State, c.ExitCode, c.ExitedAt, c.Endpoint = container.StateExited, &code, &now, ""
+	c.Ports = nil
 	close(c.exited)
 }
 
@@ -203,6 +210,7 @@ func (m *Machine) publish(kind container.EventType, c *fakeContainer) {
 // snapshot returns a copy that shares no memory with the container. mu must be held.
 func (m *Machine) snapshot(c *fakeContainer) container.Container {
 	v := c.Container
+	v.Ports = slices.Clone(v.Ports)
 	if v.State == container.StateExited && c.boot < m.boots {
 		v.EngineRestartedAt = clone(&m.bootedAt)
 	}

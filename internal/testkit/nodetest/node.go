@@ -22,6 +22,7 @@ import (
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/lifecycle"
 	"galaxy/rtmanager/internal/services/placement"
+	"galaxy/rtmanager/internal/testkit/enginetest"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 	"galaxy/rtmanager/internal/workers/events"
 	"galaxy/rtmanager/internal/workers/failover"
@@ -117,7 +118,7 @@ func (n *Node) openEngine() {
 		n.Engine = n.Config.NewEngine(n.Store.ID())
 	} else {
 		engine, err := processengine.Open(processengine.Config{
-			Dir: n.t.TempDir(), ImagesDir: ImagesDir, Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, Secrets: n.Config.Secrets,
+			Dir: n.t.TempDir(), ImagesDir: ImagesDir, Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, Secrets: n.Config.Secrets, GamePorts: enginetest.NewGamePorts(),
 		})
 		require.NoError(n.t, err)
 		n.t.Cleanup(func() { require.NoError(n.t, engine.Close()) })

@@ -23,7 +23,7 @@ type Spec struct {
 	EnvFile string
 
 	image, network, healthPath, onNodeLost, memory    string
-	env, secrets, regions                             []string
+	env, secrets, regions, gamePorts                  []string
 	port, containerPort, crashAttempts                int
 	cpus                                              float64
 	healthTimeout, stopGrace, crashWindow, crashDelay time.Duration
@@ -42,6 +42,7 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.StringVar(&f.network, "network", "", "`NETWORK` of the engine to join")
 	flags.IntVar(&f.port, "port", 0, "`PORT` on the node to publish the game at; 0 selects a free one")
 	flags.IntVar(&f.containerPort, "container-port", 0, "`PORT` that the game listens on in its container (default 8080)")
+	flags.StringArrayVar(&f.gamePorts, "game-port", nil, "port at which players reach the game, `NAME:[NODE_PORT:]CONTAINER_PORT[/tcp|/udp]`, such as game:7777/udp, repeatable; NAME/udp for a game that listens on the port of the node")
 	flags.Float64Var(&f.cpus, "cpus", 0, "CPU limit; 0 means no limit")
 	flags.StringVar(&f.memory, "memory", "", "memory limit, a `SIZE` such as 256MiB; 0 means no limit")
 	flags.StringVar(&f.healthPath, "health-path", "", "HTTP `PATH` that returns 2xx when the game is healthy, or none (default /healthz)")
@@ -61,7 +62,8 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 	memory, errMemory := parseMemory(f.memory)
 	env, errEnv := parseEnv(f.env, spec.Env)
-	if err := errors.Join(errMemory, errEnv); err != nil {
+	gamePorts, errPorts := parseGamePorts(f.gamePorts)
+	if err := errors.Join(errMemory, errEnv, errPorts); err != nil {
 		return false, err
 	}
 	changed := false
@@ -72,6 +74,7 @@ func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 		"network":        func() { spec.Network = f.network },
 		"port":           func() { spec.Port = f.port },
 		"container-port": func() { spec.ContainerPort = f.containerPort },
+		"game-port":      func() { spec.Ports = gamePorts },
 		"cpus":           func() { spec.CPUs = f.cpus },
 		"memory":         func() { spec.MemoryBytes = memory },
 		"health-path":    func() { spec.HealthPath = f.healthPath },
@@ -89,6 +92,18 @@ func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 		}
 	}
 	return changed, nil
+}
+
+func parseGamePorts(given []string) ([]operation.PortSpec, error) {
+	var ports []operation.PortSpec
+	for _, text := range given {
+		port, err := operation.ParsePort(text)
+		if err != nil {
+			return nil, &runtime.InvalidError{Field: "--game-port", Reason: err.Error()}
+		}
+		ports = append(ports, port)
+	}
+	return ports, nil
 }
 
 func parseMemory(text string) (int64, error) {

@@ -3,6 +3,7 @@ package output
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"galaxy/rtmanager/internal/api"
@@ -91,7 +92,7 @@ func (p *Printer) Page(page ports.Page) error {
 func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
 	t := &render.Table{Header: []string{"GAME", "STATUS", "REGION", "NODE", "CONTAINER", "IMAGE", "AGE"}}
 	if p.isWide() {
-		t.Header = append(t.Header, "CHANGED", "REVISION", "GENERATION", "ENDPOINT", "NETWORK", "STATE-PATH")
+		t.Header = append(t.Header, "CHANGED", "REVISION", "GENERATION", "ENDPOINT", "PORTS", "NETWORK", "STATE-PATH")
 	}
 	for _, v := range records {
 		r := v.Record
@@ -102,7 +103,7 @@ func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
 		}
 		if p.isWide() {
 			row = append(row, p.age(r.LastOpAt), strconv.FormatInt(v.Revision, 10), strconv.FormatInt(r.Generation, 10),
-				render.Cell(r.EngineEndpoint), render.Cell(r.DockerNetwork), render.Cell(r.StatePath))
+				render.Cell(r.EngineEndpoint), render.Cell(portsText(r.Ports)), render.Cell(r.DockerNetwork), render.Cell(r.StatePath))
 		}
 		t.Add(row...)
 	}
@@ -132,6 +133,9 @@ func (p *Printer) fieldTable(v runtime.VersionedRecord) *render.Table {
 	text("Image", r.CurrentImageRef)
 	t.Add("Generation:", strconv.FormatInt(r.Generation, 10))
 	text("Endpoint", r.EngineEndpoint)
+	for _, p := range r.Ports {
+		text("Port "+p.Name, portAddress(p))
+	}
 	text("State path", r.StatePath)
 	text("Network", r.DockerNetwork)
 	at("Created", &r.CreatedAt)
@@ -141,6 +145,18 @@ func (p *Printer) fieldTable(v runtime.VersionedRecord) *render.Table {
 	at("Last op", &r.LastOpAt)
 	return t
 }
+
+// portsText returns the addresses of players, as NAME=HOST:PORT/PROTOCOL separated by commas.
+func portsText(ports []runtime.Port) string {
+	texts := make([]string, len(ports))
+	for i, p := range ports {
+		texts[i] = p.Name + "=" + portAddress(p)
+	}
+	return strings.Join(texts, ",")
+}
+
+// portAddress returns HOST:PORT/PROTOCOL, with brackets around an IPv6 address.
+func portAddress(p runtime.Port) string { return p.Address() + "/" + string(p.Protocol) }
 
 // OnNode returns " on REGION/NODE" for a record with a node, and "" otherwise.
 func OnNode(record runtime.RuntimeRecord) string {
