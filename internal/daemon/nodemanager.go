@@ -71,7 +71,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 
 	m.reservations = placement.NewReleaser(ctx, deps.reservations, node.Ref{Region: region, Name: name}, logger("placement"))
 	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
-		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets, Reservations: m.reservations,
+		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets, Reservations: m.reservations, Queue: queue,
 	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, Logger: logger("lifecycle")})
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	deps.metrics.MustRegister(newDriftMetrics(m.reconcile))
 	eventWorker := events.New(events.Dependencies{Engine: engine, Queue: queue, Health: healthWorker}, events.Config{Logger: logger("events")})
 	m.failover = failover.New(failover.Dependencies{
-		Records: store, Intents: store, Nodes: deps.members, Election: m.member, Rescheduler: m.lifecycle,
+		Records: store, Conditions: store, Intents: store, Nodes: deps.members, Election: m.member, Rescheduler: m.lifecycle,
 		Placement: placement.NewScheduler(placement.Dependencies{Records: store, Operations: store, Reservations: deps.reservations}),
 	}, failover.Config{Region: region, Node: name, Grace: cfg.NodeLostGrace, Logger: logger("failover")})
 	m.workers = []func(context.Context) error{m.reconcile.Run, eventWorker.Run, healthWorker.Run, m.failover.Run}

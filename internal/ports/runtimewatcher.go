@@ -96,7 +96,8 @@ const (
 	EventSnapshot EventType = "snapshot"
 	// EventSynced: the snapshot is complete. No record.
 	EventSynced EventType = "synced"
-	// EventUpserted: an Upsert wrote the record. Before is nil if there was none.
+	// EventUpserted: an Upsert wrote the record, or SetCondition its condition. Before is nil
+	// if there was none.
 	EventUpserted EventType = "upserted"
 	// EventTransitioned: UpdateStatus changed the record from Before to After.
 	EventTransitioned EventType = "transitioned"

@@ -29,6 +29,7 @@ type RuntimeWriter interface {
 	// Transition is UpdateStatus. It returns the written record and the revision of this
 	// write. With Endpoint, the same write replaces the record's EngineEndpoint. Only a
 	// running game has Ports: the same write replaces them, or clears them.
+	// With Condition, it replaces the condition.
 	Transition(ctx context.Context, input TransitionInput) (runtime.VersionedRecord, error)
 }
 
@@ -84,8 +85,10 @@ type TransitionInput struct {
 	Endpoint *string
 	// Ports replaces the record's Ports in the same write if To is runtime.StatusRunning. A
 	// transition to another status clears them.
-	Ports  []runtime.Port
-	Origin Origin
+	Ports []runtime.Port
+	// Condition, if not nil, replaces the record's condition in the same write.
+	Condition *runtime.Condition
+	Origin    Origin
 	// Fence, if not nil, must be valid in the write's transaction.
 	Fence *node.Fence
 	Guard OperationGuard
@@ -99,6 +102,9 @@ func (in TransitionInput) Apply(record runtime.RuntimeRecord) (runtime.RuntimeRe
 	}
 	if err == nil && in.To == runtime.StatusRunning {
 		after.Ports = slices.Clone(in.Ports)
+	}
+	if err == nil && in.Condition != nil {
+		after = after.WithCondition(*in.Condition)
 	}
 	return after, err
 }

@@ -46,6 +46,7 @@ func ValidateStorable(record runtime.RuntimeRecord) error {
 		validateTime("started_at", record.StartedAt),
 		validateTime("stopped_at", record.StoppedAt),
 		validateTime("removed_at", record.RemovedAt),
+		validateCondition(record.Condition),
 	)
 	if err := errors.Join(faults...); err != nil {
 		return err
@@ -98,6 +99,11 @@ func (in TransitionInput) Validate() error {
 	}
 	if in.Endpoint != nil {
 		if err := validateText("engine_endpoint", *in.Endpoint); err != nil {
+			return err
+		}
+	}
+	if in.Condition != nil {
+		if err := validateCondition(*in.Condition); err != nil {
 			return err
 		}
 	}
@@ -158,6 +164,18 @@ func validateOriginAndFence(origin Origin, fence *node.Fence) error {
 		return err
 	}
 	return fence.Validate()
+}
+
+// validateCondition validates what every store can return unchanged.
+func validateCondition(c runtime.Condition) error {
+	faults := []error{
+		validateText("desired_status", string(c.DesiredStatus)), validateText("health", string(c.Health)),
+		validateTime("health_since", c.HealthSince), validateTime("node_lost_at", c.NodeLostAt),
+	}
+	if op := c.Operation; op != nil {
+		faults = append(faults, validateText("operation.id", op.ID), validateText("operation.kind", op.Kind), validateTime("operation.started_at", &op.StartedAt))
+	}
+	return errors.Join(faults...)
 }
 
 // validateStatusFilter accepts a known status, and an empty one: it filters nothing.

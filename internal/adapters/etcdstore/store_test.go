@@ -65,8 +65,9 @@ func harness(client func(*testing.T) *clientv3.Client, options etcdstore.Options
 			_, err := store.(fixture).etcd.Compact(t.Context(), revision)
 			require.NoError(t, err, "compact at %d", revision)
 		},
-		Delete:   func(t *testing.T, store storetest.Store, gameID string) { deleteGame(t, store.(fixture), gameID) },
-		NewModel: func() storetest.Model { return memstore.New() },
+		Delete:     func(t *testing.T, store storetest.Store, gameID string) { deleteGame(t, store.(fixture), gameID) },
+		Conditions: func(store storetest.Store) ports.ConditionWriter { return store.(fixture).Store },
+		NewModel:   func() storetest.Model { return memstore.New() },
 		Fences: &storetest.Fences{
 			Grant: func(t *testing.T, store storetest.Store) node.Fence {
 				r := store.(fixture)

@@ -33,7 +33,7 @@ func corruptEvent(err error, revision int64) watchEvent {
 
 // eventType returns the type of the event of a write.
 func eventType(rec *layout.Record) ports.EventType {
-	if rec.LastWrite.Kind == layout.WriteTransition {
+	if rec.LastWrite.Kind == layout.WriteTransition && !rec.LastWrite.HasNewerCondition {
 		return ports.EventTransitioned
 	}
 	return ports.EventUpserted

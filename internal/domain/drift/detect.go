@@ -37,7 +37,10 @@ type Observation struct {
 	RestoreDisabled bool
 	// Unhealthy describes how the game fails its health checks; empty if it does not.
 	Unhealthy string
-	Now       time.Time
+	// Health is the result of the health checks of the run that the record describes; empty if
+	// there is none yet.
+	Health runtime.Health
+	Now    time.Time
 }
 
 // Detect returns the disagreements about the game, the most urgent first. It returns

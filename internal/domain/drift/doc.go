@@ -4,6 +4,7 @@
 //
 //	finding.go      Finding, its kinds and actions
 //	detect.go       Observation and Detect
+//	condition.go    Observation.Condition: the condition of the record
 //	tracker.go      Tracker: how long, and how often, each finding has been observed
 //	report.go       Report: the findings and brakes of nodes; ApplyResult
 //	explanation.go  Explanation: everything that is stored and observed of one game

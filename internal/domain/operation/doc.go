@@ -10,6 +10,7 @@
 //	preemption.go Preemption: a stop that waits for the operation that it has preempted
 //	outcome.go    Outcome and Failure
 //	progress.go   Progress: one report of an operation in progress
+//	condition.go  the condition of a record by its intent
 //	id.go         NewID
 //	errors.go     sentinels and typed errors
 //

@@ -25,7 +25,8 @@ type Outcome struct {
 	// Failure is nil if the operation succeeded.
 	Failure *Failure `json:"failure,omitempty"`
 	// Record is the record after the operation, nil if there was none. Revision is the
-	// revision of its last change.
+	// revision of the operation's last write of it. The node then writes the condition that
+	// Record has already, for example that the game is healthy.
 	Record   *runtime.RuntimeRecord `json:"record,omitempty"`
 	Revision int64                  `json:"revision,omitempty"`
 }

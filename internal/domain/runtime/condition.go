@@ -6,7 +6,7 @@ import "time"
 // condition of a record that an earlier version wrote. The node of the game writes it,
 // except NodeLostAt.
 type Condition struct {
-	// DesiredStatus is the status that the last accepted operation requested; empty if no
+	// DesiredStatus is the status that the last successful operation requested; empty if no
 	// operation ever ran on the game.
 	DesiredStatus Status `json:"desired_status,omitempty"`
 	// Health is the result of the health check of a running game; empty for another game.
@@ -30,7 +30,7 @@ type Health string
 // The values of Health. The zero value is that of a game that does not run.
 const (
 	HealthHealthy   Health = "healthy"   // its latest health check passed
-	HealthUnhealthy Health = "unhealthy" // it failed several health checks in a row
+	HealthUnhealthy Health = "unhealthy" // it failed several health checks in a row, or is paused
 	HealthUnknown   Health = "unknown"   // no result yet, or its engine or node does not respond
 	HealthNone      Health = "none"      // it has no health check
 )
@@ -42,14 +42,54 @@ type OperationInProgress struct {
 	StartedAt time.Time `json:"started_at"`
 }
 
+// EqualExceptCondition reports whether all fields but the condition are equal. The node of a
+// game writes the condition at any time, which changes the revision of the record.
+func (r RuntimeRecord) EqualExceptCondition(other RuntimeRecord) bool {
+	other.Condition, other.Ready = r.Condition, r.Ready
+	return r.Equal(other)
+}
+
+// WithCondition returns the record with the condition.
+func (r RuntimeRecord) WithCondition(condition Condition) RuntimeRecord {
+	r = r.Clone()
+	r.Condition = condition.Clone()
+	r.Ready = r.IsReady()
+	return r
+}
+
 // IsReady reports whether players can use the game: it runs on a present node, and its
 // health check, if any, passes.
 func (r RuntimeRecord) IsReady() bool {
 	return r.Status == StatusRunning && r.NodeLostAt == nil && (r.Health == HealthHealthy || r.Health == HealthNone)
 }
 
-// clone returns a copy that shares no memory with c.
-func (c Condition) clone() Condition {
+// WithHealth returns the condition with the health. HealthSince becomes now if the health
+// changes.
+func (c Condition) WithHealth(health Health, now time.Time) Condition {
+	switch {
+	case health == "":
+		c.HealthSince = nil
+	case health != c.Health || c.HealthSince == nil:
+		at := now.UTC()
+		c.HealthSince = &at
+	}
+	c.Health = health
+	return c
+}
+
+// WithNodeLost returns the condition of a game whose node is lost since the time, as detected
+// at now. The health of a running game is unknown then.
+func (c Condition) WithNodeLost(since, now time.Time) Condition {
+	at := since.UTC()
+	c.NodeLostAt = &at
+	if c.Health != "" {
+		c = c.WithHealth(HealthUnknown, now)
+	}
+	return c
+}
+
+// Clone returns a copy that shares no memory with c.
+func (c Condition) Clone() Condition {
 	c.HealthSince, c.NodeLostAt = cloneTime(c.HealthSince), cloneTime(c.NodeLostAt)
 	if c.Operation != nil {
 		operation := *c.Operation
@@ -58,8 +98,8 @@ func (c Condition) clone() Condition {
 	return c
 }
 
-// equal reports whether all fields are equal. The time zone does not matter.
-func (c Condition) equal(other Condition) bool {
+// Equal reports whether all fields are equal. The time zone does not matter.
+func (c Condition) Equal(other Condition) bool {
 	sameOperation := (c.Operation == nil) == (other.Operation == nil)
 	if sameOperation && c.Operation != nil {
 		a, b := *c.Operation, *other.Operation

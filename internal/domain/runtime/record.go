@@ -36,6 +36,9 @@ type RuntimeRecord struct {
 	// unless the game runs.
 	Ports []Port `json:"ports,omitempty"`
 	Condition
+	// Ready reports that players can use the game: it runs on a node that is not lost, and its
+	// health check, if any, passes. The stores derive it from the other fields; see IsReady.
+	Ready bool `json:"ready,omitzero"`
 	// Generation is the number of containers that this game has had.
 	Generation int64     `json:"generation"`
 	CreatedAt  time.Time `json:"created_at"`
@@ -104,7 +107,7 @@ func (r RuntimeRecord) Clone() RuntimeRecord {
 	r.StoppedAt = cloneTime(r.StoppedAt)
 	r.RemovedAt = cloneTime(r.RemovedAt)
 	r.Labels, r.Ports = maps.Clone(r.Labels), slices.Clone(r.Ports)
-	r.Condition = r.Condition.clone()
+	r.Condition = r.Condition.Clone()
 	return r
 }
 
@@ -115,13 +118,13 @@ func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
 		r.CurrentContainerID == other.CurrentContainerID && r.CurrentImageRef == other.CurrentImageRef && r.ImageDigest == other.ImageDigest &&
 		r.EngineEndpoint == other.EngineEndpoint && r.StatePath == other.StatePath && r.DockerNetwork == other.DockerNetwork &&
 		r.RequestCPUs == other.RequestCPUs && r.RequestMemoryBytes == other.RequestMemoryBytes &&
-		r.Generation == other.Generation && maps.Equal(r.Labels, other.Labels) && slices.Equal(r.Ports, other.Ports) &&
-		r.Condition.equal(other.Condition) && r.CreatedAt.Equal(other.CreatedAt) && r.LastOpAt.Equal(other.LastOpAt) &&
+		r.Generation == other.Generation && r.Ready == other.Ready && maps.Equal(r.Labels, other.Labels) && slices.Equal(r.Ports, other.Ports) &&
+		r.Condition.Equal(other.Condition) && r.CreatedAt.Equal(other.CreatedAt) && r.LastOpAt.Equal(other.LastOpAt) &&
 		equalTimes(r.StartedAt, other.StartedAt) && equalTimes(r.StoppedAt, other.StoppedAt) && equalTimes(r.RemovedAt, other.RemovedAt)
 }
 
-// InUTC returns a copy of r whose times are in UTC and without a monotonic clock reading,
-// which is the form that the stores keep.
+// InUTC returns a copy of r whose times are in UTC and without a monotonic clock reading, and
+// whose Ready agrees with its other fields, which is the form that the stores keep.
 func (r RuntimeRecord) InUTC() RuntimeRecord {
 	r = r.Clone()
 	r.CreatedAt = toUTC(r.CreatedAt)
@@ -134,6 +137,7 @@ func (r RuntimeRecord) InUTC() RuntimeRecord {
 			*at = toUTC(*at)
 		}
 	}
+	r.Ready = r.IsReady()
 	return r
 }
 

@@ -32,9 +32,11 @@ func Transition(from, to Status) error {
 // modify r and shares no memory with it. It is a pure function, so a compare-and-swap
 // loop can call it for each attempt.
 //
-// Stopping and removing keep StartedAt. Removing clears the container id and keeps
+// Stopping and removing keep StartedAt, and clear the ports and the health, which only a
+// running game has. Removing also clears the container id and NodeLostAt, and keeps
 // StoppedAt. Resuming keeps the container, since the same one runs, and clears
-// StoppedAt. Every transition clears Ports. Apply checks the pair of statuses as Transition does and nothing else: the
+// StoppedAt and CrashLoop. Every transition clears Ports. Apply checks the pair of statuses as
+// Transition does and nothing else: the
 // caller has compared its other preconditions.
 func (r RuntimeRecord) Apply(to Status, now time.Time) (RuntimeRecord, error) {
 	if err := Transition(r.Status, to); err != nil {
@@ -48,12 +50,22 @@ func (r RuntimeRecord) Apply(to Status, now time.Time) (RuntimeRecord, error) {
 	switch to {
 	case StatusStopped:
 		after.StoppedAt = &at
+		after.clearRunning()
 	case StatusRemoved:
 		after.RemovedAt = &at
 		after.CurrentContainerID = ""
+		after.NodeLostAt = nil
+		after.clearRunning()
 	case StatusRunning:
 		after.StartedAt = &at
 		after.StoppedAt = nil
+		after.CrashLoop = false
 	}
+	after.Ready = after.IsReady()
 	return after, nil
+}
+
+// clearRunning clears what only a running game has.
+func (r *RuntimeRecord) clearRunning() {
+	r.Ports, r.Health, r.HealthSince = nil, "", nil
 }

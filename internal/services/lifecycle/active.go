@@ -7,6 +7,7 @@ import (
 
 	"galaxy/rtmanager/internal/broadcast"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // activeOperation is the lock of one game, and the part of its operation that several
@@ -23,6 +24,8 @@ type activeOperation struct {
 	id   string     // empty until accepted
 	kind operation.Kind
 	hash string // of the request
+	// inProgress names the operation as records do.
+	inProgress runtime.OperationInProgress
 	// preemption is a pending request to end the operation, nil if there is none.
 	// interrupt ends the current attempt.
 	preemption *preemptRequest
@@ -47,7 +50,7 @@ func newActiveOperation(gameID string, end func()) *activeOperation {
 // accept publishes the identity of the stored operation.
 func (a *activeOperation) accept(op operation.Operation) {
 	a.mu.Lock()
-	a.id, a.kind, a.hash = op.ID, op.Kind, op.RequestHash
+	a.id, a.kind, a.hash, a.inProgress = op.ID, op.Kind, op.RequestHash, *op.InProgress()
 	a.mu.Unlock()
 	close(a.accepted)
 }

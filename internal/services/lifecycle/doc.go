@@ -40,6 +40,7 @@
 // Other files:
 //
 //	service.go              Service: dependencies, settings, game locks, shared reads and writes
+//	condition.go            the condition that the record has after a write of the operation
 //	preempt.go              a stop that preempts the operation in progress
 //	secrets.go              the versions of the secrets of a game
 //	session_engine.go       sessionEngine checks the session before calls of the engine

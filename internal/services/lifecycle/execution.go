@@ -52,7 +52,9 @@ func (e *execution) start() {
 	e.publish()
 	go func() {
 		for {
+			announcement := e.service.announce(e.gameID)
 			e.active.setResult(e.runWithRetry(e.service.lifetime.Context()))
+			announcement.Stop()
 			next := e.handOver()
 			if next == nil {
 				break

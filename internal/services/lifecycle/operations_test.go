@@ -28,6 +28,9 @@ func TestLifeOfAGame(t *testing.T) {
 	require.Equal(t, "gameserver:1.0.0", record.CurrentImageRef)
 	require.NotEmpty(t, record.EngineEndpoint)
 	require.NoError(t, record.Validate())
+	require.Equal(t, "start", record.Operation.Kind, "the record is written while the operation is in progress")
+	require.True(t, started.Record.IsReady())
+	record = record.WithCondition(started.Record.Condition) // which the reconcile worker writes next
 	require.Equal(t, record, *started.Record)
 
 	n.MustExecute(nodetest.Op(operation.KindStop, "chess/1"))

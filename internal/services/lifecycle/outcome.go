@@ -31,6 +31,7 @@ func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 	if op.PreemptedBy != nil {
 		next.Current = e.successor(next, final)
 	}
+	e.setOutcomeCondition(&outcome, &next)
 	if err := e.storeIntent(ctx, next); err != nil {
 		return outcome, err
 	}

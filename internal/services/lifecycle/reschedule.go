@@ -17,8 +17,8 @@ const failoverActor = "failover"
 // assigned operation. The leader or caretaker of the region calls it with its fence and with the
 // record that it read; without a revision, a game whose first start was interrupted.
 //
-// It writes the intent only if the record still has that revision, the current node is
-// absent and the target is present. So a replaced leader, or one with a stale record,
+// It writes the intent only if the record is unchanged except for its condition, the current
+// node is absent and the target is present. So a replaced leader, or one with a stale record,
 // changes nothing.
 //
 // Errors:
@@ -36,7 +36,7 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 	if err != nil {
 		return err
 	}
-	if current.revision != expected.Revision {
+	if !isUnchanged(expected, current) {
 		return runtime.NewRevisionConflict(gameID, expected.Revision, current.versioned())
 	}
 	from, err := lostNode(stored.Intent, current.record)
@@ -67,6 +67,14 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 	}
 	s.log.Warn("game rescheduled", "game_id", gameID, "from", from.String(), "to", to.String(), "operation_id", op.ID)
 	return nil
+}
+
+// isUnchanged reports whether the current record is the expected one, except for its condition.
+func isUnchanged(expected runtime.VersionedRecord, current recordState) bool {
+	if current.record == nil || expected.Revision == 0 {
+		return current.revision == expected.Revision
+	}
+	return current.record.EqualExceptCondition(expected.Record)
 }
 
 // rescheduleReason returns why a game is started on another node, for its history.

@@ -23,9 +23,10 @@ var _ ports.Executor = (*Service)(nil)
 type Records interface {
 	ports.RuntimeReader
 	ports.RuntimeWriter
+	ports.ConditionWriter
 }
 
-// Dependencies are the parts that a Service uses. All but Secrets and Reservations are required.
+// Dependencies are the parts that a Service uses. All but Secrets, Reservations and Queue are required.
 type Dependencies struct {
 	Records Records
 	Intents ports.IntentStore
@@ -37,6 +38,9 @@ type Dependencies struct {
 	Secrets ports.SecretResolver
 	// Reservations ends reservations of this node; nil without any.
 	Reservations Releaser
+	// Queue receives the games whose operation begins or ends; nil is for a service without a
+	// reconcile worker, which writes no conditions between its operations.
+	Queue Queue
 }
 
 // Releaser ends reservations of a node in the background.
@@ -145,11 +149,15 @@ func (s *Service) lockGame(gameID string) (lock, holder *activeOperation, err er
 	return lock, nil, nil
 }
 
-// unlockGame releases a lock of lockGame.
+// unlockGame releases a lock of lockGame. If an operation had the lock, the reconcile worker
+// writes the condition that it leaves.
 func (s *Service) unlockGame(lock *activeOperation) {
 	s.mu.Lock()
 	delete(s.active, lock.gameID)
 	s.mu.Unlock()
+	if id, _, _ := lock.operation(); id != "" {
+		s.enqueue(lock.gameID)
+	}
 	close(lock.done)
 	lock.end()
 }

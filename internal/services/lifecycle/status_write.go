@@ -37,7 +37,7 @@ func (e *execution) setStatus(ctx context.Context, to runtime.Status, c containe
 		if err = e.trySetStatus(ctx, to, c, suffix, reason); !errors.Is(err, runtime.ErrConflict) {
 			break
 		}
-		e.base = nil
+		e.base = baseAfterConflict(err)
 	}
 	if err != nil {
 		return fmt.Errorf("set the record to %s: %w", to, err)
@@ -57,17 +57,17 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	case !e.isOwnRecord(base.record):
 		return e.foreignRecordError(base)
 	}
-	origin := e.origin(suffix, reason)
+	origin, condition := e.origin(suffix, reason), e.conditionAfter(base.record, to, c.ID, suffix)
 	var stored runtime.VersionedRecord
 	if base.record != nil && isPlainTransition(*base.record, to, c.ID) && (to != runtime.StatusRunning || e.hasRequests(*base.record)) {
 		stored, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
 			},
-			Endpoint: endpointAfter(base.record.EngineEndpoint, to, c), Ports: c.Ports, Origin: origin, Fence: &e.fence,
+			Endpoint: endpointAfter(base.record.EngineEndpoint, to, c), Ports: c.Ports, Condition: &condition, Origin: origin, Fence: &e.fence,
 		})
 	} else {
-		stored, err = e.put(ctx, e.newRecord(base.record, to, c), base.revision, origin)
+		stored, err = e.put(ctx, e.newRecord(base.record, to, c, condition), base.revision, origin)
 	}
 	if errors.Is(err, runtime.ErrFenced) {
 		return fmt.Errorf("%w: %w", errSuperseded, err)
@@ -77,7 +77,7 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	}
 	e.setLastWrite(stored)
 	if !hasStatusAndContainer(&stored.Record, to, c.ID) {
-		return e.writeUnderNewID(ctx, to, c, origin)
+		return e.writeUnderNewID(ctx, to, c, condition, origin)
 	}
 	return nil
 }
@@ -140,13 +140,13 @@ func endpointAfter(current string, to runtime.Status, c container.Container) *st
 
 // writeUnderNewID repeats a write that the store deduplicated although the record has
 // changed since. It appends the replaced revision to the operation ID.
-func (e *execution) writeUnderNewID(ctx context.Context, to runtime.Status, c container.Container, origin ports.Origin) error {
+func (e *execution) writeUnderNewID(ctx context.Context, to runtime.Status, c container.Container, condition runtime.Condition, origin ports.Origin) error {
 	current := *e.base
 	if !e.isOwnRecord(current.record) {
 		return e.foreignRecordError(current)
 	}
 	origin.OperationID = fmt.Sprintf("%s/%d", origin.OperationID, current.revision)
-	stored, err := e.put(ctx, e.newRecord(current.record, to, c), current.revision, origin)
+	stored, err := e.put(ctx, e.newRecord(current.record, to, c, condition), current.revision, origin)
 	if err == nil {
 		e.setLastWrite(stored)
 	}
@@ -184,15 +184,15 @@ func (e *execution) isOwnRecord(record *runtime.RuntimeRecord) bool {
 	}
 }
 
-// newRecord returns the record of the game with the status and the container.
-func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status, c container.Container) runtime.RuntimeRecord {
+// newRecord returns the record of the game with the status, the container and the condition.
+func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status, c container.Container, condition runtime.Condition) runtime.RuntimeRecord {
 	now := e.service.now()
 	record := runtime.RuntimeRecord{GameID: e.gameID, CreatedAt: now}
 	if current != nil {
 		record = current.Clone()
 	}
 	record.Status, record.LastOpAt, record.RemovedAt = to, now, nil
-	record.Region, record.Node = e.op().Region, e.op().Node
+	record.Region, record.Node, record.Condition = e.op().Region, e.op().Node, condition
 	if c.ID != "" {
 		record.CurrentContainerID, record.CurrentImageRef = c.ID, c.Labels.Image
 		record.ImageDigest = c.ImageDigest

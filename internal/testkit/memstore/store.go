@@ -14,6 +14,7 @@ import (
 var (
 	_ ports.RuntimeRecordStore = (*Store)(nil)
 	_ ports.RuntimeWriter      = (*Store)(nil)
+	_ ports.ConditionWriter    = (*Store)(nil)
 	_ ports.RuntimeDeleter     = (*Store)(nil)
 	_ ports.RuntimeReader      = (*Store)(nil)
 	_ ports.RuntimeLedger      = (*Store)(nil)

@@ -40,6 +40,7 @@ func harness() storetest.Harness {
 		Compact: func(t *testing.T, s storetest.Store, revision int64) {
 			require.NoError(t, s.(*memstore.Store).Compact(revision))
 		},
+		Conditions: func(s storetest.Store) ports.ConditionWriter { return s.(*memstore.Store) },
 		Delete: func(_ *testing.T, s storetest.Store, gameID string) {
 			s.(*memstore.Store).DeleteKeys(gameID)
 		},

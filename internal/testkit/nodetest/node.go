@@ -133,16 +133,16 @@ func (n *Node) openEngine() {
 func (n *Node) openServices() {
 	prober := healthprobe.New(0)
 	var err error
+	queue := reconcile.NewQueue(n.Config.Clock)
 	reservations := etcdreservations.New(n.Config.Client, etcdreservations.Options{Prefix: n.Config.Prefix})
 	releaser := placement.NewReleaser(n.t.Context(), reservations, node.Ref{Region: n.Config.Region, Name: n.Config.Name}, nil)
 	n.t.Cleanup(releaser.Close)
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
 		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober, Secrets: n.Config.Secrets,
-		Reservations: releaser,
+		Reservations: releaser, Queue: queue,
 	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
-	queue := reconcile.NewQueue(n.Config.Clock)
 	n.Health = health.New(
 		health.Dependencies{Records: n.Store, Intents: n.Store, Prober: prober, Queue: queue},
 		health.Config{Region: n.Config.Region, Node: n.Config.Name, Interval: 100 * time.Millisecond},
@@ -161,7 +161,7 @@ func (n *Node) openServices() {
 		election = n.Config.WrapElection(election)
 	}
 	n.Failover = failover.New(failover.Dependencies{
-		Records: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
+		Records: n.Store, Conditions: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
 		Placement: placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: reservations}),
 	}, failover.Config{
 		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock,

@@ -7,6 +7,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // Harness creates and controls the stores of one adapter. A nil function is a
@@ -31,6 +32,10 @@ type Harness struct {
 
 	// Fences is nil for an adapter that does not support fences.
 	Fences *Fences
+
+	// Conditions returns the writer of conditions of a store that Open returned. It is nil for
+	// an adapter that does not write conditions, as the API does not.
+	Conditions func(store Store) ports.ConditionWriter
 
 	// RejectsInvalidRecords is set for an adapter whose server accepts only records that
 	// pass RuntimeRecord.Validate, as the API does.
@@ -82,6 +87,7 @@ func Run(t *testing.T, h Harness) {
 		{"transition", transitionTests()},
 		{"conflict", conflictTests()},
 		{"put", putTests()},
+		{"condition", conditionTests(h)},
 		{"operation id", operationIDTests(h)},
 		{"fence", fenceTests(h)},
 		{"page", pageTests()},

@@ -106,6 +106,11 @@ func TestRegionWithoutAPresentNode(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, overview.Absent, 1)
 	require.NotZero(t, overview.Absent[0].LostAt)
+	isLost := func(gameID string) bool { return eu.Record(gameID).NodeLostAt != nil }
+	for gameID := range unchanged {
+		require.Eventually(t, func() bool { return isLost(gameID) }, nodetest.Timeout, 10*time.Millisecond, "the record of %s states the loss", gameID)
+		require.False(t, eu.Record(gameID).IsReady())
+	}
 
 	ap.Reconnect()
 	requireLeader(t, eu, "ap")
@@ -118,7 +123,8 @@ func TestRegionWithoutAPresentNode(t *testing.T) {
 	}, nodetest.Timeout, 10*time.Millisecond, "no game is lost")
 	require.Nil(t, ap.Reconcile.Brake())
 	for gameID, record := range unchanged {
-		require.Equal(t, record, ap.Record(gameID))
+		require.Eventually(t, func() bool { return !isLost(gameID) }, nodetest.Timeout, 10*time.Millisecond, "the node has returned")
+		require.True(t, record.EqualExceptCondition(ap.Record(gameID)))
 	}
 	require.Equal(t, container.StateRunning, ap.Containers("stays")[0].State)
 	requireMonotonic(t, events(), "first", "second", "stays", "kept", "stopped")

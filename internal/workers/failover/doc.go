@@ -12,6 +12,7 @@
 //	caretaker.go    caretaker: candidacies for regions without a present node
 //	region.go       region: the leadership of one region
 //	pass.go         a pass: find the lost games of a region and handle them
+//	lostgames.go    the records of lost games state that their node is lost
 //	intents.go      cached intents of lost games
 //	interrupted.go  stopped games that would run if their node had not been lost
 //

@@ -58,6 +58,10 @@ func (r *region) pass(ctx context.Context, overview node.Overview, fence node.Fe
 	if err != nil {
 		return err
 	}
+	markErr := r.markLostGames(ctx, p, lost)
+	if errors.Is(markErr, runtime.ErrFenced) {
+		return markErr
+	}
 	readErr := r.readIntents(ctx, lost)
 	observed := map[string]*drift.Observation{}
 	var due []*lostGame
@@ -69,7 +73,7 @@ func (r *region) pass(ctx context.Context, overview node.Overview, fence node.Fe
 	}
 	p.tracker.Prune(observed)
 	r.pruneIntents(observed)
-	return errors.Join(readErr, r.rescheduleAll(ctx, p, due))
+	return errors.Join(markErr, readErr, r.rescheduleAll(ctx, p, due))
 }
 
 // findLost returns the games of absent nodes: first those with a running record.

@@ -79,7 +79,7 @@ func newFixture(t *testing.T, nodes ...node.Node) *fixture {
 	}
 	f.scheduler = placement.NewScheduler(placement.Dependencies{Records: f.store})
 	f.Worker = failover.New(failover.Dependencies{
-		Records: f.store, Intents: f.store, Nodes: f.registry, Rescheduler: f.rescheduler, Placement: f.scheduler,
+		Records: f.store, Conditions: f.store, Intents: f.store, Nodes: f.registry, Rescheduler: f.rescheduler, Placement: f.scheduler,
 	}, failover.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: f.clock.now})
 	return f
 }
@@ -96,11 +96,21 @@ func (f *fixture) putRunning(gameID, region, node string) {
 	require.NoError(f.t, err)
 }
 
+// record returns the record of the game.
+func (f *fixture) record(gameID string) runtime.RuntimeRecord {
+	f.t.Helper()
+	record, err := f.store.Get(f.t.Context(), gameID)
+	require.NoError(f.t, err)
+	return record
+}
+
 // passTwice makes a pass, and another one after the grace period.
 func (f *fixture) passTwice() error {
-	err := f.Pass(f.t.Context(), node.Fence{})
+	fence := node.Fence{Key: "/leaders/eu", CreateRevision: 7}
+	f.store.SetFence(fence.Key, fence.CreateRevision)
+	err := f.Pass(f.t.Context(), fence)
 	f.clock.advance(time.Minute)
-	return errors.Join(err, f.Pass(f.t.Context(), node.Fence{}))
+	return errors.Join(err, f.Pass(f.t.Context(), fence))
 }
 
 // endOperation ends the reservation of the game, as its node does with the operation.
@@ -363,7 +373,7 @@ func TestIntentsOfLostGamesAreReadRarely(t *testing.T) {
 	f := newFixture(t, present("eu", "no engine", ""))
 	intents := &countingIntents{IntentStore: f.store}
 	f.Worker = failover.New(failover.Dependencies{
-		Records: f.store, Intents: intents, Nodes: f.registry, Rescheduler: f.rescheduler,
+		Records: f.store, Conditions: f.store, Intents: intents, Nodes: f.registry, Rescheduler: f.rescheduler,
 		Placement: f.scheduler,
 	}, failover.Config{Region: "eu", Node: "n1", Grace: time.Minute, Clock: f.clock.now})
 	for i := range 100 {
@@ -392,10 +402,12 @@ func TestRenamedNodeIsNotLost(t *testing.T) {
 	f.putRunning("g", "eu", "old")
 	require.NoError(t, f.passTwice())
 	require.Empty(t, f.rescheduler.assigned)
+	require.Nil(t, f.record("g").NodeLostAt)
 
 	f.registry.nodes[0].Identity = "other"
 	require.NoError(t, f.passTwice())
 	require.Equal(t, map[string]string{"g": "new"}, f.rescheduler.assigned)
+	require.NotNil(t, f.record("g").NodeLostAt)
 }
 
 // The leader stores once when it detected the loss of a node, and not of one that stopped.
@@ -407,4 +419,36 @@ func TestLossOfANodeIsStored(t *testing.T) {
 	require.NoError(t, f.passTwice())
 	require.Equal(t, detected, f.registry.absent[0].LostAt)
 	require.Zero(t, f.registry.absent[1].LostAt)
+}
+
+// The records of running and stopped games state since when their node is lost. A planned stop
+// counts after the grace period, and a node that never joined is not lost.
+func TestRecordsOfLostGamesStateTheLoss(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, present("eu", "n1", ""))
+	f.registry.absent = []node.Absent{
+		{Node: present("eu", "lost", "")}, {Node: present("eu", "stopped", ""), StoppedAt: f.clock.now()}, {Node: present("us", "lost", "")},
+	}
+	detected := f.clock.now()
+	for gameID, node := range map[string]string{"on lost": "lost", "on stopped": "stopped", "on present": "n1", "on unknown": "unknown", "idle": "lost"} {
+		f.putRunning(gameID, "eu", node)
+	}
+	f.putRunning("of another region", "us", "lost")
+	require.NoError(t, f.store.UpdateStatus(t.Context(), ports.UpdateStatusInput{
+		GameID: "idle", ExpectedFrom: runtime.StatusRunning, To: runtime.StatusStopped, Now: detected,
+	}))
+	require.NoError(t, f.passTwice())
+	lostAt := func(gameID string) *time.Time { return f.record(gameID).NodeLostAt }
+	require.Equal(t, &detected, lostAt("on lost"))
+	require.Equal(t, &detected, lostAt("idle"))
+	require.Equal(t, &detected, lostAt("on stopped"), "since the planned stop")
+	for _, gameID := range []string{"on present", "on unknown", "of another region"} {
+		require.Nil(t, lostAt(gameID), gameID)
+	}
+	revision, err := f.store.GetVersioned(t.Context(), "on lost")
+	require.NoError(t, err)
+	require.NoError(t, f.passTwice())
+	after, err := f.store.GetVersioned(t.Context(), "on lost")
+	require.NoError(t, err)
+	require.Equal(t, revision, after, "the loss is written once")
 }

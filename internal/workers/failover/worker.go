@@ -31,6 +31,7 @@ type Placement interface {
 // Dependencies are the parts that a Worker uses. All are required.
 type Dependencies struct {
 	Records     ports.RuntimeReader
+	Conditions  ports.ConditionWriter
 	Intents     ports.IntentStore
 	Nodes       ports.NodeRegistry
 	Election    ports.Election

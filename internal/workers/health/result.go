@@ -12,6 +12,7 @@ type probeResult struct {
 	containerID string
 	startedAt   time.Time
 	failures    int   // in a row
+	hasPassed   bool  // a probe of this run has passed
 	lastErr     error // not updated while the game is unhealthy
 }
 
@@ -41,6 +42,30 @@ func (w *Worker) Unhealthy(record runtime.RuntimeRecord) string {
 	return fmt.Sprintf("container %s failed at least %d health checks in a row: %s", p.containerID, w.cfg.Failures, p.lastErr.Error())
 }
 
+// Health returns the health of the game in the run that the record describes, by its probes. It
+// is empty before the first probe has passed or Config.Failures have failed in a row.
+func (w *Worker) Health(record runtime.RuntimeRecord) runtime.Health {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.results[record.GameID]
+	if w.isSuspended || p == nil || !p.isForRun(record) {
+		return ""
+	}
+	return p.health(w.cfg.Failures)
+}
+
+// health returns the health by the probes; empty if they are too few.
+func (p *probeResult) health(failures int) runtime.Health {
+	switch {
+	case p.failures >= failures:
+		return runtime.HealthUnhealthy
+	case p.hasPassed:
+		return runtime.HealthHealthy
+	default:
+		return ""
+	}
+}
+
 // Suspend discards all results, and those of the probes until Resume: while the engine is
 // away, the ports that it forwards to games are away too.
 func (w *Worker) Suspend() {
@@ -67,8 +92,8 @@ func (w *Worker) currentEpoch() int {
 	return w.epoch
 }
 
-// recordProbe records one probe that started in the epoch, and enqueues the game if its health
-// has changed.
+// recordProbe records one probe that started in the epoch. It enqueues the game if its health
+// has changed, or if the record states another one.
 func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error, epoch int) {
 	w.mu.Lock()
 	if w.isSuspended || epoch != w.epoch {
@@ -87,13 +112,14 @@ func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error, epoch int)
 		p.lastErr = err
 	}
 	if err == nil {
-		p.failures = 0
+		p.failures, p.hasPassed = 0, true
 	} else {
 		p.failures++
 	}
-	isUnhealthy := p.failures >= w.cfg.Failures
+	health := p.health(w.cfg.Failures)
 	w.mu.Unlock()
-	if wasUnhealthy != isUnhealthy {
+	isUnhealthy := health == runtime.HealthUnhealthy
+	if wasUnhealthy != isUnhealthy || health != "" && record.Health != "" && record.Health != health {
 		w.deps.Queue.Enqueue(record.GameID)
 	}
 }

@@ -31,6 +31,7 @@ func (w *Worker) dropAbsentAsDesired(observed map[string]*drift.Observation) {
 	for gameID, o := range observed {
 		delete(w.absentAsDesired, gameID)
 		isAbsent := o.Record != nil && o.Record.Status == runtime.StatusRemoved && len(o.Containers) == 0 &&
+			o.Record.Operation == nil && o.Record.NodeLostAt == nil &&
 			o.Intent.Current == nil && o.Intent.DesiredStatus != runtime.StatusRunning && o.EngineError == nil
 		if isAbsent {
 			w.absentAsDesired[gameID] = o.RecordRevision
@@ -64,7 +65,7 @@ func (w *Worker) addWriter(ctx context.Context, o *drift.Observation) error {
 		default:
 			return fmt.Errorf("read the ledger of %q: %w", o.GameID, err)
 		}
-		if len(history) == 0 || history[0].Revision != o.RecordRevision {
+		if len(history) == 0 || history[0].Revision > o.RecordRevision {
 			return nil // written since the record was read; the next observation decides
 		}
 		writer = recordWriter{revision: o.RecordRevision, isClient: !isDaemonWrite(history[0], o.Intent)}

@@ -27,7 +27,7 @@ type PassResult struct {
 
 // Pass observes everything that concerns this node: the records that name it, the
 // operations on it, and the containers of its engine. It enqueues every game with a
-// finding, engages the brake if too many games would be affected, and drops findings
+// finding or whose record states another condition, engages the brake if too many games would be affected, and drops findings
 // that no longer exist. It changes no game itself.
 func (w *Worker) Pass(ctx context.Context) (PassResult, error) {
 	startedAt := time.Now()
@@ -53,7 +53,7 @@ func (w *Worker) Pass(ctx context.Context) (PassResult, error) {
 		if slices.ContainsFunc(findings, isDestructive) {
 			affected[gameID] = true
 		}
-		if len(findings) > 0 || o.Intent.Current != nil {
+		if len(findings) > 0 || o.Intent.Current != nil || hasConditionDrift(*o, findings) {
 			pending = append(pending, gameID)
 		}
 	}

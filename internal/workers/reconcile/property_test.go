@@ -178,6 +178,7 @@ func (m *model) requireConverges(t *rapid.T) {
 		}
 		require.Less(t, passes, maxPasses, "actionable findings: %+v", m.actionable(m.gameID))
 	}
+	m.passTwice(t) // the condition of the record follows the last action
 	m.requireConsistent(t, m.ctx, m.gameID)
 	_, revision, err := m.record(m.ctx, m.gameID)
 	require.NoError(t, err)

@@ -21,6 +21,10 @@ const (
 // reconcileGame observes one game and handles its findings. It returns when to requeue
 // the game; 0 means not before the next event.
 func (w *Worker) reconcileGame(ctx context.Context, gameID string) (requeueAfter time.Duration, err error) {
+	if op, isAccepted := w.deps.Remediator.ActiveOperation(gameID); isAccepted {
+		w.showOperation(ctx, gameID, op)
+		return busyDelay, nil
+	}
 	if w.deps.Remediator.HasActive(gameID) {
 		return busyDelay, nil
 	}
@@ -32,7 +36,7 @@ func (w *Worker) reconcileGame(ctx context.Context, gameID string) (requeueAfter
 	if o.OperationActive {
 		return busyDelay, nil
 	}
-	var faults []error
+	faults := []error{w.syncCondition(ctx, &o, w.detect(o))}
 	for _, f := range w.tracker.Record(gameID, w.detect(o), o.Now) {
 		delay, err := w.handleFinding(ctx, o, f)
 		faults = append(faults, err)
@@ -71,7 +75,7 @@ func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation,
 func (w *Worker) addLocalState(o *drift.Observation) {
 	if o.Record != nil {
 		if w.deps.Health != nil {
-			o.Unhealthy = w.deps.Health.Unhealthy(*o.Record)
+			o.Unhealthy, o.Health = w.deps.Health.Unhealthy(*o.Record), w.deps.Health.Health(*o.Record)
 		}
 		o.RemovalReported = w.deps.Queue.hasReportedRemoval(o.Record.CurrentContainerID)
 	}

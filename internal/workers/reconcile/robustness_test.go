@@ -91,6 +91,9 @@ func TestBlockedActionsAreNotRetriedInALoop(t *testing.T) {
 	f := newFixtureWith(t, func(base ports.Engine) ports.Engine { engine.Engine = base; return engine })
 	for _, gameID := range []string{"a", "b", "c"} {
 		require.NoError(t, f.execute(t.Context(), ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec(images[0], 0)}))
+	}
+	require.NoError(t, f.pass(t.Context())) // otherwise the ends of the starts are handled before the first pass
+	for _, gameID := range []string{"a", "b", "c"} {
 		require.NoError(t, f.addContainer(t.Context(), gameID, 9, container.StateExited))
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -20,6 +20,12 @@ type Remediator interface {
 	// Remediate carries out the action of the finding, if nothing has changed since. The
 	// actor is the user that applied the finding; empty for an automatic action.
 	Remediate(ctx context.Context, finding drift.Finding, actor string) error
+	// ActiveOperation returns the accepted operation in progress on the game in this daemon,
+	// and false if there is none.
+	ActiveOperation(gameID string) (runtime.OperationInProgress, bool)
+	// SetCondition writes the condition of the record if the stored one has the revision of
+	// seen, and returns the written record. It is fenced by the session of this daemon.
+	SetCondition(ctx context.Context, seen runtime.VersionedRecord, condition runtime.Condition) (runtime.VersionedRecord, error)
 	// HasActive reports whether an operation on the game is in progress in this daemon.
 	HasActive(gameID string) bool
 }
@@ -29,6 +35,9 @@ type HealthView interface {
 	// Unhealthy describes how the game, in the run that the record describes, fails its
 	// health checks; empty if it does not.
 	Unhealthy(record runtime.RuntimeRecord) string
+	// Health returns the result of the health checks of the game in the run that the record
+	// describes; empty if there is none yet.
+	Health(record runtime.RuntimeRecord) runtime.Health
 	// Recheck checks the health of the game once more, now.
 	Recheck(ctx context.Context, record runtime.RuntimeRecord, spec operation.Spec)
 }

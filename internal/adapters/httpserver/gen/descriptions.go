@@ -63,6 +63,7 @@ func memberDescriptions() map[string]map[string]string {
 		"operation":            "The operation in progress",
 		"request_cpus":         "CPUs that the game requests of its node; absent if it requests none",
 		"request_memory_bytes": "Bytes of memory that the game requests of its node; absent if it requests none",
+		"ready":                "Whether players can use the game: it runs on a node that is not lost, and its health check, if any, passes. The server derives it and ignores it in requests",
 		"generation":           "The number of containers that this game has had",
 		"created_at":           "The time of the first record of the game",
 		"last_op_at":           "The time of the last operation; for display, not for ordering",

@@ -25,12 +25,15 @@ type StoredRecord struct {
 	Unknown   jsontext.Value `json:",embed"`
 }
 
-// LastWrite identifies the write that made a record what it is.
+// LastWrite identifies the write that made a record what it is, except for its condition.
 type LastWrite struct {
 	OperationID string `json:"operation_id"`
 	// Seq is the number of the ledger entry of the write.
 	Seq  int64     `json:"seq"`
 	Kind WriteKind `json:"kind"`
+	// HasNewerCondition means that the condition of the record was written since. Such a write
+	// has no ledger entry, and leaves the other members as they are.
+	HasNewerCondition bool `json:"has_newer_condition,omitzero"`
 }
 
 // WriteKind is the kind of a write; it decides the type of the watch event.

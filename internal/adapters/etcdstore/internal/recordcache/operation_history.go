@@ -47,6 +47,8 @@ func (o *operationHistories) add(rec *layout.Record) {
 		}
 		o.games[segment] = newOperationHistory(rec)
 	case rec.ModRevision <= history.modRevision: // known
+	case history.endsWith(rec):
+		history.modRevision = rec.ModRevision // only the condition was written
 	case rec.CreateRevision > history.modRevision || rec.LastWrite.Seq != history.seq+1:
 		*history = *newOperationHistory(rec) // another life of the game, or writes are missing
 	default:
@@ -59,8 +61,14 @@ func (o *operationHistories) add(rec *layout.Record) {
 func newOperationHistory(rec *layout.Record) *operationHistory {
 	return &operationHistory{
 		modRevision: rec.ModRevision, seq: rec.LastWrite.Seq, ids: []string{rec.LastWrite.OperationID},
-		isComplete: rec.LastWrite.Seq == 1 && rec.CreateRevision == rec.ModRevision,
+		isComplete: rec.LastWrite.Seq == 1 && (rec.CreateRevision == rec.ModRevision || rec.LastWrite.HasNewerCondition),
 	}
+}
+
+// endsWith reports whether the newest write is the last one of the record that has a ledger
+// entry.
+func (h *operationHistory) endsWith(rec *layout.Record) bool {
+	return rec.CreateRevision <= h.modRevision && rec.LastWrite.Seq == h.seq && rec.LastWrite.OperationID == h.ids[len(h.ids)-1]
 }
 
 func (h *operationHistory) append(rec *layout.Record) {

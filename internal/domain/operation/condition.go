@@ -1,0 +1,67 @@
+package operation
+
+import (
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+)
+
+// InProgress returns the name of the operation as a record has it.
+func (o Operation) InProgress() *runtime.OperationInProgress {
+	return &runtime.OperationInProgress{ID: o.ID, Kind: string(o.Kind), StartedAt: o.StartedAt}
+}
+
+// ConditionOf returns the condition of the game's record by the intent, for the node of the
+// game: that node is present. now is the time of a change of the health.
+//
+// It keeps what the intent does not contain: the result of the health checks, and the crash loop
+// of a game that does not run.
+func (in Intent) ConditionOf(record runtime.RuntimeRecord, now time.Time) runtime.Condition {
+	c := record.Condition.Clone()
+	policy := in.SpecOf(record.CurrentContainerID).WithDefaults().Crash
+	c.DesiredStatus, c.NodeLostAt, c.Operation = in.DesiredStatus, nil, nil
+	c.Restarts = int64(len(RestartsWithin(in.Restarts, time.Duration(policy.Window), now)))
+	if in.Current != nil {
+		c.Operation = in.Current.InProgress()
+	}
+	if record.Status == runtime.StatusRunning {
+		c.CrashLoop = false
+	}
+	health := in.healthOf(record)
+	if health != record.Health && in.hasAwaitedHealth(record) {
+		now = in.Recent[0].FinishedAt
+	}
+	return c.WithHealth(health, now)
+}
+
+// healthOf returns the health of the game as far as the intent determines it.
+func (in Intent) healthOf(record runtime.RuntimeRecord) runtime.Health {
+	switch {
+	case record.Status != runtime.StatusRunning:
+		return ""
+	case !in.SpecOf(record.CurrentContainerID).WithDefaults().HasHealthCheck():
+		return runtime.HealthNone
+	case record.Health == runtime.HealthHealthy, record.Health == runtime.HealthUnhealthy:
+		return record.Health
+	case in.hasAwaitedHealth(record):
+		return runtime.HealthHealthy
+	default:
+		return runtime.HealthUnknown
+	}
+}
+
+// hasAwaitedHealth reports whether the latest operation has started the game as it runs, and
+// has ended when its health check passed. A health that became unknown later is unknown.
+func (in Intent) hasAwaitedHealth(record runtime.RuntimeRecord) bool {
+	if in.Current != nil || len(in.Recent) == 0 || record.StartedAt == nil || record.HealthSince == nil {
+		return false
+	}
+	latest := in.Recent[0]
+	isWithin := func(at time.Time) bool { return !at.Before(latest.StartedAt) && !at.After(latest.FinishedAt) }
+	switch latest.Kind {
+	case KindStart, KindRestart, KindPatch:
+		return latest.Failure == nil && isWithin(*record.StartedAt) && isWithin(*record.HealthSince)
+	default:
+		return false
+	}
+}
