@@ -117,6 +117,7 @@ func (e *Engine) createOptions(spec container.Spec, secrets secret.Values, netwo
 			Cmd:          spec.Args,
 			Env:          environment(spec, secrets, stateDir != ""),
 			User:         e.cfg.User,
+			StopSignal:   spec.StopSignal,
 			ExposedPorts: exposed,
 		},
 		HostConfig: host,

@@ -88,7 +88,7 @@ func (e *Engine) reserveName(name string) (c *processContainer, isReserved bool)
 
 // createReserved creates a container that reserveName returned, or frees its name.
 func (e *Engine) createReserved(ctx context.Context, c *processContainer, s container.Spec) (container.Container, error) {
-	c.spec = spec{ID: c.id, Name: s.Name, Labels: s.Labels, Args: s.Args, Env: s.Env, Secrets: s.Secrets, Port: s.Port, CPUs: s.CPUs, MemoryBytes: s.MemoryBytes}
+	c.spec = spec{ID: c.id, Name: s.Name, Labels: s.Labels, Args: s.Args, Env: s.Env, Secrets: s.Secrets, Port: s.Port, CPUs: s.CPUs, MemoryBytes: s.MemoryBytes, StopSignal: s.StopSignal}
 	err := e.assignPorts(ctx, c, s)
 	defer e.releaseAssignment(c)
 	if err == nil {

@@ -39,7 +39,7 @@
 //
 // When the first process exits with code 0, the others continue to run: it was a launcher. After
 // another code, the engine sends them SIGTERM, and SIGKILL two seconds later. A stop sends
-// SIGTERM to all processes and waits for all of them.
+// the stop signal of the spec, SIGTERM by default, to all processes and waits for all of them.
 //
 // The engine opens a handle of a process (a pidfd) before it sends a signal; the handle
 // prevents the reuse of the pid. It then verifies that the process is still one of the game.

@@ -41,3 +41,6 @@ func fileID(info os.FileInfo) (device, inode uint64) {
 	}
 	return stat.Dev, stat.Ino
 }
+
+// signalOf returns the signal of the name, and 0 if there is none.
+func signalOf(name string) syscall.Signal { return unix.SignalNum(name) }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 )
 
 func checkSupported() error {
@@ -19,3 +20,5 @@ func setSession(*exec.Cmd) {}
 func newMemoryFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func fileID(os.FileInfo) (device, inode uint64) { return 0, 0 }
+
+func signalOf(string) syscall.Signal { return 0 }

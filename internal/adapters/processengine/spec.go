@@ -1,11 +1,13 @@
 package processengine
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"galaxy/rtmanager/internal/atomicfile"
@@ -30,6 +32,13 @@ type spec struct {
 
 	CPUs        float64 `json:"cpus,omitempty"`         // 0: no limit
 	MemoryBytes int64   `json:"memory_bytes,omitempty"` // 0: no limit
+	// StopSignal is the name of the signal of a stop; empty means SIGTERM.
+	StopSignal string `json:"stop_signal,omitempty"`
+}
+
+// stopSignal returns the signal of a stop.
+func (s spec) stopSignal() syscall.Signal {
+	return cmp.Or(signalOf(s.StopSignal), syscall.SIGTERM)
 }
 
 // runConfig is the content of run.json: the settings of the latest start.
@@ -107,6 +116,7 @@ func (e *Engine) validateSpec(s container.Spec) error {
 		fault(!isValid, "ports", fmt.Sprintf("contain %q with protocol %q and port %d; use tcp or udp and a port from 0 to 65535", p.Name, p.Protocol, p.Port))
 		fault(p.Port == 0 && e.cfg.GamePorts.Size() == 0, "ports", fmt.Sprintf("contain %s without a port, and this node has no range of ports for games", p.Name))
 	}
+	fault(s.StopSignal != "" && signalOf(s.StopSignal) == 0, "stop_signal", fmt.Sprintf("%.64q is not the name of a signal such as SIGINT", s.StopSignal))
 	for _, text := range append([]string{s.Name, s.Labels.OperationID}, s.Args...) {
 		fault(!isValidText(text), "args", fmt.Sprintf("contain %.64q, which is not UTF-8 text without NUL", text))
 	}

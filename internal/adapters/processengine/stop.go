@@ -2,7 +2,6 @@ package processengine
 
 import (
 	"context"
-	"syscall"
 	"time"
 
 	"galaxy/rtmanager/internal/adapters/processengine/internal/procfs"
@@ -27,7 +26,7 @@ type stopResult struct {
 	HasKilled bool `json:"has_killed"`
 }
 
-// Stop implements ports.Engine. It sends SIGTERM to all processes of the game, and waits for all
+// Stop implements ports.Engine. It sends the stop signal to all processes of the game, and waits for all
 // of them: a start script and the server that it has started both have the whole grace.
 func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Duration) error {
 	ctx, end, err := e.begin(ctx)
@@ -67,7 +66,7 @@ func (e *Engine) Stop(ctx context.Context, containerID string, grace time.Durati
 	return nil
 }
 
-// terminate sends SIGTERM to the processes of the game, and reports whether they exit within the
+// terminate sends the stop signal to the processes of the game, and reports whether they exit within the
 // grace. It returns false at once if there is no process to signal.
 func (c *processContainer) terminate(ctx context.Context, r *run, grace time.Duration) (hasExited bool, err error) {
 	if err := r.waitProcess(ctx); err != nil {
@@ -77,7 +76,7 @@ func (c *processContainer) terminate(ctx context.Context, r *run, grace time.Dur
 	c.setStopUntil(r, result.Until)
 	defer c.setStopUntil(r, time.Time{})
 	c.recordStop(result)
-	if procfs.SignalAll(func() []int { return c.members(r) }, syscall.SIGTERM) == 0 {
+	if procfs.SignalAll(func() []int { return c.members(r) }, c.spec.stopSignal()) == 0 {
 		return waitDone(ctx, r.done, 0)
 	}
 	exited, err := waitDone(ctx, r.done, grace)

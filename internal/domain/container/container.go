@@ -41,6 +41,9 @@ type Spec struct {
 	Ports       []runtime.Port
 	CPUs        float64 // 0: no limit
 	MemoryBytes int64   // 0: no limit
+	// StopSignal is the name of the signal that Stop sends, such as SIGINT; empty means that
+	// of the image or engine.
+	StopSignal string
 }
 
 // Labels identify the owner of a container. They are set at creation and never change.

@@ -46,6 +46,13 @@ func TestDetect(t *testing.T) {
 	exited, paused := newContainer("c1", container.StateExited), newContainer("c1", container.StateRunning)
 	restartedAt := now().Add(-time.Minute)
 	exited.EngineRestartedAt, paused.Paused = &restartedAt, true
+	onFailure := intentFor(runtime.StatusRunning, 3)
+	onFailure.Spec.Crash.Condition = operation.CrashOnFailure
+	exitedWith := func(code int) container.Container {
+		c := newContainer("c1", container.StateExited)
+		c.ExitCode = &code
+		return c
+	}
 	noHealthCheck := intentFor(runtime.StatusRunning, 0)
 	noHealthCheck.Spec.HealthPath = operation.NoHealthCheck
 	failedStarts := intentFor(runtime.StatusRunning, 1)
@@ -67,6 +74,12 @@ func TestDetect(t *testing.T) {
 		{"empty observation", drift.Observation{}, nil},
 		{"no disagreement", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateRunning)}}, nil},
 		{"stopped and exited", drift.Observation{Record: recordOf(runtime.StatusStopped, "c1"), Containers: []container.Container{newContainer("c1", container.StateExited)}}, nil},
+		{"ended with code 0, which is no crash", drift.Observation{
+			Record: recordOf(runtime.StatusStopped, "c1"), Containers: []container.Container{exitedWith(0)}, Intent: onFailure, IntentRevision: 5,
+		}, nil},
+		{"ended with code 1, which is a crash", drift.Observation{
+			Record: recordOf(runtime.StatusStopped, "c1"), Containers: []container.Container{exitedWith(1)}, Intent: onFailure, IntentRevision: 5,
+		}, []summary{{drift.KindCrashed, drift.ActionRestart, "c1"}}},
 		{"removed and no container", drift.Observation{Record: recordOf(runtime.StatusRemoved, "")}, nil},
 		{"exited", drift.Observation{Record: recordOf(runtime.StatusRunning, "c1"), Containers: []container.Container{newContainer("c1", container.StateExited)}},
 			[]summary{{drift.KindExited, drift.ActionMarkStopped, "c1"}}},

@@ -29,6 +29,8 @@ func (o Observation) detectNotRunning(stopped *container.Container) []Finding {
 	containerID, text := o.describeNotRunning(stopped)
 	policy := o.Intent.Spec.WithDefaults().Crash
 	switch {
+	case policy.Condition == operation.CrashOnFailure && stopped != nil && stopped.ExitCode != nil && *stopped.ExitCode == 0:
+		return nil // the game has ended
 	case o.canRestore(stopped):
 		return o.newFinding(KindNotRunning, ActionRestart, containerID, "%s when its engine or machine stopped; start %d of at most %d is due",
 			text, o.failedRestores(*stopped.EngineRestartedAt)+1, MaxRestores)

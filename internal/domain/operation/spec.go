@@ -79,6 +79,9 @@ type Spec struct {
 	HealthTimeout Duration `json:"health_timeout,omitzero"`
 	// StopGrace is the time between the signal to exit and the kill. Default 10 s.
 	StopGrace Duration `json:"stop_grace,omitzero"`
+	// StopSignal is the signal to exit, one of StopSignals. Empty means that of the image,
+	// SIGTERM for most images and for the process engine.
+	StopSignal string `json:"stop_signal,omitempty"`
 
 	Crash CrashPolicy `json:"crash,omitzero"`
 	// OnNodeLost defaults to NodeLostKeep, and to NodeLostReschedule for a game with Regions.
@@ -96,6 +99,22 @@ type CrashPolicy struct {
 	Attempts int      `json:"attempts,omitempty"`
 	Window   Duration `json:"window,omitzero"` // default 10 min
 	Delay    Duration `json:"delay,omitzero"`  // default 1 s
+	// Condition is which exits are crashes. Default CrashAny.
+	Condition CrashCondition `json:"condition,omitempty"`
+}
+
+// CrashCondition selects the exits that are crashes, among those that no operation requested.
+type CrashCondition string
+
+// The conditions. The zero value means CrashAny.
+const (
+	CrashAny       CrashCondition = "any"        // every exit
+	CrashOnFailure CrashCondition = "on-failure" // an exit with another code than 0, or by a signal
+)
+
+// StopSignals returns the names of the signals that a Spec may use.
+func StopSignals() []string {
+	return []string{"SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"}
 }
 
 // PlacementPolicy specifies which of the nodes that can run a game is selected.
@@ -152,6 +171,7 @@ func (s Spec) WithDefaults() Spec {
 	s.Placement = cmp.Or(s.Placement, PlacementSpread)
 	s.Crash.Window = cmp.Or(s.Crash.Window, Duration(DefaultCrashWindow))
 	s.Crash.Delay = cmp.Or(s.Crash.Delay, Duration(DefaultCrashDelay))
+	s.Crash.Condition = cmp.Or(s.Crash.Condition, CrashAny)
 	if len(s.Regions) > 0 {
 		s.OnNodeLost = cmp.Or(s.OnNodeLost, NodeLostReschedule)
 	}
@@ -233,6 +253,8 @@ func (s Spec) Validate() error {
 	}
 	addIf(s.Crash.Window < 0, "crash.window", "must not be negative")
 	addIf(s.Crash.Attempts < 0 || s.Crash.Attempts > maxCrashAttempts, "crash.attempts", "%d is not from 0 to %d", s.Crash.Attempts, maxCrashAttempts)
+	addIf(s.Crash.Condition != "" && s.Crash.Condition != CrashAny && s.Crash.Condition != CrashOnFailure, "crash.condition", "%.64q is neither %q nor %q", s.Crash.Condition, CrashAny, CrashOnFailure)
+	addIf(s.StopSignal != "" && !slices.Contains(StopSignals(), s.StopSignal), "stop_signal", "%.64q is not one of %s", s.StopSignal, strings.Join(StopSignals(), ", "))
 	addIf(s.OnNodeLost != "" && s.OnNodeLost != NodeLostKeep && s.OnNodeLost != NodeLostReschedule, "on_node_lost", "%q is neither %q nor %q", s.OnNodeLost, NodeLostKeep, NodeLostReschedule)
 	addIf(s.OnNodeLost == NodeLostKeep && len(s.Regions) > 0, "regions", "are for the policy %q, and on_node_lost is %q", NodeLostReschedule, NodeLostKeep)
 	addIf(len(s.Regions) > maxRegions, "regions", "are %d; at most %d are allowed", len(s.Regions), maxRegions)

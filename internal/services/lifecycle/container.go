@@ -41,7 +41,7 @@ func newContainerSpec(store, gameID string, op operation.Operation) container.Sp
 		},
 		Args: spec.Args, Env: spec.Env, Secrets: spec.Secrets, Network: spec.Network, Port: spec.Port, ContainerPort: spec.ContainerPort,
 		Ports: newContainerPorts(spec.Ports),
-		CPUs:  spec.CPUs, MemoryBytes: spec.MemoryBytes,
+		CPUs:  spec.CPUs, MemoryBytes: spec.MemoryBytes, StopSignal: spec.StopSignal,
 	}
 }
 

@@ -164,7 +164,7 @@ func hasSameContainerSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
 	return a.Image == b.Image && slices.Equal(a.Args, b.Args) && maps.Equal(a.Env, b.Env) && slices.Equal(a.Secrets, b.Secrets) &&
 		a.Port == b.Port && a.ContainerPort == b.ContainerPort && slices.Equal(a.Ports, b.Ports) &&
-		a.CPUs == b.CPUs && a.MemoryBytes == b.MemoryBytes
+		a.CPUs == b.CPUs && a.MemoryBytes == b.MemoryBytes && a.StopSignal == b.StopSignal
 }
 
 // hasSameOtherSettings reports whether the specs have the same health check, stop, crash

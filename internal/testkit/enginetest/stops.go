@@ -25,6 +25,17 @@ func stopTests(h Harness) []contractTest {
 			}
 		}},
 		{"Stop returns ErrEngineUnavailable if its context ends, and may be repeated", testStopCanceled},
+		{"Stop sends the signal of the spec", func(t *testing.T, f *fixture) {
+			spec := f.spec("game", "--ignore-sigterm")
+			spec.StopSignal = "SIGQUIT"
+			c := f.start(t, f.create(t, spec).ID)
+			if f.RunsGames {
+				clientOf(c).waitReady(t)
+			}
+			stopped := f.stop(t, c.ID, longGrace)
+			require.Equal(t, container.StateExited, stopped.State)
+			require.False(t, stopped.StopKilled)
+		}},
 		{"StopKilled reports a stop that had to kill after its grace", testStopKilled},
 	}
 	if h.RunsGames && h.SignalsAll {

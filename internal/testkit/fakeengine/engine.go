@@ -145,7 +145,7 @@ func (m *Machine) create(spec container.Spec) *fakeContainer {
 			ID: "c" + strconv.Itoa(m.lastID), Name: spec.Name, Labels: spec.Labels, State: container.StateCreated,
 			Image: spec.Labels.Image, ImageDigest: m.digestOf(spec.Labels.Image), Network: spec.Network,
 		},
-		ignoresStop: slices.Contains(spec.Args, "--ignore-sigterm"),
+		ignoresStop: slices.Contains(spec.Args, "--ignore-sigterm") && (spec.StopSignal == "" || spec.StopSignal == "SIGTERM"),
 		port:        cmp.Or(spec.Port, 30000+m.lastID),
 		ports:       spec.Ports,
 	}

@@ -130,7 +130,7 @@ func memberDescriptions() map[string]map[string]string {
 			"port":           "The port of the node; 0 or absent lets the node choose one of its range",
 		},
 		"OperationCrashPolicy": {
-			"attempts": "The maximum number of restarts within the window; 0 is none", "window": "The length of the window, such as 10m", "delay": "The time between exit and restart, such as 1s",
+			"condition": "Which exits are crashes: any, or on-failure for those with another code than 0; default any", "attempts": "The maximum number of restarts within the window; 0 is none", "window": "The length of the window, such as 10m", "delay": "The time between exit and restart, such as 1s",
 		},
 		"DriftFinding": {
 			"id": "The id of the finding, as long as it is the same", "region": "The region of the node that reports it", "node": "The node that reports it",
@@ -193,6 +193,7 @@ func specDescriptions() map[string]string {
 		"health_path":          "The path that returns 2xx when the game is healthy, or none; default /healthz",
 		"health_timeout":       "How long a start waits for a healthy game, such as 30s",
 		"stop_grace":           "How long a stop waits for the container to exit before it kills it, such as 10s",
+		"stop_signal":          "The signal that a stop sends first, such as SIGINT; default: that of the image, or SIGTERM",
 		"crash":                "The restarts after an exit that no operation caused",
 		"on_node_lost":         "What happens to the game when its node is absent",
 		"regions":              "The other regions in which the game may be started when its node is absent and no node of its region can run it, the preferred one first",

@@ -23,6 +23,7 @@ type Spec struct {
 	EnvFile string
 
 	image, network, healthPath, onNodeLost, memory    string
+	stopSignal, crashCondition                        string
 	env, secrets, regions, gamePorts                  []string
 	port, containerPort, crashAttempts                int
 	cpus                                              float64
@@ -48,11 +49,16 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.StringVar(&f.healthPath, "health-path", "", "HTTP `PATH` that returns 2xx when the game is healthy, or none (default /healthz)")
 	flags.DurationVar(&f.healthTimeout, "health-timeout", 0, "how long a start waits until the game is healthy (default 30s)")
 	flags.DurationVar(&f.stopGrace, "stop-grace", 0, "how long a stop waits before it kills the game (default 10s)")
+	flags.StringVar(&f.stopSignal, "stop-signal", "", "`SIGNAL` that a stop sends first, such as SIGINT (default: that of the image, or SIGTERM)")
+	flags.StringVar(&f.crashCondition, "crash-condition", "", "which exits are crashes: `any|on-failure`; on-failure excludes exit code 0 (default any)")
 	flags.IntVar(&f.crashAttempts, "crash-attempts", 0, "how many times to restart a crashed game within --crash-window; 0 means never")
 	flags.DurationVar(&f.crashWindow, "crash-window", 0, "period in which restarts are counted (default 10m)")
 	flags.DurationVar(&f.crashDelay, "crash-delay", 0, "how long to wait before a restart (default 1s)")
 	flags.StringVar(&f.onNodeLost, "on-node-lost", "", "what to do if the node is lost: `keep|reschedule` (default keep)")
 	flags.StringSliceVar(&f.regions, "regions", nil, "`REGION,...` in which to start the game when its node is lost and no node of its own region can run it, the preferred one first")
+	_ = cmd.RegisterFlagCompletionFunc("stop-signal", cobra.FixedCompletions(operation.StopSignals(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("crash-condition", cobra.FixedCompletions(
+		[]string{string(operation.CrashAny), string(operation.CrashOnFailure)}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("on-node-lost", cobra.FixedCompletions(
 		[]string{string(operation.NodeLostKeep), string(operation.NodeLostReschedule)}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -68,23 +74,25 @@ func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 	}
 	changed := false
 	for name, set := range map[string]func(){
-		"image":          func() { spec.Image = f.image },
-		"env":            func() { spec.Env = env },
-		"secret":         func() { spec.Secrets = f.secrets },
-		"network":        func() { spec.Network = f.network },
-		"port":           func() { spec.Port = f.port },
-		"container-port": func() { spec.ContainerPort = f.containerPort },
-		"game-port":      func() { spec.Ports = gamePorts },
-		"cpus":           func() { spec.CPUs = f.cpus },
-		"memory":         func() { spec.MemoryBytes = memory },
-		"health-path":    func() { spec.HealthPath = f.healthPath },
-		"health-timeout": func() { spec.HealthTimeout = operation.Duration(f.healthTimeout) },
-		"stop-grace":     func() { spec.StopGrace = operation.Duration(f.stopGrace) },
-		"crash-attempts": func() { spec.Crash.Attempts = f.crashAttempts },
-		"crash-window":   func() { spec.Crash.Window = operation.Duration(f.crashWindow) },
-		"crash-delay":    func() { spec.Crash.Delay = operation.Duration(f.crashDelay) },
-		"on-node-lost":   func() { spec.OnNodeLost = operation.NodeLostPolicy(f.onNodeLost) },
-		"regions":        func() { spec.Regions = f.regions },
+		"image":           func() { spec.Image = f.image },
+		"env":             func() { spec.Env = env },
+		"secret":          func() { spec.Secrets = f.secrets },
+		"network":         func() { spec.Network = f.network },
+		"port":            func() { spec.Port = f.port },
+		"container-port":  func() { spec.ContainerPort = f.containerPort },
+		"game-port":       func() { spec.Ports = gamePorts },
+		"cpus":            func() { spec.CPUs = f.cpus },
+		"memory":          func() { spec.MemoryBytes = memory },
+		"health-path":     func() { spec.HealthPath = f.healthPath },
+		"health-timeout":  func() { spec.HealthTimeout = operation.Duration(f.healthTimeout) },
+		"stop-grace":      func() { spec.StopGrace = operation.Duration(f.stopGrace) },
+		"stop-signal":     func() { spec.StopSignal = f.stopSignal },
+		"crash-condition": func() { spec.Crash.Condition = operation.CrashCondition(f.crashCondition) },
+		"crash-attempts":  func() { spec.Crash.Attempts = f.crashAttempts },
+		"crash-window":    func() { spec.Crash.Window = operation.Duration(f.crashWindow) },
+		"crash-delay":     func() { spec.Crash.Delay = operation.Duration(f.crashDelay) },
+		"on-node-lost":    func() { spec.OnNodeLost = operation.NodeLostPolicy(f.onNodeLost) },
+		"regions":         func() { spec.Regions = f.regions },
 	} {
 		if cmd.Flags().Changed(name) {
 			set()
