@@ -40,6 +40,8 @@ var allowed = map[string][]string{
 	"tlsfiles":   {},
 	"wait":       {},
 
+	"labelselector": {"domain/runtime"},
+
 	"ports": {"domain/"},
 	"api":   {"domain/", "ports"},
 	"etcd":  {"domain/"},
@@ -82,7 +84,7 @@ var allowed = map[string][]string{
 	"adapters/processengine/internal/shim":     {"adapters/processengine/internal/gamelog"},
 	"adapters/dockerengine":                    {"domain/", "ports", "gameports"},
 
-	"adapters/httpserver":                    {"domain/", "ports", "api", "adapters/httpserver/"},
+	"adapters/httpserver":                    {"domain/", "ports", "api", "labelselector", "adapters/httpserver/"},
 	"adapters/httpserver/peer":               {"domain/", "ports", "api", "daemonhttp"},
 	"adapters/httpserver/internal/callers":   {"domain/", "api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/connlimit": {"api", "adapters/httpserver/internal/problem"},
@@ -128,16 +130,16 @@ var allowed = map[string][]string{
 	"cli/internal/output":       {"domain/", "ports", "api", "bench", "cli/internal/render"},
 	"cli/internal/progress":     {"domain/", "bench", "cli/internal/render", "cli/internal/output"},
 	"cli/internal/manifest":     {"domain/", "api"},
-	"cli/internal/flags":        {"domain/", "ports", "cli/internal/render"},
+	"cli/internal/flags":        {"domain/", "ports", "labelselector", "cli/internal/render"},
 	"cli/internal/selection":    {"domain/", "ports", "cli/internal/flags"},
 	"cli/internal/exit":         {"domain/", "ports", "config", "cli/internal/render", "cli/internal/output"},
 
 	"testkit/memstore":   {"domain/", "ports"},
 	"testkit/memsecrets": {"domain/", "ports"},
 	"testkit/fakeengine": {"domain/", "ports", "gameports"},
-	"testkit/storetest":  {"domain/", "ports"},
+	"testkit/storetest":  {"domain/", "ports", "labelselector"},
 	"testkit/intenttest": {"domain/", "ports", "testkit/storetest"},
-	"testkit/modeltest":  {"domain/", "ports", "testkit/storetest"},
+	"testkit/modeltest":  {"domain/", "ports", "labelselector", "testkit/storetest"},
 	"testkit/enginetest": {"domain/", "ports", "gameports", "testkit/tcptest"},
 	"testkit/servertest": {"domain/", "ports", "adapters/httpserver", "adapters/httpserver/", "services/cluster"},
 	"testkit/certtest":   {},

@@ -74,3 +74,27 @@ A script can use it:
   esac`,
 	}
 }
+
+func labelsTopic() *cobra.Command {
+	return &cobra.Command{
+		Use:   "labels",
+		Short: "Labels of games, and selectors",
+		Long: `Labels are pairs of key and value that select games, such as env=prod. A key and a value
+have the syntax of Kubernetes: at most 63 letters, digits, -, _ and . with a letter or digit
+at both ends; a key may start with a DNS name and a slash; a value may be empty.
+
+A selector (-l) has requirements that are separated by commas and must all be true:
+
+  env=prod          the label has the value; also env==prod
+  env!=prod         it has another value, or the game has no such label
+  env in (a,b)      it has one of the values
+  env notin (a,b)   it has none of them, or the game has no such label
+  canary            the game has the label
+  !canary           the game has no such label
+  level>3           the value is a larger whole number; also level<3
+
+The shell needs quotes for some of them:
+
+  rtmanager list -l 'env in (prod,staging),!canary,mode!=ranked'`,
+	}
+}

@@ -59,7 +59,8 @@ each at a revision of its own. A store that does not respond is an error, unless
 --allow-partial lists the others and names it on standard error.`,
 		Example: `  rtmanager list
   rtmanager list --all-stores
-  rtmanager list --status running --region eu
+  rtmanager list --status running --region eu --region us
+  rtmanager list -l env=prod,mode!=ranked
   rtmanager list --all -o wide
   rtmanager list -o json | jq -r '.items[].game_id'`,
 		Args: requireNoArguments,
@@ -125,9 +126,9 @@ func (f listFlags) query() (ports.PageQuery, error) {
 	if f.limit < 0 {
 		errLimit = &runtime.InvalidError{Field: "--limit", Reason: fmt.Sprintf("is %d; use 1 or more, or 0 for all", f.limit)}
 	}
-	status, errStatus := f.filter.Status()
-	return ports.PageQuery{Status: status, Region: f.filter.Region, Node: f.filter.Node, Local: local, Limit: listPageSize},
-		errors.Join(errConsistency, errLimit, errStatus)
+	filter, errFilter := f.filter.Filter()
+	return ports.PageQuery{RecordFilter: filter, Local: local, Limit: listPageSize},
+		errors.Join(errConsistency, errLimit, errFilter)
 }
 
 // listAll reads all pages, up to the limit if it is not 0, and returns them as one. It also
@@ -141,7 +142,7 @@ func (a *app) listAll(ctx context.Context, client *httpclient.Client, query port
 		}
 		list.Revision, list.Next, list.Regions = page.Revision, page.Next, page.Regions
 		for _, v := range page.Records {
-			if !flags.all && query.Status == "" && v.Record.Status == runtime.StatusRemoved {
+			if !flags.all && len(query.Statuses) == 0 && v.Record.Status == runtime.StatusRemoved {
 				hidden++
 				continue
 			}

@@ -171,7 +171,7 @@ func (a *app) readAllStores(ctx context.Context, client *httpclient.Client, quer
 		list.Stores, list.Continue = page.Stores, page.Continue
 		list.Corrupt = append(list.Corrupt, page.Corrupt...)
 		for i, record := range page.Items {
-			if !flags.all && query.Status == "" && record.Status == runtime.StatusRemoved {
+			if !flags.all && len(query.Statuses) == 0 && record.Status == runtime.StatusRemoved {
 				hidden++
 				continue
 			}

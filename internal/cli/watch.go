@@ -42,6 +42,7 @@ are separated by tabs and are TIME, REVISION, EVENT, GAME, FROM, TO, CONTAINER a
 NODE. With -o json each line is one event of the API.`,
 		Example: `  rtmanager watch
   rtmanager watch --status running --region eu
+  rtmanager watch -l env=prod
   rtmanager watch --from-revision 1042 -o json
   rtmanager watch --no-headers | awk -F '\t' '$6 == "stopped" { print $4 }'`,
 		Args: requireNoArguments,
@@ -111,14 +112,11 @@ func (a *app) printEvents(ctx context.Context, client *httpclient.Client, option
 }
 
 func (f watchFlags) options() (ports.WatchOptions, error) {
-	status, err := f.filter.Status()
+	filter, err := f.filter.Filter()
 	if f.fromRevision < 0 {
 		err = errors.Join(err, &runtime.InvalidError{Field: "--from-revision", Reason: fmt.Sprintf("is %d; it must not be negative", f.fromRevision)})
 	}
-	return ports.WatchOptions{
-		FromRevision: f.fromRevision, Resync: f.resync, GameID: f.game,
-		Status: status, Region: f.filter.Region, Node: f.filter.Node,
-	}, err
+	return ports.WatchOptions{FromRevision: f.fromRevision, Resync: f.resync, RecordFilter: filter, GameID: f.game}, err
 }
 
 // connectionMessages prints a message when the connection is lost and one when it is

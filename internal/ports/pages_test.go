@@ -28,15 +28,15 @@ func TestAllPagesHaveOneRevision(t *testing.T) {
 	t.Parallel()
 	l := &pageLister{pages: []ports.Page{{Revision: 7, Next: "b"}, {Revision: 7, Next: "c"}, {Revision: 7}}}
 	var got []ports.Page
-	for page, err := range ports.AllPages(t.Context(), l, ports.PageQuery{Region: "eu", Local: true}) {
+	for page, err := range ports.AllPages(t.Context(), l, ports.PageQuery{RecordFilter: ports.RecordFilter{Regions: []string{"eu"}}, Local: true}) {
 		require.NoError(t, err)
 		got = append(got, page)
 	}
 	require.Equal(t, l.pages, got)
 	require.Equal(t, []ports.PageQuery{
-		{Region: "eu", Limit: 1000, Local: true},
-		{Region: "eu", Limit: 1000, Revision: 7, Local: true, After: "b"},
-		{Region: "eu", Limit: 1000, Revision: 7, Local: true, After: "c"},
+		{RecordFilter: ports.RecordFilter{Regions: []string{"eu"}}, Limit: 1000, Local: true},
+		{RecordFilter: ports.RecordFilter{Regions: []string{"eu"}}, Limit: 1000, Revision: 7, Local: true, After: "b"},
+		{RecordFilter: ports.RecordFilter{Regions: []string{"eu"}}, Limit: 1000, Revision: 7, Local: true, After: "c"},
 	}, l.queries)
 }
 

@@ -3,7 +3,6 @@ package ports
 import (
 	"context"
 
-	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -28,8 +27,8 @@ type RuntimeReader interface {
 	//
 	// A compacted revision is runtime.ErrCompacted, unless the store has the records of
 	// that revision in memory, as it usually has for the next page of a list. A revision
-	// that the store has not reached is runtime.ErrForeignRevision. An unknown status, a negative revision or a
-	// limit outside 1 to MaxPageLimit is runtime.ErrInvalid. Corrupt values do not fail
+	// that the store has not reached is runtime.ErrForeignRevision. An invalid filter, a negative
+	// revision or a limit outside 1 to MaxPageLimit is runtime.ErrInvalid. Corrupt values do not fail
 	// the page: it returns them in Corrupt, and they do not count against the limit.
 	ListPage(ctx context.Context, query PageQuery) (Page, error)
 }
@@ -39,12 +38,8 @@ const MaxPageLimit = 10_000
 
 // PageQuery selects records. An empty filter matches every record.
 type PageQuery struct {
-	Status runtime.Status
-	Region string
-	Node   string
-	// Visible selects the games that the caller may see; nil selects every game. Other games
-	// count neither as records nor as corrupt values.
-	Visible *access.Visibility
+	RecordFilter
+
 	// Limit is the largest number of records of the page, 1 to MaxPageLimit.
 	Limit int
 	// Revision is the revision of the list; 0 is the current one.
@@ -54,14 +49,6 @@ type PageQuery struct {
 	Local bool
 	// After is the Next of the previous page. An empty one starts the list.
 	After string
-}
-
-// Matches reports whether the record matches all filters.
-func (q PageQuery) Matches(record runtime.RuntimeRecord) bool {
-	return (q.Status == "" || q.Status == record.Status) &&
-		(q.Region == "" || q.Region == record.Region) &&
-		(q.Node == "" || q.Node == record.Node) &&
-		q.Visible.Contains(record.Region, record.GameID)
 }
 
 // Page is one page of a list.

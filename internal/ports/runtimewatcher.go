@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 
-	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -62,29 +61,22 @@ type WatchOptions struct {
 	// delivered and that no longer exist are yielded as deleted, before synced.
 	Resync bool
 
-	// Filters; an empty filter matches every record. A change is delivered if the record
-	// matched before it or matches after it. So the consumer also receives the change
-	// after which a record no longer matches.
-	Status runtime.Status
-	Region string
-	Node   string
+	// RecordFilter selects the changes: one is delivered if the record matched before it or
+	// matches after it. So the consumer also receives the change after which a record no
+	// longer matches.
+	RecordFilter
+	// GameID selects one game; an empty one selects every game.
 	GameID string
-	// Visible selects the games that the consumer may see; nil selects every game.
-	Visible *access.Visibility
 }
 
 // Matches reports whether the record matches all filters.
-func (o WatchOptions) Matches(record runtime.RuntimeRecord) bool {
-	return (o.Status == "" || o.Status == record.Status) &&
-		(o.Region == "" || o.Region == record.Region) &&
-		(o.Node == "" || o.Node == record.Node) &&
-		(o.GameID == "" || o.GameID == record.GameID) &&
-		o.Visible.Contains(record.Region, record.GameID)
+func (o *WatchOptions) Matches(record runtime.RuntimeRecord) bool {
+	return (o.GameID == "" || o.GameID == record.GameID) && o.RecordFilter.Matches(record)
 }
 
 // MatchesGame reports whether some record of the game may match.
-func (o WatchOptions) MatchesGame(gameID string) bool {
-	return (o.GameID == "" || o.GameID == gameID) && o.Visible.ContainsGame(gameID)
+func (o *WatchOptions) MatchesGame(gameID string) bool {
+	return (o.GameID == "" || o.GameID == gameID) && o.RecordFilter.MatchesGame(gameID)
 }
 
 // EventType is the type of a RuntimeEvent.

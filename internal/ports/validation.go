@@ -111,9 +111,9 @@ func (in TransitionInput) Validate() error {
 }
 
 // Validate returns nil for a query that a store accepts, and otherwise a
-// *runtime.InvalidError on "status", "limit" or "revision".
+// *runtime.InvalidError on "limit", "revision" or a field of RecordFilter.Validate.
 func (q PageQuery) Validate() error {
-	if err := validateStatusFilter(q.Status); err != nil {
+	if err := q.RecordFilter.Validate(); err != nil {
 		return err
 	}
 	if q.Limit < 1 || q.Limit > MaxPageLimit {
@@ -123,12 +123,12 @@ func (q PageQuery) Validate() error {
 }
 
 // Validate returns nil for options that a watch accepts, and otherwise a
-// *runtime.InvalidError on "from_revision", "status" or "game_id".
+// *runtime.InvalidError on "from_revision", "game_id" or a field of RecordFilter.Validate.
 func (o WatchOptions) Validate() error {
 	if err := validateRevision("from_revision", o.FromRevision); err != nil {
 		return err
 	}
-	if err := validateStatusFilter(o.Status); err != nil {
+	if err := o.RecordFilter.Validate(); err != nil {
 		return err
 	}
 	if o.GameID == "" {
@@ -176,15 +176,6 @@ func validateCondition(c runtime.Condition) error {
 		faults = append(faults, validateText("operation.id", op.ID), validateText("operation.kind", op.Kind), validateTime("operation.started_at", &op.StartedAt))
 	}
 	return errors.Join(faults...)
-}
-
-// validateStatusFilter accepts a known status, and an empty one: it filters nothing.
-func validateStatusFilter(status runtime.Status) error {
-	if status == "" {
-		return nil
-	}
-	_, err := runtime.ParseStatus("status", string(status))
-	return err
 }
 
 func validateRevision(field string, revision int64) error {

@@ -122,10 +122,12 @@ func TestPutInputValidate(t *testing.T) {
 
 func TestPageQueryValidate(t *testing.T) {
 	t.Parallel()
-	valid := ports.PageQuery{Status: runtime.StatusRunning, Limit: ports.MaxPageLimit, Revision: 1}
+	valid := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}, Limit: ports.MaxPageLimit, Revision: 1}
 	require.NoError(t, ports.PageQuery{Limit: 1}.Validate())
 	requireRejections(t, valid, ports.PageQuery.Validate, []rejection[ports.PageQuery]{
-		{"status", func(q *ports.PageQuery) { q.Status = "up" }, `status "up" is not a status; use one of running, stopped, removed`},
+		{"status", func(q *ports.PageQuery) { q.Statuses = append(q.Statuses, "up") }, `status "up" is not a status; use one of running, stopped, removed`},
+		{"region", func(q *ports.PageQuery) { q.Regions = []string{"eu", ""} }, "region is empty; omit it, or give it a value"},
+		{"image", func(q *ports.PageQuery) { q.Images = []string{"\xff"} }, `image "\xff" is not valid UTF-8`},
 		{"no limit", func(q *ports.PageQuery) { q.Limit = 0 }, "limit is 0; use 1 to 10000"},
 		{"limit", func(q *ports.PageQuery) { q.Limit = 10_001 }, "limit is 10001; use 1 to 10000"},
 		{"revision", func(q *ports.PageQuery) { q.Revision = -1 }, "revision is -1; a revision is never negative"},
@@ -134,11 +136,11 @@ func TestPageQueryValidate(t *testing.T) {
 
 func TestWatchOptionsValidate(t *testing.T) {
 	t.Parallel()
-	valid := ports.WatchOptions{FromRevision: 1, Status: runtime.StatusRunning, GameID: "a"}
+	valid := ports.WatchOptions{FromRevision: 1, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}, GameID: "a"}
 	require.NoError(t, ports.WatchOptions{}.Validate())
 	requireRejections(t, valid, ports.WatchOptions.Validate, []rejection[ports.WatchOptions]{
 		{"revision", func(o *ports.WatchOptions) { o.FromRevision = -1 }, "from_revision is -1; a revision is never negative"},
-		{"status", func(o *ports.WatchOptions) { o.Status = "up" }, `status "up" is not a status; use one of running, stopped, removed`},
+		{"status", func(o *ports.WatchOptions) { o.Statuses = append(o.Statuses, "up") }, `status "up" is not a status; use one of running, stopped, removed`},
 		{"game", func(o *ports.WatchOptions) { o.GameID = "." }, `game_id "." cannot be an id: URLs read it as a path step`},
 	})
 }

@@ -167,7 +167,7 @@ func TestDanglingIndexIsReportedWithItsGame(t *testing.T) {
 	t.Parallel()
 	r := newCorruptFixture(t)
 	r.putRaw("/runtimes-by-status/running/a%2Fb", "x")
-	page, err := r.uncached().ListPage(t.Context(), ports.PageQuery{Status: runtime.StatusRunning, Limit: 10})
+	page, err := r.uncached().ListPage(t.Context(), ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}, Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, page.Corrupt, 1)
 	r.requireCorrupt(page.Corrupt[0], "/runtimes-by-status/running/a%2Fb", "a/b", "ListPage")

@@ -34,7 +34,7 @@ func TestManySubscribersOneWatch(t *testing.T) {
 		case 2:
 			options.GameID = "game"
 		case 3:
-			options.Status = runtime.StatusStopped
+			options.Statuses = []runtime.Status{runtime.StatusStopped}
 		}
 		s := r.watch(options)
 		if options.FromRevision == 0 {

@@ -44,7 +44,7 @@ func (s *Store) ListRecords(ctx context.Context, status runtime.Status) ([]runti
 // listFromEtcd reads page after page at the revision of the first one.
 func (s *Store) listFromEtcd(ctx context.Context, status runtime.Status) (records []runtime.RuntimeRecord, corrupt []error, err error) {
 	records = []runtime.RuntimeRecord{}
-	query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit}
+	query := ports.PageQuery{RecordFilter: ports.FilterByStatus(status), Limit: ports.MaxPageLimit}
 	for {
 		page, err := s.pageFromEtcd(ctx, query)
 		if err != nil {
@@ -83,7 +83,7 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	return page, err
 }
 
-// pageFromEtcd reads a page from etcd. A query by status uses the status index; any other
+// pageFromEtcd reads a page from etcd. A query by one status uses the status index; any other
 // reads the records in order.
 func (s *Store) pageFromEtcd(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
 	read := func(ctx context.Context) (ports.Page, error) {
@@ -119,24 +119,24 @@ type pageReader struct {
 func (r *pageReader) read(ctx context.Context) error {
 	add := r.addRecords
 	r.family = r.store.keys.Records()
-	if r.query.Status != "" {
+	if r.usesStatusIndex() {
 		add = r.addIndexed
-		r.family = r.store.keys.StatusIndexOf(r.query.Status)
+		r.family = r.store.keys.StatusIndexOf(r.query.Statuses[0])
 	}
 	from := r.family
 	if r.query.After != "" {
 		from = etcd.KeyAfter(r.family + r.query.After)
 	}
-	if r.query.Revision == 0 && r.query.Status != "" {
-		revision, missed, err := fsck.VerifyStatusIndex(ctx, r.store.etcd, r.store.keys, r.query.Status)
+	if r.query.Revision == 0 && r.usesStatusIndex() {
+		revision, missed, err := fsck.VerifyStatusIndex(ctx, r.store.etcd, r.store.keys, r.query.Statuses[0])
 		if err != nil {
 			return err
 		}
 		r.page.Revision = revision
-		r.page.Corrupt = slices.DeleteFunc(missed, func(c *runtime.CorruptError) bool { return !r.query.Visible.ContainsGame(c.GameID) })
+		r.page.Corrupt = slices.DeleteFunc(missed, func(c *runtime.CorruptError) bool { return !r.query.MatchesGame(c.GameID) })
 	}
 	keys := etcd.ScanRange{Family: r.family, From: from, Revision: r.page.Revision}
-	if r.query.Region == "" && r.query.Node == "" && r.query.Visible == nil {
+	if !r.isFiltered() {
 		keys.Enough = r.query.Limit + 1 // the key after the page proves that there is another page
 	}
 	_, err := r.store.etcd.ScanRange(ctx, keys, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
@@ -145,6 +145,18 @@ func (r *pageReader) read(ctx context.Context) error {
 		return !isFull, err
 	})
 	return err
+}
+
+// usesStatusIndex reports whether the query is by one status, whose index names its records.
+func (r *pageReader) usesStatusIndex() bool { return len(r.query.Statuses) == 1 }
+
+// isFiltered reports whether a record of the scanned keys may not match.
+func (r *pageReader) isFiltered() bool {
+	filter := r.query.RecordFilter
+	if r.usesStatusIndex() {
+		filter.Statuses = nil
+	}
+	return filter.IsSelective()
 }
 
 // addRecords adds the records that match, and reports whether the page is full.
@@ -201,7 +213,7 @@ func (r *pageReader) checkIndexed(index, record *mvccpb.KeyValue) (*layout.Recor
 		}
 		gameID = rec.GameID
 	}
-	if fault := layout.StatusIndexFault(rec, r.query.Status, index); fault != "" {
+	if fault := layout.StatusIndexFault(rec, r.query.Statuses[0], index); fault != "" {
 		return nil, &runtime.CorruptError{Key: string(index.GetKey()), GameID: gameID, Reason: fault}
 	}
 	return rec, nil
@@ -214,7 +226,7 @@ func (r *pageReader) addOrStop(kv *mvccpb.KeyValue, rec *layout.Record, err erro
 	fault, isCorrupt := errors.AsType[*runtime.CorruptError](err)
 	switch {
 	case isCorrupt:
-		if r.query.Visible.ContainsGame(fault.GameID) {
+		if r.query.MatchesGame(fault.GameID) {
 			r.page.Corrupt = append(r.page.Corrupt, fault)
 		}
 	case !r.query.Matches(rec.RuntimeRecord):

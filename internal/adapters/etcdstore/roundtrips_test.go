@@ -120,8 +120,8 @@ func TestNextPageIsOfTheRevisionOfTheFirst(t *testing.T) {
 			for n := range 9 {
 				r.put(runningRecord(fmt.Sprintf("game-%d", n)))
 			}
-			query := ports.PageQuery{Limit: 4, Status: runtime.StatusRunning}
-			want, err := r.ListPage(t.Context(), ports.PageQuery{Limit: 10, Status: runtime.StatusRunning})
+			query := ports.PageQuery{Limit: 4, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}}
+			want, err := r.ListPage(t.Context(), ports.PageQuery{Limit: 10, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}})
 			require.NoError(t, err)
 			first, err := r.ListPage(t.Context(), query)
 			require.NoError(t, err)

@@ -49,7 +49,7 @@ func TestCorruptValueDoesNotEndTheStream(t *testing.T) {
 func TestDeletionOfACorruptRecordIsDelivered(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]ports.WatchOptions{
-		"no filter": {}, "by status": {Status: runtime.StatusRunning}, "by game": {GameID: "game"}, "by region": {Region: "eu-west"},
+		"no filter": {}, "by status": {RecordFilter: ports.FilterByStatus(runtime.StatusRunning)}, "by game": {GameID: "game"}, "by region": {RecordFilter: ports.RecordFilter{Regions: []string{"eu-west"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +74,7 @@ func TestRecordDeletedByAnOperator(t *testing.T) {
 	t.Parallel()
 	r := sharedFixture(t)
 	result := r.put(runningRecord("a/b"))
-	s := r.watch(ports.WatchOptions{FromRevision: result.Revision, Status: runtime.StatusRunning})
+	s := r.watch(ports.WatchOptions{FromRevision: result.Revision, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}})
 	revision := r.deleteRaw("/runtimes/a%2Fb")
 	require.Equal(t, ports.RuntimeEvent{
 		Type: ports.EventDeleted, Revision: revision, GameID: "a/b", Before: &result.Record, Last: true,

@@ -165,9 +165,9 @@ func (w *randomWatcher) run(ctx context.Context, store *etcdstore.Store, etcd *c
 	}
 	switch w.rng.IntN(4) {
 	case 0:
-		w.options.Status = runtime.Statuses()[w.rng.IntN(2)]
+		w.options.Statuses = []runtime.Status{runtime.Statuses()[w.rng.IntN(2)]}
 	case 1:
-		w.options.Region = "region-1"
+		w.options.Regions = []string{"region-1"}
 	case 2:
 		w.options.GameID = "a/b"
 	}

@@ -76,7 +76,7 @@ func (w *watch) deliverSnapshot(snapshot *recordcache.Indexes, missing map[strin
 		}
 		return err
 	}
-	snapshot.Scan(ports.PageQuery{Status: w.options.Status, Region: w.options.Region, Node: w.options.Node}, func(r *recordcache.Record) bool {
+	snapshot.Scan(&w.options.RecordFilter, "", func(r *recordcache.Record) bool {
 		return r.DecodeErr != nil || deliver(r)
 	})
 	if err == nil {

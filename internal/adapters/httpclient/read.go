@@ -66,7 +66,7 @@ func withRevision(record runtime.RuntimeRecord, header http.Header) (runtime.Ver
 
 // ListRecords implements ports.RecordMethods.
 func (c *Client) ListRecords(ctx context.Context, status runtime.Status) ([]runtime.RuntimeRecord, error) {
-	query := ports.PageQuery{Status: status, Limit: listPageSize}
+	query := ports.PageQuery{RecordFilter: ports.FilterByStatus(status), Limit: listPageSize}
 	for attempt := 1; ; attempt++ {
 		records, err := c.listAllPages(ctx, query)
 		if !errors.Is(err, runtime.ErrCompacted) || attempt == maxListAttempts {
@@ -99,9 +99,7 @@ func (c *Client) ListPage(ctx context.Context, query ports.PageQuery) (ports.Pag
 		return ports.Page{}, err
 	}
 	parameters := url.Values{"limit": {strconv.Itoa(query.Limit)}}
-	setIfGiven(parameters, "status", string(query.Status))
-	setIfGiven(parameters, "region", query.Region)
-	setIfGiven(parameters, "node", query.Node)
+	setFilter(parameters, &query.RecordFilter)
 	setIfGiven(parameters, "continue", query.After)
 	if query.Local {
 		parameters.Set("consistency", "local")
@@ -117,6 +115,20 @@ func (c *Client) ListPage(ctx context.Context, query ports.PageQuery) (ports.Pag
 		return ports.Page{}, c.unexpectedResponseError("a page of a list")
 	}
 	return page.PortsPage(), nil
+}
+
+// setFilter sets the parameters of a filter, which lists and watches share.
+func setFilter(parameters url.Values, filter *ports.RecordFilter) {
+	for _, status := range filter.Statuses {
+		parameters.Add("status", string(status))
+	}
+	for name, values := range map[string][]string{"region": filter.Regions, "node": filter.Nodes, "image": filter.Images} {
+		if len(values) > 0 {
+			parameters[name] = values
+		}
+	}
+	setIfGiven(parameters, "game_id_prefix", filter.GamePrefix)
+	setIfGiven(parameters, "label_selector", filter.Labels.String())
 }
 
 func setIfGiven(parameters url.Values, name, value string) {

@@ -39,9 +39,7 @@ func (c *Client) ListAllStores(ctx context.Context, query ports.PageQuery, isPar
 		return api.Page{}, err
 	}
 	parameters := url.Values{"stores": {"all"}, "limit": {strconv.Itoa(query.Limit)}}
-	setIfGiven(parameters, "status", string(query.Status))
-	setIfGiven(parameters, "region", query.Region)
-	setIfGiven(parameters, "node", query.Node)
+	setFilter(parameters, &query.RecordFilter)
 	setIfGiven(parameters, "continue", query.After)
 	if query.Local {
 		parameters.Set("consistency", "local")

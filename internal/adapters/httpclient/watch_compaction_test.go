@@ -73,7 +73,7 @@ func TestResyncDistinguishesDeletedGamesFromFilteredOnes(t *testing.T) {
 		require.NoError(t, r.store.Upsert(t.Context(), running(game)))
 	}
 	var got []eventSummary
-	require.NoError(t, rangeWatch(t, r, ports.WatchOptions{Resync: true, Status: runtime.StatusRunning}, func(event ports.RuntimeEvent) bool {
+	require.NoError(t, rangeWatch(t, r, ports.WatchOptions{Resync: true, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}}, func(event ports.RuntimeEvent) bool {
 		got = append(got, eventSummary{event.Type, event.Revision, event.GameID, event.Last})
 		if event.Type == ports.EventSynced && len(got) == 4 {
 			network.breakConnection()

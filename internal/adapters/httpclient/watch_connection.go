@@ -139,9 +139,7 @@ func (w *watcher) watchRequest() apiRequest {
 	if w.position != 0 {
 		query.Set("from_revision", strconv.FormatInt(w.position, 10))
 	}
-	setIfGiven(query, "status", string(w.options.Status))
-	setIfGiven(query, "region", w.options.Region)
-	setIfGiven(query, "node", w.options.Node)
+	setFilter(query, &w.options.RecordFilter)
 	setIfGiven(query, "game_id", w.options.GameID)
 	setIfGiven(query, "store", w.expectedStore())
 	if w.options.Resync {

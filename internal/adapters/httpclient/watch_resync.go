@@ -57,7 +57,7 @@ func (w *watcher) gamesNotIn(items []pendingItem) []string {
 // isDeleted reports whether a game that the snapshot does not contain has no record. A
 // game that only stopped matching the filter still has one.
 func (w *watcher) isDeleted(ctx context.Context, gameID string) (bool, error) {
-	if w.options.Status == "" && w.options.Region == "" && w.options.Node == "" {
+	if !w.options.IsSelective() {
 		return true, nil
 	}
 	_, err := w.client.GetVersioned(ctx, gameID)

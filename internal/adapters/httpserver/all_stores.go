@@ -17,8 +17,8 @@ import (
 
 // allStoresPosition is the position in a list of all stores, between two pages.
 type allStoresPosition struct {
-	Status, Region, Node string
-	Stores               []storePosition
+	Filter string // pagetoken.FilterKey of the list
+	Stores []storePosition
 }
 
 // storePosition is the position in the list of one store.
@@ -36,7 +36,9 @@ type mergedList struct {
 	server   *Server
 	in       *listInput
 	position allStoresPosition
-	page     api.Page
+	// filterKey identifies the filter of the list.
+	filterKey string
+	page      api.Page
 }
 
 // listAllStores responds with a page of the lists of all stores, one store after the other. Every
@@ -48,7 +50,11 @@ func (s *Server) listAllStores(w http.ResponseWriter, r *http.Request, in *listI
 	if in.Revision != 0 {
 		return problem.BadRequest("query.revision", "is of one store, and stores=all lists several; omit one of them")
 	}
-	list := &mergedList{server: s, in: in, page: api.Page{Items: []runtime.RuntimeRecord{}, ItemRevisions: []int64{}, ItemStores: []string{}}}
+	filter, err := in.filter()
+	if err != nil {
+		return err
+	}
+	list := &mergedList{server: s, in: in, filterKey: pagetoken.FilterKey(&filter), page: api.Page{Items: []runtime.RuntimeRecord{}, ItemRevisions: []int64{}, ItemStores: []string{}}}
 	if err := list.read(r); err != nil {
 		return err
 	}
@@ -67,7 +73,7 @@ func (l *mergedList) read(r *http.Request) error {
 	if err := pagetoken.Verify(l.scope(), l.in.Continue, &l.position); err != nil {
 		return problem.BadRequest("query.continue", "%v; restart the list without it", err)
 	}
-	if p := l.position; p.Status != string(l.in.Status) || p.Region != l.in.Region || p.Node != l.in.Node {
+	if l.position.Filter != l.filterKey {
 		return problem.BadRequest("query.continue", "belongs to a list with other filters; restart the list without it")
 	}
 	for i := range l.position.Stores {
@@ -88,7 +94,7 @@ func (l *mergedList) read(r *http.Request) error {
 // readFirst reads the first page of every store concurrently: their revisions are to be of about the
 // same time. A page that does not fit is read later, at its revision.
 func (l *mergedList) readFirst(r *http.Request) error {
-	l.position = allStoresPosition{Status: string(l.in.Status), Region: l.in.Region, Node: l.in.Node, Stores: []storePosition{{Name: l.server.cfg.Region}}}
+	l.position = allStoresPosition{Filter: l.filterKey, Stores: []storePosition{{Name: l.server.cfg.Region}}}
 	for _, name := range l.server.cfg.Federation.Names() {
 		l.position.Stores = append(l.position.Stores, storePosition{Name: name})
 	}
@@ -204,9 +210,8 @@ func (s *Server) readStore(r *http.Request, in *listInput, at storePosition, lim
 	if at.Revision != 0 {
 		query.Set("revision", strconv.FormatInt(at.Revision, 10))
 	}
-	for name, value := range map[string]string{
-		"status": string(in.Status), "region": in.Region, "node": in.Node, "continue": at.Continue, "consistency": string(in.Consistency),
-	} {
+	in.set(query)
+	for name, value := range map[string]string{"continue": at.Continue, "consistency": string(in.Consistency)} {
 		if value != "" {
 			query.Set(name, value)
 		}

@@ -1,8 +1,12 @@
 package httpserver
 
 import (
+	"net/url"
+
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/labelselector"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -43,4 +47,44 @@ func (in originInput) origin(reason string) (ports.Origin, error) {
 		*header.field = text
 	}
 	return origin, nil
+}
+
+// filterInput is the part of a request that selects records.
+type filterInput struct {
+	Statuses   []runtime.Status `query:"status" doc:"Only records of this status; repeated for several"`
+	Regions    []string         `query:"region" doc:"Only records of this region; repeated for several"`
+	Nodes      []string         `query:"node" doc:"Only records of this node; repeated for several"`
+	Images     []string         `query:"image" doc:"Only records with this image reference, or with a prefix of it followed by *; repeated for several"`
+	GamePrefix string           `query:"game_id_prefix" doc:"Only games whose ids start with this text"`
+	Selector   string           `query:"label_selector" doc:"Only records whose labels match this selector, in the grammar of Kubernetes, such as env=prod,mode!=ranked"`
+}
+
+// filter returns the filter of the request, for a caller that may see every game.
+func (in *filterInput) filter() (ports.RecordFilter, error) {
+	filter := ports.RecordFilter{
+		Statuses: in.Statuses, Regions: in.Regions, Nodes: in.Nodes, Images: in.Images, GamePrefix: in.GamePrefix,
+	}
+	if in.Selector == "" {
+		return filter, nil
+	}
+	var err error
+	filter.Labels, err = labelselector.Parse("label_selector", in.Selector)
+	return filter, err
+}
+
+// set adds the parameters of the request to a query.
+func (in *filterInput) set(query url.Values) {
+	for _, status := range in.Statuses {
+		query.Add("status", string(status))
+	}
+	for name, values := range map[string][]string{"region": in.Regions, "node": in.Nodes, "image": in.Images} {
+		if len(values) > 0 {
+			query[name] = values
+		}
+	}
+	for name, value := range map[string]string{"game_id_prefix": in.GamePrefix, "label_selector": in.Selector} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
 }

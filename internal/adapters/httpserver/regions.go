@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
@@ -9,9 +10,9 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 )
 
-// regionsAt returns the regions that the caller may see, for records at the revision. only is
-// the region of the request, empty for all. It makes no request.
-func (s *Server) regionsAt(c callers.Caller, only string, revision int64, isLocal bool) []node.RegionState {
+// regionsAt returns the regions that the caller may see, for records at the revision. only are
+// the regions of the request; none means all. It makes no request.
+func (s *Server) regionsAt(c callers.Caller, only []string, revision int64, isLocal bool) []node.RegionState {
 	if s.cfg.Regions == nil {
 		return nil
 	}
@@ -21,7 +22,7 @@ func (s *Server) regionsAt(c callers.Caller, only string, revision int64, isLoca
 	}
 	var states []node.RegionState
 	for _, state := range s.cfg.Regions() {
-		if (only == "" || state.Region == only) && c.CanReadRegion(state.Region) {
+		if (len(only) == 0 || slices.Contains(only, state.Region)) && c.CanReadRegion(state.Region) {
 			state.Revision, state.AgeMS = revision, age
 			states = append(states, state)
 		}

@@ -24,15 +24,13 @@ const (
 )
 
 type listInput struct {
-	Status      runtime.Status `query:"status" doc:"Only records of this status"`
-	Region      string         `query:"region" doc:"Only records of this region"`
-	Node        string         `query:"node" doc:"Only records of this node"`
-	Limit       int            `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The maximum number of records of one page"`
-	Continue    string         `query:"continue" allowEmpty:"true" doc:"The member continue of the previous page, with the same filters"`
-	Consistency consistency    `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"The consistency of the read. A local list comes from the server's own copy of the records, at the revision of the page"`
-	Revision    int64          `query:"revision" minimum:"0" doc:"The revision of the list; 0 or absent is the current one"`
-	Stores      storeScope     `query:"stores" enum:"own,all" default:"own" doc:"The stores whose records are listed: the daemon's own, or also those that it federates, each at a revision of its own"`
-	Partial     bool           `query:"allow_partial" doc:"Of a list of all stores: return the parts of the stores that respond, and name the others in stores; without it a missing part is a problem with the code partial"`
+	filterInput
+	Limit       int         `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The maximum number of records of one page"`
+	Continue    string      `query:"continue" allowEmpty:"true" doc:"The member continue of the previous page, with the same filters"`
+	Consistency consistency `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"The consistency of the read. A local list comes from the server's own copy of the records, at the revision of the page"`
+	Revision    int64       `query:"revision" minimum:"0" doc:"The revision of the list; 0 or absent is the current one"`
+	Stores      storeScope  `query:"stores" enum:"own,all" default:"own" doc:"The stores whose records are listed: the daemon's own, or also those that it federates, each at a revision of its own"`
+	Partial     bool        `query:"allow_partial" doc:"Of a list of all stores: return the parts of the stores that respond, and name the others in stores; without it a missing part is a problem with the code partial"`
 }
 
 // storeScope selects the stores of a list.
@@ -57,10 +55,12 @@ func (s *Server) listRuntimes(w http.ResponseWriter, r *http.Request, in *listIn
 
 // listOwnStore returns one page of the daemon's own store.
 func (s *Server) listOwnStore(ctx context.Context, in *listInput) (api.Page, error) {
-	query := ports.PageQuery{
-		Status: in.Status, Region: in.Region, Node: in.Node,
-		Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local, Visible: callers.Of(ctx).Visible(),
+	filter, err := in.filter()
+	if err != nil {
+		return api.Page{}, err
 	}
+	filter.Visible = callers.Of(ctx).Visible()
+	query := ports.PageQuery{RecordFilter: filter, Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local}
 	storeID := s.store.ID()
 	if in.Continue != "" {
 		if err := pagetoken.Apply(storeID, in.Continue, &query); err != nil {
@@ -71,7 +71,7 @@ func (s *Server) listOwnStore(ctx context.Context, in *listInput) (api.Page, err
 	if err != nil {
 		return api.Page{}, err
 	}
-	page.Regions = s.regionsAt(callers.Of(ctx), in.Region, page.Revision, query.Local)
+	page.Regions = s.regionsAt(callers.Of(ctx), in.Regions, page.Revision, query.Local)
 	body := api.PageFrom(page)
 	if page.Next != "" {
 		body.Continue = pagetoken.New(storeID, query, page)

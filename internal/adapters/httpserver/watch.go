@@ -28,21 +28,22 @@ const corruptFrame = "corrupt"
 const watchBuffer = 64
 
 type watchInput struct {
-	FromRevision int64          `query:"from_revision" minimum:"0" doc:"The last revision that the client has processed; 0 or absent starts with a snapshot"`
-	Status       runtime.Status `query:"status" doc:"Only games that have or had this status"`
-	Region       string         `query:"region" doc:"Only games of this region"`
-	Node         string         `query:"node" doc:"Only games of this node"`
-	GameID       string         `query:"game_id" doc:"Only this game"`
-	Resync       bool           `query:"resync" doc:"Restart with a snapshot, after an event of type resync, if the revision is compacted or in the future, or belongs to another store; without it these end the stream"`
-	Store        string         `query:"store" doc:"The store that from_revision belongs to; the server of another store rejects the watch, or with resync=true starts it over"`
-	LastEventID  string         `header:"Last-Event-ID" doc:"The id of the last event that the client has processed, or its revision; takes precedence over from_revision. A browser sends it when it reconnects"`
-	Accept       string         `header:"Accept" list:"true" hidden:"true"`
+	FromRevision int64 `query:"from_revision" minimum:"0" doc:"The last revision that the client has processed; 0 or absent starts with a snapshot"`
+	filterInput
+	GameID      string `query:"game_id" doc:"Only this game"`
+	Resync      bool   `query:"resync" doc:"Restart with a snapshot, after an event of type resync, if the revision is compacted or in the future, or belongs to another store; without it these end the stream"`
+	Store       string `query:"store" doc:"The store that from_revision belongs to; the server of another store rejects the watch, or with resync=true starts it over"`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has processed, or its revision; takes precedence over from_revision. A browser sends it when it reconnects"`
+	Accept      string `header:"Accept" list:"true" hidden:"true"`
 }
 
 func (in *watchInput) options() (ports.WatchOptions, error) {
+	filter, err := in.filter()
+	if err != nil {
+		return ports.WatchOptions{}, err
+	}
 	options := ports.WatchOptions{
-		FromRevision: in.FromRevision, Store: in.Store, Resync: in.Resync,
-		Status: in.Status, Region: in.Region, Node: in.Node, GameID: in.GameID,
+		FromRevision: in.FromRevision, Store: in.Store, Resync: in.Resync, RecordFilter: filter, GameID: in.GameID,
 	}
 	return options, options.Validate()
 }
@@ -97,7 +98,7 @@ func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watch
 	if !isAcceptable {
 		return problem.New(api.CodeNotAcceptable, "a watch responds with "+api.EventStreamMediaType+" or "+api.NDJSONMediaType+"; Accept must allow one of them")
 	}
-	ws := &watchStream{server: s, out: s.newStream(w, format), storeID: storeID, position: options.FromRevision, region: in.Region, revocation: callers.NewRevocation(r.Context(), s.cfg.Access), requestID: audit.RequestIDOf(r.Context())}
+	ws := &watchStream{server: s, out: s.newStream(w, format), storeID: storeID, position: options.FromRevision, regions: in.Regions, revocation: callers.NewRevocation(r.Context(), s.cfg.Access), requestID: audit.RequestIDOf(r.Context())}
 	options.Visible = ws.revocation.Caller().Visible()
 	ws.visible = options.Visible
 	switch {
@@ -174,8 +175,8 @@ type watchStream struct {
 	position int64
 	// visible are the games that the caller may see.
 	visible *access.Visibility
-	// region is the only region of the watch, empty for all.
-	region     string
+	// regions are the regions of the watch; none means all.
+	regions    []string
 	revocation *callers.Revocation
 	requestID  string
 }
@@ -253,7 +254,7 @@ func (ws *watchStream) write(item watchItem) {
 // encode returns the JSON of an event. Events without a record have the regions.
 func (ws *watchStream) encode(event ports.RuntimeEvent) []byte {
 	if event.Type == ports.EventBookmark || event.Type == ports.EventSynced {
-		event.Regions = ws.server.regionsAt(ws.revocation.Caller(), ws.region, event.Revision, true)
+		event.Regions = ws.server.regionsAt(ws.revocation.Caller(), ws.regions, event.Revision, true)
 	}
 	return ws.server.events.Encode(event)
 }

@@ -10,6 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
 )
@@ -96,7 +97,5 @@ func TestWatchForwardsItsOptions(t *testing.T) {
 	f := startWithStore(t, store, httpserver.Config{})
 	f.watch("?from_revision=7&status=stopped&region=eu%20west&node=n%2F1&game_id=%F0%9F%8E%AE&resync=true&store=abc", "")
 	require.Eventually(t, func() bool { return store.options.Load() != nil }, testTimeout, tick, "the store is watched")
-	require.Equal(t, ports.WatchOptions{
-		FromRevision: 7, Status: "stopped", Region: "eu west", Node: "n/1", GameID: "🎮", Resync: true, Store: "abc",
-	}, *store.options.Load())
+	require.Equal(t, ports.WatchOptions{FromRevision: 7, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{"stopped"}, Regions: []string{"eu west"}, Nodes: []string{"n/1"}}, GameID: "🎮", Resync: true, Store: "abc"}, *store.options.Load())
 }

@@ -180,7 +180,7 @@ func lostSince(overview node.Overview, ref node.Ref) time.Time {
 func (s *Service) readGames(ctx context.Context) (map[node.Ref][]runtime.VersionedRecord, error) {
 	games := map[node.Ref][]runtime.VersionedRecord{}
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
-		query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit, Local: true}
+		query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}}, Limit: ports.MaxPageLimit, Local: true}
 		for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
 			if err != nil {
 				return nil, fmt.Errorf("list the games of each node: %w", err)

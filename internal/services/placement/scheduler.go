@@ -272,7 +272,7 @@ func (s *Scheduler) readRegion(ctx context.Context, region string) (*regionState
 	if err := s.dropExpired(ctx, region, state); err != nil {
 		return nil, err
 	}
-	query := ports.PageQuery{Status: runtime.StatusRunning, Region: region, Limit: ports.MaxPageLimit}
+	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{region}}, Limit: ports.MaxPageLimit}
 	for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("count the running games of each node: %w", err)

@@ -97,7 +97,7 @@ func (t *Tracker) countGames(ctx context.Context, overview node.Overview) (map[n
 		return games, nil
 	}
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
-		query := ports.PageQuery{Status: status, Limit: ports.MaxPageLimit, Local: true}
+		query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}}, Limit: ports.MaxPageLimit, Local: true}
 		for page, err := range ports.AllPages(ctx, t.deps.Records, query) {
 			if err != nil {
 				return nil, fmt.Errorf("count the games of each node: %w", err)

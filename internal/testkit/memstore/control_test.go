@@ -116,7 +116,7 @@ func TestResyncOmitsGamesOutsideTheFilter(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
 	upsert(t, s, "a")
-	next := openWatch(t, s, ports.WatchOptions{Resync: true, Status: runtime.StatusRunning})
+	next := openWatch(t, s, ports.WatchOptions{Resync: true, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}})
 	requireEvents(t, next, "snapshot 2 a last=false", "synced 2  last=true")
 	require.NoError(t, s.UpdateStatus(t.Context(), ports.UpdateStatusInput{
 		GameID: "a", ExpectedFrom: runtime.StatusRunning, To: runtime.StatusStopped, Now: time.Unix(1, 0),

@@ -52,7 +52,7 @@ func (s *Store) ListRecords(ctx context.Context, status runtime.Status) ([]runti
 		return nil, err
 	}
 	records := []runtime.RuntimeRecord{}
-	for _, found := range s.matchingVersions(ports.WatchOptions{Status: status}, s.revision, "") {
+	for _, found := range s.matchingVersions(ports.WatchOptions{RecordFilter: ports.FilterByStatus(status)}, s.revision, "") {
 		records = append(records, found.record.Clone())
 	}
 	return records, nil
@@ -72,7 +72,7 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	if err := s.checkRevision(page.Revision); err != nil {
 		return ports.Page{}, err
 	}
-	filter := ports.WatchOptions{Status: query.Status, Region: query.Region, Node: query.Node, Visible: query.Visible}
+	filter := ports.WatchOptions{RecordFilter: query.RecordFilter}
 	found := s.matchingVersions(filter, page.Revision, query.After)
 	if len(found) > query.Limit {
 		found = found[:query.Limit]

@@ -3,8 +3,10 @@ package modeltest
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/labelselector"
 	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
@@ -81,8 +83,21 @@ func newProgram(h storetest.Harness, seed uint64, steps int) []step {
 func (s step) newRecord() runtime.RuntimeRecord {
 	r := storetest.NewRecord(s.game, s.to)
 	r.Region, r.Node, r.Generation = s.region, s.node, int64(s.minute)
+	if s.minute%2 == 0 {
+		r.Labels = map[string]string{"region": s.region, "odd": strconv.FormatBool(s.minute%4 == 0)}
+	}
 	if s.to != runtime.StatusRemoved && s.container != "" {
 		r.CurrentContainerID = s.container
 	}
 	return r
+}
+
+// selector returns a selector of some records.
+func (s step) selector() runtime.LabelSelector {
+	texts := []string{"region=" + s.region, "odd", "odd in (true),region!=" + s.region, "!odd", "region in (eu,us)"}
+	selector, err := labelselector.Parse("label_selector", texts[s.minute%len(texts)])
+	if err != nil {
+		panic(err)
+	}
+	return selector
 }

@@ -81,12 +81,23 @@ func (p *modelPair) compareHistory(s step) error {
 	})
 }
 
+// oneOrNone returns the values of a filter: none for an empty value.
+func oneOrNone(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
 // comparePages compares a whole list, at the revision of an earlier write if the limit
 // is odd.
 func (p *modelPair) comparePages(s step) error {
-	query := ports.PageQuery{Region: s.region, Node: s.node, Limit: s.limit}
+	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Regions: oneOrNone(s.region), Nodes: oneOrNone(s.node)}, Limit: s.limit}
 	if s.container == "" {
-		query.Status = s.from
+		query.Statuses = []runtime.Status{s.from, s.to}
+	}
+	if s.minute%3 == 0 {
+		query.Labels = s.selector()
 	}
 	var at revisionPair
 	if s.limit%2 == 1 && len(p.writes) > 0 {
@@ -130,7 +141,7 @@ func (p *modelPair) compareCompactedPages(at revisionPair, query ports.PageQuery
 	}
 	var want result
 	for _, v := range p.lists[at.model] {
-		if (query.Status == "" || v.Record.Status == query.Status) && (query.Region == "" || v.Record.Region == query.Region) && (query.Node == "" || v.Record.Node == query.Node) {
+		if query.Matches(v.Record) {
 			want.versions = append(want.versions, v)
 		}
 	}
@@ -166,14 +177,16 @@ func (p *modelPair) compareWatch(s step, isResync bool) error {
 		return nil
 	}
 	from := p.writes[index]
-	options := ports.WatchOptions{Region: s.region, Node: s.node, Resync: isResync}
+	options := ports.WatchOptions{RecordFilter: ports.RecordFilter{Regions: oneOrNone(s.region), Nodes: oneOrNone(s.node)}, Resync: isResync}
 	switch s.limit {
 	case 1:
 		options.GameID = s.game
 	case 2:
-		options.Status = s.to
+		options.Statuses = []runtime.Status{s.to}
 	case 3:
 		from = revisionPair{}
+	case 4:
+		options.Labels = s.selector()
 	}
 	marker := step{kind: "upsert", game: s.game, to: s.to, region: s.region, node: s.node, minute: s.minute}
 	if err := p.runStep(marker); err != nil {

@@ -95,7 +95,7 @@ func testCompactLiveWatch(t *testing.T, h Harness, s Store) {
 
 func testCompactEndsList(t *testing.T, h Harness, s Store) {
 	revisions := putCompactedGames(t, h, s)
-	for _, query := range []ports.PageQuery{{}, {Status: runtime.StatusRemoved}, {Region: "eu"}} {
+	for _, query := range []ports.PageQuery{{}, {RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRemoved}}}, {RecordFilter: ports.RecordFilter{Regions: []string{"eu"}}}} {
 		query.Limit, query.Revision = 10, revisions[0]
 		page, err := s.ListPage(t.Context(), query)
 		if err == nil {

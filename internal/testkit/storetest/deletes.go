@@ -73,9 +73,9 @@ func testDeleteEvents(t *testing.T, _ Harness, s Store) {
 		openSyncedWatch(t, s, ports.WatchOptions{}),
 		openSyncedWatch(t, s, ports.WatchOptions{Resync: true}),
 		openSyncedWatch(t, s, ports.WatchOptions{GameID: "a"}),
-		openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRemoved, Region: before.Record.Region, Node: before.Record.Node}),
+		openSyncedWatch(t, s, ports.WatchOptions{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRemoved}, Regions: []string{before.Record.Region}, Nodes: []string{before.Record.Node}}}),
 	}
-	other := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
+	other := openSyncedWatch(t, s, ports.WatchOptions{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}})
 	deleteGame(t, s, "a")
 	for _, w := range matching {
 		requireDeleted(t, w, before)
@@ -94,7 +94,7 @@ func testDeleteBetweenPages(t *testing.T, _ Harness, s Store) {
 	for n := range 4 {
 		want = append(want, putRecord(t, s, removedRecord(GameName(n))))
 	}
-	query := ports.PageQuery{Limit: 2, Status: runtime.StatusRemoved}
+	query := ports.PageQuery{Limit: 2, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRemoved}}}
 	first, err := s.ListPage(t.Context(), query)
 	require.NoError(t, err)
 	deleteGame(t, s, GameName(1))

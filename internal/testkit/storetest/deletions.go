@@ -60,14 +60,14 @@ func testDeletedEvent(t *testing.T, h Harness, s Store) {
 
 func testDeletedInFilter(t *testing.T, h Harness, s Store) {
 	before := putRecord(t, s, RunningRecord("a"))
-	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning, Region: before.Record.Region})
+	w := openSyncedWatch(t, s, ports.WatchOptions{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{before.Record.Region}}})
 	h.Delete(t, s, "a")
 	requireDeleted(t, w, before)
 }
 
 func testDeletedOutsideFilter(t *testing.T, h Harness, s Store) {
 	putRecord(t, s, StoppedRecord("a"))
-	w := openSyncedWatch(t, s, ports.WatchOptions{Status: runtime.StatusRunning})
+	w := openSyncedWatch(t, s, ports.WatchOptions{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}})
 	h.Delete(t, s, "a")
 	requireChange(t, w, ports.EventUpserted, nil, putRecord(t, s, RunningRecord("next")))
 }

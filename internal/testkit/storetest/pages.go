@@ -3,11 +3,13 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/labelselector"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -19,10 +21,27 @@ func pageTests() []contractTest {
 		{name: "a page whose limit is the number of records contains all of them", test: testPageExact},
 		{name: "the largest limit is allowed", test: testPageLargest},
 		{name: "records in a page carry the revision of their last change", test: testPageRevisions},
-		{name: "a page filters by status", test: testPageFilter(ports.PageQuery{Status: runtime.StatusStopped})},
-		{name: "a page filters by region", test: testPageFilter(ports.PageQuery{Region: "eu"})},
-		{name: "a page filters by node", test: testPageFilter(ports.PageQuery{Node: "node-2"})},
-		{name: "a page applies all its filters", test: testPageFilter(ports.PageQuery{Status: runtime.StatusRunning, Region: "us", Node: "node-1"})},
+		{name: "a page filters by status", test: testPageFilter(ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusStopped}}, func(r runtime.RuntimeRecord) bool { return r.Status == runtime.StatusStopped })},
+		{name: "a page filters by region", test: testPageFilter(ports.RecordFilter{Regions: []string{"eu"}}, func(r runtime.RuntimeRecord) bool { return r.Region == "eu" })},
+		{name: "a page filters by node", test: testPageFilter(ports.RecordFilter{Nodes: []string{"node-2"}}, func(r runtime.RuntimeRecord) bool { return r.Node == "node-2" })},
+		{name: "a page filters by image", test: testPageFilter(ports.RecordFilter{Images: []string{"go:1", "chess:*"}}, func(r runtime.RuntimeRecord) bool {
+			return r.CurrentImageRef == "go:1" || strings.HasPrefix(r.CurrentImageRef, "chess:")
+		})},
+		{name: "a page filters by the start of the game id", test: testPageFilter(ports.RecordFilter{GamePrefix: GameName(10)[:len(GameName(10))-1]}, func(r runtime.RuntimeRecord) bool {
+			return strings.HasPrefix(r.GameID, GameName(10)[:len(GameName(10))-1])
+		})},
+		{name: "the values of one filter are a union", test: testPageFilter(ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusStopped, runtime.StatusRunning}, Nodes: []string{"node-2", "node-0", "none"}}, func(r runtime.RuntimeRecord) bool {
+			return r.Status != runtime.StatusRemoved && r.Node != "node-1"
+		})},
+		{name: "a page applies all its filters", test: testPageFilter(ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{"us"}, Nodes: []string{"node-1"}, Labels: selector("env=prod")}, func(r runtime.RuntimeRecord) bool {
+			return r.Status == runtime.StatusRunning && r.Region == "us" && r.Node == "node-1"
+		})},
+		{name: "a page filters by a label", test: testPageFilter(ports.RecordFilter{Labels: selector("env=prod")}, func(r runtime.RuntimeRecord) bool { return r.Labels["env"] == "prod" })},
+		{name: "a page filters by several values of a label", test: testPageFilter(ports.RecordFilter{Labels: selector("env in (dev,prod,none)")}, func(r runtime.RuntimeRecord) bool { return r.Labels["env"] != "test" })},
+		{name: "a page filters by the presence of a label", test: testPageFilter(ports.RecordFilter{Labels: selector("mode")}, func(r runtime.RuntimeRecord) bool { return r.Labels["mode"] != "" })},
+		{name: "a page filters by the absence of labels", test: testPageFilter(ports.RecordFilter{Labels: selector("!mode,env!=dev,env notin (test)")}, func(r runtime.RuntimeRecord) bool {
+			return r.Labels["mode"] == "" && r.Labels["env"] == "prod"
+		})},
 		{name: "a filter without a match returns an empty list", test: testPageFilterNothing},
 		{name: "all pages of a list have the first page's revision during writes", test: testPagesPinned},
 		{name: "a filtered list keeps its revision while statuses change", test: testPagesPinnedFiltered},
@@ -30,7 +49,8 @@ func pageTests() []contractTest {
 		{name: "a list at revision 0 contains the last acknowledged write", test: testPageFresh},
 		{name: "a revision that the store has not reached is ErrForeignRevision", test: testPageFuture},
 		{name: "a negative revision is ErrInvalid", test: testPageInvalid("revision", ports.PageQuery{Limit: 1, Revision: -1})},
-		{name: "an unknown status is ErrInvalid", test: testPageInvalid("status", ports.PageQuery{Limit: 1, Status: "paused"})},
+		{name: "an unknown status is ErrInvalid", test: testPageInvalid("status", ports.PageQuery{Limit: 1, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{"paused"}}})},
+		{name: "an empty region is ErrInvalid", test: testPageInvalid("region", ports.PageQuery{Limit: 1, RecordFilter: ports.RecordFilter{Regions: []string{""}}})},
 		{name: "a limit of zero is ErrInvalid", test: testPageInvalid("limit", ports.PageQuery{})},
 		{name: "a negative limit is ErrInvalid", test: testPageInvalid("limit", ports.PageQuery{Limit: -1})},
 		{name: "a limit above the largest is ErrInvalid", test: testPageInvalid("limit", ports.PageQuery{Limit: ports.MaxPageLimit + 1})},
@@ -67,6 +87,11 @@ func putVariedGames(t *testing.T, s Store, n int) []runtime.VersionedRecord {
 		r := NewRecord(GameName(i), runtime.Statuses()[i%3])
 		r.Region = []string{"eu", "us"}[i/3%2]
 		r.Node = fmt.Sprintf("node-%d", i/6%3)
+		r.CurrentImageRef = fmt.Sprintf("%s:%d", []string{"chess", "go"}[i%2], i/2%3)
+		r.Labels = map[string]string{"env": []string{"prod", "dev", "test"}[i%3]}
+		if i%5 == 0 {
+			r.Labels["mode"] = "ranked"
+		}
 		records = append(records, putRecord(t, s, r))
 	}
 	return records
@@ -120,28 +145,34 @@ func testPageRevisions(t *testing.T, _ Harness, s Store) {
 	require.GreaterOrEqual(t, page.Revision, want.Revision)
 }
 
-func testPageFilter(query ports.PageQuery) func(*testing.T, Harness, Store) {
+func testPageFilter(filter ports.RecordFilter, isExpected func(runtime.RuntimeRecord) bool) func(*testing.T, Harness, Store) {
 	return func(t *testing.T, _ Harness, s Store) {
 		var want []runtime.VersionedRecord
 		for _, v := range putVariedGames(t, s, 40) {
-			if (query.Status == "" || v.Record.Status == query.Status) &&
-				(query.Region == "" || v.Record.Region == query.Region) &&
-				(query.Node == "" || v.Record.Node == query.Node) {
+			if isExpected(v.Record) {
 				want = append(want, v)
 			}
 		}
 		require.NotEmpty(t, want)
 		for _, limit := range []int{1, 2, len(want), 100} {
-			query.Limit = limit
-			got, _ := listAllPages(t, s, query)
+			got, _ := listAllPages(t, s, ports.PageQuery{RecordFilter: filter, Limit: limit})
 			require.Equal(t, want, got, "limit %d", limit)
 		}
 	}
 }
 
+// selector returns a valid label selector.
+func selector(text string) runtime.LabelSelector {
+	parsed, err := labelselector.Parse("label_selector", text)
+	if err != nil {
+		panic(err)
+	}
+	return parsed
+}
+
 func testPageFilterNothing(t *testing.T, _ Harness, s Store) {
 	putVariedGames(t, s, 10)
-	for _, query := range []ports.PageQuery{{Region: "mars"}, {Node: "node-1x"}, {Region: "e"}, {Status: runtime.StatusStopped, Node: "none"}} {
+	for _, query := range []ports.PageQuery{{RecordFilter: ports.RecordFilter{Regions: []string{"mars"}}}, {RecordFilter: ports.RecordFilter{Nodes: []string{"node-1x"}}}, {RecordFilter: ports.RecordFilter{Regions: []string{"e"}}}, {RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusStopped}, Nodes: []string{"none"}}}, {RecordFilter: ports.RecordFilter{Labels: selector("env=pro")}}, {RecordFilter: ports.RecordFilter{Labels: selector("env2")}}} {
 		query.Limit = 3
 		got, _ := listAllPages(t, s, query)
 		require.Empty(t, got, "%+v", query)
@@ -172,7 +203,7 @@ func testPagesPinnedFiltered(t *testing.T, _ Harness, s Store) {
 	for n := range 6 {
 		want = append(want, putRecord(t, s, RunningRecord(GameName(n))))
 	}
-	query := ports.PageQuery{Status: runtime.StatusRunning, Limit: 2}
+	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}, Limit: 2}
 	first, err := s.ListPage(t.Context(), query)
 	require.NoError(t, err)
 	for n := range 6 {

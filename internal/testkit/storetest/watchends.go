@@ -22,7 +22,7 @@ func watchEndTests() []contractTest {
 		{name: "a revision that the store has not reached is ErrForeignRevision", test: testEndFuture},
 		{name: "a revision of another store is ErrForeignRevision", test: testEndOtherStore},
 		{name: "a negative revision is ErrInvalid", test: testEndInvalid("from_revision", ports.WatchOptions{FromRevision: -1})},
-		{name: "an unknown status is ErrInvalid", test: testEndInvalid("status", ports.WatchOptions{Status: "paused"})},
+		{name: "an unknown status is ErrInvalid", test: testEndInvalid("status", ports.WatchOptions{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{"paused"}}})},
 		{name: "an invalid game id is ErrInvalid", test: testEndInvalid("game_id", ports.WatchOptions{GameID: ".."})},
 	}
 }

@@ -147,7 +147,7 @@ func (w *Worker) cleanUp(ctx context.Context, listed runtime.VersionedRecord) er
 
 // listStopped returns the stopped records of this node.
 func (w *Worker) listStopped(ctx context.Context) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{Status: runtime.StatusStopped, Region: w.cfg.Region, Node: w.cfg.Node}
+	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusStopped}, Regions: []string{w.cfg.Region}, Nodes: []string{w.cfg.Node}}}
 	var stopped []runtime.VersionedRecord
 	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
 		if err != nil {

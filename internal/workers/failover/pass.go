@@ -94,7 +94,7 @@ func (r *region) findLost(ctx context.Context, p *pass) ([]lostGame, error) {
 // forEach calls fn with every record of a region that has the status. It reads the copy
 // of the store, which may be old: Reschedule compares the revision of the record.
 func (r *region) forEach(ctx context.Context, name string, status runtime.Status, fn func(runtime.VersionedRecord)) error {
-	query := ports.PageQuery{Status: status, Region: name, Limit: ports.MaxPageLimit, Local: true}
+	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}, Regions: []string{name}}, Limit: ports.MaxPageLimit, Local: true}
 	for page, err := range ports.AllPages(ctx, r.deps.Records, query) {
 		if err != nil {
 			return fmt.Errorf("list the %s games of region %q: %w", status, name, err)

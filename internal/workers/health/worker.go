@@ -174,7 +174,7 @@ func (w *Worker) Recheck(ctx context.Context, record runtime.RuntimeRecord, spec
 // listRunning returns the running records of this node. A local read suffices: the
 // reconcile worker reads the current record before it acts.
 func (w *Worker) listRunning(ctx context.Context) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{Status: runtime.StatusRunning, Region: w.cfg.Region, Node: w.cfg.Node, Local: true}
+	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{w.cfg.Region}, Nodes: []string{w.cfg.Node}}, Local: true}
 	var running []runtime.VersionedRecord
 	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
 		if err != nil {

@@ -148,7 +148,7 @@ func (w *Worker) listGames(ctx context.Context) (withOperation []string, records
 		return nil
 	})
 	group.Go(func() error {
-		for page, err := range ports.AllPages(groupCtx, w.deps.Records, ports.PageQuery{Region: w.cfg.Region, Node: w.cfg.Node}) {
+		for page, err := range ports.AllPages(groupCtx, w.deps.Records, ports.PageQuery{RecordFilter: ports.RecordFilter{Regions: []string{w.cfg.Region}, Nodes: []string{w.cfg.Node}}}) {
 			if err != nil {
 				return fmt.Errorf("list the records of this node: %w", err)
 			}

@@ -229,7 +229,7 @@ func (w *Worker) processQueue(ctx context.Context, queue workQueue, handle handl
 // watchRecords enqueues every game of this node whose record changes.
 func (w *Worker) watchRecords(ctx context.Context) {
 	for ctx.Err() == nil {
-		options := ports.WatchOptions{Region: w.cfg.Region, Node: w.cfg.Node, Resync: true}
+		options := ports.WatchOptions{RecordFilter: ports.RecordFilter{Regions: []string{w.cfg.Region}, Nodes: []string{w.cfg.Node}}, Resync: true}
 		for event, err := range w.deps.Records.Watch(ctx, options) {
 			if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
 				if ctx.Err() == nil {

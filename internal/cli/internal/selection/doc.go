@@ -2,7 +2,7 @@
 // match filters. It carries out a command for many games, some of them at a time.
 //
 //	flags.go   Flags: the flags that select games, and how many at a time
-//	filter.go  Filter: which records match
+//	filter.go  the statuses of a filter
 //	select.go  the selected games, with their records
 //	run.go     one function for each game, with a limit of how many run at a time
 package selection

@@ -2,42 +2,9 @@ package selection
 
 import (
 	"fmt"
-	"slices"
 
 	"galaxy/rtmanager/internal/domain/runtime"
-	"galaxy/rtmanager/internal/ports"
 )
-
-// Filter selects records. The values of one field are alternatives; fields must all match. An
-// empty field matches every record.
-type Filter struct {
-	Statuses               []runtime.Status
-	Regions, Nodes, Images []string
-}
-
-// Matches reports whether the record matches.
-func (f Filter) Matches(r runtime.RuntimeRecord) bool {
-	return isAmong(f.Statuses, r.Status) && isAmong(f.Regions, r.Region) && isAmong(f.Nodes, r.Node) && isAmong(f.Images, r.CurrentImageRef)
-}
-
-func isAmong[T comparable](values []T, value T) bool {
-	return len(values) == 0 || slices.Contains(values, value)
-}
-
-// query returns the query of the smallest list that has all matching records.
-func (f Filter) query() ports.PageQuery {
-	query := ports.PageQuery{Limit: ports.MaxPageLimit, Region: single(f.Regions), Node: single(f.Nodes)}
-	query.Status = single(f.Statuses)
-	return query
-}
-
-// single returns the only value, and the zero value if there are several or none.
-func single[T any](values []T) (value T) {
-	if len(values) == 1 {
-		return values[0]
-	}
-	return value
-}
 
 // parseStatuses returns the statuses of a flag.
 func parseStatuses(texts []string) ([]runtime.Status, error) {

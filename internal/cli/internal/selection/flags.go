@@ -12,6 +12,7 @@ import (
 
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // The limits of --max-parallel.
@@ -44,6 +45,7 @@ type Flags struct {
 
 	verb                             Verb
 	statuses, regions, nodes, images []string
+	selectors                        []string
 	isAll                            bool
 	flags                            *pflag.FlagSet
 	filters                          map[string]*[]string // values by the name of the flag
@@ -63,10 +65,12 @@ func (f *Flags) Bind(cmd *cobra.Command, verb Verb) {
 		bind(&f.nodes, "node", "games of this `NODE`; repeatable")
 	}
 	if verb.HasImage {
-		bind(&f.images, "current-image", "games whose record has this `IMAGE`; repeatable")
+		bind(&f.images, "current-image", "games whose record has this `IMAGE`, or a prefix of it followed by *; repeatable")
 	} else {
-		bind(&f.images, "image", "games whose record has this `IMAGE`; repeatable")
+		bind(&f.images, "image", "games whose record has this `IMAGE`, or a prefix of it followed by *; repeatable")
 	}
+	flags.BindSelector(cmd, &f.selectors)
+	f.filters[flags.SelectorFlag] = &f.selectors
 	cmd.Flags().BoolVar(&f.isAll, "all", false, "all games")
 	BindRun(cmd, &f.MaxParallel)
 	if cmd.Flags().Lookup("dry-run") == nil {
@@ -142,6 +146,9 @@ func (f *Flags) Validate(games []string) error {
 	if _, err := parseStatuses(f.statuses); err != nil && !slices.Contains(f.statuses, "") {
 		errs = append(errs, err)
 	}
+	if _, err := flags.ParseSelector(f.selectors); err != nil && !slices.Contains(f.selectors, "") {
+		errs = append(errs, err)
+	}
 	for _, gameID := range games {
 		errs = append(errs, runtime.ValidateGameID(gameID))
 	}
@@ -162,10 +169,11 @@ func (f *Flags) CheckArguments(command string, games []string) error {
 }
 
 // filter returns the filter of the flags.
-func (f *Flags) filter() Filter {
+func (f *Flags) filter() ports.RecordFilter {
 	statuses, _ := parseStatuses(f.statuses) // Validate has checked them
 	if len(f.statuses) == 0 {
 		statuses = f.verb.Statuses
 	}
-	return Filter{Statuses: statuses, Regions: f.regions, Nodes: f.nodes, Images: f.images}
+	labels, _ := flags.ParseSelector(f.selectors)
+	return ports.RecordFilter{Statuses: statuses, Regions: f.regions, Nodes: f.nodes, Images: f.images, Labels: labels}
 }

@@ -30,20 +30,16 @@ func (f *Flags) List(ctx context.Context, reader Reader) (records []runtime.Vers
 	return records, err
 }
 
-func listMatching(ctx context.Context, reader Reader, filter Filter) ([]runtime.VersionedRecord, error) {
+func listMatching(ctx context.Context, reader Reader, filter ports.RecordFilter) ([]runtime.VersionedRecord, error) {
 	var records []runtime.VersionedRecord
-	for page, err := range ports.AllPages(ctx, reader, filter.query()) {
+	for page, err := range ports.AllPages(ctx, reader, ports.PageQuery{RecordFilter: filter, Limit: ports.MaxPageLimit}) {
 		if err != nil {
 			return nil, err
 		}
 		if len(page.Corrupt) > 0 {
 			return nil, fmt.Errorf("select the games: %w", page.Corrupt[0])
 		}
-		for _, v := range page.Records {
-			if filter.Matches(v.Record) {
-				records = append(records, v)
-			}
-		}
+		records = append(records, page.Records...)
 	}
 	return records, nil
 }

@@ -80,16 +80,20 @@ func TestApplyMovesRecordsBetweenIndexes(t *testing.T) {
 
 	now := cache.Snapshot()
 	require.EqualValues(t, 12, now.Revision)
-	for query, want := range map[ports.PageQuery][]string{
-		{Limit: 9}: {"a", "c"},
-		{Limit: 9, Status: runtime.StatusStopped}: {"a"},
-		{Limit: 9, Status: runtime.StatusRunning}: {"c"},
-		{Limit: 9, Node: "n1"}:                    {"c"},
-		{Limit: 9, Node: "n2"}:                    {"a"},
-		{Limit: 9, Region: "eu"}:                  {"a", "c"},
-		{Limit: 9, Region: "us"}:                  {},
+	for _, c := range []struct {
+		filter ports.RecordFilter
+		want   []string
+	}{
+		{ports.RecordFilter{}, []string{"a", "c"}},
+		{ports.FilterByStatus(runtime.StatusStopped), []string{"a"}},
+		{ports.FilterByStatus(runtime.StatusRunning), []string{"c"}},
+		{ports.RecordFilter{Nodes: []string{"n1"}}, []string{"c"}},
+		{ports.RecordFilter{Nodes: []string{"n2"}}, []string{"a"}},
+		{ports.RecordFilter{Nodes: []string{"n2", "n1"}}, []string{"a", "c"}},
+		{ports.RecordFilter{Regions: []string{"eu"}}, []string{"a", "c"}},
+		{ports.RecordFilter{Regions: []string{"us"}}, []string{}},
 	} {
-		require.Equal(t, want, gamesOf(now.Page(query)), "%+v", query)
+		require.Equal(t, c.want, gamesOf(now.Page(ports.PageQuery{Limit: 9, RecordFilter: c.filter})), "%+v", c.filter)
 	}
 }
 
@@ -111,7 +115,7 @@ func TestPagesContinueAfterTheLastRecord(t *testing.T) {
 	records.AddAll(keys, []*mvccpb.KeyValue{{Key: []byte(keys.Record("game-05")), Value: []byte("garbage"), ModRevision: 6}})
 	var games []string
 	var corrupt []*runtime.CorruptError
-	query := ports.PageQuery{Limit: 10, Status: runtime.StatusRunning}
+	query := ports.PageQuery{Limit: 10, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}}
 	for {
 		page := records.Page(query)
 		games, corrupt = append(games, gamesOf(page)...), append(corrupt, page.Corrupt...)

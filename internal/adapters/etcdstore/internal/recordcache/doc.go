@@ -4,6 +4,8 @@
 //	cache.go           Cache: the records at one revision, and waiting for a revision
 //	record.go          Record: one record as cached
 //	indexes.go         Indexes: records ordered by key, status, region and node
+//	label_index.go     records by their labels, and the numbers of records by attribute
+//	scan.go            the smallest part of an index that contains what a filter selects
 //	query.go           pages and lists from Indexes
 //	snapshots.go       records at the revision of a list in progress
 //	pending_writes.go  records that are newer than the watch

@@ -25,6 +25,8 @@ type Indexes struct {
 	byRegion *btree.BTreeG[*Record]
 	byNode   *btree.BTreeG[*Record]
 	corrupt  *btree.BTreeG[*Record] // the keys whose values cannot be decoded
+	byLabel  *btree.BTreeG[labelEntry]
+	counts   *btree.BTreeG[attributeCount]
 }
 
 // treeDegree makes nodes of about 64 records: large enough to scan fast, and small enough to
@@ -48,6 +50,8 @@ func NewIndexes() *Indexes {
 		byRegion: orderedBy(func(r *Record) string { return r.Region }),
 		byNode:   orderedBy(func(r *Record) string { return r.Node }),
 		corrupt:  btree.NewG(treeDegree, byKey),
+		byLabel:  newLabelIndex(),
+		counts:   newAttributeCounts(),
 	}
 }
 
@@ -71,6 +75,7 @@ func (x *Indexes) clone() *Indexes {
 	return &Indexes{
 		Revision: x.Revision, fill: x.fill, byKey: x.byKey.Clone(), byStatus: x.byStatus.Clone(),
 		byRegion: x.byRegion.Clone(), byNode: x.byNode.Clone(), corrupt: x.corrupt.Clone(),
+		byLabel: x.byLabel.Clone(), counts: x.counts.Clone(),
 	}
 }
 
@@ -87,9 +92,7 @@ func (x *Indexes) set(r *Record) (previous *Record) {
 	if previous != nil {
 		x.removeFromIndexes(previous, r)
 	}
-	for _, tree := range x.indexesOf(r) {
-		tree.ReplaceOrInsert(r)
-	}
+	x.addToIndexes(r)
 	return previous
 }
 
@@ -102,30 +105,50 @@ func (x *Indexes) remove(segment string) (previous *Record) {
 	return previous
 }
 
-// indexesOf returns the trees other than byKey that contain a record.
-func (x *Indexes) indexesOf(r *Record) []*btree.BTreeG[*Record] {
+// addToIndexes adds a record to the trees other than byKey.
+func (x *Indexes) addToIndexes(r *Record) {
 	if r.DecodeErr != nil {
-		return []*btree.BTreeG[*Record]{x.corrupt}
+		x.corrupt.ReplaceOrInsert(r)
+		return
 	}
-	return []*btree.BTreeG[*Record]{x.byStatus, x.byRegion, x.byNode}
+	for _, index := range x.attributesOf(r) {
+		if _, isReplaced := index.tree.ReplaceOrInsert(r); !isReplaced {
+			x.addCount(index.attribute, 1)
+		}
+	}
+	x.addLabels(r)
+}
+
+// attributeIndex is the tree of an attribute of a record.
+type attributeIndex struct {
+	tree *btree.BTreeG[*Record]
+	attribute
+}
+
+func (x *Indexes) attributesOf(r *Record) [3]attributeIndex {
+	return [...]attributeIndex{
+		{x.byStatus, attribute{kind: statusAttribute, value: string(r.Status)}},
+		{x.byRegion, attribute{kind: regionAttribute, value: r.Region}},
+		{x.byNode, attribute{kind: nodeAttribute, value: r.Node}},
+	}
 }
 
 // removeFromIndexes removes a record from those trees in which the next record of the key,
 // nil for none, will not replace it.
 func (x *Indexes) removeFromIndexes(previous, next *Record) {
-	if next == nil || previous.DecodeErr != nil || next.DecodeErr != nil {
-		for _, tree := range x.indexesOf(previous) {
-			tree.Delete(previous)
-		}
+	if previous.DecodeErr != nil {
+		x.corrupt.Delete(previous)
 		return
 	}
-	if previous.Status != next.Status {
-		x.byStatus.Delete(previous)
+	if next != nil && next.DecodeErr != nil {
+		next = nil
 	}
-	if previous.Region != next.Region {
-		x.byRegion.Delete(previous)
+	for i, index := range x.attributesOf(previous) {
+		if next != nil && x.attributesOf(next)[i] == index {
+			continue
+		}
+		index.tree.Delete(previous)
+		x.addCount(index.attribute, -1)
 	}
-	if previous.Node != next.Node {
-		x.byNode.Delete(previous)
-	}
+	x.removeLabels(previous, next)
 }

@@ -13,7 +13,7 @@ import (
 func (x *Indexes) Page(query ports.PageQuery) ports.Page {
 	page := ports.Page{Revision: x.Revision, Records: []runtime.VersionedRecord{}}
 	last := ""
-	x.Scan(query, func(r *Record) bool {
+	x.Scan(&query.RecordFilter, query.After, func(r *Record) bool {
 		switch {
 		case r.DecodeErr != nil || !query.Matches(r.RuntimeRecord):
 		case len(page.Records) == query.Limit:
@@ -29,31 +29,12 @@ func (x *Indexes) Page(query ports.PageQuery) ports.Page {
 		if page.Next != "" && r.Segment > page.Next {
 			return false
 		}
-		if corrupt := r.Corrupt(); query.Visible.ContainsGame(corrupt.GameID) {
+		if corrupt := r.Corrupt(); query.MatchesGame(corrupt.GameID) {
 			page.Corrupt = append(page.Corrupt, corrupt)
 		}
 		return true
 	})
 	return page
-}
-
-// Scan calls visit for the records after query.After in the order of their keys, until it
-// returns false. It uses the most selective index, so not every record matches the query.
-func (x *Indexes) Scan(query ports.PageQuery, visit func(*Record) bool) {
-	pivot := &Record{Segment: startAfter(query.After)}
-	switch {
-	case query.Node != "":
-		pivot.Node = query.Node
-		x.byNode.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Node == query.Node && visit(r) })
-	case query.Status != "":
-		pivot.Status = query.Status
-		x.byStatus.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Status == query.Status && visit(r) })
-	case query.Region != "":
-		pivot.Region = query.Region
-		x.byRegion.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Region == query.Region && visit(r) })
-	default:
-		x.byKey.AscendGreaterOrEqual(pivot, visit)
-	}
 }
 
 // ScanCorrupt calls visit for every corrupt value until it returns false.
@@ -67,7 +48,8 @@ func (x *Indexes) List(status runtime.Status) (records []runtime.RuntimeRecord, 
 	if status == "" {
 		records = make([]runtime.RuntimeRecord, 0, x.byKey.Len())
 	}
-	x.Scan(ports.PageQuery{Status: status}, func(r *Record) bool {
+	filter := ports.FilterByStatus(status)
+	x.Scan(&filter, "", func(r *Record) bool {
 		if r.DecodeErr == nil {
 			records = append(records, slab.clone(r.RuntimeRecord))
 		}

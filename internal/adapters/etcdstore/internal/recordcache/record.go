@@ -33,6 +33,10 @@ type Record struct {
 // timestamps and its places in the indexes.
 const recordOverhead = 600
 
+// labelsOverhead and labelOverhead are the estimated memory of the labels of a record, and of
+// each of them with its place in the index.
+const labelsOverhead, labelOverhead = 320, 80
+
 // NewRecord decodes a record's key and value into memory of its own.
 func NewRecord(keys layout.Keys, kv *mvccpb.KeyValue) *Record {
 	r := new(Record)
@@ -65,6 +69,7 @@ func (r *Record) decode(keys layout.Keys, kv *mvccpb.KeyValue) {
 	}
 	r.Record = *rec
 	r.internStrings()
+	r.internLabels()
 	for i, at := range []**time.Time{&r.StartedAt, &r.StoppedAt, &r.RemovedAt} {
 		if *at != nil {
 			r.timestamps[i] = **at
@@ -81,6 +86,19 @@ func (r *Record) internStrings() {
 	for _, word := range []*string{&r.Region, &r.Node, &r.CurrentImageRef, &r.ImageDigest, &r.DockerNetwork, (*string)(&r.Status), (*string)(&r.LastWrite.Kind), (*string)(&r.DesiredStatus), (*string)(&r.Health)} {
 		*word = unique.Make(*word).Value()
 	}
+}
+
+// internLabels makes records share the keys and values of labels, and counts their memory.
+func (r *Record) internLabels() {
+	if len(r.Labels) == 0 {
+		return
+	}
+	shared := make(map[string]string, len(r.Labels))
+	for key, value := range r.Labels {
+		shared[unique.Make(key).Value()] = unique.Make(value).Value()
+	}
+	r.Labels = shared
+	r.bytes += labelsOverhead + labelOverhead*len(shared)
 }
 
 // Corrupt returns the decoding error, for the caller to keep.

@@ -3,11 +3,14 @@
 package pagetoken
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"galaxy/rtmanager/internal/ports"
@@ -17,9 +20,7 @@ import (
 type payload struct {
 	Revision int64  `json:"r"`
 	After    string `json:"a"`
-	Status   string `json:"s,omitempty"`
-	Region   string `json:"g,omitempty"`
-	Node     string `json:"n,omitempty"`
+	Filter   string `json:"f,omitempty"` // FilterKey of the query
 }
 
 // Errors of tokens.
@@ -36,7 +37,7 @@ var (
 func New(storeID string, query ports.PageQuery, page ports.Page) string {
 	return Sign(storeID, payload{
 		Revision: page.Revision, After: encode([]byte(page.Next)),
-		Status: string(query.Status), Region: query.Region, Node: query.Node,
+		Filter: FilterKey(&query.RecordFilter),
 	})
 }
 
@@ -76,13 +77,29 @@ func Apply(storeID, token string, query *ports.PageQuery) error {
 	switch {
 	case err != nil:
 		return errVersion
-	case p.Status != string(query.Status) || p.Region != query.Region || p.Node != query.Node:
+	case p.Filter != FilterKey(&query.RecordFilter):
 		return errOtherFilters
 	case query.Revision != 0 && query.Revision != p.Revision:
 		return errOtherRevision
 	}
 	query.Revision, query.After = p.Revision, string(after)
 	return nil
+}
+
+// FilterKey returns a short text that is equal for filters that select the same records of every
+// store, and empty for a filter of every record.
+func FilterKey(filter *ports.RecordFilter) string {
+	of := *filter
+	of.Visible = nil
+	if !of.IsSelective() {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q", sorted(of.Statuses), sorted(of.Regions), sorted(of.Nodes), sorted(of.Images), of.GamePrefix, of.Labels.String()))
+	return encode(sum[:16])
+}
+
+func sorted[T cmp.Ordered](values []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(values)))
 }
 
 func sign(scope string, text []byte) []byte {

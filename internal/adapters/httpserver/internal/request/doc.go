@@ -5,7 +5,8 @@
 // A struct declares the request of one route by the tags of its fields:
 //
 //	path:"game_id"         a variable segment of the path, a string; a game id is validated
-//	query:"limit"          a query parameter: a string, bool, int or int64
+//	query:"limit"          a query parameter: a string, bool, int or int64, or a list of
+//	                       strings, which may be repeated
 //	header:"If-Match"      a header, a string
 //	body:"required"        the body, a Body[T]; optional allows an empty one
 //

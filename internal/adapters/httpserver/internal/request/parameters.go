@@ -79,6 +79,12 @@ func (d *Decoder) Decode(w http.ResponseWriter, r *http.Request, path map[string
 	}
 	faults := append(d.findInvalidQuery(query), d.findRepeatedHeaders(r.Header)...)
 	for _, p := range d.Parameters {
+		if p.isList() {
+			if message := p.setList(target, query[p.Name]); message != "" {
+				faults = append(faults, api.Fault{Location: p.In + "." + p.Name, Message: message})
+			}
+			continue
+		}
 		text, isGiven := "", false
 		switch p.In {
 		case "path":
@@ -128,6 +134,30 @@ func (d *Decoder) findRepeatedHeaders(header http.Header) []api.Fault {
 	return faults
 }
 
+// isList reports whether the parameter is a query parameter that may be repeated.
+func (p Parameter) isList() bool { return p.In == "query" && p.Type.Kind() == reflect.Slice }
+
+// maxListValues bounds how often a query parameter may be repeated.
+const maxListValues = 256
+
+// setList sets the field to the values of a repeated parameter. It returns the fault of the first
+// invalid one, empty for none. findInvalidQuery reports empty values.
+func (p Parameter) setList(target reflect.Value, texts []string) string {
+	if len(texts) > maxListValues {
+		return fmt.Sprintf("is given %d times; at most %d are allowed", len(texts), maxListValues)
+	}
+	field := target.FieldByIndex(p.index)
+	for _, text := range texts {
+		if allowed := p.allowedValues(); text != "" && allowed != nil && !slices.Contains(allowed, text) {
+			return fmt.Sprintf("%q is invalid: expected one of %s", Clip(text), strings.Join(allowed, ", "))
+		}
+		value := reflect.New(field.Type().Elem()).Elem()
+		value.SetString(text)
+		field.Set(reflect.Append(field, value))
+	}
+	return ""
+}
+
 // allowsEmpty reports whether the query parameter may be empty. A filter may not: a client
 // whose variable is unset would otherwise get everything.
 func (d *Decoder) allowsEmpty(name string) bool {
@@ -141,13 +171,13 @@ func (d *Decoder) allowsEmpty(name string) bool {
 func (d *Decoder) findInvalidQuery(query url.Values) []api.Fault {
 	var faults []api.Fault
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		isDeclared := slices.ContainsFunc(d.Parameters, func(p Parameter) bool { return p.In == "query" && p.Name == name })
+		i := slices.IndexFunc(d.Parameters, func(p Parameter) bool { return p.In == "query" && p.Name == name })
 		switch {
-		case !isDeclared:
+		case i < 0:
 			faults = append(faults, api.Fault{Location: "query." + Clip(name), Message: "is not a parameter of this request"})
-		case len(query[name]) > 1:
+		case len(query[name]) > 1 && !d.Parameters[i].isList():
 			faults = append(faults, api.Fault{Location: "query." + Clip(name), Message: "is given more than once"})
-		case query[name][0] == "" && !d.allowsEmpty(name):
+		case slices.Contains(query[name], "") && !d.allowsEmpty(name):
 			faults = append(faults, api.Fault{Location: "query." + Clip(name), Message: "is empty; omit it, or give it a value"})
 		}
 	}
@@ -198,7 +228,7 @@ func (p Parameter) setField(target reflect.Value, text string, isGiven bool) str
 // allowedValues returns the valid values of a text, nil for any.
 func (p Parameter) allowedValues() []string {
 	switch {
-	case p.Type == reflect.TypeFor[runtime.Status]():
+	case p.Type == reflect.TypeFor[runtime.Status](), p.Type == reflect.TypeFor[[]runtime.Status]():
 		var allowed []string
 		for _, status := range runtime.Statuses() {
 			allowed = append(allowed, string(status))
