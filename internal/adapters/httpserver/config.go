@@ -92,9 +92,9 @@ type Config struct {
 
 	// Heartbeat is the longest time between two writes to a stream. Default 15 s.
 	Heartbeat time.Duration
-	// OpenDelay is how long a watch delays its status 200 if it has no event, so that a watch
-	// that the store rejects gets an error status. After this time the watch counts as
-	// accepted. Default 250 ms.
+	// OpenDelay is how long a stream delays its status 200 if it has no content yet, so that
+	// a watch that the store rejects, or a log that cannot be read, gets an error status.
+	// After this time the request counts as accepted. Default 250 ms.
 	OpenDelay time.Duration
 	// MaxStreams bounds the number of open streams. Default 20 000.
 	MaxStreams int

@@ -73,7 +73,9 @@ func (s *Server) getLogs(w http.ResponseWriter, r *http.Request, in *logsInput) 
 			w.Header().Set("Content-Type", logstream.MediaType)
 			return nil
 		}
-		return logstream.Write(ctx, w, s.cfg.Games.StreamLogs(ctx, in.GameID, options), logstream.Config{HasTimes: in.Timestamps, WriteTimeout: s.cfg.WriteTimeout})
+		return logstream.Write(ctx, w, s.cfg.Games.StreamLogs(ctx, in.GameID, options), logstream.Config{
+			HasTimes: in.Timestamps, WriteTimeout: s.cfg.WriteTimeout, OpenDelay: s.cfg.OpenDelay,
+		})
 	})
 }
 

@@ -27,7 +27,7 @@ func TestStalledClientIsDisconnected(t *testing.T) {
 	for name, headers := range bothFormats {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, httpserver.Config{WriteTimeout: 500 * time.Millisecond, Heartbeat: 50 * time.Millisecond})
+			f := start(t, httpserver.Config{WriteTimeout: 1500 * time.Millisecond, Heartbeat: 50 * time.Millisecond})
 			healthy := f.watch("", "")
 			stalled, _ := f.openUntilDone("GET", "/v1/watch", headers, "")
 			require.NoError(t, stalled.(*net.TCPConn).SetReadBuffer(4<<10))

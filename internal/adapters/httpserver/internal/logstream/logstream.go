@@ -23,16 +23,15 @@ const unknownTime = "-"
 // lineBuffer is how many lines may wait for the network before the log is read no further.
 const lineBuffer = 16
 
-// openDelay is how long a stream without lines delays its status 200, so that a log that cannot be read
-// gets an error status.
-const openDelay = 250 * time.Millisecond
-
 // Config tunes a stream.
 type Config struct {
 	// HasTimes starts each line with its time.
 	HasTimes bool
 	// WriteTimeout bounds each write: a client that reads nothing for that long is disconnected.
 	WriteTimeout time.Duration
+	// OpenDelay is how long a stream without lines delays its status 200, so that a log that cannot be
+	// read gets an error status.
+	OpenDelay time.Duration
 }
 
 // item is one line, or the error that ends the log.
@@ -54,7 +53,7 @@ func Write(ctx context.Context, w http.ResponseWriter, lines iter.Seq2[container
 		for range items { // until the reader has ended
 		}
 	}()
-	open := time.NewTimer(openDelay)
+	open := time.NewTimer(cfg.OpenDelay)
 	defer open.Stop()
 	for {
 		select {

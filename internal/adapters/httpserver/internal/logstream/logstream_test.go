@@ -2,6 +2,7 @@ package logstream_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -23,9 +24,8 @@ import (
 func serve(t *testing.T, cfg logstream.Config, lines iter.Seq2[container.LogLine, error]) (string, <-chan error) {
 	t.Helper()
 	errs := make(chan error, 10)
-	if cfg.WriteTimeout == 0 {
-		cfg.WriteTimeout = time.Minute
-	}
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, time.Minute)
+	cfg.OpenDelay = cmp.Or(cfg.OpenDelay, 50*time.Millisecond)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := logstream.Write(r.Context(), w, lines, cfg)
 		errs <- err
@@ -103,7 +103,7 @@ func TestWriteOfAnEmptyLog(t *testing.T) {
 
 func TestWriteReturnsAnErrorBeforeTheFirstLine(t *testing.T) {
 	t.Parallel()
-	url, _ := serve(t, logstream.Config{}, fail(errors.New("no log")))
+	url, _ := serve(t, logstream.Config{OpenDelay: time.Minute}, fail(errors.New("no log")))
 	require.Equal(t, http.StatusTeapot, get(t, url).StatusCode)
 }
 
@@ -169,6 +169,6 @@ func TestWriteEndsWithItsContext(t *testing.T) {
 		<-ctx.Done()
 		yield(container.LogLine{}, ctx.Err())
 	}
-	err := logstream.Write(ctx, httptest.NewRecorder(), blocked, logstream.Config{WriteTimeout: time.Minute})
+	err := logstream.Write(ctx, httptest.NewRecorder(), blocked, logstream.Config{WriteTimeout: time.Minute, OpenDelay: time.Minute})
 	require.EqualError(t, err, "the reason")
 }
