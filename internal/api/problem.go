@@ -78,6 +78,10 @@ const (
 	CodeManaged Code = "managed"
 	// CodePreempted: a stop preempted the operation.
 	CodePreempted Code = "preempted"
+	// CodeCanceled: a request canceled the operation.
+	CodeCanceled Code = "canceled"
+	// CodeNoSuchOperation: the operation is neither in progress nor among the recent ones.
+	CodeNoSuchOperation Code = "no_such_operation"
 	// CodeIdempotencyKeyReused: the Idempotency-Key belongs to another request.
 	CodeIdempotencyKeyReused Code = "idempotency_key_reused"
 	CodeNoImage              Code = "no_image"

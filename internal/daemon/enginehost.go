@@ -20,7 +20,10 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/cluster"
+	"galaxy/rtmanager/internal/services/inspect"
+	"galaxy/rtmanager/internal/services/lifecycle"
 	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/workers/cleanup"
 )
@@ -133,12 +136,23 @@ func (h *engineHost) localNode() cluster.LocalNode {
 	return h.manager
 }
 
+// games are the games of this node.
+type games struct {
+	*inspect.Service
+	operations *lifecycle.Service
+}
+
+// Cancel implements httpserver.Games.
+func (g games) Cancel(ctx context.Context, gameID, operationID string, origin ports.Origin) error {
+	return g.operations.Cancel(ctx, gameID, operationID, origin)
+}
+
 // games returns the games of this node as the API inspects them, nil without an engine.
 func (h *engineHost) games() httpserver.Games {
 	if h.manager == nil {
 		return nil
 	}
-	return h.manager.games
+	return games{h.manager.inspect, h.manager.lifecycle}
 }
 
 // runWorkers runs the workers until stop is called, which waits for them. They do not

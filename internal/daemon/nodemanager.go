@@ -36,7 +36,7 @@ var _ cluster.LocalNode = (*nodeManager)(nil)
 type nodeManager struct {
 	ports.Executor
 	*explain.Service
-	games     *inspect.Service
+	inspect   *inspect.Service
 	lifecycle *lifecycle.Service
 	reconcile *reconcile.Worker
 	failover  *failover.Worker
@@ -109,7 +109,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 		cleanup.RetentionConfig{Region: region, Node: name, Retention: cfg.RemovedRetention, Logger: logger("retention")},
 	)
 	m.workers = append(m.workers, retention.Run)
-	m.games = inspect.New(inspect.Dependencies{Records: store, Engine: engine})
+	m.inspect = inspect.New(inspect.Dependencies{Records: store, Engine: engine})
 	m.Service = explain.New(explain.Dependencies{Records: store, Intents: store, Engine: engine, Findings: m.reconcile.Findings})
 	return nil
 }

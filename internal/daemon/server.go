@@ -70,7 +70,7 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 		Regions: p.regions.Regions, StoreProvenAt: func() time.Time { return p.store.CacheStats().ProvenAt },
 
 		Access: p.access.authenticator(), AccessAdmin: p.access.service, OIDC: p.access.login(), Secrets: p.secrets, Audit: p.audit.port(),
-		Cluster: newCluster(p), Games: p.host.games(), Peers: p.peers, Federation: p.stores,
+		Cluster: newCluster(p), Intents: p.store, Games: p.host.games(), Peers: p.peers, Federation: p.stores,
 		Members: newInspector(p.cfg, p.etcd), Certificates: newTLSMetrics(p.tls, p.etcd).certificates,
 	})
 }

@@ -40,7 +40,7 @@ type IntentStore interface {
 
 	// GamesWithActiveOperation returns the games whose operation in progress belongs to
 	// the node, as of one revision and in no particular order. An empty node matches every
-	// node of the region.
+	// node of the region, and an empty region every region.
 	GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error)
 }
 

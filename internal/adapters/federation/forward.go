@@ -15,7 +15,7 @@ import (
 // forwardedHeaders are the headers of a client that the API defines.
 func forwardedHeaders() []string {
 	return []string{
-		"Accept", "Content-Type", "Content-Encoding", "If-Match", "If-None-Match", "Last-Event-ID",
+		"Accept", "Content-Type", "Content-Encoding", "If-Match", "If-None-Match", "Last-Event-ID", "Prefer",
 		api.HeaderIdempotencyKey, api.HeaderActor, api.HeaderReason,
 	}
 }
@@ -24,7 +24,7 @@ func forwardedHeaders() []string {
 // daemon sets.
 func returnedHeaders() []string {
 	return []string{
-		"Allow", "Content-Type", "Content-Length", "Etag", "Retry-After", "X-Accel-Buffering",
+		"Allow", "Content-Type", "Content-Length", "Etag", "Location", "Preference-Applied", "Retry-After", "X-Accel-Buffering",
 		api.HeaderHeartbeat, api.HeaderStore, api.HeaderAsOf, api.HeaderAge,
 	}
 }
@@ -72,6 +72,9 @@ func (c *Client) forwardTo(ctx context.Context, w http.ResponseWriter, r *http.R
 				return err
 			}
 			w.Header().Del(api.HeaderStore) // the revisions are those of the other store
+			if location := response.Header.Get("Location"); location != "" {
+				response.Header.Set("Location", "/v1/stores/"+url.PathEscape(request.Store)+location)
+			}
 			for name := range response.Header {
 				if !slices.Contains(returnedHeaders(), name) {
 					response.Header.Del(name)

@@ -150,6 +150,10 @@ func sentinelByCode(code api.Code) error {
 		return container.ErrNoImage
 	case api.CodeStartFailed:
 		return operation.ErrStartFailed
+	case api.CodeCanceled:
+		return operation.ErrCanceled
+	case api.CodeNoSuchOperation:
+		return operation.ErrUnknownOperation
 	case api.CodePreempted:
 		return operation.ErrPreempted
 	case api.CodeOperationFailed:

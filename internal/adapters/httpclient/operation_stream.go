@@ -62,7 +62,7 @@ func (s *operationStream) isConclusive(err error) bool {
 		return true
 	}
 	for _, conclusive := range []error{
-		operation.ErrBusy, operation.ErrRejected, operation.ErrIDReused, operation.ErrPreempted, container.ErrNoImage, container.ErrRegistryUnreachable,
+		operation.ErrBusy, operation.ErrRejected, operation.ErrIDReused, operation.ErrPreempted, operation.ErrCanceled, container.ErrNoImage, container.ErrRegistryUnreachable,
 		operation.ErrStartFailed, container.ErrEngineUnavailable, errOperationFailed,
 	} {
 		if errors.Is(err, conclusive) {

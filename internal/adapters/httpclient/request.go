@@ -132,7 +132,7 @@ func (c *Client) newHTTPRequest(ctx context.Context, request apiRequest) (*http.
 }
 
 // roundTrip makes one attempt and decodes the response into target. If target is nil, the
-// expected response is 204, otherwise 200. It returns the error of decodeError for any other.
+// expected response is 204, otherwise 200 or 202. It returns the error of decodeError for any other.
 func (c *Client) roundTrip(ctx context.Context, request apiRequest, target any) (http.Header, error) {
 	response, err := c.send(ctx, request)
 	if err != nil {
@@ -142,7 +142,7 @@ func (c *Client) roundTrip(ctx context.Context, request apiRequest, target any) 
 	if target == nil && response.StatusCode == http.StatusNoContent {
 		return response.Header, nil
 	}
-	if target == nil || response.StatusCode != http.StatusOK {
+	if target == nil || response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted {
 		return response.Header, decodeError(response)
 	}
 	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" {

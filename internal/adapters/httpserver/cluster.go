@@ -24,6 +24,8 @@ type Cluster interface {
 	ports.Executor
 	// Locate returns the node of the game, nil for this one.
 	Locate(ctx context.Context, gameID string, isForwarded bool) (*node.Node, error)
+	// LocateNode returns the node that serves a request about the game, nil for this one.
+	LocateNode(ctx context.Context, gameID string, ref node.Ref, isForwarded bool) (*node.Node, error)
 	// IsPresent reports whether the node is present.
 	IsPresent(ctx context.Context, ref node.Ref) (bool, error)
 
@@ -71,6 +73,10 @@ func (noCluster) Execute(context.Context, ports.OperationRequest, func(operation
 }
 
 func (noCluster) Locate(context.Context, string, bool) (*node.Node, error) {
+	return nil, node.ErrNoEngine
+}
+
+func (noCluster) LocateNode(context.Context, string, node.Ref, bool) (*node.Node, error) {
 	return nil, node.ErrNoEngine
 }
 

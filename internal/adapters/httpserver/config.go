@@ -47,7 +47,10 @@ type Config struct {
 	// Cluster carries out operations and requests about nodes. Default: they fail with the
 	// code no_engine.
 	Cluster Cluster
-	// Games inspects the games of this node. Default: requests about them fail with the code
+	// Intents reads the operations of games. Default: requests about them fail with the code
+	// no_engine.
+	Intents Intents
+	// Games are the games of this node. Default: requests about them fail with the code
 	// no_engine.
 	Games Games
 	// Peers forwards operations to other nodes. It is required with Cluster.
@@ -145,6 +148,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Games == nil {
 		c.Games = noGames{}
+	}
+	if c.Intents == nil {
+		c.Intents = noIntents{}
 	}
 	if c.Federation == nil {
 		c.Federation = noFederation{}

@@ -30,6 +30,7 @@
 //	delete.go      DELETE of a removed game
 //	watch.go       the stream of changes
 //	operations.go  start, stop, restart, patch, cleanup: executed here or forwarded
+//	operation_resources.go  operations as resources: get, list, cancel
 //	drift.go       findings and brakes
 //	explain.go     the explanation of a game
 //	nodes.go       present nodes

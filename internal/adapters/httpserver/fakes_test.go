@@ -233,6 +233,34 @@ func validBody(kind operation.Kind) string {
 // fakeGames are games that have logged one line.
 type fakeGames struct{}
 
+func (fakeGames) Cancel(context.Context, string, string, ports.Origin) error { return nil }
+
 func (fakeGames) StreamLogs(context.Context, string, container.LogOptions) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) { yield(container.LogLine{Text: "line"}, nil) }
+}
+
+// fakeIntents are the intents of the game busy, which has an operation in progress on node eu/n1 and a finished one.
+type fakeIntents struct{}
+
+func (fakeIntents) GetIntent(_ context.Context, gameID string) (ports.VersionedIntent, error) {
+	intent := operation.Intent{GameID: gameID}
+	if gameID == "busy" {
+		intent.Current = &operation.Operation{ID: "current", Kind: operation.KindStart, Region: "eu", Node: "n1", StartedAt: noon, Deadline: noon, Step: operation.StepPulling,
+			PreemptedBy: &operation.Preemption{OperationID: "queued", At: noon}}
+		intent.Recent = []operation.Outcome{{OperationID: "finished", Kind: operation.KindStop, Region: "eu", Node: "n1", StartedAt: noon, FinishedAt: noon,
+			Failure: &operation.Failure{Code: operation.FailureEngine, Message: "away"}}}
+	}
+	return ports.VersionedIntent{Intent: intent}, nil
+}
+
+func (f fakeIntents) GetIntents(ctx context.Context, gameIDs []string) (found []ports.VersionedIntent, _ error) {
+	for _, gameID := range gameIDs {
+		intent, _ := f.GetIntent(ctx, gameID)
+		found = append(found, intent)
+	}
+	return found, nil
+}
+
+func (fakeIntents) GamesWithActiveOperation(context.Context, string, string) ([]string, error) {
+	return []string{"busy"}, nil
 }

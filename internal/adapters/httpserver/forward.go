@@ -24,14 +24,14 @@ type Forwarder interface {
 
 // forwardOperation forwards the operation to another node, and responds with its response. It
 // reports whether the request may have arrived there.
-func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target node.Node, request ports.OperationRequest, body []byte) (hasArrived bool, _ error) {
+func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target node.Node, request ports.OperationRequest, body []byte, wait waitMode) (hasArrived bool, _ error) {
 	ctx, stop := s.cfg.Cluster.WithPresence(r.Context(), target)
 	defer stop()
 	log := s.cfg.Logger.With("game_id", request.GameID, "operation_id", request.Origin.OperationID, "target", target.Ref().String())
 	log.Debug("operation forwarded")
 	trailOf(r.Context()).forward(target.Ref())
 	err := s.cfg.Peers.Forward(ctx, w, r, target, peer.Forwarded{
-		Request: request, Body: body, Wait: r.URL.Query().Get("wait"), WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: 4 * s.cfg.Heartbeat,
+		Request: request, Body: body, Wait: string(wait), WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: 4 * s.cfg.Heartbeat,
 	})
 	if err == nil {
 		return true, nil
@@ -52,8 +52,8 @@ func (s *Server) forwardOperation(w http.ResponseWriter, r *http.Request, target
 // maxIdle bounds how long a forwarded stream may be idle: a game can print nothing for months.
 const maxIdle = 365 * 24 * time.Hour
 
-// forwardStream forwards the request to another node, and responds with its response.
-func (s *Server) forwardStream(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, body []byte) error {
+// forwardRequest forwards the request with its path and query to another node, and responds with its response.
+func (s *Server) forwardRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, body []byte) error {
 	ctx, stop := s.cfg.Cluster.WithPresence(ctx, target)
 	defer stop()
 	trailOf(r.Context()).forward(target.Ref())

@@ -6,17 +6,22 @@ import (
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/ports"
 )
 
-// Games inspects the games of this node; services/inspect implements it and documents the errors.
+// Games are the games of this node; services/inspect and services/lifecycle implement it and document the errors.
 // It is safe for concurrent use.
 type Games interface {
+	// Cancel ends the operation in progress on the game.
+	Cancel(ctx context.Context, gameID, operationID string, origin ports.Origin) error
 	// StreamLogs yields the log of the game's container.
 	StreamLogs(ctx context.Context, gameID string, options container.LogOptions) iter.Seq2[container.LogLine, error]
 }
 
 // noGames are the games of a server without an engine.
 type noGames struct{}
+
+func (noGames) Cancel(context.Context, string, string, ports.Origin) error { return node.ErrNoEngine }
 
 func (noGames) StreamLogs(context.Context, string, container.LogOptions) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) { yield(container.LogLine{}, node.ErrNoEngine) }

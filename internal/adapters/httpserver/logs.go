@@ -114,7 +114,7 @@ func (s *Server) serveOnNode(w http.ResponseWriter, r *http.Request, in nodeRequ
 	ctx, stop := s.streamContext(r.Context())
 	defer stop()
 	if target != nil {
-		return s.forwardStream(ctx, w, r, *target, in.body)
+		return s.forwardRequest(ctx, w, r, *target, in.body)
 	}
 	err = serve(ctx)
 	var interrupted *logstream.InterruptedError

@@ -21,7 +21,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	m.apply = newApplyFunc(new([]drift.Finding))
 	members, learner := newMembers(t)
 	f := start(t, servertest.Config{Config: httpserver.Config{
-		Members: members, MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Games: fakeGames{}, Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
+		Members: members, MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Games: fakeGames{}, Intents: fakeIntents{}, Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
 	}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
 	documented := c.operations()
@@ -67,6 +67,17 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"GET", "/v1/runtimes/a%2Fb/explain", "", "", 200},
 		{"GET", "/v1/runtimes/a%2Fb/logs?tail=1", "", "", 200},
 		{"GET", "/v1/runtimes/none/logs", "", "", 404},
+		{"GET", "/v1/operations?in_progress=true&region=eu&node=n1", "", "", 200},
+		{"GET", "/v1/operations?in_progress=false", "", "", 400},
+		{"GET", "/v1/operations?node=n1", "", "", 400},
+		{"GET", "/v1/operations/current", "", "", 200},
+		{"GET", "/v1/operations/finished", "", "", 404},
+		{"GET", "/v1/operations/finished?game_id=busy", "", "", 200},
+		{"DELETE", "/v1/operations/current", "Rtmanager-Reason: over\r\n", "", 202},
+		{"GET", "/v1/runtimes/busy/operations", "", "", 200},
+		{"GET", "/v1/runtimes/busy/operations/finished", "", "", 200},
+		{"GET", "/v1/runtimes/busy/operations/none", "", "", 404},
+		{"DELETE", "/v1/runtimes/busy/operations/current", "", "", 202},
 		{"POST", "/v1/runtimes/a%2Fb/offer", "", `{"image":"game:1.2.3"}`, 200},
 		{"GET", "/v1/nodes", "", "", 200},
 		{"DELETE", "/v1/nodes?region=eu&node=gone", "", "", 200},
@@ -99,7 +110,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		got := f.send(step.method, step.path, step.headers, step.body)
 		require.Equal(t, step.status, got.StatusCode, "%s %s: %s", step.method, step.path, got.body)
 		c.requireDocumented(t, step.method, step.path, got)
-		if step.status == 200 || step.status == 204 {
+		if step.status == 200 || step.status == 202 || step.status == 204 {
 			responded[step.method+" "+c.pathOf(step.path)] = true
 		}
 	}

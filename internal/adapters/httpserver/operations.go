@@ -24,6 +24,7 @@ type operationInput struct {
 	originInput
 	reasonInput
 	Wait      waitMode `query:"wait" enum:"done,running,accepted" default:"done" doc:"When to respond: when the operation has ended, when the record is running, or once the operation is accepted. The operation continues in any case"`
+	Prefer    string   `header:"Prefer" list:"true" doc:"respond-async responds as wait=accepted does, unless wait is given"`
 	Accept    string   `header:"Accept" list:"true" hidden:"true"`
 	Forwarded string   `header:"Rtmanager-Forwarded" hidden:"true"`
 	Reserved  string   `header:"Rtmanager-Reserved" hidden:"true"`
@@ -158,6 +159,10 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 	if err := origin.Validate(); err != nil {
 		return err
 	}
+	if isAsyncPreferred(in.Prefer) && !r.URL.Query().Has("wait") {
+		in.Wait = waitAccepted
+		w.Header().Set("Preference-Applied", "respond-async")
+	}
 	request := call.request
 	request.GameID, request.Origin = in.GameID, origin
 	trailOf(r.Context()).event.OperationID = origin.OperationID
@@ -198,7 +203,7 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 	defer leave()
 	request.IsReserved = release != nil || in.Forwarded != "" && in.Reserved != ""
 	if target != nil {
-		hasArrived, err := s.forwardOperation(w, r, *target, request, call.body)
+		hasArrived, err := s.forwardOperation(w, r, *target, request, call.body, in.Wait)
 		hasReached = hasReached || hasArrived
 		return err
 	}
@@ -226,6 +231,7 @@ func (s *Server) executeOperation(w http.ResponseWriter, r *http.Request, x exec
 	status := http.StatusOK
 	if x.wait == waitAccepted && result.Outcome == nil {
 		status = http.StatusAccepted
+		w.Header().Set("Location", operationPath(x.request.GameID, x.request.Origin.OperationID))
 	}
 	return writeJSON(w, status, result)
 }

@@ -36,6 +36,13 @@ func requirements() requirementTable {
 		"patch-runtime":   game(operate),
 		"cleanup-runtime": game(operate),
 
+		"list-operations":          some(read),
+		"get-operation":            some(read),
+		"cancel-operation":         some(operate),
+		"list-runtime-operations":  game(read),
+		"get-runtime-operation":    game(read),
+		"cancel-runtime-operation": game(operate),
+
 		"explain-runtime":  game(read),
 		"get-runtime-logs": game(read),
 		"get-offer":        game(operate),

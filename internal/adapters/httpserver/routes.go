@@ -17,7 +17,7 @@ const routeWatch = "/v1/watch"
 
 // Routes returns all routes, in the order of the document.
 func Routes() []Route {
-	routes := slices.Concat(runtimeRoutes(), operationRoutes(), nodeRoutes(), accessRoutes(), secretRoutes(), memberRoutes(), systemRoutes())
+	routes := slices.Concat(runtimeRoutes(), operationRoutes(), operationResourceRoutes(), nodeRoutes(), accessRoutes(), secretRoutes(), memberRoutes(), systemRoutes())
 	table := requirements()
 	for i := range routes {
 		routes[i].Requirement = table.of(routes[i].ID)
@@ -87,10 +87,11 @@ func operationRoutes() []Route {
 			Summary: summary, Description: operationDescription,
 			Responses: []Response{withStreams[api.OperationEvent](result), {
 				Status: http.StatusAccepted, Description: "The operation is accepted and continues", Content: jsonResponse[api.OperationResult]("")[0].Content,
+				Headers: []ResponseHeader{{Name: "Location", Description: "The path of the operation", Type: reflect.TypeFor[string]()}},
 			}},
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), nodeCodes(), []api.Code{
 				api.CodeNotFound, api.CodeConflict, api.CodeBusy, api.CodeRejected, api.CodeNoImage, api.CodeRegistryUnreachable, api.CodeStartFailed,
-				api.CodeOperationFailed, api.CodeSecretUnresolved, api.CodeTooManyOperations, api.CodeNoCapacity, api.CodePreconditionFailed, api.CodePreempted, api.CodeIdempotencyKeyReused,
+				api.CodeOperationFailed, api.CodeSecretUnresolved, api.CodeTooManyOperations, api.CodeNoCapacity, api.CodePreconditionFailed, api.CodePreempted, api.CodeCanceled, api.CodeIdempotencyKeyReused,
 			}),
 			timeout:     func(c Config) time.Duration { return c.OperationTimeout },
 			isOperation: true, isDrained: true,

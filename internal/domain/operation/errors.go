@@ -17,6 +17,11 @@ var (
 	ErrRejected = errors.New("operation does not fit the game's state")
 	// ErrPreempted is returned if a stop preempted the operation, which was rolled back.
 	ErrPreempted = errors.New("operation was preempted")
+	// ErrCanceled is returned if the operation was canceled and rolled back.
+	ErrCanceled = errors.New("operation was canceled")
+	// ErrUnknownOperation is returned for an operation ID that the game does not have among its operations
+	// in progress and its recent ones.
+	ErrUnknownOperation = errors.New("no such operation")
 	// ErrIDReused is returned for a request with the operation ID of another request; see
 	// IDReusedError.
 	ErrIDReused = errors.New("operation ID belongs to another request")

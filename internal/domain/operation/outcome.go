@@ -59,7 +59,9 @@ const (
 	FailureNodeLost FailureCode = "node_lost"
 	// FailurePreempted: a stop preempted the operation.
 	FailurePreempted FailureCode = "preempted"
-	FailureInternal  FailureCode = "internal"
+	// FailureCanceled: a request canceled the operation.
+	FailureCanceled FailureCode = "canceled"
+	FailureInternal FailureCode = "internal"
 )
 
 func cloneRecord(record *runtime.RuntimeRecord) *runtime.RuntimeRecord {

@@ -23,9 +23,15 @@ func (s *Service) Locate(ctx context.Context, gameID string, isForwarded bool) (
 	if errors.Is(err, runtime.ErrNotFound) && s.deps.Intents != nil {
 		ref, err = s.operationNode(ctx, gameID)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	return s.LocateNode(ctx, gameID, ref, isForwarded)
+}
+
+// LocateNode returns the node that serves a request about the game, nil for this one. Its errors are those of Locate.
+func (s *Service) LocateNode(ctx context.Context, gameID string, ref node.Ref, isForwarded bool) (*node.Node, error) {
+	switch {
 	case !s.isRemote(ref):
 		return nil, s.requireEngine()
 	case isForwarded:

@@ -42,6 +42,7 @@
 //	service.go              Service: dependencies, settings, game locks, shared reads and writes
 //	condition.go            the condition that the record has after a write of the operation
 //	preempt.go              a stop that preempts the operation in progress
+//	cancel.go               the cancellation of the operation in progress
 //	secrets.go              the versions of the secrets of a game
 //	session_engine.go       sessionEngine checks the session before calls of the engine
 //	remediate.go            Remediate carries out the actions of drift findings

@@ -23,6 +23,7 @@ func failures() []struct {
 		code   operation.FailureCode
 	}{
 		{operation.ErrPreempted, operation.FailurePreempted},
+		{operation.ErrCanceled, operation.FailureCanceled},
 		{errDeadline, operation.FailureDeadline}, // first: it wraps the error of the step that took too long
 		{container.ErrNoImage, operation.FailureNoImage},
 		{container.ErrRegistryUnreachable, operation.FailureRegistry},

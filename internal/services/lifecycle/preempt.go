@@ -10,14 +10,16 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// errInterrupted ends the current attempt of an execution that a stop preempts.
-var errInterrupted = errors.New("a stop preempts the operation")
+// errInterrupted ends the current attempt of an execution that a stop preempts, or that is canceled.
+var errInterrupted = errors.New("a stop or a cancellation ends the operation")
 
-// preemptRequest is a stop that requests the end of another operation. Only that
-// execution writes the intent, so it also stores the preemption.
+// preemptRequest requests the end of another operation: for a stop, or as a cancellation. Only that
+// execution writes the intent, so it also stores the request.
 type preemptRequest struct {
 	preemption operation.Preemption
-	result     chan error // receives nil when the preemption is stored; has a buffer of one
+	// cancellation is the reason of a cancellation, nil for a preemption.
+	cancellation *operation.Failure
+	result       chan error // receives nil when the request is stored; has a buffer of one
 }
 
 // newPreemption returns the preemption of a stop request.
@@ -44,11 +46,16 @@ func (s *Service) canPreempt(request ports.OperationRequest, current operation.O
 // preempt requests the end of the holder's operation. It returns nil once that is
 // stored, and also if the holder ended first.
 func (a *activeOperation) preempt(ctx context.Context, preemption operation.Preemption) error {
-	p := &preemptRequest{preemption: preemption, result: make(chan error, 1)}
+	return a.requestEnd(ctx, &preemptRequest{preemption: preemption, result: make(chan error, 1)})
+}
+
+// requestEnd requests the end of the operation. It returns nil once the request is stored, and also if the
+// operation ended first.
+func (a *activeOperation) requestEnd(ctx context.Context, p *preemptRequest) error {
 	a.mu.Lock()
 	if a.preemption != nil {
 		a.mu.Unlock()
-		return fmt.Errorf("another stop is about to preempt it: %w", operation.ErrBusy)
+		return fmt.Errorf("another request is about to end it: %w", operation.ErrBusy)
 	}
 	a.preemption = p
 	if a.interrupt != nil {
@@ -94,7 +101,11 @@ func (e *execution) acceptPreemption(ctx context.Context) bool {
 		return false
 	}
 	err := e.reload(ctx) // the interrupted attempt may have written the intent
-	if err == nil && e.op() != nil && e.isOwnOperation() {
+	switch {
+	case err != nil || e.op() == nil || !e.isOwnOperation():
+	case p.cancellation != nil:
+		err = e.storeCancellation(ctx, *p.cancellation)
+	default:
 		next := preemptedIntent(e.intent.Intent, p.preemption, e.canRollBack(), e.service.now())
 		if err = e.storeIntent(ctx, next); err == nil {
 			e.service.log.Info("operation preempted", "game_id", e.gameID, "operation_id", e.op().ID, "operation", e.op().Kind,

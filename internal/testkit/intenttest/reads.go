@@ -149,6 +149,9 @@ func testIntentsInProgress(t *testing.T, _ Harness, s ports.IntentStore) {
 	games, err := s.GamesWithActiveOperation(t.Context(), "eu", "")
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"a/🎲", "b", "c"}, games, "operations of region eu")
+	games, err = s.GamesWithActiveOperation(t.Context(), "", "")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"a/🎲", "b", "c", "d"}, games, "operations of all regions")
 
 	setNode("b", "eu", "n1") // a step of the same operation
 	setNode("c", "eu", "n1") // rescheduled to another node

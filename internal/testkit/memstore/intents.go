@@ -102,7 +102,7 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 	games := []string{}
 	for _, key := range slices.Sorted(maps.Keys(s.intents)) {
 		intent := s.intents[key].Intent
-		if op := intent.Current; op != nil && op.Region == region && (node == "" || op.Node == node) {
+		if op := intent.Current; op != nil && (region == "" || op.Region == region) && (node == "" || op.Node == node) {
 			games = append(games, intent.GameID)
 		}
 	}

@@ -132,7 +132,7 @@ func filterResponse(response *http.Response) error {
 	if !isResult && !daemonhttp.IsProblem(response) {
 		return foreignResponseError(response)
 	}
-	kept := []string{"Content-Type", "Content-Length", "Retry-After", "X-Accel-Buffering", api.HeaderHeartbeat}
+	kept := []string{"Content-Type", "Content-Length", "Retry-After", "Location", "X-Accel-Buffering", api.HeaderHeartbeat}
 	for name := range response.Header {
 		if !slices.Contains(kept, name) {
 			response.Header.Del(name)

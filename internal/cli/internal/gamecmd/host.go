@@ -1,4 +1,4 @@
-// Package gamecmd has the commands that look inside a running game: logs.
+// Package gamecmd has the commands that look inside a running game, and at its operations.
 package gamecmd
 
 import (
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/output"
 )
 
 // Host is what the commands use of the command line. All fields are required.
@@ -25,6 +26,10 @@ type Host struct {
 	CompleteGame cobra.CompletionFunc
 	// CallDaemon calls use with a client of the daemon, within the timeout of one request.
 	CallDaemon func(ctx context.Context, use func(context.Context, *httpclient.Client) error) error
+	// Printer returns the printer of results.
+	Printer func() *output.Printer
+	// UserName returns the name of the user, the actor of changes. It may be empty.
+	UserName func() string
 	// RemoveTimeout removes the timeout of one request unless the user has given one.
 	RemoveTimeout func(cmd *cobra.Command)
 }
@@ -32,7 +37,7 @@ type Host struct {
 // Commands returns the commands.
 func Commands(host Host) []*cobra.Command {
 	c := commands{host}
-	return []*cobra.Command{c.logsCommand()}
+	return []*cobra.Command{c.logsCommand(), c.operationsCommand(), c.operationCommand()}
 }
 
 type commands struct{ Host }

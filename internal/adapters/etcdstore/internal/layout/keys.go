@@ -96,8 +96,11 @@ func (k Keys) LedgerEntry(gameID string, seq int64) string {
 func (k Keys) Intent(gameID string) string { return k.Intents() + EscapeGameID(gameID) }
 
 // OperationIndexOf returns the prefix of the operations that the node carries out, or any
-// node of the region if node is empty.
+// node of the region if node is empty, and any region if region is empty.
 func (k Keys) OperationIndexOf(region, node string) string {
+	if region == "" {
+		return k.OperationIndex()
+	}
 	family := k.OperationIndex() + etcd.EscapeSegment(region) + "/"
 	if node != "" {
 		family += etcd.EscapeSegment(node) + "/"

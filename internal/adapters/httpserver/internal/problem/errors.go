@@ -56,6 +56,8 @@ func errorCodes() []errorCode {
 		{operation.ErrRejected, api.CodeRejected, false},
 		{operation.ErrManaged, api.CodeManaged, false},
 		{operation.ErrPreempted, api.CodePreempted, false},
+		{operation.ErrCanceled, api.CodeCanceled, false},
+		{operation.ErrUnknownOperation, api.CodeNoSuchOperation, false},
 		{operation.ErrIDReused, api.CodeIdempotencyKeyReused, false},
 		{container.ErrNoImage, api.CodeNoImage, false},
 		{container.ErrRegistryUnreachable, api.CodeRegistryUnreachable, false},

@@ -68,6 +68,8 @@ var problemTypes = sync.OnceValue(func() map[api.Code]problemType {
 		api.CodeRejected:             {http.StatusConflict, "Operation does not fit the game's state"},
 		api.CodeManaged:              {http.StatusConflict, "Record follows the game's container"},
 		api.CodePreempted:            {http.StatusConflict, "Operation was preempted"},
+		api.CodeCanceled:             {http.StatusConflict, "Operation was canceled"},
+		api.CodeNoSuchOperation:      {http.StatusNotFound, "No such operation"},
 		api.CodeNoImage:              {http.StatusUnprocessableEntity, "No such image"},
 		api.CodeRegistryUnreachable:  {http.StatusServiceUnavailable, "Image registry is unreachable"},
 		api.CodeStartFailed:          {http.StatusUnprocessableEntity, "Container failed to start"},
