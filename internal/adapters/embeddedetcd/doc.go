@@ -8,6 +8,7 @@
 //	errors.go         ConfigError: a setting that Start cannot use
 //	datadir.go        the data directory: lock, cluster.json, layout
 //	verify.go         check of the log and the database before etcd opens them
+//	loglock_*.go      wait for the locks of the log before etcd opens it
 //	fatal.go          errors instead of the end of the process, and the size of log files
 //	diskguard.go      read-only operation on a full disk, and space allocated ahead
 //	guardedkv.go      the KV service that rejects requests without a leader, and writes on a full disk

@@ -170,6 +170,7 @@ func (m *Member) startEtcd(ctx, streams context.Context, cfg Config) error {
 		if err != nil {
 			return err
 		}
+		m.data.waitForLogLocks(ctx)
 		m.etcd, err = embed.StartEtcd(etcdCfg)
 		if err == nil {
 			m.at, m.clientURL = at, clientURL(at, m.etcd.Clients[0].Addr())
