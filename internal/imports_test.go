@@ -71,7 +71,7 @@ var allowed = map[string][]string{
 	"adapters/embeddedetcd":                    {"etcd", "etcdcluster"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
 	"adapters/federation":                      {"domain/", "api", "daemonhttp"},
-	"adapters/healthprobe":                     {"ports"},
+	"adapters/healthprobe":                     {"domain/operation", "ports"},
 	"adapters/oidc":                            {"domain/", "ports", "adapters/oidc/internal/"},
 	"adapters/oidc/login":                      {"adapters/oidc/internal/"},
 	"adapters/oidc/internal/issuer":            {},
@@ -97,7 +97,7 @@ var allowed = map[string][]string{
 	"adapters/httpserver/internal/logstream": {"domain/container"},
 	"adapters/httpserver/gen":                {"domain/", "api", "adapters/httpserver", "adapters/httpserver/internal/request", "adapters/httpserver/internal/callers"},
 
-	"services/lifecycle": {"domain/", "ports"},
+	"services/lifecycle": {"domain/", "ports", "gameports"},
 	"services/explain":   {"domain/", "ports"},
 	"services/placement": {"domain/", "ports"},
 	"services/inspect":   {"domain/", "ports"},

@@ -33,6 +33,8 @@ type options struct {
 	// echoUDP and echoTCP are names of ports of players at which the game returns what it
 	// receives; empty for none.
 	echoUDP, echoTCP string
+	// hasHeartbeat makes the game modify the file heartbeat in HOME while it is healthy.
+	hasHeartbeat bool
 }
 
 // parseOptions parses the flags. An environment variable GAMESERVER_NAME sets the flag NAME,
@@ -53,6 +55,7 @@ func parseOptions(args []string, lookup func(string) (string, bool), stderr io.W
 	flags.StringVar(&o.detach, "detach", "", "start the server in another session, and `stay` or leave")
 	flags.BoolVar(&o.isWrapped, "wrap", false, "start the server as a child process, as a start script does")
 	flags.StringVar(&o.echoUDP, "echo-udp", "", "return UDP packets to the port in the variable PORT_`NAME`")
+	flags.BoolVar(&o.hasHeartbeat, "heartbeat", false, "modify the file heartbeat in HOME every 100 ms while the game is healthy")
 	flags.StringVar(&o.echoTCP, "echo-tcp", "", "return TCP data to the port in the variable PORT_`NAME`")
 
 	err := setFromVariables(flags, lookup)

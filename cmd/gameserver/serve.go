@@ -36,6 +36,9 @@ func serve(o options, args []string, stderr io.Writer) error {
 	}
 	logf(stderr, "listens on %s", listener.Addr())
 	game := newGame(o, args, stderr)
+	if o.hasHeartbeat {
+		go game.writeHeartbeats()
+	}
 	server := &http.Server{Handler: game.routes(), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

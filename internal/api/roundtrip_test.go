@@ -50,6 +50,8 @@ func fill(t *testing.T, v reflect.Value, next *int) {
 		for i := range v.Len() {
 			fill(t, v.Index(i), next)
 		}
+	case reflect.Float64:
+		v.SetFloat(float64(*next))
 	case reflect.Map:
 		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 		fill(t, key, next)

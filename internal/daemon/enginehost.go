@@ -99,6 +99,7 @@ func (h *engineHost) newNode(ctx context.Context, deps hostDependencies) node.No
 		Region: deps.cfg.Region, Name: deps.cfg.Node, API: advertisedURL(deps.cfg, deps.addr), Version: deps.version,
 		Engine: h.engine.Kind(), Instance: uuid.NewString(), Identity: h.dir.identity, StartedAt: now, Now: now,
 		Capacity: deps.cfg.Capacity(machineCapacity(ctx, h.engine)), Labels: labels, Taints: taints,
+		PublicAddress: deps.cfg.PublicAddress, GamePorts: deps.cfg.GamePorts,
 	}
 }
 

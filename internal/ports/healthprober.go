@@ -1,11 +1,16 @@
 package ports
 
-import "context"
+import (
+	"context"
+
+	"galaxy/rtmanager/internal/domain/operation"
+)
 
 // HealthProber checks the health of games.
 type HealthProber interface {
-	// Probe sends one GET request to the URL. It returns nil if the response has a 2xx
-	// status, and otherwise an error that describes the response or its absence. The
-	// request ends with ctx, or with the prober's own timeout.
-	Probe(ctx context.Context, url string) error
+	// Probe checks the target once. It returns nil if the target responds with a 2xx status to
+	// a GET request, accepts a TCP connection, or has a recent heartbeat. Otherwise it
+	// returns an error that describes the result. The check ends with ctx, or with the
+	// timeout of the target.
+	Probe(ctx context.Context, target operation.HealthTarget) error
 }

@@ -19,15 +19,16 @@ const killedExitCode = 128 + 9
 // describe translates the engine's description of an owned container.
 func (e *Engine) describe(c mobycontainer.InspectResponse, labels container.Labels) container.Container {
 	described := container.Container{
-		ID:          c.ID,
-		Name:        strings.TrimPrefix(c.Name, "/"),
-		Labels:      labels,
-		State:       stateOf(c.State.Status),
-		Image:       c.Config.Image,
-		ImageDigest: c.Image,
-		StartedAt:   parseTime(c.State.StartedAt),
-		StatePath:   statePath(c.Mounts),
-		Network:     string(c.HostConfig.NetworkMode),
+		ID:            c.ID,
+		Name:          strings.TrimPrefix(c.Name, "/"),
+		Labels:        labels,
+		State:         stateOf(c.State.Status),
+		Image:         c.Config.Image,
+		ImageDigest:   c.Image,
+		StartedAt:     parseTime(c.State.StartedAt),
+		StatePath:     statePath(c.Mounts),
+		Network:       string(c.HostConfig.NetworkMode),
+		ReservedPorts: decodePorts(c.Config.Labels),
 	}
 	switch described.State {
 	case container.StateRunning:

@@ -1,16 +1,21 @@
-// Package healthprobe checks the health of games over HTTP.
+// Package healthprobe checks the health of games: over HTTP, by a TCP connection, or by the time
+// of their heartbeat.
 package healthprobe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"strings"
 	"syscall"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -37,7 +42,7 @@ func New(timeout time.Duration) *Prober {
 		// Every probe opens a connection. An idle connection could report the health of the
 		// process before a restart, and a thousand games would need a thousand of them.
 		Transport: &http.Transport{
-			DisableKeepAlives: true, Proxy: nil, ResponseHeaderTimeout: timeout,
+			DisableKeepAlives: true, Proxy: nil,
 			DialContext: (&net.Dialer{Control: rejectLinkLocal}).DialContext,
 		},
 		// A game must not redirect the daemon to another host.
@@ -45,11 +50,50 @@ func New(timeout time.Duration) *Prober {
 	}}
 }
 
-// Probe sends a GET request to the URL. It returns nil if the game responds with 2xx
-// before the timeout, and otherwise an error that describes the response.
-func (p *Prober) Probe(ctx context.Context, url string) error {
-	bound, cancel := context.WithTimeout(ctx, p.timeout)
+// Probe implements ports.HealthProber.
+func (p *Prober) Probe(ctx context.Context, target operation.HealthTarget) error {
+	bound, cancel := context.WithTimeout(ctx, cmp.Or(target.Timeout, p.timeout))
 	defer cancel()
+	address, isTCP := strings.CutPrefix(target.URL, "tcp://")
+	switch {
+	case target.Heartbeat != "":
+		return checkHeartbeat(target)
+	case isTCP:
+		return p.connect(bound, address)
+	default:
+		return p.get(bound, target.URL)
+	}
+}
+
+// checkHeartbeat returns nil if the file of the heartbeat was modified recently. It does not
+// follow links, since the game controls the directory.
+func checkHeartbeat(target operation.HealthTarget) error {
+	info, err := os.Lstat(target.Heartbeat)
+	if err != nil {
+		return fmt.Errorf("no heartbeat: %w", err)
+	}
+	modified := info.ModTime()
+	switch {
+	case modified.Before(target.Since):
+		return fmt.Errorf("no heartbeat since the start: %s was last modified before", target.Heartbeat)
+	case time.Since(modified) > target.MaxAge:
+		return fmt.Errorf("no heartbeat within %s: %s was last modified at %s", target.MaxAge, target.Heartbeat, modified.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// connect returns nil if the address accepts a TCP connection.
+func (p *Prober) connect(ctx context.Context, address string) error {
+	connection, err := (&net.Dialer{Control: rejectLinkLocal}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	_ = connection.Close()
+	return nil
+}
+
+// get returns nil if the URL responds with 2xx to a GET request.
+func (p *Prober) get(bound context.Context, url string) error {
 	request, err := http.NewRequestWithContext(bound, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("probe %q: %w", url, err)

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"galaxy/rtmanager/internal/adapters/healthprobe"
+	"galaxy/rtmanager/internal/domain/operation"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -60,7 +61,7 @@ func TestResponses(t *testing.T) {
 	}
 	for status, want := range tests {
 		url := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
-		err := healthprobe.New(0).Probe(t.Context(), url+"/healthz")
+		err := healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: url + "/healthz"})
 		if want == "" {
 			require.NoError(t, err, "status %d", status)
 			continue
@@ -74,7 +75,7 @@ func TestRequest(t *testing.T) {
 	t.Parallel()
 	requests := make(chan *http.Request, 1)
 	url := serve(t, func(_ http.ResponseWriter, r *http.Request) { requests <- r })
-	require.NoError(t, healthprobe.New(0).Probe(t.Context(), url+"/health?"))
+	require.NoError(t, healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: url + "/health?"}))
 	request := <-requests
 	require.Equal(t, http.MethodGet, request.Method)
 	require.Equal(t, "/health", request.URL.Path)
@@ -87,7 +88,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	var redirected atomic.Int64
 	target := serve(t, func(http.ResponseWriter, *http.Request) { redirected.Add(1) })
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target, http.StatusFound) })
-	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), url), "302 Found")
+	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: url}), "302 Found")
 	require.Zero(t, redirected.Load())
 }
 
@@ -101,7 +102,7 @@ func TestTimeout(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { close(released) })
-	require.ErrorIs(t, healthprobe.New(50*time.Millisecond).Probe(t.Context(), url), context.DeadlineExceeded)
+	require.ErrorIs(t, healthprobe.New(50*time.Millisecond).Probe(t.Context(), operation.HealthTarget{URL: url}), context.DeadlineExceeded)
 }
 
 // A game can respond with 200 and then never end its body.
@@ -112,7 +113,7 @@ func TestEndlessBody(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	require.NoError(t, healthprobe.New(50*time.Millisecond).Probe(t.Context(), url))
+	require.NoError(t, healthprobe.New(50*time.Millisecond).Probe(t.Context(), operation.HealthTarget{URL: url}))
 }
 
 // The prober reads only the start of a body.
@@ -132,7 +133,7 @@ func TestHugeBodyIsNotRead(t *testing.T) {
 		}
 		wrote <- sum
 	})
-	require.NoError(t, healthprobe.New(30*time.Second).Probe(t.Context(), url))
+	require.NoError(t, healthprobe.New(30*time.Second).Probe(t.Context(), operation.HealthTarget{URL: url}))
 	require.Less(t, <-wrote, int64(huge))
 }
 
@@ -141,13 +142,13 @@ func TestMalformedResponses(t *testing.T) {
 	for name, text := range map[string]string{
 		"no HTTP": "\x00\x01\x02 garbage\r\n\r\n", "empty": "", "incomplete": "HTTP/1.1 200", "status": "HTTP/1.1 999999 OK\r\n\r\n",
 	} {
-		require.Error(t, healthprobe.New(0).Probe(t.Context(), serveRaw(t, text)), name)
+		require.Error(t, healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: serveRaw(t, text)}), name)
 	}
 }
 
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
-	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), "http://127.0.0.1:1"), "connection refused")
+	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: "http://127.0.0.1:1"}), "connection refused")
 }
 
 func TestCanceledContext(t *testing.T) {
@@ -157,12 +158,12 @@ func TestCanceledContext(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	require.ErrorIs(t, healthprobe.New(0).Probe(ctx, url), context.Canceled)
+	require.ErrorIs(t, healthprobe.New(0).Probe(ctx, operation.HealthTarget{URL: url}), context.Canceled)
 }
 
 func TestInvalidURL(t *testing.T) {
 	t.Parallel()
-	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), "http://a b"), `"http://a b"`)
+	require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: "http://a b"}), `"http://a b"`)
 }
 
 // A record that an API client wrote must not make the daemon call the metadata service of
@@ -170,6 +171,6 @@ func TestInvalidURL(t *testing.T) {
 func TestLinkLocalAddressesAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "224.0.0.1"} {
-		require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), "http://"+host+":80/latest/meta-data"), "link-local", host)
+		require.ErrorContains(t, healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: "http://" + host + ":80/latest/meta-data"}), "link-local", host)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -139,6 +140,7 @@ func (c *processContainer) describe(cfg Config) container.Container {
 	if c.specErr != nil {
 		return described
 	}
+	described.ReservedPorts = slices.Clone(c.spec.Ports)
 	described.StatePath = filepath.Join(cfg.StateDir, statedir.Name(c.spec.Labels.GameID))
 	c.mu.Lock()
 	defer c.mu.Unlock()

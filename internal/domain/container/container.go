@@ -110,6 +110,9 @@ type Container struct {
 	// Ports are the addresses at which players reach the game; empty while the container is
 	// not running.
 	Ports []runtime.Port `json:"ports,omitempty"`
+	// ReservedPorts are the ports of players that the container has in every state, without
+	// Host.
+	ReservedPorts []runtime.Port `json:"-"`
 	// StatePath is the state directory of the container on the node, empty if it has none.
 	StatePath string `json:"state_path,omitempty"`
 	// Network is the network that the container joined.

@@ -31,6 +31,11 @@ type Node struct {
 	// tolerate them.
 	Labels map[string]string `json:"labels,omitempty"`
 	Taints []Taint           `json:"taints,omitempty"`
+	// PublicAddress is the IP address or DNS name at which players reach the games of the node;
+	// empty if it is not set. GamePorts is the range of its ports for players, FIRST-LAST; empty
+	// if it has none.
+	PublicAddress string `json:"public_address,omitempty"`
+	GamePorts     string `json:"game_ports,omitempty"`
 	// Session is the create revision of the node's key. It is not stored.
 	Session int64 `json:"session"`
 }

@@ -75,6 +75,8 @@ type Spec struct {
 	// HealthPath is the HTTP path that returns 2xx to a GET when the game is healthy.
 	// Default /healthz. "none" disables the check: the game is healthy while it runs.
 	HealthPath string `json:"health_path,omitempty"`
+	// Health is the health check. Its zero value is that of HealthPath.
+	Health HealthCheck `json:"health,omitzero"`
 	// HealthTimeout is how long a start waits for the health check to pass. Default 30 s.
 	HealthTimeout Duration `json:"health_timeout,omitzero"`
 	// StopGrace is the time between the signal to exit and the kill. Default 10 s.
@@ -187,9 +189,6 @@ func (s Spec) Clone() Spec {
 	return s
 }
 
-// HasHealthCheck reports whether the game has a health check.
-func (s Spec) HasHealthCheck() bool { return s.HealthPath != NoHealthCheck }
-
 // Limits of a spec.
 const (
 	maxArgs          = 256
@@ -245,7 +244,8 @@ func (s Spec) Validate() error {
 	faults = append(faults, s.validatePlacement()...)
 	addIf(strings.ContainsAny(s.Network, " /\x00"), "network", "%.64q is not a network name", s.Network)
 	addIf(len(s.Network) > maxNetworkBytes, "network", "has %d bytes; at most %d are allowed", len(s.Network), maxNetworkBytes)
-	addIf(s.HealthPath != "" && s.HasHealthCheck() && !isURLPath(s.HealthPath), "health_path", "%.64q is neither a path such as /healthz nor %q", s.HealthPath, NoHealthCheck)
+	addIf(s.HealthPath != "" && s.HealthPath != NoHealthCheck && !isURLPath(s.HealthPath), "health_path", "%.64q is neither a path such as /healthz nor %q", s.HealthPath, NoHealthCheck)
+	faults = append(faults, s.validateHealth()...)
 	for field, wait := range map[string]Duration{
 		"health_timeout": s.HealthTimeout, "stop_grace": s.StopGrace, "crash.delay": s.Crash.Delay,
 	} {

@@ -42,6 +42,9 @@ func (s *Service) buildIntent(ctx context.Context, request ports.OperationReques
 	if state.secrets, err = s.secretsToStart(ctx, request, state); err != nil {
 		return intent, err
 	}
+	if request.Kind == operation.KindStart {
+		state.hasTakenPorts = hasTakenPorts(ctx, recorded, intent.Spec)
+	}
 	op, err := plan(request, state)
 	if err != nil {
 		return intent, err
@@ -100,7 +103,7 @@ func (s *Service) validateContainerSpec(ctx context.Context, request ports.Opera
 
 // operationTimeout returns how long an operation may take before it is rolled back.
 func (s *Service) operationTimeout(op operation.Operation) time.Duration {
-	timeout := op.MinStopGrace() + time.Duration(op.Spec.WithDefaults().HealthTimeout) + 2*s.cfg.RetryTimeout
+	timeout := op.MinStopGrace() + healthTimeout(op.Spec) + 2*s.cfg.RetryTimeout
 	if op.Generation > 0 {
 		timeout += s.cfg.PullTimeout
 	}

@@ -61,7 +61,7 @@ func (n *faultNode) SetLost(context.Context, node.Ref, time.Time) error { return
 func (n *faultNode) RemoveNode(context.Context, node.Ref) error { return nil }
 
 // Probe implements ports.HealthProber.
-func (n *faultNode) Probe(context.Context, string) error { return nil }
+func (n *faultNode) Probe(context.Context, operation.HealthTarget) error { return nil }
 
 // addViolation records an act that must not happen.
 func (n *faultNode) addViolation(format string, args ...any) {

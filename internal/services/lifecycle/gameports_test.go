@@ -2,6 +2,7 @@ package lifecycle_test
 
 import (
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -79,4 +80,24 @@ func requireEcho(t *testing.T, p runtime.Port) {
 		size, err := connection.Read(received)
 		return err == nil && string(received[:size]) == "ping"
 	}, nodetest.Timeout, 10*time.Millisecond, "no response from %s", p)
+}
+
+// Another program has taken a port of a stopped game.
+func TestStartReplacesAPortThatAnotherProgramUses(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	spec := nodetest.GameSpec("1.0.0", "--echo-udp", "game")
+	spec.Ports = []operation.PortSpec{{Name: "game", Protocol: runtime.ProtocolUDP}}
+	n.MustExecute(nodetest.StartOp("g", spec))
+	first := n.Record("g").Ports
+	n.MustExecute(nodetest.Op(operation.KindStop, "g"))
+	other, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", net.JoinHostPort("", strconv.Itoa(first[0].Port)))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = other.Close() })
+
+	n.MustExecute(nodetest.Op(operation.KindStart, "g"))
+	record := n.Record("g")
+	require.NotEqual(t, first[0].Port, record.Ports[0].Port)
+	require.EqualValues(t, 2, record.Generation, "the ports of a container do not change")
+	requireEcho(t, record.Ports[0])
 }

@@ -2,9 +2,11 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/wait"
 )
@@ -20,6 +22,7 @@ const (
 // exits first or the health timeout ends.
 func (e *execution) awaitHealth(ctx context.Context, containerID string) error {
 	spec := e.op().Spec.WithDefaults()
+	check, timeout := spec.HealthCheck(), healthTimeout(spec)
 	startedAt := time.Now()
 	for delay := firstProbeDelay; ; delay = min(2*delay, lastProbeDelay) {
 		c, err := e.inspectStarted(ctx, containerID)
@@ -30,10 +33,10 @@ func (e *execution) awaitHealth(ctx context.Context, containerID string) error {
 			if time.Since(startedAt) >= e.service.cfg.MinUptime {
 				return nil
 			}
-		} else if err = e.service.deps.Prober.Probe(ctx, c.Endpoint+spec.HealthPath); err == nil {
+		} else if err = e.probe(ctx, check, c); err == nil {
 			return nil
-		} else if e.remaining(time.Duration(spec.HealthTimeout)) == 0 {
-			return fmt.Errorf("%w: not healthy within %s: %s%s", operation.ErrStartFailed, time.Duration(spec.HealthTimeout), err.Error(), e.logTail(ctx, containerID))
+		} else if e.remaining(timeout) == 0 {
+			return fmt.Errorf("%w: not healthy within %s: %s%s", operation.ErrStartFailed, timeout, err.Error(), e.logTail(ctx, containerID))
 		} else if delay == lastProbeDelay {
 			e.report(operation.Progress{Text: "waiting for health: " + err.Error()})
 		}
@@ -41,4 +44,24 @@ func (e *execution) awaitHealth(ctx context.Context, containerID string) error {
 			return err
 		}
 	}
+}
+
+// healthTimeout returns how long a start waits for the health check to pass.
+func healthTimeout(spec operation.Spec) time.Duration {
+	return time.Duration(spec.WithDefaults().HealthTimeout + spec.Health.StartDelay)
+}
+
+// probe checks the health of a running container once. A heartbeat of an earlier run does not
+// count.
+func (e *execution) probe(ctx context.Context, check operation.HealthCheck, c container.Container) error {
+	target, isKnown := check.Target(c.Endpoint, c.StatePath)
+	switch {
+	case !isKnown && check.Kind == operation.HealthKindHeartbeat:
+		return errors.New("the game has no state directory on this node, which its heartbeat needs")
+	case !isKnown:
+		return errors.New("the container has no endpoint yet")
+	case c.StartedAt != nil:
+		target.Since = *c.StartedAt
+	}
+	return e.service.deps.Prober.Probe(ctx, target)
 }

@@ -24,6 +24,9 @@ type gameState struct {
 	// containerSecrets are the versions of secrets that this container was created with, and
 	// secrets the present ones of the game's spec.
 	containerSecrets, secrets string
+	// hasTakenPorts reports that another program uses a port of this container, which does not
+	// run.
+	hasTakenPorts bool
 	// containerDigest identifies the content that this container was created from, and
 	// imageDigest the one that its image reference names now. Either is empty if unknown.
 	containerDigest, imageDigest string
@@ -80,7 +83,7 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 		return op, state.rejectedError(request, "the game is running with other settings; stop it first, or patch it to change the image")
 	}
 	isPulled := request.Pull && state.container != container.StateRunning
-	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same || state.hasStaleSecrets() || isPulled {
+	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same || state.hasStaleSecrets() || state.hasTakenPorts || isPulled {
 		op.Generation = state.nextGeneration()
 	}
 	return op, nil
@@ -171,7 +174,7 @@ func hasSameContainerSettings(a, b operation.Spec) bool {
 // and node-lost settings.
 func hasSameOtherSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
-	return a.HealthPath == b.HealthPath && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
+	return a.HealthCheck() == b.HealthCheck() && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
 		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost && slices.Equal(a.Regions, b.Regions) &&
 		a.Requests() == b.Requests() && a.Placement == b.Placement &&
 		maps.Equal(a.NodeSelector, b.NodeSelector) && slices.Equal(a.Tolerations, b.Tolerations)

@@ -164,5 +164,6 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 // unknown, passes the default health check. If it does not, the caller disables health
 // checks for the game, which would otherwise be restarted forever.
 func (s *Service) isDefaultHealthCheckPassing(ctx context.Context, c container.Container) bool {
-	return c.Endpoint != "" && s.deps.Prober.Probe(ctx, c.Endpoint+operation.DefaultHealthPath) == nil
+	target, isKnown := operation.Spec{}.HealthCheck().Target(c.Endpoint, c.StatePath)
+	return isKnown && s.deps.Prober.Probe(ctx, target) == nil
 }

@@ -71,6 +71,7 @@ func (f *fixture) portedSpec(gameID string, args ...string) container.Spec {
 func testGamePortsChosen(t *testing.T, f *fixture) {
 	created := f.create(t, f.portedSpec("game"))
 	require.Empty(t, created.Ports, "a container that does not run has no ports")
+	require.Len(t, created.ReservedPorts, 2)
 	running := f.start(t, created.ID)
 	require.Len(t, running.Ports, 2)
 	for i, name := range []string{"game", "game-data"} {
@@ -82,6 +83,8 @@ func testGamePortsChosen(t *testing.T, f *fixture) {
 		require.NotZero(t, p.ContainerPort)
 	}
 	require.Equal(t, running.Ports, f.list(t, "game")[0].Ports)
+	require.Equal(t, created.ReservedPorts, running.ReservedPorts)
+	require.Equal(t, created.ReservedPorts[0].Port, running.Ports[0].Port)
 	require.Empty(t, f.stop(t, created.ID, 0).Ports)
 }
 

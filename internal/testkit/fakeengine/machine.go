@@ -210,7 +210,7 @@ func (m *Machine) publish(kind container.EventType, c *fakeContainer) {
 // snapshot returns a copy that shares no memory with the container. mu must be held.
 func (m *Machine) snapshot(c *fakeContainer) container.Container {
 	v := c.Container
-	v.Ports = slices.Clone(v.Ports)
+	v.Ports, v.ReservedPorts = slices.Clone(v.Ports), slices.Clone(c.ports)
 	if v.State == container.StateExited && c.boot < m.boots {
 		v.EngineRestartedAt = clone(&m.bootedAt)
 	}

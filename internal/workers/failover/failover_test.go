@@ -41,7 +41,9 @@ func TestGamesOfALostNode(t *testing.T) {
 	require.Len(t, n[1].Containers("moves"), 1)
 	require.Equal(t, n[1].Containers("moves")[0].ID, after.CurrentContainerID)
 	require.NoError(t, after.Validate())
-	require.Eventually(t, func() bool { return healthprobe.New(0).Probe(t.Context(), after.EngineEndpoint) == nil }, nodetest.Timeout, 10*time.Millisecond, "the game is healthy")
+	require.Eventually(t, func() bool {
+		return healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: after.EngineEndpoint}) == nil
+	}, nodetest.Timeout, 10*time.Millisecond, "the game is healthy")
 	history, err := n[1].Store.History(t.Context(), "moves")
 	require.NoError(t, err)
 	require.Equal(t, "failover", history[0].Actor)

@@ -1,9 +1,11 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -11,8 +13,10 @@ import (
 type probeResult struct {
 	containerID string
 	startedAt   time.Time
-	failures    int   // in a row
-	hasPassed   bool  // a probe of this run has passed
+	failures    int  // in a row
+	hasPassed   bool // a probe of this run has passed
+	threshold   int  // of failures
+	probedAt    time.Time
 	lastErr     error // not updated while the game is unhealthy
 }
 
@@ -35,15 +39,15 @@ func (w *Worker) Unhealthy(record runtime.RuntimeRecord) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.results[record.GameID]
-	if w.isSuspended || p == nil || !p.isForRun(record) || p.failures < w.cfg.Failures {
+	if w.isSuspended || p == nil || !p.isForRun(record) || p.failures < p.threshold {
 		return ""
 	}
 	// The text has no exact count: a finding with another text would be a new finding.
-	return fmt.Sprintf("container %s failed at least %d health checks in a row: %s", p.containerID, w.cfg.Failures, p.lastErr.Error())
+	return fmt.Sprintf("container %s failed at least %d health checks in a row: %s", p.containerID, p.threshold, p.lastErr.Error())
 }
 
 // Health returns the health of the game in the run that the record describes, by its probes. It
-// is empty before the first probe has passed or Config.Failures have failed in a row.
+// is empty before the first probe has passed or the threshold of failures in a row is reached.
 func (w *Worker) Health(record runtime.RuntimeRecord) runtime.Health {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -51,13 +55,13 @@ func (w *Worker) Health(record runtime.RuntimeRecord) runtime.Health {
 	if w.isSuspended || p == nil || !p.isForRun(record) {
 		return ""
 	}
-	return p.health(w.cfg.Failures)
+	return p.health()
 }
 
 // health returns the health by the probes; empty if they are too few.
-func (p *probeResult) health(failures int) runtime.Health {
+func (p *probeResult) health() runtime.Health {
 	switch {
-	case p.failures >= failures:
+	case p.failures >= p.threshold:
 		return runtime.HealthUnhealthy
 	case p.hasPassed:
 		return runtime.HealthHealthy
@@ -92,9 +96,25 @@ func (w *Worker) currentEpoch() int {
 	return w.epoch
 }
 
+// isDue reports whether the game is to be probed: its start delay has passed, and its interval
+// since the latest probe. A tenth of the interval is tolerated, since passes have a jitter. A
+// heartbeat is read at each pass.
+func (w *Worker) isDue(record runtime.RuntimeRecord, check operation.HealthCheck) bool {
+	if delay := time.Duration(check.StartDelay); delay > 0 && time.Since(startTime(record)) < delay {
+		return false
+	}
+	if check.Kind == operation.HealthKindHeartbeat {
+		return true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.results[record.GameID]
+	return p == nil || !p.isForRun(record) || time.Since(p.probedAt) >= time.Duration(check.Interval)*9/10
+}
+
 // recordProbe records one probe that started in the epoch. It enqueues the game if its health
 // has changed, or if the record states another one.
-func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error, epoch int) {
+func (w *Worker) recordProbe(record runtime.RuntimeRecord, check operation.HealthCheck, err error, epoch int) {
 	w.mu.Lock()
 	if w.isSuspended || epoch != w.epoch {
 		w.mu.Unlock()
@@ -105,7 +125,8 @@ func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error, epoch int)
 		p = &probeResult{containerID: record.CurrentContainerID, startedAt: startTime(record)}
 		w.results[record.GameID] = p
 	}
-	wasUnhealthy := p.failures >= w.cfg.Failures
+	p.threshold, p.probedAt = cmp.Or(check.FailureThreshold, w.cfg.Failures), time.Now()
+	wasUnhealthy := p.failures >= p.threshold
 	if !wasUnhealthy {
 		// The error of an unhealthy game does not change: errors contain ports that differ
 		// in each attempt, and a finding with another text would be a new finding.
@@ -116,7 +137,7 @@ func (w *Worker) recordProbe(record runtime.RuntimeRecord, err error, epoch int)
 	} else {
 		p.failures++
 	}
-	health := p.health(w.cfg.Failures)
+	health := p.health()
 	w.mu.Unlock()
 	isUnhealthy := health == runtime.HealthUnhealthy
 	if wasUnhealthy != isUnhealthy || health != "" && record.Health != "" && record.Health != health {

@@ -122,16 +122,15 @@ func (w *Worker) beginPass(ctx context.Context) error {
 			w.removeResult(record.GameID)
 			continue
 		}
-		spec = spec.WithDefaults()
-		if spec.HasHealthCheck() && record.EngineEndpoint != "" {
-			w.beginProbe(ctx, record, spec.HealthPath)
+		if check := spec.HealthCheck(); check.Kind != operation.HealthKindNone && w.isDue(record, check) {
+			w.beginProbe(ctx, record, check)
 		}
 	}
 	return nil
 }
 
 // beginProbe probes the game in the background, unless a probe of it is in progress.
-func (w *Worker) beginProbe(ctx context.Context, record runtime.RuntimeRecord, path string) {
+func (w *Worker) beginProbe(ctx context.Context, record runtime.RuntimeRecord, check operation.HealthCheck) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.probing[record.GameID] {
@@ -144,7 +143,7 @@ func (w *Worker) beginProbe(ctx context.Context, record runtime.RuntimeRecord, p
 			limit = w.suspect
 		}
 		if limit.Acquire(ctx, 1) == nil {
-			w.probe(ctx, record, path)
+			w.probe(ctx, record, check)
 			limit.Release(1)
 		}
 		w.mu.Lock()
@@ -154,20 +153,23 @@ func (w *Worker) beginProbe(ctx context.Context, record runtime.RuntimeRecord, p
 }
 
 // probe probes the game and records the result.
-func (w *Worker) probe(ctx context.Context, record runtime.RuntimeRecord, path string) {
+func (w *Worker) probe(ctx context.Context, record runtime.RuntimeRecord, check operation.HealthCheck) {
 	epoch := w.currentEpoch()
-	err := w.deps.Prober.Probe(ctx, record.EngineEndpoint+path)
+	target, isKnown := check.Target(record.EngineEndpoint, record.StatePath)
+	if !isKnown {
+		return
+	}
+	err := w.deps.Prober.Probe(ctx, target)
 	if ctx.Err() == nil {
-		w.recordProbe(record, err, epoch)
+		w.recordProbe(record, check, err, epoch)
 	}
 }
 
 // Recheck probes the game once more and records the result. An unhealthy game that passes
 // is healthy at once.
 func (w *Worker) Recheck(ctx context.Context, record runtime.RuntimeRecord, spec operation.Spec) {
-	spec = spec.WithDefaults()
-	if spec.HasHealthCheck() && record.EngineEndpoint != "" {
-		w.probe(ctx, record, spec.HealthPath)
+	if check := spec.HealthCheck(); check.Kind != operation.HealthKindNone {
+		w.probe(ctx, record, check)
 	}
 }
 

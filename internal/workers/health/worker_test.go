@@ -30,7 +30,8 @@ type prober struct {
 	probed  []string
 }
 
-func (p *prober) Probe(ctx context.Context, url string) error {
+func (p *prober) Probe(ctx context.Context, target operation.HealthTarget) error {
+	url := target.URL
 	p.mu.Lock()
 	result := p.results[url]
 	p.probed = append(p.probed, url)

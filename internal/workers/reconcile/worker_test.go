@@ -156,7 +156,7 @@ func TestOrphanIsAdoptedAfterTheStabilizationDelay(t *testing.T) {
 	started, err := n.Engine.Inspect(t.Context(), c.ID)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		return healthprobe.New(0).Probe(t.Context(), started.Endpoint+"/healthz") == nil
+		return healthprobe.New(0).Probe(t.Context(), operation.HealthTarget{URL: started.Endpoint + "/healthz"}) == nil
 	}, nodetest.Timeout, 10*time.Millisecond, "the game is healthy before it is adopted")
 	n.Run()
 	require.Eventually(t, func() bool { return statusOf(n, t, "orphan") == runtime.StatusRunning }, nodetest.Timeout, 10*time.Millisecond, "the orphan is adopted")

@@ -129,6 +129,14 @@ func memberDescriptions() map[string]map[string]string {
 			"container_port": "The port that the game listens on inside its container; 0 or absent means the port of the node, as for local processes",
 			"port":           "The port of the node; 0 or absent lets the node choose one of its range",
 		},
+		"OperationHealthCheck": {
+			"kind":              "http sends GET requests to the main port, tcp connects to it, heartbeat reads when the game last modified the file heartbeat in its HOME, none checks nothing; default http, or none if health_path is none",
+			"path":              "The path of the kind http; default health_path",
+			"start_delay":       "How long after a start failures do not count, such as 30s; the start waits for that much longer",
+			"interval":          "The least time between two checks, or the greatest age of a heartbeat, such as 10s; the node checks no more often than at its own interval",
+			"timeout":           "How long one check may take, such as 2s",
+			"failure_threshold": "The number of failures in a row that make the game unhealthy; 0 or absent means that of the node, which is 3",
+		},
 		"OperationCrashPolicy": {
 			"condition": "Which exits are crashes: any, or on-failure for those with another code than 0; default any", "attempts": "The maximum number of restarts within the window; 0 is none", "window": "The length of the window, such as 10m", "delay": "The time between exit and restart, such as 1s",
 		},
@@ -167,7 +175,9 @@ func memberDescriptions() map[string]map[string]string {
 			"name": "The name, unique within the region", "api": "The URL at which other nodes reach it", "version": "The version of the daemon",
 			"engine":   "The engine that runs its games: docker or process; empty for a node that runs none",
 			"instance": "The identity of the daemon's process", "identity": "The identity of the node, which its data directory keeps",
-			"capacity": "What its games may use together; absent if nothing is limited", "labels": "The labels that node selectors match", "taints": "What keeps games off that do not tolerate it",
+			"public_address": "The IP address or DNS name at which players reach its games; absent if it is not set",
+			"game_ports":     "The range of its ports for players, such as 20000-29999; absent if it has none",
+			"capacity":       "What its games may use together; absent if nothing is limited", "labels": "The labels that node selectors match", "taints": "What keeps games off that do not tolerate it",
 			"now": "The node's clock when it last updated its presence", "session": "The revision at which its presence was created",
 		},
 	}
@@ -191,6 +201,7 @@ func specDescriptions() map[string]string {
 		"tolerations":          "The taints of nodes on which it may run nevertheless",
 		"placement":            "Which of the nodes that can run it is selected: spread selects the node with the lowest share in use, pack the highest; default spread",
 		"health_path":          "The path that returns 2xx when the game is healthy, or none; default /healthz",
+		"health":               "The health check; absent means that of health_path",
 		"health_timeout":       "How long a start waits for a healthy game, such as 30s",
 		"stop_grace":           "How long a stop waits for the container to exit before it kills it, such as 10s",
 		"stop_signal":          "The signal that a stop sends first, such as SIGINT; default: that of the image, or SIGTERM",

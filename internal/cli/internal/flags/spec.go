@@ -28,6 +28,14 @@ type Spec struct {
 	port, containerPort, crashAttempts                int
 	cpus                                              float64
 	healthTimeout, stopGrace, crashWindow, crashDelay time.Duration
+	health                                            healthFlags
+}
+
+// healthFlags are the flags of the health check.
+type healthFlags struct {
+	kind                          string
+	startDelay, interval, timeout time.Duration
+	failureThreshold              int
 }
 
 // Bind declares the flags.
@@ -48,6 +56,11 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.StringVar(&f.memory, "memory", "", "memory limit, a `SIZE` such as 256MiB; 0 means no limit")
 	flags.StringVar(&f.healthPath, "health-path", "", "HTTP `PATH` that returns 2xx when the game is healthy, or none (default /healthz)")
 	flags.DurationVar(&f.healthTimeout, "health-timeout", 0, "how long a start waits until the game is healthy (default 30s)")
+	flags.StringVar(&f.health.kind, "health", "", "`KIND` of health checks: http|tcp|heartbeat|none, of the main port, or of the file heartbeat in the HOME of the game (default http)")
+	flags.DurationVar(&f.health.startDelay, "health-start-delay", 0, "how long after a start failed health checks do not count")
+	flags.DurationVar(&f.health.interval, "health-interval", 0, "least time between two health checks; the greatest age of a heartbeat (default 10s)")
+	flags.DurationVar(&f.health.timeout, "health-check-timeout", 0, "how long one health check may take (default 2s)")
+	flags.IntVar(&f.health.failureThreshold, "health-failure-threshold", 0, "number of failed health checks in a row that make a game unhealthy (default 3)")
 	flags.DurationVar(&f.stopGrace, "stop-grace", 0, "how long a stop waits before it kills the game (default 10s)")
 	flags.StringVar(&f.stopSignal, "stop-signal", "", "`SIGNAL` that a stop sends first, such as SIGINT (default: that of the image, or SIGTERM)")
 	flags.StringVar(&f.crashCondition, "crash-condition", "", "which exits are crashes: `any|on-failure`; on-failure excludes exit code 0 (default any)")
@@ -59,6 +72,9 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("stop-signal", cobra.FixedCompletions(operation.StopSignals(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("crash-condition", cobra.FixedCompletions(
 		[]string{string(operation.CrashAny), string(operation.CrashOnFailure)}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("health", cobra.FixedCompletions([]string{
+		string(operation.HealthKindHTTP), string(operation.HealthKindTCP), string(operation.HealthKindHeartbeat), string(operation.HealthKindNone),
+	}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("on-node-lost", cobra.FixedCompletions(
 		[]string{string(operation.NodeLostKeep), string(operation.NodeLostReschedule)}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -74,25 +90,30 @@ func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 	}
 	changed := false
 	for name, set := range map[string]func(){
-		"image":           func() { spec.Image = f.image },
-		"env":             func() { spec.Env = env },
-		"secret":          func() { spec.Secrets = f.secrets },
-		"network":         func() { spec.Network = f.network },
-		"port":            func() { spec.Port = f.port },
-		"container-port":  func() { spec.ContainerPort = f.containerPort },
-		"game-port":       func() { spec.Ports = gamePorts },
-		"cpus":            func() { spec.CPUs = f.cpus },
-		"memory":          func() { spec.MemoryBytes = memory },
-		"health-path":     func() { spec.HealthPath = f.healthPath },
-		"health-timeout":  func() { spec.HealthTimeout = operation.Duration(f.healthTimeout) },
-		"stop-grace":      func() { spec.StopGrace = operation.Duration(f.stopGrace) },
-		"stop-signal":     func() { spec.StopSignal = f.stopSignal },
-		"crash-condition": func() { spec.Crash.Condition = operation.CrashCondition(f.crashCondition) },
-		"crash-attempts":  func() { spec.Crash.Attempts = f.crashAttempts },
-		"crash-window":    func() { spec.Crash.Window = operation.Duration(f.crashWindow) },
-		"crash-delay":     func() { spec.Crash.Delay = operation.Duration(f.crashDelay) },
-		"on-node-lost":    func() { spec.OnNodeLost = operation.NodeLostPolicy(f.onNodeLost) },
-		"regions":         func() { spec.Regions = f.regions },
+		"image":                    func() { spec.Image = f.image },
+		"env":                      func() { spec.Env = env },
+		"secret":                   func() { spec.Secrets = f.secrets },
+		"network":                  func() { spec.Network = f.network },
+		"port":                     func() { spec.Port = f.port },
+		"container-port":           func() { spec.ContainerPort = f.containerPort },
+		"game-port":                func() { spec.Ports = gamePorts },
+		"cpus":                     func() { spec.CPUs = f.cpus },
+		"memory":                   func() { spec.MemoryBytes = memory },
+		"health-path":              func() { spec.HealthPath = f.healthPath },
+		"health-timeout":           func() { spec.HealthTimeout = operation.Duration(f.healthTimeout) },
+		"health":                   func() { spec.Health.Kind = operation.HealthKind(f.health.kind) },
+		"health-start-delay":       func() { spec.Health.StartDelay = operation.Duration(f.health.startDelay) },
+		"health-interval":          func() { spec.Health.Interval = operation.Duration(f.health.interval) },
+		"health-check-timeout":     func() { spec.Health.Timeout = operation.Duration(f.health.timeout) },
+		"health-failure-threshold": func() { spec.Health.FailureThreshold = f.health.failureThreshold },
+		"stop-grace":               func() { spec.StopGrace = operation.Duration(f.stopGrace) },
+		"stop-signal":              func() { spec.StopSignal = f.stopSignal },
+		"crash-condition":          func() { spec.Crash.Condition = operation.CrashCondition(f.crashCondition) },
+		"crash-attempts":           func() { spec.Crash.Attempts = f.crashAttempts },
+		"crash-window":             func() { spec.Crash.Window = operation.Duration(f.crashWindow) },
+		"crash-delay":              func() { spec.Crash.Delay = operation.Duration(f.crashDelay) },
+		"on-node-lost":             func() { spec.OnNodeLost = operation.NodeLostPolicy(f.onNodeLost) },
+		"regions":                  func() { spec.Regions = f.regions },
 	} {
 		if cmd.Flags().Changed(name) {
 			set()
