@@ -21,9 +21,10 @@ type StartRequest struct {
 
 // PatchRequest is the body of POST /v1/runtimes/{game_id}/patch.
 type PatchRequest struct {
-	Image string `json:"image" required:"true" doc:"The new image"`
-	Force bool   `json:"force,omitempty" doc:"Allow an image of another major or minor version, or one whose version cannot be compared; create a new container also if the game has this image"`
-	Pull  bool   `json:"pull,omitempty" doc:"Pull the image even if the node has it, and create a new container"`
+	Image string          `json:"image,omitempty" doc:"The new image; required without a spec"`
+	Spec  *operation.Spec `json:"spec,omitempty" doc:"All settings of the game, in place of the current ones; without an image, the game keeps its image. Settings of the container are changed by a new one. Those of the health check, of stops and of crashes are changed without a restart"`
+	Force bool            `json:"force,omitempty" doc:"Allow an image of another major or minor version, or one whose version cannot be compared; without a spec, create a new container also if the game has this image"`
+	Pull  bool            `json:"pull,omitempty" doc:"Pull the image even if the node has it, and create a new container"`
 }
 
 // StopRequest is the optional body of POST /v1/runtimes/{game_id}/stop.

@@ -53,9 +53,11 @@ type OperationRequest struct {
 	GameID string
 	// Kind is start, stop, restart, patch or cleanup.
 	Kind operation.Kind
-	// Spec is the spec of a start; nil means the game's current spec.
+	// Spec is the spec of a start or patch; nil means the game's current spec. A spec without an
+	// image has the current one. A patch that changes no setting of the container, but only those
+	// of the health check, of stops and of crashes, changes them without a restart.
 	Spec *operation.Spec
-	// Image is the new image of a patch. Force allows another major or minor version, and
+	// Image is the new image of a patch. Empty means that of Spec. Force allows another major or minor version, and
 	// versions that cannot be compared.
 	Image string
 	Force bool

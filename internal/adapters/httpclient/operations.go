@@ -91,7 +91,7 @@ func (o Operation) apiRequest() (apiRequest, error) {
 func (o Operation) requestBody() ([]byte, error) {
 	switch {
 	case o.Kind == operation.KindPatch:
-		return json.Marshal(api.PatchRequest{Image: o.Image, Force: o.Force, Pull: o.Pull})
+		return json.Marshal(api.PatchRequest{Image: o.Image, Spec: o.Spec, Force: o.Force, Pull: o.Pull})
 	case o.Kind == operation.KindStop && o.StopGrace != nil:
 		grace := operation.Duration(*o.StopGrace)
 		return json.Marshal(api.StopRequest{Grace: &grace})

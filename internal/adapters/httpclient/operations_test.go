@@ -94,6 +94,7 @@ func TestOperationsOverHTTP(t *testing.T) {
 		"stop":              {GameID: "g", Kind: operation.KindStop, Origin: origin},
 		"restart":           {GameID: "g", Kind: operation.KindRestart, Origin: origin},
 		"patch":             {GameID: "g", Kind: operation.KindPatch, Image: "game:2", Force: true, Origin: origin},
+		"patch of a spec":   {GameID: "g", Kind: operation.KindPatch, Spec: &spec, Origin: origin},
 		"cleanup":           {GameID: "g", Kind: operation.KindCleanup, Origin: origin},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -86,15 +86,23 @@ func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInpu
 		}
 		request.Spec = &body.Spec
 	}
-	for _, region := range body.Regions {
-		// The caller could not start the game there itself.
-		if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, region, in.GameID); err != nil {
-			return err
-		}
+	if err := checkRegions(r, body.Regions, in.GameID); err != nil {
+		return err
 	}
 	return s.runOperation(w, r, &in.operationInput, operationCall{
 		request: request, body: in.Body.Raw, requested: node.Ref{Region: body.Region, Name: body.Node},
 	})
+}
+
+// checkRegions returns access.ErrForbidden unless the caller could start the game itself in all
+// regions of its spec.
+func checkRegions(r *http.Request, regions []string, gameID string) error {
+	for _, region := range regions {
+		if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, region, gameID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // validateSpec validates a spec that may omit the image. Without an image the node runs the
@@ -109,10 +117,20 @@ func validateSpec(spec operation.Spec) error {
 // patchGame handles POST /v1/runtimes/{game_id}/patch.
 func (s *Server) patchGame(w http.ResponseWriter, r *http.Request, in *patchInput) error {
 	body := in.Body.Value
-	if err := operation.ValidateImage(body.Image); err != nil {
-		return err
+	if body.Spec == nil || body.Image != "" {
+		if err := operation.ValidateImage(body.Image); err != nil {
+			return err
+		}
 	}
-	request := ports.OperationRequest{Kind: operation.KindPatch, Image: body.Image, Force: body.Force, Pull: body.Pull}
+	if body.Spec != nil {
+		if err := validateSpec(*body.Spec); err != nil {
+			return problem.From(err, func(field string) string { return "body.spec." + field })
+		}
+		if err := checkRegions(r, body.Spec.Regions, in.GameID); err != nil {
+			return err
+		}
+	}
+	request := ports.OperationRequest{Kind: operation.KindPatch, Spec: body.Spec, Image: body.Image, Force: body.Force, Pull: body.Pull}
 	return s.runOperation(w, r, &in.operationInput, operationCall{request: request, body: in.Body.Raw})
 }
 

@@ -21,6 +21,21 @@ const (
 	KindReschedule Kind = "reschedule"
 )
 
+// DesiredStatus returns the desired status of a game after a successful operation of the kind,
+// for the one before it.
+func (k Kind) DesiredStatus(before runtime.Status) runtime.Status {
+	switch k {
+	case KindStart, KindRestart, KindReschedule:
+		return runtime.StatusRunning
+	case KindStop:
+		return runtime.StatusStopped
+	case KindCleanup:
+		return runtime.StatusRemoved
+	default: // a patch does not change it
+		return before
+	}
+}
+
 // Step is the progress of an operation. The stored step may be earlier than the
 // one in progress; see the package comment.
 type Step string

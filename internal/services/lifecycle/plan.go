@@ -91,24 +91,36 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 
 // planPatch allows another patch version only, unless the request forces the change. A patch to
 // the same image creates a new container if the reference names another content now, or if
-// the request forces or pulls it.
+// the request forces or pulls it. A patch of the spec creates one unless the container can serve
+// the spec.
 func planPatch(op operation.Operation, request ports.OperationRequest, state gameState) (operation.Operation, error) {
-	if err := operation.ValidateImage(request.Image); err != nil {
+	image := request.Image
+	if request.Spec != nil {
+		op.Spec = request.Spec.Clone()
+		image = cmp.Or(image, op.Spec.Image, state.spec().Image)
+		op.Spec.Image = image
+	}
+	if err := operation.ValidateImage(image); err != nil {
+		return op, err
+	}
+	if err := op.Spec.Validate(); request.Spec != nil && err != nil {
 		return op, err
 	}
 	if state.record.Status == runtime.StatusRemoved {
 		return op, state.rejectedError(request, "the game has been removed; start it with the new image instead")
 	}
-	if request.Image == state.record.CurrentImageRef {
-		if request.Force || request.Pull || state.hasImageMoved() {
-			op.Generation = state.nextGeneration()
-		}
+	isSameImage := image == state.record.CurrentImageRef
+	isKept := !request.Pull && hasSameContainerSettings(op.Spec, state.spec()) && state.isOnNetwork(op.Spec.Network)
+	if request.Spec == nil {
+		isKept = !request.Pull && !request.Force && !state.hasImageMoved()
+	}
+	if isSameImage && isKept {
 		return op, nil
 	}
-	if err := checkCompatible(state.record.CurrentImageRef, request.Image); err != nil && !request.Force {
+	if err := checkCompatible(state.record.CurrentImageRef, image); !isSameImage && err != nil && !request.Force {
 		return op, state.rejectedError(request, err.Error()+"; force the patch to allow it")
 	}
-	op.Spec.Image = request.Image
+	op.Spec.Image = image
 	op.Generation = state.nextGeneration()
 	return op, nil
 }

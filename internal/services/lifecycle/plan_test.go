@@ -78,6 +78,13 @@ func TestPlan(t *testing.T) {
 		{"patch to another major by force", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:2.2.3", Force: true}, running, "a:2.2.3", 5, nil},
 		{"patch to another image", ports.OperationRequest{Kind: operation.KindPatch, Image: "b:1.2.4"}, running, "", 0, operation.ErrRejected},
 		{"patch to an image without a version", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:latest"}, running, "", 0, operation.ErrRejected},
+		{"patch of other arguments", ports.OperationRequest{Kind: operation.KindPatch, Spec: &operation.Spec{Args: []string{"x"}}}, running, "a:1.2.3", 5, nil},
+		{"patch of other arguments of a stopped game", ports.OperationRequest{Kind: operation.KindPatch, Spec: &operation.Spec{Image: "a:1.2.3", Args: []string{"x"}}}, stopped, "a:1.2.3", 5, nil},
+		{"patch of the crash policy", ports.OperationRequest{Kind: operation.KindPatch, Spec: &operation.Spec{Crash: operation.CrashPolicy{Attempts: 3}}}, running, "a:1.2.3", 0, nil},
+		{"patch to the same spec", ports.OperationRequest{Kind: operation.KindPatch, Spec: spec("a:1.2.3")}, running, "a:1.2.3", 0, nil},
+		{"patch to a spec with another image", ports.OperationRequest{Kind: operation.KindPatch, Spec: spec("a:1.2.4")}, running, "a:1.2.4", 5, nil},
+		{"patch to a spec with another minor", ports.OperationRequest{Kind: operation.KindPatch, Spec: spec("a:1.3.0")}, running, "", 0, operation.ErrRejected},
+		{"patch to an invalid spec", ports.OperationRequest{Kind: operation.KindPatch, Spec: &operation.Spec{Port: -1}}, running, "", 0, runtime.ErrInvalid},
 		{"patch of a removed game", ports.OperationRequest{Kind: operation.KindPatch, Image: "a:1.2.4"}, removed, "", 0, operation.ErrRejected},
 	}
 	for _, tt := range tests {

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -27,16 +28,12 @@ func validateRequest(request *ports.OperationRequest) error {
 	}
 	switch request.Kind {
 	case operation.KindStart:
-		if request.Spec != nil && request.Spec.Image != "" {
-			faults = append(faults, request.Spec.Validate())
-		}
-		if request.Spec != nil {
-			for _, name := range request.Spec.Secrets {
-				faults = append(faults, secret.ValidateReference(request.GameID, name))
-			}
-		}
+		faults = append(faults, validateRequestedSpec(*request))
 	case operation.KindPatch:
-		faults = append(faults, operation.ValidateImage(request.Image))
+		if request.Spec == nil || request.Image != "" {
+			faults = append(faults, operation.ValidateImage(request.Image))
+		}
+		faults = append(faults, validateRequestedSpec(*request))
 	case operation.KindStop:
 		if grace := request.StopGrace; grace != nil {
 			spec := operation.Spec{Image: "any:1", StopGrace: operation.Duration(*grace)}
@@ -53,6 +50,20 @@ func validateRequest(request *ports.OperationRequest) error {
 		request.Origin.OperationID = operation.NewID()
 	}
 	return nil
+}
+
+// validateRequestedSpec validates the spec of a request, which may omit the image.
+func validateRequestedSpec(request ports.OperationRequest) error {
+	if request.Spec == nil {
+		return nil
+	}
+	spec := *request.Spec
+	spec.Image = cmp.Or(spec.Image, "previous:1")
+	faults := []error{spec.Validate()}
+	for _, name := range spec.Secrets {
+		faults = append(faults, secret.ValidateReference(request.GameID, name))
+	}
+	return errors.Join(faults...)
 }
 
 // requestHash returns the hash of kind and settings of the request, without its origin.

@@ -39,7 +39,11 @@ func (s *Service) secretsToStart(ctx context.Context, request ports.OperationReq
 		if request.Spec != nil {
 			spec = *request.Spec
 		}
-	case operation.KindRestart, operation.KindPatch:
+	case operation.KindPatch:
+		if request.Spec != nil {
+			spec = *request.Spec
+		}
+	case operation.KindRestart:
 	default:
 		return state.containerSecrets, nil
 	}
