@@ -129,7 +129,7 @@ var allowed = map[string][]string{
 	"cli/internal/render":       {"domain/"},
 	"cli/internal/output":       {"domain/", "ports", "api", "bench", "cli/internal/render"},
 	"cli/internal/progress":     {"domain/", "bench", "cli/internal/render", "cli/internal/output"},
-	"cli/internal/manifest":     {"domain/", "api"},
+	"cli/internal/manifest":     {"domain/", "ports", "api"},
 	"cli/internal/flags":        {"domain/", "ports", "labelselector", "cli/internal/render"},
 	"cli/internal/selection":    {"domain/", "ports", "cli/internal/flags"},
 	"cli/internal/exit":         {"domain/", "ports", "config", "cli/internal/render", "cli/internal/output"},

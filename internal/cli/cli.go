@@ -107,6 +107,7 @@ connect to a daemon.`,
 	root.AddCommand(
 		a.serveCommand(), a.readAt(a.listCommand()), a.readAt(a.getCommand()), a.putCommand(), a.setStatusCommand(),
 		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(), a.deleteCommand(),
+		a.applyCommand(), a.diffCommand(),
 		a.readAt(a.explainCommand()), a.nodesCommand(), a.storesCommand(), a.driftCommand(), a.secretCommand(),
 		a.watchCommand(), a.readAt(a.historyCommand()), a.readAt(a.fsckCommand()), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.clusterCommand(), a.etcdCommand(),

@@ -29,7 +29,8 @@ func TestCompletionOfGames(t *testing.T) {
 	require.ElementsMatch(t, []string{"chess-17\trunning", "chess-18\tstopped"}, completions("history", "ch"))
 	require.ElementsMatch(t, []string{"eu/chess\trunning"}, completions("set-status", "eu"))
 	require.ElementsMatch(t, []string{"chess-17\trunning", "chess-18\tstopped"}, completions("watch", "--game", "chess"))
-	require.Equal(t, []string{""}[:0], completions("get", "chess-17", ""), "there is only one game argument")
+	require.Equal(t, []string{""}[:0], completions("history", "chess-17", ""), "there is only one game argument")
+	require.ElementsMatch(t, []string{"chess-18\tstopped"}, completions("stop", "chess-17", "ch"), "games that are not given yet")
 }
 
 // TestCompletionOfNodesAndRegions checks that the present nodes complete a placement and

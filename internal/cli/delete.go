@@ -75,8 +75,7 @@ func (a *app) delete(ctx context.Context, games []string, ifRevision *int64, fla
 		if len(games) == 1 && !flags.selection.IsDryRun {
 			return a.deleteGame(ctx, client, flags.input(a, games[0], ifRevision))
 		}
-		bulk := bulk{app: a, name: "delete", flags: &flags.selection, accepts: removed}
-		return bulk.run(ctx, client, games, func(ctx context.Context, gameID string) (*runtime.VersionedRecord, error) {
+		return a.selectedRun("delete", &flags.selection, removed, false).run(ctx, client, games, func(ctx context.Context, gameID string) (*runtime.VersionedRecord, error) {
 			return nil, a.deleteGame(ctx, client, flags.input(a, gameID, ifRevision))
 		})
 	})

@@ -10,7 +10,9 @@
 //	connection.go         which daemon, and with which credentials
 //	help.go               the help command and the exit-codes topic
 //	operation_command.go  flags and execution that the operation commands share
-//	bulk.go               a command for several games: confirmation, dry run, results, summary
+//	bulk.go               a command for several games: results, summary
+//	selected.go           games of arguments and filters: confirmation, dry run
+//	apply.go, diff.go     games that files describe
 //	operations.go         stop, restart, cleanup, patch (start has its own file)
 //	drift.go              drift findings; drift_apply.go applies them and releases brakes
 //	secret.go             secrets: set; secret_manage.go, secret_key.go, secret_registry.go the others

@@ -60,6 +60,7 @@ func OpenBackup(ctx context.Context, file string, prefix *string, version string
 	v.server, err = httpserver.New(v.store, httpserver.Config{
 		Version: version,
 		Cluster: cluster.New(cluster.Dependencies{Records: v.store, Intents: v.store, Stored: stored}, cluster.Config{ErrorText: httpserver.PublicText}),
+		Intents: v.store,
 		Peers:   peer.New(peer.Config{Logger: slog.New(slog.DiscardHandler)}),
 	})
 	return v, err

@@ -115,6 +115,8 @@ func TestScopes(t *testing.T) {
 		{"POST", "/v1/runtimes/chess-9/start", `{"image":"game:1.2.3"}`, 200},
 		{"POST", "/v1/runtimes/go-9/start", `{"image":"game:1.2.3"}`, 403},
 		{"POST", "/v1/runtimes/chess-10/start", `{"image":"game:1.2.3","regions":["eu","us"]}`, 403},
+		{"POST", "/v1/runtimes/chess-1/patch", `{"spec":{"image":"game:1.2.3","regions":["us"]}}`, 403},
+		{"POST", "/v1/specs", `{"game_ids":["chess-1","chess-2","go-1"]}`, 200},
 		{"POST", "/v1/runtimes/chess-2/status", stopChange, 403},
 		{"DELETE", "/v1/runtimes/chess-2", "", 403},
 		{"PUT", "/v1/runtimes/chess-8", record("eu"), 200},
@@ -129,6 +131,9 @@ func TestScopes(t *testing.T) {
 		require.Equal(t, row.status, got.StatusCode, "%s %s: %s", row.method, row.path, got.body)
 	}
 	require.Len(t, s.node.requests, 2, "chess-1 and chess-9")
+	specs := decodeAs[api.Specs](t, s.send("POST", "/v1/specs", headers, `{"game_ids":["chess-1","chess-2","go-1"]}`).body)
+	require.Equal(t, "chess-1", specs.Items[0].Record.GameID)
+	require.Equal(t, []api.GameSpec{{GameID: "chess-2"}, {GameID: "go-1"}}, specs.Items[1:], "games that the caller may not read")
 	list := decodeAs[api.Page](t, s.send("GET", "/v1/runtimes", headers, "").body)
 	require.Len(t, list.Items, 2)
 	for _, item := range list.Items {

@@ -47,7 +47,7 @@ type Config struct {
 	// Cluster carries out operations and requests about nodes. Default: they fail with the
 	// code no_engine.
 	Cluster Cluster
-	// Intents reads the operations of games. Default: requests about them fail with the code
+	// Intents reads the operations and specs of games. Default: requests about them fail with the code
 	// no_engine.
 	Intents Intents
 	// Games are the games of this node. Default: requests about them fail with the code

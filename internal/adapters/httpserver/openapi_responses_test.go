@@ -78,6 +78,8 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"GET", "/v1/runtimes/busy/operations/finished", "", "", 200},
 		{"GET", "/v1/runtimes/busy/operations/none", "", "", 404},
 		{"DELETE", "/v1/runtimes/busy/operations/current", "", "", 202},
+		{"POST", "/v1/specs", "", `{"game_ids":["a/b","none"]}`, 200},
+		{"POST", "/v1/specs", "", `{"game_ids":[]}`, 422},
 		{"POST", "/v1/runtimes/a%2Fb/offer", "", `{"image":"game:1.2.3"}`, 200},
 		{"GET", "/v1/nodes", "", "", 200},
 		{"DELETE", "/v1/nodes?region=eu&node=gone", "", "", 200},
@@ -145,7 +147,9 @@ func TestOpenAPIDescribesTheBodies(t *testing.T) {
 	c.requireRejected(t, `{"crash":{"Attempts":1}}`, begin...)
 	c.requireRejected(t, `{"env":{"A":1}}`, begin...)
 	c.requireRejected(t, `{"health_timeout":30}`, begin...)
-	c.requireRejected(t, "{}", patch...)
+	c.requireValid(t, `{"spec":{"image":"a:1","crash":{"attempts":1}}}`, patch...)
+	c.requireRejected(t, `{"spec":{"image":1}}`, patch...)
+	c.requireRejected(t, `{"spec":{"extra":1}}`, patch...)
 	c.requireRejected(t, `{"force":true}`, halt...)
 	c.requireRejected(t, `{"findings":[]}`, apply...)
 	c.requireRejected(t, `{"findings":[{"id":"a"}]}`, apply...)

@@ -25,7 +25,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"GET /v1/runtimes/{game_id}/explain", "GET /v1/runtimes/{game_id}/history", "GET /v1/runtimes/{game_id}/logs", "GET /v1/runtimes/{game_id}/operations", "GET /v1/runtimes/{game_id}/operations/{operation_id}", "GET /v1/secrets", "GET /v1/secrets/{name}", "GET /v1/stores", "GET /v1/tokens", "GET /v1/watch", "GET /v1/whoami",
 		"POST /v1/drift/apply", "POST /v1/drift/release", "POST /v1/fsck/repair", "POST /v1/roles/grant", "POST /v1/roles/revoke",
 		"POST /v1/runtimes/{game_id}/cleanup", "POST /v1/runtimes/{game_id}/offer", "POST /v1/runtimes/{game_id}/patch", "POST /v1/runtimes/{game_id}/restart",
-		"POST /v1/runtimes/{game_id}/start", "POST /v1/runtimes/{game_id}/status", "POST /v1/runtimes/{game_id}/stop", "POST /v1/secrets/rotate", "POST /v1/tokens",
+		"POST /v1/runtimes/{game_id}/start", "POST /v1/runtimes/{game_id}/status", "POST /v1/runtimes/{game_id}/stop", "POST /v1/secrets/rotate", "POST /v1/specs", "POST /v1/tokens",
 		"PUT /v1/runtimes/{game_id}", "PUT /v1/secrets/{name}",
 	}, c.operations())
 	for _, operation := range c.operations() {

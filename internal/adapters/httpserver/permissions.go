@@ -43,6 +43,7 @@ func requirements() requirementTable {
 		"get-runtime-operation":    game(read),
 		"cancel-runtime-operation": game(operate),
 
+		"get-specs":        some(read),
 		"explain-runtime":  game(read),
 		"get-runtime-logs": game(read),
 		"get-offer":        game(operate),

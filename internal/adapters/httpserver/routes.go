@@ -117,6 +117,12 @@ func nodeRoutes() []Route {
 		}, (*Server).explainRuntime),
 		logRoute(),
 		withHandler(Route{
+			Method: http.MethodPost, Path: "/v1/specs", ID: "get-specs", Tag: tag,
+			Summary: "Get the specs of games, with their records", Responses: jsonResponse[api.Specs]("The specs"),
+			Codes:  codes(storeCodes(), bodyCodes(), []api.Code{api.CodeNoEngine}),
+			isRead: true,
+		}, (*Server).getSpecs),
+		withHandler(Route{
 			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/offer", ID: "get-offer", Tag: tag,
 			Summary: "Report how well this node could run a game; daemons use it to select a node", Responses: jsonResponse[api.Offer]("The offer"),
 			Codes:  codes(storeCodes(), nodeCodes(), bodyCodes(), []api.Code{api.CodeSecretUnresolved}),

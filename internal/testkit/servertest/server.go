@@ -28,6 +28,9 @@ type Config struct {
 func New(store httpserver.Store, cfg Config) (server *httpserver.Server, closeIdle func(), err error) {
 	client := peer.New(peer.Config{Self: node.Ref{Region: cfg.Region, Name: cfg.Node}, Logger: cfg.Logger})
 	cfg.Peers = client
+	if intents, hasIntents := store.(httpserver.Intents); hasIntents && cfg.Intents == nil {
+		cfg.Intents = intents
+	}
 	if store != nil {
 		cfg.Cluster = cluster.New(
 			cluster.Dependencies{Records: store, Nodes: cfg.Nodes, Local: cfg.Local, Peer: client},

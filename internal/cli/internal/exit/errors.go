@@ -67,6 +67,15 @@ func (e MultiError) Join() error {
 	}
 }
 
+// CodeError is an error with an exit code of its own.
+type CodeError struct {
+	Err  error
+	Code int
+}
+
+func (e CodeError) Error() string { return e.Err.Error() }
+func (e CodeError) Unwrap() error { return e.Err }
+
 // SummaryError is the error of a command for several games that has reported the error of each.
 // Its text is the summary, and its exit code the highest of all.
 type SummaryError struct {

@@ -29,6 +29,9 @@ const (
 // Code returns the exit code of an error.
 func Code(err error) int {
 	var usage UsageError
+	if coded, ok := errors.AsType[CodeError](err); ok {
+		return coded.Code
+	}
 	if several, ok := errors.AsType[MultiError](err); ok {
 		highest := OK
 		for _, one := range several {

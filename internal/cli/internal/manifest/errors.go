@@ -79,8 +79,11 @@ func typeName(goType reflect.Type) string {
 }
 
 func structName(goType reflect.Type) string {
-	if goType == reflect.TypeFor[operation.CrashPolicy]() {
+	switch goType {
+	case reflect.TypeFor[operation.CrashPolicy](), reflect.TypeFor[operation.Spec]():
 		return "an object"
+	case reflect.TypeFor[Game]():
+		return "a game"
 	}
 	return "a record"
 }

@@ -53,6 +53,20 @@ type Flags struct {
 
 // Bind declares the flags, and adds their description to the help of the command.
 func (f *Flags) Bind(cmd *cobra.Command, verb Verb) {
+	f.BindFilters(cmd, verb)
+	BindRun(cmd, &f.MaxParallel)
+	if cmd.Flags().Lookup("dry-run") == nil {
+		cmd.Flags().BoolVar(&f.IsDryRun, "dry-run", false, "only list the games and what would be done")
+	}
+	if verb.IsDestructive {
+		cmd.Flags().BoolVar(&f.IsConfirmed, "yes", false, "skip the confirmation")
+	}
+	cmd.Long += "\n\n" + f.help(cmd.Name())
+}
+
+// BindFilters declares the flags that select games.
+func (f *Flags) BindFilters(cmd *cobra.Command, verb Verb) {
+	f.MaxParallel = defaultParallel
 	f.verb, f.flags, f.filters = verb, cmd.Flags(), map[string]*[]string{}
 	bind := func(target *[]string, name, usage string) {
 		cmd.Flags().StringSliceVar(target, name, nil, usage)
@@ -72,14 +86,6 @@ func (f *Flags) Bind(cmd *cobra.Command, verb Verb) {
 	flags.BindSelector(cmd, &f.selectors)
 	f.filters[flags.SelectorFlag] = &f.selectors
 	cmd.Flags().BoolVar(&f.isAll, "all", false, "all games")
-	BindRun(cmd, &f.MaxParallel)
-	if cmd.Flags().Lookup("dry-run") == nil {
-		cmd.Flags().BoolVar(&f.IsDryRun, "dry-run", false, "only list the games and what would be done")
-	}
-	if verb.IsDestructive {
-		cmd.Flags().BoolVar(&f.IsConfirmed, "yes", false, "skip the confirmation")
-	}
-	cmd.Long += "\n\n" + f.help(cmd.Name())
 }
 
 // BindRun declares the flag --max-parallel.

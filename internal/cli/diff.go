@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+
+	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/manifest"
+	"galaxy/rtmanager/internal/cli/internal/render"
+)
+
+func (a *app) diffCommand() *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "diff -f FILE|DIR",
+		Short: "Show what apply would change",
+		Long: `Diff compares games with the files that describe them, and prints the differences as
+unified diffs of YAML: lines with - are of the current game, lines with + of the file.
+
+Diff exits with 0 if apply would change nothing, with 1 if it would, and with 2 or more
+after an error.
+
+` + manifestHelp,
+		Example: `  rtmanager diff -f games/
+  rtmanager diff -f games/ > /dev/null || rtmanager apply -f games/`,
+		Args: requireNoArguments,
+	}
+	bindManifests(cmd, &files)
+	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
+		err := a.diff(cmd.Context(), files)
+		if err != nil && !errors.Is(err, exit.ErrNegative) && exit.Code(err) == exit.Failure {
+			return exit.CodeError{Err: err, Code: exit.Usage} // 1 means a difference
+		}
+		return err
+	})
+	return cmd
+}
+
+func (a *app) diff(ctx context.Context, files []string) error {
+	games, err := a.readGames(files)
+	if err != nil {
+		return err
+	}
+	return a.withClient(httpclient.Config{}, func(client *httpclient.Client) error {
+		changes, err := a.changesOf(ctx, client, games, true)
+		if err != nil {
+			return err
+		}
+		isDifferent := false
+		for _, game := range games {
+			change := changes[game.GameID]
+			if change.Result == manifest.ResultUnchanged {
+				continue
+			}
+			isDifferent = true
+			text, err := diffText(change)
+			if err != nil {
+				return err
+			}
+			if _, err := a.streams.Out.Write(text); err != nil {
+				return err
+			}
+		}
+		if isDifferent {
+			return exit.ErrNegative
+		}
+		return nil
+	})
+}
+
+// diffText returns the unified diff of a game.
+func diffText(change gameChange) ([]byte, error) {
+	var current, desired []byte
+	merged := change.game
+	if change.Result != manifest.ResultCreated && change.current.Spec != nil {
+		before := manifest.GameOf(change.current)
+		if change.current.Record != nil && change.current.OperationID == "" {
+			before.DesiredStatus = change.current.Record.Status
+		}
+		var err error
+		if merged, err = manifest.Merged(change.game, before, change.Members); err != nil {
+			return nil, err
+		}
+		if current, err = encodeYAML(before); err != nil {
+			return nil, err
+		}
+	}
+	desired, err := encodeYAML(merged)
+	if err != nil {
+		return nil, err
+	}
+	name := render.Value(change.game.GameID)
+	text := diff.Diff(name+" (current)", current, name+" (file)", desired)
+	// The first line is a command line of the program diff.
+	if _, rest, found := bytes.Cut(text, []byte("\n")); found {
+		text = rest
+	}
+	return text, nil
+}
+
+func encodeYAML(game manifest.Game) ([]byte, error) {
+	var out bytes.Buffer
+	if err := render.NewYAMLEncoder(&out).Encode(game); err != nil {
+		return nil, fmt.Errorf("encode game %q: %w", game.GameID, err)
+	}
+	return out.Bytes(), nil
+}
