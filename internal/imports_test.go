@@ -106,6 +106,9 @@ var allowed = map[string][]string{
 	"services/secrets":   {"domain/", "ports", "envelope"},
 	"services/regions":   {"domain/", "ports"},
 
+	"services/maintenance": {"domain/", "ports"},
+	"workers/drain":        {"domain/", "ports", "services/maintenance", "services/placement"},
+
 	"workers/reconcile": {"domain/", "ports"},
 	"workers/events":    {"domain/", "ports"},
 	"workers/health":    {"domain/", "ports"},
@@ -122,6 +125,8 @@ var allowed = map[string][]string{
 	"securitycheck": {"domain/access", "domain/node", "config"},
 
 	"gendocs": {"cli", "config"},
+
+	"cli/internal/maintenancecmd": {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
 
 	"cli/internal/clientconfig": {},
 	"cli/internal/clustercmd":   {"domain/", "ports", "adapters/httpclient", "api", "pki", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},

@@ -32,6 +32,13 @@ type StopRequest struct {
 	Grace *operation.Duration `json:"grace,omitempty" doc:"How long the game may take to exit before it is killed, such as 2s; 0s kills it at once. Default: the stop_grace of the game"`
 }
 
+// MoveRequest is the body of POST /v1/runtimes/{game_id}/move.
+type MoveRequest struct {
+	Region string `json:"region,omitempty" doc:"The region of the node; absent means that of the game"`
+	Node   string `json:"node" required:"true" doc:"The node that is to run the game"`
+	Force  bool   `json:"force,omitempty" doc:"Allow a cordoned node"`
+}
+
 // EmptyRequest is the optional body of an operation without options.
 type EmptyRequest struct{}
 

@@ -17,6 +17,7 @@ type Region struct {
 	Leader             *node.Ref    `json:"leader,omitempty" doc:"The node that leads the region. A node of another region is its caretaker, because no node of the region is present"`
 	Absent             []AbsentNode `json:"absent,omitempty" nullable:"false" doc:"The nodes that have joined before and are not present"`
 	GamesOnAbsentNodes int          `json:"games_on_absent_nodes,omitempty" doc:"The number of running and stopped games on these nodes"`
+	Paused             *node.Mark   `json:"paused,omitempty" doc:"Set while the daemons neither stop, restart, remove nor reschedule games of the region by themselves"`
 }
 
 // AbsentNode is a node that is not present.
@@ -30,7 +31,7 @@ type AbsentNode struct {
 func RegionsFrom(states []node.RegionState) []Region {
 	var regions []Region
 	for _, state := range states {
-		region := Region{Region: state.Region, Revision: state.Revision, AgeMS: state.AgeMS, Nodes: state.Nodes, GamesOnAbsentNodes: state.GamesOnAbsentNodes}
+		region := Region{Region: state.Region, Revision: state.Revision, AgeMS: state.AgeMS, Nodes: state.Nodes, GamesOnAbsentNodes: state.GamesOnAbsentNodes, Paused: state.Paused}
 		if !state.Leader.IsZero() {
 			region.Leader = &state.Leader
 		}
@@ -50,7 +51,7 @@ func RegionsFrom(states []node.RegionState) []Region {
 func RegionStates(regions []Region) []node.RegionState {
 	var states []node.RegionState
 	for _, region := range regions {
-		state := node.RegionState{Region: region.Region, Revision: region.Revision, AgeMS: region.AgeMS, Nodes: region.Nodes, GamesOnAbsentNodes: region.GamesOnAbsentNodes}
+		state := node.RegionState{Region: region.Region, Revision: region.Revision, AgeMS: region.AgeMS, Nodes: region.Nodes, GamesOnAbsentNodes: region.GamesOnAbsentNodes, Paused: region.Paused}
 		if region.Leader != nil {
 			state.Leader = *region.Leader
 		}

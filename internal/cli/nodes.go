@@ -10,6 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/maintenancecmd"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -24,7 +25,8 @@ region is the leader: it reschedules the games of lost nodes.
 
 STATUS is "ready" for a present node, "stopped" if its daemon stopped as planned, and
 "lost" if it is absent for another reason. An absent node stays listed until it returns
-or "nodes remove" removes it. A daemon without an engine is no node.
+or "nodes remove" removes it. A daemon without an engine is no node. What operators have
+set follows, as in "ready,cordoned"; -o wide shows why, by which actor and since when.
 
 The command warns if the clock of a node certainly differs from that of the daemon that
 responds.`,
@@ -44,6 +46,13 @@ responds.`,
 	}
 	cmd.AddCommand(a.removeNodeCommand())
 	return cmd
+}
+
+// maintenanceCommands returns the commands of package maintenancecmd.
+func (a *app) maintenanceCommands() []*cobra.Command {
+	return maintenancecmd.Commands(maintenancecmd.Host{
+		Out: a.streams.Out, Err: a.streams.Err, RunE: a.runE, CallDaemon: a.callDaemon, Printer: a.printer, User: a.userName,
+	})
 }
 
 func (a *app) removeNodeCommand() *cobra.Command {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/selection"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -137,6 +139,41 @@ The command returns when the game is healthy with the new image.`,
 				return nil, flags.NameFlag(err, "--image")
 			}
 			return newRequest(ports.OperationRequest{Kind: operation.KindPatch, Image: image, Force: force, Pull: pull}), nil
+		},
+	})
+}
+
+func (a *app) moveCommand() *cobra.Command {
+	var target string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "move GAME... --to NODE",
+		Short: "Move games to another node",
+		Long: `Move runs games on another node with the same settings. The other node pulls the image and
+creates a container first. Then the game is stopped on its node and started there, so it is
+down for about as long as a restart takes, and never runs twice. If it does not start or
+become healthy there, it is started on its former node, and move exits with 1.
+
+NODE is REGION/NODE, or a node of the region of the game. A stopped game stays stopped. A
+state directory stays on the former node. A cordoned node is rejected without --force.`,
+		Example: `  rtmanager move game-1 --to eu-2
+  rtmanager move game-1 --to us/us-1 --reason "closer to its players"
+  rtmanager move --node eu-3 --to eu-4 --max-parallel 4 --yes`,
+	}
+	cmd.Flags().StringVar(&target, "to", "", "the `NODE` that is to run the games")
+	cmd.Flags().BoolVar(&force, "force", false, "allow a cordoned node")
+	_ = cmd.MarkFlagRequired("to")
+	return a.operationCommand(cmd, operationVerb{
+		selection: selection.Verb{Statuses: []runtime.Status{runtime.StatusRunning}, IsDestructive: true}, accepts: present,
+		prepare: func(*cobra.Command, []string) (newOperation, error) {
+			ref := node.Ref{Name: target}
+			if strings.Contains(target, "/") {
+				var err error
+				if ref, err = node.ParseRef(target); err != nil {
+					return nil, &runtime.InvalidError{Field: "--to", Reason: err.Error()}
+				}
+			}
+			return newRequest(ports.OperationRequest{Kind: operation.KindMove, Target: &ref, Force: force}), nil
 		},
 	})
 }

@@ -87,7 +87,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"game-ports": "5000-5009", "public-address": "2001:db8::7",
 		"docker-pids-limit": "3", "docker-memory-bytes": "9007199254740995",
 		"capacity-cpus": "3.5", "capacity-memory": "16GiB", "capacity-games": "20", "node-labels": "disk=ssd,zone=a", "node-taints": "gpu=yes:NoSchedule",
-		"advertise": "https://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "reconcile-every": "9s", "health-every": "10s",
+		"advertise": "https://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "planned-stop-grace": "8m", "reconcile-every": "9s", "health-every": "10s",
 		"cleanup-after": "11s", "removed-retention": "12s", "brake-share": "0.25", "restore-games": "false", "rename-from": "r/o", "federate": "us=https://us:1,https://us:2,ap=https://ap:1",
 	}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
@@ -131,7 +131,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 			DockerAllowNetwork: []string{"x", "y"}, DockerAddress: "10.0.0.1", DockerStateDir: "/s", DockerUser: "1:2",
 			GamePorts: "5000-5009", PublicAddress: "2001:db8::7",
 			DockerPidsLimit: 3, DockerMemoryBytes: 9007199254740995,
-			Advertise: "https://a:1", NodeTTL: 7 * time.Second, NodeLostGrace: 8 * time.Second, ReconcileEvery: 9 * time.Second,
+			Advertise: "https://a:1", NodeTTL: 7 * time.Second, NodeLostGrace: 8 * time.Second, PlannedStopGrace: 8 * time.Minute, ReconcileEvery: 9 * time.Second,
 			HealthEvery: 10 * time.Second, CleanupAfter: 11 * time.Second, RemovedRetention: 12 * time.Second, BrakeShare: 0.25,
 		},
 	}, c)

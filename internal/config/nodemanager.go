@@ -62,6 +62,10 @@ type NodeManager struct {
 	// NodeLostGrace is how long a node must be lost before its games are rescheduled, if
 	// their policy requires that. Default 30 s.
 	NodeLostGrace time.Duration
+	// PlannedStopGrace is how long a node may be absent after its daemon stopped as planned
+	// before its games are rescheduled, if their policy requires that; 0 means forever. Default
+	// 10 min.
+	PlannedStopGrace time.Duration
 	// ReconcileEvery is the interval of full reconcile passes over the node's games; at
 	// least 100 ms. Default 10 s.
 	ReconcileEvery time.Duration
@@ -102,6 +106,7 @@ func defaultNodeManager() NodeManager {
 		GamePorts:        "20000-29999",
 		NodeTTL:          10 * time.Second,
 		NodeLostGrace:    30 * time.Second,
+		PlannedStopGrace: 10 * time.Minute,
 		ReconcileEvery:   10 * time.Second,
 		HealthEvery:      5 * time.Second,
 		CleanupAfter:     24 * time.Hour,
@@ -127,6 +132,7 @@ func (m *NodeManager) bindNodeManager(f *pflag.FlagSet) {
 	f.StringVar(&m.Advertise, "advertise", m.Advertise, "`URL` at which other nodes reach this daemon's API (default the address of --listen)")
 	f.DurationVar(&m.NodeTTL, "node-ttl", m.NodeTTL, "how long a node may be unresponsive before it is considered lost")
 	f.DurationVar(&m.NodeLostGrace, "node-lost-grace", m.NodeLostGrace, "how long a node must be lost before its games are rescheduled, if their policy requires that")
+	f.DurationVar(&m.PlannedStopGrace, "planned-stop-grace", m.PlannedStopGrace, "how long a node may be absent after its daemon stopped as planned before its games are rescheduled; 0 means forever")
 	f.DurationVar(&m.ReconcileEvery, "reconcile-every", m.ReconcileEvery, "interval of full reconcile passes over the games of this node")
 	f.DurationVar(&m.HealthEvery, "health-every", m.HealthEvery, "interval of health checks of a game")
 	f.DurationVar(&m.CleanupAfter, "cleanup-after", m.CleanupAfter, "how long a game must be stopped before its container is removed; 0 means never")
@@ -154,6 +160,7 @@ func (m NodeManager) validateNodeManager() error {
 	// etcd leases last whole seconds, and the node trusts its lease for only a part of them.
 	v.addIf(m.NodeTTL < 2*time.Second || m.NodeTTL > time.Hour, "--node-ttl %s is not from 2s to 1h", m.NodeTTL)
 	v.addIf(m.NodeLostGrace < 0, "--node-lost-grace %s must not be negative", m.NodeLostGrace)
+	v.addIf(m.PlannedStopGrace < 0, "--planned-stop-grace %s must not be negative; 0 means forever", m.PlannedStopGrace)
 	v.addIf(m.ReconcileEvery < 100*time.Millisecond, "--reconcile-every %s is too short; use 100ms or more", m.ReconcileEvery)
 	v.addIf(m.HealthEvery < 100*time.Millisecond, "--health-every %s is too short; use 100ms or more", m.HealthEvery)
 	v.addIf(m.CleanupAfter < 0, "--cleanup-after %s must not be negative; 0 means never", m.CleanupAfter)

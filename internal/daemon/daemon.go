@@ -14,6 +14,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/services/maintenance"
 	"galaxy/rtmanager/internal/services/regions"
 )
 
@@ -94,7 +95,11 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	reservations := etcdreservations.New(etcd.Client, etcdreservations.Options{
 		Prefix: cfg.EtcdPrefix, ClusterID: store.ClusterID(), Logger: logger.With("component", "placement"),
 	})
+	settings, stopMaintenance := startMaintenance(ctx, members, store, logger)
+	defer stopMaintenance()
 	host, err := openEngineHost(ctx, hostDependencies{
+		maintenance: settings,
+
 		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, reservations: reservations, secrets: secretService, metrics: registry, logger: logger,
 	})
 	if err != nil {
@@ -119,6 +124,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	api, err := newServer(serverParts{
 		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, members: members, reservations: reservations,
 		host: host, access: access, secrets: secretService, audit: audit, peers: peers, stores: stores, regions: regionStates, registry: registry, logger: logger,
+		maintenance: settings,
 	})
 	if err != nil {
 		return err
@@ -146,6 +152,16 @@ func startRegions(ctx context.Context, members *etcdmembers.Registry, store *etc
 	var running sync.WaitGroup
 	running.Go(func() { _ = tracker.Run(ctx) })
 	return tracker, func() { cancel(); running.Wait() }
+}
+
+// startMaintenance starts to follow the settings of nodes and regions. stop waits until it has
+// ended.
+func startMaintenance(ctx context.Context, members *etcdmembers.Registry, store *etcdstore.Store, logger *slog.Logger) (service *maintenance.Service, stop func()) {
+	service = maintenance.New(maintenance.Dependencies{Settings: members, Nodes: members, Records: store, Intents: store}, maintenance.Config{Logger: logger.With("component", "maintenance")})
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { _ = service.Run(ctx) })
+	return service, func() { cancel(); running.Wait() }
 }
 
 // logStopped logs the end of a daemon. The caller reports the error itself.

@@ -24,6 +24,7 @@ import (
 	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/inspect"
 	"galaxy/rtmanager/internal/services/lifecycle"
+	"galaxy/rtmanager/internal/services/maintenance"
 	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/workers/cleanup"
 )
@@ -43,6 +44,9 @@ type hostDependencies struct {
 	addr    net.Addr // of the API
 	store   *etcdstore.Store
 	members *etcdmembers.Registry
+	// maintenance has the settings of this node and of the others.
+	maintenance *maintenance.Service
+
 	secrets *secrets.Service
 	// reservations are those of all nodes.
 	reservations *etcdreservations.Store

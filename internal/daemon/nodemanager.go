@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +24,7 @@ import (
 	"galaxy/rtmanager/internal/services/placement"
 	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/workers/cleanup"
+	"galaxy/rtmanager/internal/workers/drain"
 	"galaxy/rtmanager/internal/workers/events"
 	"galaxy/rtmanager/internal/workers/failover"
 	"galaxy/rtmanager/internal/workers/health"
@@ -81,22 +83,25 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 		health.Dependencies{Records: store, Intents: store, Prober: prober, Queue: queue},
 		health.Config{Region: region, Node: name, Interval: cfg.HealthEvery, Logger: logger("health")},
 	)
+	pauseReason := func() string { return deps.maintenance.PauseOf(node.Ref{Region: region, Name: name}) }
 	m.reconcile, err = reconcile.New(reconcile.Dependencies{
-		Records: store, Intents: store, Engine: engine, Remediator: m.lifecycle, Queue: queue, Health: healthWorker,
+		Records: store, Intents: store, Engine: engine, Remediator: m.lifecycle, Queue: queue, Health: healthWorker, Operations: store,
+		PauseReason: pauseReason,
 	}, reconcile.Config{Region: region, Node: name, Interval: cfg.ReconcileEvery, BrakeShare: cfg.BrakeShare, RestoreDisabled: !cfg.RestoreGames, AdoptMaxAge: cfg.RemovedRetention, Logger: logger("reconcile")})
 	if err != nil {
 		return err
 	}
 	deps.metrics.MustRegister(newDriftMetrics(m.reconcile))
 	eventWorker := events.New(events.Dependencies{Engine: engine, Queue: queue, Health: healthWorker}, events.Config{Logger: logger("events")})
+	scheduler := placement.NewScheduler(placement.Dependencies{Records: store, Operations: store, Reservations: deps.reservations})
 	m.failover = failover.New(failover.Dependencies{
 		Records: store, Conditions: store, Intents: store, Nodes: deps.members, Election: m.member, Rescheduler: m.lifecycle,
-		Placement: placement.NewScheduler(placement.Dependencies{Records: store, Operations: store, Reservations: deps.reservations}),
-	}, failover.Config{Region: region, Node: name, Grace: cfg.NodeLostGrace, Logger: logger("failover")})
+		Placement: scheduler,
+	}, failover.Config{Region: region, Node: name, Grace: cfg.NodeLostGrace, PlannedStopGrace: plannedStopGrace(cfg), Logger: logger("failover")})
 	m.workers = []func(context.Context) error{m.reconcile.Run, eventWorker.Run, healthWorker.Run, m.failover.Run}
 	if cfg.CleanupAfter > 0 {
 		cleanupWorker := cleanup.New(
-			cleanup.Dependencies{Records: store, Intents: store, Executor: m.lifecycle},
+			cleanup.Dependencies{Records: store, Intents: store, Executor: m.lifecycle, IsPaused: func() bool { return pauseReason() != "" }},
 			cleanup.Config{Region: region, Node: name, After: cfg.CleanupAfter, Logger: logger("cleanup")},
 		)
 		m.workers = append(m.workers, cleanupWorker.Run)
@@ -104,14 +109,25 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	retention := cleanup.NewRetention(
 		cleanup.RetentionDependencies{
 			Store: store, Engine: engine, Nodes: deps.members, States: deps.states,
-			IsBraked: func() bool { return m.reconcile.Brake() != nil },
+			IsBraked: func() bool { return m.reconcile.Brake() != nil || pauseReason() != "" },
 		},
 		cleanup.RetentionConfig{Region: region, Node: name, Retention: cfg.RemovedRetention, Logger: logger("retention")},
 	)
-	m.workers = append(m.workers, retention.Run)
+	drainWorker := drain.New(drain.Dependencies{
+		View: deps.maintenance, Settings: deps.members, Records: store, Intents: store, Nodes: deps.members, Executor: m.Executor, Placement: scheduler,
+	}, drain.Config{Region: region, Node: name, Logger: logger("drain")})
+	m.workers = append(m.workers, retention.Run, drainWorker.Run)
 	m.inspect = inspect.New(inspect.Dependencies{Records: store, Engine: engine})
 	m.Service = explain.New(explain.Dependencies{Records: store, Intents: store, Engine: engine, Findings: m.reconcile.Findings})
 	return nil
+}
+
+// plannedStopGrace returns the setting in the form of the worker: negative means forever.
+func plannedStopGrace(cfg config.Config) time.Duration {
+	if cfg.PlannedStopGrace == 0 {
+		return -1
+	}
+	return cfg.PlannedStopGrace
 }
 
 // join joins the cluster as a node. A node name that is in use is an error, unless the

@@ -359,7 +359,7 @@ func killPresence(t *testing.T, cfg config.Config) {
 func TestGameMovesOnASharedDockerEngine(t *testing.T) {
 	t.Parallel()
 	image, cfg := dockerImage(t), dockerSettings(t)
-	cfg.NodeLostGrace = time.Second
+	cfg.NodeLostGrace, cfg.PlannedStopGrace = time.Second, time.Second
 	first := start(t, cfg)
 	api := dockertest.Client(t)
 	removeContainersAtEnd(t, api, first.Store)

@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/explain"
+	"galaxy/rtmanager/internal/services/maintenance"
 	"galaxy/rtmanager/internal/services/regions"
 	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/tlsfiles"
@@ -44,6 +45,7 @@ type serverParts struct {
 	regions      *regions.Tracker
 	registry     *prometheus.Registry
 	logger       *slog.Logger
+	maintenance  *maintenance.Service
 }
 
 // newServer returns the server of the API.
@@ -71,6 +73,8 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 
 		Access: p.access.authenticator(), AccessAdmin: p.access.service, OIDC: p.access.login(), Secrets: p.secrets, Audit: p.audit.port(),
 		Cluster: newCluster(p), Intents: p.store, Games: p.host.games(), Peers: p.peers, Federation: p.stores,
+		Maintenance: p.maintenance,
+
 		Members: newInspector(p.cfg, p.etcd), Certificates: newTLSMetrics(p.tls, p.etcd).certificates,
 	})
 }

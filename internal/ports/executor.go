@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 )
 
@@ -51,14 +52,14 @@ type Executor interface {
 // OperationRequest requests one operation.
 type OperationRequest struct {
 	GameID string
-	// Kind is start, stop, restart, patch or cleanup.
+	// Kind is start, stop, restart, patch, cleanup or move.
 	Kind operation.Kind
 	// Spec is the spec of a start or patch; nil means the game's current spec. A spec without an
 	// image has the current one. A patch that changes no setting of the container, but only those
 	// of the health check, of stops and of crashes, changes them without a restart.
 	Spec *operation.Spec
 	// Image is the new image of a patch. Empty means that of Spec. Force allows another major or minor version, and
-	// versions that cannot be compared.
+	// versions that cannot be compared; for a move, a cordoned node.
 	Image string
 	Force bool
 	// Pull makes a start or patch that creates a container pull the image even if the node has it. A patch to
@@ -69,6 +70,9 @@ type OperationRequest struct {
 	StopGrace *time.Duration
 	// IsReserved reports that the node has a reservation for the operation, which ends with it.
 	IsReserved bool
+	// Target is the node that is to run the game after a move. Without a region it is one of the
+	// region of the game.
+	Target *node.Ref
 	// Origin holds the operation ID, the actor and the reason. The executor creates an
 	// operation ID if there is none.
 	Origin Origin

@@ -10,8 +10,8 @@ import (
 // NodeRegistry returns the nodes and the leaders. Reads are linearizable. All methods are
 // safe for concurrent use and end when ctx ends. Errors are those of RuntimeRecordStore.
 type NodeRegistry interface {
-	// Nodes returns every present node, ordered by region and name. A node is present
-	// while its daemon keeps its session alive.
+	// Nodes returns every present node with its settings, ordered by region and name. A node
+	// is present while its daemon keeps its session alive.
 	Nodes(ctx context.Context) ([]node.Node, error)
 
 	// Overview returns the present and the absent nodes, and the leaders, as of one

@@ -20,8 +20,9 @@ type storedNode struct {
 	Session int64 `json:"session,omitzero"`
 }
 
-func encodeNode(node node.Node) (string, error) {
-	value, err := json.Marshal(storedNode{Node: node})
+func encodeNode(n node.Node) (string, error) {
+	n.Settings = node.Settings{}
+	value, err := json.Marshal(storedNode{Node: n})
 	if err != nil {
 		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be encoded as JSON: " + err.Error()}
 	}
@@ -37,6 +38,7 @@ func (k keyspace) decodeNode(kv *mvccpb.KeyValue) (node.Node, error) {
 		return node.Node{}, &runtime.CorruptError{Key: key, Reason: "the value is not a node: " + err.Error()}
 	}
 	decoded := stored.Node
+	decoded.Settings = node.Settings{}
 	if k.node(decoded.Region, decoded.Name) != key {
 		return node.Node{}, &runtime.CorruptError{Key: key, Reason: fmt.Sprintf("the value is of node %q", decoded.Ref())}
 	}

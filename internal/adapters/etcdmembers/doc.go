@@ -9,10 +9,16 @@
 //	/known-nodes/<region>/<node>   the node as of its latest join, and when it stopped as
 //	                               planned or its loss was detected
 //
+// A fourth family has the settings that operators give nodes and regions, without a lease:
+//
+//	/node-settings/<region>/<node>   node.Settings as JSON
+//	/node-settings/<region>          node.RegionSettings as JSON
+//
 // Files:
 //
 //	registry.go    Registry: lists nodes, reads leaders
 //	overview.go    the overview of present and absent nodes, the known nodes
+//	settings.go    the settings of nodes and regions; settings_watch.go follows them
 //	alive.go       IsAlive: whether the daemon of a present node runs
 //	endsession.go  EndSession of a dead daemon, for a rename
 //	join.go        Join, JoinAsync: create the key of this node

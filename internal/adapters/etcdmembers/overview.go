@@ -37,7 +37,7 @@ func (r *Registry) Overview(ctx context.Context) (node.Overview, error) {
 	return overview, nil
 }
 
-// readOverview reads the keys of all nodes, leaders and known nodes in one transaction.
+// readOverview reads the keys of all nodes, leaders, known nodes and settings in one transaction.
 func (r *Registry) readOverview(ctx context.Context, timeout time.Duration, opts ...clientv3.OpOption) (*clientv3.TxnResponse, error) {
 	request := hedged[*clientv3.TxnResponse]
 	if len(opts) > 1 {
@@ -46,6 +46,7 @@ func (r *Registry) readOverview(ctx context.Context, timeout time.Duration, opts
 	return request(ctx, r, timeout, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		resp, err := r.client.Txn(ctx).Then(
 			clientv3.OpGet(r.keys.nodes(), opts...), clientv3.OpGet(r.keys.leaders(), opts...), clientv3.OpGet(r.keys.knownNodes(), opts...),
+			clientv3.OpGet(r.keys.nodeSettings(), opts...),
 		).Commit()
 		if err != nil {
 			return nil, err
@@ -56,7 +57,8 @@ func (r *Registry) readOverview(ctx context.Context, timeout time.Duration, opts
 
 func (r *Registry) decodeOverview(resp *clientv3.TxnResponse) node.Overview {
 	kvs := func(i int) []*mvccpb.KeyValue { return resp.Responses[i].GetResponseRange().GetKvs() }
-	overview := node.Overview{Present: r.decodeNodes(kvs(0))}
+	maintenance := r.decodeMaintenance(kvs(3))
+	overview := node.Overview{Present: r.decodeNodes(kvs(0), maintenance), Maintenance: maintenance}
 	for _, kv := range kvs(1) {
 		stored, err := decodeLeader(kv)
 		scope, errScope := r.keys.scopeOf(kv)
@@ -73,6 +75,7 @@ func (r *Registry) decodeOverview(resp *clientv3.TxnResponse) node.Overview {
 			continue
 		}
 		if _, isPresent := node.Find(overview.Present, absent.Ref()); !isPresent {
+			absent.Settings = maintenance.Nodes[absent.Ref()]
 			overview.Absent = append(overview.Absent, absent)
 		}
 	}
@@ -112,7 +115,7 @@ func (r *Registry) RemoveNode(ctx context.Context, ref node.Ref) error {
 	presence := r.keys.node(ref.Region, ref.Name)
 	resp, err := hedged(ctx, r, r.joinTimeout(), func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return r.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(presence), "=", 0)).
-			Then(clientv3.OpDelete(r.keys.knownNode(ref))).Commit()
+			Then(clientv3.OpDelete(r.keys.knownNode(ref)), clientv3.OpDelete(r.keys.settings(ref))).Commit()
 	})
 	if err != nil {
 		return toDomainError(ctx, "remove node "+ref.String(), err)
@@ -167,6 +170,7 @@ type storedKnown struct {
 }
 
 func encodeKnown(a node.Absent) (string, error) {
+	a.Settings = node.Settings{}
 	value, err := json.Marshal(storedKnown{storedNode: storedNode{Node: a.Node}, StoppedAt: a.StoppedAt, LostAt: a.LostAt})
 	if err != nil {
 		return "", &runtime.InvalidError{Field: "node", Reason: "cannot be encoded as JSON: " + err.Error()}
@@ -180,6 +184,7 @@ func (k keyspace) decodeKnown(kv *mvccpb.KeyValue) (node.Absent, error) {
 	if err := json.Unmarshal(kv.GetValue(), &stored); err != nil {
 		return node.Absent{}, &runtime.CorruptError{Key: key, Reason: "the value is not a node: " + err.Error()}
 	}
+	stored.Settings = node.Settings{}
 	absent := node.Absent{Node: stored.Node, StoppedAt: stored.StoppedAt, LostAt: stored.LostAt}
 	if k.knownNode(absent.Ref()) != key {
 		return node.Absent{}, &runtime.CorruptError{Key: key, Reason: fmt.Sprintf("the value is of node %q", absent.Ref())}

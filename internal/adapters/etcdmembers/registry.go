@@ -54,7 +54,8 @@ type Registry struct {
 	log                 *slog.Logger
 	latency             atomic.Int64 // time.Duration of the latest successful renewal
 
-	corrupt *etcd.CorruptLog
+	corrupt         *etcd.CorruptLog
+	corruptSettings *etcd.CorruptLog
 }
 
 // New returns a registry on the cluster of the client. It sends no request yet. The
@@ -72,7 +73,8 @@ func New(client *clientv3.Client, opts Options) *Registry {
 			CallTimeout: opts.CallTimeout, OperationTimeout: opts.OperationTimeout, Logger: opts.Logger,
 		}),
 		keys: newKeyspace(opts.Prefix), opts: opts, log: opts.Logger,
-		corrupt: etcd.NewCorruptLog(opts.Logger, "the value of a node is corrupt; the node counts as absent"),
+		corrupt:         etcd.NewCorruptLog(opts.Logger, "the value of a node is corrupt; the node counts as absent"),
+		corruptSettings: etcd.NewCorruptLog(opts.Logger, "the settings of a node or region are corrupt; they count as absent"),
 	}
 	r.etcd.SetClusterID(opts.ClusterID)
 	return r
@@ -87,18 +89,20 @@ func (r *Registry) checkCluster(header *etcdserverpb.ResponseHeader) error {
 	return r.etcd.CheckCluster(header.GetClusterId())
 }
 
-// Nodes implements ports.NodeRegistry with one linearizable read. It logs a corrupt value
+// Nodes implements ports.NodeRegistry with one linearizable transaction. It logs a corrupt value
 // once, and returns the other nodes.
 func (r *Registry) Nodes(ctx context.Context) ([]node.Node, error) {
-	resp, err := r.get(ctx, "list the nodes", r.keys.nodes(), clientv3.WithPrefix())
+	resp, err := r.etcd.ReadTxn(ctx, clientv3.OpGet(r.keys.nodes(), clientv3.WithPrefix()), clientv3.OpGet(r.keys.nodeSettings(), clientv3.WithPrefix()))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list the nodes: %w", err)
 	}
-	return r.decodeNodes(resp.Kvs), nil
+	maintenance := r.decodeMaintenance(resp.Responses[1].GetResponseRange().GetKvs())
+	return r.decodeNodes(resp.Responses[0].GetResponseRange().GetKvs(), maintenance), nil
 }
 
-// decodeNodes returns the nodes ordered by region and name, without corrupt values.
-func (r *Registry) decodeNodes(kvs []*mvccpb.KeyValue) []node.Node {
+// decodeNodes returns the nodes with their settings, ordered by region and name, without
+// corrupt values.
+func (r *Registry) decodeNodes(kvs []*mvccpb.KeyValue, maintenance node.Maintenance) []node.Node {
 	nodes := []node.Node{}
 	for _, kv := range kvs {
 		n, err := r.keys.decodeNode(kv)
@@ -106,6 +110,7 @@ func (r *Registry) decodeNodes(kvs []*mvccpb.KeyValue) []node.Node {
 			r.corrupt.Add(kv, err)
 			continue
 		}
+		n.Settings = maintenance.Nodes[n.Ref()]
 		nodes = append(nodes, n)
 	}
 	slices.SortFunc(nodes, func(a, b node.Node) int {

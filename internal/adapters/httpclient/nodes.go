@@ -13,7 +13,9 @@ import (
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // maxFindingsPerRequest is the maximum number of findings of one request.
@@ -28,6 +30,72 @@ func (c *Client) RemoveNode(ctx context.Context, ref node.Ref, isForced bool) er
 	}
 	var removed node.Ref
 	return c.changeOnce(ctx, apiRequest{method: http.MethodDelete, path: "/v1/nodes", query: query}, &removed, func() bool { return removed == ref })
+}
+
+// NodeChange is a change of the settings of a node or region.
+type NodeChange string
+
+// The changes. NodePause and NodeResume are those of a region too.
+const (
+	NodeCordon   NodeChange = "cordon"
+	NodeUncordon NodeChange = "uncordon"
+	NodePause    NodeChange = "pause"
+	NodeResume   NodeChange = "resume"
+)
+
+// ChangeNode changes the settings of a node and returns them. The change is idempotent, so it
+// is retried. It fails with runtime.ErrNotFound for a node that has never joined.
+func (c *Client) ChangeNode(ctx context.Context, ref node.Ref, change NodeChange, origin ports.Origin) (node.Settings, error) {
+	path := "/v1/nodes/" + url.PathEscape(ref.Region) + "/" + url.PathEscape(ref.Name) + "/" + string(change)
+	var changed api.ChangedNode
+	err := c.changeSettings(ctx, apiRequest{path: path}, origin, &changed, func() bool { return changed.Ref == ref })
+	return changed.Settings, err
+}
+
+// DrainNode requests the drain of a node. With isDryRun it changes nothing, and the result has the
+// plan. The drain continues after the response; Nodes has its progress. It fails with
+// operation.ErrRejected for an absent node.
+func (c *Client) DrainNode(ctx context.Context, ref node.Ref, options node.DrainOptions, isDryRun bool, origin ports.Origin) (api.DrainResult, error) {
+	body, err := json.Marshal(api.DrainRequest{Deadline: operation.Duration(options.Timeout), StopOnly: options.StopOnly, Force: options.Force})
+	if err != nil {
+		return api.DrainResult{}, fmt.Errorf("encode the drain of node %s: %w", ref, err)
+	}
+	path := "/v1/nodes/" + url.PathEscape(ref.Region) + "/" + url.PathEscape(ref.Name) + "/drain"
+	query := url.Values{}
+	if isDryRun {
+		query.Set("dry_run", "true")
+	}
+	var result api.DrainResult
+	err = c.changeSettings(ctx, apiRequest{path: path, query: query, body: body}, origin, &result, func() bool { return result.Ref == ref && (isDryRun || result.Settings != nil) })
+	return result, err
+}
+
+// ChangeRegion changes the settings of a region and returns them. The change is idempotent, so
+// it is retried. It fails with runtime.ErrNotFound for a region in which no node has joined.
+func (c *Client) ChangeRegion(ctx context.Context, region string, change NodeChange, origin ports.Origin) (node.RegionSettings, error) {
+	var changed api.ChangedRegion
+	err := c.changeSettings(ctx, apiRequest{path: "/v1/regions/" + url.PathEscape(region) + "/" + string(change)}, origin, &changed, func() bool { return changed.Region == region })
+	return changed.Settings, err
+}
+
+// changeSettings sends an idempotent change until the response in target is valid.
+func (c *Client) changeSettings(ctx context.Context, request apiRequest, origin ports.Origin, target any, isValid func() bool) error {
+	if err := origin.Validate(); err != nil {
+		return err
+	}
+	header := actorHeader(origin.Actor)
+	if origin.Reason != "" {
+		header.Set(api.HeaderReason, api.EncodeHeaderText(origin.Reason))
+	}
+	request.method, request.header = http.MethodPost, header
+	_, err := c.retryWrite(ctx, func(ctx context.Context) error {
+		_, err := c.attempt(ctx, request, target)
+		if err == nil && !isValid() {
+			err = &sendError{err: c.unexpectedResponseError("the changed settings"), mayHaveArrived: true}
+		}
+		return err
+	})
+	return err
 }
 
 // Nodes returns the present and the absent nodes, the leaders, and the node that responded.

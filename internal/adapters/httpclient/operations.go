@@ -95,6 +95,8 @@ func (o Operation) requestBody() ([]byte, error) {
 	case o.Kind == operation.KindStop && o.StopGrace != nil:
 		grace := operation.Duration(*o.StopGrace)
 		return json.Marshal(api.StopRequest{Grace: &grace})
+	case o.Kind == operation.KindMove && o.Target != nil:
+		return json.Marshal(api.MoveRequest{Region: o.Target.Region, Node: o.Target.Name, Force: o.Force})
 	case o.Kind != operation.KindStart:
 		return []byte("{}"), nil
 	case o.Spec != nil:

@@ -29,7 +29,7 @@ func TestEveryRouteNeedsAnIdentity(t *testing.T) {
 	for _, name := range c.operations() {
 		method, path, _ := strings.Cut(name, " ")
 		require.Equal(t, public[name], len(memberAt(c.document, "paths", path, strings.ToLower(method))["security"].([]any)) == 0, name)
-		path = strings.NewReplacer("{game_id}", "g", "{name}", "n").Replace(path)
+		path = strings.NewReplacer("{game_id}", "g", "{name}", "n", "{region}", "eu", "{node}", "n1").Replace(path)
 		for _, headers := range []string{
 			"", "Authorization: Basic YTpi\r\n", "Authorization: Bearer\r\n", "Authorization: Bearer guess\r\n", "Authorization: Bearer rtm_a_b\r\n",
 			"Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.\r\n", "Rtmanager-Actor: admin\r\n",

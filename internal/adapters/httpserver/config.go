@@ -53,6 +53,9 @@ type Config struct {
 	// Games are the games of this node. Default: requests about them fail with the code
 	// no_engine.
 	Games Games
+	// Maintenance changes the settings of nodes and regions; nil for a daemon that is not part
+	// of a cluster.
+	Maintenance Maintenance
 	// Peers forwards operations to other nodes. It is required with Cluster.
 	Peers Forwarder
 	// Federation calls other stores. Default: there are none.

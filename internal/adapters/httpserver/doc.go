@@ -33,7 +33,7 @@
 //	operation_resources.go  operations as resources: get, list, cancel
 //	drift.go       findings and brakes
 //	explain.go     the explanation of a game
-//	nodes.go       present nodes
+//	nodes.go       present nodes; maintenance.go changes what operators set for them
 //	logs.go        the log of a game, a stream of its node
 //	offer.go       how well this node could run a game
 //	access.go      AccessAdmin, and the routes of identities, tokens and roles

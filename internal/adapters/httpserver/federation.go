@@ -107,7 +107,7 @@ func (s *Server) forwardToStore(w http.ResponseWriter, r *http.Request, match ro
 	}
 	s.cfg.Logger.Warn("no response from another store", "store", match.store, "route", match.route.Path, "error", err)
 	p := problem.New(api.CodeOutcomeUnknown, err.Error()+"; it is unknown whether the store has carried out the request: repeat it with the same Idempotency-Key")
-	p.Store, p.GameID, p.OperationID = match.store, match.variable, forwarded.OperationID
+	p.Store, p.GameID, p.OperationID = match.store, match.variables["game_id"], forwarded.OperationID
 	if p.OperationID == "" {
 		p.OperationID, _ = api.DecodeHeaderText(r.Header.Get(api.HeaderIdempotencyKey))
 	}

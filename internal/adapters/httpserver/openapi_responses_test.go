@@ -21,6 +21,8 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	m.apply = newApplyFunc(new([]drift.Finding))
 	members, learner := newMembers(t)
 	f := start(t, servertest.Config{Config: httpserver.Config{
+		Maintenance: newMaintenance(),
+
 		Members: members, MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Games: fakeGames{}, Intents: fakeIntents{}, Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
 	}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
@@ -64,6 +66,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"POST", "/v1/runtimes/a%2Fb/restart", sse, "{}", 200},
 		{"POST", "/v1/runtimes/a%2Fb/patch", "", `{"image":"game:1.2.4"}`, 200},
 		{"POST", "/v1/runtimes/a%2Fb/cleanup?wait=accepted", "", "", 200},
+		{"POST", "/v1/runtimes/a%2Fb/move", "", `{"node":"n2"}`, 200},
 		{"GET", "/v1/runtimes/a%2Fb/explain", "", "", 200},
 		{"GET", "/v1/runtimes/a%2Fb/logs?tail=1", "", "", 200},
 		{"GET", "/v1/runtimes/none/logs", "", "", 404},
@@ -83,6 +86,15 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"POST", "/v1/runtimes/a%2Fb/offer", "", `{"image":"game:1.2.3"}`, 200},
 		{"GET", "/v1/nodes", "", "", 200},
 		{"DELETE", "/v1/nodes?region=eu&node=gone", "", "", 200},
+		{"POST", "/v1/nodes/eu/n1/cordon", "Rtmanager-Reason: disk\r\n", "", 200},
+		{"POST", "/v1/nodes/eu/n1/drain", "", `{"deadline":"1m"}`, 200},
+		{"POST", "/v1/nodes/eu/n1/drain?dry_run=true", "", "", 200},
+		{"POST", "/v1/nodes/eu/n1/uncordon", "", "", 200},
+		{"POST", "/v1/nodes/eu/n1/pause", "", "", 200},
+		{"POST", "/v1/nodes/eu/n1/resume", "", "", 200},
+		{"POST", "/v1/nodes/eu/none/resume", "", "", 404},
+		{"POST", "/v1/regions/eu/pause", "", "", 200},
+		{"POST", "/v1/regions/eu/resume", "", "", 200},
 		{"GET", "/v1/drift", "", "", 200},
 		{"POST", "/v1/drift/apply", "", encodeJSON(t, api.DriftApply{Findings: m.report.Findings}), 200},
 		{"POST", "/v1/drift/release", "", "", 200},

@@ -43,6 +43,10 @@ type (
 		operationInput
 		Body request.Body[api.StopRequest] `body:"optional"`
 	}
+	moveInput struct {
+		operationInput
+		Body request.Body[api.MoveRequest] `body:"required"`
+	}
 	emptyInput struct {
 		operationInput
 		Body request.Body[api.EmptyRequest] `body:"optional"`
@@ -143,6 +147,24 @@ func (s *Server) stopGame(w http.ResponseWriter, r *http.Request, in *stopInput)
 		}
 		request.StopGrace = (*time.Duration)(grace)
 	}
+	return s.runOperation(w, r, &in.operationInput, operationCall{request: request, body: in.Body.Raw})
+}
+
+// moveGame handles POST /v1/runtimes/{game_id}/move.
+func (s *Server) moveGame(w http.ResponseWriter, r *http.Request, in *moveInput) error {
+	body := in.Body.Value
+	for name, value := range map[string]string{"region": body.Region, "node": body.Node} {
+		if in.Body.Members[name] && value == "" {
+			return problem.Invalid(api.Fault{Location: "body." + name, Message: "is empty; name the node to which the game is to be moved"})
+		}
+	}
+	if body.Region != "" {
+		// The caller could not start the game there itself.
+		if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, body.Region, in.GameID); err != nil {
+			return err
+		}
+	}
+	request := ports.OperationRequest{Kind: operation.KindMove, Target: &node.Ref{Region: body.Region, Name: body.Node}, Force: body.Force}
 	return s.runOperation(w, r, &in.operationInput, operationCall{request: request, body: in.Body.Raw})
 }
 

@@ -35,6 +35,7 @@ func requirements() requirementTable {
 		"restart-runtime": game(operate),
 		"patch-runtime":   game(operate),
 		"cleanup-runtime": game(operate),
+		"move-runtime":    game(operate),
 
 		"list-operations":          some(read),
 		"get-operation":            some(read),
@@ -52,6 +53,14 @@ func requirements() requirementTable {
 		"get-drift":        some(read),
 		"apply-drift":      some(operate),
 		"release-brake":    some(operate),
+
+		"cordon-node":   some(operate),
+		"uncordon-node": some(operate),
+		"drain-node":    some(operate),
+		"pause-node":    some(operate),
+		"resume-node":   some(operate),
+		"pause-region":  some(operate),
+		"resume-region": some(operate),
 
 		"get-cluster":   some(read),
 		"get-stores":    {Kind: callers.RequireIdentity},

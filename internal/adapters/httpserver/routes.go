@@ -17,7 +17,7 @@ const routeWatch = "/v1/watch"
 
 // Routes returns all routes, in the order of the document.
 func Routes() []Route {
-	routes := slices.Concat(runtimeRoutes(), operationRoutes(), operationResourceRoutes(), nodeRoutes(), accessRoutes(), secretRoutes(), memberRoutes(), systemRoutes())
+	routes := slices.Concat(runtimeRoutes(), operationRoutes(), operationResourceRoutes(), nodeRoutes(), maintenanceRoutes(), accessRoutes(), secretRoutes(), memberRoutes(), systemRoutes())
 	table := requirements()
 	for i := range routes {
 		routes[i].Requirement = table.of(routes[i].ID)
@@ -102,6 +102,7 @@ func operationRoutes() []Route {
 		withHandler(operate(operation.KindStop, "Stop a game; its container is kept. A stop preempts a start, restart or patch in progress, and one with less time a stop"), (*Server).stopGame),
 		withHandler(operate(operation.KindRestart, "Stop a game and start it"), plainOperationHandler(operation.KindRestart)),
 		withHandler(operate(operation.KindPatch, "Run a game with another image; the previous one is restored if the new one does not start"), (*Server).patchGame),
+		withHandler(operate(operation.KindMove, "Run a game on another node: it is stopped and started there; if it does not start there, it is started on the former node"), (*Server).moveGame),
 		withHandler(operate(operation.KindCleanup, "Remove the container of a stopped game"), plainOperationHandler(operation.KindCleanup)),
 	}
 }

@@ -69,7 +69,7 @@ func ParsePermission(name string) (Permission, error) {
 	switch name {
 	case "read", "get", "list", "watch", "history", "explain", "nodes", "drift", "fsck":
 		return PermissionRead, nil
-	case "operate", "start", "stop", "restart", "patch", "cleanup", "delete", "put", "set-status":
+	case "operate", "start", "stop", "restart", "patch", "cleanup", "delete", "put", "set-status", "move", "cordon", "uncordon", "drain", "pause", "resume":
 		return PermissionOperate, nil
 	case "admin", "token", "role", "secret":
 		return PermissionAdmin, nil

@@ -10,6 +10,8 @@
 //	resources.go Capacity, Usage, Resources: what a node has, and what games use and request
 //	taint.go     Taint, Toleration: which games a node keeps off
 //	placement.go Decision: why a node was selected for a game, or none
+//	settings.go  Settings: what operators set, such as a cordon; Maintenance: all settings
+//	drain.go     Drain: a drain with its progress
 //	offer.go     Offer: how well a node could run a game
 //	fence.go     Fence: the proof of a leadership or a session inside a transaction
 //	errors.go    requests that cannot reach a node, or reached the wrong one

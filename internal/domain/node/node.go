@@ -38,6 +38,8 @@ type Node struct {
 	GamePorts     string `json:"game_ports,omitempty"`
 	// Session is the create revision of the node's key. It is not stored.
 	Session int64 `json:"session"`
+	// Settings are those that operators have set. They are not stored with the node.
+	Settings Settings `json:"settings,omitzero"`
 }
 
 // Leader is the leader of a region: one of its nodes, or the caretaker of a region without a

@@ -13,6 +13,9 @@ type Overview struct {
 	// order. A node stays in it until an operator removes it.
 	Absent  []Absent
 	Leaders []Leader
+	// Maintenance holds the settings of all nodes and regions. Those of a listed node are also
+	// in its Settings.
+	Maintenance Maintenance
 	// IsStale reports that no majority of the members of etcd is reachable, so that the
 	// overview is the last one that its nearest member has received.
 	IsStale bool

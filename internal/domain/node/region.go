@@ -18,6 +18,8 @@ type RegionState struct {
 	Absent []AbsentNode
 	// GamesOnAbsentNodes is the number of running and stopped games whose records name one of Absent.
 	GamesOnAbsentNodes int
+	// Paused is set while an operator has paused the region.
+	Paused *Mark
 
 	// Revision is the revision of the records that this state is returned with, and AgeMS is how
 	// many milliseconds ago etcd last confirmed that they are current, nil if that is not known.
@@ -53,6 +55,7 @@ func (o Overview) Regions(games map[Ref]int) []RegionState {
 		if byName[name] == nil {
 			byName[name] = &RegionState{Region: name}
 			byName[name].Leader, _ = o.LeaderOf(name)
+			byName[name].Paused = o.Maintenance.Regions[name].Paused
 		}
 		return byName[name]
 	}

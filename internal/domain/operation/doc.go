@@ -34,6 +34,8 @@
 //	patch of a running game        accepted, pulling, creating, stopping, starting, awaiting_health, removing
 //	patch of a stopped game        accepted, pulling, creating, stopping (record only), removing
 //	cleanup                        accepted, removing
+//	move of a running game         accepted, pulling, creating, stopping (on the former node), starting, awaiting_health
+//	move of a stopped game         accepted, pulling, creating, stopping (record only)
 //
 // The daemon stores the first step with the acceptance. It stores most later steps before it
 // carries them out, and only reports the others: creating, and starting after stopping. Every

@@ -19,6 +19,7 @@ const (
 	KindPatch      Kind = "patch"
 	KindCleanup    Kind = "cleanup"
 	KindReschedule Kind = "reschedule"
+	KindMove       Kind = "move"
 )
 
 // DesiredStatus returns the desired status of a game after a successful operation of the kind,
@@ -93,6 +94,12 @@ type Operation struct {
 	RequestHash string `json:"request_hash,omitempty"`
 	// StopGrace is the stop grace of this stop, nil for that of the spec.
 	StopGrace *Duration `json:"stop_grace,omitempty"`
+	// Target is the node that runs the game after a move, nil for other kinds. Region and Node
+	// are the node that runs the next step.
+	Target *node.Ref `json:"target,omitempty"`
+	// SourceStopping means that a move has been handed to the node of the game to stop it, so
+	// that node must start it in a rollback.
+	SourceStopping bool `json:"source_stopping,omitempty"`
 	// PreemptedBy is the stop that follows this operation, nil if there is none.
 	PreemptedBy *Preemption `json:"preempted_by,omitempty"`
 	// Failure is the reason of a rollback in progress.
@@ -134,7 +141,7 @@ func (o Operation) Outcome(now time.Time) Outcome {
 func (o Operation) Clone() Operation {
 	o.Spec = o.Spec.Clone()
 	o.PreviousRecord, o.Failure = cloneRecord(o.PreviousRecord), cloneFailure(o.Failure)
-	o.StopGrace = clonePointer(o.StopGrace)
+	o.StopGrace, o.Target = clonePointer(o.StopGrace), clonePointer(o.Target)
 	if o.PreemptedBy = clonePointer(o.PreemptedBy); o.PreemptedBy != nil {
 		o.PreemptedBy.StopGrace = clonePointer(o.PreemptedBy.StopGrace)
 	}

@@ -48,7 +48,7 @@ func (o Operation) stopGrace(requested *Duration) time.Duration {
 // IsPreemptedBy reports whether a stop with the grace, nil for that of the spec, preempts
 // the operation at the time now:
 //
-//   - a start, restart, patch or reschedule, unless a stop that kills no later waits,
+//   - a start, restart, patch, reschedule or move, unless a stop that kills no later waits,
 //   - a stop, if it would kill the game earlier,
 //   - no cleanup.
 func (o Operation) IsPreemptedBy(grace *Duration, now time.Time) bool {

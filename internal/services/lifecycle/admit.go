@@ -18,6 +18,9 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 		s.release(request.IsReserved, request.GameID, request.Origin.OperationID)
 		return operation.Outcome{}, err
 	}
+	if request.Kind == operation.KindMove {
+		return s.executeMove(ctx, request, report)
+	}
 	return s.execute(ctx, request, reportOnce(report), executeOptions{})
 }
 

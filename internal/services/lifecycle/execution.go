@@ -92,6 +92,10 @@ func (e *execution) runWithRetry(ctx context.Context) (operation.Outcome, error)
 			failingSince = time.Time{}
 			delays.Reset()
 		}
+		if errors.Is(err, errHandedOver) {
+			log.Info("operation handed over", "node", e.op().NodeRef().String(), "step", e.op().Step)
+			return operation.Outcome{}, nil
+		}
 		if err != nil && ctx.Err() == nil && e.acceptPreemption(ctx) {
 			continue
 		}
@@ -217,6 +221,8 @@ func (e *execution) runSteps(ctx context.Context) error {
 		return e.patchGame(ctx)
 	case operation.KindCleanup:
 		return e.cleanUpGame(ctx)
+	case operation.KindMove:
+		return e.moveGame(ctx)
 	default:
 		return &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not an operation of this version", e.op().Kind)}
 	}

@@ -44,7 +44,7 @@ func (s *Service) countStarting() int {
 func (a *activeOperation) isStart() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.kind == operation.KindStart || a.kind == operation.KindReschedule
+	return a.kind == operation.KindStart || a.kind == operation.KindReschedule || a.kind == operation.KindMove
 }
 
 // failureWindow is how long a failed start counts.

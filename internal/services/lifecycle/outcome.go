@@ -36,7 +36,7 @@ func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 		return outcome, err
 	}
 	e.service.release(op.Reserved, e.gameID, op.ID)
-	if op.Generation > 0 { // it created a container
+	if op.Generation > 0 && (op.Target == nil || *op.Target == e.service.self) { // it created a container here
 		e.service.failures.record(op.Spec.Image, op.Failure != nil, e.service.now())
 	}
 	return outcome, nil

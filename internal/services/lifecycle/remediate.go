@@ -73,7 +73,8 @@ func (s *Service) completeOperation(ctx context.Context, f drift.Finding) error 
 
 // reclaimGame abandons the reschedule of a game of this node to another node, which was
 // requested while this node was absent. It returns operation.ErrBusy if the other node is
-// present: that node is about to start the game.
+// present: that node is about to start the game. A move for which this node may have stopped
+// the game is rolled back here in place of that.
 func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent, record *runtime.RuntimeRecord) error {
 	fence, err := s.currentFence()
 	if err != nil {
@@ -82,6 +83,9 @@ func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent,
 	next, err := s.ensureNoActiveOperation(ctx, stored.Intent, record)
 	if err != nil {
 		return err
+	}
+	if op := stored.Intent.Current; op != nil && op.Kind == operation.KindMove && op.SourceStopping {
+		next = s.takeBack(stored.Intent) // this node may have stopped the game
 	}
 	_, err = s.putIntent(ctx, stored, next, fence)
 	return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
@@ -39,9 +40,13 @@ func validateRequest(request *ports.OperationRequest) error {
 			spec := operation.Spec{Image: "any:1", StopGrace: operation.Duration(*grace)}
 			faults = append(faults, spec.Validate())
 		}
+	case operation.KindMove:
+		if request.Target == nil || request.Target.Name == "" {
+			faults = append(faults, &runtime.InvalidError{Field: "node", Reason: "is required: name the node to which the game is to be moved"})
+		}
 	case operation.KindRestart, operation.KindCleanup:
 	default:
-		faults = append(faults, &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not one of start, stop, restart, patch and cleanup", request.Kind)})
+		faults = append(faults, &runtime.InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not one of start, stop, restart, patch, cleanup and move", request.Kind)})
 	}
 	if err := errors.Join(faults...); err != nil {
 		return err
@@ -74,8 +79,9 @@ func requestHash(request ports.OperationRequest) string {
 		Image     string
 		Force     bool
 		StopGrace *time.Duration
-		Pull      bool `json:",omitempty"` // absent, as in the hashes of earlier versions
-	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace, request.Pull})
+		Pull      bool      `json:",omitempty"` // absent, as in the hashes of earlier versions
+		Target    *node.Ref `json:",omitempty"`
+	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace, request.Pull, request.Target})
 	if err != nil {
 		return "" // a spec that cannot be encoded is rejected when it is stored
 	}

@@ -49,8 +49,10 @@ func (s *Service) claimStored(ctx context.Context, lock *activeOperation, stored
 	}
 	next := stored.Intent.Clone()
 	next.Current.Session = fence.CreateRevision
-	if op.Session == 0 { // assigned by another node, whose clock may differ, and not started yet
-		next.Current.Step = firstStep(*op)
+	if op.Session == 0 { // assigned by another node, whose clock may differ
+		if op.Step == operation.StepAccepted { // and not at a later step, as a move that was handed over
+			next.Current.Step = firstStep(*op)
+		}
 		next.Current.StepAt = s.now()
 		next.Current.Deadline = s.now().Add(s.operationTimeout(*next.Current))
 	}

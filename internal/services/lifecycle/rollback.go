@@ -21,18 +21,28 @@ func (e *execution) rollBack(ctx context.Context) error {
 			return err
 		}
 	}
+	if e.mustHandBack() {
+		e.removeCreated(ctx, created)
+		e.service.failures.record(e.op().Spec.Image, true, e.service.now())
+		return e.handOverTo(ctx, node.RefOf(*e.op().PreviousRecord), operation.StepRollingBack)
+	}
 	err := e.restorePrevious(ctx)
 	if err != nil && !errors.Is(err, runtime.ErrConflict) { // a conflict: another writer's record is kept
 		return err
 	}
+	e.removeCreated(ctx, created)
+	return nil
+}
+
+// removeCreated removes the stopped containers that the operation created.
+func (e *execution) removeCreated(ctx context.Context, created []string) {
 	for _, id := range created {
 		if err := e.engine.Remove(ctx, id); err != nil {
-			// The container is stopped. The reconcile worker removes it later as stale, or
-			// adopts it if the game has no record.
+			// The reconcile worker removes it later as stale, or adopts it if the game has no
+			// record.
 			e.service.log.Warn("cannot remove the container of a failed operation", "game_id", e.gameID, "container_id", id, "error", err)
 		}
 	}
-	return nil
 }
 
 // stopCreated stops the containers that the operation created, and returns their IDs. It
@@ -59,6 +69,9 @@ func (e *execution) stopCreated(ctx context.Context) ([]string, error) {
 func (e *execution) restorePrevious(ctx context.Context) error {
 	op := e.op()
 	previous := op.PreviousRecord
+	if op.Kind == operation.KindMove && e.service.self == *op.Target {
+		return e.restoreLocation(ctx)
+	}
 	if previous == nil || previous.Status == runtime.StatusRemoved || node.RefOf(*previous) != e.service.self {
 		return e.removeCreatedRecord(ctx)
 	}

@@ -23,6 +23,12 @@ func (r Request) exclusion(n node.Node, used node.Usage) string {
 	if reason := r.Excluded[n.Ref()]; reason != "" {
 		return reason
 	}
+	if mark := n.Settings.Cordoned; mark != nil {
+		if detail := mark.String(); detail != "" {
+			return "is cordoned (" + detail + ")"
+		}
+		return "is cordoned"
+	}
 	if missing := r.missingLabels(n); missing != "" {
 		return "lacks the label " + missing
 	}

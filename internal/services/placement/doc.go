@@ -2,7 +2,7 @@
 // first start of a game and for the failover of a game whose node is absent:
 //
 //  1. Only present nodes that run an engine, of the requested region, are candidates.
-//  2. A node is excluded if it has no space for what the game requests, lacks a label of its node
+//  2. A node is excluded if it is cordoned, has no space for what the game requests, lacks a label of its node
 //     selector, or has a NoSchedule taint that it does not tolerate.
 //  3. The candidates with the fewest recent failures come first.
 //  4. Among those, a node that lacks the game's image and cannot pull it comes last.

@@ -53,6 +53,9 @@ type Config struct {
 	// NodeLostGrace is the grace of the failover worker. Run does not start that worker if
 	// it is 0.
 	NodeLostGrace time.Duration
+	// PlannedStopGrace is that of nodes whose daemon stopped as planned; 0 is the default of the
+	// worker.
+	PlannedStopGrace time.Duration
 	// WrapElection, if not nil, returns a decorator of the failover worker's election.
 	WrapElection func(ports.Election) ports.Election
 	// Secrets resolves the secrets of games; nil rejects games with secrets.
@@ -151,7 +154,7 @@ func (n *Node) openServices() {
 	cfg.Region, cfg.Node, cfg.Clock = n.Config.Region, n.Config.Name, n.Config.Clock
 	n.Queue = queue
 	n.Reconcile, err = reconcile.New(reconcile.Dependencies{
-		Records: n.Store, Intents: n.Store, Engine: n.Engine, Remediator: n.Service, Queue: queue, Health: n.Health,
+		Records: n.Store, Intents: n.Store, Engine: n.Engine, Remediator: n.Service, Queue: queue, Health: n.Health, Operations: n.Store,
 	}, cfg)
 	require.NoError(n.t, err)
 	n.t.Cleanup(n.Reconcile.Close)
@@ -164,7 +167,7 @@ func (n *Node) openServices() {
 		Records: n.Store, Conditions: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
 		Placement: placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: reservations}),
 	}, failover.Config{
-		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock,
+		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, PlannedStopGrace: n.Config.PlannedStopGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock,
 	})
 }
 

@@ -34,6 +34,9 @@ func (r *Retention) listAbandoned(ctx context.Context) ([]runtime.VersionedRecor
 		if ref.Region != r.cfg.Region && hasRegion[ref.Region] {
 			continue // the leader of that region
 		}
+		if nodes.Maintenance.PauseOf(ref) != nil {
+			continue
+		}
 		if ref.Name == "" || r.isAbandoned(ref, nodes) {
 			abandoned = append(abandoned, v)
 		}

@@ -43,7 +43,7 @@ type RetentionDependencies struct {
 	Store  RetentionStore
 	Engine ports.ContainerReader
 	Nodes  Nodes
-	// IsBraked reports whether the brake of this node is engaged.
+	// IsBraked reports whether the brake of this node is engaged, or the node is paused.
 	IsBraked func() bool
 	// States is nil if the games of this node have no state directories.
 	States StateDirs

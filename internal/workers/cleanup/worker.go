@@ -19,11 +19,13 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Dependencies are the parts that a Worker uses. All are required.
+// Dependencies are the parts that a Worker uses. All are required, except IsPaused.
 type Dependencies struct {
 	Records  ports.RuntimeReader
 	Intents  ports.IntentStore
 	Executor ports.Executor
+	// IsPaused reports whether an operator has paused this node; nil means never.
+	IsPaused func() bool
 }
 
 // Config configures a Worker. Region, Node and After are required.
@@ -88,6 +90,9 @@ func (w *Worker) Run(ctx context.Context) error {
 // Pass cleans up the games that have been stopped for long enough, and returns their
 // number. It must not run concurrently.
 func (w *Worker) Pass(ctx context.Context) (int, error) {
+	if w.deps.IsPaused != nil && w.deps.IsPaused() {
+		return 0, nil
+	}
 	stopped, err := w.listStopped(ctx)
 	if err != nil {
 		return 0, err

@@ -338,3 +338,61 @@ func TestNodeIsLostDuringTheFirstStart(t *testing.T) {
 	require.Equal(t, spec.Env, intent.Intent.Spec.Env)
 	require.Equal(t, operation.NodeLostReschedule, intent.Intent.Spec.OnNodeLost)
 }
+
+// A daemon that stops as planned usually returns, and its games run in the meantime: they are
+// rescheduled after a longer grace period only.
+func TestPlannedStopIsNoLoss(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	n := cluster(t, 2, longTTL, nodetest.Config{NodeLostGrace: time.Minute, PlannedStopGrace: time.Hour, Clock: clock.now})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostReschedule)))
+	fence := becomeLeader(t, n[1])
+	require.NoError(t, n[0].Member.Close())
+	pass := func() {
+		t.Helper()
+		require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
+	}
+	isRescheduled := func() bool {
+		intent, err := n[1].Store.GetIntent(t.Context(), "g")
+		require.NoError(t, err)
+		return intent.Intent.Current != nil
+	}
+	pass()
+	require.Equal(t, "the daemon of node eu/n1 of the game has stopped as planned", n[1].Failover.Findings()[0].Evidence)
+	clock.advance(59 * time.Minute)
+	pass()
+	require.False(t, isRescheduled())
+	clock.advance(2 * time.Minute)
+	pass()
+	require.True(t, isRescheduled())
+}
+
+// The games of a paused node are not rescheduled before it is resumed.
+func TestPausedNodeIsNotRescheduled(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	n := cluster(t, 2, longTTL, nodetest.Config{NodeLostGrace: time.Minute, Clock: clock.now})
+	n[0].MustExecute(nodetest.StartOp("g", game(operation.NodeLostReschedule)))
+	fence := becomeLeader(t, n[1])
+	pause := func(mark *node.Mark) {
+		t.Helper()
+		_, err := n[1].Registry.UpdateRegion(t.Context(), "eu", func(s *node.RegionSettings) error { s.Paused = mark; return nil })
+		require.NoError(t, err)
+	}
+	pause(&node.Mark{Reason: "network"})
+	n[0].Crash()
+	expireSession(t, n[0])
+	for range 2 {
+		require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
+		clock.advance(2 * time.Minute)
+	}
+	intent, err := n[1].Store.GetIntent(t.Context(), "g")
+	require.NoError(t, err)
+	require.Nil(t, intent.Intent.Current)
+	require.Equal(t, "region eu is paused: network", n[1].Failover.Findings()[0].BlockedBy)
+	pause(nil)
+	require.NoError(t, n[1].Failover.Pass(t.Context(), fence))
+	intent, err = n[1].Store.GetIntent(t.Context(), "g")
+	require.NoError(t, err)
+	require.NotNil(t, intent.Intent.Current)
+}

@@ -89,7 +89,7 @@ func isStartPending(in operation.Intent) bool {
 	case op.Kind == operation.KindReschedule:
 		return true
 	case op.PreviousRecord != nil && op.PreviousRecord.Status == runtime.StatusRunning: // success and rollback both start it
-		return op.Kind == operation.KindRestart || op.Kind == operation.KindPatch
+		return op.Kind == operation.KindRestart || op.Kind == operation.KindPatch || op.Kind == operation.KindMove
 	default:
 		// A start that was accepted is to be completed, by its policy on another node.
 		return op.Failure == nil && (op.Kind == operation.KindRestart || op.Kind == operation.KindStart)

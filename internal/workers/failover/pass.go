@@ -133,6 +133,13 @@ func (r *region) checkLost(p *pass, game *lostGame) (isDue bool) {
 		Evidence:       fmt.Sprintf("node %s of the game is absent", game.from),
 		RecordRevision: game.found.Revision, IntentRevision: intent.Revision,
 	}
+	grace := r.cfg.Grace
+	absent, _ := p.overview.FindAbsent(game.from)
+	hasStopped := absent.Status() == node.StatusStopped
+	if hasStopped {
+		grace = r.cfg.PlannedStopGrace
+		finding.Evidence = fmt.Sprintf("the daemon of node %s of the game has stopped as planned", game.from)
+	}
 	op := intent.Intent.Current
 	spec := specOf(game)
 	canReschedule := spec.OnNodeLost == operation.NodeLostReschedule
@@ -147,11 +154,17 @@ func (r *region) checkLost(p *pass, game *lostGame) (isDue bool) {
 		canReschedule = false
 		finding.Evidence += "; a stop of the game was in progress"
 	}
+	if hasStopped && grace < 0 {
+		canReschedule = false
+	}
 	if canReschedule {
 		finding.Action = drift.ActionReschedule
+		if finding.BlockedBy = p.overview.Maintenance.PauseText(game.from); finding.BlockedBy != "" {
+			canReschedule = false
+		}
 	}
 	tracked := p.tracker.Record(record.GameID, []drift.Finding{finding}, r.cfg.Clock())[0]
-	return canReschedule && r.cfg.Clock().Sub(tracked.FirstSeen) >= r.cfg.Grace && !isInProgress(op, p.present)
+	return canReschedule && r.cfg.Clock().Sub(tracked.FirstSeen) >= grace && !isInProgress(op, p.present)
 }
 
 // maxReschedules is the number of games that a pass reschedules at once.

@@ -45,6 +45,10 @@ type Config struct {
 	// Grace is how long a node must be absent before its games are rescheduled. Default
 	// 30 s.
 	Grace time.Duration
+	// PlannedStopGrace is that of a node whose daemon stopped as planned: its games continue to
+	// run, and the daemon usually returns. Negative means that they are not rescheduled. Default
+	// 10 min.
+	PlannedStopGrace time.Duration
 	// Interval is the time between two passes. Default 5 s.
 	Interval time.Duration
 	// Clock measures how long nodes have been absent. Default time.Now.
@@ -69,6 +73,7 @@ type Worker struct {
 // New returns a worker, which does nothing before Run or Pass.
 func New(deps Dependencies, cfg Config) *Worker {
 	cfg.Grace = cmp.Or(cfg.Grace, 30*time.Second)
+	cfg.PlannedStopGrace = cmp.Or(cfg.PlannedStopGrace, 10*time.Minute)
 	cfg.Interval = cmp.Or(cfg.Interval, 5*time.Second)
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now

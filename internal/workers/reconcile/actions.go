@@ -111,8 +111,8 @@ func (w *Worker) newSlowHandler(queue workQueue) handler {
 		}
 		w.recheckHealth(ctx, &o)
 		var faults []error
-		for _, f := range w.tracker.Record(gameID, drift.Detect(o), o.Now) {
-			if w.queueFor(f.Action) != queue || w.stabilizationDelay(o, f) > 0 {
+		for _, f := range w.tracker.Record(gameID, w.detect(o), o.Now) {
+			if f.BlockedBy != "" || w.queueFor(f.Action) != queue || w.stabilizationDelay(o, f) > 0 {
 				continue
 			}
 			done, err := w.remediateUnlessBraked(ctx, f)

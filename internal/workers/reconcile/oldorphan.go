@@ -15,6 +15,7 @@ const oldOrphanReason = "the container is older than --removed-retention, so its
 // that was rescheduled, removed and deleted meanwhile. Adoption would restore that game.
 func (w *Worker) detect(o drift.Observation) []drift.Finding {
 	findings := drift.Detect(o)
+	w.blockPaused(findings)
 	for i, f := range findings {
 		if f.Kind != drift.KindOrphan || w.cfg.AdoptMaxAge == 0 {
 			continue

@@ -49,7 +49,8 @@ type Records interface {
 	ports.RuntimeLedger
 }
 
-// Dependencies are the parts that a Worker uses. All are required, except Health.
+// Dependencies are the parts that a Worker uses. All are required, except Health, Operations and
+// PauseReason.
 type Dependencies struct {
 	Records    Records
 	Intents    ports.IntentStore
@@ -57,6 +58,19 @@ type Dependencies struct {
 	Remediator Remediator
 	Queue      *Queue     // Run shuts it down
 	Health     HealthView // nil means that all games are healthy
+	// Operations reports operations that are assigned to this node; nil leaves them to the
+	// passes.
+	Operations OperationWatcher
+	// PauseReason returns why the games of this node are paused, empty if they are not; nil
+	// means never. While they are, the worker restarts and removes nothing.
+	PauseReason func() string
+}
+
+// OperationWatcher reports the games that get an operation of a node.
+type OperationWatcher interface {
+	// WatchOperations calls report with each game that has an operation of the node in
+	// progress, and with each that gets one, until the watch breaks or ctx ends.
+	WatchOperations(ctx context.Context, region, node string, report func(gameID string)) error
 }
 
 // Config configures a Worker. Region and Node are required; zero means the default that
@@ -165,6 +179,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		wg.Go(func() { w.processQueue(ctx, w.removals, w.newSlowHandler(w.removals)) })
 	}
 	wg.Go(func() { w.watchRecords(ctx) })
+	if w.deps.Operations != nil {
+		wg.Go(func() { w.watchOperations(ctx) })
+	}
 	w.periodicLoop(ctx)
 	w.Close()
 	wg.Wait()
@@ -242,6 +259,18 @@ func (w *Worker) watchRecords(ctx context.Context) {
 			}
 		}
 		w.deps.Queue.TriggerFullReconcile()
+		_ = wait.For(ctx, time.Second)
+	}
+}
+
+// watchOperations enqueues every game that gets an operation of this node: another node may have
+// assigned it, and the game may be down until this node continues it.
+func (w *Worker) watchOperations(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := w.deps.Operations.WatchOperations(ctx, w.cfg.Region, w.cfg.Node, w.deps.Queue.Enqueue)
+		if err != nil && ctx.Err() == nil {
+			w.log.Warn("watch of the operations ended; reconnecting", "error", err)
+		}
 		_ = wait.For(ctx, time.Second)
 	}
 }

@@ -179,6 +179,7 @@ func memberDescriptions() map[string]map[string]string {
 			"game_ports":     "The range of its ports for players, such as 20000-29999; absent if it has none",
 			"capacity":       "What its games may use together; absent if nothing is limited", "labels": "The labels that node selectors match", "taints": "What keeps games off that do not tolerate it",
 			"now": "The node's clock when it last updated its presence", "session": "The revision at which its presence was created",
+			"settings": "What operators have set for the node, such as a cordon; absent if nothing",
 		},
 	}
 }
@@ -216,6 +217,8 @@ func operationDescriptions() map[string]string {
 		"reserved":        "Whether its node has a reservation for it, which ends with it",
 		"session":         "The revision of the node's presence under which it was accepted",
 		"deadline":        "The time at which it is rolled back",
+		"target":          "Of a move, the node that runs the game after it",
+		"source_stopping": "Of a move, whether the former node of the game was requested to stop it",
 		"preempted_by":    "The stop that follows it; absent if there is none",
 		"step":            "The current step",
 		"step_at":         "The time at which the step started",

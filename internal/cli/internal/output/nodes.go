@@ -27,7 +27,7 @@ func (p *Printer) Nodes(nodes api.Nodes) error {
 	}
 	t := &render.Table{Header: []string{"REGION", "NODE", "STATUS", "LEADER", "GAMES", "ENGINE", "AGE", "API"}}
 	if p.isWide() {
-		t.Header = append(t.Header, "VERSION", "CLOCK", "RESPONDER", "STARTED", "INSTANCE", "IDENTITY", "SESSION")
+		t.Header = append(t.Header, "VERSION", "CLOCK", "RESPONDER", "STARTED", "INSTANCE", "IDENTITY", "SESSION", "MAINTENANCE")
 	}
 	for _, n := range nodes.Items {
 		at := n.Ref()
@@ -37,7 +37,7 @@ func (p *Printer) Nodes(nodes api.Nodes) error {
 		}
 		if p.isWide() {
 			row = append(row, render.Cell(n.Version), clockText(n), yesOrDash(at == nodes.Responder), render.Time(n.StartedAt),
-				render.Cell(n.Instance), render.Cell(n.Identity), strconv.FormatInt(n.Session, 10))
+				render.Cell(n.Instance), render.Cell(n.Identity), strconv.FormatInt(n.Session, 10), maintenanceText(n.Settings))
 		}
 		t.Add(row...)
 	}
@@ -45,6 +45,11 @@ func (p *Printer) Nodes(nodes api.Nodes) error {
 		return err
 	}
 	p.RegionWarnings(api.RegionStates(nodes.Regions))
+	for _, r := range nodes.Regions {
+		if r.Paused != nil {
+			_, _ = fmt.Fprintf(p.Err, "region %s is paused since %s: %s\n", render.Value(r.Region), r.Paused.At.UTC().Format(time.RFC3339), render.Printable(r.Paused.String()))
+		}
+	}
 	for _, n := range nodes.Items {
 		if n.ClockOffset != "" {
 			side := "ahead of"
@@ -65,9 +70,48 @@ func (p *Printer) nodeStatus(n api.Node) string {
 		since = n.StoppedSince
 	}
 	if since == nil {
-		return render.Cell(string(n.Status))
+		return render.Cell(string(n.Status)) + conditionsText(n.Settings)
 	}
-	return fmt.Sprintf("%s since %s", n.Status, since.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s%s since %s", n.Status, conditionsText(n.Settings), since.UTC().Format(time.RFC3339))
+}
+
+// conditionsText returns the settings of a node as a suffix of its status, such as ",cordoned".
+func conditionsText(settings node.Settings) string {
+	text := ""
+	for _, condition := range settings.Conditions() {
+		text += "," + string(condition)
+	}
+	return text
+}
+
+// maintenanceText returns what operators have set for a node, why and since when.
+func maintenanceText(settings node.Settings) string {
+	var texts []string
+	add := func(condition node.Condition, mark *node.Mark) {
+		if mark == nil {
+			return
+		}
+		text := fmt.Sprintf("%s since %s", condition, mark.At.UTC().Format(time.RFC3339))
+		if detail := mark.String(); detail != "" {
+			text += ": " + detail
+		}
+		texts = append(texts, text)
+	}
+	if d := settings.Drain; d != nil {
+		condition := node.ConditionDraining
+		if !d.IsActive() {
+			condition = "drain finished"
+		}
+		add(condition, &d.Mark)
+		texts[0] += fmt.Sprintf(" (%d moved, %d stopped, %d failed, %d remaining)", d.MoveCount, d.Stopped, d.Failed, d.Remaining)
+	} else {
+		add(node.ConditionCordoned, settings.Cordoned)
+	}
+	add(node.ConditionPaused, settings.Paused)
+	if len(texts) == 0 {
+		return "-"
+	}
+	return render.Cell(strings.Join(texts, "; "))
 }
 
 // nodeAge returns for how long the daemon of a present node has been running.

@@ -1,0 +1,258 @@
+package lifecycle
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/wait"
+)
+
+// A move passes between two nodes: the target prepares a container, the source stops the game,
+// and the target starts it. Each handover is one write of the intent, which names the next node
+// and no session; that node claims the operation, as it claims one that was interrupted. So at
+// any time one node owns the operation, and a crash of a daemon only delays it. If the target
+// fails after the source was requested to stop the game, the operation is handed back, and the
+// source restarts its container.
+
+// followInterval is how often the stored state of a move is read by those that wait for it.
+const followInterval = 100 * time.Millisecond
+
+// errHandedOver ends an execution whose operation continues on another node.
+var errHandedOver = errors.New("the operation continues on another node")
+
+// executeMove assigns the move of a game of this node to its target, and waits for the outcome.
+func (s *Service) executeMove(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	for {
+		stored, base, err := s.readGame(ctx, request.GameID)
+		if err != nil {
+			return operation.Outcome{}, err
+		}
+		if recent, found := stored.Intent.OutcomeOf(request.Origin.OperationID); found {
+			return replayOutcome(request, recent)
+		}
+		if op := stored.Intent.Current; op != nil && op.ID == request.Origin.OperationID {
+			if err := checkIDReuse(request, op.Kind, op.RequestHash); err != nil {
+				return operation.Outcome{}, err
+			}
+			return s.followMove(ctx, request, report)
+		}
+		fence, err := s.currentFence()
+		if err != nil {
+			return operation.Outcome{}, err
+		}
+		next, err := s.buildMove(ctx, request, stored.Intent, base)
+		if err != nil {
+			return operation.Outcome{}, err
+		}
+		_, err = s.putIntent(ctx, stored, next, fence)
+		switch {
+		case errors.Is(err, runtime.ErrConflict): // another writer changed the intent
+		case err != nil:
+			return operation.Outcome{}, err
+		default:
+			op := next.Current
+			s.log.Info("move assigned", "game_id", request.GameID, "from", s.self.String(), "to", op.Target.String(), "operation_id", op.ID, "actor", op.Actor, "reason", op.Reason)
+			return s.followMove(ctx, request, report)
+		}
+	}
+}
+
+// buildMove returns the intent that accepts the move of a game of this node.
+func (s *Service) buildMove(ctx context.Context, request ports.OperationRequest, intent operation.Intent, base recordState) (operation.Intent, error) {
+	intent, err := s.ensureNoActiveOperation(ctx, intent, base.record)
+	switch {
+	case err != nil:
+		return intent, err
+	case base.record == nil:
+		return intent, fmt.Errorf("%s game %q: %w", request.Kind, request.GameID, runtime.ErrNotFound)
+	}
+	if err := s.checkPlacement(request, base.record); err != nil {
+		return intent, err
+	}
+	state := gameState{record: base.record, intent: intent}
+	if base.record.Status == runtime.StatusRemoved {
+		return intent, state.rejectedError(request, "the game has been removed; start it on the other node instead")
+	}
+	target := *request.Target
+	target.Region = cmp.Or(target.Region, s.cfg.Region)
+	if err := s.checkTarget(ctx, request, state, target); err != nil {
+		return intent, err
+	}
+	at := s.now()
+	op := operation.Operation{
+		ID: request.Origin.OperationID, Kind: operation.KindMove, Region: target.Region, Node: target.Name, Target: &target,
+		Actor: request.Origin.Actor, Reason: request.Origin.Reason, RequestHash: requestHash(request),
+		StartedAt: at, StepAt: at, Step: operation.StepAccepted,
+		Spec: state.spec(), Generation: state.nextGeneration(), PreviousRecord: base.record,
+	}
+	op.Deadline = at.Add(s.operationTimeout(op))
+	intent = intent.Clone()
+	intent.GameID, intent.Current = request.GameID, &op
+	return intent, nil
+}
+
+// checkTarget returns nil if the game can be moved to the node.
+func (s *Service) checkTarget(ctx context.Context, request ports.OperationRequest, state gameState, target node.Ref) error {
+	if target == s.self {
+		return state.rejectedError(request, fmt.Sprintf("the game is on node %s already", target))
+	}
+	nodes, err := s.presentNodes(ctx)
+	if err != nil {
+		return err
+	}
+	found, isPresent := node.Find(nodes, target)
+	switch {
+	case !isPresent:
+		return &node.UnreachableError{Node: target, Reason: "is not among the present nodes"}
+	case found.Engine == "":
+		return state.rejectedError(request, fmt.Sprintf("node %s runs no games", target))
+	case !found.Settings.IsSchedulable() && !request.Force:
+		return state.rejectedError(request, fmt.Sprintf("node %s is cordoned; force the move to allow it", target))
+	}
+	return nil
+}
+
+// followMove reports the steps of the move until its outcome is stored, and returns that.
+func (s *Service) followMove(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+	ctx, end, err := s.lifetime.Begin(ctx)
+	if err != nil {
+		return operation.Outcome{}, fmt.Errorf("%w: %w", runtime.ErrUnavailable, err)
+	}
+	defer end()
+	id := request.Origin.OperationID
+	progress := operation.Progress{OperationID: id, Kind: request.Kind, GameID: request.GameID, Step: operation.StepAccepted, At: s.now()}
+	if report == nil {
+		report = func(operation.Progress) {}
+	}
+	report(progress)
+	for ctx.Err() == nil {
+		stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
+		if outcome, found := stored.Intent.OutcomeOf(id); err == nil && found {
+			return outcome.Clone(), errorOf(outcome)
+		}
+		op := stored.Intent.Current
+		switch {
+		case err != nil && !isTransient(err) && ctx.Err() == nil:
+			return operation.Outcome{}, fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, err)
+		case err != nil:
+		case op == nil || op.ID != id:
+			return operation.Outcome{}, fmt.Errorf("%w: operation %s is no longer in progress", runtime.ErrOutcomeUnknown, id)
+		case op.Step != progress.Step:
+			progress.Step, progress.At, progress.Text = op.Step, s.now(), "on node "+op.NodeRef().String()
+			report(progress)
+		}
+		_ = wait.For(ctx, followInterval)
+	}
+	if errors.Is(context.Cause(ctx), errClosed) {
+		return operation.Outcome{}, fmt.Errorf("%w: %w; the move continues", runtime.ErrOutcomeUnknown, errClosed)
+	}
+	return operation.Outcome{}, ctx.Err()
+}
+
+// moveGame carries out the steps of a move that belong to this node.
+func (e *execution) moveGame(ctx context.Context) error {
+	op := e.op()
+	source := node.RefOf(*op.PreviousRecord)
+	if e.service.self != *op.Target {
+		return e.stopForMove(ctx)
+	}
+	if err := e.pullAndCreate(ctx); err != nil {
+		return err
+	}
+	switch {
+	case op.PreviousRecord.Status != runtime.StatusRunning:
+		return e.replaceStopped(ctx)
+	case !e.op().HasReached(operation.StepStopping):
+		return e.handOverTo(ctx, source, operation.StepStopping)
+	default:
+		return e.startAndWait(ctx, e.op().ContainerID)
+	}
+}
+
+// stopForMove stops the game on its former node, and hands the operation over to the target.
+func (e *execution) stopForMove(ctx context.Context) error {
+	target := *e.op().Target
+	if err := e.service.requirePresent(ctx, target); err != nil { // or the game would be stopped without need
+		return err
+	}
+	err := e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return e.stopPrevious(ctx, intermediateWrite) })
+	if err != nil {
+		return err
+	}
+	return e.handOverTo(ctx, target, operation.StepStarting)
+}
+
+// requirePresent returns a *node.UnreachableError if the node is absent.
+func (s *Service) requirePresent(ctx context.Context, ref node.Ref) error {
+	nodes, err := s.presentNodes(ctx)
+	if err != nil {
+		return err
+	}
+	if _, isPresent := node.Find(nodes, ref); !isPresent {
+		return &node.UnreachableError{Node: ref, Reason: "is not among the present nodes any more"}
+	}
+	return nil
+}
+
+// handOverTo stores that another node continues the operation at the step. It returns
+// errHandedOver if it has, and a *node.UnreachableError if that node is absent.
+func (e *execution) handOverTo(ctx context.Context, to node.Ref, step operation.Step) error {
+	if err := e.service.requirePresent(ctx, to); err != nil {
+		return err
+	}
+	err := e.updateOperation(ctx, func(op *operation.Operation) {
+		op.Region, op.Node, op.Session, op.Step = to.Region, to.Name, 0, step
+		op.SourceStopping = true
+	})
+	if err != nil {
+		return err
+	}
+	e.report(operation.Progress{Text: "on node " + to.String()})
+	return errHandedOver
+}
+
+// mustHandBack reports whether a rollback continues on the node that the game was to leave.
+func (e *execution) mustHandBack() bool {
+	op := e.op()
+	return op.Kind == operation.KindMove && op.SourceStopping && e.service.self != node.RefOf(*op.PreviousRecord)
+}
+
+// takeBack returns the intent in which this node, which the game was to leave, rolls a move
+// back because its target is absent.
+func (s *Service) takeBack(intent operation.Intent) operation.Intent {
+	intent = intent.Clone()
+	op := intent.Current
+	if op.Failure == nil {
+		op.Failure = &operation.Failure{
+			Code:    operation.FailureNodeLost,
+			Message: fmt.Sprintf("node %s, to which the game was to be moved, is absent; the last step was %s", op.NodeRef(), op.Step),
+		}
+	}
+	op.Region, op.Node, op.Session = s.cfg.Region, s.cfg.Node, 0
+	op.Step, op.StepAt = operation.StepRollingBack, s.now()
+	return intent
+}
+
+// restoreLocation writes the previous record if the operation has replaced it: that of a stopped
+// game, whose container did not run. The former node of the game still has that container.
+func (e *execution) restoreLocation(ctx context.Context) error {
+	current, err := e.service.readRecord(ctx, e.gameID)
+	if err != nil || current.record == nil || e.op().ContainerID == "" || current.record.CurrentContainerID != e.op().ContainerID {
+		return err
+	}
+	record := e.op().PreviousRecord.Clone()
+	record.LastOpAt, record.Generation = e.service.now(), max(record.Generation, current.record.Generation)
+	stored, err := e.put(ctx, record, current.revision, e.origin(rollbackWrite, e.rollbackReason()))
+	if err != nil {
+		return fmt.Errorf("restore the record: %w", asSuperseded(err))
+	}
+	e.setLastWrite(stored)
+	return nil
+}
