@@ -3,6 +3,7 @@ package httpclient_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -65,7 +66,7 @@ func TestConclusiveErrorsAfterALostAttempt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := fastRetries()
-			if row.want == runtime.ErrOutcomeUnknown {
+			if errors.Is(row.want, runtime.ErrOutcomeUnknown) {
 				cfg.WriteTimeout = time.Second // the client retries until then
 			}
 			cfg.MinBackoff, cfg.MaxBackoff = 20*time.Millisecond, 200*time.Millisecond

@@ -85,14 +85,17 @@ func (r LabelRequirement) String() string {
 		return "!" + r.Key
 	case LabelAbove, LabelBelow:
 		return r.Key + string(r.Operator) + strings.Join(r.Values, "")
+	case LabelIn, LabelNotIn:
+		break
 	}
-	if len(r.Values) == 1 && r.Operator == LabelIn {
+	switch {
+	case len(r.Values) != 1:
+		return r.Key + " " + string(r.Operator) + " (" + strings.Join(r.Values, ",") + ")"
+	case r.Operator == LabelIn:
 		return r.Key + "=" + r.Values[0]
-	}
-	if len(r.Values) == 1 {
+	default:
 		return r.Key + "!=" + r.Values[0]
 	}
-	return r.Key + " " + string(r.Operator) + " (" + strings.Join(r.Values, ",") + ")"
 }
 
 func (r *LabelRequirement) isFulfilledBy(labels map[string]string) bool {
@@ -106,7 +109,15 @@ func (r *LabelRequirement) isFulfilledBy(labels map[string]string) bool {
 		return exists
 	case LabelAbsent:
 		return !exists
+	case LabelAbove, LabelBelow:
+		return r.isOrderedAs(value)
+	default:
+		return false
 	}
+}
+
+// isOrderedAs reports whether the value is a number above or below the bound.
+func (r *LabelRequirement) isOrderedAs(value string) bool {
 	number, err := strconv.ParseInt(value, 10, 64)
 	bound, errBound := strconv.ParseInt(strings.Join(r.Values, ""), 10, 64)
 	if err != nil || errBound != nil {

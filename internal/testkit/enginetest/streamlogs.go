@@ -152,7 +152,8 @@ func testStreamLogsEnd(t *testing.T, f *fixture) {
 	c := f.runReady(t)
 	clientOf(c).log(t, "line", 3)
 	f.waitLogged(t, c.ID, "line", "line", "line")
-	for range f.engine.StreamLogs(t.Context(), c.ID, container.LogOptions{Tail: 3, IsFollowing: true}) {
+	for _, err := range f.engine.StreamLogs(t.Context(), c.ID, container.LogOptions{Tail: 3, IsFollowing: true}) {
+		require.NoError(t, err)
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())

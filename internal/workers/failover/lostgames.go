@@ -63,7 +63,7 @@ func (r *region) findUnmarked(ctx context.Context, p *pass) ([]ports.ConditionIn
 			if since, isLost := r.lostSince(p, node.RefOf(record)); isLost {
 				unmarked = append(unmarked, ports.ConditionInput{
 					GameID: record.GameID, IfRevision: found.Revision, Fence: &p.fence,
-					Condition: record.Condition.WithNodeLost(since, r.cfg.Clock()),
+					Condition: record.WithNodeLost(since, r.cfg.Clock()),
 				})
 			}
 		})

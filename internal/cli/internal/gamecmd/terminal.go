@@ -3,6 +3,7 @@ package gamecmd
 import (
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,7 +28,7 @@ var splitColor = regexp.MustCompile("\x1b(\\[[0-9;]*)?$")
 
 // Write implements io.Writer.
 func (w *terminalWriter) Write(data []byte) (int, error) {
-	text := append(w.partial, data...)
+	text := slices.Concat(w.partial, data)
 	end := len(text)
 	if split := splitColor.FindIndex(text); split != nil && end-split[0] <= maxPartialBytes {
 		end = split[0]

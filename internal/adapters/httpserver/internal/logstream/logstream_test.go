@@ -41,12 +41,19 @@ func serve(t *testing.T, cfg logstream.Config, lines iter.Seq2[container.LogLine
 	return server.URL, errs
 }
 
-func get(t *testing.T, url string) *http.Response {
+// response is a response whose body is closed at the end of the test.
+type response struct {
+	status    int
+	mediaType string
+	body      io.Reader
+}
+
+func get(t *testing.T, url string) response {
 	t.Helper()
-	response, err := http.Get(url)
+	r, err := http.Get(url)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	t.Cleanup(func() { _ = r.Body.Close() })
+	return response{r.StatusCode, r.Header.Get("Content-Type"), r.Body}
 }
 
 func linesOf(lines ...container.LogLine) iter.Seq2[container.LogLine, error] {
@@ -85,10 +92,10 @@ func TestWrite(t *testing.T) {
 	} {
 		url, errs := serve(t, cfg, lines)
 		response := get(t, url)
-		body, err := io.ReadAll(response.Body)
+		body, err := io.ReadAll(response.body)
 		require.NoError(t, err)
 		require.Equal(t, want, string(body))
-		require.Equal(t, logstream.MediaType, response.Header.Get("Content-Type"))
+		require.Equal(t, logstream.MediaType, response.mediaType)
 		require.NoError(t, <-errs)
 	}
 }
@@ -97,21 +104,21 @@ func TestWriteOfAnEmptyLog(t *testing.T) {
 	t.Parallel()
 	url, _ := serve(t, logstream.Config{}, linesOf())
 	response := get(t, url)
-	require.Equal(t, http.StatusOK, response.StatusCode)
-	require.Equal(t, logstream.MediaType, response.Header.Get("Content-Type"))
+	require.Equal(t, http.StatusOK, response.status)
+	require.Equal(t, logstream.MediaType, response.mediaType)
 }
 
 func TestWriteReturnsAnErrorBeforeTheFirstLine(t *testing.T) {
 	t.Parallel()
 	url, _ := serve(t, logstream.Config{OpenDelay: time.Minute}, fail(errors.New("no log")))
-	require.Equal(t, http.StatusTeapot, get(t, url).StatusCode)
+	require.Equal(t, http.StatusTeapot, get(t, url).status)
 }
 
 func TestWriteInterruptsTheResponseAfterALine(t *testing.T) {
 	t.Parallel()
 	url, errs := serve(t, logstream.Config{}, concat(linesOf(container.LogLine{Text: "one"}), fail(errors.New("lost"))))
 	response := get(t, url)
-	body, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(response.body)
 	require.Error(t, err, "the client must not treat the log as complete")
 	require.Equal(t, "one\n", string(body))
 	require.ErrorContains(t, <-errs, "lost")
@@ -129,7 +136,7 @@ func TestWriteFlushes(t *testing.T) {
 		}
 	})
 	response := get(t, url) // the status is sent without a line
-	lines := bufio.NewScanner(response.Body)
+	lines := bufio.NewScanner(response.body)
 	for _, text := range []string{"one", "two"} {
 		next <- text
 		require.True(t, lines.Scan())
