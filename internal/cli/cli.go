@@ -94,8 +94,8 @@ connect to a daemon.`,
   rtmanager start game-1 --image gameserver:1.0.0      # run a game
   rtmanager list --status running
   rtmanager explain game-1                             # its state and history
-  rtmanager put -f game.yaml                           # insert or overwrite a record
-  rtmanager set-status game-1 --from running --to stopped
+  rtmanager list --unhealthy                           # games whose health check fails
+  rtmanager logs game-1 -f
   rtmanager watch                                      # stream every change`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -116,9 +116,26 @@ connect to a daemon.`,
 	)
 	root.AddCommand(a.gameCommands()...)
 	root.AddCommand(a.maintenanceCommands()...)
+	groupCommands(root)
 	a.completePlacement(root)
 	shortenDefaults(root)
 	return root
+}
+
+// groupCommands lists the commands that change only records after all others: a node corrects
+// the records of its games.
+func groupCommands(root *cobra.Command) {
+	const main, records = "main", "records"
+	root.AddGroup(&cobra.Group{ID: main, Title: "Available Commands:"}, &cobra.Group{ID: records, Title: "Commands for the records of games that no node manages:"})
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "put", "set-status":
+			cmd.GroupID = records
+		default:
+			cmd.GroupID = main
+		}
+	}
+	root.SetHelpCommandGroupID(main)
 }
 
 // shortenDefaults removes the zero minutes and seconds of default durations in the help, such

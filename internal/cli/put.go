@@ -23,6 +23,7 @@ type putFlags struct {
 	ifRevision    int64
 	hasIfRevision bool
 	ifUnchanged   bool
+	isRecordOnly  bool
 	origin        flags.Origin
 }
 
@@ -30,7 +31,7 @@ func (a *app) putCommand() *cobra.Command {
 	var flags putFlags
 	cmd := &cobra.Command{
 		Use:   "put -f FILE",
-		Short: "Insert records, or overwrite every field of existing ones",
+		Short: "Insert records of games that no node manages, or overwrite them",
 		Long: `Put writes records from a file, or from standard input with -f -. The file is YAML or
 JSON and contains a record, several documents, or a list with "items", in the format
 that list and get print. An unknown field is an error.
@@ -40,16 +41,16 @@ order, each atomically and with its own --timeout. The first failure ends the
 command; records written before it remain written.
 
 Put writes records only; it starts and stops no container. It is rejected, with exit code
-3, if it would change the status of a game whose node is present, because that node
-corrects the record: use stop, start and cleanup to change the game itself. Other fields
-can be changed.
+3, for the record of a game whose node is present, because that node corrects the record:
+use stop, start and cleanup to change the game itself, or --record-only to change its
+record nevertheless. The node then corrects what contradicts the container.
 
 With --if-revision a record is written only if its last change was at that revision,
 and with 0 only if it does not exist; otherwise it is a conflict. With --if-unchanged the
 revision is that of the record in the file, as get and list print it; without the flag a
 revision in the file is ignored.`,
 		Example: `  rtmanager put -f game-1.yaml
-  rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put --if-unchanged -f -
+  rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put --if-unchanged --record-only -f -
   rtmanager put -f game-1.yaml --if-revision 0        # only if it does not exist
   rtmanager list -o yaml > all.yaml && rtmanager put -f all.yaml --server http://other:8080`,
 		Args: requireNoArguments,
@@ -57,6 +58,7 @@ revision in the file is ignored.`,
 	cmd.Flags().StringVarP(&flags.file, "filename", "f", "", "`FILE` with the records, - for standard input")
 	cmd.Flags().Int64Var(&flags.ifRevision, "if-revision", 0, "write only if the last change was at revision `N`; 0: only if there is no record")
 	cmd.Flags().BoolVar(&flags.ifUnchanged, "if-unchanged", false, "write only if the last change was at the revision in the file")
+	cmd.Flags().BoolVar(&flags.isRecordOnly, "record-only", false, "write the record even if a present node manages the game")
 	flags.origin.Bind(cmd)
 	_ = cmd.MarkFlagRequired("filename")
 	cmd.MarkFlagsMutuallyExclusive("if-revision", "if-unchanged")
@@ -124,6 +126,9 @@ func (a *app) putInputs(records []runtime.VersionedRecord, flags putFlags) []por
 	inputs := make([]ports.PutInput, len(records))
 	for i, v := range records {
 		inputs[i] = ports.PutInput{Record: v.Record, Origin: flags.origin.PortsOrigin(a.userName())}
+		if flags.isRecordOnly {
+			inputs[i].Guard = ports.GuardNoOperation
+		}
 		switch {
 		case flags.hasIfRevision:
 			inputs[i].IfRevision = &flags.ifRevision

@@ -26,7 +26,7 @@ func (a *app) setStatusCommand() *cobra.Command {
 	var statusFlags setStatusFlags
 	cmd := &cobra.Command{
 		Use:   "set-status GAME --from STATUS --to STATUS",
-		Short: "Change the status of a record by compare-and-swap",
+		Short: "Change the status of the record of a game that no node manages",
 		Long: `Set-status changes the status of a record by compare-and-swap: only if the current
 status is --from, and the container is --container-id if that is given. Of several
 concurrent writers exactly one succeeds; the others exit with 3 and print the current

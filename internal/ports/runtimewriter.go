@@ -60,18 +60,18 @@ const (
 	// an *operation.BusyError while an operation is in progress, and else an
 	// *operation.ManagedError.
 	GuardNoIntent
-	// GuardManagedStatus is GuardNoIntent for a write that changes the status of a record,
-	// and GuardNoOperation for another one, such as a write without a current record.
-	GuardManagedStatus
+	// GuardManagedRecord is GuardNoIntent for a write over a record, and GuardNoOperation for
+	// a write without a current record.
+	GuardManagedRecord
 )
 
-// Resolve returns the guard for the write of after over before, nil for no record. It
-// replaces GuardManagedStatus, which depends on the write.
-func (g OperationGuard) Resolve(before *runtime.RuntimeRecord, after runtime.RuntimeRecord) OperationGuard {
+// Resolve returns the guard for a write over before, nil for no record. It replaces
+// GuardManagedRecord, which depends on the write.
+func (g OperationGuard) Resolve(before *runtime.RuntimeRecord) OperationGuard {
 	switch {
-	case g != GuardManagedStatus:
+	case g != GuardManagedRecord:
 		return g
-	case before != nil && before.Status != after.Status:
+	case before != nil:
 		return GuardNoIntent
 	default:
 		return GuardNoOperation

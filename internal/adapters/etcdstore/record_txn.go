@@ -59,7 +59,7 @@ func (s *Store) newRecordTxn(m mutation, base gameState) (*recordTxn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &recordTxn{store: s, mutation: m, base: base, record: stored, guard: m.guard.Resolve(base.runtimeRecord(), after)}
+	t := &recordTxn{store: s, mutation: m, base: base, record: stored, guard: m.guard.Resolve(base.runtimeRecord())}
 	t.Game = m.gameID
 	t.If = t.compares()
 	t.Then = make([]clientv3.Op, 0, 4)

@@ -22,7 +22,9 @@ import (
 )
 
 // Put implements ports.RuntimeWriter. Unlike a store of this process, the API rejects a
-// record that fails its own Validate. It rejects a fence with runtime.ErrInvalid, because
+// record that fails its own Validate. The API has a guard in any case: ports.GuardNoOperation
+// if the input has that, and ports.GuardManagedRecord otherwise, which it ignores for a game
+// whose node is absent. Put rejects a fence with runtime.ErrInvalid, because
 // the API does not offer fences. It ignores IgnoreContents.
 func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := errors.Join(input.Validate(), rejectFence(input.Fence)); err != nil {
@@ -36,7 +38,10 @@ func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.Version
 	if input.Origin.Reason != "" {
 		header.Set(api.HeaderReason, api.EncodeHeaderText(input.Origin.Reason))
 	}
-	// The API has the guard ports.GuardManagedStatus in any case, unless the node is absent.
+	query := url.Values{}
+	if input.Guard == ports.GuardNoOperation {
+		query.Set("record_only", "true")
+	}
 	switch {
 	case input.IfRevision == nil:
 	case *input.IfRevision == 0:
@@ -44,7 +49,7 @@ func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.Version
 	default:
 		header.Set("If-Match", strconv.Quote(strconv.FormatInt(*input.IfRevision, 10)))
 	}
-	return c.write(ctx, apiRequest{method: http.MethodPut, path: gamePath(input.Record.GameID, ""), header: header, body: body})
+	return c.write(ctx, apiRequest{method: http.MethodPut, path: gamePath(input.Record.GameID, ""), query: query, header: header, body: body})
 }
 
 // Transition implements ports.RuntimeWriter. The API has a guard in any case:

@@ -20,14 +20,15 @@ type putInput struct {
 	gameInput
 	originInput
 	reasonInput
+	RecordOnly  bool                                `query:"record_only" default:"false" doc:"Write the record even if a present node manages the game, and would correct it"`
 	IfMatch     string                              `header:"If-Match" list:"true" doc:"Writes only if the record has one of these ETags; * requires that there is a record"`
 	IfNoneMatch string                              `header:"If-None-Match" list:"true" doc:"Only *: writes only if there is no record"`
 	Body        request.Body[runtime.RuntimeRecord] `body:"required"`
 }
 
 // putRuntime handles PUT /v1/runtimes/{game_id}. It fails with operation.ErrBusy while an
-// operation is in progress, and with operation.ErrManaged if the record has another status
-// than that of a game which a present node manages.
+// operation is in progress, and with operation.ErrManaged if a present node manages the game
+// of the record, unless the request is for the record only.
 func (s *Server) putRuntime(w http.ResponseWriter, r *http.Request, in *putInput) error {
 	origin, err := in.origin(in.Reason)
 	if err != nil {
@@ -45,7 +46,11 @@ func (s *Server) putRuntime(w http.ResponseWriter, r *http.Request, in *putInput
 	if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, record.Region, in.GameID); err != nil {
 		return err
 	}
-	after, err := s.writeIfUnmanaged(r.Context(), ports.GuardManagedStatus, func(guard ports.OperationGuard) (runtime.VersionedRecord, error) {
+	guard := ports.GuardManagedRecord
+	if in.RecordOnly {
+		guard = ports.GuardNoOperation
+	}
+	after, err := s.writeIfUnmanaged(r.Context(), guard, func(guard ports.OperationGuard) (runtime.VersionedRecord, error) {
 		return s.put(r.Context(), ports.PutInput{Record: record, Origin: origin, Guard: guard}, condition)
 	})
 	s.logWrite(writeLog{verb: "put", gameID: in.GameID, to: record.Status, origin: origin, revision: after.Revision}, err)

@@ -93,7 +93,7 @@ func (e *ManagedError) Error() string {
 		advice = fmt.Sprintf("%s and %s", KindStop, KindCleanup)
 	default: // of a version that did not name it
 	}
-	return fmt.Sprintf("%s: node %s runs the game and would correct the record; use %s, or change the status of the record only", ErrManaged, e.Node, advice)
+	return fmt.Sprintf("%s: node %s runs the game and would correct the record; use %s, or change the record only", ErrManaged, e.Node, advice)
 }
 
 // Is reports whether target is ErrManaged.

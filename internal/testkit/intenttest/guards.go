@@ -18,7 +18,7 @@ func guardTests() []intentTest {
 		{"a guarded write of a game without an intent succeeds", testGuardWithoutIntent},
 		{"an operation in progress on the record's node is a BusyError", testGuardBusy},
 		{"an intent without an operation is a ManagedError for GuardNoIntent only", testGuardManaged},
-		{"GuardManagedStatus is GuardNoIntent only if the status changes", testGuardManagedStatus},
+		{"GuardManagedRecord is GuardNoIntent only if there is a record", testGuardManagedRecord},
 		{"a failed precondition takes precedence over the guard", testGuardAfterPrecondition},
 	}
 }
@@ -87,9 +87,9 @@ func testGuardManaged(t *testing.T, _ Harness, s ports.IntentStore) {
 	require.NoError(t, guardedStop(t, s, ports.GuardNoOperation))
 }
 
-func testGuardManagedStatus(t *testing.T, _ Harness, s ports.IntentStore) {
+func testGuardManagedRecord(t *testing.T, _ Harness, s ports.IntentStore) {
 	put := func(record runtime.RuntimeRecord) error {
-		_, err := recordsOf(s).Put(t.Context(), ports.PutInput{Record: record, Guard: ports.GuardManagedStatus})
+		_, err := recordsOf(s).Put(t.Context(), ports.PutInput{Record: record, Guard: ports.GuardManagedRecord})
 		return err
 	}
 	running, stopped := storetest.RunningRecord("a"), storetest.StoppedRecord("a")
@@ -97,12 +97,12 @@ func testGuardManagedStatus(t *testing.T, _ Harness, s ports.IntentStore) {
 	require.NoError(t, put(running), "there is no intent")
 	putOperation(t, s, false)
 	running.EngineEndpoint = "http://10.0.0.8:8080"
-	require.NoError(t, put(running), "the status is the same")
+	require.ErrorIs(t, put(running), operation.ErrManaged, "the status is the same")
 	err := put(stopped)
 	var managed *operation.ManagedError
 	require.ErrorAs(t, err, &managed)
 	require.Equal(t, operation.ManagedError{GameID: "a", Node: node.RefOf(running), To: runtime.StatusStopped}, *managed)
-	require.ErrorIs(t, guardedStop(t, s, ports.GuardManagedStatus), operation.ErrManaged)
+	require.ErrorIs(t, guardedStop(t, s, ports.GuardManagedRecord), operation.ErrManaged)
 
 	stored, err := s.GetIntent(t.Context(), "a")
 	require.NoError(t, err)

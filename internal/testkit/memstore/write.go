@@ -153,9 +153,9 @@ func (s *Store) findOperation(request writeRequest) (isRepeated bool, err error)
 
 // checkGuard returns the error of a guard that does not hold. mu must be held.
 func (s *Store) checkGuard(request writeRequest, current *recordVersion, after runtime.RuntimeRecord) error {
-	ref, guard := node.RefOf(after), request.guard.Resolve(nil, after)
+	ref, guard := node.RefOf(after), request.guard.Resolve(nil)
 	if current != nil {
-		ref, guard = node.RefOf(*current.record), request.guard.Resolve(current.record, after)
+		ref, guard = node.RefOf(*current.record), request.guard.Resolve(current.record)
 	}
 	stored := s.intents[storeKey(request.gameID)]
 	op := stored.Intent.Current

@@ -114,7 +114,7 @@ func (r Reporter) Hint(err error) string {
 	case errors.As(err, &busy) && busy.GameID != "":
 		return fmt.Sprintf("`rtmanager explain %s` shows the operation in progress", render.ShellWord(busy.GameID))
 	case errors.Is(err, operation.ErrManaged):
-		return "`rtmanager stop`, `start` and `cleanup` change the game; `rtmanager set-status --record-only` changes its record nevertheless"
+		return "`rtmanager stop`, `start` and `cleanup` change the game; --record-only changes its record nevertheless"
 	case errors.Is(err, node.ErrUnreachable):
 		return "`rtmanager nodes` lists the nodes that are present and their addresses, which `rtmanager serve --advertise` sets"
 	case errors.Is(err, secret.ErrNotFound), errors.Is(err, secret.ErrUnresolved):
