@@ -94,7 +94,6 @@ connect to a daemon.`,
   rtmanager start game-1 --image gameserver:1.0.0      # run a game
   rtmanager list --status running
   rtmanager explain game-1                             # its state and history
-  rtmanager list --unhealthy                           # games whose health check fails
   rtmanager logs game-1 -f
   rtmanager watch                                      # stream every change`,
 		SilenceErrors:     true,

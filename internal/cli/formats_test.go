@@ -96,8 +96,8 @@ func withoutVolatile(value any) any {
 func TestFormatsForPeople(t *testing.T) {
 	t.Parallel()
 	const (
-		narrow = "GAME STATUS REGION NODE CONTAINER IMAGE AGE"
-		wide   = narrow + " CHANGED REVISION GENERATION ENDPOINT PORTS NETWORK STATE-PATH"
+		narrow = "GAME STATUS HEALTH REGION NODE CONTAINER IMAGE AGE"
+		wide   = narrow + " WANTED RESTARTS OPERATION CHANGED REVISION GENERATION ENDPOINT PORTS NETWORK STATE-PATH"
 		tabs   = "TIME REVISION EVENT GAME FROM TO CONTAINER NODE"
 	)
 	for _, c := range []struct {
@@ -105,16 +105,16 @@ func TestFormatsForPeople(t *testing.T) {
 		rows                    int // 0 is any number
 		contains                string
 	}{
-		{"list", "", narrow, 2, `"eu/chess 17" stopped eu eu-1 c1 galaxy/engine:1.4.2 24h`},
-		{"list", "table", narrow, 2, "game running - - c1 - 24h"},
-		{"list", "wide", wide, 2, "galaxy/engine:1.4.2 24h 24h 3 0 http://10.0.0.7:7777 - -"},
+		{"list", "", narrow, 2, `"eu/chess 17" stopped - eu eu-1 c1 galaxy/engine:1.4.2 24h`},
+		{"list", "table", narrow, 2, "game running - - - c1 - 24h"},
+		{"list", "wide", wide, 2, "galaxy/engine:1.4.2 24h - 0 - 24h 3 0 http://10.0.0.7:7777 - -"},
 		{"get", "", "", 0, "Status: running"},
 		{"get", "table", narrow, 1, "game running"},
-		{"get", "wide", wide, 1, "24h 24h 2 0 - - -"},
+		{"get", "wide", wide, 1, "24h - 0 - 24h 2 0 - - -"},
 		{"put", "", "", 1, "new put: running, revision 4"},
 		{"put", "table", narrow, 1, "new running"},
 		{"set-status", "", "", 1, "game running → stopped, revision 4"},
-		{"set-status", "wide", wide, 1, "game stopped - - c1 - 24h 0s 4 0"},
+		{"set-status", "wide", wide, 1, "game stopped - - - c1 - 24h - 0 - 0s 4 0"},
 		{"history", "", "SEQ AT CHANGE CONTAINER REVISION REASON", 1, "1 2026-03-01T12:00:00Z - → running c1 2 -"},
 		{"history", "table", "SEQ AT CHANGE CONTAINER REVISION REASON", 1, "- → running"},
 		{"history", "wide", "SEQ AT CHANGE CONTAINER REVISION REASON IMAGE ACTOR OPERATION", 1, "- → running"},
@@ -124,9 +124,9 @@ func TestFormatsForPeople(t *testing.T) {
 		{"fsck", "wide", "", 2, "checked 2 records, 2 index keys, 2 ledger entries at revision 3"},
 		{"start", "", "", 1, "game start: running on eu/n1, revision 7"},
 		{"stop", "", "", 1, "game stop: stopped on eu/n1, revision 7"},
-		{"cleanup", "table", narrow, 1, "game removed eu n1 - - 24h"},
-		{"patch", "wide", wide, 1, "game running eu n1 c1 - 24h 24h 7 0"},
-		{"restart", "table", narrow, 1, "game running eu n1 c1"},
+		{"cleanup", "table", narrow, 1, "game removed - eu n1 - - 24h"},
+		{"patch", "wide", wide, 1, "game running - eu n1 c1 - 24h - 0 - 24h 7 0"},
+		{"restart", "table", narrow, 1, "game running - eu n1 c1"},
 		{"explain", "", "", 0, "Game: game\nStatus: running\nSince: 2026-03-01T12:00:00Z (24h ago), revision 7\n"},
 		{"nodes", "", "REGION NODE STATUS LEADER GAMES ENGINE AGE API", 2, "eu n1 ready yes 0 process"},
 		{"nodes", "wide", "REGION NODE STATUS LEADER GAMES ENGINE AGE API VERSION CLOCK RESPONDER STARTED INSTANCE IDENTITY SESSION MAINTENANCE", 2, "1.2.3 ok yes 2026-03-01T12:00:00Z n1-1 n1 5 -"},

@@ -50,7 +50,7 @@ and with 0 only if it does not exist; otherwise it is a conflict. With --if-unch
 revision is that of the record in the file, as get and list print it; without the flag a
 revision in the file is ignored.`,
 		Example: `  rtmanager put -f game-1.yaml
-  rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put --if-unchanged --record-only -f -
+  rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put --if-unchanged -f -
   rtmanager put -f game-1.yaml --if-revision 0        # only if it does not exist
   rtmanager list -o yaml > all.yaml && rtmanager put -f all.yaml --server http://other:8080`,
 		Args: requireNoArguments,

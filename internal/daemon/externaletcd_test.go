@@ -92,14 +92,15 @@ func watch(t *testing.T, d *runningDaemon) <-chan ports.RuntimeEvent {
 	return events
 }
 
-// requireEvent checks the next event, without bookmarks.
+// requireEvent checks the next event, without bookmarks and changes of a condition.
 func requireEvent(t *testing.T, events <-chan ports.RuntimeEvent, kind ports.EventType, gameID string) {
 	t.Helper()
 	deadline := time.After(timeout)
 	for {
 		select {
 		case event := <-events:
-			if event.Type == ports.EventBookmark {
+			isCondition := event.Before != nil && event.After != nil && event.After.EqualExceptCondition(*event.Before)
+			if event.Type == ports.EventBookmark || isCondition {
 				continue
 			}
 			if event.Type == ports.EventUpserted && kind != ports.EventUpserted {

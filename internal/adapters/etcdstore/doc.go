@@ -10,6 +10,7 @@
 //	               compareAndSwap   bases the mutation on the cached record, or on a read
 //	record_txn.go  newRecordTxn     compares, puts, and the reads of a failed compare
 //	guard.go             guards of writes by hand against operations
+//	condition.go         SetCondition: a write of the record alone
 //	epoch.go             what makes an absent game a state that does not return
 //	cas.go         commit           sends until the outcome is known
 //	batcher        Send             alone, or with the writes of other games in one request

@@ -33,8 +33,10 @@ func (o Observation) Condition(findings []Finding) (runtime.Condition, bool) {
 	case health != runtime.HealthNone && o.Health != "":
 		health = o.Health
 	}
-	c.Health, c.HealthSince = o.Record.Health, o.Record.HealthSince
-	c = c.Clone().WithHealth(health, o.Now)
+	if health != c.Health {
+		c.Health, c.HealthSince = o.Record.Health, o.Record.HealthSince
+		c = c.Clone().WithHealth(health, o.Now)
+	}
 	if o.Record.Status != runtime.StatusRunning && o.EngineError == nil && o.Intent.Current == nil {
 		c.CrashLoop = has(KindCrashLoop)
 	}

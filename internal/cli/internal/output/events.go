@@ -108,10 +108,10 @@ func (e *eventRows) header() []string {
 func (e *eventRows) row(event ports.RuntimeEvent) []string {
 	record, from, to := event.After, "", ""
 	if event.Before != nil {
-		from = string(event.Before.Status)
+		from = eventStatus(*event.Before)
 	}
 	if event.After != nil {
-		to = string(event.After.Status)
+		to = eventStatus(*event.After)
 	}
 	if record == nil {
 		record = event.Before
@@ -134,6 +134,15 @@ func (e *eventRows) row(event ports.RuntimeEvent) []string {
 		row = append(row, render.Cell(record.Region), render.Cell(record.CurrentImageRef))
 	}
 	return row
+}
+
+// eventStatus returns the status of a record as an event shows it, with the part of the condition
+// that makes the status misleading.
+func eventStatus(r runtime.RuntimeRecord) string {
+	if r.NodeLostAt == nil && !r.CrashLoop && r.Health == runtime.HealthUnhealthy {
+		return string(r.Status) + " (unhealthy)"
+	}
+	return StatusText(r)
 }
 
 // eventChange describes the change of status.

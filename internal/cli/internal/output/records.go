@@ -90,24 +90,53 @@ func (p *Printer) Page(page ports.Page) error {
 }
 
 func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
-	t := &render.Table{Header: []string{"GAME", "STATUS", "REGION", "NODE", "CONTAINER", "IMAGE", "AGE"}}
+	t := &render.Table{Header: []string{"GAME", "STATUS", "HEALTH", "REGION", "NODE", "CONTAINER", "IMAGE", "AGE"}}
 	if p.isWide() {
-		t.Header = append(t.Header, "CHANGED", "REVISION", "GENERATION", "ENDPOINT", "PORTS", "NETWORK", "STATE-PATH")
+		t.Header = append(t.Header, "WANTED", "RESTARTS", "OPERATION", "CHANGED", "REVISION", "GENERATION", "ENDPOINT", "PORTS", "NETWORK", "STATE-PATH")
 	}
 	for _, v := range records {
 		r := v.Record
 		row := []string{
-			render.Value(r.GameID), render.Cell(string(r.Status)), render.Cell(r.Region), render.Cell(r.Node),
+			render.Value(r.GameID), StatusText(r), render.Cell(string(r.Health)), render.Cell(r.Region), render.Cell(r.Node),
 			p.shorten(render.Cell(r.CurrentContainerID), containerLimit), p.shorten(render.Cell(r.CurrentImageRef), imageLimit),
 			p.age(r.CreatedAt),
 		}
 		if p.isWide() {
-			row = append(row, p.age(r.LastOpAt), strconv.FormatInt(v.Revision, 10), strconv.FormatInt(r.Generation, 10),
+			row = append(row, render.Cell(string(r.DesiredStatus)), strconv.FormatInt(r.Restarts, 10), render.Cell(operationText(r)), p.age(r.LastOpAt), strconv.FormatInt(v.Revision, 10), strconv.FormatInt(r.Generation, 10),
 				render.Cell(r.EngineEndpoint), render.Cell(portsText(r.Ports)), render.Cell(r.DockerNetwork), render.Cell(r.StatePath))
 		}
 		t.Add(row...)
 	}
 	return t
+}
+
+// StatusText returns the status of the record with what it does not state by itself: that the
+// node of the game is lost, or that the game is in a crash loop.
+func StatusText(r runtime.RuntimeRecord) string {
+	status := render.Cell(string(r.Status))
+	switch {
+	case r.NodeLostAt != nil:
+		return status + " (node lost)"
+	case r.CrashLoop:
+		return status + " (crash loop)"
+	default:
+		return status
+	}
+}
+
+// operationText returns the kind of the operation in progress, empty for none.
+func operationText(r runtime.RuntimeRecord) string {
+	if r.Operation == nil {
+		return ""
+	}
+	return r.Operation.Kind
+}
+
+func yesOrNo(condition bool) string {
+	if condition {
+		return "yes"
+	}
+	return "no"
 }
 
 // fieldTable has one row for each field of a record that is set.
@@ -125,7 +154,19 @@ func (p *Printer) fieldTable(v runtime.VersionedRecord) *render.Table {
 		}
 	}
 	text("Game", r.GameID)
-	text("Status", string(r.Status))
+	text("Status", StatusText(r))
+	text("Wanted", string(r.DesiredStatus))
+	if r.HealthSince != nil {
+		t.Add("Health:", fmt.Sprintf("%s (for %s)", render.Value(string(r.Health)), p.age(*r.HealthSince)))
+	}
+	if r.Status == runtime.StatusRunning && r.Health != "" {
+		t.Add("Ready:", yesOrNo(r.IsReady()))
+	}
+	if r.Restarts > 0 {
+		t.Add("Restarts:", fmt.Sprintf("%d within the window of the crash policy", r.Restarts))
+	}
+	text("Operation", operationText(r))
+	at("Node lost", r.NodeLostAt)
 	t.Add("Revision:", strconv.FormatInt(v.Revision, 10))
 	text("Region", r.Region)
 	text("Node", r.Node)
