@@ -22,6 +22,7 @@ type Node struct {
 	LostSince    *time.Time  `json:"lost_since,omitempty" doc:"When the loss was detected; absent before"`
 	StoppedSince *time.Time  `json:"stopped_since,omitempty" doc:"When the daemon stopped"`
 	Games        int         `json:"games" doc:"The number of running and stopped games that the node has"`
+	Used         node.Usage  `json:"used,omitzero" doc:"What the games of the node use, including those that are being started"`
 	ClockOffset  string      `json:"clock_offset,omitempty" doc:"By how much the clock of the node is ahead of the responder's at least, as a duration; negative if it is behind; absent unless they certainly differ"`
 }
 

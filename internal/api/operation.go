@@ -53,6 +53,8 @@ type OperationResult struct {
 	Outcome  *operation.Outcome     `json:"outcome,omitempty" doc:"The outcome; absent while the operation continues"`
 	Record   *runtime.RuntimeRecord `json:"record,omitempty" doc:"The record as the operation has written it"`
 	Revision int64                  `json:"revision,omitempty" doc:"The revision of that record"`
+	// Placement is set for a dry run only.
+	Placement *Placement `json:"placement,omitempty" doc:"Of a dry run: on which node the game would be started, and why; nothing was done"`
 }
 
 // ResultOf returns the result of an operation that has ended.

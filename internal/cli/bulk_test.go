@@ -197,7 +197,7 @@ func TestDryRun(t *testing.T) {
 
 	got = run(t, server, "start", "nope", "--image", "game:1", "--dry-run")
 	got.requireCode(t, 0, "start")
-	require.Equal(t, "nope start (dry run): new\n", got.out)
+	require.Equal(t, "nope start (dry run): on eu/n1\nRANK  REGION  NODE  GAMES  CPUS  MEMORY  IMAGE  FAILURES  REASON\n1     eu      n1    2      0     0 B     -      0         -\n", got.out)
 	got = run(t, server, "delete", "g2", "--dry-run")
 	got.requireCode(t, 0, "delete")
 	require.Equal(t, "g2 delete (dry run): now removed on eu/n1, revision 4\n", got.out)

@@ -28,6 +28,9 @@ STATUS is "ready" for a present node, "stopped" if its daemon stopped as planned
 or "nodes remove" removes it. A daemon without an engine is no node. What operators have
 set follows, as in "ready,cordoned"; -o wide shows why, by which actor and since when.
 
+With -o wide it also lists what the running games of each node use and may use (RUNNING, CPUS,
+MEMORY), and the labels and taints by which games are placed.
+
 The command warns if the clock of a node certainly differs from that of the daemon that
 responds.`,
 		Example: `  rtmanager nodes

@@ -43,6 +43,8 @@ type operationVerb struct {
 	// prepare reads the flags, and settings from standard input, once. It returns a function that
 	// creates the operation of one game. args are the arguments after --.
 	prepare func(cmd *cobra.Command, args []string) (newOperation, error)
+	// explain, if not nil, is the dry run for named games.
+	explain func(ctx context.Context, client *httpclient.Client, o httpclient.Operation) error
 	// hasArguments reports whether the command has arguments after --.
 	hasArguments bool
 }

@@ -25,6 +25,12 @@ import (
 func (a *app) operateSelected(cmd *cobra.Command, verb operationVerb, create newOperation, games []string, flags operationFlags) error {
 	run := a.selectedRun(cmd.Name(), &flags.selection, verb.accepts, flags.isQuiet)
 	return a.withClient(httpclient.Config{WriteTimeout: outcomeTimeout}, func(client *httpclient.Client) error {
+		if verb.explain != nil && flags.selection.IsDryRun && !flags.selection.HasFilters() {
+			err := a.explainGames(cmd.Context(), client, cmd.Name(), games, create, verb.explain)
+			if !errors.Is(err, errNotExplained) {
+				return err
+			}
+		}
 		return run.run(cmd.Context(), client, games, func(ctx context.Context, gameID string) (*runtime.VersionedRecord, error) {
 			o, err := create(ctx, gameID)
 			if err != nil {

@@ -36,7 +36,9 @@ The command returns when the record is running, or with --wait when the game is
 healthy. A game that fails to start is an error only if it fails before the command
 returns. A game that has no node yet is started on --node, or else on
 the best node of --region, which defaults to the region of the daemon of --server: one
-that has the image, had no failure recently, and runs the fewest games.
+that has space for what the game requests, the labels of --node-selector, no taint without a
+--toleration, the image, no recent failure, and the lowest share in use; with --placement pack
+the highest. --dry-run explains the choice.
 
 --regions names the regions in which to start the game if its node is lost, the preferred
 one first. The region of the lost node comes before them: another of its nodes runs the game
@@ -53,6 +55,7 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
   rtmanager start game-1 --image gameserver:1.0.0 --memory 256MiB --cpus 0.5 -- --healthy-after 2s
   rtmanager start game-1 --image gameserver:1.0.0 --crash-attempts 3 --on-node-lost reschedule
   rtmanager start game-1 --image gameserver:1.0.0 --region ap --regions eu,us
+  rtmanager start game-1 --image gameserver:1.0.0 --node-selector disk=ssd --dry-run
   rtmanager start game-1 --image gameserver:1.0.0 --secret game-db --env-from-file game-1.env
   rtmanager start game-1 -f game-1.yaml --region eu
   rtmanager start game-1                               # with its previous settings
@@ -65,17 +68,38 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
 	return a.operationCommand(cmd, operationVerb{
 		selection:    selection.Verb{Statuses: []runtime.Status{runtime.StatusStopped}, HasPlacement: true, HasImage: true},
 		hasArguments: true,
+		explain:      a.explainStart,
 		prepare: func(cmd *cobra.Command, args []string) (newOperation, error) {
 			request, err := a.readStartRequest(cmd, specFlags, args)
 			if err != nil {
 				return nil, err
 			}
 			request.pull = request.pull || pull
+			if isDryRun, _ := cmd.Flags().GetBool("dry-run"); isDryRun {
+				request.variables = nil // a dry run stores no secret
+			}
 			return func(ctx context.Context, gameID string) (httpclient.Operation, error) {
 				return a.startOperation(ctx, request, gameID, wait)
 			}, nil
 		},
 	})
+}
+
+// explainStart prints on which node the game would be started, and why.
+func (a *app) explainStart(ctx context.Context, client *httpclient.Client, o httpclient.Operation) error {
+	ctx, cancel := context.WithTimeout(ctx, a.globals.readTimeout())
+	defer cancel()
+	found, err := client.ExplainStart(ctx, o)
+	if httpclient.IsNotOffered(err) {
+		return errNotExplained
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.printer().Placement(o.GameID, found); err != nil {
+		return err
+	}
+	return found.Error()
 }
 
 // startOperation stores the secret of the game, if the request has one, and returns the operation

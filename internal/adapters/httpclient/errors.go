@@ -67,6 +67,13 @@ func decodeProblem(response *http.Response) (*api.Problem, error) {
 	return &problem, nil
 }
 
+// IsNotOffered reports whether the daemon does not offer the request, for example because it is not
+// part of a cluster.
+func IsNotOffered(err error) bool {
+	var status *statusError
+	return errors.As(err, &status) && status.status == http.StatusNotImplemented
+}
+
 // ErrNotAPI matches the error of a response that does not come from the API.
 var ErrNotAPI = errors.New("not a response of the API")
 

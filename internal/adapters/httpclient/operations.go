@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -68,6 +69,28 @@ func (c *Client) RunOperation(ctx context.Context, o Operation, onProgress func(
 	}
 	stream := &operationStream{client: c, request: request, operation: o, onProgress: onProgress}
 	return stream.run(ctx)
+}
+
+// ExplainStart returns on which node a start would run the game, and why. It changes nothing. A
+// placement without a node that fits is no error.
+func (c *Client) ExplainStart(ctx context.Context, o Operation) (api.Placement, error) {
+	if err := runtime.ValidateGameID(o.GameID); err != nil {
+		return api.Placement{}, err
+	}
+	request, err := o.apiRequest()
+	if err != nil {
+		return api.Placement{}, err
+	}
+	request.query = url.Values{"dry_run": {"true"}}
+	request.header = http.Header{}
+	var result api.OperationResult
+	if _, err := c.roundTrip(ctx, request, &result); err != nil {
+		return api.Placement{}, c.unavailableError(ctx, err)
+	}
+	if result.Placement == nil || result.GameID != o.GameID {
+		return api.Placement{}, c.unexpectedResponseError("the placement of game " + strconv.Quote(o.GameID))
+	}
+	return *result.Placement, nil
 }
 
 // apiRequest returns the request, which is the same for every attempt.

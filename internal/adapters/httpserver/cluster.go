@@ -18,6 +18,8 @@ type Cluster interface {
 	// region, its name or both may be empty. release, if it is not nil, ends the reservation of
 	// the node: the caller must call it unless the request reaches the node.
 	Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (target *node.Node, release func(), _ error)
+	// ExplainPlacement returns on which node Route would start the game, and why.
+	ExplainPlacement(ctx context.Context, request ports.OperationRequest, requested node.Ref) (node.Placement, error)
 	// Offer reports how well this node could run a game with the spec.
 	Offer(ctx context.Context, gameID string, spec operation.Spec) (node.Offer, error)
 	// Execute carries out an operation on this node.
@@ -62,6 +64,10 @@ type noCluster struct{}
 
 func (noCluster) Route(context.Context, ports.OperationRequest, node.Ref, bool) (*node.Node, func(), error) {
 	return nil, nil, node.ErrNoEngine
+}
+
+func (noCluster) ExplainPlacement(context.Context, ports.OperationRequest, node.Ref) (node.Placement, error) {
+	return node.Placement{}, node.ErrNoEngine
 }
 
 func (noCluster) Offer(context.Context, string, operation.Spec) (node.Offer, error) {

@@ -36,7 +36,7 @@ func (s *Server) getNodes(w http.ResponseWriter, r *http.Request, _ *noInput) er
 }
 
 func encodeNode(m node.Member) api.Node {
-	encoded := api.Node{Node: m.Node, Status: m.Status, Games: m.Games}
+	encoded := api.Node{Node: m.Node, Status: m.Status, Games: m.Games, Used: m.Used}
 	if m.ClockOffset != 0 {
 		encoded.ClockOffset = m.ClockOffset.Round(time.Second).String()
 	}

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,8 @@ type operationInput struct {
 type (
 	startInput struct {
 		operationInput
-		Body request.Body[api.StartRequest] `body:"optional"`
+		DryRun bool                           `query:"dry_run" doc:"Only report on which node the game would be started, and why, as placement of the result. Nothing is done or reserved"`
+		Body   request.Body[api.StartRequest] `body:"optional"`
 	}
 	patchInput struct {
 		operationInput
@@ -93,6 +95,10 @@ func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInpu
 	if err := checkRegions(r, body.Regions, in.GameID); err != nil {
 		return err
 	}
+	if in.DryRun {
+		request.GameID = in.GameID
+		return s.explainPlacement(w, r, request, node.Ref{Region: body.Region, Name: body.Node})
+	}
 	return s.runOperation(w, r, &in.operationInput, operationCall{
 		request: request, body: in.Body.Raw, requested: node.Ref{Region: body.Region, Name: body.Node},
 	})
@@ -107,6 +113,28 @@ func checkRegions(r *http.Request, regions []string, gameID string) error {
 		}
 	}
 	return nil
+}
+
+// explainPlacement responds with the node on which a start would run the game.
+func (s *Server) explainPlacement(w http.ResponseWriter, r *http.Request, request ports.OperationRequest, requested node.Ref) error {
+	caller := callers.Of(r.Context())
+	if err := caller.CheckPlacement(access.PermissionOperate, cmp.Or(requested.Region, s.cfg.Region), request.GameID); err != nil {
+		return err
+	}
+	request.Origin.OperationID = operation.NewID()
+	ctx, cancel := context.WithTimeout(r.Context(), s.requestTimeout())
+	defer cancel()
+	found, err := s.cfg.Cluster.ExplainPlacement(ctx, request, requested)
+	if err != nil {
+		return err
+	}
+	if err := caller.CheckPlacement(access.PermissionOperate, found.Region, request.GameID); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, api.OperationResult{
+		OperationID: request.Origin.OperationID, Kind: operation.KindStart, GameID: request.GameID, Step: operation.StepFinished,
+		Placement: api.PlacementFrom(found),
+	})
 }
 
 // validateSpec validates a spec that may omit the image. Without an image the node runs the

@@ -104,3 +104,31 @@ func TestNoNodeCanRunTheGame(t *testing.T) {
 	got := f.send("POST", operationPath("g", operation.KindStart), "", "")
 	require.Equal(t, api.CodeUnavailable, got.problem(t).Code, "the present nodes are unknown: %s", got.body)
 }
+
+// A dry run reports where a start would run the game, and why, and starts nothing.
+func TestDryRunOfAStart(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	path := operationPath("g", operation.KindStart) + "?dry_run=true"
+	got := c.one.send("POST", path, "", `{"image":"a:1"}`)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	contractOf(t, c.one).requireDocumented(t, "POST", path, got)
+	found := decodeAs[api.OperationResult](t, got.body).Placement
+	require.Equal(t, "eu", found.Region)
+	require.Equal(t, "n1", found.Node, "n2 has a game")
+	require.Len(t, found.Nodes, 2)
+	require.Equal(t, 1, found.Nodes[1].Used.Games)
+	require.NoError(t, found.Error())
+
+	c.register.nodes[0].Capacity.Games, c.register.nodes[1].Labels = 1, map[string]string{"disk": "hdd"}
+	got = c.one.send("POST", path, "", `{"image":"a:1","node_selector":{"disk":"ssd"}}`)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.EqualError(t, decodeAs[api.OperationResult](t, got.body).Placement.Error(), "no node of region eu fits: n1 lacks the label disk=ssd, n2 lacks the label disk=ssd")
+	got = c.one.send("POST", operationPath("g", operation.KindStart), "", `{"image":"a:1","node_selector":{"disk":"ssd"}}`)
+	require.Equal(t, http.StatusConflict, got.StatusCode, got.body)
+	require.Equal(t, api.CodeNoCapacity, got.problem(t).Code)
+
+	got = c.one.send("POST", operationPath("far", operation.KindStart)+"?dry_run=true", "", "")
+	require.Equal(t, "n2", decodeAs[api.OperationResult](t, got.body).Placement.Node, "the game runs there")
+	require.Zero(t, c.first.count()+c.second.count())
+}

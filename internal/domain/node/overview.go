@@ -115,6 +115,8 @@ type Member struct {
 	Since time.Time
 	// Games is the number of running and stopped games that the node has.
 	Games int
+	// Used is what the games of a present node use, those that are being started included.
+	Used Usage
 	// ClockOffset is by how much the clock of the node is ahead of this daemon's, at
 	// least; negative if it is behind. It is 0 unless the clocks certainly differ.
 	ClockOffset time.Duration

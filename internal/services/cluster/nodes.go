@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/services/placement"
 )
 
 // Nodes returns the nodes of the cluster with one read of the registry. It returns
@@ -25,11 +27,15 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 	if err != nil {
 		return node.List{}, err
 	}
+	used := placement.Load{}
+	if !overview.IsStale {
+		used = s.usage(ctx, overview.Present)
+	}
 	nodes := node.List{IsStale: overview.IsStale, Regions: overview.Regions(games)}
 	now := time.Now()
 	for _, n := range overview.Present {
 		nodes.Items = append(nodes.Items, node.Member{
-			Node: n, Status: node.StatusReady, Games: games[n.Ref()], ClockOffset: clockOffset(n.Now, now),
+			Node: n, Status: node.StatusReady, Games: games[n.Ref()], Used: used[n.Ref()], ClockOffset: clockOffset(n.Now, now),
 		})
 		delete(games, n.Ref())
 	}
@@ -51,6 +57,26 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 		}
 	}
 	return nodes, nil
+}
+
+// usage returns what the games of the present nodes use, without those of a region that cannot be
+// read.
+func (s *Service) usage(ctx context.Context, present []node.Node) placement.Load {
+	load := placement.Load{}
+	isRead := map[string]bool{}
+	for _, n := range present {
+		if isRead[n.Region] {
+			continue
+		}
+		isRead[n.Region] = true
+		ofRegion, err := s.scheduler.Usage(ctx, n.Region)
+		if err != nil {
+			s.cfg.Logger.Warn("cannot read what the games of a region use", "region", n.Region, "error", err)
+			continue
+		}
+		maps.Copy(load, ofRegion)
+	}
+	return load
 }
 
 const (

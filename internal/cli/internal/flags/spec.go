@@ -22,6 +22,7 @@ type Spec struct {
 	// EnvFile is the file of --env-from-file, empty for none.
 	EnvFile string
 
+	placementFlags
 	image, network, healthPath, onNodeLost, memory    string
 	stopSignal, crashCondition                        string
 	env, secrets, regions, gamePorts                  []string
@@ -54,6 +55,7 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.gamePorts, "game-port", nil, "port at which players reach the game, `NAME:[NODE_PORT:]CONTAINER_PORT[/tcp|/udp]`, such as game:7777/udp, repeatable; NAME/udp for a game that listens on the port of the node")
 	flags.Float64Var(&f.cpus, "cpus", 0, "CPU limit; 0 means no limit")
 	flags.StringVar(&f.memory, "memory", "", "memory limit, a `SIZE` such as 256MiB; 0 means no limit")
+	f.bindPlacement(cmd)
 	flags.StringVar(&f.healthPath, "health-path", "", "HTTP `PATH` that returns 2xx when the game is healthy, or none (default /healthz)")
 	flags.DurationVar(&f.healthTimeout, "health-timeout", 0, "how long a start waits until the game is healthy (default 30s)")
 	flags.StringVar(&f.health.kind, "health", "", "`KIND` of health checks: http|tcp|heartbeat|none, of the main port, or of the file heartbeat in the HOME of the game (default http)")
@@ -82,13 +84,16 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 // Apply overwrites fields of the spec by the flags that were given, and reports whether
 // there were any.
 func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
-	memory, errMemory := parseMemory(f.memory)
+	memory, errMemory := parseMemory("--memory", f.memory)
 	env, errEnv := parseEnv(f.env, spec.Env)
 	gamePorts, errPorts := parseGamePorts(f.gamePorts)
 	if err := errors.Join(errMemory, errEnv, errPorts); err != nil {
 		return false, err
 	}
-	changed := false
+	changed, err := f.applyPlacement(cmd, spec)
+	if err != nil {
+		return false, err
+	}
 	for name, set := range map[string]func(){
 		"image":                    func() { spec.Image = f.image },
 		"env":                      func() { spec.Env = env },
@@ -135,13 +140,13 @@ func parseGamePorts(given []string) ([]operation.PortSpec, error) {
 	return ports, nil
 }
 
-func parseMemory(text string) (int64, error) {
+func parseMemory(flag, text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
 	bytes, err := humanize.ParseBytes(text)
 	if err != nil || bytes > math.MaxInt64 {
-		return 0, &runtime.InvalidError{Field: "--memory", Reason: fmt.Sprintf("%q is not a size; write it like 256MiB or 1GB", render.Truncate(text, 64))}
+		return 0, &runtime.InvalidError{Field: flag, Reason: fmt.Sprintf("%q is not a size; write it like 256MiB or 1GB", render.Truncate(text, 64))}
 	}
 	return int64(bytes), nil
 }

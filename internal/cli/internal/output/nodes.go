@@ -27,7 +27,7 @@ func (p *Printer) Nodes(nodes api.Nodes) error {
 	}
 	t := &render.Table{Header: []string{"REGION", "NODE", "STATUS", "LEADER", "GAMES", "ENGINE", "AGE", "API"}}
 	if p.isWide() {
-		t.Header = append(t.Header, "VERSION", "CLOCK", "RESPONDER", "STARTED", "INSTANCE", "IDENTITY", "SESSION", "MAINTENANCE")
+		t.Header = append(t.Header, "RUNNING", "CPUS", "MEMORY", "LABELS", "TAINTS", "VERSION", "CLOCK", "RESPONDER", "STARTED", "INSTANCE", "IDENTITY", "SESSION", "MAINTENANCE")
 	}
 	for _, n := range nodes.Items {
 		at := n.Ref()
@@ -36,7 +36,8 @@ func (p *Printer) Nodes(nodes api.Nodes) error {
 			render.Cell(string(n.Engine)), p.nodeAge(n), render.Cell(n.API),
 		}
 		if p.isWide() {
-			row = append(row, render.Cell(n.Version), clockText(n), yesOrDash(at == nodes.Responder), render.Time(n.StartedAt),
+			row = append(row, gameCountText(n.Used, n.Capacity), cpusText(n.Used, n.Capacity), memoryText(n.Used, n.Capacity), labelsText(n.Labels), taintsText(n.Taints),
+				render.Cell(n.Version), clockText(n), yesOrDash(at == nodes.Responder), render.Time(n.StartedAt),
 				render.Cell(n.Instance), render.Cell(n.Identity), strconv.FormatInt(n.Session, 10), maintenanceText(n.Settings))
 		}
 		t.Add(row...)
