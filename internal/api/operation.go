@@ -14,6 +14,9 @@ import (
 type StartRequest struct {
 	operation.Spec
 
+	// Labels replace the labels of the game; nil keeps them.
+	Labels map[string]string `json:"labels,omitempty" doc:"The labels of the game, which replace the current ones; an omitted member keeps them"`
+
 	Pull   bool   `json:"pull,omitempty" doc:"Pull the image even if the node has it, and create a new container unless the game runs"`
 	Region string `json:"region,omitempty" doc:"For a game without a node: the region to start it in"`
 	Node   string `json:"node,omitempty" doc:"For a game without a node: the node to start it on; without a region, a node of the region of the daemon that receives the request"`

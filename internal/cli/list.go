@@ -31,6 +31,9 @@ type listFlags struct {
 	consistency flags.Consistency
 	isAllStores bool
 	isPartial   bool
+	// labelColumns and hasLabels are those of output.Printer.
+	labelColumns []string
+	hasLabels    bool
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -60,7 +63,7 @@ each at a revision of its own. A store that does not respond is an error, unless
 		Example: `  rtmanager list
   rtmanager list --all-stores
   rtmanager list --status running --region eu --region us
-  rtmanager list -l env=prod,mode!=ranked
+  rtmanager list -l env=prod,mode!=ranked -L mode
   rtmanager list --all -o wide
   rtmanager list -o json | jq -r '.items[].game_id'`,
 		Args: requireNoArguments,
@@ -68,11 +71,17 @@ each at a revision of its own. A store that does not respond is an error, unless
 	flags.filter.Bind(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", 0, "maximum number `N` of records; 0 lists all")
 	cmd.Flags().BoolVarP(&flags.all, "all", "a", false, "also removed games")
+	cmd.Flags().StringSliceVarP(&flags.labelColumns, "label-columns", "L", nil, "`KEY,...` of labels to show as columns, repeatable")
+	cmd.Flags().BoolVar(&flags.hasLabels, "show-labels", false, "show all labels as the last column")
 	flags.consistency.Bind(cmd)
 	cmd.Flags().BoolVar(&flags.isAllStores, "all-stores", false, "also the records of the stores that the daemon federates")
 	cmd.Flags().BoolVar(&flags.isPartial, "allow-partial", false, "with --all-stores, list what the stores that respond have")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
-		switch {
+		switch err := errors.Join(validateLabelKeys("--label-columns", flags.labelColumns)...); {
+		case err != nil:
+			return err
+		case flags.isAllStores && (flags.hasLabels || len(flags.labelColumns) > 0):
+			return exit.UsageError{Err: errors.New("--all-stores shows no labels; use -o json, or --store NAME")}
 		case flags.isAllStores && a.globals.store != "":
 			return exit.UsageError{Err: errors.New("--all-stores and --store exclude each other")}
 		case flags.isAllStores:
@@ -83,6 +92,15 @@ each at a revision of its own. A store that does not respond is an error, unless
 		return a.list(cmd.Context(), flags)
 	})
 	return cmd
+}
+
+// validateLabelKeys returns the error of each key, nil for a valid one.
+func validateLabelKeys(flag string, keys []string) []error {
+	errs := make([]error, len(keys))
+	for i, key := range keys {
+		errs[i] = runtime.ValidateLabelKey(flag, key)
+	}
+	return errs
 }
 
 func (a *app) list(ctx context.Context, flags listFlags) error {
@@ -106,7 +124,9 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := a.printer().Page(list); err != nil {
+	printer := a.printer()
+	printer.LabelColumns, printer.HasLabels = flags.labelColumns, flags.hasLabels
+	if err := printer.Page(list); err != nil {
 		return err
 	}
 	a.printer().RegionWarnings(list.Regions)

@@ -57,6 +57,7 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
   rtmanager start game-1 --image gameserver:1.0.0 --region ap --regions eu,us
   rtmanager start game-1 --image gameserver:1.0.0 --node-selector disk=ssd --dry-run
   rtmanager start game-1 --image gameserver:1.0.0 --secret game-db --env-from-file game-1.env
+  rtmanager start game-1 --image gameserver:1.0.0 --label env=prod --label mode=ranked
   rtmanager start game-1 -f game-1.yaml --region eu
   rtmanager start game-1                               # with its previous settings
   rtmanager start game-1 game-2 game-3 --image gameserver:1.0.0
@@ -112,7 +113,7 @@ func (a *app) startOperation(ctx context.Context, request startRequest, gameID s
 		}
 	}
 	o := httpclient.Operation{
-		OperationRequest: ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec, Pull: request.pull},
+		OperationRequest: ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec, Labels: request.labels, Pull: request.pull},
 		Region:           request.region, Node: request.node, Until: httpclient.WaitRunning,
 	}
 	if wait {
@@ -126,7 +127,8 @@ type startRequest struct {
 	spec         *operation.Spec // nil keeps the previous one
 	region, node string
 	pull         bool
-	variables    secret.Values // of --env-from-file; nil without
+	labels       map[string]string // nil keeps those of the game
+	variables    secret.Values     // of --env-from-file; nil without
 }
 
 // specOf returns the spec of a game: that of the request, with the secret of the game if the
@@ -167,7 +169,11 @@ func (a *app) readStartRequest(cmd *cobra.Command, specFlags flags.Spec, args []
 		return startRequest{}, err
 	}
 	changed = changed || variables != nil
-	request := startRequest{variables: variables, pull: file.Pull, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
+	labels, err := specFlags.Labels(file.Labels)
+	if err != nil {
+		return startRequest{}, err
+	}
+	request := startRequest{labels: labels, variables: variables, pull: file.Pull, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
 	if !hasSpec && !changed {
 		return request, nil
 	}

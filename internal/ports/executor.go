@@ -65,6 +65,8 @@ type OperationRequest struct {
 	// Pull makes a start or patch that creates a container pull the image even if the node has it. A patch to
 	// the image that the game has then creates a new container, as it does with Force.
 	Pull bool
+	// Labels are the labels of a start; nil keeps those of the game.
+	Labels map[string]string
 	// StopGrace is how long a stop lets the game exit before it kills it; nil means the
 	// stop grace of the game's spec, and 0 kills at once.
 	StopGrace *time.Duration

@@ -123,11 +123,14 @@ func (o Operation) requestBody() ([]byte, error) {
 	case o.Kind != operation.KindStart:
 		return []byte("{}"), nil
 	case o.Spec != nil:
-		return json.Marshal(api.StartRequest{Spec: *o.Spec, Pull: o.Pull, Region: o.Region, Node: o.Node})
+		return json.Marshal(api.StartRequest{Spec: *o.Spec, Labels: o.Labels, Pull: o.Pull, Region: o.Region, Node: o.Node})
 	}
 	options := map[string]any{}
 	if o.Pull {
 		options["pull"] = true
+	}
+	if o.Labels != nil {
+		options["labels"] = o.Labels
 	}
 	for name, value := range map[string]string{"region": o.Region, "node": o.Node} {
 		if value != "" {

@@ -83,6 +83,23 @@ func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (r
 	})
 }
 
+// ChangeLabels changes labels of a game: set replaces or adds labels, and remove removes them. It
+// fails with runtime.ErrInvalid, runtime.ErrNotFound or operation.ErrBusy, or as Put does.
+func (c *Client) ChangeLabels(ctx context.Context, gameID string, change api.LabelChange, origin ports.Origin) (runtime.VersionedRecord, error) {
+	if err := errors.Join(runtime.ValidateGameID(gameID), origin.Validate()); err != nil {
+		return runtime.VersionedRecord{}, err
+	}
+	body, err := json.Marshal(change)
+	if err != nil {
+		return runtime.VersionedRecord{}, fmt.Errorf("encode the labels of game %q: %w", gameID, err)
+	}
+	header := originHeader(origin)
+	if origin.Reason != "" {
+		header.Set(api.HeaderReason, api.EncodeHeaderText(origin.Reason))
+	}
+	return c.write(ctx, apiRequest{method: http.MethodPost, path: gamePath(gameID, "/labels"), header: header, body: body})
+}
+
 func rejectFence(fence *node.Fence) error {
 	if fence == nil {
 		return nil

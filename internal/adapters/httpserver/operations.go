@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -84,6 +85,13 @@ func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInpu
 		specMembers--
 		if value == "" {
 			return problem.Invalid(api.Fault{Location: "body." + name, Message: "is empty; omit it to allow any"})
+		}
+	}
+	if in.Body.Members["labels"] {
+		specMembers--
+		request.Labels = body.Labels
+		if err := runtime.ValidateLabels("labels", body.Labels); err != nil {
+			return err
 		}
 	}
 	if specMembers > 0 {

@@ -27,6 +27,7 @@ func requirements() requirementTable {
 		"put-runtime":         game(operate),
 		"delete-runtime":      game(operate),
 		"set-runtime-status":  game(operate),
+		"label-runtime":       game(operate),
 		"get-runtime-history": game(read),
 		"watch-runtimes":      some(read),
 

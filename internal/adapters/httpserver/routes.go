@@ -64,6 +64,11 @@ func runtimeRoutes() []Route {
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodeNotFound, api.CodeConflict, api.CodeInvalidTransition, api.CodeBusy, api.CodeManaged, api.CodeIdempotencyKeyReused}),
 		}, (*Server).setStatus),
 		withHandler(Route{
+			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/labels", ID: "label-runtime", Tag: tag,
+			Summary: "Add, replace and remove labels of a game", Responses: recordResponse("The record with its labels"),
+			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodeNotFound, api.CodeBusy, api.CodeConflict, api.CodeIdempotencyKeyReused}),
+		}, (*Server).changeLabels),
+		withHandler(Route{
 			Method: http.MethodGet, Path: runtimesPath + gameIDSegment + "/history", ID: "get-runtime-history", Tag: tag,
 			Summary: "Get the recent transitions of a game, newest first", Responses: jsonResponse[api.History]("The ledger"),
 			Codes: codes(storeCodes(), []api.Code{api.CodeNotFound}),

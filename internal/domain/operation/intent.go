@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,9 @@ type Intent struct {
 	// record whose desired status is running means that the game crashed.
 	DesiredStatus runtime.Status `json:"desired_status"`
 	Spec          Spec           `json:"spec"`
+	// Labels are those that the last start named. A record that is inserted for an adopted container
+	// gets them.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Current is the operation in progress, nil if there is none.
 	Current *Operation `json:"current,omitempty"`
 	// Recent holds the outcomes of the latest operations, newest first, at most MaxRecent.
@@ -85,7 +89,7 @@ func (in Intent) NodesWithContainers() []node.Ref {
 
 // Clone returns a copy that shares no memory with in.
 func (in Intent) Clone() Intent {
-	in.Spec = in.Spec.Clone()
+	in.Spec, in.Labels = in.Spec.Clone(), maps.Clone(in.Labels)
 	if in.Current != nil {
 		current := in.Current.Clone()
 		in.Current = &current

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -77,6 +78,8 @@ type Operation struct {
 	StepAt    time.Time `json:"step_at"`
 	// Spec becomes the game's spec if the operation succeeds.
 	Spec Spec `json:"spec"`
+	// Labels become the labels of the game with its record; nil keeps them.
+	Labels map[string]string `json:"labels,omitzero"`
 	// Generation is the generation of the container that the operation creates: one more
 	// than the record's. It is 0 if the operation creates none.
 	Generation int64 `json:"generation,omitempty"`
@@ -141,7 +144,7 @@ func (o Operation) Outcome(now time.Time) Outcome {
 func (o Operation) Clone() Operation {
 	o.Spec = o.Spec.Clone()
 	o.PreviousRecord, o.Failure = cloneRecord(o.PreviousRecord), cloneFailure(o.Failure)
-	o.StopGrace, o.Target = clonePointer(o.StopGrace), clonePointer(o.Target)
+	o.StopGrace, o.Target, o.Labels = clonePointer(o.StopGrace), clonePointer(o.Target), maps.Clone(o.Labels)
 	if o.PreemptedBy = clonePointer(o.PreemptedBy); o.PreemptedBy != nil {
 		o.PreemptedBy.StopGrace = clonePointer(o.PreemptedBy.StopGrace)
 	}

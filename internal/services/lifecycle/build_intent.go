@@ -52,7 +52,7 @@ func (s *Service) buildIntent(ctx context.Context, request ports.OperationReques
 	at := s.now()
 	op.ID, op.Region, op.Node = request.Origin.OperationID, s.cfg.Region, s.cfg.Node
 	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, base.record, opts.automatic
-	op.Reserved = request.IsReserved
+	op.Reserved, op.Labels = request.IsReserved, request.Labels
 	if err := s.validateContainerSpec(ctx, request, op); err != nil {
 		return intent, err
 	}
@@ -64,6 +64,9 @@ func (s *Service) buildIntent(ctx context.Context, request ports.OperationReques
 	op.Deadline = at.Add(s.operationTimeout(op))
 	intent = intent.Clone()
 	intent.GameID, intent.Current = request.GameID, &op
+	if request.Labels != nil {
+		intent.Labels = request.Labels
+	}
 	switch {
 	case opts.restarts != nil:
 		intent.Restarts = opts.restarts

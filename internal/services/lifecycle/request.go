@@ -79,9 +79,11 @@ func requestHash(request ports.OperationRequest) string {
 		Image     string
 		Force     bool
 		StopGrace *time.Duration
-		Pull      bool      `json:",omitempty"` // absent, as in the hashes of earlier versions
-		Target    *node.Ref `json:",omitempty"`
-	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace, request.Pull, request.Target})
+		// absent, as in the hashes of earlier versions
+		Pull   bool              `json:",omitempty"`
+		Target *node.Ref         `json:",omitempty"`
+		Labels map[string]string `json:",omitempty"`
+	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace, request.Pull, request.Target, request.Labels})
 	if err != nil {
 		return "" // a spec that cannot be encoded is rejected when it is stored
 	}

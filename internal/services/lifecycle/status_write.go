@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"galaxy/rtmanager/internal/domain/container"
@@ -59,7 +60,7 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	}
 	origin, condition := e.origin(suffix, reason), e.conditionAfter(base.record, to, c.ID, suffix)
 	var stored runtime.VersionedRecord
-	if base.record != nil && isPlainTransition(*base.record, to, c.ID) && (to != runtime.StatusRunning || e.hasRequests(*base.record)) {
+	if base.record != nil && isPlainTransition(*base.record, to, c.ID) && (to != runtime.StatusRunning || e.hasRequests(*base.record) && e.hasLabels(*base.record)) {
 		stored, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
@@ -121,6 +122,11 @@ func isPlainTransition(current runtime.RuntimeRecord, to runtime.Status, contain
 // hasRequests reports whether the record has the requests of the operation's spec.
 func (e *execution) hasRequests(record runtime.RuntimeRecord) bool {
 	return node.Resources{CPUs: record.RequestCPUs, MemoryBytes: record.RequestMemoryBytes} == e.op().Spec.Requests()
+}
+
+// hasLabels reports whether the record has the labels that the operation gives the game.
+func (e *execution) hasLabels(record runtime.RuntimeRecord) bool {
+	return e.op().Labels == nil || maps.Equal(e.op().Labels, record.Labels)
 }
 
 // endpointAfter returns the endpoint of a record after its transition, nil if the
@@ -205,6 +211,9 @@ func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 	} else {
 		requests := e.op().Spec.Requests()
 		record.RequestCPUs, record.RequestMemoryBytes = requests.CPUs, requests.MemoryBytes
+		if labels := e.op().Labels; labels != nil {
+			record.Labels = runtime.ChangeLabels(nil, labels, nil)
+		}
 	}
 	switch to {
 	case runtime.StatusRunning:

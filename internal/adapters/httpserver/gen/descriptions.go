@@ -121,7 +121,7 @@ func memberDescriptions() map[string]map[string]string {
 		"OperationOutcome":    {"finished_at": "The time of the end", "record": "The record after the operation", "region": "The region of the node that executed it", "node": "The node that executed it"},
 		"OperationPreemption": {"at": "The time of the request, by the clock of the node"},
 		"OperationFailure":    {"code": "The stable identifier of the kind of failure", "message": "A description of the failure"},
-		"OperationIntent":     {"desired_status": "The status that the last successful operation aimed at", "spec": "How the game is run", "current": "The operation in progress", "recent": "The latest outcomes, newest first", "restarts": "The times of the restarts after crashes, newest first"},
+		"OperationIntent":     {"desired_status": "The status that the last successful operation aimed at", "spec": "How the game is run", "labels": "The labels that the last start named", "current": "The operation in progress", "recent": "The latest outcomes, newest first", "restarts": "The times of the restarts after crashes, newest first"},
 		"Operation":           operationDescriptions(),
 		"OperationPortSpec": {
 			"name":           "The name, unique within the game: up to 32 lower-case letters, digits and hyphens, the first a letter. The variable PORT_NAME of the game has the number to listen on",
@@ -215,6 +215,7 @@ func specDescriptions() map[string]string {
 func operationDescriptions() map[string]string {
 	return map[string]string{
 		"reserved":        "Whether its node has a reservation for it, which ends with it",
+		"labels":          "The labels that it gives the game; absent if it keeps them",
 		"session":         "The revision of the node's presence under which it was accepted",
 		"deadline":        "The time at which it is rolled back",
 		"target":          "Of a move, the node that runs the game after it",

@@ -25,7 +25,7 @@ type Spec struct {
 	placementFlags
 	image, network, healthPath, onNodeLost, memory    string
 	stopSignal, crashCondition                        string
-	env, secrets, regions, gamePorts                  []string
+	env, secrets, regions, gamePorts, labels          []string
 	port, containerPort, crashAttempts                int
 	cpus                                              float64
 	healthTimeout, stopGrace, crashWindow, crashDelay time.Duration
@@ -47,6 +47,7 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.StringVar(&f.Region, "region", "", "`REGION` to start the game in, if it has no node yet")
 	flags.StringVar(&f.Node, "node", "", "`NODE` to start the game on, if it has none yet")
 	flags.StringArrayVar(&f.env, "env", nil, "environment variable of the game, `NAME=VALUE`, repeatable; not for secrets")
+	flags.StringArrayVar(&f.labels, "label", nil, "label of the game, `KEY=VALUE`, repeatable; they replace the current labels of the game")
 	flags.StringArrayVar(&f.secrets, "secret", nil, "`NAME` of a secret whose values become environment variables of the game, repeatable")
 	flags.StringVar(&f.EnvFile, "env-from-file", "", "`FILE` of secret variables of the game, one NAME=VALUE per line; they are stored encrypted")
 	flags.StringVar(&f.network, "network", "", "`NETWORK` of the engine to join")
@@ -198,4 +199,25 @@ func NameFlag(err error, flag string) error {
 		return err
 	}
 	return &runtime.InvalidError{Field: flag, Reason: invalid.Reason}
+}
+
+// Labels returns the labels of the flags, or else the given ones.
+func (f *Spec) Labels(current map[string]string) (map[string]string, error) {
+	if len(f.labels) == 0 {
+		return current, nil
+	}
+	return ParseLabels("--label", f.labels)
+}
+
+// ParseLabels parses labels of the form KEY=VALUE. The error names the flag.
+func ParseLabels(flag string, texts []string) (map[string]string, error) {
+	labels := make(map[string]string, len(texts))
+	for _, text := range texts {
+		key, value, isPair := strings.Cut(text, "=")
+		if !isPair {
+			return nil, &runtime.InvalidError{Field: flag, Reason: fmt.Sprintf("%.80q is not KEY=VALUE, such as env=prod", text)}
+		}
+		labels[key] = value
+	}
+	return labels, runtime.ValidateLabels(flag, labels)
 }

@@ -33,6 +33,10 @@ type Printer struct {
 	// HasColor reports whether statuses are colored.
 	HasColor  bool
 	NoHeaders bool
+	// LabelColumns are keys of labels that a table of records has columns for. HasLabels reports
+	// whether it has a column with all labels.
+	LabelColumns []string
+	HasLabels    bool
 	// Now is the clock that ages are computed with.
 	Now func() time.Time
 }

@@ -94,6 +94,12 @@ func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
 	if p.isWide() {
 		t.Header = append(t.Header, "WANTED", "RESTARTS", "OPERATION", "CHANGED", "REVISION", "GENERATION", "ENDPOINT", "PORTS", "NETWORK", "STATE-PATH")
 	}
+	for _, key := range p.LabelColumns {
+		t.Header = append(t.Header, strings.ToUpper(key[strings.LastIndex(key, "/")+1:]))
+	}
+	if p.HasLabels {
+		t.Header = append(t.Header, "LABELS")
+	}
 	for _, v := range records {
 		r := v.Record
 		row := []string{
@@ -104,6 +110,12 @@ func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
 		if p.isWide() {
 			row = append(row, render.Cell(string(r.DesiredStatus)), strconv.FormatInt(r.Restarts, 10), render.Cell(operationText(r)), p.age(r.LastOpAt), strconv.FormatInt(v.Revision, 10), strconv.FormatInt(r.Generation, 10),
 				render.Cell(r.EngineEndpoint), render.Cell(portsText(r.Ports)), render.Cell(r.DockerNetwork), render.Cell(r.StatePath))
+		}
+		for _, key := range p.LabelColumns {
+			row = append(row, render.Cell(r.Labels[key]))
+		}
+		if p.HasLabels {
+			row = append(row, render.Labels(r.Labels))
 		}
 		t.Add(row...)
 	}
@@ -172,6 +184,9 @@ func (p *Printer) fieldTable(v runtime.VersionedRecord) *render.Table {
 	text("Node", r.Node)
 	text("Container", r.CurrentContainerID)
 	text("Image", r.CurrentImageRef)
+	if len(r.Labels) > 0 {
+		t.Add("Labels:", render.Labels(r.Labels))
+	}
 	t.Add("Generation:", strconv.FormatInt(r.Generation, 10))
 	text("Endpoint", r.EngineEndpoint)
 	for _, p := range r.Ports {
