@@ -71,6 +71,11 @@ func TestLogsAcrossNodes(t *testing.T) {
 		require.ErrorContains(t, err, `"yesterday" is neither a time`)
 	}
 
+	stats, err := other.client.Stats(t.Context(), "a/game")
+	require.NoError(t, err)
+	require.Positive(t, stats.MemoryBytes)
+	require.Equal(t, "before", stats.Node)
+
 	log, err := other.client.Logs(t.Context(), "a/game", httpclient.LogOptions{Tail: -1, IsFollowing: true})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, log.Close()) }()

@@ -126,6 +126,10 @@ type ContainerReader interface {
 	// also if ctx has ended.
 	StreamLogs(ctx context.Context, containerID string, options container.LogOptions) iter.Seq2[container.LogLine, error]
 
+	// Usage returns what the container uses at present, and the zero Usage for one that does not run. It
+	// returns container.ErrNoContainer if there is no such container.
+	Usage(ctx context.Context, containerID string) (container.Usage, error)
+
 	// Events streams the containers that start, exit and are removed. Events are
 	// hints: some may be lost, and a consumer reads the state itself. The first event
 	// has the type container.EventStreamOpened; its EventsMissed reports whether

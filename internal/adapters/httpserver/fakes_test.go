@@ -235,6 +235,10 @@ type fakeGames struct{}
 
 func (fakeGames) Cancel(context.Context, string, string, ports.Origin) error { return nil }
 
+func (fakeGames) Usage(context.Context, string) (container.Usage, error) {
+	return container.Usage{At: noon, CPUSeconds: 1.5, MemoryBytes: 1 << 20, Processes: 2}, nil
+}
+
 func (fakeGames) StreamLogs(context.Context, string, container.LogOptions) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) { yield(container.LogLine{Text: "line"}, nil) }
 }

@@ -14,6 +14,8 @@ import (
 type Games interface {
 	// Cancel ends the operation in progress on the game.
 	Cancel(ctx context.Context, gameID, operationID string, origin ports.Origin) error
+	// Usage returns what the game uses at present.
+	Usage(ctx context.Context, gameID string) (container.Usage, error)
 	// StreamLogs yields the log of the game's container.
 	StreamLogs(ctx context.Context, gameID string, options container.LogOptions) iter.Seq2[container.LogLine, error]
 }
@@ -22,6 +24,10 @@ type Games interface {
 type noGames struct{}
 
 func (noGames) Cancel(context.Context, string, string, ports.Origin) error { return node.ErrNoEngine }
+
+func (noGames) Usage(context.Context, string) (container.Usage, error) {
+	return container.Usage{}, node.ErrNoEngine
+}
 
 func (noGames) StreamLogs(context.Context, string, container.LogOptions) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) { yield(container.LogLine{}, node.ErrNoEngine) }

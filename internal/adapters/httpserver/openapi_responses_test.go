@@ -73,6 +73,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"POST", "/v1/runtimes/a%2Fb/move", "", `{"node":"n2"}`, 200},
 		{"GET", "/v1/runtimes/a%2Fb/explain", "", "", 200},
 		{"GET", "/v1/runtimes/a%2Fb/logs?tail=1", "", "", 200},
+		{"GET", "/v1/runtimes/a%2Fb/stats", "", "", 200},
 		{"GET", "/v1/runtimes/none/logs", "", "", 404},
 		{"GET", "/v1/operations?in_progress=true&region=eu&node=n1", "", "", 200},
 		{"GET", "/v1/operations?in_progress=false", "", "", 400},

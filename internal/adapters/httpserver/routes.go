@@ -122,6 +122,7 @@ func nodeRoutes() []Route {
 			Codes: codes(storeCodes(), nodeCodes(), []api.Code{api.CodeNotFound, api.CodeOutcomeUnknown}), isDrained: true,
 		}, (*Server).explainRuntime),
 		logRoute(),
+		statsRoute(),
 		withHandler(Route{
 			Method: http.MethodPost, Path: "/v1/specs", ID: "get-specs", Tag: tag,
 			Summary: "Get the specs of games, with their records", Responses: jsonResponse[api.Specs]("The specs"),

@@ -1,4 +1,4 @@
-// Package inspect reads what the games of this node do: their logs.
+// Package inspect reads what the games of this node do: their logs, and what they use.
 package inspect
 
 import (
@@ -65,4 +65,21 @@ func (s *Service) findContainer(ctx context.Context, verb, gameID string) (conta
 		}
 	}
 	return slices.MaxFunc(containers, func(a, b container.Container) int { return cmp.Compare(a.Labels.Generation, b.Labels.Generation) }), nil
+}
+
+// Usage returns what the game's container uses at present. It returns *operation.RejectedError for a game that
+// does not run on this node, the errors of ports.ContainerReader.Usage, and those of the store.
+func (s *Service) Usage(ctx context.Context, gameID string) (container.Usage, error) {
+	found, err := s.findContainer(ctx, "stats", gameID)
+	if err != nil {
+		return container.Usage{}, err
+	}
+	usage, err := s.deps.Engine.Usage(ctx, found.ID)
+	if err != nil {
+		return container.Usage{}, fmt.Errorf("measure game %q: %w", gameID, err)
+	}
+	if usage.At.IsZero() {
+		return container.Usage{}, &operation.RejectedError{GameID: gameID, Operation: "stats", Reason: "the game does not run"}
+	}
+	return usage, nil
 }

@@ -42,6 +42,7 @@ func testCanceledContext(t *testing.T, f *fixture) {
 		"Inspect":      func() error { _, err := f.engine.Inspect(ctx, c.ID); return err },
 		"List":         func() error { _, err := f.engine.List(ctx, ""); return err },
 		"Logs":         func() error { _, err := f.engine.Logs(ctx, c.ID, 10); return err },
+		"Usage":        func() error { _, err := f.engine.Usage(ctx, c.ID); return err },
 		"StreamLogs":   func() error { _, err := readLogs(ctx, f.engine, c.ID, container.LogOptions{Tail: 1}); return err },
 	} {
 		require.ErrorIs(t, call(), container.ErrEngineUnavailable, method)

@@ -105,6 +105,7 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 		{"list", listTests()},
 		{"logs", logTests(features)},
 		{"log streams", streamLogsTests(features)},
+		{"usage", usageTests(features)},
 		{"event", eventTests()},
 		{"reopen", reopenTests()},
 		{"owner", foreignTests()},

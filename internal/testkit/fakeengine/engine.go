@@ -292,6 +292,11 @@ func (e *Engine) StreamLogs(ctx context.Context, id string, _ container.LogOptio
 	}
 }
 
+// Usage implements ports.Engine. A fake container uses nothing.
+func (e *Engine) Usage(ctx context.Context, id string) (container.Usage, error) {
+	return container.Usage{}, e.readContainer(ctx, id, func(*fakeContainer) {})
+}
+
 // withContainer calls fn with the container, or blocks until ctx ends if the container
 // hangs.
 func (e *Engine) withContainer(ctx context.Context, id string, fn func(c *fakeContainer)) error {

@@ -37,7 +37,7 @@ type Host struct {
 // Commands returns the commands.
 func Commands(host Host) []*cobra.Command {
 	c := commands{host}
-	return []*cobra.Command{c.logsCommand(), c.operationsCommand(), c.operationCommand()}
+	return []*cobra.Command{c.logsCommand(), c.statsCommand(), c.operationsCommand(), c.operationCommand()}
 }
 
 type commands struct{ Host }
