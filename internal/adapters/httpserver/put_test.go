@@ -66,9 +66,9 @@ func TestIdempotencyKeyOfAnotherWriteIsRejected(t *testing.T) {
 	require.Equal(t, api.CodeIdempotencyKeyReused, got.problem(t).Code)
 }
 
-// A put cannot contradict the operations of a game, as set-status cannot. It can change
-// everything but the status.
-func TestPutKeepsTheStatusOfAManagedGame(t *testing.T) {
+// A put cannot contradict the operations of a game, as set-status cannot, unless it is for the
+// record only.
+func TestPutOfAManagedGameIsRejected(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil)
 	_, err := c.store.PutIntent(t.Context(), operation.Intent{GameID: "far", DesiredStatus: runtime.StatusRunning}, ports.IntentVersion{})
@@ -86,7 +86,8 @@ func TestPutKeepsTheStatusOfAManagedGame(t *testing.T) {
 		require.Equal(t, "eu n2 stopped", strings.Join([]string{p.Region, p.Node, string(p.To)}, " "))
 		require.Contains(t, p.Detail, "use stop,")
 		contractOf(t, c.one).requireDocumented(t, "PUT", "/v1/runtimes/far", rejected)
-		require.Equal(t, http.StatusOK, c.one.send("PUT", "/v1/runtimes/far", condition, encodeJSON(t, running)).StatusCode, "the status is the same")
+		require.Equal(t, http.StatusConflict, c.one.send("PUT", "/v1/runtimes/far", condition, encodeJSON(t, running)).StatusCode, "the status is the same")
+		require.Equal(t, http.StatusOK, c.one.send("PUT", "/v1/runtimes/far?record_only=true", condition, encodeJSON(t, running)).StatusCode, "the record only")
 	}
 	c.register.leave("n2")
 	got := c.one.send("PUT", "/v1/runtimes/far", "", encodeJSON(t, stopped))
