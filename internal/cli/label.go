@@ -26,7 +26,7 @@ it. Labels that are not named are kept. The first argument is a game, and so is 
 before the first KEY=VALUE or KEY-. The topic labels describes keys, values and selectors.
 
 A change does not affect the container of the game. It is rejected while an operation on the
-game is in progress. Labels are kept by every operation; a start with --label replaces them.`,
+game is in progress. Labels are kept by every operation; a start that names labels replaces them.`,
 		Example: `  rtmanager label game-1 env=prod mode=ranked
   rtmanager label game-1 game-2 env=dev canary-
   rtmanager label game-1 env-`,
