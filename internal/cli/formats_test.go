@@ -129,7 +129,7 @@ func TestFormatsForPeople(t *testing.T) {
 		{"restart", "table", narrow, 1, "game running - eu n1 c1"},
 		{"explain", "", "", 0, "Game: game\nStatus: running\nSince: 2026-03-01T12:00:00Z (24h ago), revision 7\n"},
 		{"nodes", "", "REGION NODE STATUS LEADER GAMES ENGINE AGE API", 2, "eu n1 ready yes 0 process"},
-		{"nodes", "wide", "REGION NODE STATUS LEADER GAMES ENGINE AGE API VERSION CLOCK RESPONDER STARTED INSTANCE IDENTITY SESSION MAINTENANCE", 2, "1.2.3 ok yes 2026-03-01T12:00:00Z n1-1 n1 5 -"},
+		{"nodes", "wide", "REGION NODE STATUS LEADER GAMES ENGINE AGE API RUNNING CPUS MEMORY LABELS TAINTS VERSION CLOCK RESPONDER STARTED INSTANCE IDENTITY SESSION MAINTENANCE", 2, "1.2.3 ok yes 2026-03-01T12:00:00Z n1-1 n1 5 -"},
 		{"drift", "", "", 1, "no drift: records and engines agree"},
 		{"drift", "table", "GAME KIND ACTION NODE AGE EVIDENCE", 0, ""},
 		{"version", "", "", 0, "Schema: "},
