@@ -32,6 +32,7 @@ with such a list as items. A game has these members:
   spec             how to run it: image, args, env, cpus, memory_bytes, health_path, crash
                    and so on, as in the file of start -f; an omitted member has its default
   desired_status   running, the default, or stopped
+  labels           all its labels; without this member it keeps those that it has
   region, node     where to start it if it has no node`
 
 func (a *app) applyCommand() *cobra.Command {
@@ -182,6 +183,13 @@ func (a *app) applyChange(ctx context.Context, client *httpclient.Client, change
 	if flags.isDryRun {
 		return applied, nil
 	}
+	if change.Labels != nil {
+		record, err := a.applyLabels(ctx, client, change, flags)
+		if err != nil {
+			return output.Applied{}, err
+		}
+		applied.Record = &record
+	}
 	for i, request := range change.Requests {
 		o := httpclient.Operation{OperationRequest: request, Until: httpclient.WaitDone}
 		if request.Kind == operation.KindStart {
@@ -203,4 +211,13 @@ func (a *app) applyChange(ctx context.Context, client *httpclient.Client, change
 		}
 	}
 	return applied, nil
+}
+
+// applyLabels changes the labels of the game and returns the new record.
+func (a *app) applyLabels(ctx context.Context, client *httpclient.Client, change gameChange, flags applyFlags) (runtime.VersionedRecord, error) {
+	origin := gameOrigin(flags.origin.PortsOrigin(a.userName()), flags.origin.OperationID, change.game.GameID)
+	if flags.origin.OperationID != "" {
+		origin.OperationID += "-labels"
+	}
+	return client.ChangeLabels(ctx, change.game.GameID, *change.Labels, origin)
 }

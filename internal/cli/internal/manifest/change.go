@@ -25,8 +25,11 @@ const (
 // Change is what must be done so that a game is as its manifest.
 type Change struct {
 	Result Result
-	// Members are the members that differ, sorted: desired_status, and those of the spec.
+	// Members are the members that differ: labels, desired_status, and those of the spec, which
+	// are sorted.
 	Members []string
+	// Labels is the change of labels, which precedes the operations; nil if there is none.
+	Labels *api.LabelChange
 	// Requests are the operations, in their order. They have no origin.
 	Requests []ports.OperationRequest
 }
@@ -44,6 +47,7 @@ func ChangeOf(game Game, current api.GameSpec, force bool) Change {
 	case isAbsent && game.Desired() == runtime.StatusStopped:
 		return Change{Result: ResultUnchanged}
 	case isAbsent:
+		start.Labels = game.Labels
 		return Change{Result: ResultCreated, Requests: []ports.OperationRequest{start}}
 	}
 	change := Change{Result: ResultUnchanged, Members: changedMembers(game.Spec, current.Spec)}
@@ -63,9 +67,33 @@ func ChangeOf(game Game, current api.GameSpec, force bool) Change {
 		patch.Spec, patch.Force = &game.Spec, force
 		change.Requests = append(change.Requests, patch)
 	}
-	if len(change.Requests) > 0 {
+	if change.Labels = labelChangeOf(game, current.Record); change.Labels != nil {
+		change.Members = append([]string{"labels"}, change.Members...)
+	}
+	if len(change.Requests) > 0 || change.Labels != nil {
 		change.Result = ResultConfigured
 	}
+	return change
+}
+
+// labelChangeOf returns the change to the labels of the manifest, nil if there is none. A game
+// without a record has no labels that could be changed.
+func labelChangeOf(game Game, current *runtime.RuntimeRecord) *api.LabelChange {
+	if game.Labels == nil || current == nil || maps.Equal(game.Labels, current.Labels) {
+		return nil
+	}
+	change := &api.LabelChange{Set: map[string]string{}}
+	for key, value := range game.Labels {
+		if present, found := current.Labels[key]; !found || present != value {
+			change.Set[key] = value
+		}
+	}
+	for key := range current.Labels {
+		if _, found := game.Labels[key]; !found {
+			change.Remove = append(change.Remove, key)
+		}
+	}
+	slices.Sort(change.Remove)
 	return change
 }
 
@@ -123,6 +151,8 @@ func Merged(game Game, current Game, members []string) (Game, error) {
 		switch value, found := desired[name]; {
 		case name == "desired_status":
 			merged.DesiredStatus = game.Desired()
+		case name == "labels":
+			merged.Labels = game.Labels
 		case found:
 			result[name] = value
 		case defaults[name] != nil:

@@ -80,12 +80,33 @@ func TestChangeOf(t *testing.T) {
 	require.True(t, forced.Requests[0].Force)
 }
 
+func TestChangeOfLabels(t *testing.T) {
+	t.Parallel()
+	spec := operation.Spec{Image: "a:1"}
+	current := currentOf(runtime.StatusRunning, spec)
+	current.Record.Labels = map[string]string{"env": "dev", "team": "a", "old": "x"}
+	game := Game{GameID: "g", Spec: spec}
+	require.Equal(t, ResultUnchanged, ChangeOf(game, current, false).Result, "labels that are not named are kept")
+
+	game.Labels = map[string]string{"env": "prod", "team": "a", "new": "y"}
+	change := ChangeOf(game, current, false)
+	require.Equal(t, ResultConfigured, change.Result)
+	require.Equal(t, []string{"labels"}, change.Members)
+	require.Equal(t, &api.LabelChange{Set: map[string]string{"env": "prod", "new": "y"}, Remove: []string{"old"}}, change.Labels)
+	require.Empty(t, change.Requests)
+
+	created := ChangeOf(game, api.GameSpec{GameID: "g"}, false)
+	require.Equal(t, game.Labels, created.Requests[0].Labels)
+	require.Nil(t, created.Labels)
+}
+
 // The manifest of a game describes the game as it is.
 func TestManifestOfAGameChangesNothing(t *testing.T) {
 	t.Parallel()
 	spec := operation.Spec{Image: "a:1", Args: []string{"x"}, Env: map[string]string{"A": "1"}}
 	for _, status := range runtime.Statuses() {
 		current := currentOf(status, spec)
+		current.Record.Labels = map[string]string{"env": "dev"}
 		game := GameOf(current)
 		require.NoError(t, game.Validate())
 		require.Equal(t, "eu", game.Region)
