@@ -16,7 +16,10 @@ type RecordFilter struct {
 	Regions  []string
 	Nodes    []string
 	// Images are image references, or prefixes of them followed by *.
-	Images []string
+	Images  []string
+	Healths []runtime.Health
+	// Ready, if not nil, selects the records that are ready, or those that are not.
+	Ready *bool
 	// GamePrefix is the start of the game id.
 	GamePrefix string
 	Labels     runtime.LabelSelector
@@ -39,6 +42,8 @@ func (f *RecordFilter) Matches(record runtime.RuntimeRecord) bool {
 		matchesOne(f.Regions, record.Region) &&
 		matchesOne(f.Nodes, record.Node) &&
 		(len(f.Images) == 0 || slices.ContainsFunc(f.Images, func(pattern string) bool { return matchesImage(pattern, record.CurrentImageRef) })) &&
+		matchesOne(f.Healths, record.Health) &&
+		(f.Ready == nil || *f.Ready == record.IsReady()) &&
 		strings.HasPrefix(record.GameID, f.GamePrefix) &&
 		f.Labels.Matches(record.Labels) &&
 		f.Visible.Contains(record.Region, record.GameID)
@@ -60,16 +65,21 @@ func (f *RecordFilter) MatchesGame(gameID string) bool {
 
 // IsSelective reports whether the filter may select less than every record.
 func (f *RecordFilter) IsSelective() bool {
-	return len(f.Statuses) > 0 || len(f.Regions) > 0 || len(f.Nodes) > 0 || len(f.Images) > 0 ||
+	return len(f.Statuses) > 0 || len(f.Regions) > 0 || len(f.Nodes) > 0 || len(f.Images) > 0 || len(f.Healths) > 0 || f.Ready != nil ||
 		f.GamePrefix != "" || !f.Labels.IsEmpty() || f.Visible != nil
 }
 
 // Validate returns nil for a filter that a store accepts, and otherwise a *runtime.InvalidError
-// on "status", "region", "node", "image" or "game_id_prefix". An empty value is one: a client
+// on "status", "health", "region", "node", "image" or "game_id_prefix". An empty value is one: a client
 // whose variable is unset must not get every record.
 func (f *RecordFilter) Validate() error {
 	for _, status := range f.Statuses {
 		if _, err := runtime.ParseStatus("status", string(status)); err != nil {
+			return err
+		}
+	}
+	for _, health := range f.Healths {
+		if _, err := runtime.ParseHealth("health", string(health)); err != nil {
 			return err
 		}
 	}

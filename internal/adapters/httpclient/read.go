@@ -122,6 +122,12 @@ func setFilter(parameters url.Values, filter *ports.RecordFilter) {
 	for _, status := range filter.Statuses {
 		parameters.Add("status", string(status))
 	}
+	for _, health := range filter.Healths {
+		parameters.Add("health", string(health))
+	}
+	if filter.Ready != nil {
+		parameters.Set("ready", strconv.FormatBool(*filter.Ready))
+	}
 	for name, values := range map[string][]string{"region": filter.Regions, "node": filter.Nodes, "image": filter.Images} {
 		if len(values) > 0 {
 			parameters[name] = values

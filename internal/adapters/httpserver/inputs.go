@@ -55,6 +55,8 @@ type filterInput struct {
 	Regions    []string         `query:"region" doc:"Only records of this region; repeated for several"`
 	Nodes      []string         `query:"node" doc:"Only records of this node; repeated for several"`
 	Images     []string         `query:"image" doc:"Only records with this image reference, or with a prefix of it followed by *; repeated for several"`
+	Healths    []runtime.Health `query:"health" doc:"Only records of this health; repeated for several"`
+	Ready      string           `query:"ready" enum:"true,false" doc:"Only games that are ready, or only those that are not"`
 	GamePrefix string           `query:"game_id_prefix" doc:"Only games whose ids start with this text"`
 	Selector   string           `query:"label_selector" doc:"Only records whose labels match this selector, in the grammar of Kubernetes, such as env=prod,mode!=ranked"`
 }
@@ -62,7 +64,11 @@ type filterInput struct {
 // filter returns the filter of the request, for a caller that may see every game.
 func (in *filterInput) filter() (ports.RecordFilter, error) {
 	filter := ports.RecordFilter{
-		Statuses: in.Statuses, Regions: in.Regions, Nodes: in.Nodes, Images: in.Images, GamePrefix: in.GamePrefix,
+		Statuses: in.Statuses, Regions: in.Regions, Nodes: in.Nodes, Images: in.Images, Healths: in.Healths, GamePrefix: in.GamePrefix,
+	}
+	if in.Ready != "" {
+		isReady := in.Ready == "true"
+		filter.Ready = &isReady
 	}
 	if in.Selector == "" {
 		return filter, nil
@@ -77,12 +83,15 @@ func (in *filterInput) set(query url.Values) {
 	for _, status := range in.Statuses {
 		query.Add("status", string(status))
 	}
+	for _, health := range in.Healths {
+		query.Add("health", string(health))
+	}
 	for name, values := range map[string][]string{"region": in.Regions, "node": in.Nodes, "image": in.Images} {
 		if len(values) > 0 {
 			query[name] = values
 		}
 	}
-	for name, value := range map[string]string{"game_id_prefix": in.GamePrefix, "label_selector": in.Selector} {
+	for name, value := range map[string]string{"ready": in.Ready, "game_id_prefix": in.GamePrefix, "label_selector": in.Selector} {
 		if value != "" {
 			query.Set(name, value)
 		}

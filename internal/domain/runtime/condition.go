@@ -1,6 +1,10 @@
 package runtime
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Condition is what is known about a game in addition to its status. The zero value is the
 // condition of a record that an earlier version wrote. The node of the game writes it,
@@ -34,6 +38,19 @@ const (
 	HealthUnknown   Health = "unknown"   // no result yet, or its engine or node does not respond
 	HealthNone      Health = "none"      // it has no health check
 )
+
+// Healths returns the values of Health of running games.
+func Healths() []Health {
+	return []Health{HealthHealthy, HealthUnhealthy, HealthUnknown, HealthNone}
+}
+
+// ParseHealth returns the health of the name, and otherwise an *InvalidError on the field.
+func ParseHealth(field, name string) (Health, error) {
+	if slices.Contains(Healths(), Health(name)) {
+		return Health(name), nil
+	}
+	return "", &InvalidError{Field: field, Reason: fmt.Sprintf("%q is not a health; use one of healthy, unhealthy, unknown, none", name)}
+}
 
 // OperationInProgress names an operation on a game that has not ended.
 type OperationInProgress struct {

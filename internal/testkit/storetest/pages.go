@@ -27,6 +27,11 @@ func pageTests() []contractTest {
 		{name: "a page filters by image", test: testPageFilter(ports.RecordFilter{Images: []string{"go:1", "chess:*"}}, func(r runtime.RuntimeRecord) bool {
 			return r.CurrentImageRef == "go:1" || strings.HasPrefix(r.CurrentImageRef, "chess:")
 		})},
+		{name: "a page filters by health", test: testPageFilter(ports.RecordFilter{Healths: []runtime.Health{runtime.HealthUnhealthy, runtime.HealthNone}}, func(r runtime.RuntimeRecord) bool {
+			return r.Health == runtime.HealthUnhealthy || r.Health == runtime.HealthNone
+		})},
+		{name: "a page filters by ready", test: testPageFilter(ports.RecordFilter{Ready: new(true)}, func(r runtime.RuntimeRecord) bool { return r.Ready })},
+		{name: "a page filters by not ready", test: testPageFilter(ports.RecordFilter{Ready: new(false)}, func(r runtime.RuntimeRecord) bool { return !r.Ready })},
 		{name: "a page filters by the start of the game id", test: testPageFilter(ports.RecordFilter{GamePrefix: GameName(10)[:len(GameName(10))-1]}, func(r runtime.RuntimeRecord) bool {
 			return strings.HasPrefix(r.GameID, GameName(10)[:len(GameName(10))-1])
 		})},
@@ -91,6 +96,9 @@ func putVariedGames(t *testing.T, s Store, n int) []runtime.VersionedRecord {
 		r.Labels = map[string]string{"env": []string{"prod", "dev", "test"}[i%3]}
 		if i%5 == 0 {
 			r.Labels["mode"] = "ranked"
+		}
+		if r.Status == runtime.StatusRunning {
+			r.Health = runtime.Healths()[i/3%4]
 		}
 		records = append(records, putRecord(t, s, r))
 	}

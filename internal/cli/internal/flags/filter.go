@@ -14,7 +14,9 @@ import (
 
 // Filter are the flags that select records.
 type Filter struct {
-	statuses, regions, nodes, images []string
+	statuses, regions, nodes, images, healths []string
+
+	isReady, isUnready bool
 
 	gamePrefix string
 	selectors  []string
@@ -26,9 +28,18 @@ func (f *Filter) Bind(cmd *cobra.Command) {
 	cmd.Flags().Var(&filterValues{target: &f.regions}, "region", "only records of this `REGION`; several are separated by commas")
 	cmd.Flags().Var(&filterValues{target: &f.nodes}, "node", "only records of this `NODE`; several are separated by commas")
 	cmd.Flags().Var(&filterValues{target: &f.images}, "image", "only records with this `IMAGE`, or a prefix of it followed by *; several are separated by commas")
+	cmd.Flags().Var(&filterValues{target: &f.healths}, "health", "only records with this `HEALTH`: healthy, unhealthy, unknown or none; several are separated by commas")
+	cmd.Flags().BoolVar(&f.isReady, "ready", false, "only games that are ready: running on a present node, and not unhealthy")
+	cmd.Flags().BoolVar(&f.isUnready, "not-ready", false, "only games that are not ready")
+	cmd.MarkFlagsMutuallyExclusive("ready", "not-ready")
 	cmd.Flags().StringVar(&f.gamePrefix, "game-prefix", "", "only games whose ids start with `TEXT`")
 	BindSelector(cmd, &f.selectors)
 	CompleteStatus(cmd, "status")
+	var healths []string
+	for _, health := range runtime.Healths() {
+		healths = append(healths, string(health))
+	}
+	_ = cmd.RegisterFlagCompletionFunc("health", cobra.FixedCompletions(healths, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // HasStatus reports whether records are selected by their status.
@@ -36,7 +47,7 @@ func (f *Filter) HasStatus() bool { return len(f.statuses) > 0 }
 
 // IsSet reports whether any flag is given.
 func (f *Filter) IsSet() bool {
-	return len(f.statuses)+len(f.regions)+len(f.nodes)+len(f.images) > 0 || f.gamePrefix != "" || len(f.selectors) > 0
+	return len(f.statuses)+len(f.regions)+len(f.nodes)+len(f.images)+len(f.healths) > 0 || f.isReady || f.isUnready || f.gamePrefix != "" || len(f.selectors) > 0
 }
 
 // SelectorFlag is the name of the flag of a label selector.
@@ -62,6 +73,13 @@ func (f *Filter) Filter() (ports.RecordFilter, error) {
 	for _, text := range f.statuses {
 		status, err := runtime.ParseStatus("--status", text)
 		filter.Statuses, errs = append(filter.Statuses, status), append(errs, err)
+	}
+	for _, text := range f.healths {
+		health, err := runtime.ParseHealth("--health", text)
+		filter.Healths, errs = append(filter.Healths, health), append(errs, err)
+	}
+	if f.isReady || f.isUnready {
+		filter.Ready = &f.isReady
 	}
 	var err error
 	filter.Labels, err = ParseSelector(f.selectors)

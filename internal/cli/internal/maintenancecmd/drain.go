@@ -19,9 +19,9 @@ import (
 
 // drainFlags are the flags of drain.
 type drainFlags struct {
-	reason                    string
-	options                   node.DrainOptions
-	isDryRun, waits, isForced bool
+	reason          string
+	options         node.DrainOptions
+	isDryRun, waits bool
 }
 
 func (c commands) drainCommand() *cobra.Command {

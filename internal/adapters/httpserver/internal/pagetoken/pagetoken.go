@@ -94,7 +94,14 @@ func FilterKey(filter *ports.RecordFilter) string {
 	if !of.IsSelective() {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q", sorted(of.Statuses), sorted(of.Regions), sorted(of.Nodes), sorted(of.Images), of.GamePrefix, of.Labels.String()))
+	text := fmt.Appendf(nil, "%q %q %q %q %q %q", sorted(of.Statuses), sorted(of.Regions), sorted(of.Nodes), sorted(of.Images), of.GamePrefix, of.Labels.String())
+	if len(of.Healths) > 0 || of.Ready != nil { // tokens without them are those of earlier versions
+		text = fmt.Appendf(text, " %q", sorted(of.Healths))
+	}
+	if of.Ready != nil {
+		text = fmt.Appendf(text, " %t", *of.Ready)
+	}
+	sum := sha256.Sum256(text)
 	return encode(sum[:16])
 }
 
