@@ -146,7 +146,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.changed.Notify()
 	})
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the caller has ended it
 	}
 	return err
 }

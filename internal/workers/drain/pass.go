@@ -123,7 +123,7 @@ func (w *Worker) isDue(gameID string) bool {
 // clear moves or stops one game, and stores the result.
 func (w *Worker) clear(ctx context.Context, drain node.Drain, step node.DrainStep) error {
 	if ctx.Err() != nil || !w.isActive(drain.ID) {
-		return nil
+		return nil //nolint:nilerr // the drain has ended
 	}
 	event := node.DrainEvent{GameID: step.GameID, Result: node.DrainStopped}
 	target := node.Ref{}
@@ -138,7 +138,7 @@ func (w *Worker) clear(ctx context.Context, drain node.Drain, step node.DrainSte
 	case err == nil:
 		w.cfg.Logger.Info("game drained", "game_id", step.GameID, "result", event.Result, "to", target.String())
 	case ctx.Err() != nil, errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected), errors.Is(err, runtime.ErrNotFound):
-		return nil // the game is being changed, or the drain ends; the next pass decides
+		return nil //nolint:nilerr // the game is being changed, or the drain ends; the next pass decides
 	default:
 		w.cfg.Logger.Warn("game could not be drained; it is retried", "game_id", step.GameID, "to", target.String(), "error", err)
 		event.Result, event.Text = node.DrainFailed, err.Error()
@@ -154,6 +154,7 @@ func (w *Worker) clear(ctx context.Context, drain node.Drain, step node.DrainSte
 			d.MoveCount++
 		case node.DrainStopped:
 			d.Stopped++
+		case node.DrainWaiting, node.DrainFailed:
 		}
 		if event.Result != node.DrainFailed {
 			d.Remaining = max(d.Remaining-1, 0)
@@ -235,7 +236,7 @@ func (w *Worker) move(ctx context.Context, drain node.Drain, gameID string) (nod
 // execute runs the operation for the drain.
 func (w *Worker) execute(ctx context.Context, drain node.Drain, request ports.OperationRequest) error {
 	reason := "drain of node " + w.self.String()
-	if detail := drain.Mark.String(); detail != "" {
+	if detail := drain.String(); detail != "" {
 		reason += ": " + detail
 	}
 	request.Origin.Actor, request.Origin.Reason = "drain", maintenance.TruncateReason(reason)

@@ -1,6 +1,10 @@
 package reconcile
 
-import "galaxy/rtmanager/internal/domain/drift"
+import (
+	"slices"
+
+	"galaxy/rtmanager/internal/domain/drift"
+)
 
 // blockPaused blocks the findings whose action stops, starts or removes something, while an
 // operator has paused this node or its region. Records still follow the engine, and operations
@@ -13,9 +17,9 @@ func (w *Worker) blockPaused(findings []drift.Finding) {
 	if reason == "" {
 		return
 	}
+	paused := []drift.Action{drift.ActionRestart, drift.ActionRemoveContainer, drift.ActionMarkRemoved, drift.ActionAdopt}
 	for i, f := range findings {
-		switch f.Action {
-		case drift.ActionRestart, drift.ActionRemoveContainer, drift.ActionMarkRemoved, drift.ActionAdopt:
+		if slices.Contains(paused, f.Action) {
 			findings[i].BlockedBy = reason
 		}
 	}
