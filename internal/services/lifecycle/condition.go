@@ -72,7 +72,7 @@ func (e *execution) conditionAfter(current *runtime.RuntimeRecord, to runtime.St
 	}
 	record.Health, record.HealthSince = "", nil // of the previous run
 	if op.Failure == nil {
-		intent.DesiredStatus = desiredStatusAfter(op.Kind, intent.DesiredStatus)
+		intent.DesiredStatus = op.Kind.DesiredStatus(intent.DesiredStatus)
 	}
 	condition := intent.ConditionOf(record, e.service.now())
 	isLast := suffix == finalWrite && (op.Kind == operation.KindStop || op.Kind == operation.KindCleanup)

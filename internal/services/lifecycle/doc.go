@@ -54,5 +54,5 @@
 //
 // A new operation kind needs the constant and its steps in package operation,
 // validateRequest (request.go), plan (plan.go), runSteps (execution.go) and
-// desiredStatusAfter (outcome.go). A new action of findings needs Remediate.
+// Kind.DesiredStatus of package operation. A new action of findings needs Remediate.
 package lifecycle

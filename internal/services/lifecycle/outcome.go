@@ -23,7 +23,7 @@ func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 	next.AddOutcome(outcome)
 	if op.Failure == nil {
 		next.Spec = op.Spec
-		next.DesiredStatus = desiredStatusAfter(op.Kind, next.DesiredStatus)
+		next.DesiredStatus = op.Kind.DesiredStatus(next.DesiredStatus)
 		if op.Kind == operation.KindStop && (final.record == nil || final.record.Status == runtime.StatusRemoved) {
 			next.DesiredStatus = runtime.StatusRemoved // the stop has preempted the first start
 		}
@@ -50,18 +50,4 @@ func (e *execution) finalRecord(ctx context.Context) (recordState, error) {
 		return e.service.readRecord(ctx, e.gameID)
 	}
 	return *e.base, nil
-}
-
-// desiredStatusAfter returns the desired status after a successful operation.
-func desiredStatusAfter(kind operation.Kind, before runtime.Status) runtime.Status {
-	switch kind {
-	case operation.KindStart, operation.KindRestart, operation.KindReschedule:
-		return runtime.StatusRunning
-	case operation.KindStop:
-		return runtime.StatusStopped
-	case operation.KindCleanup:
-		return runtime.StatusRemoved
-	default: // a patch does not change it
-		return before
-	}
 }
