@@ -49,8 +49,8 @@ type RuntimeRecord struct {
 	StoppedAt *time.Time `json:"stopped_at,omitempty"`
 	RemovedAt *time.Time `json:"removed_at,omitempty"`
 	// RequestCPUs and RequestMemoryBytes are what the game requests of its node; 0 is nothing.
-	RequestCPUs        float64 `json:"request_cpus,omitempty"`
-	RequestMemoryBytes int64   `json:"request_memory_bytes,omitempty"`
+	RequestCPUs        float64 `json:"request_cpus,omitzero"`
+	RequestMemoryBytes int64   `json:"request_memory_bytes,omitzero"`
 }
 
 // Validate returns nil for a record whose fields agree with its status. Otherwise it

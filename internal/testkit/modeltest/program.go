@@ -3,6 +3,7 @@ package modeltest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -93,11 +94,25 @@ func (s step) newRecord() runtime.RuntimeRecord {
 }
 
 // selector returns a selector of some records.
-func (s step) selector() runtime.LabelSelector {
+func (s step) selector() runtime.LabelSelector { return s.selectors()[0] }
+
+// selectorOf returns a selector of some records that matches the labels.
+func (s step) selectorOf(labels map[string]string) runtime.LabelSelector {
+	selectors := s.selectors()
+	return selectors[slices.IndexFunc(selectors, func(selector runtime.LabelSelector) bool { return selector.Matches(labels) })]
+}
+
+// selectors returns selectors of some records. At least one of them matches the labels of any new record.
+func (s step) selectors() []runtime.LabelSelector {
 	texts := []string{"region=" + s.region, "odd", "odd in (true),region!=" + s.region, "!odd", "region in (eu,us)"}
-	selector, err := labelselector.Parse("label_selector", texts[s.minute%len(texts)])
-	if err != nil {
-		panic(err)
+	first := s.minute % len(texts)
+	var selectors []runtime.LabelSelector
+	for _, text := range slices.Concat(texts[first:], texts[:first]) {
+		selector, err := labelselector.Parse("label_selector", text)
+		if err != nil {
+			panic(err)
+		}
+		selectors = append(selectors, selector)
 	}
-	return selector
+	return selectors
 }

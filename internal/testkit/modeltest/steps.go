@@ -178,6 +178,7 @@ func (p *modelPair) compareWatch(s step, isResync bool) error {
 	}
 	from := p.writes[index]
 	options := ports.WatchOptions{RecordFilter: ports.RecordFilter{Regions: oneOrNone(s.region), Nodes: oneOrNone(s.node)}, Resync: isResync}
+	marker := step{kind: "upsert", game: s.game, to: s.to, region: s.region, node: s.node, minute: s.minute}
 	switch s.limit {
 	case 1:
 		options.GameID = s.game
@@ -186,9 +187,8 @@ func (p *modelPair) compareWatch(s step, isResync bool) error {
 	case 3:
 		from = revisionPair{}
 	case 4:
-		options.Labels = s.selector()
+		options.Labels = s.selectorOf(marker.newRecord().Labels)
 	}
-	marker := step{kind: "upsert", game: s.game, to: s.to, region: s.region, node: s.node, minute: s.minute}
 	if err := p.runStep(marker); err != nil {
 		return fmt.Errorf("mark the end of the watch: %w", err)
 	}
