@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/services/placement"
 )
 
 // Nodes returns the nodes of the cluster with one read of the registry. It returns
@@ -27,9 +25,9 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 	if err != nil {
 		return node.List{}, err
 	}
-	used := placement.Load{}
-	if !overview.IsStale {
-		used = s.usage(ctx, overview.Present)
+	used, err := s.scheduler.RunningLoad(ctx)
+	if err != nil {
+		return node.List{}, fmt.Errorf("list the nodes: %w", err)
 	}
 	nodes := node.List{IsStale: overview.IsStale, Regions: overview.Regions(games)}
 	now := time.Now()
@@ -57,26 +55,6 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 		}
 	}
 	return nodes, nil
-}
-
-// usage returns what the games of the present nodes use, without those of a region that cannot be
-// read.
-func (s *Service) usage(ctx context.Context, present []node.Node) placement.Load {
-	load := placement.Load{}
-	isRead := map[string]bool{}
-	for _, n := range present {
-		if isRead[n.Region] {
-			continue
-		}
-		isRead[n.Region] = true
-		ofRegion, err := s.scheduler.Usage(ctx, n.Region)
-		if err != nil {
-			s.cfg.Logger.Warn("cannot read what the games of a region use", "region", n.Region, "error", err)
-			continue
-		}
-		maps.Copy(load, ofRegion)
-	}
-	return load
 }
 
 const (

@@ -64,6 +64,9 @@ func (e *eventRows) Print(event ports.RuntimeEvent) error {
 	case ports.EventBookmark:
 		return nil
 	default: // a change of a record
+		if e.widths != nil && isUnchangedForPeople(event) {
+			return nil
+		}
 	}
 	if e.isHeaderPending {
 		e.isHeaderPending = false
@@ -134,6 +137,16 @@ func (e *eventRows) row(event ports.RuntimeEvent) []string {
 		row = append(row, render.Cell(record.Region), render.Cell(record.CurrentImageRef))
 	}
 	return row
+}
+
+// isUnchangedForPeople reports whether a row of a terminal would show the same before and after
+// the event, such as a change of the operation in progress.
+func isUnchangedForPeople(event ports.RuntimeEvent) bool {
+	if event.Type != ports.EventUpserted || event.Before == nil || event.After == nil {
+		return false
+	}
+	before, after := *event.Before, *event.After
+	return before.LastOpAt.Equal(after.LastOpAt) && eventStatus(before) == eventStatus(after) && before.WithCondition(after.Condition).Equal(after)
 }
 
 // eventStatus returns the status of a record as an event shows it, with the part of the condition
