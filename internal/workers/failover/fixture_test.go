@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
 	"galaxy/rtmanager/internal/testkit/nodetest"
 )
@@ -90,11 +91,24 @@ func becomeLeader(t *testing.T, n *nodetest.Node) node.Fence {
 	})
 	select {
 	case fence := <-won:
+		awaitCache(t, n)
 		return fence
 	case <-time.After(nodetest.Timeout):
 		require.Fail(t, "the node does not become the leader")
 		panic("unreachable")
 	}
+}
+
+// awaitCache waits until the cache of the node's store has all writes that were made before. A
+// pass reads the cache, and would not see the games of a test otherwise.
+func awaitCache(t *testing.T, n *nodetest.Node) {
+	t.Helper()
+	current, err := n.Store.ListPage(t.Context(), ports.PageQuery{Limit: 1})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		cached, err := n.Store.ListPage(t.Context(), ports.PageQuery{Limit: 1, Local: true})
+		return err == nil && cached.Revision >= current.Revision
+	}, nodetest.Timeout, time.Millisecond, "the cache has every write")
 }
 
 // findingOn returns the finding on the game, if there is one.
