@@ -52,7 +52,7 @@ func (r *renamer) renameAll(ctx context.Context) error {
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(maxRenames)
-	for page, err := range ports.AllPages(ctx, r.store, ports.PageQuery{RecordFilter: ports.RecordFilter{Regions: []string{r.former.Region}, Nodes: []string{r.former.Name}}}) {
+	for page, err := range ports.AllPages(ctx, r.store, ports.PageQuery{RecordFilter: ports.FilterByNode(r.former)}) {
 		if err != nil {
 			return errors.Join(err, group.Wait())
 		}

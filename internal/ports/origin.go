@@ -1,5 +1,7 @@
 package ports
 
+import "strings"
+
 // The longest texts of an Origin, in bytes.
 const (
 	MaxOperationIDBytes = 128
@@ -30,4 +32,13 @@ type Origin struct {
 	Actor string
 	// Reason is why it was requested, at most MaxReasonBytes of UTF-8.
 	Reason string
+}
+
+// TruncateReason truncates the reason of a write to the bytes that a ledger keeps, at the end
+// of a character.
+func TruncateReason(text string) string {
+	if len(text) <= MaxReasonBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:MaxReasonBytes], "")
 }

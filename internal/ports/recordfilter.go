@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"galaxy/rtmanager/internal/domain/access"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -34,6 +35,16 @@ func FilterByStatus(status runtime.Status) RecordFilter {
 		return RecordFilter{}
 	}
 	return RecordFilter{Statuses: []runtime.Status{status}}
+}
+
+// FilterByNode returns the filter of a node and the statuses. The zero Ref selects the records of
+// every node, and no status every status.
+func FilterByNode(ref node.Ref, statuses ...runtime.Status) RecordFilter {
+	filter := RecordFilter{Statuses: statuses}
+	if ref != (node.Ref{}) {
+		filter.Regions, filter.Nodes = []string{ref.Region}, []string{ref.Name}
+	}
+	return filter
 }
 
 // Matches reports whether the record matches all members.

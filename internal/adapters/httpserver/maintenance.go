@@ -53,12 +53,16 @@ func (in settingsInput) admit(r *http.Request) (ports.Origin, error) {
 	return origin, origin.Validate()
 }
 
-// maintenance returns the service, and node.ErrNotMember if this daemon has none.
-func (s *Server) maintenance() (Maintenance, error) {
-	if s.cfg.Maintenance == nil {
-		return nil, node.ErrNotMember
+// admitSettings records the target of a change in the audit trail, and admits the change. It
+// returns node.ErrNotMember if this daemon has no Maintenance.
+func (s *Server) admitSettings(r *http.Request, in *settingsInput, target string) (Maintenance, ports.Origin, error) {
+	trailOf(r.Context()).describe(target, "")
+	trailOf(r.Context()).event.Region = in.Region
+	origin, err := in.admit(r)
+	if err == nil && s.cfg.Maintenance == nil {
+		err = node.ErrNotMember
 	}
-	return s.cfg.Maintenance, nil
+	return s.cfg.Maintenance, origin, err
 }
 
 // nodeChange is a method of Maintenance that changes the settings of a node.
@@ -68,13 +72,7 @@ type nodeChange func(m Maintenance, ctx context.Context, ref node.Ref, origin po
 func nodeChangeHandler(change nodeChange) func(*Server, http.ResponseWriter, *http.Request, *nodeSettingsInput) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, in *nodeSettingsInput) error {
 		ref := node.Ref{Region: in.Region, Name: in.Node}
-		trailOf(r.Context()).describe(ref.String(), "")
-		trailOf(r.Context()).event.Region = in.Region
-		origin, err := in.admit(r)
-		if err != nil {
-			return err
-		}
-		m, err := s.maintenance()
+		m, origin, err := s.admitSettings(r, &in.settingsInput, ref.String())
 		if err != nil {
 			return err
 		}
@@ -92,13 +90,7 @@ type regionChange func(m Maintenance, ctx context.Context, region string, origin
 // regionChangeHandler returns the handler of POST /v1/regions/{region}/{change}.
 func regionChangeHandler(change regionChange) func(*Server, http.ResponseWriter, *http.Request, *settingsInput) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, in *settingsInput) error {
-		trailOf(r.Context()).describe("region "+in.Region, "")
-		trailOf(r.Context()).event.Region = in.Region
-		origin, err := in.admit(r)
-		if err != nil {
-			return err
-		}
-		m, err := s.maintenance()
+		m, origin, err := s.admitSettings(r, in, "region "+in.Region)
 		if err != nil {
 			return err
 		}
@@ -152,13 +144,7 @@ type drainInput struct {
 // drainNode handles POST /v1/nodes/{region}/{node}/drain.
 func (s *Server) drainNode(w http.ResponseWriter, r *http.Request, in *drainInput) error {
 	ref := node.Ref{Region: in.Region, Name: in.Node}
-	trailOf(r.Context()).describe(ref.String(), "")
-	trailOf(r.Context()).event.Region = in.Region
-	origin, err := in.admit(r)
-	if err != nil {
-		return err
-	}
-	m, err := s.maintenance()
+	m, origin, err := s.admitSettings(r, &in.settingsInput, ref.String())
 	if err != nil {
 		return err
 	}

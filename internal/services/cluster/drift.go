@@ -194,14 +194,13 @@ func (s *Service) readGames(ctx context.Context) (map[node.Ref][]runtime.Version
 	return games, nil
 }
 
-// countGames counts the running and stopped games of each node, as readGames returns them.
-func (s *Service) countGames(ctx context.Context) (map[node.Ref]int, error) {
-	games, err := s.readGames(ctx)
+// countGames counts the games of each node.
+func countGames(games map[node.Ref][]runtime.VersionedRecord) map[node.Ref]int {
 	counts := map[node.Ref]int{}
 	for ref, ofNode := range games {
 		counts[ref] = len(ofNode)
 	}
-	return counts, err
+	return counts
 }
 
 // recoverPanic turns a panic into an error of the request to one node. The goroutines of a

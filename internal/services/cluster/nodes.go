@@ -9,6 +9,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/services/placement"
 )
 
 // Nodes returns the nodes of the cluster with one read of the registry. It returns
@@ -21,13 +22,15 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 	if err != nil {
 		return node.List{}, fmt.Errorf("list the nodes: %w", err)
 	}
-	games, err := s.countGames(ctx)
+	read, err := s.readGames(ctx)
 	if err != nil {
 		return node.List{}, err
 	}
-	used, err := s.scheduler.RunningLoad(ctx)
-	if err != nil {
-		return node.List{}, fmt.Errorf("list the nodes: %w", err)
+	games, used := countGames(read), placement.Load{}
+	for _, ofNode := range read {
+		for _, found := range ofNode {
+			used.Add(found.Record)
+		}
 	}
 	nodes := node.List{IsStale: overview.IsStale, Regions: overview.Regions(games)}
 	now := time.Now()
@@ -94,11 +97,11 @@ func (s *Service) RemoveNode(ctx context.Context, ref node.Ref, isForced bool) e
 	if _, isPresent := node.Find(present, ref); isPresent {
 		return &operation.RejectedError{Operation: "remove node", Reason: fmt.Sprintf("node %s is present; stop its daemon first", ref)}
 	}
-	games, err := s.countGames(ctx)
+	games, err := s.readGames(ctx)
 	if err != nil {
 		return err
 	}
-	if count := games[ref]; count > 0 && !isForced {
+	if count := len(games[ref]); count > 0 && !isForced {
 		return &operation.RejectedError{
 			Operation: "remove node", Reason: fmt.Sprintf("%d game(s) are on node %s; clean them up or start them elsewhere first, or force the removal", count, ref),
 		}

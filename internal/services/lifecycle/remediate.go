@@ -25,7 +25,7 @@ const reconcileActor = "reconcile"
 // on the game has started; and runtime.ErrInvalid for a finding without an action.
 func (s *Service) Remediate(ctx context.Context, f drift.Finding, actor string) error {
 	origin := ports.Origin{
-		Actor: cmp.Or(actor, reconcileActor), Reason: truncateReason(string(f.Kind) + ": " + f.Evidence),
+		Actor: cmp.Or(actor, reconcileActor), Reason: ports.TruncateReason(string(f.Kind) + ": " + f.Evidence),
 		OperationID: drift.OperationIDPrefix + operation.NewID(),
 	}
 	switch f.Action {
@@ -135,7 +135,7 @@ func (s *Service) restartCrashed(ctx context.Context, f drift.Finding, origin po
 		reason = fmt.Sprintf("restart %d of %d within %s: %s", len(options.restarts), policy.Attempts, time.Duration(policy.Window), f.Evidence)
 	}
 	request := ports.OperationRequest{GameID: f.GameID, Kind: operation.KindStart, Origin: ports.Origin{
-		Actor: origin.Actor, Reason: truncateReason(reason),
+		Actor: origin.Actor, Reason: ports.TruncateReason(reason),
 	}}
 	if f.Kind == drift.KindUnhealthy {
 		request.Kind = operation.KindRestart

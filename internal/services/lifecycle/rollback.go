@@ -8,6 +8,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // rollBack restores the state before a failed operation, as far as the engine can: it
@@ -145,5 +146,5 @@ func (e *execution) rollbackReason() string {
 	if failure := e.op().Failure; failure != nil {
 		text += ": " + failure.Message
 	}
-	return truncateReason(text)
+	return ports.TruncateReason(text)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -228,13 +227,4 @@ func (s *Service) putIntent(ctx context.Context, stored ports.VersionedIntent, n
 		return stored, fmt.Errorf("write the intent of %q: %w", next.GameID, err)
 	}
 	return ports.VersionedIntent{Intent: next, IntentVersion: version}, nil
-}
-
-// truncateReason truncates the reason of a write to the bytes that a ledger keeps, at the
-// end of a character.
-func truncateReason(text string) string {
-	if len(text) <= ports.MaxReasonBytes {
-		return text
-	}
-	return strings.ToValidUTF8(text[:ports.MaxReasonBytes], "")
 }

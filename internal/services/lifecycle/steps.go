@@ -8,6 +8,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // startGame starts the game in its existing container, or in a new one.
@@ -101,7 +102,7 @@ func (e *execution) stopPrevious(ctx context.Context, suffix writeSuffix) error 
 	if missing && e.op().Kind == operation.KindStop {
 		return e.setStatus(ctx, runtime.StatusRemoved, container.Container{}, suffix, "its container is missing")
 	}
-	reason := truncateReason(e.reason() + e.killText(ctx, containerID))
+	reason := ports.TruncateReason(e.reason() + e.killText(ctx, containerID))
 	return e.setStatus(ctx, runtime.StatusStopped, e.containerFromRecord(containerID), suffix, reason)
 }
 

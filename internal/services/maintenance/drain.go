@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
@@ -57,7 +56,7 @@ func (s *Service) PlanDrain(ctx context.Context, ref node.Ref, options node.Drai
 // id. A game whose intent cannot be read has to wait.
 func PlanDrain(ctx context.Context, records Records, intents Intents, ref node.Ref, drain node.Drain) ([]node.DrainStep, error) {
 	var gameIDs []string
-	for page, err := range ports.AllPages(ctx, records, runningOn(ref)) {
+	for page, err := range ports.AllPages(ctx, records, ports.PageQuery{RecordFilter: ports.FilterByNode(ref, runtime.StatusRunning)}) {
 		if err != nil {
 			return nil, fmt.Errorf("list the running games of node %s: %w", ref, err)
 		}
@@ -99,19 +98,4 @@ type Records interface {
 // Intents reads the intents of games.
 type Intents interface {
 	GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error)
-}
-
-// TruncateReason truncates a text to the bytes that the ledger keeps of a reason.
-func TruncateReason(text string) string {
-	if len(text) <= ports.MaxReasonBytes {
-		return text
-	}
-	return strings.ToValidUTF8(text[:ports.MaxReasonBytes], "")
-}
-
-// runningOn selects the running games of a node.
-func runningOn(ref node.Ref) ports.PageQuery {
-	return ports.PageQuery{RecordFilter: ports.RecordFilter{
-		Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{ref.Region}, Nodes: []string{ref.Name},
-	}}
 }

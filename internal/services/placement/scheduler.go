@@ -125,29 +125,6 @@ func (s *Scheduler) Explain(ctx context.Context, request Request) (node.Placemen
 	return Select(request), nil
 }
 
-// RunningLoad returns what the running games of the nodes use, as of the cache of the store. It makes no
-// request to the store, and so does not count games that are being started.
-func (s *Scheduler) RunningLoad(ctx context.Context) (Load, error) {
-	return s.countRunning(ctx, ports.PageQuery{RecordFilter: ports.FilterByStatus(runtime.StatusRunning), Local: true}, nil)
-}
-
-// countRunning returns what the games of the query use, without those that are excluded.
-func (s *Scheduler) countRunning(ctx context.Context, query ports.PageQuery, isExcluded func(runtime.RuntimeRecord) bool) (Load, error) {
-	running := Load{}
-	query.Limit = ports.MaxPageLimit
-	for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
-		if err != nil {
-			return nil, fmt.Errorf("count the running games of each node: %w", err)
-		}
-		for _, found := range page.Records {
-			if isExcluded == nil || !isExcluded(found.Record) {
-				running.Add(found.Record)
-			}
-		}
-	}
-	return running, nil
-}
-
 // isUnlimited reports whether at most one node is possible, and has no limit that concerns the
 // game.
 func isUnlimited(request Request) bool {
@@ -277,7 +254,7 @@ func (s *Scheduler) readRegion(ctx context.Context, region string) (*regionState
 	if err != nil {
 		return nil, err
 	}
-	state := &regionState{reserved: map[node.Ref]*node.Reservations{}, changed: map[node.Ref]bool{}}
+	state := &regionState{running: Load{}, reserved: map[node.Ref]*node.Reservations{}, changed: map[node.Ref]bool{}}
 	for _, r := range reservations {
 		copied := r.Clone()
 		state.reserved[r.Node] = &copied
@@ -285,11 +262,18 @@ func (s *Scheduler) readRegion(ctx context.Context, region string) (*regionState
 	if err := s.dropExpired(ctx, region, state); err != nil {
 		return nil, err
 	}
-	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{region}}}
-	state.running, err = s.countRunning(ctx, query, func(record runtime.RuntimeRecord) bool {
-		return state.hasReservation(node.RefOf(record), record.GameID)
-	})
-	return state, err
+	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{region}}, Limit: ports.MaxPageLimit}
+	for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
+		if err != nil {
+			return nil, fmt.Errorf("count the running games of each node: %w", err)
+		}
+		for _, found := range page.Records {
+			if !state.hasReservation(node.RefOf(found.Record), found.Record.GameID) {
+				state.running.Add(found.Record)
+			}
+		}
+	}
+	return state, nil
 }
 
 // dropExpired removes the expired reservations from the state.
@@ -373,7 +357,6 @@ func (s *regionState) place(request Request, now time.Time) result {
 	request.Load, request.Unreserved = s.loadWithout(request.GameID), s.countUnreserved(request.Offers)
 	if reservedAt := s.reservedNode(request); !reservedAt.IsZero() {
 		// The request is repeated, or another one for the game is in progress: the node decides.
-		request.Nodes = slices.DeleteFunc(slices.Clone(request.Nodes), func(n node.Node) bool { return n.Ref() != reservedAt })
 		placement := node.Placement{Region: request.Region, Selected: reservedAt}
 		return result{placement: placement, isHeld: s.reserved[reservedAt].Games[request.GameID].Operation == request.OperationID}
 	}

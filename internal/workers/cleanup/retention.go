@@ -172,10 +172,7 @@ func (r *Retention) listDue(ctx context.Context) ([]runtime.VersionedRecord, err
 // listRemoved returns the games of the node, or all for the zero Ref, that have been removed
 // for long enough. The list may be stale: the deletion compares the revision.
 func (r *Retention) listRemoved(ctx context.Context, of node.Ref) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{RecordFilter: ports.FilterByStatus(runtime.StatusRemoved), Local: true}
-	if of != (node.Ref{}) {
-		query.Regions, query.Nodes = []string{of.Region}, []string{of.Name}
-	}
+	query := ports.PageQuery{RecordFilter: ports.FilterByNode(of, runtime.StatusRemoved), Local: true}
 	var due []runtime.VersionedRecord
 	for page, err := range ports.AllPages(ctx, r.deps.Store, query) {
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -152,7 +153,7 @@ func (w *Worker) cleanUp(ctx context.Context, listed runtime.VersionedRecord) er
 
 // listStopped returns the stopped records of this node.
 func (w *Worker) listStopped(ctx context.Context) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusStopped}, Regions: []string{w.cfg.Region}, Nodes: []string{w.cfg.Node}}}
+	query := ports.PageQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}, runtime.StatusStopped)}
 	var stopped []runtime.VersionedRecord
 	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
 		if err != nil {

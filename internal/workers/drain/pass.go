@@ -239,7 +239,7 @@ func (w *Worker) execute(ctx context.Context, drain node.Drain, request ports.Op
 	if detail := drain.String(); detail != "" {
 		reason += ": " + detail
 	}
-	request.Origin.Actor, request.Origin.Reason = "drain", maintenance.TruncateReason(reason)
+	request.Origin.Actor, request.Origin.Reason = "drain", ports.TruncateReason(reason)
 	_, err := w.deps.Executor.Execute(ctx, request, nil)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -176,7 +177,7 @@ func (w *Worker) Recheck(ctx context.Context, record runtime.RuntimeRecord, spec
 // listRunning returns the running records of this node. A local read suffices: the
 // reconcile worker reads the current record before it acts.
 func (w *Worker) listRunning(ctx context.Context) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{w.cfg.Region}, Nodes: []string{w.cfg.Node}}, Local: true}
+	query := ports.PageQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}, runtime.StatusRunning), Local: true}
 	var running []runtime.VersionedRecord
 	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
 		if err != nil {

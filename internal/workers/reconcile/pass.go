@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -148,7 +149,7 @@ func (w *Worker) listGames(ctx context.Context) (withOperation []string, records
 		return nil
 	})
 	group.Go(func() error {
-		for page, err := range ports.AllPages(groupCtx, w.deps.Records, ports.PageQuery{RecordFilter: ports.RecordFilter{Regions: []string{w.cfg.Region}, Nodes: []string{w.cfg.Node}}}) {
+		for page, err := range ports.AllPages(groupCtx, w.deps.Records, ports.PageQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node})}) {
 			if err != nil {
 				return fmt.Errorf("list the records of this node: %w", err)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -246,7 +247,7 @@ func (w *Worker) processQueue(ctx context.Context, queue workQueue, handle handl
 // watchRecords enqueues every game of this node whose record changes.
 func (w *Worker) watchRecords(ctx context.Context) {
 	for ctx.Err() == nil {
-		options := ports.WatchOptions{RecordFilter: ports.RecordFilter{Regions: []string{w.cfg.Region}, Nodes: []string{w.cfg.Node}}, Resync: true}
+		options := ports.WatchOptions{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}), Resync: true}
 		for event, err := range w.deps.Records.Watch(ctx, options) {
 			if err != nil && !errors.Is(err, runtime.ErrCorrupt) {
 				if ctx.Err() == nil {

@@ -162,7 +162,7 @@ func (c commands) warnOfGames(cmd *cobra.Command, member string) {
 		return // the member is not embedded in the daemon of a node
 	}
 	_ = c.CallDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
-		page, err := client.ListPage(ctx, ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{ref.Region}, Nodes: []string{ref.Name}}, Limit: ports.MaxPageLimit})
+		page, err := client.ListPage(ctx, ports.PageQuery{RecordFilter: ports.FilterByNode(ref, runtime.StatusRunning), Limit: ports.MaxPageLimit})
 		if err == nil && len(page.Records) > 0 {
 			c.printMessagef(cmd, "warning: %s on node %s: they continue to run, but no daemon stops or restarts them; stop or move them first",
 				render.Count(len(page.Records), "running game"), render.Value(member))

@@ -146,7 +146,7 @@ func isUnchangedForPeople(event ports.RuntimeEvent) bool {
 		return false
 	}
 	before, after := *event.Before, *event.After
-	return before.LastOpAt.Equal(after.LastOpAt) && eventStatus(before) == eventStatus(after) && before.WithCondition(after.Condition).Equal(after)
+	return eventStatus(before) == eventStatus(after) && before.WithCondition(after.Condition).Equal(after)
 }
 
 // eventStatus returns the status of a record as an event shows it, with the part of the condition
