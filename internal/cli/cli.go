@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 		return exit.Failure
 	case !a.hasStarted:
 		// No command has run, so the command line itself is invalid.
-		err = exit.UsageError{Err: rewordUsage(cmd, err), See: cmd.CommandPath()}
+		err = exit.UsageError{Err: unknownCommandError(root, rewordUsage(cmd, err)), See: cmd.CommandPath()}
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		// The user knows of the interrupt, but not of the outcome of a write.
 		if errors.As(err, &write) {
@@ -76,8 +77,9 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 type app struct {
 	streams      Streams
 	globals      globals
-	hasStarted   bool // a command has started to run
-	usesNoDaemon bool // the command connects to no daemon
+	hasStarted   bool       // a command has started to run
+	usesNoDaemon bool       // the command connects to no daemon
+	acceptedMu   sync.Mutex // serializes the output of detached operations
 }
 
 func (a *app) root() *cobra.Command {
@@ -96,10 +98,12 @@ connect to a daemon.`,
   rtmanager explain game-1                             # its state and history
   rtmanager logs game-1 -f
   rtmanager watch                                      # stream every change`,
+		Version:           clientBuild().Version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.SetVersionTemplate("rtmanager {{.Version}}\n")
 	a.globals.bind(root, a.streams)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand())
@@ -115,6 +119,7 @@ connect to a daemon.`,
 	)
 	root.AddCommand(a.gameCommands()...)
 	root.AddCommand(a.maintenanceCommands()...)
+	bindSuggestions(root)
 	groupCommands(root)
 	a.completePlacement(root)
 	shortenDefaults(root)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/output"
@@ -31,7 +32,7 @@ type operationFlags struct {
 
 func (f *operationFlags) bind(cmd *cobra.Command) {
 	f.origin.Bind(cmd)
-	cmd.Flags().BoolVarP(&f.isQuiet, "quiet", "q", false, "suppress progress output")
+	cmd.Flags().BoolVarP(&f.isQuiet, "quiet", "q", false, "suppress the progress, which only a terminal gets, and the summary")
 }
 
 // operationVerb is a command that runs one operation for each selected game.
@@ -130,7 +131,7 @@ func (a *app) operate(ctx context.Context, o httpclient.Operation, isQuiet bool)
 // runOperation runs the operation and returns the resulting record, nil if there is none.
 func (a *app) runOperation(ctx context.Context, client *httpclient.Client, o httpclient.Operation, isQuiet bool) (*runtime.VersionedRecord, error) {
 	printer := progress.NewOperation(progress.OperationConfig{
-		Out: a.streams.Err, Now: a.streams.Now, IsTerminal: a.streams.IsErrTerminal, IsQuiet: isQuiet,
+		Out: a.streams.Err, Now: a.streams.Now, IsQuiet: isQuiet || !a.streams.IsErrTerminal,
 	})
 	result, err := client.RunOperation(ctx, o, printer.Report)
 	printer.Close()
@@ -140,6 +141,9 @@ func (a *app) runOperation(ctx context.Context, client *httpclient.Client, o htt
 	}
 	if printer.HasStarted() && errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, runtime.ErrOutcomeUnknown) {
 		err = interruptedError{kind: o.Kind, cause: err}
+	}
+	if err == nil && o.Until == httpclient.WaitAccepted && result.Outcome == nil {
+		return nil, a.printAccepted(result)
 	}
 	if err == nil {
 		if result.Outcome != nil && result.Outcome.Unchanged {
@@ -152,6 +156,13 @@ func (a *app) runOperation(ctx context.Context, client *httpclient.Client, o htt
 		failed.Current = current
 	}
 	return nil, failed
+}
+
+// printAccepted prints an operation that continues. It is safe for concurrent use.
+func (a *app) printAccepted(result api.OperationResult) error {
+	a.acceptedMu.Lock()
+	defer a.acceptedMu.Unlock()
+	return a.printer().Accepted(result)
 }
 
 // operationSummary returns the function that describes a record after an operation, on one line.

@@ -103,8 +103,8 @@ func TestInvalidSpecFiles(t *testing.T) {
 	require.Contains(t, got.err, "-f requires a file with a description of how to run the game")
 }
 
-// Start returns when the game runs, and with --wait when it is healthy. The other
-// commands return when the operation is finished.
+// Start returns when the game is healthy, with --wait=false when it runs, and with --detach when
+// the start is accepted. The other commands return when the operation is finished.
 func TestOperationsReturnAtTheRequestedState(t *testing.T) {
 	t.Parallel()
 	healthy := make(chan struct{})
@@ -120,12 +120,20 @@ func TestOperationsReturnAtTheRequestedState(t *testing.T) {
 		}
 	}}
 	server := serveManager(t, r)
-	got := run(t, server, "start", "g")
+	got := run(t, server, "start", "g", "--wait=false")
 	got.requireCode(t, 0, "start")
 	require.Equal(t, "g start: running on eu/n1, revision 6\n", got.out)
-	require.Equal(t, "rtmanager: start g: accepted\nrtmanager: start g: creating\nrtmanager: start g: waiting for health\n", got.err)
+	require.Empty(t, got.err, "progress is for a terminal")
 
-	for _, args := range [][]string{{"start", "g", "--wait"}, {"restart", "g"}, {"patch", "g", "--image", "a:1"}} {
+	got = run(t, server, "start", "g", "--detach", "--operation-id", "op-6")
+	got.requireCode(t, 0, "start --detach")
+	require.Equal(t, "g start: accepted, operation op-6\n", got.out)
+	got = run(t, server, "start", "g", "h", "-d", "--operation-id", "op-6", "-o", "json")
+	got.requireCode(t, 0, "start -d of several games")
+	require.Equal(t, 2, strings.Count(got.out, `"step":"accepted"`), got.out)
+	run(t, server, "start", "g", "--detach", "--wait").requireCode(t, 2, "both flags")
+
+	for _, args := range [][]string{{"start", "g"}, {"start", "g", "--wait"}, {"restart", "g"}, {"patch", "g", "--image", "a:1"}} {
 		got = run(t, server, append(args, "--timeout", "1s", "--operation-id", "op-7")...)
 		got.requireCode(t, 124, args)
 		require.Contains(t, got.err, "hint: operation op-7 continues; `rtmanager explain g` shows it, and the same command with --operation-id op-7 waits for it\n")
@@ -133,9 +141,9 @@ func TestOperationsReturnAtTheRequestedState(t *testing.T) {
 	}
 	ctx, interrupt := context.WithCancel(t.Context())
 	time.AfterFunc(time.Second, interrupt)
-	got = commandLine{args: []string{"start", "g", "--wait", "--operation-id", "op-8"}, server: server}.run(ctx)
+	got = commandLine{args: []string{"start", "g", "--operation-id", "op-8"}, server: server}.run(ctx)
 	got.requireCode(t, 130, "interrupted")
-	require.Contains(t, got.err, "operation op-8")
+	require.Contains(t, got.err, "rtmanager: start g: interrupted; the start continues\nhint: operation op-8 continues")
 	close(healthy)
 	got = run(t, server, "start", "g", "--wait", "-q", "-o", "json")
 	got.requireCode(t, 0, "start --wait")

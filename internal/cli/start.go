@@ -23,7 +23,8 @@ import (
 
 func (a *app) startCommand() *cobra.Command {
 	var specFlags flags.Spec
-	var wait, pull bool
+	var until startWait
+	var pull bool
 	cmd := &cobra.Command{
 		Use:   "start GAME... [--image IMAGE] [-- ARGS…]",
 		Short: "Start new, stopped or removed games",
@@ -32,9 +33,9 @@ any, the game keeps its previous settings. Otherwise they replace all of them: a
 omitted image keeps its value, and any other omitted setting has its default.
 Arguments after -- are passed to the game.
 
-The command returns when the record is running, or with --wait when the game is
-healthy. A game that fails to start is an error only if it fails before the command
-returns. A game that has no node yet is started on --node, or else on
+The command returns when the game is healthy; a game that does not start, or does not become
+healthy, is an error. With --detach it returns when the daemon has accepted the start, which
+"operation get" and "wait" then follow. A game that has no node yet is started on --node, or else on
 the best node of --region, which defaults to the region of the daemon of --server: one
 that has space for what the game requests, the labels of --node-selector, no taint without a
 --toleration, the image, no recent failure, and the lowest share in use; with --placement pack
@@ -51,7 +52,8 @@ them. The secret of a game is deleted with the game.
 The file of -f is YAML or JSON with the members of the API: image, args, env, port,
 cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.`,
 		Example: `  rtmanager start game-1 --image gameserver:1.0.0
-  rtmanager start game-1 --image gameserver:1.0.0 --wait --timeout 2m
+  rtmanager start game-1 --image gameserver:1.0.0 --timeout 2m
+  rtmanager start game-1 --image gameserver:1.0.0 --detach
   rtmanager start game-1 --image gameserver:1.0.0 --memory 256MiB --cpus 0.5 -- --healthy-after 2s
   rtmanager start game-1 --image gameserver:1.0.0 --crash-attempts 3 --on-node-lost reschedule
   rtmanager start game-1 --image gameserver:1.0.0 --region ap --regions eu,us
@@ -65,7 +67,7 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
 	}
 	specFlags.Bind(cmd)
 	cmd.Flags().BoolVar(&pull, "pull", false, "pull the image even if the node has it, and create a new container unless the game runs")
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the game is healthy, not only running")
+	until.bind(cmd)
 	return a.operationCommand(cmd, operationVerb{
 		selection:    selection.Verb{Statuses: []runtime.Status{runtime.StatusStopped}, HasPlacement: true, HasImage: true},
 		hasArguments: true,
@@ -80,10 +82,31 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
 				request.variables = nil // a dry run stores no secret
 			}
 			return func(ctx context.Context, gameID string) (httpclient.Operation, error) {
-				return a.startOperation(ctx, request, gameID, wait)
+				return a.startOperation(ctx, request, gameID, until.state())
 			}, nil
 		},
 	})
+}
+
+// startWait are the flags that determine when start returns.
+type startWait struct{ isDetached, isWaiting bool }
+
+func (w *startWait) bind(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&w.isDetached, "detach", "d", false, "return when the daemon has accepted the start")
+	cmd.Flags().BoolVar(&w.isWaiting, "wait", true, "wait until the game is healthy; false waits until it is running")
+	cmd.MarkFlagsMutuallyExclusive("detach", "wait")
+}
+
+// state returns the state to wait for.
+func (w *startWait) state() httpclient.Wait {
+	switch {
+	case w.isDetached:
+		return httpclient.WaitAccepted
+	case w.isWaiting:
+		return httpclient.WaitDone
+	default:
+		return httpclient.WaitRunning
+	}
 }
 
 // explainStart prints on which node the game would be started, and why.
@@ -105,21 +128,17 @@ func (a *app) explainStart(ctx context.Context, client *httpclient.Client, o htt
 
 // startOperation stores the secret of the game, if the request has one, and returns the operation
 // that starts the game.
-func (a *app) startOperation(ctx context.Context, request startRequest, gameID string, wait bool) (httpclient.Operation, error) {
+func (a *app) startOperation(ctx context.Context, request startRequest, gameID string, until httpclient.Wait) (httpclient.Operation, error) {
 	spec := request.specOf(gameID)
 	if request.variables != nil {
 		if err := a.putGameSecret(ctx, gameID, request.variables); err != nil {
 			return httpclient.Operation{}, err
 		}
 	}
-	o := httpclient.Operation{
+	return httpclient.Operation{
 		OperationRequest: ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec, Labels: request.labels, Pull: request.pull},
-		Region:           request.region, Node: request.node, Until: httpclient.WaitRunning,
-	}
-	if wait {
-		o.Until = httpclient.WaitDone
-	}
-	return o, nil
+		Region:           request.region, Node: request.node, Until: until,
+	}, nil
 }
 
 // startRequest is how and where a command line runs a game.

@@ -39,6 +39,15 @@ func (p *Printer) Operation(o api.OperationResource) error {
 	return err
 }
 
+// Accepted prints an operation that was accepted and continues: with its id.
+func (p *Printer) Accepted(result api.OperationResult) error {
+	if done, err := p.Encode(result); done {
+		return err
+	}
+	_, err := fmt.Fprintf(p.Out, "%s %s: accepted, operation %s\n", render.Value(result.GameID), result.Kind, render.Value(result.OperationID))
+	return err
+}
+
 func (p *Printer) operationRow(o api.OperationResource) []string {
 	row := []string{
 		render.Cell(o.ID), render.Cell(string(o.Kind)), render.Cell(o.GameID), render.Cell(string(o.Status)), render.Cell(string(o.Step)),

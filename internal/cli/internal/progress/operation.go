@@ -18,9 +18,8 @@ const maxLineChars = 60
 type OperationConfig struct {
 	Out io.Writer
 	Now func() time.Time
-	// IsTerminal reports whether Out is a terminal. Then progress rewrites one line.
-	IsTerminal bool
-	// IsQuiet suppresses all output.
+	// IsQuiet suppresses all output. It must be set unless Out is a terminal, because progress
+	// rewrites one line.
 	IsQuiet bool
 }
 
@@ -40,7 +39,7 @@ type Operation struct {
 // NewOperation returns a printer of progress. The caller must call Close.
 func NewOperation(cfg OperationConfig) *Operation {
 	o := &Operation{cfg: cfg, stop: make(chan struct{})}
-	if cfg.IsTerminal && !cfg.IsQuiet {
+	if !cfg.IsQuiet {
 		o.ticker.Go(o.redrawEverySecond)
 	}
 	return o
@@ -66,17 +65,12 @@ func (o *Operation) redrawEverySecond() {
 func (o *Operation) Report(p operation.Progress) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	isNewStep := p.Step != o.last.Step
-	if isNewStep {
+	if p.Step != o.last.Step {
 		o.stepStart = o.cfg.Now()
 	}
 	o.last = p
-	switch {
-	case o.cfg.IsQuiet:
-	case o.cfg.IsTerminal:
+	if !o.cfg.IsQuiet {
 		o.redraw()
-	case isNewStep:
-		fmt.Fprintf(o.cfg.Out, "rtmanager: %s %s: %s\n", p.Kind, render.Value(p.GameID), stepText(p, 0))
 	}
 }
 
