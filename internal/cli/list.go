@@ -26,6 +26,7 @@ const (
 
 type listFlags struct {
 	filter      flags.Filter
+	order       ports.RecordOrder
 	limit       int
 	all         bool
 	consistency flags.Consistency
@@ -57,6 +58,9 @@ By default the read is linearizable: it includes every write that was acknowledg
 before. With --consistency local it comes from the daemon's cache, which may be
 slightly stale but works without etcd.
 
+With --sort-by the daemon sorts the list by a field of the records; records with equal
+fields are in the order of their game ids, and a field without a value is first.
+
 With --all-stores the list also has the records of the stores that the daemon federates,
 each at a revision of its own. A store that does not respond is an error, unless
 --allow-partial lists the others and names it on standard error.`,
@@ -65,23 +69,19 @@ each at a revision of its own. A store that does not respond is an error, unless
   rtmanager list --status running --region eu --region us
   rtmanager list -l env=prod,mode!=ranked -L mode
   rtmanager list --all -o wide
+  rtmanager list --sort-by -created_at --limit 10
   rtmanager list -o json | jq -r '.items[].game_id'`,
 		Args: requireNoArguments,
 	}
-	flags.filter.Bind(cmd)
-	cmd.Flags().IntVar(&flags.limit, "limit", 0, "maximum number `N` of records; 0 lists all")
-	cmd.Flags().BoolVarP(&flags.all, "all", "a", false, "also removed games")
-	cmd.Flags().StringSliceVarP(&flags.labelColumns, "label-columns", "L", nil, "`KEY,...` of labels to show as columns, repeatable")
-	cmd.Flags().BoolVar(&flags.hasLabels, "show-labels", false, "show all labels as the last column")
-	flags.consistency.Bind(cmd)
-	cmd.Flags().BoolVar(&flags.isAllStores, "all-stores", false, "also the records of the stores that the daemon federates")
-	cmd.Flags().BoolVar(&flags.isPartial, "allow-partial", false, "with --all-stores, list what the stores that respond have")
+	flags.bind(cmd)
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		switch err := errors.Join(validateLabelKeys("--label-columns", flags.labelColumns)...); {
 		case err != nil:
 			return err
 		case flags.isAllStores && (flags.hasLabels || len(flags.labelColumns) > 0):
 			return exit.UsageError{Err: errors.New("--all-stores shows no labels; use -o json, or --store NAME")}
+		case flags.isAllStores && !flags.order.IsZero():
+			return exit.UsageError{Err: errors.New("--sort-by is for the list of one store; --all-stores lists several")}
 		case flags.isAllStores && a.globals.store != "":
 			return exit.UsageError{Err: errors.New("--all-stores and --store exclude each other")}
 		case flags.isAllStores:
@@ -92,6 +92,19 @@ each at a revision of its own. A store that does not respond is an error, unless
 		return a.list(cmd.Context(), flags)
 	})
 	return cmd
+}
+
+// bind declares the flags.
+func (f *listFlags) bind(cmd *cobra.Command) {
+	f.filter.Bind(cmd)
+	flags.BindSortBy(cmd, &f.order)
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "maximum number `N` of records; 0 lists all")
+	cmd.Flags().BoolVarP(&f.all, "all", "a", false, "also removed games")
+	cmd.Flags().StringSliceVarP(&f.labelColumns, "label-columns", "L", nil, "`KEY,...` of labels to show as columns, repeatable")
+	cmd.Flags().BoolVar(&f.hasLabels, "show-labels", false, "show all labels as the last column")
+	f.consistency.Bind(cmd)
+	cmd.Flags().BoolVar(&f.isAllStores, "all-stores", false, "also the records of the stores that the daemon federates")
+	cmd.Flags().BoolVar(&f.isPartial, "allow-partial", false, "with --all-stores, list what the stores that respond have")
 }
 
 // validateLabelKeys returns the error of each key, nil for a valid one.
@@ -147,7 +160,7 @@ func (f listFlags) query() (ports.PageQuery, error) {
 		errLimit = &runtime.InvalidError{Field: "--limit", Reason: fmt.Sprintf("is %d; use 1 or more, or 0 for all", f.limit)}
 	}
 	filter, errFilter := f.filter.Filter()
-	return ports.PageQuery{RecordFilter: filter, Local: local, Limit: listPageSize},
+	return ports.PageQuery{RecordFilter: filter, Order: f.order, Local: local, Limit: listPageSize},
 		errors.Join(errConsistency, errLimit, errFilter)
 }
 

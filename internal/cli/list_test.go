@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,4 +78,28 @@ func TestListStartsOverAfterACompaction(t *testing.T) {
 	require.Empty(t, got.out)
 	require.Contains(t, got.err, "revision has been compacted")
 	require.Contains(t, got.err, "hint: the list took longer than the store keeps its revision; use filters")
+}
+
+// A sorted list follows its pages too.
+func TestListSortedBy(t *testing.T) {
+	t.Parallel()
+	server := serveStore(t, storeWithGames(t, 1300))
+	var sorted []string
+	for _, flag := range []string{"game_id", ".game_id", "{.game_id}", "-game_id", "-{.game_id}"} {
+		got := run(t, server, "list", "--no-headers", "--sort-by", flag)
+		got.requireCode(t, 0, "list")
+		sorted = sorted[:0]
+		for line := range strings.Lines(got.out) {
+			sorted = append(sorted, strings.Fields(line)[0])
+		}
+		require.Len(t, sorted, 1300)
+		if strings.HasPrefix(flag, "-") {
+			slices.Reverse(sorted)
+		}
+		require.IsIncreasing(t, sorted, flag)
+	}
+	for _, invalid := range []string{"color", "", "-", "{}"} {
+		run(t, server, "list", "--sort-by", invalid).requireCode(t, 2, "--sort-by "+invalid)
+	}
+	run(t, server, "list", "--sort-by", "node", "--all-stores").requireCode(t, 2, "--all-stores")
 }

@@ -20,7 +20,8 @@ type RuntimeReader interface {
 	// decrease, unless the store was restored to an earlier state.
 	GetLocal(ctx context.Context, gameID string) (found runtime.VersionedRecord, asOf int64, err error)
 
-	// ListPage returns one page of the records that match the query, ordered by key. A
+	// ListPage returns one page of the records that match the query, in the order of the query,
+	// which is by key unless it names a field. A
 	// query with Revision 0 starts a list at the current revision. To continue, repeat
 	// the query with the page's Revision, and with its Next as After. The list is
 	// complete if Next is empty.
@@ -29,7 +30,9 @@ type RuntimeReader interface {
 	// that revision in memory, as it usually has for the next page of a list. A revision
 	// that the store has not reached is runtime.ErrForeignRevision. An invalid filter, a negative
 	// revision or a limit outside 1 to MaxPageLimit is runtime.ErrInvalid. Corrupt values do not fail
-	// the page: it returns them in Corrupt, and they do not count against the limit.
+	// the page: it returns them in Corrupt, and they do not count against the limit. The first page
+	// of a sorted list names all of them. An unknown field to sort by is runtime.ErrInvalid, and so is
+	// an After that no page with the same order has returned.
 	ListPage(ctx context.Context, query PageQuery) (Page, error)
 }
 
@@ -39,6 +42,8 @@ const MaxPageLimit = 10_000
 // PageQuery selects records. An empty filter matches every record.
 type PageQuery struct {
 	RecordFilter
+	// Order is the order of the list. All pages of a list have the same one.
+	Order RecordOrder
 
 	// Limit is the largest number of records of the page, 1 to MaxPageLimit.
 	Limit int

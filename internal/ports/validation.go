@@ -112,9 +112,9 @@ func (in TransitionInput) Validate() error {
 }
 
 // Validate returns nil for a query that a store accepts, and otherwise a
-// *runtime.InvalidError on "limit", "revision" or a field of RecordFilter.Validate.
+// *runtime.InvalidError on "limit", "revision", "sort" or a field of RecordFilter.Validate.
 func (q PageQuery) Validate() error {
-	if err := q.RecordFilter.Validate(); err != nil {
+	if err := errors.Join(q.RecordFilter.Validate(), q.Order.Validate()); err != nil {
 		return err
 	}
 	if q.Limit < 1 || q.Limit > MaxPageLimit {

@@ -87,19 +87,25 @@ func (s *Store) freshSnapshot(ctx context.Context) *recordcache.Indexes {
 
 // pageFromCache reads a page from the records that the list is read at. It returns false if
 // etcd must be read instead.
-func (s *Store) pageFromCache(ctx context.Context, query ports.PageQuery) (ports.Page, bool) {
+func (s *Store) pageFromCache(ctx context.Context, query ports.PageQuery) (page ports.Page, isServed bool, err error) {
 	if s.reflector == nil {
-		return ports.Page{}, false
+		return ports.Page{}, false, nil
 	}
 	records := s.recordsOfList(ctx, query)
-	if records == nil {
-		return ports.Page{}, false
+	switch {
+	case records == nil:
+		return ports.Page{}, false, nil
+	case query.Order.IsZero():
+		page = records.Page(query)
+	default:
+		if page, err = records.SortedPage(query); err != nil {
+			return ports.Page{}, true, err
+		}
 	}
-	page := records.Page(query)
 	if page.Next != "" {
 		s.reflector.cache.Retain(records)
 	}
-	return page, true
+	return page, true, nil
 }
 
 // recordsOfList returns the records at the revision of a list, nil if only etcd can read them.

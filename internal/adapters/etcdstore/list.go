@@ -73,8 +73,8 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 		return ports.Page{}, err
 	}
 	defer end()
-	if page, ok := s.pageFromCache(ctx, query); ok {
-		return page, nil
+	if page, isServed, err := s.pageFromCache(ctx, query); isServed {
+		return page, err
 	}
 	page, err := s.pageFromEtcd(ctx, query)
 	if query.Local && err == nil {
@@ -88,6 +88,9 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 func (s *Store) pageFromEtcd(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
 	read := func(ctx context.Context) (ports.Page, error) {
 		r := &pageReader{store: s, query: query, page: ports.Page{Revision: query.Revision, Records: []runtime.VersionedRecord{}}}
+		if !query.Order.IsZero() {
+			return r.readSorted(ctx)
+		}
 		err := r.read(ctx)
 		return r.page, err
 	}

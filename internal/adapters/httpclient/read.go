@@ -100,6 +100,7 @@ func (c *Client) ListPage(ctx context.Context, query ports.PageQuery) (ports.Pag
 	}
 	parameters := url.Values{"limit": {strconv.Itoa(query.Limit)}}
 	setFilter(parameters, &query.RecordFilter)
+	setIfGiven(parameters, "sort", query.Order.String())
 	setIfGiven(parameters, "continue", query.After)
 	if query.Local {
 		parameters.Set("consistency", "local")

@@ -50,6 +50,9 @@ func (s *Server) listAllStores(w http.ResponseWriter, r *http.Request, in *listI
 	if in.Revision != 0 {
 		return problem.BadRequest("query.revision", "is of one store, and stores=all lists several; omit one of them")
 	}
+	if in.Sort != "" {
+		return problem.BadRequest("query.sort", "is for the list of one store, and stores=all lists several; omit one of them")
+	}
 	filter, err := in.filter()
 	if err != nil {
 		return err

@@ -3,11 +3,13 @@ package httpserver_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // A list continues only with the filters that it started with. The limit may change.
@@ -56,5 +58,45 @@ func TestPagesOfUnusualIDs(t *testing.T) {
 			next = "&continue=" + page.Continue
 		}
 		require.ElementsMatch(t, ids, seen, "in pages of %s", limit)
+	}
+}
+
+// A sorted list has each record once, and it continues only with the same sort.
+func TestSortedList(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	for i, id := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		record := recordOf(id)
+		record.CreatedAt = record.CreatedAt.Add(time.Duration(i%3) * time.Hour)
+		require.NoError(t, f.store.Upsert(t.Context(), record))
+	}
+	var games []string
+	pages, next := 0, ""
+	for {
+		page := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?limit=3&sort=-created_at"+next, "", "").body)
+		for _, item := range page.Items {
+			games = append(games, item.GameID)
+		}
+		if pages++; page.Continue == "" {
+			break
+		}
+		next = "&continue=" + page.Continue
+		for _, other := range []string{"", "&sort=created_at", "&sort=-game_id"} {
+			got := f.send("GET", "/v1/runtimes?limit=3"+other+next, "", "")
+			require.Equal(t, http.StatusBadRequest, got.StatusCode, "%q: %s", other, got.body)
+			require.Equal(t, "query.continue", faultLocations(got.problem(t)))
+		}
+	}
+	require.Equal(t, []string{"c", "f", "b", "e", "a", "d", "g"}, games)
+	require.Equal(t, 3, pages)
+	for _, invalid := range []string{"sort=color", "sort=", "sort=-", "sort=game_id&stores=all"} {
+		got := f.send("GET", "/v1/runtimes?"+invalid, "", "")
+		require.Equal(t, http.StatusBadRequest, got.StatusCode, "%q: %s", invalid, got.body)
+		require.Equal(t, "query.sort", faultLocations(got.problem(t)))
+	}
+	for _, field := range ports.SortFields() {
+		for _, sign := range []string{"", "-"} {
+			require.Equal(t, http.StatusOK, f.send("GET", "/v1/runtimes?sort="+sign+field, "", "").StatusCode, field)
+		}
 	}
 }

@@ -25,8 +25,9 @@ const (
 
 type listInput struct {
 	filterInput
+	Sort        string      `query:"sort" enum:"created_at,-created_at,game_id,-game_id,generation,-generation,health,-health,health_since,-health_since,image,-image,last_op_at,-last_op_at,node,-node,region,-region,restarts,-restarts,started_at,-started_at,status,-status,stopped_at,-stopped_at" doc:"The field that the records are sorted by, with a minus sign before it for the descending order; records with equal fields are sorted by game id. Absent: by key. Not for a list of all stores"`
 	Limit       int         `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"The maximum number of records of one page"`
-	Continue    string      `query:"continue" allowEmpty:"true" doc:"The member continue of the previous page, with the same filters"`
+	Continue    string      `query:"continue" allowEmpty:"true" doc:"The member continue of the previous page, with the same filters and sort"`
 	Consistency consistency `query:"consistency" enum:"linearizable,local" default:"linearizable" doc:"The consistency of the read. A local list comes from the server's own copy of the records, at the revision of the page"`
 	Revision    int64       `query:"revision" minimum:"0" doc:"The revision of the list; 0 or absent is the current one"`
 	Stores      storeScope  `query:"stores" enum:"own,all" default:"own" doc:"The stores whose records are listed: the daemon's own, or also those that it federates, each at a revision of its own"`
@@ -60,7 +61,11 @@ func (s *Server) listOwnStore(ctx context.Context, in *listInput) (api.Page, err
 		return api.Page{}, err
 	}
 	filter.Visible = callers.Of(ctx).Visible()
-	query := ports.PageQuery{RecordFilter: filter, Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local}
+	order, err := ports.ParseRecordOrder(in.Sort)
+	if err != nil {
+		return api.Page{}, err
+	}
+	query := ports.PageQuery{RecordFilter: filter, Order: order, Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local}
 	storeID := s.store.ID()
 	if in.Continue != "" {
 		if err := pagetoken.Apply(storeID, in.Continue, &query); err != nil {

@@ -73,7 +73,30 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 		return ports.Page{}, err
 	}
 	filter := ports.WatchOptions{RecordFilter: query.RecordFilter}
+	if !query.Order.IsZero() {
+		return s.sortedPage(query, page, s.matchingVersions(filter, page.Revision, ""))
+	}
 	found := s.matchingVersions(filter, page.Revision, query.After)
+	if len(found) > query.Limit {
+		found = found[:query.Limit]
+		page.Next = storeKey(found[query.Limit-1].record.GameID)
+	}
+	for _, v := range found {
+		page.Records = append(page.Records, v.toVersionedRecord())
+	}
+	return page, nil
+}
+
+// sortedPage returns a page of the versions, in the order of the query. mu must be held.
+func (s *Store) sortedPage(query ports.PageQuery, page ports.Page, found []*recordVersion) (ports.Page, error) {
+	slices.SortFunc(found, func(a, b *recordVersion) int { return query.Order.Compare(a.record, b.record) })
+	if query.After != "" {
+		last := slices.IndexFunc(found, func(v *recordVersion) bool { return storeKey(v.record.GameID) == query.After })
+		if last < 0 {
+			return ports.Page{}, &runtime.InvalidError{Field: "after", Reason: "is not the position after a page of this list"}
+		}
+		found = found[last+1:]
+	}
 	if len(found) > query.Limit {
 		found = found[:query.Limit]
 		page.Next = storeKey(found[query.Limit-1].record.GameID)

@@ -47,6 +47,11 @@ func pageTests() []contractTest {
 		{name: "a page filters by the absence of labels", test: testPageFilter(ports.RecordFilter{Labels: selector("!mode,env!=dev,env notin (test)")}, func(r runtime.RuntimeRecord) bool {
 			return r.Labels["mode"] == "" && r.Labels["env"] == "prod"
 		})},
+		{name: "a sorted list is in the order of the field, and of game ids for equal fields", test: testPageSorted},
+		{name: "a sorted list contains the records that match its filters", test: testPageSortedFiltered},
+		{name: "all pages of a sorted list have the first page's revision during writes", test: testPageSortedPinned},
+		{name: "an unknown field to sort by is ErrInvalid", test: testPageInvalid("sort", ports.PageQuery{Limit: 1, Order: ports.RecordOrder{Field: "color"}})},
+		{name: "a position that no page of a sorted list has returned is ErrInvalid", test: testPageSortedForeignPosition},
 		{name: "a filter without a match returns an empty list", test: testPageFilterNothing},
 		{name: "all pages of a list have the first page's revision during writes", test: testPagesPinned},
 		{name: "a filtered list keeps its revision while statuses change", test: testPagesPinnedFiltered},

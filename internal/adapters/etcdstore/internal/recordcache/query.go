@@ -37,6 +37,47 @@ func (x *Indexes) Page(query ports.PageQuery) ports.Page {
 	return page
 }
 
+// SortedPage returns one page of the records that match a query with an order. It reads every record
+// that may match.
+func (x *Indexes) SortedPage(query ports.PageQuery) (ports.Page, error) {
+	page := ports.Page{Revision: x.Revision, Records: []runtime.VersionedRecord{}}
+	var after **Record
+	if query.After == "" {
+		x.ScanCorrupt(func(r *Record) bool {
+			if corrupt := r.Corrupt(); query.MatchesGame(corrupt.GameID) {
+				page.Corrupt = append(page.Corrupt, corrupt)
+			}
+			return true
+		})
+	} else {
+		last := x.Get(query.After)
+		if last == nil || last.DecodeErr != nil {
+			return ports.Page{}, InvalidPositionError()
+		}
+		after = &last
+	}
+	sorted := ports.NewSortedPage(query.Limit, after, func(a, b *Record) int { return query.Order.Compare(&a.RuntimeRecord, &b.RuntimeRecord) })
+	x.scanUnordered(&query.RecordFilter, func(r *Record) {
+		if r.DecodeErr == nil && query.Matches(r.RuntimeRecord) {
+			sorted.Add(r)
+		}
+	})
+	records, hasNext := sorted.Records()
+	for _, r := range records {
+		page.Records = append(page.Records, r.Versioned())
+	}
+	if hasNext {
+		page.Next = records[len(records)-1].Segment
+	}
+	return page, nil
+}
+
+// InvalidPositionError returns the error of a position that no page of a sorted list has returned: at
+// the revision of the list, the store has no readable record of the game.
+func InvalidPositionError() error {
+	return &runtime.InvalidError{Field: "after", Reason: "is not the position after a page of this list"}
+}
+
 // ScanCorrupt calls visit for every corrupt value until it returns false.
 func (x *Indexes) ScanCorrupt(visit func(*Record) bool) { x.corrupt.Ascend(visit) }
 

@@ -41,6 +41,16 @@ func (x *Indexes) Scan(filter *ports.RecordFilter, after string, visit func(*Rec
 	mergeRanges(ranges, after, visit)
 }
 
+// scanUnordered calls visit for the same records as Scan, all of them and in any order.
+func (x *Indexes) scanUnordered(filter *ports.RecordFilter, visit func(*Record)) {
+	for _, records := range x.plan(filter).ranges {
+		records("", func(r *Record) bool {
+			visit(r)
+			return true
+		})
+	}
+}
+
 // plan returns the smallest plan for the filter.
 func (x *Indexes) plan(filter *ports.RecordFilter) scanPlan {
 	best := scanPlan{size: x.byKey.Len(), ranges: []recordRange{x.rangeOfPrefix("")}}

@@ -157,3 +157,24 @@ func BenchmarkList(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSortedPage reads a page of a sorted list from a cache of 100 000 records.
+func BenchmarkSortedPage(b *testing.B) {
+	records := recordcache.NewIndexes()
+	for n := range 100_000 {
+		records.AddAll(keys, []*mvccpb.KeyValue{kvOfLabels(b, n)})
+	}
+	for _, order := range []ports.RecordOrder{{Field: "game_id", Descending: true}, {Field: "created_at"}, {Field: "node", Descending: true}} {
+		for _, limit := range []int{100, 1000, ports.MaxPageLimit} {
+			query := ports.PageQuery{Order: order, Limit: limit}
+			b.Run(fmt.Sprintf("%s/limit=%d", order, limit), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := records.SortedPage(query); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

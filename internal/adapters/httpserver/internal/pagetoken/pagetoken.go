@@ -21,6 +21,7 @@ type payload struct {
 	Revision int64  `json:"r"`
 	After    string `json:"a"`
 	Filter   string `json:"f,omitempty"` // FilterKey of the query
+	Order    string `json:"s,omitempty"` // of the query
 }
 
 // Errors of tokens.
@@ -28,6 +29,7 @@ var (
 	errForeign       = errors.New("is not a token of this store")
 	errVersion       = errors.New("is not a token of this version")
 	errOtherFilters  = errors.New("belongs to a list with other filters")
+	errOtherOrder    = errors.New("belongs to a list with another sort")
 	errOtherRevision = errors.New("belongs to a list at another revision")
 )
 
@@ -37,7 +39,7 @@ var (
 func New(storeID string, query ports.PageQuery, page ports.Page) string {
 	return Sign(storeID, payload{
 		Revision: page.Revision, After: encode([]byte(page.Next)),
-		Filter: FilterKey(&query.RecordFilter),
+		Filter: FilterKey(&query.RecordFilter), Order: query.Order.String(),
 	})
 }
 
@@ -66,7 +68,7 @@ func Verify(scope, token string, position any) error {
 }
 
 // Apply sets Revision and After of the query to the token's position. It fails for a token
-// of another store or of a query with other filters. The limit may differ from page to
+// of another store or of a query with other filters or another order. The limit may differ from page to
 // page.
 func Apply(storeID, token string, query *ports.PageQuery) error {
 	var p payload
@@ -79,6 +81,8 @@ func Apply(storeID, token string, query *ports.PageQuery) error {
 		return errVersion
 	case p.Filter != FilterKey(&query.RecordFilter):
 		return errOtherFilters
+	case p.Order != query.Order.String():
+		return errOtherOrder
 	case query.Revision != 0 && query.Revision != p.Revision:
 		return errOtherRevision
 	}
