@@ -83,7 +83,7 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 func newCluster(p serverParts) *cluster.Service {
 	stored := explain.New(explain.Dependencies{Records: p.store, Intents: p.store})
 	return cluster.New(
-		cluster.Dependencies{Records: p.store, Intents: p.store, Reservations: p.reservations, Nodes: p.members, Local: p.host.localNode(), Peer: p.peers, Stored: stored},
+		cluster.Dependencies{Records: p.store, Intents: p.store, Writer: p.store, Reservations: p.reservations, Nodes: p.members, Local: p.host.localNode(), Peer: p.peers, Stored: stored},
 		cluster.Config{Region: p.cfg.Region, Node: p.cfg.Node, ErrorText: httpserver.PublicText, Logger: p.logger.With("component", "cluster")},
 	)
 }

@@ -139,6 +139,23 @@ func (c *Client) Delete(ctx context.Context, input ports.DeleteInput) error {
 	return c.retryDelete(ctx, apiRequest{path: gamePath(input.GameID, ""), header: header}, runtime.ErrNotFound)
 }
 
+// ForceDelete deletes a game in any status: the daemon stops and cleans it up first. Its errors are
+// those of Delete, and those of the two operations. IfRevision must be nil, because the operations
+// change the record.
+func (c *Client) ForceDelete(ctx context.Context, input ports.DeleteInput) error {
+	if input.IfRevision != nil {
+		return &runtime.InvalidError{Field: "if_revision", Reason: "is not supported by a forced deletion"}
+	}
+	if err := errors.Join(input.Validate(), rejectFence(input.Fence)); err != nil {
+		return err
+	}
+	header := originHeader(input.Origin)
+	if input.Origin.Reason != "" {
+		header.Set(api.HeaderReason, api.EncodeHeaderText(input.Origin.Reason))
+	}
+	return c.retryDelete(ctx, apiRequest{path: gamePath(input.GameID, ""), query: url.Values{"force": {"true"}}, header: header}, runtime.ErrNotFound)
+}
+
 // retryDelete sends a deletion, as retryWrite does. If an earlier attempt may have arrived,
 // the error absent means that it has deleted the resource, which is success.
 func (c *Client) retryDelete(ctx context.Context, request apiRequest, absent error) error {

@@ -45,6 +45,8 @@ type Cluster interface {
 	// CheckNoContainers returns nil if no node has a container of the removed game, as far
 	// as this can be known, and for any other game.
 	CheckNoContainers(ctx context.Context, gameID string) error
+	// RemoveGame stops and cleans up a game on its node, so that it can be deleted.
+	RemoveGame(ctx context.Context, gameID string, origin ports.Origin) error
 
 	// LocalDrift returns the findings of this node.
 	LocalDrift(ctx context.Context) (drift.Report, error)
@@ -103,6 +105,8 @@ func (noCluster) Explain(context.Context, string, bool) (drift.Explanation, erro
 }
 
 func (noCluster) CheckNoContainers(context.Context, string) error { return nil }
+
+func (noCluster) RemoveGame(context.Context, string, ports.Origin) error { return node.ErrNoEngine }
 
 func (noCluster) LocalDrift(context.Context) (drift.Report, error) {
 	return drift.Report{}, node.ErrNoEngine

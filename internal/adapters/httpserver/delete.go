@@ -5,8 +5,11 @@ import (
 	"errors"
 	"net/http"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
+	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -15,6 +18,7 @@ type deleteInput struct {
 	gameInput
 	originInput
 	reasonInput
+	Force       bool   `query:"force" default:"false" doc:"Stop and clean up a game that is not removed before it is deleted. Not together with If-Match, since these operations change the record"`
 	IfMatch     string `header:"If-Match" list:"true" doc:"Deletes only if the record has one of these ETags"`
 	IfNoneMatch string `header:"If-None-Match" list:"true" hidden:"true"`
 }
@@ -33,16 +37,53 @@ func (s *Server) deleteRuntime(w http.ResponseWriter, r *http.Request, in *delet
 	if errors.As(err, &invalid) {
 		return problem.BadRequest("header."+invalid.Header, "%s", invalid.Reason)
 	}
-	if err := s.cfg.Cluster.CheckNoContainers(r.Context(), in.GameID); err != nil {
+	if in.Force {
+		if in.IfMatch != "" {
+			return problem.BadRequest("header.If-Match", "is not supported together with force=true")
+		}
+		if err := s.removeForDeletion(r.Context(), in.GameID, &origin); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.requestTimeout())
+	defer cancel()
+	if err := s.cfg.Cluster.CheckNoContainers(ctx, in.GameID); err != nil {
 		return err
 	}
-	err = s.deleteUnder(r.Context(), ports.DeleteInput{GameID: in.GameID, Origin: origin}, condition)
+	err = s.deleteUnder(ctx, ports.DeleteInput{GameID: in.GameID, Origin: origin}, condition)
 	s.logDeletion(in.GameID, origin, err)
 	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// removeForDeletion stops and cleans up the game. It adds an operation id to an origin without one.
+func (s *Server) removeForDeletion(ctx context.Context, gameID string, origin *ports.Origin) error {
+	if origin.OperationID == "" {
+		origin.OperationID = operation.NewID()
+	}
+	if err := origin.Validate(); err != nil {
+		return err
+	}
+	trailOf(ctx).event.OperationID = origin.OperationID
+	if s.isShuttingDown() {
+		return problem.ErrShuttingDown
+	}
+	leave, isAcquired := s.operations.acquire(callers.Of(ctx).Identity)
+	if !isAcquired {
+		return problem.New(api.CodeTooManyOperations, tooManyOperations)
+	}
+	defer leave()
+	err := s.cfg.Cluster.RemoveGame(ctx, gameID, *origin)
+	switch {
+	case errors.Is(err, runtime.ErrNotFound):
+		return nil // the deletion may be a repeated one
+	case err != nil:
+		s.logDeletion(gameID, *origin, err)
+	}
+	return err
 }
 
 // deleteUnder deletes under a condition. The store compares one revision only. For several

@@ -56,6 +56,9 @@ type (
 	}
 )
 
+// tooManyOperations is the detail of a request that is rejected by the limit of operations.
+const tooManyOperations = "this server has reached its limit of requests that wait for operations, or this caller half of it"
+
 // waitMode is how long a request waits for its operation.
 type waitMode string
 
@@ -274,7 +277,7 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 	}
 	leave, isAcquired := s.operations.acquire(callers.Of(r.Context()).Identity)
 	if !isAcquired {
-		return problem.New(api.CodeTooManyOperations, "this server has reached its limit of requests that wait for operations, or this caller half of it")
+		return problem.New(api.CodeTooManyOperations, tooManyOperations)
 	}
 	defer leave()
 	request.IsReserved = release != nil || in.Forwarded != "" && in.Reserved != ""

@@ -52,11 +52,13 @@ func runtimeRoutes() []Route {
 		}, (*Server).putRuntime),
 		withHandler(Route{
 			Method: http.MethodDelete, Path: runtimesPath + gameIDSegment, ID: "delete-runtime", Tag: tag,
-			Summary: "Delete a removed game with its history", Description: deleteDescription,
+			Summary: "Delete a removed game with its history, or any game by force", Description: deleteDescription,
 			Responses: []Response{{Status: http.StatusNoContent, Description: "The game is deleted"}},
 			Codes: codes(storeCodes(), writeCodes(), nodeCodes(), []api.Code{
-				api.CodeNotFound, api.CodePreconditionFailed, api.CodeRejected, api.CodeBusy,
+				api.CodeNotFound, api.CodePreconditionFailed, api.CodeRejected, api.CodeBusy, api.CodeConflict, api.CodePreempted,
+				api.CodeOperationFailed, api.CodeTooManyOperations, api.CodeIdempotencyKeyReused,
 			}),
+			isDrained: true, timeout: func(c Config) time.Duration { return c.OperationTimeout },
 		}, (*Server).deleteRuntime),
 		withHandler(Route{
 			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/status", ID: "set-runtime-status", Tag: tag,
@@ -221,6 +223,9 @@ const deleteDescription = "Deletes the record, the history and the intent of the
 	"rejected (409) means that the game is not removed, or that a node may still have a container of it. busy (409) means that an " +
 	"operation on the game is in progress. A request with the Idempotency-Key of a successful deletion succeeds and deletes nothing, as " +
 	"long as the daemon keeps that key; after that it is not_found.\n\n" +
+	"With force=true a game that is not removed is stopped and cleaned up on its node first; the game is deleted once both operations have succeeded. " +
+	"A repeated request with the same Idempotency-Key continues where the first one ended. " +
+	"It is rejected while the node of the game is absent, unless an operator has removed the node from the list of nodes: then only the record is removed.\n\n" +
 	"A deletion takes no space: it works while the store is read-only."
 
 const watchDescription = "A stream of events as text/event-stream, or with Accept: application/x-ndjson one JSON event per line.\n\n" +

@@ -7,6 +7,7 @@
 //	spec.go       Spec: how to run a game; its defaults and validation
 //	intent.go     Intent: the desired state, and the limits of its history
 //	operation.go  Operation: its kinds and steps
+//	abandon.go    the end of an operation whose node is absent
 //	preemption.go Preemption: a stop that waits for the operation that it has preempted
 //	outcome.go    Outcome and Failure
 //	progress.go   Progress: one report of an operation in progress

@@ -8,6 +8,7 @@
 //	nodes.go     Nodes: the present nodes and the leaders of their regions
 //	explain.go   Explain: the explanation of a game, from its node
 //	drift.go     Drift: the drift reports of all nodes, merged
+//	remove_game.go  RemoveGame: stops and cleans up a game that is to be deleted
 //	apply.go     ApplyDrift and ReleaseBrake, on the node of the finding or brake
 //
 // A request is forwarded at most once. This node carries out a request that another node

@@ -112,6 +112,15 @@ func (p fakePeer) ReleaseBrake(ctx context.Context, target node.Node) error {
 	return local.ReleaseBrake(ctx)
 }
 
+func (p fakePeer) Operate(ctx context.Context, target node.Node, request ports.OperationRequest) error {
+	local, err := p.find(target)
+	if err != nil {
+		return err
+	}
+	_, err = local.Execute(ctx, request, nil)
+	return err
+}
+
 // fakeRegistry is a registry of nodes that the test defines.
 type fakeRegistry struct {
 	mu      sync.Mutex // guards nodes and changed

@@ -66,6 +66,9 @@ type Peer interface {
 	ApplyDrift(ctx context.Context, target node.Node, findings []drift.Finding, actor string) ([]drift.ApplyResult, error)
 	// ReleaseBrake releases the node's brake.
 	ReleaseBrake(ctx context.Context, target node.Node) error
+	// Operate carries out an operation on the node, and returns when it has ended: nil, or
+	// the error of the operation. The request has an operation id.
+	Operate(ctx context.Context, target node.Node, request ports.OperationRequest) error
 }
 
 // Records reads the records of all games.
@@ -76,9 +79,10 @@ type Records interface {
 	placement.RecordLister
 }
 
-// Intents reads intents.
+// Intents reads intents, and ends the operations of nodes that have been given up.
 type Intents interface {
 	GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error)
+	PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (ports.IntentVersion, error)
 	placement.ActiveOperations
 }
 
@@ -91,6 +95,9 @@ type Dependencies struct {
 	// a game that is started without one, and the nodes that may have a container of a game that
 	// is to be deleted.
 	Intents Intents
+	// Writer changes the records of games that have been given up; nil if no game can be deleted
+	// by force.
+	Writer Transitioner
 	// Reservations is shared by all daemons; nil reserves in the memory of this one.
 	Reservations ports.ReservationStore
 	// Local runs the games of this node; nil for a daemon without an engine.

@@ -131,7 +131,7 @@ func (s *Service) ensureNoActiveOperation(ctx context.Context, intent operation.
 	if _, present := node.Find(nodes, holder); present {
 		return intent, busyError(intent.GameID, intent.Current)
 	}
-	return abandonOperation(intent, record, s.now()), nil
+	return intent.Abandon(record, s.now()), nil
 }
 
 func (s *Service) presentNodes(ctx context.Context) ([]node.Node, error) {
@@ -140,30 +140,6 @@ func (s *Service) presentNodes(ctx context.Context) ([]node.Node, error) {
 		return nil, fmt.Errorf("list the present nodes: %w", err)
 	}
 	return nodes, nil
-}
-
-// abandonOperation returns the intent after the operation of an absent node has ended.
-// The game keeps the spec of the operation if the record is of the operation's container,
-// and if the game had no spec before: a later start without a spec then runs it as it was.
-func abandonOperation(intent operation.Intent, record *runtime.RuntimeRecord, at time.Time) operation.Intent {
-	intent = intent.Clone()
-	op := intent.Current
-	intent.Current = nil
-	isRecorded := record != nil && op.Generation > 0 && record.Generation == op.Generation
-	if isRecorded || intent.Spec.Image == "" {
-		intent.Spec = op.Spec
-	}
-	outcome := op.Outcome(at)
-	outcome.Record = op.PreviousRecord
-	outcome.Failure = &operation.Failure{
-		Code:    operation.FailureNodeLost,
-		Message: fmt.Sprintf("node %s, which ran the operation, is absent; the last step was %s", op.NodeRef(), op.Step),
-	}
-	if p := op.PreemptedBy; p != nil {
-		intent.AddOutcome(preemptionOutcome(*op, *p, at, *outcome.Failure))
-	}
-	intent.AddOutcome(outcome)
-	return intent
 }
 
 // checkPlacement returns a RejectedError if the record names another node. A removed game

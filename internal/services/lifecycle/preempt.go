@@ -123,7 +123,7 @@ func preemptedIntent(intent operation.Intent, p operation.Preemption, canRollBac
 	intent = intent.Clone()
 	op := intent.Current
 	if replaced := op.PreemptedBy; replaced != nil {
-		intent.AddOutcome(preemptionOutcome(*op, *replaced, at, operation.Failure{Code: operation.FailurePreempted, Message: preemptionText(p)}))
+		intent.AddOutcome(replaced.Outcome(*op, at, operation.Failure{Code: operation.FailurePreempted, Message: preemptionText(p)}))
 	}
 	op.PreemptedBy = &p
 	if canRollBack && op.Kind != operation.KindStop {
@@ -140,15 +140,6 @@ func preemptionText(p operation.Preemption) string {
 		text += ", requested by " + p.Actor
 	}
 	return text
-}
-
-// preemptionOutcome returns the outcome of a stop that waited for the operation and is not
-// carried out.
-func preemptionOutcome(op operation.Operation, p operation.Preemption, at time.Time, failure operation.Failure) operation.Outcome {
-	return operation.Outcome{
-		OperationID: p.OperationID, Kind: operation.KindStop, Region: op.Region, Node: op.Node, Actor: p.Actor,
-		StartedAt: p.At, FinishedAt: at, RequestHash: p.RequestHash, Record: op.PreviousRecord, Failure: &failure,
-	}
 }
 
 // successor returns the stop that follows a preempted operation.

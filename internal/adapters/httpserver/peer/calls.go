@@ -10,6 +10,7 @@ import (
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // Offer returns the node's offer for a game.
@@ -46,7 +47,7 @@ func (c *Client) ApplyDrift(ctx context.Context, target node.Node, findings []dr
 		return slices.EqualFunc(applied.Results, findings, func(r drift.ApplyResult, f drift.Finding) bool { return r.ID == f.ID })
 	}
 	err := c.do(ctx, target, call{
-		method: http.MethodPost, path: "/v1/drift/apply", body: api.DriftApply{Findings: findings}, actor: actor,
+		method: http.MethodPost, path: "/v1/drift/apply", body: api.DriftApply{Findings: findings}, origin: ports.Origin{Actor: actor},
 		isValid: isValid, want: "one result for each finding",
 	}, &applied)
 	return applied.Results, err
@@ -58,6 +59,16 @@ func (c *Client) ReleaseBrake(ctx context.Context, target node.Node) error {
 	var released node.Ref
 	isValid := func() bool { return released == target.Ref() }
 	return c.do(ctx, target, call{method: http.MethodPost, path: "/v1/drift/release", query: query, isValid: isValid, want: "the released node"}, &released)
+}
+
+// Operate carries out a stop or a cleanup on the node, and returns when it has ended.
+func (c *Client) Operate(ctx context.Context, target node.Node, request ports.OperationRequest) error {
+	var result api.OperationResult
+	isValid := func() bool { return result.OperationID == request.Origin.OperationID && result.Outcome != nil }
+	return c.do(ctx, target, call{
+		method: http.MethodPost, path: gamePath(request.GameID) + "/" + string(request.Kind), query: url.Values{"wait": {"done"}}, body: api.EmptyRequest{},
+		origin: request.Origin, isValid: isValid, want: "the outcome of the operation",
+	}, &result)
 }
 
 func gamePath(gameID string) string { return "/v1/runtimes/" + url.PathEscape(gameID) }

@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/daemonhttp"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/tlsfiles"
 )
 
@@ -73,8 +74,8 @@ func (c *Client) roundTrip(request *http.Request, target node.Node) (*http.Respo
 type call struct {
 	method, path string
 	query        url.Values
-	body         any    // nil for none
-	actor        string // empty for none
+	body         any          // nil for none
+	origin       ports.Origin // its empty fields are not sent
 	// isValid reports whether the decoded result has the members of want, such as "a report".
 	// JSON without them, such as null, must not count as a response.
 	isValid func() bool
@@ -127,9 +128,7 @@ func (c *Client) newRequest(ctx context.Context, call call, address *url.URL) (*
 		return nil, err
 	}
 	c.setForwarded(ctx, request.Header)
-	if call.actor != "" {
-		request.Header.Set(api.HeaderActor, api.EncodeHeaderText(call.actor))
-	}
+	setOrigin(request.Header, call.origin)
 	request.Header.Set("Accept", "application/json")
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")

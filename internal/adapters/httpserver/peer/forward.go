@@ -113,7 +113,12 @@ func (c *Client) forwardedHeader(ctx context.Context, inbound http.Header, reque
 	if request.IsReserved {
 		header.Set("Rtmanager-Reserved", "true")
 	}
-	origin := request.Origin
+	setOrigin(header, request.Origin)
+	return header
+}
+
+// setOrigin adds the fields of the origin that are not empty.
+func setOrigin(header http.Header, origin ports.Origin) {
 	for name, text := range map[string]string{
 		api.HeaderIdempotencyKey: origin.OperationID, api.HeaderActor: origin.Actor, api.HeaderReason: origin.Reason,
 	} {
@@ -121,7 +126,6 @@ func (c *Client) forwardedHeader(ctx context.Context, inbound http.Header, reque
 			header.Set(name, api.EncodeHeaderText(text))
 		}
 	}
-	return header
 }
 
 // filterResponse returns an error for a response that does not come from the API. It

@@ -88,6 +88,9 @@ func (f *Flags) BindFilters(cmd *cobra.Command, verb Verb) {
 	cmd.Flags().BoolVar(&f.isAll, "all", false, "all games")
 }
 
+// SetStatuses replaces the statuses of the games that filters select without --status; nil is all.
+func (f *Flags) SetStatuses(statuses []runtime.Status) { f.verb.Statuses = statuses }
+
 // BindRun declares the flag --max-parallel.
 func BindRun(cmd *cobra.Command, target *int) {
 	cmd.Flags().IntVar(target, "max-parallel", defaultParallel, "how many games, `N`, to act on at a time")
