@@ -81,7 +81,7 @@ var allowed = map[string][]string{
 	"adapters/processengine/internal/gamelog":  {},
 	"adapters/processengine/internal/livepipe": {},
 	"adapters/processengine/internal/procfs":   {},
-	"adapters/processengine/internal/shim":     {"adapters/processengine/internal/gamelog"},
+	"adapters/processengine/internal/shim":     {"adapters/processengine/internal/gamelog", "adapters/processengine/internal/procfs"},
 	"adapters/dockerengine":                    {"domain/", "ports", "gameports"},
 
 	"adapters/httpserver":                    {"domain/", "ports", "api", "labelselector", "adapters/httpserver/"},

@@ -18,6 +18,9 @@ func main() { os.Exit(run(os.Args[1:], os.LookupEnv, os.Stderr)) }
 // run returns the exit code: 2 for invalid flags, 1 if the server cannot listen, and
 // otherwise the code that the flags specify.
 func run(args []string, lookup func(string) (string, bool), stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "run" {
+		return runCommand(args[1:], os.Stdin, os.Stdout, stderr)
+	}
 	options, err := parseOptions(args, lookup, stderr)
 	if err != nil {
 		return 2

@@ -39,6 +39,7 @@ func TestContract(t *testing.T) {
 			IsShared:     true,
 			Network:      network,
 			Limits:       true,
+			Program:      func(container.Container) string { return "/game" },
 			Kill: func(t *testing.T, c container.Container) {
 				_, err := api.ContainerKill(t.Context(), c.ID, client.ContainerKillOptions{})
 				require.NoError(t, err)

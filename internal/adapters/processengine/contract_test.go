@@ -2,6 +2,7 @@ package processengine_test
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -57,6 +58,7 @@ func runContract(t *testing.T, hasLimits bool, configure func(*processengine.Con
 			ChecksPorts:  true,
 			SignalsAll:   true,
 			Limits:       hasLimits,
+			Program:      func(c container.Container) string { return filepath.Join(f.containerDir(c.ID), "image") },
 			Kill: func(t *testing.T, c container.Container) {
 				game, _ := f.pids(t, c.ID)
 				kill(t, game)

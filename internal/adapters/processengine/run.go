@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 
 	"galaxy/rtmanager/internal/adapters/processengine/internal/livepipe"
@@ -21,7 +22,9 @@ type run struct {
 	pipeInfo os.FileInfo // identifies the pipe, to find the shim
 	config   runConfig
 	started  chan struct{} // closed when the game has been executed
+	stopping chan struct{} // closed when the shim has exited, so that the commands of operators end
 	done     chan struct{} // closed when all processes have exited and the container has its new state
+	commands sync.WaitGroup
 
 	// All below are guarded by the container's mu.
 	startedAt *time.Time // nil until started
@@ -34,7 +37,7 @@ func newRun(pipe *os.File, cmd *exec.Cmd, config runConfig) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &run{pipe: pipe, cmd: cmd, pipeInfo: info, config: config, started: make(chan struct{}), done: make(chan struct{})}, nil
+	return &run{pipe: pipe, cmd: cmd, pipeInfo: info, config: config, started: make(chan struct{}), stopping: make(chan struct{}), done: make(chan struct{})}, nil
 }
 
 // hasStarted reports whether the game has been executed.
@@ -91,6 +94,7 @@ func (e *Engine) monitor(c *processContainer, r *run) {
 		case errors.Is(err, os.ErrClosed):
 			return
 		default: // the end of the file; a pipe returns no other error
+			c.endCommands(r)
 			if e.waitOrphans(c, r) {
 				e.finish(c, r)
 			}

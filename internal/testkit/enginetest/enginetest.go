@@ -71,6 +71,10 @@ type Harness struct {
 	// Network is a network that containers can join; empty if the engine has none.
 	Network string
 
+	// Program returns the path of the program cmd/gameserver for a command in the container; nil if the engine
+	// runs no commands.
+	Program func(c container.Container) string
+
 	// Limits is set if the engine can limit CPUs and memory.
 	Limits bool
 }
@@ -106,6 +110,7 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 		{"logs", logTests(features)},
 		{"log streams", streamLogsTests(features)},
 		{"usage", usageTests(features)},
+		{"command", commandTests(features)},
 		{"event", eventTests()},
 		{"reopen", reopenTests()},
 		{"owner", foreignTests()},

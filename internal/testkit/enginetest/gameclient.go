@@ -101,6 +101,8 @@ type processInfo struct {
 	Uptime  float64  `json:"uptime_seconds"`
 	Args    []string `json:"args"`
 	GameID  string   `json:"game_id"`
+	// Directory is its working directory.
+	Directory string `json:"directory"`
 }
 
 func (g gameClient) processInfo(t *testing.T) (info processInfo) {

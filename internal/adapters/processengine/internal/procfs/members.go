@@ -131,3 +131,13 @@ func Alive(pids []int) []int {
 		return !ok || stat.IsZombie
 	})
 }
+
+// Environment returns the variables with which the process was started, in the form of the kernel: NAME=VALUE, each
+// followed by NUL. It returns nil unless they contain the variable.
+func Environment(pid int, variable string) []byte {
+	text, err := os.ReadFile(path(pid, "environ"))
+	if err != nil || !bytes.Contains(append([]byte{0}, text...), []byte("\x00"+variable+"\x00")) {
+		return nil
+	}
+	return text
+}

@@ -17,4 +17,5 @@
 //	children_linux.go  the processes of the game: start, wait, exit code
 //	environment.go     the file with the variables of a game that has secrets
 //	exec_linux.go      the program that executes such a game
+//	command.go, command_linux.go  the parent of a command that an operator runs with a game
 package shim

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"syscall"
 )
 
@@ -34,7 +35,7 @@ func execGame(game []string) int {
 // reportExec writes the error to the output of the game.
 func reportExec(image string, err error) int {
 	_, _ = os.Stderr.WriteString(image + ": " + err.Error() + "\n")
-	if errors.Is(err, syscall.ENOENT) {
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, exec.ErrNotFound) {
 		return exitNotFound
 	}
 	return exitNotExecutable

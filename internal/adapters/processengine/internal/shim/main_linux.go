@@ -21,6 +21,9 @@ func init() {
 	if game, ok := parseExecArgs(os.Args); ok {
 		os.Exit(execGame(game))
 	}
+	if session, ok := parseSession(os.Args); ok {
+		os.Exit(runSession(session))
+	}
 }
 
 // run runs the game until all its processes have exited, and returns the exit code of the shim.
