@@ -40,10 +40,7 @@ func (e *Engine) streamLogs(ctx context.Context, containerID string, options con
 	if _, err := e.inspect(c); err != nil {
 		return err
 	}
-	selection, err := selectLines(c.log, options)
-	if err == nil {
-		err = e.sendLines(ctx, c, selection, yield)
-	}
+	err = e.sendLines(ctx, c, options, yield)
 	switch {
 	case err == nil:
 		return nil
@@ -64,22 +61,23 @@ type lineSelection struct {
 	lastRun int
 }
 
-// selectLines counts the lines for options that depend on the end of the log.
-func selectLines(log *gamelog.Log, options container.LogOptions) (lineSelection, error) {
+// selectLines counts the lines of the snapshot for options that depend on the end of the log, and
+// returns the reader to the beginning.
+func selectLines(ctx context.Context, snapshot *gamelog.Reader, options container.LogOptions) (lineSelection, error) {
 	selection := lineSelection{options: options}
 	if options.Tail < 0 && !options.IsPrevious {
 		return selection, nil
 	}
 	countByRun := map[int]int{}
-	runs, err := readAll(log, func(line gamelog.Line) bool {
+	err := readAll(ctx, snapshot, func(line gamelog.Line) bool {
 		if selection.hasTime(line) {
 			countByRun[line.Run]++
 		}
 		return true
 	})
 	if options.IsPrevious {
-		selection.lastRun = runs
-		delete(countByRun, runs)
+		selection.lastRun = snapshot.Run()
+		delete(countByRun, selection.lastRun)
 	}
 	if options.Tail >= 0 {
 		count := -options.Tail
@@ -88,7 +86,7 @@ func selectLines(log *gamelog.Log, options container.LogOptions) (lineSelection,
 		}
 		selection.skipped = max(0, count)
 	}
-	return selection, err
+	return selection, errors.Join(err, snapshot.Rewind())
 }
 
 func (s *lineSelection) hasTime(line gamelog.Line) bool {
@@ -107,41 +105,36 @@ func (s *lineSelection) contains(line gamelog.Line) bool {
 	return true
 }
 
-// readAll calls next for each line of the log until it returns false, and returns the number of runs.
-func readAll(log *gamelog.Log, next func(gamelog.Line) bool) (runs int, err error) {
-	reader, err := log.NewReader()
-	if err != nil {
-		return 0, err
+// readAll calls next for each line of the snapshot until it returns false.
+func readAll(ctx context.Context, snapshot *gamelog.Reader, next func(gamelog.Line) bool) error {
+	if isComplete, err := sendAvailable(ctx, snapshot, next); err != nil || !isComplete {
+		return err
 	}
-	defer func() { _ = reader.Close() }()
-	for {
-		line, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			if line, hasRest := reader.Rest(); hasRest {
-				next(line)
-			}
-			return reader.Run(), nil
-		}
-		if err != nil || !next(line) {
-			return reader.Run(), err
-		}
+	if line, hasRest := snapshot.Rest(); hasRest {
+		next(line)
 	}
+	return nil
 }
 
-// sendLines yields the selected lines, and follows the log until the run in progress has ended.
-func (e *Engine) sendLines(ctx context.Context, c *processContainer, selection lineSelection, yield func(container.LogLine, error) bool) error {
-	send := func(line gamelog.Line) bool {
-		return !selection.contains(line) || yield(container.LogLine{Time: line.Time, Text: line.Text}, nil)
-	}
-	if !selection.options.IsFollowing || selection.options.IsPrevious {
-		_, err := readAll(c.log, func(line gamelog.Line) bool { return ctx.Err() == nil && send(line) })
-		return errors.Join(err, ctx.Err())
-	}
-	reader, err := c.log.NewReader()
+// sendLines yields the selected lines, and follows the log until the run in progress has ended. Without
+// following, it ends with what the log has at the start, however fast the game writes.
+func (e *Engine) sendLines(ctx context.Context, c *processContainer, options container.LogOptions, yield func(container.LogLine, error) bool) error {
+	reader, err := c.log.NewSnapshot()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = reader.Close() }()
+	selection, err := selectLines(ctx, reader, options)
+	if err != nil {
+		return err
+	}
+	send := func(line gamelog.Line) bool {
+		return !selection.contains(line) || yield(container.LogLine{Time: line.Time, Text: line.Text}, nil)
+	}
+	if !options.IsFollowing || options.IsPrevious {
+		return readAll(ctx, reader, send)
+	}
+	reader.Follow()
 	r, err := c.currentRun()
 	if err != nil {
 		return err

@@ -42,6 +42,8 @@ type Reader struct {
 	at    time.Time // of the text at the offset
 	line  []byte    // the start of an incomplete line
 	begun time.Time // when line was received
+	// opened has the files of a snapshot, nil while the log is followed.
+	opened []*logFile
 }
 
 // logFile is one open file of a log.
@@ -59,13 +61,41 @@ func (l *Log) NewReader() (*Reader, error) {
 	return r, r.openFiles(nil)
 }
 
+// NewSnapshot returns a reader of what the log contains at present. It ends there, however fast
+// the game writes. The text remains readable if the writer drops it in the meantime.
+func (l *Log) NewSnapshot() (*Reader, error) {
+	r, err := l.NewReader()
+	r.opened = append([]*logFile{}, r.files...)
+	return r, err
+}
+
+// Rewind returns the reader of a snapshot to the beginning of it.
+func (r *Reader) Rewind() error {
+	r.files, r.chunk, r.run, r.at, r.line = append([]*logFile{}, r.opened...), nil, 0, time.Time{}, r.line[:0]
+	for _, f := range r.files {
+		f.offset, f.read = 0, 0
+		if err := f.times.rewind(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Follow makes the reader of a snapshot continue with what the log gets later. Call it before
+// Next, or after Rewind.
+func (r *Reader) Follow() { r.opened = nil }
+
 // Close closes the files.
 func (r *Reader) Close() error {
+	files := r.files
+	if r.opened != nil {
+		files = r.opened
+	}
 	var errs []error
-	for _, f := range r.files {
+	for _, f := range files {
 		errs = append(errs, f.close())
 	}
-	r.files = nil
+	r.files, r.opened = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -150,6 +180,9 @@ func (r *Reader) take() Line {
 // fill reads the next chunk, from the next file if the first one has ended. It returns io.EOF at
 // the end of the log.
 func (r *Reader) fill() error {
+	if r.opened != nil {
+		return r.fillFromSnapshot()
+	}
 	isReplaced := false
 	for {
 		if len(r.files) == 0 {
@@ -189,6 +222,25 @@ func (r *Reader) fill() error {
 			}
 		}
 	}
+}
+
+// fillFromSnapshot reads the next chunk of the opened files, up to the size that they had.
+func (r *Reader) fillFromSnapshot() error {
+	for len(r.files) > 0 {
+		f := r.files[0]
+		rest := max(0, f.info.Size()-f.read)
+		n, err := f.file.ReadAt(r.buf[:min(rest, int64(len(r.buf)))], f.read)
+		if n > 0 {
+			r.chunk = r.buf[:n]
+			f.read += int64(n)
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		r.files = r.files[1:] // it remains open for Rewind
+	}
+	return io.EOF
 }
 
 // isReplaced reports whether the log is another file than f now. Then f may have got more text

@@ -153,3 +153,45 @@ func TestReaderThatIsSlow(t *testing.T) {
 	require.Equal(t, "line 999", got[len(got)-1])
 	require.Less(t, len(got), 500)
 }
+
+// A snapshot has the lines of its time, also those that were dropped since. After Rewind and Follow
+// it continues with the later ones.
+func TestSnapshot(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "log")
+	gamelog.Copy(strings.NewReader("one\ntwo\nth"), name, 200)
+	r, err := gamelog.New(name).NewSnapshot()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.Close()) }()
+	gamelog.CopyRest(strings.NewReader("ree\n"+strings.Repeat("more\n", 3)), name, 1<<20)
+	require.Equal(t, []string{"one", "two"}, texts(readLines(t, r)))
+	rest, hasRest := r.Rest()
+	require.True(t, hasRest)
+	require.Equal(t, "th", rest.Text)
+	require.Equal(t, 1, r.Run())
+
+	require.NoError(t, os.Rename(name, name+".1"))
+	require.NoError(t, os.Rename(name+".times", name+".1.times"))
+	gamelog.Copy(strings.NewReader("last\n"), name, 1<<20)
+	require.NoError(t, r.Rewind())
+	require.Equal(t, []string{"one", "two"}, texts(readLines(t, r)))
+	require.NoError(t, r.Rewind())
+	r.Follow()
+	require.Equal(t, []string{"one", "two", "three", "more", "more", "more", "last"}, texts(readLines(t, r)))
+	require.Equal(t, 2, r.Run())
+	gamelog.CopyRest(strings.NewReader("end\n"), name, 1<<20)
+	require.Equal(t, []string{"end"}, texts(readLines(t, r)))
+}
+
+func TestSnapshotWithoutAFile(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "log")
+	r, err := gamelog.New(name).NewSnapshot()
+	require.NoError(t, err)
+	require.Empty(t, readLines(t, r))
+	gamelog.Copy(strings.NewReader("one\n"), name, 1000)
+	require.Empty(t, readLines(t, r))
+	r.Follow()
+	require.Equal(t, []string{"one"}, texts(readLines(t, r)))
+	require.NoError(t, r.Close())
+}

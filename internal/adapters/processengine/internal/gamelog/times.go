@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -112,6 +113,17 @@ func (r *timesReader) peek() *timeEntry {
 
 // pop removes the entry that peek has returned.
 func (r *timesReader) pop() { r.next = nil }
+
+// rewind returns to the first entry.
+func (r *timesReader) rewind() error {
+	r.partial, r.next = "", nil
+	if r.file == nil {
+		return nil
+	}
+	r.buffer.Reset(r.file)
+	_, err := r.file.Seek(0, io.SeekStart)
+	return err
+}
 
 func (r *timesReader) Close() error {
 	if r.file == nil {
