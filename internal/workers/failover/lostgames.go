@@ -90,8 +90,9 @@ func (r *region) setCondition(ctx context.Context, input ports.ConditionInput) (
 }
 
 // lostSince returns since when the node is lost, and false if it is not: it is present, or no
-// daemon has ever joined as the node. A node that was stopped as planned counts as lost once it
-// has been absent for the grace period, after which its games are rescheduled too.
+// daemon has ever joined as the node. The games of a node that was stopped as planned continue to
+// run. So it counts as lost only once this leader has observed it for the grace period of planned stops,
+// after which its games are rescheduled too.
 func (r *region) lostSince(p *pass, ref node.Ref) (time.Time, bool) {
 	if !p.isAbsent(ref) {
 		return time.Time{}, false
@@ -102,10 +103,24 @@ func (r *region) lostSince(p *pass, ref node.Ref) (time.Time, bool) {
 	case !isKnown:
 		return time.Time{}, false
 	case absent.Status() == node.StatusStopped:
-		return absent.StoppedAt, now.Sub(absent.StoppedAt) >= r.cfg.Grace
+		grace := r.cfg.PlannedStopGrace
+		return absent.StoppedAt, grace >= 0 && now.Sub(r.observeStop(absent, now)) >= grace
 	case absent.LostAt.IsZero(): // this pass has detected the loss
 		return now, true
 	default:
 		return absent.LostAt, true
 	}
+}
+
+// observeStop returns when this leadership first observed the planned stop of the node. The clock
+// of that node, which StoppedAt is by, is not compared.
+func (r *region) observeStop(absent node.Absent, now time.Time) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen, isKnown := r.stops[absent.Ref()]
+	if !isKnown || !seen.stoppedAt.Equal(absent.StoppedAt) {
+		seen = observedStop{stoppedAt: absent.StoppedAt, firstSeen: now}
+		r.stops[absent.Ref()] = seen
+	}
+	return seen.firstSeen
 }

@@ -163,8 +163,12 @@ func (r *region) checkLost(p *pass, game *lostGame) (isDue bool) {
 			canReschedule = false
 		}
 	}
-	tracked := p.tracker.Record(record.GameID, []drift.Finding{finding}, r.cfg.Clock())[0]
-	return canReschedule && r.cfg.Clock().Sub(tracked.FirstSeen) >= grace && !isInProgress(op, p.present)
+	now := r.cfg.Clock()
+	since := p.tracker.Record(record.GameID, []drift.Finding{finding}, now)[0].FirstSeen
+	if hasStopped { // the mark of the loss, at the same time, makes the finding a new one
+		since = r.observeStop(absent, now)
+	}
+	return canReschedule && now.Sub(since) >= grace && !isInProgress(op, p.present)
 }
 
 // maxReschedules is the number of games that a pass reschedules at once.

@@ -421,13 +421,15 @@ func TestLossOfANodeIsStored(t *testing.T) {
 	require.Zero(t, f.registry.absent[1].LostAt)
 }
 
-// The records of running and stopped games state since when their node is lost. A planned stop
-// counts after the grace period, and a node that never joined is not lost.
+// The records of running and stopped games state since when their node is lost. The games of a
+// node that was stopped as planned run on: it counts after its own grace period, which the leader measures. A
+// node that never joined is not lost.
 func TestRecordsOfLostGamesStateTheLoss(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, present("eu", "n1", ""))
+	stopped := f.clock.now().Add(-24 * time.Hour) // by another clock
 	f.registry.absent = []node.Absent{
-		{Node: present("eu", "lost", "")}, {Node: present("eu", "stopped", ""), StoppedAt: f.clock.now()}, {Node: present("us", "lost", "")},
+		{Node: present("eu", "lost", "")}, {Node: present("eu", "stopped", ""), StoppedAt: stopped}, {Node: present("us", "lost", "")},
 	}
 	detected := f.clock.now()
 	for gameID, node := range map[string]string{"on lost": "lost", "on stopped": "stopped", "on present": "n1", "on unknown": "unknown", "idle": "lost"} {
@@ -441,7 +443,7 @@ func TestRecordsOfLostGamesStateTheLoss(t *testing.T) {
 	lostAt := func(gameID string) *time.Time { return f.record(gameID).NodeLostAt }
 	require.Equal(t, &detected, lostAt("on lost"))
 	require.Equal(t, &detected, lostAt("idle"))
-	require.Equal(t, &detected, lostAt("on stopped"), "since the planned stop")
+	require.Nil(t, lostAt("on stopped"), "its games run on")
 	for _, gameID := range []string{"on present", "on unknown", "of another region"} {
 		require.Nil(t, lostAt(gameID), gameID)
 	}
@@ -451,4 +453,8 @@ func TestRecordsOfLostGamesStateTheLoss(t *testing.T) {
 	after, err := f.store.GetVersioned(t.Context(), "on lost")
 	require.NoError(t, err)
 	require.Equal(t, revision, after, "the loss is written once")
+
+	f.clock.advance(10 * time.Minute)
+	require.NoError(t, f.passTwice())
+	require.Equal(t, &stopped, lostAt("on stopped"), "since the planned stop")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -23,10 +24,15 @@ type region struct {
 	interrupted []string
 	// intents holds the intents of the lost games, so that a pass need not read them once more.
 	intents map[string]cachedIntent
+	// stops has the planned stops that this leadership has observed.
+	stops map[node.Ref]observedStop
 }
 
+// observedStop is a planned stop of a node, and when this leadership first observed it.
+type observedStop struct{ stoppedAt, firstSeen time.Time }
+
 func newRegion(deps Dependencies, cfg Config, name string) *region {
-	return &region{deps: deps, cfg: cfg, name: name, intents: map[string]cachedIntent{}}
+	return &region{deps: deps, cfg: cfg, name: name, intents: map[string]cachedIntent{}, stops: map[node.Ref]observedStop{}}
 }
 
 // lead calls pass at each interval until the leadership is lost. An error of pass that is not
@@ -58,6 +64,7 @@ func (r *region) reset() {
 	defer r.mu.Unlock()
 	r.tracker, r.interrupted = nil, nil
 	clear(r.intents)
+	clear(r.stops)
 }
 
 // findings returns the lost games: none while another node leads.
