@@ -115,7 +115,7 @@ connect to a daemon.`,
 		a.watchCommand(), a.readAt(a.historyCommand()), a.readAt(a.fsckCommand()), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.clusterCommand(), a.etcdCommand(),
 		a.contextCommand(), a.versionCommand(), a.completionCommand(),
-		exitCodesTopic(), storesTopic(), labelsTopic(),
+		exitCodesTopic(), storesTopic(), labelsTopic(), outputTopic(),
 	)
 	root.AddCommand(a.gameCommands()...)
 	root.AddCommand(a.maintenanceCommands()...)

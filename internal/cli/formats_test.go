@@ -173,3 +173,26 @@ func TestEmptyListPrintsNothing(t *testing.T) {
 	got.requireCode(t, 0, "list -o json")
 	require.Equal(t, `{"revision":2,"items":[],"item_revisions":[]}`+"\n", got.out)
 }
+
+// The members of YAML are in the order of JSON.
+func TestYAMLHasTheOrderOfJSON(t *testing.T) {
+	t.Parallel()
+	text := runWithFormat(t, "list", "yaml")
+	order := []string{"revision:", "items:", "game_id:", "status:", "current_container_id:", "created_at:", "item_revisions:"}
+	for i := 1; i < len(order); i++ {
+		require.Less(t, strings.Index(text, order[i-1]), strings.Index(text, order[i]), "%s in\n%s", order[i], text)
+	}
+}
+
+// An expression selects a part of a result; its error is one of the command line.
+func TestFormatsWithExpressions(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "eu/chess 17\ngame\n", runWithFormat(t, "list", "name"))
+	require.Equal(t, "running\n", runWithFormat(t, "get", "jsonpath=.status"))
+	require.Equal(t, "eu/eu-1\neu/n1\n", runWithFormat(t, "nodes", "name"))
+	require.Equal(t, "stopped running \n", runWithFormat(t, "list", "go-template={{range .items}}{{.status}} {{end}}"))
+	require.Equal(t, "eu/chess 17\ngame\n", runWithFormat(t, "watch", "name"), "events that are about no game are omitted")
+	got := run(t, "", "list", "-o", "jsonpath={.items[}")
+	got.requireCode(t, 2, "invalid expression")
+	require.Contains(t, got.err, "jsonpath={.items[} is invalid: unterminated array")
+}

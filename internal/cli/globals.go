@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +52,7 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.server, "server", clientconfig.DefaultServer, "`URL` of the daemon; also RTMANAGER_SERVER")
 	flags.StringVar(&g.store, "store", "", "`NAME` of another store that the daemon federates, see stores: the command is for that store")
-	flags.StringVarP(&g.output, "output", "o", "", "output `FORMAT`: "+strings.Join(output.Formats(), ", ")+"; also RTMANAGER_OUTPUT")
+	flags.StringVarP(&g.output, "output", "o", "", "output `FORMAT`, see help output: "+strings.Join(output.Formats(), ", ")+"; also RTMANAGER_OUTPUT")
 	// Set them after the declaration: otherwise the help would show them as defaults.
 	g.server, g.output = env("RTMANAGER_SERVER", g.server), env("RTMANAGER_OUTPUT", g.output)
 	flags.DurationVar(&g.timeout, "timeout", defaultTimeout, "timeout of one request to the daemon, such as 90s; 0 means no timeout")
@@ -61,13 +60,25 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 	flags.BoolVar(&g.noColor, "no-color", false, "disable colors; so do NO_COLOR and TERM=dumb")
 	flags.BoolVar(&g.noHeaders, "no-headers", false, "print tables without the header line")
 	g.connection.bind(root, flags, streams.LookupEnv)
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Formats(), cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("output", completeFormat)
 	g.isColorAllowed = streams.IsTerminal && env("NO_COLOR", "") == "" && env("TERM", "") != "dumb"
 }
 
+// completeFormat completes an output format. An expression follows the = of those that have one.
+func completeFormat(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	formats := output.Formats()
+	for i, format := range formats {
+		formats[i] = strings.TrimSuffix(format, "…")
+	}
+	return formats, cobra.ShellCompDirectiveNoFileComp
+}
+
 func (g *globals) validate() error {
-	if g.output != "" && !slices.Contains(output.Formats(), g.output) {
+	switch _, err := output.ParseFormat(g.output); {
+	case errors.Is(err, output.ErrUnknownFormat):
 		return fmt.Errorf("--output or RTMANAGER_OUTPUT %q is not an output format; use one of %s", g.output, strings.Join(output.Formats(), ", "))
+	case err != nil:
+		return fmt.Errorf("--output or RTMANAGER_OUTPUT %w", err)
 	}
 	if g.store != "" && federation.ValidateName(g.store) != nil {
 		return fmt.Errorf("--store %q is not the name of a store; `rtmanager stores` lists them", g.store)

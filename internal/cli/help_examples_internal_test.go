@@ -145,7 +145,7 @@ func TestCompletionWithoutADaemon(t *testing.T) {
 		{"list --consistency |", "linearizable\tlocal"},
 		{"set-status game --from |", "running\tstopped\tremoved"},
 		{"watch --status |", "running\tstopped\tremoved"},
-		{"get -o |", "table\twide\tjson\tyaml"},
+		{"get -o |", "table\twide\tjson\tyaml\tname\tjsonpath=\tgo-template=\tcustom-columns="},
 		{"completion |", "bash\tzsh\tfish\tpowershell"},
 		{"start game --on-node-lost |", "keep\treschedule"},
 		{"get |", ""},

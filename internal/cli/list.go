@@ -121,8 +121,7 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 	if err != nil {
 		return err
 	}
-	format := output.Format(a.globals.output)
-	flags.all = flags.all || format == output.FormatJSON || format == output.FormatYAML
+	flags.all = flags.all || output.Format(a.globals.output).IsDocument()
 	var list ports.Page
 	var hidden int
 	err = a.withClient(httpclient.Config{}, func(client *httpclient.Client) (err error) {

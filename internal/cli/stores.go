@@ -125,8 +125,7 @@ func (a *app) listAllStores(ctx context.Context, flags listFlags) error {
 	if err != nil {
 		return err
 	}
-	format := output.Format(a.globals.output)
-	flags.all = flags.all || format == output.FormatJSON || format == output.FormatYAML
+	flags.all = flags.all || output.Format(a.globals.output).IsDocument()
 	var list api.Page
 	var hidden int
 	err = a.withClient(httpclient.Config{}, func(client *httpclient.Client) (err error) {

@@ -21,7 +21,7 @@ type EventPrinter interface {
 // Events returns a printer of events that writes to out. The caller flushes out.
 func (p *Printer) Events(out *bufio.Writer) EventPrinter {
 	if encoder := p.newEncoder(out); encoder != nil {
-		return eventEncoder{encoder}
+		return eventEncoder{encoder: encoder, isForGames: p.Format != FormatJSON && p.Format != FormatYAML}
 	}
 	rows := &eventRows{Printer: p, out: out, isHeaderPending: !p.NoHeaders}
 	if p.IsTerminal {
@@ -30,10 +30,16 @@ func (p *Printer) Events(out *bufio.Writer) EventPrinter {
 	return rows
 }
 
-// eventEncoder prints events in the format of the API.
-type eventEncoder struct{ encoder *render.Encoder }
+// eventEncoder prints events in the format of the API, or what an expression selects of them.
+type eventEncoder struct {
+	encoder    encoder
+	isForGames bool // omits events that are about no game
+}
 
 func (e eventEncoder) Print(event ports.RuntimeEvent) error {
+	if e.isForGames && event.GameID == "" {
+		return nil
+	}
 	return e.encoder.Encode(api.EventFrom(event))
 }
 

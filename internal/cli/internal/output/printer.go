@@ -1,9 +1,11 @@
 package output
 
 import (
+	"errors"
 	"io"
 	"time"
 
+	"galaxy/rtmanager/internal/cli/internal/expression"
 	"galaxy/rtmanager/internal/cli/internal/render"
 )
 
@@ -18,9 +20,36 @@ const (
 	FormatYAML  Format = "yaml"
 )
 
-// Formats returns the names of the formats.
+// Formats returns the names of the formats, those with an expression as in jsonpath=….
 func Formats() []string {
-	return []string{string(FormatTable), string(FormatWide), string(FormatJSON), string(FormatYAML)}
+	return append([]string{string(FormatTable), string(FormatWide), string(FormatJSON), string(FormatYAML)}, expression.Formats()...)
+}
+
+// ParseFormat returns an error unless the text is empty or an output format. The error is
+// ErrUnknownFormat, or names an invalid expression.
+func ParseFormat(text string) (Format, error) {
+	switch format := Format(text); format {
+	case "", FormatTable, FormatWide, FormatJSON, FormatYAML:
+		return format, nil
+	}
+	parsed, err := expression.Parse(text)
+	if err == nil && parsed == nil {
+		err = ErrUnknownFormat
+	}
+	return Format(text), err
+}
+
+// ErrUnknownFormat is the error of a text that is no output format.
+var ErrUnknownFormat = errors.New("unknown output format")
+
+// IsDocument reports whether the format prints all of a result, as the API has it, or what an
+// expression selects of that.
+func (f Format) IsDocument() bool {
+	switch f {
+	case "", FormatTable, FormatWide, expression.Name:
+		return false
+	}
+	return true
 }
 
 // Printer prints results.
@@ -41,7 +70,7 @@ type Printer struct {
 	Now func() time.Time
 }
 
-// Encode prints the value if the format is JSON or YAML, and reports whether it did.
+// Encode prints the value if the format is JSON or YAML or has an expression, and reports whether it did.
 func (p *Printer) Encode(value any) (bool, error) {
 	encoder := p.newEncoder(p.Out)
 	if encoder == nil {
@@ -50,16 +79,21 @@ func (p *Printer) Encode(value any) (bool, error) {
 	return true, encoder.Encode(value)
 }
 
-// newEncoder returns an encoder for JSON or YAML, and nil for another format.
-func (p *Printer) newEncoder(out io.Writer) *render.Encoder {
+// encoder prints values.
+type encoder interface{ Encode(value any) error }
+
+// newEncoder returns an encoder for JSON, YAML or an expression, and nil for another format.
+func (p *Printer) newEncoder(out io.Writer) encoder {
 	switch p.Format {
 	case FormatJSON:
 		return render.NewJSONEncoder(out, p.IsTerminal)
 	case FormatYAML:
 		return render.NewYAMLEncoder(out)
-	default:
-		return nil
 	}
+	if e := expression.NewEncoder(string(p.Format), out, expression.Options{NoHeader: p.NoHeaders, IsTerminal: p.IsTerminal}); e != nil {
+		return e
+	}
+	return nil
 }
 
 func (p *Printer) isWide() bool { return p.Format == FormatWide }

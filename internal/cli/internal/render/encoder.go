@@ -9,7 +9,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v2"
 )
 
 // Encoder writes values for programs: as JSON, one value per line and byte for byte as
@@ -45,7 +45,7 @@ func (e *Encoder) Encode(value any) error {
 	case e.isYAML:
 		// The conversion parses JSON as YAML. It would fold U+0085 into a blank, rejects
 		// other control characters, and does not know escapes of surrogate pairs.
-		converted, err := yaml.JSONToYAML(escape(data, func(r rune) bool { return r <= 0xFFFF && isUnprintable(r) }))
+		converted, err := toYAML(escape(data, func(r rune) bool { return r <= 0xFFFF && isUnprintable(r) }))
 		if err != nil {
 			return err
 		}
@@ -57,6 +57,22 @@ func (e *Encoder) Encode(value any) error {
 	e.documents++
 	_, err := e.out.Write(data)
 	return err
+}
+
+// toYAML converts a JSON document to YAML, with the members of objects in the same order.
+func toYAML(document []byte) ([]byte, error) {
+	if !bytes.HasPrefix(document, []byte("{")) {
+		var value any
+		if err := yaml.Unmarshal(document, &value); err != nil {
+			return nil, err
+		}
+		return yaml.Marshal(value)
+	}
+	var members yaml.MapSlice
+	if err := yaml.Unmarshal(document, &members); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(members)
 }
 
 func isUnprintable(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
