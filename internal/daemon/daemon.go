@@ -97,8 +97,10 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	})
 	settings, stopMaintenance := startMaintenance(ctx, members, store, logger)
 	defer stopMaintenance()
+	peers := newPeers(cfg, apiTLS, logger)
+	defer peers.CloseIdleConnections()
 	host, err := openEngineHost(ctx, hostDependencies{
-		maintenance: settings,
+		maintenance: settings, peers: peers,
 
 		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, reservations: reservations, secrets: secretService, metrics: registry, logger: logger,
 	})
@@ -112,8 +114,6 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 		return err
 	}
 	defer access.start(ctx)()
-	peers := newPeers(cfg, apiTLS, logger)
-	defer peers.CloseIdleConnections()
 	stores, stopStores, err := openFederation(ctx, cfg, apiTLS, store, registry, logger)
 	if err != nil {
 		return err

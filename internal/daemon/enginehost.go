@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdreservations"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/adapters/httpserver/peer"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/ports"
@@ -47,6 +48,8 @@ type hostDependencies struct {
 	// maintenance has the settings of this node and of the others.
 	maintenance *maintenance.Service
 
+	// peers calls the daemons of other nodes.
+	peers   *peer.Client
 	secrets *secrets.Service
 	// reservations are those of all nodes.
 	reservations *etcdreservations.Store

@@ -72,8 +72,10 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	queue := reconcile.NewQueue(nil)
 
 	m.reservations = placement.NewReleaser(ctx, deps.reservations, node.Ref{Region: region, Name: name}, logger("placement"))
+	scheduler := placement.NewScheduler(placement.Dependencies{Records: store, Operations: store, Reservations: deps.reservations})
 	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
 		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets, Reservations: m.reservations, Queue: queue,
+		NextNodes: &placement.NextSelector{Scheduler: scheduler, Nodes: deps.members, Offers: deps.peers, Log: logger("placement")},
 	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, Logger: logger("lifecycle")})
 	if err != nil {
 		return err
@@ -93,7 +95,6 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	}
 	deps.metrics.MustRegister(newDriftMetrics(m.reconcile))
 	eventWorker := events.New(events.Dependencies{Engine: engine, Queue: queue, Health: healthWorker}, events.Config{Logger: logger("events")})
-	scheduler := placement.NewScheduler(placement.Dependencies{Records: store, Operations: store, Reservations: deps.reservations})
 	m.failover = failover.New(failover.Dependencies{
 		Records: store, Conditions: store, Intents: store, Nodes: deps.members, Election: m.member, Rescheduler: m.lifecycle,
 		Placement: scheduler,

@@ -72,6 +72,9 @@ type OperationRequest struct {
 	StopGrace *time.Duration
 	// IsReserved reports that the node has a reservation for the operation, which ends with it.
 	IsReserved bool
+	// AnyNode reports that the caller of a start named no node. If the start fails for a reason of this
+	// node, it continues on another one of the region.
+	AnyNode bool
 	// Target is the node that is to run the game after a move. Without a region it is one of the
 	// region of the game.
 	Target *node.Ref

@@ -61,7 +61,7 @@ func (e *Engine) reservePorts(ctx context.Context, spec container.Spec) (reserve
 	case ctx.Err() != nil:
 		return spec, nil, unavailable(ctx.Err())
 	case err != nil:
-		return spec, nil, fmt.Errorf("%w: %w", operation.ErrStartFailed, err)
+		return spec, nil, container.NodeFault(fmt.Errorf("%w: %w", operation.ErrStartFailed, err))
 	}
 	r.lastID++
 	id := r.lastID

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"galaxy/rtmanager/internal/domain/container"
@@ -37,5 +38,9 @@ func (e *Engine) start(ctx context.Context, id string) error {
 	if now.State == container.StateRunning || !isEqualTime(before.StartedAt, now.StartedAt) {
 		return nil // it has started, and may have exited since
 	}
-	return asError(operation.ErrStartFailed, err)
+	failed := asError(operation.ErrStartFailed, err)
+	if errdefs.IsInvalidArgument(err) {
+		return failed // a program that does not exist or cannot be executed: the image's fault
+	}
+	return container.NodeFault(failed) // a port in use, a missing network, a full disk
 }

@@ -134,8 +134,10 @@ func (s *Server) outcomeOf(ctx context.Context, request ports.OperationRequest, 
 	if p.Code == api.CodeInternal {
 		p = problem.New(api.CodeOperationFailed, outcome.Failure.Message)
 	}
-	if outcome.Node != "" { // the caller may not have selected it
+	if outcome.Node != "" {
 		p.Region, p.Node = outcome.Region, outcome.Node
+	}
+	if outcome.Node != "" && len(outcome.Attempts) == 0 { // the caller may not have selected it
 		p.Detail = "node " + node.Ref{Region: outcome.Region, Name: outcome.Node}.String() + ": " + p.Detail
 	}
 	p.Outcome, p.OperationID, p.Kind, p.GameID = &outcome, outcome.OperationID, string(outcome.Kind), request.GameID

@@ -280,6 +280,7 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 		return problem.New(api.CodeTooManyOperations, tooManyOperations)
 	}
 	defer leave()
+	request.AnyNode = request.Kind == operation.KindStart && call.requested.Name == ""
 	request.IsReserved = release != nil || in.Forwarded != "" && in.Reserved != ""
 	if target != nil {
 		hasArrived, err := s.forwardOperation(w, r, *target, request, call.body, in.Wait)

@@ -52,11 +52,11 @@ func TestOperationBodies(t *testing.T) {
 		body string
 		want ports.OperationRequest
 	}{
-		"start as before":              {operation.KindStart, "", ports.OperationRequest{}},
-		"start as before, with a body": {operation.KindStart, "{}", ports.OperationRequest{}},
+		"start as before":              {operation.KindStart, "", ports.OperationRequest{AnyNode: true}},
+		"start as before, with a body": {operation.KindStart, "{}", ports.OperationRequest{AnyNode: true}},
 		"start as before, here":        {operation.KindStart, `{"region":"eu","node":"n1"}`, ports.OperationRequest{}},
-		"start with everything":        {operation.KindStart, encodeJSON(t, full), ports.OperationRequest{Spec: &full}},
-		"start with the image before":  {operation.KindStart, `{"port":7000}`, ports.OperationRequest{Spec: &operation.Spec{Port: 7000}}},
+		"start with everything":        {operation.KindStart, encodeJSON(t, full), ports.OperationRequest{Spec: &full, AnyNode: true}},
+		"start with the image before":  {operation.KindStart, `{"port":7000}`, ports.OperationRequest{Spec: &operation.Spec{Port: 7000}, AnyNode: true}},
 		"stop":                         {operation.KindStop, "", ports.OperationRequest{}},
 		"stop with an object":          {operation.KindStop, " {} ", ports.OperationRequest{}},
 		"patch":                        {operation.KindPatch, `{"image":"game:2"}`, ports.OperationRequest{Image: "game:2"}},

@@ -29,7 +29,7 @@ func (e *Engine) assignPorts(ctx context.Context, c *processContainer, s contain
 	case ctx.Err() != nil:
 		return unavailable(ctx)
 	case err != nil:
-		return fmt.Errorf("%w: %w", operation.ErrStartFailed, err)
+		return container.NodeFault(fmt.Errorf("%w: %w", operation.ErrStartFailed, err))
 	}
 	for i, p := range c.spec.Ports {
 		if p.Protocol == runtime.ProtocolTCP && p.ContainerPort == s.ContainerPort {

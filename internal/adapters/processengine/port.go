@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/gameports"
@@ -71,7 +72,7 @@ func (e *Engine) reserveMainPort(ctx context.Context, c *processContainer) (int,
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: no free port: %w", operation.ErrStartFailed, err)
+	return 0, container.NodeFault(fmt.Errorf("%w: no free port: %w", operation.ErrStartFailed, err))
 }
 
 // mainKey returns the key of a main port.
@@ -101,13 +102,13 @@ func (e *Engine) claimPort(ctx context.Context, key gameports.Key, c *processCon
 	}
 	e.mu.Unlock()
 	if reserved {
-		return fmt.Errorf("%w: port %s is in use by game %q; choose another port, or none", operation.ErrStartFailed, key, holder.spec.Labels.GameID)
+		return container.NodeFault(fmt.Errorf("%w: port %s is in use by game %q; choose another port, or none", operation.ErrStartFailed, key, holder.spec.Labels.GameID))
 	}
 	if err := gameports.CheckFree(ctx, key); err != nil {
 		e.mu.Lock()
 		delete(e.ports, key)
 		e.mu.Unlock()
-		return fmt.Errorf("%w: port %s is in use: %w; choose another port, or none", operation.ErrStartFailed, key, err)
+		return container.NodeFault(fmt.Errorf("%w: port %s is in use: %w; choose another port, or none", operation.ErrStartFailed, key, err))
 	}
 	return nil
 }

@@ -16,4 +16,23 @@ var (
 	// ErrRegistryUnreachable is returned if the engine does not have the image, and the
 	// registry does not respond or fails. A retry may succeed.
 	ErrRegistryUnreachable = errors.New("image registry is unreachable")
+	// ErrNodeFault matches the errors of NodeFault. It is never returned itself.
+	ErrNodeFault = errors.New("the node cannot run the container")
 )
+
+// NodeFault returns err as the error of a container that this node cannot run, although another node
+// may: a port is in use, no port is free, a network is missing. The text is that of err, and the
+// error matches ErrNodeFault too. It returns nil for nil.
+func NodeFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &nodeFault{err}
+}
+
+type nodeFault struct{ error }
+
+func (f *nodeFault) Unwrap() error { return f.error }
+
+// Is reports whether target is ErrNodeFault.
+func (f *nodeFault) Is(target error) bool { return target == ErrNodeFault }

@@ -10,6 +10,7 @@
 //	abandon.go    the end of an operation whose node is absent
 //	preemption.go Preemption: a stop that waits for the operation that it has preempted
 //	outcome.go    Outcome and Failure
+//	attempt.go    Attempt: a node on which a start failed before it continued on another
 //	progress.go   Progress: one report of an operation in progress
 //	condition.go  the condition of a record by its intent
 //	id.go         NewID

@@ -90,6 +90,14 @@ type Operation struct {
 	ContainerID string `json:"container_id,omitempty"`
 	// PreviousRecord is the record before the operation, nil if there was none.
 	PreviousRecord *runtime.RuntimeRecord `json:"previous_record,omitempty"`
+	// AnyNode reports that the request named no node, so a start that fails on this one for a reason
+	// of the node continues on another.
+	AnyNode bool `json:"any_node,omitzero"`
+	// Attempts are the nodes on which the operation failed before, the first one first.
+	Attempts []Attempt `json:"attempts,omitempty"`
+	// RemainingMS is the time until the deadline when another node handed the operation over, whose
+	// clock may differ; 0 if it is not known.
+	RemainingMS int64 `json:"remaining_ms,omitzero"`
 	// Reserved reports that the node has a reservation for the operation, which ends with it.
 	Reserved bool `json:"reserved,omitempty"`
 	// RequestHash identifies the content of the request. A request with the same ID and
@@ -136,6 +144,7 @@ func (o Operation) Outcome(now time.Time) Outcome {
 	return Outcome{
 		OperationID: o.ID, Kind: o.Kind, Region: o.Region, Node: o.Node, Actor: o.Actor, Automatic: o.Automatic,
 		StartedAt: o.StartedAt, FinishedAt: now, RequestHash: o.RequestHash, Failure: cloneFailure(o.Failure),
+		Attempts:  slices.Clone(o.Attempts),
 		Unchanged: o.Kind == KindPatch && o.Generation == 0 && o.Failure == nil,
 	}
 }
@@ -144,6 +153,7 @@ func (o Operation) Outcome(now time.Time) Outcome {
 func (o Operation) Clone() Operation {
 	o.Spec = o.Spec.Clone()
 	o.PreviousRecord, o.Failure = cloneRecord(o.PreviousRecord), cloneFailure(o.Failure)
+	o.Attempts = slices.Clone(o.Attempts)
 	o.StopGrace, o.Target, o.Labels = clonePointer(o.StopGrace), clonePointer(o.Target), maps.Clone(o.Labels)
 	if o.PreemptedBy = clonePointer(o.PreemptedBy); o.PreemptedBy != nil {
 		o.PreemptedBy.StopGrace = clonePointer(o.PreemptedBy.StopGrace)

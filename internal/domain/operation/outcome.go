@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -22,6 +23,8 @@ type Outcome struct {
 	RequestHash string `json:"request_hash,omitempty"`
 	// Unchanged reports that there was nothing to do: the game was as requested before.
 	Unchanged bool `json:"unchanged,omitzero"`
+	// Attempts are the nodes on which the operation failed before the one that it ended on.
+	Attempts []Attempt `json:"attempts,omitempty"`
 	// Failure is nil if the operation succeeded.
 	Failure *Failure `json:"failure,omitempty"`
 	// Record is the record after the operation, nil if there was none. Revision is the
@@ -33,7 +36,7 @@ type Outcome struct {
 
 // Clone returns a copy that shares no memory with o.
 func (o Outcome) Clone() Outcome {
-	o.Record, o.Failure = cloneRecord(o.Record), cloneFailure(o.Failure)
+	o.Record, o.Failure, o.Attempts = cloneRecord(o.Record), cloneFailure(o.Failure), slices.Clone(o.Attempts)
 	return o
 }
 
@@ -41,6 +44,9 @@ func (o Outcome) Clone() Outcome {
 type Failure struct {
 	Code    FailureCode `json:"code"`
 	Message string      `json:"message"`
+	// NodeFault reports that the reason is the node and not the game: its engine, its images, its
+	// ports. Another node may succeed.
+	NodeFault bool `json:"node_fault,omitzero"`
 }
 
 // FailureCode is the machine-readable reason of a failure.

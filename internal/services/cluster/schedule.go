@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
@@ -13,9 +11,6 @@ import (
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/placement"
 )
-
-// offerTimeout bounds how long a start waits for the offers of nodes.
-const offerTimeout = 2 * time.Second
 
 // releaseTimeout bounds the release of a node whose request has not reached it.
 const releaseTimeout = 5 * time.Second
@@ -91,7 +86,10 @@ func (s *Service) newSearch(ctx context.Context, region string, previous node.Re
 		Failures: placement.RecentFailures(intent.Recent), Previous: previous, Preferred: s.self,
 	}
 	if len(search.Nodes) > 1 && request.Spec != nil {
-		s.addOffers(ctx, &search, *request.Spec)
+		search.AddOffers(ctx, offerSource{s}, func(ref node.Ref, err error) string {
+			s.cfg.Logger.Info("node cannot run a game", "game_id", search.GameID, "node", ref.String(), "error", err)
+			return s.cfg.ErrorText(err)
+		})
 	}
 	return search, nil
 }
@@ -112,36 +110,11 @@ func specOf(request ports.OperationRequest, intent operation.Intent) operation.S
 	return intent.Spec
 }
 
-// addOffers requests an offer for the game from each candidate. It excludes those that cannot run
-// the game: they reject the spec, their engine is unavailable, or they do not respond. If no
-// candidate remains, it excludes none, so that the error of one reaches the client.
-func (s *Service) addOffers(ctx context.Context, search *placement.Request, spec operation.Spec) {
-	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
-	defer cancel()
-	offers := make([]node.Offer, len(search.Nodes))
-	errs := make([]error, len(search.Nodes))
-	var calls sync.WaitGroup
-	for i, candidate := range search.Nodes {
-		calls.Go(func() { offers[i], errs[i] = s.offerOf(ctx, candidate, search.GameID, spec) })
-	}
-	calls.Wait()
-	found, excluded := map[node.Ref]node.Offer{}, map[node.Ref]string{}
-	for i, candidate := range search.Nodes {
-		if errs[i] != nil {
-			s.cfg.Logger.Info("node cannot run a game", "game_id", search.GameID, "node", candidate.Ref().String(), "error", errs[i])
-			excluded[candidate.Ref()] = "cannot run the game: " + s.cfg.ErrorText(errs[i])
-			continue
-		}
-		found[candidate.Ref()] = offers[i]
-	}
-	if len(found) > 0 {
-		search.Offers = found
-		maps.Copy(search.Excluded, excluded)
-	}
-}
+// offerSource implements placement.OfferSource.
+type offerSource struct{ *Service }
 
-// offerOf returns the offer of one node.
-func (s *Service) offerOf(ctx context.Context, candidate node.Node, gameID string, spec operation.Spec) (node.Offer, error) {
+// Offer returns the offer of one node.
+func (s offerSource) Offer(ctx context.Context, candidate node.Node, gameID string, spec operation.Spec) (node.Offer, error) {
 	if candidate.Ref() == s.self && s.deps.Local != nil {
 		return s.deps.Local.Offer(ctx, gameID, spec)
 	}

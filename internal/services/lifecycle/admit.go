@@ -73,7 +73,7 @@ func (s *Service) joinOrReject(ctx context.Context, holder *activeOperation, req
 		if err := checkIDReuse(request, kind, hash); err != nil {
 			return operation.Outcome{}, true, err
 		}
-		outcome, err := holder.watch(ctx, report)
+		outcome, err := s.watch(ctx, holder, request, report)
 		return outcome, true, err
 	}
 	stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
@@ -122,6 +122,10 @@ func (s *Service) admit(ctx context.Context, lock *activeOperation, request port
 	e, recent, err := s.persistIntent(ctx, lock, request, opts)
 	if e == nil {
 		s.unlockGame(lock)
+		if busy, isBusy := errors.AsType[*operation.BusyError](err); isBusy && busy.OperationID == request.Origin.OperationID && busy.Kind == request.Kind && opts.finding == nil {
+			outcome, err := s.follow(ctx, request, report) // another node runs the operation of the request
+			return outcome, true, err
+		}
 		s.release(request.IsReserved, request.GameID, request.Origin.OperationID)
 		if err != nil {
 			return operation.Outcome{}, true, err
@@ -134,7 +138,7 @@ func (s *Service) admit(ctx context.Context, lock *activeOperation, request port
 	if isOther {
 		return operation.Outcome{}, false, nil
 	}
-	outcome, err := lock.watch(ctx, report)
+	outcome, err := s.watch(ctx, lock, request, report)
 	return outcome, true, err
 }
 

@@ -52,7 +52,7 @@ func (s *Service) buildIntent(ctx context.Context, request ports.OperationReques
 	at := s.now()
 	op.ID, op.Region, op.Node = request.Origin.OperationID, s.cfg.Region, s.cfg.Node
 	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, base.record, opts.automatic
-	op.Reserved, op.Labels = request.IsReserved, request.Labels
+	op.Reserved, op.Labels, op.AnyNode = request.IsReserved, request.Labels, request.AnyNode
 	if err := s.validateContainerSpec(ctx, request, op); err != nil {
 		return intent, err
 	}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
+	"galaxy/rtmanager/internal/adapters/etcdreservations"
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/domain/container"
@@ -21,6 +22,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/lifecycle"
+	"galaxy/rtmanager/internal/services/placement"
 	"galaxy/rtmanager/internal/testkit/nodetest"
 )
 
@@ -35,6 +37,8 @@ type crashPlan struct {
 	Machine                machine
 	Setup, Operations      []ports.OperationRequest
 	CrashAfter             int64
+	LeaseTTL               time.Duration // 0 is the default
+	FailStarts             bool          // the engine starts nothing, as unableMachine
 }
 
 // crashPoint kills this process with SIGKILL after a number of side effects.
@@ -125,16 +129,24 @@ func runCrashProcess() error {
 	if err != nil {
 		return err
 	}
-	registry := etcdmembers.New(client, etcdmembers.Options{Prefix: p.Prefix})
-	member, err := registry.Join(ctx, node.Node{Region: "eu", Name: "n1", Identity: p.Identity})
+	registry := etcdmembers.New(client, etcdmembers.Options{Prefix: p.Prefix, LeaseTTL: p.LeaseTTL})
+	member, err := registry.Join(ctx, node.Node{Region: "eu", Name: "n1", Identity: p.Identity, Engine: engine.Kind()})
 	if err != nil {
 		return err
 	}
 	point := &crashPoint{}
 	point.remaining.Store(p.CrashAfter)
 	crashing := crashingStore{store, point}
+	machine := ports.Engine(engine)
+	if p.FailStarts {
+		machine = unableMachine{engine}
+	}
+	scheduler := placement.NewScheduler(placement.Dependencies{
+		Records: store, Operations: store, Reservations: etcdreservations.New(client, etcdreservations.Options{Prefix: p.Prefix}),
+	})
 	service, err := lifecycle.New(ctx, lifecycle.Dependencies{
-		Records: crashing, Intents: crashing, Engine: crashingEngine{engine, point}, Session: member, Nodes: registry, Prober: healthprobe.New(0),
+		Records: crashing, Intents: crashing, Engine: crashingEngine{machine, point}, Session: member, Nodes: registry, Prober: healthprobe.New(0),
+		NextNodes: &placement.NextSelector{Scheduler: scheduler, Nodes: registry},
 	}, lifecycle.Config{Store: store.ID(), Region: "eu", Node: "n1", RetryTimeout: 5 * time.Second})
 	if err != nil {
 		return err

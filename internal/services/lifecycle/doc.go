@@ -48,6 +48,8 @@
 //	remediate.go            Remediate carries out the actions of drift findings
 //	remediate_record.go     the actions that change only the record
 //	remediate_container.go  the action that removes a stale container
+//	nextnode.go             a start that continues on another node after a failure of its node
+//	follow.go               waits for an operation that other nodes run
 //	move.go                 the move of a game to another node, which passes between both
 //	reschedule.go           Reschedule assigns the games of lost nodes to other nodes
 //	failure.go              maps errors to failure codes and back

@@ -205,6 +205,9 @@ func (e *execution) runOnce(ctx context.Context, isFirst bool) (operation.Outcom
 	if err := e.rollBack(stepsCtx); err != nil {
 		return operation.Outcome{}, err
 	}
+	if err := e.tryNextNode(stepsCtx); err != nil {
+		return operation.Outcome{}, err
+	}
 	return e.finish(ctx)
 }
 

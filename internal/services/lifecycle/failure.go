@@ -48,10 +48,24 @@ var (
 func failureOf(err error) *operation.Failure {
 	for _, row := range failures() {
 		if errors.Is(err, row.target) {
-			return &operation.Failure{Code: row.code, Message: err.Error()}
+			return &operation.Failure{Code: row.code, Message: err.Error(), NodeFault: isNodeFault(err, row.code)}
 		}
 	}
 	return &operation.Failure{Code: operation.FailureInternal, Message: err.Error()}
+}
+
+// isNodeFault reports whether the reason of a failure is the node: its engine does not respond, it cannot
+// get the image, or the engine reports that this machine cannot run the container, such as for a port in
+// use. A game that exits or stays unhealthy fails on every node.
+func isNodeFault(err error, code operation.FailureCode) bool {
+	switch code {
+	case operation.FailureNoImage, operation.FailureRegistry, operation.FailureEngine:
+		return true
+	case operation.FailureStart:
+		return errors.Is(err, container.ErrNodeFault)
+	default:
+		return false
+	}
 }
 
 // failedError is a stored failure as an error, whether the operation has just failed or

@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
-	"galaxy/rtmanager/internal/wait"
 )
 
 // A move passes between two nodes: the target prepares a container, the source stops the game,
@@ -20,12 +18,6 @@ import (
 // any time one node owns the operation, and a crash of a daemon only delays it. If the target
 // fails after the source was requested to stop the game, the operation is handed back, and the
 // source restarts its container.
-
-// followInterval is how often the stored state of a move is read by those that wait for it.
-const followInterval = 100 * time.Millisecond
-
-// errHandedOver ends an execution whose operation continues on another node.
-var errHandedOver = errors.New("the operation continues on another node")
 
 // executeMove assigns the move of a game of this node to its target, and waits for the outcome.
 func (s *Service) executeMove(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
@@ -41,7 +33,7 @@ func (s *Service) executeMove(ctx context.Context, request ports.OperationReques
 			if err := checkIDReuse(request, op.Kind, op.RequestHash); err != nil {
 				return operation.Outcome{}, err
 			}
-			return s.followMove(ctx, request, report)
+			return s.follow(ctx, request, report)
 		}
 		fence, err := s.currentFence()
 		if err != nil {
@@ -59,7 +51,7 @@ func (s *Service) executeMove(ctx context.Context, request ports.OperationReques
 		default:
 			op := next.Current
 			s.log.Info("move assigned", "game_id", request.GameID, "from", s.self.String(), "to", op.Target.String(), "operation_id", op.ID, "actor", op.Actor, "reason", op.Reason)
-			return s.followMove(ctx, request, report)
+			return s.follow(ctx, request, report)
 		}
 	}
 }
@@ -117,43 +109,6 @@ func (s *Service) checkTarget(ctx context.Context, request ports.OperationReques
 		return state.rejectedError(request, fmt.Sprintf("node %s is cordoned; force the move to allow it", target))
 	}
 	return nil
-}
-
-// followMove reports the steps of the move until its outcome is stored, and returns that.
-func (s *Service) followMove(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
-	ctx, end, err := s.lifetime.Begin(ctx)
-	if err != nil {
-		return operation.Outcome{}, fmt.Errorf("%w: %w", runtime.ErrUnavailable, err)
-	}
-	defer end()
-	id := request.Origin.OperationID
-	progress := operation.Progress{OperationID: id, Kind: request.Kind, GameID: request.GameID, Step: operation.StepAccepted, At: s.now()}
-	if report == nil {
-		report = func(operation.Progress) {}
-	}
-	report(progress)
-	for ctx.Err() == nil {
-		stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
-		if outcome, found := stored.Intent.OutcomeOf(id); err == nil && found {
-			return outcome.Clone(), errorOf(outcome)
-		}
-		op := stored.Intent.Current
-		switch {
-		case err != nil && !isTransient(err) && ctx.Err() == nil:
-			return operation.Outcome{}, fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, err)
-		case err != nil:
-		case op == nil || op.ID != id:
-			return operation.Outcome{}, fmt.Errorf("%w: operation %s is no longer in progress", runtime.ErrOutcomeUnknown, id)
-		case op.Step != progress.Step:
-			progress.Step, progress.At, progress.Text = op.Step, s.now(), "on node "+op.NodeRef().String()
-			report(progress)
-		}
-		_ = wait.For(ctx, followInterval)
-	}
-	if errors.Is(context.Cause(ctx), errClosed) {
-		return operation.Outcome{}, fmt.Errorf("%w: %w; the move continues", runtime.ErrOutcomeUnknown, errClosed)
-	}
-	return operation.Outcome{}, ctx.Err()
 }
 
 // moveGame carries out the steps of a move that belong to this node.

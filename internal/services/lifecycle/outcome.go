@@ -12,6 +12,7 @@ import (
 func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 	op := e.op()
 	outcome := op.Outcome(e.service.now())
+	outcome.Failure = describeAttempts(*op)
 	final, err := e.finalRecord(ctx)
 	if err != nil {
 		return outcome, err

@@ -8,6 +8,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // failoverActor is the actor of reschedules.
@@ -19,7 +20,8 @@ const failoverActor = "failover"
 //
 // It writes the intent only if the record is unchanged except for its condition, the current
 // node is absent and the target is present. So a replaced leader, or one with a stale record,
-// changes nothing.
+// changes nothing. With the id of the start that the lost node was running, the assignment continues that
+// start, which keeps its id and its spec.
 //
 // Errors:
 //   - runtime.ErrFenced if the leadership is lost,
@@ -42,6 +44,9 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 	from, err := lostNode(stored.Intent, current.record)
 	if err != nil {
 		return err
+	}
+	if op := stored.Intent.Current; op != nil && op.ID == assignment.OperationID {
+		return s.continueStart(ctx, stored, current, assignment, fence)
 	}
 	// The operation that the node was lost in has not stored its spec yet.
 	intent.Spec = stored.Intent.SpecOf(expected.Record.CurrentContainerID).Clone()
@@ -66,6 +71,32 @@ func (s *Service) Reschedule(ctx context.Context, expected runtime.VersionedReco
 		return fmt.Errorf("assign %q to node %s: %w", gameID, to, err)
 	}
 	s.log.Warn("game rescheduled", "game_id", gameID, "from", from.String(), "to", to.String(), "operation_id", op.ID)
+	return nil
+}
+
+// continueStart assigns the start that a lost node was running to another node. The start keeps its id.
+func (s *Service) continueStart(ctx context.Context, stored ports.VersionedIntent, current recordState, assignment operation.Assignment, fence node.Fence) error {
+	op := *stored.Intent.Current
+	if !op.CanChangeNode() || current.record != nil && current.record.Status != runtime.StatusRemoved {
+		return fmt.Errorf("continue the start of %q on node %s: %w", stored.Intent.GameID, assignment.To, runtime.ErrConflict)
+	}
+	if err := s.confirmLost(ctx, op.NodeRef(), assignment.To); err != nil {
+		return err
+	}
+	failure := operation.Failure{
+		Code: operation.FailureNodeLost, NodeFault: true,
+		Message: fmt.Sprintf("the node is absent; the last step was %s", op.Step),
+	}
+	if op.Failure != nil {
+		failure = *op.Failure
+	}
+	next := stored.Intent.Clone()
+	attempt := op.NextAttempt(assignment, failure, current.record, 0, s.now())
+	next.Current = &attempt
+	if _, err := s.putIntent(ctx, stored, next, fence); err != nil {
+		return fmt.Errorf("assign %q to node %s: %w", stored.Intent.GameID, assignment.To, err)
+	}
+	s.log.Warn("start continues on another node", "game_id", stored.Intent.GameID, "from", op.NodeRef().String(), "to", assignment.To.String(), "operation_id", op.ID)
 	return nil
 }
 

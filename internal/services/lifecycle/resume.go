@@ -1,8 +1,10 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/ports"
@@ -54,7 +56,7 @@ func (s *Service) claimStored(ctx context.Context, lock *activeOperation, stored
 			next.Current.Step = firstStep(*op)
 		}
 		next.Current.StepAt = s.now()
-		next.Current.Deadline = s.now().Add(s.operationTimeout(*next.Current))
+		next.Current.Deadline = s.now().Add(cmp.Or(time.Duration(op.RemainingMS)*time.Millisecond, s.operationTimeout(*next.Current)))
 	}
 	claimed, err := s.putIntent(ctx, stored, next, fence)
 	if err != nil {

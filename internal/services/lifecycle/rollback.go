@@ -18,7 +18,11 @@ func (e *execution) rollBack(ctx context.Context) error {
 	var created []string
 	if e.op().Generation > 0 {
 		var err error
-		if created, err = e.stopCreated(ctx); err != nil {
+		created, err = e.stopCreated(ctx)
+		if errors.Is(err, container.ErrEngineUnavailable) && ctx.Err() == nil && e.op().MustChangeNode() && !e.op().MayHaveStarted() {
+			return nil // a container that was never started is removed as stale once the engine responds
+		}
+		if err != nil {
 			return err
 		}
 	}

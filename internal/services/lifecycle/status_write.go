@@ -86,7 +86,11 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 // origin returns the origin of a write. The daemon that resumes the operation may repeat
 // the write with other times and another container.
 func (e *execution) origin(suffix writeSuffix, reason string) ports.Origin {
-	return ports.Origin{OperationID: e.op().ID + string(suffix), IgnoreContents: true, Actor: e.op().Actor, Reason: reason}
+	id := e.op().ID + string(suffix)
+	if attempts := len(e.op().Attempts); attempts > 0 { // the node of an earlier attempt may have written the record
+		id = fmt.Sprintf("%s/attempt-%d%s", e.op().ID, attempts+1, suffix)
+	}
+	return ports.Origin{OperationID: id, IgnoreContents: true, Actor: e.op().Actor, Reason: reason}
 }
 
 // loadBase returns the record to base the write on. It returns the record that this

@@ -141,15 +141,18 @@ func RequestsOf(record runtime.RuntimeRecord) node.Resources {
 	return node.Resources{CPUs: record.RequestCPUs, MemoryBytes: record.RequestMemoryBytes}
 }
 
-// RecentFailures counts, by node, the failed reschedules of a game since its last
-// successful operation. The outcomes are ordered newest first.
+// RecentFailures counts, by node, the failed reschedules of a game and its starts that failed for a
+// reason of the node, since its last successful operation. The outcomes are ordered newest first.
 func RecentFailures(recent []operation.Outcome) map[node.Ref]int {
 	failures := map[node.Ref]int{}
 	for _, outcome := range recent {
+		for _, attempt := range outcome.Attempts {
+			failures[attempt.NodeRef()]++
+		}
 		if outcome.Failure == nil {
 			break
 		}
-		if outcome.Kind == operation.KindReschedule {
+		if outcome.Kind == operation.KindReschedule || outcome.Failure.NodeFault {
 			failures[node.Ref{Region: outcome.Region, Name: outcome.Node}]++
 		}
 	}

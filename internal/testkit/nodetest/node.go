@@ -140,9 +140,10 @@ func (n *Node) openServices() {
 	reservations := etcdreservations.New(n.Config.Client, etcdreservations.Options{Prefix: n.Config.Prefix})
 	releaser := placement.NewReleaser(n.t.Context(), reservations, node.Ref{Region: n.Config.Region, Name: n.Config.Name}, nil)
 	n.t.Cleanup(releaser.Close)
+	scheduler := placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: reservations})
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
 		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober, Secrets: n.Config.Secrets,
-		Reservations: releaser, Queue: queue,
+		Reservations: releaser, Queue: queue, NextNodes: &placement.NextSelector{Scheduler: scheduler, Nodes: n.Registry},
 	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
@@ -165,7 +166,7 @@ func (n *Node) openServices() {
 	}
 	n.Failover = failover.New(failover.Dependencies{
 		Records: n.Store, Conditions: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
-		Placement: placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: reservations}),
+		Placement: scheduler,
 	}, failover.Config{
 		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, PlannedStopGrace: n.Config.PlannedStopGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock,
 	})

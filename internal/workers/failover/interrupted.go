@@ -56,6 +56,9 @@ func (r *region) findInterrupted(ctx context.Context, p *pass) ([]lostGame, erro
 		case errors.Is(err, runtime.ErrNotFound), errors.Is(err, runtime.ErrCorrupt):
 		case err != nil:
 			return nil, fmt.Errorf("read the record of %q: %w", in.GameID, err)
+		case op != nil && p.isAbsent(op.NodeRef()) && canContinueStart(found.Record, op):
+			interrupted = append(interrupted, in.GameID)
+			lost = append(lost, lostGame{found: found, from: op.NodeRef()})
 		case found.Record.Status == runtime.StatusStopped && found.Record.Region == r.name:
 			interrupted = append(interrupted, in.GameID)
 			if p.isAbsent(node.RefOf(found.Record)) {
@@ -92,6 +95,6 @@ func isStartPending(in operation.Intent) bool {
 		return op.Kind == operation.KindRestart || op.Kind == operation.KindPatch || op.Kind == operation.KindMove
 	default:
 		// A start that was accepted is to be completed, by its policy on another node.
-		return op.Failure == nil && (op.Kind == operation.KindRestart || op.Kind == operation.KindStart)
+		return op.MustChangeNode() || op.Failure == nil && (op.Kind == operation.KindRestart || op.Kind == operation.KindStart)
 	}
 }

@@ -142,7 +142,7 @@ func (r *region) checkLost(p *pass, game *lostGame) (isDue bool) {
 	}
 	op := intent.Intent.Current
 	spec := specOf(game)
-	canReschedule := spec.OnNodeLost == operation.NodeLostReschedule
+	canReschedule := spec.OnNodeLost == operation.NodeLostReschedule || canContinueSafely(record, op)
 	if !p.overview.HasPresent(r.name) {
 		finding.Evidence += fmt.Sprintf(", and no node of region %s is present", r.name)
 		if len(spec.Regions) == 0 {
@@ -171,6 +171,19 @@ func (r *region) checkLost(p *pass, game *lostGame) (isDue bool) {
 	return canReschedule && now.Sub(since) >= grace && !isInProgress(op, p.present)
 }
 
+// canContinueStart reports whether another node can continue the start that was in progress on the lost
+// node: the game has no container that its record names.
+func canContinueStart(record runtime.RuntimeRecord, op *operation.Operation) bool {
+	hasNoContainer := record.Status == "" || record.Status == runtime.StatusRemoved
+	return hasNoContainer && op != nil && op.CanChangeNode() && (op.Failure == nil || op.Failure.NodeFault)
+}
+
+// canContinueSafely reports whether another node can continue the start without the risk of a second
+// container, so that the policy of the game for lost nodes does not matter.
+func canContinueSafely(record runtime.RuntimeRecord, op *operation.Operation) bool {
+	return canContinueStart(record, op) && !op.MayHaveStarted() && !op.HasReached(operation.StepStarting)
+}
+
 // maxReschedules is the number of games that a pass reschedules at once.
 const maxReschedules = 8
 
@@ -195,10 +208,17 @@ func (r *region) rescheduleAll(ctx context.Context, p *pass, due []*lostGame) er
 // stays.
 func (r *region) reschedule(ctx context.Context, p *pass, game *lostGame) error {
 	gameID, spec, operationID := game.found.Record.GameID, specOf(game), operation.NewID()
+	excluded := map[node.Ref]string{}
+	if op := game.intent.Intent.Current; canContinueStart(game.found.Record, op) {
+		operationID = op.ID
+		for _, attempt := range op.Attempts {
+			excluded[attempt.NodeRef()] = "has failed to start the game: " + attempt.Failure.Message
+		}
+	}
 	for _, name := range append([]string{r.name}, spec.Regions...) {
 		selection, err := r.deps.Placement.Select(ctx, placement.Request{
 			GameID: gameID, OperationID: operationID, Region: name, Spec: spec, Nodes: p.present,
-			Failures: placement.RecentFailures(game.intent.Intent.Recent),
+			Failures: placement.RecentFailures(game.intent.Intent.Recent), Excluded: excluded,
 		})
 		if err != nil {
 			return fmt.Errorf("select a node for the lost game %q: %w", gameID, err)

@@ -118,9 +118,10 @@ func memberDescriptions() map[string]map[string]string {
 		},
 		"StartRequest":        specDescriptions(),
 		"OperationSpec":       specDescriptions(),
-		"OperationOutcome":    {"finished_at": "The time of the end", "record": "The record after the operation", "region": "The region of the node that executed it", "node": "The node that executed it"},
+		"OperationOutcome":    {"finished_at": "The time of the end", "record": "The record after the operation", "region": "The region of the node that executed it", "node": "The node that executed it", "attempts": "The nodes on which a start failed before it continued on this one"},
 		"OperationPreemption": {"at": "The time of the request, by the clock of the node"},
-		"OperationFailure":    {"code": "The stable identifier of the kind of failure", "message": "A description of the failure"},
+		"OperationFailure":    {"code": "The stable identifier of the kind of failure", "message": "A description of the failure", "node_fault": "Whether the reason is the node, such as its engine, its images or its ports, and not the game"},
+		"OperationAttempt":    {"region": "The region of the node", "node": "The node on which the start failed", "failure": "Why it failed there"},
 		"OperationIntent":     {"desired_status": "The status that the last successful operation aimed at", "spec": "How the game is run", "labels": "The labels that the last start named", "current": "The operation in progress", "recent": "The latest outcomes, newest first", "restarts": "The times of the restarts after crashes, newest first"},
 		"Operation":           operationDescriptions(),
 		"OperationPortSpec": {
@@ -214,6 +215,9 @@ func specDescriptions() map[string]string {
 
 func operationDescriptions() map[string]string {
 	return map[string]string{
+		"any_node":        "Whether the request named no node, so that a start which fails for a reason of its node continues on another one",
+		"attempts":        "The nodes on which the operation failed before",
+		"remaining_ms":    "Milliseconds until the deadline when another node handed the operation over; 0 if it is not known",
 		"reserved":        "Whether its node has a reservation for it, which ends with it",
 		"labels":          "The labels that it gives the game; absent if it keeps them",
 		"session":         "The revision of the node's presence under which it was accepted",
