@@ -2,6 +2,7 @@ package node
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -60,11 +61,19 @@ const (
 // IsActive reports whether the drain is in progress. A nil Drain is not.
 func (d *Drain) IsActive() bool { return d != nil && d.FinishedAt == nil }
 
-// AddEvent appends an event with the next number, and drops the oldest beyond MaxDrainEvents.
+// maxDrainText bounds the text of an event, in bytes: all events of a drain are one value of etcd, and
+// a text can name every node.
+const maxDrainText = 1024
+
+// AddEvent appends an event with the next number, and drops the oldest beyond MaxDrainEvents. It cuts
+// a long text.
 func (d *Drain) AddEvent(event DrainEvent) {
 	event.Seq = 1
 	if last := len(d.Events) - 1; last >= 0 {
 		event.Seq = d.Events[last].Seq + 1
+	}
+	if len(event.Text) > maxDrainText {
+		event.Text = strings.ToValidUTF8(event.Text[:maxDrainText], "") + "…"
 	}
 	d.Events = append(d.Events, event)
 	if excess := len(d.Events) - MaxDrainEvents; excess > 0 {
