@@ -116,6 +116,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	)
 	drainWorker := drain.New(drain.Dependencies{
 		View: deps.maintenance, Settings: deps.members, Records: store, Intents: store, Nodes: deps.members, Executor: m.Executor, Placement: scheduler,
+		PendingRestarts: m.reconcile.PendingRestarts,
 	}, drain.Config{Region: region, Node: name, Logger: logger("drain")})
 	m.workers = append(m.workers, retention.Run, drainWorker.Run)
 	m.inspect = inspect.New(inspect.Dependencies{Records: store, Engine: engine})

@@ -64,6 +64,12 @@ func PlanDrain(ctx context.Context, records Records, intents Intents, ref node.R
 			gameIDs = append(gameIDs, found.Record.GameID)
 		}
 	}
+	return PlanGames(ctx, intents, ref, gameIDs, drain)
+}
+
+// PlanGames returns what the drain does with each of the games of the node, in their order. A game whose
+// intent cannot be read has to wait.
+func PlanGames(ctx context.Context, intents Intents, ref node.Ref, gameIDs []string, drain node.Drain) ([]node.DrainStep, error) {
 	if len(gameIDs) == 0 {
 		return nil, nil
 	}

@@ -28,7 +28,7 @@ func (w *Worker) Pass(ctx context.Context, drain node.Drain) error {
 	if err != nil {
 		return err
 	}
-	steps, err := maintenance.PlanDrain(ctx, w.deps.Records, w.deps.Intents, w.self, drain)
+	steps, err := w.plan(ctx, drain)
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,20 @@ func (w *Worker) Pass(ctx context.Context, drain node.Drain) error {
 		return ctx.Err()
 	}
 	return ignoreEnd(w.finish(ctx, drain))
+}
+
+// plan returns what the drain does with each game that runs on the node. If none runs, it returns
+// that for the games that wait for a restart after a crash: they would run on the drained node later.
+func (w *Worker) plan(ctx context.Context, drain node.Drain) ([]node.DrainStep, error) {
+	steps, err := maintenance.PlanDrain(ctx, w.deps.Records, w.deps.Intents, w.self, drain)
+	if err != nil || len(steps) > 0 || w.deps.PendingRestarts == nil {
+		return steps, err
+	}
+	restarting, err := w.deps.PendingRestarts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find the games of node %s that wait for a restart: %w", w.self, err)
+	}
+	return maintenance.PlanGames(ctx, w.deps.Intents, w.self, restarting, drain)
 }
 
 func ignoreEnd(err error) error {
@@ -246,7 +260,7 @@ func (w *Worker) execute(ctx context.Context, drain node.Drain, request ports.Op
 
 // finish stores the end of the drain if no game remains, or if the deadline has passed.
 func (w *Worker) finish(ctx context.Context, drain node.Drain) error {
-	steps, err := maintenance.PlanDrain(ctx, w.deps.Records, w.deps.Intents, w.self, drain)
+	steps, err := w.plan(ctx, drain)
 	if err != nil {
 		return err
 	}

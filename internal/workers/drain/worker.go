@@ -27,7 +27,7 @@ type View interface {
 	Changed() <-chan struct{}
 }
 
-// Dependencies are the parts that a Worker uses. All are required.
+// Dependencies are the parts that a Worker uses. All but PendingRestarts are required.
 type Dependencies struct {
 	View     View
 	Settings ports.NodeSettingsStore
@@ -40,6 +40,9 @@ type Dependencies struct {
 		Select(ctx context.Context, request placement.Request) (placement.Selection, error)
 		Release(ctx context.Context, ref node.Ref, gameID, operationID string) error
 	}
+	// PendingRestarts returns the games of this node that do not run and are to be restarted, ordered
+	// by game; nil means that there are none.
+	PendingRestarts func(ctx context.Context) ([]string, error)
 }
 
 // Config configures a Worker. Region and Node are required.

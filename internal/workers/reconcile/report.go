@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
@@ -34,6 +35,21 @@ func (w *Worker) Report(ctx context.Context) (drift.Report, error) {
 }
 
 func brakeReason(engaged *drift.Brake) string { return "the brake is engaged: " + engaged.Reason }
+
+// PendingRestarts makes a pass and returns the games of this node that are to be restarted, now or
+// after a delay, ordered by game. A pause does not matter: the games are restarted after it.
+func (w *Worker) PendingRestarts(ctx context.Context) ([]string, error) {
+	if _, err := w.Pass(ctx); err != nil {
+		return nil, err
+	}
+	var gameIDs []string
+	for _, f := range w.tracker.All() {
+		if f.Action == drift.ActionRestart {
+			gameIDs = append(gameIDs, f.GameID)
+		}
+	}
+	return slices.Compact(gameIDs), nil
+}
 
 // Findings returns the latest findings of the game.
 func (w *Worker) Findings(gameID string) []drift.Finding { return w.tracker.ForGame(gameID) }
