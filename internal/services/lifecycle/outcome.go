@@ -18,6 +18,8 @@ func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 		return outcome, err
 	}
 	outcome.Record, outcome.Revision = final.record, final.revision
+	// A patch can change settings for which the container is kept.
+	outcome.Unchanged = outcome.Unchanged && hasSameOtherSettings(op.Spec, e.intent.Intent.Spec)
 
 	next := e.intent.Intent.Clone()
 	next.Current = nil

@@ -230,6 +230,37 @@ func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 	return record
 }
 
+// updateRequests writes what the spec of the operation requests into the record of a running game
+// that keeps its container: the placement counts what the records of running games have.
+func (e *execution) updateRequests(ctx context.Context) error {
+	const maxAttempts = 5 // the node writes the condition at any time
+	var err error
+	for range maxAttempts {
+		if err = e.tryUpdateRequests(ctx); !errors.Is(err, runtime.ErrConflict) {
+			break
+		}
+	}
+	if errors.Is(err, runtime.ErrFenced) {
+		return fmt.Errorf("%w: %w", errSuperseded, err)
+	}
+	return err
+}
+
+func (e *execution) tryUpdateRequests(ctx context.Context) error {
+	current, err := e.service.readRecord(ctx, e.gameID)
+	if err != nil || current.record == nil || current.record.Status != runtime.StatusRunning || !e.isOwnRecord(current.record) || e.hasRequests(*current.record) {
+		return err
+	}
+	record, requests := current.record.Clone(), e.op().Spec.Requests()
+	record.RequestCPUs, record.RequestMemoryBytes, record.LastOpAt = requests.CPUs, requests.MemoryBytes, e.service.now()
+	stored, err := e.put(ctx, record, current.revision, e.origin(finalWrite, e.reason()))
+	if err != nil {
+		return fmt.Errorf("write what the game requests: %w", err)
+	}
+	e.setLastWrite(stored)
+	return nil
+}
+
 // updateEndpoint writes the container's endpoint and ports into the record if they differ.
 func (e *execution) updateEndpoint(ctx context.Context, c container.Container) error {
 	record := e.lastWrite.Record

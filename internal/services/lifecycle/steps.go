@@ -164,8 +164,8 @@ func (e *execution) cleanUpGame(ctx context.Context) error {
 // container is kept until the new one is healthy.
 func (e *execution) patchGame(ctx context.Context) error {
 	op := e.op()
-	if op.Generation == 0 {
-		return nil // the game has this image already
+	if op.Generation == 0 { // the container can serve the spec
+		return e.updateRequests(ctx)
 	}
 	if err := e.pullAndCreate(ctx); err != nil {
 		return err
