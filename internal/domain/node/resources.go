@@ -28,10 +28,14 @@ type Resources struct {
 	MemoryBytes int64   `json:"memory_bytes,omitempty"`
 }
 
-// Add adds one game.
+// Add adds one game. A sum of memory that is too large for its type is the largest number.
 func (u *Usage) Add(r Resources) {
 	u.Games++
 	u.CPUs += r.CPUs
+	if r.MemoryBytes > math.MaxInt64-max(u.MemoryBytes, 0) {
+		u.MemoryBytes = math.MaxInt64
+		return
+	}
 	u.MemoryBytes += r.MemoryBytes
 }
 
@@ -49,7 +53,7 @@ func (c Capacity) Shortage(used Usage, r Resources) string {
 		reasons = append(reasons, fmt.Sprintf("has %s of %s CPUs in use and the game requests %s",
 			formatCPUs(used.CPUs), formatCPUs(c.CPUs), formatCPUs(r.CPUs)))
 	}
-	if c.MemoryBytes > 0 && r.MemoryBytes > 0 && used.MemoryBytes+r.MemoryBytes > c.MemoryBytes {
+	if c.MemoryBytes > 0 && r.MemoryBytes > 0 && r.MemoryBytes > c.MemoryBytes-used.MemoryBytes {
 		reasons = append(reasons, fmt.Sprintf("has %s of %s memory in use and the game requests %s",
 			formatBytes(used.MemoryBytes), formatBytes(c.MemoryBytes), formatBytes(r.MemoryBytes)))
 	}
