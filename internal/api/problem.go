@@ -46,6 +46,8 @@ const (
 	CodePartial Code = "partial"
 	// CodeAuditUnavailable: the request must be recorded, and the audit log cannot store it.
 	CodeAuditUnavailable Code = "audit_unavailable"
+	// CodeArchiveUnavailable: the archive of deleted games has not accepted the game.
+	CodeArchiveUnavailable Code = "archive_unavailable"
 	// CodeRateLimited: the caller exceeds one of its limits.
 	CodeRateLimited Code = "rate_limited"
 )

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 
@@ -48,22 +47,22 @@ func (a Audit) validateAudit(isInsecure bool) error {
 	var v violations
 	v.addIf(a.AuditMaxBytes < minAuditBytes, "--audit-max-bytes %d is too small; use at least %d, which is 1 MiB", a.AuditMaxBytes, minAuditBytes)
 	v.addIf(a.AuditMaxFiles < minAuditFiles, "--audit-max-files %d is too small; use at least %d", a.AuditMaxFiles, minAuditFiles)
-	v.add(validateWebhook(a.AuditWebhook, isInsecure))
+	v.add(validateWebhook("--audit-webhook", a.AuditWebhook, isInsecure))
 	return v.join()
 }
 
-// validateWebhook checks the URL of a webhook. Its error has no part of the URL that can be
+// validateWebhook checks the URL of the webhook of a flag. Its error has no part of the URL that can be
 // a secret.
-func validateWebhook(webhook string, isInsecure bool) error {
+func validateWebhook(flag, webhook string, isInsecure bool) error {
 	if webhook == "" {
 		return nil
 	}
 	endpoint, err := url.Parse(webhook)
 	switch {
 	case err != nil || endpoint.Scheme != "https" && endpoint.Scheme != "http" || endpoint.Hostname() == "" || endpoint.Fragment != "":
-		return errors.New("--audit-webhook is not a URL such as https://audit.example.com/events")
+		return fmt.Errorf("%s is not a URL such as https://audit.example.com/events", flag)
 	case endpoint.Scheme == "http" && !isInsecure && !loopback.IsHost(endpoint.Hostname()):
-		return fmt.Errorf("--audit-webhook would send events to %s without encryption; use https, a loopback address, or --insecure", endpoint.Host)
+		return fmt.Errorf("%s would send events to %s without encryption; use https, a loopback address, or --insecure", flag, endpoint.Host)
 	}
 	return nil
 }

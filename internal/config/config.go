@@ -27,6 +27,7 @@ type Config struct {
 	OIDC
 	Secrets
 	Audit
+	Archive
 	Backup
 	Limits
 

@@ -112,6 +112,7 @@ func TestErrorsNameTheirFlag(t *testing.T) {
 		"one audit file":            {func(c *config.Config) { c.AuditMaxFiles = 1 }, "--audit-max-files 1 is too small"},
 		"short backup interval":     {func(c *config.Config) { c.BackupInterval = time.Second }, "--backup-interval 1s is too short; use at least 1m0s"},
 		"no backup kept":            {func(c *config.Config) { c.BackupKeep = 0 }, "--backup-keep 0 is too small"},
+		"archive in the clear":      {func(c *config.Config) { c.ArchiveURL = "http://u:pw@example.com/secret" }, "--archive-url would send events to example.com without encryption"},
 		"webhook without host":      {func(c *config.Config) { c.AuditWebhook = "https:///secret" }, "--audit-webhook is not a URL such as"},
 		"webhook without scheme":    {func(c *config.Config) { c.AuditWebhook = "example.com/secret" }, "--audit-webhook is not a URL such as"},
 		"webhook in the clear":      {func(c *config.Config) { c.AuditWebhook = "http://u:pw@example.com/secret" }, "--audit-webhook would send events to example.com without encryption"},

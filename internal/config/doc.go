@@ -7,6 +7,7 @@
 //	oidc.go           OIDC: the part of Config for an OpenID Connect issuer
 //	secrets.go        Secrets: the part of Config for the keys of secrets
 //	audit.go          Audit: the part of Config for the audit log
+//	archive.go        Archive: the part of Config for the archive of deleted games
 //	backup.go         Backup: the part of Config for backups that the daemon makes by itself
 //	limits.go         Limits: the part of Config that bounds callers
 //	etcdlisten.go     EtcdListen: the part of Config for the listeners of the embedded etcd

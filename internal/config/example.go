@@ -20,7 +20,7 @@ var examples = map[string]string{
 	"certs": "/etc/rtmanager", "tls-cert": "/etc/rtmanager/tls.crt", "tls-key": "/etc/rtmanager/tls.key", "tls-client-ca": "/etc/rtmanager/ca.crt",
 	"oidc-issuer": "https://login.example.com", "oidc-client-id": "rtmanager", "oidc-audience": "rtmanager", "oidc-ca": "/etc/rtmanager/issuer-ca.pem",
 	"secrets-key-file": "/etc/rtmanager/secrets-keys", "secrets-key-command": "vault kv get -field=keys secret/rtmanager",
-	"backup-dir": "/var/backups/rtmanager", "audit-file": "/var/log/rtmanager/audit.log", "audit-webhook": "https://audit.example.com/events",
+	"backup-dir": "/var/backups/rtmanager", "audit-file": "/var/log/rtmanager/audit.log", "archive-file": "/var/lib/rtmanager/archive/games.ndjson", "archive-url": "https://archive.example.com/games", "audit-webhook": "https://audit.example.com/events",
 	"etcd-listen-client": "https://10.0.0.7:2379", "etcd-listen-cert": "/etc/rtmanager/etcd.crt", "etcd-listen-key": "/etc/rtmanager/etcd.key",
 	"etcd-listen-client-ca": "/etc/rtmanager/etcd-ca.crt", "etcd-listen-peer": "https://10.0.0.7:2380", "etcd-peer-cert": "/etc/rtmanager/etcd.crt",
 	"etcd-peer-key": "/etc/rtmanager/etcd.key", "etcd-peer-ca": "/etc/rtmanager/etcd-ca.crt",

@@ -40,6 +40,7 @@ func Bind(flags *pflag.FlagSet, lookupEnv func(name string) (string, bool)) *Loa
 	c.bindOIDC(f)
 	c.bindSecrets(f)
 	c.bindAudit(f)
+	c.bindArchive(f)
 	c.bindBackup(f)
 	c.bindLimits(f)
 	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", c.EtcdEndpoints, "client `URL`s of an existing etcd cluster to use instead of the embedded one, separated by commas")

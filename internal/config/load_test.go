@@ -78,7 +78,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"tls-cert": "tc", "tls-key": "tk", "tls-client-ca": "tca", "auth": "on",
 		"oidc-issuer": "https://i", "oidc-client-id": "ci", "oidc-audience": "au", "oidc-username-claim": "uc", "oidc-groups-claim": "gc", "oidc-ca": "ica",
 		"secrets-key-file": "skf", "secrets-key-command": "",
-		"audit-file": "af", "audit-max-bytes": "1048577", "audit-max-files": "5", "audit-webhook": "https://aw",
+		"audit-file": "af", "audit-max-bytes": "1048577", "audit-max-files": "5", "audit-webhook": "https://aw", "archive-file": "arf", "archive-url": "https://ar",
 		"backup-dir": "bd", "backup-interval": "2m", "backup-keep": "6",
 		"limit-rate": "11", "limit-write-rate": "12", "limit-concurrency": "13", "limit-streams": "14", "limit-connections": "-1",
 		"engine": "none", "log-level": "error", "log-format": "text", "data-dir": "d",
@@ -121,6 +121,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		OIDC:     config.OIDC{OIDCIssuer: "https://i", OIDCClientID: "ci", OIDCAudience: "au", OIDCUsernameClaim: "uc", OIDCGroupsClaim: "gc", OIDCCA: "ica"},
 		Secrets:  config.Secrets{SecretsKeyFile: "skf"},
 		Audit:    config.Audit{AuditFile: "af", AuditMaxBytes: 1<<20 + 1, AuditMaxFiles: 5, AuditWebhook: "https://aw"},
+		Archive:  config.Archive{ArchiveFile: "arf", ArchiveURL: "https://ar"},
 		Backup:   config.Backup{BackupDir: "bd", BackupInterval: 2 * time.Minute, BackupKeep: 6},
 		Limits:   config.Limits{LimitRate: 11, LimitWriteRate: 12, LimitConcurrency: 13, LimitStreams: 14, LimitConnections: -1},
 		Placement: config.Placement{

@@ -22,6 +22,7 @@ func (c Config) Validate() error {
 	v.add(c.validateOIDC(c.AuthEnabled()))
 	v.add(c.validateSecrets())
 	v.add(c.validateAudit(c.Insecure))
+	v.add(c.validateArchive(c.Insecure))
 	v.add(c.validateBackup())
 	v.add(c.validateLimits())
 	if c.HasEmbeddedEtcd() {

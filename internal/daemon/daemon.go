@@ -89,6 +89,11 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	}
 	stopAudit := audit.start(ctx)
 	defer func() { err = errors.Join(err, stopAudit()) }()
+	games, closeArchive, err := openArchive(cfg, store, registry, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeArchive()) }()
 	members := etcdmembers.New(etcd.Client, etcdmembers.Options{
 		Prefix: cfg.EtcdPrefix, WatchClient: etcd.WatchClient, ClusterID: store.ClusterID(), LeaseTTL: cfg.NodeTTL, Logger: logger.With("component", "nodes"),
 	})
@@ -102,7 +107,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	host, err := openEngineHost(ctx, hostDependencies{
 		maintenance: settings, peers: peers,
 
-		cfg: cfg, version: version, addr: listener.Addr(), store: store, members: members, reservations: reservations, secrets: secretService, metrics: registry, logger: logger,
+		cfg: cfg, version: version, addr: listener.Addr(), store: store, games: games, members: members, reservations: reservations, secrets: secretService, metrics: registry, logger: logger,
 	})
 	if err != nil {
 		return err
@@ -122,7 +127,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	regionStates, stopRegions := startRegions(ctx, members, store, logger)
 	defer stopRegions()
 	api, err := newServer(serverParts{
-		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, members: members, reservations: reservations,
+		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, games: games, members: members, reservations: reservations,
 		host: host, access: access, secrets: secretService, audit: audit, peers: peers, stores: stores, regions: regionStates, registry: registry, logger: logger,
 		maintenance: settings,
 	})

@@ -28,6 +28,7 @@
 //	tls.go               certificates of the API and of requests to other daemons, with tlsmetrics.go
 //	access.go            accessControl: identities, tokens and roles, with oidcmetrics.go
 //	audit.go             the audit log, with auditmetrics.go
+//	archive.go           the archive of deleted games, with its metrics
 //	federation.go        the client of the other stores, and their metrics
 //	metrics.go           the registry, and metrics of the store
 //	endpointmetrics.go   metrics of the endpoints of etcd

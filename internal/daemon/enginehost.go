@@ -44,6 +44,7 @@ type hostDependencies struct {
 	version string
 	addr    net.Addr // of the API
 	store   *etcdstore.Store
+	games   archivingStore // the same store
 	members *etcdmembers.Registry
 	// maintenance has the settings of this node and of the others.
 	maintenance *maintenance.Service

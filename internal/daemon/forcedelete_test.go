@@ -12,6 +12,13 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
+// stopAndCleanUp are the operations that precede a forced deletion.
+var stopAndCleanUp = []operation.Kind{operation.KindStop, operation.KindCleanup}
+
+func operationOn(gameID string, kind operation.Kind) httpclient.Operation {
+	return httpclient.Operation{OperationRequest: ports.OperationRequest{GameID: gameID, Kind: kind}}
+}
+
 // A forced deletion stops and cleans up the game on its node, whichever daemon receives the request.
 func TestForcedDeletion(t *testing.T) {
 	t.Parallel()
@@ -53,14 +60,14 @@ func TestInterruptedForcedDeletion(t *testing.T) {
 	settings := nodeSettings(t, "n1")
 	d := start(t, settings["n1"])
 	for gameID, kinds := range map[string][]operation.Kind{
-		"stopped": {operation.KindStop}, "removed": {operation.KindStop, operation.KindCleanup},
+		"stopped": stopAndCleanUp[:1], "removed": stopAndCleanUp,
 	} {
 		_, err := d.startGame(t, gameID, "")
 		require.NoError(t, err)
 		for _, kind := range kinds {
-			_, err := d.client.RunOperation(t.Context(), httpclient.Operation{OperationRequest: ports.OperationRequest{
-				GameID: gameID, Kind: kind, Origin: ports.Origin{OperationID: operation.DeriveID("op-1", string(kind))},
-			}}, nil)
+			request := operationOn(gameID, kind)
+			request.Origin.OperationID = operation.DeriveID("op-1", string(kind))
+			_, err := d.client.RunOperation(t.Context(), request, nil)
 			require.NoError(t, err)
 		}
 	}

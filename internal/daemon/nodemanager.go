@@ -109,7 +109,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	}
 	retention := cleanup.NewRetention(
 		cleanup.RetentionDependencies{
-			Store: store, Engine: engine, Nodes: deps.members, States: deps.states,
+			Store: deps.games, Engine: engine, Nodes: deps.members, States: deps.states,
 			IsBraked: func() bool { return m.reconcile.Brake() != nil || pauseReason() != "" },
 		},
 		cleanup.RetentionConfig{Region: region, Node: name, Retention: cfg.RemovedRetention, Logger: logger("retention")},

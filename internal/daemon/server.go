@@ -33,6 +33,7 @@ type serverParts struct {
 	tls     tlsfiles.Client
 	etcd    *Etcd
 	store   *etcdstore.Store
+	games   archivingStore // the same store
 	members *etcdmembers.Registry
 	// reservations are those of all nodes.
 	reservations *etcdreservations.Store
@@ -62,7 +63,7 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 		storeFailure = p.etcd.member.Health
 		readiness["etcd"] = storeFailure
 	}
-	return httpserver.New(p.store, httpserver.Config{
+	return httpserver.New(p.games, httpserver.Config{
 		Logger: logger, Registry: p.registry, Version: p.version, Region: p.cfg.Region, Node: p.cfg.Node,
 
 		TLS: serving, IsClientAuthority: clientAuthority(p.tls), IsServedHost: isServedHost, InsecureHosts: isAnyHostAllowed(p.cfg, p.addr),

@@ -9,7 +9,6 @@
 //	commit.go   the batches of a File: many lines with one fsync
 //	recovery.go the lines of a File that could not be stored
 //	rotate.go   names, rotation and removal of the files
-//	secure.go   checks of the directory and the file
 //	webhook.go  Webhook: sends events to an HTTP endpoint
 //
 // A line is stored once its batch has been written and synced. While one batch is being

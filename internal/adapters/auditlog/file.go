@@ -12,6 +12,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/audit"
 	"galaxy/rtmanager/internal/filelock"
+	"galaxy/rtmanager/internal/securefile"
 )
 
 const (
@@ -68,7 +69,7 @@ func OpenFile(cfg FileConfig) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the audit file %s: %w", cfg.Path, err)
 	}
-	root, err := openDir(filepath.Dir(path))
+	root, err := securefile.OpenDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+
+	"galaxy/rtmanager/internal/securefile"
 )
 
 // rotate renames the file to NAME.1, NAME.1 to NAME.2 and so on, removes what exceeds the
@@ -34,7 +36,7 @@ func (f *File) rotatedName(i int) string {
 // reopen opens or creates the file, and makes its name durable. The previous file stays
 // in use if that fails.
 func (f *File) reopen() error {
-	file, err := openFile(f.root, f.name)
+	file, err := securefile.OpenAppend(f.root, f.name)
 	if err != nil {
 		return err
 	}

@@ -181,6 +181,8 @@ func sentinelByCode(code api.Code) error {
 		return runtime.ErrLimited
 	case api.CodeUnavailable, api.CodeRequestTimeout, api.CodeAuditUnavailable:
 		return runtime.ErrUnavailable
+	case api.CodeArchiveUnavailable:
+		return runtime.ErrNotArchived
 	case api.CodePayloadTooLarge:
 		return runtime.ErrInvalid
 	case api.CodeSecretNotFound:

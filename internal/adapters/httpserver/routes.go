@@ -56,7 +56,7 @@ func runtimeRoutes() []Route {
 			Responses: []Response{{Status: http.StatusNoContent, Description: "The game is deleted"}},
 			Codes: codes(storeCodes(), writeCodes(), nodeCodes(), []api.Code{
 				api.CodeNotFound, api.CodePreconditionFailed, api.CodeRejected, api.CodeBusy, api.CodeConflict, api.CodePreempted,
-				api.CodeOperationFailed, api.CodeTooManyOperations, api.CodeIdempotencyKeyReused,
+				api.CodeOperationFailed, api.CodeTooManyOperations, api.CodeIdempotencyKeyReused, api.CodeArchiveUnavailable,
 			}),
 			isDrained: true, timeout: func(c Config) time.Duration { return c.OperationTimeout },
 		}, (*Server).deleteRuntime),

@@ -56,6 +56,9 @@ func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailab
 // written. It errors.Is ErrUnavailable.
 var ErrLimited = fmt.Errorf("%w: a limit of requests is exceeded", ErrUnavailable)
 
+// ErrNotArchived is a deletion of a game that the archive has not accepted. The game is not deleted.
+var ErrNotArchived = errors.New("the game was not archived, and so not deleted")
+
 // ErrPartial is a result of several nodes or stores that lacks a part; see PartialError.
 var ErrPartial = errors.New("a part of the result is missing")
 

@@ -88,6 +88,8 @@ type Retention struct {
 	limiter *rate.Limiter
 	// absentSince is when a leader first observed that a node is absent; only Pass uses it.
 	absentSince map[node.Ref]time.Time
+	// backoff delays deletions after the archive has failed; only Pass uses it.
+	backoff archiveBackoff
 }
 
 // NewRetention returns a worker, which does nothing before Run or Pass.
@@ -143,17 +145,19 @@ func (r *Retention) Pass(ctx context.Context) (int, error) {
 	}
 	count := 0
 	var faults []error
-	if r.cfg.Retention > 0 {
+	if r.cfg.Retention > 0 && !r.backoff.isActive(r.cfg.Clock()) {
 		due, err := r.listDue(ctx)
 		faults = append(faults, err)
 		for batch := range slices.Chunk(due, deletionBatch) {
 			deleted, err := r.deleteBatch(ctx, batch)
 			count += deleted
 			faults = append(faults, err)
-			if err != nil {
+			// A game that is not archived delays no other one if the archive has accepted those.
+			if err != nil && (deleted == 0 || !errors.Is(err, runtime.ErrNotArchived)) {
 				break
 			}
 		}
+		r.backoff.update(r.cfg.Clock(), r.cfg.Interval, errors.Is(errors.Join(faults...), runtime.ErrNotArchived))
 	}
 	return count, errors.Join(append(faults, r.removeStates(ctx))...)
 }
@@ -228,6 +232,7 @@ func (r *Retention) deleteBatch(ctx context.Context, batch []runtime.VersionedRe
 	}
 	wg.Wait()
 	count := 0
+	isUnarchived := false
 	var faults []error
 	for i, err := range errs {
 		switch {
@@ -236,7 +241,9 @@ func (r *Retention) deleteBatch(ctx context.Context, batch []runtime.VersionedRe
 			r.cfg.Logger.Debug("game deleted", "game_id", batch[i].Record.GameID, "removed_at", batch[i].Record.RemovedAt)
 		case errors.Is(err, runtime.ErrNotFound), errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrRejected), errors.Is(err, operation.ErrBusy):
 			// Another node has deleted the game, or it is being started.
+		case errors.Is(err, runtime.ErrNotArchived) && isUnarchived: // one of many
 		default:
+			isUnarchived = isUnarchived || errors.Is(err, runtime.ErrNotArchived)
 			faults = append(faults, err)
 		}
 	}

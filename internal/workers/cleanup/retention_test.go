@@ -265,3 +265,49 @@ func TestThousandsOfGamesAreDeleted(t *testing.T) {
 	f.pass(3000)
 	f.requireGames()
 }
+
+// archivingStore is the store of a daemon with an archive, which accepts no game while err is set.
+type archivingStore struct {
+	*memstore.Store
+
+	err      error
+	attempts int
+}
+
+func (s *archivingStore) Delete(ctx context.Context, input ports.DeleteInput) error {
+	s.attempts++
+	if s.err != nil {
+		return s.err
+	}
+	return s.Store.Delete(ctx, input)
+}
+
+// While the archive does not accept games, none is deleted, and the attempts have a backoff.
+func TestRetentionWaitsForTheArchive(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	store := &archivingStore{Store: f.store, err: runtime.ErrNotArchived}
+	worker := cleanup.NewRetention(cleanup.RetentionDependencies{
+		Store: store, Engine: f.engine, Nodes: f.registry, IsBraked: func() bool { return false },
+	}, cleanup.RetentionConfig{Region: "eu", Node: "n1", Retention: retention, Interval: time.Minute, Clock: func() time.Time { return f.now }})
+	f.putRemoved("a", "eu", "n1", 2*retention)
+	for _, step := range []struct {
+		after    time.Duration
+		attempts int
+	}{
+		{0, 1}, {time.Second, 1}, {time.Minute, 2}, {time.Minute, 2}, {time.Minute, 3}, {3 * time.Minute, 3}, {time.Minute, 4}, {8 * time.Minute, 5}, {9 * time.Minute, 5}, {time.Minute, 6},
+	} {
+		f.now = f.now.Add(step.after)
+		count, err := worker.Pass(t.Context())
+		require.Zero(t, count)
+		require.Equal(t, step.attempts, store.attempts)
+		if err != nil {
+			require.ErrorIs(t, err, runtime.ErrNotArchived)
+		}
+	}
+	store.err = nil
+	f.now = f.now.Add(10 * time.Minute)
+	count, err := worker.Pass(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, count)
+}

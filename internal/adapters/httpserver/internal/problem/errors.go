@@ -48,6 +48,7 @@ func errorCodes() []errorCode {
 		{secret.ErrUnreadable, api.CodeSecretUnreadable, false},
 		{secret.ErrNoKeys, api.CodeNoSecretKeys, false},
 		{audit.ErrUnavailable, api.CodeAuditUnavailable, true},
+		{runtime.ErrNotArchived, api.CodeArchiveUnavailable, true},
 		{runtime.ErrNotFound, api.CodeNotFound, false},
 		{runtime.ErrConflict, api.CodeConflict, false},
 		{runtime.ErrInvalidTransition, api.CodeInvalidTransition, false},

@@ -53,6 +53,7 @@ var problemTypes = sync.OnceValue(func() map[api.Code]problemType {
 		api.CodeIncompatible:         {http.StatusServiceUnavailable, "Store is not compatible"},
 		api.CodeInternal:             {http.StatusInternalServerError, "Internal error"},
 		api.CodeRateLimited:          {http.StatusTooManyRequests, "Too many requests"},
+		api.CodeArchiveUnavailable:   {http.StatusServiceUnavailable, "Archive is unavailable"},
 		api.CodeAuditUnavailable:     {http.StatusServiceUnavailable, "Audit log is unavailable"},
 
 		api.CodePartial:       {http.StatusServiceUnavailable, "Result would be partial"},

@@ -1,12 +1,10 @@
-package auditlog
+package securefile
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-
-	"galaxy/rtmanager/internal/securefile"
 )
 
 const (
@@ -17,12 +15,12 @@ const (
 	tooOpen = 0o137
 )
 
-// openDir opens the directory of the audit file. It returns an error if other users could
-// replace files in it.
-func openDir(path string) (*os.Root, error) {
+// OpenDir opens a directory of files that only the daemon may replace. It returns an error if
+// other users could replace files in it.
+func OpenDir(path string) (*os.Root, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the directory of the audit file: %w", err)
+		return nil, fmt.Errorf("open the directory %s: %w", path, err)
 	}
 	info, err := root.Stat(".")
 	switch {
@@ -38,9 +36,9 @@ func openDir(path string) (*os.Root, error) {
 	return root, nil
 }
 
-// openFile opens the file to append to it, and creates it with mode 0600. It follows no
+// OpenAppend opens the file to append to it, and creates it with mode 0600. It follows no
 // symbolic link, and returns an error for a file that other users can read or write.
-func openFile(root *os.Root, name string) (*os.File, error) {
+func OpenAppend(root *os.Root, name string) (*os.File, error) {
 	before, err := root.Lstat(name)
 	if err == nil && !before.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file", name)
@@ -71,6 +69,6 @@ func openFile(root *os.Root, name string) (*os.File, error) {
 
 // hasForeignOwner reports whether the file belongs neither to this user nor to root.
 func hasForeignOwner(info fs.FileInfo) bool {
-	_, isForeign := securefile.ForeignOwner(info)
+	_, isForeign := ForeignOwner(info)
 	return isForeign
 }
