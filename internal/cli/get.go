@@ -19,7 +19,7 @@ import (
 func (a *app) getCommand() *cobra.Command {
 	var consistency flags.Consistency
 	var selected selection.Flags
-	var hasSpec bool
+	var hasSpec, isFollowed bool
 	cmd := &cobra.Command{
 		Use:   "get GAME",
 		Short: "Show one record, or how games are run",
@@ -32,11 +32,14 @@ By default the read is linearizable: it includes every write that was acknowledg
 before. With --consistency local it comes from the daemon's cache, which may be
 slightly stale but works without etcd.
 
+With --watch it shows the record as a row of list, and then a row for each change.
+
 With --spec it shows how the game is run, as a file for apply and diff. Then it accepts
 several GAMEs, or filters, which select games that are running or stopped.`,
 		Example: `  rtmanager get game-1
   rtmanager get game-1 -o yaml > game-1.yaml
   rtmanager get game-1 -o json | jq -r .current_container_id
+  rtmanager get game-1 --watch
   rtmanager get game-1 --spec > game-1.yaml
   rtmanager get --all --spec -o yaml > games.yaml`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -54,6 +57,9 @@ several GAMEs, or filters, which select games that are running or stopped.`,
 			if err != nil {
 				return err
 			}
+			if hasSpec && isFollowed {
+				return exit.UsageError{Err: errors.New("--watch and --spec exclude each other")}
+			}
 			if hasSpec {
 				return a.getSpecs(cmd.Context(), args, &selected)
 			}
@@ -61,9 +67,16 @@ several GAMEs, or filters, which select games that are running or stopped.`,
 			if err != nil {
 				return err
 			}
+			if isFollowed {
+				if err := a.prepareFollow(cmd); err != nil {
+					return err
+				}
+				return a.followGame(cmd.Context(), gameID)
+			}
 			return a.get(cmd.Context(), gameID, local)
 		}),
 	}
+	bindFollow(cmd, &isFollowed)
 	consistency.Bind(cmd)
 	selected.BindFilters(cmd, selection.Verb{Statuses: present})
 	cmd.Flags().BoolVar(&hasSpec, "spec", false, "show how the games are run, as a file for apply")

@@ -137,7 +137,8 @@ func TestCompletionWithoutADaemon(t *testing.T) {
 		line string
 		want string
 	}{
-		{"|", "apply\tbackup\tbench\tcan-i\tcert\tcleanup\tcluster\tcompletion\tcontext\tcordon\tdelete\tdiff\tdrain\tdrift\tetcd\texplain\tfsck\tget\thelp\thistory\tlabel\tlist\tlogin\tlogout\tlogs\tmove\tnodes\toperation\toperations\tpatch\tpause\tput\trestart\trestore\tresume\trole\tsecret\tserve\tset-status\tstart\tstats\tstop\tstores\ttoken\tuncordon\tversion\twatch\twhoami"},
+		{"li|", "list"},
+		{"wa|", "wait	watch"},
 		{"set|", "set-status"},
 		{"help fs|", "fsck"},
 		{"help exi|", "exit-codes"},

@@ -35,6 +35,7 @@ type listFlags struct {
 	// labelColumns and hasLabels are those of output.Printer.
 	labelColumns []string
 	hasLabels    bool
+	isFollowed   bool
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -61,6 +62,9 @@ slightly stale but works without etcd.
 With --sort-by the daemon sorts the list by a field of the records; records with equal
 fields are in the order of their game ids, and a field without a value is first.
 
+With --watch it then shows a row for each change that alters one, until it is interrupted
+(exit code 130); the command watch streams every change.
+
 With --all-stores the list also has the records of the stores that the daemon federates,
 each at a revision of its own. A store that does not respond is an error, unless
 --allow-partial lists the others and names it on standard error.`,
@@ -69,6 +73,7 @@ each at a revision of its own. A store that does not respond is an error, unless
   rtmanager list --status running --region eu --region us
   rtmanager list -l env=prod,mode!=ranked -L mode
   rtmanager list --all -o wide
+  rtmanager list -l env=prod --watch
   rtmanager list --sort-by -created_at --limit 10
   rtmanager list -o json | jq -r '.items[].game_id'`,
 		Args: requireNoArguments,
@@ -78,6 +83,8 @@ each at a revision of its own. A store that does not respond is an error, unless
 		switch err := errors.Join(validateLabelKeys("--label-columns", flags.labelColumns)...); {
 		case err != nil:
 			return err
+		case flags.isFollowed && (flags.isAllStores || flags.limit > 0):
+			return exit.UsageError{Err: errors.New("--watch excludes --all-stores and --limit")}
 		case flags.isAllStores && (flags.hasLabels || len(flags.labelColumns) > 0):
 			return exit.UsageError{Err: errors.New("--all-stores shows no labels; use -o json, or --store NAME")}
 		case flags.isAllStores && !flags.order.IsZero():
@@ -88,6 +95,11 @@ each at a revision of its own. A store that does not respond is an error, unless
 			return a.listAllStores(cmd.Context(), flags)
 		case flags.isPartial:
 			return exit.UsageError{Err: errors.New("--allow-partial requires --all-stores: the list of one store is never partial")}
+		}
+		if flags.isFollowed {
+			if err := a.prepareFollow(cmd); err != nil {
+				return err
+			}
 		}
 		return a.list(cmd.Context(), flags)
 	})
@@ -103,6 +115,7 @@ func (f *listFlags) bind(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVarP(&f.labelColumns, "label-columns", "L", nil, "`KEY,...` of labels to show as columns, repeatable")
 	cmd.Flags().BoolVar(&f.hasLabels, "show-labels", false, "show all labels as the last column")
 	f.consistency.Bind(cmd)
+	bindFollow(cmd, &f.isFollowed)
 	cmd.Flags().BoolVar(&f.isAllStores, "all-stores", false, "also the records of the stores that the daemon federates")
 	cmd.Flags().BoolVar(&f.isPartial, "allow-partial", false, "with --all-stores, list what the stores that respond have")
 }
@@ -138,6 +151,9 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 	}
 	printer := a.printer()
 	printer.LabelColumns, printer.HasLabels = flags.labelColumns, flags.hasLabels
+	if flags.isFollowed {
+		return a.follow(ctx, printer.RecordStream(), list, ports.WatchOptions{RecordFilter: query.RecordFilter})
+	}
 	if err := printer.Page(list); err != nil {
 		return err
 	}

@@ -60,10 +60,12 @@ type selectedRun struct {
 	flags     *selection.Flags
 	accepts   []runtime.Status          // see operationVerb
 	tableRows []runtime.VersionedRecord // of tables, which are printed at the end
+	// summary describes a resulting record, on one line.
+	summary func(runtime.VersionedRecord) string
 }
 
 func (a *app) selectedRun(name string, flags *selection.Flags, accepts []runtime.Status, isQuiet bool) *selectedRun {
-	r := &selectedRun{flags: flags, accepts: accepts}
+	r := &selectedRun{flags: flags, accepts: accepts, summary: operationSummary(operation.Kind(name))}
 	r.bulk = bulk[*runtime.VersionedRecord]{app: a, name: name, parallel: flags.MaxParallel, isQuiet: isQuiet, print: r.printRecord}
 	return r
 }
@@ -124,7 +126,7 @@ func (r *selectedRun) printRecord(record *runtime.VersionedRecord) error {
 		r.tableRows = append(r.tableRows, *record)
 		return nil
 	}
-	return r.app.printer().Records([]runtime.VersionedRecord{*record}, operationSummary(operation.Kind(r.name)))
+	return r.app.printer().Records([]runtime.VersionedRecord{*record}, r.summary)
 }
 
 // dryRun reads the record of each game and lists what the command would do.

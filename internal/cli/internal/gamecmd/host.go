@@ -22,8 +22,10 @@ type Host struct {
 	RunE func(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error
 	// SelectGame returns the id of the game of an argument, and selects its store.
 	SelectGame func(ctx context.Context, argument string) (gameID string, err error)
-	// CompleteGame completes the id of a game.
-	CompleteGame cobra.CompletionFunc
+	// SelectGames returns the ids of the games of arguments, and selects their store.
+	SelectGames func(ctx context.Context, arguments []string) (games []string, err error)
+	// CompleteGame completes the id of a game, and CompleteGames those of several.
+	CompleteGame, CompleteGames cobra.CompletionFunc
 	// CallDaemon calls use with a client of the daemon, within the timeout of one request.
 	CallDaemon func(ctx context.Context, use func(context.Context, *httpclient.Client) error) error
 	// Printer returns the printer of results.
@@ -37,7 +39,7 @@ type Host struct {
 // Commands returns the commands.
 func Commands(host Host) []*cobra.Command {
 	c := commands{host}
-	return []*cobra.Command{c.logsCommand(), c.statsCommand(), c.operationsCommand(), c.operationCommand()}
+	return []*cobra.Command{c.logsCommand(), c.statsCommand(), c.operationsCommand(), c.operationCommand(), c.waitCommand()}
 }
 
 type commands struct{ Host }
