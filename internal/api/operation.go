@@ -16,6 +16,8 @@ type StartRequest struct {
 
 	// Labels replace the labels of the game; nil keeps them.
 	Labels map[string]string `json:"labels,omitempty" doc:"The labels of the game, which replace the current ones; an omitted member keeps them"`
+	// Metadata replaces that of the game; empty keeps it.
+	Metadata runtime.Metadata `json:"metadata,omitzero" doc:"Metadata of the game, which replaces the current one; an omitted member keeps it"`
 
 	Pull   bool   `json:"pull,omitempty" doc:"Pull the image even if the node has it, and create a new container unless the game runs"`
 	Region string `json:"region,omitempty" doc:"For a game without a node: the region to start it in"`

@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/selection"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 type applyFlags struct {
@@ -33,6 +34,7 @@ with such a list as items. A game has these members:
                    and so on, as in the file of start -f; an omitted member has its default
   desired_status   running, the default, or stopped
   labels           all its labels; without this member it keeps those that it has
+  metadata         a JSON object, all its metadata; without this member it keeps what it has
   region, node     where to start it if it has no node`
 
 func (a *app) applyCommand() *cobra.Command {
@@ -184,7 +186,14 @@ func (a *app) applyChange(ctx context.Context, client *httpclient.Client, change
 		return applied, nil
 	}
 	if change.Labels != nil {
-		record, err := a.applyLabels(ctx, client, change, flags)
+		record, err := client.ChangeLabels(ctx, change.game.GameID, *change.Labels, a.partOrigin(flags.origin, change.game.GameID, "-labels"))
+		if err != nil {
+			return output.Applied{}, err
+		}
+		applied.Record = &record
+	}
+	if change.Metadata != nil {
+		record, err := client.ChangeMetadata(ctx, change.game.GameID, *change.Metadata, a.partOrigin(flags.origin, change.game.GameID, "-metadata"))
 		if err != nil {
 			return output.Applied{}, err
 		}
@@ -213,11 +222,12 @@ func (a *app) applyChange(ctx context.Context, client *httpclient.Client, change
 	return applied, nil
 }
 
-// applyLabels changes the labels of the game and returns the new record.
-func (a *app) applyLabels(ctx context.Context, client *httpclient.Client, change gameChange, flags applyFlags) (runtime.VersionedRecord, error) {
-	origin := gameOrigin(flags.origin.PortsOrigin(a.userName()), flags.origin.OperationID, change.game.GameID)
-	if flags.origin.OperationID != "" {
-		origin.OperationID += "-labels"
+// partOrigin returns the origin of the write of a part of the record. The suffix distinguishes its
+// operation id from those of the other writes.
+func (a *app) partOrigin(given flags.Origin, gameID, suffix string) ports.Origin {
+	origin := gameOrigin(given.PortsOrigin(a.userName()), given.OperationID, gameID)
+	if given.OperationID != "" {
+		origin.OperationID += suffix
 	}
-	return client.ChangeLabels(ctx, change.game.GameID, *change.Labels, origin)
+	return origin
 }

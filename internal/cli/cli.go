@@ -109,7 +109,7 @@ connect to a daemon.`,
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		a.serveCommand(), a.readAt(a.listCommand()), a.readAt(a.getCommand()), a.putCommand(), a.setStatusCommand(),
-		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(), a.labelCommand(), a.moveCommand(), a.deleteCommand(),
+		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(), a.labelCommand(), a.metadataCommand(), a.moveCommand(), a.deleteCommand(),
 		a.applyCommand(), a.diffCommand(),
 		a.readAt(a.explainCommand()), a.nodesCommand(), a.storesCommand(), a.driftCommand(), a.secretCommand(),
 		a.watchCommand(), a.readAt(a.historyCommand()), a.readAt(a.fsckCommand()), a.backupCommand(), a.restoreCommand(), a.benchCommand(),

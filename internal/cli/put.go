@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -171,13 +169,7 @@ func (a *app) readRecords(file string) ([]runtime.VersionedRecord, error) {
 
 // readFile reads the file of -f, or standard input for a dash.
 func (a *app) readFile(file, content string) ([]byte, error) {
-	var text []byte
-	var err error
-	if file == "-" {
-		text, err = io.ReadAll(a.streams.In)
-	} else {
-		text, err = os.ReadFile(file)
-	}
+	text, err := a.readSource(file)
 	if err != nil {
 		return nil, fmt.Errorf("%w; -f requires a file with %s, or - for standard input", err, content)
 	}

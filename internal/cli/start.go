@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -60,6 +59,7 @@ cpus, memory_bytes, health_path, crash and so on. Flags take precedence over it.
   rtmanager start game-1 --image gameserver:1.0.0 --node-selector disk=ssd --dry-run
   rtmanager start game-1 --image gameserver:1.0.0 --secret game-db --env-from-file game-1.env
   rtmanager start game-1 --image gameserver:1.0.0 --label env=prod --label mode=ranked
+  rtmanager start game-1 --image gameserver:1.0.0 --metadata '{"match": {"seed": 17}}'
   rtmanager start game-1 -f game-1.yaml --region eu
   rtmanager start game-1                               # with its previous settings
   rtmanager start game-1 game-2 game-3 --image gameserver:1.0.0
@@ -136,7 +136,7 @@ func (a *app) startOperation(ctx context.Context, request startRequest, gameID s
 		}
 	}
 	return httpclient.Operation{
-		OperationRequest: ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec, Labels: request.labels, Pull: request.pull},
+		OperationRequest: ports.OperationRequest{GameID: gameID, Kind: operation.KindStart, Spec: spec, Labels: request.labels, Metadata: request.metadata, Pull: request.pull},
 		Region:           request.region, Node: request.node, Until: until,
 	}, nil
 }
@@ -147,6 +147,7 @@ type startRequest struct {
 	region, node string
 	pull         bool
 	labels       map[string]string // nil keeps those of the game
+	metadata     runtime.Metadata  // empty keeps that of the game
 	variables    secret.Values     // of --env-from-file; nil without
 }
 
@@ -165,8 +166,8 @@ func (r startRequest) specOf(gameID string) *operation.Spec {
 
 // readStartRequest reads the file and the flags, and validates the spec.
 func (a *app) readStartRequest(cmd *cobra.Command, specFlags flags.Spec, args []string) (startRequest, error) {
-	if specFlags.File == "-" && specFlags.EnvFile == "-" {
-		return startRequest{}, exit.UsageError{Err: errors.New("-f and --env-from-file cannot both be standard input")}
+	if err := specFlags.CheckInput(); err != nil {
+		return startRequest{}, exit.UsageError{Err: err}
 	}
 	var file api.StartRequest
 	hasSpec := specFlags.File != ""
@@ -192,7 +193,11 @@ func (a *app) readStartRequest(cmd *cobra.Command, specFlags flags.Spec, args []
 	if err != nil {
 		return startRequest{}, err
 	}
-	request := startRequest{labels: labels, variables: variables, pull: file.Pull, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
+	metadata, err := a.readMetadata(metadataSource{text: specFlags.Metadata, textName: "--metadata", file: specFlags.MetadataFile, fileName: "--metadata-file"})
+	if err != nil {
+		return startRequest{}, err
+	}
+	request := startRequest{labels: labels, metadata: cmp.Or(metadata, file.Metadata), variables: variables, pull: file.Pull, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
 	if !hasSpec && !changed {
 		return request, nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // Executor runs lifecycle operations on the games of one node.
@@ -67,6 +68,8 @@ type OperationRequest struct {
 	Pull bool
 	// Labels are the labels of a start; nil keeps those of the game.
 	Labels map[string]string
+	// Metadata is that of a start; empty keeps that of the game, and {} removes it.
+	Metadata runtime.Metadata
 	// StopGrace is how long a stop lets the game exit before it kills it; nil means the
 	// stop grace of the game's spec, and 0 kills at once.
 	StopGrace *time.Duration

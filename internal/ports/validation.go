@@ -48,7 +48,7 @@ func ValidateStorable(record runtime.RuntimeRecord) error {
 		validateTime("removed_at", record.RemovedAt),
 		validateCondition(record.Condition),
 	)
-	faults = append(faults, runtime.ValidateLabels("labels", record.Labels))
+	faults = append(faults, runtime.ValidateLabels("labels", record.Labels), record.Metadata.Validate("metadata"))
 	if err := errors.Join(faults...); err != nil {
 		return err
 	}

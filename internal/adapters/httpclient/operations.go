@@ -123,7 +123,7 @@ func (o Operation) requestBody() ([]byte, error) {
 	case o.Kind != operation.KindStart:
 		return []byte("{}"), nil
 	case o.Spec != nil:
-		return json.Marshal(api.StartRequest{Spec: *o.Spec, Labels: o.Labels, Pull: o.Pull, Region: o.Region, Node: o.Node})
+		return json.Marshal(api.StartRequest{Spec: *o.Spec, Labels: o.Labels, Metadata: o.Metadata, Pull: o.Pull, Region: o.Region, Node: o.Node})
 	}
 	options := map[string]any{}
 	if o.Pull {
@@ -131,6 +131,9 @@ func (o Operation) requestBody() ([]byte, error) {
 	}
 	if o.Labels != nil {
 		options["labels"] = o.Labels
+	}
+	if o.Metadata != "" {
+		options["metadata"] = o.Metadata
 	}
 	for name, value := range map[string]string{"region": o.Region, "node": o.Node} {
 		if value != "" {

@@ -86,18 +86,28 @@ func (c *Client) Transition(ctx context.Context, input ports.TransitionInput) (r
 // ChangeLabels changes labels of a game: set replaces or adds labels, and remove removes them. It
 // fails with runtime.ErrInvalid, runtime.ErrNotFound or operation.ErrBusy, or as Put does.
 func (c *Client) ChangeLabels(ctx context.Context, gameID string, change api.LabelChange, origin ports.Origin) (runtime.VersionedRecord, error) {
+	return c.changeRecord(ctx, gameID, "/labels", change, origin)
+}
+
+// ChangeMetadata changes the metadata of a game. Its errors are those of ChangeLabels.
+func (c *Client) ChangeMetadata(ctx context.Context, gameID string, change api.MetadataChange, origin ports.Origin) (runtime.VersionedRecord, error) {
+	return c.changeRecord(ctx, gameID, "/metadata", change, origin)
+}
+
+// changeRecord sends the change of a part of the record.
+func (c *Client) changeRecord(ctx context.Context, gameID, part string, change any, origin ports.Origin) (runtime.VersionedRecord, error) {
 	if err := errors.Join(runtime.ValidateGameID(gameID), origin.Validate()); err != nil {
 		return runtime.VersionedRecord{}, err
 	}
 	body, err := json.Marshal(change)
 	if err != nil {
-		return runtime.VersionedRecord{}, fmt.Errorf("encode the labels of game %q: %w", gameID, err)
+		return runtime.VersionedRecord{}, fmt.Errorf("encode the change of game %q: %w", gameID, err)
 	}
 	header := originHeader(origin)
 	if origin.Reason != "" {
 		header.Set(api.HeaderReason, api.EncodeHeaderText(origin.Reason))
 	}
-	return c.write(ctx, apiRequest{method: http.MethodPost, path: gamePath(gameID, "/labels"), header: header, body: body})
+	return c.write(ctx, apiRequest{method: http.MethodPost, path: gamePath(gameID, part), header: header, body: body})
 }
 
 func rejectFence(fence *node.Fence) error {

@@ -27,7 +27,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"POST /v1/nodes/{region}/{node}/cordon", "POST /v1/nodes/{region}/{node}/drain", "POST /v1/nodes/{region}/{node}/pause", "POST /v1/nodes/{region}/{node}/resume", "POST /v1/nodes/{region}/{node}/uncordon",
 		"POST /v1/regions/{region}/pause", "POST /v1/regions/{region}/resume",
 		"POST /v1/roles/grant", "POST /v1/roles/revoke",
-		"POST /v1/runtimes/{game_id}/cleanup", "POST /v1/runtimes/{game_id}/labels", "POST /v1/runtimes/{game_id}/move",
+		"POST /v1/runtimes/{game_id}/cleanup", "POST /v1/runtimes/{game_id}/labels", "POST /v1/runtimes/{game_id}/metadata", "POST /v1/runtimes/{game_id}/move",
 		"POST /v1/runtimes/{game_id}/offer", "POST /v1/runtimes/{game_id}/patch", "POST /v1/runtimes/{game_id}/restart",
 		"POST /v1/runtimes/{game_id}/start", "POST /v1/runtimes/{game_id}/status", "POST /v1/runtimes/{game_id}/stop", "POST /v1/secrets/rotate", "POST /v1/specs", "POST /v1/tokens",
 		"PUT /v1/runtimes/{game_id}", "PUT /v1/secrets/{name}",

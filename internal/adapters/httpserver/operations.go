@@ -97,6 +97,13 @@ func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInpu
 			return err
 		}
 	}
+	if in.Body.Members["metadata"] {
+		specMembers--
+		request.Metadata = body.Metadata
+		if err := body.Metadata.Validate("metadata"); err != nil {
+			return err
+		}
+	}
 	if specMembers > 0 {
 		if err := validateSpec(body.Spec); err != nil {
 			return err

@@ -22,14 +22,15 @@ func requirements() requirementTable {
 		return callers.Requirement{Permission: p, Kind: callers.RequireSome}
 	}
 	return requirementTable{
-		"list-runtimes":       some(read),
-		"get-runtime":         game(read),
-		"put-runtime":         game(operate),
-		"delete-runtime":      game(operate),
-		"set-runtime-status":  game(operate),
-		"label-runtime":       game(operate),
-		"get-runtime-history": game(read),
-		"watch-runtimes":      some(read),
+		"list-runtimes":           some(read),
+		"get-runtime":             game(read),
+		"put-runtime":             game(operate),
+		"delete-runtime":          game(operate),
+		"set-runtime-status":      game(operate),
+		"label-runtime":           game(operate),
+		"change-runtime-metadata": game(operate),
+		"get-runtime-history":     game(read),
+		"watch-runtimes":          some(read),
 
 		"start-runtime":   game(operate),
 		"stop-runtime":    game(operate),

@@ -71,6 +71,11 @@ func runtimeRoutes() []Route {
 			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodeNotFound, api.CodeBusy, api.CodeConflict, api.CodeIdempotencyKeyReused}),
 		}, (*Server).changeLabels),
 		withHandler(Route{
+			Method: http.MethodPost, Path: runtimesPath + gameIDSegment + "/metadata", ID: "change-runtime-metadata", Tag: tag,
+			Summary: "Merge into the metadata of a game, or replace it", Responses: recordResponse("The record with its metadata"),
+			Codes: codes(storeCodes(), writeCodes(), bodyCodes(), []api.Code{api.CodeNotFound, api.CodeBusy, api.CodeConflict, api.CodeIdempotencyKeyReused}),
+		}, (*Server).changeMetadata),
+		withHandler(Route{
 			Method: http.MethodGet, Path: runtimesPath + gameIDSegment + "/history", ID: "get-runtime-history", Tag: tag,
 			Summary: "Get the recent transitions of a game, newest first", Responses: jsonResponse[api.History]("The ledger"),
 			Codes: codes(storeCodes(), []api.Code{api.CodeNotFound}),

@@ -20,6 +20,8 @@ type Intent struct {
 	// Labels are those that the last start named. A record that is inserted for an adopted container
 	// gets them.
 	Labels map[string]string `json:"labels,omitempty"`
+	// Metadata is the metadata of the last start that named some, for the same purpose.
+	Metadata runtime.Metadata `json:"metadata,omitzero"`
 	// Current is the operation in progress, nil if there is none.
 	Current *Operation `json:"current,omitempty"`
 	// Recent holds the outcomes of the latest operations, newest first, at most MaxRecent.
@@ -33,11 +35,18 @@ type Intent struct {
 // operation ID of one of them returns that outcome.
 const MaxRecent = 16
 
-// AddOutcome prepends the outcome. If that exceeds MaxRecent it drops the oldest
+// AddOutcome prepends the outcome. Only the newest outcome keeps the metadata of its record, which
+// may be large. If that exceeds MaxRecent it drops the oldest
 // automatic operation, or the oldest operation if none is automatic: only clients retry
 // by operation ID.
 func (in *Intent) AddOutcome(outcome Outcome) {
 	in.Recent = slices.Insert(in.Recent, 0, outcome)
+	for i := range in.Recent[1:] {
+		if record := in.Recent[i+1].Record; record != nil && record.Metadata != "" {
+			in.Recent[i+1].Record = cloneRecord(record)
+			in.Recent[i+1].Record.Metadata = ""
+		}
+	}
 	if len(in.Recent) <= MaxRecent {
 		return
 	}

@@ -80,6 +80,8 @@ type Operation struct {
 	Spec Spec `json:"spec"`
 	// Labels become the labels of the game with its record; nil keeps them.
 	Labels map[string]string `json:"labels,omitzero"`
+	// Metadata becomes that of the game with its record; empty keeps it, and {} removes it.
+	Metadata runtime.Metadata `json:"metadata,omitzero"`
 	// Generation is the generation of the container that the operation creates: one more
 	// than the record's. It is 0 if the operation creates none.
 	Generation int64 `json:"generation,omitempty"`

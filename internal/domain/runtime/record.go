@@ -32,6 +32,8 @@ type RuntimeRecord struct {
 	DockerNetwork string `json:"docker_network"`
 	// Labels are what selectors select the game by; nil if there are none.
 	Labels map[string]string `json:"labels,omitempty"`
+	// Metadata is an object of the user; empty if there is none.
+	Metadata Metadata `json:"metadata,omitzero"`
 	// Ports are the addresses at which players reach the game. Operations leave them empty
 	// unless the game runs.
 	Ports []Port `json:"ports,omitempty"`
@@ -118,13 +120,13 @@ func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
 		r.CurrentContainerID == other.CurrentContainerID && r.CurrentImageRef == other.CurrentImageRef && r.ImageDigest == other.ImageDigest &&
 		r.EngineEndpoint == other.EngineEndpoint && r.StatePath == other.StatePath && r.DockerNetwork == other.DockerNetwork &&
 		r.RequestCPUs == other.RequestCPUs && r.RequestMemoryBytes == other.RequestMemoryBytes &&
-		r.Generation == other.Generation && r.Ready == other.Ready && maps.Equal(r.Labels, other.Labels) && slices.Equal(r.Ports, other.Ports) &&
+		r.Generation == other.Generation && r.Ready == other.Ready && r.Metadata.Normal() == other.Metadata.Normal() && maps.Equal(r.Labels, other.Labels) && slices.Equal(r.Ports, other.Ports) &&
 		r.Condition.Equal(other.Condition) && r.CreatedAt.Equal(other.CreatedAt) && r.LastOpAt.Equal(other.LastOpAt) &&
 		equalTimes(r.StartedAt, other.StartedAt) && equalTimes(r.StoppedAt, other.StoppedAt) && equalTimes(r.RemovedAt, other.RemovedAt)
 }
 
 // InUTC returns a copy of r whose times are in UTC and without a monotonic clock reading, and
-// whose Ready agrees with its other fields, which is the form that the stores keep.
+// whose Ready agrees with its other fields and whose Metadata is absent if it has no member, which is the form that the stores keep.
 func (r RuntimeRecord) InUTC() RuntimeRecord {
 	r = r.Clone()
 	r.CreatedAt = toUTC(r.CreatedAt)
@@ -137,7 +139,7 @@ func (r RuntimeRecord) InUTC() RuntimeRecord {
 			*at = toUTC(*at)
 		}
 	}
-	r.Ready = r.IsReady()
+	r.Ready, r.Metadata = r.IsReady(), r.Metadata.Normal()
 	return r
 }
 

@@ -148,7 +148,7 @@ func TestEqualComparesEveryField(t *testing.T) {
 		other := newRecord()
 		value := reflect.ValueOf(&other).Elem().FieldByIndex(field.Index)
 		switch value.Interface().(type) {
-		case string, runtime.Status, runtime.Health:
+		case string, runtime.Status, runtime.Health, runtime.Metadata:
 			value.SetString("other")
 		case bool:
 			value.SetBool(true)

@@ -52,7 +52,8 @@ func (s *Service) buildIntent(ctx context.Context, request ports.OperationReques
 	at := s.now()
 	op.ID, op.Region, op.Node = request.Origin.OperationID, s.cfg.Region, s.cfg.Node
 	op.Actor, op.Reason, op.PreviousRecord, op.Automatic = request.Origin.Actor, request.Origin.Reason, base.record, opts.automatic
-	op.Reserved, op.Labels, op.AnyNode = request.IsReserved, request.Labels, request.AnyNode
+	op.Reserved, op.AnyNode = request.IsReserved, request.AnyNode
+	op.Labels, op.Metadata = request.Labels, request.Metadata
 	if err := s.validateContainerSpec(ctx, request, op); err != nil {
 		return intent, err
 	}
@@ -66,6 +67,9 @@ func (s *Service) buildIntent(ctx context.Context, request ports.OperationReques
 	intent.GameID, intent.Current = request.GameID, &op
 	if request.Labels != nil {
 		intent.Labels = request.Labels
+	}
+	if request.Metadata != "" {
+		intent.Metadata = request.Metadata.Normal()
 	}
 	switch {
 	case opts.restarts != nil:

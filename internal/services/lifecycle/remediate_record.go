@@ -130,7 +130,7 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 	record := runtime.RuntimeRecord{
 		GameID: f.GameID, Status: runtime.StatusRunning, Region: s.cfg.Region, Node: s.cfg.Node,
 		CurrentContainerID: c.ID, CurrentImageRef: c.Labels.Image, EngineEndpoint: c.Endpoint, Ports: c.Ports, StatePath: c.StatePath,
-		Labels: stored.Intent.Clone().Labels, DockerNetwork: c.Network, Generation: c.Labels.Generation, CreatedAt: at, LastOpAt: at, StartedAt: &at,
+		Labels: stored.Intent.Clone().Labels, Metadata: stored.Intent.Metadata, DockerNetwork: c.Network, Generation: c.Labels.Generation, CreatedAt: at, LastOpAt: at, StartedAt: &at,
 	}
 	switch c.State {
 	case container.StateRunning:

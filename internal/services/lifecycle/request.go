@@ -29,7 +29,7 @@ func validateRequest(request *ports.OperationRequest) error {
 	}
 	switch request.Kind {
 	case operation.KindStart:
-		faults = append(faults, validateRequestedSpec(*request))
+		faults = append(faults, validateRequestedSpec(*request), request.Metadata.Validate("metadata"))
 	case operation.KindPatch:
 		if request.Spec == nil || request.Image != "" {
 			faults = append(faults, operation.ValidateImage(request.Image))
@@ -83,7 +83,9 @@ func requestHash(request ports.OperationRequest) string {
 		Pull   bool              `json:",omitempty"`
 		Target *node.Ref         `json:",omitempty"`
 		Labels map[string]string `json:",omitempty"`
-	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace, request.Pull, request.Target, request.Labels})
+
+		Metadata runtime.Metadata `json:",omitzero"`
+	}{request.Kind, request.Spec, request.Image, request.Force, request.StopGrace, request.Pull, request.Target, request.Labels, request.Metadata})
 	if err != nil {
 		return "" // a spec that cannot be encoded is rejected when it is stored
 	}

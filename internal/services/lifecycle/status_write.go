@@ -60,7 +60,7 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	}
 	origin, condition := e.origin(suffix, reason), e.conditionAfter(base.record, to, c.ID, suffix)
 	var stored runtime.VersionedRecord
-	if base.record != nil && isPlainTransition(*base.record, to, c.ID) && (to != runtime.StatusRunning || e.hasRequests(*base.record) && e.hasLabels(*base.record)) {
+	if base.record != nil && isPlainTransition(*base.record, to, c.ID) && (to != runtime.StatusRunning || e.hasRequests(*base.record) && e.hasLabels(*base.record) && e.hasMetadata(*base.record)) {
 		stored, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
@@ -131,6 +131,11 @@ func (e *execution) hasRequests(record runtime.RuntimeRecord) bool {
 // hasLabels reports whether the record has the labels that the operation gives the game.
 func (e *execution) hasLabels(record runtime.RuntimeRecord) bool {
 	return e.op().Labels == nil || maps.Equal(e.op().Labels, record.Labels)
+}
+
+// hasMetadata reports whether the record has the metadata that the operation gives the game.
+func (e *execution) hasMetadata(record runtime.RuntimeRecord) bool {
+	return e.op().Metadata == "" || e.op().Metadata.Normal() == record.Metadata
 }
 
 // endpointAfter returns the endpoint of a record after its transition, nil if the
@@ -217,6 +222,9 @@ func (e *execution) newRecord(current *runtime.RuntimeRecord, to runtime.Status,
 		record.RequestCPUs, record.RequestMemoryBytes = requests.CPUs, requests.MemoryBytes
 		if labels := e.op().Labels; labels != nil {
 			record.Labels = runtime.ChangeLabels(nil, labels, nil)
+		}
+		if metadata := e.op().Metadata; metadata != "" {
+			record.Metadata = metadata.Normal()
 		}
 	}
 	switch to {

@@ -139,6 +139,8 @@ func scalar(t reflect.Type) object {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return object{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[runtime.Metadata]():
+		return object{"type": "object", "additionalProperties": true}
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		return object{"type": "string"}
 	}

@@ -21,6 +21,8 @@ type Spec struct {
 	File, Region, Node string
 	// EnvFile is the file of --env-from-file, empty for none.
 	EnvFile string
+	// Metadata and MetadataFile are the values of --metadata and --metadata-file; at most one is given.
+	Metadata, MetadataFile string
 
 	placementFlags
 	image, network, healthPath, onNodeLost, memory    string
@@ -48,6 +50,9 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.StringVar(&f.Node, "node", "", "`NODE` to start the game on, if it has none yet")
 	flags.StringArrayVar(&f.env, "env", nil, "environment variable of the game, `NAME=VALUE`, repeatable; not for secrets")
 	flags.StringArrayVar(&f.labels, "label", nil, "label of the game, `KEY=VALUE`, repeatable; they replace the current labels of the game")
+	flags.StringVar(&f.Metadata, "metadata", "", "metadata of the game, a `JSON` object; it replaces the current metadata of the game")
+	flags.StringVar(&f.MetadataFile, "metadata-file", "", "`FILE` of JSON or YAML with the metadata of the game, - for standard input")
+	cmd.MarkFlagsMutuallyExclusive("metadata", "metadata-file")
 	flags.StringArrayVar(&f.secrets, "secret", nil, "`NAME` of a secret whose values become environment variables of the game, repeatable")
 	flags.StringVar(&f.EnvFile, "env-from-file", "", "`FILE` of secret variables of the game, one NAME=VALUE per line; they are stored encrypted")
 	flags.StringVar(&f.network, "network", "", "`NETWORK` of the engine to join")
@@ -199,6 +204,21 @@ func NameFlag(err error, flag string) error {
 		return err
 	}
 	return &runtime.InvalidError{Field: flag, Reason: invalid.Reason}
+}
+
+// CheckInput returns an error if more than one flag reads standard input.
+func (f *Spec) CheckInput() error {
+	input := ""
+	for _, flag := range [][2]string{{"-f", f.File}, {"--env-from-file", f.EnvFile}, {"--metadata-file", f.MetadataFile}} {
+		switch {
+		case flag[1] != "-":
+		case input != "":
+			return fmt.Errorf("%s and %s cannot both be standard input", input, flag[0])
+		default:
+			input = flag[0]
+		}
+	}
+	return nil
 }
 
 // Labels returns the labels of the flags, or else the given ones.

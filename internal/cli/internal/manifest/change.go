@@ -25,11 +25,13 @@ const (
 // Change is what must be done so that a game is as its manifest.
 type Change struct {
 	Result Result
-	// Members are the members that differ: labels, desired_status, and those of the spec, which
+	// Members are the members that differ: labels, metadata, desired_status, and those of the spec, which
 	// are sorted.
 	Members []string
 	// Labels is the change of labels, which precedes the operations; nil if there is none.
 	Labels *api.LabelChange
+	// Metadata is the change of metadata, which precedes them too; nil if there is none.
+	Metadata *api.MetadataChange
 	// Requests are the operations, in their order. They have no origin.
 	Requests []ports.OperationRequest
 }
@@ -47,7 +49,7 @@ func ChangeOf(game Game, current api.GameSpec, force bool) Change {
 	case isAbsent && game.Desired() == runtime.StatusStopped:
 		return Change{Result: ResultUnchanged}
 	case isAbsent:
-		start.Labels = game.Labels
+		start.Labels, start.Metadata = game.Labels, game.Metadata
 		return Change{Result: ResultCreated, Requests: []ports.OperationRequest{start}}
 	}
 	change := Change{Result: ResultUnchanged, Members: changedMembers(game.Spec, current.Spec)}
@@ -67,10 +69,13 @@ func ChangeOf(game Game, current api.GameSpec, force bool) Change {
 		patch.Spec, patch.Force = &game.Spec, force
 		change.Requests = append(change.Requests, patch)
 	}
+	if change.Metadata = metadataChangeOf(game, current.Record); change.Metadata != nil {
+		change.Members = append([]string{"metadata"}, change.Members...)
+	}
 	if change.Labels = labelChangeOf(game, current.Record); change.Labels != nil {
 		change.Members = append([]string{"labels"}, change.Members...)
 	}
-	if len(change.Requests) > 0 || change.Labels != nil {
+	if len(change.Requests) > 0 || change.Labels != nil || change.Metadata != nil {
 		change.Result = ResultConfigured
 	}
 	return change
@@ -95,6 +100,14 @@ func labelChangeOf(game Game, current *runtime.RuntimeRecord) *api.LabelChange {
 	}
 	slices.Sort(change.Remove)
 	return change
+}
+
+// metadataChangeOf is labelChangeOf for metadata.
+func metadataChangeOf(game Game, current *runtime.RuntimeRecord) *api.MetadataChange {
+	if game.Metadata == "" || current == nil || game.Metadata.Normal() == current.Metadata {
+		return nil
+	}
+	return &api.MetadataChange{Replace: &game.Metadata}
 }
 
 // isRunning reports whether the game runs, or will after the operation in progress.
@@ -153,6 +166,8 @@ func Merged(game Game, current Game, members []string) (Game, error) {
 			merged.DesiredStatus = game.Desired()
 		case name == "labels":
 			merged.Labels = game.Labels
+		case name == "metadata":
+			merged.Metadata = game.Metadata
 		case found:
 			result[name] = value
 		case defaults[name] != nil:

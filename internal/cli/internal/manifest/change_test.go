@@ -100,13 +100,33 @@ func TestChangeOfLabels(t *testing.T) {
 	require.Nil(t, created.Labels)
 }
 
+func TestChangeOfMetadata(t *testing.T) {
+	t.Parallel()
+	spec := operation.Spec{Image: "a:1"}
+	current := currentOf(runtime.StatusRunning, spec)
+	current.Record.Metadata = `{"a":1}`
+	game := Game{GameID: "g", Spec: spec}
+	for metadata, want := range map[runtime.Metadata]Result{"": ResultUnchanged, `{"a":1}`: ResultUnchanged, `{"a":2}`: ResultConfigured, "{}": ResultConfigured} {
+		game.Metadata = metadata
+		change := ChangeOf(game, current, false)
+		require.Equal(t, want, change.Result, metadata)
+		if want == ResultConfigured {
+			require.Equal(t, []string{"metadata"}, change.Members)
+			require.Equal(t, metadata, *change.Metadata.Replace)
+			require.Empty(t, change.Requests)
+		}
+		created := ChangeOf(game, api.GameSpec{GameID: "g"}, false)
+		require.Equal(t, metadata, created.Requests[0].Metadata)
+	}
+}
+
 // The manifest of a game describes the game as it is.
 func TestManifestOfAGameChangesNothing(t *testing.T) {
 	t.Parallel()
 	spec := operation.Spec{Image: "a:1", Args: []string{"x"}, Env: map[string]string{"A": "1"}}
 	for _, status := range runtime.Statuses() {
 		current := currentOf(status, spec)
-		current.Record.Labels = map[string]string{"env": "dev"}
+		current.Record.Labels, current.Record.Metadata = map[string]string{"env": "dev"}, `{"a":1}`
 		game := GameOf(current)
 		require.NoError(t, game.Validate())
 		require.Equal(t, "eu", game.Region)

@@ -23,7 +23,9 @@ type Game struct {
 	DesiredStatus runtime.Status `json:"desired_status,omitempty"`
 	// Labels are all labels of the game; nil leaves them as they are.
 	Labels map[string]string `json:"labels,omitempty"`
-	Spec   operation.Spec    `json:"spec"`
+	// Metadata is all metadata of the game; empty leaves it as it is, and {} removes it.
+	Metadata runtime.Metadata `json:"metadata,omitzero"`
+	Spec     operation.Spec   `json:"spec"`
 }
 
 // Desired returns the desired status.
@@ -53,7 +55,7 @@ func Games(text []byte) ([]Game, error) {
 
 // Validate returns every error of the game. Their fields are those of the file.
 func (g Game) Validate() error {
-	errs := []error{runtime.ValidateGameID(g.GameID), runtime.ValidateLabels("labels", g.Labels), inSpec(g.Spec.Validate())}
+	errs := []error{runtime.ValidateGameID(g.GameID), runtime.ValidateLabels("labels", g.Labels), g.Metadata.Validate("metadata"), inSpec(g.Spec.Validate())}
 	if desired := g.Desired(); desired != runtime.StatusRunning && desired != runtime.StatusStopped {
 		errs = append(errs, &runtime.InvalidError{Field: "desired_status", Reason: fmt.Sprintf("%q is not one of running and stopped", desired)})
 	}
@@ -107,7 +109,7 @@ func decodeGames(document jsontext.Value) ([]Game, error) {
 func GameOf(current api.GameSpec) Game {
 	game := Game{GameID: current.GameID, DesiredStatus: current.DesiredStatus, Spec: *current.Spec}
 	if current.Record != nil {
-		game.Region, game.Labels = current.Record.Region, current.Record.Labels
+		game.Region, game.Labels, game.Metadata = current.Record.Region, current.Record.Labels, current.Record.Metadata
 		game.DesiredStatus = cmp.Or(game.DesiredStatus, current.Record.Status)
 	}
 	if game.DesiredStatus == runtime.StatusRemoved {

@@ -187,6 +187,9 @@ func (p *Printer) fieldTable(v runtime.VersionedRecord) *render.Table {
 	if len(r.Labels) > 0 {
 		t.Add("Labels:", render.Labels(r.Labels))
 	}
+	if r.Metadata != "" {
+		t.Add("Metadata:", render.Printable(render.Truncate(string(r.Metadata), maxMetadataText)))
+	}
 	t.Add("Generation:", strconv.FormatInt(r.Generation, 10))
 	text("Endpoint", r.EngineEndpoint)
 	for _, p := range r.Ports {
@@ -201,6 +204,10 @@ func (p *Printer) fieldTable(v runtime.VersionedRecord) *render.Table {
 	at("Last op", &r.LastOpAt)
 	return t
 }
+
+// maxMetadataText bounds the characters of metadata that a text shows. The command metadata and JSON
+// have all of it.
+const maxMetadataText = 200
 
 // portsText returns the addresses of players, as NAME=HOST:PORT/PROTOCOL separated by commas.
 func portsText(ports []runtime.Port) string {

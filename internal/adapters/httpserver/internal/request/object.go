@@ -17,6 +17,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/api"
+	"galaxy/rtmanager/internal/domain/runtime"
 )
 
 // maxDepth bounds the nesting of a body. The types of this API have three levels at most.
@@ -163,13 +164,18 @@ func (d *objectDecoder) decodeValue(target reflect.Value, tag reflect.StructTag,
 	}
 	err = json.Unmarshal(text, target.Addr().Interface())
 	switch {
-	case err == nil && !hasNullElement(text):
+	case err == nil && (isFreeForm(target.Type()) || !hasNullElement(text)):
 	case tag.Get("secret") != "":
 		d.addFault(place, "is invalid: expected %s", describeType(target.Type(), err))
 	default:
 		d.addFault(place, "%s is invalid: expected %s", Clip(string(text)), describeType(target.Type(), err))
 	}
 	return nil
+}
+
+// isFreeForm reports whether values of the type are JSON of the client, which may contain null.
+func isFreeForm(t reflect.Type) bool {
+	return t == reflect.TypeFor[runtime.Metadata]() || t == reflect.TypeFor[*runtime.Metadata]()
 }
 
 // hasNullElement reports whether a list or a map contains null. The decoder would accept it
@@ -236,6 +242,8 @@ func describeType(t reflect.Type, err error) string {
 		t = t.Elem()
 	}
 	switch {
+	case isFreeForm(t):
+		return "a JSON object"
 	case t == reflect.TypeFor[time.Time]():
 		return "a time in the format of RFC 3339"
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
