@@ -11,7 +11,8 @@ import (
 type ReservationStore interface {
 	// Reservations returns the reservations of the nodes of a region, of one node if name is not
 	// empty, as of one revision. It is a linearizable read. A node that has never had a
-	// reservation may be absent. It returns runtime.ErrCorrupt if a value cannot be read.
+	// reservation may be absent. A node whose value cannot be read has a Fault, a
+	// *runtime.CorruptError: the other nodes remain usable.
 	Reservations(ctx context.Context, region, name string) ([]node.Reservations, error)
 
 	// PutReservations replaces the reservations of nodes in one transaction, if each has the

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -74,16 +73,10 @@ func (s *Store) Reservations(ctx context.Context, region, name string) ([]node.R
 		return nil, fmt.Errorf("read the reservations of region %q: %w", region, err)
 	}
 	var found []node.Reservations
-	var corrupt []error
 	for _, kv := range resp.Kvs {
-		decoded, err := s.decode(region, kv)
-		if err != nil {
-			corrupt = append(corrupt, err)
-			continue
-		}
-		found = append(found, decoded)
+		found = append(found, s.decode(region, kv))
 	}
-	return found, errors.Join(corrupt...)
+	return found, nil
 }
 
 // storedReservations is the value of a key.
@@ -91,16 +84,22 @@ type storedReservations struct {
 	Games map[string]node.Reservation `json:"games"`
 }
 
-func (s *Store) decode(region string, kv *mvccpb.KeyValue) (node.Reservations, error) {
-	name, err := etcd.UnescapeSegment(strings.TrimPrefix(string(kv.GetKey()), s.regionKeys(region)))
+// decode returns the reservations of a key, with a Fault if they cannot be read.
+func (s *Store) decode(region string, kv *mvccpb.KeyValue) node.Reservations {
+	segment := strings.TrimPrefix(string(kv.GetKey()), s.regionKeys(region))
+	name, err := etcd.UnescapeSegment(segment)
 	var stored storedReservations
 	if err == nil {
 		err = json.Unmarshal(kv.GetValue(), &stored)
+	} else {
+		name = segment
 	}
+	decoded := node.Reservations{Node: node.Ref{Region: region, Name: name}, Games: stored.Games, Revision: kv.GetModRevision()}
 	if err != nil {
-		return node.Reservations{}, &runtime.CorruptError{Key: string(kv.GetKey()), Reason: "the value is not the reservations of a node: " + err.Error()}
+		decoded.Games = nil
+		decoded.Fault = &runtime.CorruptError{Key: string(kv.GetKey()), Reason: "the value is not the reservations of a node: " + err.Error()}
 	}
-	return node.Reservations{Node: node.Ref{Region: region, Name: name}, Games: stored.Games, Revision: kv.GetModRevision()}.Clone(), nil
+	return decoded.Clone()
 }
 
 // PutReservations implements ports.ReservationStore. It does not repeat a request whose outcome is

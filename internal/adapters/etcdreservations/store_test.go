@@ -78,10 +78,36 @@ func TestCorruptReservations(t *testing.T) {
 	store, prefix := newStore(t)
 	_, err := etcdtest.InProcess(t).Put(t.Context(), prefix+"/reservations/eu/a", "?")
 	require.NoError(t, err)
-	_, err = store.Reservations(t.Context(), "eu", "")
+	found, err := store.Reservations(t.Context(), "eu", "")
+	require.NoError(t, err)
+	require.Len(t, found, 1)
 	var corrupt *runtime.CorruptError
-	require.ErrorAs(t, err, &corrupt)
+	require.ErrorAs(t, found[0].Fault, &corrupt)
 	require.Equal(t, prefix+"/reservations/eu/a", corrupt.Key)
+
+	// Games are placed on the other nodes.
+	scheduler := placement.NewScheduler(placement.Dependencies{Records: memstore.New(), Reservations: store})
+	newNode := func(name string) node.Node {
+		return node.Node{Region: "eu", Name: name, Engine: "process", Capacity: node.Capacity{Games: 1}}
+	}
+	request := placement.Request{GameID: "g", OperationID: "op", Region: "eu", Nodes: []node.Node{newNode("a"), newNode("b")}}
+	selection, err := scheduler.Select(t.Context(), request)
+	require.NoError(t, err)
+	require.Equal(t, "b", selection.Selected.Name)
+	request.GameID, request.OperationID = "h", "op-h"
+	selection, err = scheduler.Select(t.Context(), request)
+	require.NoError(t, err)
+	require.True(t, selection.Selected.IsZero())
+	explained, err := scheduler.Explain(t.Context(), request)
+	require.NoError(t, err)
+	require.Contains(t, explained.Nodes[0].Reason, "has reservations that cannot be read: ")
+	require.Empty(t, request.Excluded)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	require.ErrorIs(t, scheduler.Release(ctx, node.Ref{Region: "eu", Name: "a"}, "g", "op"), runtime.ErrCorrupt)
+	value, err := etcdtest.InProcess(t).Get(t.Context(), prefix+"/reservations/eu/a")
+	require.NoError(t, err)
+	require.Equal(t, "?", string(value.Kvs[0].Value), "it is not overwritten")
 }
 
 func TestReservationsWithoutEtcd(t *testing.T) {

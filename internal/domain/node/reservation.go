@@ -21,6 +21,9 @@ type Reservations struct {
 	Games map[string]Reservation // by game
 	// Revision identifies this state of the reservations; 0 if the node has never had one.
 	Revision int64
+	// Fault, if not nil, is why the stored reservations cannot be read. Games is empty then, and nothing
+	// may be reserved on the node.
+	Fault error
 }
 
 // Clone returns a copy that shares no memory with r.

@@ -103,6 +103,9 @@ func tryRelease(ctx context.Context, store ports.ReservationStore, ref node.Ref,
 	if err != nil || len(reserved) == 0 {
 		return err
 	}
+	if fault := reserved[0].Fault; fault != nil {
+		return fault
+	}
 	next := reserved[0].Clone()
 	maps.DeleteFunc(next.Games, func(gameID string, r node.Reservation) bool {
 		operationID, found := operations[gameID]

@@ -121,8 +121,7 @@ func (s *Scheduler) Explain(ctx context.Context, request Request) (node.Placemen
 	if err != nil {
 		return node.Placement{}, err
 	}
-	request.Load, request.Unreserved = state.loadWithout(request.GameID), state.countUnreserved(request.Offers)
-	return Select(request), nil
+	return Select(state.complete(request)), nil
 }
 
 // isUnlimited reports whether at most one node is possible, and has no limit that concerns the
@@ -352,9 +351,25 @@ func (s *regionState) countUnreserved(offers map[node.Ref]node.Offer) map[node.R
 	return counts
 }
 
+// complete adds what the nodes use to the request, and excludes those whose reservations cannot be read.
+func (s *regionState) complete(request Request) Request {
+	request.Load, request.Unreserved = s.loadWithout(request.GameID), s.countUnreserved(request.Offers)
+	request.Excluded = maps.Clone(request.Excluded)
+	for ref, reserved := range s.reserved {
+		if reserved.Fault == nil {
+			continue
+		}
+		if request.Excluded == nil {
+			request.Excluded = map[node.Ref]string{}
+		}
+		request.Excluded[ref] = "has reservations that cannot be read: " + reserved.Fault.Error()
+	}
+	return request
+}
+
 // place selects the node of one request and adds its reservation to the state.
 func (s *regionState) place(request Request, now time.Time) result {
-	request.Load, request.Unreserved = s.loadWithout(request.GameID), s.countUnreserved(request.Offers)
+	request = s.complete(request)
 	if reservedAt := s.reservedNode(request); !reservedAt.IsZero() {
 		// The request is repeated, or another one for the game is in progress: the node decides.
 		placement := node.Placement{Region: request.Region, Selected: reservedAt}
