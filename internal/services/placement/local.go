@@ -7,6 +7,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // localReservations implements ports.ReservationStore in memory. The zero value is empty.
@@ -30,6 +31,9 @@ func (l *localReservations) Reservations(_ context.Context, region, name string)
 
 // PutReservations implements ports.ReservationStore.
 func (l *localReservations) PutReservations(_ context.Context, nodes []node.Reservations) error {
+	if len(nodes) > ports.MaxReservationNodes {
+		return &runtime.InvalidError{Field: "nodes", Reason: fmt.Sprintf("are %d; at most %d are allowed", len(nodes), ports.MaxReservationNodes)}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range nodes {

@@ -160,8 +160,8 @@ func (s *Scheduler) enqueue(ctx context.Context, pending *pendingRequest) {
 	}
 }
 
-// maxBatch is the number of requests of one batch. Each may reserve another node.
-const maxBatch = ports.MaxReservationNodes
+// maxBatch is the number of requests of one batch. Each may reserve another node, and release one.
+const maxBatch = ports.MaxReservationNodes / 2
 
 // batchTimeout bounds one batch.
 const batchTimeout = 15 * time.Second
@@ -221,17 +221,28 @@ func (s *Scheduler) placeBatch(ctx context.Context, region string, batch []*pend
 	}
 }
 
-// writeRegion stores the changed reservations.
+// writeRegion stores the nodes that were reserved, and as many of those with obsolete reservations as one
+// transaction may contain: the others are ignored until a later write removes them.
 func (s *Scheduler) writeRegion(ctx context.Context, state *regionState) error {
-	if len(state.changed) == 0 {
+	nodes := state.copiesOf(state.changed, nil)
+	obsolete := state.copiesOf(state.obsolete, state.changed)
+	nodes = append(nodes, obsolete[:min(len(obsolete), ports.MaxReservationNodes-len(nodes))]...)
+	if len(nodes) == 0 {
 		return nil
 	}
+	return s.deps.Reservations.PutReservations(ctx, nodes)
+}
+
+// copiesOf returns the reservations of the nodes that are not excluded, ordered by name.
+func (s *regionState) copiesOf(refs, excluded map[node.Ref]bool) []node.Reservations {
 	var nodes []node.Reservations
-	for ref := range state.changed {
-		nodes = append(nodes, *state.reserved[ref])
+	for ref := range refs {
+		if !excluded[ref] {
+			nodes = append(nodes, *s.reserved[ref])
+		}
 	}
 	slices.SortFunc(nodes, func(a, b node.Reservations) int { return cmp.Compare(a.Node.Name, b.Node.Name) })
-	return s.deps.Reservations.PutReservations(ctx, nodes)
+	return nodes
 }
 
 // Release ends the reservation of the operation on the node. It does nothing if there is none.
@@ -243,7 +254,8 @@ func (s *Scheduler) Release(ctx context.Context, ref node.Ref, gameID, operation
 type regionState struct {
 	running  Load // without the games that have a reservation on the same node
 	reserved map[node.Ref]*node.Reservations
-	changed  map[node.Ref]bool // of reserved
+	changed  map[node.Ref]bool // of reserved: those with a new reservation
+	obsolete map[node.Ref]bool // of reserved: those without some that have expired or were replaced
 }
 
 // readRegion reads the reservations, and then the running games as of that revision or later. A
@@ -253,7 +265,7 @@ func (s *Scheduler) readRegion(ctx context.Context, region string) (*regionState
 	if err != nil {
 		return nil, err
 	}
-	state := &regionState{running: Load{}, reserved: map[node.Ref]*node.Reservations{}, changed: map[node.Ref]bool{}}
+	state := &regionState{running: Load{}, reserved: map[node.Ref]*node.Reservations{}, changed: map[node.Ref]bool{}, obsolete: map[node.Ref]bool{}}
 	for _, r := range reservations {
 		copied := r.Clone()
 		state.reserved[r.Node] = &copied
@@ -309,7 +321,7 @@ func (s *Scheduler) dropExpired(ctx context.Context, region string, state *regio
 		}
 		if !slices.Contains(active[id.node], id.gameID) {
 			delete(state.reserved[id.node].Games, id.gameID)
-			state.changed[id.node] = true
+			state.obsolete[id.node] = true
 		}
 	}
 	return nil
@@ -382,7 +394,7 @@ func (s *regionState) place(request Request, now time.Time) result {
 	for ref := range s.reserved { // of an earlier attempt on a node that is excluded now
 		if _, found := s.reserved[ref].Games[request.GameID]; found {
 			delete(s.reserved[ref].Games, request.GameID)
-			s.changed[ref] = true
+			s.obsolete[ref] = true
 		}
 	}
 	ref := placement.Selected

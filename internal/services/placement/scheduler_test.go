@@ -218,3 +218,36 @@ func TestSchedulerNeedsTheStoreOnlyForAChoiceOrALimit(t *testing.T) {
 	_, err = scheduler.Select(t.Context(), requestFor("g"))
 	require.ErrorIs(t, err, broken)
 }
+
+// Reservations of many nodes expire at once, for example after a loss of etcd. One transaction cannot
+// remove them all, and starts must succeed nevertheless.
+func TestReservationsOfManyNodesExpire(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const count = 3*ports.MaxReservationNodes + 1
+		var many []node.Node
+		for i := range count {
+			many = append(many, node.Node{Region: "a", Name: fmt.Sprintf("n%03d", i), Engine: "docker", Capacity: node.Capacity{Games: 1}})
+		}
+		scheduler := placement.NewScheduler(placement.Dependencies{Records: memstore.New()})
+		selectNode := func(gameID string) placement.Selection {
+			t.Helper()
+			request := requestFor(gameID)
+			request.Nodes = many
+			selection, err := scheduler.Select(t.Context(), request)
+			require.NoError(t, err)
+			return selection
+		}
+		for round := range 2 {
+			used := map[node.Ref]bool{}
+			for i := range count {
+				selection := selectNode(fmt.Sprintf("g%d-%d", round, i))
+				require.False(t, selection.Selected.IsZero())
+				used[selection.Selected] = true
+			}
+			require.Len(t, used, count)
+			require.True(t, selectNode("one more").Selected.IsZero())
+			time.Sleep(time.Minute) // of the synthetic clock
+		}
+	})
+}
