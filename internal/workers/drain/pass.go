@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -161,6 +162,10 @@ func (w *Worker) clear(ctx context.Context, drain node.Drain, step node.DrainSte
 	event.At = w.cfg.Clock().UTC()
 	failed := w.countFailed()
 	_, err = w.update(context.WithoutCancel(ctx), drain.ID, func(d *node.Drain) {
+		isStored := func(e node.DrainEvent) bool { return e.GameID == event.GameID && e.At.Equal(event.At) }
+		if slices.ContainsFunc(d.Events, isStored) {
+			return // the response to an earlier try was lost
+		}
 		d.AddEvent(event)
 		d.Failed = failed
 		switch event.Result {
