@@ -58,7 +58,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	case err == nil:
 		return exit.OK
 	case errors.Is(err, exit.ErrNegative):
-		return exit.Failure
+		return exit.Code(err)
 	case !a.hasStarted:
 		// No command has run, so the command line itself is invalid.
 		err = exit.UsageError{Err: unknownCommandError(root, rewordUsage(cmd, err)), See: cmd.CommandPath()}

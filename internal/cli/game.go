@@ -9,7 +9,7 @@ import (
 // gameCommands returns the commands of package gamecmd.
 func (a *app) gameCommands() []*cobra.Command {
 	return gamecmd.Commands(gamecmd.Host{
-		Out: a.streams.Out, Err: a.streams.Err, IsTerminal: a.streams.IsTerminal,
+		In: a.streams.In, Out: a.streams.Out, Err: a.streams.Err, IsTerminal: a.streams.IsTerminal,
 		RunE: a.runE, SelectGame: a.selectGame, SelectGames: a.selectGames, CompleteGame: a.completeGame, CompleteGames: a.completeGames, CallDaemon: a.callDaemon, Printer: a.printer, UserName: a.userName,
 		RemoveTimeout: func(cmd *cobra.Command) {
 			if !cmd.Flags().Changed("timeout") {

@@ -13,9 +13,10 @@ import (
 )
 
 // roleHelp describes the form of a role.
-const roleHelp = `A role is reader, operator, admin or none, and may be followed by regions and games:
+const roleHelp = `A role is reader, operator, executor, admin or none, and may be followed by regions and games:
 ROLE[@REGION,…][:GAMES,…], where GAMES is an id or a prefix with *. The role none denies
-everything, in spite of all other roles.`
+everything, in spite of all other roles. The role executor reads, and runs commands in
+games with "rtmanager exec"; only it and admin do.`
 
 func (a *app) roleCommand() *cobra.Command {
 	cmd := &cobra.Command{

@@ -88,7 +88,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		"docker-pids-limit": "3", "docker-memory-bytes": "9007199254740995",
 		"capacity-cpus": "3.5", "capacity-memory": "16GiB", "capacity-games": "20", "node-labels": "disk=ssd,zone=a", "node-taints": "gpu=yes:NoSchedule",
 		"advertise": "https://a:1", "node-ttl": "7s", "node-lost-grace": "8s", "planned-stop-grace": "8m", "reconcile-every": "9s", "health-every": "10s",
-		"cleanup-after": "11s", "removed-retention": "12s", "brake-share": "0.25", "restore-games": "false", "rename-from": "r/o", "federate": "us=https://us:1,https://us:2,ap=https://ap:1",
+		"cleanup-after": "11s", "removed-retention": "12s", "brake-share": "0.25", "restore-games": "false", "allow-exec": "false", "rename-from": "r/o", "federate": "us=https://us:1,https://us:2,ap=https://ap:1",
 	}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	env := map[string]string{}

@@ -81,6 +81,8 @@ type NodeManager struct {
 	// RestoreGames is whether games that ended with their engine or machine are started when
 	// it is back, if their desired status is running. Default true.
 	RestoreGames bool
+	// AllowExec is whether callers with the permission exec may run commands in the games of this node. Default true.
+	AllowExec bool
 	// BrakeShare is the share of the node's games, more than 0 and at most 1, above
 	// which one pass must not remove records or containers. Default 0.5.
 	BrakeShare float64
@@ -113,6 +115,7 @@ func defaultNodeManager() NodeManager {
 		RemovedRetention: 7 * 24 * time.Hour,
 		BrakeShare:       0.5,
 		RestoreGames:     true,
+		AllowExec:        true,
 	}
 }
 
@@ -138,6 +141,7 @@ func (m *NodeManager) bindNodeManager(f *pflag.FlagSet) {
 	f.DurationVar(&m.CleanupAfter, "cleanup-after", m.CleanupAfter, "how long a game must be stopped before its container is removed; 0 means never")
 	f.DurationVar(&m.RemovedRetention, "removed-retention", m.RemovedRetention, "how long a removed game is kept before it is deleted with its history and its state directory; 0 means forever")
 	f.BoolVar(&m.RestoreGames, "restore-games", m.RestoreGames, "start the games that ended with their engine or machine, without counting an attempt of their crash policy")
+	f.BoolVar(&m.AllowExec, "allow-exec", m.AllowExec, "run commands in the games of this node for callers with the role executor or admin")
 	f.Float64Var(&m.BrakeShare, "brake-share", m.BrakeShare, "`SHARE` of this node's games above which one pass must not remove records or containers, up to 1")
 }
 

@@ -39,6 +39,7 @@ type nodeManager struct {
 	ports.Executor
 	*explain.Service
 	inspect   *inspect.Service
+	commands  ports.CommandRunner // nil if the engine runs no commands
 	lifecycle *lifecycle.Service
 	reconcile *reconcile.Worker
 	failover  *failover.Worker
@@ -55,6 +56,7 @@ func newNodeManager(ctx context.Context, deps hostDependencies, engine ports.Eng
 		return nil, err
 	}
 	m := &nodeManager{member: member}
+	m.commands, _ = engine.(ports.CommandRunner)
 	if err := m.newServices(ctx, deps, secrets.RedactLogs(engine, deps.secrets)); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
@@ -119,7 +121,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 		PendingRestarts: m.reconcile.PendingRestarts,
 	}, drain.Config{Region: region, Node: name, Logger: logger("drain")})
 	m.workers = append(m.workers, retention.Run, drainWorker.Run)
-	m.inspect = inspect.New(inspect.Dependencies{Records: store, Engine: engine})
+	m.inspect = inspect.New(inspect.Dependencies{Records: store, Engine: engine, Commands: m.commands})
 	m.Service = explain.New(explain.Dependencies{Records: store, Intents: store, Engine: engine, Findings: m.reconcile.Findings})
 	return nil
 }

@@ -74,7 +74,7 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 
 		Access: p.access.authenticator(), AccessAdmin: p.access.service, OIDC: p.access.login(), Secrets: p.secrets, Audit: p.audit.port(),
 		Cluster: newCluster(p), Intents: p.store, Games: p.host.games(), Peers: p.peers, Federation: p.stores,
-		Maintenance: p.maintenance,
+		Maintenance: p.maintenance, NoCommands: !p.cfg.AllowExec,
 
 		Members: newInspector(p.cfg, p.etcd), Certificates: newTLSMetrics(p.tls, p.etcd).certificates,
 	})

@@ -1,10 +1,12 @@
 package daemonhttp
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/http/httputil"
@@ -109,6 +111,28 @@ func (d *deadlineWriter) FlushError() error {
 
 func (d *deadlineWriter) setDeadline(timeout time.Duration) {
 	_ = http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(timeout))
+}
+
+// Hijack implements http.Hijacker for an upgrade. Each write to the client may then take as long as the connection
+// may be idle.
+func (d *deadlineWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffer, err := http.NewResponseController(d.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	return deadlineConn{conn, d.idle}, buffer, nil
+}
+
+// deadlineConn sets a deadline for each write.
+type deadlineConn struct {
+	net.Conn
+	timeout time.Duration
+}
+
+// Write implements net.Conn.
+func (c deadlineConn) Write(data []byte) (int, error) {
+	_ = c.SetWriteDeadline(time.Now().Add(c.timeout))
+	return c.Conn.Write(data)
 }
 
 // Unwrap returns the inner writer to http.ResponseController.

@@ -72,6 +72,9 @@ func (c *Client) forwardTo(ctx context.Context, w http.ResponseWriter, r *http.R
 				return err
 			}
 			w.Header().Del(api.HeaderStore) // the revisions are those of the other store
+			if daemonhttp.KeepUpgrade(response) {
+				return nil
+			}
 			if location := response.Header.Get("Location"); location != "" {
 				response.Header.Set("Location", "/v1/stores/"+url.PathEscape(request.Store)+location)
 			}
@@ -98,6 +101,7 @@ func (c *Client) headerOf(ctx context.Context, inbound http.Header, request fede
 			header[http.CanonicalHeaderKey(name)] = values
 		}
 	}
+	daemonhttp.CopyUpgrade(header, inbound)
 	c.setForwarded(ctx, header)
 	if request.OperationID != "" {
 		header.Set(api.HeaderIdempotencyKey, api.EncodeHeaderText(request.OperationID))

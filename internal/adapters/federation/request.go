@@ -31,7 +31,7 @@ func (c *Client) setForwarded(ctx context.Context, header http.Header) {
 func isResult(response *http.Response) bool {
 	media := daemonhttp.MediaType(response)
 	switch response.StatusCode {
-	case http.StatusNoContent, http.StatusNotModified:
+	case http.StatusNoContent, http.StatusNotModified, http.StatusSwitchingProtocols:
 		return true
 	case http.StatusOK, http.StatusAccepted:
 		return slices.Contains([]string{"application/json", "text/plain", api.EventStreamMediaType, api.NDJSONMediaType}, media)

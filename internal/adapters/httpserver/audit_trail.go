@@ -89,6 +89,20 @@ func (t *auditTrail) respond(status int, header http.Header) {
 	t.finish()
 }
 
+// start records that the request starts to have an effect that takes long. It returns an error that wraps
+// audit.ErrUnavailable if that cannot be recorded.
+func (t *auditTrail) start() error {
+	if t.server == nil {
+		return nil
+	}
+	event := t.newEvent()
+	event.Stage, event.Outcome = audit.StageStarted, audit.OutcomePending
+	return t.append(event)
+}
+
+// upgrade notes that the response is an upgrade of the connection. It is recorded when the request ends.
+func (t *auditTrail) upgrade() { t.status, t.isStream = http.StatusSwitchingProtocols, true }
+
 // describe adds what the request concerns, and a description of the change.
 func (t *auditTrail) describe(target, change string) { t.event.Target, t.event.Detail = target, change }
 
@@ -97,7 +111,10 @@ func (t *auditTrail) describe(target, change string) { t.event.Target, t.event.D
 func (t *auditTrail) forward(target node.Ref) {
 	t.isForwarded = true
 	t.event.Target, t.event.Region = target.String(), target.Region
-	t.event.Detail = "forwarded to " + target.String() + ", whose audit log has the same request id"
+	if t.event.Detail != "" {
+		t.event.Detail += "; "
+	}
+	t.event.Detail += "forwarded to " + target.String() + ", whose audit log has the same request id"
 }
 
 // forwardToStore records the store that carries out the request.

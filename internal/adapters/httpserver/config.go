@@ -93,6 +93,8 @@ type Config struct {
 	// InsecureHosts allows any Host header on loopback connections, which exposes the API
 	// to DNS rebinding.
 	InsecureHosts bool
+	// NoCommands rejects requests for commands in games of this node.
+	NoCommands bool
 	// Clock returns the time of a transition whose caller gives none. Default: time.Now.
 	Clock func() time.Time
 
@@ -119,6 +121,11 @@ type Config struct {
 	OperationTimeout time.Duration
 	// MaxOperations bounds the number of requests that wait for operations. Default 1 000.
 	MaxOperations int
+	// MaxCommands bounds the number of commands that run in games of this node at a time. A caller
+	// with an identity gets at most half of them. Default 64.
+	MaxCommands int
+	// CommandIdleTimeout is how long a command may have neither input nor output. Default 30 min.
+	CommandIdleTimeout time.Duration
 	// HeaderTimeout bounds how long a request's headers may take to arrive. Default 10 s.
 	HeaderTimeout time.Duration
 	// BodyTimeout bounds how long a request's body may take to arrive. Default 15 s.
@@ -177,6 +184,8 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&faults, "CheckTimeout", &c.CheckTimeout, 10*time.Minute)
 	setDefault(&faults, "OperationTimeout", &c.OperationTimeout, 10*time.Minute)
 	setDefault(&faults, "MaxOperations", &c.MaxOperations, 1000)
+	setDefault(&faults, "MaxCommands", &c.MaxCommands, 64)
+	setDefault(&faults, "CommandIdleTimeout", &c.CommandIdleTimeout, 30*time.Minute)
 	setDefault(&faults, "HeaderTimeout", &c.HeaderTimeout, 10*time.Second)
 	setDefault(&faults, "BodyTimeout", &c.BodyTimeout, 15*time.Second)
 	setDefault(&faults, "DrainTimeout", &c.DrainTimeout, 10*time.Second)

@@ -35,6 +35,7 @@
 //	explain.go     the explanation of a game
 //	nodes.go       present nodes; maintenance.go changes what operators set for them
 //	logs.go        the log of a game, a stream of its node
+//	exec.go        a command in a game, a WebSocket of its node
 //	offer.go       how well this node could run a game
 //	access.go      AccessAdmin, and the routes of identities, tokens and roles
 //	identity.go    the identity of the caller, and the permissions of a subject

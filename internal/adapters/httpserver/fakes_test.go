@@ -235,6 +235,8 @@ type fakeGames struct{}
 
 func (fakeGames) Cancel(context.Context, string, string, ports.Origin) error { return nil }
 
+func (fakeGames) Exec(context.Context, string, container.Command) (int, error) { return 0, nil }
+
 func (fakeGames) Usage(context.Context, string) (container.Usage, error) {
 	return container.Usage{At: noon, CPUSeconds: 1.5, MemoryBytes: 1 << 20, Processes: 2}, nil
 }

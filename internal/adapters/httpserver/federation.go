@@ -78,6 +78,9 @@ func (s *Server) forwardToStore(w http.ResponseWriter, r *http.Request, match ro
 	forwarded := federation.Request{
 		Store: match.store, Path: match.path, Query: r.URL.RawQuery, IsRead: match.route.Method == http.MethodGet || match.route.isRead, WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: 4 * s.cfg.Heartbeat,
 	}
+	if r.Header.Get("Upgrade") != "" {
+		forwarded.IdleTimeout = s.cfg.CommandIdleTimeout
+	}
 	trailOf(r.Context()).forwardToStore(match.store)
 	if match.route.Method != http.MethodGet {
 		body, p := request.ReadBody(w, r, s.cfg.BodyTimeout)

@@ -54,10 +54,14 @@ const maxIdle = 365 * 24 * time.Hour
 
 // forwardRequest forwards the request with its path and query to another node, and responds with its response.
 func (s *Server) forwardRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, target node.Node, body []byte) error {
+	idle := maxIdle
+	if r.Header.Get("Upgrade") != "" {
+		idle = s.cfg.CommandIdleTimeout
+	}
 	ctx, stop := s.cfg.Cluster.WithPresence(ctx, target)
 	defer stop()
 	trailOf(r.Context()).forward(target.Ref())
-	err := s.cfg.Peers.ForwardStream(ctx, w, r, target, peer.ForwardedStream{Body: body, WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: maxIdle})
+	err := s.cfg.Peers.ForwardStream(ctx, w, r, target, peer.ForwardedStream{Body: body, WriteTimeout: s.cfg.WriteTimeout, IdleTimeout: idle})
 	if err == nil {
 		return nil
 	}

@@ -16,6 +16,8 @@ type Games interface {
 	Cancel(ctx context.Context, gameID, operationID string, origin ports.Origin) error
 	// Usage returns what the game uses at present.
 	Usage(ctx context.Context, gameID string) (container.Usage, error)
+	// Exec runs a command in the game's container.
+	Exec(ctx context.Context, gameID string, command container.Command) (exitCode int, err error)
 	// StreamLogs yields the log of the game's container.
 	StreamLogs(ctx context.Context, gameID string, options container.LogOptions) iter.Seq2[container.LogLine, error]
 }
@@ -24,6 +26,10 @@ type Games interface {
 type noGames struct{}
 
 func (noGames) Cancel(context.Context, string, string, ports.Origin) error { return node.ErrNoEngine }
+
+func (noGames) Exec(context.Context, string, container.Command) (int, error) {
+	return 0, node.ErrNoEngine
+}
 
 func (noGames) Usage(context.Context, string) (container.Usage, error) {
 	return container.Usage{}, node.ErrNoEngine

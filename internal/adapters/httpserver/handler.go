@@ -1,9 +1,11 @@
 package httpserver
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -194,6 +196,16 @@ func (r *statusRecorder) Write(data []byte) (int, error) {
 		r.WriteHeader(http.StatusOK)
 	}
 	return r.ResponseWriter.Write(data)
+}
+
+// Hijack implements http.Hijacker for an upgrade, whose response the caller writes.
+func (r *statusRecorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffer, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if err == nil && r.status == 0 {
+		r.status = http.StatusSwitchingProtocols
+		r.trail.upgrade()
+	}
+	return conn, buffer, err
 }
 
 // RecordProblem implements problem.Recorder.

@@ -19,7 +19,14 @@ func (s *Server) checkHostAndOrigin(r *http.Request) *api.Problem {
 	if !s.cfg.InsecureHosts && r.Host != "" && isLoopback(r) && !s.isServedHost(r.Host) {
 		return problem.New(api.CodeHostRejected, "the Host header must name localhost or a loopback address on this listener")
 	}
-	if err := s.origins.Check(r); err != nil {
+	checked := r
+	if r.Header.Get("Upgrade") != "" {
+		// A web page of any origin can open a WebSocket, with the client certificate of the browser and without a
+		// request for permission, although the request is a GET.
+		checked = r.Clone(r.Context())
+		checked.Method = http.MethodPost
+	}
+	if err := s.origins.Check(checked); err != nil {
 		return problem.New(api.CodeCrossOrigin, err.Error())
 	}
 	return nil

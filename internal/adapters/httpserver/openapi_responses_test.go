@@ -128,6 +128,7 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"GET", "/readyz", "", "", 200},
 		{"GET", "/metrics", "", "", 200},
 		{"GET", "/v1/watch?from_revision=99", "", "", 400},
+		{"GET", "/v1/runtimes/g/exec?command=ls", "", "", 426},
 	} {
 		got := f.send(step.method, step.path, step.headers, step.body)
 		require.Equal(t, step.status, got.StatusCode, "%s %s: %s", step.method, step.path, got.body)
@@ -136,7 +137,8 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 			responded[step.method+" "+c.pathOf(step.path)] = true
 		}
 	}
-	responded["GET /v1/watch"] = true // by TestOpenAPIDescribesEveryEvent
+	responded["GET /v1/watch"] = true                   // by TestOpenAPIDescribesEveryEvent
+	responded["GET /v1/runtimes/{game_id}/exec"] = true // by TestExecCarriesTheStreams
 	for _, operation := range documented {
 		require.True(t, responded[operation], "this test has no successful response of %s", operation)
 	}

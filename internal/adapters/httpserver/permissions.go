@@ -49,6 +49,7 @@ func requirements() requirementTable {
 		"get-specs":         some(read),
 		"explain-runtime":   game(read),
 		"get-runtime-logs":  game(read),
+		"exec-runtime":      game(access.PermissionExec),
 		"get-offer":         game(operate),
 		"get-nodes":         some(read),
 		"remove-node":       all(admin),

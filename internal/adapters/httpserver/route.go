@@ -34,7 +34,7 @@ type Route struct {
 	// timeout returns the deadline of a request; nil is no deadline.
 	timeout func(Config) time.Duration
 	// isRead reports whether a POST changes nothing; isSecret whether a GET returns secret
-	// values, so that it is audited.
+	// values or runs a command, so that it is audited.
 	isRead, isSecret bool
 	// isStream reports whether the response is a stream without a deadline. The metrics exclude its duration.
 	isStream bool

@@ -129,6 +129,7 @@ func nodeRoutes() []Route {
 			Codes: codes(storeCodes(), nodeCodes(), []api.Code{api.CodeNotFound, api.CodeOutcomeUnknown}), isDrained: true,
 		}, (*Server).explainRuntime),
 		logRoute(),
+		execRoute(),
 		statsRoute(),
 		withHandler(Route{
 			Method: http.MethodPost, Path: "/v1/specs", ID: "get-specs", Tag: tag,

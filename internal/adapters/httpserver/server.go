@@ -50,8 +50,12 @@ type Server struct {
 	// streams and operations count the open watch streams, and the requests that wait for
 	// operations.
 	streams, operations slots
-	connections         *connlimit.Limiter
-	limits              callerLimits
+	// commands counts the commands in games of this node; running waits for those that have a WebSocket, whose
+	// connections http.Server does not wait for.
+	commands    slots
+	running     sync.WaitGroup
+	connections *connlimit.Limiter
+	limits      callerLimits
 
 	// closing is closed when Serve starts to shut down. Then streams end, and the server is
 	// not ready.
@@ -82,6 +86,7 @@ func New(store Store, cfg Config) (*Server, error) {
 		origins:    http.NewCrossOriginProtection(),
 		streams:    slots{limit: cfg.MaxStreams},
 		operations: slots{limit: cfg.MaxOperations},
+		commands:   slots{limit: cfg.MaxCommands},
 		limits:     newCallerLimits(cfg, metrics),
 		events:     stream.NewEventCache(),
 		checks:     checkHistory{lastOK: map[string]time.Time{}},
@@ -145,10 +150,24 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		s.cfg.Logger.Warn("requests were disconnected after the drain timeout", "drain_timeout", s.cfg.DrainTimeout)
 		_ = server.Close()
 	}
+	s.waitCommands(drain)
 	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
 	}
 	return nil
+}
+
+// waitCommands waits until the commands in games have ended, which the shutdown ends, or ctx has.
+func (s *Server) waitCommands(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // accept serves http or https until the server is closed. HeaderTimeout also bounds a TLS

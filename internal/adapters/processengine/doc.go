@@ -52,6 +52,13 @@
 // in no argument of any process. They are in the environment of the game, which only its user
 // and root can read (/proc/PID/environ).
 //
+// # Commands
+//
+// Exec runs the command of an operator below a parent of its own (internal/shim), in the control groups of
+// the game. The parent is a child subreaper that kills all processes of the command when its pipe ends:
+// the engine closes that at the end of the call and after the shim of the game has exited, and the kernel
+// when the daemon exits. A command therefore never counts as a process of the game when the run ends.
+//
 // # Limits
 //
 // If the shim is killed, the exit code is unknown. Without control groups, the engine then no
@@ -74,6 +81,7 @@
 //	members.go      the processes of a game, also without a shim
 //	lastrun.go      the result of the latest run
 //	recovery.go     containers of earlier engines
+//	exec.go         Exec: commands of operators
 //	inspect.go      Inspect, List; logs.go, streamlogs.go: Logs, StreamLogs; events.go: Events
 //	internal/shim       the parent process of a game
 //	internal/cgroups    control groups

@@ -10,7 +10,7 @@ import (
 
 // Grant gives a role within a scope.
 type Grant struct {
-	Role Role `json:"role" enum:"reader,operator,admin,none" doc:"The role"`
+	Role Role `json:"role" enum:"reader,operator,executor,admin,none" doc:"The role"`
 	Scope
 }
 

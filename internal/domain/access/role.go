@@ -17,7 +17,9 @@ const (
 	RoleReader Role = "reader"
 	// RoleOperator also runs operations and writes records.
 	RoleOperator Role = "operator"
-	// RoleAdmin also changes tokens, roles and secrets, and maintains the store.
+	// RoleExecutor reads, and runs commands in games: these can read what the game can, such as its secrets.
+	RoleExecutor Role = "executor"
+	// RoleAdmin also runs commands in games, changes tokens, roles and secrets, and maintains the store.
 	RoleAdmin Role = "admin"
 	// RoleNode is the role of a daemon. It calls other daemons and forwards requests, whose
 	// callers need the permissions themselves.
@@ -25,7 +27,7 @@ const (
 )
 
 // Roles returns the roles that can be granted.
-func Roles() []Role { return []Role{RoleReader, RoleOperator, RoleAdmin, RoleNone} }
+func Roles() []Role { return []Role{RoleReader, RoleOperator, RoleExecutor, RoleAdmin, RoleNone} }
 
 // Permission is what a request needs.
 type Permission string
@@ -34,6 +36,7 @@ type Permission string
 const (
 	PermissionRead    Permission = "read"
 	PermissionOperate Permission = "operate"
+	PermissionExec    Permission = "exec"
 	PermissionAdmin   Permission = "admin"
 )
 
@@ -44,8 +47,10 @@ func permissionsOf(role Role) []Permission {
 		return []Permission{PermissionRead}
 	case RoleOperator:
 		return []Permission{PermissionRead, PermissionOperate}
+	case RoleExecutor:
+		return []Permission{PermissionRead, PermissionExec}
 	case RoleAdmin:
-		return []Permission{PermissionRead, PermissionOperate, PermissionAdmin}
+		return []Permission{PermissionRead, PermissionOperate, PermissionExec, PermissionAdmin}
 	default:
 		return nil
 	}
@@ -71,10 +76,12 @@ func ParsePermission(name string) (Permission, error) {
 		return PermissionRead, nil
 	case "operate", "start", "stop", "restart", "patch", "cleanup", "delete", "put", "set-status", "move", "cordon", "uncordon", "drain", "pause", "resume":
 		return PermissionOperate, nil
+	case "exec":
+		return PermissionExec, nil
 	case "admin", "token", "role", "secret":
 		return PermissionAdmin, nil
 	}
-	return "", fmt.Errorf("%.64q is neither a permission nor a verb; use read, operate, admin, or a command such as stop", name)
+	return "", fmt.Errorf("%.64q is neither a permission nor a verb; use read, operate, exec, admin, or a command such as stop", name)
 }
 
 func joinNames[T ~string](names []T) string {

@@ -1,4 +1,4 @@
-// Package inspect reads what the games of this node do: their logs, and what they use.
+// Package inspect reads what the games of this node do: their logs, and what they use. It runs commands in them.
 package inspect
 
 import (
@@ -15,10 +15,12 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Dependencies are the parts that a Service uses. All are required.
+// Dependencies are the parts that a Service uses. Records and Engine are required.
 type Dependencies struct {
 	Records ports.RuntimeReader
 	Engine  ports.ContainerReader
+	// Commands runs commands; nil if the engine cannot.
+	Commands ports.CommandRunner
 }
 
 // Service inspects the games of one node. It is safe for concurrent use.
@@ -82,4 +84,21 @@ func (s *Service) Usage(ctx context.Context, gameID string) (container.Usage, er
 		return container.Usage{}, &operation.RejectedError{GameID: gameID, Operation: "stats", Reason: "the game does not run"}
 	}
 	return usage, nil
+}
+
+// Exec runs a command in the game's container, as ports.CommandRunner does. It returns *operation.RejectedError for a
+// game that does not run on this node, or whose engine runs no commands, and the errors of the store.
+func (s *Service) Exec(ctx context.Context, gameID string, command container.Command) (exitCode int, err error) {
+	if s.deps.Commands == nil {
+		return 0, &operation.RejectedError{GameID: gameID, Operation: "exec", Reason: "the engine of its node runs no commands"}
+	}
+	found, err := s.findContainer(ctx, "exec", gameID)
+	if err != nil {
+		return 0, err
+	}
+	exitCode, err = s.deps.Commands.Exec(ctx, found.ID, command)
+	if errors.Is(err, container.ErrNotRunning) || errors.Is(err, container.ErrNoContainer) {
+		return 0, &operation.RejectedError{GameID: gameID, Operation: "exec", Reason: "the game does not run"}
+	}
+	return exitCode, err
 }

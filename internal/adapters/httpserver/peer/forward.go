@@ -90,6 +90,7 @@ func (c *Client) ForwardStream(ctx context.Context, w http.ResponseWriter, r *ht
 			header[http.CanonicalHeaderKey(name)] = values
 		}
 	}
+	daemonhttp.CopyUpgrade(header, r.Header)
 	hasConnected, err := daemonhttp.Forward(ctx, w, r, daemonhttp.Request{
 		URL: address, Header: header, Body: forwarded.Body,
 		RoundTrip:    func(out *http.Request) (*http.Response, error) { return c.roundTrip(out, target) },
@@ -131,6 +132,9 @@ func setOrigin(header http.Header, origin ports.Origin) {
 // filterResponse returns an error for a response that does not come from the API. It
 // removes the headers that the API does not define, and those that this server has set.
 func filterResponse(response *http.Response) error {
+	if daemonhttp.KeepUpgrade(response) {
+		return nil
+	}
 	isResult := response.StatusCode == http.StatusOK || response.StatusCode == http.StatusAccepted
 	isResult = isResult && slices.Contains([]string{"application/json", "text/plain", api.EventStreamMediaType, api.NDJSONMediaType}, daemonhttp.MediaType(response))
 	if !isResult && !daemonhttp.IsProblem(response) {

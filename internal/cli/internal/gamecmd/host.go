@@ -14,6 +14,8 @@ import (
 
 // Host is what the commands use of the command line. All fields are required.
 type Host struct {
+	// In is the input of commands in games.
+	In io.Reader
 	// Out receives results, and Err messages.
 	Out, Err io.Writer
 	// IsTerminal reports whether Out is a terminal, which the output of games must not control.
@@ -39,7 +41,7 @@ type Host struct {
 // Commands returns the commands.
 func Commands(host Host) []*cobra.Command {
 	c := commands{host}
-	return []*cobra.Command{c.logsCommand(), c.statsCommand(), c.operationsCommand(), c.operationCommand(), c.waitCommand()}
+	return []*cobra.Command{c.logsCommand(), c.execCommand(), c.statsCommand(), c.operationsCommand(), c.operationCommand(), c.waitCommand()}
 }
 
 type commands struct{ Host }
