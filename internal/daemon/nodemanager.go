@@ -77,7 +77,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	scheduler := placement.NewScheduler(placement.Dependencies{Records: store, Operations: store, Reservations: deps.reservations})
 	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
 		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets, Reservations: m.reservations, Queue: queue,
-		NextNodes: &placement.NextSelector{Scheduler: scheduler, Nodes: deps.members, Offers: deps.peers, Log: logger("placement")},
+		Placer: &placement.Placer{Scheduler: scheduler, Nodes: deps.members, Offers: deps.peers, Log: logger("placement")},
 	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, Logger: logger("lifecycle")})
 	if err != nil {
 		return err

@@ -95,12 +95,11 @@ func (s *Service) findDestination(ctx context.Context, request ports.OperationRe
 	if requested.Name != "" {
 		requested.Region = cmp.Or(requested.Region, s.self.Region)
 	}
-	placedOn, status, err := s.readPlacement(ctx, request.GameID)
-	if request.Kind == operation.KindStop && errors.Is(err, runtime.ErrNotFound) && s.deps.Intents != nil {
-		// The game may be in its first start, which the stop preempts.
-		if placedOn, err = s.operationNode(ctx, request.GameID); err == nil {
-			status = runtime.StatusRunning
-		}
+	startsGame := request.Kind == operation.KindStart || request.Kind == operation.KindRestart
+	needsIntent := startsGame && !isForwarded || request.Kind == operation.KindStop
+	intent, placedOn, status, err := s.readGame(ctx, request.GameID, needsIntent)
+	if request.Kind == operation.KindStop && intent.Current != nil && (err == nil || errors.Is(err, runtime.ErrNotFound)) {
+		placedOn, status, err = s.stoppingNode(ctx, *intent.Current, placedOn, status, err)
 	}
 	switch {
 	case errors.Is(err, runtime.ErrNotFound) && request.Kind != operation.KindStart && s.deps.Local == nil:
@@ -125,35 +124,51 @@ func (s *Service) findDestination(ctx context.Context, request ports.OperationRe
 	case isForwarded && requested.Name == "" && (requested.Region == "" || requested.Region == s.self.Region):
 		d.node = s.self // the forwarding node has selected this one
 	}
-	startsGame := request.Kind == operation.KindStart || request.Kind == operation.KindRestart
 	if isForwarded || !startsGame || isPlaced && status == runtime.StatusRunning {
 		return d, nil
 	}
-	d.isStart = true
-	return s.addIntent(ctx, d, request, requested)
-}
-
-// addIntent adds the intent of the game. A repeated request must reach the operation that it
-// repeats: an operation in progress keeps its node.
-func (s *Service) addIntent(ctx context.Context, d destination, request ports.OperationRequest, requested node.Ref) (destination, error) {
-	if s.deps.Intents == nil {
-		return d, nil
-	}
-	stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
-	switch {
-	case errors.Is(err, runtime.ErrNotFound):
-		return d, nil
-	case err != nil:
-		return d, fmt.Errorf("read the intent of %q: %w", request.GameID, err)
-	}
-	d.intent = stored.Intent
-	if op := stored.Intent.Current; op != nil && (requested.Region == "" || op.Region == requested.Region) {
+	d.isStart, d.intent = true, intent
+	if op := intent.Current; op != nil && (requested.Region == "" || op.Region == requested.Region) {
+		// A repeated request must reach the operation that it repeats.
 		d.isStart = false
 		if d.node.Name == "" {
 			d.node = op.NodeRef()
 		}
 	}
 	return d, nil
+}
+
+// readGame returns the intent of the game, and node and status of its record, as of one revision. The intent is
+// the zero one unless it is needed. It returns runtime.ErrNotFound, with the intent, for a game without a record.
+func (s *Service) readGame(ctx context.Context, gameID string, needsIntent bool) (operation.Intent, node.Ref, runtime.Status, error) {
+	if s.deps.Intents == nil || !needsIntent {
+		placedOn, status, err := s.readPlacement(ctx, gameID)
+		return operation.Intent{}, placedOn, status, err
+	}
+	stored, found, err := s.deps.Intents.GetIntentAndRecord(ctx, gameID)
+	switch {
+	case err != nil:
+		return operation.Intent{}, node.Ref{}, "", fmt.Errorf("read intent and record of %q: %w", gameID, err)
+	case found.Revision == 0:
+		return stored.Intent, node.Ref{}, "", fmt.Errorf("game %q: %w", gameID, runtime.ErrNotFound)
+	}
+	return stored.Intent, node.RefOf(found.Record), found.Record.Status, nil
+}
+
+// stoppingNode returns the node that a stop goes to while an operation is in progress: that of a first start,
+// which the stop preempts, and that of a move, unless it is absent. Otherwise it is the node of the record.
+func (s *Service) stoppingNode(ctx context.Context, op operation.Operation, placedOn node.Ref, status runtime.Status, notFound error) (node.Ref, runtime.Status, error) {
+	switch {
+	case errors.Is(notFound, runtime.ErrNotFound), status == runtime.StatusRemoved && op.Kind == operation.KindStart:
+		return op.NodeRef(), runtime.StatusRunning, nil
+	case op.Kind != operation.KindMove || op.NodeRef() == placedOn:
+		return placedOn, status, nil
+	}
+	isPresent, err := s.IsPresent(ctx, op.NodeRef())
+	if err == nil && isPresent {
+		placedOn = op.NodeRef()
+	}
+	return placedOn, status, err
 }
 
 // isOtherNode reports whether requested names another region or node than the record does.

@@ -141,6 +141,33 @@ func TestRouteFindsTheOperationInProgress(t *testing.T) {
 	require.Equal(t, "eu/n2", got)
 }
 
+// A stop during a move goes to the node that runs the move, unless that is absent. Each of the two nodes
+// accepts a forwarded stop that belongs there.
+func TestRouteOfAStopDuringAMove(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ target, want string }{
+		"move at its target":          {"n2", "eu/n2"},
+		"move at its source":          {"n1", local},
+		"move whose target is absent": {"n9", local},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(&fakeLocal{})
+			f.put(t, "g", "eu", "n1", runtime.StatusRunning)
+			_, err := f.store.PutIntent(t.Context(), operation.Intent{GameID: "g", Current: &operation.Operation{
+				ID: "op", Kind: operation.KindMove, Region: "eu", Node: row.target, Session: 1,
+			}}, ports.IntentVersion{})
+			require.NoError(t, err)
+			got, err := f.route(t.Context(), operation.KindStop, node.Ref{}, false)
+			require.NoError(t, err)
+			require.Equal(t, row.want, got)
+			got, err = f.route(t.Context(), operation.KindRestart, node.Ref{}, false)
+			require.NoError(t, err)
+			require.Equal(t, local, got, "other requests go to the node of the record")
+		})
+	}
+}
+
 // A daemon that is not part of a cluster knows only itself.
 func TestServiceWithoutACluster(t *testing.T) {
 	t.Parallel()

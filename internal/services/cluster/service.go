@@ -82,6 +82,8 @@ type Records interface {
 // Intents reads intents, and ends the operations of nodes that have been given up.
 type Intents interface {
 	GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error)
+	// GetIntentAndRecord returns both as of one revision; the zero values for what there is not.
+	GetIntentAndRecord(ctx context.Context, gameID string) (ports.VersionedIntent, runtime.VersionedRecord, error)
 	PutIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences ...node.Fence) (ports.IntentVersion, error)
 	placement.ActiveOperations
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -122,8 +123,8 @@ func (s *Service) admit(ctx context.Context, lock *activeOperation, request port
 	e, recent, err := s.persistIntent(ctx, lock, request, opts)
 	if e == nil {
 		s.unlockGame(lock)
-		if busy, isBusy := errors.AsType[*operation.BusyError](err); isBusy && busy.OperationID == request.Origin.OperationID && busy.Kind == request.Kind && opts.finding == nil {
-			outcome, err := s.follow(ctx, request, report) // another node runs the operation of the request
+		if errors.Is(err, errHandedOver) {
+			outcome, err := s.follow(ctx, request, report)
 			return outcome, true, err
 		}
 		s.release(request.IsReserved, request.GameID, request.Origin.OperationID)
@@ -161,7 +162,32 @@ func (s *Service) claimInterrupted(ctx context.Context, lock *activeOperation, r
 	return s.claimStored(ctx, lock, stored)
 }
 
-// persistIntent stores the intent of the request and returns its execution. It returns the
+// joinOtherNode handles a request for a game with an operation of another node. isHandled reports that the
+// request is that operation, or is the stop that has preempted it. A stop preempts an operation that
+// the other node has not claimed yet; it returns runtime.ErrConflict if it has in the meantime.
+func (s *Service) joinOtherNode(ctx context.Context, request ports.OperationRequest, stored ports.VersionedIntent, fence node.Fence) (isHandled bool, _ error) {
+	op, id := *stored.Intent.Current, request.Origin.OperationID
+	switch p := op.PreemptedBy; {
+	case op.ID == id:
+		return true, checkIDReuse(request, op.Kind, op.RequestHash)
+	case p != nil && p.OperationID == id:
+		return true, checkIDReuse(request, operation.KindStop, p.RequestHash)
+	case op.Session != 0 || !s.canPreempt(request, op):
+		return false, nil
+	}
+	nodes, err := s.presentNodes(ctx)
+	if err != nil {
+		return false, err
+	}
+	if _, isPresent := node.Find(nodes, op.NodeRef()); !isPresent {
+		return false, nil
+	}
+	_, err = s.putIntent(ctx, stored, preemptedIntent(stored.Intent, s.newPreemption(request), canRollBack(op), s.now()), fence)
+	return err == nil, err
+}
+
+// persistIntent stores the intent of the request and returns its execution. It returns errHandedOver if
+// another node runs the operation of the request. It returns the
 // execution of an interrupted operation of this node instead, if there is one. If the
 // operation is among the game's recent ones, it returns that outcome instead.
 func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, request ports.OperationRequest, opts executeOptions) (*execution, *operation.Outcome, error) {
@@ -183,6 +209,17 @@ func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, requ
 		fence, err := s.currentFence()
 		if err != nil {
 			return nil, nil, err
+		}
+		if stored.Intent.Current != nil && opts.finding == nil {
+			isHandled, err := s.joinOtherNode(ctx, request, stored, fence)
+			switch {
+			case errors.Is(err, runtime.ErrConflict):
+				continue
+			case err != nil:
+				return nil, nil, err
+			case isHandled:
+				return nil, nil, errHandedOver
+			}
 		}
 		if f := opts.finding; f != nil && stored.Revision != f.IntentRevision {
 			return nil, nil, intentConflict(*f, stored)

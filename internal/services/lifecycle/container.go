@@ -98,7 +98,7 @@ func (e *execution) createContainer(ctx context.Context) (container.Container, e
 	if !errors.Is(err, container.ErrContainerExists) {
 		return created, err
 	}
-	if err := e.engine.RemoveForeign(ctx, e.gameID, e.stopGrace()); err != nil {
+	if err := e.removeForeign(ctx); err != nil {
 		return created, err
 	}
 	containers, err := e.engine.List(ctx, e.gameID)
@@ -127,7 +127,7 @@ func (e *execution) isPreviousContainer(containerID string) bool {
 // operator changed the record or started a container by hand. It removes those of other
 // nodes that use the engine: the game had been on a node that was lost or renamed.
 func (e *execution) stopOtherContainers(ctx context.Context, except string) error {
-	if err := e.engine.RemoveForeign(ctx, e.gameID, e.stopGrace()); err != nil {
+	if err := e.removeForeign(ctx); err != nil {
 		return err
 	}
 	containers, err := e.engine.List(ctx, e.gameID)
@@ -144,6 +144,15 @@ func (e *execution) stopOtherContainers(ctx context.Context, except string) erro
 		}
 	}
 	return nil
+}
+
+// removeForeign removes the containers of the game that other nodes have created on this engine. The target of
+// a move keeps them: the former node of the game, which is present, starts its container if the move fails.
+func (e *execution) removeForeign(ctx context.Context) error {
+	if op := e.op(); op.Kind == operation.KindMove && *op.Target == e.service.self {
+		return nil
+	}
+	return e.engine.RemoveForeign(ctx, e.gameID, e.stopGrace())
 }
 
 // startContainer starts the container as the only live one of its game, and returns it

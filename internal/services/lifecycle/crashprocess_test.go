@@ -146,7 +146,7 @@ func runCrashProcess() error {
 	})
 	service, err := lifecycle.New(ctx, lifecycle.Dependencies{
 		Records: crashing, Intents: crashing, Engine: crashingEngine{machine, point}, Session: member, Nodes: registry, Prober: healthprobe.New(0),
-		NextNodes: &placement.NextSelector{Scheduler: scheduler, Nodes: registry},
+		Placer: &placement.Placer{Scheduler: scheduler, Nodes: registry},
 	}, lifecycle.Config{Store: store.ID(), Region: "eu", Node: "n1", RetryTimeout: 5 * time.Second})
 	if err != nil {
 		return err

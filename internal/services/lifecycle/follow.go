@@ -43,6 +43,7 @@ func (s *Service) follow(ctx context.Context, request ports.OperationRequest, re
 		case err != nil && !isTransient(err) && ctx.Err() == nil:
 			return operation.Outcome{}, fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, err)
 		case err != nil:
+		case op != nil && op.PreemptedBy != nil && op.PreemptedBy.OperationID == id: // a stop that waits for the rollback
 		case op == nil || op.ID != id:
 			return operation.Outcome{}, fmt.Errorf("%w: operation %s is no longer in progress", runtime.ErrOutcomeUnknown, id)
 		default:

@@ -44,12 +44,15 @@ func (s *Service) executeMove(ctx context.Context, request ports.OperationReques
 			return operation.Outcome{}, err
 		}
 		_, err = s.putIntent(ctx, stored, next, fence)
+		op := next.Current
+		if err != nil && op.Reserved && !errors.Is(err, runtime.ErrOutcomeUnknown) {
+			s.releaseOn(*op.Target, request.GameID, op.ID)
+		}
 		switch {
 		case errors.Is(err, runtime.ErrConflict): // another writer changed the intent
 		case err != nil:
 			return operation.Outcome{}, err
 		default:
-			op := next.Current
 			s.log.Info("move assigned", "game_id", request.GameID, "from", s.self.String(), "to", op.Target.String(), "operation_id", op.ID, "actor", op.Actor, "reason", op.Reason)
 			return s.follow(ctx, request, report)
 		}
@@ -74,7 +77,8 @@ func (s *Service) buildMove(ctx context.Context, request ports.OperationRequest,
 	}
 	target := *request.Target
 	target.Region = cmp.Or(target.Region, s.cfg.Region)
-	if err := s.checkTarget(ctx, request, state, target); err != nil {
+	found, err := s.findTarget(ctx, request, state, target)
+	if err != nil {
 		return intent, err
 	}
 	at := s.now()
@@ -85,30 +89,35 @@ func (s *Service) buildMove(ctx context.Context, request ports.OperationRequest,
 		Spec: state.spec(), Generation: state.nextGeneration(), PreviousRecord: base.record,
 	}
 	op.Deadline = at.Add(s.operationTimeout(op))
+	if s.deps.Placer != nil && base.record.Status == runtime.StatusRunning {
+		if op.Reserved, err = s.deps.Placer.ReserveTarget(ctx, request.GameID, op, found, request.Force); err != nil {
+			return intent, err
+		}
+	}
 	intent = intent.Clone()
 	intent.GameID, intent.Current = request.GameID, &op
 	return intent, nil
 }
 
-// checkTarget returns nil if the game can be moved to the node.
-func (s *Service) checkTarget(ctx context.Context, request ports.OperationRequest, state gameState, target node.Ref) error {
+// findTarget returns the node if the game can be moved there, as far as its space does not matter.
+func (s *Service) findTarget(ctx context.Context, request ports.OperationRequest, state gameState, target node.Ref) (node.Node, error) {
 	if target == s.self {
-		return state.rejectedError(request, fmt.Sprintf("the game is on node %s already", target))
+		return node.Node{}, state.rejectedError(request, fmt.Sprintf("the game is on node %s already", target))
 	}
 	nodes, err := s.presentNodes(ctx)
 	if err != nil {
-		return err
+		return node.Node{}, err
 	}
 	found, isPresent := node.Find(nodes, target)
 	switch {
 	case !isPresent:
-		return &node.UnreachableError{Node: target, Reason: "is not among the present nodes"}
+		return found, &node.UnreachableError{Node: target, Reason: "is not among the present nodes"}
 	case found.Engine == "":
-		return state.rejectedError(request, fmt.Sprintf("node %s runs no games", target))
+		return found, state.rejectedError(request, fmt.Sprintf("node %s runs no games", target))
 	case !found.Settings.IsSchedulable() && !request.Force:
-		return state.rejectedError(request, fmt.Sprintf("node %s is cordoned; force the move to allow it", target))
+		return found, state.rejectedError(request, fmt.Sprintf("node %s is cordoned; force the move to allow it", target))
 	}
-	return nil
+	return found, nil
 }
 
 // moveGame carries out the steps of a move that belong to this node.
@@ -177,6 +186,19 @@ func (e *execution) handOverTo(ctx context.Context, to node.Ref, step operation.
 func (e *execution) mustHandBack() bool {
 	op := e.op()
 	return op.Kind == operation.KindMove && op.SourceStopping && e.service.self != node.RefOf(*op.PreviousRecord)
+}
+
+// handBack hands the rollback of a move over to the former node of the game. It returns nil if that node has
+// been absent for RetryTimeout: then the operation ends here, and the game is one of a lost node. Its
+// leader reschedules it by its policy, or its node starts it when it returns.
+func (e *execution) handBack(ctx context.Context) error {
+	source := node.RefOf(*e.op().PreviousRecord)
+	err := e.handOverTo(ctx, source, operation.StepRollingBack)
+	if errors.Is(err, node.ErrUnreachable) && e.service.now().Sub(e.op().StepAt) >= e.service.cfg.RetryTimeout {
+		e.service.log.Warn("move ends without a rollback on the former node, which is absent", "game_id", e.gameID, "operation_id", e.op().ID, "node", source.String())
+		return nil
+	}
+	return err
 }
 
 // takeBack returns the intent in which this node, which the game was to leave, rolls a move

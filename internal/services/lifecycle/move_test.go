@@ -28,14 +28,19 @@ type movingGame struct {
 // a decorator of the engine of n2.
 func beginMove(t *testing.T, wrapTarget func(ports.Engine) ports.Engine) *movingGame {
 	t.Helper()
+	return beginMoveOf(t, nodetest.GameSpec("1.0.0"), nodetest.Config{}, nodetest.Config{WrapEngine: wrapTarget})
+}
+
+// beginMoveOf is beginMove of a game with the spec, between nodes with the settings.
+func beginMoveOf(t *testing.T, spec operation.Spec, from, to nodetest.Config) *movingGame {
+	t.Helper()
 	prefix := etcdtest.Prefix(t)
-	newNode := func(name string, wrap func(ports.Engine) ports.Engine) *nodetest.Node {
-		return nodetest.New(t, nodetest.Config{
-			Prefix: prefix, Region: "eu", Name: name, LeaseTTL: 2 * time.Minute, MinUptime: time.Millisecond, WrapEngine: wrap,
-		})
+	newNode := func(name string, cfg nodetest.Config) *nodetest.Node {
+		cfg.Prefix, cfg.Region, cfg.Name, cfg.LeaseTTL, cfg.MinUptime = prefix, "eu", name, 2*time.Minute, time.Millisecond
+		return nodetest.New(t, cfg)
 	}
-	g := &movingGame{t: t, from: newNode("n1", nil), to: newNode("n2", wrapTarget), outcome: make(chan error, 1)}
-	g.from.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
+	g := &movingGame{t: t, from: newNode("n1", from), to: newNode("n2", to), outcome: make(chan error, 1)}
+	g.from.MustExecute(nodetest.StartOp("g", spec))
 	request := nodetest.Op(operation.KindMove, "g")
 	request.Target, request.Origin.OperationID = &node.Ref{Name: "n2"}, "move-1"
 	go func() {

@@ -18,23 +18,16 @@ import (
 // If the node is lost before, the leader of its region hands the operation over: at once if the stored
 // step shows that no container was started, and otherwise by the policy of the game for lost nodes.
 
-// NextNodes selects the nodes of starts that failed on their first node.
-type NextNodes interface {
-	// SelectNext selects and reserves the next node for the operation, which has failed on its node. It
-	// returns node.ErrNoCapacity if no node can run the game, and the errors of the store.
-	SelectNext(ctx context.Context, gameID string, op operation.Operation) (operation.Assignment, error)
-}
-
 // tryNextNode hands a start that was rolled back over to the next node. It returns errHandedOver if it has,
 // and nil if the operation ends here: it may not change its node, its deadline has passed, or no other
 // node can run the game.
 func (e *execution) tryNextNode(ctx context.Context) error {
 	op := e.op()
 	remaining := op.Deadline.Sub(e.service.now())
-	if !op.MustChangeNode() || e.service.deps.NextNodes == nil || remaining <= 0 {
+	if !op.MustChangeNode() || e.service.deps.Placer == nil || remaining <= 0 {
 		return nil
 	}
-	assignment, err := e.service.deps.NextNodes.SelectNext(ctx, e.gameID, *op)
+	assignment, err := e.service.deps.Placer.SelectNext(ctx, e.gameID, *op)
 	if err == nil && assignment.To == e.service.self {
 		err = node.ErrNoCapacity
 	}

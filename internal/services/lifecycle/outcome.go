@@ -38,7 +38,11 @@ func (e *execution) finish(ctx context.Context) (operation.Outcome, error) {
 	if err := e.storeIntent(ctx, next); err != nil {
 		return outcome, err
 	}
-	e.service.release(op.Reserved, e.gameID, op.ID)
+	if op.Reserved && op.Target != nil {
+		e.service.releaseOn(*op.Target, e.gameID, op.ID)
+	} else {
+		e.service.release(op.Reserved, e.gameID, op.ID)
+	}
 	if op.Generation > 0 && (op.Target == nil || *op.Target == e.service.self) { // it created a container here
 		e.service.failures.record(op.Spec.Image, op.Failure != nil, e.service.now())
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -150,6 +152,10 @@ func (e *execution) successor(next operation.Intent, final recordState) *operati
 		Actor: p.Actor, Reason: p.Reason, RequestHash: p.RequestHash, StopGrace: p.StopGrace,
 		StartedAt: p.At, StepAt: at,
 		Spec: gameState{record: final.record, intent: next}.spec(), PreviousRecord: final.record,
+	}
+	if final.record != nil && final.record.Status != runtime.StatusRemoved && node.RefOf(*final.record) != e.service.self {
+		// The game is on its former node: a move was preempted before that was to stop it.
+		stop.Region, stop.Node, stop.Session = final.record.Region, final.record.Node, 0
 	}
 	stop.Step = firstStep(*stop)
 	stop.Deadline = at.Add(e.service.operationTimeout(*stop))

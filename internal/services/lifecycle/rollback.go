@@ -29,7 +29,7 @@ func (e *execution) rollBack(ctx context.Context) error {
 	if e.mustHandBack() {
 		e.removeCreated(ctx, created)
 		e.service.failures.record(e.op().Spec.Image, true, e.service.now())
-		return e.handOverTo(ctx, node.RefOf(*e.op().PreviousRecord), operation.StepRollingBack)
+		return e.handBack(ctx)
 	}
 	err := e.restorePrevious(ctx)
 	if err != nil && !errors.Is(err, runtime.ErrConflict) { // a conflict: another writer's record is kept

@@ -25,7 +25,7 @@ type Records interface {
 	ports.ConditionWriter
 }
 
-// Dependencies are the parts that a Service uses. All but Secrets, Reservations, NextNodes and Queue are required.
+// Dependencies are the parts that a Service uses. All but Secrets, Reservations, Placer and Queue are required.
 type Dependencies struct {
 	Records Records
 	Intents ports.IntentStore
@@ -37,8 +37,8 @@ type Dependencies struct {
 	Secrets ports.SecretResolver
 	// Reservations ends reservations of this node; nil without any.
 	Reservations Releaser
-	// NextNodes selects the next node of a start that failed for a reason of this node; nil lets it fail.
-	NextNodes NextNodes
+	// Placer selects nodes for starts that fail here and reserves those of moves; nil does neither.
+	Placer Placer
 	// Queue receives the games whose operation begins or ends; nil is for a service without a
 	// reconcile worker, which writes no conditions between its operations.
 	Queue Queue

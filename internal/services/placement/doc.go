@@ -21,8 +21,8 @@
 // whose operation never arrived expires. localReservations (local.go) are those of a daemon without
 // a cluster.
 //
-// A start that fails on its node for a reason of the node continues on the next one, which NextSelector
-// (next.go) selects; offers.go requests what the nodes report of themselves.
+// A start that fails on its node for a reason of the node continues on the next one, which Placer
+// (placer.go) selects; offers.go requests what the nodes report of themselves.
 //
 // A new criterion is a field of Request and an element of the rank, or a reason in exclusion. An
 // attribute of a node that it needs is a field of node.Node if it rarely changes, and otherwise one

@@ -60,6 +60,10 @@ type Config struct {
 	WrapElection func(ports.Election) ports.Election
 	// Secrets resolves the secrets of games; nil rejects games with secrets.
 	Secrets ports.SecretResolver
+	// Capacity limits what the games of the node use together.
+	Capacity node.Capacity
+	// Prober checks the health of games; nil is the product's.
+	Prober ports.HealthProber
 	// API is the URL that the node publishes to other nodes.
 	API string
 }
@@ -73,6 +77,7 @@ type Node struct {
 	Member      *etcdmembers.Membership
 	Registry    *etcdmembers.Registry
 	Service     *lifecycle.Service
+	Placement   *placement.Scheduler
 	Health      *health.Worker
 	Queue       *reconcile.Queue // of Reconcile
 	Reconcile   *reconcile.Worker
@@ -108,7 +113,7 @@ func New(t *testing.T, cfg Config) *Node {
 	n.openEngine()
 	n.Registry = etcdmembers.New(cfg.Client, etcdmembers.Options{Prefix: cfg.Prefix, LeaseTTL: cfg.LeaseTTL})
 	n.Member, err = n.Registry.Join(t.Context(), node.Node{
-		Region: cfg.Region, Name: cfg.Name, Identity: cfg.Identity, API: cfg.API, Engine: n.Engine.Kind(),
+		Region: cfg.Region, Name: cfg.Name, Identity: cfg.Identity, API: cfg.API, Engine: n.Engine.Kind(), Capacity: cfg.Capacity,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Member.Close()) })
@@ -134,16 +139,19 @@ func (n *Node) openEngine() {
 }
 
 func (n *Node) openServices() {
-	prober := healthprobe.New(0)
+	prober := n.Config.Prober
+	if prober == nil {
+		prober = healthprobe.New(0)
+	}
 	var err error
 	queue := reconcile.NewQueue(n.Config.Clock)
 	reservations := etcdreservations.New(n.Config.Client, etcdreservations.Options{Prefix: n.Config.Prefix})
 	releaser := placement.NewReleaser(n.t.Context(), reservations, node.Ref{Region: n.Config.Region, Name: n.Config.Name}, nil)
 	n.t.Cleanup(releaser.Close)
-	scheduler := placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: reservations})
+	n.Placement = placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: reservations})
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
 		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober, Secrets: n.Config.Secrets,
-		Reservations: releaser, Queue: queue, NextNodes: &placement.NextSelector{Scheduler: scheduler, Nodes: n.Registry},
+		Reservations: releaser, Queue: queue, Placer: &placement.Placer{Scheduler: n.Placement, Nodes: n.Registry},
 	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
@@ -166,7 +174,7 @@ func (n *Node) openServices() {
 	}
 	n.Failover = failover.New(failover.Dependencies{
 		Records: n.Store, Conditions: n.Store, Intents: n.Store, Nodes: n.Registry, Election: election, Rescheduler: n.Service,
-		Placement: scheduler,
+		Placement: n.Placement,
 	}, failover.Config{
 		Region: n.Config.Region, Node: n.Config.Name, Grace: n.Config.NodeLostGrace, PlannedStopGrace: n.Config.PlannedStopGrace, Interval: 50 * time.Millisecond, Clock: n.Config.Clock,
 	})

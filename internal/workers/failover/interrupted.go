@@ -88,7 +88,9 @@ func isStartPending(in operation.Intent) bool {
 	op := in.Current
 	switch {
 	case op == nil:
-		return in.DesiredStatus == runtime.StatusRunning && len(in.Recent) > 0 && in.Recent[0].Kind == operation.KindReschedule && in.Recent[0].Failure != nil
+		// A move whose former node was lost during the rollback leaves a stopped record.
+		hasFailed := len(in.Recent) > 0 && in.Recent[0].Failure != nil && (in.Recent[0].Kind == operation.KindReschedule || in.Recent[0].Kind == operation.KindMove)
+		return in.DesiredStatus == runtime.StatusRunning && hasFailed
 	case op.Kind == operation.KindReschedule:
 		return true
 	case op.PreviousRecord != nil && op.PreviousRecord.Status == runtime.StatusRunning: // success and rollback both start it

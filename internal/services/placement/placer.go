@@ -16,9 +16,9 @@ import (
 // After that, only nodes that have it already are candidates: a wrong name fails on every node.
 const maxImageFailures = 3
 
-// NextSelector selects the node on which a start continues after it has failed on others for reasons of
-// those nodes. It is safe for concurrent use.
-type NextSelector struct {
+// Placer selects and reserves nodes for operations that continue on other nodes. It is safe for concurrent
+// use.
+type Placer struct {
 	Scheduler *Scheduler
 	Nodes     ports.NodeRegistry
 	// Offers requests the offers of the other nodes; nil selects without offers.
@@ -32,13 +32,13 @@ type NextSelector struct {
 // transaction. A repeated call returns the same node.
 //
 // It returns a *node.NoCapacityError if no other node can run the game, and the errors of the stores.
-func (s *NextSelector) SelectNext(ctx context.Context, gameID string, op operation.Operation) (operation.Assignment, error) {
-	present, err := s.Nodes.Nodes(ctx)
+func (p *Placer) SelectNext(ctx context.Context, gameID string, op operation.Operation) (operation.Assignment, error) {
+	present, err := p.Nodes.Nodes(ctx)
 	if err != nil {
 		return operation.Assignment{}, fmt.Errorf("list the present nodes: %w", err)
 	}
-	request := s.newRequest(ctx, gameID, op, present)
-	selection, err := s.Scheduler.Select(ctx, request)
+	request := p.newRequest(ctx, gameID, op, present)
+	selection, err := p.Scheduler.Select(ctx, request)
 	if err != nil {
 		return operation.Assignment{}, err
 	}
@@ -49,7 +49,7 @@ func (s *NextSelector) SelectNext(ctx context.Context, gameID string, op operati
 }
 
 // newRequest returns the search for the next node of the operation.
-func (s *NextSelector) newRequest(ctx context.Context, gameID string, op operation.Operation, present []node.Node) Request {
+func (p *Placer) newRequest(ctx context.Context, gameID string, op operation.Operation, present []node.Node) Request {
 	request := Request{
 		GameID: gameID, OperationID: op.ID, Region: op.Region, Spec: op.Spec, Nodes: Candidates(present, op.Region),
 		Excluded: map[node.Ref]string{},
@@ -66,12 +66,12 @@ func (s *NextSelector) newRequest(ctx context.Context, gameID string, op operati
 			imageFailures++
 		}
 	}
-	if s.Offers == nil {
+	if p.Offers == nil {
 		return request
 	}
-	request.AddOffers(ctx, s.Offers, func(ref node.Ref, err error) string {
-		if s.Log != nil {
-			s.Log.Info("node cannot run a game", "game_id", gameID, "node", ref.String(), "error", err)
+	request.AddOffers(ctx, p.Offers, func(ref node.Ref, err error) string {
+		if p.Log != nil {
+			p.Log.Info("node cannot run a game", "game_id", gameID, "node", ref.String(), "error", err)
 		}
 		return "it makes no offer"
 	})
@@ -85,7 +85,24 @@ func (s *NextSelector) newRequest(ctx context.Context, gameID string, op operati
 	return request
 }
 
-// Release ends the reservation that SelectNext has made for the operation.
-func (s *NextSelector) Release(ctx context.Context, ref node.Ref, gameID, operationID string) error {
-	return s.Scheduler.Release(ctx, ref, gameID, operationID)
+// ReserveTarget reserves the target for the move of a game. isReserved is false if the node has no limit that
+// concerns the game. isCordonAllowed permits a cordoned node. A repeated call finds the reservation.
+//
+// It returns a *node.NoCapacityError if the node cannot run the game, and the errors of the stores.
+func (p *Placer) ReserveTarget(ctx context.Context, gameID string, op operation.Operation, target node.Node, isCordonAllowed bool) (isReserved bool, err error) {
+	if isCordonAllowed {
+		target.Settings.Cordoned = nil
+	}
+	selection, err := p.Scheduler.Select(ctx, Request{
+		GameID: gameID, OperationID: op.ID, Region: target.Region, Spec: op.Spec, Nodes: []node.Node{target}, IsNamed: true,
+	})
+	if err == nil && selection.Selected.IsZero() {
+		err = &node.NoCapacityError{Region: target.Region, Node: target.Ref(), Nodes: selection.Nodes}
+	}
+	return selection.IsReserved, err
+}
+
+// Release ends the reservation of the operation on the node. It does nothing if there is none.
+func (p *Placer) Release(ctx context.Context, ref node.Ref, gameID, operationID string) error {
+	return p.Scheduler.Release(ctx, ref, gameID, operationID)
 }
